@@ -18,10 +18,5 @@ export type {
 export { machineCapacity } from './worker/capacity.ts';
 export { startWorker } from './worker/worker.ts';
 export type { ArtifactHoldings } from './artifact-holdings.ts';
-export {
-  FLEET_NAMESPACE,
-  type JobStoreOptions,
-  openFleetStore,
-  openJobStore,
-} from './store/open-store.ts';
+export { type JobStoreOptions, openFleetStore, openJobStore } from './store/open-store.ts';
 export { DEFAULT_QUOTA } from './store/bounds.ts';

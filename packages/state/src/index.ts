@@ -20,8 +20,9 @@ export type {
 export { openDataFolder, type DataFolder } from './disk/data-folder.ts';
 export type { Fence, Lease, Leases } from './leases/leases.ts';
 export type { ShareRequest, Shares } from './leases/shares.ts';
+export { SCHEMA } from './members/members.ts';
 export type { Member, MemberInfo, Members, Membership } from './members/members.ts';
-export { openState, type StateOptions } from './open-state.ts';
+export { FLEET_NAMESPACE, openState, type StateOptions } from './open-state.ts';
 export { createRuns, type Runs } from './runs/runs.ts';
 export { openDatabase, type Database } from './sqlite/database.ts';
 export { openSqliteState } from './sqlite/sqlite-state.ts';

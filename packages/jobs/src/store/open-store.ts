@@ -2,12 +2,9 @@
  * The stores of jobs: a line each, loaded when it is used, because most programs need one of them.
  * The contract test, the model and the faults run over all of them.
  */
-import { type Backend, backendOf, type DiskRoom } from '@skein/state';
+import { type Backend, backendOf, type DiskRoom, FLEET_NAMESPACE } from '@skein/state';
 import type { JobStore } from '../contract.ts';
 import { keepRoom } from './keep-room.ts';
-
-/** The namespace of a store that nodes and workers use that name no other. */
-export const FLEET_NAMESPACE = 'fleet';
 
 export interface JobStoreOptions {
   /** Jobs of different namespaces share a server without seeing each other. Default: `fleet`. */

@@ -3,15 +3,16 @@
  * change that arrives while it reads is not missed. A wake-up without a change is harmless.
  */
 export interface Arrivals {
-  /** Resolves at the next wake-up, after `atMostMs`, or when aborted. */
-  next(atMostMs: number, signal: AbortSignal): Promise<void>;
+  /** Resolves at the next wake-up, after the longest wait, or when aborted. */
+  next(signal: AbortSignal): Promise<void>;
   wake(): void;
 }
 
-export function createArrivals(): Arrivals {
+/** @param longestMs how long a reader waits before it reads anyway: a wake-up may have been missed. */
+export function createArrivals(longestMs: number): Arrivals {
   const waiting = new Set<() => void>();
   return {
-    next: (atMostMs, signal) =>
+    next: (signal) =>
       new Promise((resolve) => {
         const done = () => {
           clearTimeout(timer);
@@ -19,7 +20,7 @@ export function createArrivals(): Arrivals {
           signal.removeEventListener('abort', done);
           resolve();
         };
-        const timer = setTimeout(done, atMostMs).unref();
+        const timer = setTimeout(done, longestMs).unref();
         waiting.add(done);
         if (signal.aborted) done();
         else signal.addEventListener('abort', done, { once: true });

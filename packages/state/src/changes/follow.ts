@@ -4,8 +4,6 @@ import type { ChangeStore, StateChange } from './changes.ts';
 
 /** Changes that one read brings. */
 const PAGE = 500;
-/** How long a reader waits for a wake-up before it reads anyway: another process may have written. */
-const LOOK_MS = 500;
 
 /**
  * The changes after a position, as they happen. While the store is unreachable it waits, and
@@ -20,7 +18,7 @@ export async function* followChanges(
 ): AsyncGenerator<StateChange[]> {
   let cursor = after;
   while (!signal.aborted) {
-    const more = arrivals.next(LOOK_MS, signal);
+    const more = arrivals.next(signal);
     const page = await store.changesAfter(cursor, PAGE).catch(emptyWhileAway);
     const last = page.at(-1);
     if (last === undefined) {

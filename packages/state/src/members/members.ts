@@ -8,6 +8,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Timestamp } from '../contract.ts';
 
+/** What this version of Skein reads and writes first. A newer schema is one that `finalise` allows. */
+export const SCHEMA: { readonly reads: readonly [oldest: number, newest: number] } = {
+  reads: [1, 1],
+};
+
 export interface MemberInfo {
   /** For operators, such as the name of the host. Not an identity. */
   readonly name: string;

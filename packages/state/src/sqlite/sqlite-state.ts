@@ -18,6 +18,9 @@ import type { StateCalls } from './state-worker.ts';
 
 const WORKER_ENTRY = new URL('./state-worker.ts', import.meta.url);
 
+/** How long a reader of the change feed waits before it reads anyway: another process may have written. */
+const LOOK_MS = 500;
+
 /** Every method of the store, and whether it may add to the change feed; a missing one does not compile. */
 const METHODS = {
   addVersion: 'announces',
@@ -76,7 +79,7 @@ export async function openSqliteState(
     path === ':memory:' || clock !== undefined
       ? openLocalState(path, clock)
       : await openInThread(path);
-  const arrivals = createArrivals();
+  const arrivals = createArrivals(LOOK_MS);
   const waking = Object.entries(METHODS).map(([name, effect]) => {
     const method = store[name as keyof StateStore] as (...args: unknown[]) => Promise<unknown>;
     if (effect === 'quiet') return [name, method];

@@ -1,5 +1,6 @@
 import type { Signature } from '@skein/onnx';
 import type { Records, VersionRecord } from '../contract.ts';
+import { versionNumber } from '../version-number.ts';
 import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
 
@@ -84,11 +85,6 @@ export function versionTable(
       });
     },
   };
-}
-
-/** "01" and "1e0" are not the version "1". */
-function versionNumber(version: string): number | undefined {
-  return /^[1-9][0-9]{0,14}$/.test(version) ? Number(version) : undefined;
 }
 
 function record(row: Row): VersionRecord {

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeploymentSettings, type ErrorCode } from '@skein/api';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest';
+import { startRedis } from '../../../jobs/src/store/testing/redis-server.ts';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
 import type { State, VersionRecord } from '../contract.ts';
 import type { MemberInfo } from '../members/members.ts';
 import { openState, type STATE_BACKENDS, type StateOptions } from '../open-state.ts';
@@ -15,13 +17,31 @@ interface Place {
   destroy(): Promise<void>;
 }
 
-const PLACES: Readonly<Record<keyof typeof STATE_BACKENDS, () => Promise<Place>>> = {
-  async sqlite() {
-    const folder = await mkdtemp(join(tmpdir(), 'skein-state-'));
-    return {
-      at: (name) => ({ address: join(folder, `${name}.sqlite`) }),
-      destroy: () => rm(folder, { recursive: true }),
-    };
+export const PLACES: Readonly<
+  Record<
+    keyof typeof STATE_BACKENDS,
+    { readonly skip: boolean; readonly make: () => Promise<Place> }
+  >
+> = {
+  sqlite: {
+    skip: false,
+    async make() {
+      const folder = await mkdtemp(join(tmpdir(), 'skein-state-'));
+      return {
+        at: (name) => ({ address: join(folder, `${name}.sqlite`) }),
+        destroy: () => rm(folder, { recursive: true }),
+      };
+    },
+  },
+  redis: {
+    skip: requireComponent('redis').skip,
+    async make() {
+      const server = await startRedis();
+      return {
+        at: (namespace) => ({ address: server.url, namespace }),
+        destroy: () => server.destroy(),
+      };
+    },
   },
 };
 
@@ -45,7 +65,7 @@ export function overEveryState(
   tests: (at: TestState) => void,
   clock: 'its own' | "the test's" = 'its own',
 ): void {
-  describe.each(Object.entries(PLACES))(`${topic}, in a state in %s`, (_, make) => {
+  describe.each(Object.entries(PLACES))(`${topic}, in a state in %s`, (_, { skip, make }) => {
     let place: Place;
     let state: State;
     let count = 0;
@@ -70,10 +90,11 @@ export function overEveryState(
       },
     };
     beforeAll(async () => {
-      place = await make();
+      if (!skip) place = await make();
     });
     afterAll(() => place?.destroy());
-    beforeEach(async () => {
+    beforeEach(async (context) => {
+      if (skip) return context.skip();
       count += 1;
       at.now = START;
       state = await open();

@@ -1,7 +1,8 @@
 /** Events from the stream, read on from a sequence; one blocking read wakes all listeners. */
+import type { Connection } from '@skein/state/redis';
 import type { JobEvent } from '../../contract.ts';
 import { listenersOf } from '../listeners.ts';
-import type { Connection } from './connection.ts';
+import type { ScriptName } from './scripts.ts';
 
 /** Entries that one read brings; an entry has the events of one call. */
 const PAGE = 50;
@@ -53,7 +54,7 @@ function* eventsOf([id, [, at, , json = '[]']]: Entry): Generator<JobEvent> {
 
 const sequenceOf = (id: string): number => Number(id.slice(0, id.indexOf('-')));
 
-export function eventStream(connection: Connection, key: string): EventStream {
+export function eventStream(connection: Connection<ScriptName>, key: string): EventStream {
   const arrived = listenersOf<void>();
   let closed = false;
   let tailing = false;

@@ -9,6 +9,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
+import { connect } from '@skein/state/redis';
 import type {
   Claim,
   HeldBytes,
@@ -24,13 +25,12 @@ import { nextTime } from '../cron.ts';
 import { millicores } from '../lane.ts';
 import { listenersOf } from '../listeners.ts';
 import { wakes } from '../wake.ts';
-import { connect } from './connection.ts';
 import { eventStream } from './event-stream.ts';
 import { gather } from './gather.ts';
 import { jobOf, readyJob, type JobView, type ReadyView } from './job-view.ts';
 import { fireDue } from './schedule-due.ts';
 import { specArguments } from './spec-arguments.ts';
-import type { ScriptName } from './script-source.ts';
+import { JOB_FUNCTIONS, type ScriptName } from './scripts.ts';
 
 export interface RedisJobsOptions {
   /** Stores of different namespaces share a Redis without seeing each other. */
@@ -47,7 +47,7 @@ export async function openRedisJobs(
   { namespace, clock }: RedisJobsOptions,
 ): Promise<JobStore> {
   const prefix = `skein:{${namespace}}:`;
-  const connection = connect(url, prefix);
+  const connection = connect(url, prefix, JOB_FUNCTIONS);
   const wake = wakes();
   const news = listenersOf<LeaseNews>();
   const events = eventStream(connection, `${prefix}events`);

@@ -1,12 +1,13 @@
 /** Fires the schedules that are due: of all nodes that try, one succeeds. */
+import type { Connection } from '@skein/state/redis';
 import type { Schedule } from '../../contract.ts';
 import { nextTime } from '../cron.ts';
-import type { Connection } from './connection.ts';
+import type { ScriptName } from './scripts.ts';
 import { specArguments } from './spec-arguments.ts';
 
 /** Occurrences that were missed while no node ran are replaced by one; a refused one is skipped. */
 export async function fireDue(
-  connection: Connection,
+  connection: Connection<ScriptName>,
   opening: () => readonly (string | number)[],
 ): Promise<void> {
   const [now, ...due] = (await connection.run('due-schedules', opening)) as [

@@ -1,5 +1,5 @@
 /**
- * Running scripts on a Redis that may go away.
+ * Running server-side functions on a Redis that may go away.
  *
  * A call waits a moment for a connection that is being restored, and is sent again when the
  * connection was lost under it: every script gives the same answer to the same call sent twice.
@@ -11,25 +11,35 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import { Redis, type RedisOptions } from 'ioredis';
-import { loadLibrary, type ScriptName } from './script-source.ts';
+import { loadLibrary, type Functions } from './library.ts';
+
+export type { Effect, Functions } from './library.ts';
 
 /** The longest that a call waits for Redis, retries included, in milliseconds. */
 const PATIENCE_MS = 3000;
 /** The longest that one answer may take before the connection counts as dead, in milliseconds. */
 const ANSWER_MS = 10_000;
-const RECONNECT_MS = 200;
+/** The first wait before a connection is tried again, and the longest, in milliseconds. */
+const RECONNECT_MS = { first: 100, longest: 1000 };
 
-export interface Connection {
+/** Waits grow, and differ between the processes that lost the same server. */
+export function reconnectAfter(tries: number): number {
+  return Math.min(RECONNECT_MS.longest, RECONNECT_MS.first * tries) * (0.5 + Math.random());
+}
+
+export interface Connection<Name extends string> {
   /**
    * @param again made anew for each try: a call sent a second time may have to say so.
    * @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STORE_TOO_OLD.
    */
   run(
-    name: ScriptName,
+    name: Name,
     args: (again: boolean) => readonly (string | number | Buffer)[],
   ): Promise<unknown>;
   /** The answer with its strings as bytes. */
-  runBytes(name: ScriptName, args: readonly (string | number | Buffer)[]): Promise<unknown>;
+  runBytes(name: Name, args: readonly (string | number | Buffer)[]): Promise<unknown>;
+  /** The name of the server-side function. */
+  nameOf(name: Name): string;
   /** Commands without a script. */
   readonly redis: Redis;
   /** A connection of its own, for subscriptions and blocking reads. */
@@ -37,8 +47,8 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-interface Waiting {
-  readonly name: ScriptName;
+interface Waiting<Name extends string> {
+  readonly name: Name;
   readonly args: readonly (string | number | Buffer)[];
   readonly bytes: boolean;
   readonly answer: PromiseWithResolvers<unknown>;
@@ -49,8 +59,12 @@ const isReply = (error: unknown): error is Error =>
 /** Replies of a server that is starting or failing over. */
 const PASSING = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY)/;
 
-export function connect(url: string, prefix: string): Connection {
-  const library = loadLibrary();
+export function connect<Name extends string>(
+  url: string,
+  prefix: string,
+  functions: Functions<Name>,
+): Connection<Name> {
+  const library = loadLibrary(functions);
   const options: RedisOptions = {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
@@ -59,7 +73,7 @@ export function connect(url: string, prefix: string): Connection {
     autoResubscribe: false,
     // A lost connection fails the calls that were under way; `insist` sends them again.
     maxRetriesPerRequest: 0,
-    retryStrategy: () => RECONNECT_MS,
+    retryStrategy: reconnectAfter,
     connectTimeout: ANSWER_MS,
   };
   const open = (more: RedisOptions = {}) => {
@@ -76,7 +90,7 @@ export function connect(url: string, prefix: string): Connection {
    * The later calls of this turn of the event loop; undefined before its first call, which is sent
    * at once.
    */
-  let waiting: Waiting[] | undefined;
+  let waiting: Waiting<Name>[] | undefined;
   let closed = false;
 
   let loading: Promise<unknown> | undefined;
@@ -93,7 +107,7 @@ export function connect(url: string, prefix: string): Connection {
     return loading;
   }
 
-  async function sendAll(calls: readonly Waiting[]): Promise<void> {
+  async function sendAll(calls: readonly Waiting<Name>[]): Promise<void> {
     if (calls.length === 0) return;
     const pipeline = redis.pipeline();
     for (const { name, args, bytes } of calls) {
@@ -113,13 +127,13 @@ export function connect(url: string, prefix: string): Connection {
     }
   }
 
-  function send(name: ScriptName, args: Waiting['args'], bytes: boolean): Promise<unknown> {
+  function send(name: Name, args: Waiting<Name>['args'], bytes: boolean): Promise<unknown> {
     const answer = Promise.withResolvers<unknown>();
     const call = { name, args, bytes, answer };
     if (waiting) {
       waiting.push(call);
     } else {
-      const rest: Waiting[] = [];
+      const rest: Waiting<Name>[] = [];
       waiting = rest;
       setImmediate(() => {
         waiting = undefined;
@@ -131,13 +145,13 @@ export function connect(url: string, prefix: string): Connection {
   }
 
   async function insist(
-    name: ScriptName,
-    args: (again: boolean) => Waiting['args'],
+    name: Name,
+    args: (again: boolean) => Waiting<Name>['args'],
     bytes: boolean,
   ): Promise<unknown> {
     const until = Date.now() + PATIENCE_MS;
     for (let tries = 0; ; tries += 1) {
-      if (closed) throw new Error('The store of jobs has been closed.');
+      if (closed) throw new Error('The store has been closed.');
       try {
         await ready(until);
         return await send(name, args(tries > 0), bytes);
@@ -167,6 +181,7 @@ export function connect(url: string, prefix: string): Connection {
 
   return {
     redis,
+    nameOf: library.nameOf,
     run: (name, args) => insist(name, args, false),
     runBytes: (name, args) => insist(name, () => args, true),
     another() {

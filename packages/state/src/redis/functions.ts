@@ -1,0 +1,69 @@
+/**
+ * The server-side functions of the shared state: one file per call in `scripts/`, and what they
+ * share in `scripts/shared/`. Each write is one of them: it compares, writes, and adds to the
+ * change feed.
+ */
+import { RETENTION } from '../retention.ts';
+import type { Effect, Functions } from './server/library.ts';
+
+/**
+ * On a Redis whose memory is full members stay members, leases stay held, keys can be revoked and
+ * deployments removed. Everything else that writes is refused.
+ */
+const EFFECTS = {
+  'acquire-lease': 'frees',
+  'add-audit': 'grows',
+  'add-history': 'grows',
+  'add-key': 'grows',
+  'add-version': 'grows',
+  audit: 'reads',
+  'changes-after': 'reads',
+  'claim-share': 'frees',
+  create: 'grows',
+  deployment: 'reads',
+  'deployment-revisions': 'reads',
+  deployments: 'reads',
+  finalise: 'frees',
+  history: 'reads',
+  'history-after': 'reads',
+  'join-member': 'frees',
+  keys: 'reads',
+  'lease-holder': 'reads',
+  'leave-member': 'frees',
+  members: 'reads',
+  position: 'reads',
+  'put-deployment': 'grows',
+  'put-run': 'grows',
+  'release-lease': 'frees',
+  'remove-deployment': 'frees',
+  'remove-run': 'frees',
+  'remove-version': 'frees',
+  'renew-lease': 'frees',
+  'renew-member': 'frees',
+  'revoke-key': 'frees',
+  run: 'reads',
+  runs: 'reads',
+  schema: 'reads',
+  'share-claims': 'reads',
+  sync: 'frees',
+  tombstones: 'reads',
+  version: 'reads',
+  versions: 'reads',
+} as const satisfies Readonly<Record<string, Effect>>;
+
+export type FunctionName = keyof typeof EFFECTS;
+
+export const STATE_FUNCTIONS: Functions<FunctionName> = {
+  family: 'skein_state',
+  folder: new URL('./scripts/', import.meta.url),
+  constants: {
+    CHANGES_KEPT: RETENTION.changes,
+    HISTORY_KEPT: RETENTION.history,
+    HISTORY_PER_KIND: RETENTION.historyPerKind,
+    AUDIT_KEPT: RETENTION.audit,
+    RUNS_KEPT: RETENTION.runs,
+    REVISIONS_KEPT: RETENTION.deploymentRevisions,
+  },
+  shared: ['call', 'change', 'member', 'lease', 'share', 'history', 'run'],
+  effects: EFFECTS,
+};

@@ -1,0 +1,21 @@
+import type { KeyRecord, Records } from '../contract.ts';
+import { pairsOf, type Calls } from './calls.ts';
+
+/** A revocation is not in the record: the first one counts, whoever read the record before. */
+export function keyCalls({ run, durable }: Calls): Pick<Records, 'addKey' | 'keys' | 'revokeKey'> {
+  return {
+    async addKey(key) {
+      const added = await durable('add-key', key.id, JSON.stringify(key));
+      if (added === '0') throw new Error(`There is a key with the id "${key.id}" already.`);
+    },
+    async keys() {
+      return pairsOf<string, string>((await run('keys')) as string[]).map(([json, revokedAt]) => ({
+        ...(JSON.parse(json) as KeyRecord),
+        ...(revokedAt === '' ? {} : { revokedAt }),
+      }));
+    },
+    async revokeKey(id, at) {
+      return (await durable('revoke-key', id, at)) === 1;
+    },
+  };
+}

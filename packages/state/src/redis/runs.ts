@@ -1,0 +1,38 @@
+import { summaryOf, type RunEpoch, type RunSummary } from '@skein/api';
+import type { Records } from '../contract.ts';
+import type { Calls } from './calls.ts';
+
+export function runCalls({
+  run: call,
+  durable,
+}: Calls): Pick<Records, 'putRun' | 'runs' | 'run' | 'removeRun'> {
+  return {
+    async putRun(run) {
+      const summary = summaryOf(run);
+      const kept = (await call(
+        'put-run',
+        run.id,
+        run.status,
+        run.startedAt,
+        run.updatedAt,
+        JSON.stringify(summary),
+        JSON.stringify(run.epochs),
+      )) as string | null;
+      // A run older than all kept ones is trimmed at once.
+      return kept === null ? summary : (JSON.parse(kept) as RunSummary);
+    },
+    async runs({ status, limit }) {
+      const summaries = (await call('runs', status ?? '', limit)) as string[];
+      return summaries.map((each) => JSON.parse(each) as RunSummary);
+    },
+    async run(id) {
+      const [summary, epochs] = (await call('run', id)) as [string | null, string];
+      if (summary === null) return undefined;
+      const { last: _, ...rest } = JSON.parse(summary) as RunSummary;
+      return { ...rest, epochs: JSON.parse(epochs) as RunEpoch[] };
+    },
+    async removeRun(id) {
+      return (await durable('remove-run', id)) === '1';
+    },
+  };
+}

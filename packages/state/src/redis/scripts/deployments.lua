@@ -1,0 +1,2 @@
+-- @returns {name, 'revision ms row', …}.
+return call('HGETALL', P .. 'deployments')

@@ -1,0 +1,2 @@
+-- @returns {{incarnation, 'order joined renewed newest-schema info'}, …} of the live ones.
+return liveMembers()

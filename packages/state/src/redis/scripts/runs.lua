@@ -1,0 +1,8 @@
+-- A[1] status or '', A[2] limit.
+-- @returns their summaries, newest first.
+local key = A[1] == '' and P .. 'runs' or P .. 'runs:' .. A[1]
+local found = {}
+for index, place in ipairs(call('ZREVRANGEBYLEX', key, '+', '-', 'LIMIT', 0, A[2])) do
+  found[index] = call('HGET', P .. 'run:' .. string.match(place, ' (.*)$'), 'summary')
+end
+return found

@@ -1,0 +1,2 @@
+-- @returns the schema that is written.
+return schema()
