@@ -1,7 +1,7 @@
 import type { KeyRecord, Records } from '../contract.ts';
 import { pairsOf, type Calls } from './calls.ts';
 
-/** A revocation is not in the record: the first one counts, whoever read the record before. */
+/** A revocation is kept beside the record, so that it needs no comparison and the first one counts. */
 export function keyCalls({ run, durable }: Calls): Pick<Records, 'addKey' | 'keys' | 'revokeKey'> {
   return {
     async addKey(key) {
