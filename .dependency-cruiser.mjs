@@ -1,6 +1,6 @@
 // The import direction of docs/concepts/architecture.md, checked by `npm run imports`:
 //   onnx, calls ← runtime;  api ← http;  api, calls ← state;  runtime, state ← train;  state, sandbox ← jobs;
-//   runtime, state ← serving;  all of these and console ← server ← cli;  apps and examples take what they need.
+//   runtime, state ← serving ← fleet;  all of these and console ← server ← cli;  apps and examples take what they need.
 const packages = '^packages/([^/]+)/';
 const gateway = '^packages/server/src/gateway/';
 
@@ -29,6 +29,7 @@ const allowed = {
   jobs: ['api', 'calls', 'state', 'sandbox'],
   serving: ['calls', 'onnx', 'runtime', 'api', 'state'],
   load: ['calls', 'onnx', 'api'],
+  fleet: ['api', 'onnx', 'runtime', 'state', 'serving'],
   ui: ['api'],
   console: ['api', 'ui'],
   server: [
@@ -42,6 +43,7 @@ const allowed = {
     'sandbox',
     'jobs',
     'serving',
+    'fleet',
     'console',
   ],
   cli: ['onnx', 'runtime', 'train', 'api', 'state', 'sandbox', 'jobs', 'serving', 'load', 'server'],

@@ -10,7 +10,7 @@ import { startRedis } from '../../../packages/jobs/src/store/testing/redis-serve
 import { quantile } from '../harness/statistics.ts';
 import { measureCancel } from './cancel.ts';
 import { measureJudge } from './judge.ts';
-import type { RowGroup } from './rows.ts';
+import type { RowGroup } from '../harness/row-group.ts';
 
 const LIMITS = {
   cpuMs: 1000,

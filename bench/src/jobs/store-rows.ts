@@ -11,7 +11,7 @@ import { quantile } from '../harness/statistics.ts';
 import { bullmqThroughput } from './bullmq.ts';
 import { noop } from './noop.ts';
 import { pickups } from './pickup.ts';
-import type { RowGroup } from './rows.ts';
+import type { RowGroup } from '../harness/row-group.ts';
 import { storeThroughput } from './throughput.ts';
 
 const run = promisify(execFile);

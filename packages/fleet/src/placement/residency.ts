@@ -1,0 +1,92 @@
+/**
+ * Decides what a member loads and unloads to hold what its placement gives it. It unloads only for
+ * room, the least recently used first, and never a version that has just been loaded: a fleet whose
+ * members change must not spend its time loading. What does not fit yet waits; the budget holds in
+ * between, because a version counts until it is unloaded.
+ *
+ * The age of the least recently used version shows how short of memory a member is: the number that
+ * ModelMesh steered by.
+ */
+import { MIN_RESIDENCY_MS } from '../tuning.ts';
+
+export interface Resident {
+  readonly id: string;
+  /** Measured memory, in bytes. */
+  readonly bytes: number;
+  /** Milliseconds on the member's monotonic clock. */
+  readonly loadedAt: number;
+  readonly usedAt: number;
+}
+
+export interface WantedVersion {
+  readonly id: string;
+  readonly bytes: number;
+}
+
+export interface ResidencyPlan {
+  readonly load: readonly string[];
+  readonly unload: readonly string[];
+  /** Versions without room now, and in how many milliseconds a resident may be unloaded for them. */
+  readonly waiting: readonly { readonly id: string; readonly retryAfterMs: number }[];
+}
+
+/**
+ * @param wanted in the order of their importance.
+ * @param residents what is loaded; those that are not wanted may be unloaded.
+ */
+export function planResidency(
+  wanted: readonly WantedVersion[],
+  residents: readonly Resident[],
+  budgetBytes: number,
+  now: number,
+): ResidencyPlan {
+  const loaded = new Set(residents.map(({ id }) => id));
+  const wantedIds = new Set(wanted.map(({ id }) => id));
+  const unwanted = residents
+    .filter(({ id }) => !wantedIds.has(id))
+    .sort((a, b) => a.usedAt - b.usedAt);
+  let free = budgetBytes - residents.reduce((sum, { bytes }) => sum + bytes, 0);
+  const load: string[] = [];
+  const unload = new Set<string>();
+  const waiting: { id: string; retryAfterMs: number }[] = [];
+  for (const { id, bytes } of wanted) {
+    if (loaded.has(id)) continue;
+    const victims: Resident[] = [];
+    let room = free;
+    for (const resident of unwanted) {
+      if (room >= bytes) break;
+      if (unload.has(resident.id) || now - resident.loadedAt < MIN_RESIDENCY_MS) continue;
+      victims.push(resident);
+      room += resident.bytes;
+    }
+    if (room < bytes) {
+      waiting.push({ id, retryAfterMs: nextExpiry(unwanted, unload, now) });
+      continue;
+    }
+    // A larger victim may have made a smaller one unnecessary.
+    for (const victim of victims.sort((a, b) => b.usedAt - a.usedAt)) {
+      if (room - victim.bytes >= bytes) room -= victim.bytes;
+      else unload.add(victim.id);
+    }
+    free = room - bytes;
+    load.push(id);
+  }
+  return { load, unload: [...unload], waiting };
+}
+
+function nextExpiry(
+  unwanted: readonly Resident[],
+  unload: ReadonlySet<string>,
+  now: number,
+): number {
+  const left = unwanted
+    .filter(({ id }) => !unload.has(id))
+    .map(({ loadedAt }) => loadedAt + MIN_RESIDENCY_MS - now)
+    .filter((ms) => ms > 0);
+  return left.length === 0 ? Infinity : Math.min(...left);
+}
+
+/** How long the least recently used version has not been used, in milliseconds; 0 without any. */
+export function leastRecentAgeMs(residents: readonly Resident[], now: number): number {
+  return residents.reduce((age, { usedAt }) => Math.max(age, now - usedAt), 0);
+}
