@@ -47,13 +47,13 @@ export const LOCAL_FIRST: RoutingPolicy = {
   name: 'local first, else two fresh probes',
   make(fleet) {
     const { random, events, nodes } = fleet;
-    const everyone = nodes.map(({ id }) => String(id));
+    const members = nodes.map(({ id }) => String(id));
     const success = nodes.map(() => 1);
     const circuits = nodes.map(() => new Map<string, Circuit>());
     const holdersOf = (entry: number): string[] => {
       const broken = circuits[entry]!;
-      if (broken.size === 0) return everyone;
-      return everyone.filter((id) => isAsked(broken.get(id) ?? CLOSED, events.now));
+      if (broken.size === 0) return members;
+      return members.filter((id) => isAsked(broken.get(id) ?? CLOSED, events.now));
     };
     return (request, entry) => {
       if (nodes[entry]!.admits(request)) {
