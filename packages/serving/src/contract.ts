@@ -94,6 +94,14 @@ export interface InferenceAnswer {
   readonly rest?: AsyncIterable<TensorMap> | undefined;
 }
 
+/** When a request would be answered if it arrived now. */
+export interface Prediction {
+  /** Milliseconds until the answer, an estimate; absent: it would be refused. */
+  readonly finishMs?: number;
+  /** Why it would be refused. */
+  readonly refusal?: SkeinError;
+}
+
 /** The part of the serving plane that a face uses. */
 export interface Inference {
   /**
@@ -153,6 +161,11 @@ export interface Target {
   readonly streams?: boolean | undefined;
   /** @throws SkeinError for every refusal and failure. */
   submit(request: TargetRequest): Promise<InferenceAnswer>;
+  /**
+   * What `submit` would do now, without any effect. It reads the types and shapes of the inputs, and
+   * not their bytes. Default: by the snapshot.
+   */
+  predict?(request: TargetRequest): Prediction;
   snapshot(): TargetSnapshot;
   /** Starts or drains replicas until there are `count`. Returns at once; `snapshot()` shows the progress. */
   scaleTo(count: number): void;

@@ -14,20 +14,21 @@
 import { SkeinError } from '@skein/api';
 import { answerInChunks } from './answer-stream.ts';
 import type { ScalingSignals } from './autoscaler.ts';
+import { bindDeadline } from './bind-deadline.ts';
 import type {
   Clock,
   DeployedModel,
   InferenceAnswer,
   InferenceRequest,
   Instant,
+  Prediction,
   ScalingStep,
   Target,
   TargetRequest,
-  TraceContext,
 } from './contract.ts';
 import { DeploymentObserver, type ObserverOptions } from './deployment-observer.ts';
 import type { Journal } from './journal.ts';
-import { readyReplicas, scale, type LiveTarget } from './live-target.ts';
+import { predict, readyReplicas, scale, type LiveTarget } from './live-target.ts';
 import { requestDigest } from './request-digest.ts';
 import { createResponseCache, type ResponseCache } from './response-cache.ts';
 import { labelsIn } from './registry/labels.ts';
@@ -105,13 +106,18 @@ export class Deployment {
       request.version === undefined ? this.#choose(request) : this.#live.get(request.version);
     if (live === undefined) return this.refuse(request, this.#noTarget(request));
     if (live.wanted === 0) this.#wake(live);
-    const bound =
-      request.deadline === undefined
-        ? withDeadline(request, request.arrivedAt + this.#objectiveMs)
-        : (request as TargetRequest);
+    const bound = bindDeadline(request, this.#objectiveMs);
     if (live.target.streams === true) return this.#stream(live.target, bound);
     if (this.#cache === undefined && this.shadow === undefined) return live.target.submit(bound);
     return this.#inferWithExtras(live, bound);
+  }
+
+  /** When the request would be answered here, if it arrived now. */
+  predict(request: InferenceRequest): Prediction {
+    const live = request.version === undefined ? this.main : this.#live.get(request.version);
+    if (live === undefined) return { refusal: this.#noTarget(request) };
+    const bound = bindDeadline(request, this.#objectiveMs);
+    return predict(live.target, bound, this.#clock.now());
   }
 
   #choose(request: InferenceRequest): LiveTarget | undefined {
@@ -375,26 +381,4 @@ export function unknownModel(name: string, why = 'is not found'): SkeinError {
 /** A version that was scaled to zero counts as ready too: a request starts its replica. */
 function canAnswer(live: LiveTarget): boolean {
   return live.wanted === 0 || readyReplicas(live.target.snapshot()) > 0;
-}
-
-/** One object of one shape, without a spread: it is created for every request. */
-function withDeadline(request: InferenceRequest, deadline: Instant): TargetRequest {
-  const trace: TraceContext | undefined = request.trace;
-  return {
-    id: request.id,
-    deployment: request.deployment,
-    version: request.version,
-    inputs: request.inputs,
-    outputs: request.outputs,
-    arrivedAt: request.arrivedAt,
-    deadline,
-    isObjective: true,
-    priority: request.priority,
-    tenant: request.tenant,
-    stickyKey: request.stickyKey,
-    cancellation: request.cancellation,
-    trace,
-    takesChunks: request.takesChunks,
-    protocol: request.protocol,
-  };
 }

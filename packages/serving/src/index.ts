@@ -11,6 +11,7 @@ export {
   type InferenceAnswer,
   type InferenceRequest,
   type Instant,
+  type Prediction,
   type ServingObserver,
   type TraceContext,
 } from './contract.ts';

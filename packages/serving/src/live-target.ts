@@ -2,9 +2,17 @@
  * A loaded version of a deployment: its target, its share of the traffic and the number of replicas
  * that was requested last.
  */
+import { SkeinError } from '@skein/api';
 import type { VersionRecord } from '@skein/state';
 import { startScaling, type ScalingMemory } from './autoscaler.ts';
-import type { DeployedModel, Instant, Target, TargetSnapshot } from './contract.ts';
+import type {
+  DeployedModel,
+  Instant,
+  Prediction,
+  Target,
+  TargetRequest,
+  TargetSnapshot,
+} from './contract.ts';
 
 export interface LiveTarget {
   readonly record: VersionRecord;
@@ -47,4 +55,21 @@ export function readyReplicas({ replicas }: TargetSnapshot): number {
   let ready = 0;
   for (const { state } of replicas) if (state === 'ready') ready++;
   return ready;
+}
+
+/** When the target would answer a request that arrives now. */
+export function predict(target: Target, request: TargetRequest, now: Instant): Prediction {
+  if (target.predict !== undefined) return target.predict(request);
+  const snapshot = target.snapshot();
+  const name = `version ${target.version} of "${request.deployment}"`;
+  if (readyReplicas(snapshot) === 0) {
+    return { refusal: new SkeinError('NO_REPLICA', `No replica of ${name} is ready.`) };
+  }
+  const finishMs = snapshot.predictedDelayMs + (snapshot.latencies[0]?.p99Ms ?? 0);
+  const lateMs = Math.ceil(now + finishMs - request.deadline);
+  if (lateMs <= 0) return { finishMs };
+  const message = `The answer of ${name} would be an estimated ${lateMs} ms late.`;
+  return {
+    refusal: new SkeinError('DEADLINE_UNREACHABLE', message, { retryAfterMs: lateMs }),
+  };
 }

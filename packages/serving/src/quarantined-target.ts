@@ -6,12 +6,14 @@ import type {
   Clock,
   InferenceAnswer,
   InferenceRequest,
+  Prediction,
   ServingObserver,
   Target,
   TargetRequest,
   TargetSnapshot,
 } from './contract.ts';
 import { ReplicaLost } from './dispatch/loop/pending.ts';
+import { predict } from './live-target.ts';
 import { Quarantine } from './quarantine.ts';
 import { TenantPenalties } from './tenant-penalties.ts';
 
@@ -52,6 +54,10 @@ export function quarantinedTarget(
       refusals++;
       observer.refused(request, refusal, clock.now());
       return Promise.reject(refusal);
+    },
+    predict(request: TargetRequest): Prediction {
+      const refusal = penalties.refusal(request.tenant);
+      return refusal === undefined ? predict(target, request, clock.now()) : { refusal };
     },
     snapshot(): TargetSnapshot {
       const snapshot = target.snapshot();

@@ -17,6 +17,7 @@ import type {
   InferenceAnswer,
   InferenceRequest,
   Instant,
+  Prediction,
   ServingObserver,
 } from './contract.ts';
 import type { DeploymentControl } from './control.ts';
@@ -58,6 +59,8 @@ export interface ServingOptions {
 }
 
 export interface Serving extends Inference, DeploymentControl {
+  /** When a request would be answered here, if it arrived now; only the shapes of its inputs are read. */
+  predict(request: InferenceRequest): Prediction;
   readonly events: EventBus;
   /** Reads the deployments from the state; from then on they are known, but not ready. */
   readDeployments(): Promise<unknown>;
@@ -151,6 +154,14 @@ export function createServing(options: ServingOptions): Serving {
   return {
     events,
     infer,
+    predict(request) {
+      if (isDraining) {
+        return { refusal: new SkeinError('NODE_DRAINING', 'The node is shutting down.') };
+      }
+      const deployment = deployments.get(request.deployment);
+      if (deployment === undefined) return { refusal: unknownModel(request.deployment) };
+      return deployment.predict(request);
+    },
     describe(name, version) {
       const deployment = deployments.get(name);
       if (deployment === undefined) throw unknownModel(name);

@@ -7,6 +7,7 @@ import type { Signature } from '@skein/onnx';
 import type {
   InferenceAnswer,
   Instant,
+  Prediction,
   ServingObserver,
   Target,
   TargetRequest,
@@ -42,6 +43,8 @@ class Dispatcher implements Target {
 
   readonly #options: DispatcherOptions;
   readonly #check: RequestCheck;
+  /** Does not read the bytes of the inputs. */
+  readonly #checkShapes: RequestCheck;
   readonly #tally: Tally;
   readonly #replicas: VersionReplicas;
   readonly #loop: RunLoop;
@@ -54,6 +57,7 @@ class Dispatcher implements Target {
     this.version = version;
     this.signature = signature;
     this.#check = requestCheck(signature, settings.finiteOnly);
+    this.#checkShapes = settings.finiteOnly ? requestCheck(signature, false) : this.#check;
     this.#tally = new Tally(options.observer);
     this.#replicas = new VersionReplicas(
       options,
@@ -99,6 +103,20 @@ class Dispatcher implements Target {
     const pending = new Pending(request, demand, this.#tally);
     if (this.#loop.offer(pending, now)) this.#replicas.seen ??= shapesOf(request.inputs);
     return pending.promise;
+  }
+
+  predict(request: TargetRequest): Prediction {
+    const now = this.#options.clock.now();
+    if (this.#drained !== undefined) {
+      const message = `Version ${this.version} of "${request.deployment}" takes no new requests.`;
+      return { refusal: new SkeinError('NODE_DRAINING', message) };
+    }
+    try {
+      const demand = this.#checkShapes(request.inputs, request.outputs);
+      return this.#loop.predict(new Pending(request, demand, this.#tally), now);
+    } catch (error) {
+      return { refusal: error as SkeinError };
+    }
   }
 
   scaleTo(count: number): void {

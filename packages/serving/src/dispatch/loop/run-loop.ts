@@ -13,7 +13,7 @@
 import { SkeinError } from '@skein/api';
 import type { Signature } from '@skein/onnx';
 import { RuntimeFailure, withCulprit, type RunResult } from '@skein/runtime';
-import type { Clock, Instant, ServingObserver } from '../../contract.ts';
+import type { Clock, Instant, Prediction, ServingObserver } from '../../contract.ts';
 import type { TenantPenalties } from '../../tenant-penalties.ts';
 import type { Warmth } from '../cost/warming.ts';
 import { timesOutAt } from '../policy/run-timeout.ts';
@@ -89,6 +89,15 @@ export class RunLoop {
       this.#alarm.at(request.deadline);
     }
     return true;
+  }
+
+  /** What `offer` would do now, and when the answer would be ready. */
+  predict(pending: Pending, now: Instant): Prediction {
+    const ticket = this.#ticket(pending, false, now);
+    this.#expect();
+    const refusal = this.scheduler.judge(ticket, now);
+    if (refusal === undefined) return { finishMs: this.scheduler.finishMs(ticket, now) };
+    return { refusal: this.#explain(refusal, ticket, now) };
   }
 
   /** Gives idle replicas their next runs, and sets the alarm. */

@@ -92,6 +92,20 @@ export class Scheduler<Payload> {
 
   /** Accepts the ticket into the queue, or returns the refusal. */
   offer(ticket: Ticket<Payload>, now: Instant): Refusal | undefined {
+    const refusal = this.judge(ticket, now);
+    if (refusal !== undefined) {
+      if (refusal === 'DEADLINE_UNREACHABLE' && this.#isIdle) ticket.lane.curve.refuse(now);
+      return refusal;
+    }
+    if (ticket.isProbe && ticket.lane.curve.isExtrapolated(ticket.rows)) this.probes++;
+    ticket.lane.arrivals.note(ticket.rows, now);
+    ticket.enqueuedAt = now;
+    this.queue.push(ticket);
+    return undefined;
+  }
+
+  /** What an offer would return now; the ticket is priced, and nothing is queued. */
+  judge(ticket: Ticket<Payload>, now: Instant): Refusal | undefined {
     const { servers, queue, verdict } = this;
     const { tenant } = ticket;
     verdict.reason = undefined;
@@ -108,14 +122,15 @@ export class Scheduler<Payload> {
     }
     this.#price(ticket, reach, now);
     if (verdict.lateMs > 0 && !this.#probes(ticket, reach, now)) {
-      if (servers.list.length === 0) return 'NO_REPLICA';
-      if (this.#isIdle) ticket.lane.curve.refuse(now);
-      return 'DEADLINE_UNREACHABLE';
+      return servers.list.length === 0 ? 'NO_REPLICA' : 'DEADLINE_UNREACHABLE';
     }
-    ticket.lane.arrivals.note(ticket.rows, now);
-    ticket.enqueuedAt = now;
-    queue.push(ticket);
     return undefined;
+  }
+
+  /** Predicted time until the answer to a ticket that has just been judged, in milliseconds. */
+  finishMs({ deadline, startBy }: Ticket<Payload>, now: Instant): number {
+    const { replicas, freeAt, workBefore } = this.#backlog;
+    return Math.max(0, (freeAt + workBefore) / replicas - now) + deadline - startBy;
   }
 
   /** Queues a ticket that was accepted before, whatever the backlog. */
@@ -213,7 +228,6 @@ export class Scheduler<Payload> {
       verdict.reason = 'probe';
       return false;
     }
-    if (isUnseen) this.probes++;
     return true;
   }
 
