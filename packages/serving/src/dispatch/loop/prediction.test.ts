@@ -9,7 +9,11 @@ import { codeOf, MLP, request, row, serve } from '../testing/harness.ts';
 
 /** A tensor of so many rows whose bytes cannot be read. */
 const shapeOnly = (rows: number): NumericTensor =>
-  ({ type: 'float32', shape: [rows, 4], bytes: { byteLength: 16 * rows } }) as NumericTensor;
+  ({
+    type: 'float32',
+    shape: [rows, 4],
+    bytes: { byteLength: 16 * rows },
+  }) as unknown as NumericTensor;
 
 describe('a dispatcher predicts', () => {
   test('an answer in time from the shapes alone, and counts no request', async () => {
