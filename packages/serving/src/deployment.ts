@@ -20,7 +20,6 @@ import type {
   DeployedModel,
   InferenceAnswer,
   InferenceRequest,
-  Instant,
   Prediction,
   ScalingStep,
   Target,
