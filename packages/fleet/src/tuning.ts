@@ -15,8 +15,6 @@ export const routing = {
   leastAsking: 0.05,
 };
 
-export type RoutingConstant = keyof typeof routing;
-
 /** Time after which a member that did not answer is asked again, in milliseconds: the first, and the longest. */
 export const CIRCUIT_MS = { first: 250, longest: 8_000 };
 
