@@ -24,7 +24,7 @@ export const SERVICE_OPTIONS = {
   problems: text('FOLDER', 'Packages to serve; default: problems, or else the examples.'),
   data: withDefault(text('FOLDER', 'What the judge keeps.'), '.skein-judge'),
   redis: text('URL', 'Join a fleet: its jobs.'),
-  blobs: text('PLACE', 'Join a fleet: its bucket (s3://…) or shared folder.'),
+  blobs: text('PLACE', 'Join a fleet: its bucket (s3://… or gs://…) or shared folder.'),
   namespace: withDefault(text('NAME', 'Of the jobs in the Redis.'), 'fleet'),
   host: withDefault(text('ADDRESS', 'Where the service listens.'), '127.0.0.1'),
   port: withDefault(integer('N', 'Its port.', { min: 0, max: 65_535 }), '4710'),

@@ -17,7 +17,13 @@ export const ARTIFACT_ENDPOINTS = {
     upload: 'application/octet-stream',
     status: 201,
     response: ArtifactView,
-    errors: ['BODY_TOO_LARGE', 'BODY_TOO_SLOW', 'STORAGE_FULL', 'STORE_UNREACHABLE'],
+    errors: [
+      'BODY_TOO_LARGE',
+      'BODY_TOO_SLOW',
+      'STORAGE_FULL',
+      'STORE_UNREACHABLE',
+      'STORE_DENIED',
+    ],
     example: { file: 'data.csv' },
   },
   getArtifact: {
@@ -28,7 +34,7 @@ export const ARTIFACT_ENDPOINTS = {
     scope: 'jobs',
     params: DigestParam,
     response: ArtifactView,
-    errors: ['ARTIFACT_UNKNOWN', 'STORE_UNREACHABLE'],
+    errors: ['ARTIFACT_UNKNOWN', 'STORE_UNREACHABLE', 'STORE_DENIED'],
     example: { params: { digest: EMPTY } },
   },
   downloadArtifact: {
@@ -41,7 +47,7 @@ export const ARTIFACT_ENDPOINTS = {
     scope: 'jobs',
     params: DigestParam,
     download: 'application/octet-stream',
-    errors: ['ARTIFACT_UNKNOWN', 'ARTIFACT_CORRUPT', 'STORE_UNREACHABLE'],
+    errors: ['ARTIFACT_UNKNOWN', 'ARTIFACT_CORRUPT', 'STORE_UNREACHABLE', 'STORE_DENIED'],
     example: { params: { digest: EMPTY } },
   },
 } as const satisfies Record<string, NodeEndpoint>;

@@ -97,6 +97,14 @@ export const JOB_ERRORS = {
     fix: 'Check that Redis, or the bucket, is up and reachable from this machine; then retry.',
     retryMs: 1000,
   },
+  STORE_DENIED: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'The bucket refuses the credentials of this process, or it has none.',
+    fix: 'Give the identity of the process the right to list, read, write and remove objects of the bucket: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for s3://, Workload Identity or GOOGLE_APPLICATION_CREDENTIALS for gs://.',
+    retryMs: 10_000,
+  },
   STORE_TOO_OLD: {
     http: 500,
     grpc: GRPC.FAILED_PRECONDITION,

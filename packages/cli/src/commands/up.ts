@@ -135,7 +135,10 @@ export const up = defineCommand({
     ),
     logLevel: choice(['debug', 'info', 'warn', 'error'], 'Least weight of what is logged.'),
     redis: text('URL', 'Redis that holds the jobs of a fleet (or SKEIN_REDIS).'),
-    blobs: text('PLACE', 'Bucket (s3://…) or shared folder of artifacts (or SKEIN_BLOBS).'),
+    blobs: text(
+      'PLACE',
+      'Bucket (s3://… or gs://…) or shared folder of artifacts (or SKEIN_BLOBS).',
+    ),
     namespace: text('NAME', 'Jobs of other namespaces in the same Redis are not seen.'),
     queues: text(
       'LIST',

@@ -44,9 +44,13 @@ export const worker = defineCommand({
   arguments: {},
   options: {
     redis: text('URL', 'Redis that holds the jobs; default: SKEIN_REDIS.'),
-    blobs: text('PLACE', 'Bucket (s3://…) or shared folder of artifacts; default: SKEIN_BLOBS.', {
-      completes: 'folder',
-    }),
+    blobs: text(
+      'PLACE',
+      'Bucket (s3://… or gs://…) or shared folder of artifacts; default: SKEIN_BLOBS.',
+      {
+        completes: 'folder',
+      },
+    ),
     queues: withDefault(text('LIST', 'Queues to work on, with commas between them.'), 'default'),
     cores: decimal(
       'N',

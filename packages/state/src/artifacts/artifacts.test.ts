@@ -1,4 +1,7 @@
-/** The contract of `ArtifactStore`, over every backend: files in a folder, and a bucket of a third-party S3 server. */
+/**
+ * The contract of `ArtifactStore`, over every backend: files in a
+ * folder, a bucket of a third-party S3 server, and one of a stand-in for Google Cloud Storage.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,8 +12,10 @@ import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
 import type { ArtifactStore } from '../contract.ts';
 import { openFileArtifacts } from './file-artifacts.ts';
+import { openGcsArtifacts } from './gcs-artifacts.ts';
 import type { ARTIFACT_BACKENDS } from './open-artifacts.ts';
 import { openS3Artifacts } from './s3-artifacts.ts';
+import { startGcsServer, type GcsServer } from './testing/gcs-server.ts';
 import {
   MOTO_CREDENTIALS,
   MOTO_HEADERS,
@@ -31,6 +36,7 @@ interface Place {
 }
 
 let server: MotoServer | undefined;
+let google: GcsServer | undefined;
 let buckets = 0;
 
 /** Each backend of the registry needs a place to be tested in. */
@@ -83,6 +89,31 @@ const PLACES: Readonly<
       };
     },
   },
+  gcs: {
+    skip: false,
+    async make() {
+      // Lists of more than two objects have several pages.
+      google ??= await startGcsServer({ pageSize: 2 });
+      const { buckets: stored, endpoint, openSessions, store } = google;
+      const bucket = `bucket-${++buckets}`;
+      stored.set(bucket, new Map());
+      const folder = await mkdtemp(join(tmpdir(), 'skein-cache-'));
+      const url = `gs://${bucket}/jobs/artifacts?endpoint=${endpoint}`;
+      let opened = 0;
+      return {
+        open: (scratch = join(folder, String(++opened))) =>
+          openGcsArtifacts({ url, cacheFolder: scratch, partBytes: 5 * 2 ** 20 }),
+        async damage(digest, content) {
+          store(bucket, `jobs/artifacts/${digest}`, content);
+        },
+        async names() {
+          const keys = [...stored.get(bucket)!.keys()].map((key) => key.replace(/.*\//, ''));
+          return [...keys, ...openSessions()];
+        },
+        destroy: () => rm(folder, { recursive: true, force: true }),
+      };
+    },
+  },
 };
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
@@ -99,7 +130,10 @@ const corrupt = { code: 'ARTIFACT_CORRUPT' };
 beforeAll(() => {
   Object.assign(process.env, MOTO_CREDENTIALS);
 });
-afterAll(() => server?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]();
+  await google?.[Symbol.asyncDispose]();
+});
 
 describe.each(Object.entries(PLACES).filter(([, { skip }]) => !skip))(
   'artifacts in %s',

@@ -52,12 +52,21 @@ export const ARTIFACT_BACKENDS = {
     // A bucket is bounded by its cost.
     defaultBound: async () => Infinity,
   },
+  gcs: {
+    schemes: ['gs:'],
+    async open(url, { cacheFolder, keptFreeBytes }) {
+      const room = await roomIn(cacheFolder, keptFreeBytes);
+      const { openGcsArtifacts } = await import('./gcs-artifacts.ts');
+      return openGcsArtifacts({ url, cacheFolder, room });
+    },
+    defaultBound: async () => Infinity,
+  },
 } as const satisfies Readonly<Record<string, ArtifactBackend>>;
 
 /**
- * @param address `s3://bucket/prefix?endpoint=…`, or a folder, relative to the working directory.
+ * @param address `s3://bucket/prefix?endpoint=…`, `gs://bucket/prefix`, or a folder, relative to the working directory.
  * @param cacheFolder local copies of the artifacts of a bucket.
- * @throws SkeinError USAGE, STORE_UNREACHABLE, DATA_FOLDER_UNUSABLE.
+ * @throws SkeinError USAGE, STORE_UNREACHABLE, STORE_DENIED, DATA_FOLDER_UNUSABLE.
  */
 export async function openArtifacts(
   address: string,

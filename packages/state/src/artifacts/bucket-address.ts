@@ -1,35 +1,47 @@
-/** The address of a bucket as one URL: `s3://bucket/prefix?endpoint=http://host:9000&region=eu-central-1`. */
+/**
+ * The address of a bucket as one URL, such as
+ * `s3://bucket/prefix?endpoint=http://host:9000&region=eu-central-1` or `gs://bucket/prefix`.
+ */
 import { SkeinError } from '@skein/api/errors';
 
-export interface S3Address {
+/** What the URLs of one kind of bucket look like. */
+export interface AddressForm {
+  /** With its colon. */
+  readonly scheme: string;
+  readonly parameters: readonly string[];
+  /** Where credentials belong. */
+  readonly credentials: string;
+}
+
+export interface BucketAddress {
   readonly bucket: string;
   /** Prefix of every key; empty, or ends with `/`. */
   readonly prefix: string;
-  /** Absent: the endpoint of AWS for the region. */
+  /** Absent: the endpoint of the provider. */
   readonly endpoint: string | undefined;
-  /** Absent: AWS_REGION decides. */
+  /** Absent: the environment decides. */
   readonly region: string | undefined;
 }
 
-const PARAMETERS = new Set(['endpoint', 'region']);
-
 /** @throws SkeinError USAGE. Credentials are never part of the URL: process lists and logs show it. */
-export function parseS3Address(text: string): S3Address {
+export function parseBucketAddress(
+  text: string,
+  { scheme, parameters, credentials }: AddressForm,
+): BucketAddress {
   const wrong = (what: string): SkeinError =>
     new SkeinError('USAGE', `"${withoutSecrets(text)}" is not a bucket: ${what}.`);
+  const form = `it should look like ${scheme}//bucket/prefix`;
   let url: URL;
   try {
     url = new URL(text);
   } catch {
-    throw wrong('it should look like s3://bucket/prefix');
+    throw wrong(form);
   }
-  if (url.protocol !== 's3:' || url.hostname === '')
-    throw wrong('it should look like s3://bucket/prefix');
-  if (url.username !== '' || url.password !== '') {
-    throw wrong('credentials belong in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY');
-  }
+  if (url.protocol !== scheme || url.hostname === '') throw wrong(form);
+  if (url.username !== '' || url.password !== '')
+    throw wrong(`credentials belong in ${credentials}`);
   for (const name of url.searchParams.keys()) {
-    if (!PARAMETERS.has(name)) throw wrong(`it has no parameter "${name}"`);
+    if (!parameters.includes(name)) throw wrong(`it has no parameter "${name}"`);
   }
   const endpoint = url.searchParams.get('endpoint') ?? undefined;
   if (endpoint !== undefined && !/^https?:\/\/[^/]/.test(endpoint)) {

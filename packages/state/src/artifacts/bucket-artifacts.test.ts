@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
+import { createServer, request as forward } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { openArtifacts } from './open-artifacts.ts';
-import { parseS3Address } from './s3-address.ts';
-import { openS3Artifacts } from './s3-artifacts.ts';
+import { parseBucketAddress } from './bucket-address.ts';
+import { GCS_FORM } from './gcs-artifacts.ts';
+import { openS3Artifacts, S3_FORM } from './s3-artifacts.ts';
 import { MOTO_CREDENTIALS, startMotoServer, type MotoServer } from './testing/moto-server.ts';
 
 const moto = requireComponent('python3-moto');
@@ -70,6 +73,60 @@ describe.skipIf(moto.skip)('a bucket', () => {
     });
   });
 
+  it('is also used where checksums and the removal of many objects are refused, as Google does', async () => {
+    const refused: string[] = [];
+    const strict = createServer((request, response) => {
+      const asked = [...Object.keys(request.headers), request.headers['content-encoding'] ?? ''];
+      const unknown = asked.filter((name) =>
+        /^x-amz-(checksum|sdk-checksum|trailer)|aws-chunked/.test(name),
+      );
+      if (request.url?.includes('?delete')) unknown.push('DeleteObjects');
+      if (unknown.length > 0) {
+        refused.push(...unknown);
+        response.writeHead(400).end();
+        return;
+      }
+      const { method, url, headers } = request;
+      const passed = forward(new URL(url!, server.endpoint), { method, headers }, (answer) => {
+        response.writeHead(answer.statusCode!, answer.headers);
+        answer.pipe(response);
+      });
+      request.pipe(passed);
+    });
+    await new Promise<void>((done) => {
+      strict.listen(0, '127.0.0.1', done);
+    });
+    const url = await server.bucket('strict');
+    const endpoint = `http://127.0.0.1:${(strict.address() as AddressInfo).port}`;
+    const artifacts = await openS3Artifacts({
+      url: url.replace(server.endpoint, endpoint),
+      cacheFolder: folder,
+      partBytes: 5 * 2 ** 20,
+    });
+    const small = await artifacts.put(chunks(randomBytes(10)), 100);
+    const large = await artifacts.put(chunks(randomBytes(6 * 2 ** 20)), 2 ** 30);
+    expect((await artifacts.list()).toSorted()).toEqual([small.digest, large.digest].toSorted());
+    expect(await artifacts.sizeOf(large.digest)).toBe(6 * 2 ** 20);
+    await artifacts.remove(small.digest);
+    expect(refused).toEqual([]);
+    await artifacts.close();
+    strict.closeAllConnections();
+    strict.close();
+  });
+
+  it('says that access is denied', async () => {
+    const closed = createServer((_, response) => response.writeHead(403).end());
+    await new Promise<void>((done) => {
+      closed.listen(0, '127.0.0.1', done);
+    });
+    const url = `s3://b?endpoint=http://127.0.0.1:${(closed.address() as AddressInfo).port}`;
+    await expect(openS3Artifacts({ url, cacheFolder: folder })).rejects.toMatchObject({
+      code: 'STORE_DENIED',
+      message: expect.stringContaining('bucket b') as string,
+    });
+    closed.close();
+  });
+
   it('keeps no copy of an artifact that did not reach the bucket', async () => {
     const short = await startMotoServer();
     const artifacts = await openS3Artifacts({
@@ -91,13 +148,15 @@ describe.skipIf(moto.skip)('a bucket', () => {
 
 describe('the address of a bucket', () => {
   it('has a bucket, and may have a prefix, an endpoint and a region', () => {
-    expect(parseS3Address('s3://b/x/y/?endpoint=http://h:9000&region=eu-west-1')).toEqual({
+    expect(
+      parseBucketAddress('s3://b/x/y/?endpoint=http://h:9000&region=eu-west-1', S3_FORM),
+    ).toEqual({
       bucket: 'b',
       prefix: 'x/y/',
       endpoint: 'http://h:9000',
       region: 'eu-west-1',
     });
-    expect(parseS3Address('s3://b')).toMatchObject({ bucket: 'b', prefix: '' });
+    expect(parseBucketAddress('gs://b', GCS_FORM)).toMatchObject({ bucket: 'b', prefix: '' });
   });
 
   it.each([
@@ -106,8 +165,11 @@ describe('the address of a bucket', () => {
     ['s3://me:secret@b', 'AWS_SECRET_ACCESS_KEY'],
     ['s3://b?endpoint=h:9000', 'http://'],
     ['s3://b?key=x', 'no parameter "key"'],
+    ['gs:///b', 'gs://bucket/prefix'],
+    ['gs://me:secret@b', 'GOOGLE_APPLICATION_CREDENTIALS'],
+    ['gs://b?region=eu', 'no parameter "region"'],
   ])('"%s" is refused', (text, why) => {
-    const parse = () => parseS3Address(text);
+    const parse = () => parseBucketAddress(text, text.startsWith('gs:') ? GCS_FORM : S3_FORM);
     expect(parse).toThrow(why);
     expect(parse).not.toThrow('secret@');
   });

@@ -1,0 +1,127 @@
+/**
+ * Requests to the JSON API of Google Cloud Storage: the token, retries, and errors.
+ *
+ * Tokens come from Google's own library, which knows every kind of credentials: Workload Identity,
+ * the service account of the machine, GOOGLE_APPLICATION_CREDENTIALS, and `gcloud auth
+ * application-default login`. Decision 26 says why the rest of the client is ours.
+ *
+ * An object is named by the digest of its bytes, so a request that is sent twice has the effect of
+ * one: every request may be retried.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** An answer that is not a success. */
+export class GcsError extends Error {
+  readonly status: number;
+  /** Google's word for it, such as `quotaExceeded`. */
+  readonly reason: string;
+  constructor(status: number, reason: string, message: string) {
+    super(message);
+    this.name = reason;
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
+export interface GcsRequest {
+  readonly method?: 'POST' | 'PUT' | 'DELETE';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer>;
+  /** Statuses that are no error, besides 2xx. */
+  readonly also?: readonly number[];
+  /** Default: as often as the constants of this file say. */
+  readonly tries?: number;
+}
+
+/** @throws GcsError; the error of `fetch` when the connection failed. */
+export type GcsSend = (url: string | URL, request?: GcsRequest) => Promise<Response>;
+
+/** Google's list of statuses that are worth another try. */
+const PASSING: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
+/** Writes of one object are limited to one a second, so that the pauses must add up to more. */
+export const TRIES = 5;
+const FIRST_PAUSE_MS = 200;
+/** For the head of an answer, after the whole body was sent. */
+const ANSWER_MS = 300_000;
+const SCOPE = 'https://www.googleapis.com/auth/devstorage.read_write';
+
+/** @param authenticated whether requests have a token. */
+export async function gcsSender(authenticated: boolean): Promise<GcsSend> {
+  const tokenHeaders = authenticated ? await tokens() : async () => ({});
+
+  async function once(url: string | URL, request: GcsRequest): Promise<Response> {
+    const { method = 'GET', body } = request;
+    const headers = { ...(await tokenHeaders()), ...request.headers };
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new Error('no answer in time')), ANSWER_MS);
+    try {
+      const response = await fetch(url, {
+        method,
+        headers,
+        signal: late.signal,
+        ...(body === undefined ? {} : { body }),
+      });
+      if (response.ok || request.also?.includes(response.status)) return response;
+      throw await errorOf(response);
+    } catch (error) {
+      // `fetch failed` says nothing; its cause names the address and what happened.
+      throw error instanceof TypeError ? (error.cause ?? error) : error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  return async (url, request = {}) => {
+    const { tries = TRIES } = request;
+    for (let failed = 1; ; failed += 1) {
+      try {
+        return await once(url, request);
+      } catch (error) {
+        if (failed === tries || !mayPass(error)) throw error;
+      }
+      await pause(failed);
+    }
+  };
+}
+
+/** Whether the same request may succeed later. */
+export function mayPass(error: unknown): boolean {
+  return !(error instanceof GcsError) || PASSING.has(error.status);
+}
+
+/** Nodes that failed together do not come back together. @param failed tries so far. */
+export async function pause(failed: number): Promise<void> {
+  await sleep(FIRST_PAUSE_MS * 2 ** (failed - 1) * (0.5 + Math.random()));
+}
+
+/** Loaded here, so that a node without a bucket of Google does not load the library. */
+async function tokens(): Promise<() => Promise<Record<string, string>>> {
+  const { GoogleAuth } = await import('google-auth-library');
+  const auth = new GoogleAuth({ scopes: SCOPE });
+  return async () => {
+    try {
+      return Object.fromEntries(await auth.getRequestHeaders());
+    } catch (error) {
+      const { message, status } = error as { message: string; status?: number };
+      // Without a status there are no credentials, unless their server did not answer.
+      if (status === undefined && !message.includes('default credentials')) throw error;
+      throw new GcsError(status ?? 401, 'noCredentials', message);
+    }
+  };
+}
+
+async function errorOf(response: Response): Promise<GcsError> {
+  const text = await response.text();
+  let reason = response.statusText || 'refused';
+  let message = text.slice(0, 300).trim();
+  try {
+    const { error } = JSON.parse(text) as {
+      error: { message: string; errors?: readonly { reason?: string }[] };
+    };
+    message = error.message;
+    reason = error.errors?.[0]?.reason ?? reason;
+  } catch {
+    // A refused download is plain text, and so is the answer of a proxy.
+  }
+  return new GcsError(response.status, reason, `${response.status} ${message}`.trim());
+}
