@@ -12,13 +12,16 @@ export interface SandboxTraits {
    * isolation, it sees the host as it is, and only trusted work may run.
    */
   readonly isolates: boolean;
+  /** Whether it can keep a command from changing the workspace. */
+  readonly freezes: boolean;
 }
 
 /** In the order of preference: the fastest to start first, those without isolation last. */
 export const SANDBOXES = {
-  bubblewrap: { isolates: true },
-  docker: { isolates: true },
-  process: { isolates: false },
+  bubblewrap: { isolates: true, freezes: true },
+  docker: { isolates: true, freezes: true },
+  kubernetes: { isolates: true, freezes: false },
+  process: { isolates: false, freezes: false },
 } as const satisfies Readonly<Record<string, SandboxTraits>>;
 
 export type SandboxName = keyof typeof SANDBOXES;

@@ -1,23 +1,26 @@
-/** A command from its start to its end, for the drivers that launch processes of the host. */
+/** A command from its start to its end, for the drivers that launch one process for each. */
 import { PassThrough, Readable, pipeline, type Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
 import type { Command, Ending, RunningCommand } from './contract.ts';
-import type { Release, Slot } from './launcher/slot.ts';
+import type { Slot } from './launcher/slot.ts';
 import type { AllLimits } from './limits.ts';
-import { Supervision } from './supervision.ts';
+import { Supervision, type Supervised } from './supervision.ts';
 
 /** A started command: the parked process, and the program that it becomes. */
 export interface Launch {
-  readonly slot: Slot;
-  readonly release: Release;
+  readonly slot: Supervised & Pick<Slot, 'stdin' | 'remove'>;
+  /** Lets the parked process become the program. */
+  begin(): void;
   /**
    * The program ended with this status, in a shell's encoding. @throws Error when there was no
    * program.
    */
   status(): Promise<number>;
-  /** Process id of the program on the host, when it is known. */
-  program(): number | undefined;
+  /** Kills what the program left behind; resolves when no process of it is left. */
+  empty(): Promise<void>;
+  /** Sends a signal to the program, when it runs. */
+  signal(signal: NodeJS.Signals): void;
 }
 
 /** A shell's status for a process that SIGKILL has ended. */
@@ -37,10 +40,10 @@ export function startCommand(
 
   const run = async (): Promise<Ending> => {
     launched = await launch();
-    const { slot, release } = launched;
+    const { slot } = launched;
     try {
       supervision.begin(slot);
-      slot.release(release);
+      launched.begin();
       feed(slot.stdin, stdin ?? command.stdin);
       const status = await launched.status().catch((error: unknown) => {
         // A process that is killed while its sandbox is being made leaves an error message, which
@@ -48,7 +51,7 @@ export function startCommand(
         if (supervision.stopped) return KILLED_STATUS;
         throw error;
       });
-      await emptied(slot);
+      await launched.empty();
       return await supervision.finish(status);
     } finally {
       supervision.dispose();
@@ -67,14 +70,18 @@ export function startCommand(
     stderr: supervision.stderr,
     ended,
     signal(signal) {
-      const program = launched?.program();
-      if (program !== undefined) process.kill(program, signal);
+      launched?.signal(signal);
     },
     async kill() {
       supervision.stop('killed');
       return await ended;
     },
   };
+}
+
+/** Sends a signal to a process of the host, when it is known. */
+export function signalProgram(program: number | undefined, signal: NodeJS.Signals): void {
+  if (program !== undefined) process.kill(program, signal);
 }
 
 /** Runs to the end and keeps at most `keepBytes` of each stream. */
@@ -126,8 +133,11 @@ function feed(into: Writable, from: Uint8Array | Readable | undefined | 'pipe'):
   } else into.end(typeof from === 'string' ? undefined : from);
 }
 
-/** The monitor is gone; if it was killed itself, its guests may still be dying. */
-async function emptied(slot: Slot): Promise<void> {
+/**
+ * Kills the processes in the group of a slot until none is left: its monitor is gone, and if it was
+ * killed itself, its guests may still be dying.
+ */
+export async function emptied(slot: Slot): Promise<void> {
   for (let waited = 0; (slot.group?.processes().length ?? 0) > 0; waited++) {
     slot.kill();
     await sleep(Math.min(1 + waited, 10));

@@ -96,6 +96,20 @@ export interface SessionOptions {
   readonly report?: ((what: string) => void) | undefined;
   /** Whether the commands are untrusted. A driver without isolation refuses such a session. */
   readonly untrusted: boolean;
+  /** The attempt of a job that the session is for: a driver of a cluster writes it on what it creates. */
+  readonly attempt?: SessionAttempt | undefined;
+  /** Ends the opening of a session that waits for its place in a cluster. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SessionAttempt {
+  readonly job: string;
+  readonly number: number;
+  /** The fencing token. */
+  readonly token: number;
+  readonly priority: number;
+  /** The member of a gang: all open their sessions at the same time, in sandboxes that reach each other. */
+  readonly gang?: { readonly id: string; readonly size: number; readonly rank: number } | undefined;
 }
 
 export interface Command {
@@ -169,6 +183,8 @@ export interface CollectedFile {
 export interface SandboxSession {
   /** The guest's absolute path of the workspace. */
   readonly workspace: string;
+  /** Where the other members of its gang find rank 0, when the driver places the gang itself. */
+  readonly master?: string | undefined;
   /** Writes regular files (mode 0644, or 0755) into the workspace, before or between commands. */
   put(files: Iterable<{ path: string; content: Uint8Array; executable?: boolean }>): Promise<void>;
   start(command: Command): RunningCommand;

@@ -20,6 +20,8 @@ const DRIVERS: Readonly<Record<SandboxName, (options: DriverOptions) => Promise<
     (await import('./bubblewrap/bubblewrap.ts')).createBubblewrap({ hidden }),
   docker: async ({ image, mounted = false }) =>
     (await import('./docker/docker.ts')).createDocker({ image, ...(mounted ? { warm: 0 } : {}) }),
+  kubernetes: async ({ image }) =>
+    (await import('./kubernetes/kubernetes.ts')).createKubernetes({ image }),
   process: async () => (await import('./process/process.ts')).createProcessSandbox(),
 };
 

@@ -55,12 +55,14 @@ type Tries = Readonly<Partial<Record<keyof Limits, () => Promise<boolean>>>>;
  * Withdraws the claims that do not hold.
  * @param session with PROBE_LIMITS, opened without checking them.
  * @param atOnce whether commands can run side by side in it.
+ * @param network what holds of the claims about the network; default: what a guest sees of it.
  * @throws Error when no program can run, with the driver's message, or when a guest has rights.
  */
 export async function probe(
-  session: SandboxSession,
+  session: Pick<SandboxSession, 'run'>,
   claimed: Enforcement,
   atOnce = true,
+  network?: () => Promise<Enforcement['network']>,
 ): Promise<Enforcement> {
   const run = async (script: string, limits: Partial<Limits> = {}) =>
     await session.run({ argv: ['sh', '-c', script], workspace: 'writable', limits });
@@ -110,16 +112,15 @@ export async function probe(
   // Runs alone: on a full disk, other programs would fail for another reason.
   await attempt('diskBytes', async () => (await run(FULL_DISK)).exitCode === 1);
 
-  const network = await tryNetwork(claimed.network, async (script) => {
-    return (await run(script)).exitCode === 0;
-  });
+  const tried = await (network?.() ??
+    tryNetwork(claimed.network, async (script) => (await run(script)).exitCode === 0));
   const held = (['memoryBytes', 'pids', 'cpuMs', 'fileBytes', 'diskBytes'] as const).every(
     (name) => limits[name].enforced,
   );
   return {
     limits,
-    network,
-    untrusted: claimed.untrusted && held && network.none,
+    network: tried,
+    untrusted: claimed.untrusted && held && tried.none,
     accounting: accounted ? claimed.accounting : 'none',
   };
 }

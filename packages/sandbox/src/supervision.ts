@@ -17,12 +17,15 @@ const SOONEST_MS = 4;
 const LATEST_MS = 100;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** The kernel's counts of a command. */
+export type Counts = Pick<ControlGroup, 'cpuMs' | 'peakMemoryBytes' | 'outOfMemoryKills'>;
+
 /** The supervised command. */
 export interface Supervised {
   readonly stdout: Readable;
   readonly stderr: Readable;
   /** Undefined when nothing is counted. */
-  readonly group: ControlGroup | undefined;
+  readonly group: Counts | undefined;
   /** Ends every process; may be called more than once. */
   kill(): void;
 }
@@ -31,8 +34,14 @@ export interface Supervised {
  * When to read the counts next, in milliseconds: a command that keeps all its cores busy must not
  * get far past its limit.
  */
-export function nextLookMs(usedMs: number, limitMs: number, cores: number): number {
-  return Math.min(Math.max((limitMs - usedMs) / cores, SOONEST_MS), LATEST_MS);
+export function nextLookMs(
+  usedMs: number,
+  limitMs: number,
+  cores: number,
+  soonestMs = SOONEST_MS,
+  latestMs = LATEST_MS,
+): number {
+  return Math.min(Math.max((limitMs - usedMs) / cores, soonestMs), latestMs);
 }
 
 /** The signal that a shell's exit status stands for; null for an exit. */

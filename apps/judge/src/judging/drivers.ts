@@ -11,8 +11,9 @@ import { openDriver, type SandboxDriver } from '@skein/sandbox';
 export const JUDGE_IMAGE = 'skein-sandbox:judge';
 
 export type JudgeDriver = SandboxName;
+/** A tested program may not change what its judge reads. */
 export const JUDGE_DRIVERS: readonly JudgeDriver[] = SANDBOX_NAMES.filter(
-  (name) => SANDBOXES[name].isolates,
+  (name) => SANDBOXES[name].isolates && SANDBOXES[name].freezes,
 );
 
 /** @param image root file system of guests; default: the host's programs, or with Docker the judge's. */

@@ -162,12 +162,19 @@ export const JOB_ERRORS = {
     meaning: 'The outputs of the command are larger than their limit.',
     fix: 'Write less, or raise the disk limit of the job.',
   },
+  SANDBOX_NOT_STARTED: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'fault',
+    meaning: 'The cluster did not start the sandbox: it has no room, or does not answer.',
+    fix: 'The message has what the cluster says; the work is tried again. `kubectl describe job` shows more.',
+  },
   SANDBOX_LOST: {
     http: 503,
     grpc: GRPC.UNAVAILABLE,
     kind: 'fault',
     meaning:
-      'The sandbox was lost while it ran a command: its daemon stopped, or its container was removed.',
-    fix: 'Run the work again; if it repeats, look at the log of the Docker daemon.',
+      'The sandbox was lost while it ran a command: its daemon stopped, or its container or pod was removed.',
+    fix: 'Run the work again; if it repeats, look at the log of the Docker daemon, or at the events of the cluster.',
   },
 } as const satisfies Record<string, ErrorRow>;

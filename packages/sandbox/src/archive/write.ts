@@ -1,5 +1,5 @@
 /**
- * Writes a tar archive in memory, for a trusted program in a sandbox to unpack: regular files and their folders.
+ * Writes tar archives for a trusted program in a sandbox to unpack: regular files and their folders.
  * The format is POSIX ustar, with a pax header where a path does not fit into it.
  */
 import { Buffer } from 'node:buffer';
@@ -20,26 +20,50 @@ export interface FileToPut {
 export function archiveOf(files: Iterable<FileToPut>): Uint8Array {
   const parts: Uint8Array[] = [];
   const folders = new Set<string>();
-  const entry = (path: string, size: number, mode: number, type: string): void => {
-    const name = Buffer.from(path);
-    if (name.length > NAME_BYTES) {
-      const record = paxRecord('path', name);
-      parts.push(header(Buffer.from('pax'), record.length, 0o644, 'x'), padded(record));
-    }
-    parts.push(header(name.subarray(0, NAME_BYTES), size, mode, type));
-  };
   for (const { path, content, executable = false } of files) {
-    checkPath(path);
-    for (const folder of parentsOf(path)) {
-      // Entries for the folders, so that a link in their place is replaced instead of followed.
-      if (!folders.has(folder)) entry(`${folder}/`, 0, 0o755, '5');
-      folders.add(folder);
-    }
-    entry(path, content.length, executable ? 0o755 : 0o644, '0');
-    parts.push(padded(content));
+    parts.push(headersOf({ path, bytes: content.length, executable }, folders));
+    parts.push(content, paddingOf(content.length));
   }
-  parts.push(new Uint8Array(2 * BLOCK));
+  parts.push(archiveEnd());
   return Buffer.concat(parts);
+}
+
+/**
+ * What comes before the content of a file: its header, and those of folders that are not in
+ * `folders` yet.
+ * @throws SkeinError REQUEST_INVALID for a path that leaves the workspace.
+ */
+export function headersOf(
+  { path, bytes, executable }: { path: string; bytes: number; executable: boolean },
+  folders: Set<string>,
+): Uint8Array {
+  checkPath(path);
+  const parts: Uint8Array[] = [];
+  for (const folder of parentsOf(path)) {
+    // Entries for the folders, so that a link in their place is replaced instead of followed.
+    if (!folders.has(folder)) parts.push(entry(`${folder}/`, 0, 0o755, '5'));
+    folders.add(folder);
+  }
+  parts.push(entry(path, bytes, executable ? 0o755 : 0o644, '0'));
+  return Buffer.concat(parts);
+}
+
+/** What comes after the content of a file of that size. */
+export function paddingOf(bytes: number): Uint8Array {
+  return new Uint8Array((BLOCK - (bytes % BLOCK)) % BLOCK);
+}
+
+export function archiveEnd(): Uint8Array {
+  return new Uint8Array(2 * BLOCK);
+}
+
+function entry(path: string, size: number, mode: number, type: string): Uint8Array {
+  const name = Buffer.from(path);
+  const own = header(name.subarray(0, NAME_BYTES), size, mode, type);
+  if (name.length <= NAME_BYTES) return own;
+  const record = paxRecord('path', name);
+  const before = header(Buffer.from('pax'), record.length, 0o644, 'x');
+  return Buffer.concat([before, record, paddingOf(record.length), own]);
 }
 
 /** Refuses a path that is not relative and normalised. @throws SkeinError REQUEST_INVALID. */
@@ -94,9 +118,4 @@ function header(name: Uint8Array, size: number, mode: number, type: string): Uin
 
 function octal(block: Buffer, at: number, bytes: number, value: number): void {
   block.write(`${value.toString(8).padStart(bytes - 1, '0')}\0`, at, 'latin1');
-}
-
-function padded(content: Uint8Array): Uint8Array {
-  const padding = (BLOCK - (content.length % BLOCK)) % BLOCK;
-  return padding === 0 ? content : Buffer.concat([content, new Uint8Array(padding)]);
 }

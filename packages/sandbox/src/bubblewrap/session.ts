@@ -15,9 +15,9 @@ import type {
 import { collectFiles } from '../archive/collect.ts';
 import { putFiles } from '../archive/put.ts';
 import type { Launcher } from '../launcher/launcher.ts';
-import type { Slot } from '../launcher/slot.ts';
+import type { Release, Slot } from '../launcher/slot.ts';
 import { tightened, type AllLimits } from '../limits.ts';
-import { runToEnd, startCommand, type Launch } from '../command.ts';
+import { emptied, runToEnd, signalProgram, startCommand, type Launch } from '../command.ts';
 import type { Holder } from './holder.ts';
 
 /** Guest paths. */
@@ -82,32 +82,34 @@ export function createSession(parts: SessionParts): SandboxSession {
       const slot = await launcher.take();
       slots.add(slot);
       slot.group?.limit({ ...limits, pids: limits.pids + OWN_PROCESSES });
+      const release: Release = {
+        argv: [
+          ...parts.filter,
+          ...holder.enter,
+          'bwrap',
+          ...closingOptions(slot.covered),
+          '--args',
+          '4',
+          '--',
+          ...command.argv,
+        ],
+        options: Buffer.from(bwrap.map((option) => `${option}\0`).join('')),
+        rlimits: {
+          fileBytes: limits.fileBytes,
+          stackBytes: limits.memoryBytes,
+          // A second more: the group's count decides; this limit holds when the node does not
+          // check.
+          cpuSeconds: limits.cpuMs / 1000 + 1,
+          openFiles: OPEN_FILES,
+        },
+        uid,
+      };
       return {
         slot,
-        release: {
-          argv: [
-            ...parts.filter,
-            ...holder.enter,
-            'bwrap',
-            ...closingOptions(slot.covered),
-            '--args',
-            '4',
-            '--',
-            ...command.argv,
-          ],
-          options: Buffer.from(bwrap.map((option) => `${option}\0`).join('')),
-          rlimits: {
-            fileBytes: limits.fileBytes,
-            stackBytes: limits.memoryBytes,
-            // A second more: the group's count decides; this limit holds when the node does not
-            // check.
-            cpuSeconds: limits.cpuMs / 1000 + 1,
-            openFiles: OPEN_FILES,
-          },
-          uid,
-        },
+        begin: () => slot.release(release),
         status: () => statusOf(slot),
-        program: () => programIn(slot),
+        empty: () => emptied(slot),
+        signal: (signal) => signalProgram(programIn(slot), signal),
       };
     };
     const started = startCommand(command, limits, launch);

@@ -11,7 +11,7 @@ import { release } from 'node:os';
 import { SkeinError } from '@skein/api';
 import { collectFiles } from '../archive/collect.ts';
 import { putFiles } from '../archive/put.ts';
-import { runToEnd, startCommand, type Launch } from '../command.ts';
+import { emptied, runToEnd, signalProgram, startCommand, type Launch } from '../command.ts';
 import type {
   Availability,
   Command,
@@ -25,7 +25,7 @@ import type {
 } from '../contract.ts';
 import { enforcementOf, ISOLATING } from '../enforcement.ts';
 import { openLaunchHost, type LaunchHost } from '../launch-host.ts';
-import type { Slot } from '../launcher/slot.ts';
+import type { Release, Slot } from '../launcher/slot.ts';
 import { allLimits, refuseUnsupported, tightened, type AllLimits } from '../limits.ts';
 import { probe, PROBE_LIMITS } from '../probe.ts';
 
@@ -150,30 +150,33 @@ function openSession(
         LANG: 'C.UTF-8',
         ...command.env,
       };
-      return {
-        slot: { ...slot, kill: () => kill(slot) },
-        release: {
-          argv: [
-            'setsid',
-            '/bin/sh',
-            '-c',
-            WRAPPER,
-            'sh',
-            command.cwd ?? workspace,
-            'env',
-            '-i',
-            ...Object.entries(environment).map(([name, value]) => `${name}=${value}`),
-            ...command.argv,
-          ],
-          rlimits: {
-            fileBytes: limits.fileBytes,
-            stackBytes: Infinity,
-            cpuSeconds: limits.cpuMs / 1000 + 1,
-            openFiles: Infinity,
-          },
+      const own = { ...slot, kill: () => kill(slot) };
+      const release: Release = {
+        argv: [
+          'setsid',
+          '/bin/sh',
+          '-c',
+          WRAPPER,
+          'sh',
+          command.cwd ?? workspace,
+          'env',
+          '-i',
+          ...Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+          ...command.argv,
+        ],
+        rlimits: {
+          fileBytes: limits.fileBytes,
+          stackBytes: Infinity,
+          cpuSeconds: limits.cpuMs / 1000 + 1,
+          openFiles: Infinity,
         },
+      };
+      return {
+        slot: own,
+        begin: () => slot.release(release),
         status: () => statusOf(slot),
-        program: () => programOf(slot),
+        empty: () => emptied(own),
+        signal: (signal) => signalProgram(programOf(slot), signal),
       };
     };
     const started = startCommand(command, limits, launch);

@@ -1,0 +1,135 @@
+/**
+ * The streams of a program in a pod over one WebSocket: `exec` starts the program, `attach` joins
+ * process 1 of a container. Both directions wait for a slow reader.
+ */
+import { Buffer } from 'node:buffer';
+import { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type WebSocket from 'ws';
+import { ClusterError, retryMs, type Cluster } from './cluster.ts';
+
+const [STDIN, STDOUT, STDERR, STATUS, CLOSE] = [0, 1, 2, 3, 255];
+/** The protocol whose stdin can end; API servers from Kubernetes 1.30 on have it. */
+const PROTOCOL = 'v5.channel.k8s.io';
+/** What `kubectl` sends at once, in bytes. */
+const MESSAGE_BYTES = 32 * 1024;
+const BUFFER_BYTES = 256 * 1024;
+/** A connection without an answer for two of these is lost, in milliseconds. */
+const BEAT_MS = 15_000;
+
+/** How a program ended, as the API server says. */
+export interface ChannelStatus {
+  readonly status?: string;
+  readonly message?: string;
+  readonly details?: {
+    readonly causes?: readonly { readonly reason?: string; readonly message?: string }[];
+  };
+}
+
+export interface Channel {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Resolves when the connection has ended: with the status, or undefined when there is none. */
+  readonly ended: Promise<ChannelStatus | undefined>;
+  close(): void;
+}
+
+/**
+ * @param path of the pod. @param argv of the program; none: attaches to process 1.
+ * @throws ClusterError.
+ */
+export async function openChannel(
+  cluster: Cluster,
+  path: string,
+  container: string,
+  argv: readonly string[] = [],
+): Promise<Channel> {
+  const query = new URLSearchParams({
+    container,
+    stdin: 'true',
+    stdout: 'true',
+    stderr: 'true',
+    tty: 'false',
+  });
+  for (const word of argv) query.append('command', word);
+  const url = `${path}/${argv.length === 0 ? 'attach' : 'exec'}?${query.toString()}`;
+  let receive = (_stream: number, _bytes: Buffer): void => undefined;
+  const socket = await connect(cluster, url, (stream, bytes) => receive(stream, bytes));
+  if (socket.protocol !== PROTOCOL) {
+    socket.terminate();
+    throw new ClusterError(`it does not know ${PROTOCOL}; Kubernetes 1.30 and newer do`, 400);
+  }
+  const output = (): Readable =>
+    new Readable({
+      highWaterMark: BUFFER_BYTES,
+      read: () => void (socket.isPaused && socket.resume()),
+    });
+  const [stdout, stderr] = [output(), output()];
+  let status: ChannelStatus | undefined;
+  receive = (stream, bytes) => {
+    if (stream === STATUS) status = JSON.parse(bytes.toString()) as ChannelStatus;
+    const into = stream === STDOUT ? stdout : stream === STDERR ? stderr : undefined;
+    if (into === undefined || into.destroyed || bytes.length === 0) return;
+    if (!into.push(bytes)) socket.pause();
+  };
+  const stdin = new Writable({
+    highWaterMark: BUFFER_BYTES,
+    write: (chunk: Buffer, _encoding, done) => void sendAll(socket, chunk).then(() => done(), done),
+    final: (done) => socket.send(Buffer.from([CLOSE!, STDIN!]), () => done()),
+  });
+  // A program may end before it has read its stdin.
+  stdin.on('error', () => undefined);
+
+  let isAlive = true;
+  socket.on('pong', () => (isAlive = true));
+  const beat = setInterval(() => {
+    // A paused socket reads no answer.
+    if (!isAlive && !socket.isPaused) socket.terminate();
+    isAlive = false;
+    socket.ping(undefined, undefined, () => undefined);
+  }, BEAT_MS);
+  beat.unref();
+  const ended = new Promise<ChannelStatus | undefined>((resolve) => {
+    socket.onclose = () => {
+      clearInterval(beat);
+      for (const each of [stdout, stderr]) if (!each.destroyed) each.push(null);
+      stdin.destroy();
+      resolve(status);
+    };
+  });
+  socket.onerror = () => undefined;
+  return { stdin, stdout, stderr, ended, close: () => socket.terminate() };
+}
+
+async function connect(
+  { sockets }: Cluster,
+  url: string,
+  receive: (stream: number, bytes: Buffer) => void,
+): Promise<WebSocket> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const socket = await sockets.connect(url, null, (stream, bytes) => {
+        receive(stream, bytes as Buffer);
+        return stream !== STATUS;
+      });
+      return socket as unknown as WebSocket;
+    } catch (thrown) {
+      const message = (thrown as { message?: string }).message ?? String(thrown);
+      const status = /Unexpected server response: (\d+)/.exec(message)?.[1];
+      const error = new ClusterError(message, status === undefined ? undefined : Number(status));
+      const waitMs = retryMs(error, attempt, Math.random());
+      if (waitMs === undefined) throw error;
+      await sleep(waitMs);
+    }
+  }
+}
+
+async function sendAll(socket: WebSocket, chunk: Buffer): Promise<void> {
+  for (let at = 0; at < chunk.length; at += MESSAGE_BYTES) {
+    const message = Buffer.concat([Buffer.from([STDIN!]), chunk.subarray(at, at + MESSAGE_BYTES)]);
+    await new Promise<void>((resolve, reject) => {
+      socket.send(message, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+}
