@@ -31,6 +31,9 @@ const CHECKS = {
   docker: () => runs('docker', 'version'),
   'sandbox-image': () => runs('docker', 'image', 'inspect', 'skein-sandbox:minimal'),
   'judge-image': () => runs('docker', 'image', 'inspect', 'skein-sandbox:judge'),
+  // Its kubelet mounts the disks of pods.
+  'test-cluster': () => process.getuid?.() === 0 && CHECKS['sandbox-image'](),
+  kubectl: () => runs('kubectl', 'version', '--client'),
   linux: () => process.platform === 'linux',
   gcc: () => runs('gcc', '--version'),
   redis: () => runs('redis-server', '--version'),
@@ -50,6 +53,8 @@ const PROVISION = '`npm run provision` installs it on Debian and Ubuntu';
 
 /** Install commands of components that are not packages. */
 const FIXES: Partial<Record<Component, string>> = {
+  'test-cluster':
+    'it needs root and Docker with the image of `bash deploy/sandbox/base-image.sh minimal`',
   'sandbox-image':
     '`bash deploy/sandbox/base-image.sh minimal` builds it, as root, where Docker runs',
   'judge-image': '`bash deploy/sandbox/base-image.sh judge` builds it, as root, where Docker runs',

@@ -85,6 +85,8 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/sandbox/src/docker/trial.test.ts',
   'packages/sandbox/src/hostile/hostile.test.ts',
   'packages/sandbox/src/hostile/requests.test.ts',
+  'packages/sandbox/src/kubernetes/kubectl.test.ts',
+  'packages/sandbox/src/kubernetes/kubernetes.test.ts',
   'packages/sandbox/src/leftovers.test.ts',
   'packages/sandbox/src/run-untrusted.test.ts',
   'packages/server/src/faults/aborting-model.test.ts',

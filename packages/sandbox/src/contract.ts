@@ -184,7 +184,7 @@ export interface SandboxSession {
   /** The guest's absolute path of the workspace. */
   readonly workspace: string;
   /** Where the other members of its gang find rank 0, when the driver places the gang itself. */
-  readonly master?: string | undefined;
+  readonly master?: { readonly host: string; readonly port: number } | undefined;
   /** Writes regular files (mode 0644, or 0755) into the workspace, before or between commands. */
   put(files: Iterable<{ path: string; content: Uint8Array; executable?: boolean }>): Promise<void>;
   start(command: Command): RunningCommand;

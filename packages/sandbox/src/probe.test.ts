@@ -65,13 +65,13 @@ function session(
 }
 
 async function tried(...how: Parameters<typeof session>): Promise<Enforcement> {
-  return await probe(session(...how) as SandboxSession, CLAIMED);
+  return await probe(session(...how), CLAIMED);
 }
 
 describe('a probe', () => {
   test('in which every limit holds withdraws no claim', async () => {
     expect(await tried()).toEqual(CLAIMED);
-    expect(await probe(session() as SandboxSession, CLAIMED, false)).toEqual(CLAIMED);
+    expect(await probe(session(), CLAIMED, false)).toEqual(CLAIMED);
   });
 
   test.each([
@@ -98,7 +98,7 @@ describe('a probe', () => {
       isolates: false,
     });
     // Every program succeeds, and still no unclaimed limit is claimed.
-    const { limits, accounting } = await probe(session() as SandboxSession, claimed);
+    const { limits, accounting } = await probe(session(), claimed);
     expect(limits).toEqual(claimed.limits);
     expect(accounting).toBe('none');
   });

@@ -84,7 +84,7 @@ print(most)
 `;
 
 forEachDriver((here) => {
-  describe.runIf(here.isolates)('a list of addresses', () => {
+  describe.runIf(here.lists)('a list of addresses', () => {
     const { options } = here;
     let listed: Server;
     let other: Server;

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { forEachDriver, MEBIBYTE, saying } from '../testing/every-driver.ts';
 
 forEachDriver((here) => {
-  const { sh, collected, isolates } = here;
+  const { sh, collected, freezes } = here;
 
   describe('a workspace', () => {
     test('takes files and gives them back, however they are named', async () => {
@@ -115,7 +115,7 @@ forEachDriver((here) => {
       await sh('rm f');
     });
 
-    test.runIf(isolates)('can be kept from being changed', async () => {
+    test.runIf(freezes)('can be kept from being changed', async () => {
       await here.session.put([{ path: 'given', content: Buffer.from('given') }]);
       const { out } = await sh(
         'cat given; for f in given new; do echo x 2>/dev/null > $f || echo no; done; rm given 2>/dev/null || echo no; echo t > /tmp/t && cat /tmp/t',

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type WebSocket from 'ws';
 import { ClusterError, retryMs, type Cluster } from './cluster.ts';
 
-const [STDIN, STDOUT, STDERR, STATUS, CLOSE] = [0, 1, 2, 3, 255];
+const [STDIN, STDOUT, STDERR, STATUS, CLOSE] = [0, 1, 2, 3, 255] as const;
 /** The protocol whose stdin can end; API servers from Kubernetes 1.30 on have it. */
 const PROTOCOL = 'v5.channel.k8s.io';
 /** What `kubectl` sends at once, in bytes. */
@@ -44,6 +44,7 @@ export async function openChannel(
   path: string,
   container: string,
   argv: readonly string[] = [],
+  signal?: AbortSignal,
 ): Promise<Channel> {
   const query = new URLSearchParams({
     container,
@@ -55,7 +56,7 @@ export async function openChannel(
   for (const word of argv) query.append('command', word);
   const url = `${path}/${argv.length === 0 ? 'attach' : 'exec'}?${query.toString()}`;
   let receive = (_stream: number, _bytes: Buffer): void => undefined;
-  const socket = await connect(cluster, url, (stream, bytes) => receive(stream, bytes));
+  const socket = await connect(cluster, url, signal, (stream, bytes) => receive(stream, bytes));
   if (socket.protocol !== PROTOCOL) {
     socket.terminate();
     throw new ClusterError(`it does not know ${PROTOCOL}; Kubernetes 1.30 and newer do`, 400);
@@ -75,8 +76,8 @@ export async function openChannel(
   };
   const stdin = new Writable({
     highWaterMark: BUFFER_BYTES,
-    write: (chunk: Buffer, _encoding, done) => void sendAll(socket, chunk).then(() => done(), done),
-    final: (done) => socket.send(Buffer.from([CLOSE!, STDIN!]), () => done()),
+    write: (chunk: Buffer, _encoding, done) => sendAll(socket, chunk, done),
+    final: (done) => socket.send(Buffer.from([CLOSE, STDIN]), () => done()),
   });
   // A program may end before it has read its stdin.
   stdin.on('error', () => undefined);
@@ -91,45 +92,47 @@ export async function openChannel(
   }, BEAT_MS);
   beat.unref();
   const ended = new Promise<ChannelStatus | undefined>((resolve) => {
-    socket.onclose = () => {
+    socket.addEventListener('close', () => {
       clearInterval(beat);
       for (const each of [stdout, stderr]) if (!each.destroyed) each.push(null);
       stdin.destroy();
       resolve(status);
-    };
+    });
   });
-  socket.onerror = () => undefined;
+  socket.addEventListener('error', () => undefined);
   return { stdin, stdout, stderr, ended, close: () => socket.terminate() };
 }
 
 async function connect(
   { sockets }: Cluster,
   url: string,
+  signal: AbortSignal | undefined,
   receive: (stream: number, bytes: Buffer) => void,
 ): Promise<WebSocket> {
   for (let attempt = 1; ; attempt++) {
     try {
       const socket = await sockets.connect(url, null, (stream, bytes) => {
-        receive(stream, bytes as Buffer);
+        receive(stream, bytes);
         return stream !== STATUS;
       });
-      return socket as unknown as WebSocket;
+      return socket;
     } catch (thrown) {
       const message = (thrown as { message?: string }).message ?? String(thrown);
       const status = /Unexpected server response: (\d+)/.exec(message)?.[1];
       const error = new ClusterError(message, status === undefined ? undefined : Number(status));
       const waitMs = retryMs(error, attempt, Math.random());
+      signal?.throwIfAborted();
       if (waitMs === undefined) throw error;
-      await sleep(waitMs);
+      await sleep(waitMs, undefined, { signal });
     }
   }
 }
 
-async function sendAll(socket: WebSocket, chunk: Buffer): Promise<void> {
-  for (let at = 0; at < chunk.length; at += MESSAGE_BYTES) {
-    const message = Buffer.concat([Buffer.from([STDIN!]), chunk.subarray(at, at + MESSAGE_BYTES)]);
-    await new Promise<void>((resolve, reject) => {
-      socket.send(message, (error) => (error ? reject(error) : resolve()));
-    });
-  }
+/** One message after the other. */
+function sendAll(socket: WebSocket, chunk: Buffer, done: (error?: Error | null) => void): void {
+  const message = Buffer.concat([Buffer.from([STDIN]), chunk.subarray(0, MESSAGE_BYTES)]);
+  socket.send(message, (error) => {
+    if (error || chunk.length <= MESSAGE_BYTES) done(error);
+    else sendAll(socket, chunk.subarray(MESSAGE_BYTES), done);
+  });
 }

@@ -10,7 +10,7 @@ import { request as httpsRequest } from 'node:https';
 import { PassThrough } from 'node:stream';
 import { json, text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Exec, KubeConfig } from '@kubernetes/client-node';
+import type * as Client from '@kubernetes/client-node';
 import { SkeinError } from '@skein/api';
 
 /** How long an answer may take, in milliseconds. */
@@ -43,10 +43,10 @@ export class ClusterError extends Error {
 
 export class Cluster {
   readonly server: string;
-  readonly #config: KubeConfig;
-  readonly sockets: Exec['handler'];
+  readonly #config: Client.KubeConfig;
+  readonly sockets: Client.Exec['handler'];
 
-  constructor(config: KubeConfig, sockets: Exec['handler']) {
+  constructor(config: Client.KubeConfig, sockets: Client.Exec['handler']) {
     this.#config = config;
     this.sockets = sockets;
     this.server = config.getCurrentCluster()?.server ?? '';
@@ -99,9 +99,7 @@ export class Cluster {
     };
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-      send(url, options, resolve)
-        .on('error', reject)
-        .end(content);
+      send(url, options, resolve).on('error', reject).end(content);
     });
     const { statusCode = 0, headers } = answer;
     if (statusCode < 300) return answer;
@@ -188,7 +186,7 @@ export async function connectCluster(context: string | undefined): Promise<Clust
   return new Cluster(config, Object.assign(handler, { streams: unused }));
 }
 
-async function loadClient(): Promise<typeof import('@kubernetes/client-node')> {
+async function loadClient(): Promise<typeof Client> {
   try {
     return await import('@kubernetes/client-node');
   } catch (error) {

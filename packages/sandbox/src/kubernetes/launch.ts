@@ -56,6 +56,16 @@ export async function launchIn(pod: Pod, command: Command, limits: AllLimits): P
       .then(() => pod.remove())
       .catch(() => undefined);
   };
+  /** Whether the kernel killed the whole container, and the connections with it. */
+  const outOfMemory = async (): Promise<boolean> => {
+    const isLost = await pod.counts().then(
+      (now) => (counts.update(now), pod.isLost),
+      () => true,
+    );
+    if (!isLost || !(await pod.endedOutOfMemory())) return false;
+    counts.outOfMemory();
+    return true;
+  };
   return {
     slot: {
       stdin: channel.stdin,
@@ -82,22 +92,16 @@ export async function launchIn(pod: Pod, command: Command, limits: AllLimits): P
       const status = ended === undefined ? undefined : exitStatus(ended);
       if (isKilled) return status ?? KILLED_STATUS;
       if (status !== undefined && status !== KILLED_STATUS) return status;
-      // The kernel may have killed the whole container, and the connections with it.
-      const isLost = await pod.counts().then(
-        () => pod.isLost,
-        () => true,
-      );
-      if (isLost && (await pod.endedOutOfMemory())) {
-        counts.outOfMemory();
-        return KILLED_STATUS;
-      }
+      if (await outOfMemory()) return KILLED_STATUS;
       if (status === undefined) throw pod.lostError();
       return status;
     },
     async empty() {
       over.abort();
-      const after = await pod.left(pid).catch(() => undefined);
-      if (after !== undefined) counts.update(after);
+      await pod.left(pid).then(
+        (after) => counts.update(after),
+        async () => isKilled || (await outOfMemory()),
+      );
     },
     signal: (name) => pod.signal(name, pid),
   };

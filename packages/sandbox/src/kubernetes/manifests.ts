@@ -172,7 +172,10 @@ function receiver({ image }: JobOrder): V1Container {
   };
 }
 
-function container(name: string, image: string): V1Container {
+function container(
+  name: string,
+  image: string,
+): Pick<V1Container, 'name' | 'image' | 'workingDir' | 'stdin' | 'stdinOnce' | 'securityContext'> {
   return {
     name,
     image,

@@ -10,13 +10,13 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Job, V1Pod } from '@kubernetes/client-node';
 import { SkeinError } from '@skein/api';
-import type { SessionAttempt, SessionOptions } from '../contract.ts';
+import type { SandboxSession, SessionAttempt, SessionOptions } from '../contract.ts';
 import { allLimits, type AllLimits } from '../limits.ts';
 import { openChannel } from './channel.ts';
 import { clusterError, ClusterError, type Cluster } from './cluster.ts';
 import { Control } from './control.ts';
 import { readInputs, type Inputs } from './inputs.ts';
-import { gangService, jobManifest, MAIN, RECEIVER } from './manifests.ts';
+import { GANG_PORT, gangService, jobManifest, MAIN, RECEIVER } from './manifests.ts';
 import { RENEW_MS, RENEWED } from './owner-labels.ts';
 import { Pod } from './pod.ts';
 import { hasEnded, runningIn } from './pod-state.ts';
@@ -35,7 +35,7 @@ export interface OpenedPod {
   readonly pod: Pod;
   readonly limits: AllLimits;
   /** Where the members of a gang find rank 0. */
-  readonly master: string | undefined;
+  readonly master: SandboxSession['master'];
   /** Removes everything; of a gang, when no other member is left. */
   readonly remove: () => Promise<void>;
 }
@@ -79,9 +79,10 @@ export async function openPod(place: Place, options: SessionOptions): Promise<Op
     };
     const started = (container: string): Promise<string> =>
       waitForStart(place, name, pods, find(container), options.signal);
-    if (inputs !== undefined) await sendInputs(cluster, await started(RECEIVER), inputs);
+    if (inputs !== undefined)
+      await sendInputs(cluster, await started(RECEIVER), inputs, options.signal);
     const path = await started(MAIN);
-    const control = new Control(await openChannel(cluster, path, MAIN));
+    const control = new Control(await openChannel(cluster, path, MAIN, [], options.signal));
     const pod = new Pod(cluster, path, pods, control);
     await pod.counts();
     const removeLast = async (): Promise<void> => {
@@ -91,7 +92,7 @@ export async function openPod(place: Place, options: SessionOptions): Promise<Op
       renewing.abort();
       pods.close();
     };
-    const master = gang && `${name}-0.${name}`;
+    const master = gang && { host: `${name}-0.${name}`, port: GANG_PORT };
     return { pod, limits, master, remove: gang === undefined ? remove : removeLast };
   } catch (error) {
     await remove().catch(() => undefined);
@@ -182,12 +183,17 @@ async function lastEvent(cluster: Cluster, namespace: string, name: string): Pro
   }
 }
 
-async function sendInputs(cluster: Cluster, path: string, inputs: Inputs): Promise<void> {
-  const channel = await openChannel(cluster, path, RECEIVER);
+async function sendInputs(
+  cluster: Cluster,
+  path: string,
+  inputs: Inputs,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const channel = await openChannel(cluster, path, RECEIVER, [], signal);
   channel.stdout.resume();
   channel.stderr.resume();
   try {
-    await pipeline(inputs.archive(), channel.stdin);
+    await pipeline(inputs.archive(), channel.stdin, { signal });
     await channel.ended;
   } finally {
     channel.close();

@@ -22,7 +22,7 @@ const FILES_WALL_MS = 600_000;
 export interface SessionParts {
   readonly pod: Pod;
   readonly limits: AllLimits;
-  readonly master: string | undefined;
+  readonly master: SandboxSession['master'];
   /** Removes what the session has in the cluster. */
   readonly remove: () => Promise<void>;
 }

@@ -91,7 +91,7 @@ class TrialSessions {
     options: SessionOptions,
     command: Command,
   ): Promise<Awaited<ReturnType<SandboxSession['run']>>> {
-    const key = `${String(options.network)} ${options.limits.cores}`;
+    const key = JSON.stringify([options.network, options.limits.cores]);
     const session = this.#sessions.get(key) ?? (await this.#open(options));
     this.#sessions.set(key, session);
     const ending = await session.run(command);

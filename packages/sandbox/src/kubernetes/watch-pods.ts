@@ -147,7 +147,7 @@ export function watchPods(cluster: Cluster, namespace: string, selector: string)
             resolve(found);
           } catch (error) {
             end();
-            reject(error as Error);
+            reject(error);
           }
         };
         looks.add(look);

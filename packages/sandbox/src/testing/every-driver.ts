@@ -18,6 +18,7 @@ import type {
   SessionOptions,
 } from '../contract.ts';
 import { openDriver } from '../drivers.ts';
+import { startTestCluster } from '../kubernetes/testing/test-cluster.ts';
 
 export const MEBIBYTE = 1 << 20;
 export const LIMITS: Limits = {
@@ -41,8 +42,38 @@ const TRUSTED: SessionOptions = {
 const NEEDS: Readonly<Partial<Record<SandboxName, Component>>> = {
   bubblewrap: 'bubblewrap',
   docker: 'sandbox-image',
+  kubernetes: 'test-cluster',
   process: 'linux',
 };
+
+/** The drivers that enforce no list of addresses anywhere. */
+const NO_LISTS: ReadonlySet<SandboxName> = new Set(['kubernetes']);
+
+/** What has to run before a driver can be tested; its environment is set until it is closed. */
+const PREPARE: Readonly<
+  Partial<
+    Record<
+      SandboxName,
+      () => Promise<{ readonly env: Readonly<Record<string, string>>; close(): Promise<void> }>
+    >
+  >
+> = {
+  kubernetes: startTestCluster,
+};
+
+/** @returns a function that ends what was prepared. */
+export async function prepareDriver(name: SandboxName): Promise<() => Promise<void>> {
+  const prepared = await PREPARE[name]?.();
+  const before = { ...process.env };
+  Object.assign(process.env, prepared?.env);
+  return async () => {
+    for (const variable of Object.keys(prepared?.env ?? {})) {
+      if (before[variable] === undefined) delete process.env[variable];
+      else process.env[variable] = before[variable];
+    }
+    await prepared?.close();
+  };
+}
 
 /** The drivers that can be tested here, for untrusted work or for any. @param needs more than `NEEDS`. */
 export function driversHere(work: 'untrusted' | 'any', needs: typeof NEEDS = {}): SandboxName[] {
@@ -64,6 +95,10 @@ export interface Here {
   readonly options: SessionOptions;
   /** Whether the driver runs untrusted work. */
   readonly isolates: boolean;
+  /** Whether it runs untrusted work, and can enforce a list of addresses for it. */
+  readonly lists: boolean;
+  /** Whether it can keep a command from changing the workspace. */
+  readonly freezes: boolean;
   readonly driver: SandboxDriver;
   readonly session: SandboxSession;
   /** Runs a script in the session. */
@@ -78,16 +113,23 @@ export function forEachDriver(tests: (here: Here) => void): void {
     const options = SANDBOXES[name].isolates ? UNTRUSTED : TRUSTED;
     let driver: SandboxDriver;
     let session: SandboxSession;
+    let unprepare: () => Promise<void>;
     beforeAll(async () => {
+      unprepare = await prepareDriver(name);
       driver = await openDriver(name);
       session = await driver.open(options);
     }, 120_000);
-    afterAll(async () => await driver.close(), 60_000);
+    afterAll(async () => {
+      await driver.close();
+      await unprepare();
+    }, 60_000);
 
     tests({
       name,
       options,
       isolates: options.untrusted,
+      lists: options.untrusted && !NO_LISTS.has(name),
+      freezes: SANDBOXES[name].freezes,
       get driver() {
         return driver;
       },

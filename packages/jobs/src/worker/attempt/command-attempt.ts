@@ -40,14 +40,22 @@ export async function attemptCommand(
   // Check it now: a command would take an unreadable file for an empty stdin.
   if (work.stdin !== undefined) await artifacts.pathOf(work.stdin);
   refuseStale(lease);
-  const session = await driver.open({
+  const { job, token, attempt } = claim;
+  const opened = driver.open({
     image: work.image,
     mounts: inputs.mounts,
     limits: sessionLimits(work, limits),
     network: networkOf(work, trusted, enforcement.network.none),
     report: (what) => void log.write(Buffer.from(`${what}\n`)),
     untrusted: !trusted,
+    attempt: { job: job.id, number: attempt, token, priority: job.priority, gang: job.gang },
+    signal: AbortSignal.any([lease.ended, lease.preempted]),
   });
+  const session = await opened.catch((error: unknown) => {
+    if (lease.preempted.aborted) return undefined;
+    throw error;
+  });
+  if (session === undefined) return preempted('Preempted before it had a place in the cluster.');
   try {
     await inputs.link(session);
     if (claim.job.checkpoint !== undefined && work.checkpoint !== undefined) {
@@ -57,7 +65,7 @@ export async function attemptCommand(
     const lastWords = createLastWords();
     const running = session.start({
       argv: work.argv,
-      env: { ...work.env, ...gangEnvironment(claim) },
+      env: { ...work.env, ...gangEnvironment(claim, session.master) },
       workspace: 'writable',
       limits,
       ...(work.stdin === undefined
@@ -83,13 +91,10 @@ export async function attemptCommand(
 
     if (lease.preempted.aborted) {
       const kept = await keep(session, work, limits.diskBytes, tools);
-      return {
-        kind: 'failed',
-        cause: 'preempted',
-        message: kept ? 'Preempted; its checkpoint is kept.' : 'Preempted, without a checkpoint.',
-        retryable: true,
-        usage: { ...ending.usage },
-      };
+      const message = kept
+        ? 'Preempted; its checkpoint is kept.'
+        : 'Preempted, without a checkpoint.';
+      return { ...preempted(message), usage: { ...ending.usage } };
     }
     const failure = failureOf(ending, work.argv[0]!, limits, lastWords.text());
     if (failure !== undefined) {
@@ -104,6 +109,10 @@ export async function attemptCommand(
   } finally {
     await session.close();
   }
+}
+
+function preempted(message: string): Extract<Outcome, { kind: 'failed' }> {
+  return { kind: 'failed', cause: 'preempted', message, retryable: true };
 }
 
 /**
@@ -181,12 +190,17 @@ async function keep(
 /**
  * The variables by which the members of a gang find each other; PyTorch and other frameworks read
  * them.
+ * @param placed where rank 0 is, when the sandbox has an address of its own; else on its worker.
  */
-function gangEnvironment({ job, master }: Claim): Readonly<Record<string, string>> {
-  if (job.gang === undefined || master === undefined) return {};
+function gangEnvironment(
+  { job, master }: Claim,
+  placed: SandboxSession['master'],
+): Readonly<Record<string, string>> {
+  const at = placed ?? master;
+  if (job.gang === undefined || at === undefined) return {};
   return {
-    MASTER_ADDR: master.host,
-    MASTER_PORT: String(master.port),
+    MASTER_ADDR: at.host,
+    MASTER_PORT: String(at.port),
     RANK: String(job.gang.rank),
     WORLD_SIZE: String(job.gang.size),
   };

@@ -1,6 +1,7 @@
 /** Makes the pods of Jobs, and their conditions, as the controllers of a cluster do. */
 import type { V1JobSpec } from '@kubernetes/client-node';
 import type { KubeObject, Objects } from './objects.ts';
+import { phaseOf } from './selectors.ts';
 
 const JOBS = 'batch/jobs';
 const INDEX = 'batch.kubernetes.io/job-completion-index';
@@ -82,7 +83,7 @@ export class JobsController {
       return;
     }
     const count = (phase: string): number =>
-      pods.filter(({ status }) => status?.['phase'] === phase).length;
+      pods.filter(({ status }) => phaseOf(status) === phase).length;
     const [succeeded, failed] = [count('Succeeded'), count('Failed')];
     if (failed > 0 || pods.length < completions)
       this.#finish(job, 'Failed', 'BackoffLimitExceeded', {
@@ -104,7 +105,7 @@ export class JobsController {
       for (const { metadata, status } of this.#objects.list('pods', namespace)) {
         const isOwn =
           metadata.ownerReferences?.some(({ uid }) => uid === job.metadata.uid) === true;
-        const hasEnded = ['Succeeded', 'Failed'].includes(String(status?.['phase']));
+        const hasEnded = ['Succeeded', 'Failed'].includes(phaseOf(status));
         if (isOwn && !hasEnded) this.deletePod(namespace, metadata.name);
       }
     }
@@ -126,6 +127,8 @@ export class JobsController {
     const isIndexed = completionMode === 'Indexed';
     const suffix = isIndexed ? `${index}-${random()}` : random();
     const rank = { [INDEX]: String(index) };
+    // The types of the client are classes; these are plain objects.
+    const own = Object.assign<Record<string, unknown>, unknown>({}, template.spec);
     const [container, ...others] = template.spec?.containers ?? [];
     const env = isIndexed ? [{ name: 'JOB_COMPLETION_INDEX', value: String(index) }] : [];
     this.#objects.create('pods', namespace, {
@@ -150,9 +153,12 @@ export class JobsController {
         creationTimestamp: '',
       },
       spec: {
-        ...template.spec,
+        ...own,
         ...(isIndexed ? { hostname: `${name}-${index}` } : {}),
-        containers: [{ ...container, env: [...(container?.env ?? []), ...env] }, ...others],
+        containers: [
+          Object.assign({}, container, { env: [...(container?.env ?? []), ...env] }),
+          ...others,
+        ],
       },
       status: { phase: 'Pending' },
     });

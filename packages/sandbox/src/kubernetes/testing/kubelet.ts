@@ -35,6 +35,8 @@ interface RunningPod {
 export class Kubelet {
   readonly #options: KubeletOptions;
   readonly #pods = new Map<string, RunningPod>();
+  readonly #runs = new Set<Promise<void>>();
+  #isClosed = false;
   readonly #folder = mkdtempSync(join(tmpdir(), 'skein-kubelet-'));
 
   constructor(options: KubeletOptions) {
@@ -42,7 +44,7 @@ export class Kubelet {
     options.objects.onChange(({ type, resource, object }) => {
       if (resource !== 'pods') return;
       // Later, so that watches see the pod before its first status.
-      if (type === 'ADDED') setImmediate(() => void this.#run(object));
+      if (type === 'ADDED') setImmediate(() => this.#begin(object));
       else if (type === 'MODIFIED' && object.metadata.deletionTimestamp !== undefined) {
         void this.#stop(object);
       }
@@ -54,8 +56,20 @@ export class Kubelet {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const pod of this.#pods.values()) {
+      pod.isRemoved = true;
+      for (const container of pod.containers.values()) void container.kill().catch(() => undefined);
+    }
+    await Promise.all(this.#runs);
     await Promise.all([...this.#pods.keys()].map((key) => this.#clear(key)));
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #begin(object: KubeObject): void {
+    if (this.#isClosed) return;
+    const run = this.#run(object).finally(() => this.#runs.delete(run));
+    this.#runs.add(run);
   }
 
   async #run(object: KubeObject): Promise<void> {

@@ -22,13 +22,18 @@ export function selectorOf(
     });
 }
 
+export function phaseOf(status: KubeObject['status']): string {
+  const phase = status?.['phase'];
+  return typeof phase === 'string' ? phase : '';
+}
+
 /** The fields that can be selected. */
 export function fieldsOf({ metadata, status, ...rest }: KubeObject): Record<string, string> {
   const involved = (rest as { involvedObject?: Record<string, string> }).involvedObject ?? {};
   return {
     'metadata.name': metadata.name,
     'metadata.namespace': metadata.namespace ?? '',
-    'status.phase': String(status?.['phase'] ?? ''),
+    'status.phase': phaseOf(status),
     ...Object.fromEntries(
       Object.entries(involved).map(([name, value]) => [`involvedObject.${name}`, value]),
     ),

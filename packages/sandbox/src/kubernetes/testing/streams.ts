@@ -49,7 +49,7 @@ async function exec(container: Docker.Container, argv: readonly string[]): Promi
     AttachStdout: true,
     AttachStderr: true,
   });
-  const stream = (await made.start({ hijack: true, stdin: true })) as Duplex;
+  const stream = await made.start({ hijack: true, stdin: true });
   const exitCode = async (): Promise<number> => {
     // The streams may end a moment before the engine knows the status.
     for (;;) {
@@ -101,7 +101,7 @@ function join(
   client.on('message', (message: Buffer) => {
     const channel = message[0];
     if (channel === STDIN && stream.writable) {
-      if (!stream.write(message.subarray(1))) {
+      if (!stream.write(message.subarray(1)) && !client.isPaused) {
         client.pause();
         stream.once('drain', () => client.resume());
       }

@@ -4,10 +4,12 @@
  * of Kubernetes, and no more: no scheduler, no admission, no schemas (`kubectl create
  * --validate=false`).
  */
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage } from 'node:http';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,7 +59,9 @@ export async function startTestCluster({
   const isKnown = ({ headers }: IncomingMessage): boolean =>
     headers.authorization === `Bearer ${token}`;
 
-  const server = createServer((request, response) => {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-test-cluster-'));
+  const certificate = makeCertificate(folder);
+  const server = createServer(certificate, (request, response) => {
     const url = new URL(request.url ?? '/', 'http://cluster');
     if (!isKnown(request)) return refuse(response, { status: 401, message: 'Unauthorized' });
     const target = targetOf(url.pathname);
@@ -123,10 +127,9 @@ export async function startTestCluster({
     const { id } = JSON.parse(line.toString()) as { id?: string };
     if (id !== undefined) kubelet.onOutOfMemory(id);
   });
-  const kubeconfig = join(tmpdir(), `${label}.json`);
-  writeFileSync(kubeconfig, JSON.stringify(kubeconfigOf(`http://127.0.0.1:${port}`, token)), {
-    mode: 0o600,
-  });
+  const kubeconfig = join(folder, 'kubeconfig.json');
+  const config = kubeconfigOf(`https://127.0.0.1:${port}`, certificate.cert, token);
+  writeFileSync(kubeconfig, JSON.stringify(config), { mode: 0o600 });
 
   return {
     kubeconfig,
@@ -148,16 +151,28 @@ export async function startTestCluster({
       server.closeAllConnections();
       for (const socket of streams) socket.destroy();
       await kubelet.close();
-      rmSync(kubeconfig, { force: true });
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-function kubeconfigOf(server: string, token: string): unknown {
+/** `kubectl` sends no token without TLS. */
+function makeCertificate(folder: string): { readonly key: string; readonly cert: string } {
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const names = ['-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const files = ['-days', '2', '-keyout', key, '-out', cert];
+  execFileSync('openssl', ['req', '-x509', ...kind, ...names, ...files], { stdio: 'ignore' });
+  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
+}
+
+function kubeconfigOf(server: string, certificate: string, token: string): unknown {
   return {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'test', cluster: { server, 'insecure-skip-tls-verify': true } }],
+    clusters: [
+      { name: 'test', cluster: { server, 'certificate-authority-data': btoa(certificate) } },
+    ],
     users: [{ name: 'test', user: { token } }],
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'test', namespace: NAMESPACE } }],
     'current-context': 'test',
