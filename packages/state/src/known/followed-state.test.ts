@@ -1,0 +1,177 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SkeinError } from '@skein/api/errors';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { KeyRecord, State } from '../contract.ts';
+import { code, deployment, modelVersion, overEveryState } from '../testing/every-state.ts';
+import { type FollowedState, followState, type FollowOptions } from './followed-state.ts';
+
+const key = (id: string): KeyRecord => ({
+  id,
+  secretHash: 'ab',
+  label: 'l',
+  tenant: 't',
+  scopes: ['infer'],
+  createdAt: new Date(0).toISOString(),
+});
+
+overEveryState(
+  'what a node knows of its fleet',
+  (at) => {
+    let folder: string;
+    let opened: FollowedState[];
+    let isAway: boolean;
+    const log = vi.fn<FollowOptions['log']>();
+
+    beforeEach(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'skein-known-'));
+      opened = [];
+      isAway = false;
+      log.mockClear();
+    });
+    afterEach(async () => {
+      await Promise.all(opened.map(({ state }) => state.close()));
+      await rm(folder, { recursive: true });
+    });
+
+    const file = (): string => join(folder, 'known.json');
+    async function follow(
+      store: () => Promise<State> = () => at.another(),
+    ): Promise<FollowedState> {
+      const open = async (): Promise<State> => {
+        if (isAway) throw away();
+        return leaving(await store());
+      };
+      const followed = await followState({ open, file: file(), log, compareMs: 3_600_000 });
+      opened.push(followed);
+      return followed;
+    }
+    /** A store whose answers are lost while the test says so. */
+    function leaving(store: State): State {
+      return new Proxy(store, {
+        get(target, name: keyof State) {
+          const found = target[name];
+          if (typeof found !== 'function' || name === 'changes' || name === 'close') return found;
+          return async (...args: never[]) => {
+            if (isAway) throw away();
+            return (found as (...args: never[]) => unknown)(...args);
+          };
+        },
+      });
+    }
+    const away = () => new SkeinError('STORE_UNREACHABLE', 'Nothing answers.');
+    const standing = (followed: FollowedState, state: string) =>
+      vi.waitFor(() => expect(followed.standing().state).toBe(state), 8000);
+
+    it('follows what others write', async () => {
+      const followed = await follow();
+      const news: string[] = [];
+      followed.subscribe(({ deployments, keys }) => {
+        if (deployments) news.push('deployments');
+        if (keys) news.push('keys');
+      });
+      await at.state.addVersion(modelVersion('risk', 1));
+      const row = await at.state.putDeployment(deployment('risk'), 0);
+      await at.state.addKey(key('k'));
+      await vi.waitFor(() => {
+        expect(followed.known().deployments.get('risk')).toMatchObject({
+          row,
+          versions: [{ model: 'risk', version: '1' }],
+        });
+        expect(followed.known().keys.get('k')).toMatchObject({ tenant: 't' });
+      });
+      await at.state.revokeKey('k', 'now');
+      await at.state.removeDeployment('risk');
+      await vi.waitFor(() => {
+        expect(followed.known().keys.get('k')?.revokedAt).toBe('now');
+        expect(followed.known().deployments.size).toBe(0);
+        expect(followed.known().removed.get('risk')).toBe(2);
+      });
+      expect(new Set(news)).toEqual(new Set(['deployments', 'keys']));
+    });
+
+    it('knows its own writes when they are acknowledged', async () => {
+      const { state, known } = await follow();
+      await state.addVersion(modelVersion('risk', 1));
+      for (let revision = 1; revision < 20; revision += 2) {
+        await state.putDeployment(deployment('risk'), revision === 1 ? 0 : revision - 1);
+        expect(known().deployments.get('risk')?.row.revision).toBe(revision);
+        await state.putDeployment(deployment('risk'), revision);
+        expect(known().deployments.get('risk')?.row.revision).toBe(revision + 1);
+      }
+      await state.removeDeployment('risk');
+      expect(known().deployments.has('risk')).toBe(false);
+      await state.addKey(key('k'));
+      await state.revokeKey('k', 'now');
+      expect(known().keys.get('k')?.revokedAt).toBe('now');
+    });
+
+    it('serves what it knows while the store is away, refuses changes, and continues', async () => {
+      await at.state.addKey(key('k'));
+      const followed = await follow();
+      isAway = true;
+      await standing(followed, 'away');
+      expect([...followed.known().keys.keys()]).toEqual(['k']);
+      expect(await followed.state.keys()).toHaveLength(1);
+      expect(() => followed.mayChange()).toThrow(/store of the fleet is away/);
+      await expect(followed.state.addKey(key('other'))).rejects.toEqual(code('STORE_UNREACHABLE'));
+      await at.state.addKey(key('later'));
+      isAway = false;
+      await vi.waitFor(() => expect(followed.known().keys.has('later')).toBe(true), 8000);
+      expect(followed.standing()).toEqual({ state: 'current' });
+      expect(() => followed.mayChange()).not.toThrow();
+      const levels = log.mock.calls.map(([level]) => level);
+      expect(levels).toEqual(['warn', 'info']);
+    });
+
+    it('starts from its file while the store is away; without one it does not start', async () => {
+      isAway = true;
+      await expect(follow()).rejects.toEqual(code('STORE_UNREACHABLE'));
+      isAway = false;
+      await at.state.addKey(key('k'));
+      const first = await follow();
+      await first.state.close();
+      opened = [];
+      expect((await stat(file())).mode & 0o777).toBe(0o600);
+      expect(await readdir(folder)).toEqual(['known.json']);
+      isAway = true;
+      const next = await follow();
+      expect(next.standing().state).toBe('away');
+      expect([...next.known().keys.keys()]).toEqual(['k']);
+      isAway = false;
+      await standing(next, 'current');
+    });
+
+    it('is frozen by a store that contradicts it, until the operator adopts that', async () => {
+      await at.state.addVersion(modelVersion('risk', 1));
+      await at.state.putDeployment(deployment('risk'), 0);
+      await at.state.addKey(key('k'));
+      const first = await follow();
+      await first.state.close();
+      opened = [];
+      // The file remembers a store with another epoch.
+      const stored = (await readFile(file(), 'utf8')).replace(/"epoch":"[^"]*"/, '"epoch":"lost"');
+      await rm(file());
+      await writeFile(file(), stored);
+      await at.state.revokeKey('k', 'now');
+
+      const next = await follow();
+      expect(next.standing()).toMatchObject({
+        state: 'frozen',
+        reason: expect.stringContaining('epoch'),
+      });
+      expect(next.known().keys.get('k')?.revokedAt).toBeUndefined();
+      await expect(next.state.putDeployment(deployment('risk'), 1)).rejects.toEqual(
+        code('STORE_REPLACED'),
+      );
+      expect(() => next.mayChange()).toThrow(/epoch/);
+      expect(log.mock.calls.at(-1)?.[0]).toBe('error');
+      await next.adopt();
+      expect(next.standing()).toEqual({ state: 'current' });
+      expect(next.known().keys.get('k')?.revokedAt).toBe('now');
+      await next.state.addKey(key('new'));
+    });
+  },
+  "the test's",
+);

@@ -1,0 +1,361 @@
+/**
+ * The state of a fleet as one node follows it.
+ *
+ *   current ──store does not answer──▶ away      serves what it knows, refuses changes
+ *      ▲ ▲────────answers again──────────┘
+ *      └──adopted, or right again── frozen        the store contradicts what this node knows
+ *
+ * It reads everything, then follows the change feed, and reads everything again every 30 s and
+ * whenever the feed cannot say what happened. What it knows is kept in a file, so that a node that
+ * starts while the store is away serves from it.
+ *
+ * The writes of this node are known here before they are acknowledged: a reader that was already on
+ * its way with an older answer reads again.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SkeinError } from '@skein/api/errors';
+import type { StateChange } from '../changes/changes.ts';
+import type { KeyRecord, State } from '../contract.ts';
+import { guardedState } from './guarded-state.ts';
+import { readKnown, writeKnown } from './known-file.ts';
+import {
+  contradiction,
+  difference,
+  type Difference,
+  type KnownState,
+  withDeployment,
+  withKeys,
+  withoutDeployment,
+} from './known-state.ts';
+import { readAll, versionCache, withVersions } from './read-known.ts';
+
+export type Standing =
+  | { readonly state: 'current' }
+  | {
+      readonly state: 'away' | 'frozen';
+      /** Milliseconds since 1970. */
+      readonly since: number;
+      readonly reason: string;
+    };
+
+/** What may be different now. */
+export interface StateNews extends Difference {
+  readonly history: boolean;
+  readonly members: boolean;
+}
+
+export interface FollowedState {
+  /** The shared state. Calls fail at once with STORE_UNREACHABLE or STORE_REPLACED where they cannot be made. */
+  readonly state: State;
+  known(): KnownState;
+  standing(): Standing;
+  /** @throws SkeinError STORE_UNREACHABLE, STORE_REPLACED when nothing can be changed now. */
+  mayChange(): void;
+  /** @returns ends the subscription. */
+  subscribe(listener: (news: StateNews) => void): () => void;
+  /** Takes the store as it is, although it contradicts what this node knows. */
+  adopt(): Promise<void>;
+}
+
+export interface FollowOptions {
+  /** @throws SkeinError STORE_UNREACHABLE; it is then called again. */
+  readonly open: () => Promise<State>;
+  /** Where what is known is kept. */
+  readonly file: string;
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, details: object) => void;
+  /** Milliseconds between two complete readings. Default: 30 s. */
+  readonly compareMs?: number | undefined;
+}
+
+const COMPARE_MS = 30_000;
+/** How often the store is asked whether it answers, and how long it may take. */
+const PING_MS = 1000;
+const SILENCE_MS = 1500;
+const RETRY_MS = 250;
+/** How often a store that contradicts is read again: the operator may have brought the right one back. */
+const FROZEN_MS = 5000;
+/** The file says when it was confirmed; a restart may count so much more as stale. */
+const SAVE_MS = 300_000;
+const AWAY = 'The store of the fleet does not answer; this node serves what it knows.';
+const UNSAVED = 'What this node knows of its fleet could not be written to its folder.';
+const FROZEN =
+  'The store contradicts what this node knows. It serves on as it is, and takes nothing from the store until the operator adopts it.';
+
+/** @throws SkeinError STORE_UNREACHABLE when nothing is known from before, and what else `open` throws. */
+export async function followState(options: FollowOptions): Promise<FollowedState> {
+  const { file, log, compareMs = COMPARE_MS } = options;
+  const ending = new AbortController();
+  const listeners = new Set<(news: StateNews) => void>();
+  let store: State | undefined;
+  let opening: Promise<State> | undefined;
+  let known = await readKnown(file);
+  let standing: Standing = { state: 'current' };
+  let versionOf = versionCache(async (...names) => store?.version(...names));
+  /** Writes of this node that were acknowledged. */
+  let writes = 0;
+  let adopting = false;
+  let savedAt = 0;
+  let unsaved = false;
+  let saving: Promise<void> | undefined;
+  let round = new AbortController();
+
+  function become(next: Standing): void {
+    const { state } = standing;
+    if (next.state === state) return;
+    standing = next;
+    if (next.state === 'current') log('info', 'The store of the fleet answers again.', {});
+    else if (next.state === 'away') log('warn', AWAY, { reason: next.reason });
+    else log('error', FROZEN, { reason: next.reason });
+  }
+
+  function leave(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    const isFrozen = error instanceof SkeinError && error.code === 'STORE_REPLACED';
+    become({ state: isFrozen ? 'frozen' : 'away', since: Date.now(), reason });
+  }
+
+  function take(fresh: KnownState, more: Partial<StateNews> = {}): void {
+    const before = known;
+    known = fresh;
+    const changed =
+      before === undefined ? { deployments: true, keys: true } : difference(before, fresh);
+    if (changed.deployments || changed.keys || Date.now() - savedAt > SAVE_MS) save();
+    tell({ history: false, members: false, ...changed, ...more });
+  }
+
+  function tell(news: StateNews): void {
+    if (!Object.values(news).includes(true)) return;
+    for (const listener of listeners) listener(news);
+  }
+
+  function save(): void {
+    savedAt = Date.now();
+    unsaved = true;
+    saving ??= write().finally(() => (saving = undefined));
+  }
+
+  async function write(): Promise<void> {
+    while (unsaved) {
+      unsaved = false;
+      await writeKnown(file, known!).catch((err: unknown) => log('error', UNSAVED, { err }));
+    }
+  }
+
+  const opened = (): Promise<State> =>
+    (opening ??= options.open().then(
+      (it) => (store = it),
+      (error: unknown) => {
+        opening = undefined;
+        throw error;
+      },
+    ));
+
+  /** Reads everything. @returns where the feed continues. @throws SkeinError STORE_UNREACHABLE, STORE_REPLACED. */
+  async function compare(): Promise<string> {
+    const from = await opened();
+    for (let suspected: string | undefined; ;) {
+      const before = writes;
+      const { fresh, cursor } = await readAll(from, versionOf);
+      if (writes !== before) continue;
+      const why = known === undefined || adopting ? undefined : contradiction(known, fresh);
+      if (why === undefined) {
+        adopting = false;
+        take(fresh);
+        become({ state: 'current' });
+        return cursor;
+      }
+      // The records are not read at one moment: what two readings say is so.
+      if (why === suspected) throw new SkeinError('STORE_REPLACED', `${upper(why)}.`);
+      suspected = why;
+    }
+  }
+
+  /** Follows the feed until it is time to read everything. @throws SkeinError STORE_UNREACHABLE. */
+  async function follow(from: State, cursor: string): Promise<void> {
+    round = new AbortController();
+    const due = setTimeout(() => round.abort(), compareMs);
+    const signal = AbortSignal.any([ending.signal, round.signal]);
+    let lost: unknown;
+    const pinging = ping(from, signal).catch((error: unknown) => {
+      lost = error;
+      round.abort();
+    });
+    try {
+      for await (const changes of from.changes(cursor, signal)) {
+        if (!(await apply(from, changes))) break;
+      }
+    } catch (error) {
+      if (!(error instanceof SkeinError) || !REREAD.has(error.code)) throw error;
+    } finally {
+      clearTimeout(due);
+      round.abort();
+      await pinging;
+    }
+    if (lost !== undefined) throw lost as Error;
+  }
+
+  async function ping(to: State, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(PING_MS, undefined, { signal, ref: false }).catch(() => undefined);
+      if (!signal.aborted) await Promise.race([to.position(), silence(signal)]);
+    }
+  }
+
+  /** A call has more patience with a store that restarts than a node should have. */
+  async function silence(signal: AbortSignal): Promise<void> {
+    await sleep(SILENCE_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    if (signal.aborted) return;
+    throw new SkeinError('STORE_UNREACHABLE', `It has been silent for ${SILENCE_MS} ms.`);
+  }
+
+  /** @returns false when everything has to be read. */
+  async function apply(from: State, changes: readonly StateChange[]): Promise<boolean> {
+    const names = new Map<string, number>();
+    const kinds = new Set(changes.map(({ kind }) => kind));
+    for (const { kind, id, revision = 0 } of changes) {
+      if (kind === 'deployment') names.set(id, Math.max(revision, names.get(id) ?? 0));
+    }
+    const before = writes;
+    const rows = await Promise.all(
+      [...names].map(async ([name, revision]) => {
+        const row = await from.deployment(name);
+        const found = row && (await withVersions(row, versionOf));
+        return { name, revision, found };
+      }),
+    );
+    const keys = kinds.has('key') ? await from.keys() : undefined;
+    if (writes !== before) return apply(from, changes);
+    let next = known!;
+    for (const { name, revision, found } of rows) {
+      next =
+        found === undefined ? withoutDeployment(next, name, revision) : withDeployment(next, found);
+    }
+    if (keys !== undefined) next = withKeys(next, keys);
+    if (next !== known && contradiction(known!, next) !== undefined) return false;
+    take(next, { history: kinds.has('history'), members: kinds.has('member') });
+    return true;
+  }
+
+  async function run(): Promise<void> {
+    let cursor = first;
+    while (!ending.signal.aborted) {
+      try {
+        if (store !== undefined && cursor !== undefined) await follow(store, cursor);
+        cursor = undefined;
+        if (!ending.signal.aborted) cursor = await compare();
+      } catch (error) {
+        cursor = undefined;
+        if (ending.signal.aborted) return;
+        leave(error);
+        const waitMs = standing.state === 'frozen' ? FROZEN_MS : RETRY_MS;
+        await sleep(waitMs, undefined, { signal: ending.signal, ref: false }).catch(() => {});
+      }
+    }
+  }
+
+  function reachable(): State {
+    if (store !== undefined && standing.state !== 'away') return store;
+    const reason = standing.state === 'current' ? 'it was not opened' : standing.reason;
+    const message = `The store of the fleet is away: ${reason}`;
+    throw new SkeinError('STORE_UNREACHABLE', message, { retryAfterMs: PING_MS });
+  }
+
+  function writable(): State {
+    if (standing.state === 'frozen') throw new SkeinError('STORE_REPLACED', standing.reason);
+    return reachable();
+  }
+
+  /** A write of this node is known before it is acknowledged. */
+  function wrote(next: (now: KnownState) => KnownState): void {
+    writes += 1;
+    if (known !== undefined) take(next(known));
+  }
+
+  const guarded = guardedState({ reachable, writable });
+  const state: State = {
+    ...guarded,
+    // Callers are identified by what this node knows while the store cannot say.
+    keys: async () => (standing.state === 'current' ? guarded.keys() : [...known!.keys.values()]),
+    async putDeployment(...args) {
+      const row = await guarded.putDeployment(...args);
+      writes += 1;
+      const put = await withVersions(row, (...names) => versionOf(...names).catch(() => undefined));
+      wrote((now) =>
+        (now.deployments.get(row.name)?.row.revision ?? 0) < row.revision
+          ? withDeployment(now, put)
+          : now,
+      );
+      return row;
+    },
+    async removeDeployment(name) {
+      await guarded.removeDeployment(name);
+      wrote((now) => {
+        const { row } = now.deployments.get(name) ?? {};
+        return row === undefined ? now : withoutDeployment(now, name, row.revision + 1);
+      });
+    },
+    async addKey(key) {
+      await guarded.addKey(key);
+      wrote((now) => withKeys(now, [...now.keys.values(), key]));
+    },
+    async revokeKey(id, at) {
+      const isKnown = await guarded.revokeKey(id, at);
+      wrote((now) => withKeys(now, [...now.keys.values()].map(revoked(id, at))));
+      return isKnown;
+    },
+    async close() {
+      ending.abort();
+      await running;
+      await saving;
+      await store?.close();
+    },
+  };
+
+  let first: string | undefined;
+  try {
+    first = await compare();
+  } catch (error) {
+    const isPassing = error instanceof SkeinError && SERVES_ON.has(error.code);
+    if (known === undefined || !isPassing) {
+      await store?.close();
+      throw error;
+    }
+    leave(error);
+  }
+  const running = run();
+
+  return {
+    state,
+    known: () => known!,
+    standing: () => standing,
+    mayChange: () => void writable(),
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async adopt() {
+      if (standing.state !== 'frozen') return void reachable();
+      adopting = true;
+      versionOf = versionCache(async (...names) => store?.version(...names));
+      // A connection may insist on the contents that it has seen first.
+      const before = store;
+      opening = undefined;
+      await compare();
+      await before?.close();
+    },
+  };
+}
+
+/** The feed does not know what happened: everything is read and judged. */
+const REREAD: ReadonlySet<string> = new Set(['CHANGES_TRIMMED', 'STORE_REPLACED']);
+/** A node that knows its fleet starts in spite of these. */
+const SERVES_ON: ReadonlySet<string> = new Set(['STORE_UNREACHABLE', 'STORE_REPLACED']);
+
+const revoked =
+  (id: string, at: string) =>
+  (key: KeyRecord): KeyRecord =>
+    key.id === id && key.revokedAt === undefined ? { ...key, revokedAt: at } : key;
+
+function upper(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,66 @@
+/**
+ * The state of a fleet as the parts of a node use it: a store that may be away, or that may not be
+ * written to. A call then fails at once with the reason, and does not wait for the store.
+ */
+import type { Records, State } from '../contract.ts';
+
+/** Every method; `write`: it decides something for the whole fleet. */
+const METHODS = {
+  addVersion: 'write',
+  versions: 'read',
+  version: 'read',
+  removeVersion: 'write',
+  deployments: 'read',
+  deployment: 'read',
+  putDeployment: 'write',
+  deploymentRevisions: 'read',
+  removeDeployment: 'write',
+  tombstones: 'read',
+  addHistory: 'note',
+  history: 'read',
+  historyAfter: 'read',
+  putRun: 'write',
+  runs: 'read',
+  run: 'read',
+  removeRun: 'write',
+  addKey: 'write',
+  keys: 'read',
+  revokeKey: 'write',
+  addAudit: 'note',
+  audit: 'read',
+} as const satisfies Record<keyof Records, 'read' | 'note' | 'write'>;
+
+export interface Guard {
+  /** @throws SkeinError when the store is away. */
+  reachable(): State;
+  /** @throws SkeinError when the store is away or may not be written to. */
+  writable(): State;
+}
+
+export function guardedState({ reachable, writable }: Guard): Omit<State, 'close'> {
+  const methods = Object.entries(METHODS).map(([name, kind]) => {
+    const method = name as keyof Records;
+    const store = kind === 'write' ? writable : reachable;
+    return [
+      method,
+      async (...args: readonly unknown[]) =>
+        (store()[method] as (...args: readonly unknown[]) => unknown)(...args),
+    ];
+  });
+  return {
+    ...(Object.fromEntries(methods) as unknown as Records),
+    position: async () => reachable().position(),
+    changes: (after, signal) => reachable().changes(after, signal),
+    members: {
+      join: async (...args) => reachable().members.join(...args),
+      list: async () => reachable().members.list(),
+      schema: async () => reachable().members.schema(),
+      finalise: async () => writable().members.finalise(),
+    },
+    leases: {
+      acquire: async (...args) => writable().leases.acquire(...args),
+      holder: async (name) => reachable().leases.holder(name),
+    },
+    shares: { renew: async (request) => reachable().shares.renew(request) },
+  };
+}
