@@ -20,6 +20,7 @@ import type { JobStore } from './contract.ts';
 import type { Worker, WorkerLog } from './worker/contract.ts';
 import { openFleetStore, openJobStore } from './store/open-store.ts';
 import { machineCapacity } from './worker/capacity.ts';
+import { isAway, whenReachable } from './store/when-reachable.ts';
 import { startWorker, WORKER_DEFAULTS } from './worker/worker.ts';
 
 export interface JobPlaneOptions {
@@ -27,6 +28,8 @@ export interface JobPlaneOptions {
   readonly folder: string;
   /** `redis://…` or `rediss://…`: the store that a fleet shares. */
   readonly redis?: string | undefined;
+  /** Whether to open while that store is away: jobs are then refused until it answers. */
+  readonly mayBeAway?: boolean | undefined;
   /** Jobs of different namespaces share a Redis without seeing each other. */
   readonly namespace?: string | undefined;
   /** `s3://bucket/prefix?endpoint=…`, or a folder: where artifacts are. */
@@ -93,12 +96,21 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
   const { redis, namespace } = options;
   const store = await (redis === undefined
     ? openJobStore(join(folder, 'jobs.db'), { room: createDiskRoom({ folder, keptFreeBytes }) })
-    : openFleetStore(redis, { namespace }));
+    : openFleetStore(redis, { namespace, mayBeAway: options.mayBeAway }));
   const budget = artifactBudget(
     options.maxArtifactsBytes ?? (await defaultArtifactBound(blobs)),
     options.shareOf,
   );
-  for (const { tenant, bytes } of await store.heldArtifacts()) budget.restore(tenant, bytes);
+  let isEnding = false;
+  const restore = async (): Promise<void> => {
+    for (const { tenant, bytes } of await store.heldArtifacts()) budget.restore(tenant, bytes);
+  };
+  await restore().catch((error: unknown) => {
+    if (options.mayBeAway !== true || !isAway(error)) throw error;
+    whenReachable(restore, () => isEnding).catch((err: unknown) => {
+      if (!isEnding) log('error', 'The artifacts of tenants could not be counted.', { err });
+    });
+  });
   // A shared place may hold artifacts that other nodes need, or unrelated files.
   const sweeping =
     redis === undefined && options.blobs === undefined
@@ -117,7 +129,6 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
   const artifacts = sweeping?.artifacts ?? stored;
   const holdings = createHoldings({ store, artifacts, budget });
   let loaded: Promise<readonly SandboxDriver[]> | undefined;
-  let isEnding = false;
   /** Whether close did not wait for the worker: its messages then are about a closed store. */
   let isLeft = false;
   // Loaded after the node is up: the client of Docker alone has a hundred modules.
@@ -128,7 +139,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
     try {
       const sandboxes = await drivers();
       if (isEnding) return undefined;
-      return await startWorker({
+      const workerOptions = {
         store,
         artifacts,
         holdings,
@@ -136,8 +147,12 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
         queues,
         capacity: machineCapacity({ cores: options.cores }),
         onPickup: options.onPickup,
-        log: (...line) => (isLeft ? undefined : log(...line)),
-      });
+        log: (...line: Parameters<WorkerLog>) => (isLeft ? undefined : log(...line)),
+      };
+      return await whenReachable(
+        () => startWorker(workerOptions),
+        () => isEnding,
+      );
     } catch (error) {
       if (isEnding) return undefined;
       log('error', 'The worker of this node could not start; jobs wait for other workers.', {

@@ -11,6 +11,8 @@ export interface JobStoreOptions {
   readonly namespace?: string | undefined;
   /** Refuses to let a store on this disk grow into reserved space. Default: the whole disk may be used. */
   readonly room?: DiskRoom | undefined;
+  /** Whether to open a remote store while it is away: calls then fail until it answers. */
+  readonly mayBeAway?: boolean | undefined;
   /** For tests: ms since the epoch. */
   readonly clock?: (() => number) | undefined;
 }
@@ -26,9 +28,9 @@ export const JOB_STORES = {
   },
   redis: {
     schemes: ['redis://', 'rediss://'],
-    async open(url, { namespace = FLEET_NAMESPACE, clock }) {
+    async open(url, { namespace = FLEET_NAMESPACE, clock, mayBeAway }) {
       const { openRedisJobs } = await import('./redis/redis-jobs.ts');
-      return openRedisJobs(url, clock === undefined ? { namespace } : { namespace, clock });
+      return openRedisJobs(url, { namespace, mayBeAway, ...(clock && { clock }) });
     },
   },
 } as const satisfies Readonly<Record<string, Backend<JobStoreOptions, JobStore>>>;

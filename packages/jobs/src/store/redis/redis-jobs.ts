@@ -37,6 +37,8 @@ export interface RedisJobsOptions {
   readonly namespace: string;
   /** For tests: ms since the epoch. */
   readonly clock?: () => number;
+  /** Whether to open it while the server is away: calls then fail until it answers. */
+  readonly mayBeAway?: boolean | undefined;
 }
 
 type Argument = string | number | Buffer;
@@ -44,7 +46,7 @@ type Argument = string | number | Buffer;
 /** @throws SkeinError STORE_UNREACHABLE. */
 export async function openRedisJobs(
   url: string,
-  { namespace, clock }: RedisJobsOptions,
+  { namespace, clock, mayBeAway = false }: RedisJobsOptions,
 ): Promise<JobStore> {
   const prefix = `skein:{${namespace}}:`;
   const connection = connect(url, prefix, JOB_FUNCTIONS);
@@ -96,12 +98,15 @@ export async function openRedisJobs(
     );
   });
 
-  try {
-    await run('now');
-    await subscribe();
-  } catch (error) {
-    await connection.close();
-    throw error;
+  // Otherwise it subscribes as soon as there is a connection.
+  if (!mayBeAway) {
+    try {
+      await run('now');
+      await subscribe();
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
   }
 
   return {
