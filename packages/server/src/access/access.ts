@@ -27,6 +27,8 @@ const LOCAL: Caller = Object.freeze({
   scopes: Object.freeze(['infer', 'read', 'jobs', 'admin'] as const),
 });
 const MAX_RETRY_MS = 60_000;
+/** In which a node of a fleet gets a share of a limit that it has calls for. */
+const SHARE_MS = 500;
 /** How long the weight of a tenant is cached; a key may expire in between. */
 const WEIGHT_MS = 1000;
 
@@ -38,8 +40,17 @@ interface KnownWeight {
   readonly until: number;
 }
 
+/** What a node cannot say about keys while it does not know the state of its fleet. */
+export interface KeyDoubt {
+  /** Why a key that is not known here may exist. */
+  missing(): SkeinError | undefined;
+  /** Why no key of this node may be used any more. */
+  outdated(): SkeinError | undefined;
+}
+
 /**
  * @param wallNow milliseconds since 1970, for the expiry of keys.
+ * @param doubt of a node in a fleet.
  * @returns the access check of the faces, and the keys that it checks as `keys`.
  */
 export async function createAccess(options: {
@@ -47,6 +58,7 @@ export async function createAccess(options: {
   mode: AccessMode;
   clock: Clock;
   wallNow?: () => number;
+  doubt?: KeyDoubt | undefined;
 }): Promise<
   Access & {
     readonly mode: AccessMode;
@@ -54,16 +66,18 @@ export async function createAccess(options: {
     readonly weightOf: WeightOf;
     /** The most that a tenant may hold of a shared resource. */
     readonly shareOf: ShareOf;
+    /** Requests of a tenant that are in flight on this node. */
+    inFlight(tenant: string): number;
   }
 > {
-  const { state, mode, clock, wallNow = Date.now } = options;
+  const { state, mode, clock, wallNow = Date.now, doubt } = options;
   // Setting the clock back must not make expired keys valid again; setting it forward expires keys.
   const openedAt = wallNow() - clock.now();
   const time = (): number => Math.max(wallNow(), openedAt + clock.now());
   const watches = watchKeys((key) => endOf(key, time()));
   const keys = await openKeyRing(state, (key) => watches.look(key));
   if (mode === 'open') {
-    const open = { weightOf: () => 1, shareOf: () => 1, authorize: () => LOCAL };
+    const open = { weightOf: () => 1, shareOf: () => 1, inFlight: () => 0, authorize: () => LOCAL };
     return { mode, keys, ...open, enter() {}, leave() {}, watch: () => () => {} };
   }
   const loads = new Map<string, TenantLoad>();
@@ -92,8 +106,8 @@ export async function createAccess(options: {
     },
 
     authorize(authorization, scope) {
-      const key = identify(keys, authorization);
-      const ended = endOf(key, time());
+      const key = identify(keys, authorization, doubt);
+      const ended = endOf(key, time()) ?? doubt?.outdated();
       if (ended !== undefined) throw ended;
       if (!allows(key.caller.scopes, scope)) {
         throw new SkeinError(
@@ -106,8 +120,8 @@ export async function createAccess(options: {
         if (waitMs > 0) {
           throw new SkeinError(
             'RATE_LIMITED',
-            `The API key ${key.caller.actor} has used up its ${1000 / key.bucket.intervalMs} requests per second.`,
-            { retryAfterMs: Math.ceil(waitMs) },
+            `The API key ${key.caller.actor} has used up its ${key.ratePerSecond} requests per second.`,
+            { retryAfterMs: retryAfter(waitMs, key.ratePerSecond) },
           );
         }
       }
@@ -118,11 +132,15 @@ export async function createAccess(options: {
       const now = clock.now();
       let load = loads.get(caller.tenant);
       if (load === undefined) loads.set(caller.tenant, (load = tenantLoad()));
-      const quota = keys.find(caller.actor)?.maxConcurrent ?? Infinity;
-      if (load.inFlight >= quota) {
+      const key = keys.find(caller.actor);
+      if (key !== undefined && load.inFlight >= key.concurrent) {
+        key.crowdedOut += 1;
+        const { concurrent, maxConcurrent } = key;
+        const here =
+          concurrent === maxConcurrent ? '' : `, of which this node admits ${concurrent}`;
         throw new SkeinError(
           'QUOTA_EXCEEDED',
-          `Tenant "${caller.tenant}" has ${load.inFlight} requests in flight; key ${caller.actor} allows ${quota}.`,
+          `Tenant "${caller.tenant}" has ${load.inFlight} requests in flight; key ${caller.actor} allows ${maxConcurrent}${here}.`,
           { retryAfterMs: Math.min(MAX_RETRY_MS, Math.max(1, Math.ceil(load.meanGapMs))) },
         );
       }
@@ -134,6 +152,8 @@ export async function createAccess(options: {
       if (load !== undefined && load.inFlight > 0) depart(load, clock.now());
     },
 
+    inFlight: (tenant) => loads.get(tenant)?.inFlight ?? 0,
+
     watch(caller, onEnd) {
       const key = keys.find(caller.actor);
       return key === undefined ? () => {} : watches.watch(key, onEnd);
@@ -141,7 +161,16 @@ export async function createAccess(options: {
   };
 }
 
-function identify(keys: KeyRing, authorization: string | undefined): HeldKey {
+/** A node whose share is nothing now gets one soon: the wait of its own bucket would be years. */
+function retryAfter(waitMs: number, ratePerSecond = Infinity): number {
+  return Math.ceil(Math.min(waitMs, Math.max(1000 / ratePerSecond, SHARE_MS)));
+}
+
+function identify(
+  keys: KeyRing,
+  authorization: string | undefined,
+  doubt: KeyDoubt | undefined,
+): HeldKey {
   if (authorization === undefined || authorization === '') {
     throw new SkeinError('KEY_MISSING', 'This node requires an API key, and none was sent.');
   }
@@ -154,6 +183,9 @@ function identify(keys: KeyRing, authorization: string | undefined): HeldKey {
   }
   const id = idOfToken(token);
   const key = id === undefined ? undefined : keys.find(id);
+  // A key of the fleet must not be called invalid because the store is away.
+  const doubted = key === undefined && id !== undefined ? doubt?.missing() : undefined;
+  if (doubted !== undefined) throw doubted;
   // The same message for all three: a guess must not learn which part was right.
   if (key === undefined || !timingSafeEqual(hashToken(token), key.hash)) {
     throw new SkeinError('KEY_INVALID', 'The API key is not one of this node.');

@@ -18,11 +18,18 @@ import { tokenBucket, type TokenBucket } from './token-bucket.ts';
 export interface HeldKey {
   readonly caller: Caller;
   readonly hash: Buffer;
+  /** Requests per second over all nodes; absent: unlimited. */
+  readonly ratePerSecond: number | undefined;
+  /** What this node admits of them. */
   readonly bucket: TokenBucket | undefined;
   /** Absent: 1. */
   readonly weight: number | undefined;
-  /** Infinity: unlimited. */
+  /** Requests in flight over all nodes; Infinity: unlimited. */
   readonly maxConcurrent: number;
+  /** What this node admits of them. */
+  concurrent: number;
+  /** Requests of late that were refused for that. */
+  crowdedOut: number;
   /** Milliseconds since 1970; Infinity: never. */
   readonly expiresAt: number;
   revoked: boolean;
@@ -32,6 +39,10 @@ export interface KeyRing extends Keys {
   /** Number of keys created and revoked, to invalidate cached results. */
   readonly changes: number;
   find(id: string): HeldKey | undefined;
+  /** Every key that has a limit. */
+  limited(): Iterable<HeldKey>;
+  /** Takes over the keys of the fleet: new ones, revocations, and the end of keys that are gone. */
+  follow(stored: Iterable<KeyRecord>): void;
   /** The keys of a tenant that are valid at a time, in milliseconds since 1970. */
   validOf(tenant: string, wallNow: number): HeldKey[];
   /** Writes the revocations that are not durable yet. */
@@ -48,19 +59,32 @@ export async function openKeyRing(
 ): Promise<KeyRing> {
   const held = new Map<string, HeldKey>();
   const records = new Map<string, KeyRecord>();
+  const limited = new Map<string, HeldKey>();
   const keep = (record: KeyRecord): void => {
-    held.set(record.id, hold(record));
+    const key = hold(record);
+    held.set(record.id, key);
     records.set(record.id, record);
+    if (key.bucket !== undefined || key.maxConcurrent < Infinity) limited.set(record.id, key);
   };
   for (const record of await state.keys()) keep(record);
   const revocations = createRevocations(state);
   let changes = 0;
+
+  /** The requests and streams of a key end here, whatever the state holds. */
+  function end(record: KeyRecord, key: HeldKey, revokedAt: string): void {
+    records.set(record.id, { ...record, revokedAt });
+    limited.delete(record.id);
+    key.revoked = true;
+    changes += 1;
+    onRevoked(key);
+  }
 
   return {
     get changes() {
       return changes;
     },
     find: (id) => held.get(id),
+    limited: () => limited.values(),
     validOf: (tenant, wallNow) =>
       [...held.values()].filter(
         ({ caller, revoked, expiresAt }) =>
@@ -97,12 +121,30 @@ export async function openKeyRing(
       const key = held.get(id);
       if (record === undefined || key === undefined) throw unknown(id);
       const { revokedAt = new Date().toISOString() } = record;
-      records.set(id, { ...record, revokedAt });
-      key.revoked = true;
-      changes += 1;
       // Before the write: end the streams of the key even if the disk is full.
-      onRevoked(key);
+      end(record, key, revokedAt);
       await revocations.write(id, revokedAt);
+    },
+
+    follow(stored) {
+      const gone = new Set(records.keys());
+      for (const record of stored) {
+        gone.delete(record.id);
+        const known = records.get(record.id);
+        const key = held.get(record.id);
+        if (known === undefined || key === undefined) {
+          keep(record);
+          changes += 1;
+        } else if (record.revokedAt !== undefined && !key.revoked) {
+          end(known, key, record.revokedAt);
+        }
+      }
+      for (const id of gone) {
+        const key = held.get(id);
+        if (key !== undefined) end(records.get(id)!, key, new Date().toISOString());
+        held.delete(id);
+        records.delete(id);
+      }
     },
 
     close: () => revocations.close(),
@@ -117,9 +159,12 @@ function hold(record: KeyRecord): HeldKey {
   return {
     caller: Object.freeze({ actor: record.id, tenant: record.tenant, scopes: record.scopes }),
     hash: Buffer.from(record.secretHash, 'hex'),
+    ratePerSecond: record.ratePerSecond,
     bucket: record.ratePerSecond === undefined ? undefined : tokenBucket(record.ratePerSecond),
     weight: record.weight,
     maxConcurrent: record.maxConcurrent ?? Infinity,
+    concurrent: record.maxConcurrent ?? Infinity,
+    crowdedOut: 0,
     expiresAt: record.expiresAt === undefined ? Infinity : Date.parse(record.expiresAt),
     revoked: record.revokedAt !== undefined,
   };

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { take, tokenBucket } from './token-bucket.ts';
+import { resize, take, tokenBucket } from './token-bucket.ts';
 
 describe('token bucket', () => {
   it('admits the requests of one second at once, then one per interval', () => {
@@ -57,5 +57,47 @@ describe('token bucket', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('admits no more than the limit, however its shares move between nodes', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 8, max: 400 }),
+        fc.array(fc.array(fc.nat(100), { minLength: 4, maxLength: 4 }), {
+          minLength: 2,
+          maxLength: 40,
+        }),
+        (rate, moves) => {
+          const nodes = [0, 1, 2, 3].map(() => tokenBucket(rate / 4));
+          let now = 0;
+          let admitted = 0;
+          for (const demands of moves) {
+            const all = demands.reduce((sum, demand) => sum + demand, 0) || 1;
+            for (const [index, node] of nodes.entries()) {
+              resize(node, (rate * demands[index]!) / all, now);
+            }
+            for (let step = 0; step < 10; step++, now += 25) {
+              for (const node of nodes) while (take(node, now) === 0) admitted += 1;
+            }
+          }
+          // A node of a small share may always admit one more than its share.
+          expect(admitted).toBeLessThanOrEqual(rate + (rate * now) / 1000 + nodes.length);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('keeps its tokens when its rate changes', () => {
+    const bucket = tokenBucket(10);
+    for (let index = 0; index < 6; index++) take(bucket, 0);
+    resize(bucket, 100, 0);
+    expect([0, 1, 2, 3].map(() => take(bucket, 0))).toEqual([0, 0, 0, 0]);
+    expect(take(bucket, 0)).toBeCloseTo(10, 6);
+    resize(bucket, 0, 1000);
+    expect(take(bucket, 1000)).toBe(0);
+    expect(take(bucket, 10_000)).toBeGreaterThan(60_000);
+    resize(bucket, 10, 10_000);
+    expect(take(bucket, 10_000)).toBeCloseTo(100, 3);
   });
 });

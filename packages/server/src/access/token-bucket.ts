@@ -8,25 +8,48 @@
 import type { Instant } from '@skein/serving';
 
 export interface TokenBucket {
-  readonly intervalMs: number;
+  intervalMs: number;
   /** How far ahead that time may be: the bucket's size less one token, as time. */
-  readonly toleranceMs: number;
+  toleranceMs: number;
   fullAt: Instant;
+  /** Requests so far, admitted or not. */
+  asked: number;
 }
 
 /** @param ratePerSecond also the size of the bucket, which is at least one request. */
 export function tokenBucket(ratePerSecond: number): TokenBucket {
-  const intervalMs = 1000 / ratePerSecond;
-  const size = Math.max(1, ratePerSecond);
-  return { intervalMs, toleranceMs: (size - 1) * intervalMs, fullAt: -Infinity };
+  return { ...timesOf(ratePerSecond), fullAt: -Infinity, asked: 0 };
 }
 
 /** Takes a token. @returns 0, or the milliseconds until one is available; then none was taken. */
 export function take(bucket: TokenBucket, now: Instant): number {
+  bucket.asked += 1;
   const fullAt = Math.max(bucket.fullAt, now);
   const waitMs = fullAt - now - bucket.toleranceMs;
   // A millionth of a millisecond absorbs the rounding of sums of intervals.
   if (waitMs > 1e-6) return waitMs;
   bucket.fullAt = fullAt + bucket.intervalMs;
   return 0;
+}
+
+/**
+ * Changes the rate, and the size with it. Tokens are never made by that: a larger bucket fills at
+ * the new rate, and a smaller one keeps what fits. So the shares of a limit may move between nodes
+ * as often as they like, and all of them together admit no more than the limit.
+ */
+export function resize(bucket: TokenBucket, ratePerSecond: number, now: Instant): void {
+  const { intervalMs, toleranceMs, fullAt } = bucket;
+  const left = (toleranceMs + intervalMs - Math.max(0, fullAt - now)) / intervalMs;
+  Object.assign(bucket, timesOf(ratePerSecond));
+  const size = bucket.toleranceMs / bucket.intervalMs + 1;
+  bucket.fullAt = now + (size - Math.min(size, left)) * bucket.intervalMs;
+}
+
+/** A share of nothing: the next request waits for years, or for the next change. */
+const LEAST_RATE = 1e-9;
+
+function timesOf(ratePerSecond: number): Pick<TokenBucket, 'intervalMs' | 'toleranceMs'> {
+  const rate = Math.max(LEAST_RATE, ratePerSecond);
+  const intervalMs = 1000 / rate;
+  return { intervalMs, toleranceMs: (Math.max(1, rate) - 1) * intervalMs };
 }
