@@ -57,6 +57,7 @@ const LOADERS = {
   'keys revoke': async () => (await import('./commands/keys.ts')).keysRevoke,
   'client generate': async () => (await import('./commands/client-generate.ts')).clientGenerate,
   completion: async () => (await import('./completion.ts')).completion,
+  'fleet adopt': async () => (await import('./commands/fleet-adopt.ts')).fleetAdopt,
   version: async () => (await import('./commands/version.ts')).version,
   help: async () => (await import('./commands/help.ts')).help,
 } as const;

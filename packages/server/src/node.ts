@@ -2,7 +2,7 @@
  * A Skein node: the list of its rooms, opened in the order of their dependencies and stopped in the
  * reverse order. It makes no decisions of its own.
  *
- *   data folder → storage, jobs → callers → inference → faces
+ *   data folder → shared state → storage, jobs → callers → inference → faces
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { usableThreads } from '@skein/api/machine';
@@ -17,6 +17,7 @@ import { openInference } from './rooms/inference.ts';
 import { openJobs } from './rooms/jobs.ts';
 import type { NodeOptions } from './rooms/options.ts';
 import type { Opening } from './rooms/room.ts';
+import { openSharedState } from './rooms/shared-state.ts';
 import { openStorage } from './rooms/storage.ts';
 import { createLogger } from './telemetry/log.ts';
 
@@ -61,8 +62,9 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   const folder = await openDataFolder(options.dataFolder);
   lifecycle.open('folder', () => folder.close());
   const jobRoom = openJobs(opening, folder.root);
-  const storage = await openStorage(opening, folder);
-  const callers = await openCallers(opening, storage.state);
+  const shared = await openSharedState(opening, folder);
+  const storage = await openStorage(opening, folder, shared);
+  const callers = await openCallers(opening, storage.state, shared);
   jobRoom.shareBy(callers.shareOf);
   const jobs = await jobRoom.opening;
 
@@ -72,10 +74,12 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   const plane = await openInference(opening, {
     storage,
     callers,
+    shared,
     cores,
     budgets,
     expose(page) {
       jobMetrics.expose(page);
+      shared?.expose(page);
       certificates?.expose(page);
     },
   });
@@ -83,6 +87,7 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
     folder,
     storage,
     callers,
+    shared,
     plane,
     jobs,
     jobMetrics,

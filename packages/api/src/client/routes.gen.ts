@@ -48,6 +48,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   getArtifact: { method: 'GET', path: '/api/v1/artifacts/{digest}', query: [], body: 'none', answer: 'json' },
   downloadArtifact: { method: 'GET', path: '/api/v1/artifacts/{digest}/content', query: [], body: 'none', answer: 'stream' },
   getNode: { method: 'GET', path: '/api/v1/node', query: [], body: 'none', answer: 'json' },
+  adoptStore: { method: 'POST', path: '/api/v1/node/adopt-store', query: [], body: 'none', answer: 'json' },
   listErrors: { method: 'GET', path: '/api/v1/errors', query: [], body: 'none', answer: 'json' },
   listAudit: { method: 'GET', path: '/api/v1/audit', query: ["limit"], body: 'none', answer: 'json' },
   listKeys: { method: 'GET', path: '/api/v1/keys', query: [], body: 'none', answer: 'json' },

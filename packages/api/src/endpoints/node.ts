@@ -15,6 +15,17 @@ export const NODE_ENDPOINTS = {
     scope: 'read',
     response: NodeView,
   },
+  adoptStore: {
+    method: 'POST',
+    path: '/api/v1/node/adopt-store',
+    group: 'Node',
+    summary: 'Take the store of the fleet as it is, although it contradicts what the node knows.',
+    description:
+      'For a node that is `frozen`, once the contents of the store are right: after it was restored from a backup, or has lost writes in a failover. Each frozen node is asked by itself. On a node that is not frozen it changes nothing.',
+    scope: 'admin',
+    response: NodeView,
+    errors: ['STORE_UNREACHABLE'],
+  },
   streamEvents: {
     method: 'GET',
     path: '/api/v1/events',

@@ -13,6 +13,19 @@ export const NodeView = z
     access: z
       .enum(['open', 'keys'])
       .describe('`open`: every process on this machine may call; `keys`: every call needs a key.'),
+    store: z
+      .object({
+        state: z
+          .enum(['current', 'away', 'frozen'])
+          .describe(
+            '`away`: the store does not answer, and the node serves what it knows. `frozen`: the store contradicts what the node knows, and the node takes nothing from it until an operator adopts it.',
+          ),
+        since: z.string().optional().describe('ISO 8601, UTC.'),
+        reason: z.string().optional(),
+        asOf: z.string().describe('When the store last confirmed all that the node knows.'),
+      })
+      .optional()
+      .describe('How the node stands to the store of its fleet; absent: it is in none.'),
     draining: z.boolean().describe('The node finishes its requests and accepts no new work.'),
   })
   .meta({ id: 'Node' });

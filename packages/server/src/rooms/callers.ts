@@ -7,9 +7,11 @@ import type { Keys } from '../access/contract.ts';
 import { accessModeFor } from '../access/exposure.ts';
 import { admitGivenKey } from '../access/given-key.ts';
 import { openKeyRing } from '../access/key-ring.ts';
+import { leaseLimits } from '../access/limit-shares.ts';
 import { type FaceAccess, recordRefusedLogins } from '../access/refused-logins.ts';
 import { grpcBudgets, GRPC_LIMITS, type GrpcBudgets } from '../gateway/grpc/limits.ts';
 import type { Opening } from './room.ts';
+import type { SharedState } from './shared-state.ts';
 
 type Access = Awaited<ReturnType<typeof createAccess>>;
 
@@ -25,15 +27,20 @@ export interface Callers extends Pick<Access, 'shareOf' | 'weightOf'> {
 }
 
 /** @throws SkeinError KEYS_REQUIRED, USAGE (the given key). */
-export async function openCallers(opening: Opening, state: State): Promise<Callers> {
+export async function openCallers(
+  opening: Opening,
+  state: State,
+  shared: SharedState | undefined,
+): Promise<Callers> {
   const { options, logger, lifecycle, clock } = opening;
   for (const key of options.givenKeys ?? []) await admitGivenKey(state, key);
   const stored = await (await openKeyRing(state)).list();
   const mode = accessModeFor([options.host], options.access === 'required', stored, Date.now());
-  const access = await createAccess({ state, mode, clock });
+  const access = await createAccess({ state, mode, clock, doubt: shared?.doubt });
   const { keys, shareOf, weightOf } = access;
   // Retries the revocations that could not be written.
   lifecycle.open('keys', () => keys.close());
+  if (shared !== undefined) followFleet(opening, shared, access);
   const logins = recordRefusedLogins({ access, keys, state, logger });
   lifecycle.open('logins', () => logins.close());
   return {
@@ -49,4 +56,19 @@ export async function openCallers(opening: Opening, state: State): Promise<Calle
     eventStreams: eventStreamBudget(MAX_EVENT_STREAMS, shareOf),
     rpcs: grpcBudgets(GRPC_LIMITS, shareOf),
   };
+}
+
+/** Keys and revocations of every node hold here, and the limits of a key hold over all nodes. */
+function followFleet({ lifecycle, clock }: Opening, shared: SharedState, access: Access): void {
+  const { keys, inFlight } = access;
+  const { holder: member, nodes } = shared;
+  const limits = leaseLimits({ shares: shared.state.shares, member, nodes, keys, inFlight, clock });
+  const end = shared.onKeys((stored) => {
+    keys.follow(stored);
+    limits.divide();
+  });
+  lifecycle.open('limits', () => {
+    end();
+    limits.close();
+  });
 }

@@ -20,11 +20,13 @@ import type { Callers } from './callers.ts';
 import type { InferenceRoom } from './inference.ts';
 import { MAX_MODEL_BYTES, type Opening } from './room.ts';
 import type { StorageRoom } from './storage.ts';
+import type { SharedState } from './shared-state.ts';
 
 export interface FacesRoomOptions {
   readonly folder: DataFolder;
   readonly storage: StorageRoom;
   readonly callers: Callers;
+  readonly shared: SharedState | undefined;
   readonly plane: InferenceRoom;
   readonly jobs: JobPlane;
   readonly jobMetrics: JobMetrics;
@@ -47,7 +49,18 @@ const ALTERNATIVES = 20;
 
 export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
   const { options, logger, lifecycle, clock } = opening;
-  const { folder, storage, callers, plane, jobs, jobMetrics, certificates, budgets, cores } = rooms;
+  const {
+    folder,
+    storage,
+    callers,
+    shared,
+    plane,
+    jobs,
+    jobMetrics,
+    certificates,
+    budgets,
+    cores,
+  } = rooms;
   const { serving, inference, statistics, metrics } = plane;
   const { state, registry, runs } = storage;
   const { access, bodies, eventStreams, keys, mode } = callers;
@@ -66,6 +79,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     ports: { http: http.address?.port ?? 0, grpc: grpc.address?.port ?? null },
     dataFolder: folder.root,
     access: mode,
+    ...(shared === undefined ? {} : { store: shared.view() }),
     draining,
   });
   const management = createManagement({
@@ -80,8 +94,9 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     sandboxes: () => jobs.sandboxes(),
     access,
     keys,
-    events: serving.events,
+    events: eventsOf(serving.events, shared),
     nodeInfo,
+    adoptStore: async () => shared?.adopt(),
     bodies,
     eventStreams,
     logger,
@@ -91,9 +106,9 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
   lifecycle.open('codec', () => codec.close());
   const regions = createSharedRegions(options.host);
   lifecycle.open('shared memory', () => regions.close());
-  const shared = { inference, access, refused: metrics.refused, bodies, certificates, logger };
+  const common = { inference, access, refused: metrics.refused, bodies, certificates, logger };
   const faces = facesOf({
-    ...shared,
+    ...common,
     repository: createModelRepository(registry, serving, state, auditInto(state, logger)),
     statistics,
     regions,
@@ -115,14 +130,14 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
   const { allowedOrigins = [], onKeylessLoad } = options;
   const open = mode === 'open';
   const grpc = createGrpcGateway({
-    ...shared,
+    ...common,
     faces,
     limits,
     budgets: callers.rpcs,
     onKeylessLoad,
   });
   const http2 = (socket: Socket): void => grpc.accept(socket);
-  const http = createHttpGateway({ ...shared, faces, limits, open, allowedOrigins, http2 });
+  const http = createHttpGateway({ ...common, faces, limits, open, allowedOrigins, http2 });
 
   async function drain(by: Instant): Promise<void> {
     draining = true;
@@ -155,6 +170,24 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
         url: `${scheme}://${authority(host, at.port)}`,
         grpcUrl: authority(host, grpcAt.port),
       };
+    },
+  };
+}
+
+/** Announces what happens on this node, and in a fleet what happens on any. */
+function eventsOf(
+  own: InferenceRoom['serving']['events'],
+  shared: SharedState | undefined,
+): { subscribe(listener: () => void): () => void } {
+  return {
+    subscribe(listener) {
+      const ends = [
+        own.subscribe(listener),
+        shared?.subscribe(({ history, deployments }) => {
+          if (history || deployments) listener();
+        }),
+      ];
+      return () => ends.forEach((end) => end?.());
     },
   };
 }

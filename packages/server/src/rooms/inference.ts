@@ -12,6 +12,7 @@ import { VERSION } from '../version.ts';
 import type { Callers } from './callers.ts';
 import type { Opening } from './room.ts';
 import type { StorageRoom } from './storage.ts';
+import type { SharedState } from './shared-state.ts';
 
 export interface InferenceRoom {
   readonly serving: ReturnType<typeof createServing>;
@@ -26,6 +27,7 @@ export interface InferenceRoom {
 export interface InferenceRoomOptions {
   readonly storage: StorageRoom;
   readonly callers: Callers;
+  readonly shared: SharedState | undefined;
   readonly cores: number;
   /** Shown among the metrics. */
   readonly budgets: readonly SharedBudget[];
@@ -35,7 +37,7 @@ export interface InferenceRoomOptions {
 
 export async function openInference(
   { options, logger, lifecycle, clock }: Opening,
-  { storage, callers, cores, budgets, expose }: InferenceRoomOptions,
+  { storage, callers, shared, cores, budgets, expose }: InferenceRoomOptions,
 ): Promise<InferenceRoom> {
   const views = (): ReturnType<typeof serving.views> => serving.views();
   const metrics = createMetrics({ clock, version: VERSION, views, budgets, expose });
@@ -50,6 +52,7 @@ export async function openInference(
     observer: combineObservers([metrics.observer, statistics, accessLog(logger)]),
     log: (message, details) => logger.warn(details, message),
     weightOf: callers.weightOf,
+    desired: shared?.desired,
     isolateModels: options.isolateModels,
   });
   const tracing = await startTracing({

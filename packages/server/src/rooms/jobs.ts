@@ -22,6 +22,8 @@ export function openJobs({ options, logger, lifecycle }: Opening, folder: string
     folder,
     queues,
     redis,
+    // A node that knows its fleet serves without the store; one that does not, does not start.
+    mayBeAway: true,
     blobs,
     namespace,
     cores,

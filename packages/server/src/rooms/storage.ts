@@ -1,9 +1,11 @@
 /** What a node remembers: its state, its models, and the training runs in its data folder. */
+import { join } from 'node:path';
 import { createRegistry, describeComposition, type Registry } from '@skein/serving';
 import {
   createDiskRoom,
   createRuns,
   type DataFolder,
+  openArtifacts,
   openFileArtifacts,
   openState,
   type Runs,
@@ -11,6 +13,7 @@ import {
   withReserve,
 } from '@skein/state';
 import { MAX_MODEL_BYTES, type Opening } from './room.ts';
+import type { SharedState } from './shared-state.ts';
 
 export interface StorageRoom {
   readonly state: State;
@@ -18,20 +21,33 @@ export interface StorageRoom {
   readonly runs: Runs;
 }
 
+/** @param shared the state of a fleet, whose artifacts this node shares too. */
 export async function openStorage(
-  { options, lifecycle }: Opening,
+  opening: Opening,
   folder: DataFolder,
+  shared: SharedState | undefined,
 ): Promise<StorageRoom> {
+  const { options, lifecycle } = opening;
+  const limits = { maxModelBytes: MAX_MODEL_BYTES };
+  if (shared !== undefined) {
+    const { state } = shared;
+    // Its own cache: the artifacts of jobs must not evict the models that a restart needs.
+    const artifacts = await openArtifacts(
+      options.blobs!,
+      join(folder.root, 'model-cache'),
+      options,
+    );
+    lifecycle.open('models', () => artifacts.close());
+    // A node cannot know what others need of a shared place: it removes nothing there.
+    const kept = { ...artifacts, remove: async () => {} };
+    const registry = createRegistry({ state, artifacts: kept, limits, describeComposition });
+    return { state, registry, runs: createRuns(state, folder.root) };
+  }
   const state = withReserve(await openState(folder.databasePath), folder.reserve);
   lifecycle.open('state', () => state.close());
   const room = createDiskRoom({ folder: folder.root, keptFreeBytes: options.keptFreeBytes });
   const artifacts = await openFileArtifacts(folder.artifactsPath, { room });
-  const registry = createRegistry({
-    state,
-    artifacts,
-    limits: { maxModelBytes: MAX_MODEL_BYTES },
-    describeComposition,
-  });
+  const registry = createRegistry({ state, artifacts, limits, describeComposition });
   await registry.removeOrphans();
   return { state, registry, runs: createRuns(state, folder.root) };
 }

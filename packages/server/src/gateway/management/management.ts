@@ -55,6 +55,8 @@ export interface ManagementOptions extends Pick<
   /** Announces events, so that event streams update at once and not at their next tick. */
   readonly events: { subscribe(listener: () => void): () => void };
   readonly nodeInfo: () => NodeView;
+  /** Takes the store of a fleet as it is. @throws SkeinError STORE_UNREACHABLE. */
+  readonly adoptStore: () => Promise<void>;
   readonly limits?: Partial<ManagementLimits> | undefined;
 }
 

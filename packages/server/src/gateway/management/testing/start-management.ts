@@ -92,6 +92,7 @@ export async function startManagement(
         return () => listeners.delete(listener);
       },
     },
+    adoptStore: async () => {},
     nodeInfo: () => nodeView(mode, listener.address?.port ?? 0),
     logger,
     eventStreams: options.eventStreams,

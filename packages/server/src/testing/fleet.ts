@@ -1,0 +1,119 @@
+/** A fleet in the process of a test: nodes over one Redis and one folder of artifacts, with keys. */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient, type Client } from '@skein/api/client';
+import { mlp, writeModel } from '@skein/onnx';
+import { startRedis, type TestRedis } from '../../../jobs/src/store/testing/redis-server.ts';
+import { type RunningNode, startNode } from '../node.ts';
+import type { NodeOptions } from '../rooms/options.ts';
+
+export interface FleetNode {
+  readonly url: string;
+  /** With the administrator's key. */
+  readonly client: Client;
+  stop(): Promise<void>;
+  /** On the same data folder. */
+  start(): Promise<void>;
+}
+
+export interface TestFleet {
+  readonly redis: TestRedis;
+  readonly nodes: readonly FleetNode[];
+  /** Of the administrator. */
+  readonly key: string;
+  close(): Promise<void>;
+}
+
+/** A new key in the form of the platform's. */
+function adminKey(): string {
+  return `skein_${randomBytes(6).toString('hex')}_${randomBytes(32).toString('base64url')}`;
+}
+
+export async function startFleet(
+  count: number,
+  options: Partial<NodeOptions> = {},
+): Promise<TestFleet> {
+  const folder = await mkdtemp(join(tmpdir(), 'skein-fleet-'));
+  const redis = await startRedis();
+  const key = adminKey();
+  const nodes: FleetNode[] = [];
+  for (let index = 0; index < count; index++) {
+    nodes.push(await startOne(join(folder, `node-${index}`)));
+  }
+
+  async function startOne(dataFolder: string): Promise<FleetNode> {
+    let running: RunningNode;
+    const start = async (): Promise<void> => {
+      running = await startNode({
+        host: '127.0.0.1',
+        port: 0,
+        portIsDefault: false,
+        grpcPort: 0,
+        grpcPortIsDefault: false,
+        dataFolder,
+        maxBodyBytes: 64 * 2 ** 20,
+        log: 'off',
+        access: 'required',
+        givenKeys: [{ token: key, scope: 'admin' }],
+        redis: redis.url,
+        blobs: join(folder, 'blobs'),
+        queues: [],
+        ...options,
+      });
+    };
+    await start();
+    return {
+      get url() {
+        return running.url;
+      },
+      get client() {
+        return createClient({ url: running.url, key });
+      },
+      stop: () => running.drain(),
+      start,
+    };
+  }
+
+  return {
+    redis,
+    nodes,
+    key,
+    async close() {
+      await Promise.all(nodes.map((node) => node.stop()));
+      await redis.destroy();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Its answer tells versions apart: they have other weights. */
+export async function deployVersion(
+  { client }: FleetNode,
+  name: string,
+  seed: number,
+): Promise<string> {
+  const content = writeModel(mlp({ sizes: [4, 3], seed })) as Uint8Array<ArrayBuffer>;
+  const { version } = await client.importModel({ name, content });
+  const settings = { objective: { latencyMs: 10_000 }, oversubscribe: true };
+  await client.deploy({ name, version, settings });
+  return version;
+}
+
+/** The version that answers, or the code of the refusal. */
+export async function answerOf(
+  { url }: Pick<FleetNode, 'url'>,
+  name: string,
+  key: string,
+): Promise<string> {
+  const response = await fetch(`${url}/v2/models/${name}/infer`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}` },
+    body: JSON.stringify({
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: [1, 2, 3, 4] }],
+    }),
+  });
+  const answer = (await response.json()) as { code?: string; model_version?: string };
+  return answer.code ?? answer.model_version ?? `status ${response.status}`;
+}
