@@ -28,7 +28,7 @@ export interface HeldKey {
   readonly maxConcurrent: number;
   /** What this node admits of them. */
   concurrent: number;
-  /** Requests of late that were refused for that. */
+  /** Recent requests that were refused for that. */
   crowdedOut: number;
   /** Milliseconds since 1970; Infinity: never. */
   readonly expiresAt: number;

@@ -76,7 +76,7 @@ export function leaseLimits(options: LimitSharesOptions): LimitShares {
     return use;
   }
 
-  /** @returns the keys that had calls of late. */
+  /** @returns the keys that had recent calls. */
   function notice(now: number): [HeldKey, Use][] {
     const passedMs = Math.max(1, now - lastAt);
     lastAt = now;
