@@ -67,7 +67,7 @@ export async function createAccess(options: {
     /** The most that a tenant may hold of a shared resource. */
     readonly shareOf: ShareOf;
     /** Requests of a tenant that are in flight on this node. */
-    inFlight(tenant: string): number;
+    readonly inFlight: (tenant: string) => number;
   }
 > {
   const { state, mode, clock, wallNow = Date.now, doubt } = options;

@@ -130,12 +130,12 @@ describe('a limit over a fleet', () => {
 
   it('bounds the requests in flight over all nodes', async () => {
     const key = await openNodes({ maxConcurrent: 16 });
-    await passing(2000, () => void nodes.forEach((node) => void leaveOne(node)));
+    await passing(2000, () => nodes.forEach(leaveOne));
     function leaveOne(node: Node): void {
       if (enters(node, key)) node.access.leave(node.access.authorize(key, 'infer'));
     }
     // Now they stay.
-    await passing(3000, () => void nodes.forEach((node) => void enters(node, key)));
+    await passing(3000, () => nodes.forEach((node) => enters(node, key)));
     const inFlight = nodes.reduce((sum, { access }) => sum + access.inFlight('t'), 0);
     expect(inFlight).toBeLessThanOrEqual(16);
     expect(inFlight).toBeGreaterThan(12);

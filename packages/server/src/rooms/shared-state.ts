@@ -28,7 +28,7 @@ export interface SharedState extends Pick<
   /** Identifies this process among the holders of shares. */
   readonly holder: string;
   /** How many nodes share the limits, as last read. */
-  nodes(): number;
+  readonly nodes: () => number;
   view(): NonNullable<NodeView['store']>;
   expose(into: Exposition): void;
 }

@@ -47,12 +47,12 @@ export interface StateNews extends Difference {
 export interface FollowedState {
   /** The shared state. Calls fail at once with STORE_UNREACHABLE or STORE_REPLACED where they cannot be made. */
   readonly state: State;
-  known(): KnownState;
-  standing(): Standing;
+  readonly known: () => KnownState;
+  readonly standing: () => Standing;
   /** @throws SkeinError STORE_UNREACHABLE, STORE_REPLACED when nothing can be changed now. */
   mayChange(): void;
   /** @returns ends the subscription. */
-  subscribe(listener: (news: StateNews) => void): () => void;
+  readonly subscribe: (listener: (news: StateNews) => void) => () => void;
   /** Takes the store as it is, although it contradicts what this node knows. */
   adopt(): Promise<void>;
 }

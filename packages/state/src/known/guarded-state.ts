@@ -32,9 +32,9 @@ const METHODS = {
 
 export interface Guard {
   /** @throws SkeinError when the store is away. */
-  reachable(): State;
+  readonly reachable: () => State;
   /** @throws SkeinError when the store is away or may not be written to. */
-  writable(): State;
+  readonly writable: () => State;
 }
 
 export function guardedState({ reachable, writable }: Guard): Omit<State, 'close'> {
