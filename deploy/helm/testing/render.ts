@@ -42,10 +42,13 @@ const MODELS: Readonly<Record<string, ModelClass>> = {
 };
 
 /** The manifests, or what Helm says when it refuses the values. */
-export function render(values: object): { manifests: Manifest[]; refusal: string } {
+export function render(
+  values: object,
+  release = 'skein',
+): { manifests: Manifest[]; refusal: string } {
   const { stdout, stderr, status } = spawnSync(
     'helm',
-    ['template', 'skein', CHART, '--namespace', 'ml', '--values', '-'],
+    ['template', release, CHART, '--namespace', 'ml', '--values', '-'],
     { input: JSON.stringify(values), encoding: 'utf8' },
   );
   if (status !== 0) return { manifests: [], refusal: stderr };

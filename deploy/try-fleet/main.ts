@@ -1,0 +1,44 @@
+/**
+ * A fleet on this machine, tried: three containers over one Redis serve one model through a balancer while one
+ * of them is killed and started again.
+ *
+ *   node deploy/try-fleet/main.ts [--engine podman|docker] [--image NAME] [--seconds N]
+ *
+ * Needs the engine, redis-server and haproxy; without --image it builds the image. Everything listens on
+ * loopback, and ends with the command, whose exit code is 1 when a request was lost.
+ */
+import { parseArgs } from 'node:util';
+import { openFleet } from './fleet.ts';
+import { buildImage } from './engine.ts';
+import { tryFleet } from './scenario.ts';
+
+const { values } = parseArgs({
+  options: {
+    engine: { type: 'string', default: 'podman' },
+    image: { type: 'string' },
+    seconds: { type: 'string', default: '20' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const { engine } = values;
+if (engine !== 'podman' && engine !== 'docker') {
+  process.stderr.write(`try-fleet: --engine is podman or docker, not ${engine}\n`);
+  process.exit(2);
+}
+const say = (line: string): void => {
+  if (!values.json) process.stdout.write(`${line}\n`);
+};
+
+const image = values.image ?? (say('Building the image …'), await buildImage(engine));
+const interrupted = new AbortController();
+process.once('SIGINT', () => interrupted.abort());
+process.once('SIGTERM', () => interrupted.abort());
+await using fleet = await openFleet({ engine, image });
+const result = await tryFleet(fleet, Number(values.seconds) * 1000, say, interrupted.signal);
+const servedBy = Object.entries(result.byNode).map(([node, count]) => `${node} ${count}`);
+if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+say(
+  `${result.answered} answered, ${result.refused} refused with a code, ${result.lost.length} lost; ${servedBy.join(', ')}`,
+);
+for (const loss of result.lost.slice(0, 5)) say(`  lost: ${loss}`);
+process.exitCode = result.lost.length === 0 ? 0 : 1;
