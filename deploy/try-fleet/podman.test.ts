@@ -1,10 +1,8 @@
 /** The image in podman: as the chart's Deployment, and as three nodes behind a balancer of which one is killed. */
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { createClient } from '@skein/api/client';
 import { mlp, writeModel } from '@skein/onnx';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
