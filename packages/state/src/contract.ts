@@ -32,7 +32,7 @@ export interface VersionRecord {
   readonly sizeBytes: number;
   readonly signature: Signature;
   readonly metadata: Readonly<Record<string, string>>;
-  /** For a composition: the absolute path of its module on this machine. */
+  /** Of a composition that was recorded before compositions became artifacts: the path of its module. */
   readonly modulePath?: string | undefined;
   readonly createdAt: Timestamp;
 }

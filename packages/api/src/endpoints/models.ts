@@ -87,9 +87,9 @@ export const MODEL_ENDPOINTS = {
     method: 'POST',
     path: '/api/v1/models/{name}/compositions',
     group: 'Models',
-    summary: 'Record a composition module as the next version of a model.',
+    summary: 'Bundle a composition module into the next version of a model.',
     description:
-      'The module is TypeScript on the node’s machine; the node runs it with its own rights.',
+      'The module is TypeScript on the node’s machine. The node bundles it with what it imports, stores the bundle, and runs it with its own rights.',
     scope: 'admin',
     params: ModelParam,
     body: z

@@ -160,8 +160,8 @@ export const SERVING_ERRORS = {
     grpc: GRPC.INVALID_ARGUMENT,
     kind: 'user',
     meaning:
-      'The TypeScript module is not a composition, or calls a deployment that does not exist.',
-    fix: 'Export defineComposition(…) as `composition`, and deploy the deployments that it calls first.',
+      'The TypeScript module cannot be bundled, is not a composition, or calls a deployment that does not exist.',
+    fix: 'Correct what the message names by file and line; export defineComposition(…) as `composition`; install packages with native code beside Skein on each node; deploy the deployments that it calls first.',
   },
   VERSION_IN_USE: {
     http: 409,

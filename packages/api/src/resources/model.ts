@@ -18,7 +18,7 @@ export const VersionView = z
     metadata: z.record(z.string(), z.string()),
     modulePath: z
       .string()
-      .describe('For a composition: its module on the node’s machine.')
+      .describe('Of a composition that an earlier version of Skein recorded by its path.')
       .optional(),
     createdAt: z.string().describe('ISO 8601, UTC.'),
   })

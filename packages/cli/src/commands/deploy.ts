@@ -75,7 +75,7 @@ export const deploy = defineCommand({
   name: 'deploy',
   summary: 'Serve an ONNX model or a composition, or roll a new version out.',
   details:
-    'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps (--canary) or on a copy of the traffic (--shadow). Settings that are left out stay as they are. A TypeScript file is a composition: the node runs it from where it lies.',
+    'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps (--canary) or on a copy of the traffic (--shadow). Settings that are left out stay as they are. A TypeScript file is a composition: the node bundles it with what it imports, and needs the file no more.',
   examples: [
     { command: 'skein deploy model.onnx --name risk --objective 100ms', does: 'Serve a model' },
     {

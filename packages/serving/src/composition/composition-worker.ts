@@ -7,14 +7,12 @@ import { moving, serve, type CallContext } from '@skein/calls/serve';
 import type { Signature } from '@skein/onnx';
 import type { Composition, CompositionContext } from '../define-composition.ts';
 import { loadComposition } from './load-composition.ts';
-import { noteLocalModules } from './local-modules.ts';
+import { prepareForBundle } from './bundled-module.ts';
 import { pack, unpack, type WireTensors } from '../tensor-transfer.ts';
 
 export interface CompositionInterface {
   readonly signature: Signature;
   readonly calls: readonly string[];
-  /** File URLs of the module and the local files that it imports. */
-  readonly modules: readonly string[];
 }
 
 export interface RunMessage {
@@ -72,16 +70,14 @@ const calls = {
     moduleUrl: string;
     warm: boolean;
   }): Promise<CompositionInterface> {
-    const modules = noteLocalModules(moduleUrl);
+    prepareForBundle(moduleUrl);
     composition = await loadComposition(moduleUrl);
-    modules.stop();
     if (warm) await composition.warm?.();
     const { inputs, outputs, calls: callees } = composition;
     // Through JSON, because only plain values can be sent.
-    const plain = JSON.parse(
+    return JSON.parse(
       JSON.stringify({ signature: { inputs, outputs }, calls: callees }),
-    ) as Omit<CompositionInterface, 'modules'>;
-    return { ...plain, modules: [...modules.urls] };
+    ) as CompositionInterface;
   },
   async run(
     { run, deadlineEpochMs, inputs }: RunMessage,

@@ -14,9 +14,9 @@ export interface Registry {
     metadata: Record<string, string>,
   ): Promise<VersionRecord>;
   /**
-   * Records a composition module on this machine; its digest covers the module and the files that
-   * it imports by relative paths.
-   * @throws SkeinError COMPOSITION_INVALID, FILE_UNREADABLE.
+   * Bundles a composition module of this machine with everything that it imports, stores the bundle
+   * and records it as the next version of `model`. The same bundle returns the existing version.
+   * @throws SkeinError COMPOSITION_INVALID, FILE_UNREADABLE, STORAGE_FULL.
    */
   importComposition(
     model: string,

@@ -1,63 +1,46 @@
 /**
- * The digest of a composition: over its module and the local files that it imports, so that a
- * change of any of them makes another version. A module without imports has the digest of its file.
+ * Compositions that were recorded before they became artifacts: by the path of their module on this
+ * machine, with a digest over the module and the files that it imports. They are loaded as long as
+ * these files are unchanged.
  */
 import { createHash, hash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { SkeinError } from '@skein/api';
-
-/** A module is code, not weights; a larger file is a mistake. */
-const MAX_MODULE_BYTES = 16 * 1024 * 1024;
-
-export interface ModuleDigest {
-  /** sha-256, in hex. */
-  readonly digest: string;
-  /** Of all files. */
-  readonly sizeBytes: number;
-}
+import type { VersionRecord } from '@skein/state';
 
 /**
- * @param path absolute path of the module.
- * @param imports the other files, as paths relative to the module's folder, in any order.
- * @throws SkeinError FILE_UNREADABLE, COMPOSITION_INVALID if a file is too large for a module.
+ * @returns the path, when its files are those of the version.
+ * @throws SkeinError FILE_UNREADABLE, COMPOSITION_INVALID.
  */
-export async function digestOfModules(
+export async function pathOfModule(
+  { model, version, digest, metadata }: VersionRecord,
   path: string,
-  imports: readonly string[],
-): Promise<ModuleDigest> {
-  const own = await readModule(path);
-  if (imports.length === 0) return { digest: hash('sha256', own), sizeBytes: own.byteLength };
-  let sizeBytes = own.byteLength;
-  const all = createHash('sha256').update(hash('sha256', own));
+): Promise<string> {
+  const imports = JSON.parse(metadata['imports'] ?? '[]') as string[];
+  if ((await digestOfModules(path, imports)) === digest) return path;
+  throw new SkeinError(
+    'COMPOSITION_INVALID',
+    `${[path, ...imports].join(' or ')} has changed since it became version ${version} of "${model}". Deploy it again as a new version.`,
+  );
+}
+
+async function digestOfModules(path: string, imports: readonly string[]): Promise<string> {
+  const own = hash('sha256', await readModule(path));
+  if (imports.length === 0) return own;
+  const all = createHash('sha256').update(own);
   for (const name of imports.toSorted()) {
     const bytes = await readModule(join(dirname(path), name));
-    sizeBytes += bytes.byteLength;
     // Names and digests have line breaks in fixed places, so different sets give different texts.
     all.update(`\n${JSON.stringify(name)} ${hash('sha256', bytes)}`);
   }
-  return { digest: all.digest('hex'), sizeBytes };
-}
-
-/** The other files of a module as `digestOfModules` takes them, with `/` on every system. */
-export function importsOf(path: string, files: readonly string[]): string[] {
-  const folder = dirname(path);
-  const others = files.filter((file) => file !== path);
-  return others.map((file) => relative(folder, file).replaceAll('\\', '/')).toSorted();
+  return all.digest('hex');
 }
 
 async function readModule(path: string): Promise<Buffer> {
   try {
-    const { size } = await stat(path);
-    if (size > MAX_MODULE_BYTES) {
-      throw new SkeinError(
-        'COMPOSITION_INVALID',
-        `${path} has ${size} bytes, which is too large for a module.`,
-      );
-    }
     return await readFile(path);
   } catch (error) {
-    if (error instanceof SkeinError) throw error;
     const reason = (error as Error).message;
     throw new SkeinError('FILE_UNREADABLE', `${path} cannot be read: ${reason}.`, { cause: error });
   }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,11 +24,7 @@ async function open(root: string): Promise<ReturnType<typeof createRegistry>> {
       if (!(await readFile(path, 'utf8')).includes('composition')) {
         throw new SkeinError('COMPOSITION_INVALID', `${path} exports no composition.`);
       }
-      return {
-        signature: { inputs: [], outputs: [] },
-        calls: ['detect', 'recognise'],
-        files: [path],
-      };
+      return { signature: { inputs: [], outputs: [] }, calls: ['detect', 'recognise'] };
     },
   });
 }
@@ -197,24 +194,25 @@ describe('importing a model', () => {
 });
 
 describe('importing a composition', () => {
-  it('takes the digest of its file, and serves it only unchanged', async () => {
+  it('stores its module as an artifact, and returns the existing version for the same one', async () => {
     const path = join(folder, 'ocr.ts');
     await writeFile(path, 'export const composition = 1;');
     const version = await registry.importComposition('ocr', path, {});
     expect(version).toMatchObject({
       kind: 'composition',
       version: '1',
-      modulePath: path,
       metadata: { calls: 'detect, recognise' },
     });
+    expect(version.modulePath).toBeUndefined();
     expect(await registry.importComposition('ocr', path, {})).toEqual(version);
-    expect(await registry.pathOf(version)).toBe(path);
+    await rm(path);
+    expect(await readFile(await registry.pathOf(version), 'utf8')).toContain('composition = 1');
+    expect(await stored()).toEqual([version.digest]);
     await writeFile(path, 'export const composition = 2;');
-    await expect(registry.pathOf(version)).rejects.toMatchObject({ code: 'COMPOSITION_INVALID' });
     expect((await registry.importComposition('ocr', path, {})).version).toBe('2');
   });
 
-  it('refuses a file that is not a module, or is missing', async () => {
+  it('refuses a file that is not a module, or is missing, and keeps nothing of it', async () => {
     const path = join(folder, 'x.ts');
     await expect(registry.importComposition('x', path, {})).rejects.toMatchObject({
       code: 'FILE_UNREADABLE',
@@ -227,6 +225,31 @@ describe('importing a composition', () => {
       code: 'COMPOSITION_INVALID',
     });
     expect(await registry.versions()).toEqual([]);
+    expect(await stored()).toEqual([]);
+  });
+
+  it('loads one that was recorded by its path, as long as its files are unchanged', async () => {
+    const path = join(folder, 'ocr.ts');
+    const [own, helper] = [`import './factor.ts';`, 'export {};'];
+    await writeFile(path, own);
+    await writeFile(join(folder, 'factor.ts'), helper);
+    const record = await state.addVersion({
+      model: 'ocr',
+      kind: 'composition',
+      digest: hash('sha256', `${hash('sha256', own)}\n"factor.ts" ${hash('sha256', helper)}`),
+      sizeBytes: 1,
+      signature: { inputs: [], outputs: [] },
+      metadata: { imports: '["factor.ts"]' },
+      modulePath: path,
+    });
+    expect(await registry.pathOf(record)).toBe(path);
+    await writeFile(join(folder, 'factor.ts'), 'export const changed = 1;');
+    await expect(registry.pathOf(record)).rejects.toMatchObject({
+      code: 'COMPOSITION_INVALID',
+      message: expect.stringContaining('factor.ts has changed') as string,
+    });
+    await rm(join(folder, 'factor.ts'));
+    await expect(registry.pathOf(record)).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
   });
 });
 

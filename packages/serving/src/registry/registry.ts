@@ -3,21 +3,23 @@
  * between two steps leaves an artifact without a version, which `removeOrphans` removes.
  */
 import { resolve } from 'node:path';
+import { Readable } from 'node:stream';
 import { Name, SkeinError } from '@skein/api';
 import type { Signature } from '@skein/onnx';
 import type { ArtifactStore, State, VersionRecord } from '@skein/state';
 import type { Registry } from './contract.ts';
 import { inspectFile } from './inspector.ts';
-import { digestOfModules, importsOf } from './module-files.ts';
+import { bundleComposition, MAX_MODULE_BYTES } from '../composition/bundle-composition.ts';
+import { pathOfModule } from './module-files.ts';
 import { createSweeper } from './sweeper.ts';
 
 export interface CompositionDescription {
   readonly signature: Signature;
   /** Names of the deployments that it calls. */
   readonly calls: readonly string[];
-  /** Absolute paths of the module and the local files that it imports. */
-  readonly files: readonly string[];
 }
+
+type Inspected = Pick<VersionRecord, 'signature' | 'metadata'>;
 
 export interface RegistryOptions {
   readonly state: Pick<
@@ -30,7 +32,7 @@ export interface RegistryOptions {
     readonly maxModelBytes: number;
   };
   /** Imports the module outside of this thread and reads its exports. @throws SkeinError COMPOSITION_INVALID. */
-  readonly describeComposition: (modulePath: string) => Promise<CompositionDescription>;
+  readonly describeComposition: (path: string) => Promise<CompositionDescription>;
 }
 
 export function createRegistry(options: RegistryOptions): Registry & {
@@ -56,71 +58,71 @@ export function createRegistry(options: RegistryOptions): Registry & {
     );
   }
 
+  /** Stores, inspects and records; what is refused leaves nothing behind. */
+  async function importVersion(
+    model: string,
+    kind: VersionRecord['kind'],
+    put: () => ReturnType<ArtifactStore['put']>,
+    inspect: (path: string, sizeBytes: number) => Promise<Inspected>,
+  ): Promise<VersionRecord> {
+    return sweeper.protect(async () => {
+      const { digest, sizeBytes } = await put();
+      try {
+        const existing = (await state.versions(model)).find(
+          (each) => each.digest === digest && each.kind === kind && each.modulePath === undefined,
+        );
+        if (existing) return existing;
+        const inspected = await inspect(await artifacts.pathOf(digest), sizeBytes);
+        return await state.addVersion({ model, kind, digest, sizeBytes, ...inspected });
+      } catch (error) {
+        await sweeper.sweep([digest]);
+        throw error;
+      }
+    });
+  }
+
   return {
     async importModel(model, content, metadata) {
       checkName(model);
-      return sweeper.protect(async () => {
-        const { digest, sizeBytes } = await artifacts.put(content, limits.maxModelBytes);
-        try {
-          const existing = (await state.versions(model)).find(
-            (each) => each.digest === digest && each.kind === 'onnx',
-          );
-          if (existing) return existing;
-          const found = await inspectFile(await artifacts.pathOf(digest), sizeBytes);
-          return await state.addVersion({
-            model,
-            kind: 'onnx',
-            digest,
-            sizeBytes,
-            signature: found.signature,
-            metadata: { ...found.metadata, ...metadata },
-          });
-        } catch (error) {
-          await sweeper.sweep([digest]);
-          throw error;
-        }
-      });
+      return importVersion(
+        model,
+        'onnx',
+        () => artifacts.put(content, limits.maxModelBytes),
+        async (path, sizeBytes) => {
+          const found = await inspectFile(path, sizeBytes);
+          return { signature: found.signature, metadata: { ...found.metadata, ...metadata } };
+        },
+      );
     },
 
     async importComposition(model, modulePath, metadata) {
       checkName(model);
-      const path = resolve(modulePath);
-      // Before starting a thread for it, check that the file can be read.
-      await digestOfModules(path, []);
-      const { signature, calls, files } = await describeComposition(path);
-      const imports = importsOf(path, files);
-      // The field decides the isolation of the version; only the upload may set it, not the file.
-      const { imports: _, ...others } = metadata;
-      const { digest, sizeBytes } = await digestOfModules(path, imports);
-      return state.addVersion({
+      const { code, nativePackages } = await bundleComposition(resolve(modulePath));
+      return importVersion(
         model,
-        kind: 'composition',
-        digest,
-        sizeBytes,
-        signature,
-        metadata: {
-          ...(calls.length === 0 ? {} : { calls: calls.join(', ') }),
-          ...others,
-          ...(imports.length === 0 ? {} : { imports: JSON.stringify(imports) }),
+        'composition',
+        () => artifacts.put(Readable.from([code]), MAX_MODULE_BYTES),
+        async (path) => {
+          const { signature, calls } = await describeComposition(path);
+          return {
+            signature,
+            metadata: {
+              ...metadata,
+              ...(calls.length === 0 ? {} : { calls: calls.join(', ') }),
+              ...(nativePackages.length === 0 ? {} : { packages: nativePackages.join(', ') }),
+            },
+          };
         },
-        modulePath: path,
-      });
+      );
     },
 
     version: known,
     versions: (model) => state.versions(model),
 
-    async pathOf(version) {
-      if (version.modulePath === undefined) return artifacts.pathOf(version.digest);
-      const imports = recordedImports(version);
-      const { digest } = await digestOfModules(version.modulePath, imports);
-      if (digest === version.digest) return version.modulePath;
-      const what = [version.modulePath, ...imports].join(' or ');
-      throw new SkeinError(
-        'COMPOSITION_INVALID',
-        `${what} has changed since it became version ${version.version} of "${version.model}". Deploy it again as a new version.`,
-      );
-    },
+    pathOf: (version) =>
+      version.modulePath === undefined
+        ? artifacts.pathOf(version.digest)
+        : pathOfModule(version, version.modulePath),
 
     async removeVersion(model, version) {
       const record = await known(model, version);
@@ -146,10 +148,4 @@ function checkName(model: string): void {
   if (!success) {
     throw new SkeinError('REQUEST_INVALID', `The name "${model}" ${error.issues[0]?.message}.`);
   }
-}
-
-/** As stored with the version. */
-function recordedImports({ metadata }: VersionRecord): readonly string[] {
-  const { imports } = metadata;
-  return imports === undefined ? [] : (JSON.parse(imports) as string[]);
 }

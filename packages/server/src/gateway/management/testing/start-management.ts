@@ -58,7 +58,7 @@ export async function startManagement(
       if (!(await readFile(path, 'utf8')).includes('defineComposition')) {
         throw new SkeinError('COMPOSITION_INVALID', `${path} exports no composition.`);
       }
-      return { signature: { inputs: [], outputs: [] }, calls: [], files: [path] };
+      return { signature: { inputs: [], outputs: [] }, calls: [] };
     },
   });
   const mode = options.access ?? 'open';
