@@ -57,7 +57,15 @@ export interface Endpoint<Scope extends string = string> {
 /** One row of the management API of a node. */
 export interface NodeEndpoint extends Endpoint<'read' | 'jobs' | 'admin' | 'infer'> {
   readonly path: `/api/v1/${string}`;
-  readonly group: 'Node' | 'Deployments' | 'Models' | 'Runs' | 'Jobs' | 'Artifacts' | 'Keys';
+  readonly group:
+    | 'Node'
+    | 'Deployments'
+    | 'Fleet'
+    | 'Models'
+    | 'Runs'
+    | 'Jobs'
+    | 'Artifacts'
+    | 'Keys';
 }
 
 /** The HTTP status of success. */

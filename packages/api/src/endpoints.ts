@@ -9,6 +9,7 @@
 import type { NodeEndpoint } from './endpoint.ts';
 import { ARTIFACT_ENDPOINTS } from './endpoints/artifacts.ts';
 import { DEPLOYMENT_ENDPOINTS } from './endpoints/deployments.ts';
+import { FLEET_ENDPOINTS } from './endpoints/fleet.ts';
 import { JOB_ENDPOINTS } from './endpoints/jobs.ts';
 import { KEY_ENDPOINTS } from './endpoints/keys.ts';
 import { MODEL_ENDPOINTS } from './endpoints/models.ts';
@@ -21,6 +22,7 @@ export const ENDPOINTS = {
   ...RUN_ENDPOINTS,
   ...JOB_ENDPOINTS,
   ...ARTIFACT_ENDPOINTS,
+  ...FLEET_ENDPOINTS,
   ...NODE_ENDPOINTS,
   ...KEY_ENDPOINTS,
 } as const satisfies Record<string, NodeEndpoint>;

@@ -21,6 +21,17 @@ export {
   type DeploymentSettingsInput,
 } from './resources/deployment.ts';
 export { NodeEvent } from './resources/event.ts';
+export {
+  FleetAlert,
+  FleetScale,
+  FleetView,
+  MemberEvidence,
+  MemberForwarding,
+  MemberLoad,
+  MemberView,
+  PlacementView,
+  RolloutEvidence,
+} from './resources/fleet.ts';
 export { ArtifactView } from './resources/artifact.ts';
 export { JobCause, JobState } from './resources/job-state.ts';
 export {

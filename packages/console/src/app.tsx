@@ -2,6 +2,7 @@
 import { Confirmation, currentRoute, duration, useFresh, useStore, type Route } from '@skein/ui';
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { Fleet } from './fleet/fleet.tsx';
 import { Job } from './jobs/job.tsx';
 import { Jobs } from './jobs/jobs.tsx';
 import { Queues } from './jobs/queues.tsx';
@@ -29,6 +30,7 @@ const VIEWS: Readonly<Record<string, View>> = {
   try: { title: 'Playground', of: () => Playground },
   jobs: { title: 'Jobs', of: ({ parts }) => (parts.length === 0 ? Jobs : Job) },
   queues: { title: 'Queues', of: () => Queues },
+  fleet: { title: 'Fleet', of: () => Fleet },
   runs: {
     title: 'Runs',
     of: ({ parts }) => [Runs, Run, Comparison][Math.min(parts.length, 2)] ?? Runs,

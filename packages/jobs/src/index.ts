@@ -16,6 +16,7 @@ export type {
   WorkerOptions,
 } from './worker/contract.ts';
 export { machineCapacity } from './worker/capacity.ts';
+export { acceleratorsHere } from './worker/labels.ts';
 export { startWorker } from './worker/worker.ts';
 export type { ArtifactHoldings } from './artifact-holdings.ts';
 export { type JobStoreOptions, openFleetStore, openJobStore } from './store/open-store.ts';

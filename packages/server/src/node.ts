@@ -2,7 +2,7 @@
  * A Skein node: the list of its rooms, opened in the order of their dependencies and stopped in the
  * reverse order. It makes no decisions of its own.
  *
- *   data folder → shared state → storage, jobs → callers → inference → faces
+ *   data folder → shared state → storage, jobs → callers → inference → fleet → faces
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { usableThreads } from '@skein/api/machine';
@@ -13,7 +13,8 @@ import { tuneCollector } from './collector.ts';
 import { startWithin } from './lifecycle.ts';
 import { openCallers } from './rooms/callers.ts';
 import { openFaces } from './rooms/faces.ts';
-import { openInference } from './rooms/inference.ts';
+import { openFleet } from './rooms/fleet.ts';
+import { type InferenceRoom, openInference } from './rooms/inference.ts';
 import { openJobs } from './rooms/jobs.ts';
 import type { NodeOptions } from './rooms/options.ts';
 import type { Opening } from './rooms/room.ts';
@@ -71,7 +72,9 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   const { bodies, rpcs, eventStreams } = callers;
   const budgets = [bodies, rpcs.connections, rpcs.streams, jobs.artifactBytes, eventStreams];
   const jobMetrics = jobRoom.metrics;
-  const plane = await openInference(opening, {
+  const fleet = await openFleet(opening, storage.state, () => plane.serving);
+  const plane: InferenceRoom = await openInference(opening, {
+    peers: shared && fleet.peers,
     storage,
     callers,
     shared,
@@ -80,10 +83,12 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
     expose(page) {
       jobMetrics.expose(page);
       shared?.expose(page);
+      fleet.expose(page);
       certificates?.expose(page);
     },
   });
   const faces = openFaces(opening, {
+    fleet,
     folder,
     storage,
     callers,
@@ -98,11 +103,12 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   const { url, grpcUrl } = await faces.listen();
   await announce(opening, folder, url, certificates);
   lifecycle.onAbort(() => plane.serving.stopChanges());
-  const restored = plane.serving.start();
+  const restored = Promise.all([plane.serving.start(), fleet.start(url)]);
   // The worker tries its sandboxes, which takes the cores for a second: the models come first.
   await Promise.race([restored, sleep(MODELS_FIRST_MS, undefined, { ref: false })]);
   jobs.work();
   await restored;
+  fleet.ready();
   faces.restored();
   return { url, grpcUrl, access: callers.mode, drain: () => lifecycle.drain() };
 }

@@ -25,11 +25,18 @@ const DOWN_LOAD = 0.6;
 const DEMAND_SECONDS = 4;
 const PRESSURE_SHARE = 0.5;
 const SHED_PRESSURE_SHARE = 0.15;
-/** Time for a new replica to take effect before pressure adds another. */
-const UP_PAUSE_MS = 3_000;
-const HOLD_MS = 30_000;
 const MAX_HOLD_MS = 300_000;
-const IDLE_MS = 60_000;
+/** Time without a request after which a version may go to no replica. */
+export const IDLE_MS = 60_000;
+
+export interface ScalingPace {
+  /** Time for a new replica to take effect before pressure adds another. */
+  readonly upPauseMs: number;
+  /** Time without a change and without pressure before a decrease. */
+  readonly holdMs: number;
+}
+
+const REPLICA_PACE: ScalingPace = { upPauseMs: 3_000, holdMs: 30_000 };
 
 export interface ScalingSignals {
   /** Rows per second since the last decision, refused ones included. */
@@ -53,6 +60,8 @@ export interface ScalingLimits {
   readonly objectiveMs: number;
   /** Time without a request after which a version may go to 0 replicas. */
   readonly idleMs?: number | undefined;
+  /** Default: that of replicas. */
+  readonly pace?: ScalingPace | undefined;
 }
 
 /** State of a version between two decisions. */
@@ -78,14 +87,14 @@ export interface ScalingDecision {
 
 type Settle = (replicas: number, cause: ScalingCause, reason: string) => ScalingDecision;
 
-export function startScaling(now: Instant): ScalingMemory {
+export function startScaling(now: Instant, { holdMs } = REPLICA_PACE): ScalingMemory {
   return {
     demand: [],
     lastTrafficAt: now,
     lastUpAt: -Infinity,
     lastDownAt: -Infinity,
     lastPressureAt: -Infinity,
-    holdMs: HOLD_MS,
+    holdMs,
   };
 }
 
@@ -100,10 +109,10 @@ export function decideReplicas(
   current: number,
   now: Instant,
 ): ScalingDecision {
-  const { min, max } = limits;
+  const { min, max, pace = REPLICA_PACE } = limits;
   const busy = signals.rowsPerSecond > 0 || signals.queued > 0 || signals.running > 0;
   const pressure = pressureOf(signals, limits);
-  const remembered = remember(memory, signals, now, busy, pressure !== undefined);
+  const remembered = remember(memory, signals, now, pace, busy, pressure !== undefined);
   const settle: Settle = (replicas, cause, reason) => ({
     replicas,
     cause,
@@ -139,7 +148,7 @@ export function decideReplicas(
         `${pressure}; ${current - signals.ready} more replicas are starting`,
       );
     }
-    if (now - memory.lastUpAt < UP_PAUSE_MS) {
+    if (now - memory.lastUpAt < pace.upPauseMs) {
       return settle(
         current,
         'pressure',
@@ -188,7 +197,10 @@ function down(
 }
 
 /** Why requests wait too long now; undefined if they do not. */
-function pressureOf(signals: ScalingSignals, { objectiveMs }: ScalingLimits): string | undefined {
+export function pressureOf(
+  signals: ScalingSignals,
+  { objectiveMs }: ScalingLimits,
+): string | undefined {
   const { predictedDelayMs, shedPerSecond } = signals;
   if (predictedDelayMs > objectiveMs * PRESSURE_SHARE) {
     return `a request would wait ${rate(predictedDelayMs)} ms, more than half of the objective of ${objectiveMs} ms`;
@@ -204,10 +216,11 @@ function remember(
   memory: ScalingMemory,
   signals: ScalingSignals,
   now: Instant,
+  pace: ScalingPace,
   busy: boolean,
   pressed: boolean,
 ): ScalingMemory {
-  const demand = memory.demand.filter(({ at }) => now - at < Math.max(memory.holdMs, HOLD_MS));
+  const demand = memory.demand.filter(({ at }) => now - at < Math.max(memory.holdMs, pace.holdMs));
   demand.push({ at: now, rowsPerSecond: signals.rowsPerSecond });
   return {
     ...memory,
@@ -223,6 +236,7 @@ export function stepped(
   from: number,
   to: number,
   now: Instant,
+  { holdMs: shortest } = REPLICA_PACE,
 ): ScalingMemory {
   if (to === from) return memory;
   if (to < from) return { ...memory, lastDownAt: now };
@@ -231,7 +245,7 @@ export function stepped(
     from > 0 && sinceDown < memory.holdMs * 4
       ? Math.min(MAX_HOLD_MS, memory.holdMs * 2)
       : sinceDown > MAX_HOLD_MS * 2
-        ? HOLD_MS
+        ? shortest
         : memory.holdMs;
   return { ...memory, lastUpAt: now, holdMs };
 }

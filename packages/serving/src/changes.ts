@@ -169,7 +169,7 @@ export function createChanges(context: ServingContext): Changes {
     }
     claim(request.name, { kind: record.kind, settings: effective });
     const plan = request.plan ?? RolloutPlan.parse({});
-    await new RolloutRun({ context, deployment, record, plan, settings: effective, actor }).warm();
+    await RolloutRun.start(context, deployment, record, plan, effective, actor);
   };
 
   const undo = async (deployment: Deployment, reason: string, actor: string): Promise<void> => {

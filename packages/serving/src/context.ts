@@ -5,6 +5,7 @@ import type { Clock, ServingObserver, Target } from './contract.ts';
 import type { Deployment } from './deployment.ts';
 import type { EventBus } from './events.ts';
 import type { Journal } from './journal.ts';
+import type { RolloutPeers } from './rollout/peers.ts';
 import type { RolloutRun } from './rollout/rollout-run.ts';
 import type { ServingLog } from './serving-log.ts';
 import type { MakeTarget } from './target-factory.ts';
@@ -23,6 +24,8 @@ export interface ServingContext {
   readonly journal: Journal;
   readonly log: ServingLog;
   readonly deployments: Map<string, Deployment>;
+  /** The other members of a fleet; absent: this node is alone, and its rollouts are its own. */
+  readonly peers: RolloutPeers | undefined;
   /** Rollouts in progress, by deployment. */
   readonly runs: Map<string, RolloutRun>;
   /** Changes in progress, by deployment; each resolves with whether the change was made. */

@@ -3,6 +3,7 @@ import type {
   DeploymentSettingsPatch,
   DeploymentTraffic,
   DeploymentView,
+  RolloutEvidence,
   RolloutPlan,
   TrafficRange,
 } from '@skein/api';
@@ -43,6 +44,8 @@ export interface DeploymentControl {
   undeploy(name: string, actor: string): Promise<void>;
   view(name: string): DeploymentView;
   views(): readonly DeploymentView[];
+  /** What a rollout is, or was, decided on; null without one since the node started. @throws SkeinError MODEL_UNKNOWN. */
+  evidence(name: string): Promise<RolloutEvidence | null>;
   /** @throws SkeinError MODEL_UNKNOWN. */
   traffic(name: string, range: TrafficRange): DeploymentTraffic;
 }

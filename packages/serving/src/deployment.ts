@@ -11,7 +11,7 @@
  *
  * The observer of its targets keeps the last minute, without an extra promise.
  */
-import { SkeinError } from '@skein/api';
+import { SkeinError, type RolloutEvidence } from '@skein/api';
 import { answerInChunks } from './answer-stream.ts';
 import type { ScalingSignals } from './autoscaler.ts';
 import { bindDeadline } from './bind-deadline.ts';
@@ -70,6 +70,8 @@ export class Deployment {
   /** The rollout in progress, or the last one. */
   rollout: Rollout | undefined;
   rolloutStartedAt = '';
+  /** What the last rollout was decided on; undefined while it is in progress. */
+  evidence: RolloutEvidence | undefined;
   shadow: Shadow | undefined;
   comparison: Comparison | undefined;
   readonly #clock: Clock;

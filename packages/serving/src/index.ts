@@ -17,9 +17,11 @@ export {
 } from './contract.ts';
 export type { DeploymentControl, DeployRequest } from './control.ts';
 export type { DesiredDeployments } from './follow/follower.ts';
+export { decideMembers, startFleetScaling } from './fleet-scale.ts';
 export { openServing, type EmbeddedServing, type EmbeddedServingOptions } from './open-serving.ts';
 export type { Registry } from './registry/contract.ts';
 export { createRegistry } from './registry/registry.ts';
 export type { DesiredDeployment } from './restore.ts';
+export type { RolloutPeers, RolloutReport } from './rollout/peers.ts';
 export { createServing, type Serving, type ServingOptions } from './serving.ts';
 export type { WeightOf } from './dispatch/queue/deadline-queue.ts';

@@ -4,7 +4,7 @@
  */
 import { SkeinError } from '@skein/api';
 import type { VersionRecord } from '@skein/state';
-import { startScaling, type ScalingMemory } from './autoscaler.ts';
+import { startScaling, type ScalingMemory, type ScalingSignals } from './autoscaler.ts';
 import type {
   DeployedModel,
   Instant,
@@ -28,6 +28,8 @@ export interface LiveTarget {
   reason: string;
   /** The snapshot of the last scaling decision, for rates. */
   seen: { readonly at: Instant; readonly snapshot: TargetSnapshot } | undefined;
+  /** What the last scaling decision was made from. */
+  signals: ScalingSignals | undefined;
   /** Description for faces; created once, because every request reads it. */
   model: DeployedModel | undefined;
 }
@@ -42,6 +44,7 @@ export function liveTarget(record: VersionRecord, target: Target, now: Instant):
     scaling: startScaling(now),
     reason: '',
     seen: undefined,
+    signals: undefined,
     model: undefined,
   };
 }

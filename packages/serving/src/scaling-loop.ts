@@ -58,6 +58,7 @@ function coreRequestOf(deployment: Deployment, live: LiveTarget, now: Instant): 
   const snapshot = live.target.snapshot();
   const signals = signalsOf(live, snapshot, now);
   live.seen = { at: now, snapshot };
+  live.signals = signals;
   const { settings, bounds } = deployment;
   const min = Math.max(bounds.min, live.floor);
   const decision = decideReplicas(

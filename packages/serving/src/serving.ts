@@ -2,7 +2,7 @@
  * The serving plane of a node: its deployments, the routing of requests, and the changes. Continue
  * in `deployment.ts` for requests, in `changes.ts` for changes.
  */
-import { SkeinError, type DeploymentView } from '@skein/api';
+import { SkeinError, type DeploymentView, type MemberLoad } from '@skein/api';
 import type { Runtime } from '@skein/runtime';
 import type { State } from '@skein/state';
 import type { WeightOf } from './dispatch/queue/deadline-queue.ts';
@@ -24,6 +24,7 @@ import type { DeploymentControl } from './control.ts';
 import { unknownModel, type Deployment } from './deployment.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import { createJournal } from './journal.ts';
+import { loadedVersions, memberLoad, type LoadedVersion } from './member-load.ts';
 import { createFollower, type DesiredDeployments } from './follow/follower.ts';
 import {
   noteInterruptions,
@@ -32,6 +33,7 @@ import {
   restoreDeployments,
   type StoredDeployment,
 } from './restore.ts';
+import type { RolloutPeers, RolloutReport } from './rollout/peers.ts';
 import { createScalingLoop } from './scaling-loop.ts';
 import type { ServingLog } from './serving-log.ts';
 import { targetFactory, type MakeTarget } from './target-factory.ts';
@@ -54,6 +56,8 @@ export interface ServingOptions {
   readonly isolateModels?: boolean | undefined;
   /** The deployments of a fleet, which this node follows. Default: those of its own state. */
   readonly desired?: DesiredDeployments | undefined;
+  /** The other members of that fleet, which carry out rollouts together. */
+  readonly peers?: RolloutPeers | undefined;
   /** In [0, 1); for the traffic split and the shadow's sample. */
   readonly random?: (() => number) | undefined;
 }
@@ -62,6 +66,11 @@ export interface Serving extends Inference, DeploymentControl {
   /** When a request would be answered here, if it arrived now; only the shapes of its inputs are read. */
   predict(request: InferenceRequest): Prediction;
   readonly events: EventBus;
+  /** What the fleet needs to know. @param startMs how long the node took to start; null: it has not. */
+  load(startMs: number | null): MemberLoad;
+  loaded(): LoadedVersion[];
+  /** What this member tells the others about rollouts, by deployment. */
+  rolloutReports(): Record<string, RolloutReport>;
   /** Reads the deployments from the state; from then on they are known, but not ready. */
   readDeployments(): Promise<unknown>;
   /** Restores them; resolves when each one is warm, idle or failed. */
@@ -115,6 +124,7 @@ export function createServing(options: ServingOptions): Serving {
     journal,
     log,
     deployments,
+    peers: options.peers,
     runs: new Map(),
     changing: new Map(),
     mayChange: () => options.desired?.mayChange(),
@@ -153,6 +163,10 @@ export function createServing(options: ServingOptions): Serving {
 
   return {
     events,
+    load: (startMs) => memberLoad(deployments, startMs, clock.now()),
+    loaded: () => loadedVersions(deployments),
+    rolloutReports: () =>
+      Object.fromEntries([...context.runs].map(([name, run]) => [name, run.report()])),
     infer,
     predict(request) {
       if (isDraining) {
@@ -192,6 +206,8 @@ export function createServing(options: ServingOptions): Serving {
     undeploy: (name, actor) => written(changes.undeploy(name, actor)),
     view,
     views: () => [...deployments.values()].map((deployment) => viewOf(deployment, clock.now())),
+    evidence: async (name) =>
+      (await context.runs.get(name)?.evidence()) ?? named(name).evidence ?? null,
     traffic: (name, range) => named(name).observer.traffic(range, clock.now()),
 
     readDeployments,
@@ -213,7 +229,7 @@ export function createServing(options: ServingOptions): Serving {
       scaling.stop();
       follower?.stop();
       const runs = [...context.runs.values()];
-      await Promise.all(runs.map((run) => run.abort('the node is shutting down', 'skein')));
+      await Promise.all(runs.map((run) => run.leave()));
       for (const target of context.draining.keys()) void target.drain(by);
       await drainInOrder(deployments, by);
       await Promise.all(context.draining.values());

@@ -1,10 +1,10 @@
 /** The view of a deployment in the API, the CLI and the console, built from snapshots. */
-import type { DeploymentView } from '@skein/api';
+import type { DeploymentView, RolloutView } from '@skein/api';
 import type { Signature } from '@skein/onnx';
 import type { Instant, TargetSnapshot } from './contract.ts';
 import type { Deployment } from './deployment.ts';
 import { readyReplicas, type LiveTarget } from './live-target.ts';
-import { shareOf } from './rollout/rollout.ts';
+import { shareOf, type Rollout } from './rollout/rollout.ts';
 
 type TargetView = DeploymentView['targets'][number];
 
@@ -73,26 +73,26 @@ function targetView(live: LiveTarget, snapshot: TargetSnapshot): TargetView {
   };
 }
 
-function rolloutView({
-  rollout,
-  rolloutStartedAt,
-  shadow,
-  comparison,
-}: Deployment): Pick<DeploymentView, 'rollout'> {
-  if (rollout === undefined) return {};
+function rolloutView(deployment: Deployment): Pick<DeploymentView, 'rollout'> {
+  const { rollout } = deployment;
+  return rollout === undefined ? {} : { rollout: rolloutViewOf(deployment, rollout) };
+}
+
+export function rolloutViewOf(
+  { rolloutStartedAt, shadow, comparison }: Deployment,
+  rollout: Rollout,
+): RolloutView {
   const { plan, from, to, phase, reason } = rollout;
   const seen = shadow?.comparison ?? comparison;
   return {
-    rollout: {
-      strategy: plan.strategy,
-      fromVersion: from.reduce((a, b) => (b.weight > a.weight ? b : a)).version,
-      toVersion: to,
-      phase,
-      share: shareOf(rollout),
-      reason,
-      startedAt: rolloutStartedAt,
-      ...(seen === undefined ? {} : { comparison: seen }),
-    },
+    strategy: plan.strategy,
+    fromVersion: from.reduce((a, b) => (b.weight > a.weight ? b : a)).version,
+    toVersion: to,
+    phase,
+    share: shareOf(rollout),
+    reason,
+    startedAt: rolloutStartedAt,
+    ...(seen === undefined ? {} : { comparison: seen }),
   };
 }
 

@@ -9,6 +9,7 @@ import {
   TrafficRange,
 } from '../resources/deployment.ts';
 import type { NodeEndpoint } from '../endpoint.ts';
+import { RolloutEvidence } from '../resources/fleet.ts';
 import { HistoryKind, HistoryView } from '../resources/record.ts';
 import { Limit, VersionNumber } from './parameters.ts';
 
@@ -133,6 +134,19 @@ export const DEPLOYMENT_ENDPOINTS = {
       'NOTHING_TO_ROLL_BACK',
     ],
     example: { params: { name: 'risk' }, body: { reason: 'wrong threshold' } },
+  },
+  rolloutEvidence: {
+    method: 'GET',
+    path: '/api/v1/deployments/{name}/evidence',
+    group: 'Deployments',
+    summary: 'Show what a rollout is, or was, decided on: what each member of the fleet has seen.',
+    description:
+      'Of the rollout in progress, or of the last one that this node took part in; null before the first.',
+    scope: 'read',
+    params: NameParam,
+    response: z.object({ evidence: RolloutEvidence.nullable() }),
+    errors: ['MODEL_UNKNOWN'],
+    example: { params: ocr },
   },
   deploymentTraffic: {
     method: 'GET',

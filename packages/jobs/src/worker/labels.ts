@@ -11,16 +11,22 @@ export async function labelsOf(
   sandboxes: readonly SandboxOffer[],
   tasks: readonly string[],
 ): Promise<string[]> {
+  const found = (await acceleratorsHere()).map((name) => `accelerator:${name}`);
+  for (const { name, availability } of sandboxes) {
+    if (availability.available) found.push(`sandbox:${name}`);
+  }
+  return [...new Set([...given, ...found, ...tasks.map((task) => `task:${task}`)])].sort();
+}
+
+/** The accelerators of this machine that have a driver. */
+export async function acceleratorsHere(): Promise<string[]> {
   const found: string[] = [];
   for (const [name, device] of Object.entries(ACCELERATORS)) {
     const present = await access(device).then(
       () => true,
       () => false,
     );
-    if (present) found.push(`accelerator:${name}`);
+    if (present) found.push(name);
   }
-  for (const { name, availability } of sandboxes) {
-    if (availability.available) found.push(`sandbox:${name}`);
-  }
-  return [...new Set([...given, ...found, ...tasks.map((task) => `task:${task}`)])].sort();
+  return found;
 }

@@ -7,6 +7,7 @@ import type { JobPlane } from '@skein/jobs';
 import type { DeploymentControl, Instant } from '@skein/serving';
 import type { DataFolder } from '@skein/state';
 import { auditInto } from '../access/audit-trail.ts';
+import type { FleetControl } from '../fleet/fleet.ts';
 import { facesOf } from '../gateway/faces.ts';
 import { createGrpcGateway } from '../gateway/grpc/gateway.ts';
 import { createHttpGateway } from '../gateway/http/gateway.ts';
@@ -28,6 +29,7 @@ export interface FacesRoomOptions {
   readonly callers: Callers;
   readonly shared: SharedState | undefined;
   readonly plane: InferenceRoom;
+  readonly fleet: FleetControl;
   readonly jobs: JobPlane;
   readonly jobMetrics: JobMetrics;
   readonly certificates: Certificates | undefined;
@@ -55,6 +57,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     callers,
     shared,
     plane,
+    fleet,
     jobs,
     jobMetrics,
     certificates,
@@ -84,6 +87,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
   });
   const management = createManagement({
     control: serving,
+    fleet,
     registry,
     runs,
     state,

@@ -2,7 +2,7 @@
 import type { SharedBudget } from '@skein/api/shared-budget';
 import { nativeRuntime } from '@skein/runtime';
 import type { Exposition } from '@skein/http';
-import { createServing, type Inference } from '@skein/serving';
+import { createServing, type Inference, type RolloutPeers } from '@skein/serving';
 import { createModelStatistics } from '../gateway/oip/statistics.ts';
 import { accessLog } from '../telemetry/access-log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics/metrics.ts';
@@ -28,6 +28,8 @@ export interface InferenceRoomOptions {
   readonly storage: StorageRoom;
   readonly callers: Callers;
   readonly shared: SharedState | undefined;
+  /** In a fleet: the other members. */
+  readonly peers: RolloutPeers | undefined;
   readonly cores: number;
   /** Shown among the metrics. */
   readonly budgets: readonly SharedBudget[];
@@ -37,7 +39,7 @@ export interface InferenceRoomOptions {
 
 export async function openInference(
   { options, logger, lifecycle, clock }: Opening,
-  { storage, callers, shared, cores, budgets, expose }: InferenceRoomOptions,
+  { storage, callers, shared, peers, cores, budgets, expose }: InferenceRoomOptions,
 ): Promise<InferenceRoom> {
   const views = (): ReturnType<typeof serving.views> => serving.views();
   const metrics = createMetrics({ clock, version: VERSION, views, budgets, expose });
@@ -53,6 +55,7 @@ export async function openInference(
     log: (message, details) => logger.warn(details, message),
     weightOf: callers.weightOf,
     desired: shared?.desired,
+    peers,
     isolateModels: options.isolateModels,
   });
   const tracing = await startTracing({

@@ -1,44 +1,14 @@
-import { SkeinError } from '@skein/api';
 import { describe, expect, it } from 'vitest';
 import { ACTOR, codeOf, openScene, request, type Scene } from '../testing/scene.ts';
 import { deployed, event, eventOfKind } from '../testing/await-events.ts';
-import type { DesiredDeployments } from './follower.ts';
-import type { DesiredDeployment } from '../restore.ts';
-
-/** What the fleet wants, read from the state when the test says so. */
-interface Feed extends DesiredDeployments {
-  read(): Promise<void>;
-  away: boolean;
-}
-
-function feedOf({ state }: Pick<Scene, 'state'>): Feed {
-  const listeners = new Set<() => void>();
-  let current: DesiredDeployment[] = [];
-  return {
-    away: false,
-    async read() {
-      const rows = await state.deployments();
-      current = await Promise.all(
-        rows.map(async (row) => ({ row, versions: await state.versions(row.name) })),
-      );
-      for (const listener of listeners) listener();
-    },
-    current: () => current,
-    onChange(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    mayChange() {
-      if (this.away) throw new SkeinError('STORE_UNREACHABLE', 'The store is away.');
-    },
-  };
-}
+import { feedOf } from '../testing/feed.ts';
 
 /** Two nodes of one fleet. */
 async function openPair() {
   const a = await openScene();
   const feed = feedOf(a);
-  const b = a.restart({ desired: feed });
+  const peers = { self: 'b', others: async () => new Map(), publish() {} };
+  const b = a.restart({ desired: feed, peers });
   await b.serving.start();
   return { a, b, feed, close: () => Promise.all([a.serving.drain(), b.serving.drain()]) };
 }
@@ -132,7 +102,7 @@ describe('a node that follows its fleet', () => {
     await close();
   });
 
-  it('ends its own rollout when another node has changed the deployment', async () => {
+  it('ends a rollout that another change of the deployment has replaced', async () => {
     const { a, b, feed, close } = await openPair();
     await deployed(a);
     await feed.read();
@@ -140,9 +110,11 @@ describe('a node that follows its fleet', () => {
     await a.version('risk');
     const plan = { strategy: 'canary', steps: [50], stepMs: 3_600_000 } as never;
     await b.serving.deploy({ name: 'risk', version: '2', plan }, ACTOR);
-    await a.serving.changeSettings('risk', { maxQueue: 9 }, ACTOR);
+    const { name, settings, targets, revision } = (await a.state.deployment('risk'))!;
+    const changed = { name, targets, settings: { ...settings, maxQueue: 9 } };
+    await a.state.putDeployment(changed, revision);
     await feed.read();
-    await followed(b, 2);
+    await followed(b, revision + 1);
     expect(b.serving.view('risk')).toMatchObject({ settings: { maxQueue: 9 } });
     expect(b.serving.view('risk').rollout?.phase).toBe('rolled-back');
     await close();

@@ -8,6 +8,7 @@
 import type { ServingContext } from '../context.ts';
 import { exclusively } from '../exclusive.ts';
 import type { DesiredDeployment } from '../restore.ts';
+import { joinRollout } from '../rollout/rollout-run.ts';
 import { abandon, adopt } from './adopt.ts';
 import { type Action, type Actual, failedAgain, type Failure, reconcile } from './reconcile.ts';
 
@@ -28,7 +29,6 @@ export interface Follower {
 
 /** A rollout of this node that ended calls for a decision; none of them announces its end. */
 const TICK_MS = 1000;
-const NODE = 'skein';
 
 export function createFollower(context: ServingContext, source: DesiredDeployments): Follower {
   const { clock, deployments, changing, runs, events, log } = context;
@@ -63,13 +63,18 @@ export function createFollower(context: ServingContext, source: DesiredDeploymen
 
   function carryOut({ kind, name }: Action, desired: DesiredDeployment | undefined): void {
     if (kind === 'interrupt') {
-      void runs.get(name)?.abort('another node has changed the deployment', NODE).then(tick);
+      // It follows a step of its own rollout, and ends when another change has replaced it.
+      void runs
+        .get(name)
+        ?.follow()
+        .catch(() => {});
       return;
     }
     const change = async (): Promise<void> => {
       if (desired === undefined) return abandon(context, name);
       await calleesOf(desired);
       await adopt(context, desired);
+      joinRollout(context, desired.row);
     };
     void exclusively(context, name, change)
       .then(
@@ -125,6 +130,7 @@ export function createFollower(context: ServingContext, source: DesiredDeploymen
           failures.set(name, failedAgain(undefined, revision, clock.now()));
         }
       }
+      for (const { row } of source.current()) joinRollout(context, row);
       unsubscribe = source.onChange(tick);
       tick();
     },

@@ -1,254 +1,384 @@
 /**
- * Executes one rollout: loads the version, gets the next step from the state machine, and applies
- * it. All decisions are in `rollout.ts`.
+ * Executes one rollout: gets the next step from the state machine, stores it where a fleet follows
+ * it, and lets this node's part carry it out. All decisions are in `rollout.ts`.
  *
- * Meanwhile, the state holds the previous split. A node that stops in the middle therefore restores
- * the last stable split, and only a finished rollout creates a revision.
+ * A node alone stores only the end: one that stops in the middle restores the last stable split. In
+ * a fleet every step is stored in the deployment's row, see `peers.ts`, and any member may continue.
  */
-import { SkeinError, type RolloutPlan } from '@skein/api';
-import type { HistoryEntry, VersionRecord } from '@skein/state';
+import { randomUUID } from 'node:crypto';
+import { SkeinError, type RolloutEvidence, type RolloutPlan } from '@skein/api';
+import type {
+  DeploymentRecord,
+  HistoryEntry,
+  Lease,
+  RolloutRecord,
+  VersionRecord,
+} from '@skein/state';
 import type { ServingContext } from '../context.ts';
+import type { Instant } from '../contract.ts';
 import type { Deployment } from '../deployment.ts';
-import type { LiveTarget } from '../live-target.ts';
-import { scale } from '../live-target.ts';
-import {
-  bringUp,
-  forgetAnswersThrough,
-  prepare,
-  replicasInUse,
-  retire,
-  takeOver,
-} from '../loading.ts';
-import { OutputWatch } from './output-watch.ts';
-import { OwnWindow } from './own-window.ts';
-import type { RolloutWindows } from './windows.ts';
-import { addCounts, countsOf, type Counts, type Evidence } from './judge.ts';
+import { effectiveSettings, type EffectiveSettings } from '../settings.ts';
+import { evidenceView } from './evidence-view.ts';
+import { eventOf, withDeparted, type RolloutReport, type RolloutReports } from './peers.ts';
+import { RolloutPart } from './rollout-part.ts';
 import {
   advance,
   beginRollout,
-  copiedShareOf,
   isOver,
   shareOf,
-  trafficOf,
   type Rollout,
   type RolloutEvent,
 } from './rollout.ts';
-import type { EffectiveSettings } from '../settings.ts';
-import { createShadow } from './shadow.ts';
 
-export interface RolloutOptions {
+interface RunOptions {
   readonly context: ServingContext;
   readonly deployment: Deployment;
   readonly record: VersionRecord;
-  readonly plan: RolloutPlan;
   /** Settings that apply once the version has taken over. */
   readonly settings: EffectiveSettings;
-  readonly actor: string;
+  readonly rollout: Rollout;
+  readonly id: string;
+  readonly startedAt: string;
 }
 
 const NODE = 'skein';
+const ALONE = 'this node';
+/** A leader that does not renew for so long is replaced, in milliseconds. */
+const LEASE_MS = 3000;
+/** Between two looks of a member at the row: while it waits for others to be ready, and later at least. */
+const READY_TICK_MS = 100;
 
 export class RolloutRun {
   readonly #context: ServingContext;
   readonly #deployment: Deployment;
-  readonly #record: VersionRecord;
   /** Settings that apply once the version has taken over. */
   readonly settings: EffectiveSettings;
-  readonly #stable: readonly LiveTarget[];
-  readonly #replicas: number;
-  readonly #window = new OwnWindow();
+  readonly #part: RolloutPart;
+  readonly #id: string;
+  readonly #startedAt: string;
   #rollout: Rollout;
-  #candidate: LiveTarget | undefined;
+  /** The reports of this step, in a leader. */
+  #reports: RolloutReports = new Map();
+  #lease: { readonly lease: Lease; readonly renewedAt: Instant } | undefined;
   #timer: NodeJS.Timeout | undefined;
-  readonly #over: Promise<void>;
-  #resolveOver: () => void = () => {};
+  /** Resolves when the first step begins, and when the rollout is over or this node leaves it. */
+  readonly #begun = Promise.withResolvers<void>();
+  readonly #over = Promise.withResolvers<void>();
   /** Steps run one after another: a verdict and an operator's abort never overlap. */
   #last: Promise<void> = Promise.resolve();
 
-  constructor({ context, deployment, record, plan, settings, actor }: RolloutOptions) {
-    this.#over = new Promise((resolve) => (this.#resolveOver = resolve));
+  private constructor({ context, deployment, record, settings, ...options }: RunOptions) {
     this.#context = context;
     this.#deployment = deployment;
-    this.#record = record;
     this.settings = settings;
-    this.#stable = deployment.split;
-    this.#replicas = replicasInUse(deployment);
-    this.#rollout = beginRollout(
-      plan,
-      this.#stable.map(({ record, weight }) => ({ version: record.version, weight })),
-      record.version,
-      settings.settings.objective.quantile,
-      context.clock.now(),
-    );
+    this.#rollout = options.rollout;
+    this.#id = options.id;
+    this.#startedAt = options.startedAt;
+    this.#part = new RolloutPart(context, deployment, record, settings);
     deployment.rollout = this.#rollout;
     deployment.comparison = undefined;
-    deployment.rolloutStartedAt = new Date().toISOString();
-    // The old version keeps its replicas: it may have to take all traffic again.
-    for (const live of this.#stable) live.floor = Math.max(live.floor, live.wanted);
+    deployment.rolloutStartedAt = this.#startedAt;
     context.runs.set(deployment.name, this);
-    this.#note(
-      'rollout-started',
-      `rollout of version ${record.version} as ${plan.strategy}`,
-      actor,
+  }
+
+  /**
+   * Starts a rollout. Resolves when the version is warm, in a fleet on every member, and takes its
+   * first step; the rest follows by itself.
+   * @throws SkeinError as `bringUp` does; ROLLED_BACK if it was aborted meanwhile; as `putDeployment`.
+   */
+  static async start(
+    context: ServingContext,
+    deployment: Deployment,
+    record: VersionRecord,
+    plan: RolloutPlan,
+    settings: EffectiveSettings,
+    actor: string,
+  ): Promise<void> {
+    const from = deployment.split.map((live) => ({
+      version: live.record.version,
+      weight: live.weight,
+    }));
+    const { quantile } = settings.settings.objective;
+    const run = new RolloutRun({
+      context,
+      deployment,
+      record,
+      settings,
+      rollout: beginRollout(plan, from, record.version, quantile, context.clock.now()),
+      id: randomUUID(),
+      startedAt: new Date().toISOString(),
+    });
+    run.#note('rollout-started', `rollout of version ${record.version} as ${plan.strategy}`, actor);
+    await run.#start();
+  }
+
+  /** Takes part in a rollout that another member has started. Its end is this promise's too. */
+  static async join(
+    context: ServingContext,
+    deployment: Deployment,
+    stored: RolloutRecord,
+  ): Promise<void> {
+    const record = await context.registry.version(deployment.name, stored.to);
+    if (context.runs.has(deployment.name)) return;
+    const settings = effectiveSettings(stored.settings, context.cores);
+    const { id, startedAt } = stored;
+    const rollout = rolloutOf(stored, context.clock.now());
+    await new RolloutRun({ context, deployment, record, settings, rollout, id, startedAt }).#take();
+  }
+
+  async #start(): Promise<void> {
+    if (this.#context.peers !== undefined) {
+      await this.#serially(async () => {
+        try {
+          await this.#store(this.#rollout);
+        } catch (error) {
+          this.#end(this.#rolledBack(messageOf(error)));
+          throw error;
+        }
+      });
+    }
+    await this.#take();
+    await Promise.race([this.#begun.promise, this.#over.promise]);
+    const { phase, to, reason } = this.#rollout;
+    if (phase === 'rolled-back') {
+      throw new SkeinError('ROLLED_BACK', `Version ${to} was rolled back: ${reason}.`);
+    }
+  }
+
+  /** Loads the version here and looks after the rollout from then on. */
+  async #take(): Promise<void> {
+    const { peers } = this.#context;
+    if (peers !== undefined) this.#schedule();
+    let failure: unknown;
+    const loading = this.#part
+      .load(() => this.#rollout)
+      .catch((error: unknown) => (failure = error));
+    // An abort does not wait for a model that takes minutes to load.
+    await Promise.race([loading, this.#over.promise]);
+    if (failure !== undefined) {
+      const where = peers === undefined ? '' : `on member ${peers.self}: `;
+      await this.abort(`${where}${messageOf(failure)}`, NODE);
+      throw failure as Error;
+    }
+    if (isOver(this.#rollout)) return;
+    peers?.publish();
+    // In a fleet the others may be further already.
+    if (this.#rollout.phase !== 'warming') this.#part.enter(this.#rollout);
+    await this.tick();
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (isOver(this.#rollout)) return;
+    const { plan, phase } = this.#rollout;
+    const least = this.#context.peers === undefined ? 25 : READY_TICK_MS;
+    const everyMs =
+      phase === 'warming' ? READY_TICK_MS : Math.max(least, Math.min(1000, plan.stepMs / 4));
+    this.#timer = setTimeout(() => void this.tick().then(() => this.#schedule()), everyMs).unref();
+  }
+
+  /** Follows the row, and in a leader judges the evidence and takes the next step if it is due. */
+  tick(): Promise<void> {
+    const look = async (): Promise<void> => {
+      await this.#follow();
+      if (isOver(this.#rollout) || !(await this.#leads())) return;
+      await this.#gather();
+      const event = eventOf(this.#rollout, this.#reports, this.#context.clock.now());
+      if (event !== undefined) await this.#advance(event, NODE);
+    };
+    // While the store is away, the version keeps its share.
+    return this.#serially(look).catch((error: unknown) =>
+      this.#context.log('A step of a rollout could not be taken.', {
+        deployment: this.#deployment.name,
+        error,
+      }),
     );
   }
 
   /**
-   * Resolves when the version is warm and takes its first step; the rest follows by itself.
-   * @throws SkeinError as `bringUp` does; ROLLED_BACK if it was aborted meanwhile.
+   * Returns to the previous split, in a fleet on every member. Does nothing if the rollout has ended.
+   * @throws SkeinError STORE_UNREACHABLE.
    */
-  async warm(): Promise<void> {
-    let failure: unknown;
-    const loading = this.#load().catch((error: unknown) => {
-      failure = error;
-    });
-    // An abort does not wait for a model that takes minutes to load.
-    await Promise.race([loading, this.#over]);
-    if (failure !== undefined) {
-      const reason = failure instanceof Error ? failure.message : 'the version cannot start';
-      await this.#handle(() => ({ kind: 'failed', reason }), NODE);
-      throw failure as Error;
-    }
-    await this.#handle(() => ({ kind: 'warmed' }), NODE);
-    if (this.#rollout.phase === 'rolled-back') {
-      const { to, reason } = this.#rollout;
-      throw new SkeinError('ROLLED_BACK', `Version ${to} was rolled back: ${reason}.`);
-    }
-    if (isOver(this.#rollout)) return;
-    const { stepMs } = this.#rollout.plan;
-    this.#timer = setInterval(() => void this.tick(), Math.max(25, Math.min(1000, stepMs / 4)));
-    this.#timer.unref();
-  }
-
-  async #load(): Promise<void> {
-    const { plan } = this.#rollout;
-    const live = await prepare(this.#context, this.#deployment, this.#record, this.settings);
-    if (isOver(this.#rollout)) return void live.target.drain();
-    this.#candidate = live;
-    this.#deployment.add(live);
-    // A canary grows with its share; an immediate rollout needs the replicas of its predecessor.
-    const replicas = plan.strategy === 'immediate' ? this.#replicas : 1;
-    await bringUp(this.#context, this.#deployment, live, replicas);
-    if (isOver(this.#rollout)) return;
-    if (plan.strategy !== 'immediate') {
-      this.#deployment.observer.watch = new OutputWatch(this.#record.version);
-    }
-    if (plan.strategy === 'shadow' || plan.tolerance !== undefined) {
-      this.#deployment.shadow = createShadow(live.target, plan.tolerance, this.#context.random);
-    }
-  }
-
-  /** Judges the evidence and takes the next step if it is due. */
-  tick(): Promise<void> {
-    return this.#handle(() => ({ kind: 'observed', windows: this.#windows() }), NODE);
-  }
-
-  /** Returns to the previous split. Does nothing if the rollout has ended. */
   abort(reason: string, actor: string): Promise<void> {
-    return this.#handle(() => ({ kind: 'failed', reason }), actor);
+    return this.#serially(() => this.#advance({ kind: 'failed', reason }, actor));
   }
 
-  #handle(event: () => RolloutEvent, actor: string): Promise<void> {
-    this.#last = this.#last.then(() => this.#step(event, actor));
-    return this.#last;
+  /** Makes what this node does agree with the row. A rollout that is not there any more has ended. */
+  follow(): Promise<void> {
+    return this.#serially(() => this.#follow());
   }
 
-  async #step(event: () => RolloutEvent, actor: string): Promise<void> {
+  /** The node ends. The other members continue the rollout; alone, it is over. */
+  async leave(): Promise<void> {
+    if (this.#context.peers === undefined) return this.abort('the node is shutting down', NODE);
+    clearTimeout(this.#timer);
+    this.#over.resolve();
+    await this.#last.catch(() => {});
+    clearTimeout(this.#timer);
+    await this.#lease?.lease.release().catch(() => {});
+  }
+
+  /** What this member tells the others. */
+  report(): RolloutReport {
+    const state = this.#part.isReady ? 'ready' : 'loading';
+    return { rollout: this.#id, state, window: this.#part.window() };
+  }
+
+  /** What every member has seen; in any member. */
+  async evidence(): Promise<RolloutEvidence> {
+    await this.#gather();
+    const leader = await this.#context.state.leases.holder(leaseName(this.#deployment.name));
+    return evidenceView(this.#deployment, this.#rollout, this.#reports, leader ?? this.#self);
+  }
+
+  #serially(work: () => Promise<void>): Promise<void> {
+    const next = this.#last.then(work);
+    this.#last = next.catch(() => {});
+    return next;
+  }
+
+  get #self(): string {
+    return this.#context.peers?.self ?? ALONE;
+  }
+
+  async #leads(): Promise<boolean> {
+    const { peers, state, clock } = this.#context;
+    if (peers === undefined) return true;
+    const now = clock.now();
+    if (this.#lease !== undefined && now - this.#lease.renewedAt < LEASE_MS / 3) return true;
+    if (this.#lease !== undefined && (await this.#lease.lease.renew())) {
+      this.#lease = { lease: this.#lease.lease, renewedAt: now };
+      return true;
+    }
+    const lease = await state.leases.acquire(
+      leaseName(this.#deployment.name),
+      peers.self,
+      LEASE_MS,
+    );
+    this.#lease = lease && { lease, renewedAt: now };
+    return lease !== undefined;
+  }
+
+  async #gather(): Promise<void> {
+    const others = await this.#context.peers?.others(this.#deployment.name);
+    const now: RolloutReports = new Map([[this.#self, this.report()], ...(others ?? [])]);
+    this.#reports = withDeparted(this.#reports, now, this.#id, this.#rollout.step);
+  }
+
+  async #follow(): Promise<void> {
+    const { peers, state, clock } = this.#context;
+    if (peers === undefined || isOver(this.#rollout)) return;
+    const row = await state.deployment(this.#deployment.name);
+    if (row?.rollout?.id !== this.#id || row.unloaded === true) {
+      this.#end(this.#rolledBack('the deployment has been changed on another member'));
+      return;
+    }
+    if (row.revision === this.#deployment.revision) return;
+    const next = rolloutOf(row.rollout, clock.now());
+    if (isOver(next)) await this.#gather();
+    this.#apply(next, row);
+  }
+
+  async #advance(event: RolloutEvent, actor: string): Promise<void> {
     if (isOver(this.#rollout)) return;
-    const next = advance(this.#rollout, event(), this.#context.clock.now());
+    const next = advance(this.#rollout, event, this.#context.clock.now());
     if (next === this.#rollout) return;
-    if (next.phase === 'rolled-back') this.#rollBack(next, actor);
-    else if (next.phase === 'finished') await this.#finish(next, actor);
-    else this.#enter(next, actor);
-  }
-
-  #enter(next: Rollout, actor: string): void {
-    this.#become(next);
-    this.#window.enter(next.step, this.#totals(), this.#deployment.observer.watch);
-    const candidate = this.#candidate!;
-    const share = shareOf(next) / 100;
-    const replicas = Math.max(candidate.wanted, Math.ceil(this.#replicas * share));
-    if (replicas > candidate.wanted) scale(candidate, replicas);
-    candidate.floor = replicas;
-    if (this.#deployment.shadow !== undefined) this.#deployment.shadow.share = copiedShareOf(next);
-    this.#route();
-    if (share > 0) forgetAnswersThrough(this.#context, this.#deployment.name);
-    this.#note('rollout-step', next.reason, actor);
-  }
-
-  async #finish(next: Rollout, actor: string): Promise<void> {
-    const candidate = this.#candidate!;
-    if (next.plan.strategy === 'shadow') {
-      this.#become(next);
-      void retire(this.#context, this.#deployment, candidate);
-    } else {
-      try {
-        await takeOver(this.#context, this.#deployment, candidate, this.settings);
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        this.#rollBack({ ...next, phase: 'rolled-back', reason }, actor);
+    try {
+      this.#apply(next, await this.#store(next));
+    } catch (error) {
+      if (!(error instanceof SkeinError) || error.code === 'STORE_UNREACHABLE') throw error;
+      if (error.code === 'LEASE_LOST') return void (this.#lease = undefined);
+      if (this.#context.peers !== undefined && error.code === 'ROLLOUT_IN_PROGRESS') {
+        // Another member was faster. An operator's abort is for whatever step it is at now.
+        await this.#follow();
+        if (event.kind === 'failed') await this.#advance(event, actor);
         return;
       }
-      this.#become(next);
+      // The takeover cannot be stored, such as on a full disk.
+      return this.#end(this.#rolledBack(error.message), actor);
     }
-    this.#end();
-    this.#note('rollout-finished', next.reason, actor);
+    this.#noteStep(actor);
   }
 
-  #rollBack(next: Rollout, actor: string): void {
+  /** @returns the row, where the step has to be stored. @throws SkeinError as `putDeployment`. */
+  async #store(next: Rollout): Promise<DeploymentRecord | undefined> {
+    const { peers, state } = this.#context;
+    const { name, revision, settings } = this.#deployment;
+    const isTaken = next.phase === 'finished' && next.plan.strategy !== 'shadow';
+    if (peers === undefined && !isTaken) return undefined;
+    const row = isTaken
+      ? { settings: this.settings.settings, targets: [{ version: next.to, weight: 100 }] }
+      : { settings, targets: next.from };
+    const { id, plan, phase, step, reason } = { id: this.#id, ...next };
+    const { from, to } = next;
+    const coming = this.settings.settings;
+    const startedAt = this.#startedAt;
+    const rollout = peers && {
+      id,
+      from,
+      to,
+      plan,
+      phase,
+      step,
+      reason,
+      settings: coming,
+      startedAt,
+    };
+    // A failure may be stored by any member; its revision says what it is about.
+    const fence = phase === 'rolled-back' ? undefined : this.#lease?.lease;
+    return state.putDeployment({ name, ...row, rollout }, revision, fence);
+  }
+
+  /** Lets this node do what the step asks for. */
+  #apply(next: Rollout, row: DeploymentRecord | undefined): void {
+    if (isOver(next)) return this.#end(next, undefined, row);
+    this.#stand(row);
     this.#become(next);
-    this.#route();
-    if (this.#candidate !== undefined)
-      void retire(this.#context, this.#deployment, this.#candidate);
-    forgetAnswersThrough(this.#context, this.#deployment.name);
-    this.#end();
-    this.#note('rolled-back', next.reason, actor);
+    if (next.phase !== 'warming' && this.#part.isReady) this.#part.enter(next);
+  }
+
+  /** This node is as the row says. */
+  #stand(row: DeploymentRecord | undefined): void {
+    if (row === undefined) return;
+    this.#deployment.revision = row.revision;
+    this.#deployment.updatedAt = row.updatedAt;
   }
 
   #become(next: Rollout): void {
     this.#deployment.comparison = this.#deployment.shadow?.comparison;
     this.#rollout = next;
     this.#deployment.rollout = next;
+    if (next.phase !== 'warming') this.#begun.resolve();
   }
 
-  #end(): void {
-    clearInterval(this.#timer);
-    this.#deployment.shadow = undefined;
-    this.#deployment.observer.watch = undefined;
-    this.#resolveOver();
-    for (const live of this.#stable) live.floor = 0;
+  /** @param actor notes the end, where this member has decided it. */
+  #end(next: Rollout, actor?: string, row?: DeploymentRecord): void {
+    const seen: RolloutReports =
+      this.#reports.size > 0 ? this.#reports : new Map([[this.#self, this.report()]]);
+    this.#become(next);
+    this.#deployment.evidence = evidenceView(this.#deployment, next, seen, this.#self);
+    const isTaken = next.phase === 'finished' && next.plan.strategy !== 'shadow';
+    if (isTaken && row !== undefined && this.#part.isReady) this.#part.takeOver(row);
+    else {
+      this.#part.withdraw({ ...next, phase: 'rolled-back' });
+      // A version that took over elsewhere, and is not ready here, is loaded as any other change.
+      if (!isTaken) this.#stand(row);
+    }
+    clearTimeout(this.#timer);
+    this.#over.resolve();
     this.#context.runs.delete(this.#deployment.name);
+    void this.#lease?.lease.release().catch(() => {});
+    if (actor !== undefined) this.#noteStep(actor);
   }
 
-  #route(): void {
-    const byVersion = new Map(this.#stable.map((live) => [live.record.version, live]));
-    if (this.#candidate !== undefined) byVersion.set(this.#record.version, this.#candidate);
-    this.#deployment.route(
-      trafficOf(this.#rollout).map(({ version, weight }) => ({
-        live: byVersion.get(version)!,
-        weight,
-      })),
-      this.#rollout.phase === 'shifting' ? this.#rollout.plan.stickyHeader : undefined,
-    );
+  #rolledBack(reason: string): Rollout {
+    return { ...this.#rollout, phase: 'rolled-back', reason };
   }
 
-  #totals(): Evidence {
-    const { watch } = this.#deployment.observer;
-    let stable: Counts = { requests: 0, errors: 0, late: 0, odd: watch?.stableOdd ?? 0 };
-    for (const live of this.#stable) stable = addCounts(stable, countsOf(live.target.snapshot()));
-    return {
-      candidate: {
-        ...countsOf(this.#candidate!.target.snapshot()),
-        odd: watch?.candidateOdd ?? 0,
-      },
-      stable,
-      comparison: this.#deployment.shadow?.comparison,
-    };
-  }
-
-  #windows(): RolloutWindows {
-    const { watch } = this.#deployment.observer;
-    return new Map([[NODE, this.#window.read(this.#totals(), watch)]]);
+  #noteStep(actor: string): void {
+    const { phase, reason } = this.#rollout;
+    this.#note(NOTES[phase], reason, actor);
   }
 
   #note(kind: HistoryEntry['kind'], reason: string, actor: string): void {
@@ -261,4 +391,39 @@ export class RolloutRun {
       actor,
     });
   }
+}
+
+/** Takes part in the rollout of a row, if one is in progress and this node serves the deployment. */
+export function joinRollout(
+  context: ServingContext,
+  { name, rollout, unloaded }: DeploymentRecord,
+): void {
+  const deployment = context.deployments.get(name);
+  if (rollout === undefined || unloaded === true || deployment?.main === undefined) return;
+  if (rollout.phase === 'finished' || rollout.phase === 'rolled-back') return;
+  if (context.peers === undefined || context.runs.has(name)) return;
+  RolloutRun.join(context, deployment, rollout).catch((error: unknown) =>
+    context.log('This member cannot take part in a rollout.', { deployment: name, error }),
+  );
+}
+
+const NOTES = {
+  warming: 'rollout-step',
+  shifting: 'rollout-step',
+  comparing: 'rollout-step',
+  finished: 'rollout-finished',
+  'rolled-back': 'rolled-back',
+} as const satisfies Record<Rollout['phase'], HistoryEntry['kind']>;
+
+/** The step is held from when this member has seen it: a new leader begins its time again. */
+function rolloutOf(stored: RolloutRecord, now: Instant): Rollout {
+  const { plan, settings, from, to, phase, step, reason } = stored;
+  const { quantile } = settings.objective;
+  return { plan, quantile, from, to, phase, step, stepStartedAt: now, reason };
+}
+
+const leaseName = (deployment: string): string => `rollout/${deployment}`;
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'the version cannot start';
 }

@@ -26,6 +26,9 @@ export interface SceneOptions {
   readonly random?: () => number;
   readonly now?: () => number;
   readonly desired?: ServingOptions['desired'];
+  readonly peers?: ServingOptions['peers'];
+  /** The state of the first scene, as this node reaches it. */
+  readonly reach?: (state: State) => State;
 }
 
 export const ACTOR = 'tester';
@@ -58,7 +61,7 @@ function sceneOver(state: State, scripts: Map<string, Script>, options: SceneOpt
     removeVersion: (model, version) => state.removeVersion(model, version),
   };
   const serving = createServing({
-    state,
+    state: options.reach?.(state) ?? state,
     registry,
     runtime: { name: 'native', open: () => Promise.reject(new Error('not part of the scene')) },
     clock: { now: options.now ?? (() => performance.now()) },
@@ -66,6 +69,7 @@ function sceneOver(state: State, scripts: Map<string, Script>, options: SceneOpt
     cores: options.cores ?? 8,
     random: options.random,
     desired: options.desired,
+    peers: options.peers,
     makeTarget: (plan) => {
       const target = new ScriptedTarget(
         plan,

@@ -1,7 +1,7 @@
 import type { DeploymentRecord, Records } from '../contract.ts';
 import { fieldsOf, pairsOf, timestampOf, type Calls } from './calls.ts';
 
-type Stored = Pick<DeploymentRecord, 'name' | 'settings' | 'targets' | 'unloaded'>;
+type Stored = Pick<DeploymentRecord, 'name' | 'settings' | 'targets' | 'unloaded' | 'rollout'>;
 
 export function deploymentCalls({
   run,
@@ -25,8 +25,8 @@ export function deploymentCalls({
       const row = (await run('deployment', name)) as string | null;
       return row === null ? undefined : record(row);
     },
-    async putDeployment({ name, settings, targets, unloaded }, expectedRevision, fence) {
-      const kept: Stored = { name, settings, targets, ...(unloaded === true ? { unloaded } : {}) };
+    async putDeployment({ name, settings, targets, unloaded, rollout }, expectedRevision, fence) {
+      const kept: Stored = { name, settings, targets, unloaded, rollout };
       const row = await durable(
         'put-deployment',
         name,

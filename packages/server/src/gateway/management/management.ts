@@ -20,8 +20,10 @@ import type { ArtifactStore, Runs, State } from '@skein/state';
 import type { Caller, Keys, Scope } from '../../access/contract.ts';
 import { auditInto } from '../../access/audit-trail.ts';
 import type { FaceAccess } from '../../access/refused-logins.ts';
+import type { FleetControl } from '../../fleet/fleet.ts';
 import { artifactHandlers } from './handlers/artifacts.ts';
 import { deploymentHandlers } from './handlers/deployments.ts';
+import { fleetHandlers } from './handlers/fleet.ts';
 import { jobHandlers } from './handlers/jobs.ts';
 import { keyHandlers } from './handlers/keys.ts';
 import { modelHandlers } from './handlers/models.ts';
@@ -40,6 +42,7 @@ export interface ManagementOptions extends Pick<
   'bodies' | 'eventStreams' | 'logger'
 > {
   readonly control: DeploymentControl;
+  readonly fleet: FleetControl;
   readonly registry: Registry;
   readonly runs: Runs;
   readonly state: Pick<State, 'history' | 'historyAfter' | 'audit' | 'addAudit'>;
@@ -80,6 +83,7 @@ export function createManagement(options: ManagementOptions): Routes {
     ...jobHandlers(options),
     ...artifactHandlers(options),
     ...keyHandlers(options),
+    ...fleetHandlers(options),
     ...nodeHandlers(options),
     streamEvents: nodeEvents(options, limits),
     streamJobEvents: jobEvents(options),

@@ -17,6 +17,7 @@ export function deploymentHandlers({
       await control.undeploy(params.name, caller.actor);
       return undefined;
     },
+    rolloutEvidence: async ({ params }) => ({ evidence: await control.evidence(params.name) }),
     deploymentTraffic: ({ params, query }) => control.traffic(params.name, query.range),
     async deploymentHistory({ params, query: { kind, limit } }) {
       const entries = await state.history({

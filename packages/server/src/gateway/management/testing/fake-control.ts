@@ -2,7 +2,7 @@
  * A deployment control that records its calls and runs nothing: the management API can be tested at
  * its own boundary, including every refusal, without loading a model.
  */
-import { SkeinError, type DeploymentView } from '@skein/api';
+import { SkeinError, type DeploymentView, type RolloutEvidence } from '@skein/api';
 import type { DeploymentControl, Registry } from '@skein/serving';
 import type { State, VersionRecord } from '@skein/state';
 import { mergeSettings } from '../../../../../serving/src/settings.ts';
@@ -11,6 +11,8 @@ import { TrafficHistory } from '../../../../../serving/src/traffic-history.ts';
 export interface FakeControl extends DeploymentControl {
   /** Changes a view from outside, as traffic would. */
   alter(name: string, change: (view: DeploymentView) => DeploymentView): void;
+  /** What rollouts rest on, by deployment. */
+  readonly evidences: Map<string, RolloutEvidence>;
 }
 
 const CORES = 4;
@@ -23,6 +25,7 @@ export function createFakeControl(
 ): FakeControl {
   const views = new Map<string, DeploymentView>();
   const before = new Map<string, DeploymentView>();
+  const evidences = new Map<string, RolloutEvidence>();
 
   function known(name: string): DeploymentView {
     const view = views.get(name);
@@ -47,12 +50,17 @@ export function createFakeControl(
   }
 
   return {
+    evidences,
     async deploy({ name, version, settings }, actor) {
       const record = await registry.version(name, version);
       const current = views.get(name);
       const merged = mergeSettings(current?.settings, settings, CORES).settings;
       const view = viewOf(record, merged, (current?.revision ?? 0) + 1);
       return put(view, 'deployed', `Version ${version} was deployed.`, actor);
+    },
+    async evidence(name) {
+      known(name);
+      return evidences.get(name) ?? null;
     },
     async changeSettings(name, settings, actor) {
       const view = known(name);

@@ -22,6 +22,7 @@ import {
 import { createAccess, type AccessMode } from '../../../access/access.ts';
 import type { Keys } from '../../../access/contract.ts';
 import { artifactBudget, createHoldings } from '../../../../../jobs/src/artifact-holdings.ts';
+import { createFleet } from '../../../fleet/fleet.ts';
 import { createManagement, type ManagementLimits } from '../management.ts';
 import { createFakeControl, type FakeControl } from './fake-control.ts';
 
@@ -74,8 +75,17 @@ export async function startManagement(
     warn: (details: object) => void faults.push(details),
     debug() {},
   };
+  const fleet = await createFleet({
+    state,
+    clock: performance,
+    version: '0.0.0-test',
+    logger,
+    serving: () => ({ load: () => IDLE_LOAD, loaded: () => [], rolloutReports: () => ({}) }),
+  });
+  await fleet.start('http://127.0.0.1:1');
   const management = createManagement({
     control,
+    fleet,
     registry,
     runs: createRuns(state, folder),
     state,
@@ -116,6 +126,7 @@ export async function startManagement(
     faults,
     async close() {
       management.close();
+      await fleet.close();
       await listener.drain(performance.now());
       await jobs.close();
       await state.close();
@@ -123,6 +134,17 @@ export async function startManagement(
     },
   };
 }
+
+const IDLE_LOAD = {
+  demandCores: 0,
+  requestsPerSecond: 0,
+  shedPerSecond: 0,
+  delayShare: 0,
+  busy: false,
+  idleMs: 0,
+  idleAfterMs: null,
+  startMs: null,
+} as const;
 
 function nodeView(access: AccessMode, http: number): NodeView {
   return {

@@ -1,0 +1,138 @@
+/** The fleet as the API shows it, with what needs attention. Pure. */
+import {
+  type FleetAlert,
+  type FleetView,
+  MemberForwarding,
+  MemberLoad,
+  type MemberView,
+  type PlacementView,
+} from '@skein/api';
+import type { Member } from '@skein/state';
+
+export interface FleetFacts {
+  /** Those that were known last. */
+  readonly members: readonly Member[];
+  /** The incarnation of this node. */
+  readonly self: string;
+  readonly epoch: string | null;
+  /** The schema that the fleet writes; null while the store is away. */
+  readonly schema: number | null;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** A lease of 10 s is renewed each second, or each three alone. */
+const LATE_MS = 5000;
+
+export function fleetView(facts: FleetFacts): FleetView {
+  const members = facts.members.map((member) => memberView(member, facts));
+  const common = commonSchema(facts.members);
+  return {
+    epoch: facts.epoch,
+    schema: { written: facts.schema, common },
+    members,
+    alerts: alertsOf(members, facts.schema, common),
+  };
+}
+
+function memberView(member: Member, { self, now }: FleetFacts): MemberView {
+  const { incarnation, name, address, version, memoryBytes, cores, joinedAt, renewedAt } = member;
+  const load = loadOf(member);
+  const forwarding = MemberForwarding.safeParse(member.load?.['forwarding']).data;
+  return {
+    id: incarnation,
+    self: incarnation === self,
+    name,
+    address,
+    version,
+    schema: { oldest: member.schema.reads[0], newest: member.schema.reads[1] },
+    memoryBytes,
+    cores,
+    accelerators: [...member.accelerators],
+    loaded: member.loaded.map((each) => ({ ...each })),
+    ...(load === undefined ? {} : { load }),
+    ...(forwarding === undefined ? {} : { forwarding }),
+    joinedAt,
+    renewedAt,
+    leaseAgeMs: Math.max(0, now - Date.parse(renewedAt)),
+  };
+}
+
+/** A member of another version may publish something else. */
+export function loadOf(member: Member): MemberLoad | undefined {
+  return MemberLoad.safeParse(member.load?.['serving']).data;
+}
+
+/** The newest schema that all members read. */
+function commonSchema(members: readonly Member[]): number | null {
+  const newest = Math.min(...members.map(({ schema }) => schema.reads[1]));
+  return Number.isFinite(newest) ? newest : null;
+}
+
+function alertsOf(
+  members: readonly MemberView[],
+  written: number | null,
+  common: number | null,
+): FleetAlert[] {
+  const alerts: FleetAlert[] = [];
+  if (written === null) {
+    alerts.push({
+      kind: 'store-away',
+      text: 'The store does not answer; the members are those that were known last, and nothing can be changed.',
+      fix: 'Check that Redis is up and reachable from this machine.',
+    });
+  }
+  for (const { id, name, leaseAgeMs } of members) {
+    if (leaseAgeMs <= LATE_MS || written === null) continue;
+    alerts.push({
+      kind: 'late-member',
+      text: `Member ${name} (${id}) renewed its lease ${Math.round(leaseAgeMs / 1000)} s ago.`,
+      fix: 'Look at its log and its load; it leaves the fleet when its lease ends.',
+    });
+  }
+  const versions = [...new Set(members.map(({ version }) => version))];
+  if (versions.length > 1) {
+    alerts.push({
+      kind: 'versions',
+      text: `The members run ${versions.join(' and ')}: an upgrade is under way.`,
+      fix: 'Replace the remaining members, then run skein fleet finalise.',
+    });
+  } else if (written !== null && common !== null && common > written) {
+    alerts.push({
+      kind: 'schema',
+      text: `The fleet writes schema ${written}, and all members read ${common}.`,
+      fix: 'Run skein fleet finalise to end the upgrade; the version before it can then no longer join.',
+    });
+  }
+  return alerts;
+}
+
+/** Each loaded version with its members. */
+export function placementsOf(members: readonly Member[]): PlacementView[] {
+  const placements = new Map<string, { first: PlacementView; holders: PlacementView['members'] }>();
+  for (const { incarnation: id, name, loaded } of members) {
+    for (const { model, version, digest } of loaded) {
+      const key = `${model}/${version}`;
+      const known = placements.get(key);
+      if (known === undefined) {
+        const holders = [{ id, name }];
+        const first = { model, version, digest, members: holders, reason: '' };
+        placements.set(key, { first, holders });
+      } else known.holders.push({ id, name });
+    }
+  }
+  return [...placements.values()]
+    .map(({ first, holders }) => ({ ...first, reason: placementReason(holders, members.length) }))
+    .sort((a, b) => (a.model === b.model ? order(a.version, b.version) : order(a.model, b.model)));
+}
+
+function placementReason({ length }: PlacementView['members'], members: number): string {
+  if (members === 1) return 'the only member holds every version that it serves';
+  return length === members
+    ? 'every member holds it'
+    : `${length} of ${members} members hold it; the others load it, or could not`;
+}
+
+function order(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true });
+}

@@ -1,0 +1,150 @@
+/**
+ * The fleet from the place of this node: its membership, what it says of itself, and how many
+ * members there should be. The rules are in `fleet-view.ts` and in the serving plane.
+ */
+import { hostname } from 'node:os';
+import type { FleetScale, FleetView, PlacementView } from '@skein/api';
+import { usableCores, usableMemoryBytes } from '@skein/api/machine';
+import type { Exposition } from '@skein/http';
+import { acceleratorsHere } from '@skein/jobs';
+import {
+  type Clock,
+  decideMembers,
+  type RolloutPeers,
+  type Serving,
+  startFleetScaling,
+} from '@skein/serving';
+import { type MemberInfo, SCHEMA, type State } from '@skein/state';
+import { fleetView, loadOf, placementsOf } from './fleet-view.ts';
+import { createMembership } from './membership.ts';
+import { rolloutPeers, ROLLOUTS } from './rollout-peers.ts';
+
+/** What the management API shows and changes. */
+export interface FleetControl {
+  view(): Promise<FleetView>;
+  placements(): PlacementView[];
+  scale(): FleetScale;
+  /** @throws SkeinError STORE_UNREACHABLE. */
+  finalise(): Promise<{ readonly schema: number; readonly before: number }>;
+}
+
+export interface NodeFleet extends FleetControl {
+  /** The other members, for rollouts. */
+  readonly peers: RolloutPeers;
+  /** @param address URL at which peers call this node. @throws SkeinError STATE_TOO_NEW. */
+  start(address: string): Promise<void>;
+  /** The node serves: measures how long its start took. */
+  ready(): void;
+  expose(into: Exposition): void;
+  close(): Promise<void>;
+}
+
+export interface FleetOptions {
+  readonly state: Pick<State, 'members' | 'position'>;
+  readonly clock: Clock;
+  readonly version: string;
+  readonly logger: { warn(details: object, message: string): void };
+  /** What this node says of itself, once it is asked. */
+  readonly serving: () => Pick<Serving, 'load' | 'loaded' | 'rolloutReports'>;
+}
+
+const DECIDE_EVERY_MS = 1000;
+
+export async function createFleet(options: FleetOptions): Promise<NodeFleet> {
+  const { state, clock, version, logger, serving } = options;
+  const fixed = {
+    name: hostname(),
+    version,
+    schema: SCHEMA,
+    memoryBytes: usableMemoryBytes(),
+    cores: usableCores(),
+    accelerators: await acceleratorsHere(),
+  };
+  let address = '';
+  let startMs: number | null = null;
+  const info = (): MemberInfo => ({
+    ...fixed,
+    address,
+    loaded: serving().loaded(),
+    load: { serving: serving().load(startMs), [ROLLOUTS]: serving().rolloutReports() },
+  });
+  const membership = createMembership({ state, info, logger });
+  let scaling = startFleetScaling(1, clock.now());
+  let scale: FleetScale | undefined;
+
+  function decide(): FleetScale {
+    const members = membership.members.map((member) => ({
+      cores: member.cores,
+      // What this node knows of itself is newer than what it has published.
+      load:
+        member.incarnation === membership.incarnation ? serving().load(startMs) : loadOf(member),
+    }));
+    const decision = decideMembers(scaling, members, clock.now());
+    scaling = decision.next;
+    return decision.scale;
+  }
+  const timer = setInterval(() => (scale = decide()), DECIDE_EVERY_MS).unref();
+
+  return {
+    peers: rolloutPeers(membership),
+    async start(at) {
+      address = at;
+      await membership.start();
+      scaling = startFleetScaling(membership.members.length, clock.now());
+    },
+    ready() {
+      startMs = performance.now();
+    },
+    async view() {
+      const [members, schema, position] = await Promise.all([
+        membership.read().catch(() => membership.members),
+        state.members.schema().catch(() => null),
+        state.position().catch(() => undefined),
+      ]);
+      const epoch = position?.epoch ?? null;
+      return fleetView({ members, self: membership.incarnation, epoch, schema, now: Date.now() });
+    },
+    placements: () => placementsOf(membership.members),
+    scale: () => (scale ??= decide()),
+    async finalise() {
+      const before = await state.members.schema();
+      return { schema: await state.members.finalise(), before };
+    },
+    expose(into) {
+      scale ??= decide();
+      const gauges = [
+        ['skein_fleet_members', 'Members with a live lease.', scale.members],
+        [
+          'skein_fleet_desired_members',
+          'Members that the demand needs; every member shows it, so take the maximum.',
+          scale.desiredMembers,
+        ],
+        [
+          'skein_fleet_demand_cores',
+          'Cores that the requests of the last second would keep busy, over all members.',
+          scale.demandCores,
+        ],
+        ['skein_fleet_cores', 'Cores of all members.', scale.cores],
+        ['skein_fleet_shed_per_second', 'Requests refused for load.', scale.shedPerSecond],
+        [
+          'skein_fleet_delay_share',
+          'Mean over the members of their longest predicted wait, as a share of its objective.',
+          scale.delayShare,
+        ],
+        [
+          'skein_fleet_cold_start_seconds',
+          'The longest measured start of a member; NaN while unknown.',
+          scale.coldStartMs === null ? Number.NaN : scale.coldStartMs / 1000,
+        ],
+      ] as const;
+      for (const [name, help, value] of gauges) {
+        into.family(name, 'gauge', help);
+        into.sample('', value);
+      }
+    },
+    async close() {
+      clearInterval(timer);
+      await membership.close();
+    },
+  };
+}

@@ -1,0 +1,10 @@
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
+
+export function fleetHandlers({ fleet }: Pick<ManagementOptions, 'fleet'>) {
+  return {
+    getFleet: () => fleet.view(),
+    listPlacements: () => ({ placements: fleet.placements() }),
+    getFleetScale: () => fleet.scale(),
+    finaliseFleet: () => fleet.finalise(),
+  } satisfies Partial<NodeHandlers>;
+}

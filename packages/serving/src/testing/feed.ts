@@ -1,0 +1,34 @@
+/** What a fleet wants, for nodes in the process of a test. */
+import { SkeinError } from '@skein/api';
+import type { DesiredDeployments } from '../follow/follower.ts';
+import type { DesiredDeployment } from '../restore.ts';
+import type { Scene } from './scene.ts';
+
+/** What the fleet wants, read from the state when the test says so. */
+export interface Feed extends DesiredDeployments {
+  read(): Promise<void>;
+  away: boolean;
+}
+
+export function feedOf({ state }: Pick<Scene, 'state'>): Feed {
+  const listeners = new Set<() => void>();
+  let current: DesiredDeployment[] = [];
+  return {
+    away: false,
+    async read() {
+      const rows = await state.deployments();
+      current = await Promise.all(
+        rows.map(async (row) => ({ row, versions: await state.versions(row.name) })),
+      );
+      for (const listener of listeners) listener();
+    },
+    current: () => current,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    mayChange() {
+      if (this.away) throw new SkeinError('STORE_UNREACHABLE', 'The store is away.');
+    },
+  };
+}
