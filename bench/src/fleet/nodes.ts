@@ -1,0 +1,114 @@
+/** Nodes of a fleet as processes, over a Redis of their own and one folder of artifacts. */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient, type Client } from '@skein/api/client';
+import { mlp, writeModel } from '@skein/onnx';
+import {
+  startRedis,
+  type TestRedis,
+} from '../../../packages/jobs/src/store/testing/redis-server.ts';
+import { freePort } from '../harness/free-port.ts';
+import { launch, type ServerProcess } from '../harness/process.ts';
+
+const MAIN = join(import.meta.dirname, '../../../packages/cli/src/main.ts');
+/** Processes that start at a time: more would only wait for each other's cores. */
+const TOGETHER = 4;
+
+export interface FleetNodes {
+  readonly redis: TestRedis;
+  readonly urls: readonly string[];
+  /** Of the administrator. */
+  readonly key: string;
+  /** Of the first node. */
+  readonly client: Client;
+  readonly close: () => Promise<void>;
+}
+
+export async function startNodes(count: number): Promise<FleetNodes> {
+  const folder = await mkdtemp(join(tmpdir(), 'skein-bench-fleet-'));
+  const redis = await startRedis();
+  const key = `skein_${randomBytes(6).toString('hex')}_${randomBytes(32).toString('base64url')}`;
+  const nodes: ServerProcess[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(nodes.map((node) => node.stop()));
+    await redis.destroy();
+    await rm(folder, { recursive: true, force: true });
+  };
+  const start = async (index: number): Promise<ServerProcess> => {
+    const port = await freePort();
+    const places = ['--data', join(folder, `node-${index}`), '--blobs', join(folder, 'blobs')];
+    const listening = ['--port', String(port), '--grpc-port', '0', '--keys', 'required'];
+    return launch({
+      command: process.execPath,
+      args: [
+        MAIN,
+        'up',
+        ...places,
+        ...listening,
+        '--queues',
+        'none',
+        '--log',
+        'off',
+        '--cores',
+        '2',
+      ],
+      env: { SKEIN_ADMIN_KEY: key, SKEIN_REDIS: redis.url },
+      url: `http://127.0.0.1:${port}`,
+      readyPath: '/v2/health/accepting',
+    });
+  };
+  try {
+    // The first one makes the state, with the key of the administrator.
+    for (let index = 0; index < count; index += index === 0 ? 1 : TOGETHER) {
+      const most = index === 0 ? 1 : Math.min(TOGETHER, count - index);
+      const indexes = Array.from({ length: most }, (_, at) => index + at);
+      const started = await Promise.allSettled(indexes.map(start));
+      for (const each of started) if (each.status === 'fulfilled') nodes.push(each.value);
+      for (const each of started) if (each.status === 'rejected') throw each.reason;
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const urls = nodes.map(({ url }) => url);
+  return { redis, urls, key, client: createClient({ url: urls[0]!, key }), close };
+}
+
+/** A small model; each seed is another one. */
+export async function importSmall(client: Client, name: string, seed: number): Promise<string> {
+  const content = writeModel(mlp({ sizes: [4, 3], seed })) as Uint8Array<ArrayBuffer>;
+  return (await client.importModel({ name, content })).version;
+}
+
+export const SETTINGS = { objective: { latencyMs: 10_000 }, oversubscribe: true };
+
+const BODY = JSON.stringify({
+  inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: [1, 2, 3, 4] }],
+});
+
+/** The HTTP status of one inference; 0: there was no answer. */
+export async function infer(url: string, name: string, key: string): Promise<number> {
+  try {
+    const response = await fetch(`${url}/v2/models/${name}/infer`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}` },
+      body: BODY,
+    });
+    await response.arrayBuffer();
+    return response.status;
+  } catch {
+    return 0;
+  }
+}
+
+/** Asks again until the answer is as wanted. @returns milliseconds since `begun`. */
+export async function since(
+  begun: number,
+  ask: () => Promise<boolean>,
+  everyMs = 5,
+): Promise<number> {
+  while (!(await ask())) await new Promise((resolve) => setTimeout(resolve, everyMs));
+  return performance.now() - begun;
+}
