@@ -248,7 +248,9 @@ export async function followState(options: FollowOptions): Promise<FollowedState
         if (ending.signal.aborted) return;
         leave(error);
         const waitMs = standing.state === 'frozen' ? FROZEN_MS : RETRY_MS;
-        await sleep(waitMs, undefined, { signal: ending.signal, ref: false }).catch(() => {});
+        round = new AbortController();
+        const signal = AbortSignal.any([ending.signal, round.signal]);
+        await sleep(waitMs, undefined, { signal, ref: false }).catch(() => {});
       }
     }
   }
@@ -305,9 +307,12 @@ export async function followState(options: FollowOptions): Promise<FollowedState
     },
     async close() {
       ending.abort();
+      const first = store;
+      // Ends the calls in flight, which have more patience than a node that ends.
+      await first?.close();
       await running;
       await saving;
-      await store?.close();
+      if (store !== first) await store?.close();
     },
   };
 
@@ -341,6 +346,7 @@ export async function followState(options: FollowOptions): Promise<FollowedState
       const before = store;
       opening = undefined;
       await compare();
+      round.abort();
       await before?.close();
     },
   };
