@@ -134,12 +134,12 @@ export const up = defineCommand({
       'Default: json; on a terminal pretty, and there only warnings and errors.',
     ),
     logLevel: choice(['debug', 'info', 'warn', 'error'], 'Least weight of what is logged.'),
-    redis: text('URL', 'Redis that holds the jobs of a fleet (or SKEIN_REDIS).'),
+    redis: text('URL', 'Redis that holds the state and the jobs of a fleet (or SKEIN_REDIS).'),
     blobs: text(
       'PLACE',
       'Bucket (s3://… or gs://…) or shared folder of artifacts (or SKEIN_BLOBS).',
     ),
-    namespace: text('NAME', 'Jobs of other namespaces in the same Redis are not seen.'),
+    namespace: text('NAME', 'State and jobs of other namespaces in the same Redis are not seen.'),
     queues: text(
       'LIST',
       'Queues whose jobs this node runs itself, with commas; "none" leaves all to workers. Default: default.',
