@@ -11,6 +11,7 @@ const read = (file: string): string => readFileSync(join(HERE, file), 'utf8');
 const SECRETS = [
   'SKEIN_ADMIN_KEY',
   'SKEIN_READ_KEY',
+  'SKEIN_FLEET_KEY',
   'REDIS_PASSWORD',
   'S3_SECRET',
   'GRAFANA_PASSWORD',

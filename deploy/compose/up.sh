@@ -16,6 +16,7 @@ if [ ! -e .env ]; then
   cat >.env <<END
 SKEIN_ADMIN_KEY=$(key)
 SKEIN_READ_KEY=$(key)
+SKEIN_FLEET_KEY=$(token 48)
 REDIS_PASSWORD=$(token 32)
 S3_SECRET=$(token 40)
 GRAFANA_PASSWORD=$(token 20)

@@ -146,6 +146,7 @@ describe.skipIf(helm.skip)('the chart', () => {
       const token = Buffer.from(keys[name]!, 'base64').toString();
       expect(token).toMatch(/^skein_[0-9a-f]{12}_[A-Za-z0-9_-]{43}$/);
     }
+    expect(Buffer.from(keys['fleet-key']!, 'base64').toString()).toMatch(/^[A-Za-z0-9]{48}$/);
     const given = { ...FLEET, keys: { existingSecret: 'mine' } };
     expect(render(given).manifests.filter(({ kind }) => kind === 'Secret')).toEqual([]);
   });

@@ -10,6 +10,7 @@ import {
   startNodeProcess,
   temporaryFolder,
 } from '../../packages/server/src/testing/node-process.ts';
+import { startRedis } from '../../packages/jobs/src/store/testing/redis-server.ts';
 import { requireComponent } from '../../scripts/testing/components.ts';
 import { CHART } from './testing/render.ts';
 
@@ -48,6 +49,12 @@ describe.skipIf(openssl.skip)('every metric that is named', () => {
     await plain.client.infer('tiny', { y: x }).catch(() => {});
     await plain.run('run', '--', 'true');
     collect(await (await fetch(`${plain.url}/metrics`)).text());
+    const redis = await startRedis();
+    await using member = await startNodeProcess({
+      args: ['--redis', redis.url, '--blobs', temporaryFolder(), '--queues', 'none'],
+    });
+    collect(await (await fetch(`${member.url}/metrics`)).text());
+    await redis.destroy();
     await using secure = await startNodeProcess({
       args: ['--tls-cert', join(folder, 'ca-node.pem'), '--tls-key', join(folder, 'ca-node.key')],
     });

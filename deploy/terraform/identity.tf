@@ -24,8 +24,14 @@ resource "random_password" "key" {
   special  = false
 }
 
+# By which nodes prove to each other that they are of one fleet.
+resource "random_password" "fleet" {
+  length  = 48
+  special = false
+}
+
 resource "google_secret_manager_secret" "fleet" {
-  for_each  = toset(["admin-key", "read-key", "redis-url"])
+  for_each  = toset(["admin-key", "read-key", "fleet-key", "redis-url"])
   secret_id = "${var.name}-${each.key}"
   replication {
     auto {}
@@ -37,6 +43,11 @@ resource "google_secret_manager_secret_version" "key" {
   for_each    = random_password.key
   secret      = google_secret_manager_secret.fleet["${each.key}-key"].id
   secret_data = "skein_${random_id.key[each.key].hex}_${each.value.result}"
+}
+
+resource "google_secret_manager_secret_version" "fleet_key" {
+  secret      = google_secret_manager_secret.fleet["fleet-key"].id
+  secret_data = random_password.fleet.result
 }
 
 resource "google_secret_manager_secret_version" "redis_url" {

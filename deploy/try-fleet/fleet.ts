@@ -49,12 +49,14 @@ export async function openFleet({
   closing.defer(await background('redis-server', [...redis, '--save', '']));
 
   const key = `skein_${randomBytes(6).toString('hex')}_${randomBytes(32).toString('base64url')}`;
+  const fleetKey = randomBytes(32).toString('hex');
   const nodes = nodePorts.map((port, index) => {
     const environment = {
       PORT: String(port),
       SKEIN_REDIS: `redis://127.0.0.1:${redisPort}`,
       SKEIN_BLOBS: '/blobs',
       SKEIN_ADMIN_KEY: key,
+      SKEIN_FLEET_KEY: fleetKey,
     };
     return nodeOf(engine, image, { blobs, port, index, environment });
   });

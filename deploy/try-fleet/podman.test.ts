@@ -12,6 +12,8 @@ import { freePort } from '../../packages/jobs/src/worker/free-port.ts';
 import { requireComponent } from '../../scripts/testing/components.ts';
 import { find, render } from '../helm/testing/render.ts';
 import { buildImage, openEngine } from './engine.ts';
+import { openFleet } from './fleet.ts';
+import { tryFleet } from './scenario.ts';
 
 const skip = (['podman', 'redis', 'helm', 'haproxy'] as const)
   .map(requireComponent)
@@ -89,5 +91,13 @@ describe.skipIf(skip)('the image in podman', () => {
     });
     await engine('pod', 'stop', '--time', '40', `${release}-pod`);
     expect(await engine('inspect', '--format', '{{.State.ExitCode}}', container)).toBe('0');
+  }, 300_000);
+
+  it('three nodes behind a balancer answer every request while one of them is killed', async () => {
+    await using fleet = await openFleet({ engine: 'podman', image });
+    const tried = await tryFleet(fleet, 8000, () => {}, AbortSignal.timeout(240_000));
+    expect(tried.lost).toEqual([]);
+    expect(tried.answered).toBeGreaterThan(100);
+    expect(Object.keys(tried.byNode).toSorted()).toEqual(['node-1', 'node-2', 'node-3']);
   }, 300_000);
 });
