@@ -23,6 +23,7 @@ export function fairShare(
   total: number,
   whole: boolean,
 ): number {
+  if (total <= 0) return 0;
   const demands = claims.reduce((sum, { demand }) => sum + demand, 0);
   const base = (EQUAL_PART * Math.max(total, demands)) / claims.length;
   const exact = new Map(

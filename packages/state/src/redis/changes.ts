@@ -13,12 +13,6 @@ import type { FunctionName } from './functions.ts';
 const BLOCK_MS = 5000;
 /** How much later its answer may come before the connection counts as dead, in milliseconds. */
 const LATE_MS = 3000;
-/**
- * How long a reader waits for a wake-up before it reads anyway, in milliseconds: then it also finds
- * that the store was emptied or restored, which wakes nothing.
- */
-const LOOK_MS = 2000;
-
 type Entry = [id: string, fields: string[]];
 
 export function changeCalls({ runOnAnyContents }: Calls): ChangeStore {
@@ -44,12 +38,17 @@ export function changeCalls({ runOnAnyContents }: Calls): ChangeStore {
   };
 }
 
-/** Wakes readers when the stream grows; the blocking read begins with the first reader. */
+/**
+ * Wakes readers when the stream grows; the blocking read begins with the first reader.
+ * @param longestMs how long a reader waits before it reads anyway: that a store was emptied or
+ *   restored wakes nothing.
+ */
 export function streamArrivals(
   connection: Connection<FunctionName>,
   key: string,
+  longestMs: number,
 ): Arrivals & { close(): void } {
-  const arrivals = createArrivals(LOOK_MS);
+  const arrivals = createArrivals(longestMs);
   const closing = new AbortController();
   let tailing = false;
 

@@ -9,50 +9,68 @@
  * A Redis without an append-only file, with `appendfsync no`, or before 7.2 does not promise more
  * than that a write survives `kill -9`, and there is nothing to wait for.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { SkeinError } from '@skein/api/errors';
 import type { FunctionName } from './functions.ts';
-import type { Connection } from './server/connection.ts';
+import { isReply, PATIENCE_MS, reconnectAfter, type Connection } from './server/connection.ts';
 
 /** The longest wait for the disk, in milliseconds; a disk that is busier counts as away. */
 const DISK_MS = 5000;
+
+/** `maybe`: its settings cannot be read, as on many managed servers; a wait tells. */
+type Syncs = 'yes' | 'no' | 'maybe';
 
 export function waitsForDisk(
   connection: Connection<FunctionName>,
   prefix: string,
 ): () => Promise<void> {
   const redis = connection.another();
-  /** Whether the server syncs; unknown after it was away, since it may have been changed. */
-  let syncs: Promise<boolean> | undefined;
+  /** Unknown after the server was away, since it may have been changed. */
+  let syncs: Syncs | undefined;
   redis.on('close', () => {
     syncs = undefined;
   });
 
-  async function serverSyncs(): Promise<boolean> {
-    const settings = await redis.config('GET', 'append*').catch(() => undefined);
-    // Without the right to read settings, a wait has to tell.
-    if (!Array.isArray(settings)) return true;
-    const of = (name: string) => settings[settings.indexOf(name) + 1];
-    return of('appendonly') === 'yes' && of('appendfsync') !== 'no';
+  async function serverSyncs(): Promise<Syncs> {
+    try {
+      const settings = await redis.config('GET', 'append*');
+      const of = (name: string) => settings[settings.indexOf(name) + 1];
+      return of('appendonly') === 'yes' && of('appendfsync') !== 'no' ? 'yes' : 'no';
+    } catch (error) {
+      if (isReply(error)) return 'maybe';
+      throw error;
+    }
+  }
+
+  /** @returns whether the server has confirmed it, or has nothing to confirm. */
+  async function confirmed(): Promise<boolean> {
+    syncs ??= await serverSyncs();
+    if (syncs === 'no') return true;
+    const write = redis.call('FCALL', connection.nameOf('sync'), 1, prefix, '', '', 0, 0, '');
+    const [, answer] = await Promise.allSettled([write, redis.call('WAITAOF', 1, 0, DISK_MS)]);
+    await write;
+    if (answer.status === 'fulfilled') {
+      if ((answer.value as [number, number])[0] >= 1) return true;
+      if (syncs === 'yes') return false;
+    } else if (!/^ERR (unknown command|WAITAOF)/.test((answer.reason as Error).message)) {
+      throw answer.reason;
+    }
+    syncs = 'no';
+    return true;
   }
 
   async function wait(): Promise<void> {
-    syncs ??= serverSyncs();
-    if (!(await syncs)) return;
-    const sync = redis.call('FCALL', connection.nameOf('sync'), 1, prefix, '', '', 0, 0, '');
-    const local = redis.call('WAITAOF', 1, 0, DISK_MS);
-    try {
-      await sync;
-      const [synced] = (await local) as [number, number];
-      if (synced >= 1) return;
-    } catch (cause) {
-      // A version before 7.2, or no append-only file.
-      if (cause instanceof Error && /^ERR (unknown command|WAITAOF)/.test(cause.message)) {
-        syncs = Promise.resolve(false);
-        return;
+    const until = Date.now() + PATIENCE_MS;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        if (await confirmed()) return;
+        throw unconfirmed();
+      } catch (error) {
+        if (error instanceof SkeinError) throw error;
+        if (isReply(error) || Date.now() >= until) throw unconfirmed({ cause: error });
+        await delay(reconnectAfter(tries));
       }
-      throw unconfirmed({ cause });
     }
-    throw unconfirmed();
   }
 
   let running: Promise<void> = Promise.resolve();

@@ -26,6 +26,9 @@ import { runCalls } from './runs.ts';
 import { connect } from './server/connection.ts';
 import { versionCalls } from './versions.ts';
 
+/** How long a reader of the change feed waits before it reads anyway, in milliseconds. */
+const LOOK_MS = 2000;
+
 export interface RedisStateOptions {
   /** States of different namespaces share a Redis without seeing each other. */
   readonly namespace: string;
@@ -42,7 +45,7 @@ export async function openRedisState(
   const connection = connect(url, prefix, STATE_FUNCTIONS);
   let known = '';
   const calls = callsOver(connection, clock, () => known, waitsForDisk(connection, prefix));
-  const arrivals = streamArrivals(connection, `${prefix}changes`);
+  const arrivals = streamArrivals(connection, `${prefix}changes`, LOOK_MS);
 
   async function close(): Promise<void> {
     arrivals.close();

@@ -57,6 +57,8 @@ export interface TestState {
   another(): Promise<State>;
   /** Closes the state and opens it again. */
   reopen(): Promise<void>;
+  /** Another, empty state in its place. */
+  renew(): Promise<void>;
 }
 
 /** @param clock `the test's`: time passes only when the test moves it, and SQLite runs without its thread. */
@@ -84,6 +86,11 @@ export function overEveryState(
       },
       now: START,
       another: open,
+      async renew() {
+        await state.close();
+        count += 1;
+        state = await open();
+      },
       async reopen() {
         await state.close();
         state = await open();

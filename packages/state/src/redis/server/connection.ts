@@ -16,7 +16,7 @@ import { loadLibrary, type Functions } from './library.ts';
 export type { Effect, Functions } from './library.ts';
 
 /** The longest that a call waits for Redis, retries included, in milliseconds. */
-const PATIENCE_MS = 3000;
+export const PATIENCE_MS = 3000;
 /** The longest that one answer may take before the connection counts as dead, in milliseconds. */
 const ANSWER_MS = 10_000;
 /** The first wait before a connection is tried again, and the longest, in milliseconds. */
@@ -54,7 +54,7 @@ interface Waiting<Name extends string> {
   readonly answer: PromiseWithResolvers<unknown>;
 }
 
-const isReply = (error: unknown): error is Error =>
+export const isReply = (error: unknown): error is Error =>
   error instanceof Error && error.name === 'ReplyError';
 /** Replies of a server that is starting or failing over. */
 const PASSING = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY)/;

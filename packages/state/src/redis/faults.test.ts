@@ -1,0 +1,254 @@
+/**
+ * The shared state while Redis is killed, emptied, restored from an older copy or cut off. A few
+ * rounds by default; SKEIN_FULL=1 is the full proof.
+ */
+import { once } from 'node:events';
+import { cp, rm } from 'node:fs/promises';
+import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
+import { startRedis, type TestRedis } from '../../../jobs/src/store/testing/redis-server.ts';
+import type { StateChange } from '../changes/changes.ts';
+import type { State } from '../contract.ts';
+import { openState } from '../open-state.ts';
+import { code, deployment, memberInfo, modelVersion } from '../testing/every-state.ts';
+
+const redis = requireComponent('redis');
+const ROUNDS = process.env['SKEIN_FULL'] === '1' ? 200 : 4;
+const long = { timeout: 60_000 + ROUNDS * 5000 };
+
+let server: TestRedis;
+let opened: State[];
+let client: Redis;
+beforeEach(async (context) => {
+  if (redis.skip) return context.skip();
+  server = await startRedis();
+  client = new Redis(server.url);
+  client.on('error', () => {});
+  opened = [];
+});
+afterEach(async () => {
+  client?.disconnect();
+  await Promise.all((opened ?? []).map((state) => state.close()));
+  await server?.destroy();
+});
+async function open(url = server.url): Promise<State> {
+  const state = await openState(url);
+  opened.push(state);
+  return state;
+}
+
+/** Follows the feed until it is stopped. */
+function follow(state: State, after: string) {
+  const seen: StateChange[] = [];
+  const stop = new AbortController();
+  const ended = (async () => {
+    for await (const page of state.changes(after, stop.signal)) seen.push(...page);
+  })();
+  ended.catch(() => {});
+  return { seen, ended, stop: () => stop.abort() };
+}
+
+/** Tries again until the store answers; the write may have happened each time. */
+async function insist<T>(write: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await write();
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'STORE_UNREACHABLE') throw error;
+    }
+  }
+}
+
+describe('a Redis that is killed and started again', () => {
+  it('has every acknowledged write, and readers of the feed continue', long, async () => {
+    const writer = await open();
+    const reader = await open();
+    const following = follow(reader, (await reader.position()).cursor);
+    const acknowledged: number[] = [];
+    let running = true;
+    const writing = (async () => {
+      for (let revision = 0; running;) {
+        const row = await writer.putDeployment(deployment('d'), revision).catch(() => undefined);
+        if (row !== undefined) acknowledged.push(row.revision);
+        revision = row?.revision ?? (await insist(() => writer.deployment('d')))?.revision ?? 0;
+      }
+    })();
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const before = acknowledged.length;
+      await expect.poll(() => acknowledged.length, long).toBeGreaterThan(before + 20);
+      await server.kill();
+      await server.start();
+    }
+    running = false;
+    await writing;
+
+    const last = (await reader.deployment('d'))!.revision;
+    expect(last).toBeGreaterThanOrEqual(acknowledged.at(-1)!);
+    // Each revision once, acknowledged or not, in its order.
+    await expect.poll(() => following.seen.at(-1)?.revision, long).toBe(last);
+    const revisions = following.seen.map(({ revision }) => revision!);
+    expect(revisions).toEqual(Array.from({ length: last }, (_, index) => index + 1));
+    expect(revisions).toEqual(expect.arrayContaining(acknowledged.slice(-1000)));
+    following.stop();
+    await following.ended;
+  });
+
+  it('refuses calls with their code meanwhile, and leaves readers waiting', long, async () => {
+    const state = await open();
+    const membership = await state.members.join(memberInfo('a'), 60_000);
+    const following = follow(state, (await state.position()).cursor);
+    await server.kill();
+    const refused = expect.objectContaining({ code: 'STORE_UNREACHABLE', retryAfterMs: 1000 });
+    await Promise.all([
+      expect(state.putDeployment(deployment('d'), 0)).rejects.toEqual(refused),
+      expect(state.keys()).rejects.toEqual(refused),
+      expect(membership.renew(memberInfo('a'))).rejects.toEqual(refused),
+    ]);
+    await server.start();
+    expect(await insist(() => membership.renew(memberInfo('a')))).toBe(true);
+    await state.putDeployment(deployment('d'), 0);
+    await expect.poll(() => following.seen, long).toMatchObject([{ kind: 'deployment', id: 'd' }]);
+    following.stop();
+  });
+});
+
+/** Passes bytes on to the server, and cuts the connection instead of every so many answers. */
+async function cuttingProxy(port: number, every: number) {
+  let answers = 0;
+  const sockets = new Set<Socket>();
+  const proxy = createServer((caller) => {
+    const upstream = createConnection(port, '127.0.0.1');
+    for (const socket of [caller, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        caller.destroy();
+        upstream.destroy();
+      });
+    }
+    caller.pipe(upstream);
+    upstream.on('data', (chunk: Buffer) => {
+      answers += 1;
+      if (answers % every === 0) caller.destroy();
+      else caller.write(chunk);
+    });
+  });
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  const { port: at } = proxy.address() as AddressInfo;
+  return {
+    url: `redis://127.0.0.1:${at}`,
+    close() {
+      proxy.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+describe('a connection that is cut', () => {
+  it('does not make a write twice whose answer was lost', long, async () => {
+    const proxy = await cuttingProxy(server.port, 7);
+    const state = await open(proxy.url);
+    const count = ROUNDS * 10;
+    const entry = { deployment: 'd', kind: 'scaled', reason: '', details: {}, actor: '' } as const;
+    const key = { secretHash: '', label: '', tenant: '', scopes: [], createdAt: '' };
+    for (let turn = 0; turn < count; turn += 1) {
+      const row = await state.putDeployment(deployment('d'), turn);
+      expect(row.revision).toBe(turn + 1);
+      await state.addHistory(entry);
+      await state.addKey({ ...key, id: `k${turn}` });
+    }
+    expect(await state.history({ limit: 1000 })).toHaveLength(Math.min(count, 1000));
+    expect((await state.keys()).map(({ id }) => id)).toEqual(
+      Array.from({ length: count }, (_, turn) => `k${turn}`),
+    );
+    proxy.close();
+  });
+});
+
+describe('a Redis with other contents than before', () => {
+  it('that was emptied is refused by connections that know its contents', long, async () => {
+    const state = await open();
+    const before = await state.position();
+    await state.addKey({
+      id: 'k',
+      secretHash: '',
+      label: '',
+      tenant: '',
+      scopes: [],
+      createdAt: '',
+    });
+    const following = follow(state, before.cursor);
+    await expect.poll(() => following.seen, long).toHaveLength(1);
+    await client.flushall();
+    await expect(following.ended).rejects.toEqual(code('STORE_REPLACED'));
+    // It would look like a fleet without keys.
+    await expect(state.keys()).rejects.toEqual(code('STORE_REPLACED'));
+    await expect(state.putDeployment(deployment('d'), 0)).rejects.toEqual(code('STORE_REPLACED'));
+    const restarted = await open();
+    const after = await restarted.position();
+    expect(after.epoch).not.toBe(before.epoch);
+    expect((await state.position()).epoch).toBe(after.epoch);
+    expect(await restarted.keys()).toEqual([]);
+    await expect(state.keys()).rejects.toEqual(code('STORE_REPLACED'));
+  });
+
+  it.each([0, 3])(
+    'that was restored from a copy is refused by readers that have seen more, after %i more writes',
+    long,
+    async (more) => {
+      const state = await open();
+      await state.addVersion(modelVersion('m', 1));
+      const { cursor } = await state.position();
+      await server.kill();
+      await cp(server.folder, `${server.folder}-copy`, { recursive: true });
+      await server.start();
+      await insist(() => state.addVersion(modelVersion('m', 2)));
+      await state.addVersion(modelVersion('m', 3));
+      const seen = await state.position();
+
+      await server.kill();
+      await rm(server.folder, { recursive: true });
+      await cp(`${server.folder}-copy`, server.folder, { recursive: true });
+      await rm(`${server.folder}-copy`, { recursive: true });
+      await server.start();
+      for (let seed = 0; seed < more; seed += 1) {
+        await insist(() => state.addVersion(modelVersion('other', seed)));
+      }
+      // The reader of what is there still, and of what is gone.
+      const valid = follow(state, cursor);
+      await expect.poll(() => valid.seen, long).toHaveLength(more);
+      valid.stop();
+      await expect(follow(state, seen.cursor).ended).rejects.toEqual(code('STORE_REPLACED'));
+    },
+  );
+});
+
+describe('a Redis whose memory is used up', () => {
+  it(
+    'refuses what makes it grow, and keeps members, leases and revocations working',
+    long,
+    async () => {
+      const state = await open();
+      const key = { secretHash: '', label: '', tenant: '', scopes: [], createdAt: '' };
+      await state.addKey({ ...key, id: 'k' });
+      await state.putDeployment(deployment('d'), 0);
+      const membership = await state.members.join(memberInfo('a'), 60_000);
+      const lease = (await state.leases.acquire('l', 'a', 60_000))!;
+      const used = Number(/used_memory:(\d+)/.exec(await client.info('memory'))![1]);
+      await client.config('SET', 'maxmemory', used - 1000);
+
+      const full = code('STORAGE_FULL');
+      await expect(state.putDeployment(deployment('e'), 0)).rejects.toEqual(full);
+      await expect(state.addKey({ ...key, id: 'l' })).rejects.toEqual(full);
+      await expect(state.addVersion(modelVersion('m', 1))).rejects.toEqual(full);
+      expect(await membership.renew(memberInfo('a'))).toBe(true);
+      expect(await lease.renew()).toBe(true);
+      expect(await state.revokeKey('k', '2026-01-01T00:00:00.000Z')).toBe(true);
+      await state.removeDeployment('d');
+      expect(await state.tombstones()).toEqual([{ name: 'd', revision: 2 }]);
+      expect(await (await open()).keys()).toMatchObject([{ id: 'k' }]);
+    },
+  );
+});
