@@ -7,10 +7,10 @@ import { summaryOf } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { State } from './contract.ts';
-import type { Lease } from './leases/leases.ts';
-import type { Membership } from './members/members.ts';
-import { sampleRun } from './runs/testing/sample-run.ts';
+import type { State } from '../contract.ts';
+import type { Lease } from '../leases/leases.ts';
+import type { Membership } from '../members/members.ts';
+import { sampleRun } from '../runs/testing/sample-run.ts';
 import {
   digest,
   memberInfo,
@@ -18,8 +18,8 @@ import {
   overEveryState,
   settings,
   START,
-} from './testing/every-state.ts';
-import { StateModel, type Announced } from './testing/state-model.ts';
+} from '../testing/every-state.ts';
+import { StateModel, type Announced } from '../testing/state-model.ts';
 
 const RUNS = Number(process.env['SKEIN_MODEL_RUNS'] ?? 15);
 const TTL_MS = 1000;

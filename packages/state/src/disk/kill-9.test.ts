@@ -11,9 +11,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { openFileArtifacts } from './artifacts/file-artifacts.ts';
-import { openDataFolder } from './disk/data-folder.ts';
-import { openSqliteState } from './sqlite/sqlite-state.ts';
+import { openFileArtifacts } from '../artifacts/file-artifacts.ts';
+import { openDataFolder } from './data-folder.ts';
+import { openSqliteState } from '../sqlite/sqlite-state.ts';
 
 const ROUNDS = 20;
 
@@ -28,9 +28,9 @@ interface Acknowledged {
 /** Writes one record of each kind per iteration; prints a line only when all are acknowledged. */
 const writer = (path: string, round: number) => `
   import { writeSync } from 'node:fs';
-  import { openFileArtifacts } from '${import.meta.dirname}/artifacts/file-artifacts.ts';
-  import { openDataFolder } from '${import.meta.dirname}/disk/data-folder.ts';
-  import { openSqliteState } from '${import.meta.dirname}/sqlite/sqlite-state.ts';
+  import { openFileArtifacts } from '${import.meta.dirname}/../artifacts/file-artifacts.ts';
+  import { openDataFolder } from '${import.meta.dirname}/data-folder.ts';
+  import { openSqliteState } from '${import.meta.dirname}/../sqlite/sqlite-state.ts';
   const folder = await openDataFolder(${JSON.stringify(path)});
   const state = await openSqliteState(folder.databasePath);
   const artifacts = await openFileArtifacts(folder.artifactsPath);
