@@ -1,4 +1,19 @@
-/** Which member of a fleet holds which version, and which one answers a request: policies without I/O. */
+/**
+ * Which member of a fleet holds which version, and which one answers a request: policies without
+ * I/O, and the connections between members around them.
+ */
+export type { ForwardingCounters } from './forwarding/counters.ts';
+export {
+  forwardRefused,
+  type Forwarding,
+  type ForwardingOptions,
+} from './forwarding/forwarding.ts';
+export type { FleetMember } from './forwarding/holders.ts';
+export { acceptLink } from './link/accept-link.ts';
+export { asksForLink, MIN_KEY_LENGTH } from './link/handshake.ts';
+export type { LinkOptions } from './link/open-link.ts';
+export { Peer, type PeerOptions } from './link/peer.ts';
+export { servePeer, type LocalNode, type ServePeersOptions } from './link/serve-peers.ts';
 export {
   holds,
   place,

@@ -7,20 +7,18 @@ import type { ErrorCode } from '@skein/api';
 import { boundUnreadAnswer, boundUnreadBody, type Exchange, sendError } from './exchange.ts';
 import { type GatewayLogger, toSkeinError } from './fault.ts';
 import type { GatewayLimits } from './limits.ts';
-import { createHttpListener, type Http2Handler, type HttpListener } from './listener.ts';
+import { createHttpListener, type HttpListener, type OtherProtocols } from './listener.ts';
 import type { OriginPolicy } from './origin-policy.ts';
 import { checkHead } from './request-head.ts';
 import { requestIdFrom } from './request-id.ts';
 import type { Certificates } from './tls/certificates.ts';
 
-export interface ExchangeListenerOptions {
+export interface ExchangeListenerOptions extends OtherProtocols {
   readonly origins: OriginPolicy;
   readonly limits: GatewayLimits;
   readonly logger: GatewayLogger;
   /** Serves TLS with these. Default: plain HTTP. */
   readonly certificates?: Certificates | undefined;
-  /** Default: the port speaks HTTP/1.1 alone. */
-  readonly http2?: Http2Handler | undefined;
   /** What to do about an error, where the service knows more than the error table. */
   readonly fixes?: Partial<Record<ErrorCode, string>> | undefined;
 }
@@ -31,7 +29,7 @@ export interface ExchangeListenerOptions {
  */
 export function createExchangeListener(
   serve: (exchange: Exchange, reachedAt: number) => Promise<void>,
-  { origins, limits, logger, certificates, http2, fixes = {} }: ExchangeListenerOptions,
+  { origins, limits, logger, certificates, http2, upgrade, fixes = {} }: ExchangeListenerOptions,
 ): HttpListener {
   function handle(
     request: IncomingMessage,
@@ -79,5 +77,5 @@ export function createExchangeListener(
     }
   }
 
-  return createHttpListener(handle, limits, logger, certificates, http2);
+  return createHttpListener(handle, limits, logger, certificates, { http2, upgrade });
 }

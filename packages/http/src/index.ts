@@ -28,7 +28,7 @@ export {
 export { type GatewayLogger, toSkeinError } from './fault.ts';
 export { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
 export { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
-export type { Http2Handler, HttpListener } from './listener.ts';
+export type { Http2Handler, HttpListener, OtherProtocols, UpgradeHandler } from './listener.ts';
 export { createOriginPolicy, isLoopback, type OriginPolicy } from './origin-policy.ts';
 export { PeerTimeouts } from './peer-timeouts.ts';
 export { requestIdFrom } from './request-id.ts';

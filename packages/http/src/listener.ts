@@ -61,13 +61,30 @@ const MAX_HEADER_BYTES = 16 * 1024;
 /** Takes over a connection whose client speaks HTTP/2. */
 export type Http2Handler = (socket: Socket) => void;
 
-/** @param http2 default: the port speaks HTTP/1.1 alone. */
+/** Takes over connections that ask for another protocol; one that it does not ask for stays HTTP. */
+export interface UpgradeHandler {
+  asks(request: IncomingMessage): boolean;
+  /**
+   * Until it resolves, the connection counts as one that waits, and may be closed to make room.
+   * @param head bytes that arrived after the request.
+   * @returns whether it has taken the connection over, and bounds it from then on.
+   */
+  accept(request: IncomingMessage, socket: Socket, head: Buffer): Promise<boolean>;
+}
+
+export interface OtherProtocols {
+  /** Default: the port speaks HTTP/1.1 alone. */
+  readonly http2?: Http2Handler | undefined;
+  /** Default: a request that asks for another protocol is answered as any other. */
+  readonly upgrade?: UpgradeHandler | undefined;
+}
+
 export function createHttpListener(
   handle: HttpHandler,
   limits: GatewayLimits,
   logger: GatewayLogger,
   certificates?: Certificates,
-  http2?: Http2Handler,
+  { http2, upgrade }: OtherProtocols = {},
 ): HttpListener {
   const closing = new AbortController();
   let address: ListenAddress | undefined;
@@ -83,6 +100,7 @@ export function createHttpListener(
     // Node would answer with an empty body.
     requireHostHeader: false,
     noDelay: true,
+    ...(upgrade === undefined ? {} : { shouldUpgradeCallback: (request) => upgrade.asks(request) }),
   };
   const server =
     certificates === undefined
@@ -120,11 +138,25 @@ export function createHttpListener(
   const accepted = certificates === undefined ? 'connection' : 'secureConnection';
   if (http2 === undefined) server.on(accepted, follow);
   else sharePort(http2);
+  if (upgrade !== undefined) {
+    server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      void upgrade.accept(request, socket, head).then((isTaken) => {
+        if (isTaken) handOver(socket);
+      });
+    });
+  }
   const onBroken = (error: NodeJS.ErrnoException, socket: Socket): void => {
     logger.debug({ err: error, remote: socket.remoteAddress }, 'A client broke the HTTP protocol.');
     refuseBroken(error, socket);
   };
   server.on('clientError', onBroken);
+
+  /** Another server bounds the connection from now on; it takes no place of an HTTP/1.1 connection. */
+  function handOver(socket: Socket): void {
+    connections.release(socket);
+    server.maxConnections++;
+    socket.once('close', () => server.maxConnections--);
+  }
 
   /** Decides by the first bytes of a connection, before Node's own listener gets it. */
   function sharePort(http2: Http2Handler): void {
@@ -134,10 +166,7 @@ export function createHttpListener(
       for (const listener of listeners) listener.call(server, socket);
     };
     const serveHttp2 = (socket: Socket): void => {
-      connections.release(socket);
-      // Its own server bounds it; it takes no place of an HTTP/1.1 connection.
-      server.maxConnections++;
-      socket.once('close', () => server.maxConnections--);
+      handOver(socket);
       http2(socket);
     };
     server.on(accepted, (socket: Socket) => {

@@ -14,6 +14,7 @@ import { startWithin } from './lifecycle.ts';
 import { openCallers } from './rooms/callers.ts';
 import { openFaces } from './rooms/faces.ts';
 import { openFleet } from './rooms/fleet.ts';
+import { advertisedUrl } from './rooms/forwarding.ts';
 import { type InferenceRoom, openInference } from './rooms/inference.ts';
 import { openJobs } from './rooms/jobs.ts';
 import type { NodeOptions } from './rooms/options.ts';
@@ -78,12 +79,15 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
     storage,
     callers,
     shared,
+    certificates,
+    members: fleet.membership,
     cores,
     budgets,
     expose(page) {
       jobMetrics.expose(page);
       shared?.expose(page);
       fleet.expose(page);
+      plane.forwarding?.expose(page);
       certificates?.expose(page);
     },
   });
@@ -103,7 +107,9 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   const { url, grpcUrl } = await faces.listen();
   await announce(opening, folder, url, certificates);
   lifecycle.onAbort(() => plane.serving.stopChanges());
-  const restored = Promise.all([plane.serving.start(), fleet.start(url)]);
+  const restored = Promise.all([plane.serving.start(), fleet.start(advertisedUrl(options, url))]);
+  // Before the faces close: the other members must know that this one leaves.
+  lifecycle.open('membership', () => fleet.close());
   // The worker tries its sandboxes, which takes the cores for a second: the models come first.
   await Promise.race([restored, sleep(MODELS_FIRST_MS, undefined, { ref: false })]);
   jobs.work();

@@ -69,6 +69,13 @@ export const NODE_ERRORS = {
     meaning: 'The certificate, its private key or the CA of clients cannot be used.',
     fix: 'Give PEM files: --tls-cert with the chain, the node’s own certificate first and none of them expired; --tls-key with its key, without a passphrase; --tls-client-ca with the authorities.',
   },
+  FLEET_KEY_INVALID: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The key of the fleet is too short to keep strangers out.',
+    fix: 'Give all members the same key of at least 32 characters in SKEIN_FLEET_KEY or --fleet-key FILE: openssl rand -hex 32.',
+  },
   // The command line.
   USAGE: {
     http: 400,

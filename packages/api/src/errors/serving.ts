@@ -78,6 +78,15 @@ export const SERVING_ERRORS = {
     fix: 'Retry; if it repeats, deploy the version with --isolation process and look at `skein show NAME`.',
     retryMs: 100,
   },
+  PEER_LOST: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning:
+      'The member of the fleet that had taken the request was lost; the request may have run, and is not run twice.',
+    fix: 'Retry if running it twice does no harm; a composition for which that holds is deployed with --idempotent yes.',
+    retryMs: 100,
+  },
   REQUEST_QUARANTINED: {
     http: 422,
     grpc: GRPC.FAILED_PRECONDITION,

@@ -101,6 +101,12 @@ export const DeploymentSettings = z
       .describe('Requests that may wait, over all tenants.')
       .default(1024),
     finiteOnly: z.boolean().describe('Refuse NaN and infinity in inputs.').default(false),
+    idempotent: z
+      .boolean()
+      .describe(
+        'A composition may run a request a second time, on another member of a fleet, when the first is lost while it runs it. Models always may.',
+      )
+      .default(false),
     cache: CachePolicy.describe('Repeats answers to equal inputs; absent: off.').optional(),
   })
   .meta({ id: 'DeploymentSettings' });
@@ -146,6 +152,7 @@ export const DeploymentSettingsPatch = z
     device: DeploymentSettings.shape.device.unwrap().optional(),
     maxQueue: DeploymentSettings.shape.maxQueue.unwrap().optional(),
     finiteOnly: DeploymentSettings.shape.finiteOnly.unwrap().optional(),
+    idempotent: DeploymentSettings.shape.idempotent.unwrap().optional(),
     cache: z
       .strictObject({
         maxBytes: CachePolicy.shape.maxBytes.unwrap().optional(),

@@ -67,6 +67,10 @@ const settingsOptions = {
   device: choice(DEVICES, 'Where replicas run.'),
   finiteOnly: flag('Refuse NaN and infinity in inputs.'),
   allowNonFinite: flag('Allow them again.'),
+  idempotent: choice(
+    ['yes', 'no'],
+    'Whether a composition may run a request again when the member of a fleet that ran it is lost; default: no.',
+  ),
   cache: bytes('Answer equal inputs from a cache of this size; 0 turns it off.'),
   cacheTtl: duration('How long a cached answer may be repeated.', { min: 1, max: 86_400_000 }),
 };
@@ -262,6 +266,7 @@ function settingsOf(given: OptionValues<typeof settingsOptions>): DeploymentSett
     ...(given.device === undefined ? {} : { device: given.device }),
     ...(given.finiteOnly ? { finiteOnly: true } : {}),
     ...(given.allowNonFinite ? { finiteOnly: false } : {}),
+    ...(given.idempotent === undefined ? {} : { idempotent: given.idempotent === 'yes' }),
     ...cacheOf(given.cache, given.cacheTtl),
   };
 }

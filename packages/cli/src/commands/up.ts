@@ -15,6 +15,7 @@ import { orEnvironment } from '../environment.ts';
 import { exampleFile, EXAMPLES, pathFrom } from '../example.ts';
 import { runExample, type ExampleRun } from '../example-run.ts';
 import { mustEndWithin } from '../exit.ts';
+import { readGivenFile } from '../file.ts';
 import { bytes, choice, duration, flag, integer, many, text, withDefault } from '../option.ts';
 import { renderUp } from '../output/up.ts';
 import { trustOptions, type TrustChoice } from '../trust.ts';
@@ -139,6 +140,15 @@ export const up = defineCommand({
       'PLACE',
       'Bucket (s3://… or gs://…) or shared folder of artifacts (or SKEIN_BLOBS).',
     ),
+    fleetKey: text(
+      'FILE',
+      'File with the key that all nodes of a fleet share (or SKEIN_FLEET_KEY); with it, requests that a node refuses go to others.',
+      { completes: 'file' },
+    ),
+    advertise: text(
+      'URL',
+      'Where other nodes of the fleet reach this one (or SKEIN_ADVERTISE); default: its first address that is no loopback.',
+    ),
     namespace: text('NAME', 'State and jobs of other namespaces in the same Redis are not seen.'),
     queues: text(
       'LIST',
@@ -177,6 +187,7 @@ export const up = defineCommand({
       givenKeys: givenKeysOf(context),
       allowedOrigins: options.allowOrigin,
       ...fleetOf(context, options),
+      ...(await peersOf(context, options)),
       ...(options.otlp === undefined ? {} : { otlpEndpoint: options.otlp }),
       ...(options.cores === undefined ? {} : { cores: options.cores }),
       serverName: options.serverName,
@@ -290,6 +301,25 @@ function fleetOf(
     namespace,
     queues: queues === 'none' ? [] : queues.split(',').map((name) => name.trim()),
   };
+}
+
+/** How the node reaches the others of its fleet, and is reached by them. */
+async function peersOf(
+  { env, cwd }: Context,
+  given: { readonly fleetKey: string | undefined; readonly advertise: string | undefined },
+): Promise<Pick<NodeOptions, 'fleetKey' | 'advertise'>> {
+  const { fleetKey: file } = given;
+  const fleetKey =
+    file === undefined
+      ? env['SKEIN_FLEET_KEY'] || undefined
+      : (await readGivenFile(cwd, file)).toString('utf8').trim();
+  const advertise = given.advertise ?? (env['SKEIN_ADVERTISE'] || undefined);
+  if (advertise !== undefined && !/^https?:\/\/[^/]+$/.test(advertise)) {
+    throw usageError(
+      `--advertise takes http://HOST:PORT or https://HOST:PORT, not ${JSON.stringify(advertise)}.`,
+    );
+  }
+  return { fleetKey, advertise };
 }
 
 /**

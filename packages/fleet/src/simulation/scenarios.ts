@@ -62,5 +62,5 @@ export const SCENARIOS: readonly Scenario[] = [
     entry: (nodes, random) =>
       random < 0.5 ? Math.floor((random * 2 * nodes) / 10) : Math.floor((random - 0.5) * 2 * nodes),
   },
-  { name: 'overload, load 1.5', load: () => 1.5, slowness: halfSpeed },
+  { name: 'overload, load 3', load: () => 3, slowness: halfSpeed },
 ];

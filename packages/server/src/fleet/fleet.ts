@@ -16,7 +16,7 @@ import {
 } from '@skein/serving';
 import { type MemberInfo, SCHEMA, type State } from '@skein/state';
 import { fleetView, loadOf, placementsOf } from './fleet-view.ts';
-import { createMembership } from './membership.ts';
+import { createMembership, type OwnMembership } from './membership.ts';
 import { rolloutPeers, ROLLOUTS } from './rollout-peers.ts';
 
 /** What the management API shows and changes. */
@@ -29,6 +29,7 @@ export interface FleetControl {
 }
 
 export interface NodeFleet extends FleetControl {
+  readonly membership: Pick<OwnMembership, 'incarnation' | 'members'>;
   /** The other members, for rollouts. */
   readonly peers: RolloutPeers;
   /** @param address URL at which peers call this node. @throws SkeinError STATE_TOO_NEW. */
@@ -86,6 +87,7 @@ export async function createFleet(options: FleetOptions): Promise<NodeFleet> {
   const timer = setInterval(() => (scale = decide()), DECIDE_EVERY_MS).unref();
 
   return {
+    membership,
     peers: rolloutPeers(membership),
     async start(at) {
       address = at;

@@ -64,7 +64,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     budgets,
     cores,
   } = rooms;
-  const { serving, inference, statistics, metrics } = plane;
+  const { serving, inference, statistics, metrics, forwarding } = plane;
   const { state, registry, runs } = storage;
   const { access, bodies, eventStreams, keys, mode } = callers;
   const { bodyTimeoutMs = DEFAULT_LIMITS.bodyTimeoutMs } = options;
@@ -141,7 +141,8 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     onKeylessLoad,
   });
   const http2 = (socket: Socket): void => grpc.accept(socket);
-  const http = createHttpGateway({ ...common, faces, limits, open, allowedOrigins, http2 });
+  const protocols = { http2, upgrade: forwarding?.upgrade };
+  const http = createHttpGateway({ ...common, faces, limits, open, allowedOrigins, ...protocols });
 
   async function drain(by: Instant): Promise<void> {
     draining = true;
@@ -150,7 +151,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     const cutOff = setTimeout(() => void serving.drain(clock.now()), by - CUT_OFF_MS - clock.now());
     management.close();
     // All at once: while one finishes its last requests, another must not accept new ones.
-    await Promise.all([http.drain(by), grpc.drain(by), jobs.quiesce(by)]);
+    await Promise.all([http.drain(by), grpc.drain(by), forwarding?.drain(by), jobs.quiesce(by)]);
     clearTimeout(cutOff);
   }
 

@@ -4,12 +4,10 @@ import { createFleet, type FleetOptions, type NodeFleet } from '../fleet/fleet.t
 import { VERSION } from '../version.ts';
 import type { Opening } from './room.ts';
 
-export async function openFleet(
-  { lifecycle, clock, logger }: Opening,
+export function openFleet(
+  { clock, logger }: Opening,
   state: State,
   serving: FleetOptions['serving'],
 ): Promise<NodeFleet> {
-  const fleet = await createFleet({ state, clock, version: VERSION, logger, serving });
-  lifecycle.open('fleet', () => fleet.close());
-  return fleet;
+  return createFleet({ state, clock, version: VERSION, logger, serving });
 }

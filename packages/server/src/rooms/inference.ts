@@ -1,7 +1,7 @@
 /** The serving plane of a node, with what observes it: metrics, statistics, the access log, traces. */
 import type { SharedBudget } from '@skein/api/shared-budget';
 import { nativeRuntime } from '@skein/runtime';
-import type { Exposition } from '@skein/http';
+import type { Certificates, Exposition } from '@skein/http';
 import { createServing, type Inference, type RolloutPeers } from '@skein/serving';
 import { createModelStatistics } from '../gateway/oip/statistics.ts';
 import { accessLog } from '../telemetry/access-log.ts';
@@ -10,6 +10,7 @@ import { combineObservers } from '../telemetry/observer.ts';
 import { startTracing } from '../telemetry/traces/tracing.ts';
 import { VERSION } from '../version.ts';
 import type { Callers } from './callers.ts';
+import { type ForwardingRoom, type MembersView, openForwarding } from './forwarding.ts';
 import type { Opening } from './room.ts';
 import type { StorageRoom } from './storage.ts';
 import type { SharedState } from './shared-state.ts';
@@ -22,14 +23,18 @@ export interface InferenceRoom {
   readonly metrics: Metrics;
   /** Whether traces are exported. */
   readonly traced: boolean;
+  /** Sends what this node refuses to other members; absent without a fleet. */
+  readonly forwarding: ForwardingRoom | undefined;
 }
 
 export interface InferenceRoomOptions {
   readonly storage: StorageRoom;
   readonly callers: Callers;
   readonly shared: SharedState | undefined;
-  /** In a fleet: the other members. */
+  /** In a fleet: the other members, for rollouts. */
   readonly peers: RolloutPeers | undefined;
+  readonly certificates: Certificates | undefined;
+  readonly members: MembersView;
   readonly cores: number;
   /** Shown among the metrics. */
   readonly budgets: readonly SharedBudget[];
@@ -38,9 +43,20 @@ export interface InferenceRoomOptions {
 }
 
 export async function openInference(
-  { options, logger, lifecycle, clock }: Opening,
-  { storage, callers, shared, peers, cores, budgets, expose }: InferenceRoomOptions,
+  opening: Opening,
+  {
+    storage,
+    callers,
+    shared,
+    peers,
+    certificates,
+    members,
+    cores,
+    budgets,
+    expose,
+  }: InferenceRoomOptions,
 ): Promise<InferenceRoom> {
+  const { options, logger, lifecycle, clock } = opening;
   const views = (): ReturnType<typeof serving.views> => serving.views();
   const metrics = createMetrics({ clock, version: VERSION, views, budgets, expose });
   lifecycle.open('metrics', () => metrics.close());
@@ -64,6 +80,9 @@ export async function openInference(
     warn: (message) => logger.warn({}, message),
   });
   if (tracing !== undefined) lifecycle.open('tracing', () => tracing.close());
-  const inference = tracing?.wrap(serving) ?? serving;
-  return { serving, inference, statistics, metrics, traced: tracing !== undefined };
+  const traced = (inner: Inference): Inference => tracing?.wrap(inner) ?? inner;
+  const rooms = { serving, traced, callers, certificates, members };
+  const forwarding = openForwarding(opening, rooms);
+  const inference = traced(forwarding?.inference ?? serving);
+  return { serving, inference, statistics, metrics, traced: tracing !== undefined, forwarding };
 }

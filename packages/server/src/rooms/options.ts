@@ -41,6 +41,10 @@ export interface NodeOptions {
   readonly redis?: string | undefined;
   /** `s3://…`, or a folder shared by all members: the artifacts of jobs. Default: the data folder. */
   readonly blobs?: string | undefined;
+  /** Known to all members of the fleet, which forward requests to each other; absent: none is forwarded. */
+  readonly fleetKey?: string | undefined;
+  /** The URL at which other members call this node. Default: that of an address of the machine. */
+  readonly advertise?: string | undefined;
   /** Jobs of different namespaces share a Redis and are invisible to each other. */
   readonly namespace?: string | undefined;
   /** Most bytes of artifacts that tenants hold together. Default: half of the disk; a bucket has no bound. */

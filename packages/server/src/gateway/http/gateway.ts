@@ -14,12 +14,13 @@ import {
   type Exchange,
   type GatewayLimits,
   type GatewayLogger,
-  type Http2Handler,
   type HttpListener,
+  type OtherProtocols,
 } from '@skein/http';
 import { type Face, unknownRoute } from '../face.ts';
 
-export interface HttpGatewayOptions {
+/** `http2` is gRPC on the same port, `upgrade` the other members of a fleet. */
+export interface HttpGatewayOptions extends OtherProtocols {
   readonly faces: readonly Face[];
   /** Whether the node requires no keys; pages of other origins are then rejected. */
   readonly open: boolean;
@@ -31,8 +32,6 @@ export interface HttpGatewayOptions {
   readonly logger: GatewayLogger;
   /** Serves TLS with these. Default: plain HTTP. */
   readonly certificates?: Certificates | undefined;
-  /** gRPC on the same port. Default: HTTP/1.1 alone. */
-  readonly http2?: Http2Handler | undefined;
 }
 
 export type HttpGateway = HttpListener;
@@ -42,8 +41,15 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
   const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const scheme = options.certificates === undefined ? 'http' : 'https';
   const origins = createOriginPolicy(options.open, options.allowedOrigins ?? [], scheme);
-  const { certificates, http2 } = options;
-  const listener = createExchangeListener(route, { origins, limits, logger, certificates, http2 });
+  const { certificates, http2, upgrade } = options;
+  const protocols = { http2, upgrade };
+  const listener = createExchangeListener(route, {
+    origins,
+    limits,
+    logger,
+    certificates,
+    ...protocols,
+  });
   const transport = {
     limits,
     bodies: options.bodies ?? bodyBudget(defaultBodyBudget(limits.maxBodyBytes)),

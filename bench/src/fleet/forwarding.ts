@@ -1,0 +1,245 @@
+/** What two nodes are worth over one, what a forward costs, and what is lost when a node is killed. */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type LoadMode, type LoadReport, runLoad } from '@skein/load';
+import { mlp, writeModel } from '@skein/onnx';
+import type { RowGroup } from '../harness/row-group.ts';
+import { median } from '../harness/statistics.ts';
+import { closedLoop } from '../harness/h2load.ts';
+import { medianLatency } from '../harness/wrk.ts';
+import { binaryBody, type BenchModel, mlpModel } from '../serving/models.ts';
+import { deploy } from '../serving/servers.ts';
+import { type BenchFleet, type FleetNode, openFleet, serves } from './pinned-nodes.ts';
+
+/** A run takes about 10 ms on a core: long enough that the cost of HTTP is small beside it. */
+const WIDTH = 4096;
+const OBJECTIVE_MS = 250;
+/** A balancer sends everything to one node: the worst case for the other. */
+const OVERLOAD = 3;
+const KILL_LOAD = 0.7;
+
+type Settings = Parameters<typeof deploy>[2];
+
+function heavyModel(folder: string): BenchModel {
+  const path = join(folder, 'heavy.onnx');
+  writeFileSync(path, writeModel(mlp({ sizes: [64, WIDTH, WIDTH, 16], seed: 1 })));
+  const row = new Float32Array(64).fill(0.5);
+  return { name: 'heavy', path, input: 'x', shape: [1, 64], row };
+}
+
+const pathOf = ({ name }: BenchModel): string => `/v2/models/${name}/infer`;
+
+/** Deploys to the first node; resolves when all serve. */
+async function deployTo(
+  nodes: readonly FleetNode[],
+  model: BenchModel,
+  settings: Settings,
+): Promise<void> {
+  await deploy(nodes[0] as Parameters<typeof deploy>[0], model, settings);
+  await Promise.all(nodes.map((node) => serves(node, model.name)));
+  // The members have published what they hold by then.
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+}
+
+const load = (
+  node: FleetNode,
+  model: BenchModel,
+  mode: LoadMode,
+  seconds: number,
+): Promise<LoadReport> => {
+  const body = binaryBody(model);
+  return runLoad({
+    target: {
+      protocol: 'http',
+      host: '127.0.0.1',
+      port: node.port,
+      path: pathOf(model),
+      headers: body.headers,
+      bodies: [body.bytes],
+    },
+    mode,
+    durationMs: seconds * 1000,
+    warmupMs: 1000,
+    timeoutMs: 10_000,
+    objectiveMs: OBJECTIVE_MS,
+    seed: 5,
+  });
+};
+
+/** Requests per second that the node answers when two callers never wait. */
+async function capacityOf(node: FleetNode, model: BenchModel, seconds: number): Promise<number> {
+  const report = await load(node, model, { kind: 'closed', clients: 2 }, seconds);
+  return report.answeredPerSecond;
+}
+
+const poisson = (rate: number): LoadMode => ({ kind: 'open', arrivals: 'poisson', rate });
+
+const HEAVY: Settings = {
+  objective: { latencyMs: OBJECTIVE_MS, quantile: 0.99 },
+  batching: { maxRows: 1 },
+};
+
+/** The only replica of the first node stands still, so that it refuses everything at once. */
+async function measureAdded(
+  [first, second]: readonly [FleetNode, FleetNode],
+  model: BenchModel,
+  rounds: number,
+): Promise<{ readonly addedMs: number; readonly directMs: number }> {
+  const { bytes, headers } = binaryBody(model);
+  const replicas = childrenOf(first.pid);
+  for (const pid of replicas) process.kill(pid, 'SIGSTOP');
+  const stuck = [1, 2].map(() =>
+    fetch(first.url + pathOf(model), { method: 'POST', body: bytes as BodyInit, headers }).catch(
+      () => {},
+    ),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const [direct, forwarded]: [number[], number[]] = [[], []];
+  const timed = async (node: FleetNode): Promise<number> =>
+    medianLatency({ url: node.url + pathOf(model), body: bytes, headers, seconds: 1 });
+  await timed(first);
+  for (let round = 0; round < rounds; round++) {
+    direct.push(await timed(second));
+    forwarded.push(await timed(first));
+  }
+  for (const pid of replicas) process.kill(pid, 'SIGCONT');
+  await Promise.all(stuck);
+  const directMs = median(direct);
+  return { addedMs: median(forwarded) - directMs, directMs };
+}
+
+/** Processes that hold the models of a node. */
+function childrenOf(pid: number): number[] {
+  const list = execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' });
+  return list.trim().split('\n').map(Number);
+}
+
+async function measureTwo(
+  fleet: BenchFleet,
+  model: BenchModel,
+  seconds: number,
+): Promise<Readonly<Record<string, number>>> {
+  const first = await fleet.start({ core: 0 });
+  await deployTo([first], model, HEAVY);
+  const capacity = await capacityOf(first, model, Math.min(2, seconds));
+  const one = await load(first, model, poisson(OVERLOAD * capacity), seconds);
+  const second = await fleet.start({ core: 1 });
+  await serves(second, model.name);
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  const two = await load(first, model, poisson(OVERLOAD * capacity), seconds);
+  // 70 % of both, while the second one is killed in the middle.
+  const loading = load(first, model, poisson(KILL_LOAD * 2 * capacity), seconds);
+  await new Promise((resolve) => setTimeout(resolve, 1000 + 500 * seconds));
+  process.kill(second.pid, 'SIGKILL');
+  const killed = await loading;
+  const uncoded = Object.values(killed.failed).reduce((sum, count) => sum + count, 0);
+  const ended =
+    killed.answered + uncoded + Object.values(killed.refused).reduce((a, b) => a + b, 0);
+  return {
+    capacity,
+    oneGoodput: one.goodputPerSecond,
+    twoGoodput: two.goodputPerSecond,
+    killSent: killed.sent,
+    killAnswered: killed.answered,
+    killLost: uncoded + Math.max(0, killed.sent - ended),
+  };
+}
+
+/** The hot path of a node in a fleet over that of a node alone, in turns. */
+async function measureSingle(
+  fleet: BenchFleet,
+  model: BenchModel,
+  rounds: number,
+): Promise<{ readonly ratio: number }> {
+  const [alone, member] = [await fleet.start({ alone: true }), await fleet.start()];
+  for (const node of [alone, member]) await deployTo([node], model, {});
+  const { bytes, headers } = binaryBody(model);
+  const rate = async (node: FleetNode): Promise<number> => {
+    const closed = {
+      body: bytes,
+      headers,
+      connections: 16,
+      seconds: 1,
+      protocol: 'http1',
+    } as const;
+    const url = node.url + pathOf(model);
+    return (await closedLoop({ url, warmUpSeconds: 0.5, ...closed })).requestsPerSecond;
+  };
+  const ratios: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const order = round % 2 === 0 ? [alone, member] : [member, alone];
+    const rates = new Map<FleetNode, number>();
+    for (const node of order) rates.set(node, await rate(node));
+    ratios.push(rates.get(member)! / rates.get(alone)!);
+  }
+  return { ratio: median(ratios) };
+}
+
+async function inFleet<T>(measure: (fleet: BenchFleet) => Promise<T>): Promise<T> {
+  const fleet = await openFleet();
+  try {
+    return await measure(fleet);
+  } finally {
+    await fleet.close();
+  }
+}
+
+export const FORWARDING: RowGroup = {
+  measures: [
+    {
+      key: 'forward_added_p50_ms',
+      what: 'forward adds, p50, same machine',
+      unit: ' ms',
+      target: { atMost: 1 },
+    },
+    {
+      key: 'two_nodes_goodput',
+      what: 'two nodes over one, each on one core, overload on the first: goodput',
+      unit: '×',
+      target: { atLeast: 1.8 },
+    },
+    {
+      key: 'kill_lost',
+      what: '`kill -9` of a node under load at 70 %: requests without an answer or a code',
+      unit: '',
+      target: { atMost: 0 },
+    },
+    {
+      key: 'single_node_ratio',
+      what: 'hot path of a member of a fleet over that of a node alone',
+      unit: '×',
+      target: { atLeast: 0.97 },
+    },
+  ],
+  async measure({ quick, progress }) {
+    progress('what a forward adds');
+    const added = await inFleet(async (fleet) => {
+      const model = mlpModel(fleet.folder, 1);
+      const nodes = [await fleet.start(), await fleet.start()] as const;
+      await deployTo(nodes, model, {
+        objective: { latencyMs: 60_000, quantile: 0.99 },
+        maxQueue: 1,
+        isolation: 'process',
+      });
+      return measureAdded(nodes, model, quick ? 2 : 7);
+    });
+    progress('two nodes under overload, one of them killed');
+    const two = await inFleet((fleet) =>
+      measureTwo(fleet, heavyModel(fleet.folder), quick ? 4 : 15),
+    );
+    progress('the hot path in a fleet and alone');
+    const single = await inFleet((fleet) =>
+      measureSingle(fleet, mlpModel(fleet.folder, 1), quick ? 3 : 9),
+    );
+    return {
+      results: {
+        forward_added_p50_ms: added.addedMs,
+        two_nodes_goodput: two['twoGoodput']! / two['oneGoodput']!,
+        kill_lost: two['killLost']!,
+        single_node_ratio: single.ratio,
+      },
+      details: { forwarding: { added, two, single } },
+    };
+  },
+};

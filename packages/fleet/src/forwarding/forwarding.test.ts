@@ -1,0 +1,409 @@
+/** Nodes that forward to each other over real sockets; what each of them does locally is scripted. */
+import { createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { ServerHttp2Session } from 'node:http2';
+import { DeploymentSettings, SkeinError } from '@skein/api';
+import { SharedBudget } from '@skein/api/shared-budget';
+import { tensor, values, type NumericTensor, type TensorMap } from '@skein/onnx';
+import {
+  Cancellation,
+  type DeployedModel,
+  type InferenceAnswer,
+  type InferenceRequest,
+  type Prediction,
+} from '@skein/serving';
+import { afterEach, describe, expect, test } from 'vitest';
+import { acceptLink } from '../link/accept-link.ts';
+import { Peer } from '../link/peer.ts';
+import { servePeer } from '../link/serve-peers.ts';
+import { seededRandom } from '../simulation/random.ts';
+import { forwardRefused, type Forwarding } from './forwarding.ts';
+import type { FleetMember } from './holders.ts';
+
+const KEY = 'a key of the fleet that is long enough';
+
+type Behave = (request: InferenceRequest) => Promise<InferenceAnswer>;
+
+class TestNode {
+  readonly incarnation: string;
+  readonly seen: InferenceRequest[] = [];
+  behave: Behave = full;
+  prediction: (request: InferenceRequest) => Prediction = () => ({ finishMs: 5 });
+  address = '';
+  held = 0;
+  forwarding!: Forwarding;
+  readonly sockets = new Set<Socket>();
+  readonly sessions = new Set<ServerHttp2Session>();
+  readonly #server = createServer();
+
+  constructor(incarnation: string) {
+    this.incarnation = incarnation;
+  }
+
+  async listen(): Promise<void> {
+    const budget = new SharedBudget({
+      name: 'bodies',
+      unit: 'bytes',
+      max: 1e9,
+      refuse: () => new SkeinError('BODIES_TOO_LARGE', 'Too large.'),
+    });
+    this.#server.on('upgrade', (request, socket, head) => {
+      this.sockets.add(socket as Socket);
+      void acceptLink(request, socket as Socket, head, KEY).then((session) => {
+        if (session === undefined) return;
+        this.sessions.add(session);
+        servePeer(session, {
+          local: {
+            infer: (asked) => this.infer(asked),
+            predict: (asked) => this.prediction(asked),
+          },
+          clock: performance,
+          maxBytes: 1e8,
+          hold: (tenant) => budget.hold(tenant),
+          toError: (error) =>
+            error instanceof SkeinError ? error : new SkeinError('INTERNAL', 'It failed.'),
+        });
+      });
+    });
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    this.address = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  infer(request: InferenceRequest): Promise<InferenceAnswer> {
+    this.seen.push(request);
+    return this.behave(request);
+  }
+
+  /** As `kill -9` does to its connections. */
+  kill(): void {
+    this.#server.close();
+    for (const socket of this.sockets) socket.destroy();
+  }
+}
+
+const full: Behave = ({ deployment }) =>
+  Promise.reject(
+    new SkeinError('DEADLINE_UNREACHABLE', `"${deployment}" is full.`, { retryAfterMs: 400 }),
+  );
+const doubled: Behave = ({ inputs }) => {
+  const x = inputs.get('x') as NumericTensor;
+  const y = tensor(
+    'float32',
+    x.shape,
+    Float32Array.from(values(x) as Float32Array, (v) => 2 * v),
+  );
+  return Promise.resolve(answer(new Map([['y', y]])));
+};
+const answer = (outputs: TensorMap): InferenceAnswer => ({
+  version: '3',
+  outputs,
+  times: { queueMs: 1, computeMs: 2, batchRows: 1 },
+  cached: false,
+});
+/** Accepts, and never answers. */
+const hangs: Behave = () => new Promise(() => {});
+
+let nodes: TestNode[] = [];
+afterEach(() => {
+  for (const node of nodes) {
+    node.forwarding.close();
+    node.kill();
+  }
+});
+
+/** The first of them gets the requests. */
+async function fleetOf(count: number, model: Partial<DeployedModel> = {}): Promise<TestNode[]> {
+  nodes = Array.from({ length: count }, (_, i) => new TestNode(`member-${i}`));
+  await Promise.all(nodes.map((node) => node.listen()));
+  const members: FleetMember[] = nodes.map(({ incarnation, address }) => ({
+    incarnation,
+    address,
+    loaded: [{ model: 'risk', version: '3', digest: 'd' }],
+  }));
+  const described = {
+    name: 'risk',
+    kind: 'onnx',
+    objectiveMs: 1000,
+    settings: DeploymentSettings.parse({}),
+    ...model,
+  } as DeployedModel;
+  for (const node of nodes) {
+    node.forwarding = forwardRefused({
+      local: {
+        infer: (request) => node.infer(request),
+        predict: (request) => node.prediction(request),
+        describe: () => described,
+        list: () => [described],
+        isReady: () => true,
+      },
+      members: () => members,
+      self: () => node.incarnation,
+      open: (address) =>
+        new Peer(address, { key: KEY, clock: performance, random: Math.random, maxBytes: 1e8 }),
+      clock: performance,
+      random: seededRandom(1),
+    });
+  }
+  return nodes;
+}
+
+const inputs = (): TensorMap => new Map([['x', tensor('float32', [1, 2], Float32Array.of(1, 2))]]);
+function request(more: Partial<InferenceRequest> = {}): InferenceRequest {
+  return {
+    id: 'r1',
+    deployment: 'risk',
+    inputs: inputs(),
+    arrivedAt: performance.now(),
+    priority: 0,
+    tenant: 'team',
+    protocol: 'http',
+    ...more,
+  };
+}
+const numbers = ({ outputs }: InferenceAnswer): number[] => [
+  ...(values(outputs.get('y') as NumericTensor) as Float32Array),
+];
+const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'answered',
+    (error: unknown) => (error instanceof SkeinError ? error.code : String(error)),
+  );
+
+describe('a request', () => {
+  test('stays where it is accepted', async () => {
+    const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+    a.behave = doubled;
+    expect(numbers(await a.forwarding.inference.infer(request()))).toEqual([2, 4]);
+    expect(b.seen).toHaveLength(0);
+    expect(b.sockets.size).toBe(0);
+  });
+
+  test('that its node refuses is answered by another, as it would be there', async () => {
+    const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+    b.behave = doubled;
+    const sent = request({ outputs: ['y'], version: '3', stickyKey: 'k', priority: 2 });
+    const got = await a.forwarding.inference.infer(sent);
+    expect(numbers(got)).toEqual([2, 4]);
+    expect(got).toMatchObject({ version: '3', times: { queueMs: 1, computeMs: 2 }, cached: false });
+    expect(b.seen[0]).toMatchObject({
+      id: 'r1',
+      deployment: 'risk',
+      version: '3',
+      outputs: ['y'],
+      stickyKey: 'k',
+      priority: 2,
+      tenant: 'team',
+      protocol: 'http',
+    });
+    expect(a.forwarding.counters.forwards.answered).toBe(1);
+  });
+
+  test('takes its remaining time along, and not a clock', async () => {
+    const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+    b.behave = doubled;
+    const now = performance.now();
+    await a.forwarding.inference.infer(request({ arrivedAt: now - 100, deadline: now + 5000 }));
+    await a.forwarding.inference.infer(request({ arrivedAt: now - 100 }));
+    const [given, objective] = b.seen as [InferenceRequest, InferenceRequest];
+    // On the other node, a little later than here.
+    expect(given.deadline! - given.arrivedAt).toBeCloseTo(5100, 0);
+    expect(given.arrivedAt).toBeGreaterThanOrEqual(now - 101);
+    expect(objective.deadline).toBeUndefined();
+  });
+
+  test('goes to the member with the earliest finish of two', async () => {
+    const [a, b, c] = (await fleetOf(3)) as [TestNode, TestNode, TestNode];
+    b.prediction = () => ({ finishMs: 50 });
+    c.prediction = () => ({ finishMs: 20 });
+    b.behave = c.behave = doubled;
+    for (let i = 0; i < 5; i++) await a.forwarding.inference.infer(request());
+    expect(b.seen).toHaveLength(0);
+    expect(c.seen).toHaveLength(5);
+    expect(a.forwarding.counters.probes.in_time).toBe(10);
+  });
+
+  test('that the chosen member refuses after all goes to the other one', async () => {
+    const [a, b, c] = (await fleetOf(3)) as [TestNode, TestNode, TestNode];
+    b.prediction = () => ({ finishMs: 1 });
+    c.behave = doubled;
+    expect(numbers(await a.forwarding.inference.infer(request()))).toEqual([2, 4]);
+    expect(b.seen).toHaveLength(1);
+    expect(a.forwarding.counters.forwards).toMatchObject({ refused: 1, answered: 1 });
+  });
+
+  test('is not sent on by the member that it was sent to', async () => {
+    const [a, b, c] = (await fleetOf(3)) as [TestNode, TestNode, TestNode];
+    expect(await codeOf(a.forwarding.inference.infer(request()))).toBe('DEADLINE_UNREACHABLE');
+    expect([a.seen.length, b.seen.length, c.seen.length]).toEqual([1, 1, 1]);
+    expect(b.forwarding.counters.forwards).toEqual(c.forwarding.counters.forwards);
+    expect(b.forwarding.counters.forwards.refused).toBe(0);
+  });
+
+  test('that all refuse keeps its code, and gets the earliest time of all', async () => {
+    const [a, b, c] = (await fleetOf(3)) as [TestNode, TestNode, TestNode];
+    const refusal = (retryAfterMs: number) =>
+      new SkeinError('QUEUE_FULL', 'It is full.', { retryAfterMs });
+    b.prediction = () => ({ refusal: refusal(90) });
+    c.prediction = () => ({ refusal: refusal(30) });
+    const error = (await a.forwarding.inference
+      .infer(request())
+      .catch((e: unknown) => e)) as SkeinError;
+    expect(error).toMatchObject({ code: 'DEADLINE_UNREACHABLE', retryAfterMs: 30 });
+    expect(error.message).toBe('"risk" is full. So would it be on 2 other members.');
+    expect([b.seen.length, c.seen.length]).toEqual([0, 0]);
+  });
+
+  test('that fails where it runs is not run again', async () => {
+    const [a, b, c] = (await fleetOf(3)) as [TestNode, TestNode, TestNode];
+    b.behave = c.behave = () =>
+      Promise.reject(new SkeinError('INPUT_REJECTED', 'Row 3 is out of range.'));
+    const error = (await a.forwarding.inference
+      .infer(request())
+      .catch((e: unknown) => e)) as SkeinError;
+    expect(error).toMatchObject({ code: 'INPUT_REJECTED', message: 'Row 3 is out of range.' });
+    expect(b.seen.length + c.seen.length).toBe(1);
+  });
+
+  test('for a version that no other member holds is refused as before, and none is asked', async () => {
+    const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+    expect(await codeOf(a.forwarding.inference.infer(request({ version: '9' })))).toBe(
+      'DEADLINE_UNREACHABLE',
+    );
+    expect(b.sockets.size).toBe(0);
+    expect(a.forwarding.counters.refused.no_holder).toBe(1);
+  });
+
+  test('that its caller cancels is cancelled where it runs', async () => {
+    const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+    b.behave = hangs;
+    const cancellation = new Cancellation();
+    const outcome = codeOf(a.forwarding.inference.infer(request({ cancellation })));
+    await expect.poll(() => b.seen.length).toBe(1);
+    cancellation.cancel();
+    expect(await outcome).toBe('CANCELLED');
+    await expect.poll(() => b.seen[0]?.cancellation?.cancelled).toBe(true);
+  });
+
+  test('ends at its deadline where the member that took it is silent', async () => {
+    const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+    b.behave = hangs;
+    const deadline = performance.now() + 60;
+    expect(await codeOf(a.forwarding.inference.infer(request({ deadline })))).toBe(
+      'DEADLINE_EXCEEDED',
+    );
+    await expect.poll(() => b.seen[0]?.cancellation?.cancelled).toBe(true);
+  });
+
+  test('answers in chunks as they come, to their end', async () => {
+    const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+    const chunk = (value: number): TensorMap =>
+      new Map([['y', tensor('float32', [1], Float32Array.of(value))]]);
+    b.behave = async () => ({
+      ...answer(chunk(0)),
+      rest: (async function* () {
+        for (let i = 1; i <= 20; i++) yield await Promise.resolve(chunk(i));
+      })(),
+    });
+    const got = await a.forwarding.inference.infer(request({ takesChunks: true }));
+    const received = [numbers(got)[0]];
+    for await (const outputs of got.rest!) received.push(numbers({ ...got, outputs })[0]);
+    expect(received).toEqual(Array.from({ length: 21 }, (_, i) => i));
+  });
+});
+
+describe('a member that is lost', () => {
+  test('while it runs a model: the request runs again elsewhere', async () => {
+    const [a, b, c] = (await fleetOf(3)) as [TestNode, TestNode, TestNode];
+    b.prediction = () => ({ finishMs: 1 });
+    b.behave = hangs;
+    c.behave = doubled;
+    a.prediction = () => ({ refusal: new SkeinError('QUEUE_FULL', 'Full.') });
+    const outcome = a.forwarding.inference.infer(request());
+    await expect.poll(() => b.seen.length).toBe(1);
+    b.kill();
+    expect(numbers(await outcome)).toEqual([2, 4]);
+    expect(a.forwarding.counters).toMatchObject({
+      repeated: 1,
+      forwards: { lost: 1, answered: 1 },
+    });
+  });
+
+  test('while it runs a model: its own node takes it if it has room by then', async () => {
+    const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+    b.behave = hangs;
+    const outcome = a.forwarding.inference.infer(request());
+    await expect.poll(() => b.seen.length).toBe(1);
+    a.behave = doubled;
+    b.kill();
+    expect(numbers(await outcome)).toEqual([2, 4]);
+  });
+
+  test.each([
+    [false, 'PEER_LOST', 0],
+    [true, 'answered', 1],
+  ])('while it runs a composition, idempotent: %s → %s', async (idempotent, code, ran) => {
+    const settings = DeploymentSettings.parse({ idempotent });
+    const [a, b, c] = (await fleetOf(3, { kind: 'composition', settings })) as [
+      TestNode,
+      TestNode,
+      TestNode,
+    ];
+    b.prediction = () => ({ finishMs: 1 });
+    b.behave = hangs;
+    c.behave = doubled;
+    a.prediction = () => ({ refusal: new SkeinError('QUEUE_FULL', 'Full.') });
+    const outcome = codeOf(a.forwarding.inference.infer(request()));
+    await expect.poll(() => b.seen.length).toBe(1);
+    b.kill();
+    expect(await outcome).toBe(code);
+    expect(c.seen).toHaveLength(ran);
+  });
+
+  test('before it has the request: another one is asked, also for a composition', async () => {
+    const [a, b, c] = (await fleetOf(3, { kind: 'composition' })) as [TestNode, TestNode, TestNode];
+    b.kill();
+    c.behave = doubled;
+    expect(numbers(await a.forwarding.inference.infer(request()))).toEqual([2, 4]);
+    expect(a.forwarding.leftOut()).toBe(1);
+  });
+
+  test('is not asked again for a while', async () => {
+    const [a, b, c] = (await fleetOf(3)) as [TestNode, TestNode, TestNode];
+    b.kill();
+    c.behave = doubled;
+    await a.forwarding.inference.infer(request());
+    const { silent } = a.forwarding.counters.probes;
+    expect(silent).toBe(1);
+    for (let i = 0; i < 5; i++) await a.forwarding.inference.infer(request());
+    expect(a.forwarding.counters.probes.silent).toBe(silent);
+    expect(c.seen).toHaveLength(6);
+  });
+
+  test('between two chunks ends the stream with its code', async () => {
+    const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+    b.behave = () =>
+      Promise.resolve({
+        ...answer(inputs()),
+        rest: (async function* () {
+          await new Promise(() => {});
+          yield inputs();
+        })(),
+      });
+    const got = await a.forwarding.inference.infer(request({ takesChunks: true }));
+    const outcome = codeOf(
+      (async () => {
+        for await (const chunk of got.rest!) void chunk;
+      })(),
+    );
+    b.kill();
+    expect(await outcome).toBe('PEER_LOST');
+  });
+});
+
+test('when no member ever has room, few of the refused requests still ask', async () => {
+  const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+  a.behave = full;
+  for (let i = 0; i < 400; i++) await codeOf(a.forwarding.inference.infer(request()));
+  expect(a.forwarding.counters.refused.fleet_full).toBeGreaterThan(100);
+  expect(b.seen.length).toBeLessThan(300);
+});

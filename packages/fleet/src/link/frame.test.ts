@@ -1,0 +1,112 @@
+import type { Tensor } from '@skein/onnx';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { encodeFrame, type Frame, FrameReader } from './frame.ts';
+
+const text = new TextEncoder();
+const numeric = fc
+  .tuple(fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }), fc.constantFrom(1, 2, 4, 8))
+  .chain(([shape, size]) => {
+    const count = shape.reduce((product, length) => product * length, 1);
+    const type = ({ 1: 'uint8', 2: 'float16', 4: 'float32', 8: 'int64' } as const)[size as 1];
+    return fc
+      .uint8Array({ minLength: count * size, maxLength: count * size })
+      .map((bytes): Tensor => ({ type, shape, bytes }));
+  });
+const strings = fc
+  .array(fc.string({ unit: 'grapheme' }), { maxLength: 5 })
+  .map((words): Tensor => ({
+    type: 'string',
+    shape: [words.length],
+    elements: words.map((word) => text.encode(word)),
+  }));
+const tensors = fc.array(fc.tuple(fc.string(), fc.oneof(numeric, strings)), { maxLength: 4 });
+
+/** Plain values, for comparison. */
+const plain = (map: ReadonlyMap<string, Tensor>) =>
+  [...map].map(([name, tensor]) => [
+    name,
+    tensor.type,
+    [...tensor.shape],
+    tensor.type === 'string' ? tensor.elements.map((element) => [...element]) : [...tensor.bytes],
+  ]);
+
+describe('frames', () => {
+  test('arrive as they were sent, however the connection cuts them', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.dictionary(fc.string(), fc.string()), tensors), { maxLength: 3 }),
+        fc.integer({ min: 1, max: 50 }),
+        (sent, cut) => {
+          const frames = sent.map(([meta, list]) => ({ meta: { meta }, map: new Map(list) }));
+          const bytes = Buffer.concat(frames.flatMap(({ meta, map }) => encodeFrame(meta, map)));
+          const reader = new FrameReader<object>(1e6);
+          const received: Frame<object>[] = [];
+          for (let at = 0; at < bytes.length; at += cut) {
+            received.push(...reader.read(bytes.subarray(at, at + cut)));
+          }
+          expect(reader.isInside).toBe(false);
+          expect(received.map(({ meta }) => meta)).toEqual(frames.map(({ meta }) => meta));
+          expect(received.map((frame) => plain(frame.tensors))).toEqual(
+            frames.map(({ map }) => plain(map)),
+          );
+        },
+      ),
+    );
+  });
+
+  test('have aligned tensors, whatever precedes them', () => {
+    const one = { type: 'uint8', shape: [3], bytes: Uint8Array.of(1, 2, 3) } as const;
+    const two = {
+      type: 'float64',
+      shape: [1],
+      bytes: new Uint8Array(Float64Array.of(0.5).buffer),
+    } as const;
+    const parts = encodeFrame(
+      { id: 'x' },
+      new Map<string, Tensor>([
+        ['a', one],
+        ['b', two],
+      ]),
+    );
+    const [frame] = new FrameReader(1e6).read(Buffer.concat(parts));
+    const { bytes } = frame!.tensors.get('b') as typeof two;
+    expect(bytes.byteOffset % 8).toBe(0);
+    expect(new Float64Array(bytes.buffer, bytes.byteOffset, 1)[0]).toBe(0.5);
+  });
+
+  test('that are no frames, or too large, are refused before their body is held', () => {
+    const read = (bytes: Buffer, maxBytes = 1000): unknown => [
+      ...new FrameReader(maxBytes).read(bytes),
+    ];
+    const lengths = (head: number, body: number): Buffer => {
+      const bytes = Buffer.alloc(8);
+      bytes.writeUInt32LE(head, 0);
+      bytes.writeUInt32LE(body, 4);
+      return bytes;
+    };
+    expect(() => read(lengths(8, 2000))).toThrow('larger than allowed');
+    expect(() => read(lengths(0xffff_ffff, 0), 2 ** 40)).toThrow('larger than allowed');
+    expect(() => read(Buffer.concat([lengths(8, 0), Buffer.from('{"a":1  ')]))).toThrow('JSON');
+    const tensor = (entry: unknown): Buffer => {
+      const json = JSON.stringify({ tensors: [entry] });
+      const head = Buffer.from(json.padEnd(Math.ceil(json.length / 8) * 8));
+      return Buffer.concat([lengths(head.length, 0), head]);
+    };
+    expect(() => read(tensor(['x', 'float32', [1], 4]))).toThrow('longer than its message');
+    expect(() => read(tensor(['x', 'float32', [2], 4]))).toThrow('not the size of its shape');
+    expect(() => read(tensor(['x', 'string', [1000], 4]))).toThrow('longer than its message');
+  });
+
+  test('random bytes end in an error or in nothing, and never hang', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        try {
+          for (const _ of new FrameReader(1e6).read(Buffer.from(bytes))) void _;
+        } catch (error) {
+          expect(error).toBeInstanceOf(Error);
+        }
+      }),
+    );
+  });
+});

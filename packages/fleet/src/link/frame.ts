@@ -1,0 +1,168 @@
+/**
+ * The messages between two nodes: a small object and the bytes of its tensors, as they are.
+ *
+ *   ┌──────────┬──────────┬─────────────────┬───────────────────────────────┐
+ *   │ u32 head │ u32 body │ head: JSON, UTF-8│ body: tensor bytes, 8-aligned │
+ *   └──────────┴──────────┴─────────────────┴───────────────────────────────┘
+ *
+ * Both lengths are little-endian and multiples of 8, the head padded with spaces. The bytes of a
+ * tensor are neither encoded nor copied by the sender; the receiver reads them into one buffer, of
+ * which its tensors are views.
+ */
+import type { Tensor, TensorMap, ElementType } from '@skein/onnx';
+import { elementCount, elementSize } from '@skein/onnx';
+import { fromWire, packStrings } from '@skein/runtime/wire';
+
+/** A tensor in a head; strings lie one after the other, with their lengths in front. */
+type TensorEntry = readonly [
+  name: string,
+  type: ElementType,
+  shape: readonly number[],
+  bytes: number,
+];
+
+export interface Frame<Meta> {
+  readonly meta: Meta;
+  readonly tensors: Map<string, Tensor>;
+}
+
+const ALIGNMENT = 8;
+const LENGTHS = 8;
+/** A head has names and shapes, and the text of an error. */
+const MAX_HEAD = 1024 * 1024;
+const PADDING = Buffer.alloc(ALIGNMENT);
+
+/** The bytes of a frame, in parts. */
+export function encodeFrame(meta: object, tensors?: TensorMap): Buffer[] {
+  const entries: TensorEntry[] = [];
+  const parts: Buffer[] = [];
+  let body = 0;
+  const add = (bytes: Uint8Array): void => {
+    parts.push(bufferOf(bytes));
+    const rest = -bytes.byteLength & (ALIGNMENT - 1);
+    if (rest > 0) parts.push(PADDING.subarray(0, rest));
+    body += bytes.byteLength + rest;
+  };
+  for (const [name, tensor] of tensors ?? []) {
+    if (tensor.type === 'string') {
+      const { lengths, bytes } = packStrings(tensor.shape, tensor.elements) as {
+        readonly lengths: Uint32Array;
+        readonly bytes: Uint8Array;
+      };
+      entries.push([name, 'string', tensor.shape, bytes.byteLength]);
+      add(new Uint8Array(lengths.buffer));
+      add(bytes);
+    } else {
+      entries.push([name, tensor.type, tensor.shape, tensor.bytes.byteLength]);
+      add(tensor.bytes);
+    }
+  }
+  const json = Buffer.from(JSON.stringify({ ...meta, tensors: entries }));
+  const rest = -json.byteLength & (ALIGNMENT - 1);
+  const head = Buffer.alloc(LENGTHS + json.byteLength + rest, ' ');
+  head.writeUInt32LE(json.byteLength + rest, 0);
+  head.writeUInt32LE(body, 4);
+  json.copy(head, LENGTHS);
+  return [head, ...parts];
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
+}
+
+/** Reads frames from the chunks of a stream. */
+export class FrameReader<Meta> {
+  readonly #maxBytes: number;
+  /** Called before a body is read, with its size. */
+  readonly #reserve: (bytes: number) => void;
+  readonly #chunks: Buffer[] = [];
+  #held = 0;
+  /** Bytes of the next frame, once its lengths are known. */
+  #size = 0;
+
+  constructor(maxBytes: number, reserve: (bytes: number) => void = () => {}) {
+    this.#maxBytes = maxBytes;
+    this.#reserve = reserve;
+  }
+
+  /** Whether a frame has begun and not ended. */
+  get isInside(): boolean {
+    return this.#held > 0;
+  }
+
+  /** @throws Error for bytes that are not a frame, or one that is too large; what `reserve` throws. */
+  *read(chunk: Buffer): Generator<Frame<Meta>> {
+    this.#chunks.push(chunk);
+    this.#held += chunk.byteLength;
+    for (;;) {
+      if (this.#size === 0) {
+        if (this.#held < LENGTHS) return;
+        const start = this.#join(LENGTHS);
+        const [head, body] = [start.readUInt32LE(0), start.readUInt32LE(4)];
+        if (head > MAX_HEAD || LENGTHS + head + body > this.#maxBytes) {
+          throw new Error(`A message of ${head} + ${body} bytes is larger than allowed.`);
+        }
+        this.#reserve(body);
+        this.#size = LENGTHS + head + body;
+      }
+      if (this.#held < this.#size) return;
+      const bytes = this.#take(this.#size);
+      this.#size = 0;
+      yield decodeFrame(bytes);
+    }
+  }
+
+  /** The first bytes, joined. */
+  #join(count: number): Buffer {
+    if (this.#chunks[0]!.byteLength < count) {
+      this.#chunks.splice(0, this.#chunks.length, Buffer.concat(this.#chunks));
+    }
+    return this.#chunks[0]!;
+  }
+
+  /** Copies the first bytes into a buffer of their own, whose start is aligned. */
+  #take(count: number): Uint8Array {
+    const bytes = new Uint8Array(count);
+    let at = 0;
+    while (at < count) {
+      const chunk = this.#chunks[0]!;
+      const part = chunk.subarray(0, count - at);
+      bytes.set(part, at);
+      at += part.byteLength;
+      if (part.byteLength === chunk.byteLength) this.#chunks.shift();
+      else this.#chunks[0] = chunk.subarray(part.byteLength);
+    }
+    this.#held -= count;
+    return bytes;
+  }
+}
+
+function decodeFrame<Meta>(bytes: Uint8Array): Frame<Meta> {
+  const headLength = bufferOf(bytes).readUInt32LE(0);
+  let at = LENGTHS + headLength;
+  const head = bufferOf(bytes).toString('utf8', LENGTHS, at);
+  const { tensors: entries, ...meta } = JSON.parse(head) as { tensors: readonly TensorEntry[] };
+  const next = (length: number): Uint8Array => {
+    if (!(length >= 0) || at + length > bytes.byteLength) {
+      throw new Error('A tensor is longer than its message.');
+    }
+    const part = bytes.subarray(at, at + length);
+    at += length + (-length & (ALIGNMENT - 1));
+    return part;
+  };
+  const tensors = new Map<string, Tensor>();
+  for (const [name, type, shape, length] of entries) {
+    if (type === 'string') {
+      const count = elementCount(shape);
+      const counts = next(count * Uint32Array.BYTES_PER_ELEMENT);
+      const lengths = new Uint32Array(counts.buffer, counts.byteOffset, count);
+      tensors.set(name, fromWire({ type, shape, lengths, bytes: next(length) }));
+    } else {
+      if (length !== elementCount(shape) * elementSize(type)) {
+        throw new Error('A tensor has not the size of its shape.');
+      }
+      tensors.set(name, { type, shape, bytes: next(length) });
+    }
+  }
+  return { meta: meta as Meta, tensors };
+}

@@ -1,0 +1,119 @@
+/**
+ * What two nodes say to each other about a request. Time travels as what is left and what has
+ * passed, never as a clock's: the clocks of two nodes differ. Unknown fields are ignored, so that
+ * nodes of adjacent versions understand each other.
+ */
+import { type ErrorCode, SkeinError } from '@skein/api';
+import { elementCount, elementSize } from '@skein/onnx';
+import type { ElementType, Tensor, TensorMap } from '@skein/onnx';
+import { Cancellation, type InferenceAnswer, type InferenceRequest } from '@skein/serving';
+
+export const PATHS = { probe: '/1/probe', infer: '/1/infer' } as const;
+
+/** A request without its tensors. */
+export interface RequestMeta extends Pick<
+  InferenceRequest,
+  'id' | 'deployment' | 'version' | 'outputs' | 'priority' | 'tenant' | 'stickyKey'
+> {
+  readonly trace?: InferenceRequest['trace'];
+  readonly takesChunks?: boolean | undefined;
+  readonly protocol: InferenceRequest['protocol'];
+  /** Milliseconds since the request reached the fleet. */
+  readonly elapsedMs: number;
+  /** Milliseconds to the deadline that its caller gave; absent: it gave none. */
+  readonly leftMs?: number | undefined;
+}
+
+export interface ProbeMeta extends RequestMeta {
+  readonly shapes: readonly (readonly [
+    name: string,
+    type: ElementType,
+    shape: readonly number[],
+  ])[];
+}
+
+export interface ErrorMeta {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryAfterMs?: number | undefined;
+}
+
+export interface QuoteMeta {
+  /** Milliseconds until the answer; absent: it would be refused. */
+  readonly finishMs?: number | undefined;
+  readonly refusal?: ErrorMeta | undefined;
+}
+
+export interface AnswerMeta extends Partial<Pick<InferenceAnswer, 'version' | 'times' | 'cached'>> {
+  readonly error?: ErrorMeta;
+  /** Whether chunks follow. */
+  readonly more?: boolean;
+  /** What the next request of this kind would be quoted, in milliseconds. */
+  readonly nextMs?: number | undefined;
+}
+
+export function requestMeta(request: InferenceRequest, now: number): RequestMeta {
+  const { id, deployment, version, outputs, priority, tenant, stickyKey, trace } = request;
+  const { takesChunks, protocol, arrivedAt, deadline } = request;
+  return {
+    id,
+    deployment,
+    version,
+    outputs,
+    priority,
+    tenant,
+    stickyKey,
+    trace,
+    takesChunks,
+    protocol,
+    elapsedMs: now - arrivedAt,
+    leftMs: deadline === undefined ? undefined : deadline - now,
+  };
+}
+
+export function probeMeta(request: InferenceRequest, now: number): ProbeMeta {
+  return { ...requestMeta(request, now), shapes: shapesOf(request.inputs) };
+}
+
+/** The request as the receiving node has it, on its own clock. */
+export function requestOf(
+  { elapsedMs, leftMs, ...meta }: RequestMeta,
+  inputs: TensorMap,
+  now: number,
+): InferenceRequest {
+  return {
+    ...meta,
+    inputs,
+    arrivedAt: now - elapsedMs,
+    deadline: leftMs === undefined ? undefined : now + leftMs,
+    cancellation: new Cancellation(),
+  };
+}
+
+/** Tensors of these shapes whose bytes are not there: for predictions, which read none. */
+export function shapesOnly(shapes: ProbeMeta['shapes']): Map<string, Tensor> {
+  return new Map(
+    shapes.map(([name, type, shape]) => {
+      const count = elementCount(shape);
+      const absent =
+        type === 'string'
+          ? { elements: { length: count } }
+          : { bytes: { byteLength: count * elementSize(type) } };
+      return [name, { type, shape, ...absent } as unknown as Tensor];
+    }),
+  );
+}
+
+export function shapesOf(inputs: TensorMap): ProbeMeta['shapes'] {
+  return [...inputs].map(([name, { type, shape }]) => [name, type, shape]);
+}
+
+export function errorMeta({ code, message, retryAfterMs }: SkeinError): ErrorMeta {
+  return { code, message, retryAfterMs };
+}
+
+/** An error of a newer node may have a code that this one does not know. */
+export function errorOf({ code, message, retryAfterMs }: ErrorMeta): SkeinError {
+  const known = SkeinError.accepts({ code }) ? code : 'INTERNAL';
+  return new SkeinError(known, message, { retryAfterMs: retryAfterMs ?? Infinity });
+}

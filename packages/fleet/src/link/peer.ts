@@ -1,0 +1,215 @@
+/**
+ * Another member of the fleet, as this node calls it: one HTTP/2 connection, opened when it is
+ * needed, and a circuit that leaves the member out while it does not answer.
+ *
+ * A connection that is silent is pinged; without an echo it is closed, and every request on it is
+ * lost at once instead of at its deadline.
+ */
+import type { ClientHttp2Session } from 'node:http2';
+import { SkeinError } from '@skein/api';
+import type { TensorMap } from '@skein/onnx';
+import type { Clock, InferenceAnswer, InferenceRequest } from '@skein/serving';
+import { afterFailure, type Circuit, CLOSED, isAsked } from '../routing/circuit.ts';
+import { Exchange } from './exchange.ts';
+import { encodeFrame, type Frame } from './frame.ts';
+import {
+  type AnswerMeta,
+  errorOf,
+  PATHS,
+  probeMeta,
+  type QuoteMeta,
+  requestMeta,
+} from './messages.ts';
+import { type LinkOptions, openLink } from './open-link.ts';
+
+/** What became of a forwarded request. */
+export type Outcome =
+  | { readonly answer: InferenceAnswer }
+  /** The peer refused or failed it, and said so. */
+  | { readonly error: SkeinError }
+  /** The connection ended before an answer. `sent`: whether the peer may have run the request. */
+  | { readonly lost: true; readonly sent: boolean };
+
+export interface PeerOptions extends LinkOptions {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Largest answer, in bytes. */
+  readonly maxBytes: number;
+}
+
+/** Interval of pings, and how long the echo may take, in milliseconds. */
+const PING_MS = 500;
+const ECHO_MS = 2000;
+/** For a new connection, in milliseconds: a round trip in a network, or the peer is not there. */
+const CONNECT_MS = 2000;
+
+export class Peer {
+  readonly address: string;
+  /** What it said last that the next request would take there, in milliseconds. */
+  nextMs: number | undefined;
+  readonly #options: PeerOptions;
+  #circuit: Circuit = CLOSED;
+  #session: ClientHttp2Session | undefined;
+  #opening: Promise<ClientHttp2Session> | undefined;
+  #isClosed = false;
+
+  constructor(address: string, options: PeerOptions) {
+    this.address = address;
+    this.#options = options;
+  }
+
+  /** Whether it is worth asking now. */
+  isAsked(now: number): boolean {
+    return isAsked(this.#circuit, now);
+  }
+
+  /** @returns undefined if it does not answer within the time. */
+  async probe(request: InferenceRequest, timeoutMs: number): Promise<QuoteMeta | undefined> {
+    let exchange: Exchange<QuoteMeta> | undefined;
+    let isLate = false;
+    const { promise: late, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => {
+      isLate = true;
+      exchange?.cancel();
+      resolve(undefined);
+    }, timeoutMs);
+    try {
+      const session = this.#usable() ?? (await Promise.race([this.#open(), late]));
+      if (session === undefined || isLate) return this.#failed();
+      const meta = probeMeta(request, this.#options.clock.now());
+      exchange = this.#exchange(session, PATHS.probe, encodeFrame(meta));
+      const frame = await exchange.next();
+      if (frame === undefined) return this.#failed();
+      this.#circuit = CLOSED;
+      return frame.meta;
+    } catch {
+      return this.#failed();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** @param deadline when to give up, by the clock; Infinity: the caller gave none. */
+  async forward(request: InferenceRequest, deadline: number): Promise<Outcome> {
+    const { cancellation } = request;
+    let exchange: Exchange<AnswerMeta>;
+    try {
+      const session = this.#usable() ?? (await this.#open());
+      const meta = requestMeta(request, this.#options.clock.now());
+      exchange = this.#exchange(session, PATHS.infer, encodeFrame(meta, request.inputs));
+    } catch {
+      this.#failed();
+      return { lost: true, sent: false };
+    }
+    let ended: SkeinError | undefined;
+    const end = (error: SkeinError): void => {
+      ended = error;
+      exchange.cancel();
+    };
+    if (cancellation !== undefined) {
+      const cancel = (): void =>
+        end(new SkeinError('CANCELLED', `Request ${request.id} was cancelled.`));
+      if (cancellation.cancelled) cancel();
+      else cancellation.onCancel = cancel;
+    }
+    const leftMs = deadline - this.#options.clock.now();
+    const timer =
+      deadline === Infinity
+        ? undefined
+        : setTimeout(() => end(tooLate(request)), Math.max(0, leftMs));
+    const frame = await exchange.next();
+    clearTimeout(timer);
+    if (ended !== undefined) return { error: ended };
+    if (frame === undefined) {
+      this.#failed();
+      return { lost: true, sent: !exchange.wasRefused };
+    }
+    this.#circuit = CLOSED;
+    const { error, nextMs } = frame.meta;
+    this.nextMs = nextMs;
+    if (frame.meta.more !== true && cancellation !== undefined) cancellation.onCancel = undefined;
+    return error === undefined
+      ? { answer: this.#answer(frame, exchange) }
+      : { error: errorOf(error) };
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#session?.close();
+  }
+
+  #answer({ meta, tensors }: Frame<AnswerMeta>, exchange: Exchange<AnswerMeta>): InferenceAnswer {
+    const { version = '', times, cached = false, more } = meta;
+    const answer = {
+      version,
+      outputs: tensors,
+      times: times ?? { queueMs: 0, computeMs: 0, batchRows: 1 },
+      cached,
+    };
+    return more === true ? { ...answer, rest: chunksOf(exchange, this.address) } : answer;
+  }
+
+  #exchange<Meta>(session: ClientHttp2Session, path: string, parts: Buffer[]): Exchange<Meta> {
+    return new Exchange<Meta>(session, path, parts, this.#options.maxBytes);
+  }
+
+  #failed(): undefined {
+    const { clock, random } = this.#options;
+    this.#circuit = afterFailure(this.#circuit, clock.now(), random());
+  }
+
+  #usable(): ClientHttp2Session | undefined {
+    const session = this.#session;
+    return session === undefined || session.closed || session.destroyed ? undefined : session;
+  }
+
+  #open(): Promise<ClientHttp2Session> {
+    this.#opening ??= openLink(this.address, this.#options, CONNECT_MS)
+      .then((session) => {
+        if (this.#isClosed) session.close();
+        this.#session = session;
+        keepAlive(session);
+        return session;
+      })
+      .finally(() => (this.#opening = undefined));
+    return this.#opening;
+  }
+}
+
+/** Closes the connection when an echo does not arrive. */
+function keepAlive(session: ClientHttp2Session): void {
+  let echoedAt = performance.now();
+  const timer = setInterval(() => {
+    if (performance.now() - echoedAt > ECHO_MS) session.destroy();
+    else if (!session.destroyed) session.ping(() => (echoedAt = performance.now()));
+  }, PING_MS);
+  timer.unref();
+  session.once('goaway', () => session.close());
+  session.once('close', () => clearInterval(timer));
+}
+
+async function* chunksOf(
+  exchange: Exchange<AnswerMeta>,
+  address: string,
+): AsyncGenerator<TensorMap> {
+  try {
+    for (;;) {
+      const frame = await exchange.next();
+      if (frame === undefined) {
+        const message = `The member at ${address} was lost between two chunks of its answer.`;
+        throw new SkeinError('PEER_LOST', message);
+      }
+      const { error, more } = frame.meta;
+      if (error !== undefined) throw errorOf(error);
+      if (more !== true) return;
+      yield frame.tensors;
+    }
+  } finally {
+    exchange.cancel();
+  }
+}
+
+function tooLate({ id }: InferenceRequest): SkeinError {
+  const message = `Request ${id} was not answered by the member that took it before its deadline.`;
+  return new SkeinError('DEADLINE_EXCEEDED', message);
+}

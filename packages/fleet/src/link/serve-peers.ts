@@ -1,0 +1,152 @@
+/**
+ * Answers the other members: predictions, and requests that they could not answer themselves. A
+ * request that came from a member is answered or refused here, and never sent on.
+ */
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { BudgetHold } from '@skein/api/shared-budget';
+import type { SkeinError } from '@skein/api';
+import type { TensorMap } from '@skein/onnx';
+import type { Clock, InferenceAnswer, InferenceRequest, Prediction } from '@skein/serving';
+import { encodeFrame, type Frame, FrameReader } from './frame.ts';
+import {
+  type AnswerMeta,
+  errorMeta,
+  PATHS,
+  type ProbeMeta,
+  type QuoteMeta,
+  type RequestMeta,
+  requestOf,
+  shapesOf,
+  shapesOnly,
+} from './messages.ts';
+
+export interface LocalNode {
+  infer(request: InferenceRequest): Promise<InferenceAnswer>;
+  predict(request: InferenceRequest): Prediction;
+}
+
+export interface ServePeersOptions {
+  readonly local: LocalNode;
+  readonly clock: Clock;
+  /** Largest message, in bytes. */
+  readonly maxBytes: number;
+  /** Counts the bytes of a request in flight. */
+  readonly hold: (tenant: string) => BudgetHold;
+  /** Turns anything thrown into an error that a caller may see. */
+  readonly toError: (thrown: unknown, id: string) => SkeinError;
+}
+
+/** Serves one connection. @param headers of a stream name what it asks. */
+export function servePeer(session: ServerHttp2Session, options: ServePeersOptions): void {
+  session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    stream.on('error', () => {});
+    const path = headers[':path' as keyof IncomingHttpHeaders];
+    if (path === PATHS.probe) receive<ProbeMeta>(stream, options, quote);
+    else if (path === PATHS.infer) receive<RequestMeta>(stream, options, infer);
+    else stream.close(constants.NGHTTP2_REFUSED_STREAM);
+  });
+}
+
+type Handler<Meta> = (
+  stream: ServerHttp2Stream,
+  frame: Frame<Meta>,
+  options: ServePeersOptions,
+) => void | Promise<void>;
+
+function receive<Meta>(
+  stream: ServerHttp2Stream,
+  options: ServePeersOptions,
+  handle: Handler<Meta>,
+): void {
+  const reader = new FrameReader<Meta>(options.maxBytes);
+  let isRead = false;
+  stream.on('data', (chunk: Buffer) => {
+    if (isRead) return;
+    try {
+      for (const frame of reader.read(chunk)) {
+        isRead = true;
+        void handle(stream, frame, options);
+        return;
+      }
+    } catch {
+      stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
+    }
+  });
+}
+
+function quote(
+  stream: ServerHttp2Stream,
+  { meta }: Frame<ProbeMeta>,
+  { local, clock }: ServePeersOptions,
+): void {
+  const { shapes, ...request } = meta;
+  const { finishMs, refusal } = local.predict(requestOf(request, shapesOnly(shapes), clock.now()));
+  const answer: QuoteMeta = { finishMs, refusal: refusal && errorMeta(refusal) };
+  stream.respond({ ':status': 200 });
+  stream.end(encodeFrame(answer)[0]);
+}
+
+async function infer(
+  stream: ServerHttp2Stream,
+  { meta, tensors }: Frame<RequestMeta>,
+  options: ServePeersOptions,
+): Promise<void> {
+  const { local, clock, toError } = options;
+  const request = requestOf(meta, tensors, clock.now());
+  const hold = options.hold(meta.tenant);
+  let isAnswered = false;
+  stream.once('close', () => {
+    if (!isAnswered) request.cancellation?.cancel();
+  });
+  // The target takes the bytes of the inputs away.
+  const shapes = shapesOf(tensors);
+  const next = (): number | undefined =>
+    local.predict({ ...requestOf(meta, shapesOnly(shapes), clock.now()) }).finishMs;
+  try {
+    hold.take(bytesOf(tensors));
+    const { version, times, cached, outputs, rest } = await local.infer(request);
+    const more = rest !== undefined;
+    await send(stream, { version, times, cached, more, nextMs: next() }, outputs);
+    if (rest !== undefined) {
+      for await (const chunk of rest) {
+        if (stream.destroyed) break;
+        await send(stream, { more: true }, chunk);
+      }
+      await send(stream, { more: false });
+    }
+  } catch (error) {
+    await send(stream, { error: errorMeta(toError(error, meta.id)), nextMs: next() });
+  } finally {
+    isAnswered = true;
+    hold.release();
+    if (!stream.destroyed) stream.end();
+  }
+}
+
+function bytesOf(tensors: TensorMap): number {
+  let bytes = 0;
+  for (const tensor of tensors.values()) {
+    if (tensor.type === 'string')
+      for (const element of tensor.elements) bytes += element.byteLength;
+    else bytes += tensor.bytes.byteLength;
+  }
+  return bytes;
+}
+
+/** Resolves when the peer takes more. */
+async function send(
+  stream: ServerHttp2Stream,
+  meta: AnswerMeta,
+  tensors?: TensorMap,
+): Promise<void> {
+  if (stream.destroyed) return;
+  if (!stream.headersSent) stream.respond({ ':status': 200 });
+  let takesMore = true;
+  for (const part of encodeFrame(meta, tensors)) takesMore = stream.write(part);
+  if (takesMore) return;
+  await new Promise<void>((resolve) => {
+    stream.once('drain', resolve);
+    stream.once('close', resolve);
+  });
+}

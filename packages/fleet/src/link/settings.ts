@@ -1,0 +1,9 @@
+/** HTTP/2 between two nodes: windows that a body of tensors fits into, and streams for a full queue. */
+import type { Settings } from 'node:http2';
+
+const MiB = 2 ** 20;
+
+/** Of one stream, in bytes; the protocol's 64 KiB would cost a round trip for every 64 KiB. */
+export const LINK_SETTINGS: Settings = { initialWindowSize: 8 * MiB, maxConcurrentStreams: 4096 };
+/** Of all streams of a connection together, in bytes. */
+export const SESSION_WINDOW = 64 * MiB;
