@@ -113,7 +113,13 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
   const common = { inference, access, refused: metrics.refused, bodies, certificates, logger };
   const faces = facesOf({
     ...common,
-    repository: createModelRepository(registry, serving, state, auditInto(state, logger)),
+    repository: createModelRepository(
+      registry,
+      serving,
+      state,
+      auditInto(state, logger),
+      (message, details) => logger.warn(details, message),
+    ),
     statistics,
     regions,
     settings: { traced: plane.traced, logLevel: options.logLevel ?? 'info' },

@@ -3,9 +3,10 @@
  * as it is and HTTP as JSON. It says what is, not what could be set; see `load-override.ts` for that.
  */
 import { create, toJson, type MessageInitShape } from '@bufbuild/protobuf';
-import { datatypeOf, type DeploymentSettings } from '@skein/api';
+import type { DeploymentSettings } from '@skein/api';
 import type { TensorSpec } from '@skein/onnx';
 import type { DeployedModel } from '@skein/serving';
+import { configTypeOf } from './config-tensors.ts';
 import {
   DataType,
   ModelConfigSchema,
@@ -72,10 +73,8 @@ function batching({
   };
 }
 
-function dataTypeOf({ type }: TensorSpec): DataType {
-  const name = datatypeOf(type);
-  const key = name === 'BYTES' ? 'TYPE_STRING' : `TYPE_${name}`;
-  return DataType[key as keyof typeof DataType] ?? DataType.TYPE_INVALID;
+function dataTypeOf(spec: TensorSpec): DataType {
+  return DataType[configTypeOf(spec) as keyof typeof DataType] ?? DataType.TYPE_INVALID;
 }
 
 /** The order of an image's dimensions, as far as its channels tell it. */

@@ -129,3 +129,14 @@ test('loading an unloaded model restores the version that it served, or a newer 
   const later = [...before, stored('a', '3', '2030-01-03')];
   expect(await deployedVersion(later)).toMatchObject([[{ version: '3' }, 'ann']]);
 });
+
+test('a config that disagrees with the model, or with the version that is loaded, deploys nothing', async () => {
+  const { calls, repository: models } = repository([stored('a', '1')], []);
+  const ann = { actor: 'ann', remote: '' };
+  const config = JSON.stringify({ input: [{ name: 'x', data_type: 'TYPE_FP32', dims: [1] }] });
+  await expect(models.load('a', { config }, ann)).rejects.toMatchObject({
+    code: 'REQUEST_INVALID',
+    message: `failed to load 'a': the model has no input "x"; the names are .`,
+  });
+  expect(calls).toEqual([]);
+});

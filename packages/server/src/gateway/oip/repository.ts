@@ -37,11 +37,13 @@ export function createModelRepository(
   control: Pick<DeploymentControl, 'deploy' | 'unload' | 'views'>,
   state: Pick<State, 'deployment'>,
   audit: Audit,
+  log: (message: string, details: Record<string, unknown>) => void = () => {},
 ): ModelRepository {
   const deploy = async (model: string, parameters: Fields, actor: string): Promise<void> => {
     const stored = await state.deployment(model);
     const override = loadOverride(model, parameters, stored?.settings);
-    const version = override.version ?? versionToLoad(await registry.versions(model), stored);
+    const versions = await registry.versions(model);
+    const version = override.version ?? versionToLoad(versions, stored);
     if (version === undefined) {
       // Triton's clients look for the first words.
       throw new SkeinError(
@@ -49,7 +51,13 @@ export function createModelRepository(
         `failed to load '${model}': no version of it is stored.`,
       );
     }
-    await control.deploy({ name: model, version, settings: override.settings }, actor);
+    const record = versions.find((each) => each.version === version);
+    if (record !== undefined) override.check(record.signature);
+    const { ignored, settings } = override;
+    if (ignored.length > 0) {
+      log('A load ignored fields of its config.', { deployment: model, ignored });
+    }
+    await control.deploy({ name: model, version, settings }, actor);
   };
 
   return {
