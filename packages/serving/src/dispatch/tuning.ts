@@ -1,8 +1,8 @@
 /**
  * The constants of dispatch, with their units and reasons. What each is worth is measured: halved
  * and doubled over the traces of `testing/traces.ts`, see docs/concepts/dispatch.md. A constant that
- * makes no difference there is deleted; bounds of memory and time that no simulation can judge stand
- * beside what they bound.
+ * makes no difference there is deleted. What no simulation can judge is elsewhere: the constants of
+ * replicas in `replica-tuning.ts`, bounds of memory beside what they bound.
  */
 export const tuning = {
   // What a run costs

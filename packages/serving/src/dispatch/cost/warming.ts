@@ -15,12 +15,7 @@ import type { LatencyModel } from './latency-model.ts';
 import { elementsPerRow, isBatchable, requestCheck } from '../loop/request-check.ts';
 import { sameOutputs } from './same-outputs.ts';
 import { likelyShapes, syntheticRequest, type Shapes } from './synthetic-inputs.ts';
-
-/** Warming ends after this time, even if sizes are left. */
-const BUDGET_MS = 1_000;
-const RUNS_PER_SIZE = 2;
-/** A size that takes more of the objective would never be used, so larger ones are not tried. */
-const LONGEST_RUN = 0.5;
+import { replicaTuning } from '../replica-tuning.ts';
 
 export interface WarmingOptions {
   readonly signature: Signature;
@@ -148,10 +143,10 @@ async function measure(
 ): Promise<void> {
   const check = requestCheck(signature, false);
   const batches = isBatchable(signature);
-  const endAt = clock.now() + BUDGET_MS;
+  const endAt = clock.now() + replicaTuning.warmingMs;
   for (let rows = 1; ; rows = Math.min(rows * 2, maxRows)) {
     let took = 0;
-    for (let i = 0; i < RUNS_PER_SIZE; i++) {
+    for (let i = 0; i < replicaTuning.runsPerSize; i++) {
       const inputs = syntheticRequest(signature, shapes, batches ? rows : undefined, i);
       const elements = elementsPerRow(signature, inputs, check(inputs, undefined));
       const start = clock.now();
@@ -159,6 +154,11 @@ async function measure(
       took = clock.now() - start;
       model.curve(elements).seed(rows, took);
     }
-    if (rows >= maxRows || took > objectiveMs * LONGEST_RUN || clock.now() > endAt) return;
+    if (
+      rows >= maxRows ||
+      took > objectiveMs * replicaTuning.longestWarmingRun ||
+      clock.now() > endAt
+    )
+      return;
   }
 }

@@ -12,22 +12,7 @@ import { SkeinError, type ErrorCode } from '@skein/api';
 import type { RuntimeFailure, Session } from '@skein/runtime';
 import type { Instant, ReplicaSnapshot } from '../../contract.ts';
 import { Replica, RunTimeout, StartTimeout, type ReplicaOptions } from './replica.ts';
-
-const FIRST_PAUSE_MS = 100;
-const MAX_ATTEMPTS = 8;
-/** Replicas lost in a run lengthen the pause only up to here: 400 ms. */
-const MAX_RUN_ENDS = 4;
-const FAILED_PAUSE_MS = 60_000;
-/** A replica that was ready for this long counts as good, even without a request. */
-const GOOD_SERVICE_MS = 30_000;
-/** Estimated loading time before the first measurement. */
-const LOADING_GUESS_MS = 1_000;
-/** How often runs are checked against their timeouts. */
-const WATCH_EVERY_MS = 250;
-/** A check that is so much late shows a stall of this thread or the machine, not of the runs. */
-const STALL_MS = 1_000;
-/** Lost replicas that stay in a snapshot. */
-const REMEMBERED = 3;
+import { replicaTuning } from '../replica-tuning.ts';
 
 export interface ReplicaSetOptions extends Pick<
   ReplicaOptions,
@@ -55,7 +40,7 @@ export class ReplicaSet {
   /** Consecutive replicas that ended without serving. */
   #failures = 0;
   #everReady = false;
-  #loadingMs = LOADING_GUESS_MS;
+  #loadingMs = replicaTuning.loadingGuessMs;
   #pause: NodeJS.Timeout | undefined;
   #pauseEndsAt: Instant = 0;
   #watch: NodeJS.Timeout | undefined;
@@ -159,7 +144,7 @@ export class ReplicaSet {
     this.#live.push(replica);
     if (this.#watch === undefined) {
       this.#checkedAt = clock.now();
-      this.#watch = setInterval(() => this.#endStuck(), WATCH_EVERY_MS).unref();
+      this.#watch = setInterval(() => this.#endStuck(), replicaTuning.watchEveryMs).unref();
     }
     const ended = replica.ended.then(() => void this.#ending.delete(ended));
     this.#ending.add(ended);
@@ -169,11 +154,11 @@ export class ReplicaSet {
   /** A model may loop for ever: its replica is ended, and replaced like a lost one. */
   #endStuck(): void {
     const now = this.#options.clock.now();
-    const lateMs = now - this.#checkedAt - WATCH_EVERY_MS;
+    const lateMs = now - this.#checkedAt - replicaTuning.watchEveryMs;
     this.#checkedAt = now;
     for (const replica of this.#live.slice()) {
       if (replica.rows === 0) continue;
-      if (lateMs > STALL_MS) replica.timesOutAt += lateMs;
+      if (lateMs > replicaTuning.stallMs) replica.timesOutAt += lateMs;
       if (now < replica.timesOutAt) continue;
       replica.lose(new RunTimeout(now - replica.startedAt));
     }
@@ -206,7 +191,7 @@ export class ReplicaSet {
     this.#live.splice(this.#live.indexOf(replica), 1);
     if (replica.failure === undefined) return;
     this.#lost.unshift(replica);
-    this.#lost.length = Math.min(this.#lost.length, REMEMBERED);
+    this.#lost.length = Math.min(this.#lost.length, replicaTuning.rememberedLost);
   }
 
   #replace(
@@ -216,12 +201,12 @@ export class ReplicaSet {
   ): void {
     const { clock, version } = this.#options;
     const served = before === 'ready' ? clock.now() - replica.readyAt : 0;
-    const good = served >= GOOD_SERVICE_MS || replica.runs > 0;
+    const good = served >= replicaTuning.goodServiceMs || replica.runs > 0;
     const inRun = before === 'ready' && replica.begun > replica.runs;
     this.#failures = good ? 1 : this.#failures + 1;
-    if (inRun) this.#failures = Math.min(this.#failures, MAX_RUN_ENDS);
+    if (inRun) this.#failures = Math.min(this.#failures, replicaTuning.maxRunEnds);
     const neverLoaded = !this.#everReady && failure.kind !== 'lost';
-    if (neverLoaded || this.#failures >= MAX_ATTEMPTS) {
+    if (neverLoaded || this.#failures >= replicaTuning.maxAttempts) {
       const code = codeOf(failure);
       const tries = this.#failures === 1 ? '' : ` after ${this.#failures} attempts`;
       this.failed = new SkeinError(
@@ -230,11 +215,11 @@ export class ReplicaSet {
         { cause: failure },
       );
       this.#stopWaiting(this.failed);
-      this.#pauseFor(FAILED_PAUSE_MS);
+      this.#pauseFor(replicaTuning.failedPauseMs);
     } else if (this.#failures === 1) {
       this.#adjust();
     } else {
-      this.#pauseFor(FIRST_PAUSE_MS * 2 ** (this.#failures - 2));
+      this.#pauseFor(replicaTuning.firstPauseMs * 2 ** (this.#failures - 2));
     }
   }
 

@@ -12,8 +12,7 @@ import { RuntimeFailure, type RunResult, type Session } from '@skein/runtime';
 import type { TensorMap } from '@skein/onnx';
 import type { Clock, Instant, ReplicaSnapshot } from '../../contract.ts';
 import type { Server } from '../queue/servers.ts';
-
-const CLOSING_MS = 1_000;
+import { replicaTuning } from '../replica-tuning.ts';
 
 export interface ReplicaOptions {
   readonly id: string;
@@ -194,7 +193,7 @@ export class Replica implements Server {
         ? Promise.resolve(close())
         : Promise.resolve(this.#run).then(close, close);
     // A worker that cannot be ended, because native code does not return, is abandoned.
-    const timer = setTimeout(this.#ended.resolve, CLOSING_MS);
+    const timer = setTimeout(this.#ended.resolve, replicaTuning.closingMs);
     timer.unref();
     const end = (): void => {
       clearTimeout(timer);

@@ -14,9 +14,7 @@ import { tryOut } from '../cost/trial.ts';
 import { warm, type Warmth } from '../cost/warming.ts';
 import { RunTimeout, StartTimeout, type Replica } from './replica.ts';
 import { ReplicaSet } from './replica-set.ts';
-
-/** Start timeout of a version that has served before, as a multiple: a starting node loads all versions at once. */
-const PROVEN_TIMES = 5;
+import { replicaTuning } from '../replica-tuning.ts';
 
 export interface VersionReplicasOptions {
   readonly version: string;
@@ -55,7 +53,7 @@ export class VersionReplicas extends ReplicaSet {
     super({
       clock,
       version,
-      startTimeoutMs: startTimeoutOf(settings) * (triesFirst ? 1 : PROVEN_TIMES),
+      startTimeoutMs: startTimeoutOf(settings) * (triesFirst ? 1 : replicaTuning.provenStartTimes),
       isolation: () => isolation,
       prove: triesFirst
         ? (signal) => tryOut({ runtime, model, session, warming }, signal)

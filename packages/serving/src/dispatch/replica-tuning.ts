@@ -1,0 +1,57 @@
+/**
+ * The constants of replicas, with their units and reasons: how long they may take to start and to
+ * run, how they are warmed, and when a lost one is replaced. They bound what the simulation of
+ * `tuning.ts` does not play: threads that hang, processes that end, models that do not load.
+ */
+export const replicaTuning = {
+  // Warming
+
+  /** Warming ends after this time, even if sizes are left, in milliseconds. */
+  warmingMs: 1_000,
+  /** Runs of each size: the first is slower than the later ones. */
+  runsPerSize: 2,
+  /** A size that takes more of the objective would never be used, so larger ones are not tried. */
+  longestWarmingRun: 0.5,
+
+  // Starting
+
+  /** Start timeout of a version that has served before, as a multiple: a starting node loads all versions at once. */
+  provenStartTimes: 5,
+  /** Estimated loading time before the first measurement, in milliseconds. */
+  loadingGuessMs: 1_000,
+  /** Time in which a worker must end; native code that does not return is abandoned then, in milliseconds. */
+  closingMs: 1_000,
+
+  // Replacing lost replicas
+
+  /** Pause before the second replacement, in milliseconds; each later pause is twice as long. */
+  firstPauseMs: 100,
+  /** Consecutive replicas that end without serving before the version is failed. */
+  maxAttempts: 8,
+  /** Replicas lost in a run lengthen the pause only up to here: 400 ms. */
+  maxRunEnds: 4,
+  /** How often a failed version tries again, in milliseconds. */
+  failedPauseMs: 60_000,
+  /** A replica that was ready for this long counts as good, even without a request, in milliseconds. */
+  goodServiceMs: 30_000,
+  /** Lost replicas that stay in a snapshot. */
+  rememberedLost: 3,
+
+  // Timeouts of runs
+
+  /** Longest time before the grace, whatever the deadline: the largest of these, in milliseconds, objectives and expected runs. */
+  longestMs: 10_000,
+  longestObjectives: 10,
+  longestRuns: 20,
+  /** After the deadline: at least so many milliseconds, and so many times the expected run time at p99. */
+  graceMs: 1_000,
+  graceRuns: 4,
+  /** A thread cannot be ended: it keeps its core, so a mistake costs more. */
+  threadGraceMs: 5_000,
+  /** A size without a measured run may be slow, and could never show it if its first run were ended. */
+  unknownGraceMs: 10_000,
+  /** How often runs are checked against their timeouts, in milliseconds. */
+  watchEveryMs: 250,
+  /** A check that is so many milliseconds late shows a stall of this thread or the machine, not of the runs. */
+  stallMs: 1_000,
+} as const;
