@@ -54,4 +54,4 @@ export const replicaTuning = {
   watchEveryMs: 250,
   /** A check that is so many milliseconds late shows a stall of this thread or the machine, not of the runs. */
   stallMs: 1_000,
-} as const;
+};

@@ -39,15 +39,21 @@ export interface AdmittedCall {
   answered(): void;
 }
 
-/** Admitted calls by their metadata: the library creates one object per call and passes it to the handler. */
-const admitted = new WeakMap<Metadata, AdmittedCall>();
+/**
+ * Where the metadata of a call has its admission: the library creates one object per call and passes
+ * it to the handler. Not a WeakMap: V8's scavenger keeps its values, so that every call would live
+ * until the next collection of the old generation.
+ */
+const ADMITTED = Symbol('admitted');
 
-export function admit(metadata: Metadata, call: AdmittedCall): void {
-  admitted.set(metadata, call);
+type AdmittedMetadata = Metadata & { [ADMITTED]?: AdmittedCall };
+
+export function admit(metadata: AdmittedMetadata, call: AdmittedCall): void {
+  metadata[ADMITTED] = call;
 }
 
-export function admittedCall(metadata: Metadata): AdmittedCall {
-  const call = admitted.get(metadata);
+export function admittedCall(metadata: AdmittedMetadata): AdmittedCall {
+  const call = metadata[ADMITTED];
   if (call === undefined) throw new Error('The call was not admitted.');
   return call;
 }
