@@ -85,6 +85,11 @@ export interface Runtime {
    *   device or backend is missing on this machine; the message says how to get it.
    */
   open(model: ModelSource, options: SessionOptions, signal?: AbortSignal): Promise<Session>;
+  /**
+   * Starts what the next session in a thread needs beside its model, so that it loads meanwhile.
+   * @returns `release` ends it unless a session has taken it. Absent when nothing can be prepared.
+   */
+  prepare?(): { release(): Promise<void> };
 }
 
 export class RuntimeFailure extends Error {

@@ -4,9 +4,11 @@
  *
  *   data folder → shared state → storage, jobs → callers → inference → fleet → faces
  */
+import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { usableThreads } from '@skein/api/machine';
 import { type Certificates, openCertificates } from '@skein/http';
+import { nativeRuntime } from '@skein/runtime';
 import { type DataFolder, openDataFolder } from '@skein/state';
 import type { AccessMode } from './access/access.ts';
 import { tuneCollector } from './collector.ts';
@@ -63,6 +65,9 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   lifecycle.open('certificates', () => certificates?.close());
   const folder = await openDataFolder(options.dataFolder);
   lifecycle.open('folder', () => folder.close());
+  // The thread of the first model starts while the databases open.
+  const first = (await holdsModels(folder)) ? nativeRuntime.prepare?.() : undefined;
+  lifecycle.open('first thread', () => first?.release());
   const jobRoom = openJobs(opening, folder.root);
   const shared = await openSharedState(opening, folder);
   const storage = await openStorage(opening, folder, shared);
@@ -116,7 +121,12 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   await restored;
   fleet.ready();
   faces.restored();
+  await first?.release();
   return { url, grpcUrl, access: callers.mode, drain: () => lifecycle.drain() };
+}
+
+async function holdsModels({ artifactsPath }: DataFolder): Promise<boolean> {
+  return (await readdir(artifactsPath)).length > 0;
 }
 
 /** Commands on the data folder find the node, and trust its certificate when that changes. */

@@ -132,6 +132,32 @@ describe('a worker in a thread', () => {
   });
 });
 
+describe('a thread that is prepared', () => {
+  it('is taken by the next session in a thread, and by that one alone', async () => {
+    const before = livingThreads();
+    const prepared = nativeRuntime.prepare!();
+    expect(livingThreads()).toBe(before + 1);
+    const session = await open(arithmetic(), 'thread');
+    expect(livingThreads()).toBe(before + 1);
+    await open(arithmetic(), 'thread');
+    expect(livingThreads()).toBe(before + 2);
+    // It is the session's now.
+    await prepared.release();
+    expect(livingThreads()).toBe(before + 2);
+    await session.run(feeds());
+  });
+
+  it('ends when it is released, and is not taken by a process', async () => {
+    const before = livingThreads();
+    const prepared = nativeRuntime.prepare!();
+    await open(arithmetic(), 'process');
+    expect(livingThreads()).toBe(before + 1);
+    await prepared.release();
+    await prepared.release();
+    expect(livingThreads()).toBe(before);
+  });
+});
+
 describe.skipIf(!linux)('a worker in a process', () => {
   it('rejects the run in progress when it is killed, and names the signal', async () => {
     const session = await open(counting(), 'process');

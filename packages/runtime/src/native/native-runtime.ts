@@ -5,7 +5,7 @@
  * The package's README has the cost of a worker per run and per start, and of a first session;
  * `scripts/measure.ts` measures them.
  */
-import { startProcess, startThread, workerEnvironment } from '@skein/calls';
+import { startProcess, startThread, workerEnvironment, type StartedThread } from '@skein/calls';
 import { RuntimeFailure } from '../contract.ts';
 import type { ModelSource, Runtime, Session, SessionOptions } from '../contract.ts';
 import { acceleratorOf, unavailability } from './devices.ts';
@@ -15,6 +15,16 @@ import type { SessionCalls } from './worker.ts';
 
 export const nativeRuntime: Runtime = {
   name: 'native',
+  prepare() {
+    const thread = (spare ??= startSessionThread());
+    return {
+      async release() {
+        if (spare !== thread) return;
+        spare = undefined;
+        await thread.stop();
+      },
+    };
+  },
   async open(model: ModelSource, options: SessionOptions, signal?: AbortSignal): Promise<Session> {
     const { device, threads, isolation, maxMemoryBytes, maxOutputBytes } = options;
     // For ONNX Runtime, 0 means "every core", which no caller of this contract intends.
@@ -43,18 +53,33 @@ export const nativeRuntime: Runtime = {
 
 const ENTRY = new URL('./worker.ts', import.meta.url);
 
+/** A thread that has loaded ONNX Runtime and no model; the next session in a thread takes it. */
+let spare: StartedThread<SessionCalls> | undefined;
+
 function startWorker(
   isolation: SessionOptions['isolation'],
   maxMemoryBytes: number | undefined,
 ): SessionWorker {
+  if (isolation === 'process') {
+    return startProcess<SessionCalls>(ENTRY, { ...workerOptions(), maxMemoryBytes });
+  }
+  const thread = spare ?? startSessionThread();
+  spare = undefined;
+  return thread;
+}
+
+function startSessionThread(): StartedThread<SessionCalls> {
+  const thread = startThread<SessionCalls>(ENTRY, workerOptions());
+  living.add(thread);
+  void thread.ended.then(() => {
+    living.delete(thread);
+    if (spare === thread) spare = undefined;
+  });
+  return thread;
+}
+
+function workerOptions() {
   // Of the options that ONNX Runtime reads from its environment, one lets the model set all others.
   const { ORT_LOAD_CONFIG_FROM_MODEL: _, ...env } = workerEnvironment();
-  const options = { name: 'skein-session', env, native: true };
-  if (isolation === 'process') {
-    return startProcess<SessionCalls>(ENTRY, { ...options, maxMemoryBytes });
-  }
-  const thread = startThread<SessionCalls>(ENTRY, options);
-  living.add(thread);
-  void thread.ended.then(() => living.delete(thread));
-  return thread;
+  return { name: 'skein-session', env, native: true };
 }
