@@ -1,6 +1,6 @@
 /** The alerts and the board say what a node really exports, and the alerts fire when they should. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { mlp } from '@skein/onnx';
@@ -51,7 +51,7 @@ describe.skipIf(openssl.skip)('every metric that is named', () => {
     collect(await (await fetch(`${plain.url}/metrics`)).text());
     const redis = await startRedis();
     await using member = await startNodeProcess({
-      args: ['--redis', redis.url, '--blobs', temporaryFolder(), '--queues', 'none'],
+      args: ['--redis', redis.url, '--blobs', join(folder, 'blobs'), '--queues', 'none'],
     });
     collect(await (await fetch(`${member.url}/metrics`)).text());
     await redis.destroy();
@@ -59,6 +59,7 @@ describe.skipIf(openssl.skip)('every metric that is named', () => {
       args: ['--tls-cert', join(folder, 'ca-node.pem'), '--tls-key', join(folder, 'ca-node.key')],
     });
     collect(await securely(`${secure.url}/metrics`));
+    rmSync(folder, { recursive: true, force: true });
   }, 60_000);
 
   function collect(page: string): void {

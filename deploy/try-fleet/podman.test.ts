@@ -57,6 +57,7 @@ describe.skipIf(skip)('the image in podman', () => {
     const port = await freePort('127.0.0.1');
     onTestFinished(async () => {
       await engine('kube', 'down', '--force', file).catch(() => '');
+      await engine('volume', 'rm', '--force', `${release}-blobs`).catch(() => '');
       rmSync(folder, { recursive: true, force: true });
     }, 60_000);
     await engine('kube', 'play', '--publish', `127.0.0.1:${port}:4700`, file);
