@@ -14,14 +14,16 @@ export interface SandboxTraits {
   readonly isolates: boolean;
   /** Whether it can keep a command from changing the workspace. */
   readonly freezes: boolean;
+  /** Whether commands run on other machines. */
+  readonly remote: boolean;
 }
 
 /** In the order of preference: the fastest to start first, those without isolation last. */
 export const SANDBOXES = {
-  bubblewrap: { isolates: true, freezes: true },
-  docker: { isolates: true, freezes: true },
-  kubernetes: { isolates: true, freezes: false },
-  process: { isolates: false, freezes: false },
+  bubblewrap: { isolates: true, freezes: true, remote: false },
+  docker: { isolates: true, freezes: true, remote: false },
+  kubernetes: { isolates: true, freezes: false, remote: true },
+  process: { isolates: false, freezes: false, remote: false },
 } as const satisfies Readonly<Record<string, SandboxTraits>>;
 
 export type SandboxName = keyof typeof SANDBOXES;

@@ -15,6 +15,8 @@ export type {
   WorkerLog,
   WorkerOptions,
 } from './worker/contract.ts';
+export { createWorkerScale, type WorkerScale } from './scale/worker-scale.ts';
+export type { DesiredWorkers } from './scale/desired-workers.ts';
 export { machineCapacity } from './worker/capacity.ts';
 export { acceleratorsHere } from './worker/labels.ts';
 export { startWorker } from './worker/worker.ts';

@@ -6,6 +6,7 @@ import type {
   WorkerView as ApiWorkerView,
 } from '@skein/api';
 import type { Attempt, Job, JobEvent, QueueView, Schedule, WorkerView } from './contract.ts';
+import type { DesiredWorkers } from './scale/desired-workers.ts';
 
 export function jobView(job: Job): JobView {
   return defined({
@@ -51,12 +52,15 @@ function attemptView(attempt: Attempt): AttemptView {
   });
 }
 
-export function queueView(queue: QueueView): ApiQueueView {
+/** @param desired absent: not known. */
+export function queueView(queue: QueueView, desired?: DesiredWorkers): ApiQueueView {
   return defined({
     queue: queue.queue,
     mode: queue.mode,
     counts: queue.counts,
     oldestReadyAt: isoOr(queue.oldestReadyAt),
+    desiredWorkers: desired?.workers,
+    desiredWorkersWhy: desired?.why,
   });
 }
 

@@ -105,6 +105,7 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
     plane,
     jobs,
     jobMetrics,
+    workerScale: jobRoom.scale,
     certificates,
     budgets,
     cores,

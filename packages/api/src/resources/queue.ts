@@ -22,6 +22,12 @@ export const QueueView = z
     mode: QueueMode,
     counts: z.record(JobState, z.int().min(0)),
     oldestReadyAt: z.string().describe('When the oldest ready job became ready.').optional(),
+    desiredWorkers: z
+      .int()
+      .min(0)
+      .describe('Workers that it needs, so that its jobs start within 30 seconds.')
+      .optional(),
+    desiredWorkersWhy: z.string().optional(),
   })
   .meta({ id: 'Queue' });
 export type QueueView = z.infer<typeof QueueView>;

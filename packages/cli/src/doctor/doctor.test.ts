@@ -31,7 +31,7 @@ describe('skein doctor', () => {
     expect([code, healthy]).toEqual([0, true]);
     const names = findings.map((finding) => finding.name);
     expect(names.join(', ')).toBe(
-      'Node, Cores, Memory, Disk, HTTP port, gRPC port, ONNX Runtime, CUDA, Redis, Docker, bubblewrap, Sandboxes, Chromium',
+      'Node, Cores, Memory, Disk, HTTP port, gRPC port, ONNX Runtime, CUDA, Redis, Docker, bubblewrap, Sandboxes, Kubernetes, Chromium',
     );
     for (const { status, fix } of findings) expect(fix !== undefined).toBe(status !== 'ok');
     expect(findings.find(({ name }) => name === 'ONNX Runtime')?.detail).toBe(

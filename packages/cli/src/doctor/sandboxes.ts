@@ -1,10 +1,13 @@
-/** The sandboxes that can run untrusted work here, found by testing what each enforces. */
-import { SANDBOXES } from '@skein/api/implementations';
+/** The sandboxes of this machine that can run untrusted work here, found by testing what each enforces. */
+import { SANDBOX_NAMES, SANDBOXES } from '@skein/api/implementations';
 import { describeSandboxes, openDrivers } from '@skein/sandbox';
 import { missing, ok, type Check } from './check.ts';
 
 export const checkSandboxes: Check = async () => {
-  const drivers = await openDrivers();
+  const drivers = await openDrivers(
+    {},
+    SANDBOX_NAMES.filter((name) => !SANDBOXES[name].remote),
+  );
   try {
     const found = await describeSandboxes(drivers);
     const fit = found.filter(({ untrusted }) => untrusted);

@@ -1,6 +1,7 @@
 /** The kubernetes driver against the API server of the tests: faults, leftovers, jobs and gangs. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -63,7 +64,11 @@ describe.skipIf(skip)('the kubernetes driver', () => {
   test('claims what its trial has seen to hold', async () => {
     expect(await driver.availability()).toMatchObject({
       available: true,
-      enforcement: { untrusted: true, network: { none: true, allowList: false } },
+      enforcement: {
+        untrusted: true,
+        accounting: expect.stringMatching(/^cgroup v[12]$/),
+        network: { none: true, allowList: false },
+      },
     });
   });
 
@@ -217,7 +222,7 @@ describe.skipIf(skip)('the kubernetes driver', () => {
       plainCommand(argv, { sandbox: 'kubernetes', ...more });
     async function withWorker(use: (at: WorkerFixture) => Promise<void>): Promise<void> {
       await using fixture = await workerFixture({ sandboxes: [driver] });
-      await fixture.start();
+      await fixture.start({ capacity: { cores: 4, memoryBytes: 1024 * MIB } });
       await use(fixture);
     }
 
@@ -290,5 +295,23 @@ else:
       await until(() => jobs().length === 0);
       expect(cluster.objects.list('services', NAMESPACE)).toEqual([]);
     }, 90_000);
+  });
+
+  test('uses no right that the Role of the guide does not give', () => {
+    const guide = readFileSync(
+      new URL('../../../../docs/guide/kubernetes-jobs.md', import.meta.url),
+      'utf8',
+    );
+    const rules = [
+      ...guide.matchAll(/apiGroups: \[(.*?)\], resources: \[(.*?)\], verbs: \[(.*?)\]/g),
+    ];
+    const given = rules.flatMap(([, group = '', resources = '', verbs = '']) =>
+      resources.split(', ').flatMap((resource) => {
+        const name = group === "''" ? resource : `${group}/${resource}`;
+        return verbs.split(', ').map((verb) => `${verb} ${name}`);
+      }),
+    );
+    expect(given.length).toBeGreaterThan(10);
+    expect(given).toEqual(expect.arrayContaining([...cluster.faults.used]));
   });
 });

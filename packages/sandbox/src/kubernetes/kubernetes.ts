@@ -38,7 +38,7 @@ export type { KubernetesOptions } from './settings.ts';
 
 /** Repository, tag and digest. */
 const REFERENCE = /^[A-Za-z0-9][\w./:@-]{0,510}$/;
-const FIX_RIGHTS = 'docs/guide/kubernetes.md has the Role that the driver needs.';
+const FIX_RIGHTS = 'docs/guide/kubernetes-jobs.md has the Role that the driver needs.';
 
 /** @param options default: the environment's. */
 export function createKubernetes(options: KubernetesOptions = {}): SandboxDriver {

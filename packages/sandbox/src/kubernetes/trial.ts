@@ -16,6 +16,8 @@ const OPTIONS: SessionOptions = {
   network: 'none',
   untrusted: true,
 };
+/** Kept by `tail`, because it has no end of line. */
+const HELD_BYTES = 10_000_000;
 /** A plug-in may apply a policy a moment after the pod has started, in milliseconds. */
 const POLICY_MS = 10_000;
 const POLICY_PAUSE_MS = 250;
@@ -40,12 +42,20 @@ const NO_PROGRAM = 3;
 export async function tryCluster(open: Open, claimed: Enforcement): Promise<Enforcement> {
   const sessions = new TrialSessions(open);
   try {
-    return await probe(sessions, claimed, false, async () => {
+    const held = await probe(sessions, claimed, false, async () => {
       return await tryPolicy(sessions, claimed.network);
     });
+    return { ...held, accounting: (await isAccounted(sessions)) ? claimed.accounting : 'none' };
   } finally {
     await sessions.close();
   }
+}
+
+/** By a program that ends well: one that takes too much memory may take the counts of its container along. */
+async function isAccounted(sessions: TrialSessions): Promise<boolean> {
+  const argv = ['sh', '-c', `head -c ${HELD_BYTES} /dev/zero | tail | wc -c`];
+  const { usage } = await sessions.run({ argv, workspace: 'writable' });
+  return usage.cpuMs > 0 && usage.peakMemoryBytes > HELD_BYTES / 2;
 }
 
 async function tryPolicy(

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { NodeView } from '@skein/api';
 import type { SharedBudget } from '@skein/api/shared-budget';
 import { type Certificates, DEFAULT_LIMITS } from '@skein/http';
-import type { JobPlane } from '@skein/jobs';
+import type { JobPlane, WorkerScale } from '@skein/jobs';
 import type { DeploymentControl, Instant } from '@skein/serving';
 import type { DataFolder } from '@skein/state';
 import { auditInto } from '../access/audit-trail.ts';
@@ -32,6 +32,7 @@ export interface FacesRoomOptions {
   readonly fleet: FleetControl;
   readonly jobs: JobPlane;
   readonly jobMetrics: JobMetrics;
+  readonly workerScale: WorkerScale;
   readonly certificates: Certificates | undefined;
   readonly budgets: readonly SharedBudget[];
   readonly cores: number;
@@ -92,6 +93,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     runs,
     state,
     jobs: jobs.store,
+    scale: rooms.workerScale,
     artifacts: jobs.artifacts,
     holdings: jobs.holdings,
     budgets,

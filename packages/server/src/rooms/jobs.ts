@@ -1,6 +1,6 @@
 /** The jobs of a node, with what is measured of them. */
 import type { ShareOf } from '@skein/api/shared-budget';
-import { type JobPlane, openJobPlane } from '@skein/jobs';
+import { createWorkerScale, type JobPlane, openJobPlane, type WorkerScale } from '@skein/jobs';
 import { createJobMetrics, type JobMetrics } from '../telemetry/metrics/job-page.ts';
 import type { Opening } from './room.ts';
 
@@ -8,6 +8,8 @@ export interface JobRoom {
   /** The store is a thread that takes time to start. */
   readonly opening: Promise<JobPlane>;
   readonly metrics: JobMetrics;
+  /** The workers that each queue needs, for the metrics and the API. */
+  readonly scale: WorkerScale;
   /** Shares of tenants, known once the keys have been read; no caller exists before. */
   shareBy(shareOf: ShareOf): void;
 }
@@ -16,7 +18,8 @@ export interface JobRoom {
 export function openJobs({ options, logger, lifecycle }: Opening, folder: string): JobRoom {
   const { queues = ['default'], redis, blobs, namespace } = options;
   const { cores, keptFreeBytes, maxArtifactsBytes } = options;
-  const metrics = createJobMetrics(queues);
+  const scale = createWorkerScale();
+  const metrics = createJobMetrics(queues, scale);
   let shareOf: ShareOf = () => 1;
   const opening = openJobPlane({
     folder,
@@ -36,5 +39,5 @@ export function openJobs({ options, logger, lifecycle }: Opening, folder: string
   // The caller awaits it later; a failure before that is no unhandled rejection.
   opening.catch(() => {});
   lifecycle.open('jobs', async (by) => (await opening.catch(() => undefined))?.drain(by));
-  return { opening, metrics, shareBy: (share) => (shareOf = share) };
+  return { opening, metrics, scale, shareBy: (share) => (shareOf = share) };
 }

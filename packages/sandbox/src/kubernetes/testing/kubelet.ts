@@ -35,7 +35,8 @@ interface RunningPod {
 export class Kubelet {
   readonly #options: KubeletOptions;
   readonly #pods = new Map<string, RunningPod>();
-  readonly #runs = new Set<Promise<void>>();
+  /** Pods that run, or are being removed. */
+  readonly #works = new Set<Promise<void>>();
   #isClosed = false;
   readonly #folder = mkdtempSync(join(tmpdir(), 'skein-kubelet-'));
 
@@ -46,7 +47,7 @@ export class Kubelet {
       // Later, so that watches see the pod before its first status.
       if (type === 'ADDED') setImmediate(() => this.#begin(object));
       else if (type === 'MODIFIED' && object.metadata.deletionTimestamp !== undefined) {
-        void this.#stop(object);
+        this.#track(this.#stop(object));
       }
     });
   }
@@ -61,15 +62,19 @@ export class Kubelet {
       pod.isRemoved = true;
       for (const container of pod.containers.values()) void container.kill().catch(() => undefined);
     }
-    await Promise.all(this.#runs);
+    await Promise.all(this.#works);
     await Promise.all([...this.#pods.keys()].map((key) => this.#clear(key)));
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
   #begin(object: KubeObject): void {
     if (this.#isClosed) return;
-    const run = this.#run(object).finally(() => this.#runs.delete(run));
-    this.#runs.add(run);
+    this.#track(this.#run(object));
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#works.delete(tracked));
+    this.#works.add(tracked);
   }
 
   async #run(object: KubeObject): Promise<void> {

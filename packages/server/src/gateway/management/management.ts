@@ -14,7 +14,7 @@ import {
   type RouteOptions,
   type Routes,
 } from '@skein/http';
-import type { ArtifactHoldings, JobStore } from '@skein/jobs';
+import type { ArtifactHoldings, JobStore, WorkerScale } from '@skein/jobs';
 import type { DeploymentControl, Registry } from '@skein/serving';
 import type { ArtifactStore, Runs, State } from '@skein/state';
 import type { Caller, Keys, Scope } from '../../access/contract.ts';
@@ -47,6 +47,7 @@ export interface ManagementOptions extends Pick<
   readonly runs: Runs;
   readonly state: Pick<State, 'history' | 'historyAfter' | 'audit' | 'addAudit'>;
   readonly jobs: JobStore;
+  readonly scale: WorkerScale;
   readonly artifacts: ArtifactStore;
   readonly holdings: ArtifactHoldings;
   /** Budgets that tenants share, for `getKey`. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@skein/api/client';
 import { createExposition } from '@skein/http';
-import type { JobStore } from '@skein/jobs';
+import { createWorkerScale, type JobStore } from '@skein/jobs';
 import { FLEET_NAMESPACE } from '@skein/state';
 import { openRedisJobs } from '@skein/jobs/redis';
 import { openSqliteJobs } from '@skein/jobs/sqlite';
@@ -134,7 +134,7 @@ describe('what the store says', () => {
   };
 
   it('has a bounded number of series, and no count is lost', async () => {
-    const metrics = createJobMetrics(['zebra']);
+    const metrics = createJobMetrics(['zebra'], createWorkerScale());
     const names = [...Array.from({ length: 500 }, (_, index) => `q${index}`), 'zebra'];
     await metrics.read({
       queues: async () =>
@@ -158,6 +158,7 @@ describe('what the store says', () => {
       'skein_jobs{queue="(other)",state="ready"}': 451,
       'skein_job_leases_lost_total{queue="(other)"}': 902,
       'skein_jobs_oldest_ready_seconds{queue="(other)"}': 10.499,
+      'skein_workers_desired{queue="zebra"}': 1,
     });
     expect(Object.keys(page).length).toBeLessThan(600);
   });
@@ -167,7 +168,7 @@ describe('what the store says', () => {
     const answer = Promise.withResolvers<[]>();
     const queues = vi.fn(() => answer.promise);
     const store = { queues, workers: async () => [], now: async () => 0 };
-    const metrics = createJobMetrics(['default']);
+    const metrics = createJobMetrics(['default'], createWorkerScale());
     const hanging = metrics.read(store);
     await vi.advanceTimersByTimeAsync(2000);
     await hanging;
@@ -186,7 +187,7 @@ describe('what the store says', () => {
 
   it('is not shown once the store has failed', async () => {
     vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
-    const metrics = createJobMetrics(['default']);
+    const metrics = createJobMetrics(['default'], createWorkerScale());
     const rest = { workers: async () => [], now: async () => 0 };
     await metrics.read({ queues: async () => [], ...rest });
     expect(rendered(metrics)).toHaveProperty(['skein_job_workers{mode="open"}'], 0);

@@ -7,7 +7,7 @@
  * maximum over the nodes and not the sum.
  */
 import { labelled, type Exposition } from '@skein/http';
-import type { JobStore } from '@skein/jobs';
+import type { DesiredWorkers, JobStore, WorkerScale } from '@skein/jobs';
 import { expose, histogram, observe } from './histogram.ts';
 import { OTHER } from './serving-series.ts';
 
@@ -39,10 +39,12 @@ interface Seen {
   readonly workers: readonly WorkerOfStore[];
   /** The store's clock. */
   readonly now: number;
+  /** By queue. */
+  readonly desired: ReadonlyMap<string, DesiredWorkers>;
 }
 
 /** @param ownQueues those that the node works on, which always have series of their own. */
-export function createJobMetrics(ownQueues: readonly string[]): JobMetrics {
+export function createJobMetrics(ownQueues: readonly string[], scale: WorkerScale): JobMetrics {
   const pickupMs = histogram(PICKUP_BOUNDS);
   const named = new Set(ownQueues);
   /** Absent while the store does not answer. */
@@ -60,7 +62,7 @@ export function createJobMetrics(ownQueues: readonly string[]): JobMetrics {
         store.workers(),
         store.now(),
       ]);
-      seen = { queues, workers, now };
+      seen = { queues, workers, now, desired: scale.look(queues, workers, now) };
     } catch {
       seen = undefined;
     } finally {
@@ -103,7 +105,7 @@ export function createJobMetrics(ownQueues: readonly string[]): JobMetrics {
 }
 
 function exposeSeen(
-  { queues, workers, now }: Seen,
+  { queues, workers, now, desired }: Seen,
   nameOf: (queue: string) => string,
   into: Exposition,
 ): void {
@@ -111,6 +113,7 @@ function exposeSeen(
   const oldestMs = new Map<string, number>();
   const attempts = new Map<string, number>();
   const lost = new Map<string, number>();
+  const wanted = new Map<string, number>();
   for (const view of queues) {
     const queue = nameOf(view.queue);
     for (const [state, count] of Object.entries(view.counts)) {
@@ -120,6 +123,7 @@ function exposeSeen(
       add(attempts, labelled({ queue, cause }), count);
     }
     const labels = labelled({ queue });
+    add(wanted, labels, desired.get(view.queue)?.workers ?? 0);
     add(lost, labels, view.attempts['lease-lost'] ?? 0);
     const waitsMs = view.oldestReadyAt === undefined ? 0 : Math.max(0, now - view.oldestReadyAt);
     oldestMs.set(labels, Math.max(oldestMs.get(labels) ?? 0, waitsMs));
@@ -136,6 +140,12 @@ function exposeSeen(
   for (const [labels, count] of attempts) into.sample(labels, count);
   into.family('skein_job_leases_lost_total', 'counter', 'Attempts whose worker fell silent.');
   for (const [labels, count] of lost) into.sample(labels, count);
+  into.family(
+    'skein_workers_desired',
+    'gauge',
+    'Workers that a queue needs, so that its jobs start within 30 seconds; 0 when it is empty.',
+  );
+  for (const [labels, count] of wanted) into.sample(labels, count);
   into.family('skein_job_workers', 'gauge', 'Workers that are known to the store, by mode.');
   for (const mode of ['open', 'draining']) {
     into.sample(labelled({ mode }), workers.filter((worker) => worker.mode === mode).length);

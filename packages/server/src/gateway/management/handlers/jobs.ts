@@ -22,9 +22,10 @@ const REVIVABLE = new Set(['failed', 'cancelled', 'dead']);
 
 export function jobHandlers({
   jobs,
+  scale,
   holdings,
   sandboxes,
-}: Pick<ManagementOptions, 'jobs' | 'holdings' | 'sandboxes'>) {
+}: Pick<ManagementOptions, 'jobs' | 'scale' | 'holdings' | 'sandboxes'>) {
   return {
     async listJobs({ caller, query }) {
       const { tenant = ownTenant(caller), limit, ...filter } = query;
@@ -92,7 +93,11 @@ export function jobHandlers({
       return shown(caller, knownJob(await jobs.preempt(id), params.id));
     },
 
-    listQueues: async () => ({ queues: (await jobs.queues()).map(queueView) }),
+    async listQueues() {
+      const [queues, workers, now] = await Promise.all([jobs.queues(), jobs.workers(), jobs.now()]);
+      const desired = scale.look(queues, workers, now);
+      return { queues: queues.map((queue) => queueView(queue, desired.get(queue.queue))) };
+    },
 
     async setQueueMode({ params: { queue }, body: { mode } }) {
       await jobs.setQueueMode(queue, mode);

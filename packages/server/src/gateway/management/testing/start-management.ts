@@ -9,7 +9,7 @@ import { SkeinError, type NodeView, type SandboxView } from '@skein/api';
 import { mlp, writeModel } from '@skein/onnx';
 import type { SharedBudget } from '@skein/api/shared-budget';
 import { createExchangeListener, createOriginPolicy, DEFAULT_LIMITS } from '@skein/http';
-import type { JobStore } from '@skein/jobs';
+import { createWorkerScale, type JobStore } from '@skein/jobs';
 import { openSqliteJobs } from '@skein/jobs/sqlite';
 import { createRegistry, type Registry } from '@skein/serving';
 import {
@@ -90,6 +90,7 @@ export async function startManagement(
     runs: createRuns(state, folder),
     state,
     jobs,
+    scale: createWorkerScale(),
     artifacts,
     holdings: createHoldings({ store: jobs, artifacts, budget }),
     budgets: [budget],
