@@ -18,6 +18,7 @@ import type { Position, StateChange } from './changes/changes.ts';
 import type { Fence, Leases } from './leases/leases.ts';
 import type { Shares } from './leases/shares.ts';
 import type { Members } from './members/members.ts';
+import type { TransferStore } from './transfer/rows.ts';
 
 /** ISO 8601 in UTC, wall clock. */
 export type Timestamp = string;
@@ -131,7 +132,7 @@ export interface Tombstone {
 }
 
 /** The records of a state. Each write is one atomic change, with its entry in the change feed. */
-export interface Records {
+export interface Records extends TransferStore {
   /** Assigns the next version number; the same digest and module return the existing version. */
   addVersion(version: Omit<VersionRecord, 'version' | 'createdAt'>): Promise<VersionRecord>;
   versions(model?: string): Promise<VersionRecord[]>;

@@ -33,6 +33,28 @@ export const NODE_ERRORS = {
       'The data folder was last used by a newer Skein, whose database this one cannot read; or a fleet writes a schema that this Skein does not read.',
     fix: 'Start the newer Skein, or choose another folder with --data.',
   },
+  STATE_CHANGING: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'The state changed each time while all of it was read.',
+    fix: 'Export again when fewer deployments change.',
+    retryMs: 1000,
+  },
+  EXPORT_INVALID: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The folder is not a whole export of a state, or the folder for one is not empty.',
+    fix: 'Copy the export again, or write a new one into an empty folder with `skein state export FOLDER`.',
+  },
+  IMPORT_CONFLICT: {
+    http: 409,
+    grpc: GRPC.ALREADY_EXISTS,
+    kind: 'user',
+    meaning: 'An import meets a state that is not empty, or records of the same name that differ.',
+    fix: 'Import into an empty state; or, where only some records are there, use `skein state import FOLDER --merge`, and remove or rename what the message names.',
+  },
   DATA_FOLDER_UNUSABLE: {
     http: 400,
     grpc: GRPC.FAILED_PRECONDITION,

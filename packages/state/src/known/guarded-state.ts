@@ -28,6 +28,8 @@ const METHODS = {
   revokeKey: 'write',
   addAudit: 'note',
   audit: 'read',
+  versionCounters: 'read',
+  restore: 'write',
 } as const satisfies Record<keyof Records, 'read' | 'note' | 'write'>;
 
 export interface Guard {

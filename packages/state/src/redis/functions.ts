@@ -40,6 +40,7 @@ const EFFECTS = {
   'remove-version': 'frees',
   'renew-lease': 'frees',
   'renew-member': 'frees',
+  restore: 'grows',
   'revoke-key': 'frees',
   run: 'reads',
   runs: 'reads',
@@ -48,6 +49,7 @@ const EFFECTS = {
   sync: 'frees',
   tombstones: 'reads',
   version: 'reads',
+  'version-counters': 'reads',
   versions: 'reads',
 } as const satisfies Readonly<Record<string, Effect>>;
 
@@ -64,6 +66,6 @@ export const STATE_FUNCTIONS: Functions<FunctionName> = {
     RUNS_KEPT: RETENTION.runs,
     REVISIONS_KEPT: RETENTION.deploymentRevisions,
   },
-  shared: ['call', 'change', 'member', 'lease', 'share', 'history', 'run'],
+  shared: ['call', 'change', 'member', 'lease', 'share', 'history', 'audit', 'run'],
   effects: EFFECTS,
 };

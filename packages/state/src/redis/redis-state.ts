@@ -23,6 +23,7 @@ import { leaseCalls } from './leases.ts';
 import { memberCalls } from './members.ts';
 import { waitsForDisk } from './on-disk.ts';
 import { runCalls } from './runs.ts';
+import { transferCalls } from './transfer.ts';
 import { connect } from './server/connection.ts';
 import { versionCalls } from './versions.ts';
 
@@ -79,6 +80,7 @@ export async function openRedisState(
       ...journalCalls(calls),
       ...runCalls(calls),
       ...keyCalls(calls),
+      ...transferCalls(calls),
       ...changeCalls(calls),
       ...memberCalls(calls),
       ...leaseCalls(calls),

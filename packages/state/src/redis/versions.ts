@@ -14,11 +14,10 @@ export function versionCalls({
 }: Calls): Pick<Records, 'addVersion' | 'versions' | 'version' | 'removeVersion'> {
   return {
     async addVersion(version) {
-      const content = `${version.digest}\0${version.modulePath ?? ''}`;
       const [number, row] = (await run(
         'add-version',
         version.model,
-        content,
+        contentOf(version),
         JSON.stringify(version),
       )) as [string, string];
       return record(number, row);
@@ -44,6 +43,11 @@ export function versionCalls({
       if (versionNumber(version) !== undefined) await durable('remove-version', model, version);
     },
   };
+}
+
+/** What makes two versions the same. */
+export function contentOf({ digest, modulePath }: Stored): string {
+  return `${digest}\0${modulePath ?? ''}`;
 }
 
 function record(version: string, row: string): VersionRecord {

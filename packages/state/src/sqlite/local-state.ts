@@ -9,6 +9,7 @@ import { keyTable } from './keys.ts';
 import { leaseTable, shareTable } from './leases.ts';
 import { memberTable } from './members.ts';
 import { runTable } from './runs.ts';
+import { transferTable } from './transfer.ts';
 import { versionTable } from './versions.ts';
 
 /**
@@ -26,6 +27,7 @@ export function openLocalState(path: string, clock: () => number = Date.now): St
     ...runTable(database, announce),
     ...keyTable(database, announce),
     ...auditTable(database),
+    ...transferTable(database, announce),
     ...changes,
     ...memberTable(database, announce, clock),
     ...leases,

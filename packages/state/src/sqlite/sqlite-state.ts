@@ -45,6 +45,8 @@ const METHODS = {
   revokeKey: 'announces',
   addAudit: 'quiet',
   audit: 'quiet',
+  versionCounters: 'quiet',
+  restore: 'announces',
   position: 'quiet',
   changesAfter: 'quiet',
   joinMember: 'announces',

@@ -11,6 +11,21 @@ local function removeHistory(id, keys)
   call('HDEL', P .. 'history', id)
 end
 
+-- Adds an entry and drops the oldest ones. @returns 'id ms entry'.
+local function putHistory(deployment, kind, row)
+  local id = int(nextNumber('history'))
+  local keys = historyKeys(deployment, kind)
+  call('HSET', P .. 'history', id, row)
+  for _, key in ipairs(keys) do call('ZADD', key, id, id) end
+  for _, old in ipairs(call('ZRANGE', keys[4], 0, -HISTORY_PER_KIND - 1)) do removeHistory(old, keys) end
+  for _, old in ipairs(call('ZRANGE', keys[1], 0, -HISTORY_KEPT - 1)) do
+    local entry = cjson.decode(string.match(call('HGET', P .. 'history', old), ' (.*)$'))
+    removeHistory(old, historyKeys(entry.deployment, entry.kind))
+  end
+  announce('history', id)
+  return id .. ' ' .. row
+end
+
 -- @returns 'id ms entry' of each id.
 local function historyRows(ids)
   local rows = {}

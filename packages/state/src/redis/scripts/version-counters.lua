@@ -1,0 +1,2 @@
+-- @returns {model, last number, …}.
+return call('HGETALL', P .. 'numbers')
