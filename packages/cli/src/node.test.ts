@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DeploymentView } from '@skein/api';
+import type { DeploymentView, FleetView, MemberView } from '@skein/api';
 import { GraphBuilder, tensor, writeModel } from '@skein/onnx';
 import type { BenchResult } from './commands/bench.ts';
 import type { Deployed } from './deploying.ts';
@@ -151,6 +151,26 @@ describe('a composition', () => {
     expect([code, stdout]).toEqual([0, expect.stringContaining('size v1 is served')]);
     writeFileSync(join(node.folder, 'picture.png'), Buffer.alloc(1234));
     expect((await node.run('infer', 'size', '--image', 'picture.png')).stdout).toBe('1234 bytes\n');
+  });
+});
+
+describe('the fleet', () => {
+  it('of a node alone is one member, which can be shown; its upgrade has nothing to end', async () => {
+    const list = await node.run('fleet', 'ls');
+    expect(list.stderr).toBe('');
+    expect(list.stdout).toMatch(/1 of 1 members are needed: requests for .* cores are carried/);
+    expect(list.stdout).toContain('A fleet of one.');
+    const { members } = await node.json<FleetView>('fleet', 'ls', '--json');
+    const [{ id, name }] = members as [MemberView];
+    for (const called of [id.slice(0, 8), name]) {
+      const { stdout } = await node.run('fleet', 'show', called);
+      expect(stdout).toContain(id);
+      expect(stdout).toMatch(/risk +\d/);
+    }
+    const unknown = await node.run('fleet', 'show', 'nothing');
+    expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining(id.slice(0, 8))]);
+    const { stdout } = await node.run('fleet', 'finalise');
+    expect(stdout).toContain('writes schema 1 already; there was nothing to end');
   });
 });
 

@@ -78,7 +78,8 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   const { bodies, rpcs, eventStreams } = callers;
   const budgets = [bodies, rpcs.connections, rpcs.streams, jobs.artifactBytes, eventStreams];
   const jobMetrics = jobRoom.metrics;
-  const fleet = await openFleet(opening, storage.state, () => plane.serving);
+  const standing = shared && (() => shared.view());
+  const fleet = await openFleet(opening, storage.state, () => plane.serving, standing);
   const plane: InferenceRoom = await openInference(opening, {
     peers: shared && fleet.peers,
     storage,

@@ -110,7 +110,7 @@ describe('how many members a fleet should have', () => {
     expect(rests[150]!.scale.desiredMembers).toBeGreaterThan(0);
     const { scale } = rests.at(-1)!;
     expect(scale).toMatchObject({ desiredMembers: 0, cause: 'idle', coldStartMs: 900 });
-    expect(scale.reason).toContain('waits 0.9 s for a member, and is refused if its deadline is');
+    expect(scale.reason).toContain('the next one waits 0.9 s for a member to start');
     // One deployment with a minimum keeps a member.
     expect(simulate(() => 0, 400, null).at(-1)!.scale.desiredMembers).toBe(1);
     // A request wakes it at once.

@@ -127,7 +127,7 @@ const REASONS: Readonly<Record<ScalingCause, (scale: FleetScale) => string>> = {
     'no deployment has had a request for its idle time' +
     (coldStartMs === null
       ? ''
-      : `; the next one waits ${short(coldStartMs / 1000)} s for a member, and is refused if its deadline is earlier`),
+      : `; the next one waits ${short(coldStartMs / 1000)} s for a member to start`),
   cores: () => 'the cores allow no more',
   steady: ({ demandCores, cores }) =>
     `requests for ${short(demandCores)} of ${short(cores)} cores are carried`,

@@ -49,6 +49,14 @@ describe('the fleet as the API shows it', () => {
     expect(kinds([member('1'), member('2')], { ...late, schema: null })).toEqual(['store-away']);
   });
 
+  it('says that the store contradicts this node, and not that it is away', () => {
+    const store = { state: 'frozen' as const, reason: 'another epoch', asOf: AT };
+    expect(view([member('1')], { store }).alerts).toMatchObject([
+      { kind: 'frozen', text: expect.stringContaining('another epoch') as string },
+    ]);
+    expect(kinds([member('1')], { store, schema: null })).toEqual(['frozen']);
+  });
+
   it('ignores a load that another version publishes in another form', () => {
     expect(loadOf(member('1', { load: { serving: { cores: 'many' } } }))).toBeUndefined();
     expect(loadOf(member('1'))).toBeUndefined();

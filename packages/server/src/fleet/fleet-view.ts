@@ -5,6 +5,7 @@ import {
   MemberForwarding,
   MemberLoad,
   type MemberView,
+  type NodeView,
   type PlacementView,
 } from '@skein/api';
 import type { Member } from '@skein/state';
@@ -17,6 +18,8 @@ export interface FleetFacts {
   readonly epoch: string | null;
   /** The schema that the fleet writes; null while the store is away. */
   readonly schema: number | null;
+  /** How this node stands to the store; absent: it is alone. */
+  readonly store?: NodeView['store'];
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -31,7 +34,7 @@ export function fleetView(facts: FleetFacts): FleetView {
     epoch: facts.epoch,
     schema: { written: facts.schema, common },
     members,
-    alerts: alertsOf(members, facts.schema, common),
+    alerts: [...storeAlerts(facts), ...memberAlerts(members, facts.schema, common)],
   };
 }
 
@@ -69,19 +72,32 @@ function commonSchema(members: readonly Member[]): number | null {
   return Number.isFinite(newest) ? newest : null;
 }
 
-function alertsOf(
+function storeAlerts({ schema, store }: FleetFacts): FleetAlert[] {
+  if (store?.state === 'frozen') {
+    return [
+      {
+        kind: 'frozen',
+        text: `The store contradicts what this node knows: ${store.reason ?? 'it has other contents'}. The node serves on as it is and takes nothing from the store.`,
+        fix: 'Bring the right store back, or run skein fleet adopt to take this one.',
+      },
+    ];
+  }
+  if (schema !== null) return [];
+  return [
+    {
+      kind: 'store-away',
+      text: 'The store does not answer; the members are those that were known last, and nothing can be changed.',
+      fix: 'Check that Redis is up and reachable from this machine.',
+    },
+  ];
+}
+
+function memberAlerts(
   members: readonly MemberView[],
   written: number | null,
   common: number | null,
 ): FleetAlert[] {
   const alerts: FleetAlert[] = [];
-  if (written === null) {
-    alerts.push({
-      kind: 'store-away',
-      text: 'The store does not answer; the members are those that were known last, and nothing can be changed.',
-      fix: 'Check that Redis is up and reachable from this machine.',
-    });
-  }
   for (const { id, name, leaseAgeMs } of members) {
     if (leaseAgeMs <= LATE_MS || written === null) continue;
     alerts.push({

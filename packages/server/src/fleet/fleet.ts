@@ -3,7 +3,7 @@
  * members there should be. The rules are in `fleet-view.ts` and in the serving plane.
  */
 import { hostname } from 'node:os';
-import type { FleetScale, FleetView, PlacementView } from '@skein/api';
+import type { FleetScale, FleetView, NodeView, PlacementView } from '@skein/api';
 import { usableCores, usableMemoryBytes } from '@skein/api/machine';
 import type { Exposition } from '@skein/http';
 import { acceleratorsHere } from '@skein/jobs';
@@ -45,6 +45,8 @@ export interface FleetOptions {
   readonly clock: Clock;
   readonly version: string;
   readonly logger: { warn(details: object, message: string): void };
+  /** How this node stands to the store of its fleet; absent: it is in none. */
+  readonly store?: (() => NodeView['store']) | undefined;
   /** What this node says of itself, once it is asked. */
   readonly serving: () => Pick<Serving, 'load' | 'loaded' | 'rolloutReports'>;
 }
@@ -104,7 +106,9 @@ export async function createFleet(options: FleetOptions): Promise<NodeFleet> {
         state.position().catch(() => undefined),
       ]);
       const epoch = position?.epoch ?? null;
-      return fleetView({ members, self: membership.incarnation, epoch, schema, now: Date.now() });
+      const self = membership.incarnation;
+      const store = options.store?.();
+      return fleetView({ members, self, epoch, schema, store, now: Date.now() });
     },
     placements: () => placementsOf(membership.members),
     scale: () => (scale ??= decide()),

@@ -8,6 +8,7 @@ export function openFleet(
   { clock, logger }: Opening,
   state: State,
   serving: FleetOptions['serving'],
+  store: FleetOptions['store'],
 ): Promise<NodeFleet> {
-  return createFleet({ state, clock, version: VERSION, logger, serving });
+  return createFleet({ state, clock, version: VERSION, logger, serving, store });
 }

@@ -119,7 +119,9 @@ describe('a rollout over a fleet', () => {
     const [a, b, c] = fleet.nodes;
     const deploying = b.scene.serving.deploy({ name: 'risk', version: '2' }, ACTOR);
     await until(() => [a, c].every((node) => node.scene.targets.length === 2), fleet.nodes);
+    await until(async () => (await fleet.state.leases.holder('rollout/risk')) !== undefined);
     expect(await Promise.all(fleet.nodes.map(answer))).toEqual(['1', '1', '1']);
+    expect(fleet.nodes.map(phaseOf)).toEqual(['warming', 'warming', 'warming']);
     loading.resolve();
     expect((await deploying).targets.map(({ version }) => version)).toEqual(['2']);
     await until(() => fleet.nodes.every(servesOnly('2')), fleet.nodes);
