@@ -78,8 +78,11 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   const { bodies, rpcs, eventStreams } = callers;
   const budgets = [bodies, rpcs.connections, rpcs.streams, jobs.artifactBytes, eventStreams];
   const jobMetrics = jobRoom.metrics;
-  const standing = shared && (() => shared.view());
-  const fleet = await openFleet(opening, storage.state, () => plane.serving, standing);
+  const fleet = await openFleet(opening, storage.state, {
+    serving: () => plane.serving,
+    store: shared && (() => shared.view()),
+    forwarding: () => plane.forwarding?.counters,
+  });
   const plane: InferenceRoom = await openInference(opening, {
     peers: shared && fleet.peers,
     storage,

@@ -3,7 +3,7 @@
  * members there should be. The rules are in `fleet-view.ts` and in the serving plane.
  */
 import { hostname } from 'node:os';
-import type { FleetScale, FleetView, NodeView, PlacementView } from '@skein/api';
+import type { FleetScale, FleetView, MemberForwarding, NodeView, PlacementView } from '@skein/api';
 import { usableCores, usableMemoryBytes } from '@skein/api/machine';
 import type { Exposition } from '@skein/http';
 import { acceleratorsHere } from '@skein/jobs';
@@ -47,6 +47,8 @@ export interface FleetOptions {
   readonly logger: { warn(details: object, message: string): void };
   /** How this node stands to the store of its fleet; absent: it is in none. */
   readonly store?: (() => NodeView['store']) | undefined;
+  /** What this node has forwarded; absent: it forwards nothing. */
+  readonly forwarding?: (() => MemberForwarding | undefined) | undefined;
   /** What this node says of itself, once it is asked. */
   readonly serving: () => Pick<Serving, 'load' | 'loaded' | 'rolloutReports'>;
 }
@@ -69,7 +71,11 @@ export async function createFleet(options: FleetOptions): Promise<NodeFleet> {
     ...fixed,
     address,
     loaded: serving().loaded(),
-    load: { serving: serving().load(startMs), [ROLLOUTS]: serving().rolloutReports() },
+    load: {
+      serving: serving().load(startMs),
+      [ROLLOUTS]: serving().rolloutReports(),
+      forwarding: options.forwarding?.(),
+    },
   });
   const membership = createMembership({ state, info, logger });
   let scaling = startFleetScaling(1, clock.now());

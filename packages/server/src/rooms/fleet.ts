@@ -7,8 +7,7 @@ import type { Opening } from './room.ts';
 export function openFleet(
   { clock, logger }: Opening,
   state: State,
-  serving: FleetOptions['serving'],
-  store: FleetOptions['store'],
+  parts: Pick<FleetOptions, 'serving' | 'store' | 'forwarding'>,
 ): Promise<NodeFleet> {
-  return createFleet({ state, clock, version: VERSION, logger, serving, store });
+  return createFleet({ state, clock, version: VERSION, logger, ...parts });
 }

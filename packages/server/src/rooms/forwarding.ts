@@ -5,7 +5,7 @@
 import type { ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { SkeinError } from '@skein/api';
+import { type MemberForwarding, SkeinError } from '@skein/api';
 import {
   acceptLink,
   asksForLink,
@@ -37,6 +37,8 @@ export interface ForwardingRoom {
   readonly upgrade: UpgradeHandler;
   /** Answers what others have sent, and takes no more. */
   drain(by: Instant): Promise<void>;
+  /** What has been forwarded since the node started. */
+  readonly counters: MemberForwarding;
   expose(into: Exposition): void;
 }
 
@@ -151,6 +153,7 @@ export function openForwarding(
       await Promise.all(closed);
       clearTimeout(timer);
     },
+    counters: forwarding.counters,
     expose: (into) => exposePeers(into, forwarding, received, sessions.size),
   };
 }
