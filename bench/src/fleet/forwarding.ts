@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SkeinError } from '@skein/api';
 import { type LoadMode, type LoadReport, runLoad } from '@skein/load';
 import { mlp, writeModel } from '@skein/onnx';
 import type { RowGroup } from '../harness/row-group.ts';
@@ -133,18 +134,24 @@ async function measureTwo(
   await new Promise((resolve) => setTimeout(resolve, 1000 + 500 * seconds));
   process.kill(second.pid, 'SIGKILL');
   const killed = await loading;
-  const uncoded = Object.values(killed.failed).reduce((sum, count) => sum + count, 0);
+  // A deadline that passed while it ran is a code too; a connection that broke is none.
+  const failures = Object.entries(killed.failed);
+  const coded = failures.reduce((sum, [reason, count]) => sum + (isCode(reason) ? count : 0), 0);
+  const uncoded = failures.reduce((sum, [, count]) => sum + count, 0) - coded;
   const ended =
-    killed.answered + uncoded + Object.values(killed.refused).reduce((a, b) => a + b, 0);
+    killed.answered + coded + uncoded + Object.values(killed.refused).reduce((a, b) => a + b, 0);
   return {
     capacity,
     oneGoodput: one.goodputPerSecond,
     twoGoodput: two.goodputPerSecond,
     killSent: killed.sent,
+    killCoded: coded,
     killAnswered: killed.answered,
     killLost: uncoded + Math.max(0, killed.sent - ended),
   };
 }
+
+const isCode = (reason: string): boolean => SkeinError.accepts({ code: reason });
 
 /** The hot path of a node in a fleet over that of a node alone, in turns. */
 async function measureSingle(
