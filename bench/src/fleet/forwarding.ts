@@ -13,8 +13,12 @@ import { binaryBody, type BenchModel, mlpModel } from '../serving/models.ts';
 import { deploy } from '../serving/servers.ts';
 import { type BenchFleet, type FleetNode, openFleet, serves } from './pinned-nodes.ts';
 
-/** A run takes about 10 ms on a core: long enough that the cost of HTTP is small beside it. */
-const WIDTH = 4096;
+/**
+ * A run takes about 10 ms on a core: long enough that the cost of HTTP is small beside it. It reads
+ * each weight once for many rows, so that two nodes do not compete for the memory of the machine.
+ */
+const WIDTH = 1024;
+const ROWS = 192;
 const OBJECTIVE_MS = 250;
 /** A balancer sends everything to one node: the worst case for the other. */
 const OVERLOAD = 3;
@@ -24,9 +28,9 @@ type Settings = Parameters<typeof deploy>[2];
 
 function heavyModel(folder: string): BenchModel {
   const path = join(folder, 'heavy.onnx');
-  writeFileSync(path, writeModel(mlp({ sizes: [64, WIDTH, WIDTH, 16], seed: 1 })));
-  const row = new Float32Array(64).fill(0.5);
-  return { name: 'heavy', path, input: 'x', shape: [1, 64], row };
+  writeFileSync(path, writeModel(mlp({ sizes: [64, WIDTH, WIDTH, WIDTH, 16], seed: 1 })));
+  const row = new Float32Array(ROWS * 64).fill(0.5);
+  return { name: 'heavy', path, input: 'x', shape: [ROWS, 64], row };
 }
 
 const pathOf = ({ name }: BenchModel): string => `/v2/models/${name}/infer`;
@@ -78,7 +82,7 @@ const poisson = (rate: number): LoadMode => ({ kind: 'open', arrivals: 'poisson'
 
 const HEAVY: Settings = {
   objective: { latencyMs: OBJECTIVE_MS, quantile: 0.99 },
-  batching: { maxRows: 1 },
+  batching: { maxRows: ROWS },
 };
 
 /** The only replica of the first node stands still, so that it refuses everything at once. */

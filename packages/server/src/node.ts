@@ -6,6 +6,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SkeinError } from '@skein/api';
 import { usableThreads } from '@skein/api/machine';
 import { type Certificates, openCertificates } from '@skein/http';
 import { nativeRuntime } from '@skein/runtime';
@@ -59,6 +60,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 
 async function openRooms(opening: Opening): Promise<RunningNode> {
   const { options, logger, lifecycle } = opening;
+  if (options.redis !== undefined && options.blobs === undefined) {
+    const message =
+      'A node with `redis` needs `blobs`: its models must be where every node sees them.';
+    throw new SkeinError('USAGE', message);
+  }
   tuneCollector();
   const cores = options.cores ?? usableThreads();
   const certificates = options.tls && (await openCertificates(options.tls, logger));

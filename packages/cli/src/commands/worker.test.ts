@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { SANDBOX_NAMES } from '@skein/api/implementations';
 import { openRedisJobs } from '@skein/jobs/redis';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { startRedis, type TestRedis } from '../../../jobs/src/store/testing/redis-server.ts';
@@ -41,6 +42,7 @@ describe('skein worker', () => {
 
   it.skipIf(component.skip)('runs jobs of a fleet until it is stopped', async () => {
     const redis: TestRedis = await startRedis();
+    onTestFinished(() => redis.destroy());
     const store = await openRedisJobs(redis.url, { namespace: 'fleet' });
     const cli = startCli(
       [
@@ -56,6 +58,7 @@ describe('skein worker', () => {
       ].concat(['--label', 'site=berlin', '--name', 'w1', '--log', 'json', '--json']),
       { cwd, env: { SKEIN_REDIS: redis.url } },
     );
+    onTestFinished(() => void cli.process.kill('SIGKILL'));
     await cli.saw(/^\}$/m);
     const shown = JSON.parse(cli.output.stdout) as WorkerResult;
     expect(shown).toMatchObject({
@@ -66,7 +69,7 @@ describe('skein worker', () => {
       trusts: true,
     });
     expect(shown.labels).toEqual(expect.arrayContaining(['sandbox:process', 'site:berlin']));
-    expect(shown.sandboxes.map(({ name }) => name)).toEqual(['bubblewrap', 'docker', 'process']);
+    expect(shown.sandboxes.map(({ name }) => name)).toEqual(SANDBOX_NAMES);
 
     const [job] = await store.enqueue([
       jobSpec(command(['echo', 'hello'], { trusted: true, network: 'host' }), {
@@ -91,6 +94,5 @@ describe('skein worker', () => {
     ]);
     expect(await store.workers()).toEqual([]);
     await store.close();
-    await redis.destroy();
   });
 });
