@@ -158,7 +158,7 @@ describe('the fleet', () => {
   it('of a node alone is one member, which can be shown; its upgrade has nothing to end', async () => {
     const list = await node.run('fleet', 'ls');
     expect(list.stderr).toBe('');
-    expect(list.stdout).toMatch(/1 of 1 members are needed: requests for .* cores are carried/);
+    expect(list.stdout).toMatch(/Live members: 1, needed: 1\. Requests for .* cores are carried/);
     expect(list.stdout).toContain('A fleet of one.');
     const { members } = await node.json<FleetView>('fleet', 'ls', '--json');
     const [{ id, name }] = members as [MemberView];

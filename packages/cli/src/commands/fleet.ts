@@ -51,7 +51,7 @@ function renderFleet(fleet: FleetView & { readonly scale: FleetScale }, style: S
     ],
     style,
   );
-  const wanted = `${scale.desiredMembers} of ${scale.members} members are needed: ${scale.reason}.`;
+  const wanted = `Live members: ${scale.members}, needed: ${scale.desiredMembers}. ${scale.reason[0]?.toUpperCase()}${scale.reason.slice(1)}.`;
   const warnings = alerts.map(({ text, fix }) => `${style.yellow('!')} ${text} ${style.dim(fix)}`);
   const alone =
     members.length === 1
