@@ -47,15 +47,23 @@ export async function forget(file: string, bytes: string): Promise<void> {
   }
 }
 
+/** How often the removal of a group is tried, about 10 ms apart: of one's own, and of a dead node's. */
+const TRIES = 2000;
+const STALE_TRIES = 50;
+
 /** Removes the group; kills again and waits as long as a process in it is still dying. */
-export async function removeGroup(folder: string, kill: () => void): Promise<void> {
+export async function removeGroup(
+  folder: string,
+  kill: () => void,
+  tries: number = TRIES,
+): Promise<void> {
   for (let waited = 0; ; waited++) {
     try {
       return await rmdir(folder);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (code === 'ENOENT') return;
-      if (code !== 'EBUSY' || waited > 2000) throw error;
+      if (code !== 'EBUSY' || waited > tries) throw error;
     }
     kill();
     await sleep(Math.min(1 + waited, 10));
@@ -64,17 +72,20 @@ export async function removeGroup(folder: string, kill: () => void): Promise<voi
 
 /**
  * Removes the groups that killed nodes left in `parent`, after killing the processes that still run
- * there. Takes no time when there are none; a group that cannot be removed now is removed at the
- * next start.
+ * there. Takes no time when there are none; a group that cannot be removed within half a second is
+ * removed at the next start.
  */
 export async function removeStaleGroups(parent: string): Promise<void> {
   for (const owner of folders(parent)) {
     if (ownerIsAlive(owner)) continue;
     const stale = `${parent}/${owner}`;
-    for (const name of folders(stale)) {
-      const folder = `${stale}/${name}`;
-      await removeGroup(folder, () => killProcesses(folder)).catch(() => undefined);
-    }
+    // All at once, and not for long: a node that starts waits for it.
+    await Promise.allSettled(
+      folders(stale).map((name) => {
+        const folder = `${stale}/${name}`;
+        return removeGroup(folder, () => killProcesses(folder), STALE_TRIES);
+      }),
+    );
     try {
       rmdirSync(stale);
     } catch {

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { ownerIsAlive, thisOwner } from '../owner.ts';
 
@@ -14,17 +15,20 @@ export function ownerLabels(): Record<string, string> {
   return { [OWNER]: thisOwner(), [MACHINE]: machine() };
 }
 
+/** How long a node that starts waits for the removal, in milliseconds; it goes on in the daemon. */
+const PATIENCE_MS = 2000;
+
 /** Removes the containers of dead nodes of this machine. Those of other machines are left alone. */
-export async function removeLeftovers(docker: Docker): Promise<number> {
+export async function removeLeftovers(docker: Docker): Promise<void> {
   const found = await docker.listContainers({
     all: true,
     filters: { label: [`${MACHINE}=${machine()}`] },
   });
   const dead = found.filter((container) => !ownerIsAlive(container.Labels[OWNER] ?? ''));
-  const removed = await Promise.allSettled(
+  const removed = Promise.allSettled(
     dead.map((container) => docker.getContainer(container.Id).remove({ force: true, v: true })),
   );
-  return removed.filter((result) => result.status === 'fulfilled').length;
+  await Promise.race([removed, sleep(PATIENCE_MS, undefined, { ref: false })]);
 }
 
 /** A name of this boot of this machine: process ids are unique only within it. */
