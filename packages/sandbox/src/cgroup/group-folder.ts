@@ -76,21 +76,22 @@ export async function removeGroup(
  * removed at the next start.
  */
 export async function removeStaleGroups(parent: string): Promise<void> {
-  for (const owner of folders(parent)) {
-    if (ownerIsAlive(owner)) continue;
-    const stale = `${parent}/${owner}`;
-    // All at once, and not for long: a node that starts waits for it.
-    await Promise.allSettled(
-      folders(stale).map((name) => {
-        const folder = `${stale}/${name}`;
-        return removeGroup(folder, () => killProcesses(folder), STALE_TRIES);
-      }),
-    );
-    try {
-      rmdirSync(stale);
-    } catch {
-      // Another node is removing it, or a process in it does not die.
-    }
+  const dead = folders(parent).filter((owner) => !ownerIsAlive(owner));
+  // All at once, and not for long: a node that starts waits for it.
+  await Promise.all(dead.map((owner) => removeStale(`${parent}/${owner}`)));
+}
+
+async function removeStale(owner: string): Promise<void> {
+  await Promise.allSettled(
+    folders(owner).map((name) => {
+      const folder = `${owner}/${name}`;
+      return removeGroup(folder, () => killProcesses(folder), STALE_TRIES);
+    }),
+  );
+  try {
+    rmdirSync(owner);
+  } catch {
+    // Another node is removing it, or a process in it does not die.
   }
 }
 
