@@ -103,7 +103,9 @@ const MIB = 2 ** 20;
 
 /** Peak memory of a training in MiB, from the kernel. */
 async function peakOf(...args: string[]): Promise<number> {
-  const heap = ['--max-old-space-size=64', join(import.meta.dirname, '../main.ts')] as const;
+  // Without these, the peak is what V8 lets its generations grow to on a busy machine, not what is held.
+  const v8 = ['--max-old-space-size=64', '--max-semi-space-size=2'] as const;
+  const heap = [...v8, join(import.meta.dirname, '../main.ts')] as const;
   const training = startCli(
     ['train', '--epochs', '1', '--batch', '256', '--name', 'large', ...args],
     { cwd: folder, program: [process.execPath, ...heap] },
@@ -151,7 +153,7 @@ describe.runIf(process.platform === 'linux')('memory is bounded', () => {
     expect(large).toBeGreaterThan(170);
     const pair = ['--data', 'large.npy', '--labels', 'large-labels.npy'];
     const peak = await peakOf('--model', 'mlp', ...pair, '--memory', '8MiB');
-    expect(peak - least).toBeLessThan(large / 2);
+    expect(peak - least).toBeLessThan(large / 3);
   }, 120_000);
 
   it('for a table', async () => {
@@ -172,6 +174,6 @@ describe.runIf(process.platform === 'linux')('memory is bounded', () => {
     const large = (count * 61 * (8 + 4 + 4)) / MIB;
     const table = ['--model', 'mlp', '--data', 'large.csv', '--label', 'side'];
     const peak = await peakOf(...table, '--memory', '8MiB');
-    expect(peak - least).toBeLessThan(large / 2);
+    expect(peak - least).toBeLessThan(large / 3);
   }, 120_000);
 });

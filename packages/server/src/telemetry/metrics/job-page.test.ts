@@ -91,7 +91,7 @@ async function scrapeNode(redis?: string): Promise<number | undefined> {
           skein_job_pickup_seconds_count: 2,
           'skein_job_workers{mode="open"}': 1,
         }),
-      { timeout: 60_000, interval: 300 },
+      { timeout: 30_000, interval: 300 },
     );
     const { 'skein_jobs_oldest_ready_seconds{queue="default"}': waits } = await page();
     return waits;
@@ -105,7 +105,7 @@ describe('a node that ran jobs shows a success, a failure and a lost lease', () 
     await mkdir(join(folder, 'data'), { mode: 0o700 });
     await loseLease(await openSqliteJobs(join(folder, 'data', 'jobs.db')));
     expect(await scrapeNode()).toBeGreaterThan(0);
-  }, 90_000);
+  }, 60_000);
 
   it.skipIf(requireComponent('redis').skip)(
     'with jobs in a Redis',
@@ -118,7 +118,7 @@ describe('a node that ran jobs shows a success, a failure and a lost lease', () 
         await server.destroy();
       }
     },
-    90_000,
+    60_000,
   );
 });
 
