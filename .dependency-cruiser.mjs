@@ -1,6 +1,6 @@
 // The import direction of docs/concepts/architecture.md, checked by `npm run imports`:
 //   onnx, calls ← runtime;  api ← http;  api, calls ← state;  runtime, state ← train;  state, sandbox ← jobs;
-//   runtime, state ← serving ← fleet;  all of these and console ← server ← cli;  apps and examples take what they need.
+//   runtime, state ← serving ← fleet, generative;  train, http, state ← federation;  all of these and console ← server ← cli;  apps and examples take what they need.
 const packages = '^packages/([^/]+)/';
 const gateway = '^packages/server/src/gateway/';
 
@@ -31,6 +31,8 @@ const allowed = {
   load: ['calls', 'onnx', 'api'],
   fleet: ['api', 'onnx', 'runtime', 'state', 'serving'],
   ui: ['api'],
+  federation: ['api', 'onnx', 'runtime', 'train', 'http', 'state', 'ui'],
+  generative: ['api', 'calls', 'http', 'onnx', 'runtime', 'serving', 'state'],
   console: ['api', 'ui'],
   server: [
     'calls',
@@ -44,9 +46,24 @@ const allowed = {
     'jobs',
     'serving',
     'fleet',
+    'federation',
+    'generative',
     'console',
   ],
-  cli: ['onnx', 'runtime', 'train', 'api', 'state', 'sandbox', 'jobs', 'serving', 'load', 'server'],
+  cli: [
+    'onnx',
+    'runtime',
+    'train',
+    'api',
+    'state',
+    'sandbox',
+    'jobs',
+    'serving',
+    'load',
+    'federation',
+    'generative',
+    'server',
+  ],
 };
 
 const directions = Object.entries(allowed).map(([from, to]) => ({
