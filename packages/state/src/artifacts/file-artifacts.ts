@@ -155,7 +155,9 @@ async function removeUnfinished(folder: string, olderThanMs: number): Promise<vo
     if (!name.startsWith(INCOMING)) continue;
     const path = join(folder, name);
     const stats = await stat(path).catch(() => undefined);
-    if (stats === undefined || Date.now() - stats.mtimeMs < olderThanMs) continue;
+    if (stats === undefined) continue;
+    // A file of this very millisecond has a negative age: the file system counts nanoseconds.
+    if (olderThanMs > 0 && Date.now() - stats.mtimeMs < olderThanMs) continue;
     await unlink(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
     });

@@ -13,7 +13,7 @@ export const tinyDisk: { skip: boolean; reason: string } =
 /** Mounts a tmpfs; disposing unmounts it. `options`: mount options, such as `size=256k` or `ro`. */
 export function mountTinyDisk(options: string): Disposable & { readonly folder: string } {
   const folder = mkdtempSync(join(tmpdir(), 'skein-tiny-'));
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder]);
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'test-disk', folder]);
   if (mounted.status !== 0) throw new Error(`mount failed: ${mounted.stderr.toString()}`);
   return {
     folder,

@@ -280,7 +280,14 @@ function makeVolume(pod: RunningPod, { name, emptyDir }: V1Volume): void {
   if (emptyDir?.medium !== 'Memory') return;
   const size = emptyDir.sizeLimit === undefined ? [] : [`size=${bytesOf(emptyDir.sizeLimit)}`];
   const options = ['mode=1777', ...size].join(',');
-  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder]);
+  const { status, stderr } = spawnSync('mount', [
+    '-t',
+    'tmpfs',
+    '-o',
+    options,
+    'test-disk',
+    folder,
+  ]);
   if (status !== 0) throw new Error(`no tmpfs for a pod: ${String(stderr)}`);
   pod.mounted.push(folder);
 }
