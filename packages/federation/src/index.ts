@@ -1,1 +1,1 @@
-export {};
+// The public surface of this package.
