@@ -1,1 +1,0 @@
-// The public surface of this package.
