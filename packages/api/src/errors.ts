@@ -8,6 +8,7 @@
  */
 import { ACCESS_ERRORS } from './errors/access.ts';
 import { FLEET_ERRORS } from './errors/fleet.ts';
+import { GENERATIVE_ERRORS } from './errors/generative.ts';
 import { JOB_ERRORS } from './errors/jobs.ts';
 import { JUDGE_ERRORS } from './errors/judge.ts';
 import { NODE_ERRORS } from './errors/node.ts';
@@ -24,6 +25,7 @@ export const ERRORS = {
   ...TRAINING_ERRORS,
   ...JUDGE_ERRORS,
   ...FLEET_ERRORS,
+  ...GENERATIVE_ERRORS,
   ...NODE_ERRORS,
 } as const satisfies Record<string, ErrorRow>;
 

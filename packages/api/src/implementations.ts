@@ -31,3 +31,10 @@ export const SANDBOX_NAMES = Object.keys(SANDBOXES) as readonly SandboxName[];
 
 /** Where replicas can run; the first is the default. */
 export const DEVICES = ['cpu', 'cuda'] as const;
+
+/**
+ * Where a generative model runs: an upstream of OpenAI's style, Google Gemini with an API key or on
+ * Vertex AI, another node, or a file of this machine.
+ */
+export const PROVIDER_NAMES = ['openai', 'gemini', 'vertex', 'skein', 'onnx', 'gguf'] as const;
+export type ProviderName = (typeof PROVIDER_NAMES)[number];

@@ -32,6 +32,16 @@ export {
   PlacementView,
   RolloutEvidence,
 } from './resources/fleet.ts';
+export {
+  GenerativeBudget,
+  GenerativeModel,
+  GenerativeProvider,
+  GenerativeRoute,
+  GenerativeSettings,
+  TokenPrice,
+  type GenerativeModelInput,
+  type GenerativeSettingsInput,
+} from './resources/generative.ts';
 export { ArtifactView } from './resources/artifact.ts';
 export { JobCause, JobState } from './resources/job-state.ts';
 export {

@@ -1,0 +1,124 @@
+/** Errors of generative models and of the upstreams that run them. */
+import { type ErrorRow, GRPC } from './row.ts';
+
+export const GENERATIVE_ERRORS = {
+  UPSTREAM_UNREACHABLE: {
+    http: 502,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning:
+      'No connection to the provider of the model: its name does not resolve, it refuses, or its certificate is not trusted.',
+    fix: 'Check the address of the provider; for a certificate of your own, start the node with NODE_EXTRA_CA_CERTS.',
+    retryMs: 1000,
+  },
+  UPSTREAM_FAILED: {
+    http: 502,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning:
+      'The provider of the model answered with an error of its own, or with something that is no answer.',
+    fix: 'Send the request again; add a second provider to the model, which then takes over.',
+    retryMs: 1000,
+  },
+  UPSTREAM_CUT: {
+    http: 502,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'The provider ended its answer without saying that it is complete.',
+    fix: 'Send the request again; what has arrived is a part of the answer.',
+    retryMs: 1000,
+  },
+  UPSTREAM_TIMEOUT: {
+    http: 504,
+    grpc: GRPC.DEADLINE_EXCEEDED,
+    kind: 'load',
+    meaning:
+      'The provider sent no first token by the deadline, or no next one within the gap of the model.',
+    fix: 'Send the request again, give the model a longer objective, or add a second provider to it.',
+    retryMs: 1000,
+  },
+  UPSTREAM_BUSY: {
+    http: 429,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'load',
+    meaning: 'The provider limits the rate of its key, or is overloaded.',
+    fix: 'Retry after Retry-After; raise the quota at the provider, or add a second one to the model.',
+    retryMs: 1000,
+  },
+  UPSTREAM_QUOTA: {
+    http: 429,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'load',
+    meaning: 'The quota of the provider’s key is spent until its reset, which is hours away.',
+    fix: 'Wait for Retry-After, raise the quota at the provider, or add a second one to the model.',
+    retryMs: 3_600_000,
+  },
+  UPSTREAM_DENIED: {
+    http: 502,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'load',
+    meaning: 'The provider refuses the key that the node sends, or it has none.',
+    fix: 'The operator corrects the secret of the provider; the message names the provider.',
+    retryMs: 60_000,
+  },
+  UPSTREAM_REJECTED: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The provider refused the request itself.',
+    fix: 'Correct what the message of the provider says.',
+  },
+  CONTENT_FILTERED: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The provider’s content filter blocked the prompt. Other providers are not asked.',
+    fix: 'Change the prompt.',
+  },
+  CONTEXT_TOO_LONG: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The prompt and the tokens asked for are more than the context of the model holds.',
+    fix: 'Send fewer or shorter messages, or a smaller max_tokens; the message has both numbers.',
+  },
+  GENERATION_UNSUPPORTED: {
+    http: 400,
+    grpc: GRPC.UNIMPLEMENTED,
+    kind: 'user',
+    meaning: 'No provider of the model can do what the request asks for.',
+    fix: 'Leave out what the message names, or use a model that can.',
+  },
+  PROVIDER_FORBIDDEN: {
+    http: 403,
+    grpc: GRPC.PERMISSION_DENIED,
+    kind: 'user',
+    meaning: 'The tenant may not send its data to any provider of the model.',
+    fix: 'Use a model with a provider that is allowed to the tenant; `GET /v1/models` lists them.',
+  },
+  PROVIDER_INVALID: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'A provider, model or budget is declared in a way that cannot work.',
+    fix: 'Correct the field that the message names.',
+  },
+  PROVIDERS_UNAVAILABLE: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning:
+      'Every provider of the model has failed recently or has no free place, so that none was asked.',
+    fix: 'Retry after Retry-After; the console shows which provider is away, and why.',
+    retryMs: 1000,
+  },
+  BUDGET_SPENT: {
+    http: 429,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'load',
+    meaning:
+      'The worst case of the request is more than what is left of a budget of money or tokens.',
+    fix: 'Ask for fewer tokens with max_tokens, wait for the next period, or raise the budget.',
+    retryMs: 60_000,
+  },
+} as const satisfies Record<string, ErrorRow>;

@@ -1,0 +1,157 @@
+/** How an operator declares generative models: providers, models, budgets. Money is in US dollars. */
+import { z } from 'zod';
+import { PROVIDER_NAMES } from '../implementations.ts';
+import { Name } from './deployment.ts';
+
+export const SecretReference = z
+  .string()
+  .regex(
+    /^(env:[A-Za-z_][A-Za-z0-9_]*|file:\/.+|gcp:projects\/[^/]+\/secrets\/[^/]+(\/versions\/[^/]+)?)$/,
+    'must be env:NAME, file:/PATH or gcp:projects/P/secrets/S[/versions/V]',
+  )
+  .describe('Where the secret is; the state never holds the secret itself.');
+
+export const GenerativeProvider = z
+  .strictObject({
+    name: Name,
+    kind: z.enum(PROVIDER_NAMES),
+    baseUrl: z
+      .url({ protocol: /^https?$/ })
+      .describe('Default: of the provider.')
+      .optional(),
+    apiKey: SecretReference.optional(),
+    path: z.string().describe('Of a local model: its file or folder.').optional(),
+    project: z.string().describe('Of Vertex AI: the project on Google Cloud.').optional(),
+    location: z.string().describe('Of Vertex AI.').optional(),
+    headers: z.record(z.string(), z.string()).describe('Sent with each request.').optional(),
+    maxConcurrent: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .describe('Requests in flight at most; further ones wait, as long as the objective allows.')
+      .default(64),
+    connectMs: z.int().positive().describe('Longest wait for a connection.').default(2000),
+  })
+  .meta({ id: 'GenerativeProvider' });
+export type GenerativeProvider = z.infer<typeof GenerativeProvider>;
+
+/** US dollars for a million tokens. */
+export const TokenPrice = z.strictObject({
+  input: z.number().min(0),
+  output: z.number().min(0),
+  cachedInput: z
+    .number()
+    .min(0)
+    .describe('Of tokens from the provider’s prompt cache. Default: as `input`.')
+    .optional(),
+});
+export type TokenPrice = z.infer<typeof TokenPrice>;
+
+export const GenerativeRoute = z.strictObject({
+  provider: Name,
+  model: z.string().min(1).max(256).describe('The name of the model at the provider.'),
+  weight: z.number().min(0).max(1e6).default(1),
+  quality: z
+    .number()
+    .min(0)
+    .max(100)
+    .describe('Tier of the answers; a larger one is better.')
+    .default(0),
+  price: TokenPrice.describe('Default: free, as a local model is.').optional(),
+});
+export type GenerativeRoute = z.infer<typeof GenerativeRoute>;
+
+export const GenerativeModel = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/)
+      .describe('The name in requests.'),
+    routes: z.array(GenerativeRoute).min(1).max(32),
+    policy: z
+      .enum(['order', 'weighted', 'cost', 'quality', 'ttft'])
+      .describe(
+        'Which route is tried first: as listed, by weight, the cheapest, the best, or the one with the earliest predicted first token.',
+      )
+      .default('order'),
+    ttftMs: z
+      .number()
+      .positive()
+      .max(600_000)
+      .describe('Objective of the time to the first token.')
+      .default(500),
+    deadlineMs: z
+      .number()
+      .positive()
+      .max(3_600_000)
+      .describe(
+        'After which a request without a first token fails. Default: four times the objective.',
+      )
+      .optional(),
+    gapMs: z
+      .number()
+      .positive()
+      .max(600_000)
+      .describe('Longest wait between two tokens.')
+      .default(10_000),
+    totalMs: z
+      .number()
+      .positive()
+      .max(86_400_000)
+      .describe('Longest answer that is not streamed, from its first byte.')
+      .default(600_000),
+    contextTokens: z.int().positive().describe('Of prompt and answer together.').optional(),
+    maxOutputTokens: z
+      .int()
+      .positive()
+      .describe('Of an answer whose request names no limit; its worst case is reserved.')
+      .default(4096),
+    hedge: z
+      .boolean()
+      .describe(
+        'Asks a second route when the first is slower than its p95, for at most 5 % of the requests.',
+      )
+      .default(true),
+    cache: z
+      .boolean()
+      .describe('Repeats the answers of deterministic requests: temperature 0, or a seed.')
+      .default(true),
+    tenants: z.array(z.string()).describe('Which may use it. Default: all.').optional(),
+  })
+  .meta({ id: 'GenerativeModel' });
+export type GenerativeModel = z.infer<typeof GenerativeModel>;
+export type GenerativeModelInput = z.input<typeof GenerativeModel>;
+
+export const GenerativeBudget = z
+  .strictObject({
+    subject: z
+      .string()
+      .regex(/^(all|tenant:.+|key:.+)$/, 'must be all, tenant:NAME or key:ID')
+      .describe('Whose use counts.'),
+    period: z.enum(['minute', 'day', 'month']).describe('Begins at midnight UTC.').default('day'),
+    usd: z.number().min(0).optional(),
+    tokens: z.int().min(0).optional(),
+  })
+  .refine(({ usd, tokens }) => usd !== undefined || tokens !== undefined, 'needs usd or tokens')
+  .meta({ id: 'GenerativeBudget' });
+export type GenerativeBudget = z.infer<typeof GenerativeBudget>;
+
+/** Providers to which the data of a tenant may go. */
+export const TenantProviders = z.strictObject({
+  tenant: z.string().min(1),
+  providers: z.array(Name).describe('By name; an empty list: none.'),
+});
+
+export const GenerativeSettings = z
+  .strictObject({
+    providers: z.array(GenerativeProvider).max(256).default([]),
+    models: z.array(GenerativeModel).max(1024).default([]),
+    budgets: z.array(GenerativeBudget).max(4096).default([]),
+    allow: z
+      .array(TenantProviders)
+      .describe('A tenant that is not listed may use all.')
+      .default([]),
+  })
+  .meta({ id: 'GenerativeSettings' });
+export type GenerativeSettings = z.infer<typeof GenerativeSettings>;
+export type GenerativeSettingsInput = z.input<typeof GenerativeSettings>;

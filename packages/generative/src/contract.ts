@@ -1,0 +1,300 @@
+/**
+ * What faces, the gateway and providers of generative models say to each other.
+ *
+ *   face ─ GenerateRequest ─▶ gateway (admission, routing, budgets, caches) ─▶ provider
+ *   face ◀─ GenerateEvent … ─ gateway ◀──────────────────────────────────────── provider
+ *
+ * A face and a provider are codecs around one stream of events. The stream is whole only when it
+ * has a `finish` for each choice: a provider whose upstream ends without one throws
+ * UPSTREAM_CUT, and the gateway checks it again. Errors are thrown as SkeinError, never sent as
+ * events. What a codec does not know travels in `extra`, in the wire's own words: a codec writes
+ * back the fields of the wire it speaks, at the place where it read them.
+ */
+import type { Instant } from '@skein/serving';
+
+/** Fields of the wire that the contract has no word for, such as `extra_content` of OpenAI's form. */
+export type Extra = Readonly<Record<string, unknown>>;
+
+export interface TextPart {
+  readonly type: 'text';
+  readonly text: string;
+  readonly extra?: Extra | undefined;
+}
+
+export interface ImagePart {
+  readonly type: 'image';
+  /** An `https:` address, or a `data:` URL with the bytes in base64. */
+  readonly url: string;
+  readonly extra?: Extra | undefined;
+}
+
+/** A part of another kind, such as audio or a file, in the words of OpenAI's wire. */
+export interface OtherPart {
+  readonly type: 'other';
+  readonly value: Extra;
+}
+
+export type Part = TextPart | ImagePart | OtherPart;
+
+/** A call of the model to a tool of the client. */
+export interface ToolCall {
+  readonly id: string;
+  readonly name: string;
+  /** JSON text, as the model wrote it. */
+  readonly arguments: string;
+  /** Such as `extra_content.google.thought_signature`, without which Gemini refuses the next turn. */
+  readonly extra?: Extra | undefined;
+}
+
+export interface Message {
+  /** `system` includes OpenAI's `developer`. */
+  readonly role: 'system' | 'user' | 'assistant' | 'tool';
+  readonly content: readonly Part[];
+  /** Of an assistant: what it thought, where the client sends it back. */
+  readonly reasoning?: string | undefined;
+  /** Of an assistant. */
+  readonly toolCalls?: readonly ToolCall[] | undefined;
+  /** Of a tool: the call that it answers. */
+  readonly toolCallId?: string | undefined;
+  /** Of a tool: its name; of others: of the participant. */
+  readonly name?: string | undefined;
+  readonly extra?: Extra | undefined;
+}
+
+export interface Tool {
+  readonly name: string;
+  readonly description?: string | undefined;
+  /** JSON Schema of its arguments. */
+  readonly parameters?: Extra | undefined;
+  readonly strict?: boolean | undefined;
+  readonly extra?: Extra | undefined;
+}
+
+export type ToolChoice = 'auto' | 'none' | 'required' | { readonly name: string };
+
+/** JSON Schema that the text must satisfy, or any JSON object. */
+export type ResponseFormat =
+  | { readonly type: 'text' }
+  | { readonly type: 'json' }
+  | {
+      readonly type: 'schema';
+      readonly name: string;
+      readonly schema: Extra;
+      readonly strict?: boolean | undefined;
+    };
+
+export interface Sampling {
+  readonly temperature?: number | undefined;
+  readonly topP?: number | undefined;
+  readonly topK?: number | undefined;
+  readonly minP?: number | undefined;
+  readonly frequencyPenalty?: number | undefined;
+  readonly presencePenalty?: number | undefined;
+  readonly repetitionPenalty?: number | undefined;
+  readonly seed?: number | undefined;
+}
+
+export interface GenerateRequest {
+  /** To the gateway: the model that the operator declared. To a provider: the name that it knows. */
+  readonly model: string;
+  readonly messages: readonly Message[];
+  /** Continues this text instead of answering messages, without a chat template: `/v1/completions`. */
+  readonly prompt?: string | undefined;
+  readonly tools?: readonly Tool[] | undefined;
+  readonly toolChoice?: ToolChoice | undefined;
+  readonly parallelToolCalls?: boolean | undefined;
+  readonly sampling?: Sampling | undefined;
+  /** Tokens of the answer at most, reasoning included. */
+  readonly maxTokens?: number | undefined;
+  readonly stop?: readonly string[] | undefined;
+  readonly format?: ResponseFormat | undefined;
+  /** Alternatives per token to report, 0–20; absent: no log probabilities. */
+  readonly logprobs?: number | undefined;
+  /** How hard the model thinks, in the provider's words: `low`, `medium`, `high` … */
+  readonly effort?: string | undefined;
+  /** Answers to generate. Default: 1. */
+  readonly choices?: number | undefined;
+  /** Whether the caller reads the tokens as they come; a provider may otherwise answer at once. */
+  readonly stream: boolean;
+  readonly extra?: Extra | undefined;
+}
+
+export interface TokenLogprob {
+  readonly token: string;
+  /** Natural logarithm. */
+  readonly logprob: number;
+  readonly bytes?: readonly number[] | undefined;
+  readonly top?: readonly Omit<TokenLogprob, 'top'>[] | undefined;
+}
+
+/** Tokens, as the provider counted them. */
+export interface Usage {
+  readonly inputTokens: number;
+  /** Includes the reasoning. */
+  readonly outputTokens: number;
+  /** Of the input: read from the provider's prompt cache. */
+  readonly cachedInputTokens?: number | undefined;
+  /** Of the output. */
+  readonly reasoningTokens?: number | undefined;
+  /** Whether it was estimated, because the provider sent none. */
+  readonly isEstimate?: boolean | undefined;
+}
+
+export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter';
+
+/** `choice` is the index of the answer, of several. Absent: 0. */
+export type GenerateEvent =
+  /** At most one, first: what the provider calls the answer and the model. */
+  | {
+      readonly type: 'start';
+      readonly id?: string | undefined;
+      readonly model?: string | undefined;
+      readonly extra?: Extra | undefined;
+    }
+  | {
+      readonly type: 'text';
+      readonly text: string;
+      readonly choice?: number;
+      readonly extra?: Extra;
+    }
+  | {
+      readonly type: 'reasoning';
+      readonly text: string;
+      readonly choice?: number;
+      readonly extra?: Extra;
+    }
+  /** The first one of an index has the id and the name; the arguments of all are one JSON text. */
+  | {
+      readonly type: 'tool-call';
+      readonly index: number;
+      readonly id?: string;
+      readonly name?: string;
+      readonly arguments: string;
+      readonly choice?: number;
+      readonly extra?: Extra;
+    }
+  | {
+      readonly type: 'logprobs';
+      readonly tokens: readonly TokenLogprob[];
+      readonly choice?: number;
+    }
+  /** The last one counts; it may come after `finish`. */
+  | { readonly type: 'usage'; readonly usage: Usage; readonly extra?: Extra }
+  | {
+      readonly type: 'finish';
+      readonly reason: FinishReason;
+      readonly choice?: number;
+      readonly extra?: Extra;
+    };
+
+/** Bounds of one call to a provider. */
+export interface ProviderCall {
+  /** Ends the call: a local model frees its row, a connection is closed. */
+  readonly signal: AbortSignal;
+  /** When the first content must be there. */
+  readonly deadline: Instant;
+  /** Longest wait between two events after it, in milliseconds. */
+  readonly gapMs: number;
+}
+
+export interface EmbedRequest {
+  readonly model: string;
+  readonly inputs: readonly string[];
+  readonly dimensions?: number | undefined;
+  readonly extra?: Extra | undefined;
+}
+
+export interface Embeddings {
+  /** [inputs, dimensions] */
+  readonly vectors: readonly Float32Array[];
+  readonly usage: Usage;
+}
+
+/**
+ * Where models run. A provider knows nothing of budgets, routes or other providers.
+ *
+ * @throws SkeinError from every method. UPSTREAM_* of `@skein/api` say whether another provider may
+ *   succeed; `retryAfterMs` is what the upstream asked for.
+ */
+export interface Provider {
+  readonly name: string;
+  /** Ends after the last `finish` and `usage`; throws otherwise. Leaving the loop cancels the call. */
+  generate(request: GenerateRequest, call: ProviderCall): AsyncIterable<GenerateEvent>;
+  embed?(request: EmbedRequest, call: ProviderCall): Promise<Embeddings>;
+  /** Tokens of the prompt. Absent: estimated from its text. */
+  countTokens?(request: GenerateRequest, call: ProviderCall): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** The party behind a request, which the face has identified. */
+export interface Caller {
+  readonly requestId: string;
+  readonly tenant: string;
+  /** Id of the API key; absent on an open node. */
+  readonly key?: string | undefined;
+  readonly arrivedAt: Instant;
+  /** When the first content must be there; absent: the objective of the model decides. */
+  readonly deadline?: Instant | undefined;
+  /** As in serving: 1 is the most urgent, 0 the middle. */
+  readonly priority: number;
+  /** Requests of one key go to one provider while it works: its prompt cache is warm. */
+  readonly stickyKey?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** What a request has cost. Money is in US dollars. */
+export interface Receipt {
+  /** Of the answer; absent: from the cache. */
+  readonly provider?: string | undefined;
+  readonly model: string;
+  readonly usage: Usage;
+  readonly costUsd: number;
+  readonly cache: 'hit' | 'joined' | 'miss';
+  /** Calls to providers: 1, and each fallback and hedge. */
+  readonly attempts: number;
+  readonly ttftMs: number;
+}
+
+export interface Generation {
+  readonly provider?: string | undefined;
+  /** From the first event to the end. Read it to its end or `return()`, which cancels. */
+  readonly events: AsyncIterable<GenerateEvent>;
+  /**
+   * Headers for the answer, as known now: `skein-provider`, `skein-cache`, `skein-attempts`, and
+   * `skein-cost-usd` once the events have ended or `skein-cost-limit-usd`, the reserved worst case,
+   * before that.
+   */
+  headers(): Record<string, string>;
+  /** Once the events have ended, by whatever end. */
+  receipt(): Receipt | undefined;
+}
+
+export interface GenerativeModelView {
+  readonly name: string;
+  readonly providers: readonly string[];
+  readonly kinds: readonly ('generate' | 'embed')[];
+  readonly contextTokens?: number | undefined;
+  /** ISO 8601. */
+  readonly createdAt: string;
+}
+
+/** What the faces call. */
+export interface Gateway {
+  /**
+   * Resolves with the first content: the gateway is committed to a provider then.
+   * @throws SkeinError for each refusal and failure before it. One that is refused for load has
+   *   `retryAfterMs`; after a wait longer than a client should spend, `shouldRetry` says so.
+   */
+  generate(request: GenerateRequest, caller: Caller): Promise<Generation>;
+  embed(request: EmbedRequest, caller: Caller): Promise<Embeddings & { readonly receipt: Receipt }>;
+  models(tenant: string): readonly GenerativeModelView[];
+  close(): Promise<void>;
+}
+
+/** Longest `Retry-After` that a client should wait out instead of failing, in milliseconds. */
+const PATIENCE_MS = 10_000;
+
+/** The value of `x-should-retry` for a refusal; OpenAI's clients obey it. */
+export function shouldRetry(retryAfterMs: number | undefined): boolean {
+  return retryAfterMs !== undefined && retryAfterMs <= PATIENCE_MS;
+}
