@@ -7,7 +7,7 @@ import { SkeinError } from '@skein/api';
 import { readMetadata2025 } from '../../../apps/judge/src/package/metadata-2025.ts';
 import { readMetadataLegacy } from '../../../apps/judge/src/package/metadata-legacy.ts';
 import { loadProblem } from '../../../apps/judge/src/package/load-problem.ts';
-import { unpackPackage } from '../../../apps/judge/src/package/unpack.ts';
+import { openUnpacker } from '../../../apps/judge/src/package/unpack.ts';
 import { ArchiveError, readArchive } from '../../../packages/sandbox/src/archive/read.ts';
 import { bytesInput, changedBytes } from '../engine/bytes.ts';
 import { jsonInput } from '../engine/json.ts';
@@ -216,6 +216,7 @@ function write(root: string, path: string, content: unknown): void {
 export function openZippedProblems(): Target {
   const folder = mkdtempSync(join(tmpdir(), 'skein-fuzz-zip-'));
   const archive = join(folder, 'echo.zip');
+  const unpacker = openUnpacker({ maxBytes: 1 << 20, maxFiles: 1000 });
   const seeds = [
     zipOf([
       ['echo/problem.yaml', CURRENT],
@@ -233,9 +234,12 @@ export function openZippedProblems(): Target {
       rmSync(into, { recursive: true, force: true });
       mkdirSync(into);
       writeFileSync(archive, input);
-      await unpackPackage(archive, into, { maxBytes: 1 << 20, maxFiles: 1000 });
+      await unpacker.unpack(archive, into);
     },
-    close: async () => rmSync(folder, { recursive: true, force: true }),
+    async close() {
+      await unpacker.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
 }
 
