@@ -59,5 +59,5 @@ export function unpackPackage(
   into: string,
   bounds: UnpackBounds = BOUNDS,
 ): Promise<string> {
-  return withWorker(openUnpacker(bounds), ({ unpack }) => unpack(archive, into));
+  return withWorker(openUnpacker(bounds), (unpacker) => unpacker.unpack(archive, into));
 }
