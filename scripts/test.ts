@@ -22,7 +22,9 @@ if (!all && !named) {
 const begun = performance.now();
 const skipped = all || named ? [] : SLOW_TESTS.flatMap((file) => ['--exclude', file]);
 // Many tests wait for processes that they started, so two files at once help on two cores too.
-const workers = ['--maxWorkers', String(Math.max(2, cpus().length - 1))];
+const workers = rest.some((argument) => argument.startsWith('--maxWorkers'))
+  ? []
+  : ['--maxWorkers', String(Math.max(2, cpus().length - 1))];
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const { status } = spawnSync(process.execPath, [vitest, 'run', ...workers, ...skipped, ...rest], {
   cwd: root,
