@@ -14,6 +14,7 @@ import { JUDGE_ERRORS } from './errors/judge.ts';
 import { NODE_ERRORS } from './errors/node.ts';
 import { REQUEST_ERRORS } from './errors/request.ts';
 import { SERVING_ERRORS } from './errors/serving.ts';
+import { SITE_ERRORS } from './errors/site.ts';
 import { TRAINING_ERRORS } from './errors/training.ts';
 import type { ErrorRow } from './errors/row.ts';
 
@@ -23,6 +24,7 @@ export const ERRORS = {
   ...SERVING_ERRORS,
   ...JOB_ERRORS,
   ...TRAINING_ERRORS,
+  ...SITE_ERRORS,
   ...JUDGE_ERRORS,
   ...FLEET_ERRORS,
   ...GENERATIVE_ERRORS,

@@ -1,0 +1,34 @@
+/** Errors of a site of a federation. */
+import { type ErrorRow, GRPC } from './row.ts';
+
+export const SITE_ERRORS = {
+  SITE_DATA_UNFIT: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The rows of a site do not fit the plan of the federation.',
+    fix: 'Correct the column or row that the message names; the plan lists the columns, their ranges and categories.',
+  },
+  SITE_TERMS_REFUSED: {
+    http: 412,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The plan of a federation does not meet the terms that the site demands.',
+    fix: 'Ask the operator of the federation for a plan with these terms, or demand less with --max-epsilon and --min-sites.',
+  },
+  SITE_NOT_ACCEPTED: {
+    http: 412,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The site has not accepted the plan of the federation.',
+    fix: 'Read the plan, then join again with --accept.',
+  },
+  SITE_PLAN_CHANGED: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning:
+      'The coordinator showed a plan other than the one that this site has accepted for the run.',
+    fix: 'Do not join; ask the operator of the federation why the plan of a running federation changed.',
+  },
+} as const satisfies Record<string, ErrorRow>;

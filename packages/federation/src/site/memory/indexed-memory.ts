@@ -1,0 +1,94 @@
+/**
+ * The memory of a site in a browser: IndexedDB with strict durability. The private key is not
+ * extractable, so that no script of the page can read it.
+ */
+import { EMPTY, type Question, type SiteMemory } from './site-memory.ts';
+
+const STORES = ['identity', 'consent', 'answer', 'state'] as const;
+type StoreName = (typeof STORES)[number];
+
+/** @param name of the database; the data of other names are separate. */
+export async function openIndexedMemory(name: string): Promise<SiteMemory> {
+  const opening = indexedDB.open(name, 1);
+  opening.addEventListener('upgradeneeded', () => {
+    for (const store of STORES) opening.result.createObjectStore(store);
+  });
+  const database = await settled(opening);
+
+  const read = <T>(store: StoreName, key: IDBValidKey): Promise<T | undefined> =>
+    settled<T | undefined>(database.transaction(store).objectStore(store).get(key));
+
+  /** Resolves when the change is on the disk. */
+  async function change<T>(
+    stores: readonly StoreName[],
+    work: (of: (store: StoreName) => IDBObjectStore) => Promise<T>,
+  ): Promise<T> {
+    const transaction = database.transaction(stores, 'readwrite', { durability: 'strict' });
+    const done = new Promise<void>((resolve, reject) => {
+      transaction.addEventListener('complete', () => resolve());
+      transaction.addEventListener('abort', () => reject(transaction.error ?? new Error('abort')));
+    });
+    const [result] = await Promise.all([
+      work((store) => transaction.objectStore(store)),
+      done,
+    ] as const);
+    return result;
+  }
+
+  /** Stores a value unless there is one, and returns the stored one. */
+  const first = <T>(store: StoreName, key: IDBValidKey, value: T): Promise<T> =>
+    change([store], async (of) => {
+      const stored = await settled<T | undefined>(of(store).get(key));
+      if (stored !== undefined) return stored;
+      await settled(of(store).put(value, key));
+      return value;
+    });
+
+  return {
+    async identity() {
+      const stored = await read<CryptoKeyPair>('identity', 1);
+      if (stored !== undefined) return stored;
+      // A transaction ends while it waits for anything else, so the key is made before it.
+      const made = (await crypto.subtle.generateKey('Ed25519', false, [
+        'sign',
+        'verify',
+      ])) as CryptoKeyPair;
+      return first('identity', 1, made);
+    },
+    acceptedOf: (run) => read<string>('consent', run),
+    accept: (run, planDigest) => first('consent', run, planDigest),
+    answerOf: (question) => read<Uint8Array>('answer', keyOf(question)),
+    answerOnce: (question, answer, state) =>
+      change(['answer', 'state'], async (of) => {
+        const key = keyOf(question);
+        const stored = await settled<Uint8Array | undefined>(of('answer').get(key));
+        if (stored !== undefined) return stored;
+        await settled(of('answer').put(answer, key));
+        if (state !== undefined) {
+          await settled(of('state').put(state, [question.run, question.round]));
+        }
+        return answer;
+      }),
+    stateOf: (run, round) => read<Uint8Array>('state', [run, round]),
+    endRound: (run, round) =>
+      change(['answer', 'state'], async (of) => {
+        await settled(of('state').delete([run, round]));
+        const answers = IDBKeyRange.bound([run, round], [run, round, []]);
+        for (const key of await settled(of('answer').getAllKeys(answers))) {
+          await settled(of('answer').put(EMPTY, key));
+        }
+      }),
+    close: async () => database.close(),
+  };
+}
+
+function keyOf({ run, round, phase }: Question): IDBValidKey {
+  return [run, round, phase];
+}
+
+function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.addEventListener('success', () => resolve(request.result));
+    request.addEventListener('error', () => reject(request.error ?? new Error('IndexedDB')));
+  });
+}

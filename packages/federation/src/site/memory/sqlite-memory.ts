@@ -1,0 +1,91 @@
+/** The memory of a site in Node: one SQLite file that only its owner reads, synced before each answer. */
+import { openDatabase } from '@skein/state/database';
+import { EMPTY, type SiteMemory } from './site-memory.ts';
+
+const MIGRATIONS = [
+  `CREATE TABLE identity (one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB, public BLOB) STRICT;
+   CREATE TABLE consent (run TEXT PRIMARY KEY, digest TEXT NOT NULL) STRICT;
+   CREATE TABLE answer (run TEXT, round INTEGER, phase TEXT, bytes BLOB NOT NULL,
+     PRIMARY KEY (run, round, phase)) STRICT, WITHOUT ROWID;
+   CREATE TABLE state (run TEXT, round INTEGER, bytes BLOB NOT NULL,
+     PRIMARY KEY (run, round)) STRICT, WITHOUT ROWID;`,
+];
+
+/**
+ * @param path the file; ':memory:' for tests.
+ * @throws SkeinError STATE_CORRUPT, STATE_TOO_NEW, STORAGE_FULL, DATA_FOLDER_UNUSABLE.
+ */
+export function openSqliteMemory(path: string): SiteMemory {
+  const database = openDatabase(path, MIGRATIONS);
+  // Erased secrets are overwritten in the file, not only unlinked.
+  database.prepare('PRAGMA secure_delete = ON').get();
+  const identityRow = database.prepare('SELECT secret, public FROM identity');
+  const addIdentity = database.prepare('INSERT OR IGNORE INTO identity VALUES (1, ?, ?)');
+  const consent = database.prepare('SELECT digest FROM consent WHERE run = ?');
+  const addConsent = database.prepare('INSERT OR IGNORE INTO consent VALUES (?, ?)');
+  const answer = database.prepare(
+    'SELECT bytes FROM answer WHERE run = ? AND round = ? AND phase = ?',
+  );
+  const addAnswer = database.prepare('INSERT INTO answer VALUES (?, ?, ?, ?)');
+  const state = database.prepare('SELECT bytes FROM state WHERE run = ? AND round = ?');
+  const putState = database.prepare('INSERT OR REPLACE INTO state VALUES (?, ?, ?)');
+  const eraseState = database.prepare('DELETE FROM state WHERE run = ? AND round = ?');
+  const eraseAnswers = database.prepare('UPDATE answer SET bytes = ? WHERE run = ? AND round = ?');
+
+  const storedIdentity = () => identityRow.get() as { secret: Bytes; public: Bytes } | undefined;
+  const bytesOf = (row: unknown) => (row as { bytes: Bytes } | undefined)?.bytes;
+
+  return {
+    async identity() {
+      const stored = database.read(storedIdentity);
+      if (stored !== undefined) return importedPair(stored.secret, stored.public);
+      const made = (await crypto.subtle.generateKey('Ed25519', true, [
+        'sign',
+        'verify',
+      ])) as CryptoKeyPair;
+      const [secret, raw] = await Promise.all([
+        crypto.subtle.exportKey('pkcs8', made.privateKey),
+        crypto.subtle.exportKey('raw', made.publicKey),
+      ]);
+      const kept = database.write('power-cut', () => {
+        addIdentity.run(new Uint8Array(secret), new Uint8Array(raw));
+        return storedIdentity()!;
+      });
+      return importedPair(kept.secret, kept.public);
+    },
+    acceptedOf: async (run) =>
+      database.read(() => (consent.get(run) as { digest: string } | undefined)?.digest),
+    accept: async (run, planDigest) =>
+      database.write('power-cut', () => {
+        addConsent.run(run, planDigest);
+        return (consent.get(run) as { digest: string }).digest;
+      }),
+    answerOf: async ({ run, round, phase }) =>
+      database.read(() => bytesOf(answer.get(run, round, phase))),
+    answerOnce: async ({ run, round, phase }, bytes, after) =>
+      database.write('power-cut', () => {
+        const first = bytesOf(answer.get(run, round, phase));
+        if (first !== undefined) return first;
+        addAnswer.run(run, round, phase, bytes);
+        if (after !== undefined) putState.run(run, round, after);
+        return bytes;
+      }),
+    stateOf: async (run, round) => database.read(() => bytesOf(state.get(run, round))),
+    endRound: async (run, round) =>
+      database.write('power-cut', () => {
+        eraseState.run(run, round);
+        eraseAnswers.run(EMPTY, run, round);
+      }),
+    close: async () => database.close(),
+  };
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+async function importedPair(secret: Bytes, raw: Bytes): Promise<CryptoKeyPair> {
+  const [privateKey, publicKey] = await Promise.all([
+    crypto.subtle.importKey('pkcs8', secret, 'Ed25519', false, ['sign']),
+    crypto.subtle.importKey('raw', raw, 'Ed25519', true, ['verify']),
+  ]);
+  return { privateKey, publicKey };
+}

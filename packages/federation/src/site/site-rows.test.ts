@@ -1,0 +1,62 @@
+import { mlp } from '@skein/onnx';
+import { assemblePublic } from '@skein/train';
+import { describe, expect, it } from 'vitest';
+import { readSiteRows } from './site-rows.ts';
+
+const MODEL = assemblePublic(
+  {
+    features: [
+      { name: 'age', range: [20, 80] },
+      { name: 'cp', categories: ['1', '2', '3'] },
+      { name: 'chol', range: [100, 500], missing: 200 },
+    ],
+    label: { name: 'ill', classes: ['0', '1'] },
+  },
+  ({ inputs, outputs, seed }) => mlp({ sizes: [inputs, outputs], seed }),
+  1,
+);
+const read = (text: string, format?: 'csv' | 'jsonl') =>
+  readSiteRows(MODEL, new TextEncoder().encode(text), format);
+
+it('takes the columns of the plan in any order, and says what it does not use', async () => {
+  const { count, unused, classes, rows } = await read(
+    'ill,name,chol,age,cp\n1,Ada,?,40,2\n0,Bob,210,50,1\n0,Cy,90,60,3\n',
+  );
+  expect({ count, unused, classes }).toEqual({
+    count: 3,
+    unused: ['name'],
+    classes: [
+      { name: '0', rows: 2 },
+      { name: '1', rows: 1 },
+    ],
+  });
+  const features = new Float32Array(rows.tensors.get('features')!.bytes.buffer);
+  expect([...features]).toEqual([40, 1, NaN, 50, 0, 210, 60, 2, 90]);
+});
+
+it('reads JSON Lines', async () => {
+  const { count } = await read(
+    '{"age":40,"cp":2,"chol":null,"ill":1}\n{"age":50,"cp":1,"chol":200,"ill":0}\n',
+    'jsonl',
+  );
+  expect(count).toBe(2);
+});
+
+describe('refuses', () => {
+  it.each([
+    ['other columns', 'age,chol,ill\n40,200,1\n', /lack the columns cp/],
+    ['no rows', 'age,cp,chol,ill\n', /no rows/],
+    ['an empty file', '', /no rows/],
+    ['a missing value without a stand-in', 'age,cp,chol,ill\n?,1,200,1\n40,1,2,0\n', /age/],
+    ['a text in a column of numbers', 'age,cp,chol,ill\n40,1,200,1\nold,1,2,0\n', /Line 3: 'age'/],
+    ['a number that is infinite', 'age,cp,chol,ill\n40,1,200,1\nInfinity,1,2,0\n', /'age'/],
+    ['a missing label', 'age,cp,chol,ill\n40,1,200,1\n40,1,200,?\n', /ill/],
+    ['a label that the plan does not know', 'age,cp,chol,ill\n40,1,200,1\n40,1,200,7\n', /7/],
+    ['one class alone', 'age,cp,chol,ill\n40,1,200,1\n41,1,200,1\n', /All 2 rows/],
+  ])('%s', async (_, text, message) => {
+    await expect(read(text)).rejects.toMatchObject({
+      code: 'SITE_DATA_UNFIT',
+      message: expect.stringMatching(message),
+    });
+  });
+});

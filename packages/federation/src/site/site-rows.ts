@@ -1,0 +1,111 @@
+/**
+ * The rows of a site, checked against the model of a plan before anything is sent. The encoding is
+ * the plan's, so that it depends on no row.
+ */
+import { SkeinError } from '@skein/api/errors';
+import { values, type Model } from '@skein/onnx';
+import {
+  blueprintOf,
+  readCsv,
+  readJsonLines,
+  rowsFor,
+  TrainError,
+  type Dataset,
+  type Table,
+} from '@skein/train';
+
+export type RowFormat = 'csv' | 'jsonl';
+export type RowSource = Parameters<typeof readCsv>[0];
+
+export interface SiteRows {
+  /** By the names of the model's inputs, with labels. */
+  readonly rows: Dataset;
+  readonly count: number;
+  /** Columns of the file that the plan does not use; they are not read further. */
+  readonly unused: readonly string[];
+  /** Rows per class, in the order of the plan; empty for a regression. */
+  readonly classes: readonly { readonly name: string; readonly rows: number }[];
+}
+
+/** Input that carries the labels; of the training package. */
+const LABELS = 'skein/labels';
+
+/** @throws SkeinError SITE_DATA_UNFIT naming the column or row. */
+export async function readSiteRows(
+  model: Model,
+  source: RowSource,
+  format: RowFormat = 'csv',
+): Promise<SiteRows> {
+  try {
+    const blueprint = blueprintOf(model);
+    const encoder = blueprint?.table;
+    if (blueprint === undefined || encoder === undefined) {
+      throw unfit('The model of the plan does not say which columns it takes.');
+    }
+    const label = encoder.target.name;
+    const wanted = [...encoder.features.map(({ name }) => name), label];
+    const table = await tableOf(source, format);
+    const present = new Set(table.columns.map(({ name }) => name));
+    const missing = wanted.filter((name) => !present.has(name));
+    if (missing.length > 0) {
+      throw unfit(
+        `The rows lack the columns ${missing.join(', ')}; they have ${[...present].join(', ')}.`,
+      );
+    }
+    const kinds = new Map<string, 'number' | 'category'>(
+      encoder.features.map(({ name, kind }) => [name, kind]),
+    );
+    const typed = {
+      ...table,
+      columns: table.columns
+        .filter(({ name }) => wanted.includes(name))
+        .map((column) => (kinds.get(column.name) === 'category' ? categorical(column) : column)),
+    };
+    const rows = rowsFor(model, { from: 'table', table: typed, label });
+    const classes = classCounts(rows, blueprint.classes);
+    const occurring = classes.filter(({ rows: count }) => count > 0);
+    if (occurring.length === 1) {
+      throw unfit(
+        `All ${rows.count} rows have '${label}' = ${occurring[0]!.name}: a site needs rows of at least two classes.`,
+      );
+    }
+    return {
+      rows,
+      count: rows.count,
+      unused: [...present].filter((name) => !wanted.includes(name)),
+      classes,
+    };
+  } catch (error) {
+    if (error instanceof TrainError) throw unfit(error.message, error);
+    throw error;
+  }
+}
+
+function tableOf(source: RowSource, format: RowFormat): Promise<Table> {
+  const options = { missing: 'keep' } as const;
+  return format === 'csv' ? readCsv(source, options) : readJsonLines(source, options);
+}
+
+/** Numbers that the plan takes for categories, such as codes. */
+function categorical(column: Table['columns'][number]): Table['columns'][number] {
+  if (column.kind === 'category') return column;
+  const categories = [...new Set(column.values)].filter((each) => !Number.isNaN(each));
+  const position = new Map(categories.map((each, i) => [each, i]));
+  return {
+    name: column.name,
+    kind: 'category',
+    categories: categories.map(String),
+    codes: Int32Array.from(column.values, (each) => position.get(each) ?? -1),
+  };
+}
+
+function classCounts({ tensors }: Dataset, names: readonly string[]): SiteRows['classes'] {
+  const labels = values(tensors.get(LABELS)!);
+  const counts = names.map(() => 0);
+  for (const label of names.length === 0 ? [] : labels) counts[Number(label)]!++;
+  return names.map((name, i) => ({ name, rows: counts[i]! }));
+}
+
+function unfit(message: string, cause?: unknown): SkeinError {
+  return new SkeinError('SITE_DATA_UNFIT', message, { cause });
+}

@@ -1,0 +1,50 @@
+import { mlp, readModel, signatureOf, tensor, values, writeModel } from '@skein/onnx';
+import { expect, it } from 'vitest';
+import { readCsv } from '../data/table.ts';
+import { nativeBackend } from '../run/native-backend.ts';
+import { assemblePublic, type PublicColumns } from './assemble-public.ts';
+import type { NetworkBuilder } from './assemble.ts';
+import { blueprintOf } from './blueprint.ts';
+import { problemOf, rowsFor } from './problem.ts';
+
+const COLUMNS: PublicColumns = {
+  features: [
+    { name: 'age', range: [20, 80] },
+    { name: 'pain', categories: ['none', 'some', 'much'] },
+    { name: 'chol', range: [100, 500], missing: 200 },
+  ],
+  label: { name: 'ill', classes: ['no', 'yes'] },
+};
+const linear: NetworkBuilder = ({ inputs, outputs, seed }) =>
+  mlp({ sizes: [inputs, outputs], seed });
+const csv = (text: string) => readCsv(new TextEncoder().encode(text), { missing: 'keep' });
+
+it('encodes a row in the same way whatever the other rows are', async () => {
+  const model = readModel(writeModel(assemblePublic(COLUMNS, linear, 1)));
+  expect(blueprintOf(model)).toMatchObject({ task: 'binary', classes: ['no', 'yes'] });
+  const [input] = signatureOf(model).inputs;
+  expect(input).toMatchObject({ name: 'features', shape: ['batch', 3] });
+  // Ends of the ranges are −1 and 1, and a missing number has its public stand-in.
+  const weights = problemOf(model, { batch: 1 }).graded.model.graph!.initializer.filter(
+    ({ dims }) => dims.length === 2,
+  );
+  expect(weights.map(({ dims }) => dims.map(Number))).toEqual([[1, 5]]);
+  const table = await csv('chol,age,pain,ill\n?,20,some,yes\n500,80,none,no\n');
+  const rows = rowsFor(model, { from: 'table', table, label: 'ill' });
+  expect([...values(rows.tensors.get('features')!)]).toEqual([20, 1, NaN, 80, 0, 500]);
+  expect([...values(rows.tensors.get('skein/labels')!)]).toEqual([1, 0]);
+  const graph = await nativeBackend.open(model);
+  const answer = await graph.run(
+    new Map([['features', tensor('float32', [2, 3], Float32Array.of(50, 1, NaN, 50, 1, 200))]]),
+  );
+  const [missing, given] = values([...answer.values()][0]!);
+  expect(missing).toBe(given);
+  await graph.close();
+});
+
+it('refuses an empty range and a class twice', () => {
+  const label = { name: 'ill', classes: ['no', 'no'] };
+  expect(() => assemblePublic({ ...COLUMNS, label }, linear, 1)).toThrow(/different/);
+  const features = [{ name: 'age', range: [5, 5] as const }];
+  expect(() => assemblePublic({ ...COLUMNS, features }, linear, 1)).toThrow(/range of 'age'/);
+});
