@@ -6,11 +6,11 @@ import { readSiteRows } from './site-rows.ts';
 const MODEL = assemblePublic(
   {
     features: [
-      { name: 'age', range: [20, 80] },
-      { name: 'cp', categories: ['1', '2', '3'] },
-      { name: 'chol', range: [100, 500], missing: 200 },
+      { name: 'age', kind: 'number', low: 20, high: 80 },
+      { name: 'cp', kind: 'category', categories: ['1', '2', '3'] },
+      { name: 'chol', kind: 'number', low: 100, high: 500, fill: 200 },
     ],
-    label: { name: 'ill', classes: ['0', '1'] },
+    target: { name: 'ill', kind: 'category', classes: ['0', '1'] },
   },
   ({ inputs, outputs, seed }) => mlp({ sizes: [inputs, outputs], seed }),
   1,

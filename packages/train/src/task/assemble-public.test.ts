@@ -9,11 +9,11 @@ import { problemOf, rowsFor } from './problem.ts';
 
 const COLUMNS: PublicColumns = {
   features: [
-    { name: 'age', range: [20, 80] },
-    { name: 'pain', categories: ['none', 'some', 'much'] },
-    { name: 'chol', range: [100, 500], missing: 200 },
+    { name: 'age', kind: 'number', low: 20, high: 80 },
+    { name: 'pain', kind: 'category', categories: ['low', 'some', 'much'] },
+    { name: 'chol', kind: 'number', low: 100, high: 500, fill: 200 },
   ],
-  label: { name: 'ill', classes: ['no', 'yes'] },
+  target: { name: 'ill', kind: 'category', classes: ['no', 'yes'] },
 };
 const linear: NetworkBuilder = ({ inputs, outputs, seed }) =>
   mlp({ sizes: [inputs, outputs], seed });
@@ -29,7 +29,7 @@ it('encodes a row in the same way whatever the other rows are', async () => {
     ({ dims }) => dims.length === 2,
   );
   expect(weights.map(({ dims }) => dims.map(Number))).toEqual([[1, 5]]);
-  const table = await csv('chol,age,pain,ill\n?,20,some,yes\n500,80,none,no\n');
+  const table = await csv('chol,age,pain,ill\n?,20,some,yes\n500,80,low,no\n');
   const rows = rowsFor(model, { from: 'table', table, label: 'ill' });
   expect([...values(rows.tensors.get('features')!)]).toEqual([20, 1, NaN, 80, 0, 500]);
   expect([...values(rows.tensors.get('skein/labels')!)]).toEqual([1, 0]);
@@ -43,8 +43,8 @@ it('encodes a row in the same way whatever the other rows are', async () => {
 });
 
 it('refuses an empty range and a class twice', () => {
-  const label = { name: 'ill', classes: ['no', 'no'] };
-  expect(() => assemblePublic({ ...COLUMNS, label }, linear, 1)).toThrow(/different/);
-  const features = [{ name: 'age', range: [5, 5] as const }];
+  const target = { ...COLUMNS.target, classes: ['no', 'no'] } as PublicColumns['target'];
+  expect(() => assemblePublic({ ...COLUMNS, target }, linear, 1)).toThrow(/different/);
+  const features = [{ name: 'age', kind: 'number', low: 5, high: 5 } as const];
   expect(() => assemblePublic({ ...COLUMNS, features }, linear, 1)).toThrow(/range of 'age'/);
 });

@@ -13,75 +13,74 @@ import { withBlueprint, type Blueprint } from './blueprint.ts';
 import { withHead } from './head.ts';
 import type { TaskKind } from './task.ts';
 
+/** The least and the greatest number of a column; they become −1 and 1. */
+interface Range {
+  readonly name: string;
+  readonly kind: 'number';
+  readonly low: number;
+  readonly high: number;
+}
+
 export type PublicFeature =
-  | {
-      readonly name: string;
-      /** Least and greatest number; they become −1 and 1. */
-      readonly range: readonly [number, number];
-      /** Takes the place of a missing number; absent: a missing number is an error. */
-      readonly missing?: number | undefined;
-    }
-  | { readonly name: string; readonly categories: readonly string[] };
+  /** `fill` takes the place of a missing number; absent: a missing number is an error. */
+  | (Range & { readonly fill?: number | undefined })
+  | { readonly name: string; readonly kind: 'category'; readonly categories: readonly string[] };
 
 export interface PublicColumns {
   readonly features: readonly PublicFeature[];
-  /** The column to predict: classes, or a number. */
-  readonly label:
-    | { readonly name: string; readonly classes: readonly string[] }
-    | { readonly name: string; readonly range: readonly [number, number] };
+  readonly target:
+    | Range
+    | { readonly name: string; readonly kind: 'category'; readonly classes: readonly string[] };
 }
 
 /**
  * @param network built for the encoded row; two classes give one logit.
- * @throws TrainError `data` for an empty range or too few categories, `model` when the network does not fit.
+ * @throws TrainError `data` for an empty range or too few categories, `model` when the network does
+ *   not fit.
  */
 export function assemblePublic(
-  { features, label }: PublicColumns,
+  { features, target }: PublicColumns,
   network: NetworkBuilder,
   seed: number,
 ): Model {
   const encoded = features.map(featureOf);
-  const classes = 'classes' in label ? label.classes : [];
-  const task: TaskKind =
-    classes.length === 0 ? 'regression' : classes.length === 2 ? 'binary' : 'classification';
-  if ('classes' in label) requireDistinct(label.name, classes, 2);
+  const classes = target.kind === 'category' ? distinct(target.name, target.classes, 2) : [];
   const widths = encoded.map((each) => (each.kind === 'number' ? 1 : each.categories.length));
   const inputs = widths.reduce((sum, each) => sum + each, 0);
+  const outputs = classes.length > 2 ? classes.length : 1;
+  const task: TaskKind =
+    outputs > 1 ? 'classification' : classes.length > 0 ? 'binary' : 'regression';
+  const built = network({ inputs, row: [inputs], outputs, seed });
+  const scale = target.kind === 'number' ? scaleOf(target) : { mean: 0, deviation: 1 };
+  const { model, blueprint } = withHead(built, { task, classes }, scale);
+  const { name } = target;
   const table: Encoder = {
     features: encoded,
     target:
-      'classes' in label
-        ? { name: label.name, kind: 'category', classes }
-        : { name: label.name, kind: 'number' },
+      target.kind === 'number' ? { name, kind: 'number' } : { name, kind: 'category', classes },
     width: inputs,
   };
-  const outputs = task === 'classification' ? classes.length : 1;
-  const built = network({ inputs, row: [inputs], outputs, seed });
-  const scale = 'range' in label ? scaleOf(label.name, label.range) : { mean: 0, deviation: 1 };
-  const headed = withHead(built, { task, classes }, scale);
-  const blueprint: Blueprint = { ...headed.blueprint, table };
-  const [input] = signatureOf(headed.model).inputs;
-  return withBlueprint(withEncoder(headed.model, table, input!.name), blueprint);
+  const whole: Blueprint = { ...blueprint, table };
+  return withBlueprint(withEncoder(model, table, signatureOf(model).inputs[0]!.name), whole);
 }
 
 function featureOf(feature: PublicFeature): Feature {
   const { name } = feature;
-  if ('categories' in feature) {
-    requireDistinct(name, feature.categories, 1);
-    return { name, kind: 'category', categories: feature.categories };
+  if (feature.kind === 'category') {
+    return { name, kind: 'category', categories: distinct(name, feature.categories, 1) };
   }
-  const fill = feature.missing === undefined ? {} : { fill: feature.missing };
-  return { name, kind: 'number', ...scaleOf(name, feature.range), ...fill };
+  const fill = feature.fill === undefined ? {} : { fill: feature.fill };
+  return { name, kind: 'number', ...scaleOf(feature), ...fill };
 }
 
-function scaleOf(name: string, [least, greatest]: readonly [number, number]) {
-  if (!(Number.isFinite(least) && Number.isFinite(greatest) && least < greatest)) {
-    throw new TrainError('data', `The range of '${name}', ${least} to ${greatest}, is empty.`);
+function scaleOf({ name, low, high }: Range) {
+  if (!(Number.isFinite(low) && Number.isFinite(high) && low < high)) {
+    throw new TrainError('data', `The range of '${name}', ${low} to ${high}, is empty.`);
   }
-  return { mean: (least + greatest) / 2, deviation: (greatest - least) / 2 };
+  return { mean: (low + high) / 2, deviation: (high - low) / 2 };
 }
 
-function requireDistinct(name: string, texts: readonly string[], least: number): void {
-  if (texts.length >= least && new Set(texts).size === texts.length) return;
+function distinct(name: string, texts: readonly string[], least: number): readonly string[] {
+  if (texts.length >= least && new Set(texts).size === texts.length) return texts;
   throw new TrainError('data', `'${name}' needs at least ${least} different categories.`);
 }
