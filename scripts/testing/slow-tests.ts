@@ -60,6 +60,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/train/train-refusals.test.ts',
   'packages/cli/src/train/train.test.ts',
   'packages/cli/src/train/watch-run.test.ts',
+  'packages/federation/src/site/memory/site-memory.test.ts',
   'packages/fleet/src/testing/report.test.ts',
   'packages/http/src/event-streams.test.ts',
   'packages/jobs/src/faults/checkpoint.test.ts',

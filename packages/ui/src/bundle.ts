@@ -4,7 +4,7 @@
  * A node that runs from source bundles a page when it is first asked for, so that its start does not
  * wait; `npm run packages` does it once, and an installed package needs no bundler.
  */
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { fileURLToPath } from 'node:url';
 
 export interface Bundle {
@@ -16,7 +16,19 @@ export interface Bundle {
 const TARGETS = ['chrome123', 'firefox120', 'safari17.5'];
 
 /**
- * @param entry the first module of the page; the style sheets that modules import become one.
+ * Modules of Node are empty in a page: code that runs anywhere may import a part that needs Node when
+ * it is first used, which in a page is never.
+ */
+const withoutNode: Plugin = {
+  name: 'without-node',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'node' }));
+    bundler.onLoad({ filter: /./, namespace: 'node' }, () => ({ contents: '' }));
+  },
+};
+
+/**
+ * @param entry the first module of the page or worker; the style sheets that modules import become one.
  * @throws Error with the messages of the bundler.
  */
 export async function bundlePage(entry: URL): Promise<Bundle> {
@@ -31,6 +43,7 @@ export async function bundlePage(entry: URL): Promise<Bundle> {
     minify: true,
     legalComments: 'none',
     logLevel: 'silent',
+    plugins: [withoutNode],
     write: false,
   });
   const textOf = (extension: string): string =>

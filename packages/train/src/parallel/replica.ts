@@ -14,7 +14,6 @@ import type { Collective } from './collective.ts';
 import { FLAT, SHARE, SUMS } from './flat-update.ts';
 import { LOSS_SUM, statisticSumOf, WEIGHT_SUM } from './gradient-step.ts';
 import { fill, lengthOf, numbersIn, tensorOver, viewsOf, type Numbers } from './numbers.ts';
-import { openStages } from './overlap/stage-thread.ts';
 import type { RankPlan } from './rank-plan.ts';
 
 /** Numbers before the statistics and the gradients in the numbers of a step. */
@@ -110,7 +109,11 @@ export async function openReplica(
   const { stages } = plan;
   const graphs = stages.map(({ graph }) => graph);
   // One stage runs on this thread, which is idle meanwhile.
-  const staged = stages.length > 1 ? await openStages(graphs, threads) : undefined;
+  // Imported here, because pages train too and have no threads of Node.
+  const staged =
+    stages.length > 1
+      ? await (await import('./overlap/stage-thread.ts')).openStages(graphs, threads)
+      : undefined;
   const whole = staged ? undefined : await backend.open(readModel(graphs[0]!), { threads });
   const keys = dropoutKeys(plan.dropouts, plan.seed);
   const updating = plan.update && (await backend.open(readModel(plan.update), { threads }));

@@ -2,7 +2,7 @@
  * The memory of a site in a browser: IndexedDB with strict durability. The private key is not
  * extractable, so that no script of the page can read it.
  */
-import { EMPTY, type Question, type SiteMemory } from './site-memory.ts';
+import type { Attempt, Question, SiteMemory } from './site-memory.ts';
 
 const STORES = ['identity', 'consent', 'answer', 'state'] as const;
 type StoreName = (typeof STORES)[number];
@@ -49,10 +49,7 @@ export async function openIndexedMemory(name: string): Promise<SiteMemory> {
       const stored = await read<CryptoKeyPair>('identity', 1);
       if (stored !== undefined) return stored;
       // A transaction ends while it waits for anything else, so the key is made before it.
-      const made = (await crypto.subtle.generateKey('Ed25519', false, [
-        'sign',
-        'verify',
-      ])) as CryptoKeyPair;
+      const made = await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']);
       return first('identity', 1, made);
     },
     acceptedOf: (run) => read<string>('consent', run),
@@ -64,26 +61,28 @@ export async function openIndexedMemory(name: string): Promise<SiteMemory> {
         const stored = await settled<Uint8Array | undefined>(of('answer').get(key));
         if (stored !== undefined) return stored;
         await settled(of('answer').put(answer, key));
-        if (state !== undefined) {
-          await settled(of('state').put(state, [question.run, question.round]));
-        }
+        if (state !== undefined) await settled(of('state').put(state, attemptKey(question)));
         return answer;
       }),
-    stateOf: (run, round) => read<Uint8Array>('state', [run, round]),
-    endRound: (run, round) =>
+    stateOf: (attempt) => read<Uint8Array>('state', attemptKey(attempt)),
+    eraseBefore: (attempt) =>
       change(['answer', 'state'], async (of) => {
-        await settled(of('state').delete([run, round]));
-        const answers = IDBKeyRange.bound([run, round], [run, round, []]);
-        for (const key of await settled(of('answer').getAllKeys(answers))) {
-          await settled(of('answer').put(EMPTY, key));
+        const earlier = IDBKeyRange.bound([attempt.run], attemptKey(attempt), false, true);
+        await settled(of('state').delete(earlier));
+        for (const key of await settled(of('answer').getAllKeys(earlier))) {
+          await settled(of('answer').put(new Uint8Array(), key));
         }
       }),
     close: async () => database.close(),
   };
 }
 
-function keyOf({ run, round, phase }: Question): IDBValidKey {
-  return [run, round, phase];
+function attemptKey({ run, round, attempt }: Attempt): IDBValidKey {
+  return [run, round, attempt];
+}
+
+function keyOf(question: Question): IDBValidKey {
+  return [question.run, question.round, question.attempt, question.phase];
 }
 
 function settled<T>(request: IDBRequest<T>): Promise<T> {

@@ -1,14 +1,14 @@
 /** The memory of a site in Node: one SQLite file that only its owner reads, synced before each answer. */
 import { openDatabase } from '@skein/state/database';
-import { EMPTY, type SiteMemory } from './site-memory.ts';
+import type { SiteMemory } from './site-memory.ts';
 
 const MIGRATIONS = [
   `CREATE TABLE identity (one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB, public BLOB) STRICT;
    CREATE TABLE consent (run TEXT PRIMARY KEY, digest TEXT NOT NULL) STRICT;
-   CREATE TABLE answer (run TEXT, round INTEGER, phase TEXT, bytes BLOB NOT NULL,
-     PRIMARY KEY (run, round, phase)) STRICT, WITHOUT ROWID;
-   CREATE TABLE state (run TEXT, round INTEGER, bytes BLOB NOT NULL,
-     PRIMARY KEY (run, round)) STRICT, WITHOUT ROWID;`,
+   CREATE TABLE answer (run TEXT, round INTEGER, attempt INTEGER, phase TEXT, bytes BLOB NOT NULL,
+     PRIMARY KEY (run, round, attempt, phase)) STRICT, WITHOUT ROWID;
+   CREATE TABLE state (run TEXT, round INTEGER, attempt INTEGER, bytes BLOB NOT NULL,
+     PRIMARY KEY (run, round, attempt)) STRICT, WITHOUT ROWID;`,
 ];
 
 /**
@@ -24,13 +24,18 @@ export function openSqliteMemory(path: string): SiteMemory {
   const consent = database.prepare('SELECT digest FROM consent WHERE run = ?');
   const addConsent = database.prepare('INSERT OR IGNORE INTO consent VALUES (?, ?)');
   const answer = database.prepare(
-    'SELECT bytes FROM answer WHERE run = ? AND round = ? AND phase = ?',
+    'SELECT bytes FROM answer WHERE run = ? AND round = ? AND attempt = ? AND phase = ?',
   );
-  const addAnswer = database.prepare('INSERT INTO answer VALUES (?, ?, ?, ?)');
-  const state = database.prepare('SELECT bytes FROM state WHERE run = ? AND round = ?');
-  const putState = database.prepare('INSERT OR REPLACE INTO state VALUES (?, ?, ?)');
-  const eraseState = database.prepare('DELETE FROM state WHERE run = ? AND round = ?');
-  const eraseAnswers = database.prepare('UPDATE answer SET bytes = ? WHERE run = ? AND round = ?');
+  const addAnswer = database.prepare('INSERT INTO answer VALUES (?, ?, ?, ?, ?)');
+  const state = database.prepare(
+    'SELECT bytes FROM state WHERE run = ? AND round = ? AND attempt = ?',
+  );
+  const putState = database.prepare('INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)');
+  const isBefore = 'run = ? AND (round, attempt) < (?, ?)';
+  const eraseState = database.prepare(`DELETE FROM state WHERE ${isBefore}`);
+  const eraseAnswers = database.prepare(
+    `UPDATE answer SET bytes = x'' WHERE ${isBefore} AND length(bytes) > 0`,
+  );
 
   const storedIdentity = () => identityRow.get() as { secret: Bytes; public: Bytes } | undefined;
   const bytesOf = (row: unknown) => (row as { bytes: Bytes } | undefined)?.bytes;
@@ -39,10 +44,7 @@ export function openSqliteMemory(path: string): SiteMemory {
     async identity() {
       const stored = database.read(storedIdentity);
       if (stored !== undefined) return importedPair(stored.secret, stored.public);
-      const made = (await crypto.subtle.generateKey('Ed25519', true, [
-        'sign',
-        'verify',
-      ])) as CryptoKeyPair;
+      const made = await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify']);
       const [secret, raw] = await Promise.all([
         crypto.subtle.exportKey('pkcs8', made.privateKey),
         crypto.subtle.exportKey('raw', made.publicKey),
@@ -60,21 +62,22 @@ export function openSqliteMemory(path: string): SiteMemory {
         addConsent.run(run, planDigest);
         return (consent.get(run) as { digest: string }).digest;
       }),
-    answerOf: async ({ run, round, phase }) =>
-      database.read(() => bytesOf(answer.get(run, round, phase))),
-    answerOnce: async ({ run, round, phase }, bytes, after) =>
+    answerOf: async ({ run, round, attempt, phase }) =>
+      database.read(() => bytesOf(answer.get(run, round, attempt, phase))),
+    answerOnce: async ({ run, round, attempt, phase }, bytes, after) =>
       database.write('power-cut', () => {
-        const first = bytesOf(answer.get(run, round, phase));
+        const first = bytesOf(answer.get(run, round, attempt, phase));
         if (first !== undefined) return first;
-        addAnswer.run(run, round, phase, bytes);
-        if (after !== undefined) putState.run(run, round, after);
+        addAnswer.run(run, round, attempt, phase, bytes);
+        if (after !== undefined) putState.run(run, round, attempt, after);
         return bytes;
       }),
-    stateOf: async (run, round) => database.read(() => bytesOf(state.get(run, round))),
-    endRound: async (run, round) =>
+    stateOf: async ({ run, round, attempt }) =>
+      database.read(() => bytesOf(state.get(run, round, attempt))),
+    eraseBefore: async ({ run, round, attempt }) =>
       database.write('power-cut', () => {
-        eraseState.run(run, round);
-        eraseAnswers.run(EMPTY, run, round);
+        eraseState.run(run, round, attempt);
+        eraseAnswers.run(run, round, attempt);
       }),
     close: async () => database.close(),
   };

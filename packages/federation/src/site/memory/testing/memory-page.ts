@@ -1,0 +1,7 @@
+/** The cases in a page: `tryCase(name)` rejects when the memory breaks its promise. */
+import { openIndexedMemory } from '../indexed-memory.ts';
+import { MEMORY_CASES } from './memory-cases.ts';
+
+Object.assign(globalThis, {
+  tryCase: (name: string) => MEMORY_CASES[name]!(() => openIndexedMemory(`site ${name}`)),
+});
