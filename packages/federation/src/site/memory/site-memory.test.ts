@@ -20,7 +20,7 @@ describe('in SQLite', () => {
   afterEach(() => rm(join(path, '..'), { recursive: true }));
 
   it.each(Object.entries(MEMORY_CASES))('%s', async (_, tryCase) => {
-    await tryCase(async () => openSqliteMemory(path));
+    await expect(tryCase(async () => openSqliteMemory(path))).resolves.toBeUndefined();
   });
 
   it('overwrites what it erases, in a file that only its owner reads', async () => {
@@ -62,6 +62,7 @@ describe.skipIf(browserAvailable.skip)('in IndexedDB', () => {
   });
 
   it.each(Object.keys(MEMORY_CASES))('%s', async (name) => {
-    await page.evaluate(`globalThis.tryCase(${JSON.stringify(name)})`);
+    const tried = page.evaluate(`globalThis.tryCase(${JSON.stringify(name)})`);
+    await expect(tried).resolves.toBeUndefined();
   });
 });
