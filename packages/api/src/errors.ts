@@ -13,6 +13,7 @@ import { JOB_ERRORS } from './errors/jobs.ts';
 import { JUDGE_ERRORS } from './errors/judge.ts';
 import { NODE_ERRORS } from './errors/node.ts';
 import { REQUEST_ERRORS } from './errors/request.ts';
+import { SECURE_AGGREGATION_ERRORS } from './errors/secure-aggregation.ts';
 import { SERVING_ERRORS } from './errors/serving.ts';
 import { SITE_ERRORS } from './errors/site.ts';
 import { TRAINING_ERRORS } from './errors/training.ts';
@@ -25,6 +26,7 @@ export const ERRORS = {
   ...JOB_ERRORS,
   ...TRAINING_ERRORS,
   ...SITE_ERRORS,
+  ...SECURE_AGGREGATION_ERRORS,
   ...JUDGE_ERRORS,
   ...FLEET_ERRORS,
   ...GENERATIVE_ERRORS,

@@ -1,0 +1,102 @@
+/** What a secure sum is bound to: every message is signed over the digest of it. */
+import { SkeinError } from '@skein/api';
+import { suite, type Bytes } from './crypto/suite.ts';
+import { Writer } from './wire/bytes.ts';
+
+/** Of the messages below `wire/`. */
+export const PROTOCOL_VERSION = 1;
+
+/** The most entries of an update. */
+const MAX_LENGTH = 2 ** 27;
+const MAX_SITES = 10_000;
+
+export interface AggregationContext {
+  /** Of the federation. */
+  readonly run: string;
+  /** 0, 1, 2, … within the run. */
+  readonly round: number;
+  /** SHA-256 of the plan that every participant accepted. */
+  readonly plan: Bytes;
+  /** Ed25519 public keys of the sites. All use one order: the index is the number of the site. */
+  readonly roster: readonly Bytes[];
+  /** Entries of an update. */
+  readonly length: number;
+  /** Bits of an entry, 1 to 32: sums are modulo 2^bits, so that n updates must fit. */
+  readonly bits: number;
+  /** The share of sites that may be corrupt, besides the coordinator. Default: a third. */
+  readonly corrupt?: number;
+  /**
+   * Of protocol A: neighbours of each site, and of protocol B, the fewest clients of a sum.
+   * Default: derived in `graph.ts`; a smaller number weakens what is promised there.
+   */
+  readonly neighbours?: number;
+}
+
+/** @throws SkeinError AGGREGATION_INVALID; AGGREGATION_ROSTER_FORGED for a repeated identity. */
+export function checkContext(context: AggregationContext): void {
+  const { run, round, plan, roster, length, bits, corrupt = 1 / 3 } = context;
+  const valid: readonly (readonly [boolean, string])[] = [
+    [
+      run.length > 0 && run.length <= 200,
+      `the name of the run has ${run.length} characters, not 1 to 200`,
+    ],
+    [
+      Number.isInteger(round) && round >= 0 && round < 2 ** 32,
+      `round ${round} is not an integer from 0`,
+    ],
+    [plan.length === 32, `the digest of the plan has ${plan.length} bytes, not 32`],
+    [
+      roster.length >= 2 && roster.length <= MAX_SITES,
+      `${roster.length} sites, not 2 to ${MAX_SITES}`,
+    ],
+    [roster.every((key) => key.length === 32), 'an identity is not 32 bytes long'],
+    [
+      Number.isInteger(length) && length > 0 && length <= MAX_LENGTH,
+      `an update of ${length} entries, not 1 to ${MAX_LENGTH}`,
+    ],
+    [Number.isInteger(bits) && bits >= 1 && bits <= 32, `entries of ${bits} bits, not 1 to 32`],
+    [corrupt >= 0 && corrupt <= 1 / 3, `a share of ${corrupt} corrupt sites, not 0 to 1/3`],
+  ];
+  for (const [holds, message] of valid) {
+    if (!holds)
+      throw new SkeinError(
+        'AGGREGATION_INVALID',
+        `The terms of the sum are not valid: ${message}.`,
+      );
+  }
+  const known = new Set(roster.map(String));
+  if (known.size !== roster.length) {
+    throw new SkeinError('AGGREGATION_ROSTER_FORGED', 'The roster names one identity twice.');
+  }
+}
+
+/** SHA-256 over protocol version, run, round, plan, roster, shape and terms. */
+export async function contextDigest(context: AggregationContext): Promise<Bytes> {
+  const { run, round, plan, roster, length, bits, corrupt = 1 / 3, neighbours = 0 } = context;
+  const rosterDigest = await suite.sha256(new Writer().many(roster).bytes());
+  const name = new TextEncoder().encode(run);
+  return suite.sha256(
+    new Writer()
+      .text('skein secure aggregation')
+      .u8(PROTOCOL_VERSION)
+      .u32(name.length)
+      .raw(name)
+      .u32(round)
+      .raw(plan)
+      .raw(rosterDigest)
+      .u32(length)
+      .u8(bits)
+      .u32(Math.round(corrupt * 2 ** 30))
+      .u32(neighbours)
+      .bytes(),
+  );
+}
+
+/** The number of an identity in the roster. @throws SkeinError AGGREGATION_ROSTER_FORGED. */
+export function siteNumber({ roster }: AggregationContext, publicKey: Bytes): number {
+  const number = roster.findIndex((key) => key.every((byte, at) => byte === publicKey[at]));
+  if (number < 0) {
+    throw new SkeinError('AGGREGATION_ROSTER_FORGED', 'The roster does not name this identity.');
+  }
+  return number;
+}

@@ -1,0 +1,78 @@
+/** The primitives through `node:crypto`, synchronously. */
+import type { KeyObject } from 'node:crypto';
+import { keyForms } from './key-forms.ts';
+import type { Bytes, Suite } from './suite.ts';
+import { addWords } from './words.ts';
+
+/** Bytes of keystream made at a time: stays in the cache, and below the size at which each buffer is mapped anew. */
+const PIECE = 2 ** 16;
+const NONCE = new Uint8Array(12);
+const COUNTER = new Uint8Array(16);
+const TAG = 16;
+
+/** @returns undefined where this is not Node. */
+export function nodeSuite(): Suite | undefined {
+  const node = globalThis.process?.getBuiltinModule?.('node:crypto');
+  if (node === undefined) return undefined;
+  const publicOf = (form: (raw: Bytes) => Bytes, raw: Bytes): KeyObject =>
+    node.createPublicKey({ key: form(raw) as Buffer, format: 'der', type: 'spki' });
+  const secretOf = (raw: Bytes): KeyObject =>
+    node.createPrivateKey({
+      key: keyForms.x25519Secret(raw) as Buffer,
+      format: 'der',
+      type: 'pkcs8',
+    });
+  // One site agrees with all of its peers: its own key is parsed once.
+  let last: { readonly raw: Bytes; readonly key: KeyObject } | undefined;
+  const secretKey = (raw: Bytes): KeyObject => {
+    if (last?.raw !== raw) last = { raw, key: secretOf(raw) };
+    return last.key;
+  };
+  return {
+    name: 'node:crypto',
+    publicKey(secret) {
+      const der = node.createPublicKey(secretOf(secret)).export({ format: 'der', type: 'spki' });
+      return new Uint8Array(der.subarray(-32));
+    },
+    agree: (secret, peer) =>
+      new Uint8Array(
+        node.diffieHellman({
+          privateKey: secretKey(secret),
+          publicKey: publicOf(keyForms.x25519Public, peer),
+        }),
+      ),
+    verify: (publicKey, message, signature) =>
+      node.verify(null, message, publicOf(keyForms.ed25519Public, publicKey), signature),
+    sha256: (bytes) => new Uint8Array(node.hash('sha256', bytes, 'buffer')),
+    derive: (secret, info, length) =>
+      new Uint8Array(node.hkdfSync('sha256', secret, new Uint8Array(0), info, length)),
+    seal(key, plain, associated) {
+      const cipher = node.createCipheriv('aes-128-gcm', key, NONCE).setAAD(associated);
+      const sealed = new Uint8Array(plain.length + TAG);
+      sealed.set(cipher.update(plain));
+      cipher.final();
+      sealed.set(cipher.getAuthTag(), plain.length);
+      return sealed;
+    },
+    open(key, sealed, associated) {
+      const cipher = node
+        .createDecipheriv('aes-128-gcm', key, NONCE, { authTagLength: TAG })
+        .setAAD(associated)
+        .setAuthTag(sealed.subarray(-TAG));
+      const plain = new Uint8Array(cipher.update(sealed.subarray(0, -TAG)));
+      cipher.final();
+      return plain;
+    },
+    addKeystreams(sum, keys, sign) {
+      const zeros = new Uint8Array(Math.min(PIECE, sum.byteLength));
+      for (const key of keys) {
+        const cipher = node.createCipheriv('aes-128-ctr', key, COUNTER);
+        for (let at = 0; at < sum.length; at += PIECE / 4) {
+          const part = sum.subarray(at, at + PIECE / 4);
+          const bytes = cipher.update(zeros.subarray(0, part.byteLength));
+          addWords(part, new Uint32Array(bytes.buffer, bytes.byteOffset, part.length), sign);
+        }
+      }
+    },
+  };
+}

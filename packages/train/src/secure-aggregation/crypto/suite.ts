@@ -1,0 +1,49 @@
+/**
+ * The primitives of secure aggregation, once per platform: X25519 (RFC 7748), Ed25519 (RFC 8032),
+ * HKDF-SHA-256 (RFC 5869), AES-128-GCM and the keystream of AES-128-CTR (SP 800-38A).
+ *
+ * Where Node is, its synchronous calls are used: a round makes thousands of calls of a few
+ * microseconds each, for which a promise and a hop to another thread cost more than the work.
+ * Elsewhere it is WebCrypto, with @noble/curves for a browser that lacks a curve.
+ */
+import { nodeSuite } from './node.ts';
+import { webSuite } from './web.ts';
+
+/** Bytes that WebCrypto accepts: never on shared memory. */
+export type Bytes = Uint8Array<ArrayBuffer>;
+type Later<T> = T | Promise<T>;
+
+/** Keys are raw: 32 bytes for the curves, 16 for AES. Every AES key is used once, with a nonce of zeros. */
+export interface Suite {
+  readonly name: string;
+  /** Public X25519 key of a secret one. */
+  publicKey(secret: Bytes): Later<Bytes>;
+  /** Shared secret of X25519. @throws where the peer's key has a small order. */
+  agree(secret: Bytes, peer: Bytes): Later<Bytes>;
+  verify(publicKey: Bytes, message: Bytes, signature: Bytes): Later<boolean>;
+  sha256(bytes: Bytes): Later<Bytes>;
+  /** HKDF-SHA-256 without salt. */
+  derive(secret: Bytes, info: Bytes, length: number): Later<Bytes>;
+  /** AES-128-GCM: ciphertext and tag. */
+  seal(key: Bytes, plain: Bytes, associated: Bytes): Later<Bytes>;
+  /** @throws where the tag is not right. */
+  open(key: Bytes, sealed: Bytes, associated: Bytes): Later<Bytes>;
+  /**
+   * Adds the keystream of each key to the sum, or subtracts it: entry i takes bytes 4i to 4i+3 of the
+   * keystream as a little-endian integer, modulo 2^32.
+   */
+  addKeystreams(sum: Uint32Array, keys: readonly Bytes[], sign: 1 | -1): Later<void>;
+}
+
+/** How an identity signs: the private key never leaves its holder. */
+export interface Signer {
+  /** Ed25519, 32 bytes. */
+  readonly publicKey: Bytes;
+  sign(message: Bytes): Later<Bytes>;
+}
+
+export const suite: Suite = nodeSuite() ?? webSuite;
+
+export function randomBytes(length: number): Bytes {
+  return crypto.getRandomValues(new Uint8Array(length));
+}

@@ -1,0 +1,66 @@
+/**
+ * Entries of `bits` bits in bytes, without gaps: entry i takes the bits from i·bits on, lowest first.
+ *
+ * Entries are moved through 32-bit words, each of which an entry may straddle. A shift by 32 does
+ * nothing in JavaScript, so the straddling part is shifted in two steps.
+ */
+import type { Bytes } from './crypto/suite.ts';
+
+/** Entries of a chunk: a multiple of 32, so that a chunk is whole words whatever the bits. */
+export const CHUNK = 2 ** 16;
+
+export function packedBytes(entries: number, bits: number): number {
+  return Math.ceil((entries * bits) / 8);
+}
+
+/** Length in bytes of each chunk of an update. */
+export function chunkBytes(length: number, bits: number): number[] {
+  return Array.from({ length: Math.ceil(length / CHUNK) }, (_, at) =>
+    packedBytes(Math.min(CHUNK, length - at * CHUNK), bits),
+  );
+}
+
+/** @param entries at most a chunk of them; the low `bits` bits are taken. */
+export function pack(entries: Uint32Array, bits: number): Bytes {
+  const words = new Uint32Array(Math.ceil((entries.length * bits) / 32) + 1);
+  const mask = bitMask(bits);
+  for (let i = 0, bit = 0; i < entries.length; i++, bit += bits) {
+    const entry = entries[i]! & mask;
+    const at = bit >>> 5;
+    const shift = bit & 31;
+    words[at]! |= entry << shift;
+    words[at + 1]! |= (entry >>> 1) >>> (31 - shift);
+  }
+  return new Uint8Array(words.buffer, 0, packedBytes(entries.length, bits));
+}
+
+/** Adds packed entries to a part of a sum of at most a chunk, modulo 2^32, or subtracts them. */
+export function addPacked(sum: Uint32Array, bytes: Uint8Array, bits: number, sign: 1 | -1): void {
+  const words = new Uint32Array(Math.ceil(bytes.length / 4) + 1);
+  new Uint8Array(words.buffer).set(bytes);
+  const mask = bitMask(bits);
+  for (let i = 0, bit = 0; i < sum.length; i++, bit += bits) {
+    const at = bit >>> 5;
+    const shift = bit & 31;
+    const entry = ((words[at]! >>> shift) | ((words[at + 1]! << 1) << (31 - shift))) & mask;
+    sum[i]! += sign === 1 ? entry : -entry;
+  }
+}
+
+/** Reduces entries modulo 2^bits, in place. */
+export function reduce<T extends Uint32Array>(entries: T, bits: number): T {
+  const mask = bitMask(bits);
+  for (let i = 0; i < entries.length; i++) entries[i]! &= mask;
+  return entries;
+}
+
+function bitMask(bits: number): number {
+  return bits === 32 ? -1 : 2 ** bits - 1;
+}
+
+/** Chunk by chunk. */
+export function packAll(entries: Uint32Array, bits: number): Bytes[] {
+  return chunkBytes(entries.length, bits).map((_, at) =>
+    pack(entries.subarray(at * CHUNK, (at + 1) * CHUNK), bits),
+  );
+}

@@ -1,0 +1,283 @@
+/**
+ * The server's side of one round of protocol A. It is not trusted: what it could do wrong, the sites
+ * refuse. It checks the sites, so that a faulty one is named.
+ *
+ *     accept(site, message)…  close() → what to send to each site     five times, then sum()
+ *
+ * The round is a function of the calls in their order: a coordinator that stores accepted messages,
+ * chunks and closings makes it again after a crash by repeating them. The sum grows as chunks arrive.
+ */
+import { SkeinError } from '@skein/api';
+import { checkContext, contextDigest, type AggregationContext } from '../context.ts';
+import { suite, type Bytes } from '../crypto/suite.ts';
+import { quorum } from '../graph.ts';
+import { memorySpool, readChunkDigests, Uploads, type Spool } from '../upload.ts';
+import { Reader, sameBytes } from '../wire/bytes.ts';
+import { EXCHANGES, openEnvelope, type Exchange } from '../wire/envelope.ts';
+import { graphOf, type Graph } from './graph.ts';
+import {
+  readKeys,
+  readReveals,
+  readShares,
+  writeConfirmation,
+  writeDelivery,
+  writeRoster,
+  writeSites,
+  type Keys,
+  type Reveals,
+  type Shares,
+} from './messages.ts';
+import { removeMasks, type Liar } from './unmasking.ts';
+
+export interface SecureSum {
+  /** Modulo 2^bits. */
+  readonly sum: Uint32Array<ArrayBuffer>;
+  /** The sites whose updates are in it, ascending. */
+  readonly survivors: readonly number[];
+  /** Sites that revealed a share that is not the committed one. */
+  readonly liars: readonly Liar[];
+}
+
+export class ServerRound {
+  readonly #context: AggregationContext;
+  readonly #digest: Bytes;
+  readonly #uploads: Uploads;
+  /** Accepted messages by exchange and site. */
+  readonly #messages = new Map<Exchange, Map<number, Bytes>>();
+  readonly #keys = new Map<number, Keys>();
+  readonly #shares = new Map<number, Shares>();
+  readonly #reveals = new Map<number, Reveals>();
+  #due: Exchange | 'ended' = 'keys';
+  #graph: Graph | undefined;
+  /** The sites that answered the last closed exchange. */
+  #sites: ReadonlySet<number>;
+  #sharing: readonly number[] = [];
+  #survivors: readonly number[] = [];
+
+  private constructor(context: AggregationContext, digest: Bytes, spool: Spool) {
+    this.#context = context;
+    this.#digest = digest;
+    this.#uploads = new Uploads(context, spool);
+    this.#sites = new Set(context.roster.keys());
+  }
+
+  /**
+   * @param options.spool of chunks of updates that are not complete; default: memory.
+   * @throws SkeinError AGGREGATION_INVALID, AGGREGATION_ROSTER_FORGED.
+   */
+  static async begin(
+    context: AggregationContext,
+    { spool = memorySpool() }: { readonly spool?: Spool } = {},
+  ): Promise<ServerRound> {
+    checkContext(context);
+    return new ServerRound(context, await contextDigest(context), spool);
+  }
+
+  /** The exchange whose messages are accepted. */
+  get due(): Exchange | 'ended' {
+    return this.#due;
+  }
+
+  /** Sites that answered the exchange that is due, and, in exchange 2, whose chunks have all arrived. */
+  get answered(): number[] {
+    const sites = [...(this.#messages.get(this.#due as Exchange)?.keys() ?? [])];
+    return this.#due === 'input' ? sites.filter((site) => this.#uploads.isComplete(site)) : sites;
+  }
+
+  /**
+   * Accepts the message of a site for the exchange that is due. The same bytes again change nothing.
+   *
+   * @throws SkeinError AGGREGATION_CONTEXT_OTHER, AGGREGATION_SIGNATURE_INVALID,
+   *   AGGREGATION_ANSWERED_TWICE, AGGREGATION_PHASE_ANSWERED, AGGREGATION_INVALID,
+   *   AGGREGATION_SURVIVORS_SPLIT for a signature of another list.
+   */
+  async accept(exchange: Exchange, site: number, message: Uint8Array): Promise<void> {
+    if (exchange !== this.#due || !this.#sites.has(site)) {
+      throw new SkeinError(
+        'AGGREGATION_PHASE_ANSWERED',
+        `Site ${site} answers "${exchange}", but "${this.#due}" is due, of ${this.#sites.size} sites.`,
+      );
+    }
+    if (!this.#messages.has(exchange)) this.#messages.set(exchange, new Map());
+    const accepted = this.#messages.get(exchange)!;
+    // A copy: the caller may use its buffer again.
+    const bytes = new Uint8Array(message);
+    const { sender, body } = await openEnvelope(
+      bytes,
+      { digest: this.#digest, phase: exchange },
+      this.#context.roster,
+    );
+    if (sender !== site) {
+      throw new SkeinError(
+        'AGGREGATION_SIGNATURE_INVALID',
+        `Site ${site} sends a message of site ${sender}.`,
+      );
+    }
+    const first = accepted.get(site);
+    if (first !== undefined) {
+      if (sameBytes(first, bytes)) return;
+      throw new SkeinError(
+        'AGGREGATION_ANSWERED_TWICE',
+        `Site ${site} sent a second, different message (${exchange}) in round ${this.#context.round}.`,
+      );
+    }
+    await this.#read[exchange](site, body);
+    accepted.set(site, bytes);
+  }
+
+  /**
+   * Adds a chunk of an update to the sum.
+   * @throws SkeinError AGGREGATION_CHUNK_INVALID, AGGREGATION_PHASE_ANSWERED.
+   */
+  async acceptChunk(site: number, chunk: number, bytes: Uint8Array): Promise<void> {
+    if (this.#due !== 'input') {
+      throw new SkeinError(
+        'AGGREGATION_PHASE_ANSWERED',
+        `Site ${site} sends a chunk after the exchange was closed.`,
+      );
+    }
+    await this.#uploads.add(site, chunk, bytes);
+  }
+
+  /** The chunks that a site still has to send. */
+  missing(site: number): number[] {
+    return this.#uploads.missing(site);
+  }
+
+  /**
+   * Ends the exchange that is due: sites that have not answered have dropped out.
+   *
+   * @returns what to send to each site that is still in the round.
+   * @throws SkeinError AGGREGATION_TOO_FEW; the round is then over.
+   */
+  async close(): Promise<ReadonlyMap<number, Bytes>> {
+    const exchange = this.#due;
+    if (exchange === 'ended' || exchange === 'unmasking') {
+      throw new SkeinError('AGGREGATION_PHASE_ANSWERED', 'Every exchange of the round is closed.');
+    }
+    this.#due = 'ended';
+    const accepted = this.#messages.get(exchange) ?? new Map<number, Bytes>();
+    const sites =
+      exchange === 'input'
+        ? await this.#uploads.close()
+        : [...accepted.keys()].toSorted((a, b) => a - b);
+    this.#require(sites.length, exchange);
+    const answers = await this.#answers[exchange](sites, accepted);
+    this.#sites = new Set(sites);
+    this.#due = EXCHANGES[EXCHANGES.indexOf(exchange) + 1]!;
+    return answers;
+  }
+
+  /**
+   * Unmasks the sum, once. After this, the round is over.
+   *
+   * @throws SkeinError AGGREGATION_TOO_FEW where too few shares were revealed, AGGREGATION_SHARE_BAD
+   *   naming a site that dealt shares of no one secret.
+   */
+  async sum(): Promise<SecureSum> {
+    if (this.#due !== 'unmasking') {
+      throw new SkeinError(
+        'AGGREGATION_PHASE_ANSWERED',
+        `"${this.#due}" is due, so there is no sum yet.`,
+      );
+    }
+    this.#require(this.#reveals.size, 'unmasking');
+    this.#due = 'ended';
+    const { sum } = this.#uploads;
+    const liars = await removeMasks(sum, {
+      digest: this.#digest,
+      bits: this.#context.bits,
+      graph: this.#graph!,
+      keys: this.#keys,
+      shares: this.#shares,
+      sharing: this.#sharing,
+      survivors: this.#survivors,
+      reveals: this.#reveals,
+    });
+    return { sum, survivors: this.#survivors, liars };
+  }
+
+  /** Reads and keeps the body of a message. */
+  readonly #read: Record<Exchange, (site: number, body: Bytes) => void | Promise<void>> = {
+    keys: (site, body) => void this.#keys.set(site, readKeys(body)),
+    shares: (site, body) => {
+      const shares = readShares(body);
+      const neighbours = this.#graph!.neighbours(site);
+      const peers = shares.entries.map(({ peer }) => peer).toSorted((a, b) => a - b);
+      if (peers.length !== neighbours.length || peers.some((peer, at) => peer !== neighbours[at])) {
+        throw new SkeinError(
+          'AGGREGATION_INVALID',
+          `Site ${site} dealt shares to other sites than its ${neighbours.length} neighbours.`,
+        );
+      }
+      this.#shares.set(site, shares);
+    },
+    input: (site, body) => {
+      const reader = new Reader(body, 'the head of an update');
+      const digests = readChunkDigests(reader, this.#context);
+      reader.end();
+      this.#uploads.begin(site, digests);
+    },
+    consistency: async (site, body) => {
+      const expected = await suite.sha256(writeSites(this.#survivors, this.#context.roster.length));
+      if (sameBytes(body, expected)) return;
+      throw new SkeinError(
+        'AGGREGATION_SURVIVORS_SPLIT',
+        `Site ${site} signed another list of survivors.`,
+      );
+    },
+    unmasking: (site, body) => void this.#reveals.set(site, readReveals(body)),
+  };
+
+  /** What each site is sent when an exchange is closed. */
+  readonly #answers: Record<
+    Exclude<Exchange, 'unmasking'>,
+    (
+      sites: readonly number[],
+      accepted: ReadonlyMap<number, Bytes>,
+    ) => Promise<ReadonlyMap<number, Bytes>>
+  > = {
+    keys: async (sites, accepted) => {
+      const roster = writeRoster(sites.map((site) => accepted.get(site)!));
+      this.#graph = await graphOf(this.#context, sites, await suite.sha256(roster));
+      return toAll(sites, roster);
+    },
+    shares: async (sites) => {
+      this.#sharing = sites;
+      const sharing = new Set(sites);
+      const dealt = new Map(
+        sites.map((site) => [
+          site,
+          new Map(this.#shares.get(site)!.entries.map((entry) => [entry.peer, entry])),
+        ]),
+      );
+      const deliveryTo = (holder: number): Bytes => {
+        const owners = this.#graph!.neighbours(holder).filter((owner) => sharing.has(owner));
+        const entries = owners.map((peer) => ({ ...dealt.get(peer)!.get(holder)!, peer }));
+        return writeDelivery({ sharing, entries }, this.#context.roster.length);
+      };
+      return new Map(sites.map((site) => [site, deliveryTo(site)]));
+    },
+    input: async (sites) => {
+      this.#survivors = sites;
+      return toAll(sites, writeSites(sites, this.#context.roster.length));
+    },
+    consistency: async (sites, accepted) => {
+      const survivors = writeSites(this.#survivors, this.#context.roster.length);
+      return toAll(sites, writeConfirmation({ survivors, messages: [...accepted.values()] }));
+    },
+  };
+
+  #require(count: number, exchange: Exchange): void {
+    const least = quorum(this.#context.roster.length);
+    if (count >= least) return;
+    throw new SkeinError(
+      'AGGREGATION_TOO_FEW',
+      `Only ${count} of ${this.#context.roster.length} sites answered "${exchange}"; the round needs ${least}.`,
+    );
+  }
+}
+
+function toAll(sites: readonly number[], message: Bytes): ReadonlyMap<number, Bytes> {
+  return new Map(sites.map((site) => [site, message]));
+}

@@ -1,0 +1,357 @@
+/**
+ * A site's side of one round of protocol A: Bonawitz et al. (CCS 2017) with active security.
+ *
+ *     keys → shares → input → consistency → unmasking → ended
+ *
+ * Each method answers one exchange, once. The caller stores `save()` and the returned message before it
+ * sends the message; after a restart it sends the stored message again and goes on from the stored
+ * state. A refusal ends the round for this site: nothing of it is answered again.
+ */
+import { SkeinError } from '@skein/api';
+import { checkContext, contextDigest, siteNumber, type AggregationContext } from '../context.ts';
+import { randomBytes, suite, type Bytes, type Signer } from '../crypto/suite.ts';
+import { quorum } from '../graph.ts';
+import { packAll } from '../packing.ts';
+import { chunkDigests } from '../upload.ts';
+import { sameBytes } from '../wire/bytes.ts';
+import { EXCHANGES, signEnvelope, type Exchange } from '../wire/envelope.ts';
+import { advertised } from './advertised.ts';
+import { confirmed } from './confirmed.ts';
+import { graphOf, type Graph } from './graph.ts';
+import {
+  readDelivery,
+  readSurvivors,
+  writeKeys,
+  writeReveals,
+  writeShares,
+  type SealedShares,
+} from './messages.ts';
+import {
+  commitment,
+  dealShares,
+  maskSign,
+  ownMaskKey,
+  pairMaskKey,
+  sealingKey,
+  seedDigest,
+  SHARE,
+  type SecretKind,
+} from './secrets.ts';
+import { newSiteState, readSiteState, writeSiteState, type SiteState } from './site-state.ts';
+
+/** A masked update: the head is accepted first, then the chunks in any order. */
+export interface MaskedUpdate {
+  readonly head: Bytes;
+  readonly chunks: readonly Bytes[];
+}
+
+export class SiteRound {
+  /** The number of this site in the roster. */
+  readonly site: number;
+  readonly #context: AggregationContext;
+  readonly #signer: Signer;
+  readonly #state: SiteState;
+  /** Shared secrets with neighbours, for the shares: computed again after a restart. */
+  readonly #sealing = new Map<number, Promise<Bytes>>();
+  #graph: Promise<Graph> | undefined;
+
+  private constructor(context: AggregationContext, signer: Signer, state: SiteState) {
+    this.#context = context;
+    this.#signer = signer;
+    this.#state = state;
+    this.site = siteNumber(context, signer.publicKey);
+  }
+
+  /**
+   * Starts a round, with keys of its own.
+   *
+   * @param after the last round that this identity began in this run; -1: none.
+   * @throws SkeinError AGGREGATION_INVALID, AGGREGATION_ROSTER_FORGED; AGGREGATION_PHASE_ANSWERED
+   *   for a round that is not after the last one.
+   */
+  static async begin(
+    context: AggregationContext,
+    signer: Signer,
+    { after }: { readonly after: number },
+  ): Promise<SiteRound> {
+    checkContext(context);
+    if (context.round <= after) {
+      throw new SkeinError(
+        'AGGREGATION_PHASE_ANSWERED',
+        `Round ${context.round} of ${context.run} is asked for again: the last one was ${after}.`,
+      );
+    }
+    const [sealing, masking, seed] = [randomBytes(32), randomBytes(32), randomBytes(32)];
+    const digest = await contextDigest(context);
+    return new SiteRound(context, signer, newSiteState({ digest, sealing, masking, seed }));
+  }
+
+  /** @param saved of `save()`. @throws SkeinError AGGREGATION_CONTEXT_OTHER, AGGREGATION_INVALID. */
+  static async restore(
+    context: AggregationContext,
+    signer: Signer,
+    saved: string,
+  ): Promise<SiteRound> {
+    checkContext(context);
+    const state = readSiteState(saved);
+    if (!sameBytes(state.digest, await contextDigest(context))) {
+      throw new SkeinError('AGGREGATION_CONTEXT_OTHER', 'The stored state is of another round.');
+    }
+    return new SiteRound(context, signer, state);
+  }
+
+  /** The whole state, secrets included. */
+  save(): string {
+    return writeSiteState(this.#state);
+  }
+
+  /** The exchange that is due. */
+  get due(): Exchange | 'ended' {
+    return this.#state.due;
+  }
+
+  /** Exchange 0. @returns this round's public keys. */
+  advertise(): Promise<Bytes> {
+    return this.#once('keys', async () => {
+      const { sealing, masking } = this.#state;
+      return this.#signed(
+        'keys',
+        writeKeys({
+          sealing: await suite.publicKey(sealing),
+          masking: await suite.publicKey(masking),
+        }),
+      );
+    });
+  }
+
+  /**
+   * Exchange 1: deals shares of both secrets to the neighbours.
+   * @param keys what the server answered to exchange 0.
+   */
+  share(keys: Uint8Array): Promise<Bytes> {
+    return this.#once('shares', async () => {
+      const state = this.#state;
+      const roster = await advertised(keys, this.#context, state.digest);
+      const own = roster.keys.get(this.site);
+      const [sealing, masking] = [suite.publicKey(state.sealing), suite.publicKey(state.masking)];
+      if (
+        own === undefined ||
+        !sameBytes(own.sealing, await sealing) ||
+        !sameBytes(own.masking, await masking)
+      ) {
+        throw new SkeinError(
+          'AGGREGATION_ROSTER_FORGED',
+          'The keys of the round do not contain those of this site.',
+        );
+      }
+      state.graphSeed = roster.seed;
+      state.maskingKeys = new Map([...roster.keys].map(([site, each]) => [site, each.masking]));
+      state.sealingKeys = new Map([...roster.keys].map(([site, each]) => [site, each.sealing]));
+      const { neighbours, threshold } = await this.#neighbourhood();
+      const [ofMasking, ofSeed] = await Promise.all([
+        dealShares(state.masking, neighbours.length + 1, threshold),
+        dealShares(state.seed, neighbours.length + 1, threshold),
+      ]);
+      // The share of the masking key that a site would keep is of no use: it is not asked when it is gone.
+      state.ownShare = ofSeed.at(-1)!;
+      const entries = await Promise.all(
+        neighbours.map((peer, at) => this.#sealFor(peer, [ofMasking[at]!, ofSeed[at]!])),
+      );
+      return this.#signed(
+        'shares',
+        writeShares({
+          seedDigest: await seedDigest(state.digest, state.seed),
+          ownCommitment: await this.#commitment(this.site, this.site, 'seed', state.ownShare),
+          entries,
+        }),
+      );
+    });
+  }
+
+  /**
+   * Exchange 2: masks the update.
+   *
+   * @param input one entry of `bits` bits each; not changed.
+   * @param delivery what the server answered to exchange 1.
+   */
+  mask(input: Uint32Array, delivery: Uint8Array): Promise<MaskedUpdate> {
+    return this.#once('input', async () => {
+      const { length, bits, roster } = this.#context;
+      if (input.length !== length || (bits < 32 && input.some((entry) => entry >= 2 ** bits))) {
+        throw new SkeinError(
+          'AGGREGATION_INVALID',
+          `The update is not ${length} entries of ${bits} bits.`,
+        );
+      }
+      const state = this.#state;
+      const { sharing, entries } = readDelivery(delivery, roster.length);
+      this.#require(sharing.size, 'shared their secrets');
+      const { neighbours } = await this.#neighbourhood();
+      const peers = neighbours.filter((peer) => sharing.has(peer));
+      const dealt = new Map(entries.map((entry) => [entry.peer, entry]));
+      state.sharing = [...sharing];
+      state.held = new Map(
+        await Promise.all(
+          peers.map(async (peer) => [peer, await this.#open(peer, dealt.get(peer))] as const),
+        ),
+      );
+      const masked = Uint32Array.from(input);
+      await suite.addKeystreams(masked, [await ownMaskKey(state.digest, state.seed)], 1);
+      for (const sign of [1, -1] as const) {
+        const signed = peers.filter((peer) => maskSign(this.site, peer) === sign);
+        const keys = await Promise.all(
+          signed.map((peer) =>
+            pairMaskKey(state.digest, state.masking, state.maskingKeys.get(peer)!),
+          ),
+        );
+        await suite.addKeystreams(masked, keys, sign);
+      }
+      const chunks = packAll(masked, bits);
+      return { head: await this.#signed('input', await chunkDigests(chunks)), chunks };
+    });
+  }
+
+  /**
+   * Exchange 3: signs the list of survivors.
+   * @param survivors what the server answered to exchange 2.
+   */
+  sign(survivors: Uint8Array): Promise<Bytes> {
+    this.#refuseSecondList(survivors);
+    return this.#once('consistency', async () => {
+      const list = readSurvivors(survivors, this.#context);
+      this.#require(list.size, 'survived');
+      const sharing = new Set(this.#state.sharing);
+      const isKnown = [...list].every((site) => sharing.has(site));
+      const graph = await this.#graphOnce();
+      if (!list.has(this.site) || !isKnown || !graph.connects(list)) {
+        throw new SkeinError(
+          'AGGREGATION_SURVIVORS_SPLIT',
+          'The list of survivors omits this site, names sites that shared nothing, or isolates sites.',
+        );
+      }
+      this.#state.survivors = new Uint8Array(survivors);
+      return this.#signed('consistency', await suite.sha256(this.#state.survivors));
+    });
+  }
+
+  /**
+   * Exchange 4: reveals, of each neighbour, the share of one of its two secrets.
+   * @param confirmation what the server answered to exchange 3.
+   */
+  unmask(confirmation: Uint8Array): Promise<Bytes> {
+    this.#refuseSecondList(confirmation.subarray(0, this.#state.survivors.length));
+    return this.#once('unmasking', async () => {
+      const { digest, survivors, held, ownShare } = this.#state;
+      await confirmed(confirmation, this.#context, digest, survivors);
+      const list = readSurvivors(survivors, this.#context);
+      const reveals = new Map([[this.site, ownShare]]);
+      for (const [owner, shares] of held) {
+        reveals.set(owner, list.has(owner) ? shares.slice(SHARE) : shares.slice(0, SHARE));
+      }
+      return this.#signed('unmasking', writeReveals(reveals));
+    });
+  }
+
+  /** Runs an exchange that is due, and makes the next one due; a refusal ends the round. */
+  async #once<T>(exchange: Exchange, answer: () => Promise<T>): Promise<T> {
+    const { due } = this.#state;
+    if (due !== exchange) {
+      throw new SkeinError(
+        'AGGREGATION_PHASE_ANSWERED',
+        `Round ${this.#context.round}: "${exchange}" is asked for, but "${due}" is due.`,
+      );
+    }
+    // Before anything is awaited: a second call at the same time must not be answered.
+    this.#state.due = 'ended';
+    const message = await answer();
+    this.#state.due = EXCHANGES[EXCHANGES.indexOf(exchange) + 1] ?? 'ended';
+    return message;
+  }
+
+  /** A second list would move a site between the dropped and the survivors: both of its secrets. */
+  #refuseSecondList(survivors: Uint8Array): void {
+    const signed = this.#state.survivors;
+    if (signed.length === 0 || sameBytes(signed, survivors)) return;
+    throw new SkeinError(
+      'AGGREGATION_BOTH_SECRETS',
+      'A second list of survivors asks for both secrets of a site.',
+    );
+  }
+
+  #require(count: number, what: string): void {
+    const least = quorum(this.#context.roster.length);
+    if (count >= least) return;
+    throw new SkeinError(
+      'AGGREGATION_TOO_FEW',
+      `Only ${count} sites ${what}; the round needs ${least}.`,
+    );
+  }
+
+  #signed(phase: Exchange, body: Bytes): Promise<Bytes> {
+    return signEnvelope(
+      { digest: this.#state.digest, phase, sender: this.site, body },
+      this.#signer,
+    );
+  }
+
+  #graphOnce(): Promise<Graph> {
+    const { maskingKeys, graphSeed } = this.#state;
+    const present = [...maskingKeys.keys()].toSorted((a, b) => a - b);
+    return (this.#graph ??= graphOf(this.#context, present, graphSeed));
+  }
+
+  async #neighbourhood() {
+    const graph = await this.#graphOnce();
+    return { neighbours: graph.neighbours(this.site), threshold: graph.threshold };
+  }
+
+  #commitment(owner: number, holder: number, kind: SecretKind, share: Bytes): Promise<Bytes> {
+    return commitment({ digest: this.#state.digest, owner, holder, kind }, share);
+  }
+
+  #agreed(peer: number): Promise<Bytes> {
+    const known = this.#sealing.get(peer);
+    if (known !== undefined) return known;
+    const agreed = Promise.resolve(
+      suite.agree(this.#state.sealing, this.#state.sealingKeys.get(peer)!),
+    );
+    this.#sealing.set(peer, agreed);
+    return agreed;
+  }
+
+  async #sealFor(peer: number, [masking, seed]: readonly [Bytes, Bytes]): Promise<SealedShares> {
+    const commitments = [
+      await this.#commitment(this.site, peer, 'masking', masking),
+      await this.#commitment(this.site, peer, 'seed', seed),
+    ] as const;
+    const names = { digest: this.#state.digest, owner: this.site, holder: peer };
+    const key = await sealingKey(names, await this.#agreed(peer));
+    const plain = Uint8Array.of(...masking, ...seed);
+    const associated = Uint8Array.of(...commitments[0], ...commitments[1]);
+    return { peer, commitments, sealed: await suite.seal(key, plain, associated) };
+  }
+
+  /** @returns both shares in a row. @throws SkeinError AGGREGATION_SHARE_BAD, naming the dealer. */
+  async #open(peer: number, entry: SealedShares | undefined): Promise<Bytes> {
+    try {
+      if (entry === undefined) throw new Error('nothing was delivered');
+      const [masking, seed] = entry.commitments;
+      const names = { digest: this.#state.digest, owner: peer, holder: this.site };
+      const key = await sealingKey(names, await this.#agreed(peer));
+      const shares = await suite.open(key, entry.sealed, Uint8Array.of(...masking, ...seed));
+      const kinds = [
+        await this.#commitment(peer, this.site, 'masking', shares.slice(0, SHARE)),
+        await this.#commitment(peer, this.site, 'seed', shares.slice(SHARE)),
+      ] as const;
+      if (!sameBytes(kinds[0], masking) || !sameBytes(kinds[1], seed))
+        throw new Error('commitment');
+      return shares;
+    } catch (cause) {
+      throw new SkeinError(
+        'AGGREGATION_SHARE_BAD',
+        `The shares that site ${peer} dealt to site ${this.site} are missing, changed or not the committed ones.`,
+        { cause },
+      );
+    }
+  }
+}

@@ -1,0 +1,102 @@
+/** Removes from a sum of masked updates what the survivors allow: the last step of protocol A. */
+import { SkeinError } from '@skein/api';
+import { suite, type Bytes } from '../crypto/suite.ts';
+import { reduce } from '../packing.ts';
+import { sameBytes } from '../wire/bytes.ts';
+import type { Graph } from './graph.ts';
+import type { Keys, Reveals, Shares } from './messages.ts';
+import {
+  commitment,
+  keyMatches,
+  maskSign,
+  ownMaskKey,
+  pairMaskKey,
+  rebuild,
+  seedDigest,
+  type SecretKind,
+} from './secrets.ts';
+
+export interface Liar {
+  readonly site: number;
+  /** The site whose secret the bad share was of. */
+  readonly owner: number;
+}
+
+export interface Revealed {
+  readonly digest: Bytes;
+  readonly bits: number;
+  readonly graph: Graph;
+  readonly keys: ReadonlyMap<number, Keys>;
+  readonly shares: ReadonlyMap<number, Shares>;
+  /** Sites that dealt shares, and those of them whose updates are in the sum. */
+  readonly sharing: readonly number[];
+  readonly survivors: readonly number[];
+  /** By the site that revealed. */
+  readonly reveals: ReadonlyMap<number, Reveals>;
+}
+
+/**
+ * @param sum is changed.
+ * @returns sites that revealed a share that is not the committed one; the others' shares were enough.
+ * @throws SkeinError AGGREGATION_TOO_FEW, AGGREGATION_SHARE_BAD.
+ */
+export async function removeMasks(sum: Uint32Array, revealed: Revealed): Promise<readonly Liar[]> {
+  const { digest, graph, keys, shares, sharing } = revealed;
+  const survivors = new Set(revealed.survivors);
+  const liars: Liar[] = [];
+  const add: Bytes[] = [];
+  const subtract: Bytes[] = [];
+  // All secrets first: a round that cannot be unmasked must not leave a sum that half is.
+  for (const owner of sharing) {
+    if (survivors.has(owner)) {
+      const announced = shares.get(owner)!.seedDigest;
+      const isRight = async (seed: Bytes) => sameBytes(await seedDigest(digest, seed), announced);
+      const good = await sharesOf(owner, 'seed', revealed, liars);
+      subtract.push(await ownMaskKey(digest, await rebuild(owner, good, isRight)));
+      continue;
+    }
+    const peers = graph.neighbours(owner).filter((peer) => survivors.has(peer));
+    // Its masks are with survivors only; without one there is nothing to remove.
+    if (peers.length === 0) continue;
+    const good = await sharesOf(owner, 'masking', revealed, liars);
+    const secret = await rebuild(owner, good, (key) => keyMatches(key, keys.get(owner)!.masking));
+    for (const peer of peers) {
+      const key = await pairMaskKey(digest, secret, keys.get(peer)!.masking);
+      (maskSign(peer, owner) === 1 ? subtract : add).push(key);
+    }
+  }
+  await suite.addKeystreams(sum, add, 1);
+  await suite.addKeystreams(sum, subtract, -1);
+  reduce(sum, revealed.bits);
+  return liars;
+}
+
+/** As many shares of a secret as rebuild it, each the committed one. */
+async function sharesOf(
+  owner: number,
+  kind: SecretKind,
+  { digest, graph, shares, reveals }: Revealed,
+  liars: Liar[],
+): Promise<Bytes[]> {
+  const { entries, ownCommitment } = shares.get(owner)!;
+  const good: Bytes[] = [];
+  const committed = entries.map(({ peer, commitments }) => ({
+    holder: peer,
+    expected: commitments[kind === 'masking' ? 0 : 1],
+  }));
+  if (kind === 'seed') committed.push({ holder: owner, expected: ownCommitment });
+  for (const { holder, expected } of committed) {
+    const share = reveals.get(holder)?.get(owner);
+    if (share === undefined) continue;
+    const found = await commitment({ digest, owner, holder, kind }, share);
+    if (sameBytes(found, expected)) good.push(share);
+    else liars.push({ site: holder, owner });
+    if (good.length === graph.threshold) return good;
+  }
+  const named = liars.filter((liar) => liar.owner === owner).map(({ site }) => site);
+  throw new SkeinError(
+    named.length > 0 ? 'AGGREGATION_SHARE_BAD' : 'AGGREGATION_TOO_FEW',
+    `${good.length} shares of a secret of site ${owner} were revealed; ${graph.threshold} rebuild it.` +
+      (named.length > 0 ? ` Shares of sites ${named.join(', ')} are not the committed ones.` : ''),
+  );
+}

@@ -1,0 +1,124 @@
+/** Rounds of protocol A with sites that drop out where a test says. */
+import type { AggregationContext } from '../context.ts';
+import { signerOf } from '../crypto/identity.ts';
+import { randomBytes, type Bytes, type Signer } from '../crypto/suite.ts';
+import { ServerRound, type SecureSum } from '../pairwise/server.ts';
+import { SiteRound } from '../pairwise/site.ts';
+import { EXCHANGES, type Exchange } from '../wire/envelope.ts';
+
+export interface Federation {
+  readonly signers: readonly Signer[];
+  readonly context: AggregationContext;
+}
+
+export async function federation(
+  sites: number,
+  terms: Partial<AggregationContext> = {},
+): Promise<Federation> {
+  const signers = await Promise.all(Array.from({ length: sites }, () => signerOf()));
+  const roster = signers.map(({ publicKey }) => publicKey);
+  const plan = randomBytes(32);
+  return {
+    signers,
+    context: { run: 'hearts', round: 0, plan, roster, length: 70, bits: 20, ...terms },
+  };
+}
+
+/** Random entries below 2^bits. */
+export function randomInput({ length, bits }: AggregationContext): Uint32Array<ArrayBuffer> {
+  const entries = new Uint32Array(length);
+  for (let at = 0; at < length; at += 2 ** 14) {
+    crypto.getRandomValues(entries.subarray(at, at + 2 ** 14));
+  }
+  return entries.map((entry) => entry >>> (32 - bits));
+}
+
+export function plainSum(
+  inputs: readonly Uint32Array[],
+  survivors: readonly number[],
+  bits: number,
+): Uint32Array {
+  const sum = new Uint32Array(inputs[0]!.length);
+  for (const site of survivors) inputs[site]!.forEach((entry, at) => (sum[at]! += entry));
+  return bits === 32 ? sum : sum.map((entry) => entry % 2 ** bits);
+}
+
+/** A round at work: its sites, its server, and what the server answered last. */
+export interface Stage {
+  readonly server: ServerRound;
+  readonly sites: readonly SiteRound[];
+  readonly inputs: readonly Uint32Array[];
+  answers: ReadonlyMap<number, Bytes>;
+}
+
+export async function stage({ signers, context }: Federation): Promise<Stage> {
+  return {
+    server: await ServerRound.begin(context),
+    sites: await Promise.all(
+      signers.map((signer) => SiteRound.begin(context, signer, { after: -1 })),
+    ),
+    inputs: signers.map(() => randomInput(context)),
+    answers: new Map(),
+  };
+}
+
+/** What a site answers to the exchange that is due. */
+export function answerOf({ sites, inputs, answers }: Stage, exchange: Exchange, site: number) {
+  const round = sites[site]!;
+  const heard = answers.get(site)!;
+  const by: Record<Exchange, () => Promise<Bytes | Awaited<ReturnType<SiteRound['mask']>>>> = {
+    keys: () => round.advertise(),
+    shares: () => round.share(heard),
+    input: () => round.mask(inputs[site]!, heard),
+    consistency: () => round.sign(heard),
+    unmasking: () => round.unmask(heard),
+  };
+  return by[exchange]();
+}
+
+export async function deliver(
+  { server }: Stage,
+  exchange: Exchange,
+  site: number,
+  message: Bytes | { head: Bytes; chunks: readonly Bytes[] },
+) {
+  if (message instanceof Uint8Array) {
+    await server.accept(exchange, site, message);
+    return;
+  }
+  await server.accept(exchange, site, message.head);
+  for (const [at, chunk] of message.chunks.entries()) await server.acceptChunk(site, at, chunk);
+}
+
+/** Runs exchanges until one is due, with the sites that have not dropped out by then. */
+export async function runUntil(
+  at: Stage,
+  end: Exchange | 'sum',
+  drops: ReadonlyMap<number, Exchange> = new Map(),
+): Promise<void> {
+  const isGone = (site: number, exchange: Exchange): boolean => {
+    const dropped = drops.get(site);
+    return dropped !== undefined && EXCHANGES.indexOf(dropped) <= EXCHANGES.indexOf(exchange);
+  };
+  for (const exchange of EXCHANGES.slice(EXCHANGES.indexOf(at.server.due as Exchange))) {
+    if (exchange === end) return;
+    await Promise.all(
+      at.sites.map(async ({ site }) => {
+        if (isGone(site, exchange)) return;
+        await deliver(at, exchange, site, await answerOf(at, exchange, site));
+      }),
+    );
+    if (exchange !== 'unmasking') at.answers = await at.server.close();
+  }
+}
+
+/** @param drops the exchange that each site no longer answers. */
+export async function runRound(
+  parts: Federation,
+  drops: ReadonlyMap<number, Exchange> = new Map(),
+): Promise<SecureSum & { readonly expected: Uint32Array }> {
+  const at = await stage(parts);
+  await runUntil(at, 'sum', drops);
+  const result = await at.server.sum();
+  return { ...result, expected: plainSum(at.inputs, result.survivors, parts.context.bits) };
+}

@@ -1,0 +1,127 @@
+/**
+ * A masked update on its way: its sender signs the digests of its chunks once, in the head; the
+ * receiver adds each chunk to the sum as it arrives, in any order.
+ *
+ * The sum holds chunks of updates that are not complete. They are kept in a spool until the update is,
+ * and subtracted when it never will be: memory is one sum plus what the spool holds.
+ */
+import { SkeinError } from '@skein/api';
+import type { AggregationContext } from './context.ts';
+import { suite, type Bytes } from './crypto/suite.ts';
+import { addPacked, CHUNK, chunkBytes } from './packing.ts';
+import { type Reader, sameBytes, Writer } from './wire/bytes.ts';
+
+type Later<T> = T | Promise<T>;
+
+/** Keeps chunks of updates that are not complete: in memory, or a folder. */
+export interface Spool {
+  write(site: number, chunk: number, bytes: Uint8Array): Later<void>;
+  read(site: number, chunk: number): Later<Uint8Array>;
+  remove(site: number): Later<void>;
+}
+
+export function memorySpool(): Spool {
+  const sites = new Map<number, Map<number, Uint8Array>>();
+  return {
+    write(site, chunk, bytes) {
+      if (!sites.has(site)) sites.set(site, new Map());
+      // A copy: the caller may use its buffer again.
+      sites.get(site)!.set(chunk, bytes.slice());
+    },
+    read: (site, chunk) => sites.get(site)!.get(chunk)!,
+    remove: (site) => void sites.delete(site),
+  };
+}
+
+/** The part of a head that both protocols share: 32 bytes a chunk. */
+export async function chunkDigests(chunks: readonly Bytes[]): Promise<Bytes> {
+  const digests = new Writer();
+  for (const chunk of chunks) digests.raw(await suite.sha256(chunk));
+  return digests.bytes();
+}
+
+export function readChunkDigests(reader: Reader, { length, bits }: AggregationContext): Bytes[] {
+  return chunkBytes(length, bits).map(() => reader.raw(32));
+}
+
+/** A sum of uploads, modulo 2^32. */
+export class Uploads {
+  readonly sum: Uint32Array<ArrayBuffer>;
+  readonly #sizes: readonly number[];
+  readonly #bits: number;
+  readonly #spool: Spool;
+  readonly #open = new Map<number, { readonly digests: Bytes[]; readonly arrived: Set<number> }>();
+
+  constructor({ length, bits }: AggregationContext, spool: Spool) {
+    this.sum = new Uint32Array(length);
+    this.#sizes = chunkBytes(length, bits);
+    this.#bits = bits;
+    this.#spool = spool;
+  }
+
+  /** Expects the chunks of a site whose head was accepted. */
+  begin(site: number, digests: Bytes[]): void {
+    this.#open.set(site, { digests, arrived: new Set() });
+  }
+
+  /**
+   * Adds a chunk; one that has arrived before changes nothing.
+   * @throws SkeinError AGGREGATION_CHUNK_INVALID, AGGREGATION_PHASE_ANSWERED before the head.
+   */
+  async add(site: number, chunk: number, bytes: Uint8Array): Promise<void> {
+    const upload = this.#open.get(site);
+    if (upload === undefined) {
+      throw new SkeinError(
+        'AGGREGATION_PHASE_ANSWERED',
+        `Site ${site} sends a chunk, but the head of its update was not accepted.`,
+      );
+    }
+    const digest = upload.digests[chunk];
+    const matches =
+      digest !== undefined &&
+      bytes.length === this.#sizes[chunk] &&
+      sameBytes(await suite.sha256(bytes as Bytes), digest);
+    if (!matches) {
+      throw new SkeinError(
+        'AGGREGATION_CHUNK_INVALID',
+        `Chunk ${chunk} of site ${site} is not the one whose digest the site signed.`,
+      );
+    }
+    if (upload.arrived.has(chunk)) return;
+    upload.arrived.add(chunk);
+    addPacked(this.#part(chunk), bytes, this.#bits, 1);
+    if (this.isComplete(site)) await this.#spool.remove(site);
+    else await this.#spool.write(site, chunk, bytes);
+  }
+
+  isComplete(site: number): boolean {
+    return this.#open.get(site)?.arrived.size === this.#sizes.length;
+  }
+
+  /** The chunks of a site that are still to come: what a sender that resumes sends. */
+  missing(site: number): number[] {
+    const upload = this.#open.get(site);
+    return this.#sizes.map((_, at) => at).filter((at) => !upload?.arrived.has(at));
+  }
+
+  /** Subtracts what is not complete. @returns the sites whose updates are in the sum, ascending. */
+  async close(): Promise<number[]> {
+    const complete: number[] = [];
+    for (const [site, { arrived }] of this.#open) {
+      if (this.isComplete(site)) {
+        complete.push(site);
+        continue;
+      }
+      for (const chunk of arrived) {
+        addPacked(this.#part(chunk), await this.#spool.read(site, chunk), this.#bits, -1);
+      }
+      await this.#spool.remove(site);
+    }
+    this.#open.clear();
+    return complete.toSorted((a, b) => a - b);
+  }
+
+  #part(chunk: number): Uint32Array {
+    return this.sum.subarray(chunk * CHUNK, (chunk + 1) * CHUNK);
+  }
+}
