@@ -113,6 +113,19 @@ export interface KeyRecord {
   readonly revokedAt?: Timestamp | undefined;
 }
 
+/**
+ * What an operator has declared under a name, such as a provider of language models. The part that
+ * declares it knows its form; a state keeps it as it is. It never contains a secret.
+ */
+export interface DeclarationRecord {
+  /** Names are unique within a kind. */
+  readonly kind: string;
+  readonly name: string;
+  /** Plain JSON. */
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly updatedAt: Timestamp;
+}
+
 /** One management action: the actor, the action, its subject and its outcome. Bodies are never recorded. */
 export interface AuditEntry {
   readonly id: number;
@@ -178,6 +191,13 @@ export interface Records extends TransferStore {
   addKey(key: KeyRecord): Promise<void>;
   keys(): Promise<KeyRecord[]>;
   revokeKey(id: string, at: Timestamp): Promise<boolean>;
+
+  /** Replaces the declaration of this kind and name. */
+  putDeclaration(declaration: DeclarationRecord): Promise<void>;
+  /** By kind and name. */
+  declarations(): Promise<DeclarationRecord[]>;
+  /** @returns false when there was none. */
+  removeDeclaration(kind: string, name: string): Promise<boolean>;
 
   addAudit(entry: Omit<AuditEntry, 'id' | 'at'>): Promise<void>;
   /** Newest first. */

@@ -7,6 +7,7 @@ export type {
   ArtifactStore,
   AuditEntry,
   ByteRange,
+  DeclarationRecord,
   DeploymentRecord,
   HistoryEntry,
   KeyRecord,

@@ -119,6 +119,7 @@ const PLURALS: Readonly<Record<string, string>> = {
   version: 'versions',
   deployment: 'deployments',
   key: 'keys',
+  declaration: 'declarations',
   run: 'runs',
   history: 'entries of history',
   audit: 'of audit',
@@ -126,6 +127,6 @@ const PLURALS: Readonly<Record<string, string>> = {
 
 function countsText(counts: Readonly<Record<string, number>>): string {
   return Object.entries(PLURALS)
-    .map(([kind, plural]) => `${counts[kind]} ${plural}`)
+    .map(([kind, plural]) => `${counts[kind] ?? 0} ${plural}`)
     .join(', ');
 }

@@ -8,13 +8,20 @@
  */
 
 /** What a change is about. */
-export type ChangeKind = 'deployment' | 'version' | 'key' | 'run' | 'history' | 'member';
+export type ChangeKind =
+  | 'deployment'
+  | 'version'
+  | 'key'
+  | 'run'
+  | 'history'
+  | 'member'
+  | 'declaration';
 
 export interface StateChange {
   /** The position after this change. */
   readonly cursor: string;
   readonly kind: ChangeKind;
-  /** The name of a deployment, `model:version`, the id of a key, run or history entry, an incarnation. */
+  /** The name of a deployment, `model:version`, `kind:name`, the id of a key, run or history entry, an incarnation. */
   readonly id: string;
   /** Of a deployment: counts up with every write and removal. */
   readonly revision?: number;

@@ -50,12 +50,15 @@ overEveryState('changes', (at) => {
       details: {},
       actor: 'a',
     });
+    const declared = { kind: 'a', name: 'b', value: {}, updatedAt: key.createdAt };
+    await at.state.putDeclaration(declared);
+    await at.state.removeDeclaration('a', 'b');
     await at.state.putRun(sampleRun('r'));
     await at.state.removeRun('r');
     const membership = await at.state.members.join(memberInfo('a'), 1000);
     await membership.renew(memberInfo('a'));
     await membership.leave();
-    expect(without(await read(at.state, cursor, 12))).toEqual([
+    expect(without(await read(at.state, cursor, 14))).toEqual([
       { kind: 'version', id: 'm:1' },
       { kind: 'deployment', id: 'd', revision: 1 },
       { kind: 'deployment', id: 'd', revision: 2 },
@@ -64,6 +67,8 @@ overEveryState('changes', (at) => {
       { kind: 'key', id: 'k' },
       { kind: 'key', id: 'k' },
       { kind: 'history', id: String(id) },
+      { kind: 'declaration', id: 'a:b' },
+      { kind: 'declaration', id: 'a:b', removed: true },
       { kind: 'run', id: 'r' },
       { kind: 'run', id: 'r', removed: true },
       { kind: 'member', id: membership.incarnation },
@@ -79,6 +84,7 @@ overEveryState('changes', (at) => {
     await at.state.removeDeployment('d');
     await at.state.revokeKey('k', key.createdAt);
     await at.state.removeRun('r');
+    await at.state.removeDeclaration('a', 'b');
     await expect(at.state.putDeployment(deployment('d'), 3)).rejects.toEqual(
       code('ROLLOUT_IN_PROGRESS'),
     );

@@ -44,6 +44,29 @@ overEveryState('records', (at) => {
     expect(await at.state.runs({ status: 'finished', limit: 9 })).toEqual([summaryOf(late)]);
   });
 
+  it('keeps declarations by kind and name, and the last one of a name', async () => {
+    const at1 = '2026-01-01T00:00:00.000Z';
+    const declared = (kind: string, name: string, value = {}, updatedAt = at1) => ({
+      kind,
+      name,
+      value,
+      updatedAt,
+    });
+    await at.state.putDeclaration(declared('provider', 'google', { url: 'https://a' }));
+    await at.state.putDeclaration(declared('model', 'google'));
+    const later = declared(
+      'provider',
+      'google',
+      { nested: [{ a: 1.5 }] },
+      '2026-01-02T00:00:00.000Z',
+    );
+    await at.state.putDeclaration(later);
+    expect(await at.state.declarations()).toEqual([declared('model', 'google'), later]);
+    expect(await at.state.removeDeclaration('provider', 'google')).toBe(true);
+    expect(await at.state.removeDeclaration('provider', 'google')).toBe(false);
+    expect(await at.state.declarations()).toEqual([declared('model', 'google')]);
+  });
+
   it('numbers the versions of each model from 1 and returns each record as it was stored', async () => {
     const first = await at.state.addVersion(modelVersion('a', 1));
     const second = await at.state.addVersion(modelVersion('a', 2));

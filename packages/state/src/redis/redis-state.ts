@@ -15,6 +15,7 @@ import { SCHEMA } from '../members/members.ts';
 import { stateOver } from '../store.ts';
 import { callsOver } from './calls.ts';
 import { changeCalls, streamArrivals } from './changes.ts';
+import { declarationCalls } from './declarations.ts';
 import { deploymentCalls } from './deployments.ts';
 import { STATE_FUNCTIONS } from './functions.ts';
 import { journalCalls } from './journal.ts';
@@ -80,6 +81,7 @@ export async function openRedisState(
       ...journalCalls(calls),
       ...runCalls(calls),
       ...keyCalls(calls),
+      ...declarationCalls(calls),
       ...transferCalls(calls),
       ...changeCalls(calls),
       ...memberCalls(calls),

@@ -3,6 +3,7 @@ import type { StateStore } from '../store.ts';
 import { auditTable } from './audit.ts';
 import { changeTable } from './changes.ts';
 import { openDatabase } from './database.ts';
+import { declarationTable } from './declarations.ts';
 import { deploymentTable } from './deployments.ts';
 import { historyTable } from './history.ts';
 import { keyTable } from './keys.ts';
@@ -26,6 +27,7 @@ export function openLocalState(path: string, clock: () => number = Date.now): St
     ...historyTable(database, announce),
     ...runTable(database, announce),
     ...keyTable(database, announce),
+    ...declarationTable(database, announce),
     ...auditTable(database),
     ...transferTable(database, announce),
     ...changes,

@@ -135,4 +135,14 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE deployment_revisions ADD COLUMN rollout TEXT; -- JSON
   `,
+  // 7: what operators declare under a name.
+  `
+  CREATE TABLE declarations (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL, -- JSON
+    updated_at TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

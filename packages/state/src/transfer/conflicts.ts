@@ -3,7 +3,13 @@
  * The same record in both is no conflict, so that an import that was interrupted can be repeated.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { DeploymentRecord, KeyRecord, Tombstone, VersionRecord } from '../contract.ts';
+import type {
+  DeclarationRecord,
+  DeploymentRecord,
+  KeyRecord,
+  Tombstone,
+  VersionRecord,
+} from '../contract.ts';
 import type { StoredRow, VersionCounter } from './rows.ts';
 
 /** The records of the state that an import may meet. */
@@ -13,6 +19,7 @@ export interface Present {
   readonly deployments: readonly DeploymentRecord[];
   readonly tombstones: readonly Tombstone[];
   readonly keys: readonly KeyRecord[];
+  readonly declarations: readonly DeclarationRecord[];
   /** When each run was last reported. */
   readonly runs: ReadonlyMap<string, string>;
   /** Histories and audit trails, as `entryId` names their entries. */
@@ -39,6 +46,9 @@ export function judgeRows(present: Present): (row: StoredRow) => Verdict {
   const deployments = new Map(present.deployments.map((each) => [each.name, each]));
   const tombstones = new Map(present.tombstones.map(({ name, revision }) => [name, revision]));
   const keys = new Map(present.keys.map((each) => [each.id, each]));
+  const declarations = new Map(
+    present.declarations.map((each) => [`${each.kind} ${each.name}`, each]),
+  );
 
   return (row) => {
     switch (row.kind) {
@@ -79,6 +89,14 @@ export function judgeRows(present: Present): (row: StoredRow) => Verdict {
           there.revokedAt === row.record.revokedAt
           ? 'same'
           : conflict(`key ${row.record.id} is another one there, or revoked in one place only`);
+      }
+      case 'declaration': {
+        const { kind, name, value } = row.record;
+        const there = declarations.get(`${kind} ${name}`);
+        if (there === undefined) return 'add';
+        return isDeepStrictEqual(there.value, value)
+          ? 'same'
+          : conflict(`${kind} "${name}" is declared differently there`);
       }
       case 'run':
         // The newer report of a run wins, as always.

@@ -38,7 +38,8 @@ const Manifest = z.strictObject({
   rows: z.strictObject({
     sha256: Digest,
     sizeBytes: Count,
-    counts: z.record(z.enum(ROW_KINDS), Count),
+    // Exports of older versions have fewer kinds.
+    counts: z.partialRecord(z.enum(ROW_KINDS), Count),
   }),
   artifacts: z.array(z.strictObject({ digest: Digest, sizeBytes: Count })),
 });
@@ -126,11 +127,9 @@ export async function readExport(folder: string): Promise<Snapshot> {
   }
   if (hash.digest('hex') !== rows.sha256) throw invalid(folder, `${ROWS} has another sha-256`);
   for (const kind of ROW_KINDS) {
-    if (counts[kind] !== rows.counts[kind]) {
-      throw invalid(
-        folder,
-        `it has ${counts[kind]} rows of "${kind}" instead of ${rows.counts[kind]}`,
-      );
+    const { [kind]: announced = 0 } = rows.counts;
+    if (counts[kind] !== announced) {
+      throw invalid(folder, `it has ${counts[kind]} rows of "${kind}" instead of ${announced}`);
     }
   }
   const store = await openFileArtifacts(join(folder, ARTIFACTS), { shared: true });

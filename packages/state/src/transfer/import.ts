@@ -71,6 +71,7 @@ export async function importSnapshot(
       }
       if (row.kind === 'key') await state.addKey(row.record);
       else if (row.kind === 'run') await state.putRun(row.record);
+      else if (row.kind === 'declaration') await state.putDeclaration(row.record);
       else {
         const rows = 1 + (row.kind === 'deployment' ? row.earlier.length : 0);
         if (batchRows + rows > BATCH) await flush();
@@ -89,12 +90,13 @@ export async function importSnapshot(
 
 /** @throws SkeinError IMPORT_CONFLICT when the state is not empty, and the import is no merge. */
 async function readPresent(state: State, merge: boolean): Promise<Present> {
-  const [versions, counters, deployments, tombstones, keys] = [
+  const [versions, counters, deployments, tombstones, keys, declarations] = [
     await state.versions(),
     await state.versionCounters(),
     await state.deployments(),
     await state.tombstones(),
     await state.keys(),
+    await state.declarations(),
   ];
   const entries = new Set<string>();
   for (const { id: _, ...record } of await state.audit(RETENTION.audit)) {
@@ -115,6 +117,7 @@ async function readPresent(state: State, merge: boolean): Promise<Present> {
     versions: versions.length,
     deployments: deployments.length + tombstones.length,
     keys: keys.length,
+    declarations: declarations.length,
     runs: runs.size,
     'entries of history and audit': entries.size,
   };
@@ -126,7 +129,7 @@ async function readPresent(state: State, merge: boolean): Promise<Present> {
       `The state is not empty (${what}). Nothing was changed.`,
     );
   }
-  return { versions, counters, deployments, tombstones, keys, runs, entries };
+  return { versions, counters, deployments, tombstones, keys, declarations, runs, entries };
 }
 
 async function refuseConflicts(

@@ -6,6 +6,7 @@ import { DeploymentSettings, Name, Run } from '@skein/api';
 import { z } from 'zod';
 import type {
   AuditEntry,
+  DeclarationRecord,
   DeploymentRecord,
   HistoryEntry,
   KeyRecord,
@@ -13,7 +14,7 @@ import type {
   VersionRecord,
 } from '../contract.ts';
 
-/** What is restored as it was; `addKey` and `putRun` do the same for keys and runs. */
+/** What is restored as it was; `addKey`, `putRun` and `putDeclaration` do the same for the others. */
 export type RestoredRow =
   | { readonly kind: 'version'; readonly record: VersionRecord }
   /** The last number that was given to a version of a model. */
@@ -31,7 +32,8 @@ export type RestoredRow =
 export type StoredRow =
   | RestoredRow
   | { readonly kind: 'key'; readonly record: KeyRecord }
-  | { readonly kind: 'run'; readonly record: Run };
+  | { readonly kind: 'run'; readonly record: Run }
+  | { readonly kind: 'declaration'; readonly record: DeclarationRecord };
 
 export interface VersionCounter {
   readonly model: string;
@@ -45,6 +47,7 @@ export const ROW_KINDS = [
   'counter',
   'version',
   'key',
+  'declaration',
   'audit',
   'history',
   'run',
@@ -138,6 +141,15 @@ const Row = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('key'), record: Key }),
   z.strictObject({ kind: z.literal('run'), record: Run }),
+  z.strictObject({
+    kind: z.literal('declaration'),
+    record: z.strictObject({
+      kind: z.string().min(1).max(64),
+      name: Name,
+      value: z.record(z.string(), z.unknown()),
+      updatedAt: At,
+    }),
+  }),
 ]);
 
 /**

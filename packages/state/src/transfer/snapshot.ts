@@ -54,6 +54,7 @@ export async function snapshotOf(
       counter: core.counters.length,
       version: core.versions.length,
       key: core.keys.length,
+      declaration: core.declarations.length,
       audit: audit.length,
       history: history.length,
       run: runs.length,
@@ -66,6 +67,7 @@ export async function snapshotOf(
       for (const record of core.counters) yield { kind: 'counter', record };
       for (const record of core.versions) yield { kind: 'version', record };
       for (const record of core.keys) yield { kind: 'key', record };
+      for (const record of core.declarations) yield { kind: 'declaration', record };
       for (const { id: _, ...record } of audit) yield { kind: 'audit', record };
       yield* history;
       // Oldest first. With its epochs, a run may be large.
@@ -97,6 +99,7 @@ async function readCore(state: State) {
       versions: await state.versions(),
       counters: await state.versionCounters(),
       keys: await state.keys(),
+      declarations: await state.declarations(),
     };
     if (isDeepStrictEqual(await state.position(), before)) return core;
   }

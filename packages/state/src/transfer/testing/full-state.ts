@@ -66,6 +66,12 @@ export async function fillState(state: State, artifacts: ArtifactStore): Promise
       remote: '::1',
     });
   }
+  await state.putDeclaration({
+    kind: 'language-model',
+    name: 'assistant',
+    value: { routes: [{ provider: 'google', weight: 1 }] },
+    updatedAt: '2026-01-01T00:00:00.000Z',
+  });
   await state.putRun(sampleRun('first', { startedAt: '2026-01-01T00:00:00.000Z' }));
   await state.putRun(sampleRun('second', { startedAt: '2026-01-02T00:00:00.000Z' }));
 }
@@ -81,6 +87,7 @@ export async function contentsOf(state: State) {
     earlier: await Promise.all(deployments.map(({ name }) => state.deploymentRevisions(name))),
     tombstones: await state.tombstones(),
     keys: (await state.keys()).toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    declarations: await state.declarations(),
     history: (await state.history({ limit: 1000 })).map((entry) => ({ ...entry, id: 0 })),
     audit: (await state.audit(1000)).map((entry) => ({ ...entry, id: 0 })),
     runs: await Promise.all(runs.map(({ id }) => state.run(id))),

@@ -1,0 +1,25 @@
+import type { DeclarationRecord, Records } from '../contract.ts';
+import type { Calls } from './calls.ts';
+
+export function declarationCalls({
+  run,
+  durable,
+}: Calls): Pick<Records, 'putDeclaration' | 'declarations' | 'removeDeclaration'> {
+  return {
+    async putDeclaration(declaration) {
+      const { kind, name } = declaration;
+      await durable('put-declaration', kind, name, JSON.stringify(declaration));
+    },
+    async declarations() {
+      const rows = (await run('declarations')) as string[];
+      return rows
+        .map((row) => JSON.parse(row) as DeclarationRecord)
+        .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+    },
+    async removeDeclaration(kind, name) {
+      return (await durable('remove-declaration', kind, name)) === 1;
+    },
+  };
+}
+
+const placeOf = ({ kind, name }: DeclarationRecord): string => `${kind}\0${name}`;

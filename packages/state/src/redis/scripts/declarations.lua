@@ -1,0 +1,2 @@
+-- @returns the records, in no particular order.
+return call('HVALS', P .. 'declarations')
