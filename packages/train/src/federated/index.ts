@@ -1,0 +1,32 @@
+export {
+  federatedModel,
+  openLocalTraining,
+  type FederatedModel,
+  type LocalTraining,
+  type LocalTrainingOptions,
+  type LocalUpdate,
+} from './local-training.ts';
+export { flatten, layoutOf, tensorsOf, type Layout } from './layout.ts';
+export { packedBytes, packResidues, unpackResidues } from './packing.ts';
+export { stalenessWeight, strategyOf } from './strategies.ts';
+export {
+  STRATEGY_NAMES,
+  type ServerState,
+  type SiteRule,
+  type Strategy,
+  type StrategyName,
+  type StrategyOptions,
+} from './strategy.ts';
+export {
+  addResidues,
+  assertEncoding,
+  decodeSum,
+  encodeUpdate,
+  levelWidth,
+  noiseShare,
+  residueBits,
+  residueCount,
+  type DecodedSum,
+  type EncodeOptions,
+  type SumEncoding,
+} from './sum-encoding.ts';

@@ -1,0 +1,165 @@
+/** Server rules and site rules against numbers that are worked out by hand. */
+import { describe, expect, it } from 'vitest';
+import { nativeBackend } from '../run/native-backend.ts';
+import { linearRegression, regressionBatches } from '../testing/models.ts';
+import { dataset } from '../data/dataset.ts';
+import { federatedModel, openLocalTraining } from './local-training.ts';
+import { stalenessWeight, strategyOf } from './strategies.ts';
+import { STRATEGY_NAMES, type StrategyName, type StrategyOptions } from './strategy.ts';
+
+const vector = (...numbers: number[]) => Float32Array.from(numbers);
+
+/** The parameters after two rounds with the mean updates [0.5, −1] and [0.25, 0.5]. */
+function twoRounds(name: StrategyName, options: StrategyOptions): readonly number[] {
+  const strategy = strategyOf(name, options);
+  const first = strategy.apply(strategy.initial(vector(1, 2)), vector(2, -4), 4);
+  return [...strategy.apply(first, vector(0.5, 1), 2).parameters];
+}
+
+describe('server rules', () => {
+  it('follow the weighted mean', () => {
+    expect(twoRounds('fedavg', {})).toEqual([1.75, 1.5]);
+    expect(twoRounds('fedprox', { serverRate: 0.5 })).toEqual([1.375, 1.75]);
+    // A public denominator in place of the weights 4 and 2.
+    expect(twoRounds('fedavg', { denominator: 8 })).toEqual([1.3125, 1.625]);
+    expect(twoRounds('fedbuff', { buffer: 2 })).toEqual([2.25, 0.5]);
+  });
+
+  it.each([
+    ['fedadam', (v: number, d: number) => 0.99 * v + 0.01 * d * d],
+    ['fedyogi', (v: number, d: number) => v - 0.01 * d * d * Math.sign(v - d * d)],
+    ['fedadagrad', (v: number, d: number) => v + d * d],
+  ] as const)('%s has the moments of the paper', (name, second) => {
+    const expected = [1, 2].map((start, i) => {
+      let [p, m, v] = [start, 0, 1e-6];
+      for (const update of [
+        [0.5, -1],
+        [0.25, 0.5],
+      ]) {
+        m = 0.9 * m + 0.1 * update[i]!;
+        v = second(v, update[i]!);
+        p += (0.1 * m) / (Math.sqrt(v) + 1e-3);
+      }
+      return p;
+    });
+    const found = twoRounds(name, { serverRate: 0.1 });
+    expected.forEach((each, i) => expect(found[i]).toBeCloseTo(each, 5));
+  });
+
+  it('move the control variate of SCAFFOLD by the share that took part', () => {
+    const strategy = strategyOf('scaffold');
+    const next = strategy.apply(strategy.initial(vector(1)), vector(2, 4), 2, 0.25);
+    expect([...strategy.broadcast(next)]).toEqual([2, 0.5]);
+  });
+
+  it('refuse sums that are not numbers, have no weight or another length', () => {
+    const strategy = strategyOf('fedavg');
+    const state = strategy.initial(vector(1, 2));
+    expect(() => strategy.apply(state, vector(1, NaN), 1)).toThrow('Number 1 of the sum is NaN');
+    expect(() => strategy.apply(state, vector(1, 1), 0)).toThrow('total weight 0');
+    expect(() => strategy.apply(state, vector(1), 1)).toThrow('1 numbers, not 2');
+    expect(() => strategyOf('fedbuff')).toThrow(RangeError);
+    expect(() => strategyOf('fedsomething' as StrategyName)).toThrow('no strategy');
+  });
+
+  it('keep plain data, which a coordinator can store', () => {
+    for (const name of STRATEGY_NAMES) {
+      const strategy = strategyOf(name, { buffer: 3 });
+      const state = strategy.initial(vector(1, 2));
+      expect(structuredClone(state)).toEqual(state);
+    }
+  });
+});
+
+it('cyclic training visits each site once per pass, in an order of its own for each pass', () => {
+  const strategy = strategyOf('cyclic');
+  const passes = Array.from({ length: 8 }, (_, pass) =>
+    Array.from({ length: 4 }, (_, i) => strategy.participants(pass * 4 + i, 4, 9)[0]!),
+  );
+  for (const pass of passes) expect(pass.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3]);
+  expect(new Set(passes.map(String)).size).toBeGreaterThan(1);
+  expect(strategy.secureSum).toBe(false);
+});
+
+it('an old update counts less', () => {
+  expect([0, 3, 8].map(stalenessWeight)).toEqual([1, 1 / 2, 1 / 3]);
+});
+
+describe('site rules', () => {
+  const { x, y } = regressionBatches.reduce(
+    (all, batch) => ({
+      x: [...all.x, ...new Float32Array(batch.get('x')!.bytes.slice().buffer)],
+      y: [...all.y, ...new Float32Array(batch.get('y')!.bytes.slice().buffer)],
+    }),
+    { x: [] as number[], y: [] as number[] },
+  );
+  const rows = dataset({
+    x: { type: 'float32', shape: [12, 2], bytes: new Uint8Array(Float32Array.from(x).buffer) },
+    y: { type: 'float32', shape: [12, 1], bytes: new Uint8Array(Float32Array.from(y).buffer) },
+  });
+  const batches = [
+    [0, 1, 2, 3],
+    [4, 5, 6, 7],
+    [8, 9, 10, 11],
+    [0, 1, 2, 3],
+  ];
+  const rate = 0.05;
+
+  /** The steps in plain numbers; `pull` is added to each gradient. Parameters: b, w₀, w₁ by name order of the layout. */
+  function plainSteps(start: readonly number[], pull: (p: number, i: number) => number): number[] {
+    const p = [...start];
+    for (const batch of batches) {
+      const g = [0, 0, 0];
+      for (const row of batch) {
+        const [x0, x1] = [x[2 * row]!, x[2 * row + 1]!];
+        const error = 2 * (p[0]! * x0 + p[1]! * x1 + p[2]! - y[row]!);
+        [error * x0, error * x1, error].forEach((each, i) => (g[i] = g[i]! + each / batch.length));
+      }
+      p.forEach((each, i) => (p[i] = each - rate * (g[i]! + pull(each, i))));
+    }
+    return p;
+  }
+
+  async function steps(name: StrategyName, broadcast: Float32Array, memory?: Float32Array) {
+    const strategy = strategyOf(name, { proximal: 0.7 });
+    const model = linearRegression();
+    const prepared = federatedModel({ model, loss: 'loss' }, strategy.site);
+    const site = await openLocalTraining(prepared, strategy.site, {
+      backend: nativeBackend,
+      rows,
+      batch: 4,
+      learningRate: rate,
+      seed: 1,
+    });
+    expect(prepared.layout.kept.map((each) => each.name)).toEqual(['w', 'b']);
+    const found = await site.localUpdate(broadcast, { number: 0, memory }, batches);
+    await site.close();
+    return found;
+  }
+
+  const start = [0.5, -1, 0.25];
+
+  it('FedProx pulls to the global model', async () => {
+    const { update, weight, steps: taken } = await steps('fedprox', vector(...start));
+    const expected = plainSteps(start, (p, i) => 0.7 * (p - start[i]!));
+    expected.forEach((each, i) => expect(update[i]).toBeCloseTo(each - start[i]!, 5));
+    expect([weight, taken]).toEqual([12, 4]);
+  });
+
+  it('SCAFFOLD corrects by the control variates, and sends what its own changed', async () => {
+    const [control, own] = [vector(0.1, 0.2, -0.3), vector(-0.2, 0.1, 0.4)];
+    const found = await steps('scaffold', vector(...start, ...control), own);
+    const expected = plainSteps(start, (_, i) => control[i]! - own[i]!);
+    expected.forEach((each, i) => {
+      const delta = each - start[i]!;
+      const next = own[i]! - control[i]! - delta / (4 * rate);
+      expect(found.update[i]).toBeCloseTo(delta, 5);
+      expect(found.update[3 + i]).toBeCloseTo(next - own[i]!, 4);
+      expect(found.memory![i]).toBeCloseTo(next, 4);
+    });
+  });
+
+  it('refuse a broadcast of another strategy', async () => {
+    await expect(steps('scaffold', vector(...start))).rejects.toThrow('3 numbers, not 6');
+  });
+});

@@ -1,0 +1,186 @@
+/**
+ * The strategies by name. Each is a site rule and a server rule; a server rule turns the mean update
+ * into the next global model.
+ *
+ * FedAvg: McMahan et al. 2017. FedAdam, FedYogi, FedAdagrad: Reddi et al., "Adaptive Federated
+ * Optimization" (ICLR 2021), Algorithm 2. FedBuff: Nguyen et al. 2022. SCAFFOLD and FedProx: see
+ * `site-rules.ts`.
+ */
+import { shuffled } from '../data/dataset.ts';
+import { requireRange } from '../optimisers/optimiser.ts';
+import { TrainError } from '../train-error.ts';
+import { controlledRule, plainRule, proximalRule } from './site-rules.ts';
+import {
+  STRATEGY_NAMES,
+  type ServerState,
+  type SiteRule,
+  type Strategy,
+  type StrategyName,
+  type StrategyOptions,
+} from './strategy.ts';
+
+/** What a strategy makes of the mean update. Slots hold what it keeps, [length] each. */
+interface ServerRule {
+  readonly slots?: Readonly<Record<string, number>>;
+  next(state: ServerState, mean: Float64Array, share: number): Omit<ServerState, 'round'>;
+}
+
+interface Parts {
+  readonly site: SiteRule;
+  readonly server: ServerRule;
+  readonly secureSum?: false;
+  /** One site at a time, each once per pass. */
+  readonly inTurn?: true;
+  readonly denominator?: number | undefined;
+}
+
+const PARTS: Readonly<Record<StrategyName, (options: StrategyOptions) => Parts>> = {
+  fedavg: (options) => ({ site: plainRule, server: follow(options) }),
+  fedprox: ({ proximal = 0.01, ...options }) => {
+    requireRange('proximal', proximal, 0, Infinity);
+    return { site: proximalRule(proximal), server: follow(options) };
+  },
+  fedadam: (options) => ({
+    site: plainRule,
+    server: adaptive(options, (v, square, beta) => beta * v + (1 - beta) * square),
+  }),
+  fedyogi: (options) => ({
+    site: plainRule,
+    server: adaptive(options, (v, square, beta) => v - (1 - beta) * square * Math.sign(v - square)),
+  }),
+  fedadagrad: (options) => ({
+    site: plainRule,
+    server: adaptive(options, (v, square) => v + square),
+  }),
+  scaffold: (options) => ({ site: controlledRule, server: controlled(options) }),
+  fedbuff: ({ buffer, ...options }) => {
+    if (buffer === undefined || !(Number.isSafeInteger(buffer) && buffer > 0)) {
+      throw new RangeError(`buffer must be a number of updates, but is ${buffer}.`);
+    }
+    return { site: plainRule, server: follow(options), denominator: buffer };
+  },
+  cyclic: (options) => ({
+    site: plainRule,
+    server: follow(options),
+    secureSum: false,
+    inTurn: true,
+  }),
+};
+
+/** @throws RangeError when an option is out of its range. */
+export function strategyOf(name: StrategyName, options: StrategyOptions = {}): Strategy {
+  if (!STRATEGY_NAMES.includes(name)) {
+    throw new TrainError('data', `There is no strategy '${name}': ${STRATEGY_NAMES.join(', ')}.`);
+  }
+  const parts = PARTS[name](options);
+  const { site, server, secureSum = true, inTurn = false } = parts;
+  const denominator = parts.denominator ?? options.denominator;
+  if (denominator !== undefined) {
+    requireRange('denominator', denominator, Number.MIN_VALUE, Infinity);
+  }
+  return {
+    name,
+    site,
+    secureSum,
+    initial: (parameters) => ({
+      round: 0,
+      parameters: parameters.slice(),
+      slots: Object.fromEntries(
+        Object.entries(server.slots ?? {}).map(([slot, value]) => [
+          slot,
+          new Float32Array(parameters.length).fill(value),
+        ]),
+      ),
+    }),
+    broadcast({ parameters, slots }) {
+      if (site.vectors === 1) return parameters.slice();
+      const both = new Float32Array(2 * parameters.length);
+      both.set(parameters);
+      both.set(slots[CONTROL]!, parameters.length);
+      return both;
+    },
+    apply(state, sum, weight, share = 1) {
+      const wanted = site.vectors * state.parameters.length;
+      if (sum.length !== wanted) {
+        throw new TrainError('data', `The sum has ${sum.length} numbers, not ${wanted}.`);
+      }
+      const mean = meanOf(sum, denominator ?? weight);
+      return { ...server.next(state, mean, share), round: state.round + 1 };
+    },
+    participants(round, sites, seed) {
+      if (!inTurn) return Array.from({ length: sites }, (_, i) => i);
+      const pass = Math.floor(round / sites);
+      return [shuffled(sites, seed + pass)[round % sites]!];
+    },
+  };
+}
+
+/**
+ * Weight of an update that was computed from a model of so many rounds ago: 1/√(1 + rounds).
+ *
+ * Nguyen et al., "Federated Learning with Buffered Asynchronous Aggregation" (AISTATS 2022), §5.
+ */
+export function stalenessWeight(rounds: number): number {
+  return 1 / Math.sqrt(1 + rounds);
+}
+
+const CONTROL = 'control';
+
+function meanOf(sum: Float32Array | Float64Array, divisor: number): Float64Array {
+  if (!(divisor > 0 && divisor < Infinity)) {
+    throw new TrainError('data', `Updates of the total weight ${divisor} have no mean.`);
+  }
+  const mean = Float64Array.from(sum, (each) => each / divisor);
+  const flaw = mean.findIndex((each) => !Number.isFinite(each));
+  if (flaw >= 0) throw new TrainError('data', `Number ${flaw} of the sum is ${sum[flaw]}.`);
+  return mean;
+}
+
+/** p ← p + η · mean. */
+function follow({ serverRate = 1 }: StrategyOptions): ServerRule {
+  requireRange('serverRate', serverRate, Number.MIN_VALUE, Infinity);
+  return {
+    next: ({ parameters, slots }, mean) => ({
+      parameters: parameters.map((p, i) => p + serverRate * mean[i]!),
+      slots,
+    }),
+  };
+}
+
+/** p ← p + η · m / (√v + τ), with v as `second` has it. */
+function adaptive(
+  { serverRate = 0.01, beta1 = 0.9, beta2 = 0.99, tau = 1e-3 }: StrategyOptions,
+  second: (v: number, square: number, beta2: number) => number,
+): ServerRule {
+  requireRange('serverRate', serverRate, Number.MIN_VALUE, Infinity);
+  requireRange('beta1', beta1, 0, 1);
+  requireRange('beta2', beta2, 0, 1);
+  requireRange('tau', tau, Number.MIN_VALUE, Infinity);
+  return {
+    slots: { mean: 0, variance: tau ** 2 },
+    next({ parameters, slots }, update) {
+      const mean = slots['mean']!.map((m, i) => beta1 * m + (1 - beta1) * update[i]!);
+      const variance = slots['variance']!.map((v, i) => second(v, update[i]! ** 2, beta2));
+      return {
+        parameters: parameters.map(
+          (p, i) => p + (serverRate * mean[i]!) / (Math.sqrt(variance[i]!) + tau),
+        ),
+        slots: { mean, variance },
+      };
+    },
+  };
+}
+
+/** The control variate follows only the share of the federation that took part. */
+function controlled(options: StrategyOptions): ServerRule {
+  const followed = follow(options);
+  return {
+    slots: { [CONTROL]: 0 },
+    next(state, mean, share) {
+      const { length } = state.parameters;
+      const { parameters } = followed.next(state, mean, share);
+      const control = state.slots[CONTROL]!.map((c, i) => c + share * mean[length + i]!);
+      return { parameters, slots: { [CONTROL]: control } };
+    },
+  };
+}

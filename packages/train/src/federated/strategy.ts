@@ -1,0 +1,98 @@
+/**
+ * The contract of a federated algorithm: what a site does in a round, and what the server makes of
+ * the sum of the sites' updates. The server needs nothing but that sum, so every strategy except
+ * those marked `secureSum: false` runs under secure aggregation.
+ *
+ * An update is what a site changed: its vector after the round minus the one that it received.
+ */
+import type { Optimiser } from '../optimisers/optimiser.ts';
+
+/** What the server keeps between rounds; plain data. */
+export interface ServerState {
+  /** Rounds applied. */
+  readonly round: number;
+  /** The global model, [length]. */
+  readonly parameters: Float32Array;
+  /** Moments and control variates by name, [length] each. */
+  readonly slots: Readonly<Record<string, Float32Array>>;
+}
+
+export interface Strategy {
+  readonly name: StrategyName;
+  readonly site: SiteRule;
+  /** Whether the server needs only the sum over sites; a strategy that needs single updates cannot be masked. */
+  readonly secureSum: boolean;
+  initial(parameters: Float32Array): ServerState;
+  /** What every site of the round receives, [vectors × length]. */
+  broadcast(state: ServerState): Float32Array;
+  /**
+   * The next state.
+   * @param sum Σ weight · update over the sites of the round, [vectors × length].
+   * @param weight Σ weight. Ignored when the strategy has a public denominator.
+   * @param share of the federation's weight that took part; SCAFFOLD needs it. Default 1.
+   * @throws TrainError `data` when a number of the sum is not finite.
+   */
+  apply(
+    state: ServerState,
+    sum: Float32Array | Float64Array,
+    weight: number,
+    share?: number,
+  ): ServerState;
+  /** Positions of the sites that train in a round; `cyclic` takes one at a time. */
+  participants(round: number, sites: number, seed: number): readonly number[];
+}
+
+/** What a strategy changes in a site's local steps. */
+export interface SiteRule {
+  /** Vectors in a broadcast and in an update: 2 for SCAFFOLD, which doubles what a round releases. */
+  readonly vectors: 1 | 2;
+  /** Replaces plain SGD; absent where the site may choose its own optimiser. */
+  readonly optimiser?: Optimiser;
+  /** Values of the optimiser's slots at the start of a round, by slot, [length] each. */
+  begin(broadcast: Float32Array, memory: Float32Array | undefined): Record<string, Float32Array>;
+  /** The update, and what the site remembers until its next round. */
+  end(done: LocalSteps): { readonly update: Float32Array; readonly memory?: Float32Array };
+}
+
+export interface LocalSteps {
+  /** As received, [vectors × length]. */
+  readonly broadcast: Float32Array;
+  /** Parameters after the steps minus those before, [length]. */
+  readonly delta: Float32Array;
+  readonly memory: Float32Array | undefined;
+  /** Sum of the learning rates of the steps. */
+  readonly distance: number;
+}
+
+export const STRATEGY_NAMES = [
+  'fedavg',
+  'fedprox',
+  'fedadam',
+  'fedyogi',
+  'fedadagrad',
+  'scaffold',
+  'fedbuff',
+  'cyclic',
+] as const;
+
+export type StrategyName = (typeof STRATEGY_NAMES)[number];
+
+export interface StrategyOptions {
+  /** Rate by which the server follows the mean update; default 1, for FedAdam and its kin 0.01. */
+  readonly serverRate?: number;
+  /** FedProx: strength of the pull to the global model, μ; default 0.01. */
+  readonly proximal?: number;
+  /** FedAdam and its kin: decay of the mean update; default 0.9. */
+  readonly beta1?: number;
+  /** FedAdam, FedYogi: decay of the squared update; default 0.99. */
+  readonly beta2?: number;
+  /** FedAdam and its kin: added to the root, τ; default 0.001. */
+  readonly tau?: number;
+  /**
+   * A public number that sums are divided by, in place of the sites' weights. A private training
+   * needs it: a divisor that depends on the data is a release without noise.
+   */
+  readonly denominator?: number;
+  /** FedBuff: updates in a full buffer, by which its sum is divided; required there. */
+  readonly buffer?: number;
+}

@@ -1,0 +1,198 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { packedBytes, packResidues, unpackResidues } from './packing.ts';
+import {
+  addResidues,
+  assertEncoding,
+  decodeSum,
+  encodeUpdate,
+  levelWidth,
+  noiseShare,
+  residueBits,
+  residueCount,
+  type EncodeOptions,
+  type SumEncoding,
+} from './sum-encoding.ts';
+
+const plain: SumEncoding = { length: 3, sites: 4, bits: 16, range: 1 };
+const seed = new Uint8Array(16).fill(7);
+
+/** The sum of encoded updates, as masks would leave it. */
+function summed(
+  updates: readonly { readonly numbers: readonly number[]; readonly weight?: number }[],
+  encoding: SumEncoding,
+  options: EncodeOptions = {},
+): Uint32Array {
+  const sum = new Uint32Array(residueCount(encoding));
+  for (const update of updates) {
+    const residues = encodeUpdate(update, encoding, options);
+    expect(residues.every((each) => each < 2 ** residueBits(encoding))).toBe(true);
+    addResidues(sum, residues, encoding);
+  }
+  return sum;
+}
+
+describe('sums of encoded updates', () => {
+  it('are the sums of the clipped updates to a level for each', () =>
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 40 }).chain((sites) =>
+          fc.record({
+            bits: fc.constantFrom<8 | 16>(8, 16),
+            range: fc.double({ min: 1e-3, max: 100, noNaN: true }),
+            updates: fc.array(
+              fc.array(fc.double({ min: -200, max: 200, noNaN: true }), {
+                minLength: 5,
+                maxLength: 5,
+              }),
+              { minLength: sites, maxLength: sites },
+            ),
+          }),
+        ),
+        ({ bits, range, updates }) => {
+          const encoding: SumEncoding = { length: 5, sites: updates.length, bits, range };
+          const sum = summed(
+            updates.map((numbers) => ({ numbers })),
+            encoding,
+          );
+          const decoded = decodeSum(sum, encoding, updates.length);
+          expect(decoded.weight).toBe(updates.length);
+          for (let i = 0; i < 5; i++) {
+            const exact = updates.reduce(
+              (total, each) => total + Math.min(Math.max(each[i]!, -range), range),
+              0,
+            );
+            const most = updates.length * levelWidth(encoding) * 1.0001;
+            expect(Math.abs(decoded.sum[i]! - exact)).toBeLessThanOrEqual(most);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    ));
+
+  it('weigh sites without telling their weights', () => {
+    const encoding: SumEncoding = { ...plain, weight: { most: 300 } };
+    const updates = [
+      { numbers: [0.5, -0.5, 1], weight: 199 },
+      { numbers: [-0.25, 0.125, 0], weight: 30 },
+    ];
+    const { sum, weight } = decodeSum(summed(updates, encoding), encoding, 2);
+    expect(weight).toBe(229);
+    const close = 2 * 300 * levelWidth(encoding);
+    [92, -95.75, 199].forEach((each, i) => expect(Math.abs(sum[i]! - each)).toBeLessThan(close));
+  });
+
+  it('round without bias', () => {
+    const encoding: SumEncoding = { length: 20_000, sites: 1, bits: 8, range: 1 };
+    const number = 0.3 * levelWidth(encoding);
+    const numbers = new Float32Array(encoding.length).fill(number);
+    const { sum } = decodeSum(encodeUpdate({ numbers }, encoding), encoding, 1);
+    const mean = sum.reduce((total, each) => total + each, 0) / sum.length;
+    // Five deviations of the mean of 20,000 coins.
+    expect(Math.abs(mean - number)).toBeLessThan(
+      (5 * 0.5 * levelWidth(encoding)) / Math.sqrt(20_000),
+    );
+  });
+
+  it('come back whole from noise that reaches below zero and above all levels', () => {
+    const encoding: SumEncoding = {
+      ...plain,
+      length: 400,
+      sites: 2,
+      noise: { variance: 2 ** 30, shares: 2 },
+    };
+    const updates = [1, -1].map((level) => ({
+      numbers: Array.from({ length: 400 }, (_, i) => (i % 2 === 0 ? level : -1)),
+    }));
+    const { sum } = decodeSum(summed(updates, encoding), encoding, 2);
+    const deviation = Math.sqrt(2 ** 31) * levelWidth(encoding);
+    expect(sum.every((each) => Math.abs(each) < 2 + 7 * deviation)).toBe(true);
+    const square = sum.reduce((total, each, i) => total + (each - (i % 2 === 0 ? 0 : -2)) ** 2, 0);
+    expect(Math.sqrt(square / 400) / deviation).toBeGreaterThan(0.8);
+    expect(Math.sqrt(square / 400) / deviation).toBeLessThan(1.2);
+  });
+
+  it('carry the helpers’ noise in place of the sites’', () => {
+    const encoding: SumEncoding = { ...plain, noise: { variance: 400, shares: 3 } };
+    const quiet = summed([{ numbers: [0, 0, 0] }], encoding, { noise: false });
+    const { sum } = decodeSum(quiet, encoding, 1);
+    expect(sum.every((each) => Math.abs(each) <= levelWidth(encoding))).toBe(true);
+    for (let i = 0; i < 3; i++) addResidues(quiet, noiseShare(encoding), encoding);
+    const noisy = decodeSum(quiet, encoding, 1).sum;
+    expect(noisy.some((each) => Math.abs(each) > levelWidth(encoding))).toBe(true);
+  });
+
+  it('take the same random part of the numbers at every site', () => {
+    const encoding: SumEncoding = {
+      length: 1000,
+      sites: 2,
+      bits: 16,
+      range: 1,
+      sample: { share: 0.1 },
+    };
+    const numbers = Array.from({ length: 1000 }, () => 0.5);
+    const parts = [0, 1].map((round) => {
+      const sum = summed([{ numbers }, { numbers }], encoding, { seed, round });
+      expect(sum).toHaveLength(100);
+      return decodeSum(sum, encoding, 2, { seed, round }).sum;
+    });
+    for (const part of parts) {
+      expect(part.filter((each) => each !== 0)).toHaveLength(100);
+      // Ten times the sum of 1, so that the mean over rounds is right.
+      expect(Math.max(...part)).toBeCloseTo(10, 2);
+    }
+    expect(parts[0]).not.toEqual(parts[1]);
+    expect(() => encodeUpdate({ numbers }, encoding)).toThrow('public seed');
+  });
+});
+
+it('a residue of 100 sites takes 23 bits, 72 % of a float', () => {
+  expect(residueBits({ length: 1, sites: 100, bits: 16, range: 1 })).toBe(23);
+  expect(packedBytes(100_000, 23) / 400_000).toBeCloseTo(0.719, 3);
+});
+
+it.each([
+  [{ ...plain, length: 0 }, '0 is not a number'],
+  [{ ...plain, bits: 12 as 8 }, 'neither 8 nor 16'],
+  [{ ...plain, range: Infinity }, 'range Infinity'],
+  [{ ...plain, sites: 70_000 }, 'more than 32 bits'],
+  [{ ...plain, noise: { variance: 0.5, shares: 1 } }, 'variance 0.5'],
+  [{ ...plain, weight: { most: 3 }, noise: { variance: 16, shares: 1 } }, 'public number'],
+  [{ ...plain, sample: { share: 2 } }, 'share 2'],
+] as const)('refuses %j', (encoding, message) => {
+  expect(() => assertEncoding(encoding)).toThrow(message);
+});
+
+it.each([
+  [{ numbers: [0, NaN, 0] }, plain, 'Number 1 of the update is NaN'],
+  [{ numbers: [0, Infinity, 0] }, plain, 'Number 1 of the update is Infinity'],
+  [{ numbers: [0] }, plain, '1 numbers, but the plan says 3'],
+  [{ numbers: [0, 0, 0], weight: 9 }, { ...plain, weight: { most: 8 } }, 'weight 9'],
+])('refuses the update %j', (update, encoding, message) => {
+  expect(() => encodeUpdate(update, encoding)).toThrow(message);
+});
+
+it('packs residues without gaps, and finds them again', () =>
+  fc.assert(
+    fc.property(
+      fc
+        .integer({ min: 1, max: 32 })
+        .chain((bits) =>
+          fc.tuple(fc.constant(bits), fc.array(fc.integer({ min: 0, max: 2 ** bits - 1 }))),
+        ),
+      ([bits, list]) => {
+        const residues = Uint32Array.from(list);
+        const bytes = packResidues(residues, bits);
+        expect(bytes).toHaveLength(Math.ceil((list.length * bits) / 8));
+        expect(unpackResidues(bytes, bits, list.length)).toEqual(residues);
+        // The same bits as one long number, lowest first.
+        const whole = list.reduceRight((sum, each) => (sum << BigInt(bits)) | BigInt(each), 0n);
+        const long = bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+        expect(long).toBe(whole);
+      },
+    ),
+  ));
+
+it('refuses bytes of another number of residues', () => {
+  expect(() => unpackResidues(new Uint8Array(4), 23, 2)).toThrow('4 bytes are not 2 residues');
+});

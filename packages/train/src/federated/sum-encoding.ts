@@ -1,0 +1,234 @@
+/**
+ * How an update of floating-point numbers becomes residues whose sum can be masked, and how the sum
+ * becomes numbers again.
+ *
+ * Every number is clipped to the public range [−R, R], moved to [0, 2R] and rounded at random, so
+ * that the mean of the rounding is the number itself, to one of 2^q levels. Levels of n sites add up
+ * to at most n · (2^q − 1); with the tail of the noise, b = ⌈log₂(…)⌉ bits hold the sum, and
+ * residues of 2^b wrap around without harm. Nothing in an encoding depends on data.
+ *
+ * Konečný et al. 2016 (stochastic quantisation, random masks from a seed); Bonawitz et al. 2019,
+ * "Federated Learning with Autotuned Communication-Efficient Secure Aggregation" (moduli).
+ */
+import { secureRandom, type SecureRandom } from '../privacy/secure-random.ts';
+import { discreteGaussian } from '../privacy/discrete-gaussian.ts';
+import { TrainError } from '../train-error.ts';
+import { chosenEntries } from './chosen-entries.ts';
+
+/** Part of a federation's plan: public, the same for every site, plain JSON. */
+export interface SumEncoding {
+  /** Numbers of an update. */
+  readonly length: number;
+  /** Most updates in one sum, n. */
+  readonly sites: number;
+  /** Bits of a level, q. */
+  readonly bits: 8 | 16;
+  /** Numbers are clipped to [−range, range], R. */
+  readonly range: number;
+  /**
+   * Sends the site's weight with the update, inside the sum: one more residue. Updates are then
+   * scaled by weight ÷ `most`, and no site may weigh more.
+   */
+  readonly weight?: { readonly most: number };
+  /** Noise of the sum in levels: shares of this variance each, and at most so many of them in a sum. */
+  readonly noise?: { readonly variance: number; readonly shares: number };
+  /** Sends only a random part of the numbers, chosen by a public seed (rand-k); `share` in (0, 1]. */
+  readonly sample?: { readonly share: number };
+}
+
+export interface EncodeOptions {
+  /** Number of the round; with the run's seed it chooses the numbers of rand-k. */
+  readonly round?: number;
+  /** Public seed of the run, at least 16 bytes; for rand-k. */
+  readonly seed?: Uint8Array;
+  /** Whether this site adds a share of the noise; helpers add it otherwise. Default true. */
+  readonly noise?: boolean;
+  /** Default: the platform's cryptographic generator. */
+  readonly random?: SecureRandom;
+}
+
+/** Standard deviations of the noise that a sum has room for; more have a probability of 2⁻¹⁰⁰. */
+const TAIL = 12;
+
+/** @throws TrainError `data`, naming the value. */
+export function assertEncoding(encoding: SumEncoding): void {
+  const { length, sites, bits, range, weight, noise, sample } = encoding;
+  const whole = (value: number): boolean => Number.isSafeInteger(value) && value > 0;
+  if (!whole(length)) invalid(`${length} is not a number of numbers`);
+  if (!whole(sites)) invalid(`${sites} is not a number of sites`);
+  if (bits !== 8 && bits !== 16) invalid(`${String(bits)} bits are neither 8 nor 16`);
+  if (!(range > 0 && range < Infinity)) invalid(`the range ${range} is not above 0`);
+  if (weight !== undefined && !whole(weight.most))
+    invalid(`the weight ${weight.most} is not whole`);
+  if (weight !== undefined && noise !== undefined) {
+    invalid('a private sum is divided by a public number; leave the weights out of it');
+  }
+  if (noise !== undefined && !(whole(noise.variance) && whole(noise.shares))) {
+    invalid(`noise of variance ${noise.variance} in ${noise.shares} shares is not whole`);
+  }
+  if (sample !== undefined && !(sample.share > 0 && sample.share <= 1)) {
+    invalid(`the share ${sample.share} is not above 0 and at most 1`);
+  }
+  if (residueBits(encoding) > 32) {
+    invalid(`${sites} sites with ${bits} bits and this noise take more than 32 bits`);
+  }
+}
+
+/** Bits of a residue, b: the levels of all sites and the tails of the noise fit. */
+export function residueBits(encoding: SumEncoding): number {
+  const { sites, bits } = encoding;
+  return Math.max(1, Math.ceil(Math.log2(sites * (2 ** bits - 1) + 2 * tailOf(encoding) + 1)));
+}
+
+/** Residues of an encoded update. */
+export function residueCount(encoding: SumEncoding): number {
+  return keptCount(encoding) + (encoding.weight === undefined ? 0 : 1);
+}
+
+/** The width of a level in the units of the update. */
+export function levelWidth({ range, bits }: Pick<SumEncoding, 'range' | 'bits'>): number {
+  return (2 * range) / (2 ** bits - 1);
+}
+
+/**
+ * @param update numbers [length], and the site's weight where the encoding sends one.
+ * @returns residues below 2^b, with this site's share of the noise.
+ * @throws TrainError `data` for another length, numbers that are not finite, or a weight out of range.
+ */
+export function encodeUpdate(
+  update: { readonly numbers: ArrayLike<number>; readonly weight?: number },
+  encoding: SumEncoding,
+  options: EncodeOptions = {},
+): Uint32Array {
+  assertEncoding(encoding);
+  const { numbers, weight = 1 } = update;
+  const { random = secureRandom() } = options;
+  if (numbers.length !== encoding.length) {
+    throw new TrainError(
+      'data',
+      `The update has ${numbers.length} numbers, but the plan says ${encoding.length}.`,
+    );
+  }
+  const { most } = encoding.weight ?? { most: 1 };
+  if (!(weight > 0 && weight <= most)) {
+    throw new TrainError('data', `The weight ${weight} is not above 0 and at most ${most}.`);
+  }
+  const { range, bits } = encoding;
+  const perUnit = 1 / levelWidth(encoding);
+  const top = 2 ** bits - 1;
+  const factor = encoding.weight === undefined ? 1 : weight / most;
+  const entries = entriesOf(encoding, options);
+  const count = keptCount(encoding);
+  const residues = new Uint32Array(residueCount(encoding));
+  for (let i = 0; i < count; i++) {
+    const number = numbers[entries?.[i] ?? i]! * factor;
+    if (!Number.isFinite(number)) {
+      throw new TrainError('data', `Number ${entries?.[i] ?? i} of the update is ${number}.`);
+    }
+    const level = (Math.min(Math.max(number, -range), range) + range) * perUnit;
+    residues[i] = Math.min(Math.floor(level + random.unit()), top);
+  }
+  if (encoding.weight !== undefined) residues[count] = Math.round(weight / unitOfWeight(encoding));
+  if (encoding.noise !== undefined && options.noise !== false) {
+    addResidues(residues, noiseShare(encoding, random), encoding);
+  }
+  return residues;
+}
+
+/** One share of the noise as residues, which a site adds to its update and a helper to its sum. */
+export function noiseShare(
+  encoding: SumEncoding,
+  random: SecureRandom = secureRandom(),
+): Uint32Array {
+  const { noise } = encoding;
+  const residues = new Uint32Array(residueCount(encoding));
+  if (noise === undefined) return residues;
+  const gaussian = discreteGaussian(noise.variance, random);
+  const modulus = 2 ** residueBits(encoding);
+  for (let i = 0; i < residues.length; i++) {
+    const sample = gaussian.sample() % modulus;
+    residues[i] = sample < 0 ? sample + modulus : sample;
+  }
+  return residues;
+}
+
+/** Adds residues to a sum in place, modulo 2^b. */
+export function addResidues(sum: Uint32Array, more: Uint32Array, encoding: SumEncoding): void {
+  const mask = 2 ** residueBits(encoding) - 1;
+  for (let i = 0; i < sum.length; i++) sum[i] = (sum[i]! + more[i]!) & mask;
+}
+
+export interface DecodedSum {
+  /** Σ weight · update, or Σ update without weights, [length]. Zero where rand-k sent nothing. */
+  readonly sum: Float64Array;
+  /** Σ weight, or the number of sites. */
+  readonly weight: number;
+}
+
+/**
+ * @param residues the sum of the encoded updates of `sites` sites modulo 2^b.
+ * @throws TrainError `data` for another length or number of sites.
+ */
+export function decodeSum(
+  residues: Uint32Array,
+  encoding: SumEncoding,
+  sites: number,
+  options: Pick<EncodeOptions, 'round' | 'seed'> = {},
+): DecodedSum {
+  assertEncoding(encoding);
+  if (residues.length !== residueCount(encoding)) {
+    throw new TrainError(
+      'data',
+      `The sum has ${residues.length} residues, but the plan says ${residueCount(encoding)}.`,
+    );
+  }
+  if (!(Number.isSafeInteger(sites) && sites > 0 && sites <= encoding.sites)) {
+    throw new TrainError('data', `${sites} sites are not from 1 to ${encoding.sites}.`);
+  }
+  const { length, range, bits, weight } = encoding;
+  const modulus = 2 ** residueBits(encoding);
+  // What is above all levels and the upper tail is the lower tail, wrapped around.
+  const most = sites * (2 ** bits - 1) + tailOf(encoding);
+  const width = levelWidth(encoding);
+  const entries = entriesOf(encoding, options);
+  const count = keptCount(encoding);
+  // Rand-k stands for what it left out, so that its mean is the whole sum.
+  const scale = ((weight?.most ?? 1) * length) / count;
+  const sum = new Float64Array(length);
+  for (let i = 0; i < count; i++) {
+    const residue = residues[i]!;
+    const level = residue > most ? residue - modulus : residue;
+    sum[entries?.[i] ?? i] = (level * width - sites * range) * scale;
+  }
+  return {
+    sum,
+    weight: weight === undefined ? sites : residues[count]! * unitOfWeight(encoding),
+  };
+}
+
+/** What one step of a weight stands for: 1, or more where the weights need more than 2^q − 1 steps. */
+function unitOfWeight({ bits, weight }: SumEncoding): number {
+  return Math.max(1, weight!.most / (2 ** bits - 1));
+}
+
+function tailOf({ noise }: SumEncoding): number {
+  return noise === undefined ? 0 : Math.ceil(TAIL * Math.sqrt(noise.variance * noise.shares));
+}
+
+/** Numbers that are sent. */
+function keptCount({ length, sample }: SumEncoding): number {
+  return sample === undefined ? length : Math.max(1, Math.round(length * sample.share));
+}
+
+/** Positions of the numbers that are sent, or undefined for all. */
+function entriesOf(
+  encoding: SumEncoding,
+  { seed, round = 0 }: Pick<EncodeOptions, 'round' | 'seed'>,
+): Uint32Array | undefined {
+  if (encoding.sample === undefined) return undefined;
+  return chosenEntries(encoding.length, keptCount(encoding), { seed, round });
+}
+
+function invalid(message: string): never {
+  throw new TrainError('data', `Encoding of updates: ${message}.`);
+}
