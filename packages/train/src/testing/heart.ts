@@ -67,8 +67,19 @@ function featuresOf(row: readonly number[]): readonly number[] {
   ];
   const is = (value: number | undefined, level: number): number => (value === level ? 1 : 0);
   return [
-    ...[age, sex!, trestbps!, chol!, fbs!, thalach!, exang!, oldpeak!],
-    ...[is(cp, 2), is(cp, 3), is(cp, 4), is(restecg, 1), is(restecg, 2)],
+    age,
+    sex!,
+    trestbps!,
+    chol!,
+    fbs!,
+    thalach!,
+    exang!,
+    oldpeak!,
+    is(cp, 2),
+    is(cp, 3),
+    is(cp, 4),
+    is(restecg, 1),
+    is(restecg, 2),
   ];
 }
 
