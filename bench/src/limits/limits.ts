@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchReport, Measure } from '../harness/report.ts';
-import type { Attack } from './attack.ts';
+import type { Attack, Target } from './attack.ts';
 import { grpcAttacks } from './grpc-attacks.ts';
 import { httpAttacks } from './http-attacks.ts';
 import { measureGrpcRequests } from './grpc-requests.ts';
@@ -19,8 +19,16 @@ interface Options {
   readonly progress: (line: string) => void;
 }
 
-/** One row of the table: attacks of every face. */
-const ATTACKS: readonly Attack[] = [...grpcAttacks, ...httpAttacks];
+/** One row of the table: attacks of every face. The HTTP port answers gRPC too. */
+const ATTACKS: readonly Attack[] = [
+  ...grpcAttacks,
+  ...grpcAttacks.map(({ name, run }) => ({
+    name: `${name} (on the HTTP port)`,
+    run: (target: Target, until: AbortSignal) =>
+      run({ ...target, grpcPort: target.httpPort }, until),
+  })),
+  ...httpAttacks,
+];
 
 const ATTACK_MS = 60_000;
 const QUICK_MS = 3000;
