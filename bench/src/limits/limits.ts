@@ -22,10 +22,10 @@ interface Options {
 /** One row of the table: attacks of every face. The HTTP port answers gRPC too. */
 const ATTACKS: readonly Attack[] = [
   ...grpcAttacks,
-  ...grpcAttacks.map(({ name, run }) => ({
-    name: `${name} (on the HTTP port)`,
+  ...grpcAttacks.map((attack) => ({
+    name: `${attack.name} (on the HTTP port)`,
     run: (target: Target, until: AbortSignal) =>
-      run({ ...target, grpcPort: target.httpPort }, until),
+      attack.run({ ...target, grpcPort: target.httpPort }, until),
   })),
   ...httpAttacks,
 ];
