@@ -14,7 +14,13 @@ import { create } from '@bufbuild/protobuf';
 import { GraphProtoSchema, ModelProtoSchema, type GraphProto } from 'onnx-buf';
 import type { Attribute } from './attribute.ts';
 import type { Model } from './model.ts';
-import { nodeProto, tensorProto, valueInfoProto } from './protos.ts';
+import {
+  nodeProto,
+  packedTensorProto,
+  tensorProto,
+  valueInfoProto,
+  type PackedType,
+} from './protos.ts';
 import type { Dimension, ElementType, Tensor } from './tensor.ts';
 
 export interface NodeOptions {
@@ -57,6 +63,20 @@ export class GraphBuilder {
   /** Adds a constant; returns its name. The bytes are kept, not copied. */
   initializer(name: string, value: Tensor): string {
     this.#graph.initializer.push(tensorProto(name, value));
+    return name;
+  }
+
+  /**
+   * Adds a constant of 4-bit integers, two per byte, the first in the low bits; returns its name.
+   * The bytes are kept, not copied.
+   */
+  packedInitializer(
+    name: string,
+    type: PackedType,
+    shape: readonly number[],
+    bytes: Uint8Array,
+  ): string {
+    this.#graph.initializer.push(packedTensorProto(name, type, shape, bytes));
     return name;
   }
 

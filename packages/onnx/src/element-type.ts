@@ -93,7 +93,7 @@ export function elementTypeOf(number: number): ElementType | undefined {
 }
 
 /** ONNX's number of an element type. */
-export function elementTypeNumber(type: ElementType): number {
+export function elementTypeNumber(type: ElementType | 'int4' | 'uint4'): number {
   return NAMES.indexOf(type);
 }
 

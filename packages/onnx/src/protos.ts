@@ -14,7 +14,7 @@ import {
 } from 'onnx-buf';
 import type { Attribute } from './attribute.ts';
 import { elementTypeNumber, elementTypeOf } from './element-type.ts';
-import type { Dimension, ElementType, Tensor } from './tensor.ts';
+import { elementCount, type Dimension, type ElementType, type Tensor } from './tensor.ts';
 
 export function nodeProto(
   opType: string,
@@ -70,6 +70,30 @@ export function tensorProto(name: string, value: Tensor): TensorProto {
   return value.type === 'string'
     ? create(TensorProtoSchema, { ...proto, stringData: value.elements.map(owned) })
     : create(TensorProtoSchema, { ...proto, rawData: owned(value.bytes) });
+}
+
+/** Types of which two elements share a byte. */
+export type PackedType = 'int4' | 'uint4';
+
+/** Keeps the bytes, does not copy them. */
+export function packedTensorProto(
+  name: string,
+  type: PackedType,
+  shape: readonly number[],
+  bytes: Uint8Array,
+): TensorProto {
+  const expected = Math.ceil(elementCount(shape) / 2);
+  if (bytes.byteLength !== expected) {
+    throw new RangeError(
+      `A ${type} tensor of shape [${shape.join(', ')}] takes ${expected} bytes, but ${bytes.byteLength} were given.`,
+    );
+  }
+  return create(TensorProtoSchema, {
+    name,
+    dataType: elementTypeNumber(type),
+    dims: shape.map(BigInt),
+    rawData: owned(bytes),
+  });
 }
 
 /** The protobuf types ask for bytes that are not shared between threads. */
