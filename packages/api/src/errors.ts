@@ -11,6 +11,7 @@ import { FLEET_ERRORS } from './errors/fleet.ts';
 import { GENERATIVE_ERRORS } from './errors/generative.ts';
 import { JOB_ERRORS } from './errors/jobs.ts';
 import { JUDGE_ERRORS } from './errors/judge.ts';
+import { LOCAL_MODEL_ERRORS } from './errors/local-models.ts';
 import { NODE_ERRORS } from './errors/node.ts';
 import { REQUEST_ERRORS } from './errors/request.ts';
 import { SECURE_AGGREGATION_ERRORS } from './errors/secure-aggregation.ts';
@@ -30,6 +31,7 @@ export const ERRORS = {
   ...JUDGE_ERRORS,
   ...FLEET_ERRORS,
   ...GENERATIVE_ERRORS,
+  ...LOCAL_MODEL_ERRORS,
   ...NODE_ERRORS,
 } as const satisfies Record<string, ErrorRow>;
 

@@ -17,6 +17,7 @@ import type { Model } from './model.ts';
 import {
   nodeProto,
   packedTensorProto,
+  sequenceInfoProto,
   tensorProto,
   valueInfoProto,
   type PackedType,
@@ -57,6 +58,12 @@ export class GraphBuilder {
   /** Declares the output of an earlier node as an output of the graph; returns its name. */
   output(name: string, type: ElementType, shape: readonly Dimension[]): string {
     this.#graph.output.push(valueInfoProto(name, type, shape));
+    return name;
+  }
+
+  /** Declares an output that is a sequence of tensors; returns its name. */
+  sequenceOutput(name: string, type: ElementType): string {
+    this.#graph.output.push(sequenceInfoProto(name, type));
     return name;
   }
 

@@ -53,6 +53,15 @@ export function valueInfoProto(
   });
 }
 
+/** A sequence of tensors of any shape. */
+export function sequenceInfoProto(name: string, type: ElementType): ValueInfoProto {
+  const element = { case: 'tensorType' as const, value: { elemType: elementTypeNumber(type) } };
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: { value: { case: 'sequenceType', value: { elemType: { value: element } } } },
+  });
+}
+
 function dimension(size: Dimension) {
   if (size === null) return {};
   return typeof size === 'number'

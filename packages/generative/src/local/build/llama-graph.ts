@@ -152,11 +152,7 @@ function lengths(graph: GraphBuilder, mask: string): { lastKeys: string; total: 
   const constant = (name: string, value: bigint, shape: readonly number[]): string =>
     graph.initializer(name, tensor('int64', shape, new BigInt64Array([value])));
   const int32 = { to: 6 };
-  const [count] = graph.node(
-    'ReduceSum',
-    [mask, constant('axis_1', 1n, [1])],
-    { keepdims: 0 },
-  );
+  const [count] = graph.node('ReduceSum', [mask, constant('axis_1', 1n, [1])], { keepdims: 0 });
   const [last] = graph.node('Sub', [count, constant('one', 1n, [1])]);
   const [lastKeys] = graph.node('Cast', [last], int32);
   const [shape] = graph.node('Shape', [mask], { start: 1, end: 2 });
@@ -203,13 +199,22 @@ function embed(
 
 /** A product with a matrix of [outputs, inputs]. */
 function linearOf(graph: GraphBuilder, { weights }: LlamaOptions) {
-  return (name: string, matrix: Float32Array, outputs: number, inputs: number, x: string): string => {
+  return (
+    name: string,
+    matrix: Float32Array,
+    outputs: number,
+    inputs: number,
+    x: string,
+  ): string => {
     if (weights === 'float32') {
       const transposed = new Float32Array(matrix.length);
       for (let o = 0; o < outputs; o++) {
         for (let i = 0; i < inputs; i++) transposed[i * outputs + o] = matrix[o * inputs + i]!;
       }
-      const w = graph.initializer(`${name}.weight`, tensor('float32', [inputs, outputs], transposed));
+      const w = graph.initializer(
+        `${name}.weight`,
+        tensor('float32', [inputs, outputs], transposed),
+      );
       return graph.node('MatMul', [x, w], {}, { name })[0];
     }
     const { packed, scales, block } = quantise4(matrix, outputs, inputs);

@@ -37,7 +37,13 @@ export function readLlama2c(file: Uint8Array): Llama2c {
   const bytes = new Uint8Array(file); // aligned
   const header = new Int32Array(bytes.buffer, 0, 7);
   const [hidden, intermediate, layers, heads, keyHeads, signed, context] = header as unknown as [
-    number, number, number, number, number, number, number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
   ];
   const vocabulary = Math.abs(signed);
   if ([hidden, intermediate, layers, heads, keyHeads, vocabulary, context].some((n) => !(n > 0))) {
@@ -66,10 +72,28 @@ export function readLlama2c(file: Uint8Array): Llama2c {
   take(context * headSize); // rotary tables of old versions
   const head = signed > 0 ? embedding : take(vocabulary * hidden);
   const raw = {
-    embedding, attentionNorm, query, key, value, output, mlpNorm, gate, down, up, norm, head,
+    embedding,
+    attentionNorm,
+    query,
+    key,
+    value,
+    output,
+    mlpNorm,
+    gate,
+    down,
+    up,
+    norm,
+    head,
   };
   const shape: LlamaShape = {
-    vocabulary, hidden, layers, heads, keyHeads, headSize, intermediate, context,
+    vocabulary,
+    hidden,
+    layers,
+    heads,
+    keyHeads,
+    headSize,
+    intermediate,
+    context,
     ropeBase: 10_000,
     epsilon: 1e-5,
   };
@@ -110,5 +134,8 @@ function inHalves(matrix: Float32Array, headSize: number, inputs: number): Float
 }
 
 function notOne(reason: string): SkeinError {
-  return new SkeinError('LANGUAGE_MODEL_INVALID', `The file is not a checkpoint of llama2.c: ${reason}.`);
+  return new SkeinError(
+    'LANGUAGE_MODEL_INVALID',
+    `The file is not a checkpoint of llama2.c: ${reason}.`,
+  );
 }

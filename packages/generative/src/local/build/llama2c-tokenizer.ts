@@ -1,0 +1,86 @@
+/**
+ * Converts the tokenizers of llama2.c (`tokenizer.bin`: a score and bytes per token) to Hugging
+ * Face's tokenizer.json. SentencePiece merges the pair whose result has the best score; a list of
+ * merges in the order of scores does the same.
+ */
+import { invalid } from '../model/invalid.ts';
+
+const BOS = 1;
+const EOS = 2;
+const SPECIAL = ['<unk>', '<s>', '</s>'];
+
+/** @throws SkeinError LANGUAGE_MODEL_INVALID when the file is cut off. */
+export function tokenizerOfLlama2c(file: Uint8Array, size: number): Record<string, unknown> {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const utf8 = new TextDecoder();
+  const pieces: { text: string; score: number }[] = [];
+  let at = 4;
+  while (pieces.length < size) {
+    if (at + 8 > file.byteLength)
+      throw invalid(`The tokenizer holds ${pieces.length} of ${size} tokens`);
+    const score = view.getFloat32(at, true);
+    const length = view.getInt32(at + 4, true);
+    if (length < 0 || at + 8 + length > file.byteLength) throw invalid('The tokenizer is cut off');
+    const text = utf8.decode(file.subarray(at + 8, at + 8 + length)).replaceAll(' ', '▁');
+    pieces.push({ text: SPECIAL[pieces.length] ?? text, score });
+    at += 8 + length;
+  }
+  const scores = new Map(pieces.map(({ text, score }) => [text, score]));
+  const merges: { pair: [string, string]; score: number }[] = [];
+  for (const { text, score } of pieces.slice(SPECIAL.length)) {
+    const characters = Array.from(text);
+    if (/^<0x..>$/.test(text)) continue;
+    for (let cut = 1; cut < characters.length; cut++) {
+      const pair: [string, string] = [
+        characters.slice(0, cut).join(''),
+        characters.slice(cut).join(''),
+      ];
+      if (scores.has(pair[0]) && scores.has(pair[1])) merges.push({ pair, score });
+    }
+  }
+  return {
+    version: '1.0',
+    added_tokens: SPECIAL.map((content, id) => ({
+      id,
+      content,
+      special: true,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+    })),
+    normalizer: {
+      type: 'Sequence',
+      normalizers: [
+        { type: 'Prepend', prepend: '▁' },
+        { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
+      ],
+    },
+    pre_tokenizer: null,
+    post_processor: {
+      type: 'TemplateProcessing',
+      single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+      pair: [],
+      special_tokens: { '<s>': { id: '<s>', ids: [BOS], tokens: ['<s>'] } },
+    },
+    decoder: {
+      type: 'Sequence',
+      decoders: [
+        { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
+        { type: 'ByteFallback' },
+        { type: 'Fuse' },
+        { type: 'Strip', content: ' ', start: 1, stop: 0 },
+      ],
+    },
+    model: {
+      type: 'BPE',
+      unk_token: '<unk>',
+      byte_fallback: true,
+      fuse_unk: true,
+      vocab: Object.fromEntries(pieces.map(({ text }, id) => [text, id])),
+      merges: merges.toSorted((a, b) => b.score - a.score).map(({ pair }) => pair),
+    },
+  };
+}
+
+export const LLAMA2C_SPECIAL = { bos: BOS, eos: EOS } as const;

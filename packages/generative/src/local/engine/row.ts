@@ -1,0 +1,98 @@
+/** One answer: its tokens, its sampler, its text, and when it ends. */
+import type { Vocabulary } from '../model/vocabulary.ts';
+import { logprobsOf, Sampler, type SamplingOptions, type ScoredToken } from './sampler.ts';
+import { TextStream } from './text-stream.ts';
+
+/** Which tokens may follow; `accept` moves on. */
+export interface TokenMask {
+  /** 1 for each token that may follow. */
+  allowed(): Uint8Array;
+  accept(token: number): void;
+}
+
+export interface RowRequest {
+  readonly prompt: readonly number[];
+  readonly maxTokens: number;
+  readonly sampling: SamplingOptions;
+  readonly stop: readonly string[];
+  /** Alternatives per token to report; absent: none, and no log probabilities. */
+  readonly logprobs?: number | undefined;
+  readonly mask?: TokenMask | undefined;
+}
+
+export interface TokenScore extends ScoredToken {
+  readonly top: readonly ScoredToken[];
+}
+
+export interface RowEnd {
+  readonly reason: 'stop' | 'length';
+  readonly promptTokens: number;
+  /** Of them, found in the prefix cache. */
+  readonly cachedTokens: number;
+  readonly answerTokens: number;
+}
+
+export interface RowEvent {
+  readonly text: string;
+  readonly scores?: readonly TokenScore[] | undefined;
+  /** The last event has it. */
+  readonly end?: RowEnd | undefined;
+}
+
+export class Row {
+  readonly request: RowRequest;
+  /** Prompt and answer. */
+  readonly tokens: number[];
+  /** Tokens whose keys and values are in the slab. */
+  computed = 0;
+  cached = 0;
+  cancelled = false;
+  readonly #sampler: Sampler;
+  readonly #text: TextStream;
+  readonly #vocabulary: Vocabulary;
+  readonly #ends: ReadonlySet<number>;
+  readonly #limit: number;
+  readonly #emit: (event: RowEvent) => void;
+
+  constructor(
+    request: RowRequest,
+    vocabulary: Vocabulary,
+    bounds: { readonly ends: ReadonlySet<number>; readonly context: number },
+    emit: (event: RowEvent) => void,
+  ) {
+    this.request = request;
+    this.tokens = [...request.prompt];
+    this.#sampler = new Sampler(request.sampling, request.prompt);
+    this.#text = new TextStream(request.stop);
+    this.#vocabulary = vocabulary;
+    this.#ends = bounds.ends;
+    this.#limit = Math.min(request.prompt.length + request.maxTokens, bounds.context);
+    this.#emit = emit;
+  }
+
+  /** Takes the logits of the last token. @returns whether the answer has ended. */
+  take(logits: Float32Array): boolean {
+    const { logprobs, mask } = this.request;
+    const scores = logprobs === undefined ? undefined : logprobsOf(logits, logprobs);
+    const token = this.#sampler.next(logits, mask?.allowed());
+    this.tokens.push(token);
+    if (this.#ends.has(token)) return this.#end('stop', this.#text.end());
+    mask?.accept(token);
+    const text = this.#text.push(this.#vocabulary.bytes(token));
+    const score = scores && [{ token, logprob: scores.of(token), top: scores.top }];
+    if (this.#text.stopped) return this.#end('stop', text, score);
+    if (this.tokens.length >= this.#limit)
+      return this.#end('length', text + this.#text.end(), score);
+    // A token may add no text yet; the caller counts it all the same.
+    this.#emit({ text, scores: score });
+    return false;
+  }
+
+  #end(reason: RowEnd['reason'], text: string, scores?: readonly TokenScore[]): true {
+    const promptTokens = this.request.prompt.length;
+    const answerTokens = this.tokens.length - promptTokens;
+    const end = { reason, promptTokens, cachedTokens: this.cached, answerTokens };
+    this.#emit({ text, scores, end });
+    return true;
+  }
+}

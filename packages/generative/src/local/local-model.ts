@@ -1,0 +1,218 @@
+/** A loaded model: requests of the contract in, events of the contract out. It runs in the model's process. */
+import { randomInt } from 'node:crypto';
+import { SkeinError } from '@skein/api';
+import type { GenerateEvent, GenerateRequest, TokenLogprob } from '../contract.ts';
+import { openDecoder } from './engine/decoder.ts';
+import { Engine, type EngineState } from './engine/engine.ts';
+import type { RowEvent, RowRequest, TokenScore } from './engine/row.ts';
+import { bytesPerToken } from './engine/slab.ts';
+import type { ScoredToken } from './engine/sampler.ts';
+import { readModelFolder, type ModelFolder } from './model/folder.ts';
+import { invalid } from './model/invalid.ts';
+
+export interface LocalModelOptions {
+  readonly folder: string;
+  readonly threads: number;
+  /** Answers at once, at most. */
+  readonly maxRows: number;
+  /** Requests that wait for a row at most. */
+  readonly maxQueued: number;
+  /** Memory of keys and values, of rows and of the prefix cache together. */
+  readonly cacheBytes: number;
+  /** Default: of the model. */
+  readonly maxContext?: number | undefined;
+}
+
+export interface LocalModelInfo {
+  readonly family: string;
+  readonly parameters?: number | undefined;
+  readonly context: number;
+  readonly vocabulary: number;
+  readonly rows: number;
+  /** How the graph keeps keys and values. */
+  readonly cache: 'shared' | 'appended';
+  readonly chat: boolean;
+}
+
+export interface LocalModel {
+  readonly info: LocalModelInfo;
+  readonly state: EngineState;
+  generate(
+    request: GenerateRequest,
+    signal: AbortSignal,
+    gapMs: number,
+  ): AsyncGenerator<GenerateEvent, void>;
+  countTokens(request: GenerateRequest): number;
+  close(): Promise<void>;
+}
+
+/** Of the memory for keys and values, for prefixes that may come again. */
+const PREFIX_SHARE = 0.25;
+const MAX_STOPS = 64;
+const MAX_STOP_LENGTH = 1024;
+const DEFAULT_MAX_TOKENS = 4096;
+
+/** @throws SkeinError LANGUAGE_MODEL_INVALID. */
+export async function openLocalModel(options: LocalModelOptions): Promise<LocalModel> {
+  const { threads, maxRows, maxQueued, cacheBytes, maxContext = Infinity } = options;
+  const model = await readModelFolder(options.folder);
+  const { graph, vocabulary } = model;
+  const context = Math.min(model.context, maxContext);
+  const shape = {
+    type: graph.cacheType,
+    layers: graph.layers,
+    heads: graph.keyHeads,
+    headSize: graph.headSize,
+  };
+  const rowBytes = bytesPerToken(shape) * context;
+  const rows = Math.min(maxRows, Math.floor((cacheBytes * (1 - PREFIX_SHARE)) / rowBytes));
+  if (rows === 0) {
+    throw new SkeinError(
+      'MODEL_MEMORY',
+      `The keys and values of one answer of ${context} tokens take ${rowBytes} bytes; the cache may take ${cacheBytes}.`,
+    );
+  }
+  const opened = openDecoder({ graph, folder: model.graphFolder, threads, rows, context });
+  const decoder = await opened.catch((error: unknown) => {
+    throw invalid(
+      `The runtime cannot load the model: ${error instanceof Error ? error.message : String(error)}`,
+      error,
+    );
+  });
+  const prefixBytes = cacheBytes * PREFIX_SHARE;
+  const engine = new Engine({ decoder, vocabulary, ends: model.ends, maxQueued, prefixBytes });
+  return {
+    info: {
+      family: model.family,
+      context,
+      vocabulary: decoder.vocabulary,
+      rows,
+      cache: graph.cache,
+      chat: model.template !== undefined,
+    },
+    get state() {
+      return engine.state;
+    },
+    countTokens: (request) => promptOf(model, request).length,
+    generate: (request, signal, gapMs) => generate(model, engine, request, signal, gapMs),
+    close: () => engine.close(),
+  };
+}
+
+/** @throws SkeinError GENERATION_UNSUPPORTED when the model has no template for messages. */
+function promptOf({ template, vocabulary }: ModelFolder, request: GenerateRequest): number[] {
+  if (request.prompt !== undefined) return vocabulary.encode(request.prompt, true);
+  if (template === undefined) {
+    throw new SkeinError(
+      'GENERATION_UNSUPPORTED',
+      'The model has no chat template, so it only continues texts: POST /v1/completions with a prompt.',
+    );
+  }
+  if ((request.tools?.length ?? 0) > 0 && !template.takesTools) {
+    throw new SkeinError(
+      'GENERATION_UNSUPPORTED',
+      'The chat template of the model has no place for tools.',
+    );
+  }
+  // The template writes the special tokens itself.
+  return vocabulary.encode(template.render(request), false);
+}
+
+function rowOf(
+  model: ModelFolder,
+  request: GenerateRequest,
+  prompt: readonly number[],
+  choice: number,
+): RowRequest {
+  const { defaults } = model;
+  const { sampling = {}, stop = [], maxTokens = DEFAULT_MAX_TOKENS, logprobs } = request;
+  if (stop.length > MAX_STOPS || stop.some(({ length }) => length > MAX_STOP_LENGTH)) {
+    throw new SkeinError(
+      'GENERATION_UNSUPPORTED',
+      `A request has up to ${MAX_STOPS} stop strings of ${MAX_STOP_LENGTH} characters.`,
+    );
+  }
+  const seed = sampling.seed ?? randomInt(2 ** 32);
+  return {
+    prompt,
+    maxTokens,
+    stop,
+    logprobs,
+    sampling: {
+      temperature: sampling.temperature ?? defaults.temperature ?? 1,
+      topK: sampling.topK ?? defaults.topK,
+      topP: sampling.topP ?? defaults.topP,
+      minP: sampling.minP,
+      repetitionPenalty: sampling.repetitionPenalty ?? defaults.repetitionPenalty,
+      frequencyPenalty: sampling.frequencyPenalty,
+      presencePenalty: sampling.presencePenalty,
+      seed: seed + choice,
+    },
+  };
+}
+
+async function* generate(
+  model: ModelFolder,
+  engine: Engine,
+  request: GenerateRequest,
+  signal: AbortSignal,
+  gapMs: number,
+): AsyncGenerator<GenerateEvent, void> {
+  const prompt = promptOf(model, request);
+  if (prompt.length === 0) {
+    throw new SkeinError(
+      'UPSTREAM_REJECTED',
+      'The prompt is empty, and the model has no token that begins a text.',
+    );
+  }
+  const rows = Array.from({ length: request.choices ?? 1 }, (_, choice) =>
+    engine.generate(rowOf(model, request, prompt, choice), signal, gapMs),
+  );
+  let outputTokens = 0;
+  let cachedInputTokens = 0;
+  for await (const [choice, event] of merged(rows)) {
+    const at = choice === 0 ? {} : { choice };
+    const { text, scores, end } = event;
+    if (scores !== undefined) {
+      yield { type: 'logprobs', tokens: scores.map((score) => logprobOf(model, score)), ...at };
+    }
+    if (text !== '') yield { type: 'text', text, ...at };
+    if (end === undefined) continue;
+    outputTokens += end.answerTokens;
+    cachedInputTokens += end.cachedTokens;
+    yield { type: 'finish', reason: end.reason, ...at };
+  }
+  yield { type: 'usage', usage: { inputTokens: prompt.length, outputTokens, cachedInputTokens } };
+}
+
+function logprobOf(model: ModelFolder, { top, ...score }: TokenScore): TokenLogprob {
+  return { ...named(model, score), top: top.map((each) => named(model, each)) };
+}
+
+function named({ vocabulary }: ModelFolder, { token, logprob }: ScoredToken) {
+  const bytes = vocabulary.bytes(token);
+  return { token: new TextDecoder().decode(bytes), logprob, bytes: [...bytes] };
+}
+
+/** The events of several rows as they come, with the number of their row. */
+async function* merged(
+  rows: readonly AsyncGenerator<RowEvent, void>[],
+): AsyncGenerator<[number, RowEvent], void> {
+  type Result = readonly [number, IteratorResult<RowEvent, void>];
+  const next = async (i: number): Promise<Result> => [i, await rows[i]!.next()];
+  const waiting = new Map(rows.map((_, i) => [i, next(i)]));
+  try {
+    while (waiting.size > 0) {
+      const [i, result] = await Promise.race(waiting.values());
+      if (result.done === true) {
+        waiting.delete(i);
+        continue;
+      }
+      waiting.set(i, next(i));
+      yield [i, result.value];
+    }
+  } finally {
+    for (const promise of waiting.values()) promise.catch(() => undefined);
+    await Promise.all(rows.map((row) => row.return()));
+  }
+}

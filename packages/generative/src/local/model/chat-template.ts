@@ -1,0 +1,89 @@
+/** Writes messages as the text that a model was trained on, by its Jinja template. */
+import { Template } from '@huggingface/jinja';
+import { SkeinError } from '@skein/api';
+import type { GenerateRequest, Message, Part } from '../../contract.ts';
+import { invalid } from './invalid.ts';
+
+export class ChatTemplate {
+  /** Whether the template has a place for tools. */
+  readonly takesTools: boolean;
+  readonly #template: Template;
+  readonly #tokens: Readonly<Record<string, string>>;
+
+  /** @throws SkeinError LANGUAGE_MODEL_INVALID when the source is not a template. */
+  constructor(source: string, tokens: Readonly<Record<string, string>>) {
+    try {
+      this.#template = new Template(source);
+    } catch (error) {
+      throw invalid('The chat template of the model cannot be read', error);
+    }
+    this.#tokens = tokens;
+    this.takesTools = /\btools\b/.test(source);
+  }
+
+  /** @throws SkeinError UPSTREAM_REJECTED when the template refuses the messages, GENERATION_UNSUPPORTED for images. */
+  render({ messages, tools }: GenerateRequest): string {
+    const plain = messages.map(messageOf);
+    try {
+      return this.#template.render({
+        ...this.#tokens,
+        messages: plain,
+        tools: tools?.map(({ name, description, parameters }) => ({
+          type: 'function',
+          function: { name, description: description ?? '', parameters: parameters ?? {} },
+        })),
+        add_generation_prompt: true,
+      });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new SkeinError(
+        'UPSTREAM_REJECTED',
+        `The chat template of the model refuses the messages: ${reason}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+}
+
+function messageOf({
+  role,
+  content,
+  toolCalls,
+  toolCallId,
+  name,
+}: Message): Readonly<Record<string, unknown>> {
+  return {
+    role,
+    content: content.map(textOf).join(''),
+    ...(name === undefined ? {} : { name }),
+    ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
+    ...(toolCalls === undefined || toolCalls.length === 0
+      ? {}
+      : {
+          tool_calls: toolCalls.map((call) => ({
+            id: call.id,
+            type: 'function',
+            function: { name: call.name, arguments: parsed(call.arguments) },
+          })),
+        }),
+  };
+}
+
+function textOf(part: Part): string {
+  if (part.type === 'text') return part.text;
+  throw new SkeinError(
+    'GENERATION_UNSUPPORTED',
+    `The model reads text only, and a message has a part of type ${part.type}.`,
+  );
+}
+
+/** Templates write arguments as JSON themselves. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Reads the folder of a decoder-only model as Optimum (config.json) and ONNX Runtime GenAI
+ * (genai_config.json) export them. Every part is checked before anything is loaded, so that a wrong
+ * or truncated folder is refused with the part that is wrong.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
+import { OnnxError } from '@skein/onnx';
+import { ChatTemplate } from './chat-template.ts';
+import { readDecoder, type DecoderGraph } from './graph.ts';
+import { invalid } from './invalid.ts';
+import { readVocabulary, type Vocabulary } from './vocabulary.ts';
+
+export interface ModelFolder {
+  readonly graph: DecoderGraph;
+  /** Of the graph; its files with weights are there. */
+  readonly graphFolder: string;
+  /** Such as `llama`. */
+  readonly family: string;
+  /** Tokens of prompt and answer. */
+  readonly context: number;
+  readonly vocabulary: Vocabulary;
+  /** Tokens that end an answer. */
+  readonly ends: ReadonlySet<number>;
+  /** Absent: the model only continues texts. */
+  readonly template: ChatTemplate | undefined;
+  readonly defaults: SamplingDefaults;
+}
+
+/** What the authors of the model recommend (generation_config.json). */
+export interface SamplingDefaults {
+  readonly temperature?: number | undefined;
+  readonly topK?: number | undefined;
+  readonly topP?: number | undefined;
+  readonly repetitionPenalty?: number | undefined;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Where exporters put the graph, most specific first. */
+const GRAPHS = [
+  'model.onnx',
+  'onnx/model.onnx',
+  'decoder_model_merged.onnx',
+  'onnx/decoder_model_merged.onnx',
+  'onnx/model_q4.onnx',
+  'onnx/model_quantized.onnx',
+  'onnx/model_fp16.onnx',
+];
+const DEFAULT_CONTEXT = 2048;
+
+/** Whether the folder says that it holds a language model; it may be broken all the same. */
+export async function isModelFolder(folder: string): Promise<boolean> {
+  const found = await Promise.all(
+    ['genai_config.json', 'tokenizer.json'].map((name) => exists(join(folder, name))),
+  );
+  return found.includes(true);
+}
+
+/** @throws SkeinError LANGUAGE_MODEL_INVALID with the part that is missing or wrong. */
+export async function readModelFolder(folder: string): Promise<ModelFolder> {
+  const [config, genai, generation, tokenizerConfig] = await Promise.all(
+    ['config.json', 'genai_config.json', 'generation_config.json', 'tokenizer_config.json'].map(
+      (name) => readJson(folder, name),
+    ),
+  );
+  const genaiModel = objectOf(genai?.['model']);
+  if (config === undefined && genai === undefined) {
+    throw invalid(`The folder ${folder} has neither config.json nor genai_config.json`);
+  }
+  const tokenizer = await readJson(folder, 'tokenizer.json');
+  if (tokenizer === undefined) throw invalid(`The folder ${folder} has no tokenizer.json`);
+  const vocabulary = readVocabulary(tokenizer, tokenizerConfig ?? {});
+  const named = objectOf(genaiModel?.['decoder'])?.['filename'];
+  const graphFile = await findGraph(folder, typeof named === 'string' ? named : undefined);
+  const graph = readGraph(graphFile, await readFile(graphFile));
+  await checkWeights(dirname(graphFile), graph);
+  const stated =
+    numberOf(genaiModel?.['context_length']) ??
+    numberOf(config?.['max_position_embeddings']) ??
+    DEFAULT_CONTEXT;
+  const endToken = textOf(tokenizerConfig?.['eos_token']);
+  const ends = [
+    generation?.['eos_token_id'],
+    config?.['eos_token_id'],
+    genaiModel?.['eos_token_id'],
+    endToken === undefined ? undefined : vocabulary.id(endToken),
+  ].flat();
+  return {
+    graph,
+    graphFolder: dirname(graphFile),
+    family: textOf(config?.['model_type']) ?? textOf(genaiModel?.['type']) ?? 'unknown',
+    context: Math.min(stated, graph.positions),
+    vocabulary,
+    ends: new Set(ends.filter((id) => typeof id === 'number')),
+    template: await readTemplate(folder, tokenizerConfig),
+    defaults: defaultsOf(generation ?? objectOf(genai?.['search'])),
+  };
+}
+
+function readGraph(file: string, bytes: Uint8Array): DecoderGraph {
+  try {
+    return readDecoder(bytes);
+  } catch (error) {
+    if (!(error instanceof OnnxError)) throw error;
+    throw invalid(`${file}: ${error.message.replace(/\.$/, '')}`, error);
+  }
+}
+
+async function findGraph(folder: string, named: string | undefined): Promise<string> {
+  for (const name of named === undefined ? GRAPHS : [named]) {
+    const path = resolve(folder, name);
+    // The name comes from a file of the model, which is not trusted.
+    if (path.startsWith(resolve(folder) + sep) && (await exists(path))) return path;
+  }
+  throw invalid(
+    `The folder ${folder} has no ${named ?? 'model.onnx, nor another graph of a known name'}`,
+  );
+}
+
+async function checkWeights(folder: string, graph: DecoderGraph): Promise<void> {
+  for (const [name, bytes] of graph.externalFiles) {
+    const size = await stat(join(folder, name)).then(
+      (file) => file.size,
+      () => undefined,
+    );
+    if (size === undefined)
+      throw invalid(`The file ${name} with the weights is missing beside the graph`);
+    if (size < bytes) throw invalid(`The file ${name} is truncated: ${size} of ${bytes} bytes`);
+  }
+}
+
+async function readTemplate(
+  folder: string,
+  config: Json | undefined,
+): Promise<ChatTemplate | undefined> {
+  const file = await readFile(join(folder, 'chat_template.jinja'), 'utf8').catch(() => undefined);
+  const listed = config?.['chat_template'];
+  const entries = Array.isArray(listed) ? (listed as { name?: unknown; template?: unknown }[]) : [];
+  const source =
+    file ?? textOf(listed) ?? textOf(entries.find(({ name }) => name === 'default')?.template);
+  if (source === undefined) return undefined;
+  const tokens = Object.fromEntries(
+    ['bos_token', 'eos_token', 'pad_token', 'unk_token'].map((name) => [
+      name,
+      textOf(config?.[name]) ?? '',
+    ]),
+  );
+  return new ChatTemplate(source, tokens);
+}
+
+function defaultsOf(generation: Json | undefined): SamplingDefaults {
+  if (generation?.['do_sample'] === false) return { temperature: 0 };
+  return {
+    temperature: numberOf(generation?.['temperature']),
+    topK: numberOf(generation?.['top_k']),
+    topP: numberOf(generation?.['top_p']),
+    repetitionPenalty: numberOf(generation?.['repetition_penalty']),
+  };
+}
+
+async function readJson(folder: string, name: string): Promise<Json | undefined> {
+  let text: string;
+  try {
+    text = await readFile(join(folder, name), 'utf8');
+  } catch {
+    return undefined;
+  }
+  try {
+    return objectOf(JSON.parse(text)) ?? fail();
+  } catch {
+    return fail();
+  }
+  function fail(): never {
+    throw invalid(`The file ${name} is not a whole JSON object`);
+  }
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (file) => file.isFile(),
+    () => false,
+  );
+const objectOf = (value: unknown): Json | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Json)
+    : undefined;
+const numberOf = (value: unknown): number | undefined =>
+  typeof value === 'number' ? value : undefined;
+/** A text, or a token in the form `{ "content": … }`. */
+function textOf(value: unknown): string | undefined {
+  const content = objectOf(value)?.['content'] ?? value;
+  return typeof content === 'string' ? content : undefined;
+}

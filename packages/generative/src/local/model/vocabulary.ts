@@ -1,0 +1,100 @@
+/**
+ * The bytes of each token, which text streams, stop strings and grammars need: a token may be a part
+ * of a character, and only its bytes say which.
+ *
+ * Two forms exist among decoders: byte-level BPE writes each byte as a printable character (GPT-2),
+ * SentencePiece writes `▁` for a space and `<0x0A>` for a byte that has no token.
+ */
+import { Tokenizer } from '@huggingface/tokenizers';
+import { invalid } from './invalid.ts';
+
+export interface Vocabulary {
+  readonly size: number;
+  /** Empty for special tokens, such as the end of a text. */
+  bytes(token: number): Uint8Array;
+  isSpecial(token: number): boolean;
+  /** Special tokens inside the text are recognised, as chat templates need. */
+  encode(text: string, addSpecial: boolean): number[];
+  id(token: string): number | undefined;
+}
+
+interface TokenizerFile {
+  readonly model?: { readonly type?: string; readonly vocab?: unknown };
+  readonly decoder?: unknown;
+  readonly added_tokens?: readonly {
+    readonly id: number;
+    readonly content: string;
+    readonly special?: boolean;
+  }[];
+}
+
+const utf8 = new TextEncoder();
+const NONE = new Uint8Array(0);
+
+/** @throws SkeinError LANGUAGE_MODEL_INVALID when the tokenizer is none of a decoder. */
+export function readVocabulary(
+  file: unknown,
+  config: Readonly<Record<string, unknown>>,
+): Vocabulary {
+  if (typeof file !== 'object' || file === null) throw invalid('tokenizer.json is not an object');
+  const { model, decoder, added_tokens: added = [] } = file as TokenizerFile;
+  if (model?.type !== 'BPE' && model?.type !== 'Unigram') {
+    throw invalid(
+      `tokenizer.json has a model of type ${model?.type ?? 'none'}; BPE and Unigram are supported`,
+    );
+  }
+  let tokenizer: Tokenizer;
+  try {
+    tokenizer = new Tokenizer(file, config);
+  } catch (error) {
+    throw invalid('tokenizer.json cannot be read', error);
+  }
+  const isByteLevel = JSON.stringify(decoder ?? null).includes('"ByteLevel"');
+  const bytesOf = isByteLevel ? byteLevel : sentencePiece;
+  const entries = [...tokenizer.get_vocab(true)];
+  const size = entries.reduce((most, [, id]) => Math.max(most, id + 1), 0);
+  const table: Uint8Array[] = Array.from({ length: size }, () => NONE);
+  for (const [token, id] of entries) table[id] = bytesOf(token);
+  const special = new Set<number>();
+  for (const { id, content, special: isSpecial = false } of added) {
+    table[id] = isSpecial ? NONE : utf8.encode(content);
+    if (isSpecial) special.add(id);
+  }
+  return {
+    size,
+    bytes: (token) => table[token] ?? NONE,
+    isSpecial: (token) => special.has(token),
+    encode: (text, addSpecial) => tokenizer.encode(text, { add_special_tokens: addSpecial }).ids,
+    id: (token) => tokenizer.token_to_id(token),
+  };
+}
+
+const BYTE = /^<0x([0-9A-F]{2})>$/;
+
+function sentencePiece(token: string): Uint8Array {
+  const byte = BYTE.exec(token)?.[1];
+  return byte === undefined
+    ? utf8.encode(token.replaceAll('▁', ' '))
+    : Uint8Array.of(Number.parseInt(byte, 16));
+}
+
+/** The byte of each printable character of GPT-2's encoder: printable bytes stand for themselves. */
+const BYTES_OF_CHARACTERS = ((): ReadonlyMap<string, number> => {
+  const map = new Map<string, number>();
+  let next = 256;
+  for (let byte = 0; byte < 256; byte++) {
+    const isPrintable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+    map.set(String.fromCodePoint(isPrintable ? byte : next++), byte);
+  }
+  return map;
+})();
+
+function byteLevel(token: string): Uint8Array {
+  const bytes: number[] = [];
+  for (const character of token) {
+    const byte = BYTES_OF_CHARACTERS.get(character);
+    if (byte === undefined) return utf8.encode(token);
+    bytes.push(byte);
+  }
+  return Uint8Array.from(bytes);
+}

@@ -1,0 +1,180 @@
+import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GenerateEvent, GenerateRequest } from '../contract.ts';
+import { openLocalProvider, type LocalProvider } from './provider.ts';
+import { referenceGreedy } from './testing/reference.ts';
+import {
+  storiesMissing,
+  storiesVocabulary,
+  storiesWeights,
+  writeStories,
+} from './testing/stories.ts';
+
+const call = (signal = new AbortController().signal) => ({
+  signal,
+  deadline: Number.MAX_SAFE_INTEGER,
+  gapMs: 1000,
+});
+const request = (text: string, more: Partial<GenerateRequest> = {}): GenerateRequest => ({
+  model: 'stories',
+  messages: [{ role: 'user', content: [{ type: 'text', text }] }],
+  sampling: { temperature: 0 },
+  maxTokens: 30,
+  stream: true,
+  ...more,
+});
+async function read(
+  events: AsyncIterable<GenerateEvent>,
+): Promise<{ all: GenerateEvent[]; text: string }> {
+  const all: GenerateEvent[] = [];
+  for await (const event of events) all.push(event);
+  return { all, text: all.map((event) => (event.type === 'text' ? event.text : '')).join('') };
+}
+
+describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? ''}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-stories-'));
+  let provider: LocalProvider;
+  beforeAll(async () => {
+    await writeStories(folder);
+    provider = await openLocalProvider({ folder, threads: 1, maxRows: 4 });
+  });
+  afterAll(async () => {
+    await provider.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('says what the model is', () => {
+    expect(provider.info).toMatchObject({
+      family: 'llama',
+      context: 512,
+      vocabulary: 512,
+      rows: 4,
+      cache: 'shared',
+      chat: true,
+    });
+  });
+
+  it('answers messages as the naive forward pass, and counts the tokens', async () => {
+    const { all, text } = await read(provider.generate(request('Once upon a time'), call()));
+    const vocabulary = storiesVocabulary();
+    const prompt = vocabulary.encode('<s>Once upon a time', false);
+    const expected = referenceGreedy(storiesWeights(), prompt, 30);
+    const bytes = Buffer.concat(expected.map((token) => vocabulary.bytes(token)));
+    expect(text).toBe(bytes.toString('utf8'));
+    expect(all.slice(-2)).toEqual([
+      { type: 'finish', reason: 'length' },
+      {
+        type: 'usage',
+        usage: { inputTokens: prompt.length, outputTokens: 30, cachedInputTokens: 0 },
+      },
+    ]);
+    expect(await provider.countTokens!(request('Once upon a time'), call())).toBe(prompt.length);
+  });
+
+  it('gives several answers, log probabilities, and continues a text', async () => {
+    const { all } = await read(
+      provider.generate(
+        request('', {
+          messages: [],
+          prompt: 'The dog',
+          choices: 3,
+          logprobs: 2,
+          sampling: { seed: 5 },
+          maxTokens: 4,
+        }),
+        call(),
+      ),
+    );
+    const finished = all.filter(({ type }) => type === 'finish');
+    expect(finished).toHaveLength(3);
+    const scores = all.flatMap((event) => (event.type === 'logprobs' ? event.tokens : []));
+    expect(scores).toHaveLength(12);
+    expect(scores[0]!.top).toHaveLength(2);
+    expect(all.at(-1)).toMatchObject({ type: 'usage', usage: { outputTokens: 12 } });
+  });
+
+  it('frees the row when the reader leaves', async () => {
+    for await (const event of provider.generate(request('The dog', { maxTokens: 400 }), call())) {
+      if (event.type === 'text') break;
+    }
+    await expect.poll(async () => (await provider.state()).running, { timeout: 10_000 }).toBe(0);
+  });
+
+  it('refuses images and tools that the template has no place for', async () => {
+    const image = request('', {
+      messages: [{ role: 'user', content: [{ type: 'image', url: 'data:,' }] }],
+    });
+    await expect(read(provider.generate(image, call()))).rejects.toMatchObject({
+      code: 'GENERATION_UNSUPPORTED',
+    });
+    const tools = request('The dog', { tools: [{ name: 'bark' }] });
+    await expect(read(provider.generate(tools, call()))).rejects.toMatchObject({
+      code: 'GENERATION_UNSUPPORTED',
+    });
+  });
+
+  it('ends the streams of a killed process with an error, and answers the next request', async () => {
+    const rounds = process.env['SKEIN_FULL'] === '1' ? 200 : 3;
+    const alone = await read(provider.generate(request('The dog', { maxTokens: 8 }), call()));
+    for (let round = 0; round < rounds; round++) {
+      const { pid } = await provider.state();
+      const streams = ['The dog', 'One day', 'Tim'].map(async (text) => {
+        let begun = false;
+        for await (const event of provider.generate(request(text, { maxTokens: 450 }), call())) {
+          begun ||= event.type === 'text';
+          if (begun && pid > 0) {
+            try {
+              process.kill(pid, 'SIGKILL');
+            } catch {
+              // A stream beside this one was first.
+            }
+          }
+        }
+      });
+      for (const ended of await Promise.allSettled(streams)) {
+        expect(ended).toMatchObject({
+          status: 'rejected',
+          reason: { code: expect.stringMatching(/^UPSTREAM_(CUT|FAILED)$/) },
+        });
+      }
+      const next = await read(provider.generate(request('The dog', { maxTokens: 8 }), call()));
+      expect(next.text).toBe(alone.text);
+      expect((await provider.state()).pid).not.toBe(pid);
+    }
+  }, 600_000);
+
+  it.each<[string, (copy: string) => void, RegExp]>([
+    [
+      'a truncated graph',
+      (copy) => truncateSync(join(copy, 'model.onnx'), 500_000),
+      /corrupt|cut off|truncated|incomplete/i,
+    ],
+    ['no graph', (copy) => rmSync(join(copy, 'model.onnx')), /has no model\.onnx/],
+    ['no tokenizer', (copy) => rmSync(join(copy, 'tokenizer.json')), /tokenizer\.json/],
+    [
+      'half a tokenizer',
+      (copy) => truncateSync(join(copy, 'tokenizer.json'), 1000),
+      /tokenizer\.json/,
+    ],
+    ['no config', (copy) => rmSync(join(copy, 'config.json')), /config\.json/],
+    [
+      'a graph of something else',
+      (copy) => writeFileSync(join(copy, 'model.onnx'), 'PK\x03\x04 zip'),
+      /model\.onnx/,
+    ],
+  ])('refuses a folder with %s', async (_, damage, message) => {
+    const copy = mkdtempSync(join(tmpdir(), 'skein-damaged-'));
+    try {
+      cpSync(folder, copy, { recursive: true });
+      damage(copy);
+      await expect(openLocalProvider({ folder: copy, threads: 1 })).rejects.toMatchObject({
+        code: 'LANGUAGE_MODEL_INVALID',
+        message: expect.stringMatching(message),
+      });
+    } finally {
+      rmSync(copy, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,128 @@
+/**
+ * A provider whose model runs on this machine, in a child process: a crash of native code ends its
+ * streams with an error and nothing else, and the next request starts the process again.
+ */
+import { availableParallelism } from 'node:os';
+import { SkeinError } from '@skein/api';
+import { startProcess, WorkerLost, type CallWorker } from '@skein/calls';
+import type { Provider } from '../contract.ts';
+import type { EngineState } from './engine/engine.ts';
+import type { LocalModelInfo } from './local-model.ts';
+import type { ModelCalls } from './model-process.ts';
+
+export interface LocalProviderOptions {
+  /** For messages and metrics. Default: `local`. */
+  readonly name?: string | undefined;
+  /** The folder of the model. */
+  readonly folder: string;
+  /** Default: cores − 1, at least 1: with all cores a neighbour slows every product. */
+  readonly threads?: number | undefined;
+  /** Answers at once, at most. Default: 16. */
+  readonly maxRows?: number | undefined;
+  /** Requests that wait for a row at most. Default: 64. */
+  readonly maxQueued?: number | undefined;
+  /** Memory of keys and values. Default: 1 GiB. */
+  readonly cacheBytes?: number | undefined;
+  /** Tokens of prompt and answer. Default: of the model, at most 4096. */
+  readonly maxContext?: number | undefined;
+}
+
+export interface LocalProvider extends Provider {
+  readonly info: LocalModelInfo;
+  /** Of the engine now; starts the process if it has ended. */
+  state(): Promise<EngineState & { readonly pid: number }>;
+}
+
+const ENTRY = new URL('./model-process.ts', import.meta.url);
+const GIB = 2 ** 30;
+
+interface Opened {
+  readonly worker: CallWorker<ModelCalls>;
+  readonly info: LocalModelInfo;
+}
+
+/** @throws SkeinError LANGUAGE_MODEL_INVALID when the folder is not a model that can be run, MODEL_MEMORY. */
+export async function openLocalProvider(options: LocalProviderOptions): Promise<LocalProvider> {
+  const {
+    name = 'local',
+    folder,
+    maxRows = 16,
+    maxQueued = 64,
+    cacheBytes = GIB,
+    maxContext = 4096,
+  } = options;
+  const { threads = Math.max(1, availableParallelism() - 1) } = options;
+  let isClosed = false;
+  let current: Promise<Opened> | undefined;
+
+  async function start(): Promise<Opened> {
+    const worker = startProcess<ModelCalls>(ENTRY, {
+      name: `skein-model-${name}`,
+      errors: [SkeinError],
+      native: true,
+    });
+    try {
+      const info = await worker.call('open', {
+        folder,
+        threads,
+        maxRows,
+        maxQueued,
+        cacheBytes,
+        maxContext,
+      });
+      return { worker, info };
+    } catch (error) {
+      await worker.stop();
+      throw failureOf(error, false);
+    }
+  }
+  /** Uses the process, which is started when none runs. */
+  function opened(): Promise<Opened> {
+    if (isClosed) throw new SkeinError('NODE_DRAINING', `The provider ${name} is closed.`);
+    if (current !== undefined) return current;
+    const started = start();
+    const forget = (): void => {
+      if (current === started) current = undefined;
+    };
+    started.then(({ worker }) => void worker.ended.then(forget), forget);
+    return (current = started);
+  }
+  function failureOf(error: unknown, hasBegun: boolean): unknown {
+    if (!(error instanceof WorkerLost)) return error;
+    const what = `The process of the local model ${name} ended`;
+    return hasBegun
+      ? new SkeinError('UPSTREAM_CUT', `${what} in the middle of the answer.`, { cause: error })
+      : new SkeinError('UPSTREAM_FAILED', `${what} before the answer began.`, { cause: error });
+  }
+
+  const { info } = await opened();
+  return {
+    name,
+    info,
+    async *generate(request, { signal, gapMs }) {
+      let hasBegun = false;
+      try {
+        const { worker } = await opened();
+        for await (const event of worker.stream('generate', { request, gapMs }, { signal })) {
+          hasBegun = true;
+          yield event;
+        }
+      } catch (error) {
+        throw failureOf(error, hasBegun);
+      }
+    },
+    async countTokens(request, { signal }) {
+      try {
+        return await (await opened()).worker.call('countTokens', request, { signal });
+      } catch (error) {
+        throw failureOf(error, false);
+      }
+    },
+    state: async () => (await opened()).worker.call('state', undefined),
+    async close() {
+      isClosed = true;
+      const last = await current?.catch(() => undefined);
+      await last?.worker.stop();
+    },
+  };
+}

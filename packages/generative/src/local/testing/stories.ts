@@ -1,0 +1,39 @@
+/** The model of 260K parameters that tests use, where its weights are on this machine. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readLlama2c, type Llama2c } from '../build/llama2c.ts';
+import { LLAMA2C_SPECIAL, tokenizerOfLlama2c } from '../build/llama2c-tokenizer.ts';
+import { readVocabulary, type Vocabulary } from '../model/vocabulary.ts';
+import { STORY_TEMPLATE, writeModelFolder } from '../build/folder.ts';
+
+const DATA = join(import.meta.dirname, '../../../../../../shared/data/lm');
+const WEIGHTS = join(DATA, 'stories260K.bin');
+
+/** Why tests that need the weights are skipped; undefined where they can run. */
+export const storiesMissing = existsSync(WEIGHTS)
+  ? undefined
+  : 'the weights of stories260K are not at ../shared/data/lm';
+
+export function storiesWeights(): Llama2c {
+  return readLlama2c(readFileSync(WEIGHTS));
+}
+
+const tokenizer = (): Record<string, unknown> =>
+  tokenizerOfLlama2c(readFileSync(join(DATA, 'tok512.bin')), storiesWeights().shape.vocabulary);
+
+export function storiesVocabulary(): Vocabulary {
+  return readVocabulary(tokenizer(), {});
+}
+
+export async function writeStories(folder: string): Promise<void> {
+  const { shape, weights } = storiesWeights();
+  await writeModelFolder(folder, {
+    shape,
+    weights,
+    options: { weights: 'float32' },
+    tokenizer: tokenizer(),
+    special: LLAMA2C_SPECIAL,
+    specialTokens: { bos: '<s>', eos: '</s>' },
+    chatTemplate: STORY_TEMPLATE,
+  });
+}
