@@ -147,10 +147,12 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/state/src/transfer/transfer.test.ts',
   'packages/train/src/browser/browser.test.ts',
   'packages/train/src/federated/heart.test.ts',
+  'packages/train/src/federated/private-training.test.ts',
   'packages/train/src/parallel/overlap/overlap.test.ts',
   'packages/train/src/parallel/ring/elastic.test.ts',
   'packages/train/src/parallel/threads/threads.test.ts',
   'packages/train/src/privacy/accountant.test.ts',
+  'packages/train/src/privacy/clipped-step.test.ts',
   'packages/train/src/runs/gang-jobs/train-jobs.test.ts',
   'packages/train/src/step/dropout-runs.test.ts',
 ];

@@ -47,6 +47,11 @@ export {
   type TensorSpec,
 } from './tensor.ts';
 export { gradient, gradientName, type GradientOptions } from './gradient/gradient.ts';
+export {
+  clippedGradient,
+  NORMS,
+  type ClippedGradientOptions,
+} from './per-example/clipped-gradient.ts';
 export { inferShapes } from './infer/inference.ts';
 export { removeDeadNodes } from './passes/dead-nodes.ts';
 export { tensorOf } from './protos.ts';

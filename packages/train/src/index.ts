@@ -59,6 +59,16 @@ export {
   type OptimiserName,
 } from './optimisers/optimisers.ts';
 export { epsilonOf, noiseFor, type Spent } from './privacy/accountant.ts';
+export {
+  clippedStep,
+  openClipped,
+  type ClippedSession,
+  type ClippedStep,
+  type ClippedStepOptions,
+  type ClippedSum,
+} from './privacy/clipped-step.ts';
+export { discreteGaussian, type DiscreteGaussian } from './privacy/discrete-gaussian.ts';
+export { secureRandom, type RandomBytes, type SecureRandom } from './privacy/secure-random.ts';
 export type { Mechanism, Sampling } from './privacy/mechanism.ts';
 export { rmsprop, type RmspropOptions } from './optimisers/rmsprop.ts';
 export { sgd, type SgdOptions } from './optimisers/sgd.ts';

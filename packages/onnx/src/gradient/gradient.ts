@@ -307,7 +307,7 @@ function differentiate(
   });
 }
 
-class ForwardNode extends InferredNode implements GradientNode {
+export class ForwardNode extends InferredNode implements GradientNode {
   readonly outputGradients: readonly (string | undefined)[];
   readonly #active: ReadonlySet<string>;
   readonly #writer: GraphWriter;

@@ -7,6 +7,14 @@ export {
   type LocalUpdate,
 } from './local-training.ts';
 export { flatten, layoutOf, tensorsOf, type Layout } from './layout.ts';
+export { effectiveNoise, noisePlan, type NoisePlan, type NoisePlanOptions } from './noise-plan.ts';
+export {
+  openPrivateTraining,
+  poissonSample,
+  type PrivateTraining,
+  type PrivateTrainingOptions,
+  type PrivateUpdate,
+} from './private-training.ts';
 export { packedBytes, packResidues, unpackResidues } from './packing.ts';
 export { stalenessWeight, strategyOf } from './strategies.ts';
 export {

@@ -34,7 +34,7 @@ export function lossStepOf(mechanism: Mechanism): LossStep | undefined {
   if (mechanism.kind === 'tree') {
     return { noise: noise / Math.sqrt(treeHeight(steps)), rate: 1, times: 1 };
   }
-  if (mechanism.sampling.kind === 'fixed') return undefined;
+  if (mechanism.kind === 'discrete' || mechanism.sampling.kind === 'fixed') return undefined;
   const rate = mechanism.sampling.kind === 'all' ? 1 : mechanism.sampling.rate;
   // Gaussians of all examples add up to one with less noise.
   return rate === 1

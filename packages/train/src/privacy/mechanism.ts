@@ -35,7 +35,19 @@ export interface TreeSteps {
   readonly steps: number;
 }
 
-export type Mechanism = GaussianSteps | TreeSteps;
+/**
+ * Like `gaussian`, with integers as noise: sums of discrete Gaussians, one from each site or helper.
+ * Only its Rényi divergence is known, which is at most that of the Gaussian.
+ */
+export interface DiscreteSteps {
+  readonly kind: 'discrete';
+  /** What `noisePlan` gives: the deviation of the honest noise over the sensitivity, less what its shape costs. */
+  readonly noise: number;
+  readonly sampling: Sampling;
+  readonly steps: number;
+}
+
+export type Mechanism = GaussianSteps | DiscreteSteps | TreeSteps;
 
 /** Nodes of the tree that one leaf adds to. */
 export function treeHeight(leaves: number): number {

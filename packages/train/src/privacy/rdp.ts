@@ -1,7 +1,7 @@
 /**
  * Rényi differential privacy: a bound for each order α, which adds up over steps and mechanisms.
  *
- * Poisson sampling: Mironov, Talwar and Zhang 2019, for any α > 1, by quadrature. Fixed-size
+ * Poisson sampling of a Gaussian: Mironov, Talwar and Zhang 2019, for any α > 1, by quadrature. Fixed-size
  * sampling: theorem 9 of Wang, Balle and Kasiviswanathan 2019, for whole α. Conversion to (ε, δ):
  * Canonne, Kamath and Steinke 2020, proposition 12.
  */
@@ -31,15 +31,21 @@ const TAIL = 14;
 export function rdpOf(mechanism: Mechanism, order: number): number {
   const { noise, steps } = mechanism;
   if (mechanism.kind === 'tree') return (treeHeight(steps) * order) / (2 * noise ** 2);
-  return steps * rdpOfStep(mechanism.sampling, noise, order);
+  const poisson = mechanism.kind === 'discrete' ? poissonOfAny : poissonStep;
+  return steps * rdpOfStep(mechanism.sampling, noise, order, poisson);
 }
 
-function rdpOfStep(sampling: Sampling, noise: number, order: number): number {
+function rdpOfStep(
+  sampling: Sampling,
+  noise: number,
+  order: number,
+  poisson: typeof poissonStep,
+): number {
   if (sampling.kind === 'all' || (sampling.kind === 'poisson' && sampling.rate === 1)) {
     return order / (2 * noise ** 2);
   }
   return sampling.kind === 'poisson'
-    ? poissonStep(sampling.rate, noise, order)
+    ? poisson(sampling.rate, noise, order)
     : fixedStep(sampling.rate, noise, order);
 }
 
@@ -54,6 +60,25 @@ function poissonStep(rate: number, noise: number, order: number): number {
   }
   const integral = logSum(logs) + Math.log(width / (noise * Math.sqrt(2 * Math.PI)));
   return Math.max(0, integral) / (order - 1);
+}
+
+/**
+ * Poisson sampling before any mechanism whose divergence of order l is at most l/2σ², for whole α:
+ * Zhu and Wang, "Poisson Subsampled Rényi Differential Privacy" (ICML 2019), theorem 5.
+ */
+function poissonOfAny(rate: number, noise: number, order: number): number {
+  if (!Number.isInteger(order)) return Infinity;
+  const stay = Math.log1p(-rate);
+  const inner = (l: number): number => ((l - 1) * l) / (2 * noise ** 2);
+  const logs = [(order - 1) * stay + Math.log(order * rate - rate + 1)];
+  let logChoose = Math.log(order);
+  for (let l = 2; l <= order; l++) {
+    logChoose += Math.log((order - l + 1) / l);
+    const factor = l === 2 ? 0 : Math.log(3);
+    logs.push(factor + logChoose + (order - l) * stay + l * Math.log(rate) + inner(l));
+  }
+  // No worse than without sampling.
+  return Math.min(logSum(logs) / (order - 1), order / (2 * noise ** 2));
 }
 
 /** log(1 − rate + rate·e^ratio), without overflow. */

@@ -1,0 +1,209 @@
+/**
+ * The sum over a batch of gradients that are clipped one by one: Σᵢ min(1, C / ‖gᵢ‖) · gᵢ, where gᵢ
+ * is the gradient of example i by all parameters together. It is what differentially private
+ * training adds noise to (Abadi et al., "Deep Learning with Differential Privacy", CCS 2016).
+ *
+ * Book-keeping: one backward pass gives the gradients of what the layers made. From these and from
+ * what the layers read come the norms (`norms.ts`), and from the norms a factor cᵢ per example. Then
+ * each layer's own rule is applied to c ⊙ g, which gives the sum of the clipped gradients. No
+ * gradient of a single example is kept (Bu et al., "Differentially Private Optimization on Large
+ * Model at Small Cost", ICML 2023).
+ */
+import { GraphBuilder } from '../builder.ts';
+import { elementTypeOf } from '../element-type.ts';
+import { ForwardNode, gradient, gradientName, namesOf } from '../gradient/gradient.ts';
+import { GraphWriter } from '../gradient/graph-writer.ts';
+import { inferenceOf, type Inference } from '../infer/inference.ts';
+import { withGraph, type Model } from '../model.ts';
+import { readsOf } from '../node-view.ts';
+import { OnnxError } from '../onnx-error.ts';
+import { gradientRule } from '../operators/registry.ts';
+import { valueInfoProto } from '../protos.ts';
+import { exampleAxes } from './independence.ts';
+import { contributionOf, squaredNorms, type Contribution } from './norms.ts';
+
+export interface ClippedGradientOptions {
+  readonly loss: string;
+  /** Gradients at the model's output, as `withLoss` gives them. */
+  readonly seeds: Readonly<Record<string, string>>;
+  /** Scalar by which the seeds are multiplied: what the loss was divided by, so that sums remain. */
+  readonly weight: string;
+  /** Inputs whose axis 0 counts the examples. */
+  readonly rows: readonly string[];
+  /** Largest norm of an example's gradient, C; a scalar in the graph, of the parameters' type. */
+  readonly norm: string;
+}
+
+/** Output [batch]: the norm of each example's gradient before clipping. */
+export const NORMS = 'example_norms';
+
+/**
+ * The model with `grad:…` of each parameter and `example_norms` as further outputs.
+ *
+ * @throws OnnxError `unsupported` when examples depend on each other, or a layer has no rule here,
+ *   naming the node: such a model takes its examples one by one.
+ */
+export function clippedGradient(model: Model, options: ClippedGradientOptions): Model {
+  const { loss, seeds, weight, rows, norm } = options;
+  const wanted = parametersOf(model);
+  const users = model.graph!.node.filter((node) => readsOf(node).some((name) => wanted.has(name)));
+  const made = [...new Set(users.map((node) => node.output[0]!))];
+  const scaled = withScaledSeeds(model, seeds, weight);
+  const backward = gradient(scaled.model, {
+    loss,
+    seeds: scaled.seeds,
+    parameters: [],
+    inputs: made.filter((name) => reaches(model, name, new Set(Object.keys(seeds)))),
+  });
+  const inference = inferenceOf(backward);
+  const examples = exampleAxes(backward, inference, rows, new Set(Object.keys(seeds)));
+  if (typeof examples === 'string') throw refused(examples, 'may mix the examples of a batch');
+  const batch = inference.of(rows[0]!)!.shape![0] as number;
+  const writer = new GraphWriter(inference, namesOf(backward.graph!), wanted, 'clipping');
+  const uses = usesOf(backward, inference, writer, wanted);
+  const contributions = new Map<string, Contribution[]>();
+  for (const { node, inputs } of uses) {
+    writer.subject = node.title;
+    if (examples.get(node.outputs[0]!) !== 0)
+      throw refused(node.title, 'reads a parameter elsewhere than at rows of examples');
+    for (const input of inputs) {
+      const found = contributionOf({ node, input, batch }, writer);
+      if (found === undefined)
+        throw refused(node.title, 'has no rule for norms of single examples');
+      const name = node.inputs[input]!;
+      contributions.set(name, [...(contributions.get(name) ?? []), found]);
+    }
+  }
+  const squared = [...contributions.values()].map((all) => squaredNorms(all, batch, writer));
+  const norms = writer.emit('Sqrt', [
+    squared.length === 1 ? squared[0]! : writer.emit('Sum', squared),
+  ]);
+  const factors = writer.emit('Div', [norm, writer.emit('Max', [norms, norm])]);
+  return assembled(backward, writer, norms, clippedSums(uses, factors, batch, wanted, writer));
+}
+
+/** The initialisers that `gradient` trains by default. */
+function parametersOf({ graph }: Model): ReadonlySet<string> {
+  const found = graph!.initializer.filter(
+    ({ dims, dataType }) => dims.length > 0 && /^b?float/.test(elementTypeOf(dataType) ?? ''),
+  );
+  return new Set(found.map(({ name }) => name));
+}
+
+interface LayerUse {
+  readonly node: ForwardNode;
+  /** Positions of its parameters. */
+  readonly inputs: readonly number[];
+}
+
+/** The layers that read parameters and lead to the loss, with the gradients of what they made. */
+function usesOf(
+  backward: Model,
+  inference: Inference,
+  writer: GraphWriter,
+  wanted: ReadonlySet<string>,
+): readonly LayerUse[] {
+  const outputs = new Set(backward.graph!.output.map(({ name }) => name));
+  return backward.graph!.node.flatMap((proto) => {
+    const g = gradientName(proto.output[0]!);
+    const inputs = [...proto.input.keys()].filter((i) => wanted.has(proto.input[i]!));
+    if (inputs.length === 0 || !outputs.has(g)) return [];
+    return [{ node: new ForwardNode(proto, [g], wanted, writer), inputs }];
+  });
+}
+
+/** Applies each layer's own rule to its gradients times the factors of the examples. */
+function clippedSums(
+  uses: readonly LayerUse[],
+  factors: string,
+  batch: number,
+  wanted: ReadonlySet<string>,
+  writer: GraphWriter,
+): ReadonlyMap<string, string> {
+  const sums = new Map<string, string>();
+  for (const { node, inputs } of uses) {
+    writer.subject = node.title;
+    const g = node.outputGradients[0]!;
+    const clipped = new ForwardNode(
+      node.proto,
+      [timesFactors(g, factors, batch, writer)],
+      wanted,
+      writer,
+    );
+    const results = gradientRule(node.opType)!(clipped, writer);
+    for (const input of inputs) {
+      const name = node.inputs[input]!;
+      const before = sums.get(name);
+      const result = results[input]!;
+      sums.set(name, before === undefined ? result : writer.emit('Add', [before, result]));
+    }
+  }
+  return sums;
+}
+
+/** Each example's rows of a gradient times its factor. */
+function timesFactors(g: string, factors: string, batch: number, writer: GraphWriter): string {
+  const shape = writer.shapeOf(g) as readonly number[];
+  const each = (rank: number): string =>
+    writer.emit('Reshape', [factors, writer.ints([batch, ...Array<number>(rank - 1).fill(1)])]);
+  if (shape[0] === batch) return writer.emit('Mul', [g, each(shape.length)]);
+  const apart = writer.emit('Reshape', [
+    g,
+    writer.ints([batch, shape[0]! / batch, ...shape.slice(1)]),
+  ]);
+  const scaled = writer.emit('Mul', [apart, each(shape.length + 1)]);
+  return writer.emit('Reshape', [scaled, writer.ints(shape)]);
+}
+
+function withScaledSeeds(
+  model: Model,
+  seeds: Readonly<Record<string, string>>,
+  weight: string,
+): { readonly model: Model; readonly seeds: Readonly<Record<string, string>> } {
+  const builder = new GraphBuilder('sums');
+  const scaled = Object.entries(seeds).map(([value, seed], i) => {
+    const [name] = builder.node('Mul', [seed, weight], {}, { name: `clipping/seed_${i}` });
+    return [value, name] as const;
+  });
+  const graph = model.graph!;
+  const node = [...graph.node, ...builder.graph().node];
+  return { model: withGraph(model, { node }), seeds: Object.fromEntries(scaled) };
+}
+
+/** Whether a value is upstream of another. */
+function reaches(model: Model, name: string, ends: ReadonlySet<string>): boolean {
+  const found = new Set([name]);
+  for (const node of model.graph!.node) {
+    if (readsOf(node).some((each) => found.has(each)))
+      node.output.forEach((each) => found.add(each));
+  }
+  return [...ends].some((end) => found.has(end));
+}
+
+/** The graph with gradients of parameters in place of those of layers. */
+function assembled(
+  backward: Model,
+  writer: GraphWriter,
+  norms: string,
+  sums: ReadonlyMap<string, string>,
+): Model {
+  const graph = backward.graph!;
+  const border = new GraphBuilder('clipping');
+  const output = (from: string, name: string) => {
+    border.node('Identity', [from], {}, { outputs: [name], name });
+    return valueInfoProto(name, writer.typeOf(from), writer.shapeOf(from));
+  };
+  const made = [
+    ...[...sums].map(([name, value]) => output(value, gradientName(name))),
+    output(norms, NORMS),
+  ];
+  return withGraph(backward, {
+    node: [...graph.node, ...writer.nodes, ...border.graph().node],
+    initializer: [...graph.initializer, ...writer.initializers],
+    output: [...graph.output.filter(({ name }) => !name.startsWith('grad:')), ...made],
+  });
+}
+
+function refused(title: string, why: string): OnnxError {
+  return new OnnxError('unsupported', `${title} ${why}.`);
+}

@@ -1,0 +1,94 @@
+/**
+ * The work of a site in a round of DP-FedSGD: it draws a sample of its rows, clips the gradient of
+ * each, and gives the sum. The noise is added where the sum is encoded, once per round.
+ *
+ * A sample is Poisson: each row by itself, from the cryptographic generator, so that its size varies
+ * and is no secret kept by luck. The sample runs in masked batches of one size. Nothing is divided
+ * by the number of rows: the server divides by a public number.
+ */
+import type { NumericTensor } from '@skein/onnx';
+import { batcher } from '../data/batcher.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { openClipped, type ClippedStep } from '../privacy/clipped-step.ts';
+import type { Sampling } from '../privacy/mechanism.ts';
+import { secureRandom, type SecureRandom } from '../privacy/secure-random.ts';
+import type { Backend } from '../run/backend.ts';
+import { TrainError } from '../train-error.ts';
+import { flatten, layoutOf, type Layout } from './layout.ts';
+
+export interface PrivateTrainingOptions {
+  readonly backend: Backend;
+  /** Default 1. */
+  readonly threads?: number;
+  readonly rows: Dataset;
+  /** Input that is 0 for padding. */
+  readonly mask: string;
+  /** `all` or `poisson`. */
+  readonly sampling: Sampling;
+  /** Norm that each example's gradient is clipped to, C. */
+  readonly norm: number;
+  /** Default: the platform's cryptographic generator. */
+  readonly random?: SecureRandom;
+}
+
+export interface PrivateUpdate {
+  /** −Σ of the clipped gradients, [length]: the direction of descent. Without noise; it must not leave the site as it is. */
+  readonly update: Float64Array;
+  /** Rows in the sample. Not private. */
+  readonly rows: number;
+  /** Mean loss of the sample. Not private. */
+  readonly loss: number;
+}
+
+export interface PrivateTraining {
+  readonly layout: Layout;
+  readonly initial: Float32Array;
+  localUpdate(parameters: Float32Array): Promise<PrivateUpdate>;
+  close(): Promise<void>;
+}
+
+/** @throws TrainError `data` for a sampling that is not private, or a norm that is not above 0. */
+export async function openPrivateTraining(
+  step: ClippedStep,
+  options: PrivateTrainingOptions,
+): Promise<PrivateTraining> {
+  const { backend, threads = 1, rows, mask, sampling, norm, random = secureRandom() } = options;
+  if (sampling.kind === 'fixed') {
+    throw new TrainError('data', 'Rows of a private round are all rows or a Poisson sample.');
+  }
+  if (!(norm > 0 && norm < Infinity)) {
+    throw new TrainError('data', `The clipping norm ${norm} is not above 0.`);
+  }
+  const layout = layoutOf({ parameters: step.parameters, statistics: [] });
+  const size = step.mode === 'one by one' ? 1 : step.batch;
+  const inputs = step.inputs.map(({ name }) => name).filter((name) => name !== mask);
+  const batches = batcher(rows, { size, inputs, mask });
+  const session = await openClipped(step, backend, { threads });
+  return {
+    layout,
+    initial: flatten(layout, step.initial),
+    async localUpdate(parameters) {
+      const chosen =
+        sampling.kind === 'all'
+          ? Uint32Array.from({ length: rows.count }, (_, i) => i)
+          : poissonSample(rows.count, sampling.rate, random);
+      const update = new Float64Array(layout.length);
+      let loss = 0;
+      for (let index = 0; index * size < chosen.length; index++) {
+        const tensors: ReadonlyMap<string, NumericTensor> = batches.fill(chosen, index).tensors;
+        const part = await session.run(tensors, parameters, norm);
+        for (let i = 0; i < update.length; i++) update[i] = update[i]! - part.sum[i]!;
+        loss += part.loss;
+      }
+      return { update, rows: chosen.length, loss: loss / Math.max(1, chosen.length) };
+    },
+    close: () => session.close(),
+  };
+}
+
+/** Positions that are each chosen by themselves with probability `rate`. */
+export function poissonSample(count: number, rate: number, random: SecureRandom): Uint32Array {
+  const chosen: number[] = [];
+  for (let i = 0; i < count; i++) if (random.unit() < rate) chosen.push(i);
+  return Uint32Array.from(chosen);
+}
