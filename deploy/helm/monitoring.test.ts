@@ -1,6 +1,6 @@
 /** The alerts and the board say what a node really exports, and the alerts fire when they should. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { mlp } from '@skein/onnx';
@@ -50,9 +50,10 @@ describe.skipIf(openssl.skip)('every metric that is named', () => {
     await plain.run('run', '--', 'true');
     collect(await (await fetch(`${plain.url}/metrics`)).text());
     const redis = await startRedis();
-    await using member = await startNodeProcess({
-      args: ['--redis', redis.url, '--blobs', join(folder, 'blobs'), '--queues', 'none'],
-    });
+    const key = join(folder, 'fleet-key');
+    writeFileSync(key, 'a key that all members of a fleet know');
+    const shared = ['--redis', redis.url, '--blobs', join(folder, 'blobs'), '--fleet-key', key];
+    await using member = await startNodeProcess({ args: [...shared, '--queues', 'none'] });
     collect(await (await fetch(`${member.url}/metrics`)).text());
     await redis.destroy();
     await using secure = await startNodeProcess({

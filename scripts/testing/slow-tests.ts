@@ -110,6 +110,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/faults/hostile-models.test.ts',
   'packages/server/src/faults/kill-9.test.ts',
   'packages/server/src/faults/leaving-clients.test.ts',
+  'packages/server/src/faults/placement.test.ts',
   'packages/server/src/faults/refused-callers.test.ts',
   'packages/server/src/faults/restart.test.ts',
   'packages/server/src/faults/rollout.test.ts',

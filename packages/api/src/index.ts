@@ -28,6 +28,7 @@ export {
   MemberEvidence,
   MemberForwarding,
   MemberLoad,
+  MemberMemory,
   MemberView,
   PlacementView,
   RolloutEvidence,

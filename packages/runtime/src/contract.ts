@@ -48,6 +48,11 @@ export interface RunResult extends RunTimes {
 export interface Session {
   readonly signature: Signature;
   /**
+   * What loading it has added to the resident memory, in bytes: of the child process all of it, of a
+   * thread the growth of this process meanwhile, which other work may share. Absent: not measured.
+   */
+  readonly memoryBytes?: number | undefined;
+  /**
    * Runs the graph once. One run at a time: the caller waits for the result before the next.
    *
    * Takes ownership of the feeds: an ArrayBuffer that a feed covers completely is transferred, not

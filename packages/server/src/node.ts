@@ -88,9 +88,13 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
     serving: () => plane.serving,
     store: shared && (() => shared.view()),
     forwarding: () => plane.forwarding?.counters,
+    // Members that cannot call each other hold everything.
+    desired:
+      options.fleetKey === undefined ? undefined : shared && (() => shared.desired.current()),
   });
   const plane: InferenceRoom = await openInference(opening, {
     peers: shared && fleet.peers,
+    placing: fleet.placing,
     storage,
     callers,
     shared,
@@ -123,7 +127,10 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   const { url, grpcUrl } = await faces.listen();
   await announce(opening, folder, url, certificates);
   lifecycle.onAbort(() => plane.serving.stopChanges());
-  const restored = Promise.all([plane.serving.start(), fleet.start(advertisedUrl(options, url))]);
+  const joined = fleet.start(advertisedUrl(options, url));
+  // What a member of a fleet loads depends on the others.
+  if (fleet.placing !== undefined) await joined;
+  const restored = Promise.all([plane.serving.start(), joined]);
   // Before the faces close: the other members must know that this one leaves.
   lifecycle.open('membership', () => fleet.close());
   // The worker tries its sandboxes, which takes the cores for a second: the models come first.

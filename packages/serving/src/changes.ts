@@ -10,7 +10,7 @@ import type { DeploymentControl, DeployRequest } from './control.ts';
 import { Deployment } from './deployment.ts';
 import { exclusively } from './exclusive.ts';
 import { checkIsolation } from './isolation.ts';
-import { bringUp, interrupt, prepare, replicasInUse, retire, takeOver } from './loading.ts';
+import { bringUp, interrupt, prepare, replicasInUse, takeOver } from './loading.ts';
 import { createRemoval } from './removal.ts';
 import { RolloutRun } from './rollout/rollout-run.ts';
 import {
@@ -19,6 +19,7 @@ import {
   needsNewReplicas,
   type EffectiveSettings,
 } from './settings.ts';
+import { discard, retire } from './unloading.ts';
 
 export type Changes = {
   [Change in 'deploy' | 'changeSettings' | 'rollback' | 'unload' | 'undeploy']: (
@@ -122,7 +123,7 @@ export function createChanges(context: ServingContext): Changes {
     try {
       await takeOver(context, deployment, live, effective);
     } catch (error) {
-      await live.target.drain(context.clock.now());
+      await discard(context, live);
       throw error;
     }
   };

@@ -4,7 +4,9 @@ import type { Registry } from './registry/contract.ts';
 import type { Clock, ServingObserver, Target } from './contract.ts';
 import type { Deployment } from './deployment.ts';
 import type { EventBus } from './events.ts';
+import type { Placing } from './follow/placing.ts';
 import type { Journal } from './journal.ts';
+import type { LiveTarget } from './live-target.ts';
 import type { RolloutPeers } from './rollout/peers.ts';
 import type { RolloutRun } from './rollout/rollout-run.ts';
 import type { ServingLog } from './serving-log.ts';
@@ -36,6 +38,10 @@ export interface ServingContext {
   readonly loading: Map<Target, string>;
   /** Targets that finish their accepted requests; the node waits for them before it ends. */
   readonly draining: Map<Target, Promise<void>>;
+  /** Which deployments this node holds; absent: all of them. */
+  readonly placing: Placing | undefined;
+  /** Versions that take memory, by deployment: until their last replica has ended. */
+  readonly inMemory: Map<LiveTarget, string>;
   /** Deployments whose change in progress was aborted: they load no more versions. */
   readonly unwanted: Set<string>;
   /** Aborted when the node ends. */

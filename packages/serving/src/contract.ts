@@ -187,6 +187,8 @@ export interface ReplicaSnapshot {
   readonly isolation?: 'thread' | 'process' | undefined;
   readonly since: Instant;
   readonly runs: number;
+  /** What loading its model added to the memory, in bytes; see `Session` of the runtime. Absent: not measured. */
+  readonly memoryBytes?: number | undefined;
   /** Why it ended, unless that was requested. */
   readonly failure?: string | undefined;
 }

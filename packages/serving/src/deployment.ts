@@ -26,6 +26,7 @@ import type {
   TargetRequest,
 } from './contract.ts';
 import { DeploymentObserver, type ObserverOptions } from './deployment-observer.ts';
+import type { Elsewhere } from './follow/placing.ts';
 import type { Journal } from './journal.ts';
 import { predict, readyReplicas, scale, type LiveTarget } from './live-target.ts';
 import { requestDigest } from './request-digest.ts';
@@ -65,6 +66,8 @@ export class Deployment {
   stopped: Stop | undefined;
   /** Why it still serves an earlier revision than the fleet wants. */
   behind: string | undefined;
+  /** Set while other members of the fleet hold it, and this node does not. */
+  elsewhere: Elsewhere | undefined;
   /** What it will serve, while it is restored after the start of the node. */
   restoring: DeployedModel | undefined;
   /** The rollout in progress, or the last one. */
@@ -105,7 +108,12 @@ export class Deployment {
   infer(request: InferenceRequest): Promise<InferenceAnswer> {
     const live =
       request.version === undefined ? this.#choose(request) : this.#live.get(request.version);
-    if (live === undefined) return this.refuse(request, this.#noTarget(request));
+    if (live === undefined) {
+      const refusal = this.#noTarget(request);
+      // The member that answers it counts it.
+      if (this.elsewhere !== undefined) return Promise.reject(refusal);
+      return this.refuse(request, refusal);
+    }
     if (live.wanted === 0) this.#wake(live);
     const bound = bindDeadline(request, this.#objectiveMs);
     if (live.target.streams === true) return this.#stream(live.target, bound);
@@ -200,6 +208,11 @@ export class Deployment {
       case 'unloaded':
         return unknownModel(this.name, 'has no available versions: it is unloaded');
     }
+    if (this.elsewhere !== undefined) {
+      const { others, reason } = this.elsewhere.place;
+      const where = `Deployment "${this.name}" is held by ${others} other members: ${reason}.`;
+      return new SkeinError('NO_REPLICA', where, { retryAfterMs: RESTORE_RETRY_MS });
+    }
     if (this.#isRestoring(version)) {
       return new SkeinError('NO_REPLICA', `Deployment "${this.name}" is being restored.`, {
         retryAfterMs: RESTORE_RETRY_MS,
@@ -247,7 +260,7 @@ export class Deployment {
 
   /** Whether its inputs and outputs are known. */
   get isKnown(): boolean {
-    return this.main !== undefined || this.restoring !== undefined;
+    return this.main !== undefined || this.restoring !== undefined || this.elsewhere !== undefined;
   }
 
   #isRestoring(version: string | undefined): boolean {
@@ -334,6 +347,7 @@ export class Deployment {
     const live = version === undefined ? this.main : this.#live.get(version);
     if (live === undefined) {
       if (this.#isRestoring(version)) return this.restoring!;
+      if (this.elsewhere !== undefined) return describeElsewhere(this.elsewhere, version);
       throw this.#noTarget({ version } as InferenceRequest);
     }
     return (live.model ??= this.#modelOf(live));
@@ -366,12 +380,24 @@ export class Deployment {
   }
 
   isReady(version?: string): boolean {
+    if (this.elsewhere !== undefined) {
+      return describeElsewhere(this.elsewhere, version).ready;
+    }
     if (version !== undefined) {
       const live = this.#live.get(version);
       return live !== undefined && canAnswer(live);
     }
     return this.#split.some(canAnswer);
   }
+}
+
+/** A version that it does not name may still be on the members that hold the deployment. */
+function describeElsewhere(
+  { model, place }: Elsewhere,
+  version: string | undefined,
+): DeployedModel {
+  const isKnown = version === undefined || model.versions.includes(version);
+  return { ...model, ready: place.others > 0 && isKnown };
 }
 
 /** Triton's clients look for the first words. */

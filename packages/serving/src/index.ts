@@ -17,7 +17,10 @@ export {
 } from './contract.ts';
 export type { DeploymentControl, DeployRequest } from './control.ts';
 export type { DesiredDeployments } from './follow/follower.ts';
+export type { Place, Placing, ResidentDeployment } from './follow/placing.ts';
 export { decideMembers, startFleetScaling } from './fleet-scale.ts';
+export type { MemoryUse } from './memory-use.ts';
+export { expectedBytes } from './model-memory.ts';
 export { openServing, type EmbeddedServing, type EmbeddedServingOptions } from './open-serving.ts';
 export type { Registry } from './registry/contract.ts';
 export { createRegistry } from './registry/registry.ts';

@@ -17,6 +17,10 @@ import type {
 export interface LiveTarget {
   readonly record: VersionRecord;
   readonly target: Target;
+  readonly loadedAt: Instant;
+  /** Memory of one replica, in bytes: until it is measured, and as measured, at most. */
+  readonly expectedBytes: number;
+  measuredBytes: number | undefined;
   /** A share of the sum of the deployment's weights; 0 while a rollout loads it. */
   weight: number;
   /** Replicas requested last; change it with `scale`. */
@@ -34,10 +38,18 @@ export interface LiveTarget {
   model: DeployedModel | undefined;
 }
 
-export function liveTarget(record: VersionRecord, target: Target, now: Instant): LiveTarget {
+export function liveTarget(
+  record: VersionRecord,
+  target: Target,
+  expectedBytes: number,
+  now: Instant,
+): LiveTarget {
   return {
     record,
     target,
+    loadedAt: now,
+    expectedBytes,
+    measuredBytes: undefined,
     weight: 0,
     wanted: 0,
     floor: 0,

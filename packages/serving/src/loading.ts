@@ -1,6 +1,5 @@
 /**
- * Starts a version beside the serving one, and removes one: the two halves of every swap. In
- * between the traffic is moved in one synchronous step, so no request reaches a target that is not
+ * Starts a version beside the serving one, and moves the traffic to it; `unloading.ts` ends the other. The traffic is moved in one synchronous step, so no request reaches a target that is not
  * ready or that drains.
  */
 import { SkeinError } from '@skein/api';
@@ -9,8 +8,11 @@ import type { DeploymentRecord, VersionRecord } from '@skein/state';
 import { callsOf, cycleThrough } from './composition/call-graph.ts';
 import type { ServingContext } from './context.ts';
 import type { Deployment } from './deployment.ts';
+import { makeRoom } from './follow/residence.ts';
 import { liveTarget, readyReplicas, scale, type LiveTarget } from './live-target.ts';
+import { expectedBytes } from './model-memory.ts';
 import type { EffectiveSettings } from './settings.ts';
+import { discard, retire } from './unloading.ts';
 
 /** Longest wait for replicas beyond the first before traffic moves without them. */
 const FOLLOWERS_MS = 30_000;
@@ -37,7 +39,7 @@ export async function prepare(
     observer: deployment.observer,
     proven,
   });
-  return liveTarget(record, target, context.clock.now());
+  return liveTarget(record, target, expectedBytes(record, settings), context.clock.now());
 }
 
 /**
@@ -45,7 +47,7 @@ export async function prepare(
  *
  * @param replicas as many as the version that it replaces has, so that the swap keeps the capacity.
  * @throws SkeinError MODEL_LOAD_FAILED, MODEL_START_TIMEOUT, MODEL_MEMORY, DEVICE_UNAVAILABLE,
- *   COMPOSITION_INVALID, ROLLED_BACK, NODE_DRAINING; the target is ended then.
+ *   COMPOSITION_INVALID, FLEET_MEMORY, ROLLED_BACK, NODE_DRAINING; the target is ended then.
  */
 export async function bringUp(
   context: ServingContext,
@@ -55,7 +57,10 @@ export async function bringUp(
 ): Promise<void> {
   live.reason = 'loading and warming';
   context.loading.set(live.target, deployment.name);
+  context.inMemory.set(live, deployment.name);
   try {
+    const { placing } = context;
+    if (placing !== undefined) await makeRoom(context, placing, deployment.name);
     checkWanted(context, deployment.name, live);
     // One replica first: a version that cannot start should fail once.
     live.floor = Math.min(1, replicas);
@@ -69,7 +74,7 @@ export async function bringUp(
       await followers(deployment, live, replicas);
     }
   } catch (error) {
-    await live.target.drain(context.clock.now()).catch(() => {});
+    await discard(context, live);
     checkWanted(context, deployment.name, live);
     throw loadError(error, live.record);
   } finally {
@@ -93,23 +98,6 @@ function checkWanted({ unwanted, closing }: ServingContext, name: string, live: 
     'ROLLED_BACK',
     `Version ${version} of "${name}" was aborted while it loaded.`,
   );
-}
-
-/** Removes a version from the deployment; its target finishes its accepted requests in the background. */
-export function retire(
-  context: ServingContext,
-  deployment: Deployment,
-  live: LiveTarget,
-): Promise<void> {
-  deployment.remove(live);
-  const drained: Promise<void> = live.target
-    .drain()
-    .catch((error: unknown) =>
-      context.log('A version failed to stop.', { deployment: deployment.name, error }),
-    )
-    .finally(() => context.draining.delete(live.target));
-  context.draining.set(live.target, drained);
-  return drained;
 }
 
 /**

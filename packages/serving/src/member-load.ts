@@ -1,6 +1,7 @@
 /** What this node tells its fleet about its load, from the last scaling decision of each version. */
 import type { MemberLoad } from '@skein/api';
 import { IDLE_MS } from './autoscaler.ts';
+import type { ServingContext } from './context.ts';
 import type { Instant } from './contract.ts';
 import type { Deployment } from './deployment.ts';
 
@@ -55,13 +56,14 @@ export function memberLoad(
   };
 }
 
-/** The versions that are loaded here, those of a rollout too. */
-export function loadedVersions(deployments: ReadonlyMap<string, Deployment>): LoadedVersion[] {
+/** The versions that are ready here or start with a request, those of a rollout too. */
+export function loadedVersions({
+  deployments,
+  loading,
+}: Pick<ServingContext, 'deployments' | 'loading'>): LoadedVersion[] {
   return [...deployments.values()].flatMap(({ live }) =>
-    [...live.values()].map(({ record: { model, version, digest } }) => ({
-      model,
-      version,
-      digest,
-    })),
+    [...live.values()]
+      .filter(({ target }) => !loading.has(target))
+      .map(({ record: { model, version, digest } }) => ({ model, version, digest })),
   );
 }

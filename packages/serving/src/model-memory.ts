@@ -5,6 +5,7 @@
  */
 import type { DeploymentSettings } from '@skein/api';
 import { usableMemoryBytes } from '@skein/api/machine';
+import type { VersionRecord } from '@skein/state';
 
 /** Of the memory of the machine or its container. Most models that a CPU serves take far less. */
 const SHARE = 0.25;
@@ -24,4 +25,28 @@ export function maxMemoryOf(
   if (maxMemoryBytes !== undefined) return maxMemoryBytes;
   const wanted = Math.max(SHARE * memoryBytes, FILE_SIZES * fileBytes);
   return Math.floor(Math.min(MOST * memoryBytes, wanted));
+}
+
+/** What a process of its own takes besides the model: Node and the runtime. */
+const PROCESS_BYTES = 64 * 2 ** 20;
+
+/** What a replica is expected to take until that is measured, in bytes. A composition has no weights. */
+export function expectedBytes(
+  { kind, sizeBytes }: Pick<VersionRecord, 'kind' | 'sizeBytes'>,
+  { isolation }: { readonly isolation?: DeploymentSettings['isolation'] | undefined },
+): number {
+  if (kind === 'composition') return 0;
+  return sizeBytes + (isolation === 'process' ? PROCESS_BYTES : 0);
+}
+
+/**
+ * What a replica takes, by what its loading has added to the memory of its process. The weights are
+ * copied into the session and packed for the kernels; what was measured beyond is other work of the
+ * process.
+ */
+export function measuredBytes(
+  { sizeBytes }: Pick<VersionRecord, 'sizeBytes'>,
+  added: number,
+): number {
+  return Math.max(sizeBytes, Math.min(FILE_SIZES * sizeBytes + PROCESS_BYTES, added));
 }

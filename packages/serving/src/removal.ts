@@ -8,7 +8,7 @@ import type { HistoryEntry } from '@skein/state';
 import { callersOf } from './composition/call-graph.ts';
 import type { ServingContext } from './context.ts';
 import type { Deployment } from './deployment.ts';
-import { retire } from './loading.ts';
+import { retire } from './unloading.ts';
 
 /** How long a removal waits for accepted requests; they are answered in any case. */
 const REMOVAL_MS = 10_000;
@@ -91,6 +91,7 @@ export function createRemoval(context: ServingContext, changes: ChangeControl): 
         );
         deployment.revision = kept.revision;
         deployment.updatedAt = kept.updatedAt;
+        deployment.elsewhere = undefined;
         deployment.stop('unloaded', UNLOADED.reason);
         return true;
       }),

@@ -12,9 +12,12 @@ import { newDeployment } from './changes.ts';
 import type { ServingContext } from './context.ts';
 import type { DeployedModel } from './contract.ts';
 import type { Deployment } from './deployment.ts';
+import type { Place } from './follow/placing.ts';
+import { leave } from './follow/residence.ts';
 import { bringUp, prepare } from './loading.ts';
 import { UNLOADED } from './removal.ts';
 import { effectiveSettings } from './settings.ts';
+import { discard } from './unloading.ts';
 
 /** A deployment as it is stored, with the versions that take its traffic. */
 export interface DesiredDeployment {
@@ -58,16 +61,22 @@ export async function noteInterruptions(
   await Promise.all(found.map(({ row }) => noteInterruption(context, row)));
 }
 
-/** Resolves when each of them serves, is idle or has failed. */
+/** Resolves when each of them serves, is idle, has failed, or is left to other members. */
 export async function restoreDeployments(
   context: ServingContext,
   found: readonly StoredDeployment[],
+  places?: ReadonlyMap<string, Place>,
 ): Promise<void> {
   for (const kind of ['onnx', 'composition'] as const) {
     await Promise.all(
       found
         .filter(({ deployment }) => deployment.kind === kind)
-        .map((one) => restore(context, one)),
+        .map((one) => {
+          const place = places?.get(one.row.name);
+          return place?.isHere === false && one.deployment.stopped === undefined
+            ? leave(context, one.deployment, place)
+            : restore(context, one);
+        }),
     );
   }
 }
@@ -158,7 +167,7 @@ export async function restore(
     fail(context, deployment, error);
     for (const live of deployment.live.values()) {
       deployment.remove(live);
-      await live.target.drain().catch(() => {});
+      await discard(context, live);
     }
   } finally {
     deployment.restoring = undefined;

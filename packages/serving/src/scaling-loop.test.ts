@@ -13,7 +13,12 @@ import { constant, ScriptedTarget, SIGNATURE, type Script } from './testing/scri
 import { request } from './testing/scene.ts';
 
 /** Two deployments on a node of a few cores, with a clock that the test advances. */
-async function stage(cores: number, scripts: Record<string, Script>, min = 1) {
+async function stage(
+  cores: number,
+  scripts: Record<string, Script>,
+  min = 1,
+  modelMemory?: { budgetBytes: number },
+) {
   let now = 0;
   const clock = { now: () => now };
   const state = await openSqliteState(':memory:');
@@ -66,14 +71,21 @@ async function stage(cores: number, scripts: Record<string, Script>, min = 1) {
       },
       script,
     );
-    const live = liveTarget(record, target, now);
+    const live = liveTarget(record, target, 10, now);
     deployment.add(live);
     deployment.route([{ live, weight: 100 }]);
     scale(live, 1);
     deployments.set(name, deployment);
     targets[name] = target;
   }
-  const loop = createScalingLoop({ clock, cores, deployments, journal } as ServingContext);
+  const loop = createScalingLoop({
+    clock,
+    cores,
+    deployments,
+    journal,
+    placing: modelMemory,
+    inMemory: new Map(),
+  } as unknown as ServingContext);
   return {
     targets,
     seen,
@@ -135,6 +147,16 @@ describe('the scaling loop', () => {
     await seconds(10, { a: 900, b: 900 });
     expect(wanted()).toEqual({ a: 2, b: 2 });
     expect(deployments.get('a')!.main!.reason).toContain('the 4 cores of the node allow 2');
+  });
+
+  it('starts no replica whose copy of the model has no room in the memory for models', async () => {
+    // A copy is expected to take ten bytes.
+    const { seconds, wanted, deployments } = await stage(8, { a: {}, b: {} }, 1, {
+      budgetBytes: 39,
+    });
+    await seconds(8, { a: 900 });
+    expect(wanted()).toEqual({ a: 2, b: 1 });
+    expect(deployments.get('a')!.main!.reason).toContain('the memory of the node allows 2');
   });
 
   it('gives the cores of a deployment that became quiet to the busy one', async () => {

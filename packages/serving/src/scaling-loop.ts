@@ -9,6 +9,7 @@ import type { Instant, ScalingCause, TargetSnapshot } from './contract.ts';
 import { divideCores, type Claim } from './core-budget.ts';
 import type { Deployment } from './deployment.ts';
 import { readyReplicas, scale, type LiveTarget } from './live-target.ts';
+import { copyBytes, residentsOf } from './memory-use.ts';
 
 const EVERY_MS = 1000;
 
@@ -39,7 +40,14 @@ export function createScalingLoop(context: ServingContext): ScalingLoop {
         requests.push(coreRequestOf(deployment, live, now));
     }
     const granted = divideCores(requests, cores);
-    for (const request of requests) carryOut(context, request, granted.get(request.id)!, now);
+    const room = roomOf(context);
+    for (const request of requests) {
+      const replicas = granted.get(request.id)!;
+      const fit = withinMemory(room, request.live, replicas);
+      const bound =
+        fit < replicas ? 'the memory of the node allows' : `the ${cores} cores of the node allow`;
+      carryOut(request, fit, bound, now);
+    }
   };
 
   return {
@@ -92,16 +100,34 @@ function coreRequestOf(deployment: Deployment, live: LiveTarget, now: Instant): 
   };
 }
 
-function carryOut(
-  context: ServingContext,
-  request: CoreRequest,
-  replicas: number,
-  now: Instant,
-): void {
+/** Memory for models that is free, in bytes; without a bound it is not measured. */
+interface Room {
+  freeBytes: number;
+}
+
+function roomOf(context: ServingContext): Room {
+  const { placing } = context;
+  if (placing === undefined) return { freeBytes: Infinity };
+  const used = residentsOf(context).reduce((sum, { bytes }) => sum + bytes, 0);
+  return { freeBytes: placing.budgetBytes - used };
+}
+
+/** Each further replica holds its own copy of the model. The first one has its room already. */
+function withinMemory(room: Room, live: LiveTarget, replicas: number): number {
+  const more = replicas - Math.max(1, live.wanted);
+  if (more <= 0 || room.freeBytes === Infinity) return replicas;
+  const bytes = copyBytes(live);
+  const fit = bytes === 0 ? more : Math.min(more, Math.max(0, Math.floor(room.freeBytes / bytes)));
+  room.freeBytes -= fit * bytes;
+  return replicas - more + fit;
+}
+
+/** @param bound what allows no more replicas, where fewer are granted than wanted. */
+function carryOut(request: CoreRequest, replicas: number, bound: string, now: Instant): void {
   const { live, deployment, wanted, signals } = request;
   const reason =
     replicas < wanted
-      ? `${request.reason}; ${wanted} replicas would help, but the ${context.cores} cores of the node allow ${replicas}`
+      ? `${request.reason}; ${wanted} replicas would help, but ${bound} ${replicas}`
       : request.reason;
   live.reason = reason;
   const before = live.wanted;

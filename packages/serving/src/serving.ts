@@ -26,6 +26,9 @@ import { createEventBus, type EventBus } from './events.ts';
 import { createJournal } from './journal.ts';
 import { loadedVersions, memberLoad, type LoadedVersion } from './member-load.ts';
 import { createFollower, type DesiredDeployments } from './follow/follower.ts';
+import type { Placing } from './follow/placing.ts';
+import { placesOf } from './follow/residence.ts';
+import { memoryUse, type MemoryUse } from './memory-use.ts';
 import {
   noteInterruptions,
   readDeployments as readStored,
@@ -58,6 +61,10 @@ export interface ServingOptions {
   readonly desired?: DesiredDeployments | undefined;
   /** The other members of that fleet, which carry out rollouts together. */
   readonly peers?: RolloutPeers | undefined;
+  /** Which deployments this node holds, where others answer for the rest; absent: all of them. */
+  readonly placing?: Placing | undefined;
+  /** Where the calls of compositions go. Default: to this node. */
+  readonly calls?: Inference['infer'] | undefined;
   /** In [0, 1); for the traffic split and the shadow's sample. */
   readonly random?: (() => number) | undefined;
 }
@@ -69,6 +76,8 @@ export interface Serving extends Inference, DeploymentControl {
   /** What the fleet needs to know. @param startMs how long the node took to start; null: it has not. */
   load(startMs: number | null): MemberLoad;
   loaded(): LoadedVersion[];
+  /** What the models in memory take. */
+  memory(): MemoryUse;
   /** What this member tells the others about rollouts, by deployment. */
   rolloutReports(): Record<string, RolloutReport>;
   /** Reads the deployments from the state; from then on they are known, but not ready. */
@@ -118,13 +127,22 @@ export function createServing(options: ServingOptions): Serving {
     cores,
     makeTarget:
       options.makeTarget ??
-      targetFactory({ runtime: options.runtime, clock, log, weightOf, isolateModels, infer }),
+      targetFactory({
+        runtime: options.runtime,
+        clock,
+        log,
+        weightOf,
+        isolateModels,
+        infer: options.calls ?? infer,
+      }),
     random: options.random ?? Math.random,
     events,
     journal,
     log,
     deployments,
     peers: options.peers,
+    placing: options.placing,
+    inMemory: new Map(),
     runs: new Map(),
     changing: new Map(),
     mayChange: () => options.desired?.mayChange(),
@@ -164,7 +182,8 @@ export function createServing(options: ServingOptions): Serving {
   return {
     events,
     load: (startMs) => memberLoad(deployments, startMs, clock.now()),
-    loaded: () => loadedVersions(deployments),
+    loaded: () => loadedVersions(context),
+    memory: () => memoryUse(context),
     rolloutReports: () =>
       Object.fromEntries([...context.runs].map(([name, run]) => [name, run.report()])),
     infer,
@@ -215,7 +234,8 @@ export function createServing(options: ServingOptions): Serving {
       const found = await readDeployments();
       // In a fleet a rollout belongs to no single node.
       if (desired === undefined) await noteInterruptions(context, found);
-      await restoreDeployments(context, found);
+      const places = placesOf(context, desired?.current() ?? []);
+      await restoreDeployments(context, found, places);
       scaling.start();
       follower?.start();
     },

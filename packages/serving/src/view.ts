@@ -18,7 +18,7 @@ export function viewOf(deployment: Deployment, now: Instant): DeploymentView {
     ...statusOf(deployment, snapshots),
     revision: deployment.revision,
     settings: deployment.settings,
-    signature: signatureOf(main?.target.signature),
+    signature: signatureOf(main?.target.signature ?? deployment.elsewhere?.model.signature),
     targets: [...snapshots].map(([live, snapshot]) => targetView(live, snapshot)),
     ...rolloutView(deployment),
     last: deployment.observer.lastMinute(now),
@@ -27,10 +27,11 @@ export function viewOf(deployment: Deployment, now: Instant): DeploymentView {
 }
 
 function statusOf(
-  { stopped, behind, restoring, split, main }: Deployment,
+  { stopped, behind, restoring, elsewhere, split, main }: Deployment,
   snapshots: ReadonlyMap<LiveTarget, TargetSnapshot>,
 ): Pick<DeploymentView, 'status' | 'reason'> {
   if (stopped !== undefined) return stopped;
+  if (elsewhere !== undefined) return { status: 'elsewhere', reason: elsewhere.place.reason };
   if (restoring !== undefined) return { status: 'starting', reason: 'it is being restored' };
   if (main === undefined) return { status: 'starting', reason: 'the first version is loading' };
   const reason = behind ?? main.reason;

@@ -18,6 +18,13 @@ export const FLEET_ERRORS = {
       'The shared store has other contents than before, or older ones: it was emptied, restored from a backup, or lost writes in a failover.',
     fix: 'Restore the contents of Redis. If the present contents are right, run `skein fleet adopt` on each node that says so.',
   },
+  FLEET_MEMORY: {
+    http: 507,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'user',
+    meaning: 'No member of the fleet has the memory for this model; nothing was changed.',
+    fix: 'Unload a deployment, give the members more memory for models (--model-memory), or add a member with enough of it.',
+  },
   LEASE_LOST: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,

@@ -338,9 +338,9 @@ export const DeploymentView = z
     name: Name,
     kind: z.enum(['onnx', 'composition']),
     status: z
-      .enum(['ready', 'starting', 'idle', 'failed', 'unloaded'])
+      .enum(['ready', 'starting', 'idle', 'failed', 'unloaded', 'elsewhere'])
       .describe(
-        '`ready`, `starting` (no replica yet), `idle` (scaled to zero), `failed` (no replica can start), `unloaded` (kept with its settings, and serves nothing until it is loaded).',
+        '`ready`, `starting` (no replica yet), `idle` (scaled to zero), `failed` (no replica can start), `unloaded` (kept with its settings, and serves nothing until it is loaded), `elsewhere` (other members of the fleet hold it and answer what arrives here).',
       ),
     reason: z.string(),
     revision: z.int(),

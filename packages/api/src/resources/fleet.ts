@@ -33,6 +33,23 @@ export const MemberLoad = z
   .meta({ id: 'MemberLoad' });
 export type MemberLoad = z.infer<typeof MemberLoad>;
 
+/** What a member publishes about the memory of its models. */
+export const MemberMemory = z
+  .object({
+    budgetBytes: z.number().describe('Memory for models: no more is loaded.'),
+    heldBytes: z.number().describe('What the loaded models take.'),
+    leastRecentAgeMs: z
+      .number()
+      .describe(
+        'How long the least recently used model has not been used: a short time says that memory is short.',
+      ),
+    measured: z
+      .record(z.string(), z.number())
+      .describe('Bytes of one replica, by the digest of its file.'),
+  })
+  .meta({ id: 'MemberMemory' });
+export type MemberMemory = z.infer<typeof MemberMemory>;
+
 const Counts = z.record(z.string(), z.int());
 
 /** What forwarding between members has counted since the member started. */
@@ -61,6 +78,7 @@ export const MemberView = z
     accelerators: z.array(z.string()),
     loaded: z.array(z.object({ model: z.string(), version: z.string(), digest: z.string() })),
     load: MemberLoad.optional(),
+    memory: MemberMemory.omit({ measured: true }).optional(),
     forwarding: MemberForwarding.optional(),
     joinedAt: z.string(),
     renewedAt: z.string(),

@@ -97,7 +97,7 @@ export function memberNamed(members: readonly MemberView[], name: string): Membe
 
 function renderMember(member: MemberView, style: Style): string {
   const now = Date.now();
-  const { load, schema, accelerators } = member;
+  const { load, memory, schema, accelerators } = member;
   const machine = `${formatNumber(member.cores)} cores, ${formatBytes(member.memoryBytes)}`;
   const fields: [string, string][] = [
     ['id', member.id],
@@ -108,6 +108,13 @@ function renderMember(member: MemberView, style: Style): string {
     ['joined', formatAge(member.joinedAt, now)],
     ['lease', `renewed ${formatNumber(member.leaseAgeMs / 1000)} s ago`],
   ];
+  if (memory !== undefined) {
+    const { heldBytes, budgetBytes, leastRecentAgeMs } = memory;
+    fields.push([
+      'models',
+      `${formatBytes(heldBytes)} of ${formatBytes(budgetBytes)}, the least recently used ${formatNumber(leastRecentAgeMs / 1000)} s ago`,
+    ]);
+  }
   if (load !== undefined) {
     fields.push(
       [

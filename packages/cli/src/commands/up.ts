@@ -40,6 +40,10 @@ const graceOption = duration(
   { min: 0, max: 3_600_000 },
 );
 
+const modelMemoryOption = bytes(
+  'Memory for models on a member of a fleet (or SKEIN_MODEL_MEMORY); default: three quarters of what the machine, or its container, has.',
+);
+
 export interface UpResult {
   readonly url: string;
   /** `host:port`. */
@@ -140,6 +144,7 @@ export const up = defineCommand({
       'PLACE',
       'Bucket (s3://… or gs://…) or shared folder of artifacts (or SKEIN_BLOBS).',
     ),
+    modelMemory: modelMemoryOption,
     fleetKey: text(
       'FILE',
       'File with the key that all nodes of a fleet share (or SKEIN_FLEET_KEY); with it, requests that a node refuses go to others.',
@@ -188,6 +193,12 @@ export const up = defineCommand({
       allowedOrigins: options.allowOrigin,
       ...fleetOf(context, options),
       ...(await peersOf(context, options)),
+      modelMemoryBytes: orEnvironment(
+        context,
+        options.modelMemory,
+        'SKEIN_MODEL_MEMORY',
+        modelMemoryOption,
+      ),
       ...(options.otlp === undefined ? {} : { otlpEndpoint: options.otlp }),
       ...(options.cores === undefined ? {} : { cores: options.cores }),
       serverName: options.serverName,

@@ -12,6 +12,7 @@ const STATUS_COLOURS = {
   idle: 'dim',
   failed: 'red',
   unloaded: 'dim',
+  elsewhere: 'dim',
 } as const satisfies Record<View['status'], keyof Style>;
 
 export function statusText(view: Pick<View, 'status'>, style: Style): string {

@@ -29,6 +29,10 @@ export interface ForwardingOptions {
 export interface Forwarding {
   readonly inference: Inference;
   readonly counters: ForwardingCounters;
+  /** A live member; undefined: it has left, or cannot be called. */
+  peer(incarnation: string): Peer | undefined;
+  /** Members that hold a deployment, without this one. */
+  holders(deployment: string): readonly string[];
   /** Members that do not answer at present. */
   leftOut(): number;
   close(): void;
@@ -187,6 +191,14 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
       describe: (deployment, version) => local.describe(deployment, version),
       list: () => local.list(),
       isReady: (deployment, version) => local.isReady(deployment, version),
+    },
+    peer(incarnation) {
+      follow();
+      return peers.get(incarnation);
+    },
+    holders(deployment) {
+      follow();
+      return holders.of(deployment, undefined);
     },
     leftOut() {
       const now = clock.now();

@@ -8,7 +8,7 @@ import { elementCount, elementSize } from '@skein/onnx';
 import type { ElementType, Tensor, TensorMap } from '@skein/onnx';
 import { Cancellation, type InferenceAnswer, type InferenceRequest } from '@skein/serving';
 
-export const PATHS = { probe: '/1/probe', infer: '/1/infer' } as const;
+export const PATHS = { probe: '/1/probe', infer: '/1/infer', change: '/1/change' } as const;
 
 /** A request without its tensors. */
 export interface RequestMeta extends Pick<
@@ -30,6 +30,19 @@ export interface ProbeMeta extends RequestMeta {
     type: ElementType,
     shape: readonly number[],
   ])[];
+}
+
+/** A change of a deployment, which a member that holds it carries out; its parameters are JSON. */
+export interface ForwardedChange {
+  readonly change: 'deploy' | 'changeSettings' | 'rollback';
+  readonly parameters: readonly unknown[];
+  /** Who asked for it, for the history. */
+  readonly actor: string;
+}
+
+export interface ChangeAnswer {
+  readonly result?: unknown;
+  readonly error?: ErrorMeta;
 }
 
 export interface ErrorMeta {

@@ -14,7 +14,9 @@ import { Exchange } from './exchange.ts';
 import { encodeFrame, type Frame } from './frame.ts';
 import {
   type AnswerMeta,
+  type ChangeAnswer,
   errorOf,
+  type ForwardedChange,
   PATHS,
   probeMeta,
   type QuoteMeta,
@@ -131,6 +133,24 @@ export class Peer {
     return error === undefined
       ? { answer: this.#answer(frame, exchange) }
       : { error: errorOf(error) };
+  }
+
+  /** Asks it for a change of a deployment. @throws SkeinError as it does; PEER_LOST. */
+  async change(change: ForwardedChange): Promise<unknown> {
+    let frame: Frame<ChangeAnswer> | undefined;
+    try {
+      const session = this.#usable() ?? (await this.#open());
+      frame = await this.#exchange<ChangeAnswer>(session, PATHS.change, encodeFrame(change)).next();
+    } catch {
+      this.#failed();
+    }
+    if (frame === undefined) {
+      const message = `The member at ${this.address} was lost during a change; look at whether it was made.`;
+      throw new SkeinError('PEER_LOST', message);
+    }
+    const { error, result } = frame.meta;
+    if (error !== undefined) throw errorOf(error);
+    return result;
   }
 
   close(): void {

@@ -11,7 +11,9 @@ import type { Clock, InferenceAnswer, InferenceRequest, Prediction } from '@skei
 import { encodeFrame, type Frame, FrameReader } from './frame.ts';
 import {
   type AnswerMeta,
+  type ChangeAnswer,
   errorMeta,
+  type ForwardedChange,
   PATHS,
   type ProbeMeta,
   type QuoteMeta,
@@ -33,6 +35,8 @@ export interface ServePeersOptions {
   readonly maxBytes: number;
   /** Counts the bytes of a request in flight. */
   readonly hold: (tenant: string) => BudgetHold;
+  /** Carries out a change of a deployment; absent: it is refused. @throws SkeinError. */
+  readonly change?: (change: ForwardedChange) => Promise<unknown>;
   /** Turns anything thrown into an error that a caller may see. */
   readonly toError: (thrown: unknown, id: string) => SkeinError;
 }
@@ -44,7 +48,9 @@ export function servePeer(session: ServerHttp2Session, options: ServePeersOption
     const path = headers[':path' as keyof IncomingHttpHeaders];
     if (path === PATHS.probe) receive<ProbeMeta>(stream, options, quote);
     else if (path === PATHS.infer) receive<RequestMeta>(stream, options, infer);
-    else stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    else if (path === PATHS.change && options.change !== undefined) {
+      receive<ForwardedChange>(stream, options, change);
+    } else stream.close(constants.NGHTTP2_REFUSED_STREAM);
   });
 }
 
@@ -83,6 +89,23 @@ function quote(
   const { shapes, ...request } = meta;
   const { finishMs, refusal } = local.predict(requestOf(request, shapesOnly(shapes), clock.now()));
   const answer: QuoteMeta = { finishMs, refusal: refusal && errorMeta(refusal) };
+  stream.respond({ ':status': 200 });
+  stream.end(encodeFrame(answer)[0]);
+}
+
+/** A model that loads takes minutes: the connection stays open meanwhile. */
+async function change(
+  stream: ServerHttp2Stream,
+  { meta }: Frame<ForwardedChange>,
+  { change: carryOut, toError }: ServePeersOptions,
+): Promise<void> {
+  let answer: ChangeAnswer;
+  try {
+    answer = { result: await carryOut!(meta) };
+  } catch (error) {
+    answer = { error: errorMeta(toError(error, meta.change)) };
+  }
+  if (stream.destroyed) return;
   stream.respond({ ':status': 200 });
   stream.end(encodeFrame(answer)[0]);
 }

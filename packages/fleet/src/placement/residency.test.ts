@@ -39,6 +39,18 @@ describe('planResidency', () => {
     });
   });
 
+  test('unloads what has just been loaded for what no member serves, and when it is beyond its budget', () => {
+    const young = resident('young', 5, NOW, NOW);
+    const urgent = { id: 'b', bytes: 8, urgent: true };
+    expect(planResidency([urgent], [young], 10, NOW)).toMatchObject({
+      load: ['b'],
+      unload: ['young'],
+    });
+    const wanted = [{ id: 'wanted', bytes: 8 }];
+    const residents = [young, resident('wanted', 8, 0)];
+    expect(planResidency(wanted, residents, 10, NOW).unload).toEqual(['young']);
+  });
+
   test('keeps a small victim that a larger one makes unnecessary', () => {
     const residents = [resident('small', 1, 1), resident('large', 9, 2)];
     expect(planResidency([{ id: 'b', bytes: 8 }], residents, 10, NOW).unload).toEqual(['large']);

@@ -1,7 +1,7 @@
 /**
  * Decides what a member loads and unloads to hold what its placement gives it. It unloads only for
- * room, the least recently used first, and never a version that has just been loaded: a fleet whose
- * members change must not spend its time loading. What does not fit yet waits; the budget holds in
+ * room or when it is beyond its budget, the least recently used first, and no version that has just been loaded, except for one that
+ * no member serves: a fleet whose members change must not spend its time loading. What does not fit yet waits; the budget holds in
  * between, because a version counts until it is unloaded.
  *
  * The age of the least recently used version shows how short of memory a member is: the number that
@@ -21,6 +21,8 @@ export interface Resident {
 export interface WantedVersion {
   readonly id: string;
   readonly bytes: number;
+  /** Whether it gets the room of what has just been loaded too: no member serves it. Default: no. */
+  readonly urgent?: boolean;
 }
 
 export interface ResidencyPlan {
@@ -49,13 +51,20 @@ export function planResidency(
   const load: string[] = [];
   const unload = new Set<string>();
   const waiting: { id: string; retryAfterMs: number }[] = [];
-  for (const { id, bytes } of wanted) {
+  // A model may turn out to be larger than its file said: the budget comes before its residency.
+  for (const { id, bytes } of unwanted) {
+    if (free >= 0) break;
+    unload.add(id);
+    free += bytes;
+  }
+  for (const { id, bytes, urgent = false } of wanted) {
     if (loaded.has(id)) continue;
     const victims: Resident[] = [];
     let room = free;
     for (const resident of unwanted) {
       if (room >= bytes) break;
-      if (unload.has(resident.id) || now - resident.loadedAt < MIN_RESIDENCY_MS) continue;
+      const isYoung = now - resident.loadedAt < MIN_RESIDENCY_MS;
+      if (unload.has(resident.id) || (isYoung && !urgent)) continue;
       victims.push(resident);
       room += resident.bytes;
     }

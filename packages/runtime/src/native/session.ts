@@ -1,11 +1,11 @@
 /** A session whose model is in a worker: a thread of this process, or a process of its own. */
 import { WorkerLost, type CallWorker } from '@skein/calls';
-import type { Signature, Tensor, TensorMap } from '@skein/onnx';
+import type { Tensor, TensorMap } from '@skein/onnx';
 import { RuntimeFailure, type RunResult, type Session } from '../contract.ts';
 import { checkFit } from '../fit.ts';
 import { explain } from '../reason.ts';
 import { fromWire, toWire } from './wire.ts';
-import type { LoadRequest, RunReply, WireTensor } from './wire.ts';
+import type { LoadReply, LoadRequest, RunReply, WireTensor } from './wire.ts';
 import type { SessionCalls } from './worker.ts';
 
 export interface SessionWorker extends CallWorker<SessionCalls> {
@@ -26,9 +26,9 @@ export async function openSession(
   request: LoadRequest,
   signal?: AbortSignal,
 ): Promise<Session> {
-  let signature: Signature;
+  let reply: LoadReply;
   try {
-    signature = await worker.call('load', request, { signal });
+    reply = await worker.call('load', request, { signal });
   } catch (error) {
     const stopped = worker.stop();
     if (signal?.aborted === true) {
@@ -39,7 +39,7 @@ export async function openSession(
     if (!(error instanceof WorkerLost)) throw failureOf('load', reason, request.maxMemoryBytes);
     throw new RuntimeFailure('load', `The model ended its worker while loading. ${reason}`);
   }
-  return sessionOf(worker, signature, request.maxMemoryBytes);
+  return sessionOf(worker, reply, request.maxMemoryBytes);
 }
 
 const MIB = 2 ** 20;
@@ -61,7 +61,7 @@ function failureOf(
 
 function sessionOf(
   worker: SessionWorker,
-  signature: Signature,
+  { signature, memoryBytes }: LoadReply,
   maxMemoryBytes: number | undefined,
 ): Session {
   const inputPositions = new Map(signature.inputs.map(({ name }, i) => [name, i]));
@@ -110,6 +110,7 @@ function sessionOf(
   }
   const session: Session = {
     signature,
+    memoryBytes,
     run,
     lost: new Promise((resolve) => {
       void worker.ended.then((lost) => {

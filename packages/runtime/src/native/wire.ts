@@ -5,7 +5,7 @@
  *
  * Inputs and outputs go by their position in the signature, so a run sends no names.
  */
-import type { NumericTensor, Tensor } from '@skein/onnx';
+import type { NumericTensor, Signature, Tensor } from '@skein/onnx';
 import type { Device } from './devices.ts';
 
 interface PackedStrings {
@@ -26,6 +26,12 @@ export interface LoadRequest {
   readonly maxMemoryBytes: number | undefined;
   /** See `SessionOptions`. */
   readonly maxOutputBytes: number | undefined;
+}
+
+export interface LoadReply {
+  readonly signature: Signature;
+  /** See `Session.memoryBytes`. */
+  readonly memoryBytes: number;
 }
 
 /**

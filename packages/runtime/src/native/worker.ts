@@ -11,7 +11,7 @@ import type { Signature, Tensor } from '@skein/onnx';
 import { env, InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
 import { fromOrt, signatureFrom, toOrt } from '../ort-tensor.ts';
 import { fromWire, toWire } from './wire.ts';
-import type { LoadRequest, RunReply, RunRequest, WireTensor } from './wire.ts';
+import type { LoadReply, LoadRequest, RunReply, RunRequest, WireTensor } from './wire.ts';
 
 env.logLevel = 'fatal';
 /** The same, for the loggers of a session and of a run. */
@@ -33,7 +33,9 @@ async function load({
   threads,
   maxMemoryBytes,
   maxOutputBytes = Infinity,
-}: LoadRequest): Promise<Signature> {
+}: LoadRequest): Promise<LoadReply> {
+  // A thread shares the memory of its process, which was there before.
+  const before = isMainThread ? 0 : process.memoryUsage.rss();
   const options: InferenceSession.SessionOptions = {
     executionProviders: [device],
     intraOpNumThreads: threads,
@@ -55,7 +57,7 @@ async function load({
   const signature = signatureFrom(session);
   const outputNames = signature.outputs.map(({ name }) => name);
   loaded = { session, signature, outputNames, maxOutputBytes };
-  return signature;
+  return { signature, memoryBytes: Math.max(0, process.memoryUsage.rss() - before) };
 }
 
 async function run([inputs, tensors, positions]: RunRequest): Promise<RunReply> {

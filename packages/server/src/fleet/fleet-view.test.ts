@@ -76,7 +76,7 @@ describe('the fleet as the API shows it', () => {
     ]);
     expect(placements.map(({ reason }) => reason)).toEqual([
       'every member holds it',
-      '1 of 2 members hold it; the others load it, or could not',
+      '1 of 2 members hold it; the others load it, could not, or have other models in their memory',
     ]);
   });
 });

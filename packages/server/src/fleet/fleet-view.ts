@@ -4,6 +4,7 @@ import {
   type FleetView,
   MemberForwarding,
   MemberLoad,
+  MemberMemory,
   type MemberView,
   type NodeView,
   type PlacementView,
@@ -41,6 +42,7 @@ export function fleetView(facts: FleetFacts): FleetView {
 function memberView(member: Member, { self, now }: FleetFacts): MemberView {
   const { incarnation, name, address, version, memoryBytes, cores, joinedAt, renewedAt } = member;
   const load = loadOf(member);
+  const memory = memoryOf(member);
   const forwarding = MemberForwarding.safeParse(member.load?.['forwarding']).data;
   return {
     id: incarnation,
@@ -54,6 +56,7 @@ function memberView(member: Member, { self, now }: FleetFacts): MemberView {
     accelerators: [...member.accelerators],
     loaded: member.loaded.map((each) => ({ ...each })),
     ...(load === undefined ? {} : { load }),
+    ...(memory === undefined ? {} : { memory }),
     ...(forwarding === undefined ? {} : { forwarding }),
     joinedAt,
     renewedAt,
@@ -64,6 +67,13 @@ function memberView(member: Member, { self, now }: FleetFacts): MemberView {
 /** A member of another version may publish something else. */
 export function loadOf(member: Member): MemberLoad | undefined {
   return MemberLoad.safeParse(member.load?.['serving']).data;
+}
+
+function memoryOf({ load }: Member): MemberView['memory'] {
+  const memory = MemberMemory.safeParse(load?.['memory']).data;
+  if (memory === undefined) return undefined;
+  const { budgetBytes, heldBytes, leastRecentAgeMs } = memory;
+  return { budgetBytes, heldBytes, leastRecentAgeMs };
 }
 
 /** The newest schema that all members read. */
@@ -146,7 +156,7 @@ function placementReason({ length }: PlacementView['members'], members: number):
   if (members === 1) return 'the only member holds every version that it serves';
   return length === members
     ? 'every member holds it'
-    : `${length} of ${members} members hold it; the others load it, or could not`;
+    : `${length} of ${members} members hold it; the others load it, could not, or have other models in their memory`;
 }
 
 function order(a: string, b: string): number {

@@ -3,13 +3,22 @@
  * members there should be. The rules are in `fleet-view.ts` and in the serving plane.
  */
 import { hostname } from 'node:os';
-import type { FleetScale, FleetView, MemberForwarding, NodeView, PlacementView } from '@skein/api';
+import type {
+  FleetScale,
+  FleetView,
+  MemberForwarding,
+  MemberMemory,
+  NodeView,
+  PlacementView,
+} from '@skein/api';
 import { usableCores, usableMemoryBytes } from '@skein/api/machine';
+import { leastRecentAgeMs } from '@skein/fleet';
 import type { Exposition } from '@skein/http';
 import { acceleratorsHere } from '@skein/jobs';
 import {
   type Clock,
   decideMembers,
+  type DesiredDeployment,
   type RolloutPeers,
   type Serving,
   startFleetScaling,
@@ -17,6 +26,7 @@ import {
 import { type MemberInfo, SCHEMA, type State } from '@skein/state';
 import { fleetView, loadOf, placementsOf } from './fleet-view.ts';
 import { createMembership, type OwnMembership } from './membership.ts';
+import { createPlacing, type FleetPlacing, modelMemoryOf } from './placing.ts';
 import { rolloutPeers, ROLLOUTS } from './rollout-peers.ts';
 
 /** What the management API shows and changes. */
@@ -32,6 +42,8 @@ export interface NodeFleet extends FleetControl {
   readonly membership: Pick<OwnMembership, 'incarnation' | 'members'>;
   /** The other members, for rollouts. */
   readonly peers: RolloutPeers;
+  /** Which deployments this member holds; absent where it holds all of them. */
+  readonly placing: FleetPlacing | undefined;
   /** @param address URL at which peers call this node. @throws SkeinError STATE_TOO_NEW. */
   start(address: string): Promise<void>;
   /** The node serves: measures how long its start took. */
@@ -49,8 +61,12 @@ export interface FleetOptions {
   readonly store?: (() => NodeView['store']) | undefined;
   /** What this node has forwarded; absent: it forwards nothing. */
   readonly forwarding?: (() => MemberForwarding | undefined) | undefined;
+  /** Memory for models, in bytes. Default: a share of the memory of the machine. */
+  readonly modelMemoryBytes?: number | undefined;
+  /** The deployments of a fleet whose members answer for each other; absent: this node holds all of its own. */
+  readonly desired?: (() => readonly DesiredDeployment[]) | undefined;
   /** What this node says of itself, once it is asked. */
-  readonly serving: () => Pick<Serving, 'load' | 'loaded' | 'rolloutReports'>;
+  readonly serving: () => Pick<Serving, 'load' | 'loaded' | 'rolloutReports' | 'memory'>;
 }
 
 const DECIDE_EVERY_MS = 1000;
@@ -65,6 +81,16 @@ export async function createFleet(options: FleetOptions): Promise<NodeFleet> {
     cores: usableCores(),
     accelerators: await acceleratorsHere(),
   };
+  const budgetBytes = options.modelMemoryBytes ?? modelMemoryOf(fixed.memoryBytes);
+  const memory = (): MemberMemory => {
+    const { residents, measured } = serving().memory();
+    return {
+      budgetBytes,
+      heldBytes: residents.reduce((sum, { bytes }) => sum + bytes, 0),
+      leastRecentAgeMs: leastRecentAgeMs(residents, clock.now()),
+      measured: Object.fromEntries(measured.map(({ digest, bytes }) => [digest, bytes])),
+    };
+  };
   let address = '';
   let startMs: number | null = null;
   const info = (): MemberInfo => ({
@@ -74,10 +100,15 @@ export async function createFleet(options: FleetOptions): Promise<NodeFleet> {
     load: {
       serving: serving().load(startMs),
       [ROLLOUTS]: serving().rolloutReports(),
+      memory: memory(),
       forwarding: options.forwarding?.(),
     },
   });
   const membership = createMembership({ state, info, logger });
+  const { desired } = options;
+  const placing =
+    desired &&
+    createPlacing({ budgetBytes, membership, memory: () => serving().memory(), desired });
   let scaling = startFleetScaling(1, clock.now());
   let scale: FleetScale | undefined;
 
@@ -96,7 +127,8 @@ export async function createFleet(options: FleetOptions): Promise<NodeFleet> {
 
   return {
     membership,
-    peers: rolloutPeers(membership),
+    peers: rolloutPeers(membership, placing),
+    placing,
     async start(at) {
       address = at;
       await membership.start();
@@ -124,7 +156,15 @@ export async function createFleet(options: FleetOptions): Promise<NodeFleet> {
     },
     expose(into) {
       scale ??= decide();
+      const { heldBytes, leastRecentAgeMs: age } = memory();
       const gauges = [
+        ['skein_model_memory_bytes', 'Memory that the loaded models take, as measured.', heldBytes],
+        ['skein_model_memory_budget_bytes', 'Memory for models on this node.', budgetBytes],
+        [
+          'skein_model_least_recent_seconds',
+          'How long the least recently used model has not been used; a short time says that memory is short.',
+          age / 1000,
+        ],
         ['skein_fleet_members', 'Members with a live lease.', scale.members],
         [
           'skein_fleet_desired_members',

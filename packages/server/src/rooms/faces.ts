@@ -66,6 +66,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     cores,
   } = rooms;
   const { serving, inference, statistics, metrics, forwarding } = plane;
+  const control = forwarding?.control ?? serving;
   const { state, registry, runs } = storage;
   const { access, bodies, eventStreams, keys, mode } = callers;
   const { bodyTimeoutMs = DEFAULT_LIMITS.bodyTimeoutMs } = options;
@@ -87,7 +88,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     draining,
   });
   const management = createManagement({
-    control: serving,
+    control,
     fleet,
     registry,
     runs,
@@ -117,7 +118,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     ...common,
     repository: createModelRepository(
       registry,
-      serving,
+      control,
       state,
       auditInto(state, logger),
       (message, details) => logger.warn(details, message),

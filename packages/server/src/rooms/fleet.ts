@@ -5,9 +5,10 @@ import { VERSION } from '../version.ts';
 import type { Opening } from './room.ts';
 
 export function openFleet(
-  { clock, logger }: Opening,
+  { options, clock, logger }: Opening,
   state: State,
-  parts: Pick<FleetOptions, 'serving' | 'store' | 'forwarding'>,
+  parts: Pick<FleetOptions, 'serving' | 'store' | 'forwarding' | 'desired'>,
 ): Promise<NodeFleet> {
-  return createFleet({ state, clock, version: VERSION, logger, ...parts });
+  const { modelMemoryBytes } = options;
+  return createFleet({ state, clock, version: VERSION, logger, modelMemoryBytes, ...parts });
 }

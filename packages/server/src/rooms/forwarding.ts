@@ -17,7 +17,9 @@ import {
   type LinkOptions,
 } from '@skein/fleet';
 import { type Certificates, type Exposition, toSkeinError, type UpgradeHandler } from '@skein/http';
-import type { Inference, Instant, Serving } from '@skein/serving';
+import type { DeploymentControl, Inference, Instant, Registry, Serving } from '@skein/serving';
+import { carryOut, placedControl } from '../fleet/placed-control.ts';
+import type { FleetPlacing } from '../fleet/placing.ts';
 import { exposePeers, newReceived } from '../telemetry/metrics/peers-page.ts';
 import type { Callers } from './callers.ts';
 import type { NodeOptions } from './options.ts';
@@ -34,6 +36,8 @@ export interface MembersView {
 export interface ForwardingRoom {
   /** Answers what this node refuses with the help of others. */
   readonly inference: Inference;
+  /** Changes deployments on the members that hold them. */
+  readonly control: DeploymentControl;
   readonly upgrade: UpgradeHandler;
   /** Answers what others have sent, and takes no more. */
   drain(by: Instant): Promise<void>;
@@ -49,6 +53,8 @@ export interface ForwardingRoomOptions {
   readonly callers: Pick<Callers, 'bodies'>;
   readonly certificates: Certificates | undefined;
   readonly members: MembersView;
+  readonly placing: FleetPlacing | undefined;
+  readonly registry: Registry;
 }
 
 /** Tensors take at most so many times the bytes of the body that they came in: digits of 64-bit integers. */
@@ -61,7 +67,7 @@ const LEAVING_MS = 1500;
 /** @throws SkeinError FLEET_KEY_INVALID. */
 export function openForwarding(
   { options, logger, lifecycle, clock }: Opening,
-  { serving, traced, callers, certificates, members }: ForwardingRoomOptions,
+  { serving, traced, callers, certificates, members, placing, registry }: ForwardingRoomOptions,
 ): ForwardingRoom | undefined {
   const { fleetKey: key, redis, maxBodyBytes } = options;
   if (redis === undefined) return undefined;
@@ -97,6 +103,23 @@ export function openForwarding(
   });
   lifecycle.open('peers', () => forwarding.close());
 
+  const control =
+    placing === undefined
+      ? serving
+      : placedControl({
+          local: serving,
+          registry,
+          placing,
+          self: () => members.incarnation,
+          holders: forwarding.holders,
+          async ask(member, change) {
+            const peer = forwarding.peer(member);
+            if (peer === undefined) {
+              throw new SkeinError('PEER_LOST', `Member ${member} cannot be called.`);
+            }
+            return peer.change(change);
+          },
+        });
   const inner = traced(serving);
   const local = {
     async infer(request: Parameters<Inference['infer']>[0]) {
@@ -115,6 +138,7 @@ export function openForwarding(
       local,
       clock,
       maxBytes: TENSOR_BYTES_PER_BODY_BYTE * maxBodyBytes,
+      change: (change) => carryOut(serving, change),
       hold: (tenant) => callers.bodies.hold(tenant),
       toError: (thrown, id) => toSkeinError(thrown, id, logger),
     });
@@ -122,6 +146,7 @@ export function openForwarding(
 
   return {
     inference: forwarding.inference,
+    control,
     upgrade: {
       asks: asksForLink,
       async accept(request, socket: Socket, head) {

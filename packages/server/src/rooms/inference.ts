@@ -9,6 +9,7 @@ import { createMetrics, type Metrics } from '../telemetry/metrics/metrics.ts';
 import { combineObservers } from '../telemetry/observer.ts';
 import { startTracing } from '../telemetry/traces/tracing.ts';
 import { VERSION } from '../version.ts';
+import type { FleetPlacing } from '../fleet/placing.ts';
 import type { Callers } from './callers.ts';
 import { type ForwardingRoom, type MembersView, openForwarding } from './forwarding.ts';
 import type { Opening } from './room.ts';
@@ -39,6 +40,7 @@ export interface InferenceRoomOptions {
   /** Shown among the metrics. */
   readonly budgets: readonly SharedBudget[];
   /** Adds metric families of other components. */
+  readonly placing: FleetPlacing | undefined;
   readonly expose: (into: Exposition) => void;
 }
 
@@ -49,6 +51,7 @@ export async function openInference(
     callers,
     shared,
     peers,
+    placing,
     certificates,
     members,
     cores,
@@ -72,6 +75,9 @@ export async function openInference(
     weightOf: callers.weightOf,
     desired: shared?.desired,
     peers,
+    placing,
+    // What a composition calls may be on another member.
+    calls: (request) => (forwarding?.inference ?? serving).infer(request),
     isolateModels: options.isolateModels,
   });
   const tracing = await startTracing({
@@ -81,8 +87,9 @@ export async function openInference(
   });
   if (tracing !== undefined) lifecycle.open('tracing', () => tracing.close());
   const traced = (inner: Inference): Inference => tracing?.wrap(inner) ?? inner;
-  const rooms = { serving, traced, callers, certificates, members };
-  const forwarding = openForwarding(opening, rooms);
+  const { registry } = storage;
+  const rooms = { serving, traced, callers, certificates, members, placing, registry };
+  const forwarding: ForwardingRoom | undefined = openForwarding(opening, rooms);
   const inference = traced(forwarding?.inference ?? serving);
   return { serving, inference, statistics, metrics, traced: tracing !== undefined, forwarding };
 }

@@ -6,7 +6,7 @@
 import type { ServingContext } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import type { LiveTarget } from '../live-target.ts';
-import { bringUp, prepare, replicasInUse, retire, switchTo } from '../loading.ts';
+import { bringUp, prepare, replicasInUse, switchTo } from '../loading.ts';
 import {
   type DesiredDeployment,
   registerDesired,
@@ -14,13 +14,22 @@ import {
   type StoredDeployment,
 } from '../restore.ts';
 import { UNLOADED } from '../removal.ts';
+import type { Place } from './placing.ts';
+import { leave } from './residence.ts';
 import { effectiveSettings, needsNewReplicas } from '../settings.ts';
+import { discard, retire } from '../unloading.ts';
 
 /** @throws SkeinError why it cannot be served here. */
-export async function adopt(context: ServingContext, desired: DesiredDeployment): Promise<void> {
+export async function adopt(
+  context: ServingContext,
+  desired: DesiredDeployment,
+  place?: Place,
+): Promise<void> {
   const { row, versions } = desired;
   const here = context.deployments.get(row.name);
-  if (here?.main === undefined) {
+  if (place?.isHere === false) {
+    await leaveTo(context, desired, place);
+  } else if (here?.main === undefined) {
     await adoptNew(context, await registerDesired(context, desired));
   } else if (row.unloaded === true) {
     here.revision = row.revision;
@@ -43,6 +52,20 @@ export function abandon(context: ServingContext, name: string): void {
   const deployment = context.deployments.get(name);
   context.deployments.delete(name);
   if (deployment !== undefined) retireAll(context, deployment);
+}
+
+/** Other members hold it. */
+async function leaveTo(
+  context: ServingContext,
+  desired: DesiredDeployment,
+  place: Place,
+): Promise<void> {
+  const { row } = desired;
+  const before = context.deployments.get(row.name);
+  // What takes its traffic may have changed.
+  const { deployment } = await registerDesired(context, desired);
+  if (before !== undefined) retireAll(context, before);
+  if (deployment.stopped === undefined) await leave(context, deployment, place);
 }
 
 async function adoptNew(context: ServingContext, stored: StoredDeployment): Promise<void> {
@@ -75,7 +98,7 @@ async function adoptOver(
     );
     switchTo(context, deployment, row, split, effective);
   } catch (error) {
-    for (const live of started) void live.target.drain(context.clock.now()).catch(() => {});
+    for (const live of started) void discard(context, live);
     throw error;
   }
 }

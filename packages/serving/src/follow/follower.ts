@@ -10,7 +10,16 @@ import { exclusively } from '../exclusive.ts';
 import type { DesiredDeployment } from '../restore.ts';
 import { joinRollout } from '../rollout/rollout-run.ts';
 import { abandon, adopt } from './adopt.ts';
-import { type Action, type Actual, failedAgain, type Failure, reconcile } from './reconcile.ts';
+import type { Place } from './placing.ts';
+import {
+  type Action,
+  type Actual,
+  failedAgain,
+  type Failure,
+  reconcile,
+  type Wanted,
+} from './reconcile.ts';
+import { placesOf } from './residence.ts';
 
 /** What the fleet wants, as this node knows it. */
 export interface DesiredDeployments {
@@ -38,13 +47,13 @@ export function createFollower(context: ServingContext, source: DesiredDeploymen
 
   function actual(): Map<string, Actual> {
     const here = new Map<string, Actual>();
-    for (const { name, revision } of deployments.values()) {
+    for (const { name, revision, elsewhere } of deployments.values()) {
       const activity = runs.has(name) ? 'rollout' : changing.has(name) ? 'change' : 'none';
-      here.set(name, { revision, activity });
+      here.set(name, { revision, activity, isHere: elsewhere === undefined });
     }
     // A deployment that is being removed, or is not registered yet.
     for (const name of changing.keys()) {
-      if (!here.has(name)) here.set(name, { revision: 0, activity: 'change' });
+      if (!here.has(name)) here.set(name, { revision: 0, activity: 'change', isHere: true });
     }
     return here;
   }
@@ -53,15 +62,32 @@ export function createFollower(context: ServingContext, source: DesiredDeploymen
     if (context.closing.aborted || unsubscribe === undefined) return;
     clearTimeout(timer);
     const desired = new Map(source.current().map((each) => [each.row.name, each] as const));
-    const revisions = new Map([...desired].map(([name, { row }]) => [name, row.revision] as const));
+    const places = placesOf(context, [...desired.values()]);
+    const wanted = new Map<string, Wanted>();
+    for (const [name, { row }] of desired) {
+      const isHere = places?.get(name)?.isHere ?? true;
+      wanted.set(name, { revision: row.revision, isHere });
+    }
     for (const name of failures.keys()) if (!desired.has(name)) failures.delete(name);
     const now = clock.now();
-    const { actions, nextAt } = reconcile(revisions, actual(), failures, now);
-    for (const action of actions) carryOut(action, desired.get(action.name));
+    const { actions, nextAt } = reconcile(wanted, actual(), failures, now);
+    for (const action of actions) {
+      carryOut(action, desired.get(action.name), places?.get(action.name));
+    }
+    for (const [name, place] of places ?? []) {
+      const deployment = deployments.get(name);
+      if (deployment?.elsewhere !== undefined && !place.isHere) {
+        deployment.elsewhere = { ...deployment.elsewhere, place };
+      }
+    }
     timer = setTimeout(tick, Math.max(0, Math.min(TICK_MS, nextAt - now))).unref();
   }
 
-  function carryOut({ kind, name }: Action, desired: DesiredDeployment | undefined): void {
+  function carryOut(
+    { kind, name }: Action,
+    desired: DesiredDeployment | undefined,
+    place: Place | undefined,
+  ): void {
     if (kind === 'interrupt') {
       // It follows a step of its own rollout, and ends when another change has replaced it.
       void runs
@@ -73,7 +99,7 @@ export function createFollower(context: ServingContext, source: DesiredDeploymen
     const change = async (): Promise<void> => {
       if (desired === undefined) return abandon(context, name);
       await calleesOf(desired);
-      await adopt(context, desired);
+      await adopt(context, desired, place);
       joinRollout(context, desired.row);
     };
     void exclusively(context, name, change)
@@ -96,7 +122,11 @@ export function createFollower(context: ServingContext, source: DesiredDeploymen
     const deployment = deployments.get(name);
     if (deployment !== undefined) deployment.behind = undefined;
     const what =
-      desired === undefined ? 'is removed here' : `revision ${desired.row.revision} is here`;
+      desired === undefined
+        ? 'is removed here'
+        : deployment?.elsewhere === undefined
+          ? `revision ${desired.row.revision} is here`
+          : `revision ${desired.row.revision} is on other members: ${deployment.elsewhere.place.reason}`;
     publish(name, what, 'followed');
   }
 

@@ -3,6 +3,7 @@ import { type Actual, failedAgain, type Failure, reconcile } from './reconcile.t
 
 const here = (revision: number, activity: Actual['activity'] = 'none'): Actual => ({
   revision,
+  isHere: true,
   activity,
 });
 const decide = (
@@ -12,7 +13,12 @@ const decide = (
   now = 0,
 ) =>
   reconcile(
-    new Map(Object.entries(desired)),
+    new Map(
+      Object.entries(desired).map(([name, revision]) => [
+        name,
+        { revision, isHere: !name.startsWith('far') },
+      ]),
+    ),
     new Map(Object.entries(actual)),
     new Map(Object.entries(failures)),
     now,
@@ -39,6 +45,15 @@ describe('what a node does to follow its fleet', () => {
     expect(decide({}, { a: here(1, 'change'), b: here(1, 'rollout') }).actions).toEqual([
       { kind: 'interrupt', name: 'b' },
     ]);
+  });
+
+  it('applies a deployment that comes to this node or leaves it, at the same revision', () => {
+    const actual = { far: here(1), farther: { ...here(1), isHere: false }, near: here(1) };
+    const back = { ...here(1), isHere: false };
+    expect(decide({ far: 1, farther: 1, near: 1 }, actual).actions).toEqual([
+      { kind: 'apply', name: 'far' },
+    ]);
+    expect(decide({ near: 1 }, { near: back }).actions).toEqual([{ kind: 'apply', name: 'near' }]);
   });
 
   it('tries a failed revision again when it is due, and a newer one at once', () => {

@@ -2,13 +2,20 @@
  * Decides what a node does so that its deployments become those that the fleet wants. Pure: the
  * same revisions, failures and time give the same actions, whatever order the changes arrived in.
  *
- * A deployment is compared by its revision, in both directions: an operator who adopts an older
+ * A deployment is compared by its place and its revision, in both directions: an operator who adopts an older
  * store wants its older revisions. A failure holds back the revision that failed and no other.
  */
 import type { Instant } from '../contract.ts';
 
+/** A deployment as the fleet wants it. */
+export interface Wanted {
+  readonly revision: number;
+  /** Whether this node holds it, or leaves it to other members. */
+  readonly isHere: boolean;
+}
+
 /** A deployment as this node has it. */
-export interface Actual {
+export interface Actual extends Wanted {
   /** Revision of the stored row that it follows; 0: it was never stored. */
   readonly revision: number;
   /** What changes it now. Its end calls for another decision. */
@@ -38,9 +45,9 @@ const FIRST_RETRY_MS = 1000;
 /** The longest wait before a version is tried again: its artifact may have come back meanwhile. */
 const LONGEST_RETRY_MS = 60_000;
 
-/** @param desired the revision of each deployment that the fleet has. */
+/** @param desired the deployments that the fleet has. */
 export function reconcile(
-  desired: ReadonlyMap<string, number>,
+  desired: ReadonlyMap<string, Wanted>,
   actual: ReadonlyMap<string, Actual>,
   failures: ReadonlyMap<string, Failure>,
   now: Instant,
@@ -51,11 +58,12 @@ export function reconcile(
     if (activity === 'none') actions.push({ kind, name });
     else if (activity === 'rollout') actions.push({ kind: 'interrupt', name });
   };
-  for (const [name, revision] of desired) {
+  for (const [name, { revision, isHere }] of desired) {
     const here = actual.get(name);
     const failure = failures.get(name);
     const failed = failure?.revision === revision ? failure : undefined;
-    if (failed === undefined && here?.revision === revision) continue;
+    const isAsWanted = here?.revision === revision && here.isHere === isHere;
+    if (failed === undefined && isAsWanted) continue;
     if (failed !== undefined && now < failed.retryAt) nextAt = Math.min(nextAt, failed.retryAt);
     else act('apply', name, here?.activity ?? 'none');
   }

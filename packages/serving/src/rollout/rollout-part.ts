@@ -8,15 +8,9 @@ import type { DeploymentRecord, VersionRecord } from '@skein/state';
 import type { ServingContext } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import { scale, type LiveTarget } from '../live-target.ts';
-import {
-  bringUp,
-  forgetAnswersThrough,
-  prepare,
-  replicasInUse,
-  retire,
-  switchTo,
-} from '../loading.ts';
+import { bringUp, forgetAnswersThrough, prepare, replicasInUse, switchTo } from '../loading.ts';
 import type { EffectiveSettings } from '../settings.ts';
+import { retire } from '../unloading.ts';
 import { addCounts, countsOf, NOTHING, type Evidence } from './judge.ts';
 import { OutputWatch } from './output-watch.ts';
 import { OwnWindow } from './own-window.ts';

@@ -27,6 +27,7 @@ export interface SceneOptions {
   readonly now?: () => number;
   readonly desired?: ServingOptions['desired'];
   readonly peers?: ServingOptions['peers'];
+  readonly placing?: ServingOptions['placing'];
   /** The state of the first scene, as this node reaches it. */
   readonly reach?: (state: State) => State;
 }
@@ -70,6 +71,7 @@ function sceneOver(state: State, scripts: Map<string, Script>, options: SceneOpt
     random: options.random,
     desired: options.desired,
     peers: options.peers,
+    placing: options.placing,
     makeTarget: (plan) => {
       const target = new ScriptedTarget(
         plan,

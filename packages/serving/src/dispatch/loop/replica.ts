@@ -171,6 +171,7 @@ export class Replica implements Server {
       busy: this.rows > 0,
       since: this.since,
       runs: this.runs,
+      memoryBytes: this.#session?.memoryBytes,
       failure: this.failure?.message,
     };
   }

@@ -80,7 +80,12 @@ export async function startManagement(
     clock: performance,
     version: '0.0.0-test',
     logger,
-    serving: () => ({ load: () => IDLE_LOAD, loaded: () => [], rolloutReports: () => ({}) }),
+    serving: () => ({
+      load: () => IDLE_LOAD,
+      loaded: () => [],
+      memory: () => ({ residents: [], measured: [] }),
+      rolloutReports: () => ({}),
+    }),
   });
   await fleet.start('http://127.0.0.1:1');
   const management = createManagement({

@@ -1,0 +1,162 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { MIN_RESIDENCY_MS } from '../tuning.ts';
+import { decideHoldings, type MemberHoldings, type PlacedDeployment, roomFor } from './holdings.ts';
+import type { Resident } from './residency.ts';
+
+const SECOND = 1000;
+
+/** Members that decide one after another, each second, by what all of them published in the last one. */
+class Fleet {
+  now = 0;
+  readonly budgets: Map<string, number>;
+  deployments: PlacedDeployment[] = [];
+  readonly held = new Map<string, Map<string, Resident>>();
+  /** Deployments that had a holder before a step and none after it. */
+  readonly gaps: string[] = [];
+
+  constructor(budgets: readonly number[]) {
+    this.budgets = new Map(budgets.map((bytes, i) => [`m${i}`, bytes]));
+    for (const id of this.budgets.keys()) this.held.set(id, new Map());
+  }
+
+  deploy(id: string, expectedBytes: number): void {
+    this.deployments.push({ id, versions: [{ digest: id, expectedBytes }], replicas: 1 });
+  }
+
+  holders(deployment: string): string[] {
+    return [...this.held].flatMap(([id, held]) => (held.has(deployment) ? [id] : []));
+  }
+
+  filled(member: string): number {
+    return [...this.held.get(member)!.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** @returns whether anything has changed. */
+  step(): boolean {
+    this.now += SECOND;
+    const published = [...this.budgets]
+      .filter(([id]) => this.held.has(id))
+      .map(([id, budgetBytes]): MemberHoldings => ({
+        id,
+        budgetBytes,
+        measured: {},
+        held: new Set(this.held.get(id)!.keys()),
+      }));
+    const before = new Set(
+      this.deployments.map(({ id }) => id).filter((id) => this.holders(id)[0]),
+    );
+    let changed = false;
+    for (const [id, held] of this.held) {
+      const residents = [...held.values()];
+      const decided = decideHoldings(id, published, this.deployments, residents, this.now);
+      for (const [deployment, { isHere }] of decided) {
+        if (isHere === held.has(deployment)) continue;
+        changed = true;
+        const bytes = this.deployments.find((each) => each.id === deployment)!.versions[0]!
+          .expectedBytes;
+        const resident = { id: deployment, bytes, loadedAt: this.now, usedAt: this.now };
+        if (isHere) held.set(deployment, resident);
+        else held.delete(deployment);
+      }
+    }
+    for (const id of before) if (this.holders(id).length === 0) this.gaps.push(id);
+    return changed;
+  }
+
+  settle(): void {
+    let quiet = 0;
+    for (let i = 0; quiet < 2 * (MIN_RESIDENCY_MS / SECOND) && i < 2000; i++) {
+      quiet = this.step() ? 0 : quiet + 1;
+    }
+  }
+}
+
+describe('members that decide for themselves what they hold', () => {
+  test('hold everything while there is room, and share it when there is not', () => {
+    const fleet = new Fleet([10, 10]);
+    fleet.deploy('a', 4);
+    fleet.deploy('b', 4);
+    fleet.settle();
+    expect(fleet.filled('m0')).toBe(8);
+    expect(fleet.filled('m1')).toBe(8);
+    fleet.deploy('c', 4);
+    fleet.deploy('d', 4);
+    fleet.settle();
+    for (const name of 'abcd') expect(fleet.holders(name)).toHaveLength(1);
+  });
+
+  test('never exceed a budget, leave nothing without a holder that has one, and come to rest', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 5, max: 30 }), { minLength: 1, maxLength: 5 }),
+        fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 10 }),
+        (budgets, sizes) => {
+          const fleet = new Fleet(budgets);
+          sizes.forEach((bytes, i) => {
+            fleet.deploy(`d${i}`, bytes);
+            for (let step = 0; step < 5; step++) {
+              fleet.step();
+              for (const [id, budget] of fleet.budgets) {
+                expect(fleet.filled(id)).toBeLessThanOrEqual(budget);
+              }
+            }
+          });
+          fleet.settle();
+          expect(fleet.gaps).toEqual([]);
+          expect(fleet.step()).toBe(false);
+          // What has no holder has no room: no member could take it even by giving up second copies.
+          for (const { id, versions } of fleet.deployments) {
+            if (fleet.holders(id).length > 0) continue;
+            for (const [member, held] of fleet.held) {
+              const only = [...held.values()].filter(
+                (resident) => fleet.holders(resident.id).length === 1,
+              );
+              const kept = only.reduce((sum, { bytes }) => sum + bytes, 0);
+              expect(kept + versions[0]!.expectedBytes).toBeGreaterThan(fleet.budgets.get(member)!);
+            }
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test('take over at once what a lost member held alone', () => {
+    const fleet = new Fleet([10, 10]);
+    for (const name of 'abcd') fleet.deploy(name, 4);
+    fleet.settle();
+    const orphans = [...fleet.held.get('m1')!.keys()];
+    expect(orphans).toHaveLength(2);
+    fleet.held.delete('m1');
+    fleet.budgets.set('m2', 10);
+    fleet.held.set('m2', new Map());
+    fleet.budgets.delete('m1');
+    // A second after the other: what moves for an orphan has to be loaded elsewhere first.
+    for (let step = 0; step < 4; step++) fleet.step();
+    for (const name of 'abcd') expect(fleet.holders(name).length).toBeGreaterThan(0);
+  });
+});
+
+describe('roomFor', () => {
+  const resident = (id: string, bytes: number, usedAt: number): Resident => ({
+    id,
+    bytes,
+    usedAt,
+    loadedAt: 0,
+  });
+  const holdings = new Map([
+    ['only', { others: 0, isHere: true }],
+    ['placed', { others: 1, isHere: true }],
+    ['spare', { others: 1, isHere: false }],
+  ]);
+  const all = [resident('only', 4, 0), resident('placed', 3, 1), resident('spare', 3, 2)];
+
+  test('gives up spare copies first, then those that others hold too, and never the last one', () => {
+    const coming = (bytes: number) => [...all, resident('new', bytes, 9)];
+    expect(roomFor('new', coming(2), 12, holdings)).toEqual([]);
+    expect(roomFor('new', coming(5), 12, holdings)).toEqual(['spare']);
+    expect(roomFor('new', coming(8), 12, holdings)).toEqual(['spare', 'placed']);
+    expect(roomFor('new', coming(9), 12, holdings)).toBeUndefined();
+  });
+});

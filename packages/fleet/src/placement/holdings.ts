@@ -1,0 +1,183 @@
+/**
+ * Decides which deployments of its fleet a member holds, from what all members publish. Pure, and
+ * the same on every member that has read the same records, so nothing is agreed upon.
+ *
+ * A deployment is placed as one: all versions that take its traffic are on the same members. Its
+ * memory is what the members have measured, and what its files let expect until one has. What is loaded
+ * stays until its room is needed, and until a member that it is placed on has loaded it: requests for
+ * what a member does not hold go to one that does.
+ */
+import { place, type Placement, type PlacementVersion, type Unplaced } from './placement.ts';
+import { planResidency, type Resident } from './residency.ts';
+
+/** What a member publishes about its memory. */
+export interface MemberHoldings {
+  readonly id: string;
+  /** Memory for models, in bytes. */
+  readonly budgetBytes: number;
+  /** Measured memory of one replica, in bytes, by the digest of its file. */
+  readonly measured: Readonly<Record<string, number>>;
+  /** Deployments that it holds. */
+  readonly held: ReadonlySet<string>;
+}
+
+export interface PlacedDeployment {
+  readonly id: string;
+  /** Its versions, a rollout's included. */
+  readonly versions: readonly {
+    readonly digest: string;
+    /** Memory of one replica until it is measured, in bytes. */
+    readonly expectedBytes: number;
+  }[];
+  /** Replicas of each version that a member keeps at least. */
+  readonly replicas: number;
+}
+
+export interface Holding {
+  readonly isHere: boolean;
+  /** How many other members hold it. */
+  readonly others: number;
+  /** For operators. */
+  readonly reason: string;
+}
+
+/** Memory of each deployment on one member, in bytes. */
+export function memoryOf(
+  deployments: readonly PlacedDeployment[],
+  members: readonly MemberHoldings[],
+): PlacementVersion[] {
+  const measured = new Map<string, number>();
+  for (const member of members) {
+    for (const [digest, bytes] of Object.entries(member.measured)) {
+      measured.set(digest, Math.max(bytes, measured.get(digest) ?? 0));
+    }
+  }
+  return deployments.map(({ id, versions, replicas }) => ({
+    id,
+    bytes: versions.reduce((sum, { digest, expectedBytes }) => {
+      const copy = measured.get(digest) ?? expectedBytes;
+      return sum + copy * Math.max(1, replicas);
+    }, 0),
+  }));
+}
+
+/** Where everything goes; undefined: every member has room for all of it. */
+export function placeDeployments(
+  members: readonly MemberHoldings[],
+  needs: readonly PlacementVersion[],
+): Placement | undefined {
+  const all = needs.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (members.every(({ budgetBytes }) => all <= budgetBytes)) return undefined;
+  return place(
+    members.map(({ id, budgetBytes }) => ({ id, memoryBytes: budgetBytes })),
+    needs,
+  );
+}
+
+/**
+ * @param self the member that decides, one of `members`.
+ * @param residents what it has loaded, and what it still unloads.
+ */
+export function decideHoldings(
+  self: string,
+  members: readonly MemberHoldings[],
+  deployments: readonly PlacedDeployment[],
+  residents: readonly Resident[],
+  now: number,
+): ReadonlyMap<string, Holding> {
+  const own = members.find(({ id }) => id === self)!;
+  const others = (deployment: string): number =>
+    members.filter(({ id, held }) => id !== self && held.has(deployment)).length;
+  const needs = memoryOf(deployments, members);
+  const placement = placeDeployments(members, needs);
+  const unplaced = new Map(placement?.unplaced.map((each) => [each.version, each]));
+  const loaded = new Set(residents.map(({ id }) => id));
+  const isPlaced = (id: string): boolean =>
+    placement === undefined || placement.members.get(id)!.includes(self);
+  const holders = new Map(members.map(({ id, held }) => [id, held]));
+  const isHeldWherePlaced = (id: string): boolean =>
+    placement === undefined ||
+    placement.members.get(id)!.some((member) => holders.get(member)!.has(id));
+  /** Until a member that it is placed on has loaded it, one of those that hold it answers for it. */
+  const isKept = (id: string): boolean =>
+    loaded.has(id) &&
+    !isHeldWherePlaced(id) &&
+    members.every(({ id: member, held }) => member >= self || !held.has(id));
+  /** It has no place, but there may be room between the others. */
+  const isHomeless = (id: string): boolean => unplaced.has(id) && others(id) === 0;
+  const wanted = needs
+    .filter(({ id }) => isPlaced(id) || isKept(id) || isHomeless(id))
+    .map((need) => ({ ...need, urgent: isPlaced(need.id) && others(need.id) === 0 }))
+    // First what no member serves, last what has no place.
+    .sort(
+      (a, b) =>
+        Number(b.urgent) - Number(a.urgent) ||
+        Number(unplaced.has(a.id)) - Number(unplaced.has(b.id)),
+    );
+  const plan = planResidency(wanted, residents, own.budgetBytes, now);
+  // What is planned in the room of another one begins once that has gone.
+  let free = own.budgetBytes - residents.reduce((sum, { bytes }) => sum + bytes, 0);
+  const unload = new Set(plan.unload);
+  const here = new Set([...loaded].filter((id) => !unload.has(id)));
+  for (const { id, bytes } of wanted) {
+    if (!plan.load.includes(id) || bytes > free) continue;
+    here.add(id);
+    free -= bytes;
+  }
+  return new Map(
+    needs.map(({ id }): [string, Holding] => {
+      const isHere = here.has(id);
+      const reason = isHere ? 'it is placed here' : reasonOf(unplaced.get(id), isPlaced(id));
+      return [id, { isHere, others: others(id), reason }];
+    }),
+  );
+}
+
+/**
+ * What a member unloads so that something may be loaded now, whose memory `residents` counts already:
+ * copies that other members hold too, first those that are not placed here, then the least recently
+ * used.
+ * @param coming what is loaded, so that it is not unloaded itself.
+ * @returns undefined: all of these together would not be enough.
+ */
+export function roomFor(
+  coming: string,
+  residents: readonly Resident[],
+  budgetBytes: number,
+  holdings: ReadonlyMap<string, Pick<Holding, 'others' | 'isHere'>>,
+): string[] | undefined {
+  let over = residents.reduce((sum, { bytes }) => sum + bytes, 0) - budgetBytes;
+  const victims: string[] = [];
+  const isPlaced = ({ id }: Resident): number => Number(holdings.get(id)?.isHere ?? false);
+  const candidates = residents
+    .filter(({ id }) => id !== coming && (holdings.get(id)?.others ?? 0) > 0)
+    .sort((a, b) => isPlaced(a) - isPlaced(b) || a.usedAt - b.usedAt);
+  for (const { id, bytes } of candidates) {
+    if (over <= 0) break;
+    victims.push(id);
+    over -= bytes;
+  }
+  return over <= 0 ? victims : undefined;
+}
+
+function reasonOf(unplaced: Unplaced | undefined, isPlaced: boolean): string {
+  if (unplaced !== undefined) return noRoom(unplaced);
+  return isPlaced
+    ? 'it waits here for room that other models leave'
+    : 'the memory of the members is for other models here; those that hold it answer';
+}
+
+/** The numbers of a deployment that no member can hold. */
+export function noRoom({ bytes, largestBytes, reason }: Unplaced): string {
+  const needs = `a copy takes ${mebibytes(bytes)} of memory`;
+  const largest = `the largest member has ${mebibytes(largestBytes)} for models`;
+  return reason === 'size'
+    ? `${needs}, and ${largest}`
+    : `${needs}; ${largest}, and those of the fleet are full of other models`;
+}
+
+/** For messages. */
+export function mebibytes(bytes: number): string {
+  const value = bytes / 2 ** 20;
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} MiB`;
+}

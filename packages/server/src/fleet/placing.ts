@@ -1,0 +1,164 @@
+/**
+ * Which deployments this member holds, and which member carries out a change of one, from what the
+ * members publish. The policy is in `packages/fleet`; this gives it what it decides about.
+ */
+import { type DeploymentSettingsPatch, MemberMemory, SkeinError } from '@skein/api';
+import {
+  decideHoldings,
+  mebibytes,
+  memoryOf,
+  type MemberHoldings,
+  noRoom,
+  type PlacedDeployment,
+  placeDeployments,
+  roomFor,
+} from '@skein/fleet';
+import {
+  type DesiredDeployment,
+  expectedBytes,
+  type MemoryUse,
+  type Place,
+  type Placing,
+  type ResidentDeployment,
+} from '@skein/serving';
+import type { Member, VersionRecord } from '@skein/state';
+
+/** Of the memory of the machine or its container; the node, its requests and its jobs need the rest. */
+const SHARE_FOR_MODELS = 0.75;
+
+export interface FleetPlacing extends Placing {
+  /**
+   * The member that loads a new deployment first.
+   * @throws SkeinError FLEET_MEMORY when no member has room for it, with the numbers.
+   */
+  takerOf(record: VersionRecord, settings: DeploymentSettingsPatch | undefined): string;
+  /** Members that are to hold a deployment; undefined: all of them. */
+  placed(deployment: string): ReadonlySet<string> | undefined;
+}
+
+export interface PlacingOptions {
+  /** Memory for models on this node, in bytes. */
+  readonly budgetBytes: number;
+  readonly membership: { readonly incarnation: string; readonly members: readonly Member[] };
+  readonly memory: () => MemoryUse;
+  /** The deployments of the fleet. */
+  readonly desired: () => readonly DesiredDeployment[];
+}
+
+/** Memory for models of a machine with so much. */
+export function modelMemoryOf(memoryBytes: number): number {
+  return Math.floor(SHARE_FOR_MODELS * memoryBytes);
+}
+
+export function createPlacing(options: PlacingOptions): FleetPlacing {
+  const { budgetBytes, membership, memory, desired } = options;
+
+  /** This member as it is now, and the others as they have published. */
+  function holdings(
+    residents: readonly ResidentDeployment[] = memory().residents,
+  ): MemberHoldings[] {
+    const self = membership.incarnation;
+    const measured = Object.fromEntries(
+      memory().measured.map(({ digest, bytes }) => [digest, bytes]),
+    );
+    const own = { id: self, budgetBytes, measured, held: new Set(residents.map(({ id }) => id)) };
+    const others = membership.members.filter(({ incarnation }) => incarnation !== self);
+    return [own, ...others.map(holdingsOf)];
+  }
+
+  return {
+    budgetBytes,
+    decide(wanted, residents, now): ReadonlyMap<string, Place> {
+      const members = holdings(residents);
+      return decideHoldings(membership.incarnation, members, wanted.map(placedOf), residents, now);
+    },
+    roomFor(name, residents, now) {
+      const deployments = loadable(desired()).map(placedOf);
+      const members = holdings(residents);
+      const self = membership.incarnation;
+      const decided = decideHoldings(self, members, deployments, residents, now);
+      const victims = roomFor(name, residents, budgetBytes, decided);
+      if (victims === undefined) throw full(name, residents, budgetBytes);
+      return new Map(
+        victims.map((victim): [string, Place] => {
+          const reason = `its memory is for "${name}" here; other members hold it`;
+          return [victim, { isHere: false, others: decided.get(victim)!.others, reason }];
+        }),
+      );
+    },
+    takerOf(record, settings) {
+      const { model, digest } = record;
+      const others = loadable(desired()).filter(({ row }) => row.name !== model);
+      const coming: PlacedDeployment = {
+        id: model,
+        versions: [
+          {
+            digest,
+            expectedBytes: expectedBytes(record, { isolation: settings?.isolation ?? undefined }),
+          },
+        ],
+        replicas: settings?.replicas?.min ?? 1,
+      };
+      const deployments = [...others.map(placedOf), coming];
+      const members = holdings();
+      const placement = placeDeployments(members, memoryOf(deployments, members));
+      if (placement === undefined) return membership.incarnation;
+      const unplaced = placement.unplaced.find(({ version }) => version === model);
+      if (unplaced !== undefined) {
+        const message = `"${model}" fits on no member: ${noRoom(unplaced)}.`;
+        throw new SkeinError('FLEET_MEMORY', message);
+      }
+      const takers = placement.members.get(model)!;
+      return takers.includes(membership.incarnation) ? membership.incarnation : takers[0]!;
+    },
+    placed(deployment) {
+      const members = holdings();
+      const needs = memoryOf(loadable(desired()).map(placedOf), members);
+      const takers = placeDeployments(members, needs)?.members.get(deployment);
+      return takers && new Set(takers);
+    },
+  };
+}
+
+function holdingsOf({ incarnation, memoryBytes, loaded, load }: Member): MemberHoldings {
+  // A member of another version may publish something else.
+  const memory = MemberMemory.safeParse(load?.['memory']).data;
+  return {
+    id: incarnation,
+    budgetBytes: memory?.budgetBytes ?? modelMemoryOf(memoryBytes),
+    measured: memory?.measured ?? {},
+    held: new Set(loaded.map(({ model }) => model)),
+  };
+}
+
+/** An unloaded deployment takes no memory. */
+function loadable(desired: readonly DesiredDeployment[]): DesiredDeployment[] {
+  return desired.filter(({ row }) => row.unloaded !== true);
+}
+
+function placedOf({ row, versions }: DesiredDeployment): PlacedDeployment {
+  const targets = versions
+    .filter(({ version }) => row.targets.some((target) => target.version === version))
+    .map((record) => ({
+      digest: record.digest,
+      expectedBytes: expectedBytes(record, row.settings),
+    }));
+  const { rollout } = row;
+  const isRolling = rollout !== undefined && !['finished', 'rolled-back'].includes(rollout.phase);
+  // The version that comes is about as large as the one that serves.
+  const largest = Math.max(0, ...targets.map((target) => target.expectedBytes));
+  const coming = isRolling ? [{ digest: `rollout of ${row.name}`, expectedBytes: largest }] : [];
+  const replicas = row.settings.replicas?.min ?? 1;
+  return { id: row.name, versions: [...targets, ...coming], replicas };
+}
+
+function full(
+  name: string,
+  residents: readonly ResidentDeployment[],
+  budgetBytes: number,
+): SkeinError {
+  const bytes = residents.find(({ id }) => id === name)?.bytes ?? 0;
+  const held = residents.reduce((sum, resident) => sum + resident.bytes, 0) - bytes;
+  const message = `"${name}" takes ${mebibytes(bytes)} of memory here: this member has ${mebibytes(budgetBytes)} for models, and ${mebibytes(held)} are in use by models that no other member holds.`;
+  return new SkeinError('FLEET_MEMORY', message, { retryAfterMs: 1000 });
+}

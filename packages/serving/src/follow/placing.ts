@@ -1,0 +1,56 @@
+/**
+ * What a node of a fleet needs to know of the placement of deployments on members. The policy is in
+ * `packages/fleet`; a node without other members to forward to holds everything.
+ */
+import type { VersionRecord } from '@skein/state';
+import type { DeployedModel, Instant } from '../contract.ts';
+import type { DesiredDeployment } from '../restore.ts';
+
+/** A deployment in the memory of this node. */
+export interface ResidentDeployment {
+  readonly id: string;
+  /** Of all its versions and replicas. */
+  readonly bytes: number;
+  readonly loadedAt: Instant;
+  readonly usedAt: Instant;
+}
+
+export interface Place {
+  readonly isHere: boolean;
+  /** How many other members hold it. */
+  readonly others: number;
+  /** For operators. */
+  readonly reason: string;
+}
+
+export interface Placing {
+  /** Memory for models on this node, in bytes. */
+  readonly budgetBytes: number;
+  /** What this node holds of the deployments of its fleet from now on. */
+  decide(
+    wanted: readonly DesiredDeployment[],
+    residents: readonly ResidentDeployment[],
+    now: Instant,
+  ): ReadonlyMap<string, Place>;
+  /**
+   * Deployments to unload so that a version can be loaded now, whose memory `residents` counts already.
+   * @throws SkeinError FLEET_MEMORY when they would not be enough.
+   */
+  roomFor(
+    name: string,
+    residents: readonly ResidentDeployment[],
+    now: Instant,
+  ): ReadonlyMap<string, Place>;
+}
+
+/** A deployment that other members hold. This node describes it, and refuses its requests, so that they go there. */
+export interface Elsewhere {
+  readonly model: DeployedModel;
+  readonly place: Place;
+}
+
+/** What a version takes on a node that has loaded it. */
+export interface MeasuredVersion extends Pick<VersionRecord, 'digest'> {
+  /** Of one replica, in bytes. */
+  readonly bytes: number;
+}

@@ -1,0 +1,113 @@
+import { SkeinError } from '@skein/api';
+import { describe, expect, it } from 'vitest';
+import { deployed, event } from '../testing/await-events.ts';
+import { feedOf } from '../testing/feed.ts';
+import { ACTOR, codeOf, openScene, request, type Scene } from '../testing/scene.ts';
+import type { Place, Placing } from './placing.ts';
+
+/** A node whose fleet decides what it holds, beside one that deploys. */
+async function openPair() {
+  const a = await openScene();
+  const feed = feedOf(a);
+  const peers = { self: 'b', others: async () => new Map(), publish() {} };
+  const elsewhere = new Set<string>();
+  const rooms: string[] = [];
+  let room: (name: string) => ReadonlyMap<string, Place> = () => new Map();
+  const place = (name: string): Place => ({
+    isHere: !elsewhere.has(name),
+    others: 1,
+    reason: 'the test says so',
+  });
+  const placing: Placing = {
+    budgetBytes: 1e9,
+    decide: (wanted) => new Map(wanted.map(({ row }) => [row.name, place(row.name)])),
+    roomFor(name) {
+      rooms.push(name);
+      return room(name);
+    },
+  };
+  const b = a.restart({ desired: feed, peers, placing });
+  await b.serving.start();
+  return {
+    a,
+    b,
+    feed,
+    elsewhere,
+    rooms,
+    roomIs: (next: typeof room) => (room = next),
+    place,
+    close: () => Promise.all([a.serving.drain(), b.serving.drain()]),
+  };
+}
+
+const answered = async ({ serving }: Scene) => (await serving.infer(request('risk'))).version;
+const heard = (scene: Scene, words: string) => event(scene, ({ reason }) => reason.includes(words));
+
+describe('a deployment that other members hold', () => {
+  it('leaves this node, is described and refused here, and comes back', async () => {
+    const { a, b, feed, elsewhere, close } = await openPair();
+    await deployed(a);
+    await feed.read();
+    await heard(b, 'revision 1 is here');
+    elsewhere.add('risk');
+    await feed.read();
+    await heard(b, 'is on other members: the test says so');
+    expect(b.targets[0]!.drained).toBe(true);
+    expect(b.serving.loaded()).toEqual([]);
+    expect(b.serving.view('risk')).toMatchObject({
+      status: 'elsewhere',
+      reason: 'the test says so',
+    });
+    expect(b.serving.describe('risk')).toMatchObject({ version: '1', ready: true });
+    expect(b.serving.isReady('risk')).toBe(true);
+    expect(b.serving.isReady('risk', '9')).toBe(false);
+    expect(await codeOf(answered(b))).toBe('NO_REPLICA');
+    // The member that answers counts it.
+    expect(b.observed.refused).toEqual([]);
+    expect(b.serving.predict(request('risk')).refusal?.code).toBe('NO_REPLICA');
+    elsewhere.clear();
+    await feed.read();
+    await expect.poll(() => codeOf(answered(b))).toBe('succeeded');
+    await close();
+  });
+
+  it('is not loaded by a node that starts, and follows a change without being loaded', async () => {
+    const { a, b, feed, elsewhere, close } = await openPair();
+    elsewhere.add('risk');
+    await deployed(a);
+    await feed.read();
+    await heard(b, 'revision 1 is on other members');
+    await a.version('risk');
+    await a.serving.deploy({ name: 'risk', version: '2' }, ACTOR);
+    await feed.read();
+    await heard(b, 'revision 2 is on other members');
+    expect(b.serving.describe('risk').version).toBe('2');
+    expect(b.targets).toEqual([]);
+    await a.serving.unload('risk', ACTOR);
+    await feed.read();
+    await expect.poll(() => b.serving.view('risk').status).toBe('unloaded');
+    await close();
+  });
+
+  it('gives its memory to one that is deployed here, or refuses that one', async () => {
+    const { a, b, feed, elsewhere, rooms, roomIs, place, close } = await openPair();
+    await deployed(a);
+    await feed.read();
+    await heard(b, 'revision 1 is here');
+    await b.version('other');
+    elsewhere.add('risk');
+    roomIs(() => new Map([['risk', place('risk')]]));
+    await b.serving.deploy({ name: 'other', version: '1' }, ACTOR);
+    expect(rooms).toContain('other');
+    expect(b.serving.view('risk').status).toBe('elsewhere');
+    roomIs(() => {
+      throw new SkeinError('FLEET_MEMORY', 'No room.');
+    });
+    await b.version('third');
+    expect(await codeOf(b.serving.deploy({ name: 'third', version: '1' }, ACTOR))).toBe(
+      'FLEET_MEMORY',
+    );
+    expect(await codeOf(b.serving.infer(request('third')))).toBe('MODEL_UNKNOWN');
+    await close();
+  });
+});

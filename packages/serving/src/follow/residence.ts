@@ -1,0 +1,77 @@
+/** Which deployments are on this node: how one leaves it for its members elsewhere, and how room is made for one that comes. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SkeinError } from '@skein/api';
+import type { ServingContext } from '../context.ts';
+import type { DeployedModel } from '../contract.ts';
+import type { Deployment } from '../deployment.ts';
+import { exclusively } from '../exclusive.ts';
+import { residentsOf } from '../memory-use.ts';
+import type { DesiredDeployment } from '../restore.ts';
+import { retire } from '../unloading.ts';
+import type { Place, Placing } from './placing.ts';
+
+/** Takes a deployment out of the memory of this node; its accepted requests are answered first. */
+export async function leave(
+  context: ServingContext,
+  deployment: Deployment,
+  place: Place,
+): Promise<void> {
+  deployment.elsewhere = { model: describe(deployment), place };
+  deployment.restoring = undefined;
+  deployment.stopped = undefined;
+  deployment.route([]);
+  const live = [...deployment.live.values()];
+  await Promise.all(live.map((each) => retire(context, deployment, each)));
+}
+
+function describe(deployment: Deployment): DeployedModel {
+  return { ...deployment.describe(), ready: false };
+}
+
+/** Members publish what they have loaded each second: what only this one holds may be elsewhere soon. */
+const PATIENCE_MS = 10_000;
+const LOOK_MS = 200;
+
+/**
+ * Unloads what has to go before a version is loaded.
+ * @throws SkeinError FLEET_MEMORY, ROLLOUT_IN_PROGRESS when what has to go is being changed for long.
+ */
+export async function makeRoom(
+  context: ServingContext,
+  placing: Placing,
+  name: string,
+): Promise<void> {
+  const { clock, closing } = context;
+  const end = clock.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      const victims = placing.roomFor(name, residentsOf(context), clock.now());
+      await Promise.all([...victims].map(([victim, place]) => giveUp(context, victim, place)));
+      return;
+    } catch (error) {
+      // It may be elsewhere soon, or what has to go is being changed.
+      const mayCome =
+        error instanceof SkeinError &&
+        (error.retryAfterMs !== undefined || error.code === 'ROLLOUT_IN_PROGRESS');
+      if (!mayCome || closing.aborted || clock.now() >= end) throw error;
+      await sleep(LOOK_MS, undefined, { ref: false });
+    }
+  }
+}
+
+function giveUp(context: ServingContext, name: string, place: Place): Promise<void> {
+  return exclusively(context, name, async () => {
+    const deployment = context.deployments.get(name);
+    if (deployment !== undefined) await leave(context, deployment, place);
+  });
+}
+
+/** What this node holds of the fleet's deployments; undefined: all of them. One that is unloaded takes no memory. */
+export function placesOf(
+  context: ServingContext,
+  desired: readonly DesiredDeployment[],
+): ReadonlyMap<string, Place> | undefined {
+  const { placing, clock } = context;
+  const wanted = desired.filter(({ row }) => row.unloaded !== true);
+  return placing?.decide(wanted, residentsOf(context), clock.now());
+}
