@@ -104,6 +104,20 @@ describe.skipIf(helm.skip)('the chart', () => {
     expect(render(values).refusal).toMatch(message);
   });
 
+  it('scales nodes to the members that the demand needs, and no data is not a demand of zero', () => {
+    const scaled = find(render(EVERYTHING).manifests, 'ScaledObject', 'skein');
+    const [trigger] = scaled['spec'].triggers;
+    expect(trigger).toMatchObject({
+      type: 'prometheus',
+      metricType: 'AverageValue',
+      metadata: {
+        query: expect.stringMatching(/^max\(skein_fleet_desired_members\{namespace="[^"]+"\}\)$/),
+        threshold: '1',
+        ignoreNullValues: 'false',
+      },
+    });
+  });
+
   it('no pod runs as root, writes its root, or holds a token of the cluster that it does not use', () => {
     const { manifests } = render(EVERYTHING);
     const pods = manifests.filter(({ spec }) => spec?.template?.spec?.containers !== undefined);
