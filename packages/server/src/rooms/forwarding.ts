@@ -111,7 +111,7 @@ export function openForwarding(
           registry,
           placing,
           self: () => members.incarnation,
-          holders: forwarding.holders,
+          holders: (deployment) => forwarding.holders(deployment),
           async ask(member, change) {
             const peer = forwarding.peer(member);
             if (peer === undefined) {
