@@ -15,6 +15,7 @@ interface BenchOptions {
 
 const BENCHMARKS: Record<string, () => Promise<(options: BenchOptions) => Promise<BenchReport>>> = {
   limits: async () => (await import('./limits/limits.ts')).benchLimits,
+  federation: async () => (await import('./federation/federation.ts')).benchFederation,
   fleet: async () => (await import('./fleet/fleet.ts')).benchFleet,
   jobs: async () => (await import('./jobs/jobs.ts')).benchJobs,
   serving: async () => (await import('./serving/serving.ts')).benchServing,

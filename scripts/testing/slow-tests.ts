@@ -155,5 +155,6 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/train/src/privacy/accountant.test.ts',
   'packages/train/src/privacy/clipped-step.test.ts',
   'packages/train/src/runs/gang-jobs/train-jobs.test.ts',
+  'packages/train/src/secure-aggregation/pairwise/sums.test.ts',
   'packages/train/src/step/dropout-runs.test.ts',
 ];

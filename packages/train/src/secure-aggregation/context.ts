@@ -25,11 +25,8 @@ export interface AggregationContext {
   readonly bits: number;
   /** The share of sites that may be corrupt, besides the coordinator. Default: a third. */
   readonly corrupt?: number;
-  /**
-   * Of protocol A: neighbours of each site, and of protocol B, the fewest clients of a sum.
-   * Default: derived in `graph.ts`; a smaller number weakens what is promised there.
-   */
-  readonly neighbours?: number;
+  /** Of protocol A: every two sites share a mask, also above 64 sites. Default: as `graph.ts` derives. */
+  readonly complete?: boolean;
 }
 
 /** @throws SkeinError AGGREGATION_INVALID; AGGREGATION_ROSTER_FORGED for a repeated identity. */
@@ -72,7 +69,7 @@ export function checkContext(context: AggregationContext): void {
 
 /** SHA-256 over protocol version, run, round, plan, roster, shape and terms. */
 export async function contextDigest(context: AggregationContext): Promise<Bytes> {
-  const { run, round, plan, roster, length, bits, corrupt = 1 / 3, neighbours = 0 } = context;
+  const { run, round, plan, roster, length, bits, corrupt = 1 / 3, complete = false } = context;
   const rosterDigest = await suite.sha256(new Writer().many(roster).bytes());
   const name = new TextEncoder().encode(run);
   return suite.sha256(
@@ -87,7 +84,7 @@ export async function contextDigest(context: AggregationContext): Promise<Bytes>
       .u32(length)
       .u8(bits)
       .u32(Math.round(corrupt * 2 ** 30))
-      .u32(neighbours)
+      .u8(Number(complete))
       .bytes(),
   );
 }

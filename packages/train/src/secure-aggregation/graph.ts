@@ -41,50 +41,43 @@ export function graphTerms(
   {
     roster,
     corrupt = 1 / 3,
-    neighbours,
-  }: Pick<AggregationContext, 'roster' | 'corrupt' | 'neighbours'>,
+    complete = false,
+  }: Pick<AggregationContext, 'roster' | 'corrupt' | 'complete'>,
   present: number,
 ): GraphTerms {
-  const complete = { reach: Infinity, threshold: quorum(roster.length), perWindow: 0 };
-  if (roster.length <= COMPLETE) return complete;
   const corrupted = Math.floor(corrupt * roster.length);
-  if (neighbours === undefined) {
-    for (let reach = 1; 2 * reach + 1 <= MAX_SHARES && 2 * reach < present - 1; reach++) {
+  if (!complete && roster.length > COMPLETE) {
+    for (let reach = 2; 2 * reach < Math.min(MAX_SHARES, present - 1); reach++) {
       const terms = ringTerms(present, corrupted, reach);
       if (terms !== undefined) return terms;
     }
-  } else if (neighbours < present - 1) {
-    const reach = Math.floor(neighbours / 2);
-    if (reach < 2 || 2 * reach + 1 > MAX_SHARES) {
-      throw new SkeinError(
-        'AGGREGATION_INVALID',
-        `A graph of ${neighbours} neighbours is not 4 to ${MAX_SHARES - 1}.`,
-      );
-    }
-    const perWindow = Math.ceil((2 * reach) / 3);
-    return { reach, threshold: 2 * perWindow - 1, perWindow };
   }
-  if (present <= MAX_SHARES) return complete;
+  if (present <= MAX_SHARES) {
+    return { reach: Infinity, threshold: quorum(roster.length), perWindow: 0 };
+  }
   throw new SkeinError(
     'AGGREGATION_INVALID',
-    `No graph within ${MAX_SHARES} shares protects ${roster.length} sites of which ${corrupted} may be corrupt: choose protocol B, or a smaller share of corrupt sites.`,
+    `No graph within ${MAX_SHARES} shares protects ${present} sites of which ${corrupted} may be corrupt: choose protocol B, or a smaller share of corrupt sites.`,
   );
 }
 
 /** Terms that protect and work with this reach, if there are any. */
 function ringTerms(present: number, corrupted: number, reach: number): GraphTerms | undefined {
-  const dropped = Math.ceil(DROPOUT * present);
   const places = Math.log2(present);
-  for (let perWindow = 2; perWindow <= reach; perWindow++) {
-    const threshold = 2 * perWindow - 1;
-    const cut = 2 * (places + log2Tail(present, corrupted, reach, perWindow)) - 1;
-    const taken = places + log2Tail(present - 1, corrupted, 2 * reach, threshold);
-    if (cut > -SECURITY || taken > -SECURITY) continue;
-    const stuck = places + log2Tail(present, dropped, reach, reach - perWindow + 1);
-    // A larger one is stuck more often.
-    return stuck <= -CORRECTNESS ? { reach, threshold, perWindow } : undefined;
+  const protects = (perWindow: number): boolean =>
+    2 * (places + log2Tail(present, corrupted, reach, perWindow)) - 1 <= -SECURITY &&
+    places + log2Tail(present - 1, corrupted, 2 * reach, 2 * perWindow - 1) <= -SECURITY;
+  // More survivors protect better: the fewest that protect are found by halving.
+  let [below, perWindow] = [1, reach];
+  if (!protects(perWindow)) return undefined;
+  while (perWindow - below > 1) {
+    const middle = (below + perWindow) >> 1;
+    if (protects(middle)) perWindow = middle;
+    else below = middle;
   }
-  return undefined;
+  const dropped = Math.ceil(DROPOUT * present);
+  const stuck = places + log2Tail(present, dropped, reach, reach - perWindow + 1);
+  return stuck <= -CORRECTNESS ? { reach, threshold: 2 * perWindow - 1, perWindow } : undefined;
 }
 
 /** log2 of the chance that `draws` of `all` sites, of which `marked` are marked, hold at least `least` marked ones. */

@@ -33,6 +33,21 @@ export function memorySpool(): Spool {
   };
 }
 
+/** A masked update: the head is accepted first, then the chunks in any order. */
+export interface MaskedUpdate {
+  readonly head: Bytes;
+  readonly chunks: readonly Bytes[];
+}
+
+/** @throws SkeinError AGGREGATION_INVALID where an input has another length, or an entry does not fit. */
+export function checkInput(input: Uint32Array, { length, bits }: AggregationContext): void {
+  if (input.length === length && (bits === 32 || input.every((entry) => entry < 2 ** bits))) return;
+  throw new SkeinError(
+    'AGGREGATION_INVALID',
+    `The update is not ${length} entries of ${bits} bits.`,
+  );
+}
+
 /** The part of a head that both protocols share: 32 bytes a chunk. */
 export async function chunkDigests(chunks: readonly Bytes[]): Promise<Bytes> {
   const digests = new Writer();

@@ -46,27 +46,28 @@ export function nodeSuite(): Suite | undefined {
     sha256: (bytes) => new Uint8Array(node.hash('sha256', bytes, 'buffer')),
     derive: (secret, info, length) =>
       new Uint8Array(node.hkdfSync('sha256', secret, new Uint8Array(0), info, length)),
-    seal(key, plain, associated) {
-      const cipher = node.createCipheriv('aes-128-gcm', key, NONCE).setAAD(associated);
+    hmac: (key, message) => new Uint8Array(node.createHmac('sha256', key).update(message).digest()),
+    seal(key, plain, associated, nonce = NONCE) {
+      const cipher = node.createCipheriv('aes-128-gcm', key, nonce).setAAD(associated);
       const sealed = new Uint8Array(plain.length + TAG);
       sealed.set(cipher.update(plain));
       cipher.final();
       sealed.set(cipher.getAuthTag(), plain.length);
       return sealed;
     },
-    open(key, sealed, associated) {
+    open(key, sealed, associated, nonce = NONCE) {
       const cipher = node
-        .createDecipheriv('aes-128-gcm', key, NONCE, { authTagLength: TAG })
+        .createDecipheriv('aes-128-gcm', key, nonce, { authTagLength: TAG })
         .setAAD(associated)
         .setAuthTag(sealed.subarray(-TAG));
       const plain = new Uint8Array(cipher.update(sealed.subarray(0, -TAG)));
       cipher.final();
       return plain;
     },
-    addKeystreams(sum, keys, sign) {
+    addKeystreams(sum, keys, sign, counter = COUNTER) {
       const zeros = new Uint8Array(Math.min(PIECE, sum.byteLength));
       for (const key of keys) {
-        const cipher = node.createCipheriv('aes-128-ctr', key, COUNTER);
+        const cipher = node.createCipheriv('aes-128-ctr', key, counter);
         for (let at = 0; at < sum.length; at += PIECE / 4) {
           const part = sum.subarray(at, at + PIECE / 4);
           const bytes = cipher.update(zeros.subarray(0, part.byteLength));

@@ -13,7 +13,7 @@ import { webSuite } from './web.ts';
 export type Bytes = Uint8Array<ArrayBuffer>;
 type Later<T> = T | Promise<T>;
 
-/** Keys are raw: 32 bytes for the curves, 16 for AES. Every AES key is used once, with a nonce of zeros. */
+/** Keys are raw: 32 bytes for the curves, 16 for AES. Every AES key is used once. */
 export interface Suite {
   readonly name: string;
   /** Public X25519 key of a secret one. */
@@ -24,15 +24,23 @@ export interface Suite {
   sha256(bytes: Bytes): Later<Bytes>;
   /** HKDF-SHA-256 without salt. */
   derive(secret: Bytes, info: Bytes, length: number): Later<Bytes>;
-  /** AES-128-GCM: ciphertext and tag. */
-  seal(key: Bytes, plain: Bytes, associated: Bytes): Later<Bytes>;
+  /** HMAC-SHA-256. */
+  hmac(key: Bytes, message: Bytes): Later<Bytes>;
+  /** AES-128-GCM: ciphertext and tag. @param nonce 12 bytes; default: zeros, for a key that is used once. */
+  seal(key: Bytes, plain: Bytes, associated: Bytes, nonce?: Bytes): Later<Bytes>;
   /** @throws where the tag is not right. */
-  open(key: Bytes, sealed: Bytes, associated: Bytes): Later<Bytes>;
+  open(key: Bytes, sealed: Bytes, associated: Bytes, nonce?: Bytes): Later<Bytes>;
   /**
    * Adds the keystream of each key to the sum, or subtracts it: entry i takes bytes 4i to 4i+3 of the
    * keystream as a little-endian integer, modulo 2^32.
+   * @param counter the first block; default: zeros.
    */
-  addKeystreams(sum: Uint32Array, keys: readonly Bytes[], sign: 1 | -1): Later<void>;
+  addKeystreams(
+    sum: Uint32Array,
+    keys: readonly Bytes[],
+    sign: 1 | -1,
+    counter?: Bytes,
+  ): Later<void>;
 }
 
 /** How an identity signs: the private key never leaves its holder. */

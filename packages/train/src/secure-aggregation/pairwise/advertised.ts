@@ -12,6 +12,21 @@ export interface Advertised {
   readonly seed: Bytes;
 }
 
+/** Rosters that sites of one process have checked, by digest: one site's check serves the others. */
+export type CheckedRosters = Map<string, Promise<Advertised>>;
+
+export async function advertisedOnce(
+  roster: Uint8Array,
+  context: AggregationContext,
+  digest: Bytes,
+  checked: CheckedRosters,
+): Promise<Advertised> {
+  const name = `${digest} ${await suite.sha256(new Uint8Array(roster))}`;
+  let known = checked.get(name);
+  if (known === undefined) checked.set(name, (known = advertised(roster, context, digest)));
+  return known;
+}
+
 /** @throws SkeinError AGGREGATION_ROSTER_FORGED, AGGREGATION_TOO_FEW, AGGREGATION_CONTEXT_OTHER, AGGREGATION_INVALID. */
 export async function advertised(
   roster: Uint8Array,

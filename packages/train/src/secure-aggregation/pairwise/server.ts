@@ -121,8 +121,14 @@ export class ServerRound {
         `Site ${site} sent a second, different message (${exchange}) in round ${this.#context.round}.`,
       );
     }
-    await this.#read[exchange](site, body);
+    // Before anything is awaited: a second message at the same time must not be read.
     accepted.set(site, bytes);
+    try {
+      await this.#read[exchange](site, body);
+    } catch (error) {
+      accepted.delete(site);
+      throw error;
+    }
   }
 
   /**

@@ -12,10 +12,10 @@ import { checkContext, contextDigest, siteNumber, type AggregationContext } from
 import { randomBytes, suite, type Bytes, type Signer } from '../crypto/suite.ts';
 import { quorum } from '../graph.ts';
 import { packAll } from '../packing.ts';
-import { chunkDigests } from '../upload.ts';
+import { checkInput, chunkDigests, type MaskedUpdate } from '../upload.ts';
 import { sameBytes } from '../wire/bytes.ts';
 import { EXCHANGES, signEnvelope, type Exchange } from '../wire/envelope.ts';
-import { advertised } from './advertised.ts';
+import { advertisedOnce, type CheckedRosters } from './advertised.ts';
 import { confirmed } from './confirmed.ts';
 import { graphOf, type Graph } from './graph.ts';
 import {
@@ -39,12 +39,6 @@ import {
 } from './secrets.ts';
 import { newSiteState, readSiteState, writeSiteState, type SiteState } from './site-state.ts';
 
-/** A masked update: the head is accepted first, then the chunks in any order. */
-export interface MaskedUpdate {
-  readonly head: Bytes;
-  readonly chunks: readonly Bytes[];
-}
-
 export class SiteRound {
   /** The number of this site in the roster. */
   readonly site: number;
@@ -55,8 +49,16 @@ export class SiteRound {
   readonly #sealing = new Map<number, Promise<Bytes>>();
   #graph: Promise<Graph> | undefined;
 
-  private constructor(context: AggregationContext, signer: Signer, state: SiteState) {
+  readonly #rosters: CheckedRosters;
+
+  private constructor(
+    context: AggregationContext,
+    signer: Signer,
+    state: SiteState,
+    rosters: CheckedRosters = new Map(),
+  ) {
     this.#context = context;
+    this.#rosters = rosters;
     this.#signer = signer;
     this.#state = state;
     this.site = siteNumber(context, signer.publicKey);
@@ -65,14 +67,15 @@ export class SiteRound {
   /**
    * Starts a round, with keys of its own.
    *
-   * @param after the last round that this identity began in this run; -1: none.
+   * @param options.after the last round that this identity began in this run; -1: none.
+   * @param options.rosters shared by the sites of a simulation, so that one checks for all.
    * @throws SkeinError AGGREGATION_INVALID, AGGREGATION_ROSTER_FORGED; AGGREGATION_PHASE_ANSWERED
    *   for a round that is not after the last one.
    */
   static async begin(
     context: AggregationContext,
     signer: Signer,
-    { after }: { readonly after: number },
+    { after, rosters }: { readonly after: number; readonly rosters?: CheckedRosters },
   ): Promise<SiteRound> {
     checkContext(context);
     if (context.round <= after) {
@@ -83,7 +86,12 @@ export class SiteRound {
     }
     const [sealing, masking, seed] = [randomBytes(32), randomBytes(32), randomBytes(32)];
     const digest = await contextDigest(context);
-    return new SiteRound(context, signer, newSiteState({ digest, sealing, masking, seed }));
+    return new SiteRound(
+      context,
+      signer,
+      newSiteState({ digest, sealing, masking, seed }),
+      rosters,
+    );
   }
 
   /** @param saved of `save()`. @throws SkeinError AGGREGATION_CONTEXT_OTHER, AGGREGATION_INVALID. */
@@ -131,7 +139,7 @@ export class SiteRound {
   share(keys: Uint8Array): Promise<Bytes> {
     return this.#once('shares', async () => {
       const state = this.#state;
-      const roster = await advertised(keys, this.#context, state.digest);
+      const roster = await advertisedOnce(keys, this.#context, state.digest, this.#rosters);
       const own = roster.keys.get(this.site);
       const [sealing, masking] = [suite.publicKey(state.sealing), suite.publicKey(state.masking)];
       if (
@@ -176,13 +184,8 @@ export class SiteRound {
    */
   mask(input: Uint32Array, delivery: Uint8Array): Promise<MaskedUpdate> {
     return this.#once('input', async () => {
-      const { length, bits, roster } = this.#context;
-      if (input.length !== length || (bits < 32 && input.some((entry) => entry >= 2 ** bits))) {
-        throw new SkeinError(
-          'AGGREGATION_INVALID',
-          `The update is not ${length} entries of ${bits} bits.`,
-        );
-      }
+      const { bits, roster } = this.#context;
+      checkInput(input, this.#context);
       const state = this.#state;
       const { sharing, entries } = readDelivery(delivery, roster.length);
       this.#require(sharing.size, 'shared their secrets');
@@ -215,7 +218,7 @@ export class SiteRound {
    * Exchange 3: signs the list of survivors.
    * @param survivors what the server answered to exchange 2.
    */
-  sign(survivors: Uint8Array): Promise<Bytes> {
+  async sign(survivors: Uint8Array): Promise<Bytes> {
     this.#refuseSecondList(survivors);
     return this.#once('consistency', async () => {
       const list = readSurvivors(survivors, this.#context);
@@ -238,7 +241,7 @@ export class SiteRound {
    * Exchange 4: reveals, of each neighbour, the share of one of its two secrets.
    * @param confirmation what the server answered to exchange 3.
    */
-  unmask(confirmation: Uint8Array): Promise<Bytes> {
+  async unmask(confirmation: Uint8Array): Promise<Bytes> {
     this.#refuseSecondList(confirmation.subarray(0, this.#state.survivors.length));
     return this.#once('unmasking', async () => {
       const { digest, survivors, held, ownShare } = this.#state;

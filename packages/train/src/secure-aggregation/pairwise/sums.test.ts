@@ -54,3 +54,23 @@ it('never with one site fewer than the threshold', async () => {
   const tried = process.env['SKEIN_FULL'] === '1' ? below : below.filter((_, at) => at % 3 === 0);
   for (const drops of tried) expect(await endOf(parts, drops)).toEqual(['AGGREGATION_TOO_FEW']);
 });
+
+it.each([
+  ['a complete graph', 7, {}],
+  ['a complete graph', 13, { length: 2 ** 16 + 7, bits: 32 }],
+  ['a ring', 80, { corrupt: 0, length: 40 }],
+])('for random patterns in %s of %i sites', async (_, sites, terms) => {
+  const parts = await federation(sites, terms);
+  for (let trial = 0; trial < 2; trial++) {
+    // Seldom enough for a ring to stay connected.
+    const most = Math.min(sites - quorum(sites), 6);
+    const drops: Pattern = new Map(
+      Array.from({ length: most }, () => [
+        Math.floor(Math.random() * sites),
+        EXCHANGES[Math.floor(Math.random() * EXCHANGES.length)]!,
+      ]),
+    );
+    const [found, expected] = await endOf(parts, drops);
+    expect(found, JSON.stringify([...drops])).toEqual(expected);
+  }
+});

@@ -44,18 +44,21 @@ export function plainSum(
 }
 
 /** A round at work: its sites, its server, and what the server answered last. */
-export interface Stage {
+export interface Stage extends Federation {
   readonly server: ServerRound;
   readonly sites: readonly SiteRound[];
   readonly inputs: readonly Uint32Array[];
   answers: ReadonlyMap<number, Bytes>;
 }
 
-export async function stage({ signers, context }: Federation): Promise<Stage> {
+export async function stage(parts: Federation): Promise<Stage> {
+  const { signers, context } = parts;
+  const rosters = new Map();
   return {
+    ...parts,
     server: await ServerRound.begin(context),
     sites: await Promise.all(
-      signers.map((signer) => SiteRound.begin(context, signer, { after: -1 })),
+      signers.map((signer) => SiteRound.begin(context, signer, { after: -1, rosters })),
     ),
     inputs: signers.map(() => randomInput(context)),
     answers: new Map(),

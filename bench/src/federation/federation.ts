@@ -1,0 +1,13 @@
+/** `npm run bench -- federation`: what privacy costs in a federation: secure sums, noise, rounds. */
+import type { BenchReport } from '../harness/report.ts';
+import { measureGroups, type RowGroup, type RowOptions } from '../harness/row-group.ts';
+import { COMMITTEE_SUMS } from './committee-sums.ts';
+import { PAIRWISE_SUMS } from './pairwise-sums.ts';
+
+/** A row is a file beside this one, and an entry here. Quick runs take less than a minute together. */
+const GROUPS: readonly RowGroup[] = [PAIRWISE_SUMS, COMMITTEE_SUMS];
+
+export function benchFederation(options: RowOptions): Promise<BenchReport> {
+  const peer = 'the same sums and steps without protection';
+  return measureGroups({ name: 'federation', peer, groups: GROUPS }, options);
+}

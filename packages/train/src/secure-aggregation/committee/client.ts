@@ -1,0 +1,43 @@
+/** A client's side of protocol B: one message, after which it may vanish. */
+import { siteNumber } from '../context.ts';
+import { randomBytes, suite, type Bytes, type Signer } from '../crypto/suite.ts';
+import { packAll } from '../packing.ts';
+import { checkInput, chunkDigests, type MaskedUpdate } from '../upload.ts';
+import { signEnvelope } from '../wire/envelope.ts';
+import { checkCommittee, committeeDigest, requireNew, type CommitteeContext } from './context.ts';
+
+import { writeClientHead } from './messages.ts';
+import { sealSeeds } from './seeds.ts';
+
+/**
+ * Masks an update, and seals to each helper the seed of the mask that it knows.
+ *
+ * @param input entries of `bits` bits; not changed.
+ * @param after the last round that this identity answered in this run; -1: none. The caller stores the
+ *   new one and the message before it sends the message.
+ * @throws SkeinError AGGREGATION_PHASE_ANSWERED, AGGREGATION_INVALID, AGGREGATION_ROSTER_FORGED.
+ */
+export async function sealUpdate(
+  context: CommitteeContext,
+  signer: Signer,
+  input: Uint32Array,
+  { after }: { readonly after: number },
+): Promise<MaskedUpdate> {
+  checkCommittee(context);
+  requireNew(context, after);
+  checkInput(input, context);
+  const digest = await committeeDigest(context);
+  const client = siteNumber(context, signer.publicKey);
+  const keys: Bytes[] = context.helpers.map(() => randomBytes(16));
+  const masked = Uint32Array.from(input);
+  const [seeds] = await Promise.all([
+    sealSeeds(digest, client, context.helpers, keys),
+    suite.addKeystreams(masked, keys, 1),
+  ]);
+  const chunks = packAll(masked, context.bits);
+  const body = writeClientHead(seeds, await chunkDigests(chunks));
+  return {
+    head: await signEnvelope({ digest, phase: 'sealedInput', sender: client, body }, signer),
+    chunks,
+  };
+}
