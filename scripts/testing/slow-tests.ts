@@ -66,6 +66,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/generative/src/local/engine/engine.test.ts',
   'packages/generative/src/local/provider.test.ts',
   'packages/http/src/event-streams.test.ts',
+  'packages/generative/src/faults.test.ts',
   'packages/jobs/src/faults/checkpoint.test.ts',
   'packages/jobs/src/faults/kill-9.test.ts',
   'packages/jobs/src/faults/outage.test.ts',

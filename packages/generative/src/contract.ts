@@ -12,7 +12,11 @@
  */
 import type { Instant } from '@skein/serving';
 
-/** Fields of the wire that the contract has no word for, such as `extra_content` of OpenAI's form. */
+/**
+ * Fields of the wire that the contract has no word for, in OpenAI's form. Those of Gemini's wire are
+ * where Google's own OpenAI form has them: under `extra_body.google` of a request, and under
+ * `extra_content.google` of a part, a call or an event.
+ */
 export type Extra = Readonly<Record<string, unknown>>;
 
 export interface TextPart {
@@ -278,6 +282,38 @@ export interface GenerativeModelView {
   readonly createdAt: string;
 }
 
+/** A route of a model as it stands, for the console and for metrics. Times in milliseconds. */
+export interface RouteView {
+  readonly provider: string;
+  readonly model: string;
+  readonly running: number;
+  readonly waiting: number;
+  readonly failures: number;
+  /** Until it is asked again; 0: it is asked now. */
+  readonly closedInMs: number;
+  /** Spent quotas by id, and in how many milliseconds each is reset. */
+  readonly quotas: Readonly<Record<string, number>>;
+  /** Of the time to the first token of an empty prompt; absent: too few requests so far. */
+  readonly ttft?: { readonly p50: number; readonly p95: number; readonly p99: number } | undefined;
+  readonly msPerPromptToken: number;
+}
+
+export interface GatewayView {
+  readonly models: readonly {
+    readonly name: string;
+    readonly ttftMs: number;
+    readonly routes: readonly RouteView[];
+  }[];
+  readonly budgets: readonly {
+    readonly subject: string;
+    readonly period: string;
+    readonly unit: 'usd' | 'tokens';
+    readonly limit: number;
+    /** Spent, reserved, or held by a node for its next requests. */
+    readonly taken: number;
+  }[];
+}
+
 /** What the faces call. */
 export interface Gateway {
   /**
@@ -288,6 +324,7 @@ export interface Gateway {
   generate(request: GenerateRequest, caller: Caller): Promise<Generation>;
   embed(request: EmbedRequest, caller: Caller): Promise<Embeddings & { readonly receipt: Receipt }>;
   models(tenant: string): readonly GenerativeModelView[];
+  view(): Promise<GatewayView>;
   close(): Promise<void>;
 }
 

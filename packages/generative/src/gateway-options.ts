@@ -1,23 +1,37 @@
 /** What a gateway is opened with: by a node, or by a program of its own. */
-import type { GenerativeProvider, GenerativeSettings } from '@skein/api';
+import type { ErrorCode, GenerativeProvider, GenerativeSettings } from '@skein/api';
 import type { Clock } from '@skein/serving';
 import type { State } from '@skein/state';
-import type { Provider } from './contract.ts';
+import type { Caller, Provider, Receipt } from './contract.ts';
 
-/** Opens a provider of one kind; `openGateway` has a table of them, and an operator's own go before. */
+/** Opens a provider of one kind. */
 export type ProviderFactory = (
   settings: GenerativeProvider,
   secret: string | undefined,
 ) => Promise<Provider>;
 
+export interface Outcome {
+  readonly caller: Pick<Caller, 'requestId' | 'tenant' | 'key'>;
+  readonly model: string;
+  /** Absent: refused, or failed before its first content. */
+  readonly receipt?: Receipt | undefined;
+  /** Absent: it succeeded. */
+  readonly error?: ErrorCode | undefined;
+  readonly durationMs: number;
+}
+
 export interface GatewayOptions {
   readonly settings: GenerativeSettings;
   /** Holds the budgets, over a fleet where it is Redis. Absent: they hold in this process. */
   readonly state?: State | undefined;
-  /** Providers that are open already, by name: they need no entry in the settings. */
+  /** Providers that are open already: they need no entry in the settings. The gateway does not close them. */
   readonly providers?: readonly Provider[] | undefined;
+  /** Opens further kinds of providers, such as local ones. */
+  readonly factories?: Readonly<Record<string, ProviderFactory>> | undefined;
   /** Weight of a tenant in the shares of a full provider. Default: 1. */
   readonly weightOf?: ((tenant: string) => number) | undefined;
+  /** Told of the end of each request: for metrics and the audit. It has no text of a request or an answer. */
+  readonly observe?: ((outcome: Outcome) => void) | undefined;
   readonly clock?: Clock | undefined;
   /** In [0, 1). */
   readonly random?: (() => number) | undefined;

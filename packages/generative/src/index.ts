@@ -10,6 +10,7 @@ export {
   type GenerateEvent,
   type GenerateRequest,
   type Generation,
+  type GatewayView,
   type GenerativeModelView,
   type ImagePart,
   type Message,
@@ -19,6 +20,7 @@ export {
   type ProviderCall,
   type Receipt,
   type ResponseFormat,
+  type RouteView,
   type Sampling,
   type TextPart,
   type TokenLogprob,
@@ -27,4 +29,6 @@ export {
   type ToolChoice,
   type Usage,
 } from './contract.ts';
-export type { GatewayOptions, ProviderFactory } from './gateway-options.ts';
+export { openGateway } from './gateway.ts';
+export type { GatewayOptions, Outcome, ProviderFactory } from './gateway-options.ts';
+export { upstreamError } from './wire/upstream-error.ts';

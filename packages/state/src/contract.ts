@@ -14,6 +14,7 @@ import type {
   TrafficTarget,
 } from '@skein/api';
 import type { Signature } from '@skein/onnx';
+import type { Budgets } from './budgets/budgets.ts';
 import type { Position, StateChange } from './changes/changes.ts';
 import type { Fence, Leases } from './leases/leases.ts';
 import type { Shares } from './leases/shares.ts';
@@ -217,6 +218,7 @@ export interface State extends Records {
   readonly members: Members;
   readonly leases: Leases;
   readonly shares: Shares;
+  readonly budgets: Budgets;
   close(): Promise<void>;
 }
 

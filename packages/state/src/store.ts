@@ -2,6 +2,7 @@
  * What a backend of `State` implements: plain values in and out, so that a call can cross to a
  * thread or a server. `stateOver` makes the `State` of it, the same for every backend.
  */
+import type { Budgets } from './budgets/budgets.ts';
 import type { Arrivals } from './changes/arrivals.ts';
 import type { ChangeStore } from './changes/changes.ts';
 import { followChanges } from './changes/follow.ts';
@@ -10,7 +11,8 @@ import { leasesOver, type LeaseStore } from './leases/leases.ts';
 import { sharesOver, type ShareStore } from './leases/shares.ts';
 import { membersOver, type MemberStore } from './members/members.ts';
 
-export interface StateStore extends Records, ChangeStore, MemberStore, LeaseStore, ShareStore {
+export interface StateStore
+  extends Records, ChangeStore, MemberStore, LeaseStore, ShareStore, Budgets {
   close(): Promise<void>;
 }
 
@@ -29,5 +31,6 @@ export function stateOver(store: StateStore, arrivals: Arrivals): State {
     members: membersOver(store),
     leases: leasesOver(store),
     shares: sharesOver(store),
+    budgets: store,
   };
 }

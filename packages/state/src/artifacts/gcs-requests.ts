@@ -1,14 +1,13 @@
 /**
  * Requests to the JSON API of Google Cloud Storage: the token, retries, and errors.
  *
- * Tokens come from Google's own library, which knows every kind of credentials: Workload Identity,
- * the service account of the machine, GOOGLE_APPLICATION_CREDENTIALS, and `gcloud auth
- * application-default login`. Decision 26 says why the rest of the client is ours.
+ * Tokens come from Google's own library. Decision 26 says why the rest of the client is ours.
  *
  * An object is named by the digest of its bytes, so a request that is sent twice has the effect of
  * one: every request may be retried.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { googleHeaders, type GoogleHeaders } from './google-credentials.ts';
 
 /** An answer that is not a success. */
 export class GcsError extends Error {
@@ -94,13 +93,11 @@ export async function pause(failed: number): Promise<void> {
   await sleep(FIRST_PAUSE_MS * 2 ** (failed - 1) * (0.5 + Math.random()));
 }
 
-/** Loaded here, so that a node without a bucket of Google does not load the library. */
-async function tokens(): Promise<() => Promise<Record<string, string>>> {
-  const { GoogleAuth } = await import('google-auth-library');
-  const auth = new GoogleAuth({ scopes: SCOPE });
+async function tokens(): Promise<GoogleHeaders> {
+  const headers = await googleHeaders(SCOPE);
   return async () => {
     try {
-      return Object.fromEntries(await auth.getRequestHeaders());
+      return await headers();
     } catch (error) {
       const { message, status } = error as { message: string; status?: number };
       // Without a status there are no credentials, unless their server did not answer.

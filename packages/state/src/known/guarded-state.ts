@@ -67,5 +67,10 @@ export function guardedState({ reachable, writable }: Guard): Omit<State, 'close
       holder: async (name) => reachable().leases.holder(name),
     },
     shares: { renew: async (request) => reachable().shares.renew(request) },
+    budgets: {
+      takeBudget: async (block) => writable().budgets.takeBudget(block),
+      giveBackBudget: async (...args) => writable().budgets.giveBackBudget(...args),
+      takenBudget: async (budget) => reachable().budgets.takenBudget(budget),
+    },
   };
 }

@@ -20,6 +20,7 @@ import { deploymentCalls } from './deployments.ts';
 import { STATE_FUNCTIONS } from './functions.ts';
 import { journalCalls } from './journal.ts';
 import { keyCalls } from './keys.ts';
+import { budgetCalls } from './budgets.ts';
 import { leaseCalls } from './leases.ts';
 import { memberCalls } from './members.ts';
 import { waitsForDisk } from './on-disk.ts';
@@ -86,6 +87,7 @@ export async function openRedisState(
       ...changeCalls(calls),
       ...memberCalls(calls),
       ...leaseCalls(calls),
+      ...budgetCalls(calls),
       close,
     },
     arrivals,

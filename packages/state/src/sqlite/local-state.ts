@@ -1,6 +1,7 @@
 /** `StateStore` over an SQLite file, on the calling thread: one table per kind of record. */
 import type { StateStore } from '../store.ts';
 import { auditTable } from './audit.ts';
+import { budgetTable } from './budgets.ts';
 import { changeTable } from './changes.ts';
 import { openDatabase } from './database.ts';
 import { declarationTable } from './declarations.ts';
@@ -34,6 +35,7 @@ export function openLocalState(path: string, clock: () => number = Date.now): St
     ...memberTable(database, announce, clock),
     ...leases,
     ...shareTable(database, clock),
+    ...budgetTable(database, clock),
     async close() {
       database.close();
     },

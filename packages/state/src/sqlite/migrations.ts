@@ -145,4 +145,12 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (kind, name)
   ) STRICT, WITHOUT ROWID;
   `,
+  // 8: budgets of generative models.
+  `
+  CREATE TABLE budgets (
+    name TEXT PRIMARY KEY,
+    taken INTEGER NOT NULL,
+    ends_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -64,6 +64,9 @@ const METHODS = {
   leaseHolder: 'quiet',
   shareClaims: 'quiet',
   claimShare: 'quiet',
+  takeBudget: 'quiet',
+  giveBackBudget: 'quiet',
+  takenBudget: 'quiet',
   close: 'quiet',
 } as const satisfies Record<keyof StateStore, 'announces' | 'quiet'>;
 

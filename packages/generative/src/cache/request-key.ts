@@ -1,0 +1,26 @@
+/** What makes two requests the same: everything but whether the answer is streamed. */
+import { createHash } from 'node:crypto';
+import type { GenerateRequest } from '../contract.ts';
+
+/** Whether the same request gets the same answer, so that one may be repeated. */
+export function isDeterministic({ sampling = {}, choices = 1 }: GenerateRequest): boolean {
+  return choices === 1 && (sampling.temperature === 0 || sampling.seed !== undefined);
+}
+
+/** Answers are never shared between tenants: that one was asked before is a secret too. */
+export function requestKey(request: GenerateRequest, tenant: string): string {
+  const { stream: _, ...rest } = request;
+  return createHash('sha256')
+    .update(stableJson([tenant, rest]))
+    .digest('base64');
+}
+
+/** JSON with sorted keys and without undefined fields. */
+function stableJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(stableJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  const fields = Object.entries(value)
+    .filter(([, each]) => each !== undefined)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([key, each]) => `${JSON.stringify(key)}:${stableJson(each)}`).join(',')}}`;
+}

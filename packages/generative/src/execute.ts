@@ -1,0 +1,363 @@
+/**
+ * One request to the routes of its model: admission, places, money, the call, and what is learned
+ * from it.
+ *
+ *   admit ─▶ order ─▶ commit: place ─▶ worst case reserved ─▶ call ─▶ first content ─▶ the rest ─▶ settled
+ */
+import type { GenerativeModel } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
+import type {
+  Caller,
+  GenerateEvent,
+  GenerateRequest,
+  ProviderCall,
+  Provider,
+  Usage,
+} from './contract.ts';
+import type { Ledger, Reservation } from './money/ledger.ts';
+import { costOf, promptTokens } from './money/price.ts';
+import { admit } from './routing/admit.ts';
+import { startAttempt, type Attempt } from './routing/attempt.ts';
+import { commit, type Committed } from './routing/commit.ts';
+import type { HedgeBudget } from './routing/hedge-budget.ts';
+import { orderRoutes } from './routing/order.ts';
+import type { Route } from './routing/route.ts';
+import { DEADLINE_OBJECTIVES, HEDGE_QUANTILE } from './tuning.ts';
+
+export interface Model {
+  readonly settings: GenerativeModel;
+  readonly routes: readonly Route[];
+  readonly hedges: HedgeBudget;
+}
+
+export interface Execution {
+  readonly model: Model;
+  /** Of the model's, those to which the tenant's data may go. */
+  readonly routes: readonly Route[];
+  readonly caller: Caller;
+  readonly ledger: Ledger;
+  readonly clock: { now(): number };
+  readonly random: () => number;
+}
+
+export interface Answer {
+  readonly route: Route;
+  readonly attempts: number;
+  readonly ttftMs: number;
+  /** The worst case of the answer's own call, in nano-dollars. */
+  readonly worst: number;
+  /** Of all calls, hedges and failed ones included, once the events have ended. */
+  readonly spent: () => { readonly nanoDollars: number; readonly usage: Usage };
+  /** From the first event. */
+  readonly events: () => AsyncGenerator<GenerateEvent>;
+}
+
+/** Errors after which the provider has done nothing that it bills. */
+const FREE: ReadonlySet<string> = new Set([
+  'UPSTREAM_UNREACHABLE',
+  'UPSTREAM_BUSY',
+  'UPSTREAM_QUOTA',
+  'UPSTREAM_DENIED',
+  'UPSTREAM_REJECTED',
+  'UPSTREAM_FAILED',
+  'GENERATION_UNSUPPORTED',
+  'CONTENT_FILTERED',
+  'CONTEXT_TOO_LONG',
+]);
+/** Estimated characters of a token of an answer. */
+const CHARACTERS_PER_TOKEN = 3.6;
+
+interface Won {
+  readonly route: Route;
+  readonly attempt: Attempt;
+  readonly head: readonly GenerateEvent[];
+  readonly ttftMs: number;
+  readonly reservation: Reservation;
+  /** Ends the call: gives its place back and settles its worst case. */
+  readonly settle: (error: unknown) => void;
+}
+
+/** @throws SkeinError before the first content; of an answer that is not streamed, before its end. */
+export async function execute(execution: Execution, request: GenerateRequest): Promise<Answer> {
+  const { model, caller, ledger, clock, random } = execution;
+  const { settings } = model;
+  const prompt = promptTokens(request);
+  const isCounted = ledger.counts(caller);
+  // A worst case is one only if the provider is held to it.
+  const maxTokens = request.maxTokens ?? (isCounted ? settings.maxOutputTokens : undefined);
+  const outputMost = (maxTokens ?? settings.maxOutputTokens) * (request.choices ?? 1);
+  const worstUsage = { inputTokens: prompt.most, outputTokens: outputMost };
+  const total = { nanoDollars: 0, usage: { inputTokens: 0, outputTokens: 0 } as Usage };
+
+  function start(route: Route, longestWaitMs: number, firstMs: number) {
+    const gone = new AbortController();
+    const signal = AbortSignal.any([caller.signal, gone.signal]);
+    const content = (async (): Promise<Won> => {
+      const since = clock.now();
+      const release = await route.places.acquire({
+        tenant: caller.tenant,
+        level: caller.priority || 3,
+        longestMs: longestWaitMs,
+        signal,
+      });
+      let attempt: Attempt | undefined;
+      let reservation: Reservation | undefined;
+      let sentAt = clock.now();
+      let isSettled = false;
+      const settle = (error: unknown): void => {
+        if (isSettled) return;
+        isSettled = true;
+        release();
+        const isFree =
+          attempt === undefined ||
+          (attempt.characters === 0 && error instanceof SkeinError && FREE.has(error.code));
+        const usage = isFree
+          ? { inputTokens: 0, outputTokens: 0 }
+          : usageOf(attempt!, prompt.expected);
+        const nanoDollars = costOf(route.settings.price, usage);
+        total.nanoDollars += nanoDollars;
+        // The caller reads what its own answer took.
+        if (error === undefined) total.usage = usage;
+        reservation?.settle({ nanoDollars, tokens: usage.inputTokens + usage.outputTokens });
+        const now = clock.now();
+        if (error === undefined) route.succeeded(now);
+        else if (
+          error instanceof SkeinError &&
+          error.code !== 'CANCELLED' &&
+          attempt !== undefined
+        ) {
+          route.failed(error, now, random());
+        }
+      };
+      try {
+        reservation = await ledger.reserve(caller, {
+          nanoDollars: costOf(route.settings.price, worstUsage),
+          tokens: worstUsage.inputTokens + worstUsage.outputTokens,
+        });
+        sentAt = clock.now();
+        route.sent(sentAt);
+        attempt = startAttempt(
+          route.provider,
+          { ...request, model: route.settings.model, maxTokens },
+          { signal, firstMs: firstMs - (sentAt - since), gapMs: settings.gapMs, clock },
+        );
+        const head = await attempt.head;
+        const ttftMs = clock.now() - sentAt;
+        route.times.record(ttftMs, attempt.usage?.inputTokens || prompt.expected);
+        // A caller that goes before it has read anything would hold the place for good.
+        signal.addEventListener('abort', () => settle(signal.reason), { once: true });
+        const all = request.stream ? head : await collect(head, attempt, settings.totalMs);
+        if (!request.stream) settle(undefined);
+        return {
+          route,
+          attempt,
+          head: all,
+          ttftMs: sentAt + ttftMs - caller.arrivedAt,
+          reservation,
+          settle,
+        };
+      } catch (error) {
+        // One that a faster provider has overtaken was at least as slow as this.
+        if (gone.signal.aborted && attempt !== undefined) {
+          route.times.record(clock.now() - sentAt, prompt.expected);
+        }
+        settle(error);
+        throw error;
+      }
+    })();
+    return { content, cancel: (reason: Error) => gone.abort(reason) };
+  }
+
+  const { result, attempts } = await route(execution, prompt, worstUsage, start);
+  const { attempt, head } = result;
+
+  async function* events(): AsyncGenerator<GenerateEvent> {
+    let ended: unknown = new SkeinError('CANCELLED', 'The answer was not read to its end.');
+    try {
+      yield* head;
+      if (request.stream) yield* attempt.rest();
+      ended = undefined;
+    } catch (error) {
+      ended = error;
+      throw error;
+    } finally {
+      if (ended !== undefined) attempt.cancel(ended as Error);
+      result.settle(ended);
+    }
+  }
+  return {
+    route: result.route,
+    attempts,
+    ttftMs: result.ttftMs,
+    worst: result.reservation.worst.nanoDollars,
+    spent: () => total,
+    events,
+  };
+}
+
+/** A call that answers at once, such as for embeddings, over the same routes. */
+export async function executeOnce<Result extends { readonly usage: Usage }>(
+  execution: Execution,
+  inputTokens: { readonly most: number; readonly expected: number },
+  run: (provider: Provider, model: string, call: ProviderCall) => Promise<Result>,
+): Promise<{ result: Result; route: Route; attempts: number; nanoDollars: number }> {
+  const { caller, ledger, clock, random, model } = execution;
+  const worst: Usage = { inputTokens: inputTokens.most, outputTokens: 0 };
+  const start = (route: Route, longestMs: number, firstMs: number) => {
+    const gone = new AbortController();
+    const signal = AbortSignal.any([caller.signal, gone.signal]);
+    const content = (async () => {
+      const release = await route.places.acquire({
+        tenant: caller.tenant,
+        level: caller.priority || 3,
+        longestMs,
+        signal,
+      });
+      let reservation: Reservation | undefined;
+      let spent = 0;
+      let tokens = 0;
+      try {
+        reservation = await ledger.reserve(caller, {
+          nanoDollars: costOf(route.settings.price, worst),
+          tokens: worst.inputTokens,
+        });
+        const late = new SkeinError(
+          'UPSTREAM_TIMEOUT',
+          `Provider ${route.provider.name}: no answer in ${Math.round(firstMs)} ms.`,
+        );
+        const timer = setTimeout(() => gone.abort(late), firstMs);
+        try {
+          const call = { signal, deadline: clock.now() + firstMs, gapMs: model.settings.gapMs };
+          route.sent(clock.now());
+          const result = await run(route.provider, route.settings.model, call);
+          const usage =
+            result.usage.inputTokens > 0
+              ? result.usage
+              : { ...worst, inputTokens: inputTokens.expected };
+          spent = costOf(route.settings.price, usage);
+          tokens = usage.inputTokens;
+          route.succeeded(clock.now());
+          return { result, route, nanoDollars: spent };
+        } catch (error) {
+          if (error instanceof SkeinError) route.failed(error, clock.now(), random());
+          throw error;
+        } finally {
+          clearTimeout(timer);
+        }
+      } finally {
+        release();
+        reservation?.settle({ nanoDollars: spent, tokens });
+      }
+    })();
+    return { content, cancel: (reason: Error) => gone.abort(reason) };
+  };
+  const { result, attempts } = await route(execution, inputTokens, worst, start, false);
+  return { ...result, attempts };
+}
+
+/** Chooses the routes by admission and policy, and commits to one. */
+function route<Result>(
+  { model, routes, caller, clock, random }: Execution,
+  prompt: { readonly expected: number },
+  worst: Usage,
+  start: (
+    route: Route,
+    longestWaitMs: number,
+    firstMs: number,
+  ) => {
+    readonly content: Promise<Result>;
+    cancel(reason: Error): void;
+  },
+  mayHedge = model.settings.hedge,
+): Promise<Committed<Result>> {
+  const { settings } = model;
+  const now = clock.now();
+  const isPromise = caller.deadline !== undefined;
+  const objectiveAt = caller.deadline ?? caller.arrivedAt + settings.ttftMs;
+  const deadlineMs = settings.deadlineMs ?? DEADLINE_OBJECTIVES * settings.ttftMs;
+  const deadlineAt = caller.deadline ?? caller.arrivedAt + deadlineMs;
+  const prospects = routes.map((each) => {
+    const waitMs = each.places.expectedWaitMs();
+    const p50Ms = each.times.predict(prompt.expected, 0.5);
+    const prospect = {
+      closedInMs: each.closedIn(now),
+      waitMs,
+      p50Ms,
+      p99Ms: each.times.predict(prompt.expected, 0.99),
+    };
+    return {
+      route: each,
+      verdict: admit(prospect, objectiveAt - now, isPromise),
+      index: each.index,
+      weight: each.settings.weight,
+      quality: each.settings.quality,
+      cost: costOf(each.settings.price, worst),
+      ttftMs: waitMs + (p50Ms ?? 0),
+    };
+  });
+  const admitted = prospects.filter(({ verdict }) => verdict.admitted);
+  if (admitted.length === 0)
+    throw refusal(
+      settings.name,
+      prospects.map(({ verdict }) => verdict),
+    );
+  model.hedges.earn();
+  return commit({
+    routes: orderRoutes(settings.policy, admitted, caller.stickyKey, random),
+    start({ route: each, verdict }, firstMs, isHedge) {
+      const longest = verdict.admitted && !isHedge ? verdict.longestWaitMs : 0;
+      return start(each, Math.min(firstMs, longest), firstMs);
+    },
+    hedgeAfterMs: ({ route: each }) =>
+      mayHedge ? each.times.predict(prompt.expected, HEDGE_QUANTILE) : undefined,
+    mayHedge: () => model.hedges.spend(),
+    deadlineMs: deadlineAt - now,
+    clock,
+  });
+}
+
+function refusal(model: string, verdicts: readonly ReturnType<typeof admit>[]): SkeinError {
+  const refused = verdicts.filter((each) => !each.admitted);
+  const inMs = Math.min(...refused.map((each) => each.inMs));
+  const isClosed = refused.every(({ reason }) => reason === 'closed');
+  return isClosed
+    ? new SkeinError('PROVIDERS_UNAVAILABLE', `Every provider of ${model} is away.`, {
+        retryAfterMs: inMs,
+      })
+    : new SkeinError(
+        'DEADLINE_UNREACHABLE',
+        `The first token of ${model} would come after its objective.`,
+        { retryAfterMs: inMs },
+      );
+}
+
+async function collect(
+  head: readonly GenerateEvent[],
+  attempt: Attempt,
+  totalMs: number,
+): Promise<readonly GenerateEvent[]> {
+  const events = [...head];
+  const timer = setTimeout(
+    () =>
+      attempt.cancel(
+        new SkeinError('UPSTREAM_TIMEOUT', `The answer took more than ${totalMs} ms.`),
+      ),
+    totalMs,
+  );
+  try {
+    for await (const event of attempt.rest()) events.push(event);
+  } finally {
+    clearTimeout(timer);
+  }
+  return events;
+}
+
+function usageOf(attempt: Attempt, promptExpected: number): Usage {
+  return (
+    attempt.usage ?? {
+      inputTokens: promptExpected,
+      outputTokens: Math.ceil(attempt.characters / CHARACTERS_PER_TOKEN),
+      isEstimate: true,
+    }
+  );
+}

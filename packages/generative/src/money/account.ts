@@ -1,0 +1,69 @@
+/**
+ * One budget in one period, as this process spends it: a block that was taken from the store, of
+ * which requests reserve their worst case without asking the store again.
+ *
+ *   limit ≥ Σ over members (reserved + spent + free)
+ *
+ * An idle member gives its free part back, so that the last cents of a budget can be spent anywhere.
+ */
+import type { Budgets } from '@skein/state';
+
+/** A block is this part of the limit at least: a request of a busy member asks the store rarely. */
+const BLOCK = 1 / 64;
+
+export interface Account {
+  readonly name: string;
+  readonly endsAt: number;
+  /** Reserves without waiting, if the block has enough. */
+  tryReserve(amount: number): boolean;
+  /** Takes more of the budget. @returns false: less than the amount is left of it. */
+  refill(amount: number): Promise<boolean>;
+  /** Replaces what was reserved by what was spent. */
+  settle(reserved: number, spent: number): void;
+  giveBack(): Promise<void>;
+}
+
+export function createAccount(
+  store: Budgets,
+  name: string,
+  limit: number,
+  endsAt: number,
+): Account {
+  let free = 0;
+  let refilling: Promise<boolean> | undefined;
+
+  async function take(amount: number): Promise<boolean> {
+    const least = amount - free;
+    if (least <= 0) return true;
+    const wanted = Math.max(least, Math.ceil(limit * BLOCK));
+    const taken = await store.takeBudget({ budget: name, limit, wanted, least, endsAt });
+    free += taken;
+    return taken > 0;
+  }
+
+  return {
+    name,
+    endsAt,
+    tryReserve(amount) {
+      if (free < amount) return false;
+      free -= amount;
+      return true;
+    },
+    async refill(amount) {
+      // What another request is taking may be enough for both.
+      if (refilling !== undefined) return (await refilling.catch(() => true)) || take(amount);
+      refilling = take(amount).finally(() => (refilling = undefined));
+      return refilling;
+    },
+    settle(reserved, spent) {
+      // Below 0 when a provider counted more than the worst case: the next block makes up for it.
+      free += reserved - spent;
+    },
+    async giveBack() {
+      const amount = free;
+      if (amount <= 0) return;
+      free = 0;
+      await store.giveBackBudget(name, amount);
+    },
+  };
+}

@@ -1,0 +1,177 @@
+/**
+ * Answers of Gemini as events. The stream ends with its connection, without a mark of its own, so
+ * that only a finish reason shows that it was whole. Calls arrive whole.
+ */
+import type { FinishReason, GenerateEvent, TokenLogprob } from '../../contract.ts';
+import { asCount, asObject, asObjects, asText, otherFields, type Json } from '../../wire/json.ts';
+import { upstreamError } from '../../wire/upstream-error.ts';
+
+const REASONS: Readonly<Record<string, FinishReason>> = {
+  STOP: 'stop',
+  MAX_TOKENS: 'length',
+  SAFETY: 'content_filter',
+  RECITATION: 'content_filter',
+  BLOCKLIST: 'content_filter',
+  PROHIBITED_CONTENT: 'content_filter',
+  SPII: 'content_filter',
+  LANGUAGE: 'content_filter',
+  IMAGE_SAFETY: 'content_filter',
+};
+/** The model wrote no call that can be read: another try may do better. */
+const FAILED: ReadonlySet<string> = new Set(['MALFORMED_FUNCTION_CALL', 'UNEXPECTED_TOOL_CALL']);
+
+const PART_FIELDS: ReadonlySet<string> = new Set([
+  'text',
+  'thought',
+  'thoughtSignature',
+  'functionCall',
+]);
+const CANDIDATE_FIELDS: ReadonlySet<string> = new Set([
+  'content',
+  'finishReason',
+  'index',
+  'logprobsResult',
+  'avgLogprobs',
+]);
+
+export interface GeminiDecoder {
+  decode(chunk: Json): GenerateEvent[];
+  /** @throws SkeinError UPSTREAM_CUT unless the answer was whole. */
+  end(): void;
+}
+
+export function createDecoder(provider: string): GeminiDecoder {
+  /** Calls so far, by candidate. */
+  const calls = new Map<number, number>();
+  const finished = new Set<number>();
+  const seen = new Set<number>();
+  let isStarted = false;
+
+  function decodePart(part: Json, candidate: number, at: { choice?: number }): GenerateEvent[] {
+    const signature = asText(part['thoughtSignature']);
+    const rest = otherFields(part, PART_FIELDS);
+    const google = {
+      ...(signature === undefined ? {} : { thought_signature: signature }),
+      ...(rest === undefined ? {} : { part: rest }),
+    };
+    const extra = Object.keys(google).length === 0 ? {} : { extra: { extra_content: { google } } };
+    const call = asObject(part['functionCall']);
+    if (call !== undefined) {
+      const index = calls.get(candidate) ?? 0;
+      calls.set(candidate, index + 1);
+      return [
+        {
+          type: 'tool-call',
+          index,
+          id: asText(call['id']) || `call_${crypto.randomUUID()}`,
+          name: asText(call['name']) ?? '',
+          arguments: JSON.stringify(call['args'] ?? {}),
+          ...at,
+          ...extra,
+        },
+      ];
+    }
+    const text = asText(part['text']) ?? '';
+    if (text === '' && !('extra' in extra)) return [];
+    return [{ type: part['thought'] === true ? 'reasoning' : 'text', text, ...at, ...extra }];
+  }
+
+  function decodeFinish(reason: string, candidate: number, rest: Json | undefined): GenerateEvent {
+    if (FAILED.has(reason)) {
+      throw upstreamError('UPSTREAM_FAILED', {
+        provider,
+        message: `the model wrote a call that cannot be read (${reason}).`,
+      });
+    }
+    finished.add(candidate);
+    const known = REASONS[reason];
+    const isCalls = (calls.get(candidate) ?? 0) > 0 && (known ?? 'stop') === 'stop';
+    const google = {
+      ...rest,
+      ...(known === undefined || known === 'content_filter' ? { finishReason: reason } : {}),
+    };
+    return {
+      type: 'finish',
+      reason: isCalls ? 'tool_calls' : (known ?? 'stop'),
+      ...(candidate === 0 ? {} : { choice: candidate }),
+      ...(Object.keys(google).length === 0 ? {} : { extra: { extra_content: { google } } }),
+    };
+  }
+
+  function decodeCandidate(raw: Json): GenerateEvent[] {
+    const candidate = asCount(raw['index']) ?? 0;
+    seen.add(candidate);
+    const at = candidate === 0 ? {} : { choice: candidate };
+    const parts = asObjects(asObject(raw['content'])?.['parts']);
+    const events = parts.flatMap((part) => decodePart(part, candidate, at));
+    const tokens = logprobsOf(asObject(raw['logprobsResult']));
+    if (tokens.length > 0) events.push({ type: 'logprobs', tokens, ...at });
+    const reason = asText(raw['finishReason']);
+    if (reason && reason !== 'FINISH_REASON_UNSPECIFIED' && !finished.has(candidate)) {
+      events.push(decodeFinish(reason, candidate, otherFields(raw, CANDIDATE_FIELDS)));
+    }
+    return events;
+  }
+
+  return {
+    decode(chunk) {
+      const blocked = asText(asObject(chunk['promptFeedback'])?.['blockReason']);
+      if (blocked !== undefined && blocked !== 'BLOCKED_REASON_UNSPECIFIED') {
+        throw upstreamError('CONTENT_FILTERED', {
+          provider,
+          message: `its filter blocked the prompt (${blocked.slice(0, 60)}).`,
+        });
+      }
+      const events: GenerateEvent[] = [];
+      if (!isStarted) {
+        isStarted = true;
+        events.push({
+          type: 'start',
+          id: asText(chunk['responseId']),
+          model: asText(chunk['modelVersion']),
+        });
+      }
+      for (const raw of asObjects(chunk['candidates'])) events.push(...decodeCandidate(raw));
+      const usage = usageOf(asObject(chunk['usageMetadata']));
+      if (usage !== undefined) events.push(usage);
+      return events;
+    },
+    end() {
+      if (seen.size > 0 && [...seen].every((candidate) => finished.has(candidate))) return;
+      throw upstreamError('UPSTREAM_CUT', {
+        provider,
+        message: 'its answer ended without a finish reason.',
+      });
+    },
+  };
+}
+
+function usageOf(usage: Json | undefined): GenerateEvent | undefined {
+  if (usage === undefined) return undefined;
+  const count = (key: string): number => asCount(usage[key]) ?? 0;
+  return {
+    type: 'usage',
+    usage: {
+      inputTokens: count('promptTokenCount') + count('toolUsePromptTokenCount'),
+      outputTokens: count('candidatesTokenCount') + count('thoughtsTokenCount'),
+      cachedInputTokens: asCount(usage['cachedContentTokenCount']),
+      reasoningTokens: asCount(usage['thoughtsTokenCount']),
+    },
+  };
+}
+
+function logprobsOf(result: Json | undefined): TokenLogprob[] {
+  const top = asObjects(result?.['topCandidates']);
+  return asObjects(result?.['chosenCandidates']).flatMap((chosen, position) => {
+    const token = tokenOf(chosen);
+    if (token === undefined) return [];
+    const others = asObjects(top[position]?.['candidates']).flatMap((each) => tokenOf(each) ?? []);
+    return [{ ...token, top: others }];
+  });
+}
+
+function tokenOf({ token, logProbability }: Json): TokenLogprob | undefined {
+  return typeof token === 'string' && typeof logProbability === 'number'
+    ? { token, logprob: logProbability }
+    : undefined;
+}

@@ -1,0 +1,119 @@
+/**
+ * Google Gemini: with an API key at generativelanguage.googleapis.com, or on Vertex AI with the
+ * credentials of the machine. Its streams are read as server-sent events; where a proxy drops
+ * `alt=sse`, as the JSON array that Gemini sends without it.
+ */
+import type { Embeddings, GenerateEvent, Provider, ProviderCall } from '../../contract.ts';
+import { eventData } from '../../wire/event-stream.ts';
+import { openUpstream, type UpstreamAnswer, type UpstreamOptions } from '../../wire/http-client.ts';
+import { asCount, asObject, asObjects, parseJson, type Json } from '../../wire/json.ts';
+import { upstreamError } from '../../wire/upstream-error.ts';
+import { waitOf } from '../openai/failure.ts';
+import { createDecoder, type GeminiDecoder } from './decode.ts';
+import { encodeRequest } from './encode.ts';
+import { failureOf } from './failure.ts';
+
+export interface GeminiOptions extends UpstreamOptions {
+  /** Before `/MODEL:generateContent`, such as `/v1beta/models`. */
+  readonly modelsPath: string;
+  /** Asked before each call: tokens of Google Cloud last an hour. */
+  readonly credentials: () => Promise<Readonly<Record<string, string>>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+export function geminiProvider(options: GeminiOptions): Provider {
+  const { name, modelsPath, credentials } = options;
+  const upstream = openUpstream(options);
+
+  async function post(path: string, body: Json, { signal }: ProviderCall): Promise<UpstreamAnswer> {
+    const answer = await upstream.send({
+      path: modelsPath + path,
+      headers: { ...options.headers, ...(await credentials()) },
+      body: JSON.stringify(body),
+      signal,
+    });
+    if (answer.status === 200) return answer;
+    const text = await answer.text();
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(text);
+    } catch {
+      parsed = { error: { message: text } };
+    }
+    throw failureOf(name, answer.status, parsed, waitOf(answer));
+  }
+
+  function decode(decoder: GeminiDecoder, chunk: Json): GenerateEvent[] {
+    if (chunk['error'] === undefined || chunk['error'] === null) return decoder.decode(chunk);
+    const status = asCount(asObject(chunk['error'])?.['code']) ?? 500;
+    throw failureOf(name, status, chunk, undefined);
+  }
+
+  async function* events(answer: UpstreamAnswer): AsyncGenerator<GenerateEvent> {
+    const decoder = createDecoder(name);
+    if (answer.contentType === 'application/json') {
+      const body = parseJson(name, await answer.text());
+      const chunks = Array.isArray(body) ? asObjects(body) : [asObject(body) ?? {}];
+      for (const chunk of chunks) yield* decode(decoder, chunk);
+      return decoder.end();
+    }
+    if (answer.contentType !== 'text/event-stream') {
+      answer.discard();
+      throw upstreamError('UPSTREAM_FAILED', {
+        provider: name,
+        message: `it answered with the type ${answer.contentType.slice(0, 60) || 'unknown'}.`,
+      });
+    }
+    for await (const data of eventData(name, answer.body)) {
+      yield* decode(decoder, asObject(parseJson(name, data)) ?? {});
+    }
+    decoder.end();
+  }
+
+  return {
+    name,
+    async *generate(request, call) {
+      const path = `/${encodeURIComponent(request.model)}:streamGenerateContent?alt=sse`;
+      yield* events(await post(path, encodeRequest(request), call));
+    },
+    async embed({ model, inputs, dimensions, extra }, call) {
+      const requests = inputs.map((text) => ({
+        model: `models/${model}`,
+        content: { parts: [{ text }] },
+        ...(dimensions === undefined ? {} : { outputDimensionality: dimensions }),
+        ...asObject(asObject(extra?.['extra_body'])?.['google']),
+      }));
+      const path = `/${encodeURIComponent(model)}:batchEmbedContents`;
+      const answer = await post(path, { requests }, call);
+      return embeddingsOf(name, parseJson(name, await answer.text()), inputs.length);
+    },
+    async countTokens(request, call) {
+      const path = `/${encodeURIComponent(request.model)}:countTokens`;
+      const { contents, systemInstruction, tools } = encodeRequest(request);
+      const body = {
+        generateContentRequest: {
+          model: `models/${request.model}`,
+          contents,
+          systemInstruction,
+          tools,
+        },
+      };
+      const answer = await post(path, body, call);
+      return asCount(asObject(parseJson(name, await answer.text()))?.['totalTokens']) ?? 0;
+    },
+    close: async () => upstream.close(),
+  };
+}
+
+function embeddingsOf(provider: string, body: unknown, count: number): Embeddings {
+  const vectors = asObjects(asObject(body)?.['embeddings']).map(({ values }) =>
+    Float32Array.from(Array.isArray(values) ? (values as number[]) : []),
+  );
+  if (vectors.length !== count || vectors.some(({ length }) => length === 0)) {
+    throw upstreamError('UPSTREAM_CUT', {
+      provider,
+      message: 'it sent fewer vectors than inputs.',
+    });
+  }
+  return { vectors, usage: { inputTokens: 0, outputTokens: 0, isEstimate: true } };
+}

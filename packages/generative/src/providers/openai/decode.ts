@@ -1,0 +1,202 @@
+/**
+ * Answers of OpenAI's form as events: chunks of a stream, or one whole answer.
+ *
+ * It repairs what upstreams of this style are known to get wrong. A call's name and id come once,
+ * although llama.cpp repeats them; calls that share an index but not an id are two calls; a finish
+ * for `stop` after calls is one for `tool_calls`. An end without a finish is an error.
+ */
+import type { FinishReason, GenerateEvent, TokenLogprob, Usage } from '../../contract.ts';
+import { asCount, asObject, asObjects, asText, otherFields, type Json } from '../../wire/json.ts';
+import { upstreamError } from '../../wire/upstream-error.ts';
+
+const CHUNK_FIELDS: ReadonlySet<string> = new Set([
+  'id',
+  'object',
+  'created',
+  'model',
+  'choices',
+  'usage',
+]);
+const DELTA_FIELDS: ReadonlySet<string> = new Set([
+  'role',
+  'content',
+  'reasoning_content',
+  'reasoning',
+  'tool_calls',
+  'function_call',
+]);
+const CALL_FIELDS: ReadonlySet<string> = new Set(['index', 'id', 'type', 'function']);
+const USAGE_FIELDS: ReadonlySet<string> = new Set([
+  'prompt_tokens',
+  'completion_tokens',
+  'total_tokens',
+]);
+
+const REASONS: Readonly<Record<string, FinishReason>> = {
+  stop: 'stop',
+  length: 'length',
+  tool_calls: 'tool_calls',
+  function_call: 'tool_calls',
+  content_filter: 'content_filter',
+};
+
+interface Choice {
+  /** The ids of the calls by their place in the answer. */
+  readonly calls: { readonly id: string | undefined; readonly wireIndex: number }[];
+  isFinished: boolean;
+}
+
+export interface Decoder {
+  /** Events of a chunk, or of a whole answer, which has `message` in the place of `delta`. */
+  decode(chunk: Json): GenerateEvent[];
+  /** @throws SkeinError UPSTREAM_CUT unless the answer was whole. */
+  end(): void;
+}
+
+export function createDecoder(provider: string): Decoder {
+  const choices = new Map<number, Choice>();
+  let isStarted = false;
+
+  function choiceAt(index: number): Choice {
+    let choice = choices.get(index);
+    if (choice === undefined) choices.set(index, (choice = { calls: [], isFinished: false }));
+    return choice;
+  }
+
+  /** The place of a call in the answer, which is new when no earlier delta had it. */
+  function placeOf(
+    choice: Choice,
+    call: Json,
+    position: number,
+  ): { place: number; isNew: boolean } {
+    const wireIndex = asCount(call['index']) ?? position;
+    const id = asText(call['id']) || undefined;
+    const last = choice.calls.findLastIndex((each) => each.wireIndex === wireIndex);
+    const isSame = last >= 0 && (id === undefined || choice.calls[last]!.id === id);
+    if (isSame) return { place: last, isNew: false };
+    return { place: choice.calls.push({ id, wireIndex }) - 1, isNew: true };
+  }
+
+  function decodeCalls(choice: Choice, list: unknown, at: { choice?: number }): GenerateEvent[] {
+    return asObjects(list).map((call, position) => {
+      const { place, isNew } = placeOf(choice, call, position);
+      const fn = asObject(call['function']) ?? {};
+      const extra = otherFields(call, CALL_FIELDS);
+      return {
+        type: 'tool-call',
+        index: place,
+        ...(isNew ? { id: asText(call['id']) || `call_${crypto.randomUUID()}` } : {}),
+        ...(isNew ? { name: asText(fn['name']) ?? '' } : {}),
+        arguments: asText(fn['arguments']) ?? '',
+        ...at,
+        ...(extra === undefined ? {} : { extra }),
+      };
+    });
+  }
+
+  function decodeChoice(raw: Json): GenerateEvent[] {
+    const index = asCount(raw['index']) ?? 0;
+    const choice = choiceAt(index);
+    const at = index === 0 ? {} : { choice: index };
+    const delta = asObject(raw['delta']) ?? asObject(raw['message']) ?? {};
+    const events: GenerateEvent[] = [];
+    const reasoning = asText(delta['reasoning_content']) ?? asText(delta['reasoning']);
+    if (reasoning) events.push({ type: 'reasoning', text: reasoning, ...at });
+    const text = contentOf(delta['content']) ?? asText(raw['text']);
+    const extra = otherFields(delta, DELTA_FIELDS);
+    if (text || extra !== undefined) {
+      events.push({
+        type: 'text',
+        text: text ?? '',
+        ...at,
+        ...(extra === undefined ? {} : { extra }),
+      });
+    }
+    events.push(...decodeCalls(choice, delta['tool_calls'], at));
+    const tokens = logprobsOf(raw['logprobs']);
+    if (tokens.length > 0) events.push({ type: 'logprobs', tokens, ...at });
+    const reason = asText(raw['finish_reason']);
+    if (reason && !choice.isFinished) {
+      if (reason === 'error') {
+        throw upstreamError('UPSTREAM_FAILED', {
+          provider,
+          message: 'it failed while it generated.',
+        });
+      }
+      choice.isFinished = true;
+      const known = REASONS[reason];
+      const isCalls = choice.calls.length > 0 && (known ?? 'stop') === 'stop';
+      events.push({
+        type: 'finish',
+        reason: isCalls ? 'tool_calls' : (known ?? 'stop'),
+        ...at,
+        ...(known === undefined ? { extra: { finish_reason: reason } } : {}),
+      });
+    }
+    return events;
+  }
+
+  return {
+    decode(chunk) {
+      const events: GenerateEvent[] = [];
+      if (!isStarted) {
+        isStarted = true;
+        const extra = otherFields(chunk, CHUNK_FIELDS);
+        events.push({
+          type: 'start',
+          id: asText(chunk['id']),
+          model: asText(chunk['model']),
+          ...(extra === undefined ? {} : { extra }),
+        });
+      }
+      for (const raw of asObjects(chunk['choices'])) events.push(...decodeChoice(raw));
+      const usage = usageOf(asObject(chunk['usage']));
+      if (usage !== undefined) events.push(usage);
+      return events;
+    },
+    end() {
+      if (choices.size > 0 && [...choices.values()].every(({ isFinished }) => isFinished)) return;
+      throw upstreamError('UPSTREAM_CUT', {
+        provider,
+        message: 'its answer ended without a finish reason.',
+      });
+    },
+  };
+}
+
+/** A text, or parts of text as some upstreams answer. */
+function contentOf(content: unknown): string | undefined {
+  if (!Array.isArray(content)) return asText(content);
+  return asObjects(content)
+    .map((part) => asText(part['text']) ?? '')
+    .join('');
+}
+
+function logprobsOf(value: unknown): TokenLogprob[] {
+  return asObjects(asObject(value)?.['content']).flatMap((entry) => {
+    const token = tokenOf(entry);
+    if (token === undefined) return [];
+    return [
+      { ...token, top: asObjects(entry['top_logprobs']).flatMap((each) => tokenOf(each) ?? []) },
+    ];
+  });
+}
+
+function tokenOf(entry: Json): TokenLogprob | undefined {
+  const { token, logprob, bytes } = entry;
+  if (typeof token !== 'string' || typeof logprob !== 'number') return undefined;
+  const isBytes = Array.isArray(bytes) && bytes.every((each) => typeof each === 'number');
+  return { token, logprob, ...(isBytes ? { bytes } : {}) };
+}
+
+function usageOf(usage: Json | undefined): GenerateEvent | undefined {
+  if (usage === undefined) return undefined;
+  const counts: Usage = {
+    inputTokens: asCount(usage['prompt_tokens']) ?? 0,
+    outputTokens: asCount(usage['completion_tokens']) ?? 0,
+    cachedInputTokens: asCount(asObject(usage['prompt_tokens_details'])?.['cached_tokens']),
+    reasoningTokens: asCount(asObject(usage['completion_tokens_details'])?.['reasoning_tokens']),
+  };
+  const extra = otherFields(usage, USAGE_FIELDS);
+  return { type: 'usage', usage: counts, ...(extra === undefined ? {} : { extra }) };
+}

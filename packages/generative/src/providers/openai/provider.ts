@@ -1,0 +1,129 @@
+/**
+ * An upstream that speaks OpenAI's chat completions and embeddings, at any address.
+ *
+ * It streams whether or not its caller does: only a stream shows a slow first token before the whole
+ * answer is late. The type of the answer decides how it is read, because some upstreams answer a
+ * request for a stream with one JSON document. An upstream that refuses to stream a model is asked
+ * for whole answers of it from then on.
+ */
+import type { Embeddings, GenerateEvent, Provider, ProviderCall } from '../../contract.ts';
+import { eventData } from '../../wire/event-stream.ts';
+import { openUpstream, type UpstreamAnswer, type UpstreamOptions } from '../../wire/http-client.ts';
+import { asCount, asObject, asObjects, parseJson, type Json } from '../../wire/json.ts';
+import { faultOf, upstreamError } from '../../wire/upstream-error.ts';
+import { createDecoder } from './decode.ts';
+import { encodeEmbedRequest, encodeRequest } from './encode.ts';
+import { failureOf, statusInside, waitOf } from './failure.ts';
+
+export interface OpenAiOptions extends UpstreamOptions {
+  readonly apiKey?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Headers of one call, such as its deadline. */
+  readonly headersOf?: ((call: ProviderCall) => Readonly<Record<string, string>>) | undefined;
+}
+
+export function openAiProvider(options: OpenAiOptions): Provider {
+  const { name, apiKey, headersOf } = options;
+  const upstream = openUpstream(options);
+  const headers = {
+    ...options.headers,
+    ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+  };
+  /** Models that the upstream does not stream. */
+  const whole = new Set<string>();
+
+  async function post(path: string, body: Json, call: ProviderCall): Promise<UpstreamAnswer> {
+    const { signal } = call;
+    const answer = await upstream.send({
+      path,
+      headers: headersOf === undefined ? headers : { ...headers, ...headersOf(call) },
+      body: JSON.stringify(body),
+      signal,
+    });
+    if (answer.status === 200) return answer;
+    const text = await answer.text();
+    let parsed: unknown = text;
+    try {
+      parsed = JSON.parse(text);
+    } catch {
+      // A proxy before the upstream answers in HTML.
+    }
+    throw failureOf(name, answer.status, parsed, waitOf(answer));
+  }
+
+  async function* events(answer: UpstreamAnswer): AsyncGenerator<GenerateEvent> {
+    const decoder = createDecoder(name);
+    if (answer.contentType === 'application/json') {
+      const body = asObject(parseJson(name, await answer.text())) ?? {};
+      if (body['error'] !== undefined && body['error'] !== null) {
+        throw failureOf(name, statusInside(body), body, undefined);
+      }
+      yield* decoder.decode(body);
+      return decoder.end();
+    }
+    if (answer.contentType !== 'text/event-stream') {
+      answer.discard();
+      throw upstreamError('UPSTREAM_FAILED', {
+        provider: name,
+        message: `it answered with the type ${answer.contentType.slice(0, 60) || 'unknown'}.`,
+      });
+    }
+    for await (const data of eventData(name, answer.body)) {
+      if (data === '[DONE]') break;
+      const chunk = asObject(parseJson(name, data)) ?? {};
+      if (chunk['error'] !== undefined && chunk['error'] !== null) {
+        throw failureOf(name, statusInside(chunk), chunk, undefined);
+      }
+      yield* decoder.decode(chunk);
+    }
+    decoder.end();
+  }
+
+  return {
+    name,
+    async *generate(request, call) {
+      const path = request.prompt === undefined ? '/chat/completions' : '/completions';
+      const ask = (stream: boolean) => post(path, encodeRequest(request, stream), call);
+      let answer: UpstreamAnswer;
+      try {
+        answer = await ask(!whole.has(request.model));
+      } catch (error) {
+        if (whole.has(request.model) || faultOf(error)?.param?.startsWith('stream') !== true)
+          throw error;
+        answer = await ask(false);
+        whole.add(request.model);
+      }
+      yield* events(answer);
+    },
+    async embed(request, call) {
+      const answer = await post('/embeddings', encodeEmbedRequest(request), call);
+      return embeddingsOf(name, parseJson(name, await answer.text()), request.inputs.length);
+    },
+    close: async () => upstream.close(),
+  };
+}
+
+/** Vectors in base64 or as numbers, in the order of their indices. */
+export function embeddingsOf(provider: string, body: unknown, count: number): Embeddings {
+  const { data, usage } = asObject(body) ?? {};
+  const vectors = Array.from<Float32Array | undefined>({ length: count });
+  asObjects(data).forEach((each, position) => {
+    const { embedding } = each;
+    const index = asCount(each['index']) ?? position;
+    if (index >= count) return;
+    if (typeof embedding === 'string') {
+      const bytes = Buffer.from(embedding, 'base64');
+      vectors[index] = new Float32Array(new Uint8Array(bytes).buffer, 0, bytes.length >> 2);
+    } else if (Array.isArray(embedding) && embedding.every((value) => typeof value === 'number')) {
+      vectors[index] = Float32Array.from(embedding);
+    }
+  });
+  if (vectors.includes(undefined)) {
+    throw upstreamError('UPSTREAM_CUT', {
+      provider,
+      message: 'it sent fewer vectors than inputs.',
+    });
+  }
+  const inputTokens = asCount(asObject(usage)?.['prompt_tokens']) ?? 0;
+  return { vectors: vectors as Float32Array[], usage: { inputTokens, outputTokens: 0 } };
+}

@@ -1,0 +1,66 @@
+/** The kinds of providers that are reached over the network: a line each. */
+import type { GenerativeProvider } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
+import type { Provider } from '../contract.ts';
+import type { ProviderFactory } from '../gateway-options.ts';
+import { geminiProvider } from './gemini/provider.ts';
+import { vertexCredentials } from './gemini/vertex-credentials.ts';
+import { openAiProvider } from './openai/provider.ts';
+import { readSecret } from './secrets.ts';
+import { skeinProvider } from './skein.ts';
+
+const OPENAI = 'https://api.openai.com/v1';
+const GEMINI = 'https://generativelanguage.googleapis.com';
+
+export const REMOTE_PROVIDERS = {
+  openai: async (settings, apiKey) => openAiProvider({ ...common(settings, OPENAI), apiKey }),
+  skein: async (settings, apiKey) =>
+    skeinProvider({ ...common(settings, required(settings, 'baseUrl')), apiKey }),
+  gemini: async (settings, apiKey) => {
+    const headers = apiKey === undefined ? {} : { 'x-goog-api-key': apiKey };
+    return geminiProvider({
+      ...common(settings, GEMINI),
+      modelsPath: '/v1beta/models',
+      credentials: async () => headers,
+    });
+  },
+  vertex: async (settings) => {
+    const project = encodeURIComponent(required(settings, 'project'));
+    const { location = 'global' } = settings;
+    const host = location === 'global' ? '' : `${encodeURIComponent(location)}-`;
+    return geminiProvider({
+      ...common(settings, `https://${host}aiplatform.googleapis.com`),
+      modelsPath: `/v1/projects/${project}/locations/${encodeURIComponent(location)}/publishers/google/models`,
+      credentials: await vertexCredentials(settings.name),
+    });
+  },
+} as const satisfies Readonly<Record<string, ProviderFactory>>;
+
+/** @throws SkeinError PROVIDER_INVALID. */
+export async function openProvider(
+  settings: GenerativeProvider,
+  factories: Readonly<Record<string, ProviderFactory>> = REMOTE_PROVIDERS,
+): Promise<Provider> {
+  const open = Object.hasOwn(factories, settings.kind) ? factories[settings.kind] : undefined;
+  if (open === undefined) {
+    throw new SkeinError(
+      'PROVIDER_INVALID',
+      `Providers of the kind ${settings.kind} cannot be opened here.`,
+    );
+  }
+  const { apiKey } = settings;
+  return open(settings, apiKey === undefined ? undefined : await readSecret(apiKey));
+}
+
+function common({ name, baseUrl, headers, connectMs }: GenerativeProvider, otherwise: string) {
+  return { name, baseUrl: baseUrl ?? otherwise, headers, connectMs };
+}
+
+function required(settings: GenerativeProvider, field: 'baseUrl' | 'project'): string {
+  const value = settings[field];
+  if (value !== undefined) return value;
+  throw new SkeinError(
+    'PROVIDER_INVALID',
+    `Provider ${settings.name} of kind ${settings.kind} needs ${field}.`,
+  );
+}

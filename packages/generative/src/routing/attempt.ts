@@ -1,0 +1,189 @@
+/**
+ * One call to a provider, held to its bounds: the first content by the deadline, each later event
+ * within the gap, and a `finish` before the end. A provider that ignores its signal is late all the
+ * same: what it does after that is not awaited.
+ */
+import { SkeinError } from '@skein/api/errors';
+import type { GenerateEvent, GenerateRequest, Provider, Usage } from '../contract.ts';
+import { upstreamError } from '../wire/upstream-error.ts';
+
+export interface AttemptBounds {
+  /** The caller's. */
+  readonly signal: AbortSignal;
+  /** Longest wait for the first content, in milliseconds. */
+  readonly firstMs: number;
+  readonly gapMs: number;
+  readonly clock: { now(): number };
+}
+
+export interface Attempt {
+  /** Events up to and with the first content. Rejects when there is none by the deadline. */
+  readonly head: Promise<readonly GenerateEvent[]>;
+  /** The events after the head. Read once. */
+  rest(): AsyncGenerator<GenerateEvent>;
+  cancel(reason: Error): void;
+  /** As far as it is known. */
+  readonly usage: Usage | undefined;
+  /** Characters of content so far, from which tokens are estimated when the provider counts none. */
+  readonly characters: number;
+}
+
+export function startAttempt(
+  provider: Provider,
+  request: GenerateRequest,
+  bounds: AttemptBounds,
+): Attempt {
+  const { signal, firstMs, gapMs, clock } = bounds;
+  const controller = new AbortController();
+  const call = { signal: controller.signal, deadline: clock.now() + firstMs, gapMs };
+  let failure: Error | undefined;
+  let rejectAwaited: (error: Error) => void = () => {};
+  let usage: Usage | undefined;
+  let characters = 0;
+  const open = new Set<number>();
+  let finishes = 0;
+
+  function cancel(reason: Error): void {
+    if (failure !== undefined) return;
+    failure = reason;
+    signal.removeEventListener('abort', abort);
+    controller.abort(reason);
+    rejectAwaited(reason);
+  }
+  const abort = (): void =>
+    cancel(
+      signal.reason instanceof Error
+        ? signal.reason
+        : new SkeinError('CANCELLED', 'The caller has gone.'),
+    );
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+
+  const late = (what: string, ms: number): SkeinError =>
+    upstreamError('UPSTREAM_TIMEOUT', {
+      provider: provider.name,
+      message: `no ${what} in ${Math.round(ms)} ms.`,
+    });
+
+  const source = provider.generate(request, call)[Symbol.asyncIterator]();
+
+  /** Undefined at the end. */
+  async function next(): Promise<GenerateEvent | undefined> {
+    if (failure !== undefined) throw failure;
+    const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<GenerateEvent>>();
+    rejectAwaited = reject;
+    source.next().then(resolve, reject);
+    const step = await promise;
+    if (step.done !== true) {
+      note(step.value);
+      return step.value;
+    }
+    signal.removeEventListener('abort', abort);
+    if (finishes === 0 || open.size > 0) {
+      throw upstreamError('UPSTREAM_CUT', {
+        provider: provider.name,
+        message: 'its answer ended without a finish reason.',
+      });
+    }
+    return undefined;
+  }
+
+  function note(event: GenerateEvent): void {
+    if (event.type === 'usage') usage = event.usage;
+    else if (event.type === 'finish') {
+      finishes += 1;
+      open.delete(event.choice ?? 0);
+    } else if (event.type === 'text' || event.type === 'reasoning') {
+      characters += event.text.length;
+      open.add(event.choice ?? 0);
+    } else if (event.type === 'tool-call') {
+      characters += event.arguments.length;
+      open.add(event.choice ?? 0);
+    }
+  }
+
+  async function readHead(): Promise<GenerateEvent[]> {
+    const timer = setTimeout(() => cancel(late('first token', firstMs)), Math.max(0, firstMs));
+    const events: GenerateEvent[] = [];
+    try {
+      for (;;) {
+        const event = await next();
+        if (event === undefined) return events;
+        events.push(event);
+        if (isContent(event)) return events;
+      }
+    } catch (error) {
+      throw ended(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Frees the provider, and turns what is no coded error into one. */
+  function ended(error: unknown): Error {
+    const known =
+      failure ??
+      (error instanceof SkeinError
+        ? error
+        : upstreamError('UPSTREAM_FAILED', { provider: provider.name, message: 'it failed.' }));
+    cancel(known);
+    return known;
+  }
+
+  async function* rest(): AsyncGenerator<GenerateEvent> {
+    let isDone = false;
+    let waitingSince = Infinity;
+    // One timer for the whole stream: a timer for each token would cost more than the token.
+    const check = (): void => {
+      const waitedMs = clock.now() - waitingSince;
+      if (waitedMs >= gapMs) return cancel(late('next token', gapMs));
+      timer = setTimeout(check, waitingSince === Infinity ? gapMs : gapMs - waitedMs + 1);
+    };
+    let timer = setTimeout(check, gapMs);
+    try {
+      for (;;) {
+        waitingSince = clock.now();
+        const event = await next();
+        // A slow reader's time does not count.
+        waitingSince = Infinity;
+        if (event === undefined) break;
+        yield event;
+      }
+      isDone = true;
+    } catch (error) {
+      isDone = true;
+      throw ended(error);
+    } finally {
+      clearTimeout(timer);
+      if (!isDone) cancel(new SkeinError('CANCELLED', 'The answer was not read to its end.'));
+    }
+  }
+
+  const head = readHead();
+  head.catch(() => {});
+  return {
+    head,
+    rest,
+    cancel,
+    get usage() {
+      return usage;
+    },
+    get characters() {
+      return characters;
+    },
+  };
+}
+
+/** Whether the caller gets something from it: the gateway commits to a provider at the first one. */
+function isContent(event: GenerateEvent): boolean {
+  switch (event.type) {
+    case 'text':
+    case 'reasoning':
+      return event.text !== '';
+    case 'tool-call':
+    case 'finish':
+      return true;
+    default:
+      return false;
+  }
+}

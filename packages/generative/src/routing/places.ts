@@ -1,0 +1,140 @@
+/**
+ * The places of a provider: requests in flight, and the ones that wait for a place, in the order of
+ * priority and of fair shares.
+ *
+ * Shares are start-time fair queueing (Goyal et al. 1996): a tenant's service ÷ weight is its virtual
+ * time, the least one is next, and a tenant that returns starts at the current one. A request whose
+ * first token can no longer be in time leaves the queue unsent, because its place would be lost.
+ */
+import { SkeinError } from '@skein/api/errors';
+import { WAITING_PER_PLACE } from '../tuning.ts';
+
+interface Waiting {
+  readonly tenant: string;
+  readonly level: number;
+  readonly start: () => void;
+}
+
+export interface PlaceRequest {
+  readonly tenant: string;
+  /** 1 is the most urgent. */
+  readonly level: number;
+  /** Longest wait, in milliseconds; after it the first token would be late. */
+  readonly longestMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Places {
+  readonly running: number;
+  readonly waiting: number;
+  /** Of a request that comes now, in milliseconds. */
+  expectedWaitMs(): number;
+  /** @returns the release of the place. @throws SkeinError DEADLINE_UNREACHABLE, QUEUE_FULL, the reason of the signal. */
+  acquire(request: PlaceRequest): Promise<() => void>;
+}
+
+/** Weight of the newest holding time in their mean. */
+const NEWEST = 0.05;
+
+export function createPlaces(
+  count: number,
+  weightOf: (tenant: string) => number,
+  clock: { now(): number },
+): Places {
+  let running = 0;
+  /** Mean time for which a place is held; 0 until one was given back. */
+  let heldMs = 0;
+  let virtualTime = 0;
+  const virtualTimes = new Map<string, number>();
+  const queue: Waiting[] = [];
+
+  function take(tenant: string): () => void {
+    running += 1;
+    const mine = Math.max(virtualTimes.get(tenant) ?? 0, virtualTime);
+    virtualTime = mine;
+    virtualTimes.set(tenant, mine + 1 / Math.max(1e-6, weightOf(tenant)));
+    if (virtualTimes.size > 10_000) forgetIdle();
+    const since = clock.now();
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      running -= 1;
+      const ms = clock.now() - since;
+      heldMs = heldMs === 0 ? ms : heldMs + NEWEST * (ms - heldMs);
+      next()?.start();
+    };
+  }
+
+  function forgetIdle(): void {
+    for (const [tenant, time] of virtualTimes) if (time <= virtualTime) virtualTimes.delete(tenant);
+  }
+
+  /** Takes the next one out of the queue. */
+  function next(): Waiting | undefined {
+    let best = -1;
+    for (let at = 0; at < queue.length; at++) {
+      if (best === -1 || comesBefore(queue[at]!, queue[best]!)) best = at;
+    }
+    return best === -1 ? undefined : queue.splice(best, 1)[0];
+  }
+
+  function comesBefore(a: Waiting, b: Waiting): boolean {
+    if (a.level !== b.level) return a.level < b.level;
+    return timeOf(a.tenant) < timeOf(b.tenant);
+  }
+
+  const timeOf = (tenant: string): number => Math.max(virtualTimes.get(tenant) ?? 0, virtualTime);
+  const expectedWaitMs = (): number => {
+    const ahead = running + queue.length + 1 - count;
+    return ahead <= 0 ? 0 : (ahead * heldMs) / count;
+  };
+
+  return {
+    get running() {
+      return running;
+    },
+    get waiting() {
+      return queue.length;
+    },
+    expectedWaitMs,
+    acquire({ tenant, level, longestMs, signal }) {
+      if (running < count && queue.length === 0) return Promise.resolve(take(tenant));
+      const waitMs = Math.max(1, expectedWaitMs());
+      if (queue.length >= count * WAITING_PER_PLACE) {
+        const text = `${queue.length} requests wait for the provider.`;
+        return Promise.reject(new SkeinError('QUEUE_FULL', text, { retryAfterMs: waitMs }));
+      }
+      return new Promise((resolve, reject) => {
+        const leave = (error: unknown): void => {
+          clearTimeout(timer);
+          signal.removeEventListener('abort', abort);
+          const at = queue.indexOf(waiting);
+          if (at !== -1) queue.splice(at, 1);
+          reject(error);
+        };
+        const waiting: Waiting = {
+          tenant,
+          level,
+          start() {
+            clearTimeout(timer);
+            signal.removeEventListener('abort', abort);
+            resolve(take(tenant));
+          },
+        };
+        const late = (): void =>
+          leave(
+            new SkeinError(
+              'DEADLINE_UNREACHABLE',
+              `No place at the provider was free within ${Math.round(longestMs)} ms.`,
+              { retryAfterMs: Math.max(1, expectedWaitMs()) },
+            ),
+          );
+        const timer = setTimeout(late, Math.max(0, longestMs));
+        const abort = (): void => leave(signal.reason);
+        signal.addEventListener('abort', abort, { once: true });
+        queue.push(waiting);
+      });
+    },
+  };
+}

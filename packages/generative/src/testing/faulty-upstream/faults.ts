@@ -1,0 +1,64 @@
+/**
+ * What an upstream can do wrong, and how a request must end. The document of the gateway and the
+ * benchmark read this table; the test holds the gateway to it.
+ */
+import type { ErrorCode } from '@skein/api';
+
+/** How a request ends where no other provider is left: an answer, or a coded error. */
+type End = 'answered' | ErrorCode;
+
+export interface Fault {
+  /** For the table of the document. */
+  readonly what: string;
+  readonly streaming: End;
+  readonly whole: End;
+  /** Whether a second provider's answer takes its place: for a stream only before the first content. */
+  readonly fallsBack: { readonly streaming: boolean; readonly whole: boolean };
+}
+
+const ALWAYS = { streaming: true, whole: true } as const;
+/** The caller of a stream has a part of the answer already. */
+const BEFORE_CONTENT = { streaming: false, whole: true } as const;
+
+const both = (what: string, end: End, fallsBack: Fault['fallsBack'] = ALWAYS): Fault => ({
+  what,
+  streaming: end,
+  whole: end,
+  fallsBack,
+});
+
+export const FAULTS = {
+  'slow-first-byte': both('It sends nothing for 21 s.', 'UPSTREAM_TIMEOUT'),
+  'slow-first-token': both(
+    'It sends its head and signs of life at once, and the first token after 21 s.',
+    'UPSTREAM_TIMEOUT',
+  ),
+  stall: both('It sends some tokens and then nothing more.', 'UPSTREAM_TIMEOUT', BEFORE_CONTENT),
+  'cut-after-content': both(
+    'It breaks the connection after some tokens.',
+    'UPSTREAM_CUT',
+    BEFORE_CONTENT,
+  ),
+  'truncated-200': both(
+    'It ends its answer properly, but before the finish.',
+    'UPSTREAM_CUT',
+    BEFORE_CONTENT,
+  ),
+  'error-in-stream': both(
+    'It sends an error as an event, after a status of 200.',
+    'UPSTREAM_FAILED',
+    BEFORE_CONTENT,
+  ),
+  'quota-minute': both('It answers 429 for a rate.', 'UPSTREAM_BUSY'),
+  'status-500': both('It answers 500.', 'UPSTREAM_FAILED'),
+  'malformed-json': both('It sends an event that is not JSON.', 'UPSTREAM_FAILED'),
+  'wrong-type': both('It answers 200 with a page of HTML.', 'UPSTREAM_FAILED'),
+  'half-open': both('It accepts the request and is never heard of again.', 'UPSTREAM_TIMEOUT'),
+  'huge-chunk': both('It sends one event without an end.', 'UPSTREAM_FAILED'),
+  'tool-name-repeated': both('It repeats the name and the id of a call in each delta.', 'answered'),
+  'gzip-bomb': both('It sends a little gzip that is a lot of text.', 'UPSTREAM_FAILED'),
+  tls: both('Its certificate is self-signed.', 'UPSTREAM_UNREACHABLE'),
+  dns: both('Its name does not resolve.', 'UPSTREAM_UNREACHABLE'),
+} as const satisfies Readonly<Record<string, Fault>>;
+
+export type FaultName = keyof typeof FAULTS;

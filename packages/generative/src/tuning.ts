@@ -1,0 +1,20 @@
+/** The constants of routing and admission, with their reasons. Times in milliseconds. */
+
+/** Requests to a provider after which its quantiles are believed. Before that nothing is refused or hedged. */
+export const BELIEVED_SAMPLES = 20;
+/** Times to the first token that are kept per route: some minutes of a busy one, so that a change shows. */
+export const KEPT_SAMPLES = 512;
+/** Hedges for each request, at most: what a slow tail may cost more. */
+export const HEDGE_SHARE = 0.05;
+/** Hedges that may be saved up: a tail comes in bursts. */
+export const HEDGE_BURST = 10;
+/** Quantile of the time to the first token at which a request is hedged. */
+export const HEDGE_QUANTILE = 0.95;
+/** The deadline of a request that names none, in objectives: late is better than never. */
+export const DEADLINE_OBJECTIVES = 4;
+/** Failures in a row that open a circuit: one may be the request's own fault. */
+export const CIRCUIT_FAILURES = 3;
+/** First and longest pause of an open circuit. */
+export const CIRCUIT_MS = { first: 1000, longest: 60_000 } as const;
+/** Waiting requests per place of a provider: a bound on memory, the objective refuses much earlier. */
+export const WAITING_PER_PLACE = 64;

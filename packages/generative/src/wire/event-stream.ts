@@ -1,0 +1,40 @@
+/**
+ * The `data` of server-sent events, from bytes: `eventsource-parser` finds the lines (LF, CR or
+ * CRLF, also over two chunks), a streaming decoder the characters. An event is bounded. One that the
+ * end of the stream cuts is dropped, as the HTML standard says (§9.2.6): whether the stream was
+ * whole is for its reader to know.
+ */
+import { createParser } from 'eventsource-parser';
+import { upstreamError } from './upstream-error.ts';
+
+/** Characters of one event: an image in base64 fits. */
+export const LARGEST_EVENT = 16 * 2 ** 20;
+
+export async function* eventData(
+  provider: string,
+  chunks: AsyncIterable<Uint8Array>,
+  largest: number = LARGEST_EVENT,
+): AsyncGenerator<string> {
+  let events: string[] = [];
+  let isTooLarge = false;
+  const parser = createParser({
+    maxBufferSize: largest,
+    onEvent: ({ data }) => void events.push(data),
+    onError: ({ type }) => {
+      if (type === 'max-buffer-size-exceeded') isTooLarge = true;
+    },
+  });
+  const decoder = new TextDecoder();
+  for await (const chunk of chunks) {
+    parser.feed(decoder.decode(chunk, { stream: true }));
+    const ready = events;
+    events = [];
+    yield* ready;
+    if (isTooLarge) {
+      throw upstreamError('UPSTREAM_FAILED', {
+        provider,
+        message: `an event of its stream is larger than ${largest} characters.`,
+      });
+    }
+  }
+}

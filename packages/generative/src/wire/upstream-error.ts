@@ -1,0 +1,96 @@
+/**
+ * What an upstream said when it failed, as a coded error. Its `cause` tells the router more: whether
+ * another try may help, and which quota is spent.
+ */
+import { SkeinError, type ErrorCode } from '@skein/api/errors';
+
+/** The cause of a coded error of an upstream. It holds nothing that an upstream could have echoed. */
+export class UpstreamFault extends Error {
+  /** HTTP status, if it answered. */
+  readonly status: number | undefined;
+  /** The upstream's name of the quota that is spent, such as `GenerateRequestsPerDayPerProject`. */
+  readonly quotaId: string | undefined;
+  /** The field of the request that it refuses. */
+  readonly param: string | undefined;
+
+  constructor(details: {
+    status?: number;
+    quotaId?: string | undefined;
+    param?: string | undefined;
+  }) {
+    super('the upstream failed');
+    this.status = details.status;
+    this.quotaId = details.quotaId;
+    this.param = details.param;
+  }
+}
+
+interface Failure {
+  readonly provider: string;
+  readonly message: string;
+  readonly status?: number;
+  readonly retryAfterMs?: number | undefined;
+  readonly quotaId?: string | undefined;
+  readonly param?: string | undefined;
+}
+
+export function upstreamError(code: ErrorCode, failure: Failure): SkeinError {
+  const { provider, message, retryAfterMs } = failure;
+  return new SkeinError(code, `Provider ${provider}: ${message}`, {
+    cause: new UpstreamFault(failure),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}
+
+/** The part of an error that the router reads. */
+export function faultOf(error: unknown): UpstreamFault | undefined {
+  return error instanceof SkeinError && error.cause instanceof UpstreamFault
+    ? error.cause
+    : undefined;
+}
+
+/** How much of an upstream's own words a message repeats, in characters. */
+const QUOTED = 300;
+
+/** Control characters would forge lines of a log. */
+export function quoted(text: unknown): string {
+  if (typeof text !== 'string') return typeof text === 'number' ? String(text) : '';
+  return text
+    .replaceAll(/\p{Cc}+/gu, ' ')
+    .trim()
+    .slice(0, QUOTED);
+}
+
+/** Errors of the network by Node's codes: the rest of the error may name addresses of the operator. */
+const NETWORK: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'its name does not resolve',
+  EAI_AGAIN: 'its name does not resolve now',
+  ECONNREFUSED: 'it refuses the connection',
+  ECONNRESET: 'it closed the connection',
+  EPIPE: 'it closed the connection',
+  ETIMEDOUT: 'no connection in time',
+  EHOSTUNREACH: 'no route to it',
+  ENETUNREACH: 'no route to it',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is self-signed',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not trusted',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is not trusted',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+};
+
+export function networkError(provider: string, error: unknown, hasHead: boolean): SkeinError {
+  if (error instanceof SkeinError) return error;
+  const { code = '' } = error as { code?: string };
+  if (hasHead) {
+    return upstreamError('UPSTREAM_CUT', {
+      provider,
+      message: 'the connection ended in the middle of the answer.',
+    });
+  }
+  const words = NETWORK[code] ?? (/SSL|TLS/.test(code) ? 'TLS failed' : 'the connection failed');
+  return upstreamError('UPSTREAM_UNREACHABLE', {
+    provider,
+    message: `${words}${code === '' ? '' : ` (${code})`}.`,
+  });
+}
