@@ -148,6 +148,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/state/src/sqlite/database.test.ts',
   'packages/state/src/transfer/transfer.test.ts',
   'packages/train/src/browser/browser.test.ts',
+  'packages/train/src/federated/audit.test.ts',
   'packages/train/src/federated/heart.test.ts',
   'packages/train/src/federated/private-training.test.ts',
   'packages/train/src/parallel/overlap/overlap.test.ts',

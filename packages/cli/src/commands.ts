@@ -55,6 +55,7 @@ const LOADERS = {
   'runs show': async () => (await import('./commands/runs.ts')).runsShow,
   'runs compare': async () => (await import('./commands/runs-compare.ts')).runsCompare,
   privacy: async () => (await import('./commands/privacy.ts')).privacy,
+  'privacy audit': async () => (await import('./commands/privacy-audit.ts')).privacyAudit,
   bench: async () => (await import('./commands/bench.ts')).bench,
   doctor: async () => (await import('./commands/doctor.ts')).doctor,
   'keys create': async () => (await import('./commands/keys.ts')).keysCreate,

@@ -60,6 +60,12 @@ export {
 } from './optimisers/optimisers.ts';
 export { epsilonOf, noiseFor, type Spent } from './privacy/accountant.ts';
 export {
+  audit,
+  type AuditOptions,
+  type AuditReport,
+  type AuditTarget,
+} from './privacy/audit/audit.ts';
+export {
   clippedStep,
   openClipped,
   type ClippedSession,

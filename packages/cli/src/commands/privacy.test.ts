@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { AuditReport } from '@skein/train';
 import { startCli } from '../testing/cli.ts';
 import type { Budgets } from './privacy.ts';
 
@@ -56,4 +57,18 @@ it('refuses a budget that no noise keeps', async () => {
   const { code, stderr } = await skein(...epochs, ...fixed);
   expect(code).not.toBe(0);
   expect(stderr).toContain('PRIVACY_UNATTAINABLE');
+});
+
+it('audits the private training, and finds nothing in it', async () => {
+  const { code, stdout } = await skein('audit', '--noise', '1', '--canaries', '400', '--json');
+  const report = JSON.parse(stdout) as AuditReport;
+  expect(report).toMatchObject({ verdict: 'holds', findings: [], repeats: false });
+  expect(report.claimed).toBeGreaterThan(4);
+  expect(code).toBe(0);
+});
+
+it('refuses an audit that could tell nothing', async () => {
+  const { code, stderr } = await skein('audit', '--noise', '1', '--canaries', '9');
+  expect(code).toBe(2);
+  expect(stderr).toContain('--canaries');
 });

@@ -1,3 +1,4 @@
+export { privateTrainingTarget, type PrivateTrainingTarget } from './audit-target.ts';
 export {
   federatedModel,
   openLocalTraining,
