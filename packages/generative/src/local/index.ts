@@ -2,3 +2,5 @@
 export { openLocalProvider, type LocalProvider, type LocalProviderOptions } from './provider.ts';
 export type { LocalModelInfo } from './local-model.ts';
 export { isModelFolder } from './model/folder.ts';
+export { readGguf, type GgufModel } from './gguf/header.ts';
+export { writeExampleModel } from './build/example.ts';

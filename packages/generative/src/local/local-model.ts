@@ -7,6 +7,8 @@ import { Engine, type EngineState } from './engine/engine.ts';
 import type { RowEvent, RowRequest, TokenScore } from './engine/row.ts';
 import { bytesPerToken } from './engine/slab.ts';
 import type { ScoredToken } from './engine/sampler.ts';
+import { answerOf, type AnswerForm } from './answer-form.ts';
+import { maskOf, TokenTrie } from './grammar/token-mask.ts';
 import { readModelFolder, type ModelFolder } from './model/folder.ts';
 import { invalid } from './model/invalid.ts';
 
@@ -80,6 +82,9 @@ export async function openLocalModel(options: LocalModelOptions): Promise<LocalM
     );
   });
   const prefixBytes = cacheBytes * PREFIX_SHARE;
+  let built: TokenTrie | undefined;
+  // Most models never need it, and it takes a while over a large vocabulary.
+  const trie = (): TokenTrie => (built ??= new TokenTrie(vocabulary, decoder.vocabulary));
   const engine = new Engine({ decoder, vocabulary, ends: model.ends, maxQueued, prefixBytes });
   return {
     info: {
@@ -94,7 +99,7 @@ export async function openLocalModel(options: LocalModelOptions): Promise<LocalM
       return engine.state;
     },
     countTokens: (request) => promptOf(model, request).length,
-    generate: (request, signal, gapMs) => generate(model, engine, request, signal, gapMs),
+    generate: (request, signal, gapMs) => generate({ model, engine, trie }, request, signal, gapMs),
     close: () => engine.close(),
   };
 }
@@ -108,7 +113,8 @@ function promptOf({ template, vocabulary }: ModelFolder, request: GenerateReques
       'The model has no chat template, so it only continues texts: POST /v1/completions with a prompt.',
     );
   }
-  if ((request.tools?.length ?? 0) > 0 && !template.takesTools) {
+  const isForced = request.toolChoice === 'required' || typeof request.toolChoice === 'object';
+  if ((request.tools?.length ?? 0) > 0 && !template.takesTools && !isForced) {
     throw new SkeinError(
       'GENERATION_UNSUPPORTED',
       'The chat template of the model has no place for tools.',
@@ -119,12 +125,12 @@ function promptOf({ template, vocabulary }: ModelFolder, request: GenerateReques
 }
 
 function rowOf(
-  model: ModelFolder,
+  { model: { defaults, ends }, trie }: Parts,
   request: GenerateRequest,
   prompt: readonly number[],
+  { grammar }: AnswerForm,
   choice: number,
 ): RowRequest {
-  const { defaults } = model;
   const { sampling = {}, stop = [], maxTokens = DEFAULT_MAX_TOKENS, logprobs } = request;
   if (stop.length > MAX_STOPS || stop.some(({ length }) => length > MAX_STOP_LENGTH)) {
     throw new SkeinError(
@@ -138,6 +144,7 @@ function rowOf(
     maxTokens,
     stop,
     logprobs,
+    mask: grammar && maskOf(grammar, trie(), ends),
     sampling: {
       temperature: sampling.temperature ?? defaults.temperature ?? 1,
       topK: sampling.topK ?? defaults.topK,
@@ -151,14 +158,21 @@ function rowOf(
   };
 }
 
+interface Parts {
+  readonly model: ModelFolder;
+  readonly engine: Engine;
+  readonly trie: () => TokenTrie;
+}
+
 async function* generate(
-  model: ModelFolder,
-  engine: Engine,
+  parts: Parts,
   request: GenerateRequest,
   signal: AbortSignal,
   gapMs: number,
 ): AsyncGenerator<GenerateEvent, void> {
+  const { model, engine } = parts;
   const prompt = promptOf(model, request);
+  const form = answerOf(request);
   if (prompt.length === 0) {
     throw new SkeinError(
       'UPSTREAM_REJECTED',
@@ -166,8 +180,9 @@ async function* generate(
     );
   }
   const rows = Array.from({ length: request.choices ?? 1 }, (_, choice) =>
-    engine.generate(rowOf(model, request, prompt, choice), signal, gapMs),
+    engine.generate(rowOf(parts, request, prompt, form, choice), signal, gapMs),
   );
+  const readers = rows.map((_, choice) => form.read(choice));
   let outputTokens = 0;
   let cachedInputTokens = 0;
   for await (const [choice, event] of merged(rows)) {
@@ -176,11 +191,10 @@ async function* generate(
     if (scores !== undefined) {
       yield { type: 'logprobs', tokens: scores.map((score) => logprobOf(model, score)), ...at };
     }
-    if (text !== '') yield { type: 'text', text, ...at };
+    yield* readers[choice]!(text, end?.reason);
     if (end === undefined) continue;
     outputTokens += end.answerTokens;
     cachedInputTokens += end.cachedTokens;
-    yield { type: 'finish', reason: end.reason, ...at };
   }
   yield { type: 'usage', usage: { inputTokens: prompt.length, outputTokens, cachedInputTokens } };
 }

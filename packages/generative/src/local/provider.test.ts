@@ -95,6 +95,57 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
     expect(all.at(-1)).toMatchObject({ type: 'usage', usage: { outputTokens: 12 } });
   });
 
+  it('keeps a JSON schema, and calls a tool that the client requires', async () => {
+    const schema = {
+      type: 'object',
+      properties: {
+        name: { type: 'string', maxLength: 12 },
+        age: { type: 'integer' },
+        kind: { enum: ['dog', 'cat'] },
+      },
+      required: ['name', 'age', 'kind'],
+      additionalProperties: false,
+    };
+    for (let seed = 0; seed < 5; seed++) {
+      const { all, text } = await read(
+        provider.generate(
+          request('The dog', {
+            format: { type: 'schema', name: 'pet', schema },
+            maxTokens: 200,
+            sampling: { seed },
+          }),
+          call(),
+        ),
+      );
+      expect(all.find(({ type }) => type === 'finish')).toMatchObject({ reason: 'stop' });
+      expect(JSON.parse(text)).toEqual({
+        name: expect.stringMatching(/^.{0,12}$/su),
+        age: expect.any(Number),
+        kind: expect.stringMatching(/^(dog|cat)$/),
+      });
+    }
+    const { all, text } = await read(
+      provider.generate(
+        request('The dog', {
+          tools: [
+            {
+              name: 'bark',
+              parameters: { properties: { loud: { type: 'boolean' } }, required: ['loud'] },
+            },
+          ],
+          toolChoice: 'required',
+          maxTokens: 200,
+        }),
+        call(),
+      ),
+    );
+    expect(text).toBe('');
+    const made = all.find((event) => event.type === 'tool-call');
+    expect(made).toMatchObject({ index: 0, name: 'bark', id: expect.stringMatching(/^call_/) });
+    expect(JSON.parse(made!.arguments)).toEqual({ loud: expect.any(Boolean) });
+    expect(all.find(({ type }) => type === 'finish')).toMatchObject({ reason: 'tool_calls' });
+  });
+
   it('frees the row when the reader leaves', async () => {
     for await (const event of provider.generate(request('The dog', { maxTokens: 400 }), call())) {
       if (event.type === 'text') break;

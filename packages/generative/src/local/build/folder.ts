@@ -1,6 +1,8 @@
 /** Writes the folder of a model as Hugging Face lays it out, so that the loader reads it as any other. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readLlama2c } from './llama2c.ts';
+import { LLAMA2C_SPECIAL, tokenizerOfLlama2c } from './llama2c-tokenizer.ts';
 import {
   llamaModel,
   type LlamaOptions,
@@ -50,6 +52,24 @@ export async function writeModelFolder(folder: string, parts: FolderParts): Prom
   });
 }
 
-/** The folder of a model of llama2.c: a teller of stories, which continues what the messages say. */
-export const STORY_TEMPLATE =
+/** A teller of stories, which continues what the messages say. */
+const STORY_TEMPLATE =
   "{{ bos_token }}{% for message in messages %}{{ message['content'] }}{% if not loop.last %}\n{% endif %}{% endfor %}";
+
+/** @throws SkeinError LANGUAGE_MODEL_INVALID when a file is not one of llama2.c, or is cut off. */
+export async function writeLlama2c(
+  folder: string,
+  checkpoint: Uint8Array,
+  tokenizer: Uint8Array,
+): Promise<void> {
+  const { shape, weights } = readLlama2c(checkpoint);
+  await writeModelFolder(folder, {
+    shape,
+    weights,
+    options: { weights: 'float32' },
+    tokenizer: tokenizerOfLlama2c(tokenizer, shape.vocabulary),
+    special: LLAMA2C_SPECIAL,
+    specialTokens: { bos: '<s>', eos: '</s>' },
+    chatTemplate: STORY_TEMPLATE,
+  });
+}

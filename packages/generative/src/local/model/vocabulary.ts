@@ -78,16 +78,20 @@ function sentencePiece(token: string): Uint8Array {
     : Uint8Array.of(Number.parseInt(byte, 16));
 }
 
-/** The byte of each printable character of GPT-2's encoder: printable bytes stand for themselves. */
-const BYTES_OF_CHARACTERS = ((): ReadonlyMap<string, number> => {
-  const map = new Map<string, number>();
+/** How byte-level BPE writes a byte. */
+export function characterOfByte(byte: number): string {
+  return CHARACTERS[byte]!;
+}
+
+/** Of GPT-2's encoder: printable bytes stand for themselves, others follow from 256 on. */
+const CHARACTERS: readonly string[] = ((): string[] => {
   let next = 256;
-  for (let byte = 0; byte < 256; byte++) {
+  return Array.from({ length: 256 }, (_, byte) => {
     const isPrintable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-    map.set(String.fromCodePoint(isPrintable ? byte : next++), byte);
-  }
-  return map;
+    return String.fromCodePoint(isPrintable ? byte : next++);
+  });
 })();
+const BYTES_OF_CHARACTERS = new Map(CHARACTERS.map((character, byte) => [character, byte]));
 
 function byteLevel(token: string): Uint8Array {
   const bytes: number[] = [];

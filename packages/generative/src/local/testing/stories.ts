@@ -2,12 +2,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readLlama2c, type Llama2c } from '../build/llama2c.ts';
-import { LLAMA2C_SPECIAL, tokenizerOfLlama2c } from '../build/llama2c-tokenizer.ts';
+import { tokenizerOfLlama2c } from '../build/llama2c-tokenizer.ts';
 import { readVocabulary, type Vocabulary } from '../model/vocabulary.ts';
-import { STORY_TEMPLATE, writeModelFolder } from '../build/folder.ts';
+import { writeLlama2c } from '../build/folder.ts';
 
 const DATA = join(import.meta.dirname, '../../../../../../shared/data/lm');
 const WEIGHTS = join(DATA, 'stories260K.bin');
+const TOKENIZER = join(DATA, 'tok512.bin');
 
 /** Why tests that need the weights are skipped; undefined where they can run. */
 export const storiesMissing = existsSync(WEIGHTS)
@@ -19,21 +20,12 @@ export function storiesWeights(): Llama2c {
 }
 
 const tokenizer = (): Record<string, unknown> =>
-  tokenizerOfLlama2c(readFileSync(join(DATA, 'tok512.bin')), storiesWeights().shape.vocabulary);
+  tokenizerOfLlama2c(readFileSync(TOKENIZER), storiesWeights().shape.vocabulary);
 
 export function storiesVocabulary(): Vocabulary {
   return readVocabulary(tokenizer(), {});
 }
 
-export async function writeStories(folder: string): Promise<void> {
-  const { shape, weights } = storiesWeights();
-  await writeModelFolder(folder, {
-    shape,
-    weights,
-    options: { weights: 'float32' },
-    tokenizer: tokenizer(),
-    special: LLAMA2C_SPECIAL,
-    specialTokens: { bos: '<s>', eos: '</s>' },
-    chatTemplate: STORY_TEMPLATE,
-  });
+export function writeStories(folder: string): Promise<void> {
+  return writeLlama2c(folder, readFileSync(WEIGHTS), readFileSync(TOKENIZER));
 }

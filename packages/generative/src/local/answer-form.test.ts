@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+import { answerOf } from './answer-form.ts';
+
+const TOOLS = { model: 'm', messages: [], stream: true, tools: [{ name: 'add' }] } as const;
+
+it.each([1, 2, 3, 7, 100])('finds marked calls in pieces of %i characters', (size) => {
+  const text =
+    'Let me <see>: <tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>\n<tool_call>{"name":"add","arguments":{}}</tool_call> done <tool_call>no json</tool_call> <tool';
+  const read = answerOf(TOOLS).read(0);
+  const events = [];
+  for (let i = 0; i < text.length; i += size)
+    events.push(...read(text.slice(i, i + size), undefined));
+  events.push(...read('', 'stop'));
+  const calls = events.filter(({ type }) => type === 'tool-call');
+  expect(calls).toMatchObject([
+    { index: 0, name: 'add', arguments: '{"a":1}' },
+    { index: 1, name: 'add', arguments: '{}' },
+  ]);
+  const shown = events.map((event) => (event.type === 'text' ? event.text : '')).join('');
+  expect(shown.replaceAll(/\s+/g, ' ')).toBe(
+    'Let me <see>: done <tool_call>no json</tool_call> <tool',
+  );
+  expect(events.at(-1)).toEqual({ type: 'finish', reason: 'tool_calls' });
+});
+
+it('refuses a required tool that is not there', () => {
+  expect(() => answerOf({ ...TOOLS, toolChoice: { name: 'other' } })).toThrow(/not among/);
+});

@@ -1,0 +1,66 @@
+/** A tokenizer with one token per byte, and some for whole words: for models that nothing was trained for. */
+import { characterOfByte } from '../model/vocabulary.ts';
+
+export interface ByteTokenizer {
+  /** tokenizer.json. */
+  readonly file: Readonly<Record<string, unknown>>;
+  readonly bos: number;
+  readonly eos: number;
+  /** Ends a prompt of messages. */
+  readonly answer: number;
+  /** The first of the words. */
+  readonly firstWord: number;
+}
+
+const SPECIAL = ['<|begin|>', '<|end|>', '<|answer|>'];
+export const BYTE_SPECIAL = { bos: '<|begin|>', eos: '<|end|>', answer: '<|answer|>' } as const;
+
+/** @param words of which no two are equal, none of a single byte. */
+export function byteTokenizer(words: readonly string[]): ByteTokenizer {
+  const bytes = Array.from({ length: 256 }, (_, byte) => characterOfByte(byte));
+  const spelled = words.map((word) =>
+    Array.from(new TextEncoder().encode(word), (byte) => bytes[byte]!).join(''),
+  );
+  const tokens = [...bytes, ...SPECIAL, ...spelled];
+  const [bos, eos, answer] = SPECIAL.map((_, i) => 256 + i) as [number, number, number];
+  return {
+    bos,
+    eos,
+    answer,
+    firstWord: 256 + SPECIAL.length,
+    file: {
+      version: '1.0',
+      added_tokens: SPECIAL.map((content, i) => ({
+        id: 256 + i,
+        content,
+        special: true,
+        single_word: false,
+        lstrip: false,
+        rstrip: false,
+        normalized: false,
+      })),
+      normalizer: null,
+      pre_tokenizer: {
+        type: 'ByteLevel',
+        add_prefix_space: false,
+        trim_offsets: true,
+        use_regex: false,
+      },
+      post_processor: {
+        type: 'TemplateProcessing',
+        single: [
+          { SpecialToken: { id: SPECIAL[0], type_id: 0 } },
+          { Sequence: { id: 'A', type_id: 0 } },
+        ],
+        pair: [],
+        special_tokens: { [SPECIAL[0]!]: { id: SPECIAL[0], ids: [bos], tokens: [SPECIAL[0]] } },
+      },
+      decoder: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
+      model: {
+        type: 'BPE',
+        vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+        merges: [],
+      },
+    },
+  };
+}

@@ -1,0 +1,69 @@
+/** Random weights in the shape of a real model: it says nothing, at the speed and in the memory of the real one. */
+import { seededRandom } from '@skein/onnx';
+import { BYTE_SPECIAL, byteTokenizer } from './byte-tokenizer.ts';
+import { PLAIN_TEMPLATE } from './example.ts';
+import { writeModelFolder } from './folder.ts';
+import type { LlamaOptions, LlamaShape, LlamaWeights } from './llama-graph.ts';
+
+/** SmolLM-135M. */
+export const SHAPE_135M: LlamaShape = {
+  vocabulary: 49_152,
+  hidden: 576,
+  layers: 30,
+  heads: 9,
+  keyHeads: 3,
+  headSize: 64,
+  intermediate: 1536,
+  context: 2048,
+  ropeBase: 10_000,
+  epsilon: 1e-5,
+};
+
+export function randomLlama(shape: LlamaShape, seed: number): LlamaWeights {
+  const { hidden, heads, keyHeads, headSize, intermediate, vocabulary } = shape;
+  const matrix = (rows: number, columns: number, salt: number): Float32Array => {
+    const random = seededRandom(seed * 1000 + salt);
+    const scale = Math.sqrt(3 / columns);
+    return Float32Array.from({ length: rows * columns }, () => (random.next() * 2 - 1) * scale);
+  };
+  const ones = new Float32Array(hidden).fill(1);
+  const embedding = matrix(vocabulary, hidden, 1);
+  return {
+    embedding,
+    head: embedding,
+    norm: ones,
+    layer(index) {
+      const salt = 10 * (index + 1);
+      return {
+        attentionNorm: ones,
+        query: matrix(heads * headSize, hidden, salt),
+        key: matrix(keyHeads * headSize, hidden, salt + 1),
+        value: matrix(keyHeads * headSize, hidden, salt + 2),
+        output: matrix(hidden, heads * headSize, salt + 3),
+        mlpNorm: ones,
+        gate: matrix(intermediate, hidden, salt + 4),
+        up: matrix(intermediate, hidden, salt + 5),
+        down: matrix(hidden, intermediate, salt + 6),
+      };
+    },
+  };
+}
+
+export async function writeRandomModel(
+  folder: string,
+  shape: LlamaShape,
+  options: LlamaOptions,
+): Promise<void> {
+  const few = byteTokenizer([]).firstWord;
+  const words = Array.from({ length: shape.vocabulary - few }, (_, i) => ` w${i}`);
+  const tokenizer = byteTokenizer(words);
+  await writeModelFolder(folder, {
+    shape,
+    weights: randomLlama(shape, 1),
+    options,
+    tokenizer: tokenizer.file,
+    special: tokenizer,
+    specialTokens: BYTE_SPECIAL,
+    chatTemplate: PLAIN_TEMPLATE,
+  });
+}

@@ -1,0 +1,138 @@
+/**
+ * Which bytes may follow in a grammar: a pushdown automaton that is made deterministic as it runs.
+ *
+ *   state = set of stacks;  stack = what must still come, first symbol on top
+ *
+ * Equal stacks and equal sets are one object, so that a state remembers the state after each byte,
+ * and a mask over a vocabulary is computed once per state.
+ */
+import { SkeinError } from '@skein/api';
+
+export type GrammarSymbol =
+  /** One byte of a set. */
+  | { readonly kind: 'byte'; readonly set: Uint8Array }
+  /** One of several sequences, made when it is first needed: rules may be recursive. */
+  | { readonly kind: 'choice'; readonly options: () => readonly (readonly GrammarSymbol[])[] }
+  /** A sequence, `least` to `most` times. */
+  | {
+      readonly kind: 'repeat';
+      readonly item: readonly GrammarSymbol[];
+      readonly least: number;
+      readonly most: number;
+    };
+
+/** A stack; undefined: nothing must come any more. */
+interface Stack {
+  readonly id: number;
+  readonly symbol: GrammarSymbol;
+  readonly below: Stack | undefined;
+}
+
+export interface State {
+  /** The stacks begin with bytes. */
+  readonly stacks: readonly Stack[];
+  /** Whether the text may end here. */
+  readonly accepts: boolean;
+  /** After each byte; null: the byte may not come. */
+  readonly next: (State | null | undefined)[];
+}
+
+/** Rules that begin with themselves never come to a byte. */
+const DEEPEST = 500;
+
+export class Automaton {
+  readonly start: State;
+  readonly #stacks = new Map<string, Stack>();
+  readonly #states = new Map<string, State>();
+  readonly #symbolIds = new Map<GrammarSymbol, number>();
+  readonly #repeats = new Map<string, GrammarSymbol>();
+
+  /** @throws SkeinError GENERATION_UNSUPPORTED when a rule begins with itself. */
+  constructor(grammar: readonly GrammarSymbol[]) {
+    this.start = this.#stateOf([this.#push(grammar, undefined)]);
+  }
+
+  /** The state after a byte; null when the byte may not come. */
+  step(state: State, byte: number): State | null {
+    const known = state.next[byte];
+    if (known !== undefined) return known;
+    const after = state.stacks
+      .filter(({ symbol }) => symbol.kind === 'byte' && symbol.set[byte] === 1)
+      .map(({ below }) => below);
+    return (state.next[byte] = after.length === 0 ? null : this.#stateOf(after));
+  }
+
+  #stateOf(stacks: readonly (Stack | undefined)[]): State {
+    const found = new Map<number, Stack>();
+    let accepts = false;
+    const expand = (stack: Stack | undefined, depth: number): void => {
+      if (depth > DEEPEST) {
+        throw new SkeinError('GENERATION_UNSUPPORTED', 'A rule of the schema begins with itself.');
+      }
+      if (stack === undefined) {
+        accepts = true;
+        return;
+      }
+      const { symbol, below } = stack;
+      if (symbol.kind === 'byte') found.set(stack.id, stack);
+      else for (const each of this.#choices(symbol)) expand(this.#push(each, below), depth + 1);
+    };
+    for (const stack of stacks) expand(stack, 0);
+    const key = [...found.keys()].toSorted((a, b) => a - b).join(',') + (accepts ? '.' : '');
+    let state = this.#states.get(key);
+    if (state === undefined) {
+      state = { stacks: [...found.values()], accepts, next: [] };
+      this.#states.set(key, state);
+    }
+    return state;
+  }
+
+  #choices(
+    symbol: Exclude<GrammarSymbol, { kind: 'byte' }>,
+  ): readonly (readonly GrammarSymbol[])[] {
+    if (symbol.kind === 'choice') return symbol.options();
+    const { item, least, most } = symbol;
+    if (most === 0) return [[]];
+    const again = [...item, this.#repeat(symbol, Math.max(0, least - 1), most - 1)];
+    return least > 0 ? [again] : [[], again];
+  }
+
+  #repeat(
+    symbol: Extract<GrammarSymbol, { kind: 'repeat' }>,
+    least: number,
+    most: number,
+  ): GrammarSymbol {
+    if (least === symbol.least && most === symbol.most) return symbol;
+    // The items of one repetition are one array, whatever is left of it.
+    const key = `${this.#idOf(symbol.item[0]!)}/${symbol.item.length}:${least}-${most}`;
+    let found = this.#repeats.get(key);
+    if (found === undefined) {
+      found = { kind: 'repeat', item: symbol.item, least, most };
+      this.#repeats.set(key, found);
+    }
+    return found;
+  }
+
+  #push(symbols: readonly GrammarSymbol[], below: Stack | undefined): Stack | undefined {
+    let stack = below;
+    for (const symbol of symbols.toReversed()) {
+      const key = `${this.#idOf(symbol)}:${stack?.id ?? ''}`;
+      let found = this.#stacks.get(key);
+      if (found === undefined) {
+        found = { id: this.#stacks.size, symbol, below: stack };
+        this.#stacks.set(key, found);
+      }
+      stack = found;
+    }
+    return stack;
+  }
+
+  #idOf(symbol: GrammarSymbol): number {
+    let id = this.#symbolIds.get(symbol);
+    if (id === undefined) {
+      id = this.#symbolIds.size;
+      this.#symbolIds.set(symbol, id);
+    }
+    return id;
+  }
+}

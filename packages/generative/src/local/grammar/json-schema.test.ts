@@ -1,0 +1,148 @@
+import { seededRandom } from '@skein/onnx';
+import { describe, expect, it } from 'vitest';
+import { Automaton, type State } from './automaton.ts';
+import { grammarOfSchema } from './json-schema.ts';
+import { ANY_OBJECT, type Sequence } from './json-text.ts';
+
+type Schema = Record<string, unknown>;
+
+/** A random text of the grammar. Closing bytes are preferred, so that it ends. */
+function randomText(grammar: Sequence, seed: number): string {
+  const random = seededRandom(seed);
+  const automaton = new Automaton(grammar);
+  const bytes: number[] = [];
+  let state = automaton.start;
+  for (;;) {
+    const choices: [number, State][] = [];
+    for (let byte = 0; byte < 256; byte++) {
+      const next = automaton.step(state, byte);
+      if (next !== null) choices.push([byte, next]);
+    }
+    if (choices.length === 0 || (state.accepts && random.next() < 0.3)) break;
+    const closing = choices.filter(([byte]) => '"}],:0'.includes(String.fromCodePoint(byte)));
+    const among = closing.length > 0 && random.next() < 0.6 ? closing : choices;
+    const [byte, next] = among[Math.floor(random.next() * among.length)]!;
+    bytes.push(byte);
+    state = next;
+  }
+  return new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(bytes));
+}
+
+function accepts(grammar: Sequence, text: string): boolean {
+  const automaton = new Automaton(grammar);
+  let state: State | null = automaton.start;
+  for (const byte of new TextEncoder().encode(text)) {
+    state = automaton.step(state, byte);
+    if (state === null) return false;
+  }
+  return state.accepts;
+}
+
+const PERSON: Schema = {
+  type: 'object',
+  properties: {
+    name: { type: 'string', minLength: 1, maxLength: 5 },
+    age: { type: 'integer' },
+    tags: { type: 'array', items: { enum: ['a', 'b"', 3, null] }, minItems: 1, maxItems: 3 },
+    size: { type: ['number', 'null'] },
+  },
+  required: ['name', 'tags'],
+  additionalProperties: false,
+};
+const TREE: Schema = {
+  $ref: '#/$defs/node',
+  $defs: {
+    node: {
+      type: 'object',
+      properties: {
+        kids: { type: 'array', items: { $ref: '#/$defs/node' } },
+        ok: { type: 'boolean' },
+      },
+      required: ['kids'],
+    },
+  },
+};
+
+describe('the grammar of a schema', () => {
+  it('makes only texts that satisfy it, over hundreds of random ones', () => {
+    const seen = { absent: 0, empty: 0, nulls: 0 };
+    for (let seed = 0; seed < 250; seed++) {
+      const value = JSON.parse(randomText(grammarOfSchema(PERSON), seed)) as Record<
+        string,
+        unknown
+      >;
+      expect(Object.keys(PERSON['properties'] as object)).toEqual(
+        expect.arrayContaining(Object.keys(value)),
+      );
+      const length = Array.from(value['name'] as string).length;
+      expect(length >= 1 && length <= 5).toBe(true);
+      const tags = value['tags'] as unknown[];
+      expect(tags.length >= 1 && tags.length <= 3).toBe(true);
+      for (const tag of tags) expect(['a', 'b"', 3, null]).toContain(tag);
+      if ('age' in value) expect(Number.isInteger(value['age'])).toBe(true);
+      if (!('age' in value)) seen.absent++;
+      if (value['size'] === null) seen.nulls++;
+    }
+    expect(Math.min(seen.absent, seen.nulls)).toBeGreaterThan(0);
+  });
+
+  it('keeps recursive schemas, and any object', () => {
+    const isNode = (value: unknown): boolean => {
+      const { kids, ok, ...more } = value as { kids: unknown[]; ok?: boolean };
+      return (
+        Object.keys(more).length === 0 &&
+        (ok === undefined || typeof ok === 'boolean') &&
+        kids.every(isNode)
+      );
+    };
+    for (let seed = 0; seed < 60; seed++) {
+      expect(isNode(JSON.parse(randomText(grammarOfSchema(TREE), seed)))).toBe(true);
+      expect(JSON.parse(randomText(ANY_OBJECT, seed))).toBeTypeOf('object');
+    }
+  });
+
+  it.each<[Schema, string, boolean]>([
+    [{ type: 'string' }, '"😀é\\n\\ud83d\\ude00"', true],
+    [{ type: 'string' }, '"\\ud83d"', false],
+    [{ type: 'string', maxLength: 2 }, '"😀é"', true],
+    [{ type: 'string', maxLength: 2 }, '"abc"', false],
+    [{ type: 'number' }, '-0.5e-3', true],
+    [{ type: 'number' }, '01', false],
+    [{ type: 'integer' }, '1.0', false],
+    [{ const: { a: [1] } }, '{"a":[1]}', true],
+    [{ anyOf: [{ type: 'null' }, { const: 7 }] }, '7', true],
+    [{ type: 'object', additionalProperties: { type: 'integer' } }, '{"x": 1,\n  "y":2}', true],
+    [{ type: 'object', additionalProperties: { type: 'integer' } }, '{"x": "1"}', false],
+    [{ type: 'object', additionalProperties: false }, '{}', true],
+    [{ type: 'object', additionalProperties: false }, '{"x":1}', false],
+    [{ type: 'object', properties: { a: {}, b: {} } }, '{"b": [true, {"c": null}]}', true],
+    [{ type: 'object', properties: { a: {}, b: {} } }, '{"b": 1, "a": 2}', false],
+    [{ type: 'array', items: { type: 'integer' }, minItems: 2 }, '[1]', false],
+    [{ type: 'array', items: { type: 'integer' }, minItems: 2 }, '[1, 2,3]', true],
+    [{ type: 'array', maxItems: 0 }, '[]', true],
+  ])('%j: %s is in it: %j', (schema, text, expected) => {
+    expect(accepts(grammarOfSchema(schema), text)).toBe(expected);
+  });
+
+  it.each<[Schema, RegExp]>([
+    [{ type: 'string', pattern: 'a+' }, /"pattern"/],
+    [{ type: 'date' }, /the type "date"/],
+    [{ $ref: 'https://example.com/x' }, /outside/],
+    [{ $ref: '#/$defs/none' }, /not there/],
+    [{ type: 'string', maxLength: 1e9 }, /maxLength/],
+  ])('refuses %j', (schema, message) => {
+    expect(() => grammarOfSchema(schema)).toThrow(message);
+  });
+
+  it('refuses circles and schemas without an end', () => {
+    expect(
+      () =>
+        new Automaton(grammarOfSchema({ $defs: { a: { $ref: '#/$defs/a' } }, $ref: '#/$defs/a' })),
+    ).toThrow(/begins with itself/);
+    let deep: Schema = { type: 'null' };
+    for (let i = 0; i < 100; i++) deep = { type: 'array', items: deep };
+    expect(() => grammarOfSchema(deep)).toThrow(/deeper/);
+    const wide = { anyOf: Array.from({ length: 6000 }, () => ({ type: 'null' })) };
+    expect(() => grammarOfSchema(wide)).toThrow(/more than 5000/);
+  });
+});

@@ -1,0 +1,73 @@
+/** Which tokens of a vocabulary may follow in a grammar: the tokens' bytes as a tree, walked with the automaton. */
+import type { TokenMask } from '../engine/row.ts';
+import type { Vocabulary } from '../model/vocabulary.ts';
+import { Automaton, type State } from './automaton.ts';
+import type { Sequence } from './json-text.ts';
+
+interface TrieNode {
+  readonly children: Map<number, TrieNode>;
+  readonly tokens: number[];
+}
+
+/** Built once per vocabulary. */
+export class TokenTrie {
+  readonly root: TrieNode = { children: new Map(), tokens: [] };
+  readonly size: number;
+  readonly #vocabulary: Vocabulary;
+
+  /** @param size tokens that the logits have; at least the vocabulary's. */
+  constructor(vocabulary: Vocabulary, size: number) {
+    this.#vocabulary = vocabulary;
+    this.size = size;
+    for (let token = 0; token < vocabulary.size; token++) {
+      const bytes = vocabulary.bytes(token);
+      if (bytes.length === 0 || vocabulary.isSpecial(token)) continue;
+      let node = this.root;
+      for (const byte of bytes) {
+        let next = node.children.get(byte);
+        if (next === undefined)
+          node.children.set(byte, (next = { children: new Map(), tokens: [] }));
+        node = next;
+      }
+      node.tokens.push(token);
+    }
+  }
+
+  bytes(token: number): Uint8Array {
+    return this.#vocabulary.bytes(token);
+  }
+}
+
+/** A mask for one answer. The text may end where the grammar accepts, and must where nothing can follow. */
+export function maskOf(grammar: Sequence, trie: TokenTrie, ends: ReadonlySet<number>): TokenMask {
+  const automaton = new Automaton(grammar);
+  const masks = new Map<State, Uint8Array>();
+  let state = automaton.start;
+
+  function compute(): Uint8Array {
+    const mask = new Uint8Array(trie.size);
+    let any = false;
+    const walk = (node: TrieNode, at: State): void => {
+      for (const [byte, child] of node.children) {
+        const next = automaton.step(at, byte);
+        if (next === null) continue;
+        for (const token of child.tokens) mask[token] = 1;
+        any ||= child.tokens.length > 0;
+        walk(child, next);
+      }
+    };
+    walk(trie.root, state);
+    if (state.accepts || !any) for (const end of ends) mask[end] = 1;
+    return mask;
+  }
+  return {
+    allowed() {
+      let mask = masks.get(state);
+      if (mask === undefined) masks.set(state, (mask = compute()));
+      return mask;
+    },
+    accept(token) {
+      for (const byte of trie.bytes(token)) state = automaton.step(state, byte) ?? state;
+    },
+  };
+}
