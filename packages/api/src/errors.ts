@@ -7,6 +7,7 @@
  * faults contain no internals.
  */
 import { ACCESS_ERRORS } from './errors/access.ts';
+import { FEDERATION_ERRORS } from './errors/federation.ts';
 import { FLEET_ERRORS } from './errors/fleet.ts';
 import { GENERATIVE_ERRORS } from './errors/generative.ts';
 import { JOB_ERRORS } from './errors/jobs.ts';
@@ -32,6 +33,7 @@ export const ERRORS = {
   ...FLEET_ERRORS,
   ...GENERATIVE_ERRORS,
   ...LOCAL_MODEL_ERRORS,
+  ...FEDERATION_ERRORS,
   ...NODE_ERRORS,
 } as const satisfies Record<string, ErrorRow>;
 

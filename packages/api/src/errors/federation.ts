@@ -1,0 +1,131 @@
+/** Errors of a federation: its plan, identities, messages, rounds and ledger. */
+import { type ErrorRow, GRPC } from './row.ts';
+
+export const FEDERATION_ERRORS = {
+  FEDERATION_UNKNOWN: {
+    http: 404,
+    grpc: GRPC.NOT_FOUND,
+    kind: 'user',
+    meaning: 'The coordinator has no federation of this id.',
+    fix: 'Check the address of the invitation; ask the coordinator whether the federation was removed.',
+  },
+  FEDERATION_ENDED: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning:
+      'The federation has finished, failed or was stopped, so that nothing of it can change.',
+    fix: 'Start a new federation; the ledger and the model of this one can still be read.',
+  },
+  FEDERATION_BUSY: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'Too many sites are joining at once, or the federation has its maximum of sites.',
+    fix: 'Join again after Retry-After.',
+    retryMs: 5000,
+  },
+  FEDERATION_MOVED: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'load',
+    meaning: 'The federation was changed meanwhile, by another coordinator or an operator.',
+    fix: 'Read its status and decide anew.',
+    retryMs: 1000,
+  },
+  FEDERATION_PROTOCOL: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'A message of a federation has another version, or is not one of the protocol.',
+    fix: 'Run the same version of Skein at the site and at the coordinator; docs/reference/federation-protocol.md describes the messages.',
+  },
+  PLAN_INVALID: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The plan of a federation is incomplete or contradicts itself.',
+    fix: 'Correct the field that the message names.',
+  },
+  PLAN_CHANGED: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'A site and the coordinator do not have the same plan or the same model.',
+    fix: 'Read the plan of the coordinator, and accept it anew if its terms are right.',
+  },
+  IDENTITY_UNKNOWN: {
+    http: 401,
+    grpc: GRPC.UNAUTHENTICATED,
+    kind: 'user',
+    meaning: 'The key of the site is not enrolled in this federation.',
+    fix: 'Ask the coordinator for an invitation, and join with it once.',
+  },
+  IDENTITY_UNPROVEN: {
+    http: 401,
+    grpc: GRPC.UNAUTHENTICATED,
+    kind: 'user',
+    meaning: 'A signature does not belong to the key that is named, or to this connection.',
+    fix: 'Join with the private key that was enrolled; if it may have been stolen, have it revoked.',
+  },
+  IDENTITY_REVOKED: {
+    http: 403,
+    grpc: GRPC.PERMISSION_DENIED,
+    kind: 'user',
+    meaning: 'The key of the site was revoked.',
+    fix: 'Make a new key, and ask the coordinator for a new invitation.',
+  },
+  INVITATION_INVALID: {
+    http: 403,
+    grpc: GRPC.PERMISSION_DENIED,
+    kind: 'user',
+    meaning: 'The invitation is unknown, expired, or was used by another key.',
+    fix: 'Ask the coordinator for a new invitation.',
+  },
+  ANSWER_INVALID: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning:
+      'A site sent an answer that does not fit the plan: its length, its numbers or its digest.',
+    fix: 'Correct the part that the message names; the round goes on without this answer.',
+  },
+  ANSWER_CONFLICT: {
+    http: 409,
+    grpc: GRPC.ALREADY_EXISTS,
+    kind: 'user',
+    meaning: 'A site sent a second, different answer to the same phase of a round.',
+    fix: 'Send the stored answer again; if there is no second copy of the site, its key may be stolen: have it revoked.',
+  },
+  PHASE_CLOSED: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'load',
+    meaning:
+      'An answer came for a phase that is not the present one, or from a site outside its roster.',
+    fix: 'Wait for the next task.',
+    retryMs: 1000,
+  },
+  SITES_MISSING: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'Fewer sites than the threshold finished a phase, so that the round was aborted.',
+    fix: 'Nothing: the round is tried again when enough sites are connected.',
+    retryMs: 5000,
+  },
+  BUDGET_SPENT: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'A further round would spend more than the privacy budget of the plan.',
+    fix: 'Use the model as it is, or agree with all sites on a new plan and budget.',
+  },
+  LEDGER_INVALID: {
+    http: 422,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'A ledger was edited, cut or signed by another key.',
+    fix: 'Compare the entry that the message names with the copy of another participant.',
+  },
+} as const satisfies Record<string, ErrorRow>;

@@ -1,0 +1,96 @@
+/** What a coordinator does, as its operator sees it. `openCoordinator` makes one. */
+import type { UpgradeHandler } from '@skein/http';
+import type { ArtifactStore } from '@skein/state';
+import type { Identity } from '../identity/keys.ts';
+import type { LedgerExport } from '../ledger/export.ts';
+import type { PlanDraft } from '../plan/plan.ts';
+import type { FederationStore, MemberRecord, RunRecord } from '../store/federation-store.ts';
+import type { Connection } from '../transport/connection.ts';
+
+export interface CoordinatorOptions {
+  readonly store: FederationStore;
+  /** Models, parameters and the payloads of answers. */
+  readonly artifacts: ArtifactStore;
+  readonly identity: Identity;
+  /** For payloads that have arrived in part. */
+  readonly folder: string;
+  /** ms since the epoch: for the ledger and for invitations, never for deadlines. */
+  readonly clock?: (() => number) | undefined;
+  /** Told of faults that end no call of an operator. */
+  readonly onFault?: ((error: unknown) => void) | undefined;
+}
+
+/** ε against a number of sites that collude with the coordinator. */
+export interface SpentEpsilon {
+  readonly colluding: number;
+  /** Infinity without noise. */
+  readonly epsilon: number;
+}
+
+export interface MemberView extends Pick<MemberRecord, 'key' | 'name' | 'role' | 'revokedAt'> {
+  readonly pseudonym: string;
+  readonly accepted: boolean;
+  readonly connected: boolean;
+  /** Whether its answer to the present phase is stored. */
+  readonly answered: boolean;
+}
+
+export interface FederationView extends Pick<
+  RunRecord,
+  'id' | 'plan' | 'planDigest' | 'createdAt' | 'updatedAt'
+> {
+  readonly status: RunRecord['state']['status'];
+  readonly reason?: string | undefined;
+  /** Rounds that are done. */
+  readonly round: number;
+  readonly attempt: number;
+  readonly phase: string;
+  readonly members: readonly MemberView[];
+  /** Empty without differential privacy. */
+  readonly spent: readonly SpentEpsilon[];
+  /** Digest of the artifact with the present parameters: float32, little-endian, in the order of the graph. */
+  readonly parameters?: string | undefined;
+}
+
+export interface InvitationOptions {
+  /** How the operator calls the site; not in the ledger. */
+  readonly name: string;
+  readonly role?: 'site' | 'helper' | undefined;
+  /** Default: a week. */
+  readonly validMs?: number | undefined;
+}
+
+export interface Coordinator {
+  /** The public key, in hex, that sites check. */
+  readonly key: string;
+  /**
+   * Starts a federation. Its model is an artifact already.
+   * @throws SkeinError PLAN_INVALID, PRIVACY_UNATTAINABLE, ARTIFACT_UNKNOWN.
+   */
+  start(draft: PlanDraft): Promise<FederationView>;
+  /** @returns the invitation as one line of text, to be used once. @throws SkeinError FEDERATION_UNKNOWN, FEDERATION_ENDED. */
+  invite(run: string, options: InvitationOptions): Promise<string>;
+  /** The site takes part in nothing more, and its connection ends. @throws SkeinError FEDERATION_UNKNOWN, IDENTITY_UNKNOWN. */
+  revoke(run: string, key: string): Promise<void>;
+  list(): Promise<FederationView[]>;
+  /** @throws SkeinError FEDERATION_UNKNOWN. */
+  view(run: string): Promise<FederationView>;
+  /** The view now, and after each change. Ends when aborted, or after the run has ended. */
+  watch(run: string, signal: AbortSignal): AsyncIterable<FederationView>;
+  /** The present attempt goes on from its phase when resumed. @throws SkeinError FEDERATION_UNKNOWN, FEDERATION_ENDED. */
+  pause(run: string, reason: string): Promise<void>;
+  resume(run: string, reason: string): Promise<void>;
+  stop(run: string, reason: string): Promise<void>;
+  /** @throws SkeinError FEDERATION_UNKNOWN. */
+  ledger(run: string): Promise<LedgerExport>;
+  /** Removes runs that ended longer ago than this, with their ledgers. Default: 183 days. @returns how many. */
+  removeEnded(olderThanMs?: number): Promise<number>;
+  /** Serves a site or a helper over a connection of any kind. */
+  connect(connection: Connection): void;
+  /** Serves WebSockets at `FEDERATION_PATH` of an HTTP server. */
+  readonly upgrade: UpgradeHandler;
+  close(): Promise<void>;
+}
+
+/** Where sites connect. */
+export const FEDERATION_PATH = '/federation/v1';

@@ -1,0 +1,20 @@
+/** What a site, a page and a coordinator share; runs in Node and in the browser. The coordinator: `@skein/federation/coordinator`. */
+export { expectKind, join, type Joined, type JoinOptions } from './identity/handshake.ts';
+export type { SignedAnswer } from './identity/answers.ts';
+export {
+  createIdentity,
+  type Identity,
+  importIdentity,
+  isSignedBy,
+  pseudonymOf,
+} from './identity/keys.ts';
+export { invitationOf, type Invitation } from './identity/invitation.ts';
+export { LedgerEntry, type LedgerEvent } from './ledger/entry.ts';
+export { LedgerExport } from './ledger/export.ts';
+export { digestOf } from './plan/canonical.ts';
+export { checkPlan } from './plan/check.ts';
+export { Plan, type PlanDraft, PROTOCOL } from './plan/plan.ts';
+export { type Arrival, type Channel, openChannel } from './transport/channel.ts';
+export { type Chunks, memoryChunks, type Payload } from './transport/chunks.ts';
+export { type Connection, connectionOver, connectionPair } from './transport/connection.ts';
+export type { Message, MessageOf, Place } from './transport/messages.ts';

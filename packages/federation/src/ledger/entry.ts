@@ -1,0 +1,115 @@
+/**
+ * The entries of a ledger. Runs in Node and in the browser.
+ *
+ * Each entry holds the hash of the one before, and is signed by the coordinator. Sites sign hashes
+ * too; their signatures become a part of a later entry, so that none of them can be taken out.
+ */
+import { z } from 'zod';
+import { Digest } from '../plan/plan.ts';
+import { digestOf } from '../plan/canonical.ts';
+import { type Identity } from '../identity/keys.ts';
+import { Key, SignatureHex } from '../transport/messages.ts';
+
+/** A site's signature of an earlier entry. */
+export const Witness = z.strictObject({
+  key: Key,
+  sequence: z.int().min(0),
+  hash: Digest,
+  signature: SignatureHex,
+});
+export type Witness = z.output<typeof Witness>;
+
+const Roster = z.array(z.string()).max(10_000);
+/** ε against a number of colluding sites; null: no bound. */
+const Spent = z.array(
+  z.strictObject({ colluding: z.int().min(0), epsilon: z.number().min(0).nullable() }),
+);
+const at = { round: z.int().min(0), attempt: z.int().min(0) };
+
+/** What happened. Participants are pseudonyms. */
+export const LedgerEvent = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('started'),
+    plan: Digest,
+    model: Digest,
+    terms: z.record(z.string(), z.json()),
+  }),
+  z.strictObject({ kind: z.literal('enrolled'), site: z.string(), key: Key, role: z.string() }),
+  z.strictObject({
+    kind: z.literal('accepted'),
+    site: z.string(),
+    plan: Digest,
+    signature: SignatureHex,
+  }),
+  z.strictObject({ kind: z.literal('revoked'), site: z.string() }),
+  z.strictObject({ kind: z.literal('opened'), ...at, roster: Roster }),
+  /** Written before the phase in which the sum can become known: what is spent from here on. */
+  z.strictObject({
+    kind: z.literal('charged'),
+    ...at,
+    releases: z.int().min(1),
+    clip: z.number(),
+    noise: z.number(),
+    delta: z.number(),
+    spent: Spent,
+  }),
+  z.strictObject({
+    kind: z.literal('finished-round'),
+    ...at,
+    survivors: Roster,
+    before: Digest,
+    after: Digest,
+  }),
+  z.strictObject({
+    kind: z.literal('aborted'),
+    ...at,
+    phase: z.string(),
+    code: z.string(),
+    reason: z.string(),
+  }),
+  z.strictObject({ kind: z.literal('paused'), reason: z.string() }),
+  z.strictObject({ kind: z.literal('resumed'), reason: z.string() }),
+  z.strictObject({
+    kind: z.literal('ended'),
+    status: z.string(),
+    reason: z.string(),
+    model: Digest.optional(),
+  }),
+  /** Only carries the signatures of sites. */
+  z.strictObject({ kind: z.literal('witnessed') }),
+]);
+export type LedgerEvent = z.output<typeof LedgerEvent>;
+
+export const LedgerEntry = z.strictObject({
+  run: z.string(),
+  /** From 0. */
+  sequence: z.int().min(0),
+  /** ISO 8601 in UTC, by the clock of the coordinator. */
+  at: z.iso.datetime(),
+  event: LedgerEvent,
+  witnesses: z.array(Witness),
+  /** Hash of the entry before; 64 zeros in the first. */
+  previous: Digest,
+  /** sha-256 of the canonical form of all above. */
+  hash: Digest,
+  /** Of the hash, by the coordinator. */
+  signature: SignatureHex,
+});
+export type LedgerEntry = z.output<typeof LedgerEntry>;
+
+export const FIRST_PREVIOUS = '0'.repeat(64);
+
+/** @param before the last entry of the ledger so far. */
+export async function nextEntry(
+  coordinator: Identity,
+  before: LedgerEntry | undefined,
+  given: Pick<LedgerEntry, 'run' | 'at' | 'event' | 'witnesses'>,
+): Promise<LedgerEntry> {
+  const content = {
+    ...given,
+    sequence: before === undefined ? 0 : before.sequence + 1,
+    previous: before?.hash ?? FIRST_PREVIOUS,
+  };
+  const hash = await digestOf(content);
+  return { ...content, hash, signature: await coordinator.sign('entry', hash) };
+}

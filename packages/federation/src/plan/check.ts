@@ -1,0 +1,78 @@
+/** Refuses a plan that contradicts itself. Runs in Node and in the browser. */
+import { SkeinError } from '@skein/api/errors';
+import type { z } from 'zod';
+import { Plan } from './plan.ts';
+
+/**
+ * Checks a plan that came from elsewhere.
+ * @throws SkeinError PLAN_INVALID, naming the fields.
+ */
+export function checkPlan(value: unknown): Plan {
+  const plan = parsed(Plan, value);
+  for (const [wrong, reason] of contradictions(plan)) if (wrong) refuse(reason);
+  return plan;
+}
+
+/** One line per rule. */
+function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
+  const { aggregation, collusion, data, local, privacy, sites, strategy } = plan;
+  const names = [...data.features, data.target].map((column) => column.name);
+  const ranges = [...data.features, data.target].filter((column) => column.kind === 'number');
+  const isPrivate = privacy.mode !== 'none';
+  const isSecure = aggregation.kind !== 'none';
+  return [
+    [new Set(names).size < names.length, 'data names a column twice.'],
+    [
+      ranges.some(({ low, high }) => low >= high),
+      'data has a range whose low is not below its high.',
+    ],
+    [sites.minimum > sites.maximum, 'sites.minimum is above sites.maximum.'],
+    [
+      sites.threshold > sites.minimum,
+      `sites.threshold ${sites.threshold} is above sites.minimum ${sites.minimum}.`,
+    ],
+    [
+      isSecure && sites.threshold <= sites.minimum / 2,
+      'sites.threshold is not above half of sites.minimum: a server could ask two halves for different sums.',
+    ],
+    [
+      aggregation.kind === 'pairwise' && sites.maximum > 255,
+      'sites.maximum is above 255, the most that pairwise aggregation shares secrets among; use committee.',
+    ],
+    [
+      isPrivate && collusion.sites >= sites.threshold,
+      'collusion.sites leaves no honest site below sites.threshold.',
+    ],
+    [
+      isPrivate && data.scaling === 'site',
+      'data.scaling site voids the promise of differential privacy: give public ranges, or privacy none.',
+    ],
+    [
+      privacy.mode === 'patient' && local.steps !== 1,
+      'local.steps must be 1 with privacy patient: each step adds its noise to the sum of all sites.',
+    ],
+    [
+      privacy.mode === 'patient' && strategy.name === 'scaffold',
+      'strategy scaffold releases two vectors a round; with privacy patient use fedsgd or fedavg.',
+    ],
+    [
+      isSecure && strategy.name === 'cyclic',
+      'strategy cyclic has no sum to hide: its aggregation must be none.',
+    ],
+    [
+      aggregation.kind === 'none' && isPrivate,
+      'privacy needs aggregation pairwise or committee: without it the coordinator sees updates with a share of the noise only.',
+    ],
+  ];
+}
+
+export function parsed<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  return refuse(`${issue?.path.join('.') || 'It'}: ${issue?.message ?? 'is invalid'}.`);
+}
+
+export function refuse(reason: string): never {
+  throw new SkeinError('PLAN_INVALID', `The plan is refused: ${reason}`);
+}

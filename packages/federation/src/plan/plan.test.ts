@@ -1,0 +1,57 @@
+import { epsilonOf } from '@skein/train';
+import { describe, expect, it } from 'vitest';
+import { draft, openPlan } from '../testing/plans.ts';
+import { canonical, digestOf } from './canonical.ts';
+import { checkPlan } from './check.ts';
+import { completePlan, mechanismOf, thresholdOf } from './complete.ts';
+import type { PlanDraft } from './plan.ts';
+
+const refused = (reason: string): unknown =>
+  expect.objectContaining({ code: 'PLAN_INVALID', message: expect.stringContaining(reason) });
+
+describe('a plan', () => {
+  it('has secure aggregation and patient-level privacy within the budget unless it says otherwise', () => {
+    const plan = completePlan(draft({ privacy: { mode: 'patient', denominator: 500 } }));
+    expect(plan.aggregation).toEqual({ kind: 'pairwise', bits: 16 });
+    expect(plan.sites.threshold).toBe(3);
+    if (plan.privacy.mode === 'none') throw new Error('no privacy');
+    const spent = epsilonOf([mechanismOf(plan.privacy, plan.rounds)], plan.privacy.delta);
+    expect(spent.epsilon).toBeLessThanOrEqual(1);
+    expect(spent.epsilon).toBeGreaterThan(0.99);
+  });
+
+  it('asks for two thirds of the sites', () => {
+    expect([2, 3, 4, 6, 100].map(thresholdOf)).toEqual([2, 3, 3, 5, 67]);
+  });
+
+  it.each<[string, Partial<PlanDraft>]>([
+    ['privacy.denominator is missing', { privacy: { mode: 'patient' } }],
+    ['coordinatorSeesUpdates', { aggregation: { kind: 'none' } as never }],
+    ['privacy needs aggregation', { aggregation: { kind: 'none', coordinatorSeesUpdates: true } }],
+    ['local.steps must be 1', { local: { steps: 5 } }],
+    ['sites.threshold 5 is above sites.minimum 4', { sites: { minimum: 4, threshold: 5 } }],
+    ['sites.threshold is not above half', { sites: { minimum: 4, threshold: 2 } }],
+    ['strategy scaffold releases two', { strategy: { name: 'scaffold' } }],
+    ['strategy cyclic', { strategy: { name: 'cyclic' } }],
+    ['collusion.sites leaves no honest', { collusion: { sites: 3 } }],
+    ['sites.maximum is above 255', { sites: { minimum: 4, maximum: 300 } }],
+    ['rounds', { rounds: 0 }],
+  ])('is refused: %s', (reason, more) => {
+    expect(() => completePlan(draft(more))).toThrow(refused(reason));
+  });
+
+  it('is refused with a field that no version knows, and with own scaling under privacy', () => {
+    const plan = completePlan(draft());
+    expect(() => checkPlan({ ...plan, backdoor: 1 })).toThrow(refused('backdoor'));
+    const own = { ...plan, data: { ...plan.data, scaling: 'site' } };
+    expect(() => checkPlan(own)).toThrow(refused('data.scaling'));
+  });
+
+  it('has one digest whatever the order of its fields, and another for each change', async () => {
+    const plan = openPlan();
+    const turned = Object.fromEntries(Object.entries(plan).toReversed());
+    expect(canonical(turned)).toBe(canonical(plan));
+    expect(await digestOf(turned)).toBe(await digestOf(plan));
+    expect(await digestOf({ ...plan, rounds: 4 })).not.toBe(await digestOf(plan));
+  });
+});

@@ -1,0 +1,165 @@
+/**
+ * The plan of a federation: everything that a site agrees to before it computes anything. Its
+ * digest is signed by each site, and is a part of what every later message is signed over, so that
+ * the coordinator cannot change a term, nor show two sites different ones.
+ *
+ * Secure aggregation and differential privacy are on unless the plan says otherwise in words.
+ */
+import { z } from 'zod';
+
+/** The version of the plan and of the messages. */
+export const PROTOCOL = 1;
+
+const positive = z.number().positive();
+const count = z.int().min(1);
+const name = z.string().min(1).max(200);
+/** sha-256 in hex. */
+export const Digest = z.string().regex(/^[0-9a-f]{64}$/);
+
+const Range = { low: z.number(), high: z.number() };
+const Categories = z.array(z.string().max(200)).min(2).max(10_000);
+
+export const Feature = z.discriminatedUnion('kind', [
+  z.strictObject({
+    name,
+    kind: z.literal('number'),
+    ...Range,
+    /** Replaces a missing value. Default: a missing value is an error. */
+    fill: z.number().optional(),
+  }),
+  z.strictObject({ name, kind: z.literal('category'), categories: Categories }),
+]);
+
+export const Target = z.discriminatedUnion('kind', [
+  z.strictObject({ name, kind: z.literal('category'), classes: Categories }),
+  z.strictObject({ name, kind: z.literal('number'), ...Range }),
+]);
+
+export const Data = z.strictObject({
+  features: z.array(Feature).min(1).max(100_000),
+  target: Target,
+  /**
+   * `public`: numbers are scaled by the ranges of the plan. `site`: by the mean and deviation of the
+   * site's own rows, which voids a promise to patients: one row moves all others.
+   */
+  scaling: z.enum(['public', 'site']).default('public'),
+});
+
+/** β₁, β₂ and τ of the adaptive server optimisers (Reddi 2021). */
+const Adaptive = {
+  learningRate: positive.default(0.01),
+  beta1: z.number().min(0).lt(1).default(0.9),
+  beta2: z.number().min(0).lt(1).default(0.999),
+  tau: positive.default(1e-8),
+};
+
+export const Strategy = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.literal('fedavg') }),
+  z.strictObject({ name: z.literal('fedprox'), mu: z.number().min(0).default(0.01) }),
+  z.strictObject({ name: z.literal('fedadam'), ...Adaptive }),
+  z.strictObject({ name: z.literal('fedyogi'), ...Adaptive }),
+  z.strictObject({ name: z.literal('fedadagrad'), ...Adaptive }),
+  z.strictObject({ name: z.literal('scaffold'), learningRate: positive.default(1) }),
+  /** Each round trains at one site after another. */
+  z.strictObject({ name: z.literal('cyclic') }),
+  /** One gradient step of all examples together: the sum over sites divided by a public number. */
+  z.strictObject({ name: z.literal('fedsgd'), learningRate: positive.default(1) }),
+]);
+
+export const Local = z.strictObject({
+  /** Steps of a round at each site. */
+  steps: count.max(1_000_000).default(1),
+  /** Rows of a step; absent: all rows. */
+  batch: count.optional(),
+  learningRate: positive.default(0.1),
+});
+
+export const Privacy = z.discriminatedUnion('mode', [
+  z.strictObject({
+    /** `patient`: hides one row. `client`: hides all rows of one site. */
+    mode: z.enum(['patient', 'client']),
+    /** Bound on the L2 norm of what one row, or one site, adds to the sum. */
+    clip: positive.default(1),
+    /** Standard deviation of the noise in the sum over `clip`. Absent in a draft: fits the budget. */
+    noise: positive,
+    epsilon: positive.default(1),
+    delta: z.number().gt(0).lt(1).default(1e-3),
+    /** How the rows of a step, or the sites of a round, are chosen. */
+    sampling: z
+      .discriminatedUnion('kind', [
+        z.strictObject({ kind: z.literal('all') }),
+        z.strictObject({ kind: z.literal('poisson'), rate: z.number().gt(0).max(1) }),
+      ])
+      .default({ kind: 'all' }),
+    /** What the sum is divided by: public and fixed, never the number of rows that took part. */
+    denominator: positive,
+  }),
+  z.strictObject({ mode: z.literal('none') }),
+]);
+
+/** Bits of a quantised number; the secure sum adds those that its carries need. */
+const bits = z.union([z.literal(8), z.literal(16)]).default(16);
+
+export const Aggregation = z.discriminatedUnion('kind', [
+  /** Pairwise masks against a malicious server (Bonawitz 2017): 2 to 64 sites. */
+  z.strictObject({ kind: z.literal('pairwise'), bits }),
+  /** One message per site; a committee of helpers removes the masks of the sum. */
+  z.strictObject({ kind: z.literal('committee'), bits, helpers: z.int().min(2).max(8).default(3) }),
+  /** The coordinator sees each update, which the plan has to say. */
+  z.strictObject({
+    kind: z.literal('none'),
+    coordinatorSeesUpdates: z.literal(true),
+    /** How updates are combined when some may be hostile. Default: the weighted mean. */
+    robust: z.enum(['median', 'trimmed-mean', 'krum', 'norm-bound']).optional(),
+  }),
+]);
+
+export const Sites = z.strictObject({
+  /** Sites that must take part before a round begins. */
+  minimum: z.int().min(2).max(10_000).default(2),
+  maximum: z.int().min(2).max(10_000).default(64),
+  /** Sites that must finish a round. Absent in a draft: ⌊2n/3⌋ + 1 of the minimum n. */
+  threshold: z.int().min(2).max(10_000),
+});
+
+export const Collusion = z.strictObject({
+  /** Sites that may tell the coordinator their noise; that of the others still keeps the budget. */
+  sites: z.int().min(0).default(0),
+});
+
+export const Deadlines = z.strictObject({
+  /** Longest wait for the messages of a phase that computes little, in milliseconds. */
+  phaseMs: count.max(86_400_000).default(60_000),
+  /** The same for a phase in which sites train. */
+  trainMs: count.max(86_400_000).default(600_000),
+});
+
+const shared = {
+  protocol: z.literal(PROTOCOL).default(PROTOCOL),
+  name,
+  /** The model as ONNX, and how many numbers are trained in it. */
+  model: z.strictObject({ digest: Digest, parameters: count.max(2 ** 31) }),
+  data: Data,
+  task: z.enum(['classification', 'binary', 'regression']),
+  strategy: Strategy,
+  rounds: count.max(1_000_000),
+  local: Local.prefault({}),
+  aggregation: Aggregation.prefault({ kind: 'pairwise' }),
+  collusion: Collusion.prefault({}),
+  deadlines: Deadlines.prefault({}),
+};
+
+/** A complete plan. */
+export const Plan = z.strictObject({ ...shared, privacy: Privacy, sites: Sites });
+export type Plan = z.output<typeof Plan>;
+
+const [priv, open] = Privacy.options;
+/** What an operator writes: `completePlan` fills in what follows from the rest. */
+export const PlanDraft = z.strictObject({
+  ...shared,
+  privacy: z
+    .discriminatedUnion('mode', [priv.partial({ noise: true, denominator: true }), open])
+    .prefault({ mode: 'patient' }),
+  sites: Sites.partial({ threshold: true }).prefault({}),
+});
+export type PlanDraft = z.input<typeof PlanDraft>;

@@ -1,0 +1,137 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { randomHex } from '../identity/keys.ts';
+import { openChannel } from './channel.ts';
+import { memoryChunks, type Chunks } from './chunks.ts';
+import { connectionPair, type Connection } from './connection.ts';
+import { decodeFrame, encodeFrame } from './messages.ts';
+
+const code = (expected: string): unknown => expect.objectContaining({ code: expected });
+const place = { round: 1, attempt: 0, phase: 'train' };
+const MOST = 2 ** 24;
+const random = (bytes: number): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from({ length: bytes }, (_, i) => (i * 31 + (i >> 8)) & 255);
+
+const task = { kind: 'task', place, remainingMs: 1, fields: { a: 'b' } } as const;
+
+function channels(most = MOST) {
+  const [a, b] = connectionPair();
+  return [openChannel(a, memoryChunks(most)), openChannel(b, memoryChunks(most))] as const;
+}
+
+describe('a frame', () => {
+  it('is what was encoded', () => {
+    const body = random(100);
+    const frame = encodeFrame(task, body);
+    expect(decodeFrame(frame)).toEqual({ message: task, body });
+  });
+
+  it('of another version says both versions', () => {
+    const frame = encodeFrame(task);
+    frame[2] = 9;
+    expect(() => decodeFrame(frame)).toThrow(/version 9 .* version 1/);
+  });
+
+  it('is refused with a code whatever the bytes are', () => {
+    const whole = encodeFrame({
+      kind: 'hello',
+      run: 'r',
+      key: randomHex(32),
+      nonce: randomHex(32),
+    });
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 64 }),
+      fc
+        .tuple(fc.nat(whole.length - 1), fc.nat(255))
+        .map(([at, byte]) => whole.with(at, byte) as Uint8Array),
+      fc.nat(whole.length).map((end) => whole.slice(0, end)),
+    );
+    fc.assert(
+      fc.property(bytes, (each) => {
+        try {
+          decodeFrame(new Uint8Array(each));
+        } catch (error) {
+          expect(error).toEqual(code('FEDERATION_PROTOCOL'));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('a channel', () => {
+  it.each([0, 1, 256 * 1024, 256 * 1024 + 1, 3_000_001])(
+    'carries a payload of %i bytes',
+    async (bytes) => {
+      const [a, b] = channels();
+      const sent = a.send(task, random(bytes));
+      const { message, payload } = (await b.receive())!;
+      expect(message).toMatchObject({ kind: 'task', place, fields: task.fields });
+      expect(Buffer.compare(await payload!.read(), random(bytes))).toBe(0);
+      await sent;
+    },
+  );
+
+  it('continues a payload where the connection broke', async () => {
+    const bytes = random(3_000_000);
+    const kept = memoryChunks(MOST);
+    /** Breaks after some frames. */
+    const breaking = (end: Connection, after: number): Connection => {
+      let left = after;
+      return {
+        ...end,
+        send(frame) {
+          if (left-- > 0) end.send(frame);
+          else end.close();
+        },
+      };
+    };
+    const [a, b] = connectionPair();
+    const first = openChannel(breaking(a, 8), memoryChunks(MOST));
+    const received = openChannel(b, kept);
+    await expect(first.send(task, bytes)).rejects.toEqual(code('FEDERATION_PROTOCOL'));
+    expect(await received.receive()).toBeUndefined();
+
+    const appended: number[] = [];
+    const watched: Chunks = {
+      ...kept,
+      append: (digest, offset, part) => {
+        appended.push(offset);
+        return kept.append(digest, offset, part);
+      },
+    };
+    const [c, d] = connectionPair();
+    const sent = openChannel(c, memoryChunks(MOST)).send(task, bytes);
+    const { payload } = (await openChannel(d, watched).receive())!;
+    await sent;
+    expect(appended[0]).toBeGreaterThan(0);
+    expect(Buffer.compare(await payload!.read(), bytes)).toBe(0);
+  });
+
+  it('refuses a payload above its bound, and tells the sender', async () => {
+    const [a, b] = channels(1_000_000);
+    const sent = a.send(task, random(1_000_001));
+    await expect(b.receive()).rejects.toEqual(code('ANSWER_INVALID'));
+    await expect(sent).rejects.toEqual(code('ANSWER_INVALID'));
+  });
+
+  it('refuses a payload without its digest', async () => {
+    const [a, b] = connectionPair();
+    const payload = { digest: '0'.repeat(64), bytes: 3 };
+    a.send(encodeFrame({ ...task, payload }, random(3)));
+    await expect(openChannel(b, memoryChunks(MOST)).receive()).rejects.toEqual(
+      code('ANSWER_INVALID'),
+    );
+  });
+
+  it('ends when more frames come than it asked for', async () => {
+    const [a, b] = connectionPair();
+    const flooded = openChannel(b, memoryChunks(MOST));
+    for (let i = 0; i < 1000; i += 1) a.send(encodeFrame(task, random(0)));
+    await expect(
+      (async () => {
+        while ((await flooded.receive()) !== undefined);
+      })(),
+    ).rejects.toEqual(code('FEDERATION_BUSY'));
+  });
+});

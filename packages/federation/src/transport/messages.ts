@@ -1,0 +1,167 @@
+/**
+ * The messages of a federation. Runs in Node and in the browser; docs/reference/federation-protocol.md
+ * describes the exchange.
+ *
+ * A frame is one binary WebSocket message:
+ *
+ *   "SK" │ version, u8 │ kind, u8 │ length of the header, u32 │ header, JSON │ body …
+ *
+ * Little-endian. The header has a schema of its own for each kind, which refuses further fields. A
+ * payload of up to `CHUNK_BYTES` is the body; a longer one follows in `chunk` frames, each asked for
+ * by a `want`.
+ */
+import { SkeinError } from '@skein/api/errors';
+import { z } from 'zod';
+import { utf8 } from '../plan/canonical.ts';
+import { Digest, PROTOCOL } from '../plan/plan.ts';
+
+/** Bytes of a body at most. */
+export const CHUNK_BYTES = 256 * 1024;
+/** Bytes of a header at most: a plan of thousands of columns fits. */
+const MOST_HEADER = 1024 * 1024;
+export const MOST_FRAME = 8 + MOST_HEADER + CHUNK_BYTES;
+const HEAD = 8;
+
+const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
+export const Key = hex(32);
+export const SignatureHex = hex(64);
+const Nonce = hex(32);
+const RunId = z.string().regex(/^[a-z0-9-]{1,64}$/);
+
+/** What a `task` and its `answer` belong to. A round is tried again as the next attempt. */
+export const Place = z.strictObject({
+  round: z.int().min(0),
+  attempt: z.int().min(0),
+  phase: z.string().min(1).max(40),
+});
+export type Place = z.output<typeof Place>;
+
+const Payload = z.strictObject({ digest: Digest, bytes: z.int().min(0) });
+/** Fields of a phase, which its aggregation checks. */
+const Fields = z.record(z.string(), z.json());
+
+/** Each kind with its number on the wire, and what its header holds. */
+const KINDS = {
+  /** Site → coordinator: begins the handshake. */
+  hello: [1, { run: RunId, key: Key, nonce: Nonce }],
+  /** Coordinator → site: proves the coordinator's key. */
+  challenge: [2, { key: Key, nonce: Nonce, signature: SignatureHex }],
+  /** Site → coordinator: proves the site's key; with an invitation it enrols. */
+  prove: [3, { signature: SignatureHex, invitation: z.string().max(200).optional() }],
+  /** Coordinator → site: the plan to accept, which the site checks against its own terms. */
+  welcome: [4, { name: z.string(), role: z.enum(['site', 'helper']), plan: z.unknown() }],
+  /** Site → coordinator: the signed digest of the plan. */
+  accept: [5, { plan: Digest, signature: SignatureHex }],
+  /** Coordinator → site. A repeated task is answered with the stored answer. */
+  task: [
+    6,
+    { place: Place, remainingMs: z.int().min(0), fields: Fields, payload: Payload.optional() },
+  ],
+  /** Site → coordinator: once per place, ever. */
+  answer: [
+    7,
+    { place: Place, fields: Fields, signature: SignatureHex, payload: Payload.optional() },
+  ],
+  /** Coordinator → site: the answer is stored. */
+  acknowledge: [8, { place: Place }],
+  /** Receiver → sender: bytes `from` to `to` of a payload. `from` at its end: all has arrived. */
+  want: [9, { digest: Digest, from: z.int().min(0), to: z.int().min(0) }],
+  /** Sender → receiver: part of a payload; its body. */
+  chunk: [10, { digest: Digest, offset: z.int().min(0) }],
+  /** Site → coordinator: asks for the model of the plan. */
+  fetch: [11, { digest: Digest }],
+  /** Coordinator → site: what was fetched. */
+  content: [12, { payload: Payload }],
+  /** Coordinator → site: an entry of the ledger. */
+  entry: [13, { entry: z.unknown() }],
+  /** Site → coordinator: its signature of an entry. */
+  witness: [14, { sequence: z.int().min(0), hash: Digest, signature: SignatureHex }],
+  /** Coordinator → site: how the federation stands. */
+  status: [
+    15,
+    { status: z.string().max(40), round: z.int().min(0), reason: z.string().max(2000).optional() },
+  ],
+  /** Either side: a coded error. Outside a place the connection ends after it. */
+  refuse: [
+    16,
+    {
+      code: z.string().max(60),
+      message: z.string().max(2000),
+      retryAfterMs: z.number().min(0).optional(),
+      place: Place.optional(),
+    },
+  ],
+} as const;
+
+type Kinds = typeof KINDS;
+export type Kind = keyof Kinds;
+
+const SCHEMAS = Object.fromEntries(
+  Object.entries(KINDS).map(([kind, [, shape]]) => [kind, z.strictObject(shape)]),
+) as { readonly [K in Kind]: z.ZodObject<Kinds[K][1], z.core.$strict> };
+const KIND_OF = new Map(
+  Object.entries(KINDS).map(([kind, [number]]) => [number as number, kind as Kind]),
+);
+
+type Header<K extends Kind> = z.output<z.ZodObject<Kinds[K][1], z.core.$strict>>;
+/** A header with its kind. */
+export type Message = { readonly [K in Kind]: { readonly kind: K } & Header<K> }[Kind];
+export type MessageOf<K extends Kind> = Extract<Message, { kind: K }>;
+
+export interface Frame {
+  readonly message: Message;
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+const NONE = new Uint8Array(0);
+
+export function encodeFrame(
+  { kind, ...header }: Message,
+  body: Uint8Array = NONE,
+): Uint8Array<ArrayBuffer> {
+  const text = utf8(JSON.stringify(header));
+  const frame = new Uint8Array(HEAD + text.length + body.length);
+  frame.set([0x53, 0x4b, PROTOCOL, KINDS[kind][0]]);
+  new DataView(frame.buffer).setUint32(4, text.length, true);
+  frame.set(text, HEAD);
+  frame.set(body, HEAD + text.length);
+  return frame;
+}
+
+/** @throws SkeinError FEDERATION_PROTOCOL, naming what is wrong. */
+export function decodeFrame(frame: Uint8Array<ArrayBuffer>): Frame {
+  if (frame.length < HEAD || frame[0] !== 0x53 || frame[1] !== 0x4b) {
+    refuse('A frame does not begin with "SK".');
+  }
+  if (frame[2] !== PROTOCOL) {
+    refuse(
+      `The other side speaks version ${frame[2]} of the protocol, this one version ${PROTOCOL}.`,
+    );
+  }
+  const kind = KIND_OF.get(frame[3]!);
+  if (kind === undefined) refuse(`There is no kind ${frame[3]} of frame.`);
+  const length = new DataView(frame.buffer, frame.byteOffset).getUint32(4, true);
+  if (length > Math.min(MOST_HEADER, frame.length - HEAD)) refuse(`A ${kind} frame is cut off.`);
+  const body = frame.subarray(HEAD + length);
+  if (body.length > CHUNK_BYTES) refuse(`The body of a ${kind} frame has ${body.length} bytes.`);
+  const parsed = SCHEMAS[kind].safeParse(jsonOf(kind, frame.subarray(HEAD, HEAD + length)));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    refuse(
+      `The header of a ${kind} frame is invalid: ${issue?.path.join('.')}: ${issue?.message}.`,
+    );
+  }
+  return { message: { kind, ...parsed.data } as Message, body };
+}
+
+function jsonOf(kind: Kind, bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    return refuse(`The header of a ${kind} frame is not JSON.`);
+  }
+}
+
+function refuse(message: string): never {
+  throw new SkeinError('FEDERATION_PROTOCOL', message);
+}
