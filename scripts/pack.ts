@@ -66,19 +66,28 @@ function rewriteWorkerUrls(file: string): void {
   if (rewritten !== text) writeFileSync(file, rewritten);
 }
 
+/** The pages of a package: the folder with `pages.ts`, and its scripts by the name of their bundle. */
+const PAGES: Readonly<Record<string, { folder: string; scripts: Record<string, string> }>> = {
+  console: { folder: 'src', scripts: { console: 'main.tsx' } },
+  federation: { folder: 'src/join', scripts: { join: 'main.tsx', worker: 'site-worker.ts' } },
+};
+
 /** A package with a page carries it as a bundle, so that it needs no bundler where it is installed. */
-async function bundlePages(source: string, target: string): Promise<void> {
-  const entry = join(source, 'src/main.tsx');
-  if (!existsSync(entry)) return;
-  const { script, style } = await bundlePage(pathToFileURL(entry));
-  for (const file of globSync('src/**/*.{js,d.ts,css}', { cwd: target })) {
-    if (!/^src\/pages\.(js|d\.ts)$/.test(file)) rmSync(join(target, file));
+async function bundlePages(name: string, source: string, target: string): Promise<void> {
+  const page = PAGES[name];
+  if (page === undefined) return;
+  const at = join(target, page.folder);
+  for (const file of globSync('**/*.{js,d.ts,css}', { cwd: at })) {
+    if (!/^pages\.(js|d\.ts)$/.test(file)) rmSync(join(at, file));
   }
-  const bundle = join(target, 'src/bundle');
+  const bundle = join(at, 'bundle');
   mkdirSync(bundle, { recursive: true });
-  writeFileSync(join(bundle, 'console.js'), script);
-  writeFileSync(join(bundle, 'console.css'), style);
-  writeFileSync(join(bundle, 'docs.css'), docsStyle());
+  for (const [script, entry] of Object.entries(page.scripts)) {
+    const bundled = await bundlePage(pathToFileURL(join(source, page.folder, entry)));
+    writeFileSync(join(bundle, `${script}.js`), bundled.script);
+    writeFileSync(join(bundle, `${script}.css`), bundled.style);
+  }
+  if (name === 'console') writeFileSync(join(bundle, 'docs.css'), docsStyle());
 }
 
 async function build(name: string): Promise<string> {
@@ -98,7 +107,7 @@ async function build(name: string): Promise<string> {
     cpSync(join(source, asset), join(target, asset));
   }
   for (const file of globSync('**/*.js', { cwd: target })) rewriteWorkerUrls(join(target, file));
-  await bundlePages(source, target);
+  await bundlePages(name, source, target);
   cpSync(join(root, 'LICENSE'), join(target, 'LICENSE'));
   writeFileSync(
     join(target, 'NOTICE'),

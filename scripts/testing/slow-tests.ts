@@ -60,6 +60,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/train/train-refusals.test.ts',
   'packages/cli/src/train/train.test.ts',
   'packages/cli/src/train/watch-run.test.ts',
+  'packages/federation/src/join/join.test.ts',
   'packages/federation/src/site/memory/site-memory.test.ts',
   'packages/fleet/src/testing/report.test.ts',
   'packages/generative/src/local/build/example.test.ts',
@@ -68,7 +69,6 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/generative/src/local/grammar/json-schema.test.ts',
   'packages/generative/src/local/provider.test.ts',
   'packages/http/src/event-streams.test.ts',
-  'packages/generative/src/faults.test.ts',
   'packages/jobs/src/faults/checkpoint.test.ts',
   'packages/jobs/src/faults/kill-9.test.ts',
   'packages/jobs/src/faults/outage.test.ts',
@@ -159,6 +159,5 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/train/src/privacy/accountant.test.ts',
   'packages/train/src/privacy/clipped-step.test.ts',
   'packages/train/src/runs/gang-jobs/train-jobs.test.ts',
-  'packages/train/src/secure-aggregation/pairwise/sums.test.ts',
   'packages/train/src/step/dropout-runs.test.ts',
 ];

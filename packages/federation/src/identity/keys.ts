@@ -47,7 +47,8 @@ export async function importIdentity(pkcs8: Uint8Array<ArrayBuffer>): Promise<Id
   }
 }
 
-async function identityOf({ privateKey, publicKey }: CryptoKeyPair): Promise<Identity> {
+/** An identity whose private key may not be extractable: then `exported` rejects. */
+export async function identityOf({ privateKey, publicKey }: CryptoKeyPair): Promise<Identity> {
   const key = toHex(new Uint8Array(await crypto.subtle.exportKey('raw', publicKey)));
   return {
     key,

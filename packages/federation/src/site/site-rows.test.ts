@@ -1,22 +1,17 @@
-import { mlp } from '@skein/onnx';
-import { assemblePublic } from '@skein/train';
+import type { PublicColumns } from '@skein/train';
 import { describe, expect, it } from 'vitest';
 import { readSiteRows } from './site-rows.ts';
 
-const MODEL = assemblePublic(
-  {
-    features: [
-      { name: 'age', kind: 'number', low: 20, high: 80 },
-      { name: 'cp', kind: 'category', categories: ['1', '2', '3'] },
-      { name: 'chol', kind: 'number', low: 100, high: 500, fill: 200 },
-    ],
-    target: { name: 'ill', kind: 'category', classes: ['0', '1'] },
-  },
-  ({ inputs, outputs, seed }) => mlp({ sizes: [inputs, outputs], seed }),
-  1,
-);
+const COLUMNS: PublicColumns = {
+  features: [
+    { name: 'age', kind: 'number', low: 20, high: 80 },
+    { name: 'cp', kind: 'category', categories: ['1', '2', '3'] },
+    { name: 'chol', kind: 'number', low: 100, high: 500, fill: 200 },
+  ],
+  target: { name: 'ill', kind: 'category', classes: ['0', '1'] },
+};
 const read = (text: string, format?: 'csv' | 'jsonl') =>
-  readSiteRows(MODEL, new TextEncoder().encode(text), format);
+  readSiteRows(COLUMNS, new TextEncoder().encode(text), format);
 
 it('takes the columns of the plan in any order, and says what it does not use', async () => {
   const { count, unused, classes, rows } = await read(

@@ -1,16 +1,17 @@
 /**
- * The rows of a site, checked against the model of a plan before anything is sent. The encoding is
+ * The rows of a site, checked against the columns of a plan before anything is sent. The encoding is
  * the plan's, so that it depends on no row.
  */
 import { SkeinError } from '@skein/api/errors';
-import { values, type Model } from '@skein/onnx';
+import { mlp, values } from '@skein/onnx';
 import {
-  blueprintOf,
+  assemblePublic,
   readCsv,
   readJsonLines,
   rowsFor,
   TrainError,
   type Dataset,
+  type PublicColumns,
   type Table,
 } from '@skein/train';
 
@@ -32,49 +33,45 @@ const LABELS = 'skein/labels';
 
 /** @throws SkeinError SITE_DATA_UNFIT naming the column or row. */
 export async function readSiteRows(
-  model: Model,
+  data: PublicColumns,
   source: RowSource,
   format: RowFormat = 'csv',
 ): Promise<SiteRows> {
   try {
-    const blueprint = blueprintOf(model);
-    const encoder = blueprint?.table;
-    if (blueprint === undefined || encoder === undefined) {
-      throw unfit('The model of the plan does not say which columns it takes.');
-    }
-    const label = encoder.target.name;
-    const wanted = [...encoder.features.map(({ name }) => name), label];
+    const { features, target } = data;
+    const wanted = [...features, target].map(({ name }) => name);
     const table = await tableOf(source, format);
-    const present = new Set(table.columns.map(({ name }) => name));
-    const missing = wanted.filter((name) => !present.has(name));
+    const present = table.columns.map(({ name }) => name);
+    const missing = wanted.filter((name) => !present.includes(name));
     if (missing.length > 0) {
       throw unfit(
-        `The rows lack the columns ${missing.join(', ')}; they have ${[...present].join(', ')}.`,
+        `The rows lack the columns ${missing.join(', ')}; they have ${present.join(', ')}.`,
       );
     }
-    const kinds = new Map<string, 'number' | 'category'>(
-      encoder.features.map(({ name, kind }) => [name, kind]),
+    const kinds = new Map(features.map(({ name, kind }) => [name, kind]));
+    const columns = table.columns
+      .filter(({ name }) => wanted.includes(name))
+      .map((column) => (kinds.get(column.name) === 'category' ? categorical(column) : column));
+    // Rows are encoded by the columns alone: any network over them takes the same tensors.
+    const linear = assemblePublic(
+      data,
+      ({ inputs, outputs, seed }) => mlp({ sizes: [inputs, outputs], seed }),
+      0,
     );
-    const typed = {
-      ...table,
-      columns: table.columns
-        .filter(({ name }) => wanted.includes(name))
-        .map((column) => (kinds.get(column.name) === 'category' ? categorical(column) : column)),
-    };
-    const rows = rowsFor(model, { from: 'table', table: typed, label });
-    const classes = classCounts(rows, blueprint.classes);
-    const occurring = classes.filter(({ rows: count }) => count > 0);
+    const rows = rowsFor(linear, {
+      from: 'table',
+      table: { count: table.count, columns },
+      label: target.name,
+    });
+    const classes = classCounts(rows, target.kind === 'category' ? target.classes : []);
+    const occurring = classes.filter((each) => each.rows > 0);
     if (occurring.length === 1) {
       throw unfit(
-        `All ${rows.count} rows have '${label}' = ${occurring[0]!.name}: a site needs rows of at least two classes.`,
+        `All ${rows.count} rows have '${target.name}' = ${occurring[0]!.name}: a site needs rows of at least two classes.`,
       );
     }
-    return {
-      rows,
-      count: rows.count,
-      unused: [...present].filter((name) => !wanted.includes(name)),
-      classes,
-    };
+    const unused = present.filter((name) => !wanted.includes(name));
+    return { rows, count: rows.count, unused, classes };
   } catch (error) {
     if (error instanceof TrainError) throw unfit(error.message, error);
     throw error;

@@ -1,0 +1,106 @@
+/** The page of a browser's site in Chromium, with the policy and the bundle that a node delivers. */
+import { createServer, type Server } from 'node:http';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocketServer } from 'ws';
+import { launchBrowser, problemsOf } from '../../../../scripts/testing/browser.ts';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
+import { invitationText } from '../identity/invitation.ts';
+import { trainedPlan } from '../site/testing/trained-plan.ts';
+import { smallCoordinator, type SmallCoordinator } from '../site/testing/small-coordinator.ts';
+import { connectionOver } from '../transport/connection.ts';
+import { MOST_FRAME } from '../transport/messages.ts';
+import { serveJoin } from './pages.ts';
+
+const ROUNDS = 3;
+const browserAvailable = requireComponent('chromium');
+
+describe.skipIf(browserAvailable.skip)('the page /join', () => {
+  let server: Server;
+  let browser: Browser;
+  let folder: string;
+  let coordinator: SmallCoordinator;
+  let url: string;
+  const updates: Float32Array[] = [];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'skein-join-'));
+    await writeFile(join(folder, 'rows.csv'), 'age,sex,disease\n40,1,1\n50,0,0\n60,0,1\n70,1,0\n');
+    await writeFile(join(folder, 'other.csv'), 'height,disease\n1,0\n2,1\n');
+    const { plan, model, length } = await trainedPlan({ rounds: ROUNDS });
+    coordinator = await smallCoordinator({
+      plan,
+      model,
+      async served(channel, arrive) {
+        let parameters = new Float32Array(length);
+        for (let round = 0; round < ROUNDS; round++) {
+          const place = { round, attempt: 0, phase: 'train' };
+          const payload = new Uint8Array(parameters.slice().buffer);
+          await channel.send({ kind: 'task', place, remainingMs: 9000, fields: {} }, payload);
+          const arrival = (await arrive())!;
+          const update = new Float32Array((await arrival.payload!.read()).slice().buffer);
+          updates.push(update);
+          parameters = parameters.map((each, i) => each + update[i]!);
+          await channel.send({ kind: 'acknowledge', place });
+        }
+        await channel.send({ kind: 'status', status: 'finished', round: ROUNDS });
+        await channel.closed;
+      },
+    });
+    const sockets = new WebSocketServer({ noServer: true, maxPayload: MOST_FRAME });
+    server = createServer((request, response) => {
+      void Promise.resolve(serveJoin(request.url!.split('?')[0]!)).then((page) => {
+        if (page === undefined) return response.writeHead(404).end();
+        for (let i = 0; i < page.headers.length; i += 2) {
+          response.setHeader(page.headers[i]!, page.headers[i + 1]!);
+        }
+        return response.setHeader('Content-Type', page.type).end(page.body);
+      });
+    });
+    server.on('upgrade', (request, socket, head) => {
+      sockets.handleUpgrade(request, socket, head, (opened) => {
+        coordinator.serve(connectionOver(opened)).catch(() => {});
+      });
+    });
+    await new Promise<void>((listening) => {
+      server.listen(0, '127.0.0.1', listening);
+    });
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/join`;
+    browser = await launchBrowser();
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+    server?.closeAllConnections();
+    await rm(folder, { recursive: true });
+  });
+
+  it('shows the plan, refuses other columns, trains in WebAssembly, and says how it ended', async () => {
+    const page = await browser.newPage({ viewport: { width: 1100, height: 1250 } });
+    const problems = problemsOf(page);
+    await page.goto(`${url}#${invitationText(coordinator.invitation)}`);
+    await page.waitForSelector('#plan');
+    expect(new URL(page.url()).hash).toBe('');
+    expect(await page.textContent('#plan')).toContain('The coordinator sees the update');
+    expect(updates).toEqual([]);
+    await page.setInputFiles('#file', join(folder, 'other.csv'));
+    await page.waitForSelector('.trouble:not([hidden])');
+    expect(await page.textContent('.trouble')).toContain('lack the columns age, sex');
+    await page.setInputFiles('#file', join(folder, 'rows.csv'));
+    await page.waitForSelector('#rows');
+    expect(await page.textContent('#rows')).toContain('4 rows fit the plan: 2 of class 0, 2 of');
+    await page.click('#accept');
+    await page.waitForSelector('#training[data-end=finished]', { timeout: 60_000 });
+    expect(updates).toHaveLength(ROUNDS);
+    expect(updates.every((update) => update.some((each) => each !== 0))).toBe(true);
+    expect(await page.evaluate('crossOriginIsolated')).toBe(true);
+    expect(problems).toEqual([]);
+    const shot = process.env['SKEIN_SCREENSHOTS'];
+    if (shot !== undefined) await page.screenshot({ path: join(shot, 'join.png') });
+    await page.close();
+  }, 90_000);
+});

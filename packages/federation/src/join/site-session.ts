@@ -1,0 +1,114 @@
+/** The state of the page: what the worker has told, folded into one value. */
+import { Store } from '@skein/ui';
+import type { FromWorker, ToWorker } from './worker-messages.ts';
+
+type Told<T extends FromWorker['type']> = Extract<FromWorker, { type: T }>;
+
+export interface SessionState {
+  readonly plan?: Told<'plan'>;
+  readonly rows?: Told<'rows'>;
+  readonly training: boolean;
+  readonly connected: boolean;
+  /** Rounds that are done. */
+  readonly round: number;
+  /** The phase that was asked for last. */
+  readonly phase: string;
+  /** Bytes that have left this browser. */
+  readonly sentBytes: number;
+  readonly status: string;
+  readonly end?: Told<'end'>['end'];
+  readonly error?: Told<'error'>;
+}
+
+export const START: SessionState = {
+  training: false,
+  connected: false,
+  round: 0,
+  phase: '',
+  sentBytes: 0,
+  status: '',
+};
+
+/** The state after a message. */
+export function next(state: SessionState, message: FromWorker): SessionState {
+  switch (message.type) {
+    case 'plan':
+      return { ...state, plan: message };
+    case 'rows': {
+      const { error: _, ...rest } = state;
+      return { ...rest, rows: message };
+    }
+    case 'end':
+      return { ...state, training: false, connected: false, end: message.end };
+    case 'error':
+      return { ...state, training: false, error: message };
+    case 'event':
+      return afterEvent(state, message.event);
+  }
+}
+
+function afterEvent(state: SessionState, event: Told<'event'>['event']): SessionState {
+  switch (event.type) {
+    case 'connected':
+      return { ...state, connected: true };
+    case 'lost':
+      return { ...state, connected: false, status: event.reason };
+    case 'task':
+      return { ...state, phase: event.phase, round: event.round };
+    case 'answered':
+      return { ...state, sentBytes: state.sentBytes + event.bytes };
+    case 'status':
+      return { ...state, round: event.round, status: event.reason || event.status };
+    case 'refused':
+      return { ...state, status: event.message };
+  }
+}
+
+export interface SiteSession {
+  readonly state: Store<SessionState>;
+  send(message: ToWorker): void;
+}
+
+/** The only script that this page may start, by its policy of trusted types. */
+const WORKER = '/join/worker.js';
+
+export function openSession(): SiteSession {
+  const state = new Store<SessionState>(START);
+  const worker = new Worker(trusted(WORKER), { type: 'module', name: 'site' });
+  worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
+    state.set(next(state.value, data));
+  });
+  worker.addEventListener('error', () => {
+    const fix = 'Reload the page.';
+    const message = 'The worker of the page has failed.';
+    state.set(next(state.value, { type: 'error', code: 'INTERNAL', message, fix }));
+  });
+  return {
+    state,
+    send(message) {
+      if (message.type === 'join') state.set({ ...state.value, training: true });
+      worker.postMessage(message, []);
+    },
+  };
+}
+
+interface Policies {
+  createPolicy(
+    name: string,
+    rules: { readonly createScriptURL: (url: string) => string },
+  ): { createScriptURL(url: string): string };
+}
+
+function trusted(url: string): string {
+  const { trustedTypes } = globalThis as { readonly trustedTypes?: Policies };
+  return (
+    trustedTypes
+      ?.createPolicy('join', {
+        createScriptURL(given) {
+          if (given === WORKER) return given;
+          throw new TypeError('The page starts no other script.');
+        },
+      })
+      .createScriptURL(url) ?? url
+  );
+}

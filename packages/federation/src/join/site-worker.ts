@@ -1,0 +1,97 @@
+/** The site of a browser, in a worker: training in WebAssembly does not block the page. */
+import { ERRORS, SkeinError } from '@skein/api/errors';
+import { wasmBackend } from '@skein/train/wasm';
+import type { Joined } from '../identity/handshake.ts';
+import { type Invitation, invitationOf } from '../identity/invitation.ts';
+import { describePlan } from '../site/describe-plan.ts';
+import { lookAtPlan } from '../site/look.ts';
+import { openIndexedMemory } from '../site/memory/indexed-memory.ts';
+import type { SiteMemory } from '../site/memory/site-memory.ts';
+import { runSite } from '../site/run-site.ts';
+import { readSiteRows, type SiteRows } from '../site/site-rows.ts';
+import { openWork } from '../site/work/open-work.ts';
+import { type Connection, connectionOver } from '../transport/connection.ts';
+import type { FromWorker, ToWorker } from './worker-messages.ts';
+
+const PATH = '/federation/v1';
+
+let memory: Promise<SiteMemory> | undefined;
+let invitation: Invitation | undefined;
+let joined: Joined | undefined;
+let rows: SiteRows | undefined;
+const leaving = new AbortController();
+
+const tell = (message: FromWorker): void => postMessage(message);
+/** One memory per federation: a browser may be a site of several. */
+const memoryOf = ({ run, coordinator }: Invitation): Promise<SiteMemory> =>
+  (memory ??= openIndexedMemory(`skein site ${coordinator} ${run}`));
+
+function open(): Promise<Connection> {
+  const address = new URL(PATH, location.origin);
+  address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
+  const socket = new WebSocket(address);
+  return new Promise((resolve, reject) => {
+    socket.addEventListener('open', () => resolve(connectionOver(socket)));
+    socket.addEventListener('error', () =>
+      reject(new SkeinError('NODE_UNREACHABLE', `No coordinator answers at ${address.origin}.`)),
+    );
+  });
+}
+
+async function look(text: string): Promise<void> {
+  invitation = invitationOf(text);
+  const kept = await memoryOf(invitation);
+  joined = await lookAtPlan({ invitation, memory: kept, open });
+  const { plan, planDigest } = joined;
+  const accepted = (await kept.acceptedOf(invitation.run)) === planDigest;
+  tell({ type: 'plan', words: describePlan(plan), rounds: plan.rounds, accepted });
+}
+
+async function readFile(file: File): Promise<void> {
+  const format = /\.jsonl?$/i.test(file.name) ? 'jsonl' : 'csv';
+  rows = await readSiteRows(joined!.plan.data, file.stream(), format);
+  const { count, classes, unused } = rows;
+  tell({ type: 'rows', count, classes, unused });
+}
+
+async function train(): Promise<void> {
+  const seen = joined!.planDigest;
+  const end = await runSite({
+    invitation: invitation!,
+    open,
+    memory: await memoryOf(invitation!),
+    async consent({ planDigest }) {
+      if (planDigest === seen) return;
+      throw new SkeinError('SITE_PLAN_CHANGED', 'The plan is not the one that the page showed.');
+    },
+    prepare: async ({ plan }, fetchModel) =>
+      openWork({ plan, model: await fetchModel(), rows: rows!, backend: wasmBackend }),
+    onEvent: (event) => tell({ type: 'event', event }),
+    signal: leaving.signal,
+  });
+  tell({ type: 'end', end });
+}
+
+const WORK: {
+  readonly [T in ToWorker['type']]: (message: Extract<ToWorker, { type: T }>) => unknown;
+} = {
+  look: ({ invitation: text }) => look(text),
+  rows: ({ file }) => readFile(file),
+  join: () => train(),
+  stop: () => leaving.abort(),
+};
+
+addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
+  const work = WORK[data.type] as (message: ToWorker) => unknown;
+  Promise.resolve()
+    .then(() => work(data))
+    .catch((error: unknown) => {
+      const known =
+        error instanceof SkeinError
+          ? error
+          : new SkeinError('INTERNAL', 'The page has a fault.', { cause: error });
+      if (known !== error) console.error(error);
+      const { code, message } = known;
+      tell({ type: 'error', code, message, fix: ERRORS[code].fix });
+    });
+});

@@ -1,0 +1,35 @@
+/** What the page and its worker say to each other. The rows never leave the worker. */
+import type { SiteEnd, SiteEvent } from '../site/run-site.ts';
+import type { PlanWords } from '../site/describe-plan.ts';
+
+export type ToWorker =
+  /** Reads the plan of an invitation, and ends the connection. */
+  | { readonly type: 'look'; readonly invitation: string }
+  /** Reads the file and checks it against the plan. */
+  | { readonly type: 'rows'; readonly file: File }
+  /** Accepts the plan, and trains. */
+  | { readonly type: 'join' }
+  | { readonly type: 'stop' };
+
+export type FromWorker =
+  | {
+      readonly type: 'plan';
+      readonly words: PlanWords;
+      readonly rounds: number;
+      /** Whether this browser has accepted the plan before. */
+      readonly accepted: boolean;
+    }
+  | {
+      readonly type: 'rows';
+      readonly count: number;
+      readonly classes: readonly { readonly name: string; readonly rows: number }[];
+      readonly unused: readonly string[];
+    }
+  | { readonly type: 'event'; readonly event: SiteEvent }
+  | { readonly type: 'end'; readonly end: SiteEnd }
+  | {
+      readonly type: 'error';
+      readonly code: string;
+      readonly message: string;
+      readonly fix: string;
+    };

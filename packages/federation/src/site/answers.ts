@@ -1,0 +1,115 @@
+/**
+ * Answers tasks of a coordinator, each place once, ever: the answer is stored before it is sent, and
+ * a task that comes again, after a lost connection or a restart, gets the stored bytes.
+ */
+import { SkeinError } from '@skein/api/errors';
+import type { SignedAnswer } from '../identity/answers.ts';
+import type { Identity } from '../identity/keys.ts';
+import { canonical, sha256, utf8 } from '../plan/canonical.ts';
+import type { MessageOf, Place } from '../transport/messages.ts';
+import type { Attempt, SiteMemory } from './memory/site-memory.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+export interface Task {
+  readonly place: Place;
+  readonly fields: MessageOf<'task'>['fields'];
+  readonly payload: Bytes | undefined;
+  /** What the site kept of earlier phases of this attempt. */
+  readonly state: Bytes | undefined;
+}
+
+export interface Outcome {
+  readonly fields: MessageOf<'answer'>['fields'];
+  readonly payload?: Bytes | undefined;
+  /** What the next phase of this attempt needs; stored with the answer. */
+  readonly state?: Bytes | undefined;
+}
+
+/** Computes an answer. It may be called again for a place only if nothing was stored. */
+export type Work = (task: Task) => Promise<Outcome>;
+
+export interface Answer {
+  readonly header: Pick<MessageOf<'answer'>, 'place' | 'fields' | 'signature'>;
+  readonly payload: Bytes | undefined;
+}
+
+export interface AnswersOptions {
+  readonly run: string;
+  /** Digest of the accepted plan. */
+  readonly plan: string;
+  readonly identity: Identity;
+  readonly memory: SiteMemory;
+  readonly work: Work;
+}
+
+/** @returns answers a task; calls for one place at the same time share one computation. */
+export function answerOnce(
+  options: AnswersOptions,
+): (task: Omit<Task, 'state'>) => Promise<Answer> {
+  const { run, plan, identity, memory, work } = options;
+  const running = new Map<string, Promise<Answer>>();
+  /** The newest attempt that was asked for; what is older is erased. */
+  let newest: Attempt | undefined;
+
+  async function stored(task: Omit<Task, 'state'>): Promise<Answer> {
+    const { place } = task;
+    const question = { run, ...place };
+    const known = await memory.answerOf(question);
+    if (known !== undefined) return decoded(known, place);
+    if (newest === undefined || isAfter(place, newest)) {
+      newest = question;
+      await memory.eraseBefore(question);
+    }
+    const state = (await memory.stateOf(question)) as Bytes | undefined;
+    const { fields, payload, state: after } = await work({ ...task, state });
+    const digest = payload === undefined ? undefined : await sha256(payload);
+    const signed: SignedAnswer = { run, plan, place, fields, payload: digest };
+    const signature = await identity.sign('answer', signed);
+    const kept = await memory.answerOnce(
+      question,
+      encoded({ place, fields, signature }, payload),
+      after,
+    );
+    return decoded(kept, place);
+  }
+
+  return (task) => {
+    const key = canonical(task.place);
+    const known = running.get(key);
+    if (known !== undefined) return known;
+    const answer = stored(task).finally(() => running.delete(key));
+    running.set(key, answer);
+    return answer;
+  };
+}
+
+function isAfter(place: Place, than: Attempt): boolean {
+  return place.round > than.round || (place.round === than.round && place.attempt > than.attempt);
+}
+
+/** Length of the header as u32, little-endian │ header, JSON │ payload, if there is one. */
+function encoded(header: Answer['header'], payload: Bytes | undefined): Bytes {
+  const text = utf8(JSON.stringify({ ...header, hasPayload: payload !== undefined }));
+  const bytes = new Uint8Array(4 + text.length + (payload?.length ?? 0));
+  new DataView(bytes.buffer).setUint32(0, text.length, true);
+  bytes.set(text, 4);
+  if (payload !== undefined) bytes.set(payload, 4 + text.length);
+  return bytes;
+}
+
+/** @throws SkeinError ANSWER_CONFLICT for an answer that was erased when its round ended. */
+function decoded(bytes: Uint8Array, { round, attempt, phase }: Place): Answer {
+  if (bytes.length === 0) {
+    throw new SkeinError(
+      'ANSWER_CONFLICT',
+      `Phase ${phase} of round ${round}, attempt ${attempt}, was answered before and is over.`,
+    );
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const end = 4 + view.getUint32(0, true);
+  const { hasPayload, ...header } = JSON.parse(
+    new TextDecoder().decode(bytes.subarray(4, end)),
+  ) as Answer['header'] & { readonly hasPayload: boolean };
+  return { header, payload: hasPayload ? bytes.slice(end) : undefined };
+}

@@ -1,0 +1,72 @@
+/**
+ * A plan in words for the person who decides: what it is, what leaves the machine, and what does
+ * not. The command and the page show the same sentences.
+ */
+import type { Plan } from '../plan/plan.ts';
+
+export interface PlanWords {
+  readonly facts: readonly (readonly [term: string, text: string])[];
+  /** What is sent to the coordinator. */
+  readonly leaves: readonly string[];
+  /** What stays here. */
+  readonly stays: readonly string[];
+  /** What a careful person would not want. */
+  readonly warnings: readonly string[];
+}
+
+const HIDES = { patient: 'any one row', client: 'all rows of this site', none: '' } as const;
+const AGGREGATION = {
+  pairwise: 'pairwise masks; the coordinator reads only the sum over sites',
+  committee: 'masks that a committee of helpers removes from the sum',
+  none: 'none: the coordinator reads each update',
+} as const;
+
+export function describePlan(plan: Plan): PlanWords {
+  const { aggregation, collusion, data, local, model, privacy, rounds, sites, strategy } = plan;
+  const numbers = model.parameters.toLocaleString('en');
+  const columns = [...data.features, data.target].map(({ name }) => name).join(', ');
+  const isSecure = aggregation.kind !== 'none';
+  const budget = privacy.mode === 'none' ? '' : `ε ≤ ${privacy.epsilon} at δ = ${privacy.delta}`;
+  return {
+    facts: [
+      ['federation', plan.name],
+      ['model', `${numbers} numbers, sha-256 ${model.digest.slice(0, 16)}…`],
+      ['columns', columns],
+      [
+        'rounds',
+        `${rounds} of ${strategy.name}, ${local.steps} ${local.steps === 1 ? 'step' : 'steps'} at each site`,
+      ],
+      ['sites', `${sites.minimum} to ${sites.maximum}; a sum is of at least ${sites.threshold}`],
+      ['aggregation', AGGREGATION[aggregation.kind]],
+      [
+        'privacy',
+        privacy.mode === 'none'
+          ? 'none'
+          : `hides ${HIDES[privacy.mode]}: ${budget}, also if ${collusion.sites} other sites collude with the coordinator`,
+      ],
+    ],
+    leaves: [
+      isSecure
+        ? `In each round ${numbers} masked numbers, which look random by themselves. Only their sum over at least ${sites.threshold} sites can be read.`
+        : `In each round what training changed in ${numbers} numbers, readable by the coordinator.`,
+      ...(privacy.mode === 'none'
+        ? ['Inside it, the number of rows of this site.']
+        : [
+            `Noise is in that sum: all rounds together tell little about ${HIDES[privacy.mode]} (${budget}).`,
+          ]),
+      'The public key of this site, its signatures, and the times at which it answers.',
+    ],
+    stays: [
+      'The file, with every row and every column.',
+      'The values, categories and averages of its columns.',
+      'The loss and the accuracy on the rows of this site.',
+    ],
+    warnings: [
+      ...(isSecure ? [] : ['The coordinator sees the update of this site by itself.']),
+      ...(privacy.mode === 'none'
+        ? ['There is no differential privacy: the model may remember single rows.']
+        : []),
+      ...(data.scaling === 'site' ? ['Numbers are scaled by the mean of this site’s rows.'] : []),
+    ],
+  };
+}

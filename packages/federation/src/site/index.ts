@@ -1,0 +1,9 @@
+/** A site of a federation; runs in Node and in the browser. What needs Node: `@skein/federation/site/node`. */
+export { describePlan, type PlanWords } from './describe-plan.ts';
+export { lookAtPlan } from './look.ts';
+export type { SiteMemory } from './memory/site-memory.ts';
+export { runSite, type SiteEnd, type SiteEvent, type SiteOptions } from './run-site.ts';
+export { readSiteRows, type RowFormat, type RowSource, type SiteRows } from './site-rows.ts';
+export { requireTerms, type Terms, unmetTerms } from './terms.ts';
+export { modelFacts, trainingOf } from './work/local-training.ts';
+export { openWork } from './work/open-work.ts';

@@ -1,0 +1,142 @@
+import { nativeBackend } from '@skein/train/native';
+import { expect, it } from 'vitest';
+import type { Joined } from '../identity/handshake.ts';
+import { isSignedBy } from '../identity/keys.ts';
+import { digestOf } from '../plan/canonical.ts';
+import type { Channel } from '../transport/channel.ts';
+import { openSqliteMemory } from './memory/sqlite-memory.ts';
+import { runSite, type SiteEvent, type SiteOptions } from './run-site.ts';
+import { readSiteRows } from './site-rows.ts';
+import { requireTerms } from './terms.ts';
+import { smallCoordinator } from './testing/small-coordinator.ts';
+import { trainedPlan } from './testing/trained-plan.ts';
+import { openPlanTraining } from './work/local-training.ts';
+import { plainWork } from './work/plain-work.ts';
+
+const ROWS = 'age,sex,disease\n40,1,1\n50,0,0\n60,0,1\n70,1,0\n';
+const { plan, model } = await trainedPlan();
+const place = (round: number, phase = 'train') => ({ round, attempt: 0, phase });
+const broadcast = new Uint8Array(new Float32Array(4).buffer);
+
+function task(channel: Channel, round: number, payload = broadcast): Promise<void> {
+  return channel.send(
+    { kind: 'task', place: place(round), remainingMs: 9000, fields: {} },
+    payload,
+  );
+}
+
+function site(more: Partial<SiteOptions> & Pick<SiteOptions, 'open' | 'invitation'>) {
+  const events: SiteEvent[] = [];
+  let trained = 0;
+  const options: SiteOptions = {
+    memory: openSqliteMemory(':memory:'),
+    consent: async (joined: Joined) => requireTerms(joined.plan, { allowPlainUpdates: true }),
+    async prepare(joined, fetchModel) {
+      const rows = await readSiteRows(joined.plan.data, new TextEncoder().encode(ROWS));
+      const training = await openPlanTraining({
+        plan: joined.plan,
+        model: await fetchModel(),
+        rows,
+        backend: nativeBackend,
+      });
+      const work = plainWork(training);
+      return async (each) => {
+        trained++;
+        return work(each);
+      };
+    },
+    onEvent: (event) => events.push(event),
+    signal: new AbortController().signal,
+    ...more,
+  };
+  return { end: runSite(options), events, trained: () => trained };
+}
+
+it('trains, signs its answer, and gives the same one again after a lost connection', async () => {
+  const answers: string[] = [];
+  let connections = 0;
+  const coordinator = await smallCoordinator({
+    plan,
+    model,
+    async served(channel, arrive) {
+      connections++;
+      await task(channel, 0);
+      const arrival = (await arrive())!;
+      if (arrival.message.kind !== 'answer') throw new Error(arrival.message.kind);
+      const { fields, signature } = arrival.message;
+      const { digest } = arrival.payload!;
+      const signed = { run: 'run-1', plan: await digestOf(plan), place: place(0), fields };
+      const key = events.site;
+      expect(await isSignedBy(key, 'answer', { ...signed, payload: digest }, signature)).toBe(true);
+      expect(fields).toEqual({ weight: 4 });
+      answers.push(digest + signature);
+      if (connections === 1) return channel.close();
+      await channel.send({ kind: 'status', status: 'finished', round: 1 });
+    },
+  });
+  const memory = openSqliteMemory(':memory:');
+  const raw = await crypto.subtle.exportKey('raw', (await memory.identity()).publicKey);
+  const events = { site: Buffer.from(raw).toString('hex') };
+  const { invitation } = coordinator;
+  const { end, trained, events: seen } = site({ open: coordinator.connect, invitation, memory });
+  expect(await end).toEqual({ status: 'finished', round: 1, reason: '' });
+  expect(answers).toHaveLength(2);
+  expect(answers[1]).toBe(answers[0]);
+  expect(trained()).toBe(1);
+  expect(seen.map(({ type }) => type)).toContain('lost');
+});
+
+it('declines a plan that does not meet its terms, and sends nothing', async () => {
+  let served = false;
+  const coordinator = await smallCoordinator({
+    plan,
+    model,
+    served: async () => void (served = true),
+  });
+  const { end } = site({
+    open: coordinator.connect,
+    invitation: coordinator.invitation,
+    consent: async (joined) => requireTerms(joined.plan, { maxEpsilon: 1 }),
+  });
+  await expect(end).rejects.toMatchObject({
+    code: 'SITE_TERMS_REFUSED',
+    message: expect.stringMatching(/by itself; the plan has no differential privacy/),
+  });
+  expect(served).toBe(false);
+});
+
+it('refuses a second plan for the same run, and a model that is not the one of the plan', async () => {
+  const memory = openSqliteMemory(':memory:');
+  await memory.accept('run-1', 'c'.repeat(64));
+  const other = await smallCoordinator({ plan, model, served: async () => {} });
+  const changed = site({ open: other.connect, invitation: other.invitation, memory });
+  await expect(changed.end).rejects.toMatchObject({ code: 'SITE_PLAN_CHANGED' });
+  const wrong = await smallCoordinator({
+    plan,
+    model: new Uint8Array([...model, 0]),
+    served: async (_, arrive) => void (await arrive()),
+  });
+  const swapped = site({ open: wrong.connect, invitation: wrong.invitation });
+  await expect(swapped.end).rejects.toMatchObject({ code: 'PLAN_CHANGED' });
+});
+
+it('refuses another coordinator, and an unknown phase without leaving', async () => {
+  const coordinator = await smallCoordinator({
+    plan,
+    model,
+    async served(channel, arrive) {
+      await channel.send(
+        { kind: 'task', place: place(0, 'steal'), remainingMs: 9000, fields: {} },
+        broadcast,
+      );
+      const { message } = (await arrive())!;
+      expect(message).toMatchObject({ kind: 'refuse', code: 'FEDERATION_PROTOCOL' });
+      await channel.send({ kind: 'status', status: 'stopped', round: 0, reason: 'enough' });
+    },
+  });
+  const { end } = site({ open: coordinator.connect, invitation: coordinator.invitation });
+  expect(await end).toEqual({ status: 'stopped', round: 0, reason: 'enough' });
+  const invitation = { ...coordinator.invitation, coordinator: 'd'.repeat(64) };
+  const fooled = site({ open: coordinator.connect, invitation });
+  await expect(fooled.end).rejects.toMatchObject({ code: 'IDENTITY_UNPROVEN' });
+});

@@ -1,0 +1,232 @@
+/**
+ * A site of a federation: joins, reads the plan, and answers what the coordinator asks until the run
+ * ends. Runs in Node and in the browser.
+ *
+ *     connecting → joined → answering … → ended
+ *          ↑_________________|  the connection was lost
+ *
+ * Work goes on while there is no connection, and its answer is sent after the next join. The site
+ * counts on nothing of the coordinator: it checks the coordinator's key, the plan against the one that
+ * it accepted, and the model against the plan.
+ */
+import { SkeinError } from '@skein/api/errors';
+import { join, type Joined } from '../identity/handshake.ts';
+import type { Invitation } from '../identity/invitation.ts';
+import { identityOf } from '../identity/keys.ts';
+import { type Arrival, type Channel, openChannel } from '../transport/channel.ts';
+import { memoryChunks } from '../transport/chunks.ts';
+import type { Connection } from '../transport/connection.ts';
+import type { MessageOf } from '../transport/messages.ts';
+import { answerOnce, type Answer, type Task, type Work } from './answers.ts';
+import type { SiteMemory } from './memory/site-memory.ts';
+import { type LedgerWitness, witnessLedger } from './witness.ts';
+
+export type SiteEvent =
+  | { readonly type: 'connected'; readonly name: string }
+  | { readonly type: 'lost'; readonly retryMs: number; readonly reason: string }
+  | { readonly type: 'task'; readonly round: number; readonly phase: string }
+  | {
+      readonly type: 'answered';
+      readonly round: number;
+      readonly phase: string;
+      readonly bytes: number;
+    }
+  | { readonly type: 'refused'; readonly code: string; readonly message: string }
+  | {
+      readonly type: 'status';
+      readonly status: string;
+      readonly round: number;
+      readonly reason: string;
+    };
+
+export interface SiteOptions {
+  readonly invitation: Invitation;
+  /** Connects to the coordinator; rejects when it cannot be reached. */
+  readonly open: () => Promise<Connection>;
+  readonly memory: SiteMemory;
+  /** Asked once per run, before anything is computed: throws to decline. */
+  readonly consent: (joined: Joined) => Promise<void>;
+  /** Prepares the work of an accepted plan; called once. `fetchModel` gives the verified model. */
+  readonly prepare: (
+    joined: Joined,
+    fetchModel: () => Promise<Uint8Array<ArrayBuffer>>,
+  ) => Promise<Work>;
+  readonly onEvent?: (event: SiteEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface SiteEnd {
+  readonly status: 'finished' | 'stopped' | 'failed' | 'left';
+  readonly round: number;
+  readonly reason: string;
+}
+
+/** Largest payload that a site takes: a model of 250 million float32. */
+const MAX_PAYLOAD_BYTES = 2 ** 30;
+/** Wait before the next connection, in milliseconds: doubled up to the bound, and spread. */
+const RETRY_MS = { least: 250, most: 15_000 };
+const ENDS = new Set(['finished', 'stopped', 'failed']);
+
+/** @throws SkeinError for what waiting cannot help: a declined plan, a revoked key, another plan. */
+export async function runSite(options: SiteOptions): Promise<SiteEnd> {
+  const { signal, onEvent = () => {} } = options;
+  const site = await openSite(options, onEvent);
+  let failures = 0;
+  for (;;) {
+    if (signal.aborted) return { status: 'left', round: site.round, reason: 'left' };
+    let reason = 'The connection was lost.';
+    try {
+      const end = await site.serve(() => (failures = 0));
+      if (end !== undefined) return end;
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      reason = error instanceof Error ? error.message : String(error);
+    }
+    if (signal.aborted) continue;
+    const bound = Math.min(RETRY_MS.most, RETRY_MS.least * 2 ** failures++);
+    const retryMs = bound * (0.5 + Math.random() / 2);
+    onEvent({ type: 'lost', retryMs, reason });
+    await pause(retryMs, signal);
+  }
+}
+
+async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => void) {
+  const { invitation, memory, signal } = options;
+  const { run } = invitation;
+  const identity = identityOf(await memory.identity());
+  let prepared: { readonly answer: (task: Omit<Task, 'state'>) => Promise<Answer> } | undefined;
+  let witness: LedgerWitness | undefined;
+  let round = 0;
+
+  async function accept(joined: Joined): Promise<void> {
+    const accepted = await memory.acceptedOf(run);
+    if (accepted === undefined) await options.consent(joined);
+    const kept = await memory.accept(run, joined.planDigest);
+    if (kept === joined.planDigest) return;
+    throw new SkeinError(
+      'SITE_PLAN_CHANGED',
+      `The plan has the digest ${joined.planDigest.slice(0, 16)}…, but this site accepted ${kept.slice(0, 16)}….`,
+    );
+  }
+
+  /** @returns how the run has ended; `undefined` when the connection was lost. */
+  async function serve(connected: () => void): Promise<SiteEnd | undefined> {
+    const channel = openChannel(await options.open(), memoryChunks(MAX_PAYLOAD_BYTES));
+    const leave = () => channel.close();
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      const joined = await join(channel, {
+        identity: await identity,
+        invitation,
+        accept,
+      });
+      connected();
+      onEvent({ type: 'connected', name: joined.name });
+      return await answering(channel, joined);
+    } finally {
+      signal.removeEventListener('abort', leave);
+      channel.close();
+    }
+  }
+
+  async function answering(channel: Channel, joined: Joined): Promise<SiteEnd | undefined> {
+    witness ??= witnessLedger(run, joined.coordinator, await identity);
+    /** Messages that came before the model. */
+    const early: Arrival[] = [];
+    if (prepared === undefined) {
+      const work = await options.prepare(joined, () => fetchModel(channel, joined, early));
+      const plan = joined.planDigest;
+      prepared = { answer: answerOnce({ run, plan, identity: await identity, memory, work }) };
+    }
+    const { answer } = prepared;
+    for (;;) {
+      const arrival = early.shift() ?? (await channel.receive());
+      if (arrival === undefined) return undefined;
+      const { message, payload } = arrival;
+      if (message.kind === 'task') {
+        round = message.place.round;
+        const task = {
+          place: message.place,
+          fields: message.fields,
+          payload: await payload?.read(),
+        };
+        // The next message may come while this is computed.
+        void answered(channel, answer(task), message);
+      } else if (message.kind === 'entry') {
+        await channel.send(await witness.sign(message.entry));
+      } else if (message.kind === 'status') {
+        round = message.round;
+        const { status, reason = '' } = message;
+        onEvent({ type: 'status', status, round, reason });
+        if (ENDS.has(status)) return { status: status as SiteEnd['status'], round, reason };
+      } else if (message.kind === 'refuse') {
+        onEvent({ type: 'refused', code: message.code, message: message.message });
+      }
+    }
+  }
+
+  async function answered(
+    channel: Channel,
+    work: Promise<Answer>,
+    { place }: MessageOf<'task'>,
+  ): Promise<void> {
+    const { round: at, phase } = place;
+    onEvent({ type: 'task', round: at, phase });
+    try {
+      const { header, payload } = await work;
+      await channel.send({ kind: 'answer', ...header }, payload);
+      onEvent({ type: 'answered', round: at, phase, bytes: payload?.length ?? 0 });
+    } catch (error) {
+      const { code, message } =
+        error instanceof SkeinError
+          ? error
+          : { code: 'INTERNAL', message: 'The site has a fault.' };
+      onEvent({ type: 'refused', code, message });
+      await channel.send({ kind: 'refuse', code, message, place }).catch(() => {});
+    }
+  }
+
+  return {
+    serve,
+    get round() {
+      return round;
+    },
+  };
+}
+
+/** Fetches the model of the plan. @param early what else arrives meanwhile is appended to it. */
+async function fetchModel(
+  channel: Channel,
+  { plan }: Joined,
+  early: Arrival[],
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { digest } = plan.model;
+  await channel.send({ kind: 'fetch', digest });
+  for (;;) {
+    const arrival = await channel.receive();
+    if (arrival === undefined) {
+      throw new SkeinError('FEDERATION_PROTOCOL', 'The connection ended before the model came.');
+    }
+    if (arrival.message.kind !== 'content') early.push(arrival);
+    else if (arrival.payload?.digest === digest) return arrival.payload.read();
+    else throw new SkeinError('PLAN_CHANGED', 'The model that came is not the one of the plan.');
+  }
+}
+
+/** Whether waiting may help. */
+function isTransient(error: unknown): boolean {
+  if (!(error instanceof SkeinError)) return true;
+  return error.row.kind === 'load' || error.code === 'FEDERATION_PROTOCOL';
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end, { once: true });
+  });
+}

@@ -1,0 +1,51 @@
+/** What a site demands of a plan before it accepts it. */
+import { SkeinError } from '@skein/api/errors';
+import type { Plan } from '../plan/plan.ts';
+
+export interface Terms {
+  /** Largest ε at the plan's δ; a plan without differential privacy has none. */
+  readonly maxEpsilon?: number | undefined;
+  /** Largest δ. */
+  readonly maxDelta?: number | undefined;
+  /** Fewest sites in a sum. */
+  readonly minSites?: number | undefined;
+  /** Most rounds. */
+  readonly maxRounds?: number | undefined;
+  /** Whether the coordinator may see this site's update by itself. Default: no. */
+  readonly allowPlainUpdates?: boolean | undefined;
+}
+
+/** @returns one sentence for each term that the plan does not meet. */
+export function unmetTerms({ privacy, sites, rounds, aggregation }: Plan, terms: Terms): string[] {
+  const { maxEpsilon, maxDelta, minSites, maxRounds, allowPlainUpdates = false } = terms;
+  const isPrivate = privacy.mode !== 'none';
+  const above = (value: number, most: number | undefined) => most !== undefined && value > most;
+  const rules: readonly (readonly [boolean, string])[] = [
+    [
+      aggregation.kind === 'none' && !allowPlainUpdates,
+      'the coordinator would see the update of this site by itself',
+    ],
+    [!isPrivate && maxEpsilon !== undefined, 'the plan has no differential privacy'],
+    [
+      isPrivate && above(privacy.epsilon, maxEpsilon),
+      `ε may reach ${isPrivate ? privacy.epsilon : ''}, more than ${maxEpsilon}`,
+    ],
+    [
+      isPrivate && above(privacy.delta, maxDelta),
+      `δ is ${isPrivate ? privacy.delta : ''}, more than ${maxDelta}`,
+    ],
+    [
+      minSites !== undefined && sites.threshold < minSites,
+      `a sum may be of ${sites.threshold} sites, fewer than ${minSites}`,
+    ],
+    [above(rounds, maxRounds), `it has ${rounds} rounds, more than ${maxRounds}`],
+  ];
+  return rules.filter(([isUnmet]) => isUnmet).map(([, reason]) => reason);
+}
+
+/** @throws SkeinError SITE_TERMS_REFUSED, with every term that is not met. */
+export function requireTerms(plan: Plan, terms: Terms): void {
+  const unmet = unmetTerms(plan, terms);
+  if (unmet.length === 0) return;
+  throw new SkeinError('SITE_TERMS_REFUSED', `The plan was not accepted: ${unmet.join('; ')}.`);
+}

@@ -1,0 +1,41 @@
+/**
+ * A site as a witness of the ledger: it signs an entry only when the entry continues what it has seen,
+ * so that a coordinator cannot keep two ledgers. What was seen lasts as long as the process; an
+ * auditor compares the exported ledger with the signatures in it.
+ */
+import { SkeinError } from '@skein/api/errors';
+import { type Identity, isSignedBy } from '../identity/keys.ts';
+import { LedgerEntry } from '../ledger/entry.ts';
+import { digestOf } from '../plan/canonical.ts';
+import type { MessageOf } from '../transport/messages.ts';
+
+export interface LedgerWitness {
+  /** @throws SkeinError LEDGER_INVALID for an entry that does not continue the ledger. */
+  sign(entry: unknown): Promise<MessageOf<'witness'>>;
+}
+
+export function witnessLedger(run: string, coordinator: string, identity: Identity): LedgerWitness {
+  /** Hashes of the entries seen, by sequence. */
+  const seen = new Map<number, string>();
+  return {
+    async sign(given) {
+      const parsed = LedgerEntry.safeParse(given);
+      if (!parsed.success) throw invalid('An entry of the ledger cannot be read.');
+      const { hash, signature, ...content } = parsed.data;
+      const { sequence, previous } = content;
+      const before = seen.get(sequence - 1);
+      const known = seen.get(sequence);
+      const continues =
+        content.run === run &&
+        (before === undefined || before === previous) &&
+        (known === undefined || known === hash) &&
+        (await digestOf(content)) === hash &&
+        (await isSignedBy(coordinator, 'entry', hash, signature));
+      if (!continues) throw invalid(`Entry ${sequence} does not continue the ledger of ${run}.`);
+      seen.set(sequence, hash);
+      return { kind: 'witness', sequence, hash, signature: await identity.sign('witness', hash) };
+    },
+  };
+}
+
+const invalid = (message: string): SkeinError => new SkeinError('LEDGER_INVALID', message);

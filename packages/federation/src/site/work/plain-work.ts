@@ -1,0 +1,27 @@
+/** Work without secure aggregation: the coordinator sees each update, which the plan says in words. */
+import { SkeinError } from '@skein/api/errors';
+import type { LocalTraining } from '@skein/train/federated';
+import type { Outcome, Task, Work } from '../answers.ts';
+
+/** `train`: the payload is the broadcast, float32; the answer is the update, with the site's weight. */
+export function plainWork(training: LocalTraining): Work {
+  return async (task: Task): Promise<Outcome> => {
+    if (task.place.phase !== 'train') throw unknownPhase(task);
+    const { update, weight } = await training.localUpdate(floatsOf(task.payload), {
+      number: task.place.round,
+    });
+    return { fields: { weight }, payload: new Uint8Array(update.slice().buffer) };
+  };
+}
+
+/** @throws SkeinError FEDERATION_PROTOCOL for a payload that is not of float32. */
+export function floatsOf(payload: Uint8Array<ArrayBuffer> | undefined): Float32Array {
+  if (payload === undefined || payload.length % 4 !== 0) {
+    throw new SkeinError('FEDERATION_PROTOCOL', 'A task of training has no parameters.');
+  }
+  return new Float32Array(payload.slice().buffer);
+}
+
+export function unknownPhase({ place }: Pick<Task, 'place'>): SkeinError {
+  return new SkeinError('FEDERATION_PROTOCOL', `There is no phase "${place.phase}" for a site.`);
+}
