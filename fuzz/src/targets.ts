@@ -30,6 +30,7 @@ export const TARGETS = {
   'run-record': async () => (await import('./targets/bodies.ts')).openRunRecords(),
   answers: async () => (await import('./targets/bodies.ts')).openAnswers(),
   'ring-frames': async () => (await import('./targets/bodies.ts')).openRingFrames(),
+  'secure-sums': async () => (await import('./targets/secure-sums.ts')).openSecureSums(),
   http: async () => (await import('./targets/http.ts')).openHttp(),
   http2: async () => (await import('./targets/grpc.ts')).openHttp2(),
   grpc: async () => (await import('./targets/grpc.ts')).openGrpc(),

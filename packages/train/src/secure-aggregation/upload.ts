@@ -41,7 +41,9 @@ export interface MaskedUpdate {
 
 /** @throws SkeinError AGGREGATION_INVALID where an input has another length, or an entry does not fit. */
 export function checkInput(input: Uint32Array, { length, bits }: AggregationContext): void {
-  if (input.length === length && (bits === 32 || input.every((entry) => entry < 2 ** bits))) return;
+  let used = 0;
+  for (let at = 0; at < input.length; at++) used |= input[at]!;
+  if (input.length === length && (bits === 32 || used >>> bits === 0)) return;
   throw new SkeinError(
     'AGGREGATION_INVALID',
     `The update is not ${length} entries of ${bits} bits.`,

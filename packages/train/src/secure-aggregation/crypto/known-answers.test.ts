@@ -106,7 +106,7 @@ describe.each(SUITES.map((suite) => [suite.name, suite] as const))('%s', (_, sui
   });
 
   it('adds long keystreams, and takes them back', async () => {
-    const keys = [randomBytes(16), randomBytes(16), randomBytes(16)];
+    const keys = Array.from({ length: 7 }, () => randomBytes(16));
     // Longer than the pieces of both suites, and not a multiple of them.
     const sum = new Uint32Array(2 ** 18 + 5);
     await suite.addKeystreams(sum, keys, 1);

@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import { keyForms } from './key-forms.ts';
 import type { Bytes, Suite } from './suite.ts';
-import { addWords } from './words.ts';
+import { addFourWords, addWords, FOUR } from './words.ts';
 
 /** Bytes of keystream made at a time: stays in the cache, and below the size at which each buffer is mapped anew. */
 const PIECE = 2 ** 16;
@@ -66,12 +66,18 @@ export function nodeSuite(): Suite | undefined {
     },
     addKeystreams(sum, keys, sign, counter = COUNTER) {
       const zeros = new Uint8Array(Math.min(PIECE, sum.byteLength));
-      for (const key of keys) {
-        const cipher = node.createCipheriv('aes-128-ctr', key, counter);
+      for (let first = 0; first < keys.length; first += FOUR) {
+        const ciphers = keys
+          .slice(first, first + FOUR)
+          .map((key) => node.createCipheriv('aes-128-ctr', key, counter));
         for (let at = 0; at < sum.length; at += PIECE / 4) {
           const part = sum.subarray(at, at + PIECE / 4);
-          const bytes = cipher.update(zeros.subarray(0, part.byteLength));
-          addWords(part, new Uint32Array(bytes.buffer, bytes.byteOffset, part.length), sign);
+          const streams = ciphers.map((cipher) => {
+            const bytes = cipher.update(zeros.subarray(0, part.byteLength));
+            return new Uint32Array(bytes.buffer, bytes.byteOffset, part.length);
+          });
+          if (streams.length === FOUR) addFourWords(part, streams, sign);
+          else for (const words of streams) addWords(part, words, sign);
         }
       }
     },
