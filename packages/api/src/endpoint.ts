@@ -62,6 +62,7 @@ export interface NodeEndpoint extends Endpoint<'read' | 'jobs' | 'admin' | 'infe
     | 'Deployments'
     | 'Fleet'
     | 'Models'
+    | 'Language models'
     | 'Runs'
     | 'Jobs'
     | 'Artifacts'

@@ -12,6 +12,7 @@ import { DEPLOYMENT_ENDPOINTS } from './endpoints/deployments.ts';
 import { FLEET_ENDPOINTS } from './endpoints/fleet.ts';
 import { JOB_ENDPOINTS } from './endpoints/jobs.ts';
 import { KEY_ENDPOINTS } from './endpoints/keys.ts';
+import { LANGUAGE_ENDPOINTS } from './endpoints/language.ts';
 import { MODEL_ENDPOINTS } from './endpoints/models.ts';
 import { NODE_ENDPOINTS } from './endpoints/node.ts';
 import { RUN_ENDPOINTS } from './endpoints/runs.ts';
@@ -19,6 +20,7 @@ import { RUN_ENDPOINTS } from './endpoints/runs.ts';
 export const ENDPOINTS = {
   ...DEPLOYMENT_ENDPOINTS,
   ...MODEL_ENDPOINTS,
+  ...LANGUAGE_ENDPOINTS,
   ...RUN_ENDPOINTS,
   ...JOB_ENDPOINTS,
   ...ARTIFACT_ENDPOINTS,

@@ -63,6 +63,7 @@ export {
   KeyView,
   NewKey,
 } from './resources/key.ts';
+export { LanguageUseView, LanguageView } from './resources/language.ts';
 export { ModelView, VersionView } from './resources/model.ts';
 export { NodeView } from './resources/node.ts';
 export { AuditView, HistoryKind, HistoryView } from './resources/record.ts';

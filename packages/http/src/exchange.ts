@@ -95,6 +95,20 @@ export class MethodNotAllowed extends SkeinError {
 
 /** @param fix what to do, where the service knows more than the error table. */
 export function sendError(exchange: Exchange, error: SkeinError, fix = error.row.fix): void {
+  sendErrorAs(exchange, error, JSON.stringify({ ...error.toBody(), fix }));
+}
+
+/**
+ * The same in the words of another protocol.
+ * @param body JSON.
+ * @param more headers, name and value alternating.
+ */
+export function sendErrorAs(
+  exchange: Exchange,
+  error: SkeinError,
+  body: string,
+  more: readonly string[] = [],
+): void {
   const { request, response } = exchange;
   if (response.destroyed) return;
   // A stream that has begun cannot become an error response; cut it, so that the client notices.
@@ -102,13 +116,12 @@ export function sendError(exchange: Exchange, error: SkeinError, fix = error.row
     response.destroy();
     return;
   }
-  const headers: string[] = [...NOT_STORED];
+  const headers: string[] = [...NOT_STORED, ...more];
   if (error instanceof MethodNotAllowed) headers.push('Allow', error.allowed.join(', '));
   const { retryAfterSeconds } = error;
   if (retryAfterSeconds !== undefined) headers.push('Retry-After', String(retryAfterSeconds));
   const status = error.row.http;
   if (status === 401) headers.push('WWW-Authenticate', 'Bearer realm="skein"');
-  const body = JSON.stringify({ ...error.toBody(), fix });
   if (error.code !== 'BODY_TOO_SLOW' && isBodyWorthReading(exchange)) {
     sendText(exchange, status, 'application/json', body, headers);
     if (request.complete) request.resume();

@@ -11,9 +11,11 @@ export {
 export {
   type Exchange,
   MethodNotAllowed,
+  NOT_STORED,
   type Peer,
   remoteOf,
   SAFE_HEADERS,
+  sendErrorAs,
   sendJson,
   sendText,
 } from './exchange.ts';

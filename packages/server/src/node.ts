@@ -13,6 +13,7 @@ import { nativeRuntime } from '@skein/runtime';
 import { type DataFolder, openDataFolder } from '@skein/state';
 import type { AccessMode } from './access/access.ts';
 import { tuneCollector } from './collector.ts';
+import { countLanguageUse } from './language/use.ts';
 import { startWithin } from './lifecycle.ts';
 import { openCallers } from './rooms/callers.ts';
 import { openFaces } from './rooms/faces.ts';
@@ -20,6 +21,7 @@ import { openFleet } from './rooms/fleet.ts';
 import { advertisedUrl } from './rooms/forwarding.ts';
 import { type InferenceRoom, openInference } from './rooms/inference.ts';
 import { openJobs } from './rooms/jobs.ts';
+import { openLanguageModels } from './rooms/language-models.ts';
 import type { NodeOptions } from './rooms/options.ts';
 import type { Opening } from './rooms/room.ts';
 import { openSharedState } from './rooms/shared-state.ts';
@@ -92,6 +94,7 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
     desired:
       options.fleetKey === undefined ? undefined : shared && (() => shared.desired.current()),
   });
+  const use = countLanguageUse(storage.state, logger);
   const plane: InferenceRoom = await openInference(opening, {
     peers: shared && fleet.peers,
     placing: fleet.placing,
@@ -108,9 +111,12 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
       fleet.expose(page);
       plane.forwarding?.expose(page);
       certificates?.expose(page);
+      use.expose(page);
     },
   });
+  const languageModels = openLanguageModels(opening, { storage, callers, plane, use });
   const faces = openFaces(opening, {
+    languageModels,
     fleet,
     folder,
     storage,

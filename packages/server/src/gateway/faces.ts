@@ -1,10 +1,13 @@
 /** The faces of a node. */
 import type { Face } from './face.ts';
+import { geminiFace } from './gemini/face.ts';
+import type { LanguageOptions } from './generative/call.ts';
 import { managementFace, type ManagementOfFace } from './management/face.ts';
 import { metricsFace, type MetricsOptions } from './metrics-face.ts';
 import { inferenceFace, type InferenceOptions } from './oip/face.ts';
+import { openAiFace } from './openai/face.ts';
 
-export type FacesOptions = InferenceOptions & MetricsOptions & ManagementOfFace;
+export type FacesOptions = InferenceOptions & MetricsOptions & LanguageOptions & ManagementOfFace;
 
 /**
  * A new face is a folder beside this file and a line in this list. The first one that owns a path
@@ -13,6 +16,8 @@ export type FacesOptions = InferenceOptions & MetricsOptions & ManagementOfFace;
 export function facesOf(node: FacesOptions): readonly Face[] {
   return [
     inferenceFace(node), // /v2, inference.GRPCInferenceService
+    geminiFace(node), // /v1beta
+    openAiFace(node), // /v1
     metricsFace(node), // /metrics
     managementFace(node), // /api, /openapi.json, /docs, the pages
   ];

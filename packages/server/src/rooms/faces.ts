@@ -15,6 +15,7 @@ import { createManagement } from '../gateway/management/management.ts';
 import { createModelRepository } from '../gateway/oip/repository.ts';
 import { PayloadCodec } from '../gateway/oip/payload-codec.ts';
 import { createSharedRegions } from '../gateway/oip/shared-memory.ts';
+import type { LanguageModels } from '../language/language-models.ts';
 import type { JobMetrics } from '../telemetry/metrics/job-page.ts';
 import { VERSION } from '../version.ts';
 import type { Callers } from './callers.ts';
@@ -29,6 +30,7 @@ export interface FacesRoomOptions {
   readonly callers: Callers;
   readonly shared: SharedState | undefined;
   readonly plane: InferenceRoom;
+  readonly languageModels: LanguageModels;
   readonly fleet: FleetControl;
   readonly jobs: JobPlane;
   readonly jobMetrics: JobMetrics;
@@ -58,6 +60,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     callers,
     shared,
     plane,
+    languageModels,
     fleet,
     jobs,
     jobMetrics,
@@ -89,6 +92,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
   });
   const management = createManagement({
     control,
+    languageModels,
     fleet,
     registry,
     runs,
@@ -116,6 +120,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
   const common = { inference, access, refused: metrics.refused, bodies, certificates, logger };
   const faces = facesOf({
     ...common,
+    languageModels: () => languageModels.gateway(),
     repository: createModelRepository(
       registry,
       control,
@@ -157,7 +162,13 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     draining = true;
     serving.stopChanges();
     // Requests in flight keep the faces open, so fail the remaining ones before the deadline.
-    const cutOff = setTimeout(() => void serving.drain(clock.now()), by - CUT_OFF_MS - clock.now());
+    const cutOff = setTimeout(
+      () => {
+        void serving.drain(clock.now());
+        void languageModels.close();
+      },
+      by - CUT_OFF_MS - clock.now(),
+    );
     management.close();
     // All at once: while one finishes its last requests, another must not accept new ones.
     await Promise.all([http.drain(by), grpc.drain(by), forwarding?.drain(by), jobs.quiesce(by)]);

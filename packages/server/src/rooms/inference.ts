@@ -1,5 +1,6 @@
 /** The serving plane of a node, with what observes it: metrics, statistics, the access log, traces. */
 import type { SharedBudget } from '@skein/api/shared-budget';
+import type { Gateway } from '@skein/generative';
 import { nativeRuntime } from '@skein/runtime';
 import type { Certificates, Exposition } from '@skein/http';
 import { createServing, type Inference, type RolloutPeers } from '@skein/serving';
@@ -24,6 +25,8 @@ export interface InferenceRoom {
   readonly metrics: Metrics;
   /** Whether traces are exported. */
   readonly traced: boolean;
+  /** Records the requests to language models, where traces are exported. */
+  readonly tracedGateway: (gateway: Gateway) => Gateway;
   /** Sends what this node refuses to other members; absent without a fleet. */
   readonly forwarding: ForwardingRoom | undefined;
 }
@@ -91,5 +94,13 @@ export async function openInference(
   const rooms = { serving, traced, callers, certificates, members, placing, registry };
   const forwarding: ForwardingRoom | undefined = openForwarding(opening, rooms);
   const inference = traced(forwarding?.inference ?? serving);
-  return { serving, inference, statistics, metrics, traced: tracing !== undefined, forwarding };
+  return {
+    serving,
+    inference,
+    statistics,
+    metrics,
+    traced: tracing !== undefined,
+    tracedGateway: (gateway) => tracing?.wrapGateway(gateway) ?? gateway,
+    forwarding,
+  };
 }

@@ -145,7 +145,7 @@ const Row = z.discriminatedUnion('kind', [
     kind: z.literal('declaration'),
     record: z.strictObject({
       kind: z.string().min(1).max(64),
-      name: Name,
+      name: z.string().min(1).max(256),
       value: z.record(z.string(), z.unknown()),
       updatedAt: At,
     }),

@@ -21,11 +21,13 @@ import type { Caller, Keys, Scope } from '../../access/contract.ts';
 import { auditInto } from '../../access/audit-trail.ts';
 import type { FaceAccess } from '../../access/refused-logins.ts';
 import type { FleetControl } from '../../fleet/fleet.ts';
+import type { LanguageModels } from '../../language/language-models.ts';
 import { artifactHandlers } from './handlers/artifacts.ts';
 import { deploymentHandlers } from './handlers/deployments.ts';
 import { fleetHandlers } from './handlers/fleet.ts';
 import { jobHandlers } from './handlers/jobs.ts';
 import { keyHandlers } from './handlers/keys.ts';
+import { languageHandlers } from './handlers/language.ts';
 import { modelHandlers } from './handlers/models.ts';
 import { nodeHandlers } from './handlers/node.ts';
 import { runHandlers } from './handlers/runs.ts';
@@ -44,6 +46,7 @@ export interface ManagementOptions extends Pick<
   readonly control: DeploymentControl;
   readonly fleet: FleetControl;
   readonly registry: Registry;
+  readonly languageModels: Pick<LanguageModels, 'declarations' | 'view'>;
   readonly runs: Runs;
   readonly state: Pick<State, 'history' | 'historyAfter' | 'audit' | 'addAudit'>;
   readonly jobs: JobStore;
@@ -80,6 +83,7 @@ export function createManagement(options: ManagementOptions): Routes {
   const handlers: NodeHandlers = {
     ...deploymentHandlers(options),
     ...modelHandlers(options),
+    ...languageHandlers(options),
     ...runHandlers(options),
     ...jobHandlers(options),
     ...artifactHandlers(options),

@@ -114,7 +114,7 @@ function recordStages(
   batch.end(wall(Math.max(ranAt, performance.now())));
 }
 
-function recordFailure(span: Span, error: unknown): void {
+export function recordFailure(span: Span, error: unknown): void {
   const known = error instanceof SkeinError ? error : undefined;
   span.setAttribute('error.type', known?.code ?? 'INTERNAL');
   // A caller's mistake is not an error of a server's span (OpenTelemetry's HTTP conventions).
@@ -144,6 +144,6 @@ function contextOf(span: Span): TraceContext {
 }
 
 /** Milliseconds since 1970 of a monotonic instant. */
-function wall(instant: number): number {
+export function wall(instant: number): number {
   return performance.timeOrigin + instant;
 }

@@ -2,11 +2,14 @@
  * Traces, if a collector is configured. Otherwise OpenTelemetry is not loaded: its SDK takes 0.2 s
  * of a start, and a request without a recorder costs nothing.
  */
+import type { Gateway } from '@skein/generative';
 import type { Inference } from '@skein/serving';
 
 export interface Tracing {
   /** The same inference with every request recorded as a child of the caller's trace. */
   wrap(inference: Inference): Inference;
+  /** The same for requests to language models. */
+  wrapGateway(gateway: Gateway): Gateway;
   /** Sends the pending spans, for at most two seconds. Idempotent. */
   close(): Promise<void>;
 }
@@ -25,14 +28,16 @@ const CLOSE_MS = 2000;
 /** @returns undefined when no collector is configured. */
 export async function startTracing(options: TracingOptions): Promise<Tracing | undefined> {
   if (!isConfigured(options.endpoint)) return undefined;
-  const [{ startExport }, { traceInference }] = await Promise.all([
+  const [{ startExport }, { traceInference }, { traceGateway }] = await Promise.all([
     import('./otlp-export.ts'),
     import('./traced-inference.ts'),
+    import('./traced-gateway.ts'),
   ]);
   const exporting = startExport(options);
   let closing: Promise<void> | undefined;
   return {
     wrap: (inference) => traceInference(inference, exporting.tracer),
+    wrapGateway: (gateway) => traceGateway(gateway, exporting.tracer),
     close: () => (closing ??= within(CLOSE_MS, exporting.shutdown())),
   };
 }

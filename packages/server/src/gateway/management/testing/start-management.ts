@@ -23,6 +23,8 @@ import { createAccess, type AccessMode } from '../../../access/access.ts';
 import type { Keys } from '../../../access/contract.ts';
 import { artifactBudget, createHoldings } from '../../../../../jobs/src/artifact-holdings.ts';
 import { createFleet } from '../../../fleet/fleet.ts';
+import { createLanguageModels } from '../../../language/language-models.ts';
+import { countLanguageUse } from '../../../language/use.ts';
 import { createManagement, type ManagementLimits } from '../management.ts';
 import { createFakeControl, type FakeControl } from './fake-control.ts';
 
@@ -92,6 +94,13 @@ export async function startManagement(
     control,
     fleet,
     registry,
+    languageModels: createLanguageModels({
+      state,
+      use: countLanguageUse(state, logger),
+      weightOf: () => 1,
+      logger,
+      traced: (gateway) => gateway,
+    }),
     runs: createRuns(state, folder),
     state,
     jobs,

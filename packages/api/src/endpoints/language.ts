@@ -1,0 +1,134 @@
+/** Language models: their providers, routes, budgets, and which tenant may use what. */
+import { z } from 'zod';
+import type { NodeEndpoint } from '../endpoint.ts';
+import {
+  GenerativeBudget,
+  GenerativeModel,
+  GenerativeProvider,
+  TenantProviders,
+} from '../resources/generative.ts';
+import {
+  BudgetDeclaration,
+  LanguageModelDeclaration,
+  LanguageView,
+  ProviderDeclaration,
+} from '../resources/language.ts';
+
+const Provider = z.strictObject({ name: GenerativeProvider.shape.name });
+const Model = z.strictObject({ name: GenerativeModel.shape.name });
+const Budget = z.strictObject({
+  subject: GenerativeBudget.shape.subject,
+  period: z.enum(['minute', 'day', 'month']).describe('Begins at midnight UTC.'),
+});
+const Tenant = z.strictObject({ tenant: TenantProviders.shape.tenant });
+const WRITE_ERRORS = [
+  'BODY_NOT_JSON',
+  'BODY_TOO_LARGE',
+  'ENCODING_UNSUPPORTED',
+  'STORAGE_FULL',
+  'PROVIDER_INVALID',
+] as const;
+const group = 'Language models';
+
+export const LANGUAGE_ENDPOINTS = {
+  getLanguageModels: {
+    method: 'GET',
+    path: '/api/v1/language',
+    group,
+    summary: 'Show the language models: what is declared, how the routes stand, what was used.',
+    scope: 'read',
+    response: LanguageView,
+  },
+  putProvider: {
+    method: 'PUT',
+    path: '/api/v1/language/providers/{name}',
+    group,
+    summary: 'Declare a provider of language models, or replace its declaration.',
+    description:
+      'The secret itself is never sent: `apiKey` says where the node finds it. The declaration is refused when the secret cannot be read there.',
+    scope: 'admin',
+    params: Provider,
+    body: ProviderDeclaration,
+    errors: WRITE_ERRORS,
+    example: { params: { name: 'google' }, body: { kind: 'gemini', apiKey: 'env:GEMINI_API_KEY' } },
+  },
+  removeProvider: {
+    method: 'DELETE',
+    path: '/api/v1/language/providers/{name}',
+    group,
+    summary: 'Remove a provider that no model names.',
+    scope: 'admin',
+    params: Provider,
+    errors: ['PROVIDER_INVALID'],
+    example: { params: { name: 'google' } },
+  },
+  putLanguageModel: {
+    method: 'PUT',
+    path: '/api/v1/language/models/{name}',
+    group,
+    summary: 'Declare a language model by its routes to providers, or replace its declaration.',
+    scope: 'admin',
+    params: Model,
+    body: LanguageModelDeclaration,
+    errors: WRITE_ERRORS,
+    example: {
+      params: { name: 'assistant' },
+      body: { routes: [{ provider: 'google', model: 'gemini-2.5-flash' }] },
+    },
+  },
+  removeLanguageModel: {
+    method: 'DELETE',
+    path: '/api/v1/language/models/{name}',
+    group,
+    summary: 'Remove a language model.',
+    scope: 'admin',
+    params: Model,
+    errors: ['MODEL_UNKNOWN'],
+    example: { params: { name: 'assistant' } },
+  },
+  putBudget: {
+    method: 'PUT',
+    path: '/api/v1/language/budgets/{subject}/{period}',
+    group,
+    summary: 'Bound the money or the tokens of all, a tenant or a key in a period.',
+    scope: 'admin',
+    params: Budget,
+    body: BudgetDeclaration,
+    errors: WRITE_ERRORS,
+    example: { params: { subject: 'tenant:shop', period: 'day' }, body: { usd: 5 } },
+  },
+  removeBudget: {
+    method: 'DELETE',
+    path: '/api/v1/language/budgets/{subject}/{period}',
+    group,
+    summary: 'Remove a budget.',
+    scope: 'admin',
+    params: Budget,
+    errors: ['PROVIDER_INVALID'],
+    example: { params: { subject: 'tenant:shop', period: 'day' } },
+  },
+  putTenantProviders: {
+    method: 'PUT',
+    path: '/api/v1/language/tenants/{tenant}',
+    group,
+    summary: 'Say to which providers the data of a tenant may go.',
+    description: 'A tenant that is not listed may use all providers; an empty list allows none.',
+    scope: 'admin',
+    params: Tenant,
+    body: z
+      .strictObject({ providers: TenantProviders.shape.providers })
+      .meta({ id: 'PutTenantProviders' }),
+    errors: WRITE_ERRORS,
+    example: { params: { tenant: 'ward-3' }, body: { providers: ['local'] } },
+  },
+  removeTenantProviders: {
+    method: 'DELETE',
+    path: '/api/v1/language/tenants/{tenant}',
+    group,
+    summary: 'Let a tenant use all providers again.',
+    scope: 'admin',
+    params: Tenant,
+    errors: ['PROVIDER_INVALID'],
+    example: { params: { tenant: 'ward-3' } },
+  },
+} as const satisfies Record<string, NodeEndpoint>;

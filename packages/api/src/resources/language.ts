@@ -1,0 +1,87 @@
+/** Language models as the management API shows them. Money is in US dollars, times in milliseconds. */
+import { z } from 'zod';
+import {
+  GenerativeBudget,
+  GenerativeModel,
+  GenerativeProvider,
+  GenerativeSettings,
+} from './generative.ts';
+
+/** The name is in the path. */
+export const ProviderDeclaration = GenerativeProvider.omit({ name: true }).meta({
+  id: 'ProviderDeclaration',
+});
+export const LanguageModelDeclaration = GenerativeModel.omit({ name: true }).meta({
+  id: 'LanguageModelDeclaration',
+});
+/** The subject and the period are in the path. */
+export const BudgetDeclaration = z
+  .strictObject({
+    usd: GenerativeBudget.shape.usd,
+    tokens: GenerativeBudget.shape.tokens,
+  })
+  .refine(({ usd, tokens }) => usd !== undefined || tokens !== undefined, 'needs usd or tokens')
+  .meta({ id: 'BudgetDeclaration' });
+
+const Milliseconds = z.number();
+
+export const LanguageRouteView = z
+  .object({
+    provider: z.string(),
+    model: z.string().describe('Its name at the provider.'),
+    running: z.int(),
+    waiting: z.int(),
+    failures: z.int().describe('One after the other, until now.'),
+    closedInMs: Milliseconds.describe('Until it is asked again; 0: it is asked now.'),
+    quotas: z
+      .record(z.string(), Milliseconds)
+      .describe('Spent quotas of the provider, and when each is reset.'),
+    ttft: z
+      .object({ p50: Milliseconds, p95: Milliseconds, p99: Milliseconds })
+      .describe('Of the time to the first token of an empty prompt; absent: too few requests.')
+      .optional(),
+  })
+  .meta({ id: 'LanguageRoute' });
+
+export const LanguageUseView = z
+  .object({
+    model: z.string(),
+    provider: z.string().describe('Empty: from the cache, or refused.'),
+    requests: z.int(),
+    failed: z.int(),
+    cacheHits: z.int(),
+    inputTokens: z.int(),
+    outputTokens: z.int(),
+    costUsd: z.number(),
+    ttftMs: z
+      .object({ p50: Milliseconds, p99: Milliseconds })
+      .describe('Of the time to the first token; upper bounds of buckets.')
+      .optional(),
+    tokensPerSecond: z.number().describe('After the first token; 0: none was streamed.'),
+  })
+  .meta({ id: 'LanguageUse' });
+export type LanguageUseView = z.infer<typeof LanguageUseView>;
+
+export const LanguageView = z
+  .object({
+    settings: GenerativeSettings.describe('As declared; secrets only by reference.'),
+    models: z.array(
+      z.object({ name: z.string(), ttftMs: Milliseconds, routes: z.array(LanguageRouteView) }),
+    ),
+    budgets: z.array(
+      z.object({
+        subject: z.string(),
+        period: z.string(),
+        unit: z.enum(['usd', 'tokens']),
+        limit: z.number(),
+        taken: z.number().describe('Spent, or reserved for requests in flight.'),
+      }),
+    ),
+    use: z.array(LanguageUseView).describe('Of this node since its start.'),
+    problem: z
+      .string()
+      .describe('Why the declared models cannot be used, such as a secret that is missing.')
+      .optional(),
+  })
+  .meta({ id: 'LanguageModels' });
+export type LanguageView = z.infer<typeof LanguageView>;

@@ -1,0 +1,48 @@
+/** Errors in the shape of Google's APIs. */
+import type { SkeinError } from '@skein/api';
+import { type Exchange, sendErrorAs } from '@skein/http';
+import { breakStream } from '../generative/event-stream.ts';
+import { FieldError } from '../generative/fields.ts';
+
+/** The names of google.rpc.Code, by number. */
+const STATUSES: Readonly<Record<number, string>> = {
+  1: 'CANCELLED',
+  3: 'INVALID_ARGUMENT',
+  4: 'DEADLINE_EXCEEDED',
+  5: 'NOT_FOUND',
+  7: 'PERMISSION_DENIED',
+  8: 'RESOURCE_EXHAUSTED',
+  9: 'FAILED_PRECONDITION',
+  12: 'UNIMPLEMENTED',
+  13: 'INTERNAL',
+  14: 'UNAVAILABLE',
+  16: 'UNAUTHENTICATED',
+};
+const TYPE = 'type.googleapis.com/google.rpc.';
+
+export function errorOf(error: SkeinError): object {
+  const { message, code, row, retryAfterMs } = error;
+  const details: object[] = [
+    { '@type': `${TYPE}ErrorInfo`, reason: code, domain: 'skein', metadata: { fix: row.fix } },
+  ];
+  if (error instanceof FieldError) {
+    const fieldViolations = [{ field: error.param, description: message }];
+    details.push({ '@type': `${TYPE}BadRequest`, fieldViolations });
+  }
+  if (retryAfterMs !== undefined) {
+    details.push({ '@type': `${TYPE}RetryInfo`, retryDelay: `${retryAfterMs / 1000}s` });
+  }
+  const status = STATUSES[row.grpc] ?? 'UNKNOWN';
+  return { error: { code: row.http, message: `${message} ${row.fix}`, status, details } };
+}
+
+/** @param framed how the protocol of a stream carries an event. */
+export function sendGeminiError(
+  exchange: Exchange,
+  error: SkeinError,
+  framed: (json: string) => string,
+): void {
+  const body = JSON.stringify(errorOf(error));
+  if (exchange.response.headersSent) breakStream(exchange, framed(body));
+  else sendErrorAs(exchange, error, body);
+}

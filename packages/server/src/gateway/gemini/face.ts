@@ -1,0 +1,17 @@
+/** Gemini's own API: `/v1beta/models/M:method`. Its code is loaded at the first call. */
+import type { Face } from '../face.ts';
+import type { LanguageOptions } from '../generative/call.ts';
+
+const PATH = /^\/v1(?:beta)?\/models\/[^/:]+(?:%2F[^/:]+)*:[A-Za-z]+$/i;
+
+export function geminiFace(options: LanguageOptions): Face {
+  return {
+    http: (transport) => ({
+      owns: (path) => path.startsWith('/v1') && (path.startsWith('/v1beta/') || PATH.test(path)),
+      async serve(exchange, path, reachedAt) {
+        const { serveGemini } = await import('./routes.ts');
+        return serveGemini(exchange, path, reachedAt, { ...options, ...transport });
+      },
+    }),
+  };
+}

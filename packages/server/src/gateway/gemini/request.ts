@@ -1,0 +1,272 @@
+/** Requests of Gemini's API: contents of parts instead of messages. */
+import type {
+  Extra,
+  GenerateRequest,
+  Message,
+  Part,
+  ResponseFormat,
+  Tool,
+  ToolCall,
+  ToolChoice,
+} from '@skein/generative';
+import {
+  MAX_CHOICES,
+  MAX_MESSAGES,
+  MAX_NAME,
+  MAX_PARTS,
+  MAX_STOP_LENGTH,
+  MAX_STOPS,
+  MAX_TOKENS,
+  MAX_TOOLS,
+  MAX_TOP_LOGPROBS,
+  schemaAt,
+} from '../generative/bounds.ts';
+import {
+  FieldError,
+  type Fields,
+  flagAt,
+  listAt,
+  numberAt,
+  objectAt,
+  oneOf,
+  optional,
+  textAt,
+  wholeAt,
+  wrong,
+} from '../generative/fields.ts';
+
+/** @throws FieldError. */
+export function readGenerate(model: string, body: Fields, stream: boolean): GenerateRequest {
+  const config =
+    optional(body['generationConfig'], (value) => objectAt(value, 'generationConfig')) ?? {};
+  const at = (name: string): string => `generationConfig.${name}`;
+  const number = (name: string, min: number, max: number): number | undefined =>
+    optional(config[name], (value) => numberAt(value, at(name), min, max));
+  const whole = (name: string, min: number, max: number): number | undefined =>
+    optional(config[name], (value) => wholeAt(value, at(name), min, max));
+  const wantsLogprobs = optional(config['responseLogprobs'], (value) =>
+    flagAt(value, at('responseLogprobs')),
+  );
+  return {
+    model,
+    messages: [
+      ...(optional(body['systemInstruction'], (value) => [
+        { role: 'system' as const, content: systemAt(value, 'systemInstruction') },
+      ]) ?? []),
+      ...contentsAt(body['contents'], 'contents'),
+    ],
+    tools: optional(body['tools'], (tools) => toolsAt(tools, 'tools')),
+    toolChoice: optional(body['toolConfig'], (value) => choiceAt(value, 'toolConfig')),
+    sampling: {
+      temperature: number('temperature', 0, 2),
+      topP: number('topP', 0, 1),
+      topK: whole('topK', 0, 1_000_000),
+      presencePenalty: number('presencePenalty', -2, 2),
+      frequencyPenalty: number('frequencyPenalty', -2, 2),
+      seed: whole('seed', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+    },
+    maxTokens: whole('maxOutputTokens', 1, MAX_TOKENS),
+    stop: optional(config['stopSequences'], (value) =>
+      listAt(value, at('stopSequences'), MAX_STOPS).map((stop, index) =>
+        textAt(stop, `${at('stopSequences')}[${index}]`, MAX_STOP_LENGTH),
+      ),
+    ),
+    choices: whole('candidateCount', 1, MAX_CHOICES),
+    format: formatOf(config, at),
+    logprobs: wantsLogprobs === true ? (whole('logprobs', 0, MAX_TOP_LOGPROBS) ?? 0) : undefined,
+    stream,
+  };
+}
+
+function formatOf(config: Fields, at: (name: string) => string): ResponseFormat | undefined {
+  const json = optional(config['responseJsonSchema'] ?? config['_responseJsonSchema'], (schema) =>
+    schemaAt(schema, at('responseJsonSchema')),
+  );
+  const own = optional(config['responseSchema'], (schema) =>
+    jsonSchemaOf(schemaAt(schema, at('responseSchema'))),
+  );
+  const schema = json ?? own;
+  if (schema !== undefined) return { type: 'schema', name: 'answer', schema, strict: true };
+  const type = optional(config['responseMimeType'], (value) =>
+    oneOf(value, at('responseMimeType'), ['text/plain', 'application/json']),
+  );
+  return type === 'application/json' ? { type: 'json' } : undefined;
+}
+
+/** Gemini's schemas are those of OpenAPI with types in capitals. */
+function jsonSchemaOf(schema: unknown): Extra {
+  return converted(schema) as Extra;
+}
+
+function converted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(converted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, part]) => [
+      name,
+      name === 'type' && typeof part === 'string' ? part.toLowerCase() : converted(part),
+    ]),
+  );
+}
+
+function systemAt(value: unknown, param: string): Part[] {
+  if (typeof value === 'string') return [{ type: 'text', text: textAt(value, param) }];
+  return partsOf(objectAt(value, param), param).map((part, index) =>
+    partAt(part, `${param}.parts[${index}]`),
+  );
+}
+
+const partsOf = (content: Fields, param: string): readonly Fields[] =>
+  listAt(content['parts'], `${param}.parts`, MAX_PARTS).map((part, index) =>
+    objectAt(part, `${param}.parts[${index}]`),
+  );
+
+function contentsAt(value: unknown, param: string): Message[] {
+  const contents = listAt(value, param, MAX_MESSAGES);
+  if (contents.length === 0) throw wrong(param, 'a list of at least one content', value);
+  const messages: Message[] = [];
+  /** Calls without an answer yet: a response names the function, not always the call. */
+  const open: ToolCall[] = [];
+  for (const [index, content] of contents.entries()) {
+    addContent(messages, open, objectAt(content, `${param}[${index}]`), `${param}[${index}]`);
+  }
+  return messages;
+}
+
+function addContent(messages: Message[], open: ToolCall[], content: Fields, param: string): void {
+  const role = oneOf(content['role'] ?? 'user', `${param}.role`, ['user', 'model', 'function']);
+  const parts: Part[] = [];
+  const calls: ToolCall[] = [];
+  let reasoning = '';
+  for (const [index, part] of partsOf(content, param).entries()) {
+    const at = `${param}.parts[${index}]`;
+    const { functionCall, functionResponse } = part;
+    if (functionCall !== undefined) calls.push(callAt(part, functionCall, `${at}.functionCall`));
+    else if (functionResponse !== undefined) {
+      messages.push(answerAt(functionResponse, `${at}.functionResponse`, open));
+    } else if (part['thought'] === true) reasoning += textAt(part['text'], `${at}.text`);
+    else parts.push(partAt(part, at));
+  }
+  open.push(...calls);
+  if (role === 'model') {
+    messages.push({
+      role: 'assistant',
+      content: parts,
+      toolCalls: calls.length === 0 ? undefined : calls,
+      reasoning: reasoning === '' ? undefined : reasoning,
+    });
+  } else if (parts.length > 0) messages.push({ role: 'user', content: parts });
+}
+
+function partAt(part: Fields, param: string): Part {
+  const { text, inlineData, fileData, thoughtSignature } = part;
+  if (text !== undefined) {
+    return {
+      type: 'text',
+      text: textAt(text, `${param}.text`),
+      extra: signatureExtra(thoughtSignature),
+    };
+  }
+  if (inlineData !== undefined) {
+    const data = objectAt(inlineData, `${param}.inlineData`);
+    const mime = textAt(data['mimeType'], `${param}.inlineData.mimeType`, MAX_NAME);
+    const bytes = textAt(data['data'], `${param}.inlineData.data`);
+    if (/^image\/[\w.+-]+$/.test(mime) && /^[A-Za-z0-9+/]+=*$/.test(bytes)) {
+      return { type: 'image', url: `data:${mime};base64,${bytes}` };
+    }
+    throw new FieldError(`${param}.inlineData`, 'Only images in base64 are taken as inline data.');
+  }
+  if (fileData !== undefined) {
+    const file = objectAt(fileData, `${param}.fileData`);
+    const url = textAt(file['fileUri'], `${param}.fileData.fileUri`);
+    if (/^https:\/\//i.test(url)) return { type: 'image', url };
+  }
+  throw wrong(param, 'text, an image, a functionCall or a functionResponse', part);
+}
+
+function callAt(part: Fields, value: unknown, param: string): ToolCall {
+  const call = objectAt(value, param);
+  const name = textAt(call['name'], `${param}.name`, MAX_NAME);
+  return {
+    id: optional(call['id'], (id) => textAt(id, `${param}.id`, MAX_NAME)) ?? `call_${name}`,
+    name,
+    arguments: JSON.stringify(
+      optional(call['args'], (args) => objectAt(args, `${param}.args`)) ?? {},
+    ),
+    extra: signatureExtra(part['thoughtSignature']),
+  };
+}
+
+function answerAt(value: unknown, param: string, open: ToolCall[]): Message {
+  const answer = objectAt(value, param);
+  const name = textAt(answer['name'], `${param}.name`, MAX_NAME);
+  const given = optional(answer['id'], (id) => textAt(id, `${param}.id`, MAX_NAME));
+  const found = open.findIndex((call) =>
+    given === undefined ? call.name === name : call.id === given,
+  );
+  const [call] = found === -1 ? [] : open.splice(found, 1);
+  return {
+    role: 'tool',
+    name,
+    toolCallId: given ?? call?.id ?? `call_${name}`,
+    content: [{ type: 'text', text: JSON.stringify(answer['response'] ?? {}) }],
+  };
+}
+
+/** In the words of OpenAI's form, which is what travels inside. */
+function signatureExtra(signature: unknown): Extra | undefined {
+  if (typeof signature !== 'string') return undefined;
+  return { extra_content: { google: { thought_signature: signature } } };
+}
+
+function toolsAt(value: unknown, param: string): Tool[] {
+  const tools = listAt(value, param, MAX_TOOLS).flatMap((given, index) => {
+    const at = `${param}[${index}]`;
+    const tool = objectAt(given, at);
+    const { functionDeclarations } = tool;
+    if (functionDeclarations === undefined) {
+      throw wrong(at, 'a tool with functionDeclarations', given);
+    }
+    return listAt(functionDeclarations, `${at}.functionDeclarations`, MAX_TOOLS).map(
+      (declared, nth) => declarationAt(declared, `${at}.functionDeclarations[${nth}]`),
+    );
+  });
+  if (tools.length <= MAX_TOOLS) return tools;
+  throw new FieldError(
+    param,
+    `The request has ${tools.length} tools; at most ${MAX_TOOLS} are taken.`,
+  );
+}
+
+function declarationAt(value: unknown, param: string): Tool {
+  const declared = objectAt(value, param);
+  const json = optional(declared['parametersJsonSchema'], (schema) =>
+    schemaAt(schema, `${param}.parametersJsonSchema`),
+  );
+  const own = optional(declared['parameters'], (schema) =>
+    jsonSchemaOf(schemaAt(schema, `${param}.parameters`)),
+  );
+  return {
+    name: textAt(declared['name'], `${param}.name`, MAX_NAME),
+    description: optional(declared['description'], (text) => textAt(text, `${param}.description`)),
+    parameters: json ?? own,
+  };
+}
+
+function choiceAt(value: unknown, param: string): ToolChoice | undefined {
+  const at = `${param}.functionCallingConfig`;
+  const config = optional(objectAt(value, param)['functionCallingConfig'], (given) =>
+    objectAt(given, at),
+  );
+  if (config === undefined) return undefined;
+  const mode = oneOf(config['mode'] ?? 'AUTO', `${at}.mode`, ['AUTO', 'ANY', 'NONE', 'VALIDATED']);
+  if (mode === 'NONE') return 'none';
+  if (mode !== 'ANY') return 'auto';
+  const names =
+    optional(config['allowedFunctionNames'], (list) =>
+      listAt(list, `${at}.allowedFunctionNames`, MAX_TOOLS),
+    ) ?? [];
+  return names.length === 1
+    ? { name: textAt(names[0], `${at}.allowedFunctionNames[0]`, MAX_NAME) }
+    : 'required';
+}

@@ -1,0 +1,182 @@
+/** The methods of Gemini's API, and how each answers. */
+import { SkeinError } from '@skein/api';
+import { type Exchange, sendText, toSkeinError } from '@skein/http';
+import type { Instant } from '@skein/serving';
+import { requireMethod, unknownRoute } from '../face.ts';
+import { MAX_INPUTS } from '../generative/bounds.ts';
+import { headerOf, type LanguageTransport, type ModelCall, serveCall } from '../generative/call.ts';
+import { collect } from '../generative/collect.ts';
+import { openStream, sendEvents } from '../generative/event-stream.ts';
+import { type Fields, listAt, objectAt, optional, textAt, wholeAt } from '../generative/fields.ts';
+import { authorizeReader } from '../rules.ts';
+import { answerPieces, generateAnswer } from './answer.ts';
+import { sendGeminiError } from './errors.ts';
+import { readGenerate } from './request.ts';
+
+type Method = (call: ModelCall, model: string, transport: LanguageTransport) => Promise<void>;
+
+const METHODS: Readonly<Record<string, Method>> = {
+  generateContent,
+  streamGenerateContent,
+  embedContent: (call, model) =>
+    embed(call, model, [call.body], ([values]) => ({ embedding: { values } })),
+  batchEmbedContents: (call, model) =>
+    embed(
+      call,
+      model,
+      listAt(call.body['requests'], 'requests', MAX_INPUTS).map((each, index) =>
+        objectAt(each, `requests[${index}]`),
+      ),
+      (vectors) => ({ embeddings: vectors.map((values) => ({ values })) }),
+    ),
+};
+
+/** Never rejects: errors are answered in Gemini's shape. */
+export async function serveGemini(
+  exchange: Exchange,
+  path: string,
+  reachedAt: Instant,
+  transport: LanguageTransport,
+): Promise<void> {
+  try {
+    await route(exchange, path, reachedAt, transport);
+  } catch (error) {
+    sendGeminiError(
+      exchange,
+      toSkeinError(error, exchange.id, transport.logger),
+      framingOf(exchange).event,
+    );
+  }
+}
+
+async function route(
+  exchange: Exchange,
+  path: string,
+  reachedAt: Instant,
+  transport: LanguageTransport,
+): Promise<void> {
+  const authorization = authorizationOf(exchange);
+  const [, rest = ''] = /^\/v1(?:beta)?\/models(?:\/|$)(.*)$/.exec(path) ?? [];
+  const [name = '', method] = rest.split(':');
+  if (method === undefined && /^\/v1beta\/models(\/|$)/.test(path)) {
+    requireMethod(exchange, 'GET');
+    await answerModels(exchange, authorization, decodeURIComponent(name), transport);
+    return;
+  }
+  const serve =
+    method !== undefined && Object.hasOwn(METHODS, method) ? METHODS[method] : undefined;
+  if (serve === undefined) throw unknownRoute(exchange);
+  requireMethod(exchange, 'POST');
+  const model = decodeURIComponent(name);
+  await serveCall(exchange, reachedAt, authorization, transport, (call) =>
+    serve(call, model, transport),
+  );
+}
+
+/** Google's clients send the key in a header of its own. A key in the address would be logged by proxies. */
+function authorizationOf(exchange: Exchange): string | undefined {
+  const key = headerOf(exchange, 'x-goog-api-key');
+  return key === undefined ? exchange.request.headers.authorization : `Bearer ${key}`;
+}
+
+async function answerModels(
+  exchange: Exchange,
+  authorization: string | undefined,
+  name: string,
+  { access, languageModels }: LanguageTransport,
+): Promise<void> {
+  const { tenant } = authorizeReader(access, authorization, exchange.request.socket);
+  const models = (await languageModels()).models(tenant).map((model) => ({
+    name: `models/${model.name}`,
+    displayName: model.name,
+    ...(model.contextTokens === undefined ? {} : { inputTokenLimit: model.contextTokens }),
+    supportedGenerationMethods: model.kinds.flatMap((kind) =>
+      kind === 'generate' ? ['generateContent', 'streamGenerateContent'] : ['embedContent'],
+    ),
+  }));
+  const found = name === '' ? { models } : models.find(({ displayName }) => displayName === name);
+  if (found === undefined) throw new SkeinError('MODEL_UNKNOWN', 'No such language model.');
+  sendText(exchange, 200, 'application/json', JSON.stringify(found));
+}
+
+async function generateContent(call: ModelCall, model: string): Promise<void> {
+  const { exchange, body, gateway, caller } = call;
+  const generation = await gateway.generate(readGenerate(model, body, false), caller(undefined));
+  const answer = await collect(generation);
+  const whole = generateAnswer(headOf(exchange, model), answer, generation.receipt());
+  const headers = Object.entries(generation.headers()).flat();
+  sendText(exchange, 200, 'application/json', JSON.stringify(whole), headers);
+}
+
+async function streamGenerateContent(
+  { exchange, body, gateway, caller, signal }: ModelCall,
+  model: string,
+  { limits }: LanguageTransport,
+): Promise<void> {
+  const generation = await gateway.generate(readGenerate(model, body, true), caller(undefined));
+  const framing = framingOf(exchange);
+  const { contentType } = framing;
+  const unreadMs = limits.bodyTimeoutMs;
+  const stream = openStream(exchange, generation.headers(), { signal, unreadMs, contentType });
+  const pieces = answerPieces(headOf(exchange, model));
+  let before = framing.begin;
+  await sendEvents(stream, generation.events, (event) => {
+    const piece = pieces.pieceOf(event);
+    if (piece === undefined) return '';
+    const text = before + framing.event(JSON.stringify(piece));
+    before = framing.between;
+    return text;
+  });
+  const last = framing.event(JSON.stringify(pieces.last(generation.receipt())));
+  stream.end(before + last + framing.end);
+}
+
+/** With `alt=sse` the answer is events, otherwise one JSON list that grows. */
+function framingOf({ request }: Exchange) {
+  const query = new URLSearchParams(request.url?.split('?')[1] ?? '');
+  if (query.get('alt') === 'sse') {
+    const event = (json: string): string => `data: ${json}\n\n`;
+    return {
+      contentType: 'text/event-stream; charset=utf-8',
+      begin: '',
+      between: '',
+      end: '',
+      event,
+    };
+  }
+  const event = (json: string): string => json;
+  return { contentType: 'application/json', begin: '[', between: ',\n', end: ']', event };
+}
+
+const headOf = ({ id }: Exchange, model: string) => ({ responseId: id, modelVersion: model });
+
+async function embed(
+  { exchange, gateway, caller }: ModelCall,
+  model: string,
+  requests: readonly Fields[],
+  answerOf: (vectors: readonly number[][]) => object,
+): Promise<void> {
+  const inputs = requests.map((request, index) =>
+    textOf(request['content'], `requests[${index}].content`),
+  );
+  const dimensions = optional(requests[0]?.['outputDimensionality'], (value) =>
+    wholeAt(value, 'outputDimensionality', 1, 100_000),
+  );
+  const { vectors, receipt } = await gateway.embed(
+    { model, inputs, dimensions },
+    caller(undefined),
+  );
+  const answer = answerOf(vectors.map((vector) => [...vector]));
+  const headers = ['skein-cost-usd', String(receipt.costUsd)];
+  sendText(exchange, 200, 'application/json', JSON.stringify(answer), headers);
+}
+
+function textOf(value: unknown, param: string): string {
+  if (typeof value === 'string') return textAt(value, param);
+  const parts = listAt(objectAt(value, param)['parts'], `${param}.parts`, 1024);
+  return parts
+    .map((part, index) =>
+      textAt(objectAt(part, `${param}.parts[${index}]`)['text'], `${param}.parts[${index}].text`),
+    )
+    .join('');
+}

@@ -1,0 +1,69 @@
+/**
+ * Bounds on what a request to a language model may contain, besides those of its body. They are the
+ * ones of OpenAI's API where it has one; a provider may take less.
+ */
+import { FieldError, type Fields, objectAt } from './fields.ts';
+
+export const MAX_MESSAGES = 4096;
+export const MAX_PARTS = 1024;
+export const MAX_TOOLS = 128;
+export const MAX_TOOL_CALLS = 128;
+export const MAX_STOPS = 16;
+/** Characters of a stop string: each is searched at every token. */
+export const MAX_STOP_LENGTH = 256;
+/** Characters of the name of a model, a tool or a schema: messages and metrics repeat it. */
+export const MAX_NAME = 256;
+export const MAX_CHOICES = 8;
+export const MAX_TOKENS = 10_000_000;
+export const MAX_TOP_LOGPROBS = 20;
+/** Texts of one call for embeddings, as OpenAI bounds them. */
+export const MAX_INPUTS = 2048;
+/** Characters of a JSON Schema: a grammar is built of it. */
+const MAX_SCHEMA = 64 * 1024;
+/** References that follow each other without a keyword between them. */
+const MAX_REFERENCES = 16;
+
+/**
+ * A JSON Schema within bounds, in which every reference leads to a schema. One that only leads back
+ * to itself describes nothing, and would never end.
+ */
+export function schemaAt(value: unknown, param: string): Fields {
+  const schema = objectAt(value, param);
+  const { length } = JSON.stringify(schema);
+  if (length > MAX_SCHEMA) {
+    const message = `The schema has ${length} characters; at most ${MAX_SCHEMA} are taken.`;
+    throw new FieldError(param, message);
+  }
+  checkReferences(schema, schema, param);
+  return schema;
+}
+
+function checkReferences(value: unknown, root: Fields, param: string): void {
+  if (typeof value !== 'object' || value === null) return;
+  const { $ref: first } = value as Fields;
+  let reference: unknown = first;
+  for (let steps = 0; typeof reference === 'string' && reference.startsWith('#'); steps++) {
+    if (steps === MAX_REFERENCES) {
+      throw new FieldError(param, `The reference ${quoted(first)} of the schema leads to itself.`);
+    }
+    const target = resolve(root, reference);
+    if (target === undefined) {
+      throw new FieldError(param, `The schema has nothing at its reference ${quoted(reference)}.`);
+    }
+    reference = target['$ref'];
+  }
+  for (const part of Object.values(value)) checkReferences(part, root, param);
+}
+
+/** A JSON Pointer in a fragment (RFC 6901, section 6). */
+function resolve(root: Fields, reference: string): Fields | undefined {
+  let at: unknown = root;
+  for (const step of reference.slice(1).split('/').slice(1)) {
+    const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return undefined;
+    at = (at as Fields)[name];
+  }
+  return typeof at === 'object' && at !== null ? (at as Fields) : undefined;
+}
+
+const quoted = (value: unknown): string => JSON.stringify(String(value).slice(0, 100));

@@ -1,0 +1,102 @@
+/**
+ * What every call of a language model goes through, whatever protocol it came by:
+ *
+ *   key and scope → concurrency of the tenant → body within its budget → the gateway
+ *
+ * The client that leaves, and the key that is revoked, abort the call: a provider must not generate
+ * tokens that are never read.
+ */
+import { SkeinError } from '@skein/api';
+import type { Caller, Gateway } from '@skein/generative';
+import { type Exchange, type GatewayLogger, readBody } from '@skein/http';
+import { parseJson } from '@skein/http/json-value';
+import type { Instant } from '@skein/serving';
+import type { Caller as KeyOwner } from '../../access/contract.ts';
+import type { FaceAccess } from '../../access/refused-logins.ts';
+import type { HttpTransport } from '../face.ts';
+import { timeoutFromHeader } from '../oip/request-headers.ts';
+import { type Fields, objectAt, wrong } from './fields.ts';
+
+export interface LanguageOptions {
+  readonly access: FaceAccess;
+  /** Opens the gateway at the first call. */
+  readonly languageModels: () => Promise<Gateway>;
+  readonly logger: GatewayLogger;
+}
+
+export type LanguageTransport = LanguageOptions & Pick<HttpTransport, 'limits' | 'bodies'>;
+
+export interface ModelCall {
+  readonly exchange: Exchange;
+  readonly body: Fields;
+  readonly owner: KeyOwner;
+  readonly gateway: Gateway;
+  /** Aborted when the client leaves or its key ends. */
+  readonly signal: AbortSignal;
+  /** How the gateway sees the caller. @param stickyKey keeps a conversation at one provider. */
+  readonly caller: (stickyKey: string | undefined) => Caller;
+}
+
+/**
+ * @param authorization as `Authorization` carries it.
+ * @param reachedAt when the headers had arrived.
+ */
+export async function serveCall(
+  exchange: Exchange,
+  reachedAt: Instant,
+  authorization: string | undefined,
+  { access, languageModels, limits, bodies }: LanguageTransport,
+  answer: (call: ModelCall) => Promise<void>,
+): Promise<void> {
+  const { request, response, id } = exchange;
+  const owner = access.authorize(authorization, 'infer', request.socket);
+  const ended = new AbortController();
+  const { signal } = ended;
+  response.once('close', () => {
+    if (!response.writableFinished)
+      ended.abort(new SkeinError('CANCELLED', 'The client has left.'));
+  });
+  access.enter(owner);
+  const hold = bodies.hold(owner.tenant);
+  const unwatch = access.watch(owner, (error) => ended.abort(error));
+  try {
+    const body = objectAt(parseJson(await readBody(exchange, limits, hold)), 'body');
+    const timeoutMs = timeoutFromHeader(headerOf(exchange, 'skein-timeout-ms'));
+    await answer({
+      exchange,
+      body,
+      owner,
+      gateway: await languageModels(),
+      signal,
+      caller: (stickyKey) => ({
+        requestId: id,
+        tenant: owner.tenant,
+        key: owner.actor,
+        arrivedAt: reachedAt,
+        deadline: timeoutMs === undefined ? undefined : reachedAt + timeoutMs,
+        priority: priorityOf(headerOf(exchange, 'skein-priority')),
+        stickyKey,
+        signal,
+      }),
+    });
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    unwatch();
+    hold.release();
+    access.leave(owner);
+  }
+}
+
+/** The first value of a header. */
+export function headerOf({ request }: Exchange, name: string): string | undefined {
+  const { [name]: value } = request.headers;
+  return typeof value === 'object' ? value[0] : value;
+}
+
+/** As in the Open Inference Protocol: 1 is the most urgent, 0 the default level. */
+function priorityOf(value: string | undefined): number {
+  if (value === undefined) return 0;
+  if (/^\d{1,9}$/.test(value)) return Number(value);
+  throw wrong('Skein-Priority', 'a whole number from 0 on', value);
+}

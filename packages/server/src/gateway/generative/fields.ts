@@ -1,0 +1,82 @@
+/**
+ * Reads the fields of a request to a language model. Each refusal names the field in the words of the
+ * client, such as `messages[2].content`, because OpenAI's errors have a place for it.
+ */
+import { SkeinError, type ErrorCode } from '@skein/api';
+import { brief } from '../brief.ts';
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A refusal of one field. */
+export class FieldError extends SkeinError {
+  readonly param: string;
+
+  constructor(param: string, message: string, code: ErrorCode = 'REQUEST_INVALID') {
+    super(code, message);
+    this.param = param;
+  }
+}
+
+/** Absent and null are the same to every client of these protocols. */
+export function optional<T>(value: unknown, read: (value: unknown) => T): T | undefined {
+  return value === undefined || value === null ? undefined : read(value);
+}
+
+export function objectAt(value: unknown, param: string): Fields {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
+  throw wrong(param, 'an object', value);
+}
+
+export function listAt(value: unknown, param: string, max: number): readonly unknown[] {
+  if (!Array.isArray(value)) throw wrong(param, 'a list', value);
+  if (value.length <= max) return value as readonly unknown[];
+  throw new FieldError(param, `"${param}" has ${value.length} elements; at most ${max} are taken.`);
+}
+
+/** @param max characters. */
+export function textAt(value: unknown, param: string, max = Infinity): string {
+  if (typeof value !== 'string') throw wrong(param, 'a string', value);
+  if (value.length > max) {
+    const message = `"${param}" has ${value.length} characters; at most ${max} are taken.`;
+    throw new FieldError(param, message);
+  }
+  if (value.isWellFormed()) return value;
+  throw new FieldError(param, `"${param}" contains half of a surrogate pair, which has no UTF-8.`);
+}
+
+export function numberAt(value: unknown, param: string, min: number, max: number): number {
+  if (typeof value === 'number' && value >= min && value <= max) return value;
+  throw wrong(param, `a number from ${min} to ${max}`, value);
+}
+
+export function wholeAt(value: unknown, param: string, min: number, max: number): number {
+  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) {
+    return value as number;
+  }
+  throw wrong(param, `a whole number from ${min} to ${max}`, value);
+}
+
+export function flagAt(value: unknown, param: string): boolean {
+  if (typeof value === 'boolean') return value;
+  throw wrong(param, 'true or false', value);
+}
+
+export function oneOf<const C extends string>(
+  value: unknown,
+  param: string,
+  choices: readonly C[],
+): C {
+  const found = choices.find((choice) => choice === value);
+  if (found !== undefined) return found;
+  throw wrong(param, `one of ${choices.map((choice) => `"${choice}"`).join(', ')}`, value);
+}
+
+export function wrong(param: string, what: string, value: unknown): FieldError {
+  return new FieldError(param, `"${param}" must be ${what}, but it is ${brief(value)}.`);
+}
+
+/** The fields that `known` does not name; undefined when there are none. */
+export function others(fields: Fields, known: ReadonlySet<string>): Fields | undefined {
+  const rest = Object.entries(fields).filter(([name, value]) => !known.has(name) && value !== null);
+  return rest.length === 0 ? undefined : Object.fromEntries(rest);
+}

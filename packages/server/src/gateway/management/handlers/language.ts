@@ -1,0 +1,25 @@
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
+
+export function languageHandlers({
+  languageModels: { declarations, view },
+}: Pick<ManagementOptions, 'languageModels'>) {
+  const nothing = async (done: Promise<void>): Promise<undefined> => {
+    await done;
+    return undefined;
+  };
+  return {
+    getLanguageModels: () => view(),
+    putProvider: ({ params: { name }, body }) =>
+      nothing(declarations.putProvider({ ...body, name })),
+    removeProvider: ({ params: { name } }) => nothing(declarations.removeProvider(name)),
+    putLanguageModel: ({ params: { name }, body }) =>
+      nothing(declarations.putModel({ ...body, name })),
+    removeLanguageModel: ({ params: { name } }) => nothing(declarations.removeModel(name)),
+    putBudget: ({ params, body }) => nothing(declarations.putBudget({ ...params, ...body })),
+    removeBudget: ({ params: { subject, period } }) =>
+      nothing(declarations.removeBudget(subject, period)),
+    putTenantProviders: ({ params: { tenant }, body: { providers } }) =>
+      nothing(declarations.putTenant(tenant, providers)),
+    removeTenantProviders: ({ params: { tenant } }) => nothing(declarations.removeTenant(tenant)),
+  } satisfies Partial<NodeHandlers>;
+}

@@ -1,0 +1,150 @@
+/**
+ * `/v1/embeddings`. Clients ask for base64 by themselves: a third of the bytes of JSON numbers, and
+ * exact. A deployed text encoder (one string per row in, one vector per row out) is an embeddings
+ * model too, unless a language model has its name.
+ */
+import { SkeinError } from '@skein/api';
+import type { Embeddings } from '@skein/generative';
+import { sendText } from '@skein/http';
+import type { Signature } from '@skein/onnx';
+import { Cancellation, type Inference } from '@skein/serving';
+import { MAX_INPUTS } from '../generative/bounds.ts';
+import type { ModelCall } from '../generative/call.ts';
+import {
+  FieldError,
+  listAt,
+  oneOf,
+  optional,
+  others,
+  textAt,
+  wholeAt,
+  wrong,
+} from '../generative/fields.ts';
+import { modelOf } from './chat-request.ts';
+
+const FIELDS = new Set(['model', 'input', 'encoding_format', 'dimensions', 'user']);
+
+export async function answerEmbeddings(
+  call: ModelCall,
+  { inference }: { readonly inference: Inference },
+): Promise<void> {
+  const { body, gateway, exchange, caller, owner } = call;
+  const model = modelOf(body);
+  const inputs = inputsAt(body['input'], 'input');
+  const encoding =
+    optional(body['encoding_format'], (value) =>
+      oneOf(value, 'encoding_format', ['float', 'base64']),
+    ) ?? 'float';
+  const dimensions = optional(body['dimensions'], (value) =>
+    wholeAt(value, 'dimensions', 1, 100_000),
+  );
+  const isKnown = gateway.models(owner.tenant).some(({ name }) => name === model);
+  const encoder = isKnown ? undefined : encoderOf(inference, model);
+  if (encoder !== undefined && dimensions !== undefined) {
+    throw new FieldError('dimensions', `The vectors of "${model}" have one length.`);
+  }
+  const { vectors, usage, receipt }: Answer =
+    encoder === undefined
+      ? await gateway.embed(
+          { model, inputs, dimensions, extra: others(body, FIELDS) },
+          caller(undefined),
+        )
+      : await encode(call, model, encoder, inputs, inference);
+  const answer = {
+    object: 'list',
+    data: vectors.map((vector, index) => ({
+      object: 'embedding',
+      index,
+      embedding: encoding === 'base64' ? base64(vector) : [...vector],
+    })),
+    model,
+    usage: {
+      prompt_tokens: usage.inputTokens,
+      total_tokens: usage.inputTokens,
+      ...(receipt === undefined ? {} : { cost: receipt.costUsd }),
+    },
+  };
+  const headers = receipt === undefined ? [] : ['skein-cost-usd', String(receipt.costUsd)];
+  sendText(exchange, 200, 'application/json', JSON.stringify(answer), headers);
+}
+
+type Answer = Embeddings & { readonly receipt?: { readonly costUsd: number } };
+
+export function inputsAt(value: unknown, param: string): string[] {
+  const list = typeof value === 'string' ? [value] : listAt(value, param, MAX_INPUTS);
+  if (list.length === 0) throw wrong(param, 'a string or a list of strings', value);
+  return list.map((text, index) => {
+    if (typeof text === 'string') return textAt(text, `${param}[${index}]`);
+    const message = `"${param}" must be text: the tokens of another tokenizer mean nothing here.`;
+    throw new FieldError(param, message);
+  });
+}
+
+/** Little-endian, as every machine that runs Node has it. */
+const base64 = (vector: Float32Array): string =>
+  Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64');
+
+interface Encoder {
+  readonly input: string;
+  /** [rows], or [rows, 1]. */
+  readonly inputRank: number;
+  readonly output: string;
+}
+
+/** @returns undefined when no deployment of this name takes texts and returns vectors. */
+function encoderOf(inference: Inference, model: string): Encoder | undefined {
+  const deployed = inference.list().find(({ name }) => name === model);
+  return deployed === undefined ? undefined : encoderIn(deployed.signature);
+}
+
+function encoderIn({ inputs, outputs }: Signature): Encoder | undefined {
+  const [input] = inputs;
+  const [output] = outputs;
+  if (inputs.length !== 1 || outputs.length !== 1 || !input || !output) return undefined;
+  const takesTexts =
+    input.type === 'string' &&
+    (input.shape.length === 1 || (input.shape.length === 2 && input.shape[1] === 1));
+  if (!takesTexts || output.type !== 'float32' || output.shape.length !== 2) return undefined;
+  return { input: input.name, inputRank: input.shape.length, output: output.name };
+}
+
+async function encode(
+  { owner, exchange, signal }: ModelCall,
+  model: string,
+  { input, inputRank, output }: Encoder,
+  inputs: readonly string[],
+  inference: Inference,
+): Promise<Answer> {
+  const cancellation = new Cancellation();
+  signal.addEventListener('abort', () => cancellation.cancel(), { once: true });
+  const shape = inputRank === 1 ? [inputs.length] : [inputs.length, 1];
+  const { outputs } = await inference.infer({
+    id: exchange.id,
+    deployment: model,
+    version: undefined,
+    inputs: new Map([
+      [input, { type: 'string', shape, elements: inputs.map((text) => Buffer.from(text)) }],
+    ]),
+    outputs: [output],
+    arrivedAt: performance.now(),
+    deadline: undefined,
+    priority: 0,
+    tenant: owner.tenant,
+    stickyKey: undefined,
+    cancellation,
+    trace: undefined,
+    takesChunks: false,
+    protocol: 'http',
+  });
+  const tensor = outputs.get(output);
+  if (tensor?.type !== 'float32') {
+    throw new SkeinError('INTERNAL', `"${model}" returned no vectors.`);
+  }
+  // Aligned, and no view on the memory of the replica.
+  const data = new Float32Array(tensor.bytes.slice().buffer);
+  const length = data.length / inputs.length;
+  return {
+    vectors: inputs.map((_, row) => data.slice(row * length, (row + 1) * length)),
+    usage: { inputTokens: 0, outputTokens: 0, isEstimate: true },
+  };
+}

@@ -1,0 +1,65 @@
+/**
+ * Errors in OpenAI's shape. Their clients branch on `type` and `code`, so these are OpenAI's words
+ * where it has one; the code of Skein's own table is `skein_code`, with what to do in `fix`.
+ */
+import type { ErrorCode, SkeinError } from '@skein/api';
+import { shouldRetry } from '@skein/generative';
+import { type Exchange, sendErrorAs } from '@skein/http';
+import { FieldError } from '../generative/fields.ts';
+import { breakStream } from '../generative/event-stream.ts';
+
+const CODES: Partial<Record<ErrorCode, string>> = {
+  MODEL_UNKNOWN: 'model_not_found',
+  KEY_MISSING: 'invalid_api_key',
+  KEY_INVALID: 'invalid_api_key',
+  RATE_LIMITED: 'rate_limit_exceeded',
+  UPSTREAM_BUSY: 'rate_limit_exceeded',
+  UPSTREAM_QUOTA: 'insufficient_quota',
+  BUDGET_SPENT: 'insufficient_quota',
+  CONTEXT_TOO_LONG: 'context_length_exceeded',
+  CONTENT_FILTERED: 'content_filter',
+};
+
+export function errorOf(error: SkeinError): object {
+  const { message, code, row } = error;
+  return {
+    error: {
+      message: `${message} ${row.fix}`,
+      type: typeOf(row.http, code),
+      param: paramOf(error),
+      code: CODES[code] ?? code.toLowerCase(),
+      skein_code: code,
+      fix: row.fix,
+    },
+  };
+}
+
+function typeOf(status: number, code: ErrorCode): string {
+  if (CODES[code] === 'insufficient_quota') return 'insufficient_quota';
+  if (status === 401) return 'authentication_error';
+  if (status === 403) return 'permission_error';
+  if (status === 429) return 'rate_limit_error';
+  return status < 500 ? 'invalid_request_error' : 'server_error';
+}
+
+function paramOf(error: SkeinError): string | null {
+  if (error instanceof FieldError) return error.param;
+  return error.code === 'MODEL_UNKNOWN' ? 'model' : null;
+}
+
+/** @throws whatever writing throws. */
+export function sendOpenAiError(exchange: Exchange, error: SkeinError): void {
+  const body = JSON.stringify(errorOf(error));
+  if (exchange.response.headersSent) {
+    breakStream(exchange, `data: ${body}\n\n`);
+    return;
+  }
+  sendErrorAs(exchange, error, body, retryHeaders(error));
+}
+
+/** Clients obey them in this order, and otherwise try twice more whatever the error is. */
+export function retryHeaders({ retryAfterMs }: SkeinError): string[] {
+  const retry = ['x-should-retry', String(shouldRetry(retryAfterMs))];
+  if (retryAfterMs === undefined) return retry;
+  return [...retry, 'retry-after-ms', String(Math.ceil(retryAfterMs))];
+}

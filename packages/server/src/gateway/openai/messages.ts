@@ -1,0 +1,166 @@
+/** Messages and tools in the form of OpenAI's chat completions. */
+import type { Message, Part, Tool, ToolCall, ToolChoice } from '@skein/generative';
+import {
+  MAX_MESSAGES,
+  MAX_NAME,
+  MAX_PARTS,
+  MAX_TOOL_CALLS,
+  MAX_TOOLS,
+  schemaAt,
+} from '../generative/bounds.ts';
+import {
+  FieldError,
+  flagAt,
+  listAt,
+  objectAt,
+  oneOf,
+  optional,
+  others,
+  textAt,
+  wrong,
+} from '../generative/fields.ts';
+
+const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
+const MESSAGE_FIELDS = new Set([
+  'role',
+  'content',
+  'name',
+  'tool_calls',
+  'tool_call_id',
+  'reasoning_content',
+  'refusal',
+]);
+const CALL_FIELDS = new Set(['id', 'type', 'function', 'index']);
+const FUNCTION_FIELDS = new Set(['name', 'description', 'parameters', 'strict']);
+const TEXT_FIELDS = new Set(['type', 'text']);
+const IMAGE_FIELDS = new Set(['type', 'image_url']);
+
+export function messagesAt(value: unknown, param: string): Message[] {
+  const messages = listAt(value, param, MAX_MESSAGES);
+  if (messages.length === 0) throw wrong(param, 'a list of at least one message', value);
+  return messages.map((message, index) => messageAt(message, `${param}[${index}]`));
+}
+
+function messageAt(value: unknown, param: string): Message {
+  const fields = objectAt(value, param);
+  const role = oneOf(fields['role'], `${param}.role`, ROLES);
+  const toolCalls = optional(fields['tool_calls'], (calls) =>
+    listAt(calls, `${param}.tool_calls`, MAX_TOOL_CALLS).map((call, index) =>
+      callAt(call, `${param}.tool_calls[${index}]`),
+    ),
+  );
+  if (role === 'tool' && typeof fields['tool_call_id'] !== 'string') {
+    throw wrong(
+      `${param}.tool_call_id`,
+      'the id of the call that it answers',
+      fields['tool_call_id'],
+    );
+  }
+  return {
+    role: role === 'developer' ? 'system' : role,
+    content: optional(fields['content'], (content) => partsAt(content, `${param}.content`)) ?? [],
+    toolCalls,
+    toolCallId: optional(fields['tool_call_id'], (id) => textAt(id, `${param}.tool_call_id`)),
+    name: optional(fields['name'], (name) => textAt(name, `${param}.name`, MAX_NAME)),
+    reasoning: optional(fields['reasoning_content'], (text) =>
+      textAt(text, `${param}.reasoning_content`),
+    ),
+    extra: others(fields, MESSAGE_FIELDS),
+  };
+}
+
+export function partsAt(value: unknown, param: string): Part[] {
+  if (typeof value === 'string') return [{ type: 'text', text: textAt(value, param) }];
+  return listAt(value, param, MAX_PARTS).map((part, index) => partAt(part, `${param}[${index}]`));
+}
+
+function partAt(value: unknown, param: string): Part {
+  const fields = objectAt(value, param);
+  switch (fields['type']) {
+    case 'text':
+      return {
+        type: 'text',
+        text: textAt(fields['text'], `${param}.text`),
+        extra: others(fields, TEXT_FIELDS),
+      };
+    case 'refusal':
+      return { type: 'text', text: textAt(fields['refusal'], `${param}.refusal`) };
+    case 'image_url': {
+      const image = objectAt(fields['image_url'], `${param}.image_url`);
+      const { detail } = image;
+      return {
+        type: 'image',
+        url: imageAt(image['url'], `${param}.image_url.url`),
+        extra: { ...others(fields, IMAGE_FIELDS), ...(detail === undefined ? {} : { detail }) },
+      };
+    }
+    default:
+      textAt(fields['type'], `${param}.type`, MAX_NAME);
+      return { type: 'other', value: fields };
+  }
+}
+
+/** An address that only the upstream may fetch, or the image itself. */
+export function imageAt(value: unknown, param: string): string {
+  const url = textAt(value, param);
+  if (/^https:\/\//i.test(url) || /^data:image\/[\w.+-]+;base64,[A-Za-z0-9+/]+=*$/.test(url)) {
+    return url;
+  }
+  throw new FieldError(
+    param,
+    `"${param}" must be an https address, or a data URL of an image in base64.`,
+  );
+}
+
+function callAt(value: unknown, param: string): ToolCall {
+  const fields = objectAt(value, param);
+  const called = objectAt(fields['function'], `${param}.function`);
+  return {
+    id: textAt(fields['id'], `${param}.id`, MAX_NAME),
+    name: textAt(called['name'], `${param}.function.name`, MAX_NAME),
+    arguments: textAt(called['arguments'], `${param}.function.arguments`),
+    extra: others(fields, CALL_FIELDS),
+  };
+}
+
+export function toolsAt(value: unknown, param: string): Tool[] {
+  const tools = listAt(value, param, MAX_TOOLS).map((tool, index) => {
+    const at = `${param}[${index}]`;
+    const fields = objectAt(tool, at);
+    if (fields['type'] !== 'function') throw wrong(`${at}.type`, '"function"', fields['type']);
+    return functionAt(fields['function'], `${at}.function`);
+  });
+  return uniquelyNamed(tools, param);
+}
+
+export function functionAt(value: unknown, param: string, known = FUNCTION_FIELDS): Tool {
+  const fields = objectAt(value, param);
+  return {
+    name: textAt(fields['name'], `${param}.name`, MAX_NAME),
+    description: optional(fields['description'], (text) => textAt(text, `${param}.description`)),
+    parameters: optional(fields['parameters'], (schema) => schemaAt(schema, `${param}.parameters`)),
+    strict: optional(fields['strict'], (strict) => flagAt(strict, `${param}.strict`)),
+    extra: others(fields, known),
+  };
+}
+
+export function uniquelyNamed(tools: Tool[], param: string): Tool[] {
+  const names = new Set<string>();
+  for (const { name } of tools) {
+    if (names.has(name)) throw new FieldError(param, `The tool "${name}" is declared twice.`);
+    names.add(name);
+  }
+  return tools;
+}
+
+/** `name`: where the object form has the name of the tool. */
+export function toolChoiceAt(
+  value: unknown,
+  param: string,
+  nameOf: (choice: Readonly<Record<string, unknown>>) => unknown,
+): ToolChoice {
+  if (typeof value === 'string') return oneOf(value, param, ['auto', 'none', 'required']);
+  const choice = objectAt(value, param);
+  if (choice['type'] !== 'function') throw wrong(`${param}.type`, '"function"', choice['type']);
+  return { name: textAt(nameOf(choice), `${param}.name`, MAX_NAME) };
+}

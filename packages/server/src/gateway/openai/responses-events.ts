@@ -1,0 +1,150 @@
+/** The events of a streamed response: each has a `sequence_number`. */
+import { SkeinError } from '@skein/api';
+import type { GenerateEvent, Receipt, Usage } from '@skein/generative';
+import { addTo, newChoice } from '../generative/collect.ts';
+import type { Fields } from '../generative/fields.ts';
+import { errorOf } from './errors.ts';
+import {
+  callItem,
+  messageItem,
+  reasoningItem,
+  responseOf,
+  type Status,
+  statusOf,
+  textPart,
+} from './responses-object.ts';
+
+/** The events of one response. Items open when their first piece comes, and close at the end. */
+export function responseEvents(id: string, head: Fields) {
+  const choice = newChoice();
+  let sequence = 0;
+  let usage: Usage | undefined;
+  /** `reasoning`, `message` or the index of a call, in the order in which they opened. */
+  const open: (string | number)[] = [];
+
+  const event = (type: string, fields: object): string =>
+    `event: ${type}\ndata: ${JSON.stringify({ type, sequence_number: sequence++, ...fields })}\n\n`;
+  const whole = (status: Status, output: readonly unknown[], receipt?: Receipt): Fields =>
+    responseOf(head, { status, finish: choice.finish, output, usage, receipt });
+
+  /** @returns the index of the item, and the events that open it. */
+  function opened(key: string | number, item: () => Fields, more = ''): [number, string] {
+    const known = open.indexOf(key);
+    if (known !== -1) return [known, ''];
+    const index = open.push(key) - 1;
+    return [
+      index,
+      event('response.output_item.added', { output_index: index, item: item() }) + more,
+    ];
+  }
+
+  function openMessage(): [number, string] {
+    const [index, text] = opened('message', () => messageItem(id, 'in_progress', []));
+    if (text === '') return [index, ''];
+    const place = { item_id: `msg_${id}`, output_index: index, content_index: 0 };
+    const part = textPart({ text: '', logprobs: [] });
+    return [index, text + event('response.content_part.added', { ...place, part })];
+  }
+
+  function close(key: string | number, output_index: number): [string, Fields] {
+    const status = statusOf(choice) === 'completed' ? 'completed' : 'incomplete';
+    const [events, item] = closing(key, output_index, status);
+    return [events + event('response.output_item.done', { output_index, item }), item];
+  }
+
+  function closing(key: string | number, output_index: number, status: string): [string, Fields] {
+    if (key === 'message') {
+      const place = { item_id: `msg_${id}`, output_index, content_index: 0 };
+      const part = textPart(choice);
+      const done =
+        event('response.output_text.done', {
+          ...place,
+          text: choice.text,
+          logprobs: part['logprobs'],
+        }) + event('response.content_part.done', { ...place, part });
+      return [done, messageItem(id, status, [part])];
+    }
+    if (typeof key === 'number') {
+      const call = choice.toolCalls[key]!;
+      const place = { item_id: `fc_${id}_${key}`, output_index };
+      const done = event('response.function_call_arguments.done', {
+        ...place,
+        name: call.name,
+        arguments: call.arguments,
+      });
+      return [done, callItem(id, key, call, status)];
+    }
+    const place = { item_id: `rs_${id}`, output_index, summary_index: 0 };
+    const done = event('response.reasoning_summary_text.done', {
+      ...place,
+      text: choice.reasoning,
+    });
+    return [done, reasoningItem(id, choice.reasoning)];
+  }
+
+  return {
+    begin: () =>
+      event('response.created', { response: whole('in_progress', []) }) +
+      event('response.in_progress', { response: whole('in_progress', []) }),
+
+    write(given: GenerateEvent): string {
+      if (given.type === 'usage') usage = given.usage;
+      if (given.type === 'usage' || given.type === 'start') return '';
+      addTo(choice, given);
+      switch (given.type) {
+        case 'text': {
+          const [output_index, text] = openMessage();
+          const place = { item_id: `msg_${id}`, output_index, content_index: 0 };
+          return (
+            text +
+            event('response.output_text.delta', { ...place, delta: given.text, logprobs: [] })
+          );
+        }
+        case 'reasoning': {
+          const [output_index, text] = opened('reasoning', () => reasoningItem(id, ''));
+          const place = { item_id: `rs_${id}`, output_index, summary_index: 0 };
+          return (
+            text + event('response.reasoning_summary_text.delta', { ...place, delta: given.text })
+          );
+        }
+        case 'tool-call': {
+          const { index } = given;
+          const call = choice.toolCalls[index]!;
+          const [output_index, text] = opened(index, () =>
+            callItem(id, index, call, 'in_progress'),
+          );
+          const place = { item_id: `fc_${id}_${index}`, output_index };
+          if (given.arguments === '') return text;
+          return (
+            text +
+            event('response.function_call_arguments.delta', { ...place, delta: given.arguments })
+          );
+        }
+        default:
+          return '';
+      }
+    },
+
+    /** @throws SkeinError UPSTREAM_CUT. */
+    end(receipt: Receipt | undefined): string {
+      if (choice.finish === undefined) {
+        throw new SkeinError('UPSTREAM_CUT', 'The answer ended before it was whole.');
+      }
+      const first = open.length === 0 ? openMessage()[1] : '';
+      const closed = open.map((key, index) => close(key, index));
+      const status = statusOf(choice);
+      const output = closed.map(([, item]) => item);
+      const response = whole(status, output, receipt);
+      return (
+        first + closed.map(([text]) => text).join('') + event(`response.${status}`, { response })
+      );
+    },
+
+    fail(error: SkeinError): string {
+      const { error: shown } = errorOf(error) as { error: Fields };
+      const { message, code, param } = shown;
+      const response = { ...whole('failed', []), error: { code, message } };
+      return event('error', { code, message, param }) + event('response.failed', { response });
+    },
+  };
+}

@@ -1,0 +1,118 @@
+/** The objects of `/v1/responses`: a response and its items. */
+import type { GenerateRequest, Receipt, Usage } from '@skein/generative';
+import type { Choice, CollectedCall } from '../generative/collect.ts';
+import type { Fields } from '../generative/fields.ts';
+import { logprobOf } from './chat-answer.ts';
+
+export type Status = 'in_progress' | 'completed' | 'incomplete' | 'failed';
+
+/** What a response repeats of its request. */
+export function headOf(id: string, request: GenerateRequest, body: Fields): Fields {
+  return {
+    id: `resp_${id}`,
+    object: 'response',
+    created_at: Math.floor(Date.now() / 1000),
+    error: null,
+    incomplete_details: null,
+    instructions: body['instructions'] ?? null,
+    max_output_tokens: request.maxTokens ?? null,
+    model: request.model,
+    parallel_tool_calls: request.parallelToolCalls ?? true,
+    previous_response_id: null,
+    reasoning: { effort: request.effort ?? null, summary: null },
+    store: false,
+    temperature: request.sampling?.temperature ?? 1,
+    text: body['text'] ?? { format: { type: 'text' } },
+    tool_choice: body['tool_choice'] ?? 'auto',
+    tools: body['tools'] ?? [],
+    top_p: request.sampling?.topP ?? 1,
+    truncation: 'disabled',
+    metadata: body['metadata'] ?? {},
+  };
+}
+
+export const statusOf = ({ finish }: Choice): Status =>
+  finish === 'length' || finish === 'content_filter' ? 'incomplete' : 'completed';
+
+interface ResponseState {
+  readonly status: Status;
+  readonly finish: Choice['finish'];
+  readonly output: readonly unknown[];
+  readonly usage: Usage | undefined;
+  readonly receipt: Receipt | undefined;
+}
+
+export function responseOf(
+  head: Fields,
+  { status, finish, output, usage, receipt }: ResponseState,
+): Fields {
+  const counted = usage ?? receipt?.usage;
+  const reason = finish === 'content_filter' ? 'content_filter' : 'max_output_tokens';
+  return {
+    ...head,
+    status,
+    output,
+    incomplete_details: status === 'incomplete' ? { reason } : null,
+    usage: counted === undefined ? null : responseUsage(counted, receipt),
+  };
+}
+
+function responseUsage(
+  { inputTokens, outputTokens, cachedInputTokens = 0, reasoningTokens = 0 }: Usage,
+  receipt: Receipt | undefined,
+): Fields {
+  return {
+    input_tokens: inputTokens,
+    input_tokens_details: { cached_tokens: cachedInputTokens },
+    output_tokens: outputTokens,
+    output_tokens_details: { reasoning_tokens: reasoningTokens },
+    total_tokens: inputTokens + outputTokens,
+    ...(receipt === undefined ? {} : { cost: receipt.costUsd }),
+  };
+}
+
+export const textPart = ({ text, logprobs }: Pick<Choice, 'text' | 'logprobs'>): Fields => ({
+  type: 'output_text',
+  text,
+  annotations: [],
+  logprobs: logprobs.map(logprobOf),
+});
+
+export const messageItem = (id: string, status: string, content: readonly unknown[]): Fields => ({
+  type: 'message',
+  id: `msg_${id}`,
+  status,
+  role: 'assistant',
+  content,
+});
+
+export const callItem = (
+  id: string,
+  index: number,
+  call: CollectedCall,
+  status: string,
+): Fields => ({
+  type: 'function_call',
+  id: `fc_${id}_${index}`,
+  call_id: call.id,
+  name: call.name,
+  arguments: status === 'in_progress' ? '' : call.arguments,
+  status,
+  ...call.extra,
+});
+
+export const reasoningItem = (id: string, text: string): Fields => ({
+  type: 'reasoning',
+  id: `rs_${id}`,
+  summary: text === '' ? [] : [{ type: 'summary_text', text }],
+});
+
+export function itemsOf(id: string, choice: Choice): Fields[] {
+  const status = statusOf(choice) === 'completed' ? 'completed' : 'incomplete';
+  const items: Fields[] = [];
+  if (choice.reasoning !== '') items.push(reasoningItem(id, choice.reasoning));
+  if (choice.text !== '' || choice.toolCalls.length === 0) {
+    items.push(messageItem(id, status, [textPart(choice)]));
+  }
+  return [...items, ...choice.toolCalls.map((call, index) => callItem(id, index, call, status))];
+}

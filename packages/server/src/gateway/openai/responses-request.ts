@@ -1,0 +1,205 @@
+/** A request to `/v1/responses`: items instead of messages. Nothing of it is stored. */
+import type { GenerateRequest, Message, Part, ResponseFormat, Tool } from '@skein/generative';
+import {
+  MAX_MESSAGES,
+  MAX_NAME,
+  MAX_PARTS,
+  MAX_TOKENS,
+  MAX_TOOLS,
+  MAX_TOP_LOGPROBS,
+} from '../generative/bounds.ts';
+import {
+  FieldError,
+  type Fields,
+  flagAt,
+  listAt,
+  objectAt,
+  oneOf,
+  optional,
+  others,
+  textAt,
+  wholeAt,
+  wrong,
+} from '../generative/fields.ts';
+import { modelOf, samplingOf, schemaFormatAt } from './chat-request.ts';
+import { functionAt, imageAt, toolChoiceAt, uniquelyNamed } from './messages.ts';
+
+const FIELDS = new Set([
+  'model',
+  'input',
+  'instructions',
+  'tools',
+  'tool_choice',
+  'parallel_tool_calls',
+  'max_output_tokens',
+  'temperature',
+  'top_p',
+  'text',
+  'reasoning',
+  'stream',
+  'stream_options',
+  'store',
+  'include',
+  'truncation',
+  'top_logprobs',
+  'previous_response_id',
+  'conversation',
+  'background',
+  'prompt_cache_key',
+]);
+const TOOL_FIELDS = new Set(['type', 'name', 'description', 'parameters', 'strict']);
+const LOGPROBS = 'message.output_text.logprobs';
+
+/** @throws FieldError. */
+export function readResponse(body: Fields): GenerateRequest {
+  for (const name of ['previous_response_id', 'conversation'] as const) {
+    if (optional(body[name], () => true) === undefined) continue;
+    throw new FieldError(
+      name,
+      'This node stores no responses: send the items of the conversation in "input".',
+      'GENERATION_UNSUPPORTED',
+    );
+  }
+  if (body['background'] === true) {
+    throw new FieldError(
+      'background',
+      'Responses in the background are not offered.',
+      'GENERATION_UNSUPPORTED',
+    );
+  }
+  const instructions = optional(body['instructions'], (text) => textAt(text, 'instructions'));
+  const include = optional(body['include'], (value) => listAt(value, 'include', 100)) ?? [];
+  const top = optional(body['top_logprobs'], (value) =>
+    wholeAt(value, 'top_logprobs', 0, MAX_TOP_LOGPROBS),
+  );
+  return {
+    model: modelOf(body),
+    messages: [
+      ...(instructions === undefined ? [] : [message('system', [text(instructions)])]),
+      ...inputAt(body['input'], 'input'),
+    ],
+    tools: optional(body['tools'], (tools) => toolsAt(tools, 'tools')),
+    toolChoice: optional(body['tool_choice'], (choice) =>
+      toolChoiceAt(choice, 'tool_choice', (given) => given['name']),
+    ),
+    parallelToolCalls: optional(body['parallel_tool_calls'], (value) =>
+      flagAt(value, 'parallel_tool_calls'),
+    ),
+    sampling: samplingOf(body),
+    maxTokens: optional(body['max_output_tokens'], (value) =>
+      wholeAt(value, 'max_output_tokens', 1, MAX_TOKENS),
+    ),
+    format: formatOf(optional(body['text'], (value) => objectAt(value, 'text'))),
+    logprobs: top ?? (include.includes(LOGPROBS) ? 0 : undefined),
+    effort: optional(body['reasoning'], (value) =>
+      optional(objectAt(value, 'reasoning')['effort'], (effort) =>
+        textAt(effort, 'reasoning.effort', MAX_NAME),
+      ),
+    ),
+    stream: optional(body['stream'], (stream) => flagAt(stream, 'stream')) ?? false,
+    extra: others(body, FIELDS),
+  };
+}
+
+function formatOf(fields: Fields | undefined): ResponseFormat | undefined {
+  const format = optional(fields?.['format'], (value) => objectAt(value, 'text.format'));
+  if (format === undefined) return undefined;
+  const type = oneOf(format['type'], 'text.format.type', ['text', 'json_object', 'json_schema']);
+  if (type === 'text') return { type };
+  return type === 'json_object' ? { type: 'json' } : schemaFormatAt(format, 'text.format');
+}
+
+function toolsAt(value: unknown, param: string): Tool[] {
+  const tools = listAt(value, param, MAX_TOOLS).map((tool, index) => {
+    const at = `${param}[${index}]`;
+    const { type } = objectAt(tool, at);
+    if (type !== 'function') throw wrong(`${at}.type`, '"function"', type);
+    return functionAt(tool, at, TOOL_FIELDS);
+  });
+  return uniquelyNamed(tools, param);
+}
+
+const text = (value: string): Part => ({ type: 'text', text: value });
+const message = (role: Message['role'], content: readonly Part[]): Message => ({ role, content });
+
+function inputAt(value: unknown, param: string): Message[] {
+  if (typeof value === 'string') return [message('user', [text(textAt(value, param))])];
+  const items = listAt(value, param, MAX_MESSAGES);
+  if (items.length === 0) throw wrong(param, 'a string or a list of items', value);
+  const messages: Message[] = [];
+  for (const [index, item] of items.entries()) add(messages, item, `${param}[${index}]`);
+  return messages;
+}
+
+/** Calls of one turn become one message of the assistant, as chat templates expect them. */
+function add(messages: Message[], value: unknown, param: string): void {
+  const item = objectAt(value, param);
+  switch (item['type'] ?? 'message') {
+    case 'message': {
+      const role = oneOf(item['role'], `${param}.role`, [
+        'system',
+        'developer',
+        'user',
+        'assistant',
+      ]);
+      const content = contentAt(item['content'], `${param}.content`);
+      messages.push(message(role === 'developer' ? 'system' : role, content));
+      return;
+    }
+    case 'function_call': {
+      const call = {
+        id: textAt(item['call_id'], `${param}.call_id`, MAX_NAME),
+        name: textAt(item['name'], `${param}.name`, MAX_NAME),
+        arguments: textAt(item['arguments'], `${param}.arguments`),
+        extra: others(item, new Set(['type', 'id', 'call_id', 'name', 'arguments', 'status'])),
+      };
+      const last = messages.at(-1);
+      if (last?.role !== 'assistant')
+        messages.push({ role: 'assistant', content: [], toolCalls: [call] });
+      else
+        messages[messages.length - 1] = { ...last, toolCalls: [...(last.toolCalls ?? []), call] };
+      return;
+    }
+    case 'function_call_output': {
+      const { output } = item;
+      const content =
+        typeof output === 'string'
+          ? [text(textAt(output, `${param}.output`))]
+          : contentAt(output, `${param}.output`);
+      messages.push({
+        role: 'tool',
+        content,
+        toolCallId: textAt(item['call_id'], `${param}.call_id`, MAX_NAME),
+      });
+      return;
+    }
+    case 'reasoning':
+      // What a model thought is not sent back to it.
+      return;
+    default:
+      throw wrong(`${param}.type`, 'a message, a function_call or its output', item['type']);
+  }
+}
+
+function contentAt(value: unknown, param: string): Part[] {
+  if (typeof value === 'string') return [text(textAt(value, param))];
+  return listAt(value, param, MAX_PARTS).map((part, index) => {
+    const at = `${param}[${index}]`;
+    const fields = objectAt(part, at);
+    switch (fields['type']) {
+      case 'input_text':
+      case 'output_text':
+        return text(textAt(fields['text'], `${at}.text`));
+      case 'refusal':
+        return text(textAt(fields['refusal'], `${at}.refusal`));
+      case 'input_image':
+        return { type: 'image', url: imageAt(fields['image_url'], `${at}.image_url`) };
+      default:
+        throw wrong(
+          `${at}.type`,
+          'input_text, output_text, refusal or input_image',
+          fields['type'],
+        );
+    }
+  });
+}

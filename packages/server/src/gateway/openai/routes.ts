@@ -1,0 +1,135 @@
+/** The endpoints of OpenAI's API, and how each answers. */
+import { SkeinError } from '@skein/api';
+import type { GenerativeModelView } from '@skein/generative';
+import { type Exchange, sendText, toSkeinError } from '@skein/http';
+import type { Instant } from '@skein/serving';
+import { requireMethod, unknownRoute } from '../face.ts';
+import { type LanguageTransport, type ModelCall, serveCall } from '../generative/call.ts';
+import { collect } from '../generative/collect.ts';
+import { openStream, sendEvents } from '../generative/event-stream.ts';
+import { authorizeReader } from '../rules.ts';
+import { type AnswerHead, chatChunks, chatCompletion, type ChunkWriter } from './chat-answer.ts';
+import { readChat, readCompletion, type TextRequest } from './chat-request.ts';
+import { completionChunks, textCompletion } from './completion-answer.ts';
+import { answerEmbeddings } from './embeddings.ts';
+import { sendOpenAiError } from './errors.ts';
+import type { OpenAiOptions } from './face.ts';
+import { answerResponse } from './responses.ts';
+
+export type OpenAiTransport = OpenAiOptions & LanguageTransport;
+
+type Endpoint = (call: ModelCall, options: OpenAiTransport) => Promise<void>;
+
+const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
+  '/v1/chat/completions': (call, options) =>
+    answerText(call, readChat(call.body), options, {
+      idPrefix: 'chatcmpl-',
+      whole: chatCompletion,
+      chunks: chatChunks,
+    }),
+  '/v1/completions': (call, options) =>
+    answerText(call, readCompletion(call.body), options, {
+      idPrefix: 'cmpl-',
+      whole: textCompletion,
+      chunks: completionChunks,
+    }),
+  '/v1/embeddings': answerEmbeddings,
+  '/v1/responses': answerResponse,
+};
+
+/** Never rejects: errors are answered in OpenAI's shape. */
+export async function serveOpenAi(
+  exchange: Exchange,
+  path: string,
+  reachedAt: Instant,
+  options: OpenAiTransport,
+): Promise<void> {
+  try {
+    await route(exchange, path, reachedAt, options);
+  } catch (error) {
+    sendOpenAiError(exchange, toSkeinError(error, exchange.id, options.logger));
+  }
+}
+
+async function route(
+  exchange: Exchange,
+  path: string,
+  reachedAt: Instant,
+  options: OpenAiTransport,
+): Promise<void> {
+  if (path === '/v1/models' || path.startsWith('/v1/models/')) {
+    await answerModels(exchange, path, options);
+    return;
+  }
+  const endpoint = Object.hasOwn(ENDPOINTS, path) ? ENDPOINTS[path] : undefined;
+  if (endpoint === undefined) throw unknownRoute(exchange);
+  requireMethod(exchange, 'POST');
+  const { authorization } = exchange.request.headers;
+  await serveCall(exchange, reachedAt, authorization, options, (call) => endpoint(call, options));
+}
+
+async function answerModels(
+  exchange: Exchange,
+  path: string,
+  { access, languageModels }: OpenAiTransport,
+): Promise<void> {
+  requireMethod(exchange, 'GET');
+  const { headers, socket } = exchange.request;
+  const { tenant } = authorizeReader(access, headers.authorization, socket);
+  const models = (await languageModels()).models(tenant).map(modelOf);
+  if (path === '/v1/models') {
+    sendText(exchange, 200, 'application/json', JSON.stringify({ object: 'list', data: models }));
+    return;
+  }
+  const name = nameOf(path);
+  const model = models.find(({ id }) => id === name);
+  if (model === undefined) throw new SkeinError('MODEL_UNKNOWN', 'No such language model.');
+  sendText(exchange, 200, 'application/json', JSON.stringify(model));
+}
+
+function nameOf(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path.slice('/v1/models/'.length));
+  } catch {
+    return undefined;
+  }
+}
+
+const modelOf = ({ name, createdAt, providers }: GenerativeModelView) => ({
+  id: name,
+  object: 'model',
+  created: Math.floor(Date.parse(createdAt) / 1000),
+  owned_by: providers[0] ?? 'skein',
+});
+
+interface TextForm {
+  readonly idPrefix: string;
+  readonly whole: typeof chatCompletion;
+  readonly chunks: (head: AnswerHead, includeUsage: boolean) => ChunkWriter;
+}
+
+async function answerText(
+  { exchange, gateway, caller, signal }: ModelCall,
+  { request, includeUsage, stickyKey }: TextRequest,
+  { limits }: OpenAiTransport,
+  { idPrefix, whole, chunks }: TextForm,
+): Promise<void> {
+  const generation = await gateway.generate(request, caller(stickyKey));
+  const head = {
+    id: idPrefix + exchange.id,
+    created: Math.floor(Date.now() / 1000),
+    model: request.model,
+  };
+  if (!request.stream) {
+    const answer = await collect(generation);
+    const body = JSON.stringify(whole(head, answer, generation.receipt()));
+    const headers = Object.entries(generation.headers()).flat();
+    sendText(exchange, 200, 'application/json', body, headers);
+    return;
+  }
+  const unreadMs = limits.bodyTimeoutMs;
+  const stream = openStream(exchange, generation.headers(), { signal, unreadMs });
+  const writer = chunks(head, includeUsage);
+  await sendEvents(stream, generation.events, writer.write);
+  stream.end(writer.end(generation.receipt()));
+}

@@ -1,0 +1,100 @@
+/**
+ * What an operator declares about language models, as records of the state: a record per provider,
+ * model, budget and tenant. A change is checked together with all others before it is written, so
+ * that what is stored can always be opened.
+ */
+import {
+  type ErrorCode,
+  type GenerativeBudget,
+  type GenerativeModel,
+  type GenerativeProvider,
+  GenerativeSettings,
+  SkeinError,
+} from '@skein/api';
+import type { DeclarationRecord, State } from '@skein/state';
+
+const KINDS = {
+  provider: 'language-provider',
+  model: 'language-model',
+  budget: 'language-budget',
+  tenant: 'language-tenant',
+} as const;
+type Kind = keyof typeof KINDS;
+
+export type DeclarationState = Pick<State, 'declarations' | 'putDeclaration' | 'removeDeclaration'>;
+
+/** @throws SkeinError PROVIDER_INVALID for records that this version of Skein cannot read. */
+export function settingsOf(records: readonly DeclarationRecord[]): GenerativeSettings {
+  const of = (kind: Kind): unknown[] =>
+    records.filter((record) => record.kind === KINDS[kind]).map(({ value }) => value);
+  const settings = GenerativeSettings.safeParse({
+    providers: of('provider'),
+    models: of('model'),
+    budgets: of('budget'),
+    allow: of('tenant'),
+  });
+  if (settings.success) return settings.data;
+  const [issue] = settings.error.issues;
+  const message = `The stored declarations cannot be read: ${issue?.path.join('.')} ${issue?.message}.`;
+  throw new SkeinError('PROVIDER_INVALID', message);
+}
+
+export interface Declarations {
+  settings(): Promise<GenerativeSettings>;
+  putProvider(provider: GenerativeProvider): Promise<void>;
+  putModel(model: GenerativeModel): Promise<void>;
+  putBudget(budget: GenerativeBudget): Promise<void>;
+  putTenant(tenant: string, providers: readonly string[]): Promise<void>;
+  removeProvider(name: string): Promise<void>;
+  removeModel(name: string): Promise<void>;
+  removeBudget(subject: string, period: string): Promise<void>;
+  removeTenant(tenant: string): Promise<void>;
+}
+
+export function declarationsIn(state: DeclarationState): Declarations {
+  const settings = async (): Promise<GenerativeSettings> => settingsOf(await state.declarations());
+
+  async function put(kind: Kind, name: string, value: object): Promise<void> {
+    // A copy without the fields that are undefined, which JSON does not have.
+    const plain = JSON.parse(JSON.stringify(value)) as DeclarationRecord['value'];
+    const updatedAt = new Date().toISOString();
+    await state.putDeclaration({ kind: KINDS[kind], name, value: plain, updatedAt });
+  }
+  async function remove(kind: Kind, name: string, code: ErrorCode, what: string): Promise<void> {
+    if (await state.removeDeclaration(KINDS[kind], name)) return;
+    throw new SkeinError(code, `No ${what} "${name.slice(0, 200)}" is declared.`);
+  }
+  async function requireProviders(names: readonly string[]): Promise<void> {
+    const declared = new Set((await settings()).providers.map(({ name }) => name));
+    const missing = names.find((name) => !declared.has(name));
+    if (missing === undefined) return;
+    throw new SkeinError('PROVIDER_INVALID', `No provider "${missing}" is declared.`);
+  }
+
+  return {
+    settings,
+    putProvider: (provider) => put('provider', provider.name, provider),
+    async putModel(model) {
+      await requireProviders(model.routes.map(({ provider }) => provider));
+      await put('model', model.name, model);
+    },
+    putBudget: (budget) => put('budget', `${budget.subject}/${budget.period}`, budget),
+    async putTenant(tenant, providers) {
+      await requireProviders(providers);
+      await put('tenant', tenant, { tenant, providers });
+    },
+    async removeProvider(name) {
+      const { models } = await settings();
+      const user = models.find(({ routes }) => routes.some(({ provider }) => provider === name));
+      if (user !== undefined) {
+        const message = `Provider "${name}" is a route of the model "${user.name}".`;
+        throw new SkeinError('PROVIDER_INVALID', message);
+      }
+      await remove('provider', name, 'PROVIDER_INVALID', 'provider');
+    },
+    removeModel: (name) => remove('model', name, 'MODEL_UNKNOWN', 'language model'),
+    removeBudget: (subject, period) =>
+      remove('budget', `${subject}/${period}`, 'PROVIDER_INVALID', 'budget'),
+    removeTenant: (tenant) => remove('tenant', tenant, 'PROVIDER_INVALID', 'list of the tenant'),
+  };
+}

@@ -1,0 +1,25 @@
+/** The language models of a node. Nothing of them is loaded before the first call. */
+import { createLanguageModels, type LanguageModels } from '../language/language-models.ts';
+import type { LanguageUse } from '../language/use.ts';
+import type { Callers } from './callers.ts';
+import type { InferenceRoom } from './inference.ts';
+import type { Opening } from './room.ts';
+import type { StorageRoom } from './storage.ts';
+
+export interface LanguageRoomOptions {
+  readonly storage: StorageRoom;
+  readonly callers: Callers;
+  readonly plane: Pick<InferenceRoom, 'tracedGateway'>;
+  readonly use: LanguageUse;
+}
+
+export function openLanguageModels(
+  { lifecycle, logger }: Opening,
+  { storage, callers, plane, use }: LanguageRoomOptions,
+): LanguageModels {
+  const { weightOf } = callers;
+  const traced = plane.tracedGateway;
+  const models = createLanguageModels({ state: storage.state, use, weightOf, logger, traced });
+  lifecycle.open('language models', () => models.close());
+  return models;
+}

@@ -1,0 +1,95 @@
+/**
+ * One span per request to a language model, by OpenTelemetry's semantic conventions for generative
+ * AI (`gen_ai.*`): from the request to the last token, with the first token as an event. Prompts and
+ * answers are never recorded.
+ */
+import { ROOT_CONTEXT, type Span, SpanKind, type Tracer } from '@opentelemetry/api';
+import type { Gateway, GenerateEvent, Generation, Receipt } from '@skein/generative';
+import { recordFailure, wall } from './traced-inference.ts';
+
+export function traceGateway(gateway: Gateway, tracer: Tracer): Gateway {
+  function startSpan(operation: string, model: string, arrivedAt: number): Span {
+    return tracer.startSpan(
+      `${operation} ${model}`,
+      {
+        kind: SpanKind.CLIENT,
+        startTime: wall(arrivedAt),
+        attributes: { 'gen_ai.operation.name': operation, 'gen_ai.request.model': model },
+      },
+      ROOT_CONTEXT,
+    );
+  }
+  return {
+    ...gateway,
+    async generate(request, caller) {
+      const operation = request.prompt === undefined ? 'chat' : 'text_completion';
+      const span = startSpan(operation, request.model, caller.arrivedAt);
+      if (!span.isRecording()) return gateway.generate(request, caller);
+      const { temperature, topP, seed } = request.sampling ?? {};
+      span.setAttributes({
+        'skein.request.id': caller.requestId,
+        'skein.tenant': caller.tenant,
+        ...present('gen_ai.request.max_tokens', request.maxTokens),
+        ...present('gen_ai.request.temperature', temperature),
+        ...present('gen_ai.request.top_p', topP),
+        ...present('gen_ai.request.seed', seed),
+        ...present('gen_ai.request.choice.count', request.choices),
+      });
+      try {
+        const generation = await gateway.generate(request, caller);
+        span.addEvent('gen_ai.first_token', undefined, wall(performance.now()));
+        return { ...generation, events: endedBy(generation, span) };
+      } catch (error) {
+        end(span, undefined, error);
+        throw error;
+      }
+    },
+    async embed(request, caller) {
+      const span = startSpan('embeddings', request.model, caller.arrivedAt);
+      try {
+        const answer = await gateway.embed(request, caller);
+        end(span, answer.receipt);
+        return answer;
+      } catch (error) {
+        end(span, undefined, error);
+        throw error;
+      }
+    },
+  };
+}
+
+async function* endedBy(generation: Generation, span: Span): AsyncGenerator<GenerateEvent> {
+  const reasons: string[] = [];
+  let failure: unknown;
+  try {
+    for await (const event of generation.events) {
+      if (event.type === 'finish') reasons.push(event.reason);
+      yield event;
+    }
+  } catch (error) {
+    failure = error;
+    throw error;
+  } finally {
+    span.setAttribute('gen_ai.response.finish_reasons', reasons);
+    end(span, generation.receipt(), failure);
+  }
+}
+
+function end(span: Span, receipt: Receipt | undefined, failure?: unknown): void {
+  if (failure !== undefined) recordFailure(span, failure);
+  if (receipt !== undefined) {
+    const { provider, usage, costUsd, cache, attempts } = receipt;
+    span.setAttributes({
+      ...present('gen_ai.provider.name', provider),
+      'gen_ai.usage.input_tokens': usage.inputTokens,
+      'gen_ai.usage.output_tokens': usage.outputTokens,
+      'skein.cost.usd': costUsd,
+      'skein.cache': cache,
+      'skein.attempts': attempts,
+    });
+  }
+  span.end(wall(performance.now()));
+}
+
+const present = (name: string, value: number | string | undefined) =>
+  value === undefined ? {} : { [name]: value };
