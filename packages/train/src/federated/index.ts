@@ -7,6 +7,9 @@ export {
   type LocalTrainingOptions,
   type LocalUpdate,
 } from './local-training.ts';
+export { krum, median, normBoundedMean, trimmedMean, type Updates } from './robust.ts';
+export { equalSites, simulate, type SimulatedRound, type SimulationOptions } from './simulate.ts';
+export { personalRule } from './site-rules.ts';
 export { flatten, layoutOf, tensorsOf, type Layout } from './layout.ts';
 export { effectiveNoise, noisePlan, type NoisePlan, type NoisePlanOptions } from './noise-plan.ts';
 export {

@@ -104,6 +104,7 @@ export async function openLocalTraining(
   const batches = batcher(rows, { size: batch, inputs, mask });
   const session = await openStep(step, backend, { threads, seed });
   const { length } = layout;
+  const everyRow = Uint32Array.from({ length: rows.count }, (_, i) => i);
 
   function load(parameters: Float32Array, slots: Readonly<Record<string, Float32Array>>): void {
     const state = step.state.map((each): [string, NumericTensor] => [each.name, zeros(each)]);
@@ -127,7 +128,7 @@ export async function openLocalTraining(
       const parameters = broadcast.subarray(0, length);
       load(parameters, site.begin(broadcast, memory));
       let [loss, steps] = [0, 0];
-      for (const chosen of order ?? ordered(rows.count, options, number)) {
+      for (const chosen of order ?? seededBatches(everyRow, options, number)) {
         const { tensors, rows: taken } = batches.fill(Uint32Array.from(chosen), 0);
         const found = await session.step(tensors, learningRate);
         if (!Number.isFinite(found)) {
@@ -148,20 +149,26 @@ export async function openLocalTraining(
   };
 }
 
-/** Batches in a seeded order: whole passes, or as many steps as are wanted. */
-function* ordered(
-  count: number,
-  { batch, seed, steps, epochs = 1 }: LocalTrainingOptions,
+/** Rows in a seeded order that is new in each round, in batches: whole passes, or as many steps as are wanted. */
+export function* seededBatches(
+  rows: Uint32Array,
+  {
+    batch,
+    seed,
+    steps,
+    epochs = 1,
+  }: Pick<LocalTrainingOptions, 'batch' | 'seed' | 'steps' | 'epochs'>,
   round: number,
 ): Generator<Uint32Array> {
-  const perPass = Math.ceil(count / batch);
+  const perPass = Math.ceil(rows.length / batch);
   const total = steps ?? epochs * perPass;
-  let order: Uint32Array = new Uint32Array(0);
+  let order = rows;
   for (let step = 0; step < total; step++) {
     const index = step % perPass;
     if (index === 0) {
-      const pass = Math.floor(step / perPass);
-      order = shuffled(count, (Math.imul(round + 1, 0x85ebca77) ^ (seed + pass)) >>> 0);
+      const pass = seed + Math.floor(step / perPass);
+      const places = shuffled(rows.length, (Math.imul(round + 1, 0x85ebca77) ^ pass) >>> 0);
+      order = places.map((place) => rows[place]!);
     }
     yield order.subarray(index * batch, (index + 1) * batch);
   }

@@ -17,14 +17,34 @@ export const plainRule: SiteRule = {
  * Li et al., "Federated Optimization in Heterogeneous Networks" (MLSys 2020), Algorithm 2.
  */
 export function proximalRule(mu: number): SiteRule {
-  const optimiser: Optimiser = {
+  return { ...plainRule, optimiser: pulled(mu), begin: (broadcast) => ({ anchor: broadcast }) };
+}
+
+/**
+ * A site's own model beside the global one, which pulls it with a strength λ; 0 fine-tunes. The
+ * broadcast is the site's model and then the global one, and nothing leaves the site.
+ *
+ * Li et al., "Ditto: Fair and Robust Federated Learning Through Personalization" (ICML 2021).
+ */
+export function personalRule(lambda: number): SiteRule {
+  return {
+    ...plainRule,
+    vectors: 2,
+    optimiser: pulled(lambda),
+    begin: (both) => ({ anchor: both.subarray(both.length / 2) }),
+  };
+}
+
+/** Descent along the gradient plus `strength` · (p − anchor). */
+function pulled(strength: number): Optimiser {
+  return {
     name: 'fedprox',
     slots: ['anchor'],
     counts: false,
     begin({ emit, scalar, learningRate }) {
-      const strength = scalar(mu);
+      const factor = scalar(strength);
       return (parameter, gradient, [anchor]) => {
-        const pull = emit('Mul', emit('Sub', parameter, anchor!), strength);
+        const pull = emit('Mul', emit('Sub', parameter, anchor!), factor);
         const slope = emit('Add', gradient, pull);
         return {
           parameter: emit('Sub', parameter, emit('Mul', slope, learningRate)),
@@ -33,7 +53,6 @@ export function proximalRule(mu: number): SiteRule {
       };
     },
   };
-  return { ...plainRule, optimiser, begin: (broadcast) => ({ anchor: broadcast }) };
 }
 
 /**

@@ -4,6 +4,7 @@ import { nativeBackend } from '../run/native-backend.ts';
 import { linearRegression, regressionBatches } from '../testing/models.ts';
 import { dataset } from '../data/dataset.ts';
 import { federatedModel, openLocalTraining } from './local-training.ts';
+import { personalRule } from './site-rules.ts';
 import { stalenessWeight, strategyOf } from './strategies.ts';
 import { STRATEGY_NAMES, type StrategyName, type StrategyOptions } from './strategy.ts';
 
@@ -157,6 +158,23 @@ describe('site rules', () => {
       expect(found.update[3 + i]).toBeCloseTo(next - own[i]!, 4);
       expect(found.memory![i]).toBeCloseTo(next, 4);
     });
+  });
+
+  it('personalisation stays between its own rows and the global model', async () => {
+    const rule = personalRule(0.7);
+    const prepared = federatedModel({ model: linearRegression(), loss: 'loss' }, rule);
+    const site = await openLocalTraining(prepared, rule, {
+      backend: nativeBackend,
+      rows,
+      batch: 4,
+      learningRate: rate,
+      seed: 1,
+    });
+    const global = [0.1, 0.2, 0.3];
+    const found = await site.localUpdate(vector(...start, ...global), { number: 0 }, batches);
+    await site.close();
+    const expected = plainSteps(start, (p, i) => 0.7 * (p - global[i]!));
+    expected.forEach((each, i) => expect(found.update[i]).toBeCloseTo(each - start[i]!, 5));
   });
 
   it('refuse a broadcast of another strategy', async () => {

@@ -1,0 +1,111 @@
+/**
+ * A federation in one process: every site's rounds run one after the other on one open training step,
+ * so that a thousand sites take the memory of one. It trains as a real federation does, without
+ * transport, masks or noise.
+ */
+import { shuffled } from '../data/dataset.ts';
+import { TrainError } from '../train-error.ts';
+import {
+  openLocalTraining,
+  seededBatches,
+  type FederatedModel,
+  type LocalTrainingOptions,
+} from './local-training.ts';
+import type { ServerState, Strategy } from './strategy.ts';
+
+export interface SimulationOptions extends LocalTrainingOptions {
+  readonly strategy: Strategy;
+  /** Positions of each site's rows in `rows`, which holds those of all sites. */
+  readonly sites: readonly Uint32Array[];
+  readonly rounds: number;
+  /** Sites of a round, drawn anew each time; default all. */
+  readonly sampled?: number;
+  /** Called after each round; `false` ends the simulation. */
+  readonly onRound?: (round: SimulatedRound) => Promise<boolean | void> | boolean | void;
+}
+
+export interface SimulatedRound {
+  /** From 1. */
+  readonly round: number;
+  readonly state: ServerState;
+  /** Mean loss of the sites of the round, weighted by their rows. */
+  readonly loss: number;
+  /** Rows of the sites of the round. */
+  readonly weight: number;
+}
+
+/**
+ * @returns the state after the last round.
+ * @throws TrainError `data` when a site has no rows.
+ */
+export async function simulate(
+  model: FederatedModel,
+  options: SimulationOptions,
+): Promise<ServerState> {
+  const { strategy, sites, rounds, sampled = sites.length, seed } = options;
+  const empty = sites.findIndex(({ length }) => length === 0);
+  if (empty >= 0) throw new TrainError('data', `Site ${empty} has no rows.`);
+  if (!(sampled >= 1 && sampled <= sites.length)) {
+    throw new TrainError('data', `${sampled} of ${sites.length} sites cannot be drawn.`);
+  }
+  const training = await openLocalTraining(model, strategy.site, options);
+  const memories = new Map<number, Float32Array>();
+  const total = sites.reduce((sum, { length }) => sum + length, 0);
+  let state = strategy.initial(model.initial);
+  try {
+    for (let round = 0; round < rounds; round++) {
+      const broadcast = strategy.broadcast(state);
+      const sum = new Float64Array(broadcast.length);
+      let [weight, loss] = [0, 0];
+      for (const site of drawn(strategy, { round, sites: sites.length, sampled, seed })) {
+        const memory = memories.get(site);
+        const found = await training.localUpdate(
+          broadcast,
+          { number: round, memory },
+          seededBatches(sites[site]!, options, round),
+        );
+        // Not the whole dataset's, which the step is open for.
+        const own = sites[site]!.length;
+        for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + own * found.update[i]!;
+        weight += own;
+        loss += own * found.loss;
+        if (found.memory !== undefined) memories.set(site, found.memory);
+      }
+      state = strategy.apply(state, sum, weight, weight / total);
+      const more = await options.onRound?.({
+        round: round + 1,
+        state,
+        loss: loss / weight,
+        weight,
+      });
+      if (more === false) break;
+    }
+    return state;
+  } finally {
+    await training.close();
+  }
+}
+
+/** The sites of a round: those of the strategy, or as many as are sampled of them. */
+function drawn(
+  strategy: Strategy,
+  of: {
+    readonly round: number;
+    readonly sites: number;
+    readonly sampled: number;
+    readonly seed: number;
+  },
+): readonly number[] {
+  const all = strategy.participants(of.round, of.sites, of.seed);
+  if (of.sampled >= all.length) return all;
+  const order = shuffled(all.length, (Math.imul(of.round + 1, 0x9e3779b1) ^ of.seed) >>> 0);
+  return [...order.subarray(0, of.sampled)].map((i) => all[i]!);
+}
+
+/** Rows cut into sites of equal size after a seeded shuffle: independent, identically distributed. */
+export function equalSites(count: number, sites: number, seed: number): readonly Uint32Array[] {
+  const order = shuffled(count, seed);
+  return Array.from({ length: sites }, (_, i) =>
+    order.slice(Math.floor((i * count) / sites), Math.floor(((i + 1) * count) / sites)),
+  );
+}
