@@ -2,10 +2,19 @@
 import type { BenchReport } from '../harness/report.ts';
 import { measureGroups, type RowGroup, type RowOptions } from '../harness/row-group.ts';
 import { COMMITTEE_SUMS } from './committee-sums.ts';
+import { HEART } from './heart.ts';
 import { PAIRWISE_SUMS } from './pairwise-sums.ts';
+import { PRIVATE_STEPS } from './private-steps.ts';
+import { SIMULATION } from './simulation.ts';
 
 /** A row is a file beside this one, and an entry here. Quick runs take less than a minute together. */
-const GROUPS: readonly RowGroup[] = [PAIRWISE_SUMS, COMMITTEE_SUMS];
+const GROUPS: readonly RowGroup[] = [
+  PAIRWISE_SUMS,
+  COMMITTEE_SUMS,
+  PRIVATE_STEPS,
+  HEART,
+  SIMULATION,
+];
 
 export function benchFederation(options: RowOptions): Promise<BenchReport> {
   const peer = 'the same sums and steps without protection';

@@ -13,11 +13,14 @@ export interface PyTorch {
   stop(): Promise<void>;
 }
 
-const SCRIPT = join(import.meta.dirname, '../../peers/pytorch/steps.py');
+const SCRIPTS = join(import.meta.dirname, '../../peers/pytorch');
 
-/** @throws Error with what Python said when it cannot start. */
-export async function startPyTorch(): Promise<PyTorch> {
-  const child = spawn('/usr/bin/python3', [SCRIPT], {
+/**
+ * @param script of `bench/peers/pytorch`.
+ * @throws Error with what Python said when it cannot start.
+ */
+export async function startPyTorch(script = 'steps.py'): Promise<PyTorch> {
+  const child = spawn('/usr/bin/python3', [join(SCRIPTS, script)], {
     stdio: ['pipe', 'pipe', 'pipe'],
     // PyTorch runs with its defaults; bench/README.md gives the effect of huge pages.
     env: {

@@ -180,7 +180,10 @@ function reaches(model: Model, name: string, ends: ReadonlySet<string>): boolean
   return [...ends].some((end) => found.has(end));
 }
 
-/** The graph with gradients of parameters in place of those of layers. */
+/**
+ * The graph with gradients of parameters in place of those of layers. Values are renamed: an
+ * `Identity` would copy every gradient.
+ */
 function assembled(
   backward: Model,
   writer: GraphWriter,
@@ -188,19 +191,27 @@ function assembled(
   sums: ReadonlyMap<string, string>,
 ): Model {
   const graph = backward.graph!;
-  const border = new GraphBuilder('clipping');
-  const output = (from: string, name: string) => {
-    border.node('Identity', [from], {}, { outputs: [name], name });
-    return valueInfoProto(name, writer.typeOf(from), writer.shapeOf(from));
-  };
-  const made = [
-    ...[...sums].map(([name, value]) => output(value, gradientName(name))),
-    output(norms, NORMS),
+  const results = [
+    ...[...sums].map(([name, value]) => [gradientName(name), value]),
+    [NORMS, norms],
   ];
+  const made = new Set(writer.nodes.flatMap(({ output }) => output));
+  const renamed = new Map<string, string>();
+  const copies = new GraphBuilder('clipping');
+  const output = results.map(([name = '', value = '']) => {
+    if (made.has(value) && !renamed.has(value)) renamed.set(value, name);
+    else copies.node('Identity', [renamed.get(value) ?? value], {}, { outputs: [name], name });
+    return valueInfoProto(name, writer.typeOf(value), writer.shapeOf(value));
+  });
+  const now = (name: string): string => renamed.get(name) ?? name;
+  for (const node of writer.nodes) {
+    node.input = node.input.map(now);
+    node.output = node.output.map(now);
+  }
   return withGraph(backward, {
-    node: [...graph.node, ...writer.nodes, ...border.graph().node],
+    node: [...graph.node, ...writer.nodes, ...copies.graph().node],
     initializer: [...graph.initializer, ...writer.initializers],
-    output: [...graph.output.filter(({ name }) => !name.startsWith('grad:')), ...made],
+    output: [...graph.output.filter(({ name }) => !name.startsWith('grad:')), ...output],
   });
 }
 

@@ -18,7 +18,7 @@ import { kernelOf, spatialSizes, windowOf } from '../operators/windows/window.ts
 
 /** What one use of a parameter adds to the gradient of each example. */
 export type Contribution =
-  /** Aᵀ·G, with `left` [batch, rows, in] and `right` [batch, rows, out]. */
+  /** Aᵀ·G, with `left` [batch, rows, in] and `right` [batch, rows, out], or both without rows where there is one. */
   | { readonly kind: 'factors'; readonly left: string; readonly right: string }
   /** Like factors, where row t of A is 1 at `indices` [batch, rows] and 0 elsewhere, [rows, size]. */
   | {
@@ -56,7 +56,13 @@ export function squaredNorms(
   const factors = spelled.filter((each) => each.kind === 'factors');
   if (factors.length === spelled.length) {
     const join = (names: readonly string[]): string =>
-      names.length === 1 ? names[0]! : graph.emit('Concat', names, { axis: 1 });
+      names.length === 1
+        ? names[0]!
+        : graph.emit(
+            'Concat',
+            names.map((name) => cube(name, graph)),
+            { axis: 1 },
+          );
     return normsOfFactors(
       join(factors.map(({ left }) => left)),
       join(factors.map(({ right }) => right)),
@@ -72,14 +78,11 @@ export function squaredNorms(
 }
 
 function normsOfFactors(left: string, right: string, graph: GradientGraph): string {
+  if (graph.rankOf(left) === 2) {
+    return graph.emit('Mul', [squares(left, graph), squares(right, graph)]);
+  }
   const [batch, rows, inputs] = sizes(left, graph) as [number, number, number];
   const outputs = sizes(right, graph)[2]!;
-  if (rows === 1) {
-    return graph.emit('Mul', [
-      squares(flattened(left, batch, graph), graph),
-      squares(flattened(right, batch, graph), graph),
-    ]);
-  }
   if (2 * rows * rows >= inputs * outputs) {
     return squares(flattened(product(left, right, graph), batch, graph), graph);
   }
@@ -110,7 +113,8 @@ function oneHot(
 
 /** Aᵀ·G of each example, [batch, in, out]. */
 function product(left: string, right: string, graph: GradientGraph): string {
-  return graph.emit('MatMul', [graph.emit('Transpose', [left], { perm: [0, 2, 1] }), right]);
+  const turned = graph.emit('Transpose', [cube(left, graph)], { perm: [0, 2, 1] });
+  return graph.emit('MatMul', [turned, cube(right, graph)]);
 }
 
 /** A·Aᵀ of each example, [batch, rows, rows]. */
@@ -124,7 +128,9 @@ function sumOfProducts(a: string, b: string, graph: GradientGraph): string {
 
 /** Σ of the squares of each row of [batch, numbers]. */
 function squares(value: string, graph: GradientGraph): string {
-  return graph.reduceSum(graph.emit('Mul', [value, value]), [1], false);
+  return graph.opset < 18
+    ? graph.emit('ReduceSumSquare', [value], { axes: [1], keepdims: 0 })
+    : graph.emit('ReduceSumSquare', [value, graph.ints([1])], { keepdims: 0 });
 }
 
 function flattened(value: string, batch: number, graph: GradientGraph): string {
@@ -133,11 +139,16 @@ function flattened(value: string, batch: number, graph: GradientGraph): string {
     : graph.emit('Reshape', [value, graph.ints([batch, -1])]);
 }
 
-/** [batch · k, …, width] → [batch, rows, width]. */
+/** [batch · k, …, width] → [batch, rows, width]; one row per example stays [batch, width]. */
 function asRows(value: string, batch: number, graph: GradientGraph): string {
   const shape = sizes(value, graph);
-  const width = shape.at(-1)!;
-  return graph.emit('Reshape', [value, graph.ints([batch, -1, width])]);
+  if (shape.length === 2 && shape[0] === batch) return value;
+  return graph.emit('Reshape', [value, graph.ints([batch, -1, shape.at(-1)!])]);
+}
+
+/** With an axis of rows, where there is one row. */
+function cube(value: string, graph: GradientGraph): string {
+  return graph.rankOf(value) === 2 ? graph.unsqueeze(value, [1]) : value;
 }
 
 function sizes(value: string, graph: GradientGraph): readonly number[] {
@@ -261,6 +272,9 @@ function summed(
   const leading = shape.length - own.length;
   // An axis of the parameter beside that of the batch has size 1.
   if (leading === 0 && own[0] !== 1) return undefined;
+  if (shape[0] === batch && shape.length === 2 && own.at(-1) === shape[1]) {
+    return { kind: 'direct', value: g };
+  }
   const rows = graph.emit('Reshape', [
     g,
     graph.ints([batch, shape[0]! / batch, ...shape.slice(1)]),

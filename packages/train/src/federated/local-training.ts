@@ -141,7 +141,8 @@ export async function openLocalTraining(
         loss += found;
         steps++;
       }
-      const delta = flatten(layout, session.tensors()).map((after, i) => after - parameters[i]!);
+      const delta = flatten(layout, session.tensors());
+      for (let i = 0; i < length; i++) delta[i] = delta[i]! - parameters[i]!;
       const done = site.end({ broadcast, delta, memory, distance: steps * learningRate });
       return { ...done, weight: batches.weight, loss: loss / steps, steps };
     },
