@@ -48,8 +48,8 @@ export const PRIVATE_STEPS: RowGroup = {
     const times = { clipped: [] as number[], plain: [] as number[], vmap: [] as number[] };
     for (let round = -1; round < rounds; round++) {
       const found = {
-        clipped: await timed(clipped.step, round < 0 ? WARM_UP : 20),
-        plain: await timed(plain.step, round < 0 ? WARM_UP : 20),
+        clipped: await timed(clipped, round < 0 ? WARM_UP : 20),
+        plain: await timed(plain, round < 0 ? WARM_UP : 20),
         vmap: await peer.steps('mlp', BATCH, 2),
       };
       if (round < 0) continue;
@@ -115,11 +115,11 @@ function batch(): Tensors {
 }
 
 /** Milliseconds of each step. */
-async function timed(step: () => Promise<unknown>, count: number): Promise<number[]> {
+async function timed(open: OpenStep, count: number): Promise<number[]> {
   const times: number[] = [];
   for (let i = 0; i < count; i++) {
     const begun = performance.now();
-    await step();
+    await open.step();
     times.push(performance.now() - begun);
   }
   return times;

@@ -130,9 +130,12 @@ function meanOf(sum: Float32Array | Float64Array, divisor: number): Float64Array
   if (!(divisor > 0 && divisor < Infinity)) {
     throw new TrainError('data', `Updates of the total weight ${divisor} have no mean.`);
   }
-  const mean = Float64Array.from(sum, (each) => each / divisor);
-  const flaw = mean.findIndex((each) => !Number.isFinite(each));
-  if (flaw >= 0) throw new TrainError('data', `Number ${flaw} of the sum is ${sum[flaw]}.`);
+  const mean = new Float64Array(sum.length);
+  for (let i = 0; i < mean.length; i++) {
+    if (!Number.isFinite(sum[i]))
+      throw new TrainError('data', `Number ${i} of the sum is ${sum[i]}.`);
+    mean[i] = sum[i]! / divisor;
+  }
   return mean;
 }
 
