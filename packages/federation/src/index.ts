@@ -4,6 +4,7 @@ export type { SignedAnswer } from './identity/answers.ts';
 export {
   createIdentity,
   type Identity,
+  identityOf,
   importIdentity,
   isSignedBy,
   pseudonymOf,
@@ -11,6 +12,13 @@ export {
 export { invitationOf, type Invitation } from './identity/invitation.ts';
 export { LedgerEntry, type LedgerEvent } from './ledger/entry.ts';
 export { LedgerExport } from './ledger/export.ts';
+export {
+  ledgerText,
+  type VerifiedLedger,
+  verifyLedger,
+  type VerifyOptions,
+} from './ledger/verify.ts';
+export { encodingOf, sumNumber } from './plan/encoding.ts';
 export { digestOf } from './plan/canonical.ts';
 export { checkPlan } from './plan/check.ts';
 export { Plan, type PlanDraft, PROTOCOL } from './plan/plan.ts';

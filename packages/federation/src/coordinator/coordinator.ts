@@ -6,6 +6,7 @@ import type { LedgerExport } from '../ledger/export.ts';
 import type { PlanDraft } from '../plan/plan.ts';
 import type { FederationStore, MemberRecord, RunRecord } from '../store/federation-store.ts';
 import type { Connection } from '../transport/connection.ts';
+import type { SpentEpsilon } from './spent.ts';
 
 export interface CoordinatorOptions {
   readonly store: FederationStore;
@@ -18,13 +19,6 @@ export interface CoordinatorOptions {
   readonly clock?: (() => number) | undefined;
   /** Told of faults that end no call of an operator. */
   readonly onFault?: ((error: unknown) => void) | undefined;
-}
-
-/** ε against a number of sites that collude with the coordinator. */
-export interface SpentEpsilon {
-  readonly colluding: number;
-  /** Infinity without noise. */
-  readonly epsilon: number;
 }
 
 export interface MemberView extends Pick<MemberRecord, 'key' | 'name' | 'role' | 'revokedAt'> {

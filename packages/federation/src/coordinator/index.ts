@@ -6,7 +6,9 @@ export {
   type FederationView,
   type InvitationOptions,
   type MemberView,
-  type SpentEpsilon,
 } from './coordinator.ts';
 export type { FederationStore, MemberRecord, RunRecord } from '../store/federation-store.ts';
+export { openCoordinator } from './open-coordinator.ts';
+export type { SpentEpsilon } from './spent.ts';
+export { openFederationStore } from '../store/open-store.ts';
 export { completePlan } from '../plan/complete.ts';

@@ -34,10 +34,11 @@ export const LedgerEvent = z.discriminatedUnion('kind', [
     model: Digest,
     terms: z.record(z.string(), z.json()),
   }),
-  z.strictObject({ kind: z.literal('enrolled'), site: z.string(), key: Key, role: z.string() }),
   z.strictObject({
     kind: z.literal('accepted'),
     site: z.string(),
+    key: Key,
+    role: z.string(),
     plan: Digest,
     signature: SignatureHex,
   }),
@@ -75,8 +76,6 @@ export const LedgerEvent = z.discriminatedUnion('kind', [
     reason: z.string(),
     model: Digest.optional(),
   }),
-  /** Only carries the signatures of sites. */
-  z.strictObject({ kind: z.literal('witnessed') }),
 ]);
 export type LedgerEvent = z.output<typeof LedgerEvent>;
 

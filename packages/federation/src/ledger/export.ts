@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { Digest, Plan } from '../plan/plan.ts';
 import { Key, SignatureHex } from '../transport/messages.ts';
+import type { Identity } from '../identity/keys.ts';
+import type { FederationStore, RunRecord } from '../store/federation-store.ts';
 import { LedgerEntry } from './entry.ts';
 
 export const LedgerExport = z.strictObject({
@@ -14,3 +16,30 @@ export const LedgerExport = z.strictObject({
   head: z.strictObject({ entries: z.int().min(1), hash: Digest, signature: SignatureHex }),
 });
 export type LedgerExport = z.output<typeof LedgerExport>;
+
+/** Entries that are read at once. */
+const BATCH = 500;
+
+/** The whole ledger of a run. */
+export async function exportLedger(
+  store: Pick<FederationStore, 'ledger'>,
+  coordinator: Identity,
+  { id, plan }: Pick<RunRecord, 'id' | 'plan'>,
+): Promise<LedgerExport> {
+  const entries: LedgerEntry[] = [];
+  for (;;) {
+    const batch = await store.ledger(id, entries.length, BATCH);
+    entries.push(...batch);
+    if (batch.length < BATCH) break;
+  }
+  const { hash } = entries.at(-1)!;
+  const head = { entries: entries.length, hash };
+  const signature = await coordinator.sign('head', head);
+  return {
+    format: 'skein-ledger/1',
+    coordinator: coordinator.key,
+    plan,
+    entries,
+    head: { ...head, signature },
+  };
+}

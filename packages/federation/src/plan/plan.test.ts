@@ -12,7 +12,7 @@ const refused = (reason: string): unknown =>
 describe('a plan', () => {
   it('has secure aggregation and patient-level privacy within the budget unless it says otherwise', () => {
     const plan = completePlan(draft({ privacy: { mode: 'patient', denominator: 500 } }));
-    expect(plan.aggregation).toEqual({ kind: 'pairwise', bits: 16 });
+    expect(plan.aggregation).toMatchObject({ kind: 'pairwise', bits: 16 });
     expect(plan.sites.threshold).toBe(3);
     if (plan.privacy.mode === 'none') throw new Error('no privacy');
     const spent = epsilonOf([mechanismOf(plan.privacy, plan.rounds)], plan.privacy.delta);

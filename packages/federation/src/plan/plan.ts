@@ -98,13 +98,23 @@ export const Privacy = z.discriminatedUnion('mode', [
 ]);
 
 /** Bits of a quantised number; the secure sum adds those that its carries need. */
-const bits = z.union([z.literal(8), z.literal(16)]).default(16);
+const encoded = {
+  bits: z.union([z.literal(8), z.literal(16)]).default(16),
+  /** Numbers of an update are clipped to ±range before they become integers. */
+  range: positive.default(1),
+  /** The most rows of a site, by which updates are weighted; not used with privacy. */
+  mostRows: count.max(1e9).default(10_000),
+};
 
 export const Aggregation = z.discriminatedUnion('kind', [
   /** Pairwise masks against a malicious server (Bonawitz 2017): 2 to 64 sites. */
-  z.strictObject({ kind: z.literal('pairwise'), bits }),
+  z.strictObject({ kind: z.literal('pairwise'), ...encoded }),
   /** One message per site; a committee of helpers removes the masks of the sum. */
-  z.strictObject({ kind: z.literal('committee'), bits, helpers: z.int().min(2).max(8).default(3) }),
+  z.strictObject({
+    kind: z.literal('committee'),
+    ...encoded,
+    helpers: z.int().min(2).max(8).default(3),
+  }),
   /** The coordinator sees each update, which the plan has to say. */
   z.strictObject({
     kind: z.literal('none'),

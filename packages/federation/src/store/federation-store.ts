@@ -130,5 +130,7 @@ export interface FederationStore {
 
   /** Oldest first. */
   ledger(run: string, from: number, limit: number): Promise<LedgerEntry[]>;
+  /** The last entry. @throws SkeinError FEDERATION_UNKNOWN. */
+  ledgerTail(run: string): Promise<LedgerEntry>;
   close(): Promise<void>;
 }

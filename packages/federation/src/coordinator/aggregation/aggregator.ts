@@ -1,0 +1,72 @@
+/**
+ * How the answers of one attempt become a sum: one contract, an implementation for each aggregation
+ * of a plan. An aggregator is a function of the answers in the order of their phases, so that a
+ * coordinator that was killed makes it again from those that it had stored.
+ */
+import type { Plan } from '../../plan/plan.ts';
+import type { AnswerRecord } from '../../store/federation-store.ts';
+import type { Payload } from '../../transport/chunks.ts';
+import type { MessageOf } from '../../transport/messages.ts';
+import { openPairwise } from './pairwise.ts';
+import { openPlain } from './plain.ts';
+
+export interface AttemptContext {
+  readonly run: string;
+  readonly plan: Plan;
+  readonly planDigest: string;
+  readonly round: number;
+  readonly attempt: number;
+  /** Keys of the sites, sorted. */
+  readonly roster: readonly string[];
+  /** What sites train from, float32; [vectors × parameters]. */
+  readonly broadcast: Uint8Array<ArrayBuffer>;
+}
+
+export interface Task {
+  readonly fields: MessageOf<'task'>['fields'];
+  readonly payload?: Uint8Array<ArrayBuffer> | undefined;
+}
+
+export interface RoundSum {
+  /** Σ weight · update over the survivors, [vectors × parameters]. */
+  readonly sum: Float64Array;
+  /** Σ weight. */
+  readonly weight: number;
+  /** Keys of the sites whose updates are in it. */
+  readonly survivors: readonly string[];
+}
+
+export interface Aggregator {
+  /** Keys of the sites that are to answer the present phase. */
+  expected(): readonly string[];
+  /** What a site is asked in the present phase. */
+  task(site: string): Task;
+  /** @throws SkeinError ANSWER_INVALID and others; nothing has changed then. */
+  accept(
+    answer: Pick<AnswerRecord, 'site' | 'fields'>,
+    payload: Payload | undefined,
+  ): Promise<void>;
+  /** Ends the present phase; sites that have not answered have dropped out. @throws SkeinError if too few are left. */
+  close(): Promise<void>;
+  /** After the last phase was closed; once. */
+  sum(): Promise<RoundSum>;
+}
+
+interface Aggregation {
+  readonly phases: readonly string[];
+  /** Phases in which sites train, which take longer. */
+  readonly training: readonly string[];
+  /** From this phase on the sum may become known. */
+  readonly releasing: string;
+  open(context: AttemptContext): Promise<Aggregator>;
+}
+
+export const AGGREGATIONS: Readonly<Partial<Record<Plan['aggregation']['kind'], Aggregation>>> = {
+  none: { phases: ['train'], training: ['train'], releasing: 'train', open: openPlain },
+  pairwise: {
+    phases: ['keys', 'shares', 'input', 'consistency', 'unmasking'],
+    training: ['input'],
+    releasing: 'unmasking',
+    open: openPairwise,
+  },
+};

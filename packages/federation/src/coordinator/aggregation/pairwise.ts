@@ -1,0 +1,88 @@
+/**
+ * The sum of masked updates by protocol A of `@skein/train/secure-aggregation`: the coordinator
+ * learns the sum and no update. Its phases are the exchanges of the protocol:
+ *
+ *   keys         fields: roster, length, bits, number       → the site's public keys
+ *   shares       payload: the keys of all                   → shares of its secrets
+ *   input        payload: shares for it (`delivery` bytes), then what to train from
+ *                                                           → `lengths` of head and chunks of its update
+ *   consistency  payload: the survivors                     → its signature of them
+ *   unmasking    payload: all signatures                    → shares that unmask the sum
+ */
+import { SkeinError } from '@skein/api/errors';
+import { decodeSum, residueBits, residueCount } from '@skein/train/federated';
+import { EXCHANGES, ServerRound, type Bytes, type Exchange } from '@skein/train/secure-aggregation';
+import { fromHex } from '../../plan/canonical.ts';
+import { encodingOf, sumNumber } from '../../plan/encoding.ts';
+import type { Aggregator, AttemptContext } from './aggregator.ts';
+
+export async function openPairwise(context: AttemptContext): Promise<Aggregator> {
+  const { run, plan, planDigest, round, attempt, roster, broadcast } = context;
+  const encoding = encodingOf(plan, broadcast.byteLength / 4);
+  const [length, bits] = [residueCount(encoding), residueBits(encoding)];
+  const number = sumNumber(round, attempt);
+  const server = await ServerRound.begin({
+    run,
+    round: number,
+    plan: fromHex(planDigest),
+    roster: roster.map(fromHex),
+    length,
+    bits,
+  });
+  let exchange: Exchange = 'keys';
+  /** What the last exchange gave to each site that is still in the round. */
+  let delivered: ReadonlyMap<number, Bytes> = new Map(
+    roster.map((_, site) => [site, new Uint8Array(0)]),
+  );
+  const place = (site: string): number => roster.indexOf(site);
+
+  return {
+    expected: () => [...delivered.keys()].map((site) => roster[site]!),
+    task(site) {
+      const bytes = delivered.get(place(site))!;
+      if (exchange === 'keys') return { fields: { roster: [...roster], length, bits, number } };
+      if (exchange !== 'input') return { fields: {}, payload: bytes };
+      const payload = new Uint8Array(bytes.length + broadcast.length);
+      payload.set(bytes);
+      payload.set(broadcast, bytes.length);
+      return { fields: { delivery: bytes.length }, payload };
+    },
+    async accept({ site, fields }, payload) {
+      if (payload === undefined)
+        throw new SkeinError('ANSWER_INVALID', 'The answer has no payload.');
+      const bytes = await payload.read();
+      if (exchange !== 'input') return server.accept(exchange, place(site), bytes);
+      const [head, ...chunks] = partsOf(bytes, fields['lengths']);
+      await server.accept(exchange, place(site), head!);
+      for (const [i, chunk] of chunks.entries()) await server.acceptChunk(place(site), i, chunk);
+      const missing = server.missing(place(site));
+      if (missing.length > 0) {
+        throw new SkeinError('ANSWER_INVALID', `The update lacks ${missing.length} chunks.`);
+      }
+    },
+    async close() {
+      if (exchange === 'unmasking') return;
+      delivered = await server.close();
+      exchange = EXCHANGES[EXCHANGES.indexOf(exchange) + 1]!;
+    },
+    async sum() {
+      const { sum, survivors } = await server.sum();
+      const decoded = decodeSum(sum, encoding, survivors.length);
+      return { ...decoded, survivors: survivors.map((site) => roster[site]!) };
+    },
+  };
+}
+
+/** @throws SkeinError ANSWER_INVALID if the lengths are not those of the parts. */
+function partsOf(bytes: Uint8Array<ArrayBuffer>, lengths: unknown): Uint8Array<ArrayBuffer>[] {
+  const valid =
+    Array.isArray(lengths) &&
+    lengths.length > 0 &&
+    lengths.every((each) => Number.isSafeInteger(each) && (each as number) > 0) &&
+    lengths.reduce((sum: number, each) => sum + (each as number), 0) === bytes.length;
+  if (!valid) {
+    throw new SkeinError('ANSWER_INVALID', 'The lengths of a masked update do not fit its bytes.');
+  }
+  let at = 0;
+  return (lengths as number[]).map((each) => bytes.subarray(at, (at += each)));
+}

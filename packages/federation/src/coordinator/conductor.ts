@@ -1,0 +1,450 @@
+/**
+ * Takes one run from step to step. What it must not forget is in the store before anything follows
+ * from it: a coordinator that was killed goes on from the stored state, with the stored answers.
+ *
+ *   gather ─▶ phase ─▶ phase ─▶ … ─▶ gather of the next round
+ *     ▲         │ fewer answers than the threshold, or a faulty sum
+ *     └─────────┘ aborted: the next attempt
+ *
+ * Deadlines are of the monotonic clock and begin anew after a restart, so that no wall clock, however
+ * wrong, ends a phase.
+ */
+import { SkeinError } from '@skein/api/errors';
+import type { ArtifactStore } from '@skein/state';
+import type { ServerState, Strategy } from '@skein/train/federated';
+import { type Identity, isSignedBy, pseudonymOf } from '../identity/keys.ts';
+import type { LedgerEntry, LedgerEvent } from '../ledger/entry.ts';
+import { MOST_ATTEMPTS } from '../plan/encoding.ts';
+import type { FederationStore, RunRecord, RunState } from '../store/federation-store.ts';
+import type { Payload } from '../transport/chunks.ts';
+import type { Place } from '../transport/messages.ts';
+import { AGGREGATIONS, type Aggregator } from './aggregation/aggregator.ts';
+import { Notebook } from './notebook.ts';
+import { bytesOf, firstState, readState, strategyOfPlan, writeState } from './server-state.ts';
+import { type Answer, ask, placeText, type Session, tell } from './session.ts';
+import { isBudgetSpent, spentAfter } from './spent.ts';
+import { artifactPayload, putArtifact, readArtifact } from './uploads.ts';
+
+export interface ConductorOptions {
+  readonly store: FederationStore;
+  readonly artifacts: ArtifactStore;
+  readonly identity: Identity;
+  readonly clock: () => number;
+  readonly onFault: (error: unknown) => void;
+  /** After each change that a view shows. */
+  readonly onChange: () => void;
+}
+
+/** First and longest wait before an aborted round is tried again, in milliseconds. */
+const RETRY_MS = { first: 100, most: 10_000 };
+
+export class Conductor {
+  readonly #options: ConductorOptions;
+  readonly #notebook: Notebook;
+  readonly #strategy: Strategy;
+  /** By key; a newer connection of a site replaces the older one. */
+  readonly #sessions = new Map<string, Session>();
+  #server: ServerState | undefined;
+  /** Of the present attempt; made again from stored answers when it is missing. */
+  #aggregator: Aggregator | undefined;
+  /** Sites whose answer to the present phase is stored, or which have said that none will come. */
+  readonly #answered = new Set<string>();
+  readonly #declined = new Set<string>();
+  #phaseEndsAt = Infinity;
+  #retryAt = 0;
+  #turns: Promise<unknown> = Promise.resolve();
+  #wake: PromiseWithResolvers<void> = Promise.withResolvers();
+  #isClosed = false;
+  readonly #loop: Promise<void>;
+
+  constructor(notebook: Notebook, options: ConductorOptions) {
+    this.#options = options;
+    this.#notebook = notebook;
+    this.#strategy = strategyOfPlan(notebook.record.plan);
+    this.#loop = this.#run();
+  }
+
+  get record(): RunRecord {
+    return this.#notebook.record;
+  }
+  isConnected(key: string): boolean {
+    return this.#sessions.has(key);
+  }
+  hasAnswered(key: string): boolean {
+    return this.#answered.has(key);
+  }
+
+  /** A site that has accepted the plan. */
+  join(session: Session): void {
+    const older = this.#sessions.get(session.key);
+    this.#sessions.set(session.key, session);
+    older?.channel.close();
+    this.#tellStatus(session);
+    tell(session, { kind: 'entry', entry: this.#notebook.tail });
+    this.#changed();
+  }
+  leave(session: Session): void {
+    if (this.#sessions.get(session.key) !== session) return;
+    this.#sessions.delete(session.key);
+    this.#changed();
+  }
+  /** Ends the connection of a key. */
+  expel(key: string, reason: SkeinError): void {
+    this.#sessions.get(key)?.channel.close(reason);
+  }
+
+  /** An operator's or a member's event: the state that it leads to, and the entry that says why. */
+  note(event: LedgerEvent, state: Partial<RunState> = {}): Promise<void> {
+    return this.#turn(async () => {
+      await this.#advance(state, [event]);
+      this.#tellAll();
+    });
+  }
+
+  witness(witness: LedgerEntry['witnesses'][number]): Promise<void> {
+    return this.#notebook.witness(witness);
+  }
+
+  /** A site says that it cannot answer. */
+  decline(key: string, place: Place): void {
+    if (placeText(place) !== placeText(this.#place)) return;
+    this.#declined.add(key);
+    this.#changed();
+  }
+
+  /**
+   * Stores an answer and counts it once; the same answer again is fine.
+   * @throws SkeinError IDENTITY_UNPROVEN, ANSWER_INVALID, ANSWER_CONFLICT, PHASE_CLOSED.
+   */
+  async answer(answer: Answer, payload: Payload | undefined): Promise<void> {
+    const { place, fields, site, signature } = answer;
+    const { id, planDigest } = this.record;
+    const signed = { run: id, plan: planDigest, place, fields, payload: payload?.digest };
+    if (!(await isSignedBy(site, 'answer', signed, signature))) {
+      throw new SkeinError(
+        'IDENTITY_UNPROVEN',
+        'The signature of an answer is not of this site and place.',
+      );
+    }
+    const stored = { ...answer, ...(payload === undefined ? {} : { payload: payload.digest }) };
+    return this.#turn(async () => {
+      const isPresent =
+        placeText(place) === placeText(this.#place) && this.record.state.status === 'running';
+      if (isPresent && !this.#answered.has(site) && this.record.state.roster.includes(site)) {
+        const aggregator = await this.#attempt();
+        try {
+          if (!aggregator.expected().includes(site)) throw closed(place);
+          await aggregator.accept(answer, payload);
+          if (payload !== undefined)
+            await putArtifact(this.#options.artifacts, await payload.read());
+          await this.#options.store.addAnswer(id, stored);
+        } catch (error) {
+          // It may have taken a part of what is not stored.
+          this.#aggregator = undefined;
+          throw error;
+        }
+        this.#answered.add(site);
+        this.#changed();
+      } else {
+        await this.#options.store.addAnswer(id, stored);
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#wake.resolve();
+    for (const { channel } of this.#sessions.values()) channel.close();
+    await this.#loop;
+  }
+
+  get #place(): Place {
+    const { round, attempt, phase } = this.record.state;
+    return { round, attempt, phase };
+  }
+  get #aggregation() {
+    const { kind } = this.record.plan.aggregation;
+    const found = AGGREGATIONS[kind];
+    if (found === undefined)
+      throw new SkeinError('PLAN_INVALID', `There is no aggregation ${kind}.`);
+    return found;
+  }
+
+  /** One transition at a time. */
+  #turn<T>(act: () => Promise<T>): Promise<T> {
+    const turn = this.#turns.then(act, act);
+    this.#turns = turn.catch(() => {});
+    return turn;
+  }
+  #changed(): void {
+    this.#wake.resolve();
+    this.#options.onChange();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isClosed) {
+      this.#wake = Promise.withResolvers();
+      const waitMs = await this.#turn(() => this.#step()).catch(async (error: unknown) => {
+        if (this.#isClosed) return 0;
+        this.#options.onFault(error);
+        this.#aggregator = undefined;
+        await this.#notebook.reload().catch(() => {});
+        return RETRY_MS.first * 10;
+      });
+      if (waitMs > 0 && !this.#isClosed) await this.#sleep(waitMs);
+    }
+  }
+  async #sleep(ms: number): Promise<void> {
+    const timer =
+      ms === Infinity ? undefined : setTimeout(() => this.#wake.resolve(), Math.ceil(ms));
+    await this.#wake.promise;
+    clearTimeout(timer);
+  }
+
+  /** @returns how long to wait for the next event, in milliseconds; 0: go on. */
+  async #step(): Promise<number> {
+    const { plan, state } = this.record;
+    if (state.status !== 'running') return Infinity;
+    if (state.phase === 'gather') {
+      if (state.round >= plan.rounds) return this.#end('finished', 'All rounds are done.');
+      if (isBudgetSpent(plan, state.releases)) {
+        return this.#end(
+          'finished',
+          'BUDGET_SPENT: a further round would exceed the privacy budget.',
+        );
+      }
+      if (performance.now() < this.#retryAt) return this.#retryAt - performance.now();
+      return this.#open();
+    }
+    const aggregator = await this.#attempt().catch((error: unknown) => this.#abort(error));
+    if (aggregator === undefined) return 0;
+    const expected = aggregator.expected().filter((site) => !this.#declined.has(site));
+    const missing = expected.filter((site) => !this.#answered.has(site));
+    const remainingMs = this.#phaseEndsAt - performance.now();
+    for (const site of missing) {
+      const session = this.#sessions.get(site);
+      if (session !== undefined) ask(session, this.#place, aggregator.task(site), remainingMs);
+    }
+    if (missing.length > 0 && remainingMs > 0 && expected.length >= this.#threshold)
+      return remainingMs;
+    await this.#closePhase(aggregator).catch((error: unknown) => this.#abort(error));
+    return 0;
+  }
+
+  get #threshold(): number {
+    return Math.min(this.record.plan.sites.threshold, this.record.state.roster.length);
+  }
+
+  /** Begins an attempt when enough sites are connected. */
+  async #open(): Promise<number> {
+    const { plan, state } = this.record;
+    const ready = [...this.#sessions.values()].filter(({ role }) => role === 'site');
+    if (ready.length < plan.sites.minimum) return Infinity;
+    const keys = ready.map(({ key }) => key).toSorted();
+    const chosen = this.#strategy.secureSum
+      ? keys.slice(0, plan.sites.maximum)
+      : this.#strategy.participants(state.round, keys.length, 0).map((at) => keys[at]!);
+    const pseudonyms = await Promise.all(chosen.map(pseudonymOf));
+    const { round, attempt } = state;
+    const phase = this.#aggregation.phases[0]!;
+    await this.#enter(phase, { roster: chosen }, [
+      { kind: 'opened', round, attempt, roster: pseudonyms },
+    ]);
+    return 0;
+  }
+
+  /** Into a phase, with what it may spend written before anything is asked. */
+  async #enter(
+    phase: string,
+    state: Partial<RunState>,
+    events: readonly LedgerEvent[],
+  ): Promise<void> {
+    const { plan } = this.record;
+    const { round, attempt, releases } = this.record.state;
+    const { privacy } = plan;
+    const isCharged = phase === this.#aggregation.releasing && privacy.mode !== 'none';
+    const charged: LedgerEvent[] = isCharged
+      ? [
+          {
+            kind: 'charged',
+            round,
+            attempt,
+            releases: releases + 1,
+            clip: privacy.clip,
+            noise: privacy.noise,
+            delta: privacy.delta,
+            spent: spentAfter(plan, releases + 1).map((each) => ({
+              ...each,
+              epsilon: Number.isFinite(each.epsilon) ? each.epsilon : null,
+            })),
+          },
+        ]
+      : [];
+    await this.#advance({ ...state, phase, releases: releases + (isCharged ? 1 : 0) }, [
+      ...events,
+      ...charged,
+    ]);
+    this.#answered.clear();
+    this.#declined.clear();
+    this.#startDeadline();
+  }
+  #startDeadline(): void {
+    const { phase } = this.record.state;
+    const { phaseMs, trainMs } = this.record.plan.deadlines;
+    const ms = this.#aggregation.training.includes(phase) ? trainMs : phaseMs;
+    this.#phaseEndsAt = performance.now() + ms;
+  }
+
+  async #closePhase(aggregator: Aggregator): Promise<void> {
+    const { phases } = this.#aggregation;
+    const { phase } = this.record.state;
+    if (this.#answered.size < this.#threshold) {
+      throw new SkeinError(
+        'SITES_MISSING',
+        `${this.#answered.size} sites answered phase ${phase}; the threshold is ${this.#threshold}.`,
+      );
+    }
+    const next = phases[phases.indexOf(phase) + 1];
+    await aggregator.close();
+    if (next === undefined) await this.#finishRound(aggregator);
+    else await this.#enter(next, {}, []);
+  }
+
+  async #finishRound(aggregator: Aggregator): Promise<void> {
+    const { artifacts, store } = this.#options;
+    const { id, plan, state } = this.record;
+    const { sum, weight, survivors } = await aggregator.sum();
+    const before = await this.#serverState();
+    const server = this.#strategy.apply(
+      before,
+      sum,
+      weight,
+      survivors.length / state.roster.length,
+    );
+    const optimiser = await putArtifact(artifacts, writeState(server));
+    const parameters = await putArtifact(artifacts, bytesOf(server.parameters));
+    const { round, attempt } = state;
+    await this.#advance(
+      { round: round + 1, attempt: 0, phase: 'gather', roster: [], parameters, optimiser },
+      [
+        {
+          kind: 'finished-round',
+          round,
+          attempt,
+          survivors: await Promise.all(survivors.map(pseudonymOf)),
+          before: state.parameters ?? plan.model.digest,
+          after: parameters,
+        },
+      ],
+    );
+    this.#server = server;
+    this.#aggregator = undefined;
+    this.#retryAt = 0;
+    const old = [...(await store.dropAnswers(id, round + 1, 0)), state.parameters, state.optimiser];
+    const kept = new Set([parameters, optimiser, plan.model.digest]);
+    for (const digest of new Set(old)) {
+      if (digest !== undefined && !kept.has(digest)) await artifacts.remove(digest);
+    }
+    this.#tellAll();
+  }
+
+  /** The attempt ends without a sum; what it may have spent stays spent. */
+  async #abort(error: unknown): Promise<undefined> {
+    if (!isOfSites(error)) throw error;
+    const { round, attempt, phase } = this.record.state;
+    const reason = error instanceof Error ? error.message : String(error);
+    const code = error instanceof SkeinError ? error.code : 'ANSWER_INVALID';
+    this.#aggregator = undefined;
+    this.#answered.clear();
+    this.#declined.clear();
+    const aborted: LedgerEvent = { kind: 'aborted', round, attempt, phase, code, reason };
+    await this.#advance({ attempt: attempt + 1, phase: 'gather', roster: [] }, [aborted]);
+    this.#retryAt =
+      performance.now() + Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** Math.min(attempt, 10));
+    if (attempt + 1 >= MOST_ATTEMPTS)
+      await this.#end('failed', `Round ${round} was aborted ${MOST_ATTEMPTS} times.`);
+    for (const session of this.#sessions.values()) delete session.asked;
+    this.#tellAll();
+    return undefined;
+  }
+
+  async #end(status: 'finished' | 'failed', reason: string): Promise<number> {
+    const model = this.record.state.parameters;
+    await this.#advance({ status, reason }, [
+      { kind: 'ended', status, reason, ...(model === undefined ? {} : { model }) },
+    ]);
+    this.#tellAll();
+    return 0;
+  }
+
+  async #advance(change: Partial<RunState>, events: readonly LedgerEvent[]): Promise<void> {
+    const entries = await this.#notebook.advance(change, events);
+    for (const entry of entries) {
+      for (const session of this.#sessions.values()) tell(session, { kind: 'entry', entry });
+    }
+    this.#changed();
+  }
+
+  async #serverState(): Promise<ServerState> {
+    const { artifacts } = this.#options;
+    const { plan, state } = this.record;
+    if (this.#server?.round === state.round) return this.#server;
+    this.#server =
+      state.optimiser === undefined
+        ? firstState(this.#strategy, await readArtifact(artifacts, plan.model.digest))
+        : readState(await readArtifact(artifacts, state.optimiser));
+    return this.#server;
+  }
+
+  /** The aggregator of the present attempt, made again from the stored answers if need be. */
+  async #attempt(): Promise<Aggregator> {
+    if (this.#aggregator !== undefined) return this.#aggregator;
+    const { artifacts, store } = this.#options;
+    const { id, plan, planDigest, state } = this.record;
+    const { round, attempt, roster, phase } = state;
+    const { phases, open } = this.#aggregation;
+    const broadcast = bytesOf(this.#strategy.broadcast(await this.#serverState()));
+    const aggregator = await open({ run: id, plan, planDigest, round, attempt, roster, broadcast });
+    const answers = await store.answers(id, round, attempt);
+    this.#answered.clear();
+    for (const each of phases.slice(0, phases.indexOf(phase) + 1)) {
+      for (const answer of answers.filter(({ place }) => place.phase === each)) {
+        const { payload: digest, site } = answer;
+        const payload =
+          digest === undefined
+            ? undefined
+            : artifactPayload(artifacts, digest, await artifacts.sizeOf(digest));
+        await aggregator.accept(answer, payload);
+        if (each === phase) this.#answered.add(site);
+      }
+      if (each !== phase) await aggregator.close();
+    }
+    if (this.#phaseEndsAt === Infinity) this.#startDeadline();
+    this.#aggregator = aggregator;
+    return aggregator;
+  }
+
+  #tellStatus(session: Session): void {
+    const { status, round, reason } = this.record.state;
+    tell(session, { kind: 'status', status, round, ...(reason === undefined ? {} : { reason }) });
+  }
+  #tellAll(): void {
+    for (const session of this.#sessions.values()) this.#tellStatus(session);
+  }
+}
+
+const closed = (place: Place): SkeinError =>
+  new SkeinError('PHASE_CLOSED', `Phase ${place.phase} expects no answer of this site.`);
+
+/** Whether trying the round again may help: not for a fault of the store or the disk. */
+function isOfSites(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error.name === 'TrainError') return true;
+  if (!(error instanceof SkeinError)) return false;
+  return (
+    error.code.startsWith('AGGREGATION_') ||
+    error.code.startsWith('ANSWER_') ||
+    error.code === 'SITES_MISSING' ||
+    error.code.startsWith('ARTIFACT_')
+  );
+}

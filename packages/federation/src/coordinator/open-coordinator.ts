@@ -1,0 +1,216 @@
+/** Opens a coordinator over a store: its runs go on where they were. */
+import { join } from 'node:path';
+import { SkeinError } from '@skein/api/errors';
+import { hashOfSecret, invitationText } from '../identity/invitation.ts';
+import { pseudonymOf, randomHex } from '../identity/keys.ts';
+import { type LedgerEvent, nextEntry } from '../ledger/entry.ts';
+import { exportLedger } from '../ledger/export.ts';
+import { canonical, digestOf } from '../plan/canonical.ts';
+import { completePlan } from '../plan/complete.ts';
+import type { RunRecord, RunState } from '../store/federation-store.ts';
+import { Conductor } from './conductor.ts';
+import type { Coordinator, CoordinatorOptions, FederationView } from './coordinator.ts';
+import { Notebook } from './notebook.ts';
+import { createSessions } from './sessions.ts';
+import { spentAfter } from './spent.ts';
+import { firstState, strategyOfPlan } from './server-state.ts';
+import { fileChunks, readArtifact } from './uploads.ts';
+import { serveWebSockets } from './web-sockets.ts';
+
+const DAY_MS = 86_400_000;
+const INVITATION_MS = 7 * DAY_MS;
+/** Six months: what the EU's AI Act asks of logs (Regulation 2024/1689, article 19). */
+const RETENTION_MS = 183 * DAY_MS;
+
+/** @throws SkeinError STORE_UNREACHABLE and others of the store. */
+export async function openCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
+  const { store, artifacts, identity, folder, clock = Date.now, onFault = () => {} } = options;
+  const conductors = new Map<string, Promise<Conductor>>();
+  const watchers = new Set<() => void>();
+  const onChange = (): void => {
+    for (const wake of watchers) wake();
+  };
+
+  function conductorOf(run: string): Promise<Conductor> {
+    const known = conductors.get(run);
+    if (known !== undefined) return known;
+    const made = Notebook.open(store, identity, clock, run).then(
+      (notebook) =>
+        new Conductor(notebook, { store, artifacts, identity, clock, onFault, onChange }),
+    );
+    conductors.set(run, made);
+    made.catch(() => conductors.delete(run));
+    return made;
+  }
+
+  /** A change by the operator. @throws SkeinError FEDERATION_UNKNOWN, FEDERATION_ENDED. */
+  async function living(run: string): Promise<Conductor> {
+    const conductor = await conductorOf(run);
+    const { status } = conductor.record.state;
+    if (status === 'running' || status === 'paused') return conductor;
+    throw new SkeinError('FEDERATION_ENDED', `The federation ${run} is ${status}.`);
+  }
+
+  async function viewOf(record: RunRecord): Promise<FederationView> {
+    const { id, plan, planDigest, createdAt, updatedAt, state } = record;
+    const conductor = await conductors.get(id);
+    const members = await Promise.all(
+      (await store.members(id)).map(async ({ key, name, role, revokedAt, accepted }) => ({
+        key,
+        name,
+        role,
+        revokedAt,
+        pseudonym: await pseudonymOf(key),
+        accepted: accepted !== undefined,
+        connected: conductor?.isConnected(key) ?? false,
+        answered: conductor?.hasAnswered(key) ?? false,
+      })),
+    );
+    const { status, reason, round, attempt, phase, parameters } = state;
+    const spent = spentAfter(plan, state.releases);
+    return {
+      ...{ id, plan, planDigest, createdAt, updatedAt },
+      ...{ status, reason, round, attempt, phase, parameters, members, spent },
+    };
+  }
+
+  const webSockets = serveWebSockets(connect);
+  const serve = createSessions({
+    store,
+    artifacts,
+    identity,
+    conductorOf,
+    chunksOf: (conductor, key) =>
+      fileChunks(join(folder, conductor.record.id, key), artifacts, () =>
+        mostBytes(conductor.record),
+      ),
+    onFault,
+  });
+  function connect(connection: Parameters<Coordinator['connect']>[0]): void {
+    serve(connection);
+  }
+
+  for (const { id, state } of await store.runs()) {
+    if (state.status === 'running' || state.status === 'paused') await conductorOf(id);
+  }
+
+  return {
+    key: identity.key,
+    connect,
+    upgrade: webSockets,
+    async start(draft) {
+      const plan = completePlan(draft);
+      const strategy = strategyOfPlan(plan);
+      const { parameters } = firstState(strategy, await readArtifact(artifacts, plan.model.digest));
+      if (parameters.length !== plan.model.parameters) {
+        throw new SkeinError(
+          'PLAN_INVALID',
+          `The plan is refused: the model has ${parameters.length} trained numbers, not ${plan.model.parameters}.`,
+        );
+      }
+      const planDigest = await digestOf(plan);
+      const id = `f-${randomHex(8)}`;
+      const state: RunState = {
+        ...{ status: 'running', round: 0, attempt: 0, phase: 'gather' },
+        ...{ roster: [], releases: 0 },
+      };
+      const { privacy, aggregation, sites, collusion, rounds } = plan;
+      const first = await nextEntry(identity, undefined, {
+        run: id,
+        at: new Date(clock()).toISOString(),
+        event: {
+          kind: 'started',
+          plan: planDigest,
+          model: plan.model.digest,
+          terms: jsonOf({ privacy, aggregation, sites, collusion, rounds }),
+        },
+        witnesses: [],
+      });
+      const record = await store.createRun({ id, plan, planDigest, state }, first);
+      await conductorOf(id);
+      return viewOf(record);
+    },
+    async invite(run, { name, role = 'site', validMs = INVITATION_MS }) {
+      await living(run);
+      const [id, secret] = [randomHex(8), randomHex(32)];
+      const secretHash = await hashOfSecret(secret);
+      await store.addInvitation({ id, run, secretHash, name, role, expiresAt: clock() + validMs });
+      return invitationText({ run, coordinator: identity.key, id, secret });
+    },
+    async revoke(run, key) {
+      const conductor = await conductorOf(run);
+      if (!(await store.revoke(run, key))) {
+        throw new SkeinError(
+          'IDENTITY_UNKNOWN',
+          `There is no site with the key ${key.slice(0, 16)}….`,
+        );
+      }
+      conductor.expel(key, new SkeinError('IDENTITY_REVOKED', 'The key was revoked.'));
+      await conductor.note({ kind: 'revoked', site: await pseudonymOf(key) });
+    },
+    async list() {
+      return Promise.all((await store.runs()).map(viewOf));
+    },
+    async view(run) {
+      return viewOf((await conductorOf(run)).record);
+    },
+    async *watch(run, signal) {
+      let changed = Promise.withResolvers<void>();
+      const wake = (): void => changed.resolve();
+      watchers.add(wake);
+      signal.addEventListener('abort', wake);
+      try {
+        while (!signal.aborted) {
+          changed = Promise.withResolvers();
+          const view = await viewOf((await conductorOf(run)).record);
+          yield view;
+          if (view.status !== 'running' && view.status !== 'paused') return;
+          await changed.promise;
+        }
+      } finally {
+        watchers.delete(wake);
+        signal.removeEventListener('abort', wake);
+      }
+    },
+    async pause(run, reason) {
+      await (await living(run)).note({ kind: 'paused', reason }, { status: 'paused', reason });
+    },
+    async resume(run, reason) {
+      const change = { status: 'running', reason: undefined } as const;
+      await (await living(run)).note({ kind: 'resumed', reason }, change);
+    },
+    async stop(run, reason) {
+      const conductor = await living(run);
+      const { parameters } = conductor.record.state;
+      const model = parameters === undefined ? {} : { model: parameters };
+      const status = 'stopped';
+      await conductor.note({ kind: 'ended', status, reason, ...model }, { status, reason });
+    },
+    ledger: async (run) => exportLedger(store, identity, (await conductorOf(run)).record),
+    async removeEnded(olderThanMs = RETENTION_MS) {
+      let removed = 0;
+      for (const { id, state, updatedAt } of await store.runs()) {
+        const isOver = state.status !== 'running' && state.status !== 'paused';
+        if (!isOver || updatedAt > clock() - olderThanMs) continue;
+        await (await conductors.get(id))?.close();
+        conductors.delete(id);
+        removed += Number(await store.removeRun(id));
+      }
+      return removed;
+    },
+    async close() {
+      webSockets.close();
+      await Promise.all([...conductors.values()].map(async (each) => (await each).close()));
+    },
+  };
+}
+
+/** Without the fields that are undefined. */
+function jsonOf(value: unknown): Extract<LedgerEvent, { kind: 'started' }>['terms'] {
+  return JSON.parse(canonical(value)) as ReturnType<typeof jsonOf>;
+}
+
+/** Bytes of a payload that a site may send: its update with masks, or its shares for all others. */
+function mostBytes({ plan }: RunRecord): number {
+  return 2 ** 20 + 16 * plan.model.parameters + 1024 * plan.sites.maximum;
+}

@@ -1,0 +1,194 @@
+import { expect, it, vi } from 'vitest';
+import { createIdentity } from '../identity/keys.ts';
+import { verifyLedger, ledgerText } from '../ledger/verify.ts';
+import {
+  adds,
+  floats,
+  joinScripted,
+  type ScriptedAnswer,
+  startFederation,
+} from './testing/federation.ts';
+
+const code = (expected: string): unknown => expect.objectContaining({ code: expected });
+const kinds = async (at: Awaited<ReturnType<typeof startFederation>>, run: string) =>
+  (await at.coordinator.ledger(run)).entries.map(({ event }) => event.kind);
+
+async function until(at: Awaited<ReturnType<typeof startFederation>>, run: string, status: string) {
+  await vi.waitFor(async () => expect((await at.coordinator.view(run)).status).toBe(status), {
+    timeout: 30_000,
+    interval: 20,
+  });
+  return at.coordinator.view(run);
+}
+
+it('averages the updates of two sites by their weights, round after round, and writes it down', async () => {
+  const at = await startFederation({ rounds: 3 });
+  const { id, parameters: none } = await at.coordinator.start(at.draft);
+  expect(none).toBeUndefined();
+  const first: number[] = [];
+  const north = await joinScripted(
+    at,
+    await at.coordinator.invite(id, { name: 'north' }),
+    (task) => {
+      first.push(...new Float32Array(task.payload!.slice().buffer).slice(0, 1));
+      return adds(1, 3)(task);
+    },
+  );
+  const south = await joinScripted(
+    at,
+    await at.coordinator.invite(id, { name: 'south' }),
+    adds(2, 1),
+  );
+  const view = await until(at, id, 'finished');
+  expect(view).toMatchObject({ round: 3, reason: 'All rounds are done.', spent: [] });
+  // (3·1 + 1·2) / 4 = 1.25 a round.
+  expect(first.map((each) => each - first[0]!)).toEqual(
+    [0, 1.25, 2.5].map((each) => expect.closeTo(each, 5)),
+  );
+  await vi.waitFor(() =>
+    expect(north.arrivals.at(-1)?.message).toMatchObject({ kind: 'status', status: 'finished' }),
+  );
+  const rounds = ['opened', 'finished-round'];
+  expect(await kinds(at, id)).toEqual([
+    'started',
+    'accepted',
+    'accepted',
+    ...rounds,
+    ...rounds,
+    ...rounds,
+    'ended',
+  ]);
+  const ledger = await at.coordinator.ledger(id);
+  const verified = await verifyLedger(ledgerText(ledger), { coordinator: at.coordinator.key });
+  expect(verified).toMatchObject({ rounds: 3, aborted: 0, releases: 0 });
+  expect([...verified.witnesses.keys()].toSorted()).toEqual(
+    [north.pseudonym, south.pseudonym].toSorted(),
+  );
+  expect(JSON.stringify(ledger.entries)).not.toMatch(/north|south/);
+  expect(at.faults).toEqual([]);
+});
+
+it('aborts a round below the threshold, writes it down and tries it again', async () => {
+  const at = await startFederation({ rounds: 1, deadlines: { phaseMs: 300, trainMs: 300 } });
+  const { id } = await at.coordinator.start(at.draft);
+  await joinScripted(at, await at.coordinator.invite(id, { name: 'a' }), adds(1));
+  let asked = 0;
+  await joinScripted(at, await at.coordinator.invite(id, { name: 'b' }), (task) =>
+    asked++ === 0 ? undefined : adds(1)(task),
+  );
+  await until(at, id, 'finished');
+  const { entries } = await at.coordinator.ledger(id);
+  const aborted = entries.find(({ event }) => event.kind === 'aborted')!;
+  expect(aborted.event).toMatchObject({
+    round: 0,
+    attempt: 0,
+    phase: 'train',
+    code: 'SITES_MISSING',
+  });
+  expect(entries.find(({ event }) => event.kind === 'finished-round')!.event).toMatchObject({
+    attempt: 1,
+  });
+});
+
+it('goes on without a site that vanished, above the threshold, and takes it back', async () => {
+  const more = { rounds: 2, sites: { minimum: 3, threshold: 2 }, deadlines: { trainMs: 400 } };
+  const at = await startFederation(more);
+  const { id } = await at.coordinator.start(at.draft);
+  const invite = (name: string) => at.coordinator.invite(id, { name });
+  await joinScripted(at, await invite('a'), adds(1));
+  await joinScripted(at, await invite('b'), adds(1));
+  const identity = await createIdentity();
+  const invitation = await invite('c');
+  const c = await joinScripted(at, invitation, () => void c.channel.close(), { identity });
+  await vi.waitFor(async () => expect((await at.coordinator.view(id)).round).toBe(1), {
+    timeout: 20_000,
+  });
+  await joinScripted(at, invitation, adds(1), { identity });
+  await until(at, id, 'finished');
+  const { entries } = await at.coordinator.ledger(id);
+  const survivors = entries.flatMap(({ event }) =>
+    event.kind === 'finished-round' ? [event.survivors.length] : [],
+  );
+  expect(survivors).toEqual([2, 3]);
+});
+
+it('refuses NaN, a wrong length and a wrong weight, and tries the round again without them', async () => {
+  const at = await startFederation({ rounds: 1 });
+  const { id } = await at.coordinator.start(at.draft);
+  const bad: ScriptedAnswer[] = [
+    { fields: { weight: 1 }, payload: floats(1, NaN, 1, 1) },
+    { fields: { weight: 1 }, payload: floats(1) },
+    { fields: { weight: -1 }, payload: floats(1, 1, 1, 1) },
+  ];
+  await joinScripted(at, await at.coordinator.invite(id, { name: 'good' }), adds(1));
+  const site = await joinScripted(
+    at,
+    await at.coordinator.invite(id, { name: 'bad' }),
+    (task) => bad[task.place.attempt] ?? adds(1)(task),
+  );
+  await until(at, id, 'finished');
+  const codes = site.arrivals.flatMap(({ message }) =>
+    message.kind === 'refuse' ? [message.code] : [],
+  );
+  expect(codes).toEqual(bad.map(() => 'ANSWER_INVALID'));
+  const { entries } = await at.coordinator.ledger(id);
+  expect(entries.filter(({ event }) => event.kind === 'aborted')).toHaveLength(3);
+});
+
+it('keeps what was answered when it is killed in the middle of a round', async () => {
+  const at = await startFederation({ rounds: 2 });
+  const { id } = await at.coordinator.start(at.draft);
+  const [a, b] = [await createIdentity(), await createIdentity()];
+  const [forA, forB] = [
+    await at.coordinator.invite(id, { name: 'a' }),
+    await at.coordinator.invite(id, { name: 'b' }),
+  ];
+  const memory = new Map<string, ScriptedAnswer>();
+  let computed = 0;
+  const once = (task: Parameters<ReturnType<typeof adds>>[0]) => {
+    computed += 1;
+    return adds(1)(task);
+  };
+  await joinScripted(at, forA, once, { identity: a, memory });
+  await joinScripted(at, forB, () => undefined, { identity: b });
+  await vi.waitFor(async () => {
+    const view = await at.coordinator.view(id);
+    expect(view.members.filter(({ answered }) => answered)).toHaveLength(1);
+  });
+  await at.restart();
+  const view = await at.coordinator.view(id);
+  expect(view).toMatchObject({ round: 0, attempt: 0, phase: 'train' });
+  // The site that had answered is not asked again.
+  const again = await joinScripted(at, forA, once, { identity: a, memory });
+  await joinScripted(at, forB, adds(3), { identity: b });
+  await until(at, id, 'finished');
+  expect(computed).toBe(2);
+  const places = again.arrivals.flatMap(({ message }) =>
+    message.kind === 'task' ? [message.place.round] : [],
+  );
+  expect(places).toEqual([1]);
+  expect(at.faults).toEqual([]);
+});
+
+it('pauses, resumes and stops', async () => {
+  const at = await startFederation({ rounds: 5 });
+  const { id } = await at.coordinator.start(at.draft);
+  await at.coordinator.pause(id, 'maintenance');
+  await joinScripted(at, await at.coordinator.invite(id, { name: 'a' }), adds(1));
+  const b = await joinScripted(at, await at.coordinator.invite(id, { name: 'b' }), () => undefined);
+  expect(await at.coordinator.view(id)).toMatchObject({
+    status: 'paused',
+    round: 0,
+    phase: 'gather',
+  });
+  await at.coordinator.resume(id, 'done');
+  await vi.waitFor(async () => expect((await at.coordinator.view(id)).phase).toBe('train'));
+  await at.coordinator.stop(id, 'enough');
+  expect(await at.coordinator.view(id)).toMatchObject({ status: 'stopped', reason: 'enough' });
+  await expect(at.coordinator.pause(id, 'x')).rejects.toEqual(code('FEDERATION_ENDED'));
+  await vi.waitFor(() => expect(b.arrivals.at(-1)?.message).toMatchObject({ status: 'stopped' }));
+  expect(await at.coordinator.removeEnded()).toBe(0);
+  at.now += 184 * 86_400_000;
+  expect(await at.coordinator.removeEnded()).toBe(1);
+  await expect(at.coordinator.view(id)).rejects.toEqual(code('FEDERATION_UNKNOWN'));
+});

@@ -1,0 +1,36 @@
+/** One connection of a site or helper that has proved its key and accepted the plan. */
+import type { AnswerRecord, MemberRecord } from '../store/federation-store.ts';
+import type { Channel } from '../transport/channel.ts';
+import type { Place } from '../transport/messages.ts';
+import type { Task } from './aggregation/aggregator.ts';
+
+export interface Session {
+  readonly key: string;
+  readonly role: MemberRecord['role'];
+  readonly channel: Channel;
+  /** The place of the last task that was sent over this connection. */
+  asked?: string;
+}
+
+export const placeText = ({ round, attempt, phase }: Place): string =>
+  `${round}/${attempt}/${phase}`;
+
+/** Sends a task once over this connection. A broken connection is noticed by its reader. */
+export function ask(session: Session, place: Place, task: Task, remainingMs: number): void {
+  const text = placeText(place);
+  if (session.asked === text) return;
+  session.asked = text;
+  const message = {
+    kind: 'task',
+    place,
+    remainingMs: Math.max(0, Math.round(remainingMs)),
+  } as const;
+  session.channel.send({ ...message, fields: task.fields }, task.payload).catch(() => {});
+}
+
+/** Sends a message that may be lost with its connection. */
+export function tell(session: Session, message: Parameters<Channel['send']>[0]): void {
+  session.channel.send(message).catch(() => {});
+}
+
+export type Answer = Omit<AnswerRecord, 'payload'>;

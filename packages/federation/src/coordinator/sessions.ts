@@ -1,0 +1,203 @@
+/**
+ * The coordinator's side of a connection: the handshake, and what a site sends after it.
+ *
+ * Before a site has proved its key it may only greet: it sends no payload, has `PROVE_MS` to finish,
+ * and only `MOST_GREETING` do so at once. After that there is one connection for each enrolled key.
+ */
+import { SkeinError } from '@skein/api/errors';
+import type { ArtifactStore } from '@skein/state';
+import { expectKind, type Greeting } from '../identity/handshake.ts';
+import { lookUpOf } from '../identity/invitation.ts';
+import { type Identity, isSignedBy, pseudonymOf, randomHex } from '../identity/keys.ts';
+import type { FederationStore, MemberRecord } from '../store/federation-store.ts';
+import { type Arrival, type Channel, openChannel, refusalOf } from '../transport/channel.ts';
+import type { Chunks } from '../transport/chunks.ts';
+import type { Connection } from '../transport/connection.ts';
+import type { Conductor } from './conductor.ts';
+import type { Session } from './session.ts';
+import { readArtifact } from './uploads.ts';
+
+export interface SessionsOptions {
+  readonly store: FederationStore;
+  readonly artifacts: ArtifactStore;
+  readonly identity: Identity;
+  /** @throws SkeinError FEDERATION_UNKNOWN. */
+  readonly conductorOf: (run: string) => Promise<Conductor>;
+  /** Where the payloads of a site arrive. */
+  readonly chunksOf: (conductor: Conductor, key: string) => Chunks;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Handshakes at the same time. */
+export const MOST_GREETING = 256;
+/** Longest time until a key is proved, in milliseconds. */
+const PROVE_MS = 10_000;
+
+export function createSessions(options: SessionsOptions): (connection: Connection) => void {
+  let greeting = 0;
+
+  async function serve(connection: Connection): Promise<void> {
+    let chunks: Chunks | undefined;
+    const gate: Chunks = {
+      held: (digest, bytes) => opened(chunks).held(digest, bytes),
+      append: (digest, offset, part) => opened(chunks).append(digest, offset, part),
+      finish: (digest, bytes) => opened(chunks).finish(digest, bytes),
+    };
+    const channel = openChannel(connection, gate);
+    try {
+      if (greeting >= MOST_GREETING) {
+        throw new SkeinError('FEDERATION_BUSY', `${MOST_GREETING} sites are joining at once.`);
+      }
+      greeting += 1;
+      const late = setTimeout(() => channel.close(tooLate()), PROVE_MS);
+      const proved = await prove(channel, options).finally(() => {
+        greeting -= 1;
+        clearTimeout(late);
+      });
+      const { conductor, member } = proved;
+      await acceptance(channel, options, conductor, member);
+      chunks = options.chunksOf(conductor, member.key);
+      const session: Session = { key: member.key, role: member.role, channel };
+      conductor.join(session);
+      try {
+        for (let arrival = await channel.receive(); arrival; arrival = await channel.receive()) {
+          await handle(arrival, session, conductor, options);
+        }
+      } finally {
+        conductor.leave(session);
+      }
+    } catch (error) {
+      if (error instanceof SkeinError) return channel.close(error);
+      options.onFault(error);
+      channel.close(
+        new SkeinError('FEDERATION_BUSY', 'The coordinator has a fault; it was logged.'),
+      );
+    }
+  }
+  return (connection) => void serve(connection);
+}
+
+/** The key of the site is proved, and enrolled. */
+async function prove(
+  channel: Channel,
+  { store, identity, conductorOf }: SessionsOptions,
+): Promise<{ conductor: Conductor; member: MemberRecord }> {
+  const hello = await expectKind(channel, 'hello');
+  const conductor = await conductorOf(hello.run);
+  const greeting: Greeting = {
+    run: hello.run,
+    site: hello.key,
+    coordinator: identity.key,
+    siteNonce: hello.nonce,
+    coordinatorNonce: randomHex(32),
+  };
+  await channel.send({
+    kind: 'challenge',
+    key: identity.key,
+    nonce: greeting.coordinatorNonce,
+    signature: await identity.sign('challenge', greeting),
+  });
+  const proof = await expectKind(channel, 'prove');
+  if (!(await isSignedBy(hello.key, 'prove', greeting, proof.signature))) {
+    throw new SkeinError('IDENTITY_UNPROVEN', 'The proof is not of the key that greeted.');
+  }
+  const members = await store.members(hello.run);
+  const known = members.find(({ key }) => key === hello.key);
+  if (known?.revokedAt !== undefined) {
+    throw new SkeinError('IDENTITY_REVOKED', `The key ${hello.key.slice(0, 16)}… was revoked.`);
+  }
+  if (known !== undefined) return { conductor, member: known };
+  if (proof.invitation === undefined) {
+    throw new SkeinError('IDENTITY_UNKNOWN', `The key ${hello.key.slice(0, 16)}… is not enrolled.`);
+  }
+  const { maximum } = conductor.record.plan.sites;
+  const sites = members.filter(({ role, revokedAt }) => role === 'site' && revokedAt === undefined);
+  if (sites.length >= maximum) {
+    throw new SkeinError('FEDERATION_BUSY', `The federation has its ${maximum} sites.`);
+  }
+  const { id, secretHash } = await lookUpOf(proof.invitation);
+  return { conductor, member: await store.enrol(hello.run, hello.key, id, secretHash) };
+}
+
+/** Shows the plan, and waits as long as it takes until it is accepted. */
+async function acceptance(
+  channel: Channel,
+  { store }: SessionsOptions,
+  conductor: Conductor,
+  { key, name, role, accepted }: MemberRecord,
+): Promise<void> {
+  const { id: run, plan, planDigest } = conductor.record;
+  await channel.send({ kind: 'welcome', name, role, plan });
+  const given = await expectKind(channel, 'accept');
+  if (given.plan !== planDigest) {
+    throw new SkeinError(
+      'PLAN_CHANGED',
+      `The site accepts ${given.plan.slice(0, 16)}…, another plan.`,
+    );
+  }
+  const { signature } = given;
+  if (!(await isSignedBy(key, 'accept', { run, plan: planDigest }, signature))) {
+    throw new SkeinError('IDENTITY_UNPROVEN', 'The signature of the plan is not of this site.');
+  }
+  if (accepted !== undefined) return;
+  const site = await pseudonymOf(key);
+  // The entry first: there is no participant without it.
+  if (conductor.record.state.status === 'running' || conductor.record.state.status === 'paused') {
+    await conductor.note({ kind: 'accepted', site, key, role, plan: planDigest, signature });
+  }
+  await store.accept(run, key, { plan: planDigest, signature });
+}
+
+async function handle(
+  { message, payload }: Arrival,
+  session: Session,
+  conductor: Conductor,
+  { artifacts }: SessionsOptions,
+): Promise<void> {
+  const { channel, key } = session;
+  switch (message.kind) {
+    case 'answer': {
+      const { place, fields, signature } = message;
+      try {
+        await conductor.answer({ place, fields, signature, site: key }, payload);
+        return await channel.send({ kind: 'acknowledge', place });
+      } catch (error) {
+        if (!(error instanceof SkeinError)) throw error;
+        conductor.decline(key, place);
+        return channel.send({ ...refusalOf(error), place });
+      }
+    }
+    case 'fetch': {
+      const { model } = conductor.record.plan;
+      if (message.digest !== model.digest) {
+        throw new SkeinError('PLAN_CHANGED', 'Only the model of the plan can be fetched.');
+      }
+      // Its reader confirms it with messages that come through here: it must not be waited for.
+      const bytes = await readArtifact(artifacts, model.digest);
+      channel.send({ kind: 'content' }, bytes).catch(() => {});
+      return;
+    }
+    case 'witness':
+      return conductor.witness({ key, ...without(message) });
+    case 'refuse':
+      if (message.place !== undefined) conductor.decline(key, message.place);
+      return;
+    default:
+      throw new SkeinError(
+        'FEDERATION_PROTOCOL',
+        `A site does not send ${message.kind} messages now.`,
+      );
+  }
+}
+
+function without<T extends { readonly kind: string }>({ kind: _, ...rest }: T): Omit<T, 'kind'> {
+  return rest;
+}
+
+function opened(chunks: Chunks | undefined): Chunks {
+  if (chunks !== undefined) return chunks;
+  throw new SkeinError('FEDERATION_PROTOCOL', 'A payload came before the plan was accepted.');
+}
+
+const tooLate = (): SkeinError =>
+  new SkeinError('FEDERATION_BUSY', `The key was not proved within ${PROVE_MS / 1000} seconds.`);

@@ -1,0 +1,49 @@
+/** What a plan has spent after a number of releases, against each number of colluding sites. */
+import { epsilonOf } from '@skein/train';
+import { mechanismOf } from '../plan/complete.ts';
+import type { Plan } from '../plan/plan.ts';
+
+/** ε against a number of sites that collude with the coordinator. */
+export interface SpentEpsilon {
+  readonly colluding: number;
+  readonly epsilon: number;
+}
+
+const known = new WeakMap<Plan, Map<number, readonly SpentEpsilon[]>>();
+
+/** The noise that is left when some sites tell theirs: shares of σ²/(t − c), of t − k honest sites. */
+function noiseAgainst({ sites, collusion }: Plan, noise: number, colluding: number): number {
+  const honest = sites.threshold - colluding;
+  return noise * Math.sqrt(honest / (sites.threshold - collusion.sites));
+}
+
+/**
+ * Without collusion first, then with as many as the plan allows for: the budget is kept against
+ * these. Empty without differential privacy.
+ */
+export function spentAfter(plan: Plan, releases: number): readonly SpentEpsilon[] {
+  const { privacy, collusion } = plan;
+  if (privacy.mode === 'none') return [];
+  const found = known.get(plan)?.get(releases);
+  if (found !== undefined) return found;
+  const spent = [...new Set([0, collusion.sites])].map((colluding) => {
+    const noise = noiseAgainst(plan, privacy.noise, colluding);
+    const mechanism = mechanismOf({ ...privacy, noise }, releases);
+    return {
+      colluding,
+      epsilon: releases === 0 ? 0 : epsilonOf([mechanism], privacy.delta).epsilon,
+    };
+  });
+  if (!known.has(plan)) known.set(plan, new Map());
+  known.get(plan)!.set(releases, spent);
+  return spent;
+}
+
+/** Whether a further release would spend more than the budget. */
+export function isBudgetSpent(plan: Plan, releases: number): boolean {
+  const { privacy } = plan;
+  if (privacy.mode === 'none') return false;
+  return spentAfter(plan, releases + 1).some(
+    ({ epsilon }) => epsilon > privacy.epsilon * (1 + 1e-9),
+  );
+}

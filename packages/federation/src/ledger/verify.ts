@@ -1,0 +1,136 @@
+/**
+ * Verifies an exported ledger without a connection. Runs in Node and in the browser.
+ *
+ * Any edit of a byte is found: the text is the canonical form of what it says, each entry is a part
+ * of a chain of hashes, and hashes are signed. What a coordinator could rewrite with its own key, it
+ * cannot where a site has signed.
+ */
+import { SkeinError } from '@skein/api/errors';
+import { isSignedBy, pseudonymOf } from '../identity/keys.ts';
+import { canonical, digestOf } from '../plan/canonical.ts';
+import { FIRST_PREVIOUS, type LedgerEntry } from './entry.ts';
+import { LedgerExport } from './export.ts';
+
+export interface VerifyOptions {
+  /** The key that the coordinator must have, as an invitation names it. Default: any. */
+  readonly coordinator?: string | undefined;
+  /** An entry that a participant has seen: the ledger must contain it. */
+  readonly seen?: { readonly sequence: number; readonly hash: string } | undefined;
+}
+
+export interface VerifiedLedger {
+  readonly run: string;
+  readonly coordinator: string;
+  readonly entries: number;
+  readonly rounds: number;
+  readonly aborted: number;
+  readonly releases: number;
+  /** Pseudonyms of the sites whose signatures are in it, with the last entry that each has signed. */
+  readonly witnesses: ReadonlyMap<string, number>;
+}
+
+/** The form of a ledger in a file. */
+export function ledgerText(ledger: LedgerExport): string {
+  return `${canonical(ledger)}\n`;
+}
+
+/** @throws SkeinError LEDGER_INVALID, naming the entry and what is wrong with it. */
+export async function verifyLedger(
+  text: string,
+  options: VerifyOptions = {},
+): Promise<VerifiedLedger> {
+  const { coordinator, plan, entries, head } = parsed(text);
+  if (options.coordinator !== undefined && options.coordinator !== coordinator) {
+    refuse('The ledger is of another coordinator.');
+  }
+  const [first] = entries;
+  if (first?.event.kind !== 'started' || first.event.plan !== (await digestOf(plan))) {
+    refuse('Entry 0 does not begin a federation of this plan.');
+  }
+  /** Keys of the sites that have accepted, with their pseudonyms. */
+  const sites = new Map<string, string>();
+  const witnesses = new Map<string, number>();
+  let releases = 0;
+  let previous = FIRST_PREVIOUS;
+  for (const [sequence, entry] of entries.entries()) {
+    const flaw = await flawOf(entry, { run: first.run, sequence, previous, coordinator });
+    if (flaw !== undefined) refuse(`Entry ${sequence}: ${flaw}.`);
+    previous = entry.hash;
+    for (const witness of entry.witnesses) {
+      const site = sites.get(witness.key);
+      const isSigned = await isSignedBy(witness.key, 'witness', witness.hash, witness.signature);
+      if (site === undefined || !isSigned || entries[witness.sequence]?.hash !== witness.hash) {
+        refuse(`Entry ${sequence}: a signature of a site is not of entry ${witness.sequence}.`);
+      }
+      witnesses.set(site, witness.sequence);
+    }
+    const { event } = entry;
+    if (event.kind === 'accepted') {
+      const accepted = { run: entry.run, plan: event.plan };
+      const isSigned = await isSignedBy(event.key, 'accept', accepted, event.signature);
+      if (
+        !isSigned ||
+        event.plan !== first.event.plan ||
+        event.site !== (await pseudonymOf(event.key))
+      ) {
+        refuse(`Entry ${sequence}: the plan was not accepted by this site.`);
+      }
+      sites.set(event.key, event.site);
+    }
+    if (event.kind === 'charged') {
+      if (event.releases !== releases + 1) refuse(`Entry ${sequence}: a release is missing.`);
+      releases = event.releases;
+    }
+  }
+  const { signature, ...signed } = head;
+  const isWhole = head.entries === entries.length && head.hash === previous;
+  if (!isWhole || !(await isSignedBy(coordinator, 'head', signed, signature))) {
+    refuse('The last entries are cut off, or the head is not signed by the coordinator.');
+  }
+  const { seen } = options;
+  if (seen !== undefined && entries[seen.sequence]?.hash !== seen.hash) {
+    refuse(`Entry ${seen.sequence} is not the one that was seen before.`);
+  }
+  const countOf = (kind: string): number =>
+    entries.filter(({ event }) => event.kind === kind).length;
+  return {
+    ...{ run: first.run, coordinator, entries: entries.length, releases, witnesses },
+    ...{ rounds: countOf('finished-round'), aborted: countOf('aborted') },
+  };
+}
+
+async function flawOf(
+  { hash, signature, ...content }: LedgerEntry,
+  expected: Pick<LedgerEntry, 'run' | 'sequence' | 'previous'> & { readonly coordinator: string },
+): Promise<string | undefined> {
+  const { run, sequence, previous, coordinator } = expected;
+  if (content.run !== run) return 'it is of another federation';
+  if (content.sequence !== sequence) return `it has the number ${content.sequence}`;
+  if (content.previous !== previous) return 'it does not follow the entry before';
+  if ((await digestOf(content)) !== hash) return 'its content does not have its hash';
+  if (!(await isSignedBy(coordinator, 'entry', hash, signature))) {
+    return 'its signature is not of the coordinator';
+  }
+  return undefined;
+}
+
+function parsed(text: string): LedgerExport {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    refuse('The file is not JSON.');
+  }
+  const result = LedgerExport.safeParse(value);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    refuse(`${issue?.path.join('.') || 'The file'}: ${issue?.message ?? 'is invalid'}.`);
+  }
+  if (ledgerText(result.data) !== text)
+    refuse('The file is not in the form in which it was exported.');
+  return result.data;
+}
+
+function refuse(reason: string): never {
+  throw new SkeinError('LEDGER_INVALID', reason);
+}

@@ -1,0 +1,82 @@
+/**
+ * `Rows` in a Redis with its append-only file on: one hash and one ordered set of keys for each
+ * partition, and one server-side function for each call.
+ */
+import { randomUUID } from 'node:crypto';
+import { SkeinError } from '@skein/api/errors';
+import { connect, type Functions } from '@skein/state/redis';
+import type { Rows } from '../rows.ts';
+
+const EFFECTS = {
+  commit: 'grows',
+  drop: 'frees',
+  get: 'reads',
+  partitions: 'reads',
+  scan: 'reads',
+} as const;
+
+const FUNCTIONS: Functions<keyof typeof EFFECTS> = {
+  family: 'skein_federation',
+  folder: new URL('./scripts/', import.meta.url),
+  constants: {},
+  shared: ['call'],
+  effects: EFFECTS,
+};
+
+/** The longest wait for the disk, in milliseconds. */
+const DISK_MS = 5000;
+
+/** @throws SkeinError STORE_UNREACHABLE, STORE_TOO_OLD. */
+export async function openRedisRows(url: string, namespace: string): Promise<Rows> {
+  const connection = connect(url, `skein:{${namespace}}:federation:`, FUNCTIONS);
+  type Argument = string | number;
+  const run = (name: keyof typeof EFFECTS, ...args: readonly Argument[]): Promise<unknown> =>
+    connection.run(name, () => args);
+
+  /** Redis says in its settings whether it syncs at all; one that does not has nothing to wait for. */
+  async function onDisk(): Promise<void> {
+    const { redis } = connection;
+    const settings: unknown[] = await redis.config('GET', 'append*').catch(() => []);
+    const of = (name: string): unknown => settings[settings.indexOf(name) + 1];
+    if (of('appendonly') !== 'yes' || of('appendfsync') === 'no') return;
+    const [local] = (await redis.call('WAITAOF', 1, 0, DISK_MS)) as [number, number];
+    if (local >= 1) return;
+    throw new SkeinError(
+      'STORE_UNREACHABLE',
+      'Redis has the change, and does not confirm that it is on its disk.',
+    );
+  }
+
+  const rows: Rows = {
+    async get(partition, keys) {
+      const [version, values] = (await run('get', partition, ...keys)) as [
+        number,
+        readonly (string | null)[],
+      ];
+      return { version, values: keys.map((_, i) => values[i] ?? undefined) };
+    },
+    async scan(partition, prefix, from, limit) {
+      const first = from > prefix ? from : prefix;
+      const flat = (await run('scan', partition, prefix, first, limit)) as string[];
+      return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!, flat[2 * i + 1]!]);
+    },
+    async commit(partition, version, { put, remove = [], survives }) {
+      // A call that is sent again finds its own id, and answers as it did the first time.
+      const id = randomUUID();
+      const written = [...put].flat();
+      const taken = await run('commit', partition, version, id, put.size, ...written, ...remove);
+      if (taken === 1 && survives === 'power-cut') await onDisk();
+      return taken === 1;
+    },
+    partitions: async () => ((await run('partitions')) as string[]).toSorted(),
+    drop: async (partition) => (await run('drop', partition)) === 1,
+    close: () => connection.close(),
+  };
+  try {
+    await rows.partitions();
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+  return rows;
+}

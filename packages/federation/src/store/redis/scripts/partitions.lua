@@ -1,0 +1,2 @@
+-- @returns all partitions.
+return call('HKEYS', P .. 'versions')

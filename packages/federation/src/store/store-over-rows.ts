@@ -1,0 +1,231 @@
+/**
+ * The transitions of a `FederationStore`: each reads rows, decides, and writes them under the version
+ * that it read, again when another writer was faster.
+ *
+ * An answer survives `kill -9` but is not synced: after a power cut its phase is still open, and the
+ * site sends the same answer again. Everything else is on the disk before it resolves.
+ */
+import { SkeinError } from '@skein/api/errors';
+import { canonical } from '../plan/canonical.ts';
+import type { LedgerEntry } from '../ledger/entry.ts';
+import type { Place } from '../transport/messages.ts';
+import type {
+  AnswerRecord,
+  FederationStore,
+  InvitationRecord,
+  MemberRecord,
+  RunRecord,
+} from './federation-store.ts';
+import type { Change, Rows } from './rows.ts';
+
+/** Numbers in keys have this many digits, so that keys are in their order. */
+const padded = (number: number): string => String(number).padStart(12, '0');
+const RUN = 'run';
+const TAIL = 'ledger-tail';
+const memberKey = (key: string): string => `member/${key}`;
+const invitationKey = (id: string): string => `invitation/${id}`;
+const entryKey = (sequence: number): string => `ledger/${padded(sequence)}`;
+const attemptKey = (round: number, attempt: number): string =>
+  `answer/${padded(round)}/${padded(attempt)}/`;
+const answerKey = ({ round, attempt, phase }: Place, site: string): string =>
+  `${attemptKey(round, attempt)}${phase}/${site}`;
+
+const BATCH = 500;
+
+/** @param clock ms since the epoch. */
+export function storeOverRows(rows: Rows, clock: () => number = Date.now): FederationStore {
+  /** The last transition of each run in this process: they follow each other without retries. */
+  const last = new Map<string, Promise<unknown>>();
+
+  /** @param decide returns what to write, and the result. */
+  async function transition<T>(
+    run: string,
+    keys: readonly string[],
+    decide: (values: readonly (string | undefined)[]) => readonly [Change | undefined, T],
+  ): Promise<T> {
+    const attempt = async (): Promise<T> => {
+      for (;;) {
+        const { version, values } = await rows.get(run, keys);
+        const [change, result] = decide(values);
+        if (change === undefined || (await rows.commit(run, version, change))) return result;
+      }
+    };
+    const before = last.get(run) ?? Promise.resolve();
+    const own = before.then(attempt, attempt);
+    last.set(run, own);
+    try {
+      return await own;
+    } finally {
+      if (last.get(run) === own) last.delete(run);
+    }
+  }
+
+  async function all(run: string, prefix: string): Promise<[string, string][]> {
+    const found: [string, string][] = [];
+    for (let from = ''; ; from = `${found.at(-1)![0]}\u0000`) {
+      const batch = await rows.scan(run, prefix, from, BATCH);
+      found.push(...batch.map(([key, value]): [string, string] => [key, value]));
+      if (batch.length < BATCH) return found;
+    }
+  }
+
+  const put = (
+    values: Readonly<Record<string, unknown>>,
+    survives: Change['survives'] = 'power-cut',
+  ): Change => ({
+    put: new Map(Object.entries(values).map(([key, value]) => [key, JSON.stringify(value)])),
+    survives,
+  });
+
+  return {
+    createRun(run, first) {
+      return transition(run.id, [RUN], ([known]) => {
+        if (known !== undefined) throw moved(`There is a federation ${run.id} already.`);
+        const now = clock();
+        const record = { ...run, revision: 1, createdAt: now, updatedAt: now };
+        return [put({ [RUN]: record, [entryKey(first.sequence)]: first, [TAIL]: first }), record];
+      });
+    },
+    async runs() {
+      const records = await Promise.all(
+        (await rows.partitions()).map(async (id) =>
+          recordOf((await rows.get(id, [RUN])).values[0]),
+        ),
+      );
+      return records
+        .filter((record) => record !== undefined)
+        .toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
+    },
+    async run(id) {
+      return recordOf((await rows.get(id, [RUN])).values[0]);
+    },
+    advance(id, revision, state, entries) {
+      return transition(id, [RUN, TAIL], ([known, tail]) => {
+        const record = recordOf(known);
+        if (record?.revision !== revision)
+          throw moved(`The federation ${id} was changed meanwhile.`);
+        let before = JSON.parse(tail!) as LedgerEntry;
+        for (const entry of entries) {
+          if (entry.sequence !== before.sequence + 1 || entry.previous !== before.hash) {
+            throw moved(`The ledger of ${id} has an entry ${entry.sequence} already.`);
+          }
+          before = entry;
+        }
+        const next = { ...record, state, revision: revision + 1, updatedAt: clock() };
+        const written = Object.fromEntries(
+          entries.map((entry) => [entryKey(entry.sequence), entry]),
+        );
+        return [put({ [RUN]: next, [TAIL]: before, ...written }), next];
+      });
+    },
+    removeRun: (id) => rows.drop(id),
+
+    addInvitation(invitation) {
+      return transition(invitation.run, [], () => [
+        put({ [invitationKey(invitation.id)]: invitation }),
+        undefined,
+      ]);
+    },
+    enrol(run, key, id, secretHash) {
+      return transition(run, [invitationKey(id), memberKey(key)], ([invited, known]) => {
+        const invitation = parsed<InvitationRecord & { readonly usedBy?: string }>(invited);
+        const member = parsed<MemberRecord>(known);
+        if (member?.revokedAt !== undefined) throw revoked(key);
+        if (invitation === undefined || invitation.secretHash !== secretHash) {
+          throw invalid('is unknown');
+        }
+        if (invitation.usedBy !== undefined && invitation.usedBy !== key) {
+          throw invalid('was used by another key');
+        }
+        if (member !== undefined) return [undefined, member];
+        if (invitation.expiresAt <= clock()) throw invalid('has expired');
+        const { name, role } = invitation;
+        const made: MemberRecord = { run, key, name, role };
+        const used = { ...invitation, usedBy: key };
+        return [put({ [invitationKey(id)]: used, [memberKey(key)]: made }), made];
+      });
+    },
+    async members(run) {
+      return (await all(run, 'member/')).map(([, value]) => JSON.parse(value) as MemberRecord);
+    },
+    accept(run, key, accepted) {
+      return transition(run, [memberKey(key)], ([known]) => {
+        const member = parsed<MemberRecord>(known);
+        if (member === undefined) return [undefined, false];
+        return [put({ [memberKey(key)]: { ...member, accepted } }), true];
+      });
+    },
+    revoke(run, key) {
+      return transition(run, [memberKey(key)], ([known]) => {
+        const member = parsed<MemberRecord>(known);
+        if (member === undefined || member.revokedAt !== undefined) return [undefined, false];
+        return [put({ [memberKey(key)]: { ...member, revokedAt: clock() } }), true];
+      });
+    },
+
+    addAnswer(run, answer) {
+      const { place, site } = answer;
+      const key = answerKey(place, site);
+      return transition(run, [RUN, memberKey(site), key], ([known, member, stored]) => {
+        if (stored !== undefined) {
+          const first = JSON.parse(stored) as AnswerRecord;
+          if (canonical(first) === canonical(answer)) return [undefined, false];
+          throw new SkeinError(
+            'ANSWER_CONFLICT',
+            `The site has answered phase ${place.phase} of round ${place.round} before, with another answer.`,
+          );
+        }
+        if (parsed<MemberRecord>(member)?.revokedAt !== undefined) throw revoked(site);
+        const state = recordOf(known)?.state;
+        const isPresent =
+          state?.status === 'running' &&
+          state.round === place.round &&
+          state.attempt === place.attempt &&
+          state.phase === place.phase;
+        if (!isPresent || !state.roster.includes(site)) {
+          throw new SkeinError(
+            'PHASE_CLOSED',
+            `Phase ${place.phase} of round ${place.round}, attempt ${place.attempt}, takes no answer of this site.`,
+          );
+        }
+        return [put({ [key]: answer }, 'crash'), true];
+      });
+    },
+    async answers(run, round, attempt) {
+      const found = await all(run, attemptKey(round, attempt));
+      return found.map(([, value]) => JSON.parse(value) as AnswerRecord);
+    },
+    async dropAnswers(run, round, attempt) {
+      const before = attemptKey(round, attempt);
+      const old = (await all(run, 'answer/')).filter(([key]) => key < before);
+      if (old.length === 0) return [];
+      const remove = old.map(([key]) => key);
+      await transition(run, [], () => [{ put: new Map(), remove, survives: 'crash' }, undefined]);
+      return old.flatMap(([, value]) => (JSON.parse(value) as AnswerRecord).payload ?? []);
+    },
+
+    async ledger(run, from, limit) {
+      const found = await rows.scan(run, 'ledger/', entryKey(from), limit);
+      return found.map(([, value]) => JSON.parse(value) as LedgerEntry);
+    },
+    async ledgerTail(run) {
+      const tail = parsed<LedgerEntry>((await rows.get(run, [TAIL])).values[0]);
+      if (tail === undefined)
+        throw new SkeinError('FEDERATION_UNKNOWN', `There is no federation ${run}.`);
+      return tail;
+    },
+    close: () => rows.close(),
+  };
+}
+
+function parsed<T>(value: string | undefined): T | undefined {
+  return value === undefined ? undefined : (JSON.parse(value) as T);
+}
+
+const recordOf = (value: string | undefined): RunRecord | undefined => parsed<RunRecord>(value);
+
+const moved = (message: string): SkeinError => new SkeinError('FEDERATION_MOVED', message);
+const invalid = (why: string): SkeinError =>
+  new SkeinError('INVITATION_INVALID', `The invitation ${why}.`);
+const revoked = (key: string): SkeinError =>
+  new SkeinError('IDENTITY_REVOKED', `The key ${key.slice(0, 16)}… was revoked.`);
