@@ -18,12 +18,13 @@ import { MOST_ATTEMPTS } from '../plan/encoding.ts';
 import type { FederationStore, RunRecord, RunState } from '../store/federation-store.ts';
 import type { Payload } from '../transport/chunks.ts';
 import type { Place } from '../transport/messages.ts';
-import { AGGREGATIONS, type Aggregator } from './aggregation/aggregator.ts';
-import { Notebook } from './notebook.ts';
+import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
+import { isOfSites, restoreAttempt } from './attempt.ts';
+import type { Notebook } from './notebook.ts';
 import { bytesOf, firstState, readState, strategyOfPlan, writeState } from './server-state.ts';
 import { type Answer, ask, placeText, type Session, tell } from './session.ts';
 import { isBudgetSpent, spentAfter } from './spent.ts';
-import { artifactPayload, putArtifact, readArtifact } from './uploads.ts';
+import { putArtifact, readArtifact } from './uploads.ts';
 
 export interface ConductorOptions {
   readonly store: FederationStore;
@@ -163,11 +164,7 @@ export class Conductor {
     return { round, attempt, phase };
   }
   get #aggregation() {
-    const { kind } = this.record.plan.aggregation;
-    const found = AGGREGATIONS[kind];
-    if (found === undefined)
-      throw new SkeinError('PLAN_INVALID', `There is no aggregation ${kind}.`);
-    return found;
+    return aggregationOf(this.record.plan);
   }
 
   /** One transition at a time. */
@@ -399,26 +396,10 @@ export class Conductor {
   /** The aggregator of the present attempt, made again from the stored answers if need be. */
   async #attempt(): Promise<Aggregator> {
     if (this.#aggregator !== undefined) return this.#aggregator;
-    const { artifacts, store } = this.#options;
-    const { id, plan, planDigest, state } = this.record;
-    const { round, attempt, roster, phase } = state;
-    const { phases, open } = this.#aggregation;
     const broadcast = bytesOf(this.#strategy.broadcast(await this.#serverState()));
-    const aggregator = await open({ run: id, plan, planDigest, round, attempt, roster, broadcast });
-    const answers = await store.answers(id, round, attempt);
+    const { aggregator, answered } = await restoreAttempt(this.record, broadcast, this.#options);
     this.#answered.clear();
-    for (const each of phases.slice(0, phases.indexOf(phase) + 1)) {
-      for (const answer of answers.filter(({ place }) => place.phase === each)) {
-        const { payload: digest, site } = answer;
-        const payload =
-          digest === undefined
-            ? undefined
-            : artifactPayload(artifacts, digest, await artifacts.sizeOf(digest));
-        await aggregator.accept(answer, payload);
-        if (each === phase) this.#answered.add(site);
-      }
-      if (each !== phase) await aggregator.close();
-    }
+    for (const site of answered) this.#answered.add(site);
     if (this.#phaseEndsAt === Infinity) this.#startDeadline();
     this.#aggregator = aggregator;
     return aggregator;
@@ -435,16 +416,3 @@ export class Conductor {
 
 const closed = (place: Place): SkeinError =>
   new SkeinError('PHASE_CLOSED', `Phase ${place.phase} expects no answer of this site.`);
-
-/** Whether trying the round again may help: not for a fault of the store or the disk. */
-function isOfSites(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if (error.name === 'TrainError') return true;
-  if (!(error instanceof SkeinError)) return false;
-  return (
-    error.code.startsWith('AGGREGATION_') ||
-    error.code.startsWith('ANSWER_') ||
-    error.code === 'SITES_MISSING' ||
-    error.code.startsWith('ARTIFACT_')
-  );
-}

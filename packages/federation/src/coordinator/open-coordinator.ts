@@ -8,6 +8,7 @@ import { exportLedger } from '../ledger/export.ts';
 import { canonical, digestOf } from '../plan/canonical.ts';
 import { completePlan } from '../plan/complete.ts';
 import type { RunRecord, RunState } from '../store/federation-store.ts';
+import { aggregationOf } from './aggregation/aggregator.ts';
 import { Conductor } from './conductor.ts';
 import type { Coordinator, CoordinatorOptions, FederationView } from './coordinator.ts';
 import { Notebook } from './notebook.ts';
@@ -69,8 +70,19 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     const { status, reason, round, attempt, phase, parameters } = state;
     const spent = spentAfter(plan, state.releases);
     return {
-      ...{ id, plan, planDigest, createdAt, updatedAt },
-      ...{ status, reason, round, attempt, phase, parameters, members, spent },
+      id,
+      plan,
+      planDigest,
+      createdAt,
+      updatedAt,
+      status,
+      reason,
+      round,
+      attempt,
+      phase,
+      parameters,
+      members,
+      spent,
     };
   }
 
@@ -100,6 +112,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     upgrade: webSockets,
     async start(draft) {
       const plan = completePlan(draft);
+      aggregationOf(plan);
       const strategy = strategyOfPlan(plan);
       const { parameters } = firstState(strategy, await readArtifact(artifacts, plan.model.digest));
       if (parameters.length !== plan.model.parameters) {
@@ -111,8 +124,12 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
       const planDigest = await digestOf(plan);
       const id = `f-${randomHex(8)}`;
       const state: RunState = {
-        ...{ status: 'running', round: 0, attempt: 0, phase: 'gather' },
-        ...{ roster: [], releases: 0 },
+        status: 'running',
+        round: 0,
+        attempt: 0,
+        phase: 'gather',
+        roster: [],
+        releases: 0,
       };
       const { privacy, aggregation, sites, collusion, rounds } = plan;
       const first = await nextEntry(identity, undefined, {

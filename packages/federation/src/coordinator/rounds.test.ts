@@ -99,7 +99,15 @@ it('goes on without a site that vanished, above the threshold, and takes it back
   await joinScripted(at, await invite('b'), adds(1));
   const identity = await createIdentity();
   const invitation = await invite('c');
-  const c = await joinScripted(at, invitation, () => void c.channel.close(), { identity });
+  const c = await joinScripted(
+    at,
+    invitation,
+    () => {
+      c.channel.close();
+      return undefined;
+    },
+    { identity },
+  );
   await vi.waitFor(async () => expect((await at.coordinator.view(id)).round).toBe(1), {
     timeout: 20_000,
   });

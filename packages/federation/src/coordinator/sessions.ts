@@ -178,7 +178,12 @@ async function handle(
       return;
     }
     case 'witness':
-      return conductor.witness({ key, ...without(message) });
+      return conductor.witness({
+        key,
+        sequence: message.sequence,
+        hash: message.hash,
+        signature: message.signature,
+      });
     case 'refuse':
       if (message.place !== undefined) conductor.decline(key, message.place);
       return;
@@ -188,10 +193,6 @@ async function handle(
         `A site does not send ${message.kind} messages now.`,
       );
   }
-}
-
-function without<T extends { readonly kind: string }>({ kind: _, ...rest }: T): Omit<T, 'kind'> {
-  return rest;
 }
 
 function opened(chunks: Chunks | undefined): Chunks {

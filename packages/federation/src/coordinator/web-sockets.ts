@@ -1,7 +1,7 @@
 /** WebSockets of an HTTP server, plain or TLS, as connections. */
 import type { UpgradeHandler } from '@skein/http';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type Connection, connectionOver, type SocketLike } from '../transport/connection.ts';
+import { type Connection, connectionOver } from '../transport/connection.ts';
 import { MOST_FRAME } from '../transport/messages.ts';
 import { FEDERATION_PATH } from './coordinator.ts';
 
@@ -40,7 +40,7 @@ export function serveWebSockets(connect: (connection: Connection) => void): WebS
           for (const event of ['pong', 'message'] as const) {
             accepted.on(event, () => silent.delete(accepted));
           }
-          connect(connectionOver(accepted as SocketLike));
+          connect(connectionOver(accepted));
           resolve(true);
         });
       });

@@ -94,8 +94,13 @@ export async function verifyLedger(
   const countOf = (kind: string): number =>
     entries.filter(({ event }) => event.kind === kind).length;
   return {
-    ...{ run: first.run, coordinator, entries: entries.length, releases, witnesses },
-    ...{ rounds: countOf('finished-round'), aborted: countOf('aborted') },
+    run: first.run,
+    coordinator,
+    entries: entries.length,
+    releases,
+    witnesses,
+    rounds: countOf('finished-round'),
+    aborted: countOf('aborted'),
   };
 }
 

@@ -11,7 +11,12 @@ const plan = openPlan();
 const identity = await createIdentity();
 const [north, south] = ['1'.repeat(64), '2'.repeat(64)] as const;
 const gathering: RunState = {
-  ...{ status: 'running', round: 0, attempt: 0, phase: 'gather', roster: [], releases: 0 },
+  status: 'running',
+  round: 0,
+  attempt: 0,
+  phase: 'gather',
+  roster: [],
+  releases: 0,
 };
 const training: RunState = { ...gathering, phase: 'train', roster: [north, south] };
 const entry = (run: string, before?: LedgerEntry): Promise<LedgerEntry> =>
@@ -29,8 +34,9 @@ const answer = (site: string, more: Partial<AnswerRecord> = {}): AnswerRecord =>
   ...more,
 });
 
-describe.each(Object.entries(PLACES))('a store of federations in %s', (_, { skip, make }) => {
-  let place: Awaited<ReturnType<typeof make>>;
+describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backend) => {
+  const { skip } = backend;
+  let place: Awaited<ReturnType<typeof backend.make>>;
   let store: FederationStore;
   let count = 0;
   let now = 0;
@@ -39,7 +45,7 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, { skip
     return openFederationStore(address, { ...namespace, clock: () => now });
   };
   beforeAll(async () => {
-    if (!skip) place = await make();
+    if (!skip) place = await backend.make();
   });
   afterAll(() => place?.destroy());
   beforeEach(async (context) => {

@@ -151,10 +151,11 @@ const drop = fc.record({ round: fc.nat(2), attempt: fc.nat(1) }).map(({ round, a
   }),
 );
 
-describe.each(Object.entries(PLACES))('a store of federations in %s', (_, { skip, make }) => {
-  let place: Awaited<ReturnType<typeof make>>;
+describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backend) => {
+  const { skip } = backend;
+  let place: Awaited<ReturnType<typeof backend.make>>;
   beforeAll(async () => {
-    if (!skip) place = await make();
+    if (!skip) place = await backend.make();
   });
   afterAll(() => place?.destroy());
 
@@ -187,8 +188,12 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, { skip
           };
           await store.createRun({ id: 'r', plan, planDigest: 'd'.repeat(64), state }, first);
           const model: Model = {
-            ...{ state, revision: 1, ledger: [first] },
-            ...{ revoked: new Set(), members: new Set(), answers: new Map() },
+            state,
+            revision: 1,
+            ledger: [first],
+            revoked: new Set(),
+            members: new Set(),
+            answers: new Map(),
           };
           return { model, real: { store } };
         }, sequence);

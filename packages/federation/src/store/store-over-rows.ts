@@ -218,6 +218,8 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
   };
 }
 
+/** The caller says what it wrote under the key. */
+// eslint-disable-next-line typescript/no-unnecessary-type-parameters
 function parsed<T>(value: string | undefined): T | undefined {
   return value === undefined ? undefined : (JSON.parse(value) as T);
 }

@@ -3,6 +3,7 @@
  * of a plan. An aggregator is a function of the answers in the order of their phases, so that a
  * coordinator that was killed makes it again from those that it had stored.
  */
+import { SkeinError } from '@skein/api/errors';
 import type { Plan } from '../../plan/plan.ts';
 import type { AnswerRecord } from '../../store/federation-store.ts';
 import type { Payload } from '../../transport/chunks.ts';
@@ -61,7 +62,7 @@ interface Aggregation {
   open(context: AttemptContext): Promise<Aggregator>;
 }
 
-export const AGGREGATIONS: Readonly<Partial<Record<Plan['aggregation']['kind'], Aggregation>>> = {
+const AGGREGATIONS: Readonly<Partial<Record<Plan['aggregation']['kind'], Aggregation>>> = {
   none: { phases: ['train'], training: ['train'], releasing: 'train', open: openPlain },
   pairwise: {
     phases: ['keys', 'shares', 'input', 'consistency', 'unmasking'],
@@ -70,3 +71,13 @@ export const AGGREGATIONS: Readonly<Partial<Record<Plan['aggregation']['kind'], 
     open: openPairwise,
   },
 };
+
+/** @throws SkeinError PLAN_INVALID for one that this coordinator does not conduct. */
+export function aggregationOf({ aggregation }: Plan): Aggregation {
+  const found = AGGREGATIONS[aggregation.kind];
+  if (found !== undefined) return found;
+  throw new SkeinError(
+    'PLAN_INVALID',
+    `The plan is refused: this coordinator has no aggregation ${aggregation.kind}; use ${Object.keys(AGGREGATIONS).join(' or ')}.`,
+  );
+}

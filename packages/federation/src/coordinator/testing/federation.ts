@@ -43,7 +43,10 @@ export async function startFederation(more: Partial<PlanDraft> = {}): Promise<Te
     const clock = () => at.now;
     const store = await openFederationStore(pathOf(folder, 'federations.sqlite'), { clock });
     const coordinator = await openCoordinator({
-      ...{ store, artifacts, identity, clock },
+      store,
+      artifacts,
+      identity,
+      clock,
       folder: pathOf(folder, 'uploads'),
       onFault: (error) => faults.push(error),
     });

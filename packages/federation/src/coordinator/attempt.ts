@@ -1,0 +1,45 @@
+/** Makes an attempt again from what is stored of it, and tells whose fault its end is. */
+import { SkeinError } from '@skein/api/errors';
+import type { ArtifactStore } from '@skein/state';
+import type { FederationStore, RunRecord } from '../store/federation-store.ts';
+import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
+import { artifactPayload } from './uploads.ts';
+
+/**
+ * The stored answers are given to a new aggregator, phase by phase.
+ * @returns it, in the present phase, and the sites that have answered this phase.
+ */
+export async function restoreAttempt(
+  { id, plan, planDigest, state }: RunRecord,
+  broadcast: Uint8Array<ArrayBuffer>,
+  { artifacts, store }: { readonly artifacts: ArtifactStore; readonly store: FederationStore },
+): Promise<{ readonly aggregator: Aggregator; readonly answered: readonly string[] }> {
+  const { round, attempt, roster, phase } = state;
+  const { phases, open } = aggregationOf(plan);
+  const aggregator = await open({ run: id, plan, planDigest, round, attempt, roster, broadcast });
+  const answers = await store.answers(id, round, attempt);
+  const answered: string[] = [];
+  for (const each of phases.slice(0, phases.indexOf(phase) + 1)) {
+    for (const answer of answers.filter(({ place }) => place.phase === each)) {
+      const { payload: digest, site } = answer;
+      const payload =
+        digest === undefined
+          ? undefined
+          : artifactPayload(artifacts, digest, await artifacts.sizeOf(digest));
+      await aggregator.accept(answer, payload);
+      if (each === phase) answered.push(site);
+    }
+    if (each !== phase) await aggregator.close();
+  }
+  return { aggregator, answered };
+}
+
+/** Whether trying the round again may help: not for a fault of the store or the disk. */
+export function isOfSites(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error.name === 'TrainError') return true;
+  return (
+    error instanceof SkeinError &&
+    (error.code === 'SITES_MISSING' || /^(AGGREGATION|ANSWER|ARTIFACT)_/.test(error.code))
+  );
+}
