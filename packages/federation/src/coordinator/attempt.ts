@@ -15,8 +15,17 @@ export async function restoreAttempt(
   { artifacts, store }: { readonly artifacts: ArtifactStore; readonly store: FederationStore },
 ): Promise<{ readonly aggregator: Aggregator; readonly answered: readonly string[] }> {
   const { round, attempt, roster, phase } = state;
-  const { phases, open } = aggregationOf(plan);
-  const aggregator = await open({ run: id, plan, planDigest, round, attempt, roster, broadcast });
+  const aggregation = aggregationOf(plan);
+  const { phases } = aggregation;
+  const aggregator = await aggregation.open({
+    run: id,
+    plan,
+    planDigest,
+    round,
+    attempt,
+    roster,
+    broadcast,
+  });
   const answers = await store.answers(id, round, attempt);
   const answered: string[] = [];
   for (const each of phases.slice(0, phases.indexOf(phase) + 1)) {
@@ -42,4 +51,11 @@ export function isOfSites(error: unknown): boolean {
     error instanceof SkeinError &&
     (error.code === 'SITES_MISSING' || /^(AGGREGATION|ANSWER|ARTIFACT)_/.test(error.code))
   );
+}
+
+/** First and longest wait before an aborted round is tried again, in milliseconds. */
+const RETRY_MS = { first: 100, most: 10_000 };
+
+export function retryAfterMs(attempt: number): number {
+  return Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** Math.min(attempt, 20));
 }

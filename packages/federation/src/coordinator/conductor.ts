@@ -19,11 +19,11 @@ import type { FederationStore, RunRecord, RunState } from '../store/federation-s
 import type { Payload } from '../transport/chunks.ts';
 import type { Place } from '../transport/messages.ts';
 import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
-import { isOfSites, restoreAttempt } from './attempt.ts';
+import { isOfSites, restoreAttempt, retryAfterMs } from './attempt.ts';
 import type { Notebook } from './notebook.ts';
 import { bytesOf, firstState, readState, strategyOfPlan, writeState } from './server-state.ts';
 import { type Answer, ask, placeText, type Session, tell } from './session.ts';
-import { isBudgetSpent, spentAfter } from './spent.ts';
+import { chargeOf, isBudgetSpent } from './spent.ts';
 import { putArtifact, readArtifact } from './uploads.ts';
 
 export interface ConductorOptions {
@@ -35,9 +35,6 @@ export interface ConductorOptions {
   /** After each change that a view shows. */
   readonly onChange: () => void;
 }
-
-/** First and longest wait before an aborted round is tried again, in milliseconds. */
-const RETRY_MS = { first: 100, most: 10_000 };
 
 export class Conductor {
   readonly #options: ConductorOptions;
@@ -186,7 +183,7 @@ export class Conductor {
         this.#options.onFault(error);
         this.#aggregator = undefined;
         await this.#notebook.reload().catch(() => {});
-        return RETRY_MS.first * 10;
+        return retryAfterMs(5);
       });
       if (waitMs > 0 && !this.#isClosed) await this.#sleep(waitMs);
     }
@@ -258,26 +255,11 @@ export class Conductor {
   ): Promise<void> {
     const { plan } = this.record;
     const { round, attempt, releases } = this.record.state;
-    const { privacy } = plan;
-    const isCharged = phase === this.#aggregation.releasing && privacy.mode !== 'none';
-    const charged: LedgerEvent[] = isCharged
-      ? [
-          {
-            kind: 'charged',
-            round,
-            attempt,
-            releases: releases + 1,
-            clip: privacy.clip,
-            noise: privacy.noise,
-            delta: privacy.delta,
-            spent: spentAfter(plan, releases + 1).map((each) => ({
-              ...each,
-              epsilon: Number.isFinite(each.epsilon) ? each.epsilon : null,
-            })),
-          },
-        ]
-      : [];
-    await this.#advance({ ...state, phase, releases: releases + (isCharged ? 1 : 0) }, [
+    const charged =
+      phase === this.#aggregation.releasing
+        ? chargeOf(plan, { round, attempt, releases: releases + 1 })
+        : [];
+    await this.#advance({ ...state, phase, releases: releases + charged.length }, [
       ...events,
       ...charged,
     ]);
@@ -356,11 +338,9 @@ export class Conductor {
     this.#declined.clear();
     const aborted: LedgerEvent = { kind: 'aborted', round, attempt, phase, code, reason };
     await this.#advance({ attempt: attempt + 1, phase: 'gather', roster: [] }, [aborted]);
-    this.#retryAt =
-      performance.now() + Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** Math.min(attempt, 10));
+    this.#retryAt = performance.now() + retryAfterMs(attempt);
     if (attempt + 1 >= MOST_ATTEMPTS)
       await this.#end('failed', `Round ${round} was aborted ${MOST_ATTEMPTS} times.`);
-    for (const session of this.#sessions.values()) delete session.asked;
     this.#tellAll();
     return undefined;
   }

@@ -1,6 +1,7 @@
 /** What a plan has spent after a number of releases, against each number of colluding sites. */
 import { epsilonOf } from '@skein/train';
 import { mechanismOf } from '../plan/complete.ts';
+import type { LedgerEvent } from '../ledger/entry.ts';
 import type { Plan } from '../plan/plan.ts';
 
 /** ε against a number of sites that collude with the coordinator. */
@@ -46,4 +47,19 @@ export function isBudgetSpent(plan: Plan, releases: number): boolean {
   return spentAfter(plan, releases + 1).some(
     ({ epsilon }) => epsilon > privacy.epsilon * (1 + 1e-9),
   );
+}
+
+/** What is written before a sum may become known; nothing without differential privacy. */
+export function chargeOf(
+  plan: Plan,
+  at: { readonly round: number; readonly attempt: number; readonly releases: number },
+): readonly LedgerEvent[] {
+  const { privacy } = plan;
+  if (privacy.mode === 'none') return [];
+  const { clip, noise, delta } = privacy;
+  const spent = spentAfter(plan, at.releases).map(({ colluding, epsilon }) => ({
+    colluding,
+    epsilon: Number.isFinite(epsilon) ? epsilon : null,
+  }));
+  return [{ kind: 'charged', ...at, clip, noise, delta, spent }];
 }

@@ -177,14 +177,12 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
           const content = { run: 'r', at: '2026-01-01T00:00:00Z', witnesses: [] };
           const first = await nextEntry(identity, undefined, { ...content, event });
           const state: RunState = {
-            ...{
-              status: 'running',
-              round: 0,
-              attempt: 0,
-              phase: 'gather',
-              roster: [],
-              releases: 0,
-            },
+            status: 'running',
+            round: 0,
+            attempt: 0,
+            phase: 'gather',
+            roster: [],
+            releases: 0,
           };
           await store.createRun({ id: 'r', plan, planDigest: 'd'.repeat(64), state }, first);
           const model: Model = {
