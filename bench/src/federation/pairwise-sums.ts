@@ -14,6 +14,8 @@ const LENGTH = 100_000;
 interface Round {
   /** Of the server, all of its calls. */
   readonly serverS: number;
+  /** Of the processor: where the machine does other work, what the server would take alone. */
+  readonly serverCpuS: number;
   /** Of each site, all of its calls. */
   readonly siteMs: readonly number[];
   /** Sent by site 0: its chunks, and all other messages. */
@@ -31,11 +33,14 @@ interface Shape {
 
 /** A round in this process, where the clock of each party runs in its own calls only. */
 async function playRound({ signers, context, dropped, timed }: Shape): Promise<Round> {
-  const clock = { server: 0, sites: signers.map(() => 0), chunks: 0, others: 0 };
+  const clock = { server: 0, serverCpu: 0, sites: signers.map(() => 0), chunks: 0, others: 0 };
   const atServer = async <T>(call: () => Promise<T>): Promise<T> => {
     const begun = performance.now();
+    const cpu = process.cpuUsage();
     const result = await call();
     clock.server += performance.now() - begun;
+    const { user, system } = process.cpuUsage(cpu);
+    clock.serverCpu += (user + system) / 1000;
     return result;
   };
   const atSite = async <T>(site: number, call: () => Promise<T>): Promise<T> => {
@@ -96,6 +101,7 @@ async function playRound({ signers, context, dropped, timed }: Shape): Promise<R
   assertSum(sum, plain);
   return {
     serverS: clock.server / 1000,
+    serverCpuS: clock.serverCpu / 1000,
     siteMs: clock.sites.slice(0, timed),
     sent: { chunks: clock.chunks, others: clock.others },
   };
@@ -160,6 +166,7 @@ export const PAIRWISE_SUMS: RowGroup = {
       details: {
         pairwise: {
           siteMs: tenth.siteMs,
+          serverCpuS: [tenth.serverCpuS, third.serverCpuS],
           // What does not grow with the model; of 1,000,000 parameters its share is a tenth.
           sent: tenth.sent,
         },

@@ -1,5 +1,5 @@
 /** What a secure sum is bound to: every message is signed over the digest of it. */
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import { suite, type Bytes } from './crypto/suite.ts';
 import { Writer } from './wire/bytes.ts';
 

@@ -5,7 +5,7 @@
  * keys decide, and each is a neighbour of the `reach` sites before and after it (the k-regular graph
  * of Bell et al., CCS 2020, with k = 2·reach). docs/decisions/0028 derives the numbers.
  */
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import type { AggregationContext } from './context.ts';
 
 /** Sites up to which every pair shares a mask. */

@@ -5,7 +5,7 @@
  * The sum holds chunks of updates that are not complete. They are kept in a spool until the update is,
  * and subtracted when it never will be: memory is one sum plus what the spool holds.
  */
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import type { AggregationContext } from './context.ts';
 import { suite, type Bytes } from './crypto/suite.ts';
 import { addPacked, CHUNK, chunkBytes } from './packing.ts';
@@ -61,13 +61,20 @@ export function readChunkDigests(reader: Reader, { length, bits }: AggregationCo
   return chunkBytes(length, bits).map(() => reader.raw(32));
 }
 
+interface Upload {
+  readonly digests: Bytes[];
+  /** Chunks that are being added, and those that are in the sum. */
+  readonly arrived: Set<number>;
+  readonly added: Set<number>;
+}
+
 /** A sum of uploads, modulo 2^32. */
 export class Uploads {
   readonly sum: Uint32Array<ArrayBuffer>;
   readonly #sizes: readonly number[];
   readonly #bits: number;
   readonly #spool: Spool;
-  readonly #open = new Map<number, { readonly digests: Bytes[]; readonly arrived: Set<number> }>();
+  readonly #open = new Map<number, Upload>();
 
   constructor({ length, bits }: AggregationContext, spool: Spool) {
     this.sum = new Uint32Array(length);
@@ -78,7 +85,7 @@ export class Uploads {
 
   /** Expects the chunks of a site whose head was accepted. */
   begin(site: number, digests: Bytes[]): void {
-    this.#open.set(site, { digests, arrived: new Set() });
+    this.#open.set(site, { digests, arrived: new Set(), added: new Set() });
   }
 
   /**
@@ -106,35 +113,52 @@ export class Uploads {
     }
     if (upload.arrived.has(chunk)) return;
     upload.arrived.add(chunk);
+    // Before it is added, so that it can be subtracted; the last chunk never has to be.
+    if (upload.added.size + 1 < this.#sizes.length) {
+      try {
+        await this.#spool.write(site, chunk, bytes);
+      } catch (error) {
+        upload.arrived.delete(chunk);
+        throw error;
+      }
+    }
+    if (this.#open.get(site) !== upload) {
+      throw new SkeinError(
+        'AGGREGATION_PHASE_ANSWERED',
+        `Chunk ${chunk} of site ${site} arrives after the sum was closed.`,
+      );
+    }
+    upload.added.add(chunk);
     addPacked(this.#part(chunk), bytes, this.#bits, 1);
     if (this.isComplete(site)) await this.#spool.remove(site);
-    else await this.#spool.write(site, chunk, bytes);
   }
 
   isComplete(site: number): boolean {
-    return this.#open.get(site)?.arrived.size === this.#sizes.length;
+    return this.#open.get(site)?.added.size === this.#sizes.length;
   }
 
   /** The chunks of a site that are still to come: what a sender that resumes sends. */
   missing(site: number): number[] {
     const upload = this.#open.get(site);
-    return this.#sizes.map((_, at) => at).filter((at) => !upload?.arrived.has(at));
+    return this.#sizes.map((_, at) => at).filter((at) => !upload?.added.has(at));
   }
 
   /** Subtracts what is not complete. @returns the sites whose updates are in the sum, ascending. */
   async close(): Promise<number[]> {
     const complete: number[] = [];
-    for (const [site, { arrived }] of this.#open) {
-      if (this.isComplete(site)) {
+    const open = [...this.#open];
+    // Before anything is awaited: a chunk that is still being written must not be added.
+    this.#open.clear();
+    for (const [site, { added }] of open) {
+      if (added.size === this.#sizes.length) {
         complete.push(site);
         continue;
       }
-      for (const chunk of arrived) {
+      for (const chunk of added) {
         addPacked(this.#part(chunk), await this.#spool.read(site, chunk), this.#bits, -1);
       }
       await this.#spool.remove(site);
     }
-    this.#open.clear();
     return complete.toSorted((a, b) => a - b);
   }
 

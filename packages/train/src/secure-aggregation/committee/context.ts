@@ -5,7 +5,7 @@
  * helpers knows the masks and sees no update; the leader sees masked updates and no mask.
  * docs/decisions/0028 has the security argument.
  */
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import { checkContext, contextDigest, type AggregationContext } from '../context.ts';
 import { suite, type Bytes } from '../crypto/suite.ts';
 import { Writer } from '../wire/bytes.ts';

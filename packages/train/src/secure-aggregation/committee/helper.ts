@@ -3,7 +3,7 @@
  *
  * One sum per round is what protects a client: the difference of two would be the mask of one client.
  */
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import { suite, type Bytes, type Signer } from '../crypto/suite.ts';
 import { packAll } from '../packing.ts';
 import { chunkDigests, type MaskedUpdate } from '../upload.ts';

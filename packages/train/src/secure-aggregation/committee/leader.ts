@@ -5,7 +5,7 @@
  *
  *     accept, acceptChunk…  close() → list    acceptMasks, acceptMasksChunk…  sum()
  */
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import { suite, type Bytes, type Signer } from '../crypto/suite.ts';
 import { addWords } from '../crypto/words.ts';
 import { reduce } from '../packing.ts';

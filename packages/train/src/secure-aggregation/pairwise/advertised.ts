@@ -1,5 +1,5 @@
 /** Checks the keys of a round, as the server passes them on: every key is signed by an agreed site, once. */
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import type { AggregationContext } from '../context.ts';
 import { suite, type Bytes } from '../crypto/suite.ts';
 import { quorum } from '../graph.ts';

@@ -2,7 +2,7 @@
  * Checks that a quorum signed one list of survivors. Two lists cannot both have a quorum, since an
  * honest site signs one list and two quorums share an honest site.
  */
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import type { AggregationContext } from '../context.ts';
 import { suite, type Bytes } from '../crypto/suite.ts';
 import { quorum } from '../graph.ts';

@@ -1,6 +1,6 @@
 /** The two secrets of a site, their shares, and what is derived from them. */
 import { combine, split } from 'shamir-secret-sharing';
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import { suite, type Bytes } from '../crypto/suite.ts';
 import { sameBytes, Writer } from '../wire/bytes.ts';
 

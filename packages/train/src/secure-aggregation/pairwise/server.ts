@@ -7,7 +7,7 @@
  * The round is a function of the calls in their order: a coordinator that stores accepted messages,
  * chunks and closings makes it again after a crash by repeating them. The sum grows as chunks arrive.
  */
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import { checkContext, contextDigest, type AggregationContext } from '../context.ts';
 import { suite, type Bytes } from '../crypto/suite.ts';
 import { quorum } from '../graph.ts';
@@ -92,12 +92,7 @@ export class ServerRound {
    *   AGGREGATION_SURVIVORS_SPLIT for a signature of another list.
    */
   async accept(exchange: Exchange, site: number, message: Uint8Array): Promise<void> {
-    if (exchange !== this.#due || !this.#sites.has(site)) {
-      throw new SkeinError(
-        'AGGREGATION_PHASE_ANSWERED',
-        `Site ${site} answers "${exchange}", but "${this.#due}" is due, of ${this.#sites.size} sites.`,
-      );
-    }
+    this.#requireDue(exchange, site);
     if (!this.#messages.has(exchange)) this.#messages.set(exchange, new Map());
     const accepted = this.#messages.get(exchange)!;
     // A copy: the caller may use its buffer again.
@@ -107,6 +102,8 @@ export class ServerRound {
       { digest: this.#digest, phase: exchange },
       this.#context.roster,
     );
+    // Again: the exchange may have been closed meanwhile.
+    this.#requireDue(exchange, site);
     if (sender !== site) {
       throw new SkeinError(
         'AGGREGATION_SIGNATURE_INVALID',
@@ -273,6 +270,14 @@ export class ServerRound {
       return toAll(sites, writeConfirmation({ survivors, messages: [...accepted.values()] }));
     },
   };
+
+  #requireDue(exchange: Exchange, site: number): void {
+    if (exchange === this.#due && this.#sites.has(site)) return;
+    throw new SkeinError(
+      'AGGREGATION_PHASE_ANSWERED',
+      `Site ${site} answers "${exchange}", but "${this.#due}" is due, of ${this.#sites.size} sites.`,
+    );
+  }
 
   #require(count: number, exchange: Exchange): void {
     const least = quorum(this.#context.roster.length);

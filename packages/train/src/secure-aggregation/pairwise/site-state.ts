@@ -1,6 +1,6 @@
 /** What a site must remember of a round, as one JSON text: it is stored before each message is sent. */
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import type { Bytes } from '../crypto/suite.ts';
 import { EXCHANGES, type Exchange } from '../wire/envelope.ts';
 

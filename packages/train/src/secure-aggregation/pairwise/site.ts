@@ -7,7 +7,7 @@
  * sends the message; after a restart it sends the stored message again and goes on from the stored
  * state. A refusal ends the round for this site: nothing of it is answered again.
  */
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import { checkContext, contextDigest, siteNumber, type AggregationContext } from '../context.ts';
 import { randomBytes, suite, type Bytes, type Signer } from '../crypto/suite.ts';
 import { quorum } from '../graph.ts';

@@ -1,5 +1,5 @@
 /** The unmasked sum is the plain sum, to the bit, whatever sites drop out, and no sum below the threshold. */
-import type { SkeinError } from '@skein/api';
+import type { SkeinError } from '@skein/api/errors';
 import { expect, it } from 'vitest';
 import { quorum } from '../graph.ts';
 import { federation, runRound, type Federation } from '../testing/rounds.ts';

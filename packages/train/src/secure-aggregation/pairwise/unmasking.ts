@@ -1,5 +1,5 @@
 /** Removes from a sum of masked updates what the survivors allow: the last step of protocol A. */
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import { suite, type Bytes } from '../crypto/suite.ts';
 import { reduce } from '../packing.ts';
 import { sameBytes } from '../wire/bytes.ts';

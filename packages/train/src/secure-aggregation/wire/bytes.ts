@@ -1,5 +1,5 @@
 /** Writes and reads the fields of messages: little-endian integers, and bytes of known length. */
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import type { Bytes } from '../crypto/suite.ts';
 
 export class Writer {

@@ -6,7 +6,7 @@
  * The signature covers all that precedes it. The context digest binds a message to its protocol
  * version, run, round, plan and roster: one of another round is refused, even with a valid signature.
  */
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import { PROTOCOL_VERSION } from '../context.ts';
 import { suite, type Bytes, type Signer } from '../crypto/suite.ts';
 import { Reader, sameBytes, Writer } from './bytes.ts';
