@@ -17,6 +17,7 @@ const BENCHMARKS: Record<string, () => Promise<(options: BenchOptions) => Promis
   limits: async () => (await import('./limits/limits.ts')).benchLimits,
   federation: async () => (await import('./federation/federation.ts')).benchFederation,
   fleet: async () => (await import('./fleet/fleet.ts')).benchFleet,
+  generative: async () => (await import('./generative/generative.ts')).benchGenerative,
   jobs: async () => (await import('./jobs/jobs.ts')).benchJobs,
   serving: async () => (await import('./serving/serving.ts')).benchServing,
   training: async () => (await import('./training/training.ts')).benchTraining,

@@ -22,7 +22,7 @@ import { commit, type Committed } from './routing/commit.ts';
 import type { HedgeBudget } from './routing/hedge-budget.ts';
 import { orderRoutes } from './routing/order.ts';
 import type { Route } from './routing/route.ts';
-import { DEADLINE_OBJECTIVES, HEDGE_QUANTILE } from './tuning.ts';
+import { DEADLINE_OBJECTIVES, HEDGE_MARGIN, HEDGE_QUANTILE } from './tuning.ts';
 
 export interface Model {
   readonly settings: GenerativeModel;
@@ -308,8 +308,10 @@ function route<Result>(
       const longest = verdict.admitted && !isHedge ? verdict.longestWaitMs : 0;
       return start(each, Math.min(firstMs, longest), firstMs);
     },
-    hedgeAfterMs: ({ route: each }) =>
-      mayHedge ? each.times.predict(prompt.expected, HEDGE_QUANTILE) : undefined,
+    hedgeAfterMs({ route: each }) {
+      const slowMs = mayHedge ? each.times.predict(prompt.expected, HEDGE_QUANTILE) : undefined;
+      return slowMs === undefined ? undefined : slowMs * HEDGE_MARGIN;
+    },
     mayHedge: () => model.hedges.spend(),
     deadlineMs: deadlineAt - now,
     clock,

@@ -10,6 +10,10 @@ export const HEDGE_SHARE = 0.05;
 export const HEDGE_BURST = 10;
 /** Quantile of the time to the first token at which a request is hedged. */
 export const HEDGE_QUANTILE = 0.95;
+/** A hedge is sent a little after it: one that answers just then needs none, and would take the hedge of a slow one. */
+export const HEDGE_MARGIN = 1.2;
+/** Part of the objective that a request with a wait may fill: the rest is for what the prediction did not see. */
+export const WAITING_FILL = 0.85;
 /** The deadline of a request that names none, in objectives: late is better than never. */
 export const DEADLINE_OBJECTIVES = 4;
 /** Failures in a row that open a circuit: one may be the request's own fault. */

@@ -7,6 +7,8 @@
  * answer late. A deadline of the caller's own is a promise: then even an idle provider must have a
  * median that fits.
  */
+import { WAITING_FILL } from '../tuning.ts';
+
 export interface Prospect {
   /** Milliseconds until the route's circuit is closed; 0: now. */
   readonly closedInMs: number;
@@ -33,7 +35,7 @@ export function admit(prospect: Prospect, objectiveMs: number, isPromise: boolea
   const { closedInMs, waitMs, p50Ms = 0, p99Ms = 0 } = prospect;
   if (closedInMs > 0) return { admitted: false, reason: 'closed', inMs: closedInMs };
   if (isPromise && p50Ms > objectiveMs) return { admitted: false, reason: 'never', inMs: Infinity };
-  const longestWaitMs = objectiveMs - p99Ms;
+  const longestWaitMs = objectiveMs * WAITING_FILL - p99Ms;
   if (waitMs > 0 && waitMs > longestWaitMs) {
     return {
       admitted: false,

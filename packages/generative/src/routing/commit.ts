@@ -100,14 +100,20 @@ export function commit<Route, Result>(
       clearTimeout(hedgeTimer);
       const afterMs = isHedge || isHedged ? undefined : options.hedgeAfterMs(route);
       if (afterMs === undefined) return;
-      hedgeTimer = setTimeout(() => {
-        if (running.size === 0 || !options.mayHedge()) return;
+      const hedge = (): void => {
+        if (running.size === 0) return;
+        if (!options.mayHedge()) {
+          // Other requests earn the next one.
+          hedgeTimer = setTimeout(hedge, afterMs);
+          return;
+        }
         isHedged = true;
         // With one route, another connection to it may still find a faster machine.
         const other = routes[nextRoute] ?? route;
         if (nextRoute < routes.length) nextRoute += 1;
         launch(other, true);
-      }, afterMs);
+      };
+      hedgeTimer = setTimeout(hedge, afterMs);
     }
 
     nextRoute = 1;

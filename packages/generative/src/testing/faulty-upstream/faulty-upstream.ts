@@ -16,6 +16,8 @@ import type { FaultName } from './faults.ts';
 import { SELF_SIGNED } from './self-signed.ts';
 import { GEMINI, OPENAI, type Wire } from './wires.ts';
 
+export { FAULTS, type FaultName } from './faults.ts';
+
 export interface FaultyOptions {
   /** Default: none. */
   readonly port?: number;

@@ -1,0 +1,77 @@
+/** Sixteen faults of an upstream, for callers that stream and that do not: how many end as they must. */
+import { GenerativeSettings } from '@skein/api';
+import { openGateway } from '@skein/generative';
+import { FAULTS, openFaultyUpstream, type FaultName } from '@skein/generative/faulty-upstream';
+import type { RowGroup } from '../harness/row-group.ts';
+import { ask } from './requests.ts';
+
+const DEADLINE_MS = 3000;
+/** A timer of a busy machine is late; the slow faults take 21 s. */
+const LATE_MS = 2000;
+const MODES = ['streaming', 'whole'] as const;
+
+export const FAULT_ROWS: RowGroup = {
+  measures: [
+    {
+      key: 'faults_passed',
+      what: 'faults of an upstream that end as they must, of 16 × 2',
+      unit: '',
+      target: { atLeast: 32 },
+    },
+  ],
+  async measure({ progress }) {
+    const upstream = await openFaultyUpstream();
+    const names = Object.keys(FAULTS) as FaultName[];
+    const gateway = await openGateway({
+      settings: GenerativeSettings.parse({
+        providers: [...names, 'none' as const].map((fault) => ({
+          name: fault,
+          kind: 'openai',
+          baseUrl: upstream.baseUrl('openai', fault),
+        })),
+        models: names.flatMap((fault) =>
+          MODES.flatMap((mode) => {
+            const model = { ttftMs: DEADLINE_MS / 4, gapMs: 500, hedge: false };
+            const route = { provider: fault, model: 'm' };
+            const other = { provider: 'none', model: 'm' };
+            return [
+              { ...model, name: `${fault}/${mode}/alone`, routes: [route] },
+              { ...model, name: `${fault}/${mode}/pair`, routes: [route, other] },
+            ];
+          }),
+        ),
+      }),
+    });
+    const failed: string[] = [];
+    let passed = 0;
+    try {
+      await Promise.all(
+        names.map(async (name) => {
+          for (const mode of MODES) {
+            const fault = FAULTS[name];
+            const options = { stream: mode === 'streaming', tools: name === 'tool-name-repeated' };
+            const alone = await ask(gateway, `${name}/${mode}/alone`, options);
+            const pair = await ask(gateway, `${name}/${mode}/pair`, options);
+            const end = fault[mode];
+            const isInTime = Math.max(alone.totalMs, pair.totalMs) < DEADLINE_MS + LATE_MS;
+            const isAnswered = end === 'answered' || fault.fallsBack[mode];
+            const isRight =
+              alone.code === (end === 'answered' ? undefined : end) &&
+              pair.code === (isAnswered ? undefined : end) &&
+              (name !== 'tool-name-repeated' || alone.text === 'look_up{"q":"x"}');
+            if (isRight && isInTime) passed += 1;
+            else
+              failed.push(
+                `${name}/${mode}: ${alone.code ?? 'answered'}, ${pair.code ?? 'answered'}`,
+              );
+          }
+        }),
+      );
+    } finally {
+      await gateway.close();
+      await upstream.close();
+    }
+    progress(`faults: ${passed} of ${2 * names.length}`);
+    return { results: { faults_passed: passed }, details: { faults_failed: failed } };
+  },
+};

@@ -1,0 +1,69 @@
+/** What one more request for the slowest ones is worth, and what it costs, with an upstream of which 3 % are slow. */
+import { GenerativeSettings } from '@skein/api';
+import { openGateway } from '@skein/generative';
+import { openFaultyUpstream } from '@skein/generative/faulty-upstream';
+import type { RowGroup } from '../harness/row-group.ts';
+import { quantile } from '../harness/statistics.ts';
+import { askInTurn, seeded } from './requests.ts';
+
+const CLIENTS = 16;
+const SLOW_SHARE = 0.03;
+/** The most that hedges may add. */
+const MOST_MORE = 0.05;
+
+export const HEDGING: RowGroup = {
+  measures: [
+    {
+      key: 'hedge_p99_ratio',
+      what: 'first token, p99 with hedging over without, at ≤ 5 % more requests',
+      unit: '×',
+      target: { atMost: 0.5 },
+    },
+  ],
+  async measure({ quick, progress }) {
+    const requests = quick ? 2000 : 10_000;
+    const without = await run(false, requests);
+    const hedged = await run(true, requests);
+    progress(`hedging: p99 ${without.p99.toFixed(0)} → ${hedged.p99.toFixed(0)} ms`);
+    if (hedged.more > MOST_MORE) throw new Error(`Hedges added ${hedged.more} of the requests.`);
+    return {
+      results: { hedge_p99_ratio: hedged.p99 / without.p99 },
+      details: { hedge_more: hedged.more, hedge_p99_ms: hedged.p99, unhedged_p99_ms: without.p99 },
+    };
+  },
+};
+
+async function run(hedge: boolean, requests: number): Promise<{ p99: number; more: number }> {
+  const random = seeded(7);
+  const firstTokenMs = (): number =>
+    random() < SLOW_SHARE ? 600 + 600 * random() : 30 + 20 * random();
+  const upstream = await openFaultyUpstream({ firstTokenMs });
+  const gateway = await openGateway({
+    settings: GenerativeSettings.parse({
+      providers: [
+        {
+          name: 'tail',
+          kind: 'openai',
+          baseUrl: upstream.baseUrl('openai', 'none'),
+          maxConcurrent: 256,
+        },
+      ],
+      models: [{ name: 'm', routes: [{ provider: 'tail', model: 'm' }], ttftMs: 1000, hedge }],
+    }),
+  });
+  try {
+    const outcomes = await askInTurn(gateway, 'm', CLIENTS, (asked) => asked >= requests);
+    const failed = outcomes.find(({ code }) => code !== undefined);
+    if (failed !== undefined) throw new Error(`A request failed: ${failed.code}`);
+    return {
+      p99: quantile(
+        outcomes.map(({ ttftMs }) => ttftMs),
+        0.99,
+      ),
+      more: upstream.requests / outcomes.length - 1,
+    };
+  } finally {
+    await gateway.close();
+    await upstream.close();
+  }
+}

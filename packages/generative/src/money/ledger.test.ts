@@ -1,0 +1,153 @@
+import { GenerativeBudget, SkeinError } from '@skein/api';
+import { openState, type State } from '@skein/state';
+import * as fc from 'fast-check';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
+import { startRedis } from '../../../jobs/src/store/testing/redis-server.ts';
+import { openLedger, type Ledger, type Reservation } from './ledger.ts';
+import { memoryBudgets } from './memory-budgets.ts';
+import { costOf, NANO_DOLLARS, promptTokens } from './price.ts';
+import { periodAt } from './period.ts';
+
+const caller = { tenant: 'a', key: 'k' };
+const dollars = (usd: number) => ({ nanoDollars: usd * NANO_DOLLARS, tokens: 1000 });
+const budget = (subject: string, more: object) => GenerativeBudget.parse({ subject, ...more });
+
+async function openMemory(): Promise<State[]> {
+  const state = await openState(':memory:');
+  onTestFinished(() => state.close());
+  return [state, state];
+}
+
+async function openFleet(): Promise<State[]> {
+  const redis = await startRedis();
+  onTestFinished(() => redis.destroy());
+  const states = [await openState(redis.url), await openState(redis.url)];
+  onTestFinished(async () => {
+    await Promise.all(states.map((state) => state.close()));
+  });
+  return states;
+}
+
+const PLACES = [
+  { name: 'SQLite', skip: false, open: openMemory },
+  { name: 'two nodes over Redis', skip: requireComponent('redis').skip, open: openFleet },
+];
+
+describe.each(PLACES)('budgets in $name', ({ skip, open }) => {
+  it.skipIf(skip)('are never overspent by requests at once, whatever is settled', async () => {
+    const states = await open();
+    const step = fc.record({
+      worst: fc.integer({ min: 1, max: 40 }),
+      share: fc.double({ min: 0, max: 1, noNaN: true }),
+      member: fc.integer({ min: 0, max: 1 }),
+    });
+    let round = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+        round += 1;
+        const tenant = `t${round}`;
+        const limits = [budget(`tenant:${tenant}`, { tokens: 100 }), budget('all', { usd: 1e6 })];
+        const ledgers = states.map((state) => openLedger(limits, state.budgets));
+        let spent = 0;
+        const results = await Promise.allSettled(
+          steps.map(async ({ worst, share, member }) => {
+            const reservation = await ledgers[member]!.reserve(
+              { tenant },
+              { nanoDollars: 1, tokens: worst },
+            );
+            await Promise.resolve();
+            const tokens = Math.floor(worst * share);
+            spent += tokens;
+            expect(spent).toBeLessThanOrEqual(100);
+            reservation.settle({ nanoDollars: 1, tokens });
+          }),
+        );
+        const failures = results.filter((each) => each.status === 'rejected');
+        for (const { reason } of failures) expect(reason).toMatchObject({ code: 'BUDGET_SPENT' });
+        await Promise.all(ledgers.map((ledger) => ledger.close()));
+        // What was given back and not spent can be reserved again, to the last token.
+        const last = openLedger(limits, states[0]!.budgets);
+        const left = 100 - spent;
+        const rest = await last.reserve({ tenant }, { nanoDollars: 0, tokens: left });
+        await expect(last.reserve({ tenant }, { nanoDollars: 0, tokens: 1 })).rejects.toThrow(
+          SkeinError,
+        );
+        rest.settle({ nanoDollars: 0, tokens: 0 });
+        await last.close();
+      }),
+      { numRuns: 25, seed: 4 },
+    );
+  });
+});
+
+describe('a ledger', () => {
+  const open = (limits: readonly GenerativeBudget[], now?: () => number): Ledger =>
+    openLedger(limits, memoryBudgets(now), now);
+
+  it('touches no budget when one of them has too little', async () => {
+    const ledger = open([budget('all', { usd: 5 }), budget('tenant:a', { usd: 1 })]);
+    await expect(ledger.reserve(caller, dollars(2))).rejects.toMatchObject({
+      code: 'BUDGET_SPENT',
+      message: expect.stringContaining('tenant:a'),
+    });
+    const other: Reservation = await ledger.reserve({ tenant: 'b' }, dollars(5));
+    other.settle(dollars(0));
+  });
+
+  it('counts a key, a tenant and all, money and tokens, and only theirs', async () => {
+    const ledger = open([budget('key:k', { tokens: 1500 })]);
+    await ledger.reserve(caller, dollars(1));
+    await expect(ledger.reserve(caller, dollars(1))).rejects.toMatchObject({
+      code: 'BUDGET_SPENT',
+    });
+    await ledger.reserve({ tenant: 'a', key: 'other' }, dollars(1e6));
+    expect(ledger.counts({ tenant: 'a' })).toBe(false);
+  });
+
+  it('refuses until the period ends, and says when', async () => {
+    let now = Date.UTC(2030, 0, 31, 23, 59);
+    const ledger = open([budget('all', { usd: 1 })], () => now);
+    await ledger.reserve(caller, dollars(1));
+    const refusal = await ledger.reserve(caller, dollars(1)).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'BUDGET_SPENT', retryAfterMs: 60_000 });
+    now += 60_000;
+    await ledger.reserve(caller, dollars(1));
+  });
+
+  it('makes up for a provider that counted more than the worst case', async () => {
+    const ledger = open([budget('all', { tokens: 100 })]);
+    const first = await ledger.reserve(caller, { nanoDollars: 0, tokens: 10 });
+    first.settle({ nanoDollars: 0, tokens: 95 });
+    await expect(ledger.reserve(caller, { nanoDollars: 0, tokens: 6 })).rejects.toThrow(SkeinError);
+    await ledger.reserve(caller, { nanoDollars: 0, tokens: 5 });
+  });
+});
+
+it('prices tokens to the nano-dollar, and cached ones by their own price', () => {
+  const price = { input: 0.15, output: 0.6, cachedInput: 0.0375 };
+  const usage = { inputTokens: 1000, outputTokens: 10, cachedInputTokens: 400 };
+  expect(costOf(price, usage)).toBe(600 * 150 + 400 * 37.5 + 10 * 600);
+  expect(costOf({ input: 0.1, output: 0.2 }, { inputTokens: 1, outputTokens: 1 })).toBe(300);
+  expect(costOf(undefined, usage)).toBe(0);
+});
+
+it('bounds the tokens of a prompt by its bytes', () => {
+  const text = 'häuser 🏠';
+  const content = [{ type: 'text' as const, text }];
+  const { most, expected } = promptTokens({
+    model: 'm',
+    stream: true,
+    messages: [{ role: 'user', content }],
+  });
+  expect(most).toBeGreaterThanOrEqual(Buffer.byteLength(text));
+  expect(expected).toBeLessThan(most);
+});
+
+it('begins a minute, a day and a month in UTC', () => {
+  const now = Date.UTC(2030, 11, 31, 23, 59, 30);
+  const next = Date.UTC(2031, 0, 1);
+  expect(periodAt('minute', now)).toEqual({ name: '2030-12-31T23:59', endsAt: next });
+  expect(periodAt('day', now)).toEqual({ name: '2030-12-31', endsAt: next });
+  expect(periodAt('month', now)).toEqual({ name: '2030-12', endsAt: next });
+});
