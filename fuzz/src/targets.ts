@@ -31,6 +31,7 @@ export const TARGETS = {
   answers: async () => (await import('./targets/bodies.ts')).openAnswers(),
   'ring-frames': async () => (await import('./targets/bodies.ts')).openRingFrames(),
   'secure-sums': async () => (await import('./targets/secure-sums.ts')).openSecureSums(),
+  'answer-streams': async () => (await import('./targets/generative.ts')).openAnswerStreams(),
   http: async () => (await import('./targets/http.ts')).openHttp(),
   http2: async () => (await import('./targets/grpc.ts')).openHttp2(),
   grpc: async () => (await import('./targets/grpc.ts')).openGrpc(),

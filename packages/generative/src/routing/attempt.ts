@@ -36,6 +36,7 @@ export function startAttempt(
   const { signal, firstMs, gapMs, clock } = bounds;
   const controller = new AbortController();
   const call = { signal: controller.signal, deadline: clock.now() + firstMs, gapMs };
+  const source = provider.generate(request, call)[Symbol.asyncIterator]();
   let failure: Error | undefined;
   let rejectAwaited: (error: Error) => void = () => {};
   let usage: Usage | undefined;
@@ -49,6 +50,8 @@ export function startAttempt(
     signal.removeEventListener('abort', abort);
     controller.abort(reason);
     rejectAwaited(reason);
+    // One that has sent an event and waits to be asked for the next does not look at its signal.
+    source.return?.().catch(() => {});
   }
   const abort = (): void =>
     cancel(
@@ -64,8 +67,6 @@ export function startAttempt(
       provider: provider.name,
       message: `no ${what} in ${Math.round(ms)} ms.`,
     });
-
-  const source = provider.generate(request, call)[Symbol.asyncIterator]();
 
   /** Undefined at the end. */
   async function next(): Promise<GenerateEvent | undefined> {

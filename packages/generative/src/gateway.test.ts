@@ -1,0 +1,259 @@
+import { GenerativeSettings, type GenerativeSettingsInput } from '@skein/api';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { Gateway, GenerateEvent, Provider } from './contract.ts';
+import type { GatewayOptions, Outcome } from './gateway-options.ts';
+import { openGateway } from './gateway.ts';
+import { callerOf, eventsOf, requestOf, textOf } from './testing/calls.ts';
+import { openFaultyUpstream } from './testing/faulty-upstream/faulty-upstream.ts';
+import { upstreamError } from './wire/upstream-error.ts';
+
+const USAGE = { type: 'usage', usage: { inputTokens: 10, outputTokens: 20 } } as const;
+const text = (value: string): GenerateEvent => ({ type: 'text', text: value });
+
+/** A provider that says its words when told, and counts its calls. */
+function puppet(name: string, words: readonly string[] = ['a', 'b']) {
+  const told = { calls: 0, open: 0, go: Promise.resolve() as Promise<unknown> };
+  const provider: Provider = {
+    name,
+    async *generate(_, { signal }) {
+      told.calls += 1;
+      told.open += 1;
+      try {
+        const gone = new Promise((_resolve, reject) =>
+          signal.addEventListener('abort', () => reject(signal.reason as Error)),
+        );
+        gone.catch(() => {});
+        await Promise.race([told.go, gone]);
+        for (const word of words) yield text(word);
+        yield { type: 'finish', reason: 'stop' };
+        yield USAGE;
+      } finally {
+        told.open -= 1;
+      }
+    },
+    close: async () => {},
+  };
+  return { provider, told };
+}
+
+async function open(
+  settings: GenerativeSettingsInput,
+  more: Partial<GatewayOptions> = {},
+): Promise<Gateway> {
+  const gateway = await openGateway({ settings: GenerativeSettings.parse(settings), ...more });
+  onTestFinished(() => gateway.close());
+  return gateway;
+}
+
+const model = (name: string, ...providers: string[]) => ({
+  name,
+  routes: providers.map((provider) => ({ provider, model: 'm' })),
+  ttftMs: 60_000,
+});
+
+describe('deterministic requests', () => {
+  const same = requestOf('m', { sampling: { temperature: 0 } });
+
+  it('are sent once: those in flight join, later ones are repeated, and pay nothing', async () => {
+    const { provider, told } = puppet('p');
+    const start = Promise.withResolvers<void>();
+    told.go = start.promise;
+    const price = { input: 1, output: 1 };
+    const gateway = await open(
+      { models: [{ ...model('m'), routes: [{ provider: 'p', model: 'm', price }] }] },
+      { providers: [provider] },
+    );
+    const asked = [1, 2, 3].map(() => gateway.generate(same, callerOf()));
+    start.resolve();
+    const answers = await Promise.all(asked);
+    for (const answer of answers) expect(textOf(await eventsOf(answer))).toBe('ab');
+    const again = await gateway.generate({ ...same, stream: false }, callerOf());
+    expect(textOf(await eventsOf(again))).toBe('ab');
+    expect(told.calls).toBe(1);
+    expect([...answers, again].map((each) => each.receipt()!.cache)).toEqual([
+      'miss',
+      'joined',
+      'joined',
+      'hit',
+    ]);
+    expect(answers.map((each) => each.receipt()!.costUsd)).toEqual([0.00003, 0, 0]);
+    expect(again.headers()).toMatchObject({
+      'skein-cache': 'hit',
+      'skein-cost-usd': '0.000000000',
+    });
+  });
+
+  it('are not shared between tenants, and go on while one of their callers is there', async () => {
+    const { provider, told } = puppet('p');
+    const start = Promise.withResolvers<void>();
+    told.go = start.promise;
+    const gateway = await open({ models: [model('m', 'p')] }, { providers: [provider] });
+    const gone = new AbortController();
+    const first = gateway.generate(same, callerOf({ signal: gone.signal }));
+    const second = gateway.generate(same, callerOf());
+    const other = gateway.generate(same, callerOf({ tenant: 'other' }));
+    await vi.waitFor(() => expect(told.calls).toBe(2));
+    start.resolve();
+    const answer = await first;
+    await answer.events[Symbol.asyncIterator]().return?.();
+    gone.abort();
+    expect(textOf(await eventsOf(await second))).toBe('ab');
+    expect(textOf(await eventsOf(await other))).toBe('ab');
+  });
+});
+
+describe('a caller that goes', () => {
+  it.each(['before the first token', 'while it reads', 'before it reads'])(
+    'frees the provider and its place: %s',
+    async (when) => {
+      const { provider, told } = puppet('p');
+      const gateway = await open({ models: [model('m', 'p')] }, { providers: [provider] });
+      const gone = new AbortController();
+      if (when === 'before the first token') told.go = new Promise(() => {});
+      const answer = gateway.generate(requestOf('m'), callerOf({ signal: gone.signal }));
+      answer.catch(() => {});
+      await vi.waitFor(() => expect(told.calls).toBe(1));
+      if (when === 'while it reads') for await (const _ of (await answer).events) break;
+      else {
+        if (when === 'before it reads') await answer;
+        gone.abort();
+      }
+      await vi.waitFor(async () => {
+        expect((await gateway.view()).models[0]!.routes[0]!.running).toBe(0);
+      });
+      await vi.waitFor(() => expect(told.open).toBe(0));
+    },
+  );
+});
+
+describe('money', () => {
+  it('is refused before anything is sent, counted for each call, and told to the observer', async () => {
+    const { provider, told } = puppet('p');
+    const outcomes: Outcome[] = [];
+    const price = { input: 100, output: 100 };
+    const gateway = await open(
+      {
+        models: [{ ...model('m'), cache: false, routes: [{ provider: 'p', model: 'm', price }] }],
+        budgets: [{ subject: 'tenant:default', usd: 0.02 }],
+      },
+      { providers: [provider], observe: (outcome) => void outcomes.push(outcome) },
+    );
+    const answer = await gateway.generate(requestOf('m', { maxTokens: 100 }), callerOf());
+    expect(Number(answer.headers()['skein-cost-limit-usd'])).toBeGreaterThan(0.01);
+    await eventsOf(answer);
+    expect(answer.receipt()).toMatchObject({ costUsd: 0.003, usage: USAGE.usage });
+    const dear = gateway.generate(requestOf('m', { maxTokens: 1000 }), callerOf());
+    await expect(dear).rejects.toMatchObject({ code: 'BUDGET_SPENT' });
+    expect(told.calls).toBe(1);
+    expect(outcomes).toMatchObject([
+      { model: 'm', receipt: { costUsd: 0.003 } },
+      { model: 'm', error: 'BUDGET_SPENT' },
+    ]);
+  });
+});
+
+describe('routes', () => {
+  it('keep a tenant’s data where it may go', async () => {
+    const near = puppet('near');
+    const far = puppet('far');
+    const gateway = await open(
+      {
+        models: [model('m', 'far', 'near'), model('far-only', 'far')],
+        allow: [{ tenant: 'careful', providers: ['near'] }],
+      },
+      { providers: [near.provider, far.provider] },
+    );
+    const caller = callerOf({ tenant: 'careful' });
+    expect((await gateway.generate(requestOf('m'), caller)).provider).toBe('near');
+    await expect(gateway.generate(requestOf('far-only'), caller)).rejects.toMatchObject({
+      code: 'PROVIDER_FORBIDDEN',
+    });
+    expect(far.told.calls).toBe(0);
+    expect(gateway.models('careful').map(({ name }) => name)).toEqual(['m']);
+    await expect(gateway.generate(requestOf('none'), caller)).rejects.toMatchObject({
+      code: 'MODEL_UNKNOWN',
+    });
+  });
+
+  it('are not asked while their quota is spent, and the refusal says until when', async () => {
+    const upstream = await openFaultyUpstream();
+    onTestFinished(() => upstream.close());
+    const gateway = await open({
+      providers: [{ name: 'g', kind: 'gemini', baseUrl: upstream.baseUrl('gemini', 'quota-day') }],
+      models: [model('m', 'g')],
+    });
+    const ask = () => gateway.generate(requestOf('m'), callerOf());
+    await expect(ask()).rejects.toMatchObject({ code: 'UPSTREAM_QUOTA' });
+    const refusal = await ask().catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'PROVIDERS_UNAVAILABLE' });
+    expect((refusal as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(20_000);
+    expect(upstream.requests).toBe(1);
+    const [route] = (await gateway.view()).models[0]!.routes;
+    expect(Object.keys(route!.quotas)).toEqual([
+      'GenerateRequestsPerDayPerProjectPerModel-FreeTier',
+    ]);
+  });
+
+  it('never repeat a content filter at another provider', async () => {
+    const other = puppet('other');
+    const filtering: Provider = {
+      name: 'filtering',
+      // oxlint-disable-next-line require-yield
+      async *generate() {
+        throw upstreamError('CONTENT_FILTERED', { provider: 'filtering', message: 'blocked' });
+      },
+      close: async () => {},
+    };
+    const gateway = await open(
+      { models: [model('m', 'filtering', 'other')] },
+      { providers: [filtering, other.provider] },
+    );
+    await expect(gateway.generate(requestOf('m'), callerOf())).rejects.toMatchObject({
+      code: 'CONTENT_FILTERED',
+    });
+    expect(other.told.calls).toBe(0);
+  });
+
+  it('embed texts, in base64 on the wire', async () => {
+    const upstream = await openFaultyUpstream();
+    onTestFinished(() => upstream.close());
+    const gateway = await open({
+      providers: [{ name: 'e', kind: 'openai', baseUrl: upstream.baseUrl('openai', 'none') }],
+      models: [model('m', 'e')],
+    });
+    const { vectors, receipt } = await gateway.embed(
+      { model: 'm', inputs: ['a', 'four'] },
+      callerOf(),
+    );
+    expect(vectors).toEqual([Float32Array.of(1, 0, 0.5), Float32Array.of(4, 1, 0.5)]);
+    expect(receipt).toMatchObject({ provider: 'e', usage: { inputTokens: 5 } });
+  });
+});
+
+it.each([
+  ['stop', { stop: Array.from({ length: 100_000 }, String) }],
+  ['tools', { tools: Array.from({ length: 1000 }, (_, at) => ({ name: `t${at}` })) }],
+  ['tools', { tools: [{ name: 'no spaces' }] }],
+  ['max_tokens', { maxTokens: -1 }],
+  ['n', { choices: 0.5 }],
+  ['messages', { messages: [] }],
+])('refuses a bad %s before it is sent', async (field, more) => {
+  const { provider, told } = puppet('p');
+  const gateway = await open({ models: [model('m', 'p')] }, { providers: [provider] });
+  await expect(gateway.generate(requestOf('m', more), callerOf())).rejects.toMatchObject({
+    code: 'REQUEST_INVALID',
+    message: expect.stringContaining(`"${field}"`),
+  });
+  expect(told.calls).toBe(0);
+});
+
+it('refuses a schema that refers to itself', async () => {
+  const { provider } = puppet('p');
+  const gateway = await open({ models: [model('m', 'p')] }, { providers: [provider] });
+  const cyclic: Record<string, unknown> = { type: 'object' };
+  cyclic['properties'] = { self: cyclic };
+  const request = requestOf('m', { tools: [{ name: 't', parameters: cyclic }] });
+  await expect(gateway.generate(request, callerOf())).rejects.toMatchObject({
+    code: 'REQUEST_INVALID',
+  });
+});

@@ -1,0 +1,222 @@
+/** What the codecs make of answers and errors as the wires have them. */
+import { describe, expect, it } from 'vitest';
+import type { GenerateRequest } from '../contract.ts';
+import { faultOf } from '../wire/upstream-error.ts';
+import { createDecoder as createGemini } from './gemini/decode.ts';
+import { encodeRequest as encodeGemini } from './gemini/encode.ts';
+import { failureOf as geminiFailure, untilMidnight } from './gemini/failure.ts';
+import { createDecoder as createOpenAi } from './openai/decode.ts';
+import { encodeRequest as encodeOpenAi } from './openai/encode.ts';
+import { failureOf as openAiFailure } from './openai/failure.ts';
+import { readSecret } from './secrets.ts';
+
+const SIGNATURE = { extra_content: { google: { thought_signature: 'c2ln' } } };
+
+const REQUEST: GenerateRequest = {
+  model: 'm',
+  stream: true,
+  messages: [
+    { role: 'system', content: [{ type: 'text', text: 'Be brief.' }] },
+    {
+      role: 'user',
+      content: [
+        { type: 'text', text: 'What is it?' },
+        { type: 'image', url: 'data:image/png;base64,AAAA' },
+      ],
+    },
+    {
+      role: 'assistant',
+      content: [],
+      toolCalls: [
+        { id: 'c1', name: 'a', arguments: '{"x":1}', extra: SIGNATURE },
+        { id: 'c2', name: 'b', arguments: '{}' },
+      ],
+    },
+    { role: 'tool', toolCallId: 'c1', content: [{ type: 'text', text: '{"y":2}' }] },
+    { role: 'tool', toolCallId: 'c2', content: [{ type: 'text', text: 'plain' }] },
+  ],
+  tools: [{ name: 'a', parameters: { type: 'object' } }],
+  toolChoice: { name: 'a' },
+  sampling: { temperature: 0, topK: 3 },
+  maxTokens: 9,
+  format: { type: 'schema', name: 's', schema: { type: 'object' } },
+  extra: { user: 'u1' },
+};
+
+describe('OpenAI’s form', () => {
+  it('carries parts, calls, formats and what it does not know', () => {
+    expect(encodeOpenAi(REQUEST, true)).toMatchObject({
+      user: 'u1',
+      max_tokens: 9,
+      temperature: 0,
+      stream_options: { include_usage: true },
+      tool_choice: { type: 'function', function: { name: 'a' } },
+      response_format: { type: 'json_schema', json_schema: { name: 's' } },
+      messages: [
+        { role: 'system', content: 'Be brief.' },
+        { content: [{ type: 'text' }, { image_url: { url: 'data:image/png;base64,AAAA' } }] },
+        { content: null, tool_calls: [{ id: 'c1', ...SIGNATURE }, { id: 'c2' }] },
+        { role: 'tool', tool_call_id: 'c1', content: '{"y":2}' },
+        {},
+      ],
+    });
+  });
+
+  const chunk = (delta: object, finish_reason: string | null = null) => ({
+    choices: [{ index: 0, delta, finish_reason }],
+  });
+
+  it('tells two calls of one index apart by their ids, and finishes with tool_calls', () => {
+    const decoder = createOpenAi('p');
+    const call = (id: string) => ({
+      tool_calls: [{ index: 0, id, function: { name: id, arguments: '{}' }, ...SIGNATURE }],
+    });
+    const events = [chunk(call('x')), chunk(call('y')), chunk({}, 'stop')].flatMap((each) =>
+      decoder.decode(each),
+    );
+    expect(events.slice(1)).toEqual([
+      { type: 'tool-call', index: 0, id: 'x', name: 'x', arguments: '{}', extra: SIGNATURE },
+      { type: 'tool-call', index: 1, id: 'y', name: 'y', arguments: '{}', extra: SIGNATURE },
+      { type: 'finish', reason: 'tool_calls' },
+    ]);
+    decoder.end();
+  });
+
+  it('is cut without a finish for each choice', () => {
+    const decoder = createOpenAi('p');
+    expect(() => decoder.end()).toThrow(expect.objectContaining({ code: 'UPSTREAM_CUT' }));
+    decoder.decode({
+      choices: [
+        { index: 0, finish_reason: 'stop' },
+        { index: 1, delta: { content: 'x' } },
+      ],
+    });
+    expect(() => decoder.end()).toThrow(expect.objectContaining({ code: 'UPSTREAM_CUT' }));
+  });
+
+  it('never repeats a key that the upstream echoes, and tells a spent quota from a rate', () => {
+    const body = (code: string) => ({ error: { message: 'Incorrect API key: sk-secret', code } });
+    const denied = openAiFailure('p', 401, body('invalid_api_key'), undefined);
+    expect(denied).toMatchObject({ code: 'UPSTREAM_DENIED' });
+    expect(denied.message).not.toContain('secret');
+    expect(openAiFailure('p', 429, body('insufficient_quota'), 20_000).code).toBe('UPSTREAM_QUOTA');
+    expect(openAiFailure('p', 429, body('rate_limit_exceeded'), 700)).toMatchObject({
+      code: 'UPSTREAM_BUSY',
+      retryAfterMs: 700,
+    });
+    expect(openAiFailure('p', 400, body('content_filter'), undefined).code).toBe(
+      'CONTENT_FILTERED',
+    );
+    expect(openAiFailure('p', 404, '<h1>', undefined).code).toBe('UPSTREAM_FAILED');
+  });
+});
+
+describe('Gemini’s form', () => {
+  it('carries signatures back with their calls, and the answers of parallel calls in one turn', () => {
+    expect(encodeGemini(REQUEST)).toEqual({
+      systemInstruction: { parts: [{ text: 'Be brief.' }] },
+      contents: [
+        {
+          role: 'user',
+          parts: [{ text: 'What is it?' }, { inlineData: { mimeType: 'image/png', data: 'AAAA' } }],
+        },
+        {
+          role: 'model',
+          parts: [
+            { thoughtSignature: 'c2ln', functionCall: { id: 'c1', name: 'a', args: { x: 1 } } },
+            { functionCall: { id: 'c2', name: 'b', args: {} } },
+          ],
+        },
+        {
+          role: 'user',
+          parts: [
+            { functionResponse: { id: 'c1', name: 'a', response: { y: 2 } } },
+            { functionResponse: { id: 'c2', name: 'b', response: { result: 'plain' } } },
+          ],
+        },
+      ],
+      tools: [{ functionDeclarations: [{ name: 'a', parametersJsonSchema: { type: 'object' } }] }],
+      toolConfig: { functionCallingConfig: { mode: 'ANY', allowedFunctionNames: ['a'] } },
+      generationConfig: {
+        temperature: 0,
+        topK: 3,
+        maxOutputTokens: 9,
+        responseMimeType: 'application/json',
+        responseJsonSchema: { type: 'object' },
+      },
+    });
+  });
+
+  it('reads thoughts, calls with signatures, usage and finishes', () => {
+    const decoder = createGemini('p');
+    const parts = [
+      { text: 'hm', thought: true },
+      { functionCall: { name: 'a', args: { x: 1 } }, thoughtSignature: 'c2ln' },
+    ];
+    const events = decoder.decode({
+      candidates: [{ content: { parts }, finishReason: 'STOP' }],
+      usageMetadata: { promptTokenCount: 5, candidatesTokenCount: 2, thoughtsTokenCount: 7 },
+    });
+    expect(events.slice(1)).toMatchObject([
+      { type: 'reasoning', text: 'hm' },
+      { type: 'tool-call', index: 0, name: 'a', arguments: '{"x":1}', extra: SIGNATURE },
+      { type: 'finish', reason: 'tool_calls' },
+      { type: 'usage', usage: { inputTokens: 5, outputTokens: 9, reasoningTokens: 7 } },
+    ]);
+  });
+
+  it.each([
+    ['MAX_TOKENS', 'length'],
+    ['SAFETY', 'content_filter'],
+    ['PROHIBITED_CONTENT', 'content_filter'],
+  ])('finishes with %s as %s', (finishReason, reason) => {
+    expect(createGemini('p').decode({ candidates: [{ finishReason }] })[1]).toMatchObject({
+      reason,
+    });
+  });
+
+  it('fails for a call that cannot be read and a blocked prompt', () => {
+    const malformed = { candidates: [{ finishReason: 'MALFORMED_FUNCTION_CALL' }] };
+    expect(() => createGemini('p').decode(malformed)).toThrow(
+      expect.objectContaining({ code: 'UPSTREAM_FAILED' }),
+    );
+    expect(() => createGemini('p').decode({ promptFeedback: { blockReason: 'SAFETY' } })).toThrow(
+      expect.objectContaining({ code: 'CONTENT_FILTERED' }),
+    );
+  });
+
+  it('judges a quota by its id: one of a day is shut until midnight in California, whatever the body says', () => {
+    const now = Date.UTC(2030, 0, 15, 20);
+    const body = (quotaId: string) => ({
+      error: {
+        code: 429,
+        message: 'retry in 20s',
+        details: [{ violations: [{ quotaId }] }, { retryDelay: '20.5s' }],
+      },
+    });
+    const day = geminiFailure('p', 429, body('GenerateRequestsPerDayPerProject'), 1, () => now);
+    expect(day).toMatchObject({ code: 'UPSTREAM_QUOTA', retryAfterMs: 12 * 3_600_000 });
+    expect(faultOf(day)?.quotaId).toBe('GenerateRequestsPerDayPerProject');
+    const minute = geminiFailure(
+      'p',
+      429,
+      body('GenerateRequestsPerMinutePerProject'),
+      1,
+      () => now,
+    );
+    expect(minute).toMatchObject({ code: 'UPSTREAM_BUSY', retryAfterMs: 20_500 });
+    expect(untilMidnight(now + 500, 'UTC')).toBe(4 * 3_600_000 - 500);
+  });
+});
+
+it('reads secrets by reference, and names the reference alone when it cannot', async () => {
+  const environment = { KEY: ' secret \n' };
+  expect(await readSecret('env:KEY', { environment })).toBe('secret');
+  await expect(readSecret('env:NONE', { environment })).rejects.toMatchObject({
+    code: 'PROVIDER_INVALID',
+    message: expect.stringContaining('env:NONE'),
+  });
+  await expect(readSecret('file:/nowhere/at/all')).rejects.toMatchObject({
+    code: 'PROVIDER_INVALID',
+  });
+});
