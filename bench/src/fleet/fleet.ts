@@ -3,13 +3,11 @@ import type { BenchReport } from '../harness/report.ts';
 import { debianVersion } from '../harness/machine.ts';
 import { measureGroups, type RowGroup, type RowOptions } from '../harness/row-group.ts';
 import { FORWARDING } from './forwarding.ts';
-import { LIMIT } from './limits.ts';
+import { SHARED } from './shared.ts';
 import { SIMULATION } from './simulation.ts';
-import { SPREAD } from './spread.ts';
-import { STORE_AWAY } from './store-away.ts';
 
-/** A row is a file beside this one, and an entry here. Quick runs take less than a minute together. */
-const GROUPS: readonly RowGroup[] = [SIMULATION, FORWARDING, SPREAD, STORE_AWAY, LIMIT];
+/** A row is a file beside this one, and an entry here, or in `shared.ts`. Quick runs take less than a minute together. */
+const GROUPS: readonly RowGroup[] = [SIMULATION, FORWARDING, SHARED];
 
 export function benchFleet(options: RowOptions): Promise<BenchReport> {
   const peer = `one node, and routing policies in simulation; Redis ${debianVersion('redis-server')}`;

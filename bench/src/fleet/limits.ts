@@ -1,7 +1,7 @@
 /** Whether the rate limit of a key holds over eight nodes that are each asked for more than all of it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RowGroup } from '../harness/row-group.ts';
-import { importSmall, infer, SETTINGS, since, startNodes } from './nodes.ts';
+import { importSmall, infer, SETTINGS, since } from './nodes.ts';
+import type { SharedRows } from './shared.ts';
 
 const NODES = 8;
 /** Of the key, in requests per second. */
@@ -9,7 +9,7 @@ const RATE = 40;
 /** Between two requests to one node, in milliseconds: half of the limit, at each of eight. */
 const PAUSE_MS = 50;
 
-export const LIMIT: RowGroup = {
+export const LIMIT: SharedRows = {
   measures: [
     {
       key: 'limit_overshoot',
@@ -18,44 +18,40 @@ export const LIMIT: RowGroup = {
       target: { atMost: 1.1 },
     },
   ],
-  async measure({ quick, progress }) {
+  async measure({ client, urls, key }, { quick, progress }) {
     progress(`a limit over ${NODES} nodes`);
-    const { client, urls, key, close } = await startNodes(NODES);
-    try {
-      const version = await importSmall(client, 'model', 1);
-      await client.deploy({ name: 'model', version, settings: SETTINGS });
-      const limited = await client.createKey({
-        label: 'bench',
-        tenant: 'bench',
-        scopes: ['infer'],
-        ratePerSecond: RATE,
-      });
-      const served = async (url: string) => (await infer(url, 'model', key)) === 200;
-      await Promise.all(urls.map((url) => since(0, () => served(url))));
-      await sleep(1000);
+    const asking = urls.slice(0, NODES);
+    const version = await importSmall(client, 'limited', 1);
+    await client.deploy({ name: 'limited', version, settings: SETTINGS });
+    const limited = await client.createKey({
+      label: 'bench',
+      tenant: 'bench',
+      scopes: ['infer'],
+      ratePerSecond: RATE,
+    });
+    const served = async (url: string) => (await infer(url, 'limited', key)) === 200;
+    await Promise.all(asking.map((url) => since(0, () => served(url))));
+    await sleep(1000);
 
-      let admitted = 0;
-      let asked = 0;
-      const begun = performance.now();
-      const end = begun + (quick ? 4000 : 20_000);
-      await Promise.all(
-        urls.map(async (url) => {
-          for (let at = begun; performance.now() < end; at += PAUSE_MS) {
-            await sleep(Math.max(0, at - performance.now()));
-            asked += 1;
-            if ((await infer(url, 'model', limited.secret)) === 200) admitted += 1;
-          }
-        }),
-      );
-      const seconds = (performance.now() - begun) / 1000;
-      // A bucket of one second's requests, and the seconds.
-      const limit = RATE + RATE * seconds;
-      return {
-        results: { limit_overshoot: admitted / limit },
-        details: { limit: { rate: RATE, seconds, asked, admitted, limit } },
-      };
-    } finally {
-      await close();
-    }
+    let admitted = 0;
+    let asked = 0;
+    const begun = performance.now();
+    const end = begun + (quick ? 4000 : 20_000);
+    await Promise.all(
+      asking.map(async (url) => {
+        for (let at = begun; performance.now() < end; at += PAUSE_MS) {
+          await sleep(Math.max(0, at - performance.now()));
+          asked += 1;
+          if ((await infer(url, 'limited', limited.secret)) === 200) admitted += 1;
+        }
+      }),
+    );
+    const seconds = (performance.now() - begun) / 1000;
+    // A bucket of one second's requests, and the seconds.
+    const limit = RATE + RATE * seconds;
+    return {
+      results: { limit_overshoot: admitted / limit },
+      details: { limit: { rate: RATE, seconds, asked, admitted, limit } },
+    };
   },
 };

@@ -49,7 +49,10 @@ export async function openFleet(): Promise<BenchFleet> {
         'off',
         '--cores',
         '1',
-        ...(alone ? [] : [...shared, '--queues', 'none']),
+        // A worker for jobs would keep a core busy while its sandboxes are tried.
+        '--queues',
+        'none',
+        ...(alone ? [] : shared),
       ];
       const server = await launch({
         command: command[0]!,
@@ -67,6 +70,21 @@ export async function openFleet(): Promise<BenchFleet> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Resolves when the first node, which forwards, has read that all of them hold the model. */
+export async function publish(
+  [first]: readonly FleetNode[],
+  model: string,
+  nodes: number,
+): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    const { members } = await first!.client.getFleet();
+    const holders = members.filter(({ loaded }) => loaded.some((each) => each.model === model));
+    if (holders.length >= nodes) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${first!.url} has not heard that ${nodes} nodes hold ${model}.`);
 }
 
 /** Resolves when the node answers for the model. */

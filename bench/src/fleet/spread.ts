@@ -1,12 +1,10 @@
 /** How soon what one node is told holds on all of them: a deployment, and a revocation. */
 import { createClient } from '@skein/api/client';
-import type { RowGroup } from '../harness/row-group.ts';
 import { quantile } from '../harness/statistics.ts';
-import { type FleetNodes, importSmall, infer, SETTINGS, since, startNodes } from './nodes.ts';
+import { type FleetNodes, importSmall, infer, SETTINGS, since } from './nodes.ts';
+import type { SharedRows } from './shared.ts';
 
-const NODES = { quick: 4, full: 16 };
-
-export const SPREAD: RowGroup = {
+export const SPREAD: SharedRows = {
   measures: [
     {
       key: 'deploy_spread_s',
@@ -21,31 +19,24 @@ export const SPREAD: RowGroup = {
       target: { atMost: 1000 },
     },
   ],
-  async measure({ quick, progress }) {
-    const count = quick ? NODES.quick : NODES.full;
-    progress(`${count} nodes as processes`);
-    const fleet = await startNodes(count);
-    try {
-      progress('deployments');
-      const deploys = await repeated(quick ? 4 : 10, (round) => deployed(fleet, round));
-      progress('revocations');
-      const revocations = await repeated(quick ? 10 : 30, (round) => revoked(fleet, round));
-      return {
-        results: {
-          deploy_spread_s: quantile(deploys, 0.99) / 1000,
-          revoke_ms: quantile(revocations, 0.99),
+  async measure(fleet, { quick, progress }) {
+    progress('deployments');
+    const deploys = await repeated(quick ? 4 : 10, (round) => deployed(fleet, round));
+    progress('revocations');
+    const revocations = await repeated(quick ? 10 : 30, (round) => revoked(fleet, round));
+    return {
+      results: {
+        deploy_spread_s: quantile(deploys, 0.99) / 1000,
+        revoke_ms: quantile(revocations, 0.99),
+      },
+      details: {
+        spread: {
+          nodes: fleet.urls.length,
+          deploy_p50_ms: quantile(deploys, 0.5),
+          revoke_p50_ms: quantile(revocations, 0.5),
         },
-        details: {
-          spread: {
-            nodes: count,
-            deploy_p50_ms: quantile(deploys, 0.5),
-            revoke_p50_ms: quantile(revocations, 0.5),
-          },
-        },
-      };
-    } finally {
-      await fleet.close();
-    }
+      },
+    };
   },
 };
 

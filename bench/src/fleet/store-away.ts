@@ -1,7 +1,7 @@
 /** What requests notice of a store that is killed, is away, and is back. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RowGroup } from '../harness/row-group.ts';
-import { importSmall, infer, SETTINGS, since, startNodes } from './nodes.ts';
+import { importSmall, infer, SETTINGS, since } from './nodes.ts';
+import type { SharedRows } from './shared.ts';
 
 const SENDERS = 4;
 /** Between two requests of one sender, in milliseconds. */
@@ -9,7 +9,7 @@ const PAUSE_MS = 10;
 /** With the store, before and after. */
 const AROUND_MS = 1500;
 
-export const STORE_AWAY: RowGroup = {
+export const STORE_AWAY: SharedRows = {
   measures: [
     {
       key: 'store_away_failed',
@@ -18,41 +18,36 @@ export const STORE_AWAY: RowGroup = {
       target: { atMost: 0 },
     },
   ],
-  async measure({ quick, progress }) {
+  async measure({ redis, client, urls, key }, { quick, progress }) {
     const awayMs = quick ? 4000 : 60_000;
     progress(`a store that is away for ${awayMs / 1000} s`);
-    const { redis, client, urls, key, close } = await startNodes(2);
-    try {
-      const version = await importSmall(client, 'model', 1);
-      await client.deploy({ name: 'model', version, settings: SETTINGS });
-      const served = async (url: string) => (await infer(url, 'model', key)) === 200;
-      await Promise.all(urls.map((url) => since(0, () => served(url))));
+    const version = await importSmall(client, 'away', 1);
+    await client.deploy({ name: 'away', version, settings: SETTINGS });
+    const served = async (url: string) => (await infer(url, 'away', key)) === 200;
+    await Promise.all(urls.map((url) => since(0, () => served(url))));
 
-      const statuses = new Map<number, number>();
-      const ended = new AbortController();
-      const senders = Array.from({ length: SENDERS }, async (_, index) => {
-        while (!ended.signal.aborted) {
-          const status = await infer(urls[index % urls.length]!, 'model', key);
-          statuses.set(status, (statuses.get(status) ?? 0) + 1);
-          await sleep(PAUSE_MS);
-        }
-      });
-      await sleep(AROUND_MS);
-      await redis.kill();
-      await sleep(awayMs);
-      await redis.start();
-      await sleep(AROUND_MS);
-      ended.abort();
-      await Promise.all(senders);
-      const all = [...statuses.values()].reduce((sum, count) => sum + count, 0);
-      return {
-        results: { store_away_failed: all - (statuses.get(200) ?? 0) },
-        details: {
-          store_away: { away_s: awayMs / 1000, requests: all, ...Object.fromEntries(statuses) },
-        },
-      };
-    } finally {
-      await close();
-    }
+    const statuses = new Map<number, number>();
+    const ended = new AbortController();
+    const senders = Array.from({ length: SENDERS }, async (_, index) => {
+      while (!ended.signal.aborted) {
+        const status = await infer(urls[index % urls.length]!, 'away', key);
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+        await sleep(PAUSE_MS);
+      }
+    });
+    await sleep(AROUND_MS);
+    await redis.kill();
+    await sleep(awayMs);
+    await redis.start();
+    await sleep(AROUND_MS);
+    ended.abort();
+    await Promise.all(senders);
+    const all = [...statuses.values()].reduce((sum, count) => sum + count, 0);
+    return {
+      results: { store_away_failed: all - (statuses.get(200) ?? 0) },
+      details: {
+        store_away: { away_s: awayMs / 1000, requests: all, ...Object.fromEntries(statuses) },
+      },
+    };
   },
 };

@@ -89,7 +89,10 @@ async function together(first: NodeProcess, second: NodeProcess): Promise<void> 
   await load.stop();
 }
 
-describe('two nodes', { timeout: 180_000 }, () => {
+/** A round starts a node, loads it, and kills it. */
+const ROUND_MS = 20_000;
+
+describe('two nodes', { timeout: 180_000 + ROUNDS * ROUND_MS }, () => {
   test('answer together what one of them refuses', async () => {
     const [a, b] = [await start(), await start()];
     await deploy(a);
