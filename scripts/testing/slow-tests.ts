@@ -106,6 +106,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/faults/bad-models.test.ts',
   'packages/server/src/faults/cache.test.ts',
   'packages/server/src/faults/fleet-rollout.test.ts',
+  'packages/server/src/faults/fleet-tls.test.ts',
   'packages/server/src/faults/fleet.test.ts',
   'packages/server/src/faults/forwarding.test.ts',
   'packages/server/src/faults/full-disk.test.ts',

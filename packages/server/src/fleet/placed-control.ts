@@ -42,7 +42,7 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
       let carrier = carrierOf(request.name);
       if (carrier === undefined && (!isKnown(request.name) || isElsewhere(request.name))) {
         const record = await registry.version(request.name, request.version);
-        const taker = placing.takerOf(record, request.settings);
+        const taker = await placing.takerOf(record, request.settings);
         carrier = taker === self() ? undefined : taker;
       }
       if (carrier === undefined) return local.deploy(request, actor);

@@ -22,6 +22,7 @@ import {
   type ResidentDeployment,
 } from '@skein/serving';
 import type { Member, VersionRecord } from '@skein/state';
+import type { OwnMembership } from './membership.ts';
 
 /** Of the memory of the machine or its container; the node, its requests and its jobs need the rest. */
 const SHARE_FOR_MODELS = 0.75;
@@ -29,9 +30,10 @@ const SHARE_FOR_MODELS = 0.75;
 export interface FleetPlacing extends Placing {
   /**
    * The member that loads a new deployment first.
-   * @throws SkeinError FLEET_MEMORY when no member has room for it, with the numbers.
+   * @throws SkeinError FLEET_MEMORY when no member has room for it, with the numbers;
+   *   STORE_UNREACHABLE.
    */
-  takerOf(record: VersionRecord, settings: DeploymentSettingsPatch | undefined): string;
+  takerOf(record: VersionRecord, settings: DeploymentSettingsPatch | undefined): Promise<string>;
   /** Members that are to hold a deployment; undefined: all of them. */
   placed(deployment: string): ReadonlySet<string> | undefined;
 }
@@ -39,7 +41,7 @@ export interface FleetPlacing extends Placing {
 export interface PlacingOptions {
   /** Memory for models on this node, in bytes. */
   readonly budgetBytes: number;
-  readonly membership: { readonly incarnation: string; readonly members: readonly Member[] };
+  readonly membership: Pick<OwnMembership, 'incarnation' | 'members' | 'read'>;
   readonly memory: () => MemoryUse;
   /** The deployments of the fleet. */
   readonly desired: () => readonly DesiredDeployment[];
@@ -86,7 +88,9 @@ export function createPlacing(options: PlacingOptions): FleetPlacing {
         }),
       );
     },
-    takerOf(record, settings) {
+    async takerOf(record, settings) {
+      // One that has just joined may have the room.
+      await membership.read();
       const { model, digest } = record;
       const others = loadable(desired()).filter(({ row }) => row.name !== model);
       const coming: PlacedDeployment = {
