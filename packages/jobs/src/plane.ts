@@ -74,8 +74,8 @@ export interface JobPlane {
 const DRAIN_MS = 60_000;
 /** How long a drain waits for a worker that is still starting, in milliseconds. */
 const TRYING_MS = 1_000;
-/** How long it then waits for the sandboxes, in milliseconds. */
-const LEFT_MS = 100;
+/** How long it then waits for the sandboxes, whose probes end when they are closed, in milliseconds. */
+const LEFT_MS = 2_000;
 /**
  * Parts of the time of a drain: attempts may first end by themselves, then they are asked to stop.
  */
@@ -193,9 +193,9 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
       await quiesce(by);
       if (loaded !== undefined) {
         const closed = loaded.then((them) => Promise.all(them.map((driver) => driver.close())));
-        // A sandbox that is still being probed is closed after its probe; its processes end with
-        // this process.
-        await Promise.race([closed, sleep(isLeft ? LEFT_MS : DRAIN_MS, undefined, { ref: false })]);
+        const leftMs = Math.max(0, (by ?? Infinity) - performance.now());
+        const waitMs = Math.min(isLeft ? LEFT_MS : DRAIN_MS, leftMs);
+        await Promise.race([closed, sleep(waitMs, undefined, { ref: false })]);
       }
       await store.close();
       await artifacts.close();

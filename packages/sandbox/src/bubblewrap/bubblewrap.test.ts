@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import type { SandboxDriver, SandboxSession, SessionOptions } from '../contract.ts';
@@ -56,6 +57,18 @@ describe.skipIf(requireComponent('bubblewrap').skip)('a guest of bubblewrap', ()
     });
     return Buffer.concat([stdout, stderr]).toString();
   };
+
+  test('a driver that is closed during its probe ends it, and nothing of it is remembered', async () => {
+    const name = 'skein:sandbox:bubblewrap';
+    const found = getEnvironmentData(name);
+    setEnvironmentData(name, undefined);
+    const closing = createBubblewrap();
+    const asked = closing.availability();
+    await closing.close();
+    expect((await asked).available).toBe(false);
+    expect(getEnvironmentData(name)).toBeUndefined();
+    setEnvironmentData(name, found as string);
+  });
 
   test('runs as an unprivileged user, without a capability, behind a filter', async () => {
     const status = await sh('id -u; id -g; id -G; cat /proc/self/status');

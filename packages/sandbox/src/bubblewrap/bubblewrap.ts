@@ -50,6 +50,18 @@ export function createBubblewrap({
   let opened: Promise<Opened | Unavailable> | undefined;
   let closed = false;
 
+  /** A driver that is closed during its probe ends it. */
+  const trial = {
+    keep(session: SandboxSession): void {
+      sessions.add(session);
+      if (closed) void session.close();
+    },
+    end(session: SandboxSession): void {
+      sessions.delete(session);
+      if (closed) throw new Error('it was closed during its probe');
+    },
+  };
+
   async function open(): Promise<Opened | Unavailable> {
     const missing = missingProgram();
     if (missing !== undefined) return missing;
@@ -67,7 +79,7 @@ export function createBubblewrap({
           seccompFilter(ARCHITECTURE, sockets),
         );
       }
-      const enforcement = await remembered('bubblewrap', async () => await tried(host));
+      const enforcement = await remembered('bubblewrap', async () => await tried(host, trial));
       const version = spawnSync('bwrap', ['--version'], { encoding: 'utf8' }).stdout.trim();
       return { available: true, version, enforcement, host };
     } catch (error) {
@@ -107,7 +119,10 @@ export function createBubblewrap({
 }
 
 /** Probes which limits hold here. @throws Error when no sandbox can be made. */
-async function tried(host: LaunchHost): Promise<Enforcement> {
+async function tried(
+  host: LaunchHost,
+  trial: Readonly<Record<'keep' | 'end', (session: SandboxSession) => void>>,
+): Promise<Enforcement> {
   const { session, noList } = await openTrial((network) =>
     openSession(host, {
       mounts: [],
@@ -126,8 +141,9 @@ async function tried(host: LaunchHost): Promise<Enforcement> {
     },
     isolates: true,
   });
-  const enforcement = await probe(session, claimed);
-  await session.close();
+  trial.keep(session);
+  const enforcement = await probe(session, claimed).finally(() => session.close());
+  trial.end(session);
   return enforcement;
 }
 

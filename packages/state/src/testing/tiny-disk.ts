@@ -18,12 +18,7 @@ export function mountTinyDisk(options: string): Disposable & { readonly folder: 
   return {
     folder,
     [Symbol.dispose]() {
-      let unmounted = spawnSync('umount', [folder]);
-      // Sandboxes that a stopped node was trying end a moment after it.
-      for (let tries = 0; unmounted.status !== 0 && tries < 50; tries++) {
-        spawnSync('sleep', ['0.1']);
-        unmounted = spawnSync('umount', [folder]);
-      }
+      const unmounted = spawnSync('umount', [folder]);
       // A file that a failed test left open must not keep the mount.
       if (unmounted.status !== 0) spawnSync('umount', ['--lazy', folder]);
       rmdirSync(folder);
