@@ -13,11 +13,11 @@ import { nativeRuntime } from '@skein/runtime';
 import { type DataFolder, openDataFolder } from '@skein/state';
 import type { AccessMode } from './access/access.ts';
 import { tuneCollector } from './collector.ts';
+import { createFleet } from './fleet/fleet.ts';
 import { countLanguageUse } from './language/use.ts';
 import { startWithin } from './lifecycle.ts';
 import { openCallers } from './rooms/callers.ts';
 import { openFaces } from './rooms/faces.ts';
-import { openFleet } from './rooms/fleet.ts';
 import { advertisedUrl } from './rooms/forwarding.ts';
 import { type InferenceRoom, openInference } from './rooms/inference.ts';
 import { openJobs } from './rooms/jobs.ts';
@@ -27,6 +27,7 @@ import type { Opening } from './rooms/room.ts';
 import { openSharedState } from './rooms/shared-state.ts';
 import { openStorage } from './rooms/storage.ts';
 import { createLogger } from './telemetry/log.ts';
+import { VERSION } from './version.ts';
 
 export interface RunningNode {
   readonly url: string;
@@ -86,7 +87,12 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   const { bodies, rpcs, eventStreams } = callers;
   const budgets = [bodies, rpcs.connections, rpcs.streams, jobs.artifactBytes, eventStreams];
   const jobMetrics = jobRoom.metrics;
-  const fleet = await openFleet(opening, storage.state, {
+  const fleet = await createFleet({
+    state: storage.state,
+    clock: opening.clock,
+    version: VERSION,
+    logger,
+    modelMemoryBytes: options.modelMemoryBytes,
     serving: () => plane.serving,
     store: shared && (() => shared.view()),
     forwarding: () => plane.forwarding?.counters,

@@ -26,7 +26,7 @@ import type {
   TargetRequest,
 } from './contract.ts';
 import { DeploymentObserver, type ObserverOptions } from './deployment-observer.ts';
-import type { Elsewhere } from './follow/placing.ts';
+import { describeElsewhere, type Elsewhere, refuseElsewhere } from './follow/elsewhere.ts';
 import type { Journal } from './journal.ts';
 import { predict, readyReplicas, scale, type LiveTarget } from './live-target.ts';
 import { requestDigest } from './request-digest.ts';
@@ -208,11 +208,7 @@ export class Deployment {
       case 'unloaded':
         return unknownModel(this.name, 'has no available versions: it is unloaded');
     }
-    if (this.elsewhere !== undefined) {
-      const { others, reason } = this.elsewhere.place;
-      const where = `Deployment "${this.name}" is held by ${others} other members: ${reason}.`;
-      return new SkeinError('NO_REPLICA', where, { retryAfterMs: RESTORE_RETRY_MS });
-    }
+    if (this.elsewhere !== undefined) return refuseElsewhere(this.elsewhere);
     if (this.#isRestoring(version)) {
       return new SkeinError('NO_REPLICA', `Deployment "${this.name}" is being restored.`, {
         retryAfterMs: RESTORE_RETRY_MS,
@@ -389,15 +385,6 @@ export class Deployment {
     }
     return this.#split.some(canAnswer);
   }
-}
-
-/** A version that it does not name may still be on the members that hold the deployment. */
-function describeElsewhere(
-  { model, place }: Elsewhere,
-  version: string | undefined,
-): DeployedModel {
-  const isKnown = version === undefined || model.versions.includes(version);
-  return { ...model, ready: place.others > 0 && isKnown };
 }
 
 /** Triton's clients look for the first words. */

@@ -45,13 +45,12 @@ export const doctor = defineCommand({
 });
 
 async function loadChecks(): Promise<readonly Check[]> {
-  const [machine, onnxRuntime, redis, components, sandboxes, kubernetes] = await Promise.all([
+  const [machine, onnxRuntime, redis, components, sandboxes] = await Promise.all([
     import('../doctor/machine.ts'),
     import('../doctor/onnx-runtime.ts'),
     import('../doctor/redis.ts'),
     import('../doctor/components.ts'),
     import('../doctor/sandboxes.ts'),
-    import('../doctor/kubernetes.ts'),
   ]);
   return [
     machine.checkNode,
@@ -66,7 +65,7 @@ async function loadChecks(): Promise<readonly Check[]> {
     components.checkDocker,
     components.checkBubblewrap,
     sandboxes.checkSandboxes,
-    kubernetes.checkKubernetes,
+    sandboxes.checkKubernetes,
     components.checkChromium,
   ];
 }

@@ -1,7 +1,7 @@
-/** The sandboxes of this machine that can run untrusted work here, found by testing what each enforces. */
+/** Where untrusted work can run, found by testing what each sandbox enforces: this machine, and a cluster. */
 import { SANDBOX_NAMES, SANDBOXES } from '@skein/api/implementations';
-import { describeSandboxes, openDrivers } from '@skein/sandbox';
-import { missing, ok, type Check } from './check.ts';
+import { describeSandboxes, openDriver, openDrivers } from '@skein/sandbox';
+import { broken, missing, ok, type Check } from './check.ts';
 
 export const checkSandboxes: Check = async () => {
   const drivers = await openDrivers(
@@ -25,5 +25,22 @@ export const checkSandboxes: Check = async () => {
     );
   } finally {
     await Promise.all(drivers.map((driver) => driver.close()));
+  }
+};
+
+const CLUSTER = 'Kubernetes';
+
+/** The cluster that a worker here may run jobs in, when a namespace of it is named. */
+export const checkKubernetes: Check = async ({ env }) => {
+  const isNamed = Boolean(env['SKEIN_KUBERNETES_CLUSTERSPACE']);
+  const driver = await openDriver('kubernetes');
+  try {
+    const [found] = await describeSandboxes([driver]);
+    if (found === undefined) throw new Error('no driver was described');
+    if (found.available) return ok(CLUSTER, false, found.summary);
+    const { what = found.summary, fix = '' } = found.missing[0] ?? {};
+    return isNamed ? broken(CLUSTER, false, what, fix) : missing(CLUSTER, what, fix);
+  } finally {
+    await driver.close();
   }
 };

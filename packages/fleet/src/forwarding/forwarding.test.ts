@@ -1,107 +1,18 @@
 /** Nodes that forward to each other over real sockets; what each of them does locally is scripted. */
-import { createServer } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import type { ServerHttp2Session } from 'node:http2';
 import { DeploymentSettings, SkeinError } from '@skein/api';
-import { SharedBudget } from '@skein/api/shared-budget';
 import { tensor, values, type NumericTensor, type TensorMap } from '@skein/onnx';
 import {
   Cancellation,
   type DeployedModel,
   type InferenceAnswer,
   type InferenceRequest,
-  type Prediction,
 } from '@skein/serving';
 import { afterEach, describe, expect, test } from 'vitest';
-import { acceptLink } from '../link/accept-link.ts';
 import { Peer } from '../link/peer.ts';
-import { servePeer } from '../link/serve-peers.ts';
 import { seededRandom } from '../simulation/random.ts';
-import { forwardRefused, type Forwarding } from './forwarding.ts';
+import { forwardRefused } from './forwarding.ts';
 import type { FleetMember } from './holders.ts';
-
-const KEY = 'a key of the fleet that is long enough';
-
-type Behave = (request: InferenceRequest) => Promise<InferenceAnswer>;
-
-class TestNode {
-  readonly incarnation: string;
-  readonly seen: InferenceRequest[] = [];
-  behave: Behave = full;
-  prediction: (request: InferenceRequest) => Prediction = () => ({ finishMs: 5 });
-  address = '';
-  held = 0;
-  forwarding!: Forwarding;
-  readonly sockets = new Set<Socket>();
-  readonly sessions = new Set<ServerHttp2Session>();
-  readonly #server = createServer();
-
-  constructor(incarnation: string) {
-    this.incarnation = incarnation;
-  }
-
-  async listen(): Promise<void> {
-    const budget = new SharedBudget({
-      name: 'bodies',
-      unit: 'bytes',
-      max: 1e9,
-      refuse: () => new SkeinError('BODIES_TOO_LARGE', 'Too large.'),
-    });
-    this.#server.on('upgrade', (request, socket, head) => {
-      this.sockets.add(socket as Socket);
-      void acceptLink(request, socket as Socket, head, KEY).then((session) => {
-        if (session === undefined) return;
-        this.sessions.add(session);
-        servePeer(session, {
-          local: {
-            infer: (asked) => this.infer(asked),
-            predict: (asked) => this.prediction(asked),
-          },
-          clock: performance,
-          maxBytes: 1e8,
-          hold: (tenant) => budget.hold(tenant),
-          toError: (error) =>
-            error instanceof SkeinError ? error : new SkeinError('INTERNAL', 'It failed.'),
-        });
-      });
-    });
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    this.address = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  infer(request: InferenceRequest): Promise<InferenceAnswer> {
-    this.seen.push(request);
-    return this.behave(request);
-  }
-
-  /** As `kill -9` does to its connections. */
-  kill(): void {
-    this.#server.close();
-    for (const socket of this.sockets) socket.destroy();
-  }
-}
-
-const full: Behave = ({ deployment }) =>
-  Promise.reject(
-    new SkeinError('DEADLINE_UNREACHABLE', `"${deployment}" is full.`, { retryAfterMs: 400 }),
-  );
-const doubled: Behave = ({ inputs }) => {
-  const x = inputs.get('x') as NumericTensor;
-  const y = tensor(
-    'float32',
-    x.shape,
-    Float32Array.from(values(x) as Float32Array, (v) => 2 * v),
-  );
-  return Promise.resolve(answer(new Map([['y', y]])));
-};
-const answer = (outputs: TensorMap): InferenceAnswer => ({
-  version: '3',
-  outputs,
-  times: { queueMs: 1, computeMs: 2, batchRows: 1 },
-  cached: false,
-});
-/** Accepts, and never answers. */
-const hangs: Behave = () => new Promise(() => {});
+import { answer, doubled, full, hangs, KEY, TestNode } from './testing/scripted-node.ts';
 
 let nodes: TestNode[] = [];
 afterEach(() => {
@@ -406,4 +317,21 @@ test('when no member ever has room, few of the refused requests still ask', asyn
   for (let i = 0; i < 400; i++) await codeOf(a.forwarding.inference.infer(request()));
   expect(a.forwarding.counters.refused.fleet_full).toBeGreaterThan(100);
   expect(b.seen.length).toBeLessThan(300);
+});
+
+test('a change of a deployment is carried out by the member that is asked, and its refusal arrives', async () => {
+  const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+  const peer = a.forwarding.peer('member-1')!;
+  const asked = { change: 'deploy', parameters: [{ name: 'risk' }], actor: 'ann' } as const;
+  b.change = (change) => Promise.resolve({ change });
+  expect(await peer.change(asked)).toEqual({ change: asked });
+  b.change = () => Promise.reject(new SkeinError('FLEET_MEMORY', 'It is full.'));
+  await expect(peer.change(asked)).rejects.toMatchObject({ code: 'FLEET_MEMORY' });
+  b.change = () => new Promise(() => {});
+  const lost = expect(peer.change(asked)).rejects.toMatchObject({ code: 'PEER_LOST' });
+  await expect.poll(() => b.sessions.size).toBeGreaterThan(0);
+  b.kill();
+  await lost;
+  expect(a.forwarding.holders('risk')).toEqual(['member-1']);
+  expect(a.forwarding.peer('nobody')).toBeUndefined();
 });

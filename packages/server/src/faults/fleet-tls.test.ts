@@ -21,7 +21,11 @@ const KEY = '0123456789abcdef0123456789abcdef';
 const BUDGET = 100 * 2 ** 20;
 const PATIENT = { timeout: 60_000 };
 
-async function deploy(client: Client, name: string, sizes: number[]): Promise<void> {
+async function deploy(
+  client: Client,
+  name: string,
+  sizes: Parameters<typeof mlp>[0]['sizes'],
+): Promise<void> {
   const content = writeModel(mlp({ sizes, seed: 1 })) as Uint8Array<ArrayBuffer>;
   const { version } = await client.importModel({ name, content });
   const settings = {

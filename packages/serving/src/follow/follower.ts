@@ -8,7 +8,7 @@
 import type { ServingContext } from '../context.ts';
 import { exclusively } from '../exclusive.ts';
 import type { DesiredDeployment } from '../restore.ts';
-import { joinRollout } from '../rollout/rollout-run.ts';
+import { joinRollout } from '../rollout/join-rollout.ts';
 import { abandon, adopt } from './adopt.ts';
 import type { Place } from './placing.ts';
 import {

@@ -3,7 +3,7 @@
  * `packages/fleet`; a node without other members to forward to holds everything.
  */
 import type { VersionRecord } from '@skein/state';
-import type { DeployedModel, Instant } from '../contract.ts';
+import type { Instant } from '../contract.ts';
 import type { DesiredDeployment } from '../restore.ts';
 
 /** A deployment in the memory of this node. */
@@ -41,12 +41,6 @@ export interface Placing {
     residents: readonly ResidentDeployment[],
     now: Instant,
   ): ReadonlyMap<string, Place>;
-}
-
-/** A deployment that other members hold. This node describes it, and refuses its requests, so that they go there. */
-export interface Elsewhere {
-  readonly model: DeployedModel;
-  readonly place: Place;
 }
 
 /** What a version takes on a node that has loaded it. */

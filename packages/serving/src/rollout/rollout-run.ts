@@ -7,18 +7,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import { SkeinError, type RolloutEvidence, type RolloutPlan } from '@skein/api';
-import type {
-  DeploymentRecord,
-  HistoryEntry,
-  Lease,
-  RolloutRecord,
-  VersionRecord,
-} from '@skein/state';
+import type { DeploymentRecord, HistoryEntry, RolloutRecord, VersionRecord } from '@skein/state';
 import type { ServingContext } from '../context.ts';
 import type { Instant } from '../contract.ts';
 import type { Deployment } from '../deployment.ts';
 import { effectiveSettings, type EffectiveSettings } from '../settings.ts';
 import { evidenceView } from './evidence-view.ts';
+import { leaseName, Leadership } from './leadership.ts';
 import { eventOf, withDeparted, type RolloutReport, type RolloutReports } from './peers.ts';
 import { RolloutPart } from './rollout-part.ts';
 import {
@@ -43,8 +38,6 @@ interface RunOptions {
 
 const NODE = 'skein';
 const ALONE = 'this node';
-/** A leader that does not renew for so long is replaced, in milliseconds. */
-const LEASE_MS = 3000;
 /** Between two looks of a member at the row: while it waits for others to be ready, and later at least. */
 const READY_TICK_MS = 100;
 
@@ -59,7 +52,7 @@ export class RolloutRun {
   #rollout: Rollout;
   /** The reports of this step, in a leader. */
   #reports: RolloutReports = new Map();
-  #lease: { readonly lease: Lease; readonly renewedAt: Instant } | undefined;
+  readonly #leadership: Leadership;
   #timer: NodeJS.Timeout | undefined;
   /** Resolves when the first step begins, and when the rollout is over or this node leaves it. */
   readonly #begun = Promise.withResolvers<void>();
@@ -74,6 +67,7 @@ export class RolloutRun {
     this.#rollout = options.rollout;
     this.#id = options.id;
     this.#startedAt = options.startedAt;
+    this.#leadership = new Leadership(context, deployment.name);
     this.#part = new RolloutPart(context, deployment, record, settings);
     deployment.rollout = this.#rollout;
     deployment.comparison = undefined;
@@ -182,7 +176,7 @@ export class RolloutRun {
   tick(): Promise<void> {
     const look = async (): Promise<void> => {
       await this.#follow();
-      if (isOver(this.#rollout) || !(await this.#leads())) return;
+      if (isOver(this.#rollout) || !(await this.#leadership.leads())) return;
       await this.#gather();
       const event = eventOf(this.#rollout, this.#reports, this.#context.clock.now());
       if (event !== undefined) await this.#advance(event, NODE);
@@ -216,7 +210,7 @@ export class RolloutRun {
     this.#over.resolve();
     await this.#last.catch(() => {});
     clearTimeout(this.#timer);
-    await this.#lease?.lease.release().catch(() => {});
+    await this.#leadership.release();
   }
 
   /** What this member tells the others. */
@@ -240,24 +234,6 @@ export class RolloutRun {
 
   get #self(): string {
     return this.#context.peers?.self ?? ALONE;
-  }
-
-  async #leads(): Promise<boolean> {
-    const { peers, state, clock } = this.#context;
-    if (peers === undefined) return true;
-    const now = clock.now();
-    if (this.#lease !== undefined && now - this.#lease.renewedAt < LEASE_MS / 3) return true;
-    if (this.#lease !== undefined && (await this.#lease.lease.renew())) {
-      this.#lease = { lease: this.#lease.lease, renewedAt: now };
-      return true;
-    }
-    const lease = await state.leases.acquire(
-      leaseName(this.#deployment.name),
-      peers.self,
-      LEASE_MS,
-    );
-    this.#lease = lease && { lease, renewedAt: now };
-    return lease !== undefined;
   }
 
   async #gather(): Promise<void> {
@@ -288,7 +264,7 @@ export class RolloutRun {
       this.#apply(next, await this.#store(next));
     } catch (error) {
       if (!(error instanceof SkeinError) || error.code === 'STORE_UNREACHABLE') throw error;
-      if (error.code === 'LEASE_LOST') return void (this.#lease = undefined);
+      if (error.code === 'LEASE_LOST') return this.#leadership.lost();
       if (this.#context.peers !== undefined && error.code === 'ROLLOUT_IN_PROGRESS') {
         // Another member was faster. An operator's abort is for whatever step it is at now.
         await this.#follow();
@@ -326,7 +302,7 @@ export class RolloutRun {
       startedAt,
     };
     // A failure may be stored by any member; its revision says what it is about.
-    const fence = phase === 'rolled-back' ? undefined : this.#lease?.lease;
+    const fence = phase === 'rolled-back' ? undefined : this.#leadership.lease;
     return state.putDeployment({ name, ...row, rollout }, revision, fence);
   }
 
@@ -368,7 +344,7 @@ export class RolloutRun {
     clearTimeout(this.#timer);
     this.#over.resolve();
     this.#context.runs.delete(this.#deployment.name);
-    void this.#lease?.lease.release().catch(() => {});
+    void this.#leadership.release();
     if (actor !== undefined) this.#noteStep(actor);
   }
 
@@ -393,20 +369,6 @@ export class RolloutRun {
   }
 }
 
-/** Takes part in the rollout of a row, if one is in progress and this node serves the deployment. */
-export function joinRollout(
-  context: ServingContext,
-  { name, rollout, unloaded }: DeploymentRecord,
-): void {
-  const deployment = context.deployments.get(name);
-  if (rollout === undefined || unloaded === true || deployment?.main === undefined) return;
-  if (rollout.phase === 'finished' || rollout.phase === 'rolled-back') return;
-  if (context.peers === undefined || context.runs.has(name)) return;
-  RolloutRun.join(context, deployment, rollout).catch((error: unknown) =>
-    context.log('This member cannot take part in a rollout.', { deployment: name, error }),
-  );
-}
-
 const NOTES = {
   warming: 'rollout-step',
   shifting: 'rollout-step',
@@ -421,8 +383,6 @@ function rolloutOf(stored: RolloutRecord, now: Instant): Rollout {
   const { quantile } = settings.objective;
   return { plan, quantile, from, to, phase, step, stepStartedAt: now, reason };
 }
-
-const leaseName = (deployment: string): string => `rollout/${deployment}`;
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : 'the version cannot start';
