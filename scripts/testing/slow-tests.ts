@@ -105,6 +105,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/faults/bad-images.test.ts',
   'packages/server/src/faults/bad-models.test.ts',
   'packages/server/src/faults/cache.test.ts',
+  'packages/server/src/faults/fleet-network.test.ts',
   'packages/server/src/faults/fleet-rollout.test.ts',
   'packages/server/src/faults/fleet-tls.test.ts',
   'packages/server/src/faults/fleet.test.ts',

@@ -82,7 +82,9 @@ export const MemberView = z
     forwarding: MemberForwarding.optional(),
     joinedAt: z.string(),
     renewedAt: z.string(),
-    leaseAgeMs: z.number().describe('Time since it renewed its lease.'),
+    leaseAgeMs: z
+      .number()
+      .describe('Time since it renewed its lease, when the last of all members renewed its own.'),
   })
   .meta({ id: 'Member' });
 export type MemberView = z.infer<typeof MemberView>;

@@ -67,7 +67,7 @@ describe.skipIf(requireComponent('bubblewrap').skip)('a guest of bubblewrap', ()
     await closing.close();
     expect((await asked).available).toBe(false);
     expect(getEnvironmentData(name)).toBeUndefined();
-    setEnvironmentData(name, found as string);
+    setEnvironmentData(name, found);
   });
 
   test('runs as an unprivileged user, without a capability, behind a filter', async () => {

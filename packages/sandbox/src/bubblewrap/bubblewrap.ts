@@ -142,9 +142,12 @@ async function tried(
     isolates: true,
   });
   trial.keep(session);
-  const enforcement = await probe(session, claimed).finally(() => session.close());
-  trial.end(session);
-  return enforcement;
+  try {
+    return await probe(session, claimed);
+  } finally {
+    await session.close();
+    trial.end(session);
+  }
 }
 
 /** The launcher is process 1 of its own name space; without root, in a user name space where it is root. */

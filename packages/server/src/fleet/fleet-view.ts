@@ -21,15 +21,15 @@ export interface FleetFacts {
   readonly schema: number | null;
   /** How this node stands to the store; absent: it is alone. */
   readonly store?: NodeView['store'];
-  /** Milliseconds since 1970. */
-  readonly now: number;
 }
 
 /** A lease of 10 s is renewed each second, or each three alone. */
 const LATE_MS = 5000;
 
 export function fleetView(facts: FleetFacts): FleetView {
-  const members = facts.members.map((member) => memberView(member, facts));
+  // All by the store's clock: that of this machine may differ.
+  const now = Math.max(...facts.members.map(({ renewedAt }) => Date.parse(renewedAt)));
+  const members = facts.members.map((member) => memberView(member, facts.self, now));
   const common = commonSchema(facts.members);
   return {
     epoch: facts.epoch,
@@ -39,7 +39,8 @@ export function fleetView(facts: FleetFacts): FleetView {
   };
 }
 
-function memberView(member: Member, { self, now }: FleetFacts): MemberView {
+/** @param now when the last of all members renewed its lease. */
+function memberView(member: Member, self: string, now: number): MemberView {
   const { incarnation, name, address, version, memoryBytes, cores, joinedAt, renewedAt } = member;
   const load = loadOf(member);
   const memory = memoryOf(member);

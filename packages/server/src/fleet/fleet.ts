@@ -146,7 +146,7 @@ export async function createFleet(options: FleetOptions): Promise<NodeFleet> {
       const epoch = position?.epoch ?? null;
       const self = membership.incarnation;
       const store = options.store?.();
-      return fleetView({ members, self, epoch, schema, store, now: Date.now() });
+      return fleetView({ members, self, epoch, schema, store });
     },
     placements: () => placementsOf(membership.members),
     scale: () => (scale ??= decide()),

@@ -22,6 +22,8 @@ export interface NodeProcessOptions {
   readonly port?: number;
   /** Further arguments of `skein up`. */
   readonly args?: readonly string[];
+  /** Further variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** API key of `client`. */
   readonly key?: string;
 }
@@ -77,7 +79,7 @@ export async function startNodeProcess(options: NodeProcessOptions = {}): Promis
       '--json',
       ...(options.args ?? []),
     ],
-    { cwd: folder },
+    { cwd: folder, env: options.env ?? {} },
   );
   const pid = up.process.pid!;
   running.add(pid);

@@ -1,0 +1,101 @@
+/** Nodes of a fleet, each a process over one Redis, that forward requests for a slow model to each other. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { startRedis } from '../../../jobs/src/store/testing/redis-server.ts';
+import { startLoad } from './load.ts';
+import { type NodeProcess, startNodeProcess } from './node-process.ts';
+import { slowModel } from './slow-model.ts';
+
+export const KEY = '0123456789abcdef0123456789abcdef';
+/** What a request may end with here. Anything else is a lost request. */
+export const CODED = new Set([
+  'answered',
+  'DEADLINE_UNREACHABLE',
+  'DEADLINE_EXCEEDED',
+  'QUEUE_FULL',
+  'NO_REPLICA',
+]);
+/** A busy machine takes its time. */
+export const PATIENT = { timeout: 60_000 };
+
+export interface SlowFleet {
+  start(options?: {
+    readonly key?: string;
+    readonly args?: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+  }): Promise<NodeProcess>;
+  /** Ends its nodes. */
+  close(): Promise<void>;
+}
+
+export async function openSlowFleet(): Promise<SlowFleet> {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-forwarding-'));
+  const redis = await startRedis();
+  const nodes: NodeProcess[] = [];
+  return {
+    async start({ key = KEY, args = [], env = {} } = {}) {
+      const file = join(folder, `key-${key.length}-${key.slice(0, 4)}`);
+      writeFileSync(file, `${key}\n`);
+      const shared = ['--redis', redis.url, '--blobs', join(folder, 'blobs'), '--queues', 'none'];
+      const own = ['--cores', '1', '--fleet-key', file, ...args];
+      const node = await startNodeProcess({ args: [...shared, ...own], env });
+      nodes.push(node);
+      return node;
+    },
+    async close() {
+      await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
+      await redis.destroy();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export const deploySlow = (node: NodeProcess) =>
+  node.deploy('slow', slowModel(3), {
+    objective: { latencyMs: 250 },
+    replicas: { min: 1, max: 1 },
+    batching: { maxRows: 1 },
+  });
+
+const BODY = JSON.stringify({
+  inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 8], data: [1, 2, 3, 4, 5, 6, 7, 8] }],
+});
+
+export async function askSlow({ url }: NodeProcess): Promise<string> {
+  const response = await fetch(`${url}/v2/models/slow/infer`, { method: 'POST', body: BODY });
+  const answer = (await response.json()) as { code?: string };
+  const outcome = answer.code ?? (response.ok ? 'answered' : `HTTP ${response.status}`);
+  // A caller that is refused waits: the cores are for the runs.
+  if (outcome !== 'answered') await sleep(20);
+  return outcome;
+}
+
+/** The samples of a metric of a node, by labels. */
+export async function metricOf(
+  { url }: NodeProcess,
+  name: string,
+): Promise<Record<string, number>> {
+  const page = await (await fetch(`${url}/metrics`)).text();
+  const lines = page
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [labels, value] = line.slice(name.length).split(' ') as [string, string];
+      return [/"(.*)"/.exec(labels)?.[1] ?? '', Number(value)];
+    }),
+  );
+}
+
+/** Until the first node sees the second one hold the model. */
+export async function together(first: NodeProcess, second: NodeProcess): Promise<void> {
+  await expect.poll(() => askSlow(second), PATIENT).toBe('answered');
+  const load = startLoad(8, () => askSlow(first));
+  await expect
+    .poll(async () => (await metricOf(second, 'skein_fleet_received_total'))['requests'], PATIENT)
+    .toBeGreaterThan(0);
+  await load.stop();
+}
