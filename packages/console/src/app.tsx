@@ -7,6 +7,7 @@ import { Job } from './jobs/job.tsx';
 import { Jobs } from './jobs/jobs.tsx';
 import { Queues } from './jobs/queues.tsx';
 import { KeyDialog } from './key-dialog.tsx';
+import { Language } from './language/language.tsx';
 import { connection, node, session } from './node.ts';
 import { Comparison } from './runs/compare.tsx';
 import { Run } from './runs/run.tsx';
@@ -28,6 +29,7 @@ interface View {
 const VIEWS: Readonly<Record<string, View>> = {
   '': { title: 'Serving', of: () => Serving },
   try: { title: 'Playground', of: () => Playground },
+  language: { title: 'Language models', of: () => Language },
   jobs: { title: 'Jobs', of: ({ parts }) => (parts.length === 0 ? Jobs : Job) },
   queues: { title: 'Queues', of: () => Queues },
   fleet: { title: 'Fleet', of: () => Fleet },

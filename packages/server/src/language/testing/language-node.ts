@@ -1,4 +1,5 @@
 /** A node with one language model, `assistant`, over an upstream of the test. */
+import { createClient, type Client } from '@skein/api/client';
 import type { NodeOptions } from '../../rooms/options.ts';
 import { startTestNode, type TestNode } from '../../testing/test-node.ts';
 import { startUpstream, type Upstream } from './upstream.ts';
@@ -6,13 +7,27 @@ import { startUpstream, type Upstream } from './upstream.ts';
 export interface LanguageNode {
   readonly node: TestNode;
   readonly upstream: Upstream;
+  /** Of an operator. */
+  readonly client: Client;
   close(): Promise<void>;
 }
 
-export async function startLanguageNode(options: Partial<NodeOptions> = {}): Promise<LanguageNode> {
-  const [upstream, node] = await Promise.all([startUpstream(), startTestNode(options)]);
-  await node.client.putProvider({ name: 'up', kind: 'openai', baseUrl: upstream.url });
-  await node.client.putLanguageModel({
+/** @param admin token of the operator, where the node requires keys. */
+export async function startLanguageNode(
+  admin?: string,
+  options: Partial<NodeOptions> = {},
+): Promise<LanguageNode> {
+  const keys: Partial<NodeOptions> =
+    admin === undefined
+      ? {}
+      : { access: 'required', givenKeys: [{ token: admin, scope: 'admin' }] };
+  const [upstream, node] = await Promise.all([
+    startUpstream(),
+    startTestNode({ ...keys, ...options }),
+  ]);
+  const client = admin === undefined ? node.client : createClient({ url: node.url, key: admin });
+  await client.putProvider({ name: 'up', kind: 'openai', baseUrl: upstream.url });
+  await client.putLanguageModel({
     name: 'assistant',
     routes: [{ provider: 'up', model: 'big', price: { input: 1, output: 10 } }],
     // A busy machine is not what these tests are about.
@@ -21,6 +36,7 @@ export async function startLanguageNode(options: Partial<NodeOptions> = {}): Pro
   return {
     node,
     upstream,
+    client,
     async close() {
       await node.close();
       upstream.close();

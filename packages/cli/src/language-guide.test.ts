@@ -1,0 +1,86 @@
+/**
+ * Follows docs/guide/generative.md line by line, with the faulty upstream in the place of Gemini and of
+ * the second provider.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openFaultyUpstream, type FaultyUpstream } from '@skein/generative/faulty-upstream';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runCli, startCli, type CliProcess } from './testing/cli.ts';
+
+const GUIDE = join(import.meta.dirname, '../../../docs/guide/generative.md');
+
+let folder: string;
+let upstream: FaultyUpstream;
+let node: CliProcess;
+let url: string;
+let lines: string[];
+
+beforeAll(async () => {
+  const blocks = (await readFile(GUIDE, 'utf8')).matchAll(/```console\n([\s\S]*?)```/g);
+  lines = [...blocks].flatMap(([, block = '']) => block.trim().split('\n'));
+  folder = await mkdtemp(join(tmpdir(), 'skein-guide-'));
+  upstream = await openFaultyUpstream();
+  const args = ['up', '--port', '0', '--grpc-port', '0'];
+  node = startCli(args, { cwd: folder, env: { GEMINI_API_KEY: 'a-secret' } });
+  await node.saw(/Skein is ready[\s\S]*API/);
+  url = /http:\/\/127\.0\.0\.1:\d+/.exec(node.output.stdout + node.output.stderr)![0];
+}, 60_000);
+afterAll(async () => {
+  node.process.kill('SIGTERM');
+  await node.ended;
+  await upstream.close();
+  await rm(folder, { recursive: true });
+});
+
+/** @param more words behind those of the guide. */
+async function skein(line: string, ...more: readonly string[]): Promise<string> {
+  const args = [...line.split(' ').slice(1), ...more, '--server', url];
+  const { code, stdout, stderr } = await runCli(args, { cwd: folder });
+  expect([code, stderr], `${line}: ${stdout}`).toEqual([0, expect.any(String)]);
+  return stdout;
+}
+
+const lineOf = (start: string): string => {
+  const at = lines.findIndex((line) => line.startsWith(start));
+  expect(at, `the guide has a line "${start}…"`).not.toBe(-1);
+  return lines.splice(at, 1)[0]!;
+};
+
+async function ask(): Promise<{ content: string; provider: string | null }> {
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    body: /-d '(.*)'$/.exec(CURL)![1]!,
+  });
+  const answer = (await response.json()) as { choices?: { message: { content: string } }[] };
+  expect(answer.choices, JSON.stringify(answer)).toHaveLength(1);
+  const provider = response.headers.get('skein-provider');
+  return { content: answer.choices![0]!.message.content, provider };
+}
+let CURL = '';
+
+it('goes from nothing to an assistant, and on with the second provider while the first is away', async () => {
+  expect(lineOf('GEMINI_API_KEY=')).toBe('GEMINI_API_KEY=… skein up');
+  const provider = lineOf('skein provider put google');
+  await skein(provider, '--url', upstream.baseUrl('gemini', 'none'));
+  // A busy machine must not make the first token late here.
+  await skein(lineOf('skein model put assistant'), '--deadline', '30s');
+  CURL = lineOf('curl ');
+  const works = await ask();
+  expect(works).toEqual({
+    content: expect.stringContaining('quick') as string,
+    provider: 'google',
+  });
+
+  await skein(lineOf('skein provider put backup'), '--url', upstream.baseUrl('openai', 'none'));
+  await skein(lineOf('skein model put assistant'), '--deadline', '30s');
+  await skein(provider, '--url', upstream.baseUrl('gemini', 'status-500'));
+  const fallen = await ask();
+  expect(fallen).toEqual({ content: works.content, provider: 'backup' });
+  expect(await skein(lineOf('skein model ls'))).toMatch(/backup=qwen/);
+  await skein(lineOf('skein budget put'));
+  await skein(lineOf('skein provider allow'));
+  expect(lines).toEqual([]);
+  expect(node.output.stdout + node.output.stderr).not.toContain('a-secret');
+}, 120_000);

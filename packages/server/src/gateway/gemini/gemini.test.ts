@@ -1,0 +1,115 @@
+/** Gemini's API as raw requests. */
+import { expect, test } from 'vitest';
+import { events, startLanguageFaces, USAGE } from '../generative/testing/scripted-gateway.ts';
+import { post, send } from '../testing/http-face.ts';
+
+const PATH = '/v1beta/models/chat';
+const hello = { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }] };
+const ask = (port: number, method: string, body: object) =>
+  send(port, `${PATH}:${method}`, post(JSON.stringify(body)));
+
+test('without alt=sse a stream is one JSON list, with it events; a call keeps its signature', async () => {
+  const { port, gateway } = await startLanguageFaces();
+  gateway.script = events(
+    { type: 'text', text: 'Hel' },
+    {
+      type: 'tool-call',
+      index: 0,
+      id: 'a',
+      name: 'look',
+      arguments: '{"at":1}',
+      extra: { extra_content: { google: { thought_signature: 'c2ln' } } },
+    },
+    { type: 'finish', reason: 'tool_calls' },
+    { type: 'usage', usage: USAGE },
+  );
+  const pieces = [
+    { candidates: [{ content: { parts: [{ text: 'Hel' }] } }] },
+    {
+      candidates: [
+        {
+          content: {
+            parts: [
+              {
+                functionCall: { id: 'a', name: 'look', args: { at: 1 } },
+                thoughtSignature: 'c2ln',
+              },
+            ],
+          },
+          finishReason: 'STOP',
+        },
+      ],
+    },
+    { usageMetadata: { promptTokenCount: 5, totalTokenCount: 7 } },
+  ];
+  const list = await ask(port, 'streamGenerateContent', hello);
+  expect(list.json).toMatchObject(pieces);
+  const { text } = await ask(port, 'streamGenerateContent?alt=sse', hello);
+  const sent = text.split('\n\n').filter((event) => event !== '');
+  expect(sent.map((event) => JSON.parse(event.slice(6)) as unknown)).toMatchObject(pieces);
+});
+
+test('a conversation with tools becomes messages, and its schemas JSON Schema', async () => {
+  const { port, gateway } = await startLanguageFaces();
+  await ask(port, 'generateContent', {
+    systemInstruction: { parts: [{ text: 'Be short.' }] },
+    contents: [
+      {
+        role: 'user',
+        parts: [{ text: 'Look' }, { inlineData: { mimeType: 'image/png', data: 'iVBORw==' } }],
+      },
+      {
+        role: 'model',
+        parts: [{ functionCall: { name: 'look', args: {} }, thoughtSignature: 'c2ln' }],
+      },
+      {
+        role: 'user',
+        parts: [{ functionResponse: { name: 'look', response: { seen: 'a cat' } } }],
+      },
+    ],
+    tools: [{ functionDeclarations: [{ name: 'look', parameters: { type: 'OBJECT' } }] }],
+    toolConfig: { functionCallingConfig: { mode: 'ANY' } },
+    generationConfig: { maxOutputTokens: 9, responseSchema: { type: 'OBJECT' }, topK: 3 },
+  });
+  expect(gateway.requests[0]).toMatchObject({
+    messages: [
+      { role: 'system', content: [{ text: 'Be short.' }] },
+      {
+        role: 'user',
+        content: [{ text: 'Look' }, { type: 'image', url: 'data:image/png;base64,iVBORw==' }],
+      },
+      {
+        role: 'assistant',
+        toolCalls: [
+          { id: 'call_look', extra: { extra_content: { google: { thought_signature: 'c2ln' } } } },
+        ],
+      },
+      { role: 'tool', toolCallId: 'call_look', content: [{ text: '{"seen":"a cat"}' }] },
+    ],
+    tools: [{ name: 'look', parameters: { type: 'object' } }],
+    toolChoice: 'required',
+    format: { type: 'schema', schema: { type: 'object' } },
+    sampling: { topK: 3 },
+    maxTokens: 9,
+  });
+});
+
+test('errors have the shape of Google', async () => {
+  const { port } = await startLanguageFaces();
+  const wrong = await ask(port, 'generateContent', { contents: [] });
+  expect(wrong.json).toMatchObject({
+    error: {
+      code: 400,
+      status: 'INVALID_ARGUMENT',
+      details: [{ reason: 'REQUEST_INVALID' }, { fieldViolations: [{ field: 'contents' }] }],
+    },
+  });
+  const unknown = await send(
+    port,
+    '/v1beta/models/other:generateContent',
+    post(JSON.stringify(hello)),
+  );
+  expect([unknown.status, unknown.json]).toMatchObject([404, { error: { status: 'NOT_FOUND' } }]);
+  const models = await send(port, '/v1beta/models');
+  expect(models.json).toMatchObject({ models: [{ name: 'models/chat', inputTokenLimit: 1000 }] });
+});

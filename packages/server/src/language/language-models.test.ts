@@ -1,0 +1,102 @@
+/** How an operator declares language models, and what a node keeps, shows and writes down of them. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { issueToken } from '@skein/http';
+import { expect, onTestFinished, test } from 'vitest';
+import { startTestNode } from '../testing/test-node.ts';
+import { startLanguageNode } from './testing/language-node.ts';
+import { startUpstream } from './testing/upstream.ts';
+
+const user = (content: string) => ({ role: 'user', content });
+const ask = (url: string, body: object, headers: Record<string, string> = {}) =>
+  fetch(`${url}/v1/chat/completions`, { method: 'POST', body: JSON.stringify(body), headers });
+
+test('declarations are checked, survive a restart, and name secrets without holding them', async () => {
+  const upstream = await startUpstream();
+  onTestFinished(() => upstream.close());
+  const first = await startTestNode();
+  const dataFolder = join(first.folder, '.skein');
+  const secret = join(first.folder, 'key');
+  const provider = { name: 'up', kind: 'openai', baseUrl: upstream.url } as const;
+  const { client } = first;
+  await expect(
+    client.putProvider({ ...provider, apiKey: 'env:SKEIN_TEST_MISSING' }),
+  ).rejects.toMatchObject({
+    code: 'PROVIDER_INVALID',
+    message: expect.stringContaining('env:SKEIN_TEST_MISSING') as string,
+  });
+  await expect(
+    client.putLanguageModel({ name: 'a', routes: [{ provider: 'up', model: 'x' }] }),
+  ).rejects.toMatchObject({ code: 'PROVIDER_INVALID' });
+  await writeFile(secret, 'sk-very-secret\n');
+  await client.putProvider({ ...provider, apiKey: `file:${secret}` });
+  await client.putLanguageModel({
+    name: 'team/a',
+    routes: [{ provider: 'up', model: 'big' }],
+    ttftMs: 20_000,
+  });
+  await expect(client.removeProvider({ name: 'up' })).rejects.toMatchObject({
+    code: 'PROVIDER_INVALID',
+  });
+  await expect(client.putBudget({ subject: 'all', period: 'day', usd: -1 })).rejects.toMatchObject({
+    code: 'REQUEST_INVALID',
+  });
+
+  const second = await startTestNode({ dataFolder: join(first.folder, 'other') });
+  onTestFinished(() => second.close());
+  expect((await second.client.getLanguageModels()).settings.models).toEqual([]);
+
+  const asked = await ask(first.url, { model: 'team/a', messages: [user('Hi')] });
+  expect(await asked.json()).toMatchObject({ choices: [{ message: { content: 'Hello there' } }] });
+  expect(upstream.keys).toEqual(['Bearer sk-very-secret']);
+  const view = await client.getLanguageModels();
+  expect(JSON.stringify(view)).not.toContain('sk-very-secret');
+  expect(
+    (await readFile(join(dataFolder, 'state.db')).catch(() => Buffer.alloc(0))).includes('sk-very'),
+  ).toBe(false);
+
+  await client.removeLanguageModel({ name: 'team/a' });
+  expect((await ask(first.url, { model: 'team/a', messages: [user('Hi')] })).status).toBe(404);
+  await client.removeProvider({ name: 'up' });
+  expect((await client.getLanguageModels()).settings.providers).toEqual([]);
+  await first.close();
+});
+
+test('keys, allow-lists, budgets, cost, metrics and the audit', async () => {
+  const { token: admin } = issueToken();
+  const started = await startLanguageNode(admin);
+  onTestFinished(() => started.close());
+  const { node, client } = started;
+  const shop = await client.createKey({ label: 'shop', tenant: 'shop', scopes: ['infer'] });
+  const reader = await client.createKey({ label: 'r', tenant: 'shop', scopes: ['read'] });
+  const as = (secret: string) => ({ authorization: `Bearer ${secret}` });
+  const hello = { model: 'assistant', messages: [user('Hi')] };
+
+  expect((await ask(node.url, hello)).status).toBe(401);
+  expect((await ask(node.url, hello, as(reader.secret))).status).toBe(403);
+  const paid = await ask(node.url, hello, as(shop.secret));
+  expect(paid.status).toBe(200);
+  // 7 tokens at $1 and 3 at $10 a million.
+  expect(Number(paid.headers.get('skein-cost-usd'))).toBeCloseTo(37e-6, 9);
+
+  await client.putTenantProviders({ tenant: 'shop', providers: [] });
+  expect((await ask(node.url, hello, as(shop.secret))).status).toBe(403);
+  await client.removeTenantProviders({ tenant: 'shop' });
+  await client.putBudget({ subject: 'tenant:shop', period: 'day', usd: 0.000001 });
+  const refused = await ask(node.url, hello, as(shop.secret));
+  expect([refused.status, await refused.clone().text()]).toEqual([429, expect.any(String)]);
+  expect(await refused.json()).toMatchObject({ error: { code: 'insufficient_quota' } });
+  expect(refused.headers.get('x-should-retry')).toBe('false');
+
+  const metrics = await (await fetch(`${node.url}/metrics`, { headers: as(admin) })).text();
+  expect(metrics).toContain(
+    'skein_language_requests_total{model="assistant",provider="up",code="ok"} 1',
+  );
+  expect(metrics).toContain(
+    'skein_language_tokens_total{model="assistant",provider="up",type="output"} 3',
+  );
+  const { use } = await client.getLanguageModels();
+  expect(use).toContainEqual(
+    expect.objectContaining({ model: 'assistant', provider: 'up', requests: 1 }),
+  );
+});

@@ -1,0 +1,62 @@
+/** The page of the language models in a real browser, against a node and its upstream. */
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchBrowser, problemsOf } from '../../../../scripts/testing/browser.ts';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
+import { type LanguageNode, startLanguageNode } from './testing/language-node.ts';
+
+const SHOTS = process.env['SKEIN_SCREENSHOTS'];
+const browserAvailable = requireComponent('chromium');
+
+describe.skipIf(browserAvailable.skip)(
+  'the page of the language models',
+  { timeout: 60_000 },
+  () => {
+    let browser: Browser;
+    let started: LanguageNode;
+    let page: Page;
+    let problems: string[];
+
+    beforeAll(async () => {
+      [browser, started] = await Promise.all([launchBrowser(), startLanguageNode()]);
+      page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
+      problems = problemsOf(page);
+    });
+    afterAll(async () => {
+      await browser?.close();
+      await started?.close();
+    });
+
+    it('streams an answer and a call of a tool, shows the code, and counts the cost', async () => {
+      await started.node.client.putBudget({ subject: 'all', period: 'day', usd: 5 });
+      await page.goto(`${started.node.url}/#/language`);
+      await page.getByText('up: big').waitFor();
+      await page.getByLabel('Message').fill(`It's "me"`);
+      await page.getByRole('button', { name: 'Send' }).click();
+      await page.locator('.said', { hasText: 'Hello there' }).waitFor();
+      await page.getByText(/3 tokens, \$0\.000037, by up, ended by stop/).waitFor();
+      expect(await page.locator('pre', { hasText: 'curl -N' }).textContent()).toContain(`It'\\''s`);
+      expect(await page.locator('pre', { hasText: 'new OpenAI' }).count()).toBe(1);
+
+      await page.getByText('Tools', { exact: true }).click();
+      await page
+        .getByLabel('Declarations')
+        .fill('[{"type":"function","function":{"name":"weather"}}]');
+      await page.getByLabel('Message').fill('How is the weather?');
+      await page.getByRole('button', { name: 'Send' }).click();
+      await page.getByText('weather({"city":"Ulm"})').waitFor();
+      await page.getByText(/^2$/).waitFor();
+      await page.locator('tr', { hasText: 'day' }).getByText('$5.0000').waitFor();
+      if (SHOTS !== undefined)
+        await page.screenshot({ path: `${SHOTS}/language.png`, fullPage: true });
+
+      await page.getByLabel('Declarations').fill('');
+      await page.getByLabel('Message').fill('forever');
+      await page.getByRole('button', { name: 'Send' }).click();
+      await page.locator('.said', { hasText: 'more more' }).waitFor();
+      await page.getByRole('button', { name: 'Stop' }).click();
+      await expect.poll(() => started.upstream.open).toBe(0);
+      expect(problems).toEqual([]);
+    });
+  },
+);
