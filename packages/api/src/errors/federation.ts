@@ -114,7 +114,7 @@ export const FEDERATION_ERRORS = {
     fix: 'Nothing: the round is tried again when enough sites are connected.',
     retryMs: 5000,
   },
-  BUDGET_SPENT: {
+  PRIVACY_BUDGET_SPENT: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',

@@ -204,7 +204,7 @@ export class Conductor {
       if (isBudgetSpent(plan, state.releases)) {
         return this.#end(
           'finished',
-          'BUDGET_SPENT: a further round would exceed the privacy budget.',
+          'PRIVACY_BUDGET_SPENT: a further round would exceed the privacy budget.',
         );
       }
       if (performance.now() < this.#retryAt) return this.#retryAt - performance.now();
