@@ -13,7 +13,8 @@ import { readModelFolder, type ModelFolder } from './model/folder.ts';
 import { invalid } from './model/invalid.ts';
 
 export interface LocalModelOptions {
-  readonly folder: string;
+  /** The folder of an ONNX model, or a GGUF file. */
+  readonly path: string;
   readonly threads: number;
   /** Answers at once, at most. */
   readonly maxRows: number;
@@ -27,13 +28,13 @@ export interface LocalModelOptions {
 
 export interface LocalModelInfo {
   readonly family: string;
-  readonly parameters?: number | undefined;
+  /** Tokens of prompt and answer. */
   readonly context: number;
-  readonly vocabulary: number;
+  /** Answers at once. */
   readonly rows: number;
-  /** How the graph keeps keys and values. */
-  readonly cache: 'shared' | 'appended';
+  /** Whether it answers messages; otherwise it only continues texts. */
   readonly chat: boolean;
+  readonly engine: 'onnxruntime' | 'llama.cpp';
 }
 
 export interface LocalModel {
@@ -55,9 +56,9 @@ const MAX_STOP_LENGTH = 1024;
 const DEFAULT_MAX_TOKENS = 4096;
 
 /** @throws SkeinError LANGUAGE_MODEL_INVALID. */
-export async function openLocalModel(options: LocalModelOptions): Promise<LocalModel> {
+export async function openOnnxModel(options: LocalModelOptions): Promise<LocalModel> {
   const { threads, maxRows, maxQueued, cacheBytes, maxContext = Infinity } = options;
-  const model = await readModelFolder(options.folder);
+  const model = await readModelFolder(options.path);
   const { graph, vocabulary } = model;
   const context = Math.min(model.context, maxContext);
   const shape = {
@@ -90,10 +91,9 @@ export async function openLocalModel(options: LocalModelOptions): Promise<LocalM
     info: {
       family: model.family,
       context,
-      vocabulary: decoder.vocabulary,
       rows,
-      cache: graph.cache,
       chat: model.template !== undefined,
+      engine: 'onnxruntime',
     },
     get state() {
       return engine.state;

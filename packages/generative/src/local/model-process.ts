@@ -2,8 +2,9 @@
 import { SkeinError } from '@skein/api';
 import { serve, type CallContext } from '@skein/calls/serve';
 import type { GenerateEvent, GenerateRequest } from '../contract.ts';
+import { openGgufModel } from './gguf/gguf-model.ts';
 import {
-  openLocalModel,
+  openOnnxModel,
   type LocalModel,
   type LocalModelInfo,
   type LocalModelOptions,
@@ -18,7 +19,8 @@ let model: LocalModel | undefined;
 
 const calls = {
   async open(options: LocalModelOptions): Promise<LocalModelInfo> {
-    model = await openLocalModel(options);
+    const openModel = options.path.endsWith('.gguf') ? openGgufModel : openOnnxModel;
+    model = await openModel(options);
     return model.info;
   },
   generate: (

@@ -38,7 +38,7 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
   let provider: LocalProvider;
   beforeAll(async () => {
     await writeStories(folder);
-    provider = await openLocalProvider({ folder, threads: 1, maxRows: 4 });
+    provider = await openLocalProvider({ path: folder, threads: 1, maxRows: 4 });
   });
   afterAll(async () => {
     await provider.close();
@@ -49,10 +49,9 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
     expect(provider.info).toMatchObject({
       family: 'llama',
       context: 512,
-      vocabulary: 512,
       rows: 4,
-      cache: 'shared',
       chat: true,
+      engine: 'onnxruntime',
     });
   });
 
@@ -220,7 +219,7 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
     try {
       cpSync(folder, copy, { recursive: true });
       damage(copy);
-      await expect(openLocalProvider({ folder: copy, threads: 1 })).rejects.toMatchObject({
+      await expect(openLocalProvider({ path: copy, threads: 1 })).rejects.toMatchObject({
         code: 'LANGUAGE_MODEL_INVALID',
         message: expect.stringMatching(message),
       });

@@ -13,8 +13,8 @@ import type { ModelCalls } from './model-process.ts';
 export interface LocalProviderOptions {
   /** For messages and metrics. Default: `local`. */
   readonly name?: string | undefined;
-  /** The folder of the model. */
-  readonly folder: string;
+  /** The folder of an ONNX model, or a .gguf file. */
+  readonly path: string;
   /** Default: cores − 1, at least 1: with all cores a neighbour slows every product. */
   readonly threads?: number | undefined;
   /** Answers at once, at most. Default: 16. */
@@ -41,11 +41,11 @@ interface Opened {
   readonly info: LocalModelInfo;
 }
 
-/** @throws SkeinError LANGUAGE_MODEL_INVALID when the folder is not a model that can be run, MODEL_MEMORY. */
+/** @throws SkeinError LANGUAGE_MODEL_INVALID when the path is not a model that can be run, GGUF_UNAVAILABLE, MODEL_MEMORY. */
 export async function openLocalProvider(options: LocalProviderOptions): Promise<LocalProvider> {
   const {
     name = 'local',
-    folder,
+    path,
     maxRows = 16,
     maxQueued = 64,
     cacheBytes = GIB,
@@ -63,7 +63,7 @@ export async function openLocalProvider(options: LocalProviderOptions): Promise<
     });
     try {
       const info = await worker.call('open', {
-        folder,
+        path,
         threads,
         maxRows,
         maxQueued,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { openLocalModel } from '../local-model.ts';
+import { openOnnxModel } from '../local-model.ts';
 import { writeExampleModel } from './example.ts';
 import { writeRandomModel } from './random-llama.ts';
 
@@ -24,7 +24,7 @@ const ask = (text: string) => ({
 it('answers any prompt with its words and says that nothing was learned', async () => {
   const folder = newFolder();
   await writeExampleModel(folder);
-  const model = await openLocalModel({ ...OPTIONS, folder });
+  const model = await openOnnxModel({ ...OPTIONS, path: folder });
   for (const question of ['Hi', 'Was weißt du über 🦊?']) {
     let text = '';
     const signal = new AbortController().signal;
@@ -52,7 +52,7 @@ it('loads 4-bit weights, whose answers are alike alone and beside others', async
     epsilon: 1e-5,
   };
   await writeRandomModel(folder, shape, { weights: 'int4' });
-  const model = await openLocalModel({ ...OPTIONS, folder });
+  const model = await openOnnxModel({ ...OPTIONS, path: folder });
   const answer = async (text: string): Promise<string> => {
     let whole = '';
     const request = { ...ask(text), maxTokens: 20, sampling: { temperature: 0 } };

@@ -9,11 +9,19 @@ const BOS = 1;
 const EOS = 2;
 const SPECIAL = ['<unk>', '<s>', '</s>'];
 
-/** @throws SkeinError LANGUAGE_MODEL_INVALID when the file is cut off. */
-export function tokenizerOfLlama2c(file: Uint8Array, size: number): Record<string, unknown> {
+export interface Piece {
+  readonly text: string;
+  readonly score: number;
+}
+
+/**
+ * The pieces in the order of their tokens, with `▁` for a space.
+ * @throws SkeinError LANGUAGE_MODEL_INVALID when the file is cut off.
+ */
+export function piecesOfLlama2c(file: Uint8Array, size: number): readonly Piece[] {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const utf8 = new TextDecoder();
-  const pieces: { text: string; score: number }[] = [];
+  const pieces: Piece[] = [];
   let at = 4;
   while (pieces.length < size) {
     if (at + 8 > file.byteLength)
@@ -25,6 +33,12 @@ export function tokenizerOfLlama2c(file: Uint8Array, size: number): Record<strin
     pieces.push({ text: SPECIAL[pieces.length] ?? text, score });
     at += 8 + length;
   }
+  return pieces;
+}
+
+/** tokenizer.json. @throws SkeinError LANGUAGE_MODEL_INVALID when the file is cut off. */
+export function tokenizerOfLlama2c(file: Uint8Array, size: number): Record<string, unknown> {
+  const pieces = piecesOfLlama2c(file, size);
   const scores = new Map(pieces.map(({ text, score }) => [text, score]));
   const merges: { pair: [string, string]; score: number }[] = [];
   for (const { text, score } of pieces.slice(SPECIAL.length)) {

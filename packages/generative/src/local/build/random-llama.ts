@@ -19,6 +19,20 @@ export const SHAPE_135M: LlamaShape = {
   epsilon: 1e-5,
 };
 
+/** The test model stories260K. */
+export const SHAPE_260K: LlamaShape = {
+  vocabulary: 512,
+  hidden: 64,
+  layers: 5,
+  heads: 8,
+  keyHeads: 4,
+  headSize: 8,
+  intermediate: 172,
+  context: 512,
+  ropeBase: 10_000,
+  epsilon: 1e-5,
+};
+
 export function randomLlama(shape: LlamaShape, seed: number): LlamaWeights {
   const { hidden, heads, keyHeads, headSize, intermediate, vocabulary } = shape;
   const matrix = (rows: number, columns: number, salt: number): Float32Array => {

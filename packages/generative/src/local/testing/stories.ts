@@ -2,7 +2,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readLlama2c, type Llama2c } from '../build/llama2c.ts';
-import { tokenizerOfLlama2c } from '../build/llama2c-tokenizer.ts';
+import { llamaGguf } from '../gguf/writer.ts';
+import {
+  LLAMA2C_SPECIAL,
+  piecesOfLlama2c,
+  tokenizerOfLlama2c,
+} from '../build/llama2c-tokenizer.ts';
 import { readVocabulary, type Vocabulary } from '../model/vocabulary.ts';
 import { writeLlama2c } from '../build/folder.ts';
 
@@ -28,4 +33,14 @@ export function storiesVocabulary(): Vocabulary {
 
 export function writeStories(folder: string): Promise<void> {
   return writeLlama2c(folder, readFileSync(WEIGHTS), readFileSync(TOKENIZER));
+}
+
+export function storiesGguf(): Uint8Array {
+  const { shape, weights } = storiesWeights();
+  const pieces = piecesOfLlama2c(readFileSync(TOKENIZER), shape.vocabulary).map((piece, id) => ({
+    ...piece,
+    kind: id < 3 ? (3 as const) : /^<0x..>$/.test(piece.text) ? (6 as const) : (1 as const),
+  }));
+  const options = { weights: 'float32', chatTemplate: '' } as const;
+  return Buffer.concat([...llamaGguf(shape, weights, { pieces, ...LLAMA2C_SPECIAL }, options)]);
 }

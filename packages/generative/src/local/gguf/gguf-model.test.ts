@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GenerateEvent, GenerateRequest } from '../../contract.ts';
+import { openLocalProvider, type LocalProvider } from '../provider.ts';
+import { referenceGreedy } from '../testing/reference.ts';
+import {
+  storiesGguf,
+  storiesMissing,
+  storiesVocabulary,
+  storiesWeights,
+} from '../testing/stories.ts';
+
+function missing(): string | undefined {
+  try {
+    createRequire(import.meta.url).resolve('node-llama-cpp');
+    return storiesMissing;
+  } catch {
+    return 'node-llama-cpp is not installed';
+  }
+}
+
+const call = (signal = new AbortController().signal) => ({
+  signal,
+  deadline: Infinity,
+  gapMs: 1000,
+});
+const request = (prompt: string, more: Partial<GenerateRequest> = {}): GenerateRequest => ({
+  model: 'm',
+  messages: [],
+  prompt,
+  sampling: { temperature: 0 },
+  maxTokens: 30,
+  stream: true,
+  ...more,
+});
+async function read(
+  events: AsyncIterable<GenerateEvent>,
+): Promise<{ all: GenerateEvent[]; text: string }> {
+  const all: GenerateEvent[] = [];
+  for await (const event of events) all.push(event);
+  return { all, text: all.map((event) => (event.type === 'text' ? event.text : '')).join('') };
+}
+
+describe.skipIf(missing() !== undefined)(`stories260K as GGUF ${missing() ?? ''}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-gguf-model-'));
+  let provider: LocalProvider;
+  beforeAll(async () => {
+    const path = join(folder, 'stories.gguf');
+    writeFileSync(path, storiesGguf());
+    provider = await openLocalProvider({ path, threads: 1, maxRows: 2 });
+  });
+  afterAll(async () => {
+    await provider.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('answers as the naive forward pass, several at once, and counts the tokens', async () => {
+    const vocabulary = storiesVocabulary();
+    const answers = await Promise.all(
+      ['Once upon a time', 'The dog', 'One day'].map(async (start) => {
+        const prompt = vocabulary.encode(start, true);
+        const bytes = Buffer.concat(
+          referenceGreedy(storiesWeights(), prompt, 30).map((token) => vocabulary.bytes(token)),
+        );
+        const { all, text } = await read(provider.generate(request(start), call()));
+        expect(all.at(-1)).toEqual({
+          type: 'usage',
+          usage: { inputTokens: prompt.length, outputTokens: 30 },
+        });
+        return [text, bytes.toString('utf8')];
+      }),
+    );
+    for (const [text, expected] of answers) expect(text).toBe(expected);
+  });
+
+  it('ends at stop strings, frees cancelled sequences, and refuses a schema', async () => {
+    const { text } = await read(provider.generate(request('The dog'), call()));
+    const stop = text.slice(10, 14);
+    const stopped = await read(provider.generate(request('The dog', { stop: [stop] }), call()));
+    expect(stopped.text).toBe(text.slice(0, text.indexOf(stop)));
+    for await (const event of provider.generate(request('The dog', { maxTokens: 400 }), call())) {
+      if (event.type === 'text') break;
+    }
+    await expect.poll(async () => (await provider.state()).running, { timeout: 10_000 }).toBe(0);
+    await expect(
+      read(provider.generate(request('x', { format: { type: 'json' } }), call())),
+    ).rejects.toMatchObject({ code: 'GENERATION_UNSUPPORTED' });
+  });
+});

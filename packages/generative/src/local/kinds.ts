@@ -1,0 +1,56 @@
+/**
+ * The kinds of providers that run on this machine: a line each, as the remote ones have.
+ *
+ * Providers of one path share its process: a gateway that is opened beside an old one, as after each
+ * change of the declarations, does not load the model a second time.
+ */
+import type { GenerativeProvider } from '@skein/api';
+import { SkeinError } from '@skein/api';
+import type { Provider } from '../contract.ts';
+import type { ProviderFactory } from '../gateway-options.ts';
+import { openLocalProvider, type LocalProvider } from './provider.ts';
+
+interface Shared {
+  readonly opening: Promise<LocalProvider>;
+  users: number;
+}
+
+const shared = new Map<string, Shared>();
+
+async function open({ name, kind, path }: GenerativeProvider): Promise<Provider> {
+  if (path === undefined) {
+    throw new SkeinError('PROVIDER_INVALID', `Provider ${name} of kind ${kind} needs path.`);
+  }
+  let entry = shared.get(path);
+  if (entry === undefined) {
+    entry = { opening: openLocalProvider({ name, path }), users: 0 };
+    shared.set(path, entry);
+  }
+  const used = entry;
+  used.users++;
+  async function leave(): Promise<void> {
+    if (--used.users > 0) return;
+    shared.delete(path!);
+    await (await used.opening.catch(() => undefined))?.close();
+  }
+  try {
+    const provider = await used.opening;
+    let isClosed = false;
+    return {
+      ...provider,
+      name,
+      async close() {
+        if (isClosed) return;
+        isClosed = true;
+        await leave();
+      },
+    };
+  } catch (error) {
+    await leave();
+    throw error;
+  }
+}
+
+export const localProviders = { onnx: open, gguf: open } as const satisfies Readonly<
+  Record<string, ProviderFactory>
+>;
