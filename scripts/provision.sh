@@ -49,12 +49,26 @@ provision_helm() {
   rm -rf "$folder"
 }
 
+# The peer of local language models in benchmarks and tests: 83 MB without its packages for GPUs, and no
+# dependency of Skein.
+provision_llama_cpp() {
+  [ -d /opt/node-llama-cpp/node_modules/node-llama-cpp ] && return
+  mkdir -p /opt/node-llama-cpp
+  (
+    cd /opt/node-llama-cpp
+    echo '{ "private": true }' > package.json
+    NODE_LLAMA_CPP_SKIP_DOWNLOAD=true npm install --silent --ignore-scripts --omit=optional --no-audit --no-fund \
+      node-llama-cpp@3.21.1 "@node-llama-cpp/linux-$(node -p process.arch)@3.21.1"
+  )
+}
+
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done
 if [ ${#missing[@]} -eq 0 ]; then
   provision_helm
+  provision_llama_cpp
   echo 'provision: everything is installed'
   exit 0
 fi
@@ -70,3 +84,4 @@ if [ ! -e $policy ]; then
 fi
 apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "${missing[@]}"
 provision_helm
+provision_llama_cpp

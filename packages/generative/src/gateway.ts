@@ -22,7 +22,7 @@ import type { GatewayOptions } from './gateway-options.ts';
 import { openLedger } from './money/ledger.ts';
 import { memoryBudgets } from './money/memory-budgets.ts';
 import { NANO_DOLLARS, promptTokens } from './money/price.ts';
-import { openProvider, REMOTE_PROVIDERS } from './providers/providers.ts';
+import { openProvider, PROVIDERS } from './providers/providers.ts';
 import { createHedgeBudget } from './routing/hedge-budget.ts';
 import { createPlaces, type Places } from './routing/places.ts';
 import { createRoute, type Route } from './routing/route.ts';
@@ -47,7 +47,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const add = (provider: Provider, places: number): void =>
     void providers.set(provider.name, { provider, places: createPlaces(places, weightOf, clock) });
   for (const provider of options.providers ?? []) add(provider, OWN_PLACES);
-  const factories = { ...REMOTE_PROVIDERS, ...options.factories };
+  const factories = { ...PROVIDERS, ...options.factories };
   for (const each of settings.providers) {
     const provider = await openProvider(each, factories);
     opened.push(provider);

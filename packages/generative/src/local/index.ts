@@ -3,4 +3,3 @@ export { openLocalProvider, type LocalProvider, type LocalProviderOptions } from
 export type { LocalModelInfo } from './local-model.ts';
 export { isModelFolder } from './model/folder.ts';
 export { readGguf, type GgufModel } from './gguf/header.ts';
-export { localProviders } from './kinds.ts';

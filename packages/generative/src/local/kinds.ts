@@ -1,5 +1,5 @@
 /**
- * The kinds of providers that run on this machine: a line each, as the remote ones have.
+ * Opens the providers that run on this machine.
  *
  * Providers of one path share its process: a gateway that is opened beside an old one, as after each
  * change of the declarations, does not load the model a second time.
@@ -7,7 +7,6 @@
 import type { GenerativeProvider } from '@skein/api';
 import { SkeinError } from '@skein/api';
 import type { Provider } from '../contract.ts';
-import type { ProviderFactory } from '../gateway-options.ts';
 import { openLocalProvider, type LocalProvider } from './provider.ts';
 
 interface Shared {
@@ -17,7 +16,7 @@ interface Shared {
 
 const shared = new Map<string, Shared>();
 
-async function open({ name, kind, path }: GenerativeProvider): Promise<Provider> {
+export async function openLocal({ name, kind, path }: GenerativeProvider): Promise<Provider> {
   if (path === undefined) {
     throw new SkeinError('PROVIDER_INVALID', `Provider ${name} of kind ${kind} needs path.`);
   }
@@ -50,7 +49,3 @@ async function open({ name, kind, path }: GenerativeProvider): Promise<Provider>
     throw error;
   }
 }
-
-export const localProviders = { onnx: open, gguf: open } as const satisfies Readonly<
-  Record<string, ProviderFactory>
->;

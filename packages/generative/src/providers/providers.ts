@@ -1,4 +1,4 @@
-/** The kinds of providers that are reached over the network: a line each. */
+/** The kinds of providers: a line each. What runs models on this machine is loaded when it is needed. */
 import type { GenerativeProvider } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import type { Provider } from '../contract.ts';
@@ -12,7 +12,12 @@ import { skeinProvider } from './skein.ts';
 const OPENAI = 'https://api.openai.com/v1';
 const GEMINI = 'https://generativelanguage.googleapis.com';
 
-export const REMOTE_PROVIDERS = {
+const local: ProviderFactory = async (settings) =>
+  (await import('../local/kinds.ts')).openLocal(settings);
+
+export const PROVIDERS = {
+  onnx: local,
+  gguf: local,
   openai: async (settings, apiKey) => openAiProvider({ ...common(settings, OPENAI), apiKey }),
   skein: async (settings, apiKey) =>
     skeinProvider({ ...common(settings, required(settings, 'baseUrl')), apiKey }),
@@ -39,7 +44,7 @@ export const REMOTE_PROVIDERS = {
 /** @throws SkeinError PROVIDER_INVALID. */
 export async function openProvider(
   settings: GenerativeProvider,
-  factories: Readonly<Record<string, ProviderFactory>> = REMOTE_PROVIDERS,
+  factories: Readonly<Record<string, ProviderFactory>> = PROVIDERS,
 ): Promise<Provider> {
   const open = Object.hasOwn(factories, settings.kind) ? factories[settings.kind] : undefined;
   if (open === undefined) {

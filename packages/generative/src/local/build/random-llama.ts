@@ -33,12 +33,22 @@ export const SHAPE_260K: LlamaShape = {
   epsilon: 1e-5,
 };
 
+/** Numbers in the pool: a prime, so that rows differ. */
+const POOL = 1_000_003;
+
 export function randomLlama(shape: LlamaShape, seed: number): LlamaWeights {
   const { hidden, heads, keyHeads, headSize, intermediate, vocabulary } = shape;
+  const random = seededRandom(seed);
+  // One pool for all matrices: their numbers need not be independent, and 135M of them take a while.
+  const pool = Float32Array.from({ length: POOL }, () => random.next() * 2 - 1);
   const matrix = (rows: number, columns: number, salt: number): Float32Array => {
-    const random = seededRandom(seed * 1000 + salt);
     const scale = Math.sqrt(3 / columns);
-    return Float32Array.from({ length: rows * columns }, () => (random.next() * 2 - 1) * scale);
+    const result = new Float32Array(rows * columns);
+    for (let i = 0, at = (salt * 7919) % POOL; i < result.length; i++) {
+      result[i] = pool[at]! * scale;
+      if (++at === POOL) at = 0;
+    }
+    return result;
   };
   const ones = new Float32Array(hidden).fill(1);
   const embedding = matrix(vocabulary, hidden, 1);
