@@ -44,6 +44,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/jobs.test.ts',
   'packages/cli/src/jobs/kill-9.test.ts',
   'packages/cli/src/language-guide.test.ts',
+  'packages/cli/src/language-deploy.test.ts',
   'packages/cli/src/node.test.ts',
   'packages/cli/src/platform.test.ts',
   'packages/cli/src/queue-schedule.test.ts',

@@ -9,6 +9,12 @@ import { defineCommand, type Context, type OptionValues } from '../command.ts';
 import { connect, connectionOptions, dataFolder, type ConnectionChoice } from '../connection.ts';
 import { serveVersion, type Deployed } from '../deploying.ts';
 import { givenFile } from '../file.ts';
+import {
+  deployLanguageModel,
+  languageModelPath,
+  renderLanguage,
+  type LanguageDeployed,
+} from '../language-deploy.ts';
 import { openModel } from '../model-file.ts';
 import {
   bytes,
@@ -77,9 +83,9 @@ const settingsOptions = {
 
 export const deploy = defineCommand({
   name: 'deploy',
-  summary: 'Serve an ONNX model or a composition, or roll a new version out.',
+  summary: 'Serve an ONNX model, a composition or a language model, or roll a new version out.',
   details:
-    'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps (--canary) or on a copy of the traffic (--shadow). Settings that are left out stay as they are. A TypeScript file is a composition: the node bundles it with what it imports, and needs the file no more.',
+    'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps (--canary) or on a copy of the traffic (--shadow). Settings that are left out stay as they are. A TypeScript file is a composition: the node bundles it with what it imports, and needs the file no more. A folder with a language model in ONNX, or a .gguf file, is declared as a provider and a model of one name: it stays where it is, on the machine of the node.',
   examples: [
     { command: 'skein deploy model.onnx --name risk --objective 100ms', does: 'Serve a model' },
     {
@@ -88,11 +94,16 @@ export const deploy = defineCommand({
     },
     { command: 'skein deploy --run last --name risk', does: 'What was trained last' },
     { command: 'skein deploy ocr.composition.ts --name ocr', does: 'A composition of deployments' },
+    { command: 'skein deploy ./smollm --name assistant', does: 'A language model in a folder' },
   ],
   arguments: {
-    file: optionalArgument('FILE', 'An .onnx file, or a .ts module; or --run instead.', {
-      completes: 'file',
-    }),
+    file: optionalArgument(
+      'FILE',
+      'An .onnx file, a .ts module, a folder or .gguf file of a language model; or --run instead.',
+      {
+        completes: 'file',
+      },
+    ),
   },
   options: {
     name: text('NAME', 'Name of the deployment; default: the name of the file or run.'),
@@ -106,7 +117,14 @@ export const deploy = defineCommand({
   async run(
     context,
     { file, name: givenName, metadata: givenMetadata, ...options },
-  ): Promise<Deployed> {
+  ): Promise<Deployed | LanguageDeployed> {
+    const path = file === undefined ? undefined : await languageModelPath(context.cwd, file);
+    if (path !== undefined) {
+      const { client, url, key } = await connect(context, options);
+      const name = givenName ?? nameOf(path);
+      const node = { client, url, hasKey: key !== undefined };
+      return deployLanguageModel(node, { name, path }, context.signal);
+    }
     const found = await contentOf(context, file, options);
     if (options.untrusted && 'modulePath' in found) {
       throw usageError(
@@ -160,7 +178,9 @@ export const deploy = defineCommand({
       try: tryLines(deployment, url, key !== undefined),
     };
   },
-  render({ deployment: view, version, tookMs, try: lines }, style) {
+  render(deployed, style) {
+    if ('language' in deployed) return renderLanguage(deployed, style);
+    const { deployment: view, version, tookMs, try: lines } = deployed;
     const rolling =
       view.rollout?.phase === 'finished' || view.rollout?.phase === 'rolled-back'
         ? undefined
@@ -283,7 +303,7 @@ function cacheOf(
 /** `My Model.v2.onnx` → `my-model.v2` */
 function nameOf(file: string): string {
   const name = basename(file)
-    .replace(/\.(onnx|[cm]?[jt]s)$/i, '')
+    .replace(/\.(onnx|gguf|[cm]?[jt]s)$/i, '')
     .replace(/\.composition$/, '')
     .toLowerCase()
     .replaceAll(/[^a-z0-9._-]+/g, '-')

@@ -49,14 +49,6 @@ const GRAPHS = [
 ];
 const DEFAULT_CONTEXT = 2048;
 
-/** Whether the folder says that it holds a language model; it may be broken all the same. */
-export async function isModelFolder(folder: string): Promise<boolean> {
-  const found = await Promise.all(
-    ['genai_config.json', 'tokenizer.json'].map((name) => exists(join(folder, name))),
-  );
-  return found.includes(true);
-}
-
 /** @throws SkeinError LANGUAGE_MODEL_INVALID with the part that is missing or wrong. */
 export async function readModelFolder(folder: string): Promise<ModelFolder> {
   const [config, genai, generation, tokenizerConfig] = await Promise.all(
