@@ -2,6 +2,7 @@
 import { epsilonOf } from '@skein/train';
 import { mechanismOf } from '../plan/complete.ts';
 import type { LedgerEvent } from '../ledger/entry.ts';
+import { canonical } from '../plan/canonical.ts';
 import type { Plan } from '../plan/plan.ts';
 
 /** ε against a number of sites that collude with the coordinator. */
@@ -10,7 +11,9 @@ export interface SpentEpsilon {
   readonly epsilon: number;
 }
 
-const known = new WeakMap<Plan, Map<number, readonly SpentEpsilon[]>>();
+/** By terms and releases: accounting takes a second, and is asked for at each step. */
+const known = new Map<string, readonly SpentEpsilon[]>();
+const MOST_KNOWN = 1000;
 
 /** The noise that is left when some sites tell theirs: shares of σ²/(t − c), of t − k honest sites. */
 function noiseAgainst({ sites, collusion }: Plan, noise: number, colluding: number): number {
@@ -25,7 +28,8 @@ function noiseAgainst({ sites, collusion }: Plan, noise: number, colluding: numb
 export function spentAfter(plan: Plan, releases: number): readonly SpentEpsilon[] {
   const { privacy, collusion } = plan;
   if (privacy.mode === 'none') return [];
-  const found = known.get(plan)?.get(releases);
+  const terms = canonical([privacy, collusion, plan.sites.threshold, releases]);
+  const found = known.get(terms);
   if (found !== undefined) return found;
   const spent = [...new Set([0, collusion.sites])].map((colluding) => {
     const noise = noiseAgainst(plan, privacy.noise, colluding);
@@ -35,8 +39,8 @@ export function spentAfter(plan: Plan, releases: number): readonly SpentEpsilon[
       epsilon: releases === 0 ? 0 : epsilonOf([mechanism], privacy.delta).epsilon,
     };
   });
-  if (!known.has(plan)) known.set(plan, new Map());
-  known.get(plan)!.set(releases, spent);
+  if (known.size >= MOST_KNOWN) known.clear();
+  known.set(terms, spent);
   return spent;
 }
 

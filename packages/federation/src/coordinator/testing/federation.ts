@@ -29,7 +29,7 @@ export interface TestFederation {
   readonly draft: PlanDraft;
   readonly faults: unknown[];
   now: number;
-  /** As after `kill -9`: nothing is closed in order, and the next one opens the same folder. */
+  /** Closes it wherever it is, which stores nothing, and opens another one on the same folder. */
   restart(): Promise<void>;
 }
 
@@ -94,6 +94,7 @@ export interface ScriptedAnswer {
 }
 /** @returns undefined: the site does not answer. */
 export type Script = (task: {
+  readonly run: string;
   readonly place: Place;
   readonly fields: MessageOf<'task'>['fields'];
   readonly payload: Bytes | undefined;
@@ -141,7 +142,9 @@ export async function joinScripted(
   async function answer(task: MessageOf<'task'>, payload: Bytes | undefined): Promise<void> {
     const { place, fields } = task;
     const key = JSON.stringify(place);
-    const given = memory.get(key) ?? (await script({ place, fields, payload, plan, planDigest }));
+    const given =
+      memory.get(key) ??
+      (await script({ run: parsed.run, place, fields, payload, plan, planDigest }));
     if (given === undefined) return;
     memory.set(key, given);
     await sendAnswer({ channel, identity }, parsed.run, await digestOf(plan), place, given);

@@ -1,0 +1,223 @@
+import { encodeUpdate, residueBits, residueCount } from '@skein/train/federated';
+import { SiteRound, type Signer } from '@skein/train/secure-aggregation';
+import { expect, it, vi } from 'vitest';
+import { createIdentity, type Identity } from '../identity/keys.ts';
+import { ledgerText, verifyLedger } from '../ledger/verify.ts';
+import { fromHex } from '../plan/canonical.ts';
+import { encodingOf, sumNumber } from '../plan/encoding.ts';
+import type { Plan, PlanDraft } from '../plan/plan.ts';
+import {
+  type Bytes,
+  joinScripted,
+  type Script,
+  type ScriptedAnswer,
+  type ScriptedSite,
+  startFederation,
+  type TestFederation,
+} from './testing/federation.ts';
+
+const SECURE: Partial<PlanDraft> = {
+  aggregation: { kind: 'pairwise' },
+  sites: { minimum: 4, maximum: 4 },
+  deadlines: { phaseMs: 1500, trainMs: 1500 },
+};
+
+/** The identity as the signer that secure aggregation asks for. */
+async function signerOf(identity: Identity): Promise<Signer> {
+  const key = await crypto.subtle.importKey('pkcs8', await identity.exported(), 'Ed25519', false, [
+    'sign',
+  ]);
+  return {
+    publicKey: fromHex(identity.key),
+    sign: async (message) => new Uint8Array(await crypto.subtle.sign('Ed25519', key, message)),
+  };
+}
+
+const joined = (parts: readonly Bytes[]): Bytes => new Uint8Array(Buffer.concat(parts));
+
+interface Phase {
+  readonly round: SiteRound;
+  readonly payload: Bytes;
+  readonly fields: Record<string, unknown>;
+  readonly plan: Plan;
+}
+
+/** A site that adds `number` to each parameter with a weight, by protocol A. */
+async function masked(identity: Identity, number: number, weight: number): Promise<Script> {
+  const signer = await signerOf(identity);
+  const rounds = new Map<number, SiteRound>();
+  const phases: Readonly<Record<string, (phase: Phase) => Promise<ScriptedAnswer>>> = {
+    keys: async ({ round }) => ({ fields: {}, payload: await round.advertise() }),
+    shares: async ({ round, payload }) => ({ fields: {}, payload: await round.share(payload) }),
+    async input({ round, payload, fields, plan }) {
+      const at = fields['delivery'] as number;
+      const numbers = new Float64Array((payload.length - at) / 4).fill(number);
+      const encoding = encodingOf(plan, numbers.length);
+      const given = encoding.weight === undefined ? { numbers } : { numbers, weight };
+      const input = encodeUpdate(given, encoding);
+      const { head, chunks } = await round.mask(input, payload.slice(0, at));
+      const parts = [head, ...chunks];
+      return { fields: { lengths: parts.map(({ length }) => length) }, payload: joined(parts) };
+    },
+    consistency: async ({ round, payload }) => ({ fields: {}, payload: await round.sign(payload) }),
+    unmasking: async ({ round, payload }) => ({ fields: {}, payload: await round.unmask(payload) }),
+  };
+  return async ({ place, fields, payload, plan, planDigest, run }) => {
+    const sum = sumNumber(place.round, place.attempt);
+    if (place.phase === 'keys') {
+      const encoding = encodingOf(plan, plan.model.parameters);
+      const roster = (fields['roster'] as string[]).map((key) => fromHex(key));
+      const shape = { length: residueCount(encoding), bits: residueBits(encoding) };
+      const context = { run, round: sum, plan: fromHex(planDigest), roster, ...shape };
+      rounds.set(sum, await SiteRound.begin(context, signer, { after: -1 }));
+    }
+    const round = rounds.get(sum)!;
+    return phases[place.phase]!({ round, payload: payload!, fields, plan });
+  };
+}
+
+interface Hospital {
+  readonly identity: Identity;
+  readonly invitation: string;
+  readonly script: Script;
+  readonly memory: Map<string, ScriptedAnswer>;
+}
+
+async function hospitals(at: TestFederation, run: string, count: number): Promise<Hospital[]> {
+  return Promise.all(
+    Array.from({ length: count }, async (_, i) => {
+      const identity = await createIdentity();
+      const invitation = await at.coordinator.invite(run, { name: `hospital ${i}` });
+      const script = await masked(identity, (i + 1) / 10, 100 * (i + 1));
+      return { identity, invitation, script, memory: new Map() };
+    }),
+  );
+}
+const join = (
+  at: TestFederation,
+  { invitation, script, ...known }: Hospital,
+): Promise<ScriptedSite> => joinScripted(at, invitation, script, known);
+
+async function finished(at: TestFederation, run: string) {
+  await vi.waitFor(async () => expect((await at.coordinator.view(run)).status).toBe('finished'), {
+    timeout: 45_000,
+    interval: 20,
+  });
+  return at.coordinator.ledger(run);
+}
+
+/** What sites were sent to train from, by round: its first number less that of round 0. */
+function gains({ arrivals }: ScriptedSite): Promise<number[]> {
+  const inputs = arrivals.filter(
+    ({ message }) => message.kind === 'task' && message.place.phase === 'input',
+  );
+  return Promise.all(
+    inputs.map(async ({ message, payload }) => {
+      const at = (message as { fields: { delivery: number } }).fields.delivery;
+      return new Float32Array((await payload!.read()).slice(at).buffer)[0]!;
+    }),
+  ).then((all) => all.map((each) => each - all[0]!));
+}
+
+it('sums masked updates of four sites, of which one dies in each round', async () => {
+  const at = await startFederation({ ...SECURE, rounds: 3 });
+  const { id } = await at.coordinator.start(at.draft);
+  const all = await hospitals(at, id, 4);
+  const sites: ScriptedSite[] = [];
+  for (const [i, hospital] of all.entries()) {
+    const dies: Script = (task) => {
+      // One site after another dies when it is asked to train, and comes back.
+      if (task.place.round !== i || task.place.phase !== 'input' || i === 3)
+        return hospital.script(task);
+      void sites[i]!.ended.then(() => join(at, hospital));
+      sites[i]!.channel.close();
+      return undefined;
+    };
+    sites.push(await join(at, { ...hospital, script: dies }));
+  }
+  const ledger = await finished(at, id);
+  const survivors = ledger.entries.flatMap(({ event }) =>
+    event.kind === 'finished-round' ? [event.survivors.length] : [],
+  );
+  expect(survivors).toHaveLength(3);
+  // Sites 1 to 3 of weights 100 to 400 that add .1 to .4: the weighted mean of those that stayed, or of all.
+  const [, first] = await gains(sites[3]!);
+  expect(first).toBeGreaterThan(0.29);
+  expect(first).toBeLessThan(0.33);
+  expect(at.faults).toEqual([]);
+});
+
+it('is the weighted mean to the step of the encoding, and spends nothing without privacy', async () => {
+  const at = await startFederation({ ...SECURE, rounds: 2 });
+  const { id } = await at.coordinator.start(at.draft);
+  const sites = await Promise.all((await hospitals(at, id, 4)).map((each) => join(at, each)));
+  const ledger = await finished(at, id);
+  // (1·.1 + 2·.2 + 3·.3 + 4·.4) / 10 = .3, in steps of 2/65535 · 10000 / 1000.
+  expect(await gains(sites[0]!)).toEqual([0, expect.closeTo(0.3, 2)]);
+  expect(ledger.entries.some(({ event }) => event.kind === 'charged')).toBe(false);
+});
+
+it.each(['keys', 'shares', 'input', 'consistency', 'unmasking'])(
+  'goes on after it was killed in phase %s, and charges no release twice',
+  async (phase) => {
+    const at = await startFederation({
+      ...SECURE,
+      strategy: { name: 'fedsgd' },
+      privacy: { mode: 'patient', noise: 20, denominator: 500, epsilon: 1 },
+      deadlines: { phaseMs: 20_000, trainMs: 20_000 },
+      rounds: 2,
+    });
+    const { id } = await at.coordinator.start(at.draft);
+    const all = await hospitals(at, id, 4);
+    const blocked = Promise.withResolvers<void>();
+    let held = true;
+    const holding = all.map((hospital, i) => ({
+      ...hospital,
+      script: (async (task) => {
+        if (held && i === 3 && task.place.phase === phase) {
+          blocked.resolve();
+          return undefined;
+        }
+        return hospital.script(task);
+      }) satisfies Script,
+    }));
+    for (const hospital of holding) await join(at, hospital);
+    await blocked.promise;
+    await vi.waitFor(async () => {
+      const { members } = await at.coordinator.view(id);
+      expect(members.filter(({ answered }) => answered)).toHaveLength(3);
+    });
+    await at.restart();
+    expect(await at.coordinator.view(id)).toMatchObject({ round: 0, attempt: 0, phase });
+    held = false;
+    for (const hospital of holding) await join(at, hospital);
+    const ledger = await finished(at, id);
+    const charged = ledger.entries.flatMap(({ event }) =>
+      event.kind === 'charged' ? [event] : [],
+    );
+    expect(charged.map(({ round, attempt, releases }) => [round, attempt, releases])).toEqual([
+      [0, 0, 1],
+      [1, 0, 2],
+    ]);
+    expect(ledger.entries.some(({ event }) => event.kind === 'aborted')).toBe(false);
+    expect(await verifyLedger(ledgerText(ledger))).toMatchObject({ rounds: 2, releases: 2 });
+    expect(at.faults).toEqual([]);
+  },
+);
+
+it('stops hard at its privacy budget', async () => {
+  const at = await startFederation({
+    ...SECURE,
+    strategy: { name: 'fedsgd' },
+    privacy: { mode: 'patient', noise: 10, denominator: 500, epsilon: 0.4, delta: 1e-3 },
+    rounds: 50,
+  });
+  const { id } = await at.coordinator.start(at.draft);
+  for (const hospital of await hospitals(at, id, 4)) await join(at, hospital);
+  await finished(at, id);
+  const view = await at.coordinator.view(id);
+  expect(view.reason).toContain('BUDGET_SPENT');
+  expect(view.round).toBeGreaterThan(0);
+  expect(view.round).toBeLessThan(50);
+  expect(view.spent[0]!.epsilon).toBeLessThanOrEqual(0.4);
+});
