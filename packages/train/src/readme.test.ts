@@ -11,6 +11,7 @@ const samples = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)];
 it.each([
   ['learns exclusive or, and has a model to serve', 0, 'true y'],
   ['trains from a file into a run, interrupted and resumed', 1, 'interrupted finished 20 true'],
+  ['trains four sites together, privately', 4, 'true true'],
 ])('%s', (_, sample, printed) => {
   // Inside of the package, where its name can be resolved.
   const place = mkdtempSync(join(folder, '.readme-'));

@@ -1,0 +1,90 @@
+/**
+ * Strategies against the accuracies that FLamby published for Fed-Heart-Disease, the mean of five
+ * seeds each, from PyTorch's first weights; the order of the rows is our own. Cyclic training is left out: its rate is not published with the others'.
+ */
+import { readFileSync } from 'node:fs';
+import { afterAll, describe, expect, it } from 'vitest';
+import { nativeBackend } from '../run/native-backend.ts';
+import {
+  heartAccuracy,
+  heartDataset,
+  heartFixture,
+  heartModel,
+  heartRows,
+  HOSPITALS,
+  noHeartData,
+  normalised,
+  pooledRows,
+} from '../testing/heart.ts';
+import { federatedModel, openLocalTraining, type LocalTraining } from './local-training.ts';
+import { strategyOf } from './strategies.ts';
+
+const SEEDS = [42, 43, 44, 45, 46];
+const isFull = process.env['SKEIN_FULL'] === '1' && noHeartData === undefined;
+const linear = JSON.parse(
+  readFileSync(new URL('fixtures/linear-init.json', import.meta.url), 'utf8'),
+) as { readonly first: Readonly<Record<number, readonly number[]>> };
+const adaptive = { beta2: 0.999, tau: 1e-8 };
+
+describe.skipIf(!isFull)('published accuracies of Fed-Heart-Disease', () => {
+  const fixture = isFull ? heartFixture() : undefined!;
+  const hospitals = isFull ? HOSPITALS.map((name) => heartRows(name, fixture)) : [];
+  const pooled = isFull
+    ? normalised(
+        pooledRows(hospitals.map(({ train }) => train)),
+        pooledRows(hospitals.map(({ test }) => test)),
+      )
+    : undefined!;
+  const opened: LocalTraining[] = [];
+  afterAll(() => Promise.all(opened.map((site) => site.close())));
+
+  it.each([
+    ['fedavg', {}, 0.001, 0.748],
+    ['scaffold', {}, 0.001, 0.748],
+    ['fedadam', { ...adaptive, serverRate: 0.01 }, 0.01, 0.7787],
+    ['fedyogi', { ...adaptive, serverRate: 0.01 }, 0.003162, 0.7787],
+    ['fedadagrad', { ...adaptive, serverRate: 0.316228 }, 0.003162, 0.7787],
+  ] as const)(
+    '%s',
+    async (name, options, learningRate, published) => {
+      const strategy = strategyOf(name, options);
+      const model = federatedModel(heartModel(4), strategy.site);
+      const sites = await Promise.all(
+        hospitals.map(({ train }, seed) =>
+          openLocalTraining(model, strategy.site, {
+            backend: nativeBackend,
+            rows: heartDataset(normalised(train, train)),
+            batch: 4,
+            mask: 'mask',
+            learningRate,
+            steps: 100,
+            seed,
+          }),
+        ),
+      );
+      opened.push(...sites);
+      let accuracy = 0;
+      for (const seed of SEEDS) {
+        const first = Float32Array.from(linear.first[seed]!);
+        let state = strategy.initial(first);
+        const memories: (Float32Array | undefined)[] = [];
+        for (let round = 0; round < 15; round++) {
+          const broadcast = strategy.broadcast(state);
+          const sum = new Float64Array(broadcast.length);
+          let total = 0;
+          for (const [k, site] of sites.entries()) {
+            const number = round + 1000 * seed;
+            const done = await site.localUpdate(broadcast, { number, memory: memories[k] });
+            memories[k] = done.memory;
+            done.update.forEach((value, i) => (sum[i] = sum[i]! + done.weight * value));
+            total += done.weight;
+          }
+          state = strategy.apply(state, sum, total);
+        }
+        accuracy += heartAccuracy(state.parameters, pooled) / SEEDS.length;
+      }
+      expect(Math.abs(accuracy - published)).toBeLessThan(0.01);
+    },
+    120_000,
+  );
+});
