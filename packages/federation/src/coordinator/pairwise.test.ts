@@ -113,7 +113,7 @@ function gains({ arrivals }: ScriptedSite): Promise<number[]> {
   );
   return Promise.all(
     inputs.map(async ({ message, payload }) => {
-      const at = (message as { fields: { delivery: number } }).fields.delivery;
+      const at = (message as unknown as { fields: { delivery: number } }).fields.delivery;
       return new Float32Array((await payload!.read()).slice(at).buffer)[0]!;
     }),
   ).then((all) => all.map((each) => each - all[0]!));
@@ -216,7 +216,7 @@ it('stops hard at its privacy budget', async () => {
   for (const hospital of await hospitals(at, id, 4)) await join(at, hospital);
   await finished(at, id);
   const view = await at.coordinator.view(id);
-  expect(view.reason).toContain('BUDGET_SPENT');
+  expect(view.reason).toContain('PRIVACY_BUDGET_SPENT');
   expect(view.round).toBeGreaterThan(0);
   expect(view.round).toBeLessThan(50);
   expect(view.spent[0]!.epsilon).toBeLessThanOrEqual(0.4);

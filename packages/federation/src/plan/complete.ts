@@ -34,12 +34,16 @@ export function completePlan(draft: PlanDraft): Plan {
 
 type Private = Exclude<Plan['privacy'], { mode: 'none' }>;
 
-/** What releases of a plan spend, as the accountants see it. */
+/**
+ * What releases of a plan spend, as the accountants see it: sums of discrete Gaussians, of which only the
+ * Rényi divergence is known. A share is never under 4 levels (see `noisePlan`), where what the sum differs from
+ * a Gaussian (τ of Kairouz 2021) is below 1e-60, so the noise of the plan is that of the mechanism.
+ */
 export function mechanismOf(
   { noise, sampling }: Pick<Private, 'noise' | 'sampling'>,
   releases: number,
 ): Mechanism {
-  return { kind: 'gaussian', noise, sampling, steps: releases };
+  return { kind: 'discrete', noise, sampling, steps: releases };
 }
 
 function calibrated(

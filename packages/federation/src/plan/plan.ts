@@ -119,8 +119,6 @@ export const Aggregation = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('none'),
     coordinatorSeesUpdates: z.literal(true),
-    /** How updates are combined when some may be hostile. Default: the weighted mean. */
-    robust: z.enum(['median', 'trimmed-mean', 'krum', 'norm-bound']).optional(),
   }),
 ]);
 
