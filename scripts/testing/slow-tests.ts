@@ -69,6 +69,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/federation/src/plan/plan.test.ts',
   'packages/federation/src/site/memory/site-memory.test.ts',
   'packages/fleet/src/testing/report.test.ts',
+  'packages/generative/src/faults.test.ts',
   'packages/generative/src/local/build/example.test.ts',
   'packages/generative/src/local/engine/decoder.test.ts',
   'packages/generative/src/local/engine/engine.test.ts',
@@ -174,5 +175,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/train/src/privacy/accountant.test.ts',
   'packages/train/src/privacy/clipped-step.test.ts',
   'packages/train/src/runs/gang-jobs/train-jobs.test.ts',
+  'packages/train/src/secure-aggregation/pairwise/sums.test.ts',
   'packages/train/src/step/dropout-runs.test.ts',
+  'packages/server/src/federations/federation.test.ts',
 ];

@@ -60,6 +60,7 @@ export interface NodeEndpoint extends Endpoint<'read' | 'jobs' | 'admin' | 'infe
   readonly group:
     | 'Node'
     | 'Deployments'
+    | 'Federations'
     | 'Fleet'
     | 'Models'
     | 'Language models'

@@ -9,6 +9,7 @@
 import type { NodeEndpoint } from './endpoint.ts';
 import { ARTIFACT_ENDPOINTS } from './endpoints/artifacts.ts';
 import { DEPLOYMENT_ENDPOINTS } from './endpoints/deployments.ts';
+import { FEDERATION_ENDPOINTS } from './endpoints/federations.ts';
 import { FLEET_ENDPOINTS } from './endpoints/fleet.ts';
 import { JOB_ENDPOINTS } from './endpoints/jobs.ts';
 import { KEY_ENDPOINTS } from './endpoints/keys.ts';
@@ -24,6 +25,7 @@ export const ENDPOINTS = {
   ...RUN_ENDPOINTS,
   ...JOB_ENDPOINTS,
   ...ARTIFACT_ENDPOINTS,
+  ...FEDERATION_ENDPOINTS,
   ...FLEET_ENDPOINTS,
   ...NODE_ENDPOINTS,
   ...KEY_ENDPOINTS,

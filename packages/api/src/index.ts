@@ -22,6 +22,13 @@ export {
 } from './resources/deployment.ts';
 export { NodeEvent } from './resources/event.ts';
 export {
+  FederationLedger,
+  FederationPlan,
+  FederationSite,
+  FederationStatus,
+  FederationView,
+} from './resources/federation.ts';
+export {
   FleetAlert,
   FleetScale,
   FleetView,

@@ -18,6 +18,7 @@ import { countLanguageUse } from './language/use.ts';
 import { startWithin } from './lifecycle.ts';
 import { openCallers } from './rooms/callers.ts';
 import { openFaces } from './rooms/faces.ts';
+import { openFederations } from './rooms/federations.ts';
 import { advertisedUrl } from './rooms/forwarding.ts';
 import { type InferenceRoom, openInference } from './rooms/inference.ts';
 import { openJobs } from './rooms/jobs.ts';
@@ -121,9 +122,11 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
     },
   });
   const languageModels = openLanguageModels(opening, { storage, callers, plane, use });
+  const federations = openFederations(opening, { folder, registry: storage.registry });
   const faces = openFaces(opening, {
     languageModels,
     fleet,
+    federations,
     folder,
     storage,
     callers,
@@ -150,6 +153,7 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   jobs.work();
   await restored;
   fleet.ready();
+  federations.resume();
   faces.restored();
   await first?.release();
   return { url, grpcUrl, access: callers.mode, drain: () => lifecycle.drain() };

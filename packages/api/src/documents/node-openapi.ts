@@ -20,6 +20,7 @@ const TAGS = [
   { name: 'Runs', description: 'Training runs, their metrics and their lineage.' },
   { name: 'Jobs', description: 'Durable work in isolation, and its workers.' },
   { name: 'Artifacts', description: 'Inputs and outputs of jobs, by content.' },
+  { name: 'Federations', description: 'Training at sites that keep their rows.' },
   { name: 'Node', description: 'The node itself.' },
   { name: 'Keys', description: 'Who may call.' },
   { name: 'Inference', description: 'Open Inference Protocol, version 2.' },

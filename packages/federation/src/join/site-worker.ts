@@ -64,8 +64,15 @@ async function train(): Promise<void> {
       if (planDigest === seen) return;
       throw new SkeinError('SITE_PLAN_CHANGED', 'The plan is not the one that the page showed.');
     },
-    prepare: async ({ plan }, fetchModel) =>
-      openWork({ plan, model: await fetchModel(), rows: rows!, backend: wasmBackend }),
+    prepare: async (accepted, fetchModel) =>
+      openWork({
+        joined: accepted,
+        run: invitation!.run,
+        keys: await (await memoryOf(invitation!)).identity(),
+        model: await fetchModel(),
+        rows: rows!,
+        backend: wasmBackend,
+      }),
     onEvent: (event) => tell({ type: 'event', event }),
     signal: leaving.signal,
   });

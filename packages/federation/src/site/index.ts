@@ -5,5 +5,5 @@ export type { SiteMemory } from './memory/site-memory.ts';
 export { runSite, type SiteEnd, type SiteEvent, type SiteOptions } from './run-site.ts';
 export { readSiteRows, type RowFormat, type RowSource, type SiteRows } from './site-rows.ts';
 export { requireTerms, type Terms, unmetTerms } from './terms.ts';
-export { modelFacts, trainingOf } from './work/local-training.ts';
+export { modelFacts, trainingOf } from './work/training.ts';
 export { openWork } from './work/open-work.ts';

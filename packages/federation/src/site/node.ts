@@ -1,6 +1,7 @@
 /** What a site needs of Node: its memory in a file, its connection by `ws`. */
+import type { ConnectionOptions, SecureContextOptions } from 'node:tls';
 import { SkeinError } from '@skein/api/errors';
-import { WebSocket, type ClientOptions } from 'ws';
+import { WebSocket } from 'ws';
 import { connectionOver, type Connection } from '../transport/connection.ts';
 import { MOST_FRAME } from '../transport/messages.ts';
 
@@ -18,16 +19,17 @@ const FEDERATION_PATH = '/federation/v1';
  */
 export function openSocket(
   url: string,
-  trust: Pick<ClientOptions, 'ca' | 'cert' | 'key' | 'checkServerIdentity'> = {},
+  trust: SecureContextOptions & Pick<ConnectionOptions, 'checkServerIdentity'> = {},
 ): Promise<Connection> {
   const address = new URL(FEDERATION_PATH, url);
   address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
-  const socket = new WebSocket(address, {
-    ...trust,
+  const options = {
+    ...(trust as object),
     handshakeTimeout: HANDSHAKE_MS,
     maxPayload: MOST_FRAME,
     perMessageDeflate: false,
-  });
+  };
+  const socket = new WebSocket(address, options);
   return new Promise((resolve, reject) => {
     socket.once('open', () => resolve(connectionOver(socket)));
     socket.once('error', (cause) => {

@@ -10,8 +10,7 @@ import { readSiteRows } from './site-rows.ts';
 import { requireTerms } from './terms.ts';
 import { smallCoordinator } from './testing/small-coordinator.ts';
 import { trainedPlan } from './testing/trained-plan.ts';
-import { openPlanTraining } from './work/local-training.ts';
-import { plainWork } from './work/plain-work.ts';
+import { openWork } from './work/open-work.ts';
 
 const ROWS = 'age,sex,disease\n40,1,1\n50,0,0\n60,0,1\n70,1,0\n';
 const { plan, model } = await trainedPlan();
@@ -33,13 +32,14 @@ function site(more: Partial<SiteOptions> & Pick<SiteOptions, 'open' | 'invitatio
     consent: async (joined: Joined) => requireTerms(joined.plan, { allowPlainUpdates: true }),
     async prepare(joined, fetchModel) {
       const rows = await readSiteRows(joined.plan.data, new TextEncoder().encode(ROWS));
-      const training = await openPlanTraining({
-        plan: joined.plan,
+      const work = await openWork({
+        joined,
+        run: 'run-1',
+        keys: await options.memory.identity(),
         model: await fetchModel(),
         rows,
         backend: nativeBackend,
       });
-      const work = plainWork(training);
       return async (each) => {
         trained++;
         return work(each);

@@ -1,13 +1,15 @@
 /** The faces of a node over HTTP and gRPC, and the addresses that they listen on. */
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { NodeView } from '@skein/api';
 import type { SharedBudget } from '@skein/api/shared-budget';
-import { type Certificates, DEFAULT_LIMITS } from '@skein/http';
+import { type Certificates, DEFAULT_LIMITS, type UpgradeHandler } from '@skein/http';
 import type { JobPlane, WorkerScale } from '@skein/jobs';
 import type { DeploymentControl, Instant } from '@skein/serving';
 import type { DataFolder } from '@skein/state';
 import { auditInto } from '../access/audit-trail.ts';
 import type { FleetControl } from '../fleet/fleet.ts';
+import type { FederationRoom } from './federations.ts';
 import { facesOf } from '../gateway/faces.ts';
 import { createGrpcGateway } from '../gateway/grpc/gateway.ts';
 import { createHttpGateway } from '../gateway/http/gateway.ts';
@@ -32,6 +34,7 @@ export interface FacesRoomOptions {
   readonly plane: InferenceRoom;
   readonly languageModels: LanguageModels;
   readonly fleet: FleetControl;
+  readonly federations: FederationRoom;
   readonly jobs: JobPlane;
   readonly jobMetrics: JobMetrics;
   readonly workerScale: WorkerScale;
@@ -62,6 +65,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     plane,
     languageModels,
     fleet,
+    federations,
     jobs,
     jobMetrics,
     certificates,
@@ -94,6 +98,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     control,
     languageModels,
     fleet,
+    federations,
     registry,
     runs,
     state,
@@ -155,7 +160,8 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     onKeylessLoad,
   });
   const http2 = (socket: Socket): void => grpc.accept(socket);
-  const protocols = { http2, upgrade: forwarding?.upgrade };
+  const upgrade = firstThatAsks(forwarding?.upgrade, federations.upgrade);
+  const protocols = { http2, upgrade };
   const http = createHttpGateway({ ...common, faces, limits, open, allowedOrigins, ...protocols });
 
   async function drain(by: Instant): Promise<void> {
@@ -196,6 +202,16 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
         grpcUrl: authority(host, grpcAt.port),
       };
     },
+  };
+}
+
+/** Members of the fleet and sites of federations ask for protocols of their own on the same port. */
+function firstThatAsks(...handlers: readonly (UpgradeHandler | undefined)[]): UpgradeHandler {
+  const of = (request: IncomingMessage) => handlers.find((each) => each?.asks(request));
+  return {
+    asks: (request) => of(request) !== undefined,
+    accept: async (request, socket, head) =>
+      (await of(request)?.accept(request, socket, head)) ?? false,
   };
 }
 

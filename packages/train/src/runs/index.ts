@@ -2,6 +2,7 @@
 export { trainAsJobs, type TrainJobsOptions } from './gang-jobs/train-jobs.ts';
 export { gangOf, type Gang } from './gang.ts';
 export { jobProgress } from './job-progress.ts';
+export { networkOf } from './model-source.ts';
 export { originOf, type Origin } from './origin.ts';
 export {
   followRun,

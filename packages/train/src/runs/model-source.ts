@@ -82,7 +82,7 @@ export function imageSizeOf({ model }: ModelSource, given: ImageSize | undefined
  * channels, each halving height and width, then one dense layer.
  * @returns `undefined` for a text that does not describe a network.
  */
-function networkOf(text: string): NetworkBuilder | undefined {
+export function networkOf(text: string): NetworkBuilder | undefined {
   const match = /^(mlp|cnn)(?::(\d+(?:,\d+)*))?$/.exec(text);
   if (match === null) return undefined;
   const widths = match[2]?.split(',').map(Number) ?? [];

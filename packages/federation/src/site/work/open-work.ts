@@ -1,26 +1,37 @@
 /** The work of a site by an accepted plan: its training, and the phases of the plan's aggregation. */
 import { SkeinError } from '@skein/api/errors';
+import type { Joined } from '../../identity/handshake.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Work } from '../answers.ts';
-import { openPlanTraining, type LocalOptions } from './local-training.ts';
+import { pairwiseWork, type PairwiseOptions } from './pairwise-work.ts';
 import { plainWork } from './plain-work.ts';
+import { openTraining, type TrainingOptions } from './training.ts';
+
+export interface WorkOptions
+  extends Omit<TrainingOptions, 'plan'>, Pick<PairwiseOptions, 'run' | 'keys'> {
+  readonly joined: Joined;
+}
 
 type Kind = Plan['aggregation']['kind'];
 
-const WORKS: Partial<Record<Kind, (options: LocalOptions) => Promise<Work>>> = {
-  none: async (options) => plainWork(await openPlanTraining(options)),
+const WORKS: Partial<Record<Kind, (options: PairwiseOptions) => Promise<Work>>> = {
+  none: async ({ training }) => plainWork(training),
+  pairwise: pairwiseWork,
 };
 
 /**
- * @throws SkeinError PLAN_INVALID for protections that this site cannot give: it then sends nothing,
- *   rather than less protected numbers. PLAN_CHANGED when the model is not the one of the plan.
+ * @throws SkeinError PLAN_INVALID for an aggregation that this site does not have: it then sends
+ *   nothing, rather than less protected numbers. PLAN_CHANGED when the model is not the one of the plan.
  */
-export async function openWork(options: LocalOptions): Promise<Work> {
-  const { aggregation, privacy } = options.plan;
-  const open = WORKS[aggregation.kind];
-  if (open !== undefined && privacy.mode === 'none') return open(options);
-  throw new SkeinError(
-    'PLAN_INVALID',
-    `This version of a site takes part in no plan with aggregation ${aggregation.kind} and privacy ${privacy.mode}.`,
-  );
+export async function openWork({ joined, ...options }: WorkOptions): Promise<Work> {
+  const { plan, planDigest } = joined;
+  const open = WORKS[plan.aggregation.kind];
+  if (open === undefined) {
+    throw new SkeinError(
+      'PLAN_INVALID',
+      `A site takes part in no plan with aggregation ${plan.aggregation.kind}.`,
+    );
+  }
+  const training = await openTraining({ ...options, plan });
+  return open({ ...options, plan, planDigest, training });
 }

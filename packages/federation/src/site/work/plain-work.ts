@@ -1,16 +1,14 @@
 /** Work without secure aggregation: the coordinator sees each update, which the plan says in words. */
 import { SkeinError } from '@skein/api/errors';
-import type { LocalTraining } from '@skein/train/federated';
 import type { Outcome, Task, Work } from '../answers.ts';
+import type { SiteTraining } from './training.ts';
 
 /** `train`: the payload is the broadcast, float32; the answer is the update, with the site's weight. */
-export function plainWork(training: LocalTraining): Work {
+export function plainWork(training: SiteTraining): Work {
   return async (task: Task): Promise<Outcome> => {
     if (task.place.phase !== 'train') throw unknownPhase(task);
-    const { update, weight } = await training.localUpdate(floatsOf(task.payload), {
-      number: task.place.round,
-    });
-    return { fields: { weight }, payload: new Uint8Array(update.slice().buffer) };
+    const { numbers, weight } = await training.update(task.place.round, floatsOf(task.payload));
+    return { fields: { weight }, payload: new Uint8Array(Float32Array.from(numbers).buffer) };
   };
 }
 

@@ -9,6 +9,7 @@ import {
   createRoutes,
   type Handlers,
   type Operation,
+  type Page,
   ROUTE_LIMITS,
   type RouteLimits,
   type RouteOptions,
@@ -22,8 +23,10 @@ import { auditInto } from '../../access/audit-trail.ts';
 import type { FaceAccess } from '../../access/refused-logins.ts';
 import type { FleetControl } from '../../fleet/fleet.ts';
 import type { LanguageModels } from '../../language/language-models.ts';
+import type { FederationRoom } from '../../rooms/federations.ts';
 import { artifactHandlers } from './handlers/artifacts.ts';
 import { deploymentHandlers } from './handlers/deployments.ts';
+import { federationHandlers } from './handlers/federations.ts';
 import { fleetHandlers } from './handlers/fleet.ts';
 import { jobHandlers } from './handlers/jobs.ts';
 import { keyHandlers } from './handlers/keys.ts';
@@ -45,6 +48,7 @@ export interface ManagementOptions extends Pick<
 > {
   readonly control: DeploymentControl;
   readonly fleet: FleetControl;
+  readonly federations: FederationRoom;
   readonly registry: Registry;
   readonly languageModels: Pick<LanguageModels, 'declarations' | 'view'>;
   readonly runs: Runs;
@@ -88,6 +92,7 @@ export function createManagement(options: ManagementOptions): Routes {
     ...jobHandlers(options),
     ...artifactHandlers(options),
     ...keyHandlers(options),
+    ...federationHandlers(options),
     ...fleetHandlers(options),
     ...nodeHandlers(options),
     streamEvents: nodeEvents(options, limits),
@@ -95,7 +100,7 @@ export function createManagement(options: ManagementOptions): Routes {
   };
   return createRoutes<NodeCallers, typeof ENDPOINTS>(ENDPOINTS, handlers, {
     access,
-    pages: async (path) => pages.find(path) ?? serveConsole(path),
+    pages: async (path) => pages.find(path) ?? serveConsole(path) ?? joinPage(path),
     record: (operation, run) => {
       const { id: action, remote, caller } = operation;
       return audit({ actor: caller.actor, action, remote, subject: subjectOf(operation) }, run);
@@ -105,6 +110,12 @@ export function createManagement(options: ManagementOptions): Routes {
     limits,
     logger,
   });
+}
+
+/** The page of a browser's site, imported when it is first asked for. */
+async function joinPage(path: string): Promise<Page | undefined> {
+  if (path !== '/join' && !path.startsWith('/join/')) return undefined;
+  return (await import('@skein/federation/join')).serveJoin(path);
 }
 
 /** An id or name from the path, otherwise from the body or the answer: `risk`, `risk/2`. */

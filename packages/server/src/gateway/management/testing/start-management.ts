@@ -22,6 +22,7 @@ import {
 import { createAccess, type AccessMode } from '../../../access/access.ts';
 import type { Keys } from '../../../access/contract.ts';
 import { artifactBudget, createHoldings } from '../../../../../jobs/src/artifact-holdings.ts';
+import { createFederations } from '../../../rooms/federations.ts';
 import { createFleet } from '../../../fleet/fleet.ts';
 import { createLanguageModels } from '../../../language/language-models.ts';
 import { countLanguageUse } from '../../../language/use.ts';
@@ -93,6 +94,7 @@ export async function startManagement(
   const management = createManagement({
     control,
     fleet,
+    federations: createFederations(join(folder, 'federations'), { registry, logger }),
     registry,
     languageModels: createLanguageModels({
       state,

@@ -1,0 +1,164 @@
+/** Federations that this node coordinates. */
+import { z } from 'zod';
+import type { NodeEndpoint } from '../endpoint.ts';
+import { Name } from '../resources/deployment.ts';
+import {
+  FederationId,
+  FederationLedger,
+  FederationView,
+  SiteKey,
+} from '../resources/federation.ts';
+import { VersionNumber } from './parameters.ts';
+
+const FederationParam = z.strictObject({ id: FederationId });
+const Reason = z
+  .strictObject({ reason: z.string().max(2000).describe('Written into the ledger.').default('') })
+  .meta({ id: 'FederationReason' });
+const BODY_ERRORS = ['BODY_NOT_JSON', 'BODY_TOO_LARGE', 'ENCODING_UNSUPPORTED'] as const;
+const heart = { id: 'heart-3f9a' };
+
+export const FEDERATION_ENDPOINTS = {
+  listFederations: {
+    method: 'GET',
+    path: '/api/v1/federations',
+    group: 'Federations',
+    summary: 'List the federations that this node coordinates, newest first.',
+    scope: 'read',
+    response: z.object({ federations: z.array(FederationView) }),
+  },
+  getFederation: {
+    method: 'GET',
+    path: '/api/v1/federations/{id}',
+    group: 'Federations',
+    summary: 'Show a federation: its plan, its sites, its round, and what privacy it has spent.',
+    scope: 'read',
+    params: FederationParam,
+    response: FederationView,
+    errors: ['FEDERATION_UNKNOWN'],
+    example: { params: heart },
+  },
+  startFederation: {
+    method: 'POST',
+    path: '/api/v1/federations',
+    group: 'Federations',
+    summary: 'Start a federation that trains a stored version of a model.',
+    description:
+      'What the plan leaves out follows from the rest: the threshold, the noise that fits the budget. Secure aggregation and differential privacy are on unless the plan says otherwise. The result becomes the next version of the model.',
+    scope: 'admin',
+    body: z
+      .strictObject({
+        model: Name.describe('The model to train.'),
+        version: VersionNumber,
+        plan: z
+          .record(z.string(), z.json())
+          .describe('The draft of a plan, without name, model and task.'),
+      })
+      .meta({ id: 'StartFederation' }),
+    status: 201,
+    response: FederationView,
+    location: '/api/v1/federations/{id}',
+    errors: [
+      ...BODY_ERRORS,
+      'MODEL_UNKNOWN',
+      'VERSION_UNKNOWN',
+      'PLAN_INVALID',
+      'PRIVACY_UNATTAINABLE',
+      'TRAINING_MODEL_UNFIT',
+      'STORAGE_FULL',
+    ],
+    example: {
+      body: {
+        model: 'heart',
+        version: '1',
+        plan: {
+          data: {
+            features: [{ name: 'age', kind: 'number', low: 20, high: 90 }],
+            target: { name: 'disease', kind: 'category', classes: ['0', '1'] },
+          },
+          strategy: { name: 'fedsgd' },
+          rounds: 30,
+          privacy: { mode: 'patient', epsilon: 1, denominator: 500 },
+          sites: { minimum: 4 },
+        },
+      },
+    },
+  },
+  inviteSite: {
+    method: 'POST',
+    path: '/api/v1/federations/{id}/invitations',
+    group: 'Federations',
+    summary: 'Invite a site; the answer holds a secret that is shown once.',
+    scope: 'admin',
+    params: FederationParam,
+    body: z
+      .strictObject({
+        name: z.string().min(1).max(200).describe('How the operator calls the site.'),
+        role: z.enum(['site', 'helper']).default('site'),
+        validMs: z.int().min(1).describe('Default: a week.').optional(),
+      })
+      .meta({ id: 'InviteSite' }),
+    status: 201,
+    response: z.object({
+      invitation: z.string().describe('For `skein join` or the page `/join`; used once.'),
+    }),
+    errors: [...BODY_ERRORS, 'FEDERATION_UNKNOWN', 'FEDERATION_ENDED'],
+    example: { params: heart, body: { name: 'Cleveland' } },
+  },
+  revokeSite: {
+    method: 'DELETE',
+    path: '/api/v1/federations/{id}/sites/{key}',
+    group: 'Federations',
+    summary: 'Revoke a site: it takes part in nothing more.',
+    scope: 'admin',
+    params: FederationParam.extend({ key: SiteKey }),
+    errors: ['FEDERATION_UNKNOWN', 'IDENTITY_UNKNOWN'],
+    example: { params: { ...heart, key: 'ab'.repeat(32) } },
+  },
+  pauseFederation: {
+    method: 'POST',
+    path: '/api/v1/federations/{id}/pause',
+    group: 'Federations',
+    summary: 'Pause a federation after what is in flight; no site is asked for anything.',
+    scope: 'admin',
+    params: FederationParam,
+    body: Reason,
+    response: FederationView,
+    errors: [...BODY_ERRORS, 'FEDERATION_UNKNOWN', 'FEDERATION_ENDED'],
+    example: { params: heart, body: { reason: 'maintenance' } },
+  },
+  resumeFederation: {
+    method: 'POST',
+    path: '/api/v1/federations/{id}/resume',
+    group: 'Federations',
+    summary: 'Go on with a paused federation.',
+    scope: 'admin',
+    params: FederationParam,
+    body: Reason,
+    response: FederationView,
+    errors: [...BODY_ERRORS, 'FEDERATION_UNKNOWN', 'FEDERATION_ENDED'],
+    example: { params: heart, body: {} },
+  },
+  stopFederation: {
+    method: 'POST',
+    path: '/api/v1/federations/{id}/stop',
+    group: 'Federations',
+    summary: 'End a federation; the model of its last round is kept as a version.',
+    scope: 'admin',
+    params: FederationParam,
+    body: Reason,
+    response: FederationView,
+    errors: [...BODY_ERRORS, 'FEDERATION_UNKNOWN', 'FEDERATION_ENDED'],
+    example: { params: heart, body: { reason: 'the study has ended' } },
+  },
+  getLedger: {
+    method: 'GET',
+    path: '/api/v1/federations/{id}/ledger',
+    group: 'Federations',
+    summary: 'Export the ledger, which a participant can verify offline.',
+    scope: 'read',
+    params: FederationParam,
+    response: FederationLedger,
+    errors: ['FEDERATION_UNKNOWN'],
+    example: { params: heart },
+  },
+} as const satisfies Record<string, NodeEndpoint>;

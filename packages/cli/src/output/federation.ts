@@ -1,0 +1,84 @@
+/** Federations for a terminal. */
+import type { FederationView } from '@skein/api';
+import type { PlanWords } from '@skein/federation/site';
+import type { Style } from './style.ts';
+import { renderFields, renderTable, wrap } from './table.ts';
+
+/** The plan in words: what it is, what leaves, what stays. */
+export function planLines({ facts, leaves, stays, warnings }: PlanWords, style: Style): string[] {
+  const list = (title: string, sentences: readonly string[]): string[] => [
+    '',
+    style.bold(title),
+    ...sentences.map((each) => `  ${wrap(`– ${each}`, style.width - 4, '    ')}`),
+  ];
+  return [
+    renderFields(facts, style),
+    ...list('What leaves this machine', leaves),
+    ...list('What stays here', stays),
+    ...(warnings.length === 0 ? [] : list('Consider', warnings)),
+  ];
+}
+
+export function renderFederations(views: readonly FederationView[], style: Style): string {
+  if (views.length === 0) return 'There are no federations. `skein help federate start` shows how.';
+  return renderTable(
+    views,
+    [
+      ['FEDERATION', ({ id }) => id],
+      ['STATUS', ({ status }) => status],
+      ['ROUND', ({ round, plan }) => `${round} of ${plan.rounds}`, 'right'],
+      ['SITES', ({ sites }) => String(sites.filter(({ connected }) => connected).length), 'right'],
+      ['ε', spentText, 'right'],
+      ['MODEL', ({ name, version }) => (version === undefined ? name : `${name} v${version}`)],
+    ],
+    style,
+  );
+}
+
+/** ε against no colluding site, beside its budget. */
+export function spentText({ spent, plan: { privacy } }: FederationView): string {
+  const [alone] = spent;
+  if (alone === undefined) return privacy.mode === 'none' ? 'none' : `0 of ${privacy.epsilon}`;
+  return `${alone.epsilon?.toFixed(3) ?? '∞'} of ${privacy.epsilon}`;
+}
+
+export function renderFederation(view: FederationView, style: Style): string {
+  const { id, status, reason, round, attempt, phase, plan, sites, version, name, spent } = view;
+  const fields: [string, string][] = [
+    ['federation', id],
+    ['status', reason === undefined || reason === '' ? status : `${status}: ${reason}`],
+    ['round', `${round} of ${plan.rounds}${attempt > 0 ? `, attempt ${attempt + 1}` : ''}`],
+    ...(status === 'running' ? ([['phase', phase]] as [string, string][]) : []),
+    ['protected by', `aggregation ${plan.aggregation.kind}, privacy ${plan.privacy.mode}`],
+    [
+      'spent',
+      `${spentText(view)}${plan.privacy.mode === 'none' ? '' : ` at δ = ${plan.privacy.delta}`}`,
+    ],
+    ...spent
+      .slice(1)
+      .map((each): [string, string] => [
+        `  if ${each.colluding} collude`,
+        `ε = ${each.epsilon?.toFixed(3) ?? '∞'}`,
+      ]),
+    ...(version === undefined ? [] : ([['result', `${name} v${version}`]] as [string, string][])),
+  ];
+  if (sites.length === 0) return renderFields(fields, style);
+  const table = renderTable(
+    sites,
+    [
+      ['SITE', (site) => site.name],
+      ['IN THE LEDGER', (site) => site.pseudonym],
+      [
+        'STATE',
+        (site) => {
+          if (site.revokedAt !== undefined) return 'revoked';
+          if (!site.accepted) return 'has not accepted';
+          if (!site.connected) return 'away';
+          return site.answered ? 'answered' : 'connected';
+        },
+      ],
+    ],
+    style,
+  );
+  return `${renderFields(fields, style)}\n\n${table}`;
+}

@@ -1,0 +1,142 @@
+/**
+ * Work under protocol A: the coordinator learns the sum of updates, and no update. The phases are
+ * the exchanges of `@skein/train/secure-aggregation`.
+ *
+ * The site derives the encoding and the number of a sum from the accepted plan. From the coordinator
+ * it takes who takes part, and what to train from.
+ */
+import { SkeinError } from '@skein/api/errors';
+import { encodeUpdate, residueBits, residueCount } from '@skein/train/federated';
+import {
+  EXCHANGES,
+  SiteRound,
+  type AggregationContext,
+  type Exchange,
+  type Signer,
+} from '@skein/train/secure-aggregation';
+import { fromHex, utf8 } from '../../plan/canonical.ts';
+import { encodingOf, sumNumber } from '../../plan/encoding.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { Outcome, Task, Work } from '../answers.ts';
+import { floatsOf, unknownPhase } from './plain-work.ts';
+import type { SiteTraining } from './training.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+export interface PairwiseOptions {
+  readonly run: string;
+  readonly plan: Plan;
+  readonly planDigest: string;
+  /** Ed25519. */
+  readonly keys: CryptoKeyPair;
+  readonly training: SiteTraining;
+}
+
+/** What is stored between the phases of an attempt: the roster, and the secrets of the round. */
+interface Kept {
+  readonly roster: readonly string[];
+  readonly round: string;
+}
+
+export async function pairwiseWork(options: PairwiseOptions): Promise<Work> {
+  const { run, plan, planDigest, training } = options;
+  const signer = await signerOfPair(options.keys);
+  const encoding = encodingOf(plan, plan.model.parameters);
+
+  const contextOf = ({ place }: Task, roster: readonly string[]): AggregationContext => ({
+    run,
+    round: sumNumber(place.round, place.attempt),
+    plan: fromHex(planDigest),
+    roster: roster.map((key) => fromHex(key)),
+    length: residueCount(encoding),
+    bits: residueBits(encoding),
+  });
+
+  const ANSWERS: {
+    readonly [E in Exchange]: (round: SiteRound, task: Task, payload: Bytes) => Promise<Parts>;
+  } = {
+    keys: async (round) => [await round.advertise()],
+    shares: async (round, _, payload) => [await round.share(payload)],
+    async input(round, { place, fields }, payload) {
+      const at = fields['delivery'];
+      if (typeof at !== 'number' || !Number.isInteger(at) || at < 0 || at > payload.length) {
+        throw new SkeinError(
+          'FEDERATION_PROTOCOL',
+          'The task does not say where its parameters begin.',
+        );
+      }
+      const update = await training.update(place.round, floatsOf(payload.slice(at)));
+      const { head, chunks } = await round.mask(
+        encodeUpdate(update, encoding),
+        payload.subarray(0, at),
+      );
+      return [head, ...chunks];
+    },
+    consistency: async (round, _, payload) => [await round.sign(payload)],
+    unmasking: async (round, _, payload) => [await round.unmask(payload)],
+  };
+
+  return async (task): Promise<Outcome> => {
+    const exchange = EXCHANGES.find((each) => each === task.place.phase);
+    if (exchange === undefined) throw unknownPhase(task);
+    const kept = exchange === 'keys' ? undefined : keptOf(task);
+    const roster = kept?.roster ?? rosterOf(task, plan);
+    const context = contextOf(task, roster);
+    const round =
+      kept === undefined
+        ? // The place is answered once, ever, so that no earlier round need be named here.
+          await SiteRound.begin(context, signer, { after: -1 })
+        : await SiteRound.restore(context, signer, kept.round);
+    const parts = await ANSWERS[exchange](round, task, task.payload ?? new Uint8Array(0));
+    const state = utf8(JSON.stringify({ roster, round: round.save() } satisfies Kept));
+    const lengths = parts.map((part) => part.length);
+    return {
+      fields: exchange === 'input' ? { lengths } : {},
+      payload: joined(parts),
+      state,
+    };
+  };
+}
+
+type Parts = readonly Bytes[];
+
+/** @throws SkeinError FEDERATION_PROTOCOL for a roster that is none, or smaller than the plan's threshold. */
+function rosterOf({ fields }: Task, { sites }: Plan): readonly string[] {
+  const roster = fields['roster'];
+  const isRoster =
+    Array.isArray(roster) &&
+    roster.length >= sites.threshold &&
+    roster.every((key) => typeof key === 'string' && /^[0-9a-f]{64}$/.test(key));
+  if (isRoster) return roster as readonly string[];
+  throw new SkeinError(
+    'FEDERATION_PROTOCOL',
+    `The roster is not of at least ${sites.threshold} sites, as the plan asks for.`,
+  );
+}
+
+/** @throws SkeinError FEDERATION_PROTOCOL when the earlier phases of the attempt were not answered here. */
+function keptOf({ state, place }: Task): Kept {
+  if (state !== undefined) return JSON.parse(new TextDecoder().decode(state)) as Kept;
+  throw new SkeinError(
+    'FEDERATION_PROTOCOL',
+    `This site is not part of attempt ${place.attempt} of round ${place.round}.`,
+  );
+}
+
+async function signerOfPair({ privateKey, publicKey }: CryptoKeyPair): Promise<Signer> {
+  return {
+    publicKey: new Uint8Array(await crypto.subtle.exportKey('raw', publicKey)),
+    sign: async (message) =>
+      new Uint8Array(await crypto.subtle.sign('Ed25519', privateKey, message)),
+  };
+}
+
+function joined(parts: Parts): Bytes {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,178 @@
+/** The training of a site by an accepted plan: the model is checked against it, and opened once. */
+import { SkeinError } from '@skein/api/errors';
+import { mlp, readModel, type Model } from '@skein/onnx';
+import {
+  assemblePublic,
+  blueprintOf,
+  clippedStep,
+  MASK,
+  problemOf,
+  type Backend,
+  type Encoder,
+} from '@skein/train';
+import {
+  federatedModel,
+  openLocalTraining,
+  openPrivateTraining,
+  strategyOf,
+  type FederatedModel,
+  type Strategy,
+} from '@skein/train/federated';
+import { canonical } from '../../plan/canonical.ts';
+import type { Plan } from '../../plan/plan.ts';
+import { strategyOfPlan } from '../../coordinator/server-state.ts';
+import type { SiteRows } from '../site-rows.ts';
+
+export interface TrainingOptions {
+  readonly plan: Plan;
+  /** The ONNX file of the plan. */
+  readonly model: Uint8Array<ArrayBuffer>;
+  readonly rows: SiteRows;
+  readonly backend: Backend;
+}
+
+/** What a site computes in a round, before it is encoded, masked and given noise. */
+export interface SiteTraining {
+  /** @param broadcast float32, [vectors × parameters]. @returns numbers of that length. */
+  update(round: number, broadcast: Float32Array): Promise<SiteUpdate>;
+}
+
+export interface SiteUpdate {
+  readonly numbers: ArrayLike<number>;
+  /** Rows of the site; not sent with differential privacy. */
+  readonly weight: number;
+}
+
+/** Rows that a graph takes at once where all of them are used. */
+const MOST_BATCH = 256;
+
+type Mode = Plan['privacy']['mode'];
+const TRAININGS: { readonly [M in Mode]: (options: TrainingOptions) => Promise<SiteTraining> } = {
+  none: localTraining,
+  async client(options) {
+    const local = await localTraining(options);
+    const { clip } = privacyOf(options.plan);
+    return {
+      async update(round, broadcast) {
+        const { numbers, weight } = await local.update(round, broadcast);
+        return { numbers: clipped(numbers, clip), weight };
+      },
+    };
+  },
+  patient: privateTraining,
+};
+
+/** @throws SkeinError PLAN_CHANGED when the model encodes rows in another way than the plan says. */
+export async function openTraining(options: TrainingOptions): Promise<SiteTraining> {
+  requireSame(options.plan, readModel(options.model));
+  return TRAININGS[options.plan.privacy.mode](options);
+}
+
+/** Steps of the plan's optimiser on the rows of the site. */
+async function localTraining(options: TrainingOptions): Promise<SiteTraining> {
+  const { plan, rows, backend } = options;
+  const { learningRate, steps, batch = rows.count } = plan.local;
+  const size = Math.min(batch, rows.count);
+  const { strategy, federated } = trainingOf(plan, readModel(options.model), size);
+  const training = await openLocalTraining(federated, strategy.site, {
+    backend,
+    rows: rows.rows,
+    batch: size,
+    mask: MASK,
+    learningRate,
+    steps,
+    seed: 0,
+  });
+  let memory: Float32Array | undefined;
+  return {
+    async update(number, broadcast) {
+      const done = await training.localUpdate(broadcast, { number, memory });
+      memory = done.memory;
+      return { numbers: done.update, weight: done.weight };
+    },
+  };
+}
+
+/** One step whose gradients are clipped row by row; the noise is added when the sum is encoded. */
+async function privateTraining({
+  plan,
+  model,
+  rows,
+  backend,
+}: TrainingOptions): Promise<SiteTraining> {
+  const { clip, sampling } = privacyOf(plan);
+  const read = readModel(model);
+  const batch = Math.min(rows.count, MOST_BATCH);
+  const step = clippedStep((size) => problemOf(read, { batch: size }).graded, { batch });
+  const training = await openPrivateTraining(step, {
+    backend,
+    rows: rows.rows,
+    mask: MASK,
+    sampling,
+    norm: clip,
+  });
+  return {
+    async update(_, broadcast) {
+      const { update } = await training.localUpdate(broadcast);
+      return { numbers: update, weight: 1 };
+    },
+  };
+}
+
+/** What sites and coordinator derive from a plan and its model. */
+export function trainingOf(
+  plan: Plan,
+  model: Model,
+  batch: number,
+): { readonly strategy: Strategy; readonly federated: FederatedModel } {
+  const strategy = strategyOfPlan(plan);
+  return { strategy, federated: federatedModel(problemOf(model, { batch }).graded, strategy.site) };
+}
+
+/** What a plan says of a model: its task, and how many numbers are trained in it. @throws SkeinError TRAINING_MODEL_UNFIT. */
+export function modelFacts(model: Model): {
+  readonly task: Plan['task'];
+  readonly parameters: number;
+} {
+  const { task } = blueprintOf(model) ?? {};
+  if (task === undefined) {
+    throw new SkeinError(
+      'TRAINING_MODEL_UNFIT',
+      'The model does not say how it encodes rows: `skein federate start` makes one that does.',
+    );
+  }
+  const { graded } = problemOf(model, { batch: 1 });
+  return { task, parameters: federatedModel(graded, strategyOf('fedavg').site).layout.length };
+}
+
+function requireSame(plan: Plan, model: Model): void {
+  const found = blueprintOf(model);
+  const isSame =
+    canonical(found?.table) === canonical(encoderOf(plan)) && found?.task === plan.task;
+  if (isSame) return;
+  throw new SkeinError(
+    'PLAN_CHANGED',
+    'The model does not encode rows as the columns of the plan say.',
+  );
+}
+
+function encoderOf({ data }: Plan): Encoder | undefined {
+  const linear = assemblePublic(
+    data,
+    ({ inputs, outputs, seed }) => mlp({ sizes: [inputs, outputs], seed }),
+    0,
+  );
+  return blueprintOf(linear)?.table;
+}
+
+function privacyOf({ privacy }: Plan): Exclude<Plan['privacy'], { mode: 'none' }> {
+  if (privacy.mode === 'none') throw new TypeError('The plan has no differential privacy.');
+  return privacy;
+}
+
+/** Scaled down to a norm of `most`. */
+function clipped(numbers: ArrayLike<number>, most: number): Float64Array {
+  const all = Float64Array.from(numbers);
+  const norm = Math.hypot(...all);
+  return norm > most ? all.map((each) => (each * most) / norm) : all;
+}

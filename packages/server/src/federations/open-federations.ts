@@ -1,0 +1,126 @@
+/** A coordinator on a folder, with what a node adds to it: plans of stored models, and resulting versions. */
+import { createReadStream } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FederationPlan, FederationView } from '@skein/api';
+import { createIdentity, importIdentity, type Identity, type PlanDraft } from '@skein/federation';
+import {
+  type Coordinator,
+  type FederationView as Federation,
+  openCoordinator,
+  openFederationStore,
+} from '@skein/federation/coordinator';
+import { modelFacts } from '@skein/federation/site';
+import { readModel } from '@skein/onnx';
+import type { Registry } from '@skein/serving';
+import { openArtifacts, openFileArtifacts } from '@skein/state';
+import type { NodeOptions } from '../rooms/options.ts';
+import type { StartFederation } from '../rooms/federations.ts';
+import { MAX_MODEL_BYTES } from '../rooms/room.ts';
+import { storeVersion, versionOf } from './trained-version.ts';
+
+export interface OpenedFederations {
+  readonly coordinator: Coordinator;
+  list(): Promise<FederationView[]>;
+  view(id: string): Promise<FederationView>;
+  start(from: StartFederation): Promise<FederationView>;
+  close(): Promise<void>;
+}
+
+export interface FederationsOptions extends Pick<NodeOptions, 'redis' | 'blobs' | 'namespace'> {
+  readonly registry: Registry;
+  readonly logger: { warn(details: object, message: string): void };
+}
+
+const GOES_ON = new Set<Federation['status']>(['running', 'paused']);
+
+/** @param place folder of the federations; made if it is missing. */
+export async function openFederationsAt(
+  place: string,
+  options: FederationsOptions,
+): Promise<OpenedFederations> {
+  const { blobs, registry, logger } = options;
+  const artifacts =
+    blobs === undefined
+      ? await openFileArtifacts(join(place, 'artifacts'))
+      : await openArtifacts(blobs, join(place, 'artifact-cache'), {});
+  const { redis = join(place, 'federations.db'), namespace } = options;
+  const store = await openFederationStore(redis, { namespace });
+  const coordinator = await openCoordinator({
+    store,
+    artifacts,
+    identity: await keptIdentity(join(place, 'identity')),
+    folder: join(place, 'uploads'),
+    onFault: (error) => logger.warn({ err: error }, 'A federation has a fault.'),
+  });
+  const closing = new AbortController();
+
+  async function viewOf(federation: Federation): Promise<FederationView> {
+    const { members, parameters: _, createdAt, updatedAt, plan, spent, ...rest } = federation;
+    const version = (await versionOf(registry, federation))?.version;
+    return {
+      ...rest,
+      name: plan.name,
+      plan: plan as unknown as FederationPlan,
+      sites: members.map(({ revokedAt, ...site }) => ({
+        ...site,
+        ...(revokedAt === undefined ? {} : { revokedAt: timeOf(revokedAt) }),
+      })),
+      spent: spent.map(({ colluding, epsilon }) => ({
+        colluding,
+        epsilon: Number.isFinite(epsilon) ? epsilon : null,
+      })),
+      ...(version === undefined ? {} : { version }),
+      createdAt: timeOf(createdAt),
+      updatedAt: timeOf(updatedAt),
+    };
+  }
+
+  /** Waits for the end of a federation, and stores its model. */
+  async function follow(id: string): Promise<void> {
+    for await (const view of coordinator.watch(id, closing.signal)) {
+      if (!GOES_ON.has(view.status)) await storeVersion(registry, artifacts, view);
+    }
+  }
+  const followed = (id: string): void =>
+    void follow(id).catch((error: unknown) => {
+      logger.warn({ err: error, federation: id }, 'The model of a federation was not stored.');
+    });
+  for (const view of await coordinator.list()) followed(view.id);
+
+  return {
+    coordinator,
+    list: async () => Promise.all((await coordinator.list()).map(viewOf)),
+    view: async (id) => viewOf(await coordinator.view(id)),
+    async start({ model: name, version, plan }) {
+      const record = await registry.version(name, version);
+      const path = await registry.pathOf(record);
+      const { digest } = await artifacts.put(createReadStream(path), MAX_MODEL_BYTES);
+      const { task, parameters } = modelFacts(readModel(await readFile(path)));
+      const draft = { ...plan, name, task, model: { digest, parameters } };
+      const view = await coordinator.start(draft as unknown as PlanDraft);
+      followed(view.id);
+      return viewOf(view);
+    },
+    async close() {
+      closing.abort();
+      await coordinator.close();
+      await store.close();
+      await artifacts.close();
+    },
+  };
+}
+
+/** The key pair of the coordinator, which sites know it by; made by the first federation. */
+async function keptIdentity(path: string): Promise<Identity> {
+  try {
+    return await importIdentity(new Uint8Array(await readFile(path)));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const made = await createIdentity();
+  await writeFile(path, await made.exported(), { mode: 0o600, flag: 'wx' });
+  return made;
+}
+
+const timeOf = (ms: number): string => new Date(ms).toISOString();

@@ -1,0 +1,35 @@
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
+
+export function federationHandlers({ federations }: Pick<ManagementOptions, 'federations'>) {
+  const change =
+    (to: 'pause' | 'resume' | 'stop') =>
+    async ({
+      params: { id },
+      body: { reason },
+    }: {
+      readonly params: { readonly id: string };
+      readonly body: { readonly reason: string };
+    }) => {
+      const coordinator = await federations.coordinator();
+      await coordinator[to](id, reason);
+      return federations.view(id);
+    };
+  return {
+    listFederations: async () => ({ federations: await federations.list() }),
+    getFederation: ({ params: { id } }) => federations.view(id),
+    startFederation: ({ body }) => federations.start(body),
+    async inviteSite({ params: { id }, body }) {
+      return { invitation: await (await federations.coordinator()).invite(id, body) };
+    },
+    async revokeSite({ params: { id, key } }) {
+      await (await federations.coordinator()).revoke(id, key);
+      return undefined;
+    },
+    pauseFederation: change('pause'),
+    resumeFederation: change('resume'),
+    stopFederation: change('stop'),
+    async getLedger({ params: { id } }) {
+      return (await federations.coordinator()).ledger(id);
+    },
+  } satisfies Partial<NodeHandlers>;
+}

@@ -1,0 +1,76 @@
+/**
+ * The federations that a node coordinates. A node without one pays nothing for them: the coordinator
+ * is imported and opened by the first call or connection, or after the start where the data folder
+ * holds federations.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FederationView } from '@skein/api';
+import type { Coordinator } from '@skein/federation/coordinator';
+import type { UpgradeHandler } from '@skein/http';
+import type { Registry } from '@skein/serving';
+import type { DataFolder } from '@skein/state';
+import type { FederationsOptions, OpenedFederations } from '../federations/open-federations.ts';
+import type { Opening } from './room.ts';
+
+/** Where sites connect. */
+const PATH = '/federation/v1';
+
+export interface StartFederation {
+  readonly model: string;
+  readonly version: string;
+  /** The draft of a plan, without name, model and task. */
+  readonly plan: Readonly<Record<string, unknown>>;
+}
+
+export interface FederationRoom {
+  list(): Promise<FederationView[]>;
+  /** @throws SkeinError FEDERATION_UNKNOWN. */
+  view(id: string): Promise<FederationView>;
+  /** @throws SkeinError PLAN_INVALID, PRIVACY_UNATTAINABLE, MODEL_UNKNOWN, VERSION_UNKNOWN. */
+  start(from: StartFederation): Promise<FederationView>;
+  coordinator(): Promise<Coordinator>;
+  readonly upgrade: UpgradeHandler;
+  /** Goes on with the federations of an earlier process. */
+  resume(): void;
+  close(): Promise<void>;
+}
+
+export function openFederations(
+  { options, logger, lifecycle }: Opening,
+  { folder, registry }: { readonly folder: DataFolder; readonly registry: Registry },
+): FederationRoom {
+  const place = join(folder.root, 'federations');
+  const room = createFederations(place, { ...options, registry, logger });
+  lifecycle.open('federations', () => room.close());
+  return room;
+}
+
+/** @param place folder of the federations; made by the first of them. */
+export function createFederations(place: string, options: FederationsOptions): FederationRoom {
+  let opened: Promise<OpenedFederations> | undefined;
+  const open = (): Promise<OpenedFederations> =>
+    (opened ??= import('../federations/open-federations.ts').then((module) =>
+      module.openFederationsAt(place, options),
+    ));
+
+  return {
+    list: async () => (await open()).list(),
+    view: async (id) => (await open()).view(id),
+    start: async (from) => (await open()).start(from),
+    coordinator: async () => (await open()).coordinator,
+    upgrade: {
+      asks: ({ url = '' }) => url === PATH || url.startsWith(`${PATH}?`),
+      async accept(request, socket, head) {
+        return (await open()).coordinator.upgrade.accept(request, socket, head);
+      },
+    },
+    resume() {
+      if (!existsSync(place)) return;
+      open().catch((error: unknown) => {
+        options.logger.warn({ err: error }, 'The federations of the data folder cannot go on.');
+      });
+    },
+    close: async () => (await opened?.catch(() => undefined))?.close(),
+  };
+}

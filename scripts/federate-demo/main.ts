@@ -1,0 +1,213 @@
+/**
+ * `npm run federate-demo`: four processes that each hold the file of one hospital train one model,
+ * with secure aggregation and differential privacy, on a node of their own. Then it checks the
+ * ledger, and shows that an edited one is refused.
+ *
+ * Without `--data` the hospitals are generated. `--rounds N` and `--epsilon E` change the plan.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { createClient, type Client } from '@skein/api/client';
+import type { FederationView } from '@skein/api';
+import { ledgerText, verifyLedger, type LedgerExport } from '@skein/federation';
+import { mlp, writeModel } from '@skein/onnx';
+import { startNode } from '@skein/server';
+import { assemblePublic } from '@skein/train';
+import {
+  COLUMNS,
+  csvOf,
+  DATA,
+  generatedHospitals,
+  givenHospitals,
+  type Hospital,
+} from './hospitals.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    rounds: { type: 'string', default: '30' },
+    epsilon: { type: 'string', default: '1' },
+  },
+});
+const DELTA = 1e-3;
+const POLL_MS = 100;
+const MODEL = 'heart';
+const SKEIN = join(import.meta.dirname, '../../packages/cli/src/main.ts');
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+const hospitals = options.data === undefined ? generatedHospitals() : givenHospitals(options.data);
+const folder = await mkdtemp(join(tmpdir(), 'skein-federate-'));
+const sites: ChildProcess[] = [];
+const node = await startNode({
+  host: '127.0.0.1',
+  port: 0,
+  portIsDefault: false,
+  grpcPort: 0,
+  grpcPortIsDefault: false,
+  dataFolder: join(folder, 'node'),
+  maxBodyBytes: 2 ** 26,
+  access: 'auto',
+  log: 'json',
+  logLevel: 'error',
+});
+try {
+  await demonstrate(createClient({ url: node.url }));
+} finally {
+  for (const site of sites) site.kill();
+  await node.drain();
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function demonstrate(client: Client): Promise<void> {
+  const rows = hospitals.reduce((sum, { train }) => sum + train.length, 0);
+  say(
+    `Four hospitals with ${rows} rows to train on${options.data === undefined ? ', generated' : ''}:`,
+  );
+  for (const { name, train, test } of hospitals) {
+    say(`  ${name.padEnd(12)} ${String(train.length).padStart(4)} rows, ${test.length} held out`);
+  }
+  const model = assemblePublic(
+    DATA,
+    ({ inputs, outputs, seed }) => mlp({ sizes: [inputs, outputs], seed }),
+    1,
+  );
+  const { version } = await client.importModel({
+    name: MODEL,
+    content: new Uint8Array(writeModel(model)),
+  });
+  const begun = await client.startFederation({
+    model: MODEL,
+    version,
+    plan: {
+      data: structuredClone(DATA) as never,
+      strategy: { name: 'fedsgd', learningRate: 1 },
+      rounds: Number(options.rounds),
+      // A public round number, not a count of rows.
+      privacy: {
+        mode: 'patient',
+        epsilon: Number(options.epsilon),
+        delta: DELTA,
+        denominator: 500,
+      },
+      aggregation: { kind: 'pairwise', range: 200 },
+      sites: { minimum: 4, maximum: 4 },
+    },
+  });
+  const { id, plan } = begun;
+  say(
+    `\nThe plan: ${plan.rounds} rounds, pairwise masks, noise ${plan.privacy.noise?.toFixed(2)}, ε ≤ ${plan.privacy.epsilon} at δ = ${DELTA}.`,
+  );
+  await Promise.all(hospitals.map((hospital) => joinAs(client, id, hospital)));
+  const ended = await followed(client, id);
+  if (ended.version === undefined)
+    throw new Error(`The federation has ${ended.status}: ${ended.reason}`);
+  await client.deploy({ name: MODEL, version: ended.version });
+  say(
+    `\nThe result is ${MODEL} v${ended.version}, and is served. On rows that no site has trained on:`,
+  );
+  await reportAccuracy();
+  await checkLedger((await client.getLedger({ id })) as unknown as LedgerExport);
+}
+
+/** A process of its own, which gets its hospital's file and a link. */
+async function joinAs(client: Client, id: string, { name, train }: Hospital): Promise<void> {
+  const { invitation } = await client.inviteSite({ id, name });
+  const home = join(folder, name);
+  const file = join(folder, `${name}.csv`);
+  await writeFile(file, csvOf(train));
+  const link = `${node.url}/join#${invitation}`;
+  const args = [
+    'join',
+    link,
+    '--data',
+    file,
+    '--folder',
+    home,
+    '--accept',
+    '--max-epsilon',
+    options.epsilon,
+  ];
+  const site = spawn(process.execPath, [SKEIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  sites.push(site);
+  const said: string[] = [];
+  site.stderr?.on('data', (text: Buffer) => said.push(text.toString()));
+  site.on('exit', (code) => {
+    if (code !== 0 && code !== null) say(`The site ${name} has failed: ${said.join('')}`);
+  });
+}
+
+async function followed(client: Client, id: string): Promise<FederationView> {
+  let told = 0;
+  for (;;) {
+    const view = await client.getFederation({ id });
+    const isOver = view.status !== 'running' && view.status !== 'paused';
+    if (view.round > told) {
+      const filled = Math.round((24 * view.round) / view.plan.rounds);
+      const bar = `${'█'.repeat(filled)}${'░'.repeat(24 - filled)}`;
+      const connected = view.sites.filter((site) => site.connected).length;
+      say(
+        `  ${bar} round ${String(view.round).padStart(2)} of ${view.plan.rounds}, ${connected} sites, ε spent ${view.spent[0]?.epsilon?.toFixed(3)}`,
+      );
+      told = view.round;
+    }
+    if (isOver && (view.version !== undefined || view.status !== 'finished')) return view;
+    if (sites.every(({ exitCode }) => exitCode !== null) && !isOver)
+      throw new Error('All sites have left.');
+    await sleep(POLL_MS);
+  }
+}
+
+/** Asks the served model about held-out rows. */
+async function reportAccuracy(): Promise<void> {
+  let [right, all] = [0, 0];
+  for (const { name, test } of hospitals) {
+    const data = test.flatMap((row) =>
+      DATA.features.map((feature, i) => {
+        if (feature.kind === 'category') return feature.categories.indexOf(row[i] as never);
+        return row[i] === '' ? feature.fill : Number(row[i]);
+      }),
+    );
+    const answer = await fetch(`${node.url}/v2/models/${MODEL}/infer`, {
+      method: 'POST',
+      body: JSON.stringify({
+        inputs: [
+          { name: 'features', datatype: 'FP32', shape: [test.length, COLUMNS.length - 1], data },
+        ],
+      }),
+    });
+    const { outputs } = (await answer.json()) as { outputs: { data: number[] }[] };
+    const correct = test.filter(
+      (row, i) => (outputs[0]!.data[i]! > 0.5 ? '1' : '0') === row.at(-1),
+    );
+    const ill = test.filter((row) => row.at(-1) === '1').length;
+    const majority = Math.max(ill, test.length - ill) / test.length;
+    say(
+      `  ${name.padEnd(12)} accuracy ${(correct.length / test.length).toFixed(3)}, the more frequent class ${majority.toFixed(3)}`,
+    );
+    right += correct.length;
+    all += test.length;
+  }
+  say(`  ${'all'.padEnd(12)} accuracy ${(right / all).toFixed(3)}`);
+}
+
+async function checkLedger(ledger: LedgerExport): Promise<void> {
+  const path = join(folder, 'ledger.json');
+  await writeFile(path, ledgerText(ledger));
+  const text = await readFile(path, 'utf8');
+  const { entries, rounds, witnesses } = await verifyLedger(text);
+  say(
+    `\nThe ledger: ${entries} entries of ${rounds} rounds, signed by the coordinator and ${witnesses.size} sites. It verifies.`,
+  );
+  const edited = text.replace(/"epsilon":0\.\d/, '"epsilon":0.0');
+  if (edited === text) throw new Error('The ledger has no ε to edit.');
+  try {
+    await verifyLedger(edited);
+  } catch (error) {
+    return say(`With one digit of an ε edited: ${(error as Error).message}`);
+  }
+  throw new Error('An edited ledger was accepted.');
+}
