@@ -31,8 +31,8 @@ const allowed = {
   load: ['calls', 'onnx', 'api'],
   fleet: ['api', 'onnx', 'runtime', 'state', 'serving'],
   ui: ['api'],
-  federation: ['api', 'onnx', 'runtime', 'train', 'http', 'state', 'ui'],
-  generative: ['api', 'calls', 'http', 'onnx', 'runtime', 'serving', 'state'],
+  federation: ['api', 'onnx', 'train', 'http', 'state', 'ui'],
+  generative: ['api', 'calls', 'onnx', 'serving', 'state'],
   console: ['api', 'ui'],
   server: [
     'calls',
@@ -100,10 +100,14 @@ export default {
     },
     {
       name: 'faces-stand-apart',
-      comment: 'A face is a folder that can be left out.',
+      comment:
+        'A face is a folder that can be left out; those of language models share generative/.',
       severity: 'error',
       from: { path: `${gateway}(?!http/|grpc/)([^/]+)/` },
-      to: { path: `${gateway}[^/]+/`, pathNot: [`${gateway}(http|grpc)/`, `${gateway}$1/`] },
+      to: {
+        path: `${gateway}[^/]+/`,
+        pathNot: [`${gateway}(http|grpc)/`, `${gateway}$1/`, `${gateway}generative/`],
+      },
     },
     {
       name: 'browser-safe',

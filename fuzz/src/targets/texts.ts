@@ -7,7 +7,7 @@ import { createAccess } from '../../../packages/server/src/access/access.ts';
 import {
   timeoutFromHeader,
   traceFrom,
-} from '../../../packages/server/src/gateway/oip/request-headers.ts';
+} from '../../../packages/server/src/gateway/request-headers.ts';
 import { nextTime } from '../../../packages/jobs/src/store/cron.ts';
 import { readGuestLines } from '../../../packages/jobs/src/worker/attempt/guest-lines.ts';
 import { ReportReader } from '../../../packages/sandbox/src/docker/frames.ts';

@@ -20,7 +20,7 @@ export interface SamplingOptions {
 }
 
 /** Whether each choice depends on the logits alone. */
-export function isGreedy({
+function isGreedy({
   temperature,
   repetitionPenalty = 1,
   frequencyPenalty = 0,

@@ -14,7 +14,7 @@ import type { Instant } from '@skein/serving';
 import type { Caller as KeyOwner } from '../../access/contract.ts';
 import type { FaceAccess } from '../../access/refused-logins.ts';
 import type { HttpTransport } from '../face.ts';
-import { timeoutFromHeader } from '../oip/request-headers.ts';
+import { timeoutFromHeader } from '../request-headers.ts';
 import { type Fields, objectAt, wrong } from './fields.ts';
 
 export interface LanguageOptions {

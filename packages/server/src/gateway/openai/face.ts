@@ -1,9 +1,12 @@
 /** OpenAI's API for language models: `/v1/…`. Its code is loaded at the first call. */
+import type { Inference } from '@skein/serving';
 import type { Face } from '../face.ts';
 import type { LanguageOptions } from '../generative/call.ts';
-import type { InferenceOptions } from '../oip/face.ts';
 
-export type OpenAiOptions = LanguageOptions & Pick<InferenceOptions, 'inference'>;
+export interface OpenAiOptions extends LanguageOptions {
+  /** For embeddings by a served encoder. */
+  readonly inference: Inference;
+}
 
 export function openAiFace(options: OpenAiOptions): Face {
   return {

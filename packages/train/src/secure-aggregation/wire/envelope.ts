@@ -30,7 +30,7 @@ export const EXCHANGES = ['keys', 'shares', 'input', 'consistency', 'unmasking']
 export type Exchange = (typeof EXCHANGES)[number];
 
 /** The sender of a message that is of no site: the leader of protocol B. */
-export const LEADER = 0xffff;
+const LEADER = 0xffff;
 
 const SIGNATURE = 64;
 

@@ -12,7 +12,7 @@ import type { TensorMap } from '@skein/onnx';
 import { Cancellation, type InferenceAnswer, type Instant } from '@skein/serving/contract';
 import { requestIdFrom, toSkeinError } from '@skein/http';
 import type { Caller } from '../../../access/contract.ts';
-import { deadlineFrom, timeoutFromHeader, traceFrom } from '../request-headers.ts';
+import { deadlineFrom, timeoutFromHeader, traceFrom } from '../../request-headers.ts';
 import type { GrpcOptions } from './methods.ts';
 import type { GrpcRequest } from './request.ts';
 import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './answer.ts';

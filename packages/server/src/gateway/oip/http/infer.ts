@@ -15,7 +15,7 @@ import {
 import type { BudgetHold } from '@skein/api/shared-budget';
 import { type Exchange, readBody, SAFE_HEADERS } from '@skein/http';
 import type { Caller } from '../../../access/contract.ts';
-import { deadlineFrom, timeoutFromHeader, traceFrom } from '../request-headers.ts';
+import { deadlineFrom, timeoutFromHeader, traceFrom } from '../../request-headers.ts';
 import type { EncodedAnswer } from './answer.ts';
 import type { HttpOptions } from './routes.ts';
 import { showFor } from '../shown-answer.ts';

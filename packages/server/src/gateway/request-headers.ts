@@ -1,7 +1,7 @@
 /** What the headers or metadata of a request say: its timeout and its trace. */
 import { SkeinError } from '@skein/api';
 import type { Instant, TraceContext } from '@skein/serving';
-import { brief } from '../brief.ts';
+import { brief } from './brief.ts';
 
 /** `Skein-Timeout-Ms` as sent. @throws SkeinError REQUEST_INVALID. */
 export function timeoutFromHeader(value: string | undefined): number | undefined {
