@@ -9,7 +9,7 @@ import {
   GEMINI,
   OPENAI,
   type Wire,
-} from '../../../packages/generative/src/testing/faulty-upstream/wires.ts';
+} from '../../../packages/generative/src/faulty-upstream/wires.ts';
 import { eventData } from '../../../packages/generative/src/wire/event-stream.ts';
 import { asObject, parseJson, type Json } from '../../../packages/generative/src/wire/json.ts';
 import { bytesInput } from '../engine/bytes.ts';

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { FAULTS, type Fault } from './testing/faulty-upstream/faults.ts';
+import { FAULTS, type Fault } from './faulty-upstream/faults.ts';
 
 const PATH = join(import.meta.dirname, '../../../docs/concepts/generative.md');
 const PLACE = /(<!-- faults -->\n)[\s\S]*(<!-- \/faults -->)/;

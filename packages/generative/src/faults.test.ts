@@ -3,11 +3,8 @@ import { GenerativeSettings, SkeinError } from '@skein/api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gateway, GenerateEvent } from './contract.ts';
 import { openGateway } from './gateway.ts';
-import { FAULTS, type Fault, type FaultName } from './testing/faulty-upstream/faults.ts';
-import {
-  openFaultyUpstream,
-  type FaultyUpstream,
-} from './testing/faulty-upstream/faulty-upstream.ts';
+import { FAULTS, type Fault, type FaultName } from './faulty-upstream/faults.ts';
+import { openFaultyUpstream, type FaultyUpstream } from './faulty-upstream/faulty-upstream.ts';
 import { callerOf, eventsOf, requestOf, textOf } from './testing/calls.ts';
 
 const WORDS = 'the quick brown fox jumps over lazy dogs';

@@ -4,7 +4,7 @@ import type { Gateway, GenerateEvent, Provider } from './contract.ts';
 import type { GatewayOptions, Outcome } from './gateway-options.ts';
 import { openGateway } from './gateway.ts';
 import { callerOf, eventsOf, requestOf, textOf } from './testing/calls.ts';
-import { openFaultyUpstream } from './testing/faulty-upstream/faulty-upstream.ts';
+import { openFaultyUpstream } from './faulty-upstream/faulty-upstream.ts';
 import { upstreamError } from './wire/upstream-error.ts';
 
 const USAGE = { type: 'usage', usage: { inputTokens: 10, outputTokens: 20 } } as const;

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
-import { openFaultyUpstream } from './testing/faulty-upstream/faulty-upstream.ts';
+import { openFaultyUpstream } from './faulty-upstream/faulty-upstream.ts';
 
 const folder = join(import.meta.dirname, '..');
 

@@ -19,18 +19,6 @@ export interface SamplingOptions {
   readonly seed: number;
 }
 
-/** Whether each choice depends on the logits alone. */
-function isGreedy({
-  temperature,
-  repetitionPenalty = 1,
-  frequencyPenalty = 0,
-  presencePenalty = 0,
-}: SamplingOptions): boolean {
-  return (
-    temperature === 0 && repetitionPenalty === 1 && frequencyPenalty === 0 && presencePenalty === 0
-  );
-}
-
 export class Sampler {
   readonly #options: SamplingOptions;
   readonly #random: Random;

@@ -29,9 +29,6 @@ export type Phase = keyof typeof PHASES;
 export const EXCHANGES = ['keys', 'shares', 'input', 'consistency', 'unmasking'] as const;
 export type Exchange = (typeof EXCHANGES)[number];
 
-/** The sender of a message that is of no site: the leader of protocol B. */
-const LEADER = 0xffff;
-
 const SIGNATURE = 64;
 
 export interface Envelope {
