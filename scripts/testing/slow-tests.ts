@@ -43,6 +43,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/fixes.test.ts',
   'packages/cli/src/jobs.test.ts',
   'packages/cli/src/jobs/kill-9.test.ts',
+  'packages/cli/src/join.test.ts',
   'packages/cli/src/language-guide.test.ts',
   'packages/cli/src/language-deploy.test.ts',
   'packages/cli/src/node.test.ts',

@@ -60,6 +60,8 @@ export function createSessions(options: SessionsOptions): (connection: Connectio
       const session: Session = { key: member.key, role: member.role, channel };
       conductor.join(session);
       try {
+        // It may have been revoked while it read the plan, when there was no session to end.
+        await requireUnrevoked(options.store, conductor.record.id, member.key);
         for (let arrival = await channel.receive(); arrival; arrival = await channel.receive()) {
           await handle(arrival, session, conductor, options);
         }
@@ -103,9 +105,7 @@ async function prove(
   }
   const members = await store.members(hello.run);
   const known = members.find(({ key }) => key === hello.key);
-  if (known?.revokedAt !== undefined) {
-    throw new SkeinError('IDENTITY_REVOKED', `The key ${hello.key.slice(0, 16)}… was revoked.`);
-  }
+  if (known?.revokedAt !== undefined) throw revoked(hello.key);
   if (known !== undefined) return { conductor, member: known };
   if (proof.invitation === undefined) {
     throw new SkeinError('IDENTITY_UNKNOWN', `The key ${hello.key.slice(0, 16)}… is not enrolled.`);
@@ -117,6 +117,12 @@ async function prove(
   }
   const { id, secretHash } = await lookUpOf(proof.invitation);
   return { conductor, member: await store.enrol(hello.run, hello.key, id, secretHash) };
+}
+
+/** @throws SkeinError IDENTITY_REVOKED. */
+async function requireUnrevoked(store: FederationStore, run: string, key: string): Promise<void> {
+  const member = (await store.members(run)).find((each) => each.key === key);
+  if (member?.revokedAt !== undefined) throw revoked(key);
 }
 
 /** Shows the plan, and waits as long as it takes until it is accepted. */
@@ -199,6 +205,9 @@ function opened(chunks: Chunks | undefined): Chunks {
   if (chunks !== undefined) return chunks;
   throw new SkeinError('FEDERATION_PROTOCOL', 'A payload came before the plan was accepted.');
 }
+
+const revoked = (key: string): SkeinError =>
+  new SkeinError('IDENTITY_REVOKED', `The key ${key.slice(0, 16)}… was revoked.`);
 
 const tooLate = (): SkeinError =>
   new SkeinError('FEDERATION_BUSY', `The key was not proved within ${PROVE_MS / 1000} seconds.`);

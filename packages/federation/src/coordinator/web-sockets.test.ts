@@ -1,0 +1,108 @@
+/** What a coordinator refuses over real WebSockets, each with its code. */
+import { createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { join } from '../identity/handshake.ts';
+import { invitationOf } from '../identity/invitation.ts';
+import { createIdentity, type Identity } from '../identity/keys.ts';
+import { openSocket } from '../site/node.ts';
+import { openChannel } from '../transport/channel.ts';
+import { memoryChunks } from '../transport/chunks.ts';
+import { encodeFrame } from '../transport/messages.ts';
+import { MOST_GREETING } from './sessions.ts';
+import { joinScripted, startFederation, type TestFederation } from './testing/federation.ts';
+
+const code = (expected: string): unknown => expect.objectContaining({ code: expected });
+
+async function isConnected({ coordinator }: TestFederation, id: string): Promise<boolean> {
+  return (await coordinator.view(id)).members.some(({ connected }) => connected);
+}
+
+async function started() {
+  const at = await startFederation();
+  const server = createServer();
+  server.on('upgrade', (request, socket, head) => {
+    void at.coordinator.upgrade.accept(request, socket as Socket, head);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { id } = await at.coordinator.start(at.draft);
+  const invitation = await at.coordinator.invite(id, { name: 'north' });
+  const joinAs = async (identity: Identity, secret: boolean) => {
+    const channel = openChannel(await openSocket(url), memoryChunks(2 ** 20));
+    const { run, coordinator, ...proof } = invitationOf(invitation);
+    const shown = { run, coordinator, ...(secret ? proof : {}) };
+    try {
+      return await join(channel, { identity, invitation: shown, accept() {} });
+    } finally {
+      channel.close();
+    }
+  };
+  return { at, id, url, invitation, joinAs };
+}
+
+it('refuses a revoked, a stolen and an unknown identity, and an invitation of another', async () => {
+  const { at, id, url, invitation, joinAs } = await started();
+  const identity = await createIdentity();
+  const connection = await openSocket(url);
+  const site = await joinScripted(at, invitation, () => undefined, { identity, connection });
+  const other = await createIdentity();
+  const thief: Identity = { ...other, key: identity.key };
+  await expect(joinAs(thief, true)).rejects.toEqual(code('IDENTITY_UNPROVEN'));
+  await expect(joinAs(other, false)).rejects.toEqual(code('IDENTITY_UNKNOWN'));
+  await expect(joinAs(other, true)).rejects.toEqual(code('INVITATION_INVALID'));
+  await vi.waitFor(async () => expect(await isConnected(at, id)).toBe(true));
+  await at.coordinator.revoke(id, identity.key);
+  expect(await site.ended).toEqual(code('IDENTITY_REVOKED'));
+  await expect(joinAs(identity, true)).rejects.toEqual(code('IDENTITY_REVOKED'));
+  expect(at.faults).toEqual([]);
+});
+
+it('ends a site that is revoked while it reads the plan', async () => {
+  const { at, id, url, invitation } = await started();
+  const identity = await createIdentity();
+  const channel = openChannel(await openSocket(url), memoryChunks(2 ** 20));
+  await join(channel, {
+    identity,
+    invitation: invitationOf(invitation),
+    accept: () => at.coordinator.revoke(id, identity.key),
+  });
+  const left = async (): Promise<unknown> => {
+    for (;;) if ((await channel.receive()) === undefined) return undefined;
+  };
+  await expect(left()).rejects.toEqual(code('IDENTITY_REVOKED'));
+});
+
+it('refuses another version of the protocol, naming both', async () => {
+  const { url } = await started();
+  const connection = await openSocket(url);
+  const channel = openChannel(connection, memoryChunks(2 ** 20));
+  const frame = encodeFrame({
+    kind: 'hello',
+    run: 'f-1',
+    key: 'a'.repeat(64),
+    nonce: 'b'.repeat(64),
+  });
+  frame[2] = 0;
+  connection.send(frame);
+  const refusal = await channel.receive().catch((error: unknown) => error);
+  expect(refusal).toMatchObject({
+    code: 'FEDERATION_PROTOCOL',
+    message: expect.stringContaining('version 0 of the protocol, this one version 1'),
+  });
+});
+
+it('bounds the connections that have proved no key, and serves a site when they have gone', async () => {
+  const { at, url, joinAs } = await started();
+  const silent = await Promise.all(Array.from({ length: MOST_GREETING }, () => openSocket(url)));
+  const identity = await createIdentity();
+  await expect(joinAs(identity, true)).rejects.toEqual(code('FEDERATION_BUSY'));
+  for (const each of silent) each.close();
+  await expect
+    .poll(() => joinAs(identity, true).catch((error: unknown) => error), { timeout: 30_000 })
+    .toMatchObject({ name: 'north' });
+  // An enrolled key needs no secret any more.
+  await expect(joinAs(identity, false)).resolves.toMatchObject({ name: 'north' });
+  expect(at.faults).toEqual([]);
+});
