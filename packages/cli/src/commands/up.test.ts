@@ -34,7 +34,7 @@ describe('skein up --example ocr', { timeout: 120_000 }, () => {
       // As `npm start` does.
       env: { npm_command: 'start' },
     });
-    await up.saw(/Ctrl-C drains and stops/);
+    await up.saw(/│ Hello!.*\n/);
     screen = up.output.stdout;
   }, 120_000);
   afterAll(() => {
@@ -69,9 +69,11 @@ describe('skein up --example ocr', { timeout: 120_000 }, () => {
   });
 
   it('names addresses that answer', async () => {
-    const urls = screen.match(/http:\/\/127\.0\.0\.1:\d+(\/(docs|metrics)?)?(?=,|\n)/g) ?? [];
-    expect(urls).toHaveLength(4);
-    for (const url of urls) {
+    const urls = screen.match(/http:\/\/127\.0\.0\.1:\d+\/?(?=,|\n)/g) ?? [];
+    expect(urls).toHaveLength(2);
+    const openai = /OpenAI +(http:\S+\/v1)\n/.exec(screen)![1]!;
+    const paths = /and there (\/docs) and (\/metrics)\n/.exec(screen)!.slice(1);
+    for (const url of [...urls, ...paths.map((path) => urls[0]! + path), `${openai}/models`]) {
       const { status, headers } = await fetch(url, { headers: { accept: 'text/html' } });
       expect([url, status < 500, headers.get('content-type')]).toEqual([
         url,
@@ -90,11 +92,25 @@ describe('skein up --example ocr', { timeout: 120_000 }, () => {
     expect(status).toBe(0);
     const { outputs } = JSON.parse(stdout) as { outputs: { name: string; data: string[] }[] };
     const lines = outputs.find(({ name }) => name === 'text')!.data;
-    const shown = [...screen.matchAll(/^ +│ (.*)$/gm)].map(([, line]) => line!);
+    const [ocr] = screen.split('Next:');
+    const shown = [...ocr!.matchAll(/^ +│ (.*)$/gm)].map(([, line]) => line!);
     const more = /^… and (\d+) more lines$/.exec(shown.pop() ?? '')?.[1];
     expect(shown.length).toBeGreaterThan(0);
     expect(shown).toEqual(lines.slice(0, shown.length));
     expect(Number(more)).toBe(lines.length - shown.length);
+  });
+
+  it('prints a curl line whose stream begins as shown, and says what the model is', async () => {
+    const curl = /^ +(curl -N .*)$/m.exec(screen)?.[1];
+    const shown = /│ (Hello!.*) …$/m.exec(screen)?.[1];
+    expect(screen).toMatch(/a tiny, untrained language model/);
+    const { status, stdout } = await type(curl!);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/data: \[DONE\]\n/);
+    const texts = [...stdout.matchAll(/"content":("(?:[^"\\]|\\.)*")/g)];
+    const text = texts.map(([, part]) => JSON.parse(part!) as string).join('');
+    expect(text.startsWith(shown!)).toBe(true);
+    expect(text.length).toBeGreaterThan(shown!.length);
   });
 
   it('prints a next command that works', async () => {

@@ -17,7 +17,7 @@ import { runExample, type ExampleRun } from '../example-run.ts';
 import { mustEndWithin } from '../exit.ts';
 import { readGivenFile } from '../file.ts';
 import { bytes, choice, duration, flag, integer, many, text, withDefault } from '../option.ts';
-import { renderUp } from '../output/up.ts';
+import { renderLanguageExample, renderUp } from '../output/up.ts';
 import { trustOptions, type TrustChoice } from '../trust.ts';
 import { usageError } from '../usage.ts';
 
@@ -218,7 +218,11 @@ export const up = defineCommand({
     try {
       const result = await Promise.race([describe(context, options, node, folder), asked]);
       if (result !== undefined) {
-        context.stay(() => drainWhenAsked(context, node));
+        context.stay(async () => {
+          const showing = showLanguageExample(context, options, node, folder);
+          await drainWhenAsked(context, node);
+          await showing;
+        });
         return result;
       }
     } catch (error) {
@@ -258,6 +262,29 @@ async function describe(
     ...(example === undefined ? {} : { example }),
     next: nextCommand(context, example),
   };
+}
+
+/** Adds to the screen, once the node is ready, what its example language model streams. */
+async function showLanguageExample(
+  context: Context,
+  options: Parameters<typeof describe>[1] & { readonly redis: string | undefined },
+  node: RunningNode,
+  dataFolder: string,
+): Promise<void> {
+  // What is declared in a fleet holds on all of its nodes, and the model's folder is on one.
+  const isMember = (options.redis ?? context.env['SKEIN_REDIS']) !== undefined;
+  if (options.example !== 'ocr' || isMember) return;
+  try {
+    const connection = await connectTo(context, node, options);
+    if (connection === undefined) return;
+    const { runLanguageExample } = await import('../language-example.ts');
+    const ran = await runLanguageExample(connection, dataFolder, context.signal);
+    context.print(`${renderLanguageExample(ran, context.style)}\n`);
+  } catch (error) {
+    if (context.signal.aborted) return;
+    const message = error instanceof Error ? error.message : String(error);
+    context.notes.line(`The example language model is not served: ${message}`);
+  }
 }
 
 /** Of the secrets of a platform. */

@@ -1,27 +1,29 @@
 /**
- * What `skein up` shows when the node is ready. With the example it takes 20 rows of 80 columns, so
+ * What `skein up` shows when the node is ready. With the examples it takes 20 rows of 80 columns, so
  * that a terminal of 24 holds it below the four that `npm start` writes first.
  */
 import { formatDuration } from '@skein/api/units';
 import type { UpResult } from '../commands/up.ts';
+import type { LanguageExample } from '../language-example.ts';
 import type { Style } from './style.ts';
 import { renderFields } from './table.ts';
 
 /** Lines of an example's answer; the rest is counted. */
-const SHOWN_LINES = 3;
+const SHOWN_LINES = 2;
+/** Characters of a streamed answer. */
+const SHOWN_CHARACTERS = 70;
 
 export function renderUp(result: UpResult, style: Style): string {
   const { url, grpcUrl, example, deployments } = result;
   const access = result.access === 'open' ? 'open to this machine' : 'API keys required';
+  const heading = `${style.green('●')} ${style.bold('Skein is ready')} ${style.dim(`in ${formatDuration(result.readyMs)}, ${access}; Ctrl-C drains and stops`)}`;
   const parts = [
-    `${style.green('●')} ${style.bold('Skein is ready')} ${style.dim(`in ${formatDuration(result.readyMs)}, ${access}`)}`,
-    indent(
+    `${heading}\n${indent(
       renderFields(
         [
           ['API', `${style.cyan(url)}, gRPC at ${style.cyan(grpcUrl)}`],
-          ['Console', style.cyan(`${url}/`)],
-          ['Docs', style.cyan(`${url}/docs`)],
-          ['Metrics', style.cyan(`${url}/metrics`)],
+          ['OpenAI', style.cyan(`${url}/v1`)],
+          ['Console', `${style.cyan(`${url}/`)}, and there /docs and /metrics`],
           ['Data', result.dataFolder],
           ...(deployments.length === 0
             ? []
@@ -29,7 +31,7 @@ export function renderUp(result: UpResult, style: Style): string {
         ],
         style,
       ),
-    ),
+    )}`,
   ];
   const request = example?.request;
   if (request !== undefined) {
@@ -43,8 +45,22 @@ export function renderUp(result: UpResult, style: Style): string {
       ].join('\n'),
     );
   }
-  parts.push(`Next: ${style.cyan(result.next)}\n${style.dim('Ctrl-C drains and stops.')}`);
+  parts.push(`Next: ${style.cyan(result.next)}`);
   return `${parts.join('\n\n')}\n`;
+}
+
+/** Below it, a moment later. */
+export function renderLanguageExample(
+  { curl, answer, firstTokenMs }: LanguageExample,
+  style: Style,
+): string {
+  const isLong = answer.length > SHOWN_CHARACTERS;
+  const shown = isLong ? answer.slice(0, answer.lastIndexOf(' ', SHOWN_CHARACTERS) + 1) : answer;
+  return [
+    `Or ask a tiny, untrained language model ${style.dim(`(first token in ${formatDuration(firstTokenMs)})`)}:`,
+    `  ${style.cyan(curl)}`,
+    `    ${style.dim('│')} ${shown}${isLong ? '…' : ''}`,
+  ].join('\n');
 }
 
 function deploymentText({ name, status }: UpResult['deployments'][number]): string {
