@@ -179,4 +179,5 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/train/src/secure-aggregation/pairwise/sums.test.ts',
   'packages/train/src/step/dropout-runs.test.ts',
   'packages/server/src/federations/federation.test.ts',
+  'packages/server/src/federations/federations-page.test.ts',
 ];

@@ -2,6 +2,9 @@
 import { Confirmation, currentRoute, duration, useFresh, useStore, type Route } from '@skein/ui';
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { Federation } from './federations/federation.tsx';
+import { Federations } from './federations/federations.tsx';
+import { Ledger } from './federations/ledger.tsx';
 import { Fleet } from './fleet/fleet.tsx';
 import { Job } from './jobs/job.tsx';
 import { Jobs } from './jobs/jobs.tsx';
@@ -33,6 +36,10 @@ const VIEWS: Readonly<Record<string, View>> = {
   jobs: { title: 'Jobs', of: ({ parts }) => (parts.length === 0 ? Jobs : Job) },
   queues: { title: 'Queues', of: () => Queues },
   fleet: { title: 'Fleet', of: () => Fleet },
+  federations: {
+    title: 'Federations',
+    of: ({ parts }) => [Federations, Federation, Ledger][Math.min(parts.length, 2)] ?? Federations,
+  },
   runs: {
     title: 'Runs',
     of: ({ parts }) => [Runs, Run, Comparison][Math.min(parts.length, 2)] ?? Runs,

@@ -137,7 +137,15 @@ function optionsOf({ lines, bound, mark, height, size, xRange }: ChartProps, par
   const level: Series[] =
     bound === undefined
       ? []
-      : [{ label: 'bound', stroke: colourOf('--muted'), width: 1, dash: [3, 3] }];
+      : [
+          {
+            label: 'bound',
+            stroke: colourOf('--muted'),
+            width: 1,
+            dash: [3, 3],
+            points: { show: false },
+          },
+        ];
   const marked = colourOf('--muted');
   const options: Options = {
     width: Math.max(parent.clientWidth, 40),

@@ -1,0 +1,262 @@
+/** One federation: its rounds, its sites, and the privacy that it has spent. */
+import type { FederationSite, FederationView } from '@skein/api';
+import {
+  ActionButton,
+  Chart,
+  ChartNumbers,
+  Chip,
+  confirmed,
+  Facts,
+  Heading,
+  linkTo,
+  metric,
+  Table,
+  took,
+  Trouble,
+  type Tone,
+} from '@skein/ui';
+import { useState } from 'preact/hooks';
+import type { ViewProps } from '../app.tsx';
+import { askForKey } from '../key-dialog.tsx';
+import { node } from '../node.ts';
+import { budgetOf, connectedOf, isOver, StatusChip } from './federations.tsx';
+import { type Round, roundsOf, spentLines } from './rounds.ts';
+import { useFederation } from './use-federation.ts';
+import '../runs/runs.css';
+
+/** Newest rounds that are shown; the ledger has all of them. */
+const ROUNDS = 100;
+
+const CHANGES = {
+  pause: 'No site is asked for anything until the federation is resumed.',
+  resume: 'The round under way goes on where it was.',
+  stop: 'The model of the last round is kept. A federation that was stopped cannot go on.',
+} as const;
+
+interface Changing {
+  readonly of: FederationView;
+  readonly changed: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+export function Federation({ route: { parts }, focus }: ViewProps) {
+  const id = parts[0] ?? '';
+  const { value, error, poke } = useFederation(id);
+  const [failure, setFailure] = useState<unknown>(undefined);
+  const changed = (): void => {
+    setFailure(undefined);
+    poke(true);
+  };
+  const changing = { changed, failed: setFailure };
+  return (
+    <section>
+      <p class="back">
+        <a href={linkTo('federations')}>All federations</a>
+      </p>
+      <div class="head">
+        <Heading focus={focus}>{value?.view.name ?? ''}</Heading>
+        <span role="status">{value === undefined ? null : <StatusChip {...value.view} />}</span>
+        {value === undefined ? null : <Actions of={value.view} {...changing} />}
+      </div>
+      <Trouble error={failure ?? error} onKey={(refusal) => void askForKey(refusal)} />
+      {value === undefined ? null : (
+        <About of={value.view} rounds={roundsOf(value.ledger.entries)} {...changing} />
+      )}
+    </section>
+  );
+}
+
+function Actions({ of, changed, failed }: Changing) {
+  const { id, name, status } = of;
+  if (isOver(of)) return null;
+  const change = (to: keyof typeof CHANGES, title: string) => async (): Promise<void> => {
+    const reason = await confirmed({
+      title: `${title} ${name}?`,
+      text: CHANGES[to],
+      action: title,
+      reason: 'Reason, for the ledger',
+    });
+    if (reason === undefined) return;
+    await node()[`${to}Federation`]({ id, reason });
+    changed();
+  };
+  return (
+    <span class="actions">
+      {status === 'running' ? (
+        <ActionButton action={change('pause', 'Pause')} failed={failed}>
+          Pause
+        </ActionButton>
+      ) : (
+        <ActionButton action={change('resume', 'Resume')} failed={failed}>
+          Resume
+        </ActionButton>
+      )}{' '}
+      <ActionButton action={change('stop', 'Stop')} failed={failed} tone="danger">
+        Stop
+      </ActionButton>
+    </span>
+  );
+}
+
+function About({ of, rounds, ...changing }: Changing & { readonly rounds: readonly Round[] }) {
+  const { id, name, plan, phase, status, round, reason, version } = of;
+  const { privacy, aggregation, strategy } = plan;
+  return (
+    <div>
+      {reason === undefined || reason === '' ? null : <p class="why">{reason}</p>}
+      <div class="curves">
+        {privacy.epsilon === undefined ? null : <Budget of={of} rounds={rounds} />}
+        <article class="panel card">
+          <Facts
+            of={[
+              ['Rounds', `${round} of ${plan.rounds}`],
+              ['Phase', status === 'running' ? phase : undefined],
+              ['Sites', connectedOf(of)],
+              ['Privacy', budgetOf(of)],
+              ['Protects', privacy.mode === 'none' ? undefined : `each ${privacy.mode}`],
+              ['Noise', privacy.noise === undefined ? undefined : metric(privacy.noise)],
+              ['Sum', SUMS[aggregation.kind]],
+              ['Strategy', strategy.name],
+              ['Threshold', `${plan.sites.threshold} of ${plan.sites.minimum} sites`],
+              ['Result', version === undefined ? undefined : `${name} v${version}`],
+              ['Plan', <code title={of.planDigest}>{`${of.planDigest.slice(0, 12)}…`}</code>],
+              ['Ledger', <a href={linkTo('federations', [id, 'ledger'])}>Every entry</a>],
+            ]}
+          />
+        </article>
+      </div>
+      <section>
+        <h3>Sites</h3>
+        <Sites of={of} {...changing} />
+      </section>
+      <section>
+        <h3>Rounds</h3>
+        <Rounds of={rounds} />
+      </section>
+    </div>
+  );
+}
+
+const SUMS = {
+  pairwise: 'of masked updates',
+  committee: 'of masked updates, by helpers',
+  none: 'the coordinator sees each update',
+} as const;
+
+function Budget({
+  of,
+  rounds,
+}: {
+  readonly of: FederationView;
+  readonly rounds: readonly Round[];
+}) {
+  const lines = spentLines(rounds);
+  const { epsilon, delta } = of.plan.privacy;
+  return (
+    <figure class="panel curve" id="budget">
+      <figcaption>
+        <strong>{`Privacy spent, of ε = ${epsilon} at δ = ${delta}`}</strong>
+        <span class="legend">
+          {lines.map(({ label, points }, index) => (
+            <span data-run={index}>
+              <i aria-hidden="true" />
+              {`${label} ${metric(points.at(-1)?.[1])}`}
+            </span>
+          ))}
+        </span>
+      </figcaption>
+      <Chart
+        lines={lines}
+        label={`${budgetOf(of)} after ${rounds.length} rounds`}
+        bound={epsilon}
+        xRange={[0, of.plan.rounds]}
+        height={190}
+        size="large"
+      />
+      <ChartNumbers lines={lines} xTitle="round" />
+    </figure>
+  );
+}
+
+function stateOf(site: FederationSite, of: FederationView): readonly [Tone, string] {
+  if (site.revokedAt !== undefined) return ['bad', 'revoked'];
+  if (isOver(of)) return ['plain', 'ended'];
+  if (!site.connected) return ['warn', 'away'];
+  if (of.phase === 'gather' || of.status === 'paused') return ['plain', 'connected'];
+  return site.answered ? ['good', 'answered'] : ['accent', 'working'];
+}
+
+function Sites({ of, changed, failed }: Changing) {
+  const { id, sites } = of;
+  if (sites.length === 0) return <p class="muted">No site has used its invitation yet.</p>;
+  const revoke = (site: FederationSite) => async (): Promise<void> => {
+    const answer = await confirmed({
+      title: `Revoke ${site.name}?`,
+      text: 'Its connection ends, and its key takes part in nothing more.',
+      action: 'Revoke',
+    });
+    if (answer === undefined) return;
+    await node().revokeSite({ id, key: site.key });
+    changed();
+  };
+  return (
+    <Table titles={['Site', 'In the ledger', 'State', 'Plan', '']}>
+      <tbody>
+        {sites.map((site) => {
+          const [tone, text] = stateOf(site, of);
+          return (
+            <tr key={site.key}>
+              <th scope="row">{site.name}</th>
+              <td>
+                <code title={site.key}>{site.pseudonym}</code>
+              </td>
+              <td>
+                <Chip tone={tone}>{text}</Chip>
+              </td>
+              <td>{site.accepted ? 'signed' : 'not signed'}</td>
+              <td>
+                {isOver(of) || site.revokedAt !== undefined ? null : (
+                  <ActionButton action={revoke(site)} failed={failed} tone="danger">
+                    Revoke
+                  </ActionButton>
+                )}
+              </td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </Table>
+  );
+}
+
+function Rounds({ of: rounds }: { readonly of: readonly Round[] }) {
+  if (rounds.length === 0) return <p class="muted">No round has begun: it waits for sites.</p>;
+  return (
+    <>
+      <Table titles={['Round', 'State', 'Sites in the sum', 'Took', 'ε after it', 'Aborted']}>
+        <tbody>
+          {rounds
+            .slice(-ROUNDS)
+            .toReversed()
+            .map(({ number, state, asked, summed, tookMs, spent, aborts }) => (
+              <tr key={number}>
+                <th scope="row">{number}</th>
+                <td>
+                  <Chip tone={state === 'done' ? 'good' : 'accent'}>{state}</Chip>
+                </td>
+                <td>{summed === undefined ? `${asked} asked` : `${summed} of ${asked}`}</td>
+                <td>{tookMs === undefined ? '–' : took(tookMs)}</td>
+                <td>{spent.map(({ epsilon }) => metric(epsilon)).join(', ') || '–'}</td>
+                <td title={aborts.join('\n')}>
+                  {aborts.length === 0 ? '–' : `${aborts.length} times: ${aborts.at(-1)}`}
+                </td>
+              </tr>
+            ))}
+        </tbody>
+      </Table>
+      {rounds.length > ROUNDS ? (
+        <p class="muted">{`The newest ${ROUNDS} of ${rounds.length}.`}</p>
+      ) : null}
+    </>
+  );
+}

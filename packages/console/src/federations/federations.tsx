@@ -1,0 +1,105 @@
+/** The federations that this node coordinates, newest first. */
+import type { FederationStatus, FederationView } from '@skein/api';
+import {
+  ago,
+  Chip,
+  Empty,
+  Heading,
+  linkTo,
+  Moment,
+  Progress,
+  Table,
+  Trouble,
+  useFresh,
+  type Tone,
+} from '@skein/ui';
+import type { ViewProps } from '../app.tsx';
+import { askForKey } from '../key-dialog.tsx';
+import { node } from '../node.ts';
+
+const START = 'skein federate start plan.json --name heart --site Cleveland --site Budapest';
+
+const TONES: Readonly<Record<FederationStatus, Tone>> = {
+  running: 'accent',
+  paused: 'warn',
+  finished: 'good',
+  stopped: 'warn',
+  failed: 'bad',
+};
+
+export function StatusChip({ status, reason }: Pick<FederationView, 'status' | 'reason'>) {
+  return (
+    <Chip tone={TONES[status]} title={reason}>
+      {status}
+    </Chip>
+  );
+}
+
+/** What was spent under the assumption that costs most, of the budget. */
+export function budgetOf({ plan: { privacy }, spent }: FederationView): string {
+  if (privacy.mode === 'none') return 'none kept';
+  const most = spent.map(({ epsilon }) => epsilon ?? Infinity);
+  return `ε ${Math.max(0, ...most).toFixed(3)} of ${privacy.epsilon}`;
+}
+
+export function Federations({ focus }: ViewProps) {
+  const { value, error } = useFresh(
+    (signal) => node().listFederations({}, { signal }),
+    { everyMs: 2000 },
+    '',
+  );
+  const federations = value?.federations ?? [];
+  return (
+    <section>
+      <Heading focus={focus}>Federations</Heading>
+      <Trouble error={error} onKey={(refusal) => void askForKey(refusal)} />
+      {federations.length === 0 ? null : (
+        <Table titles={['Federation', 'Status', 'Rounds', 'Sites', 'Privacy', 'Result', 'Started']}>
+          <tbody>
+            {federations.map((federation) => (
+              <Row key={federation.id} of={federation} />
+            ))}
+          </tbody>
+        </Table>
+      )}
+      {value?.federations.length === 0 ? (
+        <Empty command={START}>This node coordinates no federation yet.</Empty>
+      ) : null}
+    </section>
+  );
+}
+
+function Row({ of }: { readonly of: FederationView }) {
+  const { id, name, round, plan, version, createdAt, status } = of;
+  return (
+    <tr data-id={id}>
+      <th scope="row">
+        <a href={linkTo('federations', [id])}>{name}</a>
+        <small class="id">{id}</small>
+      </th>
+      <td>
+        <StatusChip {...of} />
+      </td>
+      <td>
+        {`${round} of ${plan.rounds}`}
+        {status === 'running' ? <Progress fraction={round / plan.rounds} label="Rounds" /> : null}
+      </td>
+      <td>{connectedOf(of)}</td>
+      <td>{budgetOf(of)}</td>
+      <td>{version === undefined ? '–' : `${name} v${version}`}</td>
+      <td>
+        <Moment at={createdAt}>{ago(createdAt)}</Moment>
+      </td>
+    </tr>
+  );
+}
+
+export const isOver = ({ status }: Pick<FederationView, 'status'>): boolean =>
+  status !== 'running' && status !== 'paused';
+
+/** After the end every connection has ended too. */
+export function connectedOf({ sites, status }: FederationView): string {
+  if (isOver({ status })) return String(sites.length);
+  const connected = sites.filter((site) => site.connected).length;
+  return `${connected} of ${sites.length} connected`;
+}

@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest';
+import { roundsOf, spentLines } from './rounds.ts';
+
+const entries = (
+  [
+    [0, { kind: 'started', terms: {} }],
+    [1, { kind: 'accepted', site: 'site-a' }],
+    [2, { kind: 'opened', round: 0, attempt: 0, roster: ['a', 'b', 'c'] }],
+    [3, { kind: 'charged', round: 0, spent: spent(0.2, 0.3) }],
+    [4, { kind: 'aborted', round: 0, attempt: 0, reason: '1 of 3 answered.' }],
+    [5, { kind: 'opened', round: 0, attempt: 1, roster: ['a', 'b'] }],
+    [6, { kind: 'charged', round: 0, spent: spent(0.4, 0.6) }],
+    [8, { kind: 'finished-round', round: 0, attempt: 1, survivors: ['a', 'b'] }],
+    [9, { kind: 'opened', round: 1, attempt: 0, roster: ['a', 'b', 'c'] }],
+  ] as const
+).map(([second, event], sequence) => ({
+  sequence,
+  at: new Date(1000 * second).toISOString(),
+  hash: '',
+  event,
+}));
+
+function spent(...epsilons: number[]) {
+  return epsilons.map((epsilon, colluding) => ({ colluding, epsilon }));
+}
+
+it('counts the attempts of a round as one, with the time of the last', () => {
+  expect(roundsOf(entries)).toEqual([
+    {
+      number: 1,
+      state: 'done',
+      asked: 2,
+      summed: 2,
+      aborts: ['1 of 3 answered.'],
+      tookMs: 3000,
+      spent: spent(0.4, 0.6),
+    },
+    {
+      number: 2,
+      state: 'under way',
+      asked: 3,
+      summed: undefined,
+      aborts: [],
+      tookMs: undefined,
+      spent: [],
+    },
+  ]);
+});
+
+it('draws ε for each number of colluding sites, with what an aborted attempt has spent', () => {
+  expect(spentLines(roundsOf(entries)).map(({ label, points }) => [label, points])).toEqual([
+    [
+      'ε spent',
+      [
+        [0, 0],
+        [1, 0.4],
+      ],
+    ],
+    [
+      'ε with 1 colluding',
+      [
+        [0, 0],
+        [1, 0.6],
+      ],
+    ],
+  ]);
+});

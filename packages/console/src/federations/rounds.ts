@@ -1,0 +1,82 @@
+/** The rounds of a federation, read from its ledger. */
+import type { FederationLedger } from '@skein/api';
+import type { ChartLine } from '@skein/ui';
+
+export type Entry = FederationLedger['entries'][number];
+
+export interface Round {
+  /** From 1. */
+  readonly number: number;
+  readonly state: 'under way' | 'done';
+  /** Sites that were asked, and those whose update is in the sum. */
+  readonly asked: number;
+  readonly summed: number | undefined;
+  /** Why attempts of it were aborted. */
+  readonly aborts: readonly string[];
+  /** Of the last attempt, until it was done, in milliseconds. */
+  readonly tookMs: number | undefined;
+  /** After it, against each number of colluding sites; empty without differential privacy. */
+  readonly spent: readonly Spent[];
+}
+
+interface Spent {
+  readonly colluding: number;
+  readonly epsilon: number | null;
+}
+
+/** What is read of an event; its kind says which fields it has. */
+interface Event {
+  readonly kind: string;
+  readonly round?: number;
+  readonly roster?: readonly string[];
+  readonly survivors?: readonly string[];
+  readonly reason?: string;
+  readonly spent?: readonly Spent[];
+}
+
+/** @returns in the order of rounds. */
+export function roundsOf(entries: readonly Entry[]): Round[] {
+  const rounds = new Map<number, Round & { readonly openedAt: string }>();
+  for (const { at, event } of entries) {
+    const { kind, round, roster, survivors, reason = '', spent = [] } = event as Event;
+    if (round === undefined) continue;
+    const known = rounds.get(round) ?? {
+      number: round + 1,
+      state: 'under way',
+      asked: 0,
+      summed: undefined,
+      aborts: [],
+      tookMs: undefined,
+      spent: [],
+      openedAt: at,
+    };
+    const changes: Readonly<Record<string, Partial<typeof known>>> = {
+      opened: { asked: roster?.length ?? 0, openedAt: at },
+      charged: { spent },
+      aborted: { aborts: [...known.aborts, reason] },
+      'finished-round': {
+        state: 'done',
+        summed: survivors?.length ?? 0,
+        tookMs: Date.parse(at) - Date.parse(known.openedAt),
+      },
+    };
+    rounds.set(round, { ...known, ...changes[kind] });
+  }
+  return [...rounds.values()].map(({ openedAt: _at, ...round }) => round);
+}
+
+/** ε after each round, one line for each number of colluding sites. */
+export function spentLines(rounds: readonly Round[]): ChartLine[] {
+  const assumptions = new Set(rounds.flatMap(({ spent }) => spent.map((each) => each.colluding)));
+  return [...assumptions].map((colluding, index) => ({
+    label: colluding === 0 ? 'ε spent' : `ε with ${colluding} colluding`,
+    colour: index === 0 ? 'first' : 'second',
+    points: [
+      [0, 0],
+      ...rounds.flatMap(({ number, spent }) => {
+        const found = spent.find((each) => each.colluding === colluding);
+        return found === undefined ? [] : [[number, found.epsilon] as const];
+      }),
+    ],
+  }));
+}

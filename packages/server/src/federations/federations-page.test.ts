@@ -1,0 +1,93 @@
+/** The pages of federations in a real browser: from an empty list to a ledger that verifies. */
+import { readFile } from 'node:fs/promises';
+import { verifyLedger } from '@skein/federation';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchBrowser, problemsOf } from '../../../../scripts/testing/browser.ts';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
+import { type FederationNode, startFederationNode } from './testing/federation-node.ts';
+
+const SHOTS = process.env['SKEIN_SCREENSHOTS'];
+const ROUNDS = 5;
+const browserAvailable = requireComponent('chromium');
+
+describe.skipIf(browserAvailable.skip)('the pages of federations', { timeout: 120_000 }, () => {
+  let browser: Browser;
+  let node: FederationNode;
+  let page: Page;
+  let problems: string[];
+
+  beforeAll(async () => {
+    [browser, node] = await Promise.all([launchBrowser(), startFederationNode()]);
+    page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
+    problems = problemsOf(page);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await node?.close();
+  });
+  const shot = async (name: string): Promise<void> => {
+    if (SHOTS === undefined) return;
+    await page.screenshot({ path: `${SHOTS}/${name}.png`, fullPage: true });
+  };
+
+  it('shows rounds, sites and privacy spent; pauses and revokes; gives a ledger that verifies', async () => {
+    await page.goto(`${node.url}/#/federations`);
+    await page.getByText('This node coordinates no federation yet.').waitFor();
+
+    const { id } = await node.begin({
+      rounds: ROUNDS,
+      strategy: { name: 'fedsgd', learningRate: 2 },
+      privacy: { mode: 'patient', epsilon: 3, denominator: 100 },
+      aggregation: { kind: 'pairwise', range: 50 },
+      sites: { minimum: 3, maximum: 4 },
+    });
+    await page.locator(`[data-id="${id}"]`).getByRole('link', { name: 'risk' }).click();
+    await page.getByText('No site has used its invitation yet.').waitFor();
+
+    // A paused federation begins no round, so that the fourth site can be revoked before the first.
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.getByLabel('Reason, for the ledger').fill('until all are here');
+    await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
+    await page.locator('.head', { hasText: 'paused' }).waitFor();
+    const ends = ['Cleveland', 'Budapest', 'Basel'].map((name, seed) => node.join(id, name, seed));
+    const stranger = node.join(id, 'Stranger', 4).catch((error: unknown) => error);
+    await page.locator('tr', { hasText: 'Stranger' }).getByText('connected').waitFor();
+    await page
+      .locator('tr', { hasText: 'Stranger' })
+      .getByRole('button', { name: 'Revoke' })
+      .click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+    expect(await stranger).toMatchObject({ code: 'IDENTITY_REVOKED' });
+    await page.locator('tr', { hasText: 'Stranger' }).getByText('revoked').waitFor();
+
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
+    expect((await Promise.all(ends)).map(({ status }) => status)).toEqual(
+      Array.from({ length: 3 }, () => 'finished'),
+    );
+    const { spent } = await node.until(id, ({ version }) => version !== undefined);
+    await page.getByText('risk v2').waitFor();
+    await page.getByText(`${ROUNDS} of ${ROUNDS}`, { exact: true }).waitFor();
+    expect(await page.locator('tr', { hasText: '3 of 3' }).count()).toBe(ROUNDS);
+    expect(await page.locator('#budget .chart').getAttribute('data-points')).toBe(`${ROUNDS + 1}`);
+    await page.getByText(`ε ${spent[0]!.epsilon!.toFixed(3)} of 3`, { exact: true }).waitFor();
+    await shot('federation');
+
+    await page.getByRole('link', { name: 'Every entry' }).click();
+    await page.locator('tr', { hasText: 'until all are here' }).waitFor();
+    expect(await page.locator('tr', { hasText: 'finished round' }).count()).toBe(ROUNDS);
+    await shot('ledger');
+    const downloading = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Download' }).click();
+    const file = await downloading;
+    expect(file.suggestedFilename()).toBe(`${id}.ledger.json`);
+    const verified = await verifyLedger(await readFile(await file.path(), 'utf8'));
+    expect(verified).toMatchObject({ run: id, rounds: ROUNDS });
+
+    await page.getByRole('link', { name: 'Federations' }).click();
+    await page.locator(`[data-id="${id}"]`, { hasText: 'finished' }).waitFor();
+    await shot('federations');
+    expect(problems).toEqual([]);
+  });
+});

@@ -1,0 +1,121 @@
+/** A node in this process that coordinates federations, and sites in Node that join them. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FederationView } from '@skein/api';
+import { createClient, type Client } from '@skein/api/client';
+import { invitationOf } from '@skein/federation';
+import { openWork, readSiteRows, runSite, type SiteEnd } from '@skein/federation/site';
+import { openSocket, openSqliteMemory } from '@skein/federation/site/node';
+import { mlp, seededRandom, writeModel } from '@skein/onnx';
+import { assemblePublic } from '@skein/train';
+import { nativeBackend } from '@skein/train/native';
+import { startNode } from '../../node.ts';
+
+const DATA = {
+  features: [
+    { name: 'age', kind: 'number', low: 20, high: 80 },
+    { name: 'sex', kind: 'category', categories: ['0', '1'] },
+  ],
+  target: { name: 'ill', kind: 'category', classes: ['0', '1'] },
+} as const;
+
+export interface FederationNode {
+  readonly url: string;
+  readonly client: Client;
+  /** Removed when it closes. */
+  readonly folder: string;
+  /** Starts a federation over `DATA`. */
+  begin(plan: Readonly<Record<string, unknown>>): Promise<FederationView>;
+  /** Invites a site, which trains on generated rows until the federation ends. */
+  join(id: string, name: string, seed: number): Promise<SiteEnd>;
+  /** @throws Error if the federation fails before. */
+  until(id: string, holds: (view: FederationView) => boolean): Promise<FederationView>;
+  close(): Promise<void>;
+}
+
+/** Old people are ill. @returns 40 rows of CSV. */
+export function rowsOf(seed: number): string {
+  const random = seededRandom(seed);
+  const rows = Array.from({ length: 40 }, () => {
+    const age = Math.round(20 + 60 * random.next());
+    return `${age},${random.next() < 0.5 ? 0 : 1},${age > 50 ? 1 : 0}`;
+  });
+  return ['age,sex,ill', ...rows].join('\n');
+}
+
+export async function startFederationNode(): Promise<FederationNode> {
+  const folder = await mkdtemp(join(tmpdir(), 'skein-federation-'));
+  const node = await startNode({
+    host: '127.0.0.1',
+    port: 0,
+    portIsDefault: false,
+    grpcPort: 0,
+    grpcPortIsDefault: false,
+    dataFolder: join(folder, 'node'),
+    maxBodyBytes: 2 ** 24,
+    access: 'auto',
+    log: 'json',
+    logLevel: 'error',
+  });
+  const client = createClient({ url: node.url });
+  const closing = new AbortController();
+  return {
+    url: node.url,
+    client,
+    folder,
+    async begin(plan) {
+      const model = assemblePublic(
+        DATA,
+        ({ inputs, outputs, seed }) => mlp({ sizes: [inputs, outputs], seed }),
+        1,
+      );
+      const content = new Uint8Array(writeModel(model));
+      const { version } = await client.importModel({ name: 'risk', content });
+      return client.startFederation({
+        model: 'risk',
+        version,
+        plan: { data: structuredClone(DATA), ...plan } as never,
+      });
+    },
+    async join(id, name, seed) {
+      const { invitation: text } = await client.inviteSite({ id, name });
+      const invitation = invitationOf(text);
+      const memory = openSqliteMemory(join(folder, `${id}-${name}.db`));
+      const keys = await memory.identity();
+      try {
+        return await runSite({
+          invitation,
+          open: () => openSocket(node.url),
+          memory,
+          consent: async () => {},
+          prepare: async (joined, fetchModel) =>
+            openWork({
+              joined,
+              run: invitation.run,
+              keys,
+              model: await fetchModel(),
+              rows: await readSiteRows(joined.plan.data, new TextEncoder().encode(rowsOf(seed))),
+              backend: nativeBackend,
+            }),
+          signal: closing.signal,
+        });
+      } finally {
+        await memory.close();
+      }
+    },
+    async until(id, holds) {
+      for (;;) {
+        const view = await client.getFederation({ id });
+        if (holds(view)) return view;
+        if (view.status === 'failed') throw new Error(view.reason);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
+    async close() {
+      closing.abort();
+      await node.drain();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
