@@ -32,6 +32,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/calls/src/contract.test.ts',
   'packages/cli/src/bounded-heap.test.ts',
   'packages/cli/src/cli.test.ts',
+  'packages/cli/src/commands/federate-simulate.test.ts',
   'packages/cli/src/commands/map-fleet.test.ts',
   'packages/cli/src/commands/map-memory.test.ts',
   'packages/cli/src/commands/map.test.ts',

@@ -69,6 +69,8 @@ const LOADERS = {
   'federate pause': async () => (await import('./commands/federate.ts')).federatePause,
   'federate resume': async () => (await import('./commands/federate.ts')).federateResume,
   'federate stop': async () => (await import('./commands/federate.ts')).federateStop,
+  'federate simulate': async () =>
+    (await import('./commands/federate-simulate.ts')).federateSimulate,
   'federate revoke': async () => (await import('./commands/federate.ts')).federateRevoke,
   join: async () => (await import('./commands/join.ts')).join,
   'ledger export': async () => (await import('./commands/ledger.ts')).ledgerExport,

@@ -116,7 +116,7 @@ export {
   type ScheduleName,
   type Training,
 } from './task/define-training.ts';
-export { MASK, problemOf, rowsFor, type Problem } from './task/problem.ts';
+export { LABELS, MASK, problemOf, rowsFor, type Problem } from './task/problem.ts';
 export { metricsOf, taskReport, type TaskReport } from './task/report.ts';
 export type { TaskKind } from './task/task.ts';
 export {

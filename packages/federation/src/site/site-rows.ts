@@ -6,6 +6,7 @@ import { SkeinError } from '@skein/api/errors';
 import { mlp, values } from '@skein/onnx';
 import {
   assemblePublic,
+  LABELS,
   readCsv,
   readJsonLines,
   rowsFor,
@@ -27,9 +28,6 @@ export interface SiteRows {
   /** Rows per class, in the order of the plan; empty for a regression. */
   readonly classes: readonly { readonly name: string; readonly rows: number }[];
 }
-
-/** Input that carries the labels; of the training package. */
-const LABELS = 'skein/labels';
 
 /** @throws SkeinError SITE_DATA_UNFIT naming the column or row. */
 export async function readSiteRows(

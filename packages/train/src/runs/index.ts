@@ -1,5 +1,6 @@
 /** Trains from files into a run folder, as `skein train` does; needs Node. */
 export { trainAsJobs, type TrainJobsOptions } from './gang-jobs/train-jobs.ts';
+export { explaining } from './failure.ts';
 export { gangOf, type Gang } from './gang.ts';
 export { jobProgress } from './job-progress.ts';
 export { networkOf } from './model-source.ts';

@@ -1,0 +1,58 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { seededRandom } from '@skein/onnx';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startCli } from '../testing/cli.ts';
+import type { SimulatedRow } from './federate-simulate.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-simulate-'));
+  const random = seededRandom(1);
+  const rows = Array.from({ length: 300 }, () => {
+    const [age, pressure] = [20 + 60 * random.next(), 90 + 80 * random.next()];
+    return `${age.toFixed(1)},${pressure.toFixed(1)},${age + pressure > 180 ? 'yes' : 'no'}`;
+  });
+  await writeFile(join(folder, 'rows.csv'), ['age,pressure,ill', ...rows, ''].join('\n'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const skein = (...args: string[]) =>
+  startCli(['federate', 'simulate', 'rows.csv', '--label', 'ill', ...args], { cwd: folder }).ended;
+
+interface Simulated {
+  readonly heldOutRows: number;
+  readonly majority: number;
+  readonly rounds: readonly SimulatedRow[];
+}
+const simulated = async (...args: string[]): Promise<Simulated> =>
+  JSON.parse((await skein(...args, '--json')).stdout) as Simulated;
+
+it('learns over equal sites, and over sites of one class needs more rounds', async () => {
+  const plan = ['--sites', '5', '--rounds', '8', '--rate', '1'];
+  const [equal, again, sorted] = await Promise.all([
+    simulated(...plan),
+    simulated(...plan),
+    simulated(...plan, '--split', 'sorted'),
+  ]);
+  expect(equal).toEqual(again);
+  expect(equal).toMatchObject({ trainingRows: 240, heldOutRows: 60, strategy: 'fedavg' });
+  expect(equal.rounds.map(({ round }) => round)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  const last = equal.rounds.at(-1)!.metrics;
+  expect(last['accuracy']).toBeGreaterThan(0.93);
+  expect(last['accuracy']).toBeGreaterThan(equal.majority + 0.2);
+  expect(last['validationLoss']).toBeLessThan(sorted.rounds.at(-1)!.metrics['validationLoss']!);
+});
+
+it('draws a table of rounds, and refuses more sites than rows and a column that is absent', async () => {
+  const { code, stdout } = await skein('--sites', '4', '--sampled', '2', '--rounds', '2');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^ROUND +LOSS +VALIDATION LOSS +ACCURACY/m);
+  expect(stdout).toMatch(/^ +2 +0\.\d{4}/m);
+  expect(stdout).toContain('fedavg over 4 simulated sites (equal) with 240 rows');
+  const many = await skein('--sites', '500', '--json');
+  expect([many.code, JSON.parse(many.stdout).code]).toEqual([2, 'USAGE']);
+  const absent = await skein('--label', 'sick', '--json');
+  expect(JSON.parse(absent.stdout)).toMatchObject({ code: 'TRAINING_DATA_INVALID' });
+});

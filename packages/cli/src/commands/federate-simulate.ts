@@ -1,0 +1,211 @@
+/** `skein federate simulate`: how well a strategy would train over sites, before there are any. */
+import { createReadStream } from 'node:fs';
+import { values } from '@skein/onnx';
+import {
+  assemble,
+  LABELS,
+  MASK,
+  metricsOf,
+  openEvaluator,
+  problemOf,
+  readCsv,
+  rowsFor,
+  selectRows,
+  splitRows,
+  taskReport,
+  type Dataset,
+  type Problem,
+} from '@skein/train';
+import {
+  equalSites,
+  federatedModel,
+  simulate,
+  STRATEGY_NAMES,
+  strategyOf,
+  tensorsOf,
+} from '@skein/train/federated';
+import { nativeBackend } from '@skein/train/native';
+import { explaining, networkOf } from '@skein/train/run';
+import { defineCommand } from '../command.ts';
+import { givenFile } from '../file.ts';
+import { argument, choice, decimal, integer, text, withDefault } from '../option.ts';
+import { renderTable, type Column } from '../output/table.ts';
+import { usageError } from '../usage.ts';
+
+/** FedBuff is about answers that come late, and no simulated site is late. */
+const STRATEGIES = STRATEGY_NAMES.filter((name) => name !== 'fedbuff');
+const HELD_OUT = 0.2;
+
+export interface SimulatedRow {
+  readonly round: number;
+  /** Mean loss of the sites' batches. */
+  readonly loss: number;
+  /** On held-out rows: accuracy and AUC, or errors. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** How rows are given to sites. @returns positions of each site's rows. */
+type Split = (rows: Dataset, sites: number, seed: number) => readonly Uint32Array[];
+const SPLITS: Readonly<Record<'equal' | 'sorted', Split>> = {
+  equal: ({ count }, sites, seed) => equalSites(count, sites, seed),
+  sorted({ count, tensors }, sites) {
+    const labels = values(tensors.get(LABELS)!);
+    const order = Uint32Array.from({ length: count }, (_, i) => i).toSorted(
+      (a, b) => Number(labels[a]) - Number(labels[b]) || a - b,
+    );
+    const border = (site: number): number => Math.floor((site * count) / sites);
+    return Array.from({ length: sites }, (_, i) => order.slice(border(i), border(i + 1)));
+  },
+};
+
+export const federateSimulate = defineCommand({
+  name: 'federate simulate',
+  summary: 'Simulate a federation on this machine: the rows of one file, split over sites.',
+  details:
+    'A fifth of the rows is held out, and the model of each round is tried on them. The sites train as real ones do, one after the other, without transport, masks or noise: `skein privacy` says what noise costs. The encoding of columns is fitted to all training rows; a real plan names public ranges instead.',
+  examples: [
+    {
+      command:
+        'skein federate simulate rows.csv --label disease --sites 20 --strategy fedadam --server-rate 0.1',
+      does: 'Twenty sites with equal shares of the rows',
+    },
+    {
+      command: 'skein federate simulate rows.csv --label disease --split sorted --json',
+      does: 'Sites that have rows of few classes',
+    },
+  ],
+  arguments: { data: argument('FILE', 'Rows: .csv with a header.', { completes: 'file' }) },
+  options: {
+    label: text('COLUMN', 'The column to predict.'),
+    model: withDefault(text('NETWORK', 'mlp: a linear model; mlp:16: one hidden layer.'), 'mlp'),
+    sites: withDefault(integer('N', 'Sites.', { min: 2, max: 10_000 }), '10'),
+    sampled: integer('N', 'Sites of a round, drawn anew each time; default: all.', {
+      min: 1,
+      max: 10_000,
+    }),
+    split: withDefault(
+      choice(['equal', 'sorted'], 'equal: rows at random; sorted: by label, few classes a site.'),
+      'equal',
+    ),
+    strategy: withDefault(choice(STRATEGIES, 'What the server makes of the updates.'), 'fedavg'),
+    serverRate: decimal('R', 'Rate by which the server follows the mean update.', {
+      min: 1e-9,
+      max: 1e3,
+    }),
+    rounds: withDefault(integer('N', 'Rounds.', { min: 1, max: 100_000 }), '20'),
+    epochs: withDefault(integer('N', 'Passes of a site in a round.', { min: 1, max: 1000 }), '1'),
+    batch: withDefault(integer('N', 'Rows of a step.', { min: 1, max: 100_000 }), '10'),
+    rate: withDefault(decimal('R', 'Learning rate of a site.', { min: 1e-9, max: 1e3 }), '0.1'),
+    seed: withDefault(integer('N', 'Of weights, split and order.', { min: 0, max: 2 ** 31 }), '0'),
+  },
+  async run({ cwd, notes, signal }, { data, label, model, split, seed, ...options }) {
+    if (label === undefined) throw usageError('Name the column to predict: --label COLUMN.');
+    const builder = networkOf(model);
+    if (builder === undefined) throw usageError(`--model: "${model}" is not mlp or mlp:16,8.`);
+    const { path } = await givenFile(cwd, data);
+    const { strategy: name, serverRate, sites: count, sampled, rounds, batch, ...local } = options;
+    if (sampled !== undefined && sampled > count) {
+      throw usageError(`--sampled ${sampled} is more than the ${count} sites.`);
+    }
+    return explaining(data, async () => {
+      const table = await readCsv(createReadStream(path));
+      const given = { from: 'table', table, label } as const;
+      const [held, training] = splitRows(table.count, { share: HELD_OUT, seed });
+      if (training.length < count) {
+        throw usageError(`${training.length} training rows are too few for ${count} sites.`);
+      }
+      const start = assemble({ model: builder, data: given, rows: training, seed });
+      const problem = problemOf(start, { batch });
+      const all = rowsFor(start, given);
+      const [rows, test] = [selectRows(all, training), selectRows(all, held)];
+      const strategy = strategyOf(name, serverRate === undefined ? {} : { serverRate });
+      const federated = federatedModel(problem.graded, strategy.site);
+      const quality = await openQuality(problem, federated, test, batch);
+      const found: SimulatedRow[] = [];
+      try {
+        await simulate(federated, {
+          backend: nativeBackend,
+          strategy,
+          rows,
+          sites: SPLITS[split](rows, count, seed),
+          rounds,
+          batch,
+          mask: MASK,
+          learningRate: local.rate,
+          epochs: local.epochs,
+          seed,
+          ...(sampled === undefined ? {} : { sampled }),
+          async onRound({ round, loss, state }) {
+            const metrics = await quality.report(state.parameters);
+            found.push({ round, loss, metrics });
+            notes.progress(`Round ${round} of ${rounds} …`);
+            return !signal.aborted;
+          },
+        });
+      } finally {
+        notes.clear();
+        await quality.close();
+      }
+      const counts = { trainingRows: rows.count, heldOutRows: test.count };
+      const frequent = problem.blueprint.classes.length > 0 ? { majority: majorityOf(test) } : {};
+      return { strategy: name, sites: count, split, ...counts, ...frequent, rounds: found };
+    });
+  },
+  render({ strategy, sites, split, trainingRows, heldOutRows, majority, rounds }, style) {
+    const names = Object.keys(rounds.at(-1)?.metrics ?? {});
+    const columns: readonly Column<SimulatedRow>[] = [
+      ['ROUND', ({ round }) => String(round), 'right'],
+      ['LOSS', ({ loss }) => loss.toFixed(4), 'right'],
+      ...names.map(
+        (name) =>
+          [
+            name.replaceAll(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase(),
+            ({ metrics }: SimulatedRow) => metrics[name]?.toFixed(4) ?? '–',
+            'right',
+          ] as const,
+      ),
+    ];
+    const frequent =
+      majority === undefined ? '' : ` The most frequent class has ${majority.toFixed(4)} of them.`;
+    return [
+      renderTable(rounds, columns, style),
+      '',
+      `${strategy} over ${sites} simulated sites (${split}) with ${trainingRows} rows; tried on ${heldOutRows} held-out rows.${frequent}`,
+    ].join('\n');
+  },
+});
+
+/** Tries the parameters of a round on held-out rows. */
+async function openQuality(
+  problem: Problem,
+  { step, layout }: ReturnType<typeof federatedModel>,
+  data: Dataset,
+  batch: number,
+) {
+  const inputs = step.inputs.map(({ name }) => name).filter((name) => !OF_LOSS.has(name));
+  const output = problem.prediction;
+  const evaluator = await openEvaluator(problem.predicting, step, {
+    backend: nativeBackend,
+    data,
+    batch,
+    inputs,
+    output,
+  });
+  return {
+    async report(parameters: Float32Array): Promise<Readonly<Record<string, number>>> {
+      const predicted = await evaluator.predict(tensorsOf(layout, parameters));
+      return metricsOf(taskReport(problem, data, predicted));
+    },
+    close: () => evaluator.close(),
+  };
+}
+const OF_LOSS = new Set([LABELS, MASK]);
+
+/** Share of the most frequent class: what a model reaches that always answers the same. */
+function majorityOf({ tensors, count }: Dataset): number {
+  const counts = new Map<number, number>();
+  for (const label of values(tensors.get(LABELS)!)) {
+    counts.set(Number(label), (counts.get(Number(label)) ?? 0) + 1);
+  }
+  return Math.max(...counts.values()) / count;
+}
