@@ -7,6 +7,7 @@ import { type LedgerEvent, nextEntry } from '../ledger/entry.ts';
 import { exportLedger } from '../ledger/export.ts';
 import { canonical, digestOf } from '../plan/canonical.ts';
 import { completePlan } from '../plan/complete.ts';
+import { strategyOfPlan } from '../plan/strategy.ts';
 import type { RunRecord, RunState } from '../store/federation-store.ts';
 import { aggregationOf } from './aggregation/aggregator.ts';
 import { Conductor } from './conductor.ts';
@@ -14,7 +15,7 @@ import type { Coordinator, CoordinatorOptions, FederationView } from './coordina
 import { Notebook } from './notebook.ts';
 import { createSessions } from './sessions.ts';
 import { spentAfter } from './spent.ts';
-import { firstState, strategyOfPlan } from './server-state.ts';
+import { firstState } from './server-state.ts';
 import { fileChunks, readArtifact } from './uploads.ts';
 import { serveWebSockets } from './web-sockets.ts';
 

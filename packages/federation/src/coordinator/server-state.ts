@@ -5,28 +5,8 @@
  */
 import { readModel } from '@skein/onnx';
 import { problemOf } from '@skein/train';
-import {
-  federatedModel,
-  flatten,
-  strategyOf,
-  type ServerState,
-  type Strategy,
-} from '@skein/train/federated';
+import { federatedModel, flatten, type ServerState, type Strategy } from '@skein/train/federated';
 import { utf8 } from '../plan/canonical.ts';
-import type { Plan } from '../plan/plan.ts';
-
-/** The strategy with the options that the plan gives. @throws RangeError for an option out of its range. */
-export function strategyOfPlan({ strategy, privacy }: Plan): Strategy {
-  const denominator = privacy.mode === 'none' ? {} : { denominator: privacy.denominator };
-  const { name, ...options } = strategy;
-  const { learningRate, mu, ...adaptive } = { learningRate: undefined, mu: undefined, ...options };
-  return strategyOf(name === 'fedsgd' ? 'fedavg' : name, {
-    ...denominator,
-    ...adaptive,
-    ...(learningRate === undefined ? {} : { serverRate: learningRate }),
-    ...(mu === undefined ? {} : { proximal: mu }),
-  });
-}
 
 /** Before the first round: the parameters of the model as it is. @throws OnnxError, TrainError. */
 export function firstState(strategy: Strategy, model: Uint8Array<ArrayBuffer>): ServerState {

@@ -20,7 +20,7 @@ import {
 } from '@skein/train/federated';
 import { canonical } from '../../plan/canonical.ts';
 import type { Plan } from '../../plan/plan.ts';
-import { strategyOfPlan } from '../../coordinator/server-state.ts';
+import { strategyOfPlan } from '../../plan/strategy.ts';
 import type { SiteRows } from '../site-rows.ts';
 
 export interface TrainingOptions {
