@@ -5,7 +5,8 @@
  * and what compressed bytes become. Everything else ends by the signal of the call. The reason of
  * the signal, when it is a SkeinError, is the error of the call.
  *
- * `node:http` and not `fetch`: it adds a third of the time to a small request.
+ * `node:http` and not `fetch`: a small request over a kept connection takes 0.15 ms of processor time
+ * instead of 0.31 (Node 24, 1,500 requests of each in turns, five times).
  */
 import * as http from 'node:http';
 import * as https from 'node:https';
@@ -39,6 +40,11 @@ export interface UpstreamAnswer {
   text(): Promise<string>;
   /** Ends the connection of an answer that is not read to its end. */
   discard(): void;
+  /**
+   * Says that what has been read is the whole answer, before the loop is left: the connection is kept,
+   * for the next request, if its end arrives within a moment.
+   */
+  finish(): void;
 }
 
 export interface Upstream {
@@ -52,6 +58,8 @@ export interface Upstream {
 const LARGEST_ANSWER = 64 * 2 ** 20;
 /** A free connection is closed before servers usually do so (5 s of Node, 60 s of proxies). */
 const KEEP_MS = 4000;
+/** How long the end of an answer may take behind its last event. */
+const END_MS = 1000;
 
 const DECOMPRESS: Readonly<Record<string, () => Readable & NodeJS.WritableStream>> = {
   gzip: () => createGunzip(),
@@ -156,7 +164,8 @@ export function reasonOf(signal: AbortSignal): Error {
 
 function answerOf(name: string, incoming: http.IncomingMessage): UpstreamAnswer {
   const encoding = incoming.headers['content-encoding']?.toLowerCase() ?? 'identity';
-  const body = readBody(name, incoming, encoding);
+  let isWhole = false;
+  const body = readBody(name, incoming, encoding, () => isWhole);
   return {
     status: incoming.statusCode ?? 0,
     contentType: (incoming.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase(),
@@ -182,17 +191,25 @@ function answerOf(name: string, incoming: http.IncomingMessage): UpstreamAnswer 
       return Buffer.concat(chunks).toString();
     },
     discard: () => void incoming.destroy(),
+    finish() {
+      isWhole = true;
+    },
   };
 }
 
-/** Leaving the loop early destroys the connection: the rest of an answer is never read in vain. */
+/**
+ * Leaving the loop early destroys the connection, unless the answer is whole: the rest of one is never
+ * read in vain.
+ */
 async function* readBody(
   name: string,
   incoming: http.IncomingMessage,
   encoding: string,
+  isWhole: () => boolean,
 ): AsyncGenerator<Buffer> {
-  let source: Readable = incoming;
-  if (encoding !== 'identity') {
+  let source: AsyncIterable<unknown> = incoming.iterator({ destroyOnReturn: false });
+  const isPlain = encoding === 'identity';
+  if (!isPlain) {
     const decompress = DECOMPRESS[encoding]?.();
     if (decompress === undefined) {
       incoming.destroy();
@@ -216,6 +233,18 @@ async function* readBody(
     }
     throw networkError(name, error, true);
   } finally {
-    if (!incoming.complete || source !== incoming) incoming.destroy();
+    if (!isPlain) incoming.destroy();
+    else if (!incoming.readableEnded) {
+      if (isWhole()) awaitEnd(incoming);
+      else incoming.destroy();
+    }
   }
+}
+
+function awaitEnd(incoming: http.IncomingMessage): void {
+  const late = setTimeout(() => incoming.destroy(), END_MS);
+  incoming.once('close', () => clearTimeout(late));
+  incoming.on('error', () => {});
+  // More bytes than the end has are not waited for.
+  incoming.on('data', () => incoming.destroy());
 }

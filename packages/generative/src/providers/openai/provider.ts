@@ -69,7 +69,10 @@ export function openAiProvider(options: OpenAiOptions): Provider {
       });
     }
     for await (const data of eventData(name, answer.body)) {
-      if (data === '[DONE]') break;
+      if (data === '[DONE]') {
+        answer.finish();
+        break;
+      }
       const chunk = asObject(parseJson(name, data)) ?? {};
       if (chunk['error'] !== undefined && chunk['error'] !== null) {
         throw failureOf(name, statusInside(chunk), chunk, undefined);
