@@ -40,6 +40,9 @@ export const LanguageRouteView = z
       .object({ p50: Milliseconds, p95: Milliseconds, p99: Milliseconds })
       .describe('Of the time to the first token of an empty prompt; absent: too few requests.')
       .optional(),
+    msPerPromptToken: Milliseconds.describe(
+      'What each token of the prompt adds to that time; 0: not known yet.',
+    ),
   })
   .meta({ id: 'LanguageRoute' });
 
