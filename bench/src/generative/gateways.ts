@@ -1,8 +1,8 @@
 /** Gateways as processes, over one upstream that answers at once: a node, and Portkey's. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createClient } from '@skein/api/client';
 import { freePort } from '../harness/free-port.ts';
 import { launch, type ServerProcess } from '../harness/process.ts';
@@ -93,10 +93,10 @@ export async function startNode(upstream: Upstream): Promise<Gateway> {
 
 export async function startPortkey(upstream: Upstream): Promise<Gateway> {
   const port = await freePort();
-  const entry = '@portkey-ai/gateway/build/start-server.js';
+  const entry = fileURLToPath(import.meta.resolve('@portkey-ai/gateway/build/start-server.js'));
   const server = await launch({
     command: process.execPath,
-    args: [createRequire(import.meta.url).resolve(entry), `--port=${port}`, '--headless'],
+    args: [entry, `--port=${port}`, '--headless'],
     env: { NODE_ENV: 'production' },
     url: `http://127.0.0.1:${port}`,
     readyPath: '/',
