@@ -2,6 +2,7 @@
 import type { BenchReport } from '../harness/report.ts';
 import { measureGroups, type RowGroup, type RowOptions } from '../harness/row-group.ts';
 import { COMMITTEE_SUMS } from './committee-sums.ts';
+import { COORDINATOR_MEMORY } from './coordinator-memory.ts';
 import { HEART } from './heart.ts';
 import { PAIRWISE_SUMS } from './pairwise-sums.ts';
 import { PRIVATE_STEPS } from './private-steps.ts';
@@ -11,6 +12,7 @@ import { SIMULATION } from './simulation.ts';
 const GROUPS: readonly RowGroup[] = [
   PAIRWISE_SUMS,
   COMMITTEE_SUMS,
+  COORDINATOR_MEMORY,
   PRIVATE_STEPS,
   HEART,
   SIMULATION,

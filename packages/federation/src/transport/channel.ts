@@ -26,7 +26,8 @@ type Outgoing<M> = M extends Message ? Omit<M, 'payload'> : never;
 
 export interface Channel {
   /**
-   * Sends a message. Resolves when the other side has the whole payload.
+   * Sends a message. Resolves when the other side has the whole payload, which must not change before
+   * nor after: the same bytes may be sent to many.
    * @throws SkeinError FEDERATION_PROTOCOL if the channel closes before.
    */
   send(message: Outgoing<Arrival['message']>, payload?: Uint8Array<ArrayBuffer>): Promise<void>;
@@ -170,7 +171,7 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
       if (isClosed)
         throw failure ?? new SkeinError('FEDERATION_PROTOCOL', 'The connection was closed.');
       if (bytes === undefined) return connection.send(encodeFrame(message as Message));
-      const digest = await sha256(bytes);
+      const digest = await digestOfPayload(bytes);
       const whole = { ...message, payload: { digest, bytes: bytes.length } } as Message;
       if (bytes.length <= CHUNK_BYTES) return connection.send(encodeFrame(whole, bytes));
       const known = outgoing.get(digest);
@@ -195,6 +196,16 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
       end();
     },
   };
+}
+
+/** WebCrypto copies what it digests: a hundred sites that are sent one model must not take a hundred. */
+const digests = new WeakMap<Uint8Array, Promise<string>>();
+function digestOfPayload(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const known = digests.get(bytes);
+  if (known !== undefined) return known;
+  const digest = sha256(bytes);
+  digests.set(bytes, digest);
+  return digest;
 }
 
 export function refusalOf(error: SkeinError): MessageOf<'refuse'> {
