@@ -19,7 +19,6 @@ export {
   type VerifyOptions,
 } from './ledger/verify.ts';
 export { encodingOf, sumNumber } from './plan/encoding.ts';
-export { digestOf } from './plan/canonical.ts';
 export { checkPlan } from './plan/check.ts';
 export { Plan, type PlanDraft, PROTOCOL } from './plan/plan.ts';
 export { type Arrival, type Channel, openChannel } from './transport/channel.ts';

@@ -11,7 +11,7 @@ import {
   words,
 } from '@skein/ui';
 import type { FederationLedger } from '@skein/api';
-import { canonical } from '@skein/federation/canonical';
+import { canonical } from '@skein/api/canonical';
 import { useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
 import { askForKey } from '../key-dialog.tsx';

@@ -5,7 +5,7 @@ import { hashOfSecret, invitationText } from '../identity/invitation.ts';
 import { pseudonymOf, randomHex } from '../identity/keys.ts';
 import { type LedgerEvent, nextEntry } from '../ledger/entry.ts';
 import { exportLedger } from '../ledger/export.ts';
-import { canonical, digestOf } from '../plan/canonical.ts';
+import { canonical, digestOf } from '@skein/api/canonical';
 import { completePlan } from '../plan/complete.ts';
 import { strategyOfPlan } from '../plan/strategy.ts';
 import type { RunRecord, RunState } from '../store/federation-store.ts';

@@ -3,7 +3,7 @@ import { SiteRound, type Signer } from '@skein/train/secure-aggregation';
 import { expect, it, vi } from 'vitest';
 import { createIdentity, type Identity } from '../identity/keys.ts';
 import { ledgerText, verifyLedger } from '../ledger/verify.ts';
-import { fromHex } from '../plan/canonical.ts';
+import { fromHex } from '@skein/api/canonical';
 import { encodingOf, sumNumber } from '../plan/encoding.ts';
 import type { Plan, PlanDraft } from '../plan/plan.ts';
 import {

@@ -6,7 +6,7 @@
 import { readModel } from '@skein/onnx';
 import { problemOf } from '@skein/train';
 import { federatedModel, flatten, type ServerState, type Strategy } from '@skein/train/federated';
-import { utf8 } from '../plan/canonical.ts';
+import { utf8 } from '@skein/api/canonical';
 
 /** Before the first round: the parameters of the model as it is. @throws OnnxError, TrainError. */
 export function firstState(strategy: Strategy, model: Uint8Array<ArrayBuffer>): ServerState {

@@ -2,7 +2,7 @@
 import { epsilonOf } from '@skein/train';
 import { mechanismOf } from '../plan/complete.ts';
 import type { LedgerEvent } from '../ledger/entry.ts';
-import { canonical } from '../plan/canonical.ts';
+import { canonical } from '@skein/api/canonical';
 import type { Plan } from '../plan/plan.ts';
 
 /** ε against a number of sites that collude with the coordinator. */

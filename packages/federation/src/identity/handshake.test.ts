@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { digestOf } from '../plan/canonical.ts';
+import { digestOf } from '@skein/api/canonical';
 import { openPlan } from '../testing/plans.ts';
 import { openChannel } from '../transport/channel.ts';
 import { memoryChunks } from '../transport/chunks.ts';

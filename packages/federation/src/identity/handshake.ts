@@ -5,7 +5,7 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import { checkPlan } from '../plan/check.ts';
-import { digestOf } from '../plan/canonical.ts';
+import { digestOf } from '@skein/api/canonical';
 import type { Plan } from '../plan/plan.ts';
 import type { Arrival, Channel } from '../transport/channel.ts';
 import { type Invitation, proofOf } from './invitation.ts';

@@ -6,7 +6,7 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import { z } from 'zod';
-import { fromHex, sha256 } from '../plan/canonical.ts';
+import { fromHex, sha256 } from '@skein/api/canonical';
 import { Key } from '../transport/messages.ts';
 
 const PREFIX = 'skein-join_';

@@ -4,7 +4,7 @@
  * of one kind is never valid as another.
  */
 import { SkeinError } from '@skein/api/errors';
-import { canonical, fromHex, sha256, toHex, utf8 } from '../plan/canonical.ts';
+import { canonical, fromHex, sha256, toHex, utf8 } from '@skein/api/canonical';
 
 export interface Identity {
   /** Public key: 32 bytes in hex. */

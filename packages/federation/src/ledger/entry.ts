@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import { Digest } from '../plan/plan.ts';
-import { digestOf } from '../plan/canonical.ts';
+import { digestOf } from '@skein/api/canonical';
 import { type Identity } from '../identity/keys.ts';
 import { Key, SignatureHex } from '../transport/messages.ts';
 

@@ -7,7 +7,7 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import { isSignedBy, pseudonymOf } from '../identity/keys.ts';
-import { canonical, digestOf } from '../plan/canonical.ts';
+import { canonical, digestOf } from '@skein/api/canonical';
 import { FIRST_PREVIOUS, type LedgerEntry } from './entry.ts';
 import { LedgerExport } from './export.ts';
 

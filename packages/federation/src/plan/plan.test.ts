@@ -1,7 +1,7 @@
 import { epsilonOf } from '@skein/train';
 import { describe, expect, it } from 'vitest';
 import { draft, openPlan } from '../testing/plans.ts';
-import { canonical, digestOf } from './canonical.ts';
+import { canonical, digestOf } from '@skein/api/canonical';
 import { checkPlan } from './check.ts';
 import { completePlan, mechanismOf, thresholdOf } from './complete.ts';
 import type { PlanDraft } from './plan.ts';

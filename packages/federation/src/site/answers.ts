@@ -5,7 +5,7 @@
 import { SkeinError } from '@skein/api/errors';
 import type { SignedAnswer } from '../identity/answers.ts';
 import type { Identity } from '../identity/keys.ts';
-import { canonical, sha256, utf8 } from '../plan/canonical.ts';
+import { canonical, sha256, utf8 } from '@skein/api/canonical';
 import type { MessageOf, Place } from '../transport/messages.ts';
 import type { Attempt, SiteMemory } from './memory/site-memory.ts';
 

@@ -2,7 +2,7 @@ import { nativeBackend } from '@skein/train/native';
 import { expect, it } from 'vitest';
 import type { Joined } from '../identity/handshake.ts';
 import { isSignedBy } from '../identity/keys.ts';
-import { digestOf } from '../plan/canonical.ts';
+import { digestOf } from '@skein/api/canonical';
 import type { Channel } from '../transport/channel.ts';
 import { openSqliteMemory } from './memory/sqlite-memory.ts';
 import { runSite, type SiteEvent, type SiteOptions } from './run-site.ts';

@@ -6,7 +6,7 @@
 import { SkeinError } from '@skein/api/errors';
 import { type Identity, isSignedBy } from '../identity/keys.ts';
 import { LedgerEntry } from '../ledger/entry.ts';
-import { digestOf } from '../plan/canonical.ts';
+import { digestOf } from '@skein/api/canonical';
 import type { MessageOf } from '../transport/messages.ts';
 
 export interface LedgerWitness {

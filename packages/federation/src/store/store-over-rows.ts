@@ -6,7 +6,7 @@
  * site sends the same answer again. Everything else is on the disk before it resolves.
  */
 import { SkeinError } from '@skein/api/errors';
-import { canonical } from '../plan/canonical.ts';
+import { canonical } from '@skein/api/canonical';
 import type { LedgerEntry } from '../ledger/entry.ts';
 import type { Place } from '../transport/messages.ts';
 import type {

@@ -6,7 +6,7 @@
  * the same message is sent again, and only the missing bytes follow.
  */
 import { SkeinError, type ErrorCode, ERRORS } from '@skein/api/errors';
-import { sha256 } from '../plan/canonical.ts';
+import { sha256 } from '@skein/api/canonical';
 import { type Chunks, type Payload, payloadOf } from './chunks.ts';
 import type { Connection } from './connection.ts';
 import { CHUNK_BYTES, decodeFrame, encodeFrame, type Message, type MessageOf } from './messages.ts';

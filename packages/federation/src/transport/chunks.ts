@@ -1,6 +1,6 @@
 /** Where the parts of payloads wait until they are whole. What has arrived outlives a connection. */
 import { SkeinError } from '@skein/api/errors';
-import { sha256 } from '../plan/canonical.ts';
+import { sha256 } from '@skein/api/canonical';
 
 export interface Payload {
   /** sha-256 in hex. */

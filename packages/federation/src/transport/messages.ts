@@ -12,7 +12,7 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import { z } from 'zod';
-import { utf8 } from '../plan/canonical.ts';
+import { utf8 } from '@skein/api/canonical';
 import { Digest, PROTOCOL } from '../plan/plan.ts';
 
 /** Bytes of a body at most. */

@@ -12,7 +12,7 @@
 import { SkeinError } from '@skein/api/errors';
 import { decodeSum, residueBits, residueCount } from '@skein/train/federated';
 import { EXCHANGES, ServerRound, type Bytes, type Exchange } from '@skein/train/secure-aggregation';
-import { fromHex } from '../../plan/canonical.ts';
+import { fromHex } from '@skein/api/canonical';
 import { encodingOf, sumNumber } from '../../plan/encoding.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
 

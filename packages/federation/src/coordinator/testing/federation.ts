@@ -9,7 +9,7 @@ import { onTestFinished } from 'vitest';
 import { join } from '../../identity/handshake.ts';
 import { invitationOf } from '../../identity/invitation.ts';
 import { createIdentity, type Identity, pseudonymOf } from '../../identity/keys.ts';
-import { digestOf, sha256 } from '../../plan/canonical.ts';
+import { digestOf, sha256 } from '@skein/api/canonical';
 import type { Plan, PlanDraft } from '../../plan/plan.ts';
 import { openFederationStore } from '../../store/open-store.ts';
 import { draft } from '../../testing/plans.ts';

@@ -1,7 +1,7 @@
 /** A plan without protections of a model that two columns feed, with the model. */
 import { mlp, writeModel } from '@skein/onnx';
 import { assemblePublic } from '@skein/train';
-import { sha256 } from '../../plan/canonical.ts';
+import { sha256 } from '@skein/api/canonical';
 import type { Plan, PlanDraft } from '../../plan/plan.ts';
 import { openPlan } from '../../testing/plans.ts';
 

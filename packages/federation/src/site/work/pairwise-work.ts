@@ -14,7 +14,7 @@ import {
   type Exchange,
   type Signer,
 } from '@skein/train/secure-aggregation';
-import { fromHex, utf8 } from '../../plan/canonical.ts';
+import { fromHex, utf8 } from '@skein/api/canonical';
 import { encodingOf, sumNumber } from '../../plan/encoding.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Outcome, Task, Work } from '../answers.ts';

@@ -18,7 +18,7 @@ import {
   type FederatedModel,
   type Strategy,
 } from '@skein/train/federated';
-import { canonical } from '../../plan/canonical.ts';
+import { canonical } from '@skein/api/canonical';
 import type { Plan } from '../../plan/plan.ts';
 import { strategyOfPlan } from '../../plan/strategy.ts';
 import type { SiteRows } from '../site-rows.ts';
