@@ -18,7 +18,12 @@ export function mountTinyDisk(options: string): Disposable & { readonly folder: 
   return {
     folder,
     [Symbol.dispose]() {
-      const unmounted = spawnSync('umount', [folder]);
+      let unmounted = spawnSync('umount', [folder]);
+      // A child of a node that has stopped may end a moment after it.
+      for (let tries = 0; unmounted.status !== 0 && tries < 20; tries++) {
+        spawnSync('sleep', ['0.1']);
+        unmounted = spawnSync('umount', [folder]);
+      }
       // A file that a failed test left open must not keep the mount.
       if (unmounted.status !== 0) spawnSync('umount', ['--lazy', folder]);
       rmdirSync(folder);
