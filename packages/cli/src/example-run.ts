@@ -3,7 +3,14 @@ import { readFile } from 'node:fs/promises';
 import type { ErrorBody } from '@skein/api/errors';
 import type { Context } from './command.ts';
 import type { Connection } from './connection.ts';
-import { curlFrom, exampleFile, loadExample, type EXAMPLES, type Sample } from './example.ts';
+import {
+  curlFrom,
+  exampleFile,
+  loadExample,
+  pathFrom,
+  type EXAMPLES,
+  type Sample,
+} from './example.ts';
 import { pause } from './pause.ts';
 import { usageError } from './usage.ts';
 
@@ -80,4 +87,14 @@ async function sendSample(
     }
     await pause(Math.min(1000, answer.retryAfterMs ?? 250), context.signal);
   }
+}
+
+/** The command to try on the node next. */
+export function nextCommand(context: Context, example: ExampleRun | undefined): string {
+  // npm and npx say so in the environment; then `skein` itself is not on the PATH.
+  const skein = context.env['npm_command'] === undefined ? 'skein' : 'npx skein';
+  if (example === undefined) return `${skein} deploy model.onnx --name NAME --objective 100ms`;
+  if (example.name !== 'ocr') return `${skein} show ${example.name}`;
+  const image = pathFrom(context.cwd, exampleFile('examples/ocr/images/street-sign.jpg'));
+  return `${skein} infer ocr --image ${image}`;
 }

@@ -6,7 +6,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
+import type { Context } from './command.ts';
 import type { Connection } from './connection.ts';
+import { renderLanguageExample } from './output/up.ts';
 
 const NAME = 'example';
 /** In the data folder. */
@@ -21,13 +23,31 @@ export interface LanguageExample {
   readonly firstTokenMs: number;
 }
 
+/** Adds to the screen of a node that is ready what its example language model streams. */
+export async function showLanguageExample(
+  context: Context,
+  connecting: Promise<Connection | undefined>,
+  dataFolder: string,
+): Promise<void> {
+  try {
+    const connection = await connecting;
+    if (connection === undefined) return;
+    const ran = await runLanguageExample(connection, dataFolder, context.signal);
+    context.print(`${renderLanguageExample(ran, context.style)}\n`);
+  } catch (error) {
+    if (context.signal.aborted) return;
+    const message = error instanceof Error ? error.message : String(error);
+    context.notes.line(`The example language model is not served: ${message}`);
+  }
+}
+
 /**
  * Writes the model into the node's data folder and declares it, where that has not been done, and asks it;
  * what an operator has declared under the name is kept.
  *
  * @throws SkeinError as the node does.
  */
-export async function runLanguageExample(
+async function runLanguageExample(
   { client, url, key, fetch }: Connection,
   dataFolder: string,
   signal: AbortSignal,

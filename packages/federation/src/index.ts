@@ -1,6 +1,5 @@
 /** What a site, a page and a coordinator share; runs in Node and in the browser. The coordinator: `@skein/federation/coordinator`. */
 export { expectKind, join, type Joined, type JoinOptions } from './identity/handshake.ts';
-export type { SignedAnswer } from './identity/answers.ts';
 export {
   createIdentity,
   type Identity,

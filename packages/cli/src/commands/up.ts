@@ -12,12 +12,13 @@ import {
   type ConnectionChoice,
 } from '../connection.ts';
 import { orEnvironment } from '../environment.ts';
-import { exampleFile, EXAMPLES, pathFrom } from '../example.ts';
-import { runExample, type ExampleRun } from '../example-run.ts';
+import { EXAMPLES } from '../example.ts';
+import { type ExampleRun, nextCommand, runExample } from '../example-run.ts';
+import { showLanguageExample } from '../language-example.ts';
 import { mustEndWithin } from '../exit.ts';
 import { readGivenFile } from '../file.ts';
 import { bytes, choice, duration, flag, integer, many, text, withDefault } from '../option.ts';
-import { renderLanguageExample, renderUp } from '../output/up.ts';
+import { renderUp } from '../output/up.ts';
 import { trustOptions, type TrustChoice } from '../trust.ts';
 import { usageError } from '../usage.ts';
 
@@ -219,7 +220,12 @@ export const up = defineCommand({
       const result = await Promise.race([describe(context, options, node, folder), asked]);
       if (result !== undefined) {
         context.stay(async () => {
-          const showing = showLanguageExample(context, options, node, folder);
+          // What is declared in a fleet holds on all of its nodes, and the model's folder is on one.
+          const isMember = (options.redis ?? context.env['SKEIN_REDIS']) !== undefined;
+          const showing =
+            options.example === 'ocr' && !isMember
+              ? showLanguageExample(context, connectTo(context, node, options), folder)
+              : undefined;
           await drainWhenAsked(context, node);
           await showing;
         });
@@ -262,29 +268,6 @@ async function describe(
     ...(example === undefined ? {} : { example }),
     next: nextCommand(context, example),
   };
-}
-
-/** Adds to the screen, once the node is ready, what its example language model streams. */
-async function showLanguageExample(
-  context: Context,
-  options: Parameters<typeof describe>[1] & { readonly redis: string | undefined },
-  node: RunningNode,
-  dataFolder: string,
-): Promise<void> {
-  // What is declared in a fleet holds on all of its nodes, and the model's folder is on one.
-  const isMember = (options.redis ?? context.env['SKEIN_REDIS']) !== undefined;
-  if (options.example !== 'ocr' || isMember) return;
-  try {
-    const connection = await connectTo(context, node, options);
-    if (connection === undefined) return;
-    const { runLanguageExample } = await import('../language-example.ts');
-    const ran = await runLanguageExample(connection, dataFolder, context.signal);
-    context.print(`${renderLanguageExample(ran, context.style)}\n`);
-  } catch (error) {
-    if (context.signal.aborted) return;
-    const message = error instanceof Error ? error.message : String(error);
-    context.notes.line(`The example language model is not served: ${message}`);
-  }
 }
 
 /** Of the secrets of a platform. */
@@ -406,13 +389,4 @@ async function deployed(client: Client): Promise<UpResult['deployments']> {
   return deployments
     .map(({ name, status }) => ({ name, status }))
     .toSorted((one, other) => (one.name < other.name ? -1 : 1));
-}
-
-function nextCommand(context: Context, example: ExampleRun | undefined): string {
-  // npm and npx say so in the environment; then `skein` itself is not on the PATH.
-  const skein = context.env['npm_command'] === undefined ? 'skein' : 'npx skein';
-  if (example === undefined) return `${skein} deploy model.onnx --name NAME --objective 100ms`;
-  if (example.name !== 'ocr') return `${skein} show ${example.name}`;
-  const image = pathFrom(context.cwd, exampleFile('examples/ocr/images/street-sign.jpg'));
-  return `${skein} infer ocr --image ${image}`;
 }

@@ -18,7 +18,7 @@ import { MOST_ATTEMPTS } from '../plan/encoding.ts';
 import { strategyOfPlan } from '../plan/strategy.ts';
 import type { FederationStore, RunRecord, RunState } from '../store/federation-store.ts';
 import type { Payload } from '../transport/chunks.ts';
-import type { Place } from '../transport/messages.ts';
+import type { Place, SignedAnswer } from '../transport/messages.ts';
 import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
 import { isOfSites, restoreAttempt, retryAfterMs } from './attempt.ts';
 import type { Notebook } from './notebook.ts';
@@ -118,7 +118,8 @@ export class Conductor {
   async answer(answer: Answer, payload: Payload | undefined): Promise<void> {
     const { place, fields, site, signature } = answer;
     const { id, planDigest } = this.record;
-    const signed = { run: id, plan: planDigest, place, fields, payload: payload?.digest };
+    const digest = payload?.digest;
+    const signed: SignedAnswer = { run: id, plan: planDigest, place, fields, payload: digest };
     if (!(await isSignedBy(site, 'answer', signed, signature))) {
       throw new SkeinError(
         'IDENTITY_UNPROVEN',

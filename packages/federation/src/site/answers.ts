@@ -3,10 +3,9 @@
  * a task that comes again, after a lost connection or a restart, gets the stored bytes.
  */
 import { SkeinError } from '@skein/api/errors';
-import type { SignedAnswer } from '../identity/answers.ts';
 import type { Identity } from '../identity/keys.ts';
 import { canonical, sha256, utf8 } from '@skein/api/canonical';
-import type { MessageOf, Place } from '../transport/messages.ts';
+import type { MessageOf, Place, SignedAnswer } from '../transport/messages.ts';
 import type { Attempt, SiteMemory } from './memory/site-memory.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -36,6 +36,17 @@ export const Place = z.strictObject({
 });
 export type Place = z.output<typeof Place>;
 
+/** What a site signs with an answer. */
+export interface SignedAnswer {
+  readonly run: string;
+  /** Digest of the plan. */
+  readonly plan: string;
+  readonly place: Place;
+  readonly fields: unknown;
+  /** sha-256 of the payload in hex; absent without one. */
+  readonly payload?: string | undefined;
+}
+
 const Payload = z.strictObject({ digest: Digest, bytes: z.int().min(0) });
 /** Fields of a phase, which its aggregation checks. */
 const Fields = z.record(z.string(), z.json());

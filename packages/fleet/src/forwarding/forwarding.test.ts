@@ -333,5 +333,5 @@ test('a change of a deployment is carried out by the member that is asked, and i
   b.kill();
   await lost;
   expect(a.forwarding.holders('risk')).toEqual(['member-1']);
-  expect(a.forwarding.peer('nobody')).toBeUndefined();
+  expect(a.forwarding.peer('unknown')).toBeUndefined();
 });

@@ -53,7 +53,8 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
   const open = new Set<Gateway>();
 
   async function openHeld(settings: GenerativeSettings): Promise<Held> {
-    const { openLanguageGateway } = await import('./open-gateway.ts');
+    // Loaded with the first language model: a node without one pays nothing for them.
+    const { openGateway } = await import('@skein/generative');
     let inFlight = 0;
     let isRetired = false;
     const closeIfIdle = (): void => {
@@ -64,7 +65,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       inFlight -= 1;
       closeIfIdle();
     };
-    const gateway = await openLanguageGateway({ settings, state, weightOf, observe });
+    const gateway = await openGateway({ settings, state, weightOf, observe });
     open.add(gateway);
     const counted: Gateway = {
       ...gateway,

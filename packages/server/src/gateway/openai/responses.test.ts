@@ -1,0 +1,200 @@
+/** OpenAI's responses, and the endpoints that are smaller: models, completions, embeddings. */
+import { describe, expect, test } from 'vitest';
+import { events, startLanguageFaces, USAGE } from '../generative/testing/scripted-gateway.ts';
+import { send } from '../testing/http-face.ts';
+import { raw } from '../testing/http-sockets.ts';
+import { ask, eventsOf } from './testing/calls.ts';
+
+describe('the other endpoints', () => {
+  test('lists the models', async () => {
+    const { port } = await startLanguageFaces();
+    const model = { id: 'chat', object: 'model', created: 1767225600, owned_by: 'scripted' };
+    expect((await send(port, '/v1/models')).json).toEqual({ object: 'list', data: [model] });
+    expect((await send(port, '/v1/models/chat')).json).toEqual(model);
+  });
+
+  test('continues a prompt', async () => {
+    const { port, gateway } = await startLanguageFaces();
+    const body = { model: 'chat', prompt: ['Once'], max_tokens: 2 };
+    expect((await ask(port, body, '/v1/completions')).json).toMatchObject({
+      object: 'text_completion',
+      choices: [{ text: 'Hello', index: 0, finish_reason: 'stop' }],
+    });
+    expect(gateway.requests[0]).toMatchObject({ prompt: 'Once', messages: [], maxTokens: 2 });
+    const { text } = await ask(port, { ...body, stream: true }, '/v1/completions');
+    expect(eventsOf(text)).toMatchObject([
+      { choices: [{ text: 'Hel', finish_reason: null }] },
+      { choices: [{ text: 'lo' }] },
+      { choices: [{ text: '', finish_reason: 'stop' }] },
+      '[DONE]',
+    ]);
+  });
+
+  test('embeds, in base64 and as numbers', async () => {
+    const { port } = await startLanguageFaces();
+    const body = { model: 'chat', input: ['ab', 'c'], encoding_format: 'base64' };
+    const { json } = await ask(port, body, '/v1/embeddings');
+    const expected = Buffer.from(Float32Array.of(2, 0.5, -0.25).buffer).toString('base64');
+    expect(json).toMatchObject({
+      data: [{ index: 0, embedding: expected }, { index: 1 }],
+      usage: { prompt_tokens: 5 },
+    });
+    const floats = await ask(port, { model: 'chat', input: 'abc' }, '/v1/embeddings');
+    expect(floats.json).toMatchObject({ data: [{ embedding: [3, 0.5, -0.25] }] });
+    const tokens = await ask(port, { model: 'chat', input: [[1, 2]] }, '/v1/embeddings');
+    expect(tokens.json).toMatchObject({ error: { param: 'input' } });
+  });
+
+  test('embeds with a deployed text encoder', async () => {
+    const { port, inference } = await startLanguageFaces();
+    inference.answer = ({ inputs }) => {
+      const texts = inputs.get('text');
+      const values =
+        texts?.type === 'string' ? texts.elements.flatMap((each) => [each.length, 1]) : [];
+      const bytes = new Uint8Array(Float32Array.from(values).buffer);
+      return new Map([['vector', { type: 'float32', shape: [values.length / 2, 2], bytes }]]);
+    };
+    const { json } = await ask(port, { model: 'encoder', input: ['ä', 'bcd'] }, '/v1/embeddings');
+    expect(json).toMatchObject({
+      model: 'encoder',
+      data: [{ embedding: [2, 1] }, { embedding: [3, 1] }],
+    });
+    const other = await ask(port, { model: 'echo', input: 'x' }, '/v1/embeddings');
+    expect(other.status).toBe(404);
+  });
+});
+
+describe('responses', () => {
+  const ENDPOINT = '/v1/responses';
+
+  test('answers whole and stores nothing', async () => {
+    const { port, gateway } = await startLanguageFaces();
+    const { json } = await ask(
+      port,
+      { model: 'chat', input: 'Hi', instructions: 'Be short.' },
+      ENDPOINT,
+    );
+    expect(json).toMatchObject({
+      object: 'response',
+      status: 'completed',
+      store: false,
+      output: [
+        { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'Hello' }] },
+      ],
+      usage: { input_tokens: 5, output_tokens: 2, total_tokens: 7 },
+    });
+    expect(gateway.requests[0]?.messages).toMatchObject([{ role: 'system' }, { role: 'user' }]);
+    const stored = await ask(
+      port,
+      { model: 'chat', input: 'Hi', previous_response_id: 'resp_1' },
+      ENDPOINT,
+    );
+    expect(stored.json).toMatchObject({
+      error: { param: 'previous_response_id', code: 'generation_unsupported' },
+    });
+  });
+
+  test('streams its events in order, each with its number', async () => {
+    const { port, gateway } = await startLanguageFaces();
+    gateway.script = events(
+      { type: 'reasoning', text: 'Hm' },
+      { type: 'text', text: 'Hel' },
+      { type: 'text', text: 'lo' },
+      { type: 'tool-call', index: 0, id: 'a', name: 'look', arguments: '{}' },
+      { type: 'finish', reason: 'tool_calls' },
+      { type: 'usage', usage: USAGE },
+    );
+    const { text } = await ask(port, { model: 'chat', input: 'Hi', stream: true }, ENDPOINT);
+    const list = eventsOf(text) as { type: string; sequence_number: number; response?: object }[];
+    expect(list.map(({ type }) => type.replace('response.', ''))).toEqual([
+      'created',
+      'in_progress',
+      'output_item.added',
+      'reasoning_summary_text.delta',
+      'output_item.added',
+      'content_part.added',
+      'output_text.delta',
+      'output_text.delta',
+      'output_item.added',
+      'function_call_arguments.delta',
+      'reasoning_summary_text.done',
+      'output_item.done',
+      'output_text.done',
+      'content_part.done',
+      'output_item.done',
+      'function_call_arguments.done',
+      'output_item.done',
+      'completed',
+    ]);
+    expect(list.map(({ sequence_number: number }) => number)).toEqual(
+      list.map((_, index) => index),
+    );
+    expect(list.at(-1)).toMatchObject({
+      response: {
+        status: 'completed',
+        output: [
+          { type: 'reasoning', summary: [{ text: 'Hm' }] },
+          { type: 'message', content: [{ text: 'Hello' }] },
+          {
+            type: 'function_call',
+            call_id: 'a',
+            name: 'look',
+            arguments: '{}',
+            status: 'completed',
+          },
+        ],
+      },
+    });
+  });
+
+  test('an answer that hits its limit is incomplete; one that breaks has failed', async () => {
+    const { port, gateway } = await startLanguageFaces();
+    gateway.script = events({ type: 'text', text: 'Hel' }, { type: 'finish', reason: 'length' });
+    const body = { model: 'chat', input: 'Hi' };
+    expect((await ask(port, body, ENDPOINT)).json).toMatchObject({
+      status: 'incomplete',
+      incomplete_details: { reason: 'max_output_tokens' },
+    });
+    gateway.script = events({ type: 'text', text: 'Hel' });
+    const cut = JSON.stringify({ ...body, stream: true });
+    const client = raw(port);
+    client.socket.write(
+      `POST ${ENDPOINT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${cut.length}\r\n\r\n${cut}`,
+    );
+    const answer = await client.closed;
+    expect(answer).toMatch(/event: error\n/);
+    expect(answer).toMatch(/event: response.failed\n.*"status":"failed"/);
+    expect(answer).not.toContain('response.completed');
+  });
+
+  test('takes the items of a conversation with tools', async () => {
+    const { port, gateway } = await startLanguageFaces();
+    await ask(
+      port,
+      {
+        model: 'chat',
+        input: [
+          { role: 'user', content: [{ type: 'input_text', text: 'Hi' }] },
+          { type: 'reasoning', summary: [] },
+          { type: 'function_call', call_id: 'a', name: 'look', arguments: '{}' },
+          { type: 'function_call', call_id: 'b', name: 'look', arguments: '{}' },
+          { type: 'function_call_output', call_id: 'a', output: 'a cat' },
+        ],
+        tools: [{ type: 'function', name: 'look', parameters: { type: 'object' }, strict: true }],
+        tool_choice: 'required',
+        text: { format: { type: 'json_schema', name: 'x', schema: {}, strict: true } },
+      },
+      ENDPOINT,
+    );
+    expect(gateway.requests[0]).toMatchObject({
+      messages: [
+        { role: 'user' },
+        { role: 'assistant', toolCalls: [{ id: 'a' }, { id: 'b' }] },
+        { role: 'tool', toolCallId: 'a', content: [{ text: 'a cat' }] },
+      ],
+      tools: [{ name: 'look', strict: true }],
+      toolChoice: 'required',
+      format: { type: 'schema', name: 'x' },
+    });
+  });
+});
