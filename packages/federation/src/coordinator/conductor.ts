@@ -24,7 +24,7 @@ import { isOfSites, restoreAttempt, retryAfterMs } from './attempt.ts';
 import type { Notebook } from './notebook.ts';
 import { bytesOf, firstState, readState, writeState } from './server-state.ts';
 import { type Answer, ask, placeText, type Session, tell } from './session.ts';
-import { chargeOf, isBudgetSpent } from './spent.ts';
+import { chargeOf, isBudgetSpent, RELEASING } from '../plan/spent.ts';
 import { putArtifact, readArtifact } from './uploads.ts';
 
 export interface ConductorOptions {
@@ -258,7 +258,7 @@ export class Conductor {
     const { plan } = this.record;
     const { round, attempt, releases } = this.record.state;
     const charged =
-      phase === this.#aggregation.releasing
+      phase === RELEASING[plan.aggregation.kind]
         ? chargeOf(plan, { round, attempt, releases: releases + 1 })
         : [];
     await this.#advance({ ...state, phase, releases: releases + charged.length }, [

@@ -6,7 +6,7 @@ import type { LedgerExport } from '../ledger/export.ts';
 import type { PlanDraft } from '../plan/plan.ts';
 import type { FederationStore, MemberRecord, RunRecord } from '../store/federation-store.ts';
 import type { Connection } from '../transport/connection.ts';
-import type { SpentEpsilon } from './spent.ts';
+import type { SpentEpsilon } from '../plan/spent.ts';
 
 export interface CoordinatorOptions {
   readonly store: FederationStore;

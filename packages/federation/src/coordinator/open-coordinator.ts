@@ -14,7 +14,7 @@ import { Conductor } from './conductor.ts';
 import type { Coordinator, CoordinatorOptions, FederationView } from './coordinator.ts';
 import { Notebook } from './notebook.ts';
 import { createSessions } from './sessions.ts';
-import { spentAfter } from './spent.ts';
+import { spentAfter } from '../plan/spent.ts';
 import { firstState } from './server-state.ts';
 import { fileChunks, readArtifact } from './uploads.ts';
 import { serveWebSockets } from './web-sockets.ts';

@@ -5,6 +5,9 @@
 import { SkeinError } from '@skein/api/errors';
 import type { Identity } from '../identity/keys.ts';
 import { canonical, sha256, utf8 } from '@skein/api/canonical';
+import { MOST_ATTEMPTS } from '../plan/encoding.ts';
+import type { Plan } from '../plan/plan.ts';
+import { isBudgetSpent, RELEASING } from '../plan/spent.ts';
 import type { MessageOf, Place, SignedAnswer } from '../transport/messages.ts';
 import type { Attempt, SiteMemory } from './memory/site-memory.ts';
 
@@ -35,8 +38,9 @@ export interface Answer {
 
 export interface AnswersOptions {
   readonly run: string;
+  readonly plan: Plan;
   /** Digest of the accepted plan. */
-  readonly plan: string;
+  readonly planDigest: string;
   readonly identity: Identity;
   readonly memory: SiteMemory;
   readonly work: Work;
@@ -46,10 +50,28 @@ export interface AnswersOptions {
 export function answerOnce(
   options: AnswersOptions,
 ): (task: Omit<Task, 'state'>) => Promise<Answer> {
-  const { run, plan, identity, memory, work } = options;
+  const { run, plan, planDigest, identity, memory, work } = options;
+  const releasing = RELEASING[plan.aggregation.kind];
   const running = new Map<string, Promise<Answer>>();
+  /** Releases are counted and answered one after the other. */
+  let released: Promise<unknown> = Promise.resolve();
   /** The newest attempt that was asked for; what is older is erased. */
   let newest: Attempt | undefined;
+
+  /** Holds the coordinator to the accepted plan. @throws SkeinError FEDERATION_PROTOCOL, PRIVACY_BUDGET_SPENT. */
+  async function requireAllowed({ round, attempt, phase }: Place): Promise<void> {
+    if (round >= plan.rounds || attempt >= MOST_ATTEMPTS) {
+      throw new SkeinError(
+        'FEDERATION_PROTOCOL',
+        `Attempt ${attempt} of round ${round} is asked for, but the plan has ${plan.rounds} rounds of at most ${MOST_ATTEMPTS} attempts.`,
+      );
+    }
+    if (phase !== releasing || !isBudgetSpent(plan, await memory.attemptsOf(run, phase))) return;
+    throw new SkeinError(
+      'PRIVACY_BUDGET_SPENT',
+      `Round ${round} is asked for, but this site has answered as often as the privacy budget of the plan allows.`,
+    );
+  }
 
   async function stored(task: Omit<Task, 'state'>): Promise<Answer> {
     const { place } = task;
@@ -60,10 +82,11 @@ export function answerOnce(
       newest = question;
       await memory.eraseBefore(question);
     }
+    await requireAllowed(place);
     const state = (await memory.stateOf(question)) as Bytes | undefined;
     const { fields, payload, state: after } = await work({ ...task, state });
     const digest = payload === undefined ? undefined : await sha256(payload);
-    const signed: SignedAnswer = { run, plan, place, fields, payload: digest };
+    const signed: SignedAnswer = { run, plan: planDigest, place, fields, payload: digest };
     const signature = await identity.sign('answer', signed);
     const kept = await memory.answerOnce(
       question,
@@ -77,7 +100,10 @@ export function answerOnce(
     const key = canonical(task.place);
     const known = running.get(key);
     if (known !== undefined) return known;
-    const answer = stored(task).finally(() => running.delete(key));
+    const answered =
+      task.place.phase === releasing ? released.then(() => stored(task)) : stored(task);
+    if (task.place.phase === releasing) released = answered.catch(() => {});
+    const answer = answered.finally(() => running.delete(key));
     running.set(key, answer);
     return answer;
   };

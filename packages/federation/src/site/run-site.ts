@@ -135,8 +135,9 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
     const early: Arrival[] = [];
     if (prepared === undefined) {
       const work = await options.prepare(joined, () => fetchModel(channel, joined, early));
-      const plan = joined.planDigest;
-      prepared = { answer: answerOnce({ run, plan, identity: await identity, memory, work }) };
+      const { plan, planDigest } = joined;
+      const own = await identity;
+      prepared = { answer: answerOnce({ run, plan, planDigest, identity: own, memory, work }) };
     }
     const { answer } = prepared;
     for (;;) {

@@ -23,6 +23,8 @@ export interface AggregationContext {
   readonly length: number;
   /** Bits of an entry, 1 to 32: sums are modulo 2^bits, so that n updates must fit. */
   readonly bits: number;
+  /** Survivors that a sum has at least, where its noise is shared among so many. Default: the quorum of the roster. */
+  readonly fewest?: number;
   /** The share of sites that may be corrupt, besides the coordinator. Default: a third. */
   readonly corrupt?: number;
   /** Of protocol A: every two sites share a mask, also above 64 sites. Default: as `graph.ts` derives. */

@@ -24,6 +24,14 @@ export function quorum(sites: number): number {
   return Math.floor((2 * sites) / 3) + 1;
 }
 
+/** Sites that each phase of a sum must have. */
+export function leastSites({
+  roster,
+  fewest = 0,
+}: Pick<AggregationContext, 'roster' | 'fewest'>): number {
+  return Math.max(quorum(roster.length), fewest);
+}
+
 export interface GraphTerms {
   /** Neighbours on each side; `Infinity`: all sites are neighbours. */
   readonly reach: number;

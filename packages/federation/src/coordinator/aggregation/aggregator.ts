@@ -57,17 +57,14 @@ interface Aggregation {
   readonly phases: readonly string[];
   /** Phases in which sites train, which take longer. */
   readonly training: readonly string[];
-  /** From this phase on the sum may become known. */
-  readonly releasing: string;
   open(context: AttemptContext): Promise<Aggregator>;
 }
 
 const AGGREGATIONS: Readonly<Partial<Record<Plan['aggregation']['kind'], Aggregation>>> = {
-  none: { phases: ['train'], training: ['train'], releasing: 'train', open: openPlain },
+  none: { phases: ['train'], training: ['train'], open: openPlain },
   pairwise: {
     phases: ['keys', 'shares', 'input', 'consistency', 'unmasking'],
     training: ['input'],
-    releasing: 'unmasking',
     open: openPairwise,
   },
 };

@@ -26,6 +26,7 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
     round: number,
     plan: fromHex(planDigest),
     roster: roster.map(fromHex),
+    fewest: plan.sites.threshold,
     length,
     bits,
   });

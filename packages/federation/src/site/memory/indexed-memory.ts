@@ -64,6 +64,14 @@ export async function openIndexedMemory(name: string): Promise<SiteMemory> {
         if (state !== undefined) await settled(of('state').put(state, attemptKey(question)));
         return answer;
       }),
+    async attemptsOf(run, phase) {
+      // Lists come after numbers in the order of keys.
+      const all = IDBKeyRange.bound([run], [run, []]);
+      const keys = await settled(
+        database.transaction('answer').objectStore('answer').getAllKeys(all),
+      );
+      return keys.filter((key) => (key as IDBValidKey[])[3] === phase).length;
+    },
     stateOf: (attempt) => read<Uint8Array>('state', attemptKey(attempt)),
     eraseBefore: (attempt) =>
       change(['answer', 'state'], async (of) => {

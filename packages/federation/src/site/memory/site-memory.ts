@@ -22,6 +22,8 @@ export interface SiteMemory {
    * @returns the answer that was stored first.
    */
   answerOnce(question: Question, answer: Uint8Array, state?: Uint8Array): Promise<Uint8Array>;
+  /** Attempts of a run in which a phase was answered; erased answers count. */
+  attemptsOf(run: string, phase: string): Promise<number>;
   /** The newest state of an attempt. */
   stateOf(attempt: Attempt): Promise<Uint8Array | undefined>;
   /** Erases states and answers of earlier rounds and attempts, but not the fact that they were given. */

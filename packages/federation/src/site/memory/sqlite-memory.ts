@@ -26,6 +26,9 @@ export function openSqliteMemory(path: string): SiteMemory {
   const answer = database.prepare(
     'SELECT bytes FROM answer WHERE run = ? AND round = ? AND attempt = ? AND phase = ?',
   );
+  const attempts = database.prepare(
+    'SELECT count(*) AS count FROM answer WHERE run = ? AND phase = ?',
+  );
   const addAnswer = database.prepare('INSERT INTO answer VALUES (?, ?, ?, ?, ?)');
   const state = database.prepare(
     'SELECT bytes FROM state WHERE run = ? AND round = ? AND attempt = ?',
@@ -72,6 +75,8 @@ export function openSqliteMemory(path: string): SiteMemory {
         if (after !== undefined) putState.run(run, round, attempt, after);
         return bytes;
       }),
+    attemptsOf: async (run, phase) =>
+      database.read(() => (attempts.get(run, phase) as { count: number }).count),
     stateOf: async ({ run, round, attempt }) =>
       database.read(() => bytesOf(state.get(run, round, attempt))),
     eraseBefore: async ({ run, round, attempt }) =>

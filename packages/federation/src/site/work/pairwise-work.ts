@@ -48,6 +48,7 @@ export async function pairwiseWork(options: PairwiseOptions): Promise<Work> {
     round: sumNumber(place.round, place.attempt),
     plan: fromHex(planDigest),
     roster: roster.map((key) => fromHex(key)),
+    fewest: plan.sites.threshold,
     length: residueCount(encoding),
     bits: residueBits(encoding),
   });

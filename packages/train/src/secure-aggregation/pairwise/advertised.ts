@@ -2,7 +2,7 @@
 import { SkeinError } from '@skein/api/errors';
 import type { AggregationContext } from '../context.ts';
 import { suite, type Bytes } from '../crypto/suite.ts';
-import { quorum } from '../graph.ts';
+import { leastSites } from '../graph.ts';
 import { openEnvelope } from '../wire/envelope.ts';
 import { readKeys, readRoster, type Keys } from './messages.ts';
 
@@ -56,7 +56,7 @@ export async function advertised(
       'The keys of the round name a site or a key twice.',
     );
   }
-  const least = quorum(context.roster.length);
+  const least = leastSites(context);
   if (keys.size < least) {
     throw new SkeinError(
       'AGGREGATION_TOO_FEW',

@@ -5,7 +5,7 @@
 import { SkeinError } from '@skein/api/errors';
 import type { AggregationContext } from '../context.ts';
 import { suite, type Bytes } from '../crypto/suite.ts';
-import { quorum } from '../graph.ts';
+import { leastSites } from '../graph.ts';
 import { sameBytes } from '../wire/bytes.ts';
 import { openEnvelope, readEnvelope } from '../wire/envelope.ts';
 import { readConfirmation, readSurvivors } from './messages.ts';
@@ -32,7 +32,7 @@ export async function confirmed(
       () => true,
       () => false,
     );
-  const least = quorum(context.roster.length);
+  const least = leastSites(context);
   const signers = new Set<number>();
   // Those of another list first: one valid signature among them proves a split view.
   for (const message of messages.toSorted((a, b) => Number(isOther(b)) - Number(isOther(a)))) {

@@ -10,7 +10,7 @@
 import { SkeinError } from '@skein/api/errors';
 import { checkContext, contextDigest, type AggregationContext } from '../context.ts';
 import { suite, type Bytes } from '../crypto/suite.ts';
-import { quorum } from '../graph.ts';
+import { leastSites } from '../graph.ts';
 import { memorySpool, readChunkDigests, Uploads, type Spool } from '../upload.ts';
 import { Reader, sameBytes } from '../wire/bytes.ts';
 import { EXCHANGES, openEnvelope, type Exchange } from '../wire/envelope.ts';
@@ -280,7 +280,7 @@ export class ServerRound {
   }
 
   #require(count: number, exchange: Exchange): void {
-    const least = quorum(this.#context.roster.length);
+    const least = leastSites(this.#context);
     if (count >= least) return;
     throw new SkeinError(
       'AGGREGATION_TOO_FEW',

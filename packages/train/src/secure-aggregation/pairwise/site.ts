@@ -10,7 +10,7 @@
 import { SkeinError } from '@skein/api/errors';
 import { checkContext, contextDigest, siteNumber, type AggregationContext } from '../context.ts';
 import { randomBytes, suite, type Bytes, type Signer } from '../crypto/suite.ts';
-import { quorum } from '../graph.ts';
+import { leastSites } from '../graph.ts';
 import { packAll } from '../packing.ts';
 import { checkInput, chunkDigests, type MaskedUpdate } from '../upload.ts';
 import { sameBytes } from '../wire/bytes.ts';
@@ -282,7 +282,7 @@ export class SiteRound {
   }
 
   #require(count: number, what: string): void {
-    const least = quorum(this.#context.roster.length);
+    const least = leastSites(this.#context);
     if (count >= least) return;
     throw new SkeinError(
       'AGGREGATION_TOO_FEW',

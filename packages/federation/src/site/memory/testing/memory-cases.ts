@@ -53,6 +53,25 @@ export const MEMORY_CASES: Readonly<Record<string, (open: OpenMemory) => Promise
     expectSame(text(await memory.answerOf(again)), 'ANSWER-TO-ERASE');
     await memory.close();
   },
+  async 'counts the attempts in which a phase was answered, erased ones too'(open) {
+    let memory = await open();
+    const again = { ...question, attempt: 1 };
+    const next = { ...question, round: 4 };
+    const others = [
+      { ...question, phase: 'keys' },
+      { ...question, run: 'r0' },
+      { ...question, run: 'r11' },
+    ];
+    for (const each of [question, again, again, next, ...others]) {
+      await memory.answerOnce(each, bytes('answer'), bytes('state'));
+    }
+    await memory.eraseBefore({ ...question, round: 9 });
+    await memory.close();
+    memory = await open();
+    const counts = ['mask', 'keys', 'none'].map((phase) => memory.attemptsOf('r1', phase));
+    expectSame(await Promise.all(counts), [3, 1, 0]);
+    await memory.close();
+  },
   async 'keeps one identity, whose secret no script can read'(open) {
     let memory = await open();
     const before = await memory.identity();

@@ -1,15 +1,24 @@
-/** What a plan has spent after a number of releases, against each number of colluding sites. */
+/**
+ * What a plan has spent after a number of releases, against each number of colluding sites. The coordinator
+ * stops by it, and each site by its own count. Runs in Node and in the browser.
+ */
 import { epsilonOf } from '@skein/train';
-import { mechanismOf } from '../plan/complete.ts';
+import { mechanismOf } from './complete.ts';
 import type { LedgerEvent } from '../ledger/entry.ts';
 import { canonical } from '@skein/api/canonical';
-import type { Plan } from '../plan/plan.ts';
+import type { Plan } from './plan.ts';
 
 /** ε against a number of sites that collude with the coordinator. */
 export interface SpentEpsilon {
   readonly colluding: number;
   readonly epsilon: number;
 }
+
+/**
+ * The phase in which a site gives what a sum is made of. An attempt counts as a release from there on, also
+ * when it is aborted: a site cannot know what the coordinator has got from the others.
+ */
+export const RELEASING = { none: 'train', pairwise: 'input', committee: 'input' } as const;
 
 /** By terms and releases: accounting takes a second, and is asked for at each step. */
 const known = new Map<string, readonly SpentEpsilon[]>();
