@@ -47,6 +47,14 @@ it('refuses a roster with keys that no agreed site signed', async () => {
   await expect(at.sites[0]!.share(roster)).rejects.toMatchObject(code('ROSTER_FORGED'));
 });
 
+it('refuses a sum of fewer survivors than share its noise, though they are a quorum', async () => {
+  const parts = await federation(6, { fewest: 6 });
+  const server = await ServerRound.begin({ ...parts.context, fewest: 0 });
+  const at = { ...(await stage(parts)), server };
+  await runUntil(at, 'consistency', new Map([[5, 'input']]));
+  await expect(answerOf(at, 'consistency', 0)).rejects.toMatchObject(code('TOO_FEW'));
+});
+
 it.each([
   ['a site twice', (all: Bytes[]) => [all[0]!, all[1]!, all[2]!, all[2]!], 'ROSTER_FORGED'],
   ['without the site itself', (all: Bytes[]) => all.slice(1), 'ROSTER_FORGED'],
