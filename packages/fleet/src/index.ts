@@ -17,7 +17,6 @@ export { Peer, type PeerOptions } from './link/peer.ts';
 export { servePeer, type LocalNode, type ServePeersOptions } from './link/serve-peers.ts';
 export {
   decideHoldings,
-  mebibytes,
   memoryOf,
   noRoom,
   placeDeployments,

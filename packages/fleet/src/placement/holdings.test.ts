@@ -97,7 +97,7 @@ describe('members that decide for themselves what they hold', () => {
     for (const name of 'abcd') expect(fleet.holders(name)).toHaveLength(1);
   });
 
-  test('never exceed a budget, leave nothing without a holder that has one, and come to rest', () => {
+  test('never exceed a budget, keep a holder of every deployment that has one, and come to rest', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 5, max: 30 }), { minLength: 1, maxLength: 5 }),
@@ -150,7 +150,7 @@ describe('members that decide for themselves what they hold', () => {
     fleet.budgets.set('m2', 10);
     fleet.held.set('m2', new Map());
     fleet.budgets.delete('m1');
-    // A second after the other: what moves for an orphan has to be loaded elsewhere first.
+    // One second after another: what moves for an orphan has to be loaded elsewhere first.
     for (let step = 0; step < 4; step++) fleet.step();
     for (const name of 'abcd') expect(fleet.holders(name).length).toBeGreaterThan(0);
   });

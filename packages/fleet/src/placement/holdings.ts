@@ -7,6 +7,7 @@
  * stays until its room is needed, and until a member that it is placed on has loaded it: requests for
  * what a member does not hold go to one that does.
  */
+import { formatBytes } from '@skein/api/units';
 import { place, type Placement, type PlacementVersion, type Unplaced } from './placement.ts';
 import { planResidency, type Resident } from './residency.ts';
 
@@ -169,15 +170,9 @@ function reasonOf(unplaced: Unplaced | undefined, isPlaced: boolean): string {
 
 /** The numbers of a deployment that no member can hold. */
 export function noRoom({ bytes, largestBytes, reason }: Unplaced): string {
-  const needs = `a copy takes ${mebibytes(bytes)} of memory`;
-  const largest = `the largest member has ${mebibytes(largestBytes)} for models`;
+  const needs = `a copy takes ${formatBytes(bytes)} of memory`;
+  const largest = `the largest member has ${formatBytes(largestBytes)} for models`;
   return reason === 'size'
     ? `${needs}, and ${largest}`
     : `${needs}; ${largest}, and those of the fleet are full of other models`;
-}
-
-/** For messages. */
-export function mebibytes(bytes: number): string {
-  const value = bytes / 2 ** 20;
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} MiB`;
 }

@@ -5,7 +5,6 @@
 import { type DeploymentSettingsPatch, MemberMemory, SkeinError } from '@skein/api';
 import {
   decideHoldings,
-  mebibytes,
   memoryOf,
   type MemberHoldings,
   noRoom,
@@ -163,6 +162,6 @@ function full(
 ): SkeinError {
   const bytes = residents.find(({ id }) => id === name)?.bytes ?? 0;
   const held = residents.reduce((sum, resident) => sum + resident.bytes, 0) - bytes;
-  const message = `"${name}" takes ${mebibytes(bytes)} of memory here: this member has ${mebibytes(budgetBytes)} for models, and ${mebibytes(held)} are in use by models that no other member holds.`;
+  const message = `"${name}" takes ${formatBytes(bytes)} of memory here: this member has ${formatBytes(budgetBytes)} for models, and ${formatBytes(held)} are in use by models that no other member holds.`;
   return new SkeinError('FLEET_MEMORY', message, { retryAfterMs: 1000 });
 }

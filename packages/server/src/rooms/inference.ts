@@ -42,8 +42,8 @@ export interface InferenceRoomOptions {
   readonly cores: number;
   /** Shown among the metrics. */
   readonly budgets: readonly SharedBudget[];
-  /** Adds metric families of other components. */
   readonly placing: FleetPlacing | undefined;
+  /** Adds metric families of other components. */
   readonly expose: (into: Exposition) => void;
 }
 
