@@ -110,8 +110,8 @@ export class Deployment {
       request.version === undefined ? this.#choose(request) : this.#live.get(request.version);
     if (live === undefined) {
       const refusal = this.#noTarget(request);
-      // The member that answers it counts it.
-      if (this.elsewhere !== undefined) return Promise.reject(refusal);
+      // The member that answers it counts it; without one it is refused here.
+      if ((this.elsewhere?.place.others ?? 0) > 0) return Promise.reject(refusal);
       return this.refuse(request, refusal);
     }
     if (live.wanted === 0) this.#wake(live);

@@ -164,9 +164,9 @@ describe('roomFor', () => {
     loadedAt: 0,
   });
   const holdings = new Map([
-    ['only', { others: 0, isHere: true }],
-    ['placed', { others: 1, isHere: true }],
-    ['spare', { others: 1, isHere: false }],
+    ['only', { isKeeper: true, isHere: true }],
+    ['placed', { isKeeper: false, isHere: true }],
+    ['spare', { isKeeper: false, isHere: false }],
   ]);
   const all = [resident('only', 4, 0), resident('placed', 3, 1), resident('spare', 3, 2)];
 
@@ -176,5 +176,50 @@ describe('roomFor', () => {
     expect(roomFor('new', coming(5), 12, holdings)).toEqual(['spare']);
     expect(roomFor('new', coming(8), 12, holdings)).toEqual(['spare', 'placed']);
     expect(roomFor('new', coming(9), 12, holdings)).toBeUndefined();
+  });
+
+  test('leaves a copy somewhere when all members make room at once', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 8, max: 20 }), { minLength: 2, maxLength: 4 }),
+        fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 6 }),
+        fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 2, maxLength: 4 }),
+        (budgets, sizes, coming) => {
+          const deployments = [...sizes, ...coming].map((expectedBytes, i): PlacedDeployment => ({
+            id: `d${i}`,
+            versions: [{ digest: `d${i}`, expectedBytes }],
+            replicas: 1,
+          }));
+          const old = deployments.slice(0, sizes.length);
+          // Each holds what fits, in its own order.
+          const members = budgets.map((budgetBytes, m): MemberHoldings => {
+            let free = budgetBytes;
+            const held = new Set<string>();
+            for (let i = 0; i < old.length; i++) {
+              const { id, versions } = old[(i + m) % old.length]!;
+              if (versions[0]!.expectedBytes > free) continue;
+              free -= versions[0]!.expectedBytes;
+              held.add(id);
+            }
+            return { id: `m${m}`, budgetBytes, measured: {}, held };
+          });
+          const kept = new Map(members.map(({ id, held }) => [id, new Set(held)]));
+          for (const [m, { id, budgetBytes, held }] of members.entries()) {
+            const own = deployments
+              .filter((each) => held.has(each.id))
+              .map((each) => resident(each.id, each.versions[0]!.expectedBytes, m));
+            const decided = decideHoldings(id, members, deployments, own, 1e9);
+            const { id: next, versions } = deployments[sizes.length + (m % coming.length)]!;
+            const all = [...own, resident(next, versions[0]!.expectedBytes, 1e9)];
+            for (const victim of roomFor(next, all, budgetBytes, decided) ?? []) {
+              kept.get(id)!.delete(victim);
+            }
+          }
+          const before = new Set(members.flatMap(({ held }) => [...held]));
+          expect(new Set([...kept.values()].flatMap((held) => [...held]))).toEqual(before);
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 });

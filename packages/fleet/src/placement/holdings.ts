@@ -38,6 +38,12 @@ export interface Holding {
   readonly isHere: boolean;
   /** How many other members hold it. */
   readonly others: number;
+  /**
+   * Whether this member is the last to give it up: of those that hold it, the first by placement, then by id.
+   * All members that have read the same records agree on it, so that two of them never unload the last
+   * copies at once.
+   */
+  readonly isKeeper: boolean;
   /** For operators. */
   readonly reason: string;
 }
@@ -93,9 +99,14 @@ export function decideHoldings(
   const placement = placeDeployments(members, needs);
   const unplaced = new Map(placement?.unplaced.map((each) => [each.version, each]));
   const loaded = new Set(residents.map(({ id }) => id));
-  const isPlaced = (id: string): boolean =>
-    placement === undefined || placement.members.get(id)!.includes(self);
   const holders = new Map(members.map(({ id, held }) => [id, held]));
+  const isPlacedOn = (member: string, id: string): boolean =>
+    placement === undefined || placement.members.get(id)!.includes(member);
+  const keeperOf = (id: string): string | undefined =>
+    members
+      .filter(({ id: member, held }) => (member === self ? loaded.has(id) : held.has(id)))
+      .map(({ id: member }) => member)
+      .sort((a, b) => Number(isPlacedOn(b, id)) - Number(isPlacedOn(a, id)) || (a < b ? -1 : 1))[0];
   const isHeldWherePlaced = (id: string): boolean =>
     placement === undefined ||
     placement.members.get(id)!.some((member) => holders.get(member)!.has(id));
@@ -107,8 +118,8 @@ export function decideHoldings(
   /** It has no place, but there may be room between the others. */
   const isHomeless = (id: string): boolean => unplaced.has(id) && others(id) === 0;
   const wanted = needs
-    .filter(({ id }) => isPlaced(id) || isKept(id) || isHomeless(id))
-    .map((need) => ({ ...need, urgent: isPlaced(need.id) && others(need.id) === 0 }))
+    .filter(({ id }) => isPlacedOn(self, id) || isKept(id) || isHomeless(id))
+    .map((need) => ({ ...need, urgent: isPlacedOn(self, need.id) && others(need.id) === 0 }))
     // First what no member serves, last what has no place.
     .sort(
       (a, b) =>
@@ -128,16 +139,17 @@ export function decideHoldings(
   return new Map(
     needs.map(({ id }): [string, Holding] => {
       const isHere = here.has(id);
-      const reason = isHere ? 'it is placed here' : reasonOf(unplaced.get(id), isPlaced(id));
-      return [id, { isHere, others: others(id), reason }];
+      const reason = isHere
+        ? 'it is placed here'
+        : reasonOf(unplaced.get(id), isPlacedOn(self, id));
+      return [id, { isHere, others: others(id), isKeeper: keeperOf(id) === self, reason }];
     }),
   );
 }
 
 /**
  * What a member unloads so that something may be loaded now, whose memory `residents` counts already:
- * copies that other members hold too, first those that are not placed here, then the least recently
- * used.
+ * copies that another member keeps, first those that are not placed here, then the least recently used.
  * @param coming what is loaded, so that it is not unloaded itself.
  * @returns undefined: all of these together would not be enough.
  */
@@ -145,13 +157,13 @@ export function roomFor(
   coming: string,
   residents: readonly Resident[],
   budgetBytes: number,
-  holdings: ReadonlyMap<string, Pick<Holding, 'others' | 'isHere'>>,
+  holdings: ReadonlyMap<string, Pick<Holding, 'isKeeper' | 'isHere'>>,
 ): string[] | undefined {
   let over = residents.reduce((sum, { bytes }) => sum + bytes, 0) - budgetBytes;
   const victims: string[] = [];
   const isPlaced = ({ id }: Resident): number => Number(holdings.get(id)?.isHere ?? false);
   const candidates = residents
-    .filter(({ id }) => id !== coming && (holdings.get(id)?.others ?? 0) > 0)
+    .filter(({ id }) => id !== coming && holdings.get(id)?.isKeeper === false)
     .sort((a, b) => isPlaced(a) - isPlaced(b) || a.usedAt - b.usedAt);
   for (const { id, bytes } of candidates) {
     if (over <= 0) break;

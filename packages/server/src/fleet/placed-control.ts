@@ -23,7 +23,12 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
   const { local, registry, placing, self, holders, ask } = options;
   const isElsewhere = (name: string): boolean =>
     local.views().some((view) => view.name === name && view.status === 'elsewhere');
-  const isKnown = (name: string): boolean => local.views().some((view) => view.name === name);
+  const servesHere = (name: string): boolean =>
+    local
+      .views()
+      .some(
+        (view) => view.name === name && !['elsewhere', 'unloaded', 'failed'].includes(view.status),
+      );
 
   /** The member that carries a change out; undefined: this one. */
   function carrierOf(name: string): string | undefined {
@@ -40,7 +45,7 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
     ...local,
     async deploy(request, actor) {
       let carrier = carrierOf(request.name);
-      if (carrier === undefined && (!isKnown(request.name) || isElsewhere(request.name))) {
+      if (carrier === undefined && !servesHere(request.name)) {
         const record = await registry.version(request.name, request.version);
         const taker = await placing.takerOf(record, request.settings);
         carrier = taker === self() ? undefined : taker;

@@ -3,6 +3,7 @@
  * members publish. The policy is in `packages/fleet`; this gives it what it decides about.
  */
 import { type DeploymentSettingsPatch, MemberMemory, SkeinError } from '@skein/api';
+import { formatBytes } from '@skein/api/units';
 import {
   decideHoldings,
   memoryOf,

@@ -35,10 +35,10 @@ export async function adopt(
     here.revision = row.revision;
     here.updatedAt = row.updatedAt;
     here.stop('unloaded', UNLOADED.reason);
-    retireAll(context, here);
+    void retireAll(context, here);
   } else if (versions[0] !== undefined && versions[0].kind !== here.kind) {
     // It was removed and deployed again as something else.
-    retireAll(context, here);
+    void retireAll(context, here);
     await adoptNew(context, await registerDesired(context, desired));
   } else {
     await adoptOver(context, here, desired);
@@ -51,7 +51,7 @@ export async function adopt(
 export function abandon(context: ServingContext, name: string): void {
   const deployment = context.deployments.get(name);
   context.deployments.delete(name);
-  if (deployment !== undefined) retireAll(context, deployment);
+  if (deployment !== undefined) void retireAll(context, deployment);
 }
 
 /** Other members hold it. */
@@ -64,8 +64,10 @@ async function leaveTo(
   const before = context.deployments.get(row.name);
   // What takes its traffic may have changed.
   const { deployment } = await registerDesired(context, desired);
-  if (before !== undefined) retireAll(context, before);
+  // Its memory counts until it has ended, and what comes in its room waits for that.
+  const ended = before === undefined ? undefined : retireAll(context, before);
   if (deployment.stopped === undefined) await leave(context, deployment, place);
+  await ended;
 }
 
 async function adoptNew(context: ServingContext, stored: StoredDeployment): Promise<void> {
@@ -103,6 +105,7 @@ async function adoptOver(
   }
 }
 
-function retireAll(context: ServingContext, deployment: Deployment): void {
-  for (const live of deployment.live.values()) void retire(context, deployment, live);
+async function retireAll(context: ServingContext, deployment: Deployment): Promise<void> {
+  const live = [...deployment.live.values()];
+  await Promise.all(live.map((each) => retire(context, deployment, each)));
 }

@@ -22,6 +22,7 @@ export function describeElsewhere(
 
 export function refuseElsewhere({ model, place }: Elsewhere): SkeinError {
   const { others, reason } = place;
-  const where = `Deployment "${model.name}" is held by ${others} other members: ${reason}.`;
+  const holders = others === 0 ? 'no member now' : `${others} other members`;
+  const where = `Deployment "${model.name}" is held by ${holders}: ${reason}.`;
   return new SkeinError('NO_REPLICA', where, { retryAfterMs: RETRY_MS });
 }
