@@ -69,8 +69,13 @@ export class LeaderRound {
   async accept(client: number, head: Uint8Array): Promise<void> {
     this.#require('clients');
     const body = await this.#open(this.#heads, client, head, 'sealedInput', this.#context.roster);
-    if (body !== undefined)
+    if (body === undefined) return;
+    try {
       this.#updates.begin(client, readClientHead(body, this.#context).digests);
+    } catch (error) {
+      this.#heads.delete(client);
+      throw error;
+    }
   }
 
   /** @throws SkeinError AGGREGATION_CHUNK_INVALID, AGGREGATION_PHASE_ANSWERED. */
@@ -115,15 +120,19 @@ export class LeaderRound {
     const identities = this.#context.helpers.map(({ identity }) => identity);
     const body = await this.#open(this.#answers, helper, head, 'masks', identities);
     if (body === undefined) return;
-    const { list, digests } = readMasksHead(body, this.#context);
-    if (!sameBytes(list, this.#list!)) {
+    try {
+      const { list, digests } = readMasksHead(body, this.#context);
+      if (!sameBytes(list, this.#list!)) {
+        throw new SkeinError(
+          'AGGREGATION_SURVIVORS_SPLIT',
+          `Helper ${helper} answers another list of clients.`,
+        );
+      }
+      this.#masks.begin(helper, digests);
+    } catch (error) {
       this.#answers.delete(helper);
-      throw new SkeinError(
-        'AGGREGATION_SURVIVORS_SPLIT',
-        `Helper ${helper} answers another list of clients.`,
-      );
+      throw error;
     }
-    this.#masks.begin(helper, digests);
   }
 
   /** @throws SkeinError AGGREGATION_CHUNK_INVALID, AGGREGATION_PHASE_ANSWERED. */

@@ -119,6 +119,21 @@ it('refuses shares that the server exchanged, changed or withheld', async () => 
   }
 });
 
+it('refuses, on a ring, a list of sharing sites without its neighbours: only its own mask would hide it', async () => {
+  const at = await stage(await federation(100, { corrupt: 1 / 20 }));
+  await runUntil(at, 'input');
+  const { entries } = readDelivery(at.answers.get(0)!, 100);
+  const neighbours = new Set(entries.map(({ peer }) => peer));
+  expect(neighbours.size).toBeLessThan(99);
+  const others = at.sites.map(({ site }) => site).filter((site) => !neighbours.has(site));
+  const quorum = Math.floor(200 / 3) + 1;
+  expect(others.length).toBeGreaterThanOrEqual(quorum);
+  const delivery = writeDelivery({ sharing: new Set(others), entries: [] }, 100);
+  await expect(at.sites[0]!.mask(at.inputs[0]!, delivery)).rejects.toMatchObject(
+    code('SURVIVORS_SPLIT'),
+  );
+});
+
 it.each([
   ['that omits the site', [1, 2, 3], 'SURVIVORS_SPLIT'],
   ['below the threshold', [0, 1], 'TOO_FEW'],

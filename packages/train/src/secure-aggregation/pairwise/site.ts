@@ -191,6 +191,15 @@ export class SiteRound {
       this.#require(sharing.size, 'shared their secrets');
       const { neighbours } = await this.#neighbourhood();
       const peers = neighbours.filter((peer) => sharing.has(peer));
+      // The list is unsigned. In a complete graph it cannot leave out enough sites; on a ring it could leave
+      // out all neighbours, so that only the own mask hides the update, which others then reveal.
+      const isRing = neighbours.length < state.maskingKeys.size - 1;
+      if (isRing && peers.length < neighbours.length) {
+        throw new SkeinError(
+          'AGGREGATION_SURVIVORS_SPLIT',
+          'A neighbour of this site is missing from the sites that shared.',
+        );
+      }
       const dealt = new Map(entries.map((entry) => [entry.peer, entry]));
       state.sharing = [...sharing];
       state.held = new Map(

@@ -56,10 +56,11 @@ it('never with one site fewer than the threshold', async () => {
 });
 
 it.each([
-  ['a complete graph', 7, {}],
-  ['a complete graph', 13, { length: 2 ** 16 + 7, bits: 32 }],
-  ['a ring', 80, { corrupt: 0, length: 40 }],
-])('for random patterns in %s of %i sites', async (_, sites, terms) => {
+  ['a complete graph', 7, {}, EXCHANGES],
+  ['a complete graph', 13, { length: 2 ** 16 + 7, bits: 32 }, EXCHANGES],
+  // On a ring a site that is gone after its keys ends the round of its neighbours: see hostile.test.ts.
+  ['a ring', 80, { corrupt: 0, length: 40 }, EXCHANGES.filter((each) => each !== 'shares')],
+] as const)('for random patterns in %s of %i sites', async (_, sites, terms, exchanges) => {
   const parts = await federation(sites, terms);
   for (let trial = 0; trial < 2; trial++) {
     // Seldom enough for a ring to stay connected.
@@ -67,7 +68,7 @@ it.each([
     const drops: Pattern = new Map(
       Array.from({ length: most }, () => [
         Math.floor(Math.random() * sites),
-        EXCHANGES[Math.floor(Math.random() * EXCHANGES.length)]!,
+        exchanges[Math.floor(Math.random() * exchanges.length)]!,
       ]),
     );
     const [found, expected] = await endOf(parts, drops);
