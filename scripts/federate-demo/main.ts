@@ -150,7 +150,7 @@ async function followed(client: Client, id: string): Promise<FederationView> {
       const bar = `${'█'.repeat(filled)}${'░'.repeat(24 - filled)}`;
       const connected = view.sites.filter((site) => site.connected).length;
       say(
-        `  ${bar} round ${String(view.round).padStart(2)} of ${view.plan.rounds}, ${connected} sites, ε spent ${view.spent[0]?.epsilon?.toFixed(3)}`,
+        `  ${bar} round ${String(view.round).padStart(2)} of ${view.plan.rounds}, ${connected} sites, ε spent ${view.spent.at(-1)?.epsilon?.toFixed(3)}`,
       );
       told = view.round;
     }

@@ -176,7 +176,7 @@ async function followed(
   for (;;) {
     if (view.round !== told)
       notes.step(
-        `Round ${view.round} of ${view.plan.rounds}, ε ${view.spent[0]?.epsilon?.toFixed(3) ?? '–'}`,
+        `Round ${view.round} of ${view.plan.rounds}, ε ${view.spent.at(-1)?.epsilon?.toFixed(3) ?? '–'}`,
       );
     told = view.round;
     const isOver = view.status !== 'running' && view.status !== 'paused';

@@ -96,6 +96,8 @@ export class Conductor {
   note(event: LedgerEvent, state: Partial<RunState> = {}): Promise<void> {
     return this.#turn(async () => {
       await this.#advance(state, [event]);
+      // The time of a pause is none of a phase's.
+      if (state.status === 'running') this.#startDeadline();
       this.#tellAll();
     });
   }
@@ -128,8 +130,10 @@ export class Conductor {
     }
     const stored = { ...answer, ...(payload === undefined ? {} : { payload: payload.digest }) };
     return this.#turn(async () => {
+      // What is in flight is taken while the run is paused, too.
       const isPresent =
-        placeText(place) === placeText(this.#place) && this.record.state.status === 'running';
+        placeText(place) === placeText(this.#place) &&
+        ['running', 'paused'].includes(this.record.state.status);
       if (isPresent && !this.#answered.has(site) && this.record.state.roster.includes(site)) {
         const aggregator = await this.#attempt();
         try {

@@ -6,7 +6,10 @@ import { pseudonymOf, randomHex } from '../identity/keys.ts';
 import { type LedgerEvent, nextEntry } from '../ledger/entry.ts';
 import { exportLedger } from '../ledger/export.ts';
 import { canonical, digestOf } from '@skein/api/canonical';
+import { residueBits } from '@skein/train/federated';
 import { completePlan } from '../plan/complete.ts';
+import { encodingOf } from '../plan/encoding.ts';
+import type { Plan } from '../plan/plan.ts';
 import { strategyOfPlan } from '../plan/strategy.ts';
 import type { RunRecord, RunState } from '../store/federation-store.ts';
 import { aggregationOf } from './aggregation/aggregator.ts';
@@ -122,6 +125,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
           `The plan is refused: the model has ${parameters.length} trained numbers, not ${plan.model.parameters}.`,
         );
       }
+      requireEncodable(plan, strategy.site.vectors * parameters.length);
       const planDigest = await digestOf(plan);
       const id = `f-${randomHex(8)}`;
       const state: RunState = {
@@ -231,4 +235,16 @@ function jsonOf(value: unknown): Extract<LedgerEvent, { kind: 'started' }>['term
 /** Bytes of a payload that a site may send: its update with masks, or its shares for all others. */
 function mostBytes({ plan }: RunRecord): number {
   return 2 ** 20 + 16 * plan.model.parameters + 1024 * plan.sites.maximum;
+}
+
+/** @throws SkeinError PLAN_INVALID when the noise or the sum does not fit into the numbers of an update. */
+function requireEncodable(plan: Plan, length: number): void {
+  if (plan.aggregation.kind === 'none') return;
+  try {
+    residueBits(encodingOf(plan, length));
+  } catch (error) {
+    throw new SkeinError('PLAN_INVALID', `The plan is refused: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
 }

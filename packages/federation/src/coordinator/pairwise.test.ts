@@ -205,6 +205,39 @@ it.each(['keys', 'shares', 'input', 'consistency', 'unmasking'])(
   },
 );
 
+it('takes what is in flight while it is paused, and aborts nothing when it goes on', async () => {
+  const at = await startFederation({
+    ...SECURE,
+    deadlines: { phaseMs: 2000, trainMs: 2000 },
+    rounds: 1,
+  });
+  const { id } = await at.coordinator.start(at.draft);
+  const reached = Promise.withResolvers<void>();
+  const going = Promise.withResolvers<void>();
+  for (const [i, hospital] of (await hospitals(at, id, 4)).entries()) {
+    const script: Script = async (task) => {
+      if (i === 3 && task.place.phase === 'input') {
+        reached.resolve();
+        await going.promise;
+      }
+      return hospital.script(task);
+    };
+    await join(at, { ...hospital, script });
+  }
+  await reached.promise;
+  await at.coordinator.pause(id, 'lunch');
+  going.resolve();
+  await vi.waitFor(async () => {
+    const { members } = await at.coordinator.view(id);
+    expect(members.filter(({ answered }) => answered)).toHaveLength(4);
+  });
+  // Longer than a phase may last.
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await at.coordinator.resume(id, 'back');
+  const ledger = await finished(at, id);
+  expect(ledger.entries.map(({ event }) => event.kind)).not.toContain('aborted');
+});
+
 it('stops hard at its privacy budget', async () => {
   const at = await startFederation({
     ...SECURE,

@@ -27,7 +27,8 @@ export function fileChunks(folder: string, artifacts: ArtifactStore, most: () =>
       return 0;
     },
     async append(digest, offset, part) {
-      if ((await sizeOf(digest)) !== offset) throw misplaced(offset);
+      const isWithin = offset + part.length <= most();
+      if (!isWithin || (await sizeOf(digest)) !== offset) throw misplaced(offset);
       await appendFile(pathOf(digest), part, { mode: 0o600 });
     },
     async finish(digest, bytes) {

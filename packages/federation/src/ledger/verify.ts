@@ -51,6 +51,8 @@ export async function verifyLedger(
   const sites = new Map<string, string>();
   const witnesses = new Map<string, number>();
   let releases = 0;
+  /** The attempt whose sum may be used. */
+  let charged: string | undefined;
   let previous = FIRST_PREVIOUS;
   for (const [sequence, entry] of entries.entries()) {
     const flaw = await flawOf(entry, { run: first.run, sequence, previous, coordinator });
@@ -80,6 +82,19 @@ export async function verifyLedger(
     if (event.kind === 'charged') {
       if (event.releases !== releases + 1) refuse(`Entry ${sequence}: a release is missing.`);
       releases = event.releases;
+      const { privacy } = plan;
+      const isOfPlan =
+        privacy.mode !== 'none' &&
+        event.noise === privacy.noise &&
+        event.clip === privacy.clip &&
+        event.delta === privacy.delta;
+      if (!isOfPlan) refuse(`Entry ${sequence}: it is charged by other terms than the plan's.`);
+      charged = `${event.round}/${event.attempt}`;
+    }
+    if (event.kind === 'finished-round' && plan.privacy.mode !== 'none') {
+      if (charged !== `${event.round}/${event.attempt}`) {
+        refuse(`Entry ${sequence}: its sum was not charged.`);
+      }
     }
   }
   const { signature, ...signed } = head;

@@ -37,7 +37,7 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
     ],
     [
       aggregation.kind === 'pairwise' && sites.maximum > 255,
-      'sites.maximum is above 255, the most that pairwise aggregation shares secrets among; use committee.',
+      'sites.maximum is above 255, the most that pairwise aggregation shares secrets among.',
     ],
     [
       isPrivate && collusion.sites >= sites.threshold,
@@ -60,8 +60,16 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
       'strategy cyclic has no sum to hide: its aggregation must be none.',
     ],
     [
+      privacy.mode === 'client' && privacy.sampling.kind !== 'all',
+      'privacy.sampling chooses rows, and privacy client has none to choose: every site takes part in each round, so it must be all.',
+    ],
+    [
+      isSecure && strategy.name === 'scaffold',
+      'strategy scaffold keeps a memory at each site that an aborted attempt would advance: its aggregation must be none.',
+    ],
+    [
       aggregation.kind === 'none' && isPrivate,
-      'privacy needs aggregation pairwise or committee: without it the coordinator sees updates with a share of the noise only.',
+      'privacy needs aggregation pairwise: without it the coordinator sees updates with a share of the noise only.',
     ],
   ];
 }

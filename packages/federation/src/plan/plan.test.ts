@@ -32,6 +32,17 @@ describe('a plan', () => {
     ['sites.threshold 5 is above sites.minimum 4', { sites: { minimum: 4, threshold: 5 } }],
     ['sites.threshold is not above half', { sites: { minimum: 4, threshold: 2 } }],
     ['strategy scaffold releases two', { strategy: { name: 'scaffold' } }],
+    ['strategy scaffold keeps', { strategy: { name: 'scaffold' }, privacy: { mode: 'none' } }],
+    [
+      'privacy.sampling chooses rows',
+      {
+        privacy: {
+          mode: 'client',
+          noise: 20,
+          sampling: { kind: 'poisson', rate: 0.01 },
+        },
+      },
+    ],
     ['strategy cyclic', { strategy: { name: 'cyclic' } }],
     ['collusion.sites leaves no honest', { collusion: { sites: 3 } }],
     ['sites.maximum is above 255', { sites: { minimum: 4, maximum: 300 } }],

@@ -78,11 +78,11 @@ export function answerOnce(
     const question = { run, ...place };
     const known = await memory.answerOf(question);
     if (known !== undefined) return decoded(known, place);
+    await requireAllowed(place);
     if (newest === undefined || isAfter(place, newest)) {
       newest = question;
       await memory.eraseBefore(question);
     }
-    await requireAllowed(place);
     const state = (await memory.stateOf(question)) as Bytes | undefined;
     const { fields, payload, state: after } = await work({ ...task, state });
     const digest = payload === undefined ? undefined : await sha256(payload);

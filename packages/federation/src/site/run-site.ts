@@ -96,6 +96,8 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
   const identity = identityOf(await memory.identity());
   let prepared: { readonly answer: (task: Omit<Task, 'state'>) => Promise<Answer> } | undefined;
   let witness: LedgerWitness | undefined;
+  /** What has arrived of a payload outlives its connection. */
+  const chunks = memoryChunks(MAX_PAYLOAD_BYTES);
   let round = 0;
 
   async function accept(joined: Joined): Promise<void> {
@@ -111,7 +113,7 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
 
   /** @returns how the run has ended; `undefined` when the connection was lost. */
   async function serve(connected: () => void): Promise<SiteEnd | undefined> {
-    const channel = openChannel(await options.open(), memoryChunks(MAX_PAYLOAD_BYTES));
+    const channel = openChannel(await options.open(), chunks);
     const leave = () => channel.close();
     signal.addEventListener('abort', leave, { once: true });
     try {
@@ -159,7 +161,9 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
         round = message.round;
         const { status, reason = '' } = message;
         onEvent({ type: 'status', status, round, reason });
-        if (ENDS.has(status)) return { status: status as SiteEnd['status'], round, reason };
+        if (!ENDS.has(status)) continue;
+        await memory.eraseBefore({ run, round: Number.MAX_SAFE_INTEGER, attempt: 0 });
+        return { status: status as SiteEnd['status'], round, reason };
       } else if (message.kind === 'refuse') {
         onEvent({ type: 'refused', code: message.code, message: message.message });
       }

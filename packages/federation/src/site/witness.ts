@@ -1,7 +1,7 @@
 /**
- * A site as a witness of the ledger: it signs an entry only when the entry continues what it has seen,
- * so that a coordinator cannot keep two ledgers. What was seen lasts as long as the process; an
- * auditor compares the exported ledger with the signatures in it.
+ * A site as a witness of the ledger: it signs an entry only when the entry does not contradict those that
+ * it has seen in this process. It does not ask for entries that it has missed, so its signatures do not
+ * prove that there is one ledger; an auditor compares the exported ledger with the signatures in it.
  */
 import { SkeinError } from '@skein/api/errors';
 import { type Identity, isSignedBy } from '../identity/keys.ts';

@@ -145,10 +145,14 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
       code('PHASE_CLOSED'),
     );
     await store.advance('f-1', 2, { ...training, status: 'paused' }, []);
-    await expect(store.addAnswer('f-1', answer(south))).rejects.toEqual(code('PHASE_CLOSED'));
+    // What is in flight is taken while a run is paused.
+    expect(await store.addAnswer('f-1', answer(south))).toBe(true);
+    const late = answer(south, { place: { round: 0, attempt: 0, phase: 'unmasking' } });
+    await store.advance('f-1', 3, { ...training, phase: 'unmasking', status: 'stopped' }, []);
+    await expect(store.addAnswer('f-1', late)).rejects.toEqual(code('PHASE_CLOSED'));
     // A repeated answer is known in any state.
     expect(await store.addAnswer('f-1', answer(north))).toBe(false);
-    expect(await store.answers('f-1', 0, 0)).toEqual([answer(north)]);
+    expect(await store.answers('f-1', 0, 0)).toEqual([answer(north), answer(south)]);
     expect(await store.dropAnswers('f-1', 0, 0)).toEqual([]);
     expect(await store.dropAnswers('f-1', 0, 1)).toEqual([]);
     expect(await store.answers('f-1', 0, 0)).toEqual([]);

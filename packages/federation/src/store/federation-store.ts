@@ -3,7 +3,7 @@
  * model-based test run over both.
  *
  * Each write is one atomic transition, and durable before it resolves: a power cut after it loses
- * nothing of it. A run changes only under its revision, so that two coordinators cannot both take it
+ * nothing of it, but for answers: they survive `kill -9`, and a site sends them again after a power cut. A run changes only under its revision, so that two coordinators cannot both take it
  * a step further, and its ledger grows in the same transition: there is no step without its entry.
  */
 import type { Plan } from '../plan/plan.ts';
@@ -123,7 +123,7 @@ export interface FederationStore {
    *   ANSWER_CONFLICT (the site has sent another answer).
    */
   addAnswer(run: string, answer: AnswerRecord): Promise<boolean>;
-  /** Of one attempt, in the order in which they were stored. */
+  /** Of one attempt, by phase and site. */
   answers(run: string, round: number, attempt: number): Promise<AnswerRecord[]>;
   /** Removes the answers of all attempts before this one. @returns the digests of their payloads. */
   dropAnswers(run: string, round: number, attempt: number): Promise<string[]>;

@@ -45,7 +45,7 @@ const command = (name: string, run: (model: Model, real: Real) => Promise<void>)
 const advance = fc
   .record({
     phase: fc.constantFrom(...PHASES),
-    status: fc.constantFrom('running' as const, 'running' as const, 'paused' as const),
+    status: fc.constantFrom('running' as const, 'paused' as const, 'stopped' as const),
     round: fc.nat(2),
     attempt: fc.nat(1),
     roster: fc.subarray(SITES),
@@ -91,7 +91,7 @@ const answered = fc
       const known = model.answers.get(key);
       const { state } = model;
       const isOpen =
-        state.status === 'running' &&
+        state.status !== 'stopped' &&
         JSON.stringify(place) ===
           JSON.stringify({ round: state.round, attempt: state.attempt, phase: state.phase }) &&
         state.roster.includes(site);

@@ -178,7 +178,7 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
         if (parsed<MemberRecord>(member)?.revokedAt !== undefined) throw revoked(site);
         const state = recordOf(known)?.state;
         const isPresent =
-          state?.status === 'running' &&
+          (state?.status === 'running' || state?.status === 'paused') &&
           state.round === place.round &&
           state.attempt === place.attempt &&
           state.phase === place.phase;

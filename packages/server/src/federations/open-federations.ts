@@ -1,6 +1,6 @@
 /** A coordinator on a folder, with what a node adds to it: plans of stored models, and resulting versions. */
 import { createReadStream } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FederationPlan, FederationView } from '@skein/api';
 import { createIdentity, importIdentity, type Identity, type PlanDraft } from '@skein/federation';
@@ -119,7 +119,15 @@ async function keptIdentity(path: string): Promise<Identity> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   const made = await createIdentity();
-  await writeFile(path, await made.exported(), { mode: 0o600, flag: 'wx' });
+  // Whole or not at all: half a key would end every federation.
+  const file = await open(`${path}.new`, 'w', 0o600);
+  try {
+    await file.writeFile(await made.exported());
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
   return made;
 }
 

@@ -33,7 +33,7 @@ export async function storeVersion(
   const vector = new Float32Array((await buffer(artifacts.read(parameters))).buffer.slice(0));
   const { federated } = trainingOf(plan, model, 1);
   const bytes = writeModel(withTrained(model, tensorsOf(federated.layout, vector)));
-  const alone = spent.find(({ colluding }) => colluding === plan.collusion.sites);
+  const against = spent.find(({ colluding }) => colluding === plan.collusion.sites);
   await registry.importModel(
     plan.name,
     (async function* () {
@@ -43,7 +43,10 @@ export async function storeVersion(
       [FEDERATION_KEY]: id,
       plan: planDigest,
       rounds: String(round),
-      ...(alone === undefined ? {} : { epsilon: alone.epsilon.toFixed(4) }),
+      // Never rounded down.
+      ...(against === undefined
+        ? {}
+        : { epsilon: (Math.ceil(against.epsilon * 1e4) / 1e4).toFixed(4) }),
     },
   );
 }

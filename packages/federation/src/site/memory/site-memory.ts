@@ -6,7 +6,7 @@
  * is sent, and later questions get the stored bytes. Two different answers to one question would let
  * a coordinator subtract one masked update from the other.
  *
- * Secrets of a round are erased when it ends. That it was answered is never forgotten.
+ * Secrets of an attempt are erased when a later one is asked for, and when the run ends. That it was answered is never forgotten.
  */
 export interface SiteMemory {
   /** The Ed25519 key pair of this site; the same each time. Made and stored on the first call. */

@@ -173,6 +173,6 @@ function privacyOf({ privacy }: Plan): Exclude<Plan['privacy'], { mode: 'none' }
 /** Scaled down to a norm of `most`. */
 function clipped(numbers: ArrayLike<number>, most: number): Float64Array {
   const all = Float64Array.from(numbers);
-  const norm = Math.hypot(...all);
+  const norm = Math.sqrt(all.reduce((sum, each) => sum + each * each, 0));
   return norm > most ? all.map((each) => (each * most) / norm) : all;
 }
