@@ -13,7 +13,7 @@ import {
 import { modelFacts } from '@skein/federation/site';
 import { readModel } from '@skein/onnx';
 import type { Registry } from '@skein/serving';
-import { openArtifacts, openFileArtifacts } from '@skein/state';
+import { FLEET_NAMESPACE, openArtifacts, openFileArtifacts } from '@skein/state';
 import type { NodeOptions } from '../rooms/options.ts';
 import type { StartFederation } from '../rooms/federations.ts';
 import { MAX_MODEL_BYTES } from '../rooms/room.ts';
@@ -44,12 +44,15 @@ export async function openFederationsAt(
     blobs === undefined
       ? await openFileArtifacts(join(place, 'artifacts'))
       : await openArtifacts(blobs, join(place, 'artifact-cache'), {});
-  const { redis = join(place, 'federations.db'), namespace } = options;
-  const store = await openFederationStore(redis, { namespace });
+  const { redis = join(place, 'federations.db'), namespace = FLEET_NAMESPACE } = options;
+  const identity = await keptIdentity(join(place, 'identity'));
+  // Sites know a coordinator by its key, so that no other node of a fleet may conduct its federations.
+  const own = `${namespace}-${identity.key.slice(0, 16)}`;
+  const store = await openFederationStore(redis, { namespace: own });
   const coordinator = await openCoordinator({
     store,
     artifacts,
-    identity: await keptIdentity(join(place, 'identity')),
+    identity,
     folder: join(place, 'uploads'),
     onFault: (error) => logger.warn({ err: error }, 'A federation has a fault.'),
   });

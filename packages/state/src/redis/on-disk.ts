@@ -11,7 +11,6 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { SkeinError } from '@skein/api/errors';
-import type { FunctionName } from './functions.ts';
 import { isReply, PATIENCE_MS, reconnectAfter, type Connection } from './server/connection.ts';
 
 /** The longest wait for the disk, in milliseconds; a disk that is busier counts as away. */
@@ -20,9 +19,10 @@ const DISK_MS = 5000;
 /** `maybe`: its settings cannot be read, as on many managed servers; a wait tells. */
 type Syncs = 'yes' | 'no' | 'maybe';
 
-export function waitsForDisk(
-  connection: Connection<FunctionName>,
-  prefix: string,
+/** @param write a write of its own to the server, whatever it is. */
+export function waitsForDisk<Name extends string>(
+  connection: Connection<Name>,
+  write: (redis: ReturnType<Connection<Name>['another']>) => Promise<unknown>,
 ): () => Promise<void> {
   const redis = connection.another();
   /** Unknown after the server was away, since it may have been changed. */
@@ -46,9 +46,9 @@ export function waitsForDisk(
   async function confirmed(): Promise<boolean> {
     syncs ??= await serverSyncs();
     if (syncs === 'no') return true;
-    const write = redis.call('FCALL', connection.nameOf('sync'), 1, prefix, '', '', 0, 0, '');
-    const [, answer] = await Promise.allSettled([write, redis.call('WAITAOF', 1, 0, DISK_MS)]);
-    await write;
+    const written = write(redis);
+    const [, answer] = await Promise.allSettled([written, redis.call('WAITAOF', 1, 0, DISK_MS)]);
+    await written;
     if (answer.status === 'fulfilled') {
       if ((answer.value as [number, number])[0] >= 1) return true;
       if (syncs === 'yes') return false;

@@ -47,7 +47,10 @@ export async function openRedisState(
   const prefix = `skein:{${namespace}}:state:`;
   const connection = connect(url, prefix, STATE_FUNCTIONS);
   let known = '';
-  const calls = callsOver(connection, clock, () => known, waitsForDisk(connection, prefix));
+  const onDisk = waitsForDisk(connection, (redis) =>
+    redis.call('FCALL', connection.nameOf('sync'), 1, prefix, '', '', 0, 0, ''),
+  );
+  const calls = callsOver(connection, clock, () => known, onDisk);
   const arrivals = streamArrivals(connection, `${prefix}changes`, LOOK_MS);
 
   async function close(): Promise<void> {

@@ -19,7 +19,6 @@ export {
   type PrivateTrainingOptions,
   type PrivateUpdate,
 } from './private-training.ts';
-export { packedBytes, packResidues, unpackResidues } from './packing.ts';
 export { stalenessWeight, strategyOf } from './strategies.ts';
 export {
   STRATEGY_NAMES,

@@ -56,7 +56,7 @@ export function krum(updates: Updates, dishonest: number): Float32Array {
 
 /** The mean of updates that are each shortened to a norm: Sun et al., "Can You Really Backdoor Federated Learning?" (2019). */
 export function normBoundedMean(updates: Updates, norm: number): Float32Array {
-  if (!(norm > 0)) refuse(`the norm ${norm} is not above 0`);
+  if (!(norm > 0 && norm < Infinity)) refuse(`the norm ${norm} is not above 0`);
   const factors = updates.map((update) => {
     const length = Math.sqrt(update.reduce((sum, x) => sum + x * x, 0));
     return norm / Math.max(length, norm) / updates.length;

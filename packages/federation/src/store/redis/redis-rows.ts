@@ -3,8 +3,8 @@
  * partition, and one server-side function for each call.
  */
 import { randomUUID } from 'node:crypto';
-import { SkeinError } from '@skein/api/errors';
 import { connect, type Functions } from '@skein/state/redis';
+import { waitsForDisk } from '@skein/state/redis-disk';
 import type { Rows } from '../rows.ts';
 
 const EFFECTS = {
@@ -23,29 +23,15 @@ const FUNCTIONS: Functions<keyof typeof EFFECTS> = {
   effects: EFFECTS,
 };
 
-/** The longest wait for the disk, in milliseconds. */
-const DISK_MS = 5000;
-
 /** @throws SkeinError STORE_UNREACHABLE, STORE_TOO_OLD. */
 export async function openRedisRows(url: string, namespace: string): Promise<Rows> {
-  const connection = connect(url, `skein:{${namespace}}:federation:`, FUNCTIONS);
+  const prefix = `skein:{${namespace}}:federation:`;
+  const connection = connect(url, prefix, FUNCTIONS);
   type Argument = string | number;
   const run = (name: keyof typeof EFFECTS, ...args: readonly Argument[]): Promise<unknown> =>
     connection.run(name, () => args);
 
-  /** Redis says in its settings whether it syncs at all; one that does not has nothing to wait for. */
-  async function onDisk(): Promise<void> {
-    const { redis } = connection;
-    const settings: unknown[] = await redis.config('GET', 'append*').catch(() => []);
-    const of = (name: string): unknown => settings[settings.indexOf(name) + 1];
-    if (of('appendonly') !== 'yes' || of('appendfsync') === 'no') return;
-    const [local] = (await redis.call('WAITAOF', 1, 0, DISK_MS)) as [number, number];
-    if (local >= 1) return;
-    throw new SkeinError(
-      'STORE_UNREACHABLE',
-      'Redis has the change, and does not confirm that it is on its disk.',
-    );
-  }
+  const onDisk = waitsForDisk(connection, (redis) => redis.set(`${prefix}synced`, '1'));
 
   const rows: Rows = {
     async get(partition, keys) {

@@ -27,7 +27,7 @@ export interface AuditTarget {
 }
 
 export interface AuditOptions {
-  /** Probability that a verdict against a correct training is not given; default 0.999. */
+  /** Confidence of each of the two bounds; default 0.999. */
   readonly confidence?: number;
   /** Share of the canaries about which one run guesses, half of them at each end; default 0.1. */
   readonly guesses?: number;
