@@ -51,6 +51,25 @@ const model = (name: string, ...providers: string[]) => ({
   ttftMs: 60_000,
 });
 
+it('closes the providers that were open when another cannot be opened', async () => {
+  const closed: string[] = [];
+  const factories: NonNullable<GatewayOptions['factories']> = {
+    openai: async ({ name }) => ({
+      ...puppet(name).provider,
+      close: async () => void closed.push(name),
+    }),
+  };
+  const here = { name: 'here', kind: 'openai' as const };
+  const failing: GenerativeSettingsInput[] = [
+    { providers: [here, { name: 'b', kind: 'skein' }] },
+    { providers: [here], models: [model('m', 'nowhere')] },
+  ];
+  for (const settings of failing) {
+    await expect(open(settings, { factories })).rejects.toMatchObject({ code: 'PROVIDER_INVALID' });
+  }
+  expect(closed).toEqual(['here', 'here']);
+});
+
 describe('deterministic requests', () => {
   const same = requestOf('m', { sampling: { temperature: 0 } });
 

@@ -41,19 +41,13 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     random = Math.random,
   } = options;
   const { observe = () => {} } = options;
-  const ledger = openLedger(settings.budgets, state?.budgets ?? memoryBudgets());
   const providers = new Map<string, { readonly provider: Provider; readonly places: Places }>();
   const opened: Provider[] = [];
-  const add = (provider: Provider, places: number): void =>
-    void providers.set(provider.name, { provider, places: createPlaces(places, weightOf, clock) });
-  for (const provider of options.providers ?? []) add(provider, OWN_PLACES);
-  const factories = { ...PROVIDERS, ...options.factories };
-  for (const each of settings.providers) {
-    const provider = await openProvider(each, factories);
-    opened.push(provider);
-    add(provider, each.maxConcurrent);
-  }
-  const models = new Map(settings.models.map((each) => [each.name, modelOf(each)]));
+  const models = await openModels().catch(async (error: unknown) => {
+    await closeProviders();
+    throw error;
+  });
+  const ledger = openLedger(settings.budgets, state?.budgets ?? memoryBudgets());
   const allowed = new Map(settings.allow.map(({ tenant, providers: names }) => [tenant, names]));
   const answers = createAnswers();
   /** Deterministic requests whose answer has not begun. */
@@ -65,6 +59,25 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     readonly tape: Tape;
     /** A reader has come, or gone: the last one ends the call. */
     readonly join: () => () => void;
+  }
+
+  async function openModels(): Promise<ReadonlyMap<string, Model>> {
+    const add = (provider: Provider, count: number): void => {
+      const places = createPlaces(count, weightOf, clock);
+      providers.set(provider.name, { provider, places });
+    };
+    for (const provider of options.providers ?? []) add(provider, OWN_PLACES);
+    const factories = { ...PROVIDERS, ...options.factories };
+    for (const each of settings.providers) {
+      const provider = await openProvider(each, factories);
+      opened.push(provider);
+      add(provider, each.maxConcurrent);
+    }
+    return new Map(settings.models.map((each) => [each.name, modelOf(each)]));
+  }
+
+  async function closeProviders(): Promise<void> {
+    await Promise.allSettled(opened.map((provider) => provider.close()));
   }
 
   function modelOf(each: (typeof settings.models)[number]): Model {
@@ -305,7 +318,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     view: async () => viewOf([...models.values()], await ledger.standings(), clock.now()),
     async close() {
       await ledger.close();
-      await Promise.all(opened.map((provider) => provider.close()));
+      await closeProviders();
     },
   };
 }
