@@ -1,7 +1,7 @@
 /**
  * One call to a provider, held to its bounds: the first content by the deadline, each later event
- * within the gap, and a `finish` before the end. A provider that ignores its signal is late all the
- * same: what it does after that is not awaited.
+ * within the gap, and a `finish` of each choice before the end. A provider that ignores its signal
+ * is late all the same: what it does after that is not awaited.
  */
 import { SkeinError } from '@skein/api/errors';
 import type { GenerateEvent, GenerateRequest, Provider, Usage } from '../contract.ts';
@@ -34,6 +34,7 @@ export function startAttempt(
   bounds: AttemptBounds,
 ): Attempt {
   const { signal, firstMs, gapMs, clock } = bounds;
+  const { choices = 1 } = request;
   const controller = new AbortController();
   const call = { signal: controller.signal, deadline: clock.now() + firstMs, gapMs };
   const source = provider.generate(request, call)[Symbol.asyncIterator]();
@@ -41,8 +42,7 @@ export function startAttempt(
   let rejectAwaited: (error: Error) => void = () => {};
   let usage: Usage | undefined;
   let characters = 0;
-  const open = new Set<number>();
-  let finishes = 0;
+  const finished = new Set<number>();
 
   function cancel(reason: Error): void {
     if (failure !== undefined) return;
@@ -80,27 +80,36 @@ export function startAttempt(
       return step.value;
     }
     signal.removeEventListener('abort', abort);
-    if (finishes === 0 || open.size > 0) {
+    if (finished.size < choices) {
       throw upstreamError('UPSTREAM_CUT', {
         provider: provider.name,
-        message: 'its answer ended without a finish reason.',
+        message:
+          choices === 1
+            ? 'its answer ended without a finish reason.'
+            : `it finished ${finished.size} of ${choices} answers.`,
       });
     }
     return undefined;
   }
 
   function note(event: GenerateEvent): void {
-    if (event.type === 'usage') usage = event.usage;
-    else if (event.type === 'finish') {
-      finishes += 1;
-      open.delete(event.choice ?? 0);
-    } else if (event.type === 'text' || event.type === 'reasoning') {
-      characters += event.text.length;
-      open.add(event.choice ?? 0);
-    } else if (event.type === 'tool-call') {
-      characters += event.arguments.length;
-      open.add(event.choice ?? 0);
+    if (event.type === 'start') return;
+    if (event.type === 'usage') {
+      usage = event.usage;
+      return;
     }
+    const { choice = 0 } = event;
+    if (choice >= choices) {
+      throw upstreamError('UPSTREAM_FAILED', {
+        provider: provider.name,
+        message: `it sent answer ${choice}, of ${choices} that were asked for.`,
+      });
+    }
+    if (event.type === 'finish') return void finished.add(choice);
+    if (event.type === 'logprobs') return;
+    characters += event.type === 'tool-call' ? event.arguments.length : event.text.length;
+    // It goes on, so that a finish is missing again.
+    finished.delete(choice);
   }
 
   async function readHead(): Promise<GenerateEvent[]> {
