@@ -1,6 +1,7 @@
 /** The persistent data of a node or a fleet: its state, its artifacts, its training runs. */
 export { openFileArtifacts } from './artifacts/file-artifacts.ts';
 export { defaultArtifactBound, openArtifacts } from './artifacts/open-artifacts.ts';
+export { createSweeper, type Sweeper } from './artifacts/sweeper.ts';
 export type { BudgetBlock, Budgets } from './budgets/budgets.ts';
 export { type Backend, backendOf } from './backend.ts';
 export type { ChangeKind, Position, StateChange } from './changes/changes.ts';

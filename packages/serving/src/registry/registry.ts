@@ -6,12 +6,11 @@ import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { Name, SkeinError } from '@skein/api';
 import type { Signature } from '@skein/onnx';
-import type { ArtifactStore, State, VersionRecord } from '@skein/state';
+import { createSweeper, type ArtifactStore, type State, type VersionRecord } from '@skein/state';
 import type { Registry } from './contract.ts';
 import { inspectFile } from './inspector.ts';
 import { bundleComposition, MAX_MODULE_BYTES } from '../composition/bundle-composition.ts';
 import { pathOfModule } from './module-files.ts';
-import { createSweeper } from './sweeper.ts';
 
 export interface CompositionDescription {
   readonly signature: Signature;

@@ -1,16 +1,17 @@
 /**
- * Removes artifacts that no version needs, and never one that an import is about to need.
+ * Removes artifacts that no record names, and never one that a record is about to name.
  *
- * An import stores bytes first and records the version later. Removing a version with the same
- * bytes in between would delete them. Removals therefore wait until no import is running, imports
- * wait for a removal, and the artifacts to remove are computed at that moment.
+ * A model's import, or an answer of a federation, stores bytes first and records their digest later.
+ * Removing a record with the same bytes in between would delete them. Removals therefore wait until
+ * no import is running, imports wait for a removal, and the artifacts to remove are computed at that
+ * moment. The caller is the only writer of the store.
  */
-import type { ArtifactStore } from '@skein/state';
+import type { ArtifactStore } from '../contract.ts';
 
 export interface Sweeper {
   /** Runs an import; no artifact is removed meanwhile. */
   protect<T>(importing: () => Promise<T>): Promise<T>;
-  /** Removes the artifacts that no version refers to, now or when the running imports have ended. */
+  /** Removes those that no record names, now or when the running imports have ended. */
   sweep(digests: Iterable<string>): Promise<void>;
 }
 
@@ -23,7 +24,7 @@ export function createSweeper(
   let sweeping: Promise<void> | undefined;
 
   async function removeUnreferenced(): Promise<void> {
-    // Later requests wait for the next round: the list of versions was read without them.
+    // Later requests wait for the next round: the records were read without them.
     while (candidates.size > 0) {
       const round = [...candidates];
       candidates.clear();
