@@ -38,13 +38,13 @@ const artifacts = await openFileArtifacts(join(folder, 'artifacts'));
 async function* content() {
   yield new Uint8Array(writeModel(model));
 }
-const { digest } = await artifacts.put(content(), 2 ** 30);
 const coordinator = await openCoordinator({
   store: await openFederationStore(join(folder, 'federations.db'), {}),
   artifacts,
   identity: await createIdentity(),
   folder: join(folder, 'uploads'),
 });
+const { digest } = await artifacts.put(content(), 2 ** 30);
 const server = createServer();
 server.on('upgrade', (request, socket, head) => {
   void coordinator.upgrade.accept(request, socket as Socket, head);

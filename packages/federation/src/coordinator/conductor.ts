@@ -10,9 +10,9 @@
  * wrong, ends a phase.
  */
 import { SkeinError } from '@skein/api/errors';
-import type { ArtifactStore } from '@skein/state';
+import type { ArtifactStore, Sweeper } from '@skein/state';
 import type { ServerState, Strategy } from '@skein/train/federated';
-import { type Identity, isSignedBy, pseudonymOf } from '../identity/keys.ts';
+import { isSignedBy, pseudonymOf } from '../identity/keys.ts';
 import type { LedgerEntry, LedgerEvent } from '../ledger/entry.ts';
 import { MOST_ATTEMPTS } from '../plan/encoding.ts';
 import { strategyOfPlan } from '../plan/strategy.ts';
@@ -30,8 +30,8 @@ import { putArtifact, readArtifact } from './uploads.ts';
 export interface ConductorOptions {
   readonly store: FederationStore;
   readonly artifacts: ArtifactStore;
-  readonly identity: Identity;
-  readonly clock: () => number;
+  /** Removes artifacts that no run names. */
+  readonly sweeper: Sweeper;
   readonly onFault: (error: unknown) => void;
   /** After each change that a view shows. */
   readonly onChange: () => void;
@@ -129,6 +129,7 @@ export class Conductor {
       );
     }
     const stored = { ...answer, ...(payload === undefined ? {} : { payload: payload.digest }) };
+    const { artifacts, store, sweeper } = this.#options;
     return this.#turn(async () => {
       // What is in flight is taken while the run is paused, too.
       const isPresent =
@@ -139,9 +140,10 @@ export class Conductor {
         try {
           if (!aggregator.expected().includes(site)) throw closed(place);
           await aggregator.accept(answer, payload);
-          if (payload !== undefined)
-            await putArtifact(this.#options.artifacts, await payload.read());
-          await this.#options.store.addAnswer(id, stored);
+          await sweeper.protect(async () => {
+            if (payload !== undefined) await putArtifact(artifacts, await payload.read());
+            await store.addAnswer(id, stored);
+          });
         } catch (error) {
           // It may have taken a part of what is not stored.
           this.#aggregator = undefined;
@@ -150,7 +152,7 @@ export class Conductor {
         this.#answered.add(site);
         this.#changed();
       } else {
-        await this.#options.store.addAnswer(id, stored);
+        await store.addAnswer(id, stored);
       }
     });
   }
@@ -296,8 +298,8 @@ export class Conductor {
   }
 
   async #finishRound(aggregator: Aggregator): Promise<void> {
-    const { artifacts, store } = this.#options;
-    const { id, plan, state } = this.record;
+    const { artifacts, sweeper } = this.#options;
+    const { plan, state } = this.record;
     const { sum, weight, survivors } = await aggregator.sum();
     const before = await this.#serverState();
     const server = this.#strategy.apply(
@@ -306,30 +308,29 @@ export class Conductor {
       weight,
       survivors.length / state.roster.length,
     );
-    const optimiser = await putArtifact(artifacts, writeState(server));
-    const parameters = await putArtifact(artifacts, bytesOf(server.parameters));
     const { round, attempt } = state;
-    await this.#advance(
-      { round: round + 1, attempt: 0, phase: 'gather', roster: [], parameters, optimiser },
-      [
-        {
-          kind: 'finished-round',
-          round,
-          attempt,
-          survivors: await Promise.all(survivors.map(pseudonymOf)),
-          before: state.parameters ?? plan.model.digest,
-          after: parameters,
-        },
-      ],
-    );
+    const pseudonyms = await Promise.all(survivors.map(pseudonymOf));
+    await sweeper.protect(async () => {
+      const optimiser = await putArtifact(artifacts, writeState(server));
+      const parameters = await putArtifact(artifacts, bytesOf(server.parameters));
+      await this.#advance(
+        { round: round + 1, attempt: 0, phase: 'gather', roster: [], parameters, optimiser },
+        [
+          {
+            kind: 'finished-round',
+            round,
+            attempt,
+            survivors: pseudonyms,
+            before: state.parameters ?? plan.model.digest,
+            after: parameters,
+          },
+        ],
+      );
+    });
     this.#server = server;
     this.#aggregator = undefined;
     this.#retryAt = 0;
-    const old = [...(await store.dropAnswers(id, round + 1, 0)), state.parameters, state.optimiser];
-    const kept = new Set([parameters, optimiser, plan.model.digest]);
-    for (const digest of new Set(old)) {
-      if (digest !== undefined && !kept.has(digest)) await artifacts.remove(digest);
-    }
+    await this.#forgetAnswers([state.parameters, state.optimiser]);
     this.#tellAll();
   }
 
@@ -345,10 +346,19 @@ export class Conductor {
     const aborted: LedgerEvent = { kind: 'aborted', round, attempt, phase, code, reason };
     await this.#advance({ attempt: attempt + 1, phase: 'gather', roster: [] }, [aborted]);
     this.#retryAt = performance.now() + retryAfterMs(attempt);
+    await this.#forgetAnswers();
     if (attempt + 1 >= MOST_ATTEMPTS)
       await this.#end('failed', `Round ${round} was aborted ${MOST_ATTEMPTS} times.`);
     this.#tellAll();
     return undefined;
+  }
+
+  /** Removes the answers to earlier attempts, with their payloads and what else is not needed any more. */
+  async #forgetAnswers(more: readonly (string | undefined)[] = []): Promise<void> {
+    const { store, sweeper } = this.#options;
+    const { id, state } = this.record;
+    const old = [...(await store.dropAnswers(id, state.round, state.attempt)), ...more];
+    await sweeper.sweep(old.filter((digest) => digest !== undefined));
   }
 
   async #end(status: 'finished' | 'failed', reason: string): Promise<number> {

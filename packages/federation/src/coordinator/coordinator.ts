@@ -10,7 +10,7 @@ import type { SpentEpsilon } from '../plan/spent.ts';
 
 export interface CoordinatorOptions {
   readonly store: FederationStore;
-  /** Models, parameters and the payloads of answers. */
+  /** Models, parameters and the payloads of answers. It is of this coordinator alone: what no run names is removed. */
   readonly artifacts: ArtifactStore;
   readonly identity: Identity;
   /** For payloads that have arrived in part. */
@@ -77,7 +77,10 @@ export interface Coordinator {
   stop(run: string, reason: string): Promise<void>;
   /** @throws SkeinError FEDERATION_UNKNOWN. */
   ledger(run: string): Promise<LedgerExport>;
-  /** Removes runs that ended longer ago than this, with their ledgers. Default: 183 days. @returns how many. */
+  /**
+   * Removes runs that ended longer ago than this, with their ledgers and all that was stored for them. Default:
+   * 183 days; the coordinator does so by itself, at its start and then each hour. @returns how many.
+   */
   removeEnded(olderThanMs?: number): Promise<number>;
   /** Serves a site or a helper over a connection of any kind. */
   connect(connection: Connection): void;

@@ -1,6 +1,8 @@
 /** Opens a coordinator over a store: its runs go on where they were. */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
+import { createSweeper } from '@skein/state';
 import { hashOfSecret, invitationText } from '../identity/invitation.ts';
 import { pseudonymOf, randomHex } from '../identity/keys.ts';
 import { type LedgerEvent, nextEntry } from '../ledger/entry.ts';
@@ -15,6 +17,7 @@ import type { RunRecord, RunState } from '../store/federation-store.ts';
 import { aggregationOf } from './aggregation/aggregator.ts';
 import { Conductor } from './conductor.ts';
 import type { Coordinator, CoordinatorOptions, FederationView } from './coordinator.ts';
+import { namedArtifacts, namedBy } from './named-artifacts.ts';
 import { Notebook } from './notebook.ts';
 import { createSessions } from './sessions.ts';
 import { spentAfter } from '../plan/spent.ts';
@@ -26,11 +29,15 @@ const DAY_MS = 86_400_000;
 const INVITATION_MS = 7 * DAY_MS;
 /** Six months: what the EU's AI Act asks of logs (Regulation 2024/1689, article 19). */
 const RETENTION_MS = 183 * DAY_MS;
+/** How often the coordinator looks for runs to remove, and how many it removes each time. */
+export const LOOK_EVERY_MS = 3_600_000;
+const MOST_REMOVED = 100;
 
 /** @throws SkeinError STORE_UNREACHABLE and others of the store. */
 export async function openCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
   const { store, artifacts, identity, folder, clock = Date.now, onFault = () => {} } = options;
   const conductors = new Map<string, Promise<Conductor>>();
+  const sweeper = createSweeper(artifacts, () => namedArtifacts(store));
   const watchers = new Set<() => void>();
   const onChange = (): void => {
     for (const wake of watchers) wake();
@@ -40,8 +47,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     const known = conductors.get(run);
     if (known !== undefined) return known;
     const made = Notebook.open(store, identity, clock, run).then(
-      (notebook) =>
-        new Conductor(notebook, { store, artifacts, identity, clock, onFault, onChange }),
+      (notebook) => new Conductor(notebook, { store, artifacts, sweeper, onFault, onChange }),
     );
     conductors.set(run, made);
     made.catch(() => conductors.delete(run));
@@ -94,6 +100,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
   const serve = createSessions({
     store,
     artifacts,
+    sweeper,
     identity,
     conductorOf,
     chunksOf: (conductor, key) =>
@@ -106,6 +113,31 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     serve(connection);
   }
 
+  async function removeEnded(olderThanMs = RETENTION_MS): Promise<number> {
+    const over = (await store.runs()).filter(
+      ({ state, updatedAt }) =>
+        state.status !== 'running' &&
+        state.status !== 'paused' &&
+        updatedAt <= clock() - olderThanMs,
+    );
+    const old = over.slice(-MOST_REMOVED);
+    for (const record of old) {
+      const { id } = record;
+      await (await conductors.get(id))?.close();
+      conductors.delete(id);
+      const named = await namedBy(record, store);
+      await store.removeRun(id);
+      await rm(join(folder, id), { recursive: true, force: true });
+      await sweeper.sweep(named);
+    }
+    return old.length;
+  }
+
+  await removeEnded();
+  // What a killed process has left: payloads whose answers were not stored, and what a removed run named.
+  await sweeper.sweep(await artifacts.list());
+  const looking = setInterval(() => void removeEnded().catch(onFault), LOOK_EVERY_MS);
+  looking.unref();
   for (const { id, state } of await store.runs()) {
     if (state.status === 'running' || state.status === 'paused') await conductorOf(id);
   }
@@ -148,7 +180,11 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
         },
         witnesses: [],
       });
-      const record = await store.createRun({ id, plan, planDigest, state }, first);
+      const record = await sweeper.protect(async () => {
+        // The end of another run may have removed it since it was read.
+        await artifacts.sizeOf(plan.model.digest);
+        return store.createRun({ id, plan, planDigest, state }, first);
+      });
       await conductorOf(id);
       return viewOf(record);
     },
@@ -209,18 +245,9 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
       await conductor.note({ kind: 'ended', status, reason, ...model }, { status, reason });
     },
     ledger: async (run) => exportLedger(store, identity, (await conductorOf(run)).record),
-    async removeEnded(olderThanMs = RETENTION_MS) {
-      let removed = 0;
-      for (const { id, state, updatedAt } of await store.runs()) {
-        const isOver = state.status !== 'running' && state.status !== 'paused';
-        if (!isOver || updatedAt > clock() - olderThanMs) continue;
-        await (await conductors.get(id))?.close();
-        conductors.delete(id);
-        removed += Number(await store.removeRun(id));
-      }
-      return removed;
-    },
+    removeEnded,
     async close() {
+      clearInterval(looking);
       webSockets.close();
       await Promise.all([...conductors.values()].map(async (each) => (await each).close()));
     },

@@ -5,7 +5,7 @@
  * and only `MOST_GREETING` do so at once. After that there is one connection for each enrolled key.
  */
 import { SkeinError } from '@skein/api/errors';
-import type { ArtifactStore } from '@skein/state';
+import type { ArtifactStore, Sweeper } from '@skein/state';
 import { expectKind, type Greeting } from '../identity/handshake.ts';
 import { lookUpOf } from '../identity/invitation.ts';
 import { type Identity, isSignedBy, pseudonymOf, randomHex } from '../identity/keys.ts';
@@ -20,6 +20,7 @@ import { readArtifact } from './uploads.ts';
 export interface SessionsOptions {
   readonly store: FederationStore;
   readonly artifacts: ArtifactStore;
+  readonly sweeper: Sweeper;
   readonly identity: Identity;
   /** @throws SkeinError FEDERATION_UNKNOWN. */
   readonly conductorOf: (run: string) => Promise<Conductor>;
@@ -158,9 +159,11 @@ async function handle(
   { message, payload }: Arrival,
   session: Session,
   conductor: Conductor,
-  { artifacts }: SessionsOptions,
+  { artifacts, sweeper }: SessionsOptions,
 ): Promise<void> {
   const { channel, key } = session;
+  /** A large payload is an artifact already. */
+  const forgetPayload = () => sweeper.sweep(payload === undefined ? [] : [payload.digest]);
   switch (message.kind) {
     case 'answer': {
       const { place, fields, signature } = message;
@@ -170,6 +173,7 @@ async function handle(
       } catch (error) {
         if (!(error instanceof SkeinError)) throw error;
         conductor.decline(key, place);
+        await forgetPayload();
         return channel.send({ ...refusalOf(error), place });
       }
     }
@@ -194,6 +198,7 @@ async function handle(
       if (message.place !== undefined) conductor.decline(key, message.place);
       return;
     default:
+      await forgetPayload();
       throw new SkeinError(
         'FEDERATION_PROTOCOL',
         `A site does not send ${message.kind} messages now.`,

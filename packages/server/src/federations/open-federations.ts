@@ -13,7 +13,7 @@ import {
 import { modelFacts } from '@skein/federation/site';
 import { readModel } from '@skein/onnx';
 import type { Registry } from '@skein/serving';
-import { FLEET_NAMESPACE, openArtifacts, openFileArtifacts } from '@skein/state';
+import { createDiskRoom, FLEET_NAMESPACE, openFileArtifacts } from '@skein/state';
 import type { NodeOptions } from '../rooms/options.ts';
 import type { StartFederation } from '../rooms/federations.ts';
 import { MAX_MODEL_BYTES } from '../rooms/room.ts';
@@ -27,7 +27,10 @@ export interface OpenedFederations {
   close(): Promise<void>;
 }
 
-export interface FederationsOptions extends Pick<NodeOptions, 'redis' | 'blobs' | 'namespace'> {
+export interface FederationsOptions extends Pick<
+  NodeOptions,
+  'redis' | 'keptFreeBytes' | 'namespace'
+> {
   readonly registry: Registry;
   readonly logger: { warn(details: object, message: string): void };
 }
@@ -39,11 +42,11 @@ export async function openFederationsAt(
   place: string,
   options: FederationsOptions,
 ): Promise<OpenedFederations> {
-  const { blobs, registry, logger } = options;
-  const artifacts =
-    blobs === undefined
-      ? await openFileArtifacts(join(place, 'artifacts'))
-      : await openArtifacts(blobs, join(place, 'artifact-cache'), {});
+  const { keptFreeBytes, registry, logger } = options;
+  // A folder of its own, also where the models of a fleet are in a bucket: the coordinator removes what its runs do not name.
+  const folder = join(place, 'artifacts');
+  const room = createDiskRoom({ folder, keptFreeBytes });
+  const artifacts = await openFileArtifacts(folder, { room });
   const { redis = join(place, 'federations.db'), namespace = FLEET_NAMESPACE } = options;
   const identity = await keptIdentity(join(place, 'identity'));
   // Sites know a coordinator by its key, so that no other node of a fleet may conduct its federations.

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as pathOf } from 'node:path';
 import { mlp, writeModel } from '@skein/onnx';
-import { openFileArtifacts } from '@skein/state';
+import { type ArtifactStore, openFileArtifacts } from '@skein/state';
 import { assemblePublic } from '@skein/train';
 import { onTestFinished } from 'vitest';
 import { join } from '../../identity/handshake.ts';
@@ -27,6 +27,7 @@ export interface TestFederation {
   readonly coordinator: Coordinator;
   /** A draft of a plan with this federation's model. */
   readonly draft: PlanDraft;
+  readonly artifacts: ArtifactStore;
   readonly faults: unknown[];
   now: number;
   /** Closes it wherever it is, which stores nothing, and opens another one on the same folder. */
@@ -66,13 +67,13 @@ export async function startFederation(more: Partial<PlanDraft> = {}): Promise<Te
   const network = ({ inputs, outputs }: { inputs: number; outputs: number }) =>
     mlp({ sizes: [inputs, outputs], seed: 1 });
   const model = new Uint8Array(writeModel(assemblePublic(base.data, network, 1)));
-  const digest = await putArtifact(artifacts, model);
   let coordinator: Coordinator;
   const at: TestFederation = {
     get coordinator() {
       return coordinator;
     },
-    draft: { ...base, model: { digest, parameters: 4 } },
+    draft: { ...base, model: { digest: await sha256(model), parameters: 4 } },
+    artifacts,
     faults,
     now: Date.UTC(2026, 0, 1),
     async restart() {
@@ -81,6 +82,7 @@ export async function startFederation(more: Partial<PlanDraft> = {}): Promise<Te
     },
   };
   coordinator = await open();
+  await putArtifact(artifacts, model);
   onTestFinished(async () => {
     for (const close of opened) await close();
     rmSync(folder, { recursive: true, force: true });
