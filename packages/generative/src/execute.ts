@@ -6,6 +6,7 @@
  */
 import type { GenerativeModel } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
+import { openCall } from './call.ts';
 import type {
   Caller,
   GenerateEvent,
@@ -14,11 +15,11 @@ import type {
   Provider,
   Usage,
 } from './contract.ts';
-import type { Ledger, Reservation } from './money/ledger.ts';
+import type { Ledger } from './money/ledger.ts';
 import { costOf, promptTokens } from './money/price.ts';
 import { admit } from './routing/admit.ts';
 import { startAttempt, type Attempt } from './routing/attempt.ts';
-import { commit, type Committed } from './routing/commit.ts';
+import { commit, type Committed, type Running } from './routing/commit.ts';
 import type { HedgeBudget } from './routing/hedge-budget.ts';
 import { orderRoutes } from './routing/order.ts';
 import type { Route } from './routing/route.ts';
@@ -64,22 +65,35 @@ const FREE: ReadonlySet<string> = new Set([
   'CONTENT_FILTERED',
   'CONTEXT_TOO_LONG',
 ]);
+const isUnbilled = (error: unknown): boolean => error instanceof SkeinError && FREE.has(error.code);
+const NOTHING: Usage = { inputTokens: 0, outputTokens: 0 };
 /** Estimated characters of a token of an answer. */
 const CHARACTERS_PER_TOKEN = 3.6;
+
+/** A call that is to be made. */
+interface Start {
+  readonly route: Route;
+  readonly longestWaitMs: number;
+  /** Longest wait for the first content, the one for a place included. */
+  readonly firstMs: number;
+  /** Whether the caller leaves the provider less time than its model does. */
+  readonly isHurried: boolean;
+}
 
 interface Won {
   readonly route: Route;
   readonly attempt: Attempt;
   readonly head: readonly GenerateEvent[];
   readonly ttftMs: number;
-  readonly reservation: Reservation;
+  /** Of the call, in nano-dollars. */
+  readonly worst: number;
   /** Ends the call: gives its place back and settles its worst case. */
   readonly settle: (error: unknown) => void;
 }
 
 /** @throws SkeinError before the first content; of an answer that is not streamed, before its end. */
 export async function execute(execution: Execution, request: GenerateRequest): Promise<Answer> {
-  const { model, caller, ledger, clock, random } = execution;
+  const { model, caller, ledger, clock } = execution;
   const { settings } = model;
   const prompt = promptTokens(request);
   const isCounted = ledger.counts(caller);
@@ -87,60 +101,31 @@ export async function execute(execution: Execution, request: GenerateRequest): P
   const maxTokens = request.maxTokens ?? (isCounted ? settings.maxOutputTokens : undefined);
   const outputMost = (maxTokens ?? settings.maxOutputTokens) * (request.choices ?? 1);
   const worstUsage = { inputTokens: prompt.most, outputTokens: outputMost };
-  const total = { nanoDollars: 0, usage: { inputTokens: 0, outputTokens: 0 } as Usage };
+  const total = { nanoDollars: 0, usage: NOTHING };
 
-  function start(route: Route, longestWaitMs: number, firstMs: number) {
+  function start({ route, longestWaitMs, firstMs, isHurried }: Start) {
     const gone = new AbortController();
     const signal = AbortSignal.any([caller.signal, gone.signal]);
     const content = (async (): Promise<Won> => {
       const since = clock.now();
-      const release = await route.places.acquire({
-        tenant: caller.tenant,
-        level: caller.priority || 3,
-        longestMs: longestWaitMs,
-        signal,
-      });
-      let attempt: Attempt | undefined;
-      let reservation: Reservation | undefined;
-      let sentAt = clock.now();
-      let isSettled = false;
+      const worst = worstUsage;
+      const call = await openCall(execution, { route, longestWaitMs, worst, signal, isHurried });
+      const { sentAt } = call;
+      const attempt = startAttempt(
+        route.provider,
+        { ...request, model: route.settings.model, maxTokens },
+        { signal, firstMs: firstMs - (sentAt - since), gapMs: settings.gapMs, clock },
+      );
       const settle = (error: unknown): void => {
-        if (isSettled) return;
-        isSettled = true;
-        release();
-        const isFree =
-          attempt === undefined ||
-          (attempt.characters === 0 && error instanceof SkeinError && FREE.has(error.code));
-        const usage = isFree
-          ? { inputTokens: 0, outputTokens: 0 }
-          : usageOf(attempt!, prompt.expected);
-        const nanoDollars = costOf(route.settings.price, usage);
+        const isFree = attempt.characters === 0 && isUnbilled(error);
+        const usage = isFree ? NOTHING : usageOf(attempt, prompt.expected);
+        const nanoDollars = call.settle(error, usage);
+        if (nanoDollars === undefined) return;
         total.nanoDollars += nanoDollars;
         // The caller reads what its own answer took.
         if (error === undefined) total.usage = usage;
-        reservation?.settle({ nanoDollars, tokens: usage.inputTokens + usage.outputTokens });
-        const now = clock.now();
-        if (error === undefined) route.succeeded(now);
-        else if (
-          error instanceof SkeinError &&
-          error.code !== 'CANCELLED' &&
-          attempt !== undefined
-        ) {
-          route.failed(error, now, random());
-        }
       };
       try {
-        reservation = await ledger.reserve(caller, {
-          nanoDollars: costOf(route.settings.price, worstUsage),
-          tokens: worstUsage.inputTokens + worstUsage.outputTokens,
-        });
-        sentAt = clock.now();
-        route.sent(sentAt);
-        attempt = startAttempt(
-          route.provider,
-          { ...request, model: route.settings.model, maxTokens },
-          { signal, firstMs: firstMs - (sentAt - since), gapMs: settings.gapMs, clock },
-        );
         const head = await attempt.head;
         const ttftMs = clock.now() - sentAt;
         route.times.record(ttftMs, attempt.usage?.inputTokens || prompt.expected);
@@ -153,14 +138,12 @@ export async function execute(execution: Execution, request: GenerateRequest): P
           attempt,
           head: all,
           ttftMs: sentAt + ttftMs - caller.arrivedAt,
-          reservation,
+          worst: call.worst,
           settle,
         };
       } catch (error) {
         // One that a faster provider has overtaken was at least as slow as this.
-        if (gone.signal.aborted && attempt !== undefined) {
-          route.times.record(clock.now() - sentAt, prompt.expected);
-        }
+        if (gone.signal.aborted) route.times.record(clock.now() - sentAt, prompt.expected);
         settle(error);
         throw error;
       }
@@ -189,7 +172,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
     route: result.route,
     attempts,
     ttftMs: result.ttftMs,
-    worst: result.reservation.worst.nanoDollars,
+    worst: result.worst,
     spent: () => total,
     events,
   };
@@ -201,52 +184,33 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
   inputTokens: { readonly most: number; readonly expected: number },
   run: (provider: Provider, model: string, call: ProviderCall) => Promise<Result>,
 ): Promise<{ result: Result; route: Route; attempts: number; nanoDollars: number }> {
-  const { caller, ledger, clock, random, model } = execution;
+  const { caller, clock, model } = execution;
   const worst: Usage = { inputTokens: inputTokens.most, outputTokens: 0 };
-  const start = (route: Route, longestMs: number, firstMs: number) => {
+  const start = ({ route, longestWaitMs, firstMs, isHurried }: Start) => {
     const gone = new AbortController();
     const signal = AbortSignal.any([caller.signal, gone.signal]);
     const content = (async () => {
-      const release = await route.places.acquire({
-        tenant: caller.tenant,
-        level: caller.priority || 3,
-        longestMs,
-        signal,
-      });
-      let reservation: Reservation | undefined;
-      let spent = 0;
-      let tokens = 0;
+      const call = await openCall(execution, { route, longestWaitMs, worst, signal, isHurried });
+      const late = new SkeinError(
+        'UPSTREAM_TIMEOUT',
+        `Provider ${route.provider.name}: no answer in ${Math.round(firstMs)} ms.`,
+      );
+      const timer = setTimeout(() => gone.abort(late), firstMs);
       try {
-        reservation = await ledger.reserve(caller, {
-          nanoDollars: costOf(route.settings.price, worst),
-          tokens: worst.inputTokens,
-        });
-        const late = new SkeinError(
-          'UPSTREAM_TIMEOUT',
-          `Provider ${route.provider.name}: no answer in ${Math.round(firstMs)} ms.`,
-        );
-        const timer = setTimeout(() => gone.abort(late), firstMs);
-        try {
-          const call = { signal, deadline: clock.now() + firstMs, gapMs: model.settings.gapMs };
-          route.sent(clock.now());
-          const result = await run(route.provider, route.settings.model, call);
-          const usage =
-            result.usage.inputTokens > 0
-              ? result.usage
-              : { ...worst, inputTokens: inputTokens.expected };
-          spent = costOf(route.settings.price, usage);
-          tokens = usage.inputTokens;
-          route.succeeded(clock.now());
-          return { result, route, nanoDollars: spent };
-        } catch (error) {
-          if (error instanceof SkeinError) route.failed(error, clock.now(), random());
-          throw error;
-        } finally {
-          clearTimeout(timer);
-        }
+        const bounds = { signal, deadline: clock.now() + firstMs, gapMs: model.settings.gapMs };
+        const answer = run(route.provider, route.settings.model, bounds);
+        // A provider that ignores its signal is not awaited.
+        const result = await Promise.race([answer, aborted(signal)]);
+        const usage =
+          result.usage.inputTokens > 0
+            ? result.usage
+            : { ...worst, inputTokens: inputTokens.expected };
+        return { result, route, nanoDollars: call.settle(undefined, usage)! };
+      } catch (error) {
+        call.settle(error, NOTHING);
+        throw error;
       } finally {
-        release();
-        reservation?.settle({ nanoDollars: spent, tokens });
+        clearTimeout(timer);
       }
     })();
     return { content, cancel: (reason: Error) => gone.abort(reason) };
@@ -255,19 +219,20 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
   return { ...result, attempts };
 }
 
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+}
+
 /** Chooses the routes by admission and policy, and commits to one. */
 function route<Result>(
   { model, routes, caller, clock, random }: Execution,
   prompt: { readonly expected: number },
   worst: Usage,
-  start: (
-    route: Route,
-    longestWaitMs: number,
-    firstMs: number,
-  ) => {
-    readonly content: Promise<Result>;
-    cancel(reason: Error): void;
-  },
+  start: (start: Start) => Running<Result>,
   mayHedge = model.settings.hedge,
 ): Promise<Committed<Result>> {
   const { settings } = model;
@@ -275,7 +240,8 @@ function route<Result>(
   const isPromise = caller.deadline !== undefined;
   const objectiveAt = caller.deadline ?? caller.arrivedAt + settings.ttftMs;
   const deadlineMs = settings.deadlineMs ?? DEADLINE_OBJECTIVES * settings.ttftMs;
-  const deadlineAt = caller.deadline ?? caller.arrivedAt + deadlineMs;
+  const modelsAt = caller.arrivedAt + deadlineMs;
+  const deadlineAt = caller.deadline ?? modelsAt;
   const prospects = routes.map((each) => {
     const waitMs = each.places.expectedWaitMs();
     const p50Ms = each.times.predict(prompt.expected, 0.5);
@@ -306,7 +272,12 @@ function route<Result>(
     routes: orderRoutes(settings.policy, admitted, caller.stickyKey, random),
     start({ route: each, verdict }, firstMs, isHedge) {
       const longest = verdict.admitted && !isHedge ? verdict.longestWaitMs : 0;
-      return start(each, Math.min(firstMs, longest), firstMs);
+      return start({
+        route: each,
+        longestWaitMs: Math.min(firstMs, longest),
+        firstMs,
+        isHurried: deadlineAt < modelsAt && firstMs < deadlineMs / admitted.length,
+      });
     },
     hedgeAfterMs({ route: each }) {
       const slowMs = mayHedge ? each.times.predict(prompt.expected, HEDGE_QUANTILE) : undefined;

@@ -213,6 +213,35 @@ describe('routes', () => {
     ]);
   });
 
+  it.each([
+    ['generate', 'a short deadline of its callers', 20, 0],
+    ['embed', 'a short deadline of its callers', 20, 0],
+    ['generate', 'a deadline as long as the one of the model', 160, 3],
+    ['embed', 'a deadline as long as the one of the model', 160, 3],
+  ] as const)('to a silent provider are closed by their own time only: %s, %s', async (...row) => {
+    const [kind, , deadlineMs, failures] = row;
+    const { provider, told } = puppet('p');
+    told.go = new Promise(() => {});
+    const embed: Provider['embed'] = async (_, { signal }) => {
+      await told.go;
+      throw signal.reason;
+    };
+    const gateway = await open(
+      { models: [{ ...model('m', 'p'), ttftMs: 10, deadlineMs: 80 }] },
+      { providers: [{ ...provider, embed }] },
+    );
+    for (let asked = 0; asked < 3; asked++) {
+      const caller = callerOf({ deadline: performance.now() + deadlineMs });
+      const answer =
+        kind === 'generate'
+          ? gateway.generate(requestOf('m'), caller)
+          : gateway.embed({ model: 'm', inputs: ['a'] }, caller);
+      await expect(answer).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
+    }
+    const [route] = (await gateway.view()).models[0]!.routes;
+    expect(route).toMatchObject({ failures, running: 0 });
+  });
+
   it('never repeat a content filter at another provider', async () => {
     const other = puppet('other');
     const filtering: Provider = {

@@ -1,0 +1,77 @@
+/**
+ * One call to a route: its place at the provider and its reserved worst case are taken before it is
+ * sent and given back together, once, and what its end says of the route is noted.
+ */
+import { SkeinError } from '@skein/api/errors';
+import type { Usage } from './contract.ts';
+import type { Execution } from './execute.ts';
+import { costOf } from './money/price.ts';
+import type { Route } from './routing/route.ts';
+
+export interface CallOptions {
+  readonly route: Route;
+  /** Longest wait for a place, in milliseconds. */
+  readonly longestWaitMs: number;
+  /** Tokens at most. */
+  readonly worst: Usage;
+  readonly signal: AbortSignal;
+  /** Whether the caller leaves the provider less time than its model does. */
+  readonly isHurried: boolean;
+}
+
+export interface Call {
+  /** The reserved worst case, in nano-dollars. */
+  readonly worst: number;
+  readonly sentAt: number;
+  /** @returns the cost in nano-dollars; undefined: it was settled before. */
+  settle(error: unknown, usage: Usage): number | undefined;
+}
+
+/** @throws SkeinError for want of a place or of money, and the reason of the signal: nothing is sent then. */
+export async function openCall(execution: Execution, options: CallOptions): Promise<Call> {
+  const { caller, ledger, clock, random } = execution;
+  const { route, longestWaitMs, worst, signal, isHurried } = options;
+  const { price } = route.settings;
+  const release = await route.places.acquire({
+    tenant: caller.tenant,
+    level: caller.priority || 3,
+    longestMs: longestWaitMs,
+    signal,
+  });
+  const reservation = await ledger.reserve(caller, amountsOf(worst)).catch((error: unknown) => {
+    release();
+    throw error;
+  });
+  const sentAt = clock.now();
+  route.sent(sentAt);
+  let isSettled = false;
+
+  function amountsOf(usage: Usage) {
+    return {
+      nanoDollars: costOf(price, usage),
+      tokens: usage.inputTokens + usage.outputTokens,
+    };
+  }
+
+  /** A provider is not to blame for a caller in a hurry: others would find its circuit open. */
+  function isBlamed(error: unknown, { outputTokens }: Usage): error is SkeinError {
+    if (!(error instanceof SkeinError)) return false;
+    return !(isHurried && error.code === 'UPSTREAM_TIMEOUT' && outputTokens === 0);
+  }
+
+  return {
+    worst: reservation.worst.nanoDollars,
+    sentAt,
+    settle(error, usage) {
+      if (isSettled) return undefined;
+      isSettled = true;
+      release();
+      const spent = amountsOf(usage);
+      reservation.settle(spent);
+      const now = clock.now();
+      if (error === undefined) route.succeeded(now);
+      else if (isBlamed(error, usage)) route.failed(error, now, random());
+      return spent.nanoDollars;
+    },
+  };
+}
