@@ -3,21 +3,23 @@ import { expect, onTestFinished, test } from 'vitest';
 import { strictLogger } from '../testing/fake-inference.ts';
 import { countLanguageUse } from './use.ts';
 
+const RECEIPT = {
+  provider: 'up',
+  model: 'assistant',
+  usage: { inputTokens: 7, outputTokens: 3 },
+  costUsd: 0.25,
+  cache: 'miss' as const,
+  attempts: 1,
+  ttftMs: 40,
+};
+
 test('the audit sums the requests of a caller and a model, with tokens and cost', async () => {
   const state = await openSqliteState(':memory:');
   onTestFinished(() => state.close());
   const use = countLanguageUse(state, strictLogger);
   const caller = { requestId: 'r', tenant: 'shop', key: 'k1' };
-  const receipt = {
-    provider: 'up',
-    model: 'assistant',
-    usage: { inputTokens: 7, outputTokens: 3 },
-    costUsd: 0.25,
-    cache: 'miss' as const,
-    attempts: 1,
-    ttftMs: 40,
-  };
-  for (let n = 0; n < 3; n++) use.observe({ caller, model: 'assistant', receipt, durationMs: 90 });
+  for (let n = 0; n < 3; n++)
+    use.observe({ caller, model: 'assistant', receipt: RECEIPT, durationMs: 90 });
   use.observe({ caller, model: 'assistant', error: 'BUDGET_SPENT', durationMs: 1 });
   // A name of a caller is no row and no series.
   use.observe({ caller, model: 'gpt-9', error: 'MODEL_UNKNOWN', durationMs: 1 });
@@ -41,4 +43,42 @@ test('the audit sums the requests of a caller and a model, with tokens and cost'
     },
     { model: 'assistant', provider: '', requests: 1, failed: 1 },
   ]);
+});
+
+test('the tokens of a joined or repeated answer are counted once', async () => {
+  const state = await openSqliteState(':memory:');
+  onTestFinished(() => state.close());
+  const use = countLanguageUse(state, strictLogger);
+  const caller = { requestId: 'r', tenant: 'shop', key: 'k1' };
+  for (const cache of ['miss', 'joined', 'joined', 'hit'] as const) {
+    const receipt = { ...RECEIPT, cache, costUsd: cache === 'miss' ? 0.25 : 0 };
+    use.observe({ caller, model: 'assistant', receipt, durationMs: 90 });
+  }
+  await use.close();
+  expect(await state.audit(10)).toMatchObject([
+    { outcome: '4 requests, 0 failed, 10 tokens, $0.250000' },
+  ]);
+  expect(use.views()).toMatchObject([
+    { requests: 4, cacheHits: 3, inputTokens: 7, outputTokens: 3 },
+  ]);
+});
+
+test('what is beyond the bounds is summed, and nothing of it is lost', async () => {
+  const state = await openSqliteState(':memory:');
+  onTestFinished(() => state.close());
+  const use = countLanguageUse(state, strictLogger);
+  for (let n = 0; n < 300; n++) {
+    const caller = { requestId: 'r', tenant: 'shop', key: `k${n}` };
+    use.observe({ caller, model: `m${n}`, receipt: RECEIPT, durationMs: 90 });
+  }
+  await use.close();
+  const rows = await state.audit(1000);
+  expect(rows).toHaveLength(51);
+  expect(rows.find(({ actor }) => actor === '(others)')).toMatchObject({
+    subject: '(others)',
+    outcome: '250 requests, 0 failed, 2500 tokens, $62.500000',
+  });
+  const views = use.views();
+  expect(views).toHaveLength(257);
+  expect(views.at(-1)).toMatchObject({ model: '(others)', provider: '', requests: 44 });
 });

@@ -4,7 +4,7 @@
  * request would displace what operators did.
  */
 import type { LanguageUseView } from '@skein/api';
-import type { Outcome } from '@skein/generative';
+import type { Outcome, Receipt, Usage } from '@skein/generative';
 import { type Exposition, type GatewayLogger, labelled } from '@skein/http';
 import type { State } from '@skein/state';
 import { countOf, expose, histogram, observe } from '../telemetry/metrics/histogram.ts';
@@ -14,8 +14,10 @@ const TTFT_BOUNDS = [10, 25, 50, 100, 200, 350, 500, 750, 1000, 2000, 5000, 10_0
 /** Models and providers that have series of their own; callers name none of them. */
 const MAX_SERIES = 256;
 const AUDIT_EVERY_MS = 60_000;
-/** Rows of one minute in the audit. */
+/** Rows of one minute in the audit, besides the one that sums the rest. */
 const MAX_AUDIT_ROWS = 50;
+/** What has no series or row of its own. No model has this name: names have no brackets. */
+const OTHERS = '(others)';
 
 interface Series {
   readonly model: string;
@@ -55,39 +57,38 @@ export function countLanguageUse(
 ): LanguageUse {
   const all = new Map<string, Series>();
   let sums = new Map<string, AuditSum>();
+  let rest: AuditSum | undefined;
   let timer: NodeJS.Timeout | undefined;
 
   function seriesOf(model: string, provider: string): Series {
     const key = `${model}\0${provider}`;
     const known = all.get(key);
     if (known !== undefined) return known;
-    if (all.size >= MAX_SERIES) return seriesOf('(others)', '');
+    if (all.size >= MAX_SERIES && model !== OTHERS) return seriesOf(OTHERS, '');
     const series = newSeries(model, provider);
     all.set(key, series);
     return series;
   }
 
-  function addToAudit({ caller, model, receipt, error }: Outcome): void {
+  function sumOf({ caller, model }: Outcome): AuditSum {
     const key = `${caller.key} ${caller.tenant} ${model}`;
-    let sum = sums.get(key);
-    if (sum === undefined) {
-      if (sums.size >= MAX_AUDIT_ROWS) return;
-      const subject = `${model} (${caller.tenant})`;
-      sums.set(
-        key,
-        (sum = {
-          actor: caller.key ?? 'local',
-          subject,
-          requests: 0,
-          failed: 0,
-          tokens: 0,
-          costUsd: 0,
-        }),
-      );
-    }
+    const known = sums.get(key);
+    if (known !== undefined) return known;
+    const sum =
+      sums.size < MAX_AUDIT_ROWS
+        ? newSum(caller.key ?? 'local', `${model} (${caller.tenant})`)
+        : (rest ??= newSum(OTHERS, OTHERS));
+    if (sum !== rest) sums.set(key, sum);
+    return sum;
+  }
+
+  function addToAudit(outcome: Outcome): void {
+    const sum = sumOf(outcome);
+    const { receipt, error } = outcome;
     sum.requests += 1;
     if (error !== undefined) sum.failed += 1;
-    sum.tokens += (receipt?.usage.inputTokens ?? 0) + (receipt?.usage.outputTokens ?? 0);
+    const { inputTokens, outputTokens } = generatedOf(receipt);
+    sum.tokens += inputTokens + outputTokens;
     sum.costUsd += receipt?.costUsd ?? 0;
     timer ??= setTimeout(() => void write(), AUDIT_EVERY_MS).unref();
   }
@@ -95,8 +96,9 @@ export function countLanguageUse(
   async function write(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
-    const rows = [...sums.values()];
+    const rows = [...sums.values(), ...(rest === undefined ? [] : [rest])];
     sums = new Map();
+    rest = undefined;
     for (const { actor, subject, requests, failed, tokens, costUsd } of rows) {
       const outcome = `${requests} requests, ${failed} failed, ${tokens} tokens, $${costUsd.toFixed(6)}`;
       await state
@@ -117,7 +119,8 @@ export function countLanguageUse(
       series.requests += 1;
       series.codes.set(code, (series.codes.get(code) ?? 0) + 1);
       if (receipt !== undefined) {
-        const { usage, costUsd, cache, ttftMs } = receipt;
+        const { costUsd, cache, ttftMs } = receipt;
+        const usage = generatedOf(receipt);
         if (cache !== 'miss') series.cacheHits += 1;
         series.inputTokens += usage.inputTokens;
         series.cachedTokens += usage.cachedInputTokens ?? 0;
@@ -133,6 +136,20 @@ export function countLanguageUse(
     close: write,
   };
 }
+
+/** The tokens of a joined answer are those of the request that began it, which counts them. */
+function generatedOf(receipt: Receipt | undefined): Usage {
+  return receipt?.cache === 'miss' ? receipt.usage : { inputTokens: 0, outputTokens: 0 };
+}
+
+const newSum = (actor: string, subject: string): AuditSum => ({
+  actor,
+  subject,
+  requests: 0,
+  failed: 0,
+  tokens: 0,
+  costUsd: 0,
+});
 
 const newSeries = (model: string, provider: string): Series => ({
   model,
