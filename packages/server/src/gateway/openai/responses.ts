@@ -17,8 +17,8 @@ export async function answerResponse(
   { limits, logger }: LanguageTransport,
 ): Promise<void> {
   const request = readResponse(body);
-  const generation = await gateway.generate(request, caller(stickyKeyOf(body)));
   const head = headOf(exchange.id, request, body);
+  const generation = await gateway.generate(request, caller(stickyKeyOf(body)));
   if (!request.stream) {
     const { choices, usage } = await collect(generation);
     const [choice = newChoice()] = choices;
@@ -38,10 +38,15 @@ export async function answerResponse(
     unreadMs: limits.bodyTimeoutMs,
   });
   const events = responseEvents(exchange.id, head);
+  // Written with the first event: a generation that is never read would never end.
+  let before = events.begin();
   try {
-    await stream.write(events.begin());
-    await sendEvents(stream, generation.events, (event) => events.write(event));
-    stream.end(events.end(generation.receipt()));
+    await sendEvents(stream, generation.events, (event) => {
+      const text = before + events.write(event);
+      before = '';
+      return text;
+    });
+    stream.end(before + events.end(generation.receipt()));
   } catch (error) {
     const reason: unknown = signal.aborted ? signal.reason : error;
     breakStream(exchange, events.fail(toSkeinError(reason, exchange.id, logger)));
