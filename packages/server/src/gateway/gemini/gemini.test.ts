@@ -113,3 +113,13 @@ test('errors have the shape of Google', async () => {
   const models = await send(port, '/v1beta/models');
   expect(models.json).toMatchObject({ models: [{ name: 'models/chat', inputTokenLimit: 1000 }] });
 });
+
+test('refuses a name with an escape that means no byte', async () => {
+  const { port } = await startLanguageFaces();
+  const invalid = { error: { code: 400, status: 'INVALID_ARGUMENT' } };
+  expect((await send(port, '/v1beta/models/%ZZ')).json).toMatchObject(invalid);
+  const body = post(JSON.stringify(hello));
+  expect((await send(port, '/v1beta/models/%ZZ:generateContent', body)).json).toMatchObject(
+    invalid,
+  );
+});

@@ -8,6 +8,7 @@ import { headerOf, type LanguageTransport, type ModelCall, serveCall } from '../
 import { collect } from '../generative/collect.ts';
 import { openStream, sendEvents } from '../generative/event-stream.ts';
 import { type Fields, listAt, objectAt, optional, textAt, wholeAt } from '../generative/fields.ts';
+import { decodeSegment } from '../path-segment.ts';
 import { authorizeReader } from '../rules.ts';
 import { answerPieces, generateAnswer } from './answer.ts';
 import { sendGeminiError } from './errors.ts';
@@ -60,14 +61,14 @@ async function route(
   const [name = '', method] = rest.split(':');
   if (method === undefined && /^\/v1beta\/models(\/|$)/.test(path)) {
     requireMethod(exchange, 'GET');
-    await answerModels(exchange, authorization, decodeURIComponent(name), transport);
+    await answerModels(exchange, authorization, decodeSegment(name), transport);
     return;
   }
   const serve =
     method !== undefined && Object.hasOwn(METHODS, method) ? METHODS[method] : undefined;
   if (serve === undefined) throw unknownRoute(exchange);
   requireMethod(exchange, 'POST');
-  const model = decodeURIComponent(name);
+  const model = decodeSegment(name);
   await serveCall(exchange, reachedAt, authorization, transport, (call) =>
     serve(call, model, transport),
   );

@@ -34,8 +34,8 @@ export function completionChunks(
   return {
     write(event) {
       if (event.type === 'usage') usage = event.usage;
-      if (!('choice' in event) && event.type !== 'text' && event.type !== 'finish') return '';
-      const index = ('choice' in event ? event.choice : undefined) ?? 0;
+      if (event.type === 'usage' || event.type === 'start') return '';
+      const index = event.choice ?? 0;
       if (event.type === 'text') {
         return chunk({ text: event.text, index, logprobs: null, finish_reason: null });
       }

@@ -130,6 +130,11 @@ describe('errors', () => {
     });
     expect((await send(port, CHAT)).status).toBe(405);
     expect((await send(port, '/v1/models/gpt-9')).status).toBe(404);
+    const escaped = await send(port, '/v1/models/%ZZ');
+    expect([escaped.status, escaped.json]).toMatchObject([
+      400,
+      { error: { code: 'request_invalid' } },
+    ]);
   });
 
   test('asks for a key with the scope', async () => {

@@ -30,6 +30,27 @@ describe('the other endpoints', () => {
     ]);
   });
 
+  test('streams the log probabilities of a continued prompt, also of the only choice', async () => {
+    const { port, gateway } = await startLanguageFaces();
+    gateway.script = events(
+      { type: 'text', text: 'A' },
+      {
+        type: 'logprobs',
+        tokens: [{ token: 'A', logprob: -0.5, top: [{ token: 'B', logprob: -1 }] }],
+      },
+      { type: 'finish', reason: 'stop' },
+    );
+    const body = { model: 'chat', prompt: 'Once', logprobs: 1, stream: true };
+    const { text } = await ask(port, body, '/v1/completions');
+    const logprobs = { tokens: ['A'], token_logprobs: [-0.5], top_logprobs: [{ B: -1 }] };
+    expect(eventsOf(text)).toMatchObject([
+      { choices: [{ text: 'A' }] },
+      { choices: [{ index: 0, logprobs }] },
+      { choices: [{ finish_reason: 'stop' }] },
+      '[DONE]',
+    ]);
+  });
+
   test('embeds, in base64 and as numbers', async () => {
     const { port } = await startLanguageFaces();
     const body = { model: 'chat', input: ['ab', 'c'], encoding_format: 'base64' };

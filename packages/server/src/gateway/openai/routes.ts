@@ -7,6 +7,7 @@ import { requireMethod, unknownRoute } from '../face.ts';
 import { type LanguageTransport, type ModelCall, serveCall } from '../generative/call.ts';
 import { collect } from '../generative/collect.ts';
 import { openStream, sendEvents } from '../generative/event-stream.ts';
+import { decodeSegment } from '../path-segment.ts';
 import { authorizeReader } from '../rules.ts';
 import { type AnswerHead, chatChunks, chatCompletion, type ChunkWriter } from './chat-answer.ts';
 import { readChat, readCompletion, type TextRequest } from './chat-request.ts';
@@ -81,18 +82,10 @@ async function answerModels(
     sendText(exchange, 200, 'application/json', JSON.stringify({ object: 'list', data: models }));
     return;
   }
-  const name = nameOf(path);
+  const name = decodeSegment(path.slice('/v1/models/'.length));
   const model = models.find(({ id }) => id === name);
   if (model === undefined) throw new SkeinError('MODEL_UNKNOWN', 'No such language model.');
   sendText(exchange, 200, 'application/json', JSON.stringify(model));
-}
-
-function nameOf(path: string): string | undefined {
-  try {
-    return decodeURIComponent(path.slice('/v1/models/'.length));
-  } catch {
-    return undefined;
-  }
 }
 
 const modelOf = ({ name, createdAt, providers }: GenerativeModelView) => ({

@@ -21,8 +21,8 @@ import {
   type DurationStatistic,
   type ModelStatistics,
 } from '../statistics.ts';
+import { decodeSegment } from '../../path-segment.ts';
 import { authorizeReader, isNodeReady } from '../../rules.ts';
-import { brief } from '../../brief.ts';
 
 export type HttpOptions = InferenceOptions & HttpTransport;
 
@@ -53,13 +53,13 @@ function serve(
       return undefined;
     }
     if (segments[2] === 'trace' && isSetting(segments.slice(3))) {
-      return serveSettings(exchange, 'trace', options, decoded(name));
+      return serveSettings(exchange, 'trace', options, decodeSegment(name));
     }
     const versioned = segments[2] === 'versions' && segments.length > 3;
     const action = segments[versioned ? 4 : 2];
     if (segments.length > (versioned ? 5 : 3)) throw unknownRoute(exchange);
-    const version = versioned ? decoded(segments[3]!) : undefined;
-    const model = decoded(name);
+    const version = versioned ? decodeSegment(segments[3]!) : undefined;
+    const model = decodeSegment(name);
     if (action === 'infer') {
       requireMethod(exchange, 'POST');
       return inferOverHttp(exchange, model, version, reachedAt, options);
@@ -174,7 +174,7 @@ async function serveRepository(
   // Read it now: a caller that has disconnected by the end of a load has no address any more.
   const remote = remoteOf(socket);
   const { parameters = {} } = await smallBody(exchange, tenant, options);
-  const model = decoded(name);
+  const model = decodeSegment(name);
   const by = { actor, remote };
   if (action === 'load') await repository.load(model, objectOf(parameters, 'parameters'), by);
   else await repository.unload(model, by);
@@ -221,16 +221,4 @@ function computeView({ input, compute, output }: Omit<BatchStatistics, 'rows'>):
 
 function durationView({ count, totalMs }: DurationStatistic): { count: number; ns: number } {
   return { count, ns: Math.round(totalMs * 1e6) };
-}
-
-function decoded(segment: string): string {
-  if (!segment.includes('%')) return segment;
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    throw new SkeinError(
-      'REQUEST_INVALID',
-      `The path segment ${brief(segment)} is not valid percent-encoding.`,
-    );
-  }
 }
