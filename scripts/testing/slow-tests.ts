@@ -137,6 +137,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/faults/taken.test.ts',
   'packages/server/src/faults/tenants.test.ts',
   'packages/server/src/faults/triton-clients.test.ts',
+  'packages/server/src/gateway/generative/leaving.test.ts',
   'packages/server/src/gateway/grpc/unauthenticated.test.ts',
   'packages/server/src/gateway/http/connection.test.ts',
   'packages/server/src/gateway/management/console.test.ts',
