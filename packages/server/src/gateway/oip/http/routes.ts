@@ -5,7 +5,6 @@
  * Health needs no key, so that probes work without one. A caller that may infer may also read
  * metadata.
  */
-import { SkeinError } from '@skein/api';
 import type { Instant } from '@skein/serving';
 import { type Exchange, remoteOf, sendJson, sendText } from '@skein/http';
 import { requireMethod, unknownRoute, type HttpRoutes, type HttpTransport } from '../../face.ts';
