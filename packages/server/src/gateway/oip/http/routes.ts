@@ -69,7 +69,7 @@ function serve(
   if (area === 'repository') return serveRepository(exchange, segments, options);
   if (area === 'systemsharedmemory' || area === 'cudasharedmemory') {
     const kind = area === 'cudasharedmemory' ? 'cuda' : 'system';
-    return serveRegions(exchange, kind, segments.slice(1).map(decoded), options);
+    return serveRegions(exchange, kind, segments.slice(1).map(decodeSegment), options);
   }
   if (area === 'logging' && segments.length === 1) return serveSettings(exchange, 'log', options);
   if (area === 'trace' && isSetting(segments.slice(1))) {
