@@ -93,7 +93,6 @@ async function demonstrate(client: Client): Promise<void> {
         delta: DELTA,
         denominator: 500,
       },
-      aggregation: { kind: 'pairwise', range: 200 },
       sites: { minimum: 4, maximum: 4 },
     },
   });

@@ -19,7 +19,9 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
   const names = [...data.features, data.target].map((column) => column.name);
   const ranges = [...data.features, data.target].filter((column) => column.kind === 'number');
   const isPrivate = privacy.mode !== 'none';
+  const isPatient = privacy.mode === 'patient';
   const isSecure = aggregation.kind !== 'none';
+  const mostRows = aggregation.kind === 'none' ? undefined : aggregation.mostRows;
   return [
     [new Set(names).size < names.length, 'data names a column twice.'],
     [
@@ -48,11 +50,25 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
       'data.scaling site voids the promise of differential privacy: give public ranges, or privacy none.',
     ],
     [
-      privacy.mode === 'patient' && local.steps !== 1,
+      isPatient && local.steps !== 1,
       'local.steps must be 1 with privacy patient: each step adds its noise to the sum of all sites.',
     ],
     [
-      privacy.mode === 'patient' && strategy.name === 'scaffold',
+      isPatient && local.batch !== undefined,
+      'local.batch is not read with privacy patient, where privacy.sampling chooses the rows of the one step: leave it out.',
+    ],
+    [
+      isPatient && local.learningRate !== undefined,
+      'local.learningRate is not read with privacy patient, where sites send sums of gradients: give strategy fedsgd its learningRate instead.',
+    ],
+    [!isPatient && local.learningRate === undefined, 'local.learningRate is missing.'],
+    [
+      isPrivate && mostRows !== undefined,
+      'aggregation.mostRows is not read with privacy, where privacy.denominator divides the sum: leave it out.',
+    ],
+    [isSecure && !isPrivate && mostRows === undefined, 'aggregation.mostRows is missing.'],
+    [
+      isPatient && strategy.name === 'scaffold',
       'strategy scaffold releases two vectors a round; with privacy patient use fedsgd or fedavg.',
     ],
     [

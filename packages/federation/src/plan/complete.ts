@@ -1,6 +1,7 @@
 /** Turns a draft into a plan: computes what follows from the rest. */
 import { SkeinError } from '@skein/api/errors';
 import { noiseFor, type Mechanism } from '@skein/train';
+import type { z } from 'zod';
 import { checkPlan, parsed, refuse } from './check.ts';
 import { type Plan, PlanDraft } from './plan.ts';
 
@@ -11,25 +12,50 @@ export function thresholdOf(sites: number): number {
 
 /** @throws SkeinError PLAN_INVALID, naming the fields. */
 export function completePlan(draft: PlanDraft): Plan {
-  const { privacy, sites, ...rest } = parsed(PlanDraft, draft);
-  const threshold = sites.threshold ?? thresholdOf(sites.minimum);
+  const { privacy, sites, ...terms } = parsed(PlanDraft, draft);
+  const rest = {
+    ...terms,
+    sites: { ...sites, threshold: sites.threshold ?? thresholdOf(sites.minimum) },
+  };
   if (privacy.mode === 'none') {
-    return checkPlan({ ...rest, privacy, sites: { ...sites, threshold } });
+    const encoding = { range: 1, mostRows: 10_000 };
+    return checkPlan({ ...filled(rest, RATE, encoding), privacy });
   }
-  const { denominator = privacy.mode === 'client' ? sites.minimum : undefined } = privacy;
+  const { clip, mode, denominator = mode === 'client' ? sites.minimum : undefined } = privacy;
   if (denominator === undefined) {
     refuse(
       'privacy.denominator is missing: a public number of rows, such as a rounded count of all patients, by which sums are divided.',
     );
   }
+  // The update of a site has the norm `clip` at most, or each of its rows, of which it has not more than all.
+  const whole =
+    mode === 'client'
+      ? filled(rest, RATE, { range: clip })
+      : filled(rest, {}, { range: clip * denominator });
   const plan = checkPlan({
-    ...rest,
+    ...whole,
     privacy: { ...privacy, denominator, noise: privacy.noise ?? 1 },
-    sites: { ...sites, threshold },
   });
   if (privacy.noise !== undefined || plan.privacy.mode === 'none') return plan;
   // The search for the noise takes seconds, so it comes after all that can be refused.
   return { ...plan, privacy: { ...plan.privacy, noise: calibrated(plan.privacy, plan.rounds) } };
+}
+
+/** Learning rate of the sites' steps, where they take steps. */
+const RATE = { learningRate: 0.1 };
+
+/** With what a draft may leave out. */
+function filled<T extends Pick<z.output<typeof PlanDraft>, 'local' | 'aggregation'>>(
+  terms: T,
+  local: Partial<Plan['local']>,
+  encoding: { readonly range: number; readonly mostRows?: number },
+) {
+  const { aggregation } = terms;
+  return {
+    ...terms,
+    local: { ...local, ...terms.local },
+    aggregation: aggregation.kind === 'none' ? aggregation : { ...encoding, ...aggregation },
+  };
 }
 
 type Private = Exclude<Plan['privacy'], { mode: 'none' }>;

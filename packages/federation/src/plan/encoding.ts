@@ -11,7 +11,7 @@ export function encodingOf(plan: Plan, length: number): SumEncoding {
   if (aggregation.kind === 'none') throw new Error('A plain sum is not encoded.');
   const { bits, range, mostRows } = aggregation;
   const encoding = { length, sites: sites.maximum, bits, range };
-  if (privacy.mode === 'none') return { ...encoding, weight: { most: mostRows } };
+  if (privacy.mode === 'none') return { ...encoding, weight: { most: mostRows! } };
   return noisePlan({
     encoding,
     norm: privacy.clip,

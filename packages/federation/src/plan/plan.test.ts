@@ -4,7 +4,7 @@ import { draft, openPlan } from '../testing/plans.ts';
 import { canonical, digestOf } from '@skein/api/canonical';
 import { checkPlan } from './check.ts';
 import { completePlan, mechanismOf, thresholdOf } from './complete.ts';
-import type { PlanDraft } from './plan.ts';
+import type { Plan, PlanDraft } from './plan.ts';
 
 const refused = (reason: string): unknown =>
   expect.objectContaining({ code: 'PLAN_INVALID', message: expect.stringContaining(reason) });
@@ -20,6 +20,52 @@ describe('a plan', () => {
     expect(spent.epsilon).toBeGreaterThan(0.99);
   });
 
+  it.each<[string, Partial<PlanDraft>, Partial<Plan['local']>, object]>([
+    // Each row adds a gradient of the norm 2 at most, and no site has more rows than all together.
+    [
+      'patient',
+      { privacy: { mode: 'patient', clip: 2, noise: 9, denominator: 500 } },
+      {},
+      { range: 1000 },
+    ],
+    [
+      'client',
+      { privacy: { mode: 'client', clip: 2, noise: 9 } },
+      { learningRate: 0.1 },
+      { range: 2 },
+    ],
+    ['none', { privacy: { mode: 'none' } }, { learningRate: 0.1 }, { range: 1, mostRows: 10_000 }],
+    [
+      'patient',
+      {
+        privacy: { mode: 'patient', noise: 9, denominator: 500 },
+        aggregation: { kind: 'pairwise', range: 200 },
+      },
+      {},
+      { range: 200 },
+    ],
+  ])(
+    'with privacy %s has the rates and ranges that are read, and no others: %j',
+    (_, more, local, encoding) => {
+      const plan = completePlan(draft(more));
+      expect(plan.local).toEqual({ steps: 1, ...local });
+      expect(plan.aggregation).toEqual({ kind: 'pairwise', bits: 16, ...encoding });
+      expect(completePlan(plan)).toEqual(plan);
+    },
+  );
+
+  it('is refused when it comes without a rate or a range that is read', () => {
+    const { local: _, ...rest } = completePlan(draft({ privacy: { mode: 'none' } }));
+    expect(() => checkPlan(rest)).toThrow(refused('local.learningRate is missing'));
+    const aggregation = { kind: 'pairwise', range: 1 };
+    expect(() => checkPlan({ ...openPlan(), aggregation })).toThrow(
+      refused('aggregation.mostRows is missing'),
+    );
+    expect(() => checkPlan({ ...openPlan(), aggregation: { kind: 'pairwise' } })).toThrow(
+      refused('aggregation.range'),
+    );
+  });
+
   it('asks for two thirds of the sites', () => {
     expect([2, 3, 4, 6, 100].map(thresholdOf)).toEqual([2, 3, 3, 5, 67]);
   });
@@ -29,6 +75,12 @@ describe('a plan', () => {
     ['coordinatorSeesUpdates', { aggregation: { kind: 'none' } as never }],
     ['privacy needs aggregation', { aggregation: { kind: 'none', coordinatorSeesUpdates: true } }],
     ['local.steps must be 1', { local: { steps: 5 } }],
+    ['local.batch is not read with privacy patient', { local: { batch: 8 } }],
+    ['local.learningRate is not read with privacy patient', { local: { learningRate: 0.1 } }],
+    [
+      'aggregation.mostRows is not read with privacy',
+      { aggregation: { kind: 'pairwise', mostRows: 500 } },
+    ],
     ['sites.threshold 5 is above sites.minimum 4', { sites: { minimum: 4, threshold: 5 } }],
     ['sites.threshold is not above half', { sites: { minimum: 4, threshold: 2 } }],
     ['strategy scaffold releases two', { strategy: { name: 'scaffold' } }],

@@ -69,9 +69,10 @@ export const Strategy = z.discriminatedUnion('name', [
 export const Local = z.strictObject({
   /** Steps of a round at each site. */
   steps: count.max(1_000_000).default(1),
-  /** Rows of a step; absent: all rows. */
+  /** Rows of a step; absent: all rows. With privacy `patient` its sampling chooses them. */
   batch: count.optional(),
-  learningRate: positive.default(0.1),
+  /** Absent with privacy `patient`, whose sites send sums of gradients. */
+  learningRate: positive.optional(),
 });
 
 export const Privacy = z.discriminatedUnion('mode', [
@@ -101,9 +102,9 @@ export const Privacy = z.discriminatedUnion('mode', [
 const encoded = {
   bits: z.union([z.literal(8), z.literal(16)]).default(16),
   /** Numbers of an update are clipped to ±range before they become integers. */
-  range: positive.default(1),
-  /** The most rows of a site, by which updates are weighted; not used with privacy. */
-  mostRows: count.max(1e9).default(10_000),
+  range: positive,
+  /** The most rows of a site, by which updates are weighted; absent with privacy. */
+  mostRows: count.max(1e9).optional(),
 };
 
 export const Aggregation = z.discriminatedUnion('kind', [
@@ -152,19 +153,29 @@ const shared = {
   strategy: Strategy,
   rounds: count.max(1_000_000),
   local: Local.prefault({}),
-  aggregation: Aggregation.prefault({ kind: 'pairwise' }),
   collusion: Collusion.prefault({}),
   deadlines: Deadlines.prefault({}),
 };
 
 /** A complete plan. */
-export const Plan = z.strictObject({ ...shared, privacy: Privacy, sites: Sites });
+export const Plan = z.strictObject({
+  ...shared,
+  aggregation: Aggregation,
+  privacy: Privacy,
+  sites: Sites,
+});
 export type Plan = z.output<typeof Plan>;
 
 const [priv, open] = Privacy.options;
+const [pairwise, committee, plain] = Aggregation.options;
+/** Absent: as `completePlan` says. */
+const absent = { range: true } as const;
 /** What an operator writes: `completePlan` fills in what follows from the rest. */
 export const PlanDraft = z.strictObject({
   ...shared,
+  aggregation: z
+    .discriminatedUnion('kind', [pairwise.partial(absent), committee.partial(absent), plain])
+    .prefault({ kind: 'pairwise' }),
   privacy: z
     .discriminatedUnion('mode', [priv.partial({ noise: true, denominator: true }), open])
     .prefault({ mode: 'patient' }),

@@ -79,7 +79,7 @@ async function localTraining(options: TrainingOptions): Promise<SiteTraining> {
     rows: rows.rows,
     batch: size,
     mask: MASK,
-    learningRate,
+    learningRate: learningRate!,
     steps,
     seed: 0,
   });
