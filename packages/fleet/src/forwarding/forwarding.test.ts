@@ -319,6 +319,17 @@ test('when no member ever has room, few of the refused requests still ask', asyn
   expect(b.seen.length).toBeLessThan(300);
 });
 
+test('for what is not here every request asks, however many were refused before', async () => {
+  const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+  a.behave = () => Promise.reject(new SkeinError('NO_REPLICA', 'It is elsewhere.'));
+  for (let i = 0; i < 100; i++) await codeOf(a.forwarding.inference.infer(request()));
+  b.behave = doubled;
+  for (let i = 0; i < 10; i++) {
+    expect(numbers(await a.forwarding.inference.infer(request()))).toEqual([2, 4]);
+  }
+  expect(a.forwarding.counters.refused.fleet_full).toBe(0);
+});
+
 test('a change of a deployment is carried out by the member that is asked, and its refusal arrives', async () => {
   const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
   const peer = a.forwarding.peer('member-1')!;

@@ -38,15 +38,16 @@ export interface Forwarding {
   close(): void;
 }
 
-/** Refusals of admission: they prove that the request has not run. */
-const NOTHING_RAN: ReadonlySet<ErrorCode> = new Set([
-  'DEADLINE_UNREACHABLE',
-  'QUEUE_FULL',
+/** Refusals of a node that is full. */
+const FULL: readonly ErrorCode[] = ['DEADLINE_UNREACHABLE', 'QUEUE_FULL', 'BODIES_TOO_LARGE'];
+/** Refusals of a node that does not hold what is asked for, or has no replica of it. */
+const NOT_HERE: ReadonlySet<ErrorCode> = new Set([
   'NO_REPLICA',
   'MODEL_UNKNOWN',
   'VERSION_UNKNOWN',
-  'BODIES_TOO_LARGE',
 ]);
+/** Refusals of admission: they prove that the request has not run. */
+const NOTHING_RAN: ReadonlySet<ErrorCode> = new Set([...FULL, ...NOT_HERE]);
 
 export function forwardRefused(options: ForwardingOptions): Forwarding {
   const { local, clock, random } = options;
@@ -88,7 +89,9 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
       counters.refused.no_holder++;
       throw refusal;
     }
-    if (!asks(success.get(deployment) ?? 1, random())) {
+    // What is not here is answered by the others or not at all.
+    const isHere = !NOT_HERE.has(refusal.code);
+    if (isHere && !asks(success.get(deployment) ?? 1, random())) {
       counters.refused.fleet_full++;
       throw refusal;
     }

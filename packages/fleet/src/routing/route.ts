@@ -7,7 +7,8 @@
  * by load that was broadcast sends every node to the same idle member (docs/concepts/fleet.md).
  *
  * When the whole fleet is full, rounds find no taker and cost messages. Then only a share of the
- * refused requests asks, in proportion to the recent success.
+ * requests that a full node refuses asks, in proportion to the recent success. A node that does not
+ * hold what is asked for always asks.
  */
 import { routing } from '../tuning.ts';
 
