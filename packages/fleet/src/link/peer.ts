@@ -135,22 +135,29 @@ export class Peer {
       : { error: errorOf(error) };
   }
 
-  /** Asks it for a change of a deployment. @throws SkeinError as it does; PEER_LOST. */
-  async change(change: ForwardedChange): Promise<unknown> {
-    let frame: Frame<ChangeAnswer> | undefined;
+  /**
+   * Asks it for a change of a deployment.
+   * @returns undefined: it has not looked at the change, so another member may be asked.
+   * @throws SkeinError as it does; PEER_LOST when the change may have been made.
+   */
+  async change(change: ForwardedChange): Promise<{ readonly result: unknown } | undefined> {
+    let exchange: Exchange<ChangeAnswer>;
     try {
       const session = this.#usable() ?? (await this.#open());
-      frame = await this.#exchange<ChangeAnswer>(session, PATHS.change, encodeFrame(change)).next();
+      exchange = this.#exchange(session, PATHS.change, encodeFrame(change));
     } catch {
-      this.#failed();
+      return this.#failed();
     }
+    const frame = await exchange.next();
     if (frame === undefined) {
+      this.#failed();
+      if (exchange.wasRefused) return undefined;
       const message = `The member at ${this.address} was lost during a change; look at whether it was made.`;
       throw new SkeinError('PEER_LOST', message);
     }
     const { error, result } = frame.meta;
     if (error !== undefined) throw errorOf(error);
-    return result;
+    return { result };
   }
 
   close(): void {

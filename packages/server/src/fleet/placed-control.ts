@@ -15,8 +15,15 @@ export interface PlacedControlOptions {
   readonly self: () => string;
   /** Live members that hold a deployment, without this one. */
   readonly holders: (deployment: string) => readonly string[];
-  /** Asks another member for a change. @returns what it answers. @throws SkeinError as it does; PEER_LOST. */
-  readonly ask: (member: string, change: ForwardedChange) => Promise<unknown>;
+  /**
+   * Asks another member for a change.
+   * @returns what it answers; undefined: it cannot be reached, and nothing was sent.
+   * @throws SkeinError as it does; PEER_LOST when the change may have been made.
+   */
+  readonly ask: (
+    member: string,
+    change: ForwardedChange,
+  ) => Promise<{ readonly result: unknown } | undefined>;
 }
 
 export function placedControl(options: PlacedControlOptions): DeploymentControl {
@@ -30,38 +37,52 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
         (view) => view.name === name && !['elsewhere', 'unloaded', 'failed'].includes(view.status),
       );
 
-  /** The member that carries a change out; undefined: this one. */
-  function carrierOf(name: string): string | undefined {
-    return isElsewhere(name) ? holders(name)[0] : undefined;
+  /** The members that can carry a change out, in the order in which they are asked; none: this one does. */
+  function carriersOf(name: string): readonly string[] {
+    return isElsewhere(name) ? holders(name) : [];
   }
 
-  async function forwarded(member: string, change: ForwardedChange): Promise<DeploymentView> {
-    const answer = DeploymentView.safeParse(await ask(member, change));
-    if (answer.success) return answer.data;
-    throw new SkeinError('INTERNAL', `Member ${member} answered a change with something else.`);
+  /** @throws SkeinError PEER_LOST when none of them can be reached. */
+  async function forwarded(
+    carriers: readonly string[],
+    name: string,
+    change: ForwardedChange,
+  ): Promise<DeploymentView> {
+    for (const member of carriers) {
+      const answer = await ask(member, change);
+      if (answer === undefined) continue;
+      const view = DeploymentView.safeParse(answer.result);
+      if (view.success) return view.data;
+      throw new SkeinError('INTERNAL', `Member ${member} answered a change with something else.`);
+    }
+    const message = `No member that can change "${name}" is reached from here; nothing was changed.`;
+    throw new SkeinError('PEER_LOST', message);
   }
 
   return {
     ...local,
     async deploy(request, actor) {
-      let carrier = carrierOf(request.name);
-      if (carrier === undefined && !servesHere(request.name)) {
+      let carriers = carriersOf(request.name);
+      if (carriers.length === 0 && !servesHere(request.name)) {
         const record = await registry.version(request.name, request.version);
         const taker = await placing.takerOf(record, request.settings);
-        carrier = taker === self() ? undefined : taker;
+        carriers = taker === self() ? [] : [taker];
       }
-      if (carrier === undefined) return local.deploy(request, actor);
-      return forwarded(carrier, { change: 'deploy', parameters: [request], actor });
+      if (carriers.length === 0) return local.deploy(request, actor);
+      const change = { change: 'deploy', parameters: [request], actor } as const;
+      return forwarded(carriers, request.name, change);
     },
     async changeSettings(name, settings, actor) {
-      const carrier = carrierOf(name);
-      if (carrier === undefined) return local.changeSettings(name, settings, actor);
-      return forwarded(carrier, { change: 'changeSettings', parameters: [name, settings], actor });
+      const carriers = carriersOf(name);
+      if (carriers.length === 0) return local.changeSettings(name, settings, actor);
+      const change = { change: 'changeSettings', parameters: [name, settings], actor } as const;
+      return forwarded(carriers, name, change);
     },
     async rollback(name, reason, actor) {
-      const carrier = carrierOf(name);
-      if (carrier === undefined) return local.rollback(name, reason, actor);
-      return forwarded(carrier, { change: 'rollback', parameters: [name, reason], actor });
+      const carriers = carriersOf(name);
+      if (carriers.length === 0) return local.rollback(name, reason, actor);
+      const change = { change: 'rollback', parameters: [name, reason], actor } as const;
+      return forwarded(carriers, name, change);
     },
   };
 }

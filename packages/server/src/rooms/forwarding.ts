@@ -112,13 +112,7 @@ export function openForwarding(
           placing,
           self: () => members.incarnation,
           holders: (deployment) => forwarding.holders(deployment),
-          async ask(member, change) {
-            const peer = forwarding.peer(member);
-            if (peer === undefined) {
-              throw new SkeinError('PEER_LOST', `Member ${member} cannot be called.`);
-            }
-            return peer.change(change);
-          },
+          ask: async (member, change) => forwarding.peer(member)?.change(change),
         });
   const inner = traced(serving);
   const local = {
