@@ -8,7 +8,7 @@
  *                    └──────────────┴ lost: run again if that does no harm, else PEER_LOST
  */
 import { type ErrorCode, SkeinError } from '@skein/api';
-import type { Clock, Inference, InferenceAnswer, InferenceRequest } from '@skein/serving';
+import type { Clock, Inference, InferenceAnswer, InferenceRequest, Instant } from '@skein/serving';
 import type { Peer } from '../link/peer.ts';
 import type { LocalNode } from '../link/serve-peers.ts';
 import { asks, nextProbes, probeTimeoutMs, successAfter, takers } from '../routing/route.ts';
@@ -106,18 +106,17 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
     for (let rounds = 0; ; rounds++) {
       const now = clock.now();
       const leftMs = deadline - now;
-      const open = holders
-        .of(deployment, version)
-        .filter((incarnation) => peers.get(incarnation)?.isAsked(now));
+      const open = holders.of(deployment, version).filter((incarnation) => {
+        const peer = peers.get(incarnation);
+        return peer !== undefined && peer.isAsked(now) && peer.roundTripMs < leftMs;
+      });
       const picked = nextProbes({ asked, rounds, leftMs }, open, random);
       if (picked.length === 0) break;
       for (const incarnation of picked) asked.add(incarnation);
       // A single candidate is sent the request at once: its refusal says what a probe would.
-      const ranked = picked.length === 1 ? picked : await probe(request, picked, leftMs, heard);
+      const ranked = picked.length === 1 ? picked : await probe(request, picked, deadline, heard);
       for (const incarnation of ranked) {
-        const outcome = await peers
-          .get(incarnation)
-          ?.forward(request, request.deadline ?? Infinity);
+        const outcome = await peers.get(incarnation)?.forward(request, deadline);
         if (outcome === undefined) continue;
         if ('answer' in outcome) {
           note(deployment, true);
@@ -153,20 +152,23 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
   async function probe(
     request: InferenceRequest,
     picked: readonly string[],
-    leftMs: number,
+    deadline: Instant,
     heard: (error: { readonly retryAfterMs?: number | undefined } | undefined) => void,
   ): Promise<string[]> {
+    const timeoutMs = probeTimeoutMs(deadline - clock.now());
     const quotes = await Promise.all(
       picked.map(async (member) => {
-        const quote = await peers.get(member)?.probe(request, probeTimeoutMs(leftMs));
+        const peer = peers.get(member);
+        const quote = await peer?.probe(request, timeoutMs);
         heard(quote?.refusal);
         if (quote === undefined) counters.probes.silent++;
         else if (quote.finishMs === undefined) counters.probes.late++;
         else counters.probes.in_time++;
-        return { member, finishMs: quote?.finishMs };
+        const linkMs = peer?.roundTripMs ?? 0;
+        return { member, finishMs: quote?.finishMs && quote.finishMs + linkMs };
       }),
     );
-    return takers(quotes, leftMs);
+    return takers(quotes, deadline - clock.now());
   }
 
   /** A draining member may have run a part of a composition. */

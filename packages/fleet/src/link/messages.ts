@@ -18,9 +18,9 @@ export interface RequestMeta extends Pick<
   readonly trace?: InferenceRequest['trace'];
   readonly takesChunks?: boolean | undefined;
   readonly protocol: InferenceRequest['protocol'];
-  /** Milliseconds since the request reached the fleet. */
+  /** Milliseconds since the request reached the fleet, with those that it and its answer take on the link. */
   readonly elapsedMs: number;
-  /** Milliseconds to the deadline that its caller gave; absent: it gave none. */
+  /** Milliseconds to the deadline that its caller gave, less those on the link; absent: it gave none. */
   readonly leftMs?: number | undefined;
 }
 
@@ -65,7 +65,8 @@ export interface AnswerMeta extends Partial<Pick<InferenceAnswer, 'version' | 't
   readonly nextMs?: number | undefined;
 }
 
-export function requestMeta(request: InferenceRequest, now: number): RequestMeta {
+/** @param linkMs the way to the peer and back, in milliseconds: the answer is to be here in time. */
+export function requestMeta(request: InferenceRequest, now: number, linkMs: number): RequestMeta {
   const { id, deployment, version, outputs, priority, tenant, stickyKey, trace } = request;
   const { takesChunks, protocol, arrivedAt, deadline } = request;
   return {
@@ -79,13 +80,13 @@ export function requestMeta(request: InferenceRequest, now: number): RequestMeta
     trace,
     takesChunks,
     protocol,
-    elapsedMs: now - arrivedAt,
-    leftMs: deadline === undefined ? undefined : deadline - now,
+    elapsedMs: now - arrivedAt + linkMs,
+    leftMs: deadline === undefined ? undefined : deadline - now - linkMs,
   };
 }
 
-export function probeMeta(request: InferenceRequest, now: number): ProbeMeta {
-  return { ...requestMeta(request, now), shapes: shapesOf(request.inputs) };
+export function probeMeta(request: InferenceRequest, now: number, linkMs: number): ProbeMeta {
+  return { ...requestMeta(request, now, linkMs), shapes: shapesOf(request.inputs) };
 }
 
 /** The request as the receiving node has it, on its own clock. */

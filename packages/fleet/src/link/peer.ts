@@ -8,7 +8,7 @@
 import type { ClientHttp2Session } from 'node:http2';
 import { SkeinError } from '@skein/api';
 import type { TensorMap } from '@skein/onnx';
-import type { Clock, InferenceAnswer, InferenceRequest } from '@skein/serving';
+import type { Clock, InferenceAnswer, InferenceRequest, Instant } from '@skein/serving';
 import { afterFailure, type Circuit, CLOSED, isAsked } from '../routing/circuit.ts';
 import { Exchange } from './exchange.ts';
 import { encodeFrame, type Frame } from './frame.ts';
@@ -23,6 +23,7 @@ import {
   requestMeta,
 } from './messages.ts';
 import { type LinkOptions, openLink } from './open-link.ts';
+import { RoundTrip } from './round-trip.ts';
 
 /** What became of a forwarded request. */
 export type Outcome =
@@ -39,9 +40,6 @@ export interface PeerOptions extends LinkOptions {
   readonly maxBytes: number;
 }
 
-/** Interval of pings, and how long the echo may take, in milliseconds. */
-const PING_MS = 500;
-const ECHO_MS = 2000;
 /** For a new connection, in milliseconds: a round trip in a network, or the peer is not there. */
 const CONNECT_MS = 2000;
 
@@ -50,6 +48,7 @@ export class Peer {
   /** What it said last that the next request would take there, in milliseconds. */
   nextMs: number | undefined;
   readonly #options: PeerOptions;
+  readonly #roundTrip = new RoundTrip();
   #circuit: Circuit = CLOSED;
   #session: ClientHttp2Session | undefined;
   #opening: Promise<ClientHttp2Session> | undefined;
@@ -65,6 +64,11 @@ export class Peer {
     return isAsked(this.#circuit, now);
   }
 
+  /** The way to it and back, in milliseconds; 0 while that is not known. */
+  get roundTripMs(): number {
+    return this.#roundTrip.ms;
+  }
+
   /** @returns undefined if it does not answer within the time. */
   async probe(request: InferenceRequest, timeoutMs: number): Promise<QuoteMeta | undefined> {
     let exchange: Exchange<QuoteMeta> | undefined;
@@ -78,7 +82,7 @@ export class Peer {
     try {
       const session = this.#usable() ?? (await Promise.race([this.#open(), late]));
       if (session === undefined || isLate) return this.#failed();
-      const meta = probeMeta(request, this.#options.clock.now());
+      const meta = probeMeta(request, this.#options.clock.now(), this.roundTripMs);
       exchange = this.#exchange(session, PATHS.probe, encodeFrame(meta));
       const frame = await exchange.next();
       if (frame === undefined) return this.#failed();
@@ -91,13 +95,14 @@ export class Peer {
     }
   }
 
-  /** @param deadline when to give up, by the clock; Infinity: the caller gave none. */
-  async forward(request: InferenceRequest, deadline: number): Promise<Outcome> {
-    const { cancellation } = request;
+  /** @param connectBy until when it waits for a connection, by the clock. */
+  async forward(request: InferenceRequest, connectBy: Instant): Promise<Outcome> {
+    const { cancellation, deadline } = request;
+    const { clock } = this.#options;
     let exchange: Exchange<AnswerMeta>;
     try {
-      const session = this.#usable() ?? (await this.#open());
-      const meta = requestMeta(request, this.#options.clock.now());
+      const session = this.#usable() ?? (await within(this.#open(), connectBy - clock.now()));
+      const meta = requestMeta(request, clock.now(), this.roundTripMs);
       exchange = this.#exchange(session, PATHS.infer, encodeFrame(meta, request.inputs));
     } catch {
       this.#failed();
@@ -114,11 +119,10 @@ export class Peer {
       if (cancellation.cancelled) cancel();
       else cancellation.onCancel = cancel;
     }
-    const leftMs = deadline - this.#options.clock.now();
     const timer =
-      deadline === Infinity
+      deadline === undefined
         ? undefined
-        : setTimeout(() => end(tooLate(request)), Math.max(0, leftMs));
+        : setTimeout(() => end(tooLate(request)), Math.max(0, deadline - clock.now()));
     const frame = await exchange.next();
     clearTimeout(timer);
     if (ended !== undefined) return { error: ended };
@@ -192,10 +196,10 @@ export class Peer {
 
   #open(): Promise<ClientHttp2Session> {
     this.#opening ??= openLink(this.address, this.#options, CONNECT_MS)
-      .then((session) => {
+      .then(async (session) => {
+        await this.#roundTrip.follow(session);
         if (this.#isClosed) session.close();
         this.#session = session;
-        keepAlive(session);
         return session;
       })
       .finally(() => (this.#opening = undefined));
@@ -203,16 +207,15 @@ export class Peer {
   }
 }
 
-/** Closes the connection when an echo does not arrive. */
-function keepAlive(session: ClientHttp2Session): void {
-  let echoedAt = performance.now();
-  const timer = setInterval(() => {
-    if (performance.now() - echoedAt > ECHO_MS) session.destroy();
-    else if (!session.destroyed) session.ping(() => (echoedAt = performance.now()));
-  }, PING_MS);
-  timer.unref();
-  session.once('goaway', () => session.close());
-  session.once('close', () => clearInterval(timer));
+/** @throws Error if it takes longer. */
+async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error('It takes too long.')), Math.max(0, timeoutMs));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function* chunksOf(
