@@ -18,3 +18,11 @@ it('the page has a heading for every command, so that links to it lead somewhere
   const headings = [...page.matchAll(/^### skein (.+)$/gm)].map((match) => match[1]);
   expect(headings).toEqual([...COMMAND_NAMES]);
 });
+
+it('the matrix of what works has every command', async () => {
+  const matrix = await readFile(join(root, 'FEATURES.md'), 'utf8');
+  const [table = ''] = /^## Command line\n[\s\S]*?(?=\n## )/m.exec(matrix) ?? [];
+  const cells = [...table.matchAll(/^\| `([^`]+)`/gm)].flatMap(([, cell = '']) => cell.split(' '));
+  const commands = COMMAND_NAMES.map((name) => name.split(' ')[0]!);
+  expect(commands.filter((name) => name !== 'help' && !cells.includes(name))).toEqual([]);
+});

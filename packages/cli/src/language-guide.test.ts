@@ -82,5 +82,11 @@ it('goes from nothing to an assistant, and on with the second provider while the
   await skein(lineOf('skein budget put'));
   await skein(lineOf('skein provider allow'));
   expect(lines).toEqual([]);
+
+  expect(await skein('skein provider ls')).toMatch(/backup[\s\S]*google/);
+  await skein('skein budget rm tenant:default');
+  await skein('skein model rm assistant');
+  for (const name of ['backup', 'google']) await skein(`skein provider rm ${name}`);
+  expect(await skein('skein provider ls')).not.toMatch(/backup|google/);
   expect(node.output.stdout + node.output.stderr).not.toContain('a-secret');
 }, 120_000);
