@@ -5,6 +5,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { SkeinError, type NewJob } from '@skein/api';
+import { canonical } from '@skein/api/canonical';
 import { SANDBOXES } from '@skein/api/implementations';
 import { registeredName } from '@skein/sandbox';
 import type { JobSpec } from './contract.ts';
@@ -99,17 +100,6 @@ function nameOf(work: Work): string {
 export function cacheKeyOf(work: Work, tenant: string): string {
   const { limits: _, ...rest } = work;
   return createHash('sha256')
-    .update(canonicalJson({ tenant, ...rest }))
+    .update(canonical({ tenant, ...rest }))
     .digest('hex');
-}
-
-/** JSON with sorted keys and without undefined fields. */
-function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
-  const entries = Object.entries(value)
-    .filter(([, field]) => field !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`);
-  return `{${entries.join(',')}}`;
 }
