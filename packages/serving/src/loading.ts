@@ -1,6 +1,7 @@
 /**
- * Starts a version beside the serving one, and moves the traffic to it; `unloading.ts` ends the other. The traffic is moved in one synchronous step, so no request reaches a target that is not
- * ready or that drains.
+ * Starts a version beside the serving one, and moves the traffic to it; `unloading.ts` ends the other.
+ * The traffic is moved in one synchronous step, so no request reaches a target that is not ready or
+ * that drains.
  */
 import { SkeinError } from '@skein/api';
 import { RuntimeFailure } from '@skein/runtime';

@@ -2,9 +2,10 @@
  * The memory that models take on this node. A replica counts with what its loading has added to the
  * resident memory, and with what its file lets expect until that is known.
  */
+import type { VersionRecord } from '@skein/state';
 import type { ServingContext } from './context.ts';
 import type { Deployment } from './deployment.ts';
-import type { MeasuredVersion, ResidentDeployment } from './follow/placing.ts';
+import type { ResidentDeployment } from './follow/placing.ts';
 import type { LiveTarget } from './live-target.ts';
 import { measuredBytes } from './model-memory.ts';
 
@@ -44,6 +45,12 @@ export function residentsOf({ deployments, inMemory }: ServingContext): Resident
   }
   for (const [live, name] of inMemory) if (!counted.has(live)) add(name, live);
   return [...residents.values()];
+}
+
+/** What a version takes on a node that has loaded it. */
+interface MeasuredVersion extends Pick<VersionRecord, 'digest'> {
+  /** Of one replica, in bytes. */
+  readonly bytes: number;
 }
 
 /** What a node tells its fleet about its memory. */

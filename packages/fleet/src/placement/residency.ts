@@ -1,8 +1,9 @@
 /**
  * Decides what a member loads and unloads to hold what its placement gives it. It unloads only for
- * room or when it is beyond its budget, the least recently used first, and no version that has just been loaded, except for one that
- * no member serves: a fleet whose members change must not spend its time loading. What does not fit yet waits; the budget holds in
- * between, because a version counts until it is unloaded.
+ * room or when it is beyond its budget, the least recently used version first. A version that was just
+ * loaded stays, except where its room is for one that no member serves: a fleet whose members change
+ * must not spend its time loading. What does not fit yet waits. The budget holds meanwhile, because a
+ * version counts until it is unloaded.
  *
  * The age of the least recently used version shows how short of memory a member is: the number that
  * ModelMesh steered by.

@@ -2,7 +2,6 @@
  * What a node of a fleet needs to know of the placement of deployments on members. The policy is in
  * `packages/fleet`; a node without other members to forward to holds everything.
  */
-import type { VersionRecord } from '@skein/state';
 import type { Instant } from '../contract.ts';
 import type { DesiredDeployment } from '../restore.ts';
 
@@ -41,10 +40,4 @@ export interface Placing {
     residents: readonly ResidentDeployment[],
     now: Instant,
   ): ReadonlyMap<string, Place>;
-}
-
-/** What a version takes on a node that has loaded it. */
-export interface MeasuredVersion extends Pick<VersionRecord, 'digest'> {
-  /** Of one replica, in bytes. */
-  readonly bytes: number;
 }

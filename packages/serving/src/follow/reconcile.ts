@@ -2,8 +2,8 @@
  * Decides what a node does so that its deployments become those that the fleet wants. Pure: the
  * same revisions, failures and time give the same actions, whatever order the changes arrived in.
  *
- * A deployment is compared by its place and its revision, in both directions: an operator who adopts an older
- * store wants its older revisions. A failure holds back the revision that failed and no other.
+ * A deployment is compared by its place and its revision, in both directions: an operator who adopts
+ * an older store wants its older revisions. A failure holds back the revision that failed and no other.
  */
 import type { Instant } from '../contract.ts';
 

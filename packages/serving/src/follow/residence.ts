@@ -1,4 +1,7 @@
-/** Which deployments are on this node: how one leaves it for its members elsewhere, and how room is made for one that comes. */
+/**
+ * Which deployments are on this node: how one leaves it for the members that hold it, and how room is
+ * made for one that comes.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
 import type { ServingContext } from '../context.ts';
@@ -28,8 +31,12 @@ function describe(deployment: Deployment): DeployedModel {
   return { ...deployment.describe(), ready: false };
 }
 
-/** Members publish what they have loaded each second: what only this one holds may be elsewhere soon. */
+/**
+ * How long a version waits for room, in milliseconds: a deployment that only this member holds cannot be
+ * unloaded yet, and another member may have loaded it a second later.
+ */
 const PATIENCE_MS = 10_000;
+/** Time between two looks, in milliseconds. */
 const LOOK_MS = 200;
 
 /**
@@ -49,7 +56,7 @@ export async function makeRoom(
       await Promise.all([...victims].map(([victim, place]) => giveUp(context, victim, place)));
       return;
     } catch (error) {
-      // It may be elsewhere soon, or what has to go is being changed.
+      // Another member may load what has to go, or its change may end.
       const mayCome =
         error instanceof SkeinError &&
         (error.retryAfterMs !== undefined || error.code === 'ROLLOUT_IN_PROGRESS');
