@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SkeinError, type FederationView } from '@skein/api';
+import { isOver } from '@skein/api/federations';
 import { unreadable } from '@skein/api/file-errors';
 import { writeModel } from '@skein/onnx';
 import { assemblePublic, TrainError, type PublicColumns } from '@skein/train';
@@ -179,8 +180,7 @@ async function followed(
         `Round ${view.round} of ${view.plan.rounds}, ε ${view.spent.at(-1)?.epsilon?.toFixed(3) ?? '–'}`,
       );
     told = view.round;
-    const isOver = view.status !== 'running' && view.status !== 'paused';
-    if (isOver || signal.aborted) return view;
+    if (isOver(view) || signal.aborted) return view;
     await pause(FOLLOW_MS, signal);
     view = await client.getFederation({ id: view.id });
   }

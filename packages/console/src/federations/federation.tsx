@@ -1,5 +1,6 @@
 /** One federation: its rounds, its sites, and the privacy that it has spent. */
 import type { FederationSite, FederationView } from '@skein/api';
+import { isOver } from '@skein/api/federations';
 import {
   ActionButton,
   Chart,
@@ -19,7 +20,7 @@ import { useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
 import { askForKey } from '../key-dialog.tsx';
 import { node } from '../node.ts';
-import { budgetOf, connectedOf, isOver, StatusChip } from './federations.tsx';
+import { budgetOf, connectedOf, StatusChip } from './federations.tsx';
 import { type Round, roundsOf, spentLines } from './rounds.ts';
 import { useFederation } from './use-federation.ts';
 import '../runs/runs.css';

@@ -1,5 +1,6 @@
 /** The federations that this node coordinates, newest first. */
 import type { FederationStatus, FederationView } from '@skein/api';
+import { isOver } from '@skein/api/federations';
 import {
   ago,
   Chip,
@@ -93,9 +94,6 @@ function Row({ of }: { readonly of: FederationView }) {
     </tr>
   );
 }
-
-export const isOver = ({ status }: Pick<FederationView, 'status'>): boolean =>
-  status !== 'running' && status !== 'paused';
 
 /** After the end every connection has ended too. */
 export function connectedOf({ sites, status }: FederationView): string {

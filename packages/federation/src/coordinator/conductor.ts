@@ -10,6 +10,7 @@
  * wrong, ends a phase.
  */
 import { SkeinError } from '@skein/api/errors';
+import { isOver } from '@skein/api/federations';
 import type { ArtifactStore, Sweeper } from '@skein/state';
 import type { ServerState, Strategy } from '@skein/train/federated';
 import { isSignedBy, pseudonymOf } from '../identity/keys.ts';
@@ -132,9 +133,7 @@ export class Conductor {
     const { artifacts, store, sweeper } = this.#options;
     return this.#turn(async () => {
       // What is in flight is taken while the run is paused, too.
-      const isPresent =
-        placeText(place) === placeText(this.#place) &&
-        ['running', 'paused'].includes(this.record.state.status);
+      const isPresent = placeText(place) === placeText(this.#place) && !isOver(this.record.state);
       if (isPresent && !this.#answered.has(site) && this.record.state.roster.includes(site)) {
         const aggregator = await this.#attempt();
         try {

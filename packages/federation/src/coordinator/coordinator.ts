@@ -88,6 +88,3 @@ export interface Coordinator {
   readonly upgrade: UpgradeHandler;
   close(): Promise<void>;
 }
-
-/** Where sites connect. */
-export const FEDERATION_PATH = '/federation/v1';

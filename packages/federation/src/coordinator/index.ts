@@ -2,7 +2,6 @@
 export {
   type Coordinator,
   type CoordinatorOptions,
-  FEDERATION_PATH,
   type FederationView,
   type InvitationOptions,
   type MemberView,

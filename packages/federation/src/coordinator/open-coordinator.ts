@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
+import { isOver } from '@skein/api/federations';
 import { createSweeper } from '@skein/state';
 import { hashOfSecret, invitationText } from '../identity/invitation.ts';
 import { pseudonymOf, randomHex } from '../identity/keys.ts';
@@ -57,9 +58,9 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
   /** A change by the operator. @throws SkeinError FEDERATION_UNKNOWN, FEDERATION_ENDED. */
   async function living(run: string): Promise<Conductor> {
     const conductor = await conductorOf(run);
-    const { status } = conductor.record.state;
-    if (status === 'running' || status === 'paused') return conductor;
-    throw new SkeinError('FEDERATION_ENDED', `The federation ${run} is ${status}.`);
+    const { state } = conductor.record;
+    if (!isOver(state)) return conductor;
+    throw new SkeinError('FEDERATION_ENDED', `The federation ${run} is ${state.status}.`);
   }
 
   async function viewOf(record: RunRecord): Promise<FederationView> {
@@ -115,10 +116,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
 
   async function removeEnded(olderThanMs = RETENTION_MS): Promise<number> {
     const over = (await store.runs()).filter(
-      ({ state, updatedAt }) =>
-        state.status !== 'running' &&
-        state.status !== 'paused' &&
-        updatedAt <= clock() - olderThanMs,
+      ({ state, updatedAt }) => isOver(state) && updatedAt <= clock() - olderThanMs,
     );
     const old = over.slice(-MOST_REMOVED);
     for (const record of old) {
@@ -139,7 +137,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
   const looking = setInterval(() => void removeEnded().catch(onFault), LOOK_EVERY_MS);
   looking.unref();
   for (const { id, state } of await store.runs()) {
-    if (state.status === 'running' || state.status === 'paused') await conductorOf(id);
+    if (!isOver(state)) await conductorOf(id);
   }
 
   return {
@@ -222,7 +220,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
           changed = Promise.withResolvers();
           const view = await viewOf((await conductorOf(run)).record);
           yield view;
-          if (view.status !== 'running' && view.status !== 'paused') return;
+          if (isOver(view)) return;
           await changed.promise;
         }
       } finally {

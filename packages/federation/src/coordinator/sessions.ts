@@ -5,6 +5,7 @@
  * and only `MOST_GREETING` do so at once. After that there is one connection for each enrolled key.
  */
 import { SkeinError } from '@skein/api/errors';
+import { isOver } from '@skein/api/federations';
 import type { ArtifactStore, Sweeper } from '@skein/state';
 import { expectKind, type Greeting } from '../identity/handshake.ts';
 import { lookUpOf } from '../identity/invitation.ts';
@@ -149,7 +150,7 @@ async function acceptance(
   if (accepted !== undefined) return;
   const site = await pseudonymOf(key);
   // The entry first: there is no participant without it.
-  if (conductor.record.state.status === 'running' || conductor.record.state.status === 'paused') {
+  if (!isOver(conductor.record.state)) {
     await conductor.note({ kind: 'accepted', site, key, role, plan: planDigest, signature });
   }
   await store.accept(run, key, { plan: planDigest, signature });

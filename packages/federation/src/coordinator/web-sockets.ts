@@ -1,9 +1,9 @@
 /** WebSockets of an HTTP server, plain or TLS, as connections. */
+import { FEDERATION_PATH } from '@skein/api/federations';
 import type { UpgradeHandler } from '@skein/http';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Connection, connectionOver } from '../transport/connection.ts';
 import { MOST_FRAME } from '../transport/messages.ts';
-import { FEDERATION_PATH } from './coordinator.ts';
 
 /** A peer that answers no ping for this long is gone, in milliseconds. */
 const PING_MS = 20_000;

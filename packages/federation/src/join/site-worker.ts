@@ -1,5 +1,6 @@
 /** The site of a browser, in a worker: training in WebAssembly does not block the page. */
 import { ERRORS, SkeinError } from '@skein/api/errors';
+import { FEDERATION_PATH } from '@skein/api/federations';
 import { wasmBackend } from '@skein/train/wasm';
 import type { Joined } from '../identity/handshake.ts';
 import { type Invitation, invitationOf } from '../identity/invitation.ts';
@@ -13,8 +14,6 @@ import { openWork } from '../site/work/open-work.ts';
 import { type Connection, connectionOver } from '../transport/connection.ts';
 import type { FromWorker, ToWorker } from './worker-messages.ts';
 
-const PATH = '/federation/v1';
-
 let memory: Promise<SiteMemory> | undefined;
 let invitation: Invitation | undefined;
 let joined: Joined | undefined;
@@ -27,7 +26,7 @@ const memoryOf = ({ run, coordinator }: Invitation): Promise<SiteMemory> =>
   (memory ??= openIndexedMemory(`skein site ${coordinator} ${run}`));
 
 function open(): Promise<Connection> {
-  const address = new URL(PATH, location.origin);
+  const address = new URL(FEDERATION_PATH, location.origin);
   address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
   const socket = new WebSocket(address);
   return new Promise((resolve, reject) => {

@@ -1,6 +1,7 @@
 /** What a site needs of Node: its memory in a file, its connection by `ws`. */
 import type { ConnectionOptions, SecureContextOptions } from 'node:tls';
 import { SkeinError } from '@skein/api/errors';
+import { FEDERATION_PATH } from '@skein/api/federations';
 import { WebSocket } from 'ws';
 import { connectionOver, type Connection } from '../transport/connection.ts';
 import { MOST_FRAME } from '../transport/messages.ts';
@@ -9,8 +10,6 @@ export { openSqliteMemory } from './memory/sqlite-memory.ts';
 
 /** Wait for a connection, in milliseconds. */
 const HANDSHAKE_MS = 20_000;
-/** Where sites connect. */
-const FEDERATION_PATH = '/federation/v1';
 
 /**
  * @param url of the node, `http:` or `https:`.

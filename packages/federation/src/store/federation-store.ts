@@ -6,15 +6,14 @@
  * nothing of it, but for answers: they survive `kill -9`, and a site sends them again after a power cut. A run changes only under its revision, so that two coordinators cannot both take it
  * a step further, and its ledger grows in the same transition: there is no step without its entry.
  */
+import type { FederationStatus } from '@skein/api';
 import type { Plan } from '../plan/plan.ts';
 import type { Place } from '../transport/messages.ts';
 import type { LedgerEntry } from '../ledger/entry.ts';
 
-export type RunStatus = 'running' | 'paused' | 'finished' | 'stopped' | 'failed';
-
 /** What changes of a run. */
 export interface RunState {
-  readonly status: RunStatus;
+  readonly status: FederationStatus;
   /** Why it is paused or has ended. */
   readonly reason?: string | undefined;
   /** Rounds that are done; the number of the present one. */

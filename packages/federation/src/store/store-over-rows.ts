@@ -6,6 +6,7 @@
  * site sends the same answer again. Everything else is on the disk before it resolves.
  */
 import { SkeinError } from '@skein/api/errors';
+import { isOver } from '@skein/api/federations';
 import { canonical } from '@skein/api/canonical';
 import type { LedgerEntry } from '../ledger/entry.ts';
 import type { Place } from '../transport/messages.ts';
@@ -178,7 +179,8 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
         if (parsed<MemberRecord>(member)?.revokedAt !== undefined) throw revoked(site);
         const state = recordOf(known)?.state;
         const isPresent =
-          (state?.status === 'running' || state?.status === 'paused') &&
+          state !== undefined &&
+          !isOver(state) &&
           state.round === place.round &&
           state.attempt === place.attempt &&
           state.phase === place.phase;

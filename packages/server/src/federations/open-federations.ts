@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FederationPlan, FederationView } from '@skein/api';
+import { isOver } from '@skein/api/federations';
 import { createIdentity, importIdentity, type Identity, type PlanDraft } from '@skein/federation';
 import {
   type Coordinator,
@@ -34,8 +35,6 @@ export interface FederationsOptions extends Pick<
   readonly registry: Registry;
   readonly logger: { warn(details: object, message: string): void };
 }
-
-const GOES_ON = new Set<Federation['status']>(['running', 'paused']);
 
 /** @param place folder of the federations; made if it is missing. */
 export async function openFederationsAt(
@@ -85,7 +84,7 @@ export async function openFederationsAt(
   /** Waits for the end of a federation, and stores its model. */
   async function follow(id: string): Promise<void> {
     for await (const view of coordinator.watch(id, closing.signal)) {
-      if (!GOES_ON.has(view.status)) await storeVersion(registry, artifacts, view);
+      if (isOver(view)) await storeVersion(registry, artifacts, view);
     }
   }
   const followed = (id: string): void =>

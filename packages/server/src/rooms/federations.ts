@@ -6,15 +6,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FederationView } from '@skein/api';
+import { FEDERATION_PATH } from '@skein/api/federations';
 import type { Coordinator } from '@skein/federation/coordinator';
 import type { UpgradeHandler } from '@skein/http';
 import type { Registry } from '@skein/serving';
 import type { DataFolder } from '@skein/state';
 import type { FederationsOptions, OpenedFederations } from '../federations/open-federations.ts';
 import type { Opening } from './room.ts';
-
-/** Where sites connect. */
-const PATH = '/federation/v1';
 
 export interface StartFederation {
   readonly model: string;
@@ -60,7 +58,7 @@ export function createFederations(place: string, options: FederationsOptions): F
     start: async (from) => (await open()).start(from),
     coordinator: async () => (await open()).coordinator,
     upgrade: {
-      asks: ({ url = '' }) => url === PATH || url.startsWith(`${PATH}?`),
+      asks: ({ url = '' }) => url.split('?', 1)[0] === FEDERATION_PATH,
       async accept(request, socket, head) {
         return (await open()).coordinator.upgrade.accept(request, socket, head);
       },

@@ -9,6 +9,7 @@ import { SkeinError } from '@skein/api/errors';
 import { encodeUpdate, residueBits, residueCount } from '@skein/train/federated';
 import {
   EXCHANGES,
+  joined,
   SiteRound,
   type AggregationContext,
   type Exchange,
@@ -130,14 +131,4 @@ async function signerOfPair({ privateKey, publicKey }: CryptoKeyPair): Promise<S
     sign: async (message) =>
       new Uint8Array(await crypto.subtle.sign('Ed25519', privateKey, message)),
   };
-}
-
-function joined(parts: Parts): Bytes {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -45,6 +45,9 @@ export class Writer {
   }
 }
 
+/** The parts one after the other. */
+export const joined = (parts: readonly Uint8Array[]): Bytes => new Writer().many(parts).bytes();
+
 /** Reads untrusted bytes: every length is checked before anything is allocated. */
 export class Reader {
   readonly #bytes: Bytes;

@@ -1,0 +1,9 @@
+/** What nodes, sites and pages agree on about federations: without a schema, so that a page stays small. */
+import type { FederationStatus } from './resources/federation.ts';
+
+/** Where sites connect to a node, by WebSocket. */
+export const FEDERATION_PATH = '/federation/v1';
+
+/** Whether a federation has ended, for whatever reason. */
+export const isOver = ({ status }: { readonly status: FederationStatus }): boolean =>
+  status !== 'running' && status !== 'paused';
