@@ -134,8 +134,11 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
   await removeEnded();
   // What a killed process has left: payloads whose answers were not stored, and what a removed run named.
   await sweeper.sweep(await artifacts.list());
-  const looking = setInterval(() => void removeEnded().catch(onFault), LOOK_EVERY_MS);
-  looking.unref();
+  let look: Promise<unknown> = Promise.resolve();
+  const looks = setInterval(() => {
+    look = look.then(() => removeEnded()).catch(onFault);
+  }, LOOK_EVERY_MS);
+  looks.unref();
   for (const { id, state } of await store.runs()) {
     if (!isOver(state)) await conductorOf(id);
   }
@@ -245,8 +248,9 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     ledger: async (run) => exportLedger(store, identity, (await conductorOf(run)).record),
     removeEnded,
     async close() {
-      clearInterval(looking);
+      clearInterval(looks);
       webSockets.close();
+      await look;
       await Promise.all([...conductors.values()].map(async (each) => (await each).close()));
     },
   };
