@@ -16,8 +16,12 @@ import {
   normalised,
   pooledRows,
 } from '../testing/heart.ts';
-import { federatedModel, openLocalTraining, type LocalTraining } from './local-training.ts';
-import { strategyOf } from './strategies.ts';
+import {
+  federatedModel,
+  openLocalTraining,
+  type LocalTraining,
+} from './training/local-training.ts';
+import { strategyOf } from './strategies/strategies.ts';
 
 const SEEDS = [42, 43, 44, 45, 46];
 const isFull = process.env['SKEIN_FULL'] === '1' && noHeartData === undefined;

@@ -15,10 +15,14 @@ import {
   probabilities,
   type HeartRows,
 } from '../testing/heart.ts';
-import { federatedModel, openLocalTraining, type LocalTraining } from './local-training.ts';
-import { strategyOf } from './strategies.ts';
-import type { StrategyName, StrategyOptions } from './strategy.ts';
-import { decodeSum, encodeUpdate, addResidues } from './sum-encoding.ts';
+import {
+  federatedModel,
+  openLocalTraining,
+  type LocalTraining,
+} from './training/local-training.ts';
+import { strategyOf } from './strategies/strategies.ts';
+import type { StrategyName, StrategyOptions } from './strategies/strategy.ts';
+import { decodeSum, encodeUpdate, addResidues } from './encoding/sum-encoding.ts';
 
 const BATCH = 4;
 const STEPS = 100;

@@ -1,4 +1,4 @@
-export { privateTrainingTarget, type PrivateTrainingTarget } from './audit-target.ts';
+export { privateTrainingTarget, type PrivateTrainingTarget } from './audit/audit-target.ts';
 export {
   federatedModel,
   openLocalTraining,
@@ -6,20 +6,30 @@ export {
   type LocalTraining,
   type LocalTrainingOptions,
   type LocalUpdate,
-} from './local-training.ts';
-export { krum, median, normBoundedMean, trimmedMean, type Updates } from './robust.ts';
-export { equalSites, simulate, type SimulatedRound, type SimulationOptions } from './simulate.ts';
-export { personalRule } from './site-rules.ts';
-export { flatten, layoutOf, tensorsOf, type Layout } from './layout.ts';
-export { effectiveNoise, noisePlan, type NoisePlan, type NoisePlanOptions } from './noise-plan.ts';
+} from './training/local-training.ts';
+export { krum, median, normBoundedMean, trimmedMean, type Updates } from './strategies/robust.ts';
+export {
+  equalSites,
+  simulate,
+  type SimulatedRound,
+  type SimulationOptions,
+} from './training/simulate.ts';
+export { personalRule } from './strategies/site-rules.ts';
+export { flatten, layoutOf, tensorsOf, type Layout } from './training/layout.ts';
+export {
+  effectiveNoise,
+  noisePlan,
+  type NoisePlan,
+  type NoisePlanOptions,
+} from './encoding/noise-plan.ts';
 export {
   openPrivateTraining,
   poissonSample,
   type PrivateTraining,
   type PrivateTrainingOptions,
   type PrivateUpdate,
-} from './private-training.ts';
-export { stalenessWeight, strategyOf } from './strategies.ts';
+} from './training/private-training.ts';
+export { stalenessWeight, strategyOf } from './strategies/strategies.ts';
 export {
   STRATEGY_NAMES,
   type ServerState,
@@ -27,7 +37,7 @@ export {
   type Strategy,
   type StrategyName,
   type StrategyOptions,
-} from './strategy.ts';
+} from './strategies/strategy.ts';
 export {
   addResidues,
   assertEncoding,
@@ -40,4 +50,4 @@ export {
   type DecodedSum,
   type EncodeOptions,
   type SumEncoding,
-} from './sum-encoding.ts';
+} from './encoding/sum-encoding.ts';

@@ -25,7 +25,7 @@ import { describe, expect, it } from 'vitest';
 import type { Backend } from '../run/backend.ts';
 import { nativeBackend } from '../run/native-backend.ts';
 import { wasmBackend } from '../run/wasm-backend.ts';
-import { flatten as flat } from '../federated/layout.ts';
+import { flatten as flat } from '../federated/training/layout.ts';
 import { lengthOf } from '../parallel/numbers.ts';
 import { clippedStep, openClipped } from './clipped-step.ts';
 

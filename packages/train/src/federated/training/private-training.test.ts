@@ -1,12 +1,12 @@
 /** DP-FedSGD: sampling, masked batches, noise, and the heart data under a budget. */
 import { mlp, withLoss } from '@skein/onnx';
 import { afterAll, describe, expect, it } from 'vitest';
-import { auc } from '../metrics/classification.ts';
-import { epsilonOf } from '../privacy/accountant.ts';
-import { clippedStep } from '../privacy/clipped-step.ts';
-import { secureRandom } from '../privacy/secure-random.ts';
-import { nativeBackend } from '../run/native-backend.ts';
-import { dataset } from '../data/dataset.ts';
+import { auc } from '../../metrics/classification.ts';
+import { epsilonOf } from '../../privacy/accountant.ts';
+import { clippedStep } from '../../privacy/clipped-step.ts';
+import { secureRandom } from '../../privacy/secure-random.ts';
+import { nativeBackend } from '../../run/native-backend.ts';
+import { dataset } from '../../data/dataset.ts';
 import {
   heartAccuracy,
   heartDataset,
@@ -18,12 +18,17 @@ import {
   pooledRows,
   probabilities,
   publiclyScaled,
-} from '../testing/heart.ts';
-import { moons } from '../testing/models.ts';
-import { effectiveNoise, noisePlan } from './noise-plan.ts';
+} from '../../testing/heart.ts';
+import { moons } from '../../testing/models.ts';
+import { effectiveNoise, noisePlan } from '../encoding/noise-plan.ts';
 import { openPrivateTraining, poissonSample } from './private-training.ts';
-import { strategyOf } from './strategies.ts';
-import { addResidues, decodeSum, encodeUpdate, type SumEncoding } from './sum-encoding.ts';
+import { strategyOf } from '../strategies/strategies.ts';
+import {
+  addResidues,
+  decodeSum,
+  encodeUpdate,
+  type SumEncoding,
+} from '../encoding/sum-encoding.ts';
 
 const graded = (batch: number) =>
   withLoss(mlp({ sizes: [2, 4, 2], seed: 5, batch }), {

@@ -1,9 +1,9 @@
 /** Server rules and site rules against numbers that are worked out by hand. */
 import { describe, expect, it } from 'vitest';
-import { nativeBackend } from '../run/native-backend.ts';
-import { linearRegression, regressionBatches } from '../testing/models.ts';
-import { dataset } from '../data/dataset.ts';
-import { federatedModel, openLocalTraining } from './local-training.ts';
+import { nativeBackend } from '../../run/native-backend.ts';
+import { linearRegression, regressionBatches } from '../../testing/models.ts';
+import { dataset } from '../../data/dataset.ts';
+import { federatedModel, openLocalTraining } from '../training/local-training.ts';
 import { personalRule } from './site-rules.ts';
 import { stalenessWeight, strategyOf } from './strategies.ts';
 import { STRATEGY_NAMES, type StrategyName, type StrategyOptions } from './strategy.ts';

@@ -4,14 +4,14 @@
  * shows all canaries at once: the worst case that an accountant has to cover.
  */
 import { GraphBuilder, tensor, withLoss, type LossModel } from '@skein/onnx';
-import { dataset, type Dataset } from '../data/dataset.ts';
-import type { AuditTarget } from '../privacy/audit/audit.ts';
-import { clippedStep } from '../privacy/clipped-step.ts';
-import type { Backend } from '../run/backend.ts';
-import { noisePlan, type NoisePlan } from './noise-plan.ts';
-import { openPrivateTraining } from './private-training.ts';
-import { strategyOf } from './strategies.ts';
-import { addResidues, decodeSum, encodeUpdate, residueCount } from './sum-encoding.ts';
+import { dataset, type Dataset } from '../../data/dataset.ts';
+import type { AuditTarget } from '../../privacy/audit/audit.ts';
+import { clippedStep } from '../../privacy/clipped-step.ts';
+import type { Backend } from '../../run/backend.ts';
+import { noisePlan, type NoisePlan } from '../encoding/noise-plan.ts';
+import { openPrivateTraining } from '../training/private-training.ts';
+import { strategyOf } from '../strategies/strategies.ts';
+import { addResidues, decodeSum, encodeUpdate, residueCount } from '../encoding/sum-encoding.ts';
 
 export interface PrivateTrainingTarget {
   readonly backend: Backend;

@@ -3,18 +3,18 @@
  * changed. The step is opened once and serves every round.
  */
 import type { LossModel, NumericTensor } from '@skein/onnx';
-import { batcher } from '../data/batcher.ts';
-import { shuffled, type Dataset } from '../data/dataset.ts';
-import type { Optimiser } from '../optimisers/optimiser.ts';
-import { sgd } from '../optimisers/sgd.ts';
-import { stateOf, type Kept } from '../optimisers/updates.ts';
-import { viewsOf } from '../parallel/numbers.ts';
-import type { Backend } from '../run/backend.ts';
-import { openStep } from '../step/step-session.ts';
-import { trainingStep, type TrainingStep } from '../step/training-step.ts';
-import { Diverged, TrainError } from '../train-error.ts';
+import { batcher } from '../../data/batcher.ts';
+import { shuffled, type Dataset } from '../../data/dataset.ts';
+import type { Optimiser } from '../../optimisers/optimiser.ts';
+import { sgd } from '../../optimisers/sgd.ts';
+import { stateOf, type Kept } from '../../optimisers/updates.ts';
+import { viewsOf } from '../../parallel/numbers.ts';
+import type { Backend } from '../../run/backend.ts';
+import { openStep } from '../../step/step-session.ts';
+import { trainingStep, type TrainingStep } from '../../step/training-step.ts';
+import { Diverged, TrainError } from '../../train-error.ts';
 import { flatten, layoutOf, tensorsOf, type Layout } from './layout.ts';
-import type { SiteRule } from './strategy.ts';
+import type { SiteRule } from '../strategies/strategy.ts';
 
 export interface LocalTrainingOptions {
   readonly backend: Backend;

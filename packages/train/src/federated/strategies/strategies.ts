@@ -6,9 +6,9 @@
  * Optimization" (ICLR 2021), Algorithm 2. FedBuff: Nguyen et al. 2022. SCAFFOLD and FedProx: see
  * `site-rules.ts`.
  */
-import { shuffled } from '../data/dataset.ts';
-import { requireRange } from '../optimisers/optimiser.ts';
-import { TrainError } from '../train-error.ts';
+import { shuffled } from '../../data/dataset.ts';
+import { requireRange } from '../../optimisers/optimiser.ts';
+import { TrainError } from '../../train-error.ts';
 import { controlledRule, plainRule, proximalRule } from './site-rules.ts';
 import {
   STRATEGY_NAMES,

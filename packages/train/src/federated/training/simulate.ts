@@ -3,15 +3,15 @@
  * so that a thousand sites take the memory of one. It trains as a real federation does, without
  * transport, masks or noise.
  */
-import { shuffled } from '../data/dataset.ts';
-import { TrainError } from '../train-error.ts';
+import { shuffled } from '../../data/dataset.ts';
+import { TrainError } from '../../train-error.ts';
 import {
   openLocalTraining,
   seededBatches,
   type FederatedModel,
   type LocalTrainingOptions,
 } from './local-training.ts';
-import type { ServerState, Strategy } from './strategy.ts';
+import type { ServerState, Strategy } from '../strategies/strategy.ts';
 
 export interface SimulationOptions extends LocalTrainingOptions {
   readonly strategy: Strategy;

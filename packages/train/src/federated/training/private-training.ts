@@ -7,13 +7,13 @@
  * by the number of rows: the server divides by a public number.
  */
 import type { NumericTensor } from '@skein/onnx';
-import { batcher } from '../data/batcher.ts';
-import type { Dataset } from '../data/dataset.ts';
-import { openClipped, type ClippedStep } from '../privacy/clipped-step.ts';
-import type { Sampling } from '../privacy/mechanism.ts';
-import { secureRandom, type SecureRandom } from '../privacy/secure-random.ts';
-import type { Backend } from '../run/backend.ts';
-import { TrainError } from '../train-error.ts';
+import { batcher } from '../../data/batcher.ts';
+import type { Dataset } from '../../data/dataset.ts';
+import { openClipped, type ClippedStep } from '../../privacy/clipped-step.ts';
+import type { Sampling } from '../../privacy/mechanism.ts';
+import { secureRandom, type SecureRandom } from '../../privacy/secure-random.ts';
+import type { Backend } from '../../run/backend.ts';
+import { TrainError } from '../../train-error.ts';
 import { flatten, layoutOf, type Layout } from './layout.ts';
 
 export interface PrivateTrainingOptions {

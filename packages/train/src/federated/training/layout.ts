@@ -3,11 +3,11 @@
  * the other in the order of the training step. Sites, coordinator and masks see only this vector.
  */
 import { values, type NumericTensor } from '@skein/onnx';
-import type { Kept } from '../optimisers/updates.ts';
-import { lengthOf, viewsOf } from '../parallel/numbers.ts';
-import type { Tensors } from '../run/backend.ts';
-import type { TrainingStep } from '../step/training-step.ts';
-import { TrainError } from '../train-error.ts';
+import type { Kept } from '../../optimisers/updates.ts';
+import { lengthOf, viewsOf } from '../../parallel/numbers.ts';
+import type { Tensors } from '../../run/backend.ts';
+import type { TrainingStep } from '../../step/training-step.ts';
+import { TrainError } from '../../train-error.ts';
 
 export interface Layout {
   readonly kept: readonly Kept[];

@@ -5,7 +5,7 @@
  */
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { TrainError } from '../train-error.ts';
+import { TrainError } from '../../train-error.ts';
 
 const LEAST_SEED = 16;
 /** Words of the key stream that are computed at once. */

@@ -2,7 +2,7 @@
  * What sites do in their local steps: plain descent, a pull to the global model (FedProx), or a
  * correction of drift (SCAFFOLD). Pull and correction are nodes of the training step's graph.
  */
-import type { Optimiser } from '../optimisers/optimiser.ts';
+import type { Optimiser } from '../../optimisers/optimiser.ts';
 import type { SiteRule } from './strategy.ts';
 
 export const plainRule: SiteRule = {

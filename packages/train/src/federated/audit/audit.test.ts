@@ -1,29 +1,29 @@
 /** The auditor against Skein's private training, and against mutants of it. */
 import { values } from '@skein/onnx';
 import { describe, expect, it } from 'vitest';
-import type { Dataset } from '../data/dataset.ts';
-import { sgd } from '../optimisers/sgd.ts';
-import { gradientStep } from '../parallel/gradient-step.ts';
-import { audit, type AuditOptions, type AuditReport } from '../privacy/audit/audit.ts';
-import { gaussianEpsilon, oneRunEpsilon } from '../privacy/audit/bounds.ts';
-import { clippedStep } from '../privacy/clipped-step.ts';
-import { secureRandom, type SecureRandom } from '../privacy/secure-random.ts';
-import { nativeBackend } from '../run/native-backend.ts';
+import type { Dataset } from '../../data/dataset.ts';
+import { sgd } from '../../optimisers/sgd.ts';
+import { gradientStep } from '../../parallel/gradient-step.ts';
+import { audit, type AuditOptions, type AuditReport } from '../../privacy/audit/audit.ts';
+import { gaussianEpsilon, oneRunEpsilon } from '../../privacy/audit/bounds.ts';
+import { clippedStep } from '../../privacy/clipped-step.ts';
+import { secureRandom, type SecureRandom } from '../../privacy/secure-random.ts';
+import { nativeBackend } from '../../run/native-backend.ts';
 import {
   AUDIT_NORM,
   canaryModel,
   privateTrainingTarget,
   type ReleasedRound,
 } from './audit-target.ts';
-import type { NoisePlan } from './noise-plan.ts';
-import { openPrivateTraining } from './private-training.ts';
+import type { NoisePlan } from '../encoding/noise-plan.ts';
+import { openPrivateTraining } from '../training/private-training.ts';
 import {
   addResidues,
   decodeSum,
   encodeUpdate,
   residueCount,
   type SumEncoding,
-} from './sum-encoding.ts';
+} from '../encoding/sum-encoding.ts';
 
 /** Half of the noise is flagged with five deviations to spare. */
 const CANARIES = 1600;

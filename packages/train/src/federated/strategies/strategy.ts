@@ -5,7 +5,7 @@
  *
  * An update is what a site changed: its vector after the round minus the one that it received.
  */
-import type { Optimiser } from '../optimisers/optimiser.ts';
+import type { Optimiser } from '../../optimisers/optimiser.ts';
 
 /** What the server keeps between rounds; plain data. */
 export interface ServerState {

@@ -10,9 +10,9 @@
  * Konečný et al. 2016 (stochastic quantisation, random masks from a seed); Bonawitz et al. 2019,
  * "Federated Learning with Autotuned Communication-Efficient Secure Aggregation" (moduli).
  */
-import { secureRandom, type SecureRandom } from '../privacy/secure-random.ts';
-import { discreteGaussian } from '../privacy/discrete-gaussian.ts';
-import { TrainError } from '../train-error.ts';
+import { secureRandom, type SecureRandom } from '../../privacy/secure-random.ts';
+import { discreteGaussian } from '../../privacy/discrete-gaussian.ts';
+import { TrainError } from '../../train-error.ts';
 import { chosenEntries } from './chosen-entries.ts';
 
 /** Part of a federation's plan: public, the same for every site, plain JSON. */

@@ -1,12 +1,12 @@
 import { mlp, withLoss } from '@skein/onnx';
 import { expect, it } from 'vitest';
-import { dataset } from '../data/dataset.ts';
-import { nativeBackend } from '../run/native-backend.ts';
-import { moons } from '../testing/models.ts';
+import { dataset } from '../../data/dataset.ts';
+import { nativeBackend } from '../../run/native-backend.ts';
+import { moons } from '../../testing/models.ts';
 import { federatedModel } from './local-training.ts';
 import { equalSites, simulate, type SimulationOptions } from './simulate.ts';
-import { strategyOf } from './strategies.ts';
-import type { StrategyName } from './strategy.ts';
+import { strategyOf } from '../strategies/strategies.ts';
+import type { StrategyName } from '../strategies/strategy.ts';
 
 const ROWS = 240;
 
