@@ -12,7 +12,10 @@
 import { TrainError } from '../train-error.ts';
 import { secureRandom, type SecureRandom } from './secure-random.ts';
 
-/** Variances up to here keep every intermediate value a whole double. */
+/**
+ * A deviation of 2^24: twelve of them to either side still fit into the 32 bits of a residue, and a sample, of a
+ * few hundred deviations at most, is a whole double.
+ */
 const MOST_VARIANCE = 2 ** 48;
 
 export interface DiscreteGaussian {

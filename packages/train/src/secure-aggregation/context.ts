@@ -1,7 +1,7 @@
 /** What a secure sum is bound to: every message is signed over the digest of it. */
 import { SkeinError } from '@skein/api/errors';
 import { suite, type Bytes } from './crypto/suite.ts';
-import { Writer } from './wire/bytes.ts';
+import { joined, Writer } from './wire/bytes.ts';
 
 /** Of the messages below `wire/`. */
 export const PROTOCOL_VERSION = 1;
@@ -34,7 +34,7 @@ export interface AggregationContext {
 /** @throws SkeinError AGGREGATION_INVALID; AGGREGATION_ROSTER_FORGED for a repeated identity. */
 export function checkContext(context: AggregationContext): void {
   const { run, round, plan, roster, length, bits, corrupt = 1 / 3 } = context;
-  const valid: readonly (readonly [boolean, string])[] = [
+  assertTerms([
     [
       run.length > 0 && run.length <= 200,
       `the name of the run has ${run.length} characters, not 1 to 200`,
@@ -55,14 +55,7 @@ export function checkContext(context: AggregationContext): void {
     ],
     [Number.isInteger(bits) && bits >= 1 && bits <= 32, `entries of ${bits} bits, not 1 to 32`],
     [corrupt >= 0 && corrupt <= 1 / 3, `a share of ${corrupt} corrupt sites, not 0 to 1/3`],
-  ];
-  for (const [holds, message] of valid) {
-    if (!holds)
-      throw new SkeinError(
-        'AGGREGATION_INVALID',
-        `The terms of the sum are not valid: ${message}.`,
-      );
-  }
+  ]);
   // One character a byte: a quick name for the key of a set.
   const characters = new TextDecoder('latin1');
   const known = new Set(roster.map((key) => characters.decode(key)));
@@ -71,10 +64,26 @@ export function checkContext(context: AggregationContext): void {
   }
 }
 
+/** @param terms what has to hold, each with what is said where it does not. @throws SkeinError AGGREGATION_INVALID. */
+export function assertTerms(terms: readonly (readonly [holds: boolean, message: string])[]): void {
+  const broken = terms.find(([holds]) => !holds);
+  if (broken === undefined) return;
+  throw new SkeinError('AGGREGATION_INVALID', `The terms of the sum are not valid: ${broken[1]}.`);
+}
+
+/** Refuses a round that is not after the last one. @throws SkeinError AGGREGATION_PHASE_ANSWERED. */
+export function requireNew({ run, round }: AggregationContext, after: number): void {
+  if (round > after) return;
+  throw new SkeinError(
+    'AGGREGATION_PHASE_ANSWERED',
+    `Round ${round} of ${run} is asked for again: the last one was ${after}.`,
+  );
+}
+
 /** SHA-256 over protocol version, run, round, plan, roster, shape and terms. */
 export async function contextDigest(context: AggregationContext): Promise<Bytes> {
   const { run, round, plan, roster, length, bits, corrupt = 1 / 3, complete = false } = context;
-  const rosterDigest = await suite.sha256(new Writer().many(roster).bytes());
+  const rosterDigest = await suite.sha256(joined(roster));
   const name = new TextEncoder().encode(run);
   return suite.sha256(
     new Writer()

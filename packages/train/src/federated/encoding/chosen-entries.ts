@@ -5,11 +5,12 @@
  */
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { sha256 } from '@noble/hashes/sha2.js';
+import { secureRandom, type SecureRandom } from '../../privacy/secure-random.ts';
 import { TrainError } from '../../train-error.ts';
 
 const LEAST_SEED = 16;
-/** Words of the key stream that are computed at once. */
-const BLOCK = 4096;
+/** Bytes of a block of ChaCha20. */
+const BLOCK_BYTES = 64;
 
 /**
  * The first `count` positions of a random order of `length` (Fisher and Yates).
@@ -26,10 +27,10 @@ export function chosenEntries(
       `Rand-k needs the run's public seed of ${LEAST_SEED} bytes or more.`,
     );
   }
-  const next = keyStream(seed, round);
+  const random = publicRandom(seed, round);
   const order = Uint32Array.from({ length }, (_, i) => i);
   for (let i = 0; i < count; i++) {
-    const j = i + below(length - i, next);
+    const j = i + random.below(length - i);
     const kept = order[i]!;
     order[i] = order[j]!;
     order[j] = kept;
@@ -37,29 +38,15 @@ export function chosenEntries(
   return order.subarray(0, count);
 }
 
-/** Words of ChaCha20 under the key SHA-256(seed ‖ round). */
-function keyStream(seed: Uint8Array, round: number): () => number {
+/** The stream of ChaCha20 under the key SHA-256(seed ‖ round): all who have the seed draw the same. */
+function publicRandom(seed: Uint8Array, round: number): Pick<SecureRandom, 'below'> {
   const material = new Uint8Array(seed.length + 8);
   material.set(seed);
   new DataView(material.buffer).setFloat64(seed.length, round, true);
   const key = sha256(material);
-  const zeros = new Uint8Array(BLOCK * 4);
-  let [at, block] = [BLOCK, 0];
-  let view = new DataView(zeros.buffer);
-  return () => {
-    if (at === BLOCK) {
-      const bytes = chacha20(key, new Uint8Array(12), zeros, undefined, (block++ * BLOCK) / 16);
-      view = new DataView(bytes.buffer, bytes.byteOffset);
-      at = 0;
-    }
-    return view.getUint32(at++ * 4, true);
-  };
-}
-
-function below(bound: number, next: () => number): number {
-  const limit = 2 ** 32 - (2 ** 32 % bound);
-  for (;;) {
-    const word = next();
-    if (word < limit) return word % bound;
-  }
+  let block = 0;
+  return secureRandom((into) => {
+    chacha20(key, new Uint8Array(12), new Uint8Array(into.length), into, block);
+    block += into.length / BLOCK_BYTES;
+  });
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { chosenEntries } from './chosen-entries.ts';
 import {
   addResidues,
   assertEncoding,
@@ -119,6 +120,12 @@ describe('sums of encoded updates', () => {
     for (let i = 0; i < 3; i++) addResidues(quiet, noiseShare(encoding), encoding);
     const noisy = decodeSum(quiet, encoding, 1).sum;
     expect(noisy.some((each) => Math.abs(each) > levelWidth(encoding))).toBe(true);
+  });
+
+  it('take the part of the numbers that the stream of ChaCha20 gives, in every version', () => {
+    // By the implementation of Python's cryptography 48.
+    const of = { seed: new Uint8Array(32).fill(7), round: 1 };
+    expect([...chosenEntries(1000, 5, of)]).toEqual([629, 571, 912, 595, 148]);
   });
 
   it('take the same random part of the numbers at every site', () => {

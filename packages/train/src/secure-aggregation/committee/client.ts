@@ -1,10 +1,11 @@
 /** A client's side of protocol B: one message, after which it may vanish. */
 import { siteNumber } from '../context.ts';
+import { requireNew } from '../context.ts';
 import { randomBytes, suite, type Bytes, type Signer } from '../crypto/suite.ts';
 import { packAll } from '../packing.ts';
 import { checkInput, chunkDigests, type MaskedUpdate } from '../upload.ts';
 import { signEnvelope } from '../wire/envelope.ts';
-import { checkCommittee, committeeDigest, requireNew, type CommitteeContext } from './context.ts';
+import { checkCommittee, committeeDigest, type CommitteeContext } from './context.ts';
 
 import { writeClientHead } from './messages.ts';
 import { sealSeeds } from './seeds.ts';

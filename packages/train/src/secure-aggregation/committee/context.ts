@@ -5,8 +5,7 @@
  * helpers knows the masks and sees no update; the leader sees masked updates and no mask.
  * docs/decisions/0028 has the security argument.
  */
-import { SkeinError } from '@skein/api/errors';
-import { checkContext, contextDigest, type AggregationContext } from '../context.ts';
+import { assertTerms, checkContext, contextDigest, type AggregationContext } from '../context.ts';
 import { suite, type Bytes } from '../crypto/suite.ts';
 import { Writer } from '../wire/bytes.ts';
 
@@ -31,7 +30,7 @@ export function checkCommittee(context: CommitteeContext): void {
   checkContext(context);
   const { roster, leader, helpers, minimum } = context;
   const keys = [leader, ...helpers.flatMap(({ identity, sealing }) => [identity, sealing])];
-  const valid: readonly (readonly [boolean, string])[] = [
+  assertTerms([
     [helpers.length >= 2 && helpers.length <= 8, `${helpers.length} helpers, not 2 to 8`],
     [keys.every((key) => key.length === 32), 'a key of the committee is not 32 bytes long'],
     [new Set(keys.map(String)).size === keys.length, 'the committee uses one key twice'],
@@ -39,14 +38,7 @@ export function checkCommittee(context: CommitteeContext): void {
       Number.isInteger(minimum) && minimum >= 2 && minimum <= roster.length,
       `a minimum of ${minimum} clients, not 2 to ${roster.length}`,
     ],
-  ];
-  for (const [holds, message] of valid) {
-    if (!holds)
-      throw new SkeinError(
-        'AGGREGATION_INVALID',
-        `The terms of the sum are not valid: ${message}.`,
-      );
-  }
+  ]);
 }
 
 export async function committeeDigest(context: CommitteeContext): Promise<Bytes> {
@@ -59,13 +51,4 @@ export async function committeeDigest(context: CommitteeContext): Promise<Bytes>
     .u8(helpers.length);
   for (const { identity, sealing } of helpers) writer.raw(identity).raw(sealing);
   return suite.sha256(writer.bytes());
-}
-
-/** Refuses a round that is not after the last one. @throws SkeinError AGGREGATION_PHASE_ANSWERED. */
-export function requireNew({ run, round }: AggregationContext, after: number): void {
-  if (round > after) return;
-  throw new SkeinError(
-    'AGGREGATION_PHASE_ANSWERED',
-    `Round ${round} of ${run} is asked for again: the last one was ${after}.`,
-  );
 }

@@ -4,11 +4,12 @@
  * One sum per round is what protects a client: the difference of two would be the mask of one client.
  */
 import { SkeinError } from '@skein/api/errors';
+import { requireNew } from '../context.ts';
 import { suite, type Bytes, type Signer } from '../crypto/suite.ts';
 import { packAll } from '../packing.ts';
 import { chunkDigests, type MaskedUpdate } from '../upload.ts';
 import { openEnvelope, signEnvelope } from '../wire/envelope.ts';
-import { checkCommittee, committeeDigest, requireNew, type CommitteeContext } from './context.ts';
+import { checkCommittee, committeeDigest, type CommitteeContext } from './context.ts';
 import { readClientHead, readClients, writeMasksHead } from './messages.ts';
 import { seedOpener } from './seeds.ts';
 

@@ -6,7 +6,7 @@
  * of hpke-js is JavaScript and takes ten times as long. The tests exchange messages with hpke-js.
  */
 import { randomBytes, suite, type Bytes } from '../crypto/suite.ts';
-import { Writer } from '../wire/bytes.ts';
+import { joined, Writer } from '../wire/bytes.ts';
 
 const text = (ascii: string): Bytes => new TextEncoder().encode(ascii);
 const NONE: Bytes = new Uint8Array(0);
@@ -16,7 +16,7 @@ const HPKE = Uint8Array.of(...text('HPKE'), 0, 0x20, 0, 1, 0, 1);
 
 /** LabeledExtract of section 4. */
 async function extract(id: Bytes, salt: Bytes, label: string, material: Bytes): Promise<Bytes> {
-  return suite.hmac(salt, new Writer().many([VERSION, id, text(label), material]).bytes());
+  return suite.hmac(salt, joined([VERSION, id, text(label), material]));
 }
 
 /** LabeledExpand of section 4, of at most one block. */
@@ -28,7 +28,7 @@ async function expand(
   length: number,
 ): Promise<Bytes> {
   const labelled = [Uint8Array.of(0, length), VERSION, id, text(label), info, Uint8Array.of(1)];
-  return (await suite.hmac(key, new Writer().many(labelled).bytes())).slice(0, length);
+  return (await suite.hmac(key, joined(labelled))).slice(0, length);
 }
 
 /** The part of the key schedule that depends on the application's information alone (section 5.1). */

@@ -8,7 +8,13 @@
  * state. A refusal ends the round for this site: nothing of it is answered again.
  */
 import { SkeinError } from '@skein/api/errors';
-import { checkContext, contextDigest, siteNumber, type AggregationContext } from '../context.ts';
+import {
+  checkContext,
+  contextDigest,
+  requireNew,
+  siteNumber,
+  type AggregationContext,
+} from '../context.ts';
 import { randomBytes, suite, type Bytes, type Signer } from '../crypto/suite.ts';
 import { leastSites } from '../graph.ts';
 import { packAll } from '../packing.ts';
@@ -78,12 +84,7 @@ export class SiteRound {
     { after, rosters }: { readonly after: number; readonly rosters?: CheckedRosters },
   ): Promise<SiteRound> {
     checkContext(context);
-    if (context.round <= after) {
-      throw new SkeinError(
-        'AGGREGATION_PHASE_ANSWERED',
-        `Round ${context.round} of ${context.run} is asked for again: the last one was ${after}.`,
-      );
-    }
+    requireNew(context, after);
     const [sealing, masking, seed] = [randomBytes(32), randomBytes(32), randomBytes(32)];
     const digest = await contextDigest(context);
     return new SiteRound(
