@@ -6,6 +6,7 @@
  */
 import type { GenerativeModel } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
+import type { Instant } from '@skein/serving';
 import { openCall } from './call.ts';
 import type {
   Caller,
@@ -39,12 +40,17 @@ export interface Execution {
   readonly ledger: Ledger;
   readonly clock: { now(): number };
   readonly random: () => number;
+  /** How long it may wait for the first content, where others than its caller do so too; absent: by the caller's deadline. */
+  readonly until?: Instant | undefined;
+  /** Told of the first content. Of an answer that is not streamed, that is long before its end. */
+  readonly begun?: (() => void) | undefined;
 }
 
 export interface Answer {
   readonly route: Route;
   readonly attempts: number;
-  readonly ttftMs: number;
+  /** When the first content came. */
+  readonly firstAt: Instant;
   /** The worst case of the answer's own call, in nano-dollars. */
   readonly worst: number;
   /** Of all calls, hedges and failed ones included, once the events have ended. */
@@ -84,7 +90,7 @@ interface Won {
   readonly route: Route;
   readonly attempt: Attempt;
   readonly head: readonly GenerateEvent[];
-  readonly ttftMs: number;
+  readonly firstAt: Instant;
   /** Of the call, in nano-dollars. */
   readonly worst: number;
   /** Ends the call: gives its place back and settles its worst case. */
@@ -127,8 +133,9 @@ export async function execute(execution: Execution, request: GenerateRequest): P
       };
       try {
         const head = await attempt.head;
-        const ttftMs = clock.now() - sentAt;
-        route.times.record(ttftMs, attempt.usage?.inputTokens || prompt.expected);
+        const firstAt = clock.now();
+        execution.begun?.();
+        route.times.record(firstAt - sentAt, attempt.usage?.inputTokens || prompt.expected);
         // A caller that goes before it has read anything would hold the place for good.
         signal.addEventListener('abort', () => settle(signal.reason), { once: true });
         const all = request.stream ? head : await collect(head, attempt, settings.totalMs);
@@ -137,7 +144,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
           route,
           attempt,
           head: all,
-          ttftMs: sentAt + ttftMs - caller.arrivedAt,
+          firstAt,
           worst: call.worst,
           settle,
         };
@@ -171,7 +178,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
   return {
     route: result.route,
     attempts,
-    ttftMs: result.ttftMs,
+    firstAt: result.firstAt,
     worst: result.worst,
     spent: () => total,
     events,
@@ -227,21 +234,29 @@ function aborted(signal: AbortSignal): Promise<never> {
   });
 }
 
+/** When the first content must be there: by the request's own deadline, and by its model's. */
+export function deadlinesOf({ model: { settings }, caller }: Execution) {
+  const { ttftMs, deadlineMs = DEADLINE_OBJECTIVES * ttftMs } = settings;
+  const modelsAt = caller.arrivedAt + deadlineMs;
+  return { ownAt: caller.deadline ?? modelsAt, modelsAt };
+}
+
 /** Chooses the routes by admission and policy, and commits to one. */
 function route<Result>(
-  { model, routes, caller, clock, random }: Execution,
+  execution: Execution,
   prompt: { readonly expected: number },
   worst: Usage,
   start: (start: Start) => Running<Result>,
-  mayHedge = model.settings.hedge,
+  mayHedge = execution.model.settings.hedge,
 ): Promise<Committed<Result>> {
+  const { model, routes, caller, clock, random } = execution;
   const { settings } = model;
   const now = clock.now();
   const isPromise = caller.deadline !== undefined;
   const objectiveAt = caller.deadline ?? caller.arrivedAt + settings.ttftMs;
-  const deadlineMs = settings.deadlineMs ?? DEADLINE_OBJECTIVES * settings.ttftMs;
-  const modelsAt = caller.arrivedAt + deadlineMs;
-  const deadlineAt = caller.deadline ?? modelsAt;
+  const { ownAt, modelsAt } = deadlinesOf(execution);
+  const deadlineAt = execution.until ?? ownAt;
+  const leastMs = (modelsAt - caller.arrivedAt) / routes.length;
   const prospects = routes.map((each) => {
     const waitMs = each.places.expectedWaitMs();
     const p50Ms = each.times.predict(prompt.expected, 0.5);
@@ -276,7 +291,7 @@ function route<Result>(
         route: each,
         longestWaitMs: Math.min(firstMs, longest),
         firstMs,
-        isHurried: deadlineAt < modelsAt && firstMs < deadlineMs / admitted.length,
+        isHurried: deadlineAt < modelsAt && firstMs < leastMs,
       });
     },
     hedgeAfterMs({ route: each }) {

@@ -1,55 +1,11 @@
-import { GenerativeSettings, type GenerativeSettingsInput } from '@skein/api';
+import type { GenerativeSettingsInput } from '@skein/api';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Gateway, GenerateEvent, Provider } from './contract.ts';
+import type { Provider } from './contract.ts';
 import type { GatewayOptions, Outcome } from './gateway-options.ts';
-import { openGateway } from './gateway.ts';
-import { callerOf, eventsOf, requestOf, textOf } from './testing/calls.ts';
+import { callerOf, eventsOf, requestOf } from './testing/calls.ts';
+import { model, open, puppet, USAGE } from './testing/puppet.ts';
 import { openFaultyUpstream } from './faulty-upstream/faulty-upstream.ts';
 import { upstreamError } from './wire/upstream-error.ts';
-
-const USAGE = { type: 'usage', usage: { inputTokens: 10, outputTokens: 20 } } as const;
-const text = (value: string): GenerateEvent => ({ type: 'text', text: value });
-
-/** A provider that says its words when told, and counts its calls. */
-function puppet(name: string, words: readonly string[] = ['a', 'b']) {
-  const told = { calls: 0, open: 0, go: Promise.resolve() as Promise<unknown> };
-  const provider: Provider = {
-    name,
-    async *generate(_, { signal }) {
-      told.calls += 1;
-      told.open += 1;
-      try {
-        const gone = new Promise((_resolve, reject) =>
-          signal.addEventListener('abort', () => reject(signal.reason as Error)),
-        );
-        gone.catch(() => {});
-        await Promise.race([told.go, gone]);
-        for (const word of words) yield text(word);
-        yield { type: 'finish', reason: 'stop' };
-        yield USAGE;
-      } finally {
-        told.open -= 1;
-      }
-    },
-    close: async () => {},
-  };
-  return { provider, told };
-}
-
-async function open(
-  settings: GenerativeSettingsInput,
-  more: Partial<GatewayOptions> = {},
-): Promise<Gateway> {
-  const gateway = await openGateway({ settings: GenerativeSettings.parse(settings), ...more });
-  onTestFinished(() => gateway.close());
-  return gateway;
-}
-
-const model = (name: string, ...providers: string[]) => ({
-  name,
-  routes: providers.map((provider) => ({ provider, model: 'm' })),
-  ttftMs: 60_000,
-});
 
 it('closes the providers that were open when another cannot be opened', async () => {
   const closed: string[] = [];
@@ -68,57 +24,6 @@ it('closes the providers that were open when another cannot be opened', async ()
     await expect(open(settings, { factories })).rejects.toMatchObject({ code: 'PROVIDER_INVALID' });
   }
   expect(closed).toEqual(['here', 'here']);
-});
-
-describe('deterministic requests', () => {
-  const same = requestOf('m', { sampling: { temperature: 0 } });
-
-  it('are sent once: those in flight join, later ones are repeated, and pay nothing', async () => {
-    const { provider, told } = puppet('p');
-    const start = Promise.withResolvers<void>();
-    told.go = start.promise;
-    const price = { input: 1, output: 1 };
-    const gateway = await open(
-      { models: [{ ...model('m'), routes: [{ provider: 'p', model: 'm', price }] }] },
-      { providers: [provider] },
-    );
-    const asked = [1, 2, 3].map(() => gateway.generate(same, callerOf()));
-    start.resolve();
-    const answers = await Promise.all(asked);
-    for (const answer of answers) expect(textOf(await eventsOf(answer))).toBe('ab');
-    const again = await gateway.generate({ ...same, stream: false }, callerOf());
-    expect(textOf(await eventsOf(again))).toBe('ab');
-    expect(told.calls).toBe(1);
-    expect([...answers, again].map((each) => each.receipt()!.cache)).toEqual([
-      'miss',
-      'joined',
-      'joined',
-      'hit',
-    ]);
-    expect(answers.map((each) => each.receipt()!.costUsd)).toEqual([0.00003, 0, 0]);
-    expect(again.headers()).toMatchObject({
-      'skein-cache': 'hit',
-      'skein-cost-usd': '0.000000000',
-    });
-  });
-
-  it('are not shared between tenants, and go on while one of their callers is there', async () => {
-    const { provider, told } = puppet('p');
-    const start = Promise.withResolvers<void>();
-    told.go = start.promise;
-    const gateway = await open({ models: [model('m', 'p')] }, { providers: [provider] });
-    const gone = new AbortController();
-    const first = gateway.generate(same, callerOf({ signal: gone.signal }));
-    const second = gateway.generate(same, callerOf());
-    const other = gateway.generate(same, callerOf({ tenant: 'other' }));
-    await vi.waitFor(() => expect(told.calls).toBe(2));
-    start.resolve();
-    const answer = await first;
-    await answer.events[Symbol.asyncIterator]().return?.();
-    gone.abort();
-    expect(textOf(await eventsOf(await second))).toBe('ab');
-    expect(textOf(await eventsOf(await other))).toBe('ab');
-  });
 });
 
 describe('a caller that goes', () => {
@@ -228,10 +133,11 @@ describe('routes', () => {
     };
     const gateway = await open(
       { models: [{ ...model('m', 'p'), ttftMs: 10, deadlineMs: 80 }] },
-      { providers: [{ ...provider, embed }] },
+      // Its timers run all the same; a pause of the machine makes no request late before it is sent.
+      { providers: [{ ...provider, embed }], clock: { now: () => 0 } },
     );
     for (let asked = 0; asked < 3; asked++) {
-      const caller = callerOf({ deadline: performance.now() + deadlineMs });
+      const caller = callerOf({ arrivedAt: 0, deadline: deadlineMs });
       const answer =
         kind === 'generate'
           ? gateway.generate(requestOf('m'), caller)

@@ -4,9 +4,10 @@
  */
 
 import { SkeinError } from '@skein/api/errors';
+import type { Instant } from '@skein/serving';
 import { createAnswers } from './cache/answers.ts';
 import { isDeterministic, requestKey } from './cache/request-key.ts';
-import { createTape, type Tape } from './cache/tape.ts';
+import { startFlight, type Flight } from './cache/flight.ts';
 import { checkRequest } from './check-request.ts';
 import type {
   Caller,
@@ -17,7 +18,14 @@ import type {
   Provider,
   Receipt,
 } from './contract.ts';
-import { execute, executeOnce, type Answer, type Execution, type Model } from './execute.ts';
+import {
+  deadlinesOf,
+  execute,
+  executeOnce,
+  type Answer,
+  type Execution,
+  type Model,
+} from './execute.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { openLedger } from './money/ledger.ts';
 import { memoryBudgets } from './money/memory-budgets.ts';
@@ -50,16 +58,9 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const ledger = openLedger(settings.budgets, state?.budgets ?? memoryBudgets());
   const allowed = new Map(settings.allow.map(({ tenant, providers: names }) => [tenant, names]));
   const answers = createAnswers();
-  /** Deterministic requests whose answer has not begun. */
-  const beginning = new Map<string, Promise<Shared>>();
+  /** Deterministic requests whose answer has not ended. */
+  const flights = new Map<string, Flight<Answer>>();
   const createdAt = new Date().toISOString();
-
-  interface Shared {
-    readonly answer: Answer;
-    readonly tape: Tape;
-    /** A reader has come, or gone: the last one ends the call. */
-    readonly join: () => () => void;
-  }
 
   async function openModels(): Promise<ReadonlyMap<string, Model>> {
     const add = (provider: Provider, count: number): void => {
@@ -132,59 +133,54 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
 
   /** Answers from the cache, joins the same request in flight, or begins one that others may join. */
   async function repeated(execution: Execution, request: GenerateRequest): Promise<Generation> {
-    const { caller } = execution;
-    const key = requestKey(request, caller.tenant);
-    const found = answers.find(key, clock.now());
-    if (found?.isWhole === true) {
-      return generationOf(execution, undefined, 'hit', found.tape.read());
+    const { signal, tenant } = execution.caller;
+    signal.throwIfAborted();
+    const key = requestKey(request, tenant);
+    const known = answers.find(key, clock.now());
+    if (known !== undefined) {
+      return generationOf(execution, undefined, 'hit', replayed(known), () => false);
     }
-    const joined = beginning.get(key);
-    const shared = joined ?? begin(key, execution, request);
-    const { answer, tape, join } = await shared;
-    const leave = join();
-    const events = tape.read(leave);
-    return generationOf(execution, answer, joined === undefined ? 'miss' : 'joined', events);
+    const { ownAt } = deadlinesOf(execution);
+    const flight = flights.get(flightKey(key, request));
+    if (flight !== undefined) {
+      const joined = flight.join(signal, ownAt);
+      try {
+        const answer = await joined.answer;
+        return generationOf(execution, answer, 'joined', joined.events(), joined.pays);
+      } catch (error) {
+        if (!isBoundOf(flight, error, ownAt)) throw error;
+      }
+    }
+    const own = begin(key, execution, request).join(signal, ownAt);
+    return generationOf(execution, await own.answer, 'miss', own.events(), own.pays);
   }
 
-  function begin(key: string, execution: Execution, request: GenerateRequest): Promise<Shared> {
-    // The call outlives the caller that began it while another reads.
-    const ended = new AbortController();
-    const { caller } = execution;
-    let readers = 0;
-    const isAlone = (): void => {
-      if (readers === 0) ended.abort(caller.signal.reason);
-    };
-    caller.signal.addEventListener('abort', isAlone, { once: true });
-    const own = { ...execution, caller: { ...caller, signal: ended.signal } };
-    const shared = execute(own, request).then((answer): Shared => {
-      const tape = createTape();
-      answers.begin(key, tape, clock.now());
-      void pump(answer, tape).finally(() => {
-        answers.end(key, tape);
-        beginning.delete(key);
-        caller.signal.removeEventListener('abort', isAlone);
-      });
-      const join = (): (() => void) => {
-        readers += 1;
-        return () => {
-          readers -= 1;
-          if (readers === 0) ended.abort(new SkeinError('CANCELLED', 'Every reader has gone.'));
-        };
-      };
-      return { answer, tape, join };
+  /** Whether it ended for the time or the money of the caller that began it, of which this one may have more. */
+  function isBoundOf(flight: Flight<Answer>, error: unknown, ownAt: Instant): boolean {
+    if (!(error instanceof SkeinError)) return false;
+    if (error.code === 'UPSTREAM_TIMEOUT') return flight.deadlineAt < ownAt;
+    const isBound = error.code === 'DEADLINE_UNREACHABLE' || error.code === 'BUDGET_SPENT';
+    return isBound && clock.now() < ownAt;
+  }
+
+  function begin(key: string, execution: Execution, request: GenerateRequest): Flight<Answer> {
+    const { ownAt, modelsAt } = deadlinesOf(execution);
+    const until = Math.max(ownAt, modelsAt);
+    const at = flightKey(key, request);
+    const flight = startFlight<Answer>({
+      deadlineAt: until,
+      clock,
+      begin(signal, begun) {
+        const caller = { ...execution.caller, signal };
+        return execute({ ...execution, caller, until, begun }, request);
+      },
+      ended({ isWhole, events }) {
+        if (flights.get(at) === flight) flights.delete(at);
+        if (isWhole) answers.keep(key, events, clock.now());
+      },
     });
-    beginning.set(key, shared);
-    shared.catch(() => beginning.delete(key));
-    return shared;
-  }
-
-  async function pump(answer: Answer, tape: Tape): Promise<void> {
-    try {
-      for await (const event of answer.events()) tape.push(event);
-      tape.end();
-    } catch (error) {
-      tape.end(error as Error);
-    }
+    flights.set(at, flight);
+    return flight;
   }
 
   function generationOf(
@@ -192,9 +188,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     answer: Answer | undefined,
     cache: Receipt['cache'],
     source: AsyncGenerator<GenerateEvent>,
+    pays: () => boolean = () => true,
   ): Generation {
     const provider = answer?.route.settings.provider;
-    const ttftMs = answer?.ttftMs ?? clock.now() - caller.arrivedAt;
+    const ttftMs = Math.max(0, (answer?.firstAt ?? clock.now()) - caller.arrivedAt);
     let receipt: Receipt | undefined;
 
     async function* events(): AsyncGenerator<GenerateEvent> {
@@ -206,7 +203,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         error = thrown;
         throw thrown;
       } finally {
-        // A joined answer is paid by the request that began it.
+        const isPayer = pays();
         const { nanoDollars, usage } = answer?.spent() ?? {
           nanoDollars: 0,
           usage: { inputTokens: 0, outputTokens: 0 },
@@ -215,9 +212,9 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
           provider,
           model: model.settings.name,
           usage,
-          costUsd: cache === 'miss' ? nanoDollars / NANO_DOLLARS : 0,
+          costUsd: isPayer ? nanoDollars / NANO_DOLLARS : 0,
           cache,
-          attempts: cache === 'miss' ? (answer?.attempts ?? 0) : 0,
+          attempts: isPayer ? (answer?.attempts ?? 0) : 0,
           ttftMs,
         };
         tell(model.settings.name, caller, receipt, error);
@@ -321,6 +318,13 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       await closeProviders();
     },
   };
+}
+
+/** A stream is left to its readers; a whole answer may come from another provider until its end. */
+const flightKey = (key: string, { stream }: GenerateRequest): string => `${key} ${stream}`;
+
+async function* replayed(events: readonly GenerateEvent[]): AsyncGenerator<GenerateEvent> {
+  yield* events;
 }
 
 const usd = (nanoDollars: number): string => (nanoDollars / NANO_DOLLARS).toFixed(9);

@@ -7,8 +7,8 @@ import type { GenerateEvent } from '../contract.ts';
 export interface Tape {
   push(event: GenerateEvent): void;
   end(error?: Error): void;
-  /** @param left called when the reader stops before the end. */
-  read(left?: () => void): AsyncGenerator<GenerateEvent>;
+  /** @throws what it ended with, or the reason of the signal, which ends this reader alone. */
+  read(signal: AbortSignal): AsyncGenerator<GenerateEvent>;
   readonly events: readonly GenerateEvent[];
   /** Whether it ended without an error. */
   readonly isWhole: boolean;
@@ -16,13 +16,12 @@ export interface Tape {
 
 export function createTape(): Tape {
   const events: GenerateEvent[] = [];
-  let waiting: (() => void)[] = [];
+  let changed = Promise.withResolvers<void>();
   let isEnded = false;
   let failure: Error | undefined;
   const wake = (): void => {
-    const readers = waiting;
-    waiting = [];
-    for (const reader of readers) reader();
+    changed.resolve();
+    changed = Promise.withResolvers();
   };
   return {
     events,
@@ -38,17 +37,17 @@ export function createTape(): Tape {
       failure = error;
       wake();
     },
-    async *read(left) {
-      let isAtEnd = false;
+    async *read(signal) {
+      signal.addEventListener('abort', wake);
       try {
         for (let at = 0; ;) {
+          signal.throwIfAborted();
           if (at < events.length) yield events[at++]!;
           else if (isEnded) break;
-          else await new Promise<void>((resolve) => waiting.push(resolve));
+          else await changed.promise;
         }
-        isAtEnd = true;
       } finally {
-        if (!isAtEnd) left?.();
+        signal.removeEventListener('abort', wake);
       }
       if (failure !== undefined) throw failure;
     },

@@ -1,0 +1,151 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { GatewayOptions } from './gateway-options.ts';
+import { callerOf, eventsOf, requestOf, textOf } from './testing/calls.ts';
+import { model, open, puppet } from './testing/puppet.ts';
+
+const same = requestOf('m', { sampling: { temperature: 0 } });
+const price = { input: 1, output: 1 };
+const priced = (more: object = {}) => ({
+  ...model('m'),
+  routes: [{ provider: 'p', model: 'm', price }],
+  ...more,
+});
+
+/** A gateway whose provider waits until `start` is called. */
+async function held(more: object = {}, options: Partial<GatewayOptions> = {}) {
+  const { provider, told } = puppet('p');
+  const go = Promise.withResolvers<void>();
+  told.go = go.promise;
+  const gateway = await open({ models: [priced(more)] }, { providers: [provider], ...options });
+  const ask = (caller: Parameters<typeof callerOf>[0], stream = true) => {
+    const answer = gateway.generate({ ...same, stream }, callerOf(caller));
+    answer.catch(() => {});
+    return answer;
+  };
+  const running = async () => (await gateway.view()).models[0]!.routes[0]!.running;
+  return { gateway, told, ask, running, start: () => go.resolve() };
+}
+
+describe('deterministic requests', () => {
+  it('are sent once: those in flight join, later ones are repeated, and pay nothing', async () => {
+    const { gateway, told, ask, start } = await held();
+    const asked = [1, 2, 3].map(() => ask({}));
+    start();
+    const answers = await Promise.all(asked);
+    for (const answer of answers) expect(textOf(await eventsOf(answer))).toBe('ab');
+    const again = await gateway.generate({ ...same, stream: false }, callerOf());
+    expect(textOf(await eventsOf(again))).toBe('ab');
+    expect(told.calls).toBe(1);
+    expect([...answers, again].map((each) => each.receipt()!.cache)).toEqual([
+      'miss',
+      'joined',
+      'joined',
+      'hit',
+    ]);
+    expect(answers.map((each) => each.receipt()!.costUsd)).toEqual([0.00003, 0, 0]);
+    expect(again.headers()).toMatchObject({
+      'skein-cache': 'hit',
+      'skein-cost-usd': '0.000000000',
+    });
+  });
+
+  it('are not shared between tenants, and go on while one of their callers is there', async () => {
+    const { told, ask, start } = await held();
+    const gone = new AbortController();
+    const [first, second] = [ask({ signal: gone.signal }), ask({})];
+    const other = ask({ tenant: 'other' });
+    await vi.waitFor(() => expect(told.calls).toBe(2), { timeout: 30_000 });
+    start();
+    const answer = await first;
+    await answer.events[Symbol.asyncIterator]().return?.();
+    gone.abort();
+    expect(textOf(await eventsOf(await second))).toBe('ab');
+    expect(textOf(await eventsOf(await other))).toBe('ab');
+  });
+});
+
+describe.each([
+  ['streamed', true],
+  ['whole', false],
+])('callers of one call, %s', (_, stream) => {
+  const patient = { timeout: 30_000 };
+  const left = new Error('left');
+
+  it.each(['first', 'second'])('do not depend on the %s one, which leaves', async (which) => {
+    const { told, ask, start } = await held();
+    const gone = new AbortController();
+    const [leaving, staying] =
+      which === 'first'
+        ? [ask({ signal: gone.signal }, stream), ask({}, stream)]
+        : [ask({}, stream), ask({ signal: gone.signal }, stream)].toReversed();
+    await vi.waitFor(() => expect(told.calls).toBe(1), patient);
+    gone.abort(left);
+    await expect(leaving).rejects.toBe(left);
+    start();
+    expect(textOf(await eventsOf(await staying!))).toBe('ab');
+    expect(told.calls).toBe(1);
+  });
+
+  it.each(['first', 'second'])('do not depend on the deadline of the %s one', async (which) => {
+    // Its timers run all the same; a pause of the machine makes no request late before it is sent.
+    const { told, ask, start } = await held({}, { clock: { now: () => 0 } });
+    const patientOne = () => ask({ arrivedAt: 0 }, stream);
+    const short = () => ask({ arrivedAt: 0, deadline: 20 }, stream);
+    const [hurried, staying] =
+      which === 'first' ? [short(), patientOne()] : [patientOne(), short()].toReversed();
+    await expect(hurried).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
+    start();
+    expect(textOf(await eventsOf(await staying!))).toBe('ab');
+    expect(told.calls).toBe(1);
+  });
+
+  it('try by themselves when it has ended by the bounds of another', async () => {
+    const { told, ask } = await held({ ttftMs: 10, deadlineMs: 40 });
+    const never = new Promise(() => {});
+    Object.defineProperty(told, 'go', { get: () => (told.calls === 1 ? never : undefined) });
+    const first = ask({}, stream);
+    const second = ask({ deadline: performance.now() + 60_000 }, stream);
+    await expect(first).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
+    const answer = await second;
+    expect(textOf(await eventsOf(answer))).toBe('ab');
+    expect(answer.receipt()).toMatchObject({ cache: 'miss', attempts: 1 });
+    expect(told.calls).toBe(2);
+  });
+
+  it('end it when the last of them leaves, and the next one begins another', async () => {
+    const { told, ask, running, start } = await held();
+    const gone = [new AbortController(), new AbortController()];
+    const asked = gone.map(({ signal }) => ask({ signal }, stream));
+    await vi.waitFor(() => expect(told.calls).toBe(1), patient);
+    for (const each of gone) each.abort(left);
+    const next = ask({}, stream);
+    for (const each of asked) await expect(each).rejects.toBe(left);
+    start();
+    expect(textOf(await eventsOf(await next))).toBe('ab');
+    expect(told.calls).toBe(2);
+    await vi.waitFor(async () => expect([await running(), told.open]).toEqual([0, 0]), patient);
+  });
+});
+
+it('is paid by the first caller that stays, once', async () => {
+  const { ask, start } = await held();
+  const gone = new AbortController();
+  const asked = [ask({ signal: gone.signal }), ask({}), ask({})];
+  start();
+  const answers = await Promise.all(asked);
+  const [leaving, ...staying] = answers.map(({ events }) => events[Symbol.asyncIterator]());
+  await leaving!.next();
+  await leaving!.return!();
+  for (const reader of staying.toReversed()) while ((await reader.next()).done !== true);
+  expect(answers.map((each) => each.receipt()!.costUsd)).toEqual([0, 0.00003, 0]);
+});
+
+it('does not refuse a caller for the spent budget of another key', async () => {
+  const { provider, told } = puppet('p');
+  const budgets = [{ subject: 'key:poor', tokens: 1 }];
+  const gateway = await open({ models: [priced()], budgets }, { providers: [provider] });
+  const [poor, rich] = ['poor', 'rich'].map((key) => gateway.generate(same, callerOf({ key })));
+  await expect(poor).rejects.toMatchObject({ code: 'BUDGET_SPENT' });
+  expect(textOf(await eventsOf(await rich!))).toBe('ab');
+  expect(told.calls).toBe(1);
+});

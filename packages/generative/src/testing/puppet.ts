@@ -1,0 +1,50 @@
+/** A gateway over a provider that does what it is told. */
+import { GenerativeSettings, type GenerativeSettingsInput } from '@skein/api';
+import { onTestFinished } from 'vitest';
+import type { Gateway, GenerateEvent, Provider } from '../contract.ts';
+import type { GatewayOptions } from '../gateway-options.ts';
+import { openGateway } from '../gateway.ts';
+
+export const USAGE = { type: 'usage', usage: { inputTokens: 10, outputTokens: 20 } } as const;
+const text = (value: string): GenerateEvent => ({ type: 'text', text: value });
+
+/** A provider that says its words when told, and counts its calls. */
+export function puppet(name: string, words: readonly string[] = ['a', 'b']) {
+  const told = { calls: 0, open: 0, go: Promise.resolve() as Promise<unknown> };
+  const provider: Provider = {
+    name,
+    async *generate(_, { signal }) {
+      told.calls += 1;
+      told.open += 1;
+      try {
+        const gone = new Promise((_resolve, reject) =>
+          signal.addEventListener('abort', () => reject(signal.reason as Error)),
+        );
+        gone.catch(() => {});
+        await Promise.race([told.go, gone]);
+        for (const word of words) yield text(word);
+        yield { type: 'finish', reason: 'stop' };
+        yield USAGE;
+      } finally {
+        told.open -= 1;
+      }
+    },
+    close: async () => {},
+  };
+  return { provider, told };
+}
+
+export async function open(
+  settings: GenerativeSettingsInput,
+  more: Partial<GatewayOptions> = {},
+): Promise<Gateway> {
+  const gateway = await openGateway({ settings: GenerativeSettings.parse(settings), ...more });
+  onTestFinished(() => gateway.close());
+  return gateway;
+}
+
+export const model = (name: string, ...providers: string[]) => ({
+  name,
+  routes: providers.map((provider) => ({ provider, model: 'm' })),
+  ttftMs: 60_000,
+});
