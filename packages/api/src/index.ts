@@ -71,6 +71,14 @@ export {
   NewKey,
 } from './resources/key.ts';
 export { LanguageUseView, LanguageView } from './resources/language.ts';
+export {
+  LanguageRolloutPlan,
+  LanguageRolloutRecord,
+  LanguageRolloutView,
+  LanguageRolloutWindow,
+  RouteName,
+  StartLanguageRollout,
+} from './resources/language-rollout.ts';
 export { ModelView, VersionView } from './resources/model.ts';
 export { NodeView } from './resources/node.ts';
 export { AuditView, HistoryKind, HistoryView } from './resources/record.ts';

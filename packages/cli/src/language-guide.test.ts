@@ -79,7 +79,21 @@ it('goes from nothing to an assistant, and on with the second provider while the
   const fallen = await ask();
   expect(fallen).toEqual({ content: works.content, provider: 'backup' });
   expect(await skein(lineOf('skein model ls'))).toMatch(/backup=qwen/);
-  await skein(lineOf('skein budget put'));
+  await skein(provider, '--url', upstream.baseUrl('gemini', 'none'));
+  await skein(lineOf('skein provider put next'), '--url', upstream.baseUrl('openai', 'none'));
+  const begun = await skein(lineOf('skein model rollout assistant --route'));
+  expect(begun).toMatch(/google=gemini-2.5-flash → next=qwen3 .* 5 %/);
+  expect(await skein(lineOf('skein model rollout assistant'))).toContain('0 failed, 0 late');
+  expect(await skein('skein model ls')).toContain('→ next=qwen3');
+  expect(await skein(lineOf('skein model rollback'))).toContain('back to google=gemini-2.5-flash');
+  const wrong = await runCli(['model', 'rollout', 'assistant', '--canary', '5', '--server', url], {
+    cwd: folder,
+  });
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('--route')]);
+  const shadow = 'skein model rollout assistant --route next=qwen3 --shadow --min-requests 1';
+  expect(await skein(shadow)).toMatch(/comparing.*0 copies/);
+  await skein(lineOf('skein budget put operator'));
+  await skein(lineOf('skein budget put tenant'));
   await skein(lineOf('skein provider allow'));
   expect(lines).toEqual([]);
 

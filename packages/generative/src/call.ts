@@ -5,6 +5,7 @@
 import { SkeinError } from '@skein/api/errors';
 import type { Usage } from './contract.ts';
 import type { Execution } from './execute.ts';
+import type { Payer } from './money/ledger.ts';
 import { costOf } from './money/price.ts';
 import type { Route } from './routing/route.ts';
 
@@ -15,6 +16,8 @@ export interface CallOptions {
   /** Tokens at most. */
   readonly worst: Usage;
   readonly signal: AbortSignal;
+  /** Default: the caller. */
+  readonly payer?: Payer | undefined;
   /** Whether the caller leaves the provider less time than its model does. */
   readonly isHurried: boolean;
 }
@@ -28,9 +31,12 @@ export interface Call {
 }
 
 /** @throws SkeinError for want of a place or of money, and the reason of the signal: nothing is sent then. */
-export async function openCall(execution: Execution, options: CallOptions): Promise<Call> {
+export async function openCall(
+  execution: Pick<Execution, 'caller' | 'ledger' | 'clock' | 'random'>,
+  options: CallOptions,
+): Promise<Call> {
   const { caller, ledger, clock, random } = execution;
-  const { route, longestWaitMs, worst, signal, isHurried } = options;
+  const { route, longestWaitMs, worst, signal, payer = caller, isHurried } = options;
   const { price } = route.settings;
   const release = await route.places.acquire({
     tenant: caller.tenant,
@@ -38,7 +44,7 @@ export async function openCall(execution: Execution, options: CallOptions): Prom
     longestMs: longestWaitMs,
     signal,
   });
-  const reservation = await ledger.reserve(caller, amountsOf(worst)).catch((error: unknown) => {
+  const reservation = await ledger.reserve(payer, amountsOf(worst)).catch((error: unknown) => {
     release();
     throw error;
   });

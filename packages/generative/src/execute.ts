@@ -18,12 +18,13 @@ import type {
 } from './contract.ts';
 import type { Ledger } from './money/ledger.ts';
 import { costOf, promptTokens } from './money/price.ts';
-import { admit } from './routing/admit.ts';
+import { admit, type Verdict } from './routing/admit.ts';
 import { startAttempt, type Attempt } from './routing/attempt.ts';
 import { commit, type Committed, type Running } from './routing/commit.ts';
 import type { HedgeBudget } from './routing/hedge-budget.ts';
 import { orderRoutes } from './routing/order.ts';
 import type { Route } from './routing/route.ts';
+import { fallsBackFrom, noteAttempt, type Assignment } from './rollout/assign.ts';
 import { DEADLINE_OBJECTIVES, HEDGE_MARGIN, HEDGE_QUANTILE } from './tuning.ts';
 
 export interface Model {
@@ -36,6 +37,8 @@ export interface Execution {
   readonly model: Model;
   /** Of the model's, those to which the tenant's data may go. */
   readonly routes: readonly Route[];
+  /** Where a route of the model is being replaced. */
+  readonly assignment?: Assignment | undefined;
   readonly caller: Caller;
   readonly ledger: Ledger;
   readonly clock: { now(): number };
@@ -99,7 +102,7 @@ interface Won {
 
 /** @throws SkeinError before the first content; of an answer that is not streamed, before its end. */
 export async function execute(execution: Execution, request: GenerateRequest): Promise<Answer> {
-  const { model, caller, ledger, clock } = execution;
+  const { model, caller, ledger, clock, assignment } = execution;
   const { settings } = model;
   const prompt = promptTokens(request);
   const isCounted = ledger.counts(caller);
@@ -114,8 +117,16 @@ export async function execute(execution: Execution, request: GenerateRequest): P
     const signal = AbortSignal.any([caller.signal, gone.signal]);
     const content = (async (): Promise<Won> => {
       const since = clock.now();
+      let firstAt: number | undefined;
+      const note = (error: unknown): void => {
+        const ttftMs = firstAt === undefined ? undefined : firstAt - since;
+        const end = { error, ttftMs, tookMs: clock.now() - since, isHurried };
+        noteAttempt(assignment, route, end, settings.ttftMs);
+      };
       const worst = worstUsage;
-      const call = await openCall(execution, { route, longestWaitMs, worst, signal, isHurried });
+      const opening = openCall(execution, { route, longestWaitMs, worst, signal, isHurried });
+      opening.catch(note);
+      const call = await opening;
       const { sentAt } = call;
       const attempt = startAttempt(
         route.provider,
@@ -123,17 +134,17 @@ export async function execute(execution: Execution, request: GenerateRequest): P
         { signal, firstMs: firstMs - (sentAt - since), gapMs: settings.gapMs, clock },
       );
       const settle = (error: unknown): void => {
-        const isFree = attempt.characters === 0 && isUnbilled(error);
-        const usage = isFree ? NOTHING : usageOf(attempt, prompt.expected);
+        const usage = usageOf(attempt, error, prompt.expected);
         const nanoDollars = call.settle(error, usage);
         if (nanoDollars === undefined) return;
+        note(error);
         total.nanoDollars += nanoDollars;
         // The caller reads what its own answer took.
         if (error === undefined) total.usage = usage;
       };
       try {
         const head = await attempt.head;
-        const firstAt = clock.now();
+        firstAt = clock.now();
         execution.begun?.();
         route.times.record(firstAt - sentAt, attempt.usage?.inputTokens || prompt.expected);
         // A caller that goes before it has read anything would hold the place for good.
@@ -249,7 +260,7 @@ function route<Result>(
   start: (start: Start) => Running<Result>,
   mayHedge = execution.model.settings.hedge,
 ): Promise<Committed<Result>> {
-  const { model, routes, caller, clock, random } = execution;
+  const { model, routes, assignment, caller, clock, random } = execution;
   const { settings } = model;
   const now = clock.now();
   const isPromise = caller.deadline !== undefined;
@@ -257,7 +268,7 @@ function route<Result>(
   const { ownAt, modelsAt } = deadlinesOf(execution);
   const deadlineAt = execution.until ?? ownAt;
   const leastMs = (modelsAt - caller.arrivedAt) / routes.length;
-  const prospects = routes.map((each) => {
+  const prospectOf = (each: Route) => {
     const waitMs = each.places.expectedWaitMs();
     const p50Ms = each.times.predict(prompt.expected, 0.5);
     const prospect = {
@@ -275,16 +286,21 @@ function route<Result>(
       cost: costOf(each.settings.price, worst),
       ttftMs: waitMs + (p50Ms ?? 0),
     };
-  });
+  };
+  const prospects = routes.map(prospectOf);
   const admitted = prospects.filter(({ verdict }) => verdict.admitted);
-  if (admitted.length === 0)
+  const tried = [
+    ...newcomersOf(assignment, prospectOf),
+    ...orderRoutes(settings.policy, admitted, caller.stickyKey, random),
+  ];
+  if (tried.length === 0)
     throw refusal(
       settings.name,
       prospects.map(({ verdict }) => verdict),
     );
   model.hedges.earn();
   return commit({
-    routes: orderRoutes(settings.policy, admitted, caller.stickyKey, random),
+    routes: tried,
     start({ route: each, verdict }, firstMs, isHedge) {
       const longest = verdict.admitted && !isHedge ? verdict.longestWaitMs : 0;
       return start({
@@ -298,13 +314,28 @@ function route<Result>(
       const slowMs = mayHedge ? each.times.predict(prompt.expected, HEDGE_QUANTILE) : undefined;
       return slowMs === undefined ? undefined : slowMs * HEDGE_MARGIN;
     },
+    fallsBack: ({ route: each }, error) => fallsBackFrom(assignment, each, error),
     mayHedge: () => model.hedges.spend(),
     deadlineMs: deadlineAt - now,
     clock,
   });
 }
 
-function refusal(model: string, verdicts: readonly ReturnType<typeof admit>[]): SkeinError {
+/** The new route of a rollout, if it takes the request and can have its first token in time. */
+function newcomersOf<Prospect extends { readonly verdict: Verdict }>(
+  assignment: Assignment | undefined,
+  prospectOf: (route: Route) => Prospect,
+): Prospect[] {
+  if (assignment?.isTaken !== true) return [];
+  const prospect = prospectOf(assignment.candidate);
+  if (prospect.verdict.admitted) return [prospect];
+  // What a promotion would have done to the request.
+  const outcome = prospect.verdict.reason === 'closed' ? 'failed' : 'late';
+  assignment.rollout.note('candidate', outcome, undefined);
+  return [];
+}
+
+function refusal(model: string, verdicts: readonly Verdict[]): SkeinError {
   const refused = verdicts.filter((each) => !each.admitted);
   const inMs = Math.min(...refused.map((each) => each.inMs));
   const isClosed = refused.every(({ reason }) => reason === 'closed');
@@ -340,7 +371,9 @@ async function collect(
   return events;
 }
 
-function usageOf(attempt: Attempt, promptExpected: number): Usage {
+/** What an attempt has used, estimated where its provider has not said. */
+export function usageOf(attempt: Attempt, error: unknown, promptExpected: number): Usage {
+  if (attempt.characters === 0 && isUnbilled(error)) return NOTHING;
   return (
     attempt.usage ?? {
       inputTokens: promptExpected,

@@ -3,6 +3,7 @@ import type { ErrorCode, GenerativeProvider, GenerativeSettings } from '@skein/a
 import type { Clock } from '@skein/serving';
 import type { State } from '@skein/state';
 import type { Caller, Provider, Receipt } from './contract.ts';
+import type { RolloutTraffic } from './rollout/traffic.ts';
 
 /** Opens a provider of one kind. */
 export type ProviderFactory = (
@@ -32,6 +33,8 @@ export interface GatewayOptions {
   readonly weightOf?: ((tenant: string) => number) | undefined;
   /** Told of the end of each request: for metrics and the audit. It has no text of a request or an answer. */
   readonly observe?: ((outcome: Outcome) => void) | undefined;
+  /** Which share of a model's requests goes to another route, and what is seen of it. Default: none. */
+  readonly rollouts?: RolloutTraffic | undefined;
   readonly clock?: Clock | undefined;
   /** In [0, 1). */
   readonly random?: (() => number) | undefined;

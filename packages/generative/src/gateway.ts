@@ -3,6 +3,7 @@
  * the cache, and gives every request to `execute`, which follows it to its end.
  */
 
+import type { GenerativeRoute } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import type { Instant } from '@skein/serving';
 import { createAnswers } from './cache/answers.ts';
@@ -34,6 +35,9 @@ import { openProvider, PROVIDERS } from './providers/providers.ts';
 import { createHedgeBudget } from './routing/hedge-budget.ts';
 import { createPlaces, type Places } from './routing/places.ts';
 import { createRoute, type Route } from './routing/route.ts';
+import { createAssigner } from './rollout/assign.ts';
+import { createCopier } from './rollout/copy.ts';
+import { createRolloutTraffic } from './rollout/traffic.ts';
 import { viewOf } from './gateway-view.ts';
 
 /** Places of a provider that is open already, which bounds itself. */
@@ -48,7 +52,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     clock = performance,
     random = Math.random,
   } = options;
-  const { observe = () => {} } = options;
+  const { observe = () => {}, rollouts = createRolloutTraffic() } = options;
   const providers = new Map<string, { readonly provider: Provider; readonly places: Places }>();
   const opened: Provider[] = [];
   const models = await openModels().catch(async (error: unknown) => {
@@ -58,6 +62,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const ledger = openLedger(settings.budgets, state?.budgets ?? memoryBudgets());
   const allowed = new Map(settings.allow.map(({ tenant, providers: names }) => [tenant, names]));
   const answers = createAnswers();
+  const copier = createCopier({ ledger, clock, random });
+  const assign = createAssigner(rollouts, (route) => routeTo(route, 0), random);
   /** Deterministic requests whose answer has not ended. */
   const flights = new Map<string, Flight<Answer>>();
   const createdAt = new Date().toISOString();
@@ -81,10 +87,15 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     await Promise.allSettled(opened.map((provider) => provider.close()));
   }
 
+  function routeTo(route: GenerativeRoute, index: number): Route | undefined {
+    const found = providers.get(route.provider);
+    return found && createRoute(index, route, found.provider, found.places);
+  }
+
   function modelOf(each: (typeof settings.models)[number]): Model {
     const routes = each.routes.map((route, index): Route => {
-      const found = providers.get(route.provider);
-      if (found !== undefined) return createRoute(index, route, found.provider, found.places);
+      const found = routeTo(route, index);
+      if (found !== undefined) return found;
       const text = `The model ${each.name} names the provider ${route.provider}, which is not declared.`;
       throw new SkeinError('PROVIDER_INVALID', text);
     });
@@ -109,6 +120,16 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     return { model, routes, caller, ledger, clock, random };
   }
 
+  /** Executes a request, and copies it where the model has a shadow. */
+  async function executed(execution: Execution, request: GenerateRequest): Promise<Answer> {
+    const answer = await execute(execution, request);
+    const { assignment, caller, model } = execution;
+    if (assignment !== undefined && random() < assignment.rollout.copied) {
+      copier.copy(assignment, request, caller, model.settings);
+    }
+    return answer;
+  }
+
   function checkContext({ model }: Execution, request: GenerateRequest): void {
     const { contextTokens, name } = model.settings;
     if (contextTokens === undefined) return;
@@ -122,12 +143,15 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   }
 
   async function generate(request: GenerateRequest, caller: Caller): Promise<Generation> {
-    const execution = executionOf(request.model, caller);
+    const mayUse = (provider: string): boolean =>
+      allowed.get(caller.tenant)?.includes(provider) ?? true;
+    const assignment = assign(request.model, caller, mayUse);
+    const execution = { ...executionOf(request.model, caller), assignment };
     checkRequest(request);
     checkContext(execution, request);
     const mayRepeat = execution.model.settings.cache && isDeterministic(request);
     if (mayRepeat) return repeated(execution, request);
-    const answer = await execute(execution, request);
+    const answer = await executed(execution, request);
     return generationOf(execution, answer, 'miss', answer.events());
   }
 
@@ -172,7 +196,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       clock,
       begin(signal, begun) {
         const caller = { ...execution.caller, signal };
-        return execute({ ...execution, caller, until, begun }, request);
+        return executed({ ...execution, caller, until, begun }, request);
       },
       ended({ isWhole, events }) {
         if (flights.get(at) === flight) flights.delete(at);
@@ -314,6 +338,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     },
     view: async () => viewOf([...models.values()], await ledger.standings(), clock.now()),
     async close() {
+      await copier.close();
       await ledger.close();
       await closeProviders();
     },

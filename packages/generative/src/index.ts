@@ -31,4 +31,11 @@ export {
 } from './contract.ts';
 export { openGateway } from './gateway.ts';
 export type { GatewayOptions, Outcome, ProviderFactory } from './gateway-options.ts';
+export {
+  createRolloutTraffic,
+  type FollowedRollout,
+  type RolloutTraffic,
+  type RouteRollout,
+  type RouteWindow,
+} from './rollout/traffic.ts';
 export { upstreamError } from './wire/upstream-error.ts';

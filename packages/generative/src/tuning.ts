@@ -22,3 +22,5 @@ export const CIRCUIT_FAILURES = 3;
 export const CIRCUIT_MS = { first: 1000, longest: 60_000 } as const;
 /** Waiting requests per place of a provider: a bound on memory, the objective refuses much earlier. */
 export const WAITING_PER_PLACE = 64;
+/** Copies of a shadow in flight, at most: a bound on memory; further requests are not copied. */
+export const COPIES_IN_FLIGHT = 64;

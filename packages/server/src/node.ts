@@ -119,6 +119,7 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
       plane.forwarding?.expose(page);
       certificates?.expose(page);
       use.expose(page);
+      languageModels.expose(page);
     },
   });
   const languageModels = openLanguageModels(opening, { storage, callers, plane, use });

@@ -13,6 +13,7 @@ import {
   LanguageView,
   ProviderDeclaration,
 } from '../resources/language.ts';
+import { LanguageRolloutView, StartLanguageRollout } from '../resources/language-rollout.ts';
 
 const Provider = z.strictObject({ name: GenerativeProvider.shape.name });
 const Model = z.strictObject({ name: GenerativeModel.shape.name });
@@ -70,7 +71,7 @@ export const LANGUAGE_ENDPOINTS = {
     scope: 'admin',
     params: Model,
     body: LanguageModelDeclaration,
-    errors: WRITE_ERRORS,
+    errors: [...WRITE_ERRORS, 'ROLLOUT_IN_PROGRESS'],
     example: {
       params: { name: 'assistant' },
       body: { routes: [{ provider: 'google', model: 'gemini-2.5-flash' }] },
@@ -85,6 +86,43 @@ export const LANGUAGE_ENDPOINTS = {
     params: Model,
     errors: ['MODEL_UNKNOWN'],
     example: { params: { name: 'assistant' } },
+  },
+  rollOutLanguageModel: {
+    method: 'POST',
+    path: '/api/v1/language/models/{name}/rollout',
+    group,
+    summary: 'Begin to replace a route of a language model, as a canary or a shadow.',
+    description:
+      'Answers at once; the rollout continues in the background, and rolls back by itself when the new route fails more, or is late more, than the plan or the objective allows and the replaced route is.',
+    scope: 'admin',
+    params: Model,
+    body: StartLanguageRollout,
+    response: LanguageRolloutView,
+    errors: [...WRITE_ERRORS, 'MODEL_UNKNOWN', 'ROLLOUT_IN_PROGRESS'],
+    example: {
+      params: { name: 'assistant' },
+      body: {
+        route: { provider: 'google', model: 'gemini-3-flash' },
+        plan: { strategy: 'canary', steps: [5, 25, 100] },
+      },
+    },
+  },
+  rollBackLanguageModel: {
+    method: 'POST',
+    path: '/api/v1/language/models/{name}/rollback',
+    group,
+    summary:
+      'Abort the rollout of a language model, or return to the routes before one that has finished.',
+    scope: 'admin',
+    params: Model,
+    body: z
+      .strictObject({
+        reason: z.string().min(1).max(500).default('asked for over the API'),
+      })
+      .meta({ id: 'RollBackLanguageModel' }),
+    response: LanguageRolloutView,
+    errors: [...WRITE_ERRORS, 'MODEL_UNKNOWN', 'ROLLOUT_IN_PROGRESS', 'NOTHING_TO_ROLL_BACK'],
+    example: { params: { name: 'assistant' }, body: { reason: 'worse answers' } },
   },
   putBudget: {
     method: 'PUT',

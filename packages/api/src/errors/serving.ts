@@ -183,8 +183,8 @@ export const SERVING_ERRORS = {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The deployment is already being rolled out.',
-    fix: 'Wait for it, or abort it with `skein rollback NAME`.',
+    meaning: 'The deployment, or the language model, is already being rolled out.',
+    fix: 'Wait for it, or abort it with `skein rollback NAME`, of a language model `skein model rollback NAME`.',
   },
   ROLLED_BACK: {
     http: 409,
@@ -197,8 +197,9 @@ export const SERVING_ERRORS = {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The deployment has no earlier version to return to.',
-    fix: '`skein show NAME` lists its history.',
+    meaning:
+      'The deployment has no earlier version, or the language model no earlier routes, to return to.',
+    fix: '`skein show NAME` lists the history of a deployment; `skein model put` declares other routes.',
   },
   DEVICE_UNAVAILABLE: {
     http: 400,

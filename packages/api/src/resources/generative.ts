@@ -126,8 +126,10 @@ export const GenerativeBudget = z
   .strictObject({
     subject: z
       .string()
-      .regex(/^(all|tenant:.+|key:.+)$/, 'must be all, tenant:NAME or key:ID')
-      .describe('Whose use counts.'),
+      .regex(/^(all|operator|tenant:.+|key:.+)$/, 'must be all, operator, tenant:NAME or key:ID')
+      .describe(
+        'Whose use counts. `operator`: what the node sends of its own accord, such as the copies of a shadow.',
+      ),
     period: z.enum(['minute', 'day', 'month']).describe('Begins at midnight UTC.').default('day'),
     usd: z.number().min(0).optional(),
     tokens: z.int().min(0).optional(),

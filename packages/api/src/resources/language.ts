@@ -6,6 +6,7 @@ import {
   GenerativeProvider,
   GenerativeSettings,
 } from './generative.ts';
+import { LanguageRolloutView } from './language-rollout.ts';
 
 /** The name is in the path. */
 export const ProviderDeclaration = GenerativeProvider.omit({ name: true }).meta({
@@ -80,6 +81,9 @@ export const LanguageView = z
         taken: z.number().describe('Spent, or reserved for requests in flight.'),
       }),
     ),
+    rollouts: z
+      .array(LanguageRolloutView)
+      .describe('The one in progress, or the last, of a model.'),
     use: z.array(LanguageUseView).describe('Of this node since its start.'),
     problem: z
       .string()

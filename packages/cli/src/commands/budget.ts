@@ -9,14 +9,14 @@ const period = withDefault(
   choice(['minute', 'day', 'month'], 'Begins at midnight UTC; default day.'),
   'day',
 );
-const subject = argument('SUBJECT', 'all, tenant:NAME or key:ID.');
+const subject = argument('SUBJECT', 'all, operator, tenant:NAME or key:ID.');
 
 /** `skein budget put`: a bound on money or tokens. */
 export const budgetPut = defineCommand({
   name: 'budget put',
   summary: 'Bound what all, a tenant or a key may spend on language models.',
   details:
-    'The worst case of a request is reserved before it is sent and settled after it, so concurrent requests cannot exceed a budget together. In a fleet it holds over all nodes.',
+    'The worst case of a request is reserved before it is sent and settled after it, so concurrent requests cannot exceed a budget together. In a fleet it holds over all nodes. `operator` is what the node sends of its own accord: the copies of a shadow, which count in no budget of a caller.',
   examples: [
     { command: 'skein budget put tenant:shop --usd 5', does: 'Five dollars a day' },
     { command: 'skein budget put all --usd 500 --period month', does: 'For everything together' },

@@ -2,6 +2,7 @@
 import { defineCommand } from '../command.ts';
 import { connect, connectionOptions } from '../connection.ts';
 import { argument, choice, duration, flag, integer, many } from '../option.ts';
+import { languageRolloutLine } from '../output/language-rollout.ts';
 import { renderTable } from '../output/table.ts';
 import { usageError } from '../usage.ts';
 import { given } from './provider.ts';
@@ -78,7 +79,8 @@ export const modelPut = defineCommand({
 
 const NUMBERS = ['weight', 'quality', 'input', 'output', 'cached'] as const;
 
-function routeOf(text: string) {
+/** @throws SkeinError USAGE. */
+export function routeOf(text: string) {
   const [target = '', ...fields] = text.split(',');
   const [, provider, model] = /^([^=]+)=(.+)$/.exec(target) ?? [];
   if (provider === undefined || model === undefined) {
@@ -120,7 +122,7 @@ export const modelLs = defineCommand({
     const { client } = await connect(context, server);
     return client.getLanguageModels({}, { signal: context.signal });
   },
-  render({ settings, use, budgets }, style) {
+  render({ settings, use, budgets, rollouts }, style) {
     if (settings.models.length === 0) {
       return 'No language model is declared. Begin with: skein model put NAME --route PROVIDER=MODEL';
     }
@@ -151,7 +153,11 @@ export const modelLs = defineCommand({
       ],
       style,
     );
-    if (budgets.length === 0) return models;
+    const moving = rollouts.map(
+      (each) => `${style.bold(each.model)}: ${languageRolloutLine(each, style)}`,
+    );
+    const shown = [models, ...moving].join('\n\n');
+    if (budgets.length === 0) return shown;
     const spent = renderTable(
       budgets,
       [
@@ -162,7 +168,7 @@ export const modelLs = defineCommand({
       ],
       style,
     );
-    return `${models}\n\n${spent}`;
+    return `${shown}\n\n${spent}`;
   },
 });
 

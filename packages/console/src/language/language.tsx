@@ -15,6 +15,7 @@ import type { ViewProps } from '../app.tsx';
 import { askForKey } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { Chat } from './chat.tsx';
+import { RouteRollouts } from './rollouts.tsx';
 import './language.css';
 
 export function Language({ focus }: ViewProps) {
@@ -38,7 +39,7 @@ export function Language({ focus }: ViewProps) {
 }
 
 function Models({ of }: { readonly of: LanguageView }) {
-  const { settings, budgets, problem } = of;
+  const { settings, budgets, problem, rollouts } = of;
   if (settings.models.length === 0) {
     return (
       <Empty command="skein provider put google --kind gemini --key-env GEMINI_API_KEY && skein model put assistant --route google=gemini-2.5-flash">
@@ -67,6 +68,7 @@ function Models({ of }: { readonly of: LanguageView }) {
           )}
         </tbody>
       </Table>
+      <RouteRollouts of={rollouts} />
       {budgets.length === 0 ? null : (
         <Table titles={['Budget of', 'Period', 'Taken', 'Limit']}>
           <tbody>

@@ -30,11 +30,14 @@ export interface BudgetStanding {
   readonly taken: number;
 }
 
+/** Who pays: a caller, or the operator for what the node sends of its own accord. */
+export type Payer = Pick<Caller, 'tenant' | 'key'> | 'operator';
+
 export interface Ledger {
-  /** Whether a budget counts the caller. */
-  counts(caller: Pick<Caller, 'tenant' | 'key'>): boolean;
+  /** Whether a budget counts the payer. */
+  counts(payer: Payer): boolean;
   /** @throws SkeinError BUDGET_SPENT; STORE_UNREACHABLE, because a budget that cannot be asked holds. */
-  reserve(caller: Pick<Caller, 'tenant' | 'key'>, worst: Amounts): Promise<Reservation>;
+  reserve(payer: Payer, worst: Amounts): Promise<Reservation>;
   standings(): Promise<BudgetStanding[]>;
   close(): Promise<void>;
 }
@@ -109,16 +112,22 @@ export function openLedger(
   const timer = lines.length === 0 ? undefined : setInterval(() => void sweep(false), IDLE_MS);
   timer?.unref();
 
-  const linesOf = ({ tenant, key }: Pick<Caller, 'tenant' | 'key'>): Line[] =>
-    lines.filter(
-      ({ budget: { subject } }) =>
-        subject === 'all' || subject === `tenant:${tenant}` || subject === `key:${key}`,
-    );
+  function linesOf(payer: Payer): Line[] {
+    const subjects =
+      payer === 'operator'
+        ? ['all', payer]
+        : [
+            'all',
+            `tenant:${payer.tenant}`,
+            ...(payer.key === undefined ? [] : [`key:${payer.key}`]),
+          ];
+    return lines.filter(({ budget: { subject } }) => subjects.includes(subject));
+  }
 
   return {
-    counts: (caller) => linesOf(caller).length > 0,
-    async reserve(caller, worst) {
-      const mine = linesOf(caller);
+    counts: (payer) => linesOf(payer).length > 0,
+    async reserve(payer, worst) {
+      const mine = linesOf(payer);
       const reserved: { readonly account: Account; readonly amount: number }[] = [];
       for (const line of mine) {
         const account = accountOf(line);

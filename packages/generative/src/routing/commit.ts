@@ -24,6 +24,8 @@ export interface CommitOptions<Route, Result> {
   start(route: Route, firstMs: number, isHedge: boolean): Running<Result>;
   /** After how long a hedge is worth it, in milliseconds; undefined: never. */
   hedgeAfterMs(route: Route): number | undefined;
+  /** Whether another route may do better. Default: `fallsBack`. */
+  fallsBack?(route: Route, error: unknown): boolean;
   /** Whether the share of hedges allows one; it is spent then. */
   mayHedge(): boolean;
   /** In milliseconds from now. */
@@ -75,16 +77,16 @@ export function commit<Route, Result>(
           resolve({ result, attempts });
         },
         (error: unknown) => {
-          if (running.delete(attempt)) failed(error, isHedge);
+          if (running.delete(attempt)) failed(route, error, isHedge);
         },
       );
       armHedge(route, isHedge);
     }
 
-    function failed(error: unknown, isHedge: boolean): void {
+    function failed(failing: Route, error: unknown, isHedge: boolean): void {
       // A hedge that fails, also for want of a place or money, leaves the first one alone.
       if (isHedge && running.size > 0) return;
-      if (!fallsBack(error)) {
+      if (!(options.fallsBack?.(failing, error) ?? fallsBack(error))) {
         finish();
         return reject(error);
       }

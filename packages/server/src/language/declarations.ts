@@ -41,6 +41,8 @@ export function settingsOf(records: readonly DeclarationRecord[]): GenerativeSet
 
 export interface Declarations {
   settings(): Promise<GenerativeSettings>;
+  /** @throws SkeinError PROVIDER_INVALID when one of them is not declared. */
+  requireProviders(names: readonly string[]): Promise<void>;
   putProvider(provider: GenerativeProvider): Promise<void>;
   putModel(model: GenerativeModel): Promise<void>;
   putBudget(budget: GenerativeBudget): Promise<void>;
@@ -73,6 +75,7 @@ export function declarationsIn(state: DeclarationState): Declarations {
 
   return {
     settings,
+    requireProviders,
     putProvider: (provider) => put('provider', provider.name, provider),
     async putModel(model) {
       await requireProviders(model.routes.map(({ provider }) => provider));

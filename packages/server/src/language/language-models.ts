@@ -7,10 +7,13 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { type GenerativeSettings, type LanguageView, SkeinError } from '@skein/api';
-import type { Gateway, GatewayOptions, Outcome } from '@skein/generative';
-import type { GatewayLogger } from '@skein/http';
+import type { Gateway, GatewayOptions, Outcome, RolloutTraffic } from '@skein/generative';
+import type { Exposition, GatewayLogger } from '@skein/http';
 import type { State } from '@skein/state';
-import { type Declarations, declarationsIn } from './declarations.ts';
+import { type Declarations, declarationsIn, settingsOf } from './declarations.ts';
+import { exposeRollouts } from './rollout/metrics.ts';
+import { isRunning, ROLLOUT, rolloutsOf } from './rollout/records.ts';
+import { createLanguageRollouts, type LanguageRollouts } from './rollout/rollouts.ts';
 import type { LanguageUse } from './use.ts';
 
 /** How old the declarations may be that a request is answered by, in milliseconds. */
@@ -30,7 +33,10 @@ export interface LanguageModels {
   gateway(): Promise<Gateway>;
   /** Changes are in force when they resolve. */
   readonly declarations: Declarations;
+  readonly rollouts: Pick<LanguageRollouts, 'start' | 'rollBack'>;
   view(): Promise<LanguageView>;
+  /** Of the rollouts in progress. */
+  expose(into: Exposition): void;
   /** Ends every request. */
   close(): Promise<void>;
 }
@@ -51,10 +57,12 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
   let updating: Promise<Held> | undefined;
   let isClosed = false;
   const open = new Set<Gateway>();
+  let traffic: RolloutTraffic | undefined;
 
   async function openHeld(settings: GenerativeSettings): Promise<Held> {
     // Loaded with the first language model: a node without one pays nothing for them.
-    const { openGateway } = await import('@skein/generative');
+    const { createRolloutTraffic, openGateway } = await import('@skein/generative');
+    traffic ??= createRolloutTraffic();
     let inFlight = 0;
     let isRetired = false;
     const closeIfIdle = (): void => {
@@ -65,7 +73,13 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       inFlight -= 1;
       closeIfIdle();
     };
-    const gateway = await openGateway({ settings, state, weightOf, observe });
+    const gateway = await openGateway({
+      settings,
+      state,
+      weightOf,
+      observe,
+      rollouts: traffic,
+    });
     open.add(gateway);
     const counted: Gateway = {
       ...gateway,
@@ -95,11 +109,15 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       try {
         if (isClosed) throw new SkeinError('NODE_DRAINING', 'The node is shutting down.');
         readAt = performance.now();
-        const settings = await stored.settings();
-        if (held !== undefined && isDeepStrictEqual(held.settings, settings)) return held;
-        const next = await openHeld(settings);
-        held?.retire();
-        return (held = next);
+        const records = await state.declarations();
+        const settings = settingsOf(records);
+        if (held === undefined || !isDeepStrictEqual(held.settings, settings)) {
+          const next = await openHeld(settings);
+          held?.retire();
+          held = next;
+        }
+        rollouts.follow(records);
+        return held;
       } finally {
         updating = undefined;
       }
@@ -122,8 +140,31 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     await updating?.catch(() => undefined);
     await update();
   };
+  const rollouts = createLanguageRollouts({
+    state,
+    logger,
+    traffic: () => traffic,
+    requireProviders: (names) => stored.requireProviders(names),
+    putModel: (model) => stored.putModel(model),
+    modelOf: async (name) => (await stored.settings()).models.find((model) => model.name === name),
+    refresh: () => applied(Promise.resolve()),
+  });
+  const rolloutsNow = async () => rolloutsOf(await state.declarations());
+  /** @throws SkeinError ROLLOUT_IN_PROGRESS. */
+  async function forgetRollout(name: string): Promise<void> {
+    const rollout = (await rolloutsNow()).find(({ model }) => model === name);
+    if (rollout === undefined) return;
+    if (isRunning(rollout)) {
+      throw new SkeinError(
+        'ROLLOUT_IN_PROGRESS',
+        `The language model ${name} is being rolled out.`,
+      );
+    }
+    await state.removeDeclaration(ROLLOUT, name);
+  }
   const declarations: Declarations = {
     settings: () => stored.settings(),
+    requireProviders: (names) => stored.requireProviders(names),
     async putProvider(provider) {
       // Before it is stored: a node that cannot open it would serve no model.
       const settings = { ...(await stored.settings()), models: [], providers: [provider] };
@@ -131,11 +172,28 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       trial.retire();
       await applied(stored.putProvider(provider));
     },
-    putModel: (model) => applied(stored.putModel(model)),
+    async putModel(model) {
+      await stored.requireProviders(model.routes.map(({ provider }) => provider));
+      // To routes of an operator, a rollback would return to others than they replace.
+      await forgetRollout(model.name);
+      await applied(stored.putModel(model));
+    },
     putBudget: (budget) => applied(stored.putBudget(budget)),
     putTenant: (tenant, providers) => applied(stored.putTenant(tenant, providers)),
-    removeProvider: (name) => applied(stored.removeProvider(name)),
-    removeModel: (name) => applied(stored.removeModel(name)),
+    async removeProvider(name) {
+      const user = (await rolloutsNow()).find(
+        (each) => isRunning(each) && each.candidate.provider === name,
+      );
+      if (user !== undefined) {
+        const text = `The language model "${user.model}" is being rolled out to the provider "${name}".`;
+        throw new SkeinError('PROVIDER_INVALID', text);
+      }
+      await applied(stored.removeProvider(name));
+    },
+    async removeModel(name) {
+      await forgetRollout(name);
+      await applied(stored.removeModel(name));
+    },
     removeBudget: (subject, period) => applied(stored.removeBudget(subject, period)),
     removeTenant: (tenant) => applied(stored.removeTenant(tenant)),
   };
@@ -143,11 +201,13 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
   return {
     gateway: async () => (await current()).counted,
     declarations,
+    rollouts,
+    expose: (into) => exposeRollouts(traffic?.all() ?? [], into),
     async view() {
       const settings = await stored.settings();
       const isDeclared = settings.models.length > 0 || settings.providers.length > 0;
       // A look must not load the code of language models.
-      if (!isDeclared) return { settings, models: [], budgets: [], use: use.views() };
+      if (!isDeclared) return { settings, models: [], budgets: [], rollouts: [], use: use.views() };
       try {
         const { gateway } = await current();
         const { models, budgets } = await gateway.view();
@@ -158,16 +218,19 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
             routes: routes.map((route) => ({ ...route, quotas: { ...route.quotas } })),
           })),
           budgets: [...budgets],
+          rollouts: await rollouts.views(),
           use: use.views(),
         };
       } catch (error) {
         const problem = error instanceof SkeinError ? error.message : 'A fault; see the log.';
         if (!(error instanceof SkeinError)) logger.error({ err: error }, 'No language models.');
-        return { settings, models: [], budgets: [], use: use.views(), problem };
+        const nothing = { models: [], budgets: [], rollouts: [] };
+        return { settings, ...nothing, use: use.views(), problem };
       }
     },
     async close() {
       isClosed = true;
+      await rollouts.close();
       await updating?.catch(() => undefined);
       await Promise.all([...open].map((gateway) => gateway.close()));
       open.clear();

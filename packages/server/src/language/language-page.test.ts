@@ -58,5 +58,27 @@ describe.skipIf(browserAvailable.skip)(
       await expect.poll(() => started.upstream.open).toBe(0);
       expect(problems).toEqual([]);
     });
+
+    it('shows how a rollout goes', async () => {
+      const { client } = started.node;
+      await client.putProvider({ name: 'next', kind: 'openai', baseUrl: started.upstream.url });
+      await client.rollOutLanguageModel({
+        name: 'assistant',
+        route: { provider: 'next', model: 'bigger', price: { input: 1, output: 10 } },
+        plan: { strategy: 'shadow', steps: [100], stepMs: 3_600_000 },
+      });
+      const response = await fetch(`${started.node.url}/v1/chat/completions`, {
+        method: 'POST',
+        body: JSON.stringify({ model: 'assistant', messages: [{ role: 'user', content: 'Hi' }] }),
+      });
+      expect(response.status).toBe(200);
+      const rollout = page.locator('[data-rollout="assistant"]');
+      await rollout.getByText('assistant: up=big → next=bigger').waitFor();
+      await rollout.getByText('shadow, 100 %').waitFor();
+      await rollout.getByText('1 copies for $0.0000, 0 skipped').waitFor();
+      if (SHOTS !== undefined)
+        await page.screenshot({ path: `${SHOTS}/language-rollout.png`, fullPage: true });
+      expect(problems).toEqual([]);
+    });
   },
 );

@@ -1,7 +1,7 @@
 import type { ManagementOptions, NodeHandlers } from '../management.ts';
 
 export function languageHandlers({
-  languageModels: { declarations, view },
+  languageModels: { declarations, rollouts, view },
 }: Pick<ManagementOptions, 'languageModels'>) {
   const nothing = async (done: Promise<void>): Promise<undefined> => {
     await done;
@@ -15,6 +15,10 @@ export function languageHandlers({
     putLanguageModel: ({ params: { name }, body }) =>
       nothing(declarations.putModel({ ...body, name })),
     removeLanguageModel: ({ params: { name } }) => nothing(declarations.removeModel(name)),
+    rollOutLanguageModel: ({ params: { name }, body, caller }) =>
+      rollouts.start(name, body, caller.actor),
+    rollBackLanguageModel: ({ params: { name }, body, caller }) =>
+      rollouts.rollBack(name, body.reason, caller.actor),
     putBudget: ({ params, body }) => nothing(declarations.putBudget({ ...params, ...body })),
     removeBudget: ({ params: { subject, period } }) =>
       nothing(declarations.removeBudget(subject, period)),

@@ -1,0 +1,14 @@
+/** The policy of rollouts, for what is rolled out outside of serving: no clocks, no I/O. */
+export { BUCKETS, bucketOf, digestOf, type LatencyDigest } from './latency-buckets.ts';
+export { countsSince, NOTHING, type Counts } from './rollout/judge.ts';
+export {
+  advance,
+  beginRollout,
+  copiedShareOf,
+  isOver,
+  type Rollout,
+  type RolloutEvent,
+  shareOf,
+} from './rollout/rollout.ts';
+export { evidenceOf, p99Of, type RolloutWindow } from './rollout/windows.ts';
+export { stickyPosition } from './traffic-split.ts';
