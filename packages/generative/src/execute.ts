@@ -104,7 +104,7 @@ interface Won {
 export async function execute(execution: Execution, request: GenerateRequest): Promise<Answer> {
   const { model, caller, ledger, clock, assignment } = execution;
   const { settings } = model;
-  const prompt = promptTokens(request);
+  const prompt = promptTokens(request, settings.contextTokens);
   const isCounted = ledger.counts(caller);
   // A worst case is one only if the provider is held to it.
   const maxTokens = request.maxTokens ?? (isCounted ? settings.maxOutputTokens : undefined);

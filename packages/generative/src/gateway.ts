@@ -28,9 +28,10 @@ import {
   type Model,
 } from './execute.ts';
 import type { GatewayOptions } from './gateway-options.ts';
+import { checkBoundedEmbed, checkBoundedRequest } from './money/bounded-fields.ts';
 import { openLedger } from './money/ledger.ts';
 import { memoryBudgets } from './money/memory-budgets.ts';
-import { NANO_DOLLARS, promptTokens } from './money/price.ts';
+import { inputTokens, NANO_DOLLARS, promptTokens, usdText } from './money/price.ts';
 import { openProvider, PROVIDERS } from './providers/providers.ts';
 import { createHedgeBudget } from './routing/hedge-budget.ts';
 import { createPlaces, type Places } from './routing/places.ts';
@@ -148,6 +149,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     const assignment = assign(request.model, caller, mayUse);
     const execution = { ...executionOf(request.model, caller), assignment };
     checkRequest(request);
+    if (ledger.counts(caller)) checkBoundedRequest(request);
     checkContext(execution, request);
     const mayRepeat = execution.model.settings.cache && isDeterministic(request);
     if (mayRepeat) return repeated(execution, request);
@@ -253,8 +255,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
           'skein-cache': cache,
           'skein-attempts': String(cache === 'miss' ? (answer?.attempts ?? 0) : 0),
           ...(receipt === undefined && cache === 'miss'
-            ? { 'skein-cost-limit-usd': usd(answer?.worst ?? 0) }
-            : { 'skein-cost-usd': usd((receipt?.costUsd ?? 0) * NANO_DOLLARS) }),
+            ? { 'skein-cost-limit-usd': usdText((answer?.worst ?? 0) / NANO_DOLLARS) }
+            : { 'skein-cost-usd': usdText(receipt?.costUsd ?? 0) }),
         };
       },
       receipt: () => receipt,
@@ -295,11 +297,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         caller,
         (async () => {
           const execution = executionOf(request.model, caller);
-          const bytes = request.inputs.reduce((sum, each) => sum + Buffer.byteLength(each), 0);
-          const tokens = { most: bytes + request.inputs.length, expected: Math.ceil(bytes / 3.6) };
+          if (ledger.counts(caller)) checkBoundedEmbed(request.extra);
           const { result, route, attempts, nanoDollars } = await executeOnce(
             execution,
-            tokens,
+            inputTokens(request),
             async (provider, model, call) => {
               if (provider.embed !== undefined) return provider.embed({ ...request, model }, call);
               const text = `Provider ${provider.name} has no embeddings.`;
@@ -351,5 +352,3 @@ const flightKey = (key: string, { stream }: GenerateRequest): string => `${key} 
 async function* replayed(events: readonly GenerateEvent[]): AsyncGenerator<GenerateEvent> {
   yield* events;
 }
-
-const usd = (nanoDollars: number): string => (nanoDollars / NANO_DOLLARS).toFixed(9);

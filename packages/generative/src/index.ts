@@ -38,4 +38,5 @@ export {
   type RouteRollout,
   type RouteWindow,
 } from './rollout/traffic.ts';
+export { usdText } from './money/price.ts';
 export { upstreamError } from './wire/upstream-error.ts';

@@ -1,6 +1,6 @@
 /** Costs in nano-dollars: whole numbers, so that sums are exact. A price of $0.15 for a million tokens is 150 for one. */
 import type { TokenPrice } from '@skein/api';
-import type { GenerateRequest, Usage } from '../contract.ts';
+import type { EmbedRequest, GenerateRequest, Usage } from '../contract.ts';
 
 export const NANO_DOLLARS = 1e9;
 /** From dollars for a million tokens to nano-dollars for one. */
@@ -18,33 +18,97 @@ export function costOf(price: TokenPrice | undefined, usage: Usage): number {
   return Math.ceil(Number((exact * NANO_PER_TOKEN).toFixed(3)));
 }
 
-/** Tokens of an image at most: the largest of the published tables (16 tiles of 258, Gemini). */
-const IMAGE_TOKENS = 4128;
+/** US dollars to the nano-dollar, as every header that names a cost has them. */
+export const usdText = (usd: number): string => usd.toFixed(9);
+
+/**
+ * Tokens of an image. At most: the largest of the published tables (8 tiles of 5,667 and 2,833 more,
+ * GPT-4o mini). Expected: 16 tiles of 258 (Gemini).
+ */
+const IMAGE_TOKENS = { most: 48_169, expected: 4128 } as const;
+/** Of a prompt, where the operator does not say how long it may be: the largest that is published. */
+const LARGEST_CONTEXT = 2 ** 21;
 /** Marks around each message and tool in chat templates. */
 const FRAME_TOKENS = 16;
+/** What templates say by themselves, such as the date, and how tools are called. */
+const TEMPLATE_TOKENS = { always: 64, withTools: 512 } as const;
 /** English text has some 4 bytes per token, code fewer. */
 const BYTES_PER_TOKEN = 3.6;
+/** `1e20` is written as 100000000000000000000 by an encoder that reads the JSON of a call. */
+const WRITTEN_OUT = 6;
 
 /**
  * Tokens of a prompt, before a tokenizer has seen it.
  *
- * @returns `most`: a byte is at most one token in a tokenizer that falls back to bytes; `expected`.
+ * @param contextTokens of the model, as far as it is known.
+ * @returns `most`: a token has at least one byte of what is sent, in every tokenizer that falls back
+ *   to bytes. A part of another kind than text and images, such as a file, may fill the context
+ *   whatever its size is. `expected`: of the text.
  */
-export function promptTokens(request: GenerateRequest): { most: number; expected: number } {
-  let bytes = Buffer.byteLength(request.prompt ?? '');
-  let fixed = 0;
-  for (const { content, toolCalls = [], reasoning = '' } of request.messages) {
-    fixed += FRAME_TOKENS;
-    bytes += Buffer.byteLength(reasoning);
+export function promptTokens(
+  request: GenerateRequest,
+  contextTokens = LARGEST_CONTEXT,
+): { most: number; expected: number } {
+  const { prompt = '', messages, tools = [], toolChoice, format, extra } = request;
+  /** Bytes of what the model certainly reads, and of what it may read. */
+  let text = Buffer.byteLength(prompt);
+  let more = bytesOf(extra) + (typeof toolChoice === 'object' ? bytesOf(toolChoice) : 0);
+  let images = 0;
+  let isUnbounded = false;
+  for (const message of messages) {
+    const { content, toolCalls = [], reasoning = '', name = '', toolCallId = '' } = message;
+    text += Buffer.byteLength(reasoning);
+    more += Buffer.byteLength(name + toolCallId) + bytesOf(message.extra);
     for (const part of content) {
-      if (part.type === 'text') bytes += Buffer.byteLength(part.text);
-      else fixed += IMAGE_TOKENS;
+      if (part.type === 'text') {
+        const size = Buffer.byteLength(part.text);
+        text += size;
+        more += bytesOf(part.extra) + (message.role === 'tool' ? spreadOf(part.text, size) : 0);
+      } else if (part.type === 'image') {
+        images += 1;
+        more += bytesOf(part.extra);
+      } else {
+        isUnbounded = true;
+        more += bytesOf(part.value);
+      }
     }
-    for (const { name, arguments: text } of toolCalls) bytes += Buffer.byteLength(name + text);
+    for (const call of toolCalls) {
+      const size = Buffer.byteLength(call.name + call.arguments);
+      text += size;
+      more += Buffer.byteLength(call.id) + bytesOf(call.extra) + spreadOf(call.arguments, size);
+    }
   }
-  for (const { name, description = '', parameters } of request.tools ?? []) {
-    fixed += FRAME_TOKENS;
-    bytes += Buffer.byteLength(name + description + JSON.stringify(parameters ?? {}));
+  for (const { name, description = '', parameters = {}, extra: rest } of tools) {
+    text += Buffer.byteLength(name + description) + bytesOf(parameters);
+    more += bytesOf(rest);
   }
-  return { most: bytes + fixed, expected: Math.ceil(bytes / BYTES_PER_TOKEN) + fixed };
+  if (format?.type === 'schema') more += Buffer.byteLength(format.name) + bytesOf(format.schema);
+  const turns = messages.length + (request.prompt === undefined ? 0 : 1);
+  const frames = FRAME_TOKENS * (turns + tools.length);
+  const template = TEMPLATE_TOKENS.always + (tools.length === 0 ? 0 : TEMPLATE_TOKENS.withTools);
+  return {
+    most:
+      text +
+      more +
+      frames +
+      template +
+      images * IMAGE_TOKENS.most +
+      (isUnbounded ? contextTokens : 0),
+    expected: Math.ceil(text / BYTES_PER_TOKEN) + frames + images * IMAGE_TOKENS.expected,
+  };
 }
+
+/** Tokens of a call for embeddings. */
+export function inputTokens({ inputs, extra }: EmbedRequest): { most: number; expected: number } {
+  const bytes = inputs.reduce((sum, each) => sum + Buffer.byteLength(each), 0);
+  // Fields such as the kind of a task may become words before each input.
+  const each = FRAME_TOKENS + bytesOf(extra);
+  return { most: bytes + each * inputs.length, expected: Math.ceil(bytes / BYTES_PER_TOKEN) };
+}
+
+const bytesOf = (value: object | undefined): number =>
+  value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
+
+/** How many bytes longer a JSON text may become when it is read and written. */
+const spreadOf = (json: string, size: number): number =>
+  /(^|[\s,:[])-?\d[\d.]*[eE][+-]?\d/.test(json) ? (WRITTEN_OUT - 1) * size : 0;

@@ -34,6 +34,11 @@ export function asCount(value: unknown): number | undefined {
     : undefined;
 }
 
+/** Without the fields that are undefined. */
+export function compact(value: Json): Json {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined));
+}
+
 /** The fields that are not in `known`; undefined: none. */
 export function otherFields(value: Json, known: ReadonlySet<string>): Json | undefined {
   let rest: Record<string, unknown> | undefined;

@@ -2,10 +2,13 @@
  * Requests in Gemini's form (`generateContent`, v1beta and Vertex AI v1).
  *
  * Fields of Gemini's wire that the contract has no word for are where Google's own OpenAI form has
- * them: `extra_body.google` of a request, `extra_content.google` of a call or a part.
+ * them: `extra_body.google` of a request, `extra_content.google` of a call or a part. None of them
+ * takes the place of a field that the contract has a word for.
  */
+import { SkeinError } from '@skein/api/errors';
 import type { GenerateRequest, Message, Part, ToolCall } from '../../contract.ts';
-import { asObject, asText, type Json } from '../../wire/json.ts';
+import { camelCased, googleFields } from '../../wire/google-fields.ts';
+import { asObject, asText, compact, type Json } from '../../wire/json.ts';
 
 interface Content {
   readonly role: 'user' | 'model';
@@ -13,10 +16,18 @@ interface Content {
 }
 
 export function encodeRequest(request: GenerateRequest): Json {
-  const { messages, prompt, tools, extra } = request;
-  const google = asObject(asObject(extra?.['extra_body'])?.['google']);
+  const { messages, prompt, tools = [], extra } = request;
+  const google = googleFields(extra);
   const system = messages.filter(({ role }) => role === 'system');
+  const declared = tools.map(({ name, description, parameters }) =>
+    compact({ name, description, parametersJsonSchema: parameters }),
+  );
+  const allTools = [
+    ...(declared.length === 0 ? [] : [{ functionDeclarations: declared }]),
+    ...(Array.isArray(google['tools']) ? (google['tools'] as unknown[]) : []),
+  ];
   return compact({
+    ...google,
     contents:
       prompt === undefined
         ? encodeMessages(messages.filter(({ role }) => role !== 'system'))
@@ -25,22 +36,10 @@ export function encodeRequest(request: GenerateRequest): Json {
       system.length === 0
         ? undefined
         : { parts: system.flatMap(({ content }) => content.map(encodePart)) },
-    tools:
-      tools === undefined || tools.length === 0
-        ? undefined
-        : [
-            {
-              functionDeclarations: tools.map(({ name, description, parameters }) =>
-                compact({ name, description, parametersJsonSchema: parameters }),
-              ),
-            },
-          ],
-    toolConfig: encodeToolChoice(request),
-    ...google,
-    generationConfig: {
-      ...encodeConfig(request),
-      ...asObject(google?.['generationConfig']),
-    },
+    tools: allTools.length === 0 ? undefined : allTools,
+    toolConfig: encodeToolChoice(request) ?? google['toolConfig'],
+    thinkingConfig: undefined,
+    generationConfig: encodeConfig(request, google),
   });
 }
 
@@ -70,7 +69,28 @@ function encodePart(part: Part): Json {
   if (part.type === 'other') return part.value;
   const [, mimeType, data] = /^data:([^;,]+);base64,(.*)$/s.exec(part.url) ?? [];
   if (mimeType !== undefined) return { inlineData: { mimeType, data } };
-  return { fileData: { fileUri: part.url } };
+  return { fileData: { mimeType: imageTypeOf(part.url), fileUri: part.url } };
+}
+
+const IMAGE_TYPES: Readonly<Record<string, string>> = {
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  webp: 'image/webp',
+  heic: 'image/heic',
+  heif: 'image/heif',
+};
+
+/** Gemini fetches films and documents by the same field: an hour of film is a million tokens. */
+function imageTypeOf(url: string): string {
+  const { hostname, pathname } = new URL(url);
+  const type = IMAGE_TYPES[/\.(\w+)$/.exec(pathname)?.[1]?.toLowerCase() ?? ''];
+  const isFilm = /(^|\.)(youtube(-nocookie)?\.com|youtu\.be)$/.test(hostname);
+  if (type !== undefined && !isFilm) return type;
+  throw new SkeinError(
+    'GENERATION_UNSUPPORTED',
+    'Gemini takes an image by its address only if that ends in .png, .jpg, .webp, .heic or .heif; send the image itself instead.',
+  );
 }
 
 function encodeCall({ id, name, arguments: text, extra }: ToolCall): Json {
@@ -130,27 +150,28 @@ function encodeThinking({ model, effort }: GenerateRequest): unknown {
   return isLevel ? { thinkingLevel: effort } : { thinkingBudget: budget };
 }
 
-function encodeConfig(request: GenerateRequest): Json {
+function encodeConfig(request: GenerateRequest, google: Json): Json {
   const { sampling = {}, format, logprobs } = request;
-  return compact({
+  const own = compact({
     temperature: sampling.temperature,
     topP: sampling.topP,
     topK: sampling.topK,
     frequencyPenalty: sampling.frequencyPenalty,
     presencePenalty: sampling.presencePenalty,
     seed: sampling.seed,
-    maxOutputTokens: request.maxTokens,
     stopSequences: request.stop?.length === 0 ? undefined : request.stop,
-    candidateCount: request.choices === 1 ? undefined : request.choices,
     responseMimeType:
       format === undefined || format.type === 'text' ? undefined : 'application/json',
     responseJsonSchema: format?.type === 'schema' ? format.schema : undefined,
     responseLogprobs: logprobs === undefined ? undefined : true,
     logprobs: logprobs === 0 ? undefined : logprobs,
-    thinkingConfig: encodeThinking(request),
+    thinkingConfig: encodeThinking(request) ?? google['thinkingConfig'],
   });
-}
-
-function compact(value: Readonly<Record<string, unknown>>): Json {
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined));
+  return compact({
+    ...camelCased(asObject(google['generationConfig']) ?? {}),
+    ...own,
+    // What the worst case of a request is reserved by.
+    maxOutputTokens: request.maxTokens,
+    candidateCount: request.choices === 1 ? undefined : request.choices,
+  });
 }

@@ -6,6 +6,7 @@
 import type { Embeddings, GenerateEvent, Provider, ProviderCall } from '../../contract.ts';
 import { eventData } from '../../wire/event-stream.ts';
 import { openUpstream, type UpstreamAnswer, type UpstreamOptions } from '../../wire/http-client.ts';
+import { googleFields } from '../../wire/google-fields.ts';
 import { asCount, asObject, asObjects, parseJson, type Json } from '../../wire/json.ts';
 import { upstreamError } from '../../wire/upstream-error.ts';
 import { waitOf } from '../openai/failure.ts';
@@ -77,11 +78,12 @@ export function geminiProvider(options: GeminiOptions): Provider {
       yield* events(await post(path, encodeRequest(request), call));
     },
     async embed({ model, inputs, dimensions, extra }, call) {
+      const more = googleFields(extra);
       const requests = inputs.map((text) => ({
+        ...more,
         model: `models/${model}`,
         content: { parts: [{ text }] },
         ...(dimensions === undefined ? {} : { outputDimensionality: dimensions }),
-        ...asObject(asObject(extra?.['extra_body'])?.['google']),
       }));
       const path = `/${encodeURIComponent(model)}:batchEmbedContents`;
       const answer = await post(path, { requests }, call);

@@ -1,18 +1,21 @@
-/** Requests in the form of OpenAI's chat completions. Unknown fields go where they came from. */
+/**
+ * Requests in the form of OpenAI's chat completions. Unknown fields go where they came from, and
+ * never in the place of one that the contract has a word for: `undefined` removes those of an
+ * alias too, such as a second limit of tokens.
+ */
 import type { EmbedRequest, GenerateRequest, Message, Part, ToolChoice } from '../../contract.ts';
-import type { Json } from '../../wire/json.ts';
+import { compact, type Json } from '../../wire/json.ts';
 
 export function encodeRequest(request: GenerateRequest, stream: boolean): Json {
   const { sampling = {}, tools } = request;
   return compact({
     ...request.extra,
     model: request.model,
-    ...(request.prompt === undefined
-      ? { messages: request.messages.map(encodeMessage) }
-      : { prompt: request.prompt }),
+    messages: request.prompt === undefined ? request.messages.map(encodeMessage) : undefined,
+    prompt: request.prompt,
     tools: tools?.map(({ name, description, parameters, strict, extra }) => ({
-      type: 'function',
       ...extra,
+      type: 'function',
       function: compact({ name, description, parameters, strict }),
     })),
     tool_choice: encodeToolChoice(request.toolChoice),
@@ -31,7 +34,8 @@ export function encodeRequest(request: GenerateRequest, stream: boolean): Json {
     ...encodeLogprobs(request),
     reasoning_effort: request.effort,
     n: request.choices === 1 ? undefined : request.choices,
-    ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
+    stream: stream || undefined,
+    stream_options: stream ? { include_usage: true } : undefined,
   });
 }
 
@@ -48,18 +52,18 @@ export function encodeEmbedRequest(request: EmbedRequest): Json {
 function encodeMessage(message: Message): Json {
   const { role, content, toolCalls, toolCallId, name, reasoning, extra } = message;
   return compact({
+    ...extra,
     role,
     content: content.length === 0 && toolCalls !== undefined ? null : encodeContent(content),
     name,
     tool_call_id: toolCallId,
     reasoning_content: reasoning,
     tool_calls: toolCalls?.map((call) => ({
-      type: 'function',
       ...call.extra,
+      type: 'function',
       id: call.id,
       function: { name: call.name, arguments: call.arguments },
     })),
-    ...extra,
   });
 }
 
@@ -88,7 +92,11 @@ function encodeToolChoice(choice: ToolChoice | undefined): unknown {
 
 /** A chat's limit includes the reasoning; `max_tokens` is the older name, which every upstream reads. */
 function encodeLimit({ maxTokens, effort }: GenerateRequest): Json {
-  return effort === undefined ? { max_tokens: maxTokens } : { max_completion_tokens: maxTokens };
+  const isReasoning = effort !== undefined;
+  return {
+    max_tokens: isReasoning ? undefined : maxTokens,
+    max_completion_tokens: isReasoning ? maxTokens : undefined,
+  };
 }
 
 function encodeFormat({ format }: GenerateRequest): unknown {
@@ -99,10 +107,6 @@ function encodeFormat({ format }: GenerateRequest): unknown {
 }
 
 function encodeLogprobs({ logprobs, prompt }: GenerateRequest): Json {
-  if (logprobs === undefined) return {};
-  return prompt === undefined ? { logprobs: true, top_logprobs: logprobs } : { logprobs };
-}
-
-function compact(value: Readonly<Record<string, unknown>>): Json {
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined));
+  const isChat = logprobs !== undefined && prompt === undefined;
+  return { logprobs: isChat ? true : logprobs, top_logprobs: isChat ? logprobs : undefined };
 }

@@ -1,5 +1,6 @@
 /** The methods of Gemini's API, and how each answers. */
 import { SkeinError } from '@skein/api';
+import { usdText } from '@skein/generative';
 import { type Exchange, sendText, toSkeinError } from '@skein/http';
 import type { Instant } from '@skein/serving';
 import { requireMethod, unknownRoute } from '../face.ts';
@@ -168,7 +169,7 @@ async function embed(
     caller(undefined),
   );
   const answer = answerOf(vectors.map((vector) => [...vector]));
-  const headers = ['skein-cost-usd', String(receipt.costUsd)];
+  const headers = ['skein-cost-usd', usdText(receipt.costUsd)];
   sendText(exchange, 200, 'application/json', JSON.stringify(answer), headers);
 }
 

@@ -75,6 +75,14 @@ export function wrong(param: string, what: string, value: unknown): FieldError {
   return new FieldError(param, `"${param}" must be ${what}, but it is ${brief(value)}.`);
 }
 
+/** Refuses fields that mean something at another endpoint, each with what to use instead. */
+export function refuseFields(fields: Fields, instead: Readonly<Record<string, string>>): void {
+  for (const [name, words] of Object.entries(instead)) {
+    if (fields[name] === undefined || fields[name] === null) continue;
+    throw new FieldError(name, `"${name}" is not a field of this endpoint: ${words}.`);
+  }
+}
+
 /** The fields that `known` does not name; undefined when there are none. */
 export function others(fields: Fields, known: ReadonlySet<string>): Fields | undefined {
   const rest = Object.entries(fields).filter(([name, value]) => !known.has(name) && value !== null);

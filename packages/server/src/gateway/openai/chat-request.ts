@@ -10,6 +10,7 @@ import {
   schemaAt,
 } from '../generative/bounds.ts';
 import {
+  FieldError,
   type Fields,
   flagAt,
   listAt,
@@ -18,6 +19,7 @@ import {
   oneOf,
   optional,
   others,
+  refuseFields,
   textAt,
   wholeAt,
 } from '../generative/fields.ts';
@@ -60,7 +62,13 @@ const CHAT_FIELDS = new Set([
   'top_logprobs',
   'reasoning_effort',
 ]);
-const COMPLETION_FIELDS = new Set([...SHARED_FIELDS, 'prompt', 'max_tokens', 'logprobs']);
+const COMPLETION_FIELDS = new Set([
+  ...SHARED_FIELDS,
+  'prompt',
+  'max_tokens',
+  'logprobs',
+  'best_of',
+]);
 
 /** @throws FieldError. */
 export function readChat(body: Fields): TextRequest {
@@ -104,6 +112,13 @@ export function readCompletion(body: Fields): TextRequest {
   const given = body['prompt'];
   const prompt = Array.isArray(given) && given.length === 1 ? (given as unknown[])[0] : given;
   const shared = readShared(body);
+  refuseFields(body, { max_completion_tokens: 'use max_tokens' });
+  // The upstream would generate the others too, and bill them.
+  optional(body['best_of'], (best) => {
+    if (best === (shared.request.choices ?? 1)) return;
+    const message = '"best_of" is offered only where it equals "n".';
+    throw new FieldError('best_of', message, 'GENERATION_UNSUPPORTED');
+  });
   return {
     ...shared,
     request: {

@@ -4,7 +4,7 @@
  * model too, unless a language model has its name.
  */
 import { SkeinError } from '@skein/api';
-import type { Embeddings } from '@skein/generative';
+import { type Embeddings, usdText } from '@skein/generative';
 import { sendText } from '@skein/http';
 import type { Signature } from '@skein/onnx';
 import { Cancellation, type Inference } from '@skein/serving';
@@ -64,7 +64,7 @@ export async function answerEmbeddings(
       ...(receipt === undefined ? {} : { cost: receipt.costUsd }),
     },
   };
-  const headers = receipt === undefined ? [] : ['skein-cost-usd', String(receipt.costUsd)];
+  const headers = receipt === undefined ? [] : ['skein-cost-usd', usdText(receipt.costUsd)];
   sendText(exchange, 200, 'application/json', JSON.stringify(answer), headers);
 }
 

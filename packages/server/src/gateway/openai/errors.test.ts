@@ -103,6 +103,29 @@ describe('errors', () => {
     expect(headers['x-should-retry']).toBe('false');
   });
 
+  test.each([
+    ['/v1/responses', { max_tokens: 9 }, 'max_tokens'],
+    ['/v1/responses', { max_completion_tokens: 9 }, 'max_completion_tokens'],
+    ['/v1/responses', { n: 2 }, 'n'],
+    ['/v1/completions', { max_completion_tokens: 9 }, 'max_completion_tokens'],
+    ['/v1/completions', { best_of: 3 }, 'best_of'],
+    ['/v1/completions', { best_of: 3, n: 2 }, 'best_of'],
+  ])('%s refuses %o, by which an upstream would generate more', async (path, more, param) => {
+    const { port, gateway } = await startLanguageFaces();
+    const body = { model: 'chat', input: 'Hi', prompt: 'Hi', ...more };
+    const { prompt: _, ...response } = body;
+    const answer = await ask(port, path === '/v1/responses' ? response : body, path);
+    expect([answer.status, answer.json]).toMatchObject([400, { error: { param } }]);
+    expect(gateway.requests).toEqual([]);
+    const equal = await ask(
+      port,
+      { model: 'chat', prompt: 'Hi', n: 2, best_of: 2 },
+      '/v1/completions',
+    );
+    expect(equal.status).toBe(200);
+    expect(gateway.requests).toMatchObject([{ choices: 2, extra: undefined }]);
+  });
+
   test('takes a schema that refers to itself below a property', async () => {
     const { port } = await startLanguageFaces();
     const schema = { type: 'object', properties: { next: { $ref: '#' } } };

@@ -17,6 +17,7 @@ import {
   oneOf,
   optional,
   others,
+  refuseFields,
   textAt,
   wholeAt,
   wrong,
@@ -48,6 +49,13 @@ const FIELDS = new Set([
   'prompt_cache_key',
 ]);
 const TOOL_FIELDS = new Set(['type', 'name', 'description', 'parameters', 'strict']);
+/** Of chat completions; the upstream, which is asked for one, would obey them. */
+const INSTEAD = {
+  max_tokens: 'use max_output_tokens',
+  max_completion_tokens: 'use max_output_tokens',
+  n: 'a response has one answer',
+  messages: 'use input',
+} as const;
 const LOGPROBS = 'message.output_text.logprobs';
 
 /** @throws FieldError. */
@@ -67,6 +75,7 @@ export function readResponse(body: Fields): GenerateRequest {
       'GENERATION_UNSUPPORTED',
     );
   }
+  refuseFields(body, INSTEAD);
   const instructions = optional(body['instructions'], (text) => textAt(text, 'instructions'));
   const include = optional(body['include'], (value) => listAt(value, 'include', 100)) ?? [];
   const top = optional(body['top_logprobs'], (value) =>

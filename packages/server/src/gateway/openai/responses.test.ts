@@ -54,7 +54,9 @@ describe('the other endpoints', () => {
   test('embeds, in base64 and as numbers', async () => {
     const { port } = await startLanguageFaces();
     const body = { model: 'chat', input: ['ab', 'c'], encoding_format: 'base64' };
-    const { json } = await ask(port, body, '/v1/embeddings');
+    const { json, headers } = await ask(port, body, '/v1/embeddings');
+    // As the gateway writes the cost of an answer.
+    expect(headers['skein-cost-usd']).toBe('0.002500000');
     const expected = Buffer.from(Float32Array.of(2, 0.5, -0.25).buffer).toString('base64');
     expect(json).toMatchObject({
       data: [{ index: 0, embedding: expected }, { index: 1 }],
