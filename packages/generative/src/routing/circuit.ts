@@ -42,9 +42,12 @@ export function afterSending(circuit: Circuit, now: number): Circuit {
 
 export function afterSuccess(circuit: Circuit, now: number): Circuit {
   if (circuit.failures === 0 && Object.keys(circuit.quotas).length === 0) return circuit;
-  const open = Object.entries(circuit.quotas).filter(([, until]) => until > now);
-  return { failures: 0, openUntil: 0, quotas: Object.fromEntries(open) };
+  return { failures: 0, openUntil: 0, quotas: openQuotas(circuit, now) };
 }
+
+/** Those that are reset are forgotten: an upstream may name each refusal by another id. */
+const openQuotas = ({ quotas }: Circuit, now: number): Circuit['quotas'] =>
+  Object.fromEntries(Object.entries(quotas).filter(([, until]) => until > now));
 
 /** @param random in [0, 1): nodes that saw the failure together must not try together. */
 export function afterFailure(
@@ -56,7 +59,7 @@ export function afterFailure(
   const waitMs = error.retryAfterMs ?? CIRCUIT_MS.first;
   const quotaId = faultOf(error)?.quotaId;
   if (quotaId !== undefined) {
-    return { ...circuit, quotas: { ...circuit.quotas, [quotaId]: now + waitMs } };
+    return { ...circuit, quotas: { ...openQuotas(circuit, now), [quotaId]: now + waitMs } };
   }
   if (error.row.kind === 'user') return circuit;
   const failures = circuit.failures + 1;

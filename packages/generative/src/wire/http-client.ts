@@ -142,8 +142,9 @@ export function openUpstream({ name, baseUrl, connectMs }: UpstreamOptions): Ups
         try {
           return await once(request);
         } catch (error) {
-          // The upstream closed a kept connection just when the request was written: it has not
-          // read the request, so that sending it again is safe. A fresh connection is not stale.
+          // Most likely the upstream closed the kept connection while it was idle, and has not read
+          // the request. That cannot be known: one that it did read is generated, and billed, twice.
+          // A connection that is opened for the request is never stale, so that this ends.
           if ((error as { isStale?: boolean }).isStale !== true) throw error;
         }
       }

@@ -20,10 +20,15 @@ export class UpstreamFault extends Error {
   }) {
     super('the upstream failed');
     this.status = details.status;
-    this.quotaId = details.quotaId;
-    this.param = details.param;
+    this.quotaId = nameOf(details.quotaId);
+    this.param = nameOf(details.param);
   }
 }
+
+/** Names are kept, shown and compared: of an upstream's, so many characters. */
+const LONGEST_NAME = 100;
+const nameOf = (text: string | undefined): string | undefined =>
+  text === undefined ? undefined : quoted(text).slice(0, LONGEST_NAME);
 
 interface Failure {
   readonly provider: string;

@@ -4,6 +4,7 @@
  * `alt=sse`, as the JSON array that Gemini sends without it.
  */
 import type { Embeddings, GenerateEvent, Provider, ProviderCall } from '../../contract.ts';
+import { type Hide, hidingOf } from '../../wire/credentials.ts';
 import { eventData } from '../../wire/event-stream.ts';
 import { openUpstream, type UpstreamAnswer, type UpstreamOptions } from '../../wire/http-client.ts';
 import { googleFields } from '../../wire/google-fields.ts';
@@ -22,18 +23,26 @@ export interface GeminiOptions extends UpstreamOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
+interface Posted {
+  readonly answer: UpstreamAnswer;
+  /** Of the credentials that it was asked with. */
+  readonly hide: Hide;
+}
+
 export function geminiProvider(options: GeminiOptions): Provider {
   const { name, modelsPath, credentials } = options;
   const upstream = openUpstream(options);
 
-  async function post(path: string, body: Json, { signal }: ProviderCall): Promise<UpstreamAnswer> {
+  async function post(path: string, body: Json, { signal }: ProviderCall): Promise<Posted> {
+    const headers = { ...options.headers, ...(await credentials()) };
+    const hide: Hide = (value) => hidingOf(headers)(value);
     const answer = await upstream.send({
       path: modelsPath + path,
-      headers: { ...options.headers, ...(await credentials()) },
+      headers,
       body: JSON.stringify(body),
       signal,
     });
-    if (answer.status === 200) return answer;
+    if (answer.status === 200) return { answer, hide };
     const text = await answer.text();
     let parsed: unknown;
     try {
@@ -41,21 +50,21 @@ export function geminiProvider(options: GeminiOptions): Provider {
     } catch {
       parsed = { error: { message: text } };
     }
-    throw failureOf(name, answer.status, parsed, waitOf(answer));
+    throw failureOf(name, answer.status, hide(parsed), waitOf(answer));
   }
 
-  function decode(decoder: GeminiDecoder, chunk: Json): GenerateEvent[] {
+  function decode(decoder: GeminiDecoder, chunk: Json, hide: Hide): GenerateEvent[] {
     if (chunk['error'] === undefined || chunk['error'] === null) return decoder.decode(chunk);
     const status = asCount(asObject(chunk['error'])?.['code']) ?? 500;
-    throw failureOf(name, status, chunk, undefined);
+    throw failureOf(name, status, hide(chunk), undefined);
   }
 
-  async function* events(answer: UpstreamAnswer): AsyncGenerator<GenerateEvent> {
+  async function* events({ answer, hide }: Posted): AsyncGenerator<GenerateEvent> {
     const decoder = createDecoder(name);
     if (answer.contentType === 'application/json') {
       const body = parseJson(name, await answer.text());
       const chunks = Array.isArray(body) ? asObjects(body) : [asObject(body) ?? {}];
-      for (const chunk of chunks) yield* decode(decoder, chunk);
+      for (const chunk of chunks) yield* decode(decoder, chunk, hide);
       return decoder.end();
     }
     if (answer.contentType !== 'text/event-stream') {
@@ -66,7 +75,7 @@ export function geminiProvider(options: GeminiOptions): Provider {
       });
     }
     for await (const data of eventData(name, answer.body)) {
-      yield* decode(decoder, asObject(parseJson(name, data)) ?? {});
+      yield* decode(decoder, asObject(parseJson(name, data)) ?? {}, hide);
     }
     decoder.end();
   }
@@ -86,7 +95,7 @@ export function geminiProvider(options: GeminiOptions): Provider {
         ...(dimensions === undefined ? {} : { outputDimensionality: dimensions }),
       }));
       const path = `/${encodeURIComponent(model)}:batchEmbedContents`;
-      const answer = await post(path, { requests }, call);
+      const { answer } = await post(path, { requests }, call);
       return embeddingsOf(name, parseJson(name, await answer.text()), inputs.length);
     },
     async countTokens(request, call) {
@@ -100,7 +109,7 @@ export function geminiProvider(options: GeminiOptions): Provider {
           tools,
         },
       };
-      const answer = await post(path, body, call);
+      const { answer } = await post(path, body, call);
       return asCount(asObject(parseJson(name, await answer.text()))?.['totalTokens']) ?? 0;
     },
     close: async () => upstream.close(),

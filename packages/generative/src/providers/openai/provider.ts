@@ -7,6 +7,7 @@
  * for whole answers of it from then on.
  */
 import type { Embeddings, GenerateEvent, Provider, ProviderCall } from '../../contract.ts';
+import { hidingOf } from '../../wire/credentials.ts';
 import { eventData } from '../../wire/event-stream.ts';
 import { openUpstream, type UpstreamAnswer, type UpstreamOptions } from '../../wire/http-client.ts';
 import { asCount, asObject, asObjects, parseJson, type Json } from '../../wire/json.ts';
@@ -32,6 +33,8 @@ export function openAiProvider(options: OpenAiOptions): Provider {
   /** Models that the upstream does not stream. */
   const whole = new Set<string>();
 
+  const hide = hidingOf(headers);
+
   async function post(path: string, body: Json, call: ProviderCall): Promise<UpstreamAnswer> {
     const { signal } = call;
     const answer = await upstream.send({
@@ -48,7 +51,7 @@ export function openAiProvider(options: OpenAiOptions): Provider {
     } catch {
       // A proxy before the upstream answers in HTML.
     }
-    throw failureOf(name, answer.status, parsed, waitOf(answer));
+    throw failureOf(name, answer.status, hide(parsed), waitOf(answer));
   }
 
   async function* events(answer: UpstreamAnswer): AsyncGenerator<GenerateEvent> {
@@ -56,7 +59,7 @@ export function openAiProvider(options: OpenAiOptions): Provider {
     if (answer.contentType === 'application/json') {
       const body = asObject(parseJson(name, await answer.text())) ?? {};
       if (body['error'] !== undefined && body['error'] !== null) {
-        throw failureOf(name, statusInside(body), body, undefined);
+        throw failureOf(name, statusInside(body), hide(body), undefined);
       }
       yield* decoder.decode(body);
       return decoder.end();
@@ -75,7 +78,7 @@ export function openAiProvider(options: OpenAiOptions): Provider {
       }
       const chunk = asObject(parseJson(name, data)) ?? {};
       if (chunk['error'] !== undefined && chunk['error'] !== null) {
-        throw failureOf(name, statusInside(chunk), chunk, undefined);
+        throw failureOf(name, statusInside(chunk), hide(chunk), undefined);
       }
       yield* decoder.decode(chunk);
     }
