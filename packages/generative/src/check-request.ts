@@ -1,20 +1,17 @@
-/**
- * Bounds of a request that hold for every provider, so that a face and a local model need no checks
- * of their own. The numbers are above what the large providers take.
- */
+/** Holds a request to the bounds of every provider, so that a local model needs no checks of its own. */
 import { SkeinError } from '@skein/api/errors';
 import type { GenerateRequest } from './contract.ts';
-
-const LIMITS = {
-  stop: 16,
-  stopLength: 1024,
-  tools: 512,
-  messages: 100_000,
-  choices: 16,
-  logprobs: 20,
-  schemaBytes: 1 << 20,
-  schemaDepth: 64,
-} as const;
+import {
+  MAX_CHOICES,
+  MAX_MESSAGES,
+  MAX_SCHEMA,
+  MAX_SCHEMA_DEPTH,
+  MAX_STOP_LENGTH,
+  MAX_STOPS,
+  MAX_TOKENS,
+  MAX_TOOLS,
+  MAX_TOP_LOGPROBS,
+} from './limits.ts';
 
 const TOOL_NAME = /^[A-Za-z0-9_.:-]{1,128}$/;
 
@@ -23,17 +20,17 @@ export function checkRequest(request: GenerateRequest): void {
   const { stop = [], tools = [], messages, choices = 1, logprobs = 0, maxTokens, format } = request;
   if (messages.length === 0 && request.prompt === undefined)
     refuse('messages', 'must not be empty');
-  if (messages.length > LIMITS.messages) refuse('messages', `has more than ${LIMITS.messages}`);
-  if (stop.length > LIMITS.stop)
-    refuse('stop', `has ${stop.length}, at most ${LIMITS.stop} are allowed`);
-  if (stop.some((text) => text === '' || text.length > LIMITS.stopLength)) {
-    refuse('stop', `must be 1–${LIMITS.stopLength} characters each`);
+  if (messages.length > MAX_MESSAGES) refuse('messages', `has more than ${MAX_MESSAGES}`);
+  if (stop.length > MAX_STOPS)
+    refuse('stop', `has ${stop.length}, at most ${MAX_STOPS} are allowed`);
+  if (stop.some((text) => text === '' || text.length > MAX_STOP_LENGTH)) {
+    refuse('stop', `must be 1–${MAX_STOP_LENGTH} characters each`);
   }
-  if (tools.length > LIMITS.tools)
-    refuse('tools', `has ${tools.length}, at most ${LIMITS.tools} are allowed`);
-  checkWhole('n', choices, 1, LIMITS.choices);
-  checkWhole('logprobs', logprobs, 0, LIMITS.logprobs);
-  if (maxTokens !== undefined) checkWhole('max_tokens', maxTokens, 1, 10_000_000);
+  if (tools.length > MAX_TOOLS)
+    refuse('tools', `has ${tools.length}, at most ${MAX_TOOLS} are allowed`);
+  checkWhole('n', choices, 1, MAX_CHOICES);
+  checkWhole('logprobs', logprobs, 0, MAX_TOP_LOGPROBS);
+  if (maxTokens !== undefined) checkWhole('max_tokens', maxTokens, 1, MAX_TOKENS);
   for (const { name, parameters } of tools) {
     if (!TOOL_NAME.test(name))
       refuse(
@@ -55,19 +52,19 @@ function checkWhole(field: string, value: number, least: number, most: number): 
 }
 
 function checkSchema(field: string, schema: unknown): void {
-  if (depthOf(schema) > LIMITS.schemaDepth) {
+  if (depthOf(schema) > MAX_SCHEMA_DEPTH) {
     refuse(
       field,
-      `is a schema that is nested deeper than ${LIMITS.schemaDepth}, or refers to itself`,
+      `is a schema that is nested deeper than ${MAX_SCHEMA_DEPTH}, or refers to itself`,
     );
   }
   const { length } = JSON.stringify(schema);
-  if (length > LIMITS.schemaBytes) refuse(field, `is a schema of ${length} characters`);
+  if (length > MAX_SCHEMA) refuse(field, `is a schema of ${length} characters`);
 }
 
 /** Stops one level past the limit, so that a cycle ends. */
 function depthOf(value: unknown, depth = 0): number {
-  if (typeof value !== 'object' || value === null || depth > LIMITS.schemaDepth) return depth;
+  if (typeof value !== 'object' || value === null || depth > MAX_SCHEMA_DEPTH) return depth;
   let deepest = depth + 1;
   for (const each of Object.values(value)) deepest = Math.max(deepest, depthOf(each, depth + 1));
   return deepest;

@@ -38,5 +38,18 @@ export {
   type RouteRollout,
   type RouteWindow,
 } from './rollout/traffic.ts';
+  MAX_CHOICES,
+  MAX_INPUTS,
+  MAX_MESSAGES,
+  MAX_NAME,
+  MAX_PARTS,
+  MAX_SCHEMA,
+  MAX_STOP_LENGTH,
+  MAX_STOPS,
+  MAX_TOKENS,
+  MAX_TOOL_CALLS,
+  MAX_TOOLS,
+  MAX_TOP_LOGPROBS,
+} from './limits.ts';
 export { usdText } from './money/price.ts';
 export { upstreamError } from './wire/upstream-error.ts';

@@ -1,15 +1,7 @@
 /** Requests of Gemini's API: contents of parts instead of messages. */
-import type {
-  Extra,
-  GenerateRequest,
-  Message,
-  Part,
-  ResponseFormat,
-  Tool,
-  ToolCall,
-  ToolChoice,
-} from '@skein/generative';
 import {
+  type Extra,
+  type GenerateRequest,
   MAX_CHOICES,
   MAX_MESSAGES,
   MAX_NAME,
@@ -19,8 +11,14 @@ import {
   MAX_TOKENS,
   MAX_TOOLS,
   MAX_TOP_LOGPROBS,
-  schemaAt,
-} from '../generative/bounds.ts';
+  type Message,
+  type Part,
+  type ResponseFormat,
+  type Tool,
+  type ToolCall,
+  type ToolChoice,
+} from '@skein/generative';
+import { schemaAt } from '../generative/schema.ts';
 import {
   FieldError,
   type Fields,

@@ -1,10 +1,9 @@
 /** The methods of Gemini's API, and how each answers. */
 import { SkeinError } from '@skein/api';
-import { usdText } from '@skein/generative';
+import { MAX_INPUTS, usdText } from '@skein/generative';
 import { type Exchange, sendText, toSkeinError } from '@skein/http';
 import type { Instant } from '@skein/serving';
 import { requireMethod, unknownRoute } from '../face.ts';
-import { MAX_INPUTS } from '../generative/bounds.ts';
 import { headerOf, type LanguageTransport, type ModelCall, serveCall } from '../generative/call.ts';
 import { collect } from '../generative/collect.ts';
 import { openStream, sendEvents } from '../generative/event-stream.ts';

@@ -1,14 +1,16 @@
 /** A request for a chat completion, and what all requests for text of OpenAI's form share. */
-import type { GenerateRequest, ResponseFormat, Sampling } from '@skein/generative';
 import {
+  type GenerateRequest,
   MAX_CHOICES,
   MAX_NAME,
   MAX_STOP_LENGTH,
   MAX_STOPS,
   MAX_TOKENS,
   MAX_TOP_LOGPROBS,
-  schemaAt,
-} from '../generative/bounds.ts';
+  type ResponseFormat,
+  type Sampling,
+} from '@skein/generative';
+import { schemaAt } from '../generative/schema.ts';
 import {
   FieldError,
   type Fields,

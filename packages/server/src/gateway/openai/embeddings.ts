@@ -4,11 +4,10 @@
  * model too, unless a language model has its name.
  */
 import { SkeinError } from '@skein/api';
-import { type Embeddings, usdText } from '@skein/generative';
+import { type Embeddings, MAX_INPUTS, usdText } from '@skein/generative';
 import { sendText } from '@skein/http';
 import type { Signature } from '@skein/onnx';
 import { Cancellation, type Inference } from '@skein/serving';
-import { MAX_INPUTS } from '../generative/bounds.ts';
 import type { ModelCall } from '../generative/call.ts';
 import {
   FieldError,

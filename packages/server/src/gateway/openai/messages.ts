@@ -1,13 +1,17 @@
 /** Messages and tools in the form of OpenAI's chat completions. */
-import type { Message, Part, Tool, ToolCall, ToolChoice } from '@skein/generative';
 import {
   MAX_MESSAGES,
   MAX_NAME,
   MAX_PARTS,
   MAX_TOOL_CALLS,
   MAX_TOOLS,
-  schemaAt,
-} from '../generative/bounds.ts';
+  type Message,
+  type Part,
+  type Tool,
+  type ToolCall,
+  type ToolChoice,
+} from '@skein/generative';
+import { schemaAt } from '../generative/schema.ts';
 import {
   FieldError,
   flagAt,

@@ -1,13 +1,17 @@
 /** A request to `/v1/responses`: items instead of messages. Nothing of it is stored. */
-import type { GenerateRequest, Message, Part, ResponseFormat, Tool } from '@skein/generative';
 import {
+  type GenerateRequest,
   MAX_MESSAGES,
   MAX_NAME,
   MAX_PARTS,
   MAX_TOKENS,
   MAX_TOOLS,
   MAX_TOP_LOGPROBS,
-} from '../generative/bounds.ts';
+  type Message,
+  type Part,
+  type ResponseFormat,
+  type Tool,
+} from '@skein/generative';
 import {
   FieldError,
   type Fields,
