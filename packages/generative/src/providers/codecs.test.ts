@@ -82,6 +82,20 @@ describe('OpenAI’s form', () => {
     decoder.end();
   });
 
+  it('reads the log probabilities of a continued prompt, which are lists side by side', () => {
+    const logprobs = {
+      tokens: ['A', 'B'],
+      token_logprobs: [null, -0.5],
+      top_logprobs: [null, { B: -0.5, C: -1 }],
+    };
+    const [, , event] = createOpenAi('p').decode({ choices: [{ index: 0, text: 'AB', logprobs }] });
+    const top = [
+      { token: 'B', logprob: -0.5 },
+      { token: 'C', logprob: -1 },
+    ];
+    expect(event).toEqual({ type: 'logprobs', tokens: [{ token: 'B', logprob: -0.5, top }] });
+  });
+
   it('is cut without a finish for each choice', () => {
     const decoder = createOpenAi('p');
     expect(() => decoder.end()).toThrow(expect.objectContaining({ code: 'UPSTREAM_CUT' }));

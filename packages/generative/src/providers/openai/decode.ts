@@ -173,11 +173,26 @@ function contentOf(content: unknown): string | undefined {
 }
 
 function logprobsOf(value: unknown): TokenLogprob[] {
-  return asObjects(asObject(value)?.['content']).flatMap((entry) => {
+  const { content, tokens, token_logprobs, top_logprobs } = asObject(value) ?? {};
+  if (Array.isArray(tokens)) return columnsOf(tokens, token_logprobs, top_logprobs);
+  return asObjects(content).flatMap((entry) => {
     const token = tokenOf(entry);
     if (token === undefined) return [];
     return [
       { ...token, top: asObjects(entry['top_logprobs']).flatMap((each) => tokenOf(each) ?? []) },
+    ];
+  });
+}
+
+/** Of `/completions`: a list of tokens, one of their logarithms, and one of the alternatives. */
+function columnsOf(tokens: readonly unknown[], logprobs: unknown, tops: unknown): TokenLogprob[] {
+  const [values, others] = [logprobs, tops].map((list) => (Array.isArray(list) ? list : []));
+  return tokens.flatMap((token, index) => {
+    const top = Object.entries(asObject(others?.[index]) ?? {});
+    const entry = tokenOf({ token, logprob: values?.[index] as unknown });
+    if (entry === undefined) return [];
+    return [
+      { ...entry, top: top.flatMap(([name, logprob]) => tokenOf({ token: name, logprob }) ?? []) },
     ];
   });
 }
