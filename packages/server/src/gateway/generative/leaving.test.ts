@@ -103,7 +103,7 @@ async function start(budgetTokens: number) {
 
 test.each(Object.entries(FACES))('over %s, before and after each event', async (_, face) => {
   // Enough for one request at a time, and for what four that were cut have spent.
-  const { state, outcomes, ask, nothingIsLeft } = await start(640);
+  const { state, outcomes, ask, nothingIsLeft } = await start(720);
   for (const [step, at] of [0, 1, 2, 3].entries()) {
     state.at = at;
     const client = ask(face, 'x'.repeat(200), {});
