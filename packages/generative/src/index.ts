@@ -38,6 +38,7 @@ export {
   type RouteRollout,
   type RouteWindow,
 } from './rollout/traffic.ts';
+export {
   MAX_CHOICES,
   MAX_INPUTS,
   MAX_MESSAGES,
