@@ -133,4 +133,12 @@ it('finishes a federation in which a site and the node are killed in the middle 
   const verified = await runCli(['ledger', 'verify', 'ledger.json', '--json'], { cwd: folder });
   expect(verified.code).toBe(0);
   expect(JSON.parse(verified.stdout)).toMatchObject({ rounds: ROUNDS });
+  // What a site has signed last is in it, which another ledger of the same coordinator would not have.
+  const { seen } = JSON.parse(ends[0]!.stdout) as { readonly seen: string };
+  const check = ['ledger', 'verify', 'ledger.json', '--json', '--seen'];
+  expect((await runCli([...check, seen], { cwd: folder })).code).toBe(0);
+  const other = await runCli([...check, `1:${seen.split(':')[1]}`], { cwd: folder });
+  expect(JSON.parse(other.stdout)).toMatchObject({ code: 'LEDGER_INVALID' });
+  const unread = await runCli([...check, '12'], { cwd: folder });
+  expect(JSON.parse(unread.stdout)).toMatchObject({ code: 'USAGE' });
 }, 180_000);

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { formatBytes } from '@skein/api/units';
-import { invitationOf, type Plan } from '@skein/federation';
+import { invitationOf, type Plan, seenText } from '@skein/federation';
 import {
   describePlan,
   lookAtPlan,
@@ -41,6 +41,8 @@ export interface Participation {
   readonly round?: number;
   readonly reason?: string;
   readonly sentBytes?: number;
+  /** The newest entry of the ledger that this site has signed, for `skein ledger verify --seen`. */
+  readonly seen?: string;
 }
 
 export const join = defineCommand({
@@ -114,7 +116,9 @@ export const join = defineCommand({
       });
       context.notes.clear();
       const sentBytes = progress.sentBytes();
-      return { ...shown, accepted: true, ...end, sentBytes } satisfies Participation;
+      const { seen, ...how } = end;
+      const entry = seen === undefined ? {} : { seen: seenText(seen) };
+      return { ...shown, accepted: true, ...how, ...entry, sentBytes } satisfies Participation;
     } finally {
       await memory.close();
     }
@@ -125,7 +129,7 @@ export const join = defineCommand({
     return result.status === 'failed' ? 1 : 0;
   },
   render(result: Participation, style) {
-    const { accepted, rows, status, round, reason, sentBytes, unmet } = result;
+    const { accepted, rows, status, round, reason, sentBytes, seen, unmet } = result;
     const file =
       rows === undefined
         ? []
@@ -143,7 +147,14 @@ export const join = defineCommand({
       ].join('\n');
     }
     const after = reason === '' || reason === status ? '' : `: ${reason}`;
-    return `${style.green('✓')} The federation has ${status} after round ${round}${after}. ${formatBytes(sentBytes ?? 0)} were sent.`;
+    return [
+      `${style.green('✓')} The federation has ${status} after round ${round}${after}. ${formatBytes(sentBytes ?? 0)} were sent.`,
+      ...(seen === undefined
+        ? []
+        : [
+            `To check an exported ledger: ${style.cyan(`skein ledger verify FILE --seen ${seen}`)}`,
+          ]),
+    ].join('\n');
   },
 });
 

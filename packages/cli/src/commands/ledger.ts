@@ -2,10 +2,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { unreadable, unwritable } from '@skein/api/file-errors';
-import { ledgerText, verifyLedger, type LedgerExport } from '@skein/federation';
+import { ledgerText, seenOf, verifyLedger, type LedgerExport } from '@skein/federation';
 import { defineCommand, type Context } from '../command.ts';
 import { connect, connectionOptions, type ConnectionChoice } from '../connection.ts';
-import { argument, text } from '../option.ts';
+import { argument, text, value } from '../option.ts';
 import { renderFields } from '../output/table.ts';
 import { find } from './federate.ts';
 
@@ -36,10 +36,14 @@ export const ledgerVerify = defineCommand({
   name: 'ledger verify',
   summary: 'Check a ledger offline: that no entry was edited, left out or cut off.',
   details:
-    'Every entry holds the hash of the one before it, and is signed by the coordinator; sites sign entries too. A file needs no connection; an id is fetched from the node first.',
+    'Every entry holds the hash of the one before it, and is signed by the coordinator; sites sign entries too. A coordinator could write a second ledger with its own key: --seen finds whether this is the one that a site has seen. A file needs no connection; an id is fetched from the node first.',
   examples: [
     { command: 'skein ledger verify heart.ledger.json', does: 'A file' },
     { command: 'skein ledger verify last', does: 'The newest federation of the node' },
+    {
+      command: 'skein ledger verify heart.ledger.json --seen 12:7e3f…',
+      does: 'Whether it is the ledger that a site has seen, which ended with entry 12 then',
+    },
   ],
   arguments: {
     ledger: argument('FILE', 'A file, or a federation of the node: its id or last.', {
@@ -48,13 +52,18 @@ export const ledgerVerify = defineCommand({
   },
   options: {
     coordinator: text('KEY', 'The public key that the coordinator must have, in hex.'),
+    seen: value(
+      'N:HASH',
+      'An entry that the ledger must hold, as `skein join` and the page of a site tell at the end.',
+      seenOf,
+    ),
     ...connectionOptions,
   },
-  async run(context, { ledger, coordinator, ...choice }) {
+  async run(context, { ledger, coordinator, seen, ...choice }) {
     const content = /[./\\]/.test(ledger)
       ? await read(context, ledger)
       : (await fetched(context, choice, ledger)).content;
-    const { witnesses, ...found } = await verifyLedger(content, { coordinator });
+    const { witnesses, ...found } = await verifyLedger(content, { coordinator, seen });
     return { ...found, witnesses: Object.fromEntries(witnesses) };
   },
   render(found, style) {

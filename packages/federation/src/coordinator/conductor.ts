@@ -79,8 +79,9 @@ export class Conductor {
     const older = this.#sessions.get(session.key);
     this.#sessions.set(session.key, session);
     older?.channel.close();
-    this.#tellStatus(session);
+    // The entry first: a site whose federation has ended leaves at the status.
     tell(session, { kind: 'entry', entry: this.#notebook.tail });
+    this.#tellStatus(session);
     this.#changed();
   }
   leave(session: Session): void {

@@ -1,6 +1,7 @@
 /** Invitation → plan → file → training: one panel after the other, and nothing starts by itself. */
 import { bytes, Facts, Progress, useStore } from '@skein/ui';
 import { useEffect, useMemo, useState } from 'preact/hooks';
+import { seenText } from '../ledger/seen.ts';
 import { openSession, type SessionState, type SiteSession } from './site-session.ts';
 
 /** The invitation stands behind the `#` of the address, which browsers send to no server. */
@@ -169,6 +170,12 @@ function Training({ state, session }: Step) {
         {end === undefined && phase !== '' ? `, phase “${phase}”` : ''}
         {`. ${bytes(sentBytes)} sent.${end === undefined ? ` ${status}` : ` ${end.reason}`}`}
       </p>
+      {end?.seen === undefined ? null : (
+        <p class="muted">
+          {'To check that an exported ledger is the one that this browser has signed: '}
+          <code id="seen">{`skein ledger verify FILE --seen ${seenText(end.seen)}`}</code>
+        </p>
+      )}
       {end === undefined ? (
         <button type="button" onClick={() => session.send({ type: 'stop' })}>
           Stop

@@ -10,12 +10,13 @@ import { isSignedBy, pseudonymOf } from '../identity/keys.ts';
 import { canonical, digestOf } from '@skein/api/canonical';
 import { FIRST_PREVIOUS, type LedgerEntry } from './entry.ts';
 import { LedgerExport } from './export.ts';
+import type { SeenEntry } from './seen.ts';
 
 export interface VerifyOptions {
   /** The key that the coordinator must have, as an invitation names it. Default: any. */
   readonly coordinator?: string | undefined;
-  /** An entry that a participant has seen: the ledger must contain it. */
-  readonly seen?: { readonly sequence: number; readonly hash: string } | undefined;
+  /** The ledger must contain it. */
+  readonly seen?: SeenEntry | undefined;
 }
 
 export interface VerifiedLedger {

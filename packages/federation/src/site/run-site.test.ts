@@ -2,6 +2,7 @@ import { nativeBackend } from '@skein/train/native';
 import { expect, it } from 'vitest';
 import type { Joined } from '../identity/handshake.ts';
 import { isSignedBy } from '../identity/keys.ts';
+import { type LedgerEntry, nextEntry } from '../ledger/entry.ts';
 import { digestOf } from '@skein/api/canonical';
 import type { Channel } from '../transport/channel.ts';
 import { openSqliteMemory } from './memory/sqlite-memory.ts';
@@ -84,6 +85,32 @@ it('trains, signs its answer, and gives the same one again after a lost connecti
   expect(answers[1]).toBe(answers[0]);
   expect(trained()).toBe(1);
   expect(seen.map(({ type }) => type)).toContain('lost');
+});
+
+it('tells, when it ends, the newest entry of the ledger that it has signed', async () => {
+  const entries: LedgerEntry[] = [];
+  const coordinator = await smallCoordinator({
+    plan,
+    model,
+    async served(channel, arrive) {
+      for (const reason of ['first', 'second']) {
+        const given = {
+          run: 'run-1',
+          at: new Date(0).toISOString(),
+          event: { kind: 'paused', reason } as const,
+          witnesses: [],
+        };
+        const entry = await nextEntry(coordinator.identity, entries.at(-1), given);
+        entries.push(entry);
+        await channel.send({ kind: 'entry', entry });
+        expect((await arrive())!.message).toMatchObject({ kind: 'witness', hash: entry.hash });
+      }
+      await channel.send({ kind: 'status', status: 'stopped', round: 0, reason: 'enough' });
+    },
+  });
+  const { end } = site({ open: coordinator.connect, invitation: coordinator.invitation });
+  const { seen } = await end;
+  expect(seen).toEqual({ sequence: 1, hash: entries[1]!.hash });
 });
 
 it('declines a plan that does not meet its terms, and sends nothing', async () => {

@@ -15,6 +15,7 @@ import type { Invitation } from '../identity/invitation.ts';
 import { identityOf } from '../identity/keys.ts';
 import { type Arrival, type Channel, openChannel } from '../transport/channel.ts';
 import { memoryChunks } from '../transport/chunks.ts';
+import type { SeenEntry } from '../ledger/seen.ts';
 import type { Connection } from '../transport/connection.ts';
 import type { MessageOf } from '../transport/messages.ts';
 import { answerOnce, type Answer, type Task, type Work } from './answers.ts';
@@ -59,6 +60,8 @@ export interface SiteEnd {
   readonly status: 'finished' | 'stopped' | 'failed' | 'left';
   readonly round: number;
   readonly reason: string;
+  /** The newest entry of the ledger that this site has seen: for `verifyLedger`. */
+  readonly seen?: SeenEntry | undefined;
 }
 
 /** Largest payload that a site takes: a model of 250 million float32. */
@@ -73,7 +76,9 @@ export async function runSite(options: SiteOptions): Promise<SiteEnd> {
   const site = await openSite(options, onEvent);
   let failures = 0;
   for (;;) {
-    if (signal.aborted) return { status: 'left', round: site.round, reason: 'left' };
+    if (signal.aborted) {
+      return { status: 'left', round: site.round, reason: 'left', seen: site.seen };
+    }
     let reason = 'The connection was lost.';
     try {
       const end = await site.serve(() => (failures = 0));
@@ -163,7 +168,7 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
         onEvent({ type: 'status', status, round, reason });
         if (!ENDS.has(status)) continue;
         await memory.eraseBefore({ run, round: Number.MAX_SAFE_INTEGER, attempt: 0 });
-        return { status: status as SiteEnd['status'], round, reason };
+        return { status: status as SiteEnd['status'], round, reason, seen: witness.newest };
       } else if (message.kind === 'refuse') {
         onEvent({ type: 'refused', code: message.code, message: message.message });
       }
@@ -195,6 +200,9 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
     serve,
     get round() {
       return round;
+    },
+    get seen() {
+      return witness?.newest;
     },
   };
 }

@@ -4,7 +4,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ledgerText, verifyLedger, type LedgerExport } from '@skein/federation';
+import { ledgerText, seenOf, verifyLedger, type LedgerExport } from '@skein/federation';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser, problemsOf } from '../../../../scripts/testing/browser.ts';
@@ -72,6 +72,10 @@ describe.skipIf(browserAvailable.skip)('with a page of Chromium', () => {
     const verified = await verifyLedger(text);
     expect(verified).toMatchObject({ rounds: ROUNDS, releases: ROUNDS });
     expect(verified.witnesses.size).toBe(4);
+    // The last entry that the page has signed is in it.
+    const seen = seenOf((await page.textContent('#seen'))!.split(' ').at(-1)!);
+    expect(seen.sequence).toBeGreaterThan(ROUNDS);
+    await expect(verifyLedger(text, { seen })).resolves.toMatchObject({ rounds: ROUNDS });
     await expect(verifyLedger(text.replace('"clip":1', '"clip":2'))).rejects.toMatchObject({
       code: 'LEDGER_INVALID',
     });
