@@ -126,6 +126,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/faults/hostile-grpc.test.ts',
   'packages/server/src/faults/hostile-models.test.ts',
   'packages/server/src/faults/kill-9.test.ts',
+  'packages/server/src/faults/moving-models.test.ts',
   'packages/server/src/faults/leaving-clients.test.ts',
   'packages/server/src/faults/placement.test.ts',
   'packages/server/src/faults/refused-callers.test.ts',

@@ -27,6 +27,7 @@ import type {
 } from './contract.ts';
 import { DeploymentObserver, type ObserverOptions } from './deployment-observer.ts';
 import { describeElsewhere, type Elsewhere, refuseElsewhere } from './follow/elsewhere.ts';
+import type { Place } from './follow/placing.ts';
 import type { Journal } from './journal.ts';
 import { predict, readyReplicas, scale, type LiveTarget } from './live-target.ts';
 import { requestDigest } from './request-digest.ts';
@@ -68,6 +69,8 @@ export class Deployment {
   behind: string | undefined;
   /** Set while other members of the fleet hold it, and this node does not. */
   elsewhere: Elsewhere | undefined;
+  /** Set while it still answers here, and other members are told that it goes. */
+  leaving: Place | undefined;
   /** What it will serve, while it is restored after the start of the node. */
   restoring: DeployedModel | undefined;
   /** The rollout in progress, or the last one. */

@@ -56,14 +56,19 @@ export function memberLoad(
   };
 }
 
-/** The versions that are ready here or start with a request, those of a rollout too. */
+/**
+ * The versions that are ready here or start with a request, those of a rollout too. Without those of a
+ * deployment that takes no traffic here yet, or that leaves: other members rely on what is listed.
+ */
 export function loadedVersions({
   deployments,
   loading,
 }: Pick<ServingContext, 'deployments' | 'loading'>): LoadedVersion[] {
-  return [...deployments.values()].flatMap(({ live }) =>
-    [...live.values()]
-      .filter(({ target }) => !loading.has(target))
-      .map(({ record: { model, version, digest } }) => ({ model, version, digest })),
-  );
+  return [...deployments.values()]
+    .filter(({ main, leaving }) => main !== undefined && leaving === undefined)
+    .flatMap(({ live }) =>
+      [...live.values()]
+        .filter(({ target }) => !loading.has(target))
+        .map(({ record: { model, version, digest } }) => ({ model, version, digest })),
+    );
 }

@@ -27,11 +27,12 @@ export function viewOf(deployment: Deployment, now: Instant): DeploymentView {
 }
 
 function statusOf(
-  { stopped, behind, restoring, elsewhere, split, main }: Deployment,
+  { stopped, behind, restoring, elsewhere, leaving, split, main }: Deployment,
   snapshots: ReadonlyMap<LiveTarget, TargetSnapshot>,
 ): Pick<DeploymentView, 'status' | 'reason'> {
   if (stopped !== undefined) return stopped;
-  if (elsewhere !== undefined) return { status: 'elsewhere', reason: elsewhere.place.reason };
+  const place = elsewhere?.place ?? leaving;
+  if (place !== undefined) return { status: 'elsewhere', reason: place.reason };
   if (restoring !== undefined) return { status: 'starting', reason: 'it is being restored' };
   if (main === undefined) return { status: 'starting', reason: 'the first version is loading' };
   const reason = behind ?? main.reason;

@@ -164,18 +164,25 @@ describe('roomFor', () => {
     loadedAt: 0,
   });
   const holdings = new Map([
-    ['only', { isKeeper: true, isHere: true }],
-    ['placed', { isKeeper: false, isHere: true }],
-    ['spare', { isKeeper: false, isHere: false }],
+    ['only', { isKeeper: true, isHere: true, others: 0 }],
+    ['kept', { isKeeper: true, isHere: false, others: 1 }],
+    ['placed', { isKeeper: false, isHere: true, others: 1 }],
+    ['spare', { isKeeper: false, isHere: false, others: 1 }],
   ]);
-  const all = [resident('only', 4, 0), resident('placed', 3, 1), resident('spare', 3, 2)];
+  const all = [
+    resident('only', 4, 0),
+    resident('kept', 2, 0),
+    resident('placed', 3, 1),
+    resident('spare', 3, 2),
+  ];
 
-  test('gives up spare copies first, then those that others hold too, and never the last one', () => {
+  test('gives up spare copies first, then those that it keeps longest, and never the last one', () => {
     const coming = (bytes: number) => [...all, resident('new', bytes, 9)];
-    expect(roomFor('new', coming(2), 12, holdings)).toEqual([]);
-    expect(roomFor('new', coming(5), 12, holdings)).toEqual(['spare']);
-    expect(roomFor('new', coming(8), 12, holdings)).toEqual(['spare', 'placed']);
-    expect(roomFor('new', coming(9), 12, holdings)).toBeUndefined();
+    expect(roomFor('new', coming(2), 14, holdings)).toEqual([]);
+    expect(roomFor('new', coming(5), 14, holdings)).toEqual(['spare']);
+    expect(roomFor('new', coming(8), 14, holdings)).toEqual(['spare', 'placed']);
+    expect(roomFor('new', coming(10), 14, holdings)).toEqual(['spare', 'placed', 'kept']);
+    expect(roomFor('new', coming(11), 14, holdings)).toBeUndefined();
   });
 
   test('leaves a copy somewhere when all members make room at once', () => {
@@ -212,7 +219,9 @@ describe('roomFor', () => {
             const { id: next, versions } = deployments[sizes.length + (m % coming.length)]!;
             const all = [...own, resident(next, versions[0]!.expectedBytes, 1e9)];
             for (const victim of roomFor(next, all, budgetBytes, decided) ?? []) {
-              kept.get(id)!.delete(victim);
+              // The hand-over: of those that give it up, the last one finds no other.
+              const holders = [...kept.values()].filter((held) => held.has(victim));
+              if (holders.length > 1) kept.get(id)!.delete(victim);
             }
           }
           const before = new Set(members.flatMap(({ held }) => [...held]));

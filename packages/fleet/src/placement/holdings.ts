@@ -40,8 +40,7 @@ export interface Holding {
   readonly others: number;
   /**
    * Whether this member is the last to give it up: of those that hold it, the first by placement, then by id.
-   * All members that have read the same records agree on it, so that two of them never unload the last
-   * copies at once.
+   * All members that have read the same records agree on it, so that they seldom give up the same one.
    */
   readonly isKeeper: boolean;
   /** For operators. */
@@ -149,7 +148,9 @@ export function decideHoldings(
 
 /**
  * What a member unloads so that something may be loaded now, whose memory `residents` counts already:
- * copies that another member keeps, first those that are not placed here, then the least recently used.
+ * copies that another member holds too, those that it is the last to give up after all others. Of these,
+ * first those that are not placed here, then the least recently used. A member that gives up the same
+ * copy at the same time is noticed when they are handed over.
  * @param coming what is loaded, so that it is not unloaded itself.
  * @returns undefined: all of these together would not be enough.
  */
@@ -157,14 +158,17 @@ export function roomFor(
   coming: string,
   residents: readonly Resident[],
   budgetBytes: number,
-  holdings: ReadonlyMap<string, Pick<Holding, 'isKeeper' | 'isHere'>>,
+  holdings: ReadonlyMap<string, Pick<Holding, 'isKeeper' | 'isHere' | 'others'>>,
 ): string[] | undefined {
   let over = residents.reduce((sum, { bytes }) => sum + bytes, 0) - budgetBytes;
   const victims: string[] = [];
-  const isPlaced = ({ id }: Resident): number => Number(holdings.get(id)?.isHere ?? false);
+  const rank = ({ id }: Resident): number => {
+    const { isKeeper, isHere } = holdings.get(id)!;
+    return 2 * Number(isKeeper) + Number(isHere);
+  };
   const candidates = residents
-    .filter(({ id }) => id !== coming && holdings.get(id)?.isKeeper === false)
-    .sort((a, b) => isPlaced(a) - isPlaced(b) || a.usedAt - b.usedAt);
+    .filter(({ id }) => id !== coming && (holdings.get(id)?.others ?? 0) > 0)
+    .sort((a, b) => rank(a) - rank(b) || a.usedAt - b.usedAt);
   for (const { id, bytes } of candidates) {
     if (over <= 0) break;
     victims.push(id);

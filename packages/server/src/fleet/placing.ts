@@ -22,6 +22,7 @@ import {
   type ResidentDeployment,
 } from '@skein/serving';
 import type { Member, VersionRecord } from '@skein/state';
+import { isHandedOver } from './hand-over.ts';
 import type { OwnMembership } from './membership.ts';
 
 /** Of the memory of the machine or its container; the node, its requests and its jobs need the rest. */
@@ -41,7 +42,7 @@ export interface FleetPlacing extends Placing {
 export interface PlacingOptions {
   /** Memory for models on this node, in bytes. */
   readonly budgetBytes: number;
-  readonly membership: Pick<OwnMembership, 'incarnation' | 'members' | 'read'>;
+  readonly membership: Pick<OwnMembership, 'incarnation' | 'members' | 'read' | 'publish'>;
   readonly memory: () => MemoryUse;
   /** The deployments of the fleet. */
   readonly desired: () => readonly DesiredDeployment[];
@@ -115,6 +116,7 @@ export function createPlacing(options: PlacingOptions): FleetPlacing {
       const takers = placement.members.get(model)!;
       return takers.includes(membership.incarnation) ? membership.incarnation : takers[0]!;
     },
+    isHandedOver: (deployment, closing) => isHandedOver(membership, deployment, closing),
     placed(deployment) {
       const members = holdings();
       const needs = memoryOf(loadable(desired()).map(placedOf), members);

@@ -15,7 +15,7 @@ import {
 } from '../restore.ts';
 import { UNLOADED } from '../removal.ts';
 import type { Place } from './placing.ts';
-import { leave } from './residence.ts';
+import { handOver, leave } from './residence.ts';
 import { effectiveSettings, needsNewReplicas } from '../settings.ts';
 import { discard, retire } from '../unloading.ts';
 
@@ -62,6 +62,7 @@ async function leaveTo(
 ): Promise<void> {
   const { row } = desired;
   const before = context.deployments.get(row.name);
+  if (before !== undefined && !(await handOver(context, before, place))) return;
   // What takes its traffic may have changed.
   const { deployment } = await registerDesired(context, desired);
   // Its memory counts until it has ended, and what comes in its room waits for that.

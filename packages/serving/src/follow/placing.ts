@@ -40,4 +40,10 @@ export interface Placing {
     residents: readonly ResidentDeployment[],
     now: Instant,
   ): ReadonlyMap<string, Place>;
+  /**
+   * Waits until every other member knows that this one does not hold a deployment any more. What the
+   * node says it has loaded is without it by then.
+   * @returns whether another member holds it; if not, it must stay.
+   */
+  isHandedOver(deployment: string, closing: AbortSignal): Promise<boolean>;
 }

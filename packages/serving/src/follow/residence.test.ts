@@ -13,6 +13,7 @@ async function openPair() {
   const elsewhere = new Set<string>();
   const rooms: string[] = [];
   let room: (name: string) => ReadonlyMap<string, Place> = () => new Map();
+  let handOver: Placing['isHandedOver'] = () => Promise.resolve(true);
   const place = (name: string): Place => ({
     isHere: !elsewhere.has(name),
     others: 1,
@@ -25,6 +26,7 @@ async function openPair() {
       rooms.push(name);
       return room(name);
     },
+    isHandedOver: (name, closing) => handOver(name, closing),
   };
   const b = a.restart({ desired: feed, peers, placing });
   await b.serving.start();
@@ -35,6 +37,7 @@ async function openPair() {
     elsewhere,
     rooms,
     roomIs: (next: typeof room) => (room = next),
+    handOverIs: (next: typeof handOver) => (handOver = next),
     place,
     close: () => Promise.all([a.serving.drain(), b.serving.drain()]),
   };
@@ -71,6 +74,36 @@ describe('a deployment that other members hold', () => {
     await close();
   });
 
+  it('answers until the other members know that it leaves, and stays if none of them holds it', async () => {
+    const { a, b, feed, elsewhere, handOverIs, close } = await openPair();
+    await deployed(a);
+    await feed.read();
+    await heard(b, 'revision 1 is here');
+    const asked: string[] = [];
+    const answers: ((isHandedOver: boolean) => void)[] = [];
+    handOverIs((name) => {
+      asked.push(name);
+      return new Promise((resolve) => answers.push(resolve));
+    });
+    elsewhere.add('risk');
+    await feed.read();
+    await expect.poll(() => answers.length).toBe(1);
+    expect(asked).toEqual(['risk']);
+    expect(b.serving.loaded()).toEqual([]);
+    expect(b.serving.view('risk').status).toBe('elsewhere');
+    expect(await codeOf(answered(b))).toBe('succeeded');
+    answers.shift()!(false);
+    // It is tried again, and is published meanwhile.
+    await expect.poll(() => answers.length).toBe(1);
+    expect(await codeOf(answered(b))).toBe('succeeded');
+    expect(b.targets[0]!.drained).toBe(false);
+    answers.shift()!(true);
+    await heard(b, 'is on other members');
+    expect(b.targets[0]!.drained).toBe(true);
+    expect(await codeOf(answered(b))).toBe('NO_REPLICA');
+    await close();
+  });
+
   it('is not loaded by a node that starts, and follows a change without being loaded', async () => {
     const { a, b, feed, elsewhere, close } = await openPair();
     elsewhere.add('risk');
@@ -90,13 +123,16 @@ describe('a deployment that other members hold', () => {
   });
 
   it('gives its memory to one that is deployed here, or refuses that one', async () => {
-    const { a, b, feed, elsewhere, rooms, roomIs, place, close } = await openPair();
+    const { a, b, feed, elsewhere, rooms, roomIs, handOverIs, place, close } = await openPair();
     await deployed(a);
     await feed.read();
     await heard(b, 'revision 1 is here');
     await b.version('other');
     elsewhere.add('risk');
     roomIs(() => new Map([['risk', place('risk')]]));
+    // The other copy goes at the same time, and comes back.
+    const handedOver = [false, true];
+    handOverIs(() => Promise.resolve(handedOver.shift() ?? true));
     await b.serving.deploy({ name: 'other', version: '1' }, ACTOR);
     expect(rooms).toContain('other');
     expect(b.serving.view('risk').status).toBe('elsewhere');

@@ -27,6 +27,24 @@ export async function leave(
   await Promise.all(live.map((each) => retire(context, deployment, each)));
 }
 
+/**
+ * Prepares the leave of a deployment, which answers meanwhile: the other members send this one nothing
+ * more, and one of them keeps it. Two members that leave at once cannot both succeed, because each says
+ * that it goes before it looks for another.
+ * @returns whether it may leave.
+ */
+export async function handOver(
+  { placing, closing }: ServingContext,
+  deployment: Deployment,
+  place: Place,
+): Promise<boolean> {
+  if (deployment.main === undefined || placing === undefined) return true;
+  deployment.leaving = place;
+  const isHandedOver = await placing.isHandedOver(deployment.name, closing);
+  deployment.leaving = undefined;
+  return isHandedOver;
+}
+
 function describe(deployment: Deployment): DeployedModel {
   return { ...deployment.describe(), ready: false };
 }
@@ -69,7 +87,10 @@ export async function makeRoom(
 function giveUp(context: ServingContext, name: string, place: Place): Promise<void> {
   return exclusively(context, name, async () => {
     const deployment = context.deployments.get(name);
-    if (deployment !== undefined) await leave(context, deployment, place);
+    if (deployment === undefined) return;
+    if (await handOver(context, deployment, place)) return leave(context, deployment, place);
+    const message = `"${name}" takes the memory of this member, and no other one holds it any more.`;
+    throw new SkeinError('FLEET_MEMORY', message, { retryAfterMs: LOOK_MS });
   });
 }
 

@@ -1,0 +1,91 @@
+/** Members of a store, whose renewals the test makes. */
+import { type Member, type MemberInfo, openSqliteState, SCHEMA, type State } from '@skein/state';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { isHandedOver } from './hand-over.ts';
+
+let state: State;
+beforeEach(async () => {
+  state = await openSqliteState(':memory:');
+});
+afterEach(() => state.close());
+
+async function join(name: string) {
+  let holds = true;
+  const info = (): MemberInfo => ({
+    name,
+    address: `http://${name}:4700`,
+    version: '1.0.0',
+    schema: SCHEMA,
+    memoryBytes: 1e9,
+    cores: 2,
+    accelerators: [],
+    loaded: holds ? [{ model: 'risk', version: '1', digest: 'd' }] : [],
+  });
+  const joined = await state.members.join(info(), 60_000);
+  return {
+    incarnation: joined.incarnation,
+    publish: async () => void (await joined.renew(info())),
+    read: (): Promise<readonly Member[]> => state.members.list(),
+    giveUp: () => (holds = false),
+  };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+
+/** Renews again and again, until the promise resolves. */
+async function renewing<T>(publish: () => Promise<unknown>, until: Promise<T>): Promise<T> {
+  let isOver = false;
+  void until.finally(() => (isOver = true));
+  while (!isOver) {
+    await publish();
+    await turn();
+  }
+  return until;
+}
+
+test('a copy is handed over once every other member has renewed, if one of them holds it', async () => {
+  const [a, b, c] = [await join('a'), await join('b'), await join('c')];
+  a.giveUp();
+  const ending = new AbortController();
+  let looks = 0;
+  const looking = { ...a, read: () => (looks++, a.read()) };
+  const early = isHandedOver(looking, 'risk', ending.signal);
+  // One of the two others is not enough, however often it renews.
+  while (looks < 5) {
+    await b.publish();
+    await turn();
+  }
+  ending.abort();
+  expect(await early).toBe(false);
+  const both = (): Promise<unknown> => Promise.all([b.publish(), c.publish()]);
+  const { signal } = new AbortController();
+  expect(await renewing(both, isHandedOver(a, 'risk', signal))).toBe(true);
+});
+
+test.each([0, 1, 5, 20])(
+  'of two members that give their copies up, the second %i renewals later, one keeps it',
+  async (later) => {
+    const [a, b] = [await join('a'), await join('b')];
+    const { signal } = new AbortController();
+    const both = (): Promise<unknown> => Promise.all([a.publish(), b.publish()]);
+    a.giveUp();
+    const first = isHandedOver(a, 'risk', signal);
+    for (let i = 0; i < later; i++) {
+      await both();
+      await turn();
+    }
+    b.giveUp();
+    const outcomes = await renewing(both, Promise.all([first, isHandedOver(b, 'risk', signal)]));
+    expect(outcomes.filter(Boolean).length).toBeLessThanOrEqual(1);
+  },
+);
+
+test('a copy stays while the store is away, and when the node ends', async () => {
+  const a = await join('a');
+  a.giveUp();
+  const away = { ...a, read: () => Promise.reject(new Error('The store is away.')) };
+  const ending = new AbortController();
+  const outcome = isHandedOver(away, 'risk', ending.signal);
+  ending.abort();
+  expect(await outcome).toBe(false);
+});

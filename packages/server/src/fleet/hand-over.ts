@@ -1,0 +1,51 @@
+/**
+ * Whether the other members know that this one gives a deployment up, and one of them holds it.
+ *
+ * A member reads the records of all after each renewal of its own. One that has renewed after this
+ * member said that it goes sends it nothing more. The order, say it and then look, is what keeps a last
+ * copy: of members that give up the same deployment, the one that said so last finds no other.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Member } from '@skein/state';
+import type { OwnMembership } from './membership.ts';
+
+/** Time between two looks, in milliseconds. */
+const LOOK_MS = 100;
+/** Members that have not renewed for so long, in milliseconds, are gone with their leases; a store, away. */
+const PATIENCE_MS = 10_000;
+
+type Telling = Pick<OwnMembership, 'incarnation' | 'publish' | 'read'>;
+
+/**
+ * @param deployment which this member publishes no more.
+ * @returns false too if that is not known in time, such as while the store is away.
+ */
+export async function isHandedOver(
+  membership: Telling,
+  deployment: string,
+  closing: AbortSignal,
+): Promise<boolean> {
+  const end = performance.now() + PATIENCE_MS;
+  let saidAt: string | undefined;
+  while (!closing.aborted && performance.now() < end) {
+    // A renewal that is under way may have begun before: the next one says it.
+    if (saidAt === undefined) await membership.publish();
+    const members = await membership.read().catch(() => []);
+    const own = members.find(({ incarnation }) => incarnation === membership.incarnation);
+    if (own !== undefined && !holds(own, deployment)) saidAt ??= own.renewedAt;
+    const others = members.filter((member) => member !== own);
+    if (
+      saidAt !== undefined &&
+      own !== undefined &&
+      others.every(({ renewedAt }) => renewedAt > saidAt!)
+    ) {
+      return others.some((member) => holds(member, deployment));
+    }
+    await sleep(LOOK_MS, undefined, { ref: false });
+  }
+  return false;
+}
+
+function holds({ loaded, address }: Member, deployment: string): boolean {
+  return address !== '' && loaded.some(({ model }) => model === deployment);
+}
