@@ -7,7 +7,8 @@ import { ENDPOINTS } from '../endpoints.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 import { typeText, variantsOf, type Field } from '../resources/fields.ts';
 import { createSchemaCollector, type JsonSchema } from './json-schema.ts';
-import { OPEN_INFERENCE_PATHS, OPEN_INFERENCE_SCHEMAS } from '../open-inference.ts';
+import { OPEN_INFERENCE_PATHS } from '../open-inference/paths.ts';
+import { OPEN_INFERENCE_SCHEMAS } from '../open-inference/schemas.ts';
 
 export interface OperationDoc {
   readonly id: string;

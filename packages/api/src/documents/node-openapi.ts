@@ -1,11 +1,8 @@
 /** The OpenAPI document of a node: its management API and the Open Inference Protocol. */
 import { COMMON_ERRORS, parametersOf } from '../endpoint.ts';
 import { ENDPOINTS } from '../endpoints.ts';
-import {
-  OPEN_INFERENCE_PATHS,
-  OPEN_INFERENCE_SCHEMAS,
-  type ProtocolPath,
-} from '../open-inference.ts';
+import { OPEN_INFERENCE_PATHS, type ProtocolPath } from '../open-inference/paths.ts';
+import { OPEN_INFERENCE_SCHEMAS } from '../open-inference/schemas.ts';
 import {
   errorResponses,
   openApiOf,

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { SkeinError } from '@skein/api';
-import { OPEN_INFERENCE_PATHS } from '../../../../api/src/open-inference.ts';
+import { OPEN_INFERENCE_PATHS } from '../../../../api/src/open-inference/paths.ts';
 import { deployedModel, fakeAccess, strictLogger } from '../../testing/fake-inference.ts';
 import { createHttpGateway, type HttpGateway } from './gateway.ts';
 import { INFER, ONE, post, send, startHttpFace } from '../testing/http-face.ts';

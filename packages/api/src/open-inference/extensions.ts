@@ -1,6 +1,6 @@
 /** The paths of Triton's extensions for shared memory, trace and log settings, for the OpenAPI document. */
-import type { JsonSchema } from './documents/json-schema.ts';
-import type { ProtocolPath } from './open-inference.ts';
+import type { JsonSchema } from '../documents/json-schema.ts';
+import type { ProtocolPath } from './paths.ts';
 
 const REGION = '/v2/systemsharedmemory/region/{region}';
 
