@@ -10,16 +10,7 @@
 import { randomUUID } from 'node:crypto';
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import { connect } from '@skein/state/redis';
-import type {
-  Claim,
-  HeldBytes,
-  Job,
-  JobState,
-  JobStore,
-  LeaseNews,
-  Outcome,
-  QueueView,
-} from '../../contract.ts';
+import type { Claim, Job, JobState, JobStore, LeaseNews, Outcome } from '../../contract.ts';
 import { checkSpecs } from '../check-specs.ts';
 import { nextTime } from '../cron.ts';
 import { millicores } from '../lane.ts';
@@ -28,6 +19,7 @@ import { wakes } from '../wake.ts';
 import { eventStream } from './event-stream.ts';
 import { gather } from './gather.ts';
 import { jobOf, readyJob, type JobView, type ReadyView } from './job-view.ts';
+import { heldBytes, listings } from './listings.ts';
 import { fireDue } from './schedule-due.ts';
 import { specArguments } from './spec-arguments.ts';
 import { JOB_FUNCTIONS, type ScriptName } from './scripts.ts';
@@ -110,6 +102,8 @@ export async function openRedisJobs(
   }
 
   return {
+    ...listings(run),
+
     async enqueue(specs, quota) {
       checkSpecs(specs);
       const now = clock?.() ?? Date.now();
@@ -224,21 +218,10 @@ export async function openRedisJobs(
       );
     },
 
-    async tenantLoad(tenant) {
-      const found = (await run('tenant-load', tenant)) as (string | null)[];
-      const [queued, running, maxQueued] = found.map((value) => value && Number(value));
-      return {
-        queued: Number(queued),
-        running: Number(running),
-        maxQueued: typeof maxQueued === 'number' ? maxQueued : undefined,
-      };
-    },
-
     holdArtifact: async (tenant, digest, sizeBytes) =>
       (await run('hold-artifact', tenant, digest, sizeBytes)) === 1,
     lackedArtifacts: async (tenant, digests) =>
       (await run('lacked-artifacts', tenant, ...digests)) as string[],
-    heldArtifacts: async () => heldBytes((await run('held-artifacts')) as string[]),
     dropArtifact: async (digest) => heldBytes((await run('drop-artifact', digest)) as string[]),
 
     async putSchedule(schedule) {
@@ -254,13 +237,6 @@ export async function openRedisJobs(
       return { ...schedule, nextAt };
     },
     removeSchedule: async (id) => (await run('remove-schedule', id)) === 1,
-    async schedules() {
-      const found = (await run('schedules')) as [schedule: string, nextAt: string][];
-      return found
-        .map(([json, nextAt]) => ({ ...JSON.parse(json), nextAt: Number(nextAt) }))
-        .sort((a, b) => (a.id < b.id ? -1 : 1));
-    },
-
     async tick() {
       await fireDue(connection, opening);
       return Number(await run('tick'));
@@ -280,70 +256,7 @@ export async function openRedisJobs(
       wake.forget(worker);
       await run('remove-worker', worker);
     },
-    async workers() {
-      const found = (await run('workers')) as [worker: string, seenAt: string, running: number][];
-      return found
-        .map(([json, seenAt, running]) => ({
-          ...JSON.parse(json),
-          seenAt: Number(seenAt),
-          running,
-        }))
-        .sort((a, b) => (a.worker < b.worker ? -1 : 1));
-    },
-
     job: (id) => runJob('job', id),
-
-    async jobs(filter) {
-      const { after } = filter;
-      if (after !== undefined && !Number.isSafeInteger(Number(after))) {
-        throw new SkeinError('REQUEST_INVALID', `"${after}" is not the end of a page.`);
-      }
-      const [next, ...views] = (await run(
-        'jobs',
-        filter.queue ?? '',
-        filter.tenant ?? '',
-        filter.state ?? '',
-        filter.group ?? '',
-        filter.limit,
-        after ?? '',
-      )) as [string, ...JobView[]];
-      return { jobs: views.map((view) => jobOf(view)), ...(next === '' ? {} : { next }) };
-    },
-
-    async queues() {
-      const found = (await run('queues')) as [
-        string,
-        QueueView['mode'],
-        string,
-        ...(number | string)[],
-      ][];
-      return found
-        .map(([queue, mode, oldest, ...counts]): QueueView => ({
-          queue,
-          mode,
-          counts: Object.fromEntries(
-            STATES.map((state, index) => [state, counts[index] ?? 0]),
-          ) as Record<JobState, number>,
-          oldestReadyAt: oldest === '' ? undefined : Number(oldest),
-          attempts: attemptsFrom(counts.slice(STATES.length)),
-        }))
-        .sort((a, b) => (a.queue < b.queue ? -1 : 1));
-    },
-
-    async tenants() {
-      const found = (await run('tenants')) as [string, ...(string | null)[]][];
-      const limit = (value: string | null | undefined) =>
-        value === null || value === undefined ? undefined : Number(value);
-      return found
-        .map(([tenant, weight, maxRunning, maxQueued, rate]) => ({
-          tenant,
-          weight: Number(weight),
-          maxRunning: limit(maxRunning),
-          maxQueued: limit(maxQueued),
-          jobsPerSecond: limit(rate),
-        }))
-        .sort((a, b) => (a.tenant < b.tenant ? -1 : 1));
-    },
 
     async log(id, attempt, offset, maxBytes) {
       const [chunk, size, ended] = (await connection.runBytes('log', [
@@ -365,25 +278,6 @@ export async function openRedisJobs(
       wake.notifyAll();
     },
   };
-}
-
-/** In the order of `scripts/queues.lua`. */
-const STATES = ['blocked', 'ready', 'running', 'succeeded', 'failed', 'cancelled', 'dead'] as const;
-
-/** From pairs of an outcome and how many attempts ended so. */
-function attemptsFrom(pairs: readonly (number | string)[]): QueueView['attempts'] {
-  const attempts: Record<string, number> = {};
-  for (let at = 0; at < pairs.length; at += 2) attempts[String(pairs[at])] = Number(pairs[at + 1]);
-  return attempts;
-}
-
-/** From pairs of a tenant and bytes. */
-function heldBytes(pairs: readonly string[]): HeldBytes[] {
-  const held: HeldBytes[] = [];
-  for (let at = 0; at < pairs.length; at += 2) {
-    held.push({ tenant: pairs[at] ?? '', bytes: Number(pairs[at + 1]) });
-  }
-  return held.sort((a, b) => (a.tenant < b.tenant ? -1 : 1));
 }
 
 type Refusal = ['refused', code: ErrorCode, message: string, retryAfterMs: number];
