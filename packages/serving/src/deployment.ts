@@ -26,10 +26,11 @@ import type {
   TargetRequest,
 } from './contract.ts';
 import { DeploymentObserver, type ObserverOptions } from './deployment-observer.ts';
-import { describeElsewhere, type Elsewhere, refuseElsewhere } from './follow/elsewhere.ts';
+import { describeElsewhere, type Elsewhere } from './follow/elsewhere.ts';
 import type { Place } from './follow/placing.ts';
 import type { Journal } from './journal.ts';
 import { predict, readyReplicas, scale, type LiveTarget } from './live-target.ts';
+import { isRestoring, noTarget, type Stop } from './no-target.ts';
 import { requestDigest } from './request-digest.ts';
 import { createResponseCache, type ResponseCache } from './response-cache.ts';
 import { labelsIn } from './registry/labels.ts';
@@ -44,15 +45,6 @@ export interface DeploymentOptions extends ObserverOptions {
   readonly settings: EffectiveSettings;
   /** In [0, 1). */
   readonly random: () => number;
-}
-
-/** Estimate of the loading time of a model that has not been loaded yet. */
-const RESTORE_RETRY_MS = 1000;
-
-/** A deployment that cannot start, or that was unloaded. */
-export interface Stop {
-  readonly status: 'failed' | 'unloaded';
-  readonly reason: string;
 }
 
 export class Deployment {
@@ -112,7 +104,7 @@ export class Deployment {
     const live =
       request.version === undefined ? this.#choose(request) : this.#live.get(request.version);
     if (live === undefined) {
-      const refusal = this.#noTarget(request);
+      const refusal = noTarget(this, request.version);
       // The member that answers it counts it; without one it is refused here.
       if ((this.elsewhere?.place.others ?? 0) > 0) return Promise.reject(refusal);
       return this.refuse(request, refusal);
@@ -127,7 +119,7 @@ export class Deployment {
   /** When the request would be answered here, if it arrived now. */
   predict(request: InferenceRequest): Prediction {
     const live = request.version === undefined ? this.main : this.#live.get(request.version);
-    if (live === undefined) return { refusal: this.#noTarget(request) };
+    if (live === undefined) return { refusal: noTarget(this, request.version) };
     const bound = bindDeadline(request, this.#objectiveMs);
     return predict(live.target, bound, this.#clock.now());
   }
@@ -204,31 +196,6 @@ export class Deployment {
     });
   }
 
-  #noTarget({ version }: InferenceRequest): SkeinError {
-    switch (this.stopped?.status) {
-      case 'failed':
-        return new SkeinError('NO_REPLICA', `Deployment "${this.name}" has failed to start.`);
-      case 'unloaded':
-        return unknownModel(this.name, 'has no available versions: it is unloaded');
-    }
-    if (this.elsewhere !== undefined) return refuseElsewhere(this.elsewhere);
-    if (this.#isRestoring(version)) {
-      return new SkeinError('NO_REPLICA', `Deployment "${this.name}" is being restored.`, {
-        retryAfterMs: RESTORE_RETRY_MS,
-      });
-    }
-    if (version === undefined) {
-      return new SkeinError(
-        'NO_REPLICA',
-        `Deployment "${this.name}" has no version that takes traffic yet.`,
-      );
-    }
-    return new SkeinError(
-      'VERSION_UNKNOWN',
-      `Request for unknown model: '${this.name}' version ${version} is not found; it serves ${this.versions().join(', ')}.`,
-    );
-  }
-
   /** Counts a refusal that no target has counted. */
   refuse(request: InferenceRequest, error: SkeinError): Promise<never> {
     this.observer.refused(request, error, this.#clock.now());
@@ -260,13 +227,6 @@ export class Deployment {
   /** Whether its inputs and outputs are known. */
   get isKnown(): boolean {
     return this.main !== undefined || this.restoring !== undefined || this.elsewhere !== undefined;
-  }
-
-  #isRestoring(version: string | undefined): boolean {
-    const { restoring } = this;
-    return (
-      restoring !== undefined && (version === undefined || restoring.versions.includes(version))
-    );
   }
 
   /** Makes a version reachable by its name, without traffic. Replaces one of the same name. */
@@ -345,9 +305,9 @@ export class Deployment {
   describe(version?: string): DeployedModel {
     const live = version === undefined ? this.main : this.#live.get(version);
     if (live === undefined) {
-      if (this.#isRestoring(version)) return this.restoring!;
+      if (isRestoring(this, version)) return this.restoring!;
       if (this.elsewhere !== undefined) return describeElsewhere(this.elsewhere, version);
-      throw this.#noTarget({ version } as InferenceRequest);
+      throw noTarget(this, version);
     }
     return (live.model ??= this.#modelOf(live));
   }
@@ -388,11 +348,6 @@ export class Deployment {
     }
     return this.#split.some(canAnswer);
   }
-}
-
-/** Triton's clients look for the first words. */
-export function unknownModel(name: string, why = 'is not found'): SkeinError {
-  return new SkeinError('MODEL_UNKNOWN', `Request for unknown model: '${name}' ${why}.`);
 }
 
 /** A version that was scaled to zero counts as ready too: a request starts its replica. */

@@ -21,7 +21,7 @@ import type {
   ServingObserver,
 } from './contract.ts';
 import type { DeploymentControl } from './control.ts';
-import { unknownModel, type Deployment } from './deployment.ts';
+import type { Deployment } from './deployment.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import { createJournal } from './journal.ts';
 import { loadedVersions, memberLoad, type LoadedVersion } from './member-load.ts';
@@ -29,6 +29,7 @@ import { createFollower, type DesiredDeployments } from './follow/follower.ts';
 import type { Placing } from './follow/placing.ts';
 import { placesOf } from './follow/residence.ts';
 import { memoryUse, type MemoryUse } from './memory-use.ts';
+import { unknownModel } from './no-target.ts';
 import {
   noteInterruptions,
   readDeployments as readStored,
