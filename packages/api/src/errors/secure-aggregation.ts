@@ -82,6 +82,14 @@ export const SECURE_AGGREGATION_ERRORS = {
     meaning: 'A chunk of an update is not the one whose digest its sender signed.',
     fix: 'Send the chunk again.',
   },
+  AGGREGATION_SUM_GARBLED: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning:
+      'An unmasked sum holds numbers that no sum of updates can have: a helper summed other masks, or a site masked numbers out of range.',
+    fix: 'Nothing of the sum is used, and the round is tried again. If it happens again, compare the sites and helpers of the aborted rounds in the ledger.',
+  },
   AGGREGATION_HELPER_LOST: {
     http: 503,
     grpc: GRPC.UNAVAILABLE,

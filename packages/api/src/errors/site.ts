@@ -23,6 +23,13 @@ export const SITE_ERRORS = {
     meaning: 'The site has not accepted the plan of the federation.',
     fix: 'Read the plan, then join again with --accept.',
   },
+  HELPER_NOT_NAMED: {
+    http: 412,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The plan of a federation does not name this helper with its two keys.',
+    fix: 'Give the operator of the federation what `skein helper key` prints, for a new plan; run the helper on the data folder that has these keys.',
+  },
   SITE_PLAN_CHANGED: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,

@@ -1,9 +1,17 @@
 /** Makes an attempt again from what is stored of it, and tells whose fault its end is. */
+import { fromHex } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '@skein/state';
+import type { Identity } from '../identity/keys.ts';
 import type { FederationStore, RunRecord } from '../store/federation-store.ts';
 import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
-import { artifactPayload } from './uploads.ts';
+import { artifactPayload, readArtifact } from './uploads.ts';
+
+interface RestoreOptions {
+  readonly artifacts: ArtifactStore;
+  readonly store: FederationStore;
+  readonly identity: Identity;
+}
 
 /**
  * The stored answers are given to a new aggregator, phase by phase.
@@ -12,7 +20,7 @@ import { artifactPayload } from './uploads.ts';
 export async function restoreAttempt(
   { id, plan, planDigest, state }: RunRecord,
   broadcast: Uint8Array<ArrayBuffer>,
-  { artifacts, store }: { readonly artifacts: ArtifactStore; readonly store: FederationStore },
+  { artifacts, store, identity }: RestoreOptions,
 ): Promise<{ readonly aggregator: Aggregator; readonly answered: readonly string[] }> {
   const { round, attempt, roster, phase } = state;
   const aggregation = aggregationOf(plan);
@@ -25,6 +33,8 @@ export async function restoreAttempt(
     attempt,
     roster,
     broadcast,
+    leader: { publicKey: fromHex(identity.key), sign: identity.signBytes },
+    read: (digest) => readArtifact(artifacts, digest),
   });
   const answers = await store.answers(id, round, attempt);
   const answered: string[] = [];

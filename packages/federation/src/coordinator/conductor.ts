@@ -13,9 +13,10 @@ import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
 import type { ArtifactStore, Sweeper } from '@skein/state';
 import type { ServerState, Strategy } from '@skein/train/federated';
-import { isSignedBy, pseudonymOf } from '../identity/keys.ts';
+import { type Identity, isSignedBy, pseudonymOf } from '../identity/keys.ts';
 import type { LedgerEntry, LedgerEvent } from '../ledger/entry.ts';
 import { MOST_ATTEMPTS } from '../plan/encoding.ts';
+import { helpersOf } from '../plan/helpers.ts';
 import { strategyOfPlan } from '../plan/strategy.ts';
 import type { FederationStore, RunRecord, RunState } from '../store/federation-store.ts';
 import type { Payload } from '../transport/chunks.ts';
@@ -31,6 +32,8 @@ import { putArtifact, readArtifact } from './uploads.ts';
 export interface ConductorOptions {
   readonly store: FederationStore;
   readonly artifacts: ArtifactStore;
+  /** Signs what secure sums ask of the coordinator. */
+  readonly identity: Identity;
   /** Removes artifacts that no run names. */
   readonly sweeper: Sweeper;
   readonly onFault: (error: unknown) => void;
@@ -51,6 +54,8 @@ export class Conductor {
   readonly #answered = new Set<string>();
   readonly #declined = new Set<string>();
   #phaseEndsAt = Infinity;
+  /** How long a phase waits for sites that are not connected. */
+  #awayUntil = Infinity;
   #retryAt = 0;
   #turns: Promise<unknown> = Promise.resolve();
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
@@ -135,7 +140,7 @@ export class Conductor {
     return this.#turn(async () => {
       // What is in flight is taken while the run is paused, too.
       const isPresent = placeText(place) === placeText(this.#place) && !isOver(this.record.state);
-      if (isPresent && !this.#answered.has(site) && this.record.state.roster.includes(site)) {
+      if (isPresent && !this.#answered.has(site) && this.#takesPart(site)) {
         const aggregator = await this.#attempt();
         try {
           if (!aggregator.expected().includes(site)) throw closed(place);
@@ -170,6 +175,10 @@ export class Conductor {
   }
   get #aggregation() {
     return aggregationOf(this.record.plan);
+  }
+  #takesPart(key: string): boolean {
+    const { plan, state } = this.record;
+    return state.roster.includes(key) || helpersOf(plan).some(({ identity }) => identity === key);
   }
 
   /** One transition at a time. */
@@ -222,19 +231,19 @@ export class Conductor {
     if (aggregator === undefined) return 0;
     const expected = aggregator.expected().filter((site) => !this.#declined.has(site));
     const missing = expected.filter((site) => !this.#answered.has(site));
-    const remainingMs = this.#phaseEndsAt - performance.now();
+    const now = performance.now();
+    const remainingMs = this.#phaseEndsAt - now;
     for (const site of missing) {
       const session = this.#sessions.get(site);
       if (session !== undefined) ask(session, this.#place, aggregator.task(site), remainingMs);
     }
-    if (missing.length > 0 && remainingMs > 0 && expected.length >= this.#threshold)
-      return remainingMs;
+    if (missing.length > 0 && expected.length >= aggregator.needed()) {
+      const isAnyHere = missing.some((site) => this.#sessions.has(site));
+      const waitMs = isAnyHere ? remainingMs : Math.min(remainingMs, this.#awayUntil - now);
+      if (waitMs > 0) return waitMs;
+    }
     await this.#closePhase(aggregator).catch((error: unknown) => this.#abort(error));
     return 0;
-  }
-
-  get #threshold(): number {
-    return Math.min(this.record.plan.sites.threshold, this.record.state.roster.length);
   }
 
   /** Begins an attempt when enough sites are connected. */
@@ -242,9 +251,12 @@ export class Conductor {
     const { plan, state } = this.record;
     const ready = [...this.#sessions.values()].filter(({ role }) => role === 'site');
     if (ready.length < plan.sites.minimum) return Infinity;
-    const keys = ready.map(({ key }) => key).toSorted();
+    if (!helpersOf(plan).every(({ identity }) => this.#sessions.has(identity))) return Infinity;
+    // Those that have waited longest.
+    const first = ready.slice(0, plan.sites.maximum);
+    const keys = first.map(({ key }) => key).toSorted();
     const chosen = this.#strategy.secureSum
-      ? keys.slice(0, plan.sites.maximum)
+      ? keys
       : this.#strategy.participants(state.round, keys.length, 0).map((at) => keys[at]!);
     const pseudonyms = await Promise.all(chosen.map(pseudonymOf));
     const { round, attempt } = state;
@@ -280,17 +292,12 @@ export class Conductor {
     const { phaseMs, trainMs } = this.record.plan.deadlines;
     const ms = this.#aggregation.training.includes(phase) ? trainMs : phaseMs;
     this.#phaseEndsAt = performance.now() + ms;
+    this.#awayUntil = performance.now() + (this.#aggregation.passing ? phaseMs : ms);
   }
 
   async #closePhase(aggregator: Aggregator): Promise<void> {
     const { phases } = this.#aggregation;
     const { phase } = this.record.state;
-    if (this.#answered.size < this.#threshold) {
-      throw new SkeinError(
-        'SITES_MISSING',
-        `${this.#answered.size} sites answered phase ${phase}; the threshold is ${this.#threshold}.`,
-      );
-    }
     const next = phases[phases.indexOf(phase) + 1];
     await aggregator.close();
     if (next === undefined) await this.#finishRound(aggregator);
@@ -372,8 +379,10 @@ export class Conductor {
 
   async #advance(change: Partial<RunState>, events: readonly LedgerEvent[]): Promise<void> {
     const entries = await this.#notebook.advance(change, events);
-    for (const entry of entries) {
-      for (const session of this.#sessions.values()) tell(session, { kind: 'entry', entry });
+    const { passing } = this.#aggregation;
+    for (const session of this.#sessions.values()) {
+      if (passing && session.role === 'site') continue;
+      for (const entry of entries) tell(session, { kind: 'entry', entry });
     }
     this.#changed();
   }

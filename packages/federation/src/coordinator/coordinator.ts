@@ -50,6 +50,8 @@ export interface InvitationOptions {
   /** How the operator calls the site; not in the ledger. */
   readonly name: string;
   readonly role?: 'site' | 'helper' | undefined;
+  /** How many sites may use it, each under the name with a number. Default: 1. */
+  readonly uses?: number | undefined;
   /** Default: a week. */
   readonly validMs?: number | undefined;
 }
@@ -62,7 +64,7 @@ export interface Coordinator {
    * @throws SkeinError PLAN_INVALID, PRIVACY_UNATTAINABLE, ARTIFACT_UNKNOWN.
    */
   start(draft: PlanDraft): Promise<FederationView>;
-  /** @returns the invitation as one line of text, to be used once. @throws SkeinError FEDERATION_UNKNOWN, FEDERATION_ENDED. */
+  /** @returns the invitation as one line of text. @throws SkeinError FEDERATION_UNKNOWN, FEDERATION_ENDED. */
   invite(run: string, options: InvitationOptions): Promise<string>;
   /** The site takes part in nothing more, and its connection ends. @throws SkeinError FEDERATION_UNKNOWN, IDENTITY_UNKNOWN. */
   revoke(run: string, key: string): Promise<void>;

@@ -12,10 +12,10 @@ import { canonical, digestOf } from '@skein/api/canonical';
 import { residueBits } from '@skein/train/federated';
 import { completePlan } from '../plan/complete.ts';
 import { encodingOf } from '../plan/encoding.ts';
+import { helpersOf } from '../plan/helpers.ts';
 import type { Plan } from '../plan/plan.ts';
 import { strategyOfPlan } from '../plan/strategy.ts';
 import type { RunRecord, RunState } from '../store/federation-store.ts';
-import { aggregationOf } from './aggregation/aggregator.ts';
 import { Conductor } from './conductor.ts';
 import type { Coordinator, CoordinatorOptions, FederationView } from './coordinator.ts';
 import { namedArtifacts, namedBy } from './named-artifacts.ts';
@@ -48,7 +48,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     const known = conductors.get(run);
     if (known !== undefined) return known;
     const made = Notebook.open(store, identity, clock, run).then(
-      (notebook) => new Conductor(notebook, { store, artifacts, sweeper, onFault, onChange }),
+      (notebook) => new Conductor(notebook, { store, artifacts, identity, sweeper, onFault, onChange }),
     );
     conductors.set(run, made);
     made.catch(() => conductors.delete(run));
@@ -149,7 +149,12 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     upgrade: webSockets,
     async start(draft) {
       const plan = completePlan(draft);
-      aggregationOf(plan);
+      if (helpersOf(plan).some((helper) => helper.identity === identity.key)) {
+        throw new SkeinError(
+          'PLAN_INVALID',
+          'The plan is refused: a helper has the key of this coordinator, which would know all masks it removes.',
+        );
+      }
       const strategy = strategyOfPlan(plan);
       const { parameters } = firstState(strategy, await readArtifact(artifacts, plan.model.digest));
       if (parameters.length !== plan.model.parameters) {
@@ -189,11 +194,12 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
       await conductorOf(id);
       return viewOf(record);
     },
-    async invite(run, { name, role = 'site', validMs = INVITATION_MS }) {
+    async invite(run, { name, role = 'site', uses = 1, validMs = INVITATION_MS }) {
       await living(run);
       const [id, secret] = [randomHex(8), randomHex(32)];
       const secretHash = await hashOfSecret(secret);
-      await store.addInvitation({ id, run, secretHash, name, role, expiresAt: clock() + validMs });
+      const expiresAt = clock() + validMs;
+      await store.addInvitation({ id, run, secretHash, name, role, uses, expiresAt });
       return invitationText({ run, coordinator: identity.key, id, secret });
     },
     async revoke(run, key) {

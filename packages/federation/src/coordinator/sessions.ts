@@ -10,10 +10,13 @@ import type { ArtifactStore, Sweeper } from '@skein/state';
 import { expectKind, type Greeting } from '../identity/handshake.ts';
 import { lookUpOf } from '../identity/invitation.ts';
 import { type Identity, isSignedBy, pseudonymOf, randomHex } from '../identity/keys.ts';
+import { helpersOf } from '../plan/helpers.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { FederationStore, MemberRecord } from '../store/federation-store.ts';
 import { type Arrival, type Channel, openChannel, refusalOf } from '../transport/channel.ts';
 import type { Chunks } from '../transport/chunks.ts';
 import type { Connection } from '../transport/connection.ts';
+import { aggregationOf } from './aggregation/aggregator.ts';
 import type { Conductor } from './conductor.ts';
 import type { Session } from './session.ts';
 import { readArtifact } from './uploads.ts';
@@ -112,13 +115,19 @@ async function prove(
   if (proof.invitation === undefined) {
     throw new SkeinError('IDENTITY_UNKNOWN', `The key ${hello.key.slice(0, 16)}… is not enrolled.`);
   }
-  const { maximum } = conductor.record.plan.sites;
+  const { plan } = conductor.record;
+  const role = helpersOf(plan).some(({ identity: key }) => key === hello.key) ? 'helper' : 'site';
+  if (role === 'site') requireRoom(plan, members);
+  const proved = await lookUpOf(proof.invitation);
+  return { conductor, member: await store.enrol(hello.run, hello.key, role, proved) };
+}
+
+/** Sites that stay are enrolled up to the plan's maximum; of those that pass, a round takes so many. */
+function requireRoom(plan: Plan, members: readonly MemberRecord[]): void {
+  const { maximum } = plan.sites;
   const sites = members.filter(({ role, revokedAt }) => role === 'site' && revokedAt === undefined);
-  if (sites.length >= maximum) {
-    throw new SkeinError('FEDERATION_BUSY', `The federation has its ${maximum} sites.`);
-  }
-  const { id, secretHash } = await lookUpOf(proof.invitation);
-  return { conductor, member: await store.enrol(hello.run, hello.key, id, secretHash) };
+  if (aggregationOf(plan).passing || sites.length < maximum) return;
+  throw new SkeinError('FEDERATION_BUSY', `The federation has its ${maximum} sites.`);
 }
 
 /** @throws SkeinError IDENTITY_REVOKED. */

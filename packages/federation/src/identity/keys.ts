@@ -11,6 +11,8 @@ export interface Identity {
   readonly key: string;
   /** @returns 64 bytes in hex. */
   sign(label: SignatureLabel, value: unknown): Promise<string>;
+  /** @returns 64 bytes, over bytes that name their protocol themselves: those of secure aggregation. */
+  signBytes(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
   /** The key pair in PKCS #8, to be stored where only its owner reads. */
   exported(): Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -50,12 +52,12 @@ export async function importIdentity(pkcs8: Uint8Array<ArrayBuffer>): Promise<Id
 /** An identity whose private key may not be extractable: then `exported` rejects. */
 export async function identityOf({ privateKey, publicKey }: CryptoKeyPair): Promise<Identity> {
   const key = toHex(new Uint8Array(await crypto.subtle.exportKey('raw', publicKey)));
+  const signBytes = async (bytes: Uint8Array<ArrayBuffer>) =>
+    new Uint8Array(await crypto.subtle.sign('Ed25519', privateKey, bytes));
   return {
     key,
-    async sign(label, value) {
-      const bytes = await crypto.subtle.sign('Ed25519', privateKey, signedBytes(label, value));
-      return toHex(new Uint8Array(bytes));
-    },
+    signBytes,
+    sign: async (label, value) => toHex(await signBytes(signedBytes(label, value))),
     exported: async () => new Uint8Array(await crypto.subtle.exportKey('pkcs8', privateKey)),
   };
 }

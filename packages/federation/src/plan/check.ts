@@ -1,6 +1,7 @@
 /** Refuses a plan that contradicts itself. Runs in Node and in the browser. */
 import { SkeinError } from '@skein/api/errors';
 import type { z } from 'zod';
+import { helpersOf } from './helpers.ts';
 import { Plan } from './plan.ts';
 
 /**
@@ -22,6 +23,8 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
   const isPatient = privacy.mode === 'patient';
   const isSecure = aggregation.kind !== 'none';
   const mostRows = aggregation.kind === 'none' ? undefined : aggregation.mostRows;
+  const helpers = helpersOf(plan);
+  const keys = helpers.flatMap(({ identity, sealing }) => [identity, sealing]);
   return [
     [new Set(names).size < names.length, 'data names a column twice.'],
     [
@@ -34,12 +37,23 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
       `sites.threshold ${sites.threshold} is above sites.minimum ${sites.minimum}.`,
     ],
     [
-      isSecure && sites.threshold <= sites.minimum / 2,
+      aggregation.kind === 'pairwise' && sites.threshold <= sites.minimum / 2,
       'sites.threshold is not above half of sites.minimum: a server could ask two halves for different sums.',
     ],
     [
       aggregation.kind === 'pairwise' && sites.maximum > 255,
       'sites.maximum is above 255, the most that pairwise aggregation shares secrets among.',
+    ],
+    [
+      new Set(helpers.map((helper) => helper.name)).size < helpers.length,
+      'aggregation.helpers has a name twice.',
+    ],
+    [new Set(keys).size < keys.length, 'aggregation.helpers has a key twice.'],
+    [
+      collusion.helpers !== undefined && collusion.helpers >= helpers.length,
+      helpers.length === 0
+        ? 'collusion.helpers is of aggregation committee, which has helpers.'
+        : `collusion.helpers ${collusion.helpers} leaves no honest one of ${helpers.length} helpers.`,
     ],
     [
       isPrivate && collusion.sites >= sites.threshold,
@@ -85,7 +99,7 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
     ],
     [
       aggregation.kind === 'none' && isPrivate,
-      'privacy needs aggregation pairwise: without it the coordinator sees updates with a share of the noise only.',
+      'privacy needs aggregation pairwise or committee: without it the coordinator sees updates with a share of the noise only.',
     ],
   ];
 }

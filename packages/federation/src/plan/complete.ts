@@ -3,6 +3,7 @@ import { SkeinError } from '@skein/api/errors';
 import { noiseFor, type Mechanism } from '@skein/train';
 import type { z } from 'zod';
 import { checkPlan, parsed, refuse } from './check.ts';
+import { helpersOf } from './helpers.ts';
 import { type Plan, PlanDraft } from './plan.ts';
 
 /** Secure aggregation keeps a majority of two thirds: t = ⌊2n/3⌋ + 1 (Bonawitz 2017, active security). */
@@ -12,9 +13,12 @@ export function thresholdOf(sites: number): number {
 
 /** @throws SkeinError PLAN_INVALID, naming the fields. */
 export function completePlan(draft: PlanDraft): Plan {
-  const { privacy, sites, ...terms } = parsed(PlanDraft, draft);
+  const { privacy, sites, collusion, ...terms } = parsed(PlanDraft, draft);
+  const helpers = helpersOf(terms).length;
   const rest = {
     ...terms,
+    // One honest helper is what a committee relies on.
+    collusion: { ...(helpers === 0 ? {} : { helpers: helpers - 1 }), ...collusion },
     sites: { ...sites, threshold: sites.threshold ?? thresholdOf(sites.minimum) },
   };
   if (privacy.mode === 'none') {

@@ -13,8 +13,9 @@ export const PROTOCOL = 1;
 const positive = z.number().positive();
 const count = z.int().min(1);
 const name = z.string().min(1).max(200);
+const hex32 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 32 bytes in hex');
 /** sha-256 in hex. */
-export const Digest = z.string().regex(/^[0-9a-f]{64}$/);
+export const Digest = hex32;
 
 const Range = { low: z.number(), high: z.number() };
 const Categories = z.array(z.string().max(200)).min(2).max(10_000);
@@ -107,14 +108,26 @@ const encoded = {
   mostRows: count.max(1e9).optional(),
 };
 
+/** A helper as `skein helper key` prints it. */
+export const PlannedHelper = z.strictObject({
+  /** Of the institution; sites read it before they accept. */
+  name,
+  /** Ed25519 public key, with which it signs. */
+  identity: hex32,
+  /** X25519 public key, to which sites seal the seeds of their masks. */
+  sealing: hex32,
+});
+export type PlannedHelper = z.output<typeof PlannedHelper>;
+
 export const Aggregation = z.discriminatedUnion('kind', [
   /** Pairwise masks against a malicious server (Bonawitz 2017): 2 to 64 sites. */
   z.strictObject({ kind: z.literal('pairwise'), ...encoded }),
-  /** One message per site; a committee of helpers removes the masks of the sum. */
+  /** One message per site and round; a committee of helpers removes the masks of the sum. */
   z.strictObject({
     kind: z.literal('committee'),
     ...encoded,
-    helpers: z.int().min(2).max(8).default(3),
+    /** A round needs all of them, and stays private while one is honest. */
+    helpers: z.array(PlannedHelper).min(2).max(8),
   }),
   /** The coordinator sees each update, which the plan has to say. */
   z.strictObject({
@@ -134,6 +147,11 @@ export const Sites = z.strictObject({
 export const Collusion = z.strictObject({
   /** Sites that may tell the coordinator their noise; that of the others still keeps the budget. */
   sites: z.int().min(0).default(0),
+  /**
+   * Helpers that may tell the coordinator their noise, with aggregation committee; that of the others
+   * still keeps the budget. Absent in a draft: all but one.
+   */
+  helpers: z.int().min(0).optional(),
 });
 
 export const Deadlines = z.strictObject({

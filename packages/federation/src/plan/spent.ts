@@ -6,28 +6,28 @@ import { epsilonOf } from '@skein/train';
 import { mechanismOf } from './complete.ts';
 import type { LedgerEvent } from '../ledger/entry.ts';
 import { canonical } from '@skein/api/canonical';
+import { noiseSharesOf, type NoiseShares } from './helpers.ts';
 import type { Plan } from './plan.ts';
 
-/** ε against a number of sites that collude with the coordinator. */
+/** ε against a number of sites that collude with the coordinator; with a committee, of helpers. */
 export interface SpentEpsilon {
   readonly colluding: number;
   readonly epsilon: number;
 }
 
 /**
- * The phase in which a site gives what a sum is made of. An attempt counts as a release from there on, also
- * when it is aborted: a site cannot know what the coordinator has got from the others.
+ * The phase in which a site, or a helper, gives what a sum is made of. An attempt counts as a release from
+ * there on, also when it is aborted: none of them can know what the coordinator has got from the others.
  */
-export const RELEASING = { none: 'train', pairwise: 'input', committee: 'input' } as const;
+export const RELEASING = { none: 'train', pairwise: 'input', committee: 'masks' } as const;
 
 /** By terms and releases: accounting takes a second, and is asked for at each step. */
 const known = new Map<string, readonly SpentEpsilon[]>();
 const MOST_KNOWN = 1000;
 
-/** The noise that is left when some sites tell theirs: shares of σ²/(t − c), of t − k honest sites. */
-function noiseAgainst({ sites, collusion }: Plan, noise: number, colluding: number): number {
-  const honest = sites.threshold - colluding;
-  return noise * Math.sqrt(honest / (sites.threshold - collusion.sites));
+/** The noise that is left when k senders tell theirs: shares of σ²/(t − c), of t − k honest ones. */
+function noiseAgainst(shares: NoiseShares, noise: number, k: number): number {
+  return noise * Math.sqrt((shares.fewest - k) / (shares.fewest - shares.colluding));
 }
 
 /**
@@ -35,13 +35,14 @@ function noiseAgainst({ sites, collusion }: Plan, noise: number, colluding: numb
  * these. Empty without differential privacy.
  */
 export function spentAfter(plan: Plan, releases: number): readonly SpentEpsilon[] {
-  const { privacy, collusion } = plan;
+  const { privacy } = plan;
   if (privacy.mode === 'none') return [];
-  const terms = canonical([privacy, collusion, plan.sites.threshold, releases]);
+  const shares = noiseSharesOf(plan);
+  const terms = canonical([privacy, shares, releases]);
   const found = known.get(terms);
   if (found !== undefined) return found;
-  const spent = [...new Set([0, collusion.sites])].map((colluding) => {
-    const noise = noiseAgainst(plan, privacy.noise, colluding);
+  const spent = [...new Set([0, shares.colluding])].map((colluding) => {
+    const noise = noiseAgainst(shares, privacy.noise, colluding);
     const mechanism = mechanismOf({ ...privacy, noise }, releases);
     return {
       colluding,

@@ -53,6 +53,8 @@ export interface SiteOptions {
     fetchModel: () => Promise<Uint8Array<ArrayBuffer>>,
   ) => Promise<Work>;
   readonly onEvent?: (event: SiteEvent) => void;
+  /** Leaves as soon as the coordinator has stored one answer: for plans with a committee. */
+  readonly once?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -169,6 +171,9 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
         if (!ENDS.has(status)) continue;
         await memory.eraseBefore({ run, round: Number.MAX_SAFE_INTEGER, attempt: 0 });
         return { status: status as SiteEnd['status'], round, reason, seen: witness.newest };
+      } else if (message.kind === 'acknowledge' && options.once === true) {
+        const reason = 'The update of this round is sent.';
+        return { status: 'left', round, reason, seen: witness.newest };
       } else if (message.kind === 'refuse') {
         onEvent({ type: 'refused', code: message.code, message: message.message });
       }

@@ -3,7 +3,12 @@ import { createIdentity, randomHex } from '../identity/keys.ts';
 import { nextEntry, type LedgerEntry } from '../ledger/entry.ts';
 import { openPlan } from '../testing/plans.ts';
 import { PLACES } from '../testing/stores.ts';
-import type { AnswerRecord, FederationStore, RunState } from './federation-store.ts';
+import type {
+  AnswerRecord,
+  FederationStore,
+  InvitationRecord,
+  RunState,
+} from './federation-store.ts';
 import { openFederationStore } from './open-store.ts';
 
 const code = (expected: string): unknown => expect.objectContaining({ code: expected });
@@ -58,10 +63,12 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
 
   const create = async (id: string) =>
     store.createRun({ id, plan, planDigest: 'd'.repeat(64), state: gathering }, await entry(id));
-  const invite = async (run: string, expiresAt = 2000) => {
-    const invitation = { id: randomHex(8), run, secretHash: 'a'.repeat(64), name: 'n', expiresAt };
-    await store.addInvitation({ ...invitation, role: 'site' });
-    return invitation.id;
+  const invite = async (run: string, more: Partial<InvitationRecord> = {}) => {
+    const id = randomHex(8);
+    const secretHash = 'a'.repeat(64);
+    const terms = { name: 'n', role: 'site', uses: 1, expiresAt: 2000 } as const;
+    await store.addInvitation({ id, run, secretHash, ...terms, ...more });
+    return { id, secretHash };
   };
 
   it('keeps a run and its ledger over a restart', async () => {
@@ -104,25 +111,46 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
     expect(steps.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
   });
 
-  it('uses an invitation once, for one key, in its time', async () => {
-    await create('f-1');
-    const id = await invite('f-1');
-    const hash = 'a'.repeat(64);
-    await expect(store.enrol('f-1', north, id, 'b'.repeat(64))).rejects.toEqual(
+  it('lets as many keys use an invitation as it says, and takes answers of a helper outside the roster', async () => {
+    const { revision } = await create('f-1');
+    const proof = await invite('f-1', { name: 'page', uses: 2 });
+    const names = [north, south, north].map(async (key) => {
+      const { name } = await store.enrol('f-1', key, 'site', proof);
+      return name;
+    });
+    expect(await Promise.all(names)).toEqual(['page 1', 'page 2', 'page 1']);
+    const [third, helper] = ['3'.repeat(64), '4'.repeat(64)] as const;
+    await expect(store.enrol('f-1', third, 'site', proof)).rejects.toEqual(
       code('INVITATION_INVALID'),
     );
-    expect(await store.enrol('f-1', north, id, hash)).toEqual({
+    await store.enrol('f-1', helper, 'helper', await invite('f-1', { role: 'helper' }));
+    await store.advance('f-1', revision, { ...training, roster: [north] }, []);
+    expect(await store.addAnswer('f-1', answer(helper))).toBe(true);
+    await expect(store.addAnswer('f-1', answer(south))).rejects.toEqual(code('PHASE_CLOSED'));
+  });
+
+  it('uses an invitation once, for one key, in its time', async () => {
+    await create('f-1');
+    const proof = await invite('f-1');
+    const guessed = { ...proof, secretHash: 'b'.repeat(64) };
+    await expect(store.enrol('f-1', north, 'site', guessed)).rejects.toEqual(
+      code('INVITATION_INVALID'),
+    );
+    await expect(store.enrol('f-1', north, 'helper', proof)).rejects.toEqual(
+      code('INVITATION_INVALID'),
+    );
+    expect(await store.enrol('f-1', north, 'site', proof)).toEqual({
       run: 'f-1',
       key: north,
       name: 'n',
       role: 'site',
     });
     // Its answer may have been lost.
-    expect(await store.enrol('f-1', north, id, hash)).toMatchObject({ key: north });
-    await expect(store.enrol('f-1', south, id, hash)).rejects.toEqual(code('INVITATION_INVALID'));
+    expect(await store.enrol('f-1', north, 'site', proof)).toMatchObject({ key: north });
+    await expect(store.enrol('f-1', south, 'site', proof)).rejects.toEqual(code('INVITATION_INVALID'));
     const late = await invite('f-1');
     now = 2000;
-    await expect(store.enrol('f-1', south, late, hash)).rejects.toEqual(code('INVITATION_INVALID'));
+    await expect(store.enrol('f-1', south, 'site', late)).rejects.toEqual(code('INVITATION_INVALID'));
     expect(await store.accept('f-1', north, { plan: 'p', signature: 's' })).toBe(true);
     expect(await store.accept('f-1', south, { plan: 'p', signature: 's' })).toBe(false);
     expect(await store.members('f-1')).toEqual([
@@ -130,7 +158,7 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
     ]);
     expect(await store.revoke('f-1', north)).toBe(true);
     expect(await store.revoke('f-1', north)).toBe(false);
-    await expect(store.enrol('f-1', north, id, hash)).rejects.toEqual(code('IDENTITY_REVOKED'));
+    await expect(store.enrol('f-1', north, 'site', proof)).rejects.toEqual(code('IDENTITY_REVOKED'));
   });
 
   it('stores one answer for each site and place, while its phase is open', async () => {
@@ -160,7 +188,7 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
 
   it('takes no answer of a revoked key', async () => {
     const { revision } = await create('f-1');
-    await store.enrol('f-1', north, await invite('f-1'), 'a'.repeat(64));
+    await store.enrol('f-1', north, 'site', await invite('f-1'));
     await store.advance('f-1', revision, training, []);
     await store.revoke('f-1', north);
     await expect(store.addAnswer('f-1', answer(north))).rejects.toEqual(code('IDENTITY_REVOKED'));

@@ -51,6 +51,8 @@ export interface InvitationRecord {
   readonly secretHash: string;
   readonly name: string;
   readonly role: 'site' | 'helper';
+  /** How many keys may enrol with it. */
+  readonly uses: number;
   /** ms since the epoch. */
   readonly expiresAt: number;
 }
@@ -101,10 +103,16 @@ export interface FederationStore {
 
   addInvitation(invitation: InvitationRecord): Promise<void>;
   /**
-   * Uses up an invitation. The same key may send it again: its answer may have been lost.
+   * Uses an invitation. The same key may send it again: its answer may have been lost.
+   * @param role for which the invitation has to be.
    * @throws SkeinError INVITATION_INVALID, IDENTITY_REVOKED.
    */
-  enrol(run: string, key: string, id: string, secretHash: string): Promise<MemberRecord>;
+  enrol(
+    run: string,
+    key: string,
+    role: MemberRecord['role'],
+    proof: Pick<InvitationRecord, 'id' | 'secretHash'>,
+  ): Promise<MemberRecord>;
   members(run: string): Promise<MemberRecord[]>;
   /** @returns false if the run has no such member. */
   accept(
@@ -116,7 +124,7 @@ export interface FederationStore {
   revoke(run: string, key: string): Promise<boolean>;
 
   /**
-   * Stores an answer to the present phase of a run.
+   * Stores an answer to the present phase of a run, of a site in its roster or of a helper.
    * @returns whether it is new; false: the same answer was stored before.
    * @throws SkeinError PHASE_CLOSED (another place, not in the roster, not running, or revoked),
    *   ANSWER_CONFLICT (the site has sent another answer).

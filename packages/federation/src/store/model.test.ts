@@ -118,9 +118,11 @@ const enrol = fc.constantFrom(...SITES).map((site) =>
       secretHash: hash,
       name: 'n',
       role: 'site',
+      uses: 1,
       expiresAt: 9e15,
     });
-    const result = await store.enrol('r', site, id, hash).catch(codeOf);
+    const proof = { id, secretHash: hash };
+    const result = await store.enrol('r', site, 'site', proof).catch(codeOf);
     if (model.revoked.has(site)) return assert.equal(result, 'IDENTITY_REVOKED');
     model.members.add(site);
     assert.deepEqual(new Set((await store.members('r')).map(({ key }) => key)), model.members);

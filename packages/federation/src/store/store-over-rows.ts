@@ -33,6 +33,9 @@ const answerKey = ({ round, attempt, phase }: Place, site: string): string =>
 
 const BATCH = 500;
 
+/** `used`: keys that have enrolled with it. */
+type StoredInvitation = InvitationRecord & { readonly used?: number };
+
 /** @param clock ms since the epoch. */
 export function storeOverRows(rows: Rows, clock: () => number = Date.now): FederationStore {
   /** The last transition of each run in this process: they follow each other without retries. */
@@ -127,23 +130,24 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
         undefined,
       ]);
     },
-    enrol(run, key, id, secretHash) {
+    enrol(run, key, role, { id, secretHash }) {
       return transition(run, [invitationKey(id), memberKey(key)], ([invited, known]) => {
-        const invitation = parsed<InvitationRecord & { readonly usedBy?: string }>(invited);
+        const invitation = parsed<StoredInvitation>(invited);
         const member = parsed<MemberRecord>(known);
         if (member?.revokedAt !== undefined) throw revoked(key);
         if (invitation === undefined || invitation.secretHash !== secretHash) {
           throw invalid('is unknown');
         }
-        if (invitation.usedBy !== undefined && invitation.usedBy !== key) {
-          throw invalid('was used by another key');
-        }
+        if (invitation.role !== role) throw invalid(`is for a ${invitation.role}, not a ${role}`);
+        const { name, uses = 1, used = 0 } = invitation;
         if (member !== undefined) return [undefined, member];
+        if (used >= uses) {
+          throw invalid(uses === 1 ? 'was used by another key' : `was used by ${uses} keys`);
+        }
         if (invitation.expiresAt <= clock()) throw invalid('has expired');
-        const { name, role } = invitation;
-        const made: MemberRecord = { run, key, name, role };
-        const used = { ...invitation, usedBy: key };
-        return [put({ [invitationKey(id)]: used, [memberKey(key)]: made }), made];
+        const made: MemberRecord = { run, key, name: uses === 1 ? name : `${name} ${used + 1}`, role };
+        const after: StoredInvitation = { ...invitation, used: used + 1 };
+        return [put({ [invitationKey(id)]: after, [memberKey(key)]: made }), made];
       });
     },
     async members(run) {
@@ -176,7 +180,8 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
             `The site has answered phase ${place.phase} of round ${place.round} before, with another answer.`,
           );
         }
-        if (parsed<MemberRecord>(member)?.revokedAt !== undefined) throw revoked(site);
+        const { revokedAt, role } = parsed<MemberRecord>(member) ?? {};
+        if (revokedAt !== undefined) throw revoked(site);
         const state = recordOf(known)?.state;
         const isPresent =
           state !== undefined &&
@@ -184,7 +189,8 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
           state.round === place.round &&
           state.attempt === place.attempt &&
           state.phase === place.phase;
-        if (!isPresent || !state.roster.includes(site)) {
+        const takesPart = role === 'helper' || state?.roster.includes(site);
+        if (!isPresent || !takesPart) {
           throw new SkeinError(
             'PHASE_CLOSED',
             `Phase ${place.phase} of round ${place.round}, attempt ${place.attempt}, takes no answer of this site.`,

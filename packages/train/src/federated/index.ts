@@ -41,6 +41,7 @@ export {
 export {
   addResidues,
   assertEncoding,
+  canBeSum,
   decodeSum,
   encodeUpdate,
   levelWidth,

@@ -3,11 +3,12 @@
  * of a plan. An aggregator is a function of the answers in the order of their phases, so that a
  * coordinator that was killed makes it again from those that it had stored.
  */
-import { SkeinError } from '@skein/api/errors';
+import type { Signer } from '@skein/train/secure-aggregation';
 import type { Plan } from '../../plan/plan.ts';
 import type { AnswerRecord } from '../../store/federation-store.ts';
 import type { Payload } from '../../transport/chunks.ts';
 import type { MessageOf } from '../../transport/messages.ts';
+import { openCommittee } from './committee.ts';
 import { openPairwise } from './pairwise.ts';
 import { openPlain } from './plain.ts';
 
@@ -21,6 +22,10 @@ export interface AttemptContext {
   readonly roster: readonly string[];
   /** What sites train from, float32; [vectors × parameters]. */
   readonly broadcast: Uint8Array<ArrayBuffer>;
+  /** Signs for the coordinator. */
+  readonly leader: Signer;
+  /** The payload of an answer that is stored. */
+  readonly read: (digest: string) => Promise<Uint8Array<ArrayBuffer>>;
 }
 
 export interface Task {
@@ -38,8 +43,10 @@ export interface RoundSum {
 }
 
 export interface Aggregator {
-  /** Keys of the sites that are to answer the present phase. */
+  /** Keys of the sites, or of the helpers, that are to answer the present phase. */
   expected(): readonly string[];
+  /** Fewest answers that the present phase can do with: it is closed when no more can come. */
+  needed(): number;
   /** What a site is asked in the present phase. */
   task(site: string): Task;
   /** @throws SkeinError ANSWER_INVALID and others; nothing has changed then. */
@@ -57,24 +64,30 @@ interface Aggregation {
   readonly phases: readonly string[];
   /** Phases in which sites train, which take longer. */
   readonly training: readonly string[];
+  /**
+   * Sites are many and there for a short while: one that is away longer than `deadlines.phaseMs` is not
+   * waited for, and only helpers are sent the ledger as it grows.
+   */
+  readonly passing: boolean;
   open(context: AttemptContext): Promise<Aggregator>;
 }
 
-const AGGREGATIONS: Readonly<Partial<Record<Plan['aggregation']['kind'], Aggregation>>> = {
-  none: { phases: ['train'], training: ['train'], open: openPlain },
+const AGGREGATIONS: Readonly<Record<Plan['aggregation']['kind'], Aggregation>> = {
+  none: { phases: ['train'], training: ['train'], passing: false, open: openPlain },
   pairwise: {
     phases: ['keys', 'shares', 'input', 'consistency', 'unmasking'],
     training: ['input'],
+    passing: false,
     open: openPairwise,
+  },
+  committee: {
+    phases: ['input', 'seeds', 'masks'],
+    training: ['input'],
+    passing: true,
+    open: openCommittee,
   },
 };
 
-/** @throws SkeinError PLAN_INVALID for one that this coordinator does not conduct. */
 export function aggregationOf({ aggregation }: Plan): Aggregation {
-  const found = AGGREGATIONS[aggregation.kind];
-  if (found !== undefined) return found;
-  throw new SkeinError(
-    'PLAN_INVALID',
-    `The plan is refused: this coordinator has no aggregation ${aggregation.kind}; use ${Object.keys(AGGREGATIONS).join(' or ')}.`,
-  );
+  return AGGREGATIONS[aggregation.kind];
 }

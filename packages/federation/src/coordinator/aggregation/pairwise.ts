@@ -14,7 +14,9 @@ import { decodeSum, residueBits, residueCount } from '@skein/train/federated';
 import { EXCHANGES, ServerRound, type Bytes, type Exchange } from '@skein/train/secure-aggregation';
 import { fromHex } from '@skein/api/canonical';
 import { encodingOf, sumNumber } from '../../plan/encoding.ts';
+import { partsOf } from '../../transport/parts.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
+import { leastSites, requireAnswers } from './threshold.ts';
 
 export async function openPairwise(context: AttemptContext): Promise<Aggregator> {
   const { run, plan, planDigest, round, attempt, roster, broadcast } = context;
@@ -36,9 +38,12 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
     roster.map((_, site) => [site, new Uint8Array(0)]),
   );
   const place = (site: string): number => roster.indexOf(site);
+  const needed = leastSites({ plan, roster });
+  let answered = 0;
 
   return {
     expected: () => [...delivered.keys()].map((site) => roster[site]!),
+    needed: () => needed,
     task(site) {
       const bytes = delivered.get(place(site))!;
       if (exchange === 'keys') return { fields: { roster: [...roster], length, bits, number } };
@@ -52,7 +57,11 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
       if (payload === undefined)
         throw new SkeinError('ANSWER_INVALID', 'The answer has no payload.');
       const bytes = await payload.read();
-      if (exchange !== 'input') return server.accept(exchange, place(site), bytes);
+      if (exchange !== 'input') {
+        await server.accept(exchange, place(site), bytes);
+        answered += 1;
+        return;
+      }
       const [head, ...chunks] = partsOf(bytes, fields['lengths']);
       await server.accept(exchange, place(site), head!);
       for (const [i, chunk] of chunks.entries()) await server.acceptChunk(place(site), i, chunk);
@@ -60,8 +69,11 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
       if (missing.length > 0) {
         throw new SkeinError('ANSWER_INVALID', `The update lacks ${missing.length} chunks.`);
       }
+      answered += 1;
     },
     async close() {
+      requireAnswers(exchange, answered, needed);
+      answered = 0;
       if (exchange === 'unmasking') return;
       delivered = await server.close();
       exchange = EXCHANGES[EXCHANGES.indexOf(exchange) + 1]!;
@@ -72,18 +84,4 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
       return { ...decoded, survivors: survivors.map((site) => roster[site]!) };
     },
   };
-}
-
-/** @throws SkeinError ANSWER_INVALID if the lengths are not those of the parts. */
-function partsOf(bytes: Uint8Array<ArrayBuffer>, lengths: unknown): Uint8Array<ArrayBuffer>[] {
-  const valid =
-    Array.isArray(lengths) &&
-    lengths.length > 0 &&
-    lengths.every((each) => Number.isSafeInteger(each) && (each as number) > 0) &&
-    lengths.reduce((sum: number, each) => sum + (each as number), 0) === bytes.length;
-  if (!valid) {
-    throw new SkeinError('ANSWER_INVALID', 'The lengths of a masked update do not fit its bytes.');
-  }
-  let at = 0;
-  return (lengths as number[]).map((each) => bytes.subarray(at, (at += each)));
 }

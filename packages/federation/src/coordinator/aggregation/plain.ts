@@ -6,15 +6,18 @@
 import { SkeinError } from '@skein/api/errors';
 import type { Payload } from '../../transport/chunks.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
+import { leastSites, requireAnswers } from './threshold.ts';
 
 /** A weight is a number of rows. */
 const MOST_WEIGHT = 1e12;
 
-export async function openPlain({ roster, broadcast }: AttemptContext): Promise<Aggregator> {
+export async function openPlain({ plan, roster, broadcast }: AttemptContext): Promise<Aggregator> {
   const updates = new Map<string, { readonly weight: number; readonly payload: Payload }>();
   const length = broadcast.byteLength / 4;
+  const needed = leastSites({ plan, roster });
   return {
     expected: () => roster,
+    needed: () => needed,
     task: () => ({ fields: {}, payload: broadcast }),
     async accept({ site, fields }, payload) {
       const weight = fields['weight'];
@@ -35,7 +38,7 @@ export async function openPlain({ roster, broadcast }: AttemptContext): Promise<
         throw new SkeinError('ANSWER_INVALID', `Number ${flaw} of the update is not finite.`);
       updates.set(site, { weight, payload });
     },
-    async close() {},
+    close: async () => requireAnswers('train', updates.size, needed),
     async sum() {
       const sum = new Float64Array(length);
       let weight = 0;

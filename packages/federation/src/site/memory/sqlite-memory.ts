@@ -1,14 +1,17 @@
 /** The memory of a site in Node: one SQLite file that only its owner reads, synced before each answer. */
-import { openDatabase } from '@skein/state/database';
+import { openDatabase, type Database } from '@skein/state/database';
 import type { SiteMemory } from './site-memory.ts';
 
-const MIGRATIONS = [
+/** The schema of a site's memory, and of a helper's. */
+export const MEMORY_MIGRATIONS = [
   `CREATE TABLE identity (one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB, public BLOB) STRICT;
    CREATE TABLE consent (run TEXT PRIMARY KEY, digest TEXT NOT NULL) STRICT;
    CREATE TABLE answer (run TEXT, round INTEGER, attempt INTEGER, phase TEXT, bytes BLOB NOT NULL,
      PRIMARY KEY (run, round, attempt, phase)) STRICT, WITHOUT ROWID;
    CREATE TABLE state (run TEXT, round INTEGER, attempt INTEGER, bytes BLOB NOT NULL,
      PRIMARY KEY (run, round, attempt)) STRICT, WITHOUT ROWID;`,
+  // Of a helper.
+  `CREATE TABLE sealing (one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB NOT NULL) STRICT;`,
 ];
 
 /**
@@ -16,7 +19,11 @@ const MIGRATIONS = [
  * @throws SkeinError STATE_CORRUPT, STATE_TOO_NEW, STORAGE_FULL, DATA_FOLDER_UNUSABLE.
  */
 export function openSqliteMemory(path: string): SiteMemory {
-  const database = openDatabase(path, MIGRATIONS);
+  return memoryOver(openDatabase(path, MEMORY_MIGRATIONS));
+}
+
+/** @param database with the tables of `MEMORY_MIGRATIONS`. */
+export function memoryOver(database: Database): SiteMemory {
   // Erased secrets are overwritten in the file, not only unlinked.
   database.prepare('PRAGMA secure_delete = ON').get();
   const identityRow = database.prepare('SELECT secret, public FROM identity');

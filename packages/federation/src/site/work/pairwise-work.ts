@@ -13,25 +13,16 @@ import {
   SiteRound,
   type AggregationContext,
   type Exchange,
-  type Signer,
 } from '@skein/train/secure-aggregation';
 import { fromHex, utf8 } from '@skein/api/canonical';
 import { encodingOf, sumNumber } from '../../plan/encoding.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Outcome, Task, Work } from '../answers.ts';
 import { floatsOf, unknownPhase } from './plain-work.ts';
-import type { SiteTraining } from './training.ts';
+import type { SecureOptions } from './secure-options.ts';
+import { signerOfPair } from './signer.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-export interface PairwiseOptions {
-  readonly run: string;
-  readonly plan: Plan;
-  readonly planDigest: string;
-  /** Ed25519. */
-  readonly keys: CryptoKeyPair;
-  readonly training: SiteTraining;
-}
 
 /** What is stored between the phases of an attempt: the roster, and the secrets of the round. */
 interface Kept {
@@ -39,7 +30,7 @@ interface Kept {
   readonly round: string;
 }
 
-export async function pairwiseWork(options: PairwiseOptions): Promise<Work> {
+export async function pairwiseWork(options: SecureOptions): Promise<Work> {
   const { run, plan, planDigest, training } = options;
   const signer = await signerOfPair(options.keys);
   const encoding = encodingOf(plan, plan.model.parameters);
@@ -123,12 +114,4 @@ function keptOf({ state, place }: Task): Kept {
     'FEDERATION_PROTOCOL',
     `This site is not part of attempt ${place.attempt} of round ${place.round}.`,
   );
-}
-
-async function signerOfPair({ privateKey, publicKey }: CryptoKeyPair): Promise<Signer> {
-  return {
-    publicKey: new Uint8Array(await crypto.subtle.exportKey('raw', publicKey)),
-    sign: async (message) =>
-      new Uint8Array(await crypto.subtle.sign('Ed25519', privateKey, message)),
-  };
 }

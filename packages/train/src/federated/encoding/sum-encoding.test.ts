@@ -4,6 +4,7 @@ import { chosenEntries } from './chosen-entries.ts';
 import {
   addResidues,
   assertEncoding,
+  canBeSum,
   decodeSum,
   encodeUpdate,
   levelWidth,
@@ -175,4 +176,17 @@ it.each([
   [{ numbers: [0, 0, 0], weight: 9 }, { ...plain, weight: { most: 8 } }, 'weight 9'],
 ])('refuses the update %j', (update, encoding, message) => {
   expect(() => encodeUpdate(update, encoding)).toThrow(message);
+});
+
+it('tells sums of updates with noise from residues that are masked still', () => {
+  const encoding: SumEncoding = { ...plain, length: 1000, noise: { variance: 400, shares: 3 } };
+  const sum = new Uint32Array(residueCount(encoding));
+  const extremes = Array.from({ length: 1000 }, (_, i) => (i % 2 === 0 ? 1 : -1));
+  for (const numbers of [extremes, extremes]) {
+    addResidues(sum, encodeUpdate({ numbers }, encoding), encoding);
+  }
+  expect(canBeSum(sum, encoding, 2)).toBe(true);
+  const mask = crypto.getRandomValues(new Uint32Array(1000));
+  addResidues(sum, mask, encoding);
+  expect(canBeSum(sum, encoding, 2)).toBe(false);
 });

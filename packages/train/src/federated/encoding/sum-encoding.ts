@@ -206,6 +206,18 @@ export function decodeSum(
   };
 }
 
+/**
+ * Whether the residues can be a sum of this many encoded updates. Bits are whole, so some residues are above
+ * every sum and below every negative tail of the noise; most sums with a wrong mask have some of these.
+ *
+ * @param residues the sum modulo 2^b.
+ */
+export function canBeSum(residues: Uint32Array, encoding: SumEncoding, sites: number): boolean {
+  const most = sites * (2 ** encoding.bits - 1) + tailOf(encoding);
+  const least = 2 ** residueBits(encoding) - tailOf(encoding);
+  return residues.every((residue) => residue <= most || residue >= least);
+}
+
 /** What one step of a weight stands for: 1, or more where the weights need more than 2^q − 1 steps. */
 function unitOfWeight({ bits, weight }: SumEncoding): number {
   return Math.max(1, weight!.most / (2 ** bits - 1));

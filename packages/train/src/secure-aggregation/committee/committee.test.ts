@@ -148,6 +148,15 @@ describe('a helper', () => {
     );
   });
 
+  it('finds every seed to open where all clients are honest, and may still answer after that', async () => {
+    const { list } = await collected();
+    const helper = helperAt(0);
+    expect(await helper.check(context, list)).toEqual([]);
+    const unsigned = list.map((byte, at) => (at === list.length - 1 ? byte ^ 1 : byte));
+    await expect(helper.check(context, unsigned)).rejects.toMatchObject(code('SIGNATURE_INVALID'));
+    await expect(helper.answer(context, list, none)).resolves.toBeDefined();
+  });
+
   it('names a client whose seed does not open', async () => {
     const round = await LeaderRound.begin(context, leader);
     for (const client of [0, 1, 2]) await send(round, client, await update(client));
@@ -157,7 +166,10 @@ describe('a helper', () => {
     const digest = await committeeDigest(context);
     const bad = await signEnvelope({ digest, phase: 'sealedInput', sender: 3, body }, signers[3]!);
     await send(round, 3, { head: bad, chunks });
-    const answer = helperAt(0).answer(context, await round.close(), none);
+    const list = await round.close();
+    const helper = helperAt(0);
+    expect(await helper.check(context, list)).toEqual([3]);
+    const answer = helper.answer(context, list, none);
     await expect(answer).rejects.toMatchObject(code('SHARE_BAD'));
     await expect(answer).rejects.toThrow(/client 3/);
   });

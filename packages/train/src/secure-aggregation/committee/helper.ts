@@ -38,6 +38,21 @@ export class Helper {
   }
 
   /**
+   * Looks which seeds open, so that a leader can leave out clients that sent others. It tells nothing
+   * about a mask, and does not count as the answer of the round.
+   *
+   * @param list of the leader.
+   * @returns the numbers of clients whose seed does not open, ascending.
+   * @throws SkeinError as `answer`, but for AGGREGATION_PHASE_ANSWERED.
+   */
+  async check(context: CommitteeContext, list: Uint8Array): Promise<number[]> {
+    checkCommittee(context);
+    const { opened } = await this.#open(context, await committeeDigest(context), list);
+    const failed = [...opened].filter(([, key]) => key === undefined);
+    return failed.map(([client]) => client).toSorted((a, b) => a - b);
+  }
+
+  /**
    * Sums the masks of the listed clients, less this helper's noise.
    *
    * @param list of the leader.
@@ -62,7 +77,14 @@ export class Helper {
     // Before anything is awaited: a second call at the same time must not be answered.
     this.#after = context.round;
     const digest = await committeeDigest(context);
-    const { keys, listDigest } = await this.#keys(context, digest, list);
+    const { opened, listDigest } = await this.#open(context, digest, list);
+    const keys = [...opened].map(([client, key]) => {
+      if (key !== undefined) return key;
+      throw new SkeinError(
+        'AGGREGATION_SHARE_BAD',
+        `The seed that client ${client} sealed does not open.`,
+      );
+    });
     const sum = noise.map((entry) => -entry);
     await suite.addKeystreams(sum, keys, 1);
     const chunks = packAll(sum, context.bits);
@@ -74,8 +96,8 @@ export class Helper {
     };
   }
 
-  /** The seeds of all listed clients, after every check. */
-  async #keys(context: CommitteeContext, digest: Bytes, list: Uint8Array) {
+  /** The seeds of all listed clients, after every check; undefined where one does not open. */
+  async #open(context: CommitteeContext, digest: Bytes, list: Uint8Array) {
     const own = this.#number(context);
     const { body } = await openEnvelope(new Uint8Array(list), { digest, phase: 'clients' }, [
       context.leader,
@@ -88,31 +110,24 @@ export class Helper {
       );
     }
     const open = await seedOpener(digest, own, this.#secret);
-    const listed = new Set<number>();
-    const keys: Bytes[] = [];
-    const keyOf = async (head: Bytes): Promise<Bytes> => {
+    const opened = new Map<number, Bytes | undefined>();
+    const openSeed = async (head: Bytes): Promise<void> => {
       const { sender, body: client } = await openEnvelope(
         head,
         { digest, phase: 'sealedInput' },
         context.roster,
       );
-      if (listed.has(sender)) {
+      if (opened.has(sender)) {
         throw new SkeinError('AGGREGATION_ROSTER_FORGED', `The list names client ${sender} twice.`);
       }
-      listed.add(sender);
+      opened.set(sender, undefined);
       const sealed = readClientHead(client, context).seeds[own]!;
-      return open(sender, sealed).catch((cause: unknown) => {
-        throw new SkeinError(
-          'AGGREGATION_SHARE_BAD',
-          `The seed that client ${sender} sealed does not open.`,
-          { cause },
-        );
-      });
+      opened.set(sender, await open(sender, sealed).catch(() => undefined));
     };
     for (let at = 0; at < heads.length; at += BATCH) {
-      keys.push(...(await Promise.all(heads.slice(at, at + BATCH).map(keyOf))));
+      await Promise.all(heads.slice(at, at + BATCH).map(openSeed));
     }
-    return { keys, listDigest: await suite.sha256(body) };
+    return { opened, listDigest: await suite.sha256(body) };
   }
 
   #number({ helpers }: CommitteeContext): number {

@@ -1,0 +1,182 @@
+/**
+ * The sum of masked updates by protocol B of `@skein/train/secure-aggregation`: each site sends one
+ * message, and helpers remove the masks of the sum. docs/concepts/secure-sums.md has the sequence.
+ * Each task has the number of `sites` in its fields, and their keys at the beginning of its payload:
+ *
+ *   input  then what to train from  → `lengths` of head and chunks of a site's update
+ *   seeds  then the signed list     → `bad`: numbers of sites whose seed does not open at a helper
+ *   masks  then the signed list     → `lengths` of head and chunks of a helper's masks
+ *
+ * The updates of sites with a bad seed are in the first sum, so that it is made again without them, from
+ * the stored answers of the others.
+ */
+import { fromHex, toHex } from '@skein/api/canonical';
+import { SkeinError } from '@skein/api/errors';
+import { canBeSum, decodeSum } from '@skein/train/federated';
+import { joined, LeaderRound } from '@skein/train/secure-aggregation';
+import { committeeContext } from '../../plan/committee-terms.ts';
+import { encodingOf } from '../../plan/encoding.ts';
+import { helpersOf } from '../../plan/helpers.ts';
+import { partsOf } from '../../transport/parts.ts';
+import type { Aggregator, AttemptContext } from './aggregator.ts';
+import { leastSites, requireAnswers } from './threshold.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A masked update, or masks, as they came. */
+interface Sent {
+  readonly lengths: unknown;
+  readonly bytes: Bytes;
+  /** Under which the bytes are stored. */
+  readonly digest: string;
+}
+
+/** What a phase takes, and what ends it. */
+interface Phase {
+  readonly expected: readonly string[];
+  readonly needed: number;
+  accept(from: string, fields: Readonly<Record<string, unknown>>, sent: Sent): Promise<void>;
+  /** @returns the next phase, with what follows the roster in its tasks. */
+  close(): Promise<readonly [Phase, Bytes] | undefined>;
+}
+
+export async function openCommittee(attempt: AttemptContext): Promise<Aggregator> {
+  const { plan, roster, broadcast, leader, read } = attempt;
+  const encoding = encodingOf(plan, broadcast.byteLength / 4);
+  const keys = roster.map(fromHex);
+  const coordinator = toHex(leader.publicKey);
+  const context = committeeContext({ ...attempt, coordinator, encoding }, attempt, keys);
+  const helpers = helpersOf(plan);
+  const committee = helpers.map(({ identity }) => identity);
+  const numberOf = new Map(roster.map((key, number) => [key, number]));
+  const open = (): Promise<LeaderRound> => LeaderRound.begin(context, leader);
+
+  let round = await open();
+  /** Of each site that has answered: where its update is stored. */
+  const updates = new Map<number, Omit<Sent, 'bytes'>>();
+  const bad = new Set<number>();
+
+  async function add(
+    to: LeaderRound,
+    site: number,
+    { lengths, bytes }: Omit<Sent, 'digest'>,
+  ): Promise<void> {
+    const [head, ...chunks] = partsOf(bytes, lengths);
+    await to.accept(site, head!);
+    for (const [at, chunk] of chunks.entries()) await to.acceptChunk(site, at, chunk);
+    requireWhole(to.missing(site));
+  }
+
+  /** The sum of all updates but those with a bad seed. */
+  async function withoutBad(): Promise<LeaderRound> {
+    const fewer = await open();
+    for (const [site, { lengths, digest }] of updates) {
+      if (!bad.has(site)) await add(fewer, site, { lengths, bytes: await read(digest) });
+    }
+    return fewer;
+  }
+
+  /** A phase of the helpers, all of which have to answer. */
+  function ofHelpers(name: string, phase: Pick<Phase, 'accept' | 'close'>): Phase {
+    const answered = new Set<string>();
+    return {
+      expected: committee,
+      needed: committee.length,
+      async accept(from, fields, sent) {
+        await phase.accept(from, fields, sent);
+        answered.add(from);
+      },
+      async close() {
+        const lost = helpers.filter(({ identity }) => !answered.has(identity));
+        if (lost.length === 0) return phase.close();
+        throw new SkeinError(
+          'AGGREGATION_HELPER_LOST',
+          `Without an answer to phase ${name} of ${lost.map((each) => each.name).join(', ')} the sum stays masked.`,
+        );
+      },
+    };
+  }
+
+  const masks = ofHelpers('masks', {
+    async accept(from, _, { lengths, bytes }) {
+      const helper = committee.indexOf(from);
+      const [head, ...chunks] = partsOf(bytes, lengths);
+      await round.acceptMasks(helper, head!);
+      for (const [at, chunk] of chunks.entries()) await round.acceptMasksChunk(helper, at, chunk);
+    },
+    close: async () => undefined,
+  });
+
+  const seeds = (list: Bytes): Phase =>
+    ofHelpers('seeds', {
+      async accept(_, fields) {
+        for (const site of sitesOf(fields['bad'], roster.length)) bad.add(site);
+      },
+      async close() {
+        if (bad.size === 0) return [masks, list];
+        round = await withoutBad();
+        return [masks, await round.close()];
+      },
+    });
+
+  const needed = leastSites({ plan, roster });
+  const input: Phase = {
+    expected: roster,
+    needed,
+    async accept(from, _, { bytes, ...stored }) {
+      const site = numberOf.get(from)!;
+      await add(round, site, { bytes, ...stored });
+      updates.set(site, stored);
+    },
+    async close() {
+      requireAnswers('input', updates.size, needed);
+      const list = await round.close();
+      return [seeds(list), list];
+    },
+  };
+
+  let phase = input;
+  let payload = joined([...keys, broadcast]);
+  return {
+    expected: () => phase.expected,
+    needed: () => phase.needed,
+    task: () => ({ fields: { sites: roster.length }, payload }),
+    async accept({ site, fields }, given) {
+      const bytes = given === undefined ? new Uint8Array(0) : await given.read();
+      const digest = given?.digest ?? '';
+      await phase.accept(site, fields, { lengths: fields['lengths'], bytes, digest });
+    },
+    async close() {
+      const next = await phase.close();
+      if (next === undefined) return;
+      phase = next[0];
+      payload = joined([...keys, next[1]]);
+    },
+    async sum() {
+      const { sum, clients } = await round.sum();
+      if (!canBeSum(sum, encoding, clients.length)) {
+        throw new SkeinError(
+          'AGGREGATION_SUM_GARBLED',
+          `The unmasked sum of ${clients.length} sites holds numbers that no sum of theirs can have.`,
+        );
+      }
+      const decoded = decodeSum(sum, encoding, clients.length);
+      return { ...decoded, survivors: clients.map((site) => roster[site]!) };
+    },
+  };
+}
+
+/** @throws SkeinError ANSWER_INVALID. */
+function requireWhole(missing: readonly number[]): void {
+  if (missing.length === 0) return;
+  throw new SkeinError('ANSWER_INVALID', `The update lacks ${missing.length} chunks.`);
+}
+
+/** @throws SkeinError ANSWER_INVALID for anything but numbers of sites. */
+function sitesOf(value: unknown, sites: number): readonly number[] {
+  const isList =
+    Array.isArray(value) &&
+    value.every((each) => Number.isInteger(each) && (each as number) >= 0 && (each as number) < sites);
+  if (isList) return value as readonly number[];
+  throw new SkeinError('ANSWER_INVALID', 'The bad seeds are not given as numbers of sites.');
+}

@@ -1,0 +1,119 @@
+/** A federation with a committee of real helpers, and sites that add a number to each parameter. */
+import { onTestFinished } from 'vitest';
+import { helperWork, keysOfHelper, openHelperMemory, type HelperMemory } from '../../helper/index.ts';
+import { invitationOf } from '../../identity/invitation.ts';
+import type { PlanDraft, PlannedHelper } from '../../plan/plan.ts';
+import type { Work } from '../../site/answers.ts';
+import { openSqliteMemory } from '../../site/memory/sqlite-memory.ts';
+import { runSite, type SiteEnd, type SiteOptions } from '../../site/run-site.ts';
+import { committeeWork } from '../../site/work/committee-work.ts';
+import { connectionPair, type Connection } from '../../transport/connection.ts';
+import { startFederation, type TestFederation } from './federation.ts';
+
+export interface TestHelper {
+  readonly name: string;
+  readonly memory: HelperMemory;
+  readonly planned: PlannedHelper;
+  readonly invitation: string;
+}
+
+export interface Running {
+  readonly ended: Promise<SiteEnd | unknown>;
+  /** Ends the process of it, as it were. */
+  kill(): Promise<void>;
+}
+
+export interface TestCommittee {
+  readonly at: TestFederation;
+  readonly id: string;
+  readonly helpers: readonly TestHelper[];
+  /** @param change of the helper's work. */
+  helper(number: number, change?: (work: Work) => Work): Running;
+  /** A new site that adds a number to each parameter. */
+  site(number: number, options?: SiteTest): Promise<Running>;
+}
+
+export interface SiteTest extends Partial<Pick<SiteOptions, 'once' | 'memory'>> {
+  readonly invitation?: string;
+  readonly weight?: number;
+  readonly change?: (work: Work) => Work;
+}
+
+const NAMES = ['Basel', 'Delft', 'Lyon', 'Turin'];
+
+export async function startCommittee(
+  more: Partial<PlanDraft> = {},
+  count = 3,
+): Promise<TestCommittee> {
+  const made = await Promise.all(
+    NAMES.slice(0, count).map(async (name) => {
+      const memory = openHelperMemory(':memory:');
+      return { name, memory, planned: { name, ...(await keysOfHelper(memory)) } };
+    }),
+  );
+  const at = await startFederation({
+    aggregation: { kind: 'committee', range: 10, helpers: made.map(({ planned }) => planned) },
+    sites: { minimum: 4, maximum: 8, threshold: 3 },
+    ...more,
+  });
+  const { id } = await at.coordinator.start(at.draft);
+  const helpers = await Promise.all(
+    made.map(async (each) => ({
+      ...each,
+      invitation: await at.coordinator.invite(id, { name: each.name, role: 'helper' }),
+    })),
+  );
+  const closing = new AbortController();
+  onTestFinished(() => closing.abort());
+
+  const open = async (): Promise<Connection> => {
+    const [near, far] = connectionPair();
+    at.coordinator.connect(far);
+    return near;
+  };
+  function run(options: Pick<SiteOptions, 'invitation' | 'memory' | 'prepare' | 'once'>): Running {
+    const leaving = new AbortController();
+    const signal = AbortSignal.any([closing.signal, leaving.signal]);
+    const ended = runSite({ ...options, open, consent: async () => {}, signal }).catch(
+      (error: unknown) => error,
+    );
+    return {
+      ended,
+      async kill() {
+        leaving.abort();
+        await ended;
+      },
+    };
+  }
+
+  return {
+    at,
+    id,
+    helpers,
+    helper(number, change = (work) => work) {
+      const { memory, invitation } = helpers[number]!;
+      return run({
+        invitation: invitationOf(invitation),
+        memory,
+        prepare: async (joined) => change(await helperWork({ run: id, joined, memory })),
+      });
+    },
+    async site(number, { weight = 1, change = (work) => work, ...options } = {}) {
+      const text = options.invitation ?? (await at.coordinator.invite(id, { name: 'page' }));
+      const memory = options.memory ?? openSqliteMemory(':memory:');
+      const keys = await memory.identity();
+      return run({
+        ...options,
+        invitation: invitationOf(text),
+        memory,
+        async prepare(joined) {
+          const update = async (_: number, { length }: Float32Array) => ({
+            numbers: new Float64Array(length).fill(number),
+            weight,
+          });
+          return change(await committeeWork({ run: id, ...joined, keys, training: { update } }));
+        },
+      });
+    },
+  };
+}

@@ -1,0 +1,30 @@
+/**
+ * The memory of a helper: that of a site, with the key to which sites seal their seeds. One file for all
+ * federations of the helper, because plans name its keys.
+ */
+import { openDatabase } from '@skein/state/database';
+import { MEMORY_MIGRATIONS, memoryOver } from '../site/memory/sqlite-memory.ts';
+import type { SiteMemory } from '../site/memory/site-memory.ts';
+
+export interface HelperMemory extends SiteMemory {
+  /** X25519, 32 bytes; the same each time. Made and stored on the first call. */
+  sealingSecret(): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/**
+ * @param path the file; ':memory:' for tests.
+ * @throws SkeinError STATE_CORRUPT, STATE_TOO_NEW, STORAGE_FULL, DATA_FOLDER_UNUSABLE.
+ */
+export function openHelperMemory(path: string): HelperMemory {
+  const database = openDatabase(path, MEMORY_MIGRATIONS);
+  const add = database.prepare('INSERT OR IGNORE INTO sealing VALUES (1, ?)');
+  const get = database.prepare('SELECT secret FROM sealing');
+  return {
+    ...memoryOver(database),
+    sealingSecret: async () =>
+      database.write('power-cut', () => {
+        add.run(crypto.getRandomValues(new Uint8Array(32)));
+        return new Uint8Array((get.get() as { secret: Uint8Array }).secret);
+      }),
+  };
+}

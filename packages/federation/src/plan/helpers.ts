@@ -1,0 +1,36 @@
+/** The helpers of a plan, and the noise shares of its sums. Runs in Node and in the browser. */
+import type { Plan, PlannedHelper } from './plan.ts';
+
+/** A plan, or a draft of one. */
+interface HasHelpers {
+  readonly aggregation:
+    | { readonly kind: string }
+    | { readonly kind: string; readonly helpers: readonly PlannedHelper[] };
+}
+
+/** None without a committee. */
+export function helpersOf({ aggregation }: HasHelpers): readonly PlannedHelper[] {
+  return 'helpers' in aggregation ? aggregation.helpers : [];
+}
+
+/** Who adds the noise of a sum. */
+export interface NoiseShares {
+  readonly of: 'sites' | 'helpers';
+  /** Shares that a sum has at least. */
+  readonly fewest: number;
+  /** Shares that it has at most. */
+  readonly most: number;
+  /** Of `fewest`, those whose senders may collude with the coordinator. */
+  readonly colluding: number;
+}
+
+/** Each surviving site adds a share; with a committee each helper does, and none may be lost. */
+export function noiseSharesOf(
+  plan: Pick<Plan, 'aggregation' | 'collusion' | 'sites'>,
+): NoiseShares {
+  const { collusion, sites } = plan;
+  const { length } = helpersOf(plan);
+  return length === 0
+    ? { of: 'sites', fewest: sites.threshold, most: sites.maximum, colluding: collusion.sites }
+    : { of: 'helpers', fewest: length, most: length, colluding: collusion.helpers ?? 0 };
+}
