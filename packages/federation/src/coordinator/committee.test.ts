@@ -1,8 +1,18 @@
 /** Protocol B conducted: real sites and helpers inside one process, over the real messages. */
-import { expect, it, vi } from 'vitest';
+import { Helper } from '@skein/train/secure-aggregation';
+import { describe, expect, it, vi } from 'vitest';
+import { helperWork, openHelperMemory } from '../helper/index.ts';
+import type { Joined } from '../identity/handshake.ts';
 import { ledgerText, verifyLedger } from '../ledger/verify.ts';
 import type { LedgerEvent } from '../ledger/entry.ts';
-import { startCommittee, type TestCommittee } from './testing/committee.ts';
+import { committeeContext, splitRoster } from '../plan/committee-terms.ts';
+import { encodingOf } from '../plan/encoding.ts';
+import type { PlanDraft } from '../plan/plan.ts';
+import type { Outcome, Work } from '../site/answers.ts';
+import { openSqliteMemory } from '../site/memory/sqlite-memory.ts';
+import { signerOfPair } from '../site/work/signer.ts';
+import { joined } from '../transport/parts.ts';
+import { type Running, startCommittee, type TestCommittee } from './testing/committee.ts';
 
 const patient = { timeout: 45_000, interval: 20 };
 
@@ -28,7 +38,7 @@ it('sums sites that each send one message and leave, round after round', async (
   const invitation = await at.coordinator.invite(id, { name: 'page', uses: 8 });
   const cohort = (numbers: readonly number[]) =>
     Promise.all(
-      numbers.map((number) => committee.site(number, { invitation, once: true, weight: 100 })),
+      numbers.map((number) => committee.site(number, { invitation, once: true })),
     );
   const first = await cohort([1, 2, 3, 4]);
   expect(await Promise.all(first.map(({ ended }) => ended))).toEqual(
@@ -43,4 +53,311 @@ it('sums sites that each send one message and leave, round after round', async (
   expect(of(ledger, 'finished-round').map(({ survivors }) => survivors.length)).toEqual([4, 4]);
   expect(await verifyLedger(ledgerText(ledger))).toMatchObject({ rounds: 2, aborted: 0 });
   expect(at.faults).toEqual([]);
+});
+
+const PRIVATE: Partial<PlanDraft> = {
+  strategy: { name: 'fedsgd' },
+  privacy: { mode: 'client', noise: 20, epsilon: 2, delta: 1e-3 },
+  rounds: 2,
+};
+/** A phase lasts as long as it takes; tests that wait for its end say so. */
+const SLOW: Partial<PlanDraft> = { deadlines: { phaseMs: 60_000, trainMs: 60_000 } };
+
+const all = (committee: TestCommittee): readonly Running[] =>
+  committee.helpers.map((_, number) => committee.helper(number));
+const sites = (committee: TestCommittee, numbers: readonly number[], weight = 1) =>
+  Promise.all(numbers.map((number) => committee.site(number, { weight })));
+/** Changes the outcome of a phase, of the attempts that `when` names. */
+const inPhase =
+  (phase: string, change: (outcome: Outcome) => Outcome, when = (_: number) => true) =>
+  (work: Work): Work =>
+  async (task) => {
+    const outcome = await work(task);
+    const { place } = task;
+    return place.phase === phase && when(place.attempt) ? change(outcome) : outcome;
+  };
+/** Notes the first number that a site trains from in each round. */
+function watched() {
+  const seen: number[] = [];
+  const onBroadcast = ([first]: Float32Array): unknown =>
+    seen.at(-1) === first ? 0 : seen.push(first!);
+  return { onBroadcast, gain: () => seen[1]! - seen[0]! };
+}
+const flipped = (bytes: Uint8Array<ArrayBuffer>, at: number) =>
+  bytes.map((byte, i) => (i === at ? byte ^ 1 : byte));
+
+it('is the weighted mean to the step of the encoding', async () => {
+  const committee = await startCommittee({ ...SLOW, rounds: 2 });
+  all(committee);
+  const { onBroadcast, gain } = watched();
+  await Promise.all(
+    [0.1, 0.2, 0.3, 0.4].map((number, i) =>
+      committee.site(number, { weight: 100 * (i + 1), ...(i === 0 ? { onBroadcast } : {}) }),
+    ),
+  );
+  const ledger = await finished(committee);
+  // (1·.1 + 2·.2 + 3·.3 + 4·.4) / 10 = .3, in steps of 20/65535 · 10000 / 1000.
+  expect(gain()).toBeCloseTo(0.3, 2);
+  expect(of(ledger, 'charged')).toEqual([]);
+});
+
+it.each(['input', 'seeds', 'masks'])(
+  'goes on after it was killed in phase %s, and charges no release twice',
+  async (phase) => {
+    const committee = await startCommittee({ ...SLOW, ...PRIVATE });
+    const { at, id } = committee;
+    const [blocked, going] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const holding = (work: Work): Work => async (task) => {
+      if (task.place.phase === phase && task.place.round === 0) {
+        blocked.resolve();
+        await going.promise;
+      }
+      return work(task);
+    };
+    for (const number of [0, 1]) committee.helper(number);
+    committee.helper(2, holding);
+    await sites(committee, [1, 2, 3]);
+    await committee.site(4, { change: holding });
+    await blocked.promise;
+    await vi.waitFor(async () => {
+      const { members } = await at.coordinator.view(id);
+      const answered = members.filter((each) => each.answered).length;
+      expect(answered).toBe(phase === 'input' ? 3 : 2);
+    }, patient);
+    await at.restart();
+    expect(await at.coordinator.view(id)).toMatchObject({ round: 0, attempt: 0, phase });
+    going.resolve();
+    const ledger = await finished(committee);
+    expect(of(ledger, 'charged').map((each) => [each.round, each.attempt, each.releases])).toEqual([
+      [0, 0, 1],
+      [1, 0, 2],
+    ]);
+    expect(of(ledger, 'aborted')).toEqual([]);
+    expect(of(ledger, 'finished-round')[0]!.survivors).toHaveLength(4);
+    expect(await verifyLedger(ledgerText(ledger))).toMatchObject({ rounds: 2, releases: 2 });
+    expect(at.faults).toEqual([]);
+  },
+);
+
+describe('a helper that is dead', () => {
+  it('begins no round, and ends an attempt that spends nothing before the masks', async () => {
+    const committee = await startCommittee({
+      ...PRIVATE,
+      rounds: 1,
+      deadlines: { phaseMs: 1000, trainMs: 60_000 },
+    });
+    const { at, id } = committee;
+    const dying = Promise.withResolvers<void>();
+    for (const number of [0, 1]) committee.helper(number);
+    await sites(committee, [1, 2, 3, 4]);
+    await vi.waitFor(async () => {
+      const { members } = await at.coordinator.view(id);
+      expect(members.filter(({ connected }) => connected)).toHaveLength(6);
+    }, patient);
+    expect(await at.coordinator.view(id)).toMatchObject({ phase: 'gather', attempt: 0 });
+    const dead = committee.helper(2, (work) => async (task) => {
+      if (task.place.attempt > 0) return work(task);
+      dying.resolve();
+      return new Promise(() => {});
+    });
+    await dying.promise;
+    await dead.kill();
+    await vi.waitFor(
+      async () =>
+        expect(await at.coordinator.view(id)).toMatchObject({ phase: 'gather', attempt: 1 }),
+      patient,
+    );
+    committee.helper(2);
+    const ledger = await finished(committee);
+    expect(of(ledger, 'aborted')).toEqual([
+      expect.objectContaining({
+        phase: 'seeds',
+        code: 'AGGREGATION_HELPER_LOST',
+        reason: expect.stringContaining('Lyon'),
+      }),
+    ]);
+    expect(of(ledger, 'charged').map(({ attempt, releases }) => [attempt, releases])).toEqual([
+      [1, 1],
+    ]);
+  });
+
+  it('costs a release once masks were asked for', async () => {
+    const committee = await startCommittee({
+      ...PRIVATE,
+      rounds: 1,
+      deadlines: { phaseMs: 1000, trainMs: 60_000 },
+    });
+    for (const number of [0, 1]) committee.helper(number);
+    const dying = Promise.withResolvers<void>();
+    const dead = committee.helper(2, (work) => async (task) => {
+      if (task.place.phase !== 'masks') return work(task);
+      dying.resolve();
+      return new Promise(() => {});
+    });
+    await sites(committee, [1, 2, 3, 4]);
+    await dying.promise;
+    await dead.kill();
+    committee.helper(2);
+    const ledger = await finished(committee);
+    // It may be back before the deadline: then it answers the same attempt.
+    const attempts = of(ledger, 'aborted').length + 1;
+    expect(of(ledger, 'charged').map(({ releases }) => releases)).toEqual(
+      Array.from({ length: attempts }, (_, i) => i + 1),
+    );
+    expect(await verifyLedger(ledgerText(ledger))).toMatchObject({ releases: attempts });
+  });
+});
+
+describe('a helper that lies', () => {
+  it.each<[string, string, (outcome: Outcome) => Outcome, string]>([
+    [
+      'with masks of its own',
+      'masks',
+      ({ fields }) => ({ fields, payload: crypto.getRandomValues(new Uint8Array(300)) }),
+      'ANSWER_INVALID',
+    ],
+    [
+      'with masks that it has not signed',
+      'masks',
+      ({ fields, payload }) => ({ fields, payload: flipped(payload!, 40) }),
+      'AGGREGATION_SIGNATURE_INVALID',
+    ],
+    [
+      'with a list that is none',
+      'seeds',
+      () => ({ fields: { bad: [-1] } }),
+      'ANSWER_INVALID',
+    ],
+  ])('%s is refused, and the round is tried again', async (_, phase, lie, code) => {
+    const committee = await startCommittee({ ...SLOW, rounds: 1 });
+    for (const number of [0, 1]) committee.helper(number);
+    const refused: string[] = [];
+    const liar = inPhase(phase, lie, (attempt) => attempt === 0);
+    committee.helper(2, liar, ({ type, ...event }) => {
+      if (type === 'refused') refused.push((event as { code: string }).code);
+    });
+    await sites(committee, [1, 2, 3, 4]);
+    const ledger = await finished(committee);
+    expect(refused).toEqual([code]);
+    expect(of(ledger, 'aborted')).toMatchObject([{ phase, code: 'AGGREGATION_HELPER_LOST' }]);
+  });
+});
+
+it('leaves out a site whose seed does not open, in the same attempt', async () => {
+  const committee = await startCommittee({ ...SLOW, rounds: 2 });
+  all(committee);
+  const { onBroadcast, gain } = watched();
+  await sites(committee, [0.1, 0.3]);
+  await committee.site(0.2, { onBroadcast });
+  const memory = openSqliteMemory(':memory:');
+  const { privateKey } = await memory.identity();
+  await committee.site(5, {
+    memory,
+    change: (work) => async (task) => {
+      const { fields, payload } = await work(task);
+      const [head] = fields['lengths'] as [number];
+      // Behind version, phase, sender and context: the seed for the first helper, signed again.
+      payload![4 + 32 + 40]! ^= 1;
+      const signed = payload!.slice(0, head - 64);
+      payload!.set(
+        new Uint8Array(await crypto.subtle.sign('Ed25519', privateKey, signed)),
+        head - 64,
+      );
+      return { fields, payload };
+    },
+  });
+  const ledger = await finished(committee);
+  expect(of(ledger, 'finished-round').map(({ survivors }) => survivors.length)).toEqual([3, 3]);
+  expect(of(ledger, 'aborted')).toEqual([]);
+  expect(gain()).toBeCloseTo(0.2, 2);
+});
+
+it('uses nothing of a sum whose masks a helper lied about', async () => {
+  const committee = await startCommittee({ ...SLOW, rounds: 2 });
+  const { at, id, helpers } = committee;
+  for (const number of [0, 1]) committee.helper(number);
+  const { memory } = helpers[2]!;
+  const { plan, planDigest } = await at.coordinator.view(id);
+  const encoding = encodingOf(plan, plan.model.parameters);
+  const terms = { run: id, plan, planDigest, coordinator: at.coordinator.key, encoding };
+  committee.helper(2, (work) => async (task) => {
+    const { place, fields, payload } = task;
+    if (place.phase !== 'masks' || place.round + place.attempt > 0) return work(task);
+    const { roster, rest } = splitRoster(plan, payload!, fields['sites']);
+    const signer = await signerOfPair(await memory.identity());
+    const liar = new Helper(signer, await memory.sealingSecret(), { after: -1 });
+    const context = committeeContext(terms, place, roster);
+    const other = crypto.getRandomValues(new Uint32Array(context.length));
+    const { head, chunks } = await liar.answer(context, rest, other);
+    const lengths = [head, ...chunks].map(({ length }) => length);
+    return { fields: { lengths }, payload: joined([head, ...chunks]) };
+  });
+  const { onBroadcast, gain } = watched();
+  await sites(committee, [0.1, 0.3, 0.4]);
+  await committee.site(0.2, { onBroadcast });
+  const ledger = await finished(committee);
+  expect(of(ledger, 'aborted')).toMatchObject([{ code: 'AGGREGATION_SUM_GARBLED' }]);
+  expect(gain()).toBeCloseTo(0.25, 2);
+});
+
+it('refuses a message that was sealed for another round', async () => {
+  const committee = await startCommittee({ ...SLOW, rounds: 2 });
+  all(committee);
+  await sites(committee, [1, 2, 3]);
+  const refused: string[] = [];
+  let first: Outcome | undefined;
+  await committee.site(4, {
+    change: (work) => async (task) => (first ??= await work(task)),
+    onEvent: (event) => event.type === 'refused' && refused.push(event.code),
+  });
+  const ledger = await finished(committee);
+  expect(of(ledger, 'finished-round').map(({ survivors }) => survivors.length)).toEqual([4, 3]);
+  expect(refused).toEqual(['AGGREGATION_CONTEXT_OTHER']);
+});
+
+it('does not wait for a site that has left, but for one that still trains', async () => {
+  const committee = await startCommittee({
+    deadlines: { phaseMs: 500, trainMs: 86_400_000 },
+    sites: { minimum: 5, maximum: 8, threshold: 3 },
+    rounds: 1,
+  });
+  all(committee);
+  await sites(committee, [1, 2, 3]);
+  const asked = Promise.withResolvers<void>();
+  const gone = await committee.site(4, {
+    change: () => async () => {
+      asked.resolve();
+      return new Promise(() => {});
+    },
+  });
+  const left = Promise.withResolvers<void>();
+  await committee.site(5, {
+    change: (work) => async (task) => {
+      await left.promise;
+      return work(task);
+    },
+  });
+  await asked.promise;
+  await gone.kill();
+  left.resolve();
+  const ledger = await finished(committee);
+  expect(of(ledger, 'finished-round').map(({ survivors }) => survivors.length)).toEqual([4]);
+});
+
+it('enrols a helper only by its keys in the plan, and by an invitation for helpers', async () => {
+  const committee = await startCommittee();
+  const { at, id, helpers } = committee;
+  const asHelper = await at.coordinator.invite(id, { name: 'Kiel', role: 'helper' });
+  const stranger = await committee.site(1, { invitation: asHelper });
+  expect(await stranger.ended).toMatchObject({ code: 'INVITATION_INVALID' });
+  const { memory } = helpers[0]!;
+  const invitation = await at.coordinator.invite(id, { name: 'Basel' });
+  const asSite = await committee.site(1, { invitation, memory });
+  expect(await asSite.ended).toMatchObject({ code: 'INVITATION_INVALID' });
+  const other = openHelperMemory(':memory:');
+  const { plan, planDigest } = await at.coordinator.view(id);
+  const given = { plan, planDigest, coordinator: at.coordinator.key, name: '', role: 'helper' };
+  await expect(
+    helperWork({ run: id, joined: given as Joined, memory: other }),
+  ).rejects.toMatchObject({ code: 'HELPER_NOT_NAMED' });
 });

@@ -28,14 +28,22 @@ export interface TestCommittee {
   readonly id: string;
   readonly helpers: readonly TestHelper[];
   /** @param change of the helper's work. */
-  helper(number: number, change?: (work: Work) => Work): Running;
+  helper(
+    number: number,
+    change?: (work: Work) => Work,
+    onEvent?: SiteOptions['onEvent'],
+  ): Running;
   /** A new site that adds a number to each parameter. */
   site(number: number, options?: SiteTest): Promise<Running>;
 }
 
-export interface SiteTest extends Partial<Pick<SiteOptions, 'once' | 'memory'>> {
+export interface SiteTest extends Partial<
+  Pick<SiteOptions, 'once' | 'memory' | 'onEvent'>
+> {
   readonly invitation?: string;
   readonly weight?: number;
+  /** Told what it trains from. */
+  readonly onBroadcast?: (broadcast: Float32Array) => unknown;
   readonly change?: (work: Work) => Work;
 }
 
@@ -71,7 +79,7 @@ export async function startCommittee(
     at.coordinator.connect(far);
     return near;
   };
-  function run(options: Pick<SiteOptions, 'invitation' | 'memory' | 'prepare' | 'once'>): Running {
+  function run(options: Omit<SiteOptions, 'open' | 'consent' | 'signal'>): Running {
     const leaving = new AbortController();
     const signal = AbortSignal.any([closing.signal, leaving.signal]);
     const ended = runSite({ ...options, open, consent: async () => {}, signal }).catch(
@@ -90,15 +98,16 @@ export async function startCommittee(
     at,
     id,
     helpers,
-    helper(number, change = (work) => work) {
+    helper(number, change = (work: Work) => work, onEvent = () => {}) {
       const { memory, invitation } = helpers[number]!;
       return run({
+        onEvent,
         invitation: invitationOf(invitation),
         memory,
         prepare: async (joined) => change(await helperWork({ run: id, joined, memory })),
       });
     },
-    async site(number, { weight = 1, change = (work) => work, ...options } = {}) {
+    async site(number, { weight = 1, change, onBroadcast, ...options } = {}) {
       const text = options.invitation ?? (await at.coordinator.invite(id, { name: 'page' }));
       const memory = options.memory ?? openSqliteMemory(':memory:');
       const keys = await memory.identity();
@@ -107,11 +116,13 @@ export async function startCommittee(
         invitation: invitationOf(text),
         memory,
         async prepare(joined) {
-          const update = async (_: number, { length }: Float32Array) => ({
-            numbers: new Float64Array(length).fill(number),
-            weight,
-          });
-          return change(await committeeWork({ run: id, ...joined, keys, training: { update } }));
+          const update = async (_: number, broadcast: Float32Array) => {
+            onBroadcast?.(broadcast);
+            return { numbers: new Float64Array(broadcast.length).fill(number), weight };
+          };
+          const training = { update };
+          const work = await committeeWork({ ...joined, run: id, keys, training });
+          return change?.(work) ?? work;
         },
       });
     },
