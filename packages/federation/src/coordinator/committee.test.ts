@@ -1,5 +1,5 @@
 /** Protocol B conducted: real sites and helpers inside one process, over the real messages. */
-import { Helper } from '@skein/train/secure-aggregation';
+import { Helper, joined } from '@skein/train/secure-aggregation';
 import { describe, expect, it, vi } from 'vitest';
 import { helperWork, openHelperMemory } from '../helper/index.ts';
 import type { Joined } from '../identity/handshake.ts';
@@ -11,7 +11,7 @@ import type { PlanDraft } from '../plan/plan.ts';
 import type { Outcome, Work } from '../site/answers.ts';
 import { openSqliteMemory } from '../site/memory/sqlite-memory.ts';
 import { signerOfPair } from '../site/work/signer.ts';
-import { joined } from '../transport/parts.ts';
+
 import { type Running, startCommittee, type TestCommittee } from './testing/committee.ts';
 
 const patient = { timeout: 45_000, interval: 20 };
@@ -247,8 +247,8 @@ it('leaves out a site whose seed does not open, in the same attempt', async () =
   const committee = await startCommittee({ ...SLOW, rounds: 2 });
   all(committee);
   const { onBroadcast, gain } = watched();
-  await sites(committee, [0.1, 0.3]);
-  await committee.site(0.2, { onBroadcast });
+  await sites(committee, [0.1, 0.3], 1000);
+  await committee.site(0.2, { onBroadcast, weight: 1000 });
   const memory = openSqliteMemory(':memory:');
   const { privateKey } = await memory.identity();
   await committee.site(5, {
@@ -293,8 +293,8 @@ it('uses nothing of a sum whose masks a helper lied about', async () => {
     return { fields: { lengths }, payload: joined([head, ...chunks]) };
   });
   const { onBroadcast, gain } = watched();
-  await sites(committee, [0.1, 0.3, 0.4]);
-  await committee.site(0.2, { onBroadcast });
+  await sites(committee, [0.1, 0.3, 0.4], 1000);
+  await committee.site(0.2, { onBroadcast, weight: 1000 });
   const ledger = await finished(committee);
   expect(of(ledger, 'aborted')).toMatchObject([{ code: 'AGGREGATION_SUM_GARBLED' }]);
   expect(gain()).toBeCloseTo(0.25, 2);

@@ -4,10 +4,21 @@ import { draft, openPlan } from '../testing/plans.ts';
 import { canonical, digestOf } from '@skein/api/canonical';
 import { checkPlan } from './check.ts';
 import { completePlan, mechanismOf, thresholdOf } from './complete.ts';
-import type { Plan, PlanDraft } from './plan.ts';
+import { encodingOf } from './encoding.ts';
+import type { Plan, PlanDraft, PlannedHelper } from './plan.ts';
+import { spentAfter } from './spent.ts';
 
 const refused = (reason: string): unknown =>
   expect.objectContaining({ code: 'PLAN_INVALID', message: expect.stringContaining(reason) });
+
+const helper = (number: number): PlannedHelper => ({
+  name: `helper ${number}`,
+  identity: `${number}`.repeat(64),
+  sealing: `${number + 4}`.repeat(64),
+});
+const committee = (...helpers: PlannedHelper[]): Partial<PlanDraft> => ({
+  aggregation: { kind: 'committee', helpers: helpers.length > 0 ? helpers : [helper(1), helper(2)] },
+});
 
 describe('a plan', () => {
   it('has secure aggregation and patient-level privacy within the budget unless it says otherwise', () => {
@@ -98,9 +109,34 @@ describe('a plan', () => {
     ['strategy cyclic', { strategy: { name: 'cyclic' } }],
     ['collusion.sites leaves no honest', { collusion: { sites: 3 } }],
     ['sites.maximum is above 255', { sites: { minimum: 4, maximum: 300 } }],
+    ['aggregation.helpers', { aggregation: { kind: 'committee', helpers: [helper(1)] } }],
+    ['has a name twice', committee(helper(1), { ...helper(2), name: 'helper 1' })],
+    ['has a key twice', committee(helper(1), { ...helper(2), sealing: helper(1).identity })],
+    ['32 bytes in hex', committee(helper(1), { ...helper(2), identity: 'ab' })],
+    ['leaves no honest one of 2 helpers', { ...committee(), collusion: { helpers: 2 } }],
+    ['collusion.helpers is of aggregation committee', { collusion: { helpers: 1 } }],
     ['rounds', { rounds: 0 }],
   ])('is refused: %s', (reason, more) => {
     expect(() => completePlan(draft(more))).toThrow(refused(reason));
+  });
+
+  it('has its noise from helpers, of which all but one may collude unless it says otherwise', () => {
+    const privacy = { mode: 'client', noise: 10 } as const;
+    const three = committee(helper(1), helper(2), helper(3));
+    const sites = { minimum: 1000, maximum: 10_000 };
+    const careful = completePlan(draft({ ...three, privacy, sites }));
+    expect(careful.collusion).toEqual({ sites: 0, helpers: 2 });
+    const trusting = completePlan(
+      draft({ ...three, privacy, sites, collusion: { sites: 600, helpers: 0 } }),
+    );
+    const variances = [careful, trusting].map((plan) => encodingOf(plan, 14).noise!);
+    expect(variances.map(({ shares }) => shares)).toEqual([3, 3]);
+    expect(variances[0]!.variance / variances[1]!.variance).toBeCloseTo(3, 6);
+    // Where two helpers tell their noise, that of the third is the noise of the plan.
+    const [alone, betrayed] = spentAfter(careful, 3);
+    expect([alone!.colluding, betrayed!.colluding]).toEqual([0, 2]);
+    expect(betrayed!.epsilon).toBeCloseTo(spentAfter(trusting, 3)[0]!.epsilon, 9);
+    expect(alone!.epsilon).toBeLessThan(betrayed!.epsilon);
   });
 
   it('is refused with a field that no version knows, and with own scaling under privacy', () => {

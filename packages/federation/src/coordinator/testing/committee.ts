@@ -98,13 +98,16 @@ export async function startCommittee(
     at,
     id,
     helpers,
-    helper(number, change = (work: Work) => work, onEvent = () => {}) {
+    helper(number: number, change?: (work: Work) => Work, onEvent: SiteOptions['onEvent'] = () => {}) {
       const { memory, invitation } = helpers[number]!;
       return run({
         onEvent,
         invitation: invitationOf(invitation),
         memory,
-        prepare: async (joined) => change(await helperWork({ run: id, joined, memory })),
+        async prepare(joined) {
+          const work = await helperWork({ run: id, joined, memory });
+          return change?.(work) ?? work;
+        },
       });
     },
     async site(number, { weight = 1, change, onBroadcast, ...options } = {}) {

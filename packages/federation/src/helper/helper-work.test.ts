@@ -1,0 +1,177 @@
+/** A helper against a leader that wants more than one sum of enough sites. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fromHex } from '@skein/api/canonical';
+import {
+  joined as joinedBytes,
+  LeaderRound,
+  sealUpdate,
+  type CommitteeContext,
+} from '@skein/train/secure-aggregation';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { Joined } from '../identity/handshake.ts';
+import { createIdentity, identityOf, type Identity } from '../identity/keys.ts';
+import { committeeContext } from '../plan/committee-terms.ts';
+import { completePlan } from '../plan/complete.ts';
+import { encodingOf } from '../plan/encoding.ts';
+import type { PlannedHelper } from '../plan/plan.ts';
+import { isBudgetSpent } from '../plan/spent.ts';
+import { answerOnce } from '../site/answers.ts';
+import { draft } from '../testing/plans.ts';
+import { helperWork, keysOfHelper, openHelperMemory, type HelperMemory } from './index.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+const RUN = 'f-1';
+const SITES = 5;
+const code = (name: string) => expect.objectContaining({ code: name });
+
+let leader: Identity;
+let sites: Identity[];
+let others: PlannedHelper[];
+const signerOf = ({ key, signBytes }: Identity) => ({ publicKey: fromHex(key), sign: signBytes });
+
+beforeAll(async () => {
+  leader = await createIdentity();
+  sites = await Promise.all(Array.from({ length: SITES }, () => createIdentity()));
+  others = await Promise.all(
+    ['Delft', 'Lyon'].map(async (name) => ({
+      name,
+      ...(await keysOfHelper(openHelperMemory(':memory:'))),
+    })),
+  );
+});
+
+async function helperOn(memory: HelperMemory) {
+  const own = { name: 'Basel', ...(await keysOfHelper(memory)) };
+  const plan = completePlan(
+    draft({
+      aggregation: { kind: 'committee', helpers: [own, ...others] },
+      privacy: { mode: 'client', noise: 20, epsilon: 0.4, delta: 1e-3 },
+      sites: { minimum: 5, maximum: 5, threshold: 3 },
+      rounds: 1000,
+    }),
+  );
+  const planDigest = 'd'.repeat(64);
+  const terms = { run: RUN, plan, planDigest, coordinator: leader.key };
+  const joined: Joined = { ...terms, name: 'Basel', role: 'helper' };
+  const encoding = encodingOf(plan, plan.model.parameters);
+  const roster = sites.map(({ key }) => fromHex(key));
+  const identity = await identityOf(await memory.identity());
+  const work = await helperWork({ run: RUN, joined, memory });
+  const answer = answerOnce({ ...terms, identity, memory, work });
+  const contextAt = (round: number, attempt = 0): CommitteeContext =>
+    committeeContext({ ...terms, encoding }, { round, attempt }, roster);
+
+  /** The signed list of some sites, as an honest leader of a plan with a minimum would make it. */
+  async function listOf(numbers: readonly number[], round = 0, minimum = 3): Promise<Bytes> {
+    const context = contextAt(round);
+    const at = await LeaderRound.begin({ ...context, minimum }, signerOf(leader));
+    const sealed = { ...context, minimum };
+    for (const number of numbers) {
+      const input = new Uint32Array(context.length);
+      const update = await sealUpdate(sealed, signerOf(sites[number]!), input, { after: -1 });
+      await at.accept(number, update.head);
+      for (const [i, chunk] of update.chunks.entries()) await at.acceptChunk(number, i, chunk);
+    }
+    return at.close();
+  }
+  return {
+    plan,
+    listOf,
+    ask(phase: string, list: Bytes, round = 0) {
+      const payload = joinedBytes([...roster, list]);
+      const place = { round, attempt: 0, phase };
+      return answer({ place, fields: { sites: SITES }, payload });
+    },
+    /** With a shorter roster than the plan's threshold, or another count. */
+    askOf: (count: number, list: Bytes) =>
+      answer({
+        place: { round: 0, attempt: 0, phase: 'masks' },
+        fields: { sites: count },
+        payload: joinedBytes([...roster.slice(0, count), list]),
+      }),
+  };
+}
+
+/** The first sites of a list of three, signed by the leader as an honest one never would. */
+async function shortened(list: Bytes, count: number): Promise<Bytes> {
+  const [before, signature] = [4 + 32, 64];
+  const heads = list.slice(before + 4, -signature);
+  const some = heads.slice(0, (heads.length / 3) * count);
+  const signed = joinedBytes([list.slice(0, before), Uint8Array.of(count, 0, 0, 0), some]);
+  return joinedBytes([signed, await leader.signBytes(signed)]);
+}
+
+async function inFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'skein-helper-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return join(folder, 'helper.db');
+}
+
+describe('a helper', () => {
+  it('gives the stored answer to every further list of a round, also after a restart', async () => {
+    const path = await inFolder();
+    const memory = openHelperMemory(path);
+    const helper = await helperOn(memory);
+    const [list, fewer] = [await helper.listOf([0, 1, 2, 3]), await helper.listOf([0, 1, 2])];
+    const [first, second] = await Promise.all([
+      helper.ask('masks', list),
+      helper.ask('masks', fewer),
+    ]);
+    expect(second).toEqual(first);
+    await memory.close();
+    const again = openHelperMemory(path);
+    expect(await (await helperOn(again)).ask('masks', fewer)).toEqual(first);
+    await again.close();
+  });
+
+  it('refuses the sum of a single site, and of fewer than the plan asks for', async () => {
+    const helper = await helperOn(openHelperMemory(':memory:'));
+    const list = await helper.listOf([0, 1, 2]);
+    for (const count of [1, 2]) {
+      const fewer = await shortened(list, count);
+      await expect(helper.ask('masks', fewer)).rejects.toEqual(code('AGGREGATION_TOO_FEW'));
+    }
+    // A list of another minimum is bound to other terms, whoever signs it.
+    const easier = await helper.listOf([0, 1], 0, 2);
+    await expect(helper.ask('masks', easier)).rejects.toEqual(code('AGGREGATION_CONTEXT_OTHER'));
+    await expect(helper.askOf(2, list)).rejects.toEqual(code('FEDERATION_PROTOCOL'));
+    await expect(helper.askOf(4, list)).rejects.toEqual(code('AGGREGATION_CONTEXT_OTHER'));
+    // Nothing of that has spent the round.
+    await expect(helper.ask('masks', list)).resolves.toBeDefined();
+  });
+
+  it('refuses a list that nobody has signed, and a list of another round', async () => {
+    const helper = await helperOn(openHelperMemory(':memory:'));
+    const list = await helper.listOf([0, 1, 2]);
+    const unsigned = list.map((byte, at) => (at === list.length - 1 ? byte ^ 1 : byte));
+    for (const phase of ['seeds', 'masks']) {
+      await expect(helper.ask(phase, unsigned)).rejects.toEqual(
+        code('AGGREGATION_SIGNATURE_INVALID'),
+      );
+      await expect(helper.ask(phase, list, 1)).rejects.toEqual(code('AGGREGATION_CONTEXT_OTHER'));
+    }
+    await expect(helper.ask('input', list)).rejects.toEqual(code('FEDERATION_PROTOCOL'));
+  });
+
+  it('gives no more sums than the privacy budget of the plan allows, by its own count', async () => {
+    const helper = await helperOn(openHelperMemory(':memory:'));
+    let sums = 0;
+    let refusal: unknown;
+    for (let round = 0; refusal === undefined; round++) {
+      await helper
+        .ask('masks', await helper.listOf([0, 1, 2], round), round)
+        .then(() => (sums += 1))
+        .catch((error: unknown) => (refusal = error));
+    }
+    expect(refusal).toEqual(code('PRIVACY_BUDGET_SPENT'));
+    expect(sums).toBeGreaterThan(1);
+    expect([isBudgetSpent(helper.plan, sums - 1), isBudgetSpent(helper.plan, sums)]).toEqual([
+      false,
+      true,
+    ]);
+    const last = await helper.ask('masks', new Uint8Array(0), sums - 1);
+    expect(last.payload).toBeDefined();
+  });
+});
