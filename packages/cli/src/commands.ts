@@ -75,6 +75,8 @@ const LOADERS = {
     (await import('./commands/federate-simulate.ts')).federateSimulate,
   'federate revoke': async () => (await import('./commands/federate.ts')).federateRevoke,
   join: async () => (await import('./commands/join.ts')).join,
+  'helper key': async () => (await import('./commands/helper.ts')).helperKey,
+  'helper join': async () => (await import('./commands/helper.ts')).helperJoin,
   'ledger export': async () => (await import('./commands/ledger.ts')).ledgerExport,
   'ledger verify': async () => (await import('./commands/ledger.ts')).ledgerVerify,
   privacy: async () => (await import('./commands/privacy.ts')).privacy,

@@ -20,7 +20,7 @@ export {
 } from './ledger/verify.ts';
 export { encodingOf, sumNumber } from './plan/encoding.ts';
 export { checkPlan } from './plan/check.ts';
-export { Plan, type PlanDraft, PROTOCOL } from './plan/plan.ts';
+export { Plan, type PlanDraft, type PlannedHelper, PROTOCOL } from './plan/plan.ts';
 export { type Arrival, type Channel, openChannel } from './transport/channel.ts';
 export { type Chunks, memoryChunks, type Payload } from './transport/chunks.ts';
 export { type Connection, connectionOver, connectionPair } from './transport/connection.ts';

@@ -87,19 +87,30 @@ export const FEDERATION_ENDPOINTS = {
     method: 'POST',
     path: '/api/v1/federations/{id}/invitations',
     group: 'Federations',
-    summary: 'Invite a site; the answer holds a secret that is shown once.',
+    summary: 'Invite a site or a helper; the answer holds a secret that is shown once.',
     scope: 'admin',
     params: FederationParam,
     body: z
       .strictObject({
         name: z.string().min(1).max(200).describe('How the operator calls the site.'),
-        role: z.enum(['site', 'helper']).default('site'),
+        role: z
+          .enum(['site', 'helper'])
+          .default('site')
+          .describe('`helper`: for a key that the plan names.'),
+        uses: z
+          .int()
+          .min(1)
+          .max(100_000)
+          .default(1)
+          .describe('How many sites may use it; each gets the name with a number.'),
         validMs: z.int().min(1).describe('Default: a week.').optional(),
       })
       .meta({ id: 'InviteSite' }),
     status: 201,
     response: z.object({
-      invitation: z.string().describe('For `skein join` or the page `/join`; used once.'),
+      invitation: z
+        .string()
+        .describe('For `skein join`, the page `/join` or `skein helper join`.'),
     }),
     errors: [...BODY_ERRORS, 'FEDERATION_UNKNOWN', 'FEDERATION_ENDED'],
     example: { params: heart, body: { name: 'Cleveland' } },

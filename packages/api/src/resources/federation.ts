@@ -18,7 +18,13 @@ export const FederationPlan = z
     rounds: z.int(),
     model: z.looseObject({ digest: z.string(), parameters: z.int() }),
     strategy: z.looseObject({ name: z.string() }),
-    aggregation: z.looseObject({ kind: z.enum(['pairwise', 'committee', 'none']) }),
+    aggregation: z.looseObject({
+      kind: z.enum(['pairwise', 'committee', 'none']),
+      helpers: z
+        .array(z.looseObject({ name: z.string(), identity: SiteKey }))
+        .describe('Of kind committee.')
+        .optional(),
+    }),
     privacy: z.looseObject({
       mode: z.enum(['patient', 'client', 'none']),
       epsilon: z.number().describe('The budget, at `delta`.').optional(),
@@ -53,7 +59,9 @@ export type FederationSite = z.infer<typeof FederationSite>;
 
 export const SpentPrivacy = z
   .strictObject({
-    colluding: z.int().describe('Sites that share what they know with the coordinator.'),
+    colluding: z
+      .int()
+      .describe('Sites, or helpers of a committee, that share what they know with the coordinator.'),
     epsilon: z.number().nullable().describe('Null: no bound.'),
   })
   .meta({ id: 'SpentPrivacy' });

@@ -21,7 +21,7 @@ export const federateStart = defineCommand({
   name: 'federate start',
   summary: 'Start a federation: build the model, publish the plan, invite the sites.',
   details:
-    'The plan is a JSON file: the columns with their public ranges and categories, the strategy, the rounds, the privacy budget and the sites; docs/guide/federation.md shows one. Secure aggregation and differential privacy are on unless the plan says otherwise. Each invitation is a link that one site uses once; it is shown this once.',
+    'The plan is a JSON file: the columns with their public ranges and categories, the strategy, the rounds, the privacy budget and the sites; docs/guide/federation.md shows one. Secure aggregation and differential privacy are on unless the plan says otherwise. Each invitation is a link that one site uses once; it is shown this once. The helpers that the plan names are invited too.',
   examples: [
     {
       command: 'skein federate start plan.json --name heart --site Cleveland --site Budapest',
@@ -43,38 +43,56 @@ export const federateStart = defineCommand({
     const content = builtModel(plan['data'], model, seed);
     const { version } = await client.importModel({ name, content });
     const federation = await client.startFederation({ model: name, version, plan });
-    const invitations = await invitationsOf(connection, federation.id, site);
+    const sites = site.map((each) => ({ name: each }));
+    const { aggregation } = federation.plan;
+    const helpers = (aggregation.helpers ?? []).map((each) => ({
+      name: each.name,
+      role: 'helper' as const,
+    }));
+    const invitations = await invitationsOf(connection, federation.id, [...helpers, ...sites]);
     return { federation, invitations };
   },
   render({ federation, invitations }, style) {
-    const links = invitations.flatMap((each) => ['', style.bold(each.name), `  ${each.link}`]);
+    const links = invitations.flatMap((each) => ['', style.bold(titleOf(each)), `  ${each.link}`]);
     return [
       renderFederation(federation, style),
       ...links,
       '',
       invitations.length === 0
         ? `Invite a site: ${style.cyan(`skein federate invite ${federation.id} NAME`)}`
-        : 'Give each site its link: for `skein join`, or to open in a browser. It is shown this once.',
+        : 'Give each site its link: for `skein join`, or to open in a browser; each helper: for `skein helper join`. It is shown this once.',
     ].join('\n');
   },
 });
 
 export const federateInvite = defineCommand({
   name: 'federate invite',
-  summary: 'Invite a site to a federation; its link is shown this once.',
-  examples: [{ command: 'skein federate invite last Zurich', does: 'A link for one more site' }],
+  summary: 'Invite a site or a helper to a federation; its link is shown this once.',
+  examples: [
+    { command: 'skein federate invite last Zurich', does: 'A link for one more site' },
+    {
+      command: 'skein federate invite last page --uses 1000',
+      does: 'One link for a thousand browsers',
+    },
+  ],
   arguments: {
     federation: argument('FEDERATION', ID),
     name: argument('NAME', 'How you call the site; the ledger has a pseudonym instead.'),
   },
-  options: connectionOptions,
-  async run(context, { federation, name, ...choice }) {
+  options: {
+    uses: integer('N', 'How many sites may use the link.', { min: 1, max: 1e5 }),
+    helper: flag('For a helper whose keys are in the plan.'),
+    ...connectionOptions,
+  },
+  async run(context, { federation, name, uses, helper, ...choice }) {
+    if (helper && uses !== undefined) throw usageError('A helper has an invitation of its own.');
     const connection = await connect(context, choice);
     const { id } = await find(connection, federation);
-    const [invitation] = await invitationsOf(connection, id, [name]);
+    const role = helper ? 'helper' : 'site';
+    const [invitation] = await invitationsOf(connection, id, [{ name, role, uses }]);
     return { federation: id, ...invitation! };
   },
-  render: ({ name, link }, style) => `${style.bold(name)}\n  ${link}`,
+  render: (invitation, style) => `${style.bold(titleOf(invitation))}\n  ${invitation.link}`,
 });
 
 export const federateStatus = defineCommand({
@@ -186,14 +204,24 @@ async function followed(
   }
 }
 
-async function invitationsOf({ client, url }: Connection, id: string, names: readonly string[]) {
+interface Invited {
+  readonly name: string;
+  readonly role?: 'site' | 'helper';
+  readonly uses?: number | undefined;
+}
+
+async function invitationsOf({ client, url }: Connection, id: string, all: readonly Invited[]) {
   return Promise.all(
-    names.map(async (name) => {
-      const { invitation } = await client.inviteSite({ id, name });
-      return { name, invitation, link: `${url}/join#${invitation}` };
+    all.map(async ({ name, role = 'site', uses }) => {
+      const terms = { name, role, ...(uses === undefined ? {} : { uses }) };
+      const { invitation } = await client.inviteSite({ id, ...terms });
+      return { name, role, invitation, link: `${url}/join#${invitation}` };
     }),
   );
 }
+
+const titleOf = ({ name, role }: Required<Pick<Invited, 'name' | 'role'>>): string =>
+  role === 'helper' ? `${name} (helper)` : name;
 
 async function readPlan({ cwd }: Context, path: string): Promise<Record<string, never>> {
   const content = await readFile(resolve(cwd, path), 'utf8').catch((error: unknown) => {

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { formatBytes } from '@skein/api/units';
-import { invitationOf, type Plan, seenText } from '@skein/federation';
+import { type Plan, seenText } from '@skein/federation';
 import {
   describePlan,
   lookAtPlan,
@@ -13,19 +13,18 @@ import {
   readSiteRows,
   requireTerms,
   runSite,
-  type SiteEvent,
   type SiteRows,
   unmetTerms,
 } from '@skein/federation/site';
-import { openSocket, openSqliteMemory } from '@skein/federation/site/node';
-import { connectOptions } from '@skein/load';
+import { openSqliteMemory } from '@skein/federation/site/node';
 import { nativeBackend } from '@skein/train/native';
 import { defineCommand, type Context } from '../command.ts';
 import { dataFolder, dataOption } from '../connection.ts';
 import { givenFile } from '../file.ts';
-import { argument, decimal, flag, integer, text } from '../option.ts';
+import { argument, flag, text } from '../option.ts';
 import { planLines } from '../output/federation.ts';
-import { readTrust, trustOptions } from '../trust.ts';
+import { linkOf, progressOf, socketOf, termOptions } from '../participation.ts';
+import { trustOptions } from '../trust.ts';
 import { usageError } from '../usage.ts';
 
 export interface Participation {
@@ -69,19 +68,16 @@ export const join = defineCommand({
       completes: 'file',
     }),
     accept: flag('Accept the plan, and train.'),
-    maxEpsilon: decimal('N', 'Refuse a plan that may spend more.', { min: 0, max: 1e6 }),
-    minSites: integer('N', 'Refuse a plan whose sums may be of fewer sites.', { min: 2, max: 1e4 }),
-    maxRounds: integer('N', 'Refuse a plan of more rounds.', { min: 1, max: 1e6 }),
+    once: flag('Leave after one message, in a federation whose sums helpers unmask.'),
+    ...termOptions,
     plainUpdates: flag('Accept that the coordinator sees the update of this site by itself.'),
     folder: dataOption,
     ...trustOptions,
   },
-  async run(context, { url, data, accept, folder, ca, cert, certKey, ...demanded }) {
+  async run(context, { url, data, accept, once, folder, ca, cert, certKey, ...demanded }) {
     const { address, invitation } = linkOf(url);
     const terms = { ...demanded, allowPlainUpdates: demanded.plainUpdates };
-    const trust = await readTrust(context, { ca, cert, certKey }, undefined);
-    const tls = trust === undefined ? {} : connectOptions(trust);
-    const open = () => openSocket(address, tls);
+    const open = await socketOf(context, address, { ca, cert, certKey });
     const place = joinPath(dataFolder(context, folder), 'sites');
     await mkdir(place, { recursive: true, mode: 0o700 });
     const memory = openSqliteMemory(joinPath(place, `${invitation.run}.db`));
@@ -93,6 +89,11 @@ export const join = defineCommand({
       if (!accept) return { ...shown, accepted: false } satisfies Participation;
       if (rows === undefined) throw usageError('Give the rows to train on: --data FILE.');
       requireTerms(plan, terms);
+      if (once && plan.aggregation.kind !== 'committee') {
+        throw usageError(
+          `--once: a round of this plan (aggregation ${plan.aggregation.kind}) is more than one message.`,
+        );
+      }
       const progress = progressOf(context, plan);
       const end = await runSite({
         invitation,
@@ -112,6 +113,7 @@ export const join = defineCommand({
             backend: nativeBackend,
           }),
         onEvent: progress.on,
+        once,
         signal: context.signal,
       });
       context.notes.clear();
@@ -146,9 +148,14 @@ export const join = defineCommand({
         'Nothing was accepted. To take part, add --accept.',
       ].join('\n');
     }
+    const sent = `${formatBytes(sentBytes ?? 0)} were sent.`;
     const after = reason === '' || reason === status ? '' : `: ${reason}`;
+    const ended =
+      status === 'left'
+        ? `This site has left in round ${round! + 1}.`
+        : `The federation has ${status} after round ${round}${after}.`;
     return [
-      `${style.green('✓')} The federation has ${status} after round ${round}${after}. ${formatBytes(sentBytes ?? 0)} were sent.`,
+      `${style.green('✓')} ${ended} ${sent}`,
       ...(seen === undefined
         ? []
         : [
@@ -164,37 +171,7 @@ function rowFacts(rows: SiteRows | undefined): Pick<Participation, 'rows'> {
   return { rows: { count, classes, unused } };
 }
 
-/** The node and the invitation of a link `https://node/join#skein-join_…`. */
-function linkOf(url: string) {
-  if (!URL.canParse(url)) throw usageError(`"${url}" is not a link such as https://node/join#….`);
-  const { origin, hash } = new URL(url);
-  return { address: origin, invitation: invitationOf(decodeURIComponent(hash.slice(1))) };
-}
-
 async function rowsOf({ cwd }: Context, plan: Plan, data: string): Promise<SiteRows> {
   const { path } = await givenFile(cwd, data);
   return readSiteRows(plan.data, createReadStream(path), /\.jsonl?$/i.test(path) ? 'jsonl' : 'csv');
-}
-
-/** Tells a person how far the federation is. */
-function progressOf({ notes }: Context, { rounds }: Plan) {
-  let sent = 0;
-  const tell: {
-    readonly [T in SiteEvent['type']]: (event: Extract<SiteEvent, { type: T }>) => void;
-  } = {
-    connected: ({ name }) => notes.step(`Connected as ${name}.`),
-    lost: ({ reason, retryMs }) =>
-      notes.step(`${reason} Trying again in ${(retryMs / 1000).toFixed(1)} s.`),
-    task: ({ round, phase }) => notes.progress(`Round ${round + 1} of ${rounds}: ${phase} …`),
-    answered: ({ bytes }) => void (sent += bytes),
-    refused: ({ code, message }) => notes.step(`${code}: ${message}`),
-    status: ({ status, round, reason }) =>
-      notes.step(
-        `${status} after round ${round} of ${rounds}${reason === '' ? '' : `: ${reason}`}`,
-      ),
-  };
-  return {
-    on: (event: SiteEvent): void => (tell[event.type] as (event: SiteEvent) => void)(event),
-    sentBytes: () => sent,
-  };
 }

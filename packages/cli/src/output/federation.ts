@@ -27,13 +27,16 @@ export function renderFederations(views: readonly FederationView[], style: Style
       ['FEDERATION', ({ id }) => id],
       ['STATUS', ({ status }) => status],
       ['ROUND', ({ round, plan }) => `${round} of ${plan.rounds}`, 'right'],
-      ['SITES', ({ sites }) => String(sites.filter(({ connected }) => connected).length), 'right'],
+      ['SITES', ({ sites }) => String(sites.filter(isConnectedSite).length), 'right'],
       ['ε', spentText, 'right'],
       ['MODEL', ({ name, version }) => (version === undefined ? name : `${name} v${version}`)],
     ],
     style,
   );
 }
+
+const isConnectedSite = ({ connected, role }: FederationView['sites'][number]): boolean =>
+  connected && role === 'site';
 
 /** ε against no colluding site, beside its budget. */
 export function spentText({ spent, plan: { privacy } }: FederationView): string {
@@ -57,7 +60,7 @@ export function renderFederation(view: FederationView, style: Style): string {
     ...spent
       .slice(1)
       .map((each): [string, string] => [
-        `  if ${each.colluding} collude`,
+        `  if ${each.colluding}${plan.aggregation.helpers === undefined ? '' : ' helpers'} collude`,
         `ε = ${each.epsilon?.toFixed(3) ?? '∞'}`,
       ]),
     ...(version === undefined ? [] : ([['result', `${name} v${version}`]] as [string, string][])),
@@ -66,7 +69,7 @@ export function renderFederation(view: FederationView, style: Style): string {
   const table = renderTable(
     sites,
     [
-      ['SITE', (site) => site.name],
+      ['SITE', (site) => (site.role === 'helper' ? `${site.name} (helper)` : site.name)],
       ['IN THE LEDGER', (site) => site.pseudonym],
       [
         'STATE',

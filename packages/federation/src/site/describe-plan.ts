@@ -2,6 +2,7 @@
  * A plan in words for the person who decides: what it is, what leaves the machine, and what does
  * not. The command and the page show the same sentences.
  */
+import { helpersOf } from '../plan/helpers.ts';
 import type { Plan } from '../plan/plan.ts';
 
 export interface PlanWords {
@@ -17,7 +18,7 @@ export interface PlanWords {
 const HIDES = { patient: 'any one row', client: 'all rows of this site', none: '' } as const;
 const AGGREGATION = {
   pairwise: 'pairwise masks; the coordinator reads only the sum over sites',
-  committee: 'masks that a committee of helpers removes from the sum',
+  committee: 'masks that helpers remove from the sum; no one of them, nor the coordinator, reads an update',
   none: 'none: the coordinator reads each update',
 } as const;
 
@@ -26,6 +27,11 @@ export function describePlan(plan: Plan): PlanWords {
   const numbers = model.parameters.toLocaleString('en');
   const columns = [...data.features, data.target].map(({ name }) => name).join(', ');
   const isSecure = aggregation.kind !== 'none';
+  const helpers = helpersOf(plan);
+  const others =
+    helpers.length === 0
+      ? `${collusion.sites} other sites collude`
+      : `${collusion.helpers ?? 0} helpers collude`;
   const budget = privacy.mode === 'none' ? '' : `ε ≤ ${privacy.epsilon} at δ = ${privacy.delta}`;
   return {
     facts: [
@@ -38,11 +44,15 @@ export function describePlan(plan: Plan): PlanWords {
       ],
       ['sites', `${sites.minimum} to ${sites.maximum}; a sum is of at least ${sites.threshold}`],
       ['aggregation', AGGREGATION[aggregation.kind]],
+      ...helpers.map(
+        (helper, at) =>
+          [at === 0 ? 'helpers' : '', `${helper.name}, key ${helper.identity.slice(0, 16)}…`] as const,
+      ),
       [
         'privacy',
         privacy.mode === 'none'
           ? 'none'
-          : `hides ${HIDES[privacy.mode]}: ${budget}, also if ${collusion.sites} other sites collude with the coordinator`,
+          : `hides ${HIDES[privacy.mode]}: ${budget}, also if ${others} with the coordinator`,
       ],
     ],
     leaves: [
@@ -52,7 +62,7 @@ export function describePlan(plan: Plan): PlanWords {
       ...(privacy.mode === 'none'
         ? ['Inside it, the number of rows of this site.']
         : [
-            `Noise is in that sum: all rounds together tell little about ${HIDES[privacy.mode]} (${budget}).`,
+            `Noise is in that sum${helpers.length === 0 ? '' : ', of every helper'}: all rounds together tell little about ${HIDES[privacy.mode]} (${budget}).`,
           ]),
       'The public key of this site, its signatures, and the times at which it answers.',
     ],
@@ -62,6 +72,11 @@ export function describePlan(plan: Plan): PlanWords {
       'The loss and the accuracy on the rows of this site.',
     ],
     warnings: [
+      ...(helpers.length === 0
+        ? []
+        : [
+            'If all helpers work together with the coordinator, they can read the update of this site: know at least one of them.',
+          ]),
       ...(isSecure ? [] : ['The coordinator sees the update of this site by itself.']),
       ...(privacy.mode === 'none'
         ? ['There is no differential privacy: the model may remember single rows.']
