@@ -108,9 +108,7 @@ export const FEDERATION_ENDPOINTS = {
       .meta({ id: 'InviteSite' }),
     status: 201,
     response: z.object({
-      invitation: z
-        .string()
-        .describe('For `skein join`, the page `/join` or `skein helper join`.'),
+      invitation: z.string().describe('For `skein join`, the page `/join` or `skein helper join`.'),
     }),
     errors: [...BODY_ERRORS, 'FEDERATION_UNKNOWN', 'FEDERATION_ENDED'],
     example: { params: heart, body: { name: 'Cleveland' } },

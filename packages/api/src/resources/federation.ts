@@ -61,7 +61,9 @@ export const SpentPrivacy = z
   .strictObject({
     colluding: z
       .int()
-      .describe('Sites, or helpers of a committee, that share what they know with the coordinator.'),
+      .describe(
+        'Sites, or helpers of a committee, that share what they know with the coordinator.',
+      ),
     epsilon: z.number().nullable().describe('Null: no bound.'),
   })
   .meta({ id: 'SpentPrivacy' });

@@ -37,17 +37,12 @@ it('sums sites that each send one message and leave, round after round', async (
   for (const number of [0, 1, 2]) committee.helper(number);
   const invitation = await at.coordinator.invite(id, { name: 'page', uses: 8 });
   const cohort = (numbers: readonly number[]) =>
-    Promise.all(
-      numbers.map((number) => committee.site(number, { invitation, once: true })),
-    );
+    Promise.all(numbers.map((number) => committee.site(number, { invitation, once: true })));
   const first = await cohort([1, 2, 3, 4]);
   expect(await Promise.all(first.map(({ ended }) => ended))).toEqual(
     Array.from({ length: 4 }, () => expect.objectContaining({ status: 'left' })),
   );
-  await vi.waitFor(
-    async () => expect((await at.coordinator.view(id)).round).toBe(1),
-    patient,
-  );
+  await vi.waitFor(async () => expect((await at.coordinator.view(id)).round).toBe(1), patient);
   await cohort([1, 1, 1, 2]);
   const ledger = await finished(committee);
   expect(of(ledger, 'finished-round').map(({ survivors }) => survivors.length)).toEqual([4, 4]);
@@ -107,13 +102,15 @@ it.each(['input', 'seeds', 'masks'])(
     const committee = await startCommittee({ ...SLOW, ...PRIVATE });
     const { at, id } = committee;
     const [blocked, going] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const holding = (work: Work): Work => async (task) => {
-      if (task.place.phase === phase && task.place.round === 0) {
-        blocked.resolve();
-        await going.promise;
-      }
-      return work(task);
-    };
+    const holding =
+      (work: Work): Work =>
+      async (task) => {
+        if (task.place.phase === phase && task.place.round === 0) {
+          blocked.resolve();
+          await going.promise;
+        }
+        return work(task);
+      };
     for (const number of [0, 1]) committee.helper(number);
     committee.helper(2, holding);
     await sites(committee, [1, 2, 3]);
@@ -222,12 +219,7 @@ describe('a helper that lies', () => {
       ({ fields, payload }) => ({ fields, payload: flipped(payload!, 40) }),
       'AGGREGATION_SIGNATURE_INVALID',
     ],
-    [
-      'with a list that is none',
-      'seeds',
-      () => ({ fields: { bad: [-1] } }),
-      'ANSWER_INVALID',
-    ],
+    ['with a list that is none', 'seeds', () => ({ fields: { bad: [-1] } }), 'ANSWER_INVALID'],
   ])('%s is refused, and the round is tried again', async (_, phase, lie, code) => {
     const committee = await startCommittee({ ...SLOW, rounds: 1 });
     for (const number of [0, 1]) committee.helper(number);

@@ -48,7 +48,8 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     const known = conductors.get(run);
     if (known !== undefined) return known;
     const made = Notebook.open(store, identity, clock, run).then(
-      (notebook) => new Conductor(notebook, { store, artifacts, identity, sweeper, onFault, onChange }),
+      (notebook) =>
+        new Conductor(notebook, { store, artifacts, identity, sweeper, onFault, onChange }),
     );
     conductors.set(run, made);
     made.catch(() => conductors.delete(run));

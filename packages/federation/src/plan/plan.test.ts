@@ -17,7 +17,10 @@ const helper = (number: number): PlannedHelper => ({
   sealing: `${number + 4}`.repeat(64),
 });
 const committee = (...helpers: PlannedHelper[]): Partial<PlanDraft> => ({
-  aggregation: { kind: 'committee', helpers: helpers.length > 0 ? helpers : [helper(1), helper(2)] },
+  aggregation: {
+    kind: 'committee',
+    helpers: helpers.length > 0 ? helpers : [helper(1), helper(2)],
+  },
 });
 
 describe('a plan', () => {

@@ -18,7 +18,8 @@ export interface PlanWords {
 const HIDES = { patient: 'any one row', client: 'all rows of this site', none: '' } as const;
 const AGGREGATION = {
   pairwise: 'pairwise masks; the coordinator reads only the sum over sites',
-  committee: 'masks that helpers remove from the sum; no one of them, nor the coordinator, reads an update',
+  committee:
+    'masks that helpers remove from the sum; no one of them, nor the coordinator, reads an update',
   none: 'none: the coordinator reads each update',
 } as const;
 
@@ -46,7 +47,10 @@ export function describePlan(plan: Plan): PlanWords {
       ['aggregation', AGGREGATION[aggregation.kind]],
       ...helpers.map(
         (helper, at) =>
-          [at === 0 ? 'helpers' : '', `${helper.name}, key ${helper.identity.slice(0, 16)}…`] as const,
+          [
+            at === 0 ? 'helpers' : '',
+            `${helper.name}, key ${helper.identity.slice(0, 16)}…`,
+          ] as const,
       ),
       [
         'privacy',

@@ -147,10 +147,14 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
     });
     // Its answer may have been lost.
     expect(await store.enrol('f-1', north, 'site', proof)).toMatchObject({ key: north });
-    await expect(store.enrol('f-1', south, 'site', proof)).rejects.toEqual(code('INVITATION_INVALID'));
+    await expect(store.enrol('f-1', south, 'site', proof)).rejects.toEqual(
+      code('INVITATION_INVALID'),
+    );
     const late = await invite('f-1');
     now = 2000;
-    await expect(store.enrol('f-1', south, 'site', late)).rejects.toEqual(code('INVITATION_INVALID'));
+    await expect(store.enrol('f-1', south, 'site', late)).rejects.toEqual(
+      code('INVITATION_INVALID'),
+    );
     expect(await store.accept('f-1', north, { plan: 'p', signature: 's' })).toBe(true);
     expect(await store.accept('f-1', south, { plan: 'p', signature: 's' })).toBe(false);
     expect(await store.members('f-1')).toEqual([
@@ -158,7 +162,9 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
     ]);
     expect(await store.revoke('f-1', north)).toBe(true);
     expect(await store.revoke('f-1', north)).toBe(false);
-    await expect(store.enrol('f-1', north, 'site', proof)).rejects.toEqual(code('IDENTITY_REVOKED'));
+    await expect(store.enrol('f-1', north, 'site', proof)).rejects.toEqual(
+      code('IDENTITY_REVOKED'),
+    );
   });
 
   it('stores one answer for each site and place, while its phase is open', async () => {

@@ -33,6 +33,12 @@ const answerKey = ({ round, attempt, phase }: Place, site: string): string =>
 
 const BATCH = 500;
 
+/** By the role of the key that was proved. */
+const NOT_FOR = {
+  site: 'is for a helper, and the plan names no helper with this key',
+  helper: 'is for a site, and this is the key of a helper',
+} as const;
+
 /** `used`: keys that have enrolled with it. */
 type StoredInvitation = InvitationRecord & { readonly used?: number };
 
@@ -138,14 +144,19 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
         if (invitation === undefined || invitation.secretHash !== secretHash) {
           throw invalid('is unknown');
         }
-        if (invitation.role !== role) throw invalid(`is for a ${invitation.role}, not a ${role}`);
+        if (invitation.role !== role) throw invalid(NOT_FOR[role]);
         const { name, uses = 1, used = 0 } = invitation;
         if (member !== undefined) return [undefined, member];
         if (used >= uses) {
           throw invalid(uses === 1 ? 'was used by another key' : `was used by ${uses} keys`);
         }
         if (invitation.expiresAt <= clock()) throw invalid('has expired');
-        const made: MemberRecord = { run, key, name: uses === 1 ? name : `${name} ${used + 1}`, role };
+        const made: MemberRecord = {
+          run,
+          key,
+          name: uses === 1 ? name : `${name} ${used + 1}`,
+          role,
+        };
         const after: StoredInvitation = { ...invitation, used: used + 1 };
         return [put({ [invitationKey(id)]: after, [memberKey(key)]: made }), made];
       });

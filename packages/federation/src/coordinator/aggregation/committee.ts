@@ -176,7 +176,9 @@ function requireWhole(missing: readonly number[]): void {
 function sitesOf(value: unknown, sites: number): readonly number[] {
   const isList =
     Array.isArray(value) &&
-    value.every((each) => Number.isInteger(each) && (each as number) >= 0 && (each as number) < sites);
+    value.every(
+      (each) => Number.isInteger(each) && (each as number) >= 0 && (each as number) < sites,
+    );
   if (isList) return value as readonly number[];
   throw new SkeinError('ANSWER_INVALID', 'The bad seeds are not given as numbers of sites.');
 }

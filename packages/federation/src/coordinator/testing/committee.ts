@@ -1,6 +1,11 @@
 /** A federation with a committee of real helpers, and sites that add a number to each parameter. */
 import { onTestFinished } from 'vitest';
-import { helperWork, keysOfHelper, openHelperMemory, type HelperMemory } from '../../helper/index.ts';
+import {
+  helperWork,
+  keysOfHelper,
+  openHelperMemory,
+  type HelperMemory,
+} from '../../helper/index.ts';
 import { invitationOf } from '../../identity/invitation.ts';
 import type { PlanDraft, PlannedHelper } from '../../plan/plan.ts';
 import type { Work } from '../../site/answers.ts';
@@ -28,18 +33,12 @@ export interface TestCommittee {
   readonly id: string;
   readonly helpers: readonly TestHelper[];
   /** @param change of the helper's work. */
-  helper(
-    number: number,
-    change?: (work: Work) => Work,
-    onEvent?: SiteOptions['onEvent'],
-  ): Running;
+  helper(number: number, change?: (work: Work) => Work, onEvent?: SiteOptions['onEvent']): Running;
   /** A new site that adds a number to each parameter. */
   site(number: number, options?: SiteTest): Promise<Running>;
 }
 
-export interface SiteTest extends Partial<
-  Pick<SiteOptions, 'once' | 'memory' | 'onEvent'>
-> {
+export interface SiteTest extends Partial<Pick<SiteOptions, 'once' | 'memory' | 'onEvent'>> {
   readonly invitation?: string;
   readonly weight?: number;
   /** Told what it trains from. */
@@ -98,7 +97,11 @@ export async function startCommittee(
     at,
     id,
     helpers,
-    helper(number: number, change?: (work: Work) => Work, onEvent: SiteOptions['onEvent'] = () => {}) {
+    helper(
+      number: number,
+      change?: (work: Work) => Work,
+      onEvent: SiteOptions['onEvent'] = () => {},
+    ) {
       const { memory, invitation } = helpers[number]!;
       return run({
         onEvent,
