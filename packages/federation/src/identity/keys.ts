@@ -12,7 +12,7 @@ export interface Identity {
   /** @returns 64 bytes in hex. */
   sign(label: SignatureLabel, value: unknown): Promise<string>;
   /** @returns 64 bytes, over bytes that name their protocol themselves: those of secure aggregation. */
-  signBytes(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
+  readonly signBytes: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>>;
   /** The key pair in PKCS #8, to be stored where only its owner reads. */
   exported(): Promise<Uint8Array<ArrayBuffer>>;
 }

@@ -145,7 +145,7 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
           throw invalid('is unknown');
         }
         if (invitation.role !== role) throw invalid(NOT_FOR[role]);
-        const { name, uses = 1, used = 0 } = invitation;
+        const { name, uses, used = 0 } = invitation;
         if (member !== undefined) return [undefined, member];
         if (used >= uses) {
           throw invalid(uses === 1 ? 'was used by another key' : `was used by ${uses} keys`);

@@ -10,7 +10,7 @@ import { invitationOf } from '../../identity/invitation.ts';
 import type { PlanDraft, PlannedHelper } from '../../plan/plan.ts';
 import type { Work } from '../../site/answers.ts';
 import { openSqliteMemory } from '../../site/memory/sqlite-memory.ts';
-import { runSite, type SiteEnd, type SiteOptions } from '../../site/run-site.ts';
+import { runSite, type SiteOptions } from '../../site/run-site.ts';
 import { committeeWork } from '../../site/work/committee-work.ts';
 import { connectionPair, type Connection } from '../../transport/connection.ts';
 import { startFederation, type TestFederation } from './federation.ts';
@@ -23,7 +23,8 @@ export interface TestHelper {
 }
 
 export interface Running {
-  readonly ended: Promise<SiteEnd | unknown>;
+  /** How it has ended, or the error. */
+  readonly ended: Promise<unknown>;
   /** Ends the process of it, as it were. */
   kill(): Promise<void>;
 }
