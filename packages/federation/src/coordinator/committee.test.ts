@@ -64,7 +64,7 @@ const sites = (committee: TestCommittee, numbers: readonly number[], weight = 1)
   Promise.all(numbers.map((number) => committee.site(number, { weight })));
 /** Changes the outcome of a phase, of the attempts that `when` names. */
 const inPhase =
-  (phase: string, change: (outcome: Outcome) => Outcome, when = (_: number) => true) =>
+  (phase: string, change: (outcome: Outcome) => Outcome, when: (attempt: number) => boolean) =>
   (work: Work): Work =>
   async (task) => {
     const outcome = await work(task);
