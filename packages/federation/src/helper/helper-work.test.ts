@@ -133,7 +133,7 @@ describe('a helper', () => {
       const fewer = await shortened(list, count);
       await expect(helper.ask('masks', fewer)).rejects.toEqual(code('AGGREGATION_TOO_FEW'));
     }
-    // A list of another minimum is bound to other terms, whoever signs it.
+    // A list of another minimum is bound to other terms, also where the leader signs it.
     const easier = await helper.listOf([0, 1], 0, 2);
     await expect(helper.ask('masks', easier)).rejects.toEqual(code('AGGREGATION_CONTEXT_OTHER'));
     await expect(helper.askOf(2, list)).rejects.toEqual(code('FEDERATION_PROTOCOL'));
@@ -142,7 +142,7 @@ describe('a helper', () => {
     await expect(helper.ask('masks', list)).resolves.toBeDefined();
   });
 
-  it('refuses a list that nobody has signed, and a list of another round', async () => {
+  it('refuses a list with a wrong signature, and a list of another round', async () => {
     const helper = await helperOn(openHelperMemory(':memory:'));
     const list = await helper.listOf([0, 1, 2]);
     const unsigned = list.map((byte, at) => (at === list.length - 1 ? byte ^ 1 : byte));
