@@ -115,6 +115,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
   function start({ route, longestWaitMs, firstMs, isHurried }: Start) {
     const gone = new AbortController();
     const signal = AbortSignal.any([caller.signal, gone.signal]);
+    const begun = Promise.withResolvers<void>();
     const content = (async (): Promise<Won> => {
       const since = clock.now();
       let firstAt: number | undefined;
@@ -145,6 +146,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
       try {
         const head = await attempt.head;
         firstAt = clock.now();
+        begun.resolve();
         execution.begun?.();
         route.times.record(firstAt - sentAt, attempt.usage?.inputTokens || prompt.expected);
         // A caller that goes before it has read anything would hold the place for good.
@@ -166,7 +168,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
         throw error;
       }
     })();
-    return { content, cancel: (reason: Error) => gone.abort(reason) };
+    return { content, begun: begun.promise, cancel: (reason: Error) => gone.abort(reason) };
   }
 
   const { result, attempts } = await route(execution, prompt, worstUsage, start);

@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { GenerativeSettingsInput } from '@skein/api';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Provider } from './contract.ts';
 import type { GatewayOptions, Outcome } from './gateway-options.ts';
-import { callerOf, eventsOf, requestOf } from './testing/calls.ts';
-import { model, open, puppet, USAGE } from './testing/puppet.ts';
+import { callerOf, eventsOf, requestOf, textOf } from './testing/calls.ts';
+import { model, open, puppet, text, USAGE } from './testing/puppet.ts';
 import { openFaultyUpstream } from './faulty-upstream/faulty-upstream.ts';
 import { upstreamError } from './wire/upstream-error.ts';
 
@@ -77,6 +78,38 @@ describe('money', () => {
 });
 
 describe('routes', () => {
+  it.each([
+    ['began in time', 'a', 21],
+    ['has not begun', '', 22],
+  ])('are hedged for the first token of a whole answer, not its length: %s', async (...row) => {
+    const [, first, calls] = row;
+    let called = 0;
+    const rest = Promise.withResolvers<void>();
+    const provider: Provider = {
+      name: 'p',
+      async *generate() {
+        called += 1;
+        yield text(first);
+        // The hedge, if there is one, is quick.
+        if (called === 21) await rest.promise;
+        yield text('b');
+        yield { type: 'finish', reason: 'stop' };
+      },
+      close: async () => {},
+    };
+    // Each first token takes 0 ms by this clock, so that a hedge comes with the next timer.
+    const clock = { now: () => 0 };
+    const gateway = await open({ models: [model('m', 'p')] }, { providers: [provider], clock });
+    const ask = () =>
+      gateway.generate(requestOf('m', { stream: false }), callerOf({ arrivedAt: 0 }));
+    for (let asked = 0; asked < 20; asked++) await eventsOf(await ask());
+    const answer = ask();
+    for (let timers = 0; timers < 20; timers++) await sleep(1);
+    rest.resolve();
+    expect(textOf(await eventsOf(await answer))).toBe(`${first}b`);
+    expect(called).toBe(calls);
+  });
+
   it('keep a tenant’s data where it may go', async () => {
     const near = puppet('near');
     const far = puppet('far');

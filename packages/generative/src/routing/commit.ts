@@ -5,6 +5,9 @@
  *   send ┤                                        ├─▶ first content: committed, the others end
  *        └─ slower than its p95: one more (hedge) ┘
  *
+ * For a caller that does not stream, the whole answer takes the place of the first content, but for
+ * the hedge: one that has begun in time is not hedged.
+ *
  * An error that another provider would repeat, or must not see, ends it: a refused request, a
  * content filter. While another route is left, an attempt gets a part of the time only, so that the
  * last one still has some.
@@ -12,8 +15,10 @@
 import { SkeinError } from '@skein/api/errors';
 
 export interface Running<Result> {
-  /** Its first content. */
+  /** Its first content, or the whole answer for a caller that reads nothing before. */
   readonly content: Promise<Result>;
+  /** Resolves with the first content in both cases: an attempt that has begun needs no hedge. */
+  readonly begun?: Promise<void>;
   cancel(reason: Error): void;
 }
 
@@ -81,6 +86,9 @@ export function commit<Route, Result>(
         },
       );
       armHedge(route, isHedge);
+      void attempt.begun?.then(() => {
+        if (running.has(attempt)) clearTimeout(hedgeTimer);
+      });
     }
 
     function failed(failing: Route, error: unknown, isHedge: boolean): void {

@@ -175,7 +175,7 @@ describe('places', () => {
 });
 
 describe('commitment', () => {
-  type Play = { readonly after: number; readonly error?: SkeinError };
+  type Play = { readonly after: number; readonly begunAfter?: number; readonly error?: SkeinError };
 
   /** Routes whose attempts answer or fail after some time of a fake clock. */
   async function play(plays: readonly Play[], more: Partial<CommitOptions<number, number>> = {}) {
@@ -187,13 +187,16 @@ describe('commitment', () => {
         routes: plays.map((_, index) => index),
         start(index, firstMs) {
           started.push(index);
-          const { after, error } = plays[index]!;
+          const { after, begunAfter, error } = plays[index]!;
           const content = new Promise<number>((resolve, reject) => {
             const late = upstreamError('UPSTREAM_TIMEOUT', { provider: 'p', message: 'late' });
             if (after > firstMs) setTimeout(() => reject(late), firstMs);
             else setTimeout(() => (error === undefined ? resolve(index) : reject(error)), after);
           });
-          return { content, cancel: () => void cancelled.push(index) };
+          const cancel = () => void cancelled.push(index);
+          if (begunAfter === undefined) return { content, cancel };
+          const begun = new Promise<void>((resolve) => setTimeout(resolve, begunAfter));
+          return { content, begun, cancel };
         },
         hedgeAfterMs: () => undefined,
         mayHedge: () => true,
@@ -237,6 +240,18 @@ describe('commitment', () => {
       mayHedge: () => false,
     });
     expect(spent).toMatchObject({ result: { result: 0, attempts: 1 }, started: [0] });
+  });
+
+  it('does not hedge a long answer that began in time, but one that follows its failure', async () => {
+    const long = { after: 400, begunAfter: 40 };
+    const hedgeAfterMs = () => 50;
+    expect(await play([long, { after: 10 }], { hedgeAfterMs })).toMatchObject({ started: [0] });
+    const late = { ...long, begunAfter: 60 };
+    expect(await play([late, { after: 10 }], { hedgeAfterMs })).toMatchObject({ started: [0, 1] });
+    const cut = { after: 100, begunAfter: 40, error: failed };
+    const plays = [cut, { after: 400 }, { after: 10 }];
+    const { started, result } = await play(plays, { hedgeAfterMs });
+    expect({ started, result }).toMatchObject({ started: [0, 1, 2], result: { result: 2 } });
   });
 
   it('goes on with the first when its hedge fails', async () => {

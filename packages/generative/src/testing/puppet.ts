@@ -6,7 +6,7 @@ import type { GatewayOptions } from '../gateway-options.ts';
 import { openGateway } from '../gateway.ts';
 
 export const USAGE = { type: 'usage', usage: { inputTokens: 10, outputTokens: 20 } } as const;
-const text = (value: string): GenerateEvent => ({ type: 'text', text: value });
+export const text = (value: string): GenerateEvent => ({ type: 'text', text: value });
 
 /** A provider that says its words when told, and counts its calls. */
 export function puppet(name: string, words: readonly string[] = ['a', 'b']) {
