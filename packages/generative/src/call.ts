@@ -30,6 +30,26 @@ export interface Call {
   settle(error: unknown, usage: Usage): number | undefined;
 }
 
+export const NOTHING: Usage = { inputTokens: 0, outputTokens: 0 };
+
+/** Errors after which the provider has done nothing that it bills. */
+const FREE: ReadonlySet<string> = new Set([
+  'UPSTREAM_UNREACHABLE',
+  'UPSTREAM_BUSY',
+  'UPSTREAM_QUOTA',
+  'UPSTREAM_DENIED',
+  'UPSTREAM_REJECTED',
+  'UPSTREAM_FAILED',
+  'GENERATION_UNSUPPORTED',
+  'CONTENT_FILTERED',
+  'CONTEXT_TOO_LONG',
+]);
+
+/** Of a call that ended without content; one that was late or left is billed for its prompt all the same. */
+export function isUnbilled(error: unknown): boolean {
+  return error instanceof SkeinError && FREE.has(error.code);
+}
+
 /** @throws SkeinError for want of a place or of money, and the reason of the signal: nothing is sent then. */
 export async function openCall(
   execution: Pick<Execution, 'caller' | 'ledger' | 'clock' | 'random'>,

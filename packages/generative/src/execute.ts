@@ -7,7 +7,7 @@
 import type { GenerativeModel } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import type { Instant } from '@skein/serving';
-import { openCall } from './call.ts';
+import { isUnbilled, NOTHING, openCall } from './call.ts';
 import type {
   Caller,
   GenerateEvent,
@@ -62,20 +62,6 @@ export interface Answer {
   readonly events: () => AsyncGenerator<GenerateEvent>;
 }
 
-/** Errors after which the provider has done nothing that it bills. */
-const FREE: ReadonlySet<string> = new Set([
-  'UPSTREAM_UNREACHABLE',
-  'UPSTREAM_BUSY',
-  'UPSTREAM_QUOTA',
-  'UPSTREAM_DENIED',
-  'UPSTREAM_REJECTED',
-  'UPSTREAM_FAILED',
-  'GENERATION_UNSUPPORTED',
-  'CONTENT_FILTERED',
-  'CONTEXT_TOO_LONG',
-]);
-const isUnbilled = (error: unknown): boolean => error instanceof SkeinError && FREE.has(error.code);
-const NOTHING: Usage = { inputTokens: 0, outputTokens: 0 };
 /** Estimated characters of a token of an answer. */
 const CHARACTERS_PER_TOKEN = 3.6;
 
@@ -129,13 +115,15 @@ export async function execute(execution: Execution, request: GenerateRequest): P
       opening.catch(note);
       const call = await opening;
       const { sentAt } = call;
+      // The store of the budgets may have taken a while: the caller may have left.
+      const isSent = !signal.aborted;
       const attempt = startAttempt(
         route.provider,
         { ...request, model: route.settings.model, maxTokens },
         { signal, firstMs: firstMs - (sentAt - since), gapMs: settings.gapMs, clock },
       );
       const settle = (error: unknown): void => {
-        const usage = usageOf(attempt, error, prompt.expected);
+        const usage = isSent ? usageOf(attempt, error, prompt.expected) : NOTHING;
         const nanoDollars = call.settle(error, usage);
         if (nanoDollars === undefined) return;
         note(error);
@@ -145,6 +133,8 @@ export async function execute(execution: Execution, request: GenerateRequest): P
       };
       try {
         const head = await attempt.head;
+        // A listener for what has been aborted since would never be told.
+        signal.throwIfAborted();
         firstAt = clock.now();
         begun.resolve();
         execution.begun?.();
@@ -210,24 +200,26 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
     const gone = new AbortController();
     const signal = AbortSignal.any([caller.signal, gone.signal]);
     const content = (async () => {
+      const since = clock.now();
       const call = await openCall(execution, { route, longestWaitMs, worst, signal, isHurried });
       const late = new SkeinError(
         'UPSTREAM_TIMEOUT',
         `Provider ${route.provider.name}: no answer in ${Math.round(firstMs)} ms.`,
       );
-      const timer = setTimeout(() => gone.abort(late), firstMs);
+      const deadline = since + firstMs;
+      const timer = setTimeout(() => gone.abort(late), Math.max(0, deadline - call.sentAt));
+      const expected: Usage = { ...worst, inputTokens: inputTokens.expected };
+      const isSent = !signal.aborted;
       try {
-        const bounds = { signal, deadline: clock.now() + firstMs, gapMs: model.settings.gapMs };
+        signal.throwIfAborted();
+        const bounds = { signal, deadline, gapMs: model.settings.gapMs };
         const answer = run(route.provider, route.settings.model, bounds);
         // A provider that ignores its signal is not awaited.
         const result = await Promise.race([answer, aborted(signal)]);
-        const usage =
-          result.usage.inputTokens > 0
-            ? result.usage
-            : { ...worst, inputTokens: inputTokens.expected };
+        const usage = result.usage.inputTokens > 0 ? result.usage : expected;
         return { result, route, nanoDollars: call.settle(undefined, usage)! };
       } catch (error) {
-        call.settle(error, NOTHING);
+        call.settle(error, !isSent || isUnbilled(error) ? NOTHING : expected);
         throw error;
       } finally {
         clearTimeout(timer);

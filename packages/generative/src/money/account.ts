@@ -20,6 +20,7 @@ export interface Account {
   refill(amount: number): Promise<boolean>;
   /** Replaces what was reserved by what was spent. */
   settle(reserved: number, spent: number): void;
+  /** Gives back what is free; takes what was spent past the reserved worst cases, as far as the budget has it. */
   giveBack(): Promise<void>;
 }
 
@@ -61,9 +62,14 @@ export function createAccount(
     },
     async giveBack() {
       const amount = free;
-      if (amount <= 0) return;
+      if (amount === 0) return;
       free = 0;
-      await store.giveBackBudget(name, amount);
+      if (amount > 0) return store.giveBackBudget(name, amount);
+      const wanted = -amount;
+      const taken = await store
+        .takeBudget({ budget: name, limit, wanted, least: 1, endsAt })
+        .catch(() => 0);
+      free += taken - wanted;
     },
   };
 }

@@ -115,12 +115,33 @@ describe('a ledger', () => {
     await ledger.reserve(caller, dollars(1));
   });
 
-  it('makes up for a provider that counted more than the worst case', async () => {
-    const ledger = open([budget('all', { tokens: 100 })]);
-    const first = await ledger.reserve(caller, { nanoDollars: 0, tokens: 10 });
-    first.settle({ nanoDollars: 0, tokens: 95 });
-    await expect(ledger.reserve(caller, { nanoDollars: 0, tokens: 6 })).rejects.toThrow(SkeinError);
-    await ledger.reserve(caller, { nanoDollars: 0, tokens: 5 });
+  it.each(['while it is open', 'after it was closed and opened again'])(
+    'makes up for a provider that counted more than the worst case, %s',
+    async (when) => {
+      const store = memoryBudgets();
+      const limits = [budget('all', { tokens: 100 })];
+      let ledger = openLedger(limits, store);
+      const first = await ledger.reserve(caller, { nanoDollars: 0, tokens: 10 });
+      first.settle({ nanoDollars: 0, tokens: 95 });
+      if (when.startsWith('after')) {
+        await ledger.close();
+        ledger = openLedger(limits, store);
+      }
+      const tokens = (count: number) => ledger.reserve(caller, { nanoDollars: 0, tokens: count });
+      await expect(tokens(6)).rejects.toThrow(SkeinError);
+      await tokens(5);
+    },
+  );
+
+  it('gives back what is settled after it was closed', async () => {
+    const store = memoryBudgets();
+    const limits = [budget('all', { tokens: 100 })];
+    const ledger = openLedger(limits, store);
+    const first = await ledger.reserve(caller, { nanoDollars: 0, tokens: 60 });
+    await ledger.close();
+    first.settle({ nanoDollars: 0, tokens: 1 });
+    const next = openLedger(limits, store).reserve(caller, { nanoDollars: 0, tokens: 99 });
+    await expect(next).resolves.toMatchObject({ worst: { tokens: 99 } });
   });
 });
 

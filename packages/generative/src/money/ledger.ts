@@ -71,6 +71,7 @@ export function openLedger(
       : [{ budget, unit: 'tokens' as const, limit: budget.tokens }]),
   ]);
   const held = new Map<string, Held>();
+  let isClosed = false;
 
   const nameOf = ({ budget, unit }: Line, period: string): string =>
     `${budget.subject} ${unit} ${budget.period} ${period}`;
@@ -152,6 +153,8 @@ export function openLedger(
           mine.forEach(({ unit }, index) => {
             const { account, amount } = reserved[index]!;
             account.settle(amount, amounts[unit]);
+            // No sweep comes after the last one.
+            if (isClosed) void account.giveBack().catch(() => {});
           });
         },
       };
@@ -176,6 +179,7 @@ export function openLedger(
     },
     async close() {
       clearInterval(timer);
+      isClosed = true;
       await sweep(true);
     },
   };

@@ -99,6 +99,7 @@ export function createPlaces(
     },
     expectedWaitMs,
     acquire({ tenant, level, longestMs, signal }) {
+      if (signal.aborted) return Promise.reject(signal.reason as Error);
       if (running < count && queue.length === 0) return Promise.resolve(take(tenant));
       const waitMs = Math.max(1, expectedWaitMs());
       if (queue.length >= count * WAITING_PER_PLACE) {

@@ -165,6 +165,8 @@ describe('places', () => {
     });
     gone.abort(new SkeinError('CANCELLED', 'gone'));
     await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED' });
+    const afterwards = { tenant: 'a', level: 3, longestMs: 1e9, signal: gone.signal };
+    await expect(places.acquire(afterwards)).rejects.toMatchObject({ code: 'CANCELLED' });
     const late = places.acquire({ tenant: 'a', level: 3, longestMs: 1, signal });
     await expect(late).rejects.toMatchObject({ code: 'DEADLINE_UNREACHABLE' });
     expect(places.waiting).toBe(0);
