@@ -8,7 +8,9 @@
 import { SkeinError } from '@skein/api/errors';
 import { isSignedBy, pseudonymOf } from '../identity/keys.ts';
 import { canonical, digestOf } from '@skein/api/canonical';
-import { FIRST_PREVIOUS, type LedgerEntry } from './entry.ts';
+import type { Plan } from '../plan/plan.ts';
+import { isBudgetSpent, spentAfter } from '../plan/spent.ts';
+import { FIRST_PREVIOUS, type LedgerEntry, type LedgerEvent } from './entry.ts';
 import { LedgerExport } from './export.ts';
 import type { SeenEntry } from './seen.ts';
 
@@ -81,15 +83,9 @@ export async function verifyLedger(
       sites.set(event.key, event.site);
     }
     if (event.kind === 'charged') {
-      if (event.releases !== releases + 1) refuse(`Entry ${sequence}: a release is missing.`);
-      releases = event.releases;
-      const { privacy } = plan;
-      const isOfPlan =
-        privacy.mode !== 'none' &&
-        event.noise === privacy.noise &&
-        event.clip === privacy.clip &&
-        event.delta === privacy.delta;
-      if (!isOfPlan) refuse(`Entry ${sequence}: it is charged by other terms than the plan's.`);
+      releases += 1;
+      const wrong = flawOfCharge(plan, event, releases);
+      if (wrong !== undefined) refuse(`Entry ${sequence}: ${wrong}.`);
       charged = `${event.round}/${event.attempt}`;
     }
     if (event.kind === 'finished-round' && plan.privacy.mode !== 'none') {
@@ -118,6 +114,36 @@ export async function verifyLedger(
     rounds: countOf('finished-round'),
     aborted: countOf('aborted'),
   };
+}
+
+/**
+ * An ε may be above what this version computes: accountants become tighter, and ledgers are kept for years.
+ */
+function flawOfCharge(
+  plan: Plan,
+  { releases, clip, noise, delta, spent }: Extract<LedgerEvent, { kind: 'charged' }>,
+  expected: number,
+): string | undefined {
+  const { privacy } = plan;
+  if (releases !== expected) return 'a release is missing';
+  const isOfPlan =
+    privacy.mode !== 'none' &&
+    noise === privacy.noise &&
+    clip === privacy.clip &&
+    delta === privacy.delta;
+  if (!isOfPlan) return "it is charged by other terms than the plan's";
+  const found = spentAfter(plan, releases);
+  const isEnough =
+    spent.length === found.length &&
+    found.every(
+      ({ colluding, epsilon }, i) =>
+        spent[i]!.colluding === colluding &&
+        (spent[i]!.epsilon ?? Infinity) >= epsilon * (1 - 1e-6),
+    );
+  if (!isEnough) return 'it names less than what the releases have spent';
+  return isBudgetSpent(plan, releases - 1)
+    ? 'it spends more than the budget of the plan'
+    : undefined;
 }
 
 async function flawOf(
