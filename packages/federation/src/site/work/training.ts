@@ -69,6 +69,9 @@ export async function openTraining(options: TrainingOptions): Promise<SiteTraini
   return TRAININGS[options.plan.privacy.mode](options);
 }
 
+/** Of SCAFFOLD: the estimate of the site's own gradient. It is in this process only. */
+type Memory = Float32Array | undefined;
+
 /** Steps of the plan's optimiser on the rows of the site. */
 async function localTraining(options: TrainingOptions): Promise<SiteTraining> {
   const { plan, rows, backend } = options;
@@ -84,11 +87,13 @@ async function localTraining(options: TrainingOptions): Promise<SiteTraining> {
     steps,
     seed: 0,
   });
-  let memory: Float32Array | undefined;
+  /** What the site remembers before and after its last round: an attempt that is tried again begins as the first. */
+  let last: { readonly round: number; readonly before: Memory; readonly after: Memory } | undefined;
   return {
     async update(number, broadcast) {
+      const memory = last?.round === number ? last.before : last?.after;
       const done = await training.localUpdate(broadcast, { number, memory });
-      memory = done.memory;
+      last = { round: number, before: memory, after: done.memory };
       return { numbers: done.update, weight: done.weight };
     },
   };
