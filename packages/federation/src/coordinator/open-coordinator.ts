@@ -9,7 +9,7 @@ import { pseudonymOf, randomHex } from '../identity/keys.ts';
 import { type LedgerEvent, nextEntry } from '../ledger/entry.ts';
 import { exportLedger } from '../ledger/export.ts';
 import { canonical, digestOf } from '@skein/api/canonical';
-import { residueBits } from '@skein/train/federated';
+import { assertEncoding } from '@skein/train/federated';
 import { completePlan } from '../plan/complete.ts';
 import { encodingOf } from '../plan/encoding.ts';
 import { helpersOf } from '../plan/helpers.ts';
@@ -277,7 +277,7 @@ function mostBytes({ plan }: RunRecord): number {
 function requireEncodable(plan: Plan, length: number): void {
   if (plan.aggregation.kind === 'none') return;
   try {
-    residueBits(encodingOf(plan, length));
+    assertEncoding(encodingOf(plan, length));
   } catch (error) {
     throw new SkeinError('PLAN_INVALID', `The plan is refused: ${(error as Error).message}`, {
       cause: error,

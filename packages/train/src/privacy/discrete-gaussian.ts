@@ -16,7 +16,7 @@ import { secureRandom, type SecureRandom } from './secure-random.ts';
  * A deviation of 2^24: twelve of them to either side still fit into the 32 bits of a residue, and a sample, of a
  * few hundred deviations at most, is a whole double.
  */
-const MOST_VARIANCE = 2 ** 48;
+export const MOST_VARIANCE = 2 ** 48;
 
 export interface DiscreteGaussian {
   sample(): number;

@@ -165,6 +165,7 @@ it.each([
   [{ ...plain, noise: { variance: 0.5, shares: 1 } }, 'variance 0.5'],
   [{ ...plain, weight: { most: 3 }, noise: { variance: 16, shares: 1 } }, 'public number'],
   [{ ...plain, sample: { share: 2 } }, 'share 2'],
+  [{ ...plain, noise: { variance: 2 ** 49, shares: 1 } }, 'above 2^24'],
 ] as const)('refuses %j', (encoding, message) => {
   expect(() => assertEncoding(encoding)).toThrow(message);
 });

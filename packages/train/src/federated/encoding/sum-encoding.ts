@@ -11,7 +11,7 @@
  * "Federated Learning with Autotuned Communication-Efficient Secure Aggregation" (moduli).
  */
 import { secureRandom, type SecureRandom } from '../../privacy/secure-random.ts';
-import { discreteGaussian } from '../../privacy/discrete-gaussian.ts';
+import { discreteGaussian, MOST_VARIANCE } from '../../privacy/discrete-gaussian.ts';
 import { TrainError } from '../../train-error.ts';
 import { chosenEntries } from './chosen-entries.ts';
 
@@ -62,6 +62,11 @@ export function assertEncoding(encoding: SumEncoding): void {
     invalid(`the weight ${weight.most} is not whole`);
   if (weight !== undefined && noise !== undefined) {
     invalid('a private sum is divided by a public number; leave the weights out of it');
+  }
+  if (noise !== undefined && noise.variance > MOST_VARIANCE) {
+    invalid(
+      `noise of a deviation of ${Math.round(Math.sqrt(noise.variance))} levels is above 2^24`,
+    );
   }
   if (noise !== undefined && !(whole(noise.variance) && whole(noise.shares))) {
     invalid(`noise of variance ${noise.variance} in ${noise.shares} shares is not whole`);
