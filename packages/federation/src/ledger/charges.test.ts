@@ -35,7 +35,7 @@ async function ledgerOf(events: readonly LedgerEvent[], of: Plan = plan): Promis
 
 const charge = (releases: number, attempt = 0, more: object = {}): LedgerEvent => {
   const [event] = chargeOf(plan, { round: 0, attempt, releases });
-  return { ...event!, ...more } as LedgerEvent;
+  return { ...event!, ...more };
 };
 const done = (attempt = 0): LedgerEvent => ({
   kind: 'finished-round',
