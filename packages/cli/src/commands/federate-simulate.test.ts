@@ -45,6 +45,20 @@ it('learns over equal sites, and over sites of one class needs more rounds', asy
   expect(last['validationLoss']).toBeLessThan(sorted.rounds.at(-1)!.metrics['validationLoss']!);
 });
 
+it('shows what hostile sites do to the mean, and that robust aggregates stand them', async () => {
+  const plan = ['--sites', '7', '--rounds', '8', '--rate', '1', '--hostile', '2'];
+  const accuracies = await Promise.all(
+    [[], ['--robust', 'median'], ['--robust', 'trimmed-mean'], ['--robust', 'krum']].map(
+      async (more) => (await simulated(...plan, ...more)).rounds.at(-1)!.metrics['accuracy']!,
+    ),
+  );
+  const [mean, ...robust] = accuracies as [number, ...number[]];
+  expect(mean).toBeLessThan(0.6);
+  for (const accuracy of robust) expect(accuracy).toBeGreaterThan(0.9);
+  const few = await skein('--sites', '6', '--hostile', '2', '--robust', 'krum', '--json');
+  expect([few.code, JSON.parse(few.stdout).code]).toEqual([2, 'USAGE']);
+});
+
 it('draws a table of rounds, and refuses more sites than rows and a column that is absent', async () => {
   const { code, stdout } = await skein('--sites', '4', '--sampled', '2', '--rounds', '2');
   expect(code).toBe(0);

@@ -19,6 +19,9 @@ import {
 import {
   equalSites,
   federatedModel,
+  fewestUpdates,
+  ROBUST_NAMES,
+  type RobustRule,
   simulate,
   STRATEGY_NAMES,
   strategyOf,
@@ -70,6 +73,11 @@ export const federateSimulate = defineCommand({
       does: 'Twenty sites with equal shares of the rows',
     },
     {
+      command:
+        'skein federate simulate rows.csv --label disease --sites 10 --hostile 2 --robust trimmed-mean',
+      does: 'Two of ten sites work against the others',
+    },
+    {
       command: 'skein federate simulate rows.csv --label disease --split sorted --json',
       does: 'Sites that have rows of few classes',
     },
@@ -88,6 +96,25 @@ export const federateSimulate = defineCommand({
       'equal',
     ),
     strategy: withDefault(choice(STRATEGIES, 'What the server makes of the updates.'), 'fedavg'),
+    hostile: withDefault(
+      integer('N', 'Sites that send ten times the opposite of what they learnt.', {
+        min: 0,
+        max: 10_000,
+      }),
+      '0',
+    ),
+    robust: choice(
+      ROBUST_NAMES,
+      'What is taken of the updates in place of their mean, where sites may be hostile.',
+    ),
+    dishonest: integer('N', 'Hostile sites that trimmed-mean and krum stand; default: --hostile.', {
+      min: 0,
+      max: 10_000,
+    }),
+    norm: withDefault(
+      decimal('R', 'What norm-bound shortens longer updates to.', { min: 1e-9, max: 1e9 }),
+      '1',
+    ),
     serverRate: decimal('R', 'Rate by which the server follows the mean update.', {
       min: 1e-9,
       max: 1e3,
@@ -103,7 +130,10 @@ export const federateSimulate = defineCommand({
     const builder = networkOf(model);
     if (builder === undefined) throw usageError(`--model: "${model}" is not mlp or mlp:16,8.`);
     const { path } = await givenFile(cwd, data);
-    const { strategy: name, serverRate, sites: count, sampled, rounds, batch, ...local } = options;
+    const { strategy: name, serverRate, sites: count, sampled, rounds, batch, ...more } = options;
+    const { hostile, robust, dishonest = hostile, norm, ...local } = more;
+    const rule = robust === undefined ? undefined : { name: robust, dishonest, norm };
+    requireRobust(rule, name, sampled ?? count);
     if (sampled !== undefined && sampled > count) {
       throw usageError(`--sampled ${sampled} is more than the ${count} sites.`);
     }
@@ -134,6 +164,8 @@ export const federateSimulate = defineCommand({
           learningRate: local.rate,
           epochs: local.epochs,
           seed,
+          hostile,
+          ...(rule === undefined ? {} : { robust: rule }),
           ...(sampled === undefined ? {} : { sampled }),
           async onRound({ round, loss, state }) {
             const metrics = await quality.report(state.parameters);
@@ -148,10 +180,14 @@ export const federateSimulate = defineCommand({
       }
       const counts = { trainingRows: rows.count, heldOutRows: test.count };
       const frequent = problem.blueprint.classes.length > 0 ? { majority: majorityOf(test) } : {};
-      return { strategy: name, sites: count, split, ...counts, ...frequent, rounds: found };
+      const taken = robust === undefined ? {} : { robust };
+      const which = { strategy: name, ...taken, hostile, sites: count, split };
+      return { ...which, ...counts, ...frequent, rounds: found };
     });
   },
-  render({ strategy, sites, split, trainingRows, heldOutRows, majority, rounds }, style) {
+  render(found, style) {
+    const { strategy, robust, hostile, sites, split } = found;
+    const { trainingRows, heldOutRows, majority, rounds } = found;
     const names = Object.keys(rounds.at(-1)?.metrics ?? {});
     const columns: readonly Column<SimulatedRow>[] = [
       ['ROUND', ({ round }) => String(round), 'right'],
@@ -170,10 +206,19 @@ export const federateSimulate = defineCommand({
     return [
       renderTable(rounds, columns, style),
       '',
-      `${strategy} over ${sites} simulated sites (${split}) with ${trainingRows} rows; tried on ${heldOutRows} held-out rows.${frequent}`,
+      `${strategy}${robust === undefined ? '' : ` with ${robust}`} over ${sites} simulated sites (${split}${hostile === 0 ? '' : `, ${hostile} hostile`}) with ${trainingRows} rows; tried on ${heldOutRows} held-out rows.${frequent}`,
     ].join('\n');
   },
 });
+
+/** @throws SkeinError USAGE for a rule that has too few updates. */
+function requireRobust(rule: RobustRule | undefined, strategy: string, sites: number): void {
+  if (rule === undefined) return;
+  if (strategy === 'cyclic') throw usageError('--robust has one update at a time with cyclic.');
+  const fewest = fewestUpdates(rule);
+  if (sites >= fewest) return;
+  throw usageError(`--robust ${rule.name} needs ${fewest} sites of a round, not ${sites}.`);
+}
 
 /** Tries the parameters of a round on held-out rows. */
 async function openQuality(

@@ -1,6 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { createIdentity } from '../identity/keys.ts';
 import { verifyLedger, ledgerText } from '../ledger/verify.ts';
+import { readArtifact } from './uploads.ts';
 import {
   adds,
   floats,
@@ -66,6 +67,30 @@ it('averages the updates of two sites by their weights, round after round, and w
   );
   expect(JSON.stringify(ledger.entries)).not.toMatch(/north|south/);
   expect(at.faults).toEqual([]);
+});
+
+it('takes the median of the updates where the plan says so, whatever their weights', async () => {
+  const robust = { name: 'median' } as const;
+  const at = await startFederation({
+    rounds: 1,
+    aggregation: { kind: 'none', coordinatorSeesUpdates: true, robust },
+    sites: { minimum: 3 },
+  });
+  const { id } = await at.coordinator.start(at.draft);
+  const before: number[] = [];
+  for (const [name, update, weight] of [
+    ['a', 1, 1],
+    ['b', 2, 1],
+    ['liar', -1e6, 1e9],
+  ] as const) {
+    await joinScripted(at, await at.coordinator.invite(id, { name }), (task) => {
+      before.push(new Float32Array(task.payload!.slice().buffer)[0]!);
+      return adds(update, weight)(task);
+    });
+  }
+  const { parameters } = await until(at, id, 'finished');
+  const after = new Float32Array((await readArtifact(at.artifacts, parameters!)).buffer);
+  expect(after[0]! - before[0]!).toBeCloseTo(1, 5);
 });
 
 it('aborts a round below the threshold, writes it down and tries it again', async () => {

@@ -1,5 +1,6 @@
 /** Refuses a plan that contradicts itself. Runs in Node and in the browser. */
 import { SkeinError } from '@skein/api/errors';
+import { fewestUpdates } from '@skein/train/federated';
 import type { z } from 'zod';
 import { helpersOf } from './helpers.ts';
 import { Plan } from './plan.ts';
@@ -23,6 +24,7 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
   const isPatient = privacy.mode === 'patient';
   const isSecure = aggregation.kind !== 'none';
   const mostRows = aggregation.kind === 'none' ? undefined : aggregation.mostRows;
+  const robust = aggregation.kind === 'none' ? aggregation.robust : undefined;
   const helpers = helpersOf(plan);
   const keys = helpers.flatMap(({ identity, sealing }) => [identity, sealing]);
   return [
@@ -84,6 +86,14 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
     [
       isPatient && strategy.name === 'scaffold',
       'strategy scaffold releases two vectors a round; with privacy patient use fedsgd or fedavg.',
+    ],
+    [
+      robust !== undefined && strategy.name === 'cyclic',
+      'aggregation.robust has one update at a time to choose from with strategy cyclic.',
+    ],
+    [
+      robust !== undefined && sites.threshold < fewestUpdates(robust),
+      `aggregation.robust ${robust?.name} needs the updates of ${robust && fewestUpdates(robust)} sites, and sites.threshold is ${sites.threshold}.`,
     ],
     [
       isSecure && strategy.name === 'cyclic',

@@ -109,6 +109,26 @@ describe('a plan', () => {
         },
       },
     ],
+    [
+      'aggregation.robust krum needs the updates of 5 sites, and sites.threshold is 3',
+      {
+        privacy: { mode: 'none' },
+        strategy: { name: 'fedavg' },
+        aggregation: {
+          kind: 'none',
+          coordinatorSeesUpdates: true,
+          robust: { name: 'krum', dishonest: 1 },
+        },
+      },
+    ],
+    [
+      'aggregation.robust has one update at a time',
+      {
+        privacy: { mode: 'none' },
+        strategy: { name: 'cyclic' },
+        aggregation: { kind: 'none', coordinatorSeesUpdates: true, robust: { name: 'median' } },
+      },
+    ],
     ['strategy cyclic', { strategy: { name: 'cyclic' } }],
     ['collusion.sites leaves no honest', { collusion: { sites: 3 } }],
     ['sites.maximum is above 255', { sites: { minimum: 4, maximum: 300 } }],

@@ -119,6 +119,14 @@ export const PlannedHelper = z.strictObject({
 });
 export type PlannedHelper = z.output<typeof PlannedHelper>;
 
+/** See `RobustRule` of `@skein/train/federated`. */
+export const Robust = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.literal('median') }),
+  z.strictObject({ name: z.literal('trimmed-mean'), dishonest: count }),
+  z.strictObject({ name: z.literal('krum'), dishonest: count }),
+  z.strictObject({ name: z.literal('norm-bound'), norm: positive }),
+]);
+
 export const Aggregation = z.discriminatedUnion('kind', [
   /** Pairwise masks against a malicious server (Bonawitz 2017): 2 to 64 sites. */
   z.strictObject({ kind: z.literal('pairwise'), ...encoded }),
@@ -133,6 +141,8 @@ export const Aggregation = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('none'),
     coordinatorSeesUpdates: z.literal(true),
+    /** What is taken of the updates in place of their mean by rows, where sites may be dishonest. */
+    robust: Robust.optional(),
   }),
 ]);
 

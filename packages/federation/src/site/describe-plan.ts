@@ -33,6 +33,10 @@ export function describePlan(plan: Plan): PlanWords {
     helpers.length === 0
       ? `${collusion.sites} other sites collude`
       : `${collusion.helpers ?? 0} helpers collude`;
+  const taken =
+    aggregation.kind === 'none' && aggregation.robust !== undefined
+      ? `, and takes their ${aggregation.robust.name}`
+      : '';
   const budget = privacy.mode === 'none' ? '' : `ε ≤ ${privacy.epsilon} at δ = ${privacy.delta}`;
   return {
     facts: [
@@ -44,7 +48,7 @@ export function describePlan(plan: Plan): PlanWords {
         `${rounds} of ${strategy.name}, ${local.steps} ${local.steps === 1 ? 'step' : 'steps'} at each site`,
       ],
       ['sites', `${sites.minimum} to ${sites.maximum}; a sum is of at least ${sites.threshold}`],
-      ['aggregation', AGGREGATION[aggregation.kind]],
+      ['aggregation', `${AGGREGATION[aggregation.kind]}${taken}`],
       ...helpers.map(
         (helper, at) =>
           [

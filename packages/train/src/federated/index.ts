@@ -7,7 +7,13 @@ export {
   type LocalTrainingOptions,
   type LocalUpdate,
 } from './training/local-training.ts';
-export { krum, median, normBoundedMean, trimmedMean, type Updates } from './strategies/robust.ts';
+export {
+  fewestUpdates,
+  ROBUST_NAMES,
+  robustUpdate,
+  type RobustRule,
+  type Updates,
+} from './strategies/robust.ts';
 export {
   equalSites,
   simulate,

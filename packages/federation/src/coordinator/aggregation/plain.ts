@@ -1,9 +1,10 @@
 /**
  * The sum of updates that the coordinator sees: phase `train`. The answer is the update as float32,
  * and the site's weight. The updates are read one by one when all are there, in the order of the
- * roster, so that the sum is the same after a restart.
+ * roster, so that the sum is the same after a restart; all at once where a robust aggregate compares them.
  */
 import { SkeinError } from '@skein/api/errors';
+import { robustUpdate } from '@skein/train/federated';
 import type { Payload } from '../../transport/chunks.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
@@ -14,6 +15,8 @@ const MOST_WEIGHT = 1e12;
 export async function openPlain({ plan, roster, broadcast }: AttemptContext): Promise<Aggregator> {
   const updates = new Map<string, { readonly weight: number; readonly payload: Payload }>();
   const length = broadcast.byteLength / 4;
+  const { aggregation } = plan;
+  const robust = aggregation.kind === 'none' ? aggregation.robust : undefined;
   const needed = leastSites({ plan, roster });
   return {
     expected: () => roster,
@@ -43,6 +46,12 @@ export async function openPlain({ plan, roster, broadcast }: AttemptContext): Pr
       const sum = new Float64Array(length);
       let weight = 0;
       const survivors = roster.filter((site) => updates.has(site));
+      if (robust !== undefined) {
+        const all = await Promise.all(
+          survivors.map((site) => floatsOf(updates.get(site)!.payload)),
+        );
+        return { sum: Float64Array.from(robustUpdate(all, robust)), weight: 1, survivors };
+      }
       for (const site of survivors) {
         const update = updates.get(site)!;
         const floats = await floatsOf(update.payload);

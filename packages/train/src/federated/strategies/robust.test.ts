@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { krum, median, normBoundedMean, trimmedMean, type Updates } from './robust.ts';
+import {
+  fewestUpdates,
+  krum,
+  median,
+  normBoundedMean,
+  robustUpdate,
+  type RobustRule,
+  trimmedMean,
+  type Updates,
+} from './robust.ts';
 
 const updates = (...rows: readonly number[][]): Updates =>
   rows.map((row) => Float32Array.from(row));
@@ -61,6 +70,18 @@ it('are the numbers that they are named after', () => {
   expect([...normBoundedMean(updates([3, 4], [0, 1]), 1)].map((x) => Number(x.toFixed(4)))).toEqual(
     [0.3, 0.9],
   );
+});
+
+it.each<[RobustRule, number, number[]]>([
+  [{ name: 'median' }, 1, [3, 7]],
+  [{ name: 'trimmed-mean', dishonest: 1 }, 3, [3, 6.6667]],
+  [{ name: 'krum', dishonest: 1 }, 5, [2, 6]],
+  [{ name: 'norm-bound', norm: 100 }, 1, [3.8, 5.8]],
+])('are chosen by a rule: %j', (rule, fewest, expected) => {
+  const all = updates([1, 8], [2, 6], [9, 7], [4, 1], [3, 7]);
+  expect([...robustUpdate(all, rule)].map((x) => Number(x.toFixed(4)))).toEqual(expected);
+  expect(fewestUpdates(rule)).toBe(fewest);
+  expect(() => robustUpdate(all.slice(0, fewest - 1), rule)).toThrow('Robust aggregation');
 });
 
 it.each([

@@ -7,6 +7,49 @@ import { TrainError } from '../../train-error.ts';
 /** Updates of one length, one for each site. */
 export type Updates = readonly Float32Array[];
 
+/** Which aggregate, and what it has to stand. */
+export type RobustRule =
+  | { readonly name: 'median' }
+  /** Up to so many sites may be dishonest. */
+  | { readonly name: 'trimmed-mean' | 'krum'; readonly dishonest: number }
+  /** L2 norm that a longer update is shortened to. */
+  | { readonly name: 'norm-bound'; readonly norm: number };
+
+const RULES: {
+  readonly [N in RobustRule['name']]: {
+    /** Fewest updates. */
+    readonly fewest: (rule: Extract<RobustRule, { name: N }>) => number;
+    readonly aggregate: (updates: Updates, rule: Extract<RobustRule, { name: N }>) => Float32Array;
+  };
+} = {
+  median: { fewest: () => 1, aggregate: median },
+  'trimmed-mean': {
+    fewest: ({ dishonest }) => 2 * dishonest + 1,
+    aggregate: (updates, { dishonest }) => trimmedMean(updates, dishonest),
+  },
+  krum: {
+    fewest: ({ dishonest }) => 2 * dishonest + 3,
+    aggregate: (updates, { dishonest }) => krum(updates, dishonest),
+  },
+  'norm-bound': {
+    fewest: () => 1,
+    aggregate: (updates, { norm }) => normBoundedMean(updates, norm),
+  },
+};
+
+export const ROBUST_NAMES = ['median', 'trimmed-mean', 'krum', 'norm-bound'] as const;
+
+/** Updates that a rule needs at least. */
+export function fewestUpdates(rule: RobustRule): number {
+  return (RULES[rule.name].fewest as (of: RobustRule) => number)(rule);
+}
+
+/** What the server follows in place of the mean by weight. @throws TrainError `data` for too few updates, or flawed ones. */
+export function robustUpdate(updates: Updates, rule: RobustRule): Float32Array {
+  const { aggregate } = RULES[rule.name];
+  return (aggregate as (updates: Updates, of: RobustRule) => Float32Array)(updates, rule);
+}
+
 /** Number by number the median: Yin et al., "Byzantine-Robust Distributed Learning" (ICML 2018). */
 export function median(updates: Updates): Float32Array {
   return byNumber(updates, (sorted) => {

@@ -11,6 +11,7 @@ import {
   type FederatedModel,
   type LocalTrainingOptions,
 } from './local-training.ts';
+import { robustUpdate, type RobustRule } from '../strategies/robust.ts';
 import type { ServerState, Strategy } from '../strategies/strategy.ts';
 
 export interface SimulationOptions extends LocalTrainingOptions {
@@ -20,6 +21,10 @@ export interface SimulationOptions extends LocalTrainingOptions {
   readonly rounds: number;
   /** Sites of a round, drawn anew each time; default all. */
   readonly sampled?: number;
+  /** What is taken of the updates in place of their mean by rows; not with a strategy that trains in turn. */
+  readonly robust?: RobustRule;
+  /** The first so many sites send ten times the opposite of what they have learnt. Default 0. */
+  readonly hostile?: number;
   /** Called after each round; `false` ends the simulation. */
   readonly onRound?: (round: SimulatedRound) => Promise<boolean | void> | boolean | void;
 }
@@ -42,7 +47,7 @@ export async function simulate(
   model: FederatedModel,
   options: SimulationOptions,
 ): Promise<ServerState> {
-  const { strategy, sites, rounds, sampled = sites.length, seed } = options;
+  const { strategy, sites, rounds, sampled = sites.length, robust, hostile = 0, seed } = options;
   const empty = sites.findIndex(({ length }) => length === 0);
   if (empty >= 0) throw new TrainError('data', `Site ${empty} has no rows.`);
   if (!(sampled >= 1 && sampled <= sites.length)) {
@@ -56,6 +61,8 @@ export async function simulate(
     for (let round = 0; round < rounds; round++) {
       const broadcast = strategy.broadcast(state);
       const sum = new Float64Array(broadcast.length);
+      /** Only where a rule looks at single ones. */
+      const updates: Float32Array[] = [];
       let [weight, loss] = [0, 0];
       for (const site of drawn(strategy, { round, sites: sites.length, sampled, seed })) {
         const memory = memories.get(site);
@@ -66,12 +73,21 @@ export async function simulate(
         );
         // Not the whole dataset's, which the step is open for.
         const own = sites[site]!.length;
-        for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + own * found.update[i]!;
+        const update = site < hostile ? found.update.map((each) => -10 * each) : found.update;
+        if (robust === undefined) {
+          for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + own * update[i]!;
+        } else {
+          updates.push(update);
+        }
         weight += own;
         loss += own * found.loss;
         if (found.memory !== undefined) memories.set(site, found.memory);
       }
-      state = strategy.apply(state, sum, weight, weight / total);
+      const share = weight / total;
+      state =
+        robust === undefined
+          ? strategy.apply(state, sum, weight, share)
+          : strategy.apply(state, robustUpdate(updates, robust), 1, share);
       const more = await options.onRound?.({
         round: round + 1,
         state,
