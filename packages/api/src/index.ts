@@ -46,6 +46,8 @@ export {
   GenerativeProvider,
   GenerativeRoute,
   GenerativeSettings,
+  MAX_REDACTIONS,
+  Redaction,
   TokenPrice,
   type GenerativeModelInput,
   type GenerativeSettingsInput,

@@ -95,10 +95,14 @@ it('goes from nothing to an assistant, and on with the second provider while the
   await skein(lineOf('skein budget put operator'));
   await skein(lineOf('skein budget put tenant'));
   await skein(lineOf('skein provider allow'));
+  expect(await skein(lineOf('skein redaction put'))).toContain('[email] in prompts');
   expect(lines).toEqual([]);
 
   expect(await skein('skein provider ls')).toMatch(/backup[\s\S]*google/);
   await skein('skein budget rm tenant:default');
+  expect(await skein('skein redaction ls')).toMatch(/email +email +prompts +\[email\] +all +all/);
+  await skein('skein redaction rm email');
+  expect(await skein('skein redaction ls')).toContain('Nothing is redacted');
   await skein('skein model rm assistant');
   for (const name of ['backup', 'google']) await skein(`skein provider rm ${name}`);
   expect(await skein('skein provider ls')).not.toMatch(/backup|google/);

@@ -53,4 +53,5 @@ export {
   MAX_TOP_LOGPROBS,
 } from './limits.ts';
 export { usdText } from './money/price.ts';
+export { redacting } from './redaction/redacting-gateway.ts';
 export { upstreamError } from './wire/upstream-error.ts';

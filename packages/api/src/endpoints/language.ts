@@ -5,6 +5,8 @@ import {
   GenerativeBudget,
   GenerativeModel,
   GenerativeProvider,
+  Redaction,
+  RedactionDeclaration,
   TenantProviders,
 } from '../resources/generative.ts';
 import {
@@ -22,6 +24,7 @@ const Budget = z.strictObject({
   period: z.enum(['minute', 'day', 'month']).describe('Begins at midnight UTC.'),
 });
 const Tenant = z.strictObject({ tenant: TenantProviders.shape.tenant });
+const RedactionName = z.strictObject({ name: Redaction.shape.name });
 const WRITE_ERRORS = [
   'BODY_NOT_JSON',
   'BODY_TOO_LARGE',
@@ -168,5 +171,26 @@ export const LANGUAGE_ENDPOINTS = {
     params: Tenant,
     errors: ['PROVIDER_INVALID'],
     example: { params: { tenant: 'ward-3' } },
+  },
+  putRedaction: {
+    method: 'PUT',
+    path: '/api/v1/language/redactions/{name}',
+    group,
+    summary: 'Replace what matches a pattern, in prompts, in answers or in both.',
+    scope: 'admin',
+    params: RedactionName,
+    body: RedactionDeclaration,
+    errors: WRITE_ERRORS,
+    example: { params: { name: 'email' }, body: { kind: 'email', of: 'prompts' } },
+  },
+  removeRedaction: {
+    method: 'DELETE',
+    path: '/api/v1/language/redactions/{name}',
+    group,
+    summary: 'Remove a redaction.',
+    scope: 'admin',
+    params: RedactionName,
+    errors: ['PROVIDER_INVALID'],
+    example: { params: { name: 'email' } },
   },
 } as const satisfies Record<string, NodeEndpoint>;

@@ -1,6 +1,6 @@
 /** How an operator declares generative models: providers, models, budgets. Money is in US dollars. */
 import { z } from 'zod';
-import { PROVIDER_NAMES } from '../implementations.ts';
+import { PROVIDER_NAMES, REDACTION_KINDS } from '../implementations.ts';
 import { Name } from './deployment.ts';
 
 export const SecretReference = z
@@ -144,6 +144,53 @@ export const TenantProviders = z.strictObject({
   providers: z.array(Name).describe('By name; an empty list: none.'),
 });
 
+/** All patterns are searched for side by side. */
+export const MAX_REDACTIONS = 64;
+
+const redaction = {
+  kind: z
+    .enum(REDACTION_KINDS)
+    .describe(
+      'A pattern of the node: addresses of e-mail, numbers of payment cards and bank accounts, addresses of IPv4, keys of APIs.',
+    )
+    .optional(),
+  pattern: z
+    .string()
+    .min(1)
+    .max(1000)
+    .describe(
+      'A regular expression without look-around, back-references, anchors and lazy repetitions. A match has 1,024 characters at most, and the longest is taken.',
+    )
+    .optional(),
+  ignoreCase: z.boolean().default(false),
+  replacement: z
+    .string()
+    .max(64)
+    .regex(/^[^"\\\p{Cc}]*$/u, 'must not have quotes, backslashes or control characters')
+    .describe('In the place of each match. Default: the name in brackets.')
+    .optional(),
+  of: z
+    .enum(['prompts', 'answers', 'both'])
+    .describe('Prompts before a provider gets them, answers before the caller does.')
+    .default('both'),
+  models: z.array(z.string()).min(1).describe('Of the declared models. Default: all.').optional(),
+  tenants: z.array(z.string()).min(1).describe('Default: all.').optional(),
+};
+const hasOneOf = ({ kind, pattern }: { kind?: unknown; pattern?: unknown }): boolean =>
+  (kind === undefined) !== (pattern === undefined);
+
+/** What is replaced in prompts and answers. */
+export const Redaction = z
+  .strictObject({ name: Name, ...redaction })
+  .refine(hasOneOf, 'needs a kind or a pattern')
+  .meta({ id: 'Redaction' });
+export type Redaction = z.infer<typeof Redaction>;
+/** The name is in the path. */
+export const RedactionDeclaration = z
+  .strictObject(redaction)
+  .refine(hasOneOf, 'needs a kind or a pattern')
+  .meta({ id: 'RedactionDeclaration' });
+
 export const GenerativeSettings = z
   .strictObject({
     providers: z.array(GenerativeProvider).max(256).default([]),
@@ -153,6 +200,7 @@ export const GenerativeSettings = z
       .array(TenantProviders)
       .describe('A tenant that is not listed may use all.')
       .default([]),
+    redactions: z.array(Redaction).max(MAX_REDACTIONS).default([]),
   })
   .meta({ id: 'GenerativeSettings' });
 export type GenerativeSettings = z.infer<typeof GenerativeSettings>;

@@ -1,6 +1,6 @@
 /**
  * What an operator declares about language models, as records of the state: a record per provider,
- * model, budget and tenant. A change is checked together with all others before it is written, so
+ * model, budget, tenant and redaction. A change is checked together with all others before it is written, so
  * that what is stored can always be opened.
  */
 import {
@@ -9,6 +9,8 @@ import {
   type GenerativeModel,
   type GenerativeProvider,
   GenerativeSettings,
+  MAX_REDACTIONS,
+  type Redaction,
   SkeinError,
 } from '@skein/api';
 import type { DeclarationRecord, State } from '@skein/state';
@@ -18,6 +20,7 @@ const KINDS = {
   model: 'language-model',
   budget: 'language-budget',
   tenant: 'language-tenant',
+  redaction: 'language-redaction',
 } as const;
 type Kind = keyof typeof KINDS;
 
@@ -32,6 +35,7 @@ export function settingsOf(records: readonly DeclarationRecord[]): GenerativeSet
     models: of('model'),
     budgets: of('budget'),
     allow: of('tenant'),
+    redactions: of('redaction'),
   });
   if (settings.success) return settings.data;
   const [issue] = settings.error.issues;
@@ -51,6 +55,8 @@ export interface Declarations {
   removeModel(name: string): Promise<void>;
   removeBudget(subject: string, period: string): Promise<void>;
   removeTenant(tenant: string): Promise<void>;
+  putRedaction(redaction: Redaction): Promise<void>;
+  removeRedaction(name: string): Promise<void>;
 }
 
 export function declarationsIn(state: DeclarationState): Declarations {
@@ -99,5 +105,15 @@ export function declarationsIn(state: DeclarationState): Declarations {
     removeBudget: (subject, period) =>
       remove('budget', `${subject}/${period}`, 'PROVIDER_INVALID', 'budget'),
     removeTenant: (tenant) => remove('tenant', tenant, 'PROVIDER_INVALID', 'list of the tenant'),
+    async putRedaction(redaction) {
+      const { redactions } = await settings();
+      const isNew = redactions.every(({ name }) => name !== redaction.name);
+      if (isNew && redactions.length >= MAX_REDACTIONS) {
+        const text = `There are ${MAX_REDACTIONS} redactions already, and each text is searched for all.`;
+        throw new SkeinError('PROVIDER_INVALID', text);
+      }
+      await put('redaction', redaction.name, redaction);
+    },
+    removeRedaction: (name) => remove('redaction', name, 'PROVIDER_INVALID', 'redaction'),
   };
 }

@@ -100,3 +100,27 @@ test('keys, allow-lists, budgets, cost, metrics and the audit', async () => {
     expect.objectContaining({ model: 'assistant', provider: 'up', requests: 1 }),
   );
 });
+
+test('redactions, in prompts before the upstream and in streams before the caller', async () => {
+  const started = await startLanguageNode();
+  onTestFinished(() => started.close());
+  const { node, client, upstream } = started;
+  await client.putRedaction({ name: 'city', pattern: 'berlin|ulm', ignoreCase: true });
+  await client.putRedaction({ name: 'there', pattern: 'o th', of: 'answers', replacement: '~' });
+  expect((await client.getLanguageModels()).settings.redactions).toHaveLength(2);
+  const bad = client.putRedaction({ name: 'bad', pattern: '(a' });
+  await expect(bad).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+
+  const body = { model: 'assistant', messages: [user('Hi from Ulm')], stream: true };
+  const answer = await ask(node.url, body);
+  expect(answer.headers.get('skein-redacted')).toBe('1');
+  const said = (await answer.text()).matchAll(/"content":"([^"]*)"/g);
+  // The upstream says "Hello " and "there".
+  expect([...said].map(([, text]) => text).join('')).toBe('Hell~ere');
+  expect(upstream.bodies.at(-1)?.messages[0]).toMatchObject({ content: 'Hi from [city]' });
+
+  await client.removeRedaction({ name: 'city' });
+  await client.removeRedaction({ name: 'there' });
+  expect(await (await ask(node.url, { ...body, stream: false })).text()).toContain('Hello there');
+  expect(upstream.bodies.at(-1)?.messages[0]).toMatchObject({ content: 'Hi from Ulm' });
+});

@@ -61,8 +61,9 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
 
   async function openHeld(settings: GenerativeSettings): Promise<Held> {
     // Loaded with the first language model: a node without one pays nothing for them.
-    const { createRolloutTraffic, openGateway } = await import('@skein/generative');
+    const { createRolloutTraffic, openGateway, redacting } = await import('@skein/generative');
     traffic ??= createRolloutTraffic();
+    const redacted = redacting(settings.redactions);
     let inFlight = 0;
     let isRetired = false;
     const closeIfIdle = (): void => {
@@ -95,7 +96,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     return {
       settings,
       gateway,
-      counted: traced(counted),
+      counted: traced(redacted(counted)),
       retire() {
         isRetired = true;
         closeIfIdle();
@@ -196,6 +197,13 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     },
     removeBudget: (subject, period) => applied(stored.removeBudget(subject, period)),
     removeTenant: (tenant) => applied(stored.removeTenant(tenant)),
+    async putRedaction(redaction) {
+      const { redacting } = await import('@skein/generative');
+      // Before it is stored: a node that cannot read its pattern would serve no model.
+      redacting([redaction]);
+      await applied(stored.putRedaction(redaction));
+    },
+    removeRedaction: (name) => applied(stored.removeRedaction(name)),
   };
 
   return {

@@ -81,7 +81,7 @@ async function populate(
 async function populateLanguageModels(operation: OperationId): Promise<void> {
   vi.stubEnv('GEMINI_API_KEY', 'secret');
   onTestFinished(() => void vi.unstubAllEnvs());
-  const { putProvider, putLanguageModel, putBudget, putTenantProviders } = ENDPOINTS;
+  const { putProvider, putLanguageModel, putBudget, putTenantProviders, putRedaction } = ENDPOINTS;
   await client.putProvider({ ...putProvider.example.params, ...putProvider.example.body });
   await client.putProvider({ name: 'local', kind: 'openai', baseUrl: 'http://127.0.0.1:9/v1' });
   if (operation !== 'removeProvider') {
@@ -91,6 +91,7 @@ async function populateLanguageModels(operation: OperationId): Promise<void> {
   await client.putBudget({ ...putBudget.example.params, ...putBudget.example.body });
   const { params, body } = putTenantProviders.example;
   await client.putTenantProviders({ ...params, providers: [...body.providers] });
+  await client.putRedaction({ ...putRedaction.example.params, ...putRedaction.example.body });
 }
 
 /** @returns the id of a federation by the example. */

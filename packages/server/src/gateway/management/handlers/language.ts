@@ -25,5 +25,8 @@ export function languageHandlers({
     putTenantProviders: ({ params: { tenant }, body: { providers } }) =>
       nothing(declarations.putTenant(tenant, providers)),
     removeTenantProviders: ({ params: { tenant } }) => nothing(declarations.removeTenant(tenant)),
+    putRedaction: ({ params: { name }, body }) =>
+      nothing(declarations.putRedaction({ ...body, name })),
+    removeRedaction: ({ params: { name } }) => nothing(declarations.removeRedaction(name)),
   } satisfies Partial<NodeHandlers>;
 }

@@ -1,0 +1,204 @@
+/**
+ * A gateway that replaces what an operator declares in prompts, before a provider gets them, and in
+ * answers, before the caller does. It stands before everything else: the cache, the worst case and
+ * the copies of a rollout know the redacted prompt alone.
+ *
+ * Looked at are the texts of messages, prompts and inputs, what the model thought, the arguments of
+ * calls and their results, and fields that travel through unknown. Images, files, and the names and
+ * schemas of tools are sent as they are. An answer that is redacted has no log probabilities, which
+ * would repeat its tokens.
+ */
+import type { Redaction } from '@skein/api';
+import type {
+  Caller,
+  EmbedRequest,
+  Extra,
+  Gateway,
+  GenerateEvent,
+  GenerateRequest,
+  Generation,
+  Message,
+} from '../contract.ts';
+import { KINDS } from './kinds.ts';
+import { compile, createScanner, type Program, type Scanner } from './scanner.ts';
+
+/** How many matches were replaced in a prompt, and so far in its answer. */
+const HEADER = 'skein-redacted';
+
+/** @throws SkeinError REQUEST_INVALID for a pattern that cannot be read. */
+export function redacting(redactions: readonly Redaction[]): (gateway: Gateway) => Gateway {
+  if (redactions.length === 0) return (gateway) => gateway;
+  const programs = new Map<string, Program>();
+  const compiled = (rules: readonly Redaction[]): Program | undefined => {
+    if (rules.length === 0) return undefined;
+    const key = rules.map(({ name }) => name).join(' ');
+    let program = programs.get(key);
+    if (program === undefined) programs.set(key, (program = compile(rules.map(ruleOf))));
+    return program;
+  };
+  // A pattern that cannot be read is refused when it is declared, not by a request.
+  compiled(redactions);
+  const programOf = (side: 'prompts' | 'answers', model: string, { tenant }: Caller) =>
+    compiled(
+      redactions.filter(
+        ({ of, models, tenants }) =>
+          (of === side || of === 'both') &&
+          models?.includes(model) !== false &&
+          tenants?.includes(tenant) !== false,
+      ),
+    );
+
+  return (gateway) => ({
+    ...gateway,
+    async generate(request, caller) {
+      const prompts = programOf('prompts', request.model, caller);
+      const answers = programOf('answers', request.model, caller);
+      const text = redactor(prompts);
+      const asked = prompts === undefined ? request : redactedRequest(request, text.replace);
+      const wanted = answers === undefined ? asked : { ...asked, logprobs: undefined };
+      const generation = await gateway.generate(wanted, caller);
+      return withHeader(
+        answers === undefined ? generation : redactedAnswer(generation, answers, text.count),
+        text.count,
+      );
+    },
+    embed(request, caller) {
+      const prompts = programOf('prompts', request.model, caller);
+      return gateway.embed(
+        prompts === undefined ? request : redactedInputs(request, redactor(prompts).replace),
+        caller,
+      );
+    },
+  });
+}
+
+const ruleOf = ({ name, kind, pattern, ignoreCase, replacement }: Redaction) => ({
+  pattern: kind === undefined ? pattern! : KINDS[kind],
+  ignoresCase: ignoreCase,
+  replacement: replacement ?? `[${name}]`,
+});
+
+interface Count {
+  matches: number;
+}
+
+function redactor(program: Program | undefined) {
+  const count: Count = { matches: 0 };
+  return {
+    count,
+    replace(text: string): string {
+      if (program === undefined) return text;
+      const scanner = createScanner(program);
+      const replaced = scanner.push(text) + scanner.end();
+      count.matches += scanner.replaced;
+      return replaced;
+    },
+  };
+}
+
+type Replace = (text: string) => string;
+
+function redactedRequest(request: GenerateRequest, replace: Replace): GenerateRequest {
+  const { messages, prompt, extra } = request;
+  return {
+    ...request,
+    messages: messages.map((message) => redactedMessage(message, replace)),
+    prompt: prompt === undefined ? undefined : replace(prompt),
+    extra: redactedExtra(extra, replace),
+  };
+}
+
+function redactedMessage(message: Message, replace: Replace): Message {
+  const { content, reasoning, toolCalls, name, extra } = message;
+  return {
+    ...message,
+    content: content.map((part) =>
+      part.type === 'text' ? { ...part, text: replace(part.text) } : part,
+    ),
+    reasoning: reasoning === undefined ? undefined : replace(reasoning),
+    name: name === undefined || message.role === 'tool' ? name : replace(name),
+    toolCalls: toolCalls?.map((call) => ({ ...call, arguments: replace(call.arguments) })),
+    extra: redactedExtra(extra, replace),
+  };
+}
+
+const redactedInputs = (request: EmbedRequest, replace: Replace): EmbedRequest => ({
+  ...request,
+  inputs: request.inputs.map(replace),
+  extra: redactedExtra(request.extra, replace),
+});
+
+/** A signature that a provider wants back as it was is no text. */
+const redactedExtra = (extra: Extra | undefined, replace: Replace): Extra | undefined =>
+  extra === undefined
+    ? undefined
+    : Object.fromEntries(
+        Object.entries(extra).map(([name, value]) => [
+          name,
+          name === 'extra_content' ? value : replacedIn(value, replace),
+        ]),
+      );
+
+function replacedIn(value: unknown, replace: Replace): unknown {
+  if (typeof value === 'string') return replace(value);
+  if (Array.isArray(value)) return value.map((each) => replacedIn(each, replace));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [name, replacedIn(each, replace)]),
+  );
+}
+
+const withHeader = (generation: Generation, count: Count): Generation => ({
+  ...generation,
+  headers: () => ({ ...generation.headers(), [HEADER]: String(count.matches) }),
+});
+
+function redactedAnswer(generation: Generation, program: Program, count: Count): Generation {
+  return { ...generation, events: redactedEvents(generation.events, program, count) };
+}
+
+type TextEvent = GenerateEvent & { readonly type: 'text' | 'reasoning' | 'tool-call' };
+
+async function* redactedEvents(
+  events: AsyncIterable<GenerateEvent>,
+  program: Program,
+  count: Count,
+): AsyncGenerator<GenerateEvent> {
+  /** Texts of a choice that are still written: its text, its reasoning, the arguments of each call. */
+  const open = new Map<string, { readonly scanner: Scanner; readonly last: TextEvent }>();
+
+  function* ended(choice: number): Generator<GenerateEvent> {
+    for (const [key, { scanner, last }] of open) {
+      if ((last.choice ?? 0) !== choice) continue;
+      open.delete(key);
+      const rest = scanner.end();
+      count.matches += scanner.replaced;
+      if (rest !== '') yield restOf(last, rest);
+    }
+  }
+
+  for await (const event of events) {
+    if (event.type === 'logprobs') continue;
+    if (event.type === 'finish') yield* ended(event.choice ?? 0);
+    if (event.type !== 'text' && event.type !== 'reasoning' && event.type !== 'tool-call') {
+      yield event;
+      continue;
+    }
+    const place = event.type === 'tool-call' ? event.index : '';
+    const key = `${event.choice ?? 0} ${event.type} ${place}`;
+    const scanner = open.get(key)?.scanner ?? createScanner(program);
+    open.set(key, { scanner, last: event });
+    const isCall = event.type === 'tool-call';
+    const text = scanner.push(isCall ? event.arguments : event.text);
+    // The first event of a call names it, and a signature may come without a text.
+    if (text === '' && event.extra === undefined && !(isCall && event.name !== undefined)) continue;
+    yield isCall ? { ...event, arguments: text } : { ...event, text };
+  }
+}
+
+function restOf(last: TextEvent, rest: string): GenerateEvent {
+  const place = last.choice === undefined ? {} : { choice: last.choice };
+  return last.type === 'tool-call'
+    ? { type: 'tool-call', index: last.index, arguments: rest, ...place }
+    : { type: last.type, text: rest, ...place };
+}

@@ -1,0 +1,238 @@
+/** Redaction: the patterns against JavaScript's own, in pieces of any size; requests and answers. */
+import { GenerativeSettings, type Redaction } from '@skein/api';
+import fc from 'fast-check';
+import { describe, expect, it, onTestFinished, test } from 'vitest';
+import type { GenerateEvent, GenerateRequest, Provider } from '../contract.ts';
+import { openGateway } from '../gateway.ts';
+import { callerOf, eventsOf, requestOf, textOf } from '../testing/calls.ts';
+import { KINDS } from './kinds.ts';
+import { redacting } from './redacting-gateway.ts';
+import { compile, createScanner } from './scanner.ts';
+
+const replaced = (patterns: readonly string[], text: string, pieces: readonly number[] = []) => {
+  const rules = patterns.map((pattern, n) => ({ pattern, replacement: `<${n}>` }));
+  const scanner = createScanner(compile(rules));
+  let at = 0;
+  let out = '';
+  for (const size of pieces) out += scanner.push(text.slice(at, (at += size)));
+  return out + scanner.push(text.slice(at)) + scanner.end();
+};
+
+describe('patterns', () => {
+  /** Of these the longest and the first match of an alternative are the same. */
+  const SAME = [
+    'ab+',
+    'a[^b]{1,3}c?',
+    String.raw`\ba\w*b\b`,
+    '(?:ab|ba)+',
+    'c(a|b){2,4}',
+    String.raw`\d{2,}[-.]?\d`,
+    'a(b(c(a)?)?)?',
+    String.raw`[ab]\Bc`,
+    'a.c',
+  ];
+
+  it('match what those of JavaScript match, wherever the text is cut', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...SAME),
+        fc.string({ unit: fc.constantFrom('a', 'b', 'c', ' ', '1', '-', '\n'), maxLength: 40 }),
+        fc.array(fc.integer({ min: 0, max: 7 }), { maxLength: 12 }),
+        (pattern, text, pieces) => {
+          const expected = text.replaceAll(new RegExp(pattern, 'g'), '<0>');
+          expect(replaced([pattern], text, pieces)).toBe(expected);
+        },
+      ),
+      { numRuns: 1000, seed: 3 },
+    );
+  });
+
+  it('take the leftmost, the longest and the first, in this order', () => {
+    expect(replaced(['bc', 'abcd'], 'xabcdx')).toBe('x<1>x');
+    expect(replaced(['a|ab', 'ab'], 'ab')).toBe('<0>');
+    expect(replaced(['a(bc)?', 'b'], 'abbc abc')).toBe('<0><1><1>c <0>');
+  });
+
+  it('end in time where backtracking does not', () => {
+    const text = `${'a'.repeat(50_000)}!`;
+    expect(replaced(['(a|a)*b', '(a+)+c', 'a*a*a*a*a*a*d'], text)).toBe(text);
+  });
+
+  it('tell small letters from capital ones unless they are told not to', () => {
+    const ignoring = (pattern: string, text: string): string => {
+      const rules = [{ pattern, ignoresCase: true, replacement: '*' }];
+      const scanner = createScanner(compile(rules));
+      return scanner.push(text) + scanner.end();
+    };
+    for (const pattern of ['aé', '[a-c]', '[^a-c]', String.raw`\x61`, String.raw`[\W]`]) {
+      const text = 'aÉ Aé bc BC d';
+      expect(ignoring(pattern, text)).toBe(text.replaceAll(new RegExp(pattern, 'gi'), '*'));
+      expect(replaced([pattern], text)).toBe(text.replaceAll(new RegExp(pattern, 'g'), '<0>'));
+    }
+  });
+
+  it('pass on what cannot be a match any more, and hold back no more than a match has', () => {
+    const scanner = createScanner(compile([{ pattern: KINDS.email, replacement: '[email]' }]));
+    expect(scanner.push('write to ')).toBe('write to ');
+    expect(scanner.push('ann')).toBe('');
+    expect(scanner.push(', or ')).toBe('ann, or ');
+    expect(scanner.push('bo')).toBe('');
+    expect(scanner.push('b@example.o')).toBe('');
+    expect(scanner.push('rg now')).toBe('[email] ');
+    expect(scanner.end()).toBe('now');
+    const endless = createScanner(compile([{ pattern: 'a+b', replacement: '' }]));
+    const passed = endless.push('a'.repeat(10_000)).length;
+    expect(passed).toBeGreaterThanOrEqual(10_000 - 1024);
+  });
+
+  it.each([
+    ['(', 'group'],
+    ['a)', 'group'],
+    ['[a', 'set'],
+    ['a*', 'empty'],
+    ['a??b', 'lazy'],
+    ['(?=a)b', 'looks around'],
+    [String.raw`(a)\1`, 'escape'],
+    ['^a', 'anchor'],
+    ['*a', 'repeats nothing'],
+    ['[z-a]', 'range'],
+    ['(a{500}){500}', 'repeats too much'],
+    ['a(((){9999}){9999}){9999}', 'repeats too much'],
+    ['('.repeat(100), 'deep'],
+  ])('refuse %s', (pattern, words) => {
+    expect(() => compile([{ pattern, replacement: '' }])).toThrow(
+      expect.objectContaining({
+        code: 'REQUEST_INVALID',
+        message: expect.stringContaining(words) as string,
+      }),
+    );
+  });
+
+  it.each<[keyof typeof KINDS, string, string]>([
+    ['email', 'to Ann.B+x@mail.example.org.', 'to <0>.'],
+    ['card', 'pay 4111 1111-1111 1111, not 12345', 'pay <0>, not 12345'],
+    ['iban', 'to DE89 3704 0044 0532 0130 00 now', 'to <0> now'],
+    ['ipv4', 'from 192.168.0.17:80', 'from <0>:80'],
+    ['key', 'with sk-proj-abcdefghij0123456789 set', 'with <0> set'],
+  ])('of the node find what they are named after: %s', (kind, text, expected) => {
+    expect(replaced([KINDS[kind]], text)).toBe(expected);
+  });
+});
+
+async function start(redactions: readonly Partial<Redaction>[], answer: readonly GenerateEvent[]) {
+  const asked: GenerateRequest[] = [];
+  const inputs: (readonly string[])[] = [];
+  const provider: Provider = {
+    name: 'up',
+    async *generate(request) {
+      asked.push(request);
+      yield* answer;
+    },
+    async embed(request) {
+      inputs.push(request.inputs);
+      const usage = { inputTokens: 1, outputTokens: 0 };
+      return { vectors: request.inputs.map(() => Float32Array.of(1)), usage };
+    },
+    async close() {},
+  };
+  const model = { routes: [{ provider: 'up', model: 'm' }], ttftMs: 60_000 };
+  const settings = GenerativeSettings.parse({
+    models: [
+      { name: 'a', ...model },
+      { name: 'b', ...model },
+    ],
+    redactions,
+  });
+  const inner = await openGateway({ settings, providers: [provider] });
+  onTestFinished(() => inner.close());
+  return { gateway: redacting(settings.redactions)(inner), asked, inputs };
+}
+
+const DONE: GenerateEvent = { type: 'finish', reason: 'stop' };
+const user = (text: string) => ({
+  messages: [{ role: 'user' as const, content: [{ type: 'text' as const, text }] }],
+});
+
+test('a prompt reaches no provider with what is redacted, in whatever field it is', async () => {
+  const email = { name: 'email', kind: 'email', of: 'prompts' } as const;
+  const { gateway, asked, inputs } = await start([email], [{ type: 'text', text: 'x@y.zz' }, DONE]);
+  const request = requestOf('a', {
+    messages: [
+      { role: 'system', content: [{ type: 'text', text: 'You are s@e.org' }] },
+      { role: 'user', name: 'u@e.org', content: [{ type: 'text', text: 'I am v@e.org' }] },
+      {
+        role: 'assistant',
+        content: [],
+        reasoning: 'So w@e.org',
+        toolCalls: [{ id: 'c', name: 'f', arguments: '{"to":"t@e.org"}' }],
+      },
+      { role: 'tool', toolCallId: 'c', content: [{ type: 'text', text: '{"found":"r@e.org"}' }] },
+    ],
+    extra: { user: 'x@e.org', metadata: { who: ['m@e.org'] } },
+  });
+  const generation = await gateway.generate(request, callerOf());
+  // The rule is for prompts alone.
+  expect(textOf(await eventsOf(generation))).toBe('x@y.zz');
+  expect(generation.headers()).toMatchObject({ 'skein-redacted': '8' });
+  const sent = JSON.stringify(asked);
+  expect(sent).not.toContain('@e.org');
+  expect(sent.split('[email]')).toHaveLength(9);
+  expect(asked[0]?.messages[2]?.toolCalls?.[0]?.arguments).toBe('{"to":"[email]"}');
+  await gateway.generate({ ...requestOf('a'), ...{ messages: [], prompt: 'p@e.org' } }, callerOf());
+  expect(asked[1]?.prompt).toBe('[email]');
+  await gateway.embed({ model: 'a', inputs: ['of i@e.org'] }, callerOf());
+  expect(inputs).toEqual([['of [email]']]);
+});
+
+test('an answer reaches its caller without it, in whatever pieces it comes', async () => {
+  const answer: GenerateEvent[] = [
+    { type: 'reasoning', text: 'Ask a@' },
+    { type: 'text', text: 'It is a@e' },
+    { type: 'tool-call', index: 0, id: 'c', name: 'send', arguments: '{"to":"a@' },
+    { type: 'tool-call', index: 1, id: 'd', name: 'send', arguments: '{"to":"b' },
+    { type: 'logprobs', tokens: [{ token: 'a@e.org', logprob: -1 }] },
+    { type: 'tool-call', index: 0, arguments: 'e.org"}' },
+    { type: 'tool-call', index: 1, arguments: '@e.org"}' },
+    { type: 'reasoning', text: 'e.org' },
+    { type: 'text', text: '.org' },
+    DONE,
+  ];
+  const redaction = { name: 'email', kind: 'email', of: 'answers', replacement: '***' } as const;
+  const { gateway, asked } = await start([redaction], answer);
+  const generation = await gateway.generate(
+    requestOf('a', { ...user('I am v@e.org'), logprobs: 1 }),
+    callerOf(),
+  );
+  const events = await eventsOf(generation);
+  expect(asked[0]).toMatchObject({ ...user('I am v@e.org'), logprobs: undefined });
+  expect(textOf(events)).toBe('It is ***');
+  const calls = [0, 1].map((index) =>
+    events
+      .map((event) => (event.type === 'tool-call' && event.index === index ? event.arguments : ''))
+      .join(''),
+  );
+  expect(calls).toEqual(['{"to":"***"}', '{"to":"***"}']);
+  expect(JSON.stringify(events)).not.toContain('e.org');
+  expect(events.at(-1)).toEqual(DONE);
+  expect(generation.headers()).toMatchObject({ 'skein-redacted': '4' });
+});
+
+test('a redaction is for its models and tenants', async () => {
+  const rules = [
+    { name: 'one', pattern: 'one', models: ['a'] },
+    { name: 'two', pattern: 'TWO', ignoreCase: true, tenants: ['shop'] },
+  ];
+  const { gateway, asked } = await start(rules, [DONE]);
+  for (const model of ['a', 'b']) {
+    for (const tenant of ['shop', 'other']) {
+      await gateway.generate(requestOf(model, user('one two')), callerOf({ tenant }));
+    }
+  }
+  const said = asked.map(({ messages }) => messages[0]?.content[0]);
+  expect(said.map((part) => (part?.type === 'text' ? part.text : ''))).toEqual([
+    '[one] [two]',
+    '[one] two',
+    'one [two]',
+    'one two',
+  ]);
+});
