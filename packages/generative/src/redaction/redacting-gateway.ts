@@ -86,7 +86,7 @@ function redactor(program: Program | undefined) {
   const count: Count = { matches: 0 };
   return {
     count,
-    replace(text: string): string {
+    replace: (text: string): string => {
       if (program === undefined) return text;
       const scanner = createScanner(program);
       const replaced = scanner.push(text) + scanner.end();

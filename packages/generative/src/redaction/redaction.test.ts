@@ -178,7 +178,7 @@ test('a prompt reaches no provider with what is redacted, in whatever field it i
   expect(sent).not.toContain('@e.org');
   expect(sent.split('[email]')).toHaveLength(9);
   expect(asked[0]?.messages[2]?.toolCalls?.[0]?.arguments).toBe('{"to":"[email]"}');
-  await gateway.generate({ ...requestOf('a'), ...{ messages: [], prompt: 'p@e.org' } }, callerOf());
+  await gateway.generate(requestOf('a', { messages: [], prompt: 'p@e.org' }), callerOf());
   expect(asked[1]?.prompt).toBe('[email]');
   await gateway.embed({ model: 'a', inputs: ['of i@e.org'] }, callerOf());
   expect(inputs).toEqual([['of [email]']]);
