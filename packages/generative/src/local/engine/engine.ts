@@ -151,8 +151,7 @@ export class Engine {
         if (this.#filling !== undefined) await this.#fill(this.#filling);
         if (this.#running.length > 0) await this.#step();
       } catch (cause) {
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        const error = new SkeinError('UPSTREAM_FAILED', `The model failed: ${reason}`, { cause });
+        const error = failureOf(cause);
         for (const each of [...this.#running.splice(0), this.#filling]) each?.fail(error);
         this.#filling = undefined;
       }
@@ -211,7 +210,7 @@ export class Engine {
     row.computed += count;
     if (row.computed < row.tokens.length || row.cancelled) return;
     this.#filling = undefined;
-    const ended = row.take(logits);
+    const ended = this.#take(waiting, logits);
     this.#remember(row, index);
     if (!ended) this.#running.push(waiting);
   }
@@ -219,7 +218,8 @@ export class Engine {
   /** One token for each row that answers. */
   async #step(): Promise<void> {
     const { decoder } = this.#options;
-    const rows = this.#running.map(({ row }) => row);
+    const waiting = [...this.#running];
+    const rows = waiting.map(({ row }) => row);
     const pasts = rows.map(({ computed }) => computed);
     const start = performance.now();
     const logits = await decoder.step(
@@ -231,12 +231,22 @@ export class Engine {
     for (const [i, row] of rows.entries()) {
       row.computed++;
       if (row.cancelled) continue;
-      if (row.take(logits.subarray(i * decoder.vocabulary, (i + 1) * decoder.vocabulary)))
-        ended.push(i);
+      const own = logits.subarray(i * decoder.vocabulary, (i + 1) * decoder.vocabulary);
+      if (this.#take(waiting[i]!, own)) ended.push(i);
     }
     for (const i of ended.toReversed()) {
       this.#remember(rows[i]!, i);
       this.#leave(i);
+    }
+  }
+
+  /** A row that cannot choose a token, such as by its schema, fails alone. @returns whether it has ended. */
+  #take({ row, fail }: Waiting, logits: Float32Array): boolean {
+    try {
+      return row.take(logits);
+    } catch (error) {
+      fail(failureOf(error));
+      return true;
     }
   }
 
@@ -262,4 +272,10 @@ export class Engine {
       slab.read(index, start, BLOCK),
     );
   }
+}
+
+function failureOf(cause: unknown): SkeinError {
+  if (cause instanceof SkeinError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new SkeinError('UPSTREAM_FAILED', `The model failed: ${reason}`, { cause });
 }
