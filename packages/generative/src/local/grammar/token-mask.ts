@@ -38,9 +38,27 @@ export class TokenTrie {
   }
 }
 
-/** A mask for one answer. The text may end where the grammar accepts, and must where nothing can follow. */
-export function maskOf(grammar: Sequence, trie: TokenTrie, ends: ReadonlySet<number>): TokenMask {
+/**
+ * Memory of the masks of one answer: 64 states of a vocabulary of 256,000 tokens. Those that come
+ * again, such as inside of strings, are few; one answer may have thousands that do not.
+ */
+const MOST_BYTES = 16 * 2 ** 20;
+
+/**
+ * A mask for one answer. The text may end where the grammar accepts, and must where nothing can follow.
+ *
+ * @param mostBytes of the masks that are kept for states that come again; the ones that were used
+ *   least recently go first.
+ */
+export function maskOf(
+  grammar: Sequence,
+  trie: TokenTrie,
+  ends: ReadonlySet<number>,
+  mostBytes = MOST_BYTES,
+): TokenMask {
   const automaton = new Automaton(grammar);
+  const most = Math.max(1, Math.floor(mostBytes / trie.size));
+  /** In the order of their last use. */
   const masks = new Map<State, Uint8Array>();
   let state = automaton.start;
 
@@ -62,8 +80,13 @@ export function maskOf(grammar: Sequence, trie: TokenTrie, ends: ReadonlySet<num
   }
   return {
     allowed() {
-      let mask = masks.get(state);
-      if (mask === undefined) masks.set(state, (mask = compute()));
+      const mask = masks.get(state) ?? compute();
+      masks.delete(state);
+      masks.set(state, mask);
+      for (const [oldest] of masks) {
+        if (masks.size <= most) break;
+        masks.delete(oldest);
+      }
       return mask;
     },
     accept(token) {
