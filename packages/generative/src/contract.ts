@@ -225,8 +225,6 @@ export interface Provider {
   /** Ends after the last `finish` and `usage`; throws otherwise. Leaving the loop cancels the call. */
   generate(request: GenerateRequest, call: ProviderCall): AsyncIterable<GenerateEvent>;
   embed?(request: EmbedRequest, call: ProviderCall): Promise<Embeddings>;
-  /** Tokens of the prompt. Absent: estimated from its text. */
-  countTokens?(request: GenerateRequest, call: ProviderCall): Promise<number>;
   close(): Promise<void>;
 }
 

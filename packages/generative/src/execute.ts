@@ -17,7 +17,7 @@ import type {
   Usage,
 } from './contract.ts';
 import type { Ledger } from './money/ledger.ts';
-import { costOf, promptTokens } from './money/price.ts';
+import { BYTES_PER_TOKEN, costOf, promptTokens } from './money/price.ts';
 import { admit, type Verdict } from './routing/admit.ts';
 import { startAttempt, type Attempt } from './routing/attempt.ts';
 import { commit, type Committed, type Running } from './routing/commit.ts';
@@ -61,9 +61,6 @@ export interface Answer {
   /** From the first event. */
   readonly events: () => AsyncGenerator<GenerateEvent>;
 }
-
-/** Estimated characters of a token of an answer. */
-const CHARACTERS_PER_TOKEN = 3.6;
 
 /** A call that is to be made. */
 interface Start {
@@ -371,7 +368,7 @@ export function usageOf(attempt: Attempt, error: unknown, promptExpected: number
   return (
     attempt.usage ?? {
       inputTokens: promptExpected,
-      outputTokens: Math.ceil(attempt.characters / CHARACTERS_PER_TOKEN),
+      outputTokens: Math.ceil(attempt.characters / BYTES_PER_TOKEN),
       isEstimate: true,
     }
   );

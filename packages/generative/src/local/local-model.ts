@@ -45,7 +45,6 @@ export interface LocalModel {
     signal: AbortSignal,
     gapMs: number,
   ): AsyncGenerator<GenerateEvent, void>;
-  countTokens(request: GenerateRequest): number;
   close(): Promise<void>;
 }
 
@@ -98,7 +97,6 @@ export async function openOnnxModel(options: LocalModelOptions): Promise<LocalMo
     get state() {
       return engine.state;
     },
-    countTokens: (request) => promptOf(model, request).length,
     generate: (request, signal, gapMs) => generate({ model, engine, trie }, request, signal, gapMs),
     close: () => engine.close(),
   };

@@ -33,7 +33,7 @@ const FRAME_TOKENS = 16;
 /** What templates say by themselves, such as the date, and how tools are called. */
 const TEMPLATE_TOKENS = { always: 64, withTools: 512 } as const;
 /** English text has some 4 bytes per token, code fewer. */
-const BYTES_PER_TOKEN = 3.6;
+export const BYTES_PER_TOKEN = 3.6;
 /** `1e20` is written as 100000000000000000000 by an encoder that reads the JSON of a call. */
 const WRITTEN_OUT = 6;
 

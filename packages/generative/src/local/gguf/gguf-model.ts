@@ -239,7 +239,6 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
     get state() {
       return { running, queued: waiting.length, prefixBytes: 0, tokenMs: 0, stepMs: 0 };
     },
-    countTokens: (request) => promptOf(request).length,
     generate,
     close: () => llama.dispose(),
   };

@@ -98,20 +98,6 @@ export function geminiProvider(options: GeminiOptions): Provider {
       const { answer } = await post(path, { requests }, call);
       return embeddingsOf(name, parseJson(name, await answer.text()), inputs.length);
     },
-    async countTokens(request, call) {
-      const path = `/${encodeURIComponent(request.model)}:countTokens`;
-      const { contents, systemInstruction, tools } = encodeRequest(request);
-      const body = {
-        generateContentRequest: {
-          model: `models/${request.model}`,
-          contents,
-          systemInstruction,
-          tools,
-        },
-      };
-      const { answer } = await post(path, body, call);
-      return asCount(asObject(parseJson(name, await answer.text()))?.['totalTokens']) ?? 0;
-    },
     close: async () => upstream.close(),
   };
 }

@@ -110,7 +110,7 @@ export function openAiProvider(options: OpenAiOptions): Provider {
 }
 
 /** Vectors in base64 or as numbers, in the order of their indices. */
-export function embeddingsOf(provider: string, body: unknown, count: number): Embeddings {
+function embeddingsOf(provider: string, body: unknown, count: number): Embeddings {
   const { data, usage } = asObject(body) ?? {};
   const vectors = Array.from<Float32Array | undefined>({ length: count });
   asObjects(data).forEach((each, position) => {
