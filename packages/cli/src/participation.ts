@@ -44,6 +44,8 @@ export function progressOf({ notes }: Context, { rounds }: Plan) {
       notes.step(`${reason} Trying again in ${(retryMs / 1000).toFixed(1)} s.`),
     task: ({ round, phase }) => notes.progress(`Round ${round + 1} of ${rounds}: ${phase} …`),
     answered: ({ bytes }) => void (sent += bytes),
+    stored: ({ round, phase }) =>
+      notes.progress(`Round ${round + 1} of ${rounds}: ${phase} is sent.`),
     refused: ({ code, message }) => notes.step(`${code}: ${message}`),
     status: ({ status, round, reason }) =>
       notes.step(

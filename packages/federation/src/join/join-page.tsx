@@ -145,7 +145,7 @@ function Rows({ state: { rows, training, end }, session }: Step) {
 }
 
 function Training({ state, session }: Step) {
-  const { plan, training, round, phase, sentBytes, end, status } = state;
+  const { plan, training, round, phase, stored, sentBytes, end, status } = state;
   const rounds = plan!.rounds;
   if (!training && end === undefined) {
     return (
@@ -170,6 +170,12 @@ function Training({ state, session }: Step) {
         {end === undefined && phase !== '' ? `, phase “${phase}”` : ''}
         {`. ${bytes(sentBytes)} sent.${end === undefined ? ` ${status}` : ` ${end.reason}`}`}
       </p>
+      {plan!.mayLeave && stored && end === undefined ? (
+        <p id="stored">
+          The message of this round has arrived. You may close this page: the round goes on without
+          it, and the same link takes part again.
+        </p>
+      ) : null}
       {end?.seen === undefined ? null : (
         <p class="muted">
           {'To check that an exported ledger is the one that this browser has signed: '}

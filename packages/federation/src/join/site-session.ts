@@ -13,6 +13,8 @@ export interface SessionState {
   readonly round: number;
   /** The phase that was asked for last. */
   readonly phase: string;
+  /** Whether the answer to it is stored at the coordinator. */
+  readonly stored: boolean;
   /** Bytes that have left this browser. */
   readonly sentBytes: number;
   readonly status: string;
@@ -25,6 +27,7 @@ export const START: SessionState = {
   connected: false,
   round: 0,
   phase: '',
+  stored: false,
   sentBytes: 0,
   status: '',
 };
@@ -54,7 +57,9 @@ function afterEvent(state: SessionState, event: Told<'event'>['event']): Session
     case 'lost':
       return { ...state, connected: false, status: event.reason };
     case 'task':
-      return { ...state, phase: event.phase, round: event.round };
+      return { ...state, phase: event.phase, round: event.round, stored: false };
+    case 'stored':
+      return { ...state, stored: event.round === state.round && event.phase === state.phase };
     case 'answered':
       return { ...state, sentBytes: state.sentBytes + event.bytes };
     case 'status':

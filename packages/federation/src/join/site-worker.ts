@@ -4,6 +4,7 @@ import { FEDERATION_PATH } from '@skein/api/federations';
 import { wasmBackend } from '@skein/train/wasm';
 import type { Joined } from '../identity/handshake.ts';
 import { type Invitation, invitationOf } from '../identity/invitation.ts';
+import { helpersOf } from '../plan/helpers.ts';
 import { describePlan } from '../site/describe-plan.ts';
 import { lookAtPlan } from '../site/look.ts';
 import { openIndexedMemory } from '../site/memory/indexed-memory.ts';
@@ -43,7 +44,8 @@ async function look(text: string): Promise<void> {
   joined = await lookAtPlan({ invitation, memory: kept, open });
   const { plan, planDigest } = joined;
   const accepted = (await kept.acceptedOf(invitation.run)) === planDigest;
-  tell({ type: 'plan', words: describePlan(plan), rounds: plan.rounds, accepted });
+  const mayLeave = helpersOf(plan).length > 0;
+  tell({ type: 'plan', words: describePlan(plan), rounds: plan.rounds, mayLeave, accepted });
 }
 
 async function readFile(file: File): Promise<void> {

@@ -16,6 +16,8 @@ export type FromWorker =
       readonly type: 'plan';
       readonly words: PlanWords;
       readonly rounds: number;
+      /** Whether the page may be closed when its message of a round is stored. */
+      readonly mayLeave: boolean;
       /** Whether this browser has accepted the plan before. */
       readonly accepted: boolean;
     }

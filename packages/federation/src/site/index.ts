@@ -6,4 +6,5 @@ export { runSite, type SiteEnd, type SiteEvent, type SiteOptions } from './run-s
 export { readSiteRows, type RowFormat, type RowSource, type SiteRows } from './site-rows.ts';
 export { requireTerms, type Terms, unmetTerms } from './terms.ts';
 export { modelFacts, trainingOf } from './work/training.ts';
+export { committeeWork } from './work/committee-work.ts';
 export { openWork } from './work/open-work.ts';

@@ -32,6 +32,8 @@ export type SiteEvent =
       readonly phase: string;
       readonly bytes: number;
     }
+  /** The coordinator has stored an answer: with a committee the site may leave. */
+  | { readonly type: 'stored'; readonly round: number; readonly phase: string }
   | { readonly type: 'refused'; readonly code: string; readonly message: string }
   | {
       readonly type: 'status';
@@ -171,9 +173,12 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
         if (!ENDS.has(status)) continue;
         await memory.eraseBefore({ run, round: Number.MAX_SAFE_INTEGER, attempt: 0 });
         return { status: status as SiteEnd['status'], round, reason, seen: witness.newest };
-      } else if (message.kind === 'acknowledge' && options.once === true) {
+      } else if (message.kind === 'acknowledge') {
+        const { round: at, phase } = message.place;
+        onEvent({ type: 'stored', round: at, phase });
+        if (options.once !== true) continue;
         const reason = 'The update of this round is sent.';
-        return { status: 'left', round, reason, seen: witness.newest };
+        return { status: 'left', round: at, reason, seen: witness.newest };
       } else if (message.kind === 'refuse') {
         onEvent({ type: 'refused', code: message.code, message: message.message });
       }

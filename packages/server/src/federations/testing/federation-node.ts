@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FederationView } from '@skein/api';
 import { createClient, type Client } from '@skein/api/client';
-import { invitationOf } from '@skein/federation';
+import { invitationOf, type PlannedHelper } from '@skein/federation';
+import { helperWork, keysOfHelper, openHelperMemory } from '@skein/federation/helper';
 import { openWork, readSiteRows, runSite, type SiteEnd } from '@skein/federation/site';
 import { openSocket, openSqliteMemory } from '@skein/federation/site/node';
 import { mlp, seededRandom, writeModel } from '@skein/onnx';
@@ -29,9 +30,17 @@ export interface FederationNode {
   begin(plan: Readonly<Record<string, unknown>>): Promise<FederationView>;
   /** Invites a site, which trains on generated rows until the federation ends. */
   join(id: string, name: string, seed: number): Promise<SiteEnd>;
+  /** A helper whose keys a plan may name. */
+  helper(name: string): Promise<NodeHelper>;
   /** @throws Error if the federation fails before. */
   until(id: string, holds: (view: FederationView) => boolean): Promise<FederationView>;
   close(): Promise<void>;
+}
+
+export interface NodeHelper {
+  readonly planned: PlannedHelper;
+  /** Helps until the federation ends. */
+  help(id: string): Promise<SiteEnd>;
 }
 
 /** Old people are ill. @returns 40 rows of CSV. */
@@ -103,6 +112,28 @@ export async function startFederationNode(): Promise<FederationNode> {
       } finally {
         await memory.close();
       }
+    },
+    async helper(name) {
+      const memory = openHelperMemory(join(folder, `${name}.db`));
+      return {
+        planned: { name, ...(await keysOfHelper(memory)) },
+        async help(id) {
+          const { invitation: text } = await client.inviteSite({ id, name, role: 'helper' });
+          const invitation = invitationOf(text);
+          try {
+            return await runSite({
+              invitation,
+              open: () => openSocket(node.url),
+              memory,
+              consent: async () => {},
+              prepare: (joined) => helperWork({ run: invitation.run, joined, memory }),
+              signal: closing.signal,
+            });
+          } finally {
+            await memory.close();
+          }
+        },
+      };
     },
     async until(id, holds) {
       for (;;) {
