@@ -186,6 +186,8 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/train/src/runs/gang-jobs/train-jobs.test.ts',
   'packages/train/src/secure-aggregation/pairwise/sums.test.ts',
   'packages/train/src/step/dropout-runs.test.ts',
+  'packages/server/src/federations/closing-pages.test.ts',
   'packages/server/src/federations/federation.test.ts',
   'packages/server/src/federations/federations-page.test.ts',
+  'packages/server/src/federations/one-shot.test.ts',
 ];

@@ -60,7 +60,9 @@ export function renderFederation(view: FederationView, style: Style): string {
     ...spent
       .slice(1)
       .map((each): [string, string] => [
-        `  if ${each.colluding}${plan.aggregation.helpers === undefined ? '' : ' helpers'} collude`,
+        plan.aggregation.helpers === undefined
+          ? `  if ${each.colluding} collude`
+          : `  if helpers collude, ${each.colluding} of ${plan.aggregation.helpers.length}`,
         `ε = ${each.epsilon?.toFixed(3) ?? '∞'}`,
       ]),
     ...(version === undefined ? [] : ([['result', `${name} v${version}`]] as [string, string][])),

@@ -1,5 +1,5 @@
 /** One federation: its rounds, its sites, and the privacy that it has spent. */
-import type { FederationSite, FederationView } from '@skein/api';
+import type { FederationView } from '@skein/api';
 import { isOver } from '@skein/api/federations';
 import {
   ActionButton,
@@ -14,13 +14,13 @@ import {
   Table,
   took,
   Trouble,
-  type Tone,
 } from '@skein/ui';
 import { useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
 import { askForKey } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { budgetOf, connectedOf, StatusChip } from './federations.tsx';
+import { type Changing, Members } from './members.tsx';
 import { type Round, roundsOf, spentLines } from './rounds.ts';
 import { useFederation } from './use-federation.ts';
 import '../runs/runs.css';
@@ -33,12 +33,6 @@ const CHANGES = {
   resume: 'The round under way goes on where it was.',
   stop: 'The model of the last round is kept. A federation that was stopped cannot go on.',
 } as const;
-
-interface Changing {
-  readonly of: FederationView;
-  readonly changed: () => void;
-  readonly failed: (error: unknown) => void;
-}
 
 export function Federation({ route: { parts }, focus }: ViewProps) {
   const id = parts[0] ?? '';
@@ -119,6 +113,7 @@ function About({ of, rounds, ...changing }: Changing & { readonly rounds: readon
               ['Sum', SUMS[aggregation.kind]],
               ['Strategy', strategy.name],
               ['Threshold', `${plan.sites.threshold} of ${plan.sites.minimum} sites`],
+              ['Helpers', aggregation.helpers?.map((helper) => helper.name).join(', ')],
               ['Result', version === undefined ? undefined : `${name} v${version}`],
               ['Plan', <code title={of.planDigest}>{`${of.planDigest.slice(0, 12)}…`}</code>],
               ['Ledger', <a href={linkTo('federations', [id, 'ledger'])}>Every entry</a>],
@@ -126,10 +121,10 @@ function About({ of, rounds, ...changing }: Changing & { readonly rounds: readon
           />
         </article>
       </div>
-      <section>
-        <h3>Sites</h3>
-        <Sites of={of} {...changing} />
-      </section>
+      <Members of={of} role="site" {...changing} />
+      {plan.aggregation.helpers === undefined ? null : (
+        <Members of={of} role="helper" {...changing} />
+      )}
       <section>
         <h3>Rounds</h3>
         <Rounds of={rounds} />
@@ -151,8 +146,9 @@ function Budget({
   readonly of: FederationView;
   readonly rounds: readonly Round[];
 }) {
-  const lines = spentLines(rounds);
-  const { epsilon, delta } = of.plan.privacy;
+  const { privacy, aggregation } = of.plan;
+  const lines = spentLines(rounds, aggregation.helpers === undefined ? 'sites' : 'helpers');
+  const { epsilon, delta } = privacy;
   return (
     <figure class="panel curve" id="budget">
       <figcaption>
@@ -176,57 +172,6 @@ function Budget({
       />
       <ChartNumbers lines={lines} xTitle="round" />
     </figure>
-  );
-}
-
-function stateOf(site: FederationSite, of: FederationView): readonly [Tone, string] {
-  if (site.revokedAt !== undefined) return ['bad', 'revoked'];
-  if (isOver(of)) return ['plain', 'ended'];
-  if (!site.connected) return ['warn', 'away'];
-  if (of.phase === 'gather' || of.status === 'paused') return ['plain', 'connected'];
-  return site.answered ? ['good', 'answered'] : ['accent', 'working'];
-}
-
-function Sites({ of, changed, failed }: Changing) {
-  const { id, sites } = of;
-  if (sites.length === 0) return <p class="muted">No site has used its invitation yet.</p>;
-  const revoke = (site: FederationSite) => async (): Promise<void> => {
-    const answer = await confirmed({
-      title: `Revoke ${site.name}?`,
-      text: 'Its connection ends, and its key takes part in nothing more.',
-      action: 'Revoke',
-    });
-    if (answer === undefined) return;
-    await node().revokeSite({ id, key: site.key });
-    changed();
-  };
-  return (
-    <Table titles={['Site', 'In the ledger', 'State', 'Plan', '']}>
-      <tbody>
-        {sites.map((site) => {
-          const [tone, text] = stateOf(site, of);
-          return (
-            <tr key={site.key}>
-              <th scope="row">{site.name}</th>
-              <td>
-                <code title={site.key}>{site.pseudonym}</code>
-              </td>
-              <td>
-                <Chip tone={tone}>{text}</Chip>
-              </td>
-              <td>{site.accepted ? 'signed' : 'not signed'}</td>
-              <td>
-                {isOver(of) || site.revokedAt !== undefined ? null : (
-                  <ActionButton action={revoke(site)} failed={failed} tone="danger">
-                    Revoke
-                  </ActionButton>
-                )}
-              </td>
-            </tr>
-          );
-        })}
-      </tbody>
-    </Table>
   );
 }
 

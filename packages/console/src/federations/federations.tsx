@@ -97,7 +97,8 @@ function Row({ of }: { readonly of: FederationView }) {
 
 /** After the end every connection has ended too. */
 export function connectedOf({ sites, status }: FederationView): string {
-  if (isOver({ status })) return String(sites.length);
-  const connected = sites.filter((site) => site.connected).length;
-  return `${connected} of ${sites.length} connected`;
+  const all = sites.filter(({ role }) => role === 'site');
+  if (isOver({ status })) return String(all.length);
+  const connected = all.filter((site) => site.connected).length;
+  return `${connected} of ${all.length} connected`;
 }

@@ -65,11 +65,16 @@ export function roundsOf(entries: readonly Entry[]): Round[] {
   return [...rounds.values()].map(({ openedAt: _at, ...round }) => round);
 }
 
-/** ε after each round, one line for each number of colluding sites. */
-export function spentLines(rounds: readonly Round[]): ChartLine[] {
+/** ε after each round, one line for each number of colluding sites, or helpers. */
+export function spentLines(
+  rounds: readonly Round[],
+  colluders: 'sites' | 'helpers' = 'sites',
+): ChartLine[] {
+  const counted = (count: number): string =>
+    colluders === 'sites' ? `${count}` : `${count} ${count === 1 ? 'helper' : 'helpers'}`;
   const assumptions = new Set(rounds.flatMap(({ spent }) => spent.map((each) => each.colluding)));
   return [...assumptions].map((colluding, index) => ({
-    label: colluding === 0 ? 'ε spent' : `ε with ${colluding} colluding`,
+    label: colluding === 0 ? 'ε spent' : `ε with ${counted(colluding)} colluding`,
     colour: index === 0 ? 'first' : 'second',
     points: [
       [0, 0],

@@ -105,7 +105,7 @@ export class Conductor {
       await this.#advance(state, [event]);
       // The time of a pause is none of a phase's.
       if (state.status === 'running') this.#startDeadline();
-      this.#tellAll();
+      if (state.status !== undefined) this.#tellAll();
     });
   }
 

@@ -1,6 +1,7 @@
 /** Opens a coordinator over a store: its runs go on where they were. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
 import { createSweeper } from '@skein/state';
@@ -30,6 +31,8 @@ const DAY_MS = 86_400_000;
 const INVITATION_MS = 7 * DAY_MS;
 /** Six months: what the EU's AI Act asks of logs (Regulation 2024/1689, article 19). */
 const RETENTION_MS = 183 * DAY_MS;
+/** Least time between two views, in milliseconds: one names every site, and each of them changes it. */
+const VIEW_MS = 100;
 /** How often the coordinator looks for runs to remove, and how many it removes each time. */
 export const LOOK_EVERY_MS = 3_600_000;
 const MOST_REMOVED = 100;
@@ -231,8 +234,10 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
           const view = await viewOf((await conductorOf(run)).record);
           yield view;
           if (isOver(view)) return;
-          await changed.promise;
+          await Promise.all([changed.promise, pause(VIEW_MS, undefined, { signal })]);
         }
+      } catch (error) {
+        if (!signal.aborted) throw error;
       } finally {
         watchers.delete(wake);
         signal.removeEventListener('abort', wake);

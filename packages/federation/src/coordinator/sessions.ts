@@ -108,8 +108,7 @@ async function prove(
   if (!(await isSignedBy(hello.key, 'prove', greeting, proof.signature))) {
     throw new SkeinError('IDENTITY_UNPROVEN', 'The proof is not of the key that greeted.');
   }
-  const members = await store.members(hello.run);
-  const known = members.find(({ key }) => key === hello.key);
+  const known = await store.member(hello.run, hello.key);
   if (known?.revokedAt !== undefined) throw revoked(hello.key);
   if (known !== undefined) return { conductor, member: known };
   if (proof.invitation === undefined) {
@@ -117,22 +116,22 @@ async function prove(
   }
   const { plan } = conductor.record;
   const role = helpersOf(plan).some(({ identity: key }) => key === hello.key) ? 'helper' : 'site';
-  if (role === 'site') requireRoom(plan, members);
+  // Sites that stay are enrolled up to the plan's maximum; of those that pass, a round takes so many.
+  if (!aggregationOf(plan).passing) await requireRoom(store, hello.run, plan);
   const proved = await lookUpOf(proof.invitation);
   return { conductor, member: await store.enrol(hello.run, hello.key, role, proved) };
 }
 
-/** Sites that stay are enrolled up to the plan's maximum; of those that pass, a round takes so many. */
-function requireRoom(plan: Plan, members: readonly MemberRecord[]): void {
-  const { maximum } = plan.sites;
-  const sites = members.filter(({ role, revokedAt }) => role === 'site' && revokedAt === undefined);
-  if (aggregationOf(plan).passing || sites.length < maximum) return;
-  throw new SkeinError('FEDERATION_BUSY', `The federation has its ${maximum} sites.`);
+/** @throws SkeinError FEDERATION_BUSY when the plan's maximum of sites is enrolled. */
+async function requireRoom(store: FederationStore, run: string, { sites }: Plan): Promise<void> {
+  const enrolled = (await store.members(run)).filter(({ revokedAt }) => revokedAt === undefined);
+  if (enrolled.length < sites.maximum) return;
+  throw new SkeinError('FEDERATION_BUSY', `The federation has its ${sites.maximum} sites.`);
 }
 
 /** @throws SkeinError IDENTITY_REVOKED. */
 async function requireUnrevoked(store: FederationStore, run: string, key: string): Promise<void> {
-  const member = (await store.members(run)).find((each) => each.key === key);
+  const member = await store.member(run, key);
   if (member?.revokedAt !== undefined) throw revoked(key);
 }
 

@@ -84,9 +84,18 @@ export async function isSignedBy(
   }
 }
 
+/** By key: a view of thousands of sites names all of them. */
+const pseudonyms = new Map<string, string>();
+const MOST_PSEUDONYMS = 20_000;
+
 /** The name of a participant in a ledger: it says nothing about who it is. */
 export async function pseudonymOf(key: string): Promise<string> {
-  return `site-${(await sha256(fromHex(key))).slice(0, 16)}`;
+  const known = pseudonyms.get(key);
+  if (known !== undefined) return known;
+  const made = `site-${(await sha256(fromHex(key))).slice(0, 16)}`;
+  if (pseudonyms.size >= MOST_PSEUDONYMS) pseudonyms.clear();
+  pseudonyms.set(key, made);
+  return made;
 }
 
 export function randomHex(bytes: number): string {

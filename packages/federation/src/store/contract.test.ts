@@ -157,6 +157,8 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
     );
     expect(await store.accept('f-1', north, { plan: 'p', signature: 's' })).toBe(true);
     expect(await store.accept('f-1', south, { plan: 'p', signature: 's' })).toBe(false);
+    expect(await store.member('f-1', north)).toMatchObject({ key: north, accepted: { plan: 'p' } });
+    expect(await store.member('f-1', south)).toBeUndefined();
     expect(await store.members('f-1')).toEqual([
       { run: 'f-1', key: north, name: 'n', role: 'site', accepted: { plan: 'p', signature: 's' } },
     ]);

@@ -114,6 +114,7 @@ export interface FederationStore {
     proof: Pick<InvitationRecord, 'id' | 'secretHash'>,
   ): Promise<MemberRecord>;
   members(run: string): Promise<MemberRecord[]>;
+  member(run: string, key: string): Promise<MemberRecord | undefined>;
   /** @returns false if the run has no such member. */
   accept(
     run: string,

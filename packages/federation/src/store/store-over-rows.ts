@@ -164,6 +164,9 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
     async members(run) {
       return (await all(run, 'member/')).map(([, value]) => JSON.parse(value) as MemberRecord);
     },
+    async member(run, key) {
+      return parsed<MemberRecord>((await rows.get(run, [memberKey(key)])).values[0]);
+    },
     accept(run, key, accepted) {
       return transition(run, [memberKey(key)], ([known]) => {
         const member = parsed<MemberRecord>(known);

@@ -106,6 +106,13 @@ describe.skipIf(browserAvailable.skip)('pages that are closed', () => {
       ]);
       const text = ledgerText((await node.client.getLedger({ id })) as unknown as LedgerExport);
       expect(await verifyLedger(text)).toMatchObject({ rounds: 1, releases: 1, aborted: 0 });
+      const console = await browser.newPage();
+      await console.goto(`${node.url}/#/federations/${id}`);
+      await console.getByText('ε with 1 helper colluding').first().waitFor({ timeout });
+      expect(await console.locator('section', { hasText: 'Helpers' }).last().textContent()).toMatch(
+        /Basel.*Delft|Delft.*Basel/,
+      );
+      expect(await console.getByText(`${PAGES + 1} of ${PAGES + 1}`).count()).toBeGreaterThan(0);
       const { sites } = await node.client.getFederation({ id });
       expect(sites.map(({ name }) => name)).toEqual(
         expect.arrayContaining(['page 1', `page ${PAGES}`, 'last', 'Basel', 'Delft']),
