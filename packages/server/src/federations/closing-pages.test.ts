@@ -75,7 +75,7 @@ describe.skipIf(browserAvailable.skip)('pages that are closed', () => {
   it(
     `do no harm to the round of ${PAGES} of them`,
     async () => {
-      const helpers = await Promise.all(['Basel', 'Delft'].map(node.helper));
+      const helpers = await Promise.all(['Basel', 'Delft'].map((name) => node.helper(name)));
       const { id } = await node.begin({
         strategy: { name: 'fedavg' },
         rounds: 1,
@@ -84,7 +84,7 @@ describe.skipIf(browserAvailable.skip)('pages that are closed', () => {
         aggregation: { kind: 'committee', helpers: helpers.map(({ planned }) => planned) },
         sites: { minimum: PAGES + 1, maximum: PAGES + 1, threshold: PAGES + 1 },
       });
-      const ends = helpers.map(({ help }) => help(id));
+      const ends = helpers.map((helper) => helper.help(id));
       const closed = Promise.withResolvers<void>();
       ends.push(lastSite(id, closed.promise));
       const { invitation } = await node.client.inviteSite({ id, name: 'page', uses: PAGES });

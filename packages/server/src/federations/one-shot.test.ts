@@ -71,7 +71,7 @@ async function cohort(invitation: string): Promise<SiteEnd[]> {
 it(
   `sums ${SITES} sites a round, each of which sends one message, and spends what the plan says`,
   async () => {
-    const helpers = await Promise.all(['Basel', 'Delft', 'Lyon'].map(node.helper));
+    const helpers = await Promise.all(['Basel', 'Delft', 'Lyon'].map((name) => node.helper(name)));
     const { id, plan } = await node.begin({
       strategy: { name: 'fedavg' },
       rounds: ROUNDS,
@@ -80,7 +80,7 @@ it(
       sites: { minimum: SITES, maximum: SITES },
       deadlines: { phaseMs: isFull ? 30_000 : 12_000, trainMs: 600_000 },
     });
-    const helping = helpers.map(({ help }) => help(id));
+    const helping = helpers.map((helper) => helper.help(id));
     const uses = ROUNDS * SITES;
     const { invitation } = await node.client.inviteSite({ id, name: 'page', uses });
     for (let round = 0; round < ROUNDS; round++) {
