@@ -48,6 +48,7 @@ export {
   GenerativeSettings,
   MAX_REDACTIONS,
   Redaction,
+  SemanticCachePolicy,
   TokenPrice,
   type GenerativeModelInput,
   type GenerativeSettingsInput,
@@ -72,7 +73,7 @@ export {
   KeyView,
   NewKey,
 } from './resources/key.ts';
-export { LanguageUseView, LanguageView } from './resources/language.ts';
+export { LanguageUseView, LanguageView, SemanticCacheView } from './resources/language.ts';
 export {
   LanguageRolloutPlan,
   LanguageRolloutRecord,

@@ -60,6 +60,16 @@ async function ask(): Promise<{ content: string; provider: string | null }> {
 }
 let CURL = '';
 
+/** What the model with a semantic cache says of the answer to a question. */
+async function cacheOf(content: string): Promise<string | null> {
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    body: JSON.stringify({ model: 'faq', messages: [{ role: 'user', content }] }),
+  });
+  await response.text();
+  return response.headers.get('skein-cache');
+}
+
 it('goes from nothing to an assistant, and on with the second provider while the first is away', async () => {
   expect(lineOf('GEMINI_API_KEY=')).toBe('GEMINI_API_KEY=… skein up');
   const provider = lineOf('skein provider put google');
@@ -92,7 +102,14 @@ it('goes from nothing to an assistant, and on with the second provider while the
   expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('--route')]);
   const shadow = 'skein model rollout assistant --route next=qwen3 --shadow --min-requests 1';
   expect(await skein(shadow)).toMatch(/comparing.*0 copies/);
+  await skein('skein model rollback assistant');
   await skein(lineOf('skein budget put operator'));
+  await skein(lineOf('skein provider put vectors'), '--url', upstream.baseUrl('openai', 'none'));
+  await skein(lineOf('skein model put embedder'));
+  await skein(lineOf('skein model put faq'), '--ttft', '60s');
+  expect(await cacheOf('What does it cost?')).toBe('miss');
+  expect(await cacheOf('What do they cost?')).toBe('semantic');
+  expect(await skein('skein model ls')).toContain('faq: semantic cache 1 of 2 questions');
   await skein(lineOf('skein budget put tenant'));
   await skein(lineOf('skein provider allow'));
   expect(await skein(lineOf('skein redaction put'))).toContain('[email] in prompts');
@@ -103,8 +120,8 @@ it('goes from nothing to an assistant, and on with the second provider while the
   expect(await skein('skein redaction ls')).toMatch(/email +email +prompts +\[email\] +all +all/);
   await skein('skein redaction rm email');
   expect(await skein('skein redaction ls')).toContain('Nothing is redacted');
-  await skein('skein model rm assistant');
+  for (const name of ['assistant', 'faq', 'embedder']) await skein(`skein model rm ${name}`);
   for (const name of ['backup', 'google']) await skein(`skein provider rm ${name}`);
   expect(await skein('skein provider ls')).not.toMatch(/backup|google/);
   expect(node.output.stdout + node.output.stderr).not.toContain('a-secret');
-}, 120_000);
+}, 300_000);

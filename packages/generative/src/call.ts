@@ -5,7 +5,7 @@
 import { SkeinError } from '@skein/api/errors';
 import type { Usage } from './contract.ts';
 import type { Execution } from './execute.ts';
-import type { Payer } from './money/ledger.ts';
+import { payerOf } from './money/ledger.ts';
 import { costOf } from './money/price.ts';
 import type { Route } from './routing/route.ts';
 
@@ -16,8 +16,6 @@ export interface CallOptions {
   /** Tokens at most. */
   readonly worst: Usage;
   readonly signal: AbortSignal;
-  /** Default: the caller. */
-  readonly payer?: Payer | undefined;
   /** Whether the caller leaves the provider less time than its model does. */
   readonly isHurried: boolean;
 }
@@ -56,7 +54,7 @@ export async function openCall(
   options: CallOptions,
 ): Promise<Call> {
   const { caller, ledger, clock, random } = execution;
-  const { route, longestWaitMs, worst, signal, payer = caller, isHurried } = options;
+  const { route, longestWaitMs, worst, signal, isHurried } = options;
   const { price } = route.settings;
   const release = await route.places.acquire({
     tenant: caller.tenant,
@@ -64,10 +62,12 @@ export async function openCall(
     longestMs: longestWaitMs,
     signal,
   });
-  const reservation = await ledger.reserve(payer, amountsOf(worst)).catch((error: unknown) => {
-    release();
-    throw error;
-  });
+  const reservation = await ledger
+    .reserve(payerOf(caller), amountsOf(worst))
+    .catch((error: unknown) => {
+      release();
+      throw error;
+    });
   const sentAt = clock.now();
   route.sent(sentAt);
   let isSettled = false;

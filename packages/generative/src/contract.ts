@@ -241,6 +241,8 @@ export interface Caller {
   readonly priority: number;
   /** Requests of one key go to one provider while it works: its prompt cache is warm. */
   readonly stickyKey?: string | undefined;
+  /** Absent: the caller. `operator`: the node asks of its own accord, to measure. */
+  readonly payer?: 'operator' | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -251,7 +253,8 @@ export interface Receipt {
   readonly model: string;
   readonly usage: Usage;
   readonly costUsd: number;
-  readonly cache: 'hit' | 'joined' | 'miss';
+  /** `semantic`: the answer to a similar request. */
+  readonly cache: 'hit' | 'joined' | 'semantic' | 'miss';
   /** Calls to providers: 1, and each fallback and hedge. */
   readonly attempts: number;
   readonly ttftMs: number;

@@ -16,7 +16,7 @@ import type {
   Provider,
   Usage,
 } from './contract.ts';
-import type { Ledger } from './money/ledger.ts';
+import { payerOf, type Ledger } from './money/ledger.ts';
 import { BYTES_PER_TOKEN, costOf, promptTokens } from './money/price.ts';
 import { admit, type Verdict } from './routing/admit.ts';
 import { startAttempt, type Attempt } from './routing/attempt.ts';
@@ -88,7 +88,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
   const { model, caller, ledger, clock, assignment } = execution;
   const { settings } = model;
   const prompt = promptTokens(request, settings.contextTokens);
-  const isCounted = ledger.counts(caller);
+  const isCounted = ledger.counts(payerOf(caller));
   // A worst case is one only if the provider is held to it.
   const maxTokens = request.maxTokens ?? (isCounted ? settings.maxOutputTokens : undefined);
   const outputMost = (maxTokens ?? settings.maxOutputTokens) * (request.choices ?? 1);

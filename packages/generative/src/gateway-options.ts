@@ -2,6 +2,7 @@
 import type { ErrorCode, GenerativeProvider, GenerativeSettings } from '@skein/api';
 import type { Clock } from '@skein/serving';
 import type { State } from '@skein/state';
+import type { SemanticCache } from './cache/semantic/counts.ts';
 import type { Caller, Provider, Receipt } from './contract.ts';
 import type { RolloutTraffic } from './rollout/traffic.ts';
 
@@ -11,8 +12,14 @@ export type ProviderFactory = (
   secret: string | undefined,
 ) => Promise<Provider>;
 
+export type EmbedDeployed = (
+  model: string,
+  texts: readonly string[],
+  caller: Caller,
+) => Promise<readonly Float32Array[]> | undefined;
+
 export interface Outcome {
-  readonly caller: Pick<Caller, 'requestId' | 'tenant' | 'key'>;
+  readonly caller: Pick<Caller, 'requestId' | 'tenant' | 'key' | 'payer'>;
   readonly model: string;
   /** Absent: refused, or failed before its first content. */
   readonly receipt?: Receipt | undefined;
@@ -35,6 +42,13 @@ export interface GatewayOptions {
   readonly observe?: ((outcome: Outcome) => void) | undefined;
   /** Which share of a model's requests goes to another route, and what is seen of it. Default: none. */
   readonly rollouts?: RolloutTraffic | undefined;
+  /**
+   * Vectors by a deployed model, for semantic caches: one per text. Undefined: no such model; a
+   * language model of the settings may have the name.
+   */
+  readonly embed?: EmbedDeployed | undefined;
+  /** What semantic caches have done. Default: kept by the gateway. */
+  readonly semantic?: SemanticCache | undefined;
   readonly clock?: Clock | undefined;
   /** In [0, 1). */
   readonly random?: (() => number) | undefined;

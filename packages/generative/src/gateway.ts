@@ -9,6 +9,7 @@ import type { Instant } from '@skein/serving';
 import { createAnswers } from './cache/answers.ts';
 import { isDeterministic, requestKey } from './cache/request-key.ts';
 import { startFlight, type Flight } from './cache/flight.ts';
+import { withSemanticCache } from './cache/semantic/semantic-cache.ts';
 import { checkRequest } from './check-request.ts';
 import type {
   Caller,
@@ -264,9 +265,9 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   }
 
   function tell(model: string, caller: Caller, receipt: Receipt | undefined, error: unknown): void {
-    const { requestId, tenant, key, arrivedAt } = caller;
+    const { requestId, tenant, key, payer, arrivedAt } = caller;
     observe({
-      caller: { requestId, tenant, key },
+      caller: { requestId, tenant, key, payer },
       model,
       receipt,
       ...(error === undefined
@@ -289,7 +290,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     }
   }
 
-  return {
+  const gateway: Gateway = {
     generate: (request, caller) => told(request.model, caller, generate(request, caller)),
     embed: (request, caller) =>
       told(
@@ -344,6 +345,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       await closeProviders();
     },
   };
+  return withSemanticCache(gateway, { ...options, models: settings.models, clock, random });
 }
 
 /** A stream is left to its readers; a whole answer may come from another provider until its end. */

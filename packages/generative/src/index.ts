@@ -29,8 +29,14 @@ export {
   type ToolChoice,
   type Usage,
 } from './contract.ts';
+export {
+  comparedFrom,
+  createSemanticCounts,
+  suggestedThreshold,
+  type SemanticCache,
+} from './cache/semantic/counts.ts';
 export { openGateway } from './gateway.ts';
-export type { GatewayOptions, Outcome, ProviderFactory } from './gateway-options.ts';
+export type { EmbedDeployed, GatewayOptions, Outcome, ProviderFactory } from './gateway-options.ts';
 export {
   createRolloutTraffic,
   type FollowedRollout,

@@ -1,8 +1,10 @@
 /** `skein model`: language models by their routes to providers. */
+import { parseDuration } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connect, connectionOptions } from '../connection.ts';
-import { argument, choice, duration, flag, integer, many } from '../option.ts';
+import { argument, choice, duration, flag, integer, many, text } from '../option.ts';
 import { languageRolloutLine } from '../output/language-rollout.ts';
+import { semanticCacheLine } from '../output/semantic-cache.ts';
 import { renderTable } from '../output/table.ts';
 import { usageError } from '../usage.ts';
 import { given } from './provider.ts';
@@ -45,13 +47,17 @@ export const modelPut = defineCommand({
       max: 1e7,
     }),
     tenant: many('NAME', 'Which may use it; default all.'),
+    semanticCache: text(
+      'CACHE',
+      'EMBEDDINGS[,threshold=N,compare=N,fresh=TIME]: answer similar questions alike.',
+    ),
     noHedge: flag('Never ask a second route while the first one is slow.'),
     noCache: flag('Never repeat the answer of an equal, deterministic request.'),
     ...connectionOptions,
   },
   async run(context, options) {
     const { name, route, policy, ttft, deadline, gap, maxTokens, tenant, ...rest } = options;
-    const { context: contextTokens, noHedge, noCache, ...server } = rest;
+    const { context: contextTokens, semanticCache, noHedge, noCache, ...server } = rest;
     if (route.length === 0) throw usageError('A model needs a --route PROVIDER=MODEL.');
     const routes = route.map(routeOf);
     const { client } = await connect(context, server);
@@ -61,6 +67,10 @@ export const modelPut = defineCommand({
         routes,
         hedge: !noHedge,
         cache: !noCache,
+        ...given(
+          'semanticCache',
+          semanticCache === undefined ? undefined : semanticOf(semanticCache),
+        ),
         ...given('policy', policy),
         ...given('ttftMs', ttft),
         ...given('deadlineMs', deadline),
@@ -110,6 +120,29 @@ export function routeOf(text: string) {
   };
 }
 
+/** @throws SkeinError USAGE. */
+function semanticOf(option: string) {
+  const [embeddings = '', ...fields] = option.split(',');
+  if (embeddings === '' || embeddings.includes('=')) {
+    throw usageError(`--semantic-cache: "${option}" does not begin with the name of a model.`);
+  }
+  const policy: { threshold?: number; compare?: number; freshMs?: number } = {};
+  for (const field of fields) {
+    const [key = '', value = ''] = field.split('=').map((part) => part.trim());
+    try {
+      if (value === '') throw new Error('no value');
+      if (key === 'fresh') policy.freshMs = parseDuration(value);
+      else if (key === 'threshold' || key === 'compare') policy[key] = Number(value);
+      else throw new Error('another key');
+      if (Object.values(policy).some((each) => !(each >= 0))) throw new Error('not a number');
+    } catch {
+      const problem = `"${field}" is not threshold=NUMBER, compare=NUMBER or fresh=TIME.`;
+      throw usageError(`--semantic-cache: ${problem}`);
+    }
+  }
+  return { embeddings, ...policy };
+}
+
 /** `skein model ls`: the language models and what they have cost. */
 export const modelLs = defineCommand({
   name: 'model ls',
@@ -122,7 +155,7 @@ export const modelLs = defineCommand({
     const { client } = await connect(context, server);
     return client.getLanguageModels({}, { signal: context.signal });
   },
-  render({ settings, use, budgets, rollouts }, style) {
+  render({ settings, models: standing, use, budgets, rollouts }, style) {
     if (settings.models.length === 0) {
       return 'No language model is declared. Begin with: skein model put NAME --route PROVIDER=MODEL';
     }
@@ -153,10 +186,15 @@ export const modelLs = defineCommand({
       ],
       style,
     );
+    const caches = standing.flatMap(({ name, semanticCache }) =>
+      semanticCache === undefined
+        ? []
+        : [`${style.bold(name)}: ${semanticCacheLine(semanticCache)}`],
+    );
     const moving = rollouts.map(
       (each) => `${style.bold(each.model)}: ${languageRolloutLine(each, style)}`,
     );
-    const shown = [models, ...moving].join('\n\n');
+    const shown = [models, ...caches, ...moving].join('\n\n');
     if (budgets.length === 0) return shown;
     const spent = renderTable(
       budgets,

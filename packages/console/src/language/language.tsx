@@ -39,7 +39,7 @@ export function Language({ focus }: ViewProps) {
 }
 
 function Models({ of }: { readonly of: LanguageView }) {
-  const { settings, budgets, problem, rollouts } = of;
+  const { settings, models, budgets, problem, rollouts } = of;
   if (settings.models.length === 0) {
     return (
       <Empty command="skein provider put google --kind gemini --key-env GEMINI_API_KEY && skein model put assistant --route google=gemini-2.5-flash">
@@ -68,6 +68,9 @@ function Models({ of }: { readonly of: LanguageView }) {
           )}
         </tbody>
       </Table>
+      {models.map(({ name, semanticCache }) =>
+        semanticCache === undefined ? null : <SemanticCache model={name} of={semanticCache} />,
+      )}
       <RouteRollouts of={rollouts} />
       {budgets.length === 0 ? null : (
         <Table titles={['Budget of', 'Period', 'Taken', 'Limit']}>
@@ -84,6 +87,23 @@ function Models({ of }: { readonly of: LanguageView }) {
         </Table>
       )}
     </>
+  );
+}
+
+function SemanticCache({
+  model,
+  of: { lookups, hits, failed, compared, different, suggestedThreshold },
+}: {
+  readonly model: string;
+  readonly of: NonNullable<LanguageView['models'][number]['semanticCache']>;
+}) {
+  return (
+    <p>
+      <strong>{model}</strong>
+      {`: the semantic cache answered ${hits} of ${lookups} questions; ${different} of ${compared} compared answers are false`}
+      {failed === 0 ? '' : `; ${failed} were without a vector in time`}
+      {suggestedThreshold === undefined ? '.' : `; 1 % would be from ${suggestedThreshold} on.`}
+    </p>
   );
 }
 

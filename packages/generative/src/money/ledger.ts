@@ -33,6 +33,8 @@ export interface BudgetStanding {
 /** Who pays: a caller, or the operator for what the node sends of its own accord. */
 export type Payer = Pick<Caller, 'tenant' | 'key'> | 'operator';
 
+export const payerOf = (caller: Caller): Payer => caller.payer ?? caller;
+
 export interface Ledger {
   /** Whether a budget counts the payer. */
   counts(payer: Payer): boolean;

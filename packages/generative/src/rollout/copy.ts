@@ -48,10 +48,9 @@ export function createCopier(plane: Pick<Execution, 'ledger' | 'clock' | 'random
     const late = AbortSignal.timeout(firstMs + settings.totalMs);
     const signal = AbortSignal.any([closed.signal, late]);
     const call = await openCall(
-      { ...plane, caller: { ...caller, priority: LEAST_URGENT } },
+      { ...plane, caller: { ...caller, payer: 'operator', priority: LEAST_URGENT } },
       {
         route,
-        payer: 'operator',
         longestWaitMs: 0,
         worst: { inputTokens: prompt.most, outputTokens: maxTokens * (request.choices ?? 1) },
         signal,

@@ -7,13 +7,20 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { type GenerativeSettings, type LanguageView, SkeinError } from '@skein/api';
-import type { Gateway, GatewayOptions, Outcome, RolloutTraffic } from '@skein/generative';
+import type {
+  EmbedDeployed,
+  Gateway,
+  GatewayOptions,
+  Outcome,
+  RolloutTraffic,
+} from '@skein/generative';
 import type { Exposition, GatewayLogger } from '@skein/http';
 import type { State } from '@skein/state';
 import { type Declarations, declarationsIn, settingsOf } from './declarations.ts';
 import { exposeRollouts } from './rollout/metrics.ts';
 import { isRunning, ROLLOUT, rolloutsOf } from './rollout/records.ts';
 import { createLanguageRollouts, type LanguageRollouts } from './rollout/rollouts.ts';
+import { exposeSemantic, semanticView, type SemanticView } from './semantic.ts';
 import type { LanguageUse } from './use.ts';
 
 /** How old the declarations may be that a request is answered by, in milliseconds. */
@@ -24,6 +31,8 @@ export interface LanguageModelsOptions {
   readonly use: LanguageUse;
   readonly weightOf: NonNullable<GatewayOptions['weightOf']>;
   readonly logger: GatewayLogger;
+  /** Vectors of deployed text encoders, for semantic caches. */
+  readonly embed: EmbedDeployed;
   /** Records each request where traces are exported. */
   readonly traced: (gateway: Gateway) => Gateway;
 }
@@ -35,7 +44,7 @@ export interface LanguageModels {
   readonly declarations: Declarations;
   readonly rollouts: Pick<LanguageRollouts, 'start' | 'rollBack'>;
   view(): Promise<LanguageView>;
-  /** Of the rollouts in progress. */
+  /** Of the rollouts in progress, and of semantic caches. */
   expose(into: Exposition): void;
   /** Ends every request. */
   close(): Promise<void>;
@@ -50,7 +59,7 @@ interface Held {
 }
 
 export function createLanguageModels(options: LanguageModelsOptions): LanguageModels {
-  const { state, use, weightOf, logger, traced } = options;
+  const { state, use, weightOf, embed, logger, traced } = options;
   const stored = declarationsIn(state);
   let held: Held | undefined;
   let readAt = -Infinity;
@@ -58,12 +67,14 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
   let isClosed = false;
   const open = new Set<Gateway>();
   let traffic: RolloutTraffic | undefined;
+  let semantic: SemanticView | undefined;
 
   async function openHeld(settings: GenerativeSettings): Promise<Held> {
     // Loaded with the first language model: a node without one pays nothing for them.
-    const { createRolloutTraffic, openGateway, redacting } = await import('@skein/generative');
-    traffic ??= createRolloutTraffic();
-    const redacted = redacting(settings.redactions);
+    const generative = await import('@skein/generative');
+    traffic ??= generative.createRolloutTraffic();
+    semantic ??= semanticView(generative);
+    const redacted = generative.redacting(settings.redactions);
     let inFlight = 0;
     let isRetired = false;
     const closeIfIdle = (): void => {
@@ -71,15 +82,18 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     };
     const observe = (outcome: Outcome): void => {
       use.observe(outcome);
+      if (outcome.caller.payer === 'operator') return;
       inFlight -= 1;
       closeIfIdle();
     };
-    const gateway = await openGateway({
+    const gateway = await generative.openGateway({
       settings,
       state,
       weightOf,
       observe,
       rollouts: traffic,
+      semantic: semantic.cache,
+      embed,
     });
     open.add(gateway);
     const counted: Gateway = {
@@ -210,7 +224,10 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     gateway: async () => (await current()).counted,
     declarations,
     rollouts,
-    expose: (into) => exposeRollouts(traffic?.all() ?? [], into),
+    expose(into) {
+      exposeRollouts(traffic?.all() ?? [], into);
+      exposeSemantic(semantic?.all() ?? [], into);
+    },
     async view() {
       const settings = await stored.settings();
       const isDeclared = settings.models.length > 0 || settings.providers.length > 0;
@@ -223,6 +240,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
           settings,
           models: models.map(({ routes, ...model }) => ({
             ...model,
+            ...semantic?.of(model.name),
             routes: routes.map((route) => ({ ...route, quotas: { ...route.quotas } })),
           })),
           budgets: [...budgets],

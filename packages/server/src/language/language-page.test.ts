@@ -59,6 +59,17 @@ describe.skipIf(browserAvailable.skip)(
       expect(problems).toEqual([]);
     });
 
+    it('shows what a semantic cache has done', async () => {
+      await started.node.client.putLanguageModel({
+        name: 'faq',
+        routes: [{ provider: 'up', model: 'big' }],
+        semanticCache: { embeddings: 'assistant' },
+      });
+      await page
+        .getByText(/the semantic cache answered 0 of 0 questions; 0 of 0 compared/)
+        .waitFor();
+    });
+
     it('shows how a rollout goes', async () => {
       const { client } = started.node;
       await client.putProvider({ name: 'next', kind: 'openai', baseUrl: started.upstream.url });

@@ -71,12 +71,13 @@ export function countLanguageUse(
   }
 
   function sumOf({ caller, model }: Outcome): AuditSum {
-    const key = `${caller.key} ${caller.tenant} ${model}`;
+    const actor = caller.payer ?? caller.key ?? 'local';
+    const key = `${actor} ${caller.tenant} ${model}`;
     const known = sums.get(key);
     if (known !== undefined) return known;
     const sum =
       sums.size < MAX_AUDIT_ROWS
-        ? newSum(caller.key ?? 'local', `${model} (${caller.tenant})`)
+        ? newSum(actor, `${model} (${caller.tenant})`)
         : (rest ??= newSum(OTHERS, OTHERS));
     if (sum !== rest) sums.set(key, sum);
     return sum;

@@ -1,4 +1,6 @@
 /** The language models of a node. Nothing of them is loaded before the first call. */
+import type { EmbedDeployed } from '@skein/generative';
+import { encoderOf, encodeTexts } from '../language/encoder.ts';
 import { createLanguageModels, type LanguageModels } from '../language/language-models.ts';
 import type { LanguageUse } from '../language/use.ts';
 import type { Callers } from './callers.ts';
@@ -9,7 +11,7 @@ import type { StorageRoom } from './storage.ts';
 export interface LanguageRoomOptions {
   readonly storage: StorageRoom;
   readonly callers: Callers;
-  readonly plane: Pick<InferenceRoom, 'tracedGateway'>;
+  readonly plane: Pick<InferenceRoom, 'tracedGateway' | 'inference'>;
   readonly use: LanguageUse;
 }
 
@@ -19,7 +21,12 @@ export function openLanguageModels(
 ): LanguageModels {
   const { weightOf } = callers;
   const traced = plane.tracedGateway;
-  const models = createLanguageModels({ state: storage.state, use, weightOf, logger, traced });
+  const embed: EmbedDeployed = (model, texts, { requestId: id, tenant, signal }) => {
+    const encoder = encoderOf(plane.inference, model);
+    return encoder && encodeTexts(plane.inference, encoder, texts, { id, tenant, signal });
+  };
+  const { state } = storage;
+  const models = createLanguageModels({ state, use, weightOf, embed, logger, traced });
   lifecycle.open('language models', () => models.close());
   return models;
 }

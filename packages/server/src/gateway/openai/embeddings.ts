@@ -3,11 +3,10 @@
  * exact. A deployed text encoder (one string per row in, one vector per row out) is an embeddings
  * model too, unless a language model has its name.
  */
-import { SkeinError } from '@skein/api';
 import { type Embeddings, MAX_INPUTS, usdText } from '@skein/generative';
 import { sendText } from '@skein/http';
-import type { Signature } from '@skein/onnx';
-import { Cancellation, type Inference } from '@skein/serving';
+import type { Inference } from '@skein/serving';
+import { encoderOf, encodeTexts } from '../../language/encoder.ts';
 import type { ModelCall } from '../generative/call.ts';
 import {
   FieldError,
@@ -48,7 +47,14 @@ export async function answerEmbeddings(
           { model, inputs, dimensions, extra: others(body, FIELDS) },
           caller(undefined),
         )
-      : await encode(call, model, encoder, inputs, inference);
+      : {
+          vectors: await encodeTexts(inference, encoder, inputs, {
+            id: exchange.id,
+            tenant: owner.tenant,
+            signal: call.signal,
+          }),
+          usage: { inputTokens: 0, outputTokens: 0, isEstimate: true },
+        };
   const answer = {
     object: 'list',
     data: vectors.map((vector, index) => ({
@@ -82,68 +88,3 @@ export function inputsAt(value: unknown, param: string): string[] {
 /** Little-endian, as every machine that runs Node has it. */
 const base64 = (vector: Float32Array): string =>
   Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64');
-
-interface Encoder {
-  readonly input: string;
-  /** [rows], or [rows, 1]. */
-  readonly inputRank: number;
-  readonly output: string;
-}
-
-/** @returns undefined when no deployment of this name takes texts and returns vectors. */
-function encoderOf(inference: Inference, model: string): Encoder | undefined {
-  const deployed = inference.list().find(({ name }) => name === model);
-  return deployed === undefined ? undefined : encoderIn(deployed.signature);
-}
-
-function encoderIn({ inputs, outputs }: Signature): Encoder | undefined {
-  const [input] = inputs;
-  const [output] = outputs;
-  if (inputs.length !== 1 || outputs.length !== 1 || !input || !output) return undefined;
-  const takesTexts =
-    input.type === 'string' &&
-    (input.shape.length === 1 || (input.shape.length === 2 && input.shape[1] === 1));
-  if (!takesTexts || output.type !== 'float32' || output.shape.length !== 2) return undefined;
-  return { input: input.name, inputRank: input.shape.length, output: output.name };
-}
-
-async function encode(
-  { owner, exchange, signal }: ModelCall,
-  model: string,
-  { input, inputRank, output }: Encoder,
-  inputs: readonly string[],
-  inference: Inference,
-): Promise<Answer> {
-  const cancellation = new Cancellation();
-  signal.addEventListener('abort', () => cancellation.cancel(), { once: true });
-  const shape = inputRank === 1 ? [inputs.length] : [inputs.length, 1];
-  const { outputs } = await inference.infer({
-    id: exchange.id,
-    deployment: model,
-    version: undefined,
-    inputs: new Map([
-      [input, { type: 'string', shape, elements: inputs.map((text) => Buffer.from(text)) }],
-    ]),
-    outputs: [output],
-    arrivedAt: performance.now(),
-    deadline: undefined,
-    priority: 0,
-    tenant: owner.tenant,
-    stickyKey: undefined,
-    cancellation,
-    trace: undefined,
-    takesChunks: false,
-    protocol: 'http',
-  });
-  const tensor = outputs.get(output);
-  if (tensor?.type !== 'float32') {
-    throw new SkeinError('INTERNAL', `"${model}" returned no vectors.`);
-  }
-  // Aligned, and no view on the memory of the replica.
-  const data = new Float32Array(tensor.bytes.slice().buffer);
-  const length = data.length / inputs.length;
-  return {
-    vectors: inputs.map((_, row) => data.slice(row * length, (row + 1) * length)),
-    usage: { inputTokens: 0, outputTokens: 0, isEstimate: true },
-  };
-}

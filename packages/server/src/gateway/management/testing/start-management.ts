@@ -100,6 +100,7 @@ export async function startManagement(
       state,
       use: countLanguageUse(state, logger),
       weightOf: () => 1,
+      embed: () => undefined,
       logger,
       traced: (gateway) => gateway,
     }),

@@ -1,0 +1,358 @@
+import { GenerativeSettings, type GenerativeSettingsInput } from '@skein/api';
+import * as fc from 'fast-check';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { Caller, Gateway, GenerateEvent, GenerateRequest, Provider } from '../../contract.ts';
+import type { EmbedDeployed, Outcome } from '../../gateway-options.ts';
+import { openGateway } from '../../gateway.ts';
+import { callerOf, eventsOf, requestOf, textOf } from '../../testing/calls.ts';
+import {
+  comparedFrom,
+  createSemanticCounts,
+  noteComparison,
+  suggestedThreshold,
+} from './counts.ts';
+import { numbersOf, questionOf } from './question.ts';
+import { createSimilarAnswers } from './similar-answers.ts';
+
+const user = (text: string) => ({ role: 'user', content: [{ type: 'text', text }] }) as const;
+const system = (text: string) => ({ role: 'system', content: [{ type: 'text', text }] }) as const;
+const question = (text: string, more: Partial<GenerateRequest> = {}) =>
+  requestOf('m', { messages: [user(text)], ...more });
+
+/** Words of a text as a vector: texts with the same words in any order are the same. */
+function vectorOf(text: string): Float32Array {
+  const vector = new Float32Array(64);
+  for (const word of text.toLowerCase().match(/[a-z]+/g) ?? []) {
+    let hash = 7;
+    for (const letter of word) hash = (hash * 31 + letter.charCodeAt(0)) % 64;
+    vector[hash]! += 1;
+  }
+  return vector;
+}
+
+describe('a question', () => {
+  const setting = (request: GenerateRequest, tenant = 'a') => questionOf(request, tenant)?.setting;
+  const plain = setting(question('What is Skein?'));
+
+  it('has the setting of its request, whatever its words and its stream', () => {
+    expect(setting(question('How is the weather?', { stream: false }))).toBe(plain);
+  });
+
+  it.each([
+    ['another tenant', question('x'), 'b'],
+    ['a system prompt', question('x', { messages: [system('Be rude.'), user('x')] }), 'a'],
+    ['another temperature', question('x', { sampling: { temperature: 1 } }), 'a'],
+    ['a seed', question('x', { sampling: { seed: 1 } }), 'a'],
+    ['a length', question('x', { maxTokens: 5 }), 'a'],
+    ['a stop', question('x', { stop: ['.'] }), 'a'],
+    ['a form', question('x', { format: { type: 'json' } }), 'a'],
+    ['an effort', question('x', { effort: 'low' }), 'a'],
+    ['an unknown field', question('x', { extra: { top_a: 1 } }), 'a'],
+    ['a name', question('x', { messages: [{ ...user('x'), name: 'ann' }] }), 'a'],
+    ['another model', { ...question('x'), model: 'n' }, 'a'],
+  ])('has another setting with %s', (_, request, tenant) => {
+    expect(setting(request, tenant)).toMatch(/./);
+    expect(setting(request, tenant)).not.toBe(plain);
+  });
+
+  it.each([
+    ['tools', question('x', { tools: [{ name: 't' }] })],
+    [
+      'several turns',
+      question('x', { messages: [user('a'), { ...user('b'), role: 'assistant' }, user('x')] }),
+    ],
+    ['two questions', question('x', { messages: [user('a'), user('x')] })],
+    ['several answers', question('x', { choices: 2 })],
+    ['log probabilities', question('x', { logprobs: 1 })],
+    ['a prompt', question('x', { prompt: 'x' })],
+    [
+      'an image',
+      question('x', {
+        messages: [{ role: 'user', content: [{ type: 'image', url: 'https://a' }] }],
+      }),
+    ],
+    ['a very long text', question('x'.repeat(4001))],
+    ['no text', question(' ')],
+  ] as const)('is none with %s', (_, request) => {
+    expect(questionOf(request, 'a')).toBeUndefined();
+  });
+
+  it('has its numbers, in their order', () => {
+    expect(numbersOf('from 3 to 5.5 on 2026-11-27, x2')).toBe('3 5.5 2026-11-27 2');
+    expect(numbersOf('٣ and 3')).toBe('٣ 3');
+  });
+});
+
+describe('kept answers', () => {
+  const answer = (name: string, at: number) => {
+    const vector = new Float32Array(8);
+    vector[at % 8] = 1;
+    return { question: name, vector, events: [{ type: 'text', text: name }] as const, text: name };
+  };
+
+  it('are found by their nearest vector as by looking at all, and stay within their memory', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ setting: fc.nat(3), name: fc.nat(40), at: fc.nat(7) }), {
+          maxLength: 60,
+        }),
+        fc.integer({ min: 0, max: 30_000 }),
+        (puts, largest) => {
+          const kept = createSimilarAnswers(1000, largest);
+          const last = new Map<string, number>();
+          for (const { setting, name, at } of puts) {
+            kept.keep(`s${setting}`, answer(`q${name}`, at), 0);
+            last.set(`s${setting} q${name}`, at);
+            expect(kept.bytes).toBeLessThanOrEqual(largest);
+          }
+          for (const [key, at] of last) {
+            const [setting = '', text = ''] = key.split(' ');
+            const found = kept.same({ setting, text }, 0);
+            if (found === undefined) continue;
+            const { vector } = answer(text, at);
+            expect(kept.nearest({ setting, text }, vector, 0)?.similarity).toBe(1);
+          }
+        },
+      ),
+    );
+  });
+
+  it('are not used when they are old, or of another setting', () => {
+    const kept = createSimilarAnswers(1000);
+    kept.keep('s', answer('q', 1), 0);
+    const { vector } = answer('q', 1);
+    expect(kept.nearest({ setting: 's', text: 'x' }, vector, 1000)?.similarity).toBe(1);
+    expect(kept.nearest({ setting: 't', text: 'x' }, vector, 1000)).toBeUndefined();
+    expect(kept.nearest({ setting: 's', text: 'x' }, vector, 1001)).toBeUndefined();
+    expect(kept.same({ setting: 's', text: 'q' }, 1001)).toBeUndefined();
+  });
+});
+
+describe('the suggested threshold', () => {
+  it('let through 1 % of the comparisons at most, and the next lower one more, or was never seen', () => {
+    const note = fc.record({ step: fc.integer({ min: 60, max: 100 }), odds: fc.nat(99) });
+    fc.assert(
+      fc.property(fc.array(note, { minLength: 100, maxLength: 2000 }), (notes) => {
+        const { compared } = createSemanticCounts().of('m');
+        for (const { step, odds } of notes) {
+          // The further apart the questions, the more answers differ.
+          noteComparison(compared, step / 100, odds >= 100 - step);
+        }
+        const suggested = suggestedThreshold(compared);
+        if (suggested === undefined) return;
+        const { compared: all, different } = comparedFrom(compared, suggested);
+        expect(all).toBeGreaterThanOrEqual(100);
+        expect(different / all).toBeLessThanOrEqual(0.01);
+      }),
+    );
+    const { compared } = createSemanticCounts().of('m');
+    for (let n = 0; n < 200; n++) noteComparison(compared, 0.96, true);
+    for (let n = 0; n < 200; n++) noteComparison(compared, 0.9, n % 2 === 0);
+    expect(suggestedThreshold(compared)).toBe(0.91);
+  });
+});
+
+/** Answers what it is told to, in one word after the other. */
+function model(answers: () => string, finish: 'stop' | 'length' = 'stop') {
+  const told = { calls: 0 };
+  const provider: Provider = {
+    name: 'p',
+    async *generate() {
+      told.calls += 1;
+      for (const word of answers().split(/(?<= )/)) yield { type: 'text', text: word };
+      yield { type: 'finish', reason: finish };
+      yield { type: 'usage', usage: { inputTokens: 10, outputTokens: 20 } };
+    },
+    async embed({ inputs }) {
+      return { vectors: inputs.map(vectorOf), usage: { inputTokens: 5, outputTokens: 0 } };
+    },
+    close: async () => {},
+  };
+  return { provider, told };
+}
+
+interface Opened {
+  readonly gateway: Gateway;
+  readonly counts: ReturnType<ReturnType<typeof createSemanticCounts>['of']>;
+  readonly outcomes: Outcome[];
+  ask(text: string, more?: Partial<GenerateRequest>, caller?: Caller): ReturnType<typeof askOf>;
+}
+
+async function askOf(gateway: Gateway, request: GenerateRequest, caller: Caller) {
+  const generation = await gateway.generate(request, caller);
+  const events: GenerateEvent[] = await eventsOf(generation);
+  return { text: textOf(events), headers: generation.headers(), receipt: generation.receipt()! };
+}
+
+async function open(
+  provider: Provider,
+  policy: object,
+  more: { readonly embed?: EmbedDeployed } & Omit<GenerativeSettingsInput, 'models'> = {},
+): Promise<Opened> {
+  const { embed = async (_, texts) => texts.map(vectorOf), ...settings } = more;
+  const semantic = createSemanticCounts();
+  const outcomes: Outcome[] = [];
+  const price = { input: 1, output: 10 };
+  const gateway = await openGateway({
+    settings: GenerativeSettings.parse({
+      models: [
+        {
+          name: 'm',
+          routes: [{ provider: 'p', model: 'm', price }],
+          ttftMs: 60_000,
+          semanticCache: { embeddings: 'e', threshold: 0.9, compare: 0, ...policy },
+        },
+        { name: 'e', routes: [{ provider: 'p', model: 'e', price }], ttftMs: 60_000 },
+      ],
+      ...settings,
+    }),
+    providers: [provider],
+    semantic,
+    embed,
+    observe: (outcome) => void outcomes.push(outcome),
+  });
+  onTestFinished(() => gateway.close());
+  return {
+    gateway,
+    counts: semantic.of('m'),
+    outcomes,
+    ask: (text, asked = {}, caller = callerOf()) => askOf(gateway, question(text, asked), caller),
+  };
+}
+
+describe('a semantic cache', () => {
+  it('answers a similar question, says so, and costs nothing', async () => {
+    const { provider, told } = model(() => 'It is Paris.');
+    const { ask, counts, outcomes } = await open(provider, {});
+    const first = await ask('What is the capital of France');
+    expect(first.headers['skein-cache']).toBe('miss');
+    const second = await ask('the capital of France is what', { stream: false });
+    expect(second).toMatchObject({
+      text: 'It is Paris.',
+      headers: {
+        'skein-cache': 'semantic',
+        'skein-cache-similarity': '1.0000',
+        'skein-cost-usd': '0.000000000',
+      },
+      receipt: { cache: 'semantic', costUsd: 0, attempts: 0, usage: { outputTokens: 0 } },
+    });
+    expect(second.receipt.provider).toBeUndefined();
+    expect((await ask('the size of France is what')).headers['skein-cache']).toBe('miss');
+    expect(told.calls).toBe(2);
+    expect(counts).toMatchObject({ lookups: 3, hits: 1, failed: 0 });
+    expect(outcomes.map(({ receipt }) => receipt?.cache)).toEqual(['miss', 'semantic', 'miss']);
+  });
+
+  it('never crosses numbers, tenants or settings', async () => {
+    const { provider, told } = model(() => 'x');
+    const { ask } = await open(provider, { threshold: 0.6 });
+    await ask('What is 17 times 3');
+    const others = [
+      await ask('What is 17 times 4'),
+      await ask('What is 17 times 3', {}, callerOf({ tenant: 'other' })),
+      await ask('What is 17 times 3', { sampling: { temperature: 0.5 } }),
+      await ask('What is 17 times 3', { messages: [system('Lie.'), user('What is 17 times 3')] }),
+    ];
+    expect(others.map(({ headers }) => headers['skein-cache'])).toEqual(Array(4).fill('miss'));
+    expect(told.calls).toBe(5);
+  });
+
+  it('keeps only whole answers', async () => {
+    const { provider } = model(() => 'It is', 'length');
+    const { ask } = await open(provider, {});
+    await ask('What is the capital of France');
+    expect((await ask('What is the capital of France')).headers['skein-cache']).toBe('miss');
+  });
+
+  it.each([
+    ['fails', async () => Promise.reject(new Error('no'))],
+    ['is never there', () => new Promise<never>(() => {})],
+  ])('lets the model answer when the embedding model %s', async (_, embed) => {
+    const { provider, told } = model(() => 'x');
+    const { gateway, counts } = await open(provider, {}, { embed });
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const asked = askOf(gateway, question('a'), callerOf());
+    // A fifth of the objective.
+    await vi.advanceTimersByTimeAsync(12_001);
+    expect((await asked).text).toBe('x');
+    expect([told.calls, counts.failed]).toEqual([1, 1]);
+  });
+
+  it('measures false hits by asking the model too, paid by the operator alone', async () => {
+    let answer = 'It is Paris.';
+    const { provider, told } = model(() => answer);
+    const { ask, gateway, counts } = await open(
+      provider,
+      { compare: 1, threshold: 0.8 },
+      {
+        embed: () => undefined,
+        budgets: [
+          { subject: 'operator', period: 'month', usd: 1 },
+          { subject: 'tenant:default', period: 'month', usd: 1 },
+        ],
+      },
+    );
+    await ask('What is the capital of France');
+    answer = 'No book says that.';
+    expect((await ask('What is the capital of France now')).text).toBe('It is Paris.');
+    await vi.waitFor(() =>
+      expect(comparedFrom(counts.compared, 0.8)).toEqual({ compared: 1, different: 1 }),
+    );
+    answer = 'It is Paris.';
+    await ask('So what is the capital of France');
+    await vi.waitFor(() =>
+      expect(comparedFrom(counts.compared, 0.8)).toEqual({ compared: 2, different: 1 }),
+    );
+    // One answer for the caller, two to compare with.
+    expect(told.calls).toBe(3);
+    // Below the threshold, the caller's own answer is compared.
+    await ask('What is the size');
+    await vi.waitFor(() => expect(comparedFrom(counts.compared, 0.5).compared).toBe(3));
+    expect(told.calls).toBe(4);
+    await vi.waitFor(
+      async () => {
+        await gateway.close();
+        const { budgets } = await gateway.view();
+        const taken = Object.fromEntries(budgets.map((each) => [each.subject, each.taken]));
+        // 10 tokens at $1 and 20 at $10 a million, twice each; the operator pays the vectors too.
+        expect(taken['tenant:default']).toBeCloseTo(2 * 210e-6, 9);
+        expect(taken['operator']).toBeGreaterThan(2 * 210e-6);
+      },
+      { timeout: 10_000 },
+    );
+  });
+
+  it('sends nothing of a tenant to an embedding model that its data may not reach', async () => {
+    const { provider } = model(() => 'x');
+    const local: Provider = { ...model(() => 'local').provider, name: 'local' };
+    let embedded = 0;
+    const counted: Provider = {
+      ...provider,
+      async embed(request, call) {
+        embedded += 1;
+        return provider.embed!(request, call);
+      },
+    };
+    const gateway = await openGateway({
+      settings: GenerativeSettings.parse({
+        models: [
+          {
+            name: 'm',
+            routes: [{ provider: 'local', model: 'm' }],
+            ttftMs: 60_000,
+            semanticCache: { embeddings: 'e' },
+          },
+          { name: 'e', routes: [{ provider: 'p', model: 'e' }], ttftMs: 60_000 },
+        ],
+        allow: [{ tenant: 'ward', providers: ['local'] }],
+      }),
+      providers: [counted, local],
+    });
+    onTestFinished(() => gateway.close());
+    const ward = await askOf(gateway, question('a'), callerOf({ tenant: 'ward' }));
+    expect([ward.text, embedded]).toEqual(['local', 0]);
+    await askOf(gateway, question('a'), callerOf());
+    expect(embedded).toBe(1);
+  });
+});

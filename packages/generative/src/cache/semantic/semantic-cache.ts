@@ -1,0 +1,259 @@
+/**
+ * Answers similar questions alike, for models whose operator wants it: a gateway around a gateway.
+ *
+ *   request ─▶ a question? ─▶ its vector ─▶ the nearest answer ─ similar enough ─▶ hit
+ *                                              │ no                       └ sometimes: asks the model too
+ *                                              ▼
+ *                                      the model's answer: kept, and sometimes compared with the nearest
+ *
+ * How often a hit is false is measured, not assumed: a share of the hits is also sent to the model,
+ * paid by the operator, and its answer is compared with the one that was used. The answer of a miss is
+ * compared in the same way with the one that a lower threshold would have used. Two answers are the
+ * same when their numbers are equal and their vectors are as similar as questions must be; that is an
+ * estimate.
+ *
+ * A cache never fails a request: without a vector in time, the model answers.
+ */
+import type { GenerativeModel, SemanticCachePolicy } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
+import type {
+  Caller,
+  Gateway,
+  GenerateEvent,
+  GenerateRequest,
+  Generation,
+} from '../../contract.ts';
+import type { GatewayOptions } from '../../gateway-options.ts';
+import { COMPARISONS_IN_FLIGHT, SEMANTIC_LOOKUP } from '../../tuning.ts';
+import { createSemanticCounts, noteComparison, type SemanticCounts } from './counts.ts';
+import { numbersOf, questionOf, similarityOf, type Question } from './question.ts';
+import { createSimilarAnswers, type Nearest, type SimilarAnswers } from './similar-answers.ts';
+
+interface Cache {
+  readonly policy: SemanticCachePolicy;
+  readonly counts: SemanticCounts;
+  readonly answers: SimilarAnswers;
+  /** Longest wait for a vector, in milliseconds. */
+  readonly lookupMs: number;
+}
+
+type Options = Pick<GatewayOptions, 'embed' | 'semantic' | 'observe'> & {
+  readonly models: readonly GenerativeModel[];
+  readonly clock: { now(): number };
+  readonly random: () => number;
+};
+
+/** Below this similarity two questions have nothing to do with each other. */
+const LEAST_COMPARED = 0.5;
+
+/** Of five levels. */
+const LEAST_URGENT = 5;
+
+/** @returns the gateway itself where no model has a semantic cache. */
+export function withSemanticCache(gateway: Gateway, options: Options): Gateway {
+  const { embed, semantic = createSemanticCounts(), observe = () => {}, clock, random } = options;
+  const caches = new Map<string, Cache>();
+  for (const { name, semanticCache: policy, ttftMs } of options.models) {
+    if (policy === undefined) continue;
+    const answers = createSimilarAnswers(policy.freshMs);
+    const counts = semantic.of(name);
+    counts.threshold = policy.threshold;
+    caches.set(name, {
+      policy,
+      counts,
+      answers,
+      lookupMs: ttftMs * SEMANTIC_LOOKUP,
+    });
+  }
+  if (caches.size === 0) return gateway;
+  const closed = new AbortController();
+  let comparing = 0;
+
+  /** What the node does of its own accord for a caller, whose data goes nowhere else for it. */
+  function aside(caller: Caller): Caller {
+    const { stickyKey: _, deadline: __, ...rest } = caller;
+    return { ...rest, arrivedAt: clock.now(), payer: 'operator', signal: closed.signal };
+  }
+
+  async function vectorsOf(
+    { policy }: Cache,
+    texts: readonly string[],
+    caller: Caller,
+  ): Promise<readonly Float32Array[]> {
+    const own = aside(caller);
+    const deployed = embed?.(policy.embeddings, texts, own);
+    if (deployed !== undefined) return deployed;
+    return (await gateway.embed({ model: policy.embeddings, inputs: texts }, own)).vectors;
+  }
+
+  /** Undefined when there is none in time. */
+  function soon<Value>(value: Promise<Value>, ms: number): Promise<Value | undefined> {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(resolve, ms, undefined);
+    return Promise.race([value.catch(() => undefined), promise]).finally(() => clearTimeout(timer));
+  }
+
+  async function generate(
+    cache: Cache,
+    question: Question,
+    request: GenerateRequest,
+    caller: Caller,
+  ): Promise<Generation> {
+    const { counts, answers, policy, lookupMs } = cache;
+    counts.lookups += 1;
+    const same = answers.same(question, clock.now());
+    if (same !== undefined) return hit(cache, same, request, caller);
+    const embedded = vectorsOf(cache, [question.text], caller).then(([vector]) => vector);
+    const vector = await soon(embedded, lookupMs);
+    if (vector === undefined) counts.failed += 1;
+    const nearest = vector && answers.nearest(question, vector, clock.now());
+    if (nearest !== undefined && nearest.similarity >= policy.threshold) {
+      if (isCompared(policy, nearest)) {
+        compare(cache, nearest, () => freshText(request, caller), caller);
+      }
+      return hit(cache, nearest, request, caller);
+    }
+    const generation = await gateway.generate(request, caller);
+    const ended = (events: readonly GenerateEvent[]): void => {
+      const text = wholeText(events);
+      if (text === undefined) return;
+      if (vector !== undefined) {
+        answers.keep(
+          question.setting,
+          { question: question.text, vector, events, text },
+          clock.now(),
+        );
+      }
+      if (isCompared(policy, nearest)) compare(cache, nearest, async () => text, caller);
+    };
+    return { ...generation, events: recorded(generation.events, ended) };
+  }
+
+  function isCompared(
+    { compare: share }: SemanticCachePolicy,
+    nearest: Nearest | undefined,
+  ): nearest is Nearest {
+    return nearest !== undefined && nearest.similarity >= LEAST_COMPARED && random() < share;
+  }
+
+  function hit(
+    cache: Cache,
+    nearest: Nearest,
+    request: GenerateRequest,
+    caller: Caller,
+  ): Generation {
+    const { answer, similarity } = nearest;
+    cache.counts.hits += 1;
+    const receipt = {
+      model: request.model,
+      usage: { inputTokens: 0, outputTokens: 0 },
+      costUsd: 0,
+      cache: 'semantic',
+      attempts: 0,
+      ttftMs: Math.max(0, clock.now() - caller.arrivedAt),
+    } as const;
+    async function* events(): AsyncGenerator<GenerateEvent> {
+      let isWhole = false;
+      try {
+        yield* answer.events;
+        isWhole = true;
+      } finally {
+        const { requestId, tenant, key, arrivedAt } = caller;
+        observe({
+          caller: { requestId, tenant, key },
+          model: request.model,
+          receipt,
+          ...(isWhole ? {} : { error: 'CANCELLED' as const }),
+          durationMs: clock.now() - arrivedAt,
+        });
+      }
+    }
+    return {
+      provider: undefined,
+      events: events(),
+      headers: () => ({
+        'skein-cache': 'semantic',
+        'skein-cache-similarity': similarity.toFixed(4),
+        'skein-attempts': '0',
+        'skein-cost-usd': '0.000000000',
+      }),
+      receipt: () => receipt,
+    };
+  }
+
+  /** The model's own answer, which no caller waits for. */
+  async function freshText(request: GenerateRequest, caller: Caller): Promise<string | undefined> {
+    const { events } = await gateway.generate(
+      { ...request, stream: true },
+      { ...aside(caller), priority: LEAST_URGENT },
+    );
+    const all: GenerateEvent[] = [];
+    for await (const event of events) all.push(event);
+    return wholeText(all);
+  }
+
+  /** Beside the answer to the caller; a comparison that fails says nothing. */
+  function compare(
+    cache: Cache,
+    { answer, similarity }: Nearest,
+    fresh: () => Promise<string | undefined>,
+    caller: Caller,
+  ): void {
+    if (comparing >= COMPARISONS_IN_FLIGHT) return;
+    comparing += 1;
+    void (async () => {
+      const text = await fresh();
+      if (text === undefined) return;
+      const isSame = text === answer.text || (await mean(cache, text, answer.text, caller));
+      noteComparison(cache.counts.compared, similarity, isSame);
+    })()
+      .catch(() => {})
+      .finally(() => (comparing -= 1));
+  }
+
+  /** Whether two answers say the same, as far as their vectors show. */
+  async function mean(cache: Cache, a: string, b: string, caller: Caller): Promise<boolean> {
+    if (numbersOf(a) !== numbersOf(b)) return false;
+    const [one, other] = await vectorsOf(cache, [a, b], caller);
+    return (
+      one !== undefined && other !== undefined && similarityOf(one, other) >= cache.policy.threshold
+    );
+  }
+
+  return {
+    ...gateway,
+    generate(request, caller) {
+      const cache = caller.payer === undefined ? caches.get(request.model) : undefined;
+      const question = cache && questionOf(request, caller.tenant);
+      if (cache === undefined || question === undefined) return gateway.generate(request, caller);
+      return generate(cache, question, request, caller);
+    },
+    async close() {
+      closed.abort(new SkeinError('CANCELLED', 'The gateway is closed.'));
+      await gateway.close();
+    },
+  };
+}
+
+async function* recorded(
+  events: AsyncIterable<GenerateEvent>,
+  ended: (events: readonly GenerateEvent[]) => void,
+): AsyncGenerator<GenerateEvent> {
+  const all: GenerateEvent[] = [];
+  for await (const event of events) {
+    all.push(event);
+    yield event;
+  }
+  ended(all);
+}
+
+/** Of an answer that may be repeated: text alone, which the model has ended by itself. */
+function wholeText(events: readonly GenerateEvent[]): string | undefined {
+  let text = '';
+  for (const event of events) {
+    if (event.type === 'text') text += event.text;
+    else if (event.type === 'finish' && event.reason !== 'stop') return undefined;
+    else if (event.type === 'tool-call' || event.type === 'logprobs') return undefined;
+  }
+  return text.trim() === '' ? undefined : text;
+}
