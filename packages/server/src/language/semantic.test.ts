@@ -23,7 +23,7 @@ function encoder(): Uint8Array {
     },
     { outputs: ['vector'] },
   );
-  graph.output(vector!, 'float32', ['batch', 2]);
+  graph.output(vector, 'float32', ['batch', 2]);
   return writeModel(graph.model());
 }
 

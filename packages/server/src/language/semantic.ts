@@ -1,11 +1,11 @@
 /** What semantic caches have done, as the API and `/metrics` show it. */
 import type { SemanticCacheView } from '@skein/api';
-import type { SemanticCache } from '@skein/generative';
+import type * as Generative from '@skein/generative';
 import { type Exposition, labelled } from '@skein/http';
 
 export interface SemanticView {
   /** What the gateways count into. */
-  readonly cache: SemanticCache;
+  readonly cache: Generative.SemanticCache;
   /** Empty for a model without one. */
   of(model: string): { readonly semanticCache?: SemanticCacheView };
   all(): readonly (SemanticCacheView & { readonly model: string })[];
@@ -14,7 +14,7 @@ export interface SemanticView {
 /** @param generative the package, which is loaded with the first language model. */
 export function semanticView(
   generative: Pick<
-    typeof import('@skein/generative'),
+    typeof Generative,
     'comparedFrom' | 'createSemanticCounts' | 'suggestedThreshold'
   >,
 ): SemanticView {

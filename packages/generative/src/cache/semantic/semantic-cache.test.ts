@@ -175,7 +175,11 @@ interface Opened {
   readonly gateway: Gateway;
   readonly counts: ReturnType<ReturnType<typeof createSemanticCounts>['of']>;
   readonly outcomes: Outcome[];
-  ask(text: string, more?: Partial<GenerateRequest>, caller?: Caller): ReturnType<typeof askOf>;
+  readonly ask: (
+    text: string,
+    more?: Partial<GenerateRequest>,
+    caller?: Caller,
+  ) => ReturnType<typeof askOf>;
 }
 
 async function askOf(gateway: Gateway, request: GenerateRequest, caller: Caller) {
