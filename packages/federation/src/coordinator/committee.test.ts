@@ -312,6 +312,39 @@ it('uses nothing of a sum whose masks a helper lied about', async () => {
   expect(gain()).toBeCloseTo(0.25, 2);
 });
 
+it.each<[string, (outcome: Outcome) => Outcome, string]>([
+  [
+    'whose chunk was changed',
+    ({ fields, payload }) => ({ fields, payload: flipped(payload!, payload!.length - 1) }),
+    'AGGREGATION_CHUNK_INVALID',
+  ],
+  [
+    'with a chunk too many',
+    ({ fields, payload }) => ({
+      fields: { lengths: [...(fields['lengths'] as number[]), 1] },
+      payload: joined([payload!, new Uint8Array(1)]),
+    }),
+    'ANSWER_INVALID',
+  ],
+  ['of nothing', () => ({ fields: {} }), 'ANSWER_INVALID'],
+])('has nothing of an update %s in the sum', async (_, damage, code) => {
+  const committee = await startCommittee({ ...SLOW, rounds: 2 });
+  all(committee);
+  const { onBroadcast, gain } = watched();
+  await sites(committee, [0.1, 0.3], 1000);
+  await committee.site(0.2, { onBroadcast, weight: 1000 });
+  const refused: string[] = [];
+  await committee.site(5, {
+    weight: 1000,
+    change: inPhase('input', damage, () => true),
+    onEvent: (event) => event.type === 'refused' && refused.push(event.code),
+  });
+  const ledger = await finished(committee);
+  expect(of(ledger, 'finished-round').map(({ survivors }) => survivors.length)).toEqual([3, 3]);
+  expect(gain()).toBeCloseTo(0.2, 2);
+  expect(refused).toEqual([code, code]);
+});
+
 it('refuses a message that was sealed for another round', async () => {
   const committee = await startCommittee({ ...SLOW, rounds: 2 });
   all(committee);

@@ -142,15 +142,15 @@ export class Conductor {
       const isPresent = placeText(place) === placeText(this.#place) && !isOver(this.record.state);
       if (isPresent && !this.#answered.has(site) && this.#takesPart(site)) {
         const aggregator = await this.#attempt();
+        if (!aggregator.expected().includes(site)) throw closed(place);
+        await aggregator.accept(answer, payload);
         try {
-          if (!aggregator.expected().includes(site)) throw closed(place);
-          await aggregator.accept(answer, payload);
           await sweeper.protect(async () => {
             if (payload !== undefined) await putArtifact(artifacts, await payload.read());
             await store.addAnswer(id, stored);
           });
         } catch (error) {
-          // It may have taken a part of what is not stored.
+          // It has taken what is not stored.
           this.#aggregator = undefined;
           throw error;
         }

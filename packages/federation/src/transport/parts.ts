@@ -16,3 +16,12 @@ export function partsOf(bytes: Bytes, lengths: unknown): Bytes[] {
   let at = 0;
   return (lengths as number[]).map((each) => bytes.subarray(at, (at += each)));
 }
+
+/**
+ * Before the first chunk is added: an update that is refused must not be whole.
+ * @throws SkeinError ANSWER_INVALID.
+ */
+export function requireChunks(given: number, expected: number): void {
+  if (given === expected) return;
+  throw new SkeinError('ANSWER_INVALID', `The update has ${given} chunks, not ${expected}.`);
+}

@@ -49,7 +49,7 @@ export interface Aggregator {
   needed(): number;
   /** What a site is asked in the present phase. */
   task(site: string): Task;
-  /** @throws SkeinError ANSWER_INVALID and others; nothing has changed then. */
+  /** @throws SkeinError ANSWER_INVALID and others; nothing of the answer is in the sum then. */
   accept(
     answer: Pick<AnswerRecord, 'site' | 'fields'>,
     payload: Payload | undefined,

@@ -17,7 +17,7 @@ import { joined, LeaderRound } from '@skein/train/secure-aggregation';
 import { committeeContext } from '../../plan/committee-terms.ts';
 import { encodingOf } from '../../plan/encoding.ts';
 import { helpersOf } from '../../plan/helpers.ts';
-import { partsOf } from '../../transport/parts.ts';
+import { partsOf, requireChunks } from '../../transport/parts.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
 
@@ -63,8 +63,8 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
   ): Promise<void> {
     const [head, ...chunks] = partsOf(bytes, lengths);
     await to.accept(site, head!);
+    requireChunks(chunks.length, to.missing(site).length);
     for (const [at, chunk] of chunks.entries()) await to.acceptChunk(site, at, chunk);
-    requireWhole(to.missing(site));
   }
 
   /** The sum of all updates but those with a bad seed. */
@@ -164,12 +164,6 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
       return { ...decoded, survivors: clients.map((site) => roster[site]!) };
     },
   };
-}
-
-/** @throws SkeinError ANSWER_INVALID. */
-function requireWhole(missing: readonly number[]): void {
-  if (missing.length === 0) return;
-  throw new SkeinError('ANSWER_INVALID', `The update lacks ${missing.length} chunks.`);
 }
 
 /** @throws SkeinError ANSWER_INVALID for anything but numbers of sites. */

@@ -14,7 +14,7 @@ import { decodeSum, residueBits, residueCount } from '@skein/train/federated';
 import { EXCHANGES, ServerRound, type Bytes, type Exchange } from '@skein/train/secure-aggregation';
 import { fromHex } from '@skein/api/canonical';
 import { encodingOf, sumNumber } from '../../plan/encoding.ts';
-import { partsOf } from '../../transport/parts.ts';
+import { partsOf, requireChunks } from '../../transport/parts.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
 
@@ -64,11 +64,8 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
       }
       const [head, ...chunks] = partsOf(bytes, fields['lengths']);
       await server.accept(exchange, place(site), head!);
+      requireChunks(chunks.length, server.missing(place(site)).length);
       for (const [i, chunk] of chunks.entries()) await server.acceptChunk(place(site), i, chunk);
-      const missing = server.missing(place(site));
-      if (missing.length > 0) {
-        throw new SkeinError('ANSWER_INVALID', `The update lacks ${missing.length} chunks.`);
-      }
       answered += 1;
     },
     async close() {
