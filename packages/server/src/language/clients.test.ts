@@ -24,6 +24,8 @@ import { type LanguageNode, startLanguageNode } from './testing/language-node.ts
 let started: LanguageNode;
 beforeAll(async () => {
   started = await startLanguageNode();
+  // Under a budget no field may come that could cost more than what is reserved.
+  await started.client.putBudget({ subject: 'all', period: 'day', usd: 1e6 });
 });
 afterAll(() => started.close());
 
