@@ -24,6 +24,7 @@ export {
   type Holding,
   type MemberHoldings,
   type PlacedDeployment,
+  type Room,
 } from './placement/holdings.ts';
 export {
   holds,

@@ -20,7 +20,10 @@ export async function makeRunFolder(): Promise<string> {
   if (!stat.isDirectory() || stat.uid !== uid)
     throw new Error(`${base} is not a folder of this user`);
   for (const name of readdirSync(base)) {
-    if (!ownerIsAlive(name)) await rm(`${base}/${name}`, { recursive: true, force: true });
+    if (ownerIsAlive(name)) continue;
+    // Another process may be removing it too, or a program that a killed one has started still writes
+    // there: what is left is removed by the next one.
+    await rm(`${base}/${name}`, { recursive: true, force: true }).catch(() => undefined);
   }
   const folder = `${base}/${ownedName()}`;
   mkdirSync(folder, { mode: 0o711 });

@@ -60,8 +60,7 @@ export async function bringUp(
   context.loading.set(live.target, deployment.name);
   context.inMemory.set(live, deployment.name);
   try {
-    const { placing } = context;
-    if (placing !== undefined) await makeRoom(context, placing, deployment.name);
+    await makeRoom(context, deployment.name, live);
     checkWanted(context, deployment.name, live);
     // One replica first: a version that cannot start should fail once.
     live.floor = Math.min(1, replicas);

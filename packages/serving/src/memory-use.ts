@@ -24,8 +24,14 @@ function bytesOf(live: LiveTarget): number {
   return copyBytes(live) * Math.max(1, live.wanted);
 }
 
-/** Everything that is loaded, being loaded or being unloaded, by deployment. */
-export function residentsOf({ deployments, inMemory }: ServingContext): ResidentDeployment[] {
+/**
+ * Everything that is loaded, being loaded or being unloaded, by deployment.
+ * @param without versions that are not counted.
+ */
+export function residentsOf(
+  { deployments, inMemory }: ServingContext,
+  without: ReadonlySet<LiveTarget> = new Set(),
+): ResidentDeployment[] {
   const residents = new Map<string, ResidentDeployment>();
   const add = (id: string, live: LiveTarget): void => {
     const known = residents.get(id);
@@ -36,11 +42,11 @@ export function residentsOf({ deployments, inMemory }: ServingContext): Resident
       usedAt: Math.max(known?.usedAt ?? 0, live.loadedAt, live.scaling.lastTrafficAt),
     });
   };
-  const counted = new Set<LiveTarget>();
+  const counted = new Set(without);
   for (const { name, live } of deployments.values()) {
     for (const each of live.values()) {
+      if (!counted.has(each)) add(name, each);
       counted.add(each);
-      add(name, each);
     }
   }
   for (const [live, name] of inMemory) if (!counted.has(live)) add(name, live);
@@ -53,6 +59,14 @@ interface MeasuredVersion extends Pick<VersionRecord, 'digest'> {
   readonly bytes: number;
 }
 
+/** Whether something is being unloaded, whose memory is free soon. */
+export function isUnloading({ deployments, inMemory, loading }: ServingContext): boolean {
+  return [...inMemory].some(
+    ([live, name]) =>
+      !loading.has(live.target) && deployments.get(name)?.live.get(live.record.version) !== live,
+  );
+}
+
 /** What a node tells its fleet about its memory. */
 export interface MemoryUse {
   readonly residents: readonly ResidentDeployment[];
@@ -60,7 +74,8 @@ export interface MemoryUse {
 }
 
 export function memoryUse(context: ServingContext): MemoryUse {
-  return { residents: residentsOf(context), measured: measuredVersions(context.deployments) };
+  const residents = residentsOf(context, context.waitingForRoom);
+  return { residents, measured: measuredVersions(context.deployments) };
 }
 
 /** What each version takes; only what has been measured. */

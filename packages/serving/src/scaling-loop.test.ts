@@ -85,6 +85,7 @@ async function stage(
     journal,
     placing: modelMemory,
     inMemory: new Map(),
+    waitingForRoom: new Set(),
   } as unknown as ServingContext);
   return {
     targets,

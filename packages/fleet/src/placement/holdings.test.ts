@@ -164,10 +164,11 @@ describe('roomFor', () => {
     loadedAt: 0,
   });
   const holdings = new Map([
-    ['only', { isKeeper: true, isHere: true, others: 0 }],
-    ['kept', { isKeeper: true, isHere: false, others: 1 }],
-    ['placed', { isKeeper: false, isHere: true, others: 1 }],
-    ['spare', { isKeeper: false, isHere: false, others: 1 }],
+    ['only', { isKeeper: true, isHere: true, others: 0, isCovered: false }],
+    ['kept', { isKeeper: true, isHere: false, others: 1, isCovered: true }],
+    ['placed', { isKeeper: false, isHere: true, others: 1, isCovered: true }],
+    ['spare', { isKeeper: false, isHere: false, others: 1, isCovered: true }],
+    ['loading', { isKeeper: true, isHere: true, others: 0, isCovered: true }],
   ]);
   const all = [
     resident('only', 4, 0),
@@ -178,11 +179,49 @@ describe('roomFor', () => {
 
   test('gives up spare copies first, then those that it keeps longest, and never the last one', () => {
     const coming = (bytes: number) => [...all, resident('new', bytes, 9)];
-    expect(roomFor('new', coming(2), 14, holdings)).toEqual([]);
-    expect(roomFor('new', coming(5), 14, holdings)).toEqual(['spare']);
-    expect(roomFor('new', coming(8), 14, holdings)).toEqual(['spare', 'placed']);
-    expect(roomFor('new', coming(10), 14, holdings)).toEqual(['spare', 'placed', 'kept']);
-    expect(roomFor('new', coming(11), 14, holdings)).toBeUndefined();
+    const unloaded = (bytes: number) => roomFor('new', coming(bytes), 14, holdings).unload;
+    expect(unloaded(2)).toEqual([]);
+    expect(unloaded(5)).toEqual(['spare']);
+    expect(unloaded(8)).toEqual(['spare', 'placed']);
+    expect(unloaded(10)).toEqual(['spare', 'placed', 'kept']);
+    const none = { unload: [], isEnough: false, isComing: false };
+    expect(roomFor('new', coming(11), 14, holdings)).toEqual(none);
+  });
+
+  test('says whether there will be room once others have loaded what is placed on them', () => {
+    const coming = (bytes: number) => [
+      ...all,
+      resident('loading', 3, 3),
+      resident('new', bytes, 9),
+    ];
+    expect(roomFor('new', coming(7), 14, holdings).isEnough).toBe(true);
+    expect(roomFor('new', coming(10), 14, holdings)).toMatchObject({
+      isEnough: false,
+      isComing: true,
+    });
+    expect(roomFor('new', coming(11), 14, holdings).isComing).toBe(false);
+  });
+
+  test('counts what is loaded with what it is about to take', () => {
+    const place = (id: string, bytes: number): PlacedDeployment => ({
+      id,
+      versions: [{ digest: id, expectedBytes: bytes }],
+      replicas: 1,
+    });
+    // A rollout of `a` needs two copies, and this member holds `b` and `c` alone.
+    const deployments = [place('a', 8), place('b', 4), place('c', 4)];
+    const held = [new Set(['a']), new Set(['a', 'b', 'c'])];
+    const members = held.map((each, i): MemberHoldings => ({
+      id: `m${i}`,
+      budgetBytes: 14,
+      measured: {},
+      held: each,
+    }));
+    const own = ['a', 'b', 'c'].map((id) => resident(id, 4, 0));
+    const placement = placeDeployments(members, memoryOf(deployments, members));
+    const decided = decideHoldings('m1', members, deployments, own, 1e9);
+    expect(decided.get('a')!.isHere).toBe(placement!.members.get('a')!.includes('m1'));
+    expect(decided.get('b')!.isHere).toBe(true);
   });
 
   test('leaves a copy somewhere when all members make room at once', () => {
@@ -218,7 +257,7 @@ describe('roomFor', () => {
             const decided = decideHoldings(id, members, deployments, own, 1e9);
             const { id: next, versions } = deployments[sizes.length + (m % coming.length)]!;
             const all = [...own, resident(next, versions[0]!.expectedBytes, 1e9)];
-            for (const victim of roomFor(next, all, budgetBytes, decided) ?? []) {
+            for (const victim of roomFor(next, all, budgetBytes, decided).unload) {
               // The hand-over: of those that give it up, the last one finds no other.
               const holders = [...kept.values()].filter((held) => held.has(victim));
               if (holders.length > 1) kept.get(id)!.delete(victim);

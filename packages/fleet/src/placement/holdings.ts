@@ -43,6 +43,8 @@ export interface Holding {
    * All members that have read the same records agree on it, so that they seldom give up the same one.
    */
   readonly isKeeper: boolean;
+  /** Whether another member holds it, or is to. */
+  readonly isCovered: boolean;
   /** For operators. */
   readonly reason: string;
 }
@@ -125,9 +127,15 @@ export function decideHoldings(
         Number(b.urgent) - Number(a.urgent) ||
         Number(unplaced.has(a.id)) - Number(unplaced.has(b.id)),
     );
-  const plan = planResidency(wanted, residents, own.budgetBytes, now);
+  // What is loaded counts with what it is about to take: two versions during a rollout.
+  const needed = new Map(needs.map(({ id, bytes }) => [id, bytes]));
+  const growing = residents.map((resident) => ({
+    ...resident,
+    bytes: Math.max(resident.bytes, needed.get(resident.id) ?? 0),
+  }));
+  const plan = planResidency(wanted, growing, own.budgetBytes, now);
   // What is planned in the room of another one begins once that has gone.
-  let free = own.budgetBytes - residents.reduce((sum, { bytes }) => sum + bytes, 0);
+  let free = own.budgetBytes - growing.reduce((sum, { bytes }) => sum + bytes, 0);
   const unload = new Set(plan.unload);
   const here = new Set([...loaded].filter((id) => !unload.has(id)));
   for (const { id, bytes } of wanted) {
@@ -141,40 +149,59 @@ export function decideHoldings(
       const reason = isHere
         ? 'it is placed here'
         : reasonOf(unplaced.get(id), isPlacedOn(self, id));
-      return [id, { isHere, others: others(id), isKeeper: keeperOf(id) === self, reason }];
+      const isCovered = members.some(
+        ({ id: member, held }) => member !== self && (held.has(id) || isPlacedOn(member, id)),
+      );
+      return [
+        id,
+        { isHere, others: others(id), isKeeper: keeperOf(id) === self, isCovered, reason },
+      ];
     }),
   );
 }
 
+export interface Room {
+  /**
+   * What to unload: copies that another member holds too, those that this one is the last to give up after all
+   * others. Of these, first those that are not placed here, then the least recently used.
+   */
+  readonly unload: readonly string[];
+  /** Whether that is enough; else nothing is to be unloaded. */
+  readonly isEnough: boolean;
+  /** Whether it will be enough once other members have loaded what is placed on them. */
+  readonly isComing: boolean;
+}
+
 /**
- * What a member unloads so that something may be loaded now, whose memory `residents` counts already:
- * copies that another member holds too, those that it is the last to give up after all others. Of these,
- * first those that are not placed here, then the least recently used. A member that gives up the same
- * copy at the same time is noticed when they are handed over.
+ * The room for something that may be loaded now, whose memory `residents` counts already. A member that
+ * gives up the same copy at the same time is noticed when they are handed over.
  * @param coming what is loaded, so that it is not unloaded itself.
- * @returns undefined: all of these together would not be enough.
  */
 export function roomFor(
   coming: string,
   residents: readonly Resident[],
   budgetBytes: number,
-  holdings: ReadonlyMap<string, Pick<Holding, 'isKeeper' | 'isHere' | 'others'>>,
-): string[] | undefined {
-  let over = residents.reduce((sum, { bytes }) => sum + bytes, 0) - budgetBytes;
-  const victims: string[] = [];
+  holdings: ReadonlyMap<string, Omit<Holding, 'reason'>>,
+): Room {
+  const over = residents.reduce((sum, { bytes }) => sum + bytes, 0) - budgetBytes;
   const rank = ({ id }: Resident): number => {
     const { isKeeper, isHere } = holdings.get(id)!;
     return 2 * Number(isKeeper) + Number(isHere);
   };
-  const candidates = residents
-    .filter(({ id }) => id !== coming && (holdings.get(id)?.others ?? 0) > 0)
+  const covered = residents
+    .filter(({ id }) => id !== coming && holdings.get(id)?.isCovered === true)
     .sort((a, b) => rank(a) - rank(b) || a.usedAt - b.usedAt);
-  for (const { id, bytes } of candidates) {
-    if (over <= 0) break;
-    victims.push(id);
-    over -= bytes;
+  let left = over;
+  const unload: string[] = [];
+  for (const { id, bytes } of covered) {
+    if (left <= 0) break;
+    if (holdings.get(id)!.others === 0) continue;
+    unload.push(id);
+    left -= bytes;
   }
-  return over <= 0 ? victims : undefined;
+  const isEnough = left <= 0;
+  const isComing = covered.reduce((sum, { bytes }) => sum + bytes, 0) >= over;
+  return { unload: isEnough ? unload : [], isEnough, isComing };
 }
 
 function reasonOf(unplaced: Unplaced | undefined, isPlaced: boolean): string {

@@ -62,15 +62,12 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
   return {
     ...local,
     async deploy(request, actor) {
-      let carriers = carriersOf(request.name);
-      if (carriers.length === 0 && !servesHere(request.name)) {
-        const record = await registry.version(request.name, request.version);
-        const taker = await placing.takerOf(record, request.settings);
-        carriers = taker === self() ? [] : [taker];
-      }
-      if (carriers.length === 0) return local.deploy(request, actor);
+      const record = await registry.version(request.name, request.version);
+      const taker = await placing.takerOf(record, request.settings, servesHere(request.name));
+      if (taker === self()) return local.deploy(request, actor);
       const change = { change: 'deploy', parameters: [request], actor } as const;
-      return forwarded(carriers, request.name, change);
+      const others = carriersOf(request.name).filter((member) => member !== taker);
+      return forwarded([taker, ...others], request.name, change);
     },
     async changeSettings(name, settings, actor) {
       const carriers = carriersOf(name);

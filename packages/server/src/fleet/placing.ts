@@ -30,11 +30,16 @@ const SHARE_FOR_MODELS = 0.75;
 
 export interface FleetPlacing extends Placing {
   /**
-   * The member that loads a new deployment first.
+   * The member that loads a version first: one that the deployment is placed on with it.
+   * @param isHere whether this one serves the deployment.
    * @throws SkeinError FLEET_MEMORY when no member has room for it, with the numbers;
    *   STORE_UNREACHABLE.
    */
-  takerOf(record: VersionRecord, settings: DeploymentSettingsPatch | undefined): Promise<string>;
+  takerOf(
+    record: VersionRecord,
+    settings: DeploymentSettingsPatch | undefined,
+    isHere: boolean,
+  ): Promise<string>;
   /** Members that are to hold a deployment; undefined: all of them. */
   placed(deployment: string): ReadonlySet<string> | undefined;
 }
@@ -73,48 +78,50 @@ export function createPlacing(options: PlacingOptions): FleetPlacing {
     budgetBytes,
     decide(wanted, residents, now): ReadonlyMap<string, Place> {
       const members = holdings(residents);
-      return decideHoldings(membership.incarnation, members, wanted.map(placedOf), residents, now);
+      const self = membership.incarnation;
+      return decideHoldings(self, members, wanted.map(placedOf), residents, now);
     },
     roomFor(name, residents, now) {
-      const deployments = loadable(desired()).map(placedOf);
       const members = holdings(residents);
       const self = membership.incarnation;
+      // What comes takes its room in the placement too: the others make place for what is here now.
+      const others = loadable(desired()).filter(({ row }) => row.name !== name);
+      const expected = bytesOf(name, residents);
+      const coming = { digest: `coming of ${name}`, expectedBytes: expected };
+      const deployments = [...others.map(placedOf), { id: name, versions: [coming], replicas: 1 }];
       const decided = decideHoldings(self, members, deployments, residents, now);
-      const victims = roomFor(name, residents, budgetBytes, decided);
-      if (victims === undefined) throw full(name, residents, budgetBytes);
+      const { unload, isEnough, isComing } = roomFor(name, residents, budgetBytes, decided);
+      if (!isEnough) throw full(name, residents, budgetBytes, isComing);
       return new Map(
-        victims.map((victim): [string, Place] => {
+        unload.map((victim): [string, Place] => {
           const reason = `its memory is for "${name}" here; other members hold it`;
           return [victim, { isHere: false, others: decided.get(victim)!.others, reason }];
         }),
       );
     },
-    async takerOf(record, settings) {
+    async takerOf(record, settings, isHere) {
       // One that has just joined may have the room.
       await membership.read();
-      const { model, digest } = record;
+      const { model } = record;
       const others = loadable(desired()).filter(({ row }) => row.name !== model);
-      const coming: PlacedDeployment = {
-        id: model,
-        versions: [
-          {
-            digest,
-            expectedBytes: expectedBytes(record, { isolation: settings?.isolation ?? undefined }),
-          },
-        ],
-        replicas: settings?.replicas?.min ?? 1,
-      };
-      const deployments = [...others.map(placedOf), coming];
+      const current = desired().find(({ row }) => row.name === model);
+      const deployments = [...others.map(placedOf), comingOf(record, settings, current)];
       const members = holdings();
       const placement = placeDeployments(members, memoryOf(deployments, members));
-      if (placement === undefined) return membership.incarnation;
-      const unplaced = placement.unplaced.find(({ version }) => version === model);
+      const unplaced = placement?.unplaced.find(({ version }) => version === model);
       if (unplaced !== undefined) {
         const message = `"${model}" fits on no member: ${noRoom(unplaced)}.`;
         throw new SkeinError('FLEET_MEMORY', message);
       }
-      const takers = placement.members.get(model)!;
-      return takers.includes(membership.incarnation) ? membership.incarnation : takers[0]!;
+      const placed = placement?.members.get(model) ?? members.map(({ id }) => id);
+      const holders = members.filter(({ id, held }) =>
+        id === membership.incarnation ? isHere : held.has(model),
+      );
+      return carrierAmong(
+        membership.incarnation,
+        placed,
+        holders.map(({ id }) => id),
+      );
     },
     isHandedOver: (deployment, closing) => isHandedOver(membership, deployment, closing),
     placed(deployment) {
@@ -158,13 +165,45 @@ function placedOf({ row, versions }: DesiredDeployment): PlacedDeployment {
   return { id: row.name, versions: [...targets, ...coming], replicas };
 }
 
+/** A deployment with a version that comes, beside the ones that serve until it does. */
+function comingOf(
+  record: VersionRecord,
+  settings: DeploymentSettingsPatch | undefined,
+  current: DesiredDeployment | undefined,
+): PlacedDeployment {
+  const before = current === undefined ? [] : loadable([current]).map(placedOf);
+  const serving = before.flatMap(({ versions }) => versions);
+  const isolation = settings?.isolation ?? current?.row.settings.isolation;
+  const version = { digest: record.digest, expectedBytes: expectedBytes(record, { isolation }) };
+  const replicas = settings?.replicas?.min ?? before[0]?.replicas ?? 1;
+  const isServing = serving.some(({ digest }) => digest === record.digest);
+  return { id: record.model, versions: isServing ? serving : [...serving, version], replicas };
+}
+
+/** @param placed members that the deployment is placed on, the preferred one first. */
+function carrierAmong(self: string, placed: readonly string[], holders: readonly string[]): string {
+  const preferred = [
+    placed.filter((id) => holders.includes(id)),
+    // What nobody holds where it is placed is changed by one that serves it.
+    holders,
+    placed,
+  ].find(({ length }) => length > 0)!;
+  return preferred.includes(self) ? self : preferred[0]!;
+}
+
+function bytesOf(name: string, residents: readonly ResidentDeployment[]): number {
+  return residents.find(({ id }) => id === name)?.bytes ?? 0;
+}
+
+/** @param isComing whether other members are to hold enough of it soon. */
 function full(
   name: string,
   residents: readonly ResidentDeployment[],
   budgetBytes: number,
+  isComing: boolean,
 ): SkeinError {
-  const bytes = residents.find(({ id }) => id === name)?.bytes ?? 0;
+  const bytes = bytesOf(name, residents);
   const held = residents.reduce((sum, resident) => sum + resident.bytes, 0) - bytes;
   const message = `"${name}" takes ${formatBytes(bytes)} of memory here: this member has ${formatBytes(budgetBytes)} for models, and ${formatBytes(held)} are in use by models that no other member holds.`;
-  return new SkeinError('FLEET_MEMORY', message, { retryAfterMs: 1000 });
+  return new SkeinError('FLEET_MEMORY', message, isComing ? { retryAfterMs: 1000 } : {});
 }

@@ -8,10 +8,11 @@ import type { ServingContext } from '../context.ts';
 import type { DeployedModel } from '../contract.ts';
 import type { Deployment } from '../deployment.ts';
 import { exclusively } from '../exclusive.ts';
-import { residentsOf } from '../memory-use.ts';
+import type { LiveTarget } from '../live-target.ts';
+import { isUnloading, residentsOf } from '../memory-use.ts';
 import type { DesiredDeployment } from '../restore.ts';
 import { retire } from '../unloading.ts';
-import type { Place, Placing } from './placing.ts';
+import type { Place } from './placing.ts';
 
 /** Takes a deployment out of the memory of this node; its accepted requests are answered first. */
 export async function leave(
@@ -50,10 +51,10 @@ function describe(deployment: Deployment): DeployedModel {
 }
 
 /**
- * How long a version waits for room, in milliseconds: a deployment that only this member holds cannot be
- * unloaded yet, and another member may have loaded it a second later.
+ * How long a version waits for room, in milliseconds: what only this member holds cannot be unloaded until
+ * another one has loaded it.
  */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 /** Time between two looks, in milliseconds. */
 const LOOK_MS = 200;
 
@@ -63,25 +64,34 @@ const LOOK_MS = 200;
  */
 export async function makeRoom(
   context: ServingContext,
-  placing: Placing,
   name: string,
+  live: LiveTarget,
 ): Promise<void> {
-  const { clock, closing } = context;
+  const { clock, closing, placing, waitingForRoom } = context;
+  if (placing === undefined) return;
   const end = clock.now() + PATIENCE_MS;
-  for (;;) {
-    try {
-      const victims = placing.roomFor(name, residentsOf(context), clock.now());
-      await Promise.all([...victims].map(([victim, place]) => giveUp(context, victim, place)));
-      return;
-    } catch (error) {
-      // Another member may load what has to go, or its change may end.
-      const mayCome =
-        error instanceof SkeinError &&
-        (error.retryAfterMs !== undefined || error.code === 'ROLLOUT_IN_PROGRESS');
-      if (!mayCome || closing.aborted || clock.now() >= end) throw error;
-      await sleep(LOOK_MS, undefined, { ref: false });
+  waitingForRoom.add(live);
+  try {
+    for (;;) {
+      try {
+        const victims = placing.roomFor(name, residentsOf(context), clock.now());
+        await Promise.all([...victims].map(([victim, place]) => giveUp(context, victim, place)));
+        return;
+      } catch (error) {
+        if (!mayComeTo(context, error) || closing.aborted || clock.now() >= end) throw error;
+        await sleep(LOOK_MS, undefined, { ref: false });
+      }
     }
+  } finally {
+    waitingForRoom.delete(live);
   }
+}
+
+/** Whether there may be room later: another member may load what has to go, its change may end, or it goes already. */
+function mayComeTo(context: ServingContext, error: unknown): boolean {
+  if (!(error instanceof SkeinError)) return false;
+  const { retryAfterMs, code } = error;
+  return retryAfterMs !== undefined || code === 'ROLLOUT_IN_PROGRESS' || isUnloading(context);
 }
 
 function giveUp(context: ServingContext, name: string, place: Place): Promise<void> {
