@@ -184,7 +184,7 @@ function comingOf(
 function carrierAmong(self: string, placed: readonly string[], holders: readonly string[]): string {
   const preferred = [
     placed.filter((id) => holders.includes(id)),
-    // What nobody holds where it is placed is changed by one that serves it.
+    // What no member holds where it is placed is changed by one that serves it.
     holders,
     placed,
   ].find(({ length }) => length > 0)!;
