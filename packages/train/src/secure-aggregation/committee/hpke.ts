@@ -3,7 +3,8 @@
  * HKDF-SHA-256, AES-128-GCM.
  *
  * Over the primitives of the platform, because a helper opens a seed of each client of a round: the curve
- * of hpke-js is JavaScript and takes ten times as long. The tests exchange messages with hpke-js.
+ * of hpke-js 1.8 is JavaScript: 2.3 ms to open a message against 0.16 (Node 24 on an AMD EPYC). The tests
+ * exchange messages with hpke-js.
  */
 import { randomBytes, suite, type Bytes } from '../crypto/suite.ts';
 import { joined, Writer } from '../wire/bytes.ts';

