@@ -13,6 +13,7 @@ import { openSqliteMemory } from '../site/memory/sqlite-memory.ts';
 import { signerOfPair } from '../site/work/signer.ts';
 
 import { type Running, startCommittee, type TestCommittee } from './testing/committee.ts';
+import { gainedBy } from './testing/federation.ts';
 
 const patient = { timeout: 45_000, interval: 20 };
 
@@ -112,6 +113,17 @@ it('has the noise of every helper in the sum', async () => {
   // χ² of 44 degrees: outside with a probability below 1e-5.
   expect(variance / expected).toBeGreaterThan(0.35);
   expect(variance / expected).toBeLessThan(2.2);
+});
+
+it('sends a part of the numbers where the plan says so, the same at every site', async () => {
+  const committee = await startCommittee({ ...SLOW, rounds: 1 }, 3, { share: 0.5 });
+  all(committee);
+  await sites(committee, [0.1, 0.2, 0.3, 0.4], 1000);
+  await finished(committee);
+  const gained = await gainedBy(committee.at, committee.id);
+  expect(gained.filter((each) => each !== 0)).toHaveLength(2);
+  // Twice the mean of .25 at its place, so that the mean over rounds is right.
+  gained.forEach((each, i) => each === 0 || expect(each / (i + 1)).toBeCloseTo(0.5, 1));
 });
 
 it.each(['input', 'seeds', 'masks'])(

@@ -1,13 +1,19 @@
 import { encodeUpdate, residueBits, residueCount } from '@skein/train/federated';
 import { SiteRound, type Signer } from '@skein/train/secure-aggregation';
 import { expect, it, vi } from 'vitest';
+import { invitationOf } from '../identity/invitation.ts';
 import { createIdentity, type Identity } from '../identity/keys.ts';
 import { ledgerText, verifyLedger } from '../ledger/verify.ts';
 import { fromHex } from '@skein/api/canonical';
 import { encodingOf, sumNumber } from '../plan/encoding.ts';
+import { openSqliteMemory } from '../site/memory/sqlite-memory.ts';
+import { runSite } from '../site/run-site.ts';
+import { pairwiseWork } from '../site/work/pairwise-work.ts';
+import { connectionPair } from '../transport/connection.ts';
 import type { Plan, PlanDraft } from '../plan/plan.ts';
 import {
   type Bytes,
+  gainedBy,
   joinScripted,
   type Script,
   type ScriptedAnswer,
@@ -155,6 +161,37 @@ it('is the weighted mean to the step of the encoding, and spends nothing without
   // (1·.1 + 2·.2 + 3·.3 + 4·.4) / 10 = .3, in steps of 2/65535 · 10000 / 1000.
   expect(await gains(sites[0]!)).toEqual([0, expect.closeTo(0.3, 2)]);
   expect(ledger.entries.some(({ event }) => event.kind === 'charged')).toBe(false);
+});
+
+it('sends a part of the numbers where the plan says so, the same at every site', async () => {
+  const aggregation = { kind: 'pairwise', share: 0.5 } as const;
+  const at = await startFederation({ ...SECURE, rounds: 1, aggregation });
+  const { id } = await at.coordinator.start(at.draft);
+  for (const [i, number] of [0.1, 0.2, 0.3, 0.4].entries()) {
+    const memory = openSqliteMemory(':memory:');
+    const keys = await memory.identity();
+    const update = async (_: number, broadcast: Float32Array) => ({
+      numbers: Float64Array.from(broadcast, (_each, place) => number * (place + 1)),
+      weight: 100 * (i + 1),
+    });
+    void runSite({
+      invitation: invitationOf(await at.coordinator.invite(id, { name: `site ${i}` })),
+      memory,
+      consent: async () => {},
+      async open() {
+        const [near, far] = connectionPair();
+        at.coordinator.connect(far);
+        return near;
+      },
+      prepare: (joining) => pairwiseWork({ ...joining, run: id, keys, training: { update } }),
+      signal: new AbortController().signal,
+    });
+  }
+  await finished(at, id);
+  const gained = await gainedBy(at, id);
+  expect(gained.filter((each) => each !== 0)).toHaveLength(2);
+  // Twice the weighted mean of .3 at its place, so that the mean over rounds is right.
+  gained.forEach((each, i) => each === 0 || expect(each / (i + 1)).toBeCloseTo(0.6, 1));
 });
 
 it.each(['keys', 'shares', 'input', 'consistency', 'unmasking'])(

@@ -1,4 +1,5 @@
 /** How updates are encoded in the secure sum of a plan. Sites and coordinator derive it alike. */
+import { fromHex } from '@skein/api/canonical';
 import { noisePlan, type SumEncoding } from '@skein/train/federated';
 import { noiseSharesOf } from './helpers.ts';
 import type { Plan } from './plan.ts';
@@ -10,12 +11,21 @@ export const MOST_ATTEMPTS = 1000;
 export function encodingOf(plan: Plan, length: number): SumEncoding {
   const { aggregation, privacy, sites } = plan;
   if (aggregation.kind === 'none') throw new Error('A plain sum is not encoded.');
-  const { bits, range, mostRows } = aggregation;
-  const encoding = { length, sites: sites.maximum, bits, range };
+  const { bits, range, mostRows, share } = aggregation;
+  const sample = share === undefined ? {} : { sample: { share } };
+  const encoding = { length, sites: sites.maximum, bits, range, ...sample };
   if (privacy.mode === 'none') return { ...encoding, weight: { most: mostRows! } };
   const { fewest, most, colluding } = noiseSharesOf(plan);
   const { clip: norm, noise } = privacy;
   return noisePlan({ encoding, norm, noise, shares: fewest, colluding, mostShares: most }).encoding;
+}
+
+/** Which numbers an attempt sends, where the plan sends a part of them: no site and no coordinator chooses. */
+export function drawOf(
+  planDigest: string,
+  { round, attempt }: { readonly round: number; readonly attempt: number },
+): { readonly seed: Uint8Array; readonly round: number } {
+  return { seed: fromHex(planDigest), round: sumNumber(round, attempt) };
 }
 
 /** The number of a secure sum within its run: no attempt has that of another. */

@@ -106,6 +106,11 @@ const encoded = {
   range: positive,
   /** The most rows of a site, by which updates are weighted; absent with privacy. */
   mostRows: count.max(1e9).optional(),
+  /**
+   * Part of the numbers that sites send in an attempt (rand-k), drawn anew from the digest of the plan: the same
+   * for all sites, so that it tells nothing of their rows. Absent: all.
+   */
+  share: z.number().gt(0).lt(1).optional(),
 };
 
 /** A helper as `skein helper key` prints it. */

@@ -26,6 +26,8 @@ const AGGREGATION = {
 export function describePlan(plan: Plan): PlanWords {
   const { aggregation, collusion, data, local, model, privacy, rounds, sites, strategy } = plan;
   const numbers = model.parameters.toLocaleString('en');
+  const share = aggregation.kind === 'none' ? undefined : aggregation.share;
+  const sent = share === undefined ? numbers : `${+(100 * share).toPrecision(3)} % of ${numbers}`;
   const columns = [...data.features, data.target].map(({ name }) => name).join(', ');
   const isSecure = aggregation.kind !== 'none';
   const helpers = helpersOf(plan);
@@ -65,7 +67,7 @@ export function describePlan(plan: Plan): PlanWords {
     ],
     leaves: [
       isSecure
-        ? `In each round ${numbers} masked numbers, which look random by themselves. Only their sum over at least ${sites.threshold} sites can be read.`
+        ? `In each round ${sent} masked numbers, which look random by themselves. Only their sum over at least ${sites.threshold} sites can be read.`
         : `In each round what training changed in ${numbers} numbers, readable by the coordinator.`,
       ...(privacy.mode === 'none'
         ? ['Inside it, the number of rows of this site.']

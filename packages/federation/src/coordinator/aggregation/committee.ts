@@ -15,7 +15,7 @@ import { SkeinError } from '@skein/api/errors';
 import { canBeSum, decodeSum } from '@skein/train/federated';
 import { joined, LeaderRound } from '@skein/train/secure-aggregation';
 import { committeeContext } from '../../plan/committee-terms.ts';
-import { encodingOf } from '../../plan/encoding.ts';
+import { drawOf, encodingOf } from '../../plan/encoding.ts';
 import { helpersOf } from '../../plan/helpers.ts';
 import { partsOf, requireChunks } from '../../transport/parts.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
@@ -41,7 +41,7 @@ interface Phase {
 }
 
 export async function openCommittee(attempt: AttemptContext): Promise<Aggregator> {
-  const { plan, roster, broadcast, leader, read } = attempt;
+  const { plan, planDigest, roster, broadcast, leader, read } = attempt;
   const encoding = encodingOf(plan, broadcast.byteLength / 4);
   const keys = roster.map(fromHex);
   const coordinator = toHex(leader.publicKey);
@@ -160,7 +160,7 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
           `The unmasked sum of ${clients.length} sites holds numbers that no sum of theirs can have.`,
         );
       }
-      const decoded = decodeSum(sum, encoding, clients.length);
+      const decoded = decodeSum(sum, encoding, clients.length, drawOf(planDigest, attempt));
       return { ...decoded, survivors: clients.map((site) => roster[site]!) };
     },
   };

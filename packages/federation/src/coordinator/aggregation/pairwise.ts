@@ -13,7 +13,7 @@ import { SkeinError } from '@skein/api/errors';
 import { decodeSum, residueBits, residueCount } from '@skein/train/federated';
 import { EXCHANGES, ServerRound, type Bytes, type Exchange } from '@skein/train/secure-aggregation';
 import { fromHex } from '@skein/api/canonical';
-import { encodingOf, sumNumber } from '../../plan/encoding.ts';
+import { drawOf, encodingOf, sumNumber } from '../../plan/encoding.ts';
 import { partsOf, requireChunks } from '../../transport/parts.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
@@ -77,7 +77,7 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
     },
     async sum() {
       const { sum, survivors } = await server.sum();
-      const decoded = decodeSum(sum, encoding, survivors.length);
+      const decoded = decodeSum(sum, encoding, survivors.length, drawOf(planDigest, context));
       return { ...decoded, survivors: survivors.map((site) => roster[site]!) };
     },
   };

@@ -1,4 +1,4 @@
-/** A federation with a committee of real helpers, and sites that add a number to each parameter. */
+/** A federation with a committee of real helpers, and sites that add multiples of a number to the parameters. */
 import { onTestFinished } from 'vitest';
 import {
   helperWork,
@@ -35,7 +35,7 @@ export interface TestCommittee {
   readonly helpers: readonly TestHelper[];
   /** @param change of the helper's work. */
   helper(number: number, change?: (work: Work) => Work, onEvent?: SiteOptions['onEvent']): Running;
-  /** A new site that adds a number to each parameter. */
+  /** A new site that adds its number to the first parameter, twice as much to the second, and so on. */
   site(number: number, options?: SiteTest): Promise<Running>;
 }
 
@@ -52,6 +52,7 @@ const NAMES = ['Basel', 'Delft', 'Lyon', 'Turin'];
 export async function startCommittee(
   more: Partial<PlanDraft> = {},
   count = 3,
+  encoding: { readonly share?: number } = {},
 ): Promise<TestCommittee> {
   const made = await Promise.all(
     NAMES.slice(0, count).map(async (name) => {
@@ -60,7 +61,12 @@ export async function startCommittee(
     }),
   );
   const at = await startFederation({
-    aggregation: { kind: 'committee', range: 10, helpers: made.map(({ planned }) => planned) },
+    aggregation: {
+      kind: 'committee',
+      range: 10,
+      ...encoding,
+      helpers: made.map(({ planned }) => planned),
+    },
     sites: { minimum: 4, maximum: 8, threshold: 3 },
     ...more,
   });
@@ -125,7 +131,9 @@ export async function startCommittee(
         async prepare(joined) {
           const update = async (_: number, broadcast: Float32Array) => {
             onBroadcast?.(broadcast);
-            return { numbers: new Float64Array(broadcast.length).fill(number), weight };
+            // Another one at each place, so that none can be taken for another.
+            const numbers = Float64Array.from(broadcast, (_each, i) => number * (i + 1));
+            return { numbers, weight };
           };
           const training = { update };
           const work = await committeeWork({ ...joined, run: id, keys, training });

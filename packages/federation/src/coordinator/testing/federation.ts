@@ -11,6 +11,7 @@ import { invitationOf } from '../../identity/invitation.ts';
 import { createIdentity, type Identity, pseudonymOf } from '../../identity/keys.ts';
 import { digestOf, sha256 } from '@skein/api/canonical';
 import type { Plan, PlanDraft } from '../../plan/plan.ts';
+import { strategyOfPlan } from '../../plan/strategy.ts';
 import { openFederationStore } from '../../store/open-store.ts';
 import { draft } from '../../testing/plans.ts';
 import { type Arrival, type Channel, openChannel } from '../../transport/channel.ts';
@@ -19,7 +20,8 @@ import { type Connection, connectionPair } from '../../transport/connection.ts';
 import type { MessageOf, Place } from '../../transport/messages.ts';
 import type { Coordinator } from '../coordinator.ts';
 import { openCoordinator } from '../open-coordinator.ts';
-import { putArtifact } from '../uploads.ts';
+import { firstState } from '../server-state.ts';
+import { putArtifact, readArtifact } from '../uploads.ts';
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -88,6 +90,15 @@ export async function startFederation(more: Partial<PlanDraft> = {}): Promise<Te
     rmSync(folder, { recursive: true, force: true });
   });
   return at;
+}
+
+/** What a federation has added to the parameters of its model. */
+export async function gainedBy(at: TestFederation, run: string): Promise<number[]> {
+  const { plan, parameters } = await at.coordinator.view(run);
+  const model = await readArtifact(at.artifacts, plan.model.digest);
+  const first = firstState(strategyOfPlan(plan), model).parameters;
+  const last = new Float32Array((await readArtifact(at.artifacts, parameters!)).buffer);
+  return [...last].map((each, i) => each - first[i]!);
 }
 
 export interface ScriptedAnswer {

@@ -6,14 +6,14 @@
 import { encodeUpdate } from '@skein/train/federated';
 import { joined, sealUpdate } from '@skein/train/secure-aggregation';
 import { committeeContext, splitRoster } from '../../plan/committee-terms.ts';
-import { encodingOf } from '../../plan/encoding.ts';
+import { drawOf, encodingOf } from '../../plan/encoding.ts';
 import type { Work } from '../answers.ts';
 import { floatsOf, unknownPhase } from './plain-work.ts';
 import { signerOfPair } from './signer.ts';
 import type { SecureOptions } from './secure-options.ts';
 
 export async function committeeWork(options: SecureOptions): Promise<Work> {
-  const { plan, training } = options;
+  const { plan, planDigest, training } = options;
   const signer = await signerOfPair(options.keys);
   const encoding = encodingOf(plan, plan.model.parameters);
 
@@ -23,7 +23,10 @@ export async function committeeWork(options: SecureOptions): Promise<Work> {
     const context = committeeContext({ ...options, encoding }, place, roster);
     const update = await training.update(place.round, floatsOf(rest));
     // Helpers add the noise, so that no site can leave with its share of it.
-    const input = encodeUpdate(update, encoding, { noise: false });
+    const input = encodeUpdate(update, encoding, {
+      noise: false,
+      ...drawOf(planDigest, place),
+    });
     // The place is answered once, ever, so that no earlier round need be named here.
     const { head, chunks } = await sealUpdate(context, signer, input, { after: -1 });
     const parts = [head, ...chunks];

@@ -15,7 +15,7 @@ import {
   type Exchange,
 } from '@skein/train/secure-aggregation';
 import { fromHex, utf8 } from '@skein/api/canonical';
-import { encodingOf, sumNumber } from '../../plan/encoding.ts';
+import { drawOf, encodingOf, sumNumber } from '../../plan/encoding.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Outcome, Task, Work } from '../answers.ts';
 import { floatsOf, unknownPhase } from './plain-work.ts';
@@ -60,7 +60,7 @@ export async function pairwiseWork(options: SecureOptions): Promise<Work> {
       }
       const update = await training.update(place.round, floatsOf(payload.slice(at)));
       const { head, chunks } = await round.mask(
-        encodeUpdate(update, encoding),
+        encodeUpdate(update, encoding, drawOf(planDigest, place)),
         payload.subarray(0, at),
       );
       return [head, ...chunks];
