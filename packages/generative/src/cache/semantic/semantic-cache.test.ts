@@ -87,7 +87,9 @@ describe('kept answers', () => {
   const answer = (name: string, at: number) => {
     const vector = new Float32Array(8);
     vector[at % 8] = 1;
-    return { question: name, vector, events: [{ type: 'text', text: name }] as const, text: name };
+    // Of different sizes, so that one may take the memory of several.
+    const text = 'x'.repeat(600 * at);
+    return { question: name, vector, events: [{ type: 'text', text }] as const, text };
   };
 
   it('are found by their nearest vector as by looking at all, and stay within their memory', () => {

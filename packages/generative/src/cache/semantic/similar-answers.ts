@@ -81,8 +81,8 @@ export function createSimilarAnswers(
       const { question, vector, events } = answer;
       const size =
         ANSWER_BYTES + vector.byteLength + 2 * (question.length + JSON.stringify(events).length);
-      if (size > largestBytes) return;
       forget(setting, question);
+      if (size > largestBytes) return;
       const entries = settings.get(setting) ?? new Map<string, Entry>();
       settings.delete(setting);
       settings.set(setting, entries);
