@@ -8,6 +8,9 @@ import { upstreamError } from '../wire/upstream-error.ts';
 import { outcomeOf } from './outcome.ts';
 import { createRolloutTraffic, type RolloutTraffic, type RouteRollout } from './traffic.ts';
 
+/** For a busy machine. */
+const PATIENCE = { timeout: 30_000, interval: 20 };
+
 const rollout = (more: Partial<RouteRollout> = {}): RouteRollout => ({
   id: 'r1',
   model: 'm',
@@ -193,21 +196,22 @@ describe('a shadow', () => {
     expect(asked).toMatchObject({ text: 'old', receipt: { costUsd: 0, attempts: 1 } });
     const window = () => traffic.of('m')!.window();
     // 10 tokens at $1 and 20 at $10 a million.
-    await vi.waitFor(() =>
-      expect(window().copies).toEqual({ sent: 1, skipped: 0, nanoDollars: 210_000 }),
-    );
-    await vi.waitFor(() => expect(window().candidate).toMatchObject({ requests: 1, errors: 0 }));
-    expect(window().stable.requests).toBe(1);
     await vi.waitFor(
-      async () => {
-        await gateway.close();
-        const taken = Object.fromEntries(
-          (await gateway.view()).budgets.map(({ subject, taken: usd }) => [subject, usd]),
-        );
-        expect(taken).toEqual({ 'tenant:default': 0, operator: 0.00021 });
-      },
-      { timeout: 10_000 },
+      () => expect(window().copies).toEqual({ sent: 1, skipped: 0, nanoDollars: 210_000 }),
+      PATIENCE,
     );
+    await vi.waitFor(
+      () => expect(window().candidate).toMatchObject({ requests: 1, errors: 0 }),
+      PATIENCE,
+    );
+    expect(window().stable.requests).toBe(1);
+    await vi.waitFor(async () => {
+      await gateway.close();
+      const taken = Object.fromEntries(
+        (await gateway.view()).budgets.map(({ subject, taken: usd }) => [subject, usd]),
+      );
+      expect(taken).toEqual({ 'tenant:default': 0, operator: 0.00021 });
+    }, PATIENCE);
   });
 
   it('is skipped where the budget of the operator is not enough', async () => {
@@ -219,7 +223,7 @@ describe('a shadow', () => {
       budgets: [...budgets],
     });
     expect((await ask(gateway)).text).toBe('old');
-    await vi.waitFor(() => expect(traffic.of('m')!.window().copies.skipped).toBe(1));
+    await vi.waitFor(() => expect(traffic.of('m')!.window().copies.skipped).toBe(1), PATIENCE);
     expect(fresh.told.calls).toBe(0);
   });
 });
