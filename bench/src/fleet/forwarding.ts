@@ -23,6 +23,7 @@ const OBJECTIVE_MS = 250;
 /** A balancer sends everything to one node: the worst case for the other. */
 const OVERLOAD = 3;
 const KILL_LOAD = 0.7;
+const WARM_UP_MS = 1000;
 
 type Settings = Parameters<typeof deploy>[2];
 
@@ -35,7 +36,7 @@ function heavyModel(folder: string): BenchModel {
 
 const pathOf = ({ name }: BenchModel): string => `/v2/models/${name}/infer`;
 
-/** Deploys to the first node; resolves when all serve. */
+/** Deploys to the first node; resolves when all serve, and the first one knows it. */
 async function deployTo(
   nodes: readonly FleetNode[],
   model: BenchModel,
@@ -43,7 +44,7 @@ async function deployTo(
 ): Promise<void> {
   await deploy(nodes[0] as Parameters<typeof deploy>[0], model, settings);
   await Promise.all(nodes.map((node) => serves(node, model.name)));
-  await publish(nodes, model.name, nodes.length);
+  if (nodes.length > 1) await publish(nodes, model.name, nodes.length);
 }
 
 const load = (
@@ -64,7 +65,7 @@ const load = (
     },
     mode,
     durationMs: seconds * 1000,
-    warmupMs: 1000,
+    warmupMs: WARM_UP_MS,
     timeoutMs: 10_000,
     objectiveMs: OBJECTIVE_MS,
     seed: 5,
@@ -134,7 +135,7 @@ async function measureTwo(
   const two = await load(first, model, poisson(OVERLOAD * capacity), seconds);
   // 70 % of both, while the second one is killed in the middle.
   const loading = load(first, model, poisson(KILL_LOAD * 2 * capacity), seconds);
-  await new Promise((resolve) => setTimeout(resolve, 1000 + 500 * seconds));
+  await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS + 500 * seconds));
   process.kill(second.pid, 'SIGKILL');
   const killed = await loading;
   // A deadline that passed while it ran is a code too; a connection that broke is none.
@@ -234,15 +235,15 @@ export const FORWARDING: RowGroup = {
         maxQueue: 1,
         isolation: 'process',
       });
-      return measureAdded(nodes, model, quick ? 2 : 7);
+      return measureAdded(nodes, model, quick ? 1 : 7);
     });
     progress('two nodes under overload, one of them killed');
     const two = await inFleet((fleet) =>
-      measureTwo(fleet, heavyModel(fleet.folder), quick ? 3 : 15),
+      measureTwo(fleet, heavyModel(fleet.folder), quick ? 2 : 15),
     );
     progress('the hot path in a fleet and alone');
     const single = await inFleet((fleet) =>
-      measureSingle(fleet, mlpModel(fleet.folder, 1), quick ? 5 : 15),
+      measureSingle(fleet, mlpModel(fleet.folder, 1), quick ? 3 : 15),
     );
     return {
       results: {

@@ -36,7 +36,7 @@ export const LIMIT: SharedRows = {
     let admitted = 0;
     let asked = 0;
     const begun = performance.now();
-    const end = begun + (quick ? 4000 : 20_000);
+    const end = begun + (quick ? 3000 : 20_000);
     await Promise.all(
       asking.map(async (url) => {
         for (let at = begun; performance.now() < end; at += PAUSE_MS) {

@@ -32,7 +32,7 @@ export async function startNodes(count: number): Promise<FleetNodes> {
   const key = `skein_${randomBytes(6).toString('hex')}_${randomBytes(32).toString('base64url')}`;
   const nodes: ServerProcess[] = [];
   const close = async (): Promise<void> => {
-    await Promise.all(nodes.map((node) => node.stop()));
+    await Promise.all(nodes.map((node) => node.kill()));
     await redis.destroy();
     await rm(folder, { recursive: true, force: true });
   };

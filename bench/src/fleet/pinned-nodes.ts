@@ -25,7 +25,7 @@ export interface BenchFleet {
 export async function openFleet(): Promise<BenchFleet> {
   const folder = await mkdtemp(join(tmpdir(), 'skein-bench-fleet-'));
   const redis = await startRedis();
-  const stops: (() => Promise<void>)[] = [];
+  const kills: (() => Promise<void>)[] = [];
   let count = 0;
   return {
     folder,
@@ -61,11 +61,11 @@ export async function openFleet(): Promise<BenchFleet> {
         url,
         readyPath: '/v2/health/ready',
       });
-      stops.push(server.stop);
+      kills.push(server.kill);
       return { ...server, port, client: createClient({ url }) };
     },
     async close() {
-      await Promise.all(stops.map((stop) => stop()));
+      await Promise.all(kills.map((kill) => kill()));
       await redis.destroy();
       await rm(folder, { recursive: true, force: true });
     },

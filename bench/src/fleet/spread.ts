@@ -21,7 +21,7 @@ export const SPREAD: SharedRows = {
   ],
   async measure(fleet, { quick, progress }) {
     progress('deployments');
-    const deploys = await repeated(quick ? 4 : 10, (round) => deployed(fleet, round));
+    const deploys = await repeated(quick ? 3 : 10, (round) => deployed(fleet, round));
     progress('revocations');
     const revocations = await repeated(quick ? 10 : 30, (round) => revoked(fleet, round));
     return {

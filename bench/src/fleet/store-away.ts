@@ -7,7 +7,7 @@ const SENDERS = 4;
 /** Between two requests of one sender, in milliseconds. */
 const PAUSE_MS = 10;
 /** With the store, before and after. */
-const AROUND_MS = 1500;
+const AROUND_MS = 1000;
 
 export const STORE_AWAY: SharedRows = {
   measures: [
@@ -19,7 +19,7 @@ export const STORE_AWAY: SharedRows = {
     },
   ],
   async measure({ redis, client, urls, key }, { quick, progress }) {
-    const awayMs = quick ? 4000 : 60_000;
+    const awayMs = quick ? 3000 : 60_000;
     progress(`a store that is away for ${awayMs / 1000} s`);
     const version = await importSmall(client, 'away', 1);
     await client.deploy({ name: 'away', version, settings: SETTINGS });

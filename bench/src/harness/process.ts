@@ -7,6 +7,8 @@ export interface ServerProcess {
   /** Milliseconds from spawn to the first ready answer. */
   readonly startMs: number;
   readonly stop: () => Promise<void>;
+  /** As `stop`, without its drain: for a server whose files are removed next. */
+  readonly kill: () => Promise<void>;
 }
 
 interface Launch {
@@ -29,10 +31,10 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill('SIGTERM');
+  child.kill(signal);
   const force = setTimeout(() => child.kill('SIGKILL'), 5000);
   await ended;
   clearTimeout(force);
@@ -54,7 +56,7 @@ export async function launch(options: Launch): Promise<ServerProcess> {
   child.stderr.on('data', keep);
   while (!(await answers(options.url + options.readyPath))) {
     if (child.exitCode !== null || performance.now() - begun > START_LIMIT_MS) {
-      await stop(child);
+      await end(child, 'SIGTERM');
       throw new Error(`${options.command} did not become ready at ${options.url}: ${tail}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -63,6 +65,7 @@ export async function launch(options: Launch): Promise<ServerProcess> {
     url: options.url,
     pid: child.pid ?? 0,
     startMs: performance.now() - begun,
-    stop: () => stop(child),
+    stop: () => end(child, 'SIGTERM'),
+    kill: () => end(child, 'SIGKILL'),
   };
 }
