@@ -108,6 +108,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/sandbox/src/docker/inputs.test.ts',
   'packages/sandbox/src/docker/trial.test.ts',
   'packages/sandbox/src/hostile/hostile.test.ts',
+  'packages/sandbox/src/hostile/pods.test.ts',
   'packages/sandbox/src/hostile/requests.test.ts',
   'packages/sandbox/src/kubernetes/kubectl.test.ts',
   'packages/sandbox/src/kubernetes/kubernetes.test.ts',

@@ -11,7 +11,6 @@ import { requireComponent } from '../../../../scripts/testing/components.ts';
 import type {
   CollectedFile,
   Command,
-  Ending,
   RunningCommand,
   SandboxDriver,
   SandboxSession,
@@ -20,7 +19,7 @@ import type {
 import { openDriver } from '../drivers.ts';
 import { driversHere } from '../testing/every-driver.ts';
 import { leftovers, mounts, setCanaries, type Canaries } from './testing/canaries.ts';
-import { LIMITS, readCorpus, type HostAction, type HostileProgram } from './testing/corpus.ts';
+import { describeEnding, endingOf, LIMITS, readCorpus, type HostAction } from './testing/corpus.ts';
 
 /** Has compilers, for the programs that attack with one. */
 const IMAGE = 'skein-sandbox:judge';
@@ -94,7 +93,7 @@ describe.each(DRIVERS)('%s', (name) => {
       expect.soft(said).not.toContain('ESCAPED');
       expect
         .soft(program.expect, `${describeEnding(ending)} ${said}`)
-        .toContain(nameOf(ending, program));
+        .toContain(endingOf(ending, program));
       expect.soft(ending.usage.peakMemoryBytes).toBeLessThanOrEqual(LIMITS.memoryBytes);
       for (const action of program.after) await act(session, action, canaries.mark);
       expect.soft(await cleanSlate(session)).toBe(slate);
@@ -141,17 +140,6 @@ async function contentOf(file: CollectedFile): Promise<string> {
   const parts: Uint8Array[] = [];
   for await (const part of file.content) parts.push(part);
   return Buffer.concat(parts).toString();
-}
-
-/** The ending in the terms of the corpus. */
-function nameOf(ending: Ending, program: HostileProgram): string {
-  if (ending.endedBy !== 'exit') return ending.endedBy;
-  const exit = `exit ${ending.exitCode}`;
-  return ending.exitCode === 0 && !program.expect.includes(exit) ? 'held' : exit;
-}
-
-function describeEnding({ endedBy, exitCode, signal, usage }: Ending): string {
-  return JSON.stringify({ endedBy, exitCode, signal, usage });
 }
 
 /** Performs the host's next action, at a path that the program planted. */

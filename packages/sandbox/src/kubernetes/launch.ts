@@ -25,6 +25,11 @@ const LATEST_LOOK_MS = 2000;
 const KILLED_STATUS = 128 + 9;
 /** How long a killed command may take to end before its pod is removed, in milliseconds. */
 const KILL_PATIENCE_MS = 1000;
+/**
+ * How long process 1 may take to sweep after a command before its pod is removed, in milliseconds: a
+ * guest that has traced it may have left it stopped.
+ */
+const SWEEP_PATIENCE_MS = 10_000;
 
 /** @throws ClusterError; SkeinError SANDBOX_LOST. */
 export async function launchIn(pod: Pod, command: Command, limits: AllLimits): Promise<Launch> {
@@ -98,10 +103,14 @@ export async function launchIn(pod: Pod, command: Command, limits: AllLimits): P
     },
     async empty() {
       over.abort();
-      await pod.left(pid).then(
-        (after) => counts.update(after),
-        async () => isKilled || (await outOfMemory()),
-      );
+      const late = setTimeout(() => void pod.remove().catch(() => undefined), SWEEP_PATIENCE_MS);
+      await pod
+        .left(pid)
+        .finally(() => clearTimeout(late))
+        .then(
+          (after) => counts.update(after),
+          async () => isKilled || (await outOfMemory()),
+        );
     },
     signal: (name) => pod.signal(name, pid),
   };

@@ -103,8 +103,10 @@ export class Pod {
       await this.cluster.request('DELETE', this.path, { body: { gracePeriodSeconds: 0 } });
     } catch (error) {
       if (!(error instanceof ClusterError && error.status === 404)) throw error;
+    } finally {
+      // Process 1 ends with it, if it can.
+      this.#control.close();
     }
-    this.#control.close();
   }
 
   /** Kills everything, and lets process 1 end. */

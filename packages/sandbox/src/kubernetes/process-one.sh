@@ -1,6 +1,6 @@
 # Process 1 of a sandbox in a pod. Its stdin is the connection of the worker: when that ends, this
-# and every other process of the container ends. No guest can kill or stop it, because the kernel
-# protects process 1 from its own name space.
+# and every other process of the container ends. No guest can kill it, because the kernel protects
+# process 1 from its own name space. A guest that may trace can stop it: the worker then removes the pod.
 #
 #   look                 -> look CPU_US PEAK_BYTES KILLS VERSION
 #   signal NAME PID      sends a signal

@@ -11,7 +11,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
-import type { Limits } from '../../contract.ts';
+import type { Ending, Limits } from '../../contract.ts';
 
 const FOLDER = join(import.meta.dirname, '../corpus');
 const MIB = 1024 * 1024;
@@ -46,6 +46,17 @@ export interface HostAction {
   readonly path: string;
   /** Undefined when the action may succeed or be refused, as long as no canary changes. */
   readonly refused: boolean | undefined;
+}
+
+/** The ending in the terms of the corpus. */
+export function endingOf(ending: Ending, program: HostileProgram): string {
+  if (ending.endedBy !== 'exit') return ending.endedBy;
+  const exit = `exit ${ending.exitCode}`;
+  return ending.exitCode === 0 && !program.expect.includes(exit) ? 'held' : exit;
+}
+
+export function describeEnding({ endedBy, exitCode, signal, usage }: Ending): string {
+  return JSON.stringify({ endedBy, exitCode, signal, usage });
 }
 
 /** Reads the corpus and compiles the C programs into static ones, which run in any root. */
