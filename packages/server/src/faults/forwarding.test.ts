@@ -1,5 +1,6 @@
 /** Nodes of a fleet, each a process over a real Redis, that answer for each other. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { roundsOf } from '../../../jobs/src/faults/testing/fault-size.ts';
 import { startLoad } from '../testing/load.ts';
 import {
   askSlow,
@@ -13,7 +14,7 @@ import {
   together,
 } from '../testing/slow-fleet.ts';
 
-const ROUNDS = process.env['SKEIN_FULL'] === '1' ? 200 : 2;
+const ROUNDS = roundsOf(2);
 
 let fleet: SlowFleet;
 beforeEach(async () => {

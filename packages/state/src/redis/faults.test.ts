@@ -8,6 +8,7 @@ import { createConnection, createServer, type AddressInfo, type Socket } from 'n
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
+import { roundsOf } from '../../../jobs/src/faults/testing/fault-size.ts';
 import { startRedis, type TestRedis } from '../../../jobs/src/store/testing/redis-server.ts';
 import type { StateChange } from '../changes/changes.ts';
 import type { State } from '../contract.ts';
@@ -15,7 +16,7 @@ import { openState } from '../open-state.ts';
 import { code, deployment, memberInfo, modelVersion } from '../testing/every-state.ts';
 
 const redis = requireComponent('redis');
-const ROUNDS = process.env['SKEIN_FULL'] === '1' ? 200 : 4;
+const ROUNDS = roundsOf(4);
 const long = { timeout: 60_000 + ROUNDS * 5000 };
 
 let server: TestRedis;

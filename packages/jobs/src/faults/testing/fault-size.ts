@@ -2,8 +2,9 @@
 
 export const FULL = process.env['SKEIN_FULL'] === '1';
 
-/** Kills in each test of kills. */
-export const roundsOf = (byDefault: number): number => (FULL ? 200 : byDefault);
+/** Kills in each test of kills; SKEIN_ROUNDS runs the full proof in parts. */
+export const roundsOf = (byDefault: number): number =>
+  FULL ? Number(process.env['SKEIN_ROUNDS'] ?? 200) : byDefault;
 
 /** Jobs that are queued at once. */
 export const QUEUED_JOBS = FULL ? 100_000 : 20_000;
