@@ -1,0 +1,138 @@
+import { GenerativeSettings } from '@skein/api';
+import { type Caller, type Gateway, openGateway, type Provider } from '@skein/generative';
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace-node';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { traceGateway } from './traced-gateway.ts';
+
+const exporter = new InMemorySpanExporter();
+const tracer = new BasicTracerProvider({
+  spanProcessors: [new SimpleSpanProcessor(exporter)],
+}).getTracer('test');
+
+/** It fails with an error of its own where the request asks for it. */
+const provider: Provider = {
+  name: 'p',
+  async *generate({ effort }) {
+    if (effort === 'before') throw new Error('a secret of the provider');
+    yield { type: 'text', text: 'a secret answer' };
+    if (effort === 'after') throw new Error('a secret of the provider');
+    yield { type: 'finish', reason: 'stop' };
+    yield { type: 'usage', usage: { inputTokens: 7, outputTokens: 3 } };
+  },
+  embed: async ({ inputs }) => ({
+    vectors: inputs.map(() => Float32Array.of(1)),
+    usage: { inputTokens: 5, outputTokens: 0 },
+  }),
+  close: async () => {},
+};
+
+let gateway: Gateway;
+beforeEach(async () => {
+  const price = { input: 1, output: 2 };
+  const route = { provider: 'p', model: 'm', price };
+  const settings = GenerativeSettings.parse({
+    models: [{ name: 'chat', routes: [route], ttftMs: 60_000 }],
+  });
+  gateway = traceGateway(await openGateway({ settings, providers: [provider] }), tracer);
+  exporter.reset();
+});
+afterEach(() => gateway.close());
+
+const caller = (): Caller => ({
+  requestId: 'r1',
+  tenant: 'ward',
+  arrivedAt: performance.now() - 10,
+  priority: 0,
+  signal: new AbortController().signal,
+});
+const request = (more: object = {}) => ({
+  model: 'chat',
+  messages: [{ role: 'user' as const, content: [{ type: 'text' as const, text: 'a secret' }] }],
+  stream: true,
+  ...more,
+});
+
+async function ask(more: object = {}): Promise<void> {
+  const { events } = await gateway.generate(request(more), caller());
+  for await (const _ of events);
+}
+
+/** The only span, without a word of prompts, answers or providers. */
+function span() {
+  const [found, ...more] = exporter.getFinishedSpans();
+  expect(more).toEqual([]);
+  const { name, kind, status, attributes, events, duration } = found!;
+  expect(JSON.stringify({ name, status, attributes, events })).not.toContain('secret');
+  return { name, kind, status, attributes, duration, events: events.map((each) => each.name) };
+}
+
+it('records an answer from its request to its last token, in the words of OpenTelemetry', async () => {
+  await ask({ maxTokens: 9, choices: 1, sampling: { temperature: 0.5, topP: 0.9, seed: 4 } });
+  const { name, kind, attributes, events, duration, status } = span();
+  expect({ name, kind, events, code: status.code }).toEqual({
+    name: 'chat chat',
+    kind: 2,
+    events: ['gen_ai.first_token'],
+    code: 0,
+  });
+  expect(attributes).toEqual({
+    'gen_ai.operation.name': 'chat',
+    'gen_ai.request.model': 'chat',
+    'gen_ai.request.max_tokens': 9,
+    'gen_ai.request.temperature': 0.5,
+    'gen_ai.request.top_p': 0.9,
+    'gen_ai.request.seed': 4,
+    'gen_ai.request.choice.count': 1,
+    'gen_ai.provider.name': 'p',
+    'gen_ai.response.finish_reasons': ['stop'],
+    'gen_ai.usage.input_tokens': 7,
+    'gen_ai.usage.output_tokens': 3,
+    'skein.request.id': 'r1',
+    'skein.tenant': 'ward',
+    'skein.cost.usd': 0.000_013,
+    'skein.cache': 'miss',
+    'skein.attempts': 1,
+  });
+  // The request had arrived 10 ms before.
+  expect(duration[0] * 1e3 + duration[1] / 1e6).toBeGreaterThanOrEqual(10);
+});
+
+it.each([
+  ['continued texts', { messages: [], prompt: 'a secret' }, 'text_completion chat'],
+  ['messages', {}, 'chat chat'],
+])('names the operation of %s', async (_, more, name) => {
+  await ask(more);
+  expect(span().name).toBe(name);
+});
+
+it('records embeddings', async () => {
+  await gateway.embed({ model: 'chat', inputs: ['a secret'] }, caller());
+  const { name, attributes } = span();
+  expect(name).toBe('embeddings chat');
+  expect(attributes).toMatchObject({
+    'gen_ai.operation.name': 'embeddings',
+    'gen_ai.provider.name': 'p',
+    'gen_ai.usage.input_tokens': 5,
+  });
+});
+
+it.each([
+  ['before the first token', { effort: 'before' }, 'UPSTREAM_FAILED', 2, []],
+  ['in the middle', { effort: 'after' }, 'UPSTREAM_FAILED', 2, ['gen_ai.first_token']],
+  ['by a mistake of the caller', { model: 'none' }, 'MODEL_UNKNOWN', 0, []],
+])('records a failure %s by its code', async (_, more, code, status, events) => {
+  await expect(ask(more)).rejects.toMatchObject({ code });
+  const found = span();
+  expect(found.attributes).toMatchObject({ 'error.type': code });
+  expect({ status: found.status.code, events: found.events }).toEqual({ status, events });
+});
+
+it('ends with a reader that leaves', async () => {
+  const { events } = await gateway.generate(request(), caller());
+  for await (const _ of events) break;
+  expect(span().attributes).toMatchObject({ 'gen_ai.response.finish_reasons': [] });
+});
