@@ -1,8 +1,8 @@
 /**
  * Opens the providers that run on this machine.
  *
- * Providers of one path share its process: a gateway that is opened beside an old one, as after each
- * change of the declarations, does not load the model a second time.
+ * Providers of one path share its process: a gateway that is opened while another has the model open,
+ * as after each change of the declarations, does not load it a second time.
  */
 import type { GenerativeProvider } from '@skein/api';
 import { SkeinError } from '@skein/api';

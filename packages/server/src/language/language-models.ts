@@ -184,8 +184,12 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       // Before it is stored: a node that cannot open it would serve no model.
       const settings = { ...(await stored.settings()), models: [], providers: [provider] };
       const trial = await openHeld(settings);
-      trial.retire();
-      await applied(stored.putProvider(provider));
+      try {
+        await applied(stored.putProvider(provider));
+      } finally {
+        // A model of this machine is loaded once: the gateway in force has taken over its process.
+        trial.retire();
+      }
     },
     async putModel(model) {
       await stored.requireProviders(model.routes.map(({ provider }) => provider));
