@@ -27,7 +27,7 @@ import type { Notebook } from './notebook.ts';
 import { bytesOf, firstState, readState, writeState } from './server-state.ts';
 import { type Answer, ask, placeText, type Session, tell } from './session.ts';
 import { chargeOf, isBudgetSpent, RELEASING } from '../plan/spent.ts';
-import { putArtifact, readArtifact } from './uploads.ts';
+import { keepPayload, putArtifact, readArtifact } from './uploads.ts';
 
 export interface ConductorOptions {
   readonly store: FederationStore;
@@ -146,7 +146,7 @@ export class Conductor {
         await aggregator.accept(answer, payload);
         try {
           await sweeper.protect(async () => {
-            if (payload !== undefined) await putArtifact(artifacts, await payload.read());
+            if (payload !== undefined) await keepPayload(artifacts, payload);
             await store.addAnswer(id, stored);
           });
         } catch (error) {

@@ -69,3 +69,9 @@ export async function putArtifact(artifacts: ArtifactStore, bytes: Uint8Array): 
   }
   return (await artifacts.put(content(), bytes.length)).digest;
 }
+
+/** Stores a payload, unless it is an artifact already, as a long one is. */
+export async function keepPayload(artifacts: ArtifactStore, payload: Payload): Promise<void> {
+  const stored = await artifacts.sizeOf(payload.digest).catch(() => undefined);
+  if (stored === undefined) await putArtifact(artifacts, await payload.read());
+}
