@@ -1,24 +1,31 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readModel, writeModel } from '@skein/onnx';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { moveOut } from '../../../onnx/src/testing/small-models.ts';
 import type { GenerateRequest } from '../contract.ts';
 import { SHAPE_260K, writeRandomModel } from './build/random-llama.ts';
 import { openOnnxModel, type LocalModel } from './local-model.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skein-local-'));
+const open = (path: string): Promise<LocalModel> =>
+  openOnnxModel({ path, threads: 1, maxRows: 4, maxQueued: 8, cacheBytes: 2 ** 27 });
 let model: LocalModel;
 beforeAll(async () => {
   await writeRandomModel(folder, SHAPE_260K, { weights: 'float32' });
-  const limits = { threads: 1, maxRows: 4, maxQueued: 8, cacheBytes: 2 ** 27 };
-  model = await openOnnxModel({ ...limits, path: folder });
+  model = await open(folder);
 });
 afterAll(async () => {
   await model.close();
   rmSync(folder, { recursive: true });
 });
 
-async function answer(text: string, more: Partial<GenerateRequest> = {}): Promise<string> {
+async function answer(
+  text: string,
+  more: Partial<GenerateRequest> = {},
+  by = model,
+): Promise<string> {
   const request: GenerateRequest = {
     model: 'm',
     messages: [{ role: 'user', content: [{ type: 'text', text }] }],
@@ -28,7 +35,7 @@ async function answer(text: string, more: Partial<GenerateRequest> = {}): Promis
     ...more,
   };
   let whole = '';
-  for await (const event of model.generate(request, new AbortController().signal, 60_000)) {
+  for await (const event of by.generate(request, new AbortController().signal, 60_000)) {
     if (event.type === 'text') whole += event.text;
   }
   return whole;
@@ -52,4 +59,35 @@ it('fails a request whose schema shows itself impossible on the way, and no othe
   }
   expect(await Promise.all(beside)).toEqual(alone);
   expect(model.state).toMatchObject({ running: 0, queued: 0 });
+});
+
+it('reads weights from a file beside the graph, and refuses one that is cut off or missing', async () => {
+  const copy = mkdtempSync(join(tmpdir(), 'skein-external-'));
+  onTestFinished(() => rmSync(copy, { recursive: true }));
+  cpSync(folder, copy, { recursive: true });
+  const graph = join(copy, 'model.onnx');
+  const file = readModel(readFileSync(graph));
+  const sizeOf = ({ rawData }: { readonly rawData: Uint8Array }): number => rawData.byteLength;
+  const { initializer } = file.graph!;
+  initializer.sort((a, b) => sizeOf(b) - sizeOf(a));
+  const offset = 4096;
+  const length = sizeOf(initializer[0]!);
+  const entries = { location: 'weights.bin', offset: `${offset}`, length: `${length}` };
+  const weights = join(copy, 'weights.bin');
+  writeFileSync(weights, Buffer.concat([new Uint8Array(offset), moveOut(file, entries)]));
+  writeFileSync(graph, writeModel(file));
+  const external = await open(copy);
+  const answered = await answer('one', {}, external);
+  await external.close();
+  expect(answered).toBe(await answer('one'));
+  truncateSync(weights, offset + length - 1);
+  await expect(open(copy)).rejects.toMatchObject({
+    code: 'LANGUAGE_MODEL_INVALID',
+    message: expect.stringContaining('weights.bin is truncated'),
+  });
+  rmSync(weights);
+  await expect(open(copy)).rejects.toMatchObject({
+    code: 'LANGUAGE_MODEL_INVALID',
+    message: expect.stringContaining('weights.bin'),
+  });
 });
