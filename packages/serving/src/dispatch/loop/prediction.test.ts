@@ -44,6 +44,18 @@ describe('a dispatcher predicts', () => {
     }
   });
 
+  test('an answer of the replica that the request would wake, and wakes none', async () => {
+    const { dispatcher } = await serve(MLP);
+    dispatcher.scaleTo(0);
+    await expect.poll(() => dispatcher.snapshot().replicas.length, { timeout: 30_000 }).toBe(0);
+    const later = (ms: number) => request(row(1, 2, 3, 4), { deadline: performance.now() + ms });
+    expect(dispatcher.predict!(later(600_000)).finishMs).toBeGreaterThan(0);
+    expect(dispatcher.predict!(later(0)).refusal?.code).toBe('NO_REPLICA');
+    expect(dispatcher.snapshot().replicas).toEqual([]);
+    // It is the deployment that wakes it.
+    expect(await codeOf(dispatcher.submit(later(600_000)))).toBe('NO_REPLICA');
+  });
+
   test('no answer once it drains', async () => {
     const { dispatcher } = await serve(MLP);
     await dispatcher.drain();

@@ -96,6 +96,12 @@ export class ReplicaSet {
     return expected;
   }
 
+  /** When a replica would be ready that a request wakes now; undefined: some are wanted already. */
+  wokenAt(): Instant | undefined {
+    if (this.wanted > 0 || this.#closed) return undefined;
+    return this.#options.clock.now() + this.#loadingMs;
+  }
+
   /** When a failed set retries. */
   get triesAgainAt(): Instant {
     return this.#pauseEndsAt;

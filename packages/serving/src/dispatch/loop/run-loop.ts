@@ -91,10 +91,12 @@ export class RunLoop {
     return true;
   }
 
-  /** What `offer` would do now, and when the answer would be ready. */
+  /** What `offer` would do now, and when the answer would be ready. Scaled to zero, a request wakes a replica. */
   predict(pending: Pending, now: Instant): Prediction {
     const ticket = this.#ticket(pending, false, now);
     this.#expect();
+    const { servers } = this.scheduler;
+    if (servers.list.length === 0) servers.expectedAt ??= this.#options.replicas.wokenAt();
     const refusal = this.scheduler.judge(ticket, now);
     if (refusal === undefined) return { finishMs: this.scheduler.finishMs(ticket, now) };
     return { refusal: this.#explain(refusal, ticket, now) };
