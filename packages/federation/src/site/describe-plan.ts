@@ -34,7 +34,7 @@ export function describePlan(plan: Plan): PlanWords {
   const others =
     helpers.length === 0
       ? `${collusion.sites} other sites collude`
-      : `${collusion.helpers ?? 0} helpers collude`;
+      : `${collusion.helpers ?? 0} of the ${helpers.length} helpers collude`;
   const taken =
     aggregation.kind === 'none' && aggregation.robust !== undefined
       ? `, and takes their ${aggregation.robust.name}`
