@@ -24,6 +24,10 @@ const skein = (...args: string[]) =>
 interface Simulated {
   readonly heldOutRows: number;
   readonly majority: number;
+  readonly personal?: {
+    readonly own: Readonly<Record<string, number>>;
+    readonly global: Readonly<Record<string, number>>;
+  };
   readonly rounds: readonly SimulatedRow[];
 }
 const simulated = async (...args: string[]): Promise<Simulated> =>
@@ -57,6 +61,38 @@ it('shows what hostile sites do to the mean, and that robust aggregates stand th
   for (const accuracy of robust) expect(accuracy).toBeGreaterThan(0.9);
   const few = await skein('--sites', '6', '--hostile', '2', '--robust', 'krum', '--json');
   expect([few.code, JSON.parse(few.stdout).code]).toEqual([2, 'USAGE']);
+});
+
+it('trains a model of its own at each site, which fits rows that the global one cannot', async () => {
+  const { stdout } = await skein(
+    '--sites',
+    '5',
+    '--split',
+    'sorted',
+    '--personal',
+    '0',
+    '--rounds',
+    '4',
+  );
+  expect(stdout).toMatch(
+    /On 45 rows that sites have kept: accuracy [\d.]+ by a model of each site's/,
+  );
+  const plan = ['--sites', '5', '--rounds', '4', '--split', 'sorted', '--personal'];
+  const [own, pulled, plain] = await Promise.all([
+    simulated(...plan, '0'),
+    simulated(...plan, '1000', '--rate', '0.0001'),
+    simulated(...plan.slice(0, -1)),
+  ]);
+  // A site has rows of one class, or of two.
+  const { personal } = own;
+  expect(personal!.own['accuracy']).toBeGreaterThan(personal!.global['accuracy']!);
+  expect(personal!.own['validationLoss']).toBeLessThan(personal!.global['validationLoss']! * 0.8);
+  // Pulled so strongly, it stays what the global one is.
+  const strong = pulled.personal!;
+  expect(strong.own['validationLoss']).toBeCloseTo(strong.global['validationLoss']!, 2);
+  expect(plain.personal).toBeUndefined();
+  const many = await skein('--sites', '201', '--personal', '1', '--json');
+  expect(JSON.parse(many.stdout)).toMatchObject({ code: 'USAGE' });
 });
 
 it('draws a table of rounds, and refuses more sites than rows and a column that is absent', async () => {

@@ -5,27 +5,23 @@ import {
   assemble,
   LABELS,
   MASK,
-  metricsOf,
-  openEvaluator,
   problemOf,
   readCsv,
   rowsFor,
   selectRows,
   splitRows,
-  taskReport,
   type Dataset,
-  type Problem,
 } from '@skein/train';
 import {
   equalSites,
   federatedModel,
   fewestUpdates,
+  openPersonal,
   ROBUST_NAMES,
   type RobustRule,
   simulate,
   STRATEGY_NAMES,
   strategyOf,
-  tensorsOf,
 } from '@skein/train/federated';
 import { nativeBackend } from '@skein/train/native';
 import { explaining, networkOf } from '@skein/train/run';
@@ -33,6 +29,13 @@ import { defineCommand } from '../command.ts';
 import { givenFile } from '../file.ts';
 import { argument, choice, decimal, integer, text, withDefault } from '../option.ts';
 import { renderTable, type Column } from '../output/table.ts';
+import {
+  type Compared,
+  comparedOn,
+  majorityOf,
+  type Metrics,
+  openQuality,
+} from '../train/simulated-quality.ts';
 import { usageError } from '../usage.ts';
 
 /** FedBuff is about answers that come late, and no simulated site is late. */
@@ -44,8 +47,11 @@ export interface SimulatedRow {
   /** Mean loss of the sites' batches. */
   readonly loss: number;
   /** On held-out rows: accuracy and AUC, or errors. */
-  readonly metrics: Readonly<Record<string, number>>;
+  readonly metrics: Metrics;
 }
+
+/** Each site's own model is tried on the rows of all. */
+const MOST_PERSONAL = 200;
 
 /** How rows are given to sites. @returns positions of each site's rows. */
 type Split = (rows: Dataset, sites: number, seed: number) => readonly Uint32Array[];
@@ -76,6 +82,10 @@ export const federateSimulate = defineCommand({
       command:
         'skein federate simulate rows.csv --label disease --sites 10 --hostile 2 --robust trimmed-mean',
       does: 'Two of ten sites work against the others',
+    },
+    {
+      command: 'skein federate simulate rows.csv --label disease --split sorted --personal 0.1',
+      does: 'Sites that differ, each with a model of its own too',
     },
     {
       command: 'skein federate simulate rows.csv --label disease --split sorted --json',
@@ -115,6 +125,11 @@ export const federateSimulate = defineCommand({
       decimal('R', 'What norm-bound shortens longer updates to.', { min: 1e-9, max: 1e9 }),
       '1',
     ),
+    personal: decimal(
+      'LAMBDA',
+      'Train a model of its own at each site too, pulled to the global one so strongly (Ditto); 0: only from it on.',
+      { min: 0, max: 1e6 },
+    ),
     serverRate: decimal('R', 'Rate by which the server follows the mean update.', {
       min: 1e-9,
       max: 1e3,
@@ -131,9 +146,12 @@ export const federateSimulate = defineCommand({
     if (builder === undefined) throw usageError(`--model: "${model}" is not mlp or mlp:16,8.`);
     const { path } = await givenFile(cwd, data);
     const { strategy: name, serverRate, sites: count, sampled, rounds, batch, ...more } = options;
-    const { hostile, robust, dishonest = hostile, norm, ...local } = more;
+    const { hostile, robust, dishonest = hostile, norm, personal: lambda, ...local } = more;
     const rule = robust === undefined ? undefined : { name: robust, dishonest, norm };
     requireRobust(rule, name, sampled ?? count);
+    if (lambda !== undefined && count > MOST_PERSONAL) {
+      throw usageError(`--personal is for at most ${MOST_PERSONAL} sites, not ${count}.`);
+    }
     if (sampled !== undefined && sampled > count) {
       throw usageError(`--sampled ${sampled} is more than the ${count} sites.`);
     }
@@ -141,7 +159,8 @@ export const federateSimulate = defineCommand({
       const table = await readCsv(createReadStream(path));
       const given = { from: 'table', table, label } as const;
       const [held, training] = splitRows(table.count, { share: HELD_OUT, seed });
-      if (training.length < count) {
+      const fewest = lambda === undefined ? count : 5 * count;
+      if (training.length < fewest) {
         throw usageError(`${training.length} training rows are too few for ${count} sites.`);
       }
       const start = assemble({ model: builder, data: given, rows: training, seed });
@@ -152,19 +171,32 @@ export const federateSimulate = defineCommand({
       const federated = federatedModel(problem.graded, strategy.site);
       const quality = await openQuality(problem, federated, test, batch);
       const found: SimulatedRow[] = [];
+      const shares = SPLITS[split](rows, count, seed);
+      // With models of its own, each site keeps every fifth of its rows to try them on.
+      const kept =
+        lambda === undefined ? [] : shares.map((own) => own.filter((_, i) => i % 5 === 4));
+      const used =
+        lambda === undefined ? shares : shares.map((own) => own.filter((_, i) => i % 5 < 4));
+      const steps = {
+        backend: nativeBackend,
+        rows,
+        batch,
+        mask: MASK,
+        learningRate: local.rate,
+        epochs: local.epochs,
+        seed,
+      };
+      const personal =
+        lambda === undefined ? undefined : await openPersonal(problem.graded, lambda, steps);
+      let compared: { readonly personal?: Compared } = {};
       try {
-        await simulate(federated, {
-          backend: nativeBackend,
+        const { parameters } = await simulate(federated, {
+          ...steps,
           strategy,
-          rows,
-          sites: SPLITS[split](rows, count, seed),
+          sites: used,
           rounds,
-          batch,
-          mask: MASK,
-          learningRate: local.rate,
-          epochs: local.epochs,
-          seed,
           hostile,
+          ...(personal === undefined ? {} : { personal }),
           ...(rule === undefined ? {} : { robust: rule }),
           ...(sampled === undefined ? {} : { sampled }),
           async onRound({ round, loss, state }) {
@@ -174,20 +206,29 @@ export const federateSimulate = defineCommand({
             return !signal.aborted;
           },
         });
+        if (personal !== undefined) {
+          const own = (site: number) => personal.of(site) ?? parameters;
+          compared = {
+            personal: await comparedOn(kept, own, parameters, (rowsOf) =>
+              openQuality(problem, federated, selectRows(rows, rowsOf), batch),
+            ),
+          };
+        }
       } finally {
         notes.clear();
         await quality.close();
+        await personal?.close();
       }
       const counts = { trainingRows: rows.count, heldOutRows: test.count };
       const frequent = problem.blueprint.classes.length > 0 ? { majority: majorityOf(test) } : {};
       const taken = robust === undefined ? {} : { robust };
       const which = { strategy: name, ...taken, hostile, sites: count, split };
-      return { ...which, ...counts, ...frequent, rounds: found };
+      return { ...which, ...counts, ...frequent, ...compared, rounds: found };
     });
   },
   render(found, style) {
     const { strategy, robust, hostile, sites, split } = found;
-    const { trainingRows, heldOutRows, majority, rounds } = found;
+    const { trainingRows, heldOutRows, majority, personal, rounds } = found;
     const names = Object.keys(rounds.at(-1)?.metrics ?? {});
     const columns: readonly Column<SimulatedRow>[] = [
       ['ROUND', ({ round }) => String(round), 'right'],
@@ -207,9 +248,16 @@ export const federateSimulate = defineCommand({
       renderTable(rounds, columns, style),
       '',
       `${strategy}${robust === undefined ? '' : ` with ${robust}`} over ${sites} simulated sites (${split}${hostile === 0 ? '' : `, ${hostile} hostile`}) with ${trainingRows} rows; tried on ${heldOutRows} held-out rows.${frequent}`,
+      ...(personal === undefined ? [] : [`${textOf(personal)}`]),
     ].join('\n');
   },
 });
+
+function textOf({ rows, own, global }: Compared): string {
+  const [name] = Object.keys(own).filter((each) => each !== 'validationLoss');
+  const of = (metrics: Metrics): string => metrics[name!]?.toFixed(4) ?? '–';
+  return `On ${rows} rows that sites have kept: ${name} ${of(own)} by a model of each site's own, ${of(global)} by the global one.`;
+}
 
 /** @throws SkeinError USAGE for a rule that has too few updates. */
 function requireRobust(rule: RobustRule | undefined, strategy: string, sites: number): void {
@@ -218,39 +266,4 @@ function requireRobust(rule: RobustRule | undefined, strategy: string, sites: nu
   const fewest = fewestUpdates(rule);
   if (sites >= fewest) return;
   throw usageError(`--robust ${rule.name} needs ${fewest} sites of a round, not ${sites}.`);
-}
-
-/** Tries the parameters of a round on held-out rows. */
-async function openQuality(
-  problem: Problem,
-  { step, layout }: ReturnType<typeof federatedModel>,
-  data: Dataset,
-  batch: number,
-) {
-  const inputs = step.inputs.map(({ name }) => name).filter((name) => !OF_LOSS.has(name));
-  const output = problem.prediction;
-  const evaluator = await openEvaluator(problem.predicting, step, {
-    backend: nativeBackend,
-    data,
-    batch,
-    inputs,
-    output,
-  });
-  return {
-    async report(parameters: Float32Array): Promise<Readonly<Record<string, number>>> {
-      const predicted = await evaluator.predict(tensorsOf(layout, parameters));
-      return metricsOf(taskReport(problem, data, predicted));
-    },
-    close: () => evaluator.close(),
-  };
-}
-const OF_LOSS = new Set([LABELS, MASK]);
-
-/** Share of the most frequent class: what a model reaches that always answers the same. */
-function majorityOf({ tensors, count }: Dataset): number {
-  const counts = new Map<number, number>();
-  for (const label of values(tensors.get(LABELS)!)) {
-    counts.set(Number(label), (counts.get(Number(label)) ?? 0) + 1);
-  }
-  return Math.max(...counts.values()) / count;
 }

@@ -20,7 +20,7 @@ export {
   type SimulatedRound,
   type SimulationOptions,
 } from './training/simulate.ts';
-export { personalRule } from './strategies/site-rules.ts';
+export { openPersonal, type PersonalModels } from './training/personal.ts';
 export { flatten, layoutOf, tensorsOf, type Layout } from './training/layout.ts';
 export {
   effectiveNoise,

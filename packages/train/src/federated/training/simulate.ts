@@ -11,6 +11,7 @@ import {
   type FederatedModel,
   type LocalTrainingOptions,
 } from './local-training.ts';
+import type { PersonalModels } from './personal.ts';
 import { robustUpdate, type RobustRule } from '../strategies/robust.ts';
 import type { ServerState, Strategy } from '../strategies/strategy.ts';
 
@@ -25,6 +26,8 @@ export interface SimulationOptions extends LocalTrainingOptions {
   readonly robust?: RobustRule;
   /** The first so many sites send ten times the opposite of what they have learnt. Default 0. */
   readonly hostile?: number;
+  /** Trained beside the global model, at each site of a round. */
+  readonly personal?: PersonalModels;
   /** Called after each round; `false` ends the simulation. */
   readonly onRound?: (round: SimulatedRound) => Promise<boolean | void> | boolean | void;
 }
@@ -71,6 +74,8 @@ export async function simulate(
           { number: round, memory },
           seededBatches(sites[site]!, options, round),
         );
+        const ownBatches = seededBatches(sites[site]!, options, round);
+        await options.personal?.train(site, state.parameters, round, ownBatches);
         // Not the whole dataset's, which the step is open for.
         const own = sites[site]!.length;
         const update = site < hostile ? found.update.map((each) => -10 * each) : found.update;
