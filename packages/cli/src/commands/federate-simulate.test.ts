@@ -95,6 +95,14 @@ it('trains a model of its own at each site, which fits rows that the global one 
   expect(JSON.parse(many.stdout)).toMatchObject({ code: 'USAGE' });
 });
 
+it('simulates updates that come late, with fedbuff', async () => {
+  const plan = ['--sites', '5', '--rounds', '12', '--rate', '1', '--strategy'];
+  const { majority, rounds } = await simulated(...plan, 'fedbuff', '--late', '2');
+  expect(rounds.at(-1)!.metrics['accuracy']).toBeGreaterThan(majority + 0.2);
+  const other = await skein(...plan, 'fedavg', '--late', '2', '--json');
+  expect(JSON.parse(other.stdout)).toMatchObject({ code: 'USAGE' });
+});
+
 it('draws a table of rounds, and refuses more sites than rows and a column that is absent', async () => {
   const { code, stdout } = await skein('--sites', '4', '--sampled', '2', '--rounds', '2');
   expect(code).toBe(0);

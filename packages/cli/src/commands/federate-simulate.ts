@@ -38,8 +38,6 @@ import {
 } from '../train/simulated-quality.ts';
 import { usageError } from '../usage.ts';
 
-/** FedBuff is about answers that come late, and no simulated site is late. */
-const STRATEGIES = STRATEGY_NAMES.filter((name) => name !== 'fedbuff');
 const HELD_OUT = 0.2;
 
 export interface SimulatedRow {
@@ -105,7 +103,10 @@ export const federateSimulate = defineCommand({
       choice(['equal', 'sorted'], 'equal: rows at random; sorted: by label, few classes a site.'),
       'equal',
     ),
-    strategy: withDefault(choice(STRATEGIES, 'What the server makes of the updates.'), 'fedavg'),
+    strategy: withDefault(
+      choice(STRATEGY_NAMES, 'What the server makes of the updates.'),
+      'fedavg',
+    ),
     hostile: withDefault(
       integer('N', 'Sites that send ten times the opposite of what they learnt.', {
         min: 0,
@@ -124,6 +125,13 @@ export const federateSimulate = defineCommand({
     norm: withDefault(
       decimal('R', 'What norm-bound shortens longer updates to.', { min: 1e-9, max: 1e9 }),
       '1',
+    ),
+    late: withDefault(
+      integer('N', 'With fedbuff: updates are of a model of up to N rounds ago.', {
+        min: 0,
+        max: 1000,
+      }),
+      '0',
     ),
     personal: decimal(
       'LAMBDA',
@@ -146,9 +154,10 @@ export const federateSimulate = defineCommand({
     if (builder === undefined) throw usageError(`--model: "${model}" is not mlp or mlp:16,8.`);
     const { path } = await givenFile(cwd, data);
     const { strategy: name, serverRate, sites: count, sampled, rounds, batch, ...more } = options;
-    const { hostile, robust, dishonest = hostile, norm, personal: lambda, ...local } = more;
+    const { hostile, robust, dishonest = hostile, norm, personal: lambda, late, ...local } = more;
     const rule = robust === undefined ? undefined : { name: robust, dishonest, norm };
     requireRobust(rule, name, sampled ?? count);
+    if (late > 0 && name !== 'fedbuff') throw usageError('--late is of --strategy fedbuff.');
     if (lambda !== undefined && count > MOST_PERSONAL) {
       throw usageError(`--personal is for at most ${MOST_PERSONAL} sites, not ${count}.`);
     }
@@ -167,7 +176,11 @@ export const federateSimulate = defineCommand({
       const problem = problemOf(start, { batch });
       const all = rowsFor(start, given);
       const [rows, test] = [selectRows(all, training), selectRows(all, held)];
-      const strategy = strategyOf(name, serverRate === undefined ? {} : { serverRate });
+      const strategy = strategyOf(name, {
+        ...(serverRate === undefined ? {} : { serverRate }),
+        // A full buffer has the rows that a round has on average: an update counts by its rows.
+        buffer: Math.max(1, Math.round((rows.count * (sampled ?? count)) / count)),
+      });
       const federated = federatedModel(problem.graded, strategy.site);
       const quality = await openQuality(problem, federated, test, batch);
       const found: SimulatedRow[] = [];
@@ -196,6 +209,7 @@ export const federateSimulate = defineCommand({
           sites: used,
           rounds,
           hostile,
+          late,
           ...(personal === undefined ? {} : { personal }),
           ...(rule === undefined ? {} : { robust: rule }),
           ...(sampled === undefined ? {} : { sampled }),
@@ -248,7 +262,7 @@ export const federateSimulate = defineCommand({
       renderTable(rounds, columns, style),
       '',
       `${strategy}${robust === undefined ? '' : ` with ${robust}`} over ${sites} simulated sites (${split}${hostile === 0 ? '' : `, ${hostile} hostile`}) with ${trainingRows} rows; tried on ${heldOutRows} held-out rows.${frequent}`,
-      ...(personal === undefined ? [] : [`${textOf(personal)}`]),
+      ...(personal === undefined ? [] : [textOf(personal)]),
     ].join('\n');
   },
 });

@@ -9,7 +9,8 @@ import {
   type Dataset,
   type Problem,
 } from '@skein/train';
-import { federatedModel, tensorsOf } from '@skein/train/federated';
+import type { federatedModel } from '@skein/train/federated';
+import { tensorsOf } from '@skein/train/federated';
 import { nativeBackend } from '@skein/train/native';
 
 export type Metrics = Readonly<Record<string, number>>;

@@ -35,7 +35,7 @@ export {
   type PrivateTrainingOptions,
   type PrivateUpdate,
 } from './training/private-training.ts';
-export { stalenessWeight, strategyOf } from './strategies/strategies.ts';
+export { strategyOf } from './strategies/strategies.ts';
 export {
   STRATEGY_NAMES,
   type ServerState,

@@ -50,6 +50,18 @@ it.each(['fedavg', 'fedprox', 'scaffold', 'fedbuff'] as const)(
   },
 );
 
+it('learns from updates of older models too, which count less', async () => {
+  const [now, late, again] = [
+    await losses('fedbuff'),
+    await losses('fedbuff', { late: 4 }),
+    await losses('fedbuff', { late: 4 }),
+  ];
+  expect(late.found.at(-1)!).toBeLessThan(late.found[0]! * 0.8);
+  expect(late.found.at(-1)!).toBeGreaterThan(now.found.at(-1)!);
+  expect(late.state.parameters).toEqual(again.state.parameters);
+  expect(Math.min(...late.weights)).toBeLessThan(60);
+});
+
 it('a seed gives the same bits, and another seed others', async () => {
   const [one, again, other] = [
     await losses('fedavg', { rounds: 3 }),

@@ -3,6 +3,7 @@
  * so that a thousand sites take the memory of one. It trains as a real federation does, without
  * transport, masks or noise.
  */
+import { seededRandom } from '@skein/onnx';
 import { shuffled } from '../../data/dataset.ts';
 import { TrainError } from '../../train-error.ts';
 import {
@@ -12,6 +13,7 @@ import {
   type LocalTrainingOptions,
 } from './local-training.ts';
 import type { PersonalModels } from './personal.ts';
+import { stalenessWeight } from '../strategies/strategies.ts';
 import { robustUpdate, type RobustRule } from '../strategies/robust.ts';
 import type { ServerState, Strategy } from '../strategies/strategy.ts';
 
@@ -26,6 +28,8 @@ export interface SimulationOptions extends LocalTrainingOptions {
   readonly robust?: RobustRule;
   /** The first so many sites send ten times the opposite of what they have learnt. Default 0. */
   readonly hostile?: number;
+  /** Updates are of a model of up to so many rounds ago, and count less the older it is. Default 0. */
+  readonly late?: number;
   /** Trained beside the global model, at each site of a round. */
   readonly personal?: PersonalModels;
   /** Called after each round; `false` ends the simulation. */
@@ -50,7 +54,16 @@ export async function simulate(
   model: FederatedModel,
   options: SimulationOptions,
 ): Promise<ServerState> {
-  const { strategy, sites, rounds, sampled = sites.length, robust, hostile = 0, seed } = options;
+  const {
+    strategy,
+    sites,
+    rounds,
+    sampled = sites.length,
+    robust,
+    hostile = 0,
+    late = 0,
+    seed,
+  } = options;
   const empty = sites.findIndex(({ length }) => length === 0);
   if (empty >= 0) throw new TrainError('data', `Site ${empty} has no rows.`);
   if (!(sampled >= 1 && sampled <= sites.length)) {
@@ -58,26 +71,31 @@ export async function simulate(
   }
   const training = await openLocalTraining(model, strategy.site, options);
   const memories = new Map<number, Float32Array>();
+  /** What was sent in this round and in those before, the newest first. */
+  const broadcasts: Float32Array[] = [];
+  const ages = seededRandom(seed);
   const total = sites.reduce((sum, { length }) => sum + length, 0);
   let state = strategy.initial(model.initial);
   try {
     for (let round = 0; round < rounds; round++) {
-      const broadcast = strategy.broadcast(state);
-      const sum = new Float64Array(broadcast.length);
+      broadcasts.unshift(strategy.broadcast(state));
+      broadcasts.splice(late + 1);
+      const sum = new Float64Array(broadcasts[0]!.length);
       /** Only where a rule looks at single ones. */
       const updates: Float32Array[] = [];
       let [weight, loss] = [0, 0];
       for (const site of drawn(strategy, { round, sites: sites.length, sampled, seed })) {
         const memory = memories.get(site);
+        const age = late === 0 ? 0 : Math.floor(ages.next() * broadcasts.length);
         const found = await training.localUpdate(
-          broadcast,
+          broadcasts[age]!,
           { number: round, memory },
           seededBatches(sites[site]!, options, round),
         );
         const ownBatches = seededBatches(sites[site]!, options, round);
         await options.personal?.train(site, state.parameters, round, ownBatches);
         // Not the whole dataset's, which the step is open for.
-        const own = sites[site]!.length;
+        const own = sites[site]!.length * stalenessWeight(age);
         const update = site < hostile ? found.update.map((each) => -10 * each) : found.update;
         if (robust === undefined) {
           for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + own * update[i]!;
