@@ -267,9 +267,17 @@ describe('a helper that lies', () => {
   });
 });
 
-it('leaves out a site whose seed does not open, in the same attempt', async () => {
+it('leaves out a site whose seed does not open, in the same attempt, also over a restart', async () => {
   const committee = await startCommittee({ ...SLOW, rounds: 2 });
-  all(committee);
+  for (const number of [0, 1]) committee.helper(number);
+  const [asked, going] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  committee.helper(2, (work) => async (task) => {
+    if (task.place.phase === 'masks') {
+      asked.resolve();
+      await going.promise;
+    }
+    return work(task);
+  });
   const { onBroadcast, gain } = watched();
   await sites(committee, [0.1, 0.3], 1000);
   await committee.site(0.2, { onBroadcast, weight: 1000 });
@@ -290,6 +298,9 @@ it('leaves out a site whose seed does not open, in the same attempt', async () =
       return { fields, payload };
     },
   });
+  await asked.promise;
+  await committee.at.restart();
+  going.resolve();
   const ledger = await finished(committee);
   expect(of(ledger, 'finished-round').map(({ survivors }) => survivors.length)).toEqual([3, 3]);
   expect(of(ledger, 'aborted')).toEqual([]);
