@@ -88,6 +88,10 @@ async function populateLanguageModels(operation: OperationId): Promise<void> {
     const { params, body } = putLanguageModel.example;
     await client.putLanguageModel({ ...params, routes: structuredClone(body.routes) as never });
   }
+  if (operation === 'rollBackLanguageModel') {
+    const rollout = ENDPOINTS.rollOutLanguageModel.example;
+    await client.rollOutLanguageModel({ ...rollout.params, route: { ...rollout.body.route } });
+  }
   await client.putBudget({ ...putBudget.example.params, ...putBudget.example.body });
   const { params, body } = putTenantProviders.example;
   await client.putTenantProviders({ ...params, providers: [...body.providers] });

@@ -214,7 +214,8 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
 
   it('the reference page opens at a link, without a script', async () => {
     const { page, problems } = await open('/docs#type-RolloutPlan');
-    await page.getByText('Time that each step must hold before the next.').waitFor();
+    const plan = page.locator('#type-RolloutPlan');
+    await plan.getByText('Time that each step must hold before the next.').waitFor();
     await expect.poll(() => page.locator('script').count()).toBe(0);
     expect(problems).toEqual([]);
     await page.close();
