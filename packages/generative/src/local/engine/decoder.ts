@@ -39,6 +39,7 @@ export interface Decoder {
 }
 
 type OrtTensor = InstanceType<typeof Tensor>;
+type CacheType = DecoderGraph['cacheType'];
 type Feeds = Record<string, OrtTensor>;
 type Fetches = Record<string, OrtTensor | null>;
 
@@ -115,7 +116,7 @@ async function probe(session: InferenceSession, graph: DecoderGraph): Promise<nu
   const dims = [1, graph.keyHeads, 0, graph.headSize];
   for (const name of session.inputNames) {
     if (name.startsWith('past_'))
-      feeds[name] = new Tensor(graph.cacheType, newArray(graph.cacheType, 0), dims);
+      feeds[name] = tensorOf(graph.cacheType, newArray(graph.cacheType, 0), dims);
   }
   const { logits } = await session.run(feeds, ['logits'], RUN_OPTIONS);
   return logits!.dims.at(-1)!;
@@ -155,6 +156,16 @@ function inputsOf(
   return Object.fromEntries([...inputs].map((name) => [name, all[name]!()]));
 }
 
+/**
+ * A tensor over the memory of an array. The constructor makes a `Float16Array` of half floats, which
+ * the native binding of 1.30 reads as empty ("not enough space: expected 4, got 0"); it accepts
+ * their bits in a `Uint16Array`.
+ */
+function tensorOf(type: CacheType, data: CacheArray, dims: readonly number[]): OrtTensor {
+  const made = new Tensor(type, data, dims);
+  return type === 'float16' ? Object.defineProperty(made, 'data', { value: data }) : made;
+}
+
 /** How runs read and write the slab. */
 interface CacheBinding {
   readonly paddedPast: boolean;
@@ -170,9 +181,8 @@ function sharedCache(slab: Slab, names: readonly string[]): CacheBinding {
     const key = first * 65_536 + count;
     let found = views.get(key);
     if (found === undefined) {
-      found = names.map(
-        (_, part) =>
-          new Tensor(type, slab.view(part, first, count), [count, heads, context, headSize]),
+      found = names.map((_, part) =>
+        tensorOf(type, slab.view(part, first, count), [count, heads, context, headSize]),
       );
       views.set(key, found);
     }
@@ -209,8 +219,8 @@ function appendedCache(slab: Slab, names: readonly string[], graph: DecoderGraph
         }
         const present = sized(total);
         const dims = (length: number) => [pieces.length, keyHeads, length, headSize];
-        feeds[`past_key_values.${name}`] = new Tensor(cacheType, past, dims(longest));
-        fetches[`present.${name}`] = new Tensor(cacheType, present, dims(total));
+        feeds[`past_key_values.${name}`] = tensorOf(cacheType, past, dims(longest));
+        fetches[`present.${name}`] = tensorOf(cacheType, present, dims(total));
         return present;
       });
       return () => {
@@ -244,7 +254,7 @@ class Logits {
     const length = batch * keep * this.#vocabulary;
     if (this.#memory.length < length) this.#memory = newArray(this.#type, length);
     const dims = [batch, keep, this.#vocabulary];
-    return (this.#tensor = new Tensor(this.#type, this.#memory.subarray(0, length), dims));
+    return (this.#tensor = tensorOf(this.#type, this.#memory.subarray(0, length), dims));
   }
 
   values(rows: number): Float32Array {
