@@ -69,6 +69,16 @@ it.each<[string, (model: Bytes) => Bytes]>([
   expect(await sha256(model)).toBe(at.draft.model.digest);
 });
 
+it('keeps no update of a site after the federation was stopped', async () => {
+  const at = await startFederation({ rounds: 1 });
+  const { id } = await at.coordinator.start(at.draft);
+  await joinScripted(at, await at.coordinator.invite(id, { name: 'a' }), adds(1));
+  await joinScripted(at, await at.coordinator.invite(id, { name: 'b' }), () => undefined);
+  await vi.waitFor(async () => expect(await stored(at)).toHaveLength(2), patiently);
+  await at.coordinator.stop(id, 'enough');
+  expect(await stored(at)).toEqual([at.draft.model.digest]);
+});
+
 it('removes at its start what a killed coordinator has left, and not the answers of an open phase', async () => {
   const at = await startFederation({ rounds: 1 });
   const { id } = await at.coordinator.start(at.draft);

@@ -106,6 +106,8 @@ export class Conductor {
       // The time of a pause is none of a phase's.
       if (state.status === 'running') this.#startDeadline();
       if (state.status !== undefined) this.#tellAll();
+      // What a stopped run was answered serves nothing.
+      if (isOver(this.record.state)) await this.#forgetAnswers();
     });
   }
 
@@ -360,11 +362,12 @@ export class Conductor {
     return undefined;
   }
 
-  /** Removes the answers to earlier attempts, with their payloads and what else is not needed any more. */
+  /** Removes the answers to earlier attempts, after the end to all, with their payloads and what else is not needed. */
   async #forgetAnswers(more: readonly (string | undefined)[] = []): Promise<void> {
     const { store, sweeper } = this.#options;
     const { id, state } = this.record;
-    const old = [...(await store.dropAnswers(id, state.round, state.attempt)), ...more];
+    const attempt = state.attempt + Number(isOver(state));
+    const old = [...(await store.dropAnswers(id, state.round, attempt)), ...more];
     await sweeper.sweep(old.filter((digest) => digest !== undefined));
   }
 
