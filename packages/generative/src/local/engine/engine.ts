@@ -9,6 +9,7 @@
  * One prompt runs at a time, in the order of arrival: sharing the processor between prompts would
  * only make all of them later. What a row computes does not depend on its neighbours.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
 import type { Vocabulary } from '../model/vocabulary.ts';
 import type { Decoder } from './decoder.ts';
@@ -58,9 +59,11 @@ export class Engine {
   }
 
   get state(): EngineState {
+    const wanted = (all: readonly (Waiting | undefined)[]): number =>
+      all.filter((each) => each?.row.cancelled === false).length;
     return {
-      running: this.#running.length + (this.#filling === undefined ? 0 : 1),
-      queued: this.#queue.length,
+      running: wanted([...this.#running, this.#filling]),
+      queued: wanted(this.#queue),
       prefixBytes: this.#prefixes.bytes,
       tokenMs: this.#tokenMs,
       stepMs: this.#stepMs,
@@ -140,6 +143,8 @@ export class Engine {
   /** Runs until no request is left. */
   async #run(): Promise<void> {
     for (;;) {
+      // What has arrived during the last step is read now, or it would wait for another one.
+      await turn();
       this.#dropCancelled();
       this.#startNext();
       if (this.#filling === undefined && this.#running.length === 0) {
