@@ -28,6 +28,7 @@ export const SLOW_TESTS: readonly string[] = [
   'examples/vad/stream.test.ts',
   'fuzz/src/engine/supervisor.test.ts',
   'fuzz/src/replay.test.ts',
+  'deploy/compose/balancer.test.ts',
   'packages/api/src/documents/generate-client.test.ts',
   'packages/calls/src/contract.test.ts',
   'packages/cli/src/bounded-heap.test.ts',

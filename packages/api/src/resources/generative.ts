@@ -36,15 +36,23 @@ export const GenerativeProvider = z
 export type GenerativeProvider = z.infer<typeof GenerativeProvider>;
 
 /** US dollars for a million tokens. */
-export const TokenPrice = z.strictObject({
-  input: z.number().min(0),
-  output: z.number().min(0),
-  cachedInput: z
-    .number()
-    .min(0)
-    .describe('Of tokens from the provider’s prompt cache. Default: as `input`.')
-    .optional(),
-});
+export const TokenPrice = z
+  .strictObject({
+    input: z.number().min(0),
+    output: z.number().min(0),
+    cachedInput: z
+      .number()
+      .min(0)
+      .describe(
+        'Of tokens from the provider’s prompt cache; at most `input`, which is the default.',
+      )
+      .optional(),
+  })
+  // What a request may cost is reserved at the price of `input`.
+  .refine(({ input, cachedInput = input }) => cachedInput <= input, {
+    path: ['cachedInput'],
+    message: 'must be at most the price of other input tokens',
+  });
 export type TokenPrice = z.infer<typeof TokenPrice>;
 
 export const GenerativeRoute = z.strictObject({

@@ -5,27 +5,26 @@
  *   gather ─▶ phase ─▶ phase ─▶ … ─▶ gather of the next round
  *     ▲         │ fewer answers than the threshold, or a faulty sum
  *     └─────────┘ aborted: the next attempt
- *
- * Deadlines are of the monotonic clock and begin anew after a restart, so that no wall clock, however
- * wrong, ends a phase.
  */
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
 import type { ArtifactStore, Sweeper } from '@skein/state';
 import type { ServerState, Strategy } from '@skein/train/federated';
-import { type Identity, isSignedBy, pseudonymOf } from '../identity/keys.ts';
+import { type Identity, pseudonymOf } from '../identity/keys.ts';
 import type { LedgerEntry, LedgerEvent } from '../ledger/entry.ts';
 import { MOST_ATTEMPTS } from '../plan/encoding.ts';
 import { helpersOf } from '../plan/helpers.ts';
 import { strategyOfPlan } from '../plan/strategy.ts';
 import type { FederationStore, RunRecord, RunState } from '../store/federation-store.ts';
 import type { Payload } from '../transport/chunks.ts';
-import type { Place, SignedAnswer } from '../transport/messages.ts';
+import type { Place } from '../transport/messages.ts';
 import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
 import { isOfSites, restoreAttempt, retryAfterMs } from './attempt.ts';
 import type { Notebook } from './notebook.ts';
+import { PhaseClock } from './phase-clock.ts';
+import { rosterOf } from './roster.ts';
 import { bytesOf, firstState, readState, writeState } from './server-state.ts';
-import { type Answer, ask, placeText, type Session, tell } from './session.ts';
+import { type Answer, ask, placeText, requireSigned, type Session, tell } from './session.ts';
 import { chargeOf, isBudgetSpent, RELEASING } from '../plan/spent.ts';
 import { keepPayload, putArtifact, readArtifact } from './uploads.ts';
 
@@ -53,10 +52,7 @@ export class Conductor {
   /** Sites whose answer to the present phase is stored, or which have said that none will come. */
   readonly #answered = new Set<string>();
   readonly #declined = new Set<string>();
-  #phaseEndsAt = Infinity;
-  /** How long a phase waits for sites that are not connected. */
-  #awayUntil = Infinity;
-  #retryAt = 0;
+  readonly #clock = new PhaseClock();
   #turns: Promise<unknown> = Promise.resolve();
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
   #isClosed = false;
@@ -127,16 +123,9 @@ export class Conductor {
    * @throws SkeinError IDENTITY_UNPROVEN, ANSWER_INVALID, ANSWER_CONFLICT, PHASE_CLOSED.
    */
   async answer(answer: Answer, payload: Payload | undefined): Promise<void> {
-    const { place, fields, site, signature } = answer;
-    const { id, planDigest } = this.record;
-    const digest = payload?.digest;
-    const signed: SignedAnswer = { run: id, plan: planDigest, place, fields, payload: digest };
-    if (!(await isSignedBy(site, 'answer', signed, signature))) {
-      throw new SkeinError(
-        'IDENTITY_UNPROVEN',
-        'The signature of an answer is not of this site and place.',
-      );
-    }
+    const { place, site } = answer;
+    const { id } = this.record;
+    await requireSigned(answer, payload?.digest, this.record);
     const stored = { ...answer, ...(payload === undefined ? {} : { payload: payload.digest }) };
     const { artifacts, store, sweeper } = this.#options;
     return this.#turn(async () => {
@@ -226,22 +215,19 @@ export class Conductor {
           'PRIVACY_BUDGET_SPENT: a further round would exceed the privacy budget.',
         );
       }
-      if (performance.now() < this.#retryAt) return this.#retryAt - performance.now();
-      return this.#open();
+      return this.#clock.pausedMs() || this.#open();
     }
     const aggregator = await this.#attempt().catch((error: unknown) => this.#abort(error));
     if (aggregator === undefined) return 0;
     const expected = aggregator.expected().filter((site) => !this.#declined.has(site));
     const missing = expected.filter((site) => !this.#answered.has(site));
-    const now = performance.now();
-    const remainingMs = this.#phaseEndsAt - now;
     for (const site of missing) {
       const session = this.#sessions.get(site);
-      if (session !== undefined) ask(session, this.#place, aggregator.task(site), remainingMs);
+      if (session === undefined) continue;
+      ask(session, this.#place, aggregator.task(site), this.#clock.remainingMs());
     }
     if (missing.length > 0 && expected.length >= aggregator.needed()) {
-      const isAnyHere = missing.some((site) => this.#sessions.has(site));
-      const waitMs = isAnyHere ? remainingMs : Math.min(remainingMs, this.#awayUntil - now);
+      const waitMs = this.#clock.waitMs(missing.some((site) => this.#sessions.has(site)));
       if (waitMs > 0) return waitMs;
     }
     await this.#closePhase(aggregator).catch((error: unknown) => this.#abort(error));
@@ -251,17 +237,10 @@ export class Conductor {
   /** Begins an attempt when enough sites are connected. */
   async #open(): Promise<number> {
     const { plan, state } = this.record;
-    const ready = [...this.#sessions.values()].filter(({ role }) => role === 'site');
-    if (ready.length < plan.sites.minimum) return Infinity;
-    if (!helpersOf(plan).every(({ identity }) => this.#sessions.has(identity))) return Infinity;
-    // Those that have waited longest.
-    const first = ready.slice(0, plan.sites.maximum);
-    const keys = first.map(({ key }) => key).toSorted();
-    const chosen = this.#strategy.secureSum
-      ? keys
-      : this.#strategy.participants(state.round, keys.length, 0).map((at) => keys[at]!);
-    const pseudonyms = await Promise.all(chosen.map(pseudonymOf));
     const { round, attempt } = state;
+    const chosen = rosterOf(plan, this.#sessions, this.#strategy, round);
+    if (chosen === undefined) return Infinity;
+    const pseudonyms = await Promise.all(chosen.map(pseudonymOf));
     const phase = this.#aggregation.phases[0]!;
     await this.#enter(phase, { roster: chosen }, [
       { kind: 'opened', round, attempt, roster: pseudonyms },
@@ -290,11 +269,8 @@ export class Conductor {
     this.#startDeadline();
   }
   #startDeadline(): void {
-    const { phase } = this.record.state;
-    const { phaseMs, trainMs } = this.record.plan.deadlines;
-    const ms = this.#aggregation.training.includes(phase) ? trainMs : phaseMs;
-    this.#phaseEndsAt = performance.now() + ms;
-    this.#awayUntil = performance.now() + (this.#aggregation.passing ? phaseMs : ms);
+    const { plan, state } = this.record;
+    this.#clock.start(state.phase, plan.deadlines, this.#aggregation);
   }
 
   async #closePhase(aggregator: Aggregator): Promise<void> {
@@ -338,7 +314,7 @@ export class Conductor {
     });
     this.#server = server;
     this.#aggregator = undefined;
-    this.#retryAt = 0;
+    this.#clock.pause(0);
     await this.#forgetAnswers([state.parameters, state.optimiser]);
     this.#tellAll();
   }
@@ -354,7 +330,7 @@ export class Conductor {
     this.#declined.clear();
     const aborted: LedgerEvent = { kind: 'aborted', round, attempt, phase, code, reason };
     await this.#advance({ attempt: attempt + 1, phase: 'gather', roster: [] }, [aborted]);
-    this.#retryAt = performance.now() + retryAfterMs(attempt);
+    this.#clock.pause(retryAfterMs(attempt));
     await this.#forgetAnswers();
     if (attempt + 1 >= MOST_ATTEMPTS)
       await this.#end('failed', `Round ${round} was aborted ${MOST_ATTEMPTS} times.`);
@@ -391,13 +367,11 @@ export class Conductor {
   }
 
   async #serverState(): Promise<ServerState> {
-    const { artifacts } = this.#options;
     const { plan, state } = this.record;
     if (this.#server?.round === state.round) return this.#server;
-    this.#server =
-      state.optimiser === undefined
-        ? firstState(this.#strategy, await readArtifact(artifacts, plan.model.digest))
-        : readState(await readArtifact(artifacts, state.optimiser));
+    const { optimiser } = state;
+    const bytes = await readArtifact(this.#options.artifacts, optimiser ?? plan.model.digest);
+    this.#server = optimiser === undefined ? firstState(this.#strategy, bytes) : readState(bytes);
     return this.#server;
   }
 
@@ -408,7 +382,7 @@ export class Conductor {
     const { aggregator, answered } = await restoreAttempt(this.record, broadcast, this.#options);
     this.#answered.clear();
     for (const site of answered) this.#answered.add(site);
-    if (this.#phaseEndsAt === Infinity) this.#startDeadline();
+    if (!this.#clock.isStarted) this.#startDeadline();
     this.#aggregator = aggregator;
     return aggregator;
   }

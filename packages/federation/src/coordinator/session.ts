@@ -1,7 +1,9 @@
 /** One connection of a site or helper that has proved its key and accepted the plan. */
-import type { AnswerRecord, MemberRecord } from '../store/federation-store.ts';
+import { SkeinError } from '@skein/api/errors';
+import { isSignedBy } from '../identity/keys.ts';
+import type { AnswerRecord, MemberRecord, RunRecord } from '../store/federation-store.ts';
 import type { Channel } from '../transport/channel.ts';
-import type { Place } from '../transport/messages.ts';
+import type { Place, SignedAnswer } from '../transport/messages.ts';
 import type { Task } from './aggregation/aggregator.ts';
 
 export interface Session {
@@ -34,3 +36,17 @@ export function tell(session: Session, message: Parameters<Channel['send']>[0]):
 }
 
 export type Answer = Omit<AnswerRecord, 'payload'>;
+
+/** @param payload its digest. @throws SkeinError IDENTITY_UNPROVEN. */
+export async function requireSigned(
+  { place, fields, site, signature }: Answer,
+  payload: string | undefined,
+  { id: run, planDigest: plan }: Pick<RunRecord, 'id' | 'planDigest'>,
+): Promise<void> {
+  const signed: SignedAnswer = { run, plan, place, fields, payload };
+  if (await isSignedBy(site, 'answer', signed, signature)) return;
+  throw new SkeinError(
+    'IDENTITY_UNPROVEN',
+    'The signature of an answer is not of this site and place.',
+  );
+}

@@ -4,12 +4,15 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { appendFile, mkdir, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactStore } from '@skein/state';
 import { assertFits, type Chunks, damaged, misplaced, type Payload } from '../transport/chunks.ts';
 
-/** @param folder of this site alone. @param most bytes of a payload. */
+/**
+ * @param folder of this site alone.
+ * @param most bytes of a payload, and of all that is incomplete: what is older makes room.
+ */
 export function fileChunks(folder: string, artifacts: ArtifactStore, most: () => number): Chunks {
   const pathOf = (digest: string): string => join(folder, digest);
   const sizeOf = async (digest: string): Promise<number> =>
@@ -17,21 +20,40 @@ export function fileChunks(folder: string, artifacts: ArtifactStore, most: () =>
       ({ size }) => size,
       () => 0,
     );
+  /** Bytes of what comes over this connection. */
+  const coming = new Map<string, number>();
+
+  async function makeRoom(digest: string, bytes: number): Promise<void> {
+    const names = new Set([...(await readdir(folder)), ...coming.keys()]);
+    names.delete(digest);
+    const sizes = await Promise.all(
+      [...names].map(async (name) => coming.get(name) ?? (await sizeOf(name))),
+    );
+    if (sizes.reduce((sum, size) => sum + size, bytes) <= most()) return;
+    for (const name of names) {
+      coming.delete(name);
+      await rm(pathOf(name), { force: true });
+    }
+  }
+
   return {
     async held(digest, bytes) {
       assertFits(bytes, most());
       await mkdir(folder, { recursive: true, mode: 0o700 });
+      await makeRoom(digest, bytes);
+      coming.set(digest, bytes);
       const size = await sizeOf(digest);
       if (size <= bytes) return size;
       await rm(pathOf(digest), { force: true });
       return 0;
     },
     async append(digest, offset, part) {
-      const isWithin = offset + part.length <= most();
+      const isWithin = offset + part.length <= (coming.get(digest) ?? 0);
       if (!isWithin || (await sizeOf(digest)) !== offset) throw misplaced(offset);
       await appendFile(pathOf(digest), part, { mode: 0o600 });
     },
     async finish(digest, bytes) {
+      coming.delete(digest);
       const hash = createHash('sha256');
       for await (const part of createReadStream(pathOf(digest))) hash.update(part as Buffer);
       if (hash.digest('hex') !== digest) {

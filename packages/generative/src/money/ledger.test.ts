@@ -1,4 +1,4 @@
-import { GenerativeBudget, SkeinError } from '@skein/api';
+import { GenerativeBudget, SkeinError, TokenPrice } from '@skein/api';
 import { openState, type State } from '@skein/state';
 import * as fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -151,6 +151,8 @@ it('prices tokens to the nano-dollar, and cached ones by their own price', () =>
   expect(costOf(price, usage)).toBe(600 * 150 + 400 * 37.5 + 10 * 600);
   expect(costOf({ input: 0.1, output: 0.2 }, { inputTokens: 1, outputTokens: 1 })).toBe(300);
   expect(costOf(undefined, usage)).toBe(0);
+  // More than what is reserved for a prompt.
+  expect(TokenPrice.safeParse({ ...price, cachedInput: 0.16 }).success).toBe(false);
 });
 
 it('bounds the tokens of a prompt by its bytes', () => {

@@ -60,7 +60,7 @@ export interface Aggregator {
   sum(): Promise<RoundSum>;
 }
 
-interface Aggregation {
+export interface Aggregation {
   readonly phases: readonly string[];
   /** Phases in which sites train, which take longer. */
   readonly training: readonly string[];
