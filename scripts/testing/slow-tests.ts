@@ -66,6 +66,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/train/train-refusals.test.ts',
   'packages/cli/src/train/train.test.ts',
   'packages/cli/src/train/watch-run.test.ts',
+  'packages/federation/src/coordinator/committee-faults.test.ts',
   'packages/federation/src/coordinator/committee.test.ts',
   'packages/federation/src/coordinator/pairwise.test.ts',
   'packages/federation/src/coordinator/rounds.test.ts',
