@@ -3,12 +3,11 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeploymentSettings, SkeinError } from '@skein/api';
-import { tensor, values, type NumericTensor, type TensorMap } from '@skein/onnx';
+import { tensor, type TensorMap } from '@skein/onnx';
 import {
   Cancellation,
   type Clock,
   type DeployedModel,
-  type InferenceAnswer,
   type InferenceRequest,
 } from '@skein/serving';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -17,6 +16,7 @@ import { Peer } from '../link/peer.ts';
 import { seededRandom } from '../simulation/random.ts';
 import { forwardRefused } from './forwarding.ts';
 import type { FleetMember } from './holders.ts';
+import { codeOf, inputs, numbers, request } from './testing/requests.ts';
 import { answer, doubled, full, hangs, KEY, TestNode } from './testing/scripted-node.ts';
 
 /** A busy machine takes its time. */
@@ -70,28 +70,6 @@ async function fleetOf(
   }
   return nodes;
 }
-
-const inputs = (): TensorMap => new Map([['x', tensor('float32', [1, 2], Float32Array.of(1, 2))]]);
-function request(more: Partial<InferenceRequest> = {}): InferenceRequest {
-  return {
-    id: 'r1',
-    deployment: 'risk',
-    inputs: inputs(),
-    arrivedAt: performance.now(),
-    priority: 0,
-    tenant: 'team',
-    protocol: 'http',
-    ...more,
-  };
-}
-const numbers = ({ outputs }: InferenceAnswer): number[] => [
-  ...(values(outputs.get('y') as NumericTensor) as Float32Array),
-];
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => 'answered',
-    (error: unknown) => (error instanceof SkeinError ? error.code : String(error)),
-  );
 
 describe('a request', () => {
   test('stays where it is accepted', async () => {
