@@ -64,9 +64,9 @@ export interface HelperParticipation {
 
 export const helperJoin = defineCommand({
   name: 'helper join',
-  summary: 'Help a federation: sum the masks of its sites, once in a round.',
+  summary: 'Help a federation: sum the masks of its sites, once in each attempt of a round.',
   details:
-    'Without --accept it shows the plan; nothing is accepted then. With --accept it helps until the federation ends: each round needs all helpers. It answers a round once, ever, and stores the answer before it sends it, so that it can be killed and started again. It refuses lists of fewer sites than the plan says, and more sums than the privacy budget allows. Keep the data folder: without its keys the federation cannot go on.',
+    'Without --accept it shows the plan; nothing is accepted then. With --accept it helps until the federation ends: each round needs all helpers. It answers each attempt of a round once, ever, and stores the answer before it sends it, so that it can be killed and started again. It refuses lists of fewer sites than the plan says, and more sums than the privacy budget allows. Keep the data folder: without its keys the federation cannot go on, and an older copy of it has forgotten what was answered.',
   examples: [
     {
       command: "skein helper join 'https://node.example/join#skein-join_…' --accept",

@@ -2,7 +2,9 @@
 import { fromHex } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '@skein/state';
+import { isOver } from '@skein/api/federations';
 import type { Identity } from '../identity/keys.ts';
+import type { ConductorOptions } from './conductor.ts';
 import type { FederationStore, RunRecord } from '../store/federation-store.ts';
 import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
 import { artifactPayload, readArtifact } from './uploads.ts';
@@ -53,6 +55,19 @@ export async function restoreAttempt(
   return { aggregator, answered };
 }
 
+/** Removes the answers to earlier attempts, after the end to all, with their payloads and what else is not needed. */
+export async function forgetAnswers(
+  { id, plan, state }: RunRecord,
+  { store, sweeper, forgetUploads }: Pick<ConductorOptions, 'store' | 'sweeper' | 'forgetUploads'>,
+  more: readonly (string | undefined)[] = [],
+): Promise<void> {
+  const attempt = state.attempt + Number(isOver(state));
+  const old = [...(await store.dropAnswers(id, state.round, attempt)), ...more];
+  await sweeper.sweep(old.filter((digest) => digest !== undefined));
+  // Sites that pass are many, and few of them come back.
+  if (aggregationOf(plan).passing) await forgetUploads(id);
+}
+
 /** Whether trying the round again may help: not for a fault of the store or the disk. */
 export function isOfSites(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -61,6 +76,11 @@ export function isOfSites(error: unknown): boolean {
     error instanceof SkeinError &&
     (error.code === 'SITES_MISSING' || /^(AGGREGATION|ANSWER|ARTIFACT)_/.test(error.code))
   );
+}
+
+/** A fault of the store or the disk, which is none of who sent something. */
+export function isOfStore(error: unknown): boolean {
+  return error instanceof SkeinError && /^(STORE|STORAGE|STATE|DATA_FOLDER)_/.test(error.code);
 }
 
 /** First and longest wait before an aborted round is tried again, in milliseconds. */

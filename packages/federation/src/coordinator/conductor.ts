@@ -19,7 +19,7 @@ import type { FederationStore, RunRecord, RunState } from '../store/federation-s
 import type { Payload } from '../transport/chunks.ts';
 import type { Place } from '../transport/messages.ts';
 import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
-import { isOfSites, restoreAttempt, retryAfterMs } from './attempt.ts';
+import { forgetAnswers, isOfSites, restoreAttempt, retryAfterMs } from './attempt.ts';
 import type { Notebook } from './notebook.ts';
 import { PhaseClock } from './phase-clock.ts';
 import { rosterOf } from './roster.ts';
@@ -35,6 +35,8 @@ export interface ConductorOptions {
   readonly identity: Identity;
   /** Removes artifacts that no run names. */
   readonly sweeper: Sweeper;
+  /** Removes what sites have begun to send to a run. */
+  readonly forgetUploads: (run: string) => Promise<void>;
   readonly onFault: (error: unknown) => void;
   /** After each change that a view shows. */
   readonly onChange: () => void;
@@ -103,7 +105,7 @@ export class Conductor {
       if (state.status === 'running') this.#startDeadline();
       if (state.status !== undefined) this.#tellAll();
       // What a stopped run was answered serves nothing.
-      if (isOver(this.record.state)) await this.#forgetAnswers();
+      if (isOver(this.record.state)) await forgetAnswers(this.record, this.#options);
     });
   }
 
@@ -315,7 +317,7 @@ export class Conductor {
     this.#server = server;
     this.#aggregator = undefined;
     this.#clock.pause(0);
-    await this.#forgetAnswers([state.parameters, state.optimiser]);
+    await forgetAnswers(this.record, this.#options, [state.parameters, state.optimiser]);
     this.#tellAll();
   }
 
@@ -331,20 +333,11 @@ export class Conductor {
     const aborted: LedgerEvent = { kind: 'aborted', round, attempt, phase, code, reason };
     await this.#advance({ attempt: attempt + 1, phase: 'gather', roster: [] }, [aborted]);
     this.#clock.pause(retryAfterMs(attempt));
-    await this.#forgetAnswers();
+    await forgetAnswers(this.record, this.#options);
     if (attempt + 1 >= MOST_ATTEMPTS)
       await this.#end('failed', `Round ${round} was aborted ${MOST_ATTEMPTS} times.`);
     this.#tellAll();
     return undefined;
-  }
-
-  /** Removes the answers to earlier attempts, after the end to all, with their payloads and what else is not needed. */
-  async #forgetAnswers(more: readonly (string | undefined)[] = []): Promise<void> {
-    const { store, sweeper } = this.#options;
-    const { id, state } = this.record;
-    const attempt = state.attempt + Number(isOver(state));
-    const old = [...(await store.dropAnswers(id, state.round, attempt)), ...more];
-    await sweeper.sweep(old.filter((digest) => digest !== undefined));
   }
 
   async #end(status: 'finished' | 'failed', reason: string): Promise<number> {

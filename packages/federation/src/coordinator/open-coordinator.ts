@@ -13,7 +13,7 @@ import { canonical, digestOf } from '@skein/api/canonical';
 import { assertEncoding } from '@skein/train/federated';
 import { completePlan } from '../plan/complete.ts';
 import { encodingOf } from '../plan/encoding.ts';
-import { helpersOf } from '../plan/helpers.ts';
+import { helpersOf, requireSealingKeys } from '../plan/helpers.ts';
 import type { Plan } from '../plan/plan.ts';
 import { strategyOfPlan } from '../plan/strategy.ts';
 import type { RunRecord, RunState } from '../store/federation-store.ts';
@@ -47,12 +47,23 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     for (const wake of watchers) wake();
   };
 
+  const forgetUploads = (run: string): Promise<void> =>
+    rm(join(folder, run), { recursive: true, force: true });
+
   function conductorOf(run: string): Promise<Conductor> {
     const known = conductors.get(run);
     if (known !== undefined) return known;
     const made = Notebook.open(store, identity, clock, run).then(
       (notebook) =>
-        new Conductor(notebook, { store, artifacts, identity, sweeper, onFault, onChange }),
+        new Conductor(notebook, {
+          store,
+          artifacts,
+          identity,
+          sweeper,
+          forgetUploads,
+          onFault,
+          onChange,
+        }),
     );
     conductors.set(run, made);
     made.catch(() => conductors.delete(run));
@@ -129,7 +140,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
       conductors.delete(id);
       const named = await namedBy(record, store);
       await store.removeRun(id);
-      await rm(join(folder, id), { recursive: true, force: true });
+      await forgetUploads(id);
       await sweeper.sweep(named);
     }
     return old.length;
@@ -153,6 +164,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     upgrade: webSockets,
     async start(draft) {
       const plan = completePlan(draft);
+      await requireSealingKeys(plan);
       if (helpersOf(plan).some((helper) => helper.identity === identity.key)) {
         throw new SkeinError(
           'PLAN_INVALID',
@@ -216,6 +228,12 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
       }
       conductor.expel(key, new SkeinError('IDENTITY_REVOKED', 'The key was revoked.'));
       await conductor.note({ kind: 'revoked', site: await pseudonymOf(key) });
+      const { plan, state } = conductor.record;
+      const helper = helpersOf(plan).find(({ identity: its }) => its === key);
+      if (helper === undefined || isOver(state)) return;
+      // Every sum needs all helpers.
+      const over = { status: 'failed', reason: `The helper ${helper.name} was revoked.` } as const;
+      await conductor.note({ kind: 'ended', ...over }, over);
     },
     async list() {
       return Promise.all((await store.runs()).map(viewOf));

@@ -17,6 +17,7 @@ import { type Arrival, type Channel, openChannel, refusalOf } from '../transport
 import type { Chunks } from '../transport/chunks.ts';
 import type { Connection } from '../transport/connection.ts';
 import { aggregationOf } from './aggregation/aggregator.ts';
+import { isOfStore } from './attempt.ts';
 import type { Conductor } from './conductor.ts';
 import type { Session } from './session.ts';
 import { readArtifact } from './uploads.ts';
@@ -74,7 +75,7 @@ export function createSessions(options: SessionsOptions): (connection: Connectio
         conductor.leave(session);
       }
     } catch (error) {
-      if (error instanceof SkeinError) return channel.close(error);
+      if (error instanceof SkeinError && !isOfStore(error)) return channel.close(error);
       options.onFault(error);
       channel.close(
         new SkeinError('FEDERATION_BUSY', 'The coordinator has a fault; it was logged.'),
@@ -180,7 +181,8 @@ async function handle(
         await conductor.answer({ place, fields, signature, site: key }, payload);
         return await channel.send({ kind: 'acknowledge', place });
       } catch (error) {
-        if (!(error instanceof SkeinError)) throw error;
+        // The sender still has it, and connects again.
+        if (!(error instanceof SkeinError) || isOfStore(error)) throw error;
         conductor.decline(key, place);
         await forgetPayload();
         return channel.send({ ...refusalOf(error), place });

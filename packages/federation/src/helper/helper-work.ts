@@ -15,6 +15,7 @@ import {
   type CommitteeContext,
 } from '@skein/train/secure-aggregation';
 import type { Joined } from '../identity/handshake.ts';
+import { identityOf } from '../identity/keys.ts';
 import { committeeContext, splitRoster } from '../plan/committee-terms.ts';
 import { encodingOf } from '../plan/encoding.ts';
 import { helpersOf } from '../plan/helpers.ts';
@@ -28,9 +29,11 @@ import type { HelperMemory } from './helper-memory.ts';
 export async function keysOfHelper(
   memory: Pick<HelperMemory, 'identity' | 'sealingSecret'>,
 ): Promise<Omit<PlannedHelper, 'name'>> {
-  const signer = await signerOfPair(await memory.identity());
-  const { identity, sealing } = await helperKeys(signer, await memory.sealingSecret());
-  return { identity: toHex(identity), sealing: toHex(sealing) };
+  const pair = await memory.identity();
+  const keys = await helperKeys(await signerOfPair(pair), await memory.sealingSecret());
+  const sealing = toHex(keys.sealing);
+  const proof = await (await identityOf(pair)).sign('sealing', sealing);
+  return { identity: toHex(keys.identity), sealing, proof };
 }
 
 /**

@@ -58,6 +58,28 @@ describe('a handshake', () => {
     await expect(joined).rejects.toEqual(code('IDENTITY_UNPROVEN'));
   });
 
+  it('accepts no plan whose helpers have not signed the keys that seeds are sealed to', async () => {
+    const [coordinator, site] = [await createIdentity(), await createIdentity()];
+    const { joined, far } = await greet(coordinator, coordinator.key, site);
+    await expectKind(far, 'prove');
+    const trusted = await Promise.all([1, 2].map(() => createIdentity()));
+    const helpers = await Promise.all(
+      trusted.map(async ({ key, sign }, at) => ({
+        name: `helper ${at}`,
+        identity: key,
+        sealing: `${at + 1}`.repeat(64),
+        // The second one has signed another key.
+        proof: await sign('sealing', '1'.repeat(64)),
+      })),
+    );
+    const plan = openPlan({ aggregation: { kind: 'committee', range: 1, helpers } });
+    await far.send({ kind: 'welcome', name: 'north', role: 'site', plan });
+    await expect(joined).rejects.toMatchObject({
+      code: 'PLAN_INVALID',
+      message: expect.stringContaining('helper 1 has not signed'),
+    });
+  });
+
   it('keeps an identity over a restart', async () => {
     const identity = await createIdentity();
     const again = await importIdentity(await identity.exported());

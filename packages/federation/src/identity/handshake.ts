@@ -5,6 +5,7 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import { checkPlan } from '../plan/check.ts';
+import { requireSealingKeys } from '../plan/helpers.ts';
 import { digestOf } from '@skein/api/canonical';
 import type { Plan } from '../plan/plan.ts';
 import type { Arrival, Channel } from '../transport/channel.ts';
@@ -70,6 +71,7 @@ export async function join(channel: Channel, options: JoinOptions): Promise<Join
   });
   const welcome = await expectKind(channel, 'welcome');
   const plan = checkPlan(welcome.plan);
+  await requireSealingKeys(plan);
   const planDigest = await digestOf(plan);
   const joined = { plan, planDigest, coordinator, name: welcome.name, role: welcome.role };
   await options.accept(joined);

@@ -24,7 +24,8 @@ export type SignatureLabel =
   | 'answer'
   | 'entry'
   | 'witness'
-  | 'head';
+  | 'head'
+  | 'sealing';
 
 const signedBytes = (label: SignatureLabel, value: unknown): Uint8Array<ArrayBuffer> =>
   utf8(`skein federation ${label}\n${canonical(value)}`);

@@ -1,4 +1,6 @@
 /** The helpers of a plan, and the noise shares of its sums. Runs in Node and in the browser. */
+import { SkeinError } from '@skein/api/errors';
+import { isSignedBy } from '../identity/keys.ts';
 import type { Plan, PlannedHelper } from './plan.ts';
 
 /** A plan, or a draft of one. */
@@ -11,6 +13,17 @@ interface HasHelpers {
 /** None without a committee. */
 export function helpersOf({ aggregation }: HasHelpers): readonly PlannedHelper[] {
   return 'helpers' in aggregation ? aggregation.helpers : [];
+}
+
+/** @throws SkeinError PLAN_INVALID if a helper has not signed the key that seeds are sealed to. */
+export async function requireSealingKeys(plan: HasHelpers): Promise<void> {
+  for (const { name, identity, sealing, proof } of helpersOf(plan)) {
+    if (await isSignedBy(identity, 'sealing', sealing, proof)) continue;
+    throw new SkeinError(
+      'PLAN_INVALID',
+      `The plan is refused: the helper ${name} has not signed the key to which seeds are sealed.`,
+    );
+  }
 }
 
 /** Who adds the noise of a sum. */

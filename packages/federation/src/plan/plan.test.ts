@@ -15,6 +15,7 @@ const helper = (number: number): PlannedHelper => ({
   name: `helper ${number}`,
   identity: `${number}`.repeat(64),
   sealing: `${number + 4}`.repeat(64),
+  proof: '0'.repeat(128),
 });
 const committee = (...helpers: PlannedHelper[]): Partial<PlanDraft> => ({
   aggregation: {

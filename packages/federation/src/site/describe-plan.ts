@@ -55,7 +55,7 @@ export function describePlan(plan: Plan): PlanWords {
         (helper, at) =>
           [
             at === 0 ? 'helpers' : '',
-            `${helper.name}, key ${helper.identity.slice(0, 16)}…`,
+            `${helper.name}, key ${helper.identity.slice(0, 32)}…`,
           ] as const,
       ),
       [
@@ -85,8 +85,13 @@ export function describePlan(plan: Plan): PlanWords {
       ...(helpers.length === 0
         ? []
         : [
-            'If all helpers work together with the coordinator, they can read the update of this site: know at least one of them.',
+            'If all helpers work together with the coordinator, they can read the update of this site: know at least one of them, and compare its key.',
           ]),
+      ...(isSecure && privacy.mode === 'none'
+        ? [
+            'Without noise, two sums of nearly the same sites differ by the update of one: a coordinator that repeats a round without this site can read it.',
+          ]
+        : []),
       ...(isSecure ? [] : ['The coordinator sees the update of this site by itself.']),
       ...(privacy.mode === 'none'
         ? ['There is no differential privacy: the model may remember single rows.']

@@ -210,7 +210,9 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
             `Phase ${place.phase} of round ${place.round}, attempt ${place.attempt}, takes no answer of this site.`,
           );
         }
-        return [put({ [key]: answer }, 'crash'), true];
+        // A site that stays sends the same answer again; one that passes has left by then.
+        const isPassing = recordOf(known)?.plan.aggregation.kind === 'committee';
+        return [put({ [key]: answer }, isPassing ? 'power-cut' : 'crash'), true];
       });
     },
     async answers(run, round, attempt) {

@@ -1,0 +1,74 @@
+/** A committee whose keys are not those of its helpers, whose coordinator has no disk, or that loses a helper for good. */
+import { SkeinError } from '@skein/api/errors';
+import { expect, it, vi } from 'vitest';
+import { keysOfHelper, openHelperMemory } from '../helper/index.ts';
+import type { PlannedHelper } from '../plan/plan.ts';
+import { startCommittee } from './testing/committee.ts';
+import {
+  all,
+  finished,
+  inPhase,
+  of,
+  patient,
+  PRIVATE,
+  sites,
+  SLOW,
+} from './testing/committee-trial.ts';
+
+it('is refused with a sealing key that a helper has not signed', async () => {
+  const { at, helpers } = await startCommittee();
+  const { sealing } = await keysOfHelper(openHelperMemory(':memory:'));
+  const planned: PlannedHelper[] = helpers.map((each) => each.planned);
+  // The trusted identity, and a key with which somebody else opens the seeds.
+  planned[0] = { ...planned[0]!, sealing };
+  const aggregation = { kind: 'committee', range: 10, helpers: planned } as const;
+  await expect(at.coordinator.start({ ...at.draft, aggregation })).rejects.toMatchObject({
+    code: 'PLAN_INVALID',
+    message: expect.stringContaining('Basel has not signed'),
+  });
+});
+
+it('takes a disk that was full for no refusal of a helper, and spends nothing for it', async () => {
+  const committee = await startCommittee({ ...PRIVATE, ...SLOW });
+  const { at, id } = committee;
+  let isFull = false;
+  const put = at.artifacts.put.bind(at.artifacts);
+  vi.spyOn(at.artifacts, 'put').mockImplementation(async (...parameters) => {
+    if (!isFull) return put(...parameters);
+    isFull = false;
+    throw new SkeinError('STORAGE_FULL', 'The test has no disk.');
+  });
+  let wasFull = false;
+  const fill = inPhase(
+    'masks',
+    (outcome) => {
+      isFull ||= !wasFull;
+      wasFull = true;
+      return outcome;
+    },
+    () => true,
+  );
+  for (const number of committee.helpers.keys()) committee.helper(number, fill);
+  await sites(committee, [1, 2, 3, 4]);
+  const ledger = await finished(committee);
+  expect(of(ledger, 'aborted')).toEqual([]);
+  expect(of(ledger, 'charged')).toHaveLength(of(ledger, 'finished-round').length);
+  expect(at.faults).toEqual([expect.objectContaining({ code: 'STORAGE_FULL' })]);
+  expect((await at.coordinator.view(id)).round).toBe(2);
+});
+
+it('ends when a helper is revoked, because every sum needs it', async () => {
+  const committee = await startCommittee();
+  const { at, id, helpers } = committee;
+  all(committee);
+  await vi.waitFor(async () => {
+    const { members } = await at.coordinator.view(id);
+    expect(members.filter(({ connected }) => connected)).toHaveLength(3);
+  }, patient);
+  await at.coordinator.revoke(id, helpers[1]!.planned.identity);
+  expect(await at.coordinator.view(id)).toMatchObject({
+    status: 'failed',
+    reason: 'The helper Delft was revoked.',
+  });
+  expect(of(await at.coordinator.ledger(id), 'ended')).toHaveLength(1);
+});
