@@ -19,7 +19,7 @@ it('is refused with a sealing key that a helper has not signed', async () => {
   const { at, helpers } = await startCommittee();
   const { sealing } = await keysOfHelper(openHelperMemory(':memory:'));
   const planned: PlannedHelper[] = helpers.map((each) => each.planned);
-  // The trusted identity, and a key with which somebody else opens the seeds.
+  // The trusted identity, and a key of a stranger, who opens the seeds.
   planned[0] = { ...planned[0]!, sealing };
   const aggregation = { kind: 'committee', range: 10, helpers: planned } as const;
   await expect(at.coordinator.start({ ...at.draft, aggregation })).rejects.toMatchObject({

@@ -64,12 +64,12 @@ describe('a handshake', () => {
     await expectKind(far, 'prove');
     const trusted = await Promise.all([1, 2].map(() => createIdentity()));
     const helpers = await Promise.all(
-      trusted.map(async ({ key, sign }, at) => ({
+      trusted.map(async (identity, at) => ({
         name: `helper ${at}`,
-        identity: key,
+        identity: identity.key,
         sealing: `${at + 1}`.repeat(64),
         // The second one has signed another key.
-        proof: await sign('sealing', '1'.repeat(64)),
+        proof: await identity.sign('sealing', '1'.repeat(64)),
       })),
     );
     const plan = openPlan({ aggregation: { kind: 'committee', range: 1, helpers } });

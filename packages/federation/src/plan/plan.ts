@@ -121,7 +121,7 @@ export const PlannedHelper = z.strictObject({
   identity: hex32,
   /** X25519 public key, to which sites seal the seeds of their masks. */
   sealing: hex32,
-  /** Signature of `sealing` by `identity`: a key of somebody else beside a trusted name would open all seeds. */
+  /** Signature of `sealing` by `identity`: the key of a stranger beside a trusted name would open all seeds. */
   proof: z.string().regex(/^[0-9a-f]{128}$/, 'must be 64 bytes in hex'),
 });
 export type PlannedHelper = z.output<typeof PlannedHelper>;
