@@ -9,7 +9,7 @@ beforeEach(async () => {
 });
 afterEach(() => state.close());
 
-async function join(name: string) {
+async function join(name: string, version = '1') {
   let holds = true;
   const info = (): MemberInfo => ({
     name,
@@ -19,7 +19,7 @@ async function join(name: string) {
     memoryBytes: 1e9,
     cores: 2,
     accelerators: [],
-    loaded: holds ? [{ model: 'risk', version: '1', digest: 'd' }] : [],
+    loaded: holds ? [{ model: 'risk', version, digest: 'd' }] : [],
   });
   const joined = await state.members.join(info(), 60_000);
   return {
@@ -49,7 +49,7 @@ test('a copy is handed over once every other member has renewed, if one of them 
   const ending = new AbortController();
   let looks = 0;
   const looking = { ...a, read: () => (looks++, a.read()) };
-  const early = isHandedOver(looking, 'risk', ending.signal);
+  const early = isHandedOver(looking, 'risk', ['1'], ending.signal);
   // One of the two others is not enough, however often it renews.
   while (looks < 5) {
     await b.publish();
@@ -59,7 +59,18 @@ test('a copy is handed over once every other member has renewed, if one of them 
   expect(await early).toBe(false);
   const both = (): Promise<unknown> => Promise.all([b.publish(), c.publish()]);
   const { signal } = new AbortController();
-  expect(await renewing(both, isHandedOver(a, 'risk', signal))).toBe(true);
+  expect(await renewing(both, isHandedOver(a, 'risk', ['1'], signal))).toBe(true);
+});
+
+test('a version that no other member has loaded is not handed over', async () => {
+  const [a, b] = [await join('a', '2'), await join('b', '1')];
+  a.giveUp();
+  const { signal } = new AbortController();
+  const both = (): Promise<unknown> => Promise.all([a.publish(), b.publish()]);
+  expect(await renewing(both, isHandedOver(a, 'risk', ['2'], signal))).toBe(false);
+  expect(await renewing(both, isHandedOver(a, 'risk', ['1'], signal))).toBe(true);
+  // What is not wanted any more goes with any other copy.
+  expect(await renewing(both, isHandedOver(a, 'risk', [], signal))).toBe(true);
 });
 
 test.each([0, 1, 5, 20])(
@@ -69,13 +80,16 @@ test.each([0, 1, 5, 20])(
     const { signal } = new AbortController();
     const both = (): Promise<unknown> => Promise.all([a.publish(), b.publish()]);
     a.giveUp();
-    const first = isHandedOver(a, 'risk', signal);
+    const first = isHandedOver(a, 'risk', ['1'], signal);
     for (let i = 0; i < later; i++) {
       await both();
       await turn();
     }
     b.giveUp();
-    const outcomes = await renewing(both, Promise.all([first, isHandedOver(b, 'risk', signal)]));
+    const outcomes = await renewing(
+      both,
+      Promise.all([first, isHandedOver(b, 'risk', ['1'], signal)]),
+    );
     expect(outcomes.filter(Boolean).length).toBeLessThanOrEqual(1);
   },
 );
@@ -85,7 +99,7 @@ test('a copy stays while the store is away, and when the node ends', async () =>
   a.giveUp();
   const away = { ...a, read: () => Promise.reject(new Error('The store is away.')) };
   const ending = new AbortController();
-  const outcome = isHandedOver(away, 'risk', ending.signal);
+  const outcome = isHandedOver(away, 'risk', ['1'], ending.signal);
   ending.abort();
   expect(await outcome).toBe(false);
 });

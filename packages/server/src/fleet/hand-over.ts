@@ -18,11 +18,13 @@ type Telling = Pick<OwnMembership, 'incarnation' | 'publish' | 'read'>;
 
 /**
  * @param deployment which this member publishes no more.
+ * @param versions of it that the same other member must have loaded.
  * @returns false too if that is not known in time, such as while the store is away.
  */
 export async function isHandedOver(
   membership: Telling,
   deployment: string,
+  versions: readonly string[],
   closing: AbortSignal,
 ): Promise<boolean> {
   const end = performance.now() + PATIENCE_MS;
@@ -39,13 +41,22 @@ export async function isHandedOver(
       own !== undefined &&
       others.every(({ renewedAt }) => renewedAt > saidAt!)
     ) {
-      return others.some((member) => holds(member, deployment));
+      return others.some(
+        (member) =>
+          holds(member, deployment) &&
+          versions.every((version) => holds(member, deployment, version)),
+      );
     }
     await sleep(LOOK_MS, undefined, { ref: false });
   }
   return false;
 }
 
-function holds({ loaded, address }: Member, deployment: string): boolean {
-  return address !== '' && loaded.some(({ model }) => model === deployment);
+function holds({ loaded, address }: Member, deployment: string, version?: string): boolean {
+  return (
+    address !== '' &&
+    loaded.some(
+      (each) => each.model === deployment && (version === undefined || each.version === version),
+    )
+  );
 }

@@ -123,7 +123,12 @@ export function createPlacing(options: PlacingOptions): FleetPlacing {
         holders.map(({ id }) => id),
       );
     },
-    isHandedOver: (deployment, closing) => isHandedOver(membership, deployment, closing),
+    isHandedOver(deployment, versions, closing) {
+      // A version that takes no traffic any more is not missed.
+      const targets = desired().find(({ row }) => row.name === deployment)?.row.targets ?? [];
+      const wanted = versions.filter((each) => targets.some(({ version }) => version === each));
+      return isHandedOver(membership, deployment, wanted, closing);
+    },
     placed(deployment) {
       const members = holdings();
       const needs = memoryOf(loadable(desired()).map(placedOf), members);

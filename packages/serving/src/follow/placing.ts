@@ -43,7 +43,12 @@ export interface Placing {
   /**
    * Waits until every other member knows that this one does not hold a deployment any more. What the
    * node says it has loaded is without it by then.
-   * @returns whether another member holds it; if not, it must stay.
+   * @param versions that take its traffic here.
+   * @returns whether another member holds those of them that are still wanted; if not, it must stay.
    */
-  isHandedOver(deployment: string, closing: AbortSignal): Promise<boolean>;
+  isHandedOver(
+    deployment: string,
+    versions: readonly string[],
+    closing: AbortSignal,
+  ): Promise<boolean>;
 }

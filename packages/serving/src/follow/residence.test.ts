@@ -12,6 +12,7 @@ async function openPair() {
   const peers = { self: 'b', others: async () => new Map(), publish() {} };
   const elsewhere = new Set<string>();
   const rooms: string[] = [];
+  const counted = new Map<string, string[]>();
   let room: (name: string) => ReadonlyMap<string, Place> = () => new Map();
   let handOver: Placing['isHandedOver'] = () => Promise.resolve(true);
   const place = (name: string): Place => ({
@@ -22,11 +23,15 @@ async function openPair() {
   const placing: Placing = {
     budgetBytes: 1e9,
     decide: (wanted) => new Map(wanted.map(({ row }) => [row.name, place(row.name)])),
-    roomFor(name) {
+    roomFor(name, residents) {
       rooms.push(name);
+      counted.set(
+        name,
+        residents.map(({ id }) => id),
+      );
       return room(name);
     },
-    isHandedOver: (name, closing) => handOver(name, closing),
+    isHandedOver: (...parameters) => handOver(...parameters),
   };
   const b = a.restart({ desired: feed, peers, placing });
   await b.serving.start();
@@ -36,6 +41,7 @@ async function openPair() {
     feed,
     elsewhere,
     rooms,
+    counted,
     roomIs: (next: typeof room) => (room = next),
     handOverIs: (next: typeof handOver) => (handOver = next),
     place,
@@ -144,6 +150,26 @@ describe('a deployment that other members hold', () => {
       'FLEET_MEMORY',
     );
     expect(await codeOf(b.serving.infer(request('third')))).toBe('MODEL_UNKNOWN');
+    await close();
+  });
+
+  it('waits for room behind what waited before it, and never for what waits after it', async () => {
+    const { a, b, counted, roomIs, close } = await openPair();
+    for (const name of ['first', 'second']) await b.version(name);
+    let isFull = true;
+    roomIs(() => {
+      if (isFull) throw new SkeinError('FLEET_MEMORY', 'Not yet.', { retryAfterMs: 1 });
+      return new Map();
+    });
+    const first = b.serving.deploy({ name: 'first', version: '1' }, ACTOR);
+    await expect.poll(() => counted.has('first')).toBe(true);
+    const second = b.serving.deploy({ name: 'second', version: '1' }, ACTOR);
+    await expect.poll(() => counted.get('second')).toEqual(['first', 'second']);
+    counted.delete('first');
+    await expect.poll(() => counted.get('first')).toEqual(['first']);
+    isFull = false;
+    await Promise.all([first, second]);
+    expect(a.targets).toEqual([]);
     await close();
   });
 });

@@ -41,7 +41,8 @@ export async function handOver(
 ): Promise<boolean> {
   if (deployment.main === undefined || placing === undefined) return true;
   deployment.leaving = place;
-  const isHandedOver = await placing.isHandedOver(deployment.name, closing);
+  const versions = deployment.split.map(({ record }) => record.version);
+  const isHandedOver = await placing.isHandedOver(deployment.name, versions, closing);
   deployment.leaving = undefined;
   return isHandedOver;
 }
@@ -74,7 +75,11 @@ export async function makeRoom(
   try {
     for (;;) {
       try {
-        const victims = placing.roomFor(name, residentsOf(context), clock.now());
+        const victims = placing.roomFor(
+          name,
+          residentsOf(context, later(waitingForRoom, live)),
+          clock.now(),
+        );
         await Promise.all([...victims].map(([victim, place]) => giveUp(context, victim, place)));
         return;
       } catch (error) {
@@ -85,6 +90,12 @@ export async function makeRoom(
   } finally {
     waitingForRoom.delete(live);
   }
+}
+
+/** Those that wait behind a version: they take its room no more than it takes theirs. */
+function later(waiting: ReadonlySet<LiveTarget>, live: LiveTarget): ReadonlySet<LiveTarget> {
+  const all = [...waiting];
+  return new Set(all.slice(all.indexOf(live) + 1));
 }
 
 /** Whether there may be room later: another member may load what has to go, its change may end, or it goes already. */
