@@ -119,7 +119,9 @@ export async function execute(execution: Execution, request: GenerateRequest): P
         { ...request, model: route.settings.model, maxTokens },
         { signal, firstMs: firstMs - (sentAt - since), gapMs: settings.gapMs, clock },
       );
+      // Node keeps a composite signal that has a listener for as long as the listener is there.
       const settle = (error: unknown): void => {
+        signal.removeEventListener('abort', leave);
         const usage = isSent ? usageOf(attempt, error, prompt.expected) : NOTHING;
         const nanoDollars = call.settle(error, usage);
         if (nanoDollars === undefined) return;
@@ -128,6 +130,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
         // The caller reads what its own answer took.
         if (error === undefined) total.usage = usage;
       };
+      const leave = (): void => settle(signal.reason);
       try {
         const head = await attempt.head;
         // A listener for what has been aborted since would never be told.
@@ -137,7 +140,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
         execution.begun?.();
         route.times.record(firstAt - sentAt, attempt.usage?.inputTokens || prompt.expected);
         // A caller that goes before it has read anything would hold the place for good.
-        signal.addEventListener('abort', () => settle(signal.reason), { once: true });
+        signal.addEventListener('abort', leave, { once: true });
         const all = request.stream ? head : await collect(head, attempt, settings.totalMs);
         if (!request.stream) settle(undefined);
         return {
@@ -211,8 +214,7 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
         signal.throwIfAborted();
         const bounds = { signal, deadline, gapMs: model.settings.gapMs };
         const answer = run(route.provider, route.settings.model, bounds);
-        // A provider that ignores its signal is not awaited.
-        const result = await Promise.race([answer, aborted(signal)]);
+        const result = await unlessAborted(answer, signal);
         const usage = result.usage.inputTokens > 0 ? result.usage : expected;
         return { result, route, nanoDollars: call.settle(undefined, usage)! };
       } catch (error) {
@@ -228,12 +230,13 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
   return { ...result, attempts };
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort, { once: true });
-  });
+/** A provider that ignores its signal is not awaited. */
+function unlessAborted<Value>(answer: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason as Error);
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+  return Promise.race([answer, promise]).finally(() => signal.removeEventListener('abort', abort));
 }
 
 /** When the first content must be there: by the request's own deadline, and by its model's. */

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GenerativeSettingsInput } from '@skein/api';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -47,6 +48,45 @@ describe('a caller that goes', () => {
         expect((await gateway.view()).models[0]!.routes[0]!.running).toBe(0);
       });
       await vi.waitFor(() => expect(told.open).toBe(0));
+    },
+  );
+});
+
+// Node keeps a composite signal that has a listener, and all that the listener reaches.
+describe('the signal of a call has no listener left after', () => {
+  const fails = upstreamError('UPSTREAM_CUT', { provider: 'p', message: 'x' });
+  it.each(['stream', 'whole', 'cut', 'left half read', 'embed', 'failed embed'] as const)(
+    '%s',
+    async (how) => {
+      const provider: Provider = {
+        name: 'p',
+        async *generate() {
+          yield text('a');
+          if (how === 'cut') throw fails;
+          yield { type: 'finish', reason: 'stop' };
+        },
+        async embed() {
+          if (how === 'failed embed') throw fails;
+          return { vectors: [], usage: { inputTokens: 1, outputTokens: 0 } };
+        },
+        close: async () => {},
+      };
+      const gateway = await open({ models: [model('m', 'p')] }, { providers: [provider] });
+      const any = vi.spyOn(AbortSignal, 'any');
+      onTestFinished(() => any.mockRestore());
+      if (how.includes('embed')) {
+        const embedded = gateway.embed({ model: 'm', inputs: ['a'] }, callerOf());
+        await Promise.allSettled([embedded]);
+      } else {
+        const stream = how !== 'whole';
+        const answer = await gateway.generate(requestOf('m', { stream }), callerOf());
+        if (how === 'left half read') for await (const _ of answer.events) break;
+        else await Promise.allSettled([eventsOf(answer)]);
+      }
+      const signals = any.mock.results.map(({ value }) => value as AbortSignal);
+      expect(signals).toHaveLength(1);
+      const left = () => signals.flatMap((signal) => getEventListeners(signal, 'abort'));
+      await vi.waitFor(() => expect(left()).toEqual([]), { timeout: 30_000 });
     },
   );
 });
