@@ -24,7 +24,7 @@ export const CIRCUIT_MS = { first: 1000, longest: 60_000 } as const;
 export const WAITING_PER_PLACE = 64;
 /** Copies of a shadow in flight, at most: a bound on memory; further requests are not copied. */
 export const COPIES_IN_FLIGHT = 64;
-/** Part of the objective that the vector of a question may take, before the model is asked. */
+/** Part of the objective, and of what is left of a caller's deadline, that the vector of a question may take. */
 export const SEMANTIC_LOOKUP = 0.2;
 /** Comparisons of a semantic cache in flight, at most; further ones are left out. */
 export const COMPARISONS_IN_FLIGHT = 16;

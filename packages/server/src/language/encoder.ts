@@ -44,26 +44,30 @@ export async function encodeTexts(
   }: { readonly id: string; readonly tenant: string; readonly signal: AbortSignal },
 ): Promise<Float32Array[]> {
   const cancellation = new Cancellation();
-  signal.addEventListener('abort', () => cancellation.cancel(), { once: true });
+  const cancel = (): void => cancellation.cancel();
+  if (signal.aborted) cancel();
+  else signal.addEventListener('abort', cancel, { once: true });
   const shape = inputRank === 1 ? [texts.length] : [texts.length, 1];
-  const { outputs } = await inference.infer({
-    id,
-    deployment,
-    version: undefined,
-    inputs: new Map([
-      [input, { type: 'string', shape, elements: texts.map((text) => Buffer.from(text)) }],
-    ]),
-    outputs: [output],
-    arrivedAt: performance.now(),
-    deadline: undefined,
-    priority: 0,
-    tenant,
-    stickyKey: undefined,
-    cancellation,
-    trace: undefined,
-    takesChunks: false,
-    protocol: 'http',
-  });
+  const { outputs } = await inference
+    .infer({
+      id,
+      deployment,
+      version: undefined,
+      inputs: new Map([
+        [input, { type: 'string', shape, elements: texts.map((text) => Buffer.from(text)) }],
+      ]),
+      outputs: [output],
+      arrivedAt: performance.now(),
+      deadline: undefined,
+      priority: 0,
+      tenant,
+      stickyKey: undefined,
+      cancellation,
+      trace: undefined,
+      takesChunks: false,
+      protocol: 'http',
+    })
+    .finally(() => signal.removeEventListener('abort', cancel));
   const tensor = outputs.get(output);
   if (tensor?.type !== 'float32') {
     throw new SkeinError('INTERNAL', `"${deployment}" returned no vectors.`);

@@ -1,4 +1,4 @@
-import { GenerativeSettings, type GenerativeSettingsInput } from '@skein/api';
+import { GenerativeSettings, type GenerativeSettingsInput, SkeinError } from '@skein/api';
 import * as fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Caller, Gateway, GenerateEvent, GenerateRequest, Provider } from '../../contract.ts';
@@ -286,6 +286,59 @@ describe('a semantic cache', () => {
     await vi.advanceTimersByTimeAsync(12_001);
     expect((await asked).text).toBe('x');
     expect([told.calls, counts.failed]).toEqual([1, 1]);
+  });
+
+  /** Embeds only when it is told to, and keeps the signals that it got. */
+  function held() {
+    const signals: AbortSignal[] = [];
+    const go = Promise.withResolvers<void>();
+    const embed: EmbedDeployed = async (_, texts, { signal }) => {
+      signals.push(signal);
+      await go.promise;
+      return texts.map(vectorOf);
+    };
+    return { signals, embed, go };
+  }
+
+  it('cancels a lookup that it has given up, a fifth of the deadline of its caller later at most', async () => {
+    const { provider } = model(() => 'x');
+    const { signals, embed } = held();
+    const { gateway } = await open(provider, {}, { embed });
+    // Half of the objective, by the clock of the gateway, which is not the one of the timers.
+    const caller = callerOf({ deadline: performance.now() + 30_000 });
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const asked = askOf(gateway, question('a'), caller);
+    await vi.advanceTimersByTimeAsync(6001);
+    expect((await asked).text).toBe('x');
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+  });
+
+  it('gives each lookup a signal of its own, which ends with it', async () => {
+    const { provider } = model(() => 'x');
+    const { signals, embed, go } = held();
+    const { ask, counts } = await open(provider, {}, { embed });
+    go.resolve();
+    await ask('a');
+    await ask('b');
+    expect(new Set(signals).size).toBe(2);
+    expect(signals.every(({ aborted }) => aborted)).toBe(true);
+    expect(counts.failed).toBe(0);
+  });
+
+  it('ends a lookup with its caller, and asks no model', async () => {
+    const { provider, told } = model(() => 'x');
+    const { signals, embed } = held();
+    const { ask, counts } = await open(provider, {}, { embed });
+    const gone = new AbortController();
+    const asked = ask('a', {}, callerOf({ signal: gone.signal }));
+    asked.catch(() => {});
+    await vi.waitFor(() => expect(signals).toHaveLength(1), PATIENCE);
+    const left = new SkeinError('CANCELLED', 'left');
+    gone.abort(left);
+    await expect(asked).rejects.toBe(left);
+    expect(signals[0]!.aborted).toBe(true);
+    expect([told.calls, counts.failed]).toEqual([0, 0]);
   });
 
   it('measures false hits by asking the model too, paid by the operator alone', async () => {

@@ -33,7 +33,7 @@ interface Cache {
   readonly policy: SemanticCachePolicy;
   readonly counts: SemanticCounts;
   readonly answers: SimilarAnswers;
-  /** Longest wait for a vector, in milliseconds. */
+  /** Longest wait for a vector, in milliseconds; a caller's own deadline may make it shorter. */
   readonly lookupMs: number;
 }
 
@@ -70,27 +70,43 @@ export function withSemanticCache(gateway: Gateway, options: Options): Gateway {
   let comparing = 0;
 
   /** What the node does of its own accord for a caller, whose data goes nowhere else for it. */
-  function aside(caller: Caller): Caller {
+  function aside(caller: Caller, signal = closed.signal): Caller {
     const { stickyKey: _, deadline: __, ...rest } = caller;
-    return { ...rest, arrivedAt: clock.now(), payer: 'operator', signal: closed.signal };
+    return { ...rest, arrivedAt: clock.now(), payer: 'operator', signal };
   }
 
   async function vectorsOf(
     { policy }: Cache,
     texts: readonly string[],
-    caller: Caller,
+    own: Caller,
   ): Promise<readonly Float32Array[]> {
-    const own = aside(caller);
     const deployed = embed?.(policy.embeddings, texts, own);
     if (deployed !== undefined) return deployed;
     return (await gateway.embed({ model: policy.embeddings, inputs: texts }, own)).vectors;
   }
 
-  /** Undefined when there is none in time. */
-  function soon<Value>(value: Promise<Value>, ms: number): Promise<Value | undefined> {
-    const { promise, resolve } = Promise.withResolvers<undefined>();
-    const timer = setTimeout(resolve, ms, undefined);
-    return Promise.race([value.catch(() => undefined), promise]).finally(() => clearTimeout(timer));
+  /** The vector of a question; undefined when there is none in time, or the caller has left. */
+  async function lookUp(
+    cache: Cache,
+    { text }: Question,
+    caller: Caller,
+  ): Promise<Float32Array | undefined> {
+    const ended = new AbortController();
+    const end = (): void => ended.abort(new SkeinError('CANCELLED', 'The lookup has ended.'));
+    const signal = AbortSignal.any([closed.signal, caller.signal, ended.signal]);
+    if (signal.aborted) return undefined;
+    const { promise: none, resolve } = Promise.withResolvers<undefined>();
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    const leftMs = (caller.deadline ?? Infinity) - clock.now();
+    const timer = setTimeout(end, Math.min(cache.lookupMs, leftMs * SEMANTIC_LOOKUP));
+    const vector = vectorsOf(cache, [text], aside(caller, signal)).then(([first]) => first);
+    try {
+      return await Promise.race([vector.catch(() => undefined), none]);
+    } finally {
+      clearTimeout(timer);
+      // Frees the embedding model, and the signal of its listeners.
+      end();
+    }
   }
 
   async function generate(
@@ -99,13 +115,12 @@ export function withSemanticCache(gateway: Gateway, options: Options): Gateway {
     request: GenerateRequest,
     caller: Caller,
   ): Promise<Generation> {
-    const { counts, answers, policy, lookupMs } = cache;
+    const { counts, answers, policy } = cache;
     counts.lookups += 1;
     const same = answers.same(question, clock.now());
     if (same !== undefined) return hit(cache, same, request, caller);
-    const embedded = vectorsOf(cache, [question.text], caller).then(([vector]) => vector);
-    const vector = await soon(embedded, lookupMs);
-    if (vector === undefined) counts.failed += 1;
+    const vector = await lookUp(cache, question, caller);
+    if (vector === undefined && !caller.signal.aborted) counts.failed += 1;
     const nearest = vector && answers.nearest(question, vector, clock.now());
     if (nearest !== undefined && nearest.similarity >= policy.threshold) {
       if (isCompared(policy, nearest)) {
@@ -214,7 +229,7 @@ export function withSemanticCache(gateway: Gateway, options: Options): Gateway {
   /** Whether two answers say the same, as far as their vectors show. */
   async function mean(cache: Cache, a: string, b: string, caller: Caller): Promise<boolean> {
     if (numbersOf(a) !== numbersOf(b)) return false;
-    const [one, other] = await vectorsOf(cache, [a, b], caller);
+    const [one, other] = await vectorsOf(cache, [a, b], aside(caller));
     return (
       one !== undefined && other !== undefined && similarityOf(one, other) >= cache.policy.threshold
     );
