@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GenerativeSettingsInput } from '@skein/api';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Provider } from './contract.ts';
+import type { Caller, Provider } from './contract.ts';
 import type { GatewayOptions, Outcome } from './gateway-options.ts';
 import { callerOf, eventsOf, requestOf, textOf } from './testing/calls.ts';
 import { model, open, puppet, text, USAGE } from './testing/puppet.ts';
@@ -114,6 +114,30 @@ describe('money', () => {
       { model: 'm', receipt: { costUsd: 0.003 } },
       { model: 'm', error: 'BUDGET_SPENT' },
     ]);
+  });
+
+  it.each([
+    ['operator', 'operator'],
+    ['tenant:default', undefined],
+  ] as const)('of %s bounds the fields of what it pays, and of nothing else', async (...row) => {
+    const [subject, payer] = row;
+    const { provider } = puppet('p');
+    const embed = async () => ({ vectors: [], usage: { inputTokens: 1, outputTokens: 0 } });
+    const gateway = await open(
+      { models: [model('m', 'p')], budgets: [{ subject, usd: 1 }] },
+      { providers: [{ ...provider, embed }] },
+    );
+    const ask = (caller: Caller) => {
+      const extra = { service_tier: 'priority' };
+      return Promise.allSettled([
+        gateway.generate(requestOf('m', { extra }), caller).then(eventsOf),
+        gateway.embed({ model: 'm', inputs: ['a'], extra }, caller),
+      ]);
+    };
+    const refused = { reason: { code: 'REQUEST_INVALID' } };
+    expect(await ask(callerOf({ payer }))).toMatchObject([refused, refused]);
+    const other = await ask(callerOf({ payer: payer === undefined ? 'operator' : undefined }));
+    expect(other).toMatchObject([{ status: 'fulfilled' }, { status: 'fulfilled' }]);
   });
 });
 

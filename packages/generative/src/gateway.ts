@@ -30,7 +30,7 @@ import {
 } from './execute.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { checkBoundedEmbed, checkBoundedRequest } from './money/bounded-fields.ts';
-import { openLedger } from './money/ledger.ts';
+import { openLedger, payerOf } from './money/ledger.ts';
 import { memoryBudgets } from './money/memory-budgets.ts';
 import { inputTokens, NANO_DOLLARS, promptTokens, usdText } from './money/price.ts';
 import { openProvider, PROVIDERS } from './providers/providers.ts';
@@ -150,7 +150,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     const assignment = assign(request.model, caller, mayUse);
     const execution = { ...executionOf(request.model, caller), assignment };
     checkRequest(request);
-    if (ledger.counts(caller)) checkBoundedRequest(request);
+    if (ledger.counts(payerOf(caller))) checkBoundedRequest(request);
     checkContext(execution, request);
     const mayRepeat = execution.model.settings.cache && isDeterministic(request);
     if (mayRepeat) return repeated(execution, request);
@@ -298,7 +298,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         caller,
         (async () => {
           const execution = executionOf(request.model, caller);
-          if (ledger.counts(caller)) checkBoundedEmbed(request.extra);
+          if (ledger.counts(payerOf(caller))) checkBoundedEmbed(request.extra);
           const { result, route, attempts, nanoDollars } = await executeOnce(
             execution,
             inputTokens(request),

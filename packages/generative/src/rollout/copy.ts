@@ -9,6 +9,7 @@ import { SkeinError } from '@skein/api/errors';
 import { openCall } from '../call.ts';
 import type { Caller, GenerateRequest } from '../contract.ts';
 import { usageOf, type Execution } from '../execute.ts';
+import { checkBoundedRequest } from '../money/bounded-fields.ts';
 import { promptTokens } from '../money/price.ts';
 import { startAttempt } from '../routing/attempt.ts';
 import { COPIES_IN_FLIGHT, DEADLINE_OBJECTIVES } from '../tuning.ts';
@@ -41,6 +42,7 @@ export function createCopier(plane: Pick<Execution, 'ledger' | 'clock' | 'random
     settings: GenerativeModel,
   ): Promise<void> {
     const { rollout, candidate: route } = assignment;
+    if (plane.ledger.counts('operator')) checkBoundedRequest(request);
     const prompt = promptTokens(request);
     // Bounded, so that the worst case is one.
     const maxTokens = request.maxTokens ?? settings.maxOutputTokens;
@@ -88,7 +90,7 @@ export function createCopier(plane: Pick<Execution, 'ledger' | 'clock' | 'random
       const isFull = candidate.places.expectedWaitMs() > 0 || running.size >= COPIES_IN_FLIGHT;
       if (isFull) return rollout.noteCopy(undefined);
       const copy = run(assignment, request, caller, settings)
-        // No place, or no budget.
+        // No place, no budget, or a field that may cost more than what is reserved.
         .catch(() => rollout.noteCopy(undefined))
         .finally(() => running.delete(copy));
       running.add(copy);

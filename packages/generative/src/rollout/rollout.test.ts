@@ -124,8 +124,8 @@ async function open(
   return gateway;
 }
 
-const ask = async (gateway: Gateway, caller = callerOf()) => {
-  const generation = await gateway.generate(requestOf('m'), caller);
+const ask = async (gateway: Gateway, caller = callerOf(), request = requestOf('m')) => {
+  const generation = await gateway.generate(request, caller);
   return { text: textOf(await eventsOf(generation)), receipt: generation.receipt()! };
 };
 
@@ -225,5 +225,20 @@ describe('a shadow', () => {
     expect((await ask(gateway)).text).toBe('old');
     await vi.waitFor(() => expect(traffic.of('m')!.window().copies.skipped).toBe(1), PATIENCE);
     expect(fresh.told.calls).toBe(0);
+  });
+
+  it('is skipped where the copy may cost more than what is reserved of the budget of the operator', async () => {
+    const traffic = createRolloutTraffic();
+    traffic.follow([rollout({ copied: 1 })]);
+    const fresh = provider('new');
+    const gateway = await open(traffic, [provider('old').provider, fresh.provider], {
+      models: [{ ...model, maxOutputTokens: 100 }],
+      budgets: [{ subject: 'operator', period: 'month', usd: 1 }],
+    });
+    const dear = requestOf('m', { extra: { service_tier: 'priority' } });
+    expect((await ask(gateway, callerOf(), dear)).text).toBe('old');
+    const copies = () => traffic.of('m')!.window().copies;
+    await vi.waitFor(() => expect(copies().sent + copies().skipped).toBe(1), PATIENCE);
+    expect([copies().skipped, fresh.told.calls]).toEqual([1, 0]);
   });
 });
