@@ -365,14 +365,17 @@ async function collect(
   return events;
 }
 
-/** What an attempt has used, estimated where its provider has not said. */
+/** What an attempt has used, estimated where its provider has not said; 0 tokens of what was sent say nothing. */
 export function usageOf(attempt: Attempt, error: unknown, promptExpected: number): Usage {
-  if (attempt.characters === 0 && isUnbilled(error)) return NOTHING;
-  return (
-    attempt.usage ?? {
-      inputTokens: promptExpected,
-      outputTokens: Math.ceil(attempt.characters / BYTES_PER_TOKEN),
-      isEstimate: true,
-    }
-  );
+  const { usage, characters } = attempt;
+  if (characters === 0 && isUnbilled(error)) return NOTHING;
+  const { inputTokens = 0, outputTokens = 0 } = usage ?? {};
+  if (usage !== undefined && inputTokens > 0 && (outputTokens > 0 || characters === 0))
+    return usage;
+  return {
+    ...usage,
+    inputTokens: inputTokens || promptExpected,
+    outputTokens: outputTokens || Math.ceil(characters / BYTES_PER_TOKEN),
+    isEstimate: true,
+  };
 }

@@ -7,6 +7,7 @@ import type { GatewayOptions, Outcome } from './gateway-options.ts';
 import { callerOf, eventsOf, requestOf, textOf } from './testing/calls.ts';
 import { model, open, puppet, text, USAGE } from './testing/puppet.ts';
 import { openFaultyUpstream } from './faulty-upstream/faulty-upstream.ts';
+import { promptTokens } from './money/price.ts';
 import { upstreamError } from './wire/upstream-error.ts';
 
 it('closes the providers that were open when another cannot be opened', async () => {
@@ -138,6 +139,36 @@ describe('money', () => {
     expect(await ask(callerOf({ payer }))).toMatchObject([refused, refused]);
     const other = await ask(callerOf({ payer: payer === undefined ? 'operator' : undefined }));
     expect(other).toMatchObject([{ status: 'fulfilled' }, { status: 'fulfilled' }]);
+  });
+
+  const expected = promptTokens(requestOf('m')).expected;
+  it.each([
+    // 36 characters are 10 tokens.
+    ['no prompt', 'x'.repeat(36), [0, 20], [expected, 20], true],
+    ['no answer', 'x'.repeat(36), [10, 0], [10, 10], true],
+    ['nothing', 'x'.repeat(36), [0, 0], [expected, 10], true],
+    ['an empty answer', '', [10, 0], [10, 0], undefined],
+  ] as const)('is estimated where a provider counts %s, of what was sent', async (...row) => {
+    const [, said, [inputTokens, outputTokens], [input, output], isEstimate] = row;
+    const provider: Provider = {
+      name: 'p',
+      async *generate() {
+        yield text(said);
+        yield { type: 'finish', reason: 'stop' };
+        yield { type: 'usage', usage: { inputTokens, outputTokens } };
+      },
+      close: async () => {},
+    };
+    const price = { input: 100, output: 1000 };
+    const gateway = await open(
+      { models: [{ ...model('m'), routes: [{ provider: 'p', model: 'm', price }] }] },
+      { providers: [provider] },
+    );
+    const answer = await gateway.generate(requestOf('m'), callerOf());
+    await eventsOf(answer);
+    const { usage, costUsd } = answer.receipt()!;
+    expect(usage).toEqual({ inputTokens: input, outputTokens: output, isEstimate });
+    expect(costUsd).toBeCloseTo((input * 100 + output * 1000) / 1e6, 9);
   });
 });
 
