@@ -4,22 +4,25 @@
  * the copies of a rollout know the redacted prompt alone.
  *
  * Looked at are the texts of messages, prompts and inputs, what the model thought, the arguments of
- * calls and their results, and fields that travel through unknown. Images, files, and the names and
- * schemas of tools are sent as they are. An answer that is redacted has no log probabilities, which
- * would repeat its tokens.
+ * calls and their results, parts of other kinds, and the values of fields that travel through unknown.
+ * Images, files, and the names and schemas of tools are sent as they are. An answer that is redacted
+ * has no log probabilities, and beside its pieces of text no unknown fields but `extra_content`: both
+ * may repeat the text in pieces.
  */
 import type { Redaction } from '@skein/api';
 import type {
   Caller,
   EmbedRequest,
-  Extra,
   Gateway,
   GenerateEvent,
   GenerateRequest,
   Generation,
   Message,
+  Part,
+  ToolCall,
 } from '../contract.ts';
 import { KINDS } from './kinds.ts';
+import { extraOf, pieceExtraOf, redactedExtra, type Replace } from './redacted-extra.ts';
 import { compile, createScanner, type Program, type Scanner } from './scanner.ts';
 
 /** How many matches were replaced in a prompt, and so far in its answer. */
@@ -82,8 +85,7 @@ interface Count {
   matches: number;
 }
 
-function redactor(program: Program | undefined) {
-  const count: Count = { matches: 0 };
+function redactor(program: Program | undefined, count: Count = { matches: 0 }) {
   return {
     count,
     replace: (text: string): string => {
@@ -96,15 +98,13 @@ function redactor(program: Program | undefined) {
   };
 }
 
-type Replace = (text: string) => string;
-
 function redactedRequest(request: GenerateRequest, replace: Replace): GenerateRequest {
   const { messages, prompt, extra } = request;
   return {
     ...request,
     messages: messages.map((message) => redactedMessage(message, replace)),
     prompt: prompt === undefined ? undefined : replace(prompt),
-    extra: redactedExtra(extra, replace),
+    ...extraOf(extra, replace),
   };
 }
 
@@ -112,41 +112,33 @@ function redactedMessage(message: Message, replace: Replace): Message {
   const { content, reasoning, toolCalls, name, extra } = message;
   return {
     ...message,
-    content: content.map((part) =>
-      part.type === 'text' ? { ...part, text: replace(part.text) } : part,
-    ),
+    content: content.map((part) => redactedPart(part, replace)),
     reasoning: reasoning === undefined ? undefined : replace(reasoning),
     name: name === undefined || message.role === 'tool' ? name : replace(name),
-    toolCalls: toolCalls?.map((call) => ({ ...call, arguments: replace(call.arguments) })),
-    extra: redactedExtra(extra, replace),
+    toolCalls: toolCalls?.map((call) => redactedCall(call, replace)),
+    ...extraOf(extra, replace),
   };
 }
+
+function redactedPart(part: Part, replace: Replace): Part {
+  if (part.type === 'other') return { ...part, value: redactedExtra(part.value, replace) };
+  const extra = extraOf(part.extra, replace);
+  return part.type === 'text'
+    ? { ...part, text: replace(part.text), ...extra }
+    : { ...part, ...extra };
+}
+
+const redactedCall = (call: ToolCall, replace: Replace): ToolCall => ({
+  ...call,
+  arguments: replace(call.arguments),
+  ...extraOf(call.extra, replace),
+});
 
 const redactedInputs = (request: EmbedRequest, replace: Replace): EmbedRequest => ({
   ...request,
   inputs: request.inputs.map(replace),
-  extra: redactedExtra(request.extra, replace),
+  ...extraOf(request.extra, replace),
 });
-
-/** A signature that a provider wants back as it was is no text. */
-const redactedExtra = (extra: Extra | undefined, replace: Replace): Extra | undefined =>
-  extra === undefined
-    ? undefined
-    : Object.fromEntries(
-        Object.entries(extra).map(([name, value]) => [
-          name,
-          name === 'extra_content' ? value : replacedIn(value, replace),
-        ]),
-      );
-
-function replacedIn(value: unknown, replace: Replace): unknown {
-  if (typeof value === 'string') return replace(value);
-  if (Array.isArray(value)) return value.map((each) => replacedIn(each, replace));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, each]) => [name, replacedIn(each, replace)]),
-  );
-}
 
 const withHeader = (generation: Generation, count: Count): Generation => ({
   ...generation,
@@ -166,6 +158,7 @@ async function* redactedEvents(
 ): AsyncGenerator<GenerateEvent> {
   /** Texts of a choice that are still written: its text, its reasoning, the arguments of each call. */
   const open = new Map<string, { readonly scanner: Scanner; readonly last: TextEvent }>();
+  const { replace } = redactor(program, count);
 
   function* ended(choice: number): Generator<GenerateEvent> {
     for (const [key, { scanner, last }] of open) {
@@ -181,7 +174,7 @@ async function* redactedEvents(
     if (event.type === 'logprobs') continue;
     if (event.type === 'finish') yield* ended(event.choice ?? 0);
     if (event.type !== 'text' && event.type !== 'reasoning' && event.type !== 'tool-call') {
-      yield event;
+      yield { ...event, ...extraOf(event.extra, replace) };
       continue;
     }
     const place = event.type === 'tool-call' ? event.index : '';
@@ -190,9 +183,13 @@ async function* redactedEvents(
     open.set(key, { scanner, last: event });
     const isCall = event.type === 'tool-call';
     const text = scanner.push(isCall ? event.arguments : event.text);
+    const { extra: unknown, ...known } = event;
+    const extra = pieceExtraOf(unknown, replace);
     // The first event of a call names it, and a signature may come without a text.
-    if (text === '' && event.extra === undefined && !(isCall && event.name !== undefined)) continue;
-    yield isCall ? { ...event, arguments: text } : { ...event, text };
+    if (text === '' && extra.extra === undefined && !(isCall && event.name !== undefined)) continue;
+    yield known.type === 'tool-call'
+      ? { ...known, arguments: text, ...extra }
+      : { ...known, text, ...extra };
   }
 }
 

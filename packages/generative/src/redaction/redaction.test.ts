@@ -153,7 +153,7 @@ const user = (text: string) => ({
   messages: [{ role: 'user' as const, content: [{ type: 'text' as const, text }] }],
 });
 
-test('a prompt reaches no provider with what is redacted, in whatever field it is', async () => {
+test('a prompt reaches no provider with what is redacted, in whatever text or field it is', async () => {
   const email = { name: 'email', kind: 'email', of: 'prompts' } as const;
   const { gateway, asked, inputs } = await start([email], [{ type: 'text', text: 'x@y.zz' }, DONE]);
   const request = requestOf('a', {
@@ -215,6 +215,77 @@ test('an answer reaches its caller without it, in whatever pieces it comes', asy
   expect(JSON.stringify(events)).not.toContain('e.org');
   expect(events.at(-1)).toEqual(DONE);
   expect(generation.headers()).toMatchObject({ 'skein-redacted': '4' });
+});
+
+test('nor is it in the fields of parts and calls, and their bytes and signatures stay', async () => {
+  const { gateway, asked } = await start([{ name: 'email', kind: 'email' }], [DONE]);
+  const url = 'data:image/png;base64,AAAA';
+  const signed = { extra_content: { google: { thought_signature: 'a@e.org' } } };
+  const audio = { data: 'b@e.org', format: 'wav' };
+  const call = { id: 'c', name: 'f', arguments: '{}' };
+  const request = requestOf('a', {
+    messages: [
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'hi', extra: { citations: [{ title: 'c@e.net' }] } },
+          { type: 'image', url, extra: { detail: 'd@e.net' } },
+          { type: 'other', value: { type: 'document', source: { text: 'f@e.net' } } },
+          { type: 'other', value: { type: 'input_audio', input_audio: audio } },
+        ],
+      },
+      {
+        role: 'assistant',
+        content: [],
+        toolCalls: [{ ...call, extra: { ...signed, function: { note: 'g@e.net' } } }],
+      },
+    ],
+  });
+  await eventsOf(await gateway.generate(request, callerOf()));
+  const email = '[email]';
+  expect(asked[0]!.messages).toMatchObject([
+    {
+      content: [
+        { text: 'hi', extra: { citations: [{ title: email }] } },
+        { url, extra: { detail: email } },
+        { value: { type: 'document', source: { text: email } } },
+        { value: { input_audio: audio } },
+      ],
+    },
+    { toolCalls: [{ ...call, extra: { ...signed, function: { note: email } } }] },
+  ]);
+});
+
+test('an answer has nothing of it in its fields, however its upstream repeats the text', async () => {
+  const details = (text: string) => ({ reasoning_details: [{ type: 'reasoning.text', text }] });
+  const signed = { extra_content: { google: { thought_signature: 'a@e.org' } } };
+  const found = (title: string) => ({ extra_content: { google: { grounding: [{ title }] } } });
+  const { gateway } = await start(
+    [{ name: 'email', kind: 'email', of: 'answers' }],
+    [
+      { type: 'start', id: 'x', extra: { system_fingerprint: 'b@e.net' } },
+      { type: 'reasoning', text: 'Ask c@e', extra: signed },
+      { type: 'text', text: '', extra: details('Ask c@e') },
+      { type: 'reasoning', text: '.net' },
+      { type: 'text', text: '', extra: details('.net') },
+      { type: 'text', text: 'Done ', extra: found('d@e.net') },
+      { type: 'tool-call', index: 0, id: 'c', name: 'f', arguments: '{}', extra: details('f@e') },
+      { type: 'finish', reason: 'stop', extra: found('g@e.net') },
+      { type: 'usage', usage: { inputTokens: 1, outputTokens: 1 }, extra: { note: 'h@e.net' } },
+    ],
+  );
+  const generation = await gateway.generate(requestOf('a'), callerOf());
+  const email = '[email]';
+  expect(await eventsOf(generation)).toEqual([
+    { type: 'start', id: 'x', extra: { system_fingerprint: email } },
+    { type: 'reasoning', text: 'Ask ', extra: signed },
+    { type: 'text', text: 'Done ', extra: found(email) },
+    { type: 'tool-call', index: 0, id: 'c', name: 'f', arguments: '{}' },
+    { type: 'reasoning', text: email },
+    { type: 'finish', reason: 'stop', extra: found(email) },
+    { type: 'usage', usage: { inputTokens: 1, outputTokens: 1 }, extra: { note: email } },
+  ]);
+  expect(generation.headers()).toMatchObject({ 'skein-redacted': '5' });
 });
 
 test('a redaction is for its models and tenants', async () => {
