@@ -83,14 +83,20 @@ interface Won {
   readonly settle: (error: unknown) => void;
 }
 
+/** What the provider is told. A worst case that a budget reserves is one only if the provider is held to it. */
+export function tokenLimitOf(
+  { model, caller, ledger }: Pick<Execution, 'model' | 'caller' | 'ledger'>,
+  { maxTokens }: GenerateRequest,
+): number | undefined {
+  return maxTokens ?? (ledger.counts(payerOf(caller)) ? model.settings.maxOutputTokens : undefined);
+}
+
 /** @throws SkeinError before the first content; of an answer that is not streamed, before its end. */
 export async function execute(execution: Execution, request: GenerateRequest): Promise<Answer> {
-  const { model, caller, ledger, clock, assignment } = execution;
+  const { model, caller, clock, assignment } = execution;
   const { settings } = model;
   const prompt = promptTokens(request, settings.contextTokens);
-  const isCounted = ledger.counts(payerOf(caller));
-  // A worst case is one only if the provider is held to it.
-  const maxTokens = request.maxTokens ?? (isCounted ? settings.maxOutputTokens : undefined);
+  const maxTokens = tokenLimitOf(execution, request);
   const outputMost = (maxTokens ?? settings.maxOutputTokens) * (request.choices ?? 1);
   const worstUsage = { inputTokens: prompt.most, outputTokens: outputMost };
   const total = { nanoDollars: 0, usage: NOTHING };

@@ -7,7 +7,7 @@ import type { GenerativeRoute } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import type { Instant } from '@skein/serving';
 import { createAnswers } from './cache/answers.ts';
-import { isDeterministic, requestKey } from './cache/request-key.ts';
+import { isDeterministic, isRepeatable, requestKey } from './cache/request-key.ts';
 import { startFlight, type Flight } from './cache/flight.ts';
 import { withSemanticCache } from './cache/semantic/semantic-cache.ts';
 import { checkRequest } from './check-request.ts';
@@ -24,6 +24,7 @@ import {
   deadlinesOf,
   execute,
   executeOnce,
+  tokenLimitOf,
   type Answer,
   type Execution,
   type Model,
@@ -162,7 +163,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   async function repeated(execution: Execution, request: GenerateRequest): Promise<Generation> {
     const { signal, tenant } = execution.caller;
     signal.throwIfAborted();
-    const key = requestKey(request, tenant);
+    const maxTokens = tokenLimitOf(execution, request);
+    const key = requestKey({ ...request, maxTokens }, tenant);
     const known = answers.find(key, clock.now());
     if (known !== undefined) {
       return generationOf(execution, undefined, 'hit', replayed(known), () => false);
@@ -203,7 +205,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       },
       ended({ isWhole, events }) {
         if (flights.get(at) === flight) flights.delete(at);
-        if (isWhole) answers.keep(key, events, clock.now());
+        if (isWhole && isRepeatable(request, events)) answers.keep(key, events, clock.now());
       },
     });
     flights.set(at, flight);

@@ -49,6 +49,42 @@ describe('deterministic requests', () => {
     });
   });
 
+  it.each([
+    ['stop', undefined, 1],
+    ['length', 5, 1],
+    ['length', undefined, 2],
+    ['content_filter', 5, 2],
+  ] as const)('are repeated if their end is their own: %s with a limit of %s', async (...row) => {
+    const [reason, maxTokens, calls] = row;
+    const { provider, told } = puppet('p', ['a'], reason);
+    const gateway = await open({ models: [priced()] }, { providers: [provider] });
+    for (let n = 0; n < 2; n++) {
+      await eventsOf(await gateway.generate({ ...same, maxTokens }, callerOf()));
+    }
+    expect(told.calls).toBe(calls);
+  });
+
+  it('neither join nor repeat those that a budget holds to a limit of tokens', async () => {
+    const { provider, told } = puppet('p');
+    const gateway = await open(
+      {
+        models: [priced({ maxOutputTokens: 100 })],
+        budgets: [{ subject: 'key:metered', usd: 1, period: 'month' }],
+      },
+      { providers: [provider] },
+    );
+    const ask = async (key: string, maxTokens?: number) => {
+      const answer = await gateway.generate({ ...same, maxTokens }, callerOf({ key }));
+      await eventsOf(answer);
+      return answer.receipt()!.cache;
+    };
+    expect(await Promise.all([ask('metered'), ask('free')])).toEqual(['miss', 'miss']);
+    expect(await ask('free')).toBe('hit');
+    // The same call as the one with the limit of the budget.
+    expect(await ask('free', 100)).toBe('hit');
+    expect(told.calls).toBe(2);
+  });
+
   it('are not shared between tenants, and go on while one of their callers is there', async () => {
     const { told, ask, start } = await held();
     const gone = new AbortController();

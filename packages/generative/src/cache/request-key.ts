@@ -1,10 +1,25 @@
-/** What makes two requests the same: everything but whether the answer is streamed. */
+/** Which answers may be repeated, and what makes two requests the same: everything but whether the answer is streamed. */
 import { createHash } from 'node:crypto';
-import type { GenerateRequest } from '../contract.ts';
+import type { GenerateEvent, GenerateRequest } from '../contract.ts';
 
 /** Whether the same request gets the same answer, so that one may be repeated. */
 export function isDeterministic({ sampling = {}, choices = 1 }: GenerateRequest): boolean {
   return choices === 1 && (sampling.temperature === 0 || sampling.seed !== undefined);
+}
+
+/**
+ * Whether an answer is all that its request asked for. Where its provider filtered it, or cut it by a
+ * limit that the request does not name, the next call may get the rest.
+ */
+export function isRepeatable(
+  { maxTokens }: GenerateRequest,
+  events: readonly GenerateEvent[],
+): boolean {
+  return events.every(
+    (event) =>
+      event.type !== 'finish' ||
+      (event.reason !== 'content_filter' && (event.reason !== 'length' || maxTokens !== undefined)),
+  );
 }
 
 /** Answers are never shared between tenants: that one was asked before is a secret too. */

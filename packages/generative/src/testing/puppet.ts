@@ -1,7 +1,7 @@
 /** A gateway over a provider that does what it is told. */
 import { GenerativeSettings, type GenerativeSettingsInput } from '@skein/api';
 import { onTestFinished } from 'vitest';
-import type { Gateway, GenerateEvent, Provider } from '../contract.ts';
+import type { FinishReason, Gateway, GenerateEvent, Provider } from '../contract.ts';
 import type { GatewayOptions } from '../gateway-options.ts';
 import { openGateway } from '../gateway.ts';
 
@@ -9,7 +9,11 @@ export const USAGE = { type: 'usage', usage: { inputTokens: 10, outputTokens: 20
 export const text = (value: string): GenerateEvent => ({ type: 'text', text: value });
 
 /** A provider that says its words when told, and counts its calls. */
-export function puppet(name: string, words: readonly string[] = ['a', 'b']) {
+export function puppet(
+  name: string,
+  words: readonly string[] = ['a', 'b'],
+  reason: FinishReason = 'stop',
+) {
   const told = { calls: 0, open: 0, go: Promise.resolve() as Promise<unknown> };
   const provider: Provider = {
     name,
@@ -23,7 +27,7 @@ export function puppet(name: string, words: readonly string[] = ['a', 'b']) {
         gone.catch(() => {});
         await Promise.race([told.go, gone]);
         for (const word of words) yield text(word);
-        yield { type: 'finish', reason: 'stop' };
+        yield { type: 'finish', reason };
         yield USAGE;
       } finally {
         told.open -= 1;
