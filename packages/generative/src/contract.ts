@@ -262,6 +262,8 @@ export interface Receipt {
 
 export interface Generation {
   readonly provider?: string | undefined;
+  /** Whether the new route of a rollout gave it. It may be rolled back: no cache keeps the answer. */
+  readonly isFromCandidate?: boolean | undefined;
   /** From the first event to the end. Read it to its end or `return()`, which cancels. */
   readonly events: AsyncIterable<GenerateEvent>;
   /**

@@ -51,6 +51,8 @@ export interface Execution {
 
 export interface Answer {
   readonly route: Route;
+  /** Whether that is the new route of a rollout. */
+  readonly isFromCandidate: boolean;
   readonly attempts: number;
   /** When the first content came. */
   readonly firstAt: Instant;
@@ -186,6 +188,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
   }
   return {
     route: result.route,
+    isFromCandidate: result.route === assignment?.candidate,
     attempts,
     firstAt: result.firstAt,
     worst: result.worst,

@@ -196,16 +196,20 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     const { ownAt, modelsAt } = deadlinesOf(execution);
     const until = Math.max(ownAt, modelsAt);
     const at = flightKey(key, request);
+    let isFromCandidate = false;
     const flight = startFlight<Answer>({
       deadlineAt: until,
       clock,
-      begin(signal, begun) {
+      async begin(signal, begun) {
         const caller = { ...execution.caller, signal };
-        return executed({ ...execution, caller, until, begun }, request);
+        const answer = await executed({ ...execution, caller, until, begun }, request);
+        ({ isFromCandidate } = answer);
+        return answer;
       },
       ended({ isWhole, events }) {
         if (flights.get(at) === flight) flights.delete(at);
-        if (isWhole && isRepeatable(request, events)) answers.keep(key, events, clock.now());
+        if (!isWhole || isFromCandidate || !isRepeatable(request, events)) return;
+        answers.keep(key, events, clock.now());
       },
     });
     flights.set(at, flight);
@@ -251,6 +255,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     }
     return {
       provider,
+      isFromCandidate: answer?.isFromCandidate,
       events: events(),
       headers() {
         return {

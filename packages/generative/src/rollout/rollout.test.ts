@@ -108,9 +108,9 @@ function provider(name: string, error?: () => SkeinError | undefined) {
 async function open(
   traffic: RolloutTraffic,
   providers: readonly Provider[],
-  more: GenerativeSettingsInput & Partial<Pick<GatewayOptions, 'random'>> = {},
+  more: GenerativeSettingsInput & Partial<Pick<GatewayOptions, 'random' | 'embed'>> = {},
 ): Promise<Gateway> {
-  const { random = Math.random, ...settings } = more;
+  const { random = Math.random, embed, ...settings } = more;
   const gateway = await openGateway({
     settings: GenerativeSettings.parse({
       models: [{ name: 'm', routes: [{ provider: 'old', model: 'o' }], ttftMs: 60_000 }],
@@ -119,6 +119,7 @@ async function open(
     providers,
     rollouts: traffic,
     random,
+    embed,
   });
   onTestFinished(() => gateway.close());
   return gateway;
@@ -163,6 +164,34 @@ describe('a canary', () => {
       expect(traffic.of('m')!.window().candidate).toMatchObject({ requests: 6, errors: 6 });
     },
   );
+
+  it.each(['exact', 'semantic'] as const)('leaves nothing in the %s cache', async (cache) => {
+    const traffic = createRolloutTraffic();
+    const { provider: fresh, told } = provider('new');
+    const semanticCache = { embeddings: 'e', threshold: 0.9, compare: 0 };
+    const gateway = await open(traffic, [provider('old').provider, fresh], {
+      models: [
+        {
+          name: 'm',
+          routes: [{ provider: 'old', model: 'o' }],
+          ttftMs: 60_000,
+          ...(cache === 'semantic' ? { semanticCache } : {}),
+        },
+      ],
+      embed: async (_, texts) => texts.map(() => Float32Array.of(1)),
+    });
+    const sampling = cache === 'exact' ? { temperature: 0 } : {};
+    const said = async () => {
+      const generation = await gateway.generate(requestOf('m', { sampling }), callerOf());
+      return [textOf(await eventsOf(generation)), generation.receipt()!.cache];
+    };
+    traffic.follow([rollout({ share: 1 })]);
+    for (let n = 0; n < 2; n++) expect(await said()).toEqual(['new', 'miss']);
+    expect(told.calls).toBe(2);
+    traffic.follow([]);
+    expect(await said()).toEqual(['old', 'miss']);
+    expect(await said()).toEqual(['old', cache === 'exact' ? 'hit' : 'semantic']);
+  });
 
   it('gets nothing of a tenant whose data may not go there', async () => {
     const traffic = createRolloutTraffic();

@@ -132,7 +132,7 @@ export function withSemanticCache(gateway: Gateway, options: Options): Gateway {
     const ended = (events: readonly GenerateEvent[]): void => {
       const text = wholeText(events);
       if (text === undefined) return;
-      if (vector !== undefined) {
+      if (vector !== undefined && generation.isFromCandidate !== true) {
         answers.keep(
           question.setting,
           { question: question.text, vector, events, text },
