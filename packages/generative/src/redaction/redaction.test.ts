@@ -53,6 +53,36 @@ describe('patterns', () => {
     expect(replaced(['a(bc)?', 'b'], 'abbc abc')).toBe('<0><1><1>c <0>');
   });
 
+  it.each([
+    ['[ab]+c', 'a', 'ac', 'c'],
+    [KINDS.email, 'x.', 'bob@example.org', '@'],
+    [String.raw`\d{4}-\d{4}`, '1', '1111-1111', '-'],
+  ])('find %s behind any number of its own characters', (pattern, before, match, telling) => {
+    const size = fc.integer({ min: 0, max: 900 });
+    fc.assert(
+      fc.property(fc.nat(3000), fc.array(size, { maxLength: 4 }), (count, pieces) => {
+        const text = replaced([pattern], `${before.repeat(count)}${match} end`, pieces);
+        expect(text).toMatch(/<0> end$/);
+        expect(text).not.toContain(telling);
+      }),
+      {
+        numRuns: 100,
+        seed: 5,
+        examples: [508, 1018, 1023].map((count) => [count, [1]]),
+      },
+    );
+  });
+
+  it('find each match of 512 characters, and none of more than 1,024', () => {
+    for (const count of [0, 511, 1000, 5000]) {
+      const text = `${'b'.repeat(count)}${'a'.repeat(511)}c`;
+      expect(replaced(['[ab]+c'], text)).toMatch(/^b*<0>$/);
+    }
+    const most = `d${'a'.repeat(1022)}c`;
+    expect(replaced(['da+c'], `${'d'.repeat(1500)}${most}`)).toBe(`${'d'.repeat(1500)}<0>`);
+    expect(replaced(['da+c'], `da${most.slice(1)}`)).not.toContain('<0>');
+  });
+
   it('end in time where backtracking does not', () => {
     const text = `${'a'.repeat(50_000)}!`;
     expect(replaced(['(a|a)*b', '(a+)+c', 'a*a*a*a*a*a*d'], text)).toBe(text);

@@ -5,11 +5,20 @@
  * All patterns run side by side as one automaton, so that a character takes time for each of its
  * live states at most, whatever the patterns are. Of several matches the leftmost is taken, of those
  * the longest, of those the one of the first pattern.
+ *
+ * A match has 1,024 characters at most. Of the threads in a state, the leftmost of each block of 512
+ * beginnings goes on: where that of one block becomes too long, that of the next is there. So a match
+ * of up to 512 characters never passes, whatever stands before it: it is taken, alone or as the end of
+ * one that begins before it, unless another takes characters of it. One that is longer may pass where a
+ * thread that began up to 511 characters before it came to the same state.
  */
 import { appendPattern, contains, type Instruction, WORD_UNITS } from './program.ts';
 
 /** Characters of a match at most: so many are held back, and looked at again, at worst. */
 const LONGEST_MATCH = 1024;
+/** Beginnings that share a thread for each state. A match may have begun in three blocks. */
+const BLOCK_BITS = Math.log2(LONGEST_MATCH / 2);
+const LIVE_BLOCKS = 3;
 /** Neither before nor behind a text is a character. */
 const NONE = -1;
 
@@ -70,6 +79,8 @@ export function createScanner({ instructions, begins, first, replacements }: Pro
   /** What has not been passed on. Positions are in it. */
   let buffer = '';
   let at = 0;
+  /** Characters before the buffer. */
+  let offset = 0;
   /** The unit before the buffer. */
   let previous = NONE;
   /** Live states by increasing beginning of their match, in pairs: instruction, beginning. */
@@ -77,18 +88,20 @@ export function createScanner({ instructions, begins, first, replacements }: Pro
   let coming: number[] = [];
   let found: Match | undefined;
   let replaced = 0;
-  /** When an instruction was last visited: of several threads the leftmost goes on. */
-  const visited = new Int32Array(instructions.length);
+  /** When a thread of a block last visited an instruction: of several the leftmost goes on. */
+  const visited = new Int32Array(LIVE_BLOCKS * instructions.length);
   let visit = 0;
   const stack: number[] = [];
 
   /** Follows a thread to the sets that take `unit`, and to matches that end here. */
   function follow(begin: number, start: number, before: number, unit: number): void {
+    const block = ((offset + start) >>> BLOCK_BITS) % LIVE_BLOCKS;
     stack.push(begin);
     while (stack.length > 0) {
       const index = stack.pop()!;
-      if (visited[index] === visit) continue;
-      visited[index] = visit;
+      const place = LIVE_BLOCKS * index + block;
+      if (visited[place] === visit) continue;
+      visited[place] = visit;
       const instruction = instructions[index]!;
       switch (instruction.op) {
         case 'split':
@@ -163,6 +176,7 @@ export function createScanner({ instructions, begins, first, replacements }: Pro
     if (until > 0) previous = buffer.charCodeAt(until - 1);
     buffer = buffer.slice(until);
     at -= until;
+    offset += until;
     for (let index = 1; index < live.length; index += 2) live[index]! -= until;
     if (held !== undefined) {
       found = { ...held, start: held.start - until, end: held.end - until };
