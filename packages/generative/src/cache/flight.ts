@@ -35,7 +35,10 @@ export interface FlightReader<Answer> {
   readonly answer: Promise<Answer>;
   /** From the first event on. Leaving the loop leaves the flight. */
   events(): AsyncGenerator<GenerateEvent>;
-  /** Whether the call's cost is this reader's: it is of the first one that has not left before the end. */
+  /**
+   * Whether the call's cost is on this reader's receipt: it is on that of the first one that has not
+   * left before the end. The budgets charged are those of the caller that began.
+   */
   readonly pays: () => boolean;
 }
 
