@@ -13,7 +13,9 @@ export function encodingOf(plan: Plan, length: number): SumEncoding {
   if (aggregation.kind === 'none') throw new Error('A plain sum is not encoded.');
   const { bits, range, mostRows, share } = aggregation;
   const sample = share === undefined ? {} : { sample: { share } };
-  const encoding = { length, sites: sites.maximum, bits, range, ...sample };
+  // Sites and helpers answer for nothing that the coordinator can see: only the sum tells of a lie.
+  const checked = aggregation.kind === 'committee' ? { isChecked: true } : {};
+  const encoding = { length, sites: sites.maximum, bits, range, ...sample, ...checked };
   if (privacy.mode === 'none') return { ...encoding, weight: { most: mostRows! } };
   const { fewest, most, colluding } = noiseSharesOf(plan);
   const { clip: norm, noise } = privacy;

@@ -157,6 +157,16 @@ it('a residue of 100 sites takes 23 bits, of the 32 of a float', () => {
   expect(residueBits({ length: 1, sites: 100, bits: 16, range: 1 })).toBe(23);
 });
 
+it('a checked sum leaves half of all residues free, also with all of a power of two of sites', () => {
+  const encoding = { length: 1, sites: 64, bits: 16, range: 1 } as const;
+  const checked = { ...encoding, isChecked: true };
+  expect([residueBits(encoding), residueBits(checked)]).toEqual([22, 23]);
+  const most = 64 * (2 ** 16 - 1);
+  expect(canBeSum(Uint32Array.of(most), checked, 64)).toBe(true);
+  expect(canBeSum(Uint32Array.of(most + 1), checked, 64)).toBe(false);
+  expect(2 ** residueBits(checked)).toBeGreaterThanOrEqual(2 * (most + 1));
+});
+
 it.each([
   [{ ...plain, length: 0 }, '0 is not a number'],
   [{ ...plain, bits: 12 as 8 }, 'neither 8 nor 16'],

@@ -34,6 +34,8 @@ export interface SumEncoding {
   readonly noise?: { readonly variance: number; readonly shares: number };
   /** Sends only a random part of the numbers, chosen by a public seed (rand-k); `share` in (0, 1]. */
   readonly sample?: { readonly share: number };
+  /** Leaves half of all residues above every sum, so that each number of a garbled sum tells with probability ½. */
+  readonly isChecked?: boolean;
 }
 
 export interface EncodeOptions {
@@ -79,10 +81,11 @@ export function assertEncoding(encoding: SumEncoding): void {
   }
 }
 
-/** Bits of a residue, b: the levels of all sites and the tails of the noise fit. */
+/** Bits of a residue, b: the levels of all sites and the tails of the noise fit, with room if they are checked. */
 export function residueBits(encoding: SumEncoding): number {
-  const { sites, bits } = encoding;
-  return Math.max(1, Math.ceil(Math.log2(sites * (2 ** bits - 1) + 2 * tailOf(encoding) + 1)));
+  const { sites, bits, isChecked = false } = encoding;
+  const values = sites * (2 ** bits - 1) + 2 * tailOf(encoding) + 1;
+  return Math.ceil(Math.log2(values * (isChecked ? 2 : 1)));
 }
 
 /** Residues of an encoded update. */
