@@ -94,8 +94,11 @@ export function startFlight<
       };
       // The call's own deadline says more: which provider was late.
       const timer = deadlineAt < options.deadlineAt ? setTimeout(late, leftMs) : undefined;
+      const own = Promise.race([answer, left.promise]).finally(() => clearTimeout(timer));
+      // Nothing of a call that failed is read.
+      own.catch(() => signal.removeEventListener('abort', abort));
       return {
-        answer: Promise.race([answer, left.promise]).finally(() => clearTimeout(timer)),
+        answer: own,
         async *events() {
           try {
             yield* tape.read(signal);
