@@ -66,15 +66,18 @@ export async function startFederation(more: Partial<PlanDraft> = {}): Promise<Te
     sites: { minimum: 2 },
     ...more,
   });
-  const network = ({ inputs, outputs }: { inputs: number; outputs: number }) =>
-    mlp({ sizes: [inputs, outputs], seed: 1 });
+  let parameters = 0;
+  const network = ({ inputs, outputs }: { inputs: number; outputs: number }) => {
+    parameters = (inputs + 1) * outputs;
+    return mlp({ sizes: [inputs, outputs], seed: 1 });
+  };
   const model = new Uint8Array(writeModel(assemblePublic(base.data, network, 1)));
   let coordinator: Coordinator;
   const at: TestFederation = {
     get coordinator() {
       return coordinator;
     },
-    draft: { ...base, model: { digest: await sha256(model), parameters: 4 } },
+    draft: { ...base, model: { digest: await sha256(model), parameters } },
     artifacts,
     faults,
     now: Date.UTC(2026, 0, 1),
