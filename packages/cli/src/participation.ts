@@ -15,6 +15,16 @@ export const termOptions = {
   maxRounds: integer('N', 'Refuse a plan of more rounds.', { min: 1, max: 1e6 }),
 };
 
+/** Of a command that shows a plan, or takes part in it: 1 for terms that are not met, and for a federation that failed. */
+export function participationExit(result: {
+  readonly accepted: boolean;
+  readonly unmet: readonly string[];
+  readonly status?: string;
+}): 0 | 1 {
+  const isBad = result.accepted ? result.status === 'failed' : result.unmet.length > 0;
+  return isBad ? 1 : 0;
+}
+
 /** The node and the invitation of a link `https://node/join#skein-join_…`. */
 export function linkOf(url: string) {
   if (!URL.canParse(url)) throw usageError(`"${url}" is not a link such as https://node/join#….`);

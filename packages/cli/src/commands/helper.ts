@@ -22,7 +22,7 @@ import { defineCommand, type Context } from '../command.ts';
 import { dataFolder, dataOption } from '../connection.ts';
 import { argument, flag, text, withDefault } from '../option.ts';
 import { planLines } from '../output/federation.ts';
-import { linkOf, progressOf, socketOf, termOptions } from '../participation.ts';
+import { linkOf, progressOf, socketOf, termOptions, participationExit } from '../participation.ts';
 import { trustOptions } from '../trust.ts';
 
 export const helperKey = defineCommand({
@@ -112,10 +112,7 @@ export const helperJoin = defineCommand({
     }
   },
   endsItself: true,
-  exitCode: (result) => {
-    if (!result.accepted) return result.unmet.length === 0 ? 0 : 1;
-    return result.status === 'failed' ? 1 : 0;
-  },
+  exitCode: participationExit,
   render(result: HelperParticipation, style) {
     const { accepted, name, status, round, reason, unmet } = result;
     if (accepted) {

@@ -23,7 +23,7 @@ import { dataFolder, dataOption } from '../connection.ts';
 import { givenFile } from '../file.ts';
 import { argument, flag, text } from '../option.ts';
 import { planLines } from '../output/federation.ts';
-import { linkOf, progressOf, socketOf, termOptions } from '../participation.ts';
+import { linkOf, progressOf, socketOf, termOptions, participationExit } from '../participation.ts';
 import { trustOptions } from '../trust.ts';
 import { usageError } from '../usage.ts';
 
@@ -126,10 +126,7 @@ export const join = defineCommand({
     }
   },
   endsItself: true,
-  exitCode: (result) => {
-    if (!result.accepted) return result.unmet.length === 0 ? 0 : 1;
-    return result.status === 'failed' ? 1 : 0;
-  },
+  exitCode: participationExit,
   render(result: Participation, style) {
     const { accepted, rows, status, round, reason, sentBytes, seen, unmet } = result;
     const file =

@@ -1,9 +1,8 @@
 /** Makes an attempt again from what is stored of it, and tells whose fault its end is. */
-import { fromHex } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '@skein/state';
 import { isOver } from '@skein/api/federations';
-import type { Identity } from '../identity/keys.ts';
+import { type Identity, signerOf } from '../identity/keys.ts';
 import type { ConductorOptions } from './conductor.ts';
 import type { FederationStore, RunRecord } from '../store/federation-store.ts';
 import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
@@ -35,7 +34,7 @@ export async function restoreAttempt(
     attempt,
     roster,
     broadcast,
-    leader: { publicKey: fromHex(identity.key), sign: identity.signBytes },
+    leader: signerOf(identity),
     read: (digest) => readArtifact(artifacts, digest),
   });
   const answers = await store.answers(id, round, attempt);

@@ -4,12 +4,12 @@ import { Helper, joined } from '@skein/train/secure-aggregation';
 import { describe, expect, it, vi } from 'vitest';
 import { helperWork, openHelperMemory } from '../helper/index.ts';
 import type { Joined } from '../identity/handshake.ts';
+import { identityOf, signerOf } from '../identity/keys.ts';
 import { ledgerText, verifyLedger } from '../ledger/verify.ts';
 import { committeeContext, splitRoster } from '../plan/committee-terms.ts';
 import { encodingOf } from '../plan/encoding.ts';
 import type { Outcome } from '../site/answers.ts';
 import { openSqliteMemory } from '../site/memory/sqlite-memory.ts';
-import { signerOfPair } from '../site/work/signer.ts';
 import { startCommittee } from './testing/committee.ts';
 import {
   patient,
@@ -177,7 +177,7 @@ it('uses nothing of a sum whose masks a helper lied about', async () => {
     const { place, fields, payload } = task;
     if (place.phase !== 'masks' || place.round + place.attempt > 0) return work(task);
     const { roster, rest } = splitRoster(plan, payload!, fields['sites']);
-    const signer = await signerOfPair(await memory.identity());
+    const signer = signerOf(await identityOf(await memory.identity()));
     const liar = new Helper(signer, await memory.sealingSecret(), { after: -1 });
     const context = committeeContext(terms, place, roster);
     // Half of all residues: no sum of four sites is so far from another. A random lie about five numbers is in the

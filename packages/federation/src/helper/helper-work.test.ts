@@ -11,7 +11,7 @@ import {
 } from '@skein/train/secure-aggregation';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Joined } from '../identity/handshake.ts';
-import { createIdentity, identityOf, type Identity } from '../identity/keys.ts';
+import { createIdentity, identityOf, type Identity, signerOf } from '../identity/keys.ts';
 import { committeeContext } from '../plan/committee-terms.ts';
 import { completePlan } from '../plan/complete.ts';
 import { encodingOf } from '../plan/encoding.ts';
@@ -29,7 +29,6 @@ const code = (name: string) => expect.objectContaining({ code: name });
 let leader: Identity;
 let sites: Identity[];
 let others: PlannedHelper[];
-const signerOf = ({ key, signBytes }: Identity) => ({ publicKey: fromHex(key), sign: signBytes });
 
 beforeAll(async () => {
   leader = await createIdentity();

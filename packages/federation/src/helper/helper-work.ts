@@ -15,25 +15,23 @@ import {
   type CommitteeContext,
 } from '@skein/train/secure-aggregation';
 import type { Joined } from '../identity/handshake.ts';
-import { identityOf } from '../identity/keys.ts';
+import { identityOf, signerOf } from '../identity/keys.ts';
 import { committeeContext, splitRoster } from '../plan/committee-terms.ts';
 import { encodingOf } from '../plan/encoding.ts';
 import { helpersOf } from '../plan/helpers.ts';
 import type { Plan, PlannedHelper } from '../plan/plan.ts';
 import type { Outcome, Task, Work } from '../site/answers.ts';
 import { unknownPhase } from '../site/work/plain-work.ts';
-import { signerOfPair } from '../site/work/signer.ts';
 import type { HelperMemory } from './helper-memory.ts';
 
 /** The keys of this helper, as a plan names them. */
 export async function keysOfHelper(
   memory: Pick<HelperMemory, 'identity' | 'sealingSecret'>,
 ): Promise<Omit<PlannedHelper, 'name'>> {
-  const pair = await memory.identity();
-  const keys = await helperKeys(await signerOfPair(pair), await memory.sealingSecret());
+  const identity = await identityOf(await memory.identity());
+  const keys = await helperKeys(signerOf(identity), await memory.sealingSecret());
   const sealing = toHex(keys.sealing);
-  const proof = await (await identityOf(pair)).sign('sealing', sealing);
-  return { identity: toHex(keys.identity), sealing, proof };
+  return { identity: identity.key, sealing, proof: await identity.sign('sealing', sealing) };
 }
 
 /**
@@ -65,7 +63,7 @@ export interface HelperWorkOptions {
 export async function helperWork({ run, joined, memory }: HelperWorkOptions): Promise<Work> {
   const { plan } = joined;
   await helperInPlan(plan, memory);
-  const signer = await signerOfPair(await memory.identity());
+  const signer = signerOf(await identityOf(await memory.identity()));
   const secret = await memory.sealingSecret();
   const encoding = encodingOf(plan, plan.model.parameters);
 

@@ -5,6 +5,7 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import { canonical, fromHex, sha256, toHex, utf8 } from '@skein/api/canonical';
+import type { Signer } from '@skein/train/secure-aggregation';
 
 export interface Identity {
   /** Public key: 32 bytes in hex. */
@@ -61,6 +62,11 @@ export async function identityOf({ privateKey, publicKey }: CryptoKeyPair): Prom
     sign: async (label, value) => toHex(await signBytes(signedBytes(label, value))),
     exported: async () => new Uint8Array(await crypto.subtle.exportKey('pkcs8', privateKey)),
   };
+}
+
+/** An identity as the signer that secure aggregation asks for. */
+export function signerOf({ key, signBytes }: Pick<Identity, 'key' | 'signBytes'>): Signer {
+  return { publicKey: fromHex(key), sign: signBytes };
 }
 
 /** @param key in hex. @param signature in hex. */

@@ -6,15 +6,15 @@
 import { encodeUpdate } from '@skein/train/federated';
 import { joined, sealUpdate } from '@skein/train/secure-aggregation';
 import { committeeContext, splitRoster } from '../../plan/committee-terms.ts';
+import { identityOf, signerOf } from '../../identity/keys.ts';
 import { drawOf, encodingOf } from '../../plan/encoding.ts';
 import type { Work } from '../answers.ts';
 import { floatsOf, unknownPhase } from './plain-work.ts';
-import { signerOfPair } from './signer.ts';
 import type { SecureOptions } from './secure-options.ts';
 
 export async function committeeWork(options: SecureOptions): Promise<Work> {
   const { plan, planDigest, training } = options;
-  const signer = await signerOfPair(options.keys);
+  const signer = signerOf(await identityOf(options.keys));
   const encoding = encodingOf(plan, plan.model.parameters);
 
   return async ({ place, fields, payload = new Uint8Array(0) }) => {

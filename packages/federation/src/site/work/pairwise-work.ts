@@ -15,12 +15,12 @@ import {
   type Exchange,
 } from '@skein/train/secure-aggregation';
 import { fromHex, utf8 } from '@skein/api/canonical';
+import { identityOf, signerOf } from '../../identity/keys.ts';
 import { drawOf, encodingOf, sumNumber } from '../../plan/encoding.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Outcome, Task, Work } from '../answers.ts';
 import { floatsOf, unknownPhase } from './plain-work.ts';
 import type { SecureOptions } from './secure-options.ts';
-import { signerOfPair } from './signer.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -32,7 +32,7 @@ interface Kept {
 
 export async function pairwiseWork(options: SecureOptions): Promise<Work> {
   const { run, plan, planDigest, training } = options;
-  const signer = await signerOfPair(options.keys);
+  const signer = signerOf(await identityOf(options.keys));
   const encoding = encodingOf(plan, plan.model.parameters);
 
   const contextOf = ({ place }: Task, roster: readonly string[]): AggregationContext => ({

@@ -1,18 +1,10 @@
 import { GenerativeSettings, type GenerativeSettingsInput, SkeinError } from '@skein/api';
-import * as fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Caller, Gateway, GenerateEvent, GenerateRequest, Provider } from '../../contract.ts';
 import type { EmbedDeployed, Outcome } from '../../gateway-options.ts';
 import { openGateway } from '../../gateway.ts';
 import { callerOf, eventsOf, requestOf, textOf } from '../../testing/calls.ts';
-import {
-  comparedFrom,
-  createSemanticCounts,
-  noteComparison,
-  suggestedThreshold,
-} from './counts.ts';
-import { numbersOf, questionOf } from './question.ts';
-import { createSimilarAnswers } from './similar-answers.ts';
+import { comparedFrom, createSemanticCounts } from './counts.ts';
 
 /** For a busy machine. */
 const PATIENCE = { timeout: 30_000, interval: 20 };
@@ -32,130 +24,6 @@ function vectorOf(text: string): Float32Array {
   }
   return vector;
 }
-
-describe('a question', () => {
-  const setting = (request: GenerateRequest, tenant = 'a') => questionOf(request, tenant)?.setting;
-  const plain = setting(question('What is Skein?'));
-
-  it('has the setting of its request, whatever its words and its stream', () => {
-    expect(setting(question('How is the weather?', { stream: false }))).toBe(plain);
-  });
-
-  it.each([
-    ['another tenant', question('x'), 'b'],
-    ['a system prompt', question('x', { messages: [system('Be rude.'), user('x')] }), 'a'],
-    ['another temperature', question('x', { sampling: { temperature: 1 } }), 'a'],
-    ['a seed', question('x', { sampling: { seed: 1 } }), 'a'],
-    ['a length', question('x', { maxTokens: 5 }), 'a'],
-    ['a stop', question('x', { stop: ['.'] }), 'a'],
-    ['a form', question('x', { format: { type: 'json' } }), 'a'],
-    ['an effort', question('x', { effort: 'low' }), 'a'],
-    ['an unknown field', question('x', { extra: { top_a: 1 } }), 'a'],
-    ['a name', question('x', { messages: [{ ...user('x'), name: 'ann' }] }), 'a'],
-    ['another model', { ...question('x'), model: 'n' }, 'a'],
-  ])('has another setting with %s', (_, request, tenant) => {
-    expect(setting(request, tenant)).toMatch(/./);
-    expect(setting(request, tenant)).not.toBe(plain);
-  });
-
-  it.each([
-    ['tools', question('x', { tools: [{ name: 't' }] })],
-    [
-      'several turns',
-      question('x', { messages: [user('a'), { ...user('b'), role: 'assistant' }, user('x')] }),
-    ],
-    ['two questions', question('x', { messages: [user('a'), user('x')] })],
-    ['several answers', question('x', { choices: 2 })],
-    ['log probabilities', question('x', { logprobs: 1 })],
-    ['a prompt', question('x', { prompt: 'x' })],
-    [
-      'an image',
-      question('x', {
-        messages: [{ role: 'user', content: [{ type: 'image', url: 'https://a' }] }],
-      }),
-    ],
-    ['a very long text', question('x'.repeat(4001))],
-    ['no text', question(' ')],
-  ] as const)('is none with %s', (_, request) => {
-    expect(questionOf(request, 'a')).toBeUndefined();
-  });
-
-  it('has its numbers, in their order', () => {
-    expect(numbersOf('from 3 to 5.5 on 2026-11-27, x2')).toBe('3 5.5 2026-11-27 2');
-    expect(numbersOf('٣ and 3')).toBe('٣ 3');
-  });
-});
-
-describe('kept answers', () => {
-  const answer = (name: string, at: number) => {
-    const vector = new Float32Array(8);
-    vector[at % 8] = 1;
-    // Of different sizes, so that one may take the memory of several.
-    const text = 'x'.repeat(600 * at);
-    return { question: name, vector, events: [{ type: 'text', text }] as const, text };
-  };
-
-  it('are found by their nearest vector as by looking at all, and stay within their memory', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.record({ setting: fc.nat(3), name: fc.nat(40), at: fc.nat(7) }), {
-          maxLength: 60,
-        }),
-        fc.integer({ min: 0, max: 30_000 }),
-        (puts, largest) => {
-          const kept = createSimilarAnswers(1000, largest);
-          const last = new Map<string, number>();
-          for (const { setting, name, at } of puts) {
-            kept.keep(`s${setting}`, answer(`q${name}`, at), 0);
-            last.set(`s${setting} q${name}`, at);
-            expect(kept.bytes).toBeLessThanOrEqual(largest);
-          }
-          for (const [key, at] of last) {
-            const [setting = '', text = ''] = key.split(' ');
-            const found = kept.same({ setting, text }, 0);
-            if (found === undefined) continue;
-            const { vector } = answer(text, at);
-            expect(kept.nearest({ setting, text }, vector, 0)?.similarity).toBe(1);
-          }
-        },
-      ),
-    );
-  });
-
-  it('are not used when they are old, or of another setting', () => {
-    const kept = createSimilarAnswers(1000);
-    kept.keep('s', answer('q', 1), 0);
-    const { vector } = answer('q', 1);
-    expect(kept.nearest({ setting: 's', text: 'x' }, vector, 1000)?.similarity).toBe(1);
-    expect(kept.nearest({ setting: 't', text: 'x' }, vector, 1000)).toBeUndefined();
-    expect(kept.nearest({ setting: 's', text: 'x' }, vector, 1001)).toBeUndefined();
-    expect(kept.same({ setting: 's', text: 'q' }, 1001)).toBeUndefined();
-  });
-});
-
-describe('the suggested threshold', () => {
-  it('let through 1 % of the comparisons at most, and the next lower one more, or was never seen', () => {
-    const note = fc.record({ step: fc.integer({ min: 60, max: 100 }), odds: fc.nat(99) });
-    fc.assert(
-      fc.property(fc.array(note, { minLength: 100, maxLength: 2000 }), (notes) => {
-        const { compared } = createSemanticCounts().of('m');
-        for (const { step, odds } of notes) {
-          // The further apart the questions, the more answers differ.
-          noteComparison(compared, step / 100, odds >= 100 - step);
-        }
-        const suggested = suggestedThreshold(compared);
-        if (suggested === undefined) return;
-        const { compared: all, different } = comparedFrom(compared, suggested);
-        expect(all).toBeGreaterThanOrEqual(100);
-        expect(different / all).toBeLessThanOrEqual(0.01);
-      }),
-    );
-    const { compared } = createSemanticCounts().of('m');
-    for (let n = 0; n < 200; n++) noteComparison(compared, 0.96, true);
-    for (let n = 0; n < 200; n++) noteComparison(compared, 0.9, n % 2 === 0);
-    expect(suggestedThreshold(compared)).toBe(0.91);
-  });
-});
 
 /** Answers what it is told to, in one word after the other. */
 function model(answers: () => string, finish: 'stop' | 'length' = 'stop') {
