@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient, type Client } from '@skein/api/client';
 import { Peer } from '@skein/fleet';
-import { mlp, writeModel } from '@skein/onnx';
 import { expect, onTestFinished, test } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { trustingFetch } from '../../../cli/src/trust.ts';
@@ -12,7 +11,7 @@ import {
   type Issued,
   temporaryFolder,
 } from '../../../http/src/tls/testing/authority.ts';
-import { startFleet } from '../testing/fleet.ts';
+import { deployVersion, IN_PROCESS, startFleet } from '../testing/fleet.ts';
 
 const openssl = requireComponent('openssl');
 const PIPELINE = join(import.meta.dirname, '../../../serving/src/testing/pipeline.ts');
@@ -20,22 +19,6 @@ const KEY = '0123456789abcdef0123456789abcdef';
 /** One model in a process of its own, and not two. */
 const BUDGET = 100 * 2 ** 20;
 const PATIENT = { timeout: 60_000 };
-
-async function deploy(
-  client: Client,
-  name: string,
-  sizes: Parameters<typeof mlp>[0]['sizes'],
-): Promise<void> {
-  const content = writeModel(mlp({ sizes, seed: 1 })) as Uint8Array<ArrayBuffer>;
-  const { version } = await client.importModel({ name, content });
-  const settings = {
-    objective: { latencyMs: 30_000 },
-    replicas: { min: 1, max: 1 },
-    isolation: 'process' as const,
-    oversubscribe: true,
-  };
-  await client.deploy({ name, version, settings });
-}
 
 test.skipIf(openssl.skip)(
   'members with certificates call each other, for a composition too, and refuse others',
@@ -55,8 +38,8 @@ test.skipIf(openssl.skip)(
     const clients = fleet.nodes.map(({ url }) => createClient({ url, key: fleet.key, fetch }));
     const [client] = clients as [Client];
 
-    await deploy(client, 'first', [8, 4]);
-    await deploy(client, 'second', [4, 3]);
+    await deployVersion({ client }, 'first', 1, IN_PROCESS, [8, 4]);
+    await deployVersion({ client }, 'second', 1, IN_PROCESS, [4, 3]);
     const held = async (): Promise<string[][]> => {
       const { members } = await client.getFleet();
       return members.map(({ loaded }) => loaded.map(({ model }) => model).sort());

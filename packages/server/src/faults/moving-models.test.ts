@@ -1,8 +1,14 @@
 /** Models that move between members, while all of them are asked for all models. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { mlp, writeModel } from '@skein/onnx';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { answerOf, type FleetNode, startFleet, type TestFleet } from '../testing/fleet.ts';
+import {
+  answerOf,
+  deployVersion,
+  type FleetNode,
+  IN_PROCESS,
+  startFleet,
+  type TestFleet,
+} from '../testing/fleet.ts';
 
 const MIB = 2 ** 20;
 /** Of a small model in a process of its own: what the process needs besides its weights. */
@@ -25,18 +31,6 @@ afterEach(async () => {
   await fleet?.close();
   fleet = undefined;
 });
-
-async function deploy({ client }: FleetNode, name: string, seed: number): Promise<void> {
-  const content = writeModel(mlp({ sizes: [4, 3], seed })) as Uint8Array<ArrayBuffer>;
-  const { version } = await client.importModel({ name, content });
-  const settings = {
-    objective: { latencyMs: 30_000 },
-    replicas: { min: 1, max: 1 },
-    isolation: 'process' as const,
-    oversubscribe: true,
-  };
-  await client.deploy({ name, version, settings });
-}
 
 describe('two members with memory for three models each', { timeout: 240_000 }, () => {
   test('answer every request while copies move between them', async () => {
@@ -64,13 +58,14 @@ describe('two members with memory for three models each', { timeout: 240_000 }, 
       const { members } = await nodes[0]!.client.getFleet();
       return members.flatMap(({ loaded }) => loaded).length;
     };
-    for (const [i, name] of names.entries()) await deploy(nodes[i % 2]!, name, i);
+    for (const [i, name] of names.entries())
+      await deployVersion(nodes[i % 2]!, name, i, IN_PROCESS);
     await expect.poll(held, PATIENT).toBe(6);
     for (const node of nodes) for (const name of names) await stream(node, name);
     for (let round = 0; round < ROUNDS; round++) {
       // Its copies take the room of others, which come back when it goes.
       const at = nodes[round % 2]!;
-      await deploy(at, 'guest', round);
+      await deployVersion(at, 'guest', round, IN_PROCESS);
       for (const node of nodes) {
         await expect.poll(() => answerOf(node, 'guest', key), PATIENT).toMatch(/^\d+$/);
       }

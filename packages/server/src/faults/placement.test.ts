@@ -1,8 +1,14 @@
 /** A fleet whose members together, and none alone, have the memory for all of its models. */
 import { SkeinError } from '@skein/api';
-import { mlp, writeModel } from '@skein/onnx';
 import { afterEach, describe, expect, test } from 'vitest';
-import { answerOf, type FleetNode, startFleet, type TestFleet } from '../testing/fleet.ts';
+import {
+  answerOf,
+  deployVersion,
+  type FleetNode,
+  IN_PROCESS,
+  startFleet,
+  type TestFleet,
+} from '../testing/fleet.ts';
 
 const MIB = 2 ** 20;
 /** Of a small model in a process of its own: what the process needs besides its weights. */
@@ -19,24 +25,6 @@ afterEach(async () => {
 
 const start = (count: number, modelMemoryBytes = BUDGET) =>
   startFleet(count, { fleetKey: '0123456789abcdef0123456789abcdef', modelMemoryBytes });
-
-async function deploy(
-  { client }: FleetNode,
-  name: string,
-  seed: number,
-  replicas = 1,
-): Promise<string> {
-  const content = writeModel(mlp({ sizes: [4, 3], seed })) as Uint8Array<ArrayBuffer>;
-  const { version } = await client.importModel({ name, content });
-  const settings = {
-    objective: { latencyMs: 30_000 },
-    replicas: { min: replicas, max: replicas },
-    isolation: 'process' as const,
-    oversubscribe: true,
-  };
-  await client.deploy({ name, version, settings });
-  return version;
-}
 
 /** The names that each member holds, as one of them shows it. */
 async function held({ client }: FleetNode): Promise<string[][]> {
@@ -62,7 +50,8 @@ describe('two members with memory for three models each', { timeout: 180_000 }, 
     const { key, nodes } = fleet;
     const [a, b] = nodes as [FleetNode, FleetNode];
     const names = ['one', 'two', 'three', 'four'];
-    for (const [i, name] of names.entries()) await deploy(nodes[i % 2]!, name, i);
+    for (const [i, name] of names.entries())
+      await deployVersion(nodes[i % 2]!, name, i, IN_PROCESS);
     const isSettled = async (): Promise<boolean> => {
       const all = await held(a);
       const isHeld = names.every((name) => all.some((each) => each.includes(name)));
@@ -85,7 +74,7 @@ describe('two members with memory for three models each', { timeout: 180_000 }, 
     expect(statuses).toContain('elsewhere');
 
     // A change is carried out by the member that holds the deployment, whichever one is asked.
-    const second = await deploy(a, 'one', 11);
+    const second = await deployVersion(a, 'one', 11, IN_PROCESS);
     for (const node of [a, b]) {
       await expect.poll(() => answerOf(node, 'one', key), PATIENT).toBe(second);
     }
@@ -94,7 +83,9 @@ describe('two members with memory for three models each', { timeout: 180_000 }, 
       .poll(async () => (await a.client.getDeployment({ name: 'one' })).settings.maxQueue, PATIENT)
       .toBe(7);
 
-    const outcome = await codeOf(deploy(b, 'five', 5, 4));
+    const outcome = await codeOf(
+      deployVersion(b, 'five', 5, { ...IN_PROCESS, replicas: { min: 4, max: 4 } }),
+    );
     expect(outcome).toMatch(/^FLEET_MEMORY .*takes 256 MiB .*largest member has 218 MiB/);
     expect(await answerOf(a, 'five', key)).toBe('MODEL_UNKNOWN');
     // What the refused one would have taken is answered still, after what moves for a change.

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DeploymentSettingsPatch } from '@skein/api';
 import { createClient, type Client } from '@skein/api/client';
 import { mlp, writeModel } from '@skein/onnx';
 import { startRedis, type TestRedis } from '../../../jobs/src/store/testing/redis-server.ts';
@@ -88,16 +89,24 @@ export async function startFleet(
   };
 }
 
-/** Its answer tells versions apart: they have other weights. */
+/** One copy in a process of its own, of which a member counts 64 MiB besides the weights. */
+export const IN_PROCESS = {
+  objective: { latencyMs: 30_000 },
+  replicas: { min: 1, max: 1 },
+  isolation: 'process',
+} as const;
+
+/** Its answer tells versions apart: they have other weights. @returns the version. */
 export async function deployVersion(
-  { client }: FleetNode,
+  { client }: Pick<FleetNode, 'client'>,
   name: string,
   seed: number,
+  settings: DeploymentSettingsPatch = { objective: { latencyMs: 10_000 } },
+  sizes: Parameters<typeof mlp>[0]['sizes'] = [4, 3],
 ): Promise<string> {
-  const content = writeModel(mlp({ sizes: [4, 3], seed })) as Uint8Array<ArrayBuffer>;
+  const content = writeModel(mlp({ sizes, seed })) as Uint8Array<ArrayBuffer>;
   const { version } = await client.importModel({ name, content });
-  const settings = { objective: { latencyMs: 10_000 }, oversubscribe: true };
-  await client.deploy({ name, version, settings });
+  await client.deploy({ name, version, settings: { oversubscribe: true, ...settings } });
   return version;
 }
 
