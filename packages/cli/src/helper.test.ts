@@ -3,16 +3,14 @@
  * processes of their own. A helper is killed with SIGKILL in the middle of a round and started again,
  * then the node; one site leaves after one message.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FederationView } from '@skein/api';
-import { createClient, type Client } from '@skein/api/client';
 import type { PlannedHelper } from '@skein/federation';
-import { seededRandom } from '@skein/onnx';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type NodeProcess, startNodeProcess } from '../../server/src/testing/node-process.ts';
-import { type CliProcess, runCli, startCli } from './testing/cli.ts';
+import { startNodeProcess } from '../../server/src/testing/node-process.ts';
+import { runCli } from './testing/cli.ts';
+import { type FederationScene, openFederationScene, TERMS } from './testing/federation-scene.ts';
 
 const ROUNDS = 3;
 const HELPERS = ['Basel', 'Delft'];
@@ -20,54 +18,20 @@ const SITES = ['north', 'south', 'west', 'page'];
 const patient = { timeout: 90_000, interval: 20 };
 
 const PLAN = {
-  data: {
-    features: [
-      { name: 'age', kind: 'number', low: 20, high: 80 },
-      { name: 'sex', kind: 'category', categories: ['0', '1'] },
-    ],
-    target: { name: 'ill', kind: 'category', classes: ['0', '1'] },
-  },
-  strategy: { name: 'fedavg' },
+  ...TERMS,
   rounds: ROUNDS,
-  // A round takes long enough to be interrupted.
-  local: { steps: 3000, batch: 20, learningRate: 0.5 },
   privacy: { mode: 'client', epsilon: 20, delta: 0.001 },
   sites: { minimum: 3, maximum: 4, threshold: 2 },
 };
 
-let folder: string;
-let node: NodeProcess;
-let client: Client;
-const running = new Set<CliProcess>();
-
+let scene: FederationScene;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-helpers-'));
-  node = await startNodeProcess({ folder });
-  client = createClient({ url: node.url });
-  const random = seededRandom(1);
-  for (const name of SITES) {
-    const rows = Array.from({ length: 60 }, () => {
-      const age = Math.round(20 + 60 * random.next());
-      return `${age},${random.next() < 0.5 ? 0 : 1},${age > 50 ? 1 : 0}`;
-    });
-    await writeFile(join(folder, `${name}.csv`), ['age,sex,ill', ...rows, ''].join('\n'));
-  }
+  scene = await openFederationScene(SITES);
 }, 60_000);
-afterAll(async () => {
-  for (const each of running) each.process.kill('SIGKILL');
-  await node?.kill();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => scene?.[Symbol.asyncDispose]());
 
-/** Each participant has its own data folder: its keys and its memory. */
-function start(name: string, ...words: string[]): CliProcess {
-  const cli = startCli([...words, '--folder', join(folder, name), '--json'], { cwd: folder });
-  running.add(cli);
-  void cli.ended.then(() => running.delete(cli));
-  return cli;
-}
 async function told<T>(name: string, ...words: string[]): Promise<T> {
-  const { code, stdout, stderr } = await start(name, ...words).ended;
+  const { code, stdout, stderr } = await scene.start(name, ...words).ended;
   expect(code, stderr).toBe(0);
   return JSON.parse(stdout) as T;
 }
@@ -75,7 +39,7 @@ async function told<T>(name: string, ...words: string[]): Promise<T> {
 async function training(id: string, after: number): Promise<FederationView> {
   let view!: FederationView;
   const isTraining = async (): Promise<boolean> => {
-    view = await client.getFederation({ id });
+    view = await scene.client.getFederation({ id });
     if (view.status !== 'running') throw new Error(`It is ${view.status}: ${view.reason}`);
     return view.round >= after && view.phase === 'input';
   };
@@ -90,8 +54,8 @@ it('finishes although a helper and the node are killed, and spends no release tw
   // The keys stay.
   expect(await told('Basel', 'helper', 'key', '--name', 'Basel')).toEqual(helpers[0]);
   const plan = { ...PLAN, aggregation: { kind: 'committee', helpers } };
-  await writeFile(join(folder, 'plan.json'), JSON.stringify(plan));
-  const { federation, invitations } = await node.json<{
+  await writeFile(join(scene.folder, 'plan.json'), JSON.stringify(plan));
+  const { federation, invitations } = await scene.node.json<{
     federation: FederationView;
     invitations: { name: string; role: string; link: string }[];
   }>('federate', 'start', 'plan.json', ...SITES.flatMap((name) => ['--site', name]));
@@ -103,13 +67,13 @@ it('finishes although a helper and the node are killed, and spends no release tw
 
   const looked = await told('Basel', 'helper', 'join', linkOf('Basel'));
   expect(looked).toMatchObject({ accepted: false, name: 'Basel', unmet: [] });
-  const other = await start('stranger', 'helper', 'join', linkOf('Delft')).ended;
+  const other = await scene.start('stranger', 'helper', 'join', linkOf('Delft')).ended;
   expect(JSON.parse(other.stdout)).toMatchObject({ code: 'INVITATION_INVALID' });
 
-  const help = (name: string) => start(name, 'helper', 'join', linkOf(name), '--accept');
+  const help = (name: string) => scene.start(name, 'helper', 'join', linkOf(name), '--accept');
   const helping = new Map(HELPERS.map((name) => [name, help(name)]));
   const site = (name: string, ...more: string[]) =>
-    start(name, 'join', linkOf(name), '--data', `${name}.csv`, '--accept', ...more);
+    scene.start(name, 'join', linkOf(name), '--data', `${name}.csv`, '--accept', ...more);
   const staying = ['north', 'south', 'west'].map((name) => site(name));
   const once = site('page', '--once');
 
@@ -120,8 +84,8 @@ it('finishes although a helper and the node are killed, and spends no release tw
   helping.set('Basel', help('Basel'));
 
   await training(id, 1);
-  await node.kill();
-  node = await startNodeProcess({ folder, port: node.port });
+  await scene.node.kill();
+  scene.node = await startNodeProcess({ folder: scene.folder, port: scene.node.port });
 
   const ends = await Promise.all([...staying, ...helping.values()].map(({ ended }) => ended));
   for (const { code, stdout, stderr } of ends) {
@@ -132,11 +96,13 @@ it('finishes although a helper and the node are killed, and spends no release tw
   expect(code).toBe(0);
   expect(['left', 'finished']).toContain((JSON.parse(stdout) as { status: string }).status);
 
-  const view = await client.getFederation({ id });
+  const view = await scene.client.getFederation({ id });
   expect(view.spent.map(({ colluding }) => colluding)).toEqual([0, 1]);
   expect(view.spent[1]!.epsilon).toBeLessThanOrEqual(20);
-  expect((await runCli(['ledger', 'export', id, '--out', 'l.json'], { cwd: folder })).code).toBe(0);
-  const verified = await runCli(['ledger', 'verify', 'l.json', '--json'], { cwd: folder });
+  expect(
+    (await runCli(['ledger', 'export', id, '--out', 'l.json'], { cwd: scene.folder })).code,
+  ).toBe(0);
+  const verified = await runCli(['ledger', 'verify', 'l.json', '--json'], { cwd: scene.folder });
   expect(verified.code).toBe(0);
   expect(JSON.parse(verified.stdout)).toMatchObject({ rounds: ROUNDS, releases: ROUNDS });
 }, 180_000);

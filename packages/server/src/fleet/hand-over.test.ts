@@ -1,7 +1,8 @@
 /** Members of a store, whose renewals the test makes. */
-import { type Member, type MemberInfo, openSqliteState, SCHEMA, type State } from '@skein/state';
+import { type Member, openSqliteState, type State } from '@skein/state';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { isHandedOver } from './hand-over.ts';
+import { memberInfo } from './testing/member-info.ts';
 
 let state: State;
 beforeEach(async () => {
@@ -11,16 +12,7 @@ afterEach(() => state.close());
 
 async function join(name: string, version = '1') {
   let holds = true;
-  const info = (): MemberInfo => ({
-    name,
-    address: `http://${name}:4700`,
-    version: '1.0.0',
-    schema: SCHEMA,
-    memoryBytes: 1e9,
-    cores: 2,
-    accelerators: [],
-    loaded: holds ? [{ model: 'risk', version, digest: 'd' }] : [],
-  });
+  const info = () => memberInfo(name, holds ? [{ model: 'risk', version, digest: 'd' }] : []);
   const joined = await state.members.join(info(), 60_000);
   return {
     incarnation: joined.incarnation,

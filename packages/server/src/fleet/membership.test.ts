@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { SkeinError } from '@skein/api';
-import { type MemberInfo, openSqliteState, SCHEMA, type State } from '@skein/state';
+import { openSqliteState, type State } from '@skein/state';
 import { createMembership, type OwnMembership } from './membership.ts';
+import { memberInfo } from './testing/member-info.ts';
 
 let state: State;
 beforeEach(async () => {
@@ -9,24 +10,13 @@ beforeEach(async () => {
 });
 afterEach(() => state.close());
 
-const info = (name: string): MemberInfo => ({
-  name,
-  address: `http://${name}:4700`,
-  version: '1.0.0',
-  schema: SCHEMA,
-  memoryBytes: 1e9,
-  cores: 2,
-  accelerators: [],
-  loaded: [],
-});
-
 function member(
   name: string,
   over: Pick<State, 'members'> = state,
 ): OwnMembership & { warnings: string[] } {
   const warnings: string[] = [];
   const logger = { warn: (_: object, message: string) => void warnings.push(message) };
-  const membership = createMembership({ state: over, info: () => info(name), logger });
+  const membership = createMembership({ state: over, info: () => memberInfo(name), logger });
   onTestFinished(() => membership.close());
   return Object.assign(Object.create(membership) as OwnMembership, { warnings });
 }
