@@ -71,7 +71,7 @@ export const LanguageUseView = z
     model: z.string(),
     provider: z.string().describe('Empty: from the cache, or refused.'),
     requests: z.int(),
-    failed: z.int(),
+    failed: z.int().describe('Without the callers that left before the end.'),
     cacheHits: z.int(),
     inputTokens: z.int(),
     outputTokens: z.int(),

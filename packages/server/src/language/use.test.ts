@@ -21,6 +21,7 @@ test('the audit sums the requests of a caller and a model, with tokens and cost'
   for (let n = 0; n < 3; n++)
     use.observe({ caller, model: 'assistant', receipt: RECEIPT, durationMs: 90 });
   use.observe({ caller, model: 'assistant', error: 'BUDGET_SPENT', durationMs: 1 });
+  use.observe({ caller, model: 'assistant', receipt: RECEIPT, error: 'CANCELLED', durationMs: 90 });
   // A name of a caller is no row and no series.
   use.observe({ caller, model: 'gpt-9', error: 'MODEL_UNKNOWN', durationMs: 1 });
   await use.close();
@@ -29,14 +30,14 @@ test('the audit sums the requests of a caller and a model, with tokens and cost'
       actor: 'k1',
       action: 'generate',
       subject: 'assistant (shop)',
-      outcome: '4 requests, 1 failed, 30 tokens, $0.750000',
+      outcome: '5 requests, 1 failed, 40 tokens, $1.000000',
     },
   ]);
   expect(use.views()).toMatchObject([
     {
       model: 'assistant',
       provider: 'up',
-      requests: 3,
+      requests: 4,
       failed: 0,
       ttftMs: { p50: 50, p99: 50 },
       tokensPerSecond: 60,

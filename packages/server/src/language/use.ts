@@ -87,7 +87,8 @@ export function countLanguageUse(
     const sum = sumOf(outcome);
     const { receipt, error } = outcome;
     sum.requests += 1;
-    if (error !== undefined) sum.failed += 1;
+    // A caller that has left is no failure.
+    if (error !== undefined && error !== 'CANCELLED') sum.failed += 1;
     const { inputTokens, outputTokens } = generatedOf(receipt);
     sum.tokens += inputTokens + outputTokens;
     sum.costUsd += receipt?.costUsd ?? 0;
@@ -173,7 +174,7 @@ function viewOf(series: Series): LanguageUseView {
     model,
     provider,
     requests,
-    failed: requests - (codes.get('ok') ?? 0),
+    failed: requests - (codes.get('ok') ?? 0) - (codes.get('CANCELLED') ?? 0),
     cacheHits,
     inputTokens,
     outputTokens,
