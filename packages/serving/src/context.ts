@@ -2,15 +2,15 @@
 import type { State } from '@skein/state';
 import type { Registry } from './registry/contract.ts';
 import type { Clock, ServingObserver, Target } from './contract.ts';
-import type { Deployment } from './deployment.ts';
-import type { EventBus } from './events.ts';
+import type { Deployment } from './deployment/deployment.ts';
+import type { EventBus } from './monitoring/events.ts';
 import type { Placing } from './follow/placing.ts';
-import type { Journal } from './journal.ts';
-import type { LiveTarget } from './live-target.ts';
+import type { Journal } from './monitoring/journal.ts';
+import type { LiveTarget } from './deployment/live-target.ts';
 import type { RolloutPeers } from './rollout/peers.ts';
 import type { RolloutRun } from './rollout/rollout-run.ts';
 import type { ServingLog } from './serving-log.ts';
-import type { MakeTarget } from './target-factory.ts';
+import type { MakeTarget } from './deployment/target-factory.ts';
 
 export interface ServingContext {
   readonly state: State;

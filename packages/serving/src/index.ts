@@ -18,13 +18,13 @@ export {
 export type { DeploymentControl, DeployRequest } from './control.ts';
 export type { DesiredDeployments } from './follow/follower.ts';
 export type { Place, Placing, ResidentDeployment } from './follow/placing.ts';
-export { decideMembers, startFleetScaling } from './fleet-scale.ts';
-export type { MemoryUse } from './memory-use.ts';
-export { expectedBytes } from './model-memory.ts';
+export { decideMembers, startFleetScaling } from './scaling/fleet-scale.ts';
+export type { MemoryUse } from './scaling/memory-use.ts';
+export { expectedBytes } from './scaling/model-memory.ts';
 export { openServing, type EmbeddedServing, type EmbeddedServingOptions } from './open-serving.ts';
 export type { Registry } from './registry/contract.ts';
 export { createRegistry } from './registry/registry.ts';
-export type { DesiredDeployment } from './restore.ts';
+export type { DesiredDeployment } from './changes/restore.ts';
 export type { RolloutPeers, RolloutReport } from './rollout/peers.ts';
 export { createServing, type Serving, type ServingOptions } from './serving.ts';
 export type { WeightOf } from './dispatch/queue/deadline-queue.ts';

@@ -1,5 +1,5 @@
 /** The policy of rollouts, for what is rolled out outside of serving: no clocks, no I/O. */
-export { BUCKETS, bucketOf, digestOf, type LatencyDigest } from './latency-buckets.ts';
+export { BUCKETS, bucketOf, digestOf, type LatencyDigest } from './monitoring/latency-buckets.ts';
 export { countsSince, NOTHING, type Counts } from './rollout/judge.ts';
 export {
   advance,
@@ -11,4 +11,4 @@ export {
   shareOf,
 } from './rollout/rollout.ts';
 export { evidenceOf, p99Of, type RolloutWindow } from './rollout/windows.ts';
-export { stickyPosition } from './traffic-split.ts';
+export { stickyPosition } from './deployment/traffic-split.ts';

@@ -7,7 +7,7 @@ import type { Runtime } from '@skein/runtime';
 import type { State } from '@skein/state';
 import type { WeightOf } from './dispatch/queue/deadline-queue.ts';
 import type { Registry } from './registry/contract.ts';
-import { createChanges } from './changes.ts';
+import { createChanges } from './changes/changes.ts';
 import { callersOf } from './composition/call-graph.ts';
 import type { ServingContext } from './context.ts';
 import type {
@@ -21,27 +21,27 @@ import type {
   ServingObserver,
 } from './contract.ts';
 import type { DeploymentControl } from './control.ts';
-import type { Deployment } from './deployment.ts';
-import { createEventBus, type EventBus } from './events.ts';
-import { createJournal } from './journal.ts';
-import { loadedVersions, memberLoad, type LoadedVersion } from './member-load.ts';
+import type { Deployment } from './deployment/deployment.ts';
+import { createEventBus, type EventBus } from './monitoring/events.ts';
+import { createJournal } from './monitoring/journal.ts';
+import { loadedVersions, memberLoad, type LoadedVersion } from './scaling/member-load.ts';
 import { createFollower, type DesiredDeployments } from './follow/follower.ts';
 import type { Placing } from './follow/placing.ts';
 import { placesOf } from './follow/residence.ts';
-import { memoryUse, type MemoryUse } from './memory-use.ts';
-import { unknownModel } from './no-target.ts';
+import { memoryUse, type MemoryUse } from './scaling/memory-use.ts';
+import { unknownModel } from './deployment/no-target.ts';
 import {
   noteInterruptions,
   readDeployments as readStored,
   registerDesired,
   restoreDeployments,
   type StoredDeployment,
-} from './restore.ts';
+} from './changes/restore.ts';
 import type { RolloutPeers, RolloutReport } from './rollout/peers.ts';
-import { createScalingLoop } from './scaling-loop.ts';
+import { createScalingLoop } from './scaling/scaling-loop.ts';
 import type { ServingLog } from './serving-log.ts';
-import { targetFactory, type MakeTarget } from './target-factory.ts';
-import { viewOf } from './view.ts';
+import { targetFactory, type MakeTarget } from './deployment/target-factory.ts';
+import { viewOf } from './deployment/view.ts';
 
 export interface ServingOptions {
   readonly state: State;

@@ -1,5 +1,5 @@
 /** The graph of calls between deployments. It must have no cycle: each member would wait for the next. */
-import type { Deployment } from '../deployment.ts';
+import type { Deployment } from '../deployment/deployment.ts';
 
 /** The deployments that any loaded version of this one calls. */
 export function callsOf(deployment: Deployment): readonly string[] {

@@ -5,7 +5,7 @@
 import { SkeinError } from '@skein/api/errors';
 import { moving, serve, type CallContext } from '@skein/calls/serve';
 import type { Signature } from '@skein/onnx';
-import type { Composition, CompositionContext } from '../define-composition.ts';
+import type { Composition, CompositionContext } from './define-composition.ts';
 import { loadComposition } from './load-composition.ts';
 import { prepareForBundle } from './bundled-module.ts';
 import { pack, unpack, type WireTensors } from '../tensor-transfer.ts';

@@ -1,6 +1,6 @@
 /** Imports a composition's module and validates its export: the author may have used plain JavaScript. */
 import type { ElementType, TensorSpec } from '@skein/onnx';
-import type { Composition } from '../define-composition.ts';
+import type { Composition } from './define-composition.ts';
 
 const ELEMENT_TYPES: Record<ElementType, true> = {
   float32: true,

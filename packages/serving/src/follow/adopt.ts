@@ -4,20 +4,20 @@
  * in place.
  */
 import type { ServingContext } from '../context.ts';
-import type { Deployment } from '../deployment.ts';
-import type { LiveTarget } from '../live-target.ts';
-import { bringUp, prepare, replicasInUse, switchTo } from '../loading.ts';
+import type { Deployment } from '../deployment/deployment.ts';
+import type { LiveTarget } from '../deployment/live-target.ts';
+import { bringUp, prepare, replicasInUse, switchTo } from '../changes/loading.ts';
 import {
   type DesiredDeployment,
   registerDesired,
   restore,
   type StoredDeployment,
-} from '../restore.ts';
-import { UNLOADED } from '../removal.ts';
+} from '../changes/restore.ts';
+import { UNLOADED } from '../changes/removal.ts';
 import type { Place } from './placing.ts';
 import { handOver, leave } from './residence.ts';
-import { effectiveSettings, needsNewReplicas } from '../settings.ts';
-import { discard, retire } from '../unloading.ts';
+import { effectiveSettings, needsNewReplicas } from '../deployment/settings.ts';
+import { discard, retire } from '../changes/unloading.ts';
 
 /** @throws SkeinError why it cannot be served here. */
 export async function adopt(

@@ -6,8 +6,8 @@
  * composition waits for the deployments that it calls where they change at the same time.
  */
 import type { ServingContext } from '../context.ts';
-import { exclusively } from '../exclusive.ts';
-import type { DesiredDeployment } from '../restore.ts';
+import { exclusively } from '../changes/exclusive.ts';
+import type { DesiredDeployment } from '../changes/restore.ts';
 import { joinRollout } from '../rollout/join-rollout.ts';
 import { abandon, adopt } from './adopt.ts';
 import type { Place } from './placing.ts';

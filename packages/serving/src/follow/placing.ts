@@ -3,7 +3,7 @@
  * `packages/fleet`; a node without other members to forward to holds everything.
  */
 import type { Instant } from '../contract.ts';
-import type { DesiredDeployment } from '../restore.ts';
+import type { DesiredDeployment } from '../changes/restore.ts';
 
 /** A deployment in the memory of this node. */
 export interface ResidentDeployment {

@@ -6,12 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
 import type { ServingContext } from '../context.ts';
 import type { DeployedModel } from '../contract.ts';
-import type { Deployment } from '../deployment.ts';
-import { exclusively } from '../exclusive.ts';
-import type { LiveTarget } from '../live-target.ts';
-import { isUnloading, residentsOf } from '../memory-use.ts';
-import type { DesiredDeployment } from '../restore.ts';
-import { retire } from '../unloading.ts';
+import type { Deployment } from '../deployment/deployment.ts';
+import { exclusively } from '../changes/exclusive.ts';
+import type { LiveTarget } from '../deployment/live-target.ts';
+import { isUnloading, residentsOf } from '../scaling/memory-use.ts';
+import type { DesiredDeployment } from '../changes/restore.ts';
+import { retire } from '../changes/unloading.ts';
 import type { Place } from './placing.ts';
 
 /** Takes a deployment out of the memory of this node; its accepted requests are answered first. */

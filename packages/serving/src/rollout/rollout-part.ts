@@ -6,11 +6,17 @@
  */
 import type { DeploymentRecord, VersionRecord } from '@skein/state';
 import type { ServingContext } from '../context.ts';
-import type { Deployment } from '../deployment.ts';
-import { scale, type LiveTarget } from '../live-target.ts';
-import { bringUp, forgetAnswersThrough, prepare, replicasInUse, switchTo } from '../loading.ts';
-import type { EffectiveSettings } from '../settings.ts';
-import { retire } from '../unloading.ts';
+import type { Deployment } from '../deployment/deployment.ts';
+import { scale, type LiveTarget } from '../deployment/live-target.ts';
+import {
+  bringUp,
+  forgetAnswersThrough,
+  prepare,
+  replicasInUse,
+  switchTo,
+} from '../changes/loading.ts';
+import type { EffectiveSettings } from '../deployment/settings.ts';
+import { retire } from '../changes/unloading.ts';
 import { addCounts, countsOf, NOTHING, type Evidence } from './judge.ts';
 import { OutputWatch } from './output-watch.ts';
 import { OwnWindow } from './own-window.ts';

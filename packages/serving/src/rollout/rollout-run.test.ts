@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { RolloutPlan, SkeinError } from '@skein/api';
 import { tensor, type NumericTensor } from '@skein/onnx';
-import type { ServingEvent } from '../events.ts';
+import type { ServingEvent } from '../monitoring/events.ts';
 import { deployed, event, eventOfKind, sendUntil } from '../testing/await-events.ts';
 import { constant } from '../testing/scripted-target.ts';
 import { ACTOR, codeOf, openScene, request, type Scene } from '../testing/scene.ts';

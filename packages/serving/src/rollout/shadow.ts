@@ -10,7 +10,7 @@ import type { InferenceAnswer, InferenceRequest, Target, TargetRequest } from '.
 import { Cancellation } from '../contract.ts';
 import { outputDifference } from './output-difference.ts';
 import type { Comparison } from './judge.ts';
-import { copyTensors } from '../tensor-copy.ts';
+import { copyTensors } from '../cache/tensor-copy.ts';
 
 const MAX_WAITING = 64;
 

@@ -1,5 +1,5 @@
 /** Waits for events of a scene instead of for time. */
-import type { ServingEvent } from '../events.ts';
+import type { ServingEvent } from '../monitoring/events.ts';
 import { ACTOR, type Scene } from './scene.ts';
 
 /** Resolves with the first matching event, replayed ones included. */

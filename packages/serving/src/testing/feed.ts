@@ -1,7 +1,7 @@
 /** What a fleet wants, for nodes in the process of a test. */
 import { SkeinError } from '@skein/api';
 import type { DesiredDeployments } from '../follow/follower.ts';
-import type { DesiredDeployment } from '../restore.ts';
+import type { DesiredDeployment } from '../changes/restore.ts';
 import type { Scene } from './scene.ts';
 
 /** What the fleet wants, read from the state when the test says so. */

@@ -1,6 +1,6 @@
 /** A composition over two perceptrons, for the end-to-end tests: `second(first(x))`. */
 import type { Tensor } from '@skein/onnx';
-import { defineComposition } from '../define-composition.ts';
+import { defineComposition } from '../composition/define-composition.ts';
 
 export const composition = defineComposition({
   inputs: [{ name: 'x', type: 'float32', shape: ['batch', 8] }],

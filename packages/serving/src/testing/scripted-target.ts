@@ -11,7 +11,7 @@ import type {
   TargetRequest,
   TargetSnapshot,
 } from '../contract.ts';
-import type { TargetPlan } from '../target-factory.ts';
+import type { TargetPlan } from '../deployment/target-factory.ts';
 
 export interface Script {
   /** Fails the first load. */

@@ -8,7 +8,7 @@ import {
   type TensorMap,
 } from '@skein/onnx';
 import { SkeinError } from '@skein/api/errors';
-import { defineComposition, type CompositionContext } from '../../define-composition.ts';
+import { defineComposition, type CompositionContext } from '../define-composition.ts';
 
 export const composition = defineComposition({
   inputs: [

@@ -13,7 +13,7 @@ import type {
   TargetRequest,
   TargetSnapshot,
 } from '../../contract.ts';
-import type { TenantPenalties } from '../../tenant-penalties.ts';
+import type { TenantPenalties } from '../../quarantine/tenant-penalties.ts';
 import { shapesOf } from '../cost/synthetic-inputs.ts';
 import type { WeightOf } from '../queue/deadline-queue.ts';
 import { cancelled, Pending } from './pending.ts';

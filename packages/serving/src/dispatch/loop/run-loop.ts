@@ -14,7 +14,7 @@ import { SkeinError } from '@skein/api';
 import type { Signature } from '@skein/onnx';
 import { RuntimeFailure, withCulprit, type RunResult } from '@skein/runtime';
 import type { Clock, Instant, Prediction, ServingObserver } from '../../contract.ts';
-import type { TenantPenalties } from '../../tenant-penalties.ts';
+import type { TenantPenalties } from '../../quarantine/tenant-penalties.ts';
 import type { Warmth } from '../cost/warming.ts';
 import { timesOutAt } from '../policy/run-timeout.ts';
 import { levelOf } from '../policy/admission.ts';

@@ -5,8 +5,8 @@
 import { SkeinError, type DeploymentView, type RolloutEvidence } from '@skein/api';
 import type { DeploymentControl, Registry } from '@skein/serving';
 import type { State, VersionRecord } from '@skein/state';
-import { mergeSettings } from '../../../../../serving/src/settings.ts';
-import { TrafficHistory } from '../../../../../serving/src/traffic-history.ts';
+import { mergeSettings } from '../../../../../serving/src/deployment/settings.ts';
+import { TrafficHistory } from '../../../../../serving/src/monitoring/traffic-history.ts';
 
 export interface FakeControl extends DeploymentControl {
   /** Changes a view from outside, as traffic would. */

@@ -1,0 +1,56 @@
+/**
+ * Checks the cores that deployments claim: the threads of all minimum replicas must fit, because
+ * those run whatever the traffic. A deployment that claims more is rejected at once, instead of
+ * delaying every other one. With `oversubscribe` the operator allows it.
+ *
+ * A composition claims none: it mostly waits for other deployments, whose threads do the computing.
+ */
+import { SkeinError } from '@skein/api';
+import type { EffectiveSettings } from '../deployment/settings.ts';
+
+/** Claim of one deployment. */
+export interface CoreClaim {
+  readonly kind: 'onnx' | 'composition';
+  readonly settings: EffectiveSettings;
+}
+
+/** Threads that run whatever the traffic. */
+export function leastThreads({ kind, settings: { settings, replicas } }: CoreClaim): number {
+  const countsNot = kind === 'composition' || settings.oversubscribe;
+  return countsNot ? 0 : settings.threads * replicas.min;
+}
+
+/**
+ * A change that claims no more than before passes even if other deployments exceed the cores: a
+ * node may have moved to a smaller machine.
+ *
+ * @param before the previous claim of the deployment; undefined for a new one.
+ * @param others claims of the other deployments, by name.
+ * @throws SkeinError DEPLOYMENT_INVALID with the deployments that hold the cores, and the fix.
+ */
+export function checkLeastThreads(
+  name: string,
+  asked: CoreClaim,
+  before: CoreClaim | undefined,
+  others: ReadonlyMap<string, CoreClaim>,
+  cores: number,
+): void {
+  const wanted = leastThreads(asked);
+  if (wanted <= (before === undefined ? 0 : leastThreads(before))) return;
+  const holders: string[] = [];
+  let held = 0;
+  for (const [other, claim] of others) {
+    const threads = leastThreads(claim);
+    if (threads === 0) continue;
+    held += threads;
+    holders.push(`${other} (${threads})`);
+  }
+  if (held + wanted <= cores) return;
+  const { settings, replicas } = asked.settings;
+  throw new SkeinError(
+    'DEPLOYMENT_INVALID',
+    `At least ${replicas.min} × ${settings.threads} threads of "${name}" would run, but of the node's ` +
+      `${cores} cores ${held} are taken: ${holders.join(', ')}. ` +
+      `Lower replicas.min or threads, here or there, or set oversubscribe.`,
+  );
+}
