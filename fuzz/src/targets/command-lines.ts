@@ -6,7 +6,7 @@ import {
   selectCommand,
   type CommandName,
 } from '../../../packages/cli/src/commands.ts';
-import { parseArguments } from '../../../packages/cli/src/parse.ts';
+import { parseArguments } from '../../../packages/cli/src/command-line/parse.ts';
 import { bytesInput } from '../engine/bytes.ts';
 import type { Target } from '../engine/target.ts';
 

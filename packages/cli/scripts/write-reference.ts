@@ -1,7 +1,7 @@
 /** Writes the file that is generated from the command table: docs/reference/cli.md. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { GENERATED_FILES } from '../src/reference.ts';
+import { GENERATED_FILES } from '../src/command-line/reference.ts';
 
 const root = join(import.meta.dirname, '../../..');
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { COMMAND_NAMES } from './commands.ts';
-import { GENERATED_FILES } from './reference.ts';
+import { GENERATED_FILES } from './command-line/reference.ts';
 
 const root = join(import.meta.dirname, '../../..');
 

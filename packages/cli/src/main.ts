@@ -4,8 +4,8 @@
  */
 import { enableCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
-import { restartWithBoundedHeap } from './bounded-heap.ts';
-import { listenForInterruption } from './interruption.ts';
+import { restartWithBoundedHeap } from './process/bounded-heap.ts';
+import { listenForInterruption } from './process/interruption.ts';
 
 // Before signals are listened for: a restart would lose one that has arrived.
 if (process.argv[2] === 'up') restartWithBoundedHeap();
@@ -19,5 +19,5 @@ listenForInterruption();
 // thousand times (ThreadIsolation::UnregisterWasmAllocation aborts); it is a few kilobytes to keep.
 setFlagsFromString('--no-wasm-code-gc');
 enableCompileCache();
-const { runProcess } = await import('./process.ts');
+const { runProcess } = await import('./process/process.ts');
 await runProcess();

@@ -3,10 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { generateClient } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
-import { defineCommand } from '../command.ts';
-import { connect, connectionOptions } from '../connection.ts';
+import { defineCommand } from '../command-line/command.ts';
+import { connect, connectionOptions } from '../connection/connection.ts';
 import { unwritable } from '@skein/api/file-errors';
-import { many, text } from '../option.ts';
+import { many, text } from '../command-line/option.ts';
 
 export const clientGenerate = defineCommand({
   name: 'client generate',

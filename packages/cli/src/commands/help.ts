@@ -1,9 +1,15 @@
 /** `skein help`: the commands, or the usage of one. */
-import { defineCommand } from '../command.ts';
+import { defineCommand } from '../command-line/command.ts';
 import { COMMAND_NAMES, loadCommand, loadCommands, type AnyCommand } from '../commands.ts';
-import { commandHelp, optionMeaning, optionSyntax, overview, usageLine } from '../help.ts';
-import { optionalArgument } from '../option.ts';
-import { didYouMean, usageError } from '../usage.ts';
+import {
+  commandHelp,
+  optionMeaning,
+  optionSyntax,
+  overview,
+  usageLine,
+} from '../command-line/help.ts';
+import { optionalArgument } from '../command-line/option.ts';
+import { didYouMean, usageError } from '../command-line/usage.ts';
 
 export interface Help {
   readonly commands: readonly AnyCommand[];

@@ -1,6 +1,6 @@
 /** `skein version`: what runs here. */
 import { readFile } from 'node:fs/promises';
-import { defineCommand } from '../command.ts';
+import { defineCommand } from '../command-line/command.ts';
 
 export interface Versions {
   readonly skein: string;

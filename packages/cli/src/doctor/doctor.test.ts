@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { runCli } from '../testing/cli.ts';
-import type { Diagnosis } from '../commands/doctor.ts';
+import type { Diagnosis } from '../commands/node/doctor.ts';
 import { detectSystem, installCommand } from './system.ts';
 
 describe('the system', () => {

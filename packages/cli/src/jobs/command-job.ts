@@ -2,7 +2,7 @@
 import type { NewJobInput } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { SANDBOX_NAMES } from '@skein/api/implementations';
-import type { Context, OptionValues } from '../command.ts';
+import type { Context, OptionValues } from '../command-line/command.ts';
 import {
   bytes,
   choice,
@@ -13,8 +13,8 @@ import {
   many,
   text,
   withDefault,
-} from '../option.ts';
-import { usageError } from '../usage.ts';
+} from '../command-line/option.ts';
+import { usageError } from '../command-line/usage.ts';
 import { findInputs, uploadInputs } from './inputs.ts';
 
 /** Attempts after lost workers of a command that must not be retried after a failure. */

@@ -11,9 +11,9 @@ import { SkeinError } from '@skein/api/errors';
 import { downloadArtifact, isStored } from '@skein/api/files';
 import type { DataFormat, DataSet, LocalDataSet, Piece } from '@skein/jobs/data-set';
 import { formatBytes } from '@skein/api/units';
-import type { Context } from '../command.ts';
+import type { Context } from '../command-line/command.ts';
 import { readGivenFile } from '../file.ts';
-import { usageError } from '../usage.ts';
+import { usageError } from '../command-line/usage.ts';
 import { cutIntoShards } from './split.ts';
 
 const FORMATS: readonly DataFormat[] = ['csv', 'jsonl', 'parquet'];

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from '@skein/api/client';
-import type { Context } from '../command.ts';
+import type { Context } from '../command-line/command.ts';
 import {
   connect,
   dataFolder,
@@ -13,7 +13,7 @@ import {
   runningNodeUrl,
   type ConnectionChoice,
   type FetchWrapper,
-} from '../connection.ts';
+} from '../connection/connection.ts';
 
 export interface JobConnection {
   readonly client: Client;

@@ -2,8 +2,8 @@
 import type { JobView } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { formatShare } from '@skein/api/units';
-import type { Context } from '../command.ts';
-import { flag } from '../option.ts';
+import type { Context } from '../command-line/command.ts';
+import { flag } from '../command-line/option.ts';
 import { bar } from '../output/notes.ts';
 import { hasEnded } from '../output/job.ts';
 

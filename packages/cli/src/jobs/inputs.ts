@@ -8,8 +8,8 @@ import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import { uploadFiles, type LocalFile, type UploadedFile } from '@skein/api/files';
 import { formatBytes } from '@skein/api/units';
-import type { Context } from '../command.ts';
-import { usageError } from '../usage.ts';
+import type { Context } from '../command-line/command.ts';
+import { usageError } from '../command-line/usage.ts';
 
 /** Largest number of files of one job. */
 const MAX_FILES = 10_000;

@@ -1,9 +1,9 @@
 /** The work of `skein map` on each shard: a statement, a task, or a command with its files. */
 import { resolve } from 'node:path';
 import type { Client } from '@skein/api/client';
-import type { Context } from '../command.ts';
+import type { Context } from '../command-line/command.ts';
 import { readGivenFile } from '../file.ts';
-import { usageError } from '../usage.ts';
+import { usageError } from '../command-line/usage.ts';
 import { findInputs, uploadInputs } from './inputs.ts';
 
 /** @returns undefined when shards are passed on unchanged. */

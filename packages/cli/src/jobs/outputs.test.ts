@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { NewJob } from '@skein/api';
 import type { Client } from '@skein/api/client';
-import type { Context } from '../command.ts';
+import type { Context } from '../command-line/command.ts';
 import { createNotes } from '../output/notes.ts';
 import { downloadOutputs } from './outputs.ts';
 

@@ -5,7 +5,7 @@ import type { Client } from '@skein/api/client';
 import { unwritable } from '@skein/api/file-errors';
 import { downloadArtifact } from '@skein/api/files';
 import { formatBytes } from '@skein/api/units';
-import type { Context } from '../command.ts';
+import type { Context } from '../command-line/command.ts';
 
 export interface Output {
   readonly path: string;

@@ -7,11 +7,11 @@ import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import type { Pipeline } from '@skein/jobs/pipeline';
 import type { GraphStep } from '@skein/jobs/pipeline-graph';
-import type { Context } from '../command.ts';
+import type { Context } from '../command-line/command.ts';
 import { givenFile } from '../file.ts';
 import { hasEnded } from '../output/job.ts';
 import { pause } from '../pause.ts';
-import { usageError } from '../usage.ts';
+import { usageError } from '../command-line/usage.ts';
 
 const POLL_MS = 300;
 const PAGE = 1000;

@@ -1,7 +1,7 @@
 /** The result of a benchmark as text. */
 import type { LoadReport } from '@skein/load';
 import { formatDuration, formatNumber, formatRate, formatShare } from '@skein/api/units';
-import type { BenchResult } from '../commands/bench.ts';
+import type { BenchResult } from '../commands/serving/bench.ts';
 import type { Style } from './style.ts';
 import { renderFields, renderTable } from './table.ts';
 

@@ -3,8 +3,8 @@
  * that a terminal of 24 holds it below the four that `npm start` writes first.
  */
 import { formatDuration } from '@skein/api/units';
-import type { UpResult } from '../commands/up.ts';
-import type { LanguageExample } from '../language-example.ts';
+import type { UpResult } from '../commands/node/up.ts';
+import type { LanguageExample } from '../examples/language-example.ts';
 import type { Style } from './style.ts';
 import { renderFields } from './table.ts';
 

@@ -9,7 +9,7 @@ import {
   type TensorSpec,
 } from '@skein/onnx';
 import { readGivenFile } from '../file.ts';
-import { didYouMean, usageError } from '../usage.ts';
+import { didYouMean, usageError } from '../command-line/usage.ts';
 import { encodeValues, type Scalar } from './encode.ts';
 import { declaredText, fill, resolveShape } from './shape.ts';
 

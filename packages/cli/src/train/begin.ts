@@ -14,11 +14,11 @@ import {
   type RunOptions,
   type TrainedRun,
 } from '@skein/train/run';
-import type { Context } from '../command.ts';
-import { dataFolder, type ConnectionChoice } from '../connection.ts';
+import type { Context } from '../command-line/command.ts';
+import { dataFolder, type ConnectionChoice } from '../connection/connection.ts';
 import { connectOrStart } from '../jobs/embedded.ts';
 import { bar } from '../output/notes.ts';
-import { usageError } from '../usage.ts';
+import { usageError } from '../command-line/usage.ts';
 import type { Flags } from './options.ts';
 import { createProgress } from './progress.ts';
 import { findRun, runReporter } from './runs.ts';

@@ -2,8 +2,8 @@
 import { SkeinError } from '@skein/api/errors';
 import type { Loss } from '@skein/onnx';
 import { OPTIMISER_NAMES, SCHEDULE_NAMES, type Training } from '@skein/train';
-import { optionName, type OptionValues } from '../command.ts';
-import { bytes, choice, decimal, integer, text, value } from '../option.ts';
+import { optionName, type OptionValues } from '../command-line/command.ts';
+import { bytes, choice, decimal, integer, text, value } from '../command-line/option.ts';
 
 /** Settings that flags can express: everything except functions. */
 export interface Flags extends Omit<Partial<Training>, 'model' | 'optimiser' | 'loss' | 'freeze'> {

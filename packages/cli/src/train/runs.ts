@@ -3,14 +3,14 @@ import { summaryOf, type Run, type RunSummary, type VersionView } from '@skein/a
 import { SkeinError } from '@skein/api/errors';
 import { recordVersion } from '@skein/state/run-versions';
 import { readRuns } from '@skein/state/runs';
-import type { Context } from '../command.ts';
+import type { Context } from '../command-line/command.ts';
 import {
   connect,
   dataFolder,
   explicitUrl,
   runningNodeUrl,
   type ConnectionChoice,
-} from '../connection.ts';
+} from '../connection/connection.ts';
 
 /** Most runs that a node lists. */
 const MOST = 1000;

@@ -1,8 +1,8 @@
 /** The progress of a run: from the events of a node that knows it, or else from its folder. */
 import type { RunSummary } from '@skein/api';
 import { readRun, runPath } from '@skein/state/runs';
-import type { Context } from '../command.ts';
-import { dataFolder, type ConnectionChoice } from '../connection.ts';
+import type { Context } from '../command-line/command.ts';
+import { dataFolder, type ConnectionChoice } from '../connection/connection.ts';
 import { pause } from '../pause.ts';
 import { formatMetric, metricTitle } from './progress.ts';
 import { nodeClient } from './runs.ts';

@@ -5,7 +5,7 @@ import { createClient, type Client } from '@skein/api/client';
 import { Peer } from '@skein/fleet';
 import { expect, onTestFinished, test } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { trustingFetch } from '../../../cli/src/trust.ts';
+import { trustingFetch } from '../../../cli/src/connection/trust.ts';
 import {
   createAuthority,
   type Issued,

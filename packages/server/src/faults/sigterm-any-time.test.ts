@@ -186,7 +186,7 @@ describe('while it serves', () => {
   });
 
   it('and its event loop stands still: the process is killed when its time is over', async () => {
-    const main = join(import.meta.dirname, '../../../cli/src/exit.ts');
+    const main = join(import.meta.dirname, '../../../cli/src/process/exit.ts');
     const script = `
       const { mustEndWithin } = await import(${JSON.stringify(main)});
       mustEndWithin(300);

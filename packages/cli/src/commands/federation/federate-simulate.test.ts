@@ -1,0 +1,116 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { seededRandom } from '@skein/onnx';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startCli } from '../../testing/cli.ts';
+import type { SimulatedRow } from './federate-simulate.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-simulate-'));
+  const random = seededRandom(1);
+  const rows = Array.from({ length: 300 }, () => {
+    const [age, pressure] = [20 + 60 * random.next(), 90 + 80 * random.next()];
+    return `${age.toFixed(1)},${pressure.toFixed(1)},${age + pressure > 180 ? 'yes' : 'no'}`;
+  });
+  await writeFile(join(folder, 'rows.csv'), ['age,pressure,ill', ...rows, ''].join('\n'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const skein = (...args: string[]) =>
+  startCli(['federate', 'simulate', 'rows.csv', '--label', 'ill', ...args], { cwd: folder }).ended;
+
+interface Simulated {
+  readonly heldOutRows: number;
+  readonly majority: number;
+  readonly personal?: {
+    readonly own: Readonly<Record<string, number>>;
+    readonly global: Readonly<Record<string, number>>;
+  };
+  readonly rounds: readonly SimulatedRow[];
+}
+const simulated = async (...args: string[]): Promise<Simulated> =>
+  JSON.parse((await skein(...args, '--json')).stdout) as Simulated;
+
+it('learns over equal sites, and over sites of one class needs more rounds', async () => {
+  const plan = ['--sites', '5', '--rounds', '8', '--rate', '1'];
+  const [equal, again, sorted] = await Promise.all([
+    simulated(...plan),
+    simulated(...plan),
+    simulated(...plan, '--split', 'sorted'),
+  ]);
+  expect(equal).toEqual(again);
+  expect(equal).toMatchObject({ trainingRows: 240, heldOutRows: 60, strategy: 'fedavg' });
+  expect(equal.rounds.map(({ round }) => round)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  const last = equal.rounds.at(-1)!.metrics;
+  expect(last['accuracy']).toBeGreaterThan(0.93);
+  expect(last['accuracy']).toBeGreaterThan(equal.majority + 0.2);
+  expect(last['validationLoss']).toBeLessThan(sorted.rounds.at(-1)!.metrics['validationLoss']!);
+});
+
+it('shows what hostile sites do to the mean, and that robust aggregates stand them', async () => {
+  const plan = ['--sites', '7', '--rounds', '8', '--rate', '1', '--hostile', '2'];
+  const accuracies = await Promise.all(
+    [[], ['--robust', 'median'], ['--robust', 'trimmed-mean'], ['--robust', 'krum']].map(
+      async (more) => (await simulated(...plan, ...more)).rounds.at(-1)!.metrics['accuracy']!,
+    ),
+  );
+  const [mean, ...robust] = accuracies as [number, ...number[]];
+  expect(mean).toBeLessThan(0.6);
+  for (const accuracy of robust) expect(accuracy).toBeGreaterThan(0.9);
+  const few = await skein('--sites', '6', '--hostile', '2', '--robust', 'krum', '--json');
+  expect([few.code, JSON.parse(few.stdout).code]).toEqual([2, 'USAGE']);
+});
+
+it('trains a model of its own at each site, which fits rows that the global one cannot', async () => {
+  const { stdout } = await skein(
+    '--sites',
+    '5',
+    '--split',
+    'sorted',
+    '--personal',
+    '0',
+    '--rounds',
+    '4',
+  );
+  expect(stdout).toMatch(
+    /On 45 rows that sites have kept: accuracy [\d.]+ by a model of each site's/,
+  );
+  const plan = ['--sites', '5', '--rounds', '4', '--split', 'sorted', '--personal'];
+  const [own, pulled, plain] = await Promise.all([
+    simulated(...plan, '0'),
+    simulated(...plan, '1000', '--rate', '0.0001'),
+    simulated(...plan.slice(0, -1)),
+  ]);
+  // A site has rows of one class, or of two.
+  const { personal } = own;
+  expect(personal!.own['accuracy']).toBeGreaterThan(personal!.global['accuracy']!);
+  expect(personal!.own['validationLoss']).toBeLessThan(personal!.global['validationLoss']! * 0.8);
+  // Pulled so strongly, it stays what the global one is.
+  const strong = pulled.personal!;
+  expect(strong.own['validationLoss']).toBeCloseTo(strong.global['validationLoss']!, 2);
+  expect(plain.personal).toBeUndefined();
+  const many = await skein('--sites', '201', '--personal', '1', '--json');
+  expect(JSON.parse(many.stdout)).toMatchObject({ code: 'USAGE' });
+});
+
+it('simulates updates that come late, with fedbuff', async () => {
+  const plan = ['--sites', '5', '--rounds', '12', '--rate', '1', '--strategy'];
+  const { majority, rounds } = await simulated(...plan, 'fedbuff', '--late', '2');
+  expect(rounds.at(-1)!.metrics['accuracy']).toBeGreaterThan(majority + 0.2);
+  const other = await skein(...plan, 'fedavg', '--late', '2', '--json');
+  expect(JSON.parse(other.stdout)).toMatchObject({ code: 'USAGE' });
+});
+
+it('draws a table of rounds, and refuses more sites than rows and a column that is absent', async () => {
+  const { code, stdout } = await skein('--sites', '4', '--sampled', '2', '--rounds', '2');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^ROUND +LOSS +VALIDATION LOSS +ACCURACY/m);
+  expect(stdout).toMatch(/^ +2 +0\.\d{4}/m);
+  expect(stdout).toContain('fedavg over 4 simulated sites (equal) with 240 rows');
+  const many = await skein('--sites', '500', '--json');
+  expect([many.code, JSON.parse(many.stdout).code]).toEqual([2, 'USAGE']);
+  const absent = await skein('--label', 'sick', '--json');
+  expect(JSON.parse(absent.stdout)).toMatchObject({ code: 'TRAINING_DATA_INVALID' });
+});

@@ -1,0 +1,290 @@
+/** `skein federate simulate`: how well a strategy would train over sites, before there are any. */
+import { createReadStream } from 'node:fs';
+import { values } from '@skein/onnx';
+import {
+  assemble,
+  LABELS,
+  MASK,
+  problemOf,
+  readCsv,
+  rowsFor,
+  selectRows,
+  splitRows,
+  type Dataset,
+} from '@skein/train';
+import {
+  equalSites,
+  federatedModel,
+  fewestUpdates,
+  openPersonal,
+  ROBUST_NAMES,
+  type RobustRule,
+  simulate,
+  STRATEGY_NAMES,
+  strategyOf,
+} from '@skein/train/federated';
+import { nativeBackend } from '@skein/train/native';
+import { explaining, networkOf } from '@skein/train/run';
+import { defineCommand } from '../../command-line/command.ts';
+import { givenFile } from '../../file.ts';
+import {
+  argument,
+  choice,
+  decimal,
+  integer,
+  text,
+  withDefault,
+} from '../../command-line/option.ts';
+import { renderTable, type Column } from '../../output/table.ts';
+import {
+  type Compared,
+  comparedOn,
+  majorityOf,
+  type Metrics,
+  openQuality,
+} from '../../federation/simulated-quality.ts';
+import { usageError } from '../../command-line/usage.ts';
+
+const HELD_OUT = 0.2;
+
+export interface SimulatedRow {
+  readonly round: number;
+  /** Mean loss of the sites' batches. */
+  readonly loss: number;
+  /** On held-out rows: accuracy and AUC, or errors. */
+  readonly metrics: Metrics;
+}
+
+/** Each site's own model is tried on the rows of all. */
+const MOST_PERSONAL = 200;
+
+/** How rows are given to sites. @returns positions of each site's rows. */
+type Split = (rows: Dataset, sites: number, seed: number) => readonly Uint32Array[];
+const SPLITS: Readonly<Record<'equal' | 'sorted', Split>> = {
+  equal: ({ count }, sites, seed) => equalSites(count, sites, seed),
+  sorted({ count, tensors }, sites) {
+    const labels = values(tensors.get(LABELS)!);
+    const order = Uint32Array.from({ length: count }, (_, i) => i).toSorted(
+      (a, b) => Number(labels[a]) - Number(labels[b]) || a - b,
+    );
+    const border = (site: number): number => Math.floor((site * count) / sites);
+    return Array.from({ length: sites }, (_, i) => order.slice(border(i), border(i + 1)));
+  },
+};
+
+export const federateSimulate = defineCommand({
+  name: 'federate simulate',
+  summary: 'Simulate a federation on this machine: the rows of one file, split over sites.',
+  details:
+    'A fifth of the rows is held out, and the model of each round is tried on them. The sites train as real ones do, one after the other, without transport, masks or noise: `skein privacy` says what noise costs. The encoding of columns is fitted to all training rows; a real plan names public ranges instead.',
+  examples: [
+    {
+      command:
+        'skein federate simulate rows.csv --label disease --sites 20 --strategy fedadam --server-rate 0.1',
+      does: 'Twenty sites with equal shares of the rows',
+    },
+    {
+      command:
+        'skein federate simulate rows.csv --label disease --sites 10 --hostile 2 --robust trimmed-mean',
+      does: 'Two of ten sites work against the others',
+    },
+    {
+      command: 'skein federate simulate rows.csv --label disease --split sorted --personal 0.1',
+      does: 'Sites that differ, each with a model of its own too',
+    },
+    {
+      command: 'skein federate simulate rows.csv --label disease --split sorted --json',
+      does: 'Sites that have rows of few classes',
+    },
+  ],
+  arguments: { data: argument('FILE', 'Rows: .csv with a header.', { completes: 'file' }) },
+  options: {
+    label: text('COLUMN', 'The column to predict.'),
+    model: withDefault(text('NETWORK', 'mlp: a linear model; mlp:16: one hidden layer.'), 'mlp'),
+    sites: withDefault(integer('N', 'Sites.', { min: 2, max: 10_000 }), '10'),
+    sampled: integer('N', 'Sites of a round, drawn anew each time; default: all.', {
+      min: 1,
+      max: 10_000,
+    }),
+    split: withDefault(
+      choice(['equal', 'sorted'], 'equal: rows at random; sorted: by label, few classes a site.'),
+      'equal',
+    ),
+    strategy: withDefault(
+      choice(STRATEGY_NAMES, 'What the server makes of the updates.'),
+      'fedavg',
+    ),
+    hostile: withDefault(
+      integer('N', 'Sites that send ten times the opposite of what they learnt.', {
+        min: 0,
+        max: 10_000,
+      }),
+      '0',
+    ),
+    robust: choice(
+      ROBUST_NAMES,
+      'What is taken of the updates in place of their mean, where sites may be hostile.',
+    ),
+    dishonest: integer('N', 'Hostile sites that trimmed-mean and krum stand; default: --hostile.', {
+      min: 0,
+      max: 10_000,
+    }),
+    norm: withDefault(
+      decimal('R', 'What norm-bound shortens longer updates to.', { min: 1e-9, max: 1e9 }),
+      '1',
+    ),
+    late: withDefault(
+      integer('N', 'With fedbuff: updates are of a model of up to N rounds ago.', {
+        min: 0,
+        max: 1000,
+      }),
+      '0',
+    ),
+    personal: decimal(
+      'LAMBDA',
+      'Train a model of its own at each site too, pulled to the global one so strongly (Ditto); 0: only from it on.',
+      { min: 0, max: 1e6 },
+    ),
+    serverRate: decimal('R', 'Rate by which the server follows the mean update.', {
+      min: 1e-9,
+      max: 1e3,
+    }),
+    rounds: withDefault(integer('N', 'Rounds.', { min: 1, max: 100_000 }), '20'),
+    epochs: withDefault(integer('N', 'Passes of a site in a round.', { min: 1, max: 1000 }), '1'),
+    batch: withDefault(integer('N', 'Rows of a step.', { min: 1, max: 100_000 }), '10'),
+    rate: withDefault(decimal('R', 'Learning rate of a site.', { min: 1e-9, max: 1e3 }), '0.1'),
+    seed: withDefault(integer('N', 'Of weights, split and order.', { min: 0, max: 2 ** 31 }), '0'),
+  },
+  async run({ cwd, notes, signal }, { data, label, model, split, seed, ...options }) {
+    if (label === undefined) throw usageError('Name the column to predict: --label COLUMN.');
+    const builder = networkOf(model);
+    if (builder === undefined) throw usageError(`--model: "${model}" is not mlp or mlp:16,8.`);
+    const { path } = await givenFile(cwd, data);
+    const { strategy: name, serverRate, sites: count, sampled, rounds, batch, ...more } = options;
+    const { hostile, robust, dishonest = hostile, norm, personal: lambda, late, ...local } = more;
+    const rule = robust === undefined ? undefined : { name: robust, dishonest, norm };
+    requireRobust(rule, name, sampled ?? count);
+    if (late > 0 && name !== 'fedbuff') throw usageError('--late is of --strategy fedbuff.');
+    if (lambda !== undefined && count > MOST_PERSONAL) {
+      throw usageError(`--personal is for at most ${MOST_PERSONAL} sites, not ${count}.`);
+    }
+    if (sampled !== undefined && sampled > count) {
+      throw usageError(`--sampled ${sampled} is more than the ${count} sites.`);
+    }
+    return explaining(data, async () => {
+      const table = await readCsv(createReadStream(path));
+      const given = { from: 'table', table, label } as const;
+      const [held, training] = splitRows(table.count, { share: HELD_OUT, seed });
+      const fewest = lambda === undefined ? count : 5 * count;
+      if (training.length < fewest) {
+        throw usageError(`${training.length} training rows are too few for ${count} sites.`);
+      }
+      const start = assemble({ model: builder, data: given, rows: training, seed });
+      const problem = problemOf(start, { batch });
+      const all = rowsFor(start, given);
+      const [rows, test] = [selectRows(all, training), selectRows(all, held)];
+      const strategy = strategyOf(name, {
+        ...(serverRate === undefined ? {} : { serverRate }),
+        // A full buffer has the rows that a round has on average: an update counts by its rows.
+        buffer: Math.max(1, Math.round((rows.count * (sampled ?? count)) / count)),
+      });
+      const federated = federatedModel(problem.graded, strategy.site);
+      const quality = await openQuality(problem, federated, test, batch);
+      const found: SimulatedRow[] = [];
+      const shares = SPLITS[split](rows, count, seed);
+      // With models of its own, each site keeps every fifth of its rows to try them on.
+      const kept =
+        lambda === undefined ? [] : shares.map((own) => own.filter((_, i) => i % 5 === 4));
+      const used =
+        lambda === undefined ? shares : shares.map((own) => own.filter((_, i) => i % 5 < 4));
+      const steps = {
+        backend: nativeBackend,
+        rows,
+        batch,
+        mask: MASK,
+        learningRate: local.rate,
+        epochs: local.epochs,
+        seed,
+      };
+      const personal =
+        lambda === undefined ? undefined : await openPersonal(problem.graded, lambda, steps);
+      let compared: { readonly personal?: Compared } = {};
+      try {
+        const { parameters } = await simulate(federated, {
+          ...steps,
+          strategy,
+          sites: used,
+          rounds,
+          hostile,
+          late,
+          ...(personal === undefined ? {} : { personal }),
+          ...(rule === undefined ? {} : { robust: rule }),
+          ...(sampled === undefined ? {} : { sampled }),
+          async onRound({ round, loss, state }) {
+            const metrics = await quality.report(state.parameters);
+            found.push({ round, loss, metrics });
+            notes.progress(`Round ${round} of ${rounds} …`);
+            return !signal.aborted;
+          },
+        });
+        if (personal !== undefined) {
+          const own = (site: number) => personal.of(site) ?? parameters;
+          compared = {
+            personal: await comparedOn(kept, own, parameters, (rowsOf) =>
+              openQuality(problem, federated, selectRows(rows, rowsOf), batch),
+            ),
+          };
+        }
+      } finally {
+        notes.clear();
+        await quality.close();
+        await personal?.close();
+      }
+      const counts = { trainingRows: rows.count, heldOutRows: test.count };
+      const frequent = problem.blueprint.classes.length > 0 ? { majority: majorityOf(test) } : {};
+      const taken = robust === undefined ? {} : { robust };
+      const which = { strategy: name, ...taken, hostile, sites: count, split };
+      return { ...which, ...counts, ...frequent, ...compared, rounds: found };
+    });
+  },
+  render(found, style) {
+    const { strategy, robust, hostile, sites, split } = found;
+    const { trainingRows, heldOutRows, majority, personal, rounds } = found;
+    const names = Object.keys(rounds.at(-1)?.metrics ?? {});
+    const columns: readonly Column<SimulatedRow>[] = [
+      ['ROUND', ({ round }) => String(round), 'right'],
+      ['LOSS', ({ loss }) => loss.toFixed(4), 'right'],
+      ...names.map(
+        (name) =>
+          [
+            name.replaceAll(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase(),
+            ({ metrics }: SimulatedRow) => metrics[name]?.toFixed(4) ?? '–',
+            'right',
+          ] as const,
+      ),
+    ];
+    const frequent =
+      majority === undefined ? '' : ` The most frequent class has ${majority.toFixed(4)} of them.`;
+    return [
+      renderTable(rounds, columns, style),
+      '',
+      `${strategy}${robust === undefined ? '' : ` with ${robust}`} over ${sites} simulated sites (${split}${hostile === 0 ? '' : `, ${hostile} hostile`}) with ${trainingRows} rows; tried on ${heldOutRows} held-out rows.${frequent}`,
+      ...(personal === undefined ? [] : [textOf(personal)]),
+    ].join('\n');
+  },
+});
+
+function textOf({ rows, own, global }: Compared): string {
+  const [name] = Object.keys(own).filter((each) => each !== 'validationLoss');
+  const of = (metrics: Metrics): string => metrics[name!]?.toFixed(4) ?? '–';
+  return `On ${rows} rows that sites have kept: ${name} ${of(own)} by a model of each site's own, ${of(global)} by the global one.`;
+}
+
+/** @throws SkeinError USAGE for a rule that has too few updates. */
+function requireRobust(rule: RobustRule | undefined, strategy: string, sites: number): void {
+  if (rule === undefined) return;
+  if (strategy === 'cyclic') throw usageError('--robust has one update at a time with cyclic.');
+  const fewest = fewestUpdates(rule);
+  if (sites >= fewest) return;
+  throw usageError(`--robust ${rule.name} needs ${fewest} sites of a round, not ${sites}.`);
+}

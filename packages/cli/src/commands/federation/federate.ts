@@ -1,0 +1,259 @@
+/** `skein federate`: federations that a node coordinates. */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { SkeinError, type FederationView } from '@skein/api';
+import { isOver } from '@skein/api/federations';
+import { unreadable } from '@skein/api/file-errors';
+import { writeModel } from '@skein/onnx';
+import { assemblePublic, TrainError, type PublicColumns } from '@skein/train';
+import { networkOf } from '@skein/train/run';
+import { defineCommand, type Context } from '../../command-line/command.ts';
+import { connect, connectionOptions, type Connection } from '../../connection/connection.ts';
+import {
+  argument,
+  flag,
+  integer,
+  many,
+  optionalArgument,
+  text,
+  withDefault,
+} from '../../command-line/option.ts';
+import { renderFederation, renderFederations } from '../../output/federation.ts';
+import { pause } from '../../pause.ts';
+import { usageError } from '../../command-line/usage.ts';
+
+const ID = 'Its id, the beginning of it, or last.';
+const FOLLOW_MS = 1000;
+
+export const federateStart = defineCommand({
+  name: 'federate start',
+  summary: 'Start a federation: build the model, publish the plan, invite the sites.',
+  details:
+    'The plan is a JSON file: the columns with their public ranges and categories, the strategy, the rounds, the privacy budget and the sites; docs/guide/federation.md shows one. Secure aggregation and differential privacy are on unless the plan says otherwise. Each invitation is a link that one site uses once; it is shown this once. The helpers that the plan names are invited too.',
+  examples: [
+    {
+      command: 'skein federate start plan.json --name heart --site Cleveland --site Budapest',
+      does: 'A logistic regression over two hospitals',
+    },
+  ],
+  arguments: { plan: argument('PLAN', 'A JSON file with the plan.', { completes: 'file' }) },
+  options: {
+    name: withDefault(text('NAME', 'Name of the model whose versions result.'), 'federated'),
+    model: withDefault(text('NETWORK', 'mlp: a linear model; mlp:16: one hidden layer.'), 'mlp'),
+    seed: withDefault(integer('N', 'Of the first weights.', { min: 0, max: 2 ** 31 }), '0'),
+    site: many('NAME', 'Invite a site that you call so; repeat it.'),
+    ...connectionOptions,
+  },
+  async run(context, { plan: path, name, model, seed, site, ...choice }) {
+    const plan = await readPlan(context, path);
+    const connection = await connect(context, choice);
+    const { client } = connection;
+    const content = builtModel(plan['data'], model, seed);
+    const { version } = await client.importModel({ name, content });
+    const federation = await client.startFederation({ model: name, version, plan });
+    const sites = site.map((each) => ({ name: each }));
+    const { aggregation } = federation.plan;
+    const helpers = (aggregation.helpers ?? []).map((each) => ({
+      name: each.name,
+      role: 'helper' as const,
+    }));
+    const invitations = await invitationsOf(connection, federation.id, [...helpers, ...sites]);
+    return { federation, invitations };
+  },
+  render({ federation, invitations }, style) {
+    const links = invitations.flatMap((each) => ['', style.bold(titleOf(each)), `  ${each.link}`]);
+    return [
+      renderFederation(federation, style),
+      ...links,
+      '',
+      invitations.length === 0
+        ? `Invite a site: ${style.cyan(`skein federate invite ${federation.id} NAME`)}`
+        : 'Give each site its link: for `skein join`, or to open in a browser; each helper: for `skein helper join`. It is shown this once.',
+    ].join('\n');
+  },
+});
+
+export const federateInvite = defineCommand({
+  name: 'federate invite',
+  summary: 'Invite a site or a helper to a federation; its link is shown this once.',
+  examples: [
+    { command: 'skein federate invite last Zurich', does: 'A link for one more site' },
+    {
+      command: 'skein federate invite last page --uses 1000',
+      does: 'One link for a thousand browsers',
+    },
+  ],
+  arguments: {
+    federation: argument('FEDERATION', ID),
+    name: argument('NAME', 'How you call the site; the ledger has a pseudonym instead.'),
+  },
+  options: {
+    uses: integer('N', 'How many sites may use the link.', { min: 1, max: 1e5 }),
+    helper: flag('For a helper whose keys are in the plan.'),
+    ...connectionOptions,
+  },
+  async run(context, { federation, name, uses, helper, ...choice }) {
+    if (helper && uses !== undefined) throw usageError('A helper has an invitation of its own.');
+    const connection = await connect(context, choice);
+    const { id } = await find(connection, federation);
+    const role = helper ? 'helper' : 'site';
+    const [invitation] = await invitationsOf(connection, id, [{ name, role, uses }]);
+    return { federation: id, ...invitation! };
+  },
+  render: (invitation, style) => `${style.bold(titleOf(invitation))}\n  ${invitation.link}`,
+});
+
+export const federateStatus = defineCommand({
+  name: 'federate status',
+  summary: 'List the federations of a node, or show one: rounds, sites, privacy spent.',
+  examples: [
+    { command: 'skein federate status', does: 'All of them' },
+    { command: 'skein federate status last -f', does: 'Follow the newest to its end' },
+  ],
+  arguments: { federation: optionalArgument('FEDERATION', ID) },
+  options: {
+    follow: flag('Print each round until the federation ends.', { short: 'f' }),
+    ...connectionOptions,
+  },
+  async run(context, { federation, follow, ...choice }) {
+    const connection = await connect(context, choice);
+    if (federation === undefined) return connection.client.listFederations();
+    const found = await find(connection, federation);
+    return { federation: follow ? await followed(context, connection, found) : found };
+  },
+  render: (result, style) =>
+    'federations' in result
+      ? renderFederations(result.federations, style)
+      : renderFederation(result.federation, style),
+});
+
+const change = (to: 'pause' | 'resume' | 'stop', summary: string, does: string) =>
+  defineCommand({
+    name: `federate ${to}`,
+    summary,
+    examples: [{ command: `skein federate ${to} last`, does }],
+    arguments: { federation: argument('FEDERATION', ID) },
+    options: {
+      reason: withDefault(text('TEXT', 'Written into the ledger.'), 'by the operator'),
+      ...connectionOptions,
+    },
+    async run(context: Context, { federation, reason, ...choice }) {
+      const connection = await connect(context, choice);
+      const { id } = await find(connection, federation);
+      return { federation: await connection.client[`${to}Federation`]({ id, reason }) };
+    },
+    render: (result, style) => renderFederation(result.federation, style),
+  });
+
+export const federatePause = change(
+  'pause',
+  'Pause a federation: no site is asked for anything.',
+  'Until it is resumed',
+);
+export const federateResume = change('resume', 'Go on with a paused federation.', 'Go on');
+export const federateStop = change(
+  'stop',
+  'End a federation; the model of its last round is kept.',
+  'End it now',
+);
+
+export const federateRevoke = defineCommand({
+  name: 'federate revoke',
+  summary: 'Revoke a site: it takes part in nothing more.',
+  examples: [{ command: 'skein federate revoke last Cleveland', does: 'A stolen laptop' }],
+  arguments: {
+    federation: argument('FEDERATION', ID),
+    site: argument('SITE', 'Its name, its pseudonym, or its public key.'),
+  },
+  options: connectionOptions,
+  async run(context, { federation, site, ...choice }) {
+    const connection = await connect(context, choice);
+    const { id, sites } = await find(connection, federation);
+    const found = sites.find(({ key, name, pseudonym }) => [key, name, pseudonym].includes(site));
+    if (found === undefined) {
+      throw new SkeinError('IDENTITY_UNKNOWN', `The federation ${id} has no site "${site}".`);
+    }
+    await connection.client.revokeSite({ id, key: found.key });
+    return { federation: id, site: found.name, pseudonym: found.pseudonym };
+  },
+  render: ({ site, federation }) => `${site} takes part in ${federation} no more.`,
+});
+
+/** The federation that a person means. @throws SkeinError FEDERATION_UNKNOWN. */
+export async function find({ client }: Connection, wanted: string): Promise<FederationView> {
+  const { federations } = await client.listFederations();
+  const [newest] = federations;
+  if (wanted === 'last' && newest !== undefined) return newest;
+  const found = federations.filter(({ id }) => id.startsWith(wanted));
+  if (found.length === 1) return found[0]!;
+  const exact = found.find(({ id }) => id === wanted);
+  if (exact !== undefined) return exact;
+  throw new SkeinError(
+    'FEDERATION_UNKNOWN',
+    `${found.length === 0 ? 'No federation' : 'More than one federation'} begins with "${wanted}".`,
+  );
+}
+
+async function followed(
+  { notes, signal }: Context,
+  { client }: Connection,
+  first: FederationView,
+): Promise<FederationView> {
+  let [view, told] = [first, -1];
+  for (;;) {
+    if (view.round !== told)
+      notes.step(
+        `Round ${view.round} of ${view.plan.rounds}, ε ${view.spent.at(-1)?.epsilon?.toFixed(3) ?? '–'}`,
+      );
+    told = view.round;
+    if (isOver(view) || signal.aborted) return view;
+    await pause(FOLLOW_MS, signal);
+    view = await client.getFederation({ id: view.id });
+  }
+}
+
+interface Invited {
+  readonly name: string;
+  readonly role?: 'site' | 'helper';
+  readonly uses?: number | undefined;
+}
+
+async function invitationsOf({ client, url }: Connection, id: string, all: readonly Invited[]) {
+  return Promise.all(
+    all.map(async ({ name, role = 'site', uses }) => {
+      const terms = { name, role, ...(uses === undefined ? {} : { uses }) };
+      const { invitation } = await client.inviteSite({ id, ...terms });
+      return { name, role, invitation, link: `${url}/join#${invitation}` };
+    }),
+  );
+}
+
+const titleOf = ({ name, role }: Required<Pick<Invited, 'name' | 'role'>>): string =>
+  role === 'helper' ? `${name} (helper)` : name;
+
+async function readPlan({ cwd }: Context, path: string): Promise<Record<string, never>> {
+  const content = await readFile(resolve(cwd, path), 'utf8').catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
+  try {
+    return JSON.parse(content) as Record<string, never>;
+  } catch (error) {
+    throw new SkeinError('PLAN_INVALID', `"${path}" is not JSON: ${(error as Error).message}.`);
+  }
+}
+
+/** The model of a plan's columns. @throws SkeinError PLAN_INVALID, USAGE. */
+function builtModel(data: unknown, network: string, seed: number): Uint8Array<ArrayBuffer> {
+  const builder = networkOf(network);
+  if (builder === undefined) throw usageError(`--model: "${network}" is not mlp or mlp:16,8.`);
+  try {
+    return new Uint8Array(writeModel(assemblePublic(data as PublicColumns, builder, seed)));
+  } catch (error) {
+    if (error instanceof TrainError || error instanceof TypeError) {
+      throw new SkeinError('PLAN_INVALID', `The columns of the plan: ${error.message}`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}

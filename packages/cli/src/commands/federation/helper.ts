@@ -1,0 +1,142 @@
+/** `skein helper`: this machine as a helper of federations: it removes masks from sums, and sees no update. */
+import { mkdir } from 'node:fs/promises';
+import { join as joinPath } from 'node:path';
+import { SkeinError } from '@skein/api';
+import type { PlannedHelper } from '@skein/federation';
+import {
+  helperInPlan,
+  helperWork,
+  keysOfHelper,
+  openHelperMemory,
+  type HelperMemory,
+} from '@skein/federation/helper';
+import {
+  describePlan,
+  lookAtPlan,
+  type PlanWords,
+  requireTerms,
+  runSite,
+  unmetTerms,
+} from '@skein/federation/site';
+import { defineCommand, type Context } from '../../command-line/command.ts';
+import { dataFolder, dataOption } from '../../connection/connection.ts';
+import { argument, flag, text, withDefault } from '../../command-line/option.ts';
+import { planLines } from '../../output/federation.ts';
+import {
+  linkOf,
+  progressOf,
+  socketOf,
+  termOptions,
+  participationExit,
+} from '../../federation/participation.ts';
+import { trustOptions } from '../../connection/trust.ts';
+
+export const helperKey = defineCommand({
+  name: 'helper key',
+  summary: 'Print the public keys of this helper, for the plan of a federation.',
+  details:
+    'The keys are made the first time, and stay in the data folder; the private ones never leave it. Give the output to the operator of the federation, who writes it into aggregation.helpers of the plan. A helper should be run by another institution than the coordinator.',
+  examples: [
+    { command: "skein helper key --name 'University of Basel'", does: 'What a plan names' },
+  ],
+  arguments: {},
+  options: {
+    name: withDefault(text('NAME', 'Of the institution; sites read it.'), 'helper'),
+    folder: dataOption,
+  },
+  async run(context, { name, folder }): Promise<PlannedHelper> {
+    const memory = await memoryIn(context, folder);
+    try {
+      return { name, ...(await keysOfHelper(memory)) };
+    } finally {
+      await memory.close();
+    }
+  },
+  render: (keys) => JSON.stringify(keys, null, 2),
+});
+
+export interface HelperParticipation {
+  readonly plan: PlanWords;
+  readonly planDigest: string;
+  /** As the plan names this helper. */
+  readonly name: string;
+  /** Demanded terms that the plan does not meet. */
+  readonly unmet: readonly string[];
+  readonly accepted: boolean;
+  readonly status?: string;
+  readonly round?: number;
+  readonly reason?: string;
+}
+
+export const helperJoin = defineCommand({
+  name: 'helper join',
+  summary: 'Help a federation: sum the masks of its sites, once in each attempt of a round.',
+  details:
+    'Without --accept it shows the plan; nothing is accepted then. With --accept it helps until the federation ends: each round needs all helpers. It answers each attempt of a round once, ever, and stores the answer before it sends it, so that it can be killed and started again. It refuses lists of fewer sites than the plan says, and more sums than the privacy budget allows. Keep the data folder: without its keys the federation cannot go on, and an older copy of it has forgotten what was answered.',
+  examples: [
+    {
+      command: "skein helper join 'https://node.example/join#skein-join_…' --accept",
+      does: 'Help until the federation ends',
+    },
+  ],
+  arguments: {
+    url: argument('URL', 'The link that the operator of the federation gave you.'),
+  },
+  options: {
+    accept: flag('Accept the plan, and help.'),
+    ...termOptions,
+    folder: dataOption,
+    ...trustOptions,
+  },
+  async run(context, { url, accept, folder, ca, cert, certKey, ...terms }) {
+    const { address, invitation } = linkOf(url);
+    const open = await socketOf(context, address, { ca, cert, certKey });
+    const memory = await memoryIn(context, folder);
+    try {
+      const { plan, planDigest } = await lookAtPlan({ invitation, memory, open });
+      const { name } = await helperInPlan(plan, memory);
+      const unmet = unmetTerms(plan, terms);
+      const shown = { plan: describePlan(plan), planDigest, name, unmet };
+      if (!accept) return { ...shown, accepted: false } satisfies HelperParticipation;
+      requireTerms(plan, terms);
+      const end = await runSite({
+        invitation,
+        open,
+        memory,
+        async consent(joined) {
+          if (joined.planDigest === planDigest) return;
+          throw new SkeinError('SITE_PLAN_CHANGED', 'The plan changed while it was read.');
+        },
+        prepare: (joined) => helperWork({ run: invitation.run, joined, memory }),
+        onEvent: progressOf(context, plan).on,
+        signal: context.signal,
+      });
+      context.notes.clear();
+      return { ...shown, accepted: true, ...end } satisfies HelperParticipation;
+    } finally {
+      await memory.close();
+    }
+  },
+  endsItself: true,
+  exitCode: participationExit,
+  render(result: HelperParticipation, style) {
+    const { accepted, name, status, round, reason, unmet } = result;
+    if (accepted) {
+      return `${style.green('✓')} The federation has ${status} after round ${round}: ${reason}`;
+    }
+    return [
+      ...planLines(result.plan, style),
+      '',
+      `The plan names this helper as ${name}.`,
+      ...(unmet.length === 0 ? [] : ['', `Your terms are not met: ${unmet.join('; ')}.`]),
+      '',
+      'Nothing was accepted. To help, add --accept.',
+    ].join('\n');
+  },
+});
+
+async function memoryIn(context: Context, folder: string | undefined): Promise<HelperMemory> {
+  const place = dataFolder(context, folder);
+  await mkdir(place, { recursive: true, mode: 0o700 });
+  return openHelperMemory(joinPath(place, 'helper.db'));
+}

@@ -1,0 +1,115 @@
+/**
+ * `skein join` as its users run it: three sites and a node in processes of their own. A site is
+ * killed with SIGKILL in the middle of a round and started again, then the node. Every round counts
+ * once, and the ledger says so.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FederationView } from '@skein/api';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startNodeProcess } from '../../../../server/src/testing/node-process.ts';
+import { type CliProcess, runCli } from '../../testing/cli.ts';
+import {
+  type FederationScene,
+  openFederationScene,
+  TERMS,
+} from '../../testing/federation-scene.ts';
+
+const ROUNDS = 4;
+const NAMES = ['north', 'south', 'west'];
+const patient = { timeout: 90_000, interval: 20 };
+
+const PLAN = {
+  ...TERMS,
+  rounds: ROUNDS,
+  privacy: { mode: 'none' },
+  aggregation: { kind: 'pairwise', range: 50 },
+  sites: { minimum: 3, maximum: 3 },
+};
+
+let scene: FederationScene;
+beforeAll(async () => {
+  scene = await openFederationScene(NAMES);
+  await writeFile(join(scene.folder, 'plan.json'), JSON.stringify(PLAN));
+}, 60_000);
+afterAll(() => scene?.[Symbol.asyncDispose]());
+
+const site = (name: string, link: string, ...more: string[]): CliProcess =>
+  scene.start(name, 'join', link, '--data', `${name}.csv`, ...more);
+
+async function kill(cli: CliProcess): Promise<void> {
+  cli.process.kill('SIGKILL');
+  await cli.ended;
+}
+
+/** Resolves while the site trains in a round after the first `after`. */
+async function training(id: string, name: string, after: number): Promise<FederationView> {
+  let view!: FederationView;
+  const isTraining = async (): Promise<boolean> => {
+    view = await scene.client.getFederation({ id });
+    if (view.status !== 'running') throw new Error(`It is ${view.status}: ${view.reason}`);
+    const found = view.sites.find((each) => each.name === name);
+    return view.round >= after && view.phase === 'input' && found?.answered === false;
+  };
+  await expect.poll(isTraining, patient).toBe(true);
+  return view;
+}
+
+it('finishes a federation in which a site and the node are killed in the middle of rounds', async () => {
+  const started = await scene.node.json<{
+    federation: FederationView;
+    invitations: { name: string; link: string }[];
+  }>('federate', 'start', 'plan.json', ...NAMES.flatMap((name) => ['--site', name]));
+  const { id } = started.federation;
+  const links = new Map(started.invitations.map(({ name, link }) => [name, link]));
+
+  const looked = await site('north', links.get('north')!).ended;
+  expect(JSON.parse(looked.stdout)).toMatchObject({ accepted: false, rows: { count: 60 } });
+  const strict = await site('north', links.get('north')!, '--max-rounds', '3', '--accept').ended;
+  expect(strict.code).not.toBe(0);
+  expect(JSON.parse(strict.stdout)).toMatchObject({ code: 'SITE_TERMS_REFUSED' });
+
+  const joined = new Map(
+    NAMES.map((name) => [name, site(name, links.get(name)!, '--accept')] as const),
+  );
+  await training(id, 'south', 1);
+  await kill(joined.get('south')!);
+  const without = await scene.client.getFederation({ id });
+  joined.set('south', site('south', links.get('south')!, '--accept'));
+
+  await training(id, 'west', without.round + 1);
+  await scene.node.kill();
+  scene.node = await startNodeProcess({ folder: scene.folder, port: scene.node.port });
+  const ends = await Promise.all([...joined.values()].map(({ ended }) => ended));
+  for (const { code, stdout, stderr } of ends) {
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      accepted: true,
+      status: 'finished',
+      round: ROUNDS,
+    });
+  }
+  const { status, version, round } = await expect
+    .poll(() => scene.client.getFederation({ id }), patient)
+    .toMatchObject({ version: expect.any(String) })
+    .then(() => scene.client.getFederation({ id }));
+  expect({ status, round }).toEqual({ status: 'finished', round: ROUNDS });
+  expect(
+    (await scene.client.getVersion({ name: 'federated', version: version! })).metadata,
+  ).toMatchObject({ federation: id, rounds: String(ROUNDS) });
+  const words = ['ledger', 'export', id, '--out', 'ledger.json'];
+  expect((await runCli(words, { cwd: scene.folder })).code).toBe(0);
+  const verified = await runCli(['ledger', 'verify', 'ledger.json', '--json'], {
+    cwd: scene.folder,
+  });
+  expect(verified.code).toBe(0);
+  expect(JSON.parse(verified.stdout)).toMatchObject({ rounds: ROUNDS });
+  // What a site has signed last is in it, which another ledger of the same coordinator would not have.
+  const { seen } = JSON.parse(ends[0]!.stdout) as { readonly seen: string };
+  const check = ['ledger', 'verify', 'ledger.json', '--json', '--seen'];
+  expect((await runCli([...check, seen], { cwd: scene.folder })).code).toBe(0);
+  const other = await runCli([...check, `1:${seen.split(':')[1]}`], { cwd: scene.folder });
+  expect(JSON.parse(other.stdout)).toMatchObject({ code: 'LEDGER_INVALID' });
+  const unread = await runCli([...check, '12'], { cwd: scene.folder });
+  expect(JSON.parse(unread.stdout)).toMatchObject({ code: 'USAGE' });
+}, 180_000);

@@ -1,0 +1,180 @@
+/** `skein join`: this machine as a site of a federation. Its rows stay here. */
+import { createReadStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join as joinPath } from 'node:path';
+import { SkeinError } from '@skein/api';
+import { formatBytes } from '@skein/api/units';
+import { type Plan, seenText } from '@skein/federation';
+import {
+  describePlan,
+  lookAtPlan,
+  openWork,
+  type PlanWords,
+  readSiteRows,
+  requireTerms,
+  runSite,
+  type SiteRows,
+  unmetTerms,
+} from '@skein/federation/site';
+import { openSqliteMemory } from '@skein/federation/site/node';
+import { nativeBackend } from '@skein/train/native';
+import { defineCommand, type Context } from '../../command-line/command.ts';
+import { dataFolder, dataOption } from '../../connection/connection.ts';
+import { givenFile } from '../../file.ts';
+import { argument, flag, text } from '../../command-line/option.ts';
+import { planLines } from '../../output/federation.ts';
+import {
+  linkOf,
+  progressOf,
+  socketOf,
+  termOptions,
+  participationExit,
+} from '../../federation/participation.ts';
+import { trustOptions } from '../../connection/trust.ts';
+import { usageError } from '../../command-line/usage.ts';
+
+export interface Participation {
+  readonly plan: PlanWords;
+  readonly planDigest: string;
+  /** As the operator of the federation named this site. */
+  readonly name: string;
+  /** Demanded terms that the plan does not meet. */
+  readonly unmet: readonly string[];
+  readonly accepted: boolean;
+  readonly rows?: Pick<SiteRows, 'count' | 'classes' | 'unused'>;
+  readonly status?: string;
+  readonly round?: number;
+  readonly reason?: string;
+  readonly sentBytes?: number;
+  /** The newest entry of the ledger that this site has signed, for `skein ledger verify --seen`. */
+  readonly seen?: string;
+}
+
+export const join = defineCommand({
+  name: 'join',
+  summary: 'Take part in a federation with the rows of a file, which stay on this machine.',
+  details:
+    'Without --accept it shows the plan, what would leave this machine and what would not, and checks the file; nothing is accepted then. With --accept it trains until the federation ends. What was answered is stored before it is sent, so that a site which is started again goes on, and never answers a phase twice. Ctrl-C leaves; the same command joins again.',
+  examples: [
+    {
+      command: "skein join 'https://node.example/join#skein-join_…' --data rows.csv",
+      does: 'Read the plan, and check the rows',
+    },
+    {
+      command:
+        "skein join 'https://node.example/join#skein-join_…' --data rows.csv --max-epsilon 1 --accept",
+      does: 'Train, if the plan spends at most ε = 1',
+    },
+  ],
+  arguments: {
+    url: argument('URL', 'The link that the operator of the federation gave you.'),
+  },
+  options: {
+    data: text('FILE', 'Rows: .csv or .jsonl, with the columns of the plan.', {
+      completes: 'file',
+    }),
+    accept: flag('Accept the plan, and train.'),
+    once: flag('Leave after one message, in a federation whose sums helpers unmask.'),
+    ...termOptions,
+    plainUpdates: flag('Accept that the coordinator sees the update of this site by itself.'),
+    folder: dataOption,
+    ...trustOptions,
+  },
+  async run(context, { url, data, accept, once, folder, ca, cert, certKey, ...demanded }) {
+    const { address, invitation } = linkOf(url);
+    const terms = { ...demanded, allowPlainUpdates: demanded.plainUpdates };
+    const open = await socketOf(context, address, { ca, cert, certKey });
+    const place = joinPath(dataFolder(context, folder), 'sites');
+    await mkdir(place, { recursive: true, mode: 0o700 });
+    const memory = openSqliteMemory(joinPath(place, `${invitation.run}.db`));
+    try {
+      const { plan, planDigest, name } = await lookAtPlan({ invitation, memory, open });
+      const rows = data === undefined ? undefined : await rowsOf(context, plan, data);
+      const unmet = unmetTerms(plan, terms);
+      const shown = { plan: describePlan(plan), planDigest, name, unmet, ...rowFacts(rows) };
+      if (!accept) return { ...shown, accepted: false } satisfies Participation;
+      if (rows === undefined) throw usageError('Give the rows to train on: --data FILE.');
+      requireTerms(plan, terms);
+      if (once && plan.aggregation.kind !== 'committee') {
+        throw usageError(
+          `--once: a round of this plan (aggregation ${plan.aggregation.kind}) is more than one message.`,
+        );
+      }
+      const progress = progressOf(context, plan);
+      const end = await runSite({
+        invitation,
+        open,
+        memory,
+        async consent(joined) {
+          if (joined.planDigest === planDigest) return;
+          throw new SkeinError('SITE_PLAN_CHANGED', 'The plan changed while it was read.');
+        },
+        prepare: async (joined, fetchModel) =>
+          openWork({
+            joined,
+            run: invitation.run,
+            keys: await memory.identity(),
+            model: await fetchModel(),
+            rows,
+            backend: nativeBackend,
+          }),
+        onEvent: progress.on,
+        once,
+        signal: context.signal,
+      });
+      context.notes.clear();
+      const sentBytes = progress.sentBytes();
+      const { seen, ...how } = end;
+      const entry = seen === undefined ? {} : { seen: seenText(seen) };
+      return { ...shown, accepted: true, ...how, ...entry, sentBytes } satisfies Participation;
+    } finally {
+      await memory.close();
+    }
+  },
+  endsItself: true,
+  exitCode: participationExit,
+  render(result: Participation, style) {
+    const { accepted, rows, status, round, reason, sentBytes, seen, unmet } = result;
+    const file =
+      rows === undefined
+        ? []
+        : [
+            '',
+            `${style.green('✓')} ${rows.count} rows fit the plan${rows.unused.length === 0 ? '' : `; not used: ${rows.unused.join(', ')}`}.`,
+          ];
+    if (!accepted) {
+      return [
+        ...planLines(result.plan, style),
+        ...file,
+        ...(unmet.length === 0 ? [] : ['', `Your terms are not met: ${unmet.join('; ')}.`]),
+        '',
+        'Nothing was accepted. To take part, add --accept.',
+      ].join('\n');
+    }
+    const sent = `${formatBytes(sentBytes ?? 0)} were sent.`;
+    const after = reason === '' || reason === status ? '' : `: ${reason}`;
+    const ended =
+      status === 'left'
+        ? `This site has left in round ${round! + 1}.`
+        : `The federation has ${status} after round ${round}${after}.`;
+    return [
+      `${style.green('✓')} ${ended} ${sent}`,
+      ...(seen === undefined
+        ? []
+        : [
+            `To check an exported ledger: ${style.cyan(`skein ledger verify FILE --seen ${seen}`)}`,
+          ]),
+    ].join('\n');
+  },
+});
+
+function rowFacts(rows: SiteRows | undefined): Pick<Participation, 'rows'> {
+  if (rows === undefined) return {};
+  const { count, classes, unused } = rows;
+  return { rows: { count, classes, unused } };
+}
+
+async function rowsOf({ cwd }: Context, plan: Plan, data: string): Promise<SiteRows> {
+  const { path } = await givenFile(cwd, data);
+  return readSiteRows(plan.data, createReadStream(path), /\.jsonl?$/i.test(path) ? 'jsonl' : 'csv');
+}

@@ -1,0 +1,62 @@
+/** `skein budget`: what may be spent on language models. */
+import { defineCommand } from '../../command-line/command.ts';
+import { connect, connectionOptions } from '../../connection/connection.ts';
+import { argument, choice, decimal, integer, withDefault } from '../../command-line/option.ts';
+import { usageError } from '../../command-line/usage.ts';
+import { given } from './provider.ts';
+
+const period = withDefault(
+  choice(['minute', 'day', 'month'], 'Begins at midnight UTC; default day.'),
+  'day',
+);
+const subject = argument('SUBJECT', 'all, operator, tenant:NAME or key:ID.');
+
+/** `skein budget put`: a bound on money or tokens. */
+export const budgetPut = defineCommand({
+  name: 'budget put',
+  summary: 'Bound what all, a tenant or a key may spend on language models.',
+  details:
+    'The worst case of a request is reserved before it is sent and settled after it, so concurrent requests cannot exceed a budget together. In a fleet it holds over all nodes. `operator` is what the node sends of its own accord: the copies of a shadow, which count in no budget of a caller.',
+  examples: [
+    { command: 'skein budget put tenant:shop --usd 5', does: 'Five dollars a day' },
+    { command: 'skein budget put all --usd 500 --period month', does: 'For everything together' },
+  ],
+  arguments: { subject },
+  options: {
+    usd: decimal('N', 'US dollars.', { min: 0, max: 1e9 }),
+    tokens: integer('N', 'Tokens of prompts and answers.', { min: 0, max: 1e12 }),
+    period,
+    ...connectionOptions,
+  },
+  async run(context, { subject: whose, usd, tokens, period: when, ...server }) {
+    if (usd === undefined && tokens === undefined) throw usageError('Give --usd or --tokens.');
+    const { client } = await connect(context, server);
+    await client.putBudget(
+      { subject: whose, period: when, ...given('usd', usd), ...given('tokens', tokens) },
+      { signal: context.signal },
+    );
+    return { subject: whose, period: when, usd, tokens };
+  },
+  render({ subject: whose, period: when, usd, tokens }, style) {
+    const limits = [
+      usd === undefined ? [] : [`$${usd}`],
+      tokens === undefined ? [] : [`${tokens} tokens`],
+    ].flat();
+    return `${style.green('✓')} ${style.bold(whose)} may spend ${limits.join(' and ')} a ${when}.`;
+  },
+});
+
+/** `skein budget rm`: the bound of a subject in a period. */
+export const budgetRm = defineCommand({
+  name: 'budget rm',
+  summary: 'Remove a budget.',
+  examples: [{ command: 'skein budget rm tenant:shop', does: 'The one of the day' }],
+  arguments: { subject },
+  options: { period, ...connectionOptions },
+  async run(context, { subject: whose, period: when, ...server }) {
+    const { client } = await connect(context, server);
+    await client.removeBudget({ subject: whose, period: when }, { signal: context.signal });
+    return { removed: whose, period: when };
+  },
+  render: ({ removed, period: when }) => `The budget of ${removed} per ${when} is removed.`,
+});

@@ -1,0 +1,127 @@
+/**
+ * Follows docs/guide/generative.md line by line, with the faulty upstream in the place of Gemini and of
+ * the second provider.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openFaultyUpstream, type FaultyUpstream } from '@skein/generative/faulty-upstream';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runCli, startCli, type CliProcess } from '../../testing/cli.ts';
+
+const GUIDE = join(import.meta.dirname, '../../../../../docs/guide/generative.md');
+
+let folder: string;
+let upstream: FaultyUpstream;
+let node: CliProcess;
+let url: string;
+let lines: string[];
+
+beforeAll(async () => {
+  const blocks = (await readFile(GUIDE, 'utf8')).matchAll(/```console\n([\s\S]*?)```/g);
+  lines = [...blocks].flatMap(([, block = '']) => block.trim().split('\n'));
+  folder = await mkdtemp(join(tmpdir(), 'skein-guide-'));
+  upstream = await openFaultyUpstream();
+  const args = ['up', '--port', '0', '--grpc-port', '0'];
+  node = startCli(args, { cwd: folder, env: { GEMINI_API_KEY: 'a-secret' } });
+  await node.saw(/Skein is ready[\s\S]*API/);
+  url = /http:\/\/127\.0\.0\.1:\d+/.exec(node.output.stdout + node.output.stderr)![0];
+}, 60_000);
+afterAll(async () => {
+  node.process.kill('SIGTERM');
+  await node.ended;
+  await upstream.close();
+  await rm(folder, { recursive: true });
+});
+
+/** @param more words behind those of the guide. */
+async function skein(line: string, ...more: readonly string[]): Promise<string> {
+  const args = [...line.split(' ').slice(1), ...more, '--server', url];
+  const { code, stdout, stderr } = await runCli(args, { cwd: folder });
+  expect([code, stderr], `${line}: ${stdout}`).toEqual([0, expect.any(String)]);
+  return stdout;
+}
+
+const lineOf = (start: string): string => {
+  const at = lines.findIndex((line) => line.startsWith(start));
+  expect(at, `the guide has a line "${start}…"`).not.toBe(-1);
+  return lines.splice(at, 1)[0]!;
+};
+
+async function ask(): Promise<{ content: string; provider: string | null }> {
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    body: /-d '(.*)'$/.exec(CURL)![1]!,
+  });
+  const answer = (await response.json()) as { choices?: { message: { content: string } }[] };
+  expect(answer.choices, JSON.stringify(answer)).toHaveLength(1);
+  const provider = response.headers.get('skein-provider');
+  return { content: answer.choices![0]!.message.content, provider };
+}
+let CURL = '';
+
+/** What the model with a semantic cache says of the answer to a question. */
+async function cacheOf(content: string): Promise<string | null> {
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    body: JSON.stringify({ model: 'faq', messages: [{ role: 'user', content }] }),
+  });
+  await response.text();
+  return response.headers.get('skein-cache');
+}
+
+it('goes from nothing to an assistant, and on with the second provider while the first is away', async () => {
+  expect(lineOf('GEMINI_API_KEY=')).toBe('GEMINI_API_KEY=… skein up');
+  const provider = lineOf('skein provider put google');
+  await skein(provider, '--url', upstream.baseUrl('gemini', 'none'));
+  // A busy machine must not make the first token late here.
+  await skein(lineOf('skein model put assistant'), '--deadline', '30s');
+  CURL = lineOf('curl ');
+  const works = await ask();
+  expect(works).toEqual({
+    content: expect.stringContaining('quick') as string,
+    provider: 'google',
+  });
+
+  await skein(lineOf('skein provider put backup'), '--url', upstream.baseUrl('openai', 'none'));
+  await skein(lineOf('skein model put assistant'), '--deadline', '30s');
+  await skein(provider, '--url', upstream.baseUrl('gemini', 'status-500'));
+  const fallen = await ask();
+  expect(fallen).toEqual({ content: works.content, provider: 'backup' });
+  expect(await skein(lineOf('skein model ls'))).toMatch(/backup=qwen/);
+  await skein(provider, '--url', upstream.baseUrl('gemini', 'none'));
+  await skein(lineOf('skein provider put next'), '--url', upstream.baseUrl('openai', 'none'));
+  const begun = await skein(lineOf('skein model rollout assistant --route'));
+  expect(begun).toMatch(/google=gemini-2.5-flash → next=qwen3 .* 5 %/);
+  expect(await skein(lineOf('skein model rollout assistant'))).toContain('0 failed, 0 late');
+  expect(await skein('skein model ls')).toContain('→ next=qwen3');
+  expect(await skein(lineOf('skein model rollback'))).toContain('back to google=gemini-2.5-flash');
+  const wrong = await runCli(['model', 'rollout', 'assistant', '--canary', '5', '--server', url], {
+    cwd: folder,
+  });
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('--route')]);
+  const shadow = 'skein model rollout assistant --route next=qwen3 --shadow --min-requests 1';
+  expect(await skein(shadow)).toMatch(/comparing.*0 copies/);
+  await skein('skein model rollback assistant');
+  await skein(lineOf('skein budget put operator'));
+  await skein(lineOf('skein provider put vectors'), '--url', upstream.baseUrl('openai', 'none'));
+  await skein(lineOf('skein model put embedder'));
+  await skein(lineOf('skein model put faq'), '--ttft', '60s');
+  expect(await cacheOf('What does it cost?')).toBe('miss');
+  expect(await cacheOf('What do they cost?')).toBe('semantic');
+  expect(await skein('skein model ls')).toContain('faq: semantic cache 1 of 2 questions');
+  await skein(lineOf('skein budget put tenant'));
+  await skein(lineOf('skein provider allow'));
+  expect(await skein(lineOf('skein redaction put'))).toContain('[email] in prompts');
+  expect(lines).toEqual([]);
+
+  expect(await skein('skein provider ls')).toMatch(/backup[\s\S]*google/);
+  await skein('skein budget rm tenant:default');
+  expect(await skein('skein redaction ls')).toMatch(/email +email +prompts +\[email\] +all +all/);
+  await skein('skein redaction rm email');
+  expect(await skein('skein redaction ls')).toContain('Nothing is redacted');
+  for (const name of ['assistant', 'faq', 'embedder']) await skein(`skein model rm ${name}`);
+  for (const name of ['backup', 'google']) await skein(`skein provider rm ${name}`);
+  expect(await skein('skein provider ls')).not.toMatch(/backup|google/);
+  expect(node.output.stdout + node.output.stderr).not.toContain('a-secret');
+}, 300_000);

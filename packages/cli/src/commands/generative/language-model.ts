@@ -1,0 +1,237 @@
+/** `skein model`: language models by their routes to providers. */
+import { parseDuration } from '@skein/api/units';
+import { defineCommand } from '../../command-line/command.ts';
+import { connect, connectionOptions } from '../../connection/connection.ts';
+import {
+  argument,
+  choice,
+  duration,
+  flag,
+  integer,
+  many,
+  text,
+} from '../../command-line/option.ts';
+import { languageRolloutLine } from '../../output/language-rollout.ts';
+import { semanticCacheLine } from '../../output/semantic-cache.ts';
+import { renderTable } from '../../output/table.ts';
+import { usageError } from '../../command-line/usage.ts';
+import { given } from './provider.ts';
+
+const POLICIES = ['order', 'weighted', 'cost', 'quality', 'ttft'] as const;
+
+/** `skein model put`: a language model under a name. */
+export const modelPut = defineCommand({
+  name: 'model put',
+  summary: 'Declare a language model by its routes to providers, or replace it.',
+  details:
+    'A route is PROVIDER=MODEL, then weight=, quality=, and prices in US dollars per million tokens: input=, output=, cached=, with commas between them. Routes are tried in their order until one has sent its first token; --policy changes the order.',
+  examples: [
+    {
+      command:
+        'skein model put assistant --route google=gemini-2.5-flash,input=0.3,output=2.5 --route local=tiny',
+      does: 'Gemini, and a local model while it is away',
+    },
+    {
+      command: 'skein model put fast --route own=qwen --ttft 300ms --policy ttft',
+      does: 'Refused at once when the first token would come later',
+    },
+  ],
+  arguments: { name: argument('NAME', 'The model, as requests name it.') },
+  options: {
+    route: many('ROUTE', 'PROVIDER=MODEL[,weight=N,input=$,output=$ …]; once per route.'),
+    policy: choice(POLICIES, 'Which route is tried first; default order.'),
+    ttft: duration('Objective of the time to the first token; default 500ms.', {
+      min: 1,
+      max: 600_000,
+    }),
+    deadline: duration('Latest first token; default four times the objective.', {
+      min: 1,
+      max: 3_600_000,
+    }),
+    gap: duration('Longest wait between two tokens; default 10s.', { min: 1, max: 600_000 }),
+    context: integer('TOKENS', 'Prompt and answer together.', { min: 1, max: 1e9 }),
+    maxTokens: integer('TOKENS', 'Of an answer whose request names no limit; default 4096.', {
+      min: 1,
+      max: 1e7,
+    }),
+    tenant: many('NAME', 'Which may use it; default all.'),
+    semanticCache: text(
+      'CACHE',
+      'EMBEDDINGS[,threshold=N,compare=N,fresh=TIME]: answer similar questions alike.',
+    ),
+    noHedge: flag('Never ask a second route while the first one is slow.'),
+    noCache: flag('Never repeat the answer of an equal, deterministic request.'),
+    ...connectionOptions,
+  },
+  async run(context, options) {
+    const { name, route, policy, ttft, deadline, gap, maxTokens, tenant, ...rest } = options;
+    const { context: contextTokens, semanticCache, noHedge, noCache, ...server } = rest;
+    if (route.length === 0) throw usageError('A model needs a --route PROVIDER=MODEL.');
+    const routes = route.map(routeOf);
+    const { client } = await connect(context, server);
+    await client.putLanguageModel(
+      {
+        name,
+        routes,
+        hedge: !noHedge,
+        cache: !noCache,
+        ...given(
+          'semanticCache',
+          semanticCache === undefined ? undefined : semanticOf(semanticCache),
+        ),
+        ...given('policy', policy),
+        ...given('ttftMs', ttft),
+        ...given('deadlineMs', deadline),
+        ...given('gapMs', gap),
+        ...given('contextTokens', contextTokens),
+        ...given('maxOutputTokens', maxTokens),
+        ...given('tenants', tenant.length === 0 ? undefined : [...tenant]),
+      },
+      { signal: context.signal },
+    );
+    return { name, routes };
+  },
+  render: ({ name, routes }, style) =>
+    `${style.green('✓')} ${style.bold(name)} is a model: ${routes.map(({ provider, model }) => `${model} at ${provider}`).join(', then ')}.`,
+});
+
+const NUMBERS = ['weight', 'quality', 'input', 'output', 'cached'] as const;
+
+/** @throws SkeinError USAGE. */
+export function routeOf(text: string) {
+  const [target = '', ...fields] = text.split(',');
+  const [, provider, model] = /^([^=]+)=(.+)$/.exec(target) ?? [];
+  if (provider === undefined || model === undefined) {
+    throw usageError(`--route: "${text}" does not begin with PROVIDER=MODEL.`);
+  }
+  const numbers: Partial<Record<(typeof NUMBERS)[number], number>> = {};
+  for (const field of fields) {
+    const [key = '', value = ''] = field.split('=');
+    const name = NUMBERS.find((known) => known === key.trim());
+    const number = value.trim() === '' ? Number.NaN : Number(value);
+    if (name === undefined || !(number >= 0)) {
+      throw usageError(
+        `--route: "${field}" is not a number from 0 on under ${NUMBERS.join(', ')}.`,
+      );
+    }
+    numbers[name] = number;
+  }
+  const { input, output, cached, weight, quality } = numbers;
+  const isPriced = input !== undefined || output !== undefined || cached !== undefined;
+  const price = { input: input ?? 0, output: output ?? 0, ...given('cachedInput', cached) };
+  return {
+    provider,
+    model,
+    ...given('weight', weight),
+    ...given('quality', quality),
+    ...given('price', isPriced ? price : undefined),
+  };
+}
+
+/** @throws SkeinError USAGE. */
+function semanticOf(option: string) {
+  const [embeddings = '', ...fields] = option.split(',');
+  if (embeddings === '' || embeddings.includes('=')) {
+    throw usageError(`--semantic-cache: "${option}" does not begin with the name of a model.`);
+  }
+  const policy: { threshold?: number; compare?: number; freshMs?: number } = {};
+  for (const field of fields) {
+    const [key = '', value = ''] = field.split('=').map((part) => part.trim());
+    try {
+      if (value === '') throw new Error('no value');
+      if (key === 'fresh') policy.freshMs = parseDuration(value);
+      else if (key === 'threshold' || key === 'compare') policy[key] = Number(value);
+      else throw new Error('another key');
+      if (Object.values(policy).some((each) => !(each >= 0))) throw new Error('not a number');
+    } catch {
+      const problem = `"${field}" is not threshold=NUMBER, compare=NUMBER or fresh=TIME.`;
+      throw usageError(`--semantic-cache: ${problem}`);
+    }
+  }
+  return { embeddings, ...policy };
+}
+
+/** `skein model ls`: the language models and what they have cost. */
+export const modelLs = defineCommand({
+  name: 'model ls',
+  summary: 'List the language models with their first-token times, tokens and cost.',
+  details: 'Times, tokens and cost are those of this node since its start.',
+  examples: [{ command: 'skein model ls', does: 'A line for each model and provider' }],
+  arguments: {},
+  options: connectionOptions,
+  async run(context, server) {
+    const { client } = await connect(context, server);
+    return client.getLanguageModels({}, { signal: context.signal });
+  },
+  render({ settings, models: standing, use, budgets, rollouts }, style) {
+    if (settings.models.length === 0) {
+      return 'No language model is declared. Begin with: skein model put NAME --route PROVIDER=MODEL';
+    }
+    const rows = settings.models.flatMap(({ name, routes, ttftMs }) =>
+      routes.map((route) => ({
+        name,
+        ttftMs,
+        route,
+        used: use.find(({ model, provider }) => model === name && provider === route.provider),
+      })),
+    );
+    const models = renderTable(
+      rows,
+      [
+        ['MODEL', ({ name }) => style.bold(name)],
+        ['ROUTE', ({ route }) => `${route.provider}=${route.model}`],
+        ['OBJECTIVE', ({ ttftMs }) => `${ttftMs} ms`, 'right'],
+        [
+          'TTFT P99',
+          ({ used }) => (used?.ttftMs === undefined ? '' : `≤ ${used.ttftMs.p99} ms`),
+          'right',
+        ],
+        ['REQUESTS', ({ used }) => String(used?.requests ?? 0), 'right'],
+        ['FAILED', ({ used }) => String(used?.failed ?? 0), 'right'],
+        ['TOKENS IN', ({ used }) => String(used?.inputTokens ?? 0), 'right'],
+        ['OUT', ({ used }) => String(used?.outputTokens ?? 0), 'right'],
+        ['COST', ({ used }) => `$${(used?.costUsd ?? 0).toFixed(4)}`, 'right'],
+      ],
+      style,
+    );
+    const caches = standing.flatMap(({ name, semanticCache }) =>
+      semanticCache === undefined
+        ? []
+        : [`${style.bold(name)}: ${semanticCacheLine(semanticCache)}`],
+    );
+    const moving = rollouts.map(
+      (each) => `${style.bold(each.model)}: ${languageRolloutLine(each, style)}`,
+    );
+    const shown = [models, ...caches, ...moving].join('\n\n');
+    if (budgets.length === 0) return shown;
+    const spent = renderTable(
+      budgets,
+      [
+        ['BUDGET OF', ({ subject }) => subject],
+        ['PERIOD', ({ period }) => period],
+        ['TAKEN', ({ taken, unit }) => amount(taken, unit), 'right'],
+        ['LIMIT', ({ limit, unit }) => amount(limit, unit), 'right'],
+      ],
+      style,
+    );
+    return `${shown}\n\n${spent}`;
+  },
+});
+
+const amount = (value: number, unit: 'usd' | 'tokens'): string =>
+  unit === 'usd' ? `$${value.toFixed(4)}` : `${value} tokens`;
+
+/** `skein model rm`: a language model. */
+export const modelRm = defineCommand({
+  name: 'model rm',
+  summary: 'Remove a language model; its providers stay.',
+  examples: [{ command: 'skein model rm assistant', does: 'Its requests in flight still end' }],
+  arguments: { name: argument('NAME', 'The model.') },
+  options: connectionOptions,
+  async run(context, { name, ...server }) {
+    const { client } = await connect(context, server);
+    await client.removeLanguageModel({ name }, { signal: context.signal });
+    return { removed: name };
+  },
+  render: ({ removed }) => `${removed} is removed.`,
+});

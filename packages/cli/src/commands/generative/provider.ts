@@ -1,0 +1,184 @@
+/** `skein provider`: where language models run, and which tenant's data may go there. */
+import { PROVIDER_NAMES } from '@skein/api/implementations';
+import { defineCommand } from '../../command-line/command.ts';
+import { connect, connectionOptions } from '../../connection/connection.ts';
+import { argument, choice, duration, integer, text } from '../../command-line/option.ts';
+import { renderTable } from '../../output/table.ts';
+import { usageError } from '../../command-line/usage.ts';
+
+/** `skein provider put`: a provider under a name. */
+export const providerPut = defineCommand({
+  name: 'provider put',
+  summary: 'Declare a provider of language models, or replace its declaration.',
+  details:
+    'The key is never sent to the node and never stored: --key-env, --key-file or --key-secret say where the node itself reads it, and the declaration is refused when it cannot.',
+  examples: [
+    {
+      command: 'skein provider put google --kind gemini --key-env GEMINI_API_KEY',
+      does: 'Gemini, with the key in an environment variable of the node',
+    },
+    {
+      command: 'skein provider put own --kind openai --url http://10.0.0.9:8000/v1',
+      does: 'Any server that speaks the API of OpenAI',
+    },
+    { command: 'skein provider put local --kind onnx --path ./tiny', does: 'A model in a folder' },
+  ],
+  arguments: { name: argument('NAME', 'The provider, as models name it.') },
+  options: {
+    kind: choice(PROVIDER_NAMES, 'What it speaks, or how it runs.'),
+    url: text('URL', 'Where it is; default: of the kind.'),
+    path: text('PATH', 'File or folder of a local model, on the node.', { completes: 'file' }),
+    keyEnv: text('NAME', 'Environment variable of the node with the key.'),
+    keyFile: text('PATH', 'File on the node with the key; an absolute path.'),
+    keySecret: text('NAME', 'Google Secret Manager: projects/P/secrets/S.'),
+    project: text('NAME', 'Project on Google Cloud, of Vertex AI.'),
+    location: text('NAME', 'Location of Vertex AI; default global.'),
+    maxAtOnce: integer('N', 'Requests in flight; default 64.', { min: 1, max: 100_000 }),
+    connectTimeout: duration('Longest wait for a connection; default 2s.'),
+    ...connectionOptions,
+  },
+  async run(context, { name, kind, url, path, keyEnv, keyFile, keySecret, ...rest }) {
+    const { project, location, maxAtOnce, connectTimeout, ...server } = rest;
+    if (kind === undefined) throw usageError(`--kind is one of ${PROVIDER_NAMES.join(', ')}.`);
+    const { client } = await connect(context, server);
+    const apiKey = referenceOf({ env: keyEnv, file: keyFile, gcp: keySecret });
+    await client.putProvider(
+      {
+        name,
+        kind,
+        ...given('baseUrl', url),
+        ...given('path', path),
+        ...given('apiKey', apiKey),
+        ...given('project', project),
+        ...given('location', location),
+        ...given('maxConcurrent', maxAtOnce),
+        ...given('connectMs', connectTimeout),
+      },
+      { signal: context.signal },
+    );
+    return { name, kind };
+  },
+  render: ({ name, kind }, style) =>
+    `${style.green('✓')} ${style.bold(name)} is a provider of kind ${kind}. Give it a model: skein model put NAME --route ${name}=MODEL`,
+});
+
+/** @throws SkeinError USAGE for more than one. */
+function referenceOf(places: Readonly<Record<string, string | undefined>>): string | undefined {
+  const [first, second] = Object.entries(places).filter(([, place]) => place !== undefined);
+  if (second !== undefined) {
+    throw usageError('Give one of --key-env, --key-file and --key-secret.');
+  }
+  return first === undefined ? undefined : `${first[0]}:${first[1]}`;
+}
+
+/** A field that is only sent when it has a value. */
+export function given<const Name extends string, T>(
+  name: Name,
+  value: T | undefined,
+): Partial<Record<Name, T>> {
+  return value === undefined ? {} : ({ [name]: value } as Record<Name, T>);
+}
+
+/** `skein provider ls`: the declared providers. */
+export const providerLs = defineCommand({
+  name: 'provider ls',
+  summary: 'List the providers of language models, and how they stand.',
+  examples: [{ command: 'skein provider ls', does: 'Which of them work, and which are away' }],
+  arguments: {},
+  options: connectionOptions,
+  async run(context, server) {
+    const { client } = await connect(context, server);
+    return client.getLanguageModels({}, { signal: context.signal });
+  },
+  render({ settings, models, problem }, style) {
+    if (settings.providers.length === 0) {
+      return 'No provider is declared. Begin with: skein provider put NAME --kind gemini --key-env NAME';
+    }
+    const routes = models.flatMap((model) => model.routes);
+    const table = renderTable(
+      settings.providers,
+      [
+        ['PROVIDER', ({ name }) => style.bold(name)],
+        ['KIND', ({ kind }) => kind],
+        ['AT', ({ baseUrl, path }) => baseUrl ?? path ?? ''],
+        ['KEY', ({ apiKey }) => apiKey ?? ''],
+        [
+          'RUNNING',
+          ({ name }) =>
+            String(
+              Math.max(
+                0,
+                ...routes.filter((each) => each.provider === name).map(({ running }) => running),
+              ),
+            ),
+          'right',
+        ],
+        [
+          'STATE',
+          ({ name }) => {
+            const closed = routes.some((each) => each.provider === name && each.closedInMs > 0);
+            return closed ? style.yellow('away') : 'open';
+          },
+        ],
+        [
+          'TENANTS WITHOUT IT',
+          ({ name }) =>
+            settings.allow
+              .filter(({ providers }) => !providers.includes(name))
+              .map(({ tenant }) => tenant)
+              .join(','),
+        ],
+      ],
+      style,
+    );
+    return problem === undefined ? table : `${table}\n\n${style.yellow('!')} ${problem}`;
+  },
+});
+
+/** `skein provider rm`: a provider that no model names. */
+export const providerRm = defineCommand({
+  name: 'provider rm',
+  summary: 'Remove a provider that no model names.',
+  examples: [{ command: 'skein provider rm own', does: 'Its requests in flight still end' }],
+  arguments: { name: argument('NAME', 'The provider.') },
+  options: connectionOptions,
+  async run(context, { name, ...server }) {
+    const { client } = await connect(context, server);
+    await client.removeProvider({ name }, { signal: context.signal });
+    return { removed: name };
+  },
+  render: ({ removed }) => `${removed} is removed.`,
+});
+
+/** `skein provider allow`: where the data of a tenant may go. */
+export const providerAllow = defineCommand({
+  name: 'provider allow',
+  summary: 'Say to which providers the data of a tenant may go.',
+  details:
+    'A tenant without a list may use every provider. `none` lets it use none, `all` removes its list.',
+  examples: [
+    { command: 'skein provider allow ward-3 local', does: 'Its data never leave this node' },
+    { command: 'skein provider allow ward-3 all', does: 'No restriction any more' },
+  ],
+  arguments: {
+    tenant: argument('TENANT', 'The tenant.'),
+    providers: argument('NAMES', 'Providers with commas between them, `none` or `all`.'),
+  },
+  options: connectionOptions,
+  async run(context, { tenant, providers, ...server }) {
+    const { client } = await connect(context, server);
+    const call = { signal: context.signal };
+    if (providers === 'all') {
+      await client.removeTenantProviders({ tenant }, call);
+      return { tenant, providers: undefined };
+    }
+    const names = providers === 'none' ? [] : providers.split(',').map((name) => name.trim());
+    await client.putTenantProviders({ tenant, providers: names }, call);
+    return { tenant, providers: names };
+  },
+  render({ tenant, providers }, style) {
+    if (providers === undefined) return `${style.bold(tenant)} may use every provider.`;
+    const which = providers.length === 0 ? 'no provider' : providers.join(', ');
+    return `The data of ${style.bold(tenant)} may go to ${which}.`;
+  },
+});

@@ -1,0 +1,113 @@
+/** `skein redaction`: what is replaced in prompts and answers of language models. */
+import { REDACTION_KINDS } from '@skein/api/implementations';
+import { defineCommand } from '../../command-line/command.ts';
+import { connect, connectionOptions } from '../../connection/connection.ts';
+import { argument, choice, flag, many, text } from '../../command-line/option.ts';
+import { renderTable } from '../../output/table.ts';
+import { usageError } from '../../command-line/usage.ts';
+import { given } from './provider.ts';
+
+const name = argument('NAME', 'The redaction.');
+
+/** `skein redaction put`: a pattern under a name. */
+export const redactionPut = defineCommand({
+  name: 'redaction put',
+  summary: 'Replace what matches a pattern in prompts, in answers or in both.',
+  details:
+    'Prompts are redacted before the cache and a provider get them, answers before their caller does, also where a match comes in pieces. A pattern is a regular expression without look-around, back-references, anchors and lazy repetitions, and is matched in linear time. Images, files and the schemas of tools are not looked at.',
+  examples: [
+    {
+      command: 'skein redaction put email --kind email',
+      does: 'Every address of e-mail becomes [email], in both directions',
+    },
+    {
+      command:
+        "skein redaction put patient --pattern '\\bP-[0-9]{6}\\b' --of prompts --tenant ward-3",
+      does: 'Numbers of patients, in what one tenant asks',
+    },
+  ],
+  arguments: { name },
+  options: {
+    kind: choice(REDACTION_KINDS, 'A pattern of the node.'),
+    pattern: text('PATTERN', 'A pattern of your own, instead of --kind.'),
+    ignoreCase: flag('Small and capital letters are the same.'),
+    replacement: text('TEXT', 'In the place of each match; default [NAME].'),
+    of: choice(['prompts', 'answers', 'both'], 'What is searched; default both.'),
+    model: many('NAME', 'Of which models; default all.'),
+    tenant: many('NAME', 'Of which tenants; default all.'),
+    ...connectionOptions,
+  },
+  async run(context, { name: called, kind, pattern, ignoreCase, replacement, of, ...rest }) {
+    const { model, tenant, ...server } = rest;
+    if ((kind === undefined) === (pattern === undefined)) {
+      throw usageError('Give one of --kind and --pattern.');
+    }
+    const { client } = await connect(context, server);
+    await client.putRedaction(
+      {
+        name: called,
+        ignoreCase,
+        ...given('kind', kind),
+        ...given('pattern', pattern),
+        ...given('replacement', replacement),
+        ...given('of', of),
+        ...given('models', model.length === 0 ? undefined : [...model]),
+        ...given('tenants', tenant.length === 0 ? undefined : [...tenant]),
+      },
+      { signal: context.signal },
+    );
+    return { name: called, of: of ?? 'both', replacement: replacement ?? `[${called}]` };
+  },
+  render({ name: called, of, replacement }, style) {
+    const where = of === 'both' ? 'prompts and answers' : of;
+    return `${style.green('✓')} ${style.bold(called)} is replaced by ${replacement} in ${where}.`;
+  },
+});
+
+/** `skein redaction ls`: what is replaced. */
+export const redactionLs = defineCommand({
+  name: 'redaction ls',
+  summary: 'List what is replaced in prompts and answers.',
+  examples: [
+    { command: 'skein redaction ls', does: 'Each with its pattern, and whose texts it is for' },
+  ],
+  arguments: {},
+  options: connectionOptions,
+  async run(context, server) {
+    const { client } = await connect(context, server);
+    const { settings } = await client.getLanguageModels({}, { signal: context.signal });
+    return settings.redactions;
+  },
+  render(redactions, style) {
+    if (redactions.length === 0) {
+      return 'Nothing is redacted. Begin with: skein redaction put email --kind email';
+    }
+    return renderTable(
+      redactions,
+      [
+        ['REDACTION', ({ name: called }) => style.bold(called)],
+        ['FINDS', ({ kind, pattern }) => kind ?? pattern ?? ''],
+        ['IN', ({ of }) => of],
+        ['BECOMES', ({ name: called, replacement }) => replacement ?? `[${called}]`],
+        ['MODELS', ({ models }) => models?.join(',') ?? 'all'],
+        ['TENANTS', ({ tenants }) => tenants?.join(',') ?? 'all'],
+      ],
+      style,
+    );
+  },
+});
+
+/** `skein redaction rm`: no longer replaced. */
+export const redactionRm = defineCommand({
+  name: 'redaction rm',
+  summary: 'Remove a redaction.',
+  examples: [{ command: 'skein redaction rm email', does: 'Answers that are being sent keep it' }],
+  arguments: { name },
+  options: connectionOptions,
+  async run(context, { name: called, ...server }) {
+    const { client } = await connect(context, server);
+    await client.removeRedaction({ name: called }, { signal: context.signal });
+    return { removed: called };
+  },
+  render: ({ removed }) => `${removed} is not redacted any more.`,
+});

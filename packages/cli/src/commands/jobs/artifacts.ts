@@ -1,0 +1,53 @@
+/** `skein artifacts`: files by their sha-256. */
+import { openAsBlob } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { downloadArtifact } from '@skein/api/files';
+import { formatBytes } from '@skein/api/units';
+import { defineCommand } from '../../command-line/command.ts';
+import { connectionOptions } from '../../connection/connection.ts';
+import { givenFile } from '../../file.ts';
+import { withJobs } from '../../jobs/embedded.ts';
+import { argument, text } from '../../command-line/option.ts';
+import { countingFetch, uploadNotes } from '../../deploying/upload.ts';
+
+/** `skein artifacts put`: stores a file by its content. */
+export const artifactsPut = defineCommand({
+  name: 'artifacts put',
+  summary: 'Store a file; its sha-256 is its name.',
+  examples: [{ command: 'skein artifacts put data.csv', does: 'The digest is printed' }],
+  arguments: { file: argument('FILE', 'The file.', { completes: 'file' }) },
+  options: connectionOptions,
+  async run(context, { file, ...choice }) {
+    const { path } = await givenFile(context.cwd, file);
+    const onProgress = uploadNotes(context.notes, `Uploading ${basename(file)}`);
+    const content = await openAsBlob(path);
+    return withJobs(
+      context,
+      choice,
+      (client) => client.uploadArtifact({ content }, { signal: context.signal }),
+      { wrapFetch: (fetch) => countingFetch(onProgress, fetch) },
+    );
+  },
+  render: ({ digest, sizeBytes }, style) => `${digest} ${style.dim(`(${formatBytes(sizeBytes)})`)}`,
+});
+
+/** `skein artifacts get`: downloads an artifact. */
+export const artifactsGet = defineCommand({
+  name: 'artifacts get',
+  summary: 'Fetch an artifact by its digest; it is verified on the way.',
+  examples: [{ command: 'skein artifacts get DIGEST --out data.csv', does: 'Into a file' }],
+  arguments: { digest: argument('DIGEST', 'sha-256 in hex.') },
+  options: {
+    out: text('FILE', 'Where to write it; default: the digest.', { completes: 'file' }),
+    ...connectionOptions,
+  },
+  async run(context, { digest, out, ...choice }) {
+    return withJobs(context, choice, async (client) => {
+      const { sizeBytes } = await client.getArtifact({ digest }, { signal: context.signal });
+      const file = resolve(context.cwd, out ?? digest);
+      await downloadArtifact(client, digest, file, context.signal);
+      return { digest, sizeBytes, file };
+    });
+  },
+  render: ({ file, sizeBytes }, style) => `${file} ${style.dim(`(${formatBytes(sizeBytes)})`)}`,
+});

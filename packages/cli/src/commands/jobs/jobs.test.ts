@@ -1,0 +1,342 @@
+/** Jobs from the command line, on a real node: in a folder of files, as a user runs them. */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JobView } from '@skein/api';
+import { createClient } from '@skein/api/client';
+import type { RunOutcome } from './run.ts';
+import { startNodeProcess, type NodeProcess } from '../../../../server/src/testing/node-process.ts';
+import { runCli, startCli } from '../../testing/cli.ts';
+
+/** Trusted, so that the tests do not depend on what sandboxes this machine has. */
+const TRUSTED = ['--trusted', '--sandbox', 'process', '--network', 'host'];
+
+let node: NodeProcess;
+beforeAll(async () => {
+  node = await startNodeProcess();
+  writeFileSync(join(node.folder, 'data.csv'), 'b\na\n');
+});
+afterAll(() => node.stop());
+
+const client = () => createClient({ url: node.url });
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+describe('skein run', () => {
+  it('uploads the files that the command names, and downloads the requested outputs', async () => {
+    const { code, stdout, stderr } = await node.run(
+      'run',
+      ...TRUSTED,
+      '--output=sorted.csv',
+      '--name=sort it',
+      '--',
+      'sh',
+      '-c',
+      'echo sorting >&2; sort data.csv > sorted.csv; ls',
+      'sh',
+      'data.csv',
+    );
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(stdout).toContain('sorting');
+    expect(stdout).toContain('sort it succeeded');
+    expect(readFileSync(join(node.folder, 'sorted.csv'), 'utf8')).toBe('a\nb\n');
+  });
+
+  it('does not upload an output of the previous run', async () => {
+    for (const text of ['first', 'second']) {
+      const command = ['sh', '-c', `echo ${text} > "$1"`, 'sh', 'written.txt'];
+      const { code } = await node.run('run', ...TRUSTED, '--output=written.txt', '--', ...command);
+      expect(code).toBe(0);
+    }
+    expect(readFileSync(join(node.folder, 'written.txt'), 'utf8')).toBe('second\n');
+  });
+
+  it('exits with 1 and says why when the command fails, and does not try it again unasked', async () => {
+    const { code, stdout } = await node.run('run', '--json', ...TRUSTED, 'sh', '-c', 'exit 7');
+    expect(code).toBe(1);
+    const { job } = JSON.parse(stdout) as RunOutcome;
+    expect(job).toMatchObject({ state: 'failed', cause: 'exit-code' });
+    expect(job.message).toContain('7');
+    expect(job.attempts).toHaveLength(1);
+  });
+
+  it('reads options only before the command', async () => {
+    const { stdout } = await node.run('run', ...TRUSTED, 'echo', '--json', '--help', '-x');
+    expect(stdout).toContain('--json --help -x');
+  });
+
+  it('lets a command reach the addresses that are listed, and refuses an invalid address', async () => {
+    const words = ['run', '--json', '--detach', '--require=nowhere'];
+    const listed = ['--allow=pypi.org:443', '--allow=10.0.0.7:80'];
+    const { job } = await node.json<RunOutcome>(...words, ...listed, '--', 'true');
+    const { jobs } = await client().listJobs({ state: 'ready' });
+    expect(jobs.find(({ id }) => id === job.id)?.work).toMatchObject({
+      network: { allow: ['pypi.org:443', '10.0.0.7:80'] },
+    });
+    await client().cancelJob({ id: job.id });
+    const wrong = await node.run('run', '--allow=https://pypi.org', '--', 'true');
+    expect(wrong).toMatchObject({ code: 2, stdout: '' });
+    expect(wrong.stderr).toContain('"https://pypi.org" is not HOST:PORT, such as pypi.org:443.');
+    const both = await node.run('run', ...TRUSTED, '--allow=a:1', '--', 'true');
+    expect(both.stderr).toContain('with --network host everything is reached');
+  });
+
+  it('cancels the job when it is interrupted', async () => {
+    const run = startCli(['run', ...TRUSTED, '--', 'sh', '-c', 'echo begun; exec sleep 600'], {
+      cwd: node.folder,
+    });
+    await run.saw(/begun/);
+    run.process.kill('SIGINT');
+    expect((await run.ended).code).toBe(130);
+    const { stdout } = await node.run('jobs', 'ls', '--json', '--limit', '1');
+    const [job] = (JSON.parse(stdout) as { jobs: JobView[] }).jobs;
+    expect(job?.cause ?? job?.state).toBe('cancelled');
+  });
+
+  it('refuses inputs that are not there, and options that are wrong', async () => {
+    const missing = await node.run('run', '--input', 'nothing.csv', '--', 'true');
+    expect(missing).toMatchObject({ code: 1 });
+    expect(missing.stderr).toContain('There is no file nothing.csv');
+    expect((await node.run('run')).stderr).toContain('COMMAND… is missing');
+    expect((await node.run('run', '--env', 'x', '--', 'true')).stderr).toContain('NAME=VALUE');
+    expect((await node.run('run', '--input', '../x', '--', 'true')).code).toBe(2);
+  });
+});
+
+describe('skein jobs', () => {
+  it('lists, shows and follows a job that was left to the node', async () => {
+    const left = await node.run('run', '--detach', '--json', ...TRUSTED, 'echo', 'from afar');
+    const { id } = (JSON.parse(left.stdout) as RunOutcome).job;
+    const followed = await node.run('jobs', 'logs', '-f', id);
+    expect(followed).toMatchObject({ code: 0, stderr: '' });
+    expect(followed.stdout).toContain('from afar');
+    expect((await node.run('jobs', 'ls', '--state', 'succeeded')).stdout).toContain(id);
+    const shown = await node.run('jobs', 'show', id);
+    expect(shown.stdout).toMatch(/attempt 1\s+succeeded/);
+    expect(shown.stdout).toContain('echo from afar');
+    const again = await node.run('jobs', 'retry', '--json', id);
+    expect((JSON.parse(again.stdout) as JobView).id).not.toBe(id);
+    expect((await node.run('jobs', 'show', 'nobody')).stderr).toContain('JOB_UNKNOWN');
+    expect((await node.run('jobs', 'revive', id)).stderr).toContain('JOB_NOT_ENDED');
+  });
+
+  it('waits in a paused queue until it is opened, or cancelled', async () => {
+    await node.run('queue', 'pause', 'nightly');
+    const left = await node.run('run', '--detach', '--json', '--queue=nightly', ...TRUSTED, 'true');
+    const { job } = JSON.parse(left.stdout) as RunOutcome;
+    expect((await node.run('queue', 'ls')).stdout).toMatch(/nightly\s+paused/);
+    const cancelled = await node.run('jobs', 'cancel', job.id);
+    expect(cancelled.stdout).toContain('cancelled');
+    expect((await node.run('queue', 'open', 'nightly')).stdout).toContain('nightly is open');
+    expect((await node.run('queue', 'drain', 'nightly')).code).toBe(0);
+    const refused = await node.run('run', '--detach', '--queue', 'nightly', '--', 'true');
+    expect(refused.stderr).toContain('QUEUE_DRAINING');
+    expect((await node.run('queue', 'tenant', 'students', '--weight', '2')).stdout).toContain(
+      'weight 2',
+    );
+  });
+});
+
+describe('skein jobs retry', () => {
+  async function enqueued(job: object): Promise<string> {
+    const { jobs } = await client().enqueueJobs({
+      // A label that no worker has: it waits.
+      jobs: [{ work: { kind: 'command', argv: ['true'] }, requires: ['nowhere'], ...job }],
+    });
+    return jobs[0]?.id ?? '';
+  }
+
+  it('asks for the same again: group, cache, retention, and as much time', async () => {
+    const id = await enqueued({
+      name: 'again',
+      priority: 3,
+      group: 'g1',
+      cache: true,
+      retentionMs: 12_345_000,
+      finishWithinMs: 600_000,
+    });
+    await node.run('jobs', 'cancel', id);
+    const first = await node.json<JobView>('jobs', 'show', id);
+    const again = await node.json<JobView>('jobs', 'retry', id);
+    expect(again).toMatchObject({
+      state: 'ready',
+      name: 'again',
+      priority: 3,
+      group: 'g1',
+      cache: true,
+      retentionMs: 12_345_000,
+      requires: ['nowhere'],
+      work: first.work,
+    });
+    const timeOf = ({ deadline = '', enqueuedAt }: JobView) =>
+      Date.parse(deadline) - Date.parse(enqueuedAt);
+    // As long as the first one had, but for the moment between two looks at the clock.
+    expect(timeOf(first)).toBeCloseTo(600_000, -3);
+    expect(timeOf(again)).toBeCloseTo(600_000, -3);
+  });
+
+  it('does what has succeeded once more, instead of finding that it has', async () => {
+    const command = ['sh', '-c', 'echo once more'];
+    const ran = await node.run('run', '--cache', '--json', ...TRUSTED, '--', ...command);
+    const { job } = JSON.parse(ran.stdout) as RunOutcome;
+    expect(job).toMatchObject({ state: 'succeeded', cache: true });
+    const again = await node.json<JobView>('jobs', 'retry', job.id);
+    expect(again).toMatchObject({ cache: false });
+    const { stdout } = await node.run('jobs', 'logs', '-f', again.id);
+    expect(stdout).toContain('once more');
+  });
+
+  it('refuses a member of a gang, which would wait for ever', async () => {
+    const members = [0, 1].map((rank) => ({ gang: { id: 'band', size: 2, rank } }));
+    const { jobs } = await client().enqueueJobs({
+      jobs: members.map((member) => ({
+        ...member,
+        work: { kind: 'command', argv: ['true'], trusted: true, network: 'host' },
+        requires: ['nowhere'],
+      })),
+    });
+    const refused = await node.run('jobs', 'retry', jobs[1]?.id ?? '');
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain('one of the 2 members of the gang band');
+    expect(refused.stderr).toContain('JOB_IN_GANG');
+  });
+});
+
+it('skein jobs preempt makes a command save a checkpoint, and resumes from it', async () => {
+  const script = `if [ -e state ]; then cat state; exit; fi
+    trap 'echo kept > state; exit 1' TERM; echo begun; while :; do sleep 0.1; done`;
+  const words = ['run', '--detach', '--checkpoint=state', '--json', ...TRUSTED, 'sh', '-c', script];
+  const { job } = JSON.parse((await node.run(...words)).stdout) as RunOutcome;
+  const following = startCli(['jobs', 'logs', '-f', job.id], { cwd: node.folder });
+  await following.saw(/begun/);
+  expect((await node.run('jobs', 'preempt', job.id)).stdout).toContain('asked to save');
+  const { code, stdout } = await following.ended;
+  expect([code, stdout]).toEqual([0, expect.stringContaining('kept')]);
+  const { attempts } = await node.json<JobView>('jobs', 'show', job.id);
+  expect(attempts.map(({ outcome }) => outcome)).toEqual(['preempted', 'succeeded']);
+}, 60_000);
+
+describe('skein artifacts', () => {
+  it('stores a file by its content and brings it back', async () => {
+    const { stdout } = await node.run('artifacts', 'put', '--json', 'data.csv');
+    const { digest } = JSON.parse(stdout) as { digest: string };
+    const got = await node.run('artifacts', 'get', digest, '--out', 'copy.csv');
+    expect(got.code).toBe(0);
+    expect(readFileSync(join(node.folder, 'copy.csv'), 'utf8')).toBe('b\na\n');
+    const none = await node.run('artifacts', 'get', '0'.repeat(64));
+    expect(none.stderr).toContain('ARTIFACT_UNKNOWN');
+  });
+});
+
+describe('skein pipeline', () => {
+  const module = join(import.meta.dirname, '../../../../jobs/src/pipeline/testing/word-count.ts');
+  const pipeline = ['--pipeline', 'word-count'];
+
+  it('runs, draws and shows', async () => {
+    const input = ['--input', '{"text":"a b c d"}'];
+    const ran = await node.run(
+      'pipeline',
+      'run',
+      module,
+      ...pipeline,
+      ...input,
+      '--svg',
+      'run.svg',
+    );
+    expect(ran.stdout).toContain('returned {"total":4,"parts":2}');
+    expect(ran.code).toBe(0);
+    expect(readFileSync(join(node.folder, 'run.svg'), 'utf8')).toContain('2 of 2');
+    const run = /run (\S+)/.exec(ran.stdout)?.[1] ?? '';
+    expect((await node.run('pipeline', 'show', run)).stdout).toMatch(/count\s+2 succeeded/);
+  });
+
+  it('goes on from the step that failed', async () => {
+    const cure = join(node.folder, 'cure');
+    const input = JSON.stringify({ text: 'a poison b', failWithout: cure });
+    const ran = await node.run('pipeline', 'run', module, ...pipeline, '--input', input);
+    expect(ran.code).toBe(1);
+    expect(ran.stdout).toContain('a poisoned word');
+    const resume = /skein pipeline resume (\S+)/.exec(ran.stdout)?.[1] ?? '';
+    writeFileSync(cure, '');
+    const again = await node.run('pipeline', 'resume', resume);
+    expect(again.stdout).toContain('returned {"total":3,"parts":3}');
+    expect(again.code).toBe(0);
+  });
+
+  it('says what is wrong with a module or an input', async () => {
+    expect((await node.run('pipeline', 'run', module)).stderr).toContain('several pipelines');
+    const wrong = await node.run('pipeline', 'run', module, ...pipeline, '--input', '{"text":1}');
+    expect(wrong).toMatchObject({ code: 2 });
+    expect(wrong.stderr).toContain('--input: text');
+    writeFileSync(join(node.folder, 'empty.ts'), 'export const nothing = 1;');
+    expect((await node.run('pipeline', 'graph', 'empty.ts')).stderr).toContain('definePipeline');
+  });
+});
+
+describe('without a node', () => {
+  let folder: string;
+  const run = (...words: string[]) => runCli(words, { cwd: folder });
+  const json = async <T>(...words: string[]): Promise<T> =>
+    JSON.parse((await run(...words, '--json')).stdout) as T;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'skein-alone-'));
+    writeFileSync(join(folder, 'data.csv'), 'b\na\n');
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('commands fail without a node where no job was ever enqueued', async () => {
+    for (const words of [
+      ['jobs', 'ls'],
+      ['queue', 'ls'],
+      ['artifacts', 'put', 'data.csv'],
+    ]) {
+      expect(await run(...words)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('NODE_UNREACHABLE'),
+      });
+    }
+  });
+
+  it('a job runs, and can be shown and retried afterwards', { timeout: 60_000 }, async () => {
+    const words = ['run', '--queue', 'own', ...TRUSTED, '--', 'sh', '-c', 'echo alone; exit 3'];
+    const ran = await run(...words);
+    expect(ran).toMatchObject({ code: 1 });
+    expect(ran.stdout).toContain('alone');
+    const { jobs } = await json<{ jobs: JobView[] }>('jobs', 'ls');
+    expect(jobs).toMatchObject([{ state: 'failed', queue: 'own' }]);
+    const [{ id } = { id: '' }] = jobs;
+    expect((await run('jobs', 'revive', id)).stdout).toContain('is ready again');
+    const again = await json<JobView>('jobs', 'retry', id);
+    // Commands that only show or enqueue jobs do not run them.
+    expect(await json<JobView>('jobs', 'show', id)).toMatchObject({ state: 'ready' });
+    expect(await json<JobView>('jobs', 'show', again.id)).toMatchObject({ state: 'ready' });
+    expect((await run('jobs', 'preempt', id)).stdout).toContain('nothing to stop');
+    expect((await run('jobs', 'cancel', id, again.id)).stdout).toMatch(/cancelled\n.*cancelled/);
+  });
+
+  it('a ready job runs while a command follows it', { timeout: 60_000 }, async () => {
+    const { stdout } = await run('run', '--json', ...TRUSTED, 'echo', 'followed');
+    const { job } = JSON.parse(stdout) as RunOutcome;
+    const { id } = await json<JobView>('jobs', 'retry', job.id);
+    const followed = await run('jobs', 'logs', '-f', id);
+    expect(followed).toMatchObject({ code: 0, stdout: expect.stringContaining('followed') });
+  });
+
+  it('queues, schedules and artifacts are kept', { timeout: 60_000 }, async () => {
+    await run('queue', 'pause', 'nightly');
+    await run('queue', 'tenant', 'students', '--weight', '2');
+    expect((await run('queue', 'ls')).stdout).toMatch(/nightly\s+paused/);
+    expect((await run('queue', 'drain', 'nightly')).stdout).toContain('draining');
+    expect((await run('queue', 'open', 'nightly')).stdout).toContain('open');
+    await run('queue', 'schedule', 'put', 'often', '--cron=* * * * *', '--', 'cat', 'data.csv');
+    expect((await run('queue', 'schedule', 'ls')).stdout).toContain('often');
+    expect((await run('queue', 'schedule', 'rm', 'often')).code).toBe(0);
+    writeFileSync(join(folder, 'other.csv'), 'c\n');
+    const { digest } = await json<{ digest: string }>('artifacts', 'put', 'other.csv');
+    expect(digest).toBe(digestOf('c\n'));
+    expect((await run('artifacts', 'get', digest, '--out', 'copy.csv')).code).toBe(0);
+    expect(readFileSync(join(folder, 'copy.csv'), 'utf8')).toBe('c\n');
+  });
+});

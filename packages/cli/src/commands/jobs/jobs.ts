@@ -1,0 +1,242 @@
+/** `skein jobs`: looks at jobs, and acts on them. */
+import { JobState, type JobView, type NewJobInput } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
+import { formatAge } from '@skein/api/units';
+import { defineCommand } from '../../command-line/command.ts';
+import { connectionOptions } from '../../connection/connection.ts';
+import { withJobs } from '../../jobs/embedded.ts';
+import { followJob, rawOption } from '../../jobs/follow.ts';
+import {
+  argument,
+  choice,
+  flag,
+  integer,
+  restArgument,
+  text,
+  withDefault,
+} from '../../command-line/option.ts';
+import { endText, renderJob, stateText, tookText } from '../../output/job.ts';
+import { renderTable } from '../../output/table.ts';
+
+/** `skein jobs ls`: the jobs and their states. */
+export const jobsLs = defineCommand({
+  name: 'jobs ls',
+  summary: 'List jobs, newest first.',
+  examples: [
+    { command: 'skein jobs ls --state dead', does: 'The dead letters' },
+    { command: 'skein jobs ls --queue nightly --limit 20', does: 'One queue' },
+  ],
+  arguments: {},
+  options: {
+    state: choice(JobState.options, 'Only jobs in this state.'),
+    queue: text('NAME', 'Only this queue.'),
+    group: text('ID', 'Only this pipeline run or submission.'),
+    tenant: text('NAME', 'Only this tenant.'),
+    limit: withDefault(integer('N', 'Jobs to list.', { min: 1, max: 1000 }), '50'),
+    after: text('CURSOR', 'The next page, as the last one named it.'),
+    ...connectionOptions,
+  },
+  async run(context, { state, queue, group, tenant, limit, after, ...connection }) {
+    return withJobs(context, connection, (client) =>
+      client.listJobs(
+        {
+          limit,
+          ...(state === undefined ? {} : { state }),
+          ...(queue === undefined ? {} : { queue }),
+          ...(group === undefined ? {} : { group }),
+          ...(tenant === undefined ? {} : { tenant }),
+          ...(after === undefined ? {} : { after }),
+        },
+        { signal: context.signal },
+      ),
+    );
+  },
+  render({ jobs, next }, style) {
+    if (jobs.length === 0) {
+      return `There are no such jobs. Try ${style.cyan('skein run -- echo hello')}.`;
+    }
+    const now = Date.now();
+    const table = renderTable(
+      jobs,
+      [
+        ['ID', ({ id }) => id],
+        ['STATE', ({ state }) => stateText(state, style)],
+        ['QUEUE', ({ queue }) => queue],
+        ['TRIES', ({ attempts }) => String(attempts.length), 'right'],
+        ['TOOK', (job) => tookText(job, now), 'right'],
+        ['ENQUEUED', ({ enqueuedAt }) => formatAge(enqueuedAt, now)],
+        ['NAME', ({ name }) => name.slice(0, 40)],
+        ['NOTE', ({ cause, message }) => (cause === undefined ? '' : `${cause}: ${message ?? ''}`)],
+      ],
+      style,
+    );
+    return next === undefined ? table : `${table}\n${style.dim(`More: --after ${next}`)}`;
+  },
+});
+
+/** `skein jobs show`: one job with every attempt. */
+export const jobsShow = defineCommand({
+  name: 'jobs show',
+  summary: 'Show one job with its attempts, usage and outputs.',
+  examples: [{ command: 'skein jobs show ID --json', does: 'All of it' }],
+  arguments: { id: argument('ID', 'The job.') },
+  options: connectionOptions,
+  async run(context, { id, ...choice }) {
+    return withJobs(context, choice, (client) => client.getJob({ id }, { signal: context.signal }));
+  },
+  render: renderJob,
+});
+
+const PIECE_BYTES = 1024 * 1024;
+
+/** `skein jobs logs`: the output of a job. */
+export const jobsLogs = defineCommand({
+  name: 'jobs logs',
+  summary: 'Print what a job wrote to stdout and stderr.',
+  examples: [
+    { command: 'skein jobs logs -f ID', does: 'Follow it to its end' },
+    { command: 'skein jobs logs ID --attempt 1', does: 'An earlier attempt' },
+  ],
+  arguments: { id: argument('ID', 'The job.') },
+  options: {
+    follow: flag('Go on until the job has ended; exits 1 when it fails.', { short: 'f' }),
+    attempt: integer('N', 'Number of the attempt; default: the last.', { min: 1, max: 1000 }),
+    raw: rawOption,
+    ...connectionOptions,
+  },
+  async run(context, { id, follow, attempt, raw, ...choice }) {
+    const output = raw ? 'raw' : 'guest';
+    if (follow) {
+      // Following a job runs it: without a node, this process does.
+      const queues = ['default'];
+      const job = await withJobs(
+        context,
+        choice,
+        (client) => followJob(context, client, id, output),
+        { queues },
+      );
+      return { job };
+    }
+    return withJobs(context, choice, async (client) => {
+      let text = '';
+      for (let offset = 0; ;) {
+        const piece = await client.readJobLog(
+          { id, offset, maxBytes: PIECE_BYTES, ...(attempt === undefined ? {} : { attempt }) },
+          { signal: context.signal },
+        );
+        if (context.json) text += piece.text;
+        else context.print(piece.text, output);
+        if (piece.next === offset || piece.next >= piece.sizeBytes) return { text };
+        offset = piece.next;
+      }
+    });
+  },
+  render: (found, style) => ('job' in found ? endText(found.job, style) : ''),
+  exitCode: (found) => (!('job' in found) || found.job.state === 'succeeded' ? 0 : 1),
+});
+
+/** `skein jobs cancel`: cancels queued and running jobs. */
+export const jobsCancel = defineCommand({
+  name: 'jobs cancel',
+  summary: 'Cancel jobs; a running attempt is dead within a second.',
+  examples: [{ command: 'skein jobs cancel ID', does: 'Wherever it runs' }],
+  arguments: { ids: restArgument('ID…', 'The jobs.') },
+  options: {
+    reason: withDefault(text('TEXT', 'Why, for the record.'), 'cancelled by hand'),
+    ...connectionOptions,
+  },
+  async run(context, { ids, reason, ...choice }) {
+    return withJobs(context, choice, async (client) => {
+      const jobs: JobView[] = [];
+      for (const id of ids) {
+        jobs.push(await client.cancelJob({ id, reason }, { signal: context.signal }));
+      }
+      return { jobs };
+    });
+  },
+  render: ({ jobs }, style) =>
+    jobs.map((job) => `${job.id} ${stateText(job.state, style)}`).join('\n'),
+});
+
+/** `skein jobs retry`: the same work again, as a new job. */
+export const jobsRetry = defineCommand({
+  name: 'jobs retry',
+  summary: 'Enqueue the same work again as a new job, whatever the state of the first.',
+  details:
+    'The new job waits for no parents, and has the time to finish that the first one had. skein jobs revive brings the job itself back instead, with the children it failed, and is the way for a member of a gang.',
+  examples: [{ command: 'skein jobs retry ID', does: 'The new job’s id is printed' }],
+  arguments: { id: argument('ID', 'The job.') },
+  options: connectionOptions,
+  async run(context, { id, ...choice }) {
+    const call = { signal: context.signal };
+    return withJobs(context, choice, async (client) => {
+      const again = sameWorkAs(await client.getJob({ id }, call));
+      const [job] = (await client.enqueueJobs({ jobs: [again] }, call)).jobs;
+      if (job === undefined) throw new SkeinError('INTERNAL', 'The node accepted no job.');
+      return job;
+    });
+  },
+  render: (job, style) => `${job.id}\n${style.dim(`Follow it: skein jobs logs -f ${job.id}`)}`,
+});
+
+/** @throws SkeinError JOB_IN_GANG. */
+function sameWorkAs(job: JobView): NewJobInput {
+  const { queue, name, work, priority, resources, requires, retry, retentionMs } = job;
+  if (job.gang !== undefined) {
+    throw new SkeinError(
+      'JOB_IN_GANG',
+      `Job ${job.id} is one of the ${job.gang.size} members of the gang ${job.gang.id}.`,
+    );
+  }
+  const withinMs =
+    job.deadline === undefined ? undefined : Date.parse(job.deadline) - Date.parse(job.enqueuedAt);
+  return {
+    queue,
+    name,
+    work,
+    priority,
+    resources,
+    requires,
+    retry,
+    retentionMs,
+    // A cached success would be returned instead of running again.
+    cache: job.cache && job.state !== 'succeeded',
+    ...(job.group === undefined ? {} : { group: job.group }),
+    ...(withinMs === undefined ? {} : { finishWithinMs: Math.max(1, withinMs) }),
+  };
+}
+
+/** `skein jobs preempt`: stops a running attempt without losing its progress. */
+export const jobsPreempt = defineCommand({
+  name: 'jobs preempt',
+  summary: 'Let a running attempt save its checkpoint and stop; the job goes back to its queue.',
+  details:
+    'The command gets a SIGTERM, and a kill after the grace period of its worker. That costs no attempt. Pause the queue before, or it may start again at once. A job that is not running is left as it is.',
+  examples: [{ command: 'skein jobs preempt ID', does: 'It goes on later from its checkpoint' }],
+  arguments: { id: argument('ID', 'The job.') },
+  options: connectionOptions,
+  async run(context, { id, ...choice }) {
+    return withJobs(context, choice, (client) =>
+      client.preemptJob({ id }, { signal: context.signal }),
+    );
+  },
+  render: ({ id, state }, style) =>
+    state === 'running'
+      ? `${id} is asked to save and stop`
+      : `${id} is ${stateText(state, style)}: there is nothing to stop`,
+});
+
+/** `skein jobs revive`: brings dead letters back. */
+export const jobsRevive = defineCommand({
+  name: 'jobs revive',
+  summary: 'Bring a failed, dead or cancelled job back, with the children that it failed.',
+  examples: [{ command: 'skein jobs revive ID', does: 'After its cause is fixed' }],
+  arguments: { id: argument('ID', 'The job.') },
+  options: connectionOptions,
+  async run(context, { id, ...choice }) {
+    return withJobs(context, choice, (client) =>
+      client.reviveJob({ id }, { signal: context.signal }),
+    );
+  },
+  render: (job, style) => `${job.id} is ${stateText(job.state, style)} again`,
+});

@@ -1,0 +1,254 @@
+/** `skein map` on a real node, each format and each kind of work against a plain loop over the rows. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requireComponent } from '../../../../../scripts/testing/components.ts';
+import { readParquet, writeParquet } from '../../../../jobs/src/map/testing/parquet.ts';
+import { startNodeProcess, type NodeProcess } from '../../../../server/src/testing/node-process.ts';
+import { runCli } from '../../testing/cli.ts';
+
+import type { MapOutcome } from './map.ts';
+
+const ROOT = join(import.meta.dirname, '../../../../..');
+const TIMEOUT = 90_000;
+
+interface Row {
+  readonly name: string;
+  readonly n: number;
+}
+
+/** Names with characters that are special in each format. */
+const ROWS: readonly Row[] = Array.from({ length: 3000 }, (_, i) => ({
+  name: `"Ödön", ${i % 7}\n`,
+  n: (i * 7919) % 3000,
+}));
+/** The sums of a plain loop. */
+const TOTALS = new Map<string, number>();
+for (const { name, n } of ROWS) TOTALS.set(name, (TOTALS.get(name) ?? 0) + n);
+
+const csvCell = (text: string): string => `"${text.replaceAll('"', '""')}"`;
+const csvOf = (rows: readonly Row[]): string =>
+  `name,n\n${rows.map(({ name, n }) => `${csvCell(name)},${n}\n`).join('')}`;
+const jsonlOf = (rows: readonly Row[]): string =>
+  rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+
+let node: NodeProcess;
+beforeAll(async () => {
+  node = await startNodeProcess();
+  writeFileSync(join(node.folder, 'table.csv'), csvOf(ROWS));
+  writeFileSync(join(node.folder, 'table.jsonl'), jsonlOf(ROWS));
+  await writeParquet(join(node.folder, 'table.parquet'), {
+    from: join(node.folder, 'table.jsonl'),
+    rowGroupRows: 2048,
+  });
+});
+afterAll(() => node.stop());
+
+/** Runs a map whose shards are written into a folder. @returns the contents of its parts, in order. */
+async function mapInto(folder: string, ...words: string[]): Promise<string[]> {
+  const { fetched } = await node.json<MapOutcome>('map', '--out', folder, ...words);
+  const [manifest, ...parts] = fetched;
+  expect(manifest).toBe(join(node.folder, folder, 'data-set.json'));
+  return parts.map((file) => readFileSync(file, 'utf8'));
+}
+
+const fromJsonl = (parts: readonly string[]): unknown[] =>
+  parts.flatMap((part) =>
+    part
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as unknown),
+  );
+
+describe('a statement over every shard', () => {
+  const kept = 'SELECT name, n * 2 AS twice FROM shard WHERE n % 3 = 0';
+  const expected = ROWS.filter(({ n }) => n % 3 === 0).map(({ name, n }) => ({
+    name,
+    twice: n * 2,
+  }));
+  const to = ['--sql', kept, '--format', 'jsonl'];
+
+  it.each(['csv', 'jsonl', 'parquet'])(
+    'gives the rows of a plain loop, in their order, of %s',
+    async (format) => {
+      // Parquet is smaller by its compression, and a shard no larger than asked for.
+      const shard = format === 'parquet' ? '4KiB' : '32KiB';
+      const given = ['--data', `table.${format}`, '--shard', shard];
+      const parts = await mapInto(`kept-${format}`, ...given, ...to);
+      expect(parts.length).toBeGreaterThan(1);
+      expect(fromJsonl(parts)).toEqual(expected);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'writes Parquet that other readers accept',
+    async () => {
+      const { fetched } = await node.json<MapOutcome>(
+        ...'map --data table.csv --format parquet --out columns --sql'.split(' '),
+        kept,
+      );
+      const [, part = '', ...others] = fetched;
+      expect(others).toEqual([]);
+      const rows = await readParquet(part);
+      // 64-bit integers come as text.
+      expect(rows).toEqual(expected.map((row) => ({ ...row, twice: String(row.twice) })));
+    },
+    TIMEOUT,
+  );
+});
+
+describe('rows that are shuffled by key', () => {
+  const reduce = 'SELECT name, sum(n)::INTEGER AS total FROM part GROUP BY name';
+
+  it.each(['csv', 'jsonl', 'parquet'])(
+    'sum up as in a plain loop, of %s',
+    async (format) => {
+      const parts = await mapInto(
+        `totals-${format}`,
+        ...`--data table.${format} --shard ${format === 'parquet' ? '4KiB' : '32KiB'}`.split(' '),
+        ...'--by name --partitions 2 --format jsonl --reduce'.split(' '),
+        reduce,
+      );
+      const found = fromJsonl(parts) as { name: string; total: number }[];
+      expect(found).toHaveLength(TOTALS.size);
+      expect(new Map(found.map(({ name, total }) => [name, total]))).toEqual(TOTALS);
+    },
+    TIMEOUT,
+  );
+});
+
+it(
+  'a task does to every shard what it does to a table',
+  async () => {
+    writeFileSync(
+      join(node.folder, 'shout.ts'),
+      `import { defineTask } from '${ROOT}/packages/jobs/src/tasks/define-task.ts';
+       import { z } from '${ROOT}/node_modules/zod/index.js';
+       export const shout = defineTask({
+         name: 'shout',
+         input: z.object({ digest: z.string(), format: z.literal('jsonl') }),
+         output: z.object({ digest: z.string(), sizeBytes: z.number() }),
+         async run({ digest }, { artifacts }) {
+           let text = '';
+           for await (const chunk of artifacts.read(digest)) text += Buffer.from(chunk).toString('latin1');
+           const lines = Buffer.from(text, 'latin1').toString().split('\\n').slice(0, -1);
+           const loud = lines.map((line) => JSON.stringify({ loud: JSON.parse(line).name.toUpperCase() }));
+           return artifacts.put(Buffer.from(loud.join('\\n') + '\\n'));
+         },
+       });`,
+    );
+    const words = ['--data', 'table.jsonl', '--shard', '64KiB', '--task', 'shout'];
+    const parts = await mapInto('loud', ...words, '--module', 'shout.ts');
+    expect(parts.length).toBeGreaterThan(1);
+    expect(fromJsonl(parts)).toEqual(ROWS.map(({ name }) => ({ loud: name.toUpperCase() })));
+  },
+  TIMEOUT,
+);
+
+it.skipIf(requireComponent('bubblewrap').skip)(
+  'a command does to every shard what it does to a table, in isolation',
+  async () => {
+    const program = `import csv, sys
+rows = list(csv.reader(open(sys.argv[1], newline='')))
+csv.writer(open(sys.argv[2], 'w', newline=''), lineterminator='\\n').writerows(
+    [rows[0]] + [[name.upper(), n] for name, n in rows[1:]])
+`;
+    writeFileSync(join(node.folder, 'shout.py'), program);
+    const words = ['--data', 'table.csv', '--shard', '32KiB'];
+    const command = ['--', 'python3', 'shout.py', '{in}', '{out}'];
+    const ran = await node.run('map', ...words, '--out=loud-csv', '--json', ...command);
+    expect(ran).toMatchObject({ code: 0 });
+    const [, ...parts] = (JSON.parse(ran.stdout) as MapOutcome).fetched;
+    expect(parts.length).toBeGreaterThan(1);
+    const rows = parts.map((file) => readFileSync(file, 'utf8').replace('name,n\n', ''));
+    const loud = ROWS.map(({ name, n }) => `${csvCell(name.toUpperCase())},${n}\n`);
+    expect(rows.join('')).toBe(loud.join(''));
+  },
+  TIMEOUT,
+);
+
+describe('a data set', () => {
+  it(
+    'that a map has left is data for the next one, also elsewhere',
+    async () => {
+      const words = ['--data', 'table.csv', '--shard', '32KiB', '--format', 'parquet'];
+      const sql = ['--sql', 'SELECT name, n FROM shard WHERE n < 1000'];
+      const { shards } = await node.json<MapOutcome>('map', ...words, ...sql, '--out', 'few');
+      expect(shards).toBeGreaterThan(1);
+      const count = ['--sql', 'SELECT count(*)::INTEGER AS n FROM shard', '--format', 'jsonl'];
+      const from = join(node.folder, 'few/data-set.json');
+      const parts = await mapInto('counts', '--data', from, ...count);
+      const counts = fromJsonl(parts) as { n: number }[];
+      expect(counts).toHaveLength(shards);
+      expect(counts.reduce((sum, { n }) => sum + n, 0)).toBe(1000);
+
+      // Where nothing is stored, the files beside the manifest are uploaded.
+      const elsewhere = mkdtempSync(join(tmpdir(), 'skein-elsewhere-'));
+      try {
+        const again = ['map', '--data', from, ...count, '--out', 'counts', '--json'];
+        const ran = await runCli(again, { cwd: elsewhere });
+        expect(ran).toMatchObject({ code: 0 });
+        const [, ...files] = (JSON.parse(ran.stdout) as MapOutcome).fetched;
+        expect(files.map((file) => readFileSync(file, 'utf8'))).toEqual(parts);
+
+        rmSync(join(node.folder, 'few/part-00000.parquet'));
+        const lacking = mkdtempSync(join(elsewhere, 'empty-'));
+        const refused = await runCli(['map', '--data', from, ...count], { cwd: lacking });
+        expect(refused).toMatchObject({ code: 1 });
+        expect(refused.stderr).toContain('neither stored nor beside the manifest');
+      } finally {
+        rmSync(elsewhere, { recursive: true });
+      }
+    },
+    TIMEOUT,
+  );
+
+  it('of one row group is cut between its rows', { timeout: TIMEOUT }, async () => {
+    const from = join(node.folder, 'table.jsonl');
+    await writeParquet(join(node.folder, 'one.parquet'), { from, rowGroupRows: 100_000 });
+    const words = ['--data', 'one.parquet', '--shard', '2KiB'];
+    const parts = await mapInto('same', ...words, '--sql', 'FROM shard', '--format', 'jsonl');
+    expect(parts.length).toBeGreaterThan(2);
+    expect(fromJsonl(parts)).toEqual(ROWS);
+  });
+});
+
+it('says what is wrong with a statement, or with the command line', async () => {
+  const wrong = await node.run('map', '--data', 'table.csv', '--sql', 'SELECT nope FROM shard');
+  expect(wrong.code).toBe(1);
+  expect(wrong.stdout).toContain('nope');
+  const small = await node.run(
+    ...'map --data table.csv --memory 128MiB --sql'.split(' '),
+    'FROM shard',
+  );
+  expect(small.stdout).toContain('at least 320 MiB');
+  const files = {
+    'broken.json': '{',
+    'other.json': '{"format":"csv"}',
+    'leads-out.json': JSON.stringify({
+      format: 'csv',
+      shards: [{ digest: '0'.repeat(64), sizeBytes: 1, file: '../table.csv' }],
+    }),
+    'wrong.parquet': 'no table',
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(node.folder, name), text);
+  for (const [words, message] of [
+    ['map --sql x', '--data FILE is missing'],
+    ['map --data table.csv', 'Say what to do'],
+    ['map --data table.csv --by b', 'go together'],
+    ['map --data table.csv -- cat {in}', '{in} and {out}'],
+    ['map --data data.txt --sql x', 'must end with .csv'],
+    ['map --data table.csv --data table.jsonl --sql x', 'must have one format'],
+    ['map --data broken.json --sql x', 'not a manifest'],
+    ['map --data other.json --sql x', 'shards'],
+    ['map --data leads-out.json --sql x', 'file'],
+    ['map --data other.json --data table.csv --sql x', 'one manifest'],
+  ] as const) {
+    const { code, stderr } = await node.run(...words.split(' '));
+    expect([words, code, stderr]).toEqual([words, 2, expect.stringContaining(message)]);
+  }
+  const noTable = await node.run('map', '--data', 'wrong.parquet', '--sql', 'FROM shard');
+  expect(noTable).toMatchObject({ code: 1, stderr: expect.stringContaining('SQL_INVALID') });
+}, 60_000);

@@ -1,0 +1,192 @@
+/** `skein map`: processes every shard of a data set, with a shuffle for rows that belong together. */
+import type { JobView } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
+import type { MapOutput } from '@skein/jobs/map';
+import { formatBytes } from '@skein/api/units';
+import { defineCommand } from '../../command-line/command.ts';
+import { connectionOptions } from '../../connection/connection.ts';
+import { downloadDataSet, uploadDataSet } from '../../jobs/data-set.ts';
+import { connectOrStart } from '../../jobs/embedded.ts';
+import { followJob } from '../../jobs/follow.ts';
+import { statement, workOf } from '../../jobs/map-work.ts';
+import {
+  bytes,
+  choice,
+  decimal,
+  flag,
+  integer,
+  many,
+  optionalRest,
+  text,
+  withDefault,
+} from '../../command-line/option.ts';
+import { endText, hasEnded } from '../../output/job.ts';
+import { trustOptions } from '../../connection/trust.ts';
+import { usageError } from '../../command-line/usage.ts';
+
+const FORMATS = ['csv', 'jsonl', 'parquet'] as const;
+
+export interface MapOutcome {
+  readonly job: JobView;
+  readonly shards: number;
+  readonly sizeBytes: number;
+  /** Files that were written. */
+  readonly fetched: readonly string[];
+}
+
+/** The job that conducts the map only waits; it must not occupy the cores of a shard. */
+const CONDUCTOR = { cores: 0.05, memoryBytes: 256 * 2 ** 20 };
+
+export const map = defineCommand({
+  name: 'map',
+  summary: 'Process every shard of a data set in parallel.',
+  details:
+    'Tables are cut into shards between their rows and stored as artifacts. Each shard is a job: a SQL statement over the view shard (DuckDB), a command in which {in} and {out} stand for the files of a shard, or a task. --by brings the rows with equal keys together, whatever shard they were in, for --reduce, a statement over the view part. Memory is bounded by --memory for each job, however large the data set is: a statement that sorts or groups more spills to disk. What --out writes has a manifest, which is --data for the next map.',
+  examples: [
+    {
+      command: `skein map --data sales.csv --sql "SELECT * FROM shard WHERE amount > 0" --out clean`,
+      does: 'Filter',
+    },
+    {
+      command: `skein map --data sales.csv --by city --reduce "SELECT city, sum(amount) AS total FROM part GROUP BY city" --out totals --format parquet`,
+      does: 'Group',
+    },
+    {
+      command: `skein map --data clean/data-set.json --sql "SELECT avg(amount) FROM shard"`,
+      does: 'What another map has left',
+    },
+    {
+      command: 'skein map --data text.jsonl --out clean -- python3 clean.py {in} {out}',
+      does: 'A program of any language',
+    },
+  ],
+  arguments: {
+    command: optionalRest('COMMAND…', 'A program for each shard, with {in} and {out}.'),
+  },
+  options: {
+    data: many('FILE', 'A table: .csv, .jsonl or .parquet; or the manifest of a data set, .json.', {
+      completes: 'file',
+    }),
+    sql: text('SQL', 'Statement over the view shard, or @FILE.sql.'),
+    task: text(
+      'NAME',
+      'Task that takes { digest, format } and returns { digest, sizeBytes }; of --module, or one that workers offer.',
+    ),
+    module: text('FILE', 'Module that exports the task, at this path on every worker.', {
+      completes: 'file',
+    }),
+    by: many('COLUMN', 'Bring rows with equal values of this column together.'),
+    reduce: text(
+      'SQL',
+      'Statement over the view part, which has all rows of its keys, or @FILE.sql.',
+    ),
+    partitions: withDefault(integer('N', 'Partitions of the shuffle.', { min: 1, max: 4096 }), '8'),
+    shard: withDefault(bytes('Size of a shard.'), '64MiB'),
+    column: many('NAME=TYPE', 'DuckDB type of a CSV column, where a guess from its rows is wrong.'),
+    format: choice(FORMATS, 'Format of the output; default: that of the data.'),
+    out: text('FOLDER', 'Where to write the shards, and data-set.json, their manifest.', {
+      completes: 'folder',
+    }),
+    input: many('PATH', 'File that every shard’s command needs.', { completes: 'file' }),
+    queue: withDefault(text('NAME', 'Queue.'), 'default'),
+    cores: withDefault(decimal('N', 'Cores of each job.', { min: 0.01, max: 4096 }), '1'),
+    memory: withDefault(
+      bytes('Memory of each job; a statement needs 320MiB, and 128MiB for each further core.'),
+      '512MiB',
+    ),
+    attempts: withDefault(integer('N', 'Attempts of each job.', { min: 1, max: 1000 }), '3'),
+    image: text('IMAGE', 'Root file system of the command’s sandbox.'),
+    trusted: flag('The command may run without isolation.'),
+    network: withDefault(choice(['none', 'host'], 'host needs --trusted.'), 'none'),
+    server: connectionOptions.server,
+    key: connectionOptions.key,
+    ...trustOptions,
+    folder: { ...connectionOptions.data },
+  },
+  async run(context, { command, ...options }): Promise<MapOutcome> {
+    const { cwd } = context;
+    if (options.data.length === 0) throw usageError('--data FILE is missing: the tables.');
+    const kinds = [options.sql, options.task, command].filter((given) => given !== undefined);
+    if (kinds.length > 1) throw usageError('--sql, --task and a command exclude each other.');
+    const grouped = options.by.length > 0;
+    if (grouped !== (options.reduce !== undefined)) {
+      throw usageError('--by COLUMN and --reduce SQL go together.');
+    }
+    if (kinds.length === 0 && !grouped) {
+      throw usageError('Say what to do: --sql, --task, a command, or --by with --reduce.');
+    }
+    const connection = await connectOrStart(context, { ...options, data: options.folder }, true, {
+      queues: [options.queue],
+    });
+    const { client } = connection;
+    let running: JobView | undefined;
+    context.onInterrupt(async () => {
+      if (running !== undefined) {
+        await client.cancelJob({ id: running.id, reason: 'interrupted by its caller' });
+      }
+      await connection.close();
+    });
+    try {
+      const resources = { cores: options.cores, memoryBytes: options.memory };
+      const dataSet = await uploadDataSet(context, client, options.data, {
+        shardBytes: options.shard,
+        resources,
+        columns: options.column,
+      });
+      const work = await workOf(context, client, command, options);
+      const group = grouped && {
+        by: [...options.by],
+        partitions: options.partitions,
+        sql: await statement(cwd, options.reduce ?? ''),
+      };
+      const { jobs } = await client.enqueueJobs({
+        jobs: [
+          {
+            queue: options.queue,
+            name: `map ${options.data.join(' ')}`.slice(0, 200),
+            work: {
+              kind: 'task',
+              task: 'skein-map',
+              module: { offered: true },
+              input: {
+                dataSet,
+                ...(work === undefined ? {} : { work }),
+                ...(group === false ? {} : { group }),
+                format: options.format ?? dataSet.format,
+                resources,
+                attempts: options.attempts,
+              },
+            },
+            resources: CONDUCTOR,
+            requires: ['task:skein-map'],
+            retry: { maxAttempts: 1000, backoffMs: 1000, maxBackoffMs: 60_000 },
+          },
+        ],
+      });
+      running = jobs[0];
+      if (running === undefined) throw new SkeinError('INTERNAL', 'The node accepted no job.');
+      const job = await followJob(context, client, running.id);
+      const value = job.state === 'succeeded' ? job.result?.value : undefined;
+      if (value === undefined) return { job, shards: 0, sizeBytes: 0, fetched: [] };
+      const { manifest, shards, sizeBytes } = value as MapOutput;
+      const fetched =
+        options.out === undefined
+          ? []
+          : await downloadDataSet(context, client, manifest, options.out);
+      return { job, shards, sizeBytes, fetched };
+    } finally {
+      await connection.close();
+    }
+  },
+  render({ job, shards, sizeBytes, fetched }, style) {
+    const [first, ...rest] = fetched;
+    return [
+      endText(job, style),
+      ...(job.state === 'succeeded' ? [`  ${shards} shards, ${formatBytes(sizeBytes)}`] : []),
+      ...(first === undefined
+        ? []
+        : [style.dim(`  wrote ${first}${rest.length > 0 ? ` and ${rest.length} more` : ''}`)]),
+    ].join('\n');
+  },
+  exitCode: ({ job }) => (hasEnded(job.state) && job.state !== 'succeeded' ? 1 : 0),
+});

@@ -1,0 +1,195 @@
+/** `skein pipeline`: steps that are jobs. */
+import { basename } from 'node:path';
+import { SkeinError } from '@skein/api/errors';
+import { defineCommand } from '../../command-line/command.ts';
+import { connectionOptions } from '../../connection/connection.ts';
+import { readGivenFile } from '../../file.ts';
+import { connectOrStart, withJobs } from '../../jobs/embedded.ts';
+import {
+  countsText,
+  drawPipeline,
+  followPipeline,
+  loadPipeline,
+  pipelineRunOf,
+  type PipelineRun,
+} from '../../jobs/pipeline.ts';
+import { argument, flag, text, withDefault } from '../../command-line/option.ts';
+import { hasEnded, stateText, tookText } from '../../output/job.ts';
+import type { Style } from '../../output/style.ts';
+import { renderTable } from '../../output/table.ts';
+import { usageError } from '../../command-line/usage.ts';
+
+/** The job that conducts the pipeline only waits; it must not occupy the cores of a step. */
+const CONDUCTOR = { cores: 0.05, memoryBytes: 128 * 2 ** 20 };
+
+/** `skein pipeline run`: runs a pipeline of steps, each of which is a job. */
+export const pipelineRun = defineCommand({
+  name: 'pipeline run',
+  summary: 'Run a pipeline: its steps are jobs, side by side where they can be.',
+  details:
+    'The module exports a pipeline, made with definePipeline of @skein/jobs/pipeline. The run is a job itself and survives the death of any process. Ctrl-C cancels it; --detach leaves it to the node. A step whose work and inputs have not changed takes its kept result.',
+  examples: [
+    { command: `skein pipeline run report.ts --input '{"file":"data.csv"}'`, does: 'Run it' },
+    { command: 'skein pipeline run report.ts --svg run.svg', does: 'With a picture of the run' },
+  ],
+  arguments: { file: argument('FILE', 'A .ts or .js module.', { completes: 'file' }) },
+  options: {
+    pipeline: text('NAME', 'Which one, when the module has several.'),
+    input: text('JSON', 'Input of the pipeline, or @FILE.json. Default {}.'),
+    queue: withDefault(text('NAME', 'Queue of the run and of its steps.'), 'default'),
+    svg: text('FILE', 'Write a picture of the run.', { completes: 'file' }),
+    detach: flag('Print the id of the run and leave.'),
+    ...connectionOptions,
+  },
+  async run(context, { file, detach, queue, svg, input, ...options }) {
+    const pipeline = await loadPipeline(context.cwd, file, options.pipeline);
+    const given = await inputOf(context.cwd, input ?? '{}');
+    const checked = pipeline.input.safeParse(given);
+    if (!checked.success) {
+      const [issue] = checked.error.issues;
+      throw usageError(`--input: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is wrong'}.`);
+    }
+    const connection = await connectOrStart(context, options, !detach, { queues: [queue] });
+    const { client } = connection;
+    let run: string | undefined;
+    context.onInterrupt(async () => {
+      if (run !== undefined && !detach) {
+        await client.cancelJob({ id: run, reason: 'interrupted by its caller' });
+      }
+      await connection.close();
+    });
+    try {
+      const { jobs } = await client.enqueueJobs({
+        jobs: [
+          {
+            queue,
+            name: pipeline.name,
+            work: {
+              kind: 'task',
+              task: pipeline.name,
+              module: { path: pipeline.module },
+              input: given,
+            },
+            resources: CONDUCTOR,
+            // A run may outlive many nodes; it never retries a failed step.
+            retry: { maxAttempts: 1000, backoffMs: 1000, maxBackoffMs: 60_000 },
+          },
+        ],
+      });
+      run = jobs[0]?.id;
+      if (run === undefined) throw new SkeinError('INTERNAL', 'The node accepted no job.');
+      const found = detach
+        ? await pipelineRunOf(context, client, run)
+        : await followPipeline(context, client, run);
+      const drawn =
+        svg === undefined ? {} : { svg: await drawPipeline(context.cwd, svg, pipeline, found) };
+      return { ...found, ...drawn };
+    } finally {
+      await connection.close();
+    }
+  },
+  render: (found, style) =>
+    hasEnded(found.run.state)
+      ? renderPipelineRun(found, style)
+      : `${found.run.id}\n${style.dim(`Look at it: skein pipeline show ${found.run.id}`)}`,
+  exitCode: ({ run }) => (hasEnded(run.state) && run.state !== 'succeeded' ? 1 : 0),
+});
+
+async function inputOf(cwd: string, given: string): Promise<unknown> {
+  const json = given.startsWith('@')
+    ? new TextDecoder().decode(await readGivenFile(cwd, given.slice(1)))
+    : given;
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw usageError(`--input is not JSON: ${error instanceof Error ? error.message : ''}`);
+  }
+}
+
+/** `skein pipeline show`: the steps of a run and their states. */
+export const pipelineShow = defineCommand({
+  name: 'pipeline show',
+  summary: 'Show how a run of a pipeline goes, step by step.',
+  examples: [{ command: 'skein pipeline show RUN --watch', does: 'Until it has ended' }],
+  arguments: { run: argument('RUN', 'Id of the run.') },
+  options: { watch: flag('Wait until it has ended.'), ...connectionOptions },
+  async run(context, { run, watch, ...choice }) {
+    return withJobs(
+      context,
+      choice,
+      (client) =>
+        watch ? followPipeline(context, client, run) : pipelineRunOf(context, client, run),
+      // Watching a pipeline runs it: without a node, this process does.
+      watch ? { queues: ['default'] } : {},
+    );
+  },
+  render: renderPipelineRun,
+});
+
+/** `skein pipeline resume`: continues from the step that failed. */
+export const pipelineResume = defineCommand({
+  name: 'pipeline resume',
+  summary: 'Continue a run from the step that failed; succeeded steps are not repeated.',
+  examples: [{ command: 'skein pipeline resume RUN', does: 'After its cause is fixed' }],
+  arguments: { run: argument('RUN', 'Id of the run.') },
+  options: connectionOptions,
+  async run(context, { run, ...choice }) {
+    const connection = await connectOrStart(context, choice, true);
+    context.onInterrupt(() => connection.close());
+    try {
+      await connection.client.reviveJob({ id: run }, { signal: context.signal });
+      return await followPipeline(context, connection.client, run);
+    } finally {
+      await connection.close();
+    }
+  },
+  render: renderPipelineRun,
+  exitCode: ({ run }) => (run.state === 'succeeded' ? 0 : 1),
+});
+
+/** `skein pipeline graph`: draws a pipeline without running it. */
+export const pipelineGraph = defineCommand({
+  name: 'pipeline graph',
+  summary: 'Draw the steps of a pipeline as an SVG, without running it.',
+  examples: [{ command: 'skein pipeline graph report.ts --svg report.svg', does: 'Draw it' }],
+  arguments: { file: argument('FILE', 'A .ts or .js module.', { completes: 'file' }) },
+  options: {
+    pipeline: text('NAME', 'Which one, when the module has several.'),
+    svg: text('FILE', 'Where to write it; default: the module’s name.', { completes: 'file' }),
+  },
+  async run(context, { file, pipeline: name, svg }) {
+    const pipeline = await loadPipeline(context.cwd, file, name);
+    const target = svg ?? basename(file).replace(/\.[^.]+$/, '.svg');
+    const written = await drawPipeline(context.cwd, target, pipeline);
+    const steps = pipeline.steps.map(({ name: step, after }) => ({ name: step, after }));
+    return { pipeline: pipeline.name, steps, svg: written };
+  },
+  render: ({ pipeline, steps, svg }, style) =>
+    `${style.bold(pipeline)}: ${steps.length} steps, drawn in ${svg}`,
+});
+
+function renderPipelineRun({ run, steps }: PipelineRun, style: Style): string {
+  const head = `${style.bold(run.name)} ${stateText(run.state, style)} ${style.dim(`${tookText(run, Date.now())}, run ${run.id}`)}`;
+  const table = renderTable(
+    steps,
+    [
+      ['STEP', ({ name }) => name],
+      ['JOBS', ({ counts }) => countsText(counts)],
+      [
+        'NOTE',
+        ({ failure }) =>
+          failure === undefined ? '' : `${failure.message} (skein jobs logs ${failure.job})`,
+      ],
+    ],
+    style,
+  );
+  const value = run.result?.value;
+  return [
+    head,
+    ...(steps.length === 0 ? [] : [table]),
+    ...(run.state === 'succeeded' ? [`${style.dim('returned')} ${JSON.stringify(value)}`] : []),
+    ...(run.state === 'failed' || run.state === 'dead'
+      ? [run.message ?? '', style.dim(`Fix the cause, then: skein pipeline resume ${run.id}`)]
+      : []),
+  ].join('\n');
+}

@@ -1,0 +1,122 @@
+/** `skein queue schedule`: jobs that are enqueued at given times. */
+import type { NewJobInput } from '@skein/api';
+import { defineCommand, type Context } from '../../command-line/command.ts';
+import { connectionOptions } from '../../connection/connection.ts';
+import { readGivenFile } from '../../file.ts';
+import { commandJob, commandOptions, inputsOf } from '../../jobs/command-job.ts';
+import { withJobs } from '../../jobs/embedded.ts';
+import { argument, flag, optionalRest, text, withDefault } from '../../command-line/option.ts';
+import { renderTable } from '../../output/table.ts';
+import { usageError } from '../../command-line/usage.ts';
+
+/** `skein queue schedule ls`: the schedules of jobs. */
+export const queueScheduleLs = defineCommand({
+  name: 'queue schedule ls',
+  summary: 'List the schedules, and when each enqueues its next job.',
+  examples: [{ command: 'skein queue schedule ls', does: 'All schedules' }],
+  arguments: {},
+  options: connectionOptions,
+  async run(context, choice) {
+    return withJobs(context, choice, (client) =>
+      client.listSchedules(undefined, { signal: context.signal }),
+    );
+  },
+  render({ schedules }, style) {
+    if (schedules.length === 0) {
+      return `There are no schedules. Try ${style.cyan("skein queue schedule put nightly --cron '0 3 * * *' -- date")}.`;
+    }
+    return renderTable(
+      schedules,
+      [
+        ['SCHEDULE', ({ id }) => style.bold(id)],
+        ['CRON', ({ cron }) => cron],
+        ['TIME ZONE', ({ timeZone }) => timeZone],
+        ['NEXT', ({ paused, nextAt }) => (paused ? style.yellow('paused') : nextAt)],
+        ['QUEUE', ({ queue }) => queue],
+        ['JOB', ({ name }) => name.slice(0, 40)],
+      ],
+      style,
+    );
+  },
+});
+
+/** `skein queue schedule put`: enqueues a job on a schedule. */
+export const queueSchedulePut = defineCommand({
+  name: 'queue schedule put',
+  summary: 'Enqueue a job on a schedule; replaces the schedule of this name.',
+  details:
+    'The job is a command with the options of skein run, or any job as JSON. Its files are stored now, and are the same each time. Times that were missed while no node ran enqueue one job.',
+  examples: [
+    {
+      command: `skein queue schedule put nightly --cron '0 3 * * *' --time-zone Europe/Berlin -- python3 clean.py data.csv`,
+      does: 'At three in the morning, in Berlin',
+    },
+    {
+      command: `skein queue schedule put nightly --cron '0 3 * * *' --job @job.json`,
+      does: 'Any kind of job, as the API takes it',
+    },
+  ],
+  arguments: {
+    schedule: argument('NAME', 'The schedule.'),
+    command: optionalRest('COMMAND…', 'The program and its arguments.'),
+  },
+  options: {
+    cron: text('CRON', "Minute, hour, day, month and day of the week, such as '0 3 * * 1-5'."),
+    timeZone: withDefault(text('ZONE', 'IANA name, such as Europe/Berlin.'), 'UTC'),
+    paused: flag('Keep it, but enqueue nothing until it is put again without this.'),
+    job: text('JSON', 'The job, or @FILE.json, instead of a command.'),
+    ...commandOptions,
+    ...connectionOptions,
+  },
+  async run(context, { schedule, command, ...options }) {
+    const { cron, timeZone, paused, job } = options;
+    if (cron === undefined) throw usageError('--cron CRON is missing: when to enqueue the job.');
+    if ((job === undefined) === (command === undefined)) {
+      throw usageError('Give either a command or --job JSON.');
+    }
+    const given = job === undefined ? undefined : await jobOf(context, job);
+    const files = command === undefined ? [] : await inputsOf(context, command, options);
+    return withJobs(context, options, async (client) =>
+      client.putSchedule(
+        {
+          schedule,
+          cron,
+          timeZone,
+          paused,
+          job: given ?? (await commandJob(context, client, command ?? [], options, files)),
+        },
+        { signal: context.signal },
+      ),
+    );
+  },
+  render: ({ id, paused, nextAt, name }, style) =>
+    `${style.bold(id)} enqueues ${name} ${paused ? `once it is not ${style.yellow('paused')}` : `next at ${nextAt}`}`,
+});
+
+/** Checks only that the job is JSON; the node validates the rest. */
+async function jobOf({ cwd }: Context, given: string): Promise<NewJobInput> {
+  const json = given.startsWith('@')
+    ? new TextDecoder().decode(await readGivenFile(cwd, given.slice(1)))
+    : given;
+  try {
+    return JSON.parse(json) as NewJobInput;
+  } catch (error) {
+    throw usageError(`--job is not JSON: ${error instanceof Error ? error.message : ''}`);
+  }
+}
+
+/** `skein queue schedule rm`. */
+export const queueScheduleRm = defineCommand({
+  name: 'queue schedule rm',
+  summary: 'Remove a schedule; jobs that it has enqueued stay.',
+  examples: [{ command: 'skein queue schedule rm nightly', does: 'It enqueues no more jobs' }],
+  arguments: { schedule: argument('NAME', 'The schedule.') },
+  options: connectionOptions,
+  async run(context, { schedule, ...choice }) {
+    return withJobs(context, choice, async (client) => {
+      await client.removeSchedule({ schedule }, { signal: context.signal });
+      return { schedule };
+    });
+  },
+  render: ({ schedule }, style) => `${style.bold(schedule)} is removed`,
+});

@@ -1,0 +1,82 @@
+/** `skein run -- COMMAND`: durable, isolated work with accounted limits. */
+import type { JobView, NewJobInput } from '@skein/api';
+import type { Client } from '@skein/api/client';
+import { SkeinError } from '@skein/api/errors';
+import { defineCommand } from '../../command-line/command.ts';
+import { connectionOptions } from '../../connection/connection.ts';
+import { commandJob, commandOptions, inputsOf } from '../../jobs/command-job.ts';
+import { connectOrStart } from '../../jobs/embedded.ts';
+import { followJob, rawOption } from '../../jobs/follow.ts';
+import { downloadOutputs } from '../../jobs/outputs.ts';
+import { flag, many, restArgument } from '../../command-line/option.ts';
+import { endText } from '../../output/job.ts';
+import { nameText } from '../../output/terminal.ts';
+
+export interface RunOutcome {
+  readonly job: JobView;
+  /** Files that were downloaded. */
+  readonly fetched: readonly string[];
+}
+
+export const run = defineCommand({
+  name: 'run',
+  summary: 'Run a command in isolation, with its limits enforced and its usage accounted.',
+  details:
+    'The files that the command line names are uploaded; --input adds files, --output names the results to download. The job survives the death of any process: a lost worker costs another attempt, a command that fails is tried again only with --attempts. Ctrl-C cancels it; --detach leaves it to the node. Without a running node, one is started for this job. Exits 1 when the job does not succeed.',
+  examples: [
+    { command: 'skein run -- python3 clean.py data.csv', does: 'The files come along' },
+    {
+      command: 'skein run --output clean.csv --memory 1GiB --cpu-time 60s -- python3 clean.py',
+      does: 'Bring a file back, under limits',
+    },
+    { command: 'skein run --detach --queue nightly -- ./report', does: 'Leave it to the node' },
+  ],
+  arguments: { command: restArgument('COMMAND…', 'The program and its arguments.') },
+  options: {
+    ...commandOptions,
+    after: many('JOB', 'Start when this job has succeeded.'),
+    detach: flag('Print the id and leave.'),
+    raw: rawOption,
+    ...connectionOptions,
+  },
+  async run(context, { command, ...options }): Promise<RunOutcome> {
+    const files = await inputsOf(context, command, options);
+    const connection = await connectOrStart(context, options, !options.detach, {
+      queues: [options.queue],
+    });
+    let running: JobView | undefined;
+    context.onInterrupt(async () => {
+      // When the caller is gone, its job is cancelled.
+      if (running !== undefined && !options.detach) {
+        const reason = 'interrupted by its caller';
+        await connection.client.cancelJob({ id: running.id, reason });
+      }
+      await connection.close();
+    });
+    try {
+      const { client } = connection;
+      const job = await commandJob(context, client, command, options, files);
+      running = await enqueue(client, { ...job, parents: [...options.after] });
+      if (options.detach) return { job: running, fetched: [] };
+      const ended = await followJob(context, client, running.id, options.raw ? 'raw' : 'guest');
+      const outputs = ended.result?.outputs ?? [];
+      return { job: ended, fetched: await downloadOutputs(context, client, outputs, context.cwd) };
+    } finally {
+      await connection.close();
+    }
+  },
+  render: ({ job, fetched }, style) =>
+    job.endedAt === undefined
+      ? `${job.id}\n${style.dim(`Follow it: skein jobs logs -f ${job.id}`)}`
+      : [
+          endText(job, style),
+          ...fetched.map((file) => style.dim(`  wrote ${nameText(file)}`)),
+        ].join('\n'),
+  exitCode: ({ job }) => (job.endedAt === undefined || job.state === 'succeeded' ? 0 : 1),
+});
+
+async function enqueue(client: Client, job: NewJobInput): Promise<JobView> {
+  const [accepted] = (await client.enqueueJobs({ jobs: [job] })).jobs;
+  if (accepted === undefined) throw new SkeinError('INTERNAL', 'The node accepted no job.');
+  return accepted;
+}

@@ -1,0 +1,197 @@
+/** `skein keys`: who may call a node. */
+import { formatAge, formatBytes, formatRate, parseDuration } from '@skein/api/units';
+import { defineCommand } from '../../command-line/command.ts';
+import { connectionOptions } from '../../connection/connection.ts';
+import { keyStateText, withKeyStore, type KeyDetails } from './key-store.ts';
+import {
+  argument,
+  decimal,
+  integer,
+  many,
+  text,
+  value,
+  withDefault,
+} from '../../command-line/option.ts';
+import type { Style } from '../../output/style.ts';
+import { renderFields, renderTable } from '../../output/table.ts';
+import { usageError } from '../../command-line/usage.ts';
+
+const SCOPES = ['infer', 'read', 'jobs', 'admin'] as const;
+type Scope = (typeof SCOPES)[number];
+
+/** `skein keys create`: a new API key, whose secret is shown this once. */
+export const keysCreate = defineCommand({
+  name: 'keys create',
+  summary: 'Make an API key; its secret is shown this once.',
+  details:
+    'Works without a node too, on the data folder: the first key must exist before a node may listen beyond this machine.',
+  examples: [
+    { command: 'skein keys create --scope admin', does: 'The first key of a node' },
+    {
+      command: 'skein keys create --label shop --tenant shop --rate 50 --expires 90d',
+      does: 'A key that only calls models',
+    },
+    {
+      command: 'skein keys create --tenant ward --weight 3',
+      does: 'Three times the share of a tenant without a weight',
+    },
+  ],
+  arguments: {},
+  options: {
+    scope: many('SCOPE', 'infer, read, jobs or admin; default infer.', { choices: SCOPES }),
+    label: withDefault(text('TEXT', 'Owner or purpose of the key.'), 'made by skein keys create'),
+    tenant: withDefault(
+      text('NAME', 'Tenant whose share and quota the calls count for.'),
+      'default',
+    ),
+    rate: decimal('N', 'Requests per second that the key may send.', { min: 0.001, max: 1e6 }),
+    maxConcurrent: integer('N', 'Requests that may wait or run at once.', { min: 1, max: 1e6 }),
+    weight: decimal('N', 'Share of its tenant beside other tenants; default 1.', {
+      min: 0.01,
+      max: 1000,
+    }),
+    expires: value('WHEN', 'After a time such as 90d, or at an ISO 8601 time.', readExpiry),
+    ...connectionOptions,
+  },
+  async run(context, { scope, label, tenant, rate, maxConcurrent, weight, expires, ...choice }) {
+    const scopes = readScopes(scope);
+    return withKeyStore(context, choice, async (store) => {
+      const key = await store.create({
+        label,
+        tenant,
+        scopes,
+        ...(rate === undefined ? {} : { ratePerSecond: rate }),
+        ...(maxConcurrent === undefined ? {} : { maxConcurrent }),
+        ...(weight === undefined ? {} : { weight }),
+        ...(expires === undefined ? {} : { expiresAt: expires }),
+      });
+      return { place: store.place, ...key };
+    });
+  },
+  render: (key, style) =>
+    [
+      style.bold(key.secret),
+      '',
+      `Keep it: it is shown this once. Id ${key.id}, ${key.scopes.join(' + ')}, tenant ${key.tenant}, in ${key.place}.`,
+      style.dim('Use it: export SKEIN_KEY=…, or send "Authorization: Bearer …".'),
+    ].join('\n'),
+});
+
+function readScopes(given: readonly string[]): Scope[] {
+  const words = given.flatMap((part) => part.split(','));
+  if (words.length === 0) return ['infer'];
+  return [...new Set(words)].map((word) => {
+    const scope = SCOPES.find((known) => known === word);
+    if (scope === undefined) {
+      throw usageError(`--scope: "${word}" is not one of ${SCOPES.join(', ')}.`);
+    }
+    return scope;
+  });
+}
+
+/** ISO 8601. */
+function readExpiry(given: string): string {
+  const days = /^(\d+)d$/.exec(given);
+  if (days !== null) return new Date(Date.now() + Number(days[1]) * 86_400_000).toISOString();
+  const at = Date.parse(given);
+  if (/^\d{4}-/.test(given) && Number.isFinite(at)) return new Date(at).toISOString();
+  return new Date(Date.now() + parseDuration(given)).toISOString();
+}
+
+/** `skein keys ls`: the API keys, without their secrets. */
+export const keysLs = defineCommand({
+  name: 'keys ls',
+  summary: 'List the API keys, without their secrets.',
+  examples: [{ command: 'skein keys ls', does: 'Revoked and expired ones too' }],
+  arguments: {},
+  options: connectionOptions,
+  async run(context, choice) {
+    return withKeyStore(context, choice, async (store) => ({
+      place: store.place,
+      keys: await store.list(),
+    }));
+  },
+  render({ keys, place }, style) {
+    if (keys.length === 0) return `There are no keys in ${place}.`;
+    const now = Date.now();
+    return renderTable(
+      keys,
+      [
+        ['ID', ({ id }) => id],
+        ['STATE', (key) => keyStateText(key, now)],
+        ['SCOPES', ({ scopes }) => scopes.join(',')],
+        ['TENANT', ({ tenant }) => tenant],
+        ['WEIGHT', ({ weight }) => String(weight ?? 1), 'right'],
+        ['RATE', rateText, 'right'],
+        ['MADE', ({ createdAt }) => formatAge(createdAt, now)],
+        ['LABEL', ({ label }) => label],
+      ],
+      style,
+    );
+  },
+});
+
+/** `skein keys show`: one API key, and the shared resources that its tenant holds. */
+export const keysShow = defineCommand({
+  name: 'keys show',
+  summary: 'Show one API key, and the shared resources that its tenant holds.',
+  details:
+    'A limit depends on what other tenants hold. Only a running node knows what a tenant holds.',
+  examples: [{ command: 'skein keys show 3f9a1c0b77de', does: 'The id is in skein keys ls' }],
+  arguments: { id: argument('ID', 'Id of the key, as `skein keys ls` shows it.') },
+  options: connectionOptions,
+  async run(context, { id, ...choice }) {
+    return withKeyStore(context, choice, (store) => store.show(id));
+  },
+  render: renderKey,
+});
+
+function rateText({ ratePerSecond }: Pick<KeyDetails, 'ratePerSecond'>): string {
+  return ratePerSecond === undefined ? 'any' : formatRate(ratePerSecond);
+}
+
+function renderKey(key: KeyDetails, style: Style): string {
+  const now = Date.now();
+  const fields: [string, string][] = [
+    ['id', key.id],
+    ['state', key.durable ? keyStateText(key, now) : `${keyStateText(key, now)}, not written yet`],
+    ['label', key.label],
+    ['tenant', `${key.tenant}, weight ${key.weight ?? 1}`],
+    ['scopes', key.scopes.join(', ')],
+    ['rate', rateText(key)],
+    ['at once', key.maxConcurrent === undefined ? 'any number' : String(key.maxConcurrent)],
+    ['made', formatAge(key.createdAt, now)],
+  ];
+  const { usage } = key;
+  if (usage === undefined || usage.length === 0) return renderFields(fields, style);
+  const amount = (value: number, unit: 'bytes' | 'count'): string =>
+    unit === 'bytes' ? formatBytes(value) : String(value);
+  const table = renderTable(
+    usage,
+    [
+      ['TENANT HOLDS', ({ name }) => name],
+      ['NOW', ({ unit, held }) => amount(held, unit), 'right'],
+      ['LIMIT', ({ unit, limit }) => (limit === undefined ? 'none' : amount(limit, unit)), 'right'],
+    ],
+    style,
+  );
+  return `${renderFields(fields, style)}\n\n${table}`;
+}
+
+/** `skein keys revoke`: the key stops working at once. */
+export const keysRevoke = defineCommand({
+  name: 'keys revoke',
+  summary: 'Revoke an API key; it stops working at once.',
+  details:
+    'It is refused at once also when that cannot be written, such as on a full disk. Then the command fails with REVOCATION_NOT_DURABLE, and the node goes on trying.',
+  examples: [{ command: 'skein keys revoke 3f9a1c0b77de', does: 'The id is in skein keys ls' }],
+  arguments: { id: argument('ID', 'Id of the key, as `skein keys ls` shows it.') },
+  options: connectionOptions,
+  async run(context, { id, ...choice }) {
+    return withKeyStore(context, choice, async (store) => {
+      await store.revoke(id);
+      return { revoked: id, place: store.place };
+    });
+  },
+  render: ({ revoked }) => `${revoked} is revoked.`,
+});

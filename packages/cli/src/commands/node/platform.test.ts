@@ -1,0 +1,52 @@
+/** What a platform gives to a node in the environment: its port, its time to end, its first key. */
+import { rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { expect, it, onTestFinished } from 'vitest';
+import { temporaryFolder } from '../../../../server/src/testing/node-process.ts';
+import { runCli, startCli } from '../../testing/cli.ts';
+
+const TOKEN = `skein_0123456789ab_${'A'.repeat(43)}`;
+const UP = ['up', '--host', '0.0.0.0', '--grpc-port', '0', '--json'];
+
+function folder(): string {
+  const made = temporaryFolder();
+  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
+it('listens on PORT, and admits the holder of SKEIN_ADMIN_KEY at its first start', async () => {
+  const port = await freePort();
+  const env = { PORT: String(port), SKEIN_ADMIN_KEY: TOKEN };
+  const up = startCli(UP, { cwd: folder(), env });
+  onTestFinished(() => void up.process.kill('SIGKILL'));
+  await up.saw(/^\}$/m);
+  const url = `http://127.0.0.1:${port}`;
+  expect(JSON.parse(up.output.stdout)).toMatchObject({ url, access: 'keys' });
+  expect((await fetch(`${url}/v2/health/accepting`)).status).toBe(200);
+  expect((await fetch(`${url}/api/v1/keys`)).status).toBe(401);
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  expect((await fetch(`${url}/api/v1/keys`, { headers })).status).toBe(200);
+  up.process.kill('SIGTERM');
+  const { code, stdout, stderr } = await up.ended;
+  expect(code).toBe(0);
+  expect(stdout + stderr).not.toContain(TOKEN);
+});
+
+it.each([
+  [{ PORT: 'tcp://10.0.0.1:80' }, /PORT: .* is not a whole number/],
+  [{ SKEIN_GRACE: 'soon' }, /SKEIN_GRACE: /],
+  [{ SKEIN_ADMIN_KEY: 'open sesame' }, /given admin key is malformed/],
+])('names the variable that is wrong: %o', async (env, message) => {
+  const { code, stdout, stderr } = await runCli(UP, { cwd: folder(), env });
+  expect(code).toBe(2);
+  expect(stdout + stderr).toMatch(message);
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((listening) => server.once('listening', listening));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return port;
+}

@@ -1,0 +1,132 @@
+/** Where `skein state` reads and writes: a data folder, or the Redis and the bucket of a fleet. */
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SkeinError } from '@skein/api/errors';
+import {
+  createRuns,
+  openArtifacts,
+  openDataFolder,
+  openFileArtifacts,
+  openState,
+  type ArtifactStore,
+  type State,
+} from '@skein/state';
+import { copyDatabase } from '@skein/state/transfer';
+import { dataFolder, dataOption, type Place } from '../../connection/connection.ts';
+import { text } from '../../command-line/option.ts';
+import { usageError } from '../../command-line/usage.ts';
+
+export const placeOptions = {
+  data: dataOption,
+  redis: text('URL', 'Redis of a fleet, instead of a data folder.'),
+  blobs: text('PLACE', 'Its bucket (s3://… or gs://…) or shared folder of artifacts.'),
+  namespace: text('NAME', 'Its namespace in this Redis.'),
+};
+
+interface PlaceChoice {
+  readonly data?: string | undefined;
+  readonly redis?: string | undefined;
+  readonly blobs?: string | undefined;
+  readonly namespace?: string | undefined;
+}
+
+interface OpenPlace {
+  readonly state: State;
+  readonly artifacts: ArtifactStore;
+  close(): Promise<void>;
+}
+
+/** Closes the place after the work, whatever becomes of it. */
+export async function inPlace<T>(
+  opening: Promise<OpenPlace>,
+  work: (place: OpenPlace) => Promise<T>,
+): Promise<T> {
+  const place = await opening;
+  try {
+    return await work(place);
+  } finally {
+    await place.close();
+  }
+}
+
+/** Reads: a node may run on the data folder. @throws SkeinError USAGE, DATA_FOLDER_UNUSABLE, STORE_UNREACHABLE. */
+export async function openSource(context: Place, choice: PlaceChoice): Promise<OpenPlace> {
+  if (isFleet(choice)) return openFleet(choice);
+  const folder = dataFolder(context, choice.data);
+  const database = join(folder, 'state.sqlite');
+  if (!existsSync(database)) {
+    throw new SkeinError('DATA_FOLDER_UNUSABLE', `There is no state in ${folder}.`);
+  }
+  const scratch = await mkdtemp(join(tmpdir(), 'skein-state-'));
+  const remove = () => rm(scratch, { recursive: true, force: true });
+  try {
+    const copy = join(scratch, 'state.sqlite');
+    await copyDatabase(database, copy);
+    const state = await openState(copy);
+    // Runs that no node has looked at yet are only in the folder.
+    await createRuns(state, folder).list({ limit: 1 });
+    const artifacts = await openFileArtifacts(join(folder, 'artifacts'), { shared: true });
+    return opened(state, artifacts, remove);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** Writes: no node may run on the data folder. @throws SkeinError DATA_FOLDER_LOCKED, and as above. */
+export async function openTarget(context: Place, choice: PlaceChoice): Promise<OpenPlace> {
+  if (isFleet(choice)) return openFleet(choice);
+  const folder = await openDataFolder(dataFolder(context, choice.data));
+  try {
+    const state = await openState(folder.databasePath);
+    const artifacts = await openFileArtifacts(folder.artifactsPath);
+    return opened(state, artifacts, () => folder.close());
+  } catch (error) {
+    await folder.close();
+    throw error;
+  }
+}
+
+/** @throws SkeinError USAGE. */
+export function requireFleet(choice: PlaceChoice): void {
+  if (!isFleet(choice)) throw usageError('A fleet is --redis URL and --blobs PLACE.');
+}
+
+function isFleet({ data, redis, blobs, namespace }: PlaceChoice): boolean {
+  if (redis === undefined && blobs === undefined && namespace === undefined) return false;
+  if (redis === undefined || blobs === undefined) {
+    throw usageError('A fleet is --redis URL and --blobs PLACE.');
+  }
+  if (data !== undefined) throw usageError('--data and --redis exclude each other.');
+  return true;
+}
+
+async function openFleet({ redis = '', blobs = '', namespace }: PlaceChoice): Promise<OpenPlace> {
+  const cache = await mkdtemp(join(tmpdir(), 'skein-copies-'));
+  const remove = () => rm(cache, { recursive: true, force: true });
+  try {
+    const state = await openState(redis, { namespace });
+    const artifacts = await openArtifacts(blobs, cache).catch(async (error: unknown) => {
+      await state.close();
+      throw error;
+    });
+    return opened(state, artifacts, remove);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+function opened(state: State, artifacts: ArtifactStore, after: () => Promise<void>): OpenPlace {
+  return {
+    state,
+    artifacts,
+    async close() {
+      await artifacts.close();
+      await state.close();
+      await after();
+    },
+  };
+}

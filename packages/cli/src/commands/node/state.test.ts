@@ -1,0 +1,126 @@
+/** `skein state`, in processes of its own: from a folder whose node runs, into another folder, into a fleet. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import {
+  openDataFolder,
+  openFileArtifacts,
+  openState,
+  type DataFolder,
+  type State,
+} from '@skein/state';
+import { requireComponent } from '../../../../../scripts/testing/components.ts';
+import { startRedis } from '../../../../jobs/src/store/testing/redis-server.ts';
+import { contentsOf, fillState } from '../../../../state/src/transfer/testing/full-state.ts';
+import { startCli, type CliOutcome } from '../../testing/cli.ts';
+
+const redis = requireComponent('redis');
+
+let cwd: string;
+let folder: DataFolder;
+let state: State;
+/** A node runs: its folder is locked and its database is open. */
+beforeEach(async () => {
+  cwd = mkdtempSync(join(tmpdir(), 'skein-cli-state-'));
+  folder = await openDataFolder(join(cwd, '.skein'));
+  state = await openState(folder.databasePath);
+  await fillState(state, await openFileArtifacts(folder.artifactsPath));
+});
+afterEach(async () => {
+  await state.close();
+  await folder.close();
+  rmSync(cwd, { recursive: true, force: true });
+});
+const skein = (...args: string[]): Promise<CliOutcome> =>
+  startCli(['state', ...args], { cwd }).ended;
+
+async function contentsAt(address: string): Promise<unknown> {
+  const other = await openState(address);
+  try {
+    return await contentsOf(other);
+  } finally {
+    await other.close();
+  }
+}
+
+it('exports what a running node knows at one moment, and imports it into another folder', async () => {
+  const stop = new AbortController();
+  const busy = (async () => {
+    while (!stop.signal.aborted) {
+      const [ocr] = await state.deployments();
+      const { revision } = await state.putDeployment(ocr!, ocr!.revision);
+      const entry = { deployment: 'ocr', kind: 'scaled', details: {}, actor: 'skein' } as const;
+      await state.addHistory({ ...entry, reason: String(revision) });
+    }
+  })();
+  const exported = await skein('export', 'backup', '--json');
+  stop.abort();
+  await busy;
+  expect(exported.stderr).toContain('Artifact 3 of 3');
+  expect([exported.code, JSON.parse(exported.stdout)]).toMatchObject([
+    0,
+    { counts: { version: 4, deployment: 2, key: 2, run: 2 }, artifacts: 3, artifactBytes: 3000 },
+  ]);
+
+  const { code, stdout } = await skein('import', 'backup', '--data', 'new');
+  expect([code, stdout]).toEqual([0, expect.stringContaining('4 versions, 2 deployments, 2 keys')]);
+  expect(stdout).toContain('old v1: compositions that older versions');
+  const moved = await openState(join(cwd, 'new', 'state.sqlite'));
+  const [ocr] = await moved.deployments();
+  // Each revision was followed by its entry.
+  const [newest] = await moved.history({ deployment: 'ocr', limit: 1 });
+  expect([0, 1]).toContain(ocr!.revision - Number(newest?.reason ?? 1));
+  await moved.close();
+
+  const again = await skein('import', 'backup', '--data', 'new');
+  expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('IMPORT_CONFLICT')]);
+  const merged = await skein('import', 'backup', '--data', 'new', '--merge', '--json');
+  expect(JSON.parse(merged.stdout)).toMatchObject({
+    added: { version: 0, history: 0 },
+    artifacts: 0,
+  });
+});
+
+it('refuses a folder whose node runs, one that is no export, and half a fleet', async () => {
+  const outcomes = await Promise.all([
+    skein('import', '.'),
+    skein('import', 'nothing'),
+    skein('export', '.'),
+    skein('export', 'x', '--data', 'nothing'),
+    skein('move'),
+    skein('move', '--redis', 'redis://x'),
+    skein('export', 'x', '--data', '.skein', '--redis', 'redis://x', '--blobs', 'y'),
+  ]);
+  const said = [
+    'EXPORT_INVALID',
+    'EXPORT_INVALID',
+    'EXPORT_INVALID',
+    'There is no state in',
+    '--redis URL and --blobs PLACE',
+    '--redis URL and --blobs PLACE',
+    'exclude each other',
+  ];
+  expect(outcomes.map(({ stderr }, index) => stderr.includes(said[index]!) || stderr)).toEqual(
+    said.map(() => true),
+  );
+  expect((await skein('export', 'backup')).code).toBe(0);
+  const locked = await skein('import', 'backup');
+  expect([locked.code, locked.stderr]).toEqual([1, expect.stringContaining('DATA_FOLDER_LOCKED')]);
+});
+
+it.skipIf(redis.skip)(`moves into a fleet without loss, and back ${redis.reason}`, async () => {
+  const server = await startRedis();
+  try {
+    const fleet = ['--redis', server.url, '--blobs', 'blobs'];
+    const moved = await skein('move', ...fleet, '--json');
+    expect([moved.code, JSON.parse(moved.stdout)]).toMatchObject([0, { same: 0, artifacts: 3 }]);
+    const contents = await contentsOf(state);
+    expect(await contentsAt(server.url)).toEqual(contents);
+    expect((await skein('export', 'of-fleet', ...fleet)).code).toBe(0);
+    expect((await skein('import', 'of-fleet', '--data', 'back')).code).toBe(0);
+    expect(await contentsAt(join(cwd, 'back', 'state.sqlite'))).toEqual(contents);
+  } finally {
+    await server.destroy();
+  }
+});

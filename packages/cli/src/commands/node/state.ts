@@ -1,0 +1,132 @@
+/** `skein state`: moves everything that a node knows: into a folder, out of one, into a fleet. */
+import { resolve } from 'node:path';
+import { formatBytes } from '@skein/api/units';
+import {
+  importSnapshot,
+  readExport,
+  snapshotOf,
+  writeExport,
+  type Imported,
+} from '@skein/state/transfer';
+import { defineCommand } from '../../command-line/command.ts';
+import { argument, flag } from '../../command-line/option.ts';
+import { inPlace, openSource, openTarget, placeOptions, requireFleet } from './state-place.ts';
+import type { Style } from '../../output/style.ts';
+
+const FOLDER = 'Folder of the export.';
+
+/** `skein state export`: versions, deployments, history, keys, audit, runs, and the files of the models. */
+export const stateExport = defineCommand({
+  name: 'state export',
+  summary: 'Write the whole state of a node or a fleet into a folder.',
+  details:
+    'Versions, deployments with their earlier revisions, history, keys (as hashes), the audit trail, training runs, and the files of models and compositions. A node may run meanwhile: the export is what it knew at one moment. The files of training runs stay where they are, and so do jobs. Only your user can read the folder.',
+  examples: [
+    { command: 'skein state export backup', does: 'Of the data folder, into a new folder' },
+    {
+      command: 'skein state export backup --redis redis://10.0.0.5 --blobs gs://team/skein',
+      does: 'Of a fleet',
+    },
+  ],
+  arguments: {
+    folder: argument('FOLDER', 'Folder to write; new or empty.', { completes: 'file' }),
+  },
+  options: placeOptions,
+  async run(context, { folder, ...place }) {
+    const path = resolve(context.cwd, folder);
+    return inPlace(openSource(context, place), async ({ state, artifacts }) => {
+      const snapshot = await snapshotOf(state, artifacts);
+      await writeExport(snapshot, path, context.notes);
+      return {
+        folder: path,
+        counts: snapshot.counts,
+        artifacts: snapshot.artifacts.length,
+        artifactBytes: snapshot.artifacts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      };
+    });
+  },
+  render: ({ folder, counts, artifacts, artifactBytes }, style) =>
+    `${style.green('✓')} ${folder}: ${countsText(counts)}, ${artifacts} files ${style.dim(`(${formatBytes(artifactBytes)})`)}`,
+});
+
+const merge = flag('Also into a state that is not empty; records that differ are refused.');
+
+/** `skein state import`: the opposite of `skein state export`. */
+export const stateImport = defineCommand({
+  name: 'state import',
+  summary: 'Read an exported state into a data folder or a fleet.',
+  details:
+    'The whole export is checked first: its format, its counts, its digests. The state must be empty, or take --merge: then the same records are left out, and one record that differs (another deployment or key of the same name, another model under the same number) refuses the import before anything is changed. No node may run on the data folder; the nodes of a fleet may run.',
+  examples: [
+    { command: 'skein state import backup --data new', does: 'Into a new data folder' },
+    {
+      command: 'skein state import backup --redis redis://10.0.0.5 --blobs gs://team/skein',
+      does: 'Into a fleet',
+    },
+  ],
+  arguments: { folder: argument('FOLDER', FOLDER, { completes: 'file' }) },
+  options: { ...placeOptions, merge },
+  async run(context, { folder, merge: merges, ...place }) {
+    const snapshot = await readExport(resolve(context.cwd, folder));
+    return inPlace(openTarget(context, place), ({ state, artifacts }) =>
+      importSnapshot(snapshot, state, artifacts, { merge: merges, notes: context.notes }),
+    );
+  },
+  render: renderImported,
+});
+
+/** `skein state move`: from a data folder into a fleet, without an export in between. */
+export const stateMove = defineCommand({
+  name: 'state move',
+  summary: 'Copy the state of a data folder into a fleet.',
+  details:
+    'As an export and an import, without the folder in between. Nothing is removed from the data folder; stop its node afterwards and start it with --redis and --blobs.',
+  examples: [
+    {
+      command: 'skein state move --redis redis://10.0.0.5 --blobs gs://team/skein',
+      does: 'What this machine serves is served by the fleet',
+    },
+  ],
+  arguments: {},
+  options: { ...placeOptions, merge },
+  async run(context, { merge: merges, data, ...fleet }) {
+    requireFleet(fleet);
+    return inPlace(openSource(context, { data }), async (source) => {
+      const snapshot = await snapshotOf(source.state, source.artifacts);
+      return inPlace(openTarget(context, fleet), ({ state, artifacts }) =>
+        importSnapshot(snapshot, state, artifacts, { merge: merges, notes: context.notes }),
+      );
+    });
+  },
+  render: renderImported,
+});
+
+function renderImported(imported: Imported, style: Style): string {
+  const { added, same, artifacts, artifactBytes, byPath } = imported;
+  const there = same === 0 ? '' : `; ${same} records were there`;
+  const lines = [
+    `${style.green('✓')} ${countsText(added)}, ${artifacts} files ${style.dim(`(${formatBytes(artifactBytes)})`)}${there}`,
+  ];
+  if (byPath.length > 0) {
+    lines.push(
+      `${style.yellow('!')} ${byPath.join(', ')}: compositions that older versions of Skein recorded by their path. Deploy them again: other machines do not have the file.`,
+    );
+  }
+  return lines.join('\n');
+}
+
+const PLURALS: Readonly<Record<string, string>> = {
+  version: 'versions',
+  deployment: 'deployments',
+  key: 'keys',
+  declaration: 'declarations',
+  run: 'runs',
+  history: 'entries of history',
+  audit: 'of audit',
+};
+
+function countsText(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(PLURALS)
+    .map(([kind, plural]) => `${counts[kind] ?? 0} ${plural}`)
+    .join(', ');
+}

@@ -1,0 +1,340 @@
+/** `skein deploy`: serves a model file or a composition. */
+import { extname, basename } from 'node:path';
+import type { Client, DeploymentSettingsPatch, Run, VersionView } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
+import { DEVICES } from '@skein/api/implementations';
+import { formatDuration } from '@skein/api/units';
+import { lineageMetadata, modelOfRun } from '@skein/state/run-versions';
+import { defineCommand, type Context, type OptionValues } from '../../command-line/command.ts';
+import {
+  connect,
+  connectionOptions,
+  dataFolder,
+  type ConnectionChoice,
+} from '../../connection/connection.ts';
+import { serveVersion, type Deployed } from '../../deploying/deploying.ts';
+import { givenFile } from '../../file.ts';
+import {
+  deployLanguageModel,
+  languageModelPath,
+  renderLanguage,
+  type LanguageDeployed,
+} from '../../deploying/language-deploy.ts';
+import { openModel } from '../../deploying/model-file.ts';
+import {
+  bytes,
+  choice,
+  decimal,
+  duration,
+  flag,
+  integer,
+  many,
+  optionalArgument,
+  range,
+  text,
+} from '../../command-line/option.ts';
+import {
+  objectiveText,
+  replicasText,
+  signatureText,
+  versionsText,
+} from '../../output/deployment.ts';
+import { renderFields } from '../../output/table.ts';
+import { rolloutLine, rolloutOptions, rolloutPlan } from './rollout.ts';
+import { tryLines } from '../../deploying/sample-request.ts';
+import { findRun, recordDeployed } from '../../train/runs.ts';
+import { countingFetch, uploadNotes, type UploadProgress } from '../../deploying/upload.ts';
+import { usageError } from '../../command-line/usage.ts';
+
+const MODULE_EXTENSIONS = ['.ts', '.mts', '.js', '.mjs'];
+
+const settingsOptions = {
+  objective: duration('Latency that 99 % of requests must keep, such as 100ms.', {
+    min: 0.001,
+    max: 600_000,
+  }),
+  quantile: decimal('SHARE', 'Share of requests that must keep it, such as 0.99.', {
+    min: 0.5,
+    max: 0.999_999,
+  }),
+  replicas: range('N|MIN..MAX', 'Bounds of the autoscaler; a minimum of 0 scales to zero.'),
+  idle: duration('Time without a request after which a minimum of 0 holds (default 60s).', {
+    min: 1000,
+    max: 86_400_000,
+  }),
+  threads: integer('N', 'Threads of each replica.', { min: 1, max: 256 }),
+  oversubscribe: flag('Let threads × replicas exceed the cores.'),
+  maxBatch: integer('ROWS', 'Rows that may be run together; 1 turns batching off.', {
+    min: 1,
+    max: 4096,
+  }),
+  maxQueue: integer('N', 'Requests that may wait.', { min: 1, max: 1_000_000 }),
+  isolation: choice(
+    ['auto', 'thread', 'process'],
+    'process: a crash, a loop or the memory of the model costs only a retry. auto: for untrusted models.',
+  ),
+  maxMemory: bytes(
+    'Memory that the model may take in a replica; default: a quarter of the memory.',
+  ),
+  startTimeout: duration('Time in which a replica must load and warm up (default 60s).', {
+    min: 100,
+    max: 3_600_000,
+  }),
+  device: choice(DEVICES, 'Where replicas run.'),
+  finiteOnly: flag('Refuse NaN and infinity in inputs.'),
+  allowNonFinite: flag('Allow them again.'),
+  idempotent: choice(
+    ['yes', 'no'],
+    'Whether a composition may run a request again when the member of a fleet that ran it is lost; default: no.',
+  ),
+  cache: bytes('Answer equal inputs from a cache of this size; 0 turns it off.'),
+  cacheTtl: duration('How long a cached answer may be repeated.', { min: 1, max: 86_400_000 }),
+};
+
+export const deploy = defineCommand({
+  name: 'deploy',
+  summary: 'Serve an ONNX model, a composition or a language model, or roll a new version out.',
+  details:
+    'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps (--canary) or on a copy of the traffic (--shadow). Settings that are left out stay as they are. A TypeScript file is a composition: the node bundles it with what it imports, and needs the file no more. A folder with a language model in ONNX, or a .gguf file, is declared as a provider and a model of one name: it stays where it is, on the machine of the node.',
+  examples: [
+    { command: 'skein deploy model.onnx --name risk --objective 100ms', does: 'Serve a model' },
+    {
+      command: 'skein deploy model.onnx --name risk --canary 5,25,100 --step-time 30s',
+      does: 'Shift traffic to a new version by steps',
+    },
+    { command: 'skein deploy --run last --name risk', does: 'What was trained last' },
+    { command: 'skein deploy ocr.composition.ts --name ocr', does: 'A composition of deployments' },
+    { command: 'skein deploy ./smollm --name assistant', does: 'A language model in a folder' },
+  ],
+  arguments: {
+    file: optionalArgument(
+      'FILE',
+      'An .onnx file, a .ts module, a folder or .gguf file of a language model; or --run instead.',
+      {
+        completes: 'file',
+      },
+    ),
+  },
+  options: {
+    name: text('NAME', 'Name of the deployment; default: the name of the file or run.'),
+    run: text('RUN', 'Deploy what a training run made; skein runs ls lists them.'),
+    ...settingsOptions,
+    ...rolloutOptions,
+    metadata: many('KEY=TEXT', 'Free text kept with the version.'),
+    untrusted: flag('The file is not yours: the version only ever runs in a process of its own.'),
+    ...connectionOptions,
+  },
+  async run(
+    context,
+    { file, name: givenName, metadata: givenMetadata, ...options },
+  ): Promise<Deployed | LanguageDeployed> {
+    const path = file === undefined ? undefined : await languageModelPath(context.cwd, file);
+    if (path !== undefined) {
+      const { client, url, key } = await connect(context, options);
+      const name = givenName ?? nameOf(path);
+      const node = { client, url, hasKey: key !== undefined };
+      return deployLanguageModel(node, { name, path }, context.signal);
+    }
+    const found = await contentOf(context, file, options);
+    if (options.untrusted && 'modulePath' in found) {
+      throw usageError(
+        '--untrusted is for models: a composition runs with the rights of the node.',
+      );
+    }
+    const name = givenName ?? nameOf(found.name);
+    const settings = settingsOf(options);
+    const plan = rolloutPlan(options);
+    const metadata = { ...found.metadata, ...metadataOf(givenMetadata) };
+    const started = performance.now();
+
+    let onProgress: UploadProgress = () => undefined;
+    const { client, url, key } = await connect(context, options, (fetch) =>
+      countingFetch((sent, total) => onProgress(sent, total), fetch),
+    );
+    const call = { signal: context.signal };
+    const stored = await storedVersions(client, name, call);
+    let version: VersionView;
+    if ('modulePath' in found) {
+      const { modulePath } = found;
+      version = await client.importComposition({ name, modulePath, metadata }, call);
+    } else {
+      onProgress = uploadNotes(context.notes, `Uploading ${found.name}`);
+      version = await client.importModel(
+        {
+          name,
+          content: found.content,
+          metadata,
+          ...(options.untrusted ? { trust: 'untrusted' } : {}),
+        },
+        call,
+      );
+      onProgress = () => undefined;
+    }
+    const deploying = { name, version: version.version, settings, plan };
+    const deployment = await serveVersion(context, client, deploying).catch(
+      async (error: unknown) => {
+        // A version that the node has refused must not stay in its index; one that was there stays.
+        if (isRefusal(error) && !stored.has(version.version)) {
+          await client.removeVersion(deploying, call).catch(() => undefined);
+        }
+        throw error;
+      },
+    );
+    if (found.run !== undefined) await recordDeployed(context, options, found.run, version);
+    return {
+      version,
+      deployment,
+      tookMs: performance.now() - started,
+      try: tryLines(deployment, url, key !== undefined),
+    };
+  },
+  render(deployed, style) {
+    if ('language' in deployed) return renderLanguage(deployed, style);
+    const { deployment: view, version, tookMs, try: lines } = deployed;
+    const rolling =
+      view.rollout?.phase === 'finished' || view.rollout?.phase === 'rolled-back'
+        ? undefined
+        : view.rollout;
+    const what = rolling
+      ? `${style.bold(view.name)}: ${rolloutLine(rolling, style)}`
+      : `${style.green('✓')} ${style.bold(view.name)} v${version.version} is served ${style.dim(`(${formatDuration(tookMs)})`)}`;
+    const fields: [string, string][] = [
+      ['inputs', signatureText(view.signature.inputs)],
+      ['outputs', signatureText(view.signature.outputs)],
+      ['objective', objectiveText(view)],
+      ...(view.kind === 'onnx' ? [['replicas', replicasText(view)] as [string, string]] : []),
+      ...(rolling ? [['serves', versionsText(view)] as [string, string]] : []),
+    ];
+    const hints = rolling ? [`skein rollout ${view.name} --watch`] : lines;
+    return [
+      what,
+      indent(renderFields(fields, style)),
+      '',
+      `Try ${style.dim(rolling ? '(how it goes)' : '(call it)')}:`,
+      ...hints.map((line) => `  ${style.cyan(line)}`),
+    ].join('\n');
+  },
+});
+
+/** The versions of a model; none if the node does not know it. */
+async function storedVersions(
+  client: Client,
+  name: string,
+  call: { readonly signal: AbortSignal },
+): Promise<ReadonlySet<string>> {
+  try {
+    const { versions } = await client.listVersions({ name }, call);
+    return new Set(versions.map(({ version }) => version));
+  } catch (error) {
+    if (error instanceof SkeinError && error.code === 'MODEL_UNKNOWN') return new Set();
+    throw error;
+  }
+}
+
+/** Whether the node has said that the version or its settings must change. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof SkeinError && error.row.kind === 'user' && error.code !== 'CANCELLED';
+}
+
+type Content = {
+  /** Default name of the deployment. */
+  readonly name: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly run?: Run;
+} & ({ readonly modulePath: string } | { readonly content: Blob });
+
+/** A module by its path, a model by its bytes, or the model of a run with its lineage. */
+async function contentOf(
+  context: Context,
+  file: string | undefined,
+  options: ConnectionChoice & { readonly run: string | undefined },
+): Promise<Content> {
+  if (options.run !== undefined) {
+    if (file !== undefined) throw usageError('FILE and --run exclude each other.');
+    const run = await findRun(context, options, options.run);
+    const content = new Blob([await modelOfRun(dataFolder(context, options.data), run)]);
+    return { name: run.name, metadata: lineageMetadata(run), run, content };
+  }
+  if (file === undefined) throw usageError('FILE is missing: An .onnx file, or a .ts module.');
+  const { path } = await givenFile(context.cwd, file);
+  const name = basename(file);
+  if (MODULE_EXTENSIONS.includes(extname(file).toLowerCase())) {
+    return { name, metadata: {}, modulePath: path };
+  }
+  return { name, metadata: {}, content: await openModel(path, file) };
+}
+
+/** Only the given options: all other settings stay, or get the node's default. */
+function settingsOf(given: OptionValues<typeof settingsOptions>): DeploymentSettingsPatch {
+  if (given.finiteOnly && given.allowNonFinite) {
+    throw usageError('--finite-only and --allow-non-finite exclude each other.');
+  }
+  if (given.cacheTtl !== undefined && given.cache === undefined) {
+    throw usageError('--cache-ttl needs --cache SIZE.');
+  }
+  const objective = {
+    ...(given.objective === undefined ? {} : { latencyMs: given.objective }),
+    ...(given.quantile === undefined ? {} : { quantile: given.quantile }),
+  };
+  return {
+    ...(Object.keys(objective).length === 0 ? {} : { objective }),
+    ...(given.replicas === undefined && given.idle === undefined
+      ? {}
+      : {
+          replicas: {
+            ...given.replicas,
+            ...(given.idle === undefined ? {} : { idleMs: Math.round(given.idle) }),
+          },
+        }),
+    ...(given.threads === undefined ? {} : { threads: given.threads }),
+    ...(given.oversubscribe ? { oversubscribe: true } : {}),
+    ...(given.maxBatch === undefined ? {} : { batching: { maxRows: given.maxBatch } }),
+    ...(given.maxQueue === undefined ? {} : { maxQueue: given.maxQueue }),
+    ...(given.isolation === undefined ? {} : { isolation: given.isolation }),
+    ...(given.maxMemory === undefined ? {} : { maxMemoryBytes: given.maxMemory }),
+    ...(given.startTimeout === undefined ? {} : { startTimeoutMs: Math.round(given.startTimeout) }),
+    ...(given.device === undefined ? {} : { device: given.device }),
+    ...(given.finiteOnly ? { finiteOnly: true } : {}),
+    ...(given.allowNonFinite ? { finiteOnly: false } : {}),
+    ...(given.idempotent === undefined ? {} : { idempotent: given.idempotent === 'yes' }),
+    ...cacheOf(given.cache, given.cacheTtl),
+  };
+}
+
+function cacheOf(
+  maxBytes: number | undefined,
+  ttlMs: number | undefined,
+): Pick<DeploymentSettingsPatch, 'cache'> {
+  if (maxBytes === undefined) return {};
+  if (maxBytes === 0) return { cache: null };
+  return { cache: { maxBytes, ...(ttlMs === undefined ? {} : { ttlMs: Math.round(ttlMs) }) } };
+}
+
+/** `My Model.v2.onnx` → `my-model.v2` */
+function nameOf(file: string): string {
+  const name = basename(file)
+    .replace(/\.(onnx|gguf|[cm]?[jt]s)$/i, '')
+    .replace(/\.composition$/, '')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9._-]+/g, '-')
+    .replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, '')
+    .slice(0, 63);
+  if (name === '') {
+    throw new SkeinError('USAGE', `No name can be made from "${file}": give one with --name NAME.`);
+  }
+  return name;
+}
+
+function metadataOf(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const equals = pair.indexOf('=');
+      if (equals <= 0) throw usageError(`--metadata: "${pair}" is not KEY=TEXT.`);
+      return [pair.slice(0, equals), pair.slice(equals + 1)];
+    }),
+  );
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, '  ');
+}

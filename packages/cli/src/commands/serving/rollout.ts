@@ -1,0 +1,186 @@
+/** From one version to another: `skein rollout` and `skein rollback`. */
+import type { DeploymentView, RolloutPlan, RolloutView } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
+import { formatNumber } from '@skein/api/units';
+import { defineCommand, type Context, type OptionValues } from '../../command-line/command.ts';
+import { connect, connectionOptions, type Connection } from '../../connection/connection.ts';
+import {
+  argument,
+  decimal,
+  decimals,
+  duration,
+  flag,
+  integer,
+  text,
+  withDefault,
+} from '../../command-line/option.ts';
+import { versionsText } from '../../output/deployment.ts';
+import { bar } from '../../output/notes.ts';
+import type { Style } from '../../output/style.ts';
+import { pause } from '../../pause.ts';
+import { usageError } from '../../command-line/usage.ts';
+
+/** How a new version takes over, as options that `deploy` and `rollout` share. */
+export const rolloutOptions = {
+  canary: decimals('5,25,100', 'Shift traffic in these steps of percent; rolls back by itself.', {
+    min: 0.01,
+    max: 100,
+  }),
+  shadow: flag(
+    'Copy traffic to the new version and compare its outputs; its answers are discarded.',
+  ),
+  stepTime: duration('How long each canary step must hold (default 10s).', {
+    min: 100,
+    max: 86_400_000,
+  }),
+  minRequests: integer('N', 'Requests that a step or shadow must see before it is judged.', {
+    min: 1,
+    max: 1_000_000_000,
+  }),
+  sticky: text('HEADER', 'Keep callers on one version by a hash of this request header.'),
+  tolerance: decimal(
+    'X',
+    'Largest difference of outputs that is tolerated; a canary compares only with one.',
+    {
+      min: 0,
+      max: Number.MAX_VALUE,
+    },
+  ),
+  maxErrorShare: decimal('SHARE', 'Roll back above this share of errors (default 0.01).', {
+    min: 0,
+    max: 1,
+  }),
+};
+
+/** The plan that the options ask for; the node fills in what they leave out. @throws SkeinError USAGE. */
+export function rolloutPlan(
+  choice: OptionValues<typeof rolloutOptions>,
+): Partial<RolloutPlan> | undefined {
+  if (choice.canary !== undefined && choice.shadow) {
+    throw usageError('--canary and --shadow exclude each other.');
+  }
+  const details: Partial<RolloutPlan> = {
+    ...(choice.stepTime === undefined ? {} : { stepMs: Math.round(choice.stepTime) }),
+    ...(choice.minRequests === undefined ? {} : { minRequests: choice.minRequests }),
+    ...(choice.sticky === undefined ? {} : { stickyHeader: choice.sticky }),
+    ...(choice.tolerance === undefined ? {} : { tolerance: choice.tolerance }),
+    ...(choice.maxErrorShare === undefined ? {} : { maxErrorShare: choice.maxErrorShare }),
+  };
+  if (choice.canary !== undefined) {
+    const ordered = choice.canary.every((step, at) => step > (choice.canary?.[at - 1] ?? 0));
+    if (!ordered) throw usageError(`--canary: the steps ${choice.canary.join(',')} must grow.`);
+    const steps = choice.canary.at(-1) === 100 ? choice.canary : [...choice.canary, 100];
+    return { strategy: 'canary', steps: [...steps], ...details };
+  }
+  if (choice.shadow) return { strategy: 'shadow', ...details };
+  const [first] = Object.keys(details);
+  if (first !== undefined) {
+    throw usageError('The options of a rollout need --canary or --shadow.');
+  }
+  return undefined;
+}
+
+const POLL_MS = 500;
+
+/** `skein rollout`: shows the progress of a rollout, or starts one with a stored version. */
+export const rollout = defineCommand({
+  name: 'rollout',
+  summary: 'Show how a rollout is going, or start one with a stored version.',
+  details:
+    'Without --version it shows the rollout in progress, or the last one. With --version it moves the deployment to a version that was uploaded before: at once, or by --canary or --shadow.',
+  examples: [
+    { command: 'skein rollout risk', does: 'How it is going' },
+    { command: 'skein rollout risk --version 3 --canary 5,25,100', does: 'Shift by steps' },
+    { command: 'skein rollout risk --watch', does: 'Wait for its end; exits 1 if it rolls back' },
+  ],
+  arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
+  options: {
+    version: text('N', 'The stored version to move to.'),
+    watch: flag('Wait until the rollout has ended.'),
+    ...rolloutOptions,
+    ...connectionOptions,
+  },
+  async run(context, { name, version, watch, ...options }) {
+    const plan = rolloutPlan(options);
+    const connection = await connect(context, options);
+    if (version === undefined && plan !== undefined) {
+      throw new SkeinError('USAGE', 'Say which version to move to: --version N.');
+    }
+    let view =
+      version === undefined
+        ? await connection.client.getDeployment({ name }, { signal: context.signal })
+        : await connection.client.deploy(
+            { name, version, ...(plan === undefined ? {} : { plan }) },
+            { signal: context.signal },
+          );
+    if (watch) view = await waitForEnd(context, connection, view);
+    return view;
+  },
+  render(view, style) {
+    if (view.rollout === undefined) {
+      return `${view.name} serves ${versionsText(view)}; no rollout is in progress.`;
+    }
+    return `${style.bold(view.name)}: ${rolloutLine(view.rollout, style)}`;
+  },
+  exitCode: (view) => (view.rollout?.phase === 'rolled-back' ? 1 : 0),
+});
+
+async function waitForEnd(
+  context: Context,
+  { client }: Connection,
+  first: DeploymentView,
+): Promise<DeploymentView> {
+  let view = first;
+  while (view.rollout !== undefined && !hasEnded(view.rollout.phase)) {
+    context.notes.progress(rolloutLine(view.rollout, context.notes.style));
+    await pause(POLL_MS, context.signal);
+    view = await client.getDeployment({ name: first.name }, { signal: context.signal });
+  }
+  return view;
+}
+
+function hasEnded(phase: string): boolean {
+  return phase === 'finished' || phase === 'rolled-back';
+}
+
+/** `skein rollback`: aborts a rollout, or returns to the previous version. */
+export const rollback = defineCommand({
+  name: 'rollback',
+  summary: 'Abort a rollout in progress, or return to the previous version.',
+  examples: [
+    { command: "skein rollback risk --reason 'wrong threshold'", does: 'With its reason' },
+  ],
+  arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
+  options: {
+    reason: withDefault(text('TEXT', 'Why, for the history.'), 'asked for by skein rollback'),
+    ...connectionOptions,
+  },
+  async run(context, { name, reason, ...options }) {
+    const { client } = await connect(context, options);
+    return client.rollback({ name, reason }, { signal: context.signal });
+  },
+  render: (view) => `${view.name} is back to ${versionsText(view)}.`,
+});
+
+export function rolloutLine(rollout: RolloutView, style: Style): string {
+  const versions = `v${rollout.fromVersion} → v${rollout.toVersion}`;
+  const reason = rollout.reason === '' ? '' : style.dim(` ${rollout.reason}`);
+  switch (rollout.phase) {
+    case 'warming':
+      return `${versions} ${style.yellow('warming')}${reason}`;
+    case 'shifting':
+      return `${versions} ${bar(rollout.share / 100, 20)} ${formatNumber(rollout.share)} %${reason}`;
+    case 'comparing':
+      return `${versions} ${style.yellow('comparing')}${comparisonText(rollout)}${reason}`;
+    case 'finished':
+      return `${versions} ${style.green('finished')}${comparisonText(rollout)}${reason}`;
+    case 'rolled-back':
+      return `${versions} ${style.red('rolled back')}${comparisonText(rollout)}${reason}`;
+  }
+}
+
+function comparisonText({ comparison }: RolloutView): string {
+  if (comparison === undefined) return '';
+  const { compared, differing, maxDifference } = comparison;
+  return ` ${compared} compared, ${differing} differ, largest difference ${maxDifference.toPrecision(3)};`;
+}

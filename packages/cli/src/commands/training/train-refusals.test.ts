@@ -1,0 +1,87 @@
+/** Trainings that `skein train` refuses, and those that it stops. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RunSummary } from '@skein/api';
+import { readTensors } from '@skein/train';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { points, trainingFolder, type Trained } from '../../train/testing/training-folder.ts';
+
+const { folder, fill, json, failure, remove } = trainingFolder();
+beforeAll(fill);
+afterAll(remove);
+
+describe('what cannot be trained is refused before the first step', () => {
+  const command = ['train', '--model', 'mlp:4', '--data', 'bad.csv', '--label', 'side'];
+  const bad = (change: (row: string[], i: number) => string[]) =>
+    writeFile(join(folder, 'bad.csv'), points(60, 3, change));
+
+  it('missing values, unless they are dropped or filled in', async () => {
+    await bad((row, i) => (i % 10 === 4 ? [row[0]!, '', ...row.slice(2)] : row));
+    expect(await failure(...command)).toMatchObject({
+      code: 'TRAINING_DATA_INVALID',
+      error: "bad.csv: Line 6: 'b' is missing.",
+    });
+    const dropped = await json<Trained>(...command, '--missing', 'drop', '--epochs', '1');
+    expect(dropped.run.lineage.data[0]!.rows).toBe(54);
+    const filled = await json<Trained>(...command, '--missing', 'mean', '--epochs', '1');
+    expect(filled.run.lineage.data[0]!.rows).toBe(60);
+    expect(await json<object>('runs', 'ls')).toBeDefined();
+  });
+
+  it.each<[string, (row: string[], i: number) => string[], string]>([
+    ['a ragged row', (row, i) => (i === 7 ? row.slice(1) : row), 'Line 9 has 4 fields'],
+    ['one class only', (row) => [...row.slice(0, 4), 'left'], "All labels are 'left'"],
+    [
+      'a text among numbers',
+      (row, i) => (i === 9 ? ['x', ...row.slice(1)] : row),
+      "Line 11: 'a' is 'x'",
+    ],
+  ])('%s', async (_, change, message) => {
+    await bad(change);
+    expect(await failure(...command)).toMatchObject({
+      code: 'TRAINING_DATA_INVALID',
+      error: expect.stringContaining(message),
+    });
+  });
+
+  it('a table without rows, a column or file that is not there, options that do not fit', async () => {
+    await writeFile(join(folder, 'bad.csv'), 'a,side\n');
+    expect((await failure(...command)).error).toBe('bad.csv: The table has no rows.');
+    const given = ['train', '--model', 'mlp', '--data', 'points.csv'];
+    expect((await failure(...given, '--label', 'colr')).error).toMatch(
+      /no column 'colr', only 'a'/,
+    );
+    expect(await failure(...given)).toMatchObject({
+      code: 'USAGE',
+      error: '--label says which column is to be predicted.',
+      exit: 2,
+    });
+    expect((await failure('train', '--model', 'mlp', '--data', 'none.csv')).code).toBe(
+      'FILE_UNREADABLE',
+    );
+    const label = [...given, '--label', 'side'];
+    for (const [extra, code, message] of [
+      [['--loss', 'mean-squared'], 'TRAINING_MODEL_UNFIT', /does not fit the task/],
+      [['--task', 'regression'], 'TRAINING_DATA_INVALID', /predicts numbers/],
+      [['--freeze', 'nothing'], 'TRAINING_MODEL_UNFIT', /No parameter matches .*layer0.weight/],
+      [['--freeze', '('], 'USAGE', /not a regular expression/],
+      [['--deploy', 'x'], 'NODE_UNREACHABLE', /./],
+    ] as const) {
+      const found = await failure(...label, ...extra);
+      expect(found).toMatchObject({ code, error: expect.stringMatching(message) });
+    }
+  });
+
+  it('a loss that is not a number, with its batch kept', async () => {
+    const diverging = ['--task', 'regression', '--optimizer', 'sgd', '--lr', '100000'];
+    const args = ['train', '--model', 'mlp:4', '--data', 'points.csv', '--label', 'sum'];
+    const found = await failure(...args, ...diverging, '--name', 'wild');
+    expect(found.code).toBe('TRAINING_DIVERGED');
+    const [, path] = /The batch is kept in (.*)\.$/.exec(found.error)!;
+    const { tensors } = await readTensors(await readFile(path!));
+    expect(tensors.get('features')!.shape).toEqual([32, 4]);
+    expect(tensors.get('skein/rows')!.shape).toEqual([32]);
+    const { runs } = await json<{ runs: RunSummary[] }>('runs', 'ls', '--status', 'failed');
+    expect(runs.map(({ name }) => name)).toEqual(['wild']);
+  });
+});

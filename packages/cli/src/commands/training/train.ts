@@ -1,0 +1,214 @@
+/** `skein train`: trains a model on rows on this machine; the result can be deployed as a version. */
+import { join, resolve } from 'node:path';
+import type { DeploymentView, Run, VersionView } from '@skein/api';
+import { unwritable } from '@skein/api/file-errors';
+import { formatBytes, formatDuration } from '@skein/api/units';
+import { lineageMetadata } from '@skein/state/run-versions';
+import { fileStore } from '@skein/train/files';
+import { gangOf, type TrainedRun } from '@skein/train/run';
+import { defineCommand, type Context } from '../../command-line/command.ts';
+import { connect, connectionOptions, type ConnectionChoice } from '../../connection/connection.ts';
+import { serveVersion } from '../../deploying/deploying.ts';
+import { duration, flag, integer, optionalArgument, text } from '../../command-line/option.ts';
+import { renderReport } from '../../output/run.ts';
+import { renderFields } from '../../output/table.ts';
+import { tryLines } from '../../deploying/sample-request.ts';
+import { begin, requireOneWay } from '../../train/begin.ts';
+import { flagsOf, inOptions, trainingOptions } from '../../train/options.ts';
+import { recordDeployed } from '../../train/runs.ts';
+import { trustOptions } from '../../connection/trust.ts';
+
+export interface Trained {
+  readonly run: Run;
+  /** Absolute path of the trained model. */
+  readonly model: string;
+  readonly tookMs: number;
+  readonly deployment?: DeploymentView;
+  /** Commands to continue with. */
+  readonly try: readonly string[];
+}
+
+/** Result of a member of a gang that is not its leader. */
+export interface Followed {
+  readonly rank: number;
+  readonly size: number;
+  readonly tookMs: number;
+}
+
+export const train = defineCommand({
+  name: 'train',
+  summary: 'Train an ONNX model, or a network that is built, on rows of a file.',
+  details:
+    'Rows are split, encoded and shuffled by the seed; the encoding is fitted on the training rows and becomes part of the model, which therefore takes raw rows. The epoch with the best result on the validation rows is kept. Every run is kept under runs/ of the data folder with its checkpoint, and shown by skein runs ls; it is reported to a running node, but training needs none. Ctrl-C keeps a checkpoint and prints the command that resumes the run, which ends with the same bits as a run that was never stopped. A configuration file says the same in TypeScript: export const training = defineTraining({ … }) from @skein/train; flags override it.',
+  examples: [
+    {
+      command: 'skein train --model mlp:16 --data train.csv --label diagnosis --deploy risk',
+      does: 'Build a network, train it, serve it',
+    },
+    {
+      command: "skein train model.onnx --data images/ --freeze '^features' --lr 1e-4",
+      does: 'Train the last layers of a model on folders of images',
+    },
+    {
+      command: 'skein train --model cnn:16,32 --data images/ --workers 4',
+      does: 'Share every batch among four threads',
+    },
+    {
+      command: 'skein train --model mlp:64 --data rows.parquet --label y --gang 4 --server URL',
+      does: 'Train on four workers of a fleet, as a gang of jobs',
+    },
+    { command: 'skein train --resume last', does: 'Go on with a run that was stopped' },
+  ],
+  arguments: {
+    file: optionalArgument('MODEL', 'An .onnx file to begin with.', { completes: 'file' }),
+  },
+  options: {
+    ...trainingOptions,
+    config: text('FILE', 'A TypeScript file that exports a training.', { completes: 'file' }),
+    resume: text(
+      'RUN',
+      'Go on with a run from its checkpoint, as it was started; --workers may differ.',
+    ),
+    retried: flag(
+      'Go on with the newest run of the folder, or start it: for a job, whose command is tried again.',
+    ),
+    gang: integer('N', 'Train on N ranks that are jobs of the node, started together.', {
+      min: 2,
+      max: 1024,
+    }),
+    arrival: duration('Time that the ranks of a gang wait for each other; default: 1m.', {
+      min: 1,
+      max: 86_400_000,
+    }),
+    name: text('NAME', 'What the run is called; default: after the model.'),
+    out: text(
+      'FILE',
+      'Where the trained model is written; default: trained.onnx, or nowhere with --deploy.',
+      {
+        completes: 'file',
+      },
+    ),
+    deploy: text('NAME', 'Serve the result under this name.'),
+    server: connectionOptions.server,
+    key: connectionOptions.key,
+    ...trustOptions,
+    folder: text('FOLDER', 'Where runs are kept (or SKEIN_DATA; default .skein).', {
+      completes: 'folder',
+    }),
+  },
+  async run(
+    context,
+    {
+      file,
+      config,
+      resume,
+      retried,
+      gang: ranks,
+      arrival,
+      name,
+      out,
+      deploy,
+      server,
+      key,
+      folder,
+      ca,
+      cert,
+      certKey,
+      ...choices
+    },
+  ): Promise<Trained | Followed> {
+    const began = performance.now();
+    const options: ConnectionChoice = { server, key, ca, cert, certKey, data: folder };
+    const gang = await gangOf(context.env, arrival);
+    const way = { resume, retried, ranks, gang };
+    const given = { flags: flagsOf(choices, file, name), config };
+    requireOneWay(way, given);
+    const leads = gang === undefined || gang.rank === 0;
+    // An unreachable node is reported now rather than after hours of training.
+    if (leads && deploy !== undefined) await (await connect(context, options)).client.getNode();
+    const work = begin(context, options, way, given).catch((error: unknown) => {
+      throw inOptions(error);
+    });
+    context.onInterrupt(async () => sayHowToGoOn(context, (await work)?.run));
+    const outcome = await work;
+    if (outcome === undefined) {
+      return { rank: gang!.rank, size: gang!.size, tookMs: performance.now() - began };
+    }
+    const model = await written(context, outcome, out ?? (deploy ? undefined : 'trained.onnx'));
+    const done = { run: outcome.run, model, tookMs: performance.now() - began };
+    if (outcome.model === undefined || context.signal.aborted) return { ...done, try: [] };
+    if (deploy === undefined) {
+      const next = [`skein deploy --run ${outcome.run.id} --name NAME`];
+      return { ...done, try: [`skein runs show ${outcome.run.id}`, ...next] };
+    }
+    return { ...done, ...(await served(context, options, outcome, deploy)) };
+  },
+  render(outcome, style) {
+    if ('rank' in outcome) {
+      const { rank, size } = outcome;
+      return `${style.green('✓')} rank ${rank} of ${size} has done its part ${style.dim(`(${formatDuration(outcome.tookMs)})`)}`;
+    }
+    const { run, model, tookMs, deployment, try: lines } = outcome;
+    const { result, steps } = run;
+    const best = result?.bestEpoch === undefined ? '' : `, best in epoch ${result.bestEpoch}`;
+    const fields: [string, string][] = [
+      ['run', run.id],
+      ['steps', `${steps.done.toLocaleString('en')}${best}`],
+      ['model', `${model} (${formatBytes(result?.sizeBytes ?? 0)})`],
+    ];
+    const head =
+      deployment === undefined
+        ? `${style.green('✓')} ${style.bold(run.name)} is trained`
+        : `${style.green('✓')} ${style.bold(run.name)} is trained, and served as ${style.bold(deployment.name)} v${deployment.targets.at(-1)?.version ?? '?'}`;
+    return [
+      `${head} ${style.dim(`(${formatDuration(tookMs)})`)}`,
+      renderFields(fields, style).replaceAll(/^/gm, '  '),
+      ...(result?.report === undefined ? [] : ['', renderReport(result.report, style)]),
+      ...(lines.length === 0 ? [] : ['', 'Try:', ...lines.map((line) => `  ${style.cyan(line)}`)]),
+    ].join('\n');
+  },
+});
+
+function sayHowToGoOn(context: Context, run: Run | undefined): void {
+  if (run?.status !== 'interrupted') return;
+  const { id, steps } = run;
+  context.notes.line(`Stopped after step ${steps.done} of ${steps.planned}. To go on:`);
+  context.notes.line(`  ${context.notes.style.cyan(`skein train --resume ${id}`)}`);
+}
+
+/** The path at which the trained model lies. */
+async function written(
+  context: Context,
+  { path: folder, model }: TrainedRun,
+  out: string | undefined,
+): Promise<string> {
+  if (out === undefined || model === undefined) return join(folder, 'model.onnx');
+  const path = resolve(context.cwd, out);
+  await fileStore(path)
+    .save(model)
+    .catch((error: unknown) => {
+      throw unwritable(out, error);
+    });
+  return path;
+}
+
+async function served(
+  context: Context,
+  choice: ConnectionChoice,
+  { run, model }: TrainedRun,
+  name: string,
+): Promise<Pick<Trained, 'run' | 'deployment' | 'try'>> {
+  const { client, url, key } = await connect(context, choice);
+  const content = new Uint8Array(model ?? []);
+  const version: VersionView = await client.importModel({
+    name,
+    content,
+    metadata: lineageMetadata(run),
+  });
+  const deployment = await serveVersion(context, client, { name, version: version.version });
+  return {
+    run: await recordDeployed(context, choice, run, version),
+    deployment,
+    try: tryLines(deployment, url, key !== undefined),
+  };
+}

@@ -1,0 +1,32 @@
+import { truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeExampleModel } from '@skein/generative/model-files';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startNodeProcess, type NodeProcess } from '../../../server/src/testing/node-process.ts';
+
+let node: NodeProcess;
+beforeAll(async () => {
+  node = await startNodeProcess();
+  await writeExampleModel(join(node.folder, 'example'));
+});
+afterAll(() => node.stop());
+
+it('deploys a folder, which then answers at the face of OpenAI', async () => {
+  const { code, stdout, stderr } = await node.run('deploy', 'example');
+  expect([code, stderr]).toEqual([0, expect.any(String)]);
+  expect(stdout).toMatch(/example.* is served[\s\S]*llama, 2 layers, ONNX[\s\S]*1024 tokens/);
+  const answer = await fetch(`${node.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'example', messages: [{ role: 'user', content: 'Hi' }] }),
+  });
+  const { choices } = (await answer.json()) as { choices: { message: { content: string } }[] };
+  expect(choices[0]!.message.content).toMatch(/^Hello! I am the example model/);
+}, 60_000);
+
+it('refuses a damaged folder with the part that is wrong', async () => {
+  truncateSync(join(node.folder, 'example/tokenizer.json'), 100);
+  const { code, stderr } = await node.run('deploy', 'example', '--name', 'other');
+  expect(code).not.toBe(0);
+  expect(stderr).toMatch(/tokenizer\.json/);
+});

@@ -1,0 +1,56 @@
+/**
+ * The examples that `skein up --example` deploys. They are in the repository, beside the packages.
+ */
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Client } from '@skein/api/client';
+import { SkeinError } from '@skein/api/errors';
+
+export const EXAMPLES = ['ocr', 'vad'] as const;
+export type ExampleName = (typeof EXAMPLES)[number];
+
+/** The first request to an example. */
+export interface Sample {
+  /** The file that is sent, from the repository's root. */
+  readonly image: string;
+  /** A `curl` line that works from the repository's root. */
+  curl(url: string): string;
+}
+
+/** What an example's deploy.ts exports. */
+export interface Example {
+  deployExample(client: Client, options: { onProgress?: (line: string) => void }): Promise<void>;
+  /** The request to try first; absent for an example that is a program of its own. */
+  readonly sample?: Sample;
+}
+
+const repository = fileURLToPath(new URL('../../../..', import.meta.url));
+
+/** @throws SkeinError FILE_UNREADABLE when the examples are not installed. */
+export async function loadExample(name: ExampleName): Promise<Example> {
+  const path = join(repository, 'examples', name, 'deploy.ts');
+  if (!existsSync(path)) {
+    throw new SkeinError(
+      'FILE_UNREADABLE',
+      `The example ${name} is not here: ${path} does not exist. Examples come with the repository.`,
+    );
+  }
+  return (await import(pathToFileURL(path).href)) as Example;
+}
+
+/** The absolute path of a file that an example names. */
+export function exampleFile(path: string): string {
+  return join(repository, path);
+}
+
+/** The sample's `curl` line with its file as seen from the working directory. */
+export function curlFrom(cwd: string, sample: Sample, url: string): string {
+  return sample.curl(url).replaceAll(sample.image, pathFrom(cwd, exampleFile(sample.image)));
+}
+
+/** The shorter of the absolute path and the one from the working directory. */
+export function pathFrom(cwd: string, path: string): string {
+  const short = relative(cwd, path);
+  return short.length < path.length ? short : path;
+}

@@ -1,0 +1,69 @@
+/** What `skein join` and `skein helper join` share: the link, the terms, and what a person is told. */
+import { invitationOf, type Plan } from '@skein/federation';
+import type { SiteEvent } from '@skein/federation/site';
+import { openSocket } from '@skein/federation/site/node';
+import { connectOptions } from '@skein/load';
+import type { Context } from '../command-line/command.ts';
+import { decimal, integer } from '../command-line/option.ts';
+import { readTrust } from '../connection/trust.ts';
+import { usageError } from '../command-line/usage.ts';
+
+/** What a participant may demand of a plan. */
+export const termOptions = {
+  maxEpsilon: decimal('N', 'Refuse a plan that may spend more.', { min: 0, max: 1e6 }),
+  minSites: integer('N', 'Refuse a plan whose sums may be of fewer sites.', { min: 2, max: 1e4 }),
+  maxRounds: integer('N', 'Refuse a plan of more rounds.', { min: 1, max: 1e6 }),
+};
+
+/** Of a command that shows a plan, or takes part in it: 1 for terms that are not met, and for a federation that failed. */
+export function participationExit(result: {
+  readonly accepted: boolean;
+  readonly unmet: readonly string[];
+  readonly status?: string;
+}): 0 | 1 {
+  const isBad = result.accepted ? result.status === 'failed' : result.unmet.length > 0;
+  return isBad ? 1 : 0;
+}
+
+/** The node and the invitation of a link `https://node/join#skein-join_…`. */
+export function linkOf(url: string) {
+  if (!URL.canParse(url)) throw usageError(`"${url}" is not a link such as https://node/join#….`);
+  const { origin, hash } = new URL(url);
+  return { address: origin, invitation: invitationOf(decodeURIComponent(hash.slice(1))) };
+}
+
+/** How to connect to the node of a link. */
+export async function socketOf(
+  context: Context,
+  address: string,
+  files: Parameters<typeof readTrust>[1],
+) {
+  const trust = await readTrust(context, files, undefined);
+  const tls = trust === undefined ? {} : connectOptions(trust);
+  return () => openSocket(address, tls);
+}
+
+/** Tells a person how far the federation is. */
+export function progressOf({ notes }: Context, { rounds }: Plan) {
+  let sent = 0;
+  const tell: {
+    readonly [T in SiteEvent['type']]: (event: Extract<SiteEvent, { type: T }>) => void;
+  } = {
+    connected: ({ name }) => notes.step(`Connected as ${name}.`),
+    lost: ({ reason, retryMs }) =>
+      notes.step(`${reason} Trying again in ${(retryMs / 1000).toFixed(1)} s.`),
+    task: ({ round, phase }) => notes.progress(`Round ${round + 1} of ${rounds}: ${phase} …`),
+    answered: ({ bytes }) => void (sent += bytes),
+    stored: ({ round, phase }) =>
+      notes.progress(`Round ${round + 1} of ${rounds}: ${phase} is sent.`),
+    refused: ({ code, message }) => notes.step(`${code}: ${message}`),
+    status: ({ status, round, reason }) =>
+      notes.step(
+        `${status} after round ${round} of ${rounds}${reason === '' ? '' : `: ${reason}`}`,
+      ),
+  };
+  return {
+    on: (event: SiteEvent): void => (tell[event.type] as (event: SiteEvent) => void)(event),
+    sentBytes: () => sent,
+  };
+}
