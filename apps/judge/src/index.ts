@@ -10,7 +10,7 @@ export {
   type TestCase,
   testsOf,
 } from './package/problem.ts';
-export { unpackPackage } from './package/unpack.ts';
+export { unpackPackage } from './package/archive/unpack.ts';
 export type {
   CaseUsage,
   FullFeedback,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { invalid } from '../package/invalid.ts';
 import { loadProblem } from '../package/load-problem.ts';
 import type { Problem } from '../package/problem.ts';
-import { unpackPackage } from '../package/unpack.ts';
+import { unpackPackage } from '../package/archive/unpack.ts';
 
 export async function withPackage<Result>(
   path: string,

@@ -1,6 +1,6 @@
 /** The sandbox of a command: the driver that was asked for, or the first that works here. */
 import type { JudgeSandbox } from '../judging/judge-sandbox.ts';
-import { findGuests } from '../service/guests.ts';
+import { findGuests } from '../service/worker/guests.ts';
 import type { CommandOptions } from './options.ts';
 
 /** Runs the work with a sandbox, and closes its driver on every way out. @throws SkeinError USAGE, JUDGE_SANDBOX. */

@@ -5,9 +5,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
-import { type Accounts, openAccounts } from '../service/accounts.ts';
+import { type Accounts, openAccounts } from '../service/accounts/accounts.ts';
 import { openJudgeDatabase } from '../service/schema.ts';
-import { userView } from '../service/views.ts';
+import { userView } from '../service/api/views.ts';
 import type { CommandOptions } from './options.ts';
 import type { Terminal } from './run.ts';
 

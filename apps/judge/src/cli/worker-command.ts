@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { openArtifacts } from '@skein/state';
 import { openFleetStore } from '@skein/jobs';
-import { startJudgeWorker } from '../service/judge-worker.ts';
+import { startJudgeWorker } from '../service/worker/judge-worker.ts';
 import { fleetOf, logOf, untilAborted, type CommandOptions } from './options.ts';
 import type { Terminal } from './run.ts';
 

@@ -1,6 +1,6 @@
 /** What a contestant hands in, and the checks before anything is built. */
 import { SkeinError } from '@skein/api';
-import { FILE_NAME } from '../package/package-folder.ts';
+import { FILE_NAME } from '../package/archive/package-folder.ts';
 import type { Problem, ProgramFile, TestCase } from '../package/problem.ts';
 
 /** A program, or, for submit-answer problems, answer files named after their tests. */

@@ -5,9 +5,9 @@
  * 2025-09 each group names its own.
  */
 import { z } from 'zod';
-import { TestGroupYaml, type TestGroupConfig } from './case-config.ts';
-import { splitFlags } from './metadata.ts';
-import { parseKnownKeys } from './yaml.ts';
+import { TestGroupYaml, type TestGroupConfig } from './format/case-config.ts';
+import { splitFlags } from './format/metadata.ts';
+import { parseKnownKeys } from './format/yaml.ts';
 
 /** A sequence, or, as in the first years of the draft, one string. */
 const Args = z.union([z.string().transform(splitFlags), z.array(z.string())]);

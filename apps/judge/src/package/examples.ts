@@ -3,13 +3,13 @@
  * additions and replacements of `submissions.yaml`, and the verdict of a legacy directory.
  */
 import { z } from 'zod';
-import { globMatches } from './glob.ts';
+import { globMatches } from './format/glob.ts';
 import { invalid } from './invalid.ts';
-import type { Metadata } from './metadata.ts';
-import type { PackageFolder } from './package-folder.ts';
+import type { Metadata } from './format/metadata.ts';
+import type { PackageFolder } from './archive/package-folder.ts';
 import type { ExampleSubmission, ExpectedVerdict, Requirement } from './problem.ts';
 import { readPrograms } from './programs.ts';
-import { parseYaml } from './yaml.ts';
+import { parseYaml } from './format/yaml.ts';
 
 const Verdicts = z.array(z.enum(['AC', 'WA', 'TLE', 'RTE'])).nonempty();
 

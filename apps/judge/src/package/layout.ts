@@ -2,7 +2,7 @@
  * The names that a version of the format gives to the parts of a package. Packages of the draft have
  * the names of either neighbour, as the draft was written over two years.
  */
-import type { PackageFolder } from './package-folder.ts';
+import type { PackageFolder } from './archive/package-folder.ts';
 
 export interface Layout {
   readonly statement: string;

@@ -4,15 +4,15 @@ import { z } from 'zod';
 import { readExamples } from './examples.ts';
 import { invalid } from './invalid.ts';
 import { type Layout, layoutOf, VERSIONS } from './layout.ts';
-import type { Metadata } from './metadata.ts';
-import { readMetadata2025 } from './metadata-2025.ts';
-import { readMetadataLegacy } from './metadata-legacy.ts';
-import { openPackageFolder, type PackageFolder } from './package-folder.ts';
+import type { Metadata } from './format/metadata.ts';
+import { readMetadata2025 } from './format/metadata-2025.ts';
+import { readMetadataLegacy } from './format/metadata-legacy.ts';
+import { openPackageFolder, type PackageFolder } from './archive/package-folder.ts';
 import { casesOf, type Problem, type Program, type Statement, testsOf } from './problem.ts';
 import { readIncludes, readPrograms, readSingleProgram } from './programs.ts';
-import { readTestData2025, readValidatorCases } from './test-data-2025.ts';
-import { readTestDataLegacy } from './test-data-legacy.ts';
-import { parseYaml } from './yaml.ts';
+import { readTestData2025, readValidatorCases } from './format/test-data-2025.ts';
+import { readTestDataLegacy } from './format/test-data-legacy.ts';
+import { parseYaml } from './format/yaml.ts';
 
 /**
  * @param path folder of the package.

@@ -1,7 +1,7 @@
 /** Programs of a package: validators, graders and example submissions, each a file or a folder. */
-import { substitute } from './constants.ts';
+import { substitute } from './format/constants.ts';
 import { invalid } from './invalid.ts';
-import type { PackageEntry, PackageFolder } from './package-folder.ts';
+import type { PackageEntry, PackageFolder } from './archive/package-folder.ts';
 import type { Program, ProgramFile } from './problem.ts';
 
 const MAX_PROGRAM_BYTES = 32 * 2 ** 20;

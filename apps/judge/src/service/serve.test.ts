@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { describeOverDrivers } from '../testing/judge-sandboxes.ts';
 import { type Caller, ECHO, serving, type Serving } from '../testing/serving.ts';
-import type { SubmissionSummary } from './api.ts';
-import { StandingsView, SubmissionView as SubmissionSchema } from './api.ts';
+import type { SubmissionSummary } from './api/schemas.ts';
+import { StandingsView, SubmissionView as SubmissionSchema } from './api/schemas.ts';
 
 const TIMEOUT = 90_000;
 const HOSTILE = '<img src=x onerror=alert(1)>';

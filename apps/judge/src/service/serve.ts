@@ -20,20 +20,20 @@ import {
 import { type ArtifactStore, type Database, openArtifacts, openDataFolder } from '@skein/state';
 import { type JobStore, openFleetStore, openJobStore, type WorkerLog } from '@skein/jobs';
 import { judgePages } from '../web/pages.ts';
-import { createJudgeAccess, type JudgeCallers } from './access.ts';
-import { openAccounts } from './accounts.ts';
-import { watchAvailability } from './availability.ts';
-import { openCatalog, type BrokenPackage } from './catalog.ts';
-import { JUDGE_DESCRIPTION, JUDGE_ENDPOINTS } from './endpoints.ts';
-import { startFollower } from './follower.ts';
-import type { GuestOptions } from './guests.ts';
-import { judgeHandlers } from './handlers.ts';
+import { createJudgeAccess, type JudgeCallers } from './accounts/access.ts';
+import { openAccounts } from './accounts/accounts.ts';
+import { watchAvailability } from './problems/availability.ts';
+import { openCatalog, type BrokenPackage } from './problems/catalog.ts';
+import { JUDGE_DESCRIPTION, JUDGE_ENDPOINTS } from './api/endpoints.ts';
+import { startFollower } from './submissions/follower.ts';
+import type { GuestOptions } from './worker/guests.ts';
+import { judgeHandlers } from './api/handlers.ts';
 import { createJudgeService, SERVICE_LIMITS, type ServiceLimits } from './judge-service.ts';
-import { type JudgeWorker, startJudgeWorker } from './judge-worker.ts';
-import { createLive } from './live.ts';
+import { type JudgeWorker, startJudgeWorker } from './worker/judge-worker.ts';
+import { createLive } from './submissions/live.ts';
 import { openJudgeDatabase } from './schema.ts';
-import { openSubmissions } from './submissions.ts';
-import { openTimeLimits } from './time-limits.ts';
+import { openSubmissions } from './submissions/submissions.ts';
+import { openTimeLimits } from './problems/time-limits.ts';
 
 /**
  * When a judge restarts after a kill, the interrupted judgings wait for their leases to end. Only

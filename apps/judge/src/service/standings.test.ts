@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Verdict } from '../judging/verdict.ts';
 import { standingsOf, type StandingsProblem } from './standings.ts';
-import type { ScoredRow } from './submissions.ts';
+import type { ScoredRow } from './submissions/submissions.ts';
 
 const MINUTE = 60_000;
 const A: StandingsProblem = { id: 'a', scoring: false, objective: 'max' };

@@ -6,7 +6,7 @@
  * before it; compile errors and judge errors cost no penalty. Scoring problems by the sum of the
  * best scores, and then by the time at which that sum was reached.
  */
-import type { ScoredRow } from './submissions.ts';
+import type { ScoredRow } from './submissions/submissions.ts';
 
 export interface StandingsProblem {
   readonly id: string;

@@ -9,8 +9,8 @@ import { footnote } from '@mdit/plugin-footnote';
 import { tex } from '@mdit/plugin-tex';
 import MarkdownIt from 'markdown-it';
 import temml from 'temml';
-import { substitute } from '../package/constants.ts';
-import { openPackageFolder } from '../package/package-folder.ts';
+import { substitute } from '../package/format/constants.ts';
+import { openPackageFolder } from '../package/archive/package-folder.ts';
 import type { Problem, Statement } from '../package/problem.ts';
 
 export type RenderedStatement =

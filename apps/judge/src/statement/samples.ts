@@ -1,5 +1,5 @@
 /** The samples of a problem as its page shows them ("Displayed test cases"). */
-import { openPackageFolder } from '../package/package-folder.ts';
+import { openPackageFolder } from '../package/archive/package-folder.ts';
 import type { Problem } from '../package/problem.ts';
 
 export type Sample =

@@ -3,7 +3,7 @@ import { enableCompileCache } from 'node:module';
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SubmissionSummary, SubmissionView } from '../service/api.ts';
+import type { SubmissionSummary, SubmissionView } from '../service/api/schemas.ts';
 import { type RunningJudge, serveJudge, type ServeOptions } from '../service/serve.ts';
 import { type Files, packageFolder } from './package-folder.ts';
 

@@ -2,7 +2,7 @@
  * Whether an example submission got the expected result of its folder. Pure: takes the judgement
  * and the requirements, and returns the differences.
  */
-import { globMatches } from '../package/glob.ts';
+import { globMatches } from '../package/format/glob.ts';
 import type { Judgement, TestResult } from '../judging/events.ts';
 import type { Verdict } from '../judging/verdict.ts';
 import type {

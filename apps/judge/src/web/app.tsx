@@ -4,11 +4,11 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { get, me, session } from './judge-api.ts';
 import { Titled } from './parts.tsx';
-import { ProblemPage } from './problem-page.tsx';
-import { ProblemsPage } from './problems-page.tsx';
+import { ProblemPage } from './pages/problem-page.tsx';
+import { ProblemsPage } from './pages/problems-page.tsx';
 import { askForKey, SignIn } from './sign-in.tsx';
-import { StandingsPage } from './standings-page.tsx';
-import { SubmissionPage, SubmissionsPage } from './submissions-page.tsx';
+import { StandingsPage } from './pages/standings-page.tsx';
+import { SubmissionPage, SubmissionsPage } from './pages/submissions-page.tsx';
 
 /** Interval at which the page checks whether the judge can judge. */
 const BANNER_MS = 15_000;

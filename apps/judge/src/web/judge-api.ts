@@ -1,7 +1,7 @@
 /** The judge that serves this page: calls with the key of the user, typed by its table of endpoints. */
 import type { ResponseOf } from '@skein/api';
 import { openSession, Store } from '@skein/ui';
-import type { JUDGE_ENDPOINTS } from '../service/endpoints.ts';
+import type { JUDGE_ENDPOINTS } from '../service/api/endpoints.ts';
 
 type Answer<Id extends keyof typeof JUDGE_ENDPOINTS> = ResponseOf<(typeof JUDGE_ENDPOINTS)[Id]>;
 

@@ -1,11 +1,11 @@
 /** The judge's page. */
 import '@skein/ui/theme.css';
-import './base.css';
-import './judge.css';
-import './problem.css';
-import './tables.css';
-import './statement.css';
-import './verdict.css';
+import './styles/base.css';
+import './styles/judge.css';
+import './styles/problem.css';
+import './styles/tables.css';
+import './styles/statement.css';
+import './styles/verdict.css';
 import { isAboutKey } from '@skein/ui';
 import { render } from 'preact';
 import { App } from './app.tsx';

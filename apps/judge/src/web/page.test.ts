@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser } from '../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import type { SubmissionView } from '../service/api.ts';
+import type { SubmissionView } from '../service/api/schemas.ts';
 import { openPage } from '../testing/browser.ts';
 import { judgeDrivers } from '../testing/judge-sandboxes.ts';
 import { type Caller, ECHO, serving, type Serving } from '../testing/serving.ts';

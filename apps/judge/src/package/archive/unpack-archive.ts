@@ -1,0 +1,118 @@
+/**
+ * Unpacks a zipped problem package (`.zip`, `.kpp`) into a fresh folder; `unpack.ts` runs it in a
+ * separate thread.
+ *
+ * An archive is untrusted input. yauzl refuses absolute names and `..`; in addition links, special
+ * files and duplicate names are refused, and the unpacked size is counted while it is written,
+ * never taken from the archive's header.
+ */
+import { createWriteStream } from 'node:fs';
+import { mkdir, readdir, rename } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { openPromise, type Entry } from 'yauzl';
+import { invalid } from '../invalid.ts';
+
+export interface UnpackBounds {
+  /** All files together, unpacked. */
+  readonly maxBytes: number;
+  readonly maxFiles: number;
+}
+
+const FILE_TYPE = 0o170000;
+const REGULAR = 0o100000;
+const FOLDER = 0o040000;
+
+/** The mode in the archive, when it was made on Unix. */
+function unixMode(entry: Entry): number {
+  return entry.externalFileAttributes >>> 16;
+}
+
+/**
+ * @param into an existing, empty folder.
+ * @returns the package's folder below it.
+ * @throws SkeinError PROBLEM_INVALID.
+ */
+export async function unpackArchive(
+  archive: string,
+  into: string,
+  bounds: UnpackBounds,
+): Promise<string> {
+  const shortName = basename(archive, extname(archive));
+  const at = basename(archive);
+  const unpacked = join(into, '.unpacked');
+  await mkdir(unpacked);
+  const zip = await openPromise(archive, {
+    lazyEntries: true,
+    autoClose: false,
+    validateEntrySizes: true,
+    strictFileNames: true,
+  }).catch((error: Error) => {
+    throw invalid(at, `it cannot be read as a zip archive: ${error.message}`);
+  });
+  const seen = new Set<string>();
+  let bytes = 0;
+  try {
+    for await (const entry of zip.eachEntry()) {
+      const name = entry.fileName;
+      // Such a path fails before its stream has a reader; the stream's error would then end the
+      // process.
+      if (name.includes('\0'))
+        throw invalid(at, `${JSON.stringify(name)} is not a valid file name`);
+      if (seen.has(name)) throw invalid(`${at}: ${name}`, 'the name comes twice');
+      seen.add(name);
+      if (seen.size > bounds.maxFiles) throw invalid(at, `more than ${bounds.maxFiles} files`);
+      const type = unixMode(entry) & FILE_TYPE;
+      const isFolder = name.endsWith('/');
+      if (type !== 0 && type !== (isFolder ? FOLDER : REGULAR)) {
+        throw invalid(`${at}: ${name}`, 'links and special files are not unpacked; store a copy');
+      }
+      const target = join(unpacked, name);
+      if (isFolder) {
+        await mkdir(target, { recursive: true });
+        continue;
+      }
+      await mkdir(dirname(target), { recursive: true });
+      const counted = new Transform({
+        transform(chunk: Buffer, _encoding, done) {
+          bytes += chunk.byteLength;
+          if (bytes > bounds.maxBytes) {
+            done(invalid(at, `it unpacks to more than ${bounds.maxBytes} bytes`));
+          } else done(null, chunk);
+        },
+      });
+      const mode = (unixMode(entry) & 0o100) === 0 ? 0o644 : 0o755;
+      await pipeline(
+        await zip.openReadStreamPromise(entry),
+        counted,
+        createWriteStream(target, { flags: 'wx', mode }),
+      );
+    }
+  } catch (error) {
+    if (error instanceof Error && error.name === 'SkeinError') throw error;
+    throw invalid(at, `it cannot be unpacked: ${(error as Error).message}`);
+  } finally {
+    zip.close();
+  }
+  const folder = join(into, shortName);
+  await rename(await packageRoot(unpacked, shortName, seen, at), folder);
+  return folder;
+}
+
+/** The only folder, or (as many tools make archives) the files themselves. */
+async function packageRoot(
+  unpacked: string,
+  shortName: string,
+  names: ReadonlySet<string>,
+  at: string,
+): Promise<string> {
+  if (names.has('problem.yaml')) return unpacked;
+  const top = await readdir(unpacked, { withFileTypes: true });
+  const named = top.find((item) => item.name === shortName && item.isDirectory());
+  const folder = named ?? (top.length === 1 && top[0]?.isDirectory() ? top[0] : undefined);
+  if (folder === undefined || !names.has(`${folder.name}/problem.yaml`)) {
+    throw invalid(at, 'it holds no folder with a problem.yaml');
+  }
+  return join(unpacked, folder.name);
+}

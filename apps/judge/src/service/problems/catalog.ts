@@ -1,0 +1,138 @@
+/**
+ * The problems of a judge: read from a folder of packages at start, and published as artifacts for
+ * the workers. An invalid package is left out, with its reason; the others are served.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { SkeinError } from '@skein/api';
+import type { ArtifactStore, Database } from '@skein/state';
+import { loadProblem } from '../../package/load-problem.ts';
+import { openPackageFolder } from '../../package/archive/package-folder.ts';
+import type { Problem } from '../../package/problem.ts';
+import { unpackPackage } from '../../package/archive/unpack.ts';
+import { packProblem } from './pack.ts';
+
+export interface PublishedProblem {
+  readonly problem: Problem;
+  /** Of the package's archive. */
+  readonly digest: string;
+  /** Files that any client may download: those of the statements and the attachments. */
+  readonly publicFiles: ReadonlySet<string>;
+}
+
+export interface BrokenPackage {
+  /** File or folder name. */
+  readonly name: string;
+  readonly reason: string;
+}
+
+export interface Catalog {
+  /** By short name, sorted. */
+  readonly problems: ReadonlyMap<string, PublishedProblem>;
+  readonly broken: readonly BrokenPackage[];
+}
+
+const ARCHIVE = /\.(?:zip|kpp)$/i;
+
+export interface CatalogOptions {
+  /** Folder of packages: folders, `.zip` and `.kpp` files. */
+  readonly folder: string;
+  /** Where archives are unpacked; emptied first. */
+  readonly unpackedFolder: string;
+  readonly artifacts: ArtifactStore;
+  readonly database: Database;
+}
+
+/** @throws SkeinError PROBLEM_INVALID when there is no such folder; STORAGE_FULL, STORE_UNREACHABLE. */
+export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
+  const { folder, unpackedFolder } = options;
+  await rm(unpackedFolder, { recursive: true, force: true });
+  await mkdir(unpackedFolder, { recursive: true });
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    throw new SkeinError(
+      'PROBLEM_INVALID',
+      `The folder of problems ${folder} cannot be read: ${error.code}.`,
+    );
+  });
+  const publish = publisher(options);
+  const problems = new Map<string, PublishedProblem>();
+  const broken: BrokenPackage[] = [];
+  for (const name of names.sort()) {
+    if (name.startsWith('.')) continue;
+    const place = join(folder, name);
+    const isFolder = (await stat(place)).isDirectory();
+    if (!isFolder && !ARCHIVE.test(name)) continue;
+    try {
+      const at = isFolder ? place : await unpackArchive(place, unpackedFolder);
+      const problem = await loadProblem(at);
+      if (problems.has(problem.shortName)) {
+        throw new SkeinError('PROBLEM_INVALID', `There are two packages "${problem.shortName}".`);
+      }
+      problems.set(problem.shortName, await publish(problem));
+    } catch (error) {
+      if (!(error instanceof SkeinError) || error.row.kind !== 'user') throw error;
+      broken.push({ name, reason: error.message });
+    }
+  }
+  return { problems, broken };
+}
+
+async function unpackArchive(archive: string, parent: string): Promise<string> {
+  const into = await mkdtemp(join(parent, `${basename(archive)}-`));
+  return unpackPackage(archive, into);
+}
+
+/** Packs and stores a package, unless the same bytes were stored before. */
+function publisher({ artifacts, database }: CatalogOptions) {
+  const known = database.prepare('SELECT value FROM service WHERE key = ?');
+  const remember = database.prepare(
+    `INSERT INTO service (key, value) VALUES (?1, ?2)
+     ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+  );
+  const addPackage = database.prepare(
+    'INSERT INTO packages (digest, short_name, time_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+  );
+  return async (problem: Problem): Promise<PublishedProblem> => {
+    const files = await openPackageFolder(problem.folder);
+    const key = `package of ${problem.shortName}`;
+    const print = await fingerprint(problem.folder, files.entries);
+    const [knownPrint, knownDigest] = (
+      (database.read(() => known.get(key))?.['value'] as string | undefined) ?? ''
+    ).split(' ');
+    const digest =
+      knownPrint === print && knownDigest !== undefined && (await isStored(artifacts, knownDigest))
+        ? knownDigest
+        : (await artifacts.put(await packProblem(problem.folder), Number.POSITIVE_INFINITY)).digest;
+    database.write('power-cut', () => {
+      remember.run(key, `${print} ${digest}`);
+      addPackage.run(digest, problem.shortName, problem.limits.timeMs ?? null);
+    });
+    const statements = dirname(problem.statements[0]?.path ?? 'statement/');
+    const publicFiles = new Set([
+      ...files.under(statements).map(({ path }) => path),
+      ...problem.attachments,
+    ]);
+    return { problem, digest, publicFiles };
+  };
+}
+
+/** A fingerprint that changes when a file does: names, sizes, modes and times of change. */
+async function fingerprint(
+  folder: string,
+  entries: readonly { readonly path: string; readonly executable: boolean }[],
+): Promise<string> {
+  const hash = createHash('sha256');
+  for (const { path, executable } of entries) {
+    const { size, mtimeMs, ctimeMs, ino } = await stat(join(folder, path));
+    hash.update(JSON.stringify([path, executable, size, mtimeMs, ctimeMs, ino]));
+  }
+  return hash.digest('hex');
+}
+
+async function isStored(artifacts: ArtifactStore, digest: string): Promise<boolean> {
+  return artifacts.sizeOf(digest).then(
+    () => true,
+    () => false,
+  );
+}

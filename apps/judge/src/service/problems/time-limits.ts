@@ -1,0 +1,99 @@
+/**
+ * The time limits that submissions are judged by. When a package leaves its limit to be inferred, a
+ * job on one worker measures it once, and it is kept by the digest of the package: all submissions
+ * get the same limit, on every worker.
+ */
+import { SkeinError } from '@skein/api';
+import type { Database } from '@skein/state';
+import type { JobSpec, JobStore } from '@skein/jobs';
+import { taskWork } from '@skein/jobs/task';
+import type { PublishedProblem } from './catalog.ts';
+import { judgeTimeLimit } from '../worker/judge-tasks.ts';
+import { JUDGE_QUEUE } from '../worker/judge-worker.ts';
+import { memoryOf } from '../submissions/judging-job.ts';
+
+export interface TimeLimits {
+  /** Cpu time in ms. @throws SkeinError PROBLEM_NOT_READY, PROBLEM_LIMITS. */
+  of(problem: PublishedProblem): number;
+  /** Continues pending measurements: enqueues their jobs, or stores their results. */
+  look(problems: Iterable<PublishedProblem>): Promise<void>;
+}
+
+/** For submit-answer problems, which run no submitted program. */
+const NO_PROGRAM_MS = 30_000;
+const RETRY_AFTER_MS = 5000;
+const MEASURING_MS = 30 * 60_000;
+const RETENTION_MS = 24 * 3_600_000;
+
+export function openTimeLimits(
+  database: Database,
+  store: Pick<JobStore, 'enqueue' | 'job'>,
+): TimeLimits {
+  const select = database.prepare(
+    'SELECT time_ms, time_job, failure FROM packages WHERE digest = ?',
+  );
+  const setJob = database.prepare(
+    'UPDATE packages SET time_job = ?, failure = NULL WHERE digest = ?',
+  );
+  const setTime = database.prepare(
+    'UPDATE packages SET time_ms = ?, failure = NULL WHERE digest = ?',
+  );
+  const setFailure = database.prepare('UPDATE packages SET failure = ? WHERE digest = ?');
+
+  async function lookAt({ problem, digest }: PublishedProblem): Promise<void> {
+    if (problem.limits.timeMs !== undefined || problem.type.submitAnswer) return;
+    const row = database.read(() => select.get(digest));
+    if (row === undefined || row['time_ms'] !== null || row['failure'] !== null) return;
+    const job = row['time_job'] === null ? undefined : await store.job(row['time_job'] as string);
+    if (job === undefined) {
+      const [asked] = await store.enqueue([measuring({ problem, digest })]);
+      if (asked !== undefined) database.write('power-cut', () => setJob.run(asked.id, digest));
+    } else if (job.state === 'succeeded') {
+      const { timeMs } = judgeTimeLimit.output.parse(job.result?.value);
+      database.write('power-cut', () => setTime.run(timeMs, digest));
+    } else if (job.state === 'failed' || job.state === 'dead' || job.state === 'cancelled') {
+      const why = job.message ?? job.cause ?? job.state;
+      database.write('power-cut', () => setFailure.run(why, digest));
+    }
+  }
+
+  return {
+    of({ problem, digest }) {
+      if (problem.limits.timeMs !== undefined) return problem.limits.timeMs;
+      if (problem.type.submitAnswer) return NO_PROGRAM_MS;
+      const row = database.read(() => select.get(digest));
+      if (typeof row?.['time_ms'] === 'number') return row['time_ms'];
+      if (typeof row?.['failure'] === 'string') {
+        throw new SkeinError(
+          'PROBLEM_LIMITS',
+          `The time limit of ${problem.shortName} could not be measured: ${row['failure']}`,
+        );
+      }
+      throw new SkeinError(
+        'PROBLEM_NOT_READY',
+        `The time limit of ${problem.shortName} is being measured from its example submissions.`,
+        { retryAfterMs: RETRY_AFTER_MS },
+      );
+    },
+    async look(problems) {
+      for (const problem of problems) await lookAt(problem);
+    },
+  };
+}
+
+function measuring({ problem, digest }: Pick<PublishedProblem, 'problem' | 'digest'>): JobSpec {
+  const input = { package: { digest, shortName: problem.shortName } };
+  return {
+    queue: JUDGE_QUEUE,
+    tenant: JUDGE_QUEUE,
+    name: `time limit of ${problem.shortName}`,
+    work: taskWork(judgeTimeLimit, { offered: true }, input, { wallMs: MEASURING_MS }),
+    priority: 0,
+    resources: { cores: 1, memoryBytes: memoryOf(problem) },
+    requires: [`task:${judgeTimeLimit.name}`],
+    retry: { maxAttempts: 3, backoffMs: 1000, maxBackoffMs: 30_000 },
+    parents: [],
+    retentionMs: RETENTION_MS,
+    idempotencyKey: `time-limit/${digest}`,
+  };
+}

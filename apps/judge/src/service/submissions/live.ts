@@ -1,0 +1,139 @@
+/**
+ * State of judgings in progress, in memory: rebuilt from the log of the job when it is missing, and
+ * dropped when the verdict is in the database.
+ *
+ * Listeners are called at each step; nothing is queued for them here.
+ */
+import type { GroupRecord, LiveEvent, TestRecord } from '../worker/wire.ts';
+
+export interface LiveState {
+  phase: 'waiting' | 'compiling' | 'running';
+  /** The attempt of the job that the state is of; 0 before the first. */
+  attempt: number;
+  worker: string | undefined;
+  /** Why it waits or was restarted, as text. */
+  note: string | undefined;
+  tests: (TestRecord | undefined)[];
+  groups: GroupRecord[];
+  /** Number of tests, when it is known. */
+  total: number | undefined;
+  /** Name of the running test. */
+  current: string | undefined;
+}
+
+export type LiveMessage =
+  /** A change other than a test result, or of the whole state. */
+  | { readonly type: 'state'; readonly state: LiveState }
+  | {
+      readonly type: 'test';
+      readonly index: number;
+      readonly result: TestRecord;
+      readonly total: number;
+    }
+  | {
+      readonly type: 'test-started';
+      readonly index: number;
+      readonly name: string;
+      readonly total: number;
+    }
+  | { readonly type: 'judged' };
+
+export type LiveListener = (message: LiveMessage) => void;
+
+export interface Live {
+  stateOf(submission: number): LiveState;
+  /** A new attempt of the job: discards the results of the earlier one. */
+  begin(submission: number, attempt: number, worker: string | undefined, note?: string): void;
+  note(submission: number, note: string | undefined): void;
+  apply(submission: number, event: LiveEvent): void;
+  /** The verdict is in the database. */
+  judged(submission: number): void;
+  /** @returns stops listening. */
+  listen(submission: number, listener: LiveListener): () => void;
+}
+
+/** Results beyond this number of tests are not kept; the artifact has all of them. */
+const MOST_TESTS = 20_000;
+
+export function createLive(): Live {
+  const states = new Map<number, LiveState>();
+  const listeners = new Map<number, Set<LiveListener>>();
+
+  const stateOf = (submission: number): LiveState => states.get(submission) ?? fresh(0);
+  const tell = (submission: number, message: LiveMessage): void => {
+    for (const listener of listeners.get(submission) ?? []) listener(message);
+  };
+  const change = (submission: number, by: (state: LiveState) => void): void => {
+    const state = stateOf(submission);
+    states.set(submission, state);
+    by(state);
+    tell(submission, { type: 'state', state });
+  };
+
+  return {
+    stateOf,
+    begin(submission, attempt, worker, note) {
+      states.set(submission, { ...fresh(attempt), worker, note });
+      tell(submission, { type: 'state', state: stateOf(submission) });
+    },
+    note(submission, note) {
+      if (stateOf(submission).note === note) return;
+      change(submission, (state) => {
+        state.note = note;
+      });
+    },
+    apply(submission, event) {
+      switch (event.type) {
+        case 'compiling':
+          return change(submission, (state) => {
+            state.phase = 'compiling';
+          });
+        case 'compiled':
+          return change(submission, (state) => {
+            state.phase = 'running';
+          });
+        case 'group':
+          return change(submission, (state) => {
+            state.groups.push(event.result);
+          });
+        case 'test-started':
+        case 'test': {
+          if (event.index >= MOST_TESTS) return;
+          const state = stateOf(submission);
+          states.set(submission, state);
+          state.phase = 'running';
+          state.total = event.total;
+          if (event.type === 'test-started') state.current = event.name;
+          else state.tests[event.index] = event.result;
+          return tell(submission, event);
+        }
+      }
+    },
+    judged(submission) {
+      states.delete(submission);
+      tell(submission, { type: 'judged' });
+    },
+    listen(submission, listener) {
+      const those = listeners.get(submission) ?? new Set();
+      listeners.set(submission, those);
+      those.add(listener);
+      return () => {
+        those.delete(listener);
+        if (those.size === 0) listeners.delete(submission);
+      };
+    },
+  };
+}
+
+function fresh(attempt: number): LiveState {
+  return {
+    phase: 'waiting',
+    attempt,
+    worker: undefined,
+    note: undefined,
+    tests: [],
+    groups: [],
+    total: undefined,
+    current: undefined,
+  };
+}

@@ -1,0 +1,326 @@
+/**
+ * Submissions and their judgings. A judging is opened when a submission arrives or is rejudged, and
+ * closed once: a second verdict changes nothing.
+ */
+import { SkeinError } from '@skein/api';
+import type { Database } from '@skein/state';
+import type { Verdict } from '../../judging/verdict.ts';
+import type { GroupRecord, JudgementRecord, TestRecord } from '../worker/wire.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+
+export interface NewSubmissionRow {
+  readonly user: string;
+  readonly problem: string;
+  readonly language: string | undefined;
+  readonly entryPoint: string | undefined;
+  readonly source: string;
+  readonly sourceBytes: number;
+  readonly package: string;
+}
+
+export interface SubmissionRow {
+  readonly id: number;
+  readonly user: string;
+  readonly problem: string;
+  /** As the author named it, or as judging detected it. */
+  readonly language: string | undefined;
+  readonly entryPoint: string | undefined;
+  readonly source: string;
+  readonly sourceBytes: number;
+  /** Ms since the epoch, as all times here. */
+  readonly submittedAt: number;
+  readonly judging: number;
+  readonly package: string;
+  readonly job: string | undefined;
+  readonly judgedAt: number | undefined;
+  readonly verdict: Verdict | undefined;
+  readonly reason: string | undefined;
+  readonly score: number | undefined;
+  readonly maxScore: number | undefined;
+  readonly failingTest: string | undefined;
+  readonly cpuMs: number | undefined;
+  readonly wallMs: number | undefined;
+  readonly memoryBytes: number | undefined;
+  readonly compileOutput: string | undefined;
+  readonly groups: readonly GroupRecord[];
+  readonly attempts: number | undefined;
+}
+
+export interface EarlierJudging {
+  readonly number: number;
+  readonly requestedBy: string;
+  readonly judgedAt: number;
+  readonly verdict: Verdict;
+  readonly score: number | undefined;
+}
+
+/** Input of the standings: one row per submission, oldest first. */
+export interface ScoredRow {
+  readonly user: string;
+  readonly problem: string;
+  readonly submittedAt: number;
+  readonly verdict: Verdict | undefined;
+  readonly score: number | undefined;
+}
+
+export interface SubmissionFilter {
+  readonly user?: string | undefined;
+  readonly problem?: string | undefined;
+  /** Only those with smaller numbers. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+export interface Submissions {
+  add(row: NewSubmissionRow): number;
+  find(id: number): SubmissionRow | undefined;
+  /** Newest first. */
+  list(filter: SubmissionFilter): SubmissionRow[];
+  testsOf(id: number, judging: number): TestRecord[];
+  earlier(id: number, judging: number): EarlierJudging[];
+  /** When the `count`th newest submission of a user came in; undefined when there are fewer. */
+  nthNewest(user: string, count: number): number | undefined;
+  /** Those that wait for their first verdict. */
+  openOf(user: string): number;
+  /** Unjudged submissions, oldest first. */
+  open(): SubmissionRow[];
+  /** Stores the job of the judging. @returns false when that judging has ended. */
+  assignJob(id: number, judging: number, job: string | undefined): boolean;
+  /** @returns false when that judging has ended already. */
+  close(id: number, judging: number, record: JudgementRecord, attempts: number): boolean;
+  /** Opens another judging. @returns false when the last one has not ended. */
+  reopen(id: number, requestedBy: string, packageDigest: string): boolean;
+  judgedOf(problem: string): number[];
+  scored(): ScoredRow[];
+}
+
+const SELECT = `
+  SELECT s.*, j.package, j.job, j.judged_at, j.verdict, j.reason, j.score, j.max_score,
+         j.failing_test, j.cpu_ms, j.wall_ms, j.memory_bytes, j.compile_output, j.groups,
+         j.attempts, coalesce(s.language, j.language) AS spoken
+  FROM submissions s JOIN judgings j ON j.submission = s.id AND j.number = s.judging`;
+
+export function openSubmissions(database: Database, now: () => number): Submissions {
+  const insert = database.prepare(
+    `INSERT INTO submissions (user, problem, language, entry_point, source, source_bytes, submitted_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+  );
+  const insertJudging = database.prepare(
+    `INSERT INTO judgings (submission, number, package, requested_at, requested_by)
+     VALUES (?, ?, ?, ?, ?)`,
+  );
+  const byId = database.prepare(`${SELECT} WHERE s.id = ?`);
+  const filtered = database.prepare(
+    `${SELECT} WHERE (?1 IS NULL OR s.user = ?1) AND (?2 IS NULL OR s.problem = ?2)
+       AND (?3 IS NULL OR s.id < ?3) ORDER BY s.id DESC LIMIT ?4`,
+  );
+  const unjudged = database.prepare(
+    `${SELECT} WHERE s.id IN (SELECT submission FROM judgings WHERE judged_at IS NULL)
+       AND j.judged_at IS NULL ORDER BY s.id`,
+  );
+  const nth = database.prepare(
+    'SELECT submitted_at FROM submissions WHERE user = ? ORDER BY id DESC LIMIT 1 OFFSET ?',
+  );
+  const countOpen = database.prepare(
+    `SELECT count(*) AS open FROM judgings j JOIN submissions s ON s.id = j.submission
+     WHERE j.judged_at IS NULL AND j.number = 1 AND s.user = ?`,
+  );
+  const setJob = database.prepare(
+    'UPDATE judgings SET job = ? WHERE submission = ? AND number = ? AND judged_at IS NULL',
+  );
+  const closeJudging = database.prepare(
+    `UPDATE judgings SET judged_at = ?, verdict = ?, reason = ?, score = ?, max_score = ?,
+       failing_test = ?, language = ?, cpu_ms = ?, wall_ms = ?, memory_bytes = ?,
+       compile_output = ?, groups = ?, attempts = ?
+     WHERE submission = ? AND number = ? AND judged_at IS NULL`,
+  );
+  const insertTest = database.prepare(
+    `INSERT INTO tests (submission, judging, position, name, verdict, reason, cpu_ms, wall_ms,
+       memory_bytes, passes, score, details) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const selectTests = database.prepare(
+    'SELECT * FROM tests WHERE submission = ? AND judging = ? ORDER BY position',
+  );
+  const selectEarlier = database.prepare(
+    `SELECT number, requested_by, judged_at, verdict, score FROM judgings
+     WHERE submission = ? AND number < ? ORDER BY number`,
+  );
+  const bump = database.prepare(
+    'UPDATE submissions SET judging = judging + 1 WHERE id = ? RETURNING judging',
+  );
+  const judged = database.prepare(
+    `SELECT s.id FROM submissions s JOIN judgings j ON j.submission = s.id AND j.number = s.judging
+     WHERE s.problem = ? AND j.judged_at IS NOT NULL ORDER BY s.id`,
+  );
+  const selectScored = database.prepare(
+    `SELECT s.user, s.problem, s.submitted_at, j.verdict, j.score FROM submissions s
+     JOIN judgings j ON j.submission = s.id AND j.number = s.judging ORDER BY s.id`,
+  );
+
+  const find = (id: number): SubmissionRow | undefined => {
+    const row = database.read(() => byId.get(id));
+    return row === undefined ? undefined : submissionOf(row);
+  };
+
+  return {
+    add: (row) =>
+      database.write('power-cut', () => {
+        const { user, problem, language, entryPoint, source, sourceBytes } = row;
+        const at = now();
+        const inserted = insert.get(
+          user,
+          problem,
+          language ?? null,
+          entryPoint ?? null,
+          source,
+          sourceBytes,
+          at,
+        );
+        const id = (inserted as { id: number }).id;
+        insertJudging.run(id, 1, row.package, at, user);
+        return id;
+      }),
+    find,
+    list: ({ user, problem, before, limit }) =>
+      database
+        .read(() => filtered.all(user ?? null, problem ?? null, before ?? null, limit))
+        .map(submissionOf),
+    testsOf: (id, judging) => database.read(() => selectTests.all(id, judging)).map(testOf),
+    earlier: (id, judging) =>
+      database
+        .read(() => selectEarlier.all(id, judging))
+        .map((row) => ({
+          number: row['number'] as number,
+          requestedBy: row['requested_by'] as string,
+          judgedAt: row['judged_at'] as number,
+          verdict: row['verdict'] as Verdict,
+          score: optional<number>(row['score']),
+        })),
+    nthNewest(user, count) {
+      const row = database.read(() => nth.get(user, count - 1));
+      return row === undefined ? undefined : (row['submitted_at'] as number);
+    },
+    openOf: (user) => (database.read(() => countOpen.get(user)) as { open: number }).open,
+    open: () => database.read(() => unjudged.all()).map(submissionOf),
+    assignJob: (id, judging, job) =>
+      database.write('power-cut', () => setJob.run(job ?? null, id, judging)).changes === 1,
+    close: (id, judging, record, attempts) =>
+      database.write('power-cut', () => {
+        const { usage } = record;
+        const { changes } = closeJudging.run(
+          now(),
+          record.verdict,
+          record.reason,
+          record.score ?? null,
+          record.maxScore ?? null,
+          record.failingTest ?? null,
+          record.language ?? null,
+          usage.cpuMs,
+          usage.wallMs,
+          Math.round(usage.memoryBytes),
+          record.compileOutput,
+          JSON.stringify(record.groups),
+          attempts,
+          id,
+          judging,
+        );
+        if (changes === 0) return false;
+        for (const [position, test] of record.tests.entries()) {
+          insertTest.run(id, judging, position, ...valuesOf(test));
+        }
+        return true;
+      }),
+    reopen: (id, requestedBy, packageDigest) =>
+      database.write('power-cut', () => {
+        const row = find(id);
+        if (row === undefined) {
+          throw new SkeinError('SUBMISSION_UNKNOWN', `There is no submission ${id}.`);
+        }
+        if (row.judgedAt === undefined) return false;
+        const { judging } = bump.get(id) as { judging: number };
+        insertJudging.run(id, judging, packageDigest, now(), requestedBy);
+        return true;
+      }),
+    judgedOf: (problem) =>
+      database.read(() => judged.all(problem)).map((row) => row['id'] as number),
+    scored: () =>
+      database
+        .read(() => selectScored.all())
+        .map((row) => ({
+          user: row['user'] as string,
+          problem: row['problem'] as string,
+          submittedAt: row['submitted_at'] as number,
+          verdict: optional<Verdict>(row['verdict']),
+          score: optional<number>(row['score']),
+        })),
+  };
+}
+
+function submissionOf(row: Row): SubmissionRow {
+  return {
+    id: row['id'] as number,
+    user: row['user'] as string,
+    problem: row['problem'] as string,
+    language: optional(row['spoken']),
+    entryPoint: optional(row['entry_point']),
+    source: row['source'] as string,
+    sourceBytes: row['source_bytes'] as number,
+    submittedAt: row['submitted_at'] as number,
+    judging: row['judging'] as number,
+    package: row['package'] as string,
+    job: optional(row['job']),
+    judgedAt: optional(row['judged_at']),
+    verdict: optional(row['verdict']),
+    reason: optional(row['reason']),
+    score: optional(row['score']),
+    maxScore: optional(row['max_score']),
+    failingTest: optional(row['failing_test']),
+    cpuMs: optional(row['cpu_ms']),
+    wallMs: optional(row['wall_ms']),
+    memoryBytes: optional(row['memory_bytes']),
+    compileOutput: optional(row['compile_output']),
+    groups: JSON.parse((row['groups'] as string | null) ?? '[]') as GroupRecord[],
+    attempts: optional(row['attempts']),
+  };
+}
+
+function valuesOf(test: TestRecord) {
+  const { judgeMessage, teamMessage, hint, feedback } = test;
+  const details = { judgeMessage, teamMessage, hint, feedback };
+  const any = Object.values(details).some((value) => value !== undefined);
+  return [
+    test.name,
+    test.verdict,
+    test.reason,
+    test.usage.cpuMs,
+    test.usage.wallMs,
+    Math.round(test.usage.memoryBytes),
+    test.passes,
+    test.score ?? null,
+    any ? JSON.stringify(details) : null,
+  ] as const;
+}
+
+function testOf(row: Row): TestRecord {
+  const score = optional<number>(row['score']);
+  return {
+    name: row['name'] as string,
+    verdict: row['verdict'] as Verdict,
+    reason: row['reason'] as string,
+    usage: {
+      cpuMs: row['cpu_ms'] as number,
+      wallMs: row['wall_ms'] as number,
+      memoryBytes: row['memory_bytes'] as number,
+    },
+    passes: row['passes'] as number,
+    ...(score === undefined ? {} : { score }),
+    ...(JSON.parse((row['details'] as string | null) ?? '{}') as Partial<TestRecord>),
+  };
+}
+
+/** SQLite’s null, for an absent value. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- a column’s type is the caller’s to say
+function optional<T>(value: unknown): T | undefined {
+  return value === null ? undefined : (value as T);
+}

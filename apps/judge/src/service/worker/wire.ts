@@ -1,0 +1,129 @@
+/**
+ * Messages of a worker to the service: live steps as lines of the job's log, and the whole
+ * judgement as an artifact at the end.
+ *
+ * The log is best effort. Its lines are small, it is cut off at a bound, and a line that does not
+ * parse is skipped; the verdict depends only on the artifact.
+ */
+import { z } from 'zod';
+import type { JudgeEvent, Judgement } from '../../judging/events.ts';
+import { type Verdict, VERDICT_NAMES } from '../../judging/verdict.ts';
+
+const VerdictCode = z.enum(Object.keys(VERDICT_NAMES) as [Verdict, ...Verdict[]]);
+
+const UsageRecord = z.object({
+  cpuMs: z.number(),
+  wallMs: z.number(),
+  memoryBytes: z.number(),
+});
+
+export const TestRecord = z.object({
+  name: z.string(),
+  verdict: VerdictCode,
+  reason: z.string(),
+  usage: UsageRecord,
+  passes: z.number(),
+  score: z.number().optional(),
+  judgeMessage: z.string().optional(),
+  teamMessage: z.string().optional(),
+  hint: z.string().optional(),
+  feedback: z
+    .object({ input: z.string(), output: z.string(), error: z.string(), answer: z.string() })
+    .optional(),
+});
+export type TestRecord = z.infer<typeof TestRecord>;
+
+export const GroupRecord = z.object({
+  name: z.string(),
+  verdict: VerdictCode,
+  score: z.number().optional(),
+  maxScore: z.number().optional(),
+  skipped: z.boolean(),
+});
+export type GroupRecord = z.infer<typeof GroupRecord>;
+
+export const JudgementRecord = z.object({
+  verdict: VerdictCode,
+  reason: z.string(),
+  failingTest: z.string().optional(),
+  score: z.number().optional(),
+  maxScore: z.number().optional(),
+  language: z.string().optional(),
+  usage: UsageRecord,
+  compileOutput: z.string(),
+  tests: z.array(TestRecord),
+  groups: z.array(GroupRecord),
+});
+export type JudgementRecord = z.infer<typeof JudgementRecord>;
+
+export const LiveEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('compiling'), language: z.string() }),
+  z.object({ type: z.literal('compiled') }),
+  z.object({
+    type: z.literal('test-started'),
+    name: z.string(),
+    index: z.number(),
+    total: z.number(),
+  }),
+  z.object({ type: z.literal('test'), index: z.number(), total: z.number(), result: TestRecord }),
+  z.object({ type: z.literal('group'), result: GroupRecord }),
+]);
+export type LiveEvent = z.infer<typeof LiveEvent>;
+
+/** Text of a live step, shortened; the artifact has all of it. */
+const LIVE_TEXT = 500;
+/** Below the log limit of a store, so that the log never ends in the middle of a line. */
+const LIVE_BYTES = 3 * 2 ** 20;
+const MARK = 'judge ';
+export const MAX_COMPILE_OUTPUT = 64 * 1024;
+
+/** Writes the live steps of one attempt, up to the bound. */
+export function liveWriter(log: (line: string) => void): (event: JudgeEvent) => void {
+  let left = LIVE_BYTES;
+  return (event) => {
+    const live = liveOf(event);
+    if (live === undefined || left <= 0) return;
+    const line = MARK + JSON.stringify(live);
+    left -= Buffer.byteLength(line) + 1;
+    if (left > 0) log(line);
+  };
+}
+
+function liveOf(event: JudgeEvent): LiveEvent | undefined {
+  switch (event.type) {
+    case 'compiling':
+    case 'test-started':
+      return event;
+    case 'compiled':
+      return { type: 'compiled' };
+    case 'group':
+      return { type: 'group', result: GroupRecord.parse(event.result) };
+    case 'test': {
+      const { name, verdict, reason, usage, passes, score } = event.result;
+      const result: TestRecord = { name, verdict, reason: cut(reason, LIVE_TEXT), usage, passes };
+      if (score !== undefined) result.score = score;
+      return { type: 'test', index: event.index, total: event.total, result };
+    }
+    case 'verdict':
+      return undefined;
+  }
+}
+
+/** @returns undefined for any other line of the log. */
+export function parseLive(line: string): LiveEvent | undefined {
+  if (!line.startsWith(MARK)) return undefined;
+  try {
+    return LiveEvent.safeParse(JSON.parse(line.slice(MARK.length))).data;
+  } catch {
+    return undefined;
+  }
+}
+
+export function judgementRecord(judgement: Judgement): JudgementRecord {
+  const record = JudgementRecord.parse(judgement);
+  return { ...record, compileOutput: cut(record.compileOutput, MAX_COMPILE_OUTPUT) };
+}
+
+function cut(text: string, characters: number): string {
+  return text.length <= characters ? text : `${text.slice(0, characters)}…`;
+}

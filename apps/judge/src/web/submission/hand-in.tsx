@@ -1,0 +1,266 @@
+/** The form for submitting a program, or answers that were computed elsewhere. */
+import { SkeinError } from '@skein/api/errors';
+import { fixOf, useStore } from '@skein/ui';
+import type { ComponentChildren } from 'preact';
+import { useRef, useState } from 'preact/hooks';
+import { Editor } from './editor.tsx';
+import { size } from '../format.ts';
+import { me, submit, type Problem, type SubmissionRow } from '../judge-api.ts';
+import { Judging } from './judging.tsx';
+import { askForKey } from '../sign-in.tsx';
+
+const LANGUAGE = 'skein-judge-language';
+
+/** Fields of a submission besides the problem. */
+type Read = () => Promise<object>;
+
+/** The form, and below it the submissions made while the page is open, newest first. */
+export function Work({ problem }: { readonly problem: Problem }) {
+  const user = useStore(me);
+  const [handedIn, setHandedIn] = useState<readonly SubmissionRow[]>([]);
+  const [refusal, setRefusal] = useState<unknown>();
+  const [isBusy, setIsBusy] = useState(false);
+
+  async function hand(read: Read): Promise<void> {
+    if (user === undefined) return askForKey('Sign in to hand in a program.');
+    setIsBusy(true);
+    setRefusal(undefined);
+    try {
+      const submission = await submit({ problem: problem.id, ...(await read()) });
+      setHandedIn((before) => [submission, ...before]);
+    } catch (error) {
+      setRefusal(error);
+    }
+    setIsBusy(false);
+  }
+
+  const button = (
+    <button type="submit" id="submit" disabled={isBusy}>
+      Submit
+    </button>
+  );
+  const Form = problem.answerFiles === undefined ? ProgramForm : AnswersForm;
+  return (
+    <div class="work">
+      <Form problem={problem} hand={(read) => void hand(read)} submit={button}>
+        <div class="refusal" role="alert" hidden={refusal === undefined}>
+          {refusal === undefined ? null : <Said error={refusal} />}
+        </div>
+      </Form>
+      <div class="results">
+        {handedIn.map((submission) => (
+          <Judging key={submission.id} first={submission} linked />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function Said({ error }: { readonly error: unknown }) {
+  const isKnown = error instanceof SkeinError;
+  return (
+    <>
+      <strong>{isKnown ? error.message : 'The page has a fault; reload it.'}</strong>
+      {isKnown ? <span>{fixOf(error)}</span> : null}
+    </>
+  );
+}
+
+interface FormProps {
+  readonly problem: Problem;
+  readonly hand: (read: Read) => void;
+  /** The button. */
+  readonly submit: ComponentChildren;
+  readonly children: ComponentChildren;
+}
+
+function Frame({
+  read,
+  hand,
+  fields,
+  buttons,
+  children,
+}: Pick<FormProps, 'hand' | 'children'> & {
+  readonly read: Read;
+  readonly fields: ComponentChildren;
+  readonly buttons: ComponentChildren;
+}) {
+  return (
+    <form
+      class="panel hand-in"
+      onSubmit={(event) => {
+        event.preventDefault();
+        hand(read);
+      }}
+      onKeyDown={(event) => {
+        if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+        event.preventDefault();
+        hand(read);
+      }}
+    >
+      {fields}
+      <p class="buttons">{buttons}</p>
+      {children}
+    </form>
+  );
+}
+
+/** A program that is typed, or one file that is read into the editor; drafts stay in this tab. */
+function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
+  const { id, languages, codeBytes } = problem;
+  const draftOf = (code: string): string => `skein-judge-draft ${id} ${code}`;
+  const [language, setLanguage] = useState(() => firstLanguage(languages));
+  const [text, setText] = useState(() => sessionStorage.getItem(draftOf(language)) ?? '');
+  /** Counts the initial texts of the editor. */
+  const [revision, setRevision] = useState(0);
+  const bytes = new TextEncoder().encode(text).length;
+
+  function change(next: string, code = language): void {
+    sessionStorage.setItem(draftOf(code), next);
+    setText(next);
+  }
+  function choose(code: string): void {
+    localStorage.setItem(LANGUAGE, code);
+    setLanguage(code);
+    setText(sessionStorage.getItem(draftOf(code)) ?? '');
+    setRevision((count) => count + 1);
+  }
+  async function open([file]: readonly File[]): Promise<void> {
+    if (file === undefined) return;
+    const dot = file.name.lastIndexOf('.');
+    const extension = dot === -1 ? '' : file.name.slice(dot);
+    const known = languages.find(({ extensions }) => extensions.includes(extension));
+    const content = await file.text();
+    if (known !== undefined) setLanguage(known.code);
+    change(content, known?.code);
+    setRevision((count) => count + 1);
+  }
+  return (
+    <Frame
+      hand={hand}
+      read={async () => ({ language, source: text })}
+      fields={
+        <>
+          <p class="bar">
+            <label>
+              {'Language '}
+              <select
+                id="language"
+                value={language}
+                onChange={({ currentTarget }) => choose(currentTarget.value)}
+              >
+                {availableFirst(languages).map(({ code, name, available, reason }) => (
+                  <option value={code} title={reason}>
+                    {available ? name : `${name} (not here now)`}
+                  </option>
+                ))}
+              </select>
+            </label>
+            <span class={bytes > codeBytes ? 'muted over' : 'muted'} id="bytes">
+              {`${size(bytes)} of ${size(codeBytes)}`}
+            </span>
+          </p>
+          <Editor key={revision} language={language} text={text} changed={change} />
+        </>
+      }
+      buttons={
+        <>
+          <FileButton multiple={false} take={(files) => void open(files)} />
+          {button}
+        </>
+      }
+    >
+      {children}
+    </Frame>
+  );
+}
+
+function availableFirst(languages: Problem['languages']): Problem['languages'] {
+  return [...languages].sort((one, other) => Number(other.available) - Number(one.available));
+}
+
+function firstLanguage(languages: Problem['languages']): string {
+  const stored = localStorage.getItem(LANGUAGE);
+  if (languages.some(({ code }) => code === stored)) return stored ?? '';
+  return (languages.find(({ available }) => available) ?? languages[0])?.code ?? '';
+}
+
+/** Answers that were computed elsewhere, a file for each test. */
+function AnswersForm({ problem, hand, submit: button, children }: FormProps) {
+  const names = problem.answerFiles ?? [];
+  const [chosen, setChosen] = useState<readonly File[]>([]);
+  const baseOf = (path: string): string => path.split('/').at(-1) ?? path;
+  const read = async (): Promise<object> => ({
+    files: await Promise.all(
+      chosen.map(async (file) => ({
+        path: names.find((name) => baseOf(name) === file.name) ?? file.name,
+        content: await file.text(),
+      })),
+    ),
+  });
+  return (
+    <Frame
+      hand={hand}
+      read={read}
+      fields={
+        <>
+          <p>This problem takes answers, not programs. Choose a file for each test.</p>
+          <ul class="answers">
+            {names.map((name) => {
+              const file = chosen.find((one) => one.name === baseOf(name));
+              return (
+                <li data-there={file !== undefined}>
+                  <code>{name}</code>
+                  {` ${file === undefined ? 'no file yet' : size(file.size)}`}
+                </li>
+              );
+            })}
+          </ul>
+        </>
+      }
+      buttons={
+        <>
+          <FileButton
+            multiple
+            take={(files) =>
+              setChosen((before) => [
+                ...before.filter(({ name }) => !files.some((one) => one.name === name)),
+                ...files,
+              ])
+            }
+          />
+          {button}
+        </>
+      }
+    >
+      {children}
+    </Frame>
+  );
+}
+
+function FileButton({
+  multiple,
+  take,
+}: {
+  readonly multiple: boolean;
+  readonly take: (files: readonly File[]) => void;
+}) {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <label class="quiet button">
+      <input
+        ref={input}
+        type="file"
+        id="file"
+        multiple={multiple}
+        class="visually-hidden"
+        onChange={() => {
+          take([...(input.current?.files ?? [])]);
+          // The same file can be chosen again after it was changed.
+          if (input.current !== null) input.current.value = '';
+        }}
+      />
+      {multiple ? 'Choose files' : 'Open a file'}
+    </label>
+  );
+}
