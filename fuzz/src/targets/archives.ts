@@ -1,19 +1,17 @@
 /** Untrusted archives and folders: the output of a sandbox, and problem packages. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { crc32, deflateRawSync } from 'node:zlib';
 import { SkeinError } from '@skein/api';
 import { readMetadata2025 } from '../../../apps/judge/src/package/format/metadata-2025.ts';
 import { readMetadataLegacy } from '../../../apps/judge/src/package/format/metadata-legacy.ts';
-import { loadProblem } from '../../../apps/judge/src/package/load-problem.ts';
 import { openUnpacker } from '../../../apps/judge/src/package/archive/unpack.ts';
 import { ArchiveError, readArchive } from '../../../packages/sandbox/src/archive/read.ts';
 import { bytesInput, changedBytes } from '../engine/bytes.ts';
-import { jsonInput } from '../engine/json.ts';
 import type { Structure, Target } from '../engine/target.ts';
 
-const isProblemError = (error: unknown) =>
+export const isProblemError = (error: unknown) =>
   error instanceof SkeinError && /^PROBLEM_(INVALID|UNSUPPORTED)$/.test(error.code);
 
 const BLOCK = 512;
@@ -81,7 +79,7 @@ function withSums(bytes: Uint8Array): Uint8Array {
   return fixed;
 }
 
-const CURRENT = `problem_format_version: 2025-09
+export const CURRENT = `problem_format_version: 2025-09
 name: {en: Echo}
 uuid: echo
 license: cc0
@@ -92,7 +90,7 @@ constants: {n: 100, name: x}
 languages: [cpp, python3]
 keywords: [a, b]
 `;
-const LEGACY =
+export const LEGACY =
   'name: Echo\nlicense: cc0\nvalidation: custom interactive\nvalidator_flags: "a b"\nlimits: {memory: 512, time_multiplier: 5}\n';
 
 /** `problem.yaml`, of the current and the legacy format. */
@@ -128,88 +126,6 @@ export function openProblemMetadata(): Target {
       else readMetadataLegacy(text, 'echo');
     },
   };
-}
-
-/** A whole package, as a JSON object of its files. */
-export function openProblemFolders(): Target {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-fuzz-problem-'));
-  const shared = {
-    'data/sample/1.in': '1\n',
-    'data/sample/1.ans': '1\n',
-    'data/secret/1.in': '2\n',
-    'data/secret/1.ans': '2\n',
-    'input_validators/any.py': 'import sys\nsys.exit(42)\n',
-    'submissions/accepted/echo.py': 'print(input())\n',
-  };
-  const seeds = [
-    {
-      'problem.yaml': CURRENT.replace(', interactive', ''),
-      'statement/problem.en.md': 'Echo.\n',
-      ...shared,
-      'data/secret/test_group.yaml': 'scoring: {aggregation: sum, score: 10}\n',
-      'data/secret/a/test_group.yaml':
-        'require_pass: sample\noutput_validator_args: [case_sensitive]\n',
-      'data/secret/a/2.in': '3',
-      'data/secret/a/2.ans': '3',
-      'data/secret/a/2.yaml': 'args: [a]\n',
-      'submissions/submissions.yaml':
-        'accepted/echo.py:\n  language: python3\n  "*/{a,b}*": {permitted: [AC]}\n',
-    },
-    {
-      'problem.yaml': LEGACY.replace('custom interactive', 'default'),
-      'problem_statement/problem.tex': 'x',
-      ...shared,
-      'data/secret/testdata.yaml': 'on_reject: break\ngrading: default\nrange: 0 10\n',
-    },
-  ];
-  const json = jsonInput([
-    '{a,b}{c,d}{e,f}{g,h}',
-    '&a [*a]',
-    'x: &x [a]\ny: [*x, *x]\n',
-    '../up',
-    'a/../../b',
-    '{{n}}',
-    '\u0000',
-    '*'.repeat(40),
-  ]);
-  return {
-    seeds: seeds.map((files) => Buffer.from(JSON.stringify(files))),
-    structure: json,
-    refuses: isProblemError,
-    async run(input) {
-      const files = parsed(input);
-      if (files === undefined) return;
-      const root = join(folder, 'echo');
-      rmSync(root, { recursive: true, force: true });
-      mkdirSync(root);
-      for (const [path, content] of Object.entries(files)) write(root, path, content);
-      await loadProblem(root);
-    },
-    close: async () => rmSync(folder, { recursive: true, force: true }),
-  };
-}
-
-function parsed(input: Uint8Array): object | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(input).toString());
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * Writes a file below the folder; skips a name that no file can have, or that is already a folder.
- */
-function write(root: string, path: string, content: unknown): void {
-  const target = join(root, path);
-  if (!target.startsWith(`${root}/`) || path.includes('\0')) return;
-  try {
-    mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, typeof content === 'string' ? content : '');
-  } catch {
-    // A name that is too long, or a file where a folder should be.
-  }
 }
 
 /** A zipped package. */

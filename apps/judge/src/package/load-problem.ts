@@ -19,7 +19,11 @@ import { parseYaml } from './format/yaml.ts';
  * @throws SkeinError PROBLEM_INVALID with the file and the field, PROBLEM_UNSUPPORTED.
  */
 export async function loadProblem(path: string): Promise<Problem> {
-  const folder = await openPackageFolder(path);
+  return readProblem(await openPackageFolder(path));
+}
+
+/** @throws SkeinError as `loadProblem`. */
+export async function readProblem(folder: PackageFolder): Promise<Problem> {
   const { metadata, layout } = await readMetadata(folder);
   const statements = readStatements(folder, metadata, layout);
   const current = metadata.version === '2025-09';

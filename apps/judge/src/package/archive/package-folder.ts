@@ -1,5 +1,5 @@
 /**
- * The files of a problem package, read from a folder.
+ * The files of a problem package, from a folder of the disk or from memory.
  *
  * A package is written by a problem setter, not by a contestant, but it is still untrusted input:
  * names follow the format's rule, symbolic links must stay inside, only regular files are read, and
@@ -40,36 +40,51 @@ export interface PackageFolder {
   readText(path: string): Promise<string>;
 }
 
+/** Where the files of a package are. Paths are relative to the package; the package itself is ''. */
+export interface PackageFiles {
+  /** How errors and the problem name the folder. */
+  readonly root: string;
+  /** Of what a folder holds, in any order. */
+  names(folder: string): Promise<readonly string[]>;
+  /** What a path leads to, links followed. @throws SkeinError PROBLEM_INVALID for a link out of the package. */
+  look(path: string): Promise<FoundFile>;
+  /** @throws SkeinError PROBLEM_INVALID for more bytes. */
+  read(path: string, maxBytes: number): Promise<Uint8Array>;
+}
+
+export interface FoundFile {
+  readonly kind: 'file' | 'folder' | 'other';
+  /** The same for every path that leads there. */
+  readonly real: string;
+  readonly sizeBytes: number;
+  readonly executable: boolean;
+}
+
 /** @throws SkeinError PROBLEM_INVALID. */
 export async function openPackageFolder(folder: string): Promise<PackageFolder> {
-  const root = await realpath(resolve(folder)).catch(() => {
-    throw invalid(folder, 'there is no such folder');
-  });
-  if (!(await stat(root)).isDirectory()) throw invalid(folder, 'it is not a folder');
+  return listPackage(await filesOnDisk(folder));
+}
+
+/** @throws SkeinError PROBLEM_INVALID. */
+export async function listPackage(files: PackageFiles): Promise<PackageFolder> {
+  const { root } = files;
   const entries = new Map<string, PackageEntry>();
   const ignored: string[] = [];
 
   async function walk(at: string, depth: number, above: readonly string[]): Promise<void> {
     if (depth > MAX_DEPTH) throw invalid(at, `folders are nested more than ${MAX_DEPTH} deep`);
-    for (const item of await readdir(join(root, at), { withFileTypes: true })) {
-      const path = at === '' ? item.name : `${at}/${item.name}`;
-      if (!FILE_NAME.test(item.name)) {
-        if (!item.name.startsWith('.')) ignored.push(path);
+    for (const name of await files.names(at)) {
+      const path = at === '' ? name : `${at}/${name}`;
+      if (!FILE_NAME.test(name)) {
+        if (!name.startsWith('.')) ignored.push(path);
         continue;
       }
-      const real = await realpath(join(root, path)).catch(() => {
-        throw invalid(path, 'the symbolic link leads nowhere');
-      });
-      if (real !== root && !real.startsWith(root + sep)) {
-        throw invalid(path, 'the symbolic link leads out of the package');
-      }
-      const status = await stat(real);
-      if (status.isDirectory()) {
+      const { kind, real, sizeBytes, executable } = await files.look(path);
+      if (kind === 'folder') {
         if (above.includes(real)) throw invalid(path, 'the symbolic link makes a cycle');
         await walk(path, depth + 1, [...above, real]);
-      } else if (status.isFile()) {
-        const executable = (status.mode & constants.S_IXUSR) !== 0;
-        entries.set(path, { path, sizeBytes: status.size, executable });
+      } else if (kind === 'file') {
+        entries.set(path, { path, sizeBytes, executable });
         if (entries.size > MAX_FILES) throw invalid(path, `more than ${MAX_FILES} files`);
       } else {
         throw invalid(path, 'it is neither a file nor a folder');
@@ -80,19 +95,8 @@ export async function openPackageFolder(folder: string): Promise<PackageFolder> 
 
   const sorted = [...entries.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
   const read = async (path: string, maxBytes = MAX_TEXT_BYTES): Promise<Uint8Array> => {
-    const entry = entries.get(path);
-    if (entry === undefined) throw invalid(path, 'the file is missing');
-    // One handle for the size and the bytes, so that a growing file is still bounded.
-    const handle = await open(join(root, path), 'r');
-    try {
-      const { size } = await handle.stat();
-      if (size > maxBytes) {
-        throw invalid(path, `it has ${size} bytes, more than the ${maxBytes} that are read`);
-      }
-      return new Uint8Array(await handle.readFile());
-    } finally {
-      await handle.close();
-    }
+    if (!entries.has(path)) throw invalid(path, 'the file is missing');
+    return files.read(path, maxBytes);
   };
   return {
     root,
@@ -108,6 +112,42 @@ export async function openPackageFolder(folder: string): Promise<PackageFolder> 
       } catch (error) {
         if (error instanceof TypeError) throw invalid(path, 'it is not UTF-8');
         throw error;
+      }
+    },
+  };
+}
+
+async function filesOnDisk(folder: string): Promise<PackageFiles> {
+  const root = await realpath(resolve(folder)).catch(() => {
+    throw invalid(folder, 'there is no such folder');
+  });
+  if (!(await stat(root)).isDirectory()) throw invalid(folder, 'it is not a folder');
+  return {
+    root,
+    names: (at) => readdir(join(root, at)),
+    async look(path) {
+      const real = await realpath(join(root, path)).catch(() => {
+        throw invalid(path, 'the symbolic link leads nowhere');
+      });
+      if (real !== root && !real.startsWith(root + sep)) {
+        throw invalid(path, 'the symbolic link leads out of the package');
+      }
+      const status = await stat(real);
+      const kind = status.isDirectory() ? 'folder' : status.isFile() ? 'file' : 'other';
+      const executable = (status.mode & constants.S_IXUSR) !== 0;
+      return { kind, real, sizeBytes: status.size, executable };
+    },
+    async read(path, maxBytes) {
+      // One handle for the size and the bytes, so that a growing file is still bounded.
+      const handle = await open(join(root, path), 'r');
+      try {
+        const { size } = await handle.stat();
+        if (size > maxBytes) {
+          throw invalid(path, `it has ${size} bytes, more than the ${maxBytes} that are read`);
+        }
+        return new Uint8Array(await handle.readFile());
+      } finally {
+        await handle.close();
       }
     },
   };
