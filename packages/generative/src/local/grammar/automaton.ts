@@ -39,6 +39,13 @@ export interface State {
 
 /** Rules that begin with themselves never come to a byte. */
 const DEEPEST = 500;
+/**
+ * Stacks that are looked at for one token, about 100 ms: callers write the schemas, and all answers of a
+ * model are made by one thread.
+ */
+const MOST_PER_TOKEN = 2 ** 18;
+/** Stacks that are remembered, about 50 MiB. A state that comes again after they are forgotten is made again. */
+const MOST_REMEMBERED = 2 ** 19;
 
 export class Automaton {
   readonly start: State;
@@ -46,13 +53,29 @@ export class Automaton {
   readonly #states = new Map<string, State>();
   readonly #symbolIds = new Map<GrammarSymbol, number>();
   readonly #repeats = new Map<string, GrammarSymbol>();
+  /** No id is given twice. */
+  #nextId = 0;
+  #left = MOST_PER_TOKEN;
+  #remembered = 0;
 
-  /** @throws SkeinError GENERATION_UNSUPPORTED when a rule begins with itself. */
+  /** @throws SkeinError GENERATION_UNSUPPORTED when a rule begins with itself, or too much may come first. */
   constructor(grammar: readonly GrammarSymbol[]) {
     this.start = this.#stateOf([this.#push(grammar, undefined)]);
   }
 
-  /** The state after a byte; null when the byte may not come. */
+  /** The next token begins. @returns whether all but the caller's states was forgotten. */
+  beginToken(): boolean {
+    this.#left = MOST_PER_TOKEN;
+    if (this.#remembered <= MOST_REMEMBERED) return false;
+    for (const map of [this.#stacks, this.#states, this.#symbolIds, this.#repeats]) map.clear();
+    this.#remembered = 0;
+    return true;
+  }
+
+  /**
+   * The state after a byte; null when the byte may not come.
+   * @throws SkeinError GENERATION_UNSUPPORTED when a rule begins with itself, or too much may follow.
+   */
   step(state: State, byte: number): State | null {
     const known = state.next[byte];
     if (known !== undefined) return known;
@@ -64,25 +87,38 @@ export class Automaton {
 
   #stateOf(stacks: readonly (Stack | undefined)[]): State {
     const found = new Map<number, Stack>();
+    /** Choices lead to the same stack on many ways. */
+    const seen = new Set<Stack>();
+    /** What is being expanded: a stack inside of itself has no byte. */
+    const open = new Set<Stack>();
     let accepts = false;
-    const expand = (stack: Stack | undefined, depth: number): void => {
-      if (depth > DEEPEST) {
-        throw new SkeinError('GENERATION_UNSUPPORTED', 'A rule of the schema begins with itself.');
-      }
+    const expand = (stack: Stack | undefined): void => {
       if (stack === undefined) {
         accepts = true;
         return;
       }
+      if (open.has(stack) || open.size > DEEPEST) {
+        throw unsupported('A rule of the schema begins with itself.');
+      }
+      if (seen.has(stack)) return;
+      seen.add(stack);
+      if (--this.#left < 0) throw unsupported('Too many parts of the schema may begin alike.');
       const { symbol, below } = stack;
-      if (symbol.kind === 'byte') found.set(stack.id, stack);
-      else for (const each of this.#choices(symbol)) expand(this.#push(each, below), depth + 1);
+      if (symbol.kind === 'byte') {
+        found.set(stack.id, stack);
+        return;
+      }
+      open.add(stack);
+      for (const each of this.#choices(symbol)) expand(this.#push(each, below));
+      open.delete(stack);
     };
-    for (const stack of stacks) expand(stack, 0);
+    for (const stack of stacks) expand(stack);
     const key = [...found.keys()].toSorted((a, b) => a - b).join(',') + (accepts ? '.' : '');
     let state = this.#states.get(key);
     if (state === undefined) {
       state = { stacks: [...found.values()], accepts, next: [] };
       this.#states.set(key, state);
+      this.#remembered += found.size;
     }
     return state;
   }
@@ -119,8 +155,9 @@ export class Automaton {
       const key = `${this.#idOf(symbol)}:${stack?.id ?? ''}`;
       let found = this.#stacks.get(key);
       if (found === undefined) {
-        found = { id: this.#stacks.size, symbol, below: stack };
+        found = { id: this.#nextId++, symbol, below: stack };
         this.#stacks.set(key, found);
+        this.#remembered++;
       }
       stack = found;
     }
@@ -130,9 +167,13 @@ export class Automaton {
   #idOf(symbol: GrammarSymbol): number {
     let id = this.#symbolIds.get(symbol);
     if (id === undefined) {
-      id = this.#symbolIds.size;
+      id = this.#nextId++;
       this.#symbolIds.set(symbol, id);
     }
     return id;
   }
+}
+
+function unsupported(problem: string): SkeinError {
+  return new SkeinError('GENERATION_UNSUPPORTED', problem);
 }

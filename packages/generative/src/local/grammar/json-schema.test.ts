@@ -13,6 +13,7 @@ function randomText(grammar: Sequence, seed: number): string {
   const bytes: number[] = [];
   let state = automaton.start;
   for (;;) {
+    automaton.beginToken();
     const choices: [number, State][] = [];
     for (let byte = 0; byte < 256; byte++) {
       const next = automaton.step(state, byte);
@@ -32,6 +33,7 @@ function accepts(grammar: Sequence, text: string): boolean {
   const automaton = new Automaton(grammar);
   let state: State | null = automaton.start;
   for (const byte of new TextEncoder().encode(text)) {
+    automaton.beginToken();
     state = automaton.step(state, byte);
     if (state === null) return false;
   }
@@ -144,5 +146,49 @@ describe('the grammar of a schema', () => {
     expect(() => grammarOfSchema(deep)).toThrow(/deeper/);
     const wide = { anyOf: Array.from({ length: 6000 }, () => ({ type: 'null' })) };
     expect(() => grammarOfSchema(wide)).toThrow(/more than 5000/);
+  });
+
+  it('costs the same for choices that double at each step', () => {
+    const item = { type: 'boolean' };
+    const $defs = Object.fromEntries(
+      Array.from({ length: 50 }, (_, i) => {
+        const next = { $ref: `#/$defs/d${i + 1}` };
+        return [`d${i}`, i < 49 ? { anyOf: [next, next] } : item];
+      }),
+    );
+    const grammar = grammarOfSchema({ $ref: '#/$defs/d0', $defs });
+    expect(accepts(grammar, 'true')).toBe(true);
+    expect(accepts(grammar, '1')).toBe(false);
+  });
+
+  it('refuses a schema of which too much may begin alike', () => {
+    const anyOf = Array.from({ length: 4000 }, (_, i) => ({ type: 'string', maxLength: i + 1 }));
+    const automaton = new Automaton(grammarOfSchema({ anyOf }));
+    const walk = (): void => {
+      let state: State | null = automaton.start;
+      for (const byte of Buffer.from(`"${'a'.repeat(20)}`)) state = automaton.step(state!, byte);
+    };
+    expect(walk).toThrow(/begin alike/);
+  });
+
+  it('forgets states of a long answer, and goes on', () => {
+    const text = { type: 'string', maxLength: 10_000 };
+    const properties = { a: text, b: text, c: text };
+    const grammar = grammarOfSchema({ type: 'object', properties, required: ['a', 'b', 'c'] });
+    const automaton = new Automaton(grammar);
+    const value = 'x'.repeat(10_000);
+    let state: State | null = automaton.start;
+    let forgotten = 0;
+    for (const byte of Buffer.from(JSON.stringify({ a: value, b: value, c: value }))) {
+      if (automaton.beginToken()) forgotten += 1;
+      state = automaton.step(state!, byte);
+    }
+    expect(forgotten).toBeGreaterThan(0);
+    expect(state?.accepts).toBe(true);
+  });
+
+  it('follows a reference with a per cent sign that is no escape', () => {
+    const schema = { $ref: '#/$defs/50%', $defs: { '50%': { const: 1 } } };
+    expect(accepts(grammarOfSchema(schema), '1')).toBe(true);
   });
 });

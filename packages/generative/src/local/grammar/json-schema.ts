@@ -158,7 +158,7 @@ export function grammarOfSchema(root: Schema): Sequence {
       throw unsupported(place, `refers to ${JSON.stringify(pointer)}, outside of it`);
     let target: unknown = root;
     for (const step of pointer.slice(1).split('/').slice(1)) {
-      const key = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~');
+      const key = decoded(step).replaceAll('~1', '/').replaceAll('~0', '~');
       target = isObject(target) && Object.hasOwn(target, key) ? target[key] : undefined;
     }
     if (target === undefined)
@@ -177,6 +177,15 @@ function impliedType(schema: Schema): string | undefined {
   if ('properties' in schema || 'required' in schema || 'additionalProperties' in schema)
     return 'object';
   return 'items' in schema ? 'array' : undefined;
+}
+
+/** As a fragment of a URL has it (RFC 6901, section 6); what is no escape stands for itself. */
+function decoded(step: string): string {
+  try {
+    return decodeURIComponent(step);
+  } catch {
+    return step;
+  }
 }
 
 const literal = (value: unknown): Sequence => text(JSON.stringify(value));

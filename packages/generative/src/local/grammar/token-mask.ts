@@ -62,7 +62,10 @@ export function maskOf(
   const masks = new Map<State, Uint8Array>();
   let state = automaton.start;
 
+  /** @throws SkeinError GENERATION_UNSUPPORTED when too much may follow. */
   function compute(): Uint8Array {
+    // Masks know their states, and these all that come after them.
+    if (automaton.beginToken()) masks.clear();
     const mask = new Uint8Array(trie.size);
     let any = false;
     const walk = (node: TrieNode, at: State): void => {

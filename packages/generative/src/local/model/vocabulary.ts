@@ -13,7 +13,10 @@ export interface Vocabulary {
   /** Empty for special tokens, such as the end of a text. */
   bytes(token: number): Uint8Array;
   isSpecial(token: number): boolean;
-  /** Special tokens inside the text are recognised, as chat templates need. */
+  /**
+   * Special tokens inside the text are recognised, as chat templates need.
+   * @throws SkeinError LANGUAGE_MODEL_INVALID when a part of the tokenizer is not what it says.
+   */
   encode(text: string, addSpecial: boolean): number[];
   id(token: string): number | undefined;
 }
@@ -30,6 +33,8 @@ interface TokenizerFile {
 
 const utf8 = new TextEncoder();
 const NONE = new Uint8Array(0);
+/** Of a vocabulary; the largest have 262,144. A table is made of all ids, and the file states them. */
+const MOST_TOKENS = 2 ** 21;
 
 /** @throws SkeinError LANGUAGE_MODEL_INVALID when the tokenizer is none of a decoder. */
 export function readVocabulary(
@@ -37,7 +42,7 @@ export function readVocabulary(
   config: Readonly<Record<string, unknown>>,
 ): Vocabulary {
   if (typeof file !== 'object' || file === null) throw invalid('tokenizer.json is not an object');
-  const { model, decoder, added_tokens: added = [] } = file as TokenizerFile;
+  const { model, decoder, added_tokens: added } = file as TokenizerFile;
   if (model?.type !== 'BPE' && model?.type !== 'Unigram') {
     throw invalid(
       `tokenizer.json has a model of type ${model?.type ?? 'none'}; BPE and Unigram are supported`,
@@ -51,12 +56,16 @@ export function readVocabulary(
   }
   const isByteLevel = JSON.stringify(decoder ?? null).includes('"ByteLevel"');
   const bytesOf = isByteLevel ? byteLevel : sentencePiece;
-  const entries = [...tokenizer.get_vocab(true)];
+  // Ids between which there are none have no text.
+  const entries = [...tokenizer.get_vocab(true)].filter(([token]) => typeof token === 'string');
   const size = entries.reduce((most, [, id]) => Math.max(most, id + 1), 0);
+  if (!(size <= MOST_TOKENS)) {
+    throw invalid(`tokenizer.json has the token ${size - 1}; at most ${MOST_TOKENS} are supported`);
+  }
   const table: Uint8Array[] = Array.from({ length: size }, () => NONE);
   for (const [token, id] of entries) table[id] = bytesOf(token);
   const special = new Set<number>();
-  for (const { id, content, special: isSpecial = false } of added) {
+  for (const { id, content, special: isSpecial = false } of added ?? []) {
     table[id] = isSpecial ? NONE : utf8.encode(content);
     if (isSpecial) special.add(id);
   }
@@ -64,7 +73,13 @@ export function readVocabulary(
     size,
     bytes: (token) => table[token] ?? NONE,
     isSpecial: (token) => special.has(token),
-    encode: (text, addSpecial) => tokenizer.encode(text, { add_special_tokens: addSpecial }).ids,
+    encode(text, addSpecial) {
+      try {
+        return tokenizer.encode(text, { add_special_tokens: addSpecial }).ids;
+      } catch (error) {
+        throw invalid('tokenizer.json has a part that cannot read a text', error);
+      }
+    },
     id: (token) => tokenizer.token_to_id(token),
   };
 }
