@@ -42,6 +42,9 @@ interface Field {
 
 type Pool = Map<string, Field[]>;
 
+/** The bytes of fields that were read, so that a large message with one change is written as fast as it is copied. */
+const encodings = new WeakMap<Field, Uint8Array>();
+
 export function protobufInput(): Structure {
   const parsed = new WeakMap<Uint8Array, readonly Field[]>();
   let pool: { readonly of: readonly Uint8Array[]; readonly fields: Pool } | undefined;
@@ -180,14 +183,19 @@ function readFields(bytes: Uint8Array, depth: number): readonly Field[] | undefi
     }
     return undefined;
   };
+  const add = (field: Field, start: number): void => {
+    encodings.set(field, bytes.subarray(start, at));
+    fields.push(field);
+  };
   while (at < bytes.length) {
+    const start = at;
     const tag = varint();
     if (tag === undefined || tag < 8n || tag > 2n ** 16n) return undefined;
     const [number, wire] = [Number(tag >> 3n), Number(tag & 7n)];
     if (wire === 0) {
       const value = varint();
       if (value === undefined) return undefined;
-      fields.push({ number, wire, value });
+      add({ number, wire, value }, start);
       continue;
     }
     const length =
@@ -195,15 +203,18 @@ function readFields(bytes: Uint8Array, depth: number): readonly Field[] | undefi
     if (at + length > bytes.length) return undefined;
     const part = bytes.subarray(at, (at += length));
     const inner = wire === 2 && length > 1 ? readFields(part, depth + 1) : undefined;
-    fields.push({ number, wire, value: inner ?? part });
+    add({ number, wire, value: inner ?? part }, start);
   }
   return fields;
 }
 
 export function written(fields: readonly Field[]): Uint8Array {
   const parts: Uint8Array[] = [];
-  for (const { number, wire, value } of fields) {
-    if (typeof value === 'bigint') parts.push(varintOf(BigInt(number * 8)), varintOf(value));
+  for (const field of fields) {
+    const { number, wire, value } = field;
+    const encoded = encodings.get(field);
+    if (encoded !== undefined) parts.push(encoded);
+    else if (typeof value === 'bigint') parts.push(varintOf(BigInt(number * 8)), varintOf(value));
     else {
       const bytes = isMessage(value) ? written(value) : value;
       parts.push(varintOf(BigInt(number * 8 + wire)));

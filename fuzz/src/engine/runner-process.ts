@@ -8,7 +8,7 @@ import { openTarget } from '../targets.ts';
 import { signatureOf, type Finding, type RunnerJob, type RunnerReport } from './messages.ts';
 import { forgetPeak, peakBytes } from './peak-memory.ts';
 import { Random } from './random.ts';
-import { DEFAULT_BOUNDS, type Bounds } from './target.ts';
+import { DEFAULT_BOUNDS } from './target.ts';
 
 /** Inputs between two turns of the event loop. */
 const INPUTS_PER_TURN = 64;
@@ -19,7 +19,6 @@ const MOST_FINDINGS = 20;
 
 const job = JSON.parse(process.argv[2] ?? '') as RunnerJob;
 const target = await openTarget(job.target);
-const bounds: Bounds = { ...DEFAULT_BOUNDS, ...target.bounds };
 const random = new Random();
 const progressFile = openSync(job.progressPath, 'w');
 const progress = Buffer.alloc(8);
@@ -69,6 +68,8 @@ function inputAt(index: number): Uint8Array {
 async function verdictOf(
   input: Uint8Array,
 ): Promise<Omit<Finding, 'index' | 'input'> | 'refused' | undefined> {
+  const { bounds: given } = target;
+  const bounds = { ...DEFAULT_BOUNDS, ...(typeof given === 'function' ? given(input) : given) };
   const before = peakBytes();
   let best = Infinity;
   let failure: unknown;

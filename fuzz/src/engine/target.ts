@@ -15,7 +15,8 @@ export interface Target {
   readonly run: (input: Uint8Array) => unknown;
   /** Whether an error is one that the code under test documents: a refusal, not a finding. */
   readonly refuses: (error: unknown) => boolean;
-  readonly bounds?: Partial<Bounds>;
+  /** Of every input, or by its size. */
+  readonly bounds?: Partial<Bounds> | ((input: Uint8Array) => Partial<Bounds>);
   readonly close?: () => Promise<void>;
 }
 

@@ -1,4 +1,7 @@
-/** What an upstream of a generative model may answer: the bytes of its stream, in OpenAI's and in Gemini's form. */
+/**
+ * What an upstream of a language model may answer, and what a caller may ask, in OpenAI's and in Gemini's form; the
+ * patterns by which an operator has texts redacted.
+ */
 import { SkeinError } from '@skein/api';
 import type { GenerateEvent } from '../../../packages/generative/src/contract.ts';
 import { createDecoder as createGemini } from '../../../packages/generative/src/providers/gemini/decode.ts';
@@ -12,7 +15,21 @@ import {
 } from '../../../packages/generative/src/faulty-upstream/wires.ts';
 import { eventData } from '../../../packages/generative/src/wire/event-stream.ts';
 import { asObject, parseJson, type Json } from '../../../packages/generative/src/wire/json.ts';
+import { checkRequest } from '../../../packages/generative/src/check-request.ts';
+import type { GenerateRequest } from '../../../packages/generative/src/contract.ts';
+import { encodeRequest as encodeGemini } from '../../../packages/generative/src/providers/gemini/encode.ts';
+import { encodeRequest as encodeOpenAi } from '../../../packages/generative/src/providers/openai/encode.ts';
+import { compile, createScanner } from '../../../packages/generative/src/redaction/scanner.ts';
+import { parseJson as parseBody } from '../../../packages/http/src/json-value.ts';
+import { readGenerate } from '../../../packages/server/src/gateway/gemini/request.ts';
+import {
+  readChat,
+  readCompletion,
+} from '../../../packages/server/src/gateway/openai/chat-request.ts';
+import { readResponse } from '../../../packages/server/src/gateway/openai/responses-request.ts';
+import type { Fields } from '../../../packages/server/src/gateway/generative/fields.ts';
 import { bytesInput } from '../engine/bytes.ts';
+import { jsonInput } from '../engine/json.ts';
 import type { Target } from '../engine/target.ts';
 
 interface Decoder {
@@ -72,4 +89,138 @@ function answer(wire: Wire): string {
 
 async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += 11) yield bytes.subarray(at, at + 11);
+}
+
+const READERS: Readonly<Record<string, (body: Fields) => GenerateRequest>> = {
+  chat: (body) => readChat(body).request,
+  completion: (body) => readCompletion(body).request,
+  response: readResponse,
+  gemini: (body) => readGenerate('m', body, false),
+};
+
+/** `{face, body}`: a request as its face reads it, and as the upstreams would get it. */
+export function openLanguageRequests(): Target {
+  const schema = { type: 'object', properties: { a: { $ref: '#/$defs/b' } }, $defs: { b: {} } };
+  const call = { id: 'c', type: 'function', function: { name: 'f', arguments: '{}' } };
+  const image = 'data:image/png;base64,AAAA';
+  const chat = {
+    model: 'm',
+    messages: [
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'a' },
+          { type: 'image_url', image_url: { url: image } },
+        ],
+      },
+      { role: 'assistant', tool_calls: [call] },
+      { role: 'tool', tool_call_id: 'c', content: 'b' },
+    ],
+    tools: [{ type: 'function', function: { name: 'f', parameters: schema, strict: true } }],
+    tool_choice: { type: 'function', function: { name: 'f' } },
+    response_format: { type: 'json_schema', json_schema: { name: 'a', schema } },
+    stop: ['x'],
+    logprobs: true,
+    top_logprobs: 2,
+    max_completion_tokens: 5,
+  };
+  const response = {
+    model: 'm',
+    input: [
+      {
+        role: 'user',
+        content: [
+          { type: 'input_text', text: 'a' },
+          { type: 'input_image', image_url: image },
+        ],
+      },
+      { type: 'function_call', call_id: 'c', name: 'f', arguments: '{}' },
+      { type: 'function_call_output', call_id: 'c', output: 'b' },
+    ],
+    instructions: 'i',
+    text: { format: { type: 'json_schema', name: 'a', schema } },
+    reasoning: { effort: 'low' },
+  };
+  const gemini = {
+    systemInstruction: { parts: [{ text: 's' }] },
+    contents: [
+      {
+        role: 'user',
+        parts: [{ text: 'a' }, { inlineData: { mimeType: 'image/png', data: 'AAAA' } }],
+      },
+      { role: 'model', parts: [{ functionCall: { name: 'f', args: {} } }] },
+      { role: 'user', parts: [{ functionResponse: { name: 'f', response: { b: 1 } } }] },
+    ],
+    tools: [{ functionDeclarations: [{ name: 'f', parameters: { type: 'OBJECT' } }] }],
+    toolConfig: { functionCallingConfig: { mode: 'ANY', allowedFunctionNames: ['f'] } },
+    generationConfig: { responseSchema: { type: 'STRING' }, stopSequences: ['x'], topK: 3 },
+  };
+  const seeds = Object.entries({
+    chat,
+    completion: { model: 'm', prompt: ['p'], n: 2 },
+    response,
+    gemini,
+  });
+  return {
+    seeds: seeds.map(([face, body]) => Buffer.from(JSON.stringify({ face, body }))),
+    structure: jsonInput([
+      ...Object.keys(READERS),
+      '#/$defs/b',
+      '#',
+      image,
+      'https://a',
+      'required',
+      '\ud800',
+    ]),
+    refuses: (error) => error instanceof SkeinError,
+    run(input) {
+      const { face, body } = Object(parseBody(input)) as Record<string, unknown>;
+      const read = Object.hasOwn(READERS, String(face)) ? READERS[String(face)] : undefined;
+      if (read === undefined || typeof body !== 'object' || body === null) return;
+      const request = read(body as Fields);
+      checkRequest(request);
+      for (const encode of [encodeGemini, (given: GenerateRequest) => encodeOpenAi(given, true)]) {
+        JSON.stringify(encode(request));
+      }
+    },
+  };
+}
+
+/** `PATTERN\0TEXT`: what is replaced does not depend on the pieces in which the text comes. */
+export function openRedactions(): Target {
+  return {
+    seeds: [
+      '\\b\\d{3}-\\d{4}\\b\0call 555-1234 now',
+      '(a|b)+c?[^x-z]\0abcay',
+      'k\\w{2,40}\0kkkk kabc',
+    ].map((text) => Buffer.from(text)),
+    structure: bytesInput([
+      '\0',
+      '(',
+      ')',
+      '[',
+      ']',
+      '{2,9}',
+      '{1,9999}',
+      '*',
+      '+',
+      '|',
+      '\\b',
+      '\\S',
+      '.',
+      '[^',
+    ]),
+    refuses: (error) => error instanceof SkeinError,
+    run(input) {
+      const [pattern = '', text = ''] = Buffer.from(input).toString('latin1').split('\0');
+      const rules = [{ pattern, ignoresCase: text.length % 2 === 0, replacement: '#' }];
+      const program = compile(rules);
+      const whole = createScanner(program);
+      const expected = whole.push(text) + whole.end();
+      const parted = createScanner(program);
+      let found = '';
+      for (let at = 0; at < text.length; at += 7) found += parted.push(text.slice(at, at + 7));
+      if (found + parted.end() !== expected) throw new Error('the pieces change what is replaced');
+    },
+  };
 }

@@ -12,74 +12,75 @@ import {
   type ModelOptions,
 } from '@skein/onnx';
 
-const MANY = 20_000;
+/** A count of a model of full size, for a smaller one. */
+type Scale = (count: number) => number;
 
-export const LARGE_MODELS: Readonly<Record<string, () => Uint8Array>> = {
-  'a chain of nodes': () =>
+const LARGE_MODELS: Readonly<Record<string, (n: Scale) => Uint8Array>> = {
+  'a chain of nodes': (n) =>
     built((graph, x) => {
       let at = x;
-      for (let i = 0; i < MANY; i++) [at] = graph.node('Relu', [at], {}, { name: `n${i}` });
+      for (let i = 0; i < n(20_000); i++) [at] = graph.node('Relu', [at], {}, { name: `n${i}` });
       return at;
     }),
-  'nodes that read everything before them twice': () =>
+  'nodes that read everything before them twice': (n) =>
     built((graph, x) => {
       let at = x;
-      for (let i = 0; i < 10_000; i++) [at] = graph.node('Add', [at, at], {}, { name: `n${i}` });
+      for (let i = 0; i < n(10_000); i++) [at] = graph.node('Add', [at, at], {}, { name: `n${i}` });
       return at;
     }),
-  'a value that is read many times': () =>
+  'a value that is read many times': (n) =>
     built((graph, x) => {
       const parts = Array.from(
-        { length: 8000 },
+        { length: n(8000) },
         (_, i) => graph.node('Neg', [x], {}, { name: `n${i}` })[0],
       );
       return graph.node('Sum', parts)[0];
     }),
-  'many weights': () =>
+  'many weights': (n) =>
     built((graph, x) => {
       let at = x;
-      for (let i = 0; i < 5000; i++) {
+      for (let i = 0; i < n(5000); i++) {
         const w = graph.initializer(`w${i}`, tensor('float32', [4], new Float32Array(4)));
         [at] = graph.node('Add', [at, w], {}, { name: `n${i}` });
       }
       return at;
     }),
-  'many slices of one value': () =>
+  'many slices of one value': (n) =>
     built((graph, x) => {
-      const parts = Array.from({ length: 4000 }, (_, i) => {
+      const parts = Array.from({ length: n(4000) }, (_, i) => {
         const [start, end] = [0, 1].map((n) => ints(graph, `s${i}_${n}`, [(i % 3) + n]));
         return graph.node('Slice', [x, start!, end!, axis(graph)], {}, { name: `n${i}` })[0];
       });
       return graph.node('Sum', parts)[0];
     }),
-  'one node with many inputs': () =>
+  'one node with many inputs': (n) =>
     built(
       (graph, x) =>
         graph.node(
           'Sum',
-          Array.from({ length: 200_000 }, () => x),
+          Array.from({ length: n(200_000) }, () => x),
         )[0],
     ),
-  'one join of many inputs': () =>
+  'one join of many inputs': (n) =>
     built(
       (graph, x) =>
         graph.node(
           'Concat',
-          Array.from({ length: 100_000 }, () => x),
+          Array.from({ length: n(100_000) }, () => x),
           { axis: 1 },
         )[0],
     ),
-  'one node with many attributes': () =>
+  'one node with many attributes': (n) =>
     built(
       (graph, x) =>
         graph.node(
           'Relu',
           [x],
-          Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`a${i}`, i])),
+          Object.fromEntries(Array.from({ length: n(50_000) }, (_, i) => [`a${i}`, i])),
         )[0],
     ),
-  'one node with many outputs': () =>
-    built((graph, x) => graph.node('Split', [x], { axis: 1 }, { outputs: 100_000 })[0]),
+  'one node with many outputs': (n) =>
+    built((graph, x) => graph.node('Split', [x], { axis: 1 }, { outputs: n(100_000) })[0]),
   'a list that doubles': () =>
     built((graph, x) => {
       let list = ints(graph, 'list', [1, 1]);
@@ -98,41 +99,44 @@ export const LARGE_MODELS: Readonly<Record<string, () => Uint8Array>> = {
       for (let i = 0; i < 60; i++) [at] = graph.node('Concat', [at, at], { axis: 0 });
       return at;
     }),
-  'a symbol of brackets': () =>
+  'a symbol of brackets': (n) =>
     built(
       (graph, x) => graph.node('Concat', [x, x], { axis: 0 })[0],
-      [`${'('.repeat(300_000)}n${'+1)'.repeat(300_000)}`, 4],
+      [`${'('.repeat(n(300_000))}n${'+1)'.repeat(n(300_000))}`, 4],
     ),
-  'long names': () =>
+  'long names': (n) =>
     built((graph, x) => {
       let at = x;
       for (let i = 0; i < 50; i++) {
-        [at] = graph.node('NonZero', [at], {}, { name: `${'n'.repeat(10_000)}${i}` });
+        [at] = graph.node('NonZero', [at], {}, { name: `${'n'.repeat(n(10_000))}${i}` });
       }
       return at;
     }),
-  'an unsqueeze along many axes': () =>
-    built((graph, x) => graph.node('Unsqueeze', [x], { axes: range(200_000) })[0], undefined, {
+  'an unsqueeze along many axes': (n) =>
+    built((graph, x) => graph.node('Unsqueeze', [x], { axes: range(n(200_000)) })[0], undefined, {
       opset: 11,
     }),
-  'a slice along many axes': () =>
+  'a slice along many axes': (n) =>
     built(
-      (graph, x) => graph.node('Slice', [x], { starts: range(100_000), ends: range(100_000) })[0],
+      (graph, x) =>
+        graph.node('Slice', [x], { starts: range(n(100_000)), ends: range(n(100_000)) })[0],
       undefined,
       { opset: 9 },
     ),
-  'an order of many axes': () =>
-    built((graph, x) => graph.node('Transpose', [x], { perm: range(200_000) })[0]),
-  'an input with many axes': () =>
+  'an order of many axes': (n) =>
+    built((graph, x) => graph.node('Transpose', [x], { perm: range(n(200_000)) })[0]),
+  'an input with many axes': (n) =>
     built(
       (graph, x) => graph.node('ReduceSum', [x], { keepdims: 1 })[0],
-      Array.from({ length: 200_000 }, () => 1),
+      Array.from({ length: n(200_000) }, () => 1),
     ),
-  'a long equation': () =>
-    built((graph, x) => graph.node('Einsum', [x], { equation: `${'a,'.repeat(200_000)}->a` })[0]),
-  'a constant that is long': () =>
+  'a long equation': (n) =>
+    built(
+      (graph, x) => graph.node('Einsum', [x], { equation: `${'a,'.repeat(n(200_000))}->a` })[0],
+    ),
+  'a constant that is long': (n) =>
     built((graph, x) => {
-      const [list] = graph.node('Constant', [], { value_ints: range(200_000) });
+      const [list] = graph.node('Constant', [], { value_ints: range(n(200_000)) });
       return graph.node('Reshape', [x, list])[0];
     }),
   'a sequence of a billion steps': () =>
@@ -196,9 +200,10 @@ export const LARGE_MODELS: Readonly<Record<string, () => Uint8Array>> = {
       },
       [4, 4],
     ),
-  'messages of nothing': () => Uint8Array.from({ length: 1 << 20 }, (_, i) => [0x0a, 0][i % 2]!),
-  'a graph of nodes of nothing': () => {
-    const nodes = Buffer.alloc(1 << 20, Buffer.from([0x0a, 0]));
+  'messages of nothing': (n) =>
+    Uint8Array.from({ length: n(1 << 20) }, (_, i) => [0x0a, 0][i % 2]!),
+  'a graph of nodes of nothing': (n) => {
+    const nodes = Buffer.alloc(n(1 << 20), Buffer.from([0x0a, 0]));
     const head = Buffer.from([0x08, 8, 0x42, 2, 0x10, 17, 0x3a, ...varint(nodes.length)]);
     return Buffer.concat([head, nodes]);
   },
@@ -208,6 +213,14 @@ export const LARGE_MODELS: Readonly<Record<string, () => Uint8Array>> = {
       [2 ** 52, 2 ** 52],
     ),
 };
+
+export const LARGE_MODEL_NAMES = Object.keys(LARGE_MODELS);
+
+/** @param fraction of the full size, of about a megabyte. Counts inside a model stay what they are. */
+export function largeModels(fraction: number): readonly Uint8Array[] {
+  const scale: Scale = (count) => Math.max(2, 2 * Math.round((count * fraction) / 2));
+  return Object.values(LARGE_MODELS).map((make) => make(scale));
+}
 
 /** A model of one input and one output; what lies between is given. */
 function built(

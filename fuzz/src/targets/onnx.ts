@@ -18,7 +18,7 @@ import {
 } from '@skein/onnx';
 import { protobufInput } from '../engine/protobuf.ts';
 import type { Target } from '../engine/target.ts';
-import { LARGE_MODELS } from './large-models.ts';
+import { largeModels } from './large-models.ts';
 import { smallModels } from './onnx-seeds.ts';
 
 /** Small models, changed: thousands a second. */
@@ -26,12 +26,35 @@ export function openOnnx(): Target {
   return targetOf(smallModels());
 }
 
-/** Models that are built to be expensive. */
+/**
+ * Models that are built to be expensive, by their fraction of the full size, and of how many inputs one is made
+ * of them. A cost that grows with the square of the size shows at the full size; one that grows
+ * faster, or depends on a number in the file, shows in a small model, of which a thousand are tried meanwhile.
+ */
+const SIZES = [
+  { fraction: 1, oneIn: 2048 },
+  { fraction: 1 / 16, oneIn: 24 },
+  { fraction: 1 / 256, oneIn: 1 },
+] as const;
+
 export function openLargeOnnx(): Target {
+  const sizes = SIZES.map(({ fraction, oneIn }) => {
+    return { oneIn, seeds: largeModels(fraction), structure: protobufInput() };
+  });
   return {
-    ...targetOf(Object.values(LARGE_MODELS).map((make) => make())),
-    // All passes together; each ends within a second on an idle machine.
-    bounds: { timeMs: 8000, memoryBytes: 512 * 2 ** 20 },
+    ...targetOf(sizes.flatMap(({ seeds }) => seeds)),
+    structure: {
+      ...protobufInput(),
+      mutate(_, random) {
+        const { seeds, structure } = sizes.find(({ oneIn }) => random.oneIn(oneIn))!;
+        return structure.mutate(seeds, random);
+      },
+    },
+    // All passes together; those of a full model end within a second on an idle machine.
+    bounds: ({ length }) => ({
+      timeMs: 200 + 8000 * (length / 2 ** 20),
+      memoryBytes: (128 + 384 * Math.min(1, length / 2 ** 20)) * 2 ** 20,
+    }),
   };
 }
 
