@@ -140,9 +140,17 @@ export function createHttpListener(
   else sharePort(http2);
   if (upgrade !== undefined) {
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-      void upgrade.accept(request, socket, head).then((isTaken) => {
-        if (isTaken) handOver(socket);
-      });
+      // Node has taken its listener away, and without one a reset would end the process.
+      socket.on('error', () => {});
+      upgrade.accept(request, socket, head).then(
+        (isTaken) => {
+          if (isTaken) handOver(socket);
+        },
+        (error: unknown) => {
+          logger.warn({ err: error }, 'A connection could not be taken over.');
+          socket.destroy();
+        },
+      );
     });
   }
   const onBroken = (error: NodeJS.ErrnoException, socket: Socket): void => {

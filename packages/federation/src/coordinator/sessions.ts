@@ -2,7 +2,8 @@
  * The coordinator's side of a connection: the handshake, and what a site sends after it.
  *
  * Before a site has proved its key it may only greet: it sends no payload, has `PROVE_MS` to finish,
- * and only `MOST_GREETING` do so at once. After that there is one connection for each enrolled key.
+ * and only `MOST_GREETING` do so at once. After that there is one connection for each enrolled key,
+ * and one more that reads the plan.
  */
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
@@ -41,6 +42,8 @@ const PROVE_MS = 10_000;
 
 export function createSessions(options: SessionsOptions): (connection: Connection) => void {
   let greeting = 0;
+  /** Those that read the plan, by key. */
+  const reading = new Map<string, Channel>();
 
   async function serve(connection: Connection): Promise<void> {
     let chunks: Chunks | undefined;
@@ -61,7 +64,12 @@ export function createSessions(options: SessionsOptions): (connection: Connectio
         clearTimeout(late);
       });
       const { conductor, member } = proved;
-      await acceptance(channel, options, conductor, member);
+      connection.admit?.();
+      reading.get(member.key)?.close(displaced());
+      reading.set(member.key, channel);
+      await acceptance(channel, options, conductor, member).finally(() => {
+        if (reading.get(member.key) === channel) reading.delete(member.key);
+      });
       chunks = options.chunksOf(conductor, member.key);
       const session: Session = { key: member.key, role: member.role, channel };
       conductor.join(session);
@@ -224,6 +232,9 @@ function opened(chunks: Chunks | undefined): Chunks {
 
 const revoked = (key: string): SkeinError =>
   new SkeinError('IDENTITY_REVOKED', `The key ${key.slice(0, 16)}… was revoked.`);
+
+const displaced = (): SkeinError =>
+  new SkeinError('FEDERATION_BUSY', 'Another connection of this key reads the plan.');
 
 const tooLate = (): SkeinError =>
   new SkeinError('FEDERATION_BUSY', `The key was not proved within ${PROVE_MS / 1000} seconds.`);

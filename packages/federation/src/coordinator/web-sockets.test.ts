@@ -1,6 +1,9 @@
 /** What a coordinator refuses over real WebSockets, each with its code. */
+import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { connect } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import { FEDERATION_PATH } from '@skein/api/federations';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { join } from '../identity/handshake.ts';
 import { invitationOf } from '../identity/invitation.ts';
@@ -106,3 +109,35 @@ it('bounds the connections that have proved no key, and serves a site when they 
   await expect(joinAs(identity, false)).resolves.toMatchObject({ name: 'north' });
   expect(at.faults).toEqual([]);
 });
+
+/** A WebSocket of a stranger that answers nothing: not even the end of the connection. */
+async function openMute(url: string): Promise<Socket> {
+  const { port, hostname } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => {});
+  socket.write(
+    `GET ${FEDERATION_PATH} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${'A'.repeat(22)}==\r\n\r\n`,
+  );
+  await once(socket, 'data');
+  socket.resume();
+  return socket;
+}
+
+const closed = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve())));
+
+it('closes a stranger that sends more than a greeting, or stays when it is refused', async () => {
+  const { url, joinAs } = await started();
+  const talker = await openMute(url);
+  // The head of one binary frame of 1 MiB, with a mask of zeros: a part of it must not be kept.
+  talker.write(Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0]));
+  talker.write(Buffer.alloc(64 * 1024));
+  await closed(talker);
+  const refused = await openMute(url);
+  // An empty frame is no message.
+  refused.write(Buffer.from([0x82, 0x80, 0, 0, 0, 0]));
+  await closed(refused);
+  await expect(joinAs(await createIdentity(), true)).resolves.toMatchObject({ name: 'north' });
+  // By itself a WebSocket waits for half a minute.
+}, 25_000);

@@ -1,12 +1,24 @@
-/** WebSockets of an HTTP server, plain or TLS, as connections. */
+/**
+ * WebSockets of an HTTP server, plain or TLS, as connections.
+ *
+ * A stranger can open them too. Until a key is proved, one may send a greeting and no more, and the number
+ * of these is bounded, with the refused ones that have not closed yet.
+ */
+import type { Socket } from 'node:net';
+import { SkeinError } from '@skein/api/errors';
 import { FEDERATION_PATH } from '@skein/api/federations';
-import type { UpgradeHandler } from '@skein/http';
+import { destroyWithin, LINGER_MS, refuseConnection, type UpgradeHandler } from '@skein/http';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Connection, connectionOver } from '../transport/connection.ts';
 import { MOST_FRAME } from '../transport/messages.ts';
+import { MOST_GREETING } from './sessions.ts';
 
 /** A peer that answers no ping for this long is gone, in milliseconds. */
 const PING_MS = 20_000;
+/** Connections without a proved key, in any state: those that greet, and as many that were refused. */
+const MOST_UNPROVED = 2 * MOST_GREETING;
+/** Bytes that such a connection may send: a greeting and a proof have less than one kilobyte. */
+const MOST_UNPROVED_BYTES = 16 * 1024;
 
 export interface WebSockets extends UpgradeHandler {
   close(): void;
@@ -19,6 +31,7 @@ export function serveWebSockets(connect: (connection: Connection) => void): WebS
     perMessageDeflate: false,
   });
   const silent = new WeakSet<WebSocket>();
+  const unproved = new Set<WebSocket>();
   const ping = setInterval(() => {
     for (const socket of server.clients) {
       if (silent.has(socket)) socket.terminate();
@@ -27,6 +40,30 @@ export function serveWebSockets(connect: (connection: Connection) => void): WebS
     }
   }, PING_MS);
   ping.unref();
+  function boundedUntilProved(accepted: WebSocket, socket: Socket, head: Buffer): Connection {
+    let received = head.length;
+    const count = (bytes: Buffer): void => {
+      received += bytes.length;
+      if (received > MOST_UNPROVED_BYTES) accepted.terminate();
+    };
+    unproved.add(accepted);
+    socket.on('data', count);
+    accepted.once('close', () => unproved.delete(accepted));
+    const connection = connectionOver(accepted);
+    return {
+      ...connection,
+      admit() {
+        unproved.delete(accepted);
+        socket.off('data', count);
+      },
+      close() {
+        connection.close();
+        // A stranger must not keep it by leaving the end of it unanswered.
+        if (unproved.has(accepted)) destroyWithin(socket, LINGER_MS);
+      },
+    };
+  }
+
   return {
     asks({ url, headers }) {
       const path = url?.split('?', 1)[0];
@@ -34,13 +71,18 @@ export function serveWebSockets(connect: (connection: Connection) => void): WebS
     },
     accept(request, socket, head) {
       return new Promise((resolve) => {
+        if (unproved.size >= MOST_UNPROVED) {
+          const message = `${MOST_UNPROVED} connections have proved no key.`;
+          refuseConnection(socket, new SkeinError('FEDERATION_BUSY', message));
+          return resolve(false);
+        }
         // A request that is no handshake is answered and closed by the server of WebSockets.
         socket.once('close', () => resolve(false));
         server.handleUpgrade(request, socket, head, (accepted) => {
           for (const event of ['pong', 'message'] as const) {
             accepted.on(event, () => silent.delete(accepted));
           }
-          connect(connectionOver(accepted));
+          connect(boundedUntilProved(accepted, socket, head));
           resolve(true);
         });
       });

@@ -134,4 +134,17 @@ describe('a channel', () => {
       })(),
     ).rejects.toEqual(code('FEDERATION_BUSY'));
   });
+
+  it('ends when messages come faster than they are read', async () => {
+    const [a, b] = connectionPair();
+    openChannel(b, memoryChunks(MOST));
+    const sender = openChannel(a, memoryChunks(MOST));
+    const flood = async (): Promise<void> => {
+      for (let i = 0; i < 1000; i += 1) {
+        await sender.send(task, random(200_000));
+        await new Promise(setImmediate);
+      }
+    };
+    await expect(flood()).rejects.toEqual(code('FEDERATION_BUSY'));
+  });
 });

@@ -15,6 +15,8 @@ import { CHUNK_BYTES, decodeFrame, encodeFrame, type Message, type MessageOf } f
 const WINDOW_BYTES = 4 * CHUNK_BYTES;
 /** Frames that may wait to be handled; a window of chunks, and the messages around it. */
 const MOST_WAITING = 64;
+/** Bytes of frames that may wait to be handled, and of messages that may wait for their reader. */
+const MOST_WAITING_BYTES = 8 * 2 ** 20;
 
 /** A message whose payload, if it has one, is whole. */
 export interface Arrival {
@@ -39,7 +41,7 @@ export interface Channel {
 }
 
 export function openChannel(connection: Connection, chunks: Chunks): Channel {
-  const arrivals: Arrival[] = [];
+  const arrivals: (Arrival & { readonly size: number })[] = [];
   const { promise: closed, resolve: settleClosed } = Promise.withResolvers<void>();
   /** Payloads that the other side has not confirmed, by digest. */
   const outgoing = new Map<
@@ -52,6 +54,8 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
   let failure: SkeinError | undefined;
   let isClosed = false;
   let waiting = 0;
+  let waitingBytes = 0;
+  let unreadBytes = 0;
   let handled = Promise.resolve();
 
   function wake(): void {
@@ -81,8 +85,11 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
     connection.close();
     end();
   }
-  const deliver = (arrival: Arrival): void => {
-    arrivals.push(arrival);
+  /** @param size of its frame, in bytes. */
+  const deliver = (arrival: Arrival, size: number): void => {
+    unreadBytes += size;
+    if (unreadBytes > MOST_WAITING_BYTES) throw tooMany();
+    arrivals.push({ ...arrival, size });
     wake();
   };
   function ask(digest: string, from: number, bytes: number): void {
@@ -96,7 +103,7 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
     const payload = await chunks.finish(digest, bytes);
     incoming.delete(digest);
     ask(digest, bytes, bytes);
-    deliver({ message, payload });
+    deliver({ message, payload }, 0);
   }
 
   async function take(frame: Uint8Array<ArrayBuffer>): Promise<void> {
@@ -119,13 +126,13 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
           connection.close();
           return end();
         }
-        return deliver({ message, payload: undefined });
+        return deliver({ message, payload: undefined }, frame.length);
       default: {
         const described = 'payload' in message ? message.payload : undefined;
-        if (described === undefined) return deliver({ message, payload: undefined });
+        if (described === undefined) return deliver({ message, payload: undefined }, frame.length);
         const { digest, bytes } = described;
         if (bytes <= CHUNK_BYTES && body.length === bytes) {
-          return deliver({ message, payload: await payloadOf(body.slice(), digest) });
+          return deliver({ message, payload: await payloadOf(body.slice(), digest) }, frame.length);
         }
         const held = await chunks.held(digest, bytes);
         incoming.set(digest, { message, bytes, next: held });
@@ -152,14 +159,14 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
   connection.listen({
     onFrame(frame) {
       waiting += 1;
-      if (waiting > MOST_WAITING) {
-        return fail(new SkeinError('FEDERATION_BUSY', 'More frames came than were asked for.'));
-      }
+      waitingBytes += frame.length;
+      if (waiting > MOST_WAITING || waitingBytes > MOST_WAITING_BYTES) return fail(tooMany());
       handled = handled
         .then(() => (isClosed ? undefined : take(frame)))
         .catch(fail)
         .finally(() => {
           waiting -= 1;
+          waitingBytes -= frame.length;
         });
     },
     onClose: () => void handled.then(end),
@@ -183,7 +190,11 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
     async receive() {
       for (;;) {
         const arrival = arrivals.shift();
-        if (arrival !== undefined) return arrival;
+        if (arrival !== undefined) {
+          const { size, ...given } = arrival;
+          unreadBytes -= size;
+          return given;
+        }
         if (failure !== undefined) throw failure;
         if (isClosed) return undefined;
         reader ??= Promise.withResolvers<void>();
@@ -197,6 +208,9 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
     },
   };
 }
+
+const tooMany = (): SkeinError =>
+  new SkeinError('FEDERATION_BUSY', 'More frames came than were asked for.');
 
 /** WebCrypto copies what it digests: a hundred sites that are sent one model must not take a hundred. */
 const digests = new WeakMap<Uint8Array, Promise<string>>();

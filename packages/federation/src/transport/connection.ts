@@ -8,6 +8,8 @@ export interface Connection {
   /** Frames that came before the call are kept for it. */
   listen(listener: ConnectionListener): void;
   close(): void;
+  /** Lifts the bounds of a stranger, where there are some: the other side has proved its key. */
+  admit?(): void;
 }
 
 export interface ConnectionListener {

@@ -1,7 +1,7 @@
 /**
  * The federations that a node coordinates. A node without one pays nothing for them: the coordinator
- * is imported and opened by the first call or connection, or after the start where the data folder
- * holds federations.
+ * is imported and opened by the first call, or after the start where the data folder holds
+ * federations; a connection to one that does not exist is not taken.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,10 +47,14 @@ export function openFederations(
 /** @param place folder of the federations; made by the first of them. */
 export function createFederations(place: string, options: FederationsOptions): FederationRoom {
   let opened: Promise<OpenedFederations> | undefined;
+  /** One that failed, for a full disk or a store that is away, is tried again by the next call. */
   const open = (): Promise<OpenedFederations> =>
-    (opened ??= import('../federations/open-federations.ts').then((module) =>
-      module.openFederationsAt(place, options),
-    ));
+    (opened ??= import('../federations/open-federations.ts')
+      .then((module) => module.openFederationsAt(place, options))
+      .catch((error: unknown) => {
+        opened = undefined;
+        throw error;
+      }));
 
   return {
     list: async () => (await open()).list(),
@@ -58,7 +62,10 @@ export function createFederations(place: string, options: FederationsOptions): F
     start: async (from) => (await open()).start(from),
     coordinator: async () => (await open()).coordinator,
     upgrade: {
-      asks: ({ url = '' }) => url.split('?', 1)[0] === FEDERATION_PATH,
+      asks: ({ url = '' }) =>
+        url.split('?', 1)[0] === FEDERATION_PATH &&
+        // A stranger must not make the first one.
+        (opened !== undefined || existsSync(place)),
       async accept(request, socket, head) {
         return (await open()).coordinator.upgrade.accept(request, socket, head);
       },

@@ -1,0 +1,36 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FEDERATION_PATH } from '@skein/api/federations';
+import { expect, it, onTestFinished } from 'vitest';
+import { createFederations } from './federations.ts';
+
+function federationsAt(name: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-federations-'));
+  const place = join(folder, name);
+  // No federation is started here, so that no model is looked up.
+  const room = createFederations(place, { registry: undefined as never, logger: { warn() {} } });
+  onTestFinished(async () => {
+    await room.close();
+    rmSync(folder, { recursive: true });
+  });
+  const asks = () => room.upgrade.asks({ url: FEDERATION_PATH } as IncomingMessage);
+  return { folder, place, room, asks };
+}
+
+it('are not opened by a connection where there is none', async () => {
+  const { place, room, asks } = federationsAt('federations');
+  expect(asks()).toBe(false);
+  expect(await room.list()).toEqual([]);
+  expect(asks()).toBe(true);
+  expect(existsSync(place)).toBe(true);
+});
+
+it('are opened by a later call when the first could not', async () => {
+  const { folder, room } = federationsAt('a/federations');
+  writeFileSync(join(folder, 'a'), 'a file where a folder should be');
+  await expect(room.list()).rejects.toThrow();
+  rmSync(join(folder, 'a'));
+  expect(await room.list()).toEqual([]);
+});
