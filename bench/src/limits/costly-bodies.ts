@@ -13,6 +13,8 @@ export interface CostlyRequest {
 const MIB = 2 ** 20;
 const GATEWAY_BYTES = 64 * MIB - 4096;
 const MANAGEMENT_BYTES = MIB - 64;
+/** Of a request to a language model, less what stands around its texts. */
+const LANGUAGE_BYTES = 16 * MIB - 128 * 1024;
 
 /** Deployments of the element types that the requests are for; each gives back its input. */
 export const ECHOES = {
@@ -104,6 +106,61 @@ function inferences(bytes: number): CostlyRequest[] {
   ];
 }
 
+/** The model of `languageRequests`. */
+export const ASSISTANT = 'assistant';
+
+/** Requests to a language model, which its upstream gets again in another form. */
+function languageRequests(bytes: number): CostlyRequest[] {
+  const text = Buffer.alloc(bytes, 'a').toString('latin1');
+  const image = `data:image/png;base64,${'A'.repeat(bytes)}`;
+  const post = (name: string, path: string, body: () => object): CostlyRequest => ({
+    name: `${name}, ${Math.ceil(bytes / MIB)} MiB`,
+    method: 'POST',
+    path,
+    headers: {},
+    body: () => Buffer.from(JSON.stringify(body())),
+  });
+  const chat = (name: string, rest: (of: object) => object): CostlyRequest =>
+    post(`chat: ${name}`, '/v1/chat/completions', () =>
+      rest({ model: ASSISTANT, messages: [{ role: 'user', content: 'a' }] }),
+    );
+  const pictured = (url: string) => [{ type: 'image_url', image_url: { url } }];
+  const parts = (count: number) =>
+    Array.from({ length: count }, () => text.slice(0, bytes / count));
+  const schema = { type: 'object', description: text.slice(0, Math.min(60_000, bytes / 200)) };
+  const tools = Array.from({ length: 128 }, (_, i) => {
+    return { type: 'function', function: { name: `f${i}`, parameters: schema } };
+  });
+  const gemini = `/v1beta/models/${ASSISTANT}:generateContent`;
+  return [
+    chat('one text', (of) => ({ ...of, messages: [{ role: 'user', content: text }] })),
+    chat('4,096 messages', (of) => ({
+      ...of,
+      messages: parts(4096).map((content) => ({ role: 'user', content })),
+    })),
+    chat('an image', (of) => ({ ...of, messages: [{ role: 'user', content: pictured(image) }] })),
+    chat('no image', (of) => ({
+      ...of,
+      messages: [{ role: 'user', content: pictured(`${image}!`) }],
+    })),
+    chat('tools', (of) => ({ ...of, tools })),
+    chat('an unknown field', (of) => ({ ...of, unknown: text })),
+    chat('quotes', (of) => ({
+      ...of,
+      messages: [{ role: 'user', content: '"'.repeat(bytes / 2) }],
+    })),
+    post('responses: one text', '/v1/responses', () => ({ model: ASSISTANT, input: text })),
+    post('embeddings: 2,048 texts', '/v1/embeddings', () => ({
+      model: ASSISTANT,
+      input: parts(2048),
+    })),
+    post('Gemini: one text', gemini, () => ({ contents: [{ parts: [{ text }] }] })),
+    post('Gemini: an image', gemini, () => ({
+      contents: [{ parts: [{ inlineData: { mimeType: 'image/png', data: image.slice(22) } }] }],
+    })),
+  ];
+}
+
 const MANAGEMENT: readonly (readonly [string, CostlyRequest['method'], string, () => Buffer])[] = [
   ['nested', 'POST', '/api/v1/jobs', () => Buffer.from('['.repeat(MANAGEMENT_BYTES))],
   ['nested', 'POST', '/v2/repository/index', () => Buffer.from('['.repeat(MANAGEMENT_BYTES))],
@@ -143,6 +200,8 @@ export const COSTLY_REQUESTS: readonly CostlyRequest[] = [
   }),
   compressed('64 MiB of blanks, compressed', () => Buffer.alloc(GATEWAY_BYTES, ' ')),
   compressed('192 MiB of blanks, compressed', () => Buffer.alloc(3 * GATEWAY_BYTES, ' ')),
+  ...languageRequests(MIB - 4096),
+  ...languageRequests(LANGUAGE_BYTES),
   ...MANAGEMENT.map(([name, method, path, body]) => ({
     name: `${method} ${path}: ${name}`,
     method,

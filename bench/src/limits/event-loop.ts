@@ -8,18 +8,35 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { request } from 'node:http';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '@skein/api';
 import { GraphBuilder, writeModel, type ElementType } from '@skein/onnx';
 import { startNode } from '@skein/server';
-import { COSTLY_REQUESTS, ECHOES } from './costly-bodies.ts';
+import { ASSISTANT, COSTLY_REQUESTS, ECHOES } from './costly-bodies.ts';
 
 /** What no request may exceed, in milliseconds. */
 const BOUND_MS = 100;
 const AS_CLIENT = '--client';
+
+const ANSWER = JSON.stringify({
+  choices: [{ index: 0, message: { role: 'assistant', content: 'a' }, finish_reason: 'stop' }],
+  usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+});
+
+/** The upstream of the language model. @returns its port. */
+async function runUpstream(): Promise<number> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      response.setHeader('content-type', 'application/json').end(ANSWER);
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return (server.address() as AddressInfo).port;
+}
 
 /** Sends the requests of the received indexes, and answers each with its status. */
 function runClient(port: number): void {
@@ -77,6 +94,14 @@ async function measure(pattern: RegExp): Promise<void> {
     await client.deploy({ name, version, settings });
   }
   const sender = fork(import.meta.filename, [AS_CLIENT, new URL(node.url).port]);
+  const [upstreamPort] = (await once(sender, 'message')) as [number];
+  const baseUrl = `http://127.0.0.1:${upstreamPort}/v1`;
+  await client.putProvider({ name: 'up', kind: 'openai', baseUrl });
+  await client.putLanguageModel({
+    name: ASSISTANT,
+    routes: [{ provider: 'up', model: 'm', price: { input: 1, output: 10 } }],
+    ttftMs: 60_000,
+  });
 
   const used = (): number => {
     const { user, system } = process.threadCpuUsage();
@@ -106,5 +131,7 @@ async function measure(pattern: RegExp): Promise<void> {
 }
 
 const [first = '', port] = process.argv.slice(2);
-if (first === AS_CLIENT) runClient(Number(port));
-else await measure(new RegExp(first));
+if (first === AS_CLIENT) {
+  runClient(Number(port));
+  process.send!(await runUpstream());
+} else await measure(new RegExp(first));

@@ -4,6 +4,7 @@
  *
  *   admit ─▶ order ─▶ commit: place ─▶ worst case reserved ─▶ call ─▶ first content ─▶ the rest ─▶ settled
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { GenerativeModel } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import type { Instant } from '@skein/serving';
@@ -25,7 +26,7 @@ import type { HedgeBudget } from './routing/hedge-budget.ts';
 import { orderRoutes } from './routing/order.ts';
 import type { Route } from './routing/route.ts';
 import { fallsBackFrom, noteAttempt, type Assignment } from './rollout/assign.ts';
-import { DEADLINE_OBJECTIVES, HEDGE_MARGIN, HEDGE_QUANTILE } from './tuning.ts';
+import { DEADLINE_OBJECTIVES, HEDGE_MARGIN, HEDGE_QUANTILE, LARGE_PROMPT } from './tuning.ts';
 
 export interface Model {
   readonly settings: GenerativeModel;
@@ -98,6 +99,8 @@ export async function execute(execution: Execution, request: GenerateRequest): P
   const { model, caller, clock, assignment } = execution;
   const { settings } = model;
   const prompt = promptTokens(request, settings.contextTokens);
+  // What was read of a large request, and what is written of it, are two turns of the event loop.
+  if (prompt.most > LARGE_PROMPT) await turn();
   const maxTokens = tokenLimitOf(execution, request);
   const outputMost = (maxTokens ?? settings.maxOutputTokens) * (request.choices ?? 1);
   const worstUsage = { inputTokens: prompt.most, outputTokens: outputMost };

@@ -28,3 +28,5 @@ export const COPIES_IN_FLIGHT = 64;
 export const SEMANTIC_LOOKUP = 0.2;
 /** Comparisons of a semantic cache in flight, at most; further ones are left out. */
 export const COMPARISONS_IN_FLIGHT = 16;
+/** Tokens of a prompt, at most one for each byte, from which other requests get a turn of the event loop before it is written. */
+export const LARGE_PROMPT = 2 ** 20;

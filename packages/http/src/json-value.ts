@@ -48,7 +48,7 @@ export function boundJson(bytes: Uint8Array, start: number, end: number, maxValu
   for (let at = start; at < end; at++) {
     switch (bytes[at]) {
       case QUOTE:
-        for (at++; at < end && bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) at++;
+        at = endOfString(bytes, at + 1, end);
         break;
       case OPEN_ARRAY:
       case OPEN_OBJECT:
@@ -67,6 +67,25 @@ export function boundJson(bytes: Uint8Array, start: number, end: number, maxValu
     }
   }
   if (values > maxValues) throw tooMany(maxValues);
+}
+
+/** Bytes that are looked at before a search, which costs as much as some of them, and is ten times as fast. */
+const NEAR_BYTES = 64;
+
+/** @param at behind the quote that begins a string. @returns where the one is that ends it, or the end. */
+function endOfString(bytes: Uint8Array, at: number, end: number): number {
+  for (;;) {
+    for (const near = Math.min(end, at + NEAR_BYTES); at < near; at++) {
+      if (bytes[at] === QUOTE) return at;
+      if (bytes[at] === BACKSLASH) at++;
+    }
+    const quote = bytes.indexOf(QUOTE, at);
+    if (quote === -1 || quote >= end) return end;
+    let first = quote;
+    while (first > at && bytes[first - 1] === BACKSLASH) first--;
+    if ((quote - first) % 2 === 0) return quote;
+    at = quote + 1;
+  }
 }
 
 export function tooDeep(): SkeinError {

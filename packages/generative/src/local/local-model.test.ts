@@ -61,6 +61,14 @@ it('fails a request whose schema shows itself impossible on the way, and no othe
   expect(model.state).toMatchObject({ running: 0, queued: 0 });
 });
 
+it('refuses megabytes that no context holds, before it reads them', async () => {
+  const refused = answer('a'.repeat(16 * 2 ** 20));
+  await expect(refused).rejects.toMatchObject({
+    code: 'CONTEXT_TOO_LONG',
+    message: expect.stringContaining('or more') as string,
+  });
+});
+
 it('reads weights from a file beside the graph, and refuses one that is cut off or missing', async () => {
   const copy = mkdtempSync(join(tmpdir(), 'skein-external-'));
   onTestFinished(() => rmSync(copy, { recursive: true }));

@@ -97,14 +97,30 @@ export async function openOnnxModel(options: LocalModelOptions): Promise<LocalMo
     get state() {
       return engine.state;
     },
-    generate: (request, signal, gapMs) => generate({ model, engine, trie }, request, signal, gapMs),
+    generate: (request, signal, gapMs) =>
+      generate({ model, context, engine, trie }, request, signal, gapMs),
     close: () => engine.close(),
   };
 }
 
-/** @throws SkeinError GENERATION_UNSUPPORTED when the model has no template for messages. */
-function promptOf({ template, vocabulary }: ModelFolder, request: GenerateRequest): number[] {
-  if (request.prompt !== undefined) return vocabulary.encode(request.prompt, true);
+/** What a tokenizer may shorten a text by before it looks for tokens, such as by composing accents. */
+const NORMALISED = 4;
+
+/**
+ * @throws SkeinError GENERATION_UNSUPPORTED when the model has no template for messages, CONTEXT_TOO_LONG when
+ *   the text cannot fit, however it is cut: to read megabytes would hold up all other answers.
+ */
+function promptOf({ model, context }: Parts, request: GenerateRequest): number[] {
+  const { template, vocabulary } = model;
+  const encode = (text: string, addSpecial: boolean): number[] => {
+    const fewest = Math.floor(text.length / (NORMALISED * vocabulary.longest));
+    if (fewest <= context) return vocabulary.encode(text, addSpecial);
+    throw new SkeinError(
+      'CONTEXT_TOO_LONG',
+      `The prompt has ${fewest} tokens or more; the model's context holds ${context}.`,
+    );
+  };
+  if (request.prompt !== undefined) return encode(request.prompt, true);
   if (template === undefined) {
     throw new SkeinError(
       'GENERATION_UNSUPPORTED',
@@ -119,7 +135,7 @@ function promptOf({ template, vocabulary }: ModelFolder, request: GenerateReques
     );
   }
   // The template writes the special tokens itself.
-  return vocabulary.encode(template.render(request), false);
+  return encode(template.render(request), false);
 }
 
 function rowOf(
@@ -158,6 +174,8 @@ function rowOf(
 
 interface Parts {
   readonly model: ModelFolder;
+  /** Tokens of prompt and answer. */
+  readonly context: number;
   readonly engine: Engine;
   readonly trie: () => TokenTrie;
 }
@@ -169,7 +187,7 @@ async function* generate(
   gapMs: number,
 ): AsyncGenerator<GenerateEvent, void> {
   const { model, engine } = parts;
-  const prompt = promptOf(model, request);
+  const prompt = promptOf(parts, request);
   const form = answerOf(request);
   if (prompt.length === 0) {
     throw new SkeinError(

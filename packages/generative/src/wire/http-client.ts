@@ -11,6 +11,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Readable } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { networkError, upstreamError } from './upstream-error.ts';
 
@@ -28,6 +29,8 @@ export interface UpstreamRequest {
   readonly body?: string;
   readonly signal: AbortSignal;
 }
+
+type OutgoingRequest = Omit<UpstreamRequest, 'body'> & { readonly body?: string | Buffer };
 
 export interface UpstreamAnswer {
   readonly status: number;
@@ -58,6 +61,8 @@ export interface Upstream {
 const LARGEST_ANSWER = 64 * 2 ** 20;
 /** A free connection is closed before servers usually do so (5 s of Node, 60 s of proxies). */
 const KEEP_MS = 4000;
+/** A longer body is encoded in a turn of the event loop of its own, in characters. */
+const LARGE_BODY = 2 ** 20;
 /** How long the end of an answer may take behind its last event. */
 const END_MS = 1000;
 
@@ -80,7 +85,7 @@ export function openUpstream({ name, baseUrl, connectMs }: UpstreamOptions): Ups
     agent,
   };
 
-  function once({ path, headers, body, signal }: UpstreamRequest): Promise<UpstreamAnswer> {
+  function once({ path, headers, body, signal }: OutgoingRequest): Promise<UpstreamAnswer> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(reasonOf(signal));
       const outgoing = open({
@@ -138,9 +143,14 @@ export function openUpstream({ name, baseUrl, connectMs }: UpstreamOptions): Ups
   return {
     name,
     async send(request) {
+      const { body } = request;
+      const isLarge = body !== undefined && body.length > LARGE_BODY;
+      if (isLarge) await turn();
+      const outgoing = isLarge ? { ...request, body: Buffer.from(body) } : request;
+      if (isLarge) await turn();
       for (;;) {
         try {
-          return await once(request);
+          return await once(outgoing);
         } catch (error) {
           // Most likely the upstream closed the kept connection while it was idle, and has not read
           // the request. That cannot be known: one that it did read is generated, and billed, twice.

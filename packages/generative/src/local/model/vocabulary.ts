@@ -10,6 +10,8 @@ import { invalid } from './invalid.ts';
 
 export interface Vocabulary {
   readonly size: number;
+  /** Bytes of the longest token, of special ones too. */
+  readonly longest: number;
   /** Empty for special tokens, such as the end of a text. */
   bytes(token: number): Uint8Array;
   isSpecial(token: number): boolean;
@@ -69,8 +71,14 @@ export function readVocabulary(
     table[id] = isSpecial ? NONE : utf8.encode(content);
     if (isSpecial) special.add(id);
   }
+  const texts = [
+    ...table.map((bytes) => bytes.length),
+    ...(added ?? []).map(({ content }) => content.length),
+  ];
+  const longest = texts.reduce((most, each) => Math.max(most, each), 1);
   return {
     size,
+    longest,
     bytes: (token) => table[token] ?? NONE,
     isSpecial: (token) => special.has(token),
     encode(text, addSpecial) {

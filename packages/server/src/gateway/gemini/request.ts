@@ -23,6 +23,7 @@ import {
   FieldError,
   type Fields,
   flagAt,
+  isBase64,
   listAt,
   numberAt,
   objectAt,
@@ -169,7 +170,7 @@ function partAt(part: Fields, param: string): Part {
     const data = objectAt(inlineData, `${param}.inlineData`);
     const mime = textAt(data['mimeType'], `${param}.inlineData.mimeType`, MAX_NAME);
     const bytes = textAt(data['data'], `${param}.inlineData.data`);
-    if (/^image\/[\w.+-]+$/.test(mime) && /^[A-Za-z0-9+/]+=*$/.test(bytes)) {
+    if (/^image\/[\w.+-]+$/.test(mime) && isBase64(bytes)) {
       return { type: 'image', url: `data:${mime};base64,${bytes}` };
     }
     throw new FieldError(`${param}.inlineData`, 'Only images in base64 are taken as inline data.');

@@ -1,6 +1,6 @@
 /** The bounds on the cost of a caller's JSON, and how errors show its values. */
 import { expect, test } from 'vitest';
-import { MAX_JSON_DEPTH, MAX_JSON_VALUES, parseJson } from '@skein/http/json-value';
+import { boundJson, MAX_JSON_DEPTH, MAX_JSON_VALUES, parseJson } from '@skein/http/json-value';
 import { brief } from '../brief.ts';
 
 const parse = (text: string): unknown => parseJson(Buffer.from(text));
@@ -52,4 +52,30 @@ test('an error shows only the start of a large or deep value, and reads no more 
     'missing',
     '1.5',
   ]);
+});
+
+test('the end of a string is found whatever escapes and distances it has', () => {
+  const count = (text: string, most: number) => {
+    const bytes = Buffer.from(`["${text}",1]`);
+    return () => boundJson(bytes, 0, bytes.length, most);
+  };
+  const pieces = [
+    'a'.repeat(63),
+    'a'.repeat(200),
+    '\\\\',
+    '\\"',
+    '\\\\'.repeat(40),
+    '\\"'.repeat(70),
+    ',',
+    '[',
+  ];
+  for (const [a, b, c] of pieces.flatMap((a) =>
+    pieces.flatMap((b) => pieces.map((c) => [a, b, c])),
+  )) {
+    const text = `${a}${b}${c}`;
+    // A list, and two values of it.
+    expect(count(text, 3)).not.toThrow();
+    expect(count(text, 2)).toThrow(/values/);
+  }
+  expect(() => parse(`["${'a'.repeat(500)}`)).toThrow(/not valid JSON/);
 });

@@ -197,4 +197,11 @@ describe('errors', () => {
     });
     expect(late.headers['x-should-retry']).toBe('false');
   });
+
+  test('a body of more than 16 MiB, whatever the node takes elsewhere', async () => {
+    const { port } = await startLanguageFaces();
+    const large = await ask(port, { ...hello, note: 'a'.repeat(16 * 2 ** 20) });
+    expect(large.status).toBe(413);
+    expect(large.json).toMatchObject({ error: { message: expect.stringContaining('16777216') } });
+  });
 });
