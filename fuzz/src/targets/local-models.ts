@@ -64,7 +64,8 @@ export function openTokenizers(): Target {
     run(input) {
       const { file: given, config, text } = Object(jsonOf(input)) as Record<string, unknown>;
       const vocabulary = readVocabulary(given, Object(config ?? {}));
-      if (typeof text === 'string') vocabulary.encode(text, true).forEach(vocabulary.bytes);
+      if (typeof text === 'string')
+        vocabulary.encode(text, true).forEach((id) => vocabulary.bytes(id));
     },
   };
 }

@@ -4,11 +4,14 @@
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { invalid } from '../../../apps/judge/src/package/invalid.ts';
 import { loadProblem, readProblem } from '../../../apps/judge/src/package/load-problem.ts';
-import { listPackage, type PackageFiles } from '../../../apps/judge/src/package/archive/package-folder.ts';
+import {
+  listPackage,
+  type PackageFiles,
+} from '../../../apps/judge/src/package/archive/package-folder.ts';
 import type { Problem } from '../../../apps/judge/src/package/problem.ts';
 import { jsonInput } from '../engine/json.ts';
 import type { Target } from '../engine/target.ts';
