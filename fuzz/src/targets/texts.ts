@@ -10,7 +10,7 @@ import {
 } from '../../../packages/server/src/gateway/request-headers.ts';
 import { nextTime } from '../../../packages/jobs/src/store/cron.ts';
 import { readGuestLines } from '../../../packages/jobs/src/worker/attempt/guest-lines.ts';
-import { ReportReader } from '../../../packages/sandbox/src/docker/frames.ts';
+import { ReportReader } from '../../../packages/sandbox/src/docker/supervisor/frames.ts';
 import { isPublicAddress } from '../../../packages/sandbox/src/network/address.ts';
 import { AllowList, readEntry } from '../../../packages/sandbox/src/network/allow-list.ts';
 import { readProxyRequest } from '../../../packages/sandbox/src/network/request-head.ts';

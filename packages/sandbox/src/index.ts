@@ -20,7 +20,7 @@ export type {
   SessionOptions,
   Usage,
 } from './contract.ts';
-export { describeSandboxes, type SandboxDescription } from './describe-sandboxes.ts';
+export { describeSandboxes, type SandboxDescription } from './probe/describe-sandboxes.ts';
 export { openDriver, openDrivers, type DriverOptions } from './drivers.ts';
 export { runUntrusted, type UntrustedCommand, type UntrustedResult } from './run-untrusted.ts';
 export { sandboxView } from './view.ts';

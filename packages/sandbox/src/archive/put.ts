@@ -1,7 +1,7 @@
 /** Writes files into a workspace: a tar program in a sandbox unpacks them, never the host. */
 import { SkeinError } from '@skein/api';
 import type { RunningCommand } from '../contract.ts';
-import { runToEnd } from '../command.ts';
+import { runToEnd } from '../command/command.ts';
 import { archiveOf, type FileToPut } from './write.ts';
 
 /** Replaces existing files, above all links; leaves the modes of existing folders. */

@@ -16,8 +16,8 @@ import { collectFiles } from '../archive/collect.ts';
 import { putFiles } from '../archive/put.ts';
 import type { Launcher } from '../launcher/launcher.ts';
 import type { Release, Slot } from '../launcher/slot.ts';
-import { tightened, type AllLimits } from '../limits.ts';
-import { emptied, runToEnd, signalProgram, startCommand, type Launch } from '../command.ts';
+import { tightened, type AllLimits } from '../command/limits.ts';
+import { emptied, runToEnd, signalProgram, startCommand, type Launch } from '../command/command.ts';
 import type { Holder } from './holder.ts';
 
 /** Guest paths. */

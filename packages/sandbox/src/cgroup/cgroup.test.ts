@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ownerIsAlive, ownedName } from '../owner.ts';
+import { ownerIsAlive, ownedName } from '../host/owner.ts';
 import { ownGroup, readMounts } from '@skein/api/control-groups';
 import { openV2, V2Group } from './v2.ts';
 

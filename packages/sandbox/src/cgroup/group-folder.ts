@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { rmdir, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ownerIsAlive } from '../owner.ts';
+import { ownerIsAlive } from '../host/owner.ts';
 
 /** Processes in the group at `folder`; none when it is gone. */
 export function processesOf(folder: string): number[] {

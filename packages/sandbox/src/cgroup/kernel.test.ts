@@ -6,7 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { ownedName } from '../owner.ts';
+import { ownedName } from '../host/owner.ts';
 import type { ControlGroup, ControlGroups } from './contract.ts';
 import { openControlGroups } from './open.ts';
 import { readMounts } from '@skein/api/control-groups';

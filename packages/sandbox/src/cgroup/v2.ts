@@ -19,7 +19,7 @@ import {
   removeStaleGroups,
 } from './group-folder.ts';
 import { ownGroup } from '@skein/api/control-groups';
-import { ownedName } from '../owner.ts';
+import { ownedName } from '../host/owner.ts';
 
 const PERIOD_US = 100_000;
 const REQUIRED = ['memory', 'pids'] as const;

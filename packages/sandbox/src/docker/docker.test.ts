@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { alteredDaemon } from '../testing/altered-daemon.ts';
-import { connectEngine } from './engine.ts';
+import { connectEngine } from './daemon/engine.ts';
 import {
   containers,
   containersOf,

@@ -11,17 +11,17 @@ import { SkeinError } from '@skein/api';
 import type { ControlGroups, ControlGroupsHere } from '../cgroup/contract.ts';
 import { openControlGroups } from '../cgroup/open.ts';
 import type { Availability, SandboxDriver, SandboxSession, SessionOptions } from '../contract.ts';
-import { allLimits, refuseUnsupported, type AllLimits } from '../limits.ts';
+import { allLimits, refuseUnsupported, type AllLimits } from '../command/limits.ts';
 import { dockerReference, isFolderImage } from '../images.ts';
 import { openGate, type Gate } from '../network/gate.ts';
 import { socketsOf } from '../seccomp/filter.ts';
-import { accountsOf, type Accounts } from './account.ts';
-import { findAvailability, NOT_BESIDE } from './availability.ts';
-import { startContainer, type SandboxContainer, type Shape } from './container.ts';
-import { connectEngine, engineError, isLocal } from './engine.ts';
-import { INPUTS_BYTES, readInputs, type Inputs } from './inputs.ts';
-import { removeLeftovers } from './leftovers.ts';
-import { ContainerPool } from './pool.ts';
+import { accountsOf, type Accounts } from './container/account.ts';
+import { findAvailability, NOT_BESIDE } from './daemon/availability.ts';
+import { startContainer, type SandboxContainer, type Shape } from './container/container.ts';
+import { connectEngine, engineError, isLocal } from './daemon/engine.ts';
+import { INPUTS_BYTES, readInputs, type Inputs } from './container/inputs.ts';
+import { removeLeftovers } from './container/leftovers.ts';
+import { ContainerPool } from './container/pool.ts';
 import { DockerSession } from './session.ts';
 
 /** Made by deploy/sandbox/base-image.sh. */

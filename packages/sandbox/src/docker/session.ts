@@ -9,14 +9,20 @@ import type {
   RunningCommand,
   SandboxSession,
 } from '../contract.ts';
-import { checkWords, runToEnd } from '../command.ts';
-import { tightened, type AllLimits } from '../limits.ts';
+import { checkWords, runToEnd } from '../command/command.ts';
+import { tightened, type AllLimits } from '../command/limits.ts';
 import type { Gate } from '../network/gate.ts';
-import type { Accounts } from './account.ts';
-import { WORKSPACE, type SandboxContainer } from './container.ts';
-import { decodeFiles, encodeFiles, invalidPath, isInside, type PutFile } from './file-stream.ts';
-import { Running, type Prepared } from './running.ts';
-import type { Ended, Guest, Spec } from './supervisor.ts';
+import type { Accounts } from './container/account.ts';
+import { WORKSPACE, type SandboxContainer } from './container/container.ts';
+import {
+  decodeFiles,
+  encodeFiles,
+  invalidPath,
+  isInside,
+  type PutFile,
+} from './supervisor/file-stream.ts';
+import { Running, type Prepared } from './supervisor/running.ts';
+import type { Ended, Guest, Spec } from './supervisor/supervisor.ts';
 
 const DEFAULT_ENV = {
   PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin',

@@ -16,12 +16,12 @@ import type {
   SessionOptions,
 } from '../contract.ts';
 import { registeredName } from '../images.ts';
-import { refuseUnsupported } from '../limits.ts';
-import { remembered } from '../remembered.ts';
-import { clusterError, ClusterError, connectCluster, type Cluster } from './cluster.ts';
-import { enforcement } from './enforcement.ts';
-import { noNetworkPolicy } from './manifests.ts';
-import { openPod, removeJob } from './open-pod.ts';
+import { refuseUnsupported } from '../command/limits.ts';
+import { remembered } from '../probe/remembered.ts';
+import { clusterError, ClusterError, connectCluster, type Cluster } from './cluster/cluster.ts';
+import { enforcement } from './trial/enforcement.ts';
+import { noNetworkPolicy } from './pod/manifests.ts';
+import { openPod, removeJob } from './pod/open-pod.ts';
 import {
   findDead,
   LABEL,
@@ -29,10 +29,10 @@ import {
   thisMachine,
   type OwnedJob,
   type SeenCounts,
-} from './owner-labels.ts';
+} from './cluster/owner-labels.ts';
 import { kubernetesSession } from './session.ts';
 import { readSettings, type KubernetesOptions, type Settings } from './settings.ts';
-import { tryCluster } from './trial.ts';
+import { tryCluster } from './trial/trial.ts';
 
 export type { KubernetesOptions } from './settings.ts';
 

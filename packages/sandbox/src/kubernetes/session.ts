@@ -2,7 +2,7 @@
 import { SkeinError } from '@skein/api';
 import { collectFiles } from '../archive/collect.ts';
 import { putFiles } from '../archive/put.ts';
-import { runToEnd, startCommand } from '../command.ts';
+import { runToEnd, startCommand } from '../command/command.ts';
 import type {
   CollectedFile,
   Command,
@@ -10,11 +10,11 @@ import type {
   RunningCommand,
   SandboxSession,
 } from '../contract.ts';
-import { tightened, type AllLimits } from '../limits.ts';
-import { clusterError } from './cluster.ts';
-import { launchIn } from './launch.ts';
-import { WORKSPACE } from './manifests.ts';
-import type { Pod } from './pod.ts';
+import { tightened, type AllLimits } from '../command/limits.ts';
+import { clusterError } from './cluster/cluster.ts';
+import { launchIn } from './command/launch.ts';
+import { WORKSPACE } from './pod/manifests.ts';
+import type { Pod } from './pod/pod.ts';
 
 /** Programs of the driver move files; this only ends one that hangs, in milliseconds. */
 const FILES_WALL_MS = 600_000;

@@ -11,7 +11,7 @@ import { release } from 'node:os';
 import { SkeinError } from '@skein/api';
 import { collectFiles } from '../archive/collect.ts';
 import { putFiles } from '../archive/put.ts';
-import { emptied, runToEnd, signalProgram, startCommand, type Launch } from '../command.ts';
+import { emptied, runToEnd, signalProgram, startCommand, type Launch } from '../command/command.ts';
 import type {
   Availability,
   Command,
@@ -23,11 +23,11 @@ import type {
   SandboxSession,
   SessionOptions,
 } from '../contract.ts';
-import { enforcementOf, ISOLATING } from '../enforcement.ts';
-import { openLaunchHost, type LaunchHost } from '../launch-host.ts';
+import { enforcementOf, ISOLATING } from '../probe/enforcement.ts';
+import { openLaunchHost, type LaunchHost } from '../host/launch-host.ts';
 import type { Release, Slot } from '../launcher/slot.ts';
-import { allLimits, refuseUnsupported, tightened, type AllLimits } from '../limits.ts';
-import { probe, PROBE_LIMITS } from '../probe.ts';
+import { allLimits, refuseUnsupported, tightened, type AllLimits } from '../command/limits.ts';
+import { probe, PROBE_LIMITS } from '../probe/probe.ts';
 
 export interface ProcessOptions {
   /** The number of launched processes that wait for a command. */

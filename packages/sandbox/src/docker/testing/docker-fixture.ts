@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { afterAll, afterEach } from 'vitest';
 import type { RunningCommand, SandboxSession, SessionOptions } from '../../contract.ts';
 import { createDocker, type DockerOptions } from '../docker.ts';
-import { connectEngine } from '../engine.ts';
+import { connectEngine } from '../daemon/engine.ts';
 
 export const MIB = 1024 * 1024;
 /** The label of a container with the process that it belongs to. */

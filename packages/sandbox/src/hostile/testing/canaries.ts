@@ -17,7 +17,7 @@ import {
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { thisOwner } from '../../owner.ts';
+import { thisOwner } from '../../host/owner.ts';
 
 export interface Canaries {
   /** Tells a hostile program where the canaries are. */

@@ -14,7 +14,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { connectEngine } from '../../docker/engine.ts';
+import { connectEngine } from '../../docker/daemon/engine.ts';
 import { HttpApi, refuse, send, targetOf, verbOf, type Faults } from './http-api.ts';
 import { JobsController } from './jobs-controller.ts';
 import { Kubelet } from './kubelet.ts';
