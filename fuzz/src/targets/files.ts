@@ -23,7 +23,7 @@ const isTrainError = (error: unknown) => error instanceof TrainError;
 
 const NUMPY = JSON.parse(
   readFileSync(
-    new URL('../../../packages/train/src/data/fixtures/numpy.json', import.meta.url),
+    new URL('../../../packages/train/src/data/formats/fixtures/numpy.json', import.meta.url),
     'utf8',
   ),
 ) as {
@@ -156,7 +156,7 @@ export function openParquet(): Target {
     new Uint8Array(
       readFileSync(
         new URL(
-          `../../../packages/train/src/data/fixtures/people-${name}.parquet`,
+          `../../../packages/train/src/data/formats/fixtures/people-${name}.parquet`,
           import.meta.url,
         ),
       ),

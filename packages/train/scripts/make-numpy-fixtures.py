@@ -1,4 +1,4 @@
-"""Writes src/data/fixtures/numpy.json: arrays as NumPy stores them, and their elements. Debian: python3-numpy."""
+"""Writes src/data/formats/fixtures/numpy.json: arrays as NumPy stores them, and their elements. Debian: python3-numpy."""
 
 import base64
 import io
@@ -34,5 +34,5 @@ archives = [
     for save in (np.savez, np.savez_compressed)
 ]
 refused = stored(np.save, np.array([(1, 2.0)], dtype=[("x", "i4"), ("y", "f8")]))
-target = pathlib.Path(__file__).parent.parent / "src/data/fixtures/numpy.json"
+target = pathlib.Path(__file__).parent.parent / "src/data/formats/fixtures/numpy.json"
 target.write_text(json.dumps({"numpy": np.__version__, "cases": cases, "archives": archives, "refused": refused}) + "\n")

@@ -5,10 +5,10 @@ export {
   type CheckpointStore,
 } from './checkpoint/checkpoint.ts';
 export { readTensors, writeTensors, type TensorFile } from './checkpoint/safetensors.ts';
-export type { ArrayScaling } from './data/array-encoding.ts';
-export { inMemory } from './data/array-rows.ts';
+export type { ArrayScaling } from './data/encoding/array-encoding.ts';
+export { inMemory } from './data/rows/array-rows.ts';
 export { type ByteSource } from './data/bytes.ts';
-export type { Column, ColumnKind } from './data/column.ts';
+export type { Column, ColumnKind } from './data/table/column.ts';
 export { classLabels, dataset, selectRows, splitRows, type Dataset } from './data/dataset.ts';
 export {
   encodeRows,
@@ -19,13 +19,13 @@ export {
   type FitOptions,
   type NumberFeature,
   type Target,
-} from './data/encoder.ts';
-export { withEncoder } from './data/encoding-graph.ts';
-export { isStored, type RowStore, type StoredRows } from './data/stored.ts';
-export { readIdx } from './data/idx.ts';
-export { parseNpy, readNpy, storedNpy } from './data/npy.ts';
-export { parseNpz, storedNpz } from './data/npz.ts';
-export { readParquet, type RandomAccess } from './data/parquet.ts';
+} from './data/encoding/encoder.ts';
+export { withEncoder } from './data/encoding/encoding-graph.ts';
+export { isStored, type RowStore, type StoredRows } from './data/rows/stored.ts';
+export { readIdx } from './data/formats/idx.ts';
+export { parseNpy, readNpy, storedNpy } from './data/formats/npy.ts';
+export { parseNpz, storedNpz } from './data/formats/npz.ts';
+export { readParquet, type RandomAccess } from './data/formats/parquet.ts';
 export {
   columnOf,
   completeRows,
@@ -35,7 +35,7 @@ export {
   type CsvTableOptions,
   type Table,
   type TableOptions,
-} from './data/table.ts';
+} from './data/table/table.ts';
 export { adagrad, type AdagradOptions } from './optimisers/adagrad.ts';
 export { adam, adamW, type AdamOptions } from './optimisers/adam.ts';
 export type { Clipping } from './optimisers/clip.ts';

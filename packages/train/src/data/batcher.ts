@@ -9,7 +9,7 @@ import { values, type NumericTensor } from '@skein/onnx';
 import type { Tensors } from '../run/backend.ts';
 import { TrainError } from '../train-error.ts';
 import { copyRow, emptyRows, type Dataset } from './dataset.ts';
-import { bytesPerRow, isStored, readStoredRow, type StoredRows } from './stored.ts';
+import { bytesPerRow, isStored, readStoredRow, type StoredRows } from './rows/stored.ts';
 
 export interface Batch {
   readonly tensors: Tensors;

@@ -1,6 +1,6 @@
 /** Sources of data: chunks of bytes, as a file stream or a response body yields them. */
 import { TrainError } from '../train-error.ts';
-import type { RowStore, RowWriter, StoredBytes } from './stored.ts';
+import type { RowStore, RowWriter, StoredBytes } from './rows/stored.ts';
 
 export type ByteSource =
   | Uint8Array

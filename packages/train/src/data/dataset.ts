@@ -2,7 +2,7 @@
 import { elementCount, elementSize, seededRandom, values, type NumericTensor } from '@skein/onnx';
 import type { Tensors } from '../run/backend.ts';
 import { TrainError } from '../train-error.ts';
-import { isStored, selectStoredRows, type StoredRows } from './stored.ts';
+import { isStored, selectStoredRows, type StoredRows } from './rows/stored.ts';
 
 export interface Dataset {
   /** Rows, at least 1. */

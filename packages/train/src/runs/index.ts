@@ -1,9 +1,9 @@
 /** Trains from files into a run folder, as `skein train` does; needs Node. */
 export { trainAsJobs, type TrainJobsOptions } from './gang-jobs/train-jobs.ts';
 export { explaining } from './failure.ts';
-export { gangOf, type Gang } from './gang.ts';
+export { gangOf, type Gang } from './gang/gang.ts';
 export { jobProgress } from './job-progress.ts';
-export { networkOf } from './model-source.ts';
+export { networkOf } from './sources/model-source.ts';
 export { originOf, type Origin } from './origin.ts';
 export {
   followRun,

@@ -2,17 +2,17 @@
 import type { Lineage } from '@skein/api';
 import type { Model } from '@skein/onnx';
 import { selectRows, splitRows, type Dataset } from '../data/dataset.ts';
-import { openRowStore, type FileStore } from '../data/file-rows.ts';
+import { openRowStore, type FileStore } from '../data/rows/file-rows.ts';
 import { assemble } from '../task/assemble.ts';
 import { isSoft } from '../task/labels.ts';
 import { problemOf, rowsFor, type Problem } from '../task/problem.ts';
 import { withRowWeights } from '../task/row-weights.ts';
 import { rowsOf, type TrainingData } from '../task/training-data.ts';
-import { readTrainingData } from './data-files.ts';
-import { dataSources, digestOf, requireSame } from './data-sources.ts';
+import { readTrainingData } from './sources/data-files.ts';
+import { dataSources, digestOf, requireSame } from './sources/data-sources.ts';
 import { explaining, invalidSetting } from './failure.ts';
 import { digestOfModel } from './lineage.ts';
-import { imageSizeOf, openModelSource, type ModelSource } from './model-source.ts';
+import { imageSizeOf, openModelSource, type ModelSource } from './sources/model-source.ts';
 import type { ResolvedTraining } from './origin.ts';
 import type { Settings } from './settings.ts';
 

@@ -21,16 +21,16 @@ import type { Training } from '../task/define-training.ts';
 import { trainTask } from '../task/train-task.ts';
 import type { EpochReport, Progress } from '../trainer/trainer.ts';
 import { explained, explaining } from './failure.ts';
-import type { Gang } from './gang.ts';
+import type { Gang } from './gang/gang.ts';
 import {
   assertGangOptions,
   assertMultiWorkerOptions,
   followGang,
   trainDistributed,
   type Membership,
-} from './group.ts';
+} from './gang/group.ts';
 import { openJournal, type Journal } from './journal.ts';
-import { openKeeper } from './keeper.ts';
+import { openKeeper } from './gang/keeper.ts';
 import { codeVersion, environment } from './lineage.ts';
 import { keptOrigin, resolveOrigin, saveOrigin, toOrigin, type Origin } from './origin.ts';
 import { CHECKPOINT, conclude, epochsOf, recordFailure } from './outcome.ts';

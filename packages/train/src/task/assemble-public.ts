@@ -5,8 +5,8 @@
  * private, that is a leak which no noise in the training covers: the encoding must not depend on them.
  */
 import { signatureOf, type Model } from '@skein/onnx';
-import type { Encoder, Feature } from '../data/encoder.ts';
-import { withEncoder } from '../data/encoding-graph.ts';
+import type { Encoder, Feature } from '../data/encoding/encoder.ts';
+import { withEncoder } from '../data/encoding/encoding-graph.ts';
 import { TrainError } from '../train-error.ts';
 import type { NetworkBuilder } from './assemble.ts';
 import { withBlueprint, type Blueprint } from './blueprint.ts';

@@ -4,12 +4,16 @@
  */
 import { elementCount, foldConstants, signatureOf, values, type Model } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
-import { fitArrayEncoding, withArrayEncoding, type ArrayScaling } from '../data/array-encoding.ts';
-import { fitEncoder, type Encoder } from '../data/encoder.ts';
-import { withEncoder } from '../data/encoding-graph.ts';
-import { ascending, momentsOf } from '../data/moments.ts';
-import { withoutRawColumns } from '../data/raw-columns.ts';
-import { columnOf } from '../data/table.ts';
+import {
+  fitArrayEncoding,
+  withArrayEncoding,
+  type ArrayScaling,
+} from '../data/encoding/array-encoding.ts';
+import { fitEncoder, type Encoder } from '../data/encoding/encoder.ts';
+import { withEncoder } from '../data/encoding/encoding-graph.ts';
+import { ascending, momentsOf } from '../data/encoding/moments.ts';
+import { withoutRawColumns } from '../data/encoding/raw-columns.ts';
+import { columnOf } from '../data/table/table.ts';
 import { blueprintOf, withBlueprint, type Blueprint } from './blueprint.ts';
 import { withHead, type LabelScale } from './head.ts';
 import {

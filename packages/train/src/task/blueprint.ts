@@ -5,8 +5,8 @@
  */
 import { withGraph, type Model } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
-import type { ArrayEncoding } from '../data/array-encoding.ts';
-import type { Encoder } from '../data/encoder.ts';
+import type { ArrayEncoding } from '../data/encoding/array-encoding.ts';
+import type { Encoder } from '../data/encoding/encoder.ts';
 import type { LabelScale } from './head.ts';
 import type { TaskKind } from './task.ts';
 

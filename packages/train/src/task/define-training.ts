@@ -13,7 +13,7 @@
  * ```
  */
 import type { Loss, Model } from '@skein/onnx';
-import type { ArrayScaling } from '../data/array-encoding.ts';
+import type { ArrayScaling } from '../data/encoding/array-encoding.ts';
 import type { Optimiser } from '../optimisers/optimiser.ts';
 import type { OptimiserName } from '../optimisers/optimisers.ts';
 import type { NetworkBuilder } from './assemble.ts';

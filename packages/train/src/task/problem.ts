@@ -18,7 +18,7 @@ import {
 } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
 import { dataset, type Dataset } from '../data/dataset.ts';
-import { encodeRows, type BlockCheck, type Encoder } from '../data/encoder.ts';
+import { encodeRows, type BlockCheck, type Encoder } from '../data/encoding/encoder.ts';
 import { withBatch } from './batch-axis.ts';
 import { blueprintOf, type Blueprint } from './blueprint.ts';
 import { arrayLabels } from './labels.ts';

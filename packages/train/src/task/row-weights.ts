@@ -1,7 +1,7 @@
 /** The weight of each row in the loss: a column of the table, or one of the arrays. */
 import { values } from '@skein/onnx';
-import { isStored } from '../data/stored.ts';
-import { columnOf } from '../data/table.ts';
+import { isStored } from '../data/rows/stored.ts';
+import { columnOf } from '../data/table/table.ts';
 import { TrainError } from '../train-error.ts';
 import { rowsOf, type TrainingData } from './training-data.ts';
 

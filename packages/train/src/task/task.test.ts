@@ -15,7 +15,7 @@ import {
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { selectRows, splitRows } from '../data/dataset.ts';
-import { readCsv } from '../data/table.ts';
+import { readCsv } from '../data/table/table.ts';
 import { adam } from '../optimisers/adam.ts';
 import { nativeBackend } from '../run/native-backend.ts';
 import { constant } from '../schedules/schedule.ts';

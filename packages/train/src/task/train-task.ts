@@ -11,7 +11,7 @@ import { leadRanks } from '../parallel/ranks.ts';
 import { gradientStep, type GradientStep } from '../parallel/gradient-step.ts';
 import { openStep, type StepSession } from '../step/step-session.ts';
 import { withTrained } from '../step/trained-model.ts';
-import { withRawColumns } from '../data/raw-columns.ts';
+import { withRawColumns } from '../data/encoding/raw-columns.ts';
 import { blueprintOf } from './blueprint.ts';
 import { trainingStep } from '../step/training-step.ts';
 import { openEvaluator } from '../trainer/evaluate.ts';

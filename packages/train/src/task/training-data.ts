@@ -1,8 +1,8 @@
 /** Data as they were read, before they are matched with a model. */
 import { elementCount, values, type NumericTensor } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
-import type { StoredRows } from '../data/stored.ts';
-import { columnOf, type Table } from '../data/table.ts';
+import type { StoredRows } from '../data/rows/stored.ts';
+import { columnOf, type Table } from '../data/table/table.ts';
 import type { LabelFacts } from './task.ts';
 
 export type TrainingData =

@@ -1,8 +1,8 @@
 /** Rows that all threads can read: in shared memory, or in files that their process has open. */
 import type { NumericTensor } from '@skein/onnx';
 import type { Dataset } from '../../data/dataset.ts';
-import { bytesIn } from '../../data/file-rows.ts';
-import type { StoredRows } from '../../data/stored.ts';
+import { bytesIn } from '../../data/rows/file-rows.ts';
+import type { StoredRows } from '../../data/rows/stored.ts';
 
 /** A dataset as it can be sent to a thread. */
 export interface SharedDataset {

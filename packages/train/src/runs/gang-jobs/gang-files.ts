@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { unreadable } from '@skein/api/file-errors';
 import type { LocalFile } from '@skein/api/files';
 import { externalTensors, readModel } from '@skein/onnx';
-import { labelsFileOf } from '../data-files.ts';
+import { labelsFileOf } from '../sources/data-files.ts';
 import { explaining, invalidSetting } from '../failure.ts';
 import { resolveOrigin, storedOrigin, type Origin } from '../origin.ts';
 

@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
-import { gangOf } from '../gang.ts';
+import { gangOf } from '../gang/gang.ts';
 import { jobProgress } from '../job-progress.ts';
 import { keptOrigin, type Origin } from '../origin.ts';
 import { followRun, trainRun } from '../train-run.ts';

@@ -11,11 +11,11 @@ import fc from 'fast-check';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { InferenceSession as WebSession, Tensor as WebTensor } from 'onnxruntime-web/wasm';
 import { describe, expect, it } from 'vitest';
-import { nativeBackend } from '../run/native-backend.ts';
+import { nativeBackend } from '../../run/native-backend.ts';
 import { encodeRows, fitEncoder } from './encoder.ts';
 import { withEncoder } from './encoding-graph.ts';
 import { withoutRawColumns, withRawColumns } from './raw-columns.ts';
-import { readCsv, type Table } from './table.ts';
+import { readCsv, type Table } from '../table/table.ts';
 
 function identity(width: number): Model {
   const graph = new GraphBuilder('identity');

@@ -4,8 +4,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { unreadable } from '@skein/api/file-errors';
-import type { RingOptions } from '../parallel/ring/rendezvous.ts';
-import { invalidSetting } from './failure.ts';
+import type { RingOptions } from '../../parallel/ring/rendezvous.ts';
+import { invalidSetting } from '../failure.ts';
 
 const LEAST_SECRET = 16;
 

@@ -17,9 +17,9 @@ import {
   signatureOf,
   type Model,
 } from '@skein/onnx';
-import type { NetworkBuilder, NetworkShape } from '../task/assemble.ts';
-import type { Training } from '../task/define-training.ts';
-import { explaining, invalidSetting } from './failure.ts';
+import type { NetworkBuilder, NetworkShape } from '../../task/assemble.ts';
+import type { Training } from '../../task/define-training.ts';
+import { explaining, invalidSetting } from '../failure.ts';
 import type { ImageSize } from './image-folder.ts';
 
 export interface ModelSource {

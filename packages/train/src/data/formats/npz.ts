@@ -4,10 +4,10 @@
  * Reads the archive through its central directory, with the ZIP64 fields: PKWARE, "APPNOTE.TXT" 6.3.
  */
 import type { NumericTensor } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
-import { bytesOf, unpacked } from './bytes.ts';
+import { TrainError } from '../../train-error.ts';
+import { bytesOf, unpacked } from '../bytes.ts';
 import { parseNpy, storedNpy } from './npy.ts';
-import type { RowStore, StoredBytes, StoredRows } from './stored.ts';
+import type { RowStore, StoredBytes, StoredRows } from '../rows/stored.ts';
 
 const END = 0x06054b50;
 const END_64_LOCATOR = 0x07064b50;

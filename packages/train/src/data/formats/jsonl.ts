@@ -1,6 +1,6 @@
 /** Objects of a JSON Lines text, one at a time. Empty lines are skipped. */
-import { TrainError } from '../train-error.ts';
-import { chunksOf, type ByteSource } from './bytes.ts';
+import { TrainError } from '../../train-error.ts';
+import { chunksOf, type ByteSource } from '../bytes.ts';
 
 export interface JsonRecord {
   /** Counted from 1. */

@@ -6,7 +6,7 @@
  *
  * so that one column can be read alone, and a few rows of all columns need few reads.
  */
-import type { RowStore } from './stored.ts';
+import type { RowStore } from '../rows/stored.ts';
 
 /** A column of numbers: of a category its code; NaN where a value is missing. */
 export interface NumberColumn {

@@ -10,8 +10,8 @@ import { pipeline } from 'node:stream/promises';
 import type { Lineage } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { labelsFileOf } from './data-files.ts';
-import type { ResolvedTraining } from './origin.ts';
-import type { Settings } from './settings.ts';
+import type { ResolvedTraining } from '../origin.ts';
+import type { Settings } from '../settings.ts';
 
 type Source = Lineage['data'][number];
 export type SourceFile = Omit<Source, 'rows'>;

@@ -2,7 +2,7 @@
  * Builds a table row by row. The type of a column is declared, or decided by its first value. A
  * later value that does not fit is an error that names line and column.
  */
-import { TrainError } from '../train-error.ts';
+import { TrainError } from '../../train-error.ts';
 import { categoryColumn, numberColumn, type Column, type ColumnKind } from './column.ts';
 import { columnSink, type NumberColumn } from './column-sink.ts';
 import type { Table, TableOptions } from './table.ts';

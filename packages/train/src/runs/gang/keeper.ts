@@ -11,10 +11,10 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NumericTensor } from '@skein/onnx';
 import { readRuns, runPath } from '@skein/state/runs';
-import { fileStore } from '../checkpoint/file-store.ts';
-import { readTensors, writeTensors } from '../checkpoint/safetensors.ts';
-import { gatherBytes, RankLost, type Collective } from '../parallel/collective.ts';
-import { joinRing } from '../parallel/ring/rendezvous.ts';
+import { fileStore } from '../../checkpoint/file-store.ts';
+import { readTensors, writeTensors } from '../../checkpoint/safetensors.ts';
+import { gatherBytes, RankLost, type Collective } from '../../parallel/collective.ts';
+import { joinRing } from '../../parallel/ring/rendezvous.ts';
 import type { Gang } from './gang.ts';
 
 export interface Keeper {

@@ -7,12 +7,12 @@
  * model send raw rows.
  */
 import { tensor } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
-import { classNumbers, dataset, type Dataset } from './dataset.ts';
+import { TrainError } from '../../train-error.ts';
+import { classNumbers, dataset, type Dataset } from '../dataset.ts';
 import { ascending, momentsOf } from './moments.ts';
-import type { RowStore, StoredRows } from './stored.ts';
-import { BLOCK_ROWS, blockOf, numbersOf, type Column } from './column.ts';
-import { columnOf, type Table } from './table.ts';
+import type { RowStore, StoredRows } from '../rows/stored.ts';
+import { BLOCK_ROWS, blockOf, numbersOf, type Column } from '../table/column.ts';
+import { columnOf, type Table } from '../table/table.ts';
 
 export interface NumberFeature {
   readonly name: string;

@@ -6,9 +6,9 @@ import { gzipSync } from 'node:zlib';
 import { values } from '@skein/onnx';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
-import { openRowStore } from '../data/file-rows.ts';
-import type { TrainingData } from '../task/training-data.ts';
-import { npy, npz } from '../testing/npy.ts';
+import { openRowStore } from '../../data/rows/file-rows.ts';
+import type { TrainingData } from '../../task/training-data.ts';
+import { npy, npz } from '../../testing/npy.ts';
 import { readTrainingData, type DataChoice } from './data-files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skein-data-'));
@@ -29,7 +29,7 @@ function read(given: string, more: Partial<DataChoice> = {}): Promise<TrainingDa
 }
 const write = (name: string, content: string | Uint8Array) =>
   writeFile(join(folder, name), content);
-const fixture = (name: string) => join(import.meta.dirname, '../data/fixtures', name);
+const fixture = (name: string) => join(import.meta.dirname, '../../data/formats/fixtures', name);
 
 describe('tables', () => {
   it.each([

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runPath } from '@skein/state/runs';
 import { afterAll, expect, it } from 'vitest';
-import { sampleRun } from '../../../state/src/runs/testing/sample-run.ts';
-import { saveCheckpoint } from '../checkpoint/checkpoint.ts';
-import { fileStore } from '../checkpoint/file-store.ts';
-import type { Tensors } from '../run/backend.ts';
-import { ringOptions } from '../parallel/testing/ring.ts';
+import { sampleRun } from '../../../../state/src/runs/testing/sample-run.ts';
+import { saveCheckpoint } from '../../checkpoint/checkpoint.ts';
+import { fileStore } from '../../checkpoint/file-store.ts';
+import type { Tensors } from '../../run/backend.ts';
+import { ringOptions } from '../../parallel/testing/ring.ts';
 import { keptRun, openKeeper } from './keeper.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'skein-keeper-'));

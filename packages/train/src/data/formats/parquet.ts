@@ -8,10 +8,10 @@ import {
   parquetSchema,
   type AsyncBuffer,
 } from 'hyparquet';
-import { TrainError } from '../train-error.ts';
+import { TrainError } from '../../train-error.ts';
 import { checkedPages } from './parquet-pages.ts';
-import { tableBuilder } from './table-builder.ts';
-import type { Table, TableOptions } from './table.ts';
+import { tableBuilder } from '../table/table-builder.ts';
+import type { Table, TableOptions } from '../table/table.ts';
 
 /** Reads byte ranges on request, like a file on disk. */
 export type RandomAccess = AsyncBuffer;

@@ -12,9 +12,9 @@ import {
   type NumericType,
   type Tensor,
 } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
-import { requireElements, rowsOfArray, swapped, type ArrayLayout } from './array-rows.ts';
-import type { RowStore, StoredBytes, StoredRows } from './stored.ts';
+import { TrainError } from '../../train-error.ts';
+import { requireElements, rowsOfArray, swapped, type ArrayLayout } from '../rows/array-rows.ts';
+import type { RowStore, StoredBytes, StoredRows } from '../rows/stored.ts';
 
 const TYPES: Readonly<Record<string, NumericType>> = {
   b1: 'bool',

@@ -7,8 +7,8 @@
  * is an error that names the line, because a silent change of type would change the meaning of the
  * column.
  */
-import { TrainError } from '../train-error.ts';
-import type { ByteSource } from './bytes.ts';
+import { TrainError } from '../../train-error.ts';
+import type { ByteSource } from '../bytes.ts';
 import {
   BLOCK_ROWS,
   blockOf,
@@ -19,9 +19,9 @@ import {
   type ColumnKind,
 } from './column.ts';
 import { storedColumns } from './column-sink.ts';
-import { csvRecords, type CsvOptions } from './csv.ts';
-import { jsonRecords } from './jsonl.ts';
-import type { RowStore } from './stored.ts';
+import { csvRecords, type CsvOptions } from '../formats/csv.ts';
+import { jsonRecords } from '../formats/jsonl.ts';
+import type { RowStore } from '../rows/stored.ts';
 import { flaw, tableBuilder, type TableBuilder } from './table-builder.ts';
 
 export interface Table {

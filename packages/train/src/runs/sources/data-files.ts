@@ -4,13 +4,13 @@ import { open, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { unreadable } from '@skein/api/file-errors';
 import type { NumericTensor } from '@skein/onnx';
-import { inMemory } from '../data/array-rows.ts';
-import type { FileStore } from '../data/file-rows.ts';
-import { readIdx } from '../data/idx.ts';
-import { parseNpy, storedNpy } from '../data/npy.ts';
-import { storedNpz } from '../data/npz.ts';
-import { readParquet, type RandomAccess } from '../data/parquet.ts';
-import { isStored, type StoredRows } from '../data/stored.ts';
+import { inMemory } from '../../data/rows/array-rows.ts';
+import type { FileStore } from '../../data/rows/file-rows.ts';
+import { readIdx } from '../../data/formats/idx.ts';
+import { parseNpy, storedNpy } from '../../data/formats/npy.ts';
+import { storedNpz } from '../../data/formats/npz.ts';
+import { readParquet, type RandomAccess } from '../../data/formats/parquet.ts';
+import { isStored, type StoredRows } from '../../data/rows/stored.ts';
 import {
   columnOf,
   completeRows,
@@ -19,10 +19,10 @@ import {
   selectTableRows,
   type Table,
   type TableOptions,
-} from '../data/table.ts';
-import type { TrainingData } from '../task/training-data.ts';
-import { TrainError } from '../train-error.ts';
-import { explaining, invalidSetting } from './failure.ts';
+} from '../../data/table/table.ts';
+import type { TrainingData } from '../../task/training-data.ts';
+import { TrainError } from '../../train-error.ts';
+import { explaining, invalidSetting } from '../failure.ts';
 import { readImageFolder, type ImageSize } from './image-folder.ts';
 
 export interface DataChoice {

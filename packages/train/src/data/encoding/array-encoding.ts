@@ -14,9 +14,9 @@ import {
   type NumericTensor,
   type NumericType,
 } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
+import { TrainError } from '../../train-error.ts';
 import { ascending, momentsOf } from './moments.ts';
-import { isStored, storedNumbers, type StoredRows } from './stored.ts';
+import { isStored, storedNumbers, type StoredRows } from '../rows/stored.ts';
 
 export interface ArrayEncoding {
   /** Name of the encoded model's input. */

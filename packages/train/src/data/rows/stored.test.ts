@@ -9,18 +9,18 @@ import { gzipSync } from 'node:zlib';
 import { seededRandom, tensor, type NumericTensor } from '@skein/onnx';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { fitArrayEncoding } from './array-encoding.ts';
+import { fitArrayEncoding } from '../encoding/array-encoding.ts';
 import { inMemory } from './array-rows.ts';
-import { batcher } from './batcher.ts';
-import { columnSink } from './column-sink.ts';
-import { dataset, selectRows } from './dataset.ts';
-import { encodeRows, fitEncoder } from './encoder.ts';
+import { batcher } from '../batcher.ts';
+import { columnSink } from '../table/column-sink.ts';
+import { dataset, selectRows } from '../dataset.ts';
+import { encodeRows, fitEncoder } from '../encoding/encoder.ts';
 import { openRowStore } from './file-rows.ts';
-import { readIdx } from './idx.ts';
-import { parseNpy, storedNpy } from './npy.ts';
-import { parseNpz, storedNpz } from './npz.ts';
+import { readIdx } from '../formats/idx.ts';
+import { parseNpy, storedNpy } from '../formats/npy.ts';
+import { parseNpz, storedNpz } from '../formats/npz.ts';
 import { isStored, type StoredRows } from './stored.ts';
-import { completeRows, readCsv, selectTableRows, type Table } from './table.ts';
+import { completeRows, readCsv, selectTableRows, type Table } from '../table/table.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skein-stored-'));
 /** A limit of memory that no rows fit into. */
@@ -49,7 +49,7 @@ interface Fixture {
   readonly archives: readonly { readonly npz: string }[];
 }
 const numpy = JSON.parse(
-  readFileSync(new URL('fixtures/numpy.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../formats/fixtures/numpy.json', import.meta.url), 'utf8'),
 ) as Fixture;
 const bytesOf = (base64: string) => Uint8Array.from(Buffer.from(base64, 'base64'));
 

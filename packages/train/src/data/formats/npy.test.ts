@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Tensor } from '@skein/onnx';
-import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { tensorElements } from '../../../load/src/sending/tensor-elements.ts';
+import { requireComponent } from '../../../../../scripts/testing/components.ts';
+import { tensorElements } from '../../../../load/src/sending/tensor-elements.ts';
 import { readNpy } from './npy.ts';
 
 // NumPy comes with it.

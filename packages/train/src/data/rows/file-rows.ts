@@ -13,7 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { TrainError } from '../train-error.ts';
+import { TrainError } from '../../train-error.ts';
 import type { RowStore, RowWriter, StoredBytes } from './stored.ts';
 
 export interface FileStore extends RowStore {

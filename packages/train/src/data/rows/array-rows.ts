@@ -3,7 +3,7 @@
  * rewritten.
  */
 import { elementCount, elementSize, type NumericTensor, type NumericType } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
+import { TrainError } from '../../train-error.ts';
 import {
   bytesPerRow,
   readStoredRow,

@@ -5,10 +5,10 @@
  * Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits", file format.
  */
 import { elementSize, type NumericTensor, type NumericType } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
-import { requireElements, rowsOfArray, swapped, type ArrayLayout } from './array-rows.ts';
-import { bytesOf, collected, type ByteSource } from './bytes.ts';
-import type { RowStore, StoredRows } from './stored.ts';
+import { TrainError } from '../../train-error.ts';
+import { requireElements, rowsOfArray, swapped, type ArrayLayout } from '../rows/array-rows.ts';
+import { bytesOf, collected, type ByteSource } from '../bytes.ts';
+import type { RowStore, StoredRows } from '../rows/stored.ts';
 
 const TYPES: Readonly<Record<number, NumericType>> = {
   0x08: 'uint8',

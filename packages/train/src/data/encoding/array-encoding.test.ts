@@ -1,6 +1,6 @@
 import { GraphBuilder, tensor, values, type NumericTensor } from '@skein/onnx';
 import { describe, expect, it } from 'vitest';
-import { nativeBackend } from '../run/native-backend.ts';
+import { nativeBackend } from '../../run/native-backend.ts';
 import { fitArrayEncoding, withArrayEncoding } from './array-encoding.ts';
 
 const pixels = tensor(

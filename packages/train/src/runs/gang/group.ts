@@ -1,22 +1,22 @@
 /**
  * Where the steps of a training run: in this thread, in several threads, or in the ranks of a gang.
  */
-import type { Collective } from '../parallel/collective.ts';
-import { rowsPerRank } from '../parallel/batch-part.ts';
-import type { Compression } from '../parallel/compression/exchange.ts';
-import { gradientStep } from '../parallel/gradient-step.ts';
-import { followRanks, leadRanks, type RankOptions } from '../parallel/ranks.ts';
-import { elastic } from '../parallel/ring/elastic.ts';
-import { joinRing } from '../parallel/ring/rendezvous.ts';
-import { openThreads } from '../parallel/threads/threads.ts';
-import { nativeBackend } from '../run/native-backend.ts';
-import { MASK, problemOf } from '../task/problem.ts';
-import type { TaskGroup } from '../task/train-task.ts';
-import { invalidSetting } from './failure.ts';
+import type { Collective } from '../../parallel/collective.ts';
+import { rowsPerRank } from '../../parallel/batch-part.ts';
+import type { Compression } from '../../parallel/compression/exchange.ts';
+import { gradientStep } from '../../parallel/gradient-step.ts';
+import { followRanks, leadRanks, type RankOptions } from '../../parallel/ranks.ts';
+import { elastic } from '../../parallel/ring/elastic.ts';
+import { joinRing } from '../../parallel/ring/rendezvous.ts';
+import { openThreads } from '../../parallel/threads/threads.ts';
+import { nativeBackend } from '../../run/native-backend.ts';
+import { MASK, problemOf } from '../../task/problem.ts';
+import type { TaskGroup } from '../../task/train-task.ts';
+import { invalidSetting } from '../failure.ts';
 import type { Gang } from './gang.ts';
 import type { Keeper } from './keeper.ts';
-import type { Prepared } from './prepare.ts';
-import { clipOf, optimiserOf, planOf, rowsPerStep, type Settings } from './settings.ts';
+import type { Prepared } from '../prepare.ts';
+import { clipOf, optimiserOf, planOf, rowsPerStep, type Settings } from '../settings.ts';
 
 /** The place of this process in a gang, and the copies of the run that the gang keeps. */
 export interface Membership {

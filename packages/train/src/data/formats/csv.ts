@@ -4,8 +4,8 @@
  * RFC 4180: fields may be quoted, `""` is a quote inside one, and a quoted field may hold separators
  * and line breaks. Lines end with LF or CRLF; empty lines and a byte order mark are skipped.
  */
-import { TrainError } from '../train-error.ts';
-import { chunksOf, type ByteSource } from './bytes.ts';
+import { TrainError } from '../../train-error.ts';
+import { chunksOf, type ByteSource } from '../bytes.ts';
 
 export interface CsvRecord {
   /** Line on which the record begins, counted from 1. */

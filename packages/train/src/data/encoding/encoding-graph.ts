@@ -11,7 +11,7 @@ import {
   type Model,
   type NumericTensor,
 } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
+import { TrainError } from '../../train-error.ts';
 import type { CategoryFeature, Encoder, Feature, NumberFeature } from './encoder.ts';
 
 /**

@@ -6,9 +6,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
-import type { RowStore } from '../data/stored.ts';
-import type { TrainingData } from '../task/training-data.ts';
-import { TrainError } from '../train-error.ts';
+import type { RowStore } from '../../data/rows/stored.ts';
+import type { TrainingData } from '../../task/training-data.ts';
+import { TrainError } from '../../train-error.ts';
 
 export interface ImageSize {
   readonly channels: 1 | 3;
