@@ -1,13 +1,13 @@
 /** What every HTTP service of Skein shares. Start at `serveRoutes`. */
-export { readBody } from './body.ts';
-export { bodyBudget, defaultBodyBudget } from './body-budget.ts';
-export type { Download } from './download.ts';
+export { readBody } from './bodies/body.ts';
+export { bodyBudget, defaultBodyBudget } from './bodies/body-budget.ts';
+export type { Download } from './bodies/download.ts';
 export {
   type EventSource,
   eventStreamBudget,
   MAX_EVENT_STREAMS,
   type ServerEvent,
-} from './event-streams.ts';
+} from './exchange/event-streams.ts';
 export {
   type Exchange,
   MethodNotAllowed,
@@ -18,8 +18,11 @@ export {
   sendErrorAs,
   sendJson,
   sendText,
-} from './exchange.ts';
-export { createExchangeListener, type ExchangeListenerOptions } from './exchange-listener.ts';
+} from './exchange/exchange.ts';
+export {
+  createExchangeListener,
+  type ExchangeListenerOptions,
+} from './listener/exchange-listener.ts';
 export {
   CONTENT_TYPE,
   createExposition,
@@ -30,11 +33,16 @@ export {
 export { destroyWithin, LINGER_MS, refuseConnection } from './connections.ts';
 export { type GatewayLogger, toSkeinError } from './fault.ts';
 export { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
-export { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
-export type { Http2Handler, HttpListener, OtherProtocols, UpgradeHandler } from './listener.ts';
-export { createOriginPolicy, isLoopback, type OriginPolicy } from './origin-policy.ts';
-export { PeerTimeouts } from './peer-timeouts.ts';
-export { requestIdFrom } from './request-id.ts';
+export { listenOnFreePort, type ListenAddress, type ListenOptions } from './listener/listen.ts';
+export type {
+  Http2Handler,
+  HttpListener,
+  OtherProtocols,
+  UpgradeHandler,
+} from './listener/listener.ts';
+export { createOriginPolicy, isLoopback, type OriginPolicy } from './exchange/origin-policy.ts';
+export { PeerTimeouts } from './listener/peer-timeouts.ts';
+export { requestIdFrom } from './exchange/request-id.ts';
 export {
   type Call,
   type CallerAccess,
@@ -46,8 +54,8 @@ export {
   type RouteLimits,
   type RouteOptions,
   type Routes,
-} from './routes.ts';
-export { serveRoutes, type Service, type ServiceOptions } from './service.ts';
+} from './routes/routes.ts';
+export { serveRoutes, type Service, type ServiceOptions } from './routes/service.ts';
 export { bearerOf, hashToken, idOfToken, issueToken } from './token.ts';
 export { type Certificates, openCertificates } from './tls/certificates.ts';
 export type { TlsFiles } from './tls/material.ts';

@@ -1,6 +1,6 @@
 /** Starts a node or a worker of a fleet, and manages their keys. */
 export { auditTrail } from './access/audit-trail.ts';
-export { openKeyRing, type KeyRing } from './access/key-ring.ts';
+export { openKeyRing, type KeyRing } from './access/keys/key-ring.ts';
 export { startFleetWorker, type FleetWorkerOptions } from './fleet-worker.ts';
 export { startNode, type RunningNode } from './node.ts';
 export type { NodeOptions } from './rooms/options.ts';

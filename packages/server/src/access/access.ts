@@ -12,11 +12,11 @@ import type { Clock, WeightOf } from '@skein/serving';
 import type { State } from '@skein/state';
 import type { ShareOf } from '@skein/api/shared-budget';
 import type { Access, Caller, Scope } from './contract.ts';
-import { openKeyRing, type HeldKey, type KeyRing } from './key-ring.ts';
-import { watchKeys } from './key-watch.ts';
-import { arrive, depart, tenantLoad, type TenantLoad } from './tenant-load.ts';
+import { openKeyRing, type HeldKey, type KeyRing } from './keys/key-ring.ts';
+import { watchKeys } from './keys/key-watch.ts';
+import { arrive, depart, tenantLoad, type TenantLoad } from './limits/tenant-load.ts';
 import { bearerOf, hashToken, idOfToken } from '@skein/http';
-import { take } from './token-bucket.ts';
+import { take } from './limits/token-bucket.ts';
 
 /** `open`: any process on this machine may do everything. `keys`: a request needs an API key. */
 export type AccessMode = 'open' | 'keys';

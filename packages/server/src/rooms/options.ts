@@ -1,6 +1,6 @@
 /** What a node is started with. */
 import type { TlsFiles } from '@skein/http';
-import type { GivenKey } from '../access/given-key.ts';
+import type { GivenKey } from '../access/keys/given-key.ts';
 import type { LogFormat, LogLevel } from '../telemetry/log.ts';
 
 export interface NodeOptions {

@@ -6,7 +6,7 @@ import { deployedModel } from '../../testing/fake-inference.ts';
 import { call, failure } from '../../testing/grpc-client.ts';
 import { floats, startGrpcFace } from '../testing/grpc-face.ts';
 import { INFER, post, send, startHttpFace } from '../testing/http-face.ts';
-import { decodeElements } from './bytes-elements.ts';
+import { decodeElements } from './tensors/bytes-elements.ts';
 import { classified } from './classification.ts';
 import { GRPCInferenceService } from './grpc/proto/inference.gen.ts';
 

@@ -11,7 +11,7 @@ import { SkeinError } from '@skein/api';
 import { elementCount, type Tensor, type TensorMap } from '@skein/onnx';
 import type { DeployedModel } from '@skein/serving';
 import { numbersOf } from './http/answer.ts';
-import { MAX_STRINGS } from './tensor-bytes.ts';
+import { MAX_STRINGS } from './tensors/tensor-bytes.ts';
 
 /** Classes to return by output. */
 export type Classes = ReadonlyMap<string, number>;

@@ -8,10 +8,10 @@ import type { Face } from '../face.ts';
 import type { RefusalListener } from '../rules.ts';
 import { inferenceService } from './grpc/methods.ts';
 import { inferenceRoutes } from './http/routes.ts';
-import type { PayloadCodec } from './payload-codec.ts';
-import type { ModelRepository } from './repository.ts';
+import type { PayloadCodec } from './tensors/payload-codec.ts';
+import type { ModelRepository } from './models/repository.ts';
 import type { SettingsView } from './settings.ts';
-import type { SharedRegions } from './shared-memory.ts';
+import type { SharedRegions } from './shared-memory/shared-memory.ts';
 import type { StatisticsSource } from './statistics.ts';
 
 export interface InferenceOptions {

@@ -2,7 +2,7 @@
 import type { DeployedModel, InferenceAnswer } from '@skein/serving';
 import { classified, type Classes } from './classification.ts';
 import type { InferenceOptions } from './face.ts';
-import { writeShared, type SharedOutputs } from './shared-tensors.ts';
+import { writeShared, type SharedOutputs } from './shared-memory/shared-tensors.ts';
 
 /** What the client asked for. */
 export interface Shown {

@@ -1,10 +1,10 @@
 /** What the inference face is tested with: an in-memory serving plane, and calls that are written down. */
 import { onTestFinished } from 'vitest';
 import { fakeAccess, type fakeInference, strictLogger } from '../../testing/fake-inference.ts';
-import { PayloadCodec } from '../oip/payload-codec.ts';
-import type { ModelRepository } from '../oip/repository.ts';
+import { PayloadCodec } from '../oip/tensors/payload-codec.ts';
+import type { ModelRepository } from '../oip/models/repository.ts';
 import type { SettingsView } from '../oip/settings.ts';
-import { createSharedRegions } from '../oip/shared-memory.ts';
+import { createSharedRegions } from '../oip/shared-memory/shared-memory.ts';
 import type { StatisticsSource } from '../oip/statistics.ts';
 
 export function fakePlane(inference: ReturnType<typeof fakeInference>) {

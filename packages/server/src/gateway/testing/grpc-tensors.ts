@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { datatypeOf } from '@skein/api';
 import { elementCount, elementSize, values, type NumericType, type Tensor } from '@skein/onnx';
 import { ModelInferRequestSchema } from '../oip/grpc/proto/inference.gen.ts';
-import { bytesOfTensor } from '../oip/tensor-bytes.ts';
+import { bytesOfTensor } from '../oip/tensors/tensor-bytes.ts';
 
 const NUMERIC: readonly NumericType[] = [
   'bool',

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './answer.ts';
 import { ModelInferResponseSchema, ModelStreamInferResponseSchema } from './proto/inference.gen.ts';
 import { MessagePieces } from '../../grpc/message-framer.ts';
-import { bytesOfTensor } from '../tensor-bytes.ts';
+import { bytesOfTensor } from '../tensors/tensor-bytes.ts';
 import { head, named } from '../../testing/grpc-tensors.ts';
 
 describe('answers', () => {

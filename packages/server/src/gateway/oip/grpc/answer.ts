@@ -3,11 +3,11 @@ import { datatypeOf } from '@skein/api';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Tensor } from '@skein/onnx';
 import type { InferenceAnswer } from '@skein/serving';
-import { encodeElementsInTurns } from '../bytes-elements.ts';
-import type { SharedSlice } from '../shared-memory.ts';
-import type { SharedOutputs } from '../shared-tensors.ts';
+import { encodeElementsInTurns } from '../tensors/bytes-elements.ts';
+import type { SharedSlice } from '../shared-memory/shared-memory.ts';
+import type { SharedOutputs } from '../shared-memory/shared-tensors.ts';
 import { MessagePieces } from '../../grpc/message-framer.ts';
-import { bytesOfTensor } from '../tensor-bytes.ts';
+import { bytesOfTensor } from '../tensors/tensor-bytes.ts';
 
 const BYTES = WireType.LengthDelimited;
 

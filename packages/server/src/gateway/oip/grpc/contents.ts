@@ -5,7 +5,7 @@
 import { SkeinError } from '@skein/api';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { elementCount, elementSize, type ElementType, type Tensor } from '@skein/onnx';
-import { checkElementCount, plainBytes, tensorFromBytes } from '../tensor-bytes.ts';
+import { checkElementCount, plainBytes, tensorFromBytes } from '../tensors/tensor-bytes.ts';
 
 interface ContentsField {
   readonly number: number;

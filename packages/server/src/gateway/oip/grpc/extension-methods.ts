@@ -2,7 +2,7 @@
 import { callerOf } from '../../grpc/rules.ts';
 import { unary, type GrpcMethod } from '../../grpc/method.ts';
 import { logSettings, refuseChange, traceSettings } from '../settings.ts';
-import { refuseCuda, type Region } from '../shared-memory.ts';
+import { refuseCuda, type Region } from '../shared-memory/shared-memory.ts';
 import type { GrpcOptions } from './methods.ts';
 import { GRPCInferenceService } from './proto/inference.gen.ts';
 

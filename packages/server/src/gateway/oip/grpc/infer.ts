@@ -21,8 +21,8 @@ import { sentenceOf, toGrpcError } from '../../grpc/status.ts';
 import type { MessagePieces } from '../../grpc/message-framer.ts';
 import { reportRefusal } from '../../rules.ts';
 import { showFor } from '../shown-answer.ts';
-import { readShared } from '../shared-tensors.ts';
-import { bytesHeld } from '../tensor-bytes.ts';
+import { readShared } from '../shared-memory/shared-tensors.ts';
+import { bytesHeld } from '../tensors/tensor-bytes.ts';
 
 type Message = Buffer | MessagePieces;
 type InferStream = ServerDuplexStream<Buffer, Message>;

@@ -9,8 +9,8 @@ import { modelInfer, modelStreamInfer } from './infer.ts';
 import { rawDefinition, unary, type GrpcMethod, type UnaryCall } from '../../grpc/method.ts';
 import { callerOf } from '../../grpc/rules.ts';
 import { isNodeReady } from '../../rules.ts';
-import { modelConfigOf } from '../model-config.ts';
-import { EXTENSIONS, metadataOf, SERVER_NAME, type TensorMetadata } from '../metadata.ts';
+import { modelConfigOf } from '../models/model-config.ts';
+import { EXTENSIONS, metadataOf, SERVER_NAME, type TensorMetadata } from '../models/metadata.ts';
 import {
   servedVersions,
   type BatchStatistics,

@@ -7,7 +7,7 @@ import { SkeinError } from '@skein/api';
 import { values } from '@skein/onnx';
 import { decodeGrpcRequest } from './request.ts';
 import { ModelInferRequestSchema } from './proto/inference.gen.ts';
-import { bytesOfTensor } from '../tensor-bytes.ts';
+import { bytesOfTensor } from '../tensors/tensor-bytes.ts';
 import {
   encode,
   head,

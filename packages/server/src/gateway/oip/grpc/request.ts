@@ -12,11 +12,15 @@ import {
   checkedShape,
   MAX_RANK,
   tensorFromBytes,
-} from '../tensor-bytes.ts';
+} from '../tensors/tensor-bytes.ts';
 import { tensorFromContents } from './contents.ts';
 import type { Classes } from '../classification.ts';
-import type { SharedSlice } from '../shared-memory.ts';
-import { sliceFrom, type SharedInput, type SharedOutputs } from '../shared-tensors.ts';
+import type { SharedSlice } from '../shared-memory/shared-memory.ts';
+import {
+  sliceFrom,
+  type SharedInput,
+  type SharedOutputs,
+} from '../shared-memory/shared-tensors.ts';
 import { classesFrom, priorityFrom, refuseSequences, timeoutFrom } from '../parameters.ts';
 
 export interface GrpcRequest {

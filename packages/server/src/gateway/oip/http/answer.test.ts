@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { tensor, type Tensor } from '@skein/onnx';
 import { encodeAnswer } from './answer.ts';
 import { decodeInferRequest, type DecodedRequest } from './request.ts';
-import { bytesOfTensor } from '../tensor-bytes.ts';
+import { bytesOfTensor } from '../tensors/tensor-bytes.ts';
 import { named, plain } from '../../testing/naive-tensors.ts';
 
 describe('answers', () => {

@@ -10,8 +10,8 @@ import { datatypeOf, SkeinError } from '@skein/api';
 import { bfloat16ToNumber, values, type NumericTensor, type Tensor } from '@skein/onnx';
 import type { InferenceAnswer } from '@skein/serving';
 import type { BinaryChoice } from './request.ts';
-import type { SharedSlice } from '../shared-memory.ts';
-import { bytesOfTensor } from '../tensor-bytes.ts';
+import type { SharedSlice } from '../shared-memory/shared-memory.ts';
+import { bytesOfTensor } from '../tensors/tensor-bytes.ts';
 
 export interface EncodedAnswer {
   /** Text, or its UTF-8 bytes if another thread wrote it. */

@@ -6,9 +6,9 @@
 import { SkeinError } from '@skein/api';
 import type { ElementType } from '@skein/onnx';
 import type { Classes } from '../classification.ts';
-import type { SharedSlice } from '../shared-memory.ts';
-import { sliceFrom, type SharedOutputs } from '../shared-tensors.ts';
-import { addStrings, elementTypeFor, checkedShape } from '../tensor-bytes.ts';
+import type { SharedSlice } from '../shared-memory/shared-memory.ts';
+import { sliceFrom, type SharedOutputs } from '../shared-memory/shared-tensors.ts';
+import { addStrings, elementTypeFor, checkedShape } from '../tensors/tensor-bytes.ts';
 import {
   classesFrom,
   type Fields,

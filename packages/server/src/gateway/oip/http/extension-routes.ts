@@ -4,7 +4,7 @@ import { type Exchange, sendJson, sendText } from '@skein/http';
 import { requireMethod, unknownRoute } from '../../face.ts';
 import { brief } from '../../brief.ts';
 import { logSettings, refuseChange, traceSettings } from '../settings.ts';
-import { refuseCuda } from '../shared-memory.ts';
+import { refuseCuda } from '../shared-memory/shared-memory.ts';
 import type { HttpOptions } from './routes.ts';
 import { smallBody } from './small-body.ts';
 

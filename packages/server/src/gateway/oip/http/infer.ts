@@ -19,8 +19,8 @@ import { deadlineFrom, timeoutFromHeader, traceFrom } from '../../request-header
 import type { EncodedAnswer } from './answer.ts';
 import type { HttpOptions } from './routes.ts';
 import { showFor } from '../shown-answer.ts';
-import { readShared } from '../shared-tensors.ts';
-import { bytesHeld } from '../tensor-bytes.ts';
+import { readShared } from '../shared-memory/shared-tensors.ts';
+import { bytesHeld } from '../tensors/tensor-bytes.ts';
 import { decodeRawRequest } from './raw-request.ts';
 import { reportRefusal } from '../../rules.ts';
 import { brief } from '../../brief.ts';

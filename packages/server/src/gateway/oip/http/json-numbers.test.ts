@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { SkeinError } from '@skein/api';
 import { values, type NumericTensor, type NumericType } from '@skein/onnx';
 import { readNumbers } from './json-numbers.ts';
-import { narrow } from '../number-types.ts';
+import { narrow } from '../tensors/number-types.ts';
 
 function read(text: string, type: NumericType, shape: readonly number[]): NumericTensor {
   const bytes = Buffer.from(text);

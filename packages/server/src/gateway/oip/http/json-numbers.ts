@@ -24,8 +24,8 @@ import {
   tooMany,
   type Reader,
 } from './json-number-errors.ts';
-import { narrow, NUMBER_RULES } from '../number-types.ts';
-import { MAX_RANK } from '../tensor-bytes.ts';
+import { narrow, NUMBER_RULES } from '../tensors/number-types.ts';
+import { MAX_RANK } from '../tensors/tensor-bytes.ts';
 
 const EXACT = 2 ** 53;
 const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));

@@ -4,7 +4,7 @@ import { elementCount } from '@skein/onnx';
 import { boundJson } from '@skein/http/json-value';
 import type { CarvedArray } from './json-carve.ts';
 import { brief } from '../../brief.ts';
-import { checkElementCount, MAX_STRINGS } from '../tensor-bytes.ts';
+import { checkElementCount, MAX_STRINGS } from '../tensors/tensor-bytes.ts';
 
 const utf8 = new TextEncoder();
 /** Strings and the arrays around them. */

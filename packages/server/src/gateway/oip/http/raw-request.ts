@@ -9,7 +9,7 @@ import { SkeinError } from '@skein/api';
 import { elementSize, type Dimension, type NumericType, type TensorSpec } from '@skein/onnx';
 import type { DeployedModel } from '@skein/serving';
 import type { DecodedRequest } from './request.ts';
-import { plainBytes, tensorFromBytes } from '../tensor-bytes.ts';
+import { plainBytes, tensorFromBytes } from '../tensors/tensor-bytes.ts';
 
 /**
  * @param accept the Accept header.

@@ -9,8 +9,8 @@ import { openEnvelope, type Envelope, type InputEnvelope, type Opened } from './
 import { carve, parseCarved, type CarvedArray } from './json-carve.ts';
 import { readNumbers } from './json-numbers.ts';
 import { readStrings } from './json-strings.ts';
-import type { SharedInput } from '../shared-tensors.ts';
-import { tensorFromBytes } from '../tensor-bytes.ts';
+import type { SharedInput } from '../shared-memory/shared-tensors.ts';
+import { tensorFromBytes } from '../tensors/tensor-bytes.ts';
 
 export type { BinaryChoice } from './envelope.ts';
 

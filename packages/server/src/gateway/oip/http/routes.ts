@@ -11,9 +11,9 @@ import { requireMethod, unknownRoute, type HttpRoutes, type HttpTransport } from
 import type { InferenceOptions } from '../face.ts';
 import { serveRegions, serveSettings } from './extension-routes.ts';
 import { inferOverHttp } from './infer.ts';
-import { modelConfigJson } from '../model-config.ts';
+import { modelConfigJson } from '../models/model-config.ts';
 import { objectOf, smallBody } from './small-body.ts';
-import { EXTENSIONS, metadataOf, SERVER_NAME } from '../metadata.ts';
+import { EXTENSIONS, metadataOf, SERVER_NAME } from '../models/metadata.ts';
 import {
   servedVersions,
   type BatchStatistics,

@@ -1,0 +1,43 @@
+/** The codec thread: reads large requests and writes large answers, one at a time. */
+import { moving, serve } from '@skein/calls/serve';
+import type { InferenceAnswer } from '@skein/serving';
+import { pack, unpack, type WireTensors } from '@skein/serving/tensor-transfer';
+import { decodeGrpcRequest } from '../grpc/request.ts';
+import { encodeAnswer, type EncodedAnswer } from '../http/answer.ts';
+import { decodeInferRequest, type BinaryChoice } from '../http/request.ts';
+
+interface AnswerToWrite {
+  readonly model: string;
+  readonly id: string | undefined;
+  readonly outputs: readonly string[] | undefined;
+  readonly choice: BinaryChoice;
+  readonly answer: Omit<InferenceAnswer, 'outputs'>;
+  readonly tensors: WireTensors;
+}
+
+/** A request whose tensors are packed for the transfer. */
+function packed<Request extends { readonly inputs: Parameters<typeof pack>[0] }>(
+  request: Request,
+): Omit<Request, 'inputs'> & { readonly inputs: WireTensors } {
+  const { tensors, transfer } = pack(request.inputs, false);
+  return moving({ ...request, inputs: tensors }, transfer);
+}
+
+const calls = {
+  http({ body, jsonLength }: { body: Uint8Array; jsonLength: number | undefined }) {
+    const { buffer, byteOffset, byteLength } = body;
+    return packed(decodeInferRequest(Buffer.from(buffer, byteOffset, byteLength), jsonLength));
+  },
+  grpc({ message, maxTensorBytes }: { message: Uint8Array; maxTensorBytes: number | undefined }) {
+    return packed(decodeGrpcRequest(message, maxTensorBytes));
+  },
+  answer({ model, id, outputs, choice, answer, tensors }: AnswerToWrite): EncodedAnswer {
+    const whole = { ...answer, outputs: unpack(tensors) };
+    const encoded = encodeAnswer(model, id, outputs, choice, whole);
+    const json = Buffer.from(encoded.json);
+    const transfer = new Set([json, ...(encoded.binary ?? [])].map(({ buffer }) => buffer));
+    return moving({ ...encoded, json }, [...transfer] as ArrayBuffer[]);
+  },
+};
+export type CodecCalls = typeof calls;
+serve(calls);
