@@ -1,9 +1,14 @@
-export { float, floats, type Attribute } from './attribute.ts';
-export { GraphBuilder, type ModelOptions, type NodeOptions } from './builder.ts';
-export { checkModel } from './check.ts';
-export { elementTypeName, elementTypeNumber, elementTypeOf } from './element-type.ts';
-export { externalTensors, inlineExternalData, type ExternalTensor } from './external-data.ts';
-export { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
+export { float, floats, type Attribute } from './model/attribute.ts';
+export { GraphBuilder, type ModelOptions, type NodeOptions } from './model/builder.ts';
+export { checkModel } from './model/check.ts';
+export { elementTypeName, elementTypeNumber, elementTypeOf } from './tensor/element-type.ts';
+export { externalTensors, inlineExternalData, type ExternalTensor } from './model/external-data.ts';
+export {
+  bfloat16ToNumber,
+  float16ToNumber,
+  numberToBfloat16,
+  numberToFloat16,
+} from './tensor/half.ts';
 export { activation, type Activation } from './layers/activation.ts';
 export { attention, type AttentionOptions } from './layers/attention.ts';
 export { conv, type ConvOptions } from './layers/conv.ts';
@@ -24,11 +29,11 @@ export {
   withGraph,
   writeModel,
   type Model,
-} from './model.ts';
+} from './model/model.ts';
 export { NEWEST_OPSET } from './operators.gen.ts';
 export { OnnxError, type OnnxErrorKind } from './onnx-error.ts';
-export { kaiming, seededRandom, xavier, type Random } from './random.ts';
-export { signatureOf } from './signature.ts';
+export { kaiming, seededRandom, xavier, type Random } from './tensor/random.ts';
+export { signatureOf } from './model/signature.ts';
 export {
   elementCount,
   elementSize,
@@ -45,7 +50,7 @@ export {
   type Tensor,
   type TensorMap,
   type TensorSpec,
-} from './tensor.ts';
+} from './tensor/tensor.ts';
 export { gradient, gradientName, type GradientOptions } from './gradient/gradient.ts';
 export {
   clippedGradient,
@@ -54,7 +59,7 @@ export {
 } from './per-example/clipped-gradient.ts';
 export { inferShapes } from './infer/inference.ts';
 export { removeDeadNodes } from './passes/dead-nodes.ts';
-export { tensorOf } from './protos.ts';
+export { tensorOf } from './model/protos.ts';
 export type { CrossEntropyOptions } from './loss/cross-entropy.ts';
 export { withLoss, type Loss, type LossModel, type LossOptions } from './loss/loss.ts';
 export { foldConstants } from './passes/fold-constants.ts';

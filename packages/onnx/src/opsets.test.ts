@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder } from './builder.ts';
+import { GraphBuilder } from './model/builder.ts';
 import { NEWEST_OPSET, OPERATORS } from './operators.gen.ts';
 import { whyAbsent } from './opsets.ts';
 import { ortSession } from './testing/ort.ts';

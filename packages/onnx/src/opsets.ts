@@ -1,5 +1,5 @@
 /** Which operators exist in which operator set. */
-import { domainName } from './model.ts';
+import { domainName } from './model/model.ts';
 import { DEPRECATED, OPERATORS } from './operators.gen.ts';
 
 /**

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { elementTypeNumber } from '../element-type.ts';
-import { GraphBuilder } from '../builder.ts';
-import { checkModel } from '../check.ts';
+import { elementTypeNumber } from '../tensor/element-type.ts';
+import { GraphBuilder } from '../model/builder.ts';
+import { checkModel } from '../model/check.ts';
 import { mlp } from '../layers/mlp.ts';
 import { withLoss } from '../loss/loss.ts';
-import { writeModel, type Model } from '../model.ts';
-import { signatureOf } from '../signature.ts';
-import { tensor } from '../tensor.ts';
+import { writeModel, type Model } from '../model/model.ts';
+import { signatureOf } from '../model/signature.ts';
+import { tensor } from '../tensor/tensor.ts';
 import { ortRun, OrtTensor } from '../testing/ort.ts';
 import { gradient } from './gradient.ts';
 

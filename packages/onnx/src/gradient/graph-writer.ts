@@ -6,14 +6,14 @@
  * an equal node is not written twice: rules may be simple and the graph stays small.
  */
 import type { NodeProto, TensorProto } from 'onnx-buf';
-import type { Attribute } from '../attribute.ts';
-import { elementTypeNumber } from '../element-type.ts';
-import { numberToBfloat16, numberToFloat16 } from '../half.ts';
+import type { Attribute } from '../model/attribute.ts';
+import { elementTypeNumber } from '../tensor/element-type.ts';
+import { numberToBfloat16, numberToFloat16 } from '../tensor/half.ts';
 import type { Inference } from '../infer/inference.ts';
 import { isStatic, type Size } from '../infer/size.ts';
 import { OnnxError } from '../onnx-error.ts';
-import { nodeProto, tensorProto } from '../protos.ts';
-import { elementCount, tensor, values, type ElementType, type Tensor } from '../tensor.ts';
+import { nodeProto, tensorProto } from '../model/protos.ts';
+import { elementCount, tensor, values, type ElementType, type Tensor } from '../tensor/tensor.ts';
 import type { GradientGraph } from './rule.ts';
 
 /** Nodes of one gradient: a network of ten thousand nodes takes some forty thousand. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder } from '../builder.ts';
-import { checkModel } from '../check.ts';
-import type { Model } from '../model.ts';
-import { tensor } from '../tensor.ts';
+import { GraphBuilder } from '../model/builder.ts';
+import { checkModel } from '../model/check.ts';
+import type { Model } from '../model/model.ts';
+import { tensor } from '../tensor/tensor.ts';
 import { ortRun, OrtTensor } from '../testing/ort.ts';
 import { gradient } from './gradient.ts';
 

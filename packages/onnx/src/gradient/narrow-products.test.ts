@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { checkModel } from '../check.ts';
+import { checkModel } from '../model/check.ts';
 import { mlp } from '../layers/mlp.ts';
 import { withLoss } from '../loss/loss.ts';
-import type { Model } from '../model.ts';
-import { seededRandom } from '../random.ts';
+import type { Model } from '../model/model.ts';
+import { seededRandom } from '../tensor/random.ts';
 import { ortRun, OrtTensor } from '../testing/ort.ts';
 import { gradient } from './gradient.ts';
 

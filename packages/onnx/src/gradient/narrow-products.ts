@@ -9,8 +9,8 @@
  * there is nothing to gain.
  */
 import type { NodeProto } from 'onnx-buf';
-import { NodeView } from '../node-view.ts';
-import { nodeProto } from '../protos.ts';
+import { NodeView } from '../model/node-view.ts';
+import { nodeProto } from '../model/protos.ts';
 import type { GraphWriter } from './graph-writer.ts';
 
 const MOST_ROWS = 32;

@@ -6,10 +6,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readModel, type Model } from '../model.ts';
-import { tensorOf } from '../protos.ts';
-import { signatureOf } from '../signature.ts';
-import { values, type NumericTensor } from '../tensor.ts';
+import { readModel, type Model } from '../model/model.ts';
+import { tensorOf } from '../model/protos.ts';
+import { signatureOf } from '../model/signature.ts';
+import { values, type NumericTensor } from '../tensor/tensor.ts';
 import { ortSession, OrtTensor } from '../testing/ort.ts';
 import { gradient, gradientName } from './gradient.ts';
 

@@ -5,8 +5,8 @@
  */
 import { create } from '@bufbuild/protobuf';
 import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
-import { withGraph, type Model } from '../model.ts';
-import { NodeView, readsOf } from '../node-view.ts';
+import { withGraph, type Model } from '../model/model.ts';
+import { NodeView, readsOf } from '../model/node-view.ts';
 
 /** @param kept names that must stay. The given model is not changed. */
 export function reluAfterPool(model: Model, kept: ReadonlySet<string>): Model {

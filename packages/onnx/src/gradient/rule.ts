@@ -6,9 +6,9 @@
  * writes nodes that compute those with respect to its inputs, in standard ONNX operators of the
  * model's own operator set.
  */
-import type { Attribute } from '../attribute.ts';
+import type { Attribute } from '../model/attribute.ts';
 import type { InferenceNode } from '../infer/rule.ts';
-import type { Dimension, ElementType, Tensor } from '../tensor.ts';
+import type { Dimension, ElementType, Tensor } from '../tensor/tensor.ts';
 
 /**
  * Builds the gradient of one operator.

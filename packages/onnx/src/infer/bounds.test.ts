@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { gradient } from '../gradient/gradient.ts';
-import { GraphBuilder } from '../builder.ts';
-import { tensor, type Dimension } from '../tensor.ts';
+import { GraphBuilder } from '../model/builder.ts';
+import { tensor, type Dimension } from '../tensor/tensor.ts';
 import { inferShapes } from './inference.ts';
 
 /** The shape of what a graph makes of x. */

@@ -6,7 +6,7 @@
  *
  * Impossible sizes are an error; facts beyond the bounds become unknown.
  */
-import { elementSize, values, type Tensor } from '../tensor.ts';
+import { elementSize, values, type Tensor } from '../tensor/tensor.ts';
 import type { Inferred } from './rule.ts';
 import type { Size } from './size.ts';
 

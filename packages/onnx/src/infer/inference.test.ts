@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder } from '../builder.ts';
+import { GraphBuilder } from '../model/builder.ts';
 import { mlp } from '../layers/mlp.ts';
-import { readModel } from '../model.ts';
-import { tensor, type Dimension } from '../tensor.ts';
+import { readModel } from '../model/model.ts';
+import { tensor, type Dimension } from '../tensor/tensor.ts';
 import { realModels } from '../testing/real-models.ts';
 import { inferShapes } from './inference.ts';
 import { ceilDivide, floorDivide, plus, product, quotient, sum } from './size.ts';

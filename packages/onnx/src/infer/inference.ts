@@ -7,13 +7,13 @@
  * can never run is an error.
  */
 import type { NodeProto, ValueInfoProto } from 'onnx-buf';
-import { elementTypeOf } from '../element-type.ts';
-import { opsetOf, type Model } from '../model.ts';
-import { NodeView } from '../node-view.ts';
+import { elementTypeOf } from '../tensor/element-type.ts';
+import { opsetOf, type Model } from '../model/model.ts';
+import { NodeView } from '../model/node-view.ts';
 import { OnnxError } from '../onnx-error.ts';
-import { tensorOf } from '../protos.ts';
+import { tensorOf } from '../model/protos.ts';
 import { inferenceRule } from '../operators/registry.ts';
-import type { Dimension, NumericTensor, Tensor, TensorSpec } from '../tensor.ts';
+import type { Dimension, NumericTensor, Tensor, TensorSpec } from '../tensor/tensor.ts';
 import { bounded, inferredOf, isSize, LONGEST_LIST, MOST_AXES, unknownSize } from './bounds.ts';
 import type { Inferred, InferenceNode } from './rule.ts';
 import type { Size } from './size.ts';

@@ -1,6 +1,6 @@
 /** The contract of an inference rule, and common helpers of rules. */
-import type { NodeView } from '../node-view.ts';
-import type { ElementType, Tensor } from '../tensor.ts';
+import type { NodeView } from '../model/node-view.ts';
+import type { ElementType, Tensor } from '../tensor/tensor.ts';
 import { LONGEST_LIST } from './bounds.ts';
 import type { Size } from './size.ts';
 

@@ -4,7 +4,7 @@
  * equally computed axes compare as equal. This is not an algebra system: expressions that are equal
  * but written differently count as different, which costs a `Shape` node, never an error.
  */
-import { elementCount } from '../tensor.ts';
+import { elementCount } from '../tensor/tensor.ts';
 
 /** A number, or a symbol. Symbols that begin with `?` stand for sizes without a name. */
 export type Size = number | string;

@@ -1,7 +1,7 @@
 /** Element by element: x of any shape → the same shape. */
-import { float } from '../attribute.ts';
-import type { GraphBuilder } from '../builder.ts';
-import { tensor } from '../tensor.ts';
+import { float } from '../model/attribute.ts';
+import type { GraphBuilder } from '../model/builder.ts';
+import { tensor } from '../tensor/tensor.ts';
 import type { Layer } from './layer.ts';
 
 export type Activation = 'none' | 'relu' | 'leakyRelu' | 'gelu' | 'tanh' | 'sigmoid' | 'silu';

@@ -4,8 +4,8 @@
  *
  *     x ─ W ─ [B, L, 3, heads, d] ─ transpose ─ [3, B, heads, L, d] ─ q, k, v
  */
-import { xavier } from '../random.ts';
-import { tensor } from '../tensor.ts';
+import { xavier } from '../tensor/random.ts';
+import { tensor } from '../tensor/tensor.ts';
 import { requireRank, weight, type Layer } from './layer.ts';
 
 export interface AttentionOptions {

@@ -1,5 +1,5 @@
 /** Convolution over height and width: [batch, channels, h, w] → [batch, filters, h′, w′]. */
-import { kaiming, xavier } from '../random.ts';
+import { kaiming, xavier } from '../tensor/random.ts';
 import { activate, type Activation } from './activation.ts';
 import { isRectifier } from './dense.ts';
 import { requireRank, weight, type Layer } from './layer.ts';

@@ -4,7 +4,7 @@
  * For [batch, inputs] it is one Gemm with W as [units, inputs], the layout of PyTorch's `Linear`;
  * with axes between, a MatMul with W as [inputs, units].
  */
-import { kaiming, xavier } from '../random.ts';
+import { kaiming, xavier } from '../tensor/random.ts';
 import { activate, type Activation } from './activation.ts';
 import { weight, type Layer } from './layer.ts';
 

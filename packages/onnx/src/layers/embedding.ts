@@ -1,5 +1,5 @@
 /** Learnt vectors for tokens and for their positions. */
-import type { Random } from '../random.ts';
+import type { Random } from '../tensor/random.ts';
 import { requireRank, weight, type Layer } from './layer.ts';
 
 /** Indices int64 [batch, length] → [batch, length, width]. */

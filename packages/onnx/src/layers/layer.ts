@@ -2,9 +2,9 @@
  * A layer as a function from a value to a value: it adds its nodes and seeded weights to a graph.
  * `sequential` strings layers together; a layer that holds others (`residual`) is one like any other.
  */
-import type { GraphBuilder } from '../builder.ts';
-import type { Random } from '../random.ts';
-import { tensor } from '../tensor.ts';
+import type { GraphBuilder } from '../model/builder.ts';
+import type { Random } from '../tensor/random.ts';
+import { tensor } from '../tensor/tensor.ts';
 
 /** A value that flows through a model; its first dimension, the batch, is left out of the shape. */
 export interface Flow {

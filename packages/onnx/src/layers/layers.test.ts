@@ -1,12 +1,12 @@
 /** Each layer against a simple loop, and whole models against the checker. */
 import { describe, expect, it } from 'vitest';
-import { checkModel } from '../check.ts';
+import { checkModel } from '../model/check.ts';
 import { gradient } from '../gradient/gradient.ts';
 import { inferShapes } from '../infer/inference.ts';
 import { withLoss } from '../loss/loss.ts';
-import { writeModel, type Model } from '../model.ts';
+import { writeModel, type Model } from '../model/model.ts';
 import { trainableParameters } from '../passes/freeze.ts';
-import { signatureOf } from '../signature.ts';
+import { signatureOf } from '../model/signature.ts';
 import { ortRun, OrtTensor } from '../testing/ort.ts';
 import { activation, type Activation } from './activation.ts';
 import { attention } from './attention.ts';

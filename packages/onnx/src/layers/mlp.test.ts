@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { checkModel } from '../check.ts';
+import { checkModel } from '../model/check.ts';
 import { mlp } from './mlp.ts';
-import { writeModel, type Model } from '../model.ts';
-import { signatureOf } from '../signature.ts';
+import { writeModel, type Model } from '../model/model.ts';
+import { signatureOf } from '../model/signature.ts';
 import { ortRun, OrtTensor } from '../testing/ort.ts';
 
 const digest = (model: Model) => createHash('sha256').update(writeModel(model)).digest('hex');

@@ -1,8 +1,8 @@
 /** A perceptron, the model that tests and benchmarks know best. */
-import { GraphBuilder } from '../builder.ts';
-import type { Model } from '../model.ts';
-import { seededRandom } from '../random.ts';
-import type { Dimension } from '../tensor.ts';
+import { GraphBuilder } from '../model/builder.ts';
+import type { Model } from '../model/model.ts';
+import { seededRandom } from '../tensor/random.ts';
+import type { Dimension } from '../tensor/tensor.ts';
 import { dense } from './dense.ts';
 
 export interface MlpOptions {

@@ -1,5 +1,5 @@
 /** Normalisations with a learnt scale and shift; x keeps its shape. */
-import { float } from '../attribute.ts';
+import { float } from '../model/attribute.ts';
 import { weight, type Layer, type LayerScope } from './layer.ts';
 
 /**

@@ -12,10 +12,10 @@
  * Weights are called after the place of their layer, as in PyTorch: `0.weight`, `3.bias`, `2.0.weight`
  * for the first layer inside the third.
  */
-import { GraphBuilder } from '../builder.ts';
-import type { Model } from '../model.ts';
-import { seededRandom } from '../random.ts';
-import type { Dimension, ElementType } from '../tensor.ts';
+import { GraphBuilder } from '../model/builder.ts';
+import type { Model } from '../model/model.ts';
+import { seededRandom } from '../tensor/random.ts';
+import type { Dimension, ElementType } from '../tensor/tensor.ts';
 import { flow } from './flow.ts';
 import type { Layer } from './layer.ts';
 

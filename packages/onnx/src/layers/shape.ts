@@ -1,5 +1,5 @@
 /** Layers without weights that change the form of a value, or drop some of it. */
-import { tensor } from '../tensor.ts';
+import { tensor } from '../tensor/tensor.ts';
 import { product, type Layer } from './layer.ts';
 
 /** [batch, …] → [batch, size]. */

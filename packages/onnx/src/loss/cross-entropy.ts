@@ -3,9 +3,9 @@
  * softmax(x)·Σq − q. Targets are class indices or probabilities. Smoothing, weights of classes and
  * the normalisation by the weights of the targets follow PyTorch's CrossEntropyLoss.
  */
-import { elementTypeNumber } from '../element-type.ts';
+import { elementTypeNumber } from '../tensor/element-type.ts';
 import { OnnxError } from '../onnx-error.ts';
-import { tensor } from '../tensor.ts';
+import { tensor } from '../tensor/tensor.ts';
 import type { LossContext, Terms } from './terms.ts';
 
 export interface CrossEntropyOptions {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder } from '../builder.ts';
-import { checkModel } from '../check.ts';
+import { GraphBuilder } from '../model/builder.ts';
+import { checkModel } from '../model/check.ts';
 import { gradient } from '../gradient/gradient.ts';
-import { writeModel, type Model } from '../model.ts';
+import { writeModel, type Model } from '../model/model.ts';
 import { withLoss, type Loss, type LossOptions } from './loss.ts';
 
 /** y = x, in float64, so that the loss is a function of the input. */

@@ -1,5 +1,5 @@
 /** The weighted mean that every loss is, and the weights of its gradient. */
-import { elementTypeNumber } from '../element-type.ts';
+import { elementTypeNumber } from '../tensor/element-type.ts';
 import type { GraphWriter } from '../gradient/graph-writer.ts';
 import type { Size } from '../infer/size.ts';
 import type { LossContext, Terms } from './terms.ts';

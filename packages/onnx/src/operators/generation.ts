@@ -1,9 +1,9 @@
 /** Operators that make constants, shapes, positions, ranges and random numbers; none has a gradient. */
-import { elementTypeOf } from '../element-type.ts';
+import { elementTypeOf } from '../tensor/element-type.ts';
 import { inferredOf, LONGEST_LIST } from '../infer/bounds.ts';
 import { asShape, type Inferred, type InferenceNode, type InferenceRule } from '../infer/rule.ts';
 import { isStatic, product, type Size } from '../infer/size.ts';
-import { elementCount, values } from '../tensor.ts';
+import { elementCount, values } from '../tensor/tensor.ts';
 import { inferred, type Operators } from './operator.ts';
 
 function constant(node: InferenceNode): Inferred | undefined {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import type { Attribute } from '../attribute.ts';
+import type { Attribute } from '../model/attribute.ts';
 import {
   checkGradients,
   floats,

@@ -7,7 +7,7 @@
 import type { GradientGraph, GradientNode, GradientRule } from '../gradient/rule.ts';
 import { axisOf, sameAsInput, type InferenceNode, type InferenceRule } from '../infer/rule.ts';
 import type { Size } from '../infer/size.ts';
-import { elementCount } from '../tensor.ts';
+import { elementCount } from '../tensor/tensor.ts';
 import { operationsOf, type Operations } from './elementwise/operations.ts';
 import { spatialAxes } from './normalisation/moments.ts';
 import { differentiable, inferred, type Operators } from './operator.ts';

@@ -1,7 +1,7 @@
 /** Dead-node removal: removes nodes that no output depends on. */
 import type { NodeProto } from 'onnx-buf';
-import { withGraph, type Model } from '../model.ts';
-import { readsOf } from '../node-view.ts';
+import { withGraph, type Model } from '../model/model.ts';
+import { readsOf } from '../model/node-view.ts';
 
 /**
  * A model without the nodes and initialisers that no output depends on. The given model is not

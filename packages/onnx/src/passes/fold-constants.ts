@@ -4,10 +4,10 @@
  * other folding when it loads a model.
  */
 import type { NodeProto } from 'onnx-buf';
-import { withGraph, type Model } from '../model.ts';
-import { NodeView } from '../node-view.ts';
-import { tensorProto } from '../protos.ts';
-import { stringTensor, tensor, type Tensor } from '../tensor.ts';
+import { withGraph, type Model } from '../model/model.ts';
+import { NodeView } from '../model/node-view.ts';
+import { tensorProto } from '../model/protos.ts';
+import { stringTensor, tensor, type Tensor } from '../tensor/tensor.ts';
 
 /** A model whose constants are initialisers. The given model is not changed; weights are shared. */
 export function foldConstants(model: Model): Model {

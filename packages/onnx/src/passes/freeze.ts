@@ -1,6 +1,6 @@
 /** Freezing: which weights are trained, by the pattern of their names. */
 import { gradient, gradientName, type GradientOptions } from '../gradient/gradient.ts';
-import type { Model } from '../model.ts';
+import type { Model } from '../model/model.ts';
 import { OnnxError } from '../onnx-error.ts';
 
 /**

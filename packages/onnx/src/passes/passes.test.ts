@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { float, floats } from '../attribute.ts';
-import { GraphBuilder } from '../builder.ts';
-import { checkModel } from '../check.ts';
+import { float, floats } from '../model/attribute.ts';
+import { GraphBuilder } from '../model/builder.ts';
+import { checkModel } from '../model/check.ts';
 import { mlp } from '../layers/mlp.ts';
 import { withLoss } from '../loss/loss.ts';
-import { writeModel } from '../model.ts';
-import { tensor } from '../tensor.ts';
+import { writeModel } from '../model/model.ts';
+import { tensor } from '../tensor/tensor.ts';
 import { ortRun, OrtTensor } from '../testing/ort.ts';
 import { branching } from '../testing/small-models.ts';
 import { removeDeadNodes } from './dead-nodes.ts';

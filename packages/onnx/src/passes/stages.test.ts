@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder } from '../builder.ts';
-import { checkModel } from '../check.ts';
+import { GraphBuilder } from '../model/builder.ts';
+import { checkModel } from '../model/check.ts';
 import { gradient } from '../gradient/gradient.ts';
 import { mlp } from '../layers/mlp.ts';
 import { withLoss } from '../loss/loss.ts';
-import { writeModel, type Model } from '../model.ts';
-import { tensor } from '../tensor.ts';
+import { writeModel, type Model } from '../model/model.ts';
+import { tensor } from '../tensor/tensor.ts';
 import { ortRun, OrtTensor } from '../testing/ort.ts';
 import { inStages } from './stages.ts';
 

@@ -4,11 +4,11 @@
  */
 import type { ValueInfoProto } from 'onnx-buf';
 import { inferShapes } from '../infer/inference.ts';
-import { withGraph, type Model } from '../model.ts';
-import { readsOf } from '../node-view.ts';
+import { withGraph, type Model } from '../model/model.ts';
+import { readsOf } from '../model/node-view.ts';
 import { OnnxError } from '../onnx-error.ts';
-import { valueInfoProto } from '../protos.ts';
-import type { TensorSpec } from '../tensor.ts';
+import { valueInfoProto } from '../model/protos.ts';
+import type { TensorSpec } from '../tensor/tensor.ts';
 
 /**
  * A stage has only the nodes that its outputs need and no earlier stage has. A value that a stage

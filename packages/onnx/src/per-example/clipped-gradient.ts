@@ -9,16 +9,16 @@
  * gradient of a single example is kept (Bu et al., "Differentially Private Optimization on Large
  * Model at Small Cost", ICML 2023).
  */
-import { GraphBuilder } from '../builder.ts';
-import { elementTypeOf } from '../element-type.ts';
+import { GraphBuilder } from '../model/builder.ts';
+import { elementTypeOf } from '../tensor/element-type.ts';
 import { ForwardNode, gradient, gradientName, namesOf } from '../gradient/gradient.ts';
 import { GraphWriter } from '../gradient/graph-writer.ts';
 import { inferenceOf, type Inference } from '../infer/inference.ts';
-import { withGraph, type Model } from '../model.ts';
-import { readsOf } from '../node-view.ts';
+import { withGraph, type Model } from '../model/model.ts';
+import { readsOf } from '../model/node-view.ts';
 import { OnnxError } from '../onnx-error.ts';
 import { gradientRule } from '../operators/registry.ts';
-import { valueInfoProto } from '../protos.ts';
+import { valueInfoProto } from '../model/protos.ts';
 import { exampleAxes } from './independence.ts';
 import { contributionOf, squaredNorms, type Contribution } from './norms.ts';
 

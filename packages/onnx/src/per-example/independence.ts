@@ -8,8 +8,8 @@
 import type { NodeProto } from 'onnx-buf';
 import { InferredNode, type Inference } from '../infer/inference.ts';
 import { isStatic } from '../infer/size.ts';
-import type { Model } from '../model.ts';
-import { readsOf, subgraphsOf, titleOf } from '../node-view.ts';
+import type { Model } from '../model/model.ts';
+import { readsOf, subgraphsOf, titleOf } from '../model/node-view.ts';
 
 /** The axis that counts examples, by value; values of no example are absent. */
 export type ExampleAxes = ReadonlyMap<string, number>;

@@ -10,9 +10,9 @@
  * Convolutional Neural Networks with Differential Privacy", NeurIPS 2022). Factors of a tied
  * parameter are joined along the rows.
  */
-import { elementTypeNumber } from '../element-type.ts';
+import { elementTypeNumber } from '../tensor/element-type.ts';
 import type { GradientGraph, GradientNode } from '../gradient/rule.ts';
-import { float } from '../attribute.ts';
+import { float } from '../model/attribute.ts';
 import { slice, padZeros } from '../operators/layout/slicing.ts';
 import { kernelOf, spatialSizes, windowOf } from '../operators/windows/window.ts';
 

@@ -6,11 +6,11 @@
 import type { ValueInfoProto } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { checkModel } from '../check.ts';
-import { elementTypeOf } from '../element-type.ts';
+import { checkModel } from '../model/check.ts';
+import { elementTypeOf } from '../tensor/element-type.ts';
 import { inferShapes } from '../infer/inference.ts';
-import { readModel, withGraph, writeModel, type Model } from '../model.ts';
-import type { TensorSpec } from '../tensor.ts';
+import { readModel, withGraph, writeModel, type Model } from '../model/model.ts';
+import type { TensorSpec } from '../tensor/tensor.ts';
 import { casesOf, type Case } from './testing/cases.ts';
 
 /** Longer inputs are data; these may be axes, sizes or scales, which exporters have as constants. */

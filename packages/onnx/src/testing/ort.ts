@@ -1,6 +1,6 @@
 /** ONNX Runtime as the oracle. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { writeModel, type Model } from '../model.ts';
+import { writeModel, type Model } from '../model/model.ts';
 
 export async function ortSession(model: Model | Uint8Array): Promise<InferenceSession> {
   const bytes = model instanceof Uint8Array ? model : writeModel(model);

@@ -1,9 +1,9 @@
 /** Models of a few nodes, for tests. */
 import { create } from '@bufbuild/protobuf';
 import { StringStringEntryProtoSchema, TensorProto_DataLocation } from 'onnx-buf';
-import { GraphBuilder } from '../builder.ts';
-import type { Model } from '../model.ts';
-import { tensor } from '../tensor.ts';
+import { GraphBuilder } from '../model/builder.ts';
+import type { Model } from '../model/model.ts';
+import { tensor } from '../tensor/tensor.ts';
 
 /** y = x · w: [batch, 2] → [batch, 2]. */
 export function linear(): Model {

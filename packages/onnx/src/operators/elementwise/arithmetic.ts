@@ -5,12 +5,12 @@
  *
  * Numbers in comments are formulas of Abramowitz and Stegun, Handbook of Mathematical Functions.
  */
-import { elementTypeNumber } from '../../element-type.ts';
+import { elementTypeNumber } from '../../tensor/element-type.ts';
 import type { GradientGraph, GradientNode, GradientRule } from '../../gradient/rule.ts';
 import { broadcastInputs } from '../../infer/broadcast.ts';
 import type { InferenceNode, InferenceRule } from '../../infer/rule.ts';
 import { plus, product, quotient, type Size } from '../../infer/size.ts';
-import { values } from '../../tensor.ts';
+import { values } from '../../tensor/tensor.ts';
 import { differentiable, inferred, type Operators } from '../operator.ts';
 import { operationsOf } from './operations.ts';
 

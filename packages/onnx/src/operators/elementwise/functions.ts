@@ -5,7 +5,7 @@
  * Numbers in comments are formulas of Abramowitz and Stegun, Handbook of Mathematical Functions.
  * Where a function has a corner, the rule takes a subgradient, as PyTorch does.
  */
-import { elementTypeOf } from '../../element-type.ts';
+import { elementTypeOf } from '../../tensor/element-type.ts';
 import type { GradientRule } from '../../gradient/rule.ts';
 import { sameAsInput, type InferenceRule } from '../../infer/rule.ts';
 import { differentiable, inferred, type Operators } from '../operator.ts';

@@ -4,7 +4,7 @@
  * A number stands for a constant in the element type of the operand beside it. Each call writes its
  * node at once: nodes are in the order in which JavaScript evaluates the expression.
  */
-import { elementTypeNumber } from '../../element-type.ts';
+import { elementTypeNumber } from '../../tensor/element-type.ts';
 import type { GradientGraph } from '../../gradient/rule.ts';
 
 type Operand = string | number;

@@ -5,7 +5,7 @@
 import type { GradientGraph, GradientNode, GradientRule } from '../../gradient/rule.ts';
 import { broadcastInputs } from '../../infer/broadcast.ts';
 import { sameAsInput, type InferenceRule } from '../../infer/rule.ts';
-import { values } from '../../tensor.ts';
+import { values } from '../../tensor/tensor.ts';
 import type { Operators } from '../operator.ts';
 import { inferArithmetic } from './arithmetic.ts';
 import { operationsOf } from './operations.ts';

@@ -11,7 +11,7 @@ import {
   type InferenceRule,
 } from '../../infer/rule.ts';
 import type { Size } from '../../infer/size.ts';
-import { elementCount, values } from '../../tensor.ts';
+import { elementCount, values } from '../../tensor/tensor.ts';
 import { counted, padZeros } from '../layout/slicing.ts';
 import { inferred, type Operators } from '../operator.ts';
 import { ADDING_SCATTER, fixedSizes, oneHot, rowsAdded } from './one-hot.ts';

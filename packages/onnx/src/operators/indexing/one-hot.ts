@@ -2,10 +2,10 @@
  * Adding to places that occur twice, in operator sets whose scatter cannot add: before opset 16, by sums
  * over one-hot rows. That takes as many multiplications as the axis is long, but is right.
  */
-import { elementTypeNumber } from '../../element-type.ts';
+import { elementTypeNumber } from '../../tensor/element-type.ts';
 import type { GradientGraph } from '../../gradient/rule.ts';
 import { isStatic } from '../../infer/size.ts';
-import { elementCount, tensor } from '../../tensor.ts';
+import { elementCount, tensor } from '../../tensor/tensor.ts';
 
 /** Operator set since which a scatter can add. */
 export const ADDING_SCATTER = 16;

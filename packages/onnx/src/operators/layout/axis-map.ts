@@ -5,7 +5,7 @@
  * very long axes.
  */
 import type { GradientGraph } from '../../gradient/rule.ts';
-import { elementSize, tensor, type Tensor } from '../../tensor.ts';
+import { elementSize, tensor, type Tensor } from '../../tensor/tensor.ts';
 
 /** Row `o` holds the weight of each input in output `o`: [out][in]. */
 export type AxisMatrix = readonly Float64Array[];

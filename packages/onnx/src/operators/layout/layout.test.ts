@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { elementCount } from '../../tensor.ts';
+import { elementCount } from '../../tensor/tensor.ts';
 import {
   checkGradients,
   expectGradient,

@@ -12,7 +12,7 @@ import {
   type InferenceRule,
 } from '../../infer/rule.ts';
 import { fills, isStatic, product, quotient, type Size } from '../../infer/size.ts';
-import { elementCount } from '../../tensor.ts';
+import { elementCount } from '../../tensor/tensor.ts';
 import type { Operators } from '../operator.ts';
 
 const rearranged: GradientRule = (node, graph) => [

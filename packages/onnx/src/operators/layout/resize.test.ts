@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { float } from '../../attribute.ts';
+import { float } from '../../model/attribute.ts';
 import {
   checkGradients,
   floats,

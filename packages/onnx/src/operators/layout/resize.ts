@@ -6,7 +6,7 @@
 import type { GradientGraph, GradientNode, GradientRule } from '../../gradient/rule.ts';
 import { axisOf, type InferenceNode, type InferenceRule } from '../../infer/rule.ts';
 import { isStatic, product, type Size } from '../../infer/size.ts';
-import { elementCount, values } from '../../tensor.ts';
+import { elementCount, values } from '../../tensor/tensor.ts';
 import type { Operators } from '../operator.ts';
 import { transposedMap } from './axis-map.ts';
 import { repetition, resizeMatrix, type ResizeForm } from './resize-matrix.ts';

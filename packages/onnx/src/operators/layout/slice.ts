@@ -4,7 +4,7 @@ import type { GradientGraph, GradientNode, GradientRule } from '../../gradient/r
 import { LONGEST_LIST } from '../../infer/bounds.ts';
 import { axisOf, type InferenceNode, type InferenceRule } from '../../infer/rule.ts';
 import { fills, isStatic, plus, type Size } from '../../infer/size.ts';
-import { elementCount, tensor } from '../../tensor.ts';
+import { elementCount, tensor } from '../../tensor/tensor.ts';
 import type { Operators } from '../operator.ts';
 import { counted, padZeros, sizeOf } from './slicing.ts';
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { float } from '../../attribute.ts';
-import { GraphBuilder } from '../../builder.ts';
+import { float } from '../../model/attribute.ts';
+import { GraphBuilder } from '../../model/builder.ts';
 import { ortRun, OrtTensor } from '../../testing/ort.ts';
-import { tensor } from '../../tensor.ts';
+import { tensor } from '../../tensor/tensor.ts';
 import { gradient } from '../../gradient/gradient.ts';
 import { checkGradients, floats, type OperatorCase } from '../testing/finite-difference.ts';
 

@@ -2,7 +2,7 @@
  * Products of matrices: for Y = A·B, dA = dY·Bᵀ and dB = Aᵀ·dY (Giles, Collected Matrix Derivative
  * Results, 2008, §2.2.2). Written as Gemm wherever the factors are matrices: there transposing is free.
  */
-import { float } from '../../attribute.ts';
+import { float } from '../../model/attribute.ts';
 import { filled } from '../../gradient/graph-writer.ts';
 import type { GradientGraph, GradientNode, GradientRule } from '../../gradient/rule.ts';
 import { broadcast } from '../../infer/broadcast.ts';

@@ -1,5 +1,5 @@
 /** Operators that count in steps: what makes small integers of numbers, and products of those. */
-import { elementTypeOf } from '../../element-type.ts';
+import { elementTypeOf } from '../../tensor/element-type.ts';
 import type { InferenceNode, InferenceRule } from '../../infer/rule.ts';
 import type { Size } from '../../infer/size.ts';
 import type { Operators } from '../operator.ts';

@@ -8,12 +8,12 @@
  */
 import fc from 'fast-check';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import type { Attribute } from '../../attribute.ts';
-import { GraphBuilder } from '../../builder.ts';
+import type { Attribute } from '../../model/attribute.ts';
+import { GraphBuilder } from '../../model/builder.ts';
 import { inferShapes } from '../../infer/inference.ts';
-import { writeModel, type Model } from '../../model.ts';
-import { seededRandom } from '../../random.ts';
-import { elementCount, tensor, values, type NumericTensor } from '../../tensor.ts';
+import { writeModel, type Model } from '../../model/model.ts';
+import { seededRandom } from '../../tensor/random.ts';
+import { elementCount, tensor, values, type NumericTensor } from '../../tensor/tensor.ts';
 import { gradient, gradientName } from '../../gradient/gradient.ts';
 
 export interface OperatorInput {

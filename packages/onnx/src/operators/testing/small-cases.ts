@@ -2,8 +2,8 @@
  * One small case of every operator that has a gradient, in whatever form an operator set has for it:
  * with its axes, bounds and sizes as attributes or as inputs.
  */
-import type { Attribute } from '../../attribute.ts';
-import { elementCount } from '../../tensor.ts';
+import type { Attribute } from '../../model/attribute.ts';
+import { elementCount } from '../../tensor/tensor.ts';
 import type { OperatorCase, OperatorInput } from './finite-difference.ts';
 
 type Attributes = Readonly<Record<string, Attribute>>;

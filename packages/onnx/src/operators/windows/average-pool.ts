@@ -3,7 +3,7 @@
  * dY / count from every window that read it (LeCun et al., 1998; Dumoulin and Visin, 2016, §4).
  * `count` leaves padding out unless `count_include_pad`.
  */
-import { elementCount, tensor } from '../../tensor.ts';
+import { elementCount, tensor } from '../../tensor/tensor.ts';
 import type { GradientGraph, GradientRule } from '../../gradient/rule.ts';
 import { shapeFrom } from '../layout/slicing.ts';
 import { inferred, type Operators } from '../operator.ts';

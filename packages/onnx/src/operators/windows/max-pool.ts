@@ -6,8 +6,8 @@
  * forward pass six times slower. Other windows are left to the indices, which count over the whole
  * tensor, and a scatter that adds.
  */
-import { elementTypeNumber } from '../../element-type.ts';
-import { elementCount, tensor } from '../../tensor.ts';
+import { elementTypeNumber } from '../../tensor/element-type.ts';
+import { elementCount, tensor } from '../../tensor/tensor.ts';
 import type { GradientGraph, GradientNode, GradientRule } from '../../gradient/rule.ts';
 import { slice } from '../layout/slicing.ts';
 import type { Operators } from '../operator.ts';

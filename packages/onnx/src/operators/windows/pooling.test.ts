@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder } from '../../builder.ts';
+import { GraphBuilder } from '../../model/builder.ts';
 import { ortRun, OrtTensor } from '../../testing/ort.ts';
 import { gradient } from '../../gradient/gradient.ts';
 import { checkGradients, floats, type OperatorCase } from '../testing/finite-difference.ts';

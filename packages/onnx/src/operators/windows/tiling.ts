@@ -3,7 +3,7 @@
  * to at most one window, and spreading a value over its window is a nearest-neighbour Resize, which
  * ONNX Runtime does several times faster than a transposed convolution, Expand or a scatter.
  */
-import { tensor } from '../../tensor.ts';
+import { tensor } from '../../tensor/tensor.ts';
 import type { GradientGraph } from '../../gradient/rule.ts';
 import { padZeros } from '../layout/slicing.ts';
 import { spatialSizes, type KnownSize, type Window } from './window.ts';
