@@ -20,7 +20,7 @@ import type { GenerateRequest } from '../../../packages/generative/src/contract.
 import { encodeRequest as encodeGemini } from '../../../packages/generative/src/providers/gemini/encode.ts';
 import { encodeRequest as encodeOpenAi } from '../../../packages/generative/src/providers/openai/encode.ts';
 import { compile, createScanner } from '../../../packages/generative/src/redaction/scanner.ts';
-import { parseJson as parseBody } from '../../../packages/http/src/json-value.ts';
+import { parseJson as parseBody } from '../../../packages/http/src/bodies/json-value.ts';
 import { readGenerate } from '../../../packages/server/src/gateway/gemini/request.ts';
 import {
   readChat,

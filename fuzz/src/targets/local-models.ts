@@ -13,7 +13,7 @@ import { grammarOfSchema } from '../../../packages/generative/src/local/grammar/
 import { maskOf, TokenTrie } from '../../../packages/generative/src/local/grammar/token-mask.ts';
 import { ChatTemplate } from '../../../packages/generative/src/local/model/chat-template.ts';
 import { readVocabulary } from '../../../packages/generative/src/local/model/vocabulary.ts';
-import { parseJson } from '../../../packages/http/src/json-value.ts';
+import { parseJson } from '../../../packages/http/src/bodies/json-value.ts';
 import { schemaAt } from '../../../packages/server/src/gateway/generative/schema.ts';
 import { bytesInput } from '../engine/bytes.ts';
 import { jsonInput } from '../engine/json.ts';

@@ -30,7 +30,7 @@ export {
   type Exposition,
   type Labels,
 } from './exposition.ts';
-export { destroyWithin, LINGER_MS, refuseConnection } from './connections.ts';
+export { destroyWithin, LINGER_MS, refuseConnection } from './listener/connections.ts';
 export { type GatewayLogger, toSkeinError } from './fault.ts';
 export { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
 export { listenOnFreePort, type ListenAddress, type ListenOptions } from './listener/listen.ts';
