@@ -161,6 +161,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/language/language-page.test.ts',
   'packages/server/src/language/rollout/rollouts.test.ts',
   'packages/server/src/language/semantic.test.ts',
+  'packages/server/src/language/stored-responses.test.ts',
   'packages/server/src/telemetry/metrics/job-page.test.ts',
   'packages/serving/src/composition/bundle-composition.test.ts',
   'packages/serving/src/composition/composition-target.test.ts',

@@ -48,6 +48,8 @@ export {
   GenerativeSettings,
   MAX_REDACTIONS,
   Redaction,
+  StoredResponsesDeclaration,
+  StoredResponsesPolicy,
   SemanticCachePolicy,
   TokenPrice,
   type GenerativeModelInput,

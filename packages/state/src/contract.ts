@@ -19,6 +19,7 @@ import type { Position, StateChange } from './changes/changes.ts';
 import type { Fence, Leases } from './leases/leases.ts';
 import type { Shares } from './leases/shares.ts';
 import type { Members } from './members/members.ts';
+import type { Responses } from './responses/responses.ts';
 import type { TransferStore } from './transfer/rows.ts';
 
 /** ISO 8601 in UTC, wall clock. */
@@ -219,6 +220,7 @@ export interface State extends Records {
   readonly leases: Leases;
   readonly shares: Shares;
   readonly budgets: Budgets;
+  readonly responses: Responses;
   close(): Promise<void>;
 }
 

@@ -7,12 +7,13 @@ import type { Arrivals } from './changes/arrivals.ts';
 import type { ChangeStore } from './changes/changes.ts';
 import { followChanges } from './changes/follow.ts';
 import type { Records, State } from './contract.ts';
+import type { Responses } from './responses/responses.ts';
 import { leasesOver, type LeaseStore } from './leases/leases.ts';
 import { sharesOver, type ShareStore } from './leases/shares.ts';
 import { membersOver, type MemberStore } from './members/members.ts';
 
 export interface StateStore
-  extends Records, ChangeStore, MemberStore, LeaseStore, ShareStore, Budgets {
+  extends Records, ChangeStore, MemberStore, LeaseStore, ShareStore, Budgets, Responses {
   close(): Promise<void>;
 }
 
@@ -32,5 +33,6 @@ export function stateOver(store: StateStore, arrivals: Arrivals): State {
     leases: leasesOver(store),
     shares: sharesOver(store),
     budgets: store,
+    responses: store,
   };
 }

@@ -38,6 +38,8 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   removeTenantProviders: { method: 'DELETE', path: '/api/v1/language/tenants/{tenant}', query: [], body: 'none', answer: 'json' },
   putRedaction: { method: 'PUT', path: '/api/v1/language/redactions/{name}', query: [], body: 'json', answer: 'json' },
   removeRedaction: { method: 'DELETE', path: '/api/v1/language/redactions/{name}', query: [], body: 'none', answer: 'json' },
+  putStoredResponses: { method: 'PUT', path: '/api/v1/language/responses', query: [], body: 'json', answer: 'json' },
+  removeStoredResponses: { method: 'DELETE', path: '/api/v1/language/responses', query: [], body: 'none', answer: 'json' },
   listRuns: { method: 'GET', path: '/api/v1/runs', query: ["status","limit"], body: 'none', answer: 'json' },
   getRun: { method: 'GET', path: '/api/v1/runs/{id}', query: [], body: 'none', answer: 'json' },
   putRun: { method: 'PUT', path: '/api/v1/runs/{id}', query: [], body: 'json', answer: 'json' },

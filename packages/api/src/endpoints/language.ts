@@ -7,6 +7,7 @@ import {
   GenerativeProvider,
   Redaction,
   RedactionDeclaration,
+  StoredResponsesDeclaration,
   TenantProviders,
 } from '../resources/generative.ts';
 import {
@@ -192,5 +193,25 @@ export const LANGUAGE_ENDPOINTS = {
     params: RedactionName,
     errors: ['PROVIDER_INVALID'],
     example: { params: { name: 'email' } },
+  },
+  putStoredResponses: {
+    method: 'PUT',
+    path: '/api/v1/language/responses',
+    group,
+    summary: 'Store answers of `/v1/responses`, within these bounds of each key.',
+    description:
+      'A request is then stored with its answer unless it says `store: false`, redacted as a provider gets it. Only the key that has asked can read, continue or remove it.',
+    scope: 'admin',
+    body: StoredResponsesDeclaration,
+    errors: WRITE_ERRORS,
+    example: { body: { count: 1000, bytes: 16_777_216, ageMs: 2_592_000_000 } },
+  },
+  removeStoredResponses: {
+    method: 'DELETE',
+    path: '/api/v1/language/responses',
+    group,
+    summary: 'Store no answers any more, and forget all that are stored.',
+    scope: 'admin',
+    errors: ['PROVIDER_INVALID'],
   },
 } as const satisfies Record<string, NodeEndpoint>;

@@ -89,6 +89,13 @@ export const GENERATIVE_ERRORS = {
     meaning: 'No provider of the model can do what the request asks for.',
     fix: 'Leave out what the message names, or use a model that can.',
   },
+  RESPONSE_UNKNOWN: {
+    http: 404,
+    grpc: GRPC.NOT_FOUND,
+    kind: 'user',
+    meaning: 'No response of this id is stored for the key that asks.',
+    fix: 'Use an id of the same key that is younger than the bounds of the operator, or send the items of the conversation in "input". `skein responses put` turns storing on.',
+  },
   PROVIDER_FORBIDDEN: {
     http: 403,
     grpc: GRPC.PERMISSION_DENIED,

@@ -233,6 +233,34 @@ export const RedactionDeclaration = z
   .refine(hasOneOf, 'needs a kind or a pattern')
   .meta({ id: 'RedactionDeclaration' });
 
+/** Answers of `/v1/responses` that their callers may read again and continue. */
+export const StoredResponsesPolicy = z
+  .strictObject({
+    count: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .describe('Responses of one key, or of one tenant without keys, at most.')
+      .default(1000),
+    bytes: z
+      .int()
+      .min(1024)
+      .max(2 ** 30)
+      .describe('What they take together, at most. The oldest make room for new ones.')
+      .default(16 * 2 ** 20),
+    ageMs: z
+      .int()
+      .min(1000)
+      .max(366 * 86_400_000)
+      .describe('After which one is forgotten.')
+      .default(30 * 86_400_000),
+  })
+  .meta({ id: 'StoredResponsesPolicy' });
+export type StoredResponsesPolicy = z.infer<typeof StoredResponsesPolicy>;
+export const StoredResponsesDeclaration = z
+  .strictObject(StoredResponsesPolicy.shape)
+  .meta({ id: 'StoredResponsesDeclaration' });
+
 export const GenerativeSettings = z
   .strictObject({
     providers: z.array(GenerativeProvider).max(256).default([]),
@@ -243,6 +271,9 @@ export const GenerativeSettings = z
       .describe('A tenant that is not listed may use all.')
       .default([]),
     redactions: z.array(Redaction).max(MAX_REDACTIONS).default([]),
+    responses: StoredResponsesPolicy.describe(
+      'Absent: no answer of `/v1/responses` is stored.',
+    ).optional(),
   })
   .meta({ id: 'GenerativeSettings' });
 export type GenerativeSettings = z.infer<typeof GenerativeSettings>;

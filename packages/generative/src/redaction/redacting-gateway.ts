@@ -41,7 +41,11 @@ export function redacting(redactions: readonly Redaction[]): (gateway: Gateway) 
   };
   // A pattern that cannot be read is refused when it is declared, not by a request.
   compiled(redactions);
-  const programOf = (side: 'prompts' | 'answers', model: string, { tenant }: Caller) =>
+  const programOf = (
+    side: 'prompts' | 'answers',
+    model: string,
+    { tenant }: Pick<Caller, 'tenant'>,
+  ) =>
     compiled(
       redactions.filter(
         ({ of, models, tenants }) =>
@@ -64,6 +68,10 @@ export function redacting(redactions: readonly Redaction[]): (gateway: Gateway) 
         answers === undefined ? generation : redactedAnswer(generation, answers, text.count),
         text.count,
       );
+    },
+    redact(request, caller) {
+      const prompts = programOf('prompts', request.model, caller);
+      return prompts === undefined ? request : redactedRequest(request, redactor(prompts).replace);
     },
     embed(request, caller) {
       const prompts = programOf('prompts', request.model, caller);

@@ -1,13 +1,12 @@
 /** The faces of a node. */
 import type { Face } from './face.ts';
 import { geminiFace } from './gemini/face.ts';
-import type { LanguageOptions } from './generative/call.ts';
 import { managementFace, type ManagementOfFace } from './management/face.ts';
 import { metricsFace, type MetricsOptions } from './metrics-face.ts';
 import { inferenceFace, type InferenceOptions } from './oip/face.ts';
-import { openAiFace } from './openai/face.ts';
+import { openAiFace, type OpenAiOptions } from './openai/face.ts';
 
-export type FacesOptions = InferenceOptions & MetricsOptions & LanguageOptions & ManagementOfFace;
+export type FacesOptions = InferenceOptions & MetricsOptions & OpenAiOptions & ManagementOfFace;
 
 /**
  * A new face is a folder beside this file and a line in this list. The first one that owns a path

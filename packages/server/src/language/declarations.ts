@@ -1,6 +1,6 @@
 /**
  * What an operator declares about language models, as records of the state: a record per provider,
- * model, budget, tenant and redaction. A change is checked together with all others before it is written, so
+ * model, budget, tenant and redaction, and one for stored responses. A change is checked together with all others before it is written, so
  * that what is stored can always be opened.
  */
 import {
@@ -12,6 +12,7 @@ import {
   MAX_REDACTIONS,
   type Redaction,
   SkeinError,
+  type StoredResponsesPolicy,
 } from '@skein/api';
 import type { DeclarationRecord, State } from '@skein/state';
 
@@ -21,8 +22,11 @@ const KINDS = {
   budget: 'language-budget',
   tenant: 'language-tenant',
   redaction: 'language-redaction',
+  responses: 'language-responses',
 } as const;
 type Kind = keyof typeof KINDS;
+/** There is one declaration of them. */
+const RESPONSES = 'responses';
 
 export type DeclarationState = Pick<State, 'declarations' | 'putDeclaration' | 'removeDeclaration'>;
 
@@ -36,6 +40,7 @@ export function settingsOf(records: readonly DeclarationRecord[]): GenerativeSet
     budgets: of('budget'),
     allow: of('tenant'),
     redactions: of('redaction'),
+    responses: of('responses')[0],
   });
   if (settings.success) return settings.data;
   const [issue] = settings.error.issues;
@@ -57,6 +62,8 @@ export interface Declarations {
   removeTenant(tenant: string): Promise<void>;
   putRedaction(redaction: Redaction): Promise<void>;
   removeRedaction(name: string): Promise<void>;
+  putResponses(policy: StoredResponsesPolicy): Promise<void>;
+  removeResponses(): Promise<void>;
 }
 
 export function declarationsIn(state: DeclarationState): Declarations {
@@ -115,5 +122,7 @@ export function declarationsIn(state: DeclarationState): Declarations {
       await put('redaction', redaction.name, redaction);
     },
     removeRedaction: (name) => remove('redaction', name, 'PROVIDER_INVALID', 'redaction'),
+    putResponses: (policy) => put('responses', RESPONSES, policy),
+    removeResponses: () => remove('responses', RESPONSES, 'PROVIDER_INVALID', 'storage of'),
   };
 }

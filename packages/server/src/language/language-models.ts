@@ -17,10 +17,12 @@ import type {
 import type { Exposition, GatewayLogger } from '@skein/http';
 import type { State } from '@skein/state';
 import { type Declarations, declarationsIn, settingsOf } from './declarations.ts';
+import { type KeptResponses, keptResponses } from './kept-responses.ts';
 import { exposeRollouts } from './rollout/metrics.ts';
 import { isRunning, ROLLOUT, rolloutsOf } from './rollout/records.ts';
 import { createLanguageRollouts, type LanguageRollouts } from './rollout/rollouts.ts';
 import { exposeSemantic, semanticView, type SemanticView } from './semantic.ts';
+import type { Caller } from '../access/contract.ts';
 import type { LanguageUse } from './use.ts';
 
 /** How old the declarations may be that a request is answered by, in milliseconds. */
@@ -40,6 +42,8 @@ export interface LanguageModelsOptions {
 export interface LanguageModels {
   /** @throws SkeinError PROVIDER_INVALID when what is declared cannot be opened. */
   gateway(): Promise<Gateway>;
+  /** Those of a caller; undefined: this node keeps none. @throws SkeinError as `gateway` does. */
+  responses(caller: Caller): Promise<KeptResponses | undefined>;
   /** Changes are in force when they resolve. */
   readonly declarations: Declarations;
   readonly rollouts: Pick<LanguageRollouts, 'start' | 'rollBack'>;
@@ -128,8 +132,11 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
         const settings = settingsOf(records);
         if (held === undefined || !isDeepStrictEqual(held.settings, settings)) {
           const next = await openHeld(settings);
+          const kept = held?.settings.responses !== undefined;
           held?.retire();
           held = next;
+          // Each node does so when it keeps none any more: one of them may have written meanwhile.
+          if (kept && settings.responses === undefined) await state.responses.removeResponses();
         }
         rollouts.follow(records);
         return held;
@@ -177,6 +184,11 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     }
     await state.removeDeclaration(ROLLOUT, name);
   }
+  const responsesOptions = {
+    responses: state.responses,
+    policy: () => held?.settings.responses,
+    logger,
+  };
   const declarations: Declarations = {
     settings: () => stored.settings(),
     requireProviders: (names) => stored.requireProviders(names),
@@ -222,10 +234,20 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       await applied(stored.putRedaction(redaction));
     },
     removeRedaction: (name) => applied(stored.removeRedaction(name)),
+    putResponses: (policy) => applied(stored.putResponses(policy)),
+    async removeResponses() {
+      // Known before it ends, so that what is stored ends with it.
+      await current();
+      await applied(stored.removeResponses());
+    },
   };
 
   return {
     gateway: async () => (await current()).counted,
+    async responses(caller) {
+      const { settings } = await current();
+      return settings.responses && keptResponses(caller, responsesOptions);
+    },
     declarations,
     rollouts,
     expose(into) {

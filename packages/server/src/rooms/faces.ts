@@ -126,6 +126,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
   const faces = facesOf({
     ...common,
     languageModels: () => languageModels.gateway(),
+    responses: (caller) => languageModels.responses(caller),
     repository: createModelRepository(
       registry,
       control,

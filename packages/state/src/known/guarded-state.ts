@@ -72,5 +72,11 @@ export function guardedState({ reachable, writable }: Guard): Omit<State, 'close
       giveBackBudget: async (...args) => writable().budgets.giveBackBudget(...args),
       takenBudget: async (budget) => reachable().budgets.takenBudget(budget),
     },
+    responses: {
+      putResponse: async (...args) => writable().responses.putResponse(...args),
+      responseChain: async (...args) => reachable().responses.responseChain(...args),
+      removeResponse: async (...args) => writable().responses.removeResponse(...args),
+      removeResponses: async () => writable().responses.removeResponses(),
+    },
   };
 }

@@ -24,6 +24,7 @@ import { budgetCalls } from './budgets.ts';
 import { leaseCalls } from './leases.ts';
 import { memberCalls } from './members.ts';
 import { waitsForDisk } from './on-disk.ts';
+import { responseCalls } from './responses.ts';
 import { runCalls } from './runs.ts';
 import { transferCalls } from './transfer.ts';
 import { connect } from './server/connection.ts';
@@ -91,6 +92,7 @@ export async function openRedisState(
       ...memberCalls(calls),
       ...leaseCalls(calls),
       ...budgetCalls(calls),
+      ...responseCalls(calls),
       close,
     },
     arrivals,

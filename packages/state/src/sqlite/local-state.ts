@@ -10,6 +10,7 @@ import { historyTable } from './history.ts';
 import { keyTable } from './keys.ts';
 import { leaseTable, shareTable } from './leases.ts';
 import { memberTable } from './members.ts';
+import { responseTable } from './responses.ts';
 import { runTable } from './runs.ts';
 import { transferTable } from './transfer.ts';
 import { versionTable } from './versions.ts';
@@ -36,6 +37,7 @@ export function openLocalState(path: string, clock: () => number = Date.now): St
     ...leases,
     ...shareTable(database, clock),
     ...budgetTable(database, clock),
+    ...responseTable(database, clock),
     async close() {
       database.close();
     },

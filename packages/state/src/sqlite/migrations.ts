@@ -153,4 +153,18 @@ export const MIGRATIONS: readonly string[] = [
     ends_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  // 9: answers of language models that callers may read again.
+  `
+  CREATE TABLE responses (
+    owner TEXT NOT NULL,
+    id TEXT NOT NULL,
+    previous TEXT, -- the response that it continues
+    value TEXT NOT NULL, -- JSON
+    bytes INTEGER NOT NULL, -- of the value
+    ends_at INTEGER NOT NULL,
+    sequence INTEGER PRIMARY KEY,
+    UNIQUE (owner, id)
+  ) STRICT;
+  CREATE INDEX responses_by_end ON responses (ends_at);
+  `,
 ];

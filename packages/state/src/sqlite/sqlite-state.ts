@@ -67,6 +67,10 @@ const METHODS = {
   takeBudget: 'quiet',
   giveBackBudget: 'quiet',
   takenBudget: 'quiet',
+  putResponse: 'quiet',
+  responseChain: 'quiet',
+  removeResponse: 'quiet',
+  removeResponses: 'quiet',
   close: 'quiet',
 } as const satisfies Record<keyof StateStore, 'announces' | 'quiet'>;
 

@@ -113,11 +113,13 @@ it('goes from nothing to an assistant, and on with the second provider while the
   await skein(lineOf('skein budget put tenant'));
   await skein(lineOf('skein provider allow'));
   expect(await skein(lineOf('skein redaction put'))).toContain('[email] in prompts');
+  expect(await skein(lineOf('skein responses put'))).toContain('500 responses of 8388608 bytes');
   expect(lines).toEqual([]);
 
   expect(await skein('skein provider ls')).toMatch(/backup[\s\S]*google/);
   await skein('skein budget rm tenant:default');
   expect(await skein('skein redaction ls')).toMatch(/email +email +prompts +\[email\] +all +all/);
+  expect(await skein('skein responses rm')).toContain('No response is stored');
   await skein('skein redaction rm email');
   expect(await skein('skein redaction ls')).toContain('Nothing is redacted');
   for (const name of ['assistant', 'faq', 'embedder']) await skein(`skein model rm ${name}`);

@@ -40,6 +40,8 @@ export interface ModelCall {
   readonly body: Fields;
   readonly owner: KeyOwner;
   readonly gateway: Gateway;
+  /** Takes memory beside that of the body, until the call ends. @throws SkeinError BODIES_TOO_LARGE. */
+  readonly hold: (bytes: number) => void;
   /** Aborted when the client leaves or its key ends. */
   readonly signal: AbortSignal;
   /** How the gateway sees the caller. @param stickyKey keeps a conversation at one provider. */
@@ -80,6 +82,7 @@ export async function serveCall(
       body,
       owner,
       gateway: await languageModels(),
+      hold: (bytes) => hold.take(bytes),
       signal,
       caller: (stickyKey) => ({
         requestId: id,

@@ -1,11 +1,15 @@
 /** OpenAI's API for language models: `/v1/…`. Its code is loaded at the first call. */
 import type { Inference } from '@skein/serving';
+import type { Caller } from '../../access/contract.ts';
+import type { KeptResponses } from '../../language/kept-responses.ts';
 import type { Face } from '../face.ts';
 import type { LanguageOptions } from '../generative/call.ts';
 
 export interface OpenAiOptions extends LanguageOptions {
   /** For embeddings by a served encoder. */
   readonly inference: Inference;
+  /** The stored ones of a caller; undefined: none are stored. */
+  readonly responses: (caller: Caller) => Promise<KeptResponses | undefined>;
 }
 
 export function openAiFace(options: OpenAiOptions): Face {

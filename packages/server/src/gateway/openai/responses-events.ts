@@ -125,20 +125,24 @@ export function responseEvents(id: string, head: Fields) {
       }
     },
 
-    /** @throws SkeinError UPSTREAM_CUT. */
-    end(receipt: Receipt | undefined): string {
+    /**
+     * Closes the items. @returns the response, for `finish` to end with.
+     * @throws SkeinError UPSTREAM_CUT.
+     */
+    end(receipt: Receipt | undefined): { readonly text: string; readonly response: Fields } {
       if (choice.finish === undefined) {
         throw new SkeinError('UPSTREAM_CUT', 'The answer ended before it was whole.');
       }
       const first = open.length === 0 ? openMessage()[1] : '';
       const closed = open.map((key, index) => close(key, index));
-      const status = statusOf(choice);
       const output = closed.map(([, item]) => item);
-      const response = whole(status, output, receipt);
-      return (
-        first + closed.map(([text]) => text).join('') + event(`response.${status}`, { response })
-      );
+      return {
+        text: first + closed.map(([text]) => text).join(''),
+        response: whole(statusOf(choice), output, receipt),
+      };
     },
+
+    finish: (response: Fields): string => event(`response.${statusOf(choice)}`, { response }),
 
     fail(error: SkeinError): string {
       const { error: shown } = errorOf(error) as { error: Fields };

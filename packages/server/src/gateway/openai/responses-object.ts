@@ -6,8 +6,8 @@ import { logprobOf } from './chat-answer.ts';
 
 export type Status = 'in_progress' | 'completed' | 'incomplete' | 'failed';
 
-/** What a response repeats of its request. */
-export function headOf(id: string, request: GenerateRequest, body: Fields): Fields {
+/** What a response repeats of its request. @param store whether it can be read again. */
+export function headOf(id: string, request: GenerateRequest, body: Fields, store: boolean): Fields {
   return {
     id: `resp_${id}`,
     object: 'response',
@@ -18,9 +18,9 @@ export function headOf(id: string, request: GenerateRequest, body: Fields): Fiel
     max_output_tokens: request.maxTokens ?? null,
     model: request.model,
     parallel_tool_calls: request.parallelToolCalls ?? true,
-    previous_response_id: null,
+    previous_response_id: body['previous_response_id'] ?? null,
     reasoning: { effort: request.effort ?? null, summary: null },
-    store: false,
+    store,
     temperature: request.sampling?.temperature ?? 1,
     text: body['text'] ?? { format: { type: 'text' } },
     tool_choice: body['tool_choice'] ?? 'auto',

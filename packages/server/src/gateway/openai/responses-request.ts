@@ -1,4 +1,4 @@
-/** A request to `/v1/responses`: items instead of messages. Nothing of it is stored. */
+/** A request to `/v1/responses`: items instead of messages. */
 import {
   type GenerateRequest,
   MAX_MESSAGES,
@@ -62,13 +62,18 @@ const INSTEAD = {
 } as const;
 const LOGPROBS = 'message.output_text.logprobs';
 
-/** @throws FieldError. */
-export function readResponse(body: Fields): GenerateRequest {
-  for (const name of ['previous_response_id', 'conversation'] as const) {
-    if (optional(body[name], () => true) === undefined) continue;
+export interface ResponseRequest {
+  readonly request: GenerateRequest;
+  /** Its own messages: the last ones of the request. */
+  readonly input: readonly Message[];
+}
+
+/** @param earlier messages of the responses that it continues. @throws FieldError. */
+export function readResponse(body: Fields, earlier: readonly Message[]): ResponseRequest {
+  if (optional(body['conversation'], () => true) !== undefined) {
     throw new FieldError(
-      name,
-      'This node stores no responses: send the items of the conversation in "input".',
+      'conversation',
+      'This node has no conversations: send the items in "input", or continue a stored response.',
       'GENERATION_UNSUPPORTED',
     );
   }
@@ -85,11 +90,13 @@ export function readResponse(body: Fields): GenerateRequest {
   const top = optional(body['top_logprobs'], (value) =>
     wholeAt(value, 'top_logprobs', 0, MAX_TOP_LOGPROBS),
   );
-  return {
+  const input = inputAt(body['input'], 'input');
+  const request: GenerateRequest = {
     model: modelOf(body),
     messages: [
       ...(instructions === undefined ? [] : [message('system', [text(instructions)])]),
-      ...inputAt(body['input'], 'input'),
+      ...earlier,
+      ...input,
     ],
     tools: optional(body['tools'], (tools) => toolsAt(tools, 'tools')),
     toolChoice: optional(body['tool_choice'], (choice) =>
@@ -112,6 +119,7 @@ export function readResponse(body: Fields): GenerateRequest {
     stream: optional(body['stream'], (stream) => flagAt(stream, 'stream')) ?? false,
     extra: others(body, FIELDS),
   };
+  return { request, input };
 }
 
 function formatOf(fields: Fields | undefined): ResponseFormat | undefined {
@@ -139,6 +147,10 @@ function inputAt(value: unknown, param: string): Message[] {
   if (typeof value === 'string') return [message('user', [text(textAt(value, param))])];
   const items = listAt(value, param, MAX_MESSAGES);
   if (items.length === 0) throw wrong(param, 'a string or a list of items', value);
+  return messagesOf(items, param);
+}
+
+export function messagesOf(items: readonly unknown[], param: string): Message[] {
   const messages: Message[] = [];
   for (const [index, item] of items.entries()) add(messages, item, `${param}[${index}]`);
   return messages;

@@ -1,43 +1,70 @@
 /**
  * `/v1/responses`, whole or as its events: created → in_progress → for each item output_item.added,
  * its deltas, its done events → completed or incomplete, and no `[DONE]`. A stream that breaks ends
- * with `error` and `response.failed`. Nothing is stored, and each response says so.
+ * with `error` and `response.failed`.
+ *
+ * Where the operator lets responses be stored, a whole one is stored before its caller reads that it
+ * is, and can be continued by `previous_response_id`. Else nothing is, and each response says so.
  */
+import type { Message } from '@skein/generative';
 import { sendText, toSkeinError } from '@skein/http';
-import type { LanguageTransport, ModelCall } from '../generative/call.ts';
+import type { ModelCall } from '../generative/call.ts';
 import { collect, newChoice } from '../generative/collect.ts';
 import { breakStream, openStream, sendEvents } from '../generative/event-stream.ts';
+import type { Fields } from '../generative/fields.ts';
 import { stickyKeyOf } from './chat-request.ts';
 import { responseEvents } from './responses-events.ts';
 import { headOf, itemsOf, responseOf, statusOf } from './responses-object.ts';
-import { readResponse } from './responses-request.ts';
+import { readResponse, type ResponseRequest } from './responses-request.ts';
+import type { OpenAiTransport } from './routes.ts';
+import { conversationOf, type KeptResponse, newResponseId } from './stored-responses.ts';
 
 export async function answerResponse(
-  { exchange, body, gateway, caller, signal }: ModelCall,
-  { limits, logger }: LanguageTransport,
+  call: ModelCall,
+  { limits, logger, responses }: OpenAiTransport,
 ): Promise<void> {
-  const request = readResponse(body);
-  const head = headOf(exchange.id, request, body);
-  const generation = await gateway.generate(request, caller(stickyKeyOf(body)));
+  const { exchange, body, owner, gateway, caller, signal } = call;
+  const kept = await responses(owner);
+  const earlier = await conversationOf(body['previous_response_id'], kept, call.hold);
+  const asked = readResponse(body, earlier);
+  const { request } = asked;
+  const keeps = kept !== undefined && body['store'] !== false;
+  const id = keeps ? newResponseId() : exchange.id;
+  const head = headOf(id, request, body, keeps);
+  const by = caller(stickyKeyOf(body));
+  const generation = await gateway.generate(request, by);
+
+  /** @returns the response as its caller reads it. */
+  async function stored(response: Fields): Promise<Fields> {
+    if (!keeps) return response;
+    const seen = gateway.redact?.(request, by) ?? request;
+    const value = JSON.stringify(recordOf(response, { ...asked, request: seen }));
+    const previous = response['previous_response_id'] as string | null;
+    const key = response['id'] as string;
+    const store = await kept.keep({ id: key, previous: previous ?? undefined, value });
+    return { ...response, store };
+  }
+
   if (!request.stream) {
     const { choices, usage } = await collect(generation);
     const [choice = newChoice()] = choices;
     const answer = responseOf(head, {
       status: statusOf(choice),
       finish: choice.finish,
-      output: itemsOf(exchange.id, choice),
+      output: itemsOf(id, choice),
       usage,
       receipt: generation.receipt(),
     });
+    const text = JSON.stringify(await stored(answer));
     const headers = Object.entries(generation.headers()).flat();
-    sendText(exchange, 200, 'application/json', JSON.stringify(answer), headers);
+    sendText(exchange, 200, 'application/json', text, headers);
     return;
   }
   const stream = openStream(exchange, generation.headers(), {
     signal,
     unreadMs: limits.bodyTimeoutMs,
   });
-  const events = responseEvents(exchange.id, head);
+  const events = responseEvents(id, head);
   // Written with the first event: a generation that is never read would never end.
   let before = events.begin();
   try {
@@ -46,9 +73,28 @@ export async function answerResponse(
       before = '';
       return text;
     });
-    stream.end(before + events.end(generation.receipt()));
+    const { text, response } = events.end(generation.receipt());
+    stream.end(before + text + events.finish(await stored(response)));
   } catch (error) {
     const reason: unknown = signal.aborted ? signal.reason : error;
     breakStream(exchange, events.fail(toSkeinError(reason, exchange.id, logger)));
   }
 }
+
+/** What is stored: the texts of the prompt as a provider has seen them. */
+function recordOf(response: Fields, { request, input }: ResponseRequest): KeptResponse {
+  const { messages, extra } = request;
+  const [first] = messages;
+  const isGiven = response['instructions'] !== null;
+  return {
+    response: {
+      ...response,
+      instructions: isGiven ? textOf(first) : null,
+      metadata: extra?.['metadata'] ?? {},
+    },
+    input: messages.slice(messages.length - input.length),
+  };
+}
+
+const textOf = (message: Message | undefined): string =>
+  message?.content.map((part) => (part.type === 'text' ? part.text : '')).join('') ?? '';

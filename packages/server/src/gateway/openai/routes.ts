@@ -16,6 +16,7 @@ import { answerEmbeddings } from './embeddings.ts';
 import { sendOpenAiError } from './errors.ts';
 import type { OpenAiOptions } from './face.ts';
 import { answerResponse } from './responses.ts';
+import { serveStoredResponse } from './stored-responses.ts';
 
 export type OpenAiTransport = OpenAiOptions & LanguageTransport;
 
@@ -37,6 +38,8 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   '/v1/embeddings': answerEmbeddings,
   '/v1/responses': answerResponse,
 };
+
+const STORED = '/v1/responses/';
 
 /** Never rejects: errors are answered in OpenAI's shape. */
 export async function serveOpenAi(
@@ -60,6 +63,10 @@ async function route(
 ): Promise<void> {
   if (path === '/v1/models' || path.startsWith('/v1/models/')) {
     await answerModels(exchange, path, options);
+    return;
+  }
+  if (path.startsWith(STORED)) {
+    await serveStoredResponse(exchange, path.slice(STORED.length), options);
     return;
   }
   const endpoint = Object.hasOwn(ENDPOINTS, path) ? ENDPOINTS[path] : undefined;

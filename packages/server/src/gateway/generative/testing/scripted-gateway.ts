@@ -126,7 +126,12 @@ export async function startLanguageFaces(overrides: Partial<HttpGatewayOptions> 
   });
   const inference = fakeInference(encoder, deployedModel('echo'));
   const plane = fakePlane(inference);
-  const options = { ...plane.options, languageModels: async () => gateway, ...overrides };
+  const options = {
+    ...plane.options,
+    languageModels: async () => gateway,
+    responses: async () => undefined,
+    ...overrides,
+  };
   const http = createHttpGateway({
     faces: [geminiFace(options), openAiFace(options)],
     open: true,

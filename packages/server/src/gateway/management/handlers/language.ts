@@ -28,5 +28,7 @@ export function languageHandlers({
     putRedaction: ({ params: { name }, body }) =>
       nothing(declarations.putRedaction({ ...body, name })),
     removeRedaction: ({ params: { name } }) => nothing(declarations.removeRedaction(name)),
+    putStoredResponses: ({ body }) => nothing(declarations.putResponses(body)),
+    removeStoredResponses: () => nothing(declarations.removeResponses()),
   } satisfies Partial<NodeHandlers>;
 }

@@ -1,0 +1,159 @@
+/**
+ * Stored responses: `GET` and `DELETE /v1/responses/{id}`, `GET /v1/responses/{id}/input_items`, and
+ * the conversation that a request continues by `previous_response_id`. A key finds its own alone.
+ */
+import { randomBytes } from 'node:crypto';
+import { MAX_NAME, type Message, type Part } from '@skein/generative';
+import { SkeinError } from '@skein/api';
+import { type Exchange, sendText } from '@skein/http';
+import type { KeptResponses } from '../../language/kept-responses.ts';
+import { requireMethod, unknownRoute } from '../face.ts';
+import { FieldError, type Fields, oneOf, optional, textAt, wholeAt } from '../generative/fields.ts';
+import { decodeSegment } from '../path-segment.ts';
+import { messagesOf } from './responses-request.ts';
+import type { OpenAiTransport } from './routes.ts';
+
+/** What is stored of a response, as JSON. */
+export interface KeptResponse {
+  readonly response: Fields;
+  /** Its own input, without what it continues. */
+  readonly input: readonly Message[];
+}
+
+const PREVIOUS = 'previous_response_id';
+
+/** Not the id of the request, which its client may choose. */
+export const newResponseId = (): string => randomBytes(16).toString('hex');
+
+/**
+ * The messages of the responses that a request continues, oldest first.
+ * @throws SkeinError GENERATION_UNSUPPORTED where none are stored, RESPONSE_UNKNOWN, BODIES_TOO_LARGE.
+ */
+export async function conversationOf(
+  previous: unknown,
+  kept: KeptResponses | undefined,
+  hold: (bytes: number) => void,
+): Promise<Message[]> {
+  const id = optional(previous, (value) => textAt(value, PREVIOUS, MAX_NAME));
+  if (id === undefined) return [];
+  if (kept === undefined) {
+    throw new FieldError(
+      PREVIOUS,
+      'This node stores no responses: send the items of the conversation in "input".',
+      'GENERATION_UNSUPPORTED',
+    );
+  }
+  const chain = await readChain(kept, id);
+  // It lives as long as the body, and may be as large.
+  hold(chain.bytes);
+  return chain.responses.flatMap(({ input, response }) => [
+    ...input,
+    ...messagesOf(response['output'] as readonly unknown[], PREVIOUS),
+  ]);
+}
+
+/** @throws SkeinError RESPONSE_UNKNOWN. */
+async function readChain(kept: KeptResponses, id: string) {
+  const chain = await kept.chain(id);
+  const first = chain.at(-1);
+  if (first === undefined) throw unknown(id);
+  if (first.previous !== undefined) {
+    const text = `The response "${first.id}" continues "${first.previous}", which is not stored any more.`;
+    throw new FieldError(PREVIOUS, text, 'RESPONSE_UNKNOWN');
+  }
+  return {
+    bytes: chain.reduce((sum, { value }) => sum + value.length, 0),
+    responses: chain.map(({ value }) => JSON.parse(value) as KeptResponse).reverse(),
+  };
+}
+
+const unknown = (id: string): FieldError =>
+  new FieldError(PREVIOUS, `No response "${id}" is stored for this key.`, 'RESPONSE_UNKNOWN');
+
+/** @param path after `/v1/responses/`. */
+export async function serveStoredResponse(
+  exchange: Exchange,
+  path: string,
+  { access, responses }: OpenAiTransport,
+): Promise<void> {
+  const [segment = '', rest, ...more] = path.split('/');
+  const isItems = rest === 'input_items';
+  if (more.length > 0 || (rest !== undefined && !isItems)) throw unknownRoute(exchange);
+  const { method, headers, socket, url = '' } = exchange.request;
+  const isRemoval = method === 'DELETE' && !isItems;
+  if (!isRemoval) requireMethod(exchange, 'GET');
+  const kept = await responses(access.authorize(headers.authorization, 'infer', socket));
+  if (kept === undefined) {
+    throw new SkeinError('RESPONSE_UNKNOWN', 'This node stores no responses.');
+  }
+  const id = decodeSegment(segment).slice(0, MAX_NAME);
+  const send = (value: object): void =>
+    sendText(exchange, 200, 'application/json', JSON.stringify(value));
+  if (isRemoval) {
+    if (!(await kept.remove(id))) throw unknown(id);
+    return send({ id, object: 'response', deleted: true });
+  }
+  const query = new URL(url, 'http://localhost').searchParams;
+  if (isItems) {
+    const chain = await readChain(kept, id);
+    return send(pageOf(chain.responses, query));
+  }
+  if (query.get('stream') === 'true') {
+    throw new FieldError('stream', 'A stored response is not streamed.', 'GENERATION_UNSUPPORTED');
+  }
+  const [found] = await kept.chain(id);
+  if (found === undefined) throw unknown(id);
+  return send((JSON.parse(found.value) as KeptResponse).response);
+}
+
+/** What the last response was given: the conversation before it, and its own input. */
+function pageOf(responses: readonly KeptResponse[], query: URLSearchParams): object {
+  const order = oneOf(query.get('order') ?? 'desc', 'order', ['asc', 'desc']);
+  const limit = wholeAt(Number(query.get('limit') ?? 20), 'limit', 1, 100);
+  const all = responses.flatMap(({ input, response }, index) => {
+    const own = inputItems(input, String(response['id']).replace('resp_', ''));
+    const isLast = index === responses.length - 1;
+    return isLast ? own : [...own, ...(response['output'] as Fields[])];
+  });
+  if (order === 'desc') all.reverse();
+  const after = query.get('after');
+  const start = after === null ? 0 : all.findIndex((item) => item['id'] === after) + 1;
+  if (after !== null && start === 0) {
+    throw new FieldError('after', `No input item has the id "${after.slice(0, MAX_NAME)}".`);
+  }
+  const data = all.slice(start, start + limit);
+  return {
+    object: 'list',
+    data,
+    first_id: data[0]?.['id'] ?? null,
+    last_id: data.at(-1)?.['id'] ?? null,
+    has_more: start + limit < all.length,
+  };
+}
+
+function inputItems(messages: readonly Message[], id: string): Fields[] {
+  const items: Fields[] = [];
+  const add = (prefix: string, item: Fields): void => {
+    items.push({ id: `${prefix}_${id}_in${items.length}`, status: 'completed', ...item });
+  };
+  for (const { role, content, toolCalls = [], toolCallId } of messages) {
+    const parts = content.map((part) => partOf(part, role));
+    if (role === 'tool') {
+      add('fco', { type: 'function_call_output', call_id: toolCallId, output: parts });
+      continue;
+    }
+    if (parts.length > 0) add('msg', { type: 'message', role, content: parts });
+    for (const { id: call_id, name, arguments: text, extra } of toolCalls) {
+      add('fc', { type: 'function_call', call_id, name, arguments: text, ...extra });
+    }
+  }
+  return items;
+}
+
+function partOf(part: Part, role: Message['role']): Fields {
+  if (part.type === 'other') return { ...part.value };
+  if (part.type === 'image') return { type: 'input_image', detail: 'auto', image_url: part.url };
+  return role === 'assistant'
+    ? { type: 'output_text', text: part.text, annotations: [] }
+    : { type: 'input_text', text: part.text };
+}
