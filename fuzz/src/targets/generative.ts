@@ -94,7 +94,7 @@ async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 const READERS: Readonly<Record<string, (body: Fields) => GenerateRequest>> = {
   chat: (body) => readChat(body).request,
   completion: (body) => readCompletion(body).request,
-  response: readResponse,
+  response: (body) => readResponse(body, []).request,
   gemini: (body) => readGenerate('m', body, false),
 };
 

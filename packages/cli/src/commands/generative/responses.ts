@@ -1,7 +1,7 @@
 /** `skein responses`: whether answers of `/v1/responses` are stored for their callers. */
-import { defineCommand } from '../../command.ts';
-import { connect, connectionOptions } from '../../connection.ts';
-import { bytes, duration, integer } from '../../option.ts';
+import { defineCommand } from '../../command-line/command.ts';
+import { connect, connectionOptions } from '../../connection/connection.ts';
+import { bytes, duration, integer } from '../../command-line/option.ts';
 import { given } from './provider.ts';
 
 /** `skein responses put`: the bounds within which they are. */
