@@ -176,17 +176,21 @@ export async function execute(execution: Execution, request: GenerateRequest): P
   const { attempt, head } = result;
 
   async function* events(): AsyncGenerator<GenerateEvent> {
-    let ended: unknown = new SkeinError('CANCELLED', 'The answer was not read to its end.');
+    let isDone = false;
+    let failure: unknown;
     try {
-      yield* head;
+      for (const event of head) yield event;
       if (request.stream) yield* attempt.rest();
-      ended = undefined;
+      isDone = true;
     } catch (error) {
-      ended = error;
+      failure = error;
       throw error;
     } finally {
-      if (ended !== undefined) attempt.cancel(ended as Error);
-      result.settle(ended);
+      if (!isDone) {
+        failure ??= new SkeinError('CANCELLED', 'The answer was not read to its end.');
+        attempt.cancel(failure as Error);
+      }
+      result.settle(failure);
     }
   }
   return {

@@ -228,14 +228,16 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     let receipt: Receipt | undefined;
 
     async function* events(): AsyncGenerator<GenerateEvent> {
-      let error: unknown = new SkeinError('CANCELLED', 'The answer was not read to its end.');
+      let isDone = false;
+      let error: unknown;
       try {
         yield* source;
-        error = undefined;
+        isDone = true;
       } catch (thrown) {
         error = thrown;
         throw thrown;
       } finally {
+        if (!isDone) error ??= new SkeinError('CANCELLED', 'The answer was not read to its end.');
         const isPayer = pays();
         const { nanoDollars, usage } = answer?.spent() ?? {
           nanoDollars: 0,

@@ -29,7 +29,7 @@ export async function* eventData(
     parser.feed(decoder.decode(chunk, { stream: true }));
     const ready = events;
     events = [];
-    yield* ready;
+    for (const data of ready) yield data;
     if (isTooLarge) {
       throw upstreamError('UPSTREAM_FAILED', {
         provider,

@@ -6,7 +6,13 @@
  * request for a stream with one JSON document. An upstream that refuses to stream a model is asked
  * for whole answers of it from then on.
  */
-import type { Embeddings, GenerateEvent, Provider, ProviderCall } from '../../contract.ts';
+import type {
+  Embeddings,
+  GenerateEvent,
+  GenerateRequest,
+  Provider,
+  ProviderCall,
+} from '../../contract.ts';
 import { hidingOf } from '../../wire/credentials.ts';
 import { eventData } from '../../wire/event-stream.ts';
 import { openUpstream, type UpstreamAnswer, type UpstreamOptions } from '../../wire/http-client.ts';
@@ -54,14 +60,32 @@ export function openAiProvider(options: OpenAiOptions): Provider {
     throw failureOf(name, answer.status, hide(parsed), waitOf(answer));
   }
 
-  async function* events(answer: UpstreamAnswer): AsyncGenerator<GenerateEvent> {
+  async function open(request: GenerateRequest, call: ProviderCall): Promise<UpstreamAnswer> {
+    const path = request.prompt === undefined ? '/chat/completions' : '/completions';
+    const ask = (stream: boolean) => post(path, encodeRequest(request, stream), call);
+    if (whole.has(request.model)) return ask(false);
+    try {
+      return await ask(true);
+    } catch (error) {
+      if (faultOf(error)?.param?.startsWith('stream') !== true) throw error;
+      const answer = await ask(false);
+      whole.add(request.model);
+      return answer;
+    }
+  }
+
+  async function* generate(
+    request: GenerateRequest,
+    call: ProviderCall,
+  ): AsyncGenerator<GenerateEvent> {
+    const answer = await open(request, call);
     const decoder = createDecoder(name);
     if (answer.contentType === 'application/json') {
       const body = asObject(parseJson(name, await answer.text())) ?? {};
       if (body['error'] !== undefined && body['error'] !== null) {
         throw failureOf(name, statusInside(body), hide(body), undefined);
       }
-      yield* decoder.decode(body);
+      for (const event of decoder.decode(body)) yield event;
       return decoder.end();
     }
     if (answer.contentType !== 'text/event-stream') {
@@ -80,27 +104,14 @@ export function openAiProvider(options: OpenAiOptions): Provider {
       if (chunk['error'] !== undefined && chunk['error'] !== null) {
         throw failureOf(name, statusInside(chunk), hide(chunk), undefined);
       }
-      yield* decoder.decode(chunk);
+      for (const event of decoder.decode(chunk)) yield event;
     }
     decoder.end();
   }
 
   return {
     name,
-    async *generate(request, call) {
-      const path = request.prompt === undefined ? '/chat/completions' : '/completions';
-      const ask = (stream: boolean) => post(path, encodeRequest(request, stream), call);
-      let answer: UpstreamAnswer;
-      try {
-        answer = await ask(!whole.has(request.model));
-      } catch (error) {
-        if (whole.has(request.model) || faultOf(error)?.param?.startsWith('stream') !== true)
-          throw error;
-        answer = await ask(false);
-        whole.add(request.model);
-      }
-      yield* events(answer);
-    },
+    generate,
     async embed(request, call) {
       const answer = await post('/embeddings', encodeEmbedRequest(request), call);
       return embeddingsOf(name, parseJson(name, await answer.text()), request.inputs.length);

@@ -5,12 +5,14 @@ import type { LanguageOptions } from '../generative/call.ts';
 const PATH = /^\/v1(?:beta)?\/models\/[^/:]+(?:%2F[^/:]+)*:[A-Za-z]+$/i;
 
 export function geminiFace(options: LanguageOptions): Face {
+  // An import of what is loaded still takes some 30 µs.
+  let routes: typeof import('./routes.ts') | undefined;
   return {
     http: (transport) => ({
       owns: (path) => path.startsWith('/v1') && (path.startsWith('/v1beta/') || PATH.test(path)),
       async serve(exchange, path, reachedAt) {
-        const { serveGemini } = await import('./routes.ts');
-        return serveGemini(exchange, path, reachedAt, { ...options, ...transport });
+        routes ??= await import('./routes.ts');
+        return routes.serveGemini(exchange, path, reachedAt, { ...options, ...transport });
       },
     }),
   };

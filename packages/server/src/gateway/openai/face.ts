@@ -13,12 +13,14 @@ export interface OpenAiOptions extends LanguageOptions {
 }
 
 export function openAiFace(options: OpenAiOptions): Face {
+  // An import of what is loaded still takes some 30 µs.
+  let routes: typeof import('./routes.ts') | undefined;
   return {
     http: (transport) => ({
       owns: (path) => path.startsWith('/v1/'),
       async serve(exchange, path, reachedAt) {
-        const { serveOpenAi } = await import('./routes.ts');
-        return serveOpenAi(exchange, path, reachedAt, { ...options, ...transport });
+        routes ??= await import('./routes.ts');
+        return routes.serveOpenAi(exchange, path, reachedAt, { ...options, ...transport });
       },
     }),
   };
