@@ -4,6 +4,7 @@ import type { Caller } from '../../access/contract.ts';
 import type { KeptResponses } from '../../language/kept-responses.ts';
 import type { Face } from '../face.ts';
 import type { LanguageOptions } from '../generative/call.ts';
+import type * as Routes from './routes.ts';
 
 export interface OpenAiOptions extends LanguageOptions {
   /** For embeddings by a served encoder. */
@@ -14,7 +15,7 @@ export interface OpenAiOptions extends LanguageOptions {
 
 export function openAiFace(options: OpenAiOptions): Face {
   // An import of what is loaded still takes some 30 µs.
-  let routes: typeof import('./routes.ts') | undefined;
+  let routes: typeof Routes | undefined;
   return {
     http: (transport) => ({
       owns: (path) => path.startsWith('/v1/'),
