@@ -96,6 +96,24 @@ describe('management calls', () => {
     await failure(client.getNode());
     expect(seen.length).toBe(6);
   });
+
+  it('end with the signal of the client, unless they are given none', async () => {
+    answers = [json(200, { deployments: [] })];
+    const client = createClient({ url, signal: AbortSignal.abort() });
+    expect((await failure(client.listDeployments())).code).toBe('CANCELLED');
+    expect(await client.listDeployments(undefined, { signal: null })).toEqual({ deployments: [] });
+    const own = new AbortController();
+    expect(await client.listDeployments({}, { signal: own.signal })).toEqual({ deployments: [] });
+  });
+
+  it('leave out what is undefined', async () => {
+    answers = [json(200, { jobs: [] })];
+    const client = createClient({ url });
+    await client.listJobs({ limit: 5, queue: undefined });
+    await client.deploy({ name: 'a', version: '1', settings: undefined });
+    expect(seen[0]?.url).toBe('/api/v1/jobs?limit=5');
+    expect(JSON.parse(seen[1]?.body ?? '')).toEqual({ name: 'a', version: '1' });
+  });
 });
 
 describe('errors', () => {

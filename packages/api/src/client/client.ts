@@ -32,12 +32,15 @@ export {
 export interface ClientOptions extends TransportOptions {
   /** Retries calls that change nothing when the node refuses them under load. Default: never. */
   readonly retry?: RetryPolicy | undefined;
+  /** Ends calls and streams that name no signal of their own. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface CallOptions {
   /** Milliseconds after which the caller no longer needs the answer; retries end within it. */
   readonly timeoutMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
+  /** Ends the call; default: the client's. With `null` no signal does. */
+  readonly signal?: AbortSignal | null | undefined;
   /** Overrides the client's. */
   readonly retry?: RetryPolicy | undefined;
 }
@@ -62,11 +65,18 @@ export interface InferAnswer<Outputs = Record<string, OutputTensor>> {
 
 type Operation = Exclude<OperationId, 'streamEvents' | 'streamJobEvents'>;
 
+/** A field that may be missing may also be `undefined`: it is not sent. */
+type Given<Request> = {
+  readonly [K in keyof Request]: object extends Pick<Request, K>
+    ? Request[K] | undefined
+    : Request[K];
+};
+
 type Method<Request, Response> = unknown extends Request
   ? (request?: Readonly<Record<string, never>>, options?: CallOptions) => Promise<Response>
   : object extends Request
-    ? (request?: Request, options?: CallOptions) => Promise<Response>
-    : (request: Request, options?: CallOptions) => Promise<Response>;
+    ? (request?: Given<Request>, options?: CallOptions) => Promise<Response>
+    : (request: Given<Request>, options?: CallOptions) => Promise<Response>;
 
 /** One method per operation of the management API; path, query and body fields go in side by side. */
 export type ManagementCalls = {
@@ -99,8 +109,14 @@ const UNBOUNDED_RETRY_MS = 30_000;
 export function createClient(options: ClientOptions): Client {
   const transport = createTransport(options);
 
+  /** `call` with the signal that ends it. */
+  function endable<T extends { readonly signal?: AbortSignal | null | undefined }>(call: T) {
+    const { signal = options.signal } = call;
+    return { ...call, signal: signal ?? undefined };
+  }
+
   async function retrying<T>(
-    call: CallOptions,
+    call: CallOptions & { readonly signal: AbortSignal | undefined },
     attempt: (remainingMs: number | undefined) => Promise<T>,
   ): Promise<T> {
     const policy = call.retry ?? options.retry;
@@ -126,8 +142,9 @@ export function createClient(options: ClientOptions): Client {
   async function manage(
     route: Route,
     request: Readonly<Record<string, unknown>> = {},
-    call: CallOptions = {},
+    given: CallOptions = {},
   ): Promise<unknown> {
+    const call = endable(given);
     const { path, headers, body } = prepare(route, request);
     if (route.answer === 'stream') {
       const { signal } = call;
@@ -154,8 +171,9 @@ export function createClient(options: ClientOptions): Client {
   async function infer<Outputs>(
     deployment: string,
     inputs: Readonly<Record<string, InputTensor>>,
-    call: InferOptions = {},
+    given: InferOptions = {},
   ): Promise<InferAnswer<Outputs>> {
+    const call = endable(given);
     const { body, headerLength } = encodeRequest(inputs, call.outputs, call.priority);
     const path =
       call.version === undefined
@@ -203,11 +221,11 @@ export function createClient(options: ClientOptions): Client {
     ...calls,
     infer,
     events: (call = {}) =>
-      readEvents(transport, '/api/v1/events', call, ({ type, data }) => {
+      readEvents(transport, '/api/v1/events', endable(call), ({ type, data }) => {
         return { type, data: JSON.parse(data) } as NodeEvent;
       }),
     jobEvents: (filter = {}, call = {}) =>
-      readEvents(transport, pathOfJobEvents(filter), call, ({ data }) => {
+      readEvents(transport, pathOfJobEvents(filter), endable(call), ({ data }) => {
         return JSON.parse(data) as JobEvent;
       }),
   };

@@ -25,11 +25,10 @@ export const clientGenerate = defineCommand({
   },
   async run(context, { deployment, out, ...choice }) {
     const { client } = await connect(context, choice);
-    const call = { signal: context.signal };
     const views =
       deployment.length === 0
-        ? (await client.listDeployments(undefined, call)).deployments
-        : await Promise.all(deployment.map((name) => client.getDeployment({ name }, call)));
+        ? (await client.listDeployments()).deployments
+        : await Promise.all(deployment.map((name) => client.getDeployment({ name })));
     if (views.length === 0) {
       throw new SkeinError('MODEL_UNKNOWN', 'Nothing is deployed, so there is nothing to call.');
     }

@@ -29,8 +29,8 @@ export const connectionOptions = {
   ...trustOptions,
 };
 
-/** Where a command was called. */
-export type Place = Pick<Context, 'cwd' | 'env'>;
+/** Where a command was called, and what ends its calls. */
+export type Place = Pick<Context, 'cwd' | 'env'> & Partial<Pick<Context, 'signal'>>;
 
 export interface ConnectionChoice extends TrustChoice {
   readonly server: string | undefined;
@@ -50,6 +50,7 @@ export interface Connection {
   readonly fetch: typeof globalThis.fetch;
 }
 
+/** The calls of the client end with the command, unless they are given `signal: null`. */
 export async function connect(
   context: Place,
   choice: ConnectionChoice,
@@ -60,7 +61,13 @@ export async function connect(
   const key = choice.key ?? fromEnvironment(context, 'SKEIN_KEY');
   const trust = await readTrust(context, choice, await notedCertificate(context, choice, url));
   const fetch = wrapFetch(await trustingFetch(trust));
-  return { client: createClient({ url, key, fetch }), url, key, trust, fetch };
+  return {
+    client: createClient({ url, key, fetch, signal: context.signal }),
+    url,
+    key,
+    trust,
+    fetch,
+  };
 }
 
 /** Of the node on the data folder, if that is the one at `url`. */

@@ -34,15 +34,12 @@ export async function serveVersion(
   draw();
   const timer = setInterval(draw, 100);
   try {
-    return await client.deploy(
-      {
-        name,
-        version,
-        ...(Object.keys(settings).length === 0 ? {} : { settings }),
-        ...(plan === undefined ? {} : { plan }),
-      },
-      { signal: context.signal },
-    );
+    return await client.deploy({
+      name,
+      version,
+      ...(Object.keys(settings).length === 0 ? {} : { settings }),
+      plan,
+    });
   } finally {
     clearInterval(timer);
     context.notes.clear();

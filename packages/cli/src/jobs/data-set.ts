@@ -60,7 +60,7 @@ export async function uploadDataSet(
       context.notes.progress(
         `Uploading ${file}: shard ${index + 1} of ${count} (${formatBytes(content.size)})`,
       );
-      shards.push(await client.uploadArtifact({ content }, { signal: context.signal }));
+      shards.push(await client.uploadArtifact({ content }));
     }
   }
   context.notes.clear();
@@ -138,7 +138,7 @@ async function uploadManifest(context: Context, client: Client, file: string): P
       );
     }
     const content = await openAsBlob(path);
-    const stored = await client.uploadArtifact({ content }, { signal: context.signal });
+    const stored = await client.uploadArtifact({ content });
     if (stored.digest !== digest) {
       throw new SkeinError('FILE_UNREADABLE', `${path} is not what ${file} says that it is.`);
     }

@@ -82,3 +82,8 @@ export async function withJobs<T>(
     await connection.close();
   }
 }
+
+/** Cancels the job of a command that was interrupted: its signal has ended every other call. */
+export async function cancelInterrupted(client: Client, id: string): Promise<void> {
+  await client.cancelJob({ id, reason: 'interrupted by its caller' }, { signal: null });
+}

@@ -84,10 +84,7 @@ function createLogReader(context: Context, client: Client, id: string, output: '
     async catchUp(job: JobView): Promise<void> {
       const last = job.attempts.at(-1)?.number ?? 0;
       while (attempt <= last) {
-        const piece = await client.readJobLog(
-          { id, attempt, offset, maxBytes: LOG_PIECE_BYTES },
-          { signal: context.signal },
-        );
+        const piece = await client.readJobLog({ id, attempt, offset, maxBytes: LOG_PIECE_BYTES });
         if (piece.text !== '') context.print(piece.text, output);
         const grew = piece.next > offset;
         offset = piece.next;

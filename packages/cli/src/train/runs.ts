@@ -29,7 +29,7 @@ async function runsOnNode(context: Context, choice: ConnectionChoice): Promise<R
   const client = await nodeClient(context, choice);
   if (client === undefined) return [];
   try {
-    const { runs } = await client.listRuns({ limit: MOST }, { signal: context.signal });
+    const { runs } = await client.listRuns({ limit: MOST });
     return runs;
   } catch (error) {
     // Without --url, runs of this folder are shown also when the node does not answer.
@@ -62,7 +62,7 @@ export async function findRun(
   const listed = matching(await runsOnNode(context, choice), wanted);
   const client = listed && (await nodeClient(context, choice));
   if (listed !== undefined && client !== undefined) {
-    return client.getRun({ id: listed.id }, { signal: context.signal });
+    return client.getRun({ id: listed.id });
   }
   throw new SkeinError('RUN_UNKNOWN', `There is no run "${wanted}".`);
 }
@@ -86,7 +86,8 @@ export async function reportRun(
   run: Run,
 ): Promise<void> {
   const client = await nodeClient(context, choice);
-  await client?.putRun({ id: run.id, run }, { timeoutMs: PATIENCE_MS });
+  // An interrupted run is reported too.
+  await client?.putRun({ id: run.id, run }, { timeoutMs: PATIENCE_MS, signal: null });
 }
 
 /** Writes into the run's record, here and on the node, that it became a version. */

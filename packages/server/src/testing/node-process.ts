@@ -115,8 +115,8 @@ export async function startNodeProcess(options: NodeProcessOptions = {}): Promis
       return client.deploy({
         name,
         version,
-        ...(settings === undefined ? {} : { settings }),
-        ...(plan === undefined ? {} : { plan }),
+        settings,
+        plan,
       });
     },
     run: (...words) => runCli(words, { cwd: folder }),

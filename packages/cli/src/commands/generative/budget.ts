@@ -31,10 +31,12 @@ export const budgetPut = defineCommand({
   async run(context, { subject: whose, usd, tokens, period: when, ...server }) {
     if (usd === undefined && tokens === undefined) throw usageError('Give --usd or --tokens.');
     const { client } = await connect(context, server);
-    await client.putBudget(
-      { subject: whose, period: when, ...given('usd', usd), ...given('tokens', tokens) },
-      { signal: context.signal },
-    );
+    await client.putBudget({
+      subject: whose,
+      period: when,
+      usd,
+      tokens,
+    });
     return { subject: whose, period: when, usd, tokens };
   },
   render({ subject: whose, period: when, usd, tokens }, style) {
@@ -55,7 +57,7 @@ export const budgetRm = defineCommand({
   options: { period, ...connectionOptions },
   async run(context, { subject: whose, period: when, ...server }) {
     const { client } = await connect(context, server);
-    await client.removeBudget({ subject: whose, period: when }, { signal: context.signal });
+    await client.removeBudget({ subject: whose, period: when });
     return { removed: whose, period: when };
   },
   render: ({ removed, period: when }) => `The budget of ${removed} per ${when} is removed.`,

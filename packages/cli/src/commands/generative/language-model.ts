@@ -69,26 +69,23 @@ export const modelPut = defineCommand({
     if (route.length === 0) throw usageError('A model needs a --route PROVIDER=MODEL.');
     const routes = route.map(routeOf);
     const { client } = await connect(context, server);
-    await client.putLanguageModel(
-      {
-        name,
-        routes,
-        hedge: !noHedge,
-        cache: !noCache,
-        ...given(
-          'semanticCache',
-          semanticCache === undefined ? undefined : semanticOf(semanticCache),
-        ),
-        ...given('policy', policy),
-        ...given('ttftMs', ttft),
-        ...given('deadlineMs', deadline),
-        ...given('gapMs', gap),
-        ...given('contextTokens', contextTokens),
-        ...given('maxOutputTokens', maxTokens),
-        ...given('tenants', tenant.length === 0 ? undefined : [...tenant]),
-      },
-      { signal: context.signal },
-    );
+    await client.putLanguageModel({
+      name,
+      routes,
+      hedge: !noHedge,
+      cache: !noCache,
+      ...given(
+        'semanticCache',
+        semanticCache === undefined ? undefined : semanticOf(semanticCache),
+      ),
+      policy,
+      ttftMs: ttft,
+      deadlineMs: deadline,
+      gapMs: gap,
+      contextTokens,
+      maxOutputTokens: maxTokens,
+      tenants: tenant.length === 0 ? undefined : [...tenant],
+    });
     return { name, routes };
   },
   render: ({ name, routes }, style) =>
@@ -161,7 +158,7 @@ export const modelLs = defineCommand({
   options: connectionOptions,
   async run(context, server) {
     const { client } = await connect(context, server);
-    return client.getLanguageModels({}, { signal: context.signal });
+    return client.getLanguageModels();
   },
   render({ settings, models: standing, use, budgets, rollouts }, style) {
     if (settings.models.length === 0) {
@@ -230,7 +227,7 @@ export const modelRm = defineCommand({
   options: connectionOptions,
   async run(context, { name, ...server }) {
     const { client } = await connect(context, server);
-    await client.removeLanguageModel({ name }, { signal: context.signal });
+    await client.removeLanguageModel({ name });
     return { removed: name };
   },
   render: ({ removed }) => `${removed} is removed.`,

@@ -57,15 +57,12 @@ export const modelRollout = defineCommand({
         throw usageError('A rollout of a language model needs --canary or --shadow.');
       }
       const replaced = replaces === undefined ? undefined : routeOf(replaces);
-      view = await connection.client.rollOutLanguageModel(
-        {
-          name,
-          route: routeOf(route),
-          plan: { strategy, ...details },
-          ...given('replaces', replaced && { provider: replaced.provider, model: replaced.model }),
-        },
-        { signal: context.signal },
-      );
+      view = await connection.client.rollOutLanguageModel({
+        name,
+        route: routeOf(route),
+        plan: { strategy, ...details },
+        replaces: replaced && { provider: replaced.provider, model: replaced.model },
+      });
     } else view = await rolloutOf(context, connection, name);
     if (watch && view !== undefined) view = await waitForEnd(context, connection, view);
     return { name, rollout: view };
@@ -83,7 +80,7 @@ async function rolloutOf(
   { client }: Connection,
   name: string,
 ): Promise<LanguageRolloutView | undefined> {
-  const { settings, rollouts } = await client.getLanguageModels({}, { signal: context.signal });
+  const { settings, rollouts } = await client.getLanguageModels();
   if (!settings.models.some((model) => model.name === name)) {
     throw new SkeinError('MODEL_UNKNOWN', `No language model "${name}" is declared.`);
   }
@@ -118,7 +115,7 @@ export const modelRollback = defineCommand({
   },
   async run(context, { name, reason, ...server }) {
     const { client } = await connect(context, server);
-    return client.rollBackLanguageModel({ name, reason }, { signal: context.signal });
+    return client.rollBackLanguageModel({ name, reason });
   },
   render: ({ model, from }) => `${model} is back to ${from}.`,
 });

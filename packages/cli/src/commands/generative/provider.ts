@@ -42,20 +42,17 @@ export const providerPut = defineCommand({
     if (kind === undefined) throw usageError(`--kind is one of ${PROVIDER_NAMES.join(', ')}.`);
     const { client } = await connect(context, server);
     const apiKey = referenceOf({ env: keyEnv, file: keyFile, gcp: keySecret });
-    await client.putProvider(
-      {
-        name,
-        kind,
-        ...given('baseUrl', url),
-        ...given('path', path),
-        ...given('apiKey', apiKey),
-        ...given('project', project),
-        ...given('location', location),
-        ...given('maxConcurrent', maxAtOnce),
-        ...given('connectMs', connectTimeout),
-      },
-      { signal: context.signal },
-    );
+    await client.putProvider({
+      name,
+      kind,
+      baseUrl: url,
+      path,
+      apiKey,
+      project,
+      location,
+      maxConcurrent: maxAtOnce,
+      connectMs: connectTimeout,
+    });
     return { name, kind };
   },
   render: ({ name, kind }, style) =>
@@ -88,7 +85,7 @@ export const providerLs = defineCommand({
   options: connectionOptions,
   async run(context, server) {
     const { client } = await connect(context, server);
-    return client.getLanguageModels({}, { signal: context.signal });
+    return client.getLanguageModels();
   },
   render({ settings, models, problem }, style) {
     if (settings.providers.length === 0) {
@@ -144,7 +141,7 @@ export const providerRm = defineCommand({
   options: connectionOptions,
   async run(context, { name, ...server }) {
     const { client } = await connect(context, server);
-    await client.removeProvider({ name }, { signal: context.signal });
+    await client.removeProvider({ name });
     return { removed: name };
   },
   render: ({ removed }) => `${removed} is removed.`,
@@ -167,13 +164,12 @@ export const providerAllow = defineCommand({
   options: connectionOptions,
   async run(context, { tenant, providers, ...server }) {
     const { client } = await connect(context, server);
-    const call = { signal: context.signal };
     if (providers === 'all') {
-      await client.removeTenantProviders({ tenant }, call);
+      await client.removeTenantProviders({ tenant });
       return { tenant, providers: undefined };
     }
     const names = providers === 'none' ? [] : providers.split(',').map((name) => name.trim());
-    await client.putTenantProviders({ tenant, providers: names }, call);
+    await client.putTenantProviders({ tenant, providers: names });
     return { tenant, providers: names };
   },
   render({ tenant, providers }, style) {

@@ -43,19 +43,16 @@ export const redactionPut = defineCommand({
       throw usageError('Give one of --kind and --pattern.');
     }
     const { client } = await connect(context, server);
-    await client.putRedaction(
-      {
-        name: called,
-        ignoreCase,
-        ...given('kind', kind),
-        ...given('pattern', pattern),
-        ...given('replacement', replacement),
-        ...given('of', of),
-        ...given('models', model.length === 0 ? undefined : [...model]),
-        ...given('tenants', tenant.length === 0 ? undefined : [...tenant]),
-      },
-      { signal: context.signal },
-    );
+    await client.putRedaction({
+      name: called,
+      ignoreCase,
+      kind,
+      pattern,
+      replacement,
+      of,
+      models: model.length === 0 ? undefined : [...model],
+      tenants: tenant.length === 0 ? undefined : [...tenant],
+    });
     return { name: called, of: of ?? 'both', replacement: replacement ?? `[${called}]` };
   },
   render({ name: called, of, replacement }, style) {
@@ -75,7 +72,7 @@ export const redactionLs = defineCommand({
   options: connectionOptions,
   async run(context, server) {
     const { client } = await connect(context, server);
-    const { settings } = await client.getLanguageModels({}, { signal: context.signal });
+    const { settings } = await client.getLanguageModels();
     return settings.redactions;
   },
   render(redactions, style) {
@@ -106,7 +103,7 @@ export const redactionRm = defineCommand({
   options: connectionOptions,
   async run(context, { name: called, ...server }) {
     const { client } = await connect(context, server);
-    await client.removeRedaction({ name: called }, { signal: context.signal });
+    await client.removeRedaction({ name: called });
     return { removed: called };
   },
   render: ({ removed }) => `${removed} is not redacted any more.`,

@@ -21,12 +21,9 @@ export const artifactsPut = defineCommand({
     const { path } = await givenFile(context.cwd, file);
     const onProgress = uploadNotes(context.notes, `Uploading ${basename(file)}`);
     const content = await openAsBlob(path);
-    return withJobs(
-      context,
-      choice,
-      (client) => client.uploadArtifact({ content }, { signal: context.signal }),
-      { wrapFetch: (fetch) => countingFetch(onProgress, fetch) },
-    );
+    return withJobs(context, choice, (client) => client.uploadArtifact({ content }), {
+      wrapFetch: (fetch) => countingFetch(onProgress, fetch),
+    });
   },
   render: ({ digest, sizeBytes }, style) => `${digest} ${style.dim(`(${formatBytes(sizeBytes)})`)}`,
 });
@@ -43,7 +40,7 @@ export const artifactsGet = defineCommand({
   },
   async run(context, { digest, out, ...choice }) {
     return withJobs(context, choice, async (client) => {
-      const { sizeBytes } = await client.getArtifact({ digest }, { signal: context.signal });
+      const { sizeBytes } = await client.getArtifact({ digest });
       const file = resolve(context.cwd, out ?? digest);
       await downloadArtifact(client, digest, file, context.signal);
       return { digest, sizeBytes, file };

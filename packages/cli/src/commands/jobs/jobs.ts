@@ -38,17 +38,14 @@ export const jobsLs = defineCommand({
   },
   async run(context, { state, queue, group, tenant, limit, after, ...connection }) {
     return withJobs(context, connection, (client) =>
-      client.listJobs(
-        {
-          limit,
-          ...(state === undefined ? {} : { state }),
-          ...(queue === undefined ? {} : { queue }),
-          ...(group === undefined ? {} : { group }),
-          ...(tenant === undefined ? {} : { tenant }),
-          ...(after === undefined ? {} : { after }),
-        },
-        { signal: context.signal },
-      ),
+      client.listJobs({
+        limit,
+        state,
+        queue,
+        group,
+        tenant,
+        after,
+      }),
     );
   },
   render({ jobs, next }, style) {
@@ -82,7 +79,7 @@ export const jobsShow = defineCommand({
   arguments: { id: argument('ID', 'The job.') },
   options: connectionOptions,
   async run(context, { id, ...choice }) {
-    return withJobs(context, choice, (client) => client.getJob({ id }, { signal: context.signal }));
+    return withJobs(context, choice, (client) => client.getJob({ id }));
   },
   render: renderJob,
 });
@@ -120,10 +117,12 @@ export const jobsLogs = defineCommand({
     return withJobs(context, choice, async (client) => {
       let text = '';
       for (let offset = 0; ;) {
-        const piece = await client.readJobLog(
-          { id, offset, maxBytes: PIECE_BYTES, ...(attempt === undefined ? {} : { attempt }) },
-          { signal: context.signal },
-        );
+        const piece = await client.readJobLog({
+          id,
+          offset,
+          maxBytes: PIECE_BYTES,
+          attempt,
+        });
         if (context.json) text += piece.text;
         else context.print(piece.text, output);
         if (piece.next === offset || piece.next >= piece.sizeBytes) return { text };
@@ -149,7 +148,7 @@ export const jobsCancel = defineCommand({
     return withJobs(context, choice, async (client) => {
       const jobs: JobView[] = [];
       for (const id of ids) {
-        jobs.push(await client.cancelJob({ id, reason }, { signal: context.signal }));
+        jobs.push(await client.cancelJob({ id, reason }));
       }
       return { jobs };
     });
@@ -168,10 +167,9 @@ export const jobsRetry = defineCommand({
   arguments: { id: argument('ID', 'The job.') },
   options: connectionOptions,
   async run(context, { id, ...choice }) {
-    const call = { signal: context.signal };
     return withJobs(context, choice, async (client) => {
-      const again = sameWorkAs(await client.getJob({ id }, call));
-      const [job] = (await client.enqueueJobs({ jobs: [again] }, call)).jobs;
+      const again = sameWorkAs(await client.getJob({ id }));
+      const [job] = (await client.enqueueJobs({ jobs: [again] })).jobs;
       if (job === undefined) throw new SkeinError('INTERNAL', 'The node accepted no job.');
       return job;
     });
@@ -216,9 +214,7 @@ export const jobsPreempt = defineCommand({
   arguments: { id: argument('ID', 'The job.') },
   options: connectionOptions,
   async run(context, { id, ...choice }) {
-    return withJobs(context, choice, (client) =>
-      client.preemptJob({ id }, { signal: context.signal }),
-    );
+    return withJobs(context, choice, (client) => client.preemptJob({ id }));
   },
   render: ({ id, state }, style) =>
     state === 'running'
@@ -234,9 +230,7 @@ export const jobsRevive = defineCommand({
   arguments: { id: argument('ID', 'The job.') },
   options: connectionOptions,
   async run(context, { id, ...choice }) {
-    return withJobs(context, choice, (client) =>
-      client.reviveJob({ id }, { signal: context.signal }),
-    );
+    return withJobs(context, choice, (client) => client.reviveJob({ id }));
   },
   render: (job, style) => `${job.id} is ${stateText(job.state, style)} again`,
 });

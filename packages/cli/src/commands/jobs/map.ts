@@ -6,7 +6,7 @@ import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
 import { downloadDataSet, uploadDataSet } from '../../jobs/data-set.ts';
-import { connectOrStart } from '../../jobs/embedded.ts';
+import { cancelInterrupted, connectOrStart } from '../../jobs/embedded.ts';
 import { followJob } from '../../jobs/follow.ts';
 import { statement, workOf } from '../../jobs/map-work.ts';
 import {
@@ -122,7 +122,7 @@ export const map = defineCommand({
     let running: JobView | undefined;
     context.onInterrupt(async () => {
       if (running !== undefined) {
-        await client.cancelJob({ id: running.id, reason: 'interrupted by its caller' });
+        await cancelInterrupted(client, running.id);
       }
       await connection.close();
     });

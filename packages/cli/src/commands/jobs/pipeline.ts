@@ -4,7 +4,7 @@ import { SkeinError } from '@skein/api/errors';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
 import { readGivenFile } from '../../file.ts';
-import { connectOrStart, withJobs } from '../../jobs/embedded.ts';
+import { cancelInterrupted, connectOrStart, withJobs } from '../../jobs/embedded.ts';
 import {
   countsText,
   drawPipeline,
@@ -54,7 +54,7 @@ export const pipelineRun = defineCommand({
     let run: string | undefined;
     context.onInterrupt(async () => {
       if (run !== undefined && !detach) {
-        await client.cancelJob({ id: run, reason: 'interrupted by its caller' });
+        await cancelInterrupted(client, run);
       }
       await connection.close();
     });
@@ -137,7 +137,7 @@ export const pipelineResume = defineCommand({
     const connection = await connectOrStart(context, choice, true);
     context.onInterrupt(() => connection.close());
     try {
-      await connection.client.reviveJob({ id: run }, { signal: context.signal });
+      await connection.client.reviveJob({ id: run });
       return await followPipeline(context, connection.client, run);
     } finally {
       await connection.close();

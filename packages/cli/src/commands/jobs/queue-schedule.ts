@@ -17,9 +17,7 @@ export const queueScheduleLs = defineCommand({
   arguments: {},
   options: connectionOptions,
   async run(context, choice) {
-    return withJobs(context, choice, (client) =>
-      client.listSchedules(undefined, { signal: context.signal }),
-    );
+    return withJobs(context, choice, (client) => client.listSchedules());
   },
   render({ schedules }, style) {
     if (schedules.length === 0) {
@@ -77,16 +75,13 @@ export const queueSchedulePut = defineCommand({
     const given = job === undefined ? undefined : await jobOf(context, job);
     const files = command === undefined ? [] : await inputsOf(context, command, options);
     return withJobs(context, options, async (client) =>
-      client.putSchedule(
-        {
-          schedule,
-          cron,
-          timeZone,
-          paused,
-          job: given ?? (await commandJob(context, client, command ?? [], options, files)),
-        },
-        { signal: context.signal },
-      ),
+      client.putSchedule({
+        schedule,
+        cron,
+        timeZone,
+        paused,
+        job: given ?? (await commandJob(context, client, command ?? [], options, files)),
+      }),
     );
   },
   render: ({ id, paused, nextAt, name }, style) =>
@@ -114,7 +109,7 @@ export const queueScheduleRm = defineCommand({
   options: connectionOptions,
   async run(context, { schedule, ...choice }) {
     return withJobs(context, choice, async (client) => {
-      await client.removeSchedule({ schedule }, { signal: context.signal });
+      await client.removeSchedule({ schedule });
       return { schedule };
     });
   },

@@ -15,11 +15,10 @@ export const queueLs = defineCommand({
   arguments: {},
   options: connectionOptions,
   async run(context, choice) {
-    const call = { signal: context.signal };
     return withJobs(context, choice, async (client) => {
       const [{ queues }, { workers }] = await Promise.all([
-        client.listQueues(undefined, call),
-        client.listWorkers(undefined, call),
+        client.listQueues(),
+        client.listWorkers(),
       ]);
       return { queues, workers };
     });
@@ -86,9 +85,7 @@ function modeCommand(
     arguments: { queue: argument('NAME', 'The queue.') },
     options: connectionOptions,
     async run(context, { queue, ...choice }) {
-      return withJobs(context, choice, (client) =>
-        client.setQueueMode({ queue, mode }, { signal: context.signal }),
-      );
+      return withJobs(context, choice, (client) => client.setQueueMode({ queue, mode }));
     },
     render: (view, style) => `${style.bold(view.queue)} is ${view.mode}`,
   });
@@ -116,16 +113,13 @@ export const queueTenant = defineCommand({
   },
   async run(context, { tenant, weight, maxRunning, maxQueued, rate, ...choice }) {
     return withJobs(context, choice, (client) =>
-      client.putTenant(
-        {
-          tenant,
-          weight,
-          ...(maxRunning === undefined ? {} : { maxRunning }),
-          ...(maxQueued === undefined ? {} : { maxQueued }),
-          ...(rate === undefined ? {} : { jobsPerSecond: rate }),
-        },
-        { signal: context.signal },
-      ),
+      client.putTenant({
+        tenant,
+        weight,
+        maxRunning,
+        maxQueued,
+        jobsPerSecond: rate,
+      }),
     );
   },
   render: ({ tenant, weight, maxRunning, maxQueued, jobsPerSecond }, style) =>

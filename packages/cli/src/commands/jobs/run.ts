@@ -5,7 +5,7 @@ import { SkeinError } from '@skein/api/errors';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
 import { commandJob, commandOptions, inputsOf } from '../../jobs/command-job.ts';
-import { connectOrStart } from '../../jobs/embedded.ts';
+import { cancelInterrupted, connectOrStart } from '../../jobs/embedded.ts';
 import { followJob, rawOption } from '../../jobs/follow.ts';
 import { downloadOutputs } from '../../jobs/outputs.ts';
 import { flag, many, restArgument } from '../../command-line/option.ts';
@@ -48,8 +48,7 @@ export const run = defineCommand({
     context.onInterrupt(async () => {
       // When the caller is gone, its job is cancelled.
       if (running !== undefined && !options.detach) {
-        const reason = 'interrupted by its caller';
-        await connection.client.cancelJob({ id: running.id, reason });
+        await cancelInterrupted(connection.client, running.id);
       }
       await connection.close();
     });

@@ -17,8 +17,8 @@ export const fleetAdopt = defineCommand({
   options: connectionOptions,
   async run(context, choice) {
     const { client, url } = await connect(context, choice);
-    const before = (await client.getNode({}, { signal: context.signal })).store;
-    const { store } = await client.adoptStore({}, { signal: context.signal });
+    const before = (await client.getNode()).store;
+    const { store } = await client.adoptStore();
     return { url, before: before?.state, store };
   },
   render: ({ url, before, store }) => {

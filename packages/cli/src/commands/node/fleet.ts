@@ -20,10 +20,7 @@ export const fleetLs = defineCommand({
   options: connectionOptions,
   async run(context, choice) {
     const { client } = await connect(context, choice);
-    const [fleet, scale] = await Promise.all([
-      client.getFleet({}, { signal: context.signal }),
-      client.getFleetScale({}, { signal: context.signal }),
-    ]);
+    const [fleet, scale] = await Promise.all([client.getFleet(), client.getFleetScale()]);
     return { ...fleet, scale };
   },
   render: renderFleet,
@@ -80,7 +77,7 @@ export const fleetShow = defineCommand({
   options: connectionOptions,
   async run(context, { member, ...choice }) {
     const { client } = await connect(context, choice);
-    const { members } = await client.getFleet({}, { signal: context.signal });
+    const { members } = await client.getFleet();
     return memberNamed(members, member);
   },
   render: renderMember,
@@ -150,7 +147,7 @@ export const fleetFinalise = defineCommand({
   options: connectionOptions,
   async run(context, choice) {
     const { client } = await connect(context, choice);
-    return client.finaliseFleet({}, { signal: context.signal });
+    return client.finaliseFleet();
   },
   render: ({ schema, before }) =>
     schema === before

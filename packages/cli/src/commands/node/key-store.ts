@@ -61,14 +61,13 @@ export async function withKeyStore<T>(
 
 async function online(context: Context, choice: ConnectionChoice): Promise<KeyStore> {
   const { client, url } = await connect(context, choice);
-  const call = { signal: context.signal };
   return {
     place: url,
-    create: (key) => client.createKey(key, call),
-    list: async () => (await client.listKeys(undefined, call)).keys,
-    show: (id) => client.getKey({ id }, call),
+    create: (key) => client.createKey(key),
+    list: async () => (await client.listKeys()).keys,
+    show: (id) => client.getKey({ id }),
     revoke: async (id) => {
-      await client.revokeKey({ id }, call);
+      await client.revokeKey({ id });
     },
     close: () => Promise.resolve(),
   };

@@ -174,7 +174,7 @@ async function promiseOf(
   if (given.objective !== undefined) {
     return { objectiveMs: given.objective, quantile: given.quantile ?? 0.99 };
   }
-  const { settings } = await client.getDeployment({ name: given.name }, { signal: context.signal });
+  const { settings } = await client.getDeployment({ name: given.name });
   return {
     objectiveMs: settings.objective.latencyMs,
     quantile: given.quantile ?? settings.objective.quantile,
@@ -200,7 +200,7 @@ async function makeTarget(
   const authorization: Record<string, string> =
     key === undefined ? {} : { authorization: `Bearer ${key}` };
   if (protocol === 'grpc') {
-    const { ports } = await client.getNode(undefined, { signal: context.signal });
+    const { ports } = await client.getNode();
     if (ports.grpc === null) throw usageError('The node has no gRPC port.');
     return {
       ...tls,

@@ -151,23 +151,19 @@ export const deploy = defineCommand({
     const { client, url, key } = await connect(context, options, (fetch) =>
       countingFetch((sent, total) => onProgress(sent, total), fetch),
     );
-    const call = { signal: context.signal };
-    const stored = await storedVersions(client, name, call);
+    const stored = await storedVersions(client, name);
     let version: VersionView;
     if ('modulePath' in found) {
       const { modulePath } = found;
-      version = await client.importComposition({ name, modulePath, metadata }, call);
+      version = await client.importComposition({ name, modulePath, metadata });
     } else {
       onProgress = uploadNotes(context.notes, `Uploading ${found.name}`);
-      version = await client.importModel(
-        {
-          name,
-          content: found.content,
-          metadata,
-          ...(options.untrusted ? { trust: 'untrusted' } : {}),
-        },
-        call,
-      );
+      version = await client.importModel({
+        name,
+        content: found.content,
+        metadata,
+        ...(options.untrusted ? { trust: 'untrusted' } : {}),
+      });
       onProgress = () => undefined;
     }
     const deploying = { name, version: version.version, settings, plan };
@@ -175,7 +171,7 @@ export const deploy = defineCommand({
       async (error: unknown) => {
         // A version that the node has refused must not stay in its index; one that was there stays.
         if (isRefusal(error) && !stored.has(version.version)) {
-          await client.removeVersion(deploying, call).catch(() => undefined);
+          await client.removeVersion(deploying).catch(() => undefined);
         }
         throw error;
       },
@@ -217,13 +213,9 @@ export const deploy = defineCommand({
 });
 
 /** The versions of a model; none if the node does not know it. */
-async function storedVersions(
-  client: Client,
-  name: string,
-  call: { readonly signal: AbortSignal },
-): Promise<ReadonlySet<string>> {
+async function storedVersions(client: Client, name: string): Promise<ReadonlySet<string>> {
   try {
-    const { versions } = await client.listVersions({ name }, call);
+    const { versions } = await client.listVersions({ name });
     return new Set(versions.map(({ version }) => version));
   } catch (error) {
     if (error instanceof SkeinError && error.code === 'MODEL_UNKNOWN') return new Set();

@@ -19,7 +19,7 @@ export const ls = defineCommand({
   },
   async run(context, { names, ...choice }) {
     const { client } = await connect(context, choice);
-    const { deployments } = await client.listDeployments(undefined, { signal: context.signal });
+    const { deployments } = await client.listDeployments();
     return names ? { names: deployments.map((view) => view.name) } : { deployments };
   },
   render({ names, deployments = [] }, style) {
@@ -61,7 +61,7 @@ export const undeploy = defineCommand({
   options: connectionOptions,
   async run(context, { name, ...options }) {
     const { client } = await connect(context, options);
-    await client.undeploy({ name }, { signal: context.signal });
+    await client.undeploy({ name });
     return { undeployed: name };
   },
   render: ({ undeployed }) => `${undeployed} is undeployed; its versions stay stored.`,

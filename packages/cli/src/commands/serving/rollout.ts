@@ -108,11 +108,12 @@ export const rollout = defineCommand({
     }
     let view =
       version === undefined
-        ? await connection.client.getDeployment({ name }, { signal: context.signal })
-        : await connection.client.deploy(
-            { name, version, ...(plan === undefined ? {} : { plan }) },
-            { signal: context.signal },
-          );
+        ? await connection.client.getDeployment({ name })
+        : await connection.client.deploy({
+            name,
+            version,
+            plan,
+          });
     if (watch) view = await waitForEnd(context, connection, view);
     return view;
   },
@@ -134,7 +135,7 @@ async function waitForEnd(
   while (view.rollout !== undefined && !hasEnded(view.rollout.phase)) {
     context.notes.progress(rolloutLine(view.rollout, context.notes.style));
     await pause(POLL_MS, context.signal);
-    view = await client.getDeployment({ name: first.name }, { signal: context.signal });
+    view = await client.getDeployment({ name: first.name });
   }
   return view;
 }
@@ -157,7 +158,7 @@ export const rollback = defineCommand({
   },
   async run(context, { name, reason, ...options }) {
     const { client } = await connect(context, options);
-    return client.rollback({ name, reason }, { signal: context.signal });
+    return client.rollback({ name, reason });
   },
   render: (view) => `${view.name} is back to ${versionsText(view)}.`,
 });

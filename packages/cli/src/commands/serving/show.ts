@@ -69,11 +69,10 @@ async function load(
   name: string,
   limit: number,
 ): Promise<DeploymentDetails> {
-  const call = { signal: context.signal };
   const [deployment, { entries }, { versions }] = await Promise.all([
-    client.getDeployment({ name }, call),
-    client.deploymentHistory({ name, limit }, call),
-    client.listVersions({ name }, call),
+    client.getDeployment({ name }),
+    client.deploymentHistory({ name, limit }),
+    client.listVersions({ name }),
   ]);
   return { deployment, history: entries, versions };
 }

@@ -72,7 +72,7 @@ export async function trainAsJobs(
   } catch (error) {
     if (signal.aborted) {
       const reason = 'interrupted by its caller';
-      await Promise.all(jobs.map(({ id }) => client.cancelJob({ id, reason })));
+      await Promise.all(jobs.map(({ id }) => client.cancelJob({ id, reason }, { signal: null })));
     }
     throw error;
   }
