@@ -1,4 +1,5 @@
 /** Jobs, queues, workers and events as the API shows them: times in ISO 8601, no tokens. */
+import { defined } from '@skein/api/defined';
 import type { AttemptView, JobEvent as JobEventView, JobView } from '@skein/api';
 import type {
   QueueView as ApiQueueView,
@@ -102,13 +103,3 @@ function iso(ms: number): string {
 function isoOr(ms: number | undefined): string | undefined {
   return ms === undefined ? undefined : iso(ms);
 }
-
-/** The same object without fields that are undefined, as an exact optional type wants it. */
-function defined<T extends object>(value: T): Defined<T> {
-  const entries = Object.entries(value).filter(([, field]) => field !== undefined);
-  return Object.fromEntries(entries) as Defined<T>;
-}
-
-type Defined<T> = {
-  readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K];
-} & { readonly [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> };

@@ -1,4 +1,5 @@
 /** The job of a command, from its options: shared by `skein run` and schedules. */
+import { defined } from '@skein/api/defined';
 import type { NewJobInput } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { SANDBOX_NAMES } from '@skein/api/implementations';
@@ -69,10 +70,11 @@ export async function commandJob(
   files: Awaited<ReturnType<typeof inputsOf>>,
 ): Promise<NewJobInput> {
   const inputs = await uploadInputs(context, client, files);
+  const { name, sandbox, image, checkpoint } = options;
   return {
     queue: options.queue,
     priority: options.priority,
-    ...(options.name === undefined ? {} : { name: options.name }),
+    ...defined({ name }),
     work: {
       kind: 'command',
       argv: [...command],
@@ -82,10 +84,14 @@ export async function commandJob(
       trusted: options.trusted,
       retryFailure: options.attempts !== undefined,
       network: networkOf(options),
-      ...(options.sandbox === undefined ? {} : { sandbox: options.sandbox }),
-      ...(options.image === undefined ? {} : { image: options.image }),
-      ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
-      limits: limitsOf(options),
+      ...defined({ sandbox, image, checkpoint }),
+      limits: defined({
+        cpuMs: options.cpuTime,
+        wallMs: options.timeout,
+        pids: options.pids,
+        diskBytes: options.disk,
+        outputBytes: options.maxOutput,
+      }),
     },
     resources: { cores: options.cores, memoryBytes: options.memory },
     requires: [...options.require],
@@ -117,20 +123,4 @@ function networkOf({ network, allow }: Pick<CommandOptions, 'network' | 'allow'>
     }
   }
   return { allow: [...allow] };
-}
-
-function limitsOf(given: {
-  readonly cpuTime: number | undefined;
-  readonly timeout: number | undefined;
-  readonly pids: number | undefined;
-  readonly disk: number | undefined;
-  readonly maxOutput: number | undefined;
-}) {
-  return {
-    ...(given.cpuTime === undefined ? {} : { cpuMs: given.cpuTime }),
-    ...(given.timeout === undefined ? {} : { wallMs: given.timeout }),
-    ...(given.pids === undefined ? {} : { pids: given.pids }),
-    ...(given.disk === undefined ? {} : { diskBytes: given.disk }),
-    ...(given.maxOutput === undefined ? {} : { outputBytes: given.maxOutput }),
-  };
 }

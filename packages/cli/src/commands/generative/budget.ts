@@ -3,7 +3,6 @@ import { defineCommand } from '../../command-line/command.ts';
 import { connect, connectionOptions } from '../../connection/connection.ts';
 import { argument, choice, decimal, integer, withDefault } from '../../command-line/option.ts';
 import { usageError } from '../../command-line/usage.ts';
-import { given } from './provider.ts';
 
 const period = withDefault(
   choice(['minute', 'day', 'month'], 'Begins at midnight UTC; default day.'),

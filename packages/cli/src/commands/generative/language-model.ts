@@ -1,4 +1,5 @@
 /** `skein model`: language models by their routes to providers. */
+import { defined } from '@skein/api/defined';
 import { parseDuration } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
 import { connect, connectionOptions } from '../../connection/connection.ts';
@@ -15,7 +16,6 @@ import { languageRolloutLine } from '../../output/language-rollout.ts';
 import { semanticCacheLine } from '../../output/semantic-cache.ts';
 import { renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
-import { given } from './provider.ts';
 
 const POLICIES = ['order', 'weighted', 'cost', 'quality', 'ttft'] as const;
 
@@ -74,10 +74,7 @@ export const modelPut = defineCommand({
       routes,
       hedge: !noHedge,
       cache: !noCache,
-      ...given(
-        'semanticCache',
-        semanticCache === undefined ? undefined : semanticOf(semanticCache),
-      ),
+      semanticCache: semanticCache === undefined ? undefined : semanticOf(semanticCache),
       policy,
       ttftMs: ttft,
       deadlineMs: deadline,
@@ -115,13 +112,11 @@ export function routeOf(text: string) {
   }
   const { input, output, cached, weight, quality } = numbers;
   const isPriced = input !== undefined || output !== undefined || cached !== undefined;
-  const price = { input: input ?? 0, output: output ?? 0, ...given('cachedInput', cached) };
+  const price = { input: input ?? 0, output: output ?? 0, ...defined({ cachedInput: cached }) };
   return {
     provider,
     model,
-    ...given('weight', weight),
-    ...given('quality', quality),
-    ...given('price', isPriced ? price : undefined),
+    ...defined({ weight, quality, price: isPriced ? price : undefined }),
   };
 }
 

@@ -8,7 +8,6 @@ import { languageRolloutLine } from '../../output/language-rollout.ts';
 import { pause } from '../../pause.ts';
 import { usageError } from '../../command-line/usage.ts';
 import { routeOf } from './language-model.ts';
-import { given } from './provider.ts';
 import { rolloutOptions, rolloutPlan } from '../serving/rollout.ts';
 
 const POLL_MS = 500;

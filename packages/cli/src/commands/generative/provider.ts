@@ -68,14 +68,6 @@ function referenceOf(places: Readonly<Record<string, string | undefined>>): stri
   return first === undefined ? undefined : `${first[0]}:${first[1]}`;
 }
 
-/** A field that is only sent when it has a value. */
-export function given<const Name extends string, T>(
-  name: Name,
-  value: T | undefined,
-): Partial<Record<Name, T>> {
-  return value === undefined ? {} : ({ [name]: value } as Record<Name, T>);
-}
-
 /** `skein provider ls`: the declared providers. */
 export const providerLs = defineCommand({
   name: 'provider ls',

@@ -5,7 +5,6 @@ import { connect, connectionOptions } from '../../connection/connection.ts';
 import { argument, choice, flag, many, text } from '../../command-line/option.ts';
 import { renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
-import { given } from './provider.ts';
 
 const name = argument('NAME', 'The redaction.');
 

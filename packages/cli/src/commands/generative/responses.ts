@@ -2,7 +2,6 @@
 import { defineCommand } from '../../command-line/command.ts';
 import { connect, connectionOptions } from '../../connection/connection.ts';
 import { bytes, duration, integer } from '../../command-line/option.ts';
-import { given } from './provider.ts';
 
 /** `skein responses put`: the bounds within which they are. */
 export const responsesPut = defineCommand({
@@ -29,11 +28,8 @@ export const responsesPut = defineCommand({
   },
   async run(context, { count, bytes: size, age, ...server }) {
     const { client } = await connect(context, server);
-    await client.putStoredResponses(
-      { ...given('count', count), ...given('bytes', size), ...given('ageMs', age) },
-      { signal: context.signal },
-    );
-    const { settings } = await client.getLanguageModels({}, { signal: context.signal });
+    await client.putStoredResponses({ count, bytes: size, ageMs: age });
+    const { settings } = await client.getLanguageModels();
     return settings.responses;
   },
   render: (policy, style) =>
@@ -51,7 +47,7 @@ export const responsesRm = defineCommand({
   options: connectionOptions,
   async run(context, server) {
     const { client } = await connect(context, server);
-    await client.removeStoredResponses({}, { signal: context.signal });
+    await client.removeStoredResponses();
     return { removed: 'responses' };
   },
   render: () => 'No response is stored any more.',

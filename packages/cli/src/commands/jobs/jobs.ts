@@ -1,4 +1,5 @@
 /** `skein jobs`: looks at jobs, and acts on them. */
+import { defined } from '@skein/api/defined';
 import { JobState, type JobView, type NewJobInput } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { formatAge } from '@skein/api/units';
@@ -186,8 +187,9 @@ function sameWorkAs(job: JobView): NewJobInput {
       `Job ${job.id} is one of the ${job.gang.size} members of the gang ${job.gang.id}.`,
     );
   }
-  const withinMs =
-    job.deadline === undefined ? undefined : Date.parse(job.deadline) - Date.parse(job.enqueuedAt);
+  const { group, deadline, enqueuedAt } = job;
+  const finishWithinMs =
+    deadline === undefined ? undefined : Math.max(1, Date.parse(deadline) - Date.parse(enqueuedAt));
   return {
     queue,
     name,
@@ -199,8 +201,7 @@ function sameWorkAs(job: JobView): NewJobInput {
     retentionMs,
     // A cached success would be returned instead of running again.
     cache: job.cache && job.state !== 'succeeded',
-    ...(job.group === undefined ? {} : { group: job.group }),
-    ...(withinMs === undefined ? {} : { finishWithinMs: Math.max(1, withinMs) }),
+    ...defined({ group, finishWithinMs }),
   };
 }
 

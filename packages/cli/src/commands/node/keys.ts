@@ -1,4 +1,5 @@
 /** `skein keys`: who may call a node. */
+import { defined } from '@skein/api/defined';
 import { formatAge, formatBytes, formatRate, parseDuration } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
@@ -56,15 +57,8 @@ export const keysCreate = defineCommand({
   async run(context, { scope, label, tenant, rate, maxConcurrent, weight, expires, ...choice }) {
     const scopes = readScopes(scope);
     return withKeyStore(context, choice, async (store) => {
-      const key = await store.create({
-        label,
-        tenant,
-        scopes,
-        ...(rate === undefined ? {} : { ratePerSecond: rate }),
-        ...(maxConcurrent === undefined ? {} : { maxConcurrent }),
-        ...(weight === undefined ? {} : { weight }),
-        ...(expires === undefined ? {} : { expiresAt: expires }),
-      });
+      const limits = defined({ ratePerSecond: rate, maxConcurrent, weight, expiresAt: expires });
+      const key = await store.create({ label, tenant, scopes, ...limits });
       return { place: store.place, ...key };
     });
   },

@@ -1,4 +1,5 @@
 /** `skein deploy`: serves a model file or a composition. */
+import { defined } from '@skein/api/defined';
 import { extname, basename } from 'node:path';
 import type { Client, DeploymentSettingsPatch, Run, VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
@@ -264,43 +265,35 @@ function settingsOf(given: OptionValues<typeof settingsOptions>): DeploymentSett
   if (given.cacheTtl !== undefined && given.cache === undefined) {
     throw usageError('--cache-ttl needs --cache SIZE.');
   }
-  const objective = {
-    ...(given.objective === undefined ? {} : { latencyMs: given.objective }),
-    ...(given.quantile === undefined ? {} : { quantile: given.quantile }),
-  };
-  return {
-    ...(Object.keys(objective).length === 0 ? {} : { objective }),
-    ...(given.replicas === undefined && given.idle === undefined
-      ? {}
-      : {
-          replicas: {
-            ...given.replicas,
-            ...(given.idle === undefined ? {} : { idleMs: Math.round(given.idle) }),
-          },
-        }),
-    ...(given.threads === undefined ? {} : { threads: given.threads }),
-    ...(given.oversubscribe ? { oversubscribe: true } : {}),
-    ...(given.maxBatch === undefined ? {} : { batching: { maxRows: given.maxBatch } }),
-    ...(given.maxQueue === undefined ? {} : { maxQueue: given.maxQueue }),
-    ...(given.isolation === undefined ? {} : { isolation: given.isolation }),
-    ...(given.maxMemory === undefined ? {} : { maxMemoryBytes: given.maxMemory }),
-    ...(given.startTimeout === undefined ? {} : { startTimeoutMs: Math.round(given.startTimeout) }),
-    ...(given.device === undefined ? {} : { device: given.device }),
-    ...(given.finiteOnly ? { finiteOnly: true } : {}),
-    ...(given.allowNonFinite ? { finiteOnly: false } : {}),
-    ...(given.idempotent === undefined ? {} : { idempotent: given.idempotent === 'yes' }),
-    ...cacheOf(given.cache, given.cacheTtl),
-  };
+  const { threads, maxQueue, isolation, device, maxBatch, idempotent } = given;
+  const objective = defined({ latencyMs: given.objective, quantile: given.quantile });
+  const replicas = defined({ ...given.replicas, idleMs: rounded(given.idle) });
+  return defined({
+    objective: Object.keys(objective).length === 0 ? undefined : objective,
+    replicas: Object.keys(replicas).length === 0 ? undefined : replicas,
+    threads,
+    oversubscribe: given.oversubscribe || undefined,
+    batching: maxBatch === undefined ? undefined : { maxRows: maxBatch },
+    maxQueue,
+    isolation,
+    maxMemoryBytes: given.maxMemory,
+    startTimeoutMs: rounded(given.startTimeout),
+    device,
+    finiteOnly: given.allowNonFinite ? false : given.finiteOnly || undefined,
+    idempotent: idempotent === undefined ? undefined : idempotent === 'yes',
+    cache: cacheOf(given.cache, given.cacheTtl),
+  });
 }
 
 function cacheOf(
   maxBytes: number | undefined,
   ttlMs: number | undefined,
-): Pick<DeploymentSettingsPatch, 'cache'> {
-  if (maxBytes === undefined) return {};
-  if (maxBytes === 0) return { cache: null };
-  return { cache: { maxBytes, ...(ttlMs === undefined ? {} : { ttlMs: Math.round(ttlMs) }) } };
+): DeploymentSettingsPatch['cache'] {
+  if (maxBytes === undefined) return undefined;
+  return maxBytes === 0 ? null : defined({ maxBytes, ttlMs: rounded(ttlMs) });
 }
+
+const rounded = (value: number | undefined) => (value === undefined ? value : Math.round(value));
 
 /** `My Model.v2.onnx` → `my-model.v2` */
 function nameOf(file: string): string {

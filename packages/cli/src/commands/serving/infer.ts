@@ -56,11 +56,10 @@ export const infer = defineCommand({
     const inputs = await readInputs(given, signature, context.cwd);
     const startedAt = performance.now();
     const answer = await connection.client.infer(name, inputs, {
-      signal: context.signal,
-      ...(version === undefined ? {} : { version }),
-      ...(timeout === undefined ? {} : { timeoutMs: timeout }),
-      ...(priority === undefined ? {} : { priority }),
-      ...(output.length === 0 ? {} : { outputs: output }),
+      version,
+      timeoutMs: timeout,
+      priority,
+      outputs: output.length === 0 ? undefined : output,
     });
     const { deployment, id, outputs } = answer;
     const tookMs = performance.now() - startedAt;

@@ -1,4 +1,5 @@
 /** From one version to another: `skein rollout` and `skein rollback`. */
+import { defined } from '@skein/api/defined';
 import type { DeploymentView, RolloutPlan, RolloutView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { formatNumber } from '@skein/api/units';
@@ -59,13 +60,9 @@ export function rolloutPlan(
   if (choice.canary !== undefined && choice.shadow) {
     throw usageError('--canary and --shadow exclude each other.');
   }
-  const details: Partial<RolloutPlan> = {
-    ...(choice.stepTime === undefined ? {} : { stepMs: Math.round(choice.stepTime) }),
-    ...(choice.minRequests === undefined ? {} : { minRequests: choice.minRequests }),
-    ...(choice.sticky === undefined ? {} : { stickyHeader: choice.sticky }),
-    ...(choice.tolerance === undefined ? {} : { tolerance: choice.tolerance }),
-    ...(choice.maxErrorShare === undefined ? {} : { maxErrorShare: choice.maxErrorShare }),
-  };
+  const { stepTime, minRequests, sticky: stickyHeader, tolerance, maxErrorShare } = choice;
+  const stepMs = stepTime === undefined ? undefined : Math.round(stepTime);
+  const details = defined({ stepMs, minRequests, stickyHeader, tolerance, maxErrorShare });
   if (choice.canary !== undefined) {
     const ordered = choice.canary.every((step, at) => step > (choice.canary?.[at - 1] ?? 0));
     if (!ordered) throw usageError(`--canary: the steps ${choice.canary.join(',')} must grow.`);
