@@ -1,4 +1,5 @@
 /** State that the parts of the serving plane share. */
+import { SkeinError } from '@skein/api';
 import type { State } from '@skein/state';
 import type { Registry } from './registry/contract.ts';
 import type { Clock, ServingObserver, Target } from './contract.ts';
@@ -50,4 +51,16 @@ export interface ServingContext {
   readonly closing: AbortSignal;
   /** Whether every model runs in its own process. */
   readonly isolateModels: boolean;
+}
+
+/** @throws SkeinError MODEL_UNKNOWN. */
+export function existing(
+  { deployments }: Pick<ServingContext, 'deployments'>,
+  name: string,
+): Deployment {
+  const deployment = deployments.get(name);
+  if (deployment === undefined) {
+    throw new SkeinError('MODEL_UNKNOWN', `There is no deployment "${name}".`);
+  }
+  return deployment;
 }

@@ -9,7 +9,7 @@ import type { WeightOf } from './dispatch/queue/deadline-queue.ts';
 import type { Registry } from './registry/contract.ts';
 import { createChanges } from './changes/changes.ts';
 import { callersOf } from './composition/call-graph.ts';
-import type { ServingContext } from './context.ts';
+import { existing, type ServingContext } from './context.ts';
 import type {
   Clock,
   DeployedModel,
@@ -159,13 +159,7 @@ export function createServing(options: ServingOptions): Serving {
   const { desired } = options;
   const follower = desired && createFollower(context, desired);
 
-  const named = (name: string): Deployment => {
-    const deployment = deployments.get(name);
-    if (deployment === undefined) {
-      throw new SkeinError('MODEL_UNKNOWN', `There is no deployment "${name}".`);
-    }
-    return deployment;
-  };
+  const named = (name: string): Deployment => existing(context, name);
   const view = (name: string): DeploymentView => viewOf(named(name), clock.now());
 
   /** A change is in the history before it is acknowledged. */

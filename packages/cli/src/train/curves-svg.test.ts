@@ -1,7 +1,7 @@
 import type { Run } from '@skein/api';
 import { describe, expect, it } from 'vitest';
 import { sampleRun } from '../../../state/src/runs/testing/sample-run.ts';
-import { compareRuns } from '../commands/training/runs-compare.ts';
+import { compareRuns } from '@skein/api/run-comparison';
 import { trainingCurves } from './curves-svg.ts';
 
 function run(name: string, epochs: number, metrics: (i: number) => Record<string, number>): Run {

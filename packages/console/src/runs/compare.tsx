@@ -1,5 +1,6 @@
 /** Two runs side by side: the differences of their inputs and their results. */
 import type { Run } from '@skein/api';
+import { compareRuns, valueText } from '@skein/api/run-comparison';
 import { Heading, linkTo, metric, spaced, Trouble, useFresh } from '@skein/ui';
 import type { ViewProps } from '../app.tsx';
 import { askForKey } from '../key-dialog.tsx';
@@ -7,13 +8,6 @@ import { node } from '../node.ts';
 import { Curves } from './curves.tsx';
 import { headlineOf, StatusChip } from './runs.tsx';
 import './runs.css';
-
-/** For all other figures, less is better. */
-const MORE_IS_BETTER = new Set(['accuracy', 'macroF1', 'auc', 'r2']);
-/** Figures of which neither more nor less is better. */
-const UNSCORED = new Set(['steps', 'rows']);
-
-type Value = string | number | boolean | undefined;
 
 export function Comparison({ route: { parts }, focus }: ViewProps) {
   const ids = parts.slice(0, 2);
@@ -45,50 +39,47 @@ export function Comparison({ route: { parts }, focus }: ViewProps) {
             ))}
           </div>
           <Curves runs={runs} />
-          <Results runs={runs} />
-          <Choices runs={runs} />
+          <Sides runs={runs} />
         </div>
       )}
     </section>
   );
 }
 
-interface Pair {
-  readonly name: string;
-  readonly values: readonly [Value, Value];
-}
-
-function pairsOf(runs: readonly Run[], valuesOf: (run: Run) => Record<string, Value>): Pair[] {
-  const [a = {}, b = {}] = runs.map(valuesOf);
-  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return [...names].map((name) => ({ name, values: [a[name], b[name]] }));
-}
-
-function Results({ runs }: { readonly runs: readonly Run[] }) {
-  const pairs = pairsOf(runs, numbersOf);
-  return pairs.length === 0 ? null : (
-    <PairTable title="Came out" runs={runs} pairs={pairs} scored />
+function Sides({ runs }: { readonly runs: readonly Run[] }) {
+  const [a, b] = runs;
+  if (a === undefined || b === undefined) return null;
+  const { metrics, differences } = compareRuns(a, b);
+  return (
+    <>
+      <Pairs title="Came out" runs={runs} pairs={metrics} show={shownNumber} />
+      {differences.length === 0 ? (
+        <p class="muted">Both were made of the same, in the same way.</p>
+      ) : (
+        <Pairs title="Went in, where it differs" runs={runs} pairs={differences} show={valueText} />
+      )}
+    </>
   );
 }
 
-function Choices({ runs }: { readonly runs: readonly Run[] }) {
-  const differing = pairsOf(runs, choicesOf).filter(({ values: [a, b] }) => a !== b);
-  if (differing.length === 0) {
-    return <p class="muted">Both were made of the same, in the same way.</p>;
-  }
-  return <PairTable title="Went in, where it differs" runs={runs} pairs={differing} />;
-}
+const shownNumber = (value: number | undefined) =>
+  value === undefined ? valueText(value) : metric(value);
 
-function PairTable({
+function Pairs<T>({
   title,
   runs,
   pairs,
-  scored = false,
+  show,
 }: {
   readonly title: string;
   readonly runs: readonly Run[];
-  readonly pairs: readonly Pair[];
-  readonly scored?: boolean;
+  readonly pairs: readonly {
+    readonly name: string;
+    readonly a: T;
+    readonly b: T;
+    readonly better?: 'a' | 'b';
+  }[];
+  readonly show: (value: T) => string;
 }) {
   return (
     <section>
@@ -104,11 +95,11 @@ function PairTable({
             </tr>
           </thead>
           <tbody>
-            {pairs.map(({ name, values: [a, b] }) => (
+            {pairs.map(({ name, a, b, better }) => (
               <tr>
                 <th scope="row">{spaced(name)}</th>
-                <Cell value={a} wins={scored && isBetter(name, a, b)} scored={scored} />
-                <Cell value={b} wins={scored && isBetter(name, b, a)} scored={scored} />
+                <Cell text={show(a)} wins={better === 'a'} />
+                <Cell text={show(b)} wins={better === 'b'} />
               </tr>
             ))}
           </tbody>
@@ -118,59 +109,11 @@ function PairTable({
   );
 }
 
-function Cell({
-  value,
-  wins,
-  scored,
-}: {
-  readonly value: Value;
-  readonly wins: boolean;
-  readonly scored: boolean;
-}) {
+function Cell({ text, wins }: { readonly text: string; readonly wins: boolean }) {
   return (
     <td data-better={wins ? '' : undefined}>
-      {typeof value === 'number' && scored ? metric(value) : textOf(value)}
+      {text}
       {wins ? <small> better</small> : null}
     </td>
   );
-}
-
-function isBetter(name: string, value: Value, other: Value): boolean {
-  if (UNSCORED.has(name) || value === undefined || other === undefined || value === other) {
-    return false;
-  }
-  return value > other === MORE_IS_BETTER.has(name);
-}
-
-function textOf(value: Value): string {
-  if (value === undefined) return '–';
-  // The beginning of a digest identifies it.
-  return /^[0-9a-f]{64}$/.test(String(value)) ? `${String(value).slice(0, 12)}…` : String(value);
-}
-
-function choicesOf({ plan, lineage, task }: Run): Record<string, Value> {
-  const { data, parent, code, environment, seed } = lineage;
-  return {
-    task,
-    ...plan,
-    seed,
-    ...Object.fromEntries(data.map(({ role, digest }) => [`${role} data`, digest])),
-    parent: parent.digest,
-    commit: code.commit,
-    configuration: code.config,
-    ...environment,
-  };
-}
-
-function numbersOf({ epochs, result, steps }: Run): Record<string, Value> {
-  const reported = Object.entries(result?.report ?? {}).filter(
-    (field): field is [string, number] => typeof field[1] === 'number',
-  );
-  const loss = epochs.at(-1)?.loss;
-  return {
-    ...Object.fromEntries(reported),
-    ...(loss === undefined ? {} : { trainingLoss: loss }),
-    steps: steps.done,
-    secondsInEpochs: epochs.reduce((sum, { tookMs }) => sum + tookMs, 0) / 1000,
-  };
 }

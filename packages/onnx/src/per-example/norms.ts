@@ -13,7 +13,8 @@
 import { elementTypeNumber } from '../tensor/element-type.ts';
 import type { GradientGraph, GradientNode } from '../gradient/rule.ts';
 import { float } from '../model/attribute.ts';
-import { slice, padZeros } from '../operators/layout/slicing.ts';
+import { padZeros } from '../operators/layout/slicing.ts';
+import { tapSlices } from '../operators/windows/conv-weight.ts';
 import { kernelOf, spatialSizes, windowOf } from '../operators/windows/window.ts';
 
 /** What one use of a parameter adds to the gradient of each example. */
@@ -194,26 +195,11 @@ const conv: ContributionRule = ({ node, input, batch }, graph) => {
   const [, inputs] = sizes(w, graph) as [number, number];
   const group = node.attributeInt('group', 1);
   const kernel = kernelOf(node, graph, w);
-  const { strides, dilations, begins, ends } = windowOf(
-    node,
-    graph,
-    kernel,
-    spatialSizes(graph, x, kernel.length),
+  const window = windowOf(node, graph, kernel, spatialSizes(graph, x, kernel.length));
+  const padded = padZeros(graph, x, [0, 0, ...window.begins], [0, 0, ...window.ends]);
+  const taps = tapSlices(graph, padded, 2, window, steps).map((seen) =>
+    graph.emit('Reshape', [seen, graph.ints([batch * group, inputs, places])]),
   );
-  const padded = padZeros(graph, x, [0, 0, ...begins], [0, 0, ...ends]);
-  const taps = tapsOf(kernel).map((tap) => {
-    const seen = slice(
-      graph,
-      padded,
-      tap.map((at, i) => ({
-        axis: i + 2,
-        start: at * dilations[i]!,
-        end: at * dilations[i]! + (steps[i]! - 1) * strides[i]! + 1,
-        step: strides[i]!,
-      })),
-    );
-    return graph.emit('Reshape', [seen, graph.ints([batch * group, inputs, places])]);
-  });
   // [batch · groups, taps · in, places]
   const columns = taps.length === 1 ? taps[0]! : graph.emit('Concat', taps, { axis: 1 });
   const made = graph.emit('Reshape', [
@@ -284,14 +270,6 @@ function summed(
   );
   const value = graph.reduceSum(rows, [...new Set([1, ...axes])], false);
   return { kind: 'direct', value: graph.emit('Reshape', [value, graph.ints([batch, -1])]) };
-}
-
-/** Every tap of a kernel, row by row. */
-function tapsOf(kernel: readonly number[]): number[][] {
-  return kernel.reduce<number[][]>(
-    (taps, size) => taps.flatMap((tap) => Array.from({ length: size }, (_, i) => [...tap, i])),
-    [[]],
-  );
 }
 
 const RULES: Readonly<Record<string, ContributionRule>> = {

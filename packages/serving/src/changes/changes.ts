@@ -4,7 +4,7 @@
  */
 import { RolloutPlan, SkeinError } from '@skein/api';
 import type { DeploymentRecord } from '@skein/state';
-import type { ServingContext } from '../context.ts';
+import { existing, type ServingContext } from '../context.ts';
 import { checkLeastThreads, type CoreClaim } from './core-claims.ts';
 import type { DeploymentControl, DeployRequest } from '../control.ts';
 import { Deployment } from '../deployment/deployment.ts';
@@ -61,14 +61,6 @@ export function createChanges(context: ServingContext): Changes {
     holding.delete(name);
     checkLeastThreads(name, asked, before, holding, cores);
     claims.set(name, asked);
-  };
-
-  const existing = (name: string): Deployment => {
-    const deployment = deployments.get(name);
-    if (deployment === undefined) {
-      throw new SkeinError('MODEL_UNKNOWN', `There is no deployment "${name}".`);
-    }
-    return deployment;
   };
 
   /** A deployment without a serving version: a new one, or one that is unloaded or has failed. */
@@ -208,7 +200,7 @@ export function createChanges(context: ServingContext): Changes {
     deploy: (request, actor) => exclusive(request.name, () => deploy(request, actor)),
     changeSettings: (name, settings, actor) =>
       exclusive(name, async () => {
-        const deployment = existing(name);
+        const deployment = existing(context, name);
         if (deployment.main === undefined) {
           throw new SkeinError(
             'DEPLOYMENT_INVALID',
@@ -222,7 +214,7 @@ export function createChanges(context: ServingContext): Changes {
         await applySettings(deployment, effective, actor);
       }),
     async rollback(name, reason, actor) {
-      existing(name);
+      existing(context, name);
       const run = runs.get(name);
       if (run !== undefined) return run.abort(reason, actor);
       if (await endChange(name)) {
@@ -232,9 +224,9 @@ export function createChanges(context: ServingContext): Changes {
           `Deployment "${name}" had no version before the one that was loading, which was aborted.`,
         );
       }
-      await exclusive(name, () => undo(existing(name), reason, actor));
+      await exclusive(name, () => undo(existing(context, name), reason, actor));
     },
-    ...createRemoval(context, { existing, exclusively: exclusive, endChange }),
+    ...createRemoval(context, { exclusively: exclusive, endChange }),
   };
 }
 

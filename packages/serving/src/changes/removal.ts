@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
 import type { HistoryEntry } from '@skein/state';
 import { callersOf } from '../composition/call-graph.ts';
-import type { ServingContext } from '../context.ts';
+import { existing, type ServingContext } from '../context.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { retire } from './unloading.ts';
 
@@ -33,8 +33,6 @@ const UNDEPLOYED: Ending = {
 
 /** The parts of `changes.ts` that a removal needs. */
 export interface ChangeControl {
-  /** @throws SkeinError MODEL_UNKNOWN. */
-  existing(name: string): Deployment;
   exclusively(name: string, change: () => Promise<void>): Promise<void>;
   /** Ends a change in progress without waiting for its model to load. */
   endChange(name: string): Promise<unknown>;
@@ -55,7 +53,7 @@ export function createRemoval(context: ServingContext, changes: ChangeControl): 
     forget: (deployment: Deployment) => Promise<boolean>,
   ): Promise<void> => {
     context.mayChange();
-    changes.existing(name);
+    existing(context, name);
     const callers = callersOf(name, deployments.values());
     if (callers.length > 0) {
       throw new SkeinError(
@@ -67,7 +65,7 @@ export function createRemoval(context: ServingContext, changes: ChangeControl): 
     await changes.endChange(name);
     if (!deployments.has(name)) return;
     await changes.exclusively(name, async () => {
-      const deployment = changes.existing(name);
+      const deployment = existing(context, name);
       if (!(await forget(deployment))) return;
       const { kind, reason } = ending;
       const details = { versions: deployment.versions() };

@@ -5,19 +5,15 @@
  *   state.sqlite   versions, deployments, keys, history
  *   artifacts/     model files by digest
  *   node.json      pid and URL of the node that holds the folder
- *   lock           an SQLite file under an exclusive transaction while the node runs
+ *   lock           held while the node runs
  *   reserve        disk space for management on a full disk
- *
- * The lock belongs to the kernel and is taken through SQLite, because Node has no file locks. It is
- * released when the process ends, even by `kill -9`, and two nodes that start at once cannot both
- * take it. A pid file guarantees neither.
  */
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { SkeinError } from '@skein/api/errors';
 import { openDiskReserve, type DiskReserve } from './disk-reserve.ts';
-import { FOLDER_MODE, makePrivateFile, tightenFolder } from './private-files.ts';
+import { folderError, type FolderLock, lockFolder } from './folder-lock.ts';
+import { FOLDER_MODE, tightenFolder } from './private-files.ts';
 
 export interface DataFolder {
   /** Absolute. */
@@ -43,9 +39,6 @@ export interface NodeNote {
   readonly certificate?: string | undefined;
 }
 
-/** Keeps the handles from the garbage collector, which would close them and so release the lock. */
-const held = new Set<DatabaseSync>();
-
 /**
  * Creates the folder if it is missing and takes its lock.
  * @param path usually `.skein`; relative to the working directory.
@@ -54,13 +47,12 @@ const held = new Set<DatabaseSync>();
 export async function openDataFolder(path: string): Promise<DataFolder> {
   const root = resolve(path);
   const artifactsPath = join(root, 'artifacts');
-  let lock: DatabaseSync | undefined;
+  let lock: FolderLock | undefined;
   let reserve: DiskReserve | undefined;
   try {
     await mkdir(artifactsPath, { recursive: true, mode: FOLDER_MODE });
-    lock = takeLock(root);
+    lock = lockFolder(root);
     if (lock === undefined) throw await lockedBy(root);
-    held.add(lock);
     await tightenFolder(root);
     reserve = await openDiskReserve(root);
     try {
@@ -72,11 +64,12 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
     }
   } catch (error) {
     reserve?.close();
-    if (lock) release(lock);
-    throw translated(error, root);
+    lock?.release();
+    throw folderError(error, root);
   }
   const taken = lock;
   const kept = reserve;
+  let closed = false;
   return {
     root,
     databasePath: join(root, 'state.sqlite'),
@@ -84,14 +77,15 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
     reserve: kept,
     async announce(url, certificate) {
       await writeNote(root, { pid: process.pid, url, certificate }).catch((error: unknown) => {
-        throw translated(error, root);
+        throw folderError(error, root);
       });
     },
     async close() {
-      if (!held.has(taken)) return;
+      if (closed) return;
+      closed = true;
       kept.close();
       await rm(join(root, 'node.json'), { force: true });
-      release(taken);
+      taken.release();
     },
   };
 }
@@ -108,25 +102,6 @@ export async function nodeOn(path: string): Promise<NodeNote | undefined> {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return undefined;
     return JSON.parse(await readFile(join(path, 'node.json'), 'utf8')) as NodeNote;
   }
-}
-
-function takeLock(root: string): DatabaseSync | undefined {
-  const path = join(root, 'lock');
-  makePrivateFile(path);
-  const handle = new DatabaseSync(path, { timeout: 0 });
-  try {
-    handle.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-    return handle;
-  } catch (error) {
-    handle.close();
-    if ((error as { errcode?: number }).errcode === 5) return undefined; // SQLITE_BUSY
-    throw error;
-  }
-}
-
-function release(lock: DatabaseSync): void {
-  held.delete(lock);
-  lock.close();
 }
 
 async function lockedBy(root: string): Promise<SkeinError> {
@@ -150,18 +125,4 @@ async function writeNote(root: string, note: NodeNote): Promise<void> {
   const draft = join(root, 'node.json.new');
   await writeFile(draft, `${JSON.stringify(note)}\n`, { mode: 0o600 });
   await rename(draft, join(root, 'node.json'));
-}
-
-function translated(error: unknown, root: string): unknown {
-  if (error instanceof SkeinError) return error;
-  const { code, errcode, message } = error as { code?: string; errcode?: number; message: string };
-  const options = { cause: error };
-  if (code === 'ENOSPC' || code === 'EDQUOT' || errcode === 13) {
-    return new SkeinError('STORAGE_FULL', `The disk under ${root} is full.`, options);
-  }
-  return new SkeinError(
-    'DATA_FOLDER_UNUSABLE',
-    `The data folder ${root} cannot be used: ${message}.`,
-    options,
-  );
 }

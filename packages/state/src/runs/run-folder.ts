@@ -10,16 +10,15 @@
  *             lock                    held by the training process
  *
  * A training process needs no node. The node that holds the data folder reads the records; a
- * training process does not report to it. The lock is taken as that of the data folder is, so `kill
- * -9` releases it.
+ * training process does not report to it.
  */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { isAlive } from '@skein/api/machine';
 import { Run } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
+import { folderError, type FolderLock, lockFolder } from '../disk/folder-lock.ts';
 
 export interface RunFolder {
   readonly id: string;
@@ -33,9 +32,6 @@ export interface RunFolder {
   close(): void;
 }
 
-/** Keeps the handles from the garbage collector, which would release the locks. */
-const held = new Set<DatabaseSync>();
-
 export function runPath(dataFolder: string, id: string): string {
   return join(dataFolder, 'runs', id);
 }
@@ -46,14 +42,14 @@ export function runPath(dataFolder: string, id: string): string {
  */
 export async function openRunFolder(dataFolder: string, id: string): Promise<RunFolder> {
   const path = runPath(dataFolder, id);
-  let lock: DatabaseSync | undefined;
+  let lock: FolderLock | undefined;
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
     // Data and models do not belong in a repository.
     await writeFile(join(dataFolder, '.gitignore'), '*\n');
-    lock = takeLock(path);
+    lock = lockFolder(path);
   } catch (error) {
-    throw translated(error, path);
+    throw folderError(error, path);
   }
   if (lock === undefined) {
     const pid = (await readRun(path))?.process.pid;
@@ -72,11 +68,11 @@ export async function openRunFolder(dataFolder: string, id: string): Promise<Run
         await rename(draft, join(path, 'run.json'));
       } catch (error) {
         await rm(draft, { force: true });
-        throw translated(error, path);
+        throw folderError(error, path);
       }
     },
     close() {
-      if (held.delete(taken)) taken.close();
+      taken.release();
     },
   };
 }
@@ -116,30 +112,4 @@ export function standing<R extends Pick<Run, 'status' | 'reason' | 'process'>>(
   if (run.status !== 'running' || !here || alive(run.process.pid)) return run;
   const reason = `Its process ${run.process.pid} ended without recording its outcome.`;
   return { ...run, status: 'interrupted', reason };
-}
-
-function takeLock(path: string): DatabaseSync | undefined {
-  const handle = new DatabaseSync(join(path, 'lock'), { timeout: 0 });
-  try {
-    handle.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-    held.add(handle);
-    return handle;
-  } catch (error) {
-    handle.close();
-    if ((error as { errcode?: number }).errcode === 5) return undefined; // SQLITE_BUSY
-    throw error;
-  }
-}
-
-function translated(error: unknown, path: string): unknown {
-  const { code, errcode, message } = error as { code?: string; errcode?: number; message: string };
-  const options = { cause: error };
-  if (code === 'ENOSPC' || code === 'EDQUOT' || errcode === 13) {
-    return new SkeinError('STORAGE_FULL', `The disk under ${path} is full.`, options);
-  }
-  return new SkeinError(
-    'DATA_FOLDER_UNUSABLE',
-    `The folder ${path} cannot be used: ${message}.`,
-    options,
-  );
 }

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Run } from '@skein/api';
+import { compareRuns, type RunComparison, valueText } from '@skein/api/run-comparison';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
 import { unwritable } from '@skein/api/file-errors';
@@ -15,7 +16,7 @@ import { RUN_ARGUMENT } from './runs.ts';
 
 export interface Compared {
   readonly runs: readonly [Run, Run];
-  readonly comparison: Comparison;
+  readonly comparison: RunComparison;
   readonly svg?: string;
 }
 
@@ -44,13 +45,13 @@ export const runsCompare = defineCommand({
   render({ runs, comparison: { differences, metrics }, svg }, style) {
     const [a, b] = runs.map(({ id }) => id);
     const same = 'Both were made of the same, in the same way.';
-    const differing: Column<Comparison['differences'][number]>[] = [
+    const differing: Column<RunComparison['differences'][number]>[] = [
       ['DIFFERS', ({ name }) => name],
-      [a ?? '', (difference) => shown(difference.a)],
-      [b ?? '', (difference) => shown(difference.b)],
+      [a ?? '', (difference) => valueText(difference.a)],
+      [b ?? '', (difference) => valueText(difference.b)],
       ['', () => ''],
     ];
-    const measured: Column<Comparison['metrics'][number]>[] = [
+    const measured: Column<RunComparison['metrics'][number]>[] = [
       ['METRIC', ({ name }) => name],
       [a ?? '', ({ a, better }) => mark(formatMetric(a), better === 'a', style)],
       [b ?? '', ({ b, better }) => mark(formatMetric(b), better === 'b', style)],
@@ -64,83 +65,6 @@ export const runsCompare = defineCommand({
   },
 });
 
-function shown(value: string | number | boolean | undefined): string {
-  if (value === undefined) return '–';
-  // The beginning of a digest identifies it.
-  return /^[0-9a-f]{64}$/.test(String(value)) ? `${String(value).slice(0, 12)}…` : String(value);
-}
-
 function mark(value: string, better: boolean, style: Style): string {
   return better ? style.green(value) : value;
-}
-
-type Value = string | number | boolean | undefined;
-
-interface Comparison {
-  /** Settings and lineage in which the runs differ. */
-  readonly differences: readonly { readonly name: string; readonly a: Value; readonly b: Value }[];
-  /** Metrics of both runs, and which is better. */
-  readonly metrics: readonly {
-    readonly name: string;
-    readonly a: number | undefined;
-    readonly b: number | undefined;
-    readonly better?: 'a' | 'b';
-  }[];
-}
-
-/** Metrics of which a higher value is better; for all others, a lower value is. */
-const MORE_IS_BETTER = new Set(['accuracy', 'macroF1', 'auc', 'r2']);
-
-export function compareRuns(a: Run, b: Run): Comparison {
-  const [ofA, ofB] = [choicesOf(a), choicesOf(b)];
-  const names = [...new Set([...Object.keys(ofA), ...Object.keys(ofB)])];
-  const differences = names
-    .filter((name) => ofA[name] !== ofB[name])
-    .map((name) => ({ name, a: ofA[name], b: ofB[name] }));
-  const [fromA, fromB] = [numbersOf(a), numbersOf(b)];
-  const measured = [...new Set([...Object.keys(fromA), ...Object.keys(fromB)])];
-  const metrics = measured.map((name) => {
-    const [first, second] = [fromA[name], fromB[name]];
-    const better = betterOf(name, first, second);
-    return { name, a: first, b: second, ...(better === undefined ? {} : { better }) };
-  });
-  return { differences, metrics };
-}
-
-function choicesOf({ plan, lineage, task }: Run): Readonly<Record<string, Value>> {
-  const { data, parent, code, environment } = lineage;
-  return {
-    task,
-    ...plan,
-    ...Object.fromEntries(data.map(({ role, digest }) => [`${role} digest`, digest])),
-    'parent digest': parent.digest,
-    commit: code.commit,
-    configuration: code.config,
-    ...environment,
-  };
-}
-
-function numbersOf({ epochs, result, steps }: Run): Readonly<Record<string, number>> {
-  const report: Readonly<Record<string, unknown>> = result?.report ?? {};
-  const reported = Object.entries(report).filter(
-    (entry): entry is [string, number] => typeof entry[1] === 'number',
-  );
-  const loss = epochs.at(-1)?.loss;
-  return {
-    ...Object.fromEntries(reported),
-    ...(loss === undefined ? {} : { trainingLoss: loss }),
-    steps: steps.done,
-    tookMs: epochs.reduce((sum, { tookMs }) => sum + tookMs, 0),
-  };
-}
-
-function betterOf(
-  name: string,
-  a: number | undefined,
-  b: number | undefined,
-): 'a' | 'b' | undefined {
-  if (a === undefined || b === undefined || a === b || name === 'steps' || name === 'rows') {
-    return undefined;
-  }
-  return a > b === MORE_IS_BETTER.has(name) ? 'a' : 'b';
 }

@@ -55,7 +55,7 @@ function byTap(
   outputs: number,
   inputs: number,
 ): string {
-  const { kernel, strides, dilations, begins, ends } = window;
+  const { kernel, begins, ends } = window;
   // [in, ..., batch]
   const padded = padZeros(
     graph,
@@ -71,18 +71,7 @@ function byTap(
     graph.emit('Gemm', [factor, graph.emit('Reshape', [columns, graph.ints([channels, -1])])], {
       transB: 1,
     });
-  const columns = tapsOf(kernel).map((tap) =>
-    slice(
-      graph,
-      padded,
-      tap.map((at, i) => ({
-        axis: i + 1,
-        start: at * dilations[i]!,
-        end: at * dilations[i]! + (steps[i]! - 1) * strides[i]! + 1,
-        step: strides[i]!,
-      })),
-    ),
-  );
+  const columns = tapSlices(graph, padded, 1, window, steps);
   if (columns.length === 1) {
     return graph.emit('Reshape', [
       product(columns[0]!, inputs),
@@ -177,6 +166,31 @@ function batchLast(graph: GradientGraph, value: string, rank: number): string {
 function swapFirst(graph: GradientGraph, value: string, rank: number): string {
   const perm = [1, 0, ...Array.from({ length: rank }, (_, i) => i + 2)];
   return graph.emit('Transpose', [value], { perm });
+}
+
+/**
+ * What each tap of a kernel reads of a padded value, row by row.
+ * @param first the first spatial axis. @param steps of the window, along each axis.
+ */
+export function tapSlices(
+  graph: GradientGraph,
+  padded: string,
+  first: number,
+  { kernel, dilations, strides }: Pick<Window, 'kernel' | 'dilations' | 'strides'>,
+  steps: readonly number[],
+): string[] {
+  return tapsOf(kernel).map((tap) =>
+    slice(
+      graph,
+      padded,
+      tap.map((at, i) => ({
+        axis: i + first,
+        start: at * dilations[i]!,
+        end: at * dilations[i]! + (steps[i]! - 1) * strides[i]! + 1,
+        step: strides[i]!,
+      })),
+    ),
+  );
 }
 
 /** Every tap of a kernel, row by row. */

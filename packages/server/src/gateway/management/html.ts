@@ -1,4 +1,6 @@
 /** HTML templates that escape every value unless it is a template itself. */
+import { escapeMarkup } from '@skein/api/safe-text';
+
 export class Html {
   readonly text: string;
 
@@ -15,24 +17,12 @@ export function html(parts: TemplateStringsArray, ...contents: readonly Content[
 
 /** Escapes text, then marks up text between backticks as code. */
 export function prose(text: string): Html {
-  return new Html(escape(text).replace(/`([^`]+)`/g, '<code>$1</code>'));
+  return new Html(escapeMarkup(text).replace(/`([^`]+)`/g, '<code>$1</code>'));
 }
 
 function render(content: Content | undefined): string {
   if (content === undefined) return '';
   if (content instanceof Html) return content.text;
   if (typeof content === 'object') return content.map(render).join('');
-  return escape(String(content));
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
+  return escapeMarkup(String(content));
 }
