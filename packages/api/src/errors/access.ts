@@ -1,48 +1,36 @@
 /** Errors of keys, scopes, origins and rates. */
-import { type ErrorRow, GRPC } from './row.ts';
+import { type ErrorRow, FORBIDDEN, OVER_LIMIT, UNAUTHENTICATED } from './row.ts';
 
 export const ACCESS_ERRORS = {
   KEY_MISSING: {
-    http: 401,
-    grpc: GRPC.UNAUTHENTICATED,
-    kind: 'user',
+    ...UNAUTHENTICATED,
     meaning: 'The node requires an API key, and none was sent.',
     fix: 'Send `Authorization: Bearer KEY`; `skein keys create` makes one on the node.',
   },
   KEY_INVALID: {
-    http: 401,
-    grpc: GRPC.UNAUTHENTICATED,
-    kind: 'user',
+    ...UNAUTHENTICATED,
     meaning: 'The API key is unknown, revoked or expired.',
     fix: 'Ask for a new key; `skein keys create` makes one on the node.',
   },
   SCOPE_MISSING: {
-    http: 403,
-    grpc: GRPC.PERMISSION_DENIED,
-    kind: 'user',
+    ...FORBIDDEN,
     meaning: 'The API key does not have the scope that this call needs.',
     fix: 'Use a key with the scope that the message names.',
   },
   ORIGIN_FORBIDDEN: {
-    http: 403,
-    grpc: GRPC.PERMISSION_DENIED,
-    kind: 'user',
+    ...FORBIDDEN,
     meaning:
       'A browser page of another origin, or one under a foreign name, called a node that is open without keys.',
     fix: 'Call from the node’s own page, or start the node with keys and allow the origin.',
   },
   RATE_LIMITED: {
-    http: 429,
-    grpc: GRPC.RESOURCE_EXHAUSTED,
-    kind: 'load',
+    ...OVER_LIMIT,
     meaning: 'The tenant sent more requests per second than its limit.',
     fix: 'Wait for Retry-After, or raise the limit of the key.',
     retryMs: 1000,
   },
   QUOTA_EXCEEDED: {
-    http: 429,
-    grpc: GRPC.RESOURCE_EXHAUSTED,
-    kind: 'load',
+    ...OVER_LIMIT,
     meaning: 'The tenant has reached its limit of waiting requests or of open event streams.',
     fix: 'Wait for Retry-After, or raise the quota of the tenant.',
     retryMs: 1000,

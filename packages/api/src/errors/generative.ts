@@ -1,5 +1,5 @@
 /** Errors of generative models and of the upstreams that run them. */
-import { type ErrorRow, GRPC } from './row.ts';
+import { type ErrorRow, FORBIDDEN, GRPC, INVALID, OVER_LIMIT, UNAVAILABLE } from './row.ts';
 
 export const GENERATIVE_ERRORS = {
   UPSTREAM_UNREACHABLE: {
@@ -38,17 +38,13 @@ export const GENERATIVE_ERRORS = {
     retryMs: 1000,
   },
   UPSTREAM_BUSY: {
-    http: 429,
-    grpc: GRPC.RESOURCE_EXHAUSTED,
-    kind: 'load',
+    ...OVER_LIMIT,
     meaning: 'The provider limits the rate of its key, or is overloaded.',
     fix: 'Retry after Retry-After; raise the quota at the provider, or add a second one to the model.',
     retryMs: 1000,
   },
   UPSTREAM_QUOTA: {
-    http: 429,
-    grpc: GRPC.RESOURCE_EXHAUSTED,
-    kind: 'load',
+    ...OVER_LIMIT,
     meaning: 'The quota of the provider’s key is spent until its reset, which is hours away.',
     fix: 'Wait for Retry-After, raise the quota at the provider, or add a second one to the model.',
     retryMs: 3_600_000,
@@ -62,23 +58,17 @@ export const GENERATIVE_ERRORS = {
     retryMs: 60_000,
   },
   UPSTREAM_REJECTED: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning: 'The provider refused the request itself.',
     fix: 'Correct what the message of the provider says.',
   },
   CONTENT_FILTERED: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning: 'The provider’s content filter blocked the prompt. Other providers are not asked.',
     fix: 'Change the prompt.',
   },
   CONTEXT_TOO_LONG: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning: 'The prompt and the tokens asked for are more than the context of the model holds.',
     fix: 'Send fewer or shorter messages, or a smaller max_tokens; the message has both numbers.',
   },
@@ -97,32 +87,24 @@ export const GENERATIVE_ERRORS = {
     fix: 'Use an id of the same key that is younger than the bounds of the operator, or send the items of the conversation in "input". `skein responses put` turns storing on.',
   },
   PROVIDER_FORBIDDEN: {
-    http: 403,
-    grpc: GRPC.PERMISSION_DENIED,
-    kind: 'user',
+    ...FORBIDDEN,
     meaning: 'The tenant may not send its data to any provider of the model.',
     fix: 'Use a model with a provider that is allowed to the tenant; `GET /v1/models` lists them.',
   },
   PROVIDER_INVALID: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning: 'A provider, model or budget is declared in a way that cannot work.',
     fix: 'Correct the field that the message names.',
   },
   PROVIDERS_UNAVAILABLE: {
-    http: 503,
-    grpc: GRPC.UNAVAILABLE,
-    kind: 'load',
+    ...UNAVAILABLE,
     meaning:
       'Every provider of the model has failed recently or has no free place, so that none was asked.',
     fix: 'Retry after Retry-After; the console shows which provider is away, and why.',
     retryMs: 1000,
   },
   BUDGET_SPENT: {
-    http: 429,
-    grpc: GRPC.RESOURCE_EXHAUSTED,
-    kind: 'load',
+    ...OVER_LIMIT,
     meaning:
       'The worst case of the request is more than what is left of a budget of money or tokens.',
     fix: 'Ask for fewer tokens with max_tokens, wait for the next period, or raise the budget.',

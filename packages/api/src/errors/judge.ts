@@ -1,5 +1,5 @@
 /** Errors of the judge. */
-import { type ErrorRow, GRPC } from './row.ts';
+import { CONFLICT, EXISTS, type ErrorRow, GRPC, UNAVAILABLE, UNKNOWN } from './row.ts';
 
 export const JUDGE_ERRORS = {
   PROBLEM_INVALID: {
@@ -39,45 +39,33 @@ export const JUDGE_ERRORS = {
     fix: 'Install the Debian package that the message names in the sandbox’s image, or submit in another language.',
   },
   PROBLEM_UNKNOWN: {
-    http: 404,
-    grpc: GRPC.NOT_FOUND,
-    kind: 'user',
+    ...UNKNOWN,
     meaning: 'The judge has no problem of this name, or the problem is not visible yet.',
     fix: '`GET /api/v1/problems` lists the problems.',
   },
   PROBLEM_NOT_READY: {
-    http: 503,
-    grpc: GRPC.UNAVAILABLE,
-    kind: 'load',
+    ...UNAVAILABLE,
     meaning: 'The time limit of a problem is still being measured from its example submissions.',
     fix: 'Submit again after Retry-After.',
     retryMs: 5000,
   },
   SUBMISSION_UNKNOWN: {
-    http: 404,
-    grpc: GRPC.NOT_FOUND,
-    kind: 'user',
+    ...UNKNOWN,
     meaning: 'There is no submission with this number.',
     fix: '`GET /api/v1/submissions` lists your own.',
   },
   SUBMISSION_UNFINISHED: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning: 'The submission is being judged, so it cannot be judged again yet.',
     fix: 'Wait for its verdict.',
   },
   USER_UNKNOWN: {
-    http: 404,
-    grpc: GRPC.NOT_FOUND,
-    kind: 'user',
+    ...UNKNOWN,
     meaning: 'The judge has no user of this name.',
     fix: '`skein-judge users ls` lists them.',
   },
   USER_EXISTS: {
-    http: 409,
-    grpc: GRPC.ALREADY_EXISTS,
-    kind: 'user',
+    ...EXISTS,
     meaning: 'The judge has a user of this name already.',
     fix: 'Choose another name, or make another key: `skein-judge users key NAME`.',
   },

@@ -1,19 +1,15 @@
 /** Errors of language models that run on the node itself. */
-import { type ErrorRow, GRPC } from './row.ts';
+import { CONFLICT, type ErrorRow, INVALID } from './row.ts';
 
 export const LOCAL_MODEL_ERRORS = {
   LANGUAGE_MODEL_INVALID: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning:
       'The folder or file is not a language model that can be run: a part is missing, truncated, or of another kind.',
     fix: 'Download or export the model again, whole: model.onnx with its data files, config.json or genai_config.json, tokenizer.json; or one .gguf file.',
   },
   GGUF_UNAVAILABLE: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning:
       'The model is a GGUF file, and its engine, the package node-llama-cpp, is not installed.',
     fix: 'Run `NODE_LLAMA_CPP_SKIP_DOWNLOAD=true npm install node-llama-cpp` in the folder of the node, or use an ONNX export of the model.',

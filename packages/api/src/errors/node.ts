@@ -1,5 +1,13 @@
 /** Errors of the node and of the command line. */
-import { type ErrorRow, GRPC } from './row.ts';
+import {
+  CONFLICT,
+  EXISTS,
+  type ErrorRow,
+  GRPC,
+  INVALID,
+  PRECONDITION,
+  UNAVAILABLE,
+} from './row.ts';
 
 export const NODE_ERRORS = {
   STORAGE_FULL: {
@@ -26,83 +34,61 @@ export const NODE_ERRORS = {
     fix: 'Restore state.sqlite from a backup, or move it away to start empty; check the disk.',
   },
   STATE_TOO_NEW: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning:
       'The data folder was last used by a newer Skein, whose database this one cannot read; or a fleet writes a schema that this Skein does not read.',
     fix: 'Start the newer Skein, or choose another folder with --data.',
   },
   STATE_CHANGING: {
-    http: 503,
-    grpc: GRPC.UNAVAILABLE,
-    kind: 'load',
+    ...UNAVAILABLE,
     meaning: 'The state changed each time while all of it was read.',
     fix: 'Export again when fewer deployments change.',
     retryMs: 1000,
   },
   EXPORT_INVALID: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning: 'The folder is not a whole export of a state, or the folder for one is not empty.',
     fix: 'Copy the export again, or write a new one into an empty folder with `skein state export FOLDER`.',
   },
   IMPORT_CONFLICT: {
-    http: 409,
-    grpc: GRPC.ALREADY_EXISTS,
-    kind: 'user',
+    ...EXISTS,
     meaning: 'An import meets a state that is not empty, or records of the same name that differ.',
     fix: 'Import into an empty state; or, where only some records are there, use `skein state import FOLDER --merge`, and remove or rename what the message names.',
   },
   DATA_FOLDER_UNUSABLE: {
-    http: 400,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...PRECONDITION,
     meaning: 'The data folder cannot be made or written to.',
     fix: 'Give the node’s user write access to the folder, or choose another with --data.',
   },
   DATA_FOLDER_LOCKED: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning: 'Another node runs on this data folder.',
     fix: 'Stop that node, or choose another folder with --data.',
   },
   PORT_IN_USE: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning: 'The requested port is in use.',
     fix: 'Choose another with --port, or omit it to use the next free one.',
   },
   KEYS_REQUIRED: {
-    http: 400,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...PRECONDITION,
     meaning:
       'The node has no valid API key, and needs one: it was started with --keys required, or listens on an address other than loopback.',
     fix: 'Create a key first: `skein keys create --scope admin`; or give the node one in SKEIN_ADMIN_KEY.',
   },
   TLS_INVALID: {
-    http: 400,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...PRECONDITION,
     meaning: 'The certificate, its private key or the CA of clients cannot be used.',
     fix: 'Give PEM files: --tls-cert with the chain, the node’s own certificate first and none of them expired; --tls-key with its key, without a passphrase; --tls-client-ca with the authorities.',
   },
   FLEET_KEY_INVALID: {
-    http: 400,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...PRECONDITION,
     meaning: 'The key of the fleet is too short to keep strangers out.',
     fix: 'Give all members the same key of at least 32 characters in SKEIN_FLEET_KEY or --fleet-key FILE: openssl rand -hex 32.',
   },
   // The command line.
   USAGE: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning: 'The command line has an unknown command, option or value.',
     fix: '`skein help COMMAND` shows the usage.',
   },
@@ -114,9 +100,7 @@ export const NODE_ERRORS = {
     fix: 'Check the path and its permissions.',
   },
   NODE_UNREACHABLE: {
-    http: 503,
-    grpc: GRPC.UNAVAILABLE,
-    kind: 'load',
+    ...UNAVAILABLE,
     meaning: 'No node answers at the address.',
     fix: 'Start one with `skein up`, or point --server at it.',
   },

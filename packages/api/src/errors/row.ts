@@ -35,3 +35,14 @@ export const GRPC = {
   UNAVAILABLE: 14,
   UNAUTHENTICATED: 16,
 } as const;
+
+/** The usual statuses of rows: those of HTTP and gRPC that mean the same, and who has to act. */
+export const INVALID = { http: 400, grpc: GRPC.INVALID_ARGUMENT, kind: 'user' } as const;
+export const PRECONDITION = { http: 400, grpc: GRPC.FAILED_PRECONDITION, kind: 'user' } as const;
+export const UNAUTHENTICATED = { http: 401, grpc: GRPC.UNAUTHENTICATED, kind: 'user' } as const;
+export const FORBIDDEN = { http: 403, grpc: GRPC.PERMISSION_DENIED, kind: 'user' } as const;
+export const UNKNOWN = { http: 404, grpc: GRPC.NOT_FOUND, kind: 'user' } as const;
+export const CONFLICT = { http: 409, grpc: GRPC.FAILED_PRECONDITION, kind: 'user' } as const;
+export const EXISTS = { http: 409, grpc: GRPC.ALREADY_EXISTS, kind: 'user' } as const;
+export const OVER_LIMIT = { http: 429, grpc: GRPC.RESOURCE_EXHAUSTED, kind: 'load' } as const;
+export const UNAVAILABLE = { http: 503, grpc: GRPC.UNAVAILABLE, kind: 'load' } as const;

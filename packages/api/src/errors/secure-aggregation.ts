@@ -1,99 +1,73 @@
 /** Refusals of secure aggregation: each is one condition under which a site, a helper or the server stops. */
-import { type ErrorRow, GRPC } from './row.ts';
+import { CONFLICT, EXISTS, type ErrorRow, FORBIDDEN, INVALID, UNAVAILABLE } from './row.ts';
 
 export const SECURE_AGGREGATION_ERRORS = {
   AGGREGATION_INVALID: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning: 'The terms of a secure sum or its input are not valid, or a message cannot be read.',
     fix: 'Correct what the message names: number of sites, bits, length, or the bytes of a message.',
   },
   AGGREGATION_CONTEXT_OTHER: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning: 'A message belongs to another run, round, plan, roster or protocol version.',
     fix: 'Compare the plan digest and the roster with those of the coordinator; update both sides to one version.',
   },
   AGGREGATION_ROSTER_FORGED: {
-    http: 403,
-    grpc: GRPC.PERMISSION_DENIED,
-    kind: 'user',
+    ...FORBIDDEN,
     meaning:
       'The keys of a round are not signed by the agreed sites: one is unknown, repeated, forged or changed.',
     fix: 'Do not retry. The coordinator or the network changed the keys of the named site; ask its operator.',
   },
   AGGREGATION_SIGNATURE_INVALID: {
-    http: 403,
-    grpc: GRPC.PERMISSION_DENIED,
-    kind: 'user',
+    ...FORBIDDEN,
     meaning: 'The signature of a message is not that of the participant that it names.',
     fix: 'Check that the participant uses the identity with which it was invited.',
   },
   AGGREGATION_TOO_FEW: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning:
       'Fewer participants remain than the threshold of the round, so nothing of it is revealed.',
     fix: 'Wait for more sites and start the round again. The threshold cannot be lowered within a run.',
   },
   AGGREGATION_SURVIVORS_SPLIT: {
-    http: 403,
-    grpc: GRPC.PERMISSION_DENIED,
-    kind: 'user',
+    ...FORBIDDEN,
     meaning: 'The coordinator told sites different lists of survivors, or a list that cannot be.',
     fix: 'Do not retry. A coordinator that does this tries to learn a single update; ask its operator.',
   },
   AGGREGATION_BOTH_SECRETS: {
-    http: 403,
-    grpc: GRPC.PERMISSION_DENIED,
-    kind: 'user',
+    ...FORBIDDEN,
     meaning: 'The coordinator asked for both secrets of one site, which would reveal its update.',
     fix: 'Do not retry. A coordinator that does this tries to learn a single update; ask its operator.',
   },
   AGGREGATION_PHASE_ANSWERED: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning: 'This round and phase is answered already, or not due yet.',
     fix: 'Send the stored answer again, or start a new round; each phase is answered once.',
   },
   AGGREGATION_ANSWERED_TWICE: {
-    http: 409,
-    grpc: GRPC.ALREADY_EXISTS,
-    kind: 'user',
+    ...EXISTS,
     meaning: 'A participant sent a second, different message in one phase of a round.',
     fix: 'Send the first one again, byte for byte; check that one identity is not used by two processes.',
   },
   AGGREGATION_SHARE_BAD: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning:
       'A share of a secret is not the one that was committed to, or the secret rebuilt from shares is not the advertised one.',
     fix: 'Exclude the site that the message names, and start the round again.',
   },
   AGGREGATION_CHUNK_INVALID: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning: 'A chunk of an update is not the one whose digest its sender signed.',
     fix: 'Send the chunk again.',
   },
   AGGREGATION_SUM_GARBLED: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning:
       'An unmasked sum holds numbers that no sum of updates can have: a helper summed other masks, or a site masked numbers out of range.',
     fix: 'Nothing of the sum is used, and the round is tried again. If it happens again, compare the sites and helpers of the aborted rounds in the ledger.',
   },
   AGGREGATION_HELPER_LOST: {
-    http: 503,
-    grpc: GRPC.UNAVAILABLE,
-    kind: 'load',
+    ...UNAVAILABLE,
     meaning:
       'A helper of the committee did not answer, so the sum of this round cannot be unmasked.',
     fix: 'Start the round again when all helpers can be reached.',

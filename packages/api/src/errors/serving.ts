@@ -1,19 +1,23 @@
 /** Errors of load and deadlines, of models and deployments. */
-import { type ErrorRow, GRPC } from './row.ts';
+import {
+  CONFLICT,
+  type ErrorRow,
+  GRPC,
+  INVALID,
+  OVER_LIMIT,
+  PRECONDITION,
+  UNAVAILABLE,
+} from './row.ts';
 
 export const SERVING_ERRORS = {
   CONNECTIONS_EXHAUSTED: {
-    http: 503,
-    grpc: GRPC.UNAVAILABLE,
-    kind: 'load',
+    ...UNAVAILABLE,
     meaning: 'The node has reached its limit of connections, and each has a request in flight.',
     fix: 'Send requests over fewer connections, or start the node with larger --max-connections.',
     retryMs: 1000,
   },
   DEADLINE_UNREACHABLE: {
-    http: 503,
-    grpc: GRPC.UNAVAILABLE,
-    kind: 'load',
+    ...UNAVAILABLE,
     meaning: 'The predicted finish misses the deadline, so the request was refused at once.',
     fix: 'Retry after Retry-After, or add replicas; without Retry-After the deadline is shorter than a run: give a longer one.',
     retryMs: 1000,
@@ -48,17 +52,13 @@ export const SERVING_ERRORS = {
     retryMs: 1000,
   },
   NO_REPLICA: {
-    http: 503,
-    grpc: GRPC.UNAVAILABLE,
-    kind: 'load',
+    ...UNAVAILABLE,
     meaning: 'No replica is ready, and none will be ready before the deadline.',
     fix: 'Retry after Retry-After; `skein show NAME` says what the replicas are doing.',
     retryMs: 1000,
   },
   NODE_DRAINING: {
-    http: 503,
-    grpc: GRPC.UNAVAILABLE,
-    kind: 'load',
+    ...UNAVAILABLE,
     meaning: 'The node is shutting down and accepts no new work.',
     fix: 'Retry: another node, or the restarted one, will answer.',
     retryMs: 1000,
@@ -71,17 +71,13 @@ export const SERVING_ERRORS = {
     fix: 'Nothing to do.',
   },
   REPLICA_LOST: {
-    http: 503,
-    grpc: GRPC.UNAVAILABLE,
-    kind: 'load',
+    ...UNAVAILABLE,
     meaning: 'The replica ended while it ran the request, and a second try failed too.',
     fix: 'Retry; if it repeats, deploy the version with --isolation process and look at `skein show NAME`.',
     retryMs: 100,
   },
   PEER_LOST: {
-    http: 503,
-    grpc: GRPC.UNAVAILABLE,
-    kind: 'load',
+    ...UNAVAILABLE,
     meaning:
       'The member of the fleet that had taken the request was lost; the request may have run, and is not run twice.',
     fix: 'Retry if running it twice does no harm; a composition for which that holds is deployed with --idempotent yes.',
@@ -103,9 +99,7 @@ export const SERVING_ERRORS = {
     fix: 'Do not send these inputs again: the model may loop on them. If it is only slow, give a longer deadline, or deploy it with a longer objective.',
   },
   TENANT_HELD: {
-    http: 429,
-    grpc: GRPC.RESOURCE_EXHAUSTED,
-    kind: 'load',
+    ...OVER_LIMIT,
     meaning:
       'Requests of the tenant have repeatedly crashed or blocked replicas of the version, which other tenants use too.',
     fix: 'Wait for Retry-After; find out on which inputs the model loops or crashes, and do not send them.',
@@ -113,98 +107,72 @@ export const SERVING_ERRORS = {
   },
   // Models and deployments.
   MODEL_FILE_INVALID: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning: 'The file is not a readable ONNX model: truncated, corrupt, or something else.',
     fix: 'Export the model again and check that the file arrived whole.',
   },
   MODEL_UNSUPPORTED: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning:
       'The model uses an operator, operator set or IR version that the runtime does not have.',
     fix: 'Export with the operator set that the message names, or replace the operator.',
   },
   MODEL_EXTERNAL_DATA: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning:
       'The model keeps weights in a file beside it that is missing, too short, or outside its folder.',
     fix: 'Put the file that the message names beside the model, or save the model as one file.',
   },
   MODEL_LOAD_FAILED: {
-    http: 400,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...PRECONDITION,
     meaning: 'The runtime could not load the model, or a warm-up run failed.',
     fix: 'The message holds the runtime’s reason; run the model once where it was exported.',
   },
   MODEL_START_TIMEOUT: {
-    http: 400,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...PRECONDITION,
     meaning: 'The version did not load and answer its warm-up requests within the start timeout.',
     fix: 'Run the model once where it was exported: a run may never end. If it only starts slowly, deploy it with a longer --start-timeout.',
   },
   MODEL_MEMORY: {
-    http: 400,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...PRECONDITION,
     meaning:
       'The model needed more memory than its replicas may use, while loading or on these inputs.',
     fix: 'Check the sizes of the inputs; if the model needs so much memory, deploy it with a larger --max-memory.',
   },
   DEPLOYMENT_INVALID: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning: 'The settings of a deployment contradict each other or the machine.',
     fix: 'Change the setting that the message names.',
   },
   COMPOSITION_INVALID: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning:
       'The TypeScript module cannot be bundled, is not a composition, or calls a deployment that does not exist.',
     fix: 'Correct what the message names by file and line; export defineComposition(…) as `composition`; install packages with native code beside Skein on each node; deploy the deployments that it calls first.',
   },
   VERSION_IN_USE: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning: 'The version still receives traffic, or an unloaded deployment keeps it.',
     fix: 'Shift its weight to another version first, or remove the deployment with `skein undeploy NAME`.',
   },
   ROLLOUT_IN_PROGRESS: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning: 'The deployment, or the language model, is already being rolled out.',
     fix: 'Wait for it, or abort it with `skein rollback NAME`, of a language model `skein model rollback NAME`.',
   },
   ROLLED_BACK: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning: 'The version was rolled back before it received traffic.',
     fix: '`skein show NAME` gives the reason; fix the cause, then deploy the version again.',
   },
   NOTHING_TO_ROLL_BACK: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning:
       'The deployment has no earlier version, or the language model no earlier routes, to return to.',
     fix: '`skein show NAME` lists the history of a deployment; `skein model put` declares other routes.',
   },
   DEVICE_UNAVAILABLE: {
-    http: 400,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...PRECONDITION,
     meaning: 'The device that the deployment asks for is missing on this machine.',
     fix: 'The message names the missing piece; `skein doctor` checks it.',
   },

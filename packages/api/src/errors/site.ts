@@ -1,11 +1,9 @@
 /** Errors of a site of a federation. */
-import { type ErrorRow, GRPC } from './row.ts';
+import { CONFLICT, type ErrorRow, GRPC, INVALID } from './row.ts';
 
 export const SITE_ERRORS = {
   SITE_DATA_UNFIT: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning: 'The rows of a site do not fit the plan of the federation.',
     fix: 'Correct the column or row that the message names; the plan lists the columns, their ranges and categories.',
   },
@@ -31,9 +29,7 @@ export const SITE_ERRORS = {
     fix: 'Give the operator of the federation what `skein helper key` prints, for a new plan; run the helper on the data folder that has these keys.',
   },
   SITE_PLAN_CHANGED: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning:
       'The coordinator showed a plan other than the one that this site has accepted for the run.',
     fix: 'Do not join; ask the operator of the federation why the plan of a running federation changed.',

@@ -1,53 +1,39 @@
 /** Errors of training. */
-import { type ErrorRow, GRPC } from './row.ts';
+import { CONFLICT, type ErrorRow, GRPC, INVALID, PRECONDITION, UNKNOWN } from './row.ts';
 
 export const TRAINING_ERRORS = {
   RUN_UNKNOWN: {
-    http: 404,
-    grpc: GRPC.NOT_FOUND,
-    kind: 'user',
+    ...UNKNOWN,
     meaning: 'There is no training run with this id or name.',
     fix: '`skein runs ls` lists the runs.',
   },
   RUN_ACTIVE: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning: 'Another process is training this run.',
     fix: 'Wait for it, or stop it with Ctrl-C; then resume.',
   },
   RUN_UNFINISHED: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning: 'The run has no trained model on this machine, or none yet.',
     fix: 'Finish it with `skein train --resume RUN`, on the machine on which it ran.',
   },
   RUN_CHANGED: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...CONFLICT,
     meaning: 'The inputs of the run have changed, so resuming would produce a different model.',
     fix: 'Restore the file that the message names, or start a new run.',
   },
   TRAINING_DATA_INVALID: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning: 'The data cannot be read, or do not fit the model and the task.',
     fix: 'Correct the row or column that the message names; docs/guide/training.md shows each format.',
   },
   TRAINING_MODEL_UNFIT: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning: 'The model cannot be trained with these options.',
     fix: 'The message names the node, input or parameter and the reason; export the model without it.',
   },
   TRAINING_DIVERGED: {
-    http: 400,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...PRECONDITION,
     meaning: 'The loss became NaN or infinite, so training stopped.',
     fix: 'Look at the batch that the message names, lower --lr, or add --clip-norm 1.',
   },
@@ -60,16 +46,12 @@ export const TRAINING_ERRORS = {
     fix: 'Check that worker; then resume from the last checkpoint with skein train --resume last.',
   },
   PRIVACY_UNATTAINABLE: {
-    http: 400,
-    grpc: GRPC.INVALID_ARGUMENT,
-    kind: 'user',
+    ...INVALID,
     meaning: 'What a private training spends cannot be computed, or no noise keeps to its budget.',
     fix: 'The message names the value; allow a larger --epsilon or --delta, or take fewer steps.',
   },
   CHECKPOINT_INVALID: {
-    http: 400,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...PRECONDITION,
     meaning: 'The checkpoint is damaged, or belongs to another model or run.',
     fix: 'Start the run anew; check the disk.',
   },
