@@ -1,8 +1,8 @@
 /** Runs the sample of the package's README as it stands there. */
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { runSample } from '../../../scripts/testing/readme.ts';
 import * as onnx from './index.ts';
 import { differentiableOperators } from './operators/registry.ts';
 
@@ -10,12 +10,7 @@ const folder = join(import.meta.dirname, '..');
 const text = readFileSync(join(folder, 'README.md'), 'utf8');
 
 it('prints the outputs of the network, the loss and the gradients', () => {
-  const [, sample] = /```ts\n([\s\S]*?)```/.exec(text)!;
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    ['--input-type=module-typescript', '--eval', sample!],
-    { cwd: folder, encoding: 'utf8' },
-  );
+  const { stdout, stderr } = runSample(folder);
   expect(stderr).toBe('');
   expect(stdout.trim().split('\n')).toEqual([
     'y float32 [batch, 10]',

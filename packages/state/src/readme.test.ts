@@ -1,19 +1,9 @@
-/** Runs the sample of the package's README as a file of its own, in an empty folder. */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/** The sample of the package's README. */
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
-
-const folder = join(import.meta.dirname, '..');
+import { expect, it } from 'vitest';
+import { runSample } from '../../../scripts/testing/readme.ts';
 
 it('reads an artifact and follows a change', () => {
-  const [, sample] = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(folder, 'README.md'), 'utf8'))!;
-  const place = mkdtempSync(join(folder, 'readme-'));
-  onTestFinished(() => rmSync(place, { recursive: true }));
-  writeFileSync(join(place, 'example.ts'), sample!);
-  const { stdout, stderr } = spawnSync(process.execPath, ['example.ts'], {
-    cwd: place,
-    encoding: 'utf8',
-  });
+  const { stdout, stderr } = runSample(join(import.meta.dirname, '..'));
   expect([stdout.split('\n').slice(1), stderr]).toEqual([['[]', 'deployment risk 1', ''], '']);
 });
