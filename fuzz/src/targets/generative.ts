@@ -64,11 +64,13 @@ export function openAnswerStreams(): Target {
       const { create, failureOf } = FORMS[(input[0] ?? 0) % 2]!;
       const decoder: Decoder = create('p');
       let events = 0;
-      for await (const data of eventData('p', pieces(input.subarray(1)), 1 << 16)) {
-        if (data === '[DONE]') break;
-        const chunk = asObject(parseJson('p', data)) ?? {};
-        if (chunk['error'] !== undefined) throw failureOf('p', 429, chunk, undefined);
-        events += decoder.decode(chunk).length;
+      reading: for await (const batch of eventData('p', pieces(input.subarray(1)), 1 << 16)) {
+        for (const data of batch) {
+          if (data === '[DONE]') break reading;
+          const chunk = asObject(parseJson('p', data)) ?? {};
+          if (chunk['error'] !== undefined) throw failureOf('p', 429, chunk, undefined);
+          events += decoder.decode(chunk).length;
+        }
       }
       decoder.end();
       if (events > input.length) throw new Error(`${events} events of ${input.length} bytes`);

@@ -50,6 +50,8 @@ export interface Execution {
   readonly begun?: (() => void) | undefined;
 }
 
+export type Events = AsyncGenerator<GenerateEvent> | readonly GenerateEvent[];
+
 export interface Answer {
   readonly route: Route;
   /** Whether that is the new route of a rollout. */
@@ -61,8 +63,8 @@ export interface Answer {
   readonly worst: number;
   /** Of all calls, hedges and failed ones included, once the events have ended. */
   readonly spent: () => { readonly nanoDollars: number; readonly usage: Usage };
-  /** From the first event. */
-  readonly events: () => AsyncGenerator<GenerateEvent>;
+  /** From the first event; a list where the caller reads none before the last. */
+  readonly events: () => Events;
 }
 
 /** A call that is to be made. */
@@ -180,7 +182,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
     let failure: unknown;
     try {
       for (const event of head) yield event;
-      if (request.stream) yield* attempt.rest();
+      yield* attempt.rest();
       isDone = true;
     } catch (error) {
       failure = error;
@@ -200,7 +202,8 @@ export async function execute(execution: Execution, request: GenerateRequest): P
     firstAt: result.firstAt,
     worst: result.worst,
     spent: () => total,
-    events,
+    // A whole answer has been settled.
+    events: request.stream ? events : () => head,
   };
 }
 
@@ -365,7 +368,6 @@ async function collect(
   attempt: Attempt,
   totalMs: number,
 ): Promise<readonly GenerateEvent[]> {
-  const events = [...head];
   const timer = setTimeout(
     () =>
       attempt.cancel(
@@ -374,11 +376,10 @@ async function collect(
     totalMs,
   );
   try {
-    for await (const event of attempt.rest()) events.push(event);
+    return [...head, ...(await attempt.remaining())];
   } finally {
     clearTimeout(timer);
   }
-  return events;
 }
 
 /** What an attempt has used, estimated where its provider has not said; 0 tokens of what was sent say nothing. */

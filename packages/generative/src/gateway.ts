@@ -26,6 +26,7 @@ import {
   executeOnce,
   tokenLimitOf,
   type Answer,
+  type Events,
   type Execution,
   type Model,
 } from './execute.ts';
@@ -167,7 +168,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     const key = requestKey({ ...request, maxTokens }, tenant);
     const known = answers.find(key, clock.now());
     if (known !== undefined) {
-      return generationOf(execution, undefined, 'hit', replayed(known), () => false);
+      return generationOf(execution, undefined, 'hit', known, () => false);
     }
     const { ownAt } = deadlinesOf(execution);
     const flight = flights.get(flightKey(key, request));
@@ -220,7 +221,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     { model, caller }: Execution,
     answer: Answer | undefined,
     cache: Receipt['cache'],
-    source: AsyncGenerator<GenerateEvent>,
+    source: Events,
     pays: () => boolean = () => true,
   ): Generation {
     const provider = answer?.route.settings.provider;
@@ -231,7 +232,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       let isDone = false;
       let error: unknown;
       try {
-        yield* source;
+        if (Symbol.asyncIterator in source) yield* source;
+        else for (const event of source) yield event;
         isDone = true;
       } catch (thrown) {
         error = thrown;
@@ -359,7 +361,3 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
 
 /** A stream is left to its readers; a whole answer may come from another provider until its end. */
 const flightKey = (key: string, { stream }: GenerateRequest): string => `${key} ${stream}`;
-
-async function* replayed(events: readonly GenerateEvent[]): AsyncGenerator<GenerateEvent> {
-  yield* events;
-}

@@ -9,6 +9,7 @@
 import { SkeinError } from '@skein/api/errors';
 import type { Instant } from '@skein/serving';
 import type { GenerateEvent } from '../contract.ts';
+import type { Events } from '../execute.ts';
 import { createTape, type Tape } from './tape.ts';
 
 export interface FlightOptions<Answer> {
@@ -42,9 +43,9 @@ export interface FlightReader<Answer> {
   readonly pays: () => boolean;
 }
 
-export function startFlight<
-  Answer extends { readonly events: () => AsyncGenerator<GenerateEvent> },
->(options: FlightOptions<Answer>): Flight<Answer> {
+export function startFlight<Answer extends { readonly events: () => Events }>(
+  options: FlightOptions<Answer>,
+): Flight<Answer> {
   const { clock } = options;
   const gone = new AbortController();
   const tape = createTape();
@@ -104,7 +105,7 @@ export function startFlight<
             yield* tape.read(signal);
           } finally {
             signal.removeEventListener('abort', abort);
-            leave(new SkeinError('CANCELLED', 'The answer was not read to its end.'));
+            if (!isEnded) leave(new SkeinError('CANCELLED', 'The answer was not read to its end.'));
           }
         },
         pays: () => readers.values().next().value === me,

@@ -70,7 +70,7 @@ export function createCopier(plane: Pick<Execution, 'ledger' | 'clock' | 'random
       await attempt.head;
       ttftMs = clock.now() - call.sentAt;
       route.times.record(ttftMs, attempt.usage?.inputTokens || prompt.expected);
-      for await (const _ of attempt.rest());
+      await attempt.remaining();
     } catch (thrown) {
       error = thrown;
     }

@@ -19,8 +19,10 @@ export interface AttemptBounds {
 export interface Attempt {
   /** Events up to and with the first content. Rejects when there is none by the deadline. */
   readonly head: Promise<readonly GenerateEvent[]>;
-  /** The events after the head. Read once. */
+  /** The events after the head. Read once, by one of the two. */
   rest(): AsyncGenerator<GenerateEvent>;
+  /** The same at once, for a caller that reads none before the last: cheaper than one by one. */
+  remaining(): Promise<readonly GenerateEvent[]>;
   cancel(reason: Error): void;
   /** As far as it is known. */
   readonly usage: Usage | undefined;
@@ -140,8 +142,8 @@ export function startAttempt(
     return known;
   }
 
-  async function* rest(): AsyncGenerator<GenerateEvent> {
-    let isDone = false;
+  /** `next`, held to the gap. */
+  function untilGap() {
     let waitingSince = Infinity;
     // One timer for the whole stream: a timer for each token would cost more than the token.
     const check = (): void => {
@@ -150,12 +152,40 @@ export function startAttempt(
       timer = setTimeout(check, waitingSince === Infinity ? gapMs : gapMs - waitedMs + 1);
     };
     let timer = setTimeout(check, gapMs);
-    try {
-      for (;;) {
+    return {
+      async next(): Promise<GenerateEvent | undefined> {
         waitingSince = clock.now();
         const event = await next();
         // A slow reader's time does not count.
         waitingSince = Infinity;
+        return event;
+      },
+      stop: () => clearTimeout(timer),
+    };
+  }
+
+  async function remaining(): Promise<GenerateEvent[]> {
+    const events: GenerateEvent[] = [];
+    const bounded = untilGap();
+    try {
+      for (;;) {
+        const event = await bounded.next();
+        if (event === undefined) return events;
+        events.push(event);
+      }
+    } catch (error) {
+      throw ended(error);
+    } finally {
+      bounded.stop();
+    }
+  }
+
+  async function* rest(): AsyncGenerator<GenerateEvent> {
+    let isDone = false;
+    const bounded = untilGap();
+    try {
+      for (;;) {
+        const event = await bounded.next();
         if (event === undefined) break;
         yield event;
       }
@@ -164,7 +194,7 @@ export function startAttempt(
       isDone = true;
       throw ended(error);
     } finally {
-      clearTimeout(timer);
+      bounded.stop();
       if (!isDone) cancel(new SkeinError('CANCELLED', 'The answer was not read to its end.'));
     }
   }
@@ -174,6 +204,7 @@ export function startAttempt(
   return {
     head,
     rest,
+    remaining,
     cancel,
     get usage() {
       return usage;

@@ -8,7 +8,7 @@ async function read(chunks: readonly Uint8Array[], largest?: number): Promise<st
     yield* chunks;
   }
   const all: string[] = [];
-  for await (const data of eventData('p', source(), largest)) all.push(data);
+  for await (const data of eventData('p', source(), largest)) all.push(...data);
   return all;
 }
 

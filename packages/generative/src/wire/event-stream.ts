@@ -10,11 +10,12 @@ import { upstreamError } from './upstream-error.ts';
 /** Characters of one event: an image in base64 fits. */
 export const LARGEST_EVENT = 16 * 2 ** 20;
 
+/** @returns the data of the events that have arrived together: a step for each event would cost more than the event. */
 export async function* eventData(
   provider: string,
   chunks: AsyncIterable<Uint8Array>,
   largest: number = LARGEST_EVENT,
-): AsyncGenerator<string> {
+): AsyncGenerator<readonly string[]> {
   let events: string[] = [];
   let isTooLarge = false;
   const parser = createParser({
@@ -29,7 +30,7 @@ export async function* eventData(
     parser.feed(decoder.decode(chunk, { stream: true }));
     const ready = events;
     events = [];
-    for (const data of ready) yield data;
+    if (ready.length > 0) yield ready;
     if (isTooLarge) {
       throw upstreamError('UPSTREAM_FAILED', {
         provider,

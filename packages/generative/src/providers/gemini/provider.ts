@@ -74,8 +74,8 @@ export function geminiProvider(options: GeminiOptions): Provider {
         message: `it answered with the type ${answer.contentType.slice(0, 60) || 'unknown'}.`,
       });
     }
-    for await (const data of eventData(name, answer.body)) {
-      yield* decode(decoder, asObject(parseJson(name, data)) ?? {}, hide);
+    for await (const batch of eventData(name, answer.body)) {
+      for (const data of batch) yield* decode(decoder, asObject(parseJson(name, data)) ?? {}, hide);
     }
     decoder.end();
   }

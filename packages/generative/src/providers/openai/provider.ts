@@ -95,16 +95,18 @@ export function openAiProvider(options: OpenAiOptions): Provider {
         message: `it answered with the type ${answer.contentType.slice(0, 60) || 'unknown'}.`,
       });
     }
-    for await (const data of eventData(name, answer.body)) {
-      if (data === '[DONE]') {
-        answer.finish();
-        break;
+    for await (const batch of eventData(name, answer.body)) {
+      for (const data of batch) {
+        if (data === '[DONE]') {
+          answer.finish();
+          return decoder.end();
+        }
+        const chunk = asObject(parseJson(name, data)) ?? {};
+        if (chunk['error'] !== undefined && chunk['error'] !== null) {
+          throw failureOf(name, statusInside(chunk), hide(chunk), undefined);
+        }
+        for (const event of decoder.decode(chunk)) yield event;
       }
-      const chunk = asObject(parseJson(name, data)) ?? {};
-      if (chunk['error'] !== undefined && chunk['error'] !== null) {
-        throw failureOf(name, statusInside(chunk), hide(chunk), undefined);
-      }
-      for (const event of decoder.decode(chunk)) yield event;
     }
     decoder.end();
   }
