@@ -6,19 +6,18 @@
  */
 import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SkeinError } from '@skein/api';
 import { usableThreads } from '@skein/api/machine';
-import { type Certificates, openCertificates } from '@skein/http';
+import { openCertificates } from '@skein/http';
 import { nativeRuntime } from '@skein/runtime';
 import { type DataFolder, openDataFolder } from '@skein/state';
 import type { AccessMode } from './access/access.ts';
 import { tuneCollector } from './collector.ts';
-import { createFleet } from './fleet/fleet.ts';
 import { countLanguageUse } from './language/use.ts';
 import { startWithin } from './lifecycle.ts';
 import { openCallers } from './rooms/callers.ts';
 import { openFaces } from './rooms/faces.ts';
 import { openFederations } from './rooms/federations.ts';
+import { openFleet } from './rooms/fleet.ts';
 import { advertisedUrl } from './rooms/forwarding.ts';
 import { type InferenceRoom, openInference } from './rooms/inference.ts';
 import { openJobs } from './rooms/jobs.ts';
@@ -26,9 +25,8 @@ import { openLanguageModels } from './rooms/language-models.ts';
 import type { NodeOptions } from './rooms/options.ts';
 import type { Opening } from './rooms/room.ts';
 import { openSharedState } from './rooms/shared-state.ts';
-import { openStorage } from './rooms/storage.ts';
+import { openStorage, requireBlobs } from './rooms/storage.ts';
 import { createLogger } from './telemetry/log.ts';
-import { VERSION } from './version.ts';
 
 export interface RunningNode {
   readonly url: string;
@@ -64,11 +62,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 
 async function openRooms(opening: Opening): Promise<RunningNode> {
   const { options, logger, lifecycle } = opening;
-  if (options.redis !== undefined && options.blobs === undefined) {
-    const message =
-      'A node with `redis` needs `blobs`: its models must be where every node sees them.';
-    throw new SkeinError('USAGE', message);
-  }
+  requireBlobs(options);
   tuneCollector();
   const cores = options.cores ?? usableThreads();
   const certificates = options.tls && (await openCertificates(options.tls, logger));
@@ -88,19 +82,7 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   const { bodies, rpcs, eventStreams } = callers;
   const budgets = [bodies, rpcs.connections, rpcs.streams, jobs.artifactBytes, eventStreams];
   const jobMetrics = jobRoom.metrics;
-  const fleet = await createFleet({
-    state: storage.state,
-    clock: opening.clock,
-    version: VERSION,
-    logger,
-    modelMemoryBytes: options.modelMemoryBytes,
-    serving: () => plane.serving,
-    store: shared && (() => shared.view()),
-    forwarding: () => plane.forwarding?.counters,
-    // Members that cannot call each other hold everything.
-    desired:
-      options.fleetKey === undefined ? undefined : shared && (() => shared.desired.current()),
-  });
+  const fleet = await openFleet(opening, storage, shared, () => plane);
   const use = countLanguageUse(storage.state, logger);
   const plane: InferenceRoom = await openInference(opening, {
     peers: shared && fleet.peers,
@@ -141,7 +123,6 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
     cores,
   });
   const { url, grpcUrl } = await faces.listen();
-  await announce(opening, folder, url, certificates);
   lifecycle.onAbort(() => plane.serving.stopChanges());
   const joined = fleet.start(advertisedUrl(options, url));
   // What a member of a fleet loads depends on the others.
@@ -162,20 +143,4 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
 
 async function holdsModels({ artifactsPath }: DataFolder): Promise<boolean> {
   return (await readdir(artifactsPath)).length > 0;
-}
-
-/** Commands on the data folder find the node, and trust its certificate when that changes. */
-async function announce(
-  { logger, lifecycle }: Opening,
-  folder: DataFolder,
-  url: string,
-  certificates: Certificates | undefined,
-): Promise<void> {
-  await folder.announce(url, certificates?.current.certificate);
-  const unannounced = certificates?.onChange(() => {
-    folder.announce(url, certificates.current.certificate).catch((error: unknown) => {
-      logger.warn({ err: error }, 'Commands on the data folder do not know the new certificate.');
-    });
-  });
-  lifecycle.open('certificate note', () => unannounced?.());
 }

@@ -44,7 +44,10 @@ export interface FacesRoomOptions {
 }
 
 export interface Faces {
-  /** Resolves when both faces accept connections. @throws SkeinError PORT_IN_USE. */
+  /**
+   * Resolves when both faces accept connections, and commands on the data folder find the node.
+   * @throws SkeinError PORT_IN_USE, STORAGE_FULL.
+   */
   listen(): Promise<{ readonly url: string; readonly grpcUrl: string }>;
   /** The deployments have been restored. */
   restored(): void;
@@ -198,12 +201,27 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
         alternatives: alternatives(grpcPortIsDefault),
       });
       const scheme = certificates === undefined ? 'http' : 'https';
-      return {
-        url: `${scheme}://${authority(host, at.port)}`,
-        grpcUrl: authority(host, grpcAt.port),
-      };
+      const url = `${scheme}://${authority(host, at.port)}`;
+      await announce(opening, folder, url, certificates);
+      return { url, grpcUrl: authority(host, grpcAt.port) };
     },
   };
+}
+
+/** Commands on the data folder find the node, and trust its certificate when that changes. */
+async function announce(
+  { logger, lifecycle }: Opening,
+  folder: DataFolder,
+  url: string,
+  certificates: Certificates | undefined,
+): Promise<void> {
+  await folder.announce(url, certificates?.current.certificate);
+  const unannounced = certificates?.onChange(() => {
+    folder.announce(url, certificates.current.certificate).catch((error: unknown) => {
+      logger.warn({ err: error }, 'Commands on the data folder do not know the new certificate.');
+    });
+  });
+  lifecycle.open('certificate note', () => unannounced?.());
 }
 
 /** Members of the fleet and sites of federations ask for protocols of their own on the same port. */

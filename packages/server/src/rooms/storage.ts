@@ -1,5 +1,6 @@
 /** What a node remembers: its state, its models, and the training runs in its data folder. */
 import { join } from 'node:path';
+import { SkeinError } from '@skein/api';
 import { createRegistry, describeComposition, type Registry } from '@skein/serving';
 import {
   createDiskRoom,
@@ -12,6 +13,7 @@ import {
   type State,
   withReserve,
 } from '@skein/state';
+import type { NodeOptions } from './options.ts';
 import { MAX_MODEL_BYTES, type Opening } from './room.ts';
 import type { SharedState } from './shared-state.ts';
 
@@ -19,6 +21,15 @@ export interface StorageRoom {
   readonly state: State;
   readonly registry: Registry;
   readonly runs: Runs;
+}
+
+/** @throws SkeinError USAGE: the models of a fleet must be where every node sees them. */
+export function requireBlobs({ redis, blobs }: NodeOptions): void {
+  if (redis === undefined || blobs !== undefined) return;
+  throw new SkeinError(
+    'USAGE',
+    'A node with `redis` needs `blobs`: its models must be where every node sees them.',
+  );
 }
 
 /** @param shared the state of a fleet, whose artifacts this node shares too. */

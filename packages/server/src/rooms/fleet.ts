@@ -1,0 +1,29 @@
+/** The fleet of a node: its own membership, and what it knows of the other members. */
+import { createFleet, type NodeFleet } from '../fleet/fleet.ts';
+import { VERSION } from '../version.ts';
+import type { InferenceRoom } from './inference.ts';
+import type { Opening } from './room.ts';
+import type { SharedState } from './shared-state.ts';
+import type { StorageRoom } from './storage.ts';
+
+/** @param plane is asked once the node has it: what this member serves and has forwarded. */
+export function openFleet(
+  { options, logger, clock }: Opening,
+  { state }: StorageRoom,
+  shared: SharedState | undefined,
+  plane: () => InferenceRoom,
+): Promise<NodeFleet> {
+  // Members that cannot call each other hold everything.
+  const placed = options.fleetKey === undefined ? undefined : shared;
+  return createFleet({
+    state,
+    clock,
+    version: VERSION,
+    logger,
+    modelMemoryBytes: options.modelMemoryBytes,
+    serving: () => plane().serving,
+    store: shared && (() => shared.view()),
+    forwarding: () => plane().forwarding?.counters,
+    desired: placed && (() => placed.desired.current()),
+  });
+}
