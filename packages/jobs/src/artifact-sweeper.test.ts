@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { testFolder } from '../../../scripts/testing/folder.ts';
 import { type ArtifactStore, openFileArtifacts } from '@skein/state';
 import { createSweep } from './artifact-sweeper.ts';
 import type { Claim, JobStore } from './contract.ts';
@@ -18,15 +18,12 @@ let artifacts: ArtifactStore;
 let now: number;
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-sweep-'));
+  folder = testFolder();
   now = 0;
   store = await openSqliteJobs(':memory:', { clock: () => now });
   artifacts = await openFileArtifacts(join(folder, 'blobs'));
 });
-afterEach(async () => {
-  await store.close();
-  await rm(folder, { recursive: true });
-});
+afterEach(() => store.close());
 
 const put = async (text: string): Promise<string> =>
   (await artifacts.put(Readable.from([Buffer.from(text)]), 2 ** 20)).digest;

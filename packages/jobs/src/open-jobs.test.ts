@@ -1,21 +1,17 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NewJobInput } from '@skein/api';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { testFolder } from '../../../scripts/testing/folder.ts';
 import { openJobs, type Jobs, type JobsOptions } from './open-jobs.ts';
 import { taskWork } from './tasks/define-task.ts';
 import { add } from './worker/testing/test-tasks.ts';
 
 let folder: string;
 const open: Jobs[] = [];
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-open-jobs-'));
+beforeEach(() => {
+  folder = testFolder();
 });
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((jobs) => jobs.close()));
-  await rm(folder, { recursive: true });
-});
+afterEach(() => Promise.all(open.splice(0).map((jobs) => jobs.close())));
 
 async function openHere(options: Partial<JobsOptions> = {}): Promise<Jobs> {
   const jobs = await openJobs({ folder, log: () => undefined, ...options });

@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { testFolder } from '../../../scripts/testing/folder.ts';
 import { requireComponent } from '../../../scripts/testing/components.ts';
 import { openJobPlane, type JobPlaneOptions } from './plane.ts';
 import { startRedis } from './store/testing/redis-server.ts';
@@ -9,12 +9,11 @@ import { startRedis } from './store/testing/redis-server.ts';
 const redis = requireComponent('redis');
 
 let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-plane-'));
+beforeEach(() => {
+  folder = testFolder();
 });
 afterEach(async () => {
   vi.useRealTimers();
-  await rm(folder, { recursive: true });
 });
 
 /** The number of sweeps that a node plans when it is started like this. */

@@ -1,6 +1,5 @@
 /** The contract of every runtime, over each backend and isolation. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   GraphBuilder,
@@ -18,6 +17,7 @@ import {
 } from '@skein/onnx';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../scripts/testing/folder.ts';
 import { realModels } from '../../onnx/src/testing/real-models.ts';
 import { moveOut } from '../../onnx/src/testing/small-models.ts';
 import type { ModelSource, Runtime, Session, SessionOptions } from './contract.ts';
@@ -39,13 +39,9 @@ describe.each<[string, Runtime, SessionOptions]>([
     opened.push(session);
     return session;
   };
-  let folder: string;
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'skein-runtime-'));
-  });
+  const folder = testFolder();
   afterAll(async () => {
     for (const session of opened) await session.close();
-    rmSync(folder, { recursive: true });
   });
 
   describe('a session', () => {

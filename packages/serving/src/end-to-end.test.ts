@@ -1,8 +1,6 @@
 /** The serving plane with all real parts: ONNX Runtime, worker threads, SQLite and artifacts on disk. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../scripts/testing/folder.ts';
 import { DeploymentView, RolloutPlan } from '@skein/api';
 import { mlp, tensor, values, writeModel, type NumericTensor, type TensorMap } from '@skein/onnx';
 import { nativeRuntime } from '@skein/runtime';
@@ -31,7 +29,7 @@ let registry: Registry;
 const nodes: Serving[] = [];
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-serving-'));
+  folder = testFolder();
   state = await openSqliteState(':memory:');
   registry = createRegistry({
     state,
@@ -43,7 +41,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all(nodes.splice(0).map((node) => node.drain()));
   await state.close();
-  await rm(folder, { recursive: true });
 });
 
 async function node(): Promise<Serving> {

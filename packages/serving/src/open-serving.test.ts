@@ -1,19 +1,16 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mlp, tensor, writeModel, type TensorMap } from '@skein/onnx';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { testFolder } from '../../../scripts/testing/folder.ts';
 import { openServing, type EmbeddedServing } from './open-serving.ts';
 
 let folder: string;
 const open: EmbeddedServing[] = [];
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-embedded-'));
+beforeEach(() => {
+  folder = testFolder();
 });
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((serving) => serving.close()));
-  await rm(folder, { recursive: true });
-});
+afterEach(() => Promise.all(open.splice(0).map((serving) => serving.close())));
 
 async function openHere(): Promise<EmbeddedServing> {
   const serving = await openServing({ folder, cores: 2 });

@@ -1,8 +1,8 @@
-import { createWriteStream, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createWriteStream, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { ZipFile } from 'yazl';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { MINIMAL, packageFolder } from '../testing/package-folder.ts';
@@ -27,8 +27,7 @@ async function zipped(folder: string): Promise<string> {
     if (statSync(join(folder, name)).isFile()) zip.addFile(join(folder, name), `echo/${name}`);
   }
   zip.end();
-  const made = mkdtempSync(join(tmpdir(), 'skein-zip-'));
-  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
+  const made = testFolder();
   const path = join(made, 'echo.kpp');
   await pipeline(zip.outputStream, createWriteStream(path));
   return path;

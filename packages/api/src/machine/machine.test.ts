@@ -1,14 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { readLimits, usableCoresOf, usableMemory, usableThreads } from './machine.ts';
 
 const MIB = 2 ** 20;
 
 let root: string;
-beforeEach(() => (root = mkdtempSync(join(tmpdir(), 'skein-machine-'))));
-afterEach(() => rmSync(root, { recursive: true }));
+beforeEach(() => (root = testFolder()));
 
 /** Files by their paths below the root, with the text that the kernel has in them. */
 function files(texts: Readonly<Record<string, string>>): void {

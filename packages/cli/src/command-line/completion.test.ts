@@ -1,21 +1,19 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { COMMAND_NAMES, loadCommands } from '../commands.ts';
 import { completionScript, SHELLS } from './completion.ts';
 
-let folder: string;
+const folder = testFolder();
 let script: string;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'skein-completion-'));
   script = join(folder, 'skein.bash');
   writeFileSync(script, completionScript('bash', await loadCommands()));
   writeFileSync(join(folder, 'model.onnx'), '');
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What a real bash offers for the last word. `skein` itself is a stand-in that lists two deployments. */
 function complete(...words: string[]): string[] {

@@ -1,8 +1,8 @@
 /** A node over TLS by the command line: its own commands, those of other machines, a browser. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import type { DeploymentView } from '@skein/api';
 import { mlp, writeModel } from '@skein/onnx';
 import { launchBrowser, problemsOf } from '../../../../scripts/testing/browser.ts';
@@ -28,7 +28,7 @@ describe.skipIf(openssl.skip)('a node over TLS', () => {
   let files: Issued;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'skein-cli-tls-'));
+    folder = testFolder();
     authority = createAuthority(folder, 'ca');
     files = { certificate: join(folder, 'tls.crt'), key: join(folder, 'tls.key') };
     // Its certificate is for another name: commands on the data folder trust the certificate
@@ -39,10 +39,7 @@ describe.skipIf(openssl.skip)('a node over TLS', () => {
     });
     writeFileSync(join(node.folder, 'm.onnx'), writeModel(mlp({ sizes: [4, 8, 3], seed: 1 })));
   });
-  afterAll(async () => {
-    await node?.stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => node?.stop());
 
   /** From a folder that knows nothing of the node. */
   const elsewhere = (line: string, env: Record<string, string> = {}): Promise<CliOutcome> =>
@@ -122,8 +119,7 @@ describe.skipIf(openssl.skip)('a node over TLS', () => {
 
 describe.skipIf(openssl.skip)('mutual TLS by the command line', () => {
   it('keeps a command out that presents no certificate, and lets one in that does', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'skein-cli-tls-'));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const folder = testFolder();
     const authority = createAuthority(folder, 'ca');
     const { certificate, key } = authority.issue('node');
     const own = authority.issue('operator', { san: 'DNS:operator' });
@@ -147,8 +143,7 @@ describe.skipIf(openssl.skip)('mutual TLS by the command line', () => {
 
 describe.skipIf(openssl.skip)('skein up', () => {
   it('refuses files that it cannot serve, and says which', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'skein-cli-tls-'));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const folder = testFolder();
     const authority = createAuthority(folder, 'ca');
     const { certificate, key } = authority.issue('old', { ends: '20210101000000Z' });
     const up = (...args: string[]): Promise<CliOutcome> =>

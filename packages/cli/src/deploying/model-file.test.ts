@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { SkeinError } from '@skein/api/errors';
 import {
   externalTensors,
@@ -14,12 +14,7 @@ import {
 import { nativeRuntime } from '@skein/runtime';
 import { openModel } from './model-file.ts';
 
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'skein-model-'));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
-
+const folder = testFolder();
 const weights = Float32Array.of(1, 2, 3, 4);
 
 /** y = x · w for the weights above. */

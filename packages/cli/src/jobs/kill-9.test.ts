@@ -3,11 +3,10 @@
  * the Redis, is killed with SIGKILL at random moments and restarted. Jobs come over HTTP. Every
  * accepted job ends once, and the kept result of a job is of one attempt.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import type { JobView, NewJobInput } from '@skein/api';
 import { createClient } from '@skein/api/client';
 import { seededRandom } from '@skein/onnx';
@@ -56,7 +55,7 @@ interface Member {
 }
 
 async function startFleet() {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-fleet-'));
+  const folder = testFolder();
   const redis = await startRedis();
   const places = ['--redis', redis.url, '--blobs', join(folder, 'blobs')];
   const args = [...places, '--queues', 'none'];
@@ -98,7 +97,6 @@ async function startFleet() {
     async [Symbol.asyncDispose]() {
       for (const member of members) await member.kill();
       await redis.destroy();
-      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -1,8 +1,8 @@
 /** Names of a job's outputs on the node, and the files that they become here. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { NewJob } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import type { Context } from '../command-line/command.ts';
@@ -11,9 +11,8 @@ import { downloadOutputs } from './outputs.ts';
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'skein-outputs-'));
+  folder = testFolder();
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const client = {
   downloadArtifact: async () => new Blob(['content']).stream(),

@@ -1,12 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { cutIntoShards } from './split.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'skein-split-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder();
 const file = join(folder, 'table');
 
 const cell = fc.stringMatching(/^[a-z,"\n]{0,6}$/).map((text) => `"${text.replaceAll('"', '""')}"`);

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { SkeinError } from '@skein/api/errors';
 import type { ElementType, Signature, Tensor } from '@skein/onnx';
 import { tensorElements } from '../../../load/src/sending/tensor-elements.ts';
@@ -10,14 +10,12 @@ import { encodeValues } from './encode.ts';
 import { readInputs, type GivenInputs } from './given-input.ts';
 import { resolveShape } from './shape.ts';
 
-let folder: string;
+const folder = testFolder();
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'skein-input-'));
   writeFileSync(join(folder, 'x.json'), '[[1, 2], [3, 4]]');
   writeFileSync(join(folder, 'x.raw'), Buffer.from(Float32Array.of(5, 6, 7, 8).buffer));
   writeFileSync(join(folder, 'a.png'), Buffer.from([0x89, 0x50, 0xff]));
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const signature: Signature = {
   inputs: [{ name: 'x', type: 'float32', shape: ['batch', 2] }],

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { cutParquet, cutRows } from './cut-parquet.ts';
 import { LEAST_MEMORY_BYTES } from './memory.ts';
 import { readParquet, writeParquet } from './testing/parquet.ts';
@@ -59,16 +59,14 @@ describe('cutParquet', () => {
     i,
     text: `row ${(i * 7919) % 10_000}`,
   }));
-  let folder: string;
+  const folder = testFolder();
   let file: string;
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'skein-cut-'));
     const from = join(folder, 'rows.jsonl');
     await writeFile(from, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
     file = join(folder, 'rows.parquet');
     await writeParquet(file, { from, rowGroupRows: 2048 });
   });
-  afterAll(() => rm(folder, { recursive: true }));
 
   const options = () => ({
     resources: { cores: 1, memoryBytes: LEAST_MEMORY_BYTES },

@@ -2,10 +2,10 @@
  * DuckDB in its process: the order that it keeps, its memory limit, and what is left when its
  * caller stops waiting.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import * as duckdb from './duckdb.ts';
 import type { Files } from './duckdb-session.ts';
 import { boundsOf, LEAST_MEMORY_BYTES } from './memory.ts';
@@ -14,10 +14,9 @@ const MIB = 2 ** 20;
 const TIMEOUT = 60_000;
 
 let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-duckdb-'));
+beforeEach(() => {
+  folder = testFolder();
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function table(format: Files['format'], rows: readonly string[]): Promise<Files> {
   const file = join(folder, `table.${format}`);

@@ -1,15 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, fstatSync, mkdtempSync, openSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { startTaskThread } from './task-thread.ts';
 
 const MODULE = join(import.meta.dirname, 'testing/descriptor-task.ts');
 
 it('closes no descriptor that is another thread’s by now', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-thread-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = testFolder();
   const pipe = join(folder, 'pipe');
   expect(spawnSync('/usr/bin/mkfifo', [pipe]).status).toBe(0);
   const closed = Promise.withResolvers<number>();

@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { ArchiveError, readArchive } from './read.ts';
 import { archiveOf, type FileToPut } from './write.ts';
 
@@ -38,12 +38,11 @@ function latin1(bytes: Uint8Array): string {
 
 /** The archive that GNU tar makes of files, some with long names and odd sizes. */
 function archiveByTar(): Buffer {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-archive-'));
+  const folder = testFolder();
   const script = `mkdir d; printf abc > d/a; head -c 1500 /dev/zero > d/b; : > d/empty; ln -s a d/link; mkfifo d/fifo
     n=$(printf 'n%.0s' $(seq 200)); mkdir d/$n; printf long > d/$n/$n; ln -s $n$n d/longlink
     tar --create --file=- --format=gnu --sort=name d`;
   const made = spawnSync('sh', ['-c', script], { cwd: folder });
-  rmSync(folder, { recursive: true });
   return made.stdout;
 }
 
@@ -70,7 +69,7 @@ describe('an archive that is written', () => {
   test('can be read by GNU tar', () => {
     fc.assert(
       fc.property(files, (put: FileToPut[]) => {
-        const folder = mkdtempSync(join(tmpdir(), 'skein-archive-'));
+        const folder = testFolder();
         try {
           const tar = spawnSync('tar', ['--extract', '--file=-', '--preserve-permissions'], {
             cwd: folder,
@@ -84,7 +83,6 @@ describe('an archive that is written', () => {
             );
           }
         } finally {
-          rmSync(folder, { recursive: true });
         }
       }),
       { numRuns: 30 },

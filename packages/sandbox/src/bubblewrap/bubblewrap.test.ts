@@ -11,11 +11,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import type { SandboxDriver, SandboxSession, SessionOptions } from '../contract.ts';
 import { createBubblewrap } from './bubblewrap.ts';
@@ -38,16 +38,14 @@ const OPTIONS: SessionOptions = {
 describe.skipIf(requireComponent('bubblewrap').skip)('a guest of bubblewrap', () => {
   let driver: SandboxDriver;
   let session: SandboxSession;
-  let folder: string;
+  const folder = testFolder();
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'skein-guest-'));
     driver = createBubblewrap();
     session = await driver.open(OPTIONS);
   }, 60_000);
   afterAll(async () => {
     await driver.close();
-    rmSync(folder, { recursive: true });
   }, 60_000);
 
   const sh = async (script: string, where = session): Promise<string> => {

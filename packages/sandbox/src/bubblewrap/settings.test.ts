@@ -1,15 +1,14 @@
 /** The settings of a guest are copied without blocking the thread that serves. */
-import { existsSync, lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { copySettings } from './settings.ts';
 
 test.runIf(existsSync('/etc/ssl/certs'))(
   'copies what programs need and no private keys, while the event loop runs',
   async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'skein-settings-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = testFolder();
     const into = join(folder, 'etc');
     const order: string[] = [];
     const copied = copySettings(into).then(() => order.push('copied'));

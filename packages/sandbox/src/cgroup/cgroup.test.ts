@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { ownerIsAlive, ownedName } from '../host/owner.ts';
 import { ownGroup, readMounts } from '@skein/api/control-groups';
 import { openV2, V2Group } from './v2.ts';
@@ -50,9 +50,8 @@ describe('a group of version 2', () => {
   let folder: string;
   const file = (name: string): string => readFileSync(join(folder, name), 'latin1');
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'skein-cgroup-'));
+    folder = testFolder();
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
 
   test('is limited in memory without swap, in processes and in cores', () => {
     writeFileSync(join(folder, 'memory.swap.max'), 'max');
@@ -87,7 +86,7 @@ describe('a group of version 2', () => {
 
 describe('a hierarchy of version 2', () => {
   test('that delegates nothing to this process is explained, and not changed', async () => {
-    const mount = mkdtempSync(join(tmpdir(), 'skein-cgroup-'));
+    const mount = testFolder();
     mkdirSync(join(mount, 'user'));
     for (const folder of [mount, join(mount, 'user')]) {
       writeFileSync(join(folder, 'cgroup.procs'), '');
@@ -99,7 +98,6 @@ describe('a hierarchy of version 2', () => {
       groups: undefined,
       fix: expect.stringContaining('systemd-run --user --scope -p Delegate=yes'),
     });
-    rmSync(mount, { recursive: true });
   });
 });
 

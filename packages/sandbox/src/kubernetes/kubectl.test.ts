@@ -1,12 +1,12 @@
 /** The API server of the tests, as an unmodified `kubectl` sees it. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { IMAGE, startTestCluster, type TestCluster } from './testing/test-cluster.ts';
 
@@ -34,15 +34,13 @@ ${more}
 
 describe.skipIf(skip)('kubectl', () => {
   let cluster: TestCluster;
-  let folder: string;
+  const folder = testFolder();
 
   beforeAll(async () => {
     cluster = await startTestCluster();
-    folder = await mkdtemp(join(tmpdir(), 'skein-kubectl-'));
   }, 60_000);
   afterAll(async () => {
     await cluster.close();
-    await rm(folder, { recursive: true });
   }, 60_000);
 
   const environment = (): NodeJS.ProcessEnv => ({

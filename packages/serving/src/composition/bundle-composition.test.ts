@@ -1,8 +1,8 @@
 /** A composition as one artifact: what is in it, what stays outside, and that it runs without its files. */
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { openFileArtifacts, openSqliteState, type State } from '@skein/state';
 import { createRegistry } from '../registry/registry.ts';
 import { bundleComposition } from './bundle-composition.ts';
@@ -16,7 +16,7 @@ const file = async (name: string, text: string): Promise<void> => {
   await writeFile(join(folder, name), text);
 };
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'skein-bundle-'));
+  root = testFolder();
   folder = join(root, 'project');
   state = await openSqliteState(':memory:');
   await file(
@@ -50,10 +50,7 @@ beforeEach(async () => {
   );
   await file('node_modules/pkg/inner.js', '');
 });
-afterEach(async () => {
-  await state.close();
-  await rm(root, { recursive: true });
-});
+afterEach(() => state.close());
 const registryIn = async (name: string) =>
   createRegistry({
     state,

@@ -1,13 +1,12 @@
 /** A composition that never becomes ready, or never ends a request, blocks nothing. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { CompositionTarget } from './composition-target.ts';
 import { openScene, record, request } from './testing/scene.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'skein-stuck-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder();
 
 const target = (source: string, startTimeoutMs: number): CompositionTarget => {
   const modulePath = join(folder, 'stuck.mjs');

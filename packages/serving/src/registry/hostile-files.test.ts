@@ -1,20 +1,15 @@
 /** Files that are expensive to read, or that reference memory or files outside of themselves. */
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { mlp, readModel, writeModel } from '@skein/onnx';
 import { openFileArtifacts, openSqliteState } from '@skein/state';
 import { moveOut } from '../../../onnx/src/testing/small-models.ts';
 import { inspectFile, type InspectionBounds } from './inspector.ts';
 import { createRegistry } from './registry.ts';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-hostile-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
-
+const folder = testFolder();
 /** Wraps bytes in one more field of protocol buffers. */
 function wrap(field: number, bytes: Uint8Array): Uint8Array {
   const length: number[] = [];

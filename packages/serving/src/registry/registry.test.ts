@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeploymentSettings, SkeinError } from '@skein/api';
 import { GraphBuilder, mlp, readModel, tensor, writeModel } from '@skein/onnx';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { openFileArtifacts, openSqliteState, type State } from '@skein/state';
 import { mountTinyDisk, tinyDisk } from '../../../state/src/testing/tiny-disk.ts';
 import { createRegistry } from './registry.ts';
@@ -29,14 +29,11 @@ async function open(root: string): Promise<ReturnType<typeof createRegistry>> {
   });
 }
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-registry-'));
+  folder = testFolder();
   state = await openSqliteState(':memory:');
   registry = await open(folder);
 });
-afterEach(async () => {
-  await state.close();
-  await rm(folder, { recursive: true });
-});
+afterEach(() => state.close());
 
 async function* stream(bytes: Uint8Array, size = 50_000): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size);

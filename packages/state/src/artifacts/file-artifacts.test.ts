@@ -2,7 +2,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import {
   chmod,
   mkdir,
-  mkdtemp,
   readFile,
   readdir,
   rm,
@@ -11,10 +10,10 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
 import type { ArtifactStore } from '../contract.ts';
 import { openFileArtifacts } from './file-artifacts.ts';
@@ -22,10 +21,9 @@ import { openFileArtifacts } from './file-artifacts.ts';
 let folder: string;
 let artifacts: ArtifactStore;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-artifacts-'));
+  folder = testFolder();
   artifacts = await openFileArtifacts(folder);
 });
-afterEach(() => rm(folder, { recursive: true }));
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 async function* chunks(...parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
@@ -146,14 +144,13 @@ describe('artifacts as files', () => {
     const bytes = randomBytes(10);
     const { digest } = await artifacts.put(chunks(bytes), 100);
     await rm(join(folder, digest));
-    const elsewhere = await mkdtemp(join(tmpdir(), 'skein-elsewhere-'));
+    const elsewhere = testFolder();
     await writeFile(join(elsewhere, 'file'), bytes);
     await symlink(join(elsewhere, 'file'), join(folder, digest));
     await expect(artifacts.pathOf(digest)).rejects.toMatchObject(corrupt);
     await artifacts.put(chunks(bytes), 100);
     expect((await stat(join(elsewhere, 'file'))).size).toBe(10);
     expect(await artifacts.pathOf(digest)).toBe(join(folder, digest));
-    await rm(elsewhere, { recursive: true });
   });
 
   it.each(['', '..', '../../etc/passwd', 'A'.repeat(64), `${'0'.repeat(64)}/x`])(

@@ -1,13 +1,13 @@
 /** What goes wrong with a bucket of Google Cloud Storage, with the real client against a stand-in of the service. */
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import type { ArtifactStore } from '../contract.ts';
 import { openGcsArtifacts } from './gcs-artifacts.ts';
@@ -32,14 +32,13 @@ let server: GcsServer;
 let kept: NodeJS.ProcessEnv;
 beforeEach(async () => {
   kept = { ...process.env };
-  folder = await mkdtemp(join(tmpdir(), 'skein-cache-'));
+  folder = testFolder();
   server = await startGcsServer();
   server.buckets.set('b', new Map());
 });
 afterEach(async () => {
   process.env = kept;
   await server[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
 });
 const open = (cache = folder): Promise<ArtifactStore> =>
   openGcsArtifacts({

@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
 import { nodeOn, openDataFolder } from './data-folder.ts';
 import { openDatabase } from '../sqlite/database.ts';
@@ -13,12 +13,11 @@ let parent: string;
 let path: string;
 const children: ChildProcess[] = [];
 beforeEach(async () => {
-  parent = await mkdtemp(join(tmpdir(), 'skein-folder-'));
+  parent = testFolder();
   path = join(parent, '.skein');
 });
 afterEach(async () => {
   for (const child of children.splice(0)) await killed(child);
-  await rm(parent, { recursive: true });
 });
 
 async function killed(child: ChildProcess): Promise<void> {

@@ -5,12 +5,12 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { openFileArtifacts } from '../artifacts/file-artifacts.ts';
 import { openDataFolder } from './data-folder.ts';
 import { openSqliteState } from '../sqlite/sqlite-state.ts';
@@ -72,7 +72,7 @@ async function runAndKill(path: string, round: number, after: number): Promise<A
 }
 
 it('loses no acknowledged write to kill -9', { timeout: 120_000 }, async () => {
-  const parent = await mkdtemp(join(tmpdir(), 'skein-kill-'));
+  const parent = testFolder();
   const path = join(parent, '.skein');
   const moments = fc.sample(fc.integer({ min: 1, max: 40 }), { numRuns: ROUNDS, seed: 9 });
   const acknowledged: Acknowledged[][] = [];
@@ -110,5 +110,4 @@ it('loses no acknowledged write to kill -9', { timeout: 120_000 }, async () => {
   );
   await state.close();
   await folder.close();
-  await rm(parent, { recursive: true });
 });

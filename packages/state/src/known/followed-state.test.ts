@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import type { KeyRecord, State } from '../contract.ts';
 import { code, deployment, modelVersion, overEveryState } from '../testing/every-state.ts';
 import { type FollowedState, followState, type FollowOptions } from './followed-state.ts';
@@ -25,15 +25,12 @@ overEveryState(
     const log = vi.fn<FollowOptions['log']>();
 
     beforeEach(async () => {
-      folder = await mkdtemp(join(tmpdir(), 'skein-known-'));
+      folder = testFolder();
       opened = [];
       isAway = false;
       log.mockClear();
     });
-    afterEach(async () => {
-      await Promise.all(opened.map(({ state }) => state.close()));
-      await rm(folder, { recursive: true });
-    });
+    afterEach(() => Promise.all(opened.map(({ state }) => state.close())));
 
     const file = (): string => join(folder, 'known.json');
     async function follow(

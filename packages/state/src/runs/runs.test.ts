@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { summaryOf } from '@skein/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import type { State } from '../contract.ts';
 import { openSqliteState } from '../sqlite/sqlite-state.ts';
 import { openRunFolder, readRun, readRuns, runPath } from './run-folder.ts';
@@ -15,13 +15,10 @@ import { sampleRun } from './testing/sample-run.ts';
 let data: string;
 let state: State;
 beforeEach(async () => {
-  data = await mkdtemp(join(tmpdir(), 'skein-runs-'));
+  data = testFolder();
   state = await openSqliteState(':memory:');
 });
-afterEach(async () => {
-  await state.close();
-  await rm(data, { recursive: true, force: true });
-});
+afterEach(() => state.close());
 
 /** A process that holds a run and has recorded it as running. */
 async function trainer(id: string) {

@@ -1,8 +1,8 @@
-import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
 import { openDatabase } from './database.ts';
 import { MIGRATIONS } from './migrations.ts';
@@ -11,10 +11,9 @@ import { openSqliteState } from './sqlite-state.ts';
 let folder: string;
 let path: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-sqlite-'));
+  folder = testFolder();
   path = join(folder, 'state.sqlite');
 });
-afterEach(() => rm(folder, { recursive: true }));
 
 const audit = { actor: 'a', action: 'b', subject: 'c', outcome: 'ok', remote: 'x'.repeat(500) };
 

@@ -1,18 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { openSqliteState } from './sqlite-state.ts';
 
 let folder: string;
 let path: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-thread-'));
+  folder = testFolder();
   path = join(folder, 'state.sqlite');
 });
-afterEach(() => rm(folder, { recursive: true }));
 
 const entry = { actor: 'a', action: 'b', outcome: 'ok', remote: '' };
 const row = { name: 'd', settings: {} as never, targets: [] };

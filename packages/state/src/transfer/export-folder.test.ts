@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import {
   cp,
-  mkdtemp,
   readdir,
   readFile,
   rename,
@@ -12,11 +11,11 @@ import {
   truncate,
   writeFile,
 } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { openFileArtifacts } from '../artifacts/file-artifacts.ts';
 import { openSqliteState } from '../sqlite/sqlite-state.ts';
 import { readExport, writeExport } from './export-folder.ts';
@@ -24,7 +23,7 @@ import { importSnapshot } from './import.ts';
 import { snapshotOf } from './snapshot.ts';
 import { contentsOf, fillState } from './testing/full-state.ts';
 
-let root: string;
+const root = testFolder();
 let whole: string;
 let contents: unknown;
 let files: string[];
@@ -32,7 +31,6 @@ let count = 0;
 const next = (): string => join(root, String(++count));
 
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'skein-export-'));
   const state = await openSqliteState(':memory:');
   const artifacts = await openFileArtifacts(next());
   await fillState(state, artifacts);
@@ -43,7 +41,6 @@ beforeAll(async () => {
   const stored = await readdir(join(whole, 'artifacts'));
   files = ['rows.ndjson', 'manifest.json', ...stored.map((name) => join('artifacts', name))];
 });
-afterAll(() => rm(root, { recursive: true }));
 
 /** Imports a folder into an empty state. @returns its contents, or the refusal, after which the state is empty. */
 async function importFolder(folder: string): Promise<unknown> {

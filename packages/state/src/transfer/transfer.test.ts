@@ -1,9 +1,9 @@
 /** A state is taken over whole, between every two backends, and an import says what it cannot add. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { openFileArtifacts } from '../artifacts/file-artifacts.ts';
 import type { ArtifactStore, State } from '../contract.ts';
 import { openSqliteState } from '../sqlite/sqlite-state.ts';
@@ -17,15 +17,12 @@ let here: ArtifactStore;
 let there: ArtifactStore;
 let memory: State;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-transfer-'));
+  folder = testFolder();
   here = await openFileArtifacts(join(folder, 'here'));
   there = await openFileArtifacts(join(folder, 'there'));
   memory = await openSqliteState(':memory:');
 });
-afterEach(async () => {
-  await memory.close();
-  await rm(folder, { recursive: true });
-});
+afterEach(() => memory.close());
 
 overEveryState('a transfer', (at) => {
   it('brings everything, and what follows continues there', async () => {

@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { fileStore } from './file-store.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'skein-store-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder();
 
 it('loads the last checkpoint and leaves no other file', async () => {
   const store = fileStore(join(folder, 'checkpoint'));

@@ -1,18 +1,16 @@
 /** Runs that a program starts and resumes, without the command. */
-import { mkdtempSync, rmSync } from 'node:fs';
 import { copyFile, readdir, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Run } from '@skein/api';
 import { readRuns } from '@skein/state/runs';
 import { mlp } from '@skein/onnx';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { adamW } from '../optimisers/adam.ts';
 import type { Training } from '../task/define-training.ts';
 import { resumeRun, trainRun } from './train-run.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'skein-train-run-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = testFolder();
 beforeAll(() =>
   copyFile(
     join(import.meta.dirname, '../../../../examples/wdbc/wdbc.csv'),

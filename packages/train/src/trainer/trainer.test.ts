@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mlp } from '@skein/onnx';
 import { describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { fileStore } from '../checkpoint/file-store.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
 import { dataset } from '../data/dataset.ts';
@@ -108,7 +108,7 @@ function killingStore(inner: CheckpointStore, saves: number): CheckpointStore {
 }
 
 it('resumes from a checkpoint with the same bits, in the middle of an epoch or after it', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-train-'));
+  const folder = testFolder();
   const short = { ...plan, epochs: 4, checkpointEvery: 7 };
   const evaluate = async (tensors: Tensors) => tensors.get('layer0.bias')!.bytes[3]!;
   const wanted = await train(step, { ...short, evaluate });
@@ -125,7 +125,6 @@ it('resumes from a checkpoint with the same bits, in the middle of an epoch or a
     '3.safetensors',
     '6.safetensors',
   ]);
-  await rm(folder, { recursive: true });
 });
 
 it('depends on the seed', async () => {

@@ -1,16 +1,15 @@
-import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { ZipFile } from 'yazl';
 import { MINIMAL } from '../../testing/package-folder.ts';
 import { loadProblem } from '../load-problem.ts';
 import { unpackPackage } from './unpack.ts';
 
 function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'skein-unpack-'));
-  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
+  const made = testFolder();
   return made;
 }
 

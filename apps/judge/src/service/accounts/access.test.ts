@@ -1,15 +1,14 @@
 /** Keys that end while a stream of their user is open. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import type { SkeinError } from '@skein/api';
 import { createJudgeAccess, type SignedIn } from './access.ts';
 import { openAccounts } from './accounts.ts';
 import { openJudgeDatabase } from '../schema.ts';
 
 function open() {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-judge-access-'));
+  const folder = testFolder();
   const path = join(folder, 'judge.db');
   const [here, elsewhere] = [openJudgeDatabase(path), openJudgeDatabase(path)];
   const accounts = openAccounts(here, Date.now);
@@ -18,7 +17,6 @@ function open() {
     access.close();
     here.close();
     elsewhere.close();
-    rmSync(folder, { recursive: true, force: true });
   });
   return { accounts, access, commandLine: openAccounts(elsewhere, Date.now) };
 }

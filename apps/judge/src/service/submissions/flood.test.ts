@@ -2,10 +2,10 @@
  * A judge in one process, with many submissions of three users, killed in the middle: every
  * accepted submission gets the correct verdict, once.
  */
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { MINIMAL, packageFolder } from '../../testing/package-folder.ts';
 import { startJudgeProcess } from '../../testing/judge-process.ts';
 import { judgeDrivers } from '../../testing/judge-sandboxes.ts';
@@ -28,8 +28,7 @@ const PROGRAMS = [
 it.each(judgeDrivers().slice(0, 1))(
   'judges all that it took in, each as it must be, through a kill',
   async (driver) => {
-    const folder = mkdtempSync(join(tmpdir(), 'skein-judge-flood-'));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const folder = testFolder();
     const problems = join(folder, 'problems');
     cpSync(packageFolder({ 'problem.yaml': YAML }), join(problems, 'echo'), { recursive: true });
     const args = ['serve', '--problems', problems, '--data', join(folder, 'data'), '--port', '0'];

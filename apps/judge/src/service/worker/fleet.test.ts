@@ -2,11 +2,10 @@
  * A service, workers in other processes, and a Redis between them: a program submitted in the page
  * gets its verdict from a remote worker, and a killed worker costs an attempt, not a verdict.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { launchBrowser } from '../../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import {
@@ -36,13 +35,12 @@ const lacking = (['redis', 'bubblewrap', 'chromium'] as const).some(
 );
 
 describe.skipIf(lacking)('a judge whose workers are in other processes', () => {
-  let folder: string;
+  const folder = testFolder();
   let redis: TestRedis;
   let serve: Serving;
   let fleet: { redis: string; blobs: string; namespace: string };
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'skein-judge-fleet-'));
     redis = await startRedis();
     fleet = { redis: redis.url, blobs: join(folder, 'blobs'), namespace: 'fleet' };
     const dataFolder = join(folder, 'data');
@@ -51,7 +49,6 @@ describe.skipIf(lacking)('a judge whose workers are in other processes', () => {
   afterAll(async () => {
     await serve?.[Symbol.asyncDispose]();
     await redis?.destroy();
-    rmSync(folder, { recursive: true, force: true });
   });
 
   describe('in Chromium', () => {

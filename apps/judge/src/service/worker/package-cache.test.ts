@@ -1,20 +1,18 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream, readdirSync, readFileSync, symlinkSync, utimesSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { loadProblem } from '../../package/load-problem.ts';
 import { packageFolder } from '../../testing/package-folder.ts';
 import { packProblem } from '../problems/pack.ts';
 import { cachedProblem, removeUnusedPackages } from './package-cache.ts';
 
 let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-packages-'));
+beforeEach(() => {
+  folder = testFolder();
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function packed(at: string): Promise<{ path: string; digest: string }> {
   const path = join(folder, `${Math.random()}`);

@@ -1,9 +1,9 @@
 /** Jobs from the command line, on a real node: in a folder of files, as a user runs them. */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import type { JobView } from '@skein/api';
 import { createClient } from '@skein/api/client';
 import type { RunOutcome } from './run.ts';
@@ -276,15 +276,13 @@ describe('skein pipeline', () => {
 });
 
 describe('without a node', () => {
-  let folder: string;
+  const folder = testFolder();
   const run = (...words: string[]) => runCli(words, { cwd: folder });
   const json = async <T>(...words: string[]): Promise<T> =>
     JSON.parse((await run(...words, '--json')).stdout) as T;
   beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'skein-alone-'));
     writeFileSync(join(folder, 'data.csv'), 'b\na\n');
   });
-  afterAll(() => rmSync(folder, { recursive: true }));
 
   it('commands fail without a node where no job was ever enqueued', async () => {
     for (const words of [

@@ -2,17 +2,15 @@
 import {
   cpSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import type { JobView } from '@skein/api';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import { startRedis, type TestRedis } from '../../../../jobs/src/store/testing/redis-server.ts';
@@ -47,7 +45,7 @@ const started: CliProcess[] = [];
 const component = requireComponent('redis');
 beforeEach(async () => {
   if (component.skip) return;
-  folder = mkdtempSync(join(tmpdir(), 'skein-fleet-'));
+  folder = testFolder();
   redis = await startRedis();
   const places = ['--redis', redis.url, '--blobs', join(folder, 'blobs')];
   node = await startNodeProcess({ args: [...places, '--queues', 'none'] });
@@ -60,7 +58,6 @@ afterEach(async () => {
   }
   await node.stop();
   await redis.destroy();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 function startFrom(place: string, ...words: string[]): CliProcess {

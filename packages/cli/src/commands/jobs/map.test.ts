@@ -1,8 +1,8 @@
 /** `skein map` on a real node, each format and each kind of work against a plain loop over the rows. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import { readParquet, writeParquet } from '../../../../jobs/src/map/testing/parquet.ts';
 import { startNodeProcess, type NodeProcess } from '../../../../server/src/testing/node-process.ts';
@@ -185,7 +185,7 @@ describe('a data set', () => {
       expect(counts.reduce((sum, { n }) => sum + n, 0)).toBe(1000);
 
       // Where nothing is stored, the files beside the manifest are uploaded.
-      const elsewhere = mkdtempSync(join(tmpdir(), 'skein-elsewhere-'));
+      const elsewhere = testFolder();
       try {
         const again = ['map', '--data', from, ...count, '--out', 'counts', '--json'];
         const ran = await runCli(again, { cwd: elsewhere });
@@ -199,7 +199,6 @@ describe('a data set', () => {
         expect(refused).toMatchObject({ code: 1 });
         expect(refused.stderr).toContain('neither stored nor beside the manifest');
       } finally {
-        rmSync(elsewhere, { recursive: true });
       }
     },
     TIMEOUT,

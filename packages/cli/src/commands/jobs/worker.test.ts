@@ -1,8 +1,6 @@
 /** `skein worker` in a process of its own, over a real Redis, with jobs from another process. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { SANDBOX_NAMES } from '@skein/api/implementations';
 import { openRedisJobs } from '@skein/jobs/redis';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
@@ -15,9 +13,8 @@ const component = requireComponent('redis');
 
 let cwd: string;
 beforeEach(() => {
-  cwd = mkdtempSync(join(tmpdir(), 'skein-cli-worker-'));
+  cwd = testFolder();
 });
-afterEach(() => rmSync(cwd, { recursive: true, force: true }));
 
 async function refused(...args: string[]): Promise<string> {
   const { code, stderr } = await startCli(['worker', ...args], { cwd }).ended;

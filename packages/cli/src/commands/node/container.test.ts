@@ -1,8 +1,8 @@
 /** What a node offers inside a container: in control groups of this machine, where they can be made. */
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { createClient } from '@skein/api/client';
 import { ownGroup, readMounts } from '@skein/api/control-groups';
 import type { UpResult } from './up.ts';
@@ -48,7 +48,7 @@ function makeGroups(): { inner: string[]; made: string[] } | undefined {
 const groups = makeGroups();
 
 describe.skipIf(groups === undefined)('in a container of 300 MiB and half a core', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-container-'));
+  const folder = testFolder();
   /** Joins the groups, then becomes the command. */
   const JOIN = 'for group in $GROUPS_TO_JOIN; do echo $$ > $group/cgroup.procs; done; exec "$@"';
   const inside = {
@@ -60,7 +60,6 @@ describe.skipIf(groups === undefined)('in a container of 300 MiB and half a core
   afterAll(async () => {
     up?.process.kill('SIGINT');
     await up?.ended;
-    rmSync(folder, { recursive: true });
     // The kernel may still be ending the sandboxes in them.
     for (const group of groups?.made.toReversed() ?? []) {
       await vi.waitFor(() => rmdirSync(group), { timeout: 30_000 });

@@ -1,8 +1,7 @@
 /** `skein state`, in processes of its own: from a folder whose node runs, into another folder, into a fleet. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import {
   openDataFolder,
   openFileArtifacts,
@@ -22,7 +21,7 @@ let folder: DataFolder;
 let state: State;
 /** A node runs: its folder is locked and its database is open. */
 beforeEach(async () => {
-  cwd = mkdtempSync(join(tmpdir(), 'skein-cli-state-'));
+  cwd = testFolder();
   folder = await openDataFolder(join(cwd, '.skein'));
   state = await openState(folder.databasePath);
   await fillState(state, await openFileArtifacts(folder.artifactsPath));
@@ -30,7 +29,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await state.close();
   await folder.close();
-  rmSync(cwd, { recursive: true, force: true });
 });
 const skein = (...args: string[]): Promise<CliOutcome> =>
   startCli(['state', ...args], { cwd }).ended;

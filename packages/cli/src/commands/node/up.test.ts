@@ -1,10 +1,10 @@
 /** The first output that a new user sees: every statement in it must be true. */
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { displayWidth } from '../../output/style.ts';
 import { startCli, type CliProcess } from '../../testing/cli.ts';
 
@@ -22,12 +22,11 @@ const TRIES = 4;
 const PATIENCE = `curl -H 'Skein-Timeout-Ms: 60000' `;
 
 describe('skein up --example ocr', { timeout: 120_000 }, () => {
-  let folder: string;
+  const folder = testFolder();
   let up: CliProcess;
   let screen: string;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'skein-up-'));
     const options = ['--port', '0', '--grpc-port', '0', '--data', join(folder, 'data')];
     up = startCli(['up', '--example', 'ocr', '--log', 'off', ...options], {
       cwd: ROOT,
@@ -39,7 +38,6 @@ describe('skein up --example ocr', { timeout: 120_000 }, () => {
   }, 120_000);
   afterAll(() => {
     up.process.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
   });
 
   /** Runs a line of the screen as a person would, in a shell, from the repository's root. */

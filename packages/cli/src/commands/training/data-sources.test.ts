@@ -1,19 +1,17 @@
 /** Separate files of labels belong to the lineage of a run, like its rows. */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Run } from '@skein/api';
 import type { ErrorBody } from '@skein/api/errors';
 import { seededRandom } from '@skein/onnx';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { freePort } from '../../../../jobs/src/worker/free-port.ts';
 import { runCli, startCli } from '../../testing/cli.ts';
 import { npy } from '../../../../train/src/testing/npy.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'skein-sources-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = testFolder();
 
 const ROWS = 64;
 const file = (name: string) => join(folder, name);

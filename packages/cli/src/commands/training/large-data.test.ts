@@ -1,19 +1,18 @@
 /** Rows that do not fit into memory give the same model as rows in memory, in bounded memory. */
-import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import type { Run } from '@skein/api';
 import { seededRandom } from '@skein/onnx';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { runCli, startCli } from '../../testing/cli.ts';
 import { npy, npz } from '../../../../train/src/testing/npy.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'skein-large-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = testFolder();
 const file = (name: string) => join(folder, name);
 
 /** Rows and labels that can be learnt. */

@@ -1,18 +1,16 @@
 /** Several workers share a training, as a user starts them: threads of one process, and processes. */
-import { mkdtempSync, rmSync } from 'node:fs';
 import { copyFile, readdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Run } from '@skein/api';
 import type { ErrorBody } from '@skein/api/errors';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { freePort } from '../../../../jobs/src/worker/free-port.ts';
 import { runCli, startCli, type CliProcess } from '../../testing/cli.ts';
 
 const WDBC = join(import.meta.dirname, '../../../../../examples/wdbc/wdbc.csv');
-const folder = mkdtempSync(join(tmpdir(), 'skein-train-group-'));
+const folder = testFolder();
 beforeAll(() => copyFile(WDBC, join(folder, 'wdbc.csv')));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Trained {
   readonly run: Run;

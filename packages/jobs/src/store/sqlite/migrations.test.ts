@@ -1,15 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { APPLICATION_ID } from '@skein/state/database';
 import { claimOne, job, success } from '../testing/fixtures.ts';
 import { MIGRATIONS } from './migrations.ts';
 import { openSqliteJobs } from './sqlite-jobs.ts';
 
 it('opens a file of the first schema: its jobs are there, and go on', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-jobs-'));
+  const folder = testFolder();
   const path = join(folder, 'jobs.db');
   const { id: _, ...spec } = job({ name: 'from before' });
   const old = new DatabaseSync(path);
@@ -55,6 +54,5 @@ it('opens a file of the first schema: its jobs are there, and go on', async () =
     const after = new DatabaseSync(path);
     expect({ ...after.prepare('SELECT log_bytes FROM tenants').get() }).toEqual({ log_bytes: 3 });
     after.close();
-    await rm(folder, { recursive: true });
   }
 });

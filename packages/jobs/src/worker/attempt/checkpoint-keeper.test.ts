@@ -1,8 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { beforeEach, expect, it, vi } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { SkeinError } from '@skein/api/errors';
 import { type ArtifactStore, openFileArtifacts } from '@skein/state';
 import { keepCheckpoints, type CheckpointKeeper } from './checkpoint-keeper.ts';
@@ -13,11 +11,8 @@ type Files = Readonly<Record<string, string>>;
 let folder: string;
 let artifacts: ArtifactStore;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-keeper-'));
+  folder = testFolder();
   artifacts = await openFileArtifacts(folder);
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true });
 });
 
 interface Guest {

@@ -2,10 +2,10 @@
  * Mounts look the same to a guest, whether they are written into a waiting container or bound into
  * a new one.
  */
-import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import type { Mount, SandboxSession, SessionOptions } from '../../contract.ts';
 import { alteredDaemon } from '../../testing/altered-daemon.ts';
@@ -25,10 +25,9 @@ const OPTIONS: Omit<SessionOptions, 'mounts'> = {
   untrusted: true,
 };
 
-let folder: string;
+const folder = testFolder();
 const closers: (() => unknown)[] = [];
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'skein-inputs-'));
   writeFileSync(join(folder, 'small'), 'small\n');
   writeFileSync(join(folder, 'tool'), '#!/bin/sh\necho tool\n');
   chmodSync(join(folder, 'tool'), 0o750);
@@ -36,7 +35,6 @@ beforeAll(() => {
   mkdirSync(join(folder, 'tree'));
   writeFileSync(join(folder, 'tree', 'leaf'), 'leaf\n');
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });

@@ -1,79 +1,34 @@
 /** Random tensors, and the protocol's JSON from a naive encoder, to compare with the codec. */
 import fc from 'fast-check';
 import { datatypeOf } from '@skein/api';
-import { elementCount, elementSize, values, type NumericType, type Tensor } from '@skein/onnx';
+import { values, type NumericType, type Tensor } from '@skein/onnx';
+import { numeric, strings } from './random-tensors.ts';
 
-const NUMERIC: readonly NumericType[] = [
-  'bool',
-  'uint8',
-  'uint16',
-  'uint32',
-  'uint64',
-  'int8',
-  'int16',
-  'int32',
-  'int64',
-  'float16',
-  'bfloat16',
-  'float32',
-  'float64',
-];
-const shape = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 });
-
-/** Random bits for any type; booleans are 0 and 1, and JSON keeps only one NaN. */
-const numeric = fc.tuple(fc.constantFrom(...NUMERIC), shape).chain(([type, sizes]) =>
-  fc
-    .uint8Array({
-      minLength: elementCount(sizes) * elementSize(type),
-      maxLength: elementCount(sizes) * elementSize(type),
-    })
-    .map((bytes): Tensor => ({
-      type,
-      shape: sizes,
-      bytes: type === 'bool' ? bytes.map((byte) => byte & 1) : canonicalNaN(type, bytes),
-    })),
-);
-const strings = shape.chain((sizes) =>
-  fc
-    .array(fc.string({ unit: 'grapheme' }), {
-      minLength: elementCount(sizes),
-      maxLength: elementCount(sizes),
-    })
-    .map((texts): Tensor => ({
-      type: 'string',
-      shape: sizes,
-      elements: texts.map((text) => Buffer.from(text)),
-    })),
-);
+/** Random bits of any type, but JSON keeps only one NaN. */
+const written = numeric.map((tensor): Tensor => ({
+  ...tensor,
+  bytes: canonicalNaN(tensor.type, tensor.bytes),
+}));
+const texts = strings(fc.string({ unit: 'grapheme' }).map((text) => Buffer.from(text)));
 /** Tensors by name, and whether a request or answer has them as binary. */
 export const named = fc.dictionary(
   fc.string({ unit: 'grapheme' }),
-  fc.tuple(fc.oneof(numeric, strings), fc.boolean(), fc.boolean()),
+  fc.tuple(fc.oneof(written, texts), fc.boolean(), fc.boolean()),
   { minKeys: 1, maxKeys: 4, noNullPrototype: true },
 );
 
+const FLOATS = { float16: Float16Array, float32: Float32Array, float64: Float64Array };
+
 function canonicalNaN(type: NumericType, bytes: Uint8Array): Uint8Array {
   const copy = bytes.slice();
-  if (type === 'float32') {
-    const floats = new Float32Array(copy.buffer);
-    floats.forEach((value, index) => {
-      if (Number.isNaN(value)) floats[index] = NaN;
-    });
-  } else if (type === 'float64') {
-    const floats = new Float64Array(copy.buffer);
-    floats.forEach((value, index) => {
-      if (Number.isNaN(value)) floats[index] = NaN;
-    });
-  } else if (type === 'float16') {
-    const floats = new Float16Array(copy.buffer);
-    floats.forEach((value, index) => {
-      if (Number.isNaN(value)) floats[index] = NaN;
-    });
-  } else if (type === 'bfloat16') {
+  if (type === 'bfloat16') {
     const bits = new Uint16Array(copy.buffer);
     bits.forEach((value, index) => {
       if ((value & 0x7fff) > 0x7f80) bits[index] = 0x7fc0;
     });
+  } else if (type === 'float16' || type === 'float32' || type === 'float64') {
+    const floats = new FLOATS[type](copy.buffer);
+    for (const [index, value] of floats.entries()) if (Number.isNaN(value)) floats[index] = NaN;
   }
   return copy;
 }
@@ -132,16 +87,4 @@ function naiveBytes(tensor: Tensor): Uint8Array {
       return [length, element];
     }),
   );
-}
-
-/** Tensors as plain values that `toEqual` compares. */
-export function plain(tensors: Iterable<readonly [string, Tensor]>): unknown {
-  return Array.from(tensors, ([name, tensor]) => [
-    name,
-    tensor.type,
-    [...tensor.shape],
-    tensor.type === 'string'
-      ? tensor.elements.map((bytes) => Buffer.from(bytes).toString('hex'))
-      : Buffer.from(tensor.bytes).toString('hex'),
-  ]);
 }

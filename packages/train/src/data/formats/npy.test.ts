@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import type { Tensor } from '@skein/onnx';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import { tensorElements } from '../../../../load/src/sending/tensor-elements.ts';
@@ -33,11 +33,10 @@ const CASES = [
 ] as const;
 
 describe.skipIf(numpy.skip)('readNpy, of files that NumPy wrote', () => {
-  let folder: string;
+  const folder = testFolder();
   let expected: { type: string; shape: number[]; flat: unknown[] }[];
 
   beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'skein-npy-'));
     const program = `
 import json, numpy as np
 cases = [${CASES.map(([expression]) => expression).join(', ')}]
@@ -51,7 +50,6 @@ print(json.dumps(out))`;
     if (python.status !== 0) throw new Error(python.stderr);
     expected = JSON.parse(python.stdout) as typeof expected;
   });
-  afterAll(() => rmSync(folder, { recursive: true }));
 
   it.each(CASES.map((row, index) => [index, ...row] as const))(
     '%s: %s',

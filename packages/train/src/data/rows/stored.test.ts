@@ -2,13 +2,13 @@
  * Rows in files equal rows in memory: every path through a file is compared with the one through
  * memory.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { seededRandom, tensor, type NumericTensor } from '@skein/onnx';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { fitArrayEncoding } from '../encoding/array-encoding.ts';
 import { inMemory } from './array-rows.ts';
 import { batcher } from '../batcher.ts';
@@ -22,12 +22,11 @@ import { parseNpz, storedNpz } from '../formats/npz.ts';
 import { isStored, type StoredRows } from './stored.ts';
 import { completeRows, readCsv, selectTableRows, type Table } from '../table/table.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'skein-stored-'));
+const folder = testFolder();
 /** A limit of memory that no rows fit into. */
 const store = openRowStore(join(folder, 'scratch'), 0);
 afterAll(() => {
   store.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 function written(name: string, bytes: Uint8Array) {

@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runPath } from '@skein/state/runs';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { sampleRun } from '../../../../state/src/runs/testing/sample-run.ts';
 import { saveCheckpoint } from '../../checkpoint/checkpoint.ts';
 import { fileStore } from '../../checkpoint/file-store.ts';
@@ -11,8 +10,7 @@ import type { Tensors } from '../../run/backend.ts';
 import { ringOptions } from '../../parallel/testing/ring.ts';
 import { keptRun, openKeeper } from './keeper.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'skein-keeper-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = testFolder();
 let folders = 0;
 const newFolder = () => join(root, String(folders++));
 

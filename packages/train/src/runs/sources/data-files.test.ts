@@ -1,18 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { values } from '@skein/onnx';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { openRowStore } from '../../data/rows/file-rows.ts';
 import type { TrainingData } from '../../task/training-data.ts';
 import { npy, npz } from '../../testing/npy.ts';
 import { readTrainingData, type DataChoice } from './data-files.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'skein-data-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = testFolder();
 
 const store = openRowStore(join(folder, 'stored'), 1 << 20);
 afterAll(() => store.close());

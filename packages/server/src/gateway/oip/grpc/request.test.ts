@@ -12,11 +12,11 @@ import {
   encode,
   head,
   named,
-  plain,
   typedContents,
   type Input,
   type Request,
 } from '../../testing/grpc-tensors.ts';
+import { plain } from '../../testing/random-tensors.ts';
 
 describe('requests', () => {
   test('raw contents are decoded as the generated code wrote them, without a copy', () => {

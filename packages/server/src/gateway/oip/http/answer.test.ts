@@ -4,7 +4,8 @@ import { tensor, type Tensor } from '@skein/onnx';
 import { encodeAnswer } from './answer.ts';
 import { decodeInferRequest, type DecodedRequest } from './request.ts';
 import { bytesOfTensor } from '../tensors/tensor-bytes.ts';
-import { named, plain } from '../../testing/naive-tensors.ts';
+import { named } from '../../testing/naive-tensors.ts';
+import { plain } from '../../testing/random-tensors.ts';
 
 describe('answers', () => {
   function request(

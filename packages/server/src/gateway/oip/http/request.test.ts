@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { SkeinError } from '@skein/api';
 import type { Tensor } from '@skein/onnx';
 import { decodeInferRequest } from './request.ts';
-import { naiveRequest, named, plain } from '../../testing/naive-tensors.ts';
+import { naiveRequest, named } from '../../testing/naive-tensors.ts';
+import { plain } from '../../testing/random-tensors.ts';
 
 describe('requests', () => {
   test('keep every tensor to the bit, as JSON, binary, or mixed', () => {
