@@ -17,11 +17,11 @@ export interface NodeOptions {
   /** Largest request body, in bytes. */
   readonly maxBodyBytes: number;
   /** Largest sum of the bodies of all requests in flight, in bytes. Default: an eighth of the memory. */
-  readonly maxBodiesInFlightBytes?: number;
+  readonly maxBodiesInFlightBytes?: number | undefined;
   /** Longest time that a request body may take to arrive, in milliseconds. Default: 30 s. */
   readonly bodyTimeoutMs?: number;
   /** HTTP connections that are kept open at once. Default: 1024. */
-  readonly maxConnections?: number;
+  readonly maxConnections?: number | undefined;
   readonly log: LogFormat;
   /** Lowest level that is logged; default `info`. */
   readonly logLevel?: LogLevel;
@@ -34,9 +34,9 @@ export interface NodeOptions {
   /** Origins whose pages may call the node from a browser. */
   readonly allowedOrigins?: readonly string[];
   /** OTLP/HTTP endpoint for traces; absent: the environment variables decide. */
-  readonly otlpEndpoint?: string;
+  readonly otlpEndpoint?: string | undefined;
   /** Cores for replicas, and for jobs besides them. Default: all that the container may use. */
-  readonly cores?: number;
+  readonly cores?: number | undefined;
   /** `redis://…`: the job store of a fleet. Default: in the data folder. */
   readonly redis?: string | undefined;
   /** `s3://…`, or a folder shared by all members: the artifacts of jobs. Default: the data folder. */

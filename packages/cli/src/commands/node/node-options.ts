@@ -1,0 +1,240 @@
+/** The options of `skein up`, and what they and the environment say of the node. */
+import { resolve } from 'node:path';
+import type { NodeOptions } from '@skein/server';
+import type { Context, OptionValues } from '../../command-line/command.ts';
+import { orEnvironment } from '../../command-line/environment.ts';
+import {
+  bytes,
+  choice,
+  duration,
+  flag,
+  integer,
+  many,
+  text,
+  withDefault,
+} from '../../command-line/option.ts';
+import { usageError } from '../../command-line/usage.ts';
+import { dataFolder, dataOption } from '../../connection/connection.ts';
+import { trustOptions } from '../../connection/trust.ts';
+import { EXAMPLES } from '../../examples/example.ts';
+import { readGivenFile } from '../../file.ts';
+
+const HTTP_PORT = 4700;
+const GRPC_PORT = 4701;
+const PORTS = { min: 0, max: 65_535 };
+const DEFAULT_GRACE_MS = 30_000;
+
+/** Those that a platform may set in the environment. */
+const portOption = integer(
+  'N',
+  `HTTP port (or PORT); default: ${HTTP_PORT}, or the next free one.`,
+  PORTS,
+);
+const graceOption = duration(
+  'In which the node ends once it is asked to (or SKEIN_GRACE); default: 30s. Cloud Run gives it 10s.',
+  { min: 0, max: 3_600_000 },
+);
+
+const modelMemoryOption = bytes(
+  'Memory for models on a member of a fleet (or SKEIN_MODEL_MEMORY); default: three quarters of what the machine, or its container, has.',
+);
+
+export const upOptions = {
+  host: withDefault(text('ADDRESS', 'Address to listen on.'), '127.0.0.1'),
+  port: portOption,
+  grpcPort: integer(
+    'N',
+    `gRPC port, beside the HTTP port, which answers gRPC too; default: ${GRPC_PORT}, or the next free one.`,
+    PORTS,
+  ),
+  data: dataOption,
+  example: choice(EXAMPLES, 'Deploy an example and show how to call it.'),
+  keys: withDefault(
+    choice(['auto', 'required'], 'required: ask for API keys on loopback too.'),
+    'auto',
+  ),
+  allowOrigin: many('ORIGIN', 'Let pages of this origin call the node from a browser.'),
+  cores: integer(
+    'N',
+    'Cores that replicas may use; default: what the machine, or its container, gives.',
+    { min: 1, max: 1024 },
+  ),
+  maxBody: withDefault(bytes('Largest request body.'), '64MiB'),
+  maxBodiesInFlight: bytes(
+    'Largest sum of the bodies of all requests in flight; default: an eighth of the memory.',
+  ),
+  bodyTimeout: withDefault(
+    duration('Longest time that a request body may take to arrive.', {
+      min: 100,
+      max: 3_600_000,
+    }),
+    '30s',
+  ),
+  tlsCert: text('FILE', 'Speak TLS with this certificate chain, in PEM; read again on change.', {
+    completes: 'file',
+  }),
+  tlsKey: text('FILE', 'Private key of --tls-cert.', { completes: 'file' }),
+  tlsClientCa: text('FILE', 'Admit only clients with a certificate of these authorities.', {
+    completes: 'file',
+  }),
+  cert: trustOptions.cert,
+  certKey: trustOptions.certKey,
+  keepFree: bytes(
+    'What uploads and jobs leave free of the disk; default: 1GiB, and at most a tenth of it.',
+  ),
+  maxArtifacts: bytes(
+    'Most bytes of artifacts that all tenants hold together; default: half of the disk.',
+  ),
+  maxConnections: integer('N', 'HTTP connections kept open at once; default: 1024.', {
+    min: 16,
+    max: 1_000_000,
+  }),
+  serverName: text(
+    'NAME',
+    'What /v2 calls the server; default: skein. Two of NVIDIA’s example clients accept triton alone.',
+  ),
+  isolateModels: flag(
+    'Run every model in a process of its own, also when its settings say otherwise.',
+  ),
+  grace: graceOption,
+  log: choice(
+    ['pretty', 'json', 'off'],
+    'Default: json; on a terminal pretty, and there only warnings and errors.',
+  ),
+  logLevel: choice(['debug', 'info', 'warn', 'error'], 'Least weight of what is logged.'),
+  redis: text('URL', 'Redis that holds the state and the jobs of a fleet (or SKEIN_REDIS).'),
+  blobs: text('PLACE', 'Bucket (s3://… or gs://…) or shared folder of artifacts (or SKEIN_BLOBS).'),
+  modelMemory: modelMemoryOption,
+  fleetKey: text(
+    'FILE',
+    'File with the key that all nodes of a fleet share (or SKEIN_FLEET_KEY); with it, requests that a node refuses go to others.',
+    { completes: 'file' },
+  ),
+  advertise: text(
+    'URL',
+    'Where other nodes of the fleet reach this one (or SKEIN_ADVERTISE); default: its first address that is no loopback.',
+  ),
+  namespace: text('NAME', 'State and jobs of other namespaces in the same Redis are not seen.'),
+  queues: text(
+    'LIST',
+    'Queues whose jobs this node runs itself, with commas; "none" leaves all to workers. Default: default.',
+  ),
+  otlp: text('URL', 'Send OpenTelemetry traces to this OTLP/HTTP endpoint.'),
+};
+
+export type UpOptions = OptionValues<typeof upOptions>;
+
+/** What the node is started with. @throws SkeinError USAGE. */
+export async function nodeOptions(context: Context, options: UpOptions): Promise<NodeOptions> {
+  const port = orEnvironment(context, options.port, 'PORT', portOption);
+  return {
+    host: options.host,
+    port: port ?? HTTP_PORT,
+    portIsDefault: port === undefined,
+    grpcPort: options.grpcPort ?? GRPC_PORT,
+    grpcPortIsDefault: options.grpcPort === undefined,
+    dataFolder: dataFolder(context, options.data),
+    maxBodyBytes: options.maxBody,
+    maxBodiesInFlightBytes: options.maxBodiesInFlight,
+    bodyTimeoutMs: options.bodyTimeout,
+    keptFreeBytes: options.keepFree,
+    maxArtifactsBytes: options.maxArtifacts,
+    maxConnections: options.maxConnections,
+    ...logOf(options, process.stderr.isTTY),
+    tls: tlsOf(context, options),
+    access: options.keys,
+    givenKeys: givenKeysOf(context),
+    allowedOrigins: options.allowOrigin,
+    ...fleetOf(context, options),
+    ...(await peersOf(context, options)),
+    modelMemoryBytes: orEnvironment(
+      context,
+      options.modelMemory,
+      'SKEIN_MODEL_MEMORY',
+      modelMemoryOption,
+    ),
+    otlpEndpoint: options.otlp,
+    cores: options.cores,
+    serverName: options.serverName,
+    isolateModels: options.isolateModels,
+    graceMs: graceOf(context, options),
+    signal: context.signal,
+  };
+}
+
+/** Time in which the node ends, in milliseconds. @throws SkeinError USAGE. */
+export function graceOf(context: Context, { grace }: Pick<UpOptions, 'grace'>): number {
+  return orEnvironment(context, grace, 'SKEIN_GRACE', graceOption) ?? DEFAULT_GRACE_MS;
+}
+
+/** Of the secrets of a platform. */
+function givenKeysOf({ env }: Context): NonNullable<NodeOptions['givenKeys']> {
+  const scopes = { admin: env['SKEIN_ADMIN_KEY'], read: env['SKEIN_READ_KEY'] };
+  return (['admin', 'read'] as const).flatMap((scope) => {
+    const token = scopes[scope];
+    return token === undefined || token === '' ? [] : [{ scope, token }];
+  });
+}
+
+function tlsOf({ cwd }: Context, { tlsCert, tlsKey, tlsClientCa }: UpOptions): NodeOptions['tls'] {
+  if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw usageError('TLS needs both --tls-cert FILE and --tls-key FILE.');
+  }
+  return {
+    certificate: resolve(cwd, tlsCert),
+    key: resolve(cwd, tlsKey),
+    clientAuthorities: tlsClientCa === undefined ? undefined : resolve(cwd, tlsClientCa),
+  };
+}
+
+function fleetOf(
+  { env }: Context,
+  given: UpOptions,
+): Pick<NodeOptions, 'redis' | 'blobs' | 'namespace' | 'queues'> {
+  const redis = given.redis ?? env['SKEIN_REDIS'];
+  const blobs = given.blobs ?? env['SKEIN_BLOBS'];
+  if (redis !== undefined && blobs === undefined) {
+    throw usageError(
+      '--redis needs --blobs PLACE: what jobs read and leave behind must be where every worker sees it.',
+    );
+  }
+  const { namespace, queues = 'default' } = given;
+  return {
+    redis,
+    blobs,
+    namespace,
+    queues: queues === 'none' ? [] : queues.split(',').map((name) => name.trim()),
+  };
+}
+
+/** How the node reaches the others of its fleet, and is reached by them. */
+async function peersOf(
+  { env, cwd }: Context,
+  given: UpOptions,
+): Promise<Pick<NodeOptions, 'fleetKey' | 'advertise'>> {
+  const { fleetKey: file } = given;
+  const fleetKey =
+    file === undefined
+      ? env['SKEIN_FLEET_KEY'] || undefined
+      : (await readGivenFile(cwd, file)).toString('utf8').trim();
+  const advertise = given.advertise ?? (env['SKEIN_ADVERTISE'] || undefined);
+  if (advertise !== undefined && !/^https?:\/\/[^/]+$/.test(advertise)) {
+    throw usageError(
+      `--advertise takes http://HOST:PORT or https://HOST:PORT, not ${JSON.stringify(advertise)}.`,
+    );
+  }
+  return { fleetKey, advertise };
+}
+
+/**
+ * On a terminal only warnings are logged by default, so that the addresses of the node stay
+ * visible.
+ */
+function logOf(given: UpOptions, isTerminal: boolean): Pick<NodeOptions, 'log' | 'logLevel'> {
+  const quiet = isTerminal && given.log === undefined;
+  return {
+    log: given.log ?? (isTerminal ? 'pretty' : 'json'),
+    logLevel: given.logLevel ?? (quiet ? 'warn' : 'info'),
+  };
+}
