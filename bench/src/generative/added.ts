@@ -47,7 +47,8 @@ export const ADDED: RowGroup = {
       });
       if (portkey !== undefined) servers.push(portkey);
       const doors = { upstream, node, ...(portkey === undefined ? {} : { portkey }) };
-      for (const door of Object.values(doors)) await closedLoop({ ...load(door), seconds: 1 });
+      // Until the code is compiled, which takes each gateway thousands of requests.
+      for (const door of Object.values(doors)) await closedLoop({ ...load(door), seconds: 3 });
 
       const body = bodyFor('quick', false);
       const whole = await inTurns({ upstream, node }, rounds, (door) =>

@@ -109,8 +109,8 @@ export async function execute(execution: Execution, request: GenerateRequest): P
   const total = { nanoDollars: 0, usage: NOTHING };
 
   function start({ route, longestWaitMs, firstMs, isHurried }: Start) {
-    const gone = new AbortController();
-    const signal = AbortSignal.any([caller.signal, gone.signal]);
+    const { signal, abort, unlink } = linkedTo(caller.signal);
+    let isOvertaken = false;
     const begun = Promise.withResolvers<void>();
     const content = (async (): Promise<Won> => {
       const since = clock.now();
@@ -122,7 +122,10 @@ export async function execute(execution: Execution, request: GenerateRequest): P
       };
       const worst = worstUsage;
       const opening = openCall(execution, { route, longestWaitMs, worst, signal, isHurried });
-      opening.catch(note);
+      opening.catch((error: unknown) => {
+        unlink();
+        note(error);
+      });
       const call = await opening;
       const { sentAt } = call;
       // The store of the budgets may have taken a while: the caller may have left.
@@ -132,8 +135,8 @@ export async function execute(execution: Execution, request: GenerateRequest): P
         { ...request, model: route.settings.model, maxTokens },
         { signal, firstMs: firstMs - (sentAt - since), gapMs: settings.gapMs, clock },
       );
-      // Node keeps a composite signal that has a listener for as long as the listener is there.
       const settle = (error: unknown): void => {
+        unlink();
         signal.removeEventListener('abort', leave);
         const usage = isSent ? usageOf(attempt, error, prompt.expected) : NOTHING;
         const nanoDollars = call.settle(error, usage);
@@ -166,12 +169,16 @@ export async function execute(execution: Execution, request: GenerateRequest): P
         };
       } catch (error) {
         // One that a faster provider has overtaken was at least as slow as this.
-        if (gone.signal.aborted) route.times.record(clock.now() - sentAt, prompt.expected);
+        if (isOvertaken) route.times.record(clock.now() - sentAt, prompt.expected);
         settle(error);
         throw error;
       }
     })();
-    return { content, begun: begun.promise, cancel: (reason: Error) => gone.abort(reason) };
+    const cancel = (reason: Error): void => {
+      isOvertaken = true;
+      abort(reason);
+    };
+    return { content, begun: begun.promise, cancel };
   }
 
   const { result, attempts } = await route(execution, prompt, worstUsage, start);
@@ -216,8 +223,7 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
   const { caller, clock, model } = execution;
   const worst: Usage = { inputTokens: inputTokens.most, outputTokens: 0 };
   const start = ({ route, longestWaitMs, firstMs, isHurried }: Start) => {
-    const gone = new AbortController();
-    const signal = AbortSignal.any([caller.signal, gone.signal]);
+    const { signal, abort, unlink } = linkedTo(caller.signal);
     const content = (async () => {
       const since = clock.now();
       const call = await openCall(execution, { route, longestWaitMs, worst, signal, isHurried });
@@ -226,7 +232,7 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
         `Provider ${route.provider.name}: no answer in ${Math.round(firstMs)} ms.`,
       );
       const deadline = since + firstMs;
-      const timer = setTimeout(() => gone.abort(late), Math.max(0, deadline - call.sentAt));
+      const timer = setTimeout(() => abort(late), Math.max(0, deadline - call.sentAt));
       const expected: Usage = { ...worst, inputTokens: inputTokens.expected };
       const isSent = !signal.aborted;
       try {
@@ -242,11 +248,27 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
       } finally {
         clearTimeout(timer);
       }
-    })();
-    return { content, cancel: (reason: Error) => gone.abort(reason) };
+    })().finally(unlink);
+    return { content, cancel: abort };
   };
   const { result, attempts } = await route(execution, inputTokens, worst, start, false);
   return { ...result, attempts };
+}
+
+/**
+ * A signal that follows another one until it is unlinked, or ends by `abort`. AbortSignal.any costs
+ * several times as much, and Node keeps a composite signal for as long as it has a listener.
+ */
+function linkedTo(parent: AbortSignal) {
+  const controller = new AbortController();
+  const follow = (): void => controller.abort(parent.reason);
+  if (parent.aborted) follow();
+  else parent.addEventListener('abort', follow, { once: true });
+  return {
+    signal: controller.signal,
+    abort: (reason: Error) => controller.abort(reason),
+    unlink: () => parent.removeEventListener('abort', follow),
+  };
 }
 
 /** A provider that ignores its signal is not awaited. */
