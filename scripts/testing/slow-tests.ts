@@ -156,6 +156,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/gateway/openai/errors.test.ts',
   'packages/server/src/gateway/openai/responses.test.ts',
   'packages/server/src/gateway/tls/tls.test.ts',
+  'packages/generative/src/continuation.test.ts',
   'packages/server/src/language/clients.test.ts',
   'packages/server/src/language/language-models.test.ts',
   'packages/server/src/language/language-page.test.ts',

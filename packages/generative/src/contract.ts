@@ -98,6 +98,13 @@ export interface Sampling {
   readonly seed?: number | undefined;
 }
 
+/** The beginning of an answer that a provider is to go on with, instead of beginning another one. */
+export interface Continuation {
+  readonly text: string;
+  /** Its tokens, as the provider itself has named them: the text alone may have others. */
+  readonly tokens?: { readonly provider: string; readonly ids: readonly number[] } | undefined;
+}
+
 export interface GenerateRequest {
   /** To the gateway: the model that the operator declared. To a provider: the name that it knows. */
   readonly model: string;
@@ -118,6 +125,10 @@ export interface GenerateRequest {
   readonly effort?: string | undefined;
   /** Answers to generate. Default: 1. */
   readonly choices?: number | undefined;
+  /** Only of a provider that `continues`. The answer is what follows. */
+  readonly continuation?: Continuation | undefined;
+  /** Whether the answer may be continued: a local model names the tokens of its text. */
+  readonly isContinuable?: boolean | undefined;
   /** Whether the caller reads the tokens as they come; a provider may otherwise answer at once. */
   readonly stream: boolean;
   readonly extra?: Extra | undefined;
@@ -158,6 +169,8 @@ export type GenerateEvent =
   | {
       readonly type: 'text';
       readonly text: string;
+      /** Of an answer that may be continued, as far as the provider knows them. */
+      readonly tokens?: readonly number[];
       readonly choice?: number;
       readonly extra?: Extra;
     }
@@ -222,6 +235,8 @@ export interface Embeddings {
  */
 export interface Provider {
   readonly name: string;
+  /** Whether it goes on with a `continuation`. Default: not. */
+  readonly continues?: boolean | undefined;
   /** Ends after the last `finish` and `usage`; throws otherwise. Leaving the loop cancels the call. */
   generate(request: GenerateRequest, call: ProviderCall): AsyncIterable<GenerateEvent>;
   embed?(request: EmbedRequest, call: ProviderCall): Promise<Embeddings>;
@@ -241,6 +256,8 @@ export interface Caller {
   readonly priority: number;
   /** Requests of one key go to one provider while it works: its prompt cache is warm. */
   readonly stickyKey?: string | undefined;
+  /** Whether a stream that is cut is to be continued, where a provider can. */
+  readonly continues?: boolean | undefined;
   /** Absent: the caller. `operator`: the node asks of its own accord, to measure. */
   readonly payer?: 'operator' | undefined;
   readonly signal: AbortSignal;

@@ -63,6 +63,10 @@ export interface Answer {
   readonly worst: number;
   /** Of all calls, hedges and failed ones included, once the events have ended. */
   readonly spent: () => { readonly nanoDollars: number; readonly usage: Usage };
+  /** What its own call has used so far, estimated where the provider has not said. */
+  readonly used: () => Usage;
+  /** Whether it was cut and continued: the same request may get another answer. */
+  readonly isContinued?: () => boolean;
   /** From the first event; a list where the caller reads none before the last. */
   readonly events: () => Events;
 }
@@ -132,7 +136,12 @@ export async function execute(execution: Execution, request: GenerateRequest): P
       const isSent = !signal.aborted;
       const attempt = startAttempt(
         route.provider,
-        { ...request, model: route.settings.model, maxTokens },
+        {
+          ...request,
+          model: route.settings.model,
+          maxTokens,
+          continuation: continuationFor(route.provider, request),
+        },
         { signal, firstMs: firstMs - (sentAt - since), gapMs: settings.gapMs, clock },
       );
       const settle = (error: unknown): void => {
@@ -209,9 +218,17 @@ export async function execute(execution: Execution, request: GenerateRequest): P
     firstAt: result.firstAt,
     worst: result.worst,
     spent: () => total,
+    used: () => usageOf(attempt, undefined, prompt.expected),
     // A whole answer has been settled.
     events: request.stream ? events : () => head,
   };
+}
+
+/** Tokens are words of the provider that has named them. */
+function continuationFor({ name }: Provider, { continuation }: GenerateRequest) {
+  return continuation?.tokens === undefined || continuation.tokens.provider === name
+    ? continuation
+    : { text: continuation.text };
 }
 
 /** A call that answers at once, such as for embeddings, over the same routes. */

@@ -11,6 +11,7 @@ import { isDeterministic, isRepeatable, requestKey } from './cache/request-key.t
 import { startFlight, type Flight } from './cache/flight.ts';
 import { withSemanticCache } from './cache/semantic/semantic-cache.ts';
 import { checkRequest } from './check-request.ts';
+import { continued, isContinuable } from './continuation.ts';
 import type {
   Caller,
   Gateway,
@@ -124,10 +125,25 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     return { model, routes, caller, ledger, clock, random };
   }
 
+  /** Over the routes that continue an answer. @throws SkeinError GENERATION_UNSUPPORTED. */
+  function continuing(execution: Execution, request: GenerateRequest): Execution {
+    if (!isContinuable({ ...request, stream: true })) {
+      const text = 'Only one answer of text is continued: without tools and without a schema.';
+      throw new SkeinError('GENERATION_UNSUPPORTED', text);
+    }
+    const routes = execution.routes.filter(({ provider }) => provider.continues === true);
+    if (routes.length > 0) return { ...execution, routes, assignment: undefined };
+    const text = `No provider of ${execution.model.settings.name} continues an answer.`;
+    throw new SkeinError('GENERATION_UNSUPPORTED', text);
+  }
+
   /** Executes a request, and copies it where the model has a shadow. */
   async function executed(execution: Execution, request: GenerateRequest): Promise<Answer> {
-    const answer = await execute(execution, request);
     const { assignment, caller, model } = execution;
+    const answer =
+      caller.continues === true && isContinuable(request)
+        ? await continued(execution, request)
+        : await execute(execution, request);
     if (assignment !== undefined && random() < assignment.rollout.copied) {
       copier.copy(assignment, request, caller, model.settings);
     }
@@ -150,8 +166,9 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     const mayUse = (provider: string): boolean =>
       allowed.get(caller.tenant)?.includes(provider) ?? true;
     const assignment = assign(request.model, caller, mayUse);
-    const execution = { ...executionOf(request.model, caller), assignment };
+    const assigned = { ...executionOf(request.model, caller), assignment };
     checkRequest(request);
+    const execution = request.continuation === undefined ? assigned : continuing(assigned, request);
     if (ledger.counts(payerOf(caller))) checkBoundedRequest(request);
     checkContext(execution, request);
     const mayRepeat = execution.model.settings.cache && isDeterministic(request);
@@ -171,7 +188,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       return generationOf(execution, undefined, 'hit', known, () => false);
     }
     const { ownAt } = deadlinesOf(execution);
-    const flight = flights.get(flightKey(key, request));
+    const flight = flights.get(flightKey(key, request, execution.caller));
     if (flight !== undefined) {
       const joined = flight.join(signal, ownAt);
       try {
@@ -196,20 +213,21 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   function begin(key: string, execution: Execution, request: GenerateRequest): Flight<Answer> {
     const { ownAt, modelsAt } = deadlinesOf(execution);
     const until = Math.max(ownAt, modelsAt);
-    const at = flightKey(key, request);
-    let isFromCandidate = false;
+    const at = flightKey(key, request, execution.caller);
+    let given: Answer | undefined;
     const flight = startFlight<Answer>({
       deadlineAt: until,
       clock,
       async begin(signal, begun) {
         const caller = { ...execution.caller, signal };
         const answer = await executed({ ...execution, caller, until, begun }, request);
-        ({ isFromCandidate } = answer);
+        given = answer;
         return answer;
       },
       ended({ isWhole, events }) {
         if (flights.get(at) === flight) flights.delete(at);
-        if (!isWhole || isFromCandidate || !isRepeatable(request, events)) return;
+        if (!isWhole || given?.isFromCandidate === true || given?.isContinued?.() === true) return;
+        if (!isRepeatable(request, events)) return;
         answers.keep(key, events, clock.now());
       },
     });
@@ -360,4 +378,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 /** A stream is left to its readers; a whole answer may come from another provider until its end. */
-const flightKey = (key: string, { stream }: GenerateRequest): string => `${key} ${stream}`;
+const flightKey = (
+  key: string,
+  { stream }: GenerateRequest,
+  { continues = false }: Caller,
+): string => `${key} ${stream} ${continues}`;

@@ -30,3 +30,5 @@ export const SEMANTIC_LOOKUP = 0.2;
 export const COMPARISONS_IN_FLIGHT = 16;
 /** Tokens of a prompt, at most one for each byte, from which other requests get a turn of the event loop before it is written. */
 export const LARGE_PROMPT = 2 ** 20;
+/** Times that a cut stream is continued: an upstream that cuts every answer is billed for its prompt each time. */
+export const MOST_CONTINUATIONS = 3;

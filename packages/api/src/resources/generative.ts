@@ -24,6 +24,12 @@ export const GenerativeProvider = z
     project: z.string().describe('Of Vertex AI: the project on Google Cloud.').optional(),
     location: z.string().describe('Of Vertex AI.').optional(),
     headers: z.record(z.string(), z.string()).describe('Sent with each request.').optional(),
+    continuation: z
+      .enum(['prefill', 'vllm'])
+      .describe(
+        'How an upstream of OpenAI’s form goes on with an answer: by a last message of the assistant (`prefill`), or by vLLM’s `continue_final_message`. Default: it does not.',
+      )
+      .optional(),
     maxConcurrent: z
       .int()
       .min(1)

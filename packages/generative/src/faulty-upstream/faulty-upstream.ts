@@ -27,6 +27,8 @@ export interface FaultyOptions {
   readonly firstTokenMs?: () => number;
   /** Between two tokens. Default: 0. */
   readonly gapMs?: number;
+  /** Whether a request to go on with an answer works, whatever the fault of its path. Default: it does. */
+  readonly continues?: boolean;
   /** How slow the slow faults are. */
   readonly slowMs?: number;
 }
@@ -49,7 +51,8 @@ const WORDS = 'the quick brown fox jumps over lazy dogs'.split(' ');
 const HUGE_BYTES = 40 * 2 ** 20;
 
 export async function openFaultyUpstream(options: FaultyOptions = {}): Promise<FaultyUpstream> {
-  const { words = WORDS, firstTokenMs = () => 0, gapMs = 0, slowMs = SLOW_MS } = options;
+  const { words: all = WORDS, firstTokenMs = () => 0, gapMs = 0, slowMs = SLOW_MS } = options;
+  const { continues = true } = options;
   const bodies: unknown[] = [];
   let requests = 0;
 
@@ -72,8 +75,12 @@ export async function openFaultyUpstream(options: FaultyOptions = {}): Promise<F
     const gone = new AbortController();
     response.on('close', () => gone.abort());
     const isStream = wire === GEMINI || body['stream'] === true;
-    const talk = { response, wire, isStream, isTools: wantsTools(body), signal: gone.signal };
-    const act = (FAULTY as Readonly<Record<string, (talk: Talk) => Promise<void>>>)[fault] ?? work;
+    const begun = begunOf(body);
+    const words = begun === undefined ? all : all.join(' ').slice(begun.length).split(' ');
+    const { signal } = gone;
+    const talk = { response, wire, isStream, isTools: wantsTools(body), signal, words };
+    const faulty = (FAULTY as Readonly<Record<string, (talk: Talk) => Promise<void>>>)[fault];
+    const act = begun !== undefined && continues ? work : (faulty ?? work);
     await act(talk);
   }
 
@@ -83,6 +90,7 @@ export async function openFaultyUpstream(options: FaultyOptions = {}): Promise<F
     readonly isStream: boolean;
     readonly isTools: boolean;
     readonly signal: AbortSignal;
+    readonly words: readonly string[];
   }
 
   const open = ({ response }: Talk): void =>
@@ -97,13 +105,13 @@ export async function openFaultyUpstream(options: FaultyOptions = {}): Promise<F
   async function some(talk: Talk): Promise<void> {
     open(talk);
     send(talk, talk.wire.opening());
-    for (const word of words.slice(0, 3)) send(talk, talk.wire.text(`${word} `));
+    for (const word of talk.words.slice(0, 3)) send(talk, talk.wire.text(`${word} `));
     // What was written must arrive before the connection breaks.
     await sleep(20);
   }
 
   async function work(talk: Talk, repeats = false): Promise<void> {
-    const { wire, response, signal } = talk;
+    const { wire, response, signal, words } = talk;
     const firstMs = firstTokenMs();
     if (firstMs > 0) await sleep(firstMs, undefined, { signal });
     if (!talk.isStream) return whole(talk);
@@ -122,6 +130,7 @@ export async function openFaultyUpstream(options: FaultyOptions = {}): Promise<F
   }
 
   async function whole(talk: Talk): Promise<void> {
+    const { words } = talk;
     refuse(talk, 200, {
       id: 'chatcmpl-1',
       object: 'chat.completion',
@@ -249,6 +258,13 @@ export async function openFaultyUpstream(options: FaultyOptions = {}): Promise<F
         server.closeAllConnections();
       }),
   };
+}
+
+/** The beginning of an answer that the upstream is to go on with. */
+function begunOf({ messages, skein_continuation }: Record<string, unknown>): string | undefined {
+  if (typeof skein_continuation === 'string') return skein_continuation;
+  const last = (messages as { role: string; content: string }[] | undefined)?.at(-1);
+  return last?.role === 'assistant' ? last.content : undefined;
 }
 
 function wantsTools({ tools }: Record<string, unknown>): boolean {

@@ -34,6 +34,8 @@ export interface LocalModelInfo {
   readonly rows: number;
   /** Whether it answers messages; otherwise it only continues texts. */
   readonly chat: boolean;
+  /** Whether it goes on with an answer that was cut. */
+  readonly continues: boolean;
   readonly engine: 'onnxruntime' | 'llama.cpp';
 }
 
@@ -92,6 +94,7 @@ export async function openOnnxModel(options: LocalModelOptions): Promise<LocalMo
       context,
       rows,
       chat: model.template !== undefined,
+      continues: true,
       engine: 'onnxruntime',
     },
     get state() {
@@ -120,7 +123,10 @@ function promptOf({ model, context }: Parts, request: GenerateRequest): number[]
       `The prompt has ${fewest} tokens or more; the model's context holds ${context}.`,
     );
   };
-  if (request.prompt !== undefined) return encode(request.prompt, true);
+  // Of an answer whose tokens are not known, the text is read with the prompt.
+  const { text = '', tokens } = request.continuation ?? {};
+  const begun = tokens === undefined ? text : '';
+  if (request.prompt !== undefined) return encode(request.prompt + begun, true);
   if (template === undefined) {
     throw new SkeinError(
       'GENERATION_UNSUPPORTED',
@@ -135,7 +141,7 @@ function promptOf({ model, context }: Parts, request: GenerateRequest): number[]
     );
   }
   // The template writes the special tokens itself.
-  return encode(template.render(request), false);
+  return encode(template.render(request) + begun, false);
 }
 
 function rowOf(
@@ -145,7 +151,9 @@ function rowOf(
   { grammar }: AnswerForm,
   choice: number,
 ): RowRequest {
-  const { sampling = {}, stop = [], maxTokens = DEFAULT_MAX_TOKENS, logprobs } = request;
+  const { sampling = {}, stop = [], logprobs } = request;
+  const begun = request.continuation?.tokens?.ids ?? [];
+  const { maxTokens = Math.max(1, DEFAULT_MAX_TOKENS - begun.length) } = request;
   if (stop.length > MAX_STOPS || stop.some(({ length }) => length > MAX_STOP_LENGTH)) {
     throw new SkeinError(
       'GENERATION_UNSUPPORTED',
@@ -155,6 +163,7 @@ function rowOf(
   const seed = sampling.seed ?? randomInt(2 ** 32);
   return {
     prompt,
+    begun,
     maxTokens,
     stop,
     logprobs,
@@ -199,6 +208,9 @@ async function* generate(
     engine.generate(rowOf(parts, request, prompt, form, choice), signal, gapMs),
   );
   const readers = rows.map((_, choice) => form.read(choice));
+  /** Tokens of which no text has been shown yet. */
+  const unnamed: number[] = [];
+  let inputTokens = prompt.length;
   let outputTokens = 0;
   let cachedInputTokens = 0;
   for await (const [choice, event] of merged(rows)) {
@@ -207,12 +219,17 @@ async function* generate(
     if (scores !== undefined) {
       yield { type: 'logprobs', tokens: scores.map((score) => logprobOf(model, score)), ...at };
     }
-    yield* readers[choice]!(text, end?.reason);
+    if (event.token !== undefined) unnamed.push(event.token);
+    for (const shown of readers[choice]!(text, end?.reason)) {
+      if (shown.type !== 'text' || request.isContinuable !== true) yield shown;
+      else yield { ...shown, tokens: unnamed.splice(0) };
+    }
     if (end === undefined) continue;
+    inputTokens = end.promptTokens;
     outputTokens += end.answerTokens;
     cachedInputTokens += end.cachedTokens;
   }
-  yield { type: 'usage', usage: { inputTokens: prompt.length, outputTokens, cachedInputTokens } };
+  yield { type: 'usage', usage: { inputTokens, outputTokens, cachedInputTokens } };
 }
 
 function logprobOf(model: ModelFolder, { top, ...score }: TokenScore): TokenLogprob {

@@ -98,6 +98,7 @@ export async function openLocalProvider(options: LocalProviderOptions): Promise<
   const { info } = await opened();
   return {
     name,
+    continues: info.continues,
     info,
     async *generate(request, { signal, gapMs }) {
       let hasBegun = false;

@@ -49,9 +49,9 @@ export function promptTokens(
   request: GenerateRequest,
   contextTokens = LARGEST_CONTEXT,
 ): { most: number; expected: number } {
-  const { prompt = '', messages, tools = [], toolChoice, format, extra } = request;
+  const { prompt = '', messages, tools = [], toolChoice, format, extra, continuation } = request;
   /** Bytes of what the model certainly reads, and of what it may read. */
-  let text = Buffer.byteLength(prompt);
+  let text = Buffer.byteLength(prompt) + Buffer.byteLength(continuation?.text ?? '');
   let more = bytesOf(extra) + (typeof toolChoice === 'object' ? bytesOf(toolChoice) : 0);
   let images = 0;
   let isUnbounded = false;

@@ -18,7 +18,12 @@ const local: ProviderFactory = async (settings) =>
 export const PROVIDERS = {
   onnx: local,
   gguf: local,
-  openai: async (settings, apiKey) => openAiProvider({ ...common(settings, OPENAI), apiKey }),
+  openai: async (settings, apiKey) =>
+    openAiProvider({
+      ...common(settings, OPENAI),
+      apiKey,
+      continuation: settings.continuation,
+    }),
   skein: async (settings, apiKey) =>
     skeinProvider({ ...common(settings, required(settings, 'baseUrl')), apiKey }),
   gemini: async (settings, apiKey) => {

@@ -5,9 +5,12 @@
 import type { Provider } from '../contract.ts';
 import { openAiProvider, type OpenAiOptions } from './openai/provider.ts';
 
-export function skeinProvider(options: Omit<OpenAiOptions, 'headersOf'>): Provider {
+export function skeinProvider(
+  options: Omit<OpenAiOptions, 'headersOf' | 'continuation'>,
+): Provider {
   return openAiProvider({
     ...options,
+    continuation: 'skein',
     headersOf: ({ deadline }) => ({
       'skein-timeout-ms': String(Math.max(1, Math.floor(deadline - performance.now()))),
     }),

@@ -107,11 +107,12 @@ function redactor(program: Program | undefined, count: Count = { matches: 0 }) {
 }
 
 function redactedRequest(request: GenerateRequest, replace: Replace): GenerateRequest {
-  const { messages, prompt, extra } = request;
+  const { messages, prompt, continuation, extra } = request;
   return {
     ...request,
     messages: messages.map((message) => redactedMessage(message, replace)),
     prompt: prompt === undefined ? undefined : replace(prompt),
+    continuation: continuation && { text: replace(continuation.text) },
     ...extraOf(extra, replace),
   };
 }

@@ -34,11 +34,15 @@ export const providerPut = defineCommand({
     project: text('NAME', 'Project on Google Cloud, of Vertex AI.'),
     location: text('NAME', 'Location of Vertex AI; default global.'),
     maxAtOnce: integer('N', 'Requests in flight; default 64.', { min: 1, max: 100_000 }),
+    continuation: choice(
+      ['prefill', 'vllm'],
+      'How an upstream goes on with an answer that was cut; default: it does not.',
+    ),
     connectTimeout: duration('Longest wait for a connection; default 2s.'),
     ...connectionOptions,
   },
   async run(context, { name, kind, url, path, keyEnv, keyFile, keySecret, ...rest }) {
-    const { project, location, maxAtOnce, connectTimeout, ...server } = rest;
+    const { project, location, maxAtOnce, continuation, connectTimeout, ...server } = rest;
     if (kind === undefined) throw usageError(`--kind is one of ${PROVIDER_NAMES.join(', ')}.`);
     const { client } = await connect(context, server);
     const apiKey = referenceOf({ env: keyEnv, file: keyFile, gcp: keySecret });
@@ -51,6 +55,7 @@ export const providerPut = defineCommand({
       project,
       location,
       maxConcurrent: maxAtOnce,
+      continuation,
       connectMs: connectTimeout,
     });
     return { name, kind };

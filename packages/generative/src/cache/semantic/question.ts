@@ -19,7 +19,8 @@ const LONGEST_TEXT = 4000;
 
 /** @returns undefined: the request is answered by the model only. */
 export function questionOf(request: GenerateRequest, tenant: string): Question | undefined {
-  const { prompt, tools = [], choices = 1, logprobs, messages } = request;
+  const { prompt, tools = [], choices = 1, logprobs, messages, continuation } = request;
+  if (continuation !== undefined) return undefined;
   if (prompt !== undefined || tools.length > 0 || choices !== 1 || logprobs !== undefined) {
     return undefined;
   }

@@ -84,10 +84,11 @@ export class Engine {
   ): AsyncGenerator<RowEvent, void> {
     const { vocabulary, ends, maxQueued, decoder } = this.#options;
     const { context } = decoder.slab.shape;
-    if (request.prompt.length >= context) {
+    const given = request.prompt.length + (request.begun?.length ?? 0);
+    if (given >= context) {
       throw new SkeinError(
         'CONTEXT_TOO_LONG',
-        `The prompt has ${request.prompt.length} tokens; the model's context holds ${context}, prompt and answer together.`,
+        `The prompt has ${given} tokens; the model's context holds ${context}, prompt and answer together.`,
       );
     }
     if (this.#queue.length >= maxQueued) {

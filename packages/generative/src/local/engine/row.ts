@@ -12,6 +12,9 @@ export interface TokenMask {
 
 export interface RowRequest {
   readonly prompt: readonly number[];
+  /** The beginning of the answer, which was said before. */
+  readonly begun?: readonly number[] | undefined;
+  /** Of what follows. */
   readonly maxTokens: number;
   readonly sampling: SamplingOptions;
   readonly stop: readonly string[];
@@ -26,6 +29,7 @@ export interface TokenScore extends ScoredToken {
 
 export interface RowEnd {
   readonly reason: 'stop' | 'length';
+  /** With what was said before. */
   readonly promptTokens: number;
   /** Of them, found in the prefix cache. */
   readonly cachedTokens: number;
@@ -34,6 +38,8 @@ export interface RowEnd {
 
 export interface RowEvent {
   readonly text: string;
+  /** The token that it is of; absent: one that ends the answer. */
+  readonly token?: number | undefined;
   readonly scores?: readonly TokenScore[] | undefined;
   /** The last event has it. */
   readonly end?: RowEnd | undefined;
@@ -51,6 +57,8 @@ export class Row {
   readonly #text: TextStream;
   readonly #vocabulary: Vocabulary;
   readonly #ends: ReadonlySet<number>;
+  /** Tokens before the first one of its own. */
+  readonly #given: number;
   readonly #limit: number;
   readonly #emit: (event: RowEvent) => void;
 
@@ -61,13 +69,20 @@ export class Row {
     emit: (event: RowEvent) => void,
   ) {
     this.request = request;
-    this.tokens = [...request.prompt];
+    const { prompt, begun = [] } = request;
+    this.tokens = [...prompt, ...begun];
+    this.#given = this.tokens.length;
     this.#sampler = new Sampler(request.sampling, request.prompt);
     this.#text = new TextStream(request.stop);
     this.#vocabulary = vocabulary;
     this.#ends = bounds.ends;
-    this.#limit = Math.min(request.prompt.length + request.maxTokens, bounds.context);
+    this.#limit = Math.min(this.#given + request.maxTokens, bounds.context);
     this.#emit = emit;
+    // What was said has its effect on what may follow, and on the text that is held back.
+    for (const token of begun) {
+      this.#sampler.said(token);
+      this.#text.push(vocabulary.bytes(token));
+    }
   }
 
   /** Takes the logits of the last token. @returns whether the answer has ended. */
@@ -80,19 +95,19 @@ export class Row {
     mask?.accept(token);
     const text = this.#text.push(this.#vocabulary.bytes(token));
     const score = scores && [{ token, logprob: scores.of(token), top: scores.top }];
-    if (this.#text.stopped) return this.#end('stop', text, score);
+    if (this.#text.stopped) return this.#end('stop', text, { scores: score, token });
     if (this.tokens.length >= this.#limit)
-      return this.#end('length', text + this.#text.end(), score);
+      return this.#end('length', text + this.#text.end(), { scores: score, token });
     // A token may add no text yet; the caller counts it all the same.
-    this.#emit({ text, scores: score });
+    this.#emit({ text, token, scores: score });
     return false;
   }
 
-  #end(reason: RowEnd['reason'], text: string, scores?: readonly TokenScore[]): true {
-    const promptTokens = this.request.prompt.length;
+  #end(reason: RowEnd['reason'], text: string, more: Omit<RowEvent, 'text' | 'end'> = {}): true {
+    const promptTokens = this.#given;
     const answerTokens = this.tokens.length - promptTokens;
     const end = { reason, promptTokens, cachedTokens: this.cached, answerTokens };
-    this.#emit({ text, scores, end });
+    this.#emit({ text, ...more, end });
     return true;
   }
 }

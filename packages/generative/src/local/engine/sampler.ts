@@ -41,9 +41,19 @@ export class Sampler {
       for (let i = 0; i < logits.length; i++) if (allowed[i] !== 1) logits[i] = -Infinity;
     }
     const token = this.#options.temperature === 0 ? argmax(logits) : this.#draw(logits);
+    this.#count(token);
+    return token;
+  }
+
+  /** Counts a token that was chosen before, by a sampler of the same seed. */
+  said(token: number): void {
+    if (this.#options.temperature !== 0) this.#random.next();
+    this.#count(token);
+  }
+
+  #count(token: number): void {
     this.#seen.add(token);
     this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1);
-    return token;
   }
 
   #penalise(logits: Float32Array): void {

@@ -234,6 +234,7 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
       context: contextSize,
       rows: maxRows,
       chat: template !== undefined,
+      continues: false,
       engine: 'llama.cpp',
     },
     get state() {

@@ -6,13 +6,24 @@
 import type { EmbedRequest, GenerateRequest, Message, Part, ToolChoice } from '../../contract.ts';
 import { compact, type Json } from '../../wire/json.ts';
 
-export function encodeRequest(request: GenerateRequest, stream: boolean): Json {
+/**
+ * How an upstream is asked to go on with an answer: by a last message of the assistant; by one that
+ * vLLM is told not to close; or, of another node, by a field of its own.
+ */
+export type ContinuationForm = 'prefill' | 'vllm' | 'skein';
+
+export function encodeRequest(
+  request: GenerateRequest,
+  stream: boolean,
+  form?: ContinuationForm,
+): Json {
   const { sampling = {}, tools } = request;
   return compact({
     ...request.extra,
     model: request.model,
     messages: request.prompt === undefined ? request.messages.map(encodeMessage) : undefined,
     prompt: request.prompt,
+    ...encodeContinuation(request, form),
     tools: tools?.map(({ name, description, parameters, strict, extra }) => ({
       ...extra,
       type: 'function',
@@ -46,6 +57,21 @@ export function encodeEmbedRequest(request: EmbedRequest): Json {
     input: request.inputs,
     dimensions: request.dimensions,
     encoding_format: 'base64',
+  });
+}
+
+function encodeContinuation(
+  { continuation, prompt, messages }: GenerateRequest,
+  form: ContinuationForm | undefined,
+): Json {
+  if (continuation === undefined) return {};
+  const { text } = continuation;
+  if (form === 'skein') return { skein_continuation: text };
+  if (prompt !== undefined) return { prompt: prompt + text };
+  return compact({
+    messages: [...messages.map(encodeMessage), { role: 'assistant', content: text }],
+    add_generation_prompt: form === 'vllm' ? false : undefined,
+    continue_final_message: form === 'vllm' ? true : undefined,
   });
 }
 

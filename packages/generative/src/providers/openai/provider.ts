@@ -19,18 +19,20 @@ import { openUpstream, type UpstreamAnswer, type UpstreamOptions } from '../../w
 import { asCount, asObject, asObjects, parseJson, type Json } from '../../wire/json.ts';
 import { faultOf, upstreamError } from '../../wire/upstream-error.ts';
 import { createDecoder } from './decode.ts';
-import { encodeEmbedRequest, encodeRequest } from './encode.ts';
+import { type ContinuationForm, encodeEmbedRequest, encodeRequest } from './encode.ts';
 import { failureOf, statusInside, waitOf } from './failure.ts';
 
 export interface OpenAiOptions extends UpstreamOptions {
   readonly apiKey?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Absent: the upstream does not go on with an answer. */
+  readonly continuation?: ContinuationForm | undefined;
   /** Headers of one call, such as its deadline. */
   readonly headersOf?: ((call: ProviderCall) => Readonly<Record<string, string>>) | undefined;
 }
 
 export function openAiProvider(options: OpenAiOptions): Provider {
-  const { name, apiKey, headersOf } = options;
+  const { name, apiKey, headersOf, continuation } = options;
   const upstream = openUpstream(options);
   const headers = {
     ...options.headers,
@@ -62,7 +64,7 @@ export function openAiProvider(options: OpenAiOptions): Provider {
 
   async function open(request: GenerateRequest, call: ProviderCall): Promise<UpstreamAnswer> {
     const path = request.prompt === undefined ? '/chat/completions' : '/completions';
-    const ask = (stream: boolean) => post(path, encodeRequest(request, stream), call);
+    const ask = (stream: boolean) => post(path, encodeRequest(request, stream, continuation), call);
     if (whole.has(request.model)) return ask(false);
     try {
       return await ask(true);
@@ -113,6 +115,7 @@ export function openAiProvider(options: OpenAiOptions): Provider {
 
   return {
     name,
+    continues: continuation !== undefined,
     generate,
     async embed(request, call) {
       const answer = await post('/embeddings', encodeEmbedRequest(request), call);

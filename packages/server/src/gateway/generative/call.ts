@@ -92,6 +92,7 @@ export async function serveCall(
         deadline: timeoutMs === undefined ? undefined : reachedAt + timeoutMs,
         priority: priorityOf(headerOf(exchange, 'skein-priority')),
         stickyKey,
+        continues: continuesOf(headerOf(exchange, 'skein-continue')),
         signal,
       }),
     });
@@ -115,4 +116,11 @@ function priorityOf(value: string | undefined): number {
   if (value === undefined) return 0;
   if (/^\d{1,9}$/.test(value)) return Number(value);
   throw wrong('Skein-Priority', 'a whole number from 0 on', value);
+}
+
+/** Whether a stream that is cut is to be continued. */
+function continuesOf(value: string | undefined): boolean {
+  if (value === undefined || value === 'false') return false;
+  if (value === 'true') return true;
+  throw wrong('Skein-Continue', 'true or false', value);
 }

@@ -50,6 +50,7 @@ const SHARED_FIELDS = [
   'frequency_penalty',
   'presence_penalty',
   'prompt_cache_key',
+  'skein_continuation',
 ];
 const CHAT_FIELDS = new Set([
   ...SHARED_FIELDS,
@@ -151,6 +152,10 @@ function readShared(body: Fields): TextRequest {
       stop: optional(body['stop'], (stop) => stopsAt(stop, 'stop')),
       choices: optional(body['n'], (n) => wholeAt(n, 'n', 1, MAX_CHOICES)),
       stream: optional(body['stream'], (stream) => flagAt(stream, 'stream')) ?? false,
+      // Of another node, whose upstream has cut an answer.
+      continuation: optional(body['skein_continuation'], (text) => ({
+        text: textAt(text, 'skein_continuation'),
+      })),
     },
   };
 }

@@ -6,6 +6,7 @@ import {
   untilAborted,
   USAGE,
 } from '../generative/testing/scripted-gateway.ts';
+import { post, send } from '../testing/http-face.ts';
 import { raw } from '../testing/http-sockets.ts';
 import { CHAT, ask, eventsOf, hello } from './testing/calls.ts';
 
@@ -34,6 +35,18 @@ describe('chat completions', () => {
       },
     });
     expect(headers['skein-cost-usd']).toBe('0.0025');
+  });
+
+  test('passes on whether a cut stream is to be continued, and what was said so far', async () => {
+    const { port, gateway } = await startLanguageFaces();
+    const asking = (value: string) =>
+      send(port, CHAT, post(JSON.stringify(hello), { 'skein-continue': value }));
+    expect((await asking('true')).status).toBe(200);
+    expect((await asking('yes')).json).toMatchObject({ error: { param: 'Skein-Continue' } });
+    await ask(port, { ...hello, skein_continuation: 'Hel' });
+    expect(gateway.callers.map(({ continues }) => continues)).toEqual([true, false]);
+    expect(gateway.requests[1]).toMatchObject({ continuation: { text: 'Hel' } });
+    expect(gateway.requests[1]?.extra).toBeUndefined();
   });
 
   test('streams the role first, the finish in the last chunk, the usage without choices', async () => {
