@@ -38,26 +38,33 @@ interface Field {
   readonly wire: number;
   /** A varint, fixed bytes, bytes, or the fields of a message. */
   readonly value: bigint | Uint8Array | readonly Field[];
+  /** The bytes of a field that was read: a large message with one change is written as fast as it is copied. */
+  readonly encoded?: Uint8Array;
 }
 
 type Pool = Map<string, Field[]>;
 
-/** The bytes of fields that were read, so that a large message with one change is written as fast as it is copied. */
-const encodings = new WeakMap<Field, Uint8Array>();
+/** Fields of longer seeds are read for each input: to keep hundreds of thousands costs more, at each collection of garbage. */
+const KEPT_BYTES = 16 * 1024;
 
-export function protobufInput(): Structure {
+/** @param donors messages whose fields come into others; default: the seeds. */
+export function protobufInput(donors?: readonly Uint8Array[]): Structure {
   const parsed = new WeakMap<Uint8Array, readonly Field[]>();
   let pool: { readonly of: readonly Uint8Array[]; readonly fields: Pool } | undefined;
   const fieldsOf = (bytes: Uint8Array) => {
-    let fields = parsed.get(bytes);
-    if (fields === undefined) parsed.set(bytes, (fields = readFields(bytes, 0) ?? []));
+    const known = parsed.get(bytes);
+    if (known !== undefined) return known;
+    const fields = readFields(bytes, 0) ?? [];
+    if (bytes.length <= KEPT_BYTES) parsed.set(bytes, fields);
     return fields;
   };
   return {
     mutate(seeds, random) {
-      if (pool?.of !== seeds) pool = { of: seeds, fields: pooled(seeds.map(fieldsOf)) };
+      const from = donors ?? seeds;
+      if (pool?.of !== from) pool = { of: from, fields: pooled(from.map(fieldsOf)) };
       const seed = random.pick(seeds);
-      const own = random.oneIn(2) ? pooledOnce(seed, fieldsOf) : pool.fields;
+      const isOwn = donors === undefined && random.oneIn(2);
+      const own = isOwn ? pooledOnce(seed, fieldsOf) : pool.fields;
       let fields = fieldsOf(seed);
       const changes = 1 + random.below(MOST_CHANGES);
       for (let change = 0; change < changes; change++) fields = changed(fields, '', own, random);
@@ -107,7 +114,7 @@ function changed(
   const field = fields[at]!;
   const key = `${place}/${field.number}`;
   if (isMessage(field.value) && !random.oneIn(5)) {
-    return fields.with(at, { ...field, value: changed(field.value, key, pool, random) });
+    return fields.with(at, altered(field, { value: changed(field.value, key, pool, random) }));
   }
   switch (random.below(10)) {
     case 0:
@@ -121,19 +128,23 @@ function changed(
     case 3:
       return fields.toSpliced(at, 0, random.pick(pool.get(key) ?? fields));
     case 4:
-      return fields.with(at, { ...field, number: 1 + random.below(32) });
+      return fields.with(at, altered(field, { number: 1 + random.below(32) }));
     case 5:
       // Many copies of a field: shows quadratic cost.
       return random.oneIn(10)
         ? fields.toSpliced(at, 0, ...Array.from({ length: 1 + random.below(64) }, () => field))
-        : fields.with(at, { ...field, value: [field], wire: 2 });
+        : fields.with(at, altered(field, { value: [field], wire: 2 }));
     case 6:
     case 7:
       return fields.with(at, random.pick(pool.get(key) ?? fields));
     default:
-      return fields.with(at, { ...field, ...valueFor(field, random) });
+      return fields.with(at, altered(field, valueFor(field, random)));
   }
 }
+
+const altered = ({ number, wire, value }: Field, change: Partial<Field>): Field => {
+  return { number, wire, value, ...change };
+};
 
 function valueFor(field: Field, random: Random): Pick<Field, 'value' | 'wire'> {
   const { value, wire } = field;
@@ -155,10 +166,11 @@ function* without(fields: readonly Field[]): Generator<readonly Field[]> {
   for (let at = 0; at < fields.length; at++) yield fields.toSpliced(at, 1);
   for (const [at, field] of fields.entries()) {
     if (isMessage(field.value)) {
-      for (const fewer of without(field.value)) yield fields.with(at, { ...field, value: fewer });
+      for (const fewer of without(field.value))
+        yield fields.with(at, altered(field, { value: fewer }));
     } else if (field.value instanceof Uint8Array && field.wire === 2) {
       for (let size = field.value.length >> 1; size >= 1; size >>= 1) {
-        yield fields.with(at, { ...field, value: field.value.subarray(0, size) });
+        yield fields.with(at, altered(field, { value: field.value.subarray(0, size) }));
       }
     }
   }
@@ -174,6 +186,11 @@ function readFields(bytes: Uint8Array, depth: number): readonly Field[] | undefi
   const fields: Field[] = [];
   let at = 0;
   const varint = (): bigint | undefined => {
+    const first = bytes[at];
+    if (first !== undefined && first < 0x80) {
+      at++;
+      return BigInt(first);
+    }
     let value = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
       const byte = bytes[at++];
@@ -183,10 +200,6 @@ function readFields(bytes: Uint8Array, depth: number): readonly Field[] | undefi
     }
     return undefined;
   };
-  const add = (field: Field, start: number): void => {
-    encodings.set(field, bytes.subarray(start, at));
-    fields.push(field);
-  };
   while (at < bytes.length) {
     const start = at;
     const tag = varint();
@@ -195,7 +208,7 @@ function readFields(bytes: Uint8Array, depth: number): readonly Field[] | undefi
     if (wire === 0) {
       const value = varint();
       if (value === undefined) return undefined;
-      add({ number, wire, value }, start);
+      fields.push({ number, wire, value, encoded: bytes.subarray(start, at) });
       continue;
     }
     const length =
@@ -203,7 +216,7 @@ function readFields(bytes: Uint8Array, depth: number): readonly Field[] | undefi
     if (at + length > bytes.length) return undefined;
     const part = bytes.subarray(at, (at += length));
     const inner = wire === 2 && length > 1 ? readFields(part, depth + 1) : undefined;
-    add({ number, wire, value: inner ?? part }, start);
+    fields.push({ number, wire, value: inner ?? part, encoded: bytes.subarray(start, at) });
   }
   return fields;
 }
@@ -211,8 +224,7 @@ function readFields(bytes: Uint8Array, depth: number): readonly Field[] | undefi
 export function written(fields: readonly Field[]): Uint8Array {
   const parts: Uint8Array[] = [];
   for (const field of fields) {
-    const { number, wire, value } = field;
-    const encoded = encodings.get(field);
+    const { number, wire, value, encoded } = field;
     if (encoded !== undefined) parts.push(encoded);
     else if (typeof value === 'bigint') parts.push(varintOf(BigInt(number * 8)), varintOf(value));
     else {

@@ -38,8 +38,9 @@ const SIZES = [
 ] as const;
 
 export function openLargeOnnx(): Target {
+  const small = largeModels(SIZES.at(-1)!.fraction);
   const sizes = SIZES.map(({ fraction, oneIn }) => {
-    return { oneIn, seeds: largeModels(fraction), structure: protobufInput() };
+    return { oneIn, seeds: largeModels(fraction), structure: protobufInput(small) };
   });
   return {
     ...targetOf(sizes.flatMap(({ seeds }) => seeds)),
