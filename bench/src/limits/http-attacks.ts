@@ -67,6 +67,8 @@ const PATHS = [
   'PUT /api/v1/artifacts',
   'POST /api/v1/deployments',
   'PUT /api/v1/runs/any',
+  'POST /v1/chat/completions',
+  'POST /v1beta/models/any:generateContent',
   'POST /nowhere',
   'POST /docs',
 ];

@@ -6,11 +6,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchReport, Measure } from '../harness/report.ts';
-import type { Attack, Target } from './attack.ts';
-import { grpcAttacks } from './grpc-attacks.ts';
-import { httpAttacks } from './http-attacks.ts';
+import { ATTACKS, measureAttack } from './attacks.ts';
 import { measureGrpcRequests } from './grpc-requests.ts';
 import { startNodeUnderAttack, type NodeUnderAttack } from './node-under-attack.ts';
 
@@ -19,27 +16,8 @@ interface Options {
   readonly progress: (line: string) => void;
 }
 
-/** One row of the table: attacks of every face. The HTTP port answers gRPC too. */
-const ATTACKS: readonly Attack[] = [
-  ...grpcAttacks,
-  ...grpcAttacks.map((attack) => ({
-    name: `${attack.name} (on the HTTP port)`,
-    run: (target: Target, until: AbortSignal) =>
-      attack.run({ ...target, grpcPort: target.httpPort }, until),
-  })),
-  ...httpAttacks,
-];
-
 const ATTACK_MS = 60_000;
 const QUICK_MS = 3000;
-const SAMPLE_MS = 100;
-/** After it has started, until its memory is that of an idle node. */
-const SETTLE_MS = 3000;
-const CANARY_TIMEOUT_MS = 10_000;
-/** Until an attack has closed what it holds. */
-const END_MS = 5000;
-const MIB = 1024 * 1024;
-
 const SUMMARY: readonly Measure[] = [
   {
     key: 'memory_over_idle_mib',
@@ -73,19 +51,13 @@ export async function benchLimits({ quick, progress }: Options): Promise<BenchRe
   try {
     for (const [index, attack] of ATTACKS.entries()) {
       progress(attack.name);
-      // A new node for each: memory that one attack leaves must not hide what the next one takes.
-      node = await startNodeUnderAttack(await mkdtemp(join(folder, 'node-')));
-      const { overIdleMib, canaryMs } = await measureAttack(
-        node,
-        attack,
-        quick ? QUICK_MS : ATTACK_MS,
-      );
+      const lastsMs = quick ? QUICK_MS : ATTACK_MS;
+      const { overIdleMib, canaryMs } = await measureAttack(attack, folder, lastsMs);
       record(`memory_${index}`, attack.name, ' MiB', overIdleMib);
       record(`canary_${index}`, 'its canary', ' ms', canaryMs);
       results['memory_over_idle_mib'] = Math.max(results['memory_over_idle_mib'] ?? 0, overIdleMib);
       results['canary_ms'] = Math.max(results['canary_ms'] ?? 0, canaryMs);
       progress(`  ${overIdleMib.toFixed(0)} MiB over idle, canary ${canaryMs.toFixed(0)} ms`);
-      await node.stop();
     }
     progress('requests with a key');
     node = await startNodeUnderAttack(await mkdtemp(join(folder, 'node-')));
@@ -104,35 +76,4 @@ export async function benchLimits({ quick, progress }: Options): Promise<BenchRe
     results,
     details: {},
   };
-}
-
-async function measureAttack(
-  node: NodeUnderAttack,
-  attack: Attack,
-  lastsMs: number,
-): Promise<{ overIdleMib: number; canaryMs: number }> {
-  await sleep(SETTLE_MS);
-  const idle = await node.memory();
-  const until = AbortSignal.timeout(lastsMs);
-  const attacking = attack.run(node.target, until);
-  let peak = idle;
-  let canaryMs = 0;
-  while (!until.aborted) {
-    peak = Math.max(peak, await node.memory());
-    canaryMs = Math.max(canaryMs, await canary(node));
-    await sleep(SAMPLE_MS);
-  }
-  await Promise.race([attacking, sleep(END_MS)]);
-  if (!(await node.alive())) throw new Error(`The node did not survive "${attack.name}".`);
-  return { overIdleMib: (peak - idle) / MIB, canaryMs };
-}
-
-/** Milliseconds of a health check over HTTP, without a key. */
-async function canary({ target }: NodeUnderAttack): Promise<number> {
-  const begun = performance.now();
-  const url = `http://${target.host}:${target.httpPort}/v2/health/live`;
-  await fetch(url, { signal: AbortSignal.timeout(CANARY_TIMEOUT_MS) })
-    .then((response) => response.arrayBuffer())
-    .catch(() => {});
-  return performance.now() - begun;
 }

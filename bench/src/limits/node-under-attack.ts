@@ -71,11 +71,14 @@ export async function startNodeUnderAttack(folder: string): Promise<NodeUnderAtt
     url,
     readyPath: '/v2/health/ready',
   });
+  const client = createClient({ url, key: secret });
+  // It coordinates federations from now on: sites that join have no key of the node.
+  await client.listFederations();
   const probe = `http://127.0.0.1:${await readFile(portFile, 'utf8')}`;
   return {
     target: { host: '127.0.0.1', httpPort, grpcPort },
     key: secret,
-    client: createClient({ url, key: secret }),
+    client,
     alive: async () => (await memoryOf(node.pid)) > 0,
     memory: () => memoryOf(node.pid),
     reading: async () => (await (await fetch(probe)).json()) as LoopReading,

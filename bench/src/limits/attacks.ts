@@ -1,0 +1,96 @@
+/**
+ * `node bench/src/limits/attacks.ts [PATTERN] [SECONDS]`: the memory of a node over idle during attacks without a
+ * key, each against a node of its own, and the latency of a canary meanwhile.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Attack, Target } from './attack.ts';
+import { federationAttacks } from './federation-attacks.ts';
+import { grpcAttacks } from './grpc-attacks.ts';
+import { httpAttacks } from './http-attacks.ts';
+import { startNodeUnderAttack, type NodeUnderAttack } from './node-under-attack.ts';
+
+/** One row of the table: attacks of every face. The HTTP port answers gRPC too. */
+export const ATTACKS: readonly Attack[] = [
+  ...grpcAttacks,
+  ...grpcAttacks.map((attack) => ({
+    name: `${attack.name} (on the HTTP port)`,
+    run: (target: Target, until: AbortSignal) =>
+      attack.run({ ...target, grpcPort: target.httpPort }, until),
+  })),
+  ...httpAttacks,
+  ...federationAttacks,
+];
+
+const SAMPLE_MS = 100;
+/** After it has started, until its memory is that of an idle node. */
+const SETTLE_MS = 3000;
+const CANARY_TIMEOUT_MS = 10_000;
+/** Until an attack has closed what it holds. */
+const END_MS = 5000;
+const MIB = 1024 * 1024;
+
+interface AttackReading {
+  readonly overIdleMib: number;
+  readonly canaryMs: number;
+}
+
+/** @param folder the data of the node are made in it. */
+export async function measureAttack(
+  attack: Attack,
+  folder: string,
+  lastsMs: number,
+): Promise<AttackReading> {
+  // A new node for each: memory that one attack leaves must not hide what the next one takes.
+  const node = await startNodeUnderAttack(await mkdtemp(join(folder, 'node-')));
+  try {
+    return await underAttack(node, attack, lastsMs);
+  } finally {
+    await node.stop();
+  }
+}
+
+async function underAttack(
+  node: NodeUnderAttack,
+  attack: Attack,
+  lastsMs: number,
+): Promise<AttackReading> {
+  await sleep(SETTLE_MS);
+  const idle = await node.memory();
+  const until = AbortSignal.timeout(lastsMs);
+  const attacking = attack.run(node.target, until);
+  let peak = idle;
+  let canaryMs = 0;
+  while (!until.aborted) {
+    peak = Math.max(peak, await node.memory());
+    canaryMs = Math.max(canaryMs, await canary(node));
+    await sleep(SAMPLE_MS);
+  }
+  await Promise.race([attacking, sleep(END_MS)]);
+  if (!(await node.alive())) throw new Error(`The node did not survive "${attack.name}".`);
+  return { overIdleMib: (peak - idle) / MIB, canaryMs };
+}
+
+/** Milliseconds of a health check over HTTP, without a key. */
+async function canary({ target }: NodeUnderAttack): Promise<number> {
+  const begun = performance.now();
+  const url = `http://${target.host}:${target.httpPort}/v2/health/live`;
+  await fetch(url, { signal: AbortSignal.timeout(CANARY_TIMEOUT_MS) })
+    .then((response) => response.arrayBuffer())
+    .catch(() => {});
+  return performance.now() - begun;
+}
+
+if (import.meta.main) {
+  const [pattern = '', seconds = '60'] = process.argv.slice(2);
+  const folder = await mkdtemp(join(tmpdir(), 'skein-attacks-'));
+  for (const attack of ATTACKS.filter(({ name }) => new RegExp(pattern).test(name))) {
+    const { overIdleMib, canaryMs } = await measureAttack(attack, folder, 1000 * Number(seconds));
+    const [mib, ms] = [overIdleMib, canaryMs].map((value) => value.toFixed(0).padStart(6));
+    console.log(`${attack.name.padEnd(60)} ${mib} MiB over idle, canary ${ms} ms`);
+  }
+  await rm(folder, { recursive: true, force: true });
+  process.exit(0);
+}

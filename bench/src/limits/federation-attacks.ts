@@ -1,0 +1,79 @@
+/** Attacks of a client without a key on the WebSockets of a coordinator. */
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FEDERATION_PATH } from '@skein/api/federations';
+import type { Attack } from './attack.ts';
+
+const SOCKETS = 3000;
+/** Connections that are opened at once, so that the attacker's own backlog is not what is measured. */
+const BURST = 50;
+const EVERY_MS = 10;
+
+const UPGRADE =
+  `GET ${FEDERATION_PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+  `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${'A'.repeat(22)}==\r\n\r\n`;
+/** The head of a binary frame of a mebibyte, with a mask of zeros. */
+const LONG_FRAME = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0]);
+const EMPTY_FRAME = Buffer.from([0x82, 0x80, 0, 0, 0, 0]);
+const PING_FRAME = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
+
+function frameOf(payload: Buffer): Buffer {
+  const head = Buffer.from([0x82, 0xfe, 0, 0, 0, 0, 0, 0]);
+  head.writeUInt16BE(payload.length, 2);
+  return Buffer.concat([head, payload]);
+}
+
+function helloOf(run: string): Buffer {
+  const header = Buffer.from(JSON.stringify({ run, key: 'ab'.repeat(32), nonce: 'cd'.repeat(32) }));
+  const head = Buffer.from([0x53, 0x4b, 1, 1, 0, 0, 0, 0]);
+  head.writeUInt32LE(header.length, 4);
+  return frameOf(Buffer.concat([head, header]));
+}
+
+/** @param speak called when the WebSocket is open; nothing that comes is answered, not even its end. */
+function keep(name: string, speak: (socket: Socket) => void): Attack {
+  return {
+    name: `federation: ${name}`,
+    async run({ host, httpPort }, until) {
+      const open = new Set<Socket>();
+      while (!until.aborted) {
+        for (let count = 0; count < BURST && open.size < SOCKETS; count++) {
+          const socket = connect(httpPort, host);
+          open.add(socket);
+          socket.on('error', () => {});
+          socket.on('close', () => open.delete(socket));
+          socket.once('data', () => {
+            socket.resume();
+            speak(socket);
+          });
+          socket.write(UPGRADE);
+        }
+        await sleep(EVERY_MS);
+      }
+      for (const socket of open) socket.destroy();
+    },
+  };
+}
+
+/** Writes for as long as the peer reads. */
+function flood(socket: Socket, bytes: Buffer): void {
+  const go = (): void => {
+    while (socket.writable && socket.write(bytes));
+  };
+  socket.on('drain', go);
+  go();
+}
+
+let runs = 0;
+
+export const federationAttacks: readonly Attack[] = [
+  keep('connections that never greet', () => {}),
+  keep('refused connections that stay', (socket) => void socket.write(EMPTY_FRAME)),
+  keep('frames that never end', (socket) => {
+    socket.write(LONG_FRAME);
+    flood(socket, Buffer.alloc(64 * 1024));
+  }),
+  keep('pings', (socket) => flood(socket, Buffer.concat(Array(2000).fill(PING_FRAME)))),
+  keep('greetings of unknown runs', (socket) => void socket.write(helloOf(`f-${runs++}`))),
+  keep('resets', (socket) => void socket.resetAndDestroy()),
+];
