@@ -139,6 +139,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/faults/rollout.test.ts',
   'packages/server/src/faults/scale-to-zero.test.ts',
   'packages/server/src/faults/process/sigterm-any-time.test.ts',
+  'packages/server/src/faults/process/sigterm-streams.test.ts',
   'packages/server/src/faults/process/sigterm.test.ts',
   'packages/server/src/faults/process/taken.test.ts',
   'packages/server/src/faults/callers/tenants.test.ts',

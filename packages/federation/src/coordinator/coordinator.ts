@@ -88,5 +88,7 @@ export interface Coordinator {
   connect(connection: Connection): void;
   /** Serves WebSockets at `FEDERATION_PATH` of an HTTP server. */
   readonly upgrade: UpgradeHandler;
+  /** Ends the WebSockets and takes no more. Sites come again, and send again what was not acknowledged. */
+  disconnect(): void;
   close(): Promise<void>;
 }

@@ -162,6 +162,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     key: identity.key,
     connect,
     upgrade: webSockets,
+    disconnect: () => webSockets.close(),
     async start(draft) {
       const plan = completePlan(draft);
       await requireSealingKeys(plan);

@@ -171,6 +171,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
   async function drain(by: Instant): Promise<void> {
     draining = true;
     serving.stopChanges();
+    federations.disconnect();
     // Requests in flight keep the faces open, so fail the remaining ones before the deadline.
     const cutOff = setTimeout(
       () => {

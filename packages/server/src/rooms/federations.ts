@@ -29,6 +29,8 @@ export interface FederationRoom {
   start(from: StartFederation): Promise<FederationView>;
   coordinator(): Promise<Coordinator>;
   readonly upgrade: UpgradeHandler;
+  /** Ends the connections of sites and helpers, which do not end by themselves, and takes no more. */
+  disconnect(): void;
   /** Goes on with the federations of an earlier process. */
   resume(): void;
   close(): Promise<void>;
@@ -47,6 +49,7 @@ export function openFederations(
 /** @param place folder of the federations; made by the first of them. */
 export function createFederations(place: string, options: FederationsOptions): FederationRoom {
   let opened: Promise<OpenedFederations> | undefined;
+  let isDraining = false;
   /** One that failed, for a full disk or a store that is away, is tried again by the next call. */
   const open = (): Promise<OpenedFederations> =>
     (opened ??= import('../federations/open-federations.ts')
@@ -63,12 +66,20 @@ export function createFederations(place: string, options: FederationsOptions): F
     coordinator: async () => (await open()).coordinator,
     upgrade: {
       asks: ({ url = '' }) =>
+        !isDraining &&
         url.split('?', 1)[0] === FEDERATION_PATH &&
         // A stranger must not make the first one.
         (opened !== undefined || existsSync(place)),
       async accept(request, socket, head) {
         return (await open()).coordinator.upgrade.accept(request, socket, head);
       },
+    },
+    disconnect() {
+      isDraining = true;
+      opened?.then(
+        ({ coordinator }) => coordinator.disconnect(),
+        () => {},
+      );
     },
     resume() {
       if (!existsSync(place)) return;

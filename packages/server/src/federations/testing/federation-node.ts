@@ -67,10 +67,26 @@ export async function startFederationNode(): Promise<FederationNode> {
     log: 'json',
     logLevel: 'error',
   });
-  const client = createClient({ url: node.url });
   const closing = new AbortController();
   return {
-    url: node.url,
+    ...federationsOn(node.url, folder, closing.signal),
+    async close() {
+      closing.abort();
+      await node.drain();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** @param folder for what sites and helpers keep. @param signal ends them. */
+export function federationsOn(
+  url: string,
+  folder: string,
+  signal: AbortSignal,
+): Omit<FederationNode, 'close'> {
+  const client = createClient({ url });
+  return {
+    url,
     client,
     folder,
     async begin(plan) {
@@ -95,7 +111,7 @@ export async function startFederationNode(): Promise<FederationNode> {
       try {
         return await runSite({
           invitation,
-          open: () => openSocket(node.url),
+          open: () => openSocket(url),
           memory,
           consent: async () => {},
           prepare: async (joined, fetchModel) =>
@@ -107,7 +123,7 @@ export async function startFederationNode(): Promise<FederationNode> {
               rows: await readSiteRows(joined.plan.data, new TextEncoder().encode(rowsOf(seed))),
               backend: nativeBackend,
             }),
-          signal: closing.signal,
+          signal,
         });
       } finally {
         await memory.close();
@@ -123,11 +139,11 @@ export async function startFederationNode(): Promise<FederationNode> {
           try {
             return await runSite({
               invitation,
-              open: () => openSocket(node.url),
+              open: () => openSocket(url),
               memory,
               consent: async () => {},
               prepare: (joined) => helperWork({ run: invitation.run, joined, memory }),
-              signal: closing.signal,
+              signal,
             });
           } finally {
             await memory.close();
@@ -142,11 +158,6 @@ export async function startFederationNode(): Promise<FederationNode> {
         if (view.status === 'failed') throw new Error(view.reason);
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
-    },
-    async close() {
-      closing.abort();
-      await node.drain();
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }
