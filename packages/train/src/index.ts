@@ -61,6 +61,9 @@ export {
 export { epsilonOf, noiseFor, type Spent } from './privacy/accountant.ts';
 export {
   audit,
+  drawCanaries,
+  judge,
+  type AuditedRun,
   type AuditOptions,
   type AuditReport,
   type AuditTarget,

@@ -138,7 +138,11 @@ export function connectionError(url: string, error: unknown): SkeinError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const reason = code === '' ? '' : ` (${code})`;
   if (/CERT|TLS|SSL|ISSUER|SIGNATURE/.test(code)) {
-    return new SkeinError('TLS_FAILED', `The TLS connection to ${url} failed${reason}.`, {
+    // A clock that is years off takes a valid certificate for one of another time.
+    const now = /EXPIRED|NOT_YET_VALID/.test(code)
+      ? `; the clock of this machine says ${new Date().toISOString()}`
+      : '';
+    return new SkeinError('TLS_FAILED', `The TLS connection to ${url} failed${reason}${now}.`, {
       cause: error,
     });
   }

@@ -103,6 +103,13 @@ export const FEDERATION_ERRORS = {
     meaning: 'A further round would spend more than the privacy budget of the plan.',
     fix: 'Use the model as it is, or agree with all sites on a new plan and budget.',
   },
+  AUDIT_UNFIT: {
+    http: 422,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'An audit by canaries of one site can tell nothing of this federation.',
+    fix: 'Audit a federation with privacy patient, strategy fedsgd or fedavg, all numbers of the model in each round, and two rounds or more.',
+  },
   LEDGER_INVALID: {
     http: 422,
     grpc: GRPC.FAILED_PRECONDITION,

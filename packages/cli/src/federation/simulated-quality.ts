@@ -75,6 +75,41 @@ export async function comparedOn(
   }
 }
 
+/** The global model on the held-out rows of one centre. */
+export interface CentreQuality {
+  readonly name: string;
+  readonly trainingRows: number;
+  readonly heldOutRows: number;
+  /** Share of the most frequent class among the held-out rows; absent for a regression. */
+  readonly majority?: number;
+  readonly metrics: Metrics;
+}
+
+/** Tries parameters on the held-out rows of each centre. */
+export function qualityOfCentres(
+  centres: readonly {
+    readonly name: string;
+    readonly trainingRows: number;
+    readonly held: Dataset;
+  }[],
+  parameters: Float32Array,
+  isClassified: boolean,
+  open: (rows: Dataset) => ReturnType<typeof openQuality>,
+): Promise<CentreQuality[]> {
+  return Promise.all(
+    centres.map(async ({ name, trainingRows, held }) => {
+      const quality = await open(held);
+      try {
+        const metrics = await quality.report(parameters);
+        const frequent = isClassified ? { majority: majorityOf(held) } : {};
+        return { name, trainingRows, heldOutRows: held.count, ...frequent, metrics };
+      } finally {
+        await quality.close();
+      }
+    }),
+  );
+}
+
 const OF_LOSS = new Set([LABELS, MASK]);
 
 /** Share of the most frequent class: what a model reaches that always answers the same. */

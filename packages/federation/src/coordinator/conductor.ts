@@ -24,7 +24,15 @@ import type { Notebook } from './notebook.ts';
 import { PhaseClock } from './phase-clock.ts';
 import { rosterOf } from './roster.ts';
 import { bytesOf, firstState, readState, writeState } from './server-state.ts';
-import { type Answer, ask, placeText, requireSigned, type Session, tell } from './session.ts';
+import {
+  type Answer,
+  ask,
+  placeText,
+  requireSigned,
+  type Session,
+  statusOf,
+  tell,
+} from './session.ts';
 import { chargeOf, isBudgetSpent, RELEASING } from '../plan/spent.ts';
 import { keepPayload, putArtifact, readArtifact } from './uploads.ts';
 
@@ -84,7 +92,7 @@ export class Conductor {
     older?.channel.close();
     // The entry first: a site whose federation has ended leaves at the status.
     tell(session, { kind: 'entry', entry: this.#notebook.tail });
-    this.#tellStatus(session);
+    tell(session, statusOf(this.record));
     this.#changed();
   }
   leave(session: Session): void {
@@ -380,12 +388,8 @@ export class Conductor {
     return aggregator;
   }
 
-  #tellStatus(session: Session): void {
-    const { status, round, reason } = this.record.state;
-    tell(session, { kind: 'status', status, round, ...(reason === undefined ? {} : { reason }) });
-  }
   #tellAll(): void {
-    for (const session of this.#sessions.values()) this.#tellStatus(session);
+    for (const session of this.#sessions.values()) tell(session, statusOf(this.record));
   }
 }
 

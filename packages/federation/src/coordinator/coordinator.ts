@@ -17,6 +17,8 @@ export interface CoordinatorOptions {
   readonly folder: string;
   /** ms since the epoch: for the ledger and for invitations, never for deadlines. */
   readonly clock?: (() => number) | undefined;
+  /** How often each site is told the status, so that it notices a network that is gone; default 20 s. */
+  readonly statusMs?: number | undefined;
   /** Told of faults that end no call of an operator. */
   readonly onFault?: ((error: unknown) => void) | undefined;
 }
@@ -80,8 +82,9 @@ export interface Coordinator {
   /** @throws SkeinError FEDERATION_UNKNOWN. */
   ledger(run: string): Promise<LedgerExport>;
   /**
-   * Removes runs that ended longer ago than this, with their ledgers and all that was stored for them. Default:
-   * 183 days; the coordinator does so by itself, at its start and then each hour. @returns how many.
+   * Removes runs that have been over for longer than this, with their ledgers and all that was stored for them.
+   * Default: 183 days; the coordinator does so by itself, at its start and then each hour. Only time counts that it
+   * has watched, so that no clock, however wrong, removes a ledger early. @returns how many.
    */
   removeEnded(olderThanMs?: number): Promise<number>;
   /** Serves a site or a helper over a connection of any kind. */

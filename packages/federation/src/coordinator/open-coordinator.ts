@@ -21,10 +21,12 @@ import { Conductor } from './conductor.ts';
 import type { Coordinator, CoordinatorOptions, FederationView } from './coordinator.ts';
 import { namedArtifacts, namedBy } from './named-artifacts.ts';
 import { Notebook } from './notebook.ts';
+import { overFor, readWatched, watched, writeWatched } from './retention.ts';
 import { createSessions } from './sessions.ts';
 import { spentAfter } from '../plan/spent.ts';
 import { firstState } from './server-state.ts';
 import { fileChunks, readArtifact } from './uploads.ts';
+import { STATUS_MS } from '../transport/silence.ts';
 import { serveWebSockets } from './web-sockets.ts';
 
 const DAY_MS = 86_400_000;
@@ -40,6 +42,7 @@ const MOST_REMOVED = 100;
 /** @throws SkeinError STORE_UNREACHABLE and others of the store. */
 export async function openCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
   const { store, artifacts, identity, folder, clock = Date.now, onFault = () => {} } = options;
+  const { statusMs = STATUS_MS } = options;
   const conductors = new Map<string, Promise<Conductor>>();
   const sweeper = createSweeper(artifacts, () => namedArtifacts(store));
   const watchers = new Set<() => void>();
@@ -123,17 +126,29 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
       fileChunks(join(folder, conductor.record.id, key), artifacts, () =>
         mostBytes(conductor.record),
       ),
+    statusMs,
     onFault,
   });
   function connect(connection: Parameters<Coordinator['connect']>[0]): void {
     serve(connection);
   }
 
-  async function removeEnded(olderThanMs = RETENTION_MS): Promise<number> {
-    const over = (await store.runs()).filter(
-      ({ state, updatedAt }) => isOver(state) && updatedAt <= clock() - olderThanMs,
-    );
-    const old = over.slice(-MOST_REMOVED);
+  const watchedIn = join(folder, 'watched.json');
+  let isFirst = true;
+  let removing: Promise<unknown> = Promise.resolve();
+  function removeEnded(olderThanMs = RETENTION_MS): Promise<number> {
+    const removed = removing.then(() => removeOld(olderThanMs));
+    removing = removed.catch(() => {});
+    return removed;
+  }
+  async function removeOld(olderThanMs: number): Promise<number> {
+    const over = (await store.runs()).filter(({ state }) => isOver(state));
+    if (over.length === 0) return 0;
+    const ids = over.map(({ id }) => id);
+    const look = watched(await readWatched(watchedIn), { now: clock(), over: ids, isFirst });
+    isFirst = false;
+    await writeWatched(watchedIn, look);
+    const old = over.filter(({ id }) => overFor(look, id) >= olderThanMs).slice(-MOST_REMOVED);
     for (const record of old) {
       const { id } = record;
       await (await conductors.get(id))?.close();
@@ -149,10 +164,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
   await removeEnded();
   // What a killed process has left: payloads whose answers were not stored, and what a removed run named.
   await sweeper.sweep(await artifacts.list());
-  let look: Promise<unknown> = Promise.resolve();
-  const looks = setInterval(() => {
-    look = look.then(() => removeEnded()).catch(onFault);
-  }, LOOK_EVERY_MS);
+  const looks = setInterval(() => void removeEnded().catch(onFault), LOOK_EVERY_MS);
   looks.unref();
   for (const { id, state } of await store.runs()) {
     if (!isOver(state)) await conductorOf(id);
@@ -281,7 +293,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     async close() {
       clearInterval(looks);
       webSockets.close();
-      await look;
+      await removing;
       await Promise.all([...conductors.values()].map(async (each) => (await each).close()));
     },
   };

@@ -3,7 +3,7 @@ import { SkeinError } from '@skein/api/errors';
 import { isSignedBy } from '../identity/keys.ts';
 import type { AnswerRecord, MemberRecord, RunRecord } from '../store/federation-store.ts';
 import type { Channel } from '../transport/channel.ts';
-import type { Place, SignedAnswer } from '../transport/messages.ts';
+import type { MessageOf, Place, SignedAnswer } from '../transport/messages.ts';
 import type { Task } from './aggregation/aggregator.ts';
 
 export interface Session {
@@ -28,6 +28,12 @@ export function ask(session: Session, place: Place, task: Task, remainingMs: num
     remainingMs: Math.max(0, Math.round(remainingMs)),
   } as const;
   session.channel.send({ ...message, fields: task.fields }, task.payload).catch(() => {});
+}
+
+/** How the federation stands, as sites are told. */
+export function statusOf({ state }: Pick<RunRecord, 'state'>): MessageOf<'status'> {
+  const { status, round, reason } = state;
+  return { kind: 'status', status, round, ...(reason === undefined ? {} : { reason }) };
 }
 
 /** Sends a message that may be lost with its connection. */

@@ -20,7 +20,7 @@ import type { Connection } from '../transport/connection.ts';
 import { aggregationOf } from './aggregation/aggregator.ts';
 import { isOfStore } from './attempt.ts';
 import type { Conductor } from './conductor.ts';
-import type { Session } from './session.ts';
+import { type Session, statusOf } from './session.ts';
 import { readArtifact } from './uploads.ts';
 
 export interface SessionsOptions {
@@ -32,6 +32,8 @@ export interface SessionsOptions {
   readonly conductorOf: (run: string) => Promise<Conductor>;
   /** Where the payloads of a site arrive. */
   readonly chunksOf: (conductor: Conductor, key: string) => Chunks;
+  /** How often a site is told the status, in milliseconds. */
+  readonly statusMs: number;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -47,6 +49,7 @@ export function createSessions(options: SessionsOptions): (connection: Connectio
 
   async function serve(connection: Connection): Promise<void> {
     let chunks: Chunks | undefined;
+    let telling: ReturnType<typeof setInterval> | undefined;
     const gate: Chunks = {
       held: (digest, bytes) => opened(chunks).held(digest, bytes),
       append: (digest, offset, part) => opened(chunks).append(digest, offset, part),
@@ -65,6 +68,9 @@ export function createSessions(options: SessionsOptions): (connection: Connectio
       });
       const { conductor, member } = proved;
       connection.admit?.();
+      telling = setInterval(() => {
+        channel.send(statusOf(conductor.record)).catch(() => {});
+      }, options.statusMs);
       reading.get(member.key)?.close(displaced());
       reading.set(member.key, channel);
       await acceptance(channel, options, conductor, member).finally(() => {
@@ -88,6 +94,8 @@ export function createSessions(options: SessionsOptions): (connection: Connectio
       channel.close(
         new SkeinError('FEDERATION_BUSY', 'The coordinator has a fault; it was logged.'),
       );
+    } finally {
+      clearInterval(telling);
     }
   }
   return (connection) => void serve(connection);

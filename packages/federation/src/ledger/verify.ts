@@ -28,6 +28,11 @@ export interface VerifiedLedger {
   readonly rounds: number;
   readonly aborted: number;
   readonly releases: number;
+  /** Times of the first and the last entry, by the clock of the coordinator; ISO 8601. */
+  readonly from: string;
+  readonly to: string;
+  /** Entries that are dated before the one before them: the clock was set back, and dates around them mean little. */
+  readonly clockSetBack: readonly number[];
   /** Pseudonyms of the sites whose signatures are in it, with the last entry that each has signed. */
   readonly witnesses: ReadonlyMap<string, number>;
 }
@@ -110,10 +115,22 @@ export async function verifyLedger(
     coordinator,
     entries: entries.length,
     releases,
+    from: first.at,
+    to: entries.at(-1)!.at,
+    clockSetBack: setBack(entries),
     witnesses,
     rounds: countOf('finished-round'),
     aborted: countOf('aborted'),
   };
+}
+
+/** Clocks are corrected by seconds all the time. */
+const SET_BACK_MS = 60_000;
+
+function setBack(entries: readonly Pick<LedgerEntry, 'at' | 'sequence'>[]): number[] {
+  const isBefore = (at: string, i: number): boolean =>
+    i > 0 && Date.parse(at) < Date.parse(entries[i - 1]!.at) - SET_BACK_MS;
+  return entries.filter(({ at }, i) => isBefore(at, i)).map(({ sequence }) => sequence);
 }
 
 /**

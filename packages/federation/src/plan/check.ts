@@ -100,10 +100,6 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
       'strategy cyclic has no sum to hide: its aggregation must be none.',
     ],
     [
-      privacy.mode === 'client' && privacy.sampling.kind !== 'all',
-      'privacy.sampling chooses rows, and privacy client has none to choose: every site takes part in each round, so it must be all.',
-    ],
-    [
       isSecure && strategy.name === 'scaffold',
       'strategy scaffold keeps a memory at each site that an aborted attempt would advance: its aggregation must be none.',
     ],

@@ -13,7 +13,8 @@ export function thresholdOf(sites: number): number {
 
 /** @throws SkeinError PLAN_INVALID, naming the fields. */
 export function completePlan(draft: PlanDraft): Plan {
-  const { privacy, sites, collusion, ...terms } = parsed(PlanDraft, draft);
+  const { privacy: given, sites, collusion, ...terms } = parsed(PlanDraft, withPrivacy(draft));
+  const privacy = given!;
   const helpers = helpersOf(terms).length;
   const rest = {
     ...terms,
@@ -25,7 +26,11 @@ export function completePlan(draft: PlanDraft): Plan {
     const encoding = { range: 1, mostRows: 10_000 };
     return checkPlan({ ...filled(rest, RATE, encoding), privacy });
   }
-  const { clip, mode, denominator = mode === 'client' ? sites.minimum : undefined } = privacy;
+  const {
+    clip,
+    mode,
+    denominator = mode === 'client' ? sitesOfSum(sites.minimum, privacy) : undefined,
+  } = privacy;
   if (denominator === undefined) {
     refuse(
       'privacy.denominator is missing: a public number of rows, such as a rounded count of all patients, by which sums are divided.',
@@ -43,6 +48,20 @@ export function completePlan(draft: PlanDraft): Plan {
   if (privacy.noise !== undefined || plan.privacy.mode === 'none') return plan;
   // The search for the noise takes seconds, so it comes after all that can be refused.
   return { ...plan, privacy: { ...plan.privacy, noise: calibrated(plan.privacy, plan.rounds) } };
+}
+
+/** A draft that says nothing of privacy protects patients where sites are institutions, and whole sites where they are devices. */
+function withPrivacy(draft: PlanDraft): PlanDraft {
+  if (draft.privacy !== undefined) return draft;
+  return {
+    ...draft,
+    privacy: { mode: draft.aggregation?.kind === 'committee' ? 'client' : 'patient' },
+  };
+}
+
+/** Sites whose updates are in a sum, on average. */
+function sitesOfSum(sites: number, { sampling }: Pick<Private, 'sampling'>): number {
+  return sampling.kind === 'all' ? sites : sites * sampling.rate;
 }
 
 /** Learning rate of the sites' steps, where they take steps. */

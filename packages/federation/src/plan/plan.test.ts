@@ -101,16 +101,6 @@ describe('a plan', () => {
     ['strategy scaffold releases two', { strategy: { name: 'scaffold' } }],
     ['strategy scaffold keeps', { strategy: { name: 'scaffold' }, privacy: { mode: 'none' } }],
     [
-      'privacy.sampling chooses rows',
-      {
-        privacy: {
-          mode: 'client',
-          noise: 20,
-          sampling: { kind: 'poisson', rate: 0.01 },
-        },
-      },
-    ],
-    [
       'aggregation.robust krum needs the updates of 5 sites, and sites.threshold is 3',
       {
         privacy: { mode: 'none' },
@@ -142,6 +132,39 @@ describe('a plan', () => {
     ['rounds', { rounds: 0 }],
   ])('is refused: %s', (reason, more) => {
     expect(() => completePlan(draft(more))).toThrow(refused(reason));
+  });
+
+  it('protects patients by default, and whole sites where helpers sum for devices', () => {
+    const sites = { minimum: 200, maximum: 300 };
+    const devices = completePlan(
+      draft({ ...committee(), privacy: undefined, sites, strategy: { name: 'fedavg' } }),
+    );
+    expect(devices.privacy).toMatchObject({ mode: 'client', epsilon: 1, denominator: 200 });
+    expect(() => completePlan(draft({ privacy: undefined }))).toThrow(
+      refused('privacy.denominator is missing'),
+    );
+  });
+
+  it('needs less noise where sites are in a sum by chance, and divides by their mean number', () => {
+    const of = (more: object) =>
+      completePlan(
+        draft({
+          privacy: { mode: 'client', epsilon: 1, ...more },
+          sites: { minimum: 200, maximum: 300 },
+          rounds: 20,
+        }),
+      );
+    const [all, some] = [of({}), of({ sampling: { kind: 'poisson', rate: 0.1 } })];
+    expect(some.privacy).toMatchObject({ denominator: 20 });
+    const noiseOf = ({ privacy }: Plan) => (privacy.mode === 'none' ? 0 : privacy.noise);
+    expect(noiseOf(some)).toBeLessThan(noiseOf(all) / 2);
+    const mechanism = {
+      kind: 'discrete',
+      noise: noiseOf(some),
+      sampling: { kind: 'poisson', rate: 0.1 },
+      steps: 20,
+    } as const;
+    expect(spentAfter(some, 20)[0]!.epsilon).toBe(epsilonOf([mechanism], 1e-3).epsilon);
   });
 
   it('has its noise from helpers, of which all but one may collude unless it says otherwise', () => {

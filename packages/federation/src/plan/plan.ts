@@ -86,7 +86,10 @@ export const Privacy = z.discriminatedUnion('mode', [
     noise: positive,
     epsilon: positive.default(1),
     delta: z.number().gt(0).lt(1).default(1e-3),
-    /** How the rows of a step, or the sites of a round, are chosen. */
+    /**
+     * How the rows of a step, or the sites of a sum, are chosen. A site tosses its own coin: one that is not chosen
+     * sends zeros under its masks, so that nobody learns who was.
+     */
     sampling: z
       .discriminatedUnion('kind', [
         z.strictObject({ kind: z.literal('all') }),
@@ -213,7 +216,7 @@ export const PlanDraft = z.strictObject({
     .prefault({ kind: 'pairwise' }),
   privacy: z
     .discriminatedUnion('mode', [priv.partial({ noise: true, denominator: true }), open])
-    .prefault({ mode: 'patient' }),
+    .optional(),
   sites: Sites.partial({ threshold: true }).prefault({}),
 });
 export type PlanDraft = z.input<typeof PlanDraft>;

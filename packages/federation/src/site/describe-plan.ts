@@ -72,6 +72,11 @@ export function describePlan(plan: Plan): PlanWords {
       ...(privacy.mode === 'none'
         ? ['Inside it, the number of rows of this site.']
         : [
+            ...(privacy.sampling.kind === 'all'
+              ? []
+              : [
+                  `${privacy.mode === 'client' ? 'This site is' : 'Each row is'} in the sum of a round with a probability of ${+(100 * privacy.sampling.rate).toPrecision(3)} %, drawn here and told to nobody.`,
+                ]),
             `Noise is in that sum${helpers.length === 0 ? '' : ', of every helper'}: all rounds together tell little about ${HIDES[privacy.mode]} (${budget}).`,
           ]),
       'The public key of this site, its signatures, and the times at which it answers.',

@@ -1,6 +1,6 @@
 /** What a site needs of Node: its memory in a file, its connection by `ws`. */
 import type { ConnectionOptions, SecureContextOptions } from 'node:tls';
-import { SkeinError } from '@skein/api/errors';
+import { connectionError } from '@skein/api/client';
 import { FEDERATION_PATH } from '@skein/api/federations';
 import { WebSocket } from 'ws';
 import { connectionOver, type Connection } from '../transport/connection.ts';
@@ -14,7 +14,7 @@ const HANDSHAKE_MS = 20_000;
 /**
  * @param url of the node, `http:` or `https:`.
  * @param trust certificates that are trusted, and the one that is presented.
- * @throws SkeinError NODE_UNREACHABLE.
+ * @throws SkeinError NODE_UNREACHABLE, TLS_FAILED.
  */
 export function openSocket(
   url: string,
@@ -31,9 +31,6 @@ export function openSocket(
   const socket = new WebSocket(address, options);
   return new Promise((resolve, reject) => {
     socket.once('open', () => resolve(connectionOver(socket)));
-    socket.once('error', (cause) => {
-      const message = `No coordinator answers at ${address.origin}: ${cause.message}.`;
-      reject(new SkeinError('NODE_UNREACHABLE', message, { cause }));
-    });
+    socket.once('error', (cause) => reject(connectionError(url, new Error('ws', { cause }))));
   });
 }

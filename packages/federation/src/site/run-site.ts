@@ -9,6 +9,7 @@
  * counts on nothing of the coordinator: it checks the coordinator's key, the plan against the one that
  * it accepted, and the model against the plan.
  */
+import { canonical } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
 import { join, type Joined } from '../identity/handshake.ts';
 import type { Invitation } from '../identity/invitation.ts';
@@ -17,6 +18,7 @@ import { type Arrival, type Channel, openChannel } from '../transport/channel.ts
 import { memoryChunks } from '../transport/chunks.ts';
 import type { SeenEntry } from '../ledger/seen.ts';
 import type { Connection } from '../transport/connection.ts';
+import { endingWhenSilent } from '../transport/silence.ts';
 import type { MessageOf } from '../transport/messages.ts';
 import { answerOnce, type Answer, type Task, type Work } from './answers.ts';
 import type { SiteMemory } from './memory/site-memory.ts';
@@ -57,6 +59,8 @@ export interface SiteOptions {
   readonly onEvent?: (event: SiteEvent) => void;
   /** Leaves as soon as the coordinator has stored one answer: for plans with a committee. */
   readonly once?: boolean;
+  /** Connects again when nothing has come for so many milliseconds; default `SILENT_MS`. */
+  readonly silentMs?: number;
   readonly signal: AbortSignal;
 }
 
@@ -108,6 +112,7 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
   /** What has arrived of a payload outlives its connection. */
   const chunks = memoryChunks(MAX_PAYLOAD_BYTES);
   let round = 0;
+  let told = '';
 
   async function accept(joined: Joined): Promise<void> {
     const accepted = await memory.acceptedOf(run);
@@ -122,7 +127,8 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
 
   /** @returns how the run has ended; `undefined` when the connection was lost. */
   async function serve(connected: () => void): Promise<SiteEnd | undefined> {
-    const channel = openChannel(await options.open(), chunks);
+    const connection = endingWhenSilent(await options.open(), options.silentMs);
+    const channel = openChannel(connection, chunks);
     const leave = () => channel.close();
     signal.addEventListener('abort', leave, { once: true });
     try {
@@ -169,7 +175,10 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
       } else if (message.kind === 'status') {
         round = message.round;
         const { status, reason = '' } = message;
-        onEvent({ type: 'status', status, round, reason });
+        const now = { type: 'status', status, round, reason } as const;
+        // It is told from time to time, also where nothing has changed.
+        if (canonical(now) !== told) onEvent(now);
+        told = canonical(now);
         if (!ENDS.has(status)) continue;
         await memory.eraseBefore({ run, round: Number.MAX_SAFE_INTEGER, attempt: 0 });
         return { status: status as SiteEnd['status'], round, reason, seen: witness.newest };
@@ -239,7 +248,8 @@ async function fetchModel(
 /** Whether waiting may help. */
 function isTransient(error: unknown): boolean {
   if (!(error instanceof SkeinError)) return true;
-  return error.row.kind === 'load' || error.code === 'FEDERATION_PROTOCOL';
+  // A certificate may be renewed, and a clock be set.
+  return error.row.kind === 'load' || /^(FEDERATION_PROTOCOL|TLS_FAILED)$/.test(error.code);
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

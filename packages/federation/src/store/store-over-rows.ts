@@ -150,7 +150,12 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
         if (used >= uses) {
           throw invalid(uses === 1 ? 'was used by another key' : `was used by ${uses} keys`);
         }
-        if (invitation.expiresAt <= clock()) throw invalid('has expired');
+        const now = clock();
+        if (invitation.expiresAt <= now) {
+          throw invalid(
+            `has expired: it was valid until ${dateOf(invitation.expiresAt)}, and the clock of the coordinator says ${dateOf(now)}`,
+          );
+        }
         const made: MemberRecord = {
           run,
           key,
@@ -251,6 +256,7 @@ function parsed<T>(value: string | undefined): T | undefined {
 const recordOf = (value: string | undefined): RunRecord | undefined => parsed<RunRecord>(value);
 
 const moved = (message: string): SkeinError => new SkeinError('FEDERATION_MOVED', message);
+const dateOf = (ms: number): string => new Date(ms).toISOString().slice(0, 16);
 const invalid = (why: string): SkeinError =>
   new SkeinError('INVITATION_INVALID', `The invitation ${why}.`);
 const revoked = (key: string): SkeinError =>

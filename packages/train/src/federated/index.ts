@@ -1,4 +1,9 @@
-export { privateTrainingTarget, type PrivateTrainingTarget } from './audit/audit-target.ts';
+export {
+  privateTrainingTarget,
+  type Asking,
+  type PrivateTrainingTarget,
+} from './audit/audit-target.ts';
+export { membershipScores, type SeenRound } from './audit/membership.ts';
 export {
   federatedModel,
   openLocalTraining,

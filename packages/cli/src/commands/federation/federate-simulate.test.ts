@@ -15,6 +15,14 @@ beforeAll(async () => {
     return `${age.toFixed(1)},${pressure.toFixed(1)},${age + pressure > 180 ? 'yes' : 'no'}`;
   });
   await writeFile(join(folder, 'rows.csv'), ['age,pressure,ill', ...rows, ''].join('\n'));
+  // At the second hospital nearly all are ill, and it has a fifth of the rows.
+  const patients = rows.map((row, i) =>
+    i % 5 === 0 ? `south,${90 + (i % 7)},150,yes` : `north,${row}`,
+  );
+  await writeFile(
+    join(folder, 'hospitals.csv'),
+    ['hospital,age,pressure,ill', ...patients].join('\n'),
+  );
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -113,4 +121,35 @@ it('draws a table of rounds, and refuses more sites than rows and a column that 
   expect([many.code, JSON.parse(many.stdout).code]).toEqual([2, 'USAGE']);
   const absent = await skein('--label', 'sick', '--json');
   expect(JSON.parse(absent.stdout)).toMatchObject({ code: 'TRAINING_DATA_INVALID' });
+});
+
+it('tells how good the model is at each centre, beside the most frequent class there', async () => {
+  const by = (...more: string[]) =>
+    startCli(['federate', 'simulate', 'hospitals.csv', '--label', 'ill', ...more], { cwd: folder })
+      .ended;
+  const plan = ['--by', 'hospital', '--rounds', '8', '--rate', '1'];
+  const { stdout } = await by(...plan, '--json');
+  const { centres, sites, heldOutRows, trainingRows } = JSON.parse(stdout);
+  expect({ sites, heldOutRows, trainingRows }).toEqual({
+    sites: 2,
+    heldOutRows: 60,
+    trainingRows: 240,
+  });
+  const [south, north] = centres;
+  expect(south).toMatchObject({ name: 'south', trainingRows: 48, heldOutRows: 12, majority: 1 });
+  expect(north).toMatchObject({ name: 'north', trainingRows: 192, heldOutRows: 48 });
+  expect(north.majority).toBeLessThan(0.75);
+  expect(north.metrics.accuracy).toBeGreaterThan(north.majority + 0.1);
+  expect(south.metrics.accuracy).toBeGreaterThan(0.7);
+  const shown = await by(...plan);
+  expect(shown.stdout).toMatch(/^CENTRE +ROWS +HELD OUT +MAJORITY CLASS .*ACCURACY/m);
+  expect(shown.stdout).toMatch(/^south +48 +12 +1\.0000/m);
+  for (const wrong of [
+    ['--by', 'ward'],
+    ['--by', 'hospital', '--sites', '3'],
+    ['--by', 'age'],
+  ]) {
+    const { code, stdout: told } = await by(...wrong, '--json');
+    expect([code, JSON.parse(told).code]).toEqual([2, 'USAGE']);
+  }
 });

@@ -36,12 +36,15 @@ import {
   withDefault,
 } from '../../command-line/option.ts';
 import { renderTable, type Column } from '../../output/table.ts';
+import { centresOf, gathered, inTurn } from '../../federation/centres.ts';
 import {
+  type CentreQuality,
   type Compared,
   comparedOn,
   majorityOf,
   type Metrics,
   openQuality,
+  qualityOfCentres,
 } from '../../federation/simulated-quality.ts';
 import { usageError } from '../../command-line/usage.ts';
 
@@ -93,6 +96,10 @@ export const federateSimulate = defineCommand({
       does: 'Sites that differ, each with a model of its own too',
     },
     {
+      command: 'skein federate simulate rows.csv --label disease --by hospital',
+      does: 'One site for each hospital, and what the model is worth at each',
+    },
+    {
       command: 'skein federate simulate rows.csv --label disease --split sorted --json',
       does: 'Sites that have rows of few classes',
     },
@@ -101,7 +108,11 @@ export const federateSimulate = defineCommand({
   options: {
     label: text('COLUMN', 'The column to predict.'),
     model: withDefault(text('NETWORK', 'mlp: a linear model; mlp:16: one hidden layer.'), 'mlp'),
-    sites: withDefault(integer('N', 'Sites.', { min: 2, max: 10_000 }), '10'),
+    sites: integer('N', 'Sites. Default: 10.', { min: 2, max: 10_000 }),
+    by: text(
+      'COLUMN',
+      'In place of --sites: each value of the column is a site. A fifth of the rows of each is held out, and how good the model is at each is told.',
+    ),
     sampled: integer('N', 'Sites of a round, drawn anew each time; default: all.', {
       min: 1,
       max: 10_000,
@@ -160,21 +171,35 @@ export const federateSimulate = defineCommand({
     const builder = networkOf(model);
     if (builder === undefined) throw usageError(`--model: "${model}" is not mlp or mlp:16,8.`);
     const { path } = await givenFile(cwd, data);
-    const { strategy: name, serverRate, sites: count, sampled, rounds, batch, ...more } = options;
+    const {
+      strategy: name,
+      serverRate,
+      sites: wanted,
+      by,
+      sampled,
+      rounds,
+      batch,
+      ...more
+    } = options;
     const { hostile, robust, dishonest = hostile, norm, personal: lambda, late, ...local } = more;
     const rule = robust === undefined ? undefined : { name: robust, dishonest, norm };
-    requireRobust(rule, name, sampled ?? count);
     if (late > 0 && name !== 'fedbuff') throw usageError('--late is of --strategy fedbuff.');
-    if (lambda !== undefined && count > MOST_PERSONAL) {
-      throw usageError(`--personal is for at most ${MOST_PERSONAL} sites, not ${count}.`);
-    }
-    if (sampled !== undefined && sampled > count) {
-      throw usageError(`--sampled ${sampled} is more than the ${count} sites.`);
+    if (by !== undefined && (wanted !== undefined || split !== 'equal')) {
+      throw usageError('--by says which rows a site has: leave out --sites and --split.');
     }
     return explaining(data, async () => {
-      const table = await readCsv(createReadStream(path));
+      const read = await readCsv(createReadStream(path));
+      const centres = by === undefined ? [] : centresOf(read, by);
+      const count = by === undefined ? (wanted ?? 10) : centres.length;
+      requireSites({ count, sampled, rule, name, isPersonal: lambda !== undefined });
+      const columns = read.columns.filter((column) => column.name !== by);
+      const table = { count: read.count, columns };
       const given = { from: 'table', table, label } as const;
-      const [held, training] = splitRows(table.count, { share: HELD_OUT, seed });
+      const heldOf = centres.map(({ rows }) => splitRows(rows.length, { share: HELD_OUT, seed }));
+      const [held, training] =
+        by === undefined
+          ? splitRows(table.count, { share: HELD_OUT, seed })
+          : gathered(centres, heldOf);
       const fewest = lambda === undefined ? count : 5 * count;
       if (training.length < fewest) {
         throw usageError(`${training.length} training rows are too few for ${count} sites.`);
@@ -191,7 +216,10 @@ export const federateSimulate = defineCommand({
       const federated = federatedModel(problem.graded, strategy.site);
       const quality = await openQuality(problem, federated, test, batch);
       const found: SimulatedRow[] = [];
-      const shares = SPLITS[split](rows, count, seed);
+      const shares =
+        by === undefined
+          ? SPLITS[split](rows, count, seed)
+          : inTurn(heldOf.map(([, { length }]) => length));
       // With models of its own, each site keeps every fifth of its rows to try them on.
       const kept =
         lambda === undefined ? [] : shares.map((own) => own.filter((_, i) => i % 5 === 4));
@@ -209,6 +237,8 @@ export const federateSimulate = defineCommand({
       const personal =
         lambda === undefined ? undefined : await openPersonal(problem.graded, lambda, steps);
       let compared: { readonly personal?: Compared } = {};
+      let atCentres: { readonly centres?: readonly CentreQuality[] } = {};
+      const isClassified = problem.blueprint.classes.length > 0;
       try {
         const { parameters } = await simulate(federated, {
           ...steps,
@@ -227,6 +257,16 @@ export const federateSimulate = defineCommand({
             return !signal.aborted;
           },
         });
+        if (by !== undefined) {
+          const parts = inTurn(heldOf.map(([{ length }]) => length));
+          const tried = centres.map(({ name: centre }, i) => ({
+            name: centre,
+            trainingRows: shares[i]!.length,
+            held: selectRows(test, parts[i]!),
+          }));
+          const open = (rowsOf: Dataset) => openQuality(problem, federated, rowsOf, batch);
+          atCentres = { centres: await qualityOfCentres(tried, parameters, isClassified, open) };
+        }
         if (personal !== undefined) {
           const own = (site: number) => personal.of(site) ?? parameters;
           compared = {
@@ -241,27 +281,20 @@ export const federateSimulate = defineCommand({
         await personal?.close();
       }
       const counts = { trainingRows: rows.count, heldOutRows: test.count };
-      const frequent = problem.blueprint.classes.length > 0 ? { majority: majorityOf(test) } : {};
+      const frequent = isClassified ? { majority: majorityOf(test) } : {};
       const taken = robust === undefined ? {} : { robust };
-      const which = { strategy: name, ...taken, hostile, sites: count, split };
-      return { ...which, ...counts, ...frequent, ...compared, rounds: found };
+      const which = { strategy: name, ...taken, hostile, sites: count, split: by ?? split };
+      return { ...which, ...counts, ...frequent, ...compared, ...atCentres, rounds: found };
     });
   },
   render(found, style) {
     const { strategy, robust, hostile, sites, split } = found;
-    const { trainingRows, heldOutRows, majority, personal, rounds } = found;
+    const { trainingRows, heldOutRows, majority, personal, centres, rounds } = found;
     const names = Object.keys(rounds.at(-1)?.metrics ?? {});
     const columns: readonly Column<SimulatedRow>[] = [
       ['ROUND', ({ round }) => String(round), 'right'],
       ['LOSS', ({ loss }) => loss.toFixed(4), 'right'],
-      ...names.map(
-        (name) =>
-          [
-            name.replaceAll(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase(),
-            ({ metrics }: SimulatedRow) => metrics[name]?.toFixed(4) ?? '–',
-            'right',
-          ] as const,
-      ),
+      ...metricColumns<SimulatedRow>(names),
     ];
     const frequent =
       majority === undefined ? '' : ` The most frequent class has ${majority.toFixed(4)} of them.`;
@@ -270,14 +303,50 @@ export const federateSimulate = defineCommand({
       '',
       `${strategy}${robust === undefined ? '' : ` with ${robust}`} over ${sites} simulated sites (${split}${hostile === 0 ? '' : `, ${hostile} hostile`}) with ${trainingRows} rows; tried on ${heldOutRows} held-out rows.${frequent}`,
       ...(personal === undefined ? [] : [textOf(personal)]),
+      ...(centres === undefined ? [] : ['', renderTable(centres, columnsOf(names), style)]),
     ].join('\n');
   },
 });
+
+const metricColumns = <R extends { readonly metrics: Metrics }>(
+  names: readonly string[],
+): Column<R>[] =>
+  names.map((name) => [
+    name.replaceAll(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase(),
+    ({ metrics }) => metrics[name]?.toFixed(4) ?? '–',
+    'right',
+  ]);
+
+const columnsOf = (names: readonly string[]): Column<CentreQuality>[] => [
+  ['CENTRE', ({ name }) => name],
+  ['ROWS', ({ trainingRows }) => String(trainingRows), 'right'],
+  ['HELD OUT', ({ heldOutRows }) => String(heldOutRows), 'right'],
+  ['MAJORITY CLASS', ({ majority }) => majority?.toFixed(4) ?? '–', 'right'],
+  ...metricColumns<CentreQuality>(names),
+];
 
 function textOf({ rows, own, global }: Compared): string {
   const [name] = Object.keys(own).filter((each) => each !== 'validationLoss');
   const of = (metrics: Metrics): string => metrics[name!]?.toFixed(4) ?? '–';
   return `On ${rows} rows that sites have kept: ${name} ${of(own)} by a model of each site's own, ${of(global)} by the global one.`;
+}
+
+/** @throws SkeinError USAGE. */
+function requireSites(of: {
+  readonly count: number;
+  readonly sampled: number | undefined;
+  readonly rule: RobustRule | undefined;
+  readonly name: string;
+  readonly isPersonal: boolean;
+}): void {
+  const { count, sampled, rule, name, isPersonal } = of;
+  requireRobust(rule, name, sampled ?? count);
+  if (isPersonal && count > MOST_PERSONAL) {
+    throw usageError(`--personal is for at most ${MOST_PERSONAL} sites, not ${count}.`);
+  }
+  if (sampled !== undefined && sampled > count) {
+    throw usageError(`--sampled ${sampled} is more than the ${count} sites.`);
+  }
 }
 
 /** @throws SkeinError USAGE for a rule that has too few updates. */

@@ -24,7 +24,12 @@ const patient = { timeout: 90_000, interval: 20 };
 const PLAN = {
   ...TERMS,
   rounds: ROUNDS,
-  privacy: { mode: 'client', epsilon: 20, delta: 0.001 },
+  privacy: {
+    mode: 'client',
+    epsilon: 20,
+    delta: 0.001,
+    sampling: { kind: 'poisson', rate: 0.8 },
+  },
   sites: { minimum: 3, maximum: 4, threshold: 2 },
 };
 

@@ -74,7 +74,7 @@ export const ledgerVerify = defineCommand({
         [
           ['federation', found.run],
           ['coordinator', found.coordinator],
-          ['entries', String(found.entries)],
+          ['entries', `${found.entries}, from ${found.from} to ${found.to}`],
           [
             'rounds',
             `${found.rounds} done, ${found.aborted} aborted, ${found.releases} sums released`,
@@ -83,6 +83,11 @@ export const ledgerVerify = defineCommand({
         ],
         style,
       ),
+      ...(found.clockSetBack.length === 0
+        ? []
+        : [
+            `${style.yellow('warning:')} the clock of the coordinator was set back before entry ${found.clockSetBack.join(', ')}: trust no date in this ledger without another record.`,
+          ]),
     ].join('\n');
   },
 });

@@ -1,11 +1,33 @@
-/** `skein privacy audit`: tries to catch this installation's private training at spending more than it says. */
+/** `skein privacy audit`: tries to catch private training, one's own or a federation's, at spending more than it says. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
+import {
+  askedAgain,
+  lookAtPlan,
+  openLiveAudit,
+  openWork,
+  requireTerms,
+  runSite,
+} from '@skein/federation/site';
+import { openSqliteMemory } from '@skein/federation/site/node';
 import { audit, TrainError, type AuditReport } from '@skein/train';
-import { privateTrainingTarget } from '@skein/train/federated';
+import { privateTrainingTarget, type Asking } from '@skein/train/federated';
 import { nativeBackend } from '@skein/train/native';
-import { defineCommand } from '../../command-line/command.ts';
-import { decimal, integer, withDefault } from '../../command-line/option.ts';
+import { defineCommand, type Context, type OptionValues } from '../../command-line/command.ts';
+import { dataFolder, dataOption } from '../../connection/connection.ts';
+import {
+  decimal,
+  flag,
+  integer,
+  optionalArgument,
+  withDefault,
+} from '../../command-line/option.ts';
 import { renderTable, type Column } from '../../output/table.ts';
+import { linkOf, progressOf, socketOf, termOptions } from '../../federation/participation.ts';
+import { type TrustChoice, trustOptions } from '../../connection/trust.ts';
+import { usageError } from '../../command-line/usage.ts';
 
 interface Row {
   readonly test: string;
@@ -13,43 +35,60 @@ interface Row {
   readonly epsilon: number;
 }
 
+/** Times that each site is killed and asked again: with fresh noise each time the noise would be halved. */
+const RESUMES = 3;
+
 export const privacyAudit = defineCommand({
   name: 'privacy audit',
-  summary: 'Audit the private training: guess who was in it, and compare with what it claims.',
+  summary: 'Audit private training: guess who was in it, and compare with what it claims.',
   details:
-    'Runs the private federated training of this installation on canaries, each of which is in it with probability 1/2: clipping of each example, quantisation, and noise from the cryptographic generator. ' +
+    'Without URL it runs the private federated training of this installation on canaries, each of which is in it with probability 1/2: clipping of each example, quantisation, and noise from the cryptographic generator. Each site is killed and asked again, as often as a coordinator might; one that drew fresh noise for the same sum would be found. ' +
     'The auditor guesses from the released sums which canaries were in it. Guesses that are too good for the claimed epsilon, or noise that comes again in a second run, are violations: the exit code is then 1.\n' +
+    'With URL it takes part in a federation that runs, as a site with an invitation of its own whose rows are canaries, and guesses from the parameters that every site is sent. The canaries change the model as so many patients would. A model of few numbers tells few canaries apart.\n' +
     'Tests: one run (Steinke 2023) holds for any training; LiRA (Carlini 2022, with the trade-off of Nasr 2023) is closer for Gaussian noise. A passed audit is no proof of privacy; a failed one is a proof against it.',
-  examples: [{ command: 'skein privacy audit --noise 1', does: 'One round, 2,000 canaries' }],
-  arguments: {},
+  examples: [
+    { command: 'skein privacy audit --noise 1', does: 'One round, 2,000 canaries' },
+    {
+      command:
+        "skein privacy audit 'https://node.example/join#skein-join_…' --canaries 200 --max-epsilon 1 --accept",
+      does: 'Audit a federation from the inside, as one of its sites',
+    },
+  ],
+  arguments: {
+    url: optionalArgument('URL', 'The link of an invitation to the federation to audit.'),
+  },
   options: {
-    noise: withDefault(
-      decimal('NOISE', 'Standard deviation of the noise over the sensitivity.', {
-        min: 0.1,
-        max: 100,
-      }),
-      '1',
+    noise: decimal(
+      'NOISE',
+      'Standard deviation of the noise over the sensitivity; without URL. Default: 1.',
+      { min: 0.1, max: 100 },
     ),
-    rounds: withDefault(integer('N', 'Rounds of the training.', { min: 1, max: 1000 }), '1'),
-    canaries: withDefault(integer('N', 'Canaries.', { min: 100, max: 5000 }), '2000'),
-    sites: withDefault(
-      integer('N', 'Sites that share canaries and noise.', { min: 1, max: 16 }),
-      '4',
-    ),
-    delta: withDefault(
-      decimal('D', 'The probability with which epsilon may not hold.', { min: 1e-9, max: 0.1 }),
-      '1e-5',
+    rounds: integer('N', 'Rounds of the training; without URL. Default: 1.', {
+      min: 1,
+      max: 1000,
+    }),
+    canaries: integer('N', 'Canaries. Default: 2000; with URL 200.', { min: 100, max: 5000 }),
+    sites: integer('N', 'Sites that share canaries and noise; without URL. Default: 4.', {
+      min: 1,
+      max: 16,
+    }),
+    delta: decimal(
+      'D',
+      'The probability with which epsilon may not hold; without URL. Default: 1e-5.',
+      { min: 1e-9, max: 0.1 },
     ),
     confidence: withDefault(
       decimal('C', 'Confidence of each bound.', { min: 0.5, max: 0.9999 }),
       '0.999',
     ),
+    accept: flag('With URL: accept the plan, and take part.'),
+    ...termOptions,
+    folder: dataOption,
+    ...trustOptions,
   },
-  async run(_context, { confidence, ...options }): Promise<AuditReport> {
+  async run(context, { url, ...given }): Promise<AuditReport> {
     try {
-      return await audit(privateTrainingTarget({ ...options, backend: nativeBackend }), {
-        confidence,
-      });
+      return await (url === undefined ? ownAudit(given) : liveAudit(context, url, given));
     } catch (error) {
       if (error instanceof TrainError) throw new SkeinError('PRIVACY_UNATTAINABLE', error.message);
       throw error;
@@ -88,3 +127,89 @@ export const privacyAudit = defineCommand({
   },
   exitCode: ({ verdict }) => (verdict === 'holds' ? 0 : 1),
 });
+
+interface OwnChoice {
+  readonly noise: number | undefined;
+  readonly rounds: number | undefined;
+  readonly canaries: number | undefined;
+  readonly sites: number | undefined;
+  readonly delta: number | undefined;
+  readonly confidence: number;
+  readonly accept: boolean;
+}
+
+/** Of the training of this installation. */
+async function ownAudit(choice: OwnChoice): Promise<AuditReport> {
+  const { noise = 1, rounds = 1, canaries = 2000, sites = 4, delta = 1e-5 } = choice;
+  if (choice.accept) throw usageError('--accept: there is no plan to accept without URL.');
+  const folder = await mkdtemp(join(tmpdir(), 'skein-audit-'));
+  let trainings = 0;
+  const asking: Asking = (audited, plan) => {
+    trainings += 1;
+    const memoryOf = async (site: number) =>
+      openSqliteMemory(join(folder, `${trainings}-${site}.db`));
+    return askedAgain({ memoryOf, resumes: RESUMES, rounds })(audited, plan);
+  };
+  const trained = { noise, rounds, canaries, sites, delta, backend: nativeBackend, asking };
+  try {
+    return await audit(privateTrainingTarget(trained), { confidence: choice.confidence });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+type LiveChoice = OwnChoice &
+  OptionValues<typeof termOptions> &
+  TrustChoice & { readonly folder: string | undefined };
+
+/** Of a federation that this process takes part in, to its end. */
+async function liveAudit(context: Context, url: string, choice: LiveChoice): Promise<AuditReport> {
+  for (const name of ['noise', 'rounds', 'sites', 'delta'] as const) {
+    if (choice[name] === undefined) continue;
+    throw usageError(`--${name}: the plan of the federation says it.`);
+  }
+  const { canaries = 200, confidence, accept, folder } = choice;
+  const { address, invitation } = linkOf(url);
+  const { run } = invitation;
+  const open = await socketOf(context, address, choice);
+  const place = join(dataFolder(context, folder), 'sites');
+  await mkdir(place, { recursive: true, mode: 0o700 });
+  const memory = openSqliteMemory(join(place, `${run}-audit.db`));
+  try {
+    if ((await memory.attemptsOf(run, 'input')) > 0) {
+      throw new SkeinError(
+        'AUDIT_UNFIT',
+        'This audit was ended in the middle, and which canaries were in is not known any more: take another --folder and a new invitation.',
+      );
+    }
+    const { plan } = await lookAtPlan({ invitation, memory, open });
+    requireTerms(plan, choice);
+    const auditor = await openLiveAudit({ plan, canaries, confidence });
+    if (!accept) throw usageError('The audit takes part in the federation: add --accept.');
+    const progress = progressOf(context, plan);
+    let model: Uint8Array<ArrayBuffer> | undefined;
+    const end = await runSite({
+      invitation,
+      open,
+      memory,
+      consent: async () => {},
+      async prepare(joined, fetchModel) {
+        model = await fetchModel();
+        const keys = await memory.identity();
+        const { rows, onBroadcast } = auditor;
+        return openWork({ joined, run, keys, model, rows, backend: nativeBackend, onBroadcast });
+      },
+      onEvent: progress.on,
+      signal: context.signal,
+    });
+    context.notes.clear();
+    if (model === undefined) {
+      throw new SkeinError('AUDIT_UNFIT', `The federation has ${end.status} without this site.`);
+    }
+    // A site gives its update in phase input, with pairwise masks and with a committee.
+    const releases = await memory.attemptsOf(run, 'input');
+    return await auditor.report({ model, backend: nativeBackend, releases });
+  } finally {
+    await memory.close();
+  }
+}

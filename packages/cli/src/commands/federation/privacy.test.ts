@@ -67,6 +67,15 @@ it('audits the private training, and finds nothing in it', async () => {
   expect(code).toBe(0);
 });
 
+it('takes the terms of a federation from its plan, and joins none without a word', async () => {
+  const link = 'https://node.example/join#skein-join_x';
+  for (const args of [['--accept'], [link, '--noise', '1']]) {
+    const { code, stderr } = await skein('audit', ...args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(args.find((each) => each.startsWith('--')));
+  }
+});
+
 it('refuses an audit that could tell nothing', async () => {
   const { code, stderr } = await skein('audit', '--noise', '1', '--canaries', '9');
   expect(code).toBe(2);

@@ -53,6 +53,7 @@ export async function startCommittee(
   more: Partial<PlanDraft> = {},
   count = 3,
   encoding: { readonly share?: number } = {},
+  network?: (at: TestFederation) => Promise<{ readonly open: () => Promise<Connection> }>,
 ): Promise<TestCommittee> {
   const made = await Promise.all(
     NAMES.slice(0, count).map(async (name) => {
@@ -80,11 +81,12 @@ export async function startCommittee(
   const closing = new AbortController();
   onTestFinished(() => closing.abort());
 
-  const open = async (): Promise<Connection> => {
+  const direct = async (): Promise<Connection> => {
     const [near, far] = connectionPair();
     at.coordinator.connect(far);
     return near;
   };
+  const { open } = (await network?.(at)) ?? { open: direct };
   function run(options: Omit<SiteOptions, 'open' | 'consent' | 'signal'>): Running {
     const leaving = new AbortController();
     const signal = AbortSignal.any([closing.signal, leaving.signal]);

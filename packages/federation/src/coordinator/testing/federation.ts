@@ -32,6 +32,8 @@ export interface TestFederation {
   readonly artifacts: ArtifactStore;
   readonly faults: unknown[];
   now: number;
+  /** How often sites are told the status, from the next restart on. */
+  statusMs: number | undefined;
   /** Closes it wherever it is, which stores nothing, and opens another one on the same folder. */
   restart(): Promise<void>;
 }
@@ -51,6 +53,7 @@ export async function startFederation(more: Partial<PlanDraft> = {}): Promise<Te
       identity,
       clock,
       folder: pathOf(folder, 'uploads'),
+      statusMs: at.statusMs,
       onFault: (error) => faults.push(error),
     });
     opened.push(async () => {
@@ -81,6 +84,7 @@ export async function startFederation(more: Partial<PlanDraft> = {}): Promise<Te
     artifacts,
     faults,
     now: Date.UTC(2026, 0, 1),
+    statusMs: undefined,
     async restart() {
       await opened.pop()!();
       coordinator = await open();

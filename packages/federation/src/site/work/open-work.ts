@@ -6,11 +6,13 @@ import { committeeWork } from './committee-work.ts';
 import { pairwiseWork } from './pairwise-work.ts';
 import { plainWork } from './plain-work.ts';
 import type { SecureOptions } from './secure-options.ts';
-import { openTraining, type TrainingOptions } from './training.ts';
+import { openTraining, type SiteTraining, type TrainingOptions } from './training.ts';
 
 export interface WorkOptions
   extends Omit<TrainingOptions, 'plan'>, Pick<SecureOptions, 'run' | 'keys'> {
   readonly joined: Joined;
+  /** Told what the site trains from in each round. */
+  readonly onBroadcast?: (round: number, broadcast: Float32Array) => void;
 }
 
 type Kind = Plan['aggregation']['kind'];
@@ -22,8 +24,18 @@ const WORKS: Readonly<Record<Kind, (options: SecureOptions) => Promise<Work>>> =
 };
 
 /** @throws SkeinError PLAN_CHANGED when the model is not the one of the plan. */
-export async function openWork({ joined, ...options }: WorkOptions): Promise<Work> {
+export async function openWork({
+  joined,
+  onBroadcast = () => {},
+  ...options
+}: WorkOptions): Promise<Work> {
   const { plan, planDigest, coordinator } = joined;
-  const training = await openTraining({ ...options, plan });
+  const opened = await openTraining({ ...options, plan });
+  const training: SiteTraining = {
+    update(round, broadcast) {
+      onBroadcast(round, broadcast);
+      return opened.update(round, broadcast);
+    },
+  };
   return WORKS[plan.aggregation.kind]({ ...options, plan, planDigest, coordinator, training });
 }

@@ -23,3 +23,47 @@ it('clips the update of a site as a whole with privacy client, and does not weig
   expect(clipped.norm).toBeCloseTo(free.norm / 3, 6);
   expect([free.weight, clipped.weight]).toEqual([1, 1]);
 });
+
+it('is in a sum with the probability of the plan, by a coin of its own, and trains in any case', async () => {
+  const { plan, model } = await trainedPlan({
+    privacy: { mode: 'client', noise: 20, sampling: { kind: 'poisson', rate: 0.3 } },
+    aggregation: { kind: 'pairwise' },
+    sites: { minimum: 4 },
+  });
+  const rows = await readSiteRows(plan.data, ROWS);
+  const training = await openTraining({ plan, model, rows, backend: nativeBackend });
+  const rounds = 600;
+  let chosen = 0;
+  for (let round = 0; round < rounds; round += 1) {
+    const { numbers, weight } = await training.update(round, new Float32Array(4).fill(0.1));
+    expect([numbers.length, weight]).toEqual([4, 1]);
+    if (Array.from(numbers).some((each) => each !== 0)) chosen += 1;
+  }
+  // Six deviations.
+  expect(Math.abs(chosen / rounds - 0.3)).toBeLessThan(6 * Math.sqrt(0.21 / rounds));
+});
+
+it('draws the rows of a private step anew in each round, some rounds of them none', async () => {
+  const { plan, model } = await trainedPlan({
+    strategy: { name: 'fedsgd' },
+    privacy: {
+      mode: 'patient',
+      noise: 20,
+      denominator: 10,
+      sampling: { kind: 'poisson', rate: 0.5 },
+    },
+    aggregation: { kind: 'pairwise' },
+    local: {},
+    sites: { minimum: 4 },
+  });
+  const rows = await readSiteRows(plan.data, ROWS);
+  const training = await openTraining({ plan, model, rows, backend: nativeBackend });
+  const seen = new Set<string>();
+  for (let round = 0; round < 120; round += 1) {
+    const { numbers } = await training.update(0, new Float32Array(4).fill(0.1));
+    seen.add(Array.from(numbers, (each) => each.toFixed(5)).join());
+  }
+  // All 16 samples of four rows, but for a probability below 1e-2 that one of them is missing.
+  expect(seen.size).toBeGreaterThan(10);
+  expect(seen.size).toBeLessThanOrEqual(16);
+});

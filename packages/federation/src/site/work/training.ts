@@ -7,8 +7,10 @@ import {
   clippedStep,
   MASK,
   problemOf,
+  secureRandom,
   type Backend,
   type Encoder,
+  type SecureRandom,
 } from '@skein/train';
 import {
   federatedModel,
@@ -29,6 +31,8 @@ export interface TrainingOptions {
   readonly model: Uint8Array<ArrayBuffer>;
   readonly rows: SiteRows;
   readonly backend: Backend;
+  /** Chooses rows, or whether the site is in a sum; default: the platform's cryptographic generator. */
+  readonly random?: SecureRandom;
 }
 
 /** What a site computes in a round, before it is encoded, masked and given noise. */
@@ -51,12 +55,15 @@ const TRAININGS: { readonly [M in Mode]: (options: TrainingOptions) => Promise<S
   none: localTraining,
   async client(options) {
     const local = await localTraining(options);
-    const { clip } = privacyOf(options.plan);
+    const { clip, sampling } = privacyOf(options.plan);
+    const { random = secureRandom() } = options;
     return {
       async update(round, broadcast) {
+        // It trains whether it is chosen or not: the time of its answer must not tell.
         const { numbers } = await local.update(round, broadcast);
+        const isChosen = sampling.kind === 'all' || random.unit() < sampling.rate;
         // Sites count alike: a weight by rows would tell how many there are, and the sum is divided by a public number.
-        return { numbers: clipped(numbers, clip), weight: 1 };
+        return { numbers: clipped(numbers, isChosen ? clip : 0), weight: 1 };
       },
     };
   },
@@ -105,6 +112,7 @@ async function privateTraining({
   model,
   rows,
   backend,
+  random = secureRandom(),
 }: TrainingOptions): Promise<SiteTraining> {
   const { clip, sampling } = privacyOf(plan);
   const read = readModel(model);
@@ -116,6 +124,7 @@ async function privateTraining({
     mask: MASK,
     sampling,
     norm: clip,
+    random,
   });
   return {
     async update(_, broadcast) {

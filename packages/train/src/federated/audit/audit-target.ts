@@ -23,6 +23,7 @@ export interface PrivateTrainingTarget {
   readonly canaries?: number;
   /** Sites that hold the canaries, each with its share of the noise; default 4. */
   readonly sites?: number;
+  readonly asking?: Asking;
   /** What a round of all sites releases; a mutant replaces it. */
   readonly round?: (rows: readonly Dataset[], plan: NoisePlan) => Promise<ReleasedRound>;
 }
@@ -51,7 +52,8 @@ export function privateTrainingTarget(options: PrivateTrainingTarget): AuditTarg
     shares: sites,
     colluding: 0,
   });
-  const { round = (rows) => openRound(backend, rows, plan) } = options;
+  const { asking = askedOnce } = options;
+  const { round = (rows) => openRound(backend, rows, plan, asking) } = options;
   const claim = {
     kind: 'discrete',
     noise: plan.noise,
@@ -84,15 +86,35 @@ export function privateTrainingTarget(options: PrivateTrainingTarget): AuditTarg
   };
 }
 
+/** A site of the training: what it would send, [residues], with its share of the noise. */
+export interface AuditedSite {
+  residues(parameters: Float32Array): Promise<Uint32Array>;
+}
+
+/** How the answers of the sites become the sum that is released; default: each is asked once. */
+export type Asking = (
+  sites: readonly AuditedSite[],
+  plan: NoisePlan,
+) => Promise<Pick<ReleasedRound, 'release'>>;
+
+const askedOnce: Asking = async (sites, { encoding }) => ({
+  async release(parameters) {
+    const sum = new Uint32Array(residueCount(encoding));
+    for (const site of sites) addResidues(sum, await site.residues(parameters), encoding);
+    return decodeSum(sum, encoding, sites.length).sum;
+  },
+});
+
 /** Per-example clipping, Poisson-free full batches, quantisation and a share of the noise at each site. */
 async function openRound(
   backend: Backend,
   rows: readonly Dataset[],
   plan: NoisePlan,
+  asking: Asking,
 ): Promise<ReleasedRound> {
   const { encoding } = plan;
   const step = clippedStep((batch) => canaryModel(batch, encoding.length), { batch: BATCH });
-  const sites = await Promise.all(
+  const trainings = await Promise.all(
     rows.map((each) =>
       openPrivateTraining(step, {
         backend,
@@ -103,16 +125,15 @@ async function openRound(
       }),
     ),
   );
-  return {
-    async release(parameters) {
-      const sum = new Uint32Array(residueCount(encoding));
-      for (const site of sites) {
-        const { update } = await site.localUpdate(parameters);
-        addResidues(sum, encodeUpdate({ numbers: update }, encoding), encoding);
-      }
-      return decodeSum(sum, encoding, sites.length).sum;
+  const sites = trainings.map((training) => ({
+    async residues(parameters: Float32Array) {
+      const { update } = await training.localUpdate(parameters);
+      return encodeUpdate({ numbers: update }, encoding);
     },
-    close: async () => void (await Promise.all(sites.map((site) => site.close()))),
+  }));
+  return {
+    ...(await asking(sites, plan)),
+    close: async () => void (await Promise.all(trainings.map((each) => each.close()))),
   };
 }
 

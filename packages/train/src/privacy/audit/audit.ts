@@ -56,19 +56,46 @@ const FEWEST_CANARIES = 100;
 
 /** @throws TrainError `data` for fewer than 100 canaries. */
 export async function audit(target: AuditTarget, options: AuditOptions = {}): Promise<AuditReport> {
-  const { confidence = 0.999, guesses = 0.1, random = secureRandom() } = options;
   const { canaries, claim } = target;
+  const included = drawCanaries(canaries, options.random);
+  const scores = await target.run(included);
+  const again = await target.run(included);
+  const claimed = epsilonOf(claim.mechanisms, claim.delta).epsilon;
+  const report = judge({ scores, included, claimed, delta: claim.delta }, options);
+  if (!included.every((_, i) => scores[i] === again[i])) return report;
+  const repeated = 'A second run released the same numbers: the noise can be computed again.';
+  const findings = [...report.findings, repeated];
+  return { ...report, verdict: 'violated', findings, repeats: true };
+}
+
+/** Which canaries are in a training: each with probability ½. @throws TrainError `data` for fewer than 100. */
+export function drawCanaries(canaries: number, random = secureRandom()): readonly boolean[] {
   if (canaries < FEWEST_CANARIES) {
     throw new TrainError(
       'data',
       `${canaries} canaries tell nothing; take ${FEWEST_CANARIES} or more.`,
     );
   }
-  const included = Array.from({ length: canaries }, () => (random.uint32() & 1) === 1);
-  const scores = await target.run(included);
-  const again = await target.run(included);
-  const bounds = { delta: claim.delta, confidence };
-  const claimed = epsilonOf(claim.mechanisms, claim.delta).epsilon;
+  return Array.from({ length: canaries }, () => (random.uint32() & 1) === 1);
+}
+
+/** What was seen of one training. */
+export interface AuditedRun {
+  /** Of each canary; higher where it seems included. */
+  readonly scores: ArrayLike<number>;
+  readonly included: readonly boolean[];
+  /** The ε that the training says it has spent, at `delta`. */
+  readonly claimed: number;
+  readonly delta: number;
+}
+
+/** Guesses from the scores of one training, and says what they rule out. */
+export function judge(
+  { scores, included, claimed, delta }: AuditedRun,
+  { confidence = 0.999, guesses = 0.1 }: Omit<AuditOptions, 'random'> = {},
+): AuditReport {
+  const canaries = included.length;
+  const bounds = { delta, confidence };
   const guessed = bestGuesses(scores, included, Math.floor((canaries * guesses) / 2));
   const oneRun = { ...guessed, epsilon: oneRunEpsilon(guessed, canaries, bounds) };
   const errors = likelihoodErrors(scores, included);
@@ -76,24 +103,12 @@ export async function audit(target: AuditTarget, options: AuditOptions = {}): Pr
     ...errors,
     epsilon: gaussianEpsilon(errors.falsePositives, errors.falseNegatives, bounds),
   };
-  const repeats = included.every((_, i) => scores[i] === again[i]);
   const findings = [
     ...(oneRun.epsilon > claimed ? [finding('One run', oneRun.epsilon, claimed)] : []),
     ...(lira.epsilon > claimed ? [finding('LiRA', lira.epsilon, claimed)] : []),
-    ...(repeats
-      ? ['A second run released the same numbers: the noise can be computed again.']
-      : []),
   ];
-  return {
-    verdict: findings.length === 0 ? 'holds' : 'violated',
-    findings,
-    claimed,
-    delta: claim.delta,
-    confidence,
-    oneRun,
-    lira,
-    repeats,
-  };
+  const verdict = findings.length === 0 ? 'holds' : 'violated';
+  return { verdict, findings, claimed, delta, confidence, oneRun, lira, repeats: false };
 }
 
 function finding(test: string, found: number, claimed: number): string {

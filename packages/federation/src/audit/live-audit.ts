@@ -1,0 +1,137 @@
+/**
+ * An audit of a federation that runs: a site takes part with canaries, rows that it has made up, each of which
+ * is in with probability ½, and guesses afterwards from the parameters that every site is sent which were in.
+ * Guesses that the claimed ε does not allow are a violation, with the confidence that is asked for.
+ *
+ * Steinke, Nasr and Jagielski, "Privacy Auditing with One (1) Training Run" (NeurIPS 2023). What it can show is
+ * limited by the model: a few numbers tell few canaries apart.
+ */
+import { SkeinError } from '@skein/api/errors';
+import { readModel } from '@skein/onnx';
+import {
+  clippedStep,
+  drawCanaries,
+  judge,
+  MASK,
+  problemOf,
+  secureRandom,
+  selectRows,
+  type AuditReport,
+  type Backend,
+  type SecureRandom,
+} from '@skein/train';
+import { membershipScores } from '@skein/train/federated';
+import type { Plan } from '../plan/plan.ts';
+import { spentAfter } from '../plan/spent.ts';
+import { readSiteRows, type SiteRows } from '../site/site-rows.ts';
+
+export interface LiveAuditOptions {
+  readonly plan: Plan;
+  readonly canaries: number;
+  readonly confidence?: number;
+  readonly random?: SecureRandom;
+}
+
+export interface LiveAudit {
+  /** The canaries that are in: what the site trains on. */
+  readonly rows: SiteRows;
+  /** Notes what the site is sent to train from. */
+  onBroadcast(round: number, broadcast: Float32Array): void;
+  /**
+   * @param releases sums that this site has given an update to.
+   * @throws SkeinError AUDIT_UNFIT when fewer than two rounds were seen.
+   */
+  report(options: {
+    readonly model: Uint8Array<ArrayBuffer>;
+    readonly backend: Backend;
+    readonly releases: number;
+  }): Promise<AuditReport>;
+}
+
+/** Half of the canaries are guessed about: those that are clearest. */
+const GUESSES = 0.5;
+
+/** @throws SkeinError AUDIT_UNFIT; TrainError `data` for fewer than 100 canaries. */
+export async function openLiveAudit(options: LiveAuditOptions): Promise<LiveAudit> {
+  const { plan, canaries, confidence = 0.999, random = secureRandom() } = options;
+  const step = stepOf(plan);
+  const included = drawCanaries(canaries, random);
+  const all = await readSiteRows(plan.data, canaryLines(plan, canaries, random), 'jsonl');
+  const chosen = [...included.keys()].filter((i) => included[i]!);
+  const broadcasts = new Map<number, Float32Array>();
+  return {
+    rows: { ...all, rows: selectRows(all.rows, chosen), count: chosen.length },
+    onBroadcast: (round, broadcast) => void broadcasts.set(round, broadcast.slice()),
+    async report({ model, backend, releases }) {
+      const rounds = [...broadcasts].flatMap(([round, parameters]) => {
+        const after = broadcasts.get(round + 1);
+        if (after === undefined) return [];
+        return [{ parameters, sum: after.map((each, i) => (each - parameters[i]!) / step.rate) }];
+      });
+      if (rounds.length === 0) {
+        throw unfit('fewer than two rounds were seen, of which the first shows a sum');
+      }
+      const read = readModel(model);
+      const graph = clippedStep((batch) => problemOf(read, { batch }).graded, { batch: 1 });
+      const { clip, noise, delta } = step.privacy;
+      const scores = await membershipScores(rounds, {
+        backend,
+        step: graph,
+        rows: all.rows,
+        mask: MASK,
+        norm: clip,
+        deviation: noise * clip,
+      });
+      const [spent] = spentAfter(plan, releases);
+      return judge(
+        { scores, included, claimed: spent!.epsilon, delta },
+        { confidence, guesses: GUESSES },
+      );
+    },
+  };
+}
+
+/** By how much a sum moves the parameters. @throws SkeinError AUDIT_UNFIT where that is not a public number. */
+function stepOf({ privacy, strategy, aggregation }: Plan) {
+  if (privacy.mode !== 'patient') {
+    throw unfit(
+      'it audits privacy patient, in which each row is hidden; with privacy client all rows of this site are one',
+    );
+  }
+  if (strategy.name !== 'fedsgd' && strategy.name !== 'fedavg') {
+    throw unfit(`the server of strategy ${strategy.name} moves the model by more than the sum`);
+  }
+  if (aggregation.kind !== 'none' && aggregation.share !== undefined) {
+    throw unfit('a part of the numbers is sent in each round');
+  }
+  const learningRate = strategy.name === 'fedsgd' ? strategy.learningRate : 1;
+  return { privacy, rate: learningRate / privacy.denominator };
+}
+
+/** Rows that differ as much as the columns allow: each value at an end of its range, categories in turn. */
+function canaryLines(
+  { data }: Plan,
+  canaries: number,
+  random: SecureRandom,
+): Uint8Array<ArrayBuffer> {
+  const coin = (): boolean => (random.uint32() & 1) === 1;
+  const lines = Array.from({ length: canaries }, (_, i) => {
+    const cells = data.features.map((column): [string, string | number] => {
+      if (column.kind === 'number') return [column.name, coin() ? column.high : column.low];
+      const { categories } = column;
+      return [column.name, categories[i % categories.length]!];
+    });
+    const { target } = data;
+    const label =
+      target.kind === 'number'
+        ? coin()
+          ? target.high
+          : target.low
+        : target.classes[Math.floor(random.unit() * target.classes.length)]!;
+    return JSON.stringify(Object.fromEntries([...cells, [target.name, label]]));
+  });
+  return new TextEncoder().encode(lines.join('\n'));
+}
+
+const unfit = (why: string): SkeinError =>
+  new SkeinError('AUDIT_UNFIT', `This federation cannot be audited from a site: ${why}.`);
