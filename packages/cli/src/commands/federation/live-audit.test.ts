@@ -9,7 +9,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { FederationView } from '@skein/api';
 import type { AuditReport } from '@skein/train';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type FederationScene, openFederationScene, TERMS } from '../../testing/federation-scene.ts';
+import {
+  type FederationScene,
+  openFederationScene,
+  TERMS,
+} from '../../testing/federation-scene.ts';
 
 const ROUNDS = 6;
 const SLEEP_MS = process.env['SKEIN_FULL'] === '1' ? 90_000 : 0;
