@@ -60,6 +60,13 @@ export {
 } from './optimisers/optimisers.ts';
 export { epsilonOf, noiseFor, type Spent } from './privacy/accountant.ts';
 export {
+  correlatedNoise,
+  prefixError,
+  varianceGain,
+  type CorrelatedNoise,
+  type CorrelatedNoiseOptions,
+} from './privacy/banded.ts';
+export {
   audit,
   drawCanaries,
   judge,

@@ -15,6 +15,7 @@ import type { LedgerEntry, LedgerEvent } from '../ledger/entry.ts';
 import { MOST_ATTEMPTS } from '../plan/encoding.ts';
 import { helpersOf } from '../plan/helpers.ts';
 import { strategyOfPlan } from '../plan/strategy.ts';
+import { turnsOf } from '../plan/turns.ts';
 import type { FederationStore, RunRecord, RunState } from '../store/federation-store.ts';
 import type { Payload } from '../transport/chunks.ts';
 import type { Place } from '../transport/messages.ts';
@@ -339,7 +340,11 @@ export class Conductor {
     this.#answered.clear();
     this.#declined.clear();
     const aborted: LedgerEvent = { kind: 'aborted', round, attempt, phase, code, reason };
-    await this.#advance({ attempt: attempt + 1, phase: 'gather', roster: [] }, [aborted]);
+    const { plan } = this.record;
+    // Noise that is correlated over rounds is given once: the round is over without a sum.
+    const isLost = turnsOf(plan) !== undefined && phase === RELEASING[plan.aggregation.kind];
+    const next = isLost ? { round: round + 1, attempt: 0 } : { attempt: attempt + 1 };
+    await this.#advance({ ...next, phase: 'gather', roster: [] }, [aborted]);
     this.#clock.pause(retryAfterMs(attempt));
     await forgetAnswers(this.record, this.#options);
     if (attempt + 1 >= MOST_ATTEMPTS)

@@ -15,13 +15,18 @@ import { createIdentity, identityOf, type Identity, signerOf } from '../identity
 import { committeeContext } from '../plan/committee-terms.ts';
 import { completePlan } from '../plan/complete.ts';
 import { encodingOf } from '../plan/encoding.ts';
-import type { PlannedHelper } from '../plan/plan.ts';
+import type { PlanDraft, PlannedHelper } from '../plan/plan.ts';
 import { isBudgetSpent } from '../plan/spent.ts';
 import { answerOnce } from '../site/answers.ts';
 import { draft } from '../testing/plans.ts';
 import { helperWork, keysOfHelper, openHelperMemory, type HelperMemory } from './index.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
+type Sampling = Exclude<PlanDraft['privacy'], undefined> extends infer P
+  ? P extends { sampling?: infer S }
+    ? Exclude<S, undefined>
+    : never
+  : never;
 const RUN = 'f-1';
 const SITES = 5;
 const code = (name: string) => expect.objectContaining({ code: name });
@@ -41,12 +46,12 @@ beforeAll(async () => {
   );
 });
 
-async function helperOn(memory: HelperMemory) {
+async function helperOn(memory: HelperMemory, sampling: Sampling = { kind: 'all' }) {
   const own = { name: 'Basel', ...(await keysOfHelper(memory)) };
   const plan = completePlan(
     draft({
       aggregation: { kind: 'committee', helpers: [own, ...others] },
-      privacy: { mode: 'client', noise: 20, epsilon: 0.4, delta: 1e-3 },
+      privacy: { mode: 'client', noise: 20, epsilon: 0.4, delta: 1e-3, sampling },
       sites: { minimum: 5, maximum: 5, threshold: 3 },
       rounds: 1000,
     }),
@@ -63,8 +68,13 @@ async function helperOn(memory: HelperMemory) {
     committeeContext({ ...terms, encoding }, { round, attempt }, roster);
 
   /** The signed list of some sites, as an honest leader of a plan with a minimum would make it. */
-  async function listOf(numbers: readonly number[], round = 0, minimum = 3): Promise<Bytes> {
-    const context = contextAt(round);
+  async function listOf(
+    numbers: readonly number[],
+    round = 0,
+    minimum = 3,
+    attempt = 0,
+  ): Promise<Bytes> {
+    const context = contextAt(round, attempt);
     const at = await LeaderRound.begin({ ...context, minimum }, signerOf(leader));
     const sealed = { ...context, minimum };
     for (const number of numbers) {
@@ -78,9 +88,9 @@ async function helperOn(memory: HelperMemory) {
   return {
     plan,
     listOf,
-    ask(phase: string, list: Bytes, round = 0) {
+    ask(phase: string, list: Bytes, round = 0, attempt = 0) {
       const payload = joinedBytes([...roster, list]);
-      const place = { round, attempt: 0, phase };
+      const place = { round, attempt, phase };
       return answer({ place, fields: { sites: SITES }, payload });
     },
     /** With a shorter roster than the plan's threshold, or another count. */
@@ -172,5 +182,18 @@ describe('a helper', () => {
     ]);
     const last = await helper.ask('masks', new Uint8Array(0), sums - 1);
     expect(last.payload).toBeDefined();
+  });
+
+  it('gives correlated noise for a round once, whatever the attempt', async () => {
+    const memory = openHelperMemory(':memory:');
+    const helper = await helperOn(memory, { kind: 'bands', rounds: 3 });
+    const again = await helper.listOf([0, 1, 2], 0, 3, 1);
+    await helper.ask('masks', await helper.listOf([0, 1, 2, 3]));
+    await expect(helper.ask('masks', again, 0, 1)).rejects.toEqual(code('FEDERATION_PROTOCOL'));
+    // Nor an earlier attempt, of which it may have heard nothing.
+    await helper.ask('masks', await helper.listOf([0, 1, 2], 1, 3, 1), 1, 1);
+    const first = helper.ask('masks', await helper.listOf([0, 1, 2], 1), 1);
+    await expect(first).rejects.toEqual(code('FEDERATION_PROTOCOL'));
+    await helper.ask('masks', await helper.listOf([0, 1, 2], 2), 2);
   });
 });

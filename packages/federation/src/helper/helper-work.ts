@@ -7,7 +7,6 @@
  */
 import { toHex } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
-import { noiseShare } from '@skein/train/federated';
 import {
   Helper,
   helperKeys,
@@ -23,6 +22,7 @@ import type { Plan, PlannedHelper } from '../plan/plan.ts';
 import type { Outcome, Task, Work } from '../site/answers.ts';
 import { unknownPhase } from '../site/work/plain-work.ts';
 import type { HelperMemory } from './helper-memory.ts';
+import { helperNoise } from './helper-noise.ts';
 
 /** The keys of this helper, as a plan names them. */
 export async function keysOfHelper(
@@ -67,13 +67,19 @@ export async function helperWork({ run, joined, memory }: HelperWorkOptions): Pr
   const secret = await memory.sealingSecret();
   const encoding = encodingOf(plan, plan.model.parameters);
 
-  type Answering = (context: CommitteeContext, list: Uint8Array) => Promise<Outcome>;
+  const noiseOf = helperNoise({ run, ...joined, encoding, secret });
+
+  type Answering = (
+    context: CommitteeContext,
+    list: Uint8Array,
+    round: number,
+  ) => Promise<Outcome>;
   const phases: Readonly<Record<string, Answering>> = {
     async seeds(context, list) {
       return { fields: { bad: await helper().check(context, list) } };
     },
-    async masks(context, list) {
-      const { head, chunks } = await helper().answer(context, list, noiseShare(encoding));
+    async masks(context, list, round) {
+      const { head, chunks } = await helper().answer(context, list, noiseOf(round));
       const parts = [head, ...chunks];
       return {
         fields: { lengths: parts.map(({ length }) => length) },
@@ -88,6 +94,7 @@ export async function helperWork({ run, joined, memory }: HelperWorkOptions): Pr
     const phase = Object.hasOwn(phases, place.phase) ? phases[place.phase] : undefined;
     if (phase === undefined) throw unknownPhase({ place });
     const { roster, rest } = splitRoster(plan, payload, fields['sites']);
-    return phase(committeeContext({ ...joined, run, encoding }, place, roster), rest);
+    const context = committeeContext({ ...joined, run, encoding }, place, roster);
+    return phase(context, rest, place.round);
   };
 }

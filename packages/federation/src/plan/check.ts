@@ -4,6 +4,7 @@ import { fewestUpdates } from '@skein/train/federated';
 import type { z } from 'zod';
 import { helpersOf } from './helpers.ts';
 import { Plan } from './plan.ts';
+import { turnsOf } from './turns.ts';
 
 /**
  * Checks a plan that came from elsewhere.
@@ -26,6 +27,7 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
   const mostRows = aggregation.kind === 'none' ? undefined : aggregation.mostRows;
   const robust = aggregation.kind === 'none' ? aggregation.robust : undefined;
   const helpers = helpersOf(plan);
+  const turns = turnsOf(plan);
   const keys = helpers.flatMap(({ identity, sealing }) => [identity, sealing]);
   return [
     [new Set(names).size < names.length, 'data names a column twice.'],
@@ -98,6 +100,18 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
     [
       isSecure && strategy.name === 'cyclic',
       'strategy cyclic has no sum to hide: its aggregation must be none.',
+    ],
+    [
+      turns !== undefined && aggregation.kind !== 'committee',
+      'privacy.sampling bands needs aggregation committee: noise that is correlated over rounds is lost with a site, and no helper may be lost.',
+    ],
+    [
+      turns !== undefined && helpers.length > 0 && collusion.helpers !== helpers.length - 1,
+      'privacy.sampling bands needs collusion.helpers of all but one: each helper adds the whole noise.',
+    ],
+    [
+      turns !== undefined && 'share' in aggregation && aggregation.share !== undefined,
+      'aggregation.share draws other numbers in each round, over which privacy.sampling bands correlates noise: leave one of them out.',
     ],
     [
       isSecure && strategy.name === 'scaffold',

@@ -3,6 +3,7 @@ import { fromHex } from '@skein/api/canonical';
 import { noisePlan, type SumEncoding } from '@skein/train/federated';
 import { noiseSharesOf } from './helpers.ts';
 import type { Plan } from './plan.ts';
+import { turnsOf } from './turns.ts';
 
 /** Attempts of one round; a round that fails more often fails the run. */
 export const MOST_ATTEMPTS = 1000;
@@ -19,7 +20,10 @@ export function encodingOf(plan: Plan, length: number): SumEncoding {
   if (privacy.mode === 'none') return { ...encoding, weight: { most: mostRows! } };
   const { fewest, most, colluding } = noiseSharesOf(plan);
   const { clip: norm, noise } = privacy;
-  return noisePlan({ encoding, norm, noise, shares: fewest, colluding, mostShares: most }).encoding;
+  const planned = noisePlan({ encoding, norm, noise, shares: fewest, colluding, mostShares: most });
+  const bands = turnsOf(plan);
+  if (bands === undefined) return planned.encoding;
+  return { ...planned.encoding, noise: { ...planned.encoding.noise!, bands } };
 }
 
 /** Which numbers an attempt sends, where the plan sends a part of them: no site and no coordinator chooses. */

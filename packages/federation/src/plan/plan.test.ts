@@ -150,7 +150,8 @@ describe('a plan', () => {
       completePlan(
         draft({
           privacy: { mode: 'client', epsilon: 1, ...more },
-          sites: { minimum: 200, maximum: 300 },
+          local: { learningRate: 0.1 },
+          sites: { minimum: 200, maximum: 250 },
           rounds: 20,
         }),
       );

@@ -94,6 +94,8 @@ export const Privacy = z.discriminatedUnion('mode', [
       .discriminatedUnion('kind', [
         z.strictObject({ kind: z.literal('all') }),
         z.strictObject({ kind: z.literal('poisson'), rate: z.number().gt(0).max(1) }),
+        /** Each row, or site, is in every so many rounds, and noise is correlated over as many (DP-FTRL). */
+        z.strictObject({ kind: z.literal('bands'), rounds: z.int().min(2).max(1000) }),
       ])
       .default({ kind: 'all' }),
     /** What the sum is divided by: public and fixed, never the number of rows that took part. */

@@ -8,6 +8,7 @@ import type { LedgerEvent } from '../ledger/entry.ts';
 import { canonical } from '@skein/api/canonical';
 import { noiseSharesOf, type NoiseShares } from './helpers.ts';
 import type { Plan } from './plan.ts';
+import { turnsOf } from './turns.ts';
 
 /** ε against a number of sites that collude with the coordinator; with a committee, of helpers. */
 export interface SpentEpsilon {
@@ -42,7 +43,9 @@ export function spentAfter(plan: Plan, releases: number): readonly SpentEpsilon[
   const found = known.get(terms);
   if (found !== undefined) return found;
   const spent = [...new Set([0, shares.colluding])].map((colluding) => {
-    const noise = noiseAgainst(shares, privacy.noise, colluding);
+    // Correlated noise of each helper is enough by itself; that of several is not counted together.
+    const noise =
+      turnsOf(plan) === undefined ? noiseAgainst(shares, privacy.noise, colluding) : privacy.noise;
     const mechanism = mechanismOf({ ...privacy, noise }, releases);
     return {
       colluding,

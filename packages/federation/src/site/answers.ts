@@ -8,6 +8,7 @@ import { canonical, sha256, utf8 } from '@skein/api/canonical';
 import { MOST_ATTEMPTS } from '../plan/encoding.ts';
 import type { Plan } from '../plan/plan.ts';
 import { isBudgetSpent, RELEASING } from '../plan/spent.ts';
+import { turnsOf } from '../plan/turns.ts';
 import type { MessageOf, Place, SignedAnswer } from '../transport/messages.ts';
 import type { Attempt, SiteMemory } from './memory/site-memory.ts';
 
@@ -66,11 +67,28 @@ export function answerOnce(
         `Attempt ${attempt} of round ${round} is asked for, but the plan has ${plan.rounds} rounds of at most ${MOST_ATTEMPTS} attempts.`,
       );
     }
-    if (phase !== releasing || !isBudgetSpent(plan, await memory.attemptsOf(run, phase))) return;
+    if (phase !== releasing) return;
+    const takeTurns = turnsOf(plan) !== undefined;
+    if (takeTurns && (await isGiven({ round, attempt, phase }))) {
+      throw new SkeinError(
+        'FEDERATION_PROTOCOL',
+        `Attempt ${attempt} of round ${round} is asked for, whose noise was given in another attempt: it is correlated over rounds, and given once.`,
+      );
+    }
+    if (!isBudgetSpent(plan, takeTurns ? round : await memory.attemptsOf(run, phase))) return;
     throw new SkeinError(
       'PRIVACY_BUDGET_SPENT',
       `Round ${round} is asked for, but this site has answered as often as the privacy budget of the plan allows.`,
     );
+  }
+
+  /** Whether another attempt of the round was answered. */
+  async function isGiven({ round, attempt, phase }: Place): Promise<boolean> {
+    for (let other = 0; other < MOST_ATTEMPTS; other += 1) {
+      if (other === attempt) continue;
+      if ((await memory.answerOf({ run, round, attempt: other, phase })) !== undefined) return true;
+    }
+    return false;
   }
 
   async function stored(task: Omit<Task, 'state'>): Promise<Answer> {

@@ -15,6 +15,18 @@ export interface PlanWords {
   readonly warnings: readonly string[];
 }
 
+/** How rows, or sites, get into the sum of a round. */
+function chosenWords({ privacy }: Plan): readonly string[] {
+  if (privacy.mode === 'none' || privacy.sampling.kind === 'all') return [];
+  const each = privacy.mode === 'client' ? 'This site is' : 'Each row is';
+  const { sampling } = privacy;
+  return [
+    sampling.kind === 'bands'
+      ? `${each} in one of ${sampling.rounds} rounds, by turns, and the noise of rounds is correlated.`
+      : `${each} in the sum of a round with a probability of ${+(100 * sampling.rate).toPrecision(3)} %, drawn here and told to nobody.`,
+  ];
+}
+
 const HIDES = { patient: 'any one row', client: 'all rows of this site', none: '' } as const;
 const AGGREGATION = {
   pairwise: 'pairwise masks; the coordinator reads only the sum over sites',
@@ -72,11 +84,7 @@ export function describePlan(plan: Plan): PlanWords {
       ...(privacy.mode === 'none'
         ? ['Inside it, the number of rows of this site.']
         : [
-            ...(privacy.sampling.kind === 'all'
-              ? []
-              : [
-                  `${privacy.mode === 'client' ? 'This site is' : 'Each row is'} in the sum of a round with a probability of ${+(100 * privacy.sampling.rate).toPrecision(3)} %, drawn here and told to nobody.`,
-                ]),
+            ...chosenWords(plan),
             `Noise is in that sum${helpers.length === 0 ? '' : ', of every helper'}: all rounds together tell little about ${HIDES[privacy.mode]} (${budget}).`,
           ]),
       'The public key of this site, its signatures, and the times at which it answers.',

@@ -47,7 +47,19 @@ export interface DiscreteSteps {
   readonly steps: number;
 }
 
-export type Mechanism = GaussianSteps | DiscreteSteps | TreeSteps;
+/**
+ * Sums with noise that is correlated over rounds (`banded.ts`). Each example is in one of any `bands` consecutive steps,
+ * which needs no sampling. Neighbouring data sets differ by one example whose rows are all zero in one of them.
+ */
+export interface BandedSteps {
+  readonly kind: 'banded';
+  /** Standard deviation of the noise z over the clipping norm. */
+  readonly noise: number;
+  readonly bands: number;
+  readonly steps: number;
+}
+
+export type Mechanism = GaussianSteps | DiscreteSteps | TreeSteps | BandedSteps;
 
 /** Nodes of the tree that one leaf adds to. */
 export function treeHeight(leaves: number): number {
@@ -59,6 +71,11 @@ export function assertMechanism(mechanism: Mechanism): void {
   const { noise, steps } = mechanism;
   if (!(noise > 0 && noise < Infinity)) invalid(`the noise ${noise} is not above 0`);
   if (!(Number.isSafeInteger(steps) && steps >= 0)) invalid(`${steps} is not a number of steps`);
+  if (mechanism.kind === 'banded') {
+    const { bands } = mechanism;
+    if (!(Number.isSafeInteger(bands) && bands > 0)) invalid(`${bands} bands are none`);
+    return;
+  }
   if (mechanism.kind === 'tree' || mechanism.sampling.kind === 'all') return;
   const { rate } = mechanism.sampling;
   if (!(rate > 0 && rate <= 1)) invalid(`the sampling rate ${rate} is not above 0 and at most 1`);

@@ -5,6 +5,7 @@
  * sampling: theorem 9 of Wang, Balle and Kasiviswanathan 2019, for whole α. Conversion to (ε, δ):
  * Canonne, Kamath and Steinke 2020, proposition 12.
  */
+import { mostParticipations } from './banded.ts';
 import { type Mechanism, type Sampling, treeHeight } from './mechanism.ts';
 
 /** The orders over which the smallest ε is taken: close together where most budgets lie. */
@@ -31,6 +32,9 @@ const TAIL = 14;
 export function rdpOf(mechanism: Mechanism, order: number): number {
   const { noise, steps } = mechanism;
   if (mechanism.kind === 'tree') return (treeHeight(steps) * order) / (2 * noise ** 2);
+  if (mechanism.kind === 'banded') {
+    return (mostParticipations(mechanism.bands, steps) * order) / (2 * noise ** 2);
+  }
   const poisson = mechanism.kind === 'discrete' ? poissonOfAny : poissonStep;
   return steps * rdpOfStep(mechanism.sampling, noise, order, poisson);
 }

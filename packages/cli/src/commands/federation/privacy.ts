@@ -32,7 +32,7 @@ import {
 import { type Column, renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
 
-const SAMPLINGS = ['poisson', 'fixed', 'all', 'tree'] as const;
+const SAMPLINGS = ['poisson', 'fixed', 'all', 'tree', 'bands'] as const;
 const POINTS_OF_CURVE = 8;
 const MOST_NOISES = 4;
 
@@ -57,7 +57,7 @@ export const privacy = defineCommand({
   details:
     'Counts DP-SGD: examples are clipped to a norm, summed, and Gaussian noise of NOISE times that norm is added. ' +
     'Two accountants answer: privacy loss distributions (PLD), which are close to exact, and Rényi differential privacy (RDP), which is a bound; the smaller one counts.\n' +
-    'Sampling says how a batch is drawn. Batches cut from a shuffled order are not Poisson samples: for one epoch of those take `tree`, with noise that is added along a tree.',
+    'Sampling says how a batch is drawn. Batches cut from a shuffled order are not Poisson samples: for one epoch of those take `tree`, with noise that is added along a tree; where each row is in one of every rows / batch steps, take `bands`, with noise that is correlated over as many steps (DP-FTRL).',
   examples: [
     {
       command: 'skein privacy --rows 60000 --batch 256 --epochs 15 --noise 1.1',
@@ -175,6 +175,9 @@ function noisesOf(
 
 function mechanism({ sampling, rate }: Plan, noise: number, steps: number): Mechanism {
   if (sampling === 'tree') return { kind: 'tree', noise, steps };
+  if (sampling === 'bands') {
+    return { kind: 'banded', noise, steps, bands: Math.max(1, Math.floor(1 / rate + 1e-9)) };
+  }
   const drawn: Sampling = sampling === 'all' ? { kind: 'all' } : { kind: sampling, rate };
   return { kind: 'gaussian', noise, steps, sampling: drawn };
 }

@@ -1,6 +1,8 @@
 /** The work of a site by an accepted plan: its training, and the phases of the plan's aggregation. */
 import type { Joined } from '../../identity/handshake.ts';
+import { identityOf } from '../../identity/keys.ts';
 import type { Plan } from '../../plan/plan.ts';
+import { numberOf } from '../../plan/turns.ts';
 import type { Work } from '../answers.ts';
 import { committeeWork } from './committee-work.ts';
 import { pairwiseWork } from './pairwise-work.ts';
@@ -30,7 +32,8 @@ export async function openWork({
   ...options
 }: WorkOptions): Promise<Work> {
   const { plan, planDigest, coordinator } = joined;
-  const opened = await openTraining({ ...options, plan });
+  const { key } = await identityOf(options.keys);
+  const opened = await openTraining({ ...options, plan, turn: numberOf(key) });
   const training: SiteTraining = {
     update(round, broadcast) {
       onBroadcast(round, broadcast);

@@ -4,6 +4,12 @@ import { readSiteRows } from '../site-rows.ts';
 import { trainedPlan } from '../testing/trained-plan.ts';
 import { openTraining } from './training.ts';
 
+const HELPERS = ['1', '2'].map((digit) => ({
+  name: `helper ${digit}`,
+  identity: digit.repeat(64),
+  sealing: `${Number(digit) + 4}`.repeat(64),
+  proof: '0'.repeat(128),
+}));
 const ROWS = new TextEncoder().encode('age,sex,disease\n40,1,1\n50,0,0\n60,0,1\n70,1,0\n');
 
 it('clips the update of a site as a whole with privacy client, and does not weigh it by its rows', async () => {
@@ -66,4 +72,49 @@ it('draws the rows of a private step anew in each round, some rounds of them non
   // All 16 samples of four rows, but for a probability below 1e-2 that one of them is missing.
   expect(seen.size).toBeGreaterThan(10);
   expect(seen.size).toBeLessThanOrEqual(16);
+});
+
+it('takes rows in turns: those of all rounds of a turn are all rows, each once', async () => {
+  const updates = async (sampling: object, rounds: readonly number[]) => {
+    const { plan, model } = await trainedPlan({
+      strategy: { name: 'fedsgd' },
+      privacy: { mode: 'patient', noise: 20, denominator: 10, ...sampling },
+      aggregation: { kind: 'committee', helpers: HELPERS },
+      local: {},
+      sites: { minimum: 4 },
+    });
+    const rows = await readSiteRows(plan.data, ROWS);
+    const training = await openTraining({ plan, model, rows, backend: nativeBackend });
+    const sum = new Float64Array(4);
+    for (const round of rounds) {
+      const { numbers } = await training.update(round, new Float32Array(4).fill(0.1));
+      for (let i = 0; i < 4; i += 1) sum[i] = sum[i]! + numbers[i]!;
+    }
+    return sum;
+  };
+  const turns = { sampling: { kind: 'bands', rounds: 3 } };
+  const [all, some, later] = [
+    await updates({}, [0]),
+    await updates(turns, [0, 1, 2]),
+    await updates(turns, [7, 3, 5]),
+  ];
+  all.forEach((each, i) => expect(some[i]).toBeCloseTo(each, 5));
+  all.forEach((each, i) => expect(later[i]).toBeCloseTo(each, 5));
+  expect(await updates(turns, [0])).not.toEqual(all);
+});
+
+it('is in the sums of its turns only, where sites take them', async () => {
+  const { plan, model } = await trainedPlan({
+    privacy: { mode: 'client', noise: 20, sampling: { kind: 'bands', rounds: 3 } },
+    aggregation: { kind: 'committee', helpers: HELPERS },
+    sites: { minimum: 6 },
+  });
+  const rows = await readSiteRows(plan.data, ROWS);
+  const training = await openTraining({ plan, model, rows, backend: nativeBackend, turn: 4 });
+  const isIn: boolean[] = [];
+  for (let round = 0; round < 7; round += 1) {
+    const { numbers } = await training.update(round, new Float32Array(4).fill(0.1));
+    isIn.push(Array.from(numbers).some((each) => each !== 0));
+  }
+  expect(isIn).toEqual([false, true, false, false, true, false, false]);
 });

@@ -23,6 +23,7 @@ import {
 import { canonical } from '@skein/api/canonical';
 import type { Plan } from '../../plan/plan.ts';
 import { strategyOfPlan } from '../../plan/strategy.ts';
+import { isTurn } from '../../plan/turns.ts';
 import type { SiteRows } from '../site-rows.ts';
 
 export interface TrainingOptions {
@@ -33,6 +34,8 @@ export interface TrainingOptions {
   readonly backend: Backend;
   /** Chooses rows, or whether the site is in a sum; default: the platform's cryptographic generator. */
   readonly random?: SecureRandom;
+  /** The number of the site where sites take turns. */
+  readonly turn?: number;
 }
 
 /** What a site computes in a round, before it is encoded, masked and given noise. */
@@ -56,12 +59,12 @@ const TRAININGS: { readonly [M in Mode]: (options: TrainingOptions) => Promise<S
   async client(options) {
     const local = await localTraining(options);
     const { clip, sampling } = privacyOf(options.plan);
-    const { random = secureRandom() } = options;
+    const { random = secureRandom(), turn = 0 } = options;
     return {
       async update(round, broadcast) {
         // It trains whether it is chosen or not: the time of its answer must not tell.
         const { numbers } = await local.update(round, broadcast);
-        const isChosen = sampling.kind === 'all' || random.unit() < sampling.rate;
+        const isChosen = isIn(sampling, { round, number: turn, random });
         // Sites count alike: a weight by rows would tell how many there are, and the sum is divided by a public number.
         return { numbers: clipped(numbers, isChosen ? clip : 0), weight: 1 };
       },
@@ -69,6 +72,21 @@ const TRAININGS: { readonly [M in Mode]: (options: TrainingOptions) => Promise<S
   },
   patient: privateTraining,
 };
+
+/** Whether this site is in the sum of a round. */
+function isIn(
+  sampling: Exclude<Plan['privacy'], { mode: 'none' }>['sampling'],
+  of: { readonly round: number; readonly number: number; readonly random: SecureRandom },
+): boolean {
+  switch (sampling.kind) {
+    case 'all':
+      return true;
+    case 'poisson':
+      return of.random.unit() < sampling.rate;
+    case 'bands':
+      return isTurn(sampling.rounds, of.round, of.number);
+  }
+}
 
 /** @throws SkeinError PLAN_CHANGED when the model encodes rows in another way than the plan says. */
 export async function openTraining(options: TrainingOptions): Promise<SiteTraining> {
@@ -122,13 +140,19 @@ async function privateTraining({
     backend,
     rows: rows.rows,
     mask: MASK,
-    sampling,
+    // Which rows take their turn is said in each round.
+    sampling: sampling.kind === 'bands' ? { kind: 'all' } : sampling,
     norm: clip,
     random,
   });
+  const numbers = Uint32Array.from({ length: rows.count }, (_, row) => row);
   return {
-    async update(_, broadcast) {
-      const { update } = await training.localUpdate(broadcast);
+    async update(round, broadcast) {
+      const turn =
+        sampling.kind === 'bands'
+          ? numbers.filter((number) => isTurn(sampling.rounds, round, number))
+          : undefined;
+      const { update } = await training.localUpdate(broadcast, turn);
       return { numbers: update, weight: 1 };
     },
   };

@@ -43,7 +43,8 @@ export interface PrivateUpdate {
 export interface PrivateTraining {
   readonly layout: Layout;
   readonly initial: Float32Array;
-  localUpdate(parameters: Float32Array): Promise<PrivateUpdate>;
+  /** @param chosen positions of the rows of this step, in place of a sample: where rows take turns. */
+  localUpdate(parameters: Float32Array, chosen?: Uint32Array): Promise<PrivateUpdate>;
   close(): Promise<void>;
 }
 
@@ -67,11 +68,12 @@ export async function openPrivateTraining(
   return {
     layout,
     initial: flatten(layout, step.initial),
-    async localUpdate(parameters) {
+    async localUpdate(parameters, given) {
       const chosen =
-        sampling.kind === 'all'
+        given ??
+        (sampling.kind === 'all'
           ? Uint32Array.from({ length: rows.count }, (_, i) => i)
-          : poissonSample(rows.count, sampling.rate, random);
+          : poissonSample(rows.count, sampling.rate, random));
       const update = new Float64Array(layout.length);
       let loss = 0;
       for (let index = 0; index * size < chosen.length; index++) {
