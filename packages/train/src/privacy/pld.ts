@@ -11,6 +11,7 @@ import {
   lossStepOf,
 } from './loss-distribution.ts';
 import type { Mechanism } from './mechanism.ts';
+import { upperTail } from './normal.ts';
 
 /** Points of the grid of the summed loss: four times as many change ε by less than 2e-4 of it. */
 const POINTS = 2 ** 16;
@@ -24,7 +25,32 @@ export function pldEpsilon(mechanisms: readonly Mechanism[], delta: number): num
   const steps = mechanisms.filter((each) => each.steps > 0).map(lossStepOf);
   if (!steps.every((step) => step !== undefined)) return undefined;
   if (steps.length === 0) return 0;
+  const exact = steps.every(({ rate }) => rate === 1) ? unsampledEpsilon(steps, delta) : undefined;
+  if (exact !== undefined) return exact;
   return Math.max(epsilonTowards('remove', steps, delta), epsilonTowards('add', steps, delta));
+}
+
+/** Beyond this e^ε leaves the range of a double; the grid is used then. */
+const MOST_EXACT = 500;
+
+/**
+ * Gaussians of all examples are one Gaussian together, whose ε is exact: the smallest with
+ * Φ(μ/2 − ε/μ) − e^ε·Φ(−μ/2 − ε/μ) ≤ δ (Balle and Wang 2018, theorem 8).
+ */
+function unsampledEpsilon(steps: readonly LossStep[], delta: number): number | undefined {
+  const mu = Math.sqrt(steps.reduce((sum, { noise, times }) => sum + times / noise ** 2, 0));
+  const isEnough = (epsilon: number): boolean =>
+    upperTail(epsilon / mu - mu / 2) - Math.exp(epsilon) * upperTail(epsilon / mu + mu / 2) <=
+    delta;
+  if (isEnough(0)) return 0;
+  if (!isEnough(MOST_EXACT)) return undefined;
+  let [low, high] = [0, MOST_EXACT];
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (isEnough(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
 }
 
 function epsilonTowards(direction: Direction, steps: readonly LossStep[], delta: number): number {

@@ -7,6 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FederationView } from '@skein/api';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Participation } from './join.ts';
 import { startNodeProcess } from '../../../../server/src/testing/node-process.ts';
 import { type CliProcess, runCli } from '../../testing/cli.ts';
 import {
@@ -87,7 +88,11 @@ it('finishes a federation in which a site and the node are killed in the middle 
       accepted: true,
       status: 'finished',
       round: ROUNDS,
+      // Told here only; half of the rows are of each class, more or less.
+      quality: { round: ROUNDS - 1, majority: expect.any(Number), metrics: expect.any(Object) },
     });
+    const { quality } = JSON.parse(stdout) as Participation;
+    expect(quality!.metrics['accuracy']).toBeGreaterThan(quality!.majority! + 0.1);
   }
   const { status, version, round } = await expect
     .poll(() => scene.client.getFederation({ id }), patient)

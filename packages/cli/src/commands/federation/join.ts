@@ -20,6 +20,7 @@ import { openSqliteMemory } from '@skein/federation/site/node';
 import { nativeBackend } from '@skein/train/native';
 import { defineCommand, type Context } from '../../command-line/command.ts';
 import { dataFolder, dataOption } from '../../connection/connection.ts';
+import { type OwnQuality, ownQuality, qualityText } from '../../federation/own-quality.ts';
 import { givenFile } from '../../file.ts';
 import { argument, flag, text } from '../../command-line/option.ts';
 import { planLines } from '../../output/federation.ts';
@@ -48,6 +49,8 @@ export interface Participation {
   readonly sentBytes?: number;
   /** The newest entry of the ledger that this site has signed, for `skein ledger verify --seen`. */
   readonly seen?: string;
+  /** Of the newest model that was sent here, on the rows of this site. */
+  readonly quality?: OwnQuality;
 }
 
 export const join = defineCommand({
@@ -101,6 +104,8 @@ export const join = defineCommand({
         );
       }
       const progress = progressOf(context, plan);
+      let model: Uint8Array<ArrayBuffer> | undefined;
+      let sent: Parameters<typeof ownQuality>[2] | undefined;
       const end = await runSite({
         invitation,
         open,
@@ -109,15 +114,14 @@ export const join = defineCommand({
           if (joined.planDigest === planDigest) return;
           throw new SkeinError('SITE_PLAN_CHANGED', 'The plan changed while it was read.');
         },
-        prepare: async (joined, fetchModel) =>
-          openWork({
-            joined,
-            run: invitation.run,
-            keys: await memory.identity(),
-            model: await fetchModel(),
-            rows,
-            backend: nativeBackend,
-          }),
+        async prepare(joined, fetchModel) {
+          model = await fetchModel();
+          const { run } = invitation;
+          const keys = await memory.identity();
+          const onBroadcast = (round: number, broadcast: Float32Array) =>
+            void (sent = { round, broadcast: broadcast.slice() });
+          return openWork({ joined, run, keys, model, rows, backend: nativeBackend, onBroadcast });
+        },
         onEvent: progress.on,
         once,
         signal: context.signal,
@@ -126,7 +130,12 @@ export const join = defineCommand({
       const sentBytes = progress.sentBytes();
       const { seen, ...how } = end;
       const entry = seen === undefined ? {} : { seen: seenText(seen) };
-      return { ...shown, accepted: true, ...how, ...entry, sentBytes } satisfies Participation;
+      const found =
+        model === undefined || sent === undefined
+          ? {}
+          : { quality: await ownQuality(model, rows, sent) };
+      const ended = { ...how, ...entry, ...found, sentBytes };
+      return { ...shown, accepted: true, ...ended } satisfies Participation;
     } finally {
       await memory.close();
     }
@@ -134,7 +143,7 @@ export const join = defineCommand({
   endsItself: true,
   exitCode: participationExit,
   render(result: Participation, style) {
-    const { accepted, rows, status, round, reason, sentBytes, seen, unmet } = result;
+    const { accepted, rows, status, round, reason, sentBytes, seen, unmet, quality } = result;
     const file =
       rows === undefined
         ? []
@@ -159,6 +168,7 @@ export const join = defineCommand({
         : `The federation has ${status} after round ${round}${after}.`;
     return [
       `${style.green('✓')} ${ended} ${sent}`,
+      ...(quality === undefined ? [] : [qualityText(quality)]),
       ...(seen === undefined
         ? []
         : [
