@@ -22,11 +22,12 @@ import { draft } from '../testing/plans.ts';
 import { helperWork, keysOfHelper, openHelperMemory, type HelperMemory } from './index.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
-type Sampling = Exclude<PlanDraft['privacy'], undefined> extends infer P
-  ? P extends { sampling?: infer S }
-    ? Exclude<S, undefined>
-    : never
-  : never;
+type Sampling =
+  Exclude<PlanDraft['privacy'], undefined> extends infer P
+    ? P extends { sampling?: infer S }
+      ? Exclude<S, undefined>
+      : never
+    : never;
 const RUN = 'f-1';
 const SITES = 5;
 const code = (name: string) => expect.objectContaining({ code: name });

@@ -69,11 +69,7 @@ export async function helperWork({ run, joined, memory }: HelperWorkOptions): Pr
 
   const noiseOf = helperNoise({ run, ...joined, encoding, secret });
 
-  type Answering = (
-    context: CommitteeContext,
-    list: Uint8Array,
-    round: number,
-  ) => Promise<Outcome>;
+  type Answering = (context: CommitteeContext, list: Uint8Array, round: number) => Promise<Outcome>;
   const phases: Readonly<Record<string, Answering>> = {
     async seeds(context, list) {
       return { fields: { bad: await helper().check(context, list) } };

@@ -42,23 +42,26 @@ describe('the factor', () => {
     }
   });
 
-  it.each([1, 4, 16])('with %i bands has columns of norm 1 that do not overlap so far apart', (bands) => {
-    const n = 3 * bands;
-    const c = toeplitz(bandedFactor(bands), n);
-    const column = (j: number) => c.map((row) => row[j]!);
-    expect(Math.hypot(...column(0))).toBeCloseTo(1, 12);
-    for (const j of [0, bands]) {
-      const dot = column(j).reduce((sum, each, i) => sum + each * column(j + bands)[i]!, 0);
-      expect(dot).toBe(0);
-    }
-    const inverse = toeplitz(inverseOf(bandedFactor(bands), n), n);
-    product(c, inverse).forEach((row, i) =>
-      row.forEach((each, j) => expect(each).toBeCloseTo(i === j ? 1 : 0, 10)),
-    );
-    // B = A C⁻¹, whose norm is the error.
-    const b = product(ones(n), inverse);
-    expect(prefixError(bands, n)).toBeCloseTo(Math.hypot(...b.flat()) / Math.sqrt(n), 9);
-  });
+  it.each([1, 4, 16])(
+    'with %i bands has columns of norm 1 that do not overlap so far apart',
+    (bands) => {
+      const n = 3 * bands;
+      const c = toeplitz(bandedFactor(bands), n);
+      const column = (j: number) => c.map((row) => row[j]!);
+      expect(Math.hypot(...column(0))).toBeCloseTo(1, 12);
+      for (const j of [0, bands]) {
+        const dot = column(j).reduce((sum, each, i) => sum + each * column(j + bands)[i]!, 0);
+        expect(dot).toBe(0);
+      }
+      const inverse = toeplitz(inverseOf(bandedFactor(bands), n), n);
+      product(c, inverse).forEach((row, i) =>
+        row.forEach((each, j) => expect(each).toBeCloseTo(i === j ? 1 : 0, 10)),
+      );
+      // B = A C⁻¹, whose norm is the error.
+      const b = product(ones(n), inverse);
+      expect(prefixError(bands, n)).toBeCloseTo(Math.hypot(...b.flat()) / Math.sqrt(n), 9);
+    },
+  );
 
   it('is independent noise with one band, and much better with more', () => {
     expect(prefixError(1, 99)).toBeCloseTo(Math.sqrt(50), 10);
@@ -82,10 +85,7 @@ describe('correlated noise', () => {
 
   it('is C⁻¹ z, in any order of asking, also from the beginning', () => {
     const rounds = 10;
-    const [white, noise] = [
-      correlatedNoise({ ...options, bands: 1 }),
-      correlatedNoise(options),
-    ];
+    const [white, noise] = [correlatedNoise({ ...options, bands: 1 }), correlatedNoise(options)];
     const z = Array.from({ length: rounds }, (_, t) => white.of(t));
     const inverse = inverseOf(bandedFactor(4), rounds);
     for (const t of [0, 1, 2, 7, 7, 3, 9]) {

@@ -15,7 +15,8 @@ import type { SecureRandom } from './secure-random.ts';
 /** The first `count` coefficients of the square root of A: 1, 1/2, 3/8, 5/16 … */
 export function squareRootCoefficients(count: number): Float64Array {
   const found = new Float64Array(count);
-  for (let k = 0; k < count; k += 1) found[k] = k === 0 ? 1 : (found[k - 1]! * (2 * k - 1)) / (2 * k);
+  for (let k = 0; k < count; k += 1)
+    found[k] = k === 0 ? 1 : (found[k - 1]! * (2 * k - 1)) / (2 * k);
   return found;
 }
 
@@ -42,7 +43,10 @@ const MOST_COEFFICIENTS = 8192;
 
 /** The largest variance of the noise of one round over that of z. */
 export function varianceGain(bands: number): number {
-  return inverseOf(bandedFactor(bands), MOST_COEFFICIENTS).reduce((sum, each) => sum + each ** 2, 0);
+  return inverseOf(bandedFactor(bands), MOST_COEFFICIENTS).reduce(
+    (sum, each) => sum + each ** 2,
+    0,
+  );
 }
 
 /**

@@ -36,7 +36,11 @@ export function lossStepOf(mechanism: Mechanism): LossStep | undefined {
     return { noise: noise / Math.sqrt(treeHeight(steps)), rate: 1, times: 1 };
   }
   if (mechanism.kind === 'banded') {
-    return { noise: noise / Math.sqrt(mostParticipations(mechanism.bands, steps)), rate: 1, times: 1 };
+    return {
+      noise: noise / Math.sqrt(mostParticipations(mechanism.bands, steps)),
+      rate: 1,
+      times: 1,
+    };
   }
   if (mechanism.kind === 'discrete' || mechanism.sampling.kind === 'fixed') return undefined;
   const rate = mechanism.sampling.kind === 'all' ? 1 : mechanism.sampling.rate;
