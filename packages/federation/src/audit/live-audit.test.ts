@@ -16,7 +16,7 @@ import { openLiveAudit } from './live-audit.ts';
 const CANARIES = 200;
 const code = (expected: string): unknown => expect.objectContaining({ code: expected });
 const categories = Array.from({ length: CANARIES }, (_, i) => `${i}`);
-const CLAIM = { mode: 'patient', noise: 10, epsilon: 2, denominator: 500 } as const;
+const CLAIM = { mode: 'patient', noise: 10, epsilon: 3, delta: 1e-6, denominator: 500 } as const;
 const PRIVATE: Partial<PlanDraft> = {
   data: {
     features: [{ name: 'code', kind: 'category', categories }],
@@ -63,7 +63,7 @@ async function audited(noise: number) {
   const at = await startFederation({ ...PRIVATE, privacy: { ...CLAIM, noise, epsilon: 1e6 } });
   const { id } = await at.coordinator.start(at.draft);
   const plan = completePlan({ ...at.draft, privacy: CLAIM });
-  const lines = categories.slice(0, 40).map((each, i) => `${each},${i % 2}`);
+  const lines = Array.from({ length: 40 }, (_, i) => `${i % 10},${Math.floor(i / 10) % 2}`);
   const text = new TextEncoder().encode(['code,ill', ...lines, ''].join('\n'));
   const rows = await readSiteRows(plan.data, text);
   const auditor = await openLiveAudit({ plan, canaries: CANARIES });
@@ -84,7 +84,7 @@ it('finds nothing in a federation whose sums have the noise of the plan', async 
 });
 
 it('flags a federation whose sums have far less noise than the plan says', async () => {
-  const { verdict, findings, oneRun, claimed } = await audited(0.05);
+  const { verdict, findings, oneRun, claimed } = await audited(0.1);
   expect(verdict).toBe('violated');
   expect(oneRun.epsilon).toBeGreaterThan(claimed);
   expect(findings.join(' ')).toContain('One run');

@@ -73,14 +73,13 @@ export async function openLiveAudit(options: LiveAuditOptions): Promise<LiveAudi
       }
       const read = readModel(model);
       const graph = clippedStep((batch) => problemOf(read, { batch }).graded, { batch: 1 });
-      const { clip, noise, delta } = step.privacy;
+      const { clip, delta } = step.privacy;
       const scores = await membershipScores(rounds, {
         backend,
         step: graph,
         rows: all.rows,
         mask: MASK,
         norm: clip,
-        deviation: noise * clip,
       });
       const [spent] = spentAfter(plan, releases);
       return judge(

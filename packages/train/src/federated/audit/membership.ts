@@ -3,8 +3,9 @@
  * before each round, and so the noisy sum of gradients that led to the next.
  *
  * The sum of round r is Σᵢ bᵢ · uᵢᵣ + others + noise, where uᵢᵣ is the clipped gradient of row i, which the
- * auditor computes, and bᵢ whether it was in. The scores are the linear estimate of least square error of b from all
- * rounds, with a prior of ½ ± ½: (G + λ)⁻¹ Σᵣ Uᵣ (sᵣ − ½ Σᵢ uᵢᵣ), G = Σᵣ Uᵣ Uᵣᵀ, λ = 4 · noise².
+ * auditor computes, and bᵢ whether it was in. The scores are a ridge regression of b on all rounds, around the prior ½:
+ * (G + λ)⁻¹ Σᵣ Uᵣ (sᵣ − ½ Σᵢ uᵢᵣ) with G = Σᵣ Uᵣ Uᵣᵀ. λ is small beside G, not as large as the noise that is claimed: an
+ * auditor looks for less noise, and gradients that all rows have in common have to be told apart then.
  */
 import { batcher } from '../../data/batcher.ts';
 import type { Dataset } from '../../data/dataset.ts';
@@ -27,14 +28,15 @@ export interface MembershipOptions {
   readonly mask: string;
   /** Norm that each row's gradient is clipped to. */
   readonly norm: number;
-  /** Standard deviation of the noise in each number of a sum; 0 is taken for a little. */
-  readonly deviation: number;
 }
+
+/** λ over the mean of the diagonal of G. */
+const RIDGE = 0.1;
 
 /** @returns an estimate of b for each row: about 1 where it was in, 0 where it was not. */
 export async function membershipScores(
   rounds: readonly SeenRound[],
-  { backend, step, rows, mask, norm, deviation }: MembershipOptions,
+  { backend, step, rows, mask, norm }: MembershipOptions,
 ): Promise<Float64Array> {
   const { count } = rows;
   const inputs = step.inputs.map(({ name }) => name).filter((name) => name !== mask);
@@ -62,7 +64,8 @@ export async function membershipScores(
   } finally {
     await session.close();
   }
-  const ridge = 4 * deviation ** 2 + 1e-6 * norm ** 2;
+  const size = gram.reduce((sum, row, i) => sum + row[i]!, 0) / count;
+  const ridge = RIDGE * size + 1e-9 * norm ** 2;
   for (let i = 0; i < count; i += 1) gram[i]![i] = gram[i]![i]! + ridge;
   return solved(gram, seen).map((each) => each + 0.5);
 }
