@@ -3,6 +3,8 @@ import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '@skein/state';
 import { isOver } from '@skein/api/federations';
 import { type Identity, signerOf } from '../identity/keys.ts';
+import { RELEASING } from '../plan/spent.ts';
+import { turnsOf } from '../plan/turns.ts';
 import type { ConductorOptions } from './conductor.ts';
 import type { FederationStore, RunRecord } from '../store/federation-store.ts';
 import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
@@ -52,6 +54,15 @@ export async function restoreAttempt(
     if (each !== phase) await aggregator.close();
   }
   return { aggregator, answered };
+}
+
+/** The attempt that follows one without a sum. Noise that is correlated over rounds is given once: its round is over then. */
+export function afterAbort({
+  plan,
+  state: { round, attempt, phase },
+}: Pick<RunRecord, 'plan' | 'state'>): Pick<RunRecord['state'], 'round' | 'attempt'> {
+  const isGiven = turnsOf(plan) !== undefined && phase === RELEASING[plan.aggregation.kind];
+  return isGiven ? { round: round + 1, attempt: 0 } : { round, attempt: attempt + 1 };
 }
 
 /** Removes the answers to earlier attempts, after the end to all, with their payloads and what else is not needed. */

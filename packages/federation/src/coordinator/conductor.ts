@@ -15,12 +15,11 @@ import type { LedgerEntry, LedgerEvent } from '../ledger/entry.ts';
 import { MOST_ATTEMPTS } from '../plan/encoding.ts';
 import { helpersOf } from '../plan/helpers.ts';
 import { strategyOfPlan } from '../plan/strategy.ts';
-import { turnsOf } from '../plan/turns.ts';
 import type { FederationStore, RunRecord, RunState } from '../store/federation-store.ts';
 import type { Payload } from '../transport/chunks.ts';
 import type { Place } from '../transport/messages.ts';
 import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
-import { forgetAnswers, isOfSites, restoreAttempt, retryAfterMs } from './attempt.ts';
+import { afterAbort, forgetAnswers, isOfSites, restoreAttempt, retryAfterMs } from './attempt.ts';
 import type { Notebook } from './notebook.ts';
 import { PhaseClock } from './phase-clock.ts';
 import { rosterOf } from './roster.ts';
@@ -340,10 +339,7 @@ export class Conductor {
     this.#answered.clear();
     this.#declined.clear();
     const aborted: LedgerEvent = { kind: 'aborted', round, attempt, phase, code, reason };
-    const { plan } = this.record;
-    // Noise that is correlated over rounds is given once: the round is over without a sum.
-    const isLost = turnsOf(plan) !== undefined && phase === RELEASING[plan.aggregation.kind];
-    const next = isLost ? { round: round + 1, attempt: 0 } : { attempt: attempt + 1 };
+    const next = afterAbort(this.record);
     await this.#advance({ ...next, phase: 'gather', roster: [] }, [aborted]);
     this.#clock.pause(retryAfterMs(attempt));
     await forgetAnswers(this.record, this.#options);
