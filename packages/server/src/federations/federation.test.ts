@@ -81,4 +81,61 @@ describe.skipIf(browserAvailable.skip)('with a page of Chromium', () => {
     });
     expect(problems).toEqual([]);
   }, 180_000);
+
+  it('goes on with a page that was closed in the middle of a round and opened again', async () => {
+    const { id } = await node.begin({
+      rounds: 2,
+      strategy: { name: 'fedsgd' },
+      privacy: { mode: 'patient', noise: 5, epsilon: 20, denominator: 100 },
+      aggregation: { kind: 'pairwise', range: 50 },
+      sites: { minimum: 3, maximum: 3 },
+    });
+    const [asked, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const sites = [1, 2].map((seed) =>
+      node.join(id, `held-${seed}`, seed, (work) => async (task) => {
+        if (task.place.phase === 'input' && task.place.round === 0) {
+          asked.resolve();
+          await closed.promise;
+        }
+        return work(task);
+      }),
+    );
+    const { invitation } = await node.client.inviteSite({ id, name: 'tab' });
+    const context = await browser.newContext();
+    const file = join(node.folder, 'tab.csv');
+    await writeFile(file, rowsOf(3));
+    const open = async () => {
+      const page = await context.newPage();
+      await page.goto(`${node.url}/join#${invitation}`);
+      await page.waitForSelector('#plan', { timeout: 60_000 });
+      await page.setInputFiles('#file', file);
+      await page.waitForSelector('#rows', { timeout: 60_000 });
+      await page.click('#accept');
+      return page;
+    };
+    const first = await open();
+    await asked.promise;
+    await first.close();
+    await node.until(id, ({ sites: all }) =>
+      all.some((each) => each.name === 'tab' && !each.connected),
+    );
+    closed.resolve();
+    const second = await open();
+    await second.waitForSelector('#training[data-end=finished]', { timeout: 120_000 });
+    expect((await Promise.all(sites)).map(({ status }) => status)).toEqual([
+      'finished',
+      'finished',
+    ]);
+    const ledger = (await node.client.getLedger({ id })) as unknown as LedgerExport;
+    // The same site, once: no attempt was lost, and no release was charged twice.
+    const kinds = ledger.entries.map(({ event }) => event.kind);
+    expect(kinds.filter((kind) => kind === 'accepted')).toHaveLength(3);
+    expect(kinds).not.toContain('aborted');
+    expect(await verifyLedger(ledgerText(ledger))).toMatchObject({ rounds: 2, releases: 2 });
+    const [round] = ledger.entries.flatMap(({ event }) =>
+      event.kind === 'finished-round' ? [event.survivors.length] : [],
+    );
+    expect(round).toBe(3);
+    await context.close();
+  }, 180_000);
 });

@@ -13,6 +13,8 @@ import { assemblePublic } from '@skein/train';
 import { nativeBackend } from '@skein/train/native';
 import { startNode } from '../../node.ts';
 
+export type SiteWork = Awaited<ReturnType<typeof openWork>>;
+
 const DATA = {
   features: [
     { name: 'age', kind: 'number', low: 20, high: 80 },
@@ -28,8 +30,13 @@ export interface FederationNode {
   readonly folder: string;
   /** Starts a federation over `DATA`. */
   begin(plan: Readonly<Record<string, unknown>>): Promise<FederationView>;
-  /** Invites a site, which trains on generated rows until the federation ends. */
-  join(id: string, name: string, seed: number): Promise<SiteEnd>;
+  /** Invites a site, which trains on generated rows until the federation ends. @param change of its work. */
+  join(
+    id: string,
+    name: string,
+    seed: number,
+    change?: (work: SiteWork) => SiteWork,
+  ): Promise<SiteEnd>;
   /** A helper whose keys a plan may name. */
   helper(name: string): Promise<NodeHelper>;
   /** @throws Error if the federation fails before. */
@@ -103,7 +110,7 @@ export function federationsOn(
         plan: { data: structuredClone(DATA), ...plan } as never,
       });
     },
-    async join(id, name, seed) {
+    async join(id, name, seed, change = (work) => work) {
       const { invitation: text } = await client.inviteSite({ id, name });
       const invitation = invitationOf(text);
       const memory = openSqliteMemory(join(folder, `${id}-${name}.db`));
@@ -115,14 +122,16 @@ export function federationsOn(
           memory,
           consent: async () => {},
           prepare: async (joined, fetchModel) =>
-            openWork({
-              joined,
-              run: invitation.run,
-              keys,
-              model: await fetchModel(),
-              rows: await readSiteRows(joined.plan.data, new TextEncoder().encode(rowsOf(seed))),
-              backend: nativeBackend,
-            }),
+            change(
+              await openWork({
+                joined,
+                run: invitation.run,
+                keys,
+                model: await fetchModel(),
+                rows: await readSiteRows(joined.plan.data, new TextEncoder().encode(rowsOf(seed))),
+                backend: nativeBackend,
+              }),
+            ),
           signal,
         });
       } finally {
