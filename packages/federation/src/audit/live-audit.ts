@@ -36,7 +36,7 @@ export interface LiveAudit {
   /** The canaries that are in: what the site trains on. */
   readonly rows: SiteRows;
   /** Notes what the site is sent to train from. */
-  onBroadcast(round: number, broadcast: Float32Array): void;
+  readonly onBroadcast: (round: number, broadcast: Float32Array) => void;
   /**
    * @param releases sums that this site has given an update to.
    * @throws SkeinError AUDIT_UNFIT when fewer than two rounds were seen.

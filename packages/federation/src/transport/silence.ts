@@ -14,14 +14,14 @@ export const SILENT_MS = 70_000;
 export function endingWhenSilent(connection: Connection, ms = SILENT_MS): Connection {
   return {
     ...connection,
-    listen({ onFrame, onClose }) {
+    listen(listener) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       let ended = false;
       function end(): void {
         clearTimeout(timer);
         if (ended) return;
         ended = true;
-        onClose();
+        listener.onClose();
       }
       function silent(): void {
         // The other side cannot say that it has closed.
@@ -39,7 +39,7 @@ export function endingWhenSilent(connection: Connection, ms = SILENT_MS): Connec
       connection.listen({
         onFrame(frame) {
           heard();
-          if (!ended) onFrame(frame);
+          if (!ended) listener.onFrame(frame);
         },
         onClose: end,
       });
