@@ -1,4 +1,4 @@
-/** How good the newest model that a site was sent is on the rows of that site: told to its operator, and to nobody else. */
+/** How good the newest model that a site was sent is on the rows of that site: told to its operator alone. */
 import type { SiteRows } from '@skein/federation/site';
 import { readModel } from '@skein/onnx';
 import { problemOf } from '@skein/train';
@@ -43,5 +43,5 @@ export function qualityText({ round, metrics, majority }: OwnQuality): string {
     .join(', ');
   const frequent =
     majority === undefined ? '' : `; its most frequent class has ${majority.toFixed(3)} of them`;
-  return `On the rows of this site the model of round ${round} has ${shown}${frequent}. Nobody else was told.`;
+  return `On the rows of this site the model of round ${round} has ${shown}${frequent}. It was told here only.`;
 }

@@ -88,7 +88,7 @@ export const Privacy = z.discriminatedUnion('mode', [
     delta: z.number().gt(0).lt(1).default(1e-3),
     /**
      * How the rows of a step, or the sites of a sum, are chosen. A site tosses its own coin: one that is not chosen
-     * sends zeros under its masks, so that nobody learns who was.
+     * sends zeros under its masks, so that no other party learns which sites were.
      */
     sampling: z
       .discriminatedUnion('kind', [

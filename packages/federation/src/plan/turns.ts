@@ -18,5 +18,5 @@ export function turnsOf({ privacy }: Pick<Plan, 'privacy'>): number | undefined 
 export const isTurn = (turns: number, round: number, number: number): boolean =>
   number % turns === round % turns;
 
-/** The number of a site, which it cannot choose freely and everybody knows. @param key in hex. */
+/** The number of a site, which it cannot choose freely and all parties know. @param key in hex. */
 export const numberOf = (key: string): number => Number.parseInt(key.slice(0, 8), 16);
