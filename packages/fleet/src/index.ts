@@ -26,6 +26,7 @@ export {
   type PlacedDeployment,
   type Room,
 } from './placement/holdings.ts';
+export { hedging } from './tuning.ts';
 export {
   holds,
   place,

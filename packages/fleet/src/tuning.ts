@@ -15,6 +15,20 @@ export const routing = {
   leastAsking: 0.05,
 };
 
+/** When a request is sent twice, see `hedging/hedge.ts`. */
+export const hedging = {
+  /** Share of the requests that may be sent twice, unless a node is started with another one. */
+  share: 0.05,
+  /** Hedges that are saved up while none is needed: a member that stands still has so many requests at once. */
+  burst: 20,
+  /** Of the answer times that a request is compared with. The rarer, the less a hedge can still save. */
+  quantile: 0.95,
+  /** How far one answer moves the estimated quantile: it doubles in fifteen long answers. */
+  step: 0.05,
+  /** Below it, in milliseconds, the answer comes before a second copy would arrive: timers have one, probe and copy take one. */
+  leastMs: 5,
+};
+
 /** Time after which a member that did not answer is asked again, in milliseconds: the first, and the longest. */
 export const CIRCUIT_MS = { first: 250, longest: 8_000 };
 

@@ -17,15 +17,30 @@ export interface Clock {
   now(): Instant;
 }
 
-/** A cheap cancellation: one flag and one listener. */
+/**
+ * What the caller of a request and its target tell each other while it is not answered. It is cheap: a
+ * flag and a listener for each of the two.
+ */
 export class Cancellation {
   cancelled = false;
   onCancel: (() => void) | undefined;
+  /** Whether a run of it has begun: its cancellation saves nothing any more. */
+  hasStarted = false;
+  /** When the target expects to answer it, as predicted when it was accepted. */
+  expectedAt: Instant | undefined;
+  onStart: (() => void) | undefined;
 
   cancel(): void {
     if (this.cancelled) return;
     this.cancelled = true;
     this.onCancel?.();
+  }
+
+  /** Called by the target, once for each run. */
+  start(): void {
+    if (this.hasStarted) return;
+    this.hasStarted = true;
+    this.onStart?.();
   }
 }
 
@@ -100,6 +115,8 @@ export interface Prediction {
   readonly finishMs?: number;
   /** Why it would be refused. */
   readonly refusal?: SkeinError;
+  /** Whether the request would start the first replica, also one that is refused. */
+  readonly wakes?: boolean;
 }
 
 /** The part of the serving plane that a face uses. */

@@ -126,7 +126,7 @@ function Members({ of: members }: { readonly of: readonly MemberView[] }) {
         'Refused',
         'Wait',
         'Holds',
-        ...(forwards ? ['Probes', 'Forwards'] : []),
+        ...(forwards ? ['Probes', 'Forwards', 'Sent twice'] : []),
         'Lease',
       ]}
     >
@@ -184,6 +184,12 @@ function MemberRow({
           <td>
             {countsText(forwarding?.forwards)}
             <small class="note">{countsText(forwarding?.refused, 'stayed refused: ')}</small>
+          </td>
+          <td>
+            {countsText(forwarding?.hedges)}
+            <small class="note">
+              {(forwarding?.duplicates ?? 0) > 0 ? `both ran: ${forwarding?.duplicates}` : ''}
+            </small>
           </td>
         </>
       ) : null}

@@ -4,72 +4,17 @@ import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeploymentSettings, SkeinError } from '@skein/api';
 import { tensor, type TensorMap } from '@skein/onnx';
-import {
-  Cancellation,
-  type Clock,
-  type DeployedModel,
-  type InferenceRequest,
-} from '@skein/serving';
+import { Cancellation, type InferenceRequest } from '@skein/serving';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startTcpProxy } from '../../../server/src/testing/tcp-proxy.ts';
-import { Peer } from '../link/peer.ts';
-import { seededRandom } from '../simulation/random.ts';
-import { forwardRefused } from './forwarding.ts';
-import type { FleetMember } from './holders.ts';
 import { codeOf, inputs, numbers, request } from './testing/requests.ts';
-import { answer, doubled, full, hangs, KEY, TestNode } from './testing/scripted-node.ts';
+import { closeNodes, fleetOf } from './testing/scripted-fleet.ts';
+import { answer, doubled, full, hangs, TestNode } from './testing/scripted-node.ts';
 
 /** A busy machine takes its time. */
 const PATIENT = { timeout: 60_000 };
 
-let nodes: TestNode[] = [];
-afterEach(() => {
-  for (const node of nodes) {
-    node.forwarding.close();
-    node.kill();
-  }
-});
-
-/** The first of them gets the requests. */
-async function fleetOf(
-  count: number,
-  model: Partial<DeployedModel> = {},
-  clock: Clock = performance,
-): Promise<TestNode[]> {
-  nodes = Array.from({ length: count }, (_, i) => new TestNode(`member-${i}`));
-  await Promise.all(nodes.map((node) => node.listen()));
-  let members: FleetMember[] | undefined;
-  const described = {
-    name: 'risk',
-    kind: 'onnx',
-    objectiveMs: 20_000,
-    settings: DeploymentSettings.parse({}),
-    ...model,
-  } as DeployedModel;
-  for (const node of nodes) {
-    node.forwarding = forwardRefused({
-      local: {
-        infer: (request) => node.infer(request),
-        predict: (request) => node.prediction(request),
-        describe: () => described,
-        list: () => [described],
-        isReady: () => true,
-      },
-      // Their addresses are read at the first request.
-      members: () =>
-        (members ??= nodes.map(({ incarnation, address }) => ({
-          incarnation,
-          address,
-          loaded: [{ model: 'risk', version: '3', digest: 'd' }],
-        }))),
-      self: () => node.incarnation,
-      open: (address) => new Peer(address, { key: KEY, clock, random: Math.random, maxBytes: 1e8 }),
-      clock,
-      random: seededRandom(1),
-    });
-  }
-  return nodes;
-}
+afterEach(closeNodes);
 
 describe('a request', () => {
   test('stays where it is accepted', async () => {
@@ -194,6 +139,15 @@ describe('a request', () => {
     expect([b.seen.length, c.seen.length]).toEqual([0, 0]);
   });
 
+  test('that all refuse, and that starts the first replica of one, is sent there for those that follow', async () => {
+    const [a, b, c] = (await fleetOf(3)) as [TestNode, TestNode, TestNode];
+    const refusal = new SkeinError('NO_REPLICA', 'It has none.', { retryAfterMs: 90 });
+    b.prediction = () => ({ refusal });
+    c.prediction = () => ({ refusal, wakes: true });
+    expect(await codeOf(a.forwarding.inference.infer(request()))).toBe('DEADLINE_UNREACHABLE');
+    expect([b.seen.length, c.seen.length]).toEqual([0, 1]);
+  });
+
   test('that fails where it runs is not run again', async () => {
     const [a, b, c] = (await fleetOf(3)) as [TestNode, TestNode, TestNode];
     b.behave = c.behave = () =>
@@ -285,7 +239,7 @@ describe('a member that is lost', () => {
     [true, 'answered', 1],
   ])('while it runs a composition, idempotent: %s → %s', async (idempotent, code, ran) => {
     const settings = DeploymentSettings.parse({ idempotent });
-    const [a, b, c] = (await fleetOf(3, { kind: 'composition', settings })) as [
+    const [a, b, c] = (await fleetOf(3, { model: { kind: 'composition', settings } })) as [
       TestNode,
       TestNode,
       TestNode,
@@ -303,7 +257,7 @@ describe('a member that is lost', () => {
   });
 
   test('before it has the request: another one is asked, also for a composition', async () => {
-    const [a, b, c] = (await fleetOf(3, { kind: 'composition' })) as [TestNode, TestNode, TestNode];
+    const [a, b, c] = (await fleetOf(3, { model: { kind: 'composition' } })) as [TestNode, TestNode, TestNode];
     b.kill();
     c.behave = doubled;
     expect(numbers(await a.forwarding.inference.infer(request()))).toEqual([2, 4]);
@@ -312,7 +266,7 @@ describe('a member that is lost', () => {
 
   test('is not asked again for a while', async () => {
     const now = performance.now();
-    const [a, b, c] = (await fleetOf(3, {}, { now: () => now })) as [TestNode, TestNode, TestNode];
+    const [a, b, c] = (await fleetOf(3, { clock: { now: () => now } })) as [TestNode, TestNode, TestNode];
     b.kill();
     c.behave = doubled;
     await a.forwarding.inference.infer(request());

@@ -7,23 +7,19 @@
  *                    ▲              ├ refused: nothing ran, the next taker or the next round
  *                    └──────────────┴ lost: run again if that does no harm, else PEER_LOST
  */
-import { type ErrorCode, SkeinError } from '@skein/api';
-import type { Clock, Inference, InferenceAnswer, InferenceRequest, Instant } from '@skein/serving';
-import type { Peer } from '../link/peer.ts';
+import { SkeinError } from '@skein/api';
+import type { Inference, InferenceAnswer, InferenceRequest, Instant } from '@skein/serving';
+import { createHedges } from '../hedging/hedges.ts';
+import type { Outcome, Peer } from '../link/peer.ts';
 import type { LocalNode } from '../link/serve-peers.ts';
-import { asks, nextProbes, probeTimeoutMs, successAfter, takers } from '../routing/route.ts';
+import { asks, type Quote, successAfter } from '../routing/route.ts';
 import { type ForwardingCounters, newCounters } from './counters.ts';
-import { type FleetMember, type Holders, holdersAmong } from './holders.ts';
+import { followOthers, NOT_HERE, NOTHING_RAN, type OthersOptions } from './others.ts';
 
-export interface ForwardingOptions {
+export interface ForwardingOptions extends OthersOptions {
   readonly local: Inference & Pick<LocalNode, 'predict'>;
-  /** Live members, this node included. The same array as long as they are the same. */
-  readonly members: () => readonly FleetMember[];
-  /** The incarnation of this node; absent before it has joined. */
-  readonly self: () => string | undefined;
-  readonly open: (address: string) => Peer;
-  readonly clock: Clock;
-  readonly random: () => number;
+  /** Share of the requests that may be sent to a second member where the first one takes long; 0: none. */
+  readonly hedgeShare: number;
 }
 
 export interface Forwarding {
@@ -38,85 +34,113 @@ export interface Forwarding {
   close(): void;
 }
 
-/** Refusals of a node that is full. */
-const FULL: readonly ErrorCode[] = ['DEADLINE_UNREACHABLE', 'QUEUE_FULL', 'BODIES_TOO_LARGE'];
-/** Refusals of a node that does not hold what is asked for, or has no replica of it. */
-const NOT_HERE: ReadonlySet<ErrorCode> = new Set([
-  'NO_REPLICA',
-  'MODEL_UNKNOWN',
-  'VERSION_UNKNOWN',
-]);
-/** Refusals of admission: they prove that the request has not run. */
-const NOTHING_RAN: ReadonlySet<ErrorCode> = new Set([...FULL, ...NOT_HERE]);
+/** A request that looks for a member. */
+interface Search {
+  readonly request: InferenceRequest;
+  readonly deadline: Instant;
+  /** Members that have been asked for it. */
+  readonly asked: Set<string>;
+  /** The copy of a request that takes long elsewhere. */
+  readonly isSecond: boolean;
+  /** The earliest time at which a member that refused would take it, in milliseconds. */
+  retryAfterMs: number;
+  /** A member without a replica, which a request starts. */
+  cold: string | undefined;
+}
 
 export function forwardRefused(options: ForwardingOptions): Forwarding {
-  const { local, clock, random } = options;
+  const { local, clock, random, hedgeShare } = options;
   const counters = newCounters();
-  const peers = new Map<string, Peer>();
+  const others = followOthers(options, counters);
   /** By deployment: the recent share of rounds with a taker. */
   const success = new Map<string, number>();
-  let known: readonly FleetMember[] = [];
-  let holders: Holders = holdersAmong([], undefined);
-
-  /** Follows the members; a member with a new incarnation is another peer, whatever its address. */
-  function follow(): void {
-    const members = options.members();
-    if (members === known) return;
-    known = members;
-    holders = holdersAmong(members, options.self());
-    const live = new Set(members.map(({ incarnation }) => incarnation));
-    for (const [incarnation, peer] of peers) {
-      if (live.has(incarnation)) continue;
-      peer.close();
-      peers.delete(incarnation);
-    }
-    for (const { incarnation, address } of members) {
-      if (!peers.has(incarnation) && incarnation !== options.self() && address !== '') {
-        peers.set(incarnation, options.open(address));
-      }
-    }
-  }
+  const hedges =
+    hedgeShare === 0
+      ? undefined
+      : createHedges({
+          share: hedgeShare,
+          local,
+          clock,
+          counters,
+          mayRepeat,
+          deadlineOf,
+          isHeldElsewhere: ({ deployment, version }) =>
+            others.holders(deployment, version).length > 0,
+          second,
+        });
+  const here = hedges === undefined ? local.infer.bind(local) : hedges.here.bind(hedges);
 
   function note(deployment: string, found: boolean): void {
     success.set(deployment, successAfter(success.get(deployment) ?? 1, found));
   }
+  const mayAsk = (deployment: string): boolean => asks(success.get(deployment) ?? 1, random());
 
   async function elsewhere(request: InferenceRequest, refusal: unknown): Promise<InferenceAnswer> {
     if (!(refusal instanceof SkeinError) || !NOTHING_RAN.has(refusal.code)) throw refusal;
-    follow();
     const { deployment, version } = request;
-    if (holders.of(deployment, version).length === 0) {
+    if (others.holders(deployment, version).length === 0) {
       counters.refused.no_holder++;
       throw refusal;
     }
     // What is not here is answered by the others or not at all.
-    const isHere = !NOT_HERE.has(refusal.code);
-    if (isHere && !asks(success.get(deployment) ?? 1, random())) {
+    if (!NOT_HERE.has(refusal.code) && !mayAsk(deployment)) {
       counters.refused.fleet_full++;
       throw refusal;
     }
-    const deadline =
-      request.deadline ?? request.arrivedAt + local.describe(deployment, version).objectiveMs;
-    const asked = new Set<string>();
-    let retryAfterMs = refusal.retryAfterMs ?? Infinity;
-    const heard = (error: { readonly retryAfterMs?: number | undefined } | undefined): void => {
-      retryAfterMs = Math.min(retryAfterMs, error?.retryAfterMs ?? Infinity);
+    const search: Search = {
+      request,
+      deadline: deadlineOf(request),
+      asked: new Set(),
+      isSecond: false,
+      retryAfterMs: refusal.retryAfterMs ?? Infinity,
+      cold: undefined,
     };
+    const answer = (await find(search)) ?? (await wake(search));
+    if (answer !== undefined) return answer;
+    counters.refused.no_taker++;
+    const { size } = search.asked;
+    const message =
+      size === 0
+        ? refusal.message
+        : `${refusal.message} So would it be on ${size} other ${size === 1 ? 'member' : 'members'}.`;
+    const { retryAfterMs } = search;
+    throw new SkeinError(refusal.code, message, { retryAfterMs, cause: refusal });
+  }
 
+  /** A second copy: on this node where the first one is on another, if it would be in time here. */
+  async function second(
+    request: InferenceRequest,
+    deadline: Instant,
+    first: string | undefined,
+  ): Promise<InferenceAnswer | undefined> {
+    if (first !== undefined && local.predict(request).finishMs !== undefined) {
+      return local.infer(request);
+    }
+    if (!mayAsk(request.deployment)) return undefined;
+    const asked = new Set(first === undefined ? [] : [first]);
+    return find({ request, deadline, asked, isSecond: true, retryAfterMs: Infinity, cold: undefined });
+  }
+
+  /** @returns undefined: no member takes it. @throws SkeinError as the member does. */
+  async function find(search: Search): Promise<InferenceAnswer | undefined> {
+    const { request, deadline, asked, isSecond } = search;
+    const { deployment, cancellation } = request;
     for (let rounds = 0; ; rounds++) {
-      const now = clock.now();
-      const leftMs = deadline - now;
-      const open = holders.of(deployment, version).filter((incarnation) => {
-        const peer = peers.get(incarnation);
-        return peer !== undefined && peer.isAsked(now) && peer.roundTripMs < leftMs;
-      });
-      const picked = nextProbes({ asked, rounds, leftMs }, open, random);
-      if (picked.length === 0) break;
+      const picked = others.next(request, deadline, { asked, rounds });
+      if (picked.length === 0) return undefined;
       for (const incarnation of picked) asked.add(incarnation);
       // A single candidate is sent the request at once: its refusal says what a probe would.
-      const ranked = picked.length === 1 ? picked : await probe(request, picked, deadline, heard);
-      for (const incarnation of ranked) {
-        const outcome = await peers.get(incarnation)?.forward(request, deadline);
+      const ranked: readonly Quote[] =
+        picked.length === 1
+          ? [{ member: picked[0]!, finishMs: undefined }]
+          : await others.probe(request, picked, deadline, (member, { refusal, wakes }) => {
+              hear(search, refusal);
+              if (wakes === true) search.cold ??= member;
+            });
+      for (const quote of ranked) {
+        // The first copy has been answered meanwhile.
+        if (isSecond && cancellation?.cancelled === true) return undefined;
+        const outcome = await send(search, quote);
         if (outcome === undefined) continue;
         if ('answer' in outcome) {
           note(deployment, true);
@@ -129,46 +153,56 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
             throw outcome.error;
           }
           counters.forwards.refused++;
-          heard(outcome.error);
+          hear(search, outcome.error);
           continue;
         }
         counters.forwards.lost++;
         if (!outcome.sent) continue;
-        if (!mayRepeat(request)) throw lost(request);
+        if (isSecond || !mayRepeat(request)) throw lost(request, isSecond);
         counters.repeated++;
         const { finishMs } = local.predict(request);
         if (finishMs !== undefined) return local.infer(request);
       }
       note(deployment, false);
     }
-    counters.refused.no_taker++;
-    const others = `${asked.size} other ${asked.size === 1 ? 'member' : 'members'}`;
-    const message =
-      asked.size === 0 ? refusal.message : `${refusal.message} So would it be on ${others}.`;
-    throw new SkeinError(refusal.code, message, { retryAfterMs, cause: refusal });
   }
 
-  /** @returns the members that would be in time, the earliest first. */
-  async function probe(
-    request: InferenceRequest,
-    picked: readonly string[],
-    deadline: Instant,
-    heard: (error: { readonly retryAfterMs?: number | undefined } | undefined) => void,
-  ): Promise<string[]> {
-    const timeoutMs = probeTimeoutMs(deadline - clock.now());
-    const quotes = await Promise.all(
-      picked.map(async (member) => {
-        const peer = peers.get(member);
-        const quote = await peer?.probe(request, timeoutMs);
-        heard(quote?.refusal);
-        if (quote === undefined) counters.probes.silent++;
-        else if (quote.finishMs === undefined) counters.probes.late++;
-        else counters.probes.in_time++;
-        const linkMs = peer?.roundTripMs ?? 0;
-        return { member, finishMs: quote?.finishMs && quote.finishMs + linkMs };
-      }),
-    );
-    return takers(quotes, deadline - clock.now());
+  async function send(
+    { request, deadline, isSecond }: Search,
+    { member, finishMs }: Quote,
+  ): Promise<Outcome | undefined> {
+    const peer = others.peer(member);
+    if (peer === undefined) return undefined;
+    if (hedges !== undefined && !isSecond) {
+      return hedges.there(member, peer, request, deadline, finishMs);
+    }
+    const sending = peer.forward(request, deadline);
+    const { cancellation } = request;
+    if (isSecond && cancellation !== undefined) {
+      void peer.started(cancellation).then((said) => said && cancellation.start());
+    }
+    return sending;
+  }
+
+  /** No member would be in time, and one has no replica: the refused request starts it for those that follow. */
+  async function wake({ request, deadline, cold }: Search): Promise<InferenceAnswer | undefined> {
+    if (cold === undefined) return undefined;
+    const outcome = await others.peer(cold)?.forward(request, deadline);
+    if (outcome === undefined || 'lost' in outcome) return undefined;
+    if ('answer' in outcome) return outcome.answer;
+    if (!ranNothing(outcome.error, request)) throw outcome.error;
+    return undefined;
+  }
+
+  function hear(
+    search: Search,
+    said: { readonly retryAfterMs?: number | undefined } | undefined,
+  ): void {
+    search.retryAfterMs = Math.min(search.retryAfterMs, said?.retryAfterMs ?? Infinity);
+  }
+
+  function deadlineOf({ deadline, arrivedAt, deployment, version }: InferenceRequest): Instant {
+    return deadline ?? arrivedAt + local.describe(deployment, version).objectiveMs;
   }
 
   /** A draining member may have run a part of a composition. */
@@ -182,8 +216,9 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
     return kind === 'onnx' || settings.idempotent;
   }
 
-  function lost({ id, deployment }: InferenceRequest): SkeinError {
-    counters.refused.lost++;
+  /** @param isSecond whether the first copy of it may still be answered. */
+  function lost({ id, deployment }: InferenceRequest, isSecond: boolean): SkeinError {
+    if (!isSecond) counters.refused.lost++;
     const message = `The member that ran request ${id} was lost, and "${deployment}" is not declared idempotent.`;
     return new SkeinError('PEER_LOST', message);
   }
@@ -192,26 +227,17 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
     counters,
     inference: {
       infer: (request) =>
-        local.infer(request).then(undefined, (error: unknown) => elsewhere(request, error)),
+        here(request).then(undefined, (error: unknown) => elsewhere(request, error)),
       describe: (deployment, version) => local.describe(deployment, version),
       list: () => local.list(),
       isReady: (deployment, version) => local.isReady(deployment, version),
     },
-    peer(incarnation) {
-      follow();
-      return peers.get(incarnation);
-    },
-    holders(deployment) {
-      follow();
-      return holders.of(deployment, undefined);
-    },
-    leftOut() {
-      const now = clock.now();
-      return [...peers.values()].filter((peer) => !peer.isAsked(now)).length;
-    },
+    peer: (incarnation) => others.peer(incarnation),
+    holders: (deployment) => others.holders(deployment, undefined),
+    leftOut: () => others.leftOut(),
     close() {
-      for (const peer of peers.values()) peer.close();
-      peers.clear();
+      hedges?.close();
+      others.close();
     },
   };
 }

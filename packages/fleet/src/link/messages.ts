@@ -6,9 +6,14 @@
 import { type ErrorCode, SkeinError } from '@skein/api';
 import { elementCount, elementSize } from '@skein/onnx';
 import type { ElementType, Tensor, TensorMap } from '@skein/onnx';
-import { Cancellation, type InferenceAnswer, type InferenceRequest } from '@skein/serving';
+import type { Cancellation, InferenceAnswer, InferenceRequest } from '@skein/serving';
 
-export const PATHS = { probe: '/1/probe', infer: '/1/infer', change: '/1/change' } as const;
+export const PATHS = {
+  probe: '/1/probe',
+  infer: '/1/infer',
+  start: '/1/start',
+  change: '/1/change',
+} as const;
 
 /** A request without its tensors. */
 export interface RequestMeta extends Pick<
@@ -30,6 +35,17 @@ export interface ProbeMeta extends RequestMeta {
     type: ElementType,
     shape: readonly number[],
   ])[];
+}
+
+/** Asks to be told when the run of a request begins. A stream that ends without a frame says that it is over. */
+export interface StartMeta {
+  /** Of the request, on the same connection. */
+  readonly stream: number;
+}
+
+export interface StartedMeta {
+  /** Whether it ran already when that was asked. */
+  readonly isEarlier: boolean;
 }
 
 /** A change of a deployment, which a member that holds it carries out; its parameters are JSON. */
@@ -55,6 +71,8 @@ export interface QuoteMeta {
   /** Milliseconds until the answer; absent: it would be refused. */
   readonly finishMs?: number | undefined;
   readonly refusal?: ErrorMeta | undefined;
+  /** Whether the request would start its first replica there, also one that is refused. */
+  readonly wakes?: boolean | undefined;
 }
 
 export interface AnswerMeta extends Partial<Pick<InferenceAnswer, 'version' | 'times' | 'cached'>> {
@@ -94,13 +112,14 @@ export function requestOf(
   { elapsedMs, leftMs, ...meta }: RequestMeta,
   inputs: TensorMap,
   now: number,
+  cancellation?: Cancellation,
 ): InferenceRequest {
   return {
     ...meta,
     inputs,
     arrivedAt: now - elapsedMs,
     deadline: leftMs === undefined ? undefined : now + leftMs,
-    cancellation: new Cancellation(),
+    cancellation,
   };
 }
 

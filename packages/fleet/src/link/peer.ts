@@ -8,7 +8,13 @@
 import type { ClientHttp2Session } from 'node:http2';
 import { SkeinError } from '@skein/api';
 import type { TensorMap } from '@skein/onnx';
-import type { Clock, InferenceAnswer, InferenceRequest, Instant } from '@skein/serving';
+import type {
+  Cancellation,
+  Clock,
+  InferenceAnswer,
+  InferenceRequest,
+  Instant,
+} from '@skein/serving';
 import { afterFailure, type Circuit, CLOSED, isAsked } from '../routing/circuit.ts';
 import { Exchange } from './exchange.ts';
 import { encodeFrame, type Frame } from './frame.ts';
@@ -21,6 +27,8 @@ import {
   probeMeta,
   type QuoteMeta,
   requestMeta,
+  type StartedMeta,
+  type StartMeta,
 } from './messages.ts';
 import { type LinkOptions, openLink } from './open-link.ts';
 import { RoundTrip } from './round-trip.ts';
@@ -50,6 +58,8 @@ export class Peer {
   readonly #options: PeerOptions;
   readonly #roundTrip = new RoundTrip();
   #circuit: Circuit = CLOSED;
+  /** The requests that it has taken and not answered. */
+  readonly #taken = new Map<Cancellation, Exchange<AnswerMeta>>();
   #session: ClientHttp2Session | undefined;
   #opening: Promise<ClientHttp2Session> | undefined;
   #isClosed = false;
@@ -118,6 +128,7 @@ export class Peer {
         end(new SkeinError('CANCELLED', `Request ${request.id} was cancelled.`));
       if (cancellation.cancelled) cancel();
       else cancellation.onCancel = cancel;
+      this.#taken.set(cancellation, exchange);
     }
     const timer =
       deadline === undefined
@@ -125,6 +136,7 @@ export class Peer {
         : setTimeout(() => end(tooLate(request)), Math.max(0, deadline - clock.now()));
     const frame = await exchange.next();
     clearTimeout(timer);
+    if (cancellation !== undefined) this.#taken.delete(cancellation);
     if (ended !== undefined) return { error: ended };
     if (frame === undefined) {
       this.#failed();
@@ -137,6 +149,29 @@ export class Peer {
     return error === undefined
       ? { answer: this.#answer(frame, exchange) }
       : { error: errorOf(error) };
+  }
+
+  /**
+   * Resolves when the run of a request begins there.
+   * @param cancellation of a request that it has taken.
+   * @returns undefined: the request is over, or it does not know how to say it.
+   */
+  async started(cancellation: Cancellation): Promise<StartedMeta | undefined> {
+    const stream = await this.#taken.get(cancellation)?.streamId();
+    const session = this.#usable();
+    if (stream === undefined || session === undefined) return undefined;
+    const meta: StartMeta = { stream };
+    try {
+      const exchange: Exchange<StartedMeta> = this.#exchange(
+        session,
+        PATHS.start,
+        encodeFrame(meta),
+      );
+      return (await exchange.next())?.meta;
+    } catch {
+      // A connection that takes no requests any more answers none either.
+      return undefined;
+    }
   }
 
   /**

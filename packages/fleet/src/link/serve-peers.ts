@@ -7,7 +7,13 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { BudgetHold } from '@skein/api/shared-budget';
 import type { SkeinError } from '@skein/api';
 import type { TensorMap } from '@skein/onnx';
-import type { Clock, InferenceAnswer, InferenceRequest, Prediction } from '@skein/serving';
+import {
+  Cancellation,
+  type Clock,
+  type InferenceAnswer,
+  type InferenceRequest,
+  type Prediction,
+} from '@skein/serving';
 import { encodeFrame, type Frame, FrameReader } from './frame.ts';
 import {
   type AnswerMeta,
@@ -21,6 +27,8 @@ import {
   requestOf,
   shapesOf,
   shapesOnly,
+  type StartedMeta,
+  type StartMeta,
 } from './messages.ts';
 
 export interface LocalNode {
@@ -37,32 +45,45 @@ export interface ServePeersOptions {
   readonly hold: (tenant: string) => BudgetHold;
   /** Carries out a change of a deployment; absent: it is refused. @throws SkeinError. */
   readonly change?: (change: ForwardedChange) => Promise<unknown>;
+  /** A run of a request has begun whose caller wants no answer any more: it has left, or has one from another member. */
+  readonly discarded?: () => void;
   /** Turns anything thrown into an error that a caller may see. */
   readonly toError: (thrown: unknown, id: string) => SkeinError;
 }
 
 /** Serves one connection. @param headers of a stream name what it asks. */
-export function servePeer(session: ServerHttp2Session, options: ServePeersOptions): void {
+export function servePeer(session: ServerHttp2Session, served: ServePeersOptions): void {
+  const options: Connection = { ...served, unanswered: new Map() };
   session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     stream.on('error', () => {});
     const path = headers[':path' as keyof IncomingHttpHeaders];
     if (path === PATHS.probe) receive<ProbeMeta>(stream, options, quote);
-    else if (path === PATHS.infer) receive<RequestMeta>(stream, options, infer);
+    else if (path === PATHS.infer) {
+      // Before its tensors are read: the peer may ask for its start at once.
+      options.unanswered.set(stream.id!, new Cancellation());
+      receive<RequestMeta>(stream, options, infer);
+      stream.once('close', () => options.unanswered.delete(stream.id!));
+    } else if (path === PATHS.start) receive<StartMeta>(stream, options, tellStart);
     else if (path === PATHS.change && options.change !== undefined) {
       receive<ForwardedChange>(stream, options, change);
     } else stream.close(constants.NGHTTP2_REFUSED_STREAM);
   });
 }
 
+interface Connection extends ServePeersOptions {
+  /** By stream. */
+  readonly unanswered: Map<number, Cancellation>;
+}
+
 type Handler<Meta> = (
   stream: ServerHttp2Stream,
   frame: Frame<Meta>,
-  options: ServePeersOptions,
+  options: Connection,
 ) => void | Promise<void>;
 
 function receive<Meta>(
   stream: ServerHttp2Stream,
-  options: ServePeersOptions,
+  options: Connection,
   handle: Handler<Meta>,
 ): void {
   const reader = new FrameReader<Meta>(options.maxBytes);
@@ -87,10 +108,29 @@ function quote(
   { local, clock }: ServePeersOptions,
 ): void {
   const { shapes, ...request } = meta;
-  const { finishMs, refusal } = local.predict(requestOf(request, shapesOnly(shapes), clock.now()));
-  const answer: QuoteMeta = { finishMs, refusal: refusal && errorMeta(refusal) };
+  const asked = requestOf(request, shapesOnly(shapes), clock.now());
+  const { finishMs, refusal, wakes } = local.predict(asked);
+  const answer: QuoteMeta = { finishMs, refusal: refusal && errorMeta(refusal), wakes };
   stream.respond({ ':status': 200 });
   stream.end(encodeFrame(answer)[0]);
+}
+
+/** Answers when the run of a request of the same connection begins, or when it is over. */
+function tellStart(
+  stream: ServerHttp2Stream,
+  { meta }: Frame<StartMeta>,
+  { unanswered }: Connection,
+): void {
+  const cancellation = unanswered.get(meta.stream);
+  const tell = (isEarlier: boolean): void => {
+    if (stream.destroyed) return;
+    const answer: StartedMeta = { isEarlier };
+    stream.respond({ ':status': 200 });
+    stream.end(encodeFrame(answer)[0]);
+  };
+  if (cancellation === undefined) stream.end();
+  else if (cancellation.hasStarted) tell(true);
+  else cancellation.onStart = () => tell(false);
 }
 
 /** A model that loads takes minutes: the connection stays open meanwhile. */
@@ -113,14 +153,17 @@ async function change(
 async function infer(
   stream: ServerHttp2Stream,
   { meta, tensors }: Frame<RequestMeta>,
-  options: ServePeersOptions,
+  options: Connection,
 ): Promise<void> {
-  const { local, clock, toError } = options;
-  const request = requestOf(meta, tensors, clock.now());
+  const { local, clock, toError, unanswered, discarded } = options;
+  const cancellation = unanswered.get(stream.id!) ?? new Cancellation();
+  const request = requestOf(meta, tensors, clock.now(), cancellation);
   const hold = options.hold(meta.tenant);
   let isAnswered = false;
   stream.once('close', () => {
-    if (!isAnswered) request.cancellation?.cancel();
+    if (isAnswered) return;
+    if (cancellation.hasStarted) discarded?.();
+    cancellation.cancel();
   });
   // The target takes the bytes of the inputs away.
   const shapes = shapesOf(tensors);

@@ -52,12 +52,11 @@ export function nextProbes(
   return picked;
 }
 
-/** Members that would be in time, the earliest finish first. */
-export function takers(quotes: readonly Quote[], leftMs: number): string[] {
+/** Those that would be in time, the earliest finish first. */
+export function takers(quotes: readonly Quote[], leftMs: number): Quote[] {
   return quotes
     .filter(({ finishMs }) => finishMs !== undefined && finishMs <= leftMs)
-    .sort((a, b) => a.finishMs! - b.finishMs!)
-    .map(({ member }) => member);
+    .sort((a, b) => a.finishMs! - b.finishMs!);
 }
 
 /** How long a round waits for its probes, in milliseconds. */

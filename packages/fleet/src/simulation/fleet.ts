@@ -1,9 +1,15 @@
 /** A simulated fleet: its nodes, the network between them, and the requests that reach it. */
 import { Events } from './events.ts';
+import { probeTimeoutMs } from '../routing/route.ts';
 import { SimNode, type SimRequest } from './node.ts';
-import type { RoutingPolicy } from './policies.ts';
 import { exponential, lognormal, type Random, seededRandom } from './random.ts';
 import { capacityOf, type Scenario } from './scenarios.ts';
+
+export interface RoutingPolicy {
+  readonly name: string;
+  /** Made for one run. */
+  readonly make: (fleet: Fleet) => (request: SimRequest, entry: number) => void;
+}
 
 export interface SimulationOptions {
   readonly nodes: number;
@@ -26,6 +32,8 @@ export interface SimulationResult {
   readonly p99Ms: number;
   /** Probes and forwards per request. */
   readonly messages: number;
+  /** Runs beyond the first of a request, as a share of the requests that ran. */
+  readonly extraRuns: number;
 }
 
 /** Spread of a run's time around its estimate, as a standard deviation of the logarithm. */
@@ -86,6 +94,11 @@ export class Fleet {
   }
 }
 
+/** A caller that gets no answer from a node tries the next one after so long, in every policy. */
+export function attempt({ events }: Fleet, { deadline }: SimRequest): number {
+  return probeTimeoutMs(deadline - events.now);
+}
+
 export function simulate(options: SimulationOptions): SimulationResult {
   const { scenario, policy, durationMs = 5000, deadlineMs = 100, meanMs = 10 } = options;
   const fleet = new Fleet(options);
@@ -103,6 +116,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
       inTime: false,
       finishedAt: Infinity,
       messages: 0,
+      runs: 0,
     };
     if (now >= WARM_UP_MS) requests.push(request);
     route(request, entry(nodes.length, random()));
@@ -119,10 +133,12 @@ function resultOf(requests: readonly SimRequest[]): SimulationResult {
     .filter(({ finishedAt }) => finishedAt < Infinity)
     .map(({ arrivedAt, finishedAt }) => finishedAt - arrivedAt)
     .sort((a, b) => a - b);
+  const ran = requests.filter(({ runs }) => runs > 0).length;
   return {
     requests: requests.length,
     goodput: requests.filter(({ inTime }) => inTime).length / requests.length,
     p99Ms: latencies[Math.floor(0.99 * (latencies.length - 1))] ?? 0,
     messages: requests.reduce((sum, { messages }) => sum + messages, 0) / requests.length,
+    extraRuns: (requests.reduce((sum, { runs }) => sum + runs, 0) - ran) / Math.max(1, ran),
   };
 }

@@ -15,6 +15,18 @@ export interface SimRequest {
   finishedAt: Time;
   /** Nodes that were asked or tried, beyond the one that it reached. */
   messages: number;
+  /** Runs that were started for it: more than one where a hedge has run too. */
+  runs: number;
+}
+
+/** A request in the queue of a node. */
+export interface SimCopy {
+  readonly request: SimRequest;
+  state: 'waiting' | 'running' | 'over';
+  /** Called when its run begins. */
+  onStart?: () => void;
+  /** Called with its answer. */
+  onAnswer?: () => void;
 }
 
 /** Weight of the last run in the estimated pace. */
@@ -27,7 +39,7 @@ export class SimNode {
   readonly #events: Events;
   /** Milliseconds that a run takes here, for a size, at a time. */
   readonly #cost: (node: number, size: number, now: Time) => number;
-  readonly #queue: SimRequest[] = [];
+  readonly #queue: SimCopy[] = [];
   #head = 0;
   #queuedSize = 0;
   #running: { readonly size: number; readonly startedAt: Time } | undefined;
@@ -55,10 +67,19 @@ export class SimNode {
   }
 
   /** Takes the request, whatever the estimate says. */
-  take(request: SimRequest): void {
-    this.#queue.push(request);
+  take(request: SimRequest, events: Pick<SimCopy, 'onStart' | 'onAnswer'> = {}): SimCopy {
+    const copy: SimCopy = { request, state: 'waiting', ...events };
+    this.#queue.push(copy);
     this.#queuedSize += request.size;
     if (this.#running === undefined) this.#next();
+    return copy;
+  }
+
+  /** A copy that waits is not run; one that runs is. */
+  cancel(copy: SimCopy): void {
+    if (copy.state !== 'waiting') return;
+    copy.state = 'over';
+    this.#queuedSize -= copy.request.size;
   }
 
   #backlogMs(): number {
@@ -72,11 +93,13 @@ export class SimNode {
   }
 
   #next(): void {
-    const request = this.#queue[this.#head];
-    if (request === undefined) {
+    let copy = this.#queue[this.#head];
+    while (copy?.state === 'over') copy = this.#queue[++this.#head];
+    if (copy === undefined) {
       this.#running = undefined;
       return;
     }
+    const { request } = copy;
     this.#head++;
     if (this.#head > 1000 && this.#head * 2 > this.#queue.length) {
       this.#queue.splice(0, this.#head);
@@ -87,11 +110,18 @@ export class SimNode {
     const startedAt = this.#events.now;
     this.#running = { size, startedAt };
     const takes = this.#cost(this.id, size, startedAt);
+    copy.state = 'running';
+    request.runs++;
     this.#events.after(takes, () => {
       this.#pace += PACE_WEIGHT * (takes / size - this.#pace);
-      request.finishedAt = this.#events.now;
-      request.inTime = this.#events.now <= request.deadline;
+      copy.state = 'over';
+      if (request.finishedAt === Infinity) {
+        request.finishedAt = this.#events.now;
+        request.inTime = this.#events.now <= request.deadline;
+      }
+      copy.onAnswer?.();
       this.#next();
     });
+    copy.onStart?.();
   }
 }

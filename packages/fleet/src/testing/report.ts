@@ -1,5 +1,6 @@
 /** The simulation's report in docs/concepts/fleet.md: tables, and a picture of each. */
 import {
+  HEDGED,
   LOCAL_FIRST,
   OTHERS,
   RANDOM_ONE_RETRY,
@@ -9,7 +10,7 @@ import {
   simulate,
   type SimulationResult,
 } from '../simulation/index.ts';
-import { routing } from '../tuning.ts';
+import { hedging, routing } from '../tuning.ts';
 
 export interface Report {
   /** What stands between the markers in the document. */
@@ -23,7 +24,7 @@ interface Row {
   readonly results: readonly SimulationResult[];
 }
 
-const POLICIES = [LOCAL_FIRST, ...OTHERS];
+const POLICIES = [LOCAL_FIRST, HEDGED, ...OTHERS];
 const SIZES = [2, 10, 100, 1000, 2000];
 const NODES = 500;
 const DURATION_MS = 3500;
@@ -52,12 +53,20 @@ export function writeReport(): Report {
       table(['policy', ...SCENARIOS.map(({ name }) => name)], policies, ({ messages }) =>
         messages.toFixed(2),
       ),
+      'Runs beyond the first of a request, because of hedges, of all that ran:',
+      table(
+        ['policy', ...SCENARIOS.map(({ name }) => name)],
+        policies.filter(({ name }) => name === HEDGED.name),
+        ({ extraRuns }) => percent(extraRuns),
+      ),
       `In time by the size of the fleet, ${slowNodes.name}:`,
       table(['policy', ...SIZES.map((nodes) => `${count(nodes)} nodes`)], sizes, ({ goodput }) =>
         percent(goodput),
       ),
       'What each constant is worth:',
-      constantsTable(),
+      constantsTable(routing, LOCAL_FIRST, TRIED),
+      'What each constant of hedges is worth:',
+      constantsTable(hedging, HEDGED, TRIED_WITH_HEDGES),
     ].join('\n\n'),
     pictures: { 'fleet-routing.svg': lossPicture(policies) },
   };
@@ -72,16 +81,22 @@ function run(policy: RoutingPolicy, scenario: Scenario, nodes: number): Simulati
 const TRIED = SCENARIOS.filter(({ name }) =>
   ['a fifth at half speed', 'partition', 'overload, load 3'].includes(name),
 );
+const TRIED_WITH_HEDGES = SCENARIOS.filter(({ name }) =>
+  ['a fifth at half speed', 'antagonists', 'overload, load 3'].includes(name),
+);
 const FEW_NODES = 200;
 
-function constantsTable(): string {
-  const values: Record<keyof typeof routing, number> = routing;
-  const results = (): SimulationResult[] => TRIED.map((one) => run(LOCAL_FIRST, one, FEW_NODES));
+function constantsTable(
+  values: Record<string, number>,
+  policy: RoutingPolicy,
+  scenarios: readonly Scenario[],
+): string {
+  const results = (): SimulationResult[] => scenarios.map((one) => run(policy, one, FEW_NODES));
   const base = results();
-  const rows = (Object.keys(routing) as (keyof typeof routing)[]).flatMap((name) => {
-    const value = values[name];
+  const rows = Object.keys(values).flatMap((name) => {
+    const value = values[name]!;
     return [0.5, 2].map((factor) => {
-      values[name] = value >= 2 ? Math.round(value * factor) : value * factor;
+      values[name] = value >= 2 ? Math.round(value * factor) : Math.min(value * factor, 0.99);
       const changed = results();
       const cells = changed.map(({ goodput, messages }, i) => {
         const [points, more] = [goodput - base[i]!.goodput, messages - base[i]!.messages];
@@ -92,7 +107,7 @@ function constantsTable(): string {
       return line(`\`${name}\``, String(value), String(to), ...cells);
     });
   });
-  const header = ['constant', 'is', 'tried', ...TRIED.map(({ name }) => name)];
+  const header = ['constant', 'is', 'tried', ...scenarios.map(({ name }) => name)];
   return [line(...header), line(...header.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows].join(
     '\n',
   );

@@ -2,6 +2,7 @@
  * Changes of deployments in a fleet whose members hold different ones: a member that holds the
  * deployment carries the change out, and it is asked for by whichever member the operator has called.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DeploymentView, SkeinError } from '@skein/api';
 import type { ForwardedChange } from '@skein/fleet';
 import type { DeploymentControl, Registry } from '@skein/serving';
@@ -26,6 +27,26 @@ export interface PlacedControlOptions {
   ) => Promise<{ readonly result: unknown } | undefined>;
 }
 
+/** What is stored in the fleet is read here within this, in milliseconds, while the store is there. */
+const FEED_MS = 100;
+/** How long a stored deployment may take to be known here, in milliseconds. */
+const FOLLOWED_MS = 5000;
+
+const isLoss = (error: unknown): boolean =>
+  error instanceof SkeinError && error.code === 'PEER_LOST';
+/** Another change of the same deployment was first. */
+const isOvertaken = (error: unknown): boolean =>
+  error instanceof SkeinError && error.code === 'ROLLOUT_IN_PROGRESS';
+
+/** Looks until it is so, or the time is over. */
+async function becomes(isSo: () => boolean, ms: number): Promise<boolean> {
+  for (let waitedMs = 0; !isSo(); waitedMs += FEED_MS) {
+    if (waitedMs >= ms) return false;
+    await sleep(FEED_MS, undefined, { ref: false });
+  }
+  return true;
+}
+
 export function placedControl(options: PlacedControlOptions): DeploymentControl {
   const { local, registry, placing, self, holders, ask } = options;
   const isElsewhere = (name: string): boolean =>
@@ -42,6 +63,18 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
     return isElsewhere(name) ? holders(name) : [];
   }
 
+  /** @returns undefined: it cannot be reached, and nothing was sent. @throws SkeinError as it does, or PEER_LOST. */
+  async function asked(
+    member: string,
+    change: ForwardedChange,
+  ): Promise<DeploymentView | undefined> {
+    const answer = await ask(member, change);
+    if (answer === undefined) return undefined;
+    const view = DeploymentView.safeParse(answer.result);
+    if (view.success) return view.data;
+    throw new SkeinError('INTERNAL', `Member ${member} answered a change with something else.`);
+  }
+
   /** @throws SkeinError PEER_LOST when none of them can be reached. */
   async function forwarded(
     carriers: readonly string[],
@@ -49,11 +82,8 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
     change: ForwardedChange,
   ): Promise<DeploymentView> {
     for (const member of carriers) {
-      const answer = await ask(member, change);
-      if (answer === undefined) continue;
-      const view = DeploymentView.safeParse(answer.result);
-      if (view.success) return view.data;
-      throw new SkeinError('INTERNAL', `Member ${member} answered a change with something else.`);
+      const view = await asked(member, change);
+      if (view !== undefined) return view;
     }
     const message = `No member that can change "${name}" is reached from here; nothing was changed.`;
     throw new SkeinError('PEER_LOST', message);
@@ -63,11 +93,29 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
     ...local,
     async deploy(request, actor) {
       const record = await registry.version(request.name, request.version);
-      const taker = await placing.takerOf(record, request.settings, servesHere(request.name));
-      if (taker === self()) return local.deploy(request, actor);
       const change = { change: 'deploy', parameters: [request], actor } as const;
-      const others = carriersOf(request.name).filter((member) => member !== taker);
-      return forwarded([taker, ...others], request.name, change);
+      const { name } = request;
+      const wasStored = placing.isStored(name, record.version);
+      // A deploy may be asked for twice: what serves already is not loaded again.
+      const lost = new Set<string>();
+      for (;;) {
+        const taker = await placing.takerOf(record, request.settings, servesHere(name), lost);
+        try {
+          if (taker === self()) return await local.deploy(request, actor);
+          const view = await asked(taker, change);
+          if (view !== undefined) return view;
+        } catch (error) {
+          if (!isLoss(error) && (lost.size === 0 || !isOvertaken(error))) throw error;
+          // The one that was lost has stored it before, or meanwhile, because it was only out of reach.
+          const isMade = (): boolean => !wasStored && placing.isStored(name, record.version);
+          if (await becomes(isMade, isLoss(error) ? FEED_MS : FOLLOWED_MS)) {
+            await becomes(() => local.views().some((view) => view.name === name), FOLLOWED_MS);
+            return local.view(name);
+          }
+          if (!isLoss(error)) throw error;
+        }
+        lost.add(taker);
+      }
     },
     async changeSettings(name, settings, actor) {
       const carriers = carriersOf(name);

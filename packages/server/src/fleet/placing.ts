@@ -32,6 +32,7 @@ export interface FleetPlacing extends Placing {
   /**
    * The member that loads a version first: one that the deployment is placed on with it.
    * @param isHere whether this one serves the deployment.
+   * @param lost members that were asked before and were lost; their leases may not have ended yet.
    * @throws SkeinError FLEET_MEMORY when no member has room for it, with the numbers;
    *   STORE_UNREACHABLE.
    */
@@ -39,7 +40,10 @@ export interface FleetPlacing extends Placing {
     record: VersionRecord,
     settings: DeploymentSettingsPatch | undefined,
     isHere: boolean,
+    lost?: ReadonlySet<string>,
   ): Promise<string>;
+  /** Whether the fleet has stored that a version takes traffic, or is rolled out. */
+  isStored(deployment: string, version: string): boolean;
   /** Members that are to hold a deployment; undefined: all of them. */
   placed(deployment: string): ReadonlySet<string> | undefined;
 }
@@ -99,14 +103,14 @@ export function createPlacing(options: PlacingOptions): FleetPlacing {
         }),
       );
     },
-    async takerOf(record, settings, isHere) {
+    async takerOf(record, settings, isHere, lost = new Set()) {
       // One that has just joined may have the room.
       await membership.read();
       const { model } = record;
       const others = loadable(desired()).filter(({ row }) => row.name !== model);
       const current = desired().find(({ row }) => row.name === model);
       const deployments = [...others.map(placedOf), comingOf(record, settings, current)];
-      const members = holdings();
+      const members = holdings().filter(({ id }) => !lost.has(id));
       const placement = placeDeployments(members, memoryOf(deployments, members));
       const unplaced = placement?.unplaced.find(({ version }) => version === model);
       if (unplaced !== undefined) {
@@ -122,6 +126,12 @@ export function createPlacing(options: PlacingOptions): FleetPlacing {
         placed,
         holders.map(({ id }) => id),
       );
+    },
+    isStored(deployment, version) {
+      const row = desired().find((each) => each.row.name === deployment)?.row;
+      const { rollout, targets = [] } = row ?? {};
+      const isRolling = rollout?.to === version && isInProgress(rollout);
+      return isRolling || targets.some((target) => target.version === version);
     },
     isHandedOver(deployment, versions, closing) {
       // A version that takes no traffic any more is not missed.
@@ -162,12 +172,16 @@ function placedOf({ row, versions }: DesiredDeployment): PlacedDeployment {
       expectedBytes: expectedBytes(record, row.settings),
     }));
   const { rollout } = row;
-  const isRolling = rollout !== undefined && !['finished', 'rolled-back'].includes(rollout.phase);
+  const isRolling = rollout !== undefined && isInProgress(rollout);
   // The version that comes is about as large as the one that serves.
   const largest = Math.max(0, ...targets.map((target) => target.expectedBytes));
   const coming = isRolling ? [{ digest: `rollout of ${row.name}`, expectedBytes: largest }] : [];
   const replicas = row.settings.replicas?.min ?? 1;
   return { id: row.name, versions: [...targets, ...coming], replicas };
+}
+
+function isInProgress({ phase }: { readonly phase: string }): boolean {
+  return !['finished', 'rolled-back'].includes(phase);
 }
 
 /** A deployment with a version that comes, beside the ones that serve until it does. */

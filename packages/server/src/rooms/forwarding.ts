@@ -10,6 +10,7 @@ import {
   acceptLink,
   asksForLink,
   forwardRefused,
+  hedging,
   MIN_KEY_LENGTH,
   Peer,
   servePeer,
@@ -100,6 +101,7 @@ export function openForwarding(
       }),
     clock,
     random: Math.random,
+    hedgeShare: options.hedgeShare ?? hedging.share,
   });
   lifecycle.open('peers', () => forwarding.close());
 
@@ -133,6 +135,7 @@ export function openForwarding(
       clock,
       maxBytes: TENSOR_BYTES_PER_BODY_BYTE * maxBodyBytes,
       change: (change) => carryOut(serving, change),
+      discarded: () => received.discarded++,
       hold: (tenant) => callers.bodies.hold(tenant),
       toError: (thrown, id) => toSkeinError(thrown, id, logger),
     });

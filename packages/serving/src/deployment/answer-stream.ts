@@ -67,6 +67,7 @@ export async function answerInChunks(
   if (failure !== undefined) throw failure;
   if (request.cancellation !== undefined) {
     request.cancellation.onCancel = () => stop(cancelled(request));
+    cancellation.onStart = () => request.cancellation?.start();
   }
   const first = await within(
     request.deadline - clock.now(),

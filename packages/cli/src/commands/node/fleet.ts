@@ -94,7 +94,7 @@ export function memberNamed(members: readonly MemberView[], name: string): Membe
 
 function renderMember(member: MemberView, style: Style): string {
   const now = Date.now();
-  const { load, memory, schema, accelerators } = member;
+  const { load, memory, schema, accelerators, forwarding } = member;
   const machine = `${formatNumber(member.cores)} cores, ${formatBytes(member.memoryBytes)}`;
   const fields: [string, string][] = [
     ['id', member.id],
@@ -122,6 +122,13 @@ function renderMember(member: MemberView, style: Style): string {
       ['wait', `${formatNumber(load.delayShare * 100)} % of the objective`],
     );
   }
+  if (forwarding !== undefined) {
+    const { forwards, hedges, duplicates } = forwarding;
+    fields.push(['forwarded', countsText(forwards)]);
+    if (hedges !== undefined) {
+      fields.push(['sent twice', `${countsText(hedges)}; both ran: ${duplicates ?? 0}`]);
+    }
+  }
   const held = renderTable(
     member.loaded,
     [
@@ -134,6 +141,13 @@ function renderMember(member: MemberView, style: Style): string {
   return member.loaded.length === 0
     ? renderFields(fields, style)
     : `${renderFields(fields, style)}\n\n${held}`;
+}
+
+/** What was counted, without what never happened. */
+function countsText(counts: Readonly<Record<string, number>>): string {
+  const seen = Object.entries(counts).filter(([, count]) => count > 0);
+  if (seen.length === 0) return 'none';
+  return seen.map(([what, count]) => `${formatNumber(count)} ${what.replaceAll('_', ' ')}`).join(', ');
 }
 
 /** `skein fleet finalise`: the end of an upgrade. */

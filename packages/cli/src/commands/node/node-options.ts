@@ -36,7 +36,13 @@ const graceOption = duration(
 );
 
 const modelMemoryOption = bytes(
-  'Memory for models on a member of a fleet (or SKEIN_MODEL_MEMORY); default: three quarters of what the machine, or its container, has.',
+  'Memory for models on a member of a fleet (or SKEIN_MODEL_MEMORY);
+
+const hedgesOption = integer(
+  'PERCENT',
+  'Most requests that go to a second member too, because the first one takes long (or SKEIN_HEDGES); default: 5; 0: none.',
+  { min: 0, max: 100 },
+); default: three quarters of what the machine, or its container, has.',
 );
 
 export const upOptions = {
@@ -110,6 +116,7 @@ export const upOptions = {
     'File with the key that all nodes of a fleet share (or SKEIN_FLEET_KEY); with it, requests that a node refuses go to others.',
     { completes: 'file' },
   ),
+  hedges: hedgesOption,
   advertise: text(
     'URL',
     'Where other nodes of the fleet reach this one (or SKEIN_ADVERTISE); default: its first address that is no loopback.',
@@ -147,6 +154,7 @@ export async function nodeOptions(context: Context, options: UpOptions): Promise
     allowedOrigins: options.allowOrigin,
     ...fleetOf(context, options),
     ...(await peersOf(context, options)),
+    hedgeShare: shareOf(orEnvironment(context, options.hedges, 'SKEIN_HEDGES', hedgesOption)),
     modelMemoryBytes: orEnvironment(
       context,
       options.modelMemory,
@@ -186,6 +194,10 @@ function tlsOf({ cwd }: Context, { tlsCert, tlsKey, tlsClientCa }: UpOptions): N
     key: resolve(cwd, tlsKey),
     clientAuthorities: tlsClientCa === undefined ? undefined : resolve(cwd, tlsClientCa),
   };
+}
+
+function shareOf(percent: number | undefined): number | undefined {
+  return percent === undefined ? undefined : percent / 100;
 }
 
 function fleetOf(

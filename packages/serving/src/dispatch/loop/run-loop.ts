@@ -80,6 +80,10 @@ export class RunLoop {
       return false;
     }
     pending.onCancel(() => this.#cancel(ticket));
+    const { cancellation } = request;
+    if (cancellation !== undefined) {
+      cancellation.expectedAt = now + this.scheduler.finishMs(ticket, now);
+    }
     // At once, not at the end of the iteration: gathering first makes this thread and the replica
     // alternate (measured at 16 connections: 30 % less throughput).
     if (this.scheduler.servers.idle > 0) {
@@ -96,10 +100,12 @@ export class RunLoop {
     const ticket = this.#ticket(pending, false, now);
     this.#expect();
     const { servers } = this.scheduler;
-    if (servers.list.length === 0) servers.expectedAt ??= this.#options.replicas.wokenAt();
+    const wokenAt = servers.list.length === 0 ? this.#options.replicas.wokenAt() : undefined;
+    if (servers.list.length === 0) servers.expectedAt ??= wokenAt;
+    const wakes = wokenAt !== undefined;
     const refusal = this.scheduler.judge(ticket, now);
-    if (refusal === undefined) return { finishMs: this.scheduler.finishMs(ticket, now) };
-    return { refusal: this.#explain(refusal, ticket, now) };
+    if (refusal === undefined) return { finishMs: this.scheduler.finishMs(ticket, now), wakes };
+    return { refusal: this.#explain(refusal, ticket, now), wakes };
   }
 
   /** Gives idle replicas their next runs, and sets the alarm. */
@@ -186,6 +192,7 @@ export class RunLoop {
     const run = new BatchRun(batch, now);
     this.scheduler.start(replica, batch, run.rows, now);
     this.#running.set(replica, run);
+    for (const { payload } of batch) payload.request.cancellation?.start();
     replica.timesOutAt = timesOutAt({
       startedAt: now,
       deadline: run.deadline,

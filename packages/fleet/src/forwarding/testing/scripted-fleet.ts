@@ -1,0 +1,65 @@
+/** Scripted nodes that forward to each other. */
+import { DeploymentSettings } from '@skein/api';
+import type { Clock, DeployedModel } from '@skein/serving';
+import { Peer } from '../../link/peer.ts';
+import { seededRandom } from '../../simulation/random.ts';
+import { forwardRefused } from '../forwarding.ts';
+import type { FleetMember } from '../holders.ts';
+import { KEY, TestNode } from './scripted-node.ts';
+
+export interface ScriptedFleetOptions {
+  readonly model?: Partial<DeployedModel>;
+  readonly clock?: Clock;
+  readonly hedgeShare?: number;
+}
+
+let nodes: TestNode[] = [];
+
+/** The first of them gets the requests. */
+export async function fleetOf(
+  count: number,
+  { model = {}, clock = performance, hedgeShare = 0 }: ScriptedFleetOptions = {},
+): Promise<TestNode[]> {
+  nodes = Array.from({ length: count }, (_, i) => new TestNode(`member-${i}`));
+  await Promise.all(nodes.map((node) => node.listen()));
+  let members: FleetMember[] | undefined;
+  const described = {
+    name: 'risk',
+    kind: 'onnx',
+    objectiveMs: 20_000,
+    settings: DeploymentSettings.parse({}),
+    ...model,
+  } as DeployedModel;
+  for (const node of nodes) {
+    node.forwarding = forwardRefused({
+      local: {
+        infer: (request) => node.infer(request),
+        predict: (request) => node.prediction(request),
+        describe: () => described,
+        list: () => [described],
+        isReady: () => true,
+      },
+      // Their addresses are read at the first request.
+      members: () =>
+        (members ??= nodes.map(({ incarnation, address }) => ({
+          incarnation,
+          address,
+          loaded: [{ model: 'risk', version: '3', digest: 'd' }],
+        }))),
+      self: () => node.incarnation,
+      open: (address) => new Peer(address, { key: KEY, clock, random: Math.random, maxBytes: 1e8 }),
+      clock,
+      random: seededRandom(1),
+      hedgeShare,
+    });
+  }
+  return nodes;
+}
+
+export function closeNodes(): void {
+  for (const node of nodes) {
+    node.forwarding.close();
+    node.kill();
+  }
+  nodes = [];
+}

@@ -1,0 +1,76 @@
+/** A deployment without a replica anywhere, in a fleet of processes: a request to any member wakes it. */
+import type { ErrorBody } from '@skein/api';
+import { mlp } from '@skein/onnx';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { NodeProcess } from '../testing/node-process.ts';
+import { openSlowFleet, PATIENT, type SlowFleet } from '../testing/slow-fleet.ts';
+
+/** Less than a process takes to start on any machine. */
+const IMPATIENT_MS = 30;
+const PATIENT_MS = 60_000;
+const REFUSED = ['NO_REPLICA', 'DEADLINE_UNREACHABLE'];
+
+let fleet: SlowFleet;
+beforeEach(async () => {
+  fleet = await openSlowFleet();
+});
+afterEach(() => fleet.close());
+
+/** The version that answers, or the code of the refusal. */
+async function ask({ url }: NodeProcess, timeoutMs: number): Promise<string> {
+  const response = await fetch(`${url}/v2/models/risk/infer`, {
+    method: 'POST',
+    headers: { 'skein-timeout-ms': String(timeoutMs) },
+    body: JSON.stringify({
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: [1, 2, 3, 4] }],
+    }),
+  });
+  const body = (await response.json()) as Partial<ErrorBody> & { model_version?: string };
+  return body.code ?? body.model_version ?? `status ${response.status}`;
+}
+
+async function replicasOf({ client }: NodeProcess): Promise<number> {
+  const { targets } = await client.getDeployment({ name: 'risk' });
+  return targets.reduce((sum, { replicas }) => sum + replicas.length, 0);
+}
+
+test('three members, of which one has no room: each of them wakes it, and counts the cold start', async () => {
+  const [a, b] = [await fleet.start(), await fleet.start()];
+  const c = await fleet.start({ args: ['--model-memory', '1MiB'] });
+  await a.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
+    objective: { latencyMs: PATIENT_MS },
+    replicas: { min: 0, max: 1, idleMs: 1000 },
+    isolation: 'process',
+  });
+  const holders = [a, b];
+  const awake = async (): Promise<number> =>
+    (await Promise.all(holders.map(replicasOf))).reduce((sum, each) => sum + each, 0);
+  await expect.poll(() => ask(c, PATIENT_MS), PATIENT).toBe('1');
+  expect((await c.client.getDeployment({ name: 'risk' })).status).toBe('elsewhere');
+  // The third one knows both holders, so that it asks both.
+  await expect
+    .poll(async () => {
+      const { members } = await c.client.getFleet();
+      return members.filter(({ loaded }) => loaded.length > 0).length;
+    }, PATIENT)
+    .toBe(2);
+
+  for (const member of [c, a, b]) {
+    await expect.poll(awake, PATIENT).toBe(0);
+    // It cannot be in time, and starts a replica for those that follow.
+    await expect
+      .poll(async () => {
+        const outcome = await ask(member, IMPATIENT_MS);
+        expect([...REFUSED, '1']).toContain(outcome);
+        return awake();
+      }, PATIENT)
+      .toBeGreaterThan(0);
+    await expect.poll(awake, PATIENT).toBe(0);
+    expect(REFUSED).toContain(await ask(member, IMPATIENT_MS));
+    expect(await ask(member, PATIENT_MS)).toBe('1');
+  }
+  const { entries } = await a.client.deploymentHistory({ name: 'risk', kind: 'scaled' });
+  expect(entries.map(({ reason }) => reason)).toContain(
+    'a request arrived while there was no replica',
+  );
+}, 180_000);

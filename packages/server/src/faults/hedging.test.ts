@@ -1,0 +1,63 @@
+/** Members of a fleet, each a process, of which one stands still while it has requests of others. */
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { startLoad } from '../testing/load.ts';
+import { askSlow, metricOf, openSlowFleet, PATIENT, type SlowFleet } from '../testing/slow-fleet.ts';
+import { slowModel } from '../testing/slow-model.ts';
+
+let fleet: SlowFleet;
+beforeEach(async () => {
+  fleet = await openSlowFleet();
+});
+afterEach(() => fleet.close());
+
+const HEDGES = 'skein_fleet_hedges_total';
+
+test('what a stopped member has taken is answered by another one, long before its deadline', async () => {
+  const hedges = ['--hedges', '100'];
+  // The first one has no room for the model, and forwards everything.
+  const a = await fleet.start({ args: ['--model-memory', '1MiB', ...hedges] });
+  const [b, c] = [await fleet.start({ args: hedges }), await fleet.start({ args: hedges })];
+  await b.deploy('slow', slowModel(6), {
+    objective: { latencyMs: 120_000 },
+    replicas: { min: 1, max: 1 },
+    batching: { maxRows: 1 },
+    isolation: 'process',
+  });
+  await expect.poll(() => askSlow(a), PATIENT).toBe('answered');
+  await expect
+    .poll(async () => {
+      const { members } = await a.client.getFleet();
+      return members.filter(({ loaded }) => loaded.length > 0).length;
+    }, PATIENT)
+    .toBe(2);
+  const load = startLoad(8, () => askSlow(a));
+  const received = async (): Promise<number> =>
+    (await metricOf(b, 'skein_fleet_received_total'))['requests'] ?? 0;
+  const before = await received();
+  await expect.poll(received, PATIENT).toBeGreaterThan(before + 10);
+  await expect
+    .poll(async () => {
+      process.kill(b.pid, 'SIGSTOP');
+      const { answered } = await metricOf(a, 'skein_fleet_forwards_total');
+      await expect
+        .poll(
+          async () => (await metricOf(a, 'skein_fleet_forwards_total'))['answered'],
+          PATIENT,
+        )
+        .toBeGreaterThan(answered! + 3);
+      const { second } = await metricOf(a, HEDGES);
+      process.kill(b.pid, 'SIGCONT');
+      return second;
+    }, PATIENT)
+    .toBeGreaterThan(0);
+  await load.stop();
+  expect([...load.outcomes.keys()]).toEqual(['answered']);
+  expect((await metricOf(c, 'skein_fleet_received_total'))['requests']).toBeGreaterThan(0);
+  const view = await a.run('fleet', 'show', (await self(a))!, '--server', a.url);
+  expect(view.stdout).toMatch(/sent twice +.*second/);
+}, 180_000);
+
+async function self({ client }: Parameters<typeof askSlow>[0]): Promise<string | undefined> {
+  const { members } = await client.getFleet();
+  return members.find((member) => member.self)?.id;
+}
