@@ -29,6 +29,8 @@ interface ClosedLoop {
    * thread that is about to write the next.
    */
   readonly yields?: boolean;
+  /** That the generator is pinned to; absent: any. */
+  readonly core?: number;
 }
 
 const YIELDING = ['chrt', '--batch', '0'];
@@ -57,7 +59,9 @@ export async function closedLoop(options: ClosedLoop): Promise<ClosedLoopResult>
       '-H',
       `${name}: ${value}`,
     ]);
+    const { core } = options;
     const command = [
+      ...(core === undefined ? [] : ['taskset', '-c', String(core)]),
       ...(options.yields === true ? YIELDING : []),
       'h2load',
       ...(options.protocol === 'http1' ? ['--h1'] : []),

@@ -176,12 +176,11 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
     if (hedges !== undefined && !isSecond) {
       return hedges.there(member, peer, request, deadline, finishMs);
     }
-    const sending = peer.forward(request, deadline);
     const { cancellation } = request;
-    if (isSecond && cancellation !== undefined) {
+    if (!isSecond || cancellation === undefined) return peer.forward(request, deadline);
+    return peer.forward(request, deadline, () => {
       void peer.started(cancellation).then((said) => said && cancellation.start());
-    }
-    return sending;
+    });
   }
 
   /** No member would be in time, and one has no replica: the refused request starts it for those that follow. */
@@ -212,8 +211,13 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
 
   /** Whether running a request twice does no harm: a model has no state, a composition may have effects. */
   function mayRepeat({ deployment, version }: InferenceRequest): boolean {
-    const { kind, settings } = local.describe(deployment, version);
-    return kind === 'onnx' || settings.idempotent;
+    try {
+      const { kind, settings } = local.describe(deployment, version);
+      return kind === 'onnx' || settings.idempotent;
+    } catch {
+      // Other members hold it, and this one has not heard of it yet.
+      return false;
+    }
   }
 
   /** @param isSecond whether the first copy of it may still be answered. */

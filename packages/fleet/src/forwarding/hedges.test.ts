@@ -124,20 +124,16 @@ describe('a request that its member does not answer in the time it has predicted
     const settings = DeploymentSettings.parse({});
     const [a, b, c] = await three({ model: { kind: 'composition', settings } });
     b.behave = hangs;
-    const deadline = performance.now() + 300;
-    expect(await codeOf(a.forwarding.inference.infer(request({ deadline })))).toBe(
-      'DEADLINE_EXCEEDED',
-    );
+    const deadline = performance.now() + 1000;
+    expect(await codeOf(a.forwarding.inference.infer(request({ deadline })))).toMatch(/^DEADLINE_/);
     expect(c.seen).toHaveLength(0);
   });
 
   test('is sent once while no hedge is earned', async () => {
     const [a, b, c] = await three({ hedgeShare: 0.05 });
     b.behave = hangs;
-    const deadline = performance.now() + 300;
-    expect(await codeOf(a.forwarding.inference.infer(request({ deadline })))).toBe(
-      'DEADLINE_EXCEEDED',
-    );
+    const deadline = performance.now() + 1000;
+    expect(await codeOf(a.forwarding.inference.infer(request({ deadline })))).toMatch(/^DEADLINE_/);
     expect(c.seen).toHaveLength(0);
     expect(a.forwarding.counters.hedges.second).toBe(0);
   });

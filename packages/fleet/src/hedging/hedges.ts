@@ -61,7 +61,7 @@ interface Known {
   saved: number;
   /** Of this node, and of other members. */
   ownTime: AnswerTime | undefined;
-  readonly times: Map<string, AnswerTime>;
+  readonly times: WeakMap<Peer, AnswerTime>;
   readonly waiting: WaitingList;
 }
 
@@ -77,7 +77,7 @@ export function createHedges(options: HedgesOptions): Hedges {
       const known: Known = {
         saved: 0,
         ownTime: undefined,
-        times: new Map(),
+        times: new WeakMap(),
         waiting: new WaitingList({
           now: () => clock.now(),
           afterMs: () => hedgeAfterMs(known.ownTime, undefined),
@@ -119,12 +119,16 @@ export function createHedges(options: HedgesOptions): Hedges {
   /** Where this node has predicted a later answer than usual, that is waited for too. */
   function hedgeWhenDue(waiting: Waiting, known: Known): void {
     const leftMs = (waiting.request.cancellation?.expectedAt ?? 0) - clock.now();
-    if (leftMs <= 0) void hedgeOwn(waiting, known);
-    else {
-      setTimeout(() => {
-        if (!waiting.isOver) void hedgeOwn(waiting, known);
-      }, leftMs).unref();
-    }
+    const hedge = (): void => {
+      // What fails here must not fail the copy on this node.
+      if (!waiting.isOver) hedgeOwn(waiting, known).catch(() => waiting.resolve(waiting.own));
+    };
+    if (leftMs <= 0) hedge();
+    else setTimeout(hedge, leftMs).unref();
+  }
+
+  function noteOwn({ sentAt }: Waiting, known: Known): void {
+    known.ownTime = answerTimeAfter(known.ownTime, clock.now() - sentAt);
   }
 
   async function hedgeOwn(waiting: Waiting, known: Known): Promise<void> {
@@ -143,6 +147,7 @@ export function createHedges(options: HedgesOptions): Hedges {
     void own.catch(() => (progress.onCancel = () => cancellation.cancel()));
     const first = { progress, end: () => end?.(), answer: own };
     const outcome = await tie(first, { ...request, cancellation }, deadline, undefined);
+    if (outcome.by === 'second') noteOwn(waiting, known);
     if (outcome.by !== 'neither') waiting.resolve(outcome.answer);
     // Its place in the queue went to a copy that failed.
     else if (outcome.wasEnded && !progress.cancelled) waiting.resolve(local.infer(request));
@@ -151,23 +156,26 @@ export function createHedges(options: HedgesOptions): Hedges {
 
   return {
     here(request) {
+      if (request.cancellation === undefined || !isHeldElsewhere(request)) {
+        return local.infer(request);
+      }
       const known = knownOf(request.deployment);
       known.saved = savedAfter(known.saved, share);
       const own = local.infer(request);
-      if (request.cancellation === undefined || !isHeldElsewhere(request)) return own;
       const waiting = new Waiting(request, clock.now(), own);
+      known.waiting.add(waiting);
+      const end = (outcome: InferenceAnswer | Promise<InferenceAnswer>): void => {
+        waiting.isOver = true;
+        known.waiting.remove(waiting);
+        if (!waiting.isHedged) waiting.resolve(outcome);
+      };
       own.then(
         (answer) => {
-          waiting.isOver = true;
-          known.ownTime = answerTimeAfter(known.ownTime, clock.now() - waiting.sentAt);
-          if (!waiting.isHedged) waiting.resolve(answer);
+          noteOwn(waiting, known);
+          end(answer);
         },
-        (error: unknown) => {
-          waiting.isOver = true;
-          if (!waiting.isHedged) waiting.reject(error);
-        },
+        () => end(own),
       );
-      known.waiting.add(waiting);
       return waiting.answer;
     },
 
@@ -184,12 +192,13 @@ export function createHedges(options: HedgesOptions): Hedges {
           second.cancel();
         };
       }
+      const noteOther = (): void => {
+        known.times.set(peer, answerTimeAfter(known.times.get(peer), clock.now() - sentAt));
+      };
       const outcome = peer.forward({ ...request, cancellation: first }, deadline);
-      const afterMs = hedgeAfterMs(known.times.get(member), quotedMs);
+      const afterMs = hedgeAfterMs(known.times.get(peer), quotedMs);
       if ((await isOverIn(outcome, afterMs)) || !spends(known, request, deadline)) {
-        if ('answer' in (await outcome)) {
-          known.times.set(member, answerTimeAfter(known.times.get(member), clock.now() - sentAt));
-        }
+        if ('answer' in (await outcome)) noteOther();
         return outcome;
       }
       void peer.started(first).then((said) => {
@@ -202,7 +211,7 @@ export function createHedges(options: HedgesOptions): Hedges {
       });
       const copy = { progress: first, end: () => first.cancel(), answer };
       const tied = await tie(copy, { ...request, cancellation: second }, deadline, member);
-      known.times.set(member, answerTimeAfter(known.times.get(member), clock.now() - sentAt));
+      noteOther();
       if (tied.by !== 'neither') return { answer: tied.answer };
       return tied.wasEnded && caller?.cancelled !== true ? { lost: true, sent: true } : outcome;
     },

@@ -1,7 +1,7 @@
 /**
- * The requests of one deployment that this node has accepted, in the order of their arrival, with one
- * timer for those that are not answered after a while. An answered request costs no timer; it leaves the
- * list when it comes to its head.
+ * The requests of one deployment that this node has accepted and not answered, in the order of their
+ * arrival, with one timer for those that wait for long. An answered request leaves the list at once, so
+ * that its tensors are kept no longer than it runs.
  */
 import type { InferenceAnswer, InferenceRequest, Instant } from '@skein/serving';
 
@@ -13,20 +13,17 @@ export class Waiting {
   readonly own: Promise<InferenceAnswer>;
   readonly answer: Promise<InferenceAnswer>;
   resolve!: (answer: InferenceAnswer | Promise<InferenceAnswer>) => void;
-  reject!: (error: unknown) => void;
   /** Whether the copy on this node has been answered, or has failed. */
   isOver = false;
   isHedged = false;
+  before: Waiting | undefined;
   next: Waiting | undefined;
 
   constructor(request: InferenceRequest, sentAt: Instant, own: Promise<InferenceAnswer>) {
     this.request = request;
     this.sentAt = sentAt;
     this.own = own;
-    this.answer = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
+    this.answer = new Promise((resolve) => (this.resolve = resolve));
   }
 }
 
@@ -34,6 +31,7 @@ export interface WaitingListOptions {
   readonly now: () => Instant;
   /** How long a request may wait now, in milliseconds; undefined: for as long as it takes. */
   readonly afterMs: () => number | undefined;
+  /** Called once for each. */
   readonly onLate: (late: Waiting) => void;
 }
 
@@ -42,8 +40,8 @@ const UNKNOWN_MS = 1000;
 
 export class WaitingList {
   readonly #options: WaitingListOptions;
-  #head: Waiting | undefined;
-  #tail: Waiting | undefined;
+  #first: Waiting | undefined;
+  #last: Waiting | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: WaitingListOptions) {
@@ -51,15 +49,27 @@ export class WaitingList {
   }
 
   add(waiting: Waiting): void {
-    if (this.#tail === undefined) this.#head = waiting;
-    else this.#tail.next = waiting;
-    this.#tail = waiting;
+    waiting.before = this.#last;
+    if (this.#last === undefined) this.#first = waiting;
+    else this.#last.next = waiting;
+    this.#last = waiting;
     if (this.#timer === undefined) this.#lookIn(this.#options.afterMs() ?? UNKNOWN_MS);
+  }
+
+  /** Does nothing for one that has left the list. */
+  remove(waiting: Waiting): void {
+    const { before, next } = waiting;
+    if (before === undefined && this.#first !== waiting) return;
+    if (before === undefined) this.#first = next;
+    else before.next = next;
+    if (next === undefined) this.#last = before;
+    else next.before = before;
+    waiting.before = waiting.next = undefined;
   }
 
   close(): void {
     clearTimeout(this.#timer);
-    this.#head = this.#tail = undefined;
+    this.#first = this.#last = undefined;
   }
 
   #look(): void {
@@ -67,16 +77,14 @@ export class WaitingList {
     const { now: clock, afterMs: allowed, onLate } = this.#options;
     const afterMs = allowed();
     const now = clock();
-    for (let first = this.#head; first !== undefined; first = this.#head) {
+    for (let first = this.#first; first !== undefined; first = this.#first) {
       const leftMs = first.sentAt + (afterMs ?? Infinity) - now;
-      if (!first.isOver && leftMs > 0) {
+      if (leftMs > 0) {
         this.#lookIn(Math.min(leftMs, afterMs ?? UNKNOWN_MS));
         return;
       }
-      this.#head = first.next;
-      first.next = undefined;
-      if (this.#head === undefined) this.#tail = undefined;
-      if (!first.isOver) onLate(first);
+      this.remove(first);
+      onLate(first);
     }
   }
 

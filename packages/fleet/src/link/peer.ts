@@ -105,8 +105,15 @@ export class Peer {
     }
   }
 
-  /** @param connectBy until when it waits for a connection, by the clock. */
-  async forward(request: InferenceRequest, connectBy: Instant): Promise<Outcome> {
+  /**
+   * @param connectBy until when it waits for a connection, by the clock.
+   * @param onSent called once the request is on its way: its start can be asked for.
+   */
+  async forward(
+    request: InferenceRequest,
+    connectBy: Instant,
+    onSent?: () => void,
+  ): Promise<Outcome> {
     const { cancellation, deadline } = request;
     const { clock } = this.#options;
     let exchange: Exchange<AnswerMeta>;
@@ -129,6 +136,7 @@ export class Peer {
       if (cancellation.cancelled) cancel();
       else cancellation.onCancel = cancel;
       this.#taken.set(cancellation, exchange);
+      onSent?.();
     }
     const timer =
       deadline === undefined

@@ -4,7 +4,7 @@ import { Peer } from '@skein/fleet';
 import { tensor } from '@skein/onnx';
 import { type Member, openState } from '@skein/state';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { memberInfo } from '../fleet/testing/member-info.ts';
+import { memberInfo } from '../../fleet/testing/member-info.ts';
 import {
   answerOf,
   deployVersion,
@@ -68,7 +68,7 @@ async function askAsMember(peer: Peer, deployment: string): Promise<string> {
       tenant: 'default',
       protocol: 'internal',
     },
-    Infinity,
+    performance.now() + PATIENT.timeout,
   );
   if ('answer' in outcome) return 'answered';
   return 'error' in outcome ? outcome.error.code : 'lost';

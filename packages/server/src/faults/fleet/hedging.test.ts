@@ -1,8 +1,8 @@
 /** Members of a fleet, each a process, of which one stands still while it has requests of others. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { startLoad } from '../testing/load.ts';
-import { askSlow, metricOf, openSlowFleet, PATIENT, type SlowFleet } from '../testing/slow-fleet.ts';
-import { slowModel } from '../testing/slow-model.ts';
+import { startLoad } from '../../testing/load.ts';
+import { askSlow, metricOf, openSlowFleet, PATIENT, type SlowFleet } from '../../testing/slow-fleet.ts';
+import { slowModel } from '../../testing/slow-model.ts';
 
 let fleet: SlowFleet;
 beforeEach(async () => {

@@ -1,8 +1,8 @@
 /** A deploy in a fleet of processes whose chosen member is killed while it loads the version. */
 import { mlp, writeModel } from '@skein/onnx';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { NodeProcess } from '../testing/node-process.ts';
-import { openSlowFleet, PATIENT, type SlowFleet } from '../testing/slow-fleet.ts';
+import type { NodeProcess } from '../../testing/node-process.ts';
+import { openSlowFleet, PATIENT, type SlowFleet } from '../../testing/slow-fleet.ts';
 
 let fleet: SlowFleet;
 beforeEach(async () => {

@@ -2,8 +2,8 @@
 import type { ErrorBody } from '@skein/api';
 import { mlp } from '@skein/onnx';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { NodeProcess } from '../testing/node-process.ts';
-import { openSlowFleet, PATIENT, type SlowFleet } from '../testing/slow-fleet.ts';
+import type { NodeProcess } from '../../testing/node-process.ts';
+import { openSlowFleet, PATIENT, type SlowFleet } from '../../testing/slow-fleet.ts';
 
 /** Less than a process takes to start on any machine. */
 const IMPATIENT_MS = 30;

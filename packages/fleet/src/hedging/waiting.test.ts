@@ -1,0 +1,59 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { InferenceAnswer, InferenceRequest } from '@skein/serving';
+import { Waiting, WaitingList } from './waiting.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** A list whose requests may wait for 100 ms, and those that waited longer. */
+function listOf(afterMs: () => number | undefined = () => 100) {
+  const late: Waiting[] = [];
+  const list = new WaitingList({
+    now: () => performance.now(),
+    afterMs,
+    onLate: (one) => late.push(one),
+  });
+  const add = (): Waiting => {
+    const own = new Promise<InferenceAnswer>(() => {});
+    const waiting = new Waiting({} as InferenceRequest, performance.now(), own);
+    list.add(waiting);
+    return waiting;
+  };
+  return { list, late, add };
+}
+
+test('a request is late once, and one that leaves before is not', () => {
+  const { list, late, add } = listOf();
+  const [first, second, third] = [add(), add(), add()];
+  vi.advanceTimersByTime(60);
+  const fourth = add();
+  list.remove(second);
+  list.remove(second);
+  vi.advanceTimersByTime(45);
+  expect(late).toEqual([first, third]);
+  list.remove(third);
+  vi.advanceTimersByTime(1000);
+  expect(late).toEqual([first, third, fourth]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('a list of many whose requests leave in any order ends empty', () => {
+  const { list, late, add } = listOf();
+  const all = Array.from({ length: 50 }, add);
+  for (const [i, each] of all.entries()) if (i % 3 !== 0) list.remove(each);
+  for (const [i, each] of [...all.entries()].reverse()) if (i % 3 === 0) list.remove(each);
+  const last = add();
+  vi.advanceTimersByTime(1000);
+  expect(late).toEqual([last]);
+});
+
+test('while it is not known how long a request may wait, none is late', () => {
+  let afterMs: number | undefined;
+  const { late, add } = listOf(() => afterMs);
+  add();
+  vi.advanceTimersByTime(5000);
+  expect(late).toEqual([]);
+  afterMs = 10;
+  vi.advanceTimersByTime(2000);
+  expect(late).toHaveLength(1);
+});
