@@ -129,6 +129,13 @@ describe('a request that its member does not answer in the time it has predicted
     expect(c.seen).toHaveLength(0);
   });
 
+  test('is sent once if its node has not heard of the deployment yet', async () => {
+    const [a, b] = await three({ isUnknown: true });
+    b.behave = doubled;
+    const deadline = performance.now() + 60_000;
+    expect(numbers(await a.forwarding.inference.infer(request({ deadline })))).toEqual([2, 4]);
+  });
+
   test('is sent once while no hedge is earned', async () => {
     const [a, b, c] = await three({ hedgeShare: 0.05 });
     b.behave = hangs;

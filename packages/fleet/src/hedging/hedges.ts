@@ -156,12 +156,11 @@ export function createHedges(options: HedgesOptions): Hedges {
 
   return {
     here(request) {
-      if (request.cancellation === undefined || !isHeldElsewhere(request)) {
-        return local.infer(request);
-      }
+      if (!isHeldElsewhere(request)) return local.infer(request);
       const known = knownOf(request.deployment);
       known.saved = savedAfter(known.saved, share);
       const own = local.infer(request);
+      if (request.cancellation === undefined) return own;
       const waiting = new Waiting(request, clock.now(), own);
       known.waiting.add(waiting);
       const end = (outcome: InferenceAnswer | Promise<InferenceAnswer>): void => {

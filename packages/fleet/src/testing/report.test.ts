@@ -15,4 +15,4 @@ test('docs/concepts/fleet.md has the results of the code; write-fleet-report.ts 
   for (const [name, svg] of Object.entries(pictures)) {
     expect(readFileSync(join(docs, 'images', name), 'utf8')).toBe(svg);
   }
-}, 240_000);
+}, 480_000);

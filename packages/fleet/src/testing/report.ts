@@ -82,7 +82,7 @@ const TRIED = SCENARIOS.filter(({ name }) =>
   ['a fifth at half speed', 'partition', 'overload, load 3'].includes(name),
 );
 const TRIED_WITH_HEDGES = SCENARIOS.filter(({ name }) =>
-  ['a fifth at half speed', 'antagonists', 'overload, load 3'].includes(name),
+  ['a fifth at half speed', 'antagonists'].includes(name),
 );
 const FEW_NODES = 200;
 

@@ -1,5 +1,5 @@
 /** Scripted nodes that forward to each other. */
-import { DeploymentSettings } from '@skein/api';
+import { DeploymentSettings, SkeinError } from '@skein/api';
 import type { Clock, DeployedModel } from '@skein/serving';
 import { Peer } from '../../link/peer.ts';
 import { seededRandom } from '../../simulation/random.ts';
@@ -11,6 +11,8 @@ export interface ScriptedFleetOptions {
   readonly model?: Partial<DeployedModel>;
   readonly clock?: Clock;
   readonly hedgeShare?: number;
+  /** Whether no node knows the deployment that the members hold. */
+  readonly isUnknown?: boolean;
 }
 
 let nodes: TestNode[] = [];
@@ -18,7 +20,7 @@ let nodes: TestNode[] = [];
 /** The first of them gets the requests. */
 export async function fleetOf(
   count: number,
-  { model = {}, clock = performance, hedgeShare = 0 }: ScriptedFleetOptions = {},
+  { model = {}, clock = performance, hedgeShare = 0, isUnknown = false }: ScriptedFleetOptions = {},
 ): Promise<TestNode[]> {
   nodes = Array.from({ length: count }, (_, i) => new TestNode(`member-${i}`));
   await Promise.all(nodes.map((node) => node.listen()));
@@ -35,7 +37,10 @@ export async function fleetOf(
       local: {
         infer: (request) => node.infer(request),
         predict: (request) => node.prediction(request),
-        describe: () => described,
+        describe() {
+          if (isUnknown) throw new SkeinError('MODEL_UNKNOWN', 'It is not known here.');
+          return described;
+        },
         list: () => [described],
         isReady: () => true,
       },

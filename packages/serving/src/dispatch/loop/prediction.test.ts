@@ -1,7 +1,7 @@
 /** What the dispatcher predicts for a request is what it then does, and predicting has no effect. */
 import type { NumericTensor } from '@skein/onnx';
 import { describe, expect, test } from 'vitest';
-import type { Instant } from '../../contract.ts';
+import { Cancellation, type Instant } from '../../contract.ts';
 import { LatencyModel } from '../cost/latency-model.ts';
 import { Scheduler } from '../policy/scheduler.ts';
 import { Ticket } from '../queue/ticket.ts';
@@ -49,11 +49,25 @@ describe('a dispatcher predicts', () => {
     dispatcher.scaleTo(0);
     await expect.poll(() => dispatcher.snapshot().replicas.length, { timeout: 30_000 }).toBe(0);
     const later = (ms: number) => request(row(1, 2, 3, 4), { deadline: performance.now() + ms });
+    expect(dispatcher.predict!(later(600_000))).toMatchObject({ wakes: true });
     expect(dispatcher.predict!(later(600_000)).finishMs).toBeGreaterThan(0);
-    expect(dispatcher.predict!(later(0)).refusal?.code).toBe('NO_REPLICA');
+    const refused = dispatcher.predict!(later(0));
+    expect([refused.refusal?.code, refused.wakes]).toEqual(['NO_REPLICA', true]);
     expect(dispatcher.snapshot().replicas).toEqual([]);
     // It is the deployment that wakes it.
     expect(await codeOf(dispatcher.submit(later(600_000)))).toBe('NO_REPLICA');
+  });
+
+  test('for the caller of a request that it accepts, and says when its run begins', async () => {
+    const { dispatcher } = await serve(MLP);
+    const cancellation = new Cancellation();
+    const asked = request(row(1, 2, 3, 4), { cancellation });
+    expect(dispatcher.predict!(asked).wakes).toBe(false);
+    expect([cancellation.expectedAt, cancellation.hasStarted]).toEqual([undefined, false]);
+    const answer = dispatcher.submit(asked);
+    expect(cancellation.expectedAt).toBeGreaterThan(asked.arrivedAt);
+    await answer;
+    expect(cancellation.hasStarted).toBe(true);
   });
 
   test('no answer once it drains', async () => {
