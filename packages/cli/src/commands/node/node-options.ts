@@ -36,13 +36,12 @@ const graceOption = duration(
 );
 
 const modelMemoryOption = bytes(
-  'Memory for models on a member of a fleet (or SKEIN_MODEL_MEMORY);
-
+  'Memory for models on a member of a fleet (or SKEIN_MODEL_MEMORY); default: three quarters of what the machine, or its container, has.',
+);
 const hedgesOption = integer(
   'PERCENT',
   'Most requests that go to a second member too, because the first one takes long (or SKEIN_HEDGES); default: 5; 0: none.',
   { min: 0, max: 100 },
-); default: three quarters of what the machine, or its container, has.',
 );
 
 export const upOptions = {
