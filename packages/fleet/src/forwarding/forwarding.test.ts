@@ -259,7 +259,11 @@ describe('a member that is lost', () => {
   });
 
   test('before it has the request: another one is asked, also for a composition', async () => {
-    const [a, b, c] = (await fleetOf(3, { model: { kind: 'composition' } })) as [TestNode, TestNode, TestNode];
+    const [a, b, c] = (await fleetOf(3, { model: { kind: 'composition' } })) as [
+      TestNode,
+      TestNode,
+      TestNode,
+    ];
     b.kill();
     c.behave = doubled;
     expect(numbers(await a.forwarding.inference.infer(request()))).toEqual([2, 4]);
@@ -268,7 +272,11 @@ describe('a member that is lost', () => {
 
   test('is not asked again for a while', async () => {
     const now = performance.now();
-    const [a, b, c] = (await fleetOf(3, { clock: { now: () => now } })) as [TestNode, TestNode, TestNode];
+    const [a, b, c] = (await fleetOf(3, { clock: { now: () => now } })) as [
+      TestNode,
+      TestNode,
+      TestNode,
+    ];
     b.kill();
     c.behave = doubled;
     await a.forwarding.inference.infer(request());

@@ -118,7 +118,14 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
     }
     if (!mayAsk(request.deployment)) return undefined;
     const asked = new Set(first === undefined ? [] : [first]);
-    return find({ request, deadline, asked, isSecond: true, retryAfterMs: Infinity, cold: undefined });
+    return find({
+      request,
+      deadline,
+      asked,
+      isSecond: true,
+      retryAfterMs: Infinity,
+      cold: undefined,
+    });
   }
 
   /** @returns undefined: no member takes it. @throws SkeinError as the member does. */

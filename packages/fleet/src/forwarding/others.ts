@@ -3,7 +3,13 @@ import type { ErrorCode } from '@skein/api';
 import type { Clock, InferenceRequest, Instant } from '@skein/serving';
 import type { QuoteMeta } from '../link/messages.ts';
 import type { Peer } from '../link/peer.ts';
-import { nextProbes, probeTimeoutMs, type Quote, type RouteState, takers } from '../routing/route.ts';
+import {
+  nextProbes,
+  probeTimeoutMs,
+  type Quote,
+  type RouteState,
+  takers,
+} from '../routing/route.ts';
 import type { ForwardingCounters } from './counters.ts';
 import { type FleetMember, type Holders, holdersAmong } from './holders.ts';
 
@@ -28,7 +34,7 @@ export const NOT_HERE: ReadonlySet<ErrorCode> = new Set([
 /** Refusals of admission: they prove that the request has not run. */
 export const NOTHING_RAN: ReadonlySet<ErrorCode> = new Set([...FULL, ...NOT_HERE]);
 
-type Heard = (member: string, quote: QuoteMeta) => void;
+type OnQuote = (member: string, quote: QuoteMeta) => void;
 
 export interface Others {
   peer(incarnation: string): Peer | undefined;
@@ -41,7 +47,7 @@ export interface Others {
     request: InferenceRequest,
     members: readonly string[],
     deadline: Instant,
-    heard: Heard,
+    onQuote: OnQuote,
   ): Promise<Quote[]>;
   /** Members that do not answer at present. */
   leftOut(): number;
@@ -95,13 +101,13 @@ export function followOthers(
       });
       return nextProbes({ ...state, leftMs }, open, random);
     },
-    async probe(request, members, deadline, heard) {
+    async probe(request, members, deadline, onQuote) {
       const timeoutMs = probeTimeoutMs(deadline - clock.now());
       const quotes = await Promise.all(
         members.map(async (member) => {
           const peer = peers.get(member);
           const quote = await peer?.probe(request, timeoutMs);
-          if (quote !== undefined) heard(member, quote);
+          if (quote !== undefined) onQuote(member, quote);
           if (quote === undefined) probes.silent++;
           else if (quote.finishMs === undefined) probes.late++;
           else probes.in_time++;

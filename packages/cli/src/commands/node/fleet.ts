@@ -147,7 +147,9 @@ function renderMember(member: MemberView, style: Style): string {
 function countsText(counts: Readonly<Record<string, number>>): string {
   const seen = Object.entries(counts).filter(([, count]) => count > 0);
   if (seen.length === 0) return 'none';
-  return seen.map(([what, count]) => `${formatNumber(count)} ${what.replaceAll('_', ' ')}`).join(', ');
+  return seen
+    .map(([what, count]) => `${formatNumber(count)} ${what.replaceAll('_', ' ')}`)
+    .join(', ');
 }
 
 /** `skein fleet finalise`: the end of an upgrade. */

@@ -1,7 +1,13 @@
 /** Members of a fleet, each a process, of which one stands still while it has requests of others. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startLoad } from '../../testing/load.ts';
-import { askSlow, metricOf, openSlowFleet, PATIENT, type SlowFleet } from '../../testing/slow-fleet.ts';
+import {
+  askSlow,
+  metricOf,
+  openSlowFleet,
+  PATIENT,
+  type SlowFleet,
+} from '../../testing/slow-fleet.ts';
 import { slowModel } from '../../testing/slow-model.ts';
 
 let fleet: SlowFleet;
@@ -40,10 +46,7 @@ test('what a stopped member has taken is answered by another one, long before it
       process.kill(b.pid, 'SIGSTOP');
       const { answered } = await metricOf(a, 'skein_fleet_forwards_total');
       await expect
-        .poll(
-          async () => (await metricOf(a, 'skein_fleet_forwards_total'))['answered'],
-          PATIENT,
-        )
+        .poll(async () => (await metricOf(a, 'skein_fleet_forwards_total'))['answered'], PATIENT)
         .toBeGreaterThan(answered! + 3);
       const { second } = await metricOf(a, HEDGES);
       process.kill(b.pid, 'SIGCONT');
