@@ -194,10 +194,7 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
   async function wake({ request, deadline, cold }: Search): Promise<InferenceAnswer | undefined> {
     if (cold === undefined) return undefined;
     const outcome = await others.peer(cold)?.forward(request, deadline);
-    if (outcome === undefined || 'lost' in outcome) return undefined;
-    if ('answer' in outcome) return outcome.answer;
-    if (!ranNothing(outcome.error, request)) throw outcome.error;
-    return undefined;
+    return outcome !== undefined && 'answer' in outcome ? outcome.answer : undefined;
   }
 
   function hear(

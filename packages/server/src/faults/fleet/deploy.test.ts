@@ -49,13 +49,16 @@ test('is placed again on another member with room', async () => {
     await expect
       .poll(async () => (await left.client.getDeployment({ name })).status, PATIENT)
       .toBe('ready');
-    const response = await fetch(`${a.url}/v2/models/${name}/infer`, {
-      method: 'POST',
-      body: JSON.stringify({
-        inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: [1, 2, 3, 4] }],
-      }),
-    });
-    expect(response.status).toBe(200);
+    const statusOf = async (): Promise<number> => {
+      const response = await fetch(`${a.url}/v2/models/${name}/infer`, {
+        method: 'POST',
+        body: JSON.stringify({
+          inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: [1, 2, 3, 4] }],
+        }),
+      });
+      return response.status;
+    };
+    await expect.poll(statusOf, PATIENT).toBe(200);
     return;
   }
 }, 180_000);

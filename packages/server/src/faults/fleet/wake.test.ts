@@ -61,16 +61,22 @@ test('three members, of which one has no room: each of them wakes it, and counts
     await expect
       .poll(async () => {
         const outcome = await ask(member, IMPATIENT_MS);
-        expect([...REFUSED, '1']).toContain(outcome);
+        // A busy machine has no time left by the time at which it could refuse.
+        expect([...REFUSED, 'DEADLINE_EXCEEDED', '1']).toContain(outcome);
         return awake();
       }, PATIENT)
       .toBeGreaterThan(0);
-    await expect.poll(awake, PATIENT).toBe(0);
-    expect(REFUSED).toContain(await ask(member, IMPATIENT_MS));
-    expect(await ask(member, PATIENT_MS)).toBe('1');
+    const askCold = async (timeoutMs: number): Promise<string> => {
+      await expect.poll(awake, PATIENT).toBe(0);
+      return ask(member, timeoutMs);
+    };
+    await expect
+      .poll(async () => REFUSED.includes(await askCold(IMPATIENT_MS)), { timeout: 120_000 })
+      .toBe(true);
+    expect(await askCold(PATIENT_MS)).toBe('1');
   }
   const { entries } = await a.client.deploymentHistory({ name: 'risk', kind: 'scaled' });
   expect(entries.map(({ reason }) => reason)).toContain(
     'a request arrived while there was no replica',
   );
-}, 180_000);
+}, 300_000);
