@@ -9,7 +9,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { startTcpProxy } from '../../../server/src/testing/tcp-proxy.ts';
 import { codeOf, inputs, numbers, request } from './testing/requests.ts';
 import { closeNodes, fleetOf } from './testing/scripted-fleet.ts';
-import { answer, doubled, full, hangs, TestNode } from './testing/scripted-node.ts';
+import { answer, doubled, full, hangs, type TestNode } from './testing/scripted-node.ts';
 
 /** A busy machine takes its time. */
 const PATIENT = { timeout: 60_000 };
