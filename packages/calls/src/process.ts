@@ -4,6 +4,7 @@
  */
 import { fork } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { getPriority, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { lifeOf, WorkerLost, type CallWorker, type WorkerOptions } from './call-worker.ts';
 import type { Message, Served } from './calls.ts';
@@ -14,14 +15,23 @@ import { workerEnvironment } from './worker-environment.ts';
 export interface ProcessOptions extends WorkerOptions {
   /** Memory beyond what the child takes for itself, in bytes. */
   readonly maxMemoryBytes?: number | undefined;
+  /** Leaves the cores to this process while it needs them. Default: it has the same priority. */
+  readonly yields?: boolean | undefined;
 }
+
+/**
+ * Niceness that a child which yields adds to its parent's: where both wait for one core, it gets a
+ * quarter of it.
+ */
+const YIELDING = 5;
+const MOST_NICE = 19;
 
 /** Characters of the child's last output that the reason of its end contains. */
 const LAST_OUTPUT = 2000;
 
 /** Starts a process; its entry serves the functions `S`. Without calls in flight it does not keep this process alive. */
 export function startProcess<S extends Served>(entry: URL, options: ProcessOptions): CallWorker<S> {
-  const { name, native = false, maxMemoryBytes } = options;
+  const { name, native = false, maxMemoryBytes, yields = false } = options;
   const watch = native ? String(maxMemoryBytes ?? Infinity) : '';
   const child = fork(fileURLToPath(entry), [watch], {
     serialization: 'advanced',
@@ -29,6 +39,7 @@ export function startProcess<S extends Served>(entry: URL, options: ProcessOptio
     env: options.env ?? workerEnvironment(),
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
+  if (yields) lowerPriority(child.pid);
   const stderr = child.stderr as Socket;
   let lastOutput = '';
   stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -77,4 +88,13 @@ export function startProcess<S extends Served>(entry: URL, options: ProcessOptio
     exited(`${what} ${how}${output === '' ? '.' : `; its last output: ${output}`}`);
   });
   return life.worker;
+}
+
+/** Of the process and of the threads that it starts from now on. One that has ended, or could not start, has none. */
+function lowerPriority(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, Math.min(MOST_NICE, getPriority() + YIELDING));
+  } catch {
+    // It has ended already.
+  }
 }

@@ -29,6 +29,8 @@ export interface SessionOptions {
    * bound.
    */
   readonly maxOutputBytes?: number | undefined;
+  /** Leaves the cores to this process while it needs them; a child process alone can. Default: no. */
+  readonly yields?: boolean | undefined;
 }
 
 /** Milliseconds of the parts of a run. The way to another thread and back is in none of them. */

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -178,6 +179,15 @@ describe.skipIf(!linux)('a worker in a process', () => {
     expect((await session.lost).message).toContain(
       'The process skein-session was ended by SIGABRT',
     );
+  });
+
+  it('has a lower priority if it yields, and otherwise that of its parent', async () => {
+    const options = { device: 'cpu', threads: 1, isolation: 'process' } as const;
+    for (const yields of [true, false]) {
+      opened.push(await nativeRuntime.open({ bytes: arithmetic() }, { ...options, yields }));
+      const pid = childrenOf(process.pid).at(-1)!;
+      expect(getPriority(pid)).toBe(Math.min(19, getPriority() + (yields ? 5 : 0)));
+    }
   });
 
   it('ignores Ctrl-C and a stop of the whole group, which the node handles', async () => {

@@ -26,14 +26,14 @@ export const nativeRuntime: Runtime = {
     };
   },
   async open(model: ModelSource, options: SessionOptions, signal?: AbortSignal): Promise<Session> {
-    const { device, threads, isolation, maxMemoryBytes, maxOutputBytes } = options;
+    const { device, threads, isolation, maxMemoryBytes, maxOutputBytes, yields } = options;
     // For ONNX Runtime, 0 means "every core", which no caller of this contract intends.
     if (!(threads >= 1)) throw new RangeError(`A session takes 1 thread or more, not ${threads}.`);
     const missing = unavailability(device);
     if (missing !== undefined) throw new RuntimeFailure('unavailable', missing);
     // A thread has the memory of this process.
     const bound = isolation === 'process' ? maxMemoryBytes : undefined;
-    const worker = startWorker(isolation, bound);
+    const worker = startWorker(isolation, bound, yields);
     const request = { model, device, threads, maxMemoryBytes: bound, maxOutputBytes };
     try {
       return await openSession(worker, request, signal);
@@ -59,9 +59,10 @@ let spare: StartedThread<SessionCalls> | undefined;
 function startWorker(
   isolation: SessionOptions['isolation'],
   maxMemoryBytes: number | undefined,
+  yields: boolean | undefined,
 ): SessionWorker {
   if (isolation === 'process') {
-    return startProcess<SessionCalls>(ENTRY, { ...workerOptions(), maxMemoryBytes });
+    return startProcess<SessionCalls>(ENTRY, { ...workerOptions(), maxMemoryBytes, yields });
   }
   const thread = spare ?? startSessionThread();
   spare = undefined;

@@ -4,6 +4,7 @@
  * refuses it; if it crashes, only the child ends. None of this is possible in a thread.
  *
  * The cost is one more start, paid when a version is deployed and not when the node restarts. The
+ * process yields the cores to the versions that serve, so the start takes longer on a busy node. The
  * trial does not cover inputs that the warm-up does not send: a model that is not trusted with
  * those must always run in a process.
  */
@@ -15,7 +16,7 @@ import { warm, type WarmingOptions } from './warming.ts';
 export interface TrialOptions {
   readonly runtime: Runtime;
   readonly model: ModelSource;
-  readonly session: Omit<SessionOptions, 'isolation'>;
+  readonly session: Omit<SessionOptions, 'isolation' | 'yields'>;
   readonly warming: Omit<WarmingOptions, 'model' | 'seen' | 'known'>;
 }
 
@@ -27,7 +28,8 @@ export async function tryOut(
   { runtime, model, session: options, warming }: TrialOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const session = await runtime.open(model, { ...options, isolation: 'process' }, signal);
+  const yielding = { ...options, isolation: 'process', yields: true } as const;
+  const session = await runtime.open(model, yielding, signal);
   const stop = (): void => void session.close();
   signal.addEventListener('abort', stop);
   if (signal.aborted) stop();
