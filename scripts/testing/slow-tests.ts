@@ -159,6 +159,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/gateway/management/fleet-page.test.ts',
   'packages/server/src/gateway/management/management.test.ts',
   'packages/server/src/gateway/management/running-node.test.ts',
+  'packages/server/src/gateway/oip/tensors/codec-threads.test.ts',
   'packages/server/src/gateway/oip/tensors/payload-codec.test.ts',
   'packages/server/src/gateway/openai/chat.test.ts',
   'packages/server/src/gateway/openai/errors.test.ts',

@@ -23,7 +23,7 @@ export async function launchSkein(
   const server = await launch({
     command: process.execPath,
     args: [
-      join(root, 'packages/cli/src/main.ts'),
+      join(root, 'packages/cli/bin/skein.js'),
       'up',
       '--port',
       String(port),

@@ -3,6 +3,7 @@
 // file must parse before anything is known about the machine.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import module from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -14,6 +15,8 @@ export async function launch(bin) {
   const source = join(here, '..', 'src', 'main.ts');
   const main = existsSync(source) ? source : join(here, '..', 'src', 'main.js');
   if (runsTypeScript()) {
+    // Before the first source: stripping its types would load a compiler, in both starts of a node.
+    module.enableCompileCache?.();
     await import(pathToFileURL(main).href);
     return;
   }

@@ -102,6 +102,19 @@ describe('bin/skein.js', () => {
     expect(JSON.parse(stdout)).toMatchObject({ node: process.versions.node });
   });
 
+  it('finds its first source without types from the second start on', async () => {
+    const program = [process.execPath, BIN] as const;
+    const env = { TMPDIR: cwd, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' };
+    const found =
+      /retrieving transpile cache for StrippedTypeScript \S+\/src\/main\.ts\.\.\.success/;
+    const [first, second] = [
+      await runCli(['version'], { cwd, env, program: [...program] }),
+      await runCli(['version'], { cwd, env, program: [...program] }),
+    ];
+    expect(first.stderr).not.toMatch(found);
+    expect(second.stderr).toMatch(found);
+  });
+
   it.skipIf(old === undefined)(
     'hands over to the private Node where its own is too old',
     async () => {

@@ -1,4 +1,4 @@
-/** The codec thread: reads large requests and writes large answers, one at a time. */
+/** A codec thread: reads large requests and writes large answers, one at a time. */
 import { moving, serve } from '@skein/calls/serve';
 import type { InferenceAnswer } from '@skein/serving';
 import { pack, unpack, type WireTensors } from '@skein/serving/tensor-transfer';
@@ -24,6 +24,8 @@ function packed<Request extends { readonly inputs: Parameters<typeof pack>[0] }>
 }
 
 const calls = {
+  /** Answers once the thread has started. */
+  ready() {},
   http({ body, jsonLength }: { body: Uint8Array; jsonLength: number | undefined }) {
     const { buffer, byteOffset, byteLength } = body;
     return packed(decodeInferRequest(Buffer.from(buffer, byteOffset, byteLength), jsonLength));

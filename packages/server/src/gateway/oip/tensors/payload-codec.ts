@@ -1,17 +1,13 @@
 /**
  * Decodes requests and encodes answers without blocking other requests: small ones at once, large
- * ones in a separate thread. 32 MiB of JSON numbers take 200 ms to decode and 800 ms to encode,
- * during which the event loop would answer no other request.
- *
- * One thread serves all; the first large payload starts it. Large payloads wait for each other,
- * small ones do not wait for them. Tensors are transferred in both directions.
+ * ones in other threads. 32 MiB of JSON numbers take 200 ms to decode and 800 ms to encode, during
+ * which the event loop would answer no other request. Small payloads do not wait for large ones.
+ * Tensors are transferred in both directions.
  */
-import { SkeinError } from '@skein/api';
-import { startOnDemand, startThread } from '@skein/calls';
 import { elementCount, type Tensor } from '@skein/onnx';
 import type { InferenceAnswer } from '@skein/serving';
 import { pack, unpackInTurns, type WireTensors } from '@skein/serving/tensor-transfer';
-import type { CodecCalls } from './codec-worker.ts';
+import { CodecThreads } from './codec-threads.ts';
 import { decodeGrpcRequest, isQuickToRead, type GrpcRequest } from '../grpc/request.ts';
 import { encodeAnswer, type EncodedAnswer } from '../http/answer.ts';
 import { openEnvelope, type Envelope } from '../http/envelope.ts';
@@ -27,16 +23,18 @@ const SMALL_NUMBERS = 1 << 16;
 const SMALL_STRINGS = 1 << 14;
 /** Other numbers that take as long to encode as one 64-bit integer. */
 const WIDE_NUMBERS = 4;
+/** Bytes of a request that take as long to decode as one number of an answer takes to encode. */
+const BYTES_PER_WRITTEN = 32;
 /** Bytes of text that take as long to encode as one number. */
 const BYTES_PER_NUMBER = 32;
 
-const WORKER_ENTRY = new URL('./codec-worker.ts', import.meta.url);
-
 export class PayloadCodec {
-  /** It is not known which payload exceeded its memory: all fail, and a new thread starts. */
-  readonly #thread = startOnDemand(() =>
-    startThread<CodecCalls>(WORKER_ENTRY, { name: 'skein-codec', errors: [SkeinError] }),
-  );
+  readonly #threads: CodecThreads;
+
+  /** @param threads for large payloads, at most. */
+  constructor(threads = 1) {
+    this.#threads = new CodecThreads(threads);
+  }
 
   /** As `decodeInferRequest`, with the same errors; the codec takes ownership of the body. */
   decodeHttp(
@@ -49,7 +47,10 @@ export class PayloadCodec {
       if (hasFewStrings(opened.envelope)) return decodeOpened(opened, body, jsonLength);
     }
     const own = owned(body);
-    return unpacked(this.#thread.get().call('http', { body: own, jsonLength }, moved(own)));
+    const job = { body: own, jsonLength };
+    return unpacked(
+      this.#threads.with(own.length, (thread) => thread.call('http', job, moved(own))),
+    );
   }
 
   /** As `decodeGrpcRequest`, with the same errors; the codec takes ownership of the message. */
@@ -59,7 +60,9 @@ export class PayloadCodec {
     }
     const own = owned(message);
     const job = { message: own, maxTensorBytes };
-    return unpacked(this.#thread.get().call('grpc', job, moved(own)));
+    return unpacked(
+      this.#threads.with(own.length, (thread) => thread.call('grpc', job, moved(own))),
+    );
   }
 
   /** As `encodeAnswer`, with the same errors; the codec takes ownership of the answer. */
@@ -70,18 +73,21 @@ export class PayloadCodec {
     choice: BinaryChoice,
     answer: InferenceAnswer,
   ): EncodedAnswer | Promise<EncodedAnswer> {
-    if (sizeAsJson(outputs, choice, answer) <= SMALL_NUMBERS) {
+    const numbers = sizeAsJson(outputs, choice, answer);
+    if (numbers <= SMALL_NUMBERS) {
       return encodeAnswer(model, id, outputs, choice, answer);
     }
     const { outputs: all, ...rest } = answer;
     const { tensors, transfer } = pack(all, false);
     const job = { model, id, outputs, choice, answer: rest, tensors };
-    return this.#thread.get().call('answer', job, { transfer });
+    return this.#threads.with(numbers * BYTES_PER_WRITTEN, (thread) =>
+      thread.call('answer', job, { transfer }),
+    );
   }
 
-  /** Ends the thread; jobs in progress fail. */
+  /** Ends the threads; jobs in progress fail. */
   close(): Promise<void> {
-    return this.#thread.stop();
+    return this.#threads.close();
   }
 }
 
