@@ -82,6 +82,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/generative/src/faults.test.ts',
   'packages/generative/src/local/build/example.test.ts',
   'packages/generative/src/local/engine/decoder.test.ts',
+  'packages/generative/src/local/engine/drafts.test.ts',
   'packages/generative/src/local/engine/engine.test.ts',
   'packages/generative/src/local/gguf/gguf-model.test.ts',
   'packages/generative/src/local/gguf/header.test.ts',

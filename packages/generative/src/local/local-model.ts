@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import { SkeinError } from '@skein/api';
 import type { GenerateEvent, GenerateRequest, TokenLogprob } from '../contract.ts';
 import { openDecoder } from './engine/decoder.ts';
+import { NEW_PACE, NO_DRAFTS } from './engine/drafts.ts';
 import { Engine, type EngineState } from './engine/engine.ts';
 import type { RowEvent, RowRequest, TokenScore } from './engine/row.ts';
 import { bytesPerToken } from './engine/slab.ts';
@@ -87,7 +88,9 @@ export async function openOnnxModel(options: LocalModelOptions): Promise<LocalMo
   let built: TokenTrie | undefined;
   // Most models never need it, and it takes a while over a large vocabulary.
   const trie = (): TokenTrie => (built ??= new TokenTrie(vocabulary, decoder.vocabulary));
-  const engine = new Engine({ decoder, vocabulary, ends: model.ends, maxQueued, prefixBytes });
+  const pace = graph.isExact ? NEW_PACE : NO_DRAFTS;
+  const { ends } = model;
+  const engine = new Engine({ decoder, vocabulary, ends, maxQueued, prefixBytes, pace });
   return {
     info: {
       family: model.family,
@@ -213,6 +216,7 @@ async function* generate(
   let inputTokens = prompt.length;
   let outputTokens = 0;
   let cachedInputTokens = 0;
+  const drafts = { accepted: 0, rejected: 0 };
   for await (const [choice, event] of merged(rows)) {
     const at = choice === 0 ? {} : { choice };
     const { text, scores, end } = event;
@@ -226,10 +230,14 @@ async function* generate(
     }
     if (end === undefined) continue;
     inputTokens = end.promptTokens;
+    drafts.accepted += end.drafts.accepted;
+    drafts.rejected += end.drafts.rejected;
     outputTokens += end.answerTokens;
     cachedInputTokens += end.cachedTokens;
   }
-  yield { type: 'usage', usage: { inputTokens, outputTokens, cachedInputTokens } };
+  const isDrafted = drafts.accepted + drafts.rejected > 0;
+  const usage = { inputTokens, outputTokens, cachedInputTokens };
+  yield { type: 'usage', usage: isDrafted ? { ...usage, drafts } : usage };
 }
 
 function logprobOf(model: ModelFolder, { top, ...score }: TokenScore): TokenLogprob {

@@ -29,6 +29,7 @@ interface Series {
   inputTokens: number;
   cachedTokens: number;
   outputTokens: number;
+  readonly drafts: { accepted: number; rejected: number };
   costUsd: number;
   /** From the first token to the end, of answers with tokens. */
   streamingMs: number;
@@ -127,6 +128,8 @@ export function countLanguageUse(
         series.inputTokens += usage.inputTokens;
         series.cachedTokens += usage.cachedInputTokens ?? 0;
         series.outputTokens += usage.outputTokens;
+        series.drafts.accepted += usage.drafts?.accepted ?? 0;
+        series.drafts.rejected += usage.drafts?.rejected ?? 0;
         series.costUsd += costUsd;
         observe(series.ttft, ttftMs);
         if (cache === 'miss') series.streamingMs += Math.max(0, durationMs - ttftMs);
@@ -163,6 +166,7 @@ const newSeries = (model: string, provider: string): Series => ({
   inputTokens: 0,
   cachedTokens: 0,
   outputTokens: 0,
+  drafts: { accepted: 0, rejected: 0 },
   costUsd: 0,
   streamingMs: 0,
 });
@@ -222,6 +226,16 @@ function exposeSeries(all: readonly Series[], into: Exposition): void {
     const { inputTokens: input, cachedTokens: cached, outputTokens: output } = series;
     for (const [type, count] of Object.entries({ input, cached_input: cached, output })) {
       into.sample(`${labels.get(series)},type="${type}"`, count);
+    }
+  }
+  into.family(
+    'skein_language_draft_tokens_total',
+    'counter',
+    'Tokens that local models have drafted ahead, by whether they were right.',
+  );
+  for (const series of all) {
+    for (const [outcome, count] of Object.entries(series.drafts)) {
+      into.sample(`${labels.get(series)},outcome="${outcome}"`, count);
     }
   }
   counter(

@@ -34,6 +34,8 @@ export interface RowEnd {
   /** Of them, found in the prefix cache. */
   readonly cachedTokens: number;
   readonly answerTokens: number;
+  /** Tokens of drafts that were right, and wrong or not needed. */
+  readonly drafts: { readonly accepted: number; readonly rejected: number };
 }
 
 export interface RowEvent {
@@ -52,6 +54,9 @@ export class Row {
   /** Tokens whose keys and values are in the slab. */
   computed = 0;
   cached = 0;
+  /** Tokens of drafts so far. */
+  drafted = 0;
+  accepted = 0;
   cancelled = false;
   readonly #sampler: Sampler;
   readonly #text: TextStream;
@@ -85,6 +90,11 @@ export class Row {
     }
   }
 
+  /** Tokens that it may still have. */
+  get left(): number {
+    return this.#limit - this.tokens.length;
+  }
+
   /** Takes the logits of the last token. @returns whether the answer has ended. */
   take(logits: Float32Array): boolean {
     const { logprobs, mask } = this.request;
@@ -106,7 +116,8 @@ export class Row {
   #end(reason: RowEnd['reason'], text: string, more: Omit<RowEvent, 'text' | 'end'> = {}): true {
     const promptTokens = this.#given;
     const answerTokens = this.tokens.length - promptTokens;
-    const end = { reason, promptTokens, cachedTokens: this.cached, answerTokens };
+    const drafts = { accepted: this.accepted, rejected: this.drafted - this.accepted };
+    const end = { reason, promptTokens, cachedTokens: this.cached, answerTokens, drafts };
     this.#emit({ text, ...more, end });
     return true;
   }
