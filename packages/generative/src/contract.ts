@@ -346,7 +346,7 @@ export interface Gateway {
   generate(request: GenerateRequest, caller: Caller): Promise<Generation>;
   embed(request: EmbedRequest, caller: Caller): Promise<Embeddings & { readonly receipt: Receipt }>;
   /** The request as a provider may see it; absent: as it is. */
-  redact?(request: GenerateRequest, caller: Pick<Caller, 'tenant'>): GenerateRequest;
+  redact?(request: GenerateRequest, caller: Pick<Caller, 'tenant'>): Promise<GenerateRequest>;
   models(tenant: string): readonly GenerativeModelView[];
   view(): Promise<GatewayView>;
   close(): Promise<void>;

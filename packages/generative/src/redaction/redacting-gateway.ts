@@ -21,6 +21,7 @@ import type {
   Part,
   ToolCall,
 } from '../contract.ts';
+import { type Count, inTurns, replaceBy } from './in-turns.ts';
 import { KINDS } from './kinds.ts';
 import { extraOf, pieceExtraOf, redactedExtra, type Replace } from './redacted-extra.ts';
 import { compile, createScanner, type Program, type Scanner } from './scanner.ts';
@@ -60,25 +61,28 @@ export function redacting(redactions: readonly Redaction[]): (gateway: Gateway) 
     async generate(request, caller) {
       const prompts = programOf('prompts', request.model, caller);
       const answers = programOf('answers', request.model, caller);
-      const text = redactor(prompts);
-      const asked = prompts === undefined ? request : redactedRequest(request, text.replace);
+      const count: Count = { matches: 0 };
+      const asked =
+        prompts === undefined
+          ? request
+          : await inTurns(prompts, count, (by) => redactedRequest(request, by), caller.signal);
       const wanted = answers === undefined ? asked : { ...asked, logprobs: undefined };
       const generation = await gateway.generate(wanted, caller);
       return withHeader(
-        answers === undefined ? generation : redactedAnswer(generation, answers, text.count),
-        text.count,
+        answers === undefined ? generation : redactedAnswer(generation, answers, count),
+        count,
       );
     },
-    redact(request, caller) {
+    async redact(request, caller) {
       const prompts = programOf('prompts', request.model, caller);
-      return prompts === undefined ? request : redactedRequest(request, redactor(prompts).replace);
+      if (prompts === undefined) return request;
+      return inTurns(prompts, { matches: 0 }, (by) => redactedRequest(request, by));
     },
-    embed(request, caller) {
+    async embed(request, caller) {
       const prompts = programOf('prompts', request.model, caller);
-      return gateway.embed(
-        prompts === undefined ? request : redactedInputs(request, redactor(prompts).replace),
-        caller,
-      );
+      if (prompts === undefined) return gateway.embed(request, caller);
+      const asked = (by: Replace) => redactedInputs(request, by);
+      return gateway.embed(await inTurns(prompts, { matches: 0 }, asked, caller.signal), caller);
     },
   });
 }
@@ -88,23 +92,6 @@ const ruleOf = ({ name, kind, pattern, ignoreCase, replacement }: Redaction) => 
   ignoresCase: ignoreCase,
   replacement: replacement ?? `[${name}]`,
 });
-
-interface Count {
-  matches: number;
-}
-
-function redactor(program: Program | undefined, count: Count = { matches: 0 }) {
-  return {
-    count,
-    replace: (text: string): string => {
-      if (program === undefined) return text;
-      const scanner = createScanner(program);
-      const replaced = scanner.push(text) + scanner.end();
-      count.matches += scanner.replaced;
-      return replaced;
-    },
-  };
-}
 
 function redactedRequest(request: GenerateRequest, replace: Replace): GenerateRequest {
   const { messages, prompt, continuation, extra } = request;
@@ -167,7 +154,7 @@ async function* redactedEvents(
 ): AsyncGenerator<GenerateEvent> {
   /** Texts of a choice that are still written: its text, its reasoning, the arguments of each call. */
   const open = new Map<string, { readonly scanner: Scanner; readonly last: TextEvent }>();
-  const { replace } = redactor(program, count);
+  const replace = replaceBy(program, count);
 
   function* ended(choice: number): Generator<GenerateEvent> {
     for (const [key, { scanner, last }] of open) {

@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished, test } from 'vitest';
 import type { GenerateEvent, GenerateRequest, Provider } from '../contract.ts';
 import { openGateway } from '../gateway.ts';
 import { callerOf, eventsOf, requestOf, textOf } from '../testing/calls.ts';
+import { inTurns } from './in-turns.ts';
 import { KINDS } from './kinds.ts';
 import { redacting } from './redacting-gateway.ts';
 import { compile, createScanner } from './scanner.ts';
@@ -336,4 +337,23 @@ test('a redaction is for its models and tenants', async () => {
     'one [two]',
     'one two',
   ]);
+});
+
+test('a long text is looked at in turns of the event loop, with the same result', async () => {
+  const program = compile([{ pattern: String.raw`\d{3}-\d{4}`, replacement: '#' }]);
+  const texts = ['call 555-1234 now, '.repeat(8000), 'short 555-1234', 'none'];
+  const by = (replace: (text: string) => string) => texts.map((text) => replace(text));
+  let turns = 0;
+  let isOpen = true;
+  const tick = (): void => {
+    turns += 1;
+    if (isOpen) setImmediate(tick);
+  };
+  tick();
+  const count = { matches: 0 };
+  const found = await inTurns(program, count, by);
+  isOpen = false;
+  expect(found).toEqual(texts.map((text) => text.replaceAll('555-1234', '#')));
+  expect(count.matches).toBe(8001);
+  expect(turns).toBeGreaterThan(3);
 });

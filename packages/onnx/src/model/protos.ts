@@ -13,8 +13,15 @@ import {
   type ValueInfoProto,
 } from 'onnx-buf';
 import type { Attribute } from './attribute.ts';
+import { OnnxError } from '../onnx-error.ts';
 import { elementTypeNumber, elementTypeOf } from '../tensor/element-type.ts';
-import { elementCount, type Dimension, type ElementType, type Tensor } from '../tensor/tensor.ts';
+import {
+  elementCount,
+  elementSize,
+  type Dimension,
+  type ElementType,
+  type Tensor,
+} from '../tensor/tensor.ts';
 
 export function nodeProto(
   opType: string,
@@ -145,15 +152,28 @@ function integer(name: string, value: number): bigint {
 /**
  * The tensor that a message stores; raw bytes are not copied. `undefined` for element types that
  * tensors here cannot have, and for data that lie in another file.
+ * @throws OnnxError `invalid` when its data are not those of its shape.
  */
 export function tensorOf(proto: TensorProto): Tensor | undefined {
   const type = elementTypeOf(proto.dataType);
   if (type === undefined || proto.dataLocation === Location.EXTERNAL) return undefined;
   const shape = proto.dims.map(Number);
-  if (type === 'string') return { type, shape, elements: proto.stringData };
-  if (proto.rawData.byteLength > 0) return { type, shape, bytes: proto.rawData };
-  const { buffer, byteOffset, byteLength } = typedData(proto, type);
+  if (type === 'string') {
+    requireCount(proto.name, shape, proto.stringData.length);
+    return { type, shape, elements: proto.stringData };
+  }
+  const { buffer, byteOffset, byteLength } =
+    proto.rawData.byteLength > 0 ? proto.rawData : typedData(proto, type);
+  requireCount(proto.name, shape, byteLength / elementSize(type));
   return { type, shape, bytes: new Uint8Array(buffer, byteOffset, byteLength) };
+}
+
+function requireCount(name: string, shape: readonly number[], found: number): void {
+  if (elementCount(shape) === found) return;
+  throw new OnnxError(
+    'invalid',
+    `The tensor '${name}' holds ${found} elements, not those of its shape [${shape.slice(0, 20).join(', ')}].`,
+  );
 }
 
 /** The elements in the field that onnx.proto assigns to the type. */

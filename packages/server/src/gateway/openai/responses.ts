@@ -37,7 +37,7 @@ export async function answerResponse(
   /** @returns the response as its caller reads it. */
   async function stored(response: Fields): Promise<Fields> {
     if (!keeps) return response;
-    const seen = gateway.redact?.(request, by) ?? request;
+    const seen = (await gateway.redact?.(request, by)) ?? request;
     const value = JSON.stringify(recordOf(response, { ...asked, request: seen }));
     const previous = response['previous_response_id'] as string | null;
     const key = response['id'] as string;
