@@ -1,70 +1,88 @@
-/** What a round of 100 sites takes of the coordinator's memory, each site over a WebSocket of its own. */
-import { fork } from 'node:child_process';
+/** What a round of many sites takes of the coordinator's memory, each site over a WebSocket of its own. */
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { join as pathOf } from 'node:path';
-import { createIdentity, invitationOf, join, memoryChunks, openChannel } from '@skein/federation';
-import { openSocket } from '@skein/federation/site/node';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { RowGroup } from '../harness/row-group.ts';
-import type { Started } from './coordinator-process.ts';
+import type { Kind, Measured, Prepared, Serving } from './coordinator-process.ts';
+import { takePart } from './coordinator-sites.ts';
 
-const SITES = 100;
-const PROGRAM = pathOf(import.meta.dirname, 'coordinator-process.ts');
-/** Two hidden layers of this width: 1 M and 100,000 parameters. */
-const WIDTH = { full: 998, quick: 314 };
+const PROGRAM = join(import.meta.dirname, 'coordinator-process.ts');
+/** As `skein up` starts itself. */
+const FLAGS = ['--max-semi-space-size=8', '--heap-growing-percent=100'];
+/** Two hidden layers of this width: 1 M parameters. */
+const WIDTH = 998;
+/** Sites: masking a million entries for 99 others takes a site a quarter of a second. */
+const SITES = { full: 100, quick: 25 };
+/** A quick run has no masks. */
+const KINDS: Readonly<Record<'full' | 'quick', readonly Kind[]>> = {
+  full: ['none', 'pairwise'],
+  quick: ['none'],
+};
 
 export const COORDINATOR_MEMORY: RowGroup = {
   measures: [
     {
       key: 'coordinator_bytes_ratio',
-      what: 'memory that a round of 100 sites adds to the coordinator, 1 M parameters, over 4 bytes a parameter (100,000 in a quick run)',
+      what: 'memory that a round adds to the coordinator with its sites connected, 1 M parameters, over 4 bytes a parameter: the larger of a masked and a plain sum of 100 sites (quick: plain, 25 sites)',
       unit: '×',
       target: { atMost: 3 },
     },
   ],
   async measure({ quick, progress }) {
     if (process.platform !== 'linux') return { results: {}, details: {} };
-    progress(`a coordinator of ${SITES} sites`);
-    const width = quick ? WIDTH.quick : WIDTH.full;
-    const child = fork(PROGRAM, [String(SITES), String(width)], { execArgv: ['--expose-gc'] });
-    const next = async <T>(): Promise<T> => ((await once(child, 'message')) as [T])[0];
-    try {
-      const { url, parameters, invitations } = await next<Started>();
-      for (const invitation of invitations.slice(1)) await takePart(url, invitation);
-      child.send('joined');
-      await next();
-      const measured = next<{ readonly bytes: number }>();
-      await takePart(url, invitations[0]!);
-      const { bytes } = await measured;
-      return {
-        results: { coordinator_bytes_ratio: bytes / (4 * parameters) },
-        details: { coordinator: { bytes, parameters, sites: SITES } },
-      };
-    } finally {
-      child.kill();
+    const mode = quick ? 'quick' : 'full';
+    const rounds: Record<string, object> = {};
+    let worst = -Infinity;
+    for (const kind of KINDS[mode]) {
+      progress(`a coordinator of ${SITES[mode]} sites, aggregation ${kind}`);
+      const { bytes, parameters } = await playRound(kind, SITES[mode]);
+      rounds[kind] = { bytes, parameters, sites: SITES[mode] };
+      worst = Math.max(worst, bytes / (4 * parameters));
     }
+    return { results: { coordinator_bytes_ratio: worst }, details: { coordinator: rounds } };
   },
 };
 
-/** Joins, and answers every task with an update of its own. */
-async function takePart(url: string, text: string): Promise<void> {
-  const identity = await createIdentity();
-  const invitation = invitationOf(text);
-  const { run } = invitation;
-  const channel = openChannel(await openSocket(url), memoryChunks(2 ** 26));
-  const { planDigest: plan } = await join(channel, { identity, invitation, accept() {} });
-  void (async () => {
-    for (let next = await channel.receive(); next; next = await channel.receive()) {
-      const { message, payload } = next;
-      if (message.kind !== 'task') continue;
-      const { place } = message;
-      const update = new Uint8Array(payload!.bytes);
-      // No two payloads may be one artifact.
-      crypto.getRandomValues(update.subarray(0, 2));
-      const fields = { weight: 1 };
-      const digest = Buffer.from(await crypto.subtle.digest('SHA-256', update)).toString('hex');
-      const signed = { run, plan, place, fields, payload: digest };
-      const signature = await identity.sign('answer', signed);
-      await channel.send({ kind: 'answer', place, fields, signature }, update);
-    }
-  })().catch(() => {});
+async function playRound(kind: Kind, sites: number): Promise<Measured & Prepared> {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-bench-'));
+  const started: ChildProcess[] = [];
+  const start = (...parameters: readonly string[]): ChildProcess => {
+    const child = fork(PROGRAM, parameters, { execArgv: ['--expose-gc', ...FLAGS] });
+    started.push(child);
+    return child;
+  };
+  try {
+    const maker = start('prepare', folder, String(sites), String(WIDTH), kind);
+    const prepared = await next<Prepared>(maker);
+    maker.send('end');
+    await once(maker, 'exit');
+    const child = start('serve', folder);
+    const { url } = await next<Serving>(child);
+    const [last, ...others] = prepared.invitations;
+    for (const invitation of others) await takePart(url, invitation, kind);
+    child.send('joined');
+    await next(child);
+    const measured = next<Measured>(child);
+    await takePart(url, last!, kind);
+    return { ...prepared, ...(await measured) };
+  } finally {
+    for (const child of started) child.kill();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What a child tells next. */
+async function next<T>(child: ChildProcess): Promise<T> {
+  const ended = new AbortController();
+  const exit = once(child, 'exit', { signal: ended.signal }).then(() => {
+    throw new Error('The coordinator of the measurement has ended.');
+  });
+  exit.catch(() => {});
+  try {
+    return await Promise.race([once(child, 'message').then(([message]) => message as T), exit]);
+  } finally {
+    ended.abort();
+  }
 }

@@ -1,85 +1,127 @@
-/** A coordinator in a process of its own, which tells how much memory a round has taken. */
+/**
+ * A coordinator in processes of its own: one that makes a federation and ends, so that nothing of that is in
+ * the memory of the other, which tells how much its round has taken.
+ *
+ *   coordinator-process.ts prepare FOLDER SITES WIDTH AGGREGATION
+ *   coordinator-process.ts serve FOLDER
+ */
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createIdentity } from '@skein/federation';
+import { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createIdentity, importIdentity, type PlanDraft } from '@skein/federation';
 import { openCoordinator, openFederationStore } from '@skein/federation/coordinator';
 import { modelFacts } from '@skein/federation/site';
 import { mlp, writeModel } from '@skein/onnx';
 import { openFileArtifacts } from '@skein/state';
 import { assemblePublic } from '@skein/train';
 
-export interface Started {
-  readonly url: string;
-  readonly run: string;
+export interface Prepared {
   readonly parameters: number;
   readonly invitations: readonly string[];
 }
+export interface Serving {
+  readonly url: string;
+}
+export interface Measured {
+  /** Peak of the round, above the process with all sites connected. */
+  readonly bytes: number;
+}
 
+export type Kind = 'none' | 'pairwise';
+const AGGREGATIONS: Readonly<Record<Kind, PlanDraft['aggregation']>> = {
+  none: { kind: 'none', coordinatorSeesUpdates: true },
+  pairwise: { kind: 'pairwise' },
+};
 const DATA = {
   features: [{ name: 'age', kind: 'number', low: 20, high: 80 }],
   target: { name: 'ill', kind: 'category', classes: ['0', '1'] },
 } as const;
+const MINUTES = 60_000;
 
-const [sites, hidden] = process.argv.slice(2).map(Number) as [number, number];
-const folder = mkdtempSync(join(tmpdir(), 'skein-bench-'));
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+const [command, folder = '', ...terms] = process.argv.slice(2);
+const identityFile = join(folder, 'identity');
 
-const model = assemblePublic(
-  DATA,
-  ({ inputs, outputs, seed }) => mlp({ sizes: [inputs, hidden, hidden, outputs], seed }),
-  1,
-);
-const { task, parameters } = modelFacts(model);
-const artifacts = await openFileArtifacts(join(folder, 'artifacts'));
-async function* content() {
-  yield new Uint8Array(writeModel(model));
+async function open(identity: Awaited<ReturnType<typeof createIdentity>>) {
+  const artifacts = await openFileArtifacts(join(folder, 'artifacts'));
+  const store = await openFederationStore(join(folder, 'federations.db'), {});
+  const coordinator = await openCoordinator({
+    store,
+    artifacts,
+    identity,
+    folder: join(folder, 'uploads'),
+    onFault: console.error,
+  });
+  return { artifacts, coordinator, store };
 }
-const coordinator = await openCoordinator({
-  store: await openFederationStore(join(folder, 'federations.db'), {}),
-  artifacts,
-  identity: await createIdentity(),
-  folder: join(folder, 'uploads'),
-});
-const { digest } = await artifacts.put(content(), 2 ** 30);
-const server = createServer();
-server.on('upgrade', (request, socket, head) => {
-  void coordinator.upgrade.accept(request, socket as Socket, head);
-});
-server.listen(0, '127.0.0.1');
-await once(server, 'listening');
-const { id } = await coordinator.start({
-  name: 'bench',
-  task,
-  model: { digest, parameters },
-  data: structuredClone(DATA) as never,
-  strategy: { name: 'fedavg' },
-  rounds: 1,
-  privacy: { mode: 'none' },
-  aggregation: { kind: 'none', coordinatorSeesUpdates: true },
-  sites: { minimum: sites, maximum: sites },
-});
-const invitations: string[] = [];
-for (let site = 0; site < sites; site++) {
-  invitations.push(await coordinator.invite(id, { name: String(site) }));
-}
-const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-process.send!({ url, run: id, parameters, invitations } satisfies Started);
 
-// Every site but the last has joined.
-await once(process, 'message');
-(globalThis as { gc?: () => void }).gc?.();
-const before = process.memoryUsage.rss();
-// Forgets the peak so far (proc(5)).
-writeFileSync('/proc/self/clear_refs', '5');
-process.send!('ready');
-for await (const { status, reason } of coordinator.watch(id, new AbortController().signal)) {
-  if (status === 'failed') throw new Error(reason);
+async function prepare(): Promise<void> {
+  const [sites, width] = terms.map(Number) as [number, number];
+  const aggregation = terms[2] as Kind;
+  const identity = await createIdentity();
+  writeFileSync(identityFile, await identity.exported());
+  const { artifacts, coordinator } = await open(identity);
+  const model = assemblePublic(
+    DATA,
+    ({ inputs, outputs, seed }) => mlp({ sizes: [inputs, width, width, outputs], seed }),
+    1,
+  );
+  const { task, parameters } = modelFacts(model);
+  const bytes = new Uint8Array(writeModel(model));
+  const { digest } = await artifacts.put(Readable.from([bytes]), bytes.length);
+  const { id } = await coordinator.start({
+    name: 'bench',
+    task,
+    model: { digest, parameters },
+    data: structuredClone(DATA) as never,
+    strategy: { name: 'fedavg' },
+    rounds: 1,
+    privacy: { mode: 'none' },
+    aggregation: AGGREGATIONS[aggregation],
+    sites: { minimum: sites, maximum: sites },
+    deadlines: { phaseMs: 10 * MINUTES, trainMs: 10 * MINUTES },
+  });
+  const invitations: string[] = [];
+  for (let site = 0; site < sites; site++) {
+    invitations.push(await coordinator.invite(id, { name: String(site) }));
+  }
+  process.send!({ parameters, invitations } satisfies Prepared);
 }
-const peak = 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]);
-process.send!({ bytes: peak - before });
+
+async function serve(): Promise<void> {
+  const identity = await importIdentity(new Uint8Array(readFileSync(identityFile)));
+  const { coordinator, store } = await open(identity);
+  const server = createServer();
+  server.on('upgrade', (request, socket, head) => {
+    void coordinator.upgrade.accept(request, socket as Socket, head);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  process.send!({ url } satisfies Serving);
+
+  // Every site but the last has joined.
+  await once(process, 'message');
+  // All that V8 can give back is none of the round's.
+  const { gc } = globalThis as unknown as { gc: (options: object) => void };
+  gc({ type: 'major', flavor: 'last-resort' });
+  const before = process.memoryUsage.rss();
+  // Forgets the peak so far (proc(5)).
+  writeFileSync('/proc/self/clear_refs', '5');
+  process.send!('ready');
+  // No page is open: views of all sites are none of the round.
+  for (let status = 'running'; status !== 'finished'; await pause(200)) {
+    const [run] = await store.runs();
+    status = run!.state.status;
+    if (status === 'failed') throw new Error(run!.state.reason);
+  }
+  const peak = 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]);
+  process.send!({ bytes: peak - before } satisfies Measured);
+}
+
+await (command === 'prepare' ? prepare() : serve());
 await once(process, 'message');
 process.exit();

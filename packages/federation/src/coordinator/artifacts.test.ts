@@ -53,6 +53,7 @@ it.each<[string, (model: Bytes) => Bytes]>([
 ])('leaves no artifact of a refused answer: %s', async (_, payloadOf) => {
   const at = await startFederation({ rounds: 1 });
   const { id } = await at.coordinator.start(at.draft);
+  const begun = await stored(at);
   const model = await readArtifact(at.artifacts, at.draft.model.digest);
   const payload = payloadOf(model);
   await joinScripted(at, await at.coordinator.invite(id, { name: 'good' }), () => undefined);
@@ -65,18 +66,20 @@ it.each<[string, (model: Bytes) => Bytes]>([
     expect(codes).toContain('ANSWER_INVALID');
   }, patiently);
   await at.coordinator.stop(id, 'enough');
-  expect(await stored(at)).toEqual([at.draft.model.digest]);
+  expect(begun).toContain(at.draft.model.digest);
+  expect(await stored(at)).toEqual(begun);
   expect(await sha256(model)).toBe(at.draft.model.digest);
 });
 
 it('keeps no update of a site after the federation was stopped', async () => {
   const at = await startFederation({ rounds: 1 });
   const { id } = await at.coordinator.start(at.draft);
+  const begun = await stored(at);
   await joinScripted(at, await at.coordinator.invite(id, { name: 'a' }), adds(1));
   await joinScripted(at, await at.coordinator.invite(id, { name: 'b' }), () => undefined);
-  await vi.waitFor(async () => expect(await stored(at)).toHaveLength(2), patiently);
+  await vi.waitFor(async () => expect(await stored(at)).toHaveLength(3), patiently);
   await at.coordinator.stop(id, 'enough');
-  expect(await stored(at)).toEqual([at.draft.model.digest]);
+  expect(await stored(at)).toEqual(begun);
 });
 
 it('removes at its start what a killed coordinator has left, and not the answers of an open phase', async () => {
@@ -84,7 +87,7 @@ it('removes at its start what a killed coordinator has left, and not the answers
   const { id } = await at.coordinator.start(at.draft);
   await joinScripted(at, await at.coordinator.invite(id, { name: 'a' }), adds(1));
   await joinScripted(at, await at.coordinator.invite(id, { name: 'b' }), () => undefined);
-  await vi.waitFor(async () => expect(await stored(at)).toHaveLength(2), patiently);
+  await vi.waitFor(async () => expect(await stored(at)).toHaveLength(3), patiently);
   const needed = await stored(at);
   await putArtifact(at.artifacts, floats(1, 2, 3));
   await at.restart();
@@ -113,6 +116,8 @@ it('removes a run with all that was stored for it 183 days after its end: by its
   at.now += DAY_MS;
   await at.restart();
   expect(await ids()).toEqual([running]);
-  expect(await stored(at)).toEqual([at.draft.model.digest]);
+  // The model, and its parameters as the state before the first round.
+  expect(await stored(at)).toHaveLength(2);
+  expect(await stored(at)).toContain(at.draft.model.digest);
   expect(at.faults).toEqual([]);
 });

@@ -8,7 +8,8 @@ import { turnsOf } from '../plan/turns.ts';
 import type { ConductorOptions } from './conductor.ts';
 import type { FederationStore, RunRecord } from '../store/federation-store.ts';
 import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
-import { artifactPayload, readArtifact } from './uploads.ts';
+import type { Payload } from '../transport/chunks.ts';
+import { storedPayload } from './uploads.ts';
 
 interface RestoreOptions {
   readonly artifacts: ArtifactStore;
@@ -22,7 +23,7 @@ interface RestoreOptions {
  */
 export async function restoreAttempt(
   { id, plan, planDigest, state }: RunRecord,
-  broadcast: Uint8Array<ArrayBuffer>,
+  broadcast: Payload,
   { artifacts, store, identity }: RestoreOptions,
 ): Promise<{ readonly aggregator: Aggregator; readonly answered: readonly string[] }> {
   const { round, attempt, roster, phase } = state;
@@ -37,17 +38,14 @@ export async function restoreAttempt(
     roster,
     broadcast,
     leader: signerOf(identity),
-    read: (digest) => readArtifact(artifacts, digest),
+    payloadOf: (digest) => storedPayload(artifacts, digest),
   });
   const answers = await store.answers(id, round, attempt);
   const answered: string[] = [];
   for (const each of phases.slice(0, phases.indexOf(phase) + 1)) {
     for (const answer of answers.filter(({ place }) => place.phase === each)) {
       const { payload: digest, site } = answer;
-      const payload =
-        digest === undefined
-          ? undefined
-          : artifactPayload(artifacts, digest, await artifacts.sizeOf(digest));
+      const payload = digest === undefined ? undefined : await storedPayload(artifacts, digest);
       await aggregator.accept(answer, payload);
       if (each === phase) answered.push(site);
     }
@@ -86,6 +84,11 @@ export function isOfSites(error: unknown): boolean {
     error instanceof SkeinError &&
     (error.code === 'SITES_MISSING' || /^(AGGREGATION|ANSWER|ARTIFACT)_/.test(error.code))
   );
+}
+
+/** A fault of what is stored, or of this program, which is none of who sent something. */
+export function isOfDisk(error: unknown): boolean {
+  return !(error instanceof SkeinError) || isOfStore(error) || error.code.startsWith('ARTIFACT_');
 }
 
 /** A fault of the store or the disk, which is none of who sent something. */

@@ -6,10 +6,12 @@
  *     ▲         │ fewer answers than the threshold, or a faulty sum
  *     └─────────┘ aborted: the next attempt
  */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
 import type { ArtifactStore, Sweeper } from '@skein/state';
-import type { ServerState, Strategy } from '@skein/train/federated';
+import type { Strategy } from '@skein/train/federated';
 import { type Identity, pseudonymOf } from '../identity/keys.ts';
 import type { LedgerEntry, LedgerEvent } from '../ledger/entry.ts';
 import { MOST_ATTEMPTS } from '../plan/encoding.ts';
@@ -19,11 +21,25 @@ import type { FederationStore, RunRecord, RunState } from '../store/federation-s
 import type { Payload } from '../transport/chunks.ts';
 import type { Place } from '../transport/messages.ts';
 import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
-import { afterAbort, forgetAnswers, isOfSites, restoreAttempt, retryAfterMs } from './attempt.ts';
+import {
+  afterAbort,
+  forgetAnswers,
+  isOfDisk,
+  isOfSites,
+  restoreAttempt,
+  retryAfterMs,
+} from './attempt.ts';
 import type { Notebook } from './notebook.ts';
 import { PhaseClock } from './phase-clock.ts';
 import { rosterOf } from './roster.ts';
-import { bytesOf, firstState, readState, writeState } from './server-state.ts';
+import {
+  broadcastOf,
+  firstState,
+  openState,
+  stepState,
+  type StoredState,
+  writeState,
+} from './server-state.ts';
 import {
   type Answer,
   ask,
@@ -34,7 +50,7 @@ import {
   tell,
 } from './session.ts';
 import { chargeOf, isBudgetSpent, RELEASING } from '../plan/spent.ts';
-import { keepPayload, putArtifact, readArtifact } from './uploads.ts';
+import { keepPayload, putArtifact, putFile, readArtifact, storedPayload } from './uploads.ts';
 
 export interface ConductorOptions {
   readonly store: FederationStore;
@@ -45,6 +61,8 @@ export interface ConductorOptions {
   readonly sweeper: Sweeper;
   /** Removes what sites have begun to send to a run. */
   readonly forgetUploads: (run: string) => Promise<void>;
+  /** For the file that the next state of this run is written to. */
+  readonly folder: string;
   readonly onFault: (error: unknown) => void;
   /** After each change that a view shows. */
   readonly onChange: () => void;
@@ -56,7 +74,7 @@ export class Conductor {
   readonly #strategy: Strategy;
   /** By key; a newer connection of a site replaces the older one. */
   readonly #sessions = new Map<string, Session>();
-  #server: ServerState | undefined;
+  #server: StoredState | undefined;
   /** Of the present attempt; made again from stored answers when it is missing. */
   #aggregator: Aggregator | undefined;
   /** Sites whose answer to the present phase is stored, or which have said that none will come. */
@@ -144,7 +162,13 @@ export class Conductor {
       if (isPresent && !this.#answered.has(site) && this.#takesPart(site)) {
         const aggregator = await this.#attempt();
         if (!aggregator.expected().includes(site)) throw closed(place);
-        await aggregator.accept(answer, payload);
+        try {
+          await aggregator.accept(answer, payload);
+        } catch (error) {
+          // A fault while it was added: the sum may hold a part of it.
+          if (isOfDisk(error)) this.#aggregator = undefined;
+          throw error;
+        }
         try {
           await sweeper.protect(async () => {
             if (payload !== undefined) await keepPayload(artifacts, payload);
@@ -234,7 +258,7 @@ export class Conductor {
     for (const site of missing) {
       const session = this.#sessions.get(site);
       if (session === undefined) continue;
-      ask(session, this.#place, aggregator.task(site), this.#clock.remainingMs());
+      ask(session, this.#place, (key) => aggregator.task(key), this.#clock.remainingMs());
     }
     if (missing.length > 0 && expected.length >= aggregator.needed()) {
       const waitMs = this.#clock.waitMs(missing.some((site) => this.#sessions.has(site)));
@@ -293,21 +317,23 @@ export class Conductor {
   }
 
   async #finishRound(aggregator: Aggregator): Promise<void> {
-    const { artifacts, sweeper } = this.#options;
+    const { artifacts, sweeper, folder } = this.#options;
     const { plan, state } = this.record;
-    const { sum, weight, survivors } = await aggregator.sum();
-    const before = await this.#serverState();
-    const server = this.#strategy.apply(
-      before,
+    const sum = await aggregator.sum();
+    const { survivors } = sum;
+    const path = join(folder, 'next-state');
+    const range = await stepState({
+      strategy: this.#strategy,
+      before: await this.#serverState(),
       sum,
-      weight,
-      survivors.length / state.roster.length,
-    );
+      share: survivors.length / state.roster.length,
+      path,
+    });
     const { round, attempt } = state;
     const pseudonyms = await Promise.all(survivors.map(pseudonymOf));
     await sweeper.protect(async () => {
-      const optimiser = await putArtifact(artifacts, writeState(server));
-      const parameters = await putArtifact(artifacts, bytesOf(server.parameters));
+      const optimiser = await putFile(artifacts, path);
+      const parameters = await putFile(artifacts, path, range);
       await this.#advance(
         { round: round + 1, attempt: 0, phase: 'gather', roster: [], parameters, optimiser },
         [
@@ -322,9 +348,9 @@ export class Conductor {
         ],
       );
     });
-    this.#server = server;
     this.#aggregator = undefined;
     this.#clock.pause(0);
+    await rm(path, { force: true });
     await forgetAnswers(this.record, this.#options, [state.parameters, state.optimiser]);
     this.#tellAll();
   }
@@ -368,19 +394,24 @@ export class Conductor {
     this.#changed();
   }
 
-  async #serverState(): Promise<ServerState> {
+  async #serverState(): Promise<StoredState> {
     const { plan, state } = this.record;
+    const { artifacts } = this.#options;
     if (this.#server?.round === state.round) return this.#server;
-    const { optimiser } = state;
-    const bytes = await readArtifact(this.#options.artifacts, optimiser ?? plan.model.digest);
-    this.#server = optimiser === undefined ? firstState(this.#strategy, bytes) : readState(bytes);
+    let { optimiser } = state;
+    if (optimiser === undefined) {
+      // Of a run that was started by an earlier version.
+      const model = await readArtifact(artifacts, plan.model.digest);
+      optimiser = await putArtifact(artifacts, writeState(firstState(this.#strategy, model)));
+    }
+    this.#server = await openState(await storedPayload(artifacts, optimiser));
     return this.#server;
   }
 
   /** The aggregator of the present attempt, made again from the stored answers if need be. */
   async #attempt(): Promise<Aggregator> {
     if (this.#aggregator !== undefined) return this.#aggregator;
-    const broadcast = bytesOf(this.#strategy.broadcast(await this.#serverState()));
+    const broadcast = await broadcastOf(await this.#serverState(), this.#strategy.site);
     const { aggregator, answered } = await restoreAttempt(this.record, broadcast, this.#options);
     this.#answered.clear();
     for (const site of answered) this.#answered.add(site);

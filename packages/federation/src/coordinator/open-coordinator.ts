@@ -24,8 +24,8 @@ import { Notebook } from './notebook.ts';
 import { overFor, readWatched, watched, writeWatched } from './retention.ts';
 import { createSessions } from './sessions.ts';
 import { spentAfter } from '../plan/spent.ts';
-import { firstState } from './server-state.ts';
-import { fileChunks, readArtifact } from './uploads.ts';
+import { firstState, writeState } from './server-state.ts';
+import { fileChunks, putArtifact, readArtifact } from './uploads.ts';
 import { STATUS_MS } from '../transport/silence.ts';
 import { serveWebSockets } from './web-sockets.ts';
 
@@ -64,6 +64,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
           identity,
           sweeper,
           forgetUploads,
+          folder: join(folder, run),
           onFault,
           onChange,
         }),
@@ -185,7 +186,8 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
         );
       }
       const strategy = strategyOfPlan(plan);
-      const { parameters } = firstState(strategy, await readArtifact(artifacts, plan.model.digest));
+      const first = firstState(strategy, await readArtifact(artifacts, plan.model.digest));
+      const { parameters } = first;
       if (parameters.length !== plan.model.parameters) {
         throw new SkeinError(
           'PLAN_INVALID',
@@ -204,7 +206,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
         releases: 0,
       };
       const { privacy, aggregation, sites, collusion, rounds } = plan;
-      const first = await nextEntry(identity, undefined, {
+      const entry = await nextEntry(identity, undefined, {
         run: id,
         at: new Date(clock()).toISOString(),
         event: {
@@ -218,7 +220,8 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
       const record = await sweeper.protect(async () => {
         // The end of another run may have removed it since it was read.
         await artifacts.sizeOf(plan.model.digest);
-        return store.createRun({ id, plan, planDigest, state }, first);
+        const optimiser = await putArtifact(artifacts, writeState(first));
+        return store.createRun({ id, plan, planDigest, state: { ...state, optimiser } }, entry);
       });
       await conductorOf(id);
       return viewOf(record);

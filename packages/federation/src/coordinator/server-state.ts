@@ -1,12 +1,39 @@
 /**
- * The server's side of a plan's strategy: the state that it keeps between rounds, as an artifact.
+ * The server's side of a plan's strategy: the state that it keeps between rounds, as an artifact, which
+ * is read and written in blocks. A strategy takes each number by itself, so that no more of it is needed.
  *
  *   length of the header, u32 │ header, JSON │ parameters, float32 │ slots, float32 …
+ *
+ * What sites train from is the beginning of its numbers: the parameters, and with SCAFFOLD the control variate.
  */
+import { mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { readModel } from '@skein/onnx';
 import { problemOf } from '@skein/train';
 import { federatedModel, flatten, type ServerState, type Strategy } from '@skein/train/federated';
 import { utf8 } from '@skein/api/canonical';
+import type { Payload } from '../transport/chunks.ts';
+import type { RoundSum } from './aggregation/aggregator.ts';
+import { usedBytes } from './garbage.ts';
+import { payloadOfContent, rangeOf } from './payloads.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Numbers of a block. */
+const BLOCK = 2 ** 15;
+
+interface Header {
+  readonly round: number;
+  /** Numbers of each vector. */
+  readonly length: number;
+  readonly slots: readonly string[];
+}
+
+export interface StoredState extends Header {
+  /** Where the numbers begin. */
+  readonly numbersAt: number;
+  readonly payload: Payload;
+}
 
 /** Before the first round: the parameters of the model as it is. @throws OnnxError, TrainError. */
 export function firstState(strategy: Strategy, model: Uint8Array<ArrayBuffer>): ServerState {
@@ -15,34 +42,124 @@ export function firstState(strategy: Strategy, model: Uint8Array<ArrayBuffer>): 
   return strategy.initial(flatten(layout, step.initial));
 }
 
-export function writeState({ round, parameters, slots }: ServerState): Uint8Array<ArrayBuffer> {
+export function writeState({ round, parameters, slots }: ServerState): Bytes {
   const names = Object.keys(slots).toSorted();
-  const header = utf8(JSON.stringify({ round, length: parameters.length, slots: names }));
+  const head = writeHead({ round, length: parameters.length, slots: names });
   const numbers = [parameters, ...names.map((name) => slots[name]!)];
-  const bytes = new Uint8Array(4 + header.length + 4 * parameters.length * numbers.length);
-  new DataView(bytes.buffer).setUint32(0, header.length, true);
-  bytes.set(header, 4);
-  numbers.forEach((each, i) =>
-    bytes.set(bytesOf(each), 4 + header.length + 4 * parameters.length * i),
-  );
+  const bytes = new Uint8Array(head.length + 4 * parameters.length * numbers.length);
+  bytes.set(head);
+  numbers.forEach((each, i) => bytes.set(bytesOf(each), head.length + 4 * parameters.length * i));
   return bytes;
 }
 
-export function readState(bytes: Uint8Array<ArrayBuffer>): ServerState {
-  const end = 4 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, end))) as {
-    readonly round: number;
-    readonly length: number;
-    readonly slots: readonly string[];
-  };
-  const { round, length } = header;
-  const numbers = (i: number): Float32Array =>
-    new Float32Array(bytes.slice(end + 4 * length * i, end + 4 * length * (i + 1)).buffer);
-  const slots = Object.fromEntries(header.slots.map((name, i) => [name, numbers(i + 1)]));
-  return { round, parameters: numbers(0), slots };
+function writeHead(header: Header): Bytes {
+  const text = utf8(JSON.stringify(header));
+  const head = new Uint8Array(4 + text.length);
+  new DataView(head.buffer).setUint32(0, text.length, true);
+  head.set(text, 4);
+  return head;
 }
 
-/** A copy of the memory of the numbers, little-endian as all machines are that Skein runs on. */
-export function bytesOf(numbers: Float32Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength).slice();
+export async function openState(payload: Payload): Promise<StoredState> {
+  const size = new Uint8Array(4);
+  await payload.readInto(size, 0);
+  const text = new Uint8Array(new DataView(size.buffer).getUint32(0, true));
+  await payload.readInto(text, 4);
+  const header = JSON.parse(new TextDecoder().decode(text)) as Header;
+  return { ...header, numbersAt: 4 + text.length, payload };
+}
+
+/** What sites train from: float32, [vectors × length]. */
+export function broadcastOf(
+  { numbersAt, length, payload }: StoredState,
+  { vectors }: Strategy['site'],
+): Promise<Payload> {
+  return payloadOfContent(rangeOf(payload, numbersAt, numbersAt + 4 * length * vectors));
+}
+
+export interface StateStep {
+  readonly strategy: Strategy;
+  readonly before: StoredState;
+  readonly sum: RoundSum;
+  /** Of the roster, those in the sum. */
+  readonly share: number;
+  /** The file that the next state is written to. */
+  readonly path: string;
+}
+
+/**
+ * Writes the next state, block by block.
+ * @returns where its parameters are in the file.
+ * @throws TrainError of the strategy, and errors of the disk.
+ */
+export async function stepState({
+  strategy,
+  before,
+  sum,
+  share,
+  path,
+}: StateStep): Promise<{ readonly start: number; readonly end: number }> {
+  const { round, length, slots } = before;
+  const head = writeHead({ round: round + 1, length, slots });
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const file = await open(path, 'w', 0o600);
+  const position = (vector: number, at: number): number => head.length + 4 * (length * vector + at);
+  try {
+    await file.write(head, 0, head.length, 0);
+    for (let from = 0; from < length; from += BLOCK) {
+      const to = Math.min(length, from + BLOCK);
+      const next = strategy.apply(
+        await blockOf(before, from, to),
+        await sumOf(sum, strategy.site.vectors, length, from, to),
+        sum.weight,
+        share,
+      );
+      const numbers = [next.parameters, ...slots.map((name) => next.slots[name]!)];
+      for (const [vector, each] of numbers.entries()) {
+        await file.write(bytesOf(each), 0, each.byteLength, position(vector, from));
+      }
+      // The block before and after, and the sum of it in float64, twice.
+      usedBytes(8 * 4 * (to - from));
+    }
+  } finally {
+    await file.close();
+  }
+  return { start: head.length, end: head.length + 4 * length };
+}
+
+/** Numbers `from` to `to` of each vector of a state. */
+async function blockOf(
+  { round, length, slots, numbersAt, payload }: StoredState,
+  from: number,
+  to: number,
+): Promise<ServerState> {
+  const numbers = async (vector: number): Promise<Float32Array> => {
+    const block = new Float32Array(to - from);
+    await payload.readInto(bytesOf(block), numbersAt + 4 * (length * vector + from));
+    return block;
+  };
+  const parameters = await numbers(0);
+  const named: Record<string, Float32Array> = {};
+  for (const [at, name] of slots.entries()) named[name] = await numbers(at + 1);
+  return { round, parameters, slots: named };
+}
+
+/** Numbers `from` to `to` of each vector of a sum, one after the other. */
+async function sumOf(
+  { read }: RoundSum,
+  vectors: number,
+  length: number,
+  from: number,
+  to: number,
+): Promise<Float64Array> {
+  const block = new Float64Array(vectors * (to - from));
+  for (let vector = 0; vector < vectors; vector++) {
+    block.set(await read(vector * length + from, vector * length + to), vector * (to - from));
+  }
+  return block;
+}
+
+/** The memory of the numbers, little-endian as all machines are that Skein runs on. */
+export function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Bytes {
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }

@@ -18,10 +18,16 @@ export const placeText = ({ round, attempt, phase }: Place): string =>
   `${round}/${attempt}/${phase}`;
 
 /** Sends a task once over this connection. A broken connection is noticed by its reader. */
-export function ask(session: Session, place: Place, task: Task, remainingMs: number): void {
+export function ask(
+  session: Session,
+  place: Place,
+  taskOf: (site: string) => Task,
+  remainingMs: number,
+): void {
   const text = placeText(place);
   if (session.asked === text) return;
   session.asked = text;
+  const task = taskOf(session.key);
   const message = {
     kind: 'task',
     place,

@@ -17,11 +17,13 @@ import type { FederationStore, MemberRecord } from '../store/federation-store.ts
 import { type Arrival, type Channel, openChannel, refusalOf } from '../transport/channel.ts';
 import type { Chunks } from '../transport/chunks.ts';
 import type { Connection } from '../transport/connection.ts';
+import { PART_BYTES } from '../transport/messages.ts';
+import { createPace } from '../transport/pace.ts';
 import { aggregationOf } from './aggregation/aggregator.ts';
 import { isOfStore } from './attempt.ts';
 import type { Conductor } from './conductor.ts';
 import { type Session, statusOf } from './session.ts';
-import { readArtifact } from './uploads.ts';
+import { storedPayload } from './uploads.ts';
 
 export interface SessionsOptions {
   readonly store: FederationStore;
@@ -39,6 +41,8 @@ export interface SessionsOptions {
 
 /** Handshakes at the same time. */
 export const MOST_GREETING = 256;
+/** Of payloads on their way to and from all sites: what a round of many sites takes of memory. */
+const PACE = { totalBytes: 2 ** 20, leastBytes: PART_BYTES, leaseMs: 2000 };
 /** Longest time until a key is proved, in milliseconds. */
 const PROVE_MS = 10_000;
 
@@ -46,6 +50,7 @@ export function createSessions(options: SessionsOptions): (connection: Connectio
   let greeting = 0;
   /** Those that read the plan, by key. */
   const reading = new Map<string, Channel>();
+  const pace = createPace(PACE);
 
   async function serve(connection: Connection): Promise<void> {
     let chunks: Chunks | undefined;
@@ -55,7 +60,7 @@ export function createSessions(options: SessionsOptions): (connection: Connectio
       append: (digest, offset, part) => opened(chunks).append(digest, offset, part),
       finish: (digest, bytes) => opened(chunks).finish(digest, bytes),
     };
-    const channel = openChannel(connection, gate);
+    const channel = openChannel(connection, gate, pace);
     try {
       if (greeting >= MOST_GREETING) {
         throw new SkeinError('FEDERATION_BUSY', `${MOST_GREETING} sites are joining at once.`);
@@ -210,8 +215,8 @@ async function handle(
         throw new SkeinError('PLAN_CHANGED', 'Only the model of the plan can be fetched.');
       }
       // Its reader confirms it with messages that come through here: it must not be waited for.
-      const bytes = await readArtifact(artifacts, model.digest);
-      channel.send({ kind: 'content' }, bytes).catch(() => {});
+      const payload = await storedPayload(artifacts, model.digest);
+      channel.send({ kind: 'content' }, payload).catch(() => {});
       return;
     }
     case 'witness':

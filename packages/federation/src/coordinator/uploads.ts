@@ -1,13 +1,19 @@
 /**
  * Payloads of a site that arrive in parts, in files: what has arrived outlives the connection and the
- * process. A whole one becomes an artifact.
+ * process. A whole one becomes an artifact, of which parts are read as they are needed.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { appendFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '@skein/state';
 import { assertFits, type Chunks, damaged, misplaced, type Payload } from '../transport/chunks.ts';
+import { appendTo, readAt } from './files.ts';
+import { usedBytes } from './garbage.ts';
+
+/** Payloads that become artifacts at a time: each takes some buffers. */
+let finishing: Promise<unknown> = Promise.resolve();
 
 /**
  * @param folder of this site alone.
@@ -20,14 +26,14 @@ export function fileChunks(folder: string, artifacts: ArtifactStore, most: () =>
       ({ size }) => size,
       () => 0,
     );
-  /** Bytes of what comes over this connection. */
-  const coming = new Map<string, number>();
+  /** Of what comes over this connection: all bytes, and those that are here. */
+  const coming = new Map<string, { readonly bytes: number; held: number }>();
 
   async function makeRoom(digest: string, bytes: number): Promise<void> {
     const names = new Set([...(await readdir(folder)), ...coming.keys()]);
     names.delete(digest);
     const sizes = await Promise.all(
-      [...names].map(async (name) => coming.get(name) ?? (await sizeOf(name))),
+      [...names].map(async (name) => coming.get(name)?.bytes ?? (await sizeOf(name))),
     );
     if (sizes.reduce((sum, size) => sum + size, bytes) <= most()) return;
     for (const name of names) {
@@ -36,40 +42,80 @@ export function fileChunks(folder: string, artifacts: ArtifactStore, most: () =>
     }
   }
 
+  async function keep(digest: string, bytes: number): Promise<Payload> {
+    const hash = createHash('sha256');
+    for await (const part of contentOf(pathOf(digest))) hash.update(part);
+    if (hash.digest('hex') !== digest) {
+      await rm(pathOf(digest), { force: true });
+      throw damaged(digest);
+    }
+    await artifacts.put(contentOf(pathOf(digest)), bytes);
+    await rm(pathOf(digest), { force: true });
+    return artifactPayload(artifacts, digest, bytes);
+  }
+
   return {
     async held(digest, bytes) {
       assertFits(bytes, most());
       await mkdir(folder, { recursive: true, mode: 0o700 });
       await makeRoom(digest, bytes);
-      coming.set(digest, bytes);
       const size = await sizeOf(digest);
-      if (size <= bytes) return size;
-      await rm(pathOf(digest), { force: true });
-      return 0;
+      const held = size <= bytes ? size : 0;
+      if (held < size) await rm(pathOf(digest), { force: true });
+      coming.set(digest, { bytes, held });
+      return held;
     },
     async append(digest, offset, part) {
-      const isWithin = offset + part.length <= (coming.get(digest) ?? 0);
-      if (!isWithin || (await sizeOf(digest)) !== offset) throw misplaced(offset);
-      await appendFile(pathOf(digest), part, { mode: 0o600 });
+      const known = coming.get(digest);
+      if (known?.held !== offset || offset + part.length > known.bytes) throw misplaced(offset);
+      await appendTo(pathOf(digest), part);
+      known.held += part.length;
+      usedBytes(part.length);
     },
-    async finish(digest, bytes) {
+    finish(digest, bytes) {
       coming.delete(digest);
-      const hash = createHash('sha256');
-      for await (const part of createReadStream(pathOf(digest))) hash.update(part as Buffer);
-      if (hash.digest('hex') !== digest) {
-        await rm(pathOf(digest), { force: true });
-        throw damaged(digest);
-      }
-      await artifacts.put(createReadStream(pathOf(digest)), bytes);
-      await rm(pathOf(digest), { force: true });
-      return artifactPayload(artifacts, digest, bytes);
+      const kept = finishing.then(() => keep(digest, bytes));
+      finishing = kept.catch(() => {});
+      return kept;
     },
   };
 }
 
+async function* contentOf(
+  path: string,
+  range: { readonly start?: number; readonly end?: number } = {},
+): AsyncGenerator<Uint8Array> {
+  for await (const part of createReadStream(path, range)) {
+    yield part as Buffer;
+    usedBytes((part as Buffer).length);
+  }
+}
+
 /** A payload that is an artifact. */
 export function artifactPayload(artifacts: ArtifactStore, digest: string, bytes: number): Payload {
-  return { digest, bytes, read: () => readArtifact(artifacts, digest) };
+  return {
+    digest,
+    bytes,
+    read: () => readArtifact(artifacts, digest),
+    readInto: (into, at) => readRange(artifacts, digest, into, at),
+  };
+}
+
+/** An artifact of an answer that is stored. @throws SkeinError ARTIFACT_UNKNOWN. */
+export async function storedPayload(artifacts: ArtifactStore, digest: string): Promise<Payload> {
+  return artifactPayload(artifacts, digest, await artifacts.sizeOf(digest));
+}
+
+/** @throws SkeinError ARTIFACT_CORRUPT. */
+async function readRange(
+  artifacts: ArtifactStore,
+  digest: string,
+  into: Uint8Array<ArrayBuffer>,
+  at: number,
+): Promise<void> {
+  const read = await readAt(await artifacts.pathOf(digest), into, at);
+  if (read === into.length) return;
+  throw new SkeinError('ARTIFACT_CORRUPT', `Artifact sha256:${digest} ends too early.`);
 }
 
 export async function readArtifact(
@@ -90,6 +136,16 @@ export async function putArtifact(artifacts: ArtifactStore, bytes: Uint8Array): 
     yield bytes;
   }
   return (await artifacts.put(content(), bytes.length)).digest;
+}
+
+/** A file, or bytes `start` to `end` of it, as an artifact. */
+export async function putFile(
+  artifacts: ArtifactStore,
+  path: string,
+  { start, end }: { readonly start: number; readonly end: number } = { start: 0, end: Infinity },
+): Promise<string> {
+  const content = contentOf(path, { start, end: end - 1 });
+  return (await artifacts.put(content, Number.MAX_SAFE_INTEGER)).digest;
 }
 
 /** Stores a payload, unless it is an artifact already, as a long one is. */

@@ -24,6 +24,24 @@ export interface WebSockets extends UpgradeHandler {
   close(): void;
 }
 
+/** A server's socket sends frames as they are: their memory is in use until they have left the process. */
+function flushing(socket: WebSocket): Connection {
+  let last: Promise<void> | undefined;
+  const connection = connectionOver(socket);
+  // Frames as they lie in what was read: an ArrayBuffer of its own is a copy.
+  socket.binaryType = 'nodebuffer';
+  return {
+    ...connection,
+    send(frame) {
+      if (socket.readyState !== socket.OPEN) return;
+      last = new Promise((left) => {
+        socket.send(frame, () => left());
+      });
+    },
+    flushed: async () => last,
+  };
+}
+
 export function serveWebSockets(connect: (connection: Connection) => void): WebSockets {
   const server = new WebSocketServer({
     noServer: true,
@@ -49,7 +67,7 @@ export function serveWebSockets(connect: (connection: Connection) => void): WebS
     unproved.add(accepted);
     socket.on('data', count);
     accepted.once('close', () => unproved.delete(accepted));
-    const connection = connectionOver(accepted);
+    const connection = flushing(accepted);
     return {
       ...connection,
       admit() {

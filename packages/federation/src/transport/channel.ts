@@ -7,11 +7,20 @@
  */
 import { SkeinError, type ErrorCode, ERRORS } from '@skein/api/errors';
 import { sha256 } from '@skein/api/canonical';
-import { type Chunks, type Payload, payloadOf } from './chunks.ts';
+import { type Chunks, type Payload, payloadIn, payloadOf } from './chunks.ts';
 import type { Connection } from './connection.ts';
-import { CHUNK_BYTES, decodeFrame, encodeFrame, type Message, type MessageOf } from './messages.ts';
+import {
+  CHUNK_BYTES,
+  decodeFrame,
+  emptyFrame,
+  encodeFrame,
+  type Message,
+  type MessageOf,
+  PART_BYTES,
+} from './messages.ts';
+import { type Pace, type Room, unpaced } from './pace.ts';
 
-/** Bytes that a receiver asks for at once. */
+/** Bytes that a receiver asks for at once, at most. */
 const WINDOW_BYTES = 4 * CHUNK_BYTES;
 /** Frames that may wait to be handled; a window of chunks, and the messages around it. */
 const MOST_WAITING = 64;
@@ -29,10 +38,13 @@ type Outgoing<M> = M extends Message ? Omit<M, 'payload'> : never;
 export interface Channel {
   /**
    * Sends a message. Resolves when the other side has the whole payload, which must not change before
-   * nor after: the same bytes may be sent to many.
+   * nor after: the same bytes may be sent to many. A long one is read part by part as it is asked for.
    * @throws SkeinError FEDERATION_PROTOCOL if the channel closes before.
    */
-  send(message: Outgoing<Arrival['message']>, payload?: Uint8Array<ArrayBuffer>): Promise<void>;
+  send(
+    message: Outgoing<Arrival['message']>,
+    payload?: Uint8Array<ArrayBuffer> | Payload,
+  ): Promise<void>;
   /** The next message. @returns undefined when the channel has closed. @throws SkeinError of a `refuse` outside a place. */
   receive(): Promise<Arrival | undefined>;
   /** @param reason is told to the other side. */
@@ -40,16 +52,20 @@ export interface Channel {
   readonly closed: Promise<void>;
 }
 
-export function openChannel(connection: Connection, chunks: Chunks): Channel {
+/** @param pace of all channels of this process, where they are many. */
+export function openChannel(connection: Connection, chunks: Chunks, pace: Pace = unpaced): Channel {
   const arrivals: (Arrival & { readonly size: number })[] = [];
   const { promise: closed, resolve: settleClosed } = Promise.withResolvers<void>();
   /** Payloads that the other side has not confirmed, by digest. */
   const outgoing = new Map<
     string,
-    { readonly bytes: Uint8Array<ArrayBuffer>; readonly done: PromiseWithResolvers<void> }
+    { readonly payload: Payload; readonly done: PromiseWithResolvers<void> }
   >();
-  /** Messages whose payload is on its way, by digest. */
-  const incoming = new Map<string, { message: Arrival['message']; bytes: number; next: number }>();
+  /** Messages whose payload is on its way, by digest, with the room of the window that was asked for. */
+  const incoming = new Map<
+    string,
+    { readonly message: Arrival['message']; readonly bytes: number; next: number; room?: Room }
+  >();
   let reader: PromiseWithResolvers<void> | undefined;
   let failure: SkeinError | undefined;
   let isClosed = false;
@@ -57,6 +73,8 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
   let waitingBytes = 0;
   let unreadBytes = 0;
   let handled = Promise.resolve();
+  /** Parts are sent one after the other. */
+  let served = Promise.resolve();
 
   function wake(): void {
     reader?.resolve();
@@ -68,6 +86,7 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
     const lost = failure ?? new SkeinError('FEDERATION_PROTOCOL', 'The connection was closed.');
     for (const { done } of outgoing.values()) done.reject(lost);
     outgoing.clear();
+    for (const { room } of incoming.values()) room?.free();
     incoming.clear();
     settleClosed();
     wake();
@@ -92,17 +111,28 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
     arrivals.push({ ...arrival, size });
     wake();
   };
-  function ask(digest: string, from: number, bytes: number): void {
-    const to = Math.min(bytes, from + WINDOW_BYTES);
+  const want = (digest: string, from: number, to: number): void =>
     connection.send(encodeFrame({ kind: 'want', digest, from, to }));
+  /** Asks for the next window when there is room for it. */
+  function ask(digest: string, from: number): void {
     const known = incoming.get(digest);
-    if (known) known.next = to;
+    if (known === undefined) return;
+    // Nothing is asked for meanwhile.
+    known.next = Infinity;
+    known.room?.free();
+    pace.take(Math.min(WINDOW_BYTES, known.bytes - from), (room) => {
+      if (incoming.get(digest) !== known) return room.free();
+      known.room = room;
+      known.next = from + room.bytes;
+      want(digest, from, known.next);
+    });
   }
   async function complete(digest: string): Promise<void> {
-    const { message, bytes } = incoming.get(digest)!;
+    const { message, bytes, room } = incoming.get(digest)!;
+    room?.free();
     const payload = await chunks.finish(digest, bytes);
     incoming.delete(digest);
-    ask(digest, bytes, bytes);
+    want(digest, bytes, bytes);
     deliver({ message, payload }, 0);
   }
 
@@ -110,14 +140,16 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
     const { message, body } = decodeFrame(frame);
     switch (message.kind) {
       case 'want':
-        return serve(message);
+        served = served.then(() => serve(message)).catch(fail);
+        return;
       case 'chunk': {
         const known = incoming.get(message.digest);
         if (known === undefined) return;
-        await chunks.append(message.digest, message.offset, body);
         const held = message.offset + body.length;
+        await chunks.append(message.digest, message.offset, body);
+        discard(frame);
         if (held === known.bytes) await complete(message.digest);
-        else if (held >= known.next) ask(message.digest, held, known.bytes);
+        else if (held >= known.next) ask(message.digest, held);
         return;
       }
       case 'refuse':
@@ -135,38 +167,53 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
           return deliver({ message, payload: await payloadOf(body.slice(), digest) }, frame.length);
         }
         const held = await chunks.held(digest, bytes);
+        incoming.get(digest)?.room?.free();
         incoming.set(digest, { message, bytes, next: held });
         if (held === bytes) await complete(digest);
-        else ask(digest, held, bytes);
+        else ask(digest, held);
       }
     }
   }
 
-  function serve({ digest, from, to }: MessageOf<'want'>): void {
+  async function serve({ digest, from, to }: MessageOf<'want'>): Promise<void> {
     const known = outgoing.get(digest);
     if (known === undefined) return;
-    const { bytes, done } = known;
-    if (from >= bytes.length) {
+    const { payload, done } = known;
+    if (from >= payload.bytes) {
       outgoing.delete(digest);
       return done.resolve();
     }
-    for (let offset = from; offset < Math.min(to, from + WINDOW_BYTES); offset += CHUNK_BYTES) {
-      const part = bytes.subarray(offset, Math.min(offset + CHUNK_BYTES, to));
-      connection.send(encodeFrame({ kind: 'chunk', digest, offset }, part));
+    const end = Math.min(to, payload.bytes, from + WINDOW_BYTES);
+    for (let offset = from; offset < end && !isClosed;) {
+      const room = await new Promise<Room>((start) => {
+        pace.take(Math.min(PART_BYTES, end - offset), start);
+      });
+      try {
+        const { bytes, body } = emptyFrame({ kind: 'chunk', digest, offset }, room.bytes);
+        await payload.readInto(body, offset);
+        connection.send(bytes);
+        await connection.flushed?.();
+        offset += room.bytes;
+        discard(bytes);
+      } finally {
+        room.free();
+      }
     }
   }
 
   connection.listen({
     onFrame(frame) {
       waiting += 1;
-      waitingBytes += frame.length;
+      // It may be freed meanwhile.
+      const { length } = frame;
+      waitingBytes += length;
       if (waiting > MOST_WAITING || waitingBytes > MOST_WAITING_BYTES) return fail(tooMany());
       handled = handled
         .then(() => (isClosed ? undefined : take(frame)))
         .catch(fail)
         .finally(() => {
           waiting -= 1;
-          waitingBytes -= frame.length;
+          waitingBytes -= length;
         });
     },
     onClose: () => void handled.then(end),
@@ -178,12 +225,16 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
       if (isClosed)
         throw failure ?? new SkeinError('FEDERATION_PROTOCOL', 'The connection was closed.');
       if (bytes === undefined) return connection.send(encodeFrame(message as Message));
-      const digest = await digestOfPayload(bytes);
-      const whole = { ...message, payload: { digest, bytes: bytes.length } } as Message;
-      if (bytes.length <= CHUNK_BYTES) return connection.send(encodeFrame(whole, bytes));
+      const payload =
+        bytes instanceof Uint8Array ? payloadIn(bytes, await digestOfPayload(bytes)) : bytes;
+      const { digest } = payload;
+      const whole = { ...message, payload: { digest, bytes: payload.bytes } } as Message;
+      if (payload.bytes <= PART_BYTES) {
+        return connection.send(encodeFrame(whole, await payload.read()));
+      }
       const known = outgoing.get(digest);
       const done = known?.done ?? Promise.withResolvers<void>();
-      outgoing.set(digest, { bytes, done });
+      outgoing.set(digest, { payload, done });
       connection.send(encodeFrame(whole));
       return done.promise;
     },
@@ -211,6 +262,11 @@ export function openChannel(connection: Connection, chunks: Chunks): Channel {
 
 const tooMany = (): SkeinError =>
   new SkeinError('FEDERATION_BUSY', 'More frames came than were asked for.');
+
+/** Frees a frame that is not used any more, if its memory is its own: V8 collects it late. */
+function discard({ buffer, byteLength }: Uint8Array<ArrayBuffer>): void {
+  if (buffer.byteLength === byteLength) buffer.transfer(0);
+}
 
 /** WebCrypto copies what it digests: a hundred sites that are sent one model must not take a hundred. */
 const digests = new WeakMap<Uint8Array, Promise<string>>();

@@ -7,6 +7,8 @@ export interface Payload {
   readonly digest: string;
   readonly bytes: number;
   read(): Promise<Uint8Array<ArrayBuffer>>;
+  /** Fills `into` with the bytes from `at` on. */
+  readInto(into: Uint8Array<ArrayBuffer>, at: number): Promise<void>;
 }
 
 export interface Chunks {
@@ -57,7 +59,17 @@ export function memoryChunks(most: number): Chunks {
 /** @throws SkeinError ANSWER_INVALID if the bytes do not have the digest. */
 export async function payloadOf(bytes: Uint8Array<ArrayBuffer>, digest: string): Promise<Payload> {
   if ((await sha256(bytes)) !== digest) throw damaged(digest);
-  return { digest, bytes: bytes.length, read: async () => bytes };
+  return payloadIn(bytes, digest);
+}
+
+/** @param digest of the bytes, which must not change. */
+export function payloadIn(bytes: Uint8Array<ArrayBuffer>, digest: string): Payload {
+  return {
+    digest,
+    bytes: bytes.length,
+    read: async () => bytes,
+    readInto: async (into, at) => into.set(bytes.subarray(at, at + into.length)),
+  };
 }
 
 export function assertFits(bytes: number, most: number): void {

@@ -5,6 +5,8 @@
 
 export interface Connection {
   send(frame: Uint8Array<ArrayBuffer>): void;
+  /** Resolves when the memory of all frames that were sent is not needed any more. Absent: `send` copies it. */
+  flushed?(): Promise<void>;
   /** Frames that came before the call are kept for it. */
   listen(listener: ConnectionListener): void;
   close(): void;
@@ -35,8 +37,7 @@ export function connectionOver(socket: SocketLike): Connection {
   const mailbox = createMailbox();
   socket.binaryType = 'arraybuffer';
   socket.addEventListener('message', ({ data }) => {
-    // The protocol has no texts: an empty frame is refused by the decoder.
-    mailbox.deliver(data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array(0));
+    mailbox.deliver(bytesOf(data));
   });
   socket.addEventListener('close', () => mailbox.end());
   socket.addEventListener('error', () => mailbox.end());
@@ -47,6 +48,13 @@ export function connectionOver(socket: SocketLike): Connection {
     listen: (listener) => mailbox.listen(listener),
     close: () => socket.close(1000),
   };
+}
+
+/** The protocol has no texts: an empty frame is refused by the decoder. */
+function bytesOf(data: unknown): Uint8Array<ArrayBuffer> {
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (!(data instanceof Uint8Array)) return new Uint8Array(0);
+  return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
 }
 
 /** Two ends of one connection inside a process. */

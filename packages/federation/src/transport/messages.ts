@@ -17,6 +17,8 @@ import { Digest, PROTOCOL } from '../plan/plan.ts';
 
 /** Bytes of a body at most. */
 export const CHUNK_BYTES = 256 * 1024;
+/** Bytes of a body that are sent at a time: a frame is in the receiver's memory as a whole. */
+export const PART_BYTES = 64 * 1024;
 /** Bytes of a header at most: a plan of thousands of columns fits. */
 const MOST_HEADER = 1024 * 1024;
 export const MOST_FRAME = 8 + MOST_HEADER + CHUNK_BYTES;
@@ -126,17 +128,23 @@ export interface Frame {
 
 const NONE = new Uint8Array(0);
 
-export function encodeFrame(
+export function encodeFrame(message: Message, body: Uint8Array = NONE): Uint8Array<ArrayBuffer> {
+  const frame = emptyFrame(message, body.length);
+  frame.body.set(body);
+  return frame.bytes;
+}
+
+/** A frame whose body, a part of its bytes, is to be written. */
+export function emptyFrame(
   { kind, ...header }: Message,
-  body: Uint8Array = NONE,
-): Uint8Array<ArrayBuffer> {
+  bodyBytes: number,
+): { readonly bytes: Uint8Array<ArrayBuffer>; readonly body: Uint8Array<ArrayBuffer> } {
   const text = utf8(JSON.stringify(header));
-  const frame = new Uint8Array(HEAD + text.length + body.length);
-  frame.set([0x53, 0x4b, PROTOCOL, KINDS[kind][0]]);
-  new DataView(frame.buffer).setUint32(4, text.length, true);
-  frame.set(text, HEAD);
-  frame.set(body, HEAD + text.length);
-  return frame;
+  const bytes = new Uint8Array(HEAD + text.length + bodyBytes);
+  bytes.set([0x53, 0x4b, PROTOCOL, KINDS[kind][0]]);
+  new DataView(bytes.buffer).setUint32(4, text.length, true);
+  bytes.set(text, HEAD);
+  return { bytes, body: bytes.subarray(HEAD + text.length) };
 }
 
 /** @throws SkeinError FEDERATION_PROTOCOL, naming what is wrong. */

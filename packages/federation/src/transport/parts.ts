@@ -1,20 +1,38 @@
 /** The parts of a payload whose lengths are in the fields of an answer: a head, and chunks. */
 import { SkeinError } from '@skein/api/errors';
+import type { Payload } from './chunks.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
+/** Where a part is in a payload. */
+interface Part {
+  readonly at: number;
+  readonly bytes: number;
+}
+
 /** @throws SkeinError ANSWER_INVALID if the lengths are not those of the parts. */
-export function partsOf(bytes: Bytes, lengths: unknown): Bytes[] {
+export function partsAt(bytes: number, lengths: unknown): Part[] {
   const valid =
     Array.isArray(lengths) &&
     lengths.length > 0 &&
     lengths.every((each) => Number.isSafeInteger(each) && (each as number) > 0) &&
-    lengths.reduce((sum: number, each) => sum + (each as number), 0) === bytes.length;
+    lengths.reduce((sum: number, each) => sum + (each as number), 0) === bytes;
   if (!valid) {
     throw new SkeinError('ANSWER_INVALID', 'The lengths of a masked update do not fit its bytes.');
   }
-  let at = 0;
-  return (lengths as number[]).map((each) => bytes.subarray(at, (at += each)));
+  let end = 0;
+  return (lengths as number[]).map((each) => ({ at: (end += each) - each, bytes: each }));
+}
+
+/** @returns reads a part, into the memory of the one before it. */
+export function readParts(payload: Pick<Payload, 'readInto'>): (part: Part) => Promise<Bytes> {
+  let memory = new Uint8Array(0);
+  return async ({ at, bytes }) => {
+    if (memory.length < bytes) memory = new Uint8Array(bytes);
+    const part = memory.subarray(0, bytes);
+    await payload.readInto(part, at);
+    return part;
+  };
 }
 
 /**

@@ -54,6 +54,8 @@ export {
   assertEncoding,
   canBeSum,
   decodeSum,
+  sumReader,
+  type SumReader,
   encodeUpdate,
   levelWidth,
   noiseShare,

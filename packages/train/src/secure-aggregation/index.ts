@@ -11,6 +11,6 @@ export { graphTerms, quorum, type GraphTerms } from './graph.ts';
 export { SiteRound } from './pairwise/site.ts';
 export { ServerRound, type SecureSum } from './pairwise/server.ts';
 export type { Liar } from './pairwise/unmasking.ts';
-export { memorySpool, type MaskedUpdate, type Spool } from './upload.ts';
+export { memorySpool, type MaskedUpdate, type ReadChunk, type Spool } from './upload.ts';
 export { joined } from './wire/bytes.ts';
 export { EXCHANGES, type Exchange } from './wire/envelope.ts';

@@ -34,9 +34,14 @@ export function pack(entries: Uint32Array, bits: number): Bytes {
   return new Uint8Array(words.buffer, 0, packedBytes(entries.length, bits));
 }
 
+/** Words of packed entries, aligned, and one more: a server adds thousands of chunks. */
+const aligned = new Uint32Array(CHUNK + 1);
+
 /** Adds packed entries to a part of a sum of at most a chunk, modulo 2^32, or subtracts them. */
 export function addPacked(sum: Uint32Array, bytes: Uint8Array, bits: number, sign: 1 | -1): void {
-  const words = new Uint32Array(Math.ceil(bytes.length / 4) + 1);
+  const words = aligned.subarray(0, Math.ceil(bytes.length / 4) + 1);
+  // The last word may be of another chunk.
+  words.fill(0, -2);
   new Uint8Array(words.buffer).set(bytes);
   const mask = bitMask(bits);
   for (let i = 0, bit = 0; i < sum.length; i++, bit += bits) {

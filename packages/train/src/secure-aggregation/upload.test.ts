@@ -68,3 +68,27 @@ it('takes a chunk again that the spool could not write', async () => {
   expect(await uploads.close()).toEqual([0]);
   expect(uploads.sum).toEqual(input);
 });
+
+it('adds an update that is stored as a whole, or nothing of it', async () => {
+  const uploads = new Uploads(context, memorySpool());
+  const [good, bad] = [await update(), await update()];
+  uploads.begin(0, good.digests);
+  uploads.begin(1, bad.digests);
+  // Into the same memory each time, as a reader of files does.
+  const memory = new Uint8Array(CHUNK * 4);
+  const reading =
+    (chunks: readonly Uint8Array[], damaged = -1) =>
+    (chunk: number, bytes: number) => {
+      const into = memory.subarray(0, bytes);
+      into.set(chunks[chunk]!);
+      if (chunk === damaged) into[0]! ^= 1;
+      return into;
+    };
+  await expect(uploads.addAll(1, reading(bad.chunks, 2))).rejects.toMatchObject({
+    code: 'AGGREGATION_CHUNK_INVALID',
+  });
+  for (let twice = 0; twice < 2; twice++) await uploads.addAll(0, reading(good.chunks));
+  expect([uploads.missing(0), uploads.missing(1)]).toEqual([[], [0, 1, 2]]);
+  expect(await uploads.close()).toEqual([0]);
+  expect(uploads.sum).toEqual(good.input);
+});

@@ -33,6 +33,9 @@ export function memorySpool(): Spool {
   };
 }
 
+/** Reads a chunk of a stored update. Its result is not used after the next call. */
+export type ReadChunk = (chunk: number, bytes: number) => Later<Uint8Array>;
+
 /** A masked update: the head is accepted first, then the chunks in any order. */
 export interface MaskedUpdate {
   readonly head: Bytes;
@@ -70,17 +73,23 @@ interface Upload {
 
 /** A sum of uploads, modulo 2^32. */
 export class Uploads {
-  readonly sum: Uint32Array<ArrayBuffer>;
+  readonly #length: number;
+  #sum: Uint32Array<ArrayBuffer> | undefined;
   readonly #sizes: readonly number[];
   readonly #bits: number;
   readonly #spool: Spool;
   readonly #open = new Map<number, Upload>();
 
   constructor({ length, bits }: AggregationContext, spool: Spool) {
-    this.sum = new Uint32Array(length);
+    this.#length = length;
     this.#sizes = chunkBytes(length, bits);
     this.#bits = bits;
     this.#spool = spool;
+  }
+
+  /** Takes memory from the first use on. */
+  get sum(): Uint32Array<ArrayBuffer> {
+    return (this.#sum ??= new Uint32Array(this.#length));
   }
 
   /** Expects the chunks of a site whose head was accepted. */
@@ -93,24 +102,8 @@ export class Uploads {
    * @throws SkeinError AGGREGATION_CHUNK_INVALID, AGGREGATION_PHASE_ANSWERED before the head.
    */
   async add(site: number, chunk: number, bytes: Uint8Array): Promise<void> {
-    const upload = this.#open.get(site);
-    if (upload === undefined) {
-      throw new SkeinError(
-        'AGGREGATION_PHASE_ANSWERED',
-        `Site ${site} sends a chunk, but the head of its update was not accepted.`,
-      );
-    }
-    const digest = upload.digests[chunk];
-    const matches =
-      digest !== undefined &&
-      bytes.length === this.#sizes[chunk] &&
-      sameBytes(await suite.sha256(bytes as Bytes), digest);
-    if (!matches) {
-      throw new SkeinError(
-        'AGGREGATION_CHUNK_INVALID',
-        `Chunk ${chunk} of site ${site} is not the one whose digest the site signed.`,
-      );
-    }
+    const upload = this.#opened(site);
+    await this.#check(site, upload, chunk, bytes);
     if (upload.arrived.has(chunk)) return;
     upload.arrived.add(chunk);
     // Before it is added, so that it can be subtracted; the last chunk never has to be.
@@ -131,6 +124,51 @@ export class Uploads {
     upload.added.add(chunk);
     addPacked(this.#part(chunk), bytes, this.#bits, 1);
     if (this.isComplete(site)) await this.#spool.remove(site);
+  }
+
+  /**
+   * Adds all chunks of an update that is stored somewhere: nothing of it where one is wrong, so that it
+   * takes no spool. One that is in the sum before changes nothing. After an error of `read` the sum may
+   * hold a part of the update, and is of no use.
+   *
+   * @param read called twice for each chunk.
+   * @throws SkeinError AGGREGATION_CHUNK_INVALID, AGGREGATION_PHASE_ANSWERED before the head.
+   */
+  async addAll(site: number, read: ReadChunk): Promise<void> {
+    const upload = this.#opened(site);
+    if (upload.added.size > 0) return;
+    for (const [chunk, size] of this.#sizes.entries()) {
+      await this.#check(site, upload, chunk, await read(chunk, size));
+    }
+    for (const [chunk, size] of this.#sizes.entries()) {
+      addPacked(this.#part(chunk), await read(chunk, size), this.#bits, 1);
+      upload.arrived.add(chunk);
+      upload.added.add(chunk);
+    }
+  }
+
+  /** @throws SkeinError AGGREGATION_PHASE_ANSWERED. */
+  #opened(site: number): Upload {
+    const upload = this.#open.get(site);
+    if (upload !== undefined) return upload;
+    throw new SkeinError(
+      'AGGREGATION_PHASE_ANSWERED',
+      `Site ${site} sends a chunk, but the head of its update was not accepted.`,
+    );
+  }
+
+  /** @throws SkeinError AGGREGATION_CHUNK_INVALID. */
+  async #check(site: number, upload: Upload, chunk: number, bytes: Uint8Array): Promise<void> {
+    const digest = upload.digests[chunk];
+    const matches =
+      digest !== undefined &&
+      bytes.length === this.#sizes[chunk] &&
+      sameBytes(await suite.sha256(bytes as Bytes), digest);
+    if (matches) return;
+    throw new SkeinError(
+      'AGGREGATION_CHUNK_INVALID',
+      `Chunk ${chunk} of site ${site} is not the one whose digest the site signed.`,
+    );
   }
 
   isComplete(site: number): boolean {

@@ -21,25 +21,25 @@ export interface AttemptContext {
   /** Keys of the sites, sorted. */
   readonly roster: readonly string[];
   /** What sites train from, float32; [vectors × parameters]. */
-  readonly broadcast: Uint8Array<ArrayBuffer>;
+  readonly broadcast: Payload;
   /** Signs for the coordinator. */
   readonly leader: Signer;
   /** The payload of an answer that is stored. */
-  readonly read: (digest: string) => Promise<Uint8Array<ArrayBuffer>>;
+  readonly payloadOf: (digest: string) => Promise<Payload>;
 }
 
 export interface Task {
   readonly fields: MessageOf<'task'>['fields'];
-  readonly payload?: Uint8Array<ArrayBuffer> | undefined;
+  readonly payload?: Uint8Array<ArrayBuffer> | Payload | undefined;
 }
 
 export interface RoundSum {
-  /** Σ weight · update over the survivors, [vectors × parameters]. */
-  readonly sum: Float64Array;
   /** Σ weight. */
   readonly weight: number;
   /** Keys of the sites whose updates are in it. */
   readonly survivors: readonly string[];
+  /** Numbers `from` to `to` of Σ weight · update over the survivors, [vectors × parameters]. */
+  read(from: number, to: number): Float64Array | Promise<Float64Array>;
 }
 
 export interface Aggregator {

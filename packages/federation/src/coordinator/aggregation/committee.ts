@@ -12,12 +12,14 @@
  */
 import { fromHex, toHex } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
-import { canBeSum, decodeSum } from '@skein/train/federated';
+import { canBeSum, sumReader } from '@skein/train/federated';
 import { joined, LeaderRound } from '@skein/train/secure-aggregation';
 import { committeeContext } from '../../plan/committee-terms.ts';
 import { drawOf, encodingOf } from '../../plan/encoding.ts';
 import { helpersOf } from '../../plan/helpers.ts';
-import { partsOf, requireChunks } from '../../transport/parts.ts';
+import { type Payload, payloadIn } from '../../transport/chunks.ts';
+import { partsAt, readParts, requireChunks } from '../../transport/parts.ts';
+import { contentIn, joinedContent, payloadOfContent } from '../payloads.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
 
@@ -26,9 +28,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** A masked update, or masks, as they came. */
 interface Sent {
   readonly lengths: unknown;
-  readonly bytes: Bytes;
-  /** Under which the bytes are stored. */
-  readonly digest: string;
+  readonly payload: Payload;
 }
 
 /** What a phase takes, and what ends it. */
@@ -41,8 +41,8 @@ interface Phase {
 }
 
 export async function openCommittee(attempt: AttemptContext): Promise<Aggregator> {
-  const { plan, planDigest, roster, broadcast, leader, read } = attempt;
-  const encoding = encodingOf(plan, broadcast.byteLength / 4);
+  const { plan, planDigest, roster, broadcast, leader, payloadOf } = attempt;
+  const encoding = encodingOf(plan, broadcast.bytes / 4);
   const keys = roster.map(fromHex);
   const coordinator = toHex(leader.publicKey);
   const context = committeeContext({ ...attempt, coordinator, encoding }, attempt, keys);
@@ -53,25 +53,22 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
 
   let round = await open();
   /** Of each site that has answered: where its update is stored. */
-  const updates = new Map<number, Omit<Sent, 'bytes'>>();
+  const updates = new Map<number, { readonly lengths: unknown; readonly digest: string }>();
   const bad = new Set<number>();
 
-  async function add(
-    to: LeaderRound,
-    site: number,
-    { lengths, bytes }: Omit<Sent, 'digest'>,
-  ): Promise<void> {
-    const [head, ...chunks] = partsOf(bytes, lengths);
-    await to.accept(site, head!);
+  async function add(to: LeaderRound, site: number, { lengths, payload }: Sent): Promise<void> {
+    const [head, ...chunks] = partsAt(payload.bytes, lengths);
+    const read = readParts(payload);
+    await to.accept(site, await read(head!));
     requireChunks(chunks.length, to.missing(site).length);
-    for (const [at, chunk] of chunks.entries()) await to.acceptChunk(site, at, chunk);
+    await to.acceptChunks(site, (chunk) => read(chunks[chunk]!));
   }
 
   /** The sum of all updates but those with a bad seed. */
   async function withoutBad(): Promise<LeaderRound> {
     const fewer = await open();
     for (const [site, { lengths, digest }] of updates) {
-      if (!bad.has(site)) await add(fewer, site, { lengths, bytes: await read(digest) });
+      if (!bad.has(site)) await add(fewer, site, { lengths, payload: await payloadOf(digest) });
     }
     return fewer;
   }
@@ -98,11 +95,13 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
   }
 
   const masks = ofHelpers('masks', {
-    async accept(from, _, { lengths, bytes }) {
+    async accept(from, _, { lengths, payload }) {
       const helper = committee.indexOf(from);
-      const [head, ...chunks] = partsOf(bytes, lengths);
-      await round.acceptMasks(helper, head!);
-      for (const [at, chunk] of chunks.entries()) await round.acceptMasksChunk(helper, at, chunk);
+      const [head, ...chunks] = partsAt(payload.bytes, lengths);
+      const read = readParts(payload);
+      await round.acceptMasks(helper, await read(head!));
+      requireChunks(chunks.length, round.missingMasks(helper).length);
+      await round.acceptMasksChunks(helper, (chunk) => read(chunks[chunk]!));
     },
     close: async () => undefined,
   });
@@ -123,10 +122,10 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
   const input: Phase = {
     expected: roster,
     needed,
-    async accept(from, _, { bytes, ...stored }) {
+    async accept(from, _, sent) {
       const site = numberOf.get(from)!;
-      await add(round, site, { bytes, ...stored });
-      updates.set(site, stored);
+      await add(round, site, sent);
+      updates.set(site, { lengths: sent.lengths, digest: sent.payload.digest });
     },
     async close() {
       requireAnswers('input', updates.size, needed);
@@ -136,21 +135,21 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
   };
 
   let phase = input;
-  let payload = joined([...keys, broadcast]);
+  const rosterKeys = joined(keys);
+  const nothing = payloadIn(new Uint8Array(0), '');
+  let payload = await payloadOfContent(joinedContent([contentIn(rosterKeys), broadcast]));
   return {
     expected: () => phase.expected,
     needed: () => phase.needed,
     task: () => ({ fields: { sites: roster.length }, payload }),
-    async accept({ site, fields }, given) {
-      const bytes = given === undefined ? new Uint8Array(0) : await given.read();
-      const digest = given?.digest ?? '';
-      await phase.accept(site, fields, { lengths: fields['lengths'], bytes, digest });
+    async accept({ site, fields }, given = nothing) {
+      await phase.accept(site, fields, { lengths: fields['lengths'], payload: given });
     },
     async close() {
       const next = await phase.close();
       if (next === undefined) return;
       phase = next[0];
-      payload = joined([...keys, next[1]]);
+      payload = await payloadOfContent(contentIn(joined([rosterKeys, next[1]])));
     },
     async sum() {
       const { sum, clients } = await round.sum();
@@ -160,7 +159,7 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
           `The unmasked sum of ${clients.length} sites holds numbers that no sum of theirs can have.`,
         );
       }
-      const decoded = decodeSum(sum, encoding, clients.length, drawOf(planDigest, attempt));
+      const decoded = sumReader(sum, encoding, clients.length, drawOf(planDigest, attempt));
       return { ...decoded, survivors: clients.map((site) => roster[site]!) };
     },
   };

@@ -4,23 +4,27 @@
  *
  *   keys         fields: roster, length, bits, number       → the site's public keys
  *   shares       payload: the keys of all                   → shares of its secrets
- *   input        payload: shares for it (`delivery` bytes), then what to train from
+ *   input        payload: what to train from, then shares for it (`delivery` bytes)
  *                                                           → `lengths` of head and chunks of its update
  *   consistency  payload: the survivors                     → its signature of them
  *   unmasking    payload: all signatures                    → shares that unmask the sum
+ *
+ * An update is on the disk as a whole and in memory chunk by chunk: when all of its digests are right it is
+ * added, so that a site that leaves in the middle of it has nothing in the sum.
  */
 import { SkeinError } from '@skein/api/errors';
-import { decodeSum, residueBits, residueCount } from '@skein/train/federated';
+import { residueBits, residueCount, sumReader } from '@skein/train/federated';
 import { EXCHANGES, ServerRound, type Bytes, type Exchange } from '@skein/train/secure-aggregation';
 import { fromHex } from '@skein/api/canonical';
 import { drawOf, encodingOf, sumNumber } from '../../plan/encoding.ts';
-import { partsOf, requireChunks } from '../../transport/parts.ts';
+import { partsAt, readParts, requireChunks } from '../../transport/parts.ts';
+import { contentIn, hashOf, joinedContent, payloadWith } from '../payloads.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
 
 export async function openPairwise(context: AttemptContext): Promise<Aggregator> {
   const { run, plan, planDigest, round, attempt, roster, broadcast } = context;
-  const encoding = encodingOf(plan, broadcast.byteLength / 4);
+  const encoding = encodingOf(plan, broadcast.bytes / 4);
   const [length, bits] = [residueCount(encoding), residueBits(encoding)];
   const number = sumNumber(round, attempt);
   const server = await ServerRound.begin({
@@ -40,6 +44,7 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
   const place = (site: string): number => roster.indexOf(site);
   const needed = leastSites({ plan, roster });
   let answered = 0;
+  const broadcastHash = await hashOf(broadcast);
 
   return {
     expected: () => [...delivered.keys()].map((site) => roster[site]!),
@@ -48,24 +53,23 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
       const bytes = delivered.get(place(site))!;
       if (exchange === 'keys') return { fields: { roster: [...roster], length, bits, number } };
       if (exchange !== 'input') return { fields: {}, payload: bytes };
-      const payload = new Uint8Array(bytes.length + broadcast.length);
-      payload.set(bytes);
-      payload.set(broadcast, bytes.length);
+      const digest = broadcastHash.copy().update(bytes).digest('hex');
+      const payload = payloadWith(joinedContent([broadcast, contentIn(bytes)]), digest);
       return { fields: { delivery: bytes.length }, payload };
     },
     async accept({ site, fields }, payload) {
       if (payload === undefined)
         throw new SkeinError('ANSWER_INVALID', 'The answer has no payload.');
-      const bytes = await payload.read();
       if (exchange !== 'input') {
-        await server.accept(exchange, place(site), bytes);
+        await server.accept(exchange, place(site), await payload.read());
         answered += 1;
         return;
       }
-      const [head, ...chunks] = partsOf(bytes, fields['lengths']);
-      await server.accept(exchange, place(site), head!);
+      const [head, ...chunks] = partsAt(payload.bytes, fields['lengths']);
+      await server.accept(exchange, place(site), await readParts(payload)(head!));
       requireChunks(chunks.length, server.missing(place(site)).length);
-      for (const [i, chunk] of chunks.entries()) await server.acceptChunk(place(site), i, chunk);
+      const read = readParts(payload);
+      await server.acceptChunks(place(site), (chunk) => read(chunks[chunk]!));
       answered += 1;
     },
     async close() {
@@ -77,7 +81,7 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
     },
     async sum() {
       const { sum, survivors } = await server.sum();
-      const decoded = decodeSum(sum, encoding, survivors.length, drawOf(planDigest, context));
+      const decoded = sumReader(sum, encoding, survivors.length, drawOf(planDigest, context));
       return { ...decoded, survivors: survivors.map((site) => roster[site]!) };
     },
   };

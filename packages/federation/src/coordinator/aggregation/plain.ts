@@ -1,20 +1,24 @@
 /**
  * The sum of updates that the coordinator sees: phase `train`. The answer is the update as float32,
- * and the site's weight. The updates are read one by one when all are there, in the order of the
- * roster, so that the sum is the same after a restart; all at once where a robust aggregate compares them.
+ * and the site's weight. The updates stay on the disk, and are added block by block when all are there, in the
+ * order of the roster, so that the sum is the same after a restart. Where a robust aggregate compares them, all
+ * are in memory at once.
  */
 import { SkeinError } from '@skein/api/errors';
 import { robustUpdate } from '@skein/train/federated';
 import type { Payload } from '../../transport/chunks.ts';
+import { blocksOf } from '../payloads.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
 
 /** A weight is a number of rows. */
 const MOST_WEIGHT = 1e12;
 
-export async function openPlain({ plan, roster, broadcast }: AttemptContext): Promise<Aggregator> {
-  const updates = new Map<string, { readonly weight: number; readonly payload: Payload }>();
-  const length = broadcast.byteLength / 4;
+export async function openPlain(context: AttemptContext): Promise<Aggregator> {
+  const { plan, roster, broadcast, payloadOf } = context;
+  /** By site; where the update is stored. */
+  const updates = new Map<string, { readonly weight: number; readonly digest: string }>();
+  const length = broadcast.bytes / 4;
   const { aggregation } = plan;
   const robust = aggregation.kind === 'none' ? aggregation.robust : undefined;
   const needed = leastSites({ plan, roster });
@@ -36,37 +40,59 @@ export async function openPlain({ plan, roster, broadcast }: AttemptContext): Pr
           `The update has ${payload?.bytes ?? 0} bytes, and the plan asks for ${length} float32.`,
         );
       }
-      const flaw = (await floatsOf(payload)).findIndex((number) => !Number.isFinite(number));
-      if (flaw >= 0)
-        throw new SkeinError('ANSWER_INVALID', `Number ${flaw} of the update is not finite.`);
-      updates.set(site, { weight, payload });
+      let at = 0;
+      for await (const block of blocksOf(payload)) {
+        const flaw = floatsIn(block).findIndex((number) => !Number.isFinite(number));
+        if (flaw >= 0) {
+          const message = `Number ${at + flaw} of the update is not finite.`;
+          throw new SkeinError('ANSWER_INVALID', message);
+        }
+        at += block.length / 4;
+      }
+      updates.set(site, { weight, digest: payload.digest });
     },
     close: async () => requireAnswers('train', updates.size, needed),
     async sum() {
-      const sum = new Float64Array(length);
-      let weight = 0;
       const survivors = roster.filter((site) => updates.has(site));
+      const stored = await Promise.all(
+        survivors.map(async (site) => {
+          const { weight, digest } = updates.get(site)!;
+          return { weight, payload: await payloadOf(digest) };
+        }),
+      );
       if (robust !== undefined) {
         const all = await Promise.all(
-          survivors.map((site) => floatsOf(updates.get(site)!.payload)),
+          stored.map(async ({ payload }) => floatsIn(await payload.read())),
         );
-        return { sum: Float64Array.from(robustUpdate(all, robust)), weight: 1, survivors };
+        const update = Float64Array.from(robustUpdate(all, robust));
+        return { weight: 1, survivors, read: (from, to) => update.subarray(from, to) };
       }
-      for (const site of survivors) {
-        const update = updates.get(site)!;
-        const floats = await floatsOf(update.payload);
-        for (let i = 0; i < length; i += 1) sum[i] = sum[i]! + update.weight * floats[i]!;
-        weight += update.weight;
-      }
-      return { sum, weight, survivors };
+      return {
+        weight: stored.reduce((sum, { weight }) => sum + weight, 0),
+        survivors,
+        read: (from, to) => weightedSum(stored, from, to),
+      };
     },
   };
 }
 
-async function floatsOf(payload: Payload): Promise<Float32Array> {
-  const bytes = await payload.read();
-  // A copy where the bytes do not begin at a multiple of four.
-  return bytes.byteOffset % 4 === 0
-    ? new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
-    : new Float32Array(bytes.slice().buffer);
+/** Numbers `from` to `to` of Σ weight · update. */
+async function weightedSum(
+  updates: readonly { readonly weight: number; readonly payload: Payload }[],
+  from: number,
+  to: number,
+): Promise<Float64Array> {
+  const sum = new Float64Array(to - from);
+  const bytes = new Uint8Array(4 * sum.length);
+  for (const { weight, payload } of updates) {
+    await payload.readInto(bytes, 4 * from);
+    const floats = floatsIn(bytes);
+    for (let i = 0; i < sum.length; i += 1) sum[i] = sum[i]! + weight * floats[i]!;
+  }
+  return sum;
+}
+
+/** @param bytes that begin their memory. */
+function floatsIn({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): Float32Array {
+  return new Float32Array(buffer, byteOffset, byteLength / 4);
 }

@@ -51,17 +51,23 @@ export async function pairwiseWork(options: SecureOptions): Promise<Work> {
     keys: async (round) => [await round.advertise()],
     shares: async (round, _, payload) => [await round.share(payload)],
     async input(round, { place, fields }, payload) {
-      const at = fields['delivery'];
-      if (typeof at !== 'number' || !Number.isInteger(at) || at < 0 || at > payload.length) {
+      const delivery = fields['delivery'];
+      const isLength =
+        typeof delivery === 'number' &&
+        Number.isInteger(delivery) &&
+        delivery >= 0 &&
+        delivery <= payload.length;
+      if (!isLength) {
         throw new SkeinError(
           'FEDERATION_PROTOCOL',
-          'The task does not say where its parameters begin.',
+          'The task does not say where its parameters end.',
         );
       }
-      const update = await training.update(place.round, floatsOf(payload.slice(at)));
+      const end = payload.length - delivery;
+      const update = await training.update(place.round, floatsOf(payload.slice(0, end)));
       const { head, chunks } = await round.mask(
         encodeUpdate(update, encoding, drawOf(planDigest, place)),
-        payload.subarray(0, at),
+        payload.subarray(end),
       );
       return [head, ...chunks];
     },

@@ -178,6 +178,15 @@ export interface DecodedSum {
   readonly weight: number;
 }
 
+/** A sum that is decoded part by part, so that it is not in memory as a whole twice. */
+export interface SumReader {
+  readonly weight: number;
+  /** Numbers `from` to `to` of the sum. */
+  read(from: number, to: number): Float64Array;
+}
+
+type DrawOptions = Pick<EncodeOptions, 'round' | 'seed'>;
+
 /**
  * @param residues the sum of the encoded updates of `sites` sites modulo 2^b.
  * @throws TrainError `data` for another length or number of sites.
@@ -186,8 +195,19 @@ export function decodeSum(
   residues: Uint32Array,
   encoding: SumEncoding,
   sites: number,
-  options: Pick<EncodeOptions, 'round' | 'seed'> = {},
+  options: DrawOptions = {},
 ): DecodedSum {
+  const { weight, read } = sumReader(residues, encoding, sites, options);
+  return { sum: read(0, encoding.length), weight };
+}
+
+/** As `decodeSum`. */
+export function sumReader(
+  residues: Uint32Array,
+  encoding: SumEncoding,
+  sites: number,
+  options: DrawOptions = {},
+): SumReader {
   assertEncoding(encoding);
   if (residues.length !== residueCount(encoding)) {
     throw new TrainError(
@@ -203,19 +223,26 @@ export function decodeSum(
   // What is above all levels and the upper tail is the lower tail, wrapped around.
   const most = sites * (2 ** bits - 1) + tailOf(encoding);
   const width = levelWidth(encoding);
-  const entries = entriesOf(encoding, options);
   const count = keptCount(encoding);
   // Rand-k stands for what it left out, so that its mean is the whole sum.
   const scale = ((weight?.most ?? 1) * length) / count;
-  const sum = new Float64Array(length);
-  for (let i = 0; i < count; i++) {
-    const residue = residues[i]!;
-    const level = residue > most ? residue - modulus : residue;
-    sum[entries?.[i] ?? i] = (level * width - sites * range) * scale;
-  }
+  const numberOf = (residue: number): number =>
+    ((residue > most ? residue - modulus : residue) * width - sites * range) * scale;
+  const entries = entriesOf(encoding, options);
   return {
-    sum,
     weight: weight === undefined ? sites : residues[count]! * unitOfWeight(encoding),
+    read(from, to) {
+      const sum = new Float64Array(to - from);
+      if (entries === undefined) {
+        for (let i = 0; i < sum.length; i++) sum[i] = numberOf(residues[from + i]!);
+        return sum;
+      }
+      for (let i = 0; i < count; i++) {
+        const at = entries[i]!;
+        if (at >= from && at < to) sum[at - from] = numberOf(residues[i]!);
+      }
+      return sum;
+    },
   };
 }
 

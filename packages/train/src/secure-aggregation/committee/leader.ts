@@ -9,7 +9,7 @@ import { SkeinError } from '@skein/api/errors';
 import { suite, type Bytes, type Signer } from '../crypto/suite.ts';
 import { addWords } from '../crypto/words.ts';
 import { reduce } from '../packing.ts';
-import { memorySpool, Uploads, type Spool } from '../upload.ts';
+import { memorySpool, type ReadChunk, Uploads, type Spool } from '../upload.ts';
 import { sameBytes } from '../wire/bytes.ts';
 import { openEnvelope, signEnvelope } from '../wire/envelope.ts';
 import { checkCommittee, committeeDigest, type CommitteeContext } from './context.ts';
@@ -84,6 +84,15 @@ export class LeaderRound {
     await this.#updates.add(client, chunk, bytes);
   }
 
+  /**
+   * Adds a whole update that is stored somewhere: all of its chunks, or nothing.
+   * @throws SkeinError AGGREGATION_CHUNK_INVALID, AGGREGATION_PHASE_ANSWERED.
+   */
+  async acceptChunks(client: number, read: ReadChunk): Promise<void> {
+    this.#require('clients');
+    await this.#updates.addAll(client, read);
+  }
+
   /** The chunks that a client still has to send. */
   missing(client: number): number[] {
     return this.#updates.missing(client);
@@ -139,6 +148,17 @@ export class LeaderRound {
   async acceptMasksChunk(helper: number, chunk: number, bytes: Uint8Array): Promise<void> {
     this.#require('helpers');
     await this.#masks.add(helper, chunk, bytes);
+  }
+
+  /** The chunks that a helper still has to send. */
+  missingMasks(helper: number): number[] {
+    return this.#masks.missing(helper);
+  }
+
+  /** As `acceptChunks`, of the masks of a helper. */
+  async acceptMasksChunks(helper: number, read: ReadChunk): Promise<void> {
+    this.#require('helpers');
+    await this.#masks.addAll(helper, read);
   }
 
   /**

@@ -11,7 +11,7 @@ import { SkeinError } from '@skein/api/errors';
 import { checkContext, contextDigest, type AggregationContext } from '../context.ts';
 import { suite, type Bytes } from '../crypto/suite.ts';
 import { leastSites } from '../graph.ts';
-import { memorySpool, readChunkDigests, Uploads, type Spool } from '../upload.ts';
+import { memorySpool, type ReadChunk, readChunkDigests, Uploads, type Spool } from '../upload.ts';
 import { Reader, sameBytes } from '../wire/bytes.ts';
 import { EXCHANGES, openEnvelope, type Exchange } from '../wire/envelope.ts';
 import { graphOf, type Graph } from './graph.ts';
@@ -140,6 +140,16 @@ export class ServerRound {
       );
     }
     await this.#uploads.add(site, chunk, bytes);
+  }
+
+  /**
+   * Adds a whole update that is stored somewhere: all of its chunks, or nothing.
+   * @param read a chunk, of these bytes; called twice for each.
+   * @throws SkeinError AGGREGATION_CHUNK_INVALID, AGGREGATION_PHASE_ANSWERED.
+   */
+  async acceptChunks(site: number, read: ReadChunk): Promise<void> {
+    this.#requireDue('input', site);
+    await this.#uploads.addAll(site, read);
   }
 
   /** The chunks that a site still has to send. */

@@ -1,0 +1,78 @@
+/** Payloads that are parts of others, or made of them, and are never in memory as a whole. */
+import { createHash, type Hash } from 'node:crypto';
+import type { Payload } from '../transport/chunks.ts';
+import { usedBytes } from './garbage.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+/** A payload whose digest is not known. */
+export type Content = Pick<Payload, 'bytes' | 'readInto'>;
+
+/** Bytes that are read at a time. */
+const BLOCK_BYTES = 256 * 1024;
+
+export const contentIn = (bytes: Bytes): Content => ({
+  bytes: bytes.length,
+  readInto: async (into, at) => into.set(bytes.subarray(at, at + into.length)),
+});
+
+/** Bytes `from` to `to`. */
+export const rangeOf = (content: Content, from: number, to: number): Content => ({
+  bytes: to - from,
+  readInto: (into, at) => content.readInto(into, from + at),
+});
+
+/** One after the other. */
+export function joinedContent(parts: readonly Content[]): Content {
+  return {
+    bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
+    async readInto(into, at) {
+      let begin = 0;
+      for (const part of parts) {
+        const end = begin + part.bytes;
+        const [from, to] = [Math.max(at, begin), Math.min(at + into.length, end)];
+        if (from < to) await part.readInto(into.subarray(from - at, to - at), from - begin);
+        begin = end;
+      }
+    },
+  };
+}
+
+/** @param digest of the content. */
+export function payloadWith(content: Content, digest: string): Payload {
+  const { bytes, readInto } = content;
+  return {
+    digest,
+    bytes,
+    readInto,
+    async read() {
+      const all = new Uint8Array(bytes);
+      await readInto(all, 0);
+      return all;
+    },
+  };
+}
+
+export async function payloadOfContent(content: Content): Promise<Payload> {
+  return payloadWith(content, (await hashOf(content)).digest('hex'));
+}
+
+/** sha-256 of what has been read of it; a copy of the hash goes on with more. */
+export async function hashOf(content: Content): Promise<Hash> {
+  const hash = createHash('sha256');
+  for await (const block of blocksOf(content)) hash.update(block);
+  return hash;
+}
+
+/** The bytes of each block are those of the next one after it. */
+export async function* blocksOf(
+  content: Content,
+  blockBytes: number = BLOCK_BYTES,
+): AsyncGenerator<Bytes> {
+  const block = new Uint8Array(Math.min(blockBytes, content.bytes));
+  for (let at = 0; at < content.bytes; at += block.length) {
+    const part = block.subarray(0, Math.min(block.length, content.bytes - at));
+    await content.readInto(part, at);
+    yield part;
+  }
+  usedBytes(block.length);
+}
