@@ -105,9 +105,7 @@ async function serve(): Promise<void> {
 
   // Every site but the last has joined.
   await once(process, 'message');
-  // All that V8 can give back is none of the round's.
-  const { gc } = globalThis as unknown as { gc: (options: object) => void };
-  gc({ type: 'major', flavor: 'last-resort' });
+  (globalThis as unknown as { gc: () => void }).gc();
   const before = process.memoryUsage.rss();
   // Forgets the peak so far (proc(5)).
   writeFileSync('/proc/self/clear_refs', '5');

@@ -229,7 +229,8 @@ export function openChannel(connection: Connection, chunks: Chunks, pace: Pace =
         bytes instanceof Uint8Array ? payloadIn(bytes, await digestOfPayload(bytes)) : bytes;
       const { digest } = payload;
       const whole = { ...message, payload: { digest, bytes: payload.bytes } } as Message;
-      if (payload.bytes <= PART_BYTES) {
+      // What has to be read follows, so that no later message overtakes this one.
+      if (payload.bytes === 0 || (bytes instanceof Uint8Array && payload.bytes <= PART_BYTES)) {
         return connection.send(encodeFrame(whole, await payload.read()));
       }
       const known = outgoing.get(digest);
