@@ -230,7 +230,7 @@ export function openChannel(connection: Connection, chunks: Chunks, pace: Pace =
       const { digest } = payload;
       const whole = { ...message, payload: { digest, bytes: payload.bytes } } as Message;
       // What has to be read follows, so that no later message overtakes this one.
-      if (payload.bytes === 0 || (bytes instanceof Uint8Array && payload.bytes <= PART_BYTES)) {
+      if (payload.bytes === 0 || (bytes instanceof Uint8Array && payload.bytes <= CHUNK_BYTES)) {
         return connection.send(encodeFrame(whole, await payload.read()));
       }
       const known = outgoing.get(digest);
