@@ -146,7 +146,7 @@ async function blockOf(
 
 /** Numbers `from` to `to` of each vector of a sum, one after the other. */
 async function sumOf(
-  { read }: RoundSum,
+  sum: RoundSum,
   vectors: number,
   length: number,
   from: number,
@@ -154,7 +154,7 @@ async function sumOf(
 ): Promise<Float64Array> {
   const block = new Float64Array(vectors * (to - from));
   for (let vector = 0; vector < vectors; vector++) {
-    block.set(await read(vector * length + from, vector * length + to), vector * (to - from));
+    block.set(await sum.read(vector * length + from, vector * length + to), vector * (to - from));
   }
   return block;
 }

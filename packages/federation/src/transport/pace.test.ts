@@ -57,13 +57,13 @@ it('bounds what a receiver asks for over all of its channels', async () => {
         most = Math.max(most, asked);
         far.send(frame);
       },
-      listen: ({ onFrame, onClose }) =>
+      listen: (listener) =>
         far.listen({
-          onClose,
+          onClose: () => listener.onClose(),
           onFrame(frame) {
             const { message, body } = decodeFrame(frame);
             if (message.kind === 'chunk') asked -= body.length;
-            onFrame(frame);
+            listener.onFrame(frame);
           },
         }),
     };

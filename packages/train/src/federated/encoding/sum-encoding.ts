@@ -197,8 +197,8 @@ export function decodeSum(
   sites: number,
   options: DrawOptions = {},
 ): DecodedSum {
-  const { weight, read } = sumReader(residues, encoding, sites, options);
-  return { sum: read(0, encoding.length), weight };
+  const reader = sumReader(residues, encoding, sites, options);
+  return { sum: reader.read(0, encoding.length), weight: reader.weight };
 }
 
 /** As `decodeSum`. */
