@@ -9,20 +9,14 @@ import type { GenerativeModel } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import type { Instant } from '@skein/serving';
 import { isUnbilled, NOTHING, openCall } from './call.ts';
-import type {
-  Caller,
-  GenerateEvent,
-  GenerateRequest,
-  ProviderCall,
-  Provider,
-  Usage,
-} from './contract.ts';
+import type { Caller, GenerateEvent, GenerateRequest, Provider, Usage } from './contract.ts';
 import { payerOf, type Ledger } from './money/ledger.ts';
 import { BYTES_PER_TOKEN, costOf, promptTokens } from './money/price.ts';
 import { admit, type Verdict } from './routing/admit.ts';
 import { startAttempt, type Attempt } from './routing/attempt.ts';
 import { commit, type Committed, type Running } from './routing/commit.ts';
 import type { HedgeBudget } from './routing/hedge-budget.ts';
+import { linkedTo } from './routing/linked-signal.ts';
 import { orderRoutes } from './routing/order.ts';
 import type { Route } from './routing/route.ts';
 import { fallsBackFrom, noteAttempt, type Assignment } from './rollout/assign.ts';
@@ -72,7 +66,7 @@ export interface Answer {
 }
 
 /** A call that is to be made. */
-interface Start {
+export interface Start {
   readonly route: Route;
   readonly longestWaitMs: number;
   /** Longest wait for the first content, the one for a place included. */
@@ -231,72 +225,6 @@ function continuationFor({ name }: Provider, { continuation }: GenerateRequest) 
     : { text: continuation.text };
 }
 
-/** A call that answers at once, such as for embeddings, over the same routes. */
-export async function executeOnce<Result extends { readonly usage: Usage }>(
-  execution: Execution,
-  inputTokens: { readonly most: number; readonly expected: number },
-  run: (provider: Provider, model: string, call: ProviderCall) => Promise<Result>,
-): Promise<{ result: Result; route: Route; attempts: number; nanoDollars: number }> {
-  const { caller, clock, model } = execution;
-  const worst: Usage = { inputTokens: inputTokens.most, outputTokens: 0 };
-  const start = ({ route, longestWaitMs, firstMs, isHurried }: Start) => {
-    const { signal, abort, unlink } = linkedTo(caller.signal);
-    const content = (async () => {
-      const since = clock.now();
-      const call = await openCall(execution, { route, longestWaitMs, worst, signal, isHurried });
-      const late = new SkeinError(
-        'UPSTREAM_TIMEOUT',
-        `Provider ${route.provider.name}: no answer in ${Math.round(firstMs)} ms.`,
-      );
-      const deadline = since + firstMs;
-      const timer = setTimeout(() => abort(late), Math.max(0, deadline - call.sentAt));
-      const expected: Usage = { ...worst, inputTokens: inputTokens.expected };
-      const isSent = !signal.aborted;
-      try {
-        signal.throwIfAborted();
-        const bounds = { signal, deadline, gapMs: model.settings.gapMs };
-        const answer = run(route.provider, route.settings.model, bounds);
-        const result = await unlessAborted(answer, signal);
-        const usage = result.usage.inputTokens > 0 ? result.usage : expected;
-        return { result, route, nanoDollars: call.settle(undefined, usage)! };
-      } catch (error) {
-        call.settle(error, !isSent || isUnbilled(error) ? NOTHING : expected);
-        throw error;
-      } finally {
-        clearTimeout(timer);
-      }
-    })().finally(unlink);
-    return { content, cancel: abort };
-  };
-  const { result, attempts } = await route(execution, inputTokens, worst, start, false);
-  return { ...result, attempts };
-}
-
-/**
- * A signal that follows another one until it is unlinked, or ends by `abort`. AbortSignal.any costs
- * several times as much, and Node keeps a composite signal for as long as it has a listener.
- */
-function linkedTo(parent: AbortSignal) {
-  const controller = new AbortController();
-  const follow = (): void => controller.abort(parent.reason);
-  if (parent.aborted) follow();
-  else parent.addEventListener('abort', follow, { once: true });
-  return {
-    signal: controller.signal,
-    abort: (reason: Error) => controller.abort(reason),
-    unlink: () => parent.removeEventListener('abort', follow),
-  };
-}
-
-/** A provider that ignores its signal is not awaited. */
-function unlessAborted<Value>(answer: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason as Error);
-  if (signal.aborted) abort();
-  else signal.addEventListener('abort', abort, { once: true });
-  return Promise.race([answer, promise]).finally(() => signal.removeEventListener('abort', abort));
-}
-
 /** When the first content must be there: by the request's own deadline, and by its model's. */
 export function deadlinesOf({ model: { settings }, caller }: Execution) {
   const { ttftMs, deadlineMs = DEADLINE_OBJECTIVES * ttftMs } = settings;
@@ -305,7 +233,7 @@ export function deadlinesOf({ model: { settings }, caller }: Execution) {
 }
 
 /** Chooses the routes by admission and policy, and commits to one. */
-function route<Result>(
+export function route<Result>(
   execution: Execution,
   prompt: { readonly expected: number },
   worst: Usage,

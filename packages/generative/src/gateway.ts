@@ -24,13 +24,13 @@ import type {
 import {
   deadlinesOf,
   execute,
-  executeOnce,
   tokenLimitOf,
   type Answer,
   type Events,
   type Execution,
   type Model,
 } from './execute.ts';
+import { executeOnce } from './execute-once.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { checkBoundedEmbed, checkBoundedRequest } from './money/bounded-fields.ts';
 import { openLedger, payerOf } from './money/ledger.ts';

@@ -1,0 +1,60 @@
+/** A call that answers at once, such as for embeddings, over the routes of its model. */
+import { SkeinError } from '@skein/api/errors';
+import { isUnbilled, NOTHING, openCall } from './call.ts';
+import type { Provider, ProviderCall, Usage } from './contract.ts';
+import { route, type Execution, type Start } from './execute.ts';
+import { linkedTo } from './routing/linked-signal.ts';
+import type { Route } from './routing/route.ts';
+
+/**
+ * @param inputTokens what is reserved, and what is likely.
+ * @throws SkeinError of admission, of money, and of the last provider that was tried.
+ */
+export async function executeOnce<Result extends { readonly usage: Usage }>(
+  execution: Execution,
+  inputTokens: { readonly most: number; readonly expected: number },
+  run: (provider: Provider, model: string, call: ProviderCall) => Promise<Result>,
+): Promise<{ result: Result; route: Route; attempts: number; nanoDollars: number }> {
+  const { caller, clock, model } = execution;
+  const worst: Usage = { inputTokens: inputTokens.most, outputTokens: 0 };
+  const start = ({ route, longestWaitMs, firstMs, isHurried }: Start) => {
+    const { signal, abort, unlink } = linkedTo(caller.signal);
+    const content = (async () => {
+      const since = clock.now();
+      const call = await openCall(execution, { route, longestWaitMs, worst, signal, isHurried });
+      const late = new SkeinError(
+        'UPSTREAM_TIMEOUT',
+        `Provider ${route.provider.name}: no answer in ${Math.round(firstMs)} ms.`,
+      );
+      const deadline = since + firstMs;
+      const timer = setTimeout(() => abort(late), Math.max(0, deadline - call.sentAt));
+      const expected: Usage = { ...worst, inputTokens: inputTokens.expected };
+      const isSent = !signal.aborted;
+      try {
+        signal.throwIfAborted();
+        const bounds = { signal, deadline, gapMs: model.settings.gapMs };
+        const answer = run(route.provider, route.settings.model, bounds);
+        const result = await unlessAborted(answer, signal);
+        const usage = result.usage.inputTokens > 0 ? result.usage : expected;
+        return { result, route, nanoDollars: call.settle(undefined, usage)! };
+      } catch (error) {
+        call.settle(error, !isSent || isUnbilled(error) ? NOTHING : expected);
+        throw error;
+      } finally {
+        clearTimeout(timer);
+      }
+    })().finally(unlink);
+    return { content, cancel: abort };
+  };
+  const { result, attempts } = await route(execution, inputTokens, worst, start, false);
+  return { ...result, attempts };
+}
+
+/** A provider that ignores its signal is not awaited. */
+function unlessAborted<Value>(answer: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason as Error);
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+  return Promise.race([answer, promise]).finally(() => signal.removeEventListener('abort', abort));
+}
