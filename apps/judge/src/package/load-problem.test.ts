@@ -193,6 +193,18 @@ credits:
     expect(new TextDecoder().decode(file?.content)).toBe('print("10 {{m}} {n}")\n');
   });
 
+  it('refuses constants that make a program too large', async () => {
+    const long = 'x'.repeat(2 ** 16);
+    const files = {
+      ...yaml(`constants:\n  n: ${long}\n`),
+      'submissions/accepted/long.py': '{{n}}'.repeat(10_000),
+    };
+    await expect(load(files)).rejects.toMatchObject({
+      code: 'PROBLEM_INVALID',
+      message: expect.stringContaining('constants') as string,
+    });
+  });
+
   it('may have links inside, and none to the outside', async () => {
     const folder = packageFolder({});
     symlinkSync('1.in', join(folder, 'data/secret/3.in'));
