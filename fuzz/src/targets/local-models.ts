@@ -115,7 +115,7 @@ function assertRequest({ messages, tools }: Readonly<Record<string, unknown>>): 
       messages,
       ({ role, content, toolCalls = [] }) =>
         isText(role) &&
-        isList(content, (part) => part['type'] !== 'text' || isText(part['text'])) &&
+        isList(content, ({ type, text }) => isText(type) && (type !== 'text' || isText(text))) &&
         isList(toolCalls, (call) => isText(call['name']) && isText(call['arguments'])),
     ) &&
     (tools === undefined || isList(tools, ({ name }) => isText(name)));
