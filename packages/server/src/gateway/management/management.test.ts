@@ -82,6 +82,7 @@ async function populateLanguageModels(operation: OperationId): Promise<void> {
   vi.stubEnv('GEMINI_API_KEY', 'secret');
   onTestFinished(() => void vi.unstubAllEnvs());
   const { putProvider, putLanguageModel, putBudget, putTenantProviders, putRedaction } = ENDPOINTS;
+  const { putStoredResponses } = ENDPOINTS;
   await client.putProvider({ ...putProvider.example.params, ...putProvider.example.body });
   await client.putProvider({ name: 'local', kind: 'openai', baseUrl: 'http://127.0.0.1:9/v1' });
   if (operation !== 'removeProvider') {
@@ -96,6 +97,7 @@ async function populateLanguageModels(operation: OperationId): Promise<void> {
   const { params, body } = putTenantProviders.example;
   await client.putTenantProviders({ ...params, providers: [...body.providers] });
   await client.putRedaction({ ...putRedaction.example.params, ...putRedaction.example.body });
+  await client.putStoredResponses(putStoredResponses.example.body);
 }
 
 /** @returns the id of a federation by the example. */
