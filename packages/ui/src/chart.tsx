@@ -7,6 +7,7 @@
  */
 import { useEffect, useRef } from 'preact/hooks';
 import UPlot, { type AlignedData, type Axis, type Options, type Series } from 'uplot';
+import { flatRange } from './axis.ts';
 import 'uplot/dist/uPlot.min.css';
 import './chart.css';
 import { metric } from './format.ts';
@@ -158,7 +159,7 @@ function optionsOf({ lines, bound, mark, height, size, xRange }: ChartProps, par
       x: { time: false, ...(xRange === undefined ? {} : { range: [xRange[0], xRange[1]] }) },
       y: {
         range: large
-          ? (_, low, high) => UPlot.rangeNum(low, high === low ? high + 1e-9 : high, 0.1, true)
+          ? (_, low, high) => flatRange(low, high, bound) ?? UPlot.rangeNum(low, high, 0.1, true)
           : (_, __, high) => [0, Math.max(high ?? 0, 1e-9) * 1.12],
       },
     },

@@ -21,7 +21,7 @@ import { askForKey } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { budgetOf, connectedOf, StatusChip } from './federations.tsx';
 import { type Changing, Members } from './members.tsx';
-import { type Round, roundsOf, spentLines } from './rounds.ts';
+import { type Round, roundsOf, spentLines, waitingFor } from './rounds.ts';
 import { useFederation } from './use-federation.ts';
 import '../runs/runs.css';
 
@@ -127,7 +127,7 @@ function About({ of, rounds, ...changing }: Changing & { readonly rounds: readon
       )}
       <section>
         <h3>Rounds</h3>
-        <Rounds of={rounds} />
+        <Rounds of={rounds} waiting={waitingFor(of)} />
       </section>
     </div>
   );
@@ -175,8 +175,14 @@ function Budget({
   );
 }
 
-function Rounds({ of: rounds }: { readonly of: readonly Round[] }) {
-  if (rounds.length === 0) return <p class="muted">No round has begun: it waits for sites.</p>;
+function Rounds({
+  of: rounds,
+  waiting,
+}: {
+  readonly of: readonly Round[];
+  readonly waiting: string;
+}) {
+  if (rounds.length === 0) return <p class="muted">{waiting}</p>;
   return (
     <>
       <Table titles={['Round', 'State', 'Sites in the sum', 'Took', 'ε after it', 'Aborted']}>

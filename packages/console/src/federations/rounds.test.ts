@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { roundsOf, spentLines } from './rounds.ts';
+import { roundsOf, spentLines, waitingFor } from './rounds.ts';
 
 const entries = (
   [
@@ -63,5 +63,24 @@ it('draws ε for each number of colluding sites, with what an aborted attempt ha
         [1, 0.6],
       ],
     ],
+  ]);
+});
+
+it('says for whom the first round waits', () => {
+  const given = (sites: number, helpers: number) =>
+    waitingFor({
+      plan: { sites: { minimum: 2 }, aggregation: { helpers: [{}, {}] } },
+      sites: [
+        ...Array.from({ length: sites }, () => ({ role: 'site', connected: true })),
+        ...Array.from({ length: helpers }, () => ({ role: 'helper', connected: true })),
+        { role: 'site', connected: false },
+        { role: 'helper', connected: false },
+      ],
+    } as unknown as Parameters<typeof waitingFor>[0]);
+  expect([given(1, 2), given(2, 1), given(0, 0), given(2, 2)]).toEqual([
+    'No round has begun: it waits for sites.',
+    'No round has begun: it waits for helpers.',
+    'No round has begun: it waits for sites and helpers.',
+    'No round has begun.',
   ]);
 });

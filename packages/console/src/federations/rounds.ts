@@ -1,5 +1,5 @@
 /** The rounds of a federation, read from its ledger. */
-import type { FederationLedger } from '@skein/api';
+import type { FederationLedger, FederationView } from '@skein/api';
 import type { ChartLine } from '@skein/ui';
 
 export type Entry = FederationLedger['entries'][number];
@@ -84,4 +84,17 @@ export function spentLines(
       }),
     ],
   }));
+}
+
+/** What a federation waits for whose first round has not begun. */
+export function waitingFor({ plan, sites }: Pick<FederationView, 'plan' | 'sites'>): string {
+  const here = (role: string): number =>
+    sites.filter((member) => member.role === role && member.connected).length;
+  const missing = [
+    here('site') < plan.sites.minimum ? 'sites' : undefined,
+    here('helper') < (plan.aggregation.helpers?.length ?? 0) ? 'helpers' : undefined,
+  ].filter((each) => each !== undefined);
+  return missing.length === 0
+    ? 'No round has begun.'
+    : `No round has begun: it waits for ${missing.join(' and ')}.`;
 }
