@@ -21,6 +21,13 @@ export const SITE_ERRORS = {
     meaning: 'The site has not accepted the plan of the federation.',
     fix: 'Read the plan, then join again with --accept.',
   },
+  HELPER_RUNNING: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'Another process is this helper: two would answer more often than the budget allows.',
+    fix: 'Stop that process, or give this helper a folder and keys of its own with --data.',
+  },
   HELPER_NOT_NAMED: {
     http: 412,
     grpc: GRPC.FAILED_PRECONDITION,

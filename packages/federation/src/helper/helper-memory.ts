@@ -2,13 +2,26 @@
  * The memory of a helper: that of a site, with the key to which sites seal their seeds. One file for all
  * federations of the helper, because plans name its keys.
  */
+import { SkeinError } from '@skein/api/errors';
 import { openDatabase } from '@skein/state/database';
+import { type FolderLock, lockFolder } from '@skein/state/folder-lock';
 import { MEMORY_MIGRATIONS, memoryOver } from '../site/memory/sqlite-memory.ts';
 import type { SiteMemory } from '../site/memory/site-memory.ts';
 
 export interface HelperMemory extends SiteMemory {
   /** X25519, 32 bytes; the same each time. Made and stored on the first call. */
   sealingSecret(): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/**
+ * Takes a helper's folder for this process. Two processes that answer at the same time would each count
+ * the sums of one.
+ * @throws SkeinError HELPER_RUNNING.
+ */
+export function lockHelper(folder: string): FolderLock {
+  const lock = lockFolder(folder, 'helper.lock');
+  if (lock !== undefined) return lock;
+  throw new SkeinError('HELPER_RUNNING', `A helper runs on the folder ${folder} already.`);
 }
 
 /**

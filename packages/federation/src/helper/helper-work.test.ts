@@ -1,7 +1,7 @@
 /** A helper against a leader that wants more than one sum of enough sites. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fromHex } from '@skein/api/canonical';
 import {
   joined as joinedBytes,
@@ -19,7 +19,13 @@ import type { PlanDraft, PlannedHelper } from '../plan/plan.ts';
 import { isBudgetSpent } from '../plan/spent.ts';
 import { answerOnce } from '../site/answers.ts';
 import { draft } from '../testing/plans.ts';
-import { helperWork, keysOfHelper, openHelperMemory, type HelperMemory } from './index.ts';
+import {
+  helperWork,
+  keysOfHelper,
+  lockHelper,
+  openHelperMemory,
+  type HelperMemory,
+} from './index.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Sampling =
@@ -196,5 +202,13 @@ describe('a helper', () => {
     const first = helper.ask('masks', await helper.listOf([0, 1, 2], 1), 1);
     await expect(first).rejects.toEqual(code('FEDERATION_PROTOCOL'));
     await helper.ask('masks', await helper.listOf([0, 1, 2], 2), 2);
+  });
+
+  it('runs once on a folder', async () => {
+    const folder = dirname(await inFolder());
+    const lock = lockHelper(folder);
+    expect(() => lockHelper(folder)).toThrow(code('HELPER_RUNNING'));
+    lock.release();
+    lockHelper(folder).release();
   });
 });

@@ -16,9 +16,12 @@ export interface FolderLock {
 /** Keeps the handles from the garbage collector, which would close them and so release the lock. */
 const held = new Set<DatabaseSync>();
 
-/** @returns undefined when another process holds it. */
-export function lockFolder(folder: string): FolderLock | undefined {
-  const path = join(folder, 'lock');
+/**
+ * @param name of the lock's file: locks of other names do not exclude each other.
+ * @returns undefined when another process holds it.
+ */
+export function lockFolder(folder: string, name = 'lock'): FolderLock | undefined {
+  const path = join(folder, name);
   makePrivateFile(path);
   const handle = new DatabaseSync(path, { timeout: 0 });
   try {

@@ -81,6 +81,11 @@ it('finishes although a helper and the node are killed, and spends no release tw
 
   const help = (name: string) => scene.start(name, 'helper', 'join', linkOf(name), '--accept');
   const helping = new Map(HELPERS.map((name) => [name, help(name)]));
+  const connected = async (): Promise<number> =>
+    (await scene.client.getFederation({ id })).sites.filter((each) => each.connected).length;
+  await expect.poll(connected, patient).toBe(HELPERS.length);
+  const second = await help('Basel').ended;
+  expect(JSON.parse(second.stdout)).toMatchObject({ code: 'HELPER_RUNNING' });
   const site = (name: string, ...more: string[]) =>
     scene.start(name, 'join', linkOf(name), '--data', `${name}.csv`, '--accept', ...more);
   const staying = ['north', 'south', 'west'].map((name) => site(name));

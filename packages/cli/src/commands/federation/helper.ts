@@ -7,6 +7,7 @@ import {
   helperInPlan,
   helperWork,
   keysOfHelper,
+  lockHelper,
   openHelperMemory,
   type HelperMemory,
 } from '@skein/federation/helper';
@@ -92,6 +93,7 @@ export const helperJoin = defineCommand({
     const { address, invitation } = linkOf(url);
     const open = await socketOf(context, address, { ca, cert, certKey });
     const memory = await memoryIn(context, folder);
+    let lock: ReturnType<typeof lockHelper> | undefined;
     try {
       const { plan, planDigest } = await lookAtPlan({ invitation, memory, open });
       const { name } = await helperInPlan(plan, memory);
@@ -99,6 +101,7 @@ export const helperJoin = defineCommand({
       const shown = { plan: describePlan(plan), planDigest, name, unmet };
       if (!accept) return { ...shown, accepted: false } satisfies HelperParticipation;
       requireTerms(plan, terms);
+      lock = lockHelper(dataFolder(context, folder));
       const end = await runSite({
         invitation,
         open,
@@ -114,6 +117,7 @@ export const helperJoin = defineCommand({
       context.notes.clear();
       return { ...shown, accepted: true, ...end } satisfies HelperParticipation;
     } finally {
+      lock?.release();
       await memory.close();
     }
   },
