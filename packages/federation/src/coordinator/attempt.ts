@@ -3,12 +3,14 @@ import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '@skein/state';
 import { isOver } from '@skein/api/federations';
 import { type Identity, signerOf } from '../identity/keys.ts';
+import { helpersOf } from '../plan/helpers.ts';
 import { RELEASING } from '../plan/spent.ts';
 import { turnsOf } from '../plan/turns.ts';
 import type { ConductorOptions } from './conductor.ts';
 import type { FederationStore, RunRecord } from '../store/federation-store.ts';
 import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
 import type { Payload } from '../transport/chunks.ts';
+import type { Place } from '../transport/messages.ts';
 import { storedPayload } from './uploads.ts';
 
 interface RestoreOptions {
@@ -75,6 +77,24 @@ export async function forgetAnswers(
   // Sites that pass are many, and few of them come back.
   if (aggregationOf(plan).passing) await forgetUploads(id);
 }
+
+type Record = Pick<RunRecord, 'plan' | 'state'>;
+
+export const takesPart = ({ plan, state }: Record, key: string): boolean =>
+  state.roster.includes(key) || helpersOf(plan).some(({ identity }) => identity === key);
+
+/**
+ * Of a key whose payload is to be stored: any holder of an open invitation could fill the disk.
+ * @throws SkeinError PHASE_CLOSED for a key outside the roster of the present attempt.
+ */
+export function requirePart(record: Record, key: string): void {
+  const { state } = record;
+  if (!isOver(state) && state.phase !== 'gather' && takesPart(record, key)) return;
+  throw closed(state);
+}
+
+export const closed = ({ phase }: Pick<Place, 'phase'>): SkeinError =>
+  new SkeinError('PHASE_CLOSED', `Phase ${phase} expects no answer of this site.`);
 
 /** Whether trying the round again may help: not for a fault of the store or the disk. */
 export function isOfSites(error: unknown): boolean {

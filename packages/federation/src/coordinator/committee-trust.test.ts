@@ -4,6 +4,7 @@ import { expect, it, vi } from 'vitest';
 import { keysOfHelper, openHelperMemory } from '../helper/index.ts';
 import type { PlannedHelper } from '../plan/plan.ts';
 import { startCommittee } from './testing/committee.ts';
+import { joinScripted, sendAnswer } from './testing/federation.ts';
 import {
   all,
   finished,
@@ -71,4 +72,27 @@ it('ends when a helper is revoked, because every sum needs it', async () => {
     reason: 'The helper Delft was revoked.',
   });
   expect(of(await at.coordinator.ledger(id), 'ended')).toHaveLength(1);
+});
+
+it('stores no payload of a site outside the roster, and keeps its connection', async () => {
+  const committee = await startCommittee({ ...SLOW, rounds: 1 });
+  const { at, id } = committee;
+  const stranger = await joinScripted(
+    at,
+    await at.coordinator.invite(id, { name: 'stranger' }),
+    () => undefined,
+  );
+  const { planDigest } = await at.coordinator.view(id);
+  const place = { round: 0, attempt: 0, phase: 'input' };
+  const before = await at.artifacts.list();
+  const payload = new Uint8Array(300_000);
+  const sent = sendAnswer(stranger, id, planDigest, place, { fields: {}, payload });
+  await vi.waitFor(() => {
+    const refusals = stranger.arrivals.map(({ message }) => message);
+    expect(refusals).toContainEqual(expect.objectContaining({ code: 'PHASE_CLOSED', place }));
+  }, patient);
+  await sent;
+  expect(await at.artifacts.list()).toEqual(before);
+  const { members } = await at.coordinator.view(id);
+  expect(members).toEqual([expect.objectContaining({ connected: true })]);
 });

@@ -15,7 +15,6 @@ import type { Strategy } from '@skein/train/federated';
 import { type Identity, pseudonymOf } from '../identity/keys.ts';
 import type { LedgerEntry, LedgerEvent } from '../ledger/entry.ts';
 import { MOST_ATTEMPTS } from '../plan/encoding.ts';
-import { helpersOf } from '../plan/helpers.ts';
 import { strategyOfPlan } from '../plan/strategy.ts';
 import type { FederationStore, RunRecord, RunState } from '../store/federation-store.ts';
 import type { Payload } from '../transport/chunks.ts';
@@ -23,11 +22,13 @@ import type { Place } from '../transport/messages.ts';
 import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
 import {
   afterAbort,
+  closed,
   forgetAnswers,
   isOfDisk,
   isOfSites,
   restoreAttempt,
   retryAfterMs,
+  takesPart,
 } from './attempt.ts';
 import type { Notebook } from './notebook.ts';
 import { PhaseClock } from './phase-clock.ts';
@@ -159,7 +160,7 @@ export class Conductor {
     return this.#turn(async () => {
       // What is in flight is taken while the run is paused, too.
       const isPresent = placeText(place) === placeText(this.#place) && !isOver(this.record.state);
-      if (isPresent && !this.#answered.has(site) && this.#takesPart(site)) {
+      if (isPresent && !this.#answered.has(site) && takesPart(this.record, site)) {
         const aggregator = await this.#attempt();
         if (!aggregator.expected().includes(site)) throw closed(place);
         try {
@@ -200,10 +201,6 @@ export class Conductor {
   }
   get #aggregation() {
     return aggregationOf(this.record.plan);
-  }
-  #takesPart(key: string): boolean {
-    const { plan, state } = this.record;
-    return state.roster.includes(key) || helpersOf(plan).some(({ identity }) => identity === key);
   }
 
   /** One transition at a time. */
@@ -424,6 +421,3 @@ export class Conductor {
     for (const session of this.#sessions.values()) tell(session, statusOf(this.record));
   }
 }
-
-const closed = (place: Place): SkeinError =>
-  new SkeinError('PHASE_CLOSED', `Phase ${place.phase} expects no answer of this site.`);

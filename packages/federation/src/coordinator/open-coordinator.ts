@@ -17,6 +17,7 @@ import { helpersOf, requireSealingKeys } from '../plan/helpers.ts';
 import type { Plan } from '../plan/plan.ts';
 import { strategyOfPlan } from '../plan/strategy.ts';
 import type { RunRecord, RunState } from '../store/federation-store.ts';
+import { requirePart } from './attempt.ts';
 import { Conductor } from './conductor.ts';
 import type { Coordinator, CoordinatorOptions, FederationView } from './coordinator.ts';
 import { namedArtifacts, namedBy } from './named-artifacts.ts';
@@ -124,9 +125,10 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     identity,
     conductorOf,
     chunksOf: (conductor, key) =>
-      fileChunks(join(folder, conductor.record.id, key), artifacts, () =>
-        mostBytes(conductor.record),
-      ),
+      fileChunks(join(folder, conductor.record.id, key), artifacts, () => {
+        requirePart(conductor.record, key);
+        return mostBytes(conductor.record);
+      }),
     statusMs,
     onFault,
   });

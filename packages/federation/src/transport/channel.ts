@@ -166,8 +166,18 @@ export function openChannel(connection: Connection, chunks: Chunks, pace: Pace =
         if (bytes <= CHUNK_BYTES && body.length === bytes) {
           return deliver({ message, payload: await payloadOf(body.slice(), digest) }, frame.length);
         }
-        const held = await chunks.held(digest, bytes);
         incoming.get(digest)?.room?.free();
+        incoming.delete(digest);
+        const held = await chunks.held(digest, bytes).catch((error: unknown) => {
+          const place = 'place' in message ? message.place : undefined;
+          const isClosing = error instanceof SkeinError && error.code === 'PHASE_CLOSED';
+          if (!isClosing || place === undefined) throw error;
+          // The sender has nothing more to send of it, and stays.
+          want(digest, bytes, bytes);
+          connection.send(encodeFrame({ ...refusalOf(error), place }));
+          return undefined;
+        });
+        if (held === undefined) return;
         incoming.set(digest, { message, bytes, next: held });
         if (held === bytes) await complete(digest);
         else ask(digest, held);

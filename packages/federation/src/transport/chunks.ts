@@ -14,7 +14,8 @@ export interface Payload {
 export interface Chunks {
   /**
    * How many bytes of a payload are here already.
-   * @throws SkeinError ANSWER_INVALID if it is larger than the receiver takes.
+   * @throws SkeinError ANSWER_INVALID if it is larger than the receiver takes; PHASE_CLOSED if it takes none of
+   *   this sender now: the message is then refused in its place.
    */
   held(digest: string, bytes: number): Promise<number>;
   append(digest: string, offset: number, part: Uint8Array<ArrayBuffer>): Promise<void>;
