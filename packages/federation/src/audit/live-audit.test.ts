@@ -49,9 +49,8 @@ async function takePart(at: TestFederation, run: string, { rows, onBroadcast }: 
     },
     async prepare(joined, fetchModel) {
       model = await fetchModel();
-      const keys = await memory.identity();
       const more = onBroadcast === undefined ? {} : { onBroadcast };
-      return openWork({ joined, run, keys, model, rows, backend: nativeBackend, ...more });
+      return openWork({ joined, run, memory, model, rows, backend: nativeBackend, ...more });
     },
     signal: new AbortController().signal,
   });

@@ -69,7 +69,7 @@ async function train(): Promise<void> {
       openWork({
         joined: accepted,
         run: invitation!.run,
-        keys: await (await memoryOf(invitation!)).identity(),
+        memory: await memoryOf(invitation!),
         model: await fetchModel(),
         rows: rows!,
         backend: wasmBackend,

@@ -36,7 +36,7 @@ function site(more: Partial<SiteOptions> & Pick<SiteOptions, 'open' | 'invitatio
       const work = await openWork({
         joined,
         run: 'run-1',
-        keys: await options.memory.identity(),
+        memory: options.memory,
         model: await fetchModel(),
         rows,
         backend: nativeBackend,
@@ -85,6 +85,25 @@ it('trains, signs its answer, and gives the same one again after a lost connecti
   expect(answers[1]).toBe(answers[0]);
   expect(trained()).toBe(1);
   expect(seen.map(({ type }) => type)).toContain('lost');
+});
+
+it('keeps what SCAFFOLD carries from round to round until the federation ends', async () => {
+  const scaffold = await trainedPlan({ strategy: { name: 'scaffold' }, local: { steps: 1 } });
+  const memory = openSqliteMemory(':memory:');
+  let carried: Uint8Array | undefined;
+  const coordinator = await smallCoordinator({
+    ...scaffold,
+    async served(channel, arrive) {
+      await task(channel, 0, new Uint8Array(8 * 4));
+      await arrive();
+      carried = await memory.carriedOf('run-1');
+      await channel.send({ kind: 'status', status: 'finished', round: 1 });
+    },
+  });
+  const { end } = site({ open: coordinator.connect, invitation: coordinator.invitation, memory });
+  await end;
+  expect(carried).toBeDefined();
+  expect(await memory.carriedOf('run-1')).toBeUndefined();
 });
 
 it('tells, when it ends, the newest entry of the ledger that it has signed', async () => {

@@ -181,6 +181,7 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
         told = canonical(now);
         if (!ENDS.has(status)) continue;
         await memory.eraseBefore({ run, round: Number.MAX_SAFE_INTEGER, attempt: 0 });
+        await memory.carry(run, undefined);
         return { status: status as SiteEnd['status'], round, reason, seen: witness.newest };
       } else if (message.kind === 'acknowledge') {
         const { round: at, phase } = message.place;

@@ -117,10 +117,17 @@ export const join = defineCommand({
         async prepare(joined, fetchModel) {
           model = await fetchModel();
           const { run } = invitation;
-          const keys = await memory.identity();
           const onBroadcast = (round: number, broadcast: Float32Array) =>
             void (sent = { round, broadcast: broadcast.slice() });
-          return openWork({ joined, run, keys, model, rows, backend: nativeBackend, onBroadcast });
+          return openWork({
+            joined,
+            run,
+            memory,
+            model,
+            rows,
+            backend: nativeBackend,
+            onBroadcast,
+          });
         },
         onEvent: progress.on,
         once,

@@ -195,9 +195,8 @@ async function liveAudit(context: Context, url: string, choice: LiveChoice): Pro
       consent: async () => {},
       async prepare(joined, fetchModel) {
         model = await fetchModel();
-        const keys = await memory.identity();
         const { rows, onBroadcast } = auditor;
-        return openWork({ joined, run, keys, model, rows, backend: nativeBackend, onBroadcast });
+        return openWork({ joined, run, memory, model, rows, backend: nativeBackend, onBroadcast });
       },
       onEvent: progress.on,
       signal: context.signal,

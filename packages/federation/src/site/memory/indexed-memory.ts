@@ -4,14 +4,17 @@
  */
 import type { Attempt, Question, SiteMemory } from './site-memory.ts';
 
-const STORES = ['identity', 'consent', 'answer', 'state'] as const;
+const STORES = ['identity', 'consent', 'answer', 'state', 'carried'] as const;
 type StoreName = (typeof STORES)[number];
 
 /** @param name of the database; the data of other names are separate. */
 export async function openIndexedMemory(name: string): Promise<SiteMemory> {
-  const opening = indexedDB.open(name, 1);
+  const opening = indexedDB.open(name, 2);
   opening.addEventListener('upgradeneeded', () => {
-    for (const store of STORES) opening.result.createObjectStore(store);
+    const { objectStoreNames: known } = opening.result;
+    for (const store of STORES) {
+      if (!known.contains(store)) opening.result.createObjectStore(store);
+    }
   });
   const database = await settled(opening);
 
@@ -73,6 +76,12 @@ export async function openIndexedMemory(name: string): Promise<SiteMemory> {
       return keys.filter((key) => (key as IDBValidKey[])[3] === phase).length;
     },
     stateOf: (attempt) => read<Uint8Array>('state', attemptKey(attempt)),
+    carriedOf: (run) => read<Uint8Array>('carried', run),
+    carry: (run, bytes) =>
+      change(['carried'], async (of) => {
+        if (bytes === undefined) await settled(of('carried').delete(run));
+        else await settled(of('carried').put(bytes, run));
+      }),
     eraseBefore: (attempt) =>
       change(['answer', 'state'], async (of) => {
         const earlier = IDBKeyRange.bound([attempt.run], attemptKey(attempt), false, true);

@@ -26,6 +26,10 @@ export interface SiteMemory {
   attemptsOf(run: string, phase: string): Promise<number>;
   /** The newest state of an attempt. */
   stateOf(attempt: Attempt): Promise<Uint8Array | undefined>;
+  /** What the training of a run carries from one round to the next. */
+  carriedOf(run: string): Promise<Uint8Array | undefined>;
+  /** Replaces it; undefined erases it. */
+  carry(run: string, bytes: Uint8Array | undefined): Promise<void>;
   /** Erases states and answers of earlier rounds and attempts, but not the fact that they were given. */
   eraseBefore(attempt: Attempt): Promise<void>;
   close(): Promise<void>;

@@ -12,6 +12,7 @@ export const MEMORY_MIGRATIONS = [
      PRIMARY KEY (run, round, attempt)) STRICT, WITHOUT ROWID;`,
   // Of a helper.
   `CREATE TABLE sealing (one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB NOT NULL) STRICT;`,
+  `CREATE TABLE carried (run TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;`,
 ];
 
 /**
@@ -41,6 +42,9 @@ export function memoryOver(database: Database): SiteMemory {
     'SELECT bytes FROM state WHERE run = ? AND round = ? AND attempt = ?',
   );
   const putState = database.prepare('INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)');
+  const carried = database.prepare('SELECT bytes FROM carried WHERE run = ?');
+  const putCarried = database.prepare('INSERT OR REPLACE INTO carried VALUES (?, ?)');
+  const eraseCarried = database.prepare('DELETE FROM carried WHERE run = ?');
   const isBefore = 'run = ? AND (round, attempt) < (?, ?)';
   const eraseState = database.prepare(`DELETE FROM state WHERE ${isBefore}`);
   const eraseAnswers = database.prepare(
@@ -86,6 +90,12 @@ export function memoryOver(database: Database): SiteMemory {
       database.read(() => (attempts.get(run, phase) as { count: number }).count),
     stateOf: async ({ run, round, attempt }) =>
       database.read(() => bytesOf(state.get(run, round, attempt))),
+    carriedOf: async (run) => database.read(() => bytesOf(carried.get(run))),
+    carry: async (run, bytes) =>
+      database.write('power-cut', () => {
+        if (bytes === undefined) eraseCarried.run(run);
+        else putCarried.run(run, bytes);
+      }),
     eraseBefore: async ({ run, round, attempt }) =>
       database.write('power-cut', () => {
         eraseState.run(run, round, attempt);

@@ -3,7 +3,9 @@ import type { Joined } from '../../identity/handshake.ts';
 import { identityOf } from '../../identity/keys.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { numberOf } from '../../plan/turns.ts';
+import type { SiteMemory } from '../memory/site-memory.ts';
 import type { Work } from '../answers.ts';
+import type { Carried } from './carried.ts';
 import { committeeWork } from './committee-work.ts';
 import { pairwiseWork } from './pairwise-work.ts';
 import { plainWork } from './plain-work.ts';
@@ -11,8 +13,9 @@ import type { SecureOptions } from './secure-options.ts';
 import { openTraining, type SiteTraining, type TrainingOptions } from './training.ts';
 
 export interface WorkOptions
-  extends Omit<TrainingOptions, 'plan'>, Pick<SecureOptions, 'run' | 'keys'> {
+  extends Omit<TrainingOptions, 'plan' | 'carried'>, Pick<SecureOptions, 'run'> {
   readonly joined: Joined;
+  readonly memory: Pick<SiteMemory, 'identity' | 'carriedOf' | 'carry'>;
   /** Told what the site trains from in each round. */
   readonly onBroadcast?: (round: number, broadcast: Float32Array) => void;
 }
@@ -28,17 +31,31 @@ const WORKS: Readonly<Record<Kind, (options: SecureOptions) => Promise<Work>>> =
 /** @throws SkeinError PLAN_CHANGED when the model is not the one of the plan. */
 export async function openWork({
   joined,
+  memory,
   onBroadcast = () => {},
   ...options
 }: WorkOptions): Promise<Work> {
   const { plan, planDigest, coordinator } = joined;
-  const { key } = await identityOf(options.keys);
-  const opened = await openTraining({ ...options, plan, turn: numberOf(key) });
+  const { run } = options;
+  const keys = await memory.identity();
+  const { key } = await identityOf(keys);
+  const carried: Carried = {
+    load: () => memory.carriedOf(run),
+    save: (bytes) => memory.carry(run, bytes),
+  };
+  const opened = await openTraining({ ...options, plan, carried, turn: numberOf(key) });
   const training: SiteTraining = {
     update(round, broadcast) {
       onBroadcast(round, broadcast);
       return opened.update(round, broadcast);
     },
   };
-  return WORKS[plan.aggregation.kind]({ ...options, plan, planDigest, coordinator, training });
+  return WORKS[plan.aggregation.kind]({
+    ...options,
+    keys,
+    plan,
+    planDigest,
+    coordinator,
+    training,
+  });
 }

@@ -2,6 +2,7 @@ import { nativeBackend } from '@skein/train/native';
 import { expect, it } from 'vitest';
 import { readSiteRows } from '../site-rows.ts';
 import { trainedPlan } from '../testing/trained-plan.ts';
+import type { Carried } from './carried.ts';
 import { openTraining } from './training.ts';
 
 const HELPERS = ['1', '2'].map((digit) => ({
@@ -12,6 +13,38 @@ const HELPERS = ['1', '2'].map((digit) => ({
 }));
 const ROWS = new TextEncoder().encode('age,sex,disease\n40,1,1\n50,0,0\n60,0,1\n70,1,0\n');
 
+function kept(): Carried {
+  let stored: Uint8Array | undefined;
+  return {
+    load: async () => stored,
+    save: async (bytes) => void (stored = bytes.slice()),
+  };
+}
+
+it('goes on with the control variate of SCAFFOLD in another process, and begins a round again as before', async () => {
+  const { plan, model } = await trainedPlan({
+    strategy: { name: 'scaffold' },
+    local: { steps: 3 },
+  });
+  const rows = await readSiteRows(plan.data, ROWS);
+  const open = (carried: Carried) =>
+    openTraining({ plan, model, rows, backend: nativeBackend, carried });
+  const broadcast = Float32Array.from({ length: 8 }, (_, i) => i / 10);
+  const ofRounds = async (numbers: readonly number[], next: () => ReturnType<typeof open>) => {
+    const updates: number[][] = [];
+    for (const round of numbers) {
+      updates.push(Array.from((await (await next()).update(round, broadcast)).numbers));
+    }
+    return updates;
+  };
+  const whole = await open(kept());
+  const [first, second, third] = await ofRounds([0, 1, 2], async () => whole);
+  const carried = kept();
+  // Another process for each, and round 1 is tried twice.
+  expect(await ofRounds([0, 1, 1, 2], () => open(carried))).toEqual([first, second, second, third]);
+  expect(await ofRounds([1], () => open(kept()))).not.toEqual([second]);
+});
+
 it('clips the update of a site as a whole with privacy client, and does not weigh it by its rows', async () => {
   const updateOf = async (clip: number) => {
     const { plan, model } = await trainedPlan({
@@ -20,7 +53,13 @@ it('clips the update of a site as a whole with privacy client, and does not weig
       sites: { minimum: 4 },
     });
     const rows = await readSiteRows(plan.data, ROWS);
-    const training = await openTraining({ plan, model, rows, backend: nativeBackend });
+    const training = await openTraining({
+      plan,
+      model,
+      rows,
+      backend: nativeBackend,
+      carried: kept(),
+    });
     const { numbers, weight } = await training.update(0, new Float32Array(4).fill(0.1));
     return { norm: Math.hypot(...Array.from(numbers)), weight };
   };
@@ -37,7 +76,13 @@ it('is in a sum with the probability of the plan, by a coin of its own, and trai
     sites: { minimum: 4 },
   });
   const rows = await readSiteRows(plan.data, ROWS);
-  const training = await openTraining({ plan, model, rows, backend: nativeBackend });
+  const training = await openTraining({
+    plan,
+    model,
+    rows,
+    backend: nativeBackend,
+    carried: kept(),
+  });
   const rounds = 600;
   let chosen = 0;
   for (let round = 0; round < rounds; round += 1) {
@@ -63,7 +108,13 @@ it('draws the rows of a private step anew in each round, some rounds of them non
     sites: { minimum: 4 },
   });
   const rows = await readSiteRows(plan.data, ROWS);
-  const training = await openTraining({ plan, model, rows, backend: nativeBackend });
+  const training = await openTraining({
+    plan,
+    model,
+    rows,
+    backend: nativeBackend,
+    carried: kept(),
+  });
   const seen = new Set<string>();
   for (let round = 0; round < 120; round += 1) {
     const { numbers } = await training.update(0, new Float32Array(4).fill(0.1));
@@ -84,7 +135,13 @@ it('takes rows in turns: those of all rounds of a turn are all rows, each once',
       sites: { minimum: 4 },
     });
     const rows = await readSiteRows(plan.data, ROWS);
-    const training = await openTraining({ plan, model, rows, backend: nativeBackend });
+    const training = await openTraining({
+      plan,
+      model,
+      rows,
+      backend: nativeBackend,
+      carried: kept(),
+    });
     const sum = new Float64Array(4);
     for (const round of rounds) {
       const { numbers } = await training.update(round, new Float32Array(4).fill(0.1));
@@ -110,7 +167,14 @@ it('is in the sums of its turns only, where sites take them', async () => {
     sites: { minimum: 6 },
   });
   const rows = await readSiteRows(plan.data, ROWS);
-  const training = await openTraining({ plan, model, rows, backend: nativeBackend, turn: 4 });
+  const training = await openTraining({
+    plan,
+    model,
+    rows,
+    backend: nativeBackend,
+    carried: kept(),
+    turn: 4,
+  });
   const isIn: boolean[] = [];
   for (let round = 0; round < 7; round += 1) {
     const { numbers } = await training.update(round, new Float32Array(4).fill(0.1));

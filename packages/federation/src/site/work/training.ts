@@ -25,6 +25,7 @@ import type { Plan } from '../../plan/plan.ts';
 import { strategyOfPlan } from '../../plan/strategy.ts';
 import { isTurn } from '../../plan/turns.ts';
 import type { SiteRows } from '../site-rows.ts';
+import { readLast, writeLast, type Carried } from './carried.ts';
 
 export interface TrainingOptions {
   readonly plan: Plan;
@@ -32,6 +33,7 @@ export interface TrainingOptions {
   readonly model: Uint8Array<ArrayBuffer>;
   readonly rows: SiteRows;
   readonly backend: Backend;
+  readonly carried: Carried;
   /** Chooses rows, or whether the site is in a sum; default: the platform's cryptographic generator. */
   readonly random?: SecureRandom;
   /** The number of the site where sites take turns. */
@@ -94,12 +96,9 @@ export async function openTraining(options: TrainingOptions): Promise<SiteTraini
   return TRAININGS[options.plan.privacy.mode](options);
 }
 
-/** Of SCAFFOLD: the estimate of the site's own gradient. It is in this process only. */
-type Memory = Float32Array | undefined;
-
 /** Steps of the plan's optimiser on the rows of the site. */
 async function localTraining(options: TrainingOptions): Promise<SiteTraining> {
-  const { plan, rows, backend } = options;
+  const { plan, rows, backend, carried } = options;
   const { learningRate, steps, batch = rows.count } = plan.local;
   const size = Math.min(batch, rows.count);
   const { strategy, federated } = trainingOf(plan, readModel(options.model), size);
@@ -112,13 +111,16 @@ async function localTraining(options: TrainingOptions): Promise<SiteTraining> {
     steps,
     seed: 0,
   });
-  /** What the site remembers before and after its last round: an attempt that is tried again begins as the first. */
-  let last: { readonly round: number; readonly before: Memory; readonly after: Memory } | undefined;
   return {
     async update(number, broadcast) {
-      const memory = last?.round === number ? last.before : last?.after;
-      const done = await training.localUpdate(broadcast, { number, memory });
-      last = { round: number, before: memory, after: done.memory };
+      const kept = await carried.load();
+      const last = kept === undefined ? undefined : readLast(kept);
+      const before = last?.round === number ? last.before : last?.after;
+      const done = await training.localUpdate(broadcast, { number, memory: before });
+      // Before the answer is stored: without it the round is asked for again, and begins as this one.
+      if (done.memory !== undefined) {
+        await carried.save(writeLast({ round: number, before, after: done.memory }));
+      }
       return { numbers: done.update, weight: done.weight };
     },
   };

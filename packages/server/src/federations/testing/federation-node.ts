@@ -114,7 +114,6 @@ export function federationsOn(
       const { invitation: text } = await client.inviteSite({ id, name });
       const invitation = invitationOf(text);
       const memory = openSqliteMemory(join(folder, `${id}-${name}.db`));
-      const keys = await memory.identity();
       try {
         return await runSite({
           invitation,
@@ -126,7 +125,7 @@ export function federationsOn(
               await openWork({
                 joined,
                 run: invitation.run,
-                keys,
+                memory,
                 model: await fetchModel(),
                 rows: await readSiteRows(joined.plan.data, new TextEncoder().encode(rowsOf(seed))),
                 backend: nativeBackend,

@@ -72,6 +72,22 @@ export const MEMORY_CASES: Readonly<Record<string, (open: OpenMemory) => Promise
     expectSame(await Promise.all(counts), [3, 1, 0]);
     await memory.close();
   },
+  async 'carries what training needs from round to round, also after a restart, until it is erased'(
+    open,
+  ) {
+    let memory = await open();
+    expectSame(text(await memory.carriedOf('r1')), 'nothing');
+    await memory.carry('r1', bytes('first'));
+    await memory.carry('r1', bytes('second'));
+    await memory.eraseBefore({ ...question, round: 9 });
+    await memory.close();
+    memory = await open();
+    expectSame(text(await memory.carriedOf('r1')), 'second');
+    expectSame(text(await memory.carriedOf('r0')), 'nothing');
+    await memory.carry('r1', undefined);
+    expectSame(text(await memory.carriedOf('r1')), 'nothing');
+    await memory.close();
+  },
   async 'keeps one identity, whose secret no script can read'(open) {
     let memory = await open();
     const before = await memory.identity();
