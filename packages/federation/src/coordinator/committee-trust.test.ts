@@ -1,7 +1,10 @@
 /** A committee whose keys are not those of its helpers, whose coordinator has no disk, or that loses a helper for good. */
 import { SkeinError } from '@skein/api/errors';
+import { joined } from '@skein/train/secure-aggregation';
 import { expect, it, vi } from 'vitest';
 import { keysOfHelper, openHelperMemory } from '../helper/index.ts';
+import { identityOf, signerOf } from '../identity/keys.ts';
+import { ledgerText, verifyLedger } from '../ledger/verify.ts';
 import type { PlannedHelper } from '../plan/plan.ts';
 import { startCommittee } from './testing/committee.ts';
 import { joinScripted, sendAnswer } from './testing/federation.ts';
@@ -72,6 +75,62 @@ it('ends when a helper is revoked, because every sum needs it', async () => {
     reason: 'The helper Delft was revoked.',
   });
   expect(of(await at.coordinator.ledger(id), 'ended')).toHaveLength(1);
+});
+
+it('records whom a helper left out, and of which sites each has summed the masks', async () => {
+  const committee = await startCommittee({ ...SLOW, rounds: 1 });
+  for (const number of [0, 1]) committee.helper(number);
+  const accuse = inPhase(
+    'seeds',
+    () => ({ fields: { bad: [1] } }),
+    () => true,
+  );
+  committee.helper(2, accuse);
+  await sites(committee, [1, 2, 3, 4]);
+  const ledger = await finished(committee);
+  const [opened] = of(ledger, 'opened');
+  const out = opened!.roster[1]!;
+  expect(of(ledger, 'left-out')).toEqual([
+    { kind: 'left-out', round: 0, attempt: 0, helper: 'Lyon', sites: [out] },
+  ]);
+  const summed = of(ledger, 'summed');
+  expect(summed.map(({ helper, sites: count }) => [helper, count])).toEqual([
+    ['Basel', 3],
+    ['Delft', 3],
+    ['Lyon', 3],
+  ]);
+  expect(new Set(summed.map(({ list }) => list)).size).toBe(1);
+  expect(of(ledger, 'finished-round')[0]!.survivors).not.toContain(out);
+  await expect(verifyLedger(ledgerText(ledger))).resolves.toMatchObject({ rounds: 1 });
+});
+
+it('names a helper that summed the masks of other sites', async () => {
+  const committee = await startCommittee({ ...SLOW, rounds: 1 });
+  for (const number of [0, 1]) committee.helper(number);
+  const { helpers } = committee;
+  const { memory } = helpers[2]!;
+  const signer = signerOf(await identityOf(await memory.identity()));
+  committee.helper(2, (work) => async (task) => {
+    const outcome = await work(task);
+    const { place } = task;
+    if (place.phase !== 'masks' || place.attempt > 0) return outcome;
+    const [headBytes] = outcome.fields['lengths'] as [number];
+    // Behind version, phase, sender and context: the digest of the list. Signed again.
+    const signed = outcome.payload!.slice(0, headBytes - 64);
+    signed[4 + 32]! ^= 1;
+    const head = joined([signed, await signer.sign(signed)]);
+    return { ...outcome, payload: joined([head, outcome.payload!.slice(headBytes)]) };
+  });
+  await sites(committee, [1, 2, 3, 4]);
+  const ledger = await finished(committee);
+  expect(of(ledger, 'aborted')).toMatchObject([
+    {
+      attempt: 0,
+      phase: 'masks',
+      code: 'AGGREGATION_SURVIVORS_SPLIT',
+      reason: expect.stringContaining('Lyon'),
+    },
+  ]);
 });
 
 it('stores no payload of a site outside the roster, and keeps its connection', async () => {

@@ -81,6 +81,8 @@ export class Conductor {
   /** Sites whose answer to the present phase is stored, or which have said that none will come. */
   readonly #answered = new Set<string>();
   readonly #declined = new Set<string>();
+  /** What the ledger does not say yet of the last phase. */
+  #unsaid: readonly LedgerEvent[] = [];
   readonly #clock = new PhaseClock();
   #turns: Promise<unknown> = Promise.resolve();
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
@@ -308,9 +310,11 @@ export class Conductor {
     const { phases } = this.#aggregation;
     const { phase } = this.record.state;
     const next = phases[phases.indexOf(phase) + 1];
-    await aggregator.close();
-    if (next === undefined) await this.#finishRound(aggregator);
-    else await this.#enter(next, {}, []);
+    const events = await aggregator.close();
+    if (next !== undefined) return this.#enter(next, {}, events);
+    // Also of an attempt whose sum turns out to be faulty.
+    this.#unsaid = events;
+    await this.#finishRound(aggregator);
   }
 
   async #finishRound(aggregator: Aggregator): Promise<void> {
@@ -334,6 +338,7 @@ export class Conductor {
       await this.#advance(
         { round: round + 1, attempt: 0, phase: 'gather', roster: [], parameters, optimiser },
         [
+          ...this.#unsaid,
           {
             kind: 'finished-round',
             round,
@@ -346,6 +351,7 @@ export class Conductor {
       );
     });
     this.#aggregator = undefined;
+    this.#unsaid = [];
     this.#clock.pause(0);
     await rm(path, { force: true });
     await forgetAnswers(this.record, this.#options, [state.parameters, state.optimiser]);
@@ -363,7 +369,8 @@ export class Conductor {
     this.#declined.clear();
     const aborted: LedgerEvent = { kind: 'aborted', round, attempt, phase, code, reason };
     const next = afterAbort(this.record);
-    await this.#advance({ ...next, phase: 'gather', roster: [] }, [aborted]);
+    await this.#advance({ ...next, phase: 'gather', roster: [] }, [...this.#unsaid, aborted]);
+    this.#unsaid = [];
     this.#clock.pause(retryAfterMs(attempt));
     await forgetAnswers(this.record, this.#options);
     if (attempt + 1 >= MOST_ATTEMPTS)

@@ -104,3 +104,24 @@ it('refuses a charge of a plan without privacy, whose rounds need none', async (
     message: expect.stringContaining("other terms than the plan's"),
   });
 });
+
+const summed = (helper: string, list: string, sites = 3): LedgerEvent => ({
+  kind: 'summed',
+  round: 0,
+  attempt: 0,
+  helper,
+  sites,
+  list: list.repeat(64),
+});
+it.each([
+  ['lists of their own', [summed('Basel', 'c'), summed('Delft', 'd')]],
+  ['fewer sites', [summed('Basel', 'c', 2), summed('Delft', 'c', 2)]],
+])('refuses a sum whose helpers have signed %s', async (_, events) => {
+  const right = [summed('Basel', 'c'), summed('Delft', 'c')];
+  const of = (given: LedgerEvent[]) => ledgerOf([charge(1), ...given, done()]);
+  await expect(verifyLedger(await of(right))).resolves.toMatchObject({ rounds: 1 });
+  await expect(verifyLedger(await of(events))).rejects.toMatchObject({
+    code: 'LEDGER_INVALID',
+    message: expect.stringContaining('summed other sites'),
+  });
+});

@@ -54,6 +54,16 @@ export const LedgerEvent = z.discriminatedUnion('kind', [
     delta: z.number(),
     spent: Spent,
   }),
+  /** A helper says that the seeds of these sites do not open: the sum is made without them. */
+  z.strictObject({ kind: z.literal('left-out'), ...at, helper: z.string(), sites: Roster }),
+  /** The masks of which sites a helper has summed, as it signed: their number, and sha-256 of the list of heads. */
+  z.strictObject({
+    kind: z.literal('summed'),
+    ...at,
+    helper: z.string(),
+    sites: z.int().min(0),
+    list: Digest,
+  }),
   z.strictObject({
     kind: z.literal('finished-round'),
     ...at,

@@ -59,6 +59,7 @@ export async function verifyLedger(
   const sites = new Map<string, string>();
   const witnesses = new Map<string, number>();
   let releases = 0;
+  const summed: Extract<LedgerEvent, { kind: 'summed' }>[] = [];
   /** The attempt whose sum may be used. */
   let charged: string | undefined;
   let previous = FIRST_PREVIOUS;
@@ -92,6 +93,10 @@ export async function verifyLedger(
       const wrong = flawOfCharge(plan, event, releases);
       if (wrong !== undefined) refuse(`Entry ${sequence}: ${wrong}.`);
       charged = `${event.round}/${event.attempt}`;
+    }
+    if (event.kind === 'summed') summed.push(event);
+    if (event.kind === 'finished-round' && !areSetsAlike(summed, event)) {
+      refuse(`Entry ${sequence}: the helpers summed other sites than those of the sum.`);
     }
     if (event.kind === 'finished-round' && plan.privacy.mode !== 'none') {
       if (charged !== `${event.round}/${event.attempt}`) {
@@ -131,6 +136,15 @@ function setBack(entries: readonly Pick<LedgerEntry, 'at' | 'sequence'>[]): numb
   const isBefore = (at: string, i: number): boolean =>
     i > 0 && Date.parse(at) < Date.parse(entries[i - 1]!.at) - SET_BACK_MS;
   return entries.filter(({ at }, i) => isBefore(at, i)).map(({ sequence }) => sequence);
+}
+
+/** Whether each helper summed one list, of as many sites as are in the sum; ledgers of before have no such entries. */
+function areSetsAlike(
+  summed: readonly Extract<LedgerEvent, { kind: 'summed' }>[],
+  { round, attempt, survivors }: Extract<LedgerEvent, { kind: 'finished-round' }>,
+): boolean {
+  const own = summed.filter((each) => each.round === round && each.attempt === attempt);
+  return own.every(({ sites, list }) => sites === survivors.length && list === own[0]!.list);
 }
 
 /**

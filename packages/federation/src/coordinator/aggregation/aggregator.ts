@@ -4,6 +4,7 @@
  * coordinator that was killed makes it again from those that it had stored.
  */
 import type { Signer } from '@skein/train/secure-aggregation';
+import type { LedgerEvent } from '../../ledger/entry.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { AnswerRecord } from '../../store/federation-store.ts';
 import type { Payload } from '../../transport/chunks.ts';
@@ -54,8 +55,12 @@ export interface Aggregator {
     answer: Pick<AnswerRecord, 'site' | 'fields'>,
     payload: Payload | undefined,
   ): Promise<void>;
-  /** Ends the present phase; sites that have not answered have dropped out. @throws SkeinError if too few are left. */
-  close(): Promise<void>;
+  /**
+   * Ends the present phase; sites that have not answered have dropped out.
+   * @returns what the ledger is to say of it.
+   * @throws SkeinError if too few are left.
+   */
+  close(): Promise<readonly LedgerEvent[]>;
   /** After the last phase was closed; once. */
   sum(): Promise<RoundSum>;
 }

@@ -17,6 +17,8 @@ import { joined, LeaderRound } from '@skein/train/secure-aggregation';
 import { committeeContext } from '../../plan/committee-terms.ts';
 import { drawOf, encodingOf } from '../../plan/encoding.ts';
 import { helpersOf } from '../../plan/helpers.ts';
+import { pseudonymOf } from '../../identity/keys.ts';
+import type { LedgerEvent } from '../../ledger/entry.ts';
 import { type Payload, payloadIn } from '../../transport/chunks.ts';
 import { partsAt, readParts, requireChunks } from '../../transport/parts.ts';
 import { contentIn, joinedContent, payloadOfContent } from '../payloads.ts';
@@ -36,8 +38,11 @@ interface Phase {
   readonly expected: readonly string[];
   readonly needed: number;
   accept(from: string, fields: Readonly<Record<string, unknown>>, sent: Sent): Promise<void>;
-  /** @returns the next phase, with what follows the roster in its tasks. */
-  close(): Promise<readonly [Phase, Bytes] | undefined>;
+  /** @returns the next phase, with what follows the roster in its tasks, and what the ledger says of this one. */
+  close(): Promise<{
+    readonly next?: readonly [Phase, Bytes];
+    readonly events?: readonly LedgerEvent[];
+  }>;
 }
 
 export async function openCommittee(attempt: AttemptContext): Promise<Aggregator> {
@@ -55,6 +60,10 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
   /** Of each site that has answered: where its update is stored. */
   const updates = new Map<number, { readonly lengths: unknown; readonly digest: string }>();
   const bad = new Set<number>();
+  const nameOf = (helper: string): string => helpers[committee.indexOf(helper)]!.name;
+  /** Sites whose seed does not open, by the name of the helper that says so. */
+  const accused = new Map<string, readonly number[]>();
+  const place = { round: attempt.round, attempt: attempt.attempt };
 
   async function add(to: LeaderRound, site: number, { lengths, payload }: Sent): Promise<void> {
     const [head, ...chunks] = partsAt(payload.bytes, lengths);
@@ -76,14 +85,22 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
   /** A phase of the helpers, all of which have to answer. */
   function ofHelpers(name: string, phase: Pick<Phase, 'accept' | 'close'>): Phase {
     const answered = new Set<string>();
+    let split: SkeinError | undefined;
     return {
       expected: committee,
       needed: committee.length,
       async accept(from, fields, sent) {
-        await phase.accept(from, fields, sent);
+        try {
+          await phase.accept(from, fields, sent);
+        } catch (error) {
+          if (!isSplit(error)) throw error;
+          split = splitOf(nameOf(from));
+          throw split;
+        }
         answered.add(from);
       },
       async close() {
+        if (split !== undefined) throw split;
         const lost = helpers.filter(({ identity }) => !answered.has(identity));
         if (lost.length === 0) return phase.close();
         throw new SkeinError(
@@ -103,18 +120,32 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
       requireChunks(chunks.length, round.missingMasks(helper).length);
       await round.acceptMasksChunks(helper, (chunk) => read(chunks[chunk]!));
     },
-    close: async () => undefined,
+    close: async () => ({
+      events: helpers.map(({ name: helper }) => ({
+        ...place,
+        kind: 'summed',
+        helper,
+        sites: round.clients.length,
+        list: toHex(round.list!),
+      })),
+    }),
   });
 
   const seeds = (list: Bytes): Phase =>
     ofHelpers('seeds', {
-      async accept(_, fields) {
-        for (const site of sitesOf(fields['bad'], roster.length)) bad.add(site);
+      async accept(from, fields) {
+        const named = sitesOf(fields['bad'], roster.length);
+        for (const site of named) bad.add(site);
+        if (named.length > 0) accused.set(nameOf(from), named);
       },
       async close() {
-        if (bad.size === 0) return [masks, list];
+        if (bad.size === 0) return { next: [masks, list] };
         round = await withoutBad();
-        return [masks, await round.close()];
+        const events = [...accused].map(async ([helper, sites]): Promise<LedgerEvent> => {
+          const named = await Promise.all(sites.map((site) => pseudonymOf(roster[site]!)));
+          return { ...place, kind: 'left-out', helper, sites: named };
+        });
+        return { next: [masks, await round.close()], events: await Promise.all(events) };
       },
     });
 
@@ -130,7 +161,7 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
     async close() {
       requireAnswers('input', updates.size, needed);
       const list = await round.close();
-      return [seeds(list), list];
+      return { next: [seeds(list), list] };
     },
   };
 
@@ -146,10 +177,11 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
       await phase.accept(site, fields, { lengths: fields['lengths'], payload: given });
     },
     async close() {
-      const next = await phase.close();
-      if (next === undefined) return;
+      const { next, events = [] } = await phase.close();
+      if (next === undefined) return events;
       phase = next[0];
       payload = await payloadOfContent(contentIn(joined([rosterKeys, next[1]])));
+      return events;
     },
     async sum() {
       const { sum, clients } = await round.sum();
@@ -175,3 +207,12 @@ function sitesOf(value: unknown, sites: number): readonly number[] {
   if (isList) return value as readonly number[];
   throw new SkeinError('ANSWER_INVALID', 'The bad seeds are not given as numbers of sites.');
 }
+
+const isSplit = (error: unknown): boolean =>
+  error instanceof SkeinError && error.code === 'AGGREGATION_SURVIVORS_SPLIT';
+
+const splitOf = (helper: string): SkeinError =>
+  new SkeinError(
+    'AGGREGATION_SURVIVORS_SPLIT',
+    `The helper ${helper} summed the masks of other sites than it was asked for.`,
+  );

@@ -75,9 +75,10 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
     async close() {
       requireAnswers(exchange, answered, needed);
       answered = 0;
-      if (exchange === 'unmasking') return;
+      if (exchange === 'unmasking') return [];
       delivered = await server.close();
       exchange = EXCHANGES[EXCHANGES.indexOf(exchange) + 1]!;
+      return [];
     },
     async sum() {
       const { sum, survivors } = await server.sum();

@@ -51,7 +51,10 @@ export async function openPlain(context: AttemptContext): Promise<Aggregator> {
       }
       updates.set(site, { weight, digest: payload.digest });
     },
-    close: async () => requireAnswers('train', updates.size, needed),
+    async close() {
+      requireAnswers('train', updates.size, needed);
+      return [];
+    },
     async sum() {
       const survivors = roster.filter((site) => updates.has(site));
       const stored = await Promise.all(

@@ -93,6 +93,11 @@ export class LeaderRound {
     await this.#updates.addAll(client, read);
   }
 
+  /** sha-256 of the list, which each helper signs with its masks; undefined before `close`. */
+  get list(): Bytes | undefined {
+    return this.#list;
+  }
+
   /** The chunks that a client still has to send. */
   missing(client: number): number[] {
     return this.#updates.missing(client);
