@@ -66,6 +66,12 @@ export const SECURE_AGGREGATION_ERRORS = {
       'An unmasked sum holds numbers that no sum of updates can have: a helper summed other masks, or a site masked numbers out of range.',
     fix: 'Nothing of the sum is used, and the round is tried again. If it happens again, compare the sites and helpers of the aborted rounds in the ledger.',
   },
+  AGGREGATION_COHORT_CHANGED: {
+    ...FORBIDDEN,
+    meaning:
+      'A round without differential privacy was tried again with other sites: the difference of two sums would be the update of one.',
+    fix: 'Use differential privacy, or allow it in the plan: "repeatWithOthers": true in aggregation.',
+  },
   AGGREGATION_HELPER_LOST: {
     ...UNAVAILABLE,
     meaning:

@@ -11,6 +11,8 @@ import type { SiteMemory } from '../site/memory/site-memory.ts';
 export interface HelperMemory extends SiteMemory {
   /** X25519, 32 bytes; the same each time. Made and stored on the first call. */
   sealingSecret(): Promise<Uint8Array<ArrayBuffer>>;
+  /** @returns the digest of the sites of a round that was stored first, this one or an earlier. */
+  cohortOf(run: string, round: number, digest: string): Promise<string>;
 }
 
 /**
@@ -32,8 +34,15 @@ export function openHelperMemory(path: string): HelperMemory {
   const database = openDatabase(path, MEMORY_MIGRATIONS);
   const add = database.prepare('INSERT OR IGNORE INTO sealing VALUES (1, ?)');
   const get = database.prepare('SELECT secret FROM sealing');
+  const addCohort = database.prepare('INSERT OR IGNORE INTO cohort VALUES (?, ?, ?)');
+  const cohort = database.prepare('SELECT digest FROM cohort WHERE run = ? AND round = ?');
   return {
     ...memoryOver(database),
+    cohortOf: async (run, round, digest) =>
+      database.write('power-cut', () => {
+        addCohort.run(run, round, digest);
+        return (cohort.get(run, round) as { digest: string }).digest;
+      }),
     sealingSecret: async () =>
       database.write('power-cut', () => {
         add.run(crypto.getRandomValues(new Uint8Array(32)));

@@ -28,12 +28,6 @@ import {
 } from './index.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
-type Sampling =
-  Exclude<PlanDraft['privacy'], undefined> extends infer P
-    ? P extends { sampling?: infer S }
-      ? Exclude<S, undefined>
-      : never
-    : never;
 const RUN = 'f-1';
 const SITES = 5;
 const code = (name: string) => expect.objectContaining({ code: name });
@@ -53,12 +47,19 @@ beforeAll(async () => {
   );
 });
 
-async function helperOn(memory: HelperMemory, sampling: Sampling = { kind: 'all' }) {
+const CLIENT = { mode: 'client', noise: 20, epsilon: 0.4, delta: 1e-3 } as const;
+const OPEN: PlanDraft['privacy'] = { mode: 'none' };
+
+async function helperOn(
+  memory: HelperMemory,
+  privacy: PlanDraft['privacy'] = CLIENT,
+  more: { readonly repeatWithOthers?: true } = {},
+) {
   const own = { name: 'Basel', ...(await keysOfHelper(memory)) };
   const plan = completePlan(
     draft({
-      aggregation: { kind: 'committee', helpers: [own, ...others] },
-      privacy: { mode: 'client', noise: 20, epsilon: 0.4, delta: 1e-3, sampling },
+      aggregation: { kind: 'committee', helpers: [own, ...others], ...more },
+      privacy,
       sites: { minimum: 5, maximum: 5, threshold: 3 },
       rounds: 1000,
     }),
@@ -193,7 +194,7 @@ describe('a helper', () => {
 
   it('gives correlated noise for a round once, whatever the attempt', async () => {
     const memory = openHelperMemory(':memory:');
-    const helper = await helperOn(memory, { kind: 'bands', rounds: 3 });
+    const helper = await helperOn(memory, { ...CLIENT, sampling: { kind: 'bands', rounds: 3 } });
     const again = await helper.listOf([0, 1, 2], 0, 3, 1);
     await helper.ask('masks', await helper.listOf([0, 1, 2, 3]));
     await expect(helper.ask('masks', again, 0, 1)).rejects.toEqual(code('FEDERATION_PROTOCOL'));
@@ -202,6 +203,30 @@ describe('a helper', () => {
     const first = helper.ask('masks', await helper.listOf([0, 1, 2], 1), 1);
     await expect(first).rejects.toEqual(code('FEDERATION_PROTOCOL'));
     await helper.ask('masks', await helper.listOf([0, 1, 2], 2), 2);
+  });
+
+  it('sums no other sites when a round without noise is tried again, also after a restart', async () => {
+    const path = await inFolder();
+    const memory = openHelperMemory(path);
+    const helper = await helperOn(memory, OPEN);
+    await helper.ask('masks', await helper.listOf([0, 1, 2, 3]));
+    await memory.close();
+    const later = openHelperMemory(path);
+    const again = await helperOn(later, OPEN);
+    const fewer = await again.listOf([0, 1, 2], 0, 3, 1);
+    await expect(again.ask('masks', fewer, 0, 1)).rejects.toEqual(
+      code('AGGREGATION_COHORT_CHANGED'),
+    );
+    const same = await again.listOf([3, 2, 1, 0], 0, 3, 2);
+    await expect(again.ask('masks', same, 0, 2)).resolves.toBeDefined();
+    // Another round, and a plan that allows it.
+    const next = await again.listOf([0, 1, 2], 1);
+    await expect(again.ask('masks', next, 1)).resolves.toBeDefined();
+    await later.close();
+    const free = await helperOn(openHelperMemory(':memory:'), OPEN, { repeatWithOthers: true });
+    await free.ask('masks', await free.listOf([0, 1, 2, 3]));
+    const other = await free.listOf([0, 1, 2], 0, 3, 1);
+    await expect(free.ask('masks', other, 0, 1)).resolves.toBeDefined();
   });
 
   it('runs once on a folder', async () => {

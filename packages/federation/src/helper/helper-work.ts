@@ -5,7 +5,7 @@
  * That a place is answered once, and that the answer is stored before it is sent, is kept by
  * `answerOnce`, and so is the privacy budget of the plan: a helper counts its own sums.
  */
-import { toHex } from '@skein/api/canonical';
+import { digestOf, toHex } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
 import {
   Helper,
@@ -17,7 +17,7 @@ import type { Joined } from '../identity/handshake.ts';
 import { identityOf, signerOf } from '../identity/keys.ts';
 import { committeeContext, splitRoster } from '../plan/committee-terms.ts';
 import { encodingOf } from '../plan/encoding.ts';
-import { helpersOf } from '../plan/helpers.ts';
+import { helpersOf, isCohortFixed } from '../plan/helpers.ts';
 import type { Plan, PlannedHelper } from '../plan/plan.ts';
 import type { Outcome, Task, Work } from '../site/answers.ts';
 import { unknownPhase } from '../site/work/plain-work.ts';
@@ -69,13 +69,26 @@ export async function helperWork({ run, joined, memory }: HelperWorkOptions): Pr
 
   const noiseOf = helperNoise({ run, ...joined, encoding, secret });
 
+  /** @throws SkeinError AGGREGATION_COHORT_CHANGED. */
+  async function requireCohort(round: number, keys: readonly string[]): Promise<void> {
+    if (!isCohortFixed(plan)) return;
+    const digest = await digestOf(keys);
+    if ((await memory.cohortOf(run, round, digest)) === digest) return;
+    throw new SkeinError(
+      'AGGREGATION_COHORT_CHANGED',
+      `Round ${round} is tried again with other sites than those of its first sum.`,
+    );
+  }
+
   type Answering = (context: CommitteeContext, list: Uint8Array, round: number) => Promise<Outcome>;
   const phases: Readonly<Record<string, Answering>> = {
     async seeds(context, list) {
       return { fields: { bad: await helper().check(context, list) } };
     },
     async masks(context, list, round) {
-      const { head, chunks } = await helper().answer(context, list, noiseOf(round));
+      const { head, chunks } = await helper().answer(context, list, noiseOf(round), (clients) =>
+        requireCohort(round, clients.map((client) => toHex(context.roster[client]!)).toSorted()),
+      );
       const parts = [head, ...chunks];
       return {
         fields: { lengths: parts.map(({ length }) => length) },

@@ -118,6 +118,10 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
       'strategy scaffold keeps a memory at each site that an aborted attempt would advance: its aggregation must be none.',
     ],
     [
+      isPrivate && aggregation.kind === 'committee' && aggregation.repeatWithOthers === true,
+      'aggregation.repeatWithOthers is not read with privacy, whose noise protects each sum: leave it out.',
+    ],
+    [
       aggregation.kind === 'none' && isPrivate,
       'privacy needs aggregation pairwise or committee: without it the coordinator sees updates with a share of the noise only.',
     ],

@@ -47,3 +47,15 @@ export function noiseSharesOf(
     ? { of: 'sites', fewest: sites.threshold, most: sites.maximum, colluding: collusion.sites }
     : { of: 'helpers', fewest: length, most: length, colluding: collusion.helpers ?? 0 };
 }
+
+/** Whether a round that is tried again has to be of the sites of its first sum: no noise hides the difference. */
+export function isCohortFixed({
+  aggregation,
+  privacy,
+}: Pick<Plan, 'aggregation' | 'privacy'>): boolean {
+  return (
+    aggregation.kind === 'committee' &&
+    privacy.mode === 'none' &&
+    aggregation.repeatWithOthers !== true
+  );
+}

@@ -128,6 +128,16 @@ describe('a plan', () => {
     ['has a key twice', committee(helper(1), { ...helper(2), sealing: helper(1).identity })],
     ['32 bytes in hex', committee(helper(1), { ...helper(2), identity: 'ab' })],
     ['leaves no honest one of 2 helpers', { ...committee(), collusion: { helpers: 2 } }],
+    [
+      'aggregation.repeatWithOthers is not read with privacy',
+      {
+        aggregation: {
+          kind: 'committee',
+          helpers: [helper(1), helper(2)],
+          repeatWithOthers: true,
+        },
+      },
+    ],
     ['collusion.helpers is of aggregation committee', { collusion: { helpers: 1 } }],
     ['rounds', { rounds: 0 }],
   ])('is refused: %s', (reason, more) => {

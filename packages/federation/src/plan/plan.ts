@@ -148,6 +148,11 @@ export const Aggregation = z.discriminatedUnion('kind', [
     ...encoded,
     /** A round needs all of them, and stays private while one is honest. */
     helpers: z.array(PlannedHelper).min(2).max(8),
+    /**
+     * Without differential privacy: a round that is tried again may be of other sites, whose updates the
+     * difference of two sums then tells. Absent: helpers refuse it.
+     */
+    repeatWithOthers: z.literal(true).optional(),
   }),
   /** The coordinator sees each update, which the plan has to say. */
   z.strictObject({

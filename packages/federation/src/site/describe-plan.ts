@@ -2,7 +2,7 @@
  * A plan in words for the person who decides: what it is, what leaves the machine, and what does
  * not. The command and the page show the same sentences.
  */
-import { helpersOf } from '../plan/helpers.ts';
+import { helpersOf, isCohortFixed } from '../plan/helpers.ts';
 import type { Plan } from '../plan/plan.ts';
 
 export interface PlanWords {
@@ -100,7 +100,7 @@ export function describePlan(plan: Plan): PlanWords {
         : [
             'If all helpers work together with the coordinator, they can read the update of this site: know at least one of them, and compare its key.',
           ]),
-      ...(isSecure && privacy.mode === 'none'
+      ...(isSecure && privacy.mode === 'none' && !isCohortFixed(plan)
         ? [
             'Without noise, two sums of nearly the same sites differ by the update of one: a coordinator that repeats a round without this site can read it.',
           ]

@@ -13,6 +13,9 @@ export const MEMORY_MIGRATIONS = [
   // Of a helper.
   `CREATE TABLE sealing (one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB NOT NULL) STRICT;`,
   `CREATE TABLE carried (run TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;`,
+  // Of a helper: the sites of the first sum of a round.
+  `CREATE TABLE cohort (run TEXT, round INTEGER, digest TEXT NOT NULL,
+     PRIMARY KEY (run, round)) STRICT, WITHOUT ROWID;`,
 ];
 
 /**

@@ -57,6 +57,7 @@ export class Helper {
    *
    * @param list of the leader.
    * @param noise this helper's share of it, modulo 2^bits: `length` entries.
+   * @param approve told the listed clients before anything is summed; throws to refuse.
    * @throws SkeinError AGGREGATION_PHASE_ANSWERED, AGGREGATION_TOO_FEW, AGGREGATION_ROSTER_FORGED,
    *   AGGREGATION_SIGNATURE_INVALID, AGGREGATION_CONTEXT_OTHER, AGGREGATION_INVALID;
    *   AGGREGATION_SHARE_BAD naming a client whose seed does not open. The round is then spent too.
@@ -65,6 +66,7 @@ export class Helper {
     context: CommitteeContext,
     list: Uint8Array,
     noise: Uint32Array,
+    approve: (clients: readonly number[]) => Promise<void> = async () => {},
   ): Promise<MaskedUpdate> {
     checkCommittee(context);
     requireNew(context, this.#after);
@@ -85,6 +87,7 @@ export class Helper {
         `The seed that client ${client} sealed does not open.`,
       );
     });
+    await approve([...opened.keys()].toSorted((a, b) => a - b));
     const sum = noise.map((entry) => -entry);
     await suite.addKeystreams(sum, keys, 1);
     const chunks = packAll(sum, context.bits);
