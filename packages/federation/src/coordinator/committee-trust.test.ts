@@ -6,11 +6,13 @@ import { keysOfHelper, openHelperMemory } from '../helper/index.ts';
 import { identityOf, signerOf } from '../identity/keys.ts';
 import { ledgerText, verifyLedger } from '../ledger/verify.ts';
 import type { PlannedHelper } from '../plan/plan.ts';
+import { rosterOf } from './roster.ts';
 import { startCommittee } from './testing/committee.ts';
 import { joinScripted, sendAnswer } from './testing/federation.ts';
 import {
   all,
   finished,
+  flipped,
   inPhase,
   of,
   patient,
@@ -131,6 +133,40 @@ it('names a helper that summed the masks of other sites', async () => {
       reason: expect.stringContaining('Lyon'),
     },
   ]);
+});
+
+it('leaves suspects out of a roster where there are enough others', () => {
+  const session = (key: string, role: 'site' | 'helper' = 'site') => [key, { key, role }] as const;
+  const plan = { sites: { minimum: 2, maximum: 9 }, aggregation: { kind: 'none' } } as never;
+  const strategy = { secureSum: true, participants: () => [] };
+  const three = new Map([session('a'), session('b'), session('c')]);
+  expect(rosterOf(plan, three, strategy, 0, ['b'])).toEqual(['a', 'c']);
+  const two = new Map([session('a'), session('b')]);
+  expect(rosterOf(plan, two, strategy, 0, ['b'])).toEqual(['a', 'b']);
+});
+
+it('begins the next attempt without a site that a helper has left out', async () => {
+  const committee = await startCommittee({ ...SLOW, rounds: 1 });
+  const { at, id } = committee;
+  await sites(committee, [1, 2, 3, 4, 5]);
+  await vi.waitFor(async () => {
+    const { members } = await at.coordinator.view(id);
+    expect(members.filter(({ connected }) => connected)).toHaveLength(5);
+  }, patient);
+  for (const number of [0, 1]) committee.helper(number);
+  const isFirst = (attempt: number): boolean => attempt === 0;
+  const accuse = inPhase('seeds', () => ({ fields: { bad: [1] } }), isFirst);
+  const spoil = inPhase(
+    'masks',
+    ({ fields, payload }) => ({ fields, payload: flipped(payload!, 40) }),
+    isFirst,
+  );
+  committee.helper(2, (work) => spoil(accuse(work)));
+  const ledger = await finished(committee);
+  const [first, second] = of(ledger, 'opened').map(({ roster }) => roster);
+  expect(first).toHaveLength(5);
+  expect(second).toEqual(first!.toSpliced(1, 1));
+  expect(of(ledger, 'aborted')).toMatchObject([{ attempt: 0, phase: 'masks' }]);
 });
 
 it('stores no payload of a site outside the roster, and keeps its connection', async () => {

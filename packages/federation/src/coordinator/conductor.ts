@@ -81,6 +81,8 @@ export class Conductor {
   /** Sites whose answer to the present phase is stored, or which have said that none will come. */
   readonly #answered = new Set<string>();
   readonly #declined = new Set<string>();
+  /** Sites that spoilt the attempt before. */
+  #suspects: readonly string[] = [];
   /** What the ledger does not say yet of the last phase. */
   #unsaid: readonly LedgerEvent[] = [];
   readonly #clock = new PhaseClock();
@@ -271,7 +273,7 @@ export class Conductor {
   async #open(): Promise<number> {
     const { plan, state } = this.record;
     const { round, attempt } = state;
-    const chosen = rosterOf(plan, this.#sessions, this.#strategy, round);
+    const chosen = rosterOf(plan, this.#sessions, this.#strategy, round, this.#suspects);
     if (chosen === undefined) return Infinity;
     const pseudonyms = await Promise.all(chosen.map(pseudonymOf));
     const phase = this.#aggregation.phases[0]!;
@@ -351,6 +353,7 @@ export class Conductor {
       );
     });
     this.#aggregator = undefined;
+    this.#suspects = [];
     this.#unsaid = [];
     this.#clock.pause(0);
     await rm(path, { force: true });
@@ -364,6 +367,7 @@ export class Conductor {
     const { round, attempt, phase } = this.record.state;
     const reason = error instanceof Error ? error.message : String(error);
     const code = error instanceof SkeinError ? error.code : 'ANSWER_INVALID';
+    this.#suspects = this.#aggregator?.suspects() ?? [];
     this.#aggregator = undefined;
     this.#answered.clear();
     this.#declined.clear();

@@ -6,6 +6,7 @@ import type { Session } from './session.ts';
 
 /**
  * @param sessions by key, those that have waited longest first.
+ * @param suspects sites that spoilt the attempt before: left out where there are enough others.
  * @returns their keys in order; undefined: too few sites, or not all helpers, are connected.
  */
 export function rosterOf(
@@ -13,8 +14,11 @@ export function rosterOf(
   sessions: ReadonlyMap<string, Pick<Session, 'key' | 'role'>>,
   strategy: Pick<Strategy, 'secureSum' | 'participants'>,
   round: number,
+  suspects: readonly string[] = [],
 ): string[] | undefined {
-  const ready = [...sessions.values()].filter(({ role }) => role === 'site');
+  const all = [...sessions.values()].filter(({ role }) => role === 'site');
+  const others = all.filter(({ key }) => !suspects.includes(key));
+  const ready = others.length < plan.sites.minimum ? all : others;
   const areHelpersHere = helpersOf(plan).every(({ identity }) => sessions.has(identity));
   if (ready.length < plan.sites.minimum || !areHelpersHere) return undefined;
   const keys = ready.slice(0, plan.sites.maximum).map(({ key }) => key);

@@ -61,6 +61,8 @@ export interface Aggregator {
    * @throws SkeinError if too few are left.
    */
   close(): Promise<readonly LedgerEvent[]>;
+  /** Sites that helpers said to have spoilt this attempt: the next one is made without them if there are enough others. */
+  suspects(): readonly string[];
   /** After the last phase was closed; once. */
   sum(): Promise<RoundSum>;
 }

@@ -183,6 +183,7 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
       payload = await payloadOfContent(contentIn(joined([rosterKeys, next[1]])));
       return events;
     },
+    suspects: () => [...bad].map((site) => roster[site]!),
     async sum() {
       const { sum, clients } = await round.sum();
       if (!canBeSum(sum, encoding, clients.length)) {

@@ -80,6 +80,7 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
       exchange = EXCHANGES[EXCHANGES.indexOf(exchange) + 1]!;
       return [];
     },
+    suspects: () => [],
     async sum() {
       const { sum, survivors } = await server.sum();
       const decoded = sumReader(sum, encoding, survivors.length, drawOf(planDigest, context));

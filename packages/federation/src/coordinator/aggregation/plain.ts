@@ -55,6 +55,7 @@ export async function openPlain(context: AttemptContext): Promise<Aggregator> {
       requireAnswers('train', updates.size, needed);
       return [];
     },
+    suspects: () => [],
     async sum() {
       const survivors = roster.filter((site) => updates.has(site));
       const stored = await Promise.all(
