@@ -33,14 +33,7 @@ import {
 import type { Notebook } from './notebook.ts';
 import { PhaseClock } from './phase-clock.ts';
 import { rosterOf } from './roster.ts';
-import {
-  broadcastOf,
-  firstState,
-  openState,
-  stepState,
-  type StoredState,
-  writeState,
-} from './server-state.ts';
+import { broadcastOf, type StoredState } from './server-state.ts';
 import {
   type Answer,
   ask,
@@ -51,7 +44,8 @@ import {
   tell,
 } from './session.ts';
 import { chargeOf, isBudgetSpent, RELEASING } from '../plan/spent.ts';
-import { keepPayload, putArtifact, putFile, readArtifact, storedPayload } from './uploads.ts';
+import { storedState, storeRound } from './stored-rounds.ts';
+import { keepPayload } from './uploads.ts';
 
 export interface ConductorOptions {
   readonly store: FederationStore;
@@ -321,36 +315,14 @@ export class Conductor {
 
   async #finishRound(aggregator: Aggregator): Promise<void> {
     const { artifacts, sweeper, folder } = this.#options;
-    const { plan, state } = this.record;
+    const { state } = this.record;
     const sum = await aggregator.sum();
-    const { survivors } = sum;
     const path = join(folder, 'next-state');
-    const range = await stepState({
-      strategy: this.#strategy,
-      before: await this.#serverState(),
-      sum,
-      share: survivors.length / state.roster.length,
-      path,
-    });
-    const { round, attempt } = state;
-    const pseudonyms = await Promise.all(survivors.map(pseudonymOf));
+    const before = await this.#serverState();
     await sweeper.protect(async () => {
-      const optimiser = await putFile(artifacts, path);
-      const parameters = await putFile(artifacts, path, range);
-      await this.#advance(
-        { round: round + 1, attempt: 0, phase: 'gather', roster: [], parameters, optimiser },
-        [
-          ...this.#unsaid,
-          {
-            kind: 'finished-round',
-            round,
-            attempt,
-            survivors: pseudonyms,
-            before: state.parameters ?? plan.model.digest,
-            after: parameters,
-          },
-        ],
-      );
+      const round = { record: this.record, strategy: this.#strategy, before, sum, path };
+      const { next, finished } = await storeRound(round, artifacts);
+      await this.#advance(next, [...this.#unsaid, finished]);
     });
     this.#aggregator = undefined;
     this.#suspects = [];
@@ -403,16 +375,8 @@ export class Conductor {
   }
 
   async #serverState(): Promise<StoredState> {
-    const { plan, state } = this.record;
-    const { artifacts } = this.#options;
-    if (this.#server?.round === state.round) return this.#server;
-    let { optimiser } = state;
-    if (optimiser === undefined) {
-      // Of a run that was started by an earlier version.
-      const model = await readArtifact(artifacts, plan.model.digest);
-      optimiser = await putArtifact(artifacts, writeState(firstState(this.#strategy, model)));
-    }
-    this.#server = await openState(await storedPayload(artifacts, optimiser));
+    if (this.#server?.round === this.record.state.round) return this.#server;
+    this.#server = await storedState(this.record, this.#strategy, this.#options.artifacts);
     return this.#server;
   }
 

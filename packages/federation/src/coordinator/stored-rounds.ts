@@ -1,0 +1,57 @@
+/** The state of a run's server between two rounds, as artifacts. */
+import type { ArtifactStore } from '@skein/state';
+import type { Strategy } from '@skein/train/federated';
+import { pseudonymOf } from '../identity/keys.ts';
+import type { LedgerEvent } from '../ledger/entry.ts';
+import type { RunRecord, RunState } from '../store/federation-store.ts';
+import type { RoundSum } from './aggregation/aggregator.ts';
+import { firstState, openState, stepState, type StoredState, writeState } from './server-state.ts';
+import { putArtifact, putFile, readArtifact, storedPayload } from './uploads.ts';
+
+/** What the present round begins with. */
+export async function storedState(
+  { plan, state }: RunRecord,
+  strategy: Strategy,
+  artifacts: ArtifactStore,
+): Promise<StoredState> {
+  let { optimiser } = state;
+  if (optimiser === undefined) {
+    // Of a run that was started by an earlier version.
+    const model = await readArtifact(artifacts, plan.model.digest);
+    optimiser = await putArtifact(artifacts, writeState(firstState(strategy, model)));
+  }
+  return openState(await storedPayload(artifacts, optimiser));
+}
+
+export interface EndedRound {
+  readonly record: RunRecord;
+  readonly strategy: Strategy;
+  readonly before: StoredState;
+  readonly sum: RoundSum;
+  /** Of the file that the next state is written to. */
+  readonly path: string;
+}
+
+/** @returns the state of the run after the round, whose artifacts are stored, and what the ledger says of it. */
+export async function storeRound(
+  { record: { plan, state }, strategy, before, sum, path }: EndedRound,
+  artifacts: ArtifactStore,
+): Promise<{ next: Partial<RunState>; finished: LedgerEvent }> {
+  const { round, attempt, roster } = state;
+  const { survivors } = sum;
+  const share = survivors.length / roster.length;
+  const range = await stepState({ strategy, before, sum, share, path });
+  const optimiser = await putFile(artifacts, path);
+  const parameters = await putFile(artifacts, path, range);
+  return {
+    next: { round: round + 1, attempt: 0, phase: 'gather', roster: [], parameters, optimiser },
+    finished: {
+      kind: 'finished-round',
+      round,
+      attempt,
+      survivors: await Promise.all(survivors.map(pseudonymOf)),
+      before: state.parameters ?? plan.model.digest,
+      after: parameters,
+    },
+  };
+}
