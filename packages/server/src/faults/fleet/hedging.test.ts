@@ -56,8 +56,11 @@ test('what a stopped member has taken is answered by another one, long before it
   await load.stop();
   expect([...load.outcomes.keys()]).toEqual(['answered']);
   expect((await metricOf(c, 'skein_fleet_received_total'))['requests']).toBeGreaterThan(0);
-  const view = await a.run('fleet', 'show', (await self(a))!, '--server', a.url);
-  expect(view.stdout).toMatch(/sent twice +.*second/);
+  const id = (await self(a))!;
+  // Members tell each other with the renewal of their leases.
+  await expect
+    .poll(async () => (await a.run('fleet', 'show', id, '--server', a.url)).stdout, PATIENT)
+    .toMatch(/sent twice +.*second/);
 }, 180_000);
 
 async function self({ client }: Parameters<typeof askSlow>[0]): Promise<string | undefined> {
