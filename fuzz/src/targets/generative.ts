@@ -177,9 +177,9 @@ export function openLanguageRequests(): Target {
     refuses: (error) => error instanceof SkeinError,
     run(input) {
       const { face, body } = Object(parseBody(input)) as Record<string, unknown>;
-      const read = Object.hasOwn(READERS, String(face)) ? READERS[String(face)] : undefined;
-      if (read === undefined || typeof body !== 'object' || body === null) return;
-      const request = read(body as Fields);
+      if (typeof face !== 'string' || !Object.hasOwn(READERS, face)) return;
+      if (typeof body !== 'object' || body === null) return;
+      const request = READERS[face]!(body as Fields);
       checkRequest(request);
       for (const encode of [encodeGemini, (given: GenerateRequest) => encodeOpenAi(given, true)]) {
         JSON.stringify(encode(request));
