@@ -10,6 +10,7 @@
 import type { GenerateEvent, GenerateRequest, Usage } from './contract.ts';
 import { type Answer, type Execution, execute, tokenLimitOf } from './execute.ts';
 import { NOTHING } from './call.ts';
+import { leavable, leave, type EventIterator } from './leavable.ts';
 import { fallsBack } from './routing/commit.ts';
 import { MOST_CONTINUATIONS } from './tuning.ts';
 
@@ -47,7 +48,7 @@ export async function continued(execution: Execution, request: GenerateRequest):
       .map((part) => part.used())
       .reduce(sum, NOTHING);
 
-  async function* events(): AsyncGenerator<GenerateEvent> {
+  async function* read(): AsyncGenerator<GenerateEvent, void> {
     for (;;) {
       const part = parts.at(-1)!;
       try {
@@ -113,7 +114,7 @@ export async function continued(execution: Execution, request: GenerateRequest):
       usage: sum(cutUsage(), parts.at(-1)!.spent().usage),
     }),
     isContinued: () => parts.length > 1,
-    events,
+    events: () => leavable(read(), () => leave(first.events() as EventIterator)),
   };
 }
 

@@ -35,8 +35,11 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
         const bounds = { signal, deadline, gapMs: model.settings.gapMs };
         const answer = run(route.provider, route.settings.model, bounds);
         const result = await unlessAborted(answer, signal);
-        const usage = result.usage.inputTokens > 0 ? result.usage : expected;
-        return { result, route, nanoDollars: call.settle(undefined, usage)! };
+        // 0 tokens of what was sent say nothing.
+        const isCounted = result.usage.inputTokens > 0;
+        const usage: Usage = isCounted ? result.usage : { ...expected, isEstimate: true };
+        const nanoDollars = call.settle(undefined, usage)!;
+        return { result: { ...result, usage }, route, nanoDollars };
       } catch (error) {
         call.settle(error, !isSent || isUnbilled(error) ? NOTHING : expected);
         throw error;

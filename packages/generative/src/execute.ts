@@ -10,8 +10,9 @@ import { SkeinError } from '@skein/api/errors';
 import type { Instant } from '@skein/serving';
 import { isUnbilled, NOTHING, openCall } from './call.ts';
 import type { Caller, GenerateEvent, GenerateRequest, Provider, Usage } from './contract.ts';
+import { leavable, type EventIterator } from './leavable.ts';
 import { payerOf, type Ledger } from './money/ledger.ts';
-import { BYTES_PER_TOKEN, costOf, promptTokens } from './money/price.ts';
+import { costOf, promptTokens } from './money/price.ts';
 import { admit, type Verdict } from './routing/admit.ts';
 import { startAttempt, type Attempt } from './routing/attempt.ts';
 import { commit, type Committed, type Running } from './routing/commit.ts';
@@ -44,7 +45,7 @@ export interface Execution {
   readonly begun?: (() => void) | undefined;
 }
 
-export type Events = AsyncGenerator<GenerateEvent> | readonly GenerateEvent[];
+export type Events = EventIterator | readonly GenerateEvent[];
 
 export interface Answer {
   readonly route: Route;
@@ -61,6 +62,8 @@ export interface Answer {
   readonly used: () => Usage;
   /** Whether it was cut and continued: the same request may get another answer. */
   readonly isContinued?: () => boolean;
+  /** Up to and with the first content; all events where the caller reads none before the last. */
+  readonly head: readonly GenerateEvent[];
   /** From the first event; a list where the caller reads none before the last. */
   readonly events: () => Events;
 }
@@ -136,12 +139,18 @@ export async function execute(execution: Execution, request: GenerateRequest): P
           maxTokens,
           continuation: continuationFor(route.provider, request),
         },
-        { signal, firstMs: firstMs - (sentAt - since), gapMs: settings.gapMs, clock },
+        {
+          signal,
+          firstMs: firstMs - (sentAt - since),
+          gapMs: settings.gapMs,
+          promptTokens: prompt.expected,
+          clock,
+        },
       );
       const settle = (error: unknown): void => {
         unlink();
         signal.removeEventListener('abort', leave);
-        const usage = isSent ? usageOf(attempt, error, prompt.expected) : NOTHING;
+        const usage = isSent ? usageOf(attempt, error) : NOTHING;
         const nanoDollars = call.settle(error, usage);
         if (nanoDollars === undefined) return;
         note(error);
@@ -157,7 +166,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
         firstAt = clock.now();
         begun.resolve();
         execution.begun?.();
-        route.times.record(firstAt - sentAt, attempt.usage?.inputTokens || prompt.expected);
+        route.times.record(firstAt - sentAt, attempt.inputTokens ?? prompt.expected);
         // A caller that goes before it has read anything would hold the place for good.
         signal.addEventListener('abort', leave, { once: true });
         const all = request.stream ? head : await collect(head, attempt, settings.totalMs);
@@ -187,7 +196,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
   const { result, attempts } = await route(execution, prompt, worstUsage, start);
   const { attempt, head } = result;
 
-  async function* events(): AsyncGenerator<GenerateEvent> {
+  async function* read(): AsyncGenerator<GenerateEvent, void> {
     let isDone = false;
     let failure: unknown;
     try {
@@ -198,12 +207,14 @@ export async function execute(execution: Execution, request: GenerateRequest): P
       failure = error;
       throw error;
     } finally {
-      if (!isDone) {
-        failure ??= new SkeinError('CANCELLED', 'The answer was not read to its end.');
-        attempt.cancel(failure as Error);
-      }
-      result.settle(failure);
+      if (isDone) result.settle(undefined);
+      else left(failure);
     }
+  }
+  function left(reason: unknown): void {
+    const failure = reason ?? new SkeinError('CANCELLED', 'The answer was not read to its end.');
+    attempt.cancel(failure as Error);
+    result.settle(failure);
   }
   return {
     route: result.route,
@@ -212,9 +223,10 @@ export async function execute(execution: Execution, request: GenerateRequest): P
     firstAt: result.firstAt,
     worst: result.worst,
     spent: () => total,
-    used: () => usageOf(attempt, undefined, prompt.expected),
+    used: () => attempt.used(),
+    head,
     // A whole answer has been settled.
-    events: request.stream ? events : () => head,
+    events: request.stream ? () => leavable(read(), () => left(undefined)) : () => head,
   };
 }
 
@@ -349,17 +361,7 @@ async function collect(
   }
 }
 
-/** What an attempt has used, estimated where its provider has not said; 0 tokens of what was sent say nothing. */
-export function usageOf(attempt: Attempt, error: unknown, promptExpected: number): Usage {
-  const { usage, characters } = attempt;
-  if (characters === 0 && isUnbilled(error)) return NOTHING;
-  const { inputTokens = 0, outputTokens = 0 } = usage ?? {};
-  if (usage !== undefined && inputTokens > 0 && (outputTokens > 0 || characters === 0))
-    return usage;
-  return {
-    ...usage,
-    inputTokens: inputTokens || promptExpected,
-    outputTokens: outputTokens || Math.ceil(characters / BYTES_PER_TOKEN),
-    isEstimate: true,
-  };
+/** What an attempt has used: nothing that is billed, where its provider refused it. */
+export function usageOf(attempt: Attempt, error: unknown): Usage {
+  return attempt.characters === 0 && isUnbilled(error) ? NOTHING : attempt.used();
 }

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GenerativeSettingsInput } from '@skein/api';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Caller, Provider } from './contract.ts';
+import type { Caller, Part, Provider } from './contract.ts';
 import type { GatewayOptions, Outcome } from './gateway-options.ts';
 import { callerOf, eventsOf, requestOf, textOf } from './testing/calls.ts';
 import { model, open, puppet, text, USAGE } from './testing/puppet.ts';
@@ -145,14 +145,17 @@ describe('money', () => {
     ['no answer', 'x'.repeat(36), [10, 0], [10, 10], true],
     ['nothing', 'x'.repeat(36), [0, 0], [expected, 10], true],
     ['an empty answer', '', [10, 0], [10, 0], undefined],
+    ['no answer before it', 'x'.repeat(36), [10, 0], [10, 10], true, 'before'],
   ] as const)('is estimated where a provider counts %s, of what was sent', async (...row) => {
-    const [, said, [inputTokens, outputTokens], [input, output], isEstimate] = row;
+    const [, said, [inputTokens, outputTokens], [input, output], isEstimate, when] = row;
+    const counted = { type: 'usage', usage: { inputTokens, outputTokens } } as const;
     const provider: Provider = {
       name: 'p',
       async *generate() {
+        if (when === 'before') yield counted;
         yield text(said);
         yield { type: 'finish', reason: 'stop' };
-        yield { type: 'usage', usage: { inputTokens, outputTokens } };
+        if (when !== 'before') yield counted;
       },
       close: async () => {},
     };
@@ -161,11 +164,15 @@ describe('money', () => {
       { models: [{ ...model('m'), routes: [{ provider: 'p', model: 'm', price }] }] },
       { providers: [provider] },
     );
-    const answer = await gateway.generate(requestOf('m'), callerOf());
-    await eventsOf(answer);
-    const { usage, costUsd } = answer.receipt()!;
-    expect(usage).toEqual({ inputTokens: input, outputTokens: output, isEstimate });
-    expect(costUsd).toBeCloseTo((input * 100 + output * 1000) / 1e6, 9);
+    for (const stream of [true, false]) {
+      const answer = await gateway.generate(requestOf('m', { stream }), callerOf());
+      const events = await eventsOf(answer);
+      const { usage, costUsd } = answer.receipt()!;
+      expect(usage).toEqual({ inputTokens: input, outputTokens: output, isEstimate });
+      expect(costUsd).toBeCloseTo((input * 100 + output * 1000) / 1e6, 9);
+      // The caller reads the same.
+      expect(events.findLast((each) => each.type === 'usage')).toMatchObject({ usage });
+    }
   });
 });
 
@@ -293,6 +300,20 @@ describe('routes', () => {
     expect(other.told.calls).toBe(0);
   });
 
+  it('count what is embedded where the upstream says 0, and settle it', async () => {
+    const usage = { inputTokens: 0, outputTokens: 0 };
+    const embed: Provider['embed'] = async () => ({ vectors: [Float32Array.of(1)], usage });
+    const price = { input: 100, output: 0 };
+    const gateway = await open(
+      { models: [{ ...model('m'), routes: [{ provider: 'p', model: 'm', price }] }] },
+      { providers: [{ ...puppet('p').provider, embed }] },
+    );
+    // 36 characters are 10 tokens.
+    const answer = await gateway.embed({ model: 'm', inputs: ['x'.repeat(36)] }, callerOf());
+    const estimate = { inputTokens: 10, outputTokens: 0, isEstimate: true };
+    expect(answer).toMatchObject({ usage: estimate, receipt: { usage: estimate, costUsd: 0.001 } });
+  });
+
   it('embed texts, in base64 on the wire', async () => {
     const upstream = await openFaultyUpstream();
     onTestFinished(() => upstream.close());
@@ -324,6 +345,18 @@ it.each([
     message: expect.stringContaining(`"${field}"`),
   });
   expect(told.calls).toBe(0);
+});
+
+it('leaves it to the provider whether an image fits into the context', async () => {
+  const { provider } = puppet('p');
+  const models = [{ ...model('m', 'p'), contextTokens: 1000 }];
+  const gateway = await open({ models }, { providers: [provider] });
+  const ask = (part: Part) =>
+    gateway.generate(requestOf('m', { messages: [{ role: 'user', content: [part] }] }), callerOf());
+  expect(textOf(await eventsOf(await ask({ type: 'image', url: 'https://a.b/c.png' })))).toBe('ab');
+  await expect(ask({ type: 'text', text: 'x'.repeat(10_000) })).rejects.toMatchObject({
+    code: 'CONTEXT_TOO_LONG',
+  });
 });
 
 it('refuses a schema that refers to itself', async () => {

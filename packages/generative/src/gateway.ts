@@ -5,37 +5,27 @@
 
 import type { GenerativeRoute } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
-import type { Instant } from '@skein/serving';
-import { createAnswers } from './cache/answers.ts';
-import { isDeterministic, isRepeatable, requestKey } from './cache/request-key.ts';
-import { startFlight, type Flight } from './cache/flight.ts';
+import { isDeterministic } from './cache/request-key.ts';
+import { createSharedAnswers } from './cache/shared-answers.ts';
 import { withSemanticCache } from './cache/semantic/semantic-cache.ts';
 import { checkRequest } from './check-request.ts';
 import { continued, isContinuable } from './continuation.ts';
 import type {
   Caller,
   Gateway,
-  GenerateEvent,
   GenerateRequest,
   Generation,
   Provider,
   Receipt,
 } from './contract.ts';
-import {
-  deadlinesOf,
-  execute,
-  tokenLimitOf,
-  type Answer,
-  type Events,
-  type Execution,
-  type Model,
-} from './execute.ts';
+import { execute, type Answer, type Execution, type Model } from './execute.ts';
 import { executeOnce } from './execute-once.ts';
 import type { GatewayOptions } from './gateway-options.ts';
+import { createGenerations } from './generation.ts';
 import { checkBoundedEmbed, checkBoundedRequest } from './money/bounded-fields.ts';
 import { openLedger, payerOf } from './money/ledger.ts';
 import { memoryBudgets } from './money/memory-budgets.ts';
-import { inputTokens, NANO_DOLLARS, promptTokens, usdText } from './money/price.ts';
+import { inputTokens, NANO_DOLLARS, promptTokens } from './money/price.ts';
 import { openProvider, PROVIDERS } from './providers/providers.ts';
 import { createHedgeBudget } from './routing/hedge-budget.ts';
 import { createPlaces, type Places } from './routing/places.ts';
@@ -57,7 +47,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     clock = performance,
     random = Math.random,
   } = options;
-  const { observe = () => {}, rollouts = createRolloutTraffic() } = options;
+  const { observe, rollouts = createRolloutTraffic() } = options;
   const providers = new Map<string, { readonly provider: Provider; readonly places: Places }>();
   const opened: Provider[] = [];
   const models = await openModels().catch(async (error: unknown) => {
@@ -66,11 +56,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const ledger = openLedger(settings.budgets, state?.budgets ?? memoryBudgets());
   const allowed = new Map(settings.allow.map(({ tenant, providers: names }) => [tenant, names]));
-  const answers = createAnswers();
   const copier = createCopier({ ledger, clock, random });
   const assign = createAssigner(rollouts, (route) => routeTo(route, 0), random);
-  /** Deterministic requests whose answer has not ended. */
-  const flights = new Map<string, Flight<Answer>>();
+  const shared = createSharedAnswers({ clock, execute: executed });
+  const { generationOf, tell } = createGenerations({ observe, clock });
   const createdAt = new Date().toISOString();
 
   async function openModels(): Promise<ReadonlyMap<string, Model>> {
@@ -153,7 +142,9 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   function checkContext({ model }: Execution, request: GenerateRequest): void {
     const { contextTokens, name } = model.settings;
     if (contextTokens === undefined) return;
-    const asked = promptTokens(request).expected + (request.maxTokens ?? 1);
+    const { expected, images } = promptTokens(request);
+    // A provider may scale an image down.
+    const asked = expected - images + (request.maxTokens ?? 1);
     // The estimate may be half wrong; a provider that counts exactly refuses the rest.
     if (asked <= 1.5 * contextTokens) return;
     throw new SkeinError(
@@ -172,138 +163,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     if (ledger.counts(payerOf(caller))) checkBoundedRequest(request);
     checkContext(execution, request);
     const mayRepeat = execution.model.settings.cache && isDeterministic(request);
-    if (mayRepeat) return repeated(execution, request);
+    if (mayRepeat) return generationOf(execution, await shared(execution, request));
     const answer = await executed(execution, request);
-    return generationOf(execution, answer, 'miss', answer.events());
-  }
-
-  /** Answers from the cache, joins the same request in flight, or begins one that others may join. */
-  async function repeated(execution: Execution, request: GenerateRequest): Promise<Generation> {
-    const { signal, tenant } = execution.caller;
-    signal.throwIfAborted();
-    const maxTokens = tokenLimitOf(execution, request);
-    const key = requestKey({ ...request, maxTokens }, tenant);
-    const known = answers.find(key, clock.now());
-    if (known !== undefined) {
-      return generationOf(execution, undefined, 'hit', known, () => false);
-    }
-    const { ownAt } = deadlinesOf(execution);
-    const flight = flights.get(flightKey(key, request, execution.caller));
-    if (flight !== undefined) {
-      const joined = flight.join(signal, ownAt);
-      try {
-        const answer = await joined.answer;
-        return generationOf(execution, answer, 'joined', joined.events(), joined.pays);
-      } catch (error) {
-        if (!isBoundOf(flight, error, ownAt)) throw error;
-      }
-    }
-    const own = begin(key, execution, request).join(signal, ownAt);
-    return generationOf(execution, await own.answer, 'miss', own.events(), own.pays);
-  }
-
-  /** Whether it ended for the time or the money of the caller that began it, of which this one may have more. */
-  function isBoundOf(flight: Flight<Answer>, error: unknown, ownAt: Instant): boolean {
-    if (!(error instanceof SkeinError)) return false;
-    if (error.code === 'UPSTREAM_TIMEOUT') return flight.deadlineAt < ownAt;
-    const isBound = error.code === 'DEADLINE_UNREACHABLE' || error.code === 'BUDGET_SPENT';
-    return isBound && clock.now() < ownAt;
-  }
-
-  function begin(key: string, execution: Execution, request: GenerateRequest): Flight<Answer> {
-    const { ownAt, modelsAt } = deadlinesOf(execution);
-    const until = Math.max(ownAt, modelsAt);
-    const at = flightKey(key, request, execution.caller);
-    let given: Answer | undefined;
-    const flight = startFlight<Answer>({
-      deadlineAt: until,
-      clock,
-      async begin(signal, begun) {
-        const caller = { ...execution.caller, signal };
-        const answer = await executed({ ...execution, caller, until, begun }, request);
-        given = answer;
-        return answer;
-      },
-      ended({ isWhole, events }) {
-        if (flights.get(at) === flight) flights.delete(at);
-        if (!isWhole || given?.isFromCandidate === true || given?.isContinued?.() === true) return;
-        if (!isRepeatable(request, events)) return;
-        answers.keep(key, events, clock.now());
-      },
-    });
-    flights.set(at, flight);
-    return flight;
-  }
-
-  function generationOf(
-    { model, caller }: Execution,
-    answer: Answer | undefined,
-    cache: Receipt['cache'],
-    source: Events,
-    pays: () => boolean = () => true,
-  ): Generation {
-    const provider = answer?.route.settings.provider;
-    const ttftMs = Math.max(0, (answer?.firstAt ?? clock.now()) - caller.arrivedAt);
-    let receipt: Receipt | undefined;
-
-    async function* events(): AsyncGenerator<GenerateEvent> {
-      let isDone = false;
-      let error: unknown;
-      try {
-        if (Symbol.asyncIterator in source) yield* source;
-        else for (const event of source) yield event;
-        isDone = true;
-      } catch (thrown) {
-        error = thrown;
-        throw thrown;
-      } finally {
-        if (!isDone) error ??= new SkeinError('CANCELLED', 'The answer was not read to its end.');
-        const isPayer = pays();
-        const { nanoDollars, usage } = answer?.spent() ?? {
-          nanoDollars: 0,
-          usage: { inputTokens: 0, outputTokens: 0 },
-        };
-        receipt = {
-          provider,
-          model: model.settings.name,
-          usage,
-          costUsd: isPayer ? nanoDollars / NANO_DOLLARS : 0,
-          cache,
-          attempts: isPayer ? (answer?.attempts ?? 0) : 0,
-          ttftMs,
-        };
-        tell(model.settings.name, caller, receipt, error);
-      }
-    }
-    return {
-      provider,
-      isFromCandidate: answer?.isFromCandidate,
-      events: events(),
-      headers() {
-        return {
-          ...(provider === undefined ? {} : { 'skein-provider': provider }),
-          'skein-cache': cache,
-          'skein-attempts': String(cache === 'miss' ? (answer?.attempts ?? 0) : 0),
-          ...(receipt === undefined && cache === 'miss'
-            ? { 'skein-cost-limit-usd': usdText((answer?.worst ?? 0) / NANO_DOLLARS) }
-            : { 'skein-cost-usd': usdText(receipt?.costUsd ?? 0) }),
-        };
-      },
-      receipt: () => receipt,
-    };
-  }
-
-  function tell(model: string, caller: Caller, receipt: Receipt | undefined, error: unknown): void {
-    const { requestId, tenant, key, payer, arrivedAt } = caller;
-    observe({
-      caller: { requestId, tenant, key, payer },
-      model,
-      receipt,
-      ...(error === undefined
-        ? {}
-        : { error: error instanceof SkeinError ? error.code : 'INTERNAL' }),
-      durationMs: clock.now() - arrivedAt,
-    });
+    const events = answer.events();
+    return generationOf(execution, { answer, cache: 'miss', events, pays: () => true });
   }
 
   async function told<Result>(
@@ -376,10 +239,3 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   };
   return withSemanticCache(gateway, { ...options, models: settings.models, clock, random });
 }
-
-/** A stream is left to its readers; a whole answer may come from another provider until its end. */
-const flightKey = (
-  key: string,
-  { stream }: GenerateRequest,
-  { continues = false }: Caller,
-): string => `${key} ${stream} ${continues}`;

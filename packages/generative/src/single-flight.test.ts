@@ -185,3 +185,84 @@ it('does not refuse a caller for the spent budget of another key', async () => {
   expect(textOf(await eventsOf(await rich!))).toBe('ab');
   expect(told.calls).toBe(1);
 });
+
+describe('callers that joined a call which ends as another one might not', () => {
+  it.each([
+    ['content_filter', 5, true],
+    ['length', undefined, true],
+    ['length', 5, false],
+    ['stop', undefined, false],
+  ] as const)(
+    'ask for themselves where they have read nothing: %s with a limit of %s',
+    async (...row) => {
+      const [reason, maxTokens, isOwn] = row;
+      const { provider, told } = puppet('p', ['a'], reason);
+      const go = Promise.withResolvers<void>();
+      told.go = go.promise;
+      const gateway = await open({ models: [priced()] }, { providers: [provider] });
+      const asked = [1, 2, 3].map(() =>
+        gateway.generate({ ...same, maxTokens, stream: false }, callerOf()),
+      );
+      go.resolve();
+      const answers = await Promise.all(asked);
+      for (const answer of answers) expect(textOf(await eventsOf(answer))).toBe('a');
+      expect(told.calls).toBe(isOwn ? 3 : 1);
+      expect(answers.map((each) => each.receipt()!.cache)).toEqual(
+        isOwn ? ['miss', 'miss', 'miss'] : ['miss', 'joined', 'joined'],
+      );
+      expect(answers.map((each) => each.receipt()!.costUsd)).toEqual(
+        isOwn ? [0.00003, 0.00003, 0.00003] : [0.00003, 0, 0],
+      );
+    },
+  );
+
+  it('ask for themselves where a stream is filtered before its first text, and share one that has begun', async () => {
+    for (const words of [[], ['a']]) {
+      const { provider, told } = puppet('p', words, 'content_filter');
+      const go = Promise.withResolvers<void>();
+      told.go = go.promise;
+      const gateway = await open({ models: [priced()] }, { providers: [provider] });
+      const asked = [1, 2].map(() => gateway.generate(same, callerOf()));
+      go.resolve();
+      for (const answer of await Promise.all(asked)) {
+        expect(await eventsOf(answer)).toContainEqual({ type: 'finish', reason: 'content_filter' });
+      }
+      expect(told.calls).toBe(words.length === 0 ? 2 : 1);
+    }
+  });
+
+  it('keep its answer where their deadline has passed, or they alone are left', async () => {
+    let now = 0;
+    const { provider, told } = puppet('p', ['a'], 'content_filter');
+    const go = Promise.withResolvers<void>();
+    told.go = go.promise;
+    const gateway = await open(
+      { models: [priced()] },
+      { providers: [provider], clock: { now: () => now } },
+    );
+    const ask = (more: object) =>
+      gateway.generate({ ...same, stream: false }, callerOf({ arrivedAt: 0, ...more }));
+    const asked = [ask({}), ask({ deadline: 60_000 })];
+    await vi.waitFor(() => expect(told.calls).toBe(1), { timeout: 30_000 });
+    now = 60_000;
+    go.resolve();
+    for (const answer of await Promise.all(asked)) {
+      expect(textOf(await eventsOf(answer))).toBe('a');
+    }
+    expect(told.calls).toBe(1);
+
+    const later = Promise.withResolvers<void>();
+    told.go = later.promise;
+    now = 0;
+    const gone = new AbortController();
+    const [leaving, staying] = [ask({ signal: gone.signal }), ask({})];
+    await vi.waitFor(() => expect(told.calls).toBe(2), { timeout: 30_000 });
+    gone.abort(new Error('left'));
+    await expect(leaving).rejects.toThrow('left');
+    later.resolve();
+    const answer = await staying;
+    expect(textOf(await eventsOf(answer))).toBe('a');
+    expect(answer.receipt()).toMatchObject({ cache: 'joined', costUsd: 0.00003 });
+    expect(told.calls).toBe(2);
+  });
+});

@@ -10,6 +10,7 @@ import { SkeinError } from '@skein/api/errors';
 import type { Instant } from '@skein/serving';
 import type { GenerateEvent } from '../contract.ts';
 import type { Events } from '../execute.ts';
+import { leavable, type EventIterator } from '../leavable.ts';
 import { createTape, type Tape } from './tape.ts';
 
 export interface FlightOptions<Answer> {
@@ -34,8 +35,8 @@ export interface FlightReader<Answer> {
    *   reason of its signal.
    */
   readonly answer: Promise<Answer>;
-  /** From the first event on. Leaving the loop leaves the flight. */
-  events(): AsyncGenerator<GenerateEvent>;
+  /** From the first event on. Leaving the loop, also before it begins, leaves the flight. */
+  events(): EventIterator;
   /**
    * Whether the call's cost is on this reader's receipt: it is on that of the first one that has not
    * left before the end. The budgets charged are those of the caller that began.
@@ -98,16 +99,20 @@ export function startFlight<Answer extends { readonly events: () => Events }>(
       const own = Promise.race([answer, left.promise]).finally(() => clearTimeout(timer));
       // Nothing of a call that failed is read.
       own.catch(() => signal.removeEventListener('abort', abort));
+      const done = (): void => {
+        signal.removeEventListener('abort', abort);
+        if (!isEnded) leave(new SkeinError('CANCELLED', 'The answer was not read to its end.'));
+      };
+      async function* read(): AsyncGenerator<GenerateEvent, void> {
+        try {
+          yield* tape.read(signal);
+        } finally {
+          done();
+        }
+      }
       return {
         answer: own,
-        async *events() {
-          try {
-            yield* tape.read(signal);
-          } finally {
-            signal.removeEventListener('abort', abort);
-            if (!isEnded) leave(new SkeinError('CANCELLED', 'The answer was not read to its end.'));
-          }
-        },
+        events: () => leavable(read(), done),
         pays: () => readers.values().next().value === me,
       };
     },

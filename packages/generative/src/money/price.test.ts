@@ -4,6 +4,7 @@ import type { GenerateRequest, Message } from '../contract.ts';
 import { encodeRequest as encodeGemini } from '../providers/gemini/encode.ts';
 import { encodeRequest as encodeOpenAi } from '../providers/openai/encode.ts';
 import { checkBoundedEmbed, checkBoundedRequest } from './bounded-fields.ts';
+import { imageTokens } from './image.ts';
 import { promptTokens } from './price.ts';
 
 /** Two bytes each: bytes are counted and not characters. */
@@ -87,14 +88,33 @@ describe('the worst case of a prompt', () => {
     expect(promptTokens(request).most).toBeGreaterThanOrEqual(sent);
   });
 
-  it('is the context of the model for a part whose size says nothing, and a table’s for an image', () => {
+  it('is the context of the model for parts whose size says nothing: a file, an image by its address', () => {
     const file = { type: 'other', value: { type: 'file', file: { file_id: 'f1' } } } as const;
     const request = requestOf({ messages: [message({ content: [file] })] });
     expect(promptTokens(request, 128_000).most).toBeGreaterThanOrEqual(128_000);
     expect(promptTokens(request).most).toBeGreaterThanOrEqual(2_000_000);
     const image = { type: 'image', url: 'https://a.b/c.png' } as const;
     const two = requestOf({ messages: [message({ content: [image, image] })] });
-    expect(promptTokens(two).most).toBeGreaterThanOrEqual(2 * 48_169);
+    expect(promptTokens(two, 128_000).most).toBeGreaterThanOrEqual(128_000);
+    expect(promptTokens(two).most).toBeGreaterThanOrEqual(2_000_000);
+  });
+
+  it('has the tokens of each image whose size can be read', () => {
+    const head = Buffer.alloc(24);
+    head.write('\u0089PNG\r\n\u001A\n', 'latin1');
+    head.write('IHDR', 12, 'latin1');
+    head.writeUInt32BE(6000, 16);
+    head.writeUInt32BE(4000, 20);
+    const url = `data:image/png;base64,${head.toString('base64')}`;
+    const tokens = imageTokens(url);
+    const tokensOf = (count: number) => {
+      const content = Array.from({ length: count }, () => ({ type: 'image', url }) as const);
+      return promptTokens(requestOf({ messages: [message({ content })] }));
+    };
+    const [none, three] = [tokensOf(0), tokensOf(3)];
+    expect(three.most - none.most).toBe(3 * tokens.most!);
+    expect(three.expected - none.expected).toBe(3 * tokens.expected);
+    expect(three.images).toBe(3 * tokens.expected);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Costs in nano-dollars: whole numbers, so that sums are exact. A price of $0.15 for a million tokens is 150 for one. */
 import type { TokenPrice } from '@skein/api';
 import type { EmbedRequest, GenerateRequest, Usage } from '../contract.ts';
+import { imageTokens } from './image.ts';
 
 export const NANO_DOLLARS = 1e9;
 /** From dollars for a million tokens to nano-dollars for one. */
@@ -21,11 +22,6 @@ export function costOf(price: TokenPrice | undefined, usage: Usage): number {
 /** US dollars to the nano-dollar, as every header that names a cost has them. */
 export const usdText = (usd: number): string => usd.toFixed(9);
 
-/**
- * Tokens of an image. At most: the largest of the published tables (8 tiles of 5,667 and 2,833 more,
- * GPT-4o mini). Expected: 16 tiles of 258 (Gemini).
- */
-const IMAGE_TOKENS = { most: 48_169, expected: 4128 } as const;
 /** Of a prompt, where the operator does not say how long it may be: the largest that is published. */
 const LARGEST_CONTEXT = 2 ** 21;
 /** Marks around each message and tool in chat templates. */
@@ -42,18 +38,19 @@ const WRITTEN_OUT = 6;
  *
  * @param contextTokens of the model, as far as it is known.
  * @returns `most`: a token has at least one byte of what is sent, in every tokenizer that falls back
- *   to bytes. A part of another kind than text and images, such as a file, may fill the context
- *   whatever its size is. `expected`: of the text.
+ *   to bytes. A part whose size says nothing, such as a file or an image by its address, may fill the
+ *   context. `expected`: of the text and the images, `images`: of these alone.
  */
 export function promptTokens(
   request: GenerateRequest,
   contextTokens = LARGEST_CONTEXT,
-): { most: number; expected: number } {
+): { most: number; expected: number; images: number } {
   const { prompt = '', messages, tools = [], toolChoice, format, extra, continuation } = request;
   /** Bytes of what the model certainly reads, and of what it may read. */
   let text = Buffer.byteLength(prompt) + Buffer.byteLength(continuation?.text ?? '');
   let more = bytesOf(extra) + (typeof toolChoice === 'object' ? bytesOf(toolChoice) : 0);
-  let images = 0;
+  let imagesMost = 0;
+  let imagesExpected = 0;
   let isUnbounded = false;
   for (const message of messages) {
     const { content, toolCalls = [], reasoning = '', name = '', toolCallId = '' } = message;
@@ -65,7 +62,10 @@ export function promptTokens(
         text += size;
         more += bytesOf(part.extra) + (message.role === 'tool' ? spreadOf(part.text, size) : 0);
       } else if (part.type === 'image') {
-        images += 1;
+        const { most, expected } = imageTokens(part.url);
+        imagesExpected += expected;
+        if (most === undefined) isUnbounded = true;
+        else imagesMost += most;
         more += bytesOf(part.extra);
       } else {
         isUnbounded = true;
@@ -87,14 +87,9 @@ export function promptTokens(
   const frames = FRAME_TOKENS * (turns + tools.length);
   const template = TEMPLATE_TOKENS.always + (tools.length === 0 ? 0 : TEMPLATE_TOKENS.withTools);
   return {
-    most:
-      text +
-      more +
-      frames +
-      template +
-      images * IMAGE_TOKENS.most +
-      (isUnbounded ? contextTokens : 0),
-    expected: Math.ceil(text / BYTES_PER_TOKEN) + frames + images * IMAGE_TOKENS.expected,
+    most: text + more + frames + template + imagesMost + (isUnbounded ? contextTokens : 0),
+    expected: Math.ceil(text / BYTES_PER_TOKEN) + frames + imagesExpected,
+    images: imagesExpected,
   };
 }
 

@@ -21,6 +21,7 @@ import type {
   Part,
   ToolCall,
 } from '../contract.ts';
+import { leavable, leave } from '../leavable.ts';
 import { type Count, inTurns, replaceBy } from './in-turns.ts';
 import { KINDS } from './kinds.ts';
 import { extraOf, pieceExtraOf, redactedExtra, type Replace } from './redacted-extra.ts';
@@ -142,7 +143,9 @@ const withHeader = (generation: Generation, count: Count): Generation => ({
 });
 
 function redactedAnswer(generation: Generation, program: Program, count: Count): Generation {
-  return { ...generation, events: redactedEvents(generation.events, program, count) };
+  const { events } = generation;
+  const redacted = redactedEvents(events, program, count);
+  return { ...generation, events: leavable(redacted, () => leave(events)) };
 }
 
 type TextEvent = GenerateEvent & { readonly type: 'text' | 'reasoning' | 'tool-call' };
@@ -151,7 +154,7 @@ async function* redactedEvents(
   events: AsyncIterable<GenerateEvent>,
   program: Program,
   count: Count,
-): AsyncGenerator<GenerateEvent> {
+): AsyncGenerator<GenerateEvent, void> {
   /** Texts of a choice that are still written: its text, its reasoning, the arguments of each call. */
   const open = new Map<string, { readonly scanner: Scanner; readonly last: TextEvent }>();
   const replace = replaceBy(program, count);

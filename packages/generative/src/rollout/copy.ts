@@ -43,7 +43,7 @@ export function createCopier(plane: Pick<Execution, 'ledger' | 'clock' | 'random
   ): Promise<void> {
     const { rollout, candidate: route } = assignment;
     if (plane.ledger.counts('operator')) checkBoundedRequest(request);
-    const prompt = promptTokens(request);
+    const prompt = promptTokens(request, settings.contextTokens);
     // Bounded, so that the worst case is one.
     const maxTokens = request.maxTokens ?? settings.maxOutputTokens;
     const firstMs = settings.deadlineMs ?? DEADLINE_OBJECTIVES * settings.ttftMs;
@@ -62,19 +62,19 @@ export function createCopier(plane: Pick<Execution, 'ledger' | 'clock' | 'random
     const attempt = startAttempt(
       route.provider,
       { ...request, model: route.settings.model, maxTokens, stream: true },
-      { signal, firstMs, gapMs: settings.gapMs, clock },
+      { signal, firstMs, gapMs: settings.gapMs, promptTokens: prompt.expected, clock },
     );
     let ttftMs: number | undefined;
     let error: unknown;
     try {
       await attempt.head;
       ttftMs = clock.now() - call.sentAt;
-      route.times.record(ttftMs, attempt.usage?.inputTokens || prompt.expected);
+      route.times.record(ttftMs, attempt.inputTokens ?? prompt.expected);
       await attempt.remaining();
     } catch (thrown) {
       error = thrown;
     }
-    rollout.noteCopy(call.settle(error, usageOf(attempt, error, prompt.expected)));
+    rollout.noteCopy(call.settle(error, usageOf(attempt, error)));
     const end = { error, ttftMs, tookMs: clock.now() - call.sentAt, isHurried: false };
     noteAttempt(assignment, route, end, settings.ttftMs);
   }

@@ -193,6 +193,22 @@ describe('a canary', () => {
     expect(await said()).toEqual(['old', cache === 'exact' ? 'hit' : 'semantic']);
   });
 
+  it('answers none that joins the same request of a caller on the other side', async () => {
+    const traffic = createRolloutTraffic();
+    traffic.follow([rollout({ share: 0.5 })]);
+    const gateway = await open(traffic, [provider('old').provider, provider('new').provider]);
+    const takes = (key: string) => traffic.of('m')!.takes(key, 0);
+    const keys = Array.from({ length: 40 }, (_, at) => `user-${at}`);
+    const request = requestOf('m', { sampling: { temperature: 0 } });
+    const asked = await Promise.all(
+      keys.map((stickyKey) => ask(gateway, callerOf({ stickyKey }), request)),
+    );
+    expect(asked.map(({ text }) => text)).toEqual(keys.map((key) => (takes(key) ? 'new' : 'old')));
+    expect(new Set(asked.map(({ text }) => text)).size).toBe(2);
+    // One call for each side.
+    expect(asked.filter(({ receipt }) => receipt.cache === 'miss')).toHaveLength(2);
+  });
+
   it('gets nothing of a tenant whose data may not go there', async () => {
     const traffic = createRolloutTraffic();
     traffic.follow([rollout({ share: 1, copied: 1 })]);

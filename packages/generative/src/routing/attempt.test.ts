@@ -16,7 +16,7 @@ async function outcomeOf(events: readonly GenerateEvent[]): Promise<unknown> {
     close: async () => {},
   };
   const { signal } = new AbortController();
-  const bounds = { signal, firstMs: 60_000, gapMs: 60_000, clock: performance };
+  const bounds = { signal, firstMs: 60_000, gapMs: 60_000, promptTokens: 1, clock: performance };
   const attempt = startAttempt(provider, requestOf('m', { choices: 2 }), bounds);
   try {
     const all = [...(await attempt.head)];

@@ -5,6 +5,7 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import type { GenerateEvent, GenerateRequest, Provider, Usage } from '../contract.ts';
+import { BYTES_PER_TOKEN } from '../money/price.ts';
 import { upstreamError } from '../wire/upstream-error.ts';
 
 export interface AttemptBounds {
@@ -13,6 +14,8 @@ export interface AttemptBounds {
   /** Longest wait for the first content, in milliseconds. */
   readonly firstMs: number;
   readonly gapMs: number;
+  /** Of the request, as they are expected to be. */
+  readonly promptTokens: number;
   readonly clock: { now(): number };
 }
 
@@ -24,9 +27,11 @@ export interface Attempt {
   /** The same at once, for a caller that reads none before the last: cheaper than one by one. */
   remaining(): Promise<readonly GenerateEvent[]>;
   cancel(reason: Error): void;
-  /** As far as it is known. */
-  readonly usage: Usage | undefined;
-  /** Characters of content so far, from which tokens are estimated when the provider counts none. */
+  /** So far; estimated where the provider has not said, or has said 0 for what it does not know. */
+  used(): Usage;
+  /** Of the prompt, where the provider has said so. */
+  readonly inputTokens: number | undefined;
+  /** Characters of content so far. */
   readonly characters: number;
 }
 
@@ -35,14 +40,16 @@ export function startAttempt(
   request: GenerateRequest,
   bounds: AttemptBounds,
 ): Attempt {
-  const { signal, firstMs, gapMs, clock } = bounds;
+  const { signal, firstMs, gapMs, promptTokens, clock } = bounds;
   const { choices = 1 } = request;
   const controller = new AbortController();
   const call = { signal: controller.signal, deadline: clock.now() + firstMs, gapMs };
   const source = provider.generate(request, call)[Symbol.asyncIterator]();
   let failure: Error | undefined;
   let rejectAwaited: (error: Error) => void = () => {};
+  /** As the provider has said, and as the reader has got it. */
   let usage: Usage | undefined;
+  let shown: Usage | undefined;
   let characters = 0;
   const finished = new Set<number>();
 
@@ -79,7 +86,8 @@ export function startAttempt(
     const step = await promise;
     if (step.done !== true) {
       note(step.value);
-      return step.value;
+      if (step.value.type !== 'usage') return step.value;
+      return { ...step.value, usage: (shown = used()) };
     }
     signal.removeEventListener('abort', abort);
     if (finished.size < choices) {
@@ -91,7 +99,21 @@ export function startAttempt(
             : `it finished ${finished.size} of ${choices} answers.`,
       });
     }
-    return undefined;
+    if (shown === undefined || shown.outputTokens === used().outputTokens) return undefined;
+    // More has been said since.
+    return { type: 'usage', usage: (shown = used()) };
+  }
+
+  function used(): Usage {
+    const { inputTokens = 0, outputTokens = 0, reasoningTokens = 0 } = usage ?? {};
+    if (usage !== undefined && inputTokens > 0 && (outputTokens > 0 || characters === 0))
+      return usage;
+    return {
+      ...usage,
+      inputTokens: inputTokens || promptTokens,
+      outputTokens: outputTokens || Math.max(reasoningTokens, tokensOf(characters)),
+      isEstimate: true,
+    };
   }
 
   function note(event: GenerateEvent): void {
@@ -206,14 +228,17 @@ export function startAttempt(
     rest,
     remaining,
     cancel,
-    get usage() {
-      return usage;
+    used,
+    get inputTokens() {
+      return usage?.inputTokens || undefined;
     },
     get characters() {
       return characters;
     },
   };
 }
+
+const tokensOf = (characters: number): number => Math.ceil(characters / BYTES_PER_TOKEN);
 
 /** Whether the caller gets something from it: the gateway commits to a provider at the first one. */
 function isContent(event: GenerateEvent): boolean {

@@ -24,6 +24,7 @@ import type {
   Generation,
 } from '../../contract.ts';
 import type { GatewayOptions } from '../../gateway-options.ts';
+import { leavable, leave } from '../../leavable.ts';
 import { COMPARISONS_IN_FLIGHT, SEMANTIC_LOOKUP } from '../../tuning.ts';
 import { createSemanticCounts, noteComparison, type SemanticCounts } from './counts.ts';
 import { numbersOf, questionOf, similarityOf, type Question } from './question.ts';
@@ -141,7 +142,8 @@ export function withSemanticCache(gateway: Gateway, options: Options): Gateway {
       }
       if (isCompared(policy, nearest)) compare(cache, nearest, async () => text, caller);
     };
-    return { ...generation, events: recorded(generation.events, ended) };
+    const { events } = generation;
+    return { ...generation, events: leavable(recorded(events, ended), () => leave(events)) };
   }
 
   function isCompared(
@@ -167,25 +169,28 @@ export function withSemanticCache(gateway: Gateway, options: Options): Gateway {
       attempts: 0,
       ttftMs: Math.max(0, clock.now() - caller.arrivedAt),
     } as const;
-    async function* events(): AsyncGenerator<GenerateEvent> {
+    function end(isWhole: boolean): void {
+      const { requestId, tenant, key, arrivedAt } = caller;
+      observe({
+        caller: { requestId, tenant, key },
+        model: request.model,
+        receipt,
+        ...(isWhole ? {} : { error: 'CANCELLED' as const }),
+        durationMs: clock.now() - arrivedAt,
+      });
+    }
+    async function* read(): AsyncGenerator<GenerateEvent, void> {
       let isWhole = false;
       try {
         yield* answer.events;
         isWhole = true;
       } finally {
-        const { requestId, tenant, key, arrivedAt } = caller;
-        observe({
-          caller: { requestId, tenant, key },
-          model: request.model,
-          receipt,
-          ...(isWhole ? {} : { error: 'CANCELLED' as const }),
-          durationMs: clock.now() - arrivedAt,
-        });
+        end(isWhole);
       }
     }
     return {
       provider: undefined,
-      events: events(),
+      events: leavable(read(), () => end(false)),
       headers: () => ({
         'skein-cache': 'semantic',
         'skein-cache-similarity': similarity.toFixed(4),
@@ -253,7 +258,7 @@ export function withSemanticCache(gateway: Gateway, options: Options): Gateway {
 async function* recorded(
   events: AsyncIterable<GenerateEvent>,
   ended: (events: readonly GenerateEvent[]) => void,
-): AsyncGenerator<GenerateEvent> {
+): AsyncGenerator<GenerateEvent, void> {
   const all: GenerateEvent[] = [];
   for await (const event of events) {
     all.push(event);
