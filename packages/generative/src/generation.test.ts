@@ -83,11 +83,12 @@ describe.each(Object.entries<Kind>(KINDS))('an answer %s', (_, kind) => {
 
   it('ends when its reader leaves before the first event', async () => {
     const { ask, outcomes, idle } = await opened();
-    const { events, receipt } = await ask();
+    const answer = await ask();
+    const { events } = answer;
     const iterator = events[Symbol.asyncIterator]();
     await iterator.return?.();
     expect(outcomes).toMatchObject([{ model: 'm', error: 'CANCELLED' }]);
-    expect(receipt()).toMatchObject({ model: 'm' });
+    expect(answer.receipt()).toMatchObject({ model: 'm' });
     expect(await iterator.next()).toMatchObject({ done: true });
     expect(outcomes).toHaveLength(1);
     await vi.waitFor(idle, { timeout: 30_000 });

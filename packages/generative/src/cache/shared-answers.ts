@@ -22,7 +22,7 @@ import { isRepeatable, requestKey } from './request-key.ts';
 
 export interface SharedAnswersOptions {
   readonly clock: { now(): Instant };
-  execute(execution: Execution, request: GenerateRequest): Promise<Answer>;
+  readonly execute: (execution: Execution, request: GenerateRequest) => Promise<Answer>;
 }
 
 /** @returns the answer to a deterministic request. @throws SkeinError as `execute` does. */
