@@ -1,8 +1,10 @@
 import * as http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { afterAll, beforeEach, expect, it } from 'vitest';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { openAiProvider } from '../providers/openai/provider.ts';
 import { openUpstream } from './http-client.ts';
+import { createIncoming } from './incoming.ts';
 
 let connections: number;
 beforeEach(() => {
@@ -67,4 +69,123 @@ it('ends the connection of an answer that is left early', async () => {
   for await (const _ of answer.body) break;
   await expect(ended).resolves.toBeUndefined();
   upstream.close();
+});
+
+/** @returns its address. */
+async function listening(serve: (socket: Socket) => void): Promise<string> {
+  const sockets = new Set<Socket>();
+  const raw = createServer((socket) => {
+    sockets.add(socket.on('error', () => {}));
+    serve(socket);
+  });
+  await new Promise<void>((resolve) => raw.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    raw.close();
+  });
+  return `127.0.0.1:${(raw.address() as AddressInfo).port}`;
+}
+
+function open(baseUrl: string, connectMs = 30_000) {
+  const upstream = openUpstream({ name: 'up', baseUrl, connectMs });
+  onTestFinished(() => upstream.close());
+  const post = (signal = new AbortController().signal) =>
+    upstream.send({ path: '/', headers: {}, body: '{}', signal });
+  return { post };
+}
+
+const OK = 'HTTP/1.1 200 OK\r\ncontent-type: Text/Plain; charset=x\r\n';
+const HELLO = `${OK}content-length: 5\r\n\r\nhello`;
+
+it('sends a request again that a kept connection has lost, and no other one', async () => {
+  let requests = 0;
+  const address = await listening((socket) =>
+    socket.on('data', () => {
+      requests += 1;
+      if (requests === 2 || requests === 5) socket.destroy();
+      else socket.write(HELLO);
+    }),
+  );
+  const first = open(`http://${address}`);
+  for (let count = 0; count < 2; count++) expect(await (await first.post()).text()).toBe('hello');
+  expect(requests).toBe(3);
+  expect(await (await first.post()).text()).toBe('hello');
+  await expect(open(`http://${address}`).post()).rejects.toMatchObject({
+    code: 'UPSTREAM_UNREACHABLE',
+  });
+  expect(requests).toBe(5);
+});
+
+it('leaves a connection alone whose answer has arrived, whatever becomes of the answer', async () => {
+  let sockets = 0;
+  const address = await listening((socket) => {
+    sockets += 1;
+    socket.on('data', () => void socket.write(HELLO));
+  });
+  const { post } = open(`http://${address}`);
+  for (let count = 0; count < 3; count++) {
+    const answer = await post();
+    expect(await answer.text()).toBe('hello');
+    answer.discard();
+  }
+  expect(sockets).toBe(1);
+});
+
+it('ends a connection that is not there yet, in time and when its request is left', async () => {
+  const closed: Promise<void>[] = [];
+  // It never answers the first message of TLS.
+  const address = await listening((socket) => {
+    closed.push(new Promise((resolve) => socket.resume().once('close', () => resolve())));
+  });
+  await expect(open(`https://${address}`, 50).post()).rejects.toThrow(/no connection in 50 ms/);
+  const caller = new AbortController();
+  const left = open(`https://${address}`).post(caller.signal);
+  await expect.poll(() => closed.length, { timeout: 30_000 }).toBe(2);
+  caller.abort(new Error('left'));
+  await expect(left).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
+  await Promise.all(closed);
+});
+
+it('reads the head behind one that informs, and a body that is compressed', async () => {
+  const body = gzipSync('hello');
+  const address = await listening((socket) =>
+    socket.on('data', () => {
+      socket.write('HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n');
+      socket.write(`${OK}content-encoding: gzip\r\ncontent-length: ${body.length}\r\n\r\n`);
+      socket.write(body);
+    }),
+  );
+  const answer = await open(`http://${address}`).post();
+  expect(answer).toMatchObject({ status: 200, contentType: 'text/plain' });
+  expect(answer.header('content-encoding')).toBe('gzip');
+  expect(await answer.text()).toBe('hello');
+});
+
+it('says of an answer without its end that it was cut', async () => {
+  const address = await listening((socket) =>
+    socket.on('data', () => void socket.end(`${OK}content-length: 6\r\n\r\nhello`)),
+  );
+  const answer = await open(`http://${address}`).post();
+  await expect(answer.text()).rejects.toMatchObject({ code: 'UPSTREAM_CUT' });
+});
+
+it('holds an upstream back whose reader is slow', async () => {
+  let resumed = 0;
+  const resume = (): void => void (resumed += 1);
+  const incoming = createIncoming('up', {
+    status: 200,
+    fields: [],
+    resume,
+    end: () => {},
+  });
+  let sent = 1;
+  while (incoming.push(Buffer.alloc(1000)) && sent < 1000) sent += 1;
+  expect(sent).toBeLessThan(100);
+  let read = 0;
+  for await (const piece of incoming.answer.body) {
+    read += piece.length;
+    expect(resumed).toBe(read < sent * 1000 ? 0 : 1);
+    if (resumed === 1) incoming.end();
+  }
+  expect(read).toBe(sent * 1000);
 });

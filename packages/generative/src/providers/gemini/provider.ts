@@ -6,7 +6,8 @@
 import type { Embeddings, GenerateEvent, Provider, ProviderCall } from '../../contract.ts';
 import { type Hide, hidingOf } from '../../wire/credentials.ts';
 import { eventData } from '../../wire/event-stream.ts';
-import { openUpstream, type UpstreamAnswer, type UpstreamOptions } from '../../wire/http-client.ts';
+import { openUpstream, type UpstreamOptions } from '../../wire/http-client.ts';
+import type { UpstreamAnswer } from '../../wire/incoming.ts';
 import { googleFields } from '../../wire/google-fields.ts';
 import { asCount, asObject, asObjects, parseJson, type Json } from '../../wire/json.ts';
 import { upstreamError } from '../../wire/upstream-error.ts';

@@ -1,6 +1,6 @@
 /** Errors of OpenAI's form: `{"error": {"message", "type", "code", "param"}}`, also inside a stream. */
 import type { SkeinError } from '@skein/api/errors';
-import type { UpstreamAnswer } from '../../wire/http-client.ts';
+import type { UpstreamAnswer } from '../../wire/incoming.ts';
 import { asObject, asText, durationMs, type Json } from '../../wire/json.ts';
 import { quoted, upstreamError } from '../../wire/upstream-error.ts';
 

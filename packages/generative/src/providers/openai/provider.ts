@@ -15,7 +15,8 @@ import type {
 } from '../../contract.ts';
 import { hidingOf } from '../../wire/credentials.ts';
 import { eventData } from '../../wire/event-stream.ts';
-import { openUpstream, type UpstreamAnswer, type UpstreamOptions } from '../../wire/http-client.ts';
+import { openUpstream, type UpstreamOptions } from '../../wire/http-client.ts';
+import type { UpstreamAnswer } from '../../wire/incoming.ts';
 import { asCount, asObject, asObjects, parseJson, type Json } from '../../wire/json.ts';
 import { faultOf, upstreamError } from '../../wire/upstream-error.ts';
 import { createDecoder } from './decode.ts';
