@@ -47,6 +47,47 @@ describe('published figures of Poisson sampling', () => {
   });
 });
 
+describe('Poisson sampling of integers as noise', () => {
+  /** Rényi divergence of order α, by adding up all integers that matter. */
+  function divergence(p: (x: number) => number, q: (x: number) => number, order: number): number {
+    let sum = 0;
+    for (let x = -1000; x <= 1000; x++) if (q(x) > 0) sum += q(x) * (p(x) / q(x)) ** order;
+    return Math.log(sum) / (order - 1);
+  }
+
+  it.each([
+    { deviation: 4, shift: 2, rate: 0.1, order: 2 },
+    { deviation: 4, shift: 7, rate: 0.3, order: 5 },
+    { deviation: 10, shift: 3, rate: 0.01, order: 16 },
+    { deviation: 25, shift: 40, rate: 0.5, order: 3 },
+  ])('spends what is summed up: %j', ({ deviation, shift, rate, order }) => {
+    const weight = (x: number): number => Math.exp(-(x * x) / (2 * deviation ** 2));
+    let whole = 0;
+    for (let x = -1000; x <= 1000; x++) whole += weight(x);
+    const without = (x: number): number => weight(x) / whole;
+    const mixed = (x: number): number => (1 - rate) * without(x) + (rate * weight(x - shift)) / whole;
+    const found = rdpOf(
+      {
+        kind: 'discrete',
+        noise: deviation / shift,
+        steps: 1,
+        sampling: { kind: 'poisson', rate },
+      },
+      order,
+    );
+    expect(found / divergence(mixed, without, order)).toBeCloseTo(1, 9);
+    expect(divergence(without, mixed, order)).toBeLessThanOrEqual(found);
+  });
+
+  it('spends as much as a Gaussian of the same size', () => {
+    const steps = { noise: 2, steps: 60, sampling: { kind: 'poisson', rate: 0.1 } } as const;
+    const [integers, numbers] = (['discrete', 'gaussian'] as const).map(
+      (kind) => epsilonOf([{ kind, ...steps }], 1e-3).rdp.epsilon,
+    );
+    expect(integers! / numbers!).toBeCloseTo(1, 2);
+  });
+});
+
 describe('a Gaussian of all examples', () => {
   it.each([
     [0.7, 1, 1e-5],

@@ -35,7 +35,7 @@ export function rdpOf(mechanism: Mechanism, order: number): number {
   if (mechanism.kind === 'banded') {
     return (mostParticipations(mechanism.bands, steps) * order) / (2 * noise ** 2);
   }
-  const poisson = mechanism.kind === 'discrete' ? poissonOfAny : poissonStep;
+  const poisson = mechanism.kind === 'discrete' ? poissonOfIntegers : poissonStep;
   return steps * rdpOfStep(mechanism.sampling, noise, order, poisson);
 }
 
@@ -67,22 +67,23 @@ function poissonStep(rate: number, noise: number, order: number): number {
 }
 
 /**
- * Poisson sampling before any mechanism whose divergence of order l is at most l/2σ², for whole α:
- * Zhu and Wang, "Poisson Subsampled Rényi Differential Privacy" (ICML 2019), theorem 5.
+ * The same for integers as noise, for whole α: log Σₖ binom(α, k) (1 − q)^{α−k} qᵏ e^{(k²−k)/2σ²} ÷ (α − 1).
+ *
+ * The k-th moment of the likelihood ratio of two discrete Gaussians is that of two Gaussians when they differ by
+ * integers, because e^{−(x−ks)²/2σ²} adds up to the same over all x for any whole ks. The divergence in the other
+ * direction is smaller: x ↦ s − x exchanges the two (Mironov, Talwar and Zhang 2019, theorem 5).
  */
-function poissonOfAny(rate: number, noise: number, order: number): number {
+function poissonOfIntegers(rate: number, noise: number, order: number): number {
   if (!Number.isInteger(order)) return Infinity;
   const stay = Math.log1p(-rate);
-  const inner = (l: number): number => ((l - 1) * l) / (2 * noise ** 2);
-  const logs = [(order - 1) * stay + Math.log(order * rate - rate + 1)];
-  let logChoose = Math.log(order);
-  for (let l = 2; l <= order; l++) {
-    logChoose += Math.log((order - l + 1) / l);
-    const factor = l === 2 ? 0 : Math.log(3);
-    logs.push(factor + logChoose + (order - l) * stay + l * Math.log(rate) + inner(l));
+  const logs = [order * stay];
+  let logChoose = 0;
+  for (let k = 1; k <= order; k++) {
+    logChoose += Math.log((order - k + 1) / k);
+    const moment = (k * (k - 1)) / (2 * noise ** 2);
+    logs.push(logChoose + (order - k) * stay + k * Math.log(rate) + moment);
   }
-  // No worse than without sampling.
-  return Math.min(logSum(logs) / (order - 1), order / (2 * noise ** 2));
+  return Math.max(0, logSum(logs)) / (order - 1);
 }
 
 /** log(1 − rate + rate·e^ratio), without overflow. */
