@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { helperWork, openHelperMemory } from '../helper/index.ts';
 import type { Joined } from '../identity/handshake.ts';
 import { identityOf, signerOf } from '../identity/keys.ts';
+import { fromHex } from '@skein/api/canonical';
 import { ledgerText, verifyLedger } from '../ledger/verify.ts';
 import { committeeContext, splitRoster } from '../plan/committee-terms.ts';
 import { encodingOf } from '../plan/encoding.ts';
@@ -179,7 +180,8 @@ it('uses nothing of a sum whose masks a helper lied about', async () => {
     const { roster, rest } = splitRoster(plan, payload!, fields['sites']);
     const signer = signerOf(await identityOf(await memory.identity()));
     const liar = new Helper(signer, await memory.sealingSecret(), { after: -1 });
-    const context = committeeContext(terms, place, roster);
+    const base = fromHex(fields['base'] as string);
+    const context = committeeContext({ ...terms, base }, place, roster);
     // Half of all residues: no sum of four sites is so far from another. A random lie about five numbers is in the
     // range of sums once in 32 times.
     const other = new Uint32Array(context.length).fill(2 ** (residueBits(encoding) - 1));

@@ -17,7 +17,7 @@ import { completePlan } from '../plan/complete.ts';
 import { encodingOf } from '../plan/encoding.ts';
 import type { PlanDraft, PlannedHelper } from '../plan/plan.ts';
 import { isBudgetSpent } from '../plan/spent.ts';
-import { answerOnce } from '../site/answers.ts';
+import { answerOnce, type Task } from '../site/answers.ts';
 import { draft } from '../testing/plans.ts';
 import {
   helperWork,
@@ -30,6 +30,8 @@ import {
 type Bytes = Uint8Array<ArrayBuffer>;
 const RUN = 'f-1';
 const SITES = 5;
+/** sha-256 of what sites have trained from. */
+const BASE = 'b'.repeat(64);
 const code = (name: string) => expect.objectContaining({ code: name });
 
 let leader: Identity;
@@ -72,8 +74,8 @@ async function helperOn(
   const identity = await identityOf(await memory.identity());
   const work = await helperWork({ run: RUN, joined, memory });
   const answer = answerOnce({ ...terms, identity, memory, work });
-  const contextAt = (round: number, attempt = 0): CommitteeContext =>
-    committeeContext({ ...terms, encoding }, { round, attempt }, roster);
+  const contextAt = (round: number, attempt = 0, base = BASE): CommitteeContext =>
+    committeeContext({ ...terms, encoding, base: fromHex(base) }, { round, attempt }, roster);
 
   /** The signed list of some sites, as an honest leader of a plan with a minimum would make it. */
   async function listOf(
@@ -93,19 +95,36 @@ async function helperOn(
     }
     return at.close();
   }
+  /** A list of sites, the last of which was sent other parameters than the rest. */
+  async function listOfDeceived(numbers: readonly number[]): Promise<Bytes> {
+    const list = await listOf(numbers);
+    const other = contextAt(0, 0, 'c'.repeat(64));
+    const deceived = numbers.at(-1)!;
+    const input = new Uint32Array(other.length);
+    const { head } = await sealUpdate(other, signerOf(sites[deceived]!), input, { after: -1 });
+    const signed = joinedBytes([list.slice(0, -64 - head.length), head]);
+    return joinedBytes([signed, await leader.signBytes(signed)]);
+  }
   return {
     plan,
     listOf,
+    listOfDeceived,
     ask(phase: string, list: Bytes, round = 0, attempt = 0) {
       const payload = joinedBytes([...roster, list]);
       const place = { round, attempt, phase };
-      return answer({ place, fields: { sites: SITES }, payload });
+      return answer({ place, fields: { sites: SITES, base: BASE }, payload });
     },
+    askWith: (fields: Task['fields'], list: Bytes) =>
+      answer({
+        place: { round: 0, attempt: 0, phase: 'masks' },
+        fields,
+        payload: joinedBytes([...roster, list]),
+      }),
     /** With a shorter roster than the plan's threshold, or another count. */
     askOf: (count: number, list: Bytes) =>
       answer({
         place: { round: 0, attempt: 0, phase: 'masks' },
-        fields: { sites: count },
+        fields: { sites: count, base: BASE },
         payload: joinedBytes([...roster.slice(0, count), list]),
       }),
   };
@@ -157,6 +176,16 @@ describe('a helper', () => {
     await expect(helper.askOf(4, list)).rejects.toEqual(code('AGGREGATION_CONTEXT_OTHER'));
     // Nothing of that has spent the round.
     await expect(helper.ask('masks', list)).resolves.toBeDefined();
+  });
+
+  it('refuses a list of sites that were sent different parameters', async () => {
+    const helper = await helperOn(openHelperMemory(':memory:'));
+    const deceived = await helper.listOfDeceived([0, 1, 2]);
+    for (const phase of ['seeds', 'masks']) {
+      await expect(helper.ask(phase, deceived)).rejects.toEqual(code('AGGREGATION_CONTEXT_OTHER'));
+    }
+    const without = helper.askWith({ sites: SITES }, deceived);
+    await expect(without).rejects.toEqual(code('FEDERATION_PROTOCOL'));
   });
 
   it('refuses a list with a wrong signature, and a list of another round', async () => {

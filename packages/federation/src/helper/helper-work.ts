@@ -5,7 +5,7 @@
  * That a place is answered once, and that the answer is stored before it is sent, is kept by
  * `answerOnce`, and so is the privacy budget of the plan: a helper counts its own sums.
  */
-import { digestOf, toHex } from '@skein/api/canonical';
+import { digestOf, fromHex, toHex } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
 import {
   Helper,
@@ -103,7 +103,21 @@ export async function helperWork({ run, joined, memory }: HelperWorkOptions): Pr
     const phase = Object.hasOwn(phases, place.phase) ? phases[place.phase] : undefined;
     if (phase === undefined) throw unknownPhase({ place });
     const { roster, rest } = splitRoster(plan, payload, fields['sites']);
-    const context = committeeContext({ ...joined, run, encoding }, place, roster);
+    const base = baseOf(fields['base']);
+    const context = committeeContext({ ...joined, run, encoding, base }, place, roster);
     return phase(context, rest, place.round);
   };
+}
+
+/**
+ * What the listed sites have trained from, as the coordinator says. A site that was sent other parameters has signed
+ * another base, and a list with it is refused.
+ * @throws SkeinError FEDERATION_PROTOCOL.
+ */
+function baseOf(value: unknown): Uint8Array<ArrayBuffer> {
+  if (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)) return fromHex(value);
+  throw new SkeinError(
+    'FEDERATION_PROTOCOL',
+    'The task does not say by its sha-256 what the sites have trained from.',
+  );
 }

@@ -23,10 +23,12 @@ export interface CommitteeTerms {
   /** The coordinator's public key, in hex. */
   readonly coordinator: string;
   readonly encoding: SumEncoding;
+  /** SHA-256 of what sites train from. */
+  readonly base: Bytes;
 }
 
 export function committeeContext(
-  { run, plan, planDigest, coordinator, encoding }: CommitteeTerms,
+  { run, plan, planDigest, coordinator, encoding, base }: CommitteeTerms,
   { round, attempt }: Omit<Place, 'phase'>,
   roster: readonly Bytes[],
 ): CommitteeContext {
@@ -34,6 +36,7 @@ export function committeeContext(
     run,
     round: sumNumber(round, attempt),
     plan: fromHex(planDigest),
+    base,
     roster,
     length: residueCount(encoding),
     bits: residueBits(encoding),

@@ -65,7 +65,8 @@ describe('Poisson sampling of integers as noise', () => {
     let whole = 0;
     for (let x = -1000; x <= 1000; x++) whole += weight(x);
     const without = (x: number): number => weight(x) / whole;
-    const mixed = (x: number): number => (1 - rate) * without(x) + (rate * weight(x - shift)) / whole;
+    const mixed = (x: number): number =>
+      (1 - rate) * without(x) + (rate * weight(x - shift)) / whole;
     const found = rdpOf(
       {
         kind: 'discrete',

@@ -4,7 +4,7 @@ import { suite, type Bytes } from './crypto/suite.ts';
 import { joined, Writer } from './wire/bytes.ts';
 
 /** Of the messages below `wire/`. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** The most entries of an update. */
 const MAX_LENGTH = 2 ** 27;
@@ -27,13 +27,20 @@ export interface AggregationContext {
   readonly fewest?: number;
   /** The share of sites that may be corrupt, besides the coordinator. Default: a third. */
   readonly corrupt?: number;
+  /**
+   * SHA-256 of what the sites train from. A server that sends one site other parameters than the rest could make the
+   * updates of the rest zero, so that the sum is the update of that site (Pasquini et al., "Eluding Secure Aggregation in
+   * Federated Learning via Model Inconsistency", CCS 2022): masks of sites with different bases do not cancel. Protocol A
+   * needs it in exchange 2 only. Default: nothing is bound.
+   */
+  readonly base?: Bytes;
   /** Of protocol A: every two sites share a mask, also above 64 sites. Default: as `graph.ts` derives. */
   readonly complete?: boolean;
 }
 
 /** @throws SkeinError AGGREGATION_INVALID; AGGREGATION_ROSTER_FORGED for a repeated identity. */
 export function checkContext(context: AggregationContext): void {
-  const { run, round, plan, roster, length, bits, corrupt = 1 / 3 } = context;
+  const { run, round, plan, roster, length, bits, base = plan, corrupt = 1 / 3 } = context;
   assertTerms([
     [
       run.length > 0 && run.length <= 200,
@@ -44,6 +51,7 @@ export function checkContext(context: AggregationContext): void {
       `round ${round} is not an integer from 0`,
     ],
     [plan.length === 32, `the digest of the plan has ${plan.length} bytes, not 32`],
+    [base.length === 32, `the digest of what sites train from has ${base.length} bytes, not 32`],
     [
       roster.length >= 2 && roster.length <= MAX_SITES,
       `${roster.length} sites, not 2 to ${MAX_SITES}`,
@@ -80,7 +88,7 @@ export function requireNew({ run, round }: AggregationContext, after: number): v
   );
 }
 
-/** SHA-256 over protocol version, run, round, plan, roster, shape and terms. */
+/** SHA-256 over protocol version, run, round, plan, roster, shape and terms; not over `base`, which is known later. */
 export async function contextDigest(context: AggregationContext): Promise<Bytes> {
   const { run, round, plan, roster, length, bits, corrupt = 1 / 3, complete = false } = context;
   const rosterDigest = await suite.sha256(joined(roster));

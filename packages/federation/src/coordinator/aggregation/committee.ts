@@ -1,7 +1,8 @@
 /**
  * The sum of masked updates by protocol B of `@skein/train/secure-aggregation`: each site sends one
  * message, and helpers remove the masks of the sum. docs/concepts/secure-sums.md has the sequence.
- * Each task has the number of `sites` in its fields, and their keys at the beginning of its payload:
+ * Each task has the number of `sites` in its fields, sha-256 of what they train from (`base`), and their keys at the
+ * beginning of its payload:
  *
  *   input  then what to train from  → `lengths` of head and chunks of a site's update
  *   seeds  then the signed list     → `bad`: numbers of sites whose seed does not open at a helper
@@ -50,7 +51,11 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
   const encoding = encodingOf(plan, broadcast.bytes / 4);
   const keys = roster.map(fromHex);
   const coordinator = toHex(leader.publicKey);
-  const context = committeeContext({ ...attempt, coordinator, encoding }, attempt, keys);
+  const context = committeeContext(
+    { ...attempt, coordinator, encoding, base: fromHex(broadcast.digest) },
+    attempt,
+    keys,
+  );
   const helpers = helpersOf(plan);
   const committee = helpers.map(({ identity }) => identity);
   const numberOf = new Map(roster.map((key, number) => [key, number]));
@@ -172,7 +177,7 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
   return {
     expected: () => phase.expected,
     needed: () => phase.needed,
-    task: () => ({ fields: { sites: roster.length }, payload }),
+    task: () => ({ fields: { sites: roster.length, base: broadcast.digest }, payload }),
     async accept({ site, fields }, given = nothing) {
       await phase.accept(site, fields, { lengths: fields['lengths'], payload: given });
     },

@@ -31,6 +31,7 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
     run,
     round: number,
     plan: fromHex(planDigest),
+    base: fromHex(broadcast.digest),
     roster: roster.map(fromHex),
     fewest: plan.sites.threshold,
     length,

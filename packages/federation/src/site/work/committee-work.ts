@@ -3,6 +3,7 @@
  * to one helper, so that neither the coordinator nor a helper can read it. After its message a site
  * may leave, and never come back.
  */
+import { fromHex, sha256 } from '@skein/api/canonical';
 import { encodeUpdate } from '@skein/train/federated';
 import { joined, sealUpdate } from '@skein/train/secure-aggregation';
 import { committeeContext, splitRoster } from '../../plan/committee-terms.ts';
@@ -20,7 +21,8 @@ export async function committeeWork(options: SecureOptions): Promise<Work> {
   return async ({ place, fields, payload = new Uint8Array(0) }) => {
     if (place.phase !== 'input') throw unknownPhase({ place });
     const { roster, rest } = splitRoster(plan, payload, fields['sites']);
-    const context = committeeContext({ ...options, encoding }, place, roster);
+    const base = fromHex(await sha256(rest));
+    const context = committeeContext({ ...options, encoding, base }, place, roster);
     const update = await training.update(place.round, floatsOf(rest));
     // Helpers add the noise, so that no site can leave with its share of it.
     const input = encodeUpdate(update, encoding, {

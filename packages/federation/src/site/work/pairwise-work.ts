@@ -14,7 +14,7 @@ import {
   type AggregationContext,
   type Exchange,
 } from '@skein/train/secure-aggregation';
-import { fromHex, utf8 } from '@skein/api/canonical';
+import { fromHex, sha256, utf8 } from '@skein/api/canonical';
 import { identityOf, signerOf } from '../../identity/keys.ts';
 import { drawOf, encodingOf, sumNumber } from '../../plan/encoding.ts';
 import type { Plan } from '../../plan/plan.ts';
@@ -35,7 +35,12 @@ export async function pairwiseWork(options: SecureOptions): Promise<Work> {
   const signer = signerOf(await identityOf(options.keys));
   const encoding = encodingOf(plan, plan.model.parameters);
 
-  const contextOf = ({ place }: Task, roster: readonly string[]): AggregationContext => ({
+  const contextOf = (
+    { place }: Task,
+    roster: readonly string[],
+    base: Bytes | undefined,
+  ): AggregationContext => ({
+    ...(base === undefined ? {} : { base }),
     run,
     round: sumNumber(place.round, place.attempt),
     plan: fromHex(planDigest),
@@ -50,24 +55,13 @@ export async function pairwiseWork(options: SecureOptions): Promise<Work> {
   } = {
     keys: async (round) => [await round.advertise()],
     shares: async (round, _, payload) => [await round.share(payload)],
-    async input(round, { place, fields }, payload) {
-      const delivery = fields['delivery'];
-      const isLength =
-        typeof delivery === 'number' &&
-        Number.isInteger(delivery) &&
-        delivery >= 0 &&
-        delivery <= payload.length;
-      if (!isLength) {
-        throw new SkeinError(
-          'FEDERATION_PROTOCOL',
-          'The task does not say where its parameters end.',
-        );
-      }
-      const end = payload.length - delivery;
-      const update = await training.update(place.round, floatsOf(payload.slice(0, end)));
+    async input(round, task) {
+      const { place } = task;
+      const { broadcast, delivery } = inputOf(task);
+      const update = await training.update(place.round, floatsOf(broadcast));
       const { head, chunks } = await round.mask(
         encodeUpdate(update, encoding, drawOf(planDigest, place)),
-        payload.subarray(end),
+        delivery,
       );
       return [head, ...chunks];
     },
@@ -80,7 +74,8 @@ export async function pairwiseWork(options: SecureOptions): Promise<Work> {
     if (exchange === undefined) throw unknownPhase(task);
     const kept = exchange === 'keys' ? undefined : keptOf(task);
     const roster = kept?.roster ?? rosterOf(task, plan);
-    const context = contextOf(task, roster);
+    const base = exchange === 'input' ? fromHex(await sha256(inputOf(task).broadcast)) : undefined;
+    const context = contextOf(task, roster, base);
     const round =
       kept === undefined
         ? // The place is answered once, ever, so that no earlier round need be named here.
@@ -98,6 +93,21 @@ export async function pairwiseWork(options: SecureOptions): Promise<Work> {
 }
 
 type Parts = readonly Bytes[];
+
+/** What to train from, and the shares for this site. @throws SkeinError FEDERATION_PROTOCOL. */
+function inputOf({ fields, payload = new Uint8Array(0) }: Task): {
+  broadcast: Bytes;
+  delivery: Bytes;
+} {
+  const bytes = fields['delivery'];
+  const isLength =
+    typeof bytes === 'number' && Number.isInteger(bytes) && bytes >= 0 && bytes <= payload.length;
+  if (!isLength) {
+    throw new SkeinError('FEDERATION_PROTOCOL', 'The task does not say where its parameters end.');
+  }
+  const end = payload.length - bytes;
+  return { broadcast: payload.slice(0, end), delivery: payload.subarray(end) };
+}
 
 /** @throws SkeinError FEDERATION_PROTOCOL for a roster that is none, or smaller than the plan's threshold. */
 function rosterOf({ fields }: Task, { sites }: Plan): readonly string[] {

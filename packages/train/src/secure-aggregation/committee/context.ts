@@ -42,12 +42,14 @@ export function checkCommittee(context: CommitteeContext): void {
 }
 
 export async function committeeDigest(context: CommitteeContext): Promise<Bytes> {
-  const { leader, helpers, minimum } = context;
+  const { leader, helpers, minimum, base = new Uint8Array(0) } = context;
   const writer = new Writer()
     .text('committee')
     .raw(await contextDigest(context))
     .raw(leader)
     .u32(minimum)
+    .u8(base.length)
+    .raw(base)
     .u8(helpers.length);
   for (const { identity, sealing } of helpers) writer.raw(identity).raw(sealing);
   return suite.sha256(writer.bytes());

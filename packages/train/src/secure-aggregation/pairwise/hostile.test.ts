@@ -307,6 +307,28 @@ it('refuses a second update of a site, a changed chunk and a message of another'
   await expect(at.server.accept('keys', 0, head)).rejects.toMatchObject(code('PHASE_ANSWERED'));
 });
 
+it('learns no update by sending one site other parameters than those from which the rest give zeros', async () => {
+  const [base, other] = [randomBytes(32), randomBytes(32)];
+  /** How many entries of the update of site 0 are in the sum as they are. */
+  async function learnt(ofSite: (site: number) => Bytes, ofServer: Bytes): Promise<number> {
+    const { context, signers } = await federation(SITES);
+    const at = await stage({ signers, context: { ...context, base: ofServer } });
+    const sites = await Promise.all(
+      signers.map((signer, site) =>
+        SiteRound.begin({ ...context, base: ofSite(site) }, signer, { after: -1 }),
+      ),
+    );
+    const inputs = at.inputs.map((input, site) => (site === 0 ? input : input.map(() => 0)));
+    await runUntil({ ...at, sites, inputs }, 'sum');
+    const { sum } = await at.server.sum();
+    return sum.filter((entry, i) => entry === inputs[0]![i]).length;
+  }
+  expect(await learnt(() => base, base)).toBe(70);
+  for (const ofServer of [base, other]) {
+    expect(await learnt((site) => (site === 0 ? other : base), ofServer)).toBeLessThan(5);
+  }
+});
+
 it.each([
   ['one identity twice', (key: Bytes) => ({ roster: [key, key] }), 'ROSTER_FORGED'],
   ['a single site', (key: Bytes) => ({ roster: [key] }), 'INVALID'],

@@ -63,9 +63,18 @@ export async function seedDigest(digest: Bytes, seed: Bytes): Promise<Bytes> {
   return suite.sha256(new Writer().text('seed').raw(digest).raw(seed).bytes());
 }
 
-/** AES key of the mask between two sites: the same at both. */
-export async function pairMaskKey(digest: Bytes, secret: Bytes, peer: Bytes): Promise<Bytes> {
-  const info = new Writer().text('pair mask').raw(digest).bytes();
+/** What pairwise masks are bound to: the round, and what the sites train from. */
+export async function maskBinding(
+  digest: Bytes,
+  { base }: { readonly base?: Bytes },
+): Promise<Bytes> {
+  if (base === undefined) return digest;
+  return suite.sha256(new Writer().text('trained from').raw(digest).raw(base).bytes());
+}
+
+/** AES key of the mask between two sites: the same at both. @param binding of `maskBinding`. */
+export async function pairMaskKey(binding: Bytes, secret: Bytes, peer: Bytes): Promise<Bytes> {
+  const info = new Writer().text('pair mask').raw(binding).bytes();
   return suite.derive(await suite.agree(secret, peer), info, 16);
 }
 

@@ -27,6 +27,7 @@ import {
   type Reveals,
   type Shares,
 } from './messages.ts';
+import { maskBinding } from './secrets.ts';
 import { removeMasks, type Liar } from './unmasking.ts';
 
 export interface SecureSum {
@@ -199,6 +200,7 @@ export class ServerRound {
     const { sum } = this.#uploads;
     const liars = await removeMasks(sum, {
       digest: this.#digest,
+      binding: await maskBinding(this.#digest, this.#context),
       bits: this.#context.bits,
       graph: this.#graph!,
       keys: this.#keys,

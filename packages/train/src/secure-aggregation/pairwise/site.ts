@@ -35,6 +35,7 @@ import {
 import {
   commitment,
   dealShares,
+  maskBinding,
   maskSign,
   ownMaskKey,
   pairMaskKey,
@@ -210,12 +211,11 @@ export class SiteRound {
       );
       const masked = Uint32Array.from(input);
       await suite.addKeystreams(masked, [await ownMaskKey(state.digest, state.seed)], 1);
+      const binding = await maskBinding(state.digest, this.#context);
       for (const sign of [1, -1] as const) {
         const signed = peers.filter((peer) => maskSign(this.site, peer) === sign);
         const keys = await Promise.all(
-          signed.map((peer) =>
-            pairMaskKey(state.digest, state.masking, state.maskingKeys.get(peer)!),
-          ),
+          signed.map((peer) => pairMaskKey(binding, state.masking, state.maskingKeys.get(peer)!)),
         );
         await suite.addKeystreams(masked, keys, sign);
       }

@@ -24,6 +24,8 @@ export interface Liar {
 
 export interface Revealed {
   readonly digest: Bytes;
+  /** Of `maskBinding`. */
+  readonly binding: Bytes;
   readonly bits: number;
   readonly graph: Graph;
   readonly keys: ReadonlyMap<number, Keys>;
@@ -41,7 +43,7 @@ export interface Revealed {
  * @throws SkeinError AGGREGATION_TOO_FEW, AGGREGATION_SHARE_BAD.
  */
 export async function removeMasks(sum: Uint32Array, revealed: Revealed): Promise<readonly Liar[]> {
-  const { digest, graph, keys, shares, sharing } = revealed;
+  const { digest, binding, graph, keys, shares, sharing } = revealed;
   const survivors = new Set(revealed.survivors);
   const liars: Liar[] = [];
   const add: Bytes[] = [];
@@ -61,7 +63,7 @@ export async function removeMasks(sum: Uint32Array, revealed: Revealed): Promise
     const good = await sharesOf(owner, 'masking', revealed, liars);
     const secret = await rebuild(owner, good, (key) => keyMatches(key, keys.get(owner)!.masking));
     for (const peer of peers) {
-      const key = await pairMaskKey(digest, secret, keys.get(peer)!.masking);
+      const key = await pairMaskKey(binding, secret, keys.get(peer)!.masking);
       (maskSign(peer, owner) === 1 ? subtract : add).push(key);
     }
   }
