@@ -1,7 +1,7 @@
 /** Ledgers that a coordinator has signed from end to end, and that still say what cannot be. */
 import { expect, it } from 'vitest';
 import { digestOf } from '@skein/api/canonical';
-import { createIdentity } from '../identity/keys.ts';
+import { createIdentity, pseudonymOf } from '../identity/keys.ts';
 import { completePlan } from '../plan/complete.ts';
 import type { Plan, PlanDraft } from '../plan/plan.ts';
 import { chargeOf } from '../plan/spent.ts';
@@ -14,17 +14,36 @@ const plan = completePlan(
   draft({ privacy: { mode: 'patient', noise: 20, denominator: 500 }, collusion: { sites: 1 } }),
 );
 
-/** The ledger of a plan in which these events follow the first entry. */
+const sites = await Promise.all([0, 1, 2, 3].map(() => createIdentity()));
+const names = await Promise.all(sites.map(({ key }) => pseudonymOf(key)));
+
+/** A ledger of a plan that four sites have accepted, with these events, and an entry where an attempt of them begins. */
 async function ledgerOf(events: readonly LedgerEvent[], of: Plan = plan): Promise<string> {
   const coordinator = await createIdentity();
+  const digest = await digestOf(of);
+  const accepted = await Promise.all(
+    sites.map(async ({ key, sign }, i): Promise<LedgerEvent> => {
+      const signature = await sign('accept', { run: 'f-1', plan: digest });
+      return { kind: 'accepted', site: names[i]!, key, role: 'site', plan: digest, signature };
+    }),
+  );
   const started: LedgerEvent = {
     kind: 'started',
-    plan: await digestOf(of),
+    plan: digest,
     model: of.model.digest,
     terms: {},
   };
+  const begun = new Set<string>();
+  const opening = (event: LedgerEvent): LedgerEvent[] => {
+    if (!('attempt' in event) || event.kind === 'aborted') return [];
+    const { round, attempt } = event;
+    const isNew = event.kind !== 'opened' && !begun.has(`${round}/${attempt}`);
+    begun.add(`${round}/${attempt}`);
+    return isNew ? [opened({ round, attempt })] : [];
+  };
   const entries: LedgerEntry[] = [];
-  for (const event of [started, ...events]) {
+  const all = events.flatMap((event) => [...opening(event), event]);
+  for (const event of [started, ...accepted, ...all]) {
     const at = new Date(0).toISOString();
     const given = { run: 'f-1', at, event, witnesses: [] };
     entries.push(await nextEntry(coordinator, entries.at(-1), given));
@@ -37,13 +56,25 @@ const charge = (releases: number, attempt = 0, more: object = {}): LedgerEvent =
   const [event] = chargeOf(plan, { round: 0, attempt, releases });
   return { ...event!, ...more };
 };
-const done = (attempt = 0): LedgerEvent => ({
+type Opened = Extract<LedgerEvent, { kind: 'opened' }>;
+const opened = (more: Partial<Opened> = {}): LedgerEvent => ({
+  kind: 'opened',
+  round: 0,
+  attempt: 0,
+  roster: names,
+  ...more,
+});
+const done = (
+  attempt = 0,
+  more: Partial<Extract<LedgerEvent, { kind: 'finished-round' }>> = {},
+): LedgerEvent => ({
   kind: 'finished-round',
   round: 0,
   attempt,
-  survivors: ['a', 'b', 'c'],
-  before: 'a'.repeat(64),
+  survivors: names.slice(0, 3),
+  before: plan.model.digest,
   after: 'b'.repeat(64),
+  ...more,
 });
 
 it('is right about a round, also after an attempt that was charged and aborted', async () => {
@@ -92,9 +123,9 @@ it('refuses a release that the budget of the plan does not allow', async () => {
   const small = completePlan(draft({ privacy, collusion: { sites: 1 } }));
   const first = [charge(1), done()];
   await expect(verifyLedger(await ledgerOf(first, small))).resolves.toMatchObject({ releases: 1 });
-  await expect(verifyLedger(await ledgerOf([...first, charge(2, 1)], small))).rejects.toMatchObject(
-    { message: expect.stringContaining('more than the budget') },
-  );
+  await expect(
+    verifyLedger(await ledgerOf([...first, charge(2, 0, { round: 1 })], small)),
+  ).rejects.toMatchObject({ message: expect.stringContaining('more than the budget') });
 });
 
 it('refuses a charge of a plan without privacy, whose rounds need none', async () => {
@@ -103,6 +134,66 @@ it('refuses a charge of a plan without privacy, whose rounds need none', async (
   await expect(verifyLedger(await ledgerOf([charge(1)], open))).rejects.toMatchObject({
     message: expect.stringContaining("other terms than the plan's"),
   });
+});
+
+const after = 'b'.repeat(64);
+const ended = (model: string): LedgerEvent => ({
+  kind: 'ended',
+  status: 'stopped',
+  reason: '',
+  model,
+});
+it.each<[string, string, LedgerEvent[]]>([
+  [
+    'a roster of a site that has not accepted the plan',
+    'takes no part',
+    [opened({ roster: [...names.slice(0, 3), 'site-x'] })],
+  ],
+  ['a roster of a revoked site', 'takes no part', [{ kind: 'revoked', site: names[3]! }, opened()]],
+  ['a roster with one site twice', 'twice', [opened({ roster: [...names, names[0]!] })]],
+  ['a round beyond the plan', 'not one of those to come', [opened({ round: 1e6 })]],
+  ['a round that is over', 'not one of those to come', [charge(1), done(), opened({ attempt: 1 })]],
+  [
+    'a sum of fewer sites than share its noise',
+    'its sum is of 2 sites',
+    [charge(1), done(0, { survivors: names.slice(0, 2) })],
+  ],
+  [
+    'a sum with one site twice',
+    'other sites than its roster',
+    [charge(1), done(0, { survivors: [names[0]!, names[0]!, names[1]!] })],
+  ],
+  [
+    'a sum of sites outside of the roster',
+    'other sites than its roster',
+    [opened({ roster: names.slice(0, 3) }), charge(1), done(0, { survivors: names.slice(1) })],
+  ],
+  ['two sums of one attempt', 'not open', [charge(1), done(), done()]],
+  [
+    'a sum of an attempt that was aborted',
+    'not open',
+    [
+      charge(1),
+      { kind: 'aborted', round: 0, attempt: 0, phase: 'input', code: 'SITES_MISSING', reason: '' },
+      done(),
+    ],
+  ],
+  [
+    'a round that begins with other parameters',
+    'other parameters',
+    [charge(1), done(0, { before: after })],
+  ],
+  ['an end with other parameters', 'other parameters', [charge(1), done(), ended('c'.repeat(64))]],
+])('refuses %s', async (_, reason, events) => {
+  await expect(verifyLedger(await ledgerOf(events))).rejects.toMatchObject({
+    code: 'LEDGER_INVALID',
+    message: expect.stringContaining(reason),
+  });
+});
+
+it('is right about an end with the parameters of the last sum', async () => {
+  const text = await ledgerOf([charge(1), done(), ended(after)]);
+  await expect(verifyLedger(text)).resolves.toMatchObject({ rounds: 1 });
 });
 
 const summed = (helper: string, list: string, sites = 3): LedgerEvent => ({

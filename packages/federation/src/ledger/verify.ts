@@ -10,6 +10,7 @@ import { isSignedBy, pseudonymOf } from '../identity/keys.ts';
 import { canonical, digestOf } from '@skein/api/canonical';
 import type { Plan } from '../plan/plan.ts';
 import { isBudgetSpent, spentAfter } from '../plan/spent.ts';
+import { followAttempts } from './attempts.ts';
 import { FIRST_PREVIOUS, type LedgerEntry, type LedgerEvent } from './entry.ts';
 import { LedgerExport } from './export.ts';
 import type { SeenEntry } from './seen.ts';
@@ -58,6 +59,7 @@ export async function verifyLedger(
   /** Keys of the sites that have accepted, with their pseudonyms. */
   const sites = new Map<string, string>();
   const witnesses = new Map<string, number>();
+  const follow = followAttempts(plan);
   let releases = 0;
   const summed: Extract<LedgerEvent, { kind: 'summed' }>[] = [];
   /** The attempt whose sum may be used. */
@@ -88,6 +90,8 @@ export async function verifyLedger(
       }
       sites.set(event.key, event.site);
     }
+    const broken = follow(event);
+    if (broken !== undefined) refuse(`Entry ${sequence}: ${broken}.`);
     if (event.kind === 'charged') {
       releases += 1;
       const wrong = flawOfCharge(plan, event, releases);

@@ -1,0 +1,71 @@
+/**
+ * Whether the rounds of a ledger follow from one another: an attempt is of sites that have accepted the plan, its sum of
+ * as many of them as share the noise, and each round begins with the parameters with which the last one ended. Runs in
+ * Node and in the browser.
+ */
+import type { Plan } from '../plan/plan.ts';
+import type { LedgerEvent } from './entry.ts';
+
+type Of<K extends LedgerEvent['kind']> = Extract<LedgerEvent, { kind: K }>;
+
+/** @returns looks at one event after the other, and says what cannot be of it. */
+export function followAttempts(plan: Plan): (event: LedgerEvent) => string | undefined {
+  const { aggregation, model, rounds, sites } = plan;
+  const members = new Set<string>();
+  let open: Of<'opened'> | undefined;
+  let parameters = model.digest;
+  let next = 0;
+
+  function flawOfRoster({ round, roster }: Of<'opened'>): string | undefined {
+    if (round < next || round >= rounds) return `round ${round} is not one of those to come`;
+    if (new Set(roster).size < roster.length) return 'its roster names a site twice';
+    if (roster.length > sites.maximum) return 'its roster has more sites than the plan';
+    const stranger = roster.find((site) => !members.has(site));
+    return stranger === undefined ? undefined : `its roster has ${stranger}, which takes no part`;
+  }
+
+  function flawOfRound({ round, attempt, survivors, before }: Of<'finished-round'>) {
+    if (open?.round !== round || open.attempt !== attempt)
+      return 'it ends an attempt that is not open';
+    const { roster } = open;
+    const own = new Set(survivors);
+    if (own.size < survivors.length || survivors.some((site) => !roster.includes(site))) {
+      return 'its sum is of other sites than its roster';
+    }
+    // Without secure sums no site adds noise, nor hides behind another.
+    if (aggregation.kind !== 'none' && own.size < sites.threshold) {
+      return `its sum is of ${own.size} sites, and the plan asks for ${sites.threshold}`;
+    }
+    return before === parameters
+      ? undefined
+      : 'it begins with other parameters than the last sum gave';
+  }
+
+  return (event) => {
+    switch (event.kind) {
+      case 'accepted':
+        members.add(event.site);
+        return undefined;
+      case 'revoked':
+        members.delete(event.site);
+        return undefined;
+      case 'opened':
+        open = event;
+        return flawOfRoster(event);
+      case 'aborted':
+        open = undefined;
+        return undefined;
+      case 'finished-round': {
+        const flaw = flawOfRound(event);
+        [open, parameters, next] = [undefined, event.after, event.round + 1];
+        return flaw;
+      }
+      case 'ended':
+        return event.model === undefined || event.model === parameters
+          ? undefined
+          : 'it ends with other parameters than the last sum gave';
+      default:
+        return undefined;
+    }
+  };
+}
