@@ -48,6 +48,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/commands/federation/helper.test.ts',
   'packages/cli/src/commands/federation/join.test.ts',
   'packages/cli/src/commands/federation/live-audit.test.ts',
+  'packages/cli/src/commands/federation/model-audit.test.ts',
   'packages/cli/src/commands/generative/language-guide.test.ts',
   'packages/cli/src/deploying/language-deploy.test.ts',
   'packages/cli/src/commands/node/node.test.ts',

@@ -92,6 +92,8 @@ const LOADERS = {
   privacy: async () => (await import('./commands/federation/privacy.ts')).privacy,
   'privacy audit': async () =>
     (await import('./commands/federation/privacy-audit.ts')).privacyAudit,
+  'privacy canaries': async () =>
+    (await import('./commands/federation/privacy-canaries.ts')).privacyCanaries,
   bench: async () => (await import('./commands/serving/bench.ts')).bench,
   doctor: async () => (await import('./commands/node/doctor.ts')).doctor,
   'keys create': async () => (await import('./commands/node/keys.ts')).keysCreate,

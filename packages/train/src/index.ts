@@ -83,6 +83,7 @@ export {
   type ClippedStepOptions,
   type ClippedSum,
 } from './privacy/clipped-step.ts';
+export { modelScores, type ModelScoresOptions } from './privacy/audit/model-scores.ts';
 export { discreteGaussian, type DiscreteGaussian } from './privacy/discrete-gaussian.ts';
 export { secureRandom, type RandomBytes, type SecureRandom } from './privacy/secure-random.ts';
 export type { Mechanism, Sampling } from './privacy/mechanism.ts';

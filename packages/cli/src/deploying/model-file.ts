@@ -13,6 +13,7 @@ import {
   OnnxError,
   readModel,
   writeModel,
+  type Model,
   type OnnxErrorKind,
 } from '@skein/onnx';
 import { unreadable } from '@skein/api/file-errors';
@@ -28,14 +29,25 @@ const CODES: Readonly<Record<OnnxErrorKind, ErrorCode>> = {
  * @throws SkeinError FILE_UNREADABLE, MODEL_FILE_INVALID, MODEL_UNSUPPORTED, MODEL_EXTERNAL_DATA.
  */
 export async function openModel(path: string, given: string): Promise<Blob> {
+  const { model, isWhole } = await modelFile(path, given);
+  return isWhole ? openAsBlob(path) : new Blob([writeModel(model) as Uint8Array<ArrayBuffer>]);
+}
+
+/** The model of a file with all of its weights, and whether they were in the file itself. @throws as `openModel`. */
+export async function modelFile(
+  path: string,
+  given: string,
+): Promise<{ readonly model: Model; readonly isWhole: boolean }> {
   const bytes = await readFile(path).catch((error: unknown) => {
     throw unreadable(given, error);
   });
   try {
     const model = readModel(bytes);
-    if (externalTensors(model).length === 0) return await openAsBlob(path);
-    await inlineExternalData(model, (location) => readFile(join(dirname(path), location)));
-    return new Blob([writeModel(model) as Uint8Array<ArrayBuffer>]);
+    const isWhole = externalTensors(model).length === 0;
+    if (!isWhole) {
+      await inlineExternalData(model, (location) => readFile(join(dirname(path), location)));
+    }
+    return { model, isWhole };
   } catch (error) {
     if (!(error instanceof OnnxError)) throw error;
     throw new SkeinError(CODES[error.kind], `"${given}": ${error.message}`, { cause: error });

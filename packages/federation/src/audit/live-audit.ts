@@ -23,6 +23,7 @@ import {
 import { membershipScores } from '@skein/train/federated';
 import type { Plan } from '../plan/plan.ts';
 import { spentAfter } from '../plan/spent.ts';
+import { canaryRows, linesOf } from './canaries.ts';
 import { readSiteRows, type SiteRows } from '../site/site-rows.ts';
 
 export interface LiveAuditOptions {
@@ -56,7 +57,11 @@ export async function openLiveAudit(options: LiveAuditOptions): Promise<LiveAudi
   const { plan, canaries, confidence = 0.999, random = secureRandom() } = options;
   const step = stepOf(plan);
   const included = drawCanaries(canaries, random);
-  const all = await readSiteRows(plan.data, canaryLines(plan, canaries, random), 'jsonl');
+  const all = await readSiteRows(
+    plan.data,
+    linesOf(canaryRows(plan.data, canaries, random)),
+    'jsonl',
+  );
   const chosen = [...included.keys()].filter((i) => included[i]!);
   const broadcasts = new Map<number, Float32Array>();
   return {
@@ -105,31 +110,6 @@ function stepOf({ privacy, strategy, aggregation }: Plan) {
   }
   const learningRate = strategy.name === 'fedsgd' ? strategy.learningRate : 1;
   return { privacy, rate: learningRate / privacy.denominator };
-}
-
-/** Rows that differ as much as the columns allow: each value at an end of its range, categories in turn. */
-function canaryLines(
-  { data }: Plan,
-  canaries: number,
-  random: SecureRandom,
-): Uint8Array<ArrayBuffer> {
-  const coin = (): boolean => (random.uint32() & 1) === 1;
-  const lines = Array.from({ length: canaries }, (_, i) => {
-    const cells = data.features.map((column): [string, string | number] => {
-      if (column.kind === 'number') return [column.name, coin() ? column.high : column.low];
-      const { categories } = column;
-      return [column.name, categories[i % categories.length]!];
-    });
-    const { target } = data;
-    const label =
-      target.kind === 'number'
-        ? coin()
-          ? target.high
-          : target.low
-        : target.classes[Math.floor(random.unit() * target.classes.length)]!;
-    return JSON.stringify(Object.fromEntries([...cells, [target.name, label]]));
-  });
-  return new TextEncoder().encode(lines.join('\n'));
 }
 
 const unfit = (why: string): SkeinError =>

@@ -117,6 +117,10 @@ it(
     expect(betrayed!.epsilon).toBeLessThanOrEqual(plan.privacy.epsilon!);
     expect(betrayed!.epsilon).toBeGreaterThan(0.9 * plan.privacy.epsilon!);
     expect(alone!.epsilon).toBeLessThan(betrayed!.epsilon!);
+    // The version says what holds also where the others of the committee collude.
+    const { versions } = await node.client.listVersions({ name: plan.name });
+    const { metadata } = versions.find(({ version }) => version === done.version)!;
+    expect(Number(metadata['epsilon'])).toBeGreaterThanOrEqual(betrayed!.epsilon!);
   },
   isFull ? 600_000 : 120_000,
 );

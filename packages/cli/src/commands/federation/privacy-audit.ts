@@ -22,9 +22,11 @@ import {
   flag,
   integer,
   optionalArgument,
+  text,
   withDefault,
 } from '../../command-line/option.ts';
 import { renderTable, type Column } from '../../output/table.ts';
+import { auditModel } from '../../federation/model-audit.ts';
 import { linkOf, progressOf, socketOf, termOptions } from '../../federation/participation.ts';
 import { type TrustChoice, trustOptions } from '../../connection/trust.ts';
 import { usageError } from '../../command-line/usage.ts';
@@ -44,6 +46,7 @@ export const privacyAudit = defineCommand({
   details:
     'Without URL it runs the private federated training of this installation on canaries, each of which is in it with probability 1/2: clipping of each example, quantisation, and noise from the cryptographic generator. Each site is killed and asked again, as often as a coordinator might; one that drew fresh noise for the same sum would be found. ' +
     'The auditor guesses from the released sums which canaries were in it. Guesses that are too good for the claimed epsilon, or noise that comes again in a second run, are violations: the exit code is then 1.\n' +
+    'With --model it audits a model that is finished: FILE of --data holds canaries, and says of each whether it was in the training; the auditor guesses from the loss of the model. `skein privacy canaries` writes such a file.\n' +
     'With URL it takes part in a federation that runs, as a site with an invitation of its own whose rows are canaries, and guesses from the parameters that every site is sent. The canaries change the model as so many patients would. A model of few numbers tells few canaries apart.\n' +
     'Tests: one run (Steinke 2023) holds for any training; LiRA (Carlini 2022, with the trade-off of Nasr 2023) is closer for Gaussian noise. A passed audit is no proof of privacy; a failed one is a proof against it.',
   examples: [
@@ -52,6 +55,11 @@ export const privacyAudit = defineCommand({
       command:
         "skein privacy audit 'https://node.example/join#skein-join_…' --canaries 200 --max-epsilon 1 --accept",
       does: 'Audit a federation from the inside, as one of its sites',
+    },
+    {
+      command:
+        'skein privacy audit --model heart.onnx --data canaries.jsonl --plan plan.json --epsilon 1 --delta 1e-3',
+      does: 'Audit a finished model by its loss of canaries',
     },
   ],
   arguments: {
@@ -72,6 +80,22 @@ export const privacyAudit = defineCommand({
       min: 1,
       max: 16,
     }),
+    model: text('FILE', 'Audit this model, of `skein train` or of a federation, as ONNX.', {
+      completes: 'file',
+    }),
+    before: text('FILE', 'With --model: the same network before its training; finds more.', {
+      completes: 'file',
+    }),
+    data: text('FILE', 'With --model: the canaries of `skein privacy canaries`.', {
+      completes: 'file',
+    }),
+    plan: text('FILE', 'With --model: the plan, for the columns of the canaries.', {
+      completes: 'file',
+    }),
+    epsilon: decimal('E', 'With --model: what its training says that it spends.', {
+      min: 0,
+      max: 1e3,
+    }),
     delta: decimal(
       'D',
       'The probability with which epsilon may not hold; without URL. Default: 1e-5.',
@@ -88,6 +112,10 @@ export const privacyAudit = defineCommand({
   },
   async run(context, { url, ...given }): Promise<AuditReport> {
     try {
+      if (given.model !== undefined) return await modelAudit(context, url, given);
+      for (const name of ['before', 'data', 'plan', 'epsilon'] as const) {
+        if (given[name] !== undefined) throw usageError(`--${name}: it goes with --model FILE.`);
+      }
       return await (url === undefined ? ownAudit(given) : liveAudit(context, url, given));
     } catch (error) {
       if (error instanceof TrainError) throw new SkeinError('PRIVACY_UNATTAINABLE', error.message);
@@ -136,6 +164,32 @@ interface OwnChoice {
   readonly delta: number | undefined;
   readonly confidence: number;
   readonly accept: boolean;
+}
+
+interface ModelChoice extends Pick<OwnChoice, 'noise' | 'rounds' | 'canaries' | 'sites' | 'delta'> {
+  readonly model?: string | undefined;
+  readonly before: string | undefined;
+  readonly data: string | undefined;
+  readonly plan: string | undefined;
+  readonly epsilon: number | undefined;
+  readonly confidence: number;
+}
+
+/** Of a finished model. */
+async function modelAudit(
+  { cwd }: Context,
+  url: string | undefined,
+  choice: ModelChoice,
+): Promise<AuditReport> {
+  if (url !== undefined) throw usageError('--model: a federation that runs has its own model.');
+  for (const name of ['noise', 'rounds', 'canaries', 'sites'] as const) {
+    if (choice[name] !== undefined) throw usageError(`--${name}: the model is trained already.`);
+  }
+  const { model, before, data, plan, epsilon, delta = 1e-5, confidence } = choice;
+  if (data === undefined || plan === undefined || epsilon === undefined) {
+    throw usageError('--model goes with --data, --plan and --epsilon.');
+  }
+  return auditModel(cwd, { model: model!, before, data, plan, epsilon, delta, confidence });
 }
 
 /** Of the training of this installation. */
