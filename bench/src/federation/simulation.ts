@@ -17,7 +17,7 @@ import type { RowGroup } from '../harness/row-group.ts';
 import { median } from '../harness/statistics.ts';
 
 /** Where Debian's package dataset-fashion-mnist puts them. */
-const FOLDER = '/usr/share/datasets/fashion-mnist';
+export const PICTURES = '/usr/share/datasets/fashion-mnist';
 const SIZES = [784, 200, 200, 10] as const;
 const BATCH = 10;
 const TESTED = 1000;
@@ -38,8 +38,8 @@ export const SIMULATION: RowGroup = {
     },
   ],
   async measure({ quick, progress }) {
-    if (!existsSync(FOLDER)) {
-      progress(`simulation left out: ${FOLDER} is absent`);
+    if (!existsSync(PICTURES)) {
+      progress(`simulation left out: ${PICTURES} is absent`);
       return { results: {}, details: { simulation: 'dataset-fashion-mnist is not installed' } };
     }
     progress('a thousand simulated sites');
@@ -88,9 +88,9 @@ export const SIMULATION: RowGroup = {
   },
 };
 
-async function pictures(part: 'train' | 't10k'): Promise<Dataset> {
+export async function pictures(part: 'train' | 't10k'): Promise<Dataset> {
   const read = (what: string): Promise<NumericTensor> =>
-    readIdx(createReadStream(`${FOLDER}/${part}-${what}-ubyte.gz`));
+    readIdx(createReadStream(`${PICTURES}/${part}-${what}-ubyte.gz`));
   const [images, labels] = [await read('images-idx3'), await read('labels-idx1')];
   const count = labels.shape[0]!;
   const grey = values(images) as Uint8Array;
@@ -104,11 +104,12 @@ async function pictures(part: 'train' | 't10k'): Promise<Dataset> {
   });
 }
 
-async function accuracy(
+export async function accuracy(
   trained: ReadonlyMap<string, NumericTensor>,
   { tensors, count }: Dataset,
+  sizes: readonly [number, number, ...number[]] = SIZES,
 ): Promise<number> {
-  const model = withTrained(mlp({ sizes: [...SIZES], seed: 1, batch: TESTED }), trained);
+  const model = withTrained(mlp({ sizes: [...sizes], seed: 1, batch: TESTED }), trained);
   const graph = await nativeBackend.open(model);
   const output = signatureOf(model).outputs[0]!.name;
   const [x, labels] = [tensors.get('x')!, values(tensors.get('labels')!) as BigInt64Array];
