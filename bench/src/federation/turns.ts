@@ -72,7 +72,7 @@ function rounds(
   const noise = noiseFor(budget, (each) => [mechanism(each)]);
   const shares = { shares: HELPERS, colluding: HELPERS - 1 };
   const { shareDeviation } = noisePlan({ encoding, norm, noise, ...shares });
-  const { of } = correlatedNoise({
+  const correlated = correlatedNoise({
     bands: kind === 'turns' ? turns : 1,
     length: encoding.length,
     deviation: shareDeviation * levelWidth(encoding) * Math.sqrt(HELPERS),
@@ -80,7 +80,7 @@ function rounds(
   });
   return {
     noise,
-    noiseOf: of,
+    noiseOf: (round: number) => correlated.of(round),
     /** Which of so many are in the sum of a round. */
     chosen(round: number, count: number): Uint32Array {
       if (kind === 'poisson') return poissonSample(count, 1 / turns, random);

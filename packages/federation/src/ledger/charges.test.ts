@@ -22,8 +22,9 @@ async function ledgerOf(events: readonly LedgerEvent[], of: Plan = plan): Promis
   const coordinator = await createIdentity();
   const digest = await digestOf(of);
   const accepted = await Promise.all(
-    sites.map(async ({ key, sign }, i): Promise<LedgerEvent> => {
-      const signature = await sign('accept', { run: 'f-1', plan: digest });
+    sites.map(async (site, i): Promise<LedgerEvent> => {
+      const { key } = site;
+      const signature = await site.sign('accept', { run: 'f-1', plan: digest });
       return { kind: 'accepted', site: names[i]!, key, role: 'site', plan: digest, signature };
     }),
   );

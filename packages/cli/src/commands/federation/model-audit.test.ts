@@ -80,11 +80,10 @@ async function trained(plan: string): Promise<{ before: string; model: string }>
   return { before: before!, model: model! };
 }
 
-const audit = async (model: string, before: string, more: readonly string[] = []) => {
-  const { code, stdout } = await skein(
-    ...['audit', '--model', model, '--before', before, '--data', 'canaries.jsonl'],
-    ...['--plan', 'open.json', '--epsilon', '1', '--delta', '1e-6', ...more],
-  );
+const audit = async (model: string, before: string) => {
+  const files = ['--model', model, '--before', before, '--data', 'canaries.jsonl'];
+  const claim = ['--plan', 'open.json', '--epsilon', '1', '--delta', '1e-6'];
+  const { code, stdout } = await skein('audit', ...files, ...claim);
   return { code, report: JSON.parse(stdout) as AuditReport };
 };
 
