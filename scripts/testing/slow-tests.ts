@@ -89,6 +89,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/generative/src/local/gguf/header.test.ts',
   'packages/generative/src/local/grammar/json-schema.test.ts',
   'packages/generative/src/local/kinds.test.ts',
+  'packages/generative/src/local/killed.test.ts',
   'packages/generative/src/local/provider.test.ts',
   'packages/http/src/exchange/event-streams.test.ts',
   'packages/jobs/src/faults/checkpoint.test.ts',

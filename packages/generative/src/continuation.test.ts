@@ -16,11 +16,15 @@ import { model, open } from './testing/puppet.ts';
 
 const WORDS = 'the quick brown fox jumps over lazy dogs';
 const CUTS = ['stall', 'cut-after-content', 'truncated-200', 'error-in-stream'] as const;
-type Declared = { readonly kind: 'openai' | 'skein'; readonly continuation?: 'prefill' | 'vllm' };
+type Declared = {
+  readonly kind: 'openai' | 'skein' | 'gemini';
+  readonly continuation?: 'prefill' | 'vllm';
+};
 const FORMS: readonly Declared[] = [
   { kind: 'openai', continuation: 'prefill' },
   { kind: 'openai', continuation: 'vllm' },
   { kind: 'skein' },
+  { kind: 'gemini', continuation: 'prefill' },
 ];
 const NONE: Declared = { kind: 'openai' };
 
@@ -31,9 +35,10 @@ async function start(
 ) {
   const upstream = await openFaultyUpstream({ continues });
   onTestFinished(() => upstream.close());
+  const wire = declared.kind === 'gemini' ? 'gemini' : 'openai';
   const price = { input: 1, output: 10 };
   const gateway = await open({
-    providers: [{ name: 'up', ...declared, baseUrl: upstream.baseUrl('openai', fault) }],
+    providers: [{ name: 'up', ...declared, baseUrl: upstream.baseUrl(wire, fault) }],
     models: [
       { ...model('m'), routes: [{ provider: 'up', model: 'm', price }], gapMs: 300, hedge: false },
     ],
@@ -60,15 +65,21 @@ describe.each(CUTS)('an upstream with the fault %s', (fault) => {
     expect([text, code]).toEqual([WORDS, undefined]);
     expect(upstream.requests).toBe(2);
     const assistant = { role: 'assistant', content: 'the quick brown ' };
-    expect(upstream.bodies[1]).toMatchObject(
-      declared.kind === 'skein'
-        ? { skein_continuation: 'the quick brown ' }
-        : {
-            messages: [{ role: 'user' }, assistant],
-            ...(declared.continuation === 'vllm' ? { continue_final_message: true } : {}),
-          },
-    );
-    const limits = upstream.bodies.map((body) => (body as { max_tokens: number }).max_tokens);
+    const turn = { role: 'model', parts: [{ text: 'the quick brown ' }] };
+    const sent = {
+      openai: {
+        messages: [{ role: 'user' }, assistant],
+        ...(declared.continuation === 'vllm' ? { continue_final_message: true } : {}),
+      },
+      skein: { skein_continuation: 'the quick brown ' },
+      gemini: { contents: [{ role: 'user' }, turn] },
+    };
+    expect(upstream.bodies[1]).toMatchObject(sent[declared.kind]);
+    const limits = upstream.bodies.map((body) => {
+      const { max_tokens, generationConfig } = body as Record<string, unknown>;
+      const { maxOutputTokens } = (generationConfig ?? {}) as { maxOutputTokens?: number };
+      return (max_tokens as number | undefined) ?? maxOutputTokens;
+    });
     expect(limits[1]!).toBeLessThan(limits[0]!);
     // The finish and the usage come once, and both parts count.
     expect(events.filter(({ type }) => type === 'start' || type === 'finish')).toHaveLength(2);
@@ -112,6 +123,14 @@ describe.each(CUTS)('an upstream with the fault %s', (fault) => {
     const { upstream, ask } = await start(fault, FORMS[0]!);
     expect((await ask({ continues: true }, more)).code).toBe(FAULTS[fault].streaming);
     expect(upstream.requests).toBe(1);
+  });
+});
+
+it('is refused in a form that a kind of provider does not take', async () => {
+  const declared = { kind: 'gemini', continuation: 'vllm' } as const;
+  await expect(start('stall', declared)).rejects.toMatchObject({
+    code: 'PROVIDER_INVALID',
+    message: expect.stringContaining('prefill') as string,
   });
 });
 

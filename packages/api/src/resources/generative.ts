@@ -27,7 +27,7 @@ export const GenerativeProvider = z
     continuation: z
       .enum(['prefill', 'vllm'])
       .describe(
-        'How an upstream of OpenAI’s form goes on with an answer: by a last message of the assistant (`prefill`), or by vLLM’s `continue_final_message`. Default: it does not.',
+        'How an upstream of OpenAI’s or Gemini’s form goes on with an answer: by a last message of the assistant (`prefill`), or by vLLM’s `continue_final_message`. Default: it does not.',
       )
       .optional(),
     maxConcurrent: z

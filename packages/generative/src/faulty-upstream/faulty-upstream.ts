@@ -261,10 +261,16 @@ export async function openFaultyUpstream(options: FaultyOptions = {}): Promise<F
 }
 
 /** The beginning of an answer that the upstream is to go on with. */
-function begunOf({ messages, skein_continuation }: Record<string, unknown>): string | undefined {
+function begunOf({
+  messages,
+  contents,
+  skein_continuation,
+}: Record<string, unknown>): string | undefined {
   if (typeof skein_continuation === 'string') return skein_continuation;
   const last = (messages as { role: string; content: string }[] | undefined)?.at(-1);
-  return last?.role === 'assistant' ? last.content : undefined;
+  if (last?.role === 'assistant') return last.content;
+  const turn = (contents as { role: string; parts: { text: string }[] }[] | undefined)?.at(-1);
+  return turn?.role === 'model' ? turn.parts[0]!.text : undefined;
 }
 
 function wantsTools({ tools }: Record<string, unknown>): boolean {

@@ -31,6 +31,7 @@ export const PROVIDERS = {
     return geminiProvider({
       ...common(settings, GEMINI),
       modelsPath: '/v1beta/models',
+      continues: continuesOf(settings),
       credentials: async () => headers,
     });
   },
@@ -41,6 +42,7 @@ export const PROVIDERS = {
     return geminiProvider({
       ...common(settings, `https://${host}aiplatform.googleapis.com`),
       modelsPath: `/v1/projects/${project}/locations/${encodeURIComponent(location)}/publishers/google/models`,
+      continues: continuesOf(settings),
       credentials: await vertexCredentials(settings.name),
     });
   },
@@ -60,6 +62,15 @@ export async function openProvider(
   }
   const { apiKey } = settings;
   return open(settings, apiKey === undefined ? undefined : await readSecret(apiKey));
+}
+
+/** @throws SkeinError PROVIDER_INVALID. */
+function continuesOf({ name, kind, continuation }: GenerativeProvider): boolean {
+  if (continuation !== 'vllm') return continuation === 'prefill';
+  throw new SkeinError(
+    'PROVIDER_INVALID',
+    `Provider ${name} of kind ${kind} continues an answer by prefill, not by vllm.`,
+  );
 }
 
 function common({ name, baseUrl, headers, connectMs }: GenerativeProvider, otherwise: string) {

@@ -112,9 +112,11 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
   let running = 0;
 
   function promptOf(request: GenerateRequest): number[] {
+    const { text = '', tokens: ids } = request.continuation ?? {};
+    const begun = ids === undefined ? text : '';
     if (request.prompt !== undefined) {
       const { bos } = model.tokens;
-      return [...(bos === null ? [] : [bos]), ...model.tokenize(request.prompt, false)];
+      return [...(bos === null ? [] : [bos]), ...model.tokenize(request.prompt + begun, false)];
     }
     if (template === undefined) {
       throw new SkeinError(
@@ -122,7 +124,7 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
         'The model has no chat template, so it only continues texts.',
       );
     }
-    return model.tokenize(template.render(request), true);
+    return model.tokenize(template.render(request) + begun, true);
   }
   async function take(signal: AbortSignal): Promise<LlamaSequence> {
     const sequence = free.pop();
@@ -176,7 +178,10 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
         'A GGUF model gives one answer as text: no JSON schema, required tool, log probabilities or several choices.',
       );
     }
-    const prompt = promptOf(request);
+    // Of an answer whose tokens are not known, the text is read with the prompt.
+    const begun = request.continuation?.tokens?.ids ?? [];
+    const given = promptOf(request);
+    const prompt = [...given, ...begun];
     if (prompt.length >= contextSize) {
       throw new SkeinError(
         'CONTEXT_TOO_LONG',
@@ -189,8 +194,11 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
     const read = form.read(0);
     const text = new TextStream(stop);
     const utf8 = new TextEncoder();
-    const answer: number[] = [];
-    let shown = '';
+    const answer: number[] = [...begun];
+    let shown = model.detokenize(answer, false, given);
+    text.push(utf8.encode(shown));
+    /** Tokens of which no text has been shown yet. */
+    const unnamed: number[] = [];
     let reason: 'stop' | 'length' = 'stop';
     try {
       await sequence.clearHistory();
@@ -206,16 +214,20 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
       for await (const token of evaluated) {
         if (signal.aborted) throw signal.reason;
         answer.push(token);
+        unnamed.push(token);
         if (model.isEogToken(token)) break;
         // A character whose bytes are not all there ends in U+FFFD, and waits.
-        const whole = model.detokenize(answer, false, prompt);
-        const isCut = whole.endsWith('�') && answer.length < limit;
-        if (!isCut) {
-          yield* read(text.push(utf8.encode(whole.slice(shown.length))), undefined);
+        const whole = model.detokenize(answer, false, given);
+        const isLast = answer.length - begun.length >= limit;
+        if (!whole.endsWith('�') || isLast) {
+          for (const event of read(text.push(utf8.encode(whole.slice(shown.length))), undefined)) {
+            if (event.type !== 'text' || request.isContinuable !== true) yield event;
+            else yield { ...event, tokens: unnamed.splice(0) };
+          }
           shown = whole;
         }
         if (text.stopped) break;
-        if (answer.length >= limit) {
+        if (isLast) {
           reason = 'length';
           break;
         }
@@ -225,7 +237,8 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
       give(sequence);
     }
     yield* read(text.end(), reason);
-    yield { type: 'usage', usage: { inputTokens: prompt.length, outputTokens: answer.length } };
+    const outputTokens = answer.length - begun.length;
+    yield { type: 'usage', usage: { inputTokens: prompt.length, outputTokens } };
   }
 
   return {
@@ -234,7 +247,7 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
       context: contextSize,
       rows: maxRows,
       chat: template !== undefined,
-      continues: false,
+      continues: true,
       engine: 'llama.cpp',
     },
     get state() {

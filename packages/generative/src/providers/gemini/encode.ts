@@ -16,7 +16,7 @@ interface Content {
 }
 
 export function encodeRequest(request: GenerateRequest): Json {
-  const { messages, prompt, tools = [], extra } = request;
+  const { messages, prompt, tools = [], extra, continuation } = request;
   const google = googleFields(extra);
   const system = messages.filter(({ role }) => role === 'system');
   const declared = tools.map(({ name, description, parameters }) =>
@@ -28,10 +28,15 @@ export function encodeRequest(request: GenerateRequest): Json {
   ];
   return compact({
     ...google,
-    contents:
-      prompt === undefined
+    contents: [
+      ...(prompt === undefined
         ? encodeMessages(messages.filter(({ role }) => role !== 'system'))
-        : [{ role: 'user', parts: [{ text: prompt }] }],
+        : [{ role: 'user', parts: [{ text: prompt }] }]),
+      // The model goes on with a turn of its own that comes last.
+      ...(continuation === undefined
+        ? []
+        : [{ role: 'model', parts: [{ text: continuation.text }] }]),
+    ],
     systemInstruction:
       system.length === 0
         ? undefined

@@ -22,6 +22,8 @@ export interface GeminiOptions extends UpstreamOptions {
   /** Asked before each call: tokens of Google Cloud last an hour. */
   readonly credentials: () => Promise<Readonly<Record<string, string>>>;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Whether its models go on with a turn of their own that comes last. Default: not. */
+  readonly continues?: boolean | undefined;
 }
 
 interface Posted {
@@ -83,6 +85,7 @@ export function geminiProvider(options: GeminiOptions): Provider {
 
   return {
     name,
+    continues: options.continues,
     async *generate(request, call) {
       const path = `/${encodeURIComponent(request.model)}:streamGenerateContent?alt=sse`;
       yield* events(await post(path, encodeRequest(request), call));
