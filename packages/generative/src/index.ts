@@ -59,5 +59,6 @@ export {
   MAX_TOP_LOGPROBS,
 } from './limits.ts';
 export { usdText } from './money/price.ts';
+export { createRedactionCounts, type RedactionCounts } from './redaction/counts.ts';
 export { redacting } from './redaction/redacting-gateway.ts';
 export { upstreamError } from './wire/upstream-error.ts';

@@ -108,6 +108,15 @@ export const LanguageView = z
     rollouts: z
       .array(LanguageRolloutView)
       .describe('The one in progress, or the last, of a model.'),
+    redactions: z
+      .array(
+        z.object({
+          name: z.string(),
+          prompts: z.int().describe('Matches that were replaced in them.'),
+          answers: z.int(),
+        }),
+      )
+      .describe('Of each that is declared, by this node since its start.'),
     use: z.array(LanguageUseView).describe('Of this node since its start.'),
     problem: z
       .string()

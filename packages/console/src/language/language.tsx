@@ -15,6 +15,7 @@ import type { ViewProps } from '../app.tsx';
 import { askForKey } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { Chat } from './chat.tsx';
+import { Redactions } from './redactions.tsx';
 import { RouteRollouts } from './rollouts.tsx';
 import './language.css';
 
@@ -72,6 +73,7 @@ function Models({ of }: { readonly of: LanguageView }) {
         semanticCache === undefined ? null : <SemanticCache model={name} of={semanticCache} />,
       )}
       <RouteRollouts of={rollouts} />
+      <Redactions of={of} />
       {budgets.length === 0 ? null : (
         <Table titles={['Budget of', 'Period', 'Taken', 'Limit']}>
           <tbody>

@@ -9,16 +9,14 @@ import { createScanner, type Program } from './scanner.ts';
 /** Characters that are looked at in one turn: some 10 ms. */
 const AT_ONCE = 32 * 1024;
 
-export interface Count {
-  matches: number;
-}
+/** Told of the matches that were replaced, of each rule of the program. */
+export type Count = (replaced: readonly number[]) => void;
 
-/** @param count of the matches that were replaced, so far. */
 export function replaceBy(program: Program, count: Count): Replace {
   return (text) => {
     const scanner = createScanner(program);
     const replaced = scanner.push(text) + scanner.end();
-    count.matches += scanner.replaced;
+    count(scanner.replaced);
     return replaced;
   };
 }
@@ -43,7 +41,7 @@ export async function inTurns<T>(
   });
   if (length <= AT_ONCE) return redacted(replace);
 
-  const known = new Map<string, { readonly text: string; readonly matches: number }>();
+  const known = new Map<string, { readonly text: string; readonly replaced: readonly number[] }>();
   let looked = 0;
   for (const text of texts) {
     const scanner = createScanner(program);
@@ -57,12 +55,12 @@ export async function inTurns<T>(
       await turn();
       signal?.throwIfAborted();
     }
-    known.set(text, { text: found + scanner.end(), matches: scanner.replaced });
+    known.set(text, { text: found + scanner.end(), replaced: scanner.replaced });
   }
   return redacted((text) => {
     const found = known.get(text);
     if (found === undefined) return replace(text);
-    count.matches += found.matches;
+    count(found.replaced);
     return found.text;
   });
 }

@@ -23,6 +23,7 @@ import type {
 } from '../contract.ts';
 import { leavable, leave } from '../leavable.ts';
 import { type Count, inTurns, replaceBy } from './in-turns.ts';
+import { createRedactionCounts } from './counts.ts';
 import { KINDS } from './kinds.ts';
 import { extraOf, pieceExtraOf, redactedExtra, type Replace } from './redacted-extra.ts';
 import { compile, createScanner, type Program, type Scanner } from './scanner.ts';
@@ -31,18 +32,32 @@ import { compile, createScanner, type Program, type Scanner } from './scanner.ts
 const HEADER = 'skein-redacted';
 
 /** @throws SkeinError REQUEST_INVALID for a pattern that cannot be read. */
-export function redacting(redactions: readonly Redaction[]): (gateway: Gateway) => Gateway {
+export function redacting(
+  redactions: readonly Redaction[],
+  counts = createRedactionCounts(),
+): (gateway: Gateway) => Gateway {
   if (redactions.length === 0) return (gateway) => gateway;
-  const programs = new Map<string, Program>();
-  const compiled = (rules: readonly Redaction[]): Program | undefined => {
+  const programs = new Map<string, Rules>();
+  const compiled = (rules: readonly Redaction[]): Rules | undefined => {
     if (rules.length === 0) return undefined;
     const key = rules.map(({ name }) => name).join(' ');
     let program = programs.get(key);
-    if (program === undefined) programs.set(key, (program = compile(rules.map(ruleOf))));
+    if (program === undefined) {
+      const names = rules.map(({ name }) => name);
+      programs.set(key, (program = { names, program: compile(rules.map(ruleOf)) }));
+    }
     return program;
   };
   // A pattern that cannot be read is refused when it is declared, not by a request.
   compiled(redactions);
+  const counting =
+    (side: 'prompts' | 'answers', { names }: Rules, total: Total): Count =>
+    (replaced) => {
+      for (const [rule, matches] of replaced.entries()) {
+        total.matches += matches;
+        counts.add(names[rule]!, side, matches);
+      }
+    };
   const programOf = (
     side: 'prompts' | 'answers',
     model: string,
@@ -62,30 +77,54 @@ export function redacting(redactions: readonly Redaction[]): (gateway: Gateway) 
     async generate(request, caller) {
       const prompts = programOf('prompts', request.model, caller);
       const answers = programOf('answers', request.model, caller);
-      const count: Count = { matches: 0 };
+      const total: Total = { matches: 0 };
       const asked =
         prompts === undefined
           ? request
-          : await inTurns(prompts, count, (by) => redactedRequest(request, by), caller.signal);
+          : await inTurns(
+              prompts.program,
+              counting('prompts', prompts, total),
+              (by) => redactedRequest(request, by),
+              caller.signal,
+            );
       const wanted = answers === undefined ? asked : { ...asked, logprobs: undefined };
       const generation = await gateway.generate(wanted, caller);
       return withHeader(
-        answers === undefined ? generation : redactedAnswer(generation, answers, count),
-        count,
+        answers === undefined
+          ? generation
+          : redactedAnswer(generation, answers.program, counting('answers', answers, total)),
+        total,
       );
     },
     async redact(request, caller) {
       const prompts = programOf('prompts', request.model, caller);
       if (prompts === undefined) return request;
-      return inTurns(prompts, { matches: 0 }, (by) => redactedRequest(request, by));
+      // The same request has been counted, or is about to be.
+      return inTurns(
+        prompts.program,
+        () => {},
+        (by) => redactedRequest(request, by),
+      );
     },
     async embed(request, caller) {
       const prompts = programOf('prompts', request.model, caller);
       if (prompts === undefined) return gateway.embed(request, caller);
       const asked = (by: Replace) => redactedInputs(request, by);
-      return gateway.embed(await inTurns(prompts, { matches: 0 }, asked, caller.signal), caller);
+      const count = counting('prompts', prompts, { matches: 0 });
+      return gateway.embed(await inTurns(prompts.program, count, asked, caller.signal), caller);
     },
   });
+}
+
+interface Rules {
+  readonly program: Program;
+  /** In the order of the program's rules. */
+  readonly names: readonly string[];
+}
+
+/** Of one request. */
+interface Total {
+  matches: number;
 }
 
 const ruleOf = ({ name, kind, pattern, ignoreCase, replacement }: Redaction) => ({
@@ -137,9 +176,9 @@ const redactedInputs = (request: EmbedRequest, replace: Replace): EmbedRequest =
   ...extraOf(request.extra, replace),
 });
 
-const withHeader = (generation: Generation, count: Count): Generation => ({
+const withHeader = (generation: Generation, total: Total): Generation => ({
   ...generation,
-  headers: () => ({ ...generation.headers(), [HEADER]: String(count.matches) }),
+  headers: () => ({ ...generation.headers(), [HEADER]: String(total.matches) }),
 });
 
 function redactedAnswer(generation: Generation, program: Program, count: Count): Generation {
@@ -164,7 +203,7 @@ async function* redactedEvents(
       if ((last.choice ?? 0) !== choice) continue;
       open.delete(key);
       const rest = scanner.end();
-      count.matches += scanner.replaced;
+      count(scanner.replaced);
       if (rest !== '') yield restOf(last, rest);
     }
   }

@@ -65,8 +65,8 @@ export interface Scanner {
   push(text: string): string;
   /** @returns the rest. */
   end(): string;
-  /** Matches that were replaced so far. */
-  readonly replaced: number;
+  /** Matches that were replaced so far, of each rule. */
+  readonly replaced: readonly number[];
 }
 
 interface Match {
@@ -87,7 +87,7 @@ export function createScanner({ instructions, begins, first, replacements }: Pro
   let live: number[] = [];
   let coming: number[] = [];
   let found: Match | undefined;
-  let replaced = 0;
+  const replaced = replacements.map(() => 0);
   /** When a thread of a block last visited an instruction: of several the leftmost goes on. */
   const visited = new Int32Array(LIVE_BLOCKS * instructions.length);
   let visit = 0;
@@ -161,7 +161,7 @@ export function createScanner({ instructions, begins, first, replacements }: Pro
       const isGrowing = live.length > 0 && (match === undefined || live[1]! <= match.start);
       if (match !== undefined && !isGrowing) {
         text += buffer.slice(passed, match.start) + replacements[match.rule]!;
-        replaced += 1;
+        replaced[match.rule]! += 1;
         passed = at = match.end;
         live = [];
         found = undefined;
@@ -190,8 +190,6 @@ export function createScanner({ instructions, begins, first, replacements }: Pro
       return run(false);
     },
     end: () => run(true),
-    get replaced() {
-      return replaced;
-    },
+    replaced,
   };
 }

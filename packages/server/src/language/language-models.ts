@@ -12,6 +12,7 @@ import type {
   Gateway,
   GatewayOptions,
   Outcome,
+  RedactionCounts,
   RolloutTraffic,
 } from '@skein/generative';
 import type { Exposition, GatewayLogger } from '@skein/http';
@@ -21,6 +22,7 @@ import { type KeptResponses, keptResponses } from './kept-responses.ts';
 import { exposeRollouts } from './rollout/metrics.ts';
 import { isRunning, ROLLOUT, rolloutsOf } from './rollout/records.ts';
 import { createLanguageRollouts, type LanguageRollouts } from './rollout/rollouts.ts';
+import { exposeRedactions } from './redaction-metrics.ts';
 import { exposeSemantic, semanticView, type SemanticView } from './semantic.ts';
 import type { Caller } from '../access/contract.ts';
 import type { LanguageUse } from './use.ts';
@@ -72,13 +74,15 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
   const open = new Set<Gateway>();
   let traffic: RolloutTraffic | undefined;
   let semantic: SemanticView | undefined;
+  let redacted: RedactionCounts | undefined;
 
   async function openHeld(settings: GenerativeSettings): Promise<Held> {
     // Loaded with the first language model: a node without one pays nothing for them.
     const generative = await import('@skein/generative');
     traffic ??= generative.createRolloutTraffic();
     semantic ??= semanticView(generative);
-    const redacted = generative.redacting(settings.redactions);
+    redacted ??= generative.createRedactionCounts();
+    const redacting = generative.redacting(settings.redactions, redacted);
     let inFlight = 0;
     let isRetired = false;
     const closeIfIdle = (): void => {
@@ -114,7 +118,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     return {
       settings,
       gateway,
-      counted: traced(redacted(counted)),
+      counted: traced(redacting(counted)),
       retire() {
         isRetired = true;
         closeIfIdle();
@@ -184,6 +188,11 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     }
     await state.removeDeclaration(ROLLOUT, name);
   }
+  const redactionsOf = (settings: GenerativeSettings | undefined): LanguageView['redactions'] =>
+    (settings?.redactions ?? []).map(({ name }) => {
+      const { prompts, answers } = redacted?.of(name) ?? { prompts: 0, answers: 0 };
+      return { name, prompts, answers };
+    });
   const responsesOptions = {
     responses: state.responses,
     policy: () => held?.settings.responses,
@@ -253,12 +262,17 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     expose(into) {
       exposeRollouts(traffic?.all() ?? [], into);
       exposeSemantic(semantic?.all() ?? [], into);
+      exposeRedactions(redactionsOf(held?.settings), into);
     },
     async view() {
       const settings = await stored.settings();
+      const redactions = redactionsOf(settings);
       const isDeclared = settings.models.length > 0 || settings.providers.length > 0;
       // A look must not load the code of language models.
-      if (!isDeclared) return { settings, models: [], budgets: [], rollouts: [], use: use.views() };
+      if (!isDeclared) {
+        const nothing = { models: [], budgets: [], rollouts: [] };
+        return { settings, ...nothing, redactions, use: use.views() };
+      }
       try {
         const { gateway } = await current();
         const { models, budgets } = await gateway.view();
@@ -271,13 +285,14 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
           })),
           budgets: [...budgets],
           rollouts: await rollouts.views(),
+          redactions,
           use: use.views(),
         };
       } catch (error) {
         const problem = error instanceof SkeinError ? error.message : 'A fault; see the log.';
         if (!(error instanceof SkeinError)) logger.error({ err: error }, 'No language models.');
         const nothing = { models: [], budgets: [], rollouts: [] };
-        return { settings, ...nothing, use: use.views(), problem };
+        return { settings, ...nothing, redactions, use: use.views(), problem };
       }
     },
     async close() {

@@ -70,6 +70,32 @@ describe.skipIf(browserAvailable.skip)(
       expect(await line.textContent()).toContain('0 of 0 questions; 0 of 0 compared answers');
     });
 
+    it('shows what is redacted, and how often', async () => {
+      const { client } = started.node;
+      await client.putRedaction({ name: 'mail', kind: 'email', of: 'prompts' });
+      await client.putRedaction({ name: 'greeting', pattern: 'Hello', of: 'answers' });
+      const content = 'Write to a@b.de, not to c@d.fr';
+      const response = await fetch(`${started.node.url}/v1/chat/completions`, {
+        method: 'POST',
+        body: JSON.stringify({ model: 'assistant', messages: [{ role: 'user', content }] }),
+      });
+      expect(response.headers.get('skein-redacted')).toBe('3');
+      const rowOf = (name: string) => page.locator(`[data-redaction="${name}"]`);
+      await rowOf('mail').getByText('2 replaced').waitFor();
+      await rowOf('mail').getByText('[mail]').waitFor();
+      await rowOf('greeting').getByText('1 replaced').waitFor();
+      expect(await rowOf('greeting').textContent()).toContain('0 replaced');
+      const metrics = await (await fetch(`${started.node.url}/metrics`)).text();
+      expect(metrics).toContain('skein_language_redacted_total{redaction="mail",in="prompts"} 2');
+      // A change of the declarations opens another gateway; the counts stay.
+      await client.removeRedaction({ name: 'greeting' });
+      await rowOf('greeting').waitFor({ state: 'detached' });
+      expect(await rowOf('mail').textContent()).toContain('2 replaced');
+      if (SHOTS !== undefined)
+        await page.screenshot({ path: `${SHOTS}/language-redactions.png`, fullPage: true });
+      expect(problems).toEqual([]);
+    });
+
     it('shows how a rollout goes', async () => {
       const { client } = started.node;
       await client.putProvider({ name: 'next', kind: 'openai', baseUrl: started.upstream.url });

@@ -71,8 +71,11 @@ export const redactionLs = defineCommand({
   options: connectionOptions,
   async run(context, server) {
     const { client } = await connect(context, server);
-    const { settings } = await client.getLanguageModels();
-    return settings.redactions;
+    const { settings, redactions } = await client.getLanguageModels();
+    return settings.redactions.map((each) => ({
+      ...each,
+      replaced: redactions.find(({ name: called }) => called === each.name),
+    }));
   },
   render(redactions, style) {
     if (redactions.length === 0) {
@@ -87,6 +90,7 @@ export const redactionLs = defineCommand({
         ['BECOMES', ({ name: called, replacement }) => replacement ?? `[${called}]`],
         ['MODELS', ({ models }) => models?.join(',') ?? 'all'],
         ['TENANTS', ({ tenants }) => tenants?.join(',') ?? 'all'],
+        ['REPLACED', ({ replaced }) => String((replaced?.prompts ?? 0) + (replaced?.answers ?? 0))],
       ],
       style,
     );

@@ -1,0 +1,36 @@
+/** What is replaced in prompts and answers, and how often that has happened. */
+import type { LanguageView } from '@skein/api';
+import { Table } from '@skein/ui';
+
+export function Redactions({
+  of: {
+    settings: { redactions },
+    redactions: counts,
+  },
+}: {
+  readonly of: LanguageView;
+}) {
+  if (redactions.length === 0) return null;
+  return (
+    <Table titles={['Redaction', 'Finds', 'In', 'Becomes', 'For', 'In prompts', 'In answers']}>
+      <tbody>
+        {redactions.map(({ name, kind, pattern, of, replacement, models, tenants }) => {
+          const count = counts.find((each) => each.name === name);
+          return (
+            <tr data-redaction={name}>
+              <td>
+                <strong>{name}</strong>
+              </td>
+              <td>{kind ?? <code>{pattern}</code>}</td>
+              <td>{of === 'both' ? 'prompts, answers' : of}</td>
+              <td>{replacement ?? `[${name}]`}</td>
+              <td>{[...(models ?? ['all models']), ...(tenants ?? [])].join(', ')}</td>
+              <td>{`${count?.prompts ?? 0} replaced`}</td>
+              <td>{`${count?.answers ?? 0} replaced`}</td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </Table>
+  );
+}
