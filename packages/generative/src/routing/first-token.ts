@@ -8,6 +8,7 @@
  * time after its prefill, of which the quantiles are taken.
  */
 import { BELIEVED_SAMPLES, KEPT_SAMPLES } from '../tuning.ts';
+import { createRecentValues } from './recent-values.ts';
 
 /** Weight that older requests keep with each new one: some 200 count. */
 const DECAY = 0.995;
@@ -22,9 +23,7 @@ export interface FirstTokenModel {
 }
 
 export function createFirstTokenModel(): FirstTokenModel {
-  const rests = new Float64Array(KEPT_SAMPLES);
-  let sorted: Float64Array | undefined;
-  let count = 0;
+  const rests = createRecentValues(KEPT_SAMPLES);
   // Decayed sums of 1, x, y, x², xy.
   const sums = { n: 0, x: 0, y: 0, xx: 0, xy: 0 };
   let msPerToken = 0;
@@ -45,15 +44,11 @@ export function createFirstTokenModel(): FirstTokenModel {
     },
     record(ttftMs, promptTokens) {
       fit(promptTokens, ttftMs);
-      rests[count % KEPT_SAMPLES] = Math.max(0, ttftMs - msPerToken * promptTokens);
-      count += 1;
-      sorted = undefined;
+      rests.add(Math.max(0, ttftMs - msPerToken * promptTokens));
     },
     predict(promptTokens, quantile) {
-      if (count < BELIEVED_SAMPLES) return undefined;
-      sorted ??= rests.slice(0, Math.min(count, KEPT_SAMPLES)).sort();
-      const rank = Math.min(sorted.length - 1, Math.ceil(quantile * sorted.length) - 1);
-      return msPerToken * promptTokens + sorted[Math.max(0, rank)]!;
+      if (rests.count < BELIEVED_SAMPLES) return undefined;
+      return msPerToken * promptTokens + rests.quantile(quantile);
     },
   };
 }

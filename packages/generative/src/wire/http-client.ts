@@ -141,7 +141,8 @@ export function openUpstream({ name, baseUrl, connectMs }: UpstreamOptions): Ups
           onComplete() {
             signal.removeEventListener('abort', abort);
             connection.isReused = true;
-            free.push(connection);
+            // Its reader may have ended it with the last piece.
+            if (open.has(connection)) free.push(connection);
             incoming!.end();
           },
           onError(error) {

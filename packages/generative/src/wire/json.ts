@@ -36,7 +36,9 @@ export function asCount(value: unknown): number | undefined {
 
 /** Without the fields that are undefined. */
 export function compact(value: Json): Json {
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined));
+  const known: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) if (value[key] !== undefined) known[key] = value[key];
+  return known;
 }
 
 /** The fields that are not in `known`; undefined: none. */
