@@ -46,9 +46,9 @@ export const ADDED: RowGroup = {
         details['portkey'] = `not measured: ${String(error)}`;
       });
       if (portkey !== undefined) servers.push(portkey);
-      const doors = { upstream, node, ...(portkey === undefined ? {} : { portkey }) };
+      const gateways = { node, ...(portkey === undefined ? {} : { portkey }) };
       // Until the code is compiled, which takes each gateway thousands of requests.
-      for (const door of Object.values(doors)) await closedLoop({ ...load(door), seconds: 3 });
+      for (const door of Object.values(gateways)) await closedLoop({ ...load(door), seconds: 3 });
 
       const body = bodyFor('quick', false);
       const whole = await inTurns({ upstream, node }, rounds, (door) =>
@@ -57,7 +57,7 @@ export const ADDED: RowGroup = {
       results['gateway_added_ms'] = whole['node']! - whole['upstream']!;
       const first = await inTurns({ upstream, node }, rounds, medianFirstToken);
       results['gateway_added_ttft_ms'] = first['node']! - first['upstream']!;
-      const rates = await inTurns(doors, rounds, async (door) => {
+      const rates = await inTurns(gateways, rounds + 1, async (door) => {
         const before = await upstream.requests();
         const { requestsPerSecond, requests } = await closedLoop({ ...load(door), seconds });
         const reached = (await upstream.requests()) - before;

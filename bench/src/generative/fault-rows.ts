@@ -46,8 +46,8 @@ export const FAULT_ROWS: RowGroup = {
     let passed = 0;
     try {
       await Promise.all(
-        names.map(async (name) => {
-          for (const mode of MODES) {
+        names.flatMap((name) =>
+          MODES.map(async (mode) => {
             const fault = FAULTS[name];
             const options = { stream: mode === 'streaming', tools: name === 'tool-name-repeated' };
             const alone = await ask(gateway, `${name}/${mode}/alone`, options);
@@ -64,8 +64,8 @@ export const FAULT_ROWS: RowGroup = {
               failed.push(
                 `${name}/${mode}: ${alone.code ?? 'answered'}, ${pair.code ?? 'answered'}`,
               );
-          }
-        }),
+          }),
+        ),
       );
     } finally {
       await gateway.close();
