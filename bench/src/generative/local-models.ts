@@ -97,7 +97,7 @@ export const LOCAL_MODEL_ROWS: RowGroup = {
     if (module === undefined)
       details['llamacpp'] = 'node-llama-cpp is not installed: npm run provision';
     try {
-      // Writing and reading the larger one alone takes half of a quick run.
+      // Writing and reading the larger one alone takes a quarter of a quick run, and its rows as long again.
       for (const size of SIZES.filter(({ key }) => !quick || key === 'tiny')) {
         const model = join(folder, size.key);
         await writeRandomModel(model, size.shape, { weights: size.weights });
@@ -112,10 +112,12 @@ export const LOCAL_MODEL_ROWS: RowGroup = {
           module && (await openPeer(module, size, join(folder, `${size.key}.gguf`), most));
         try {
           for (const [rows] of size.rows) {
+            // Many rows take long enough with half of their tokens.
+            const tokens = quick && rows > 8 ? size.tokens / 2 : size.tokens;
             const rates = { skein: [] as number[], llamacpp: [] as number[] };
             for (let round = 0; round < (quick ? 2 : ROUNDS); round++) {
-              rates.skein.push(await rateOf(provider, rows, size.tokens));
-              if (peer !== undefined) rates.llamacpp.push(await peer.rate(rows, size.tokens));
+              rates.skein.push(await rateOf(provider, rows, tokens));
+              if (peer !== undefined) rates.llamacpp.push(await peer.rate(rows, tokens));
             }
             const [skein, llamacpp] = [median(rates.skein), median(rates.llamacpp)];
             const key = `${size.key}_vs_llamacpp_${rows}`;
