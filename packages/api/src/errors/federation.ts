@@ -65,12 +65,12 @@ export const FEDERATION_ERRORS = {
   IDENTITY_REVOKED: {
     ...FORBIDDEN,
     meaning: 'The key of the site was revoked.',
-    fix: 'Make a new key, and ask the coordinator for a new invitation.',
+    fix: 'Ask the coordinator for a new invitation, and join with another --folder or browser profile, which makes a new key.',
   },
   INVITATION_INVALID: {
     ...FORBIDDEN,
     meaning: 'The invitation is unknown, expired, or was used by another key.',
-    fix: 'Ask the coordinator for a new invitation.',
+    fix: 'Join from the data folder or browser that opened the link first, which holds the key; else ask the coordinator for a new invitation.',
   },
   ANSWER_INVALID: {
     ...INVALID,

@@ -5,7 +5,7 @@ export const SITE_ERRORS = {
   SITE_DATA_UNFIT: {
     ...INVALID,
     meaning: 'The rows of a site do not fit the plan of the federation.',
-    fix: 'Correct the column or row that the message names; the plan lists the columns, their ranges and categories.',
+    fix: 'Correct the column or row that the message names; rows are counted from 0, without the header. The plan lists the columns, their ranges and categories.',
   },
   SITE_TERMS_REFUSED: {
     http: 412,

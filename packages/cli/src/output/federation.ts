@@ -38,11 +38,11 @@ export function renderFederations(views: readonly FederationView[], style: Style
 const isConnectedSite = ({ connected, role }: FederationView['sites'][number]): boolean =>
   connected && role === 'site';
 
-/** ε against no colluding site, beside its budget. */
+/** ε beside the budget, which is kept against as many colluding participants as the plan allows for. */
 export function spentText({ spent, plan: { privacy } }: FederationView): string {
-  const [alone] = spent;
-  if (alone === undefined) return privacy.mode === 'none' ? 'none' : `0 of ${privacy.epsilon}`;
-  return `${alone.epsilon?.toFixed(3) ?? '∞'} of ${privacy.epsilon}`;
+  const counted = spent.at(-1);
+  if (counted === undefined) return privacy.mode === 'none' ? 'none' : `0 of ${privacy.epsilon}`;
+  return `${counted.epsilon?.toFixed(3) ?? '∞'} of ${privacy.epsilon}`;
 }
 
 export function renderFederation(view: FederationView, style: Style): string {
@@ -57,14 +57,12 @@ export function renderFederation(view: FederationView, style: Style): string {
       'spent',
       `${spentText(view)}${plan.privacy.mode === 'none' ? '' : ` at δ = ${plan.privacy.delta}`}`,
     ],
-    ...spent
-      .slice(1)
-      .map((each): [string, string] => [
-        plan.aggregation.helpers === undefined
-          ? `  if ${each.colluding} collude`
-          : `  if helpers collude, ${each.colluding} of ${plan.aggregation.helpers.length}`,
-        `ε = ${each.epsilon?.toFixed(3) ?? '∞'}`,
-      ]),
+    ...(spent.length < 2 ? [] : spent).map(({ colluding, epsilon }): [string, string] => [
+      colluding === 0
+        ? '  if none colludes'
+        : `  if ${colluding} ${plan.aggregation.helpers === undefined ? 'sites' : `of ${plan.aggregation.helpers.length} helpers`} collude`,
+      `ε = ${epsilon?.toFixed(3) ?? '∞'}`,
+    ]),
     ...(version === undefined ? [] : ([['result', `${name} v${version}`]] as [string, string][])),
   ];
   if (sites.length === 0) return renderFields(fields, style);

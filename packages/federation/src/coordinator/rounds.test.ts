@@ -219,7 +219,9 @@ it('pauses, resumes and stops', async () => {
   await at.coordinator.stop(id, 'enough');
   expect(await at.coordinator.view(id)).toMatchObject({ status: 'stopped', reason: 'enough' });
   await expect(at.coordinator.pause(id, 'x')).rejects.toEqual(code('FEDERATION_ENDED'));
-  await vi.waitFor(() => expect(b.arrivals.at(-1)?.message).toMatchObject({ status: 'stopped' }));
+  await vi.waitFor(() => expect(b.arrivals.at(-1)?.message).toMatchObject({ status: 'stopped' }), {
+    timeout: 30_000,
+  });
   for (let month = 0; month < 6; month += 1) {
     expect(await at.coordinator.removeEnded()).toBe(0);
     at.now += 31 * 86_400_000;

@@ -137,7 +137,8 @@ function Rows({ state: { rows, training, end }, session }: Step) {
           {`${rows.count} rows fit the plan: ${rows.classes
             .map((each) => `${each.rows} of class ${each.name}`)
             .join(', ')}. `}
-          {rows.unused.length === 0 ? '' : `Not used: ${rows.unused.join(', ')}.`}
+          {rows.unused.length === 0 ? '' : `Not used: ${rows.unused.join(', ')}. `}
+          {rows.outside.join(' ')}
         </p>
       )}
     </section>

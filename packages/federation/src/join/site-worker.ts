@@ -10,7 +10,7 @@ import { lookAtPlan } from '../site/look.ts';
 import { openIndexedMemory } from '../site/memory/indexed-memory.ts';
 import type { SiteMemory } from '../site/memory/site-memory.ts';
 import { runSite } from '../site/run-site.ts';
-import { readSiteRows, type SiteRows } from '../site/site-rows.ts';
+import { outsideText, readSiteRows, type SiteRows } from '../site/site-rows.ts';
 import { openWork } from '../site/work/open-work.ts';
 import { type Connection, connectionOver } from '../transport/connection.ts';
 import type { FromWorker, ToWorker } from './worker-messages.ts';
@@ -51,8 +51,8 @@ async function look(text: string): Promise<void> {
 async function readFile(file: File): Promise<void> {
   const format = /\.jsonl?$/i.test(file.name) ? 'jsonl' : 'csv';
   rows = await readSiteRows(joined!.plan.data, file.stream(), format);
-  const { count, classes, unused } = rows;
-  tell({ type: 'rows', count, classes, unused });
+  const { count, classes, outside, unused } = rows;
+  tell({ type: 'rows', count, classes, outside: outside.map(outsideText), unused });
 }
 
 async function train(): Promise<void> {

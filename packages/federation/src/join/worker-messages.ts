@@ -26,6 +26,8 @@ export type FromWorker =
       readonly count: number;
       readonly classes: readonly { readonly name: string; readonly rows: number }[];
       readonly unused: readonly string[];
+      /** Sentences about values that the plan does not have. */
+      readonly outside: readonly string[];
     }
   | { readonly type: 'event'; readonly event: SiteEvent }
   | { readonly type: 'end'; readonly end: SiteEnd }

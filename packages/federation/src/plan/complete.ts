@@ -18,8 +18,13 @@ export function completePlan(draft: PlanDraft): Plan {
   const helpers = helpersOf(terms).length;
   const rest = {
     ...terms,
-    // One honest helper is what a committee relies on.
-    collusion: { ...(helpers === 0 ? {} : { helpers: helpers - 1 }), ...collusion },
+    collusion: {
+      // A site knows its own share of the noise: the budget holds against each of them by itself.
+      sites: privacy.mode === 'none' || helpers > 0 ? 0 : 1,
+      // One honest helper is what a committee relies on.
+      ...(helpers === 0 ? {} : { helpers: helpers - 1 }),
+      ...collusion,
+    },
     sites: { ...sites, threshold: sites.threshold ?? thresholdOf(sites.minimum) },
   };
   if (privacy.mode === 'none') {

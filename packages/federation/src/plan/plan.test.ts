@@ -175,7 +175,23 @@ describe('a plan', () => {
       sampling: { kind: 'poisson', rate: 0.1 },
       steps: 20,
     } as const;
-    expect(spentAfter(some, 20)[0]!.epsilon).toBe(epsilonOf([mechanism], 1e-3).epsilon);
+    // Against another site, which knows its own share.
+    expect(spentAfter(some, 20)[1]).toEqual({
+      colluding: 1,
+      epsilon: epsilonOf([mechanism], 1e-3).epsilon,
+    });
+  });
+
+  it('keeps its budget against each of its sites, which knows its own share of the noise', () => {
+    const collusionOf = (more: Partial<PlanDraft>) => completePlan(draft(more)).collusion;
+    expect(collusionOf({})).toEqual({ sites: 1 });
+    expect(collusionOf({ collusion: { sites: 0 } })).toEqual({ sites: 0 });
+    expect(collusionOf({ privacy: { mode: 'none' } })).toEqual({ sites: 0 });
+    const plan = completePlan(draft({ sites: { minimum: 2 } }));
+    const { variance } = encodingOf(plan, 4).noise!;
+    const { variance: alone } = encodingOf({ ...plan, collusion: { sites: 0 } }, 4).noise!;
+    // Of two sites each adds the whole noise, not half of it.
+    expect(variance / alone).toBeCloseTo(2, 3);
   });
 
   it('has its noise from helpers, of which all but one may collude unless it says otherwise', () => {

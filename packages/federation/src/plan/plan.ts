@@ -172,8 +172,11 @@ export const Sites = z.strictObject({
 });
 
 export const Collusion = z.strictObject({
-  /** Sites that may tell the coordinator their noise; that of the others still keeps the budget. */
-  sites: z.int().min(0).default(0),
+  /**
+   * Sites that may tell the coordinator their noise, or use it themselves: each can subtract its own from the model. That
+   * of the others still keeps the budget. Absent in a draft: 1 where sites add the noise.
+   */
+  sites: z.int().min(0),
   /**
    * Helpers that may tell the coordinator their noise, with aggregation committee; that of the others
    * still keeps the budget. Absent in a draft: all but one.
@@ -198,7 +201,6 @@ const shared = {
   strategy: Strategy,
   rounds: count.max(1_000_000),
   local: Local.prefault({}),
-  collusion: Collusion.prefault({}),
   deadlines: Deadlines.prefault({}),
 };
 
@@ -206,6 +208,7 @@ const shared = {
 export const Plan = z.strictObject({
   ...shared,
   aggregation: Aggregation,
+  collusion: Collusion,
   privacy: Privacy,
   sites: Sites,
 });
@@ -224,6 +227,7 @@ export const PlanDraft = z.strictObject({
   privacy: z
     .discriminatedUnion('mode', [priv.partial({ noise: true, denominator: true }), open])
     .optional(),
+  collusion: Collusion.partial({ sites: true }).prefault({}),
   sites: Sites.partial({ threshold: true }).prefault({}),
 });
 export type PlanDraft = z.input<typeof PlanDraft>;

@@ -45,7 +45,7 @@ export function describePlan(plan: Plan): PlanWords {
   const helpers = helpersOf(plan);
   const others =
     helpers.length === 0
-      ? `${collusion.sites} other sites collude`
+      ? `${collusion.sites} of the other sites collude`
       : `${collusion.helpers ?? 0} of the ${helpers.length} helpers collude`;
   const taken =
     aggregation.kind === 'none' && aggregation.robust !== undefined
@@ -100,6 +100,14 @@ export function describePlan(plan: Plan): PlanWords {
         : [
             'If all helpers work together with the coordinator, they can read the update of this site: know at least one of them, and compare its key.',
           ]),
+      ...(privacy.mode !== 'none' && helpers.length === 0 && collusion.sites === 0
+        ? [
+            `Each other site knows its own share of the noise, and may learn more of the rows of this one than ε = ${privacy.epsilon} says.`,
+          ]
+        : []),
+      ...(privacy.mode === 'none' && sites.threshold === 2
+        ? ['A sum may be of two sites, each of which can then compute the update of the other.']
+        : []),
       ...(isSecure && privacy.mode === 'none' && !isCohortFixed(plan)
         ? [
             'Without noise, two sums of nearly the same sites differ by the update of one: a coordinator that repeats a round without this site can read it.',

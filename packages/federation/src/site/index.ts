@@ -6,7 +6,14 @@ export { describePlan, type PlanWords } from './describe-plan.ts';
 export { lookAtPlan } from './look.ts';
 export type { SiteMemory } from './memory/site-memory.ts';
 export { runSite, type SiteEnd, type SiteEvent, type SiteOptions } from './run-site.ts';
-export { readSiteRows, type RowFormat, type RowSource, type SiteRows } from './site-rows.ts';
+export {
+  outsideText,
+  readSiteRows,
+  type OutsideColumn,
+  type RowFormat,
+  type RowSource,
+  type SiteRows,
+} from './site-rows.ts';
 export { requireTerms, type Terms, unmetTerms } from './terms.ts';
 export { modelFacts, trainingOf } from './work/training.ts';
 export { committeeWork } from './work/committee-work.ts';

@@ -29,6 +29,16 @@ it('takes the columns of the plan in any order, and says what it does not use', 
   expect([...features]).toEqual([40, 1, NaN, 50, 0, 210, 60, 2, 90]);
 });
 
+it('says of which columns the plan does not have the values', async () => {
+  const { outside } = await read(
+    'age,cp,chol,ill\n40,1,200,1\n40,4,200,0\n40,,200,0\n90,2,?,0\n80,9,500,1\n',
+  );
+  expect(outside).toEqual([
+    { name: 'age', rows: 1 },
+    { name: 'cp', rows: 3 },
+  ]);
+});
+
 it('reads JSON Lines', async () => {
   const { count } = await read(
     '{"age":40,"cp":2,"chol":null,"ill":1}\n{"age":50,"cp":1,"chol":200,"ill":0}\n',

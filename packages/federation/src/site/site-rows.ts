@@ -13,6 +13,7 @@ import {
   TrainError,
   type Dataset,
   type PublicColumns,
+  type PublicFeature,
   type Table,
 } from '@skein/train';
 
@@ -25,8 +26,15 @@ export interface SiteRows {
   readonly count: number;
   /** Columns of the file that the plan does not use; they are not read further. */
   readonly unused: readonly string[];
+  /** Columns with rows whose value the plan does not have: no category of it, or beyond its range. */
+  readonly outside: readonly OutsideColumn[];
   /** Rows per class, in the order of the plan; empty for a regression. */
   readonly classes: readonly { readonly name: string; readonly rows: number }[];
+}
+
+export interface OutsideColumn {
+  readonly name: string;
+  readonly rows: number;
 }
 
 /** @throws SkeinError SITE_DATA_UNFIT naming the column or row. */
@@ -69,7 +77,12 @@ export async function readSiteRows(
       );
     }
     const unused = present.filter((name) => !wanted.includes(name));
-    return { rows, count: rows.count, unused, classes };
+    const outside = features.flatMap((feature) => {
+      const found = columns.find(({ name }) => name === feature.name)!;
+      const rows = outsideOf(feature, found);
+      return rows === 0 ? [] : [{ name: feature.name, rows }];
+    });
+    return { rows, count: rows.count, unused, outside, classes };
   } catch (error) {
     if (error instanceof TrainError) throw unfit(error.message, error);
     throw error;
@@ -92,6 +105,22 @@ function categorical(column: Table['columns'][number]): Table['columns'][number]
     categories: categories.map(String),
     codes: Int32Array.from(column.values, (each) => position.get(each) ?? -1),
   };
+}
+
+/** Rows that the plan has no value for. A missing number is filled in, or refused before. */
+function outsideOf(feature: PublicFeature, column: Table['columns'][number]): number {
+  if (feature.kind === 'number') {
+    if (column.kind !== 'number') return 0;
+    return column.values.filter((value) => value < feature.low || value > feature.high).length;
+  }
+  if (column.kind !== 'category') return 0;
+  const known = column.categories.map((name) => feature.categories.includes(name));
+  return column.codes.filter((code) => known[code] !== true).length;
+}
+
+/** One line for a person, about a column. */
+export function outsideText({ name, rows }: OutsideColumn): string {
+  return `${rows === 1 ? '1 row has a value' : `${rows} rows have values`} of '${name}' that the plan does not have.`;
 }
 
 function classCounts({ tensors }: Dataset, names: readonly string[]): SiteRows['classes'] {

@@ -9,6 +9,7 @@ import {
   describePlan,
   lookAtPlan,
   openWork,
+  outsideText,
   type PlanWords,
   readSiteRows,
   requireTerms,
@@ -42,7 +43,7 @@ export interface Participation {
   /** Demanded terms that the plan does not meet. */
   readonly unmet: readonly string[];
   readonly accepted: boolean;
-  readonly rows?: Pick<SiteRows, 'count' | 'classes' | 'unused'>;
+  readonly rows?: Pick<SiteRows, 'count' | 'classes' | 'outside' | 'unused'>;
   readonly status?: string;
   readonly round?: number;
   readonly reason?: string;
@@ -157,6 +158,7 @@ export const join = defineCommand({
         : [
             '',
             `${style.green('✓')} ${rows.count} rows fit the plan${rows.unused.length === 0 ? '' : `; not used: ${rows.unused.join(', ')}`}.`,
+            ...rows.outside.map((each) => style.yellow(outsideText(each))),
           ];
     if (!accepted) {
       return [
@@ -168,11 +170,11 @@ export const join = defineCommand({
       ].join('\n');
     }
     const sent = `${formatBytes(sentBytes ?? 0)} were sent.`;
-    const after = reason === '' || reason === status ? '' : `: ${reason}`;
+    const after = reason === '' || reason === status ? '.' : `: ${reason!.replace(/\.$/, '')}.`;
     const ended =
       status === 'left'
         ? `This site has left in round ${round! + 1}.`
-        : `The federation has ${status} after round ${round}${after}.`;
+        : `The federation has ${status} after round ${round}${after}`;
     return [
       `${style.green('✓')} ${ended} ${sent}`,
       ...(quality === undefined ? [] : [qualityText(quality)]),
@@ -187,8 +189,8 @@ export const join = defineCommand({
 
 function rowFacts(rows: SiteRows | undefined): Pick<Participation, 'rows'> {
   if (rows === undefined) return {};
-  const { count, classes, unused } = rows;
-  return { rows: { count, classes, unused } };
+  const { count, classes, outside, unused } = rows;
+  return { rows: { count, classes, outside, unused } };
 }
 
 async function rowsOf({ cwd }: Context, plan: Plan, data: string): Promise<SiteRows> {
