@@ -126,6 +126,62 @@ describe.each(CUTS)('an upstream with the fault %s', (fault) => {
   });
 });
 
+/** Says a word and is cut, at each call; `next` decides about those that go on. */
+function cutting(name: string, next: () => 'cut' | 'away' | 'whole') {
+  const told = { calls: 0 };
+  const provider: Provider = {
+    name,
+    continues: true,
+    async *generate({ continuation }) {
+      told.calls += 1;
+      const end = continuation === undefined ? 'cut' : next();
+      if (end === 'away') throw new SkeinError('UPSTREAM_UNREACHABLE', 'away');
+      yield { type: 'text', text: `${name} ` };
+      if (end === 'cut') throw new SkeinError('UPSTREAM_CUT', 'cut');
+      yield { type: 'finish', reason: 'stop' };
+    },
+    close: async () => {},
+  };
+  return { provider, told };
+}
+
+it('is asked for three times at most, whatever routes are left', async () => {
+  const all = ['a', 'b', 'c', 'd'].map((name) => cutting(name, () => 'cut'));
+  const providers = all.map(({ provider }) => provider);
+  const gateway = await open(
+    { models: [{ ...model('m', 'a', 'b', 'c', 'd'), hedge: false }] },
+    { providers },
+  );
+  const { events } = await gateway.generate(requestOf('m'), callerOf({ continues: true }));
+  await expect(eventsOf({ events })).rejects.toMatchObject({ code: 'UPSTREAM_CUT' });
+  expect(all.reduce((sum, { told }) => sum + told.calls, 0)).toBe(4);
+});
+
+it('goes to routes of the same model only, and is not kept for the next caller', async () => {
+  let next: 'away' | 'whole' = 'away';
+  const [a, b] = [cutting('a', () => next), cutting('b', () => 'whole')];
+  const providers = [a.provider, b.provider];
+  const routes = (other: string) => [
+    { provider: 'a', model: 'm' },
+    { provider: 'b', model: other },
+  ];
+  const models = [
+    { ...model('other'), routes: routes('n'), hedge: false },
+    { ...model('same'), routes: routes('m'), hedge: false },
+  ];
+  const gateway = await open({ models }, { providers });
+  const ask = async (name: string) => {
+    const request = requestOf(name, { sampling: { temperature: 0 } });
+    const generation = await gateway.generate(request, callerOf({ continues: true }));
+    return [textOf(await eventsOf(generation)), generation.receipt()!.cache];
+  };
+  await expect(ask('other')).rejects.toMatchObject({ code: 'UPSTREAM_CUT' });
+  expect(b.told.calls).toBe(0);
+  expect(await ask('same')).toEqual(['a b ', 'miss']);
+  next = 'whole';
+  expect((await ask('same'))[1]).toBe('miss');
+});
+
 it('is refused in a form that a kind of provider does not take', async () => {
   const declared = { kind: 'gemini', continuation: 'vllm' } as const;
   await expect(start('stall', declared)).rejects.toMatchObject({

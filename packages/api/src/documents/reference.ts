@@ -33,7 +33,7 @@ trailer \`skein-code\`, in the CLI at the head of the message, and \`--json\` pr
 {
   "error": "No deployment is called \\"rsik\\".",
   "code": "MODEL_UNKNOWN",
-  "fix": "\`skein ls\` lists the deployments."
+  "fix": "\`skein ls\` lists the deployments, \`skein model ls\` the language models."
 }
 \`\`\`
 

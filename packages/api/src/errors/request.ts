@@ -126,8 +126,8 @@ export const REQUEST_ERRORS = {
   },
   MODEL_UNKNOWN: {
     ...UNKNOWN,
-    meaning: 'No deployment has this name.',
-    fix: '`skein ls` lists the deployments.',
+    meaning: 'No deployment, or no language model, has this name.',
+    fix: '`skein ls` lists the deployments, `skein model ls` the language models.',
   },
   VERSION_UNKNOWN: {
     ...UNKNOWN,

@@ -158,6 +158,12 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
     await expect(read(provider.generate(image, call()))).rejects.toMatchObject({
       code: 'GENERATION_UNSUPPORTED',
     });
+    const audio = request('', {
+      messages: [{ role: 'user', content: [{ type: 'other', value: { type: 'input_audio' } }] }],
+    });
+    await expect(read(provider.generate(audio, call()))).rejects.toMatchObject({
+      message: expect.stringContaining('of type input_audio') as string,
+    });
     const tools = request('The dog', { tools: [{ name: 'bark' }] });
     await expect(read(provider.generate(tools, call()))).rejects.toMatchObject({
       code: 'GENERATION_UNSUPPORTED',

@@ -1,6 +1,7 @@
 /** The policies of routing, which are pure: circuits, order, admission, prediction, commitment. */
 import { SkeinError } from '@skein/api';
 import { describe, expect, it, vi } from 'vitest';
+import { CIRCUIT_MS, HEDGE_BURST } from '../tuning.ts';
 import { upstreamError } from '../wire/upstream-error.ts';
 import { admit } from './admit.ts';
 import { afterFailure, afterSending, afterSuccess, CLOSED, closedIn } from './circuit.ts';
@@ -35,6 +36,11 @@ describe('a circuit', () => {
     expect(closedIn(circuit, 2000)).toBe(4_998_000);
     expect(closedIn(afterSuccess(circuit, 2000), 2000)).toBe(4_998_000);
     expect(closedIn(circuit, 5_000_000)).toBe(0);
+  });
+
+  it('opens at once for a key that is refused', () => {
+    const denied = upstreamError('UPSTREAM_DENIED', { provider: 'p', message: 'x' });
+    expect(closedIn(afterFailure(CLOSED, denied, 0, 1), 0)).toBe(CIRCUIT_MS.longest);
   });
 
   it('does not open for what the caller has done', () => {
@@ -133,6 +139,11 @@ it('hedges a twentieth of the requests at most, whatever the pattern', () => {
     expect(spent).toBeLessThanOrEqual(0.05 * request + 1e-6);
   }
   expect(spent).toBeGreaterThan(450);
+  // A quiet day saves up a few only.
+  for (let request = 0; request < 10_000; request++) budget.earn();
+  let saved = 0;
+  while (budget.spend()) saved += 1;
+  expect(saved).toBe(HEDGE_BURST);
 });
 
 describe('places', () => {
@@ -261,5 +272,9 @@ describe('commitment', () => {
       hedgeAfterMs: () => 50,
     });
     expect(result).toMatchObject({ result: 0, attempts: 2 });
+    // For want of money too, which ends a request that is sent once.
+    const error = new SkeinError('BUDGET_SPENT', 'x');
+    const poor = await play([{ after: 400 }, { after: 10, error }], { hedgeAfterMs: () => 50 });
+    expect(poor.result).toMatchObject({ result: 0, attempts: 2 });
   });
 });

@@ -151,6 +151,10 @@ describe('@google/genai', () => {
     const answer = await client.models.generateContent({ model, contents: 'Hi' });
     expect(answer.text).toBe('Hello there');
     expect(answer.usageMetadata).toMatchObject({ promptTokenCount: 7, candidatesTokenCount: 3 });
+    const names: (string | undefined)[] = [];
+    for await (const { name } of await client.models.list()) names.push(name);
+    expect(names).toEqual([`models/${model}`]);
+    expect(await client.models.get({ model })).toMatchObject({ displayName: model });
     let streamed = '';
     for await (const piece of await client.models.generateContentStream({
       model,

@@ -2,6 +2,7 @@
 import { Template } from '@huggingface/jinja';
 import { SkeinError } from '@skein/api';
 import type { GenerateRequest, Message, Part } from '../../contract.ts';
+import { asText } from '../../wire/json.ts';
 import { invalid } from './invalid.ts';
 
 export class ChatTemplate {
@@ -75,9 +76,13 @@ function textOf(part: Part): string {
   if (part.type === 'text') return part.text;
   throw new SkeinError(
     'GENERATION_UNSUPPORTED',
-    `The model reads text only, and a message has a part of type ${part.type}.`,
+    `The model reads text only, and a message has a part of type ${typeOf(part)}.`,
   );
 }
+
+/** In the words of the client. */
+const typeOf = (part: Part): string =>
+  part.type === 'other' ? (asText(part.value['type']) ?? 'unknown').slice(0, 60) : part.type;
 
 /** Templates write arguments as JSON themselves. */
 function parsed(text: string): unknown {

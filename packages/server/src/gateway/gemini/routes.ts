@@ -4,9 +4,10 @@ import { MAX_INPUTS, usdText } from '@skein/generative';
 import { type Exchange, sendText, toSkeinError } from '@skein/http';
 import type { Instant } from '@skein/serving';
 import { requireMethod, unknownRoute } from '../face.ts';
-import { headerOf, type LanguageTransport, type ModelCall, serveCall } from '../generative/call.ts';
+import { type LanguageTransport, type ModelCall, serveCall } from '../generative/call.ts';
 import { collect } from '../generative/collect.ts';
 import { openStream, sendEvents } from '../generative/event-stream.ts';
+import { authorizationOf, geminiModel } from '../generative/gemini-model.ts';
 import { type Fields, listAt, objectAt, optional, textAt, wholeAt } from '../generative/fields.ts';
 import { decodeSegment } from '../path-segment.ts';
 import { authorizeReader } from '../rules.ts';
@@ -74,12 +75,6 @@ async function route(
   );
 }
 
-/** Google's clients send the key in a header of its own. A key in the address would be logged by proxies. */
-function authorizationOf(exchange: Exchange): string | undefined {
-  const key = headerOf(exchange, 'x-goog-api-key');
-  return key === undefined ? exchange.request.headers.authorization : `Bearer ${key}`;
-}
-
 async function answerModels(
   exchange: Exchange,
   authorization: string | undefined,
@@ -87,14 +82,7 @@ async function answerModels(
   { access, languageModels }: LanguageTransport,
 ): Promise<void> {
   const { tenant } = authorizeReader(access, authorization, exchange.request.socket);
-  const models = (await languageModels()).models(tenant).map((model) => ({
-    name: `models/${model.name}`,
-    displayName: model.name,
-    ...(model.contextTokens === undefined ? {} : { inputTokenLimit: model.contextTokens }),
-    supportedGenerationMethods: model.kinds.flatMap((kind) =>
-      kind === 'generate' ? ['generateContent', 'streamGenerateContent'] : ['embedContent'],
-    ),
-  }));
+  const models = (await languageModels()).models(tenant).map(geminiModel);
   const found = name === '' ? { models } : models.find(({ displayName }) => displayName === name);
   if (found === undefined) throw new SkeinError('MODEL_UNKNOWN', 'No such language model.');
   sendText(exchange, 200, 'application/json', JSON.stringify(found));

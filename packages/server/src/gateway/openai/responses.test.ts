@@ -9,8 +9,14 @@ describe('the other endpoints', () => {
   test('lists the models', async () => {
     const { port } = await startLanguageFaces();
     const model = { id: 'chat', object: 'model', created: 1767225600, owned_by: 'scripted' };
-    expect((await send(port, '/v1/models')).json).toEqual({ object: 'list', data: [model] });
-    expect((await send(port, '/v1/models/chat')).json).toEqual(model);
+    // Google's clients ask here too, and read other fields.
+    const google = { name: 'models/chat', displayName: 'chat' };
+    expect((await send(port, '/v1/models')).json).toMatchObject({
+      object: 'list',
+      data: [model],
+      models: [google],
+    });
+    expect((await send(port, '/v1/models/chat')).json).toMatchObject({ ...model, ...google });
   });
 
   test('continues a prompt', async () => {

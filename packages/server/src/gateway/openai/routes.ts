@@ -6,6 +6,7 @@ import type { Instant } from '@skein/serving';
 import { requireMethod, unknownRoute } from '../face.ts';
 import { type LanguageTransport, type ModelCall, serveCall } from '../generative/call.ts';
 import { collect } from '../generative/collect.ts';
+import { authorizationOf, geminiModel } from '../generative/gemini-model.ts';
 import { openStream, sendEvents } from '../generative/event-stream.ts';
 import { decodeSegment } from '../path-segment.ts';
 import { authorizeReader } from '../rules.ts';
@@ -82,11 +83,14 @@ async function answerModels(
   { access, languageModels }: OpenAiTransport,
 ): Promise<void> {
   requireMethod(exchange, 'GET');
-  const { headers, socket } = exchange.request;
-  const { tenant } = authorizeReader(access, headers.authorization, socket);
-  const models = (await languageModels()).models(tenant).map(modelOf);
+  const authorization = authorizationOf(exchange);
+  const { tenant } = authorizeReader(access, authorization, exchange.request.socket);
+  const views = (await languageModels()).models(tenant);
+  const models = views.map((view) => ({ ...modelOf(view), ...geminiModel(view) }));
   if (path === '/v1/models') {
-    sendText(exchange, 200, 'application/json', JSON.stringify({ object: 'list', data: models }));
+    // Each client reads the list that it knows.
+    const list = { object: 'list', data: views.map(modelOf), models: views.map(geminiModel) };
+    sendText(exchange, 200, 'application/json', JSON.stringify(list));
     return;
   }
   const name = decodeSegment(path.slice('/v1/models/'.length));
