@@ -30,8 +30,8 @@ describe('exit codes and streams', () => {
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toBe(
       'error: --isolation: "vm" is not one of auto, thread, process. (USAGE)\n' +
-        '  why: The command line has an unknown command, option or value.\n' +
-        '  fix: `skein help COMMAND` shows the usage.\n',
+        '  why: A command, an option or a value on the command line is wrong or missing.\n' +
+        '  fix: `skein help deploy` shows the usage.\n',
     );
   });
 

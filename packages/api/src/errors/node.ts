@@ -89,8 +89,8 @@ export const NODE_ERRORS = {
   // The command line.
   USAGE: {
     ...INVALID,
-    meaning: 'The command line has an unknown command, option or value.',
-    fix: '`skein help COMMAND` shows the usage.',
+    meaning: 'A command, an option or a value on the command line is wrong or missing.',
+    fix: '`skein help` lists the commands, `skein help COMMAND` shows the usage of one.',
   },
   FILE_UNREADABLE: {
     http: 400,

@@ -97,7 +97,7 @@ describe('parseArguments', () => {
     [['f', '--isolation', 'vm'], '--isolation: "vm" is not one of thread, process.'],
     [['f', '--canary', '5,,9'], '--canary: "" is not a number from 1 to 100.'],
     [['a', 'b', 'c'], 'Unexpected argument "c".'],
-    [[], 'FILE is missing: A file.'],
+    [[], 'FILE is missing: a file.'],
   ])('explains %j', (words, message) => {
     expect(mistake(...words)).toBe(message);
   });

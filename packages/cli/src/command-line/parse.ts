@@ -137,11 +137,16 @@ function readPositionals(
     const all = (argument.takesRest ?? argument.repeats ?? false) && words.length > 0;
     const text = all ? JSON.stringify(words) : words[0];
     if (text === undefined && argument.required) {
-      throw usageError(`${argument.placeholder} is missing: ${argument.summary}`);
+      throw usageError(`${argument.placeholder} is missing: ${inSentence(argument.summary)}`);
     }
     values[key] = explained(argument.placeholder, () => argument.parse(text));
   }
   return values;
+}
+
+/** `The job.` → `the job.`, but `ONNX files.` as it is. */
+function inSentence(summary: string): string {
+  return summary.replace(/^[A-Z](?![A-Z])/, (letter) => letter.toLowerCase());
 }
 
 /** Whether the argument at this place takes all remaining words. */

@@ -31,11 +31,13 @@ export async function runCommandLine(
   around: Surroundings,
 ): Promise<number> {
   let json = asksForJson(argv);
+  let name: string | undefined;
   const notes = createNotes(around.stderr, around.env);
   const style = styleOf(around.stdout, around.env);
   try {
-    const selected = await select(argv);
-    const { command, values } = selected;
+    const selection = selectCommand(argv);
+    name = selection.name ?? selection.group;
+    const { command, values } = await select(argv, selection);
     // What follows the command of another program is for that.
     json = values['json'] === true;
     let remain: (() => Promise<void>) | undefined;
@@ -74,21 +76,27 @@ export async function runCommandLine(
   } catch (error) {
     notes.clear();
     if (error instanceof Interrupted) return EXIT.interrupted;
-    const body: ErrorBody = describeError(error, around.env);
+    const isUsage = error instanceof SkeinError && error.code === 'USAGE';
+    const body: ErrorBody = {
+      ...describeError(error, around.env),
+      ...(isUsage &&
+        name !== undefined &&
+        name !== 'help' && { fix: `\`skein help ${name}\` shows the usage.` }),
+    };
     if (json) around.stdout.write(`${shownOn(around.stdout, toJson(body))}\n`);
     else around.stderr.write(`${shownOn(around.stderr, renderError(body, notes.style))}\n`);
-    return error instanceof SkeinError && error.code === 'USAGE' ? EXIT.usage : EXIT.failure;
+    return isUsage ? EXIT.usage : EXIT.failure;
   }
 }
 
 async function select(
   argv: readonly string[],
+  selection = selectCommand(argv),
 ): Promise<{ command: AnyCommand; values: Readonly<Record<string, unknown>> }> {
   const first = argv[0];
   if (first === '--version' || first === '-V' || first === '-v') {
     return select(['version', ...argv.slice(1)]);
   }
-  const selection = selectCommand(argv);
   if (selection.name === undefined) {
     const flags = selection.rest.filter((word) => word !== '--help' && word !== '-h');
     const topic = selection.group === undefined ? [] : [selection.group];

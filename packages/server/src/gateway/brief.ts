@@ -25,5 +25,8 @@ function shown(value: unknown, depth: number): string {
     return `{${first.map(([key, item]) => `${shown(key, 0)}:${shown(item, depth - 1)}`).join(',')}}`;
   }
   if (value === undefined) return 'missing';
-  return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+  if (typeof value === 'bigint') return String(value);
+  // The digits that were sent are lost: show none that were not.
+  const rounded = Number.isInteger(value) && !Number.isSafeInteger(value);
+  return rounded ? `about ${(value as number).toExponential(3)}` : JSON.stringify(value);
 }

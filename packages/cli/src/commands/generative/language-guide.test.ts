@@ -113,7 +113,9 @@ it('goes from nothing to an assistant, and on with the second provider while the
   await skein(lineOf('skein budget put tenant'));
   await skein(lineOf('skein provider allow'));
   expect(await skein(lineOf('skein redaction put'))).toContain('[email] in prompts');
-  expect(await skein(lineOf('skein responses put'))).toContain('500 responses of 8388608 bytes');
+  expect(await skein(lineOf('skein responses put'))).toContain(
+    'The last 500 responses of each key are stored for 168 h, 8.00 MiB at most',
+  );
   expect(lines).toEqual([]);
 
   expect(await skein('skein provider ls')).toMatch(/backup[\s\S]*google/);

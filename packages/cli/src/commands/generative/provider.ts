@@ -43,7 +43,8 @@ export const providerPut = defineCommand({
   },
   async run(context, { name, kind, url, path, keyEnv, keyFile, keySecret, ...rest }) {
     const { project, location, maxAtOnce, continuation, connectTimeout, ...server } = rest;
-    if (kind === undefined) throw usageError(`--kind is one of ${PROVIDER_NAMES.join(', ')}.`);
+    if (kind === undefined)
+      throw usageError(`--kind is missing: one of ${PROVIDER_NAMES.join(', ')}.`);
     const { client } = await connect(context, server);
     const apiKey = referenceOf({ env: keyEnv, file: keyFile, gcp: keySecret });
     await client.putProvider({

@@ -1,4 +1,5 @@
 /** `skein responses`: whether answers of `/v1/responses` are stored for their callers. */
+import { formatBytes, formatDuration, formatNumber } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
 import { connect, connectionOptions } from '../../connection/connection.ts';
 import { bytes, duration, integer } from '../../command-line/option.ts';
@@ -35,7 +36,7 @@ export const responsesPut = defineCommand({
   render: (policy, style) =>
     policy === undefined
       ? 'Nothing is stored.'
-      : `${style.green('✓')} Of each key ${policy.count} responses of ${policy.bytes} bytes together are stored, for ${policy.ageMs / 1000} s.`,
+      : `${style.green('✓')} The last ${formatNumber(policy.count)} responses of each key are stored for ${formatDuration(policy.ageMs)}, ${formatBytes(policy.bytes)} at most.`,
 });
 
 /** `skein responses rm`: none any more. */

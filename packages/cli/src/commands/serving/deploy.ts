@@ -248,7 +248,7 @@ async function contentOf(
     const content = new Blob([await modelOfRun(dataFolder(context, options.data), run)]);
     return { name: run.name, metadata: lineageMetadata(run), run, content };
   }
-  if (file === undefined) throw usageError('FILE is missing: An .onnx file, or a .ts module.');
+  if (file === undefined) throw usageError('FILE is missing: an .onnx file, or a .ts module.');
   const { path } = await givenFile(context.cwd, file);
   const name = basename(file);
   if (MODULE_EXTENSIONS.includes(extname(file).toLowerCase())) {
