@@ -73,9 +73,10 @@ export function metric(value: Maybe<number>): string {
   return size >= 1e5 || size < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
 }
 
-/** `validationLoss` as `validation loss`; `macroF1` as `macro F1`. */
+/** `validationLoss` as `validation loss`; `macroF1` as `macro F1`; `auc` as `AUC`. */
 export function spaced(name: string): string {
   return name
+    .replace(/^(auc|rmse|mae)$/, (short) => short.toUpperCase())
     .replaceAll(/([a-z])([A-Z])(?=[a-z])/g, (_, a: string, b: string) => `${a} ${b.toLowerCase()}`)
     .replaceAll(/([a-z])([A-Z])/g, '$1 $2');
 }

@@ -76,7 +76,10 @@ export function Progress({
   );
 }
 
-/** A panel with a table that scrolls by itself where the page is narrow. */
+/**
+ * A panel with a table that scrolls by itself. Where the page is narrow, a `list` shows a card per
+ * row, and each cell its column's title.
+ */
 export function Table({
   titles,
   kind = 'list',
@@ -89,7 +92,7 @@ export function Table({
 }) {
   return (
     <div class="panel scroll" hidden={hidden}>
-      <table class={kind}>
+      <table class={kind} style={Object.fromEntries(titles.map(titleVariable))}>
         <thead>
           <tr>
             {titles.map((title) => (
@@ -101,6 +104,11 @@ export function Table({
       </table>
     </div>
   );
+}
+
+/** A title as text for the style sheet, such as `--title-2: "State"`. */
+function titleVariable(title: ComponentChildren, index: number): [string, string] {
+  return [`--title-${index + 1}`, JSON.stringify(typeof title === 'string' ? title : '')];
 }
 
 /** Says that a list is empty, and names the command that fills it. */

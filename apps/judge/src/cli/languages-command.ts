@@ -25,7 +25,7 @@ export async function runLanguages(
         toolchain?.available === true
           ? toolchain.version
           : `no toolchain: Debian package ${toolchain?.debianPackage ?? name}`;
-      stdout.write(`${code.padEnd(12)} ${name.padEnd(12)} ${state}\n`);
+      stdout.write(`${code.padEnd(12)} ${name.padEnd(16)} ${state}\n`);
     }
     return 0;
   });

@@ -9,6 +9,7 @@
 import { SkeinError } from '@skein/api';
 import { safeText } from '@skein/api/safe-text';
 import { manyArguments, optionRows, parseArguments, PLAIN, section } from '@skein/cli/command-line';
+import { FIXES } from '../fixes.ts';
 import { runJudge } from './judge-command.ts';
 import { runLanguages } from './languages-command.ts';
 import { JUDGE_OPTIONS, SERVICE_OPTIONS, type CommandOptions } from './options.ts';
@@ -101,8 +102,7 @@ function written(stream: Terminal['stdout']): Terminal['stdout'] {
 
 function describe(error: unknown): string {
   if (error instanceof SkeinError) {
-    const fix = error.code === 'USAGE' ? '`skein-judge --help` shows the usage.' : error.row.fix;
-    return `error: ${error.message} [${error.code}]\n  fix: ${fix}\n`;
+    return `error: ${error.message} [${error.code}]\n  fix: ${FIXES[error.code] ?? error.row.fix}\n`;
   }
   return `error: ${error instanceof Error ? error.message : String(error)}\n`;
 }

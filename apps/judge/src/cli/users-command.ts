@@ -49,7 +49,7 @@ function perform(
   }
   throw new SkeinError(
     'USAGE',
-    'users ls; users add NAME [--admin]; users key NAME; users revoke KEY-ID.',
+    'users needs one of: ls, add NAME [--admin], key NAME, revoke KEY-ID.',
   );
 }
 

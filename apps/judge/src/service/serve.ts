@@ -9,7 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { SkeinError, type ErrorCode } from '@skein/api';
+import { SkeinError } from '@skein/api';
 import {
   bodyBudget,
   defaultBodyBudget,
@@ -19,6 +19,7 @@ import {
 } from '@skein/http';
 import { type ArtifactStore, type Database, openArtifacts, openDataFolder } from '@skein/state';
 import { type JobStore, openFleetStore, openJobStore, type WorkerLog } from '@skein/jobs';
+import { FIXES } from '../fixes.ts';
 import { judgePages } from '../web/pages.ts';
 import { createJudgeAccess, type JudgeCallers } from './accounts/access.ts';
 import { openAccounts } from './accounts/accounts.ts';
@@ -48,18 +49,6 @@ const CLOSE_MS = 2000;
 const MAX_STREAMS = 512;
 /** Users have the same weight: each may hold half of what the others leave free. */
 const shareOf = (): number => 1 / 2;
-
-/** Fixes that differ from the table, which describes a node. */
-const FIXES: Partial<Record<ErrorCode, string>> = {
-  KEY_MISSING: 'Send `Authorization: Bearer KEY`; `skein-judge users add NAME` makes one.',
-  KEY_INVALID: 'Ask for a new key; `skein-judge users key NAME` makes one.',
-  KEY_UNKNOWN: '`skein-judge users ls` lists the keys.',
-  RATE_LIMITED: 'Wait for Retry-After.',
-  ROUTE_UNKNOWN: '/openapi.json lists every path.',
-  METHOD_NOT_ALLOWED: 'Use a method that the header Allow names.',
-  REQUEST_INVALID: 'Correct the field that the message names; /openapi.json lists every field.',
-  BODY_TOO_LARGE: 'Send less; `GET /api/v1/judge` tells the limit.',
-};
 
 export interface ServeOptions extends GuestOptions {
   /** Folder of problem packages. */

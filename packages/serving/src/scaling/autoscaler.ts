@@ -123,7 +123,7 @@ export function decideReplicas(
   if (current < min) return settle(min, 'bounds', `the bounds ask for at least ${min}`);
   if (current > max) return settle(max, 'bounds', `the bounds allow at most ${max}`);
   if (current === 0) {
-    if (!busy) return settle(0, 'idle', 'idle: no requests');
+    if (!busy) return settle(0, 'idle', 'no requests');
     return settle(Math.max(1, min), 'woken', 'a request arrived while there was no replica');
   }
 

@@ -364,6 +364,22 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     expect(problems).toEqual([]);
   });
 
+  it('names the columns in the cards of a phone, and wraps what is long', async () => {
+    await page.setViewportSize({ width: 390, height: 800 });
+    await node.jobs.enqueue([spec({ id: 'first' })]);
+    await open('#/jobs');
+    await row('first').waitFor();
+    const titles = () =>
+      row('first')
+        .locator('td')
+        .evaluateAll((cells) => cells.map((cell) => getComputedStyle(cell, '::before').content));
+    await expect.poll(async () => (await titles()).join(' ')).toContain('"Queue');
+    await open(`#/try/${'a-long-name-'.repeat(10)}`);
+    await page.getByText('Nothing is deployed as').waitFor();
+    const width = () => page.evaluate(() => document.documentElement.scrollWidth);
+    await expect.poll(width).toBeLessThanOrEqual(390);
+  });
+
   it('shows the last hour and day of a deployment beside its last minute', async () => {
     const client = createClient({ url: node.url });
     const { version } = await client.importModel({ name: 'risk', content: onnxFile(1) });
