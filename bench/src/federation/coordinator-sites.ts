@@ -1,4 +1,5 @@
 /** Sites that answer every task with an update of their own, without any training. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createIdentity, encodingOf, invitationOf, join, memoryChunks } from '@skein/federation';
 import { type Arrival, type MessageOf, openChannel, type Plan, sumNumber } from '@skein/federation';
 import { openSocket } from '@skein/federation/site/node';
@@ -35,6 +36,14 @@ const ANSWERS: Readonly<Record<Kind, () => (asked: Asked) => Promise<Given>>> = 
 /** All sites are in one process: who has verified a roster has done so for all. */
 const rosters = new Map();
 
+/** One site masks at a time, and the sockets are read in between: the coordinator gives up sites that answer no ping. */
+let masking: Promise<unknown> = Promise.resolve();
+function inTurn<T>(mask: () => Promise<T>): Promise<T> {
+  const masked = masking.then(() => nextTurn()).then(mask);
+  masking = masked.catch(() => {});
+  return masked;
+}
+
 function masked(): (asked: Asked) => Promise<Given> {
   let round: SiteRound | undefined;
   return async ({ plan, planDigest, run, signer, task, payload }) => {
@@ -64,7 +73,7 @@ function masked(): (asked: Asked) => Promise<Given> {
         const numbers = new Float32Array(plan.model.parameters).fill(0.5);
         const end = bytes.length - (fields['delivery'] as number);
         const input = encodeUpdate({ numbers, weight: 1 }, encoding);
-        const { head, chunks } = await round!.mask(input, bytes.slice(end));
+        const { head, chunks } = await inTurn(() => round!.mask(input, bytes.slice(end)));
         const parts = [head, ...chunks];
         return { fields: { lengths: parts.map(({ length }) => length) }, payload: joined(parts) };
       }
