@@ -6,6 +6,7 @@ import {
   LeaderRound,
   sealUpdate,
   signerOf,
+  type Bytes,
   type CommitteeContext,
 } from '@skein/train/secure-aggregation';
 import type { RowGroup, RowOptions } from '../harness/row-group.ts';
@@ -48,6 +49,9 @@ export const COMMITTEE_SUMS: RowGroup = {
       minimum: CLIENTS,
     };
     const round = await LeaderRound.begin(context, leader);
+    /** As a coordinator has them on its disk. */
+    const updates: (readonly Bytes[])[] = [];
+    const masks: (readonly Bytes[])[] = [];
     const clientMs: number[] = [];
     let leaderMs = 0;
     const atLeader = async <T>(call: () => Promise<T>): Promise<T> => {
@@ -65,9 +69,8 @@ export const COMMITTEE_SUMS: RowGroup = {
       const { head, chunks } = await sealUpdate(context, signer, update, { after: -1 });
       clientMs.push(performance.now() - begun);
       await atLeader(() => round.accept(client, head));
-      for (const [at, chunk] of chunks.entries()) {
-        await atLeader(() => round.acceptChunk(client, at, chunk));
-      }
+      await atLeader(() => round.acceptUpdate(client, (chunk) => chunks[chunk]!));
+      updates.push(chunks);
     }
     const list = await atLeader(() => round.close());
     const helperS: number[] = [];
@@ -77,11 +80,16 @@ export const COMMITTEE_SUMS: RowGroup = {
       const { head, chunks } = await helper.answer(context, list, new Uint32Array(LENGTH));
       helperS.push((performance.now() - begun) / 1000);
       await atLeader(() => round.acceptMasks(number, head));
-      for (const [at, chunk] of chunks.entries()) {
-        await atLeader(() => round.acceptMasksChunk(number, at, chunk));
-      }
+      await atLeader(() => round.acceptSummedMasks(number, (chunk) => chunks[chunk]!));
+      masks.push(chunks);
     }
-    const { sum } = await atLeader(() => round.sum());
+    const sum = await atLeader(async () => {
+      const made = await round.sum({
+        update: (client, chunk) => updates[client]![chunk]!,
+        masks: (helper, chunk) => masks[helper]![chunk]!,
+      });
+      return made.sum.read(0, LENGTH);
+    });
     assertSum(sum, plain);
     return {
       results: { oneshot_helper_s: median(helperS), oneshot_client_ms: median(clientMs) },

@@ -1,8 +1,10 @@
 /** Protocol A: what the server and a site compute in one round, all messages of it. */
 import {
+  joined,
   ServerRound,
   SiteRound,
   type AggregationContext,
+  type Bytes,
   type Signer,
 } from '@skein/train/secure-aggregation';
 import type { RowGroup, RowOptions } from '../harness/row-group.ts';
@@ -57,6 +59,7 @@ async function playRound({ signers, context, dropped, timed }: Shape): Promise<R
     sites.push(await atSite(site, () => SiteRound.begin(context, signer, options)));
   }
   const plain = new Uint32Array(context.length);
+  const stored = new Map<number, readonly Bytes[]>();
   const stays = sites.filter(({ site }) => site < signers.length - dropped);
   const send = async (
     exchange: 'keys' | 'shares' | 'consistency' | 'unmasking',
@@ -83,10 +86,9 @@ async function playRound({ signers, context, dropped, timed }: Shape): Promise<R
     );
     if (site === 0) clock.others += head.length;
     await atServer(() => server.accept('input', site, head));
-    for (const [at, chunk] of chunks.entries()) {
-      if (site === 0) clock.chunks += chunk.length;
-      await atServer(() => server.acceptChunk(site, at, chunk));
-    }
+    if (site === 0) clock.chunks += joined(chunks).length;
+    await atServer(() => server.acceptUpdate(site, (chunk) => chunks[chunk]!));
+    stored.set(site, chunks);
   }
   const lists = await atServer(() => server.close());
   for (const { site } of stays) {
@@ -97,7 +99,10 @@ async function playRound({ signers, context, dropped, timed }: Shape): Promise<R
     const message = await atSite(site, () => sites[site]!.unmask(confirmations.get(site)!));
     await send('unmasking', site, message);
   }
-  const { sum } = await atServer(() => server.sum());
+  const sum = await atServer(async () => {
+    const made = await server.sum((site, chunk) => stored.get(site)![chunk]!);
+    return made.sum.read(0, context.length);
+  });
   assertSum(sum, plain);
   return {
     serverS: clock.server / 1000,

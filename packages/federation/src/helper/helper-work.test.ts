@@ -91,7 +91,7 @@ async function helperOn(
       const input = new Uint32Array(context.length);
       const update = await sealUpdate(sealed, signerOf(sites[number]!), input, { after: -1 });
       await at.accept(number, update.head);
-      for (const [i, chunk] of update.chunks.entries()) await at.acceptChunk(number, i, chunk);
+      await at.acceptUpdate(number, (chunk) => update.chunks[chunk]!);
     }
     return at.close();
   }

@@ -5,7 +5,7 @@ import type { Payload } from './chunks.ts';
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Where a part is in a payload. */
-interface Part {
+export interface Part {
   readonly at: number;
   readonly bytes: number;
 }
@@ -24,10 +24,10 @@ export function partsAt(bytes: number, lengths: unknown): Part[] {
   return (lengths as number[]).map((each) => ({ at: (end += each) - each, bytes: each }));
 }
 
-/** @returns reads a part, into the memory of the one before it. */
-export function readParts(payload: Pick<Payload, 'readInto'>): (part: Part) => Promise<Bytes> {
+/** @returns reads a part of a payload, into the memory of the one before it. */
+export function partReader(): (payload: Pick<Payload, 'readInto'>, part: Part) => Promise<Bytes> {
   let memory = new Uint8Array(0);
-  return async ({ at, bytes }) => {
+  return async (payload, { at, bytes }) => {
     if (memory.length < bytes) memory = new Uint8Array(bytes);
     const part = memory.subarray(0, bytes);
     await payload.readInto(part, at);
@@ -35,10 +35,7 @@ export function readParts(payload: Pick<Payload, 'readInto'>): (part: Part) => P
   };
 }
 
-/**
- * Before the first chunk is added: an update that is refused must not be whole.
- * @throws SkeinError ANSWER_INVALID.
- */
+/** @throws SkeinError ANSWER_INVALID. */
 export function requireChunks(given: number, expected: number): void {
   if (given === expected) return;
   throw new SkeinError('ANSWER_INVALID', `The update has ${given} chunks, not ${expected}.`);

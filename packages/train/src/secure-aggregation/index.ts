@@ -11,6 +11,7 @@ export { graphTerms, quorum, type GraphTerms } from './graph.ts';
 export { SiteRound } from './pairwise/site.ts';
 export { ServerRound, type SecureSum } from './pairwise/server.ts';
 export type { Liar } from './pairwise/unmasking.ts';
-export { memorySpool, type MaskedUpdate, type ReadChunk, type Spool } from './upload.ts';
+export type { PartwiseSum } from './partwise-sum.ts';
+export type { MaskedUpdate, ReadChunk, ReadUpdate } from './upload.ts';
 export { joined } from './wire/bytes.ts';
 export { EXCHANGES, type Exchange } from './wire/envelope.ts';

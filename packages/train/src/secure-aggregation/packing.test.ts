@@ -23,12 +23,8 @@ it('packs as the digits of one number', () => {
         const packed = pack(entries, bits);
         expect([...packed]).toEqual(bytes);
         const sum = Uint32Array.from(entries);
-        addPacked(sum, packed, bits, 1);
-        addPacked(sum, packed, bits, -1);
-        expect(sum).toEqual(entries);
-        const read = new Uint32Array(entries.length);
-        addPacked(read, packed, bits, 1);
-        expect(read).toEqual(low);
+        addPacked(sum, packed, bits);
+        expect(sum).toEqual(entries.map((entry, at) => entry + low[at]!));
       },
     ),
   );

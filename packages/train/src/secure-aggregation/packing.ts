@@ -37,8 +37,8 @@ export function pack(entries: Uint32Array, bits: number): Bytes {
 /** Words of packed entries, aligned, and one more: a server adds thousands of chunks. */
 const aligned = new Uint32Array(CHUNK + 1);
 
-/** Adds packed entries to a part of a sum of at most a chunk, modulo 2^32, or subtracts them. */
-export function addPacked(sum: Uint32Array, bytes: Uint8Array, bits: number, sign: 1 | -1): void {
+/** Adds packed entries to a part of a sum of at most a chunk, modulo 2^32. */
+export function addPacked(sum: Uint32Array, bytes: Uint8Array, bits: number): void {
   const words = aligned.subarray(0, Math.ceil(bytes.length / 4) + 1);
   // The last word may be of another chunk.
   words.fill(0, -2);
@@ -47,8 +47,7 @@ export function addPacked(sum: Uint32Array, bytes: Uint8Array, bits: number, sig
   for (let i = 0, bit = 0; i < sum.length; i++, bit += bits) {
     const at = bit >>> 5;
     const shift = bit & 31;
-    const entry = ((words[at]! >>> shift) | ((words[at + 1]! << 1) << (31 - shift))) & mask;
-    sum[i]! += sign === 1 ? entry : -entry;
+    sum[i]! += ((words[at]! >>> shift) | ((words[at + 1]! << 1) << (31 - shift))) & mask;
   }
 }
 

@@ -14,7 +14,17 @@ import { helperKeys } from './committee/seeds.ts';
 import { signerOf } from './crypto/identity.ts';
 import { randomBytes, type Bytes } from './crypto/suite.ts';
 import { readPlain, writePlain, type PageParty } from './testing/page-party.ts';
-import { answerOf, deliver, plainSum, randomInput, stage } from './testing/rounds.ts';
+import {
+  answerOf,
+  deliver,
+  plainSum,
+  randomInput,
+  readStored,
+  stage,
+  type Stored,
+  sumOf,
+  wholeSum,
+} from './testing/rounds.ts';
 import type { MaskedUpdate } from './upload.ts';
 import { EXCHANGES } from './wire/envelope.ts';
 
@@ -86,7 +96,7 @@ describe.skipIf(browserAvailable.skip)('a page of Chromium', () => {
       }
       if (exchange !== 'unmasking') at.answers = await at.server.close();
     }
-    const { sum, survivors } = await at.server.sum();
+    const { sum, survivors } = await sumOf(at);
     expect(survivors).toEqual([0, 1, 2]);
     expect(sum).toEqual(plainSum(at.inputs, survivors, parts.context.bits));
     expect(problems).toEqual([]);
@@ -109,6 +119,7 @@ describe.skipIf(browserAvailable.skip)('a page of Chromium', () => {
     };
     const inputs = signers.map(() => randomInput(context));
     const round = await LeaderRound.begin(context, leader);
+    const [update, masks]: [Stored, Stored] = [new Map(), new Map()];
     for (const [client, signer] of signers.entries()) {
       const { head, chunks } =
         client === PAGE_SITE
@@ -119,17 +130,22 @@ describe.skipIf(browserAvailable.skip)('a page of Chromium', () => {
             ) as MaskedUpdate)
           : await sealUpdate(context, signer, inputs[client]!, { after: -1 });
       await round.accept(client, head);
-      for (const [at, chunk] of chunks.entries()) await round.acceptChunk(client, at, chunk);
+      await round.acceptUpdate(client, (chunk) => chunks[chunk]!);
+      update.set(client, { head, chunks });
     }
     const list = await round.close();
     for (const [at, { signer, secret }] of committee.entries()) {
       const helper = new Helper(signer, secret, { after: -1 });
       const { head, chunks } = await helper.answer(context, list, new Uint32Array(context.length));
       await round.acceptMasks(at, head);
-      for (const [chunk, bytes] of chunks.entries()) await round.acceptMasksChunk(at, chunk, bytes);
+      await round.acceptSummedMasks(at, (chunk) => chunks[chunk]!);
+      masks.set(at, { head, chunks });
     }
-    const { sum, clients } = await round.sum();
-    expect(sum).toEqual(plainSum(inputs, clients, context.bits));
+    const { sum, clients } = await round.sum({
+      update: readStored(update),
+      masks: readStored(masks),
+    });
+    expect(await wholeSum(sum)).toEqual(plainSum(inputs, clients, context.bits));
     expect(problems).toEqual([]);
   });
 });

@@ -1,9 +1,10 @@
-/** Chunks that arrive in any order, twice, late, or never: the sum holds whole updates. */
+/** Updates that are stored: the sum holds whole ones, whose chunks are those that were signed. */
 import { expect, it } from 'vitest';
 import { randomBytes } from './crypto/suite.ts';
 import { CHUNK, packAll } from './packing.ts';
-import { randomInput } from './testing/rounds.ts';
-import { chunkDigests, memorySpool, readChunkDigests, Uploads } from './upload.ts';
+import { madeInParts, PART } from './partwise-sum.ts';
+import { plainSum, randomInput } from './testing/rounds.ts';
+import { chunkDigests, readChunkDigests, Uploads } from './upload.ts';
 import { Reader } from './wire/bytes.ts';
 
 const context = {
@@ -22,73 +23,71 @@ async function update() {
   return { input, chunks, digests };
 }
 
-it('adds each chunk once, in any order, and subtracts what is not complete', async () => {
-  const uploads = new Uploads(context, memorySpool());
-  const [whole, part] = [await update(), await update()];
-  uploads.begin(0, whole.digests);
-  uploads.begin(1, part.digests);
-  for (const chunk of [2, 0, 2, 1, 1]) await uploads.add(0, chunk, whole.chunks[chunk]!);
-  for (const chunk of [1, 1, 0]) await uploads.add(1, chunk, part.chunks[chunk]!);
-  expect([uploads.missing(0), uploads.missing(1)]).toEqual([[], [2]]);
-  expect(await uploads.close()).toEqual([0]);
-  expect(uploads.sum).toEqual(whole.input);
-});
-
-it('does not add a chunk whose spool finishes after the sum was closed', async () => {
-  const written = Promise.withResolvers<void>();
-  const uploads = new Uploads(context, { ...memorySpool(), write: () => written.promise });
-  const { chunks, digests } = await update();
-  uploads.begin(0, digests);
-  const late = expect(uploads.add(0, 0, chunks[0]!)).rejects.toMatchObject({
-    code: 'AGGREGATION_PHASE_ANSWERED',
-  });
-  // The chunk is past its digest, and waits for the spool.
-  await new Promise((turn) => setImmediate(turn));
-  expect(await uploads.close()).toEqual([]);
-  written.resolve();
-  await late;
-  expect(uploads.sum.every((entry) => entry === 0)).toBe(true);
-});
-
-it('takes a chunk again that the spool could not write', async () => {
-  let fails = true;
-  const spool = memorySpool();
-  const uploads = new Uploads(context, {
-    ...spool,
-    write(...chunk) {
-      if (fails) throw new Error('disk full');
-      return spool.write(...chunk);
-    },
-  });
-  const { input, chunks, digests } = await update();
-  uploads.begin(0, digests);
-  await expect(uploads.add(0, 0, chunks[0]!)).rejects.toThrow('disk full');
-  fails = false;
-  for (const [at, chunk] of chunks.entries()) await uploads.add(0, at, chunk);
-  expect(await uploads.close()).toEqual([0]);
-  expect(uploads.sum).toEqual(input);
-});
-
-it('adds an update that is stored as a whole, or nothing of it', async () => {
-  const uploads = new Uploads(context, memorySpool());
-  const [good, bad] = [await update(), await update()];
-  uploads.begin(0, good.digests);
-  uploads.begin(1, bad.digests);
+it('sums the updates that were accepted whole, whatever memory their reader uses again', async () => {
+  const uploads = new Uploads(context);
+  const all = await Promise.all([update(), update(), update()]);
+  for (const [site, { digests }] of all.entries()) uploads.begin(site, digests);
   // Into the same memory each time, as a reader of files does.
   const memory = new Uint8Array(CHUNK * 4);
   const reading =
-    (chunks: readonly Uint8Array[], damaged = -1) =>
-    (chunk: number, bytes: number) => {
+    (damaged = -1) =>
+    (site: number, chunk: number, bytes: number) => {
       const into = memory.subarray(0, bytes);
-      into.set(chunks[chunk]!);
+      into.set(all[site]!.chunks[chunk]!);
       if (chunk === damaged) into[0]! ^= 1;
       return into;
     };
-  await expect(uploads.addAll(1, reading(bad.chunks, 2))).rejects.toMatchObject({
-    code: 'AGGREGATION_CHUNK_INVALID',
+  const accept = (site: number, damaged?: number) =>
+    uploads.accept(site, (chunk, bytes) => reading(damaged)(site, chunk, bytes));
+  await expect(accept(1, 2)).rejects.toMatchObject({ code: 'AGGREGATION_CHUNK_INVALID' });
+  for (const site of [2, 0, 0]) await accept(site);
+  expect([0, 1, 2].map((site) => uploads.has(site))).toEqual([true, false, true]);
+  expect(uploads.close()).toEqual([0, 2]);
+  const sum = await uploads.sum(0, context.length, reading());
+  const inputs = all.map(({ input }) => input);
+  expect(sum).toEqual(plainSum(inputs, [0, 2], 32));
+  const end = await uploads.sum(2 * CHUNK, context.length, reading());
+  expect(end).toEqual(sum.subarray(2 * CHUNK));
+});
+
+it('does not take an update that is read when the sum is closed', async () => {
+  const uploads = new Uploads(context);
+  const { chunks, digests } = await update();
+  uploads.begin(0, digests);
+  const gate = Promise.withResolvers<void>();
+  const late = uploads.accept(0, async (chunk) => {
+    await gate.promise;
+    return chunks[chunk]!;
   });
-  for (let twice = 0; twice < 2; twice++) await uploads.addAll(0, reading(good.chunks));
-  expect([uploads.missing(0), uploads.missing(1)]).toEqual([[], [0, 1, 2]]);
-  expect(await uploads.close()).toEqual([0]);
-  expect(uploads.sum).toEqual(good.input);
+  expect(uploads.close()).toEqual([]);
+  gate.resolve();
+  await expect(late).rejects.toMatchObject({ code: 'AGGREGATION_PHASE_ANSWERED' });
+  expect(uploads.has(0)).toBe(false);
+});
+
+it('makes a part when it is read, and keeps those read last', async () => {
+  const length = 2 * PART + 7;
+  const made: number[] = [];
+  const sumOf = (kept: number) =>
+    madeInParts(length, kept, async (from, to) => {
+      made.push(from / PART);
+      return Uint32Array.from({ length: to - from }, (_, at) => from + at);
+    });
+  const one = sumOf(1);
+  const ranges = [
+    [0, 3],
+    [PART - 2, PART + 2],
+    [PART, PART + 1],
+    [2 * PART - 1, length],
+    [0, 1],
+  ] as const;
+  for (const [from, to] of ranges) {
+    expect([...(await one.read(from, to))]).toEqual(
+      Array.from({ length: to - from }, (_, at) => from + at),
+    );
+  }
+  expect(made.splice(0)).toEqual([0, 1, 2, 0]);
+  const three = sumOf(3);
+  for (const [from, to] of [...ranges, ...ranges]) await three.read(from, to);
+  expect(made).toEqual([0, 1, 2]);
 });

@@ -2,16 +2,16 @@
 import { residueBits } from '@skein/train/federated';
 import { Helper, joined } from '@skein/train/secure-aggregation';
 import { describe, expect, it, vi } from 'vitest';
-import { helperWork, openHelperMemory } from '../helper/index.ts';
-import type { Joined } from '../identity/handshake.ts';
-import { identityOf, signerOf } from '../identity/keys.ts';
+import { helperWork, openHelperMemory } from '../../helper/index.ts';
+import type { Joined } from '../../identity/handshake.ts';
+import { identityOf, signerOf } from '../../identity/keys.ts';
 import { fromHex } from '@skein/api/canonical';
-import { ledgerText, verifyLedger } from '../ledger/verify.ts';
-import { committeeContext, splitRoster } from '../plan/committee-terms.ts';
-import { encodingOf } from '../plan/encoding.ts';
-import type { Outcome } from '../site/answers.ts';
-import { openSqliteMemory } from '../site/memory/sqlite-memory.ts';
-import { startCommittee } from './testing/committee.ts';
+import { ledgerText, verifyLedger } from '../../ledger/verify.ts';
+import { committeeContext, splitRoster } from '../../plan/committee-terms.ts';
+import { encodingOf } from '../../plan/encoding.ts';
+import type { Outcome } from '../../site/answers.ts';
+import { openSqliteMemory } from '../../site/memory/sqlite-memory.ts';
+import { startCommittee } from '../testing/committee.ts';
 import {
   patient,
   finished,
@@ -23,7 +23,7 @@ import {
   inPhase,
   watched,
   flipped,
-} from './testing/committee-trial.ts';
+} from '../testing/committee-trial.ts';
 
 describe('a helper that is dead', () => {
   it('begins no round, and ends an attempt that spends nothing before the masks', async () => {

@@ -2,13 +2,13 @@
 import { SkeinError } from '@skein/api/errors';
 import { joined } from '@skein/train/secure-aggregation';
 import { expect, it, vi } from 'vitest';
-import { keysOfHelper, openHelperMemory } from '../helper/index.ts';
-import { identityOf, signerOf } from '../identity/keys.ts';
-import { ledgerText, verifyLedger } from '../ledger/verify.ts';
-import type { PlannedHelper } from '../plan/plan.ts';
-import { rosterOf } from './roster.ts';
-import { startCommittee } from './testing/committee.ts';
-import { joinScripted, sendAnswer } from './testing/federation.ts';
+import { keysOfHelper, openHelperMemory } from '../../helper/index.ts';
+import { identityOf, signerOf } from '../../identity/keys.ts';
+import { ledgerText, verifyLedger } from '../../ledger/verify.ts';
+import type { PlannedHelper } from '../../plan/plan.ts';
+import { rosterOf } from '../rounds/roster.ts';
+import { startCommittee } from '../testing/committee.ts';
+import { joinScripted, sendAnswer } from '../testing/federation.ts';
 import {
   all,
   finished,
@@ -19,7 +19,7 @@ import {
   PRIVATE,
   sites,
   SLOW,
-} from './testing/committee-trial.ts';
+} from '../testing/committee-trial.ts';
 
 it('is refused with a sealing key that a helper has not signed', async () => {
   const { at, helpers } = await startCommittee();

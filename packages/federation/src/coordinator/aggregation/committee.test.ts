@@ -1,10 +1,10 @@
 /** Protocol B conducted: real sites and helpers inside one process, over the real messages. */
 import { expect, it, vi } from 'vitest';
-import { ledgerText, verifyLedger } from '../ledger/verify.ts';
-import type { Work } from '../site/answers.ts';
-import type { PlanDraft } from '../plan/plan.ts';
-import { startCommittee } from './testing/committee.ts';
-import { gainedBy } from './testing/federation.ts';
+import { ledgerText, verifyLedger } from '../../ledger/verify.ts';
+import type { Work } from '../../site/answers.ts';
+import type { PlanDraft } from '../../plan/plan.ts';
+import { startCommittee } from '../testing/committee.ts';
+import { gainedBy } from '../testing/federation.ts';
 import {
   patient,
   finished,
@@ -14,7 +14,7 @@ import {
   all,
   sites,
   watched,
-} from './testing/committee-trial.ts';
+} from '../testing/committee-trial.ts';
 
 it('sums sites that each send one message and leave, round after round', async () => {
   const committee = await startCommittee({ rounds: 2 });

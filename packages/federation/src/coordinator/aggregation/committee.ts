@@ -8,22 +8,22 @@
  *   seeds  then the signed list     → `bad`: numbers of sites whose seed does not open at a helper
  *   masks  then the signed list     → `lengths` of head and chunks of a helper's masks
  *
- * The updates of sites with a bad seed are in the first sum, so that it is made again without them, from
- * the stored answers of the others.
+ * The updates of sites with a bad seed are in the first list, so that the round is made again without them,
+ * from the stored answers of the others.
  */
 import { fromHex, toHex } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
 import { canBeSum, sumReader } from '@skein/train/federated';
-import { joined, LeaderRound } from '@skein/train/secure-aggregation';
+import { joined, LeaderRound, type ReadUpdate } from '@skein/train/secure-aggregation';
 import { committeeContext } from '../../plan/committee-terms.ts';
 import { drawOf, encodingOf } from '../../plan/encoding.ts';
 import { helpersOf } from '../../plan/helpers.ts';
 import { pseudonymOf } from '../../identity/keys.ts';
 import type { LedgerEvent } from '../../ledger/entry.ts';
 import { type Payload, payloadIn } from '../../transport/chunks.ts';
-import { partsAt, readParts, requireChunks } from '../../transport/parts.ts';
-import { contentIn, joinedContent, payloadOfContent } from '../payloads.ts';
-import type { Aggregator, AttemptContext } from './aggregator.ts';
+import { type Part, partReader, partsAt, requireChunks } from '../../transport/parts.ts';
+import { contentIn, joinedContent, payloadOfContent } from '../storage/content.ts';
+import { type Aggregator, type AttemptContext, partsKept } from './aggregator.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -32,6 +32,13 @@ type Bytes = Uint8Array<ArrayBuffer>;
 interface Sent {
   readonly lengths: unknown;
   readonly payload: Payload;
+}
+
+/** Where one of them is stored. */
+interface Stored {
+  readonly digest: string;
+  readonly lengths: unknown;
+  readonly chunks: readonly Part[];
 }
 
 /** What a phase takes, and what ends it. */
@@ -62,23 +69,32 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
   const open = (): Promise<LeaderRound> => LeaderRound.begin(context, leader);
 
   let round = await open();
-  /** Of each site that has answered: where its update is stored. */
-  const updates = new Map<number, { readonly lengths: unknown; readonly digest: string }>();
+  /** Of each site that has answered, and of each helper. */
+  const updates = new Map<number, Stored>();
+  const summed = new Map<number, Stored>();
   const bad = new Set<number>();
   const nameOf = (helper: string): string => helpers[committee.indexOf(helper)]!.name;
   /** Sites whose seed does not open, by the name of the helper that says so. */
   const accused = new Map<string, readonly number[]>();
   const place = { round: attempt.round, attempt: attempt.attempt };
 
-  async function add(to: LeaderRound, site: number, { lengths, payload }: Sent): Promise<void> {
+  const read = partReader();
+  const readStored =
+    (from: ReadonlyMap<number, Stored>): ReadUpdate =>
+    async (number, chunk) => {
+      const { digest, chunks } = from.get(number)!;
+      return read(await payloadOf(digest), chunks[chunk]!);
+    };
+
+  async function add(to: LeaderRound, site: number, { lengths, payload }: Sent): Promise<Stored> {
     const [head, ...chunks] = partsAt(payload.bytes, lengths);
-    const read = readParts(payload);
-    await to.accept(site, await read(head!));
-    requireChunks(chunks.length, to.missing(site).length);
-    await to.acceptChunks(site, (chunk) => read(chunks[chunk]!));
+    await to.accept(site, await read(payload, head!));
+    requireChunks(chunks.length, to.chunks);
+    await to.acceptUpdate(site, (chunk) => read(payload, chunks[chunk]!));
+    return { digest: payload.digest, lengths, chunks };
   }
 
-  /** The sum of all updates but those with a bad seed. */
+  /** The round of all updates but those with a bad seed. */
   async function withoutBad(): Promise<LeaderRound> {
     const fewer = await open();
     for (const [site, { lengths, digest }] of updates) {
@@ -120,10 +136,10 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
     async accept(from, _, { lengths, payload }) {
       const helper = committee.indexOf(from);
       const [head, ...chunks] = partsAt(payload.bytes, lengths);
-      const read = readParts(payload);
-      await round.acceptMasks(helper, await read(head!));
-      requireChunks(chunks.length, round.missingMasks(helper).length);
-      await round.acceptMasksChunks(helper, (chunk) => read(chunks[chunk]!));
+      await round.acceptMasks(helper, await read(payload, head!));
+      requireChunks(chunks.length, round.chunks);
+      await round.acceptSummedMasks(helper, (chunk) => read(payload, chunks[chunk]!));
+      summed.set(helper, { digest: payload.digest, lengths, chunks });
     },
     close: async () => ({
       events: helpers.map(({ name: helper }) => ({
@@ -160,8 +176,7 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
     needed,
     async accept(from, _, sent) {
       const site = numberOf.get(from)!;
-      await add(round, site, sent);
-      updates.set(site, { lengths: sent.lengths, digest: sent.payload.digest });
+      updates.set(site, await add(round, site, sent));
     },
     async close() {
       requireAnswers('input', updates.size, needed);
@@ -190,14 +205,21 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
     },
     suspects: () => [...bad].map((site) => roster[site]!),
     async sum() {
-      const { sum, clients } = await round.sum();
-      if (!canBeSum(sum, encoding, clients.length)) {
-        throw new SkeinError(
-          'AGGREGATION_SUM_GARBLED',
-          `The unmasked sum of ${clients.length} sites holds numbers that no sum of theirs can have.`,
-        );
-      }
-      const decoded = sumReader(sum, encoding, clients.length, drawOf(planDigest, attempt));
+      const stored = { update: readStored(updates), masks: readStored(summed) };
+      const { sum, clients } = await round.sum(stored, partsKept(attempt));
+      const checked = {
+        length: sum.length,
+        async read(from: number, to: number) {
+          const part = await sum.read(from, to);
+          if (canBeSum(part, encoding, clients.length)) return part;
+          throw new SkeinError(
+            'AGGREGATION_SUM_GARBLED',
+            `The unmasked sum of ${clients.length} sites holds numbers that no sum of theirs can have.`,
+          );
+        },
+      };
+      const draw = drawOf(planDigest, attempt);
+      const decoded = await sumReader(checked, encoding, clients.length, draw);
       return { ...decoded, survivors: clients.map((site) => roster[site]!) };
     },
   };

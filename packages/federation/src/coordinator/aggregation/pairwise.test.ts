@@ -1,16 +1,16 @@
 import { encodeUpdate, residueBits, residueCount } from '@skein/train/federated';
 import { SiteRound, type Signer } from '@skein/train/secure-aggregation';
 import { expect, it, vi } from 'vitest';
-import { invitationOf } from '../identity/invitation.ts';
-import { createIdentity, type Identity } from '../identity/keys.ts';
-import { ledgerText, verifyLedger } from '../ledger/verify.ts';
+import { invitationOf } from '../../identity/invitation.ts';
+import { createIdentity, type Identity } from '../../identity/keys.ts';
+import { ledgerText, verifyLedger } from '../../ledger/verify.ts';
 import { fromHex } from '@skein/api/canonical';
-import { encodingOf, sumNumber } from '../plan/encoding.ts';
-import { openSqliteMemory } from '../site/memory/sqlite-memory.ts';
-import { runSite } from '../site/run-site.ts';
-import { pairwiseWork } from '../site/work/pairwise-work.ts';
-import { connectionPair } from '../transport/connection.ts';
-import type { Plan, PlanDraft } from '../plan/plan.ts';
+import { encodingOf, sumNumber } from '../../plan/encoding.ts';
+import { openSqliteMemory } from '../../site/memory/sqlite-memory.ts';
+import { runSite } from '../../site/run-site.ts';
+import { pairwiseWork } from '../../site/work/pairwise-work.ts';
+import { connectionPair } from '../../transport/connection.ts';
+import type { Plan, PlanDraft } from '../../plan/plan.ts';
 import {
   type Bytes,
   gainedBy,
@@ -20,7 +20,7 @@ import {
   type ScriptedSite,
   startFederation,
   type TestFederation,
-} from './testing/federation.ts';
+} from '../testing/federation.ts';
 
 const SECURE: Partial<PlanDraft> = {
   aggregation: { kind: 'pairwise' },

@@ -9,21 +9,21 @@
  *   consistency  payload: the survivors                     → its signature of them
  *   unmasking    payload: all signatures                    → shares that unmask the sum
  *
- * An update is on the disk as a whole and in memory chunk by chunk: when all of its digests are right it is
- * added, so that a site that leaves in the middle of it has nothing in the sum.
+ * Updates are on the disk, where their digests are checked when they are whole: a site that leaves in the
+ * middle of one has nothing in the sum. The sum is made part by part, when the next state is.
  */
 import { SkeinError } from '@skein/api/errors';
 import { residueBits, residueCount, sumReader } from '@skein/train/federated';
 import { EXCHANGES, ServerRound, type Bytes, type Exchange } from '@skein/train/secure-aggregation';
 import { fromHex } from '@skein/api/canonical';
 import { drawOf, encodingOf, sumNumber } from '../../plan/encoding.ts';
-import { partsAt, readParts, requireChunks } from '../../transport/parts.ts';
-import { contentIn, hashOf, joinedContent, payloadWith } from '../payloads.ts';
-import type { Aggregator, AttemptContext } from './aggregator.ts';
+import { type Part, partReader, partsAt, requireChunks } from '../../transport/parts.ts';
+import { contentIn, hashOf, joinedContent, payloadWith } from '../storage/content.ts';
+import { type Aggregator, type AttemptContext, partsKept } from './aggregator.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
 
 export async function openPairwise(context: AttemptContext): Promise<Aggregator> {
-  const { run, plan, planDigest, round, attempt, roster, broadcast } = context;
+  const { run, plan, planDigest, round, attempt, roster, broadcast, payloadOf } = context;
   const encoding = encodingOf(plan, broadcast.bytes / 4);
   const [length, bits] = [residueCount(encoding), residueBits(encoding)];
   const number = sumNumber(round, attempt);
@@ -46,6 +46,9 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
   const needed = leastSites({ plan, roster });
   let answered = 0;
   const broadcastHash = await hashOf(broadcast);
+  const read = partReader();
+  /** Where the chunks of each update are stored. */
+  const updates = new Map<number, { readonly digest: string; readonly chunks: readonly Part[] }>();
 
   return {
     expected: () => [...delivered.keys()].map((site) => roster[site]!),
@@ -67,10 +70,11 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
         return;
       }
       const [head, ...chunks] = partsAt(payload.bytes, fields['lengths']);
-      await server.accept(exchange, place(site), await readParts(payload)(head!));
-      requireChunks(chunks.length, server.missing(place(site)).length);
-      const read = readParts(payload);
-      await server.acceptChunks(place(site), (chunk) => read(chunks[chunk]!));
+      const number = place(site);
+      await server.accept(exchange, number, await read(payload, head!));
+      requireChunks(chunks.length, server.chunks);
+      await server.acceptUpdate(number, (chunk) => read(payload, chunks[chunk]!));
+      updates.set(number, { digest: payload.digest, chunks });
       answered += 1;
     },
     async close() {
@@ -83,8 +87,13 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
     },
     suspects: () => [],
     async sum() {
-      const { sum, survivors } = await server.sum();
-      const decoded = sumReader(sum, encoding, survivors.length, drawOf(planDigest, context));
+      const readUpdate = async (site: number, chunk: number) => {
+        const { digest, chunks } = updates.get(site)!;
+        return read(await payloadOf(digest), chunks[chunk]!);
+      };
+      const { sum, survivors } = await server.sum(readUpdate, partsKept(context));
+      const draw = drawOf(planDigest, context);
+      const decoded = await sumReader(sum, encoding, survivors.length, draw);
       return { ...decoded, survivors: survivors.map((site) => roster[site]!) };
     },
   };

@@ -7,7 +7,7 @@
 import { SkeinError } from '@skein/api/errors';
 import { robustUpdate } from '@skein/train/federated';
 import type { Payload } from '../../transport/chunks.ts';
-import { blocksOf } from '../payloads.ts';
+import { blocksOf } from '../storage/content.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
 

@@ -2,16 +2,16 @@
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '@skein/state';
 import { isOver } from '@skein/api/federations';
-import { type Identity, signerOf } from '../identity/keys.ts';
-import { helpersOf } from '../plan/helpers.ts';
-import { RELEASING } from '../plan/spent.ts';
-import { turnsOf } from '../plan/turns.ts';
+import { type Identity, signerOf } from '../../identity/keys.ts';
+import { helpersOf } from '../../plan/helpers.ts';
+import { RELEASING } from '../../plan/spent.ts';
+import { turnsOf } from '../../plan/turns.ts';
 import type { ConductorOptions } from './conductor.ts';
-import type { FederationStore, RunRecord } from '../store/federation-store.ts';
-import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
-import type { Payload } from '../transport/chunks.ts';
-import type { Place } from '../transport/messages.ts';
-import { storedPayload } from './uploads.ts';
+import type { FederationStore, RunRecord } from '../../store/federation-store.ts';
+import { type Aggregator, aggregationOf } from '../aggregation/aggregator.ts';
+import type { Payload } from '../../transport/chunks.ts';
+import type { Place } from '../../transport/messages.ts';
+import { storedPayload } from '../storage/uploads.ts';
 
 interface RestoreOptions {
   readonly artifacts: ArtifactStore;

@@ -1,8 +1,8 @@
 /** A coordinator whose clock is ten years off: what it dates wrongly, and what it must not remove. */
 import { expect, it, vi } from 'vitest';
-import { ledgerText, verifyLedger } from '../ledger/verify.ts';
-import { overFor, watched, type Watched } from './retention.ts';
-import { adds, joinScripted, startFederation } from './testing/federation.ts';
+import { ledgerText, verifyLedger } from '../../ledger/verify.ts';
+import { overFor, watched, type Watched } from '../storage/retention.ts';
+import { adds, joinScripted, startFederation } from '../testing/federation.ts';
 
 const DAY_MS = 86_400_000;
 const TEN_YEARS_MS = 3653 * DAY_MS;

@@ -12,14 +12,14 @@ import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
 import type { ArtifactStore, Sweeper } from '@skein/state';
 import type { Strategy } from '@skein/train/federated';
-import { type Identity, pseudonymOf } from '../identity/keys.ts';
-import type { LedgerEntry, LedgerEvent } from '../ledger/entry.ts';
-import { MOST_ATTEMPTS } from '../plan/encoding.ts';
-import { strategyOfPlan } from '../plan/strategy.ts';
-import type { FederationStore, RunRecord, RunState } from '../store/federation-store.ts';
-import type { Payload } from '../transport/chunks.ts';
-import type { Place } from '../transport/messages.ts';
-import { type Aggregator, aggregationOf } from './aggregation/aggregator.ts';
+import { type Identity, pseudonymOf } from '../../identity/keys.ts';
+import type { LedgerEntry, LedgerEvent } from '../../ledger/entry.ts';
+import { MOST_ATTEMPTS } from '../../plan/encoding.ts';
+import { strategyOfPlan } from '../../plan/strategy.ts';
+import type { FederationStore, RunRecord, RunState } from '../../store/federation-store.ts';
+import type { Payload } from '../../transport/chunks.ts';
+import type { Place } from '../../transport/messages.ts';
+import { type Aggregator, aggregationOf } from '../aggregation/aggregator.ts';
 import {
   afterAbort,
   closed,
@@ -42,10 +42,10 @@ import {
   type Session,
   statusOf,
   tell,
-} from './session.ts';
-import { chargeOf, isBudgetSpent, RELEASING } from '../plan/spent.ts';
+} from '../sessions/session.ts';
+import { chargeOf, isBudgetSpent, RELEASING } from '../../plan/spent.ts';
 import { storedState, storeRound } from './stored-rounds.ts';
-import { keepPayload } from './uploads.ts';
+import { keepPayload } from '../storage/uploads.ts';
 
 export interface ConductorOptions {
   readonly store: FederationStore;

@@ -1,8 +1,8 @@
 /** The stored state of a run and the end of its ledger, which change together. */
 import { SkeinError } from '@skein/api/errors';
-import { type Identity, isSignedBy } from '../identity/keys.ts';
-import { type LedgerEntry, type LedgerEvent, nextEntry, type Witness } from '../ledger/entry.ts';
-import type { FederationStore, RunRecord, RunState } from '../store/federation-store.ts';
+import { type Identity, isSignedBy } from '../../identity/keys.ts';
+import { type LedgerEntry, type LedgerEvent, nextEntry, type Witness } from '../../ledger/entry.ts';
+import type { FederationStore, RunRecord, RunState } from '../../store/federation-store.ts';
 
 export class Notebook {
   readonly #store: FederationStore;

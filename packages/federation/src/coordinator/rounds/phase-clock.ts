@@ -2,8 +2,8 @@
  * The deadlines of a run, on the monotonic clock: they begin anew after a restart, so that no wall
  * clock, however wrong, ends a phase.
  */
-import type { Plan } from '../plan/plan.ts';
-import type { Aggregation } from './aggregation/aggregator.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { Aggregation } from '../aggregation/aggregator.ts';
 
 export class PhaseClock {
   #endsAt = Infinity;

@@ -1,8 +1,8 @@
 /** Which sites take part in an attempt: among those that are connected, by the plan. */
 import type { Strategy } from '@skein/train/federated';
-import { helpersOf } from '../plan/helpers.ts';
-import type { Plan } from '../plan/plan.ts';
-import type { Session } from './session.ts';
+import { helpersOf } from '../../plan/helpers.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { Session } from '../sessions/session.ts';
 
 /**
  * @param sessions by key, those that have waited longest first.

@@ -1,14 +1,14 @@
 import { expect, it, vi } from 'vitest';
-import { createIdentity } from '../identity/keys.ts';
-import { verifyLedger, ledgerText } from '../ledger/verify.ts';
-import { readArtifact } from './uploads.ts';
+import { createIdentity } from '../../identity/keys.ts';
+import { verifyLedger, ledgerText } from '../../ledger/verify.ts';
+import { readArtifact } from '../storage/uploads.ts';
 import {
   adds,
   floats,
   joinScripted,
   type ScriptedAnswer,
   startFederation,
-} from './testing/federation.ts';
+} from '../testing/federation.ts';
 
 const code = (expected: string): unknown => expect.objectContaining({ code: expected });
 const kinds = async (at: Awaited<ReturnType<typeof startFederation>>, run: string) =>

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { STRATEGY_NAMES, strategyOf, type ServerState } from '@skein/train/federated';
 import { expect, it, onTestFinished } from 'vitest';
 import { sha256 } from '@skein/api/canonical';
-import { payloadIn } from '../transport/chunks.ts';
-import { contentIn, hashOf, joinedContent, rangeOf } from './payloads.ts';
+import { payloadIn } from '../../transport/chunks.ts';
+import { contentIn, hashOf, joinedContent, rangeOf } from '../storage/content.ts';
 import { broadcastOf, openState, stepState, writeState } from './server-state.ts';
 
 /** More than two blocks, and no whole number of them. */

@@ -12,10 +12,10 @@ import { readModel } from '@skein/onnx';
 import { problemOf } from '@skein/train';
 import { federatedModel, flatten, type ServerState, type Strategy } from '@skein/train/federated';
 import { utf8 } from '@skein/api/canonical';
-import type { Payload } from '../transport/chunks.ts';
-import type { RoundSum } from './aggregation/aggregator.ts';
-import { usedBytes } from './garbage.ts';
-import { payloadOfContent, rangeOf } from './payloads.ts';
+import type { Payload } from '../../transport/chunks.ts';
+import type { RoundSum } from '../aggregation/aggregator.ts';
+import { usedBytes } from '../storage/garbage.ts';
+import { payloadOfContent, rangeOf } from '../storage/content.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

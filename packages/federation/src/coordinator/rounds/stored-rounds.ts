@@ -1,12 +1,12 @@
 /** The state of a run's server between two rounds, as artifacts. */
 import type { ArtifactStore } from '@skein/state';
 import type { Strategy } from '@skein/train/federated';
-import { pseudonymOf } from '../identity/keys.ts';
-import type { LedgerEvent } from '../ledger/entry.ts';
-import type { RunRecord, RunState } from '../store/federation-store.ts';
-import type { RoundSum } from './aggregation/aggregator.ts';
+import { pseudonymOf } from '../../identity/keys.ts';
+import type { LedgerEvent } from '../../ledger/entry.ts';
+import type { RunRecord, RunState } from '../../store/federation-store.ts';
+import type { RoundSum } from '../aggregation/aggregator.ts';
 import { firstState, openState, stepState, type StoredState, writeState } from './server-state.ts';
-import { putArtifact, putFile, readArtifact, storedPayload } from './uploads.ts';
+import { putArtifact, putFile, readArtifact, storedPayload } from '../storage/uploads.ts';
 
 /** What the present round begins with. */
 export async function storedState(

@@ -1,11 +1,11 @@
 /** Federations whose sites take turns, with noise of helpers that is correlated over rounds (DP-FTRL). */
 import { expect, it, vi } from 'vitest';
-import { ledgerText, verifyLedger } from '../ledger/verify.ts';
-import type { PlanDraft } from '../plan/plan.ts';
-import { bandedPrefix } from './testing/banded-prefix.ts';
-import { startCommittee } from './testing/committee.ts';
-import { all, finished, of, patient, sites, SLOW } from './testing/committee-trial.ts';
-import { gainedBy } from './testing/federation.ts';
+import { ledgerText, verifyLedger } from '../../ledger/verify.ts';
+import type { PlanDraft } from '../../plan/plan.ts';
+import { bandedPrefix } from '../testing/banded-prefix.ts';
+import { startCommittee } from '../testing/committee.ts';
+import { all, finished, of, patient, sites, SLOW } from '../testing/committee-trial.ts';
+import { gainedBy } from '../testing/federation.ts';
 
 const [BANDS, ROUNDS, NOISE] = [4, 12, 20];
 const categories = Array.from({ length: 400 }, (_, i) => `${i}`);

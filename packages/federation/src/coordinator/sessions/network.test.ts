@@ -4,14 +4,14 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { ledgerText, verifyLedger } from '../ledger/verify.ts';
-import type { PlanDraft } from '../plan/plan.ts';
-import type { Work } from '../site/answers.ts';
-import { startCommittee } from './testing/committee.ts';
-import { all, of, patient, PRIVATE } from './testing/committee-trial.ts';
-import { gainedBy, startFederation, type TestFederation } from './testing/federation.ts';
-import { startHospital } from './testing/hospital.ts';
-import { startNetwork, type TestNetwork } from './testing/network.ts';
+import { ledgerText, verifyLedger } from '../../ledger/verify.ts';
+import type { PlanDraft } from '../../plan/plan.ts';
+import type { Work } from '../../site/answers.ts';
+import { startCommittee } from '../testing/committee.ts';
+import { all, of, patient, PRIVATE } from '../testing/committee-trial.ts';
+import { gainedBy, startFederation, type TestFederation } from '../testing/federation.ts';
+import { startHospital } from '../testing/hospital.ts';
+import { startNetwork, type TestNetwork } from '../testing/network.ts';
 
 const isFull = process.env['SKEIN_FULL'] === '1';
 const DARK_MS = isFull ? 60_000 : 300;

@@ -1,10 +1,10 @@
 /** One connection of a site or helper that has proved its key and accepted the plan. */
 import { SkeinError } from '@skein/api/errors';
-import { isSignedBy } from '../identity/keys.ts';
-import type { AnswerRecord, MemberRecord, RunRecord } from '../store/federation-store.ts';
-import type { Channel } from '../transport/channel.ts';
-import type { MessageOf, Place, SignedAnswer } from '../transport/messages.ts';
-import type { Task } from './aggregation/aggregator.ts';
+import { isSignedBy } from '../../identity/keys.ts';
+import type { AnswerRecord, MemberRecord, RunRecord } from '../../store/federation-store.ts';
+import type { Channel } from '../../transport/channel.ts';
+import type { MessageOf, Place, SignedAnswer } from '../../transport/messages.ts';
+import type { Task } from '../aggregation/aggregator.ts';
 
 export interface Session {
   readonly key: string;

@@ -8,22 +8,22 @@
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
 import type { ArtifactStore, Sweeper } from '@skein/state';
-import { expectKind, type Greeting } from '../identity/handshake.ts';
-import { lookUpOf } from '../identity/invitation.ts';
-import { type Identity, isSignedBy, pseudonymOf, randomHex } from '../identity/keys.ts';
-import { helpersOf } from '../plan/helpers.ts';
-import type { Plan } from '../plan/plan.ts';
-import type { FederationStore, MemberRecord } from '../store/federation-store.ts';
-import { type Arrival, type Channel, openChannel, refusalOf } from '../transport/channel.ts';
-import type { Chunks } from '../transport/chunks.ts';
-import type { Connection } from '../transport/connection.ts';
-import { PART_BYTES } from '../transport/messages.ts';
-import { createPace } from '../transport/pace.ts';
-import { aggregationOf } from './aggregation/aggregator.ts';
-import { isOfStore } from './attempt.ts';
-import type { Conductor } from './conductor.ts';
+import { expectKind, type Greeting } from '../../identity/handshake.ts';
+import { lookUpOf } from '../../identity/invitation.ts';
+import { type Identity, isSignedBy, pseudonymOf, randomHex } from '../../identity/keys.ts';
+import { helpersOf } from '../../plan/helpers.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { FederationStore, MemberRecord } from '../../store/federation-store.ts';
+import { type Arrival, type Channel, openChannel, refusalOf } from '../../transport/channel.ts';
+import type { Chunks } from '../../transport/chunks.ts';
+import type { Connection } from '../../transport/connection.ts';
+import { PART_BYTES } from '../../transport/messages.ts';
+import { createPace } from '../../transport/pace.ts';
+import { aggregationOf } from '../aggregation/aggregator.ts';
+import { isOfStore } from '../rounds/attempt.ts';
+import type { Conductor } from '../rounds/conductor.ts';
 import { type Session, statusOf } from './session.ts';
-import { storedPayload } from './uploads.ts';
+import { storedPayload } from '../storage/uploads.ts';
 
 export interface SessionsOptions {
   readonly store: FederationStore;

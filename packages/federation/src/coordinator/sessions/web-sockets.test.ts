@@ -5,15 +5,15 @@ import { connect } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { FEDERATION_PATH } from '@skein/api/federations';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { join } from '../identity/handshake.ts';
-import { invitationOf } from '../identity/invitation.ts';
-import { createIdentity, type Identity } from '../identity/keys.ts';
-import { openSocket } from '../site/node.ts';
-import { openChannel } from '../transport/channel.ts';
-import { memoryChunks } from '../transport/chunks.ts';
-import { encodeFrame } from '../transport/messages.ts';
+import { join } from '../../identity/handshake.ts';
+import { invitationOf } from '../../identity/invitation.ts';
+import { createIdentity, type Identity } from '../../identity/keys.ts';
+import { openSocket } from '../../site/node.ts';
+import { openChannel } from '../../transport/channel.ts';
+import { memoryChunks } from '../../transport/chunks.ts';
+import { encodeFrame } from '../../transport/messages.ts';
 import { MOST_GREETING } from './sessions.ts';
-import { joinScripted, startFederation, type TestFederation } from './testing/federation.ts';
+import { joinScripted, startFederation, type TestFederation } from '../testing/federation.ts';
 
 const code = (expected: string): unknown => expect.objectContaining({ code: expected });
 

@@ -9,8 +9,8 @@ import { SkeinError } from '@skein/api/errors';
 import { FEDERATION_PATH } from '@skein/api/federations';
 import { destroyWithin, LINGER_MS, refuseConnection, type UpgradeHandler } from '@skein/http';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type Connection, connectionOver } from '../transport/connection.ts';
-import { MOST_FRAME } from '../transport/messages.ts';
+import { type Connection, connectionOver } from '../../transport/connection.ts';
+import { MOST_FRAME } from '../../transport/messages.ts';
 import { MOST_GREETING } from './sessions.ts';
 
 /** A peer that answers no ping for this long is gone, in milliseconds. */

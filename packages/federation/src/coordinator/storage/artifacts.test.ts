@@ -1,9 +1,9 @@
 /** What a coordinator keeps as artifacts, and for how long. */
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { sha256 } from '@skein/api/canonical';
-import { CHUNK_BYTES } from '../transport/messages.ts';
-import { LOOK_EVERY_MS } from './open-coordinator.ts';
-import { adds, type Bytes, floats, joinScripted, startFederation } from './testing/federation.ts';
+import { CHUNK_BYTES } from '../../transport/messages.ts';
+import { LOOK_EVERY_MS } from '../open-coordinator.ts';
+import { adds, type Bytes, floats, joinScripted, startFederation } from '../testing/federation.ts';
 import { putArtifact, readArtifact } from './uploads.ts';
 
 type Federation = Awaited<ReturnType<typeof startFederation>>;

@@ -1,6 +1,6 @@
 /** Payloads that are parts of others, or made of them, and are never in memory as a whole. */
 import { createHash, type Hash } from 'node:crypto';
-import type { Payload } from '../transport/chunks.ts';
+import type { Payload } from '../../transport/chunks.ts';
 import { usedBytes } from './garbage.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -1,6 +1,6 @@
 /**
  * Collects what payloads leave behind. Buffers lie outside of V8's heap, and V8 lets 64 MiB of unused ones
- * pile up before it collects any, which is many times what a round needs; docs/decisions/0030 has measurements.
+ * pile up before it collects any, which is many times what a round needs; docs/decisions/0032 has measurements.
  *
  * A collection of the young generation takes a fifth of a millisecond, and frees what was used since the one
  * before. What outlived two of them, such as pieces of a slow connection, needs a whole collection.

@@ -1,5 +1,5 @@
 /** The artifacts that the runs of a store need; a coordinator removes every other one. */
-import type { FederationStore, RunRecord } from '../store/federation-store.ts';
+import type { FederationStore, RunRecord } from '../../store/federation-store.ts';
 
 type Read = Pick<FederationStore, 'runs' | 'answers'>;
 

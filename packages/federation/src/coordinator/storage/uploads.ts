@@ -8,7 +8,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '@skein/state';
-import { assertFits, type Chunks, damaged, misplaced, type Payload } from '../transport/chunks.ts';
+import { assertFits, type Chunks, damaged, misplaced, type Payload } from '../../transport/chunks.ts';
 import { appendTo, readAt } from './files.ts';
 import { usedBytes } from './garbage.ts';
 

@@ -20,8 +20,8 @@ import { type Connection, connectionPair } from '../../transport/connection.ts';
 import type { MessageOf, Place } from '../../transport/messages.ts';
 import type { Coordinator } from '../coordinator.ts';
 import { openCoordinator } from '../open-coordinator.ts';
-import { firstState } from '../server-state.ts';
-import { putArtifact, readArtifact } from '../uploads.ts';
+import { firstState } from '../rounds/server-state.ts';
+import { putArtifact, readArtifact } from '../storage/uploads.ts';
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -178,11 +178,18 @@ export interface DecodedSum {
   readonly weight: number;
 }
 
-/** A sum that is decoded part by part, so that it is not in memory as a whole twice. */
+/** Residues of a sum that is not in memory as a whole. */
+export interface Residues {
+  readonly length: number;
+  /** Residues `from` to `to`. */
+  read(from: number, to: number): Promise<Uint32Array>;
+}
+
+/** A sum that is decoded part by part. */
 export interface SumReader {
   readonly weight: number;
   /** Numbers `from` to `to` of the sum. */
-  read(from: number, to: number): Float64Array;
+  read(from: number, to: number): Promise<Float64Array>;
 }
 
 type DrawOptions = Pick<EncodeOptions, 'round' | 'seed'>;
@@ -197,22 +204,44 @@ export function decodeSum(
   sites: number,
   options: DrawOptions = {},
 ): DecodedSum {
-  const reader = sumReader(residues, encoding, sites, options);
-  return { sum: reader.read(0, encoding.length), weight: reader.weight };
+  const { count, numberOf, weightOf } = decoderOf(residues.length, encoding, sites);
+  const entries = entriesOf(encoding, options);
+  const sum = new Float64Array(encoding.length);
+  for (let i = 0; i < count; i++) sum[entries?.[i] ?? i] = numberOf(residues[i]!);
+  return { sum, weight: weightOf(residues[count]) };
 }
 
-/** As `decodeSum`. */
-export function sumReader(
-  residues: Uint32Array,
+/** As `decodeSum`. The numbers of rand-k, which are few, are decoded at once: they are in random order. */
+export async function sumReader(
+  residues: Residues,
   encoding: SumEncoding,
   sites: number,
   options: DrawOptions = {},
-): SumReader {
+): Promise<SumReader> {
+  if (encoding.sample !== undefined) {
+    const all = await residues.read(0, residues.length);
+    const { sum, weight } = decodeSum(all, encoding, sites, options);
+    return { weight, read: async (from, to) => sum.subarray(from, to) };
+  }
+  const { count, numberOf, weightOf } = decoderOf(residues.length, encoding, sites);
+  const after = residues.length > count ? await residues.read(count, residues.length) : [];
+  return {
+    weight: weightOf(after[0]),
+    async read(from, to) {
+      const sum = new Float64Array(to - from);
+      const part = await residues.read(from, to);
+      for (let i = 0; i < sum.length; i++) sum[i] = numberOf(part[i]!);
+      return sum;
+    },
+  };
+}
+
+function decoderOf(given: number, encoding: SumEncoding, sites: number) {
   assertEncoding(encoding);
-  if (residues.length !== residueCount(encoding)) {
+  if (given !== residueCount(encoding)) {
     throw new TrainError(
       'data',
-      `The sum has ${residues.length} residues, but the plan says ${residueCount(encoding)}.`,
+      `The sum has ${given} residues, but the plan says ${residueCount(encoding)}.`,
     );
   }
   if (!(Number.isSafeInteger(sites) && sites > 0 && sites <= encoding.sites)) {
@@ -226,23 +255,13 @@ export function sumReader(
   const count = keptCount(encoding);
   // Rand-k stands for what it left out, so that its mean is the whole sum.
   const scale = ((weight?.most ?? 1) * length) / count;
-  const numberOf = (residue: number): number =>
-    ((residue > most ? residue - modulus : residue) * width - sites * range) * scale;
-  const entries = entriesOf(encoding, options);
   return {
-    weight: weight === undefined ? sites : residues[count]! * unitOfWeight(encoding),
-    read(from, to) {
-      const sum = new Float64Array(to - from);
-      if (entries === undefined) {
-        for (let i = 0; i < sum.length; i++) sum[i] = numberOf(residues[from + i]!);
-        return sum;
-      }
-      for (let i = 0; i < count; i++) {
-        const at = entries[i]!;
-        if (at >= from && at < to) sum[at - from] = numberOf(residues[i]!);
-      }
-      return sum;
-    },
+    count,
+    numberOf: (residue: number): number =>
+      ((residue > most ? residue - modulus : residue) * width - sites * range) * scale,
+    /** @param residue after the numbers, where the encoding has one. */
+    weightOf: (residue: number | undefined): number =>
+      weight === undefined ? sites : residue! * unitOfWeight(encoding),
   };
 }
 

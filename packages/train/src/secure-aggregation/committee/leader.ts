@@ -1,15 +1,16 @@
 /**
  * The leader's side of protocol B: it sums masked updates, publishes whose they are, and subtracts the
  * masks that the helpers summed. Like a server of protocol A it is not trusted, and it is made again
- * after a crash by repeating its calls.
+ * after a crash by repeating its calls. The caller stores updates and masks, and reads them again for the sum.
  *
- *     accept, acceptChunk…  close() → list    acceptMasks, acceptMasksChunk…  sum()
+ *     accept, acceptUpdate…  close() → list    acceptMasks, acceptSummedMasks…  sum()
  */
 import { SkeinError } from '@skein/api/errors';
 import { suite, type Bytes, type Signer } from '../crypto/suite.ts';
 import { addWords } from '../crypto/words.ts';
 import { reduce } from '../packing.ts';
-import { memorySpool, type ReadChunk, Uploads, type Spool } from '../upload.ts';
+import { madeInParts, type PartwiseSum } from '../partwise-sum.ts';
+import { type ReadChunk, type ReadUpdate, Uploads } from '../upload.ts';
 import { sameBytes } from '../wire/bytes.ts';
 import { openEnvelope, signEnvelope } from '../wire/envelope.ts';
 import { checkCommittee, committeeDigest, type CommitteeContext } from './context.ts';
@@ -17,7 +18,7 @@ import { readClientHead, readMasksHead, writeClients } from './messages.ts';
 
 export interface CommitteeSum {
   /** Modulo 2^bits, with the noise of all helpers. */
-  readonly sum: Uint32Array<ArrayBuffer>;
+  readonly sum: PartwiseSum;
   /** The clients whose updates are in it, ascending. */
   readonly clients: readonly number[];
 }
@@ -34,31 +35,24 @@ export class LeaderRound {
   #list: Bytes | undefined;
   #phase: 'clients' | 'helpers' | 'ended' = 'clients';
 
-  private constructor(context: CommitteeContext, digest: Bytes, signer: Signer, spool: Spool) {
+  private constructor(context: CommitteeContext, digest: Bytes, signer: Signer) {
     this.#context = context;
     this.#digest = digest;
     this.#signer = signer;
-    this.#updates = new Uploads(context, spool);
-    this.#masks = new Uploads(context, memorySpool());
+    this.#updates = new Uploads(context);
+    this.#masks = new Uploads(context);
   }
 
-  /**
-   * @param options.spool of chunks of updates that are not complete; default: memory.
-   * @throws SkeinError AGGREGATION_INVALID, AGGREGATION_ROSTER_FORGED.
-   */
-  static async begin(
-    context: CommitteeContext,
-    signer: Signer,
-    { spool = memorySpool() }: { readonly spool?: Spool } = {},
-  ): Promise<LeaderRound> {
+  /** @throws SkeinError AGGREGATION_INVALID, AGGREGATION_ROSTER_FORGED. */
+  static async begin(context: CommitteeContext, signer: Signer): Promise<LeaderRound> {
     checkCommittee(context);
-    return new LeaderRound(context, await committeeDigest(context), signer, spool);
+    return new LeaderRound(context, await committeeDigest(context), signer);
   }
 
   /** Clients whose updates have arrived. */
   get clients(): number[] {
     if (this.#phase !== 'clients') return [...this.#clients];
-    return [...this.#heads.keys()].filter((client) => this.#updates.isComplete(client));
+    return [...this.#heads.keys()].filter((client) => this.#updates.has(client));
   }
 
   /**
@@ -78,29 +72,24 @@ export class LeaderRound {
     }
   }
 
-  /** @throws SkeinError AGGREGATION_CHUNK_INVALID, AGGREGATION_PHASE_ANSWERED. */
-  async acceptChunk(client: number, chunk: number, bytes: Uint8Array): Promise<void> {
-    this.#require('clients');
-    await this.#updates.add(client, chunk, bytes);
-  }
-
   /**
-   * Adds a whole update that is stored somewhere: all of its chunks, or nothing.
+   * Accepts the update whose head was accepted: all of its chunks, or nothing.
+   * @param read of a chunk; called once for each.
    * @throws SkeinError AGGREGATION_CHUNK_INVALID, AGGREGATION_PHASE_ANSWERED.
    */
-  async acceptChunks(client: number, read: ReadChunk): Promise<void> {
+  async acceptUpdate(client: number, read: ReadChunk): Promise<void> {
     this.#require('clients');
-    await this.#updates.addAll(client, read);
+    await this.#updates.accept(client, read);
+  }
+
+  /** Chunks of an update, and of the masks of a helper. */
+  get chunks(): number {
+    return this.#updates.chunks;
   }
 
   /** sha-256 of the list, which each helper signs with its masks; undefined before `close`. */
   get list(): Bytes | undefined {
     return this.#list;
-  }
-
-  /** The chunks that a client still has to send. */
-  missing(client: number): number[] {
-    return this.#updates.missing(client);
   }
 
   /**
@@ -111,7 +100,7 @@ export class LeaderRound {
   async close(): Promise<Bytes> {
     this.#require('clients');
     this.#phase = 'ended';
-    this.#clients = await this.#updates.close();
+    this.#clients = this.#updates.close();
     const { length: count } = this.#clients;
     if (count < this.#context.minimum) {
       throw new SkeinError(
@@ -149,31 +138,25 @@ export class LeaderRound {
     }
   }
 
-  /** @throws SkeinError AGGREGATION_CHUNK_INVALID, AGGREGATION_PHASE_ANSWERED. */
-  async acceptMasksChunk(helper: number, chunk: number, bytes: Uint8Array): Promise<void> {
+  /** As `acceptUpdate`, of the masks of a helper. */
+  async acceptSummedMasks(helper: number, read: ReadChunk): Promise<void> {
     this.#require('helpers');
-    await this.#masks.add(helper, chunk, bytes);
-  }
-
-  /** The chunks that a helper still has to send. */
-  missingMasks(helper: number): number[] {
-    return this.#masks.missing(helper);
-  }
-
-  /** As `acceptChunks`, of the masks of a helper. */
-  async acceptMasksChunks(helper: number, read: ReadChunk): Promise<void> {
-    this.#require('helpers');
-    await this.#masks.addAll(helper, read);
+    await this.#masks.accept(helper, read);
   }
 
   /**
    * Unmasks the sum. The round is then over.
+   * @param read of accepted updates and masks, once or more for each chunk.
+   * @param parts of the sum that are kept, where it is not read in order.
    * @throws SkeinError AGGREGATION_HELPER_LOST where a helper has not answered.
    */
-  async sum(): Promise<CommitteeSum> {
+  async sum(
+    read: { readonly update: ReadUpdate; readonly masks: ReadUpdate },
+    parts = 1,
+  ): Promise<CommitteeSum> {
     this.#require('helpers');
     this.#phase = 'ended';
-    const answered = await this.#masks.close();
+    const answered = this.#masks.close();
     const lost = [...this.#context.helpers.keys()].filter((helper) => !answered.includes(helper));
     if (lost.length > 0) {
       throw new SkeinError(
@@ -181,9 +164,13 @@ export class LeaderRound {
         `Helper ${lost.join(', ')} did not answer round ${this.#context.round}, so its sum stays masked.`,
       );
     }
-    const { sum } = this.#updates;
-    addWords(sum, this.#masks.sum, -1);
-    return { sum: reduce(sum, this.#context.bits), clients: this.#clients };
+    const { length, bits } = this.#context;
+    const sum = madeInParts(length, parts, async (from, to) => {
+      const part = await this.#updates.sum(from, to, read.update);
+      addWords(part, await this.#masks.sum(from, to, read.masks), -1);
+      return reduce(part, bits);
+    });
+    return { sum, clients: this.#clients };
   }
 
   /** @returns the body, or undefined where these bytes were accepted before. */

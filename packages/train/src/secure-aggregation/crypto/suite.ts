@@ -43,6 +43,13 @@ export interface Suite {
   ): Later<void>;
 }
 
+/** The first block of a keystream from this entry on, a multiple of 4: a block is four entries. */
+export function counterOf(entry: number): Bytes {
+  const counter = new Uint8Array(16);
+  new DataView(counter.buffer).setUint32(12, entry / 4);
+  return counter;
+}
+
 /** How an identity signs: the private key never leaves its holder. */
 export interface Signer {
   /** Ed25519, 32 bytes. */

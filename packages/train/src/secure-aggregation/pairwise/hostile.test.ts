@@ -1,7 +1,15 @@
 /** A hostile server, network or site: each attack on protocol A is refused, with its code. */
 import { expect, it } from 'vitest';
 import { randomBytes, type Bytes } from '../crypto/suite.ts';
-import { answerOf, deliver, federation, plainSum, runUntil, stage } from '../testing/rounds.ts';
+import {
+  answerOf,
+  deliver,
+  federation,
+  plainSum,
+  runUntil,
+  stage,
+  sumOf,
+} from '../testing/rounds.ts';
 import { signEnvelope } from '../wire/envelope.ts';
 import { contextDigest } from '../context.ts';
 import { signerOf } from '../crypto/identity.ts';
@@ -216,7 +224,7 @@ it('answers each exchange once, also after a restart', async () => {
     }
     if (exchange !== 'unmasking') at.answers = await at.server.close();
   }
-  const { sum, survivors } = await at.server.sum();
+  const { sum, survivors } = await sumOf(at);
   expect(sum).toEqual(plainSum(at.inputs, survivors, context.bits));
   const other = { ...context, round: 1 };
   const saved = at.sites[0]!.save();
@@ -241,7 +249,7 @@ it('names a site that reveals a bad share, and sums without it', async () => {
   await deliver(at, 'unmasking', 1, bad);
   for (const site of [0, 3])
     await deliver(at, 'unmasking', site, await answerOf(at, 'unmasking', site));
-  const failed = at.server.sum();
+  const failed = sumOf(at);
   await expect(failed).rejects.toMatchObject(code('SHARE_BAD'));
   await expect(failed).rejects.toThrow(/sites? 1/);
   expect(context.roster).toHaveLength(SITES);
@@ -260,7 +268,7 @@ it('sums from the other shares where one is bad', async () => {
   );
   for (const site of [0, 2, 3])
     await deliver(at, 'unmasking', site, await answerOf(at, 'unmasking', site));
-  const { sum, liars, survivors } = await at.server.sum();
+  const { sum, liars, survivors } = await sumOf(at);
   expect(liars).toEqual([{ site: 1, owner: 0 }]);
   expect(sum).toEqual(plainSum(at.inputs, survivors, at.context.bits));
 });
@@ -279,9 +287,24 @@ it('names a site that announced another seed than it shared', async () => {
   );
   at.answers = await at.server.close();
   await runUntil(at, 'sum');
-  const failed = at.server.sum();
+  const failed = sumOf(at);
   await expect(failed).rejects.toMatchObject(code('SHARE_BAD'));
   await expect(failed).rejects.toThrow(/^Site 3/);
+});
+
+it('refuses shares for other sites than the neighbours, or in another order', async () => {
+  const { at, signers, digest } = await begun('shares');
+  const shares = readShares(bodyOf((await answerOf(at, 'shares', 3)) as Bytes));
+  const [first, second, third] = shares.entries;
+  for (const entries of [
+    [second!, first!, third!],
+    [first!, second!],
+    [first!, second!, { ...third!, peer: 3 }],
+  ]) {
+    const body = writeShares({ ...shares, entries });
+    const message = await signEnvelope({ digest, phase: 'shares', sender: 3, body }, signers[3]!);
+    await expect(at.server.accept('shares', 3, message)).rejects.toMatchObject(code('INVALID'));
+  }
 });
 
 it('refuses a second update of a site, a changed chunk and a message of another', async () => {
@@ -297,13 +320,12 @@ it('refuses a second update of a site, a changed chunk and a message of another'
   await expect(at.server.accept('input', 1, head)).rejects.toMatchObject(code('SIGNATURE_INVALID'));
   const changed = chunks[0]!.slice();
   changed[0]! ^= 1;
-  await expect(at.server.acceptChunk(0, 0, changed)).rejects.toMatchObject(code('CHUNK_INVALID'));
-  await expect(at.server.acceptChunk(0, 1, chunks[0]!)).rejects.toMatchObject(
-    code('CHUNK_INVALID'),
-  );
-  await expect(at.server.acceptChunk(1, 0, chunks[0]!)).rejects.toMatchObject(
-    code('PHASE_ANSWERED'),
-  );
+  for (const wrong of [changed, chunks[0]!.slice(1)]) {
+    const refused = at.server.acceptUpdate(0, () => wrong);
+    await expect(refused).rejects.toMatchObject(code('CHUNK_INVALID'));
+  }
+  const early = at.server.acceptUpdate(1, (chunk) => chunks[chunk]!);
+  await expect(early).rejects.toMatchObject(code('PHASE_ANSWERED'));
   await expect(at.server.accept('keys', 0, head)).rejects.toMatchObject(code('PHASE_ANSWERED'));
 });
 

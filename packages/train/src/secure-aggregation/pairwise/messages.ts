@@ -6,6 +6,10 @@ import { COMMITMENT, SHARE } from './secrets.ts';
 
 const TAG = 16;
 const SEALED = 2 * SHARE + TAG;
+/** Of the shares of one site for one other. */
+const ENTRY = 2 + 2 * COMMITMENT + SEALED;
+/** Of a revealed share with the number of its owner. */
+const REVEAL = 2 + SHARE;
 /** Of an envelope around a body of 64 or 32 bytes. */
 const KEYS_MESSAGE = 4 + 32 + 64 + 64;
 const CONSISTENCY_MESSAGE = 4 + 32 + 32 + 64;
@@ -42,7 +46,7 @@ export interface Shares {
   readonly seedDigest: Bytes;
   /** To the share of its seed that the site itself keeps. */
   readonly ownCommitment: Bytes;
-  readonly entries: readonly SealedShares[];
+  readonly entries: Iterable<SealedShares>;
 }
 
 export function writeShares({ seedDigest, ownCommitment, entries }: Shares): Bytes {
@@ -50,15 +54,43 @@ export function writeShares({ seedDigest, ownCommitment, entries }: Shares): Byt
   return writeSealed(writer, entries).bytes();
 }
 
-export function readShares(body: Bytes): Shares {
+export function readShares(body: Bytes): Shares & { readonly entries: SealedEntries } {
   const reader = new Reader(body, 'the shares of a site');
   const shares = {
     seedDigest: reader.raw(32),
     ownCommitment: reader.raw(COMMITMENT),
-    entries: readSealed(reader),
+    entries: readEntries(reader),
   };
   reader.end();
   return shares;
+}
+
+/**
+ * Shares as they lie in a message, each read when it is asked for: a server keeps those of every pair of
+ * sites, and as objects they take five times their bytes.
+ */
+export class SealedEntries implements Iterable<SealedShares> {
+  readonly #bytes: Bytes;
+
+  constructor(bytes: Bytes) {
+    this.#bytes = bytes;
+  }
+
+  get length(): number {
+    return this.#bytes.length / ENTRY;
+  }
+
+  peer(at: number): number {
+    return this.#bytes[at * ENTRY]! | (this.#bytes[at * ENTRY + 1]! << 8);
+  }
+
+  at(at: number): SealedShares {
+    return readSealed(new Reader(this.#bytes.subarray(at * ENTRY, (at + 1) * ENTRY), 'a share'));
+  }
+
+  *[Symbol.iterator](): Generator<SealedShares> {
+    for (let at = 0; at < this.length; at++) yield this.at(at);
+  }
 }
 
 /** What the server answers to exchange 1: who shared, and the shares for this site. */
@@ -73,26 +105,30 @@ export function writeDelivery({ sharing, entries }: Delivery, sites: number): By
 
 export function readDelivery(bytes: Uint8Array, sites: number): Delivery {
   const reader = new Reader(bytes, 'the delivered shares');
-  const delivery = { sharing: readSites(reader, sites), entries: readSealed(reader) };
+  const delivery = { sharing: readSites(reader, sites), entries: [...readEntries(reader)] };
   reader.end();
   return delivery;
 }
 
-function writeSealed(writer: Writer, entries: readonly SealedShares[]): Writer {
-  writer.u32(entries.length);
-  for (const { peer, commitments, sealed } of entries) {
+function writeSealed(writer: Writer, entries: Iterable<SealedShares>): Writer {
+  const all = [...entries];
+  writer.u32(all.length);
+  for (const { peer, commitments, sealed } of all) {
     writer.u16(peer).many(commitments).raw(sealed);
   }
   return writer;
 }
 
-function readSealed(reader: Reader): SealedShares[] {
-  const count = reader.count(2 + 2 * COMMITMENT + SEALED);
-  return Array.from({ length: count }, () => ({
+function readEntries(reader: Reader): SealedEntries {
+  return new SealedEntries(reader.raw(reader.count(ENTRY) * ENTRY));
+}
+
+function readSealed(reader: Reader): SealedShares {
+  return {
     peer: reader.u16(),
-    commitments: [reader.raw(COMMITMENT), reader.raw(COMMITMENT)] as const,
+    commitments: [reader.raw(COMMITMENT), reader.raw(COMMITMENT)],
     sealed: reader.raw(SEALED),
-  }));
+  };
 }
 
 /** What the server answers to exchange 3: all signatures of the list of survivors. */
@@ -127,8 +163,8 @@ export function readRoster(bytes: Uint8Array): Bytes[] {
   return messages;
 }
 
-/** Exchange 4: shares of secrets of others; which secret follows from the list of survivors. */
-export type Reveals = ReadonlyMap<number, Bytes>;
+/** Exchange 4: shares of secrets of others, by owner; which secret follows from the list of survivors. */
+export type Reveals = Iterable<readonly [owner: number, share: Bytes]> & { readonly size: number };
 
 export function writeReveals(reveals: Reveals): Bytes {
   const writer = new Writer().u32(reveals.size);
@@ -136,14 +172,43 @@ export function writeReveals(reveals: Reveals): Bytes {
   return writer.bytes();
 }
 
-export function readReveals(body: Bytes): Reveals {
+export function readReveals(body: Bytes): RevealedShares {
   const reader = new Reader(body, 'the revealed shares');
-  const count = reader.count(2 + SHARE);
-  const reveals = new Map<number, Bytes>();
-  for (let at = 0; at < count; at++) reveals.set(reader.u16(), reader.raw(SHARE));
-  if (reveals.size !== count) reader.fail('it names one site twice');
+  const reveals = new RevealedShares(reader.raw(reader.count(REVEAL) * REVEAL));
+  const owners = new Set([...reveals].map(([owner]) => owner));
+  if (owners.size !== reveals.size) reader.fail('it names one site twice');
   reader.end();
   return reveals;
+}
+
+/** Shares as they lie in a message, for the reason of `SealedEntries`. */
+export class RevealedShares implements Reveals {
+  readonly #bytes: Bytes;
+
+  constructor(bytes: Bytes) {
+    this.#bytes = bytes;
+  }
+
+  get size(): number {
+    return this.#bytes.length / REVEAL;
+  }
+
+  get(owner: number): Bytes | undefined {
+    for (let at = 0; at < this.#bytes.length; at += REVEAL) {
+      if (this.#owner(at) === owner) return this.#bytes.subarray(at + 2, at + REVEAL);
+    }
+    return undefined;
+  }
+
+  *[Symbol.iterator](): Generator<readonly [number, Bytes]> {
+    for (let at = 0; at < this.#bytes.length; at += REVEAL) {
+      yield [this.#owner(at), this.#bytes.subarray(at + 2, at + REVEAL)];
+    }
+  }
+
+  #owner(at: number): number {
+    return this.#bytes[at]! | (this.#bytes[at + 1]! << 8);
+  }
 }
 
 function bitmapBytes(sites: number): number {

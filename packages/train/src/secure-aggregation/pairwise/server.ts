@@ -5,13 +5,16 @@
  *     accept(site, message)…  close() → what to send to each site     five times, then sum()
  *
  * The round is a function of the calls in their order: a coordinator that stores accepted messages,
- * chunks and closings makes it again after a crash by repeating them. The sum grows as chunks arrive.
+ * updates and closings makes it again after a crash by repeating them. Updates are stored by the caller,
+ * and read again for the sum.
  */
 import { SkeinError } from '@skein/api/errors';
 import { checkContext, contextDigest, type AggregationContext } from '../context.ts';
-import { suite, type Bytes } from '../crypto/suite.ts';
+import { counterOf, suite, type Bytes } from '../crypto/suite.ts';
 import { leastSites } from '../graph.ts';
-import { memorySpool, type ReadChunk, readChunkDigests, Uploads, type Spool } from '../upload.ts';
+import { madeInParts, type PartwiseSum } from '../partwise-sum.ts';
+import { type ReadChunk, readChunkDigests, type ReadUpdate, Uploads } from '../upload.ts';
+import { reduce } from '../packing.ts';
 import { Reader, sameBytes } from '../wire/bytes.ts';
 import { EXCHANGES, openEnvelope, type Exchange } from '../wire/envelope.ts';
 import { graphOf, type Graph } from './graph.ts';
@@ -24,15 +27,15 @@ import {
   writeRoster,
   writeSites,
   type Keys,
-  type Reveals,
-  type Shares,
+  type RevealedShares,
+  type SealedShares,
 } from './messages.ts';
 import { maskBinding } from './secrets.ts';
-import { removeMasks, type Liar } from './unmasking.ts';
+import { maskKeys, type Liar } from './unmasking.ts';
 
 export interface SecureSum {
   /** Modulo 2^bits. */
-  readonly sum: Uint32Array<ArrayBuffer>;
+  readonly sum: PartwiseSum;
   /** The sites whose updates are in it, ascending. */
   readonly survivors: readonly number[];
   /** Sites that revealed a share that is not the committed one. */
@@ -46,8 +49,8 @@ export class ServerRound {
   /** Accepted messages by exchange and site. */
   readonly #messages = new Map<Exchange, Map<number, Bytes>>();
   readonly #keys = new Map<number, Keys>();
-  readonly #shares = new Map<number, Shares>();
-  readonly #reveals = new Map<number, Reveals>();
+  readonly #shares = new Map<number, ReturnType<typeof readShares>>();
+  readonly #reveals = new Map<number, RevealedShares>();
   #due: Exchange | 'ended' = 'keys';
   #graph: Graph | undefined;
   /** The sites that answered the last closed exchange. */
@@ -55,23 +58,17 @@ export class ServerRound {
   #sharing: readonly number[] = [];
   #survivors: readonly number[] = [];
 
-  private constructor(context: AggregationContext, digest: Bytes, spool: Spool) {
+  private constructor(context: AggregationContext, digest: Bytes) {
     this.#context = context;
     this.#digest = digest;
-    this.#uploads = new Uploads(context, spool);
+    this.#uploads = new Uploads(context);
     this.#sites = new Set(context.roster.keys());
   }
 
-  /**
-   * @param options.spool of chunks of updates that are not complete; default: memory.
-   * @throws SkeinError AGGREGATION_INVALID, AGGREGATION_ROSTER_FORGED.
-   */
-  static async begin(
-    context: AggregationContext,
-    { spool = memorySpool() }: { readonly spool?: Spool } = {},
-  ): Promise<ServerRound> {
+  /** @throws SkeinError AGGREGATION_INVALID, AGGREGATION_ROSTER_FORGED. */
+  static async begin(context: AggregationContext): Promise<ServerRound> {
     checkContext(context);
-    return new ServerRound(context, await contextDigest(context), spool);
+    return new ServerRound(context, await contextDigest(context));
   }
 
   /** The exchange whose messages are accepted. */
@@ -79,10 +76,10 @@ export class ServerRound {
     return this.#due;
   }
 
-  /** Sites that answered the exchange that is due, and, in exchange 2, whose chunks have all arrived. */
+  /** Sites that answered the exchange that is due, and, in exchange 2, whose update was accepted. */
   get answered(): number[] {
     const sites = [...(this.#messages.get(this.#due as Exchange)?.keys() ?? [])];
-    return this.#due === 'input' ? sites.filter((site) => this.#uploads.isComplete(site)) : sites;
+    return this.#due === 'input' ? sites.filter((site) => this.#uploads.has(site)) : sites;
   }
 
   /**
@@ -130,32 +127,18 @@ export class ServerRound {
   }
 
   /**
-   * Adds a chunk of an update to the sum.
+   * Accepts the update whose head was accepted: all of its chunks, or nothing.
+   * @param read of a chunk; called once for each.
    * @throws SkeinError AGGREGATION_CHUNK_INVALID, AGGREGATION_PHASE_ANSWERED.
    */
-  async acceptChunk(site: number, chunk: number, bytes: Uint8Array): Promise<void> {
-    if (this.#due !== 'input') {
-      throw new SkeinError(
-        'AGGREGATION_PHASE_ANSWERED',
-        `Site ${site} sends a chunk after the exchange was closed.`,
-      );
-    }
-    await this.#uploads.add(site, chunk, bytes);
-  }
-
-  /**
-   * Adds a whole update that is stored somewhere: all of its chunks, or nothing.
-   * @param read a chunk, of these bytes; called twice for each.
-   * @throws SkeinError AGGREGATION_CHUNK_INVALID, AGGREGATION_PHASE_ANSWERED.
-   */
-  async acceptChunks(site: number, read: ReadChunk): Promise<void> {
+  async acceptUpdate(site: number, read: ReadChunk): Promise<void> {
     this.#requireDue('input', site);
-    await this.#uploads.addAll(site, read);
+    await this.#uploads.accept(site, read);
   }
 
-  /** The chunks that a site still has to send. */
-  missing(site: number): number[] {
-    return this.#uploads.missing(site);
+  /** Chunks of an update. */
+  get chunks(): number {
+    return this.#uploads.chunks;
   }
 
   /**
@@ -173,7 +156,7 @@ export class ServerRound {
     const accepted = this.#messages.get(exchange) ?? new Map<number, Bytes>();
     const sites =
       exchange === 'input'
-        ? await this.#uploads.close()
+        ? this.#uploads.close()
         : [...accepted.keys()].toSorted((a, b) => a - b);
     this.#require(sites.length, exchange);
     const answers = await this.#answers[exchange](sites, accepted);
@@ -185,10 +168,12 @@ export class ServerRound {
   /**
    * Unmasks the sum, once. After this, the round is over.
    *
+   * @param read of accepted updates, once or more for each chunk.
+   * @param parts of the sum that are kept, where it is not read in order.
    * @throws SkeinError AGGREGATION_TOO_FEW where too few shares were revealed, AGGREGATION_SHARE_BAD
    *   naming a site that dealt shares of no one secret.
    */
-  async sum(): Promise<SecureSum> {
+  async sum(read: ReadUpdate, parts = 1): Promise<SecureSum> {
     if (this.#due !== 'unmasking') {
       throw new SkeinError(
         'AGGREGATION_PHASE_ANSWERED',
@@ -197,17 +182,24 @@ export class ServerRound {
     }
     this.#require(this.#reveals.size, 'unmasking');
     this.#due = 'ended';
-    const { sum } = this.#uploads;
-    const liars = await removeMasks(sum, {
+    const { length, bits } = this.#context;
+    // All secrets first: of a round that cannot be unmasked nothing is summed.
+    const { add, subtract, liars } = await maskKeys({
       digest: this.#digest,
       binding: await maskBinding(this.#digest, this.#context),
-      bits: this.#context.bits,
       graph: this.#graph!,
       keys: this.#keys,
       shares: this.#shares,
       sharing: this.#sharing,
       survivors: this.#survivors,
       reveals: this.#reveals,
+    });
+    const sum = madeInParts(length, parts, async (from, to) => {
+      const part = await this.#uploads.sum(from, to, read);
+      const counter = counterOf(from);
+      await suite.addKeystreams(part, add, 1, counter);
+      await suite.addKeystreams(part, subtract, -1, counter);
+      return reduce(part, bits);
     });
     return { sum, survivors: this.#survivors, liars };
   }
@@ -217,12 +209,15 @@ export class ServerRound {
     keys: (site, body) => void this.#keys.set(site, readKeys(body)),
     shares: (site, body) => {
       const shares = readShares(body);
+      const { entries } = shares;
       const neighbours = this.#graph!.neighbours(site);
-      const peers = shares.entries.map(({ peer }) => peer).toSorted((a, b) => a - b);
-      if (peers.length !== neighbours.length || peers.some((peer, at) => peer !== neighbours[at])) {
+      if (
+        entries.length !== neighbours.length ||
+        neighbours.some((neighbour, at) => neighbour !== entries.peer(at))
+      ) {
         throw new SkeinError(
           'AGGREGATION_INVALID',
-          `Site ${site} dealt shares to other sites than its ${neighbours.length} neighbours.`,
+          `Site ${site} dealt shares to other sites than its ${neighbours.length} neighbours, in their order.`,
         );
       }
       this.#shares.set(site, shares);
@@ -260,15 +255,18 @@ export class ServerRound {
     shares: async (sites) => {
       this.#sharing = sites;
       const sharing = new Set(sites);
-      const dealt = new Map(
-        sites.map((site) => [
-          site,
-          new Map(this.#shares.get(site)!.entries.map((entry) => [entry.peer, entry])),
-        ]),
-      );
+      // Each owner's shares are in the order of its neighbours, and holders come in that order.
+      const next = new Map(sites.map((site) => [site, 0]));
+      const dealt = (owner: number, holder: number): SealedShares => {
+        const { entries } = this.#shares.get(owner)!;
+        let at = next.get(owner)!;
+        while (entries.peer(at) !== holder) at += 1;
+        next.set(owner, at + 1);
+        return { ...entries.at(at), peer: owner };
+      };
       const deliveryTo = (holder: number): Bytes => {
         const owners = this.#graph!.neighbours(holder).filter((owner) => sharing.has(owner));
-        const entries = owners.map((peer) => ({ ...dealt.get(peer)!.get(holder)!, peer }));
+        const entries = owners.map((owner) => dealt(owner, holder));
         return writeDelivery({ sharing, entries }, this.#context.roster.length);
       };
       return new Map(sites.map((site) => [site, deliveryTo(site)]));

@@ -1,10 +1,9 @@
-/** Removes from a sum of masked updates what the survivors allow: the last step of protocol A. */
+/** Which masks a sum of masked updates has, from what the survivors revealed: the last step of protocol A. */
 import { SkeinError } from '@skein/api/errors';
-import { suite, type Bytes } from '../crypto/suite.ts';
-import { reduce } from '../packing.ts';
+import type { Bytes } from '../crypto/suite.ts';
 import { sameBytes } from '../wire/bytes.ts';
 import type { Graph } from './graph.ts';
-import type { Keys, Reveals, Shares } from './messages.ts';
+import type { Keys, RevealedShares, SealedEntries, Shares } from './messages.ts';
 import {
   commitment,
   keyMatches,
@@ -26,29 +25,31 @@ export interface Revealed {
   readonly digest: Bytes;
   /** Of `maskBinding`. */
   readonly binding: Bytes;
-  readonly bits: number;
   readonly graph: Graph;
   readonly keys: ReadonlyMap<number, Keys>;
-  readonly shares: ReadonlyMap<number, Shares>;
+  readonly shares: ReadonlyMap<number, Shares & { readonly entries: SealedEntries }>;
   /** Sites that dealt shares, and those of them whose updates are in the sum. */
   readonly sharing: readonly number[];
   readonly survivors: readonly number[];
   /** By the site that revealed. */
-  readonly reveals: ReadonlyMap<number, Reveals>;
+  readonly reveals: ReadonlyMap<number, RevealedShares>;
 }
 
-/**
- * @param sum is changed.
- * @returns sites that revealed a share that is not the committed one; the others' shares were enough.
- * @throws SkeinError AGGREGATION_TOO_FEW, AGGREGATION_SHARE_BAD.
- */
-export async function removeMasks(sum: Uint32Array, revealed: Revealed): Promise<readonly Liar[]> {
+/** AES keys whose keystreams, added to a sum or subtracted, leave the sum of the updates. */
+export interface MaskKeys {
+  readonly add: readonly Bytes[];
+  readonly subtract: readonly Bytes[];
+  /** Sites that revealed a share that is not the committed one; the others' shares were enough. */
+  readonly liars: readonly Liar[];
+}
+
+/** @throws SkeinError AGGREGATION_TOO_FEW, AGGREGATION_SHARE_BAD. */
+export async function maskKeys(revealed: Revealed): Promise<MaskKeys> {
   const { digest, binding, graph, keys, shares, sharing } = revealed;
   const survivors = new Set(revealed.survivors);
   const liars: Liar[] = [];
   const add: Bytes[] = [];
   const subtract: Bytes[] = [];
-  // All secrets first: a round that cannot be unmasked must not leave a sum that half is.
   for (const owner of sharing) {
     if (survivors.has(owner)) {
       const announced = shares.get(owner)!.seedDigest;
@@ -67,10 +68,7 @@ export async function removeMasks(sum: Uint32Array, revealed: Revealed): Promise
       (maskSign(peer, owner) === 1 ? subtract : add).push(key);
     }
   }
-  await suite.addKeystreams(sum, add, 1);
-  await suite.addKeystreams(sum, subtract, -1);
-  reduce(sum, revealed.bits);
-  return liars;
+  return { add, subtract, liars };
 }
 
 /** As many shares of a secret as rebuild it, each the committed one. */
@@ -82,18 +80,19 @@ async function sharesOf(
 ): Promise<Bytes[]> {
   const { entries, ownCommitment } = shares.get(owner)!;
   const good: Bytes[] = [];
-  const committed = entries.map(({ peer, commitments }) => ({
-    holder: peer,
-    expected: commitments[kind === 'masking' ? 0 : 1],
-  }));
-  if (kind === 'seed') committed.push({ holder: owner, expected: ownCommitment });
-  for (const { holder, expected } of committed) {
+  for (const { holder, expected } of committed()) {
     const share = reveals.get(holder)?.get(owner);
     if (share === undefined) continue;
     const found = await commitment({ digest, owner, holder, kind }, share);
     if (sameBytes(found, expected)) good.push(share);
     else liars.push({ site: holder, owner });
     if (good.length === graph.threshold) return good;
+  }
+  function* committed() {
+    for (const { peer, commitments } of entries) {
+      yield { holder: peer, expected: commitments[kind === 'masking' ? 0 : 1] };
+    }
+    if (kind === 'seed') yield { holder: owner, expected: ownCommitment };
   }
   const named = liars.filter((liar) => liar.owner === owner).map(({ site }) => site);
   throw new SkeinError(

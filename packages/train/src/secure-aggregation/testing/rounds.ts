@@ -2,8 +2,10 @@
 import type { AggregationContext } from '../context.ts';
 import { signerOf } from '../crypto/identity.ts';
 import { randomBytes, type Bytes, type Signer } from '../crypto/suite.ts';
-import { ServerRound, type SecureSum } from '../pairwise/server.ts';
+import { ServerRound } from '../pairwise/server.ts';
 import { SiteRound } from '../pairwise/site.ts';
+import type { PartwiseSum } from '../partwise-sum.ts';
+import type { MaskedUpdate, ReadUpdate } from '../upload.ts';
 import { EXCHANGES, type Exchange } from '../wire/envelope.ts';
 
 export interface Federation {
@@ -43,8 +45,19 @@ export function plainSum(
   return bits === 32 ? sum : sum.map((entry) => entry % 2 ** bits);
 }
 
-/** A round at work: its sites, its server, and what the server answered last. */
+/** Where a server's caller keeps what it accepted. */
+export type Stored = Map<number, MaskedUpdate>;
+
+export const readStored =
+  (stored: Stored): ReadUpdate =>
+  (site, chunk) =>
+    stored.get(site)!.chunks[chunk]!;
+
+export const wholeSum = (sum: PartwiseSum): Promise<Uint32Array> => sum.read(0, sum.length);
+
+/** A round at work: its sites, its server, the updates that it accepted, and what it answered last. */
 export interface Stage extends Federation {
+  readonly stored: Stored;
   readonly server: ServerRound;
   readonly sites: readonly SiteRound[];
   readonly inputs: readonly Uint32Array[];
@@ -56,6 +69,7 @@ export async function stage(parts: Federation): Promise<Stage> {
   const rosters = new Map();
   return {
     ...parts,
+    stored: new Map(),
     server: await ServerRound.begin(context),
     sites: await Promise.all(
       signers.map((signer) => SiteRound.begin(context, signer, { after: -1, rosters })),
@@ -80,7 +94,7 @@ export function answerOf({ sites, inputs, answers }: Stage, exchange: Exchange, 
 }
 
 export async function deliver(
-  { server }: Stage,
+  { server, stored }: Stage,
   exchange: Exchange,
   site: number,
   message: Bytes | { head: Bytes; chunks: readonly Bytes[] },
@@ -90,7 +104,14 @@ export async function deliver(
     return;
   }
   await server.accept(exchange, site, message.head);
-  for (const [at, chunk] of message.chunks.entries()) await server.acceptChunk(site, at, chunk);
+  await server.acceptUpdate(site, (chunk) => message.chunks[chunk]!);
+  stored.set(site, message);
+}
+
+/** Ends a round whose last exchange was answered. */
+export async function sumOf({ server, stored }: Stage) {
+  const { sum, ...others } = await server.sum(readStored(stored));
+  return { ...others, sum: await wholeSum(sum) };
 }
 
 /** Runs exchanges until one is due, with the sites that have not dropped out by then. */
@@ -119,9 +140,9 @@ export async function runUntil(
 export async function runRound(
   parts: Federation,
   drops: ReadonlyMap<number, Exchange> = new Map(),
-): Promise<SecureSum & { readonly expected: Uint32Array }> {
+) {
   const at = await stage(parts);
   await runUntil(at, 'sum', drops);
-  const result = await at.server.sum();
+  const result = await sumOf(at);
   return { ...result, expected: plainSum(at.inputs, result.survivors, parts.context.bits) };
 }
