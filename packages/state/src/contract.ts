@@ -237,7 +237,7 @@ export interface ByteRange {
 export interface ArtifactStore {
   /**
    * Stores a stream; it becomes visible when it is complete. Putting an artifact again replaces it,
-   * which repairs a damaged one.
+   * which repairs a damaged one. A chunk is not used after the next one is asked for.
    * @throws SkeinError STORAGE_FULL, BODY_TOO_LARGE (past `maxBytes`), STORE_UNREACHABLE.
    */
   put(

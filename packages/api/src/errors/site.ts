@@ -41,4 +41,10 @@ export const SITE_ERRORS = {
       'The coordinator showed a plan other than the one that this site has accepted for the run.',
     fix: 'Do not join; ask the operator of the federation why the plan of a running federation changed.',
   },
+  SITE_PAGES_DIFFER: {
+    ...CONFLICT,
+    meaning:
+      'Pages of two versions would use the memory of one site: an older one is open in another tab, or this one is the older.',
+    fix: 'Close every other tab of this page, reload it, and open the invitation again.',
+  },
 } as const satisfies Record<string, ErrorRow>;

@@ -24,6 +24,8 @@ export interface RunState {
   readonly phase: string;
   /** Keys of the sites of this attempt, sorted. */
   readonly roster: readonly string[];
+  /** Keys of the sites that spoilt the attempt before: the next one is made without them if it can be. */
+  readonly suspects?: readonly string[] | undefined;
   /** Digest of the artifact with the present parameters, float32; absent before the first round. */
   readonly parameters?: string | undefined;
   /** Digest of the artifact with the state of the server's optimiser. */

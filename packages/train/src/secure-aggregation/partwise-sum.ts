@@ -7,29 +7,42 @@ export const PART = 4 * CHUNK;
 export interface PartwiseSum {
   /** Entries. */
   readonly length: number;
-  /** Entries `from` to `to`. One call at a time. */
+  /** Entries `from` to `to`, until the next call. One call at a time. */
   read(from: number, to: number): Promise<Uint32Array>;
 }
 
 /**
  * @param kept parts that stay in memory: those read last.
- * @param make entries `from` to `to`, a part.
+ * @param make fills zeros with the entries of a part, the first of which is `from`.
  */
 export function madeInParts(
   length: number,
   kept: number,
-  make: (from: number, to: number) => Promise<Uint32Array>,
+  make: (into: Uint32Array, from: number) => Promise<void>,
 ): PartwiseSum {
   /** By number, the one read last at the end. */
   const parts = new Map<number, Uint32Array>();
+  /** Memory of parts, used again: V8 collects it late. */
+  const spare: Uint32Array[] = [];
   async function partAt(number: number): Promise<Uint32Array> {
     const known = parts.get(number);
     parts.delete(number);
-    // Before another is made.
-    for (const oldest of parts.keys()) if (parts.size >= kept) parts.delete(oldest);
-    const part = known ?? (await make(number * PART, Math.min(length, (number + 1) * PART)));
-    parts.set(number, part);
-    return part;
+    if (known !== undefined) {
+      parts.set(number, known);
+      return known;
+    }
+    const [oldest] = parts;
+    if (parts.size >= kept && oldest !== undefined) {
+      parts.delete(oldest[0]);
+      spare.push(oldest[1]);
+    }
+    const from = number * PART;
+    const memory = spare.pop() ?? new Uint32Array(Math.min(length, PART));
+    const part = memory.subarray(0, length - from).fill(0);
+    await make(part, from);
+    // The last part is short; its memory is not.
+    parts.set(number, memory);
+    return memory;
   }
   return {
     length,
@@ -40,7 +53,7 @@ export function madeInParts(
       for (let number = first; number <= last; number++) {
         const begin = number * PART;
         const part = await partAt(number);
-        const [start, end] = [Math.max(from, begin), Math.min(to, begin + part.length)];
+        const [start, end] = [Math.max(from, begin), Math.min(to, begin + PART)];
         entries.set(part.subarray(start - begin, end - begin), start - from);
       }
       return entries;

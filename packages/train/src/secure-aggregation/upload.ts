@@ -106,9 +106,8 @@ export class Uploads {
     return [...this.#accepted].toSorted((a, b) => a - b);
   }
 
-  /** Entries `from` to `to` of the sum modulo 2^32. @param from and `to`: multiples of a chunk, or the end. */
-  async sum(from: number, to: number, read: ReadUpdate): Promise<Uint32Array<ArrayBuffer>> {
-    const sum = new Uint32Array(to - from);
+  /** Adds entries `from` and those after it to a part of the sum, modulo 2^32. @param from a multiple of a chunk. */
+  async addTo(sum: Uint32Array, from: number, read: ReadUpdate): Promise<void> {
     for (let at = 0; at < sum.length; at += CHUNK) {
       const part = sum.subarray(at, at + CHUNK);
       const chunk = (from + at) / CHUNK;
@@ -116,6 +115,5 @@ export class Uploads {
         addPacked(part, await read(site, chunk, this.#sizes[chunk]!), this.#bits);
       }
     }
-    return sum;
   }
 }

@@ -6,6 +6,7 @@ import { keysOfHelper, openHelperMemory } from '../../helper/index.ts';
 import { identityOf, signerOf } from '../../identity/keys.ts';
 import { ledgerText, verifyLedger } from '../../ledger/verify.ts';
 import type { PlannedHelper } from '../../plan/plan.ts';
+import type { Work } from '../../site/answers.ts';
 import { rosterOf } from '../rounds/roster.ts';
 import { startCommittee } from '../testing/committee.ts';
 import { joinScripted, sendAnswer } from '../testing/federation.ts';
@@ -167,6 +168,57 @@ it('begins the next attempt without a site that a helper has left out', async ()
   expect(first).toHaveLength(5);
   expect(second).toEqual(first!.toSpliced(1, 1));
   expect(of(ledger, 'aborted')).toMatchObject([{ attempt: 0, phase: 'masks' }]);
+});
+
+it('does so also when the coordinator was restarted in between', async () => {
+  const committee = await startCommittee({ ...SLOW, rounds: 1 });
+  const { at, id, helpers } = committee;
+  const connected = (count: number) =>
+    vi.waitFor(async () => {
+      const { members } = await at.coordinator.view(id);
+      expect(members.filter((member) => member.connected)).toHaveLength(count);
+    }, patient);
+  await sites(committee, [1, 2, 3, 4, 5]);
+  await connected(5);
+  const isFirst = (attempt: number): boolean => attempt === 0;
+  const [asked, gone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  /** Waits with the masks of the first attempt until Basel is gone, so that no other attempt can begin. */
+  const waiting =
+    (work: Work): Work =>
+    async (task) => {
+      const { place } = task;
+      if (place.phase !== 'masks' || !isFirst(place.attempt)) return work(task);
+      asked.resolve();
+      await gone.promise;
+      return work(task);
+    };
+  const accuse = inPhase('seeds', () => ({ fields: { bad: [1] } }), isFirst);
+  const spoil = inPhase(
+    'masks',
+    ({ fields, payload }) => ({ fields, payload: flipped(payload!, 40) }),
+    isFirst,
+  );
+  committee.helper(2, (work) => waiting(spoil(accuse(work))));
+  committee.helper(1);
+  const basel = committee.helper(0, waiting);
+  await asked.promise;
+  const killed = basel.kill();
+  await vi.waitFor(async () => {
+    const { members } = await at.coordinator.view(id);
+    const { identity } = helpers[0]!.planned;
+    expect(members.find(({ key }) => key === identity)?.connected).toBe(false);
+  }, patient);
+  gone.resolve();
+  await killed;
+  await vi.waitFor(async () => {
+    expect(of(await at.coordinator.ledger(id), 'aborted')).toHaveLength(1);
+  }, patient);
+  await at.restart();
+  await connected(7);
+  committee.helper(0);
+  const ledger = await finished(committee);
+  const [first, second] = of(ledger, 'opened').map(({ roster }) => roster);
+  expect(second).toEqual(first!.toSpliced(1, 1));
 });
 
 it('stores no payload of a site outside the roster, and keeps its connection', async () => {

@@ -8,7 +8,7 @@ import { SkeinError } from '@skein/api/errors';
 import { robustUpdate } from '@skein/train/federated';
 import type { Payload } from '../../transport/chunks.ts';
 import { blocksOf } from '../storage/content.ts';
-import type { Aggregator, AttemptContext } from './aggregator.ts';
+import type { Aggregator, AttemptContext, RoundSum } from './aggregator.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
 
 /** A weight is a number of rows. */
@@ -74,26 +74,31 @@ export async function openPlain(context: AttemptContext): Promise<Aggregator> {
       return {
         weight: stored.reduce((sum, { weight }) => sum + weight, 0),
         survivors,
-        read: (from, to) => weightedSum(stored, from, to),
+        read: weightedSums(stored),
       };
     },
   };
 }
 
-/** Numbers `from` to `to` of Σ weight · update. */
-async function weightedSum(
+/** @returns reads numbers `from` to `to` of Σ weight · update, into the memory of the sum before. */
+function weightedSums(
   updates: readonly { readonly weight: number; readonly payload: Payload }[],
-  from: number,
-  to: number,
-): Promise<Float64Array> {
-  const sum = new Float64Array(to - from);
-  const bytes = new Uint8Array(4 * sum.length);
-  for (const { weight, payload } of updates) {
-    await payload.readInto(bytes, 4 * from);
+): RoundSum['read'] {
+  let memory = { sum: new Float64Array(0), bytes: new Uint8Array(0) };
+  return async (from, to) => {
+    const length = to - from;
+    if (memory.sum.length < length) {
+      memory = { sum: new Float64Array(length), bytes: new Uint8Array(4 * length) };
+    }
+    const sum = memory.sum.subarray(0, length).fill(0);
+    const bytes = memory.bytes.subarray(0, 4 * length);
     const floats = floatsIn(bytes);
-    for (let i = 0; i < sum.length; i += 1) sum[i] = sum[i]! + weight * floats[i]!;
-  }
-  return sum;
+    for (const { weight, payload } of updates) {
+      await payload.readInto(bytes, 4 * from);
+      for (let i = 0; i < length; i += 1) sum[i] = sum[i]! + weight * floats[i]!;
+    }
+    return sum;
+  };
 }
 
 /** @param bytes that begin their memory. */

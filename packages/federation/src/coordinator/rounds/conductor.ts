@@ -75,8 +75,6 @@ export class Conductor {
   /** Sites whose answer to the present phase is stored, or which have said that none will come. */
   readonly #answered = new Set<string>();
   readonly #declined = new Set<string>();
-  /** Sites that spoilt the attempt before. */
-  #suspects: readonly string[] = [];
   /** What the ledger does not say yet of the last phase. */
   #unsaid: readonly LedgerEvent[] = [];
   readonly #clock = new PhaseClock();
@@ -266,8 +264,8 @@ export class Conductor {
   /** Begins an attempt when enough sites are connected. */
   async #open(): Promise<number> {
     const { plan, state } = this.record;
-    const { round, attempt } = state;
-    const chosen = rosterOf(plan, this.#sessions, this.#strategy, round, this.#suspects);
+    const { round, attempt, suspects } = state;
+    const chosen = rosterOf(plan, this.#sessions, this.#strategy, round, suspects);
     if (chosen === undefined) return Infinity;
     const pseudonyms = await Promise.all(chosen.map(pseudonymOf));
     const phase = this.#aggregation.phases[0]!;
@@ -322,10 +320,9 @@ export class Conductor {
     await sweeper.protect(async () => {
       const round = { record: this.record, strategy: this.#strategy, before, sum, path };
       const { next, finished } = await storeRound(round, artifacts);
-      await this.#advance(next, [...this.#unsaid, finished]);
+      await this.#advance({ ...next, suspects: undefined }, [...this.#unsaid, finished]);
     });
     this.#aggregator = undefined;
-    this.#suspects = [];
     this.#unsaid = [];
     this.#clock.pause(0);
     await rm(path, { force: true });
@@ -339,13 +336,14 @@ export class Conductor {
     const { round, attempt, phase } = this.record.state;
     const reason = error instanceof Error ? error.message : String(error);
     const code = error instanceof SkeinError ? error.code : 'ANSWER_INVALID';
-    this.#suspects = this.#aggregator?.suspects() ?? [];
+    const suspects = this.#aggregator?.suspects() ?? [];
     this.#aggregator = undefined;
     this.#answered.clear();
     this.#declined.clear();
     const aborted: LedgerEvent = { kind: 'aborted', round, attempt, phase, code, reason };
     const next = afterAbort(this.record);
-    await this.#advance({ ...next, phase: 'gather', roster: [] }, [...this.#unsaid, aborted]);
+    const change = { ...next, phase: 'gather', roster: [], suspects };
+    await this.#advance(change, [...this.#unsaid, aborted]);
     this.#unsaid = [];
     this.#clock.pause(retryAfterMs(attempt));
     await forgetAnswers(this.record, this.#options);

@@ -30,11 +30,13 @@ it.each(STRATEGY_NAMES)('steps %s as its strategy does, over two rounds', async 
     const sum = noise(strategy.site.vectors * LENGTH, seed);
     const read = (from: number, to: number) => sum.slice(from, to);
     const given = { weight: 7, survivors: [], read };
-    const range = await stepState({ strategy, before, sum: given, share: 0.5, path });
+    const made = await stepState({ strategy, before, sum: given, share: 0.5, path });
     whole = strategy.apply(whole, sum, 7, 0.5);
     const written = new Uint8Array(readFileSync(path));
+    expect(made.bytes).toBe(written.length);
     expect(Buffer.compare(written, writeState(whole))).toBe(0);
-    const parameters = new Float32Array(written.slice(range.start, range.end).buffer);
+    const { start, end } = made.parameters;
+    const parameters = new Float32Array(written.slice(start, end).buffer);
     expect(parameters).toEqual(whole.parameters);
     const broadcast = await broadcastOf(await stored(whole), strategy.site);
     const bytes = new Uint8Array(strategy.broadcast(whole).buffer as ArrayBuffer);

@@ -89,74 +89,64 @@ export interface StateStep {
 
 /**
  * Writes the next state, block by block.
- * @returns where its parameters are in the file.
+ * @returns the bytes of the file, and where its parameters are in it.
  * @throws TrainError of the strategy, and errors of the disk.
  */
-export async function stepState({
-  strategy,
-  before,
-  sum,
-  share,
-  path,
-}: StateStep): Promise<{ readonly start: number; readonly end: number }> {
+export async function stepState({ strategy, before, sum, share, path }: StateStep): Promise<{
+  readonly bytes: number;
+  readonly parameters: { readonly start: number; readonly end: number };
+}> {
   const { round, length, slots } = before;
   const head = writeHead({ round: round + 1, length, slots });
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const file = await open(path, 'w', 0o600);
   const position = (vector: number, at: number): number => head.length + 4 * (length * vector + at);
+  const readBlock = blockReader(before);
+  const readSum = sumBlockReader(sum, strategy.site.vectors, length);
   try {
     await file.write(head, 0, head.length, 0);
     for (let from = 0; from < length; from += BLOCK) {
       const to = Math.min(length, from + BLOCK);
-      const next = strategy.apply(
-        await blockOf(before, from, to),
-        await sumOf(sum, strategy.site.vectors, length, from, to),
-        sum.weight,
-        share,
-      );
+      const block = await readBlock(from, to);
+      const next = strategy.apply(block, await readSum(from, to), sum.weight, share);
       const numbers = [next.parameters, ...slots.map((name) => next.slots[name]!)];
       for (const [vector, each] of numbers.entries()) {
         await file.write(bytesOf(each), 0, each.byteLength, position(vector, from));
+        usedBytes(each.byteLength);
       }
-      // The block before and after, and the sum of it in float64, twice.
-      usedBytes(8 * 4 * (to - from));
     }
   } finally {
     await file.close();
   }
-  return { start: head.length, end: head.length + 4 * length };
+  const parameters = { start: head.length, end: head.length + 4 * length };
+  return { bytes: position(1 + slots.length, 0), parameters };
 }
 
-/** Numbers `from` to `to` of each vector of a state. */
-async function blockOf(
-  { round, length, slots, numbersAt, payload }: StoredState,
-  from: number,
-  to: number,
-): Promise<ServerState> {
-  const numbers = async (vector: number): Promise<Float32Array> => {
-    const block = new Float32Array(to - from);
-    await payload.readInto(bytesOf(block), numbersAt + 4 * (length * vector + from));
-    return block;
+/** @returns reads numbers `from` to `to` of each vector of a state, into the memory of the block before. */
+function blockReader({ round, length, slots, numbersAt, payload }: StoredState) {
+  const memory = [0, ...slots].map(() => new Float32Array(Math.min(BLOCK, length)));
+  return async (from: number, to: number): Promise<ServerState> => {
+    const numbers = memory.map((each) => each.subarray(0, to - from));
+    for (const [vector, each] of numbers.entries()) {
+      await payload.readInto(bytesOf(each), numbersAt + 4 * (length * vector + from));
+    }
+    const [parameters, ...others] = numbers;
+    const named = Object.fromEntries(slots.map((name, at) => [name, others[at]!]));
+    return { round, parameters: parameters!, slots: named };
   };
-  const parameters = await numbers(0);
-  const named: Record<string, Float32Array> = {};
-  for (const [at, name] of slots.entries()) named[name] = await numbers(at + 1);
-  return { round, parameters, slots: named };
 }
 
-/** Numbers `from` to `to` of each vector of a sum, one after the other. */
-async function sumOf(
-  sum: RoundSum,
-  vectors: number,
-  length: number,
-  from: number,
-  to: number,
-): Promise<Float64Array> {
-  const block = new Float64Array(vectors * (to - from));
-  for (let vector = 0; vector < vectors; vector++) {
-    block.set(await sum.read(vector * length + from, vector * length + to), vector * (to - from));
-  }
-  return block;
+/** @returns reads numbers `from` to `to` of each vector of a sum, one after the other. */
+function sumBlockReader(sum: RoundSum, vectors: number, length: number) {
+  if (vectors === 1) return (from: number, to: number) => sum.read(from, to);
+  const memory = new Float64Array(vectors * Math.min(BLOCK, length));
+  return async (from: number, to: number): Promise<Float64Array> => {
+    for (let vector = 0; vector < vectors; vector++) {
+      const part = await sum.read(vector * length + from, vector * length + to);
+      memory.set(part, vector * (to - from));
+    }
+    return memory.subarray(0, vectors * (to - from));
+  };
 }
 
 /** The memory of the numbers, little-endian as all machines are that Skein runs on. */

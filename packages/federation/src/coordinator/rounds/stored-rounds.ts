@@ -6,7 +6,8 @@ import type { LedgerEvent } from '../../ledger/entry.ts';
 import type { RunRecord, RunState } from '../../store/federation-store.ts';
 import type { RoundSum } from '../aggregation/aggregator.ts';
 import { firstState, openState, stepState, type StoredState, writeState } from './server-state.ts';
-import { putArtifact, putFile, readArtifact, storedPayload } from '../storage/uploads.ts';
+import { contentOfFile } from '../storage/content.ts';
+import { putArtifact, putContent, readArtifact, storedPayload } from '../storage/uploads.ts';
 
 /** What the present round begins with. */
 export async function storedState(
@@ -40,9 +41,10 @@ export async function storeRound(
   const { round, attempt, roster } = state;
   const { survivors } = sum;
   const share = survivors.length / roster.length;
-  const range = await stepState({ strategy, before, sum, share, path });
-  const optimiser = await putFile(artifacts, path);
-  const parameters = await putFile(artifacts, path, range);
+  const { bytes, ...at } = await stepState({ strategy, before, sum, share, path });
+  const whole = contentOfFile(path, { start: 0, end: bytes });
+  const optimiser = await putContent(artifacts, whole);
+  const parameters = await putContent(artifacts, contentOfFile(path, at.parameters));
   return {
     next: { round: round + 1, attempt: 0, phase: 'gather', roster: [], parameters, optimiser },
     finished: {

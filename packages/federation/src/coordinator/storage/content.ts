@@ -1,7 +1,7 @@
 /** Payloads that are parts of others, or made of them, and are never in memory as a whole. */
 import { createHash, type Hash } from 'node:crypto';
 import type { Payload } from '../../transport/chunks.ts';
-import { usedBytes } from './garbage.ts';
+import { readAt } from './files.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 /** A payload whose digest is not known. */
@@ -13,6 +13,18 @@ const BLOCK_BYTES = 256 * 1024;
 export const contentIn = (bytes: Bytes): Content => ({
   bytes: bytes.length,
   readInto: async (into, at) => into.set(bytes.subarray(at, at + into.length)),
+});
+
+/** Bytes `start` to `end` of a file. */
+export const contentOfFile = (
+  path: string,
+  { start, end }: { readonly start: number; readonly end: number },
+): Content => ({
+  bytes: end - start,
+  async readInto(into, at) {
+    const read = await readAt(path, into, start + at);
+    if (read < into.length) throw new Error(`The file ${path} ends too early.`);
+  },
 });
 
 /** Bytes `from` to `to`. */
@@ -63,16 +75,20 @@ export async function hashOf(content: Content): Promise<Hash> {
   return hash;
 }
 
+/** Memory of a block that is not in use: readers follow each other. */
+let spare: Bytes | undefined;
+
 /** The bytes of each block are those of the next one after it. */
-export async function* blocksOf(
-  content: Content,
-  blockBytes: number = BLOCK_BYTES,
-): AsyncGenerator<Bytes> {
-  const block = new Uint8Array(Math.min(blockBytes, content.bytes));
-  for (let at = 0; at < content.bytes; at += block.length) {
-    const part = block.subarray(0, Math.min(block.length, content.bytes - at));
-    await content.readInto(part, at);
-    yield part;
+export async function* blocksOf(content: Content): AsyncGenerator<Bytes> {
+  const block = spare ?? new Uint8Array(BLOCK_BYTES);
+  spare = undefined;
+  try {
+    for (let at = 0; at < content.bytes; at += BLOCK_BYTES) {
+      const part = block.subarray(0, Math.min(BLOCK_BYTES, content.bytes - at));
+      await content.readInto(part, at);
+      yield part;
+    }
+  } finally {
+    spare = block;
   }
-  usedBytes(block.length);
 }

@@ -13,7 +13,7 @@ type Collect = (options: { readonly type: 'minor' | 'major' }) => void;
 /** Bytes of payloads between two collections of the young generation. */
 const MINOR_BYTES = 2 ** 20;
 /** Growth of memory in use at which all of it is collected, and least time between two such collections. */
-const MAJOR = { bytes: 4 * 2 ** 20, everyMs: 1000 };
+const MAJOR = { bytes: 2 * 2 ** 20, everyMs: 1000 };
 
 let collect: Collect | undefined;
 let used = 0;

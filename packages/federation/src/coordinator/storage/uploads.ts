@@ -2,16 +2,17 @@
  * Payloads of a site that arrive in parts, in files: what has arrived outlives the connection and the
  * process. A whole one becomes an artifact, of which parts are read as they are needed.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '@skein/state';
 import { assertFits, type Chunks, damaged, misplaced, type Payload } from '../../transport/chunks.ts';
+import { blocksOf, type Content, contentIn, contentOfFile, hashOf } from './content.ts';
 import { appendTo, readAt } from './files.ts';
 import { usedBytes } from './garbage.ts';
 
+/** What it takes to check a message and to store an artifact keeps until it is collected, besides its bytes. */
+const STORED_BYTES = 32 * 1024;
 /** Payloads that become artifacts at a time: each takes some buffers. */
 let finishing: Promise<unknown> = Promise.resolve();
 
@@ -43,13 +44,12 @@ export function fileChunks(folder: string, artifacts: ArtifactStore, most: () =>
   }
 
   async function keep(digest: string, bytes: number): Promise<Payload> {
-    const hash = createHash('sha256');
-    for await (const part of contentOf(pathOf(digest))) hash.update(part);
-    if (hash.digest('hex') !== digest) {
+    const content = contentOfFile(pathOf(digest), { start: 0, end: bytes });
+    if ((await hashOf(content)).digest('hex') !== digest) {
       await rm(pathOf(digest), { force: true });
       throw damaged(digest);
     }
-    await artifacts.put(contentOf(pathOf(digest)), bytes);
+    await putContent(artifacts, content);
     await rm(pathOf(digest), { force: true });
     return artifactPayload(artifacts, digest, bytes);
   }
@@ -79,16 +79,6 @@ export function fileChunks(folder: string, artifacts: ArtifactStore, most: () =>
       return kept;
     },
   };
-}
-
-async function* contentOf(
-  path: string,
-  range: { readonly start?: number; readonly end?: number } = {},
-): AsyncGenerator<Uint8Array> {
-  for await (const part of createReadStream(path, range)) {
-    yield part as Buffer;
-    usedBytes((part as Buffer).length);
-  }
 }
 
 /** A payload that is an artifact. */
@@ -131,25 +121,25 @@ export async function readArtifact(
   return bytes;
 }
 
-export async function putArtifact(artifacts: ArtifactStore, bytes: Uint8Array): Promise<string> {
-  async function* content(): AsyncGenerator<Uint8Array> {
-    yield bytes;
-  }
-  return (await artifacts.put(content(), bytes.length)).digest;
+export function putArtifact(
+  artifacts: ArtifactStore,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<string> {
+  return putContent(artifacts, contentIn(bytes));
 }
 
-/** A file, or bytes `start` to `end` of it, as an artifact. */
-export async function putFile(
-  artifacts: ArtifactStore,
-  path: string,
-  { start, end }: { readonly start: number; readonly end: number } = { start: 0, end: Infinity },
-): Promise<string> {
-  const content = contentOf(path, { start, end: end - 1 });
-  return (await artifacts.put(content, Number.MAX_SAFE_INTEGER)).digest;
+/** Content as an artifact. @returns its digest. */
+export async function putContent(artifacts: ArtifactStore, content: Content): Promise<string> {
+  const { digest } = await artifacts.put(blocksOf(content), content.bytes);
+  usedBytes(STORED_BYTES);
+  return digest;
 }
 
 /** Stores a payload, unless it is an artifact already, as a long one is. */
 export async function keepPayload(artifacts: ArtifactStore, payload: Payload): Promise<void> {
   const stored = await artifacts.sizeOf(payload.digest).catch(() => undefined);
-  if (stored === undefined) await putArtifact(artifacts, await payload.read());
+  if (stored !== undefined) return;
+  await putContent(artifacts, payload);
+  // Of the frame, of its body, and of what was checked.
+  usedBytes(3 * payload.bytes);
 }

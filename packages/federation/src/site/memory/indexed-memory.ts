@@ -1,38 +1,60 @@
 /**
  * The memory of a site in a browser: IndexedDB with strict durability. The private key is not
  * extractable, so that no script of the page can read it.
+ *
+ * Tabs share it, and one may be of an older version of the page. The newer one wins: an older one lets go of the
+ * memory when it is asked to, and refuses everything from then on. One that does not is named to the user.
  */
+import { SkeinError } from '@skein/api/errors';
 import type { Attempt, Question, SiteMemory } from './site-memory.ts';
 
 const STORES = ['identity', 'consent', 'answer', 'state', 'carried'] as const;
 type StoreName = (typeof STORES)[number];
 
-/** @param name of the database; the data of other names are separate. */
+/** Counts up with each store that is added. */
+const VERSION = 2;
+
+/**
+ * @param name of the database; the data of other names are separate.
+ * @throws SkeinError SITE_PAGES_DIFFER, also from every call once a newer page has asked for the memory.
+ */
 export async function openIndexedMemory(name: string): Promise<SiteMemory> {
-  const opening = indexedDB.open(name, 2);
+  const opening = indexedDB.open(name, VERSION);
   opening.addEventListener('upgradeneeded', () => {
     const { objectStoreNames: known } = opening.result;
     for (const store of STORES) {
       if (!known.contains(store)) opening.result.createObjectStore(store);
     }
   });
-  const database = await settled(opening);
+  const database = await opened(opening);
+  let isOlder = false;
+  database.addEventListener('versionchange', () => {
+    isOlder = true;
+    database.close();
+  });
+  function transaction(
+    stores: readonly StoreName[],
+    mode: IDBTransactionMode = 'readonly',
+  ): IDBTransaction {
+    if (isOlder) throw differ('A newer version of this page has taken over the memory of this site.');
+    return database.transaction(stores, mode, { durability: 'strict' });
+  }
 
-  const read = <T>(store: StoreName, key: IDBValidKey): Promise<T | undefined> =>
-    settled<T | undefined>(database.transaction(store).objectStore(store).get(key));
+  const read = async <T>(store: StoreName, key: IDBValidKey): Promise<T | undefined> =>
+    settled<T | undefined>(transaction([store]).objectStore(store).get(key));
 
   /** Resolves when the change is on the disk. */
   async function change<T>(
     stores: readonly StoreName[],
     work: (of: (store: StoreName) => IDBObjectStore) => Promise<T>,
   ): Promise<T> {
-    const transaction = database.transaction(stores, 'readwrite', { durability: 'strict' });
+    const writing = transaction(stores, 'readwrite');
     const done = new Promise<void>((resolve, reject) => {
-      transaction.addEventListener('complete', () => resolve());
-      transaction.addEventListener('abort', () => reject(transaction.error ?? new Error('abort')));
+      writing.addEventListener('complete', () => resolve());
+      writing.addEventListener('abort', () => reject(writing.error ?? new Error('abort')));
     });
     const [result] = await Promise.all([
-      work((store) => transaction.objectStore(store)),
+      work((store) => writing.objectStore(store)),
       done,
     ] as const);
     return result;
@@ -71,7 +93,7 @@ export async function openIndexedMemory(name: string): Promise<SiteMemory> {
       // Lists come after numbers in the order of keys.
       const all = IDBKeyRange.bound([run], [run, []]);
       const keys = await settled(
-        database.transaction('answer').objectStore('answer').getAllKeys(all),
+        transaction(['answer']).objectStore('answer').getAllKeys(all),
       );
       return keys.filter((key) => (key as IDBValidKey[])[3] === phase).length;
     },
@@ -93,6 +115,25 @@ export async function openIndexedMemory(name: string): Promise<SiteMemory> {
     close: async () => database.close(),
   };
 }
+
+/** @throws SkeinError SITE_PAGES_DIFFER. */
+function opened(opening: IDBOpenDBRequest): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    opening.addEventListener('blocked', () => {
+      reject(differ('An older version of this page is open in another tab, and holds the memory of this site.'));
+      // Nothing waits for it any more; kept open, it would block others.
+      opening.addEventListener('success', () => opening.result.close());
+    });
+    opening.addEventListener('error', () => {
+      const isNewer = opening.error?.name === 'VersionError';
+      const message = 'A newer version of this page has written the memory of this site.';
+      reject(isNewer ? differ(message) : (opening.error ?? new Error('IndexedDB')));
+    });
+    opening.addEventListener('success', () => resolve(opening.result));
+  });
+}
+
+const differ = (message: string): SkeinError => new SkeinError('SITE_PAGES_DIFFER', message);
 
 function attemptKey({ run, round, attempt }: Attempt): IDBValidKey {
   return [run, round, attempt];

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundlePage } from '@skein/ui/bundle';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchBrowser } from '../../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
@@ -52,10 +52,14 @@ describe.skipIf(browserAvailable.skip)('in IndexedDB', () => {
       server.listen(0, '127.0.0.1', listening);
     });
     browser = await launchBrowser();
-    page = await browser.newPage();
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    await page.waitForFunction(() => 'tryCase' in globalThis);
+    page = await openPage(await browser.newContext());
   }, 60_000);
+  async function openPage(context: BrowserContext): Promise<Page> {
+    const opened = await context.newPage();
+    await opened.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await opened.waitForFunction(() => 'tryCase' in globalThis);
+    return opened;
+  }
   afterAll(async () => {
     await browser?.close();
     server?.close();
@@ -65,4 +69,50 @@ describe.skipIf(browserAvailable.skip)('in IndexedDB', () => {
     const tried = page.evaluate(`globalThis.tryCase(${JSON.stringify(name)})`);
     await expect(tried).resolves.toBeUndefined();
   });
+
+  /** What a page of another version does: it holds the database, and does not let go of it. */
+  const held = (version: number): string => `new Promise((resolve, reject) => {
+    const opening = indexedDB.open('two versions', ${version});
+    opening.onupgradeneeded = () => {
+      const { objectStoreNames } = opening.result;
+      for (const store of ['identity', 'consent', 'answer', 'state']) {
+        if (!objectStoreNames.contains(store)) opening.result.createObjectStore(store);
+      }
+      opening.transaction.objectStore('consent').put('of version ${version}', 'run ${version}');
+    };
+    opening.onsuccess = () => resolve((globalThis.database = opening.result).version);
+    opening.onblocked = () => reject(new Error('blocked'));
+  })`;
+  const acceptedIn = (at: Page, run: string): Promise<unknown> =>
+    at.evaluate(`(async () => {
+      try {
+        globalThis.memory ??= await openIndexedMemory('two versions');
+        return await memory.acceptedOf('${run}');
+      } catch (error) {
+        return [error.code, error.message];
+      }
+    })()`);
+
+  it('says that an older page is open, takes over when it is closed, and gives way to a newer one', async () => {
+    const context = await browser.newContext();
+    const older = await openPage(context);
+    expect(await older.evaluate(held(1))).toBe(1);
+    const present = await openPage(context);
+    expect(await acceptedIn(present, 'run 1')).toEqual([
+      'SITE_PAGES_DIFFER',
+      expect.stringContaining('An older version of this page is open'),
+    ]);
+    await older.close();
+    await present.reload();
+    await present.waitForFunction(() => 'tryCase' in globalThis);
+    expect(await acceptedIn(present, 'run 1')).toBe('of version 1');
+    const newer = await openPage(context);
+    expect(await newer.evaluate(held(3))).toBe(3);
+    const taken = ['SITE_PAGES_DIFFER', expect.stringContaining('has taken over')];
+    expect(await acceptedIn(present, 'run 1')).toEqual(taken);
+    const late = await openPage(context);
+    const written = ['SITE_PAGES_DIFFER', expect.stringContaining('has written')];
+    expect(await acceptedIn(late, 'run 3')).toEqual(written);
+    await context.close();
+  }, 60_000);
 });

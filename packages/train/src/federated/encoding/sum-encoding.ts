@@ -188,7 +188,7 @@ export interface Residues {
 /** A sum that is decoded part by part. */
 export interface SumReader {
   readonly weight: number;
-  /** Numbers `from` to `to` of the sum. */
+  /** Numbers `from` to `to` of the sum, until the next call. */
   read(from: number, to: number): Promise<Float64Array>;
 }
 
@@ -225,10 +225,12 @@ export async function sumReader(
   }
   const { count, numberOf, weightOf } = decoderOf(residues.length, encoding, sites);
   const after = residues.length > count ? await residues.read(count, residues.length) : [];
+  let memory = new Float64Array(0);
   return {
     weight: weightOf(after[0]),
     async read(from, to) {
-      const sum = new Float64Array(to - from);
+      if (memory.length < to - from) memory = new Float64Array(to - from);
+      const sum = memory.subarray(0, to - from);
       const part = await residues.read(from, to);
       for (let i = 0; i < sum.length; i++) sum[i] = numberOf(part[i]!);
       return sum;

@@ -165,10 +165,12 @@ export class LeaderRound {
       );
     }
     const { length, bits } = this.#context;
-    const sum = madeInParts(length, parts, async (from, to) => {
-      const part = await this.#updates.sum(from, to, read.update);
-      addWords(part, await this.#masks.sum(from, to, read.masks), -1);
-      return reduce(part, bits);
+    const sum = madeInParts(length, parts, async (part, from) => {
+      const masks = new Uint32Array(part.length);
+      await this.#masks.addTo(masks, from, read.masks);
+      await this.#updates.addTo(part, from, read.update);
+      addWords(part, masks, -1);
+      reduce(part, bits);
     });
     return { sum, clients: this.#clients };
   }

@@ -194,12 +194,12 @@ export class ServerRound {
       survivors: this.#survivors,
       reveals: this.#reveals,
     });
-    const sum = madeInParts(length, parts, async (from, to) => {
-      const part = await this.#uploads.sum(from, to, read);
+    const sum = madeInParts(length, parts, async (part, from) => {
+      await this.#uploads.addTo(part, from, read);
       const counter = counterOf(from);
       await suite.addKeystreams(part, add, 1, counter);
       await suite.addKeystreams(part, subtract, -1, counter);
-      return reduce(part, bits);
+      reduce(part, bits);
     });
     return { sum, survivors: this.#survivors, liars };
   }
