@@ -77,7 +77,10 @@ export class Uploads {
     const digests = this.#coming.get(site);
     for (const [chunk, size] of digests === undefined ? [] : this.#sizes.entries()) {
       const bytes = await read(chunk, size);
-      if (bytes.length === size && sameBytes(await suite.sha256(bytes as Bytes), digests![chunk]!)) {
+      if (
+        bytes.length === size &&
+        sameBytes(await suite.sha256(bytes as Bytes), digests![chunk]!)
+      ) {
         continue;
       }
       throw new SkeinError(

@@ -19,8 +19,12 @@ import { fromHex } from '@skein/api/canonical';
 import { drawOf, encodingOf, sumNumber } from '../../plan/encoding.ts';
 import { type Part, partReader, partsAt, requireChunks } from '../../transport/parts.ts';
 import { contentIn, hashOf, joinedContent, payloadWith } from '../storage/content.ts';
+import { usedNative } from '../storage/garbage.ts';
 import { type Aggregator, type AttemptContext, partsKept } from './aggregator.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
+
+/** What checking a share, and using it, keeps until it is collected. */
+const SHARE_BYTES = 512;
 
 export async function openPairwise(context: AttemptContext): Promise<Aggregator> {
   const { run, plan, planDigest, round, attempt, roster, broadcast, payloadOf } = context;
@@ -92,6 +96,7 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
         return read(await payloadOf(digest), chunks[chunk]!);
       };
       const { sum, survivors } = await server.sum(readUpdate, partsKept(context));
+      usedNative(SHARE_BYTES * roster.length ** 2);
       const draw = drawOf(planDigest, context);
       const decoded = await sumReader(sum, encoding, survivors.length, draw);
       return { ...decoded, survivors: survivors.map((site) => roster[site]!) };

@@ -5,7 +5,7 @@
  */
 import { close, open, read, write } from 'node:fs';
 import { promisify } from 'node:util';
-import { usedBytes } from './garbage.ts';
+import { usedNative } from './garbage.ts';
 
 const files = {
   open: promisify(open),
@@ -29,7 +29,7 @@ async function withFile<T>(
     return await use(file);
   } finally {
     await files.close(file);
-    usedBytes(REQUESTS_BYTES);
+    usedNative(REQUESTS_BYTES);
   }
 }
 

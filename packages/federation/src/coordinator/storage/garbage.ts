@@ -3,7 +3,8 @@
  * pile up before it collects any, which is many times what a round needs; docs/decisions/0032 has measurements.
  *
  * A collection of the young generation takes a fifth of a millisecond, and frees what was used since the one
- * before. What outlived two of them, such as pieces of a slow connection, needs a whole collection.
+ * before. What outlived two of them, such as pieces of a slow connection, needs a whole collection, and so do
+ * requests to the disk and hashes, whose native memory V8 does not even count.
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -13,12 +14,20 @@ type Collect = (options: { readonly type: 'minor' | 'major' }) => void;
 /** Bytes of payloads between two collections of the young generation. */
 const MINOR_BYTES = 2 ** 20;
 /** Growth of memory in use at which all of it is collected, and least time between two such collections. */
-const MAJOR = { bytes: 2 * 2 ** 20, everyMs: 1000 };
+const MAJOR = { bytes: 2 ** 20, everyMs: 500 };
 
 let collect: Collect | undefined;
 let used = 0;
+/** Native memory since the last whole collection. */
+let native = 0;
 let least = Infinity;
 let collectedAt = -Infinity;
+
+/** Native bytes of requests and hashes that are done. */
+export function usedNative(bytes: number): void {
+  native += bytes;
+  usedBytes(bytes);
+}
 
 /** @param bytes of a payload that were moved through memory, and are not used any more. */
 export function usedBytes(bytes: number): void {
@@ -30,8 +39,9 @@ export function usedBytes(bytes: number): void {
   const now = performance.now();
   const inUse = usedMemory();
   least = Math.min(least, inUse);
-  if (inUse - least < MAJOR.bytes || now - collectedAt < MAJOR.everyMs) return;
+  if (inUse - least + native < MAJOR.bytes || now - collectedAt < MAJOR.everyMs) return;
   collectedAt = now;
+  native = 0;
   collect({ type: 'major' });
   least = usedMemory();
 }

@@ -6,10 +6,16 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '@skein/state';
-import { assertFits, type Chunks, damaged, misplaced, type Payload } from '../../transport/chunks.ts';
+import {
+  assertFits,
+  type Chunks,
+  damaged,
+  misplaced,
+  type Payload,
+} from '../../transport/chunks.ts';
 import { blocksOf, type Content, contentIn, contentOfFile, hashOf } from './content.ts';
 import { appendTo, readAt } from './files.ts';
-import { usedBytes } from './garbage.ts';
+import { usedBytes, usedNative } from './garbage.ts';
 
 /** What it takes to check a message and to store an artifact keeps until it is collected, besides its bytes. */
 const STORED_BYTES = 32 * 1024;
@@ -131,7 +137,7 @@ export function putArtifact(
 /** Content as an artifact. @returns its digest. */
 export async function putContent(artifacts: ArtifactStore, content: Content): Promise<string> {
   const { digest } = await artifacts.put(blocksOf(content), content.bytes);
-  usedBytes(STORED_BYTES);
+  usedNative(STORED_BYTES);
   return digest;
 }
 

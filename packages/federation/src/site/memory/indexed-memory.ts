@@ -36,7 +36,8 @@ export async function openIndexedMemory(name: string): Promise<SiteMemory> {
     stores: readonly StoreName[],
     mode: IDBTransactionMode = 'readonly',
   ): IDBTransaction {
-    if (isOlder) throw differ('A newer version of this page has taken over the memory of this site.');
+    if (isOlder)
+      throw differ('A newer version of this page has taken over the memory of this site.');
     return database.transaction(stores, mode, { durability: 'strict' });
   }
 
@@ -92,9 +93,7 @@ export async function openIndexedMemory(name: string): Promise<SiteMemory> {
     async attemptsOf(run, phase) {
       // Lists come after numbers in the order of keys.
       const all = IDBKeyRange.bound([run], [run, []]);
-      const keys = await settled(
-        transaction(['answer']).objectStore('answer').getAllKeys(all),
-      );
+      const keys = await settled(transaction(['answer']).objectStore('answer').getAllKeys(all));
       return keys.filter((key) => (key as IDBValidKey[])[3] === phase).length;
     },
     stateOf: (attempt) => read<Uint8Array>('state', attemptKey(attempt)),
@@ -120,7 +119,11 @@ export async function openIndexedMemory(name: string): Promise<SiteMemory> {
 function opened(opening: IDBOpenDBRequest): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     opening.addEventListener('blocked', () => {
-      reject(differ('An older version of this page is open in another tab, and holds the memory of this site.'));
+      reject(
+        differ(
+          'An older version of this page is open in another tab, and holds the memory of this site.',
+        ),
+      );
       // Nothing waits for it any more; kept open, it would block others.
       opening.addEventListener('success', () => opening.result.close());
     });

@@ -87,7 +87,9 @@ it('sums the clients that sent all of their message, with the noise of every hel
   // One vanishes in the middle of its message; one was never there.
   const { head, chunks } = await update(5);
   await round.accept(5, head);
-  const cut = round.acceptUpdate(5, (chunk) => chunks[chunk]!.subarray(0, chunk === 0 ? undefined : 5));
+  const cut = round.acceptUpdate(5, (chunk) =>
+    chunks[chunk]!.subarray(0, chunk === 0 ? undefined : 5),
+  );
   await expect(cut).rejects.toMatchObject(code('CHUNK_INVALID'));
   expect(round.clients).toEqual([0, 1, 2, 4]);
   const list = await round.close();

@@ -155,9 +155,7 @@ export class ServerRound {
     this.#due = 'ended';
     const accepted = this.#messages.get(exchange) ?? new Map<number, Bytes>();
     const sites =
-      exchange === 'input'
-        ? this.#uploads.close()
-        : [...accepted.keys()].toSorted((a, b) => a - b);
+      exchange === 'input' ? this.#uploads.close() : [...accepted.keys()].toSorted((a, b) => a - b);
     this.#require(sites.length, exchange);
     const answers = await this.#answers[exchange](sites, accepted);
     this.#sites = new Set(sites);
