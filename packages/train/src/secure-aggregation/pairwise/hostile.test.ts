@@ -342,7 +342,7 @@ it('learns no update by sending one site other parameters than those from which 
     );
     const inputs = at.inputs.map((input, site) => (site === 0 ? input : input.map(() => 0)));
     await runUntil({ ...at, sites, inputs }, 'sum');
-    const { sum } = await at.server.sum();
+    const { sum } = await sumOf(at);
     return sum.filter((entry, i) => entry === inputs[0]![i]).length;
   }
   expect(await learnt(() => base, base)).toBe(70);
