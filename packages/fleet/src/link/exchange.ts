@@ -1,6 +1,14 @@
 /** One request on a connection between nodes, and the frames of its answer. */
 import { constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import type { BudgetHold } from '@skein/api/shared-budget';
 import { type Frame, FrameReader } from './frame.ts';
+
+export interface Bounds {
+  /** Of one frame, in bytes. */
+  readonly maxBytes: number;
+  /** Counts the bytes of a frame that has not arrived whole. */
+  readonly hold: BudgetHold;
+}
 
 /** Frames that wait for their reader before the peer is slowed down. */
 const WAITING_FRAMES = 4;
@@ -9,23 +17,27 @@ export class Exchange<Meta> {
   readonly #stream: ClientHttp2Stream;
   readonly #reader: FrameReader<Meta>;
   readonly #frames: Frame<Meta>[] = [];
+  readonly #hold: BudgetHold;
   #wake: (() => void) | undefined;
   #isOver = false;
+  #isEnded = false;
 
   /** @throws Error if the connection takes no requests any more. */
   constructor(
     session: ClientHttp2Session,
     path: string,
     parts: readonly Buffer[],
-    maxBytes: number,
+    { maxBytes, hold }: Bounds,
   ) {
     const stream = session.request({ ':method': 'POST', ':path': path }, { endStream: false });
     this.#stream = stream;
     this.#reader = new FrameReader(maxBytes);
+    this.#hold = hold;
     stream.on('data', (chunk: Buffer) => this.#read(chunk));
     stream.on('error', () => {});
     stream.on('close', () => {
       this.#isOver = true;
+      hold.release();
       this.#wake?.();
     });
     const last = parts.length - 1;
@@ -66,9 +78,20 @@ export class Exchange<Meta> {
     this.#wake?.();
   }
 
+  /** No further frame is read. A peer that sends more is cut off; else the stream ends by itself. */
+  end(): void {
+    this.#isEnded = true;
+    this.#frames.length = 0;
+    if (this.#reader.heldBytes > 0) this.cancel();
+    else this.#stream.resume();
+  }
+
   #read(chunk: Buffer): void {
+    if (this.#isEnded) return this.cancel();
     try {
       for (const frame of this.#reader.read(chunk)) this.#frames.push(frame);
+      this.#hold.release();
+      this.#hold.take(this.#reader.heldBytes);
     } catch {
       this.cancel();
     }

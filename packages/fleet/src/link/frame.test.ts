@@ -45,7 +45,7 @@ describe('frames', () => {
           for (let at = 0; at < bytes.length; at += cut) {
             received.push(...reader.read(bytes.subarray(at, at + cut)));
           }
-          expect(reader.isInside).toBe(false);
+          expect(reader.heldBytes).toBe(0);
           expect(received.map(({ meta }) => meta)).toEqual(frames.map(({ meta }) => meta));
           expect(received.map((frame) => plain(frame.tensors))).toEqual(
             frames.map(({ map }) => plain(map)),
@@ -53,6 +53,27 @@ describe('frames', () => {
         },
       ),
     );
+  });
+
+  test('that are large arrive as they were sent, with what follows them', () => {
+    const large = Float32Array.from({ length: 700_000 }, (_, i) => i);
+    const tensor = { type: 'float32', shape: [large.length], bytes: new Uint8Array(large.buffer) };
+    const one = encodeFrame({ id: 'large' }, new Map([['x', tensor as Tensor]]));
+    const sent = Buffer.concat([...one, ...encodeFrame({ id: 'next' }), ...one]);
+    const cuts = [7, 16_384, 100_003, 1_000_000, sent.byteLength];
+    for (const cut of cuts) {
+      const reader = new FrameReader<{ readonly id: string }>(1e8);
+      const received: Frame<{ readonly id: string }>[] = [];
+      for (let at = 0; at < sent.byteLength; at += at < 100 ? 7 : cut) {
+        received.push(...reader.read(sent.subarray(at, at + (at < 100 ? 7 : cut))));
+      }
+      expect(received.map(({ meta }) => meta.id)).toEqual(['large', 'next', 'large']);
+      for (const { tensors } of [received[0]!, received[2]!]) {
+        const { bytes } = tensors.get('x') as { readonly bytes: Uint8Array };
+        expect(Buffer.compare(bytes, tensor.bytes)).toBe(0);
+      }
+      expect(reader.heldBytes).toBe(0);
+    }
   });
 
   test('have aligned tensors, whatever precedes them', () => {
@@ -96,6 +117,9 @@ describe('frames', () => {
     expect(() => read(tensor(['x', 'float32', [1], 4]))).toThrow('longer than its message');
     expect(() => read(tensor(['x', 'float32', [2], 4]))).toThrow('not the size of its shape');
     expect(() => read(tensor(['x', 'string', [1000], 4]))).toThrow('longer than its message');
+    for (const size of [-1, 0.5, null, '1']) {
+      expect(() => read(tensor(['x', 'float32', [size], 4]))).toThrow('has no shape');
+    }
   });
 
   test('random bytes end in an error or in nothing, and never hang', () => {

@@ -30,6 +30,10 @@ const ALIGNMENT = 8;
 const LENGTHS = 8;
 /** A head has names and shapes, and the text of an error. */
 const MAX_HEAD = 1024 * 1024;
+/** From this size, in bytes, a frame is copied while it arrives. */
+const LARGE = 2 ** 20;
+/** That part of a large frame must have arrived before memory for the whole is taken. */
+const ARRIVED_PARTS = 8;
 const PADDING = Buffer.alloc(ALIGNMENT);
 
 /** The bytes of a frame, in parts. */
@@ -73,24 +77,24 @@ function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 /** Reads frames from the chunks of a stream. */
 export class FrameReader<Meta> {
   readonly #maxBytes: number;
-  /** Called before a body is read, with its size. */
-  readonly #reserve: (bytes: number) => void;
   readonly #chunks: Buffer[] = [];
   #held = 0;
   /** Bytes of the next frame, once its lengths are known. */
   #size = 0;
+  /** The next frame, if it is large and a part of it has arrived, and how much of it is there. */
+  #begun: Uint8Array | undefined;
+  #copied = 0;
 
-  constructor(maxBytes: number, reserve: (bytes: number) => void = () => {}) {
+  constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
-    this.#reserve = reserve;
   }
 
-  /** Whether a frame has begun and not ended. */
-  get isInside(): boolean {
-    return this.#held > 0;
+  /** Bytes of a frame that has begun and not ended. */
+  get heldBytes(): number {
+    return this.#held;
   }
 
-  /** @throws Error for bytes that are not a frame, or one that is too large; what `reserve` throws. */
+  /** @throws Error for bytes that are not a frame, or one that is too large. */
   *read(chunk: Buffer): Generator<Frame<Meta>> {
     this.#chunks.push(chunk);
     this.#held += chunk.byteLength;
@@ -102,13 +106,10 @@ export class FrameReader<Meta> {
         if (head > MAX_HEAD || LENGTHS + head + body > this.#maxBytes) {
           throw new Error(`A message of ${head} + ${body} bytes is larger than allowed.`);
         }
-        this.#reserve(body);
         this.#size = LENGTHS + head + body;
       }
-      if (this.#held < this.#size) return;
-      const bytes = this.#take(this.#size);
-      this.#size = 0;
-      yield decodeFrame(bytes);
+      if (this.#held < this.#size) return this.#gather();
+      yield decodeFrame(this.#take());
     }
   }
 
@@ -120,20 +121,35 @@ export class FrameReader<Meta> {
     return this.#chunks[0]!;
   }
 
-  /** Copies the first bytes into a buffer of their own, whose start is aligned. */
-  #take(count: number): Uint8Array {
-    const bytes = new Uint8Array(count);
-    let at = 0;
-    while (at < count) {
-      const chunk = this.#chunks[0]!;
-      const part = chunk.subarray(0, count - at);
-      bytes.set(part, at);
-      at += part.byteLength;
-      if (part.byteLength === chunk.byteLength) this.#chunks.shift();
-      else this.#chunks[0] = chunk.subarray(part.byteLength);
-    }
-    this.#held -= count;
+  /** The next frame, in a buffer of its own, whose start is aligned. */
+  #take(): Uint8Array {
+    const bytes = this.#begun ?? new Uint8Array(this.#size);
+    this.#copy(bytes, this.#size);
+    this.#held -= this.#size;
+    this.#size = 0;
+    this.#begun = undefined;
+    this.#copied = 0;
     return bytes;
+  }
+
+  /** Copies what has arrived of a large frame, so that its end does not copy all of it in one turn. */
+  #gather(): void {
+    if (this.#size < LARGE || this.#held < this.#size / ARRIVED_PARTS) return;
+    this.#begun ??= new Uint8Array(this.#size);
+    this.#copy(this.#begun, this.#held);
+  }
+
+  #copy(bytes: Uint8Array, upTo: number): void {
+    let whole = 0;
+    while (this.#copied < upTo) {
+      const chunk = this.#chunks[whole]!;
+      const part = chunk.subarray(0, upTo - this.#copied);
+      bytes.set(part, this.#copied);
+      this.#copied += part.byteLength;
+      if (part.byteLength === chunk.byteLength) whole += 1;
+      else this.#chunks[whole] = chunk.subarray(part.byteLength);
+    }
+    this.#chunks.splice(0, whole);
   }
 }
 
@@ -152,6 +168,9 @@ function decodeFrame<Meta>(bytes: Uint8Array): Frame<Meta> {
   };
   const tensors = new Map<string, Tensor>();
   for (const [name, type, shape, length] of entries) {
+    if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+      throw new Error('A tensor has no shape.');
+    }
     if (type === 'string') {
       const count = elementCount(shape);
       const counts = next(count * Uint32Array.BYTES_PER_ELEMENT);

@@ -54,6 +54,8 @@ export interface ForwardedChange {
   readonly parameters: readonly unknown[];
   /** Who asked for it, for the history. */
   readonly actor: string;
+  /** Of the deployment that it changes, 0 for a new one; at another one it is refused. */
+  readonly revision?: number | undefined;
 }
 
 export interface ChangeAnswer {
@@ -141,6 +143,50 @@ export function shapesOf(inputs: TensorMap): ProbeMeta['shapes'] {
   return [...inputs].map(([name, { type, shape }]) => [name, type, shape]);
 }
 
+const isFiniteNumber = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isFinite(value);
+const isTextOrAbsent = (value: unknown): boolean =>
+  value === undefined || typeof value === 'string';
+
+/** Checks what a member sent as a request: a time that is no number would confuse a whole queue. @throws Error. */
+export function assertRequest(meta: RequestMeta): void {
+  const { id, deployment, version, outputs, priority, tenant, stickyKey } = meta;
+  const { elapsedMs, leftMs } = meta;
+  const isRequest =
+    [id, deployment, tenant].every((text) => typeof text === 'string') &&
+    [version, stickyKey].every(isTextOrAbsent) &&
+    [priority, elapsedMs, leftMs ?? 0].every(isFiniteNumber) &&
+    (outputs === undefined ||
+      (Array.isArray(outputs) && outputs.every((name) => typeof name === 'string')));
+  if (!isRequest) throw new Error('A member sent a request of the wrong form.');
+}
+
+/** A prediction as a member sent it. @returns undefined: it has another form, which says nothing. */
+export function quoteOf({ finishMs, refusal, wakes }: QuoteMeta): QuoteMeta | undefined {
+  if (finishMs !== undefined && !(isFiniteNumber(finishMs) && finishMs >= 0)) return undefined;
+  const retryAfterMs = delayOf(refusal?.retryAfterMs);
+  return { finishMs, refusal: refusal && { ...refusal, retryAfterMs }, wakes: wakes === true };
+}
+
+/** The times of an answer, which are added up in metrics; absent, or of another form: none. */
+export function timesOf({ times }: AnswerMeta): InferenceAnswer['times'] {
+  const { queueMs, inputMs, computeMs, outputMs, batchRows } =
+    times ?? ({} as Partial<InferenceAnswer['times']>);
+  const isKnown = [queueMs, inputMs ?? 0, computeMs, outputMs ?? 0, batchRows].every(
+    isFiniteNumber,
+  );
+  return isKnown ? times! : { queueMs: 0, computeMs: 0, batchRows: 1 };
+}
+
+/** A text as a member sent it; JSON of another kind as it is written. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+}
+
+function delayOf(retryAfterMs: unknown): number {
+  return isFiniteNumber(retryAfterMs) && retryAfterMs >= 0 ? retryAfterMs : Infinity;
+}
+
 export function errorMeta({ code, message, retryAfterMs }: SkeinError): ErrorMeta {
   return { code, message, retryAfterMs };
 }
@@ -148,5 +194,5 @@ export function errorMeta({ code, message, retryAfterMs }: SkeinError): ErrorMet
 /** An error of a newer node may have a code that this one does not know. */
 export function errorOf({ code, message, retryAfterMs }: ErrorMeta): SkeinError {
   const known = SkeinError.accepts({ code }) ? code : 'INTERNAL';
-  return new SkeinError(known, message, { retryAfterMs: retryAfterMs ?? Infinity });
+  return new SkeinError(known, textOf(message), { retryAfterMs: delayOf(retryAfterMs) });
 }

@@ -7,6 +7,7 @@
  */
 import type { ClientHttp2Session } from 'node:http2';
 import { SkeinError } from '@skein/api';
+import type { SharedBudget } from '@skein/api/shared-budget';
 import type { TensorMap } from '@skein/onnx';
 import type {
   Cancellation,
@@ -26,9 +27,12 @@ import {
   PATHS,
   probeMeta,
   type QuoteMeta,
+  quoteOf,
   requestMeta,
   type StartedMeta,
   type StartMeta,
+  textOf,
+  timesOf,
 } from './messages.ts';
 import { type LinkOptions, openLink } from './open-link.ts';
 import { RoundTrip } from './round-trip.ts';
@@ -46,6 +50,8 @@ export interface PeerOptions extends LinkOptions {
   readonly random: () => number;
   /** Largest answer, in bytes. */
   readonly maxBytes: number;
+  /** Counts the bytes of an answer that has not arrived whole. */
+  readonly budget: Pick<SharedBudget, 'hold'>;
 }
 
 /** For a new connection, in milliseconds: a round trip in a network, or the peer is not there. */
@@ -93,11 +99,13 @@ export class Peer {
       const session = this.#usable() ?? (await Promise.race([this.#open(), late]));
       if (session === undefined || isLate) return this.#failed();
       const meta = probeMeta(request, this.#options.clock.now(), this.roundTripMs);
-      exchange = this.#exchange(session, PATHS.probe, encodeFrame(meta));
+      exchange = this.#exchange(session, PATHS.probe, encodeFrame(meta), request.tenant);
       const frame = await exchange.next();
-      if (frame === undefined) return this.#failed();
+      exchange.end();
+      const quote = frame && quoteOf(frame.meta);
+      if (quote === undefined) return this.#failed();
       this.#circuit = CLOSED;
-      return frame.meta;
+      return quote;
     } catch {
       return this.#failed();
     } finally {
@@ -120,7 +128,12 @@ export class Peer {
     try {
       const session = this.#usable() ?? (await within(this.#open(), connectBy - clock.now()));
       const meta = requestMeta(request, clock.now(), this.roundTripMs);
-      exchange = this.#exchange(session, PATHS.infer, encodeFrame(meta, request.inputs));
+      exchange = this.#exchange(
+        session,
+        PATHS.infer,
+        encodeFrame(meta, request.inputs),
+        request.tenant,
+      );
     } catch {
       this.#failed();
       return { lost: true, sent: false };
@@ -153,7 +166,10 @@ export class Peer {
     this.#circuit = CLOSED;
     const { error, nextMs } = frame.meta;
     this.nextMs = nextMs;
-    if (frame.meta.more !== true && cancellation !== undefined) cancellation.onCancel = undefined;
+    if (frame.meta.more !== true) {
+      exchange.end();
+      if (cancellation !== undefined) cancellation.onCancel = undefined;
+    }
     return error === undefined
       ? { answer: this.#answer(frame, exchange) }
       : { error: errorOf(error) };
@@ -175,7 +191,9 @@ export class Peer {
         PATHS.start,
         encodeFrame(meta),
       );
-      return (await exchange.next())?.meta;
+      const frame = await exchange.next();
+      exchange.end();
+      return frame?.meta;
     } catch {
       // A connection that takes no requests any more answers none either.
       return undefined;
@@ -202,6 +220,7 @@ export class Peer {
       const message = `The member at ${this.address} was lost during a change; look at whether it was made.`;
       throw new SkeinError('PEER_LOST', message);
     }
+    exchange.end();
     const { error, result } = frame.meta;
     if (error !== undefined) throw errorOf(error);
     return { result };
@@ -213,18 +232,19 @@ export class Peer {
   }
 
   #answer({ meta, tensors }: Frame<AnswerMeta>, exchange: Exchange<AnswerMeta>): InferenceAnswer {
-    const { version = '', times, cached = false, more } = meta;
-    const answer = {
-      version,
-      outputs: tensors,
-      times: times ?? { queueMs: 0, computeMs: 0, batchRows: 1 },
-      cached,
-    };
+    const { version = '', cached = false, more } = meta;
+    const answer = { version: textOf(version), outputs: tensors, times: timesOf(meta), cached };
     return more === true ? { ...answer, rest: chunksOf(exchange, this.address) } : answer;
   }
 
-  #exchange<Meta>(session: ClientHttp2Session, path: string, parts: Buffer[]): Exchange<Meta> {
-    return new Exchange<Meta>(session, path, parts, this.#options.maxBytes);
+  #exchange<Meta>(
+    session: ClientHttp2Session,
+    path: string,
+    parts: Buffer[],
+    tenant = '',
+  ): Exchange<Meta> {
+    const { maxBytes, budget } = this.#options;
+    return new Exchange<Meta>(session, path, parts, { maxBytes, hold: budget.hold(tenant) });
   }
 
   #failed(): undefined {

@@ -5,7 +5,7 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { BudgetHold } from '@skein/api/shared-budget';
-import type { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api';
 import type { TensorMap } from '@skein/onnx';
 import {
   Cancellation,
@@ -17,6 +17,7 @@ import {
 import { encodeFrame, type Frame, FrameReader } from './frame.ts';
 import {
   type AnswerMeta,
+  assertRequest,
   type ChangeAnswer,
   errorMeta,
   type ForwardedChange,
@@ -51,6 +52,9 @@ export interface ServePeersOptions {
   readonly toError: (thrown: unknown, id: string) => SkeinError;
 }
 
+/** The tenant of requests that have not arrived whole. */
+const ARRIVING = 'other members';
+
 /** Serves one connection. @param headers of a stream name what it asks. */
 export function servePeer(session: ServerHttp2Session, served: ServePeersOptions): void {
   const options: Connection = { ...served, unanswered: new Map() };
@@ -79,7 +83,7 @@ type Handler<Meta> = (
   stream: ServerHttp2Stream,
   frame: Frame<Meta>,
   options: Connection,
-) => void | Promise<void>;
+) => Promise<void>;
 
 function receive<Meta>(
   stream: ServerHttp2Stream,
@@ -87,26 +91,43 @@ function receive<Meta>(
   handle: Handler<Meta>,
 ): void {
   const reader = new FrameReader<Meta>(options.maxBytes);
+  // It says whose request it is only when it is whole.
+  const arriving = options.hold(ARRIVING);
+  stream.once('close', () => arriving.release());
   let isRead = false;
+  const refuse = (error: unknown): void => {
+    isRead = true;
+    if (error instanceof SkeinError) void answerError(stream, error);
+    else stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
+  };
   stream.on('data', (chunk: Buffer) => {
     if (isRead) return;
     try {
       for (const frame of reader.read(chunk)) {
         isRead = true;
-        void handle(stream, frame, options);
+        arriving.release();
+        handle(stream, frame, options).catch(refuse);
         return;
       }
-    } catch {
-      stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
+      arriving.take(chunk.byteLength);
+    } catch (error) {
+      refuse(error);
     }
   });
 }
 
-function quote(
+/** Ends a stream whose bytes have no room here; what still arrives is not read. */
+async function answerError(stream: ServerHttp2Stream, error: SkeinError): Promise<void> {
+  await send(stream, { error: errorMeta(error) });
+  stream.end(() => stream.close());
+}
+
+async function quote(
   stream: ServerHttp2Stream,
   { meta }: Frame<ProbeMeta>,
   { local, clock }: ServePeersOptions,
-): void {
+): Promise<void> {
+  assertRequest(meta);
   const { shapes, ...request } = meta;
   const asked = requestOf(request, shapesOnly(shapes), clock.now());
   const { finishMs, refusal, wakes } = local.predict(asked);
@@ -116,11 +137,11 @@ function quote(
 }
 
 /** Answers when the run of a request of the same connection begins, or when it is over. */
-function tellStart(
+async function tellStart(
   stream: ServerHttp2Stream,
   { meta }: Frame<StartMeta>,
   { unanswered }: Connection,
-): void {
+): Promise<void> {
   const cancellation = unanswered.get(meta.stream);
   const tell = (isEarlier: boolean): void => {
     if (stream.destroyed) return;
@@ -156,6 +177,7 @@ async function infer(
   options: Connection,
 ): Promise<void> {
   const { local, clock, toError, unanswered, discarded } = options;
+  assertRequest(meta);
   const cancellation = unanswered.get(stream.id!) ?? new Cancellation();
   const request = requestOf(meta, tensors, clock.now(), cancellation);
   const hold = options.hold(meta.tenant);

@@ -1,9 +1,9 @@
 import { SkeinError } from '@skein/api';
 import type { DeploymentControl } from '@skein/serving';
-import type { VersionRecord } from '@skein/state';
+import type { DeploymentRecord, RolloutRecord, VersionRecord } from '@skein/state';
 import { describe, expect, test } from 'vitest';
 import type { FleetPlacing } from './placing.ts';
-import { placedControl, type PlacedControlOptions } from './placed-control.ts';
+import { carryOut, placedControl, type PlacedControlOptions } from './placed-control.ts';
 
 const RECORD = { model: 'risk', version: '1', digest: 'd' } as VersionRecord;
 const DEPLOY = { name: 'risk', version: '1' };
@@ -22,6 +22,7 @@ function deploying(
       deploy: () => Promise.resolve({ ...VIEW, reason: 'deployed here' }),
     } as unknown as DeploymentControl,
     registry: { version: () => Promise.resolve(RECORD) },
+    stored: () => Promise.resolve(undefined),
     placing: {
       isStored,
       takerOf: (_record, _settings, _isHere, lost) =>
@@ -33,22 +34,46 @@ function deploying(
   });
 }
 
-/** A node that holds nothing of "risk", which the members named are said to hold. */
-function control(holders: readonly string[], ask: PlacedControlOptions['ask']): DeploymentControl {
-  return placedControl({
-    local: { views: () => [{ name: 'risk', status: 'elsewhere' }] } as unknown as DeploymentControl,
+/** A member that holds nothing of "risk", which the members named are said to hold, and what the fleet has stored of it. */
+function holdingNothing(members: readonly string[], ask: PlacedControlOptions['ask']) {
+  const row = { name: 'risk', revision: 5 } as DeploymentRecord;
+  const fleet = {
+    row,
+    holders: members,
+    asked: [] as unknown[],
+    view: { ...VIEW, status: 'elsewhere', revision: 5 },
+  };
+  const here = (): Promise<unknown> => Promise.resolve({ ...fleet.view, reason: 'changed here' });
+  const control = placedControl({
+    local: {
+      views: () => [fleet.view],
+      view: () => fleet.view,
+      rollback: here,
+      changeSettings: here,
+    } as unknown as DeploymentControl,
     registry: { version: () => Promise.reject(new Error('No version is looked for.')) },
+    stored: () => Promise.resolve(fleet.row),
     placing: {} as PlacedControlOptions['placing'],
     self: () => 'self',
-    holders: () => holders,
-    ask,
+    holders: () => fleet.holders,
+    ask: (member, change) => {
+      fleet.asked.push([member, change.revision]);
+      return ask(member, change);
+    },
   });
+  const store = (revision: number, rollout?: Partial<RolloutRecord>): void => {
+    fleet.row = { ...fleet.row, revision, rollout: rollout as RolloutRecord };
+    fleet.view = { ...fleet.view, revision };
+  };
+  return { control, fleet, store };
 }
 
-describe('a deploy', () => {
-  const lost = () => Promise.reject(new SkeinError('PEER_LOST', 'It was lost during a change.'));
-  const overtaken = () => Promise.reject(new SkeinError('ROLLOUT_IN_PROGRESS', 'It changes.'));
+const lost = () => Promise.reject(new SkeinError('PEER_LOST', 'It was lost during a change.'));
+const overtaken = () => Promise.reject(new SkeinError('ROLLOUT_IN_PROGRESS', 'It changes.'));
+const unreachable = () => Promise.resolve(undefined);
+const done = (view: object = VIEW) => Promise.resolve({ result: view });
 
+describe('a deploy', () => {
   test('whose member is lost in the middle is placed again on another one, and here at last', async () => {
     const asked: string[] = [];
     const control = deploying(['first', 'second', 'gone'], (member) => {
@@ -105,42 +130,146 @@ describe('a deploy', () => {
 });
 
 describe('a change of what other members hold', () => {
-  const asked: string[] = [];
-  const recorded =
-    (answer: PlacedControlOptions['ask']): PlacedControlOptions['ask'] =>
-    (member, change) => {
-      asked.push(member);
-      return answer(member, change);
-    };
-
   test('goes to the next one when the first cannot be reached', async () => {
-    asked.length = 0;
-    const refused = new SkeinError('ROLLOUT_IN_PROGRESS', 'It is being changed.');
-    const ask = recorded((member) =>
-      member === 'gone' ? Promise.resolve(undefined) : Promise.reject(refused),
+    const refused = new SkeinError('NOTHING_TO_ROLL_BACK', 'It has no earlier version.');
+    const { control, fleet } = holdingNothing(['gone', 'there', 'spare'], (member) =>
+      member === 'gone' ? unreachable() : Promise.reject(refused),
     );
-    const changing = control(['gone', 'there', 'spare'], ask).rollback('risk', 'worse', 'ann');
-    await expect(changing).rejects.toBe(refused);
-    expect(asked).toEqual(['gone', 'there']);
-  });
-
-  test('that may have been made is asked of no other member', async () => {
-    asked.length = 0;
-    const lost = new SkeinError('PEER_LOST', 'It was lost during a change.');
-    const ask = recorded(() => Promise.reject(lost));
-    const changing = control(['lost', 'spare'], ask).rollback('risk', 'worse', 'ann');
-    await expect(changing).rejects.toBe(lost);
-    expect(asked).toEqual(['lost']);
+    await expect(control.rollback('risk', 'worse', 'ann')).rejects.toBe(refused);
+    expect(fleet.asked).toEqual([
+      ['gone', 5],
+      ['there', 5],
+    ]);
   });
 
   test('that reaches no member says that nothing was changed', async () => {
-    asked.length = 0;
-    const ask = recorded(() => Promise.resolve(undefined));
-    const changing = control(['gone', 'too'], ask).changeSettings('risk', {}, 'ann');
-    await expect(changing).rejects.toMatchObject({
+    const { control, fleet } = holdingNothing(['gone', 'too'], unreachable);
+    await expect(control.changeSettings('risk', {}, 'ann')).rejects.toMatchObject({
       code: 'PEER_LOST',
       message: expect.stringContaining('nothing was changed') as string,
     });
-    expect(asked).toEqual(['gone', 'too']);
+    expect(fleet.asked.length).toBe(2);
+  });
+
+  test('whose member is lost in the middle is carried on by the next one, at the revision that is stored then', async () => {
+    for (const change of ['changeSettings', 'rollback'] as const) {
+      const { control, fleet } = holdingNothing(['first', 'second'], (member) =>
+        member === 'first' ? lost() : done({ ...VIEW, reason: 'by the second' }),
+      );
+      const changing =
+        change === 'rollback'
+          ? control.rollback('risk', 'worse', 'ann')
+          : control.changeSettings('risk', { maxQueue: 7 }, 'ann');
+      await changing.catch(() => {});
+      expect(fleet.asked).toEqual([
+        ['first', 5],
+        ['second', 5],
+      ]);
+    }
+  });
+
+  test('whose last holder is lost is carried on by a member that loads it then', async () => {
+    const { control, fleet } = holdingNothing(['first'], (member) => {
+      if (member !== 'first') return done();
+      setTimeout(() => (fleet.holders = ['first', 'new']), 10);
+      return lost();
+    });
+    await control.changeSettings('risk', { maxQueue: 7 }, 'ann').catch(() => {});
+    expect(fleet.asked).toEqual([
+      ['first', 5],
+      ['new', 5],
+    ]);
+  });
+
+  test('whose last holder is lost is carried on here, where it is loaded then', async () => {
+    const { control, fleet } = holdingNothing(['first'], () => {
+      fleet.view = { ...fleet.view, status: 'ready' };
+      return lost();
+    });
+    expect(await control.rollback('risk', 'worse', 'ann')).toMatchObject({
+      reason: 'changed here',
+    });
+  });
+
+  test('of settings is asked for again even if it was made: the second time it changes nothing', async () => {
+    const { control, fleet, store } = holdingNothing(['first', 'second'], (member) => {
+      if (member !== 'first') return done();
+      store(6);
+      return lost();
+    });
+    await control.changeSettings('risk', { maxQueue: 7 }, 'ann').catch(() => {});
+    expect(fleet.asked).toEqual([
+      ['first', 5],
+      ['second', 6],
+    ]);
+  });
+
+  test('that the deployment has moved away from is asked for again at its new revision', async () => {
+    const { control, fleet, store } = holdingNothing(['first'], (_, { revision }) => {
+      if (revision === 6) return done();
+      store(6);
+      return overtaken();
+    });
+    await control.rollback('risk', 'worse', 'ann').catch(() => {});
+    expect(fleet.asked).toEqual([
+      ['first', 5],
+      ['first', 6],
+    ]);
+  });
+
+  test('of a deployment that another change holds is refused', async () => {
+    const { control } = holdingNothing(['first'], overtaken);
+    await expect(control.rollback('risk', 'worse', 'ann')).rejects.toMatchObject({
+      code: 'ROLLOUT_IN_PROGRESS',
+    });
+  });
+});
+
+describe('a rollback whose member is lost', () => {
+  test('is not made twice where it is stored', async () => {
+    const { control, fleet, store } = holdingNothing(['first', 'second'], () => {
+      store(6);
+      return lost();
+    });
+    expect(await control.rollback('risk', 'worse', 'ann')).toMatchObject({ revision: 6 });
+    expect(fleet.asked).toEqual([['first', 5]]);
+  });
+
+  test('is not made twice where the lost one, which was only out of reach, stores it while a second one is asked', async () => {
+    const { control, store } = holdingNothing(['first', 'second'], (member) => {
+      if (member === 'first') return lost();
+      store(6);
+      return overtaken();
+    });
+    expect(await control.rollback('risk', 'worse', 'ann')).toMatchObject({ revision: 6 });
+  });
+
+  test('goes on while the rollout that it is to end only takes a step', async () => {
+    const { control, fleet, store } = holdingNothing(['first', 'second'], (member) => {
+      if (member === 'second') {
+        store(7, { id: 'r', phase: 'rolled-back' });
+        return lost();
+      }
+      store(6, { id: 'r', phase: 'shifting' });
+      return lost();
+    });
+    store(5, { id: 'r', phase: 'shifting' });
+    expect(await control.rollback('risk', 'worse', 'ann')).toMatchObject({ revision: 7 });
+    expect(fleet.asked).toEqual([
+      ['first', 5],
+      ['second', 6],
+    ]);
+  });
+});
+
+test('what a member carries out late, at another revision than it was asked for, is refused', async () => {
+  const local = {
+    views: () => [{ ...VIEW, revision: 6 }],
+    rollback: () => Promise.reject(new Error('It is rolled back a second time.')),
+  } as unknown as DeploymentControl;
+  const change = { change: 'rollback', parameters: ['risk', 'worse'], actor: 'ann' } as const;
+  await expect(carryOut(local, { ...change, revision: 5 })).rejects.toMatchObject({
+    code: 'ROLLOUT_IN_PROGRESS',
+    message: expect.stringContaining('revision 5') as string,
   });
 });

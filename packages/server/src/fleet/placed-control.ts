@@ -1,16 +1,23 @@
 /**
  * Changes of deployments in a fleet whose members hold different ones: a member that holds the
  * deployment carries the change out, and it is asked for by whichever member the operator has called.
+ *
+ * A member that is lost during a change may have made it, or may still make it when it was only out of
+ * reach. Each change therefore names the revision that it is for: the next member is asked with the
+ * revision that the store has then, and the one before is refused by its own.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeploymentView, SkeinError } from '@skein/api';
 import type { ForwardedChange } from '@skein/fleet';
 import type { DeploymentControl, Registry } from '@skein/serving';
-import type { FleetPlacing } from './placing.ts';
+import type { DeploymentRecord } from '@skein/state';
+import { type FleetPlacing, isInProgress } from './placing.ts';
 
 export interface PlacedControlOptions {
   readonly local: DeploymentControl;
   readonly registry: Pick<Registry, 'version'>;
+  /** A deployment as the fleet has stored it now. @throws SkeinError STORE_UNREACHABLE. */
+  readonly stored: (deployment: string) => Promise<DeploymentRecord | undefined>;
   readonly placing: FleetPlacing;
   /** Incarnation of this member. */
   readonly self: () => string;
@@ -31,6 +38,10 @@ export interface PlacedControlOptions {
 const FEED_MS = 100;
 /** How long a stored deployment may take to be known here, in milliseconds. */
 const FOLLOWED_MS = 5000;
+/** Until a deployment whose last holder was lost is loaded by another one: its lease ends, and a model loads. */
+const HELD_AGAIN_MS = 30_000;
+/** How often a change is asked for again because the deployment has changed meanwhile, such as by a step of a rollout. */
+const OVERTAKEN_TRIES = 3;
 
 const isLoss = (error: unknown): boolean =>
   error instanceof SkeinError && error.code === 'PEER_LOST';
@@ -48,7 +59,7 @@ async function becomes(isSo: () => boolean, ms: number): Promise<boolean> {
 }
 
 export function placedControl(options: PlacedControlOptions): DeploymentControl {
-  const { local, registry, placing, self, holders, ask } = options;
+  const { local, registry, stored, placing, self, holders, ask } = options;
   const isElsewhere = (name: string): boolean =>
     local.views().some((view) => view.name === name && view.status === 'elsewhere');
   const servesHere = (name: string): boolean =>
@@ -57,11 +68,6 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
       .some(
         (view) => view.name === name && !['elsewhere', 'unloaded', 'failed'].includes(view.status),
       );
-
-  /** The members that can carry a change out, in the order in which they are asked; none: this one does. */
-  function carriersOf(name: string): readonly string[] {
-    return isElsewhere(name) ? holders(name) : [];
-  }
 
   /** @returns undefined: it cannot be reached, and nothing was sent. @throws SkeinError as it does, or PEER_LOST. */
   async function asked(
@@ -75,18 +81,49 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
     throw new SkeinError('INTERNAL', `Member ${member} answered a change with something else.`);
   }
 
-  /** @throws SkeinError PEER_LOST when none of them can be reached. */
-  async function forwarded(
-    carriers: readonly string[],
+  /**
+   * Asks the members that hold a deployment for a change, until one of them has carried it out.
+   * @param isMade whether a change that no member has acknowledged was made.
+   * @throws SkeinError PEER_LOST when none of them can be reached.
+   */
+  async function carried(
     name: string,
-    change: ForwardedChange,
+    change: Omit<ForwardedChange, 'revision'>,
+    isMade: (before: DeploymentRecord, now: DeploymentRecord) => boolean,
   ): Promise<DeploymentView> {
-    for (const member of carriers) {
-      const view = await asked(member, change);
-      if (view !== undefined) return view;
+    const passed = new Set<string>();
+    const next = (): string | undefined => holders(name).find((member) => !passed.has(member));
+    let before = await stored(name);
+    let isLost = false;
+    let overtaken = 0;
+    for (;;) {
+      const asking: ForwardedChange = { ...change, revision: before?.revision ?? 0 };
+      if (!isElsewhere(name)) return carryOut(local, asking);
+      const member = next();
+      if (member === undefined) {
+        const isHeld = (): boolean => next() !== undefined || !isElsewhere(name);
+        if (isLost && (await becomes(isHeld, HELD_AGAIN_MS))) continue;
+        const message = `No member that can change "${name}" is reached from here; nothing was changed.`;
+        throw new SkeinError('PEER_LOST', message);
+      }
+      try {
+        const view = await asked(member, asking);
+        if (view !== undefined) return view;
+        passed.add(member);
+      } catch (error) {
+        if (!isLoss(error) && !isOvertaken(error)) throw error;
+        const now = await stored(name);
+        if (isLoss(error)) {
+          isLost = true;
+          passed.add(member);
+        } else if (now?.revision === before?.revision || ++overtaken > OVERTAKEN_TRIES) throw error;
+        if (isLost && before !== undefined && now !== undefined && isMade(before, now)) {
+          await becomes(() => revisionOf(local, name) >= now.revision, FOLLOWED_MS);
+          return local.view(name);
+        }
+        before = now;
+      }
     }
-    const message = `No member that can change "${name}" is reached from here; nothing was changed.`;
-    throw new SkeinError('PEER_LOST', message);
   }
 
   return {
@@ -102,7 +139,8 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
         const taker = await placing.takerOf(record, request.settings, servesHere(name), lost);
         try {
           if (taker === self()) return await local.deploy(request, actor);
-          const view = await asked(taker, change);
+          const revision = (await stored(name))?.revision ?? 0;
+          const view = await asked(taker, { ...change, revision });
           if (view !== undefined) return view;
         } catch (error) {
           if (!isLoss(error) && (lost.size === 0 || !isOvertaken(error))) throw error;
@@ -118,28 +156,54 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
       }
     },
     async changeSettings(name, settings, actor) {
-      const carriers = carriersOf(name);
-      if (carriers.length === 0) return local.changeSettings(name, settings, actor);
+      if (!isElsewhere(name)) return local.changeSettings(name, settings, actor);
       const change = { change: 'changeSettings', parameters: [name, settings], actor } as const;
-      return forwarded(carriers, name, change);
+      // The same settings a second time change nothing.
+      return carried(name, change, () => false);
     },
     async rollback(name, reason, actor) {
-      const carriers = carriersOf(name);
-      if (carriers.length === 0) return local.rollback(name, reason, actor);
+      if (!isElsewhere(name)) return local.rollback(name, reason, actor);
       const change = { change: 'rollback', parameters: [name, reason], actor } as const;
-      return forwarded(carriers, name, change);
+      return carried(name, change, isRolledBack);
     },
   };
 }
 
-/** Carries out what another member asks for. @throws SkeinError as the change does; USAGE for an unknown one. */
+/** Whether a deployment was rolled back between two looks. A rollout that goes on has only taken a step. */
+function isRolledBack(before: DeploymentRecord, now: DeploymentRecord): boolean {
+  const rollout = before.rollout;
+  if (rollout === undefined || !isInProgress(rollout)) return now.revision !== before.revision;
+  return now.rollout?.id === rollout.id && now.rollout.phase === 'rolled-back';
+}
+
+/** Of a deployment as this member knows it; 0: it does not. */
+function revisionOf(local: DeploymentControl, name: string): number {
+  return local.views().find((view) => view.name === name)?.revision ?? 0;
+}
+
+/**
+ * Carries out what another member asks for.
+ * @throws SkeinError as the change does; USAGE for an unknown one; ROLLOUT_IN_PROGRESS if the deployment
+ *   is not at the revision that the change is for.
+ */
 export async function carryOut(
   local: DeploymentControl,
-  { change, parameters, actor }: ForwardedChange,
+  { change, parameters, actor, revision }: ForwardedChange,
 ): Promise<DeploymentView> {
   const carrying = { deploy: 1, changeSettings: 2, rollback: 2 } as const;
   if (!Object.hasOwn(carrying, change) || parameters.length !== carrying[change]) {
     throw new SkeinError('USAGE', `A member asked for the change "${change}", which is unknown.`);
+  }
+  if (revision !== undefined) {
+    const [first] = parameters as readonly [string | { readonly name: string }];
+    const name = typeof first === 'string' ? first : first.name;
+    const here = (): number => revisionOf(local, name);
+    // It may be about to hear of the revision, or of the removal.
+    await becomes(() => (revision === 0 ? here() === 0 : here() >= revision), FOLLOWED_MS);
+    if (here() !== revision) {
+      const message = `The change is for revision ${revision} of "${name}", which is at revision ${here()}.`;
+      throw new SkeinError('ROLLOUT_IN_PROGRESS', message);
+    }
   }
   const carry = local[change] as (...all: readonly unknown[]) => Promise<DeploymentView>;
   return carry(...parameters, actor);

@@ -180,7 +180,8 @@ function placedOf({ row, versions }: DesiredDeployment): PlacedDeployment {
   return { id: row.name, versions: [...targets, ...coming], replicas };
 }
 
-function isInProgress({ phase }: { readonly phase: string }): boolean {
+/** Of a rollout. */
+export function isInProgress({ phase }: { readonly phase: string }): boolean {
   return !['finished', 'rolled-back'].includes(phase);
 }
 

@@ -18,13 +18,14 @@ import {
   type LinkOptions,
 } from '@skein/fleet';
 import { type Certificates, type Exposition, toSkeinError, type UpgradeHandler } from '@skein/http';
-import type { DeploymentControl, Inference, Instant, Registry, Serving } from '@skein/serving';
+import type { DeploymentControl, Inference, Instant, Serving } from '@skein/serving';
 import { carryOut, placedControl } from '../fleet/placed-control.ts';
 import type { FleetPlacing } from '../fleet/placing.ts';
 import { exposePeers, newReceived } from '../telemetry/metrics/peers-page.ts';
 import type { Callers } from './callers.ts';
 import type { NodeOptions } from './options.ts';
 import type { Opening } from './room.ts';
+import type { StorageRoom } from './storage.ts';
 
 /** Who the members are, as the node last read them. */
 export interface MembersView {
@@ -55,21 +56,24 @@ export interface ForwardingRoomOptions {
   readonly certificates: Certificates | undefined;
   readonly members: MembersView;
   readonly placing: FleetPlacing | undefined;
-  readonly registry: Registry;
+  readonly storage: Pick<StorageRoom, 'registry' | 'state'>;
 }
 
 /** Tensors take at most so many times the bytes of the body that they came in: digits of 64-bit integers. */
 const TENSOR_BYTES_PER_BODY_BYTE = 4;
 /** Outputs of a run are bounded by half of it. */
 const MAX_ANSWER_BYTES = 512 * 2 ** 20;
+/** The log has so much time, in milliseconds, in one line about callers without the key. */
+const STRANGERS_MS = 1000;
 /** Time in which members learn that this one has left, in milliseconds. */
 const LEAVING_MS = 1500;
 
 /** @throws SkeinError FLEET_KEY_INVALID. */
 export function openForwarding(
   { options, logger, lifecycle, clock }: Opening,
-  { serving, traced, callers, certificates, members, placing, registry }: ForwardingRoomOptions,
+  { serving, traced, callers, certificates, members, placing, storage }: ForwardingRoomOptions,
 ): ForwardingRoom | undefined {
+  const { registry, state } = storage;
   const { fleetKey: key, redis, maxBodyBytes } = options;
   if (redis === undefined) return undefined;
   if (key === undefined) {
@@ -98,6 +102,7 @@ export function openForwarding(
         clock,
         random: Math.random,
         maxBytes: MAX_ANSWER_BYTES,
+        budget: callers.bodies,
       }),
     clock,
     random: Math.random,
@@ -111,6 +116,7 @@ export function openForwarding(
       : placedControl({
           local: serving,
           registry,
+          stored: (deployment) => state.deployment(deployment),
           placing,
           self: () => members.incarnation,
           holders: (deployment) => forwarding.holders(deployment),
@@ -141,6 +147,19 @@ export function openForwarding(
     });
   };
 
+  let strangers = 0;
+  /** A flood of callers without the key does not fill the log. */
+  const noteStranger = (remote: string | undefined): void => {
+    if (strangers++ > 0) return;
+    logger.warn({ remote }, 'A caller did not know the fleet key.');
+    setTimeout(() => {
+      if (strangers > 1) {
+        logger.warn({ more: strangers - 1 }, 'More callers did not know the fleet key.');
+      }
+      strangers = 0;
+    }, STRANGERS_MS).unref();
+  };
+
   return {
     inference: forwarding.inference,
     control,
@@ -154,7 +173,7 @@ export function openForwarding(
         const remote = socket.remoteAddress;
         const session = await acceptLink(request, socket, head, key);
         if (session !== undefined) serve(session);
-        else logger.warn({ remote }, 'A caller did not know the fleet key.');
+        else noteStranger(remote);
         return session !== undefined;
       },
     },

@@ -90,8 +90,7 @@ export async function openInference(
   });
   if (tracing !== undefined) lifecycle.open('tracing', () => tracing.close());
   const traced = (inner: Inference): Inference => tracing?.wrap(inner) ?? inner;
-  const { registry } = storage;
-  const rooms = { serving, traced, callers, certificates, members, placing, registry };
+  const rooms = { serving, traced, callers, certificates, members, placing, storage };
   const forwarding: ForwardingRoom | undefined = openForwarding(opening, rooms);
   const inference = traced(forwarding?.inference ?? serving);
   return {

@@ -2,6 +2,7 @@
 import { DeploymentSettings, SkeinError } from '@skein/api';
 import type { Clock, DeployedModel } from '@skein/serving';
 import { Peer } from '../../link/peer.ts';
+import { bytesBudget } from '../../link/testing/bytes-budget.ts';
 import { seededRandom } from '../../simulation/random.ts';
 import { forwardRefused } from '../forwarding.ts';
 import type { FleetMember } from '../holders.ts';
@@ -52,7 +53,14 @@ export async function fleetOf(
           loaded: [{ model: 'risk', version: '3', digest: 'd' }],
         }))),
       self: () => node.incarnation,
-      open: (address) => new Peer(address, { key: KEY, clock, random: Math.random, maxBytes: 1e8 }),
+      open: (address) =>
+        new Peer(address, {
+          key: KEY,
+          clock,
+          random: Math.random,
+          maxBytes: 1e8,
+          budget: bytesBudget(1e9),
+        }),
       clock,
       random: seededRandom(1),
       hedgeShare,

@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { ServerHttp2Session } from 'node:http2';
 import { SkeinError } from '@skein/api';
-import { SharedBudget } from '@skein/api/shared-budget';
 import { tensor, values, type NumericTensor, type TensorMap } from '@skein/onnx';
 import type { InferenceAnswer, InferenceRequest, Prediction } from '@skein/serving';
+import { bytesBudget } from '../../link/testing/bytes-budget.ts';
 import { acceptLink } from '../../link/accept-link.ts';
 import type { ForwardedChange } from '../../link/messages.ts';
 import { servePeer } from '../../link/serve-peers.ts';
@@ -35,12 +35,7 @@ export class TestNode {
   }
 
   async listen(): Promise<void> {
-    const budget = new SharedBudget({
-      name: 'bodies',
-      unit: 'bytes',
-      max: 1e9,
-      refuse: () => new SkeinError('BODIES_TOO_LARGE', 'Too large.'),
-    });
+    const budget = bytesBudget(1e9);
     this.#server.on('upgrade', (request, socket, head) => {
       this.sockets.add(socket as Socket);
       void acceptLink(request, socket as Socket, head, KEY).then((session) => {

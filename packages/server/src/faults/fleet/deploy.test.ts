@@ -1,4 +1,4 @@
-/** A deploy in a fleet of processes whose chosen member is killed while it loads the version. */
+/** Changes of deployments in a fleet of processes whose chosen member is killed meanwhile. */
 import { mlp, writeModel } from '@skein/onnx';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { NodeProcess } from '../../testing/node-process.ts';
@@ -15,7 +15,7 @@ async function knows({ client }: NodeProcess, name: string): Promise<boolean> {
   return deployments.some((each) => each.name === name);
 }
 
-test('is placed again on another member with room', async () => {
+test('a deploy whose member is killed while it loads is placed again on another one with room', async () => {
   // The first one has no room: another one carries the deploy out.
   const a = await fleet.start({ args: ['--model-memory', '1MiB'] });
   const others = [await fleet.start(), await fleet.start()];
@@ -61,4 +61,50 @@ test('is placed again on another member with room', async () => {
     await expect.poll(statusOf, PATIENT).toBe(200);
     return;
   }
+}, 180_000);
+
+test('new settings, and a rollback, whose member is killed meanwhile are carried on by another one', async () => {
+  // The first one has no room: it asks another one for each change.
+  const a = await fleet.start({ args: ['--model-memory', '1MiB'] });
+  const nodes = [await fleet.start(), await fleet.start()];
+  const version = (seed: number) => mlp({ sizes: [4, 1024, 1024, 3], seed });
+  await a.deploy('risk', version(1), { objective: { latencyMs: 30_000 } });
+  await a.deploy('risk', version(2));
+
+  /** The holders, in the order in which they are asked. */
+  const holders = async (): Promise<(NodeProcess | undefined)[]> => {
+    const { members } = await a.client.getFleet();
+    const holding = members.filter(({ loaded }) => loaded.some(({ version }) => version === '2'));
+    return holding.map(({ address }) => nodes.find(({ url }) => url === address));
+  };
+  /** Begins a change, and kills the member that is asked for it first. */
+  const killMeanwhile = async (change: () => Promise<unknown>): Promise<unknown> => {
+    // The lease of the one before has ended by then.
+    await expect
+      .poll(async () => (await holders()).map((node) => node !== undefined), PATIENT)
+      .toEqual([true, true]);
+    const [first] = (await holders()) as [NodeProcess];
+    process.kill(first.pid, 'SIGSTOP');
+    const changing = change();
+    // What was sent before is with the stopped one when this is answered.
+    await a.client.getNode();
+    await first.kill();
+    nodes.splice(nodes.indexOf(first), 1);
+    return changing;
+  };
+
+  expect(
+    await killMeanwhile(() => a.client.changeSettings({ name: 'risk', settings: { maxQueue: 7 } })),
+  ).toMatchObject({ settings: { maxQueue: 7 } });
+  nodes.push(await fleet.start());
+  expect(
+    await killMeanwhile(() => a.client.rollback({ name: 'risk', reason: 'worse' })),
+  ).toMatchObject({ name: 'risk' });
+  const [left] = nodes as [NodeProcess];
+  await expect
+    .poll(async () => {
+      const { targets, status } = await left.client.getDeployment({ name: 'risk' });
+      return { status, versions: targets.map((target) => target.version) };
+    }, PATIENT)
+    .toEqual({ status: 'ready', versions: ['2'] });
 }, 180_000);

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient, type Client } from '@skein/api/client';
 import { Peer } from '@skein/fleet';
+import { bodyBudget } from '@skein/http';
 import { expect, onTestFinished, test } from 'vitest';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import { trustingFetch } from '../../../../cli/src/connection/trust.ts';
@@ -68,7 +69,11 @@ test.skipIf(openssl.skip)(
         key: text(of.key),
       });
       const options = { key: KEY, certificate, clock: performance, random: Math.random };
-      const peer = new Peer(fleet.nodes[0]!.url, { ...options, maxBytes: 1e6 });
+      const peer = new Peer(fleet.nodes[0]!.url, {
+        ...options,
+        maxBytes: 1e6,
+        budget: bodyBudget(1e6),
+      });
       const request = {
         id: 'r',
         deployment: 'none',

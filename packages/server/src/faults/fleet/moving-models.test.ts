@@ -1,6 +1,7 @@
 /** Models that move between members, while all of them are asked for all models. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Peer } from '@skein/fleet';
+import { bodyBudget } from '@skein/http';
 import { tensor } from '@skein/onnx';
 import { type Member, openState } from '@skein/state';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -109,6 +110,7 @@ describe('two members with memory for three models each', { timeout: 240_000 }, 
         clock: performance,
         random: Math.random,
         maxBytes: 1e6,
+        budget: bodyBudget(1e6),
       });
       const link = peer;
       for (let i = 0; i < 20; i++) expect(await askAsMember(link, name)).toBe('answered');

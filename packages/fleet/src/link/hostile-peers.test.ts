@@ -1,0 +1,216 @@
+/** Members that know the key and have a fault: what they send is refused, bounded, and ends nothing else. */
+import { createServer } from 'node:http';
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
+import { SkeinError } from '@skein/api';
+import type { InferenceAnswer, InferenceRequest } from '@skein/serving';
+import { afterEach, describe, expect, test } from 'vitest';
+import { acceptLink } from './accept-link.ts';
+import { encodeFrame, FrameReader } from './frame.ts';
+import { type AnswerMeta, PATHS } from './messages.ts';
+import { openLink } from './open-link.ts';
+import { type Outcome, Peer } from './peer.ts';
+import { servePeer } from './serve-peers.ts';
+import { bytesBudget } from './testing/bytes-budget.ts';
+
+const KEY = 'a key of the fleet that is long enough';
+const PATIENT = { timeout: 30_000 };
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
+
+/** @returns the address of a member that serves connections in this way. */
+async function member(serve: (session: ServerHttp2Session) => void): Promise<string> {
+  const server = createServer();
+  server.on('upgrade', (request, socket: Socket, head) => {
+    closers.push(() => socket.destroy());
+    void acceptLink(request, socket, head, KEY).then((session) => session && serve(session));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const bytes = (meta: object): Buffer => Buffer.concat(encodeFrame(meta));
+const REQUEST = {
+  id: 'r',
+  deployment: 'risk',
+  priority: 0,
+  tenant: 't',
+  protocol: 'http',
+  elapsedMs: 1,
+};
+
+describe('a member that is asked by one with a fault', () => {
+  const ANSWER = { version: '1', outputs: new Map(), times: { queueMs: 0, computeMs: 0 } };
+
+  async function asking(budget = bytesBudget(1e6)) {
+    const taken: InferenceRequest[] = [];
+    const address = await member((session) =>
+      servePeer(session, {
+        local: {
+          infer(request) {
+            taken.push(request);
+            return Promise.resolve(ANSWER as unknown as InferenceAnswer);
+          },
+          predict: () => ({ finishMs: 1 }),
+        },
+        clock: performance,
+        maxBytes: 1e8,
+        hold: (tenant) => budget.hold(tenant),
+        toError: (error) => new SkeinError('INTERNAL', String(error)),
+      }),
+    );
+    const session = await openLink(address, { key: KEY }, 5000);
+    closers.push(() => session.destroy());
+    /** What it answers; undefined: it closes the stream. */
+    const ask = async (path: string, ...parts: readonly Buffer[]) => {
+      const stream = session.request({ ':method': 'POST', ':path': path });
+      stream.on('error', () => {});
+      const reader = new FrameReader<AnswerMeta>(1e6);
+      const frames: AnswerMeta[] = [];
+      stream.on('data', (chunk: Buffer) => {
+        for (const { meta } of reader.read(chunk)) frames.push(meta);
+      });
+      const closed = new Promise((resolve) => stream.once('close', resolve));
+      for (const part of parts) stream.write(part);
+      stream.end();
+      await closed;
+      return frames[0];
+    };
+    return { ask, taken, budget };
+  }
+
+  test.each([
+    {},
+    { ...REQUEST, id: undefined },
+    { ...REQUEST, tenant: { name: 't' } },
+    { ...REQUEST, elapsedMs: 'soon' },
+    { ...REQUEST, leftMs: '5' },
+    { ...REQUEST, priority: null },
+    { ...REQUEST, outputs: 'y' },
+    { ...REQUEST, version: 1 },
+  ])('runs no request of the form %j, and goes on', async (meta) => {
+    const { ask, taken } = await asking();
+    expect(await ask(PATHS.infer, bytes(meta))).toBeUndefined();
+    expect(await ask(PATHS.probe, bytes({ ...meta, shapes: [] }))).toBeUndefined();
+    expect(taken).toEqual([]);
+    expect(await ask(PATHS.infer, bytes(REQUEST))).toMatchObject({ version: '1' });
+    expect(taken).toHaveLength(1);
+  });
+
+  test('closes a probe of shapes of the wrong form, and goes on', async () => {
+    const { ask } = await asking();
+    for (const shapes of [undefined, 5]) {
+      expect(await ask(PATHS.probe, bytes({ ...REQUEST, shapes }))).toBeUndefined();
+    }
+    expect(await ask(PATHS.infer, bytes(REQUEST))).toMatchObject({ version: '1' });
+  });
+
+  test('reads no more of all messages together than its budget, and answers with its code', async () => {
+    const { ask, budget } = await asking(bytesBudget(1e6));
+    const announced = Buffer.alloc(8);
+    announced.writeUInt32LE(8, 0);
+    announced.writeUInt32LE(5e7, 4);
+    const body = Buffer.alloc(200_000);
+    const answers = await Promise.all(
+      Array.from({ length: 4 }, () => ask(PATHS.infer, announced, ...Array(10).fill(body))),
+    );
+    for (const answer of answers) {
+      expect(answer).toMatchObject({ error: { code: 'BODIES_TOO_LARGE' } });
+    }
+    await expect.poll(() => budget.held, PATIENT).toBe(0);
+    expect(await ask(PATHS.infer, bytes(REQUEST))).toMatchObject({ version: '1' });
+  });
+});
+
+describe('a member that asks one with a fault', () => {
+  const request: InferenceRequest = {
+    ...REQUEST,
+    protocol: 'http',
+    inputs: new Map(),
+    arrivedAt: performance.now(),
+  };
+
+  /** @param answer writes to each stream that is asked. */
+  async function asked(answer: (stream: ServerHttp2Stream) => void, budget = bytesBudget(1e6)) {
+    const streams: ServerHttp2Stream[] = [];
+    const address = await member((session) =>
+      session.on('stream', (stream: ServerHttp2Stream) => {
+        streams.push(stream.on('error', () => {}));
+        stream.respond({ ':status': 200 });
+        answer(stream);
+      }),
+    );
+    const options = { key: KEY, clock: performance, random: Math.random, maxBytes: 1e8, budget };
+    const peer = new Peer(address, options);
+    closers.push(() => peer.close());
+    return { peer, streams, budget };
+  }
+  const answering = async (meta: object): Promise<Outcome> => {
+    const { peer } = await asked((stream) => stream.end(bytes(meta)));
+    return peer.forward(request, performance.now() + 30_000);
+  };
+
+  test.each(['soon', -1, null, {}])('a prediction of %j says nothing', async (finishMs) => {
+    const { peer } = await asked((stream) => stream.end(bytes({ finishMs })));
+    expect(await peer.probe(request, 30_000)).toBeUndefined();
+    expect(peer.isAsked(performance.now())).toBe(false);
+  });
+
+  test('a retry time that is no number is none, and an unknown code is a fault of the member', async () => {
+    const refusal = { code: 'QUEUE_FULL', message: 'm', retryAfterMs: 'never' };
+    const { peer } = await asked((stream) => stream.end(bytes({ refusal })));
+    expect((await peer.probe(request, 30_000))?.refusal?.retryAfterMs).toBe(Infinity);
+    for (const code of ['NO_SUCH_CODE', 7, 'toString']) {
+      const outcome = await answering({
+        error: { code, message: { toString: 1 }, retryAfterMs: {} },
+      });
+      expect(outcome).toMatchObject({ error: { code: 'INTERNAL', retryAfterSeconds: undefined } });
+    }
+  });
+
+  test('times that are no numbers are none: metrics add them up', async () => {
+    for (const times of ['fast', { queueMs: '1', computeMs: 2, batchRows: 1 }, { queueMs: 1 }]) {
+      const outcome = await answering({ version: 7, times });
+      expect(outcome).toMatchObject({
+        answer: { version: '7', times: { queueMs: 0, computeMs: 0, batchRows: 1 } },
+      });
+    }
+  });
+
+  test('what follows an answer is not read, and ends its stream', async () => {
+    const { peer, streams } = await asked((stream) => {
+      const more = bytes({ version: '2', more: true });
+      const flood = (): void => {
+        while (!stream.destroyed && stream.write(more));
+      };
+      stream.on('drain', flood).write(bytes({ version: '1' }));
+      flood();
+    });
+    const outcome = await peer.forward(request, performance.now() + 30_000);
+    expect(outcome).toMatchObject({ answer: { version: '1' } });
+    await expect.poll(() => streams[0]!.rstCode, PATIENT).toBe(constants.NGHTTP2_CANCEL);
+  });
+
+  test('an answer that never ends is read up to the budget, and is lost', async () => {
+    const { peer, budget } = await asked((stream) => {
+      const announced = Buffer.alloc(8);
+      announced.writeUInt32LE(8, 0);
+      announced.writeUInt32LE(9e7, 4);
+      stream.write(announced);
+      const body = Buffer.alloc(100_000);
+      const flood = (): void => {
+        while (!stream.destroyed && stream.write(body));
+      };
+      stream.on('drain', flood);
+      flood();
+    });
+    expect(await peer.forward(request, performance.now() + 30_000)).toEqual({
+      lost: true,
+      sent: true,
+    });
+    await expect.poll(() => budget.held, PATIENT).toBe(0);
+  });
+});
