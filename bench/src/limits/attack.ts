@@ -5,11 +5,25 @@ export interface Target {
   readonly grpcPort: number;
   /** Absent: the attack has no key. */
   readonly key?: string;
+  /** The fleet of the node; absent: it is in none. */
+  readonly fleet?: AttackedFleet;
+}
+
+export interface AttackedFleet {
+  readonly redis: string;
+  /** What its members prove to each other. */
+  readonly key: string;
+  /** A deployment that other members hold. */
+  readonly deployment: string;
 }
 
 export interface Attack {
   /** As the table shows it. */
   readonly name: string;
+  /** Whether the node is a member of a fleet of three. */
+  readonly inFleet?: true;
+  /** Whether it is by a member with the key of the fleet: what it may take is the budget of bodies. */
+  readonly hasKey?: true;
   /**
    * Attacks until the signal; resolves when all connections are closed. No response of the node is
    * an error.

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attack, Target } from './attack.ts';
 import { federationAttacks } from './federation-attacks.ts';
+import { fleetAttacks } from './fleet-attacks.ts';
+import { startFleetUnderAttack } from './fleet-under-attack.ts';
 import { grpcAttacks } from './grpc-attacks.ts';
 import { httpAttacks } from './http-attacks.ts';
 import { startNodeUnderAttack, type NodeUnderAttack } from './node-under-attack.ts';
@@ -22,6 +24,7 @@ export const ATTACKS: readonly Attack[] = [
   })),
   ...httpAttacks,
   ...federationAttacks,
+  ...fleetAttacks,
 ];
 
 const SAMPLE_MS = 100;
@@ -34,6 +37,8 @@ const MIB = 1024 * 1024;
 
 interface AttackReading {
   readonly overIdleMib: number;
+  /** The longest block of its main thread, in milliseconds of the processor. */
+  readonly blockedMs: number;
   readonly canaryMs: number;
 }
 
@@ -44,7 +49,8 @@ export async function measureAttack(
   lastsMs: number,
 ): Promise<AttackReading> {
   // A new node for each: memory that one attack leaves must not hide what the next one takes.
-  const node = await startNodeUnderAttack(await mkdtemp(join(folder, 'node-')));
+  const own = await mkdtemp(join(folder, 'node-'));
+  const node = await (attack.inFleet ? startFleetUnderAttack(own) : startNodeUnderAttack(own));
   try {
     return await underAttack(node, attack, lastsMs);
   } finally {
@@ -59,22 +65,32 @@ async function underAttack(
 ): Promise<AttackReading> {
   await sleep(SETTLE_MS);
   const idle = await node.memory();
+  await node.reading();
   const until = AbortSignal.timeout(lastsMs);
   const attacking = attack.run(node.target, until);
   let peak = idle;
   let canaryMs = 0;
+  const sampling = (async () => {
+    while (!until.aborted) {
+      peak = Math.max(peak, await node.memory());
+      await sleep(SAMPLE_MS);
+    }
+  })();
   while (!until.aborted) {
-    peak = Math.max(peak, await node.memory());
     canaryMs = Math.max(canaryMs, await canary(node));
     await sleep(SAMPLE_MS);
   }
+  await sampling;
   await Promise.race([attacking, sleep(END_MS)]);
+  const { blockedMs } = await node.reading();
   if (!(await node.alive())) throw new Error(`The node did not survive "${attack.name}".`);
-  return { overIdleMib: (peak - idle) / MIB, canaryMs };
+  return { overIdleMib: (peak - idle) / MIB, blockedMs, canaryMs };
 }
 
-/** Milliseconds of a health check over HTTP, without a key. */
-async function canary({ target }: NodeUnderAttack): Promise<number> {
+/** Milliseconds of a health check over HTTP, without a key; in a fleet, of a request that another member answers. */
+async function canary(node: NodeUnderAttack): Promise<number> {
+  if (node.forwarded !== undefined) return node.forwarded();
+  const { target } = node;
   const begun = performance.now();
   const url = `http://${target.host}:${target.httpPort}/v2/health/live`;
   await fetch(url, { signal: AbortSignal.timeout(CANARY_TIMEOUT_MS) })
@@ -87,9 +103,14 @@ if (import.meta.main) {
   const [pattern = '', seconds = '60'] = process.argv.slice(2);
   const folder = await mkdtemp(join(tmpdir(), 'skein-attacks-'));
   for (const attack of ATTACKS.filter(({ name }) => new RegExp(pattern).test(name))) {
-    const { overIdleMib, canaryMs } = await measureAttack(attack, folder, 1000 * Number(seconds));
-    const [mib, ms] = [overIdleMib, canaryMs].map((value) => value.toFixed(0).padStart(6));
-    console.log(`${attack.name.padEnd(60)} ${mib} MiB over idle, canary ${ms} ms`);
+    const reading = await measureAttack(attack, folder, 1000 * Number(seconds));
+    const { overIdleMib, blockedMs, canaryMs } = reading;
+    const [mib, block, ms] = [overIdleMib, blockedMs, canaryMs].map((value) =>
+      value.toFixed(0).padStart(6),
+    );
+    console.log(
+      `${attack.name.padEnd(60)} ${mib} MiB over idle, block ${block} ms, canary ${ms} ms`,
+    );
   }
   await rm(folder, { recursive: true, force: true });
   process.exit(0);

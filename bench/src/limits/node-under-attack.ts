@@ -1,8 +1,7 @@
 /** A node that asks for keys, with what watches it. */
-import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { createClient, type Client } from '@skein/api';
 import { freePort } from '../harness/free-port.ts';
 import { memoryOf } from '../harness/memory.ts';
@@ -12,7 +11,6 @@ import type { LoopReading } from './loop-probe.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const cli = join(root, 'packages/cli/src/main.ts');
-const run = promisify(execFile);
 
 export interface NodeUnderAttack {
   readonly target: Target;
@@ -22,27 +20,29 @@ export interface NodeUnderAttack {
   alive(): Promise<boolean>;
   /** Memory of the process and of those that it started, in bytes. */
   memory(): Promise<number>;
+  /** In a fleet: milliseconds of a request that another member answers. @throws Error when it is lost. */
+  forwarded?(): Promise<number>;
   /** How long its main thread was blocked since the last reading. */
   reading(): Promise<LoopReading>;
   stop(): Promise<void>;
 }
 
+export interface NodeOptions {
+  /** Of the administrator; default: a new one. */
+  readonly key?: string;
+  /** Further arguments of `skein up`. */
+  readonly args?: readonly string[];
+}
+
+export function newKey(): string {
+  return `skein_${randomBytes(6).toString('hex')}_${randomBytes(32).toString('base64url')}`;
+}
+
 /** @param folder an empty folder for its data. */
-export async function startNodeUnderAttack(folder: string): Promise<NodeUnderAttack> {
-  const data = join(folder, 'data');
-  const created = await run(process.execPath, [
-    cli,
-    'keys',
-    'create',
-    '--scope',
-    'infer',
-    '--scope',
-    'admin',
-    '--data',
-    data,
-    '--json',
-  ]);
-  const { secret } = JSON.parse(created.stdout) as { secret: string };
+export async function startNodeUnderAttack(
+  folder: string,
+  { key = newKey(), args = [] }: NodeOptions = {},
+): Promise<NodeUnderAttack> {
   const [httpPort, grpcPort] = [await freePort(), await freePort()];
   const portFile = join(folder, 'probe-port');
   const url = `http://127.0.0.1:${httpPort}`;
@@ -60,24 +60,25 @@ export async function startNodeUnderAttack(folder: string): Promise<NodeUnderAtt
       '--grpc-port',
       String(grpcPort),
       '--data',
-      data,
+      join(folder, 'data'),
       '--log',
       'off',
       // What sandboxes cost while they are tried out is no caller's.
       '--queues',
       'none',
+      ...args,
     ],
-    env: { SKEIN_BENCH_LOOP_PROBE: portFile },
+    env: { SKEIN_BENCH_LOOP_PROBE: portFile, SKEIN_ADMIN_KEY: key },
     url,
     readyPath: '/v2/health/ready',
   });
-  const client = createClient({ url, key: secret });
+  const client = createClient({ url, key });
   // It coordinates federations from now on: sites that join have no key of the node.
   await client.listFederations();
   const probe = `http://127.0.0.1:${await readFile(portFile, 'utf8')}`;
   return {
     target: { host: '127.0.0.1', httpPort, grpcPort },
-    key: secret,
+    key,
     client,
     alive: async () => (await memoryOf(node.pid)) > 0,
     memory: () => memoryOf(node.pid),

@@ -24,6 +24,8 @@ export const PATIENT = { timeout: 60_000 };
 export interface SlowFleet {
   start(options?: {
     readonly key?: string;
+    /** API key of the administrator; absent: the node asks for none. */
+    readonly admin?: string;
     readonly args?: readonly string[];
     readonly env?: Readonly<Record<string, string>>;
   }): Promise<NodeProcess>;
@@ -36,12 +38,17 @@ export async function openSlowFleet(): Promise<SlowFleet> {
   const redis = await startRedis();
   const nodes: NodeProcess[] = [];
   return {
-    async start({ key = KEY, args = [], env = {} } = {}) {
+    async start({ key = KEY, admin, args = [], env = {} } = {}) {
       const file = join(folder, `key-${key.length}-${key.slice(0, 4)}`);
       writeFileSync(file, `${key}\n`);
       const shared = ['--redis', redis.url, '--blobs', join(folder, 'blobs'), '--queues', 'none'];
       const own = ['--cores', '1', '--fleet-key', file, ...args];
-      const node = await startNodeProcess({ args: [...shared, ...own], env });
+      const asking = admin === undefined ? [] : ['--keys', 'required'];
+      const node = await startNodeProcess({
+        args: [...shared, ...own, ...asking],
+        env: admin === undefined ? env : { ...env, SKEIN_ADMIN_KEY: admin },
+        ...(admin === undefined ? {} : { key: admin }),
+      });
       nodes.push(node);
       return node;
     },
@@ -78,8 +85,16 @@ const BODY = JSON.stringify({
   inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 8], data: [1, 2, 3, 4, 5, 6, 7, 8] }],
 });
 
-export async function askSlow({ url }: NodeProcess): Promise<string> {
-  const response = await fetch(`${url}/v2/models/slow/infer`, { method: 'POST', body: BODY });
+const withKey = (key: string | undefined): Record<string, string> =>
+  key === undefined ? {} : { authorization: `Bearer ${key}` };
+
+export async function askSlow({ url }: NodeProcess, key?: string): Promise<string> {
+  const headers = withKey(key);
+  const response = await fetch(`${url}/v2/models/slow/infer`, {
+    method: 'POST',
+    headers,
+    body: BODY,
+  });
   const answer = (await response.json()) as { code?: string };
   const outcome = answer.code ?? (response.ok ? 'answered' : `HTTP ${response.status}`);
   // A caller that is refused waits: the cores are for the runs.
@@ -91,8 +106,9 @@ export async function askSlow({ url }: NodeProcess): Promise<string> {
 export async function metricOf(
   { url }: NodeProcess,
   name: string,
+  key?: string,
 ): Promise<Record<string, number>> {
-  const page = await (await fetch(`${url}/metrics`)).text();
+  const page = await (await fetch(`${url}/metrics`, { headers: withKey(key) })).text();
   const lines = page
     .split('\n')
     .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));

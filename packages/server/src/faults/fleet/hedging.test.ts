@@ -1,4 +1,5 @@
 /** Members of a fleet, each a process, of which one stands still while it has requests of others. */
+import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startLoad } from '../../testing/load.ts';
 import {
@@ -61,6 +62,49 @@ test('what a stopped member has taken is answered by another one, long before it
   await expect
     .poll(async () => (await a.run('fleet', 'show', id, '--server', a.url)).stdout, PATIENT)
     .toMatch(/sent twice +.*second/);
+}, 180_000);
+
+test('what is sent to a second member counts once for the limits of its key', async () => {
+  const admin = `skein_${randomBytes(6).toString('hex')}_${randomBytes(32).toString('base64url')}`;
+  const hedges = ['--hedges', '100'];
+  const a = await fleet.start({ admin, args: ['--model-memory', '1MiB', ...hedges] });
+  const b = await fleet.start({ admin });
+  const c = await fleet.start({ admin });
+  await b.deploy('slow', slowModel(6), {
+    objective: { latencyMs: 120_000 },
+    replicas: { min: 1, max: 1 },
+    batching: { maxRows: 1 },
+    isolation: 'process',
+  });
+  await expect
+    .poll(async () => {
+      const { members } = await a.client.getFleet();
+      return members.filter(({ loaded }) => loaded.length > 0).length;
+    }, PATIENT)
+    .toBe(2);
+  // One request at a time: a second copy that counted would be refused, or its request would.
+  const { secret } = await a.client.createKey({
+    label: 'l',
+    tenant: 't',
+    scopes: ['infer'],
+    maxConcurrent: 1,
+  });
+  await expect.poll(() => askSlow(a, secret), PATIENT).toBe('answered');
+  const second = async (): Promise<number> => (await metricOf(a, HEDGES, admin))['second'] ?? 0;
+  await expect
+    .poll(async () => {
+      // The member that answers faster is not always asked first.
+      for (const member of [b, c]) {
+        // Answers from which the next ones are known to be late.
+        for (let i = 0; i < 5; i++) expect(await askSlow(a, secret)).toBe('answered');
+        process.kill(member.pid, 'SIGSTOP');
+        const answering = askSlow(a, secret);
+        expect(await answering).toBe('answered');
+        process.kill(member.pid, 'SIGCONT');
+      }
+      return second();
+    }, PATIENT)
+    .toBeGreaterThan(0);
 }, 180_000);
 
 async function self({ client }: Parameters<typeof askSlow>[0]): Promise<string | undefined> {

@@ -1,0 +1,66 @@
+/** A node under attack that is a member of a fleet of three: it holds no model, and the others answer its requests. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { mlp, writeModel } from '@skein/onnx';
+import { startRedis } from '../../../packages/jobs/src/store/testing/redis-server.ts';
+import { newKey, startNodeUnderAttack, type NodeUnderAttack } from './node-under-attack.ts';
+
+const MODEL = 'risk';
+const BODY = JSON.stringify({
+  inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: [1, 2, 3, 4] }],
+});
+/** Deadline of a request, in milliseconds. */
+const DEADLINE_MS = 2000;
+const POLL_MS = 100;
+
+/** @param folder an empty folder for the data of all members. */
+export async function startFleetUnderAttack(folder: string): Promise<NodeUnderAttack> {
+  const redis = await startRedis();
+  const [key, fleetKey, file] = [newKey(), randomBytes(32).toString('hex'), join(folder, 'key')];
+  await writeFile(file, fleetKey);
+  const places = ['--redis', redis.url, '--blobs', join(folder, 'blobs'), '--fleet-key', file];
+  const start = async (name: string, ...own: readonly string[]): Promise<NodeUnderAttack> => {
+    await mkdir(join(folder, name));
+    return startNodeUnderAttack(join(folder, name), { key, args: [...places, ...own] });
+  };
+  const node = await start('attacked', '--model-memory', '1MiB');
+  const others = [await start('second'), await start('third')];
+
+  async function forwarded(): Promise<number> {
+    const begun = performance.now();
+    const response = await fetch(
+      `http://${node.target.host}:${node.target.httpPort}/v2/models/${MODEL}/infer`,
+      {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'skein-timeout-ms': String(DEADLINE_MS) },
+        body: BODY,
+      },
+    );
+    const answer = (await response.json()) as { readonly code?: string };
+    if (!response.ok && answer.code === undefined) throw new Error('A request was lost.');
+    return performance.now() - begun;
+  }
+
+  const content = writeModel(
+    mlp({ sizes: [4, 1024, 1024, 3], seed: 1 }),
+  ) as Uint8Array<ArrayBuffer>;
+  const { version } = await node.client.importModel({ name: MODEL, content });
+  const settings = { objective: { latencyMs: 10_000 }, replicas: { min: 1, max: 1 } };
+  await node.client.deploy({ name: MODEL, version, settings });
+  for (let holders = 0; holders < others.length;) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    const { members } = await node.client.getFleet();
+    holders = members.filter(({ loaded }) => loaded.length > 0).length;
+  }
+  await forwarded();
+  return {
+    ...node,
+    target: { ...node.target, fleet: { redis: redis.url, key: fleetKey, deployment: MODEL } },
+    forwarded,
+    async stop() {
+      await Promise.all([node, ...others].map((member) => member.stop()));
+      await redis.destroy();
+    },
+  };
+}
