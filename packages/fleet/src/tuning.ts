@@ -15,6 +15,14 @@ export const routing = {
   leastAsking: 0.05,
 };
 
+/** For how long a member that refused for want of room is not asked again. */
+export const HOLD_OFF = {
+  /** At most, in milliseconds: its room grows with new replicas, which its answer cannot foresee. */
+  longestMs: 250,
+  /** Kinds of requests that are remembered of a member. */
+  kinds: 1000,
+};
+
 /** When a request is sent twice, see `hedging/hedge.ts`. */
 export const hedging = {
   /** Share of the requests that may be sent twice, unless a node is started with another one. */

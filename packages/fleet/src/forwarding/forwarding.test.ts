@@ -308,6 +308,30 @@ describe('a member that is lost', () => {
   });
 });
 
+test('a full member is not sent the like of what it has refused until it may have room', async () => {
+  let now = 1000;
+  const [a, b] = (await fleetOf(2, { clock: { now: () => now } })) as [TestNode, TestNode];
+  a.behave = b.behave = () =>
+    Promise.reject(new SkeinError('DEADLINE_UNREACHABLE', 'It is full.', { retryAfterMs: 100 }));
+  const ask = async (leftMs: number, rows = 1): Promise<number> => {
+    const x = tensor('float32', [rows], new Float32Array(rows));
+    await codeOf(
+      a.forwarding.inference.infer(
+        request({ deadline: now + leftMs, inputs: new Map([['x', x]]) }),
+      ),
+    );
+    return b.seen.length;
+  };
+  expect(await ask(5000, 4)).toBe(1);
+  expect(await ask(5000, 4)).toBe(1);
+  // What is smaller, or has more time, it may take.
+  expect(await ask(5000, 3)).toBe(2);
+  expect(await ask(5000, 3)).toBe(2);
+  expect(await ask(5200, 3)).toBe(3);
+  now += 101;
+  expect(await ask(5000, 4)).toBe(4);
+});
+
 test('when no member ever has room, few of the refused requests still ask', async () => {
   const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
   a.behave = full;

@@ -40,6 +40,8 @@ interface Search {
   readonly deadline: Instant;
   /** Members that have been asked for it. */
   readonly asked: Set<string>;
+  /** Whether this node holds what is asked for. */
+  readonly isHere: boolean;
   /** The copy of a request that takes long elsewhere. */
   readonly isSecond: boolean;
   /** The earliest time at which a member that refused would take it, in milliseconds. */
@@ -91,14 +93,15 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
       request,
       deadline: deadlineOf(request),
       asked: new Set(),
+      isHere: !NOT_HERE.has(refusal.code),
       isSecond: false,
       retryAfterMs: refusal.retryAfterMs ?? Infinity,
       cold: undefined,
     };
     const answer = (await find(search)) ?? (await wake(search));
     if (answer !== undefined) return answer;
-    counters.refused.no_taker++;
     const { size } = search.asked;
+    counters.refused[size === 0 ? 'fleet_full' : 'no_taker']++;
     const message =
       size === 0
         ? refusal.message
@@ -122,6 +125,7 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
       request,
       deadline,
       asked,
+      isHere: true,
       isSecond: true,
       retryAfterMs: Infinity,
       cold: undefined,
@@ -130,10 +134,10 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
 
   /** @returns undefined: no member takes it. @throws SkeinError as the member does. */
   async function find(search: Search): Promise<InferenceAnswer | undefined> {
-    const { request, deadline, asked, isSecond } = search;
+    const { request, deadline, asked, isHere, isSecond } = search;
     const { deployment, cancellation } = request;
     for (let rounds = 0; ; rounds++) {
-      const picked = others.next(request, deadline, { asked, rounds });
+      const picked = others.next(request, deadline, { asked, rounds, isHere });
       if (picked.length === 0) return undefined;
       for (const incarnation of picked) asked.add(incarnation);
       // A single candidate is sent the request at once: its refusal says what a probe would.
@@ -161,6 +165,7 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
           }
           counters.forwards.refused++;
           hear(search, outcome.error);
+          others.noteRefusal(quote.member, request, deadline, outcome.error);
           continue;
         }
         counters.forwards.lost++;

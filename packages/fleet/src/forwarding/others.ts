@@ -1,7 +1,7 @@
 /** The other members, as this node follows them and asks them for predictions. */
 import type { ErrorCode } from '@skein/api';
 import type { Clock, InferenceRequest, Instant } from '@skein/serving';
-import type { QuoteMeta } from '../link/messages.ts';
+import type { ErrorMeta, QuoteMeta } from '../link/messages.ts';
 import type { Peer } from '../link/peer.ts';
 import {
   nextProbes,
@@ -34,6 +34,11 @@ export const NOT_HERE: ReadonlySet<ErrorCode> = new Set([
 /** Refusals of admission: they prove that the request has not run. */
 export const NOTHING_RAN: ReadonlySet<ErrorCode> = new Set([...FULL, ...NOT_HERE]);
 
+type SaidNo = Pick<ErrorMeta, 'code' | 'retryAfterMs'>;
+interface NextState extends Omit<RouteState, 'leftMs'> {
+  /** Whether this node holds what is asked for. Where it does not, a member that was full just now is asked, too. */
+  readonly isHere: boolean;
+}
 type OnQuote = (member: string, quote: QuoteMeta) => void;
 
 export interface Others {
@@ -41,7 +46,7 @@ export interface Others {
   /** Members that hold a version, without this one. */
   holders(deployment: string, version: string | undefined): readonly string[];
   /** Members to ask next; none: no further one is worth it. */
-  next(request: InferenceRequest, deadline: Instant, state: Omit<RouteState, 'leftMs'>): string[];
+  next(request: InferenceRequest, deadline: Instant, state: NextState): string[];
   /** @returns those of the members that would be in time, the earliest first. */
   probe(
     request: InferenceRequest,
@@ -49,6 +54,8 @@ export interface Others {
     deadline: Instant,
     onQuote: OnQuote,
   ): Promise<Quote[]>;
+  /** A member has refused a request; where it is full, the like is not sent to it for a while. */
+  noteRefusal(member: string, request: InferenceRequest, deadline: Instant, error: SaidNo): void;
   /** Members that do not answer at present. */
   leftOut(): number;
   close(): void;
@@ -81,6 +88,17 @@ export function followOthers(
     }
   }
 
+  function noteRefusal(
+    member: string,
+    request: InferenceRequest,
+    deadline: Instant,
+    { code, retryAfterMs }: SaidNo,
+  ): void {
+    if (retryAfterMs === undefined || !FULL.includes(code)) return;
+    const now = clock.now();
+    peers.get(member)?.refusals.note(request, now, deadline - now, retryAfterMs);
+  }
+
   function holdersOf(deployment: string, version: string | undefined): readonly string[] {
     follow();
     return holders.of(deployment, version);
@@ -92,12 +110,14 @@ export function followOthers(
       return peers.get(incarnation);
     },
     holders: holdersOf,
-    next({ deployment, version }, deadline, state) {
+    noteRefusal,
+    next(request, deadline, { isHere, ...state }) {
       const now = clock.now();
       const leftMs = deadline - now;
-      const open = holdersOf(deployment, version).filter((incarnation) => {
+      const open = holdersOf(request.deployment, request.version).filter((incarnation) => {
         const peer = peers.get(incarnation);
-        return peer !== undefined && peer.isAsked(now) && peer.roundTripMs < leftMs;
+        if (peer === undefined || !peer.isAsked(now) || peer.roundTripMs >= leftMs) return false;
+        return !isHere || !peer.refusals.expects(request, now, leftMs);
       });
       return nextProbes({ ...state, leftMs }, open, random);
     },
@@ -108,6 +128,7 @@ export function followOthers(
           const peer = peers.get(member);
           const quote = await peer?.probe(request, timeoutMs);
           if (quote !== undefined) onQuote(member, quote);
+          if (quote?.refusal !== undefined) noteRefusal(member, request, deadline, quote.refusal);
           if (quote === undefined) probes.silent++;
           else if (quote.finishMs === undefined) probes.late++;
           else probes.in_time++;

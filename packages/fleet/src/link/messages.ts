@@ -81,8 +81,6 @@ export interface AnswerMeta extends Partial<Pick<InferenceAnswer, 'version' | 't
   readonly error?: ErrorMeta;
   /** Whether chunks follow. */
   readonly more?: boolean;
-  /** What the next request of this kind would be quoted, in milliseconds. */
-  readonly nextMs?: number | undefined;
 }
 
 /** @param linkMs the way to the peer and back, in milliseconds: the answer is to be here in time. */

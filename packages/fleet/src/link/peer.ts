@@ -17,6 +17,7 @@ import type {
   Instant,
 } from '@skein/serving';
 import { afterFailure, type Circuit, CLOSED, isAsked } from '../routing/circuit.ts';
+import { Refusals } from '../routing/refusals.ts';
 import { Exchange } from './exchange.ts';
 import { encodeFrame, type Frame } from './frame.ts';
 import {
@@ -59,8 +60,7 @@ const CONNECT_MS = 2000;
 
 export class Peer {
   readonly address: string;
-  /** What it said last that the next request would take there, in milliseconds. */
-  nextMs: number | undefined;
+  readonly refusals = new Refusals();
   readonly #options: PeerOptions;
   readonly #roundTrip = new RoundTrip();
   #circuit: Circuit = CLOSED;
@@ -164,8 +164,7 @@ export class Peer {
       return { lost: true, sent: !exchange.wasRefused };
     }
     this.#circuit = CLOSED;
-    const { error, nextMs } = frame.meta;
-    this.nextMs = nextMs;
+    const { error } = frame.meta;
     if (frame.meta.more !== true) {
       exchange.end();
       if (cancellation !== undefined) cancellation.onCancel = undefined;

@@ -26,7 +26,6 @@ import {
   type QuoteMeta,
   type RequestMeta,
   requestOf,
-  shapesOf,
   shapesOnly,
   type StartedMeta,
   type StartMeta,
@@ -187,15 +186,11 @@ async function infer(
     if (cancellation.hasStarted) discarded?.();
     cancellation.cancel();
   });
-  // The target takes the bytes of the inputs away.
-  const shapes = shapesOf(tensors);
-  const next = (): number | undefined =>
-    local.predict({ ...requestOf(meta, shapesOnly(shapes), clock.now()) }).finishMs;
   try {
     hold.take(bytesOf(tensors));
     const { version, times, cached, outputs, rest } = await local.infer(request);
     const more = rest !== undefined;
-    await send(stream, { version, times, cached, more, nextMs: next() }, outputs);
+    await send(stream, { version, times, cached, more }, outputs);
     if (rest !== undefined) {
       for await (const chunk of rest) {
         if (stream.destroyed) break;
@@ -204,7 +199,7 @@ async function infer(
       await send(stream, { more: false });
     }
   } catch (error) {
-    await send(stream, { error: errorMeta(toError(error, meta.id)), nextMs: next() });
+    await send(stream, { error: errorMeta(toError(error, meta.id)) });
   } finally {
     isAnswered = true;
     hold.release();
