@@ -13,7 +13,7 @@ import {
   UPGRADE,
   writeAll,
 } from './handshake.ts';
-import { LINK_SETTINGS, SESSION_WINDOW } from './settings.ts';
+import { LINK_SETTINGS, RESETS, SESSION_WINDOW } from './settings.ts';
 
 /** Time until the caller must have proven the key, in milliseconds. */
 const PROOF_TIMEOUT_MS = 5000;
@@ -51,7 +51,7 @@ export async function acceptLink(
   }
   if (socket.destroyed) return undefined;
   socket.setNoDelay(true);
-  const session = performServerHandshake(socket, { settings: LINK_SETTINGS });
+  const session = performServerHandshake(socket, { settings: LINK_SETTINGS, ...RESETS });
   session.on('error', () => socket.destroy());
   session.setLocalWindowSize(SESSION_WINDOW);
   return session;

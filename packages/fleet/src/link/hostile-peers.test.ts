@@ -79,7 +79,7 @@ describe('a member that is asked by one with a fault', () => {
       await closed;
       return frames[0];
     };
-    return { ask, taken, budget };
+    return { session, ask, taken, budget };
   }
 
   test.each([
@@ -105,6 +105,43 @@ describe('a member that is asked by one with a fault', () => {
     for (const shapes of [undefined, 5]) {
       expect(await ask(PATHS.probe, bytes({ ...REQUEST, shapes }))).toBeUndefined();
     }
+    expect(await ask(PATHS.infer, bytes(REQUEST))).toMatchObject({ version: '1' });
+  });
+
+  test.each([
+    ['of the wrong form', PATHS.infer, bytes({ ...REQUEST, id: 1 })],
+    ['that are no messages', PATHS.probe, Buffer.alloc(64, 0xff)],
+    ['that nothing answers', '/nowhere', bytes(REQUEST)],
+  ])('ends a connection of messages %s, and takes others', async (_name, path, message) => {
+    const { session, ask, taken } = await asking();
+    const goaway = new Promise((resolve) => session.once('goaway', resolve));
+    const ended = new Promise((resolve) => session.once('close', resolve));
+    const streams = Array.from({ length: 300 }, () => ask(path, message));
+    expect(await goaway).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    await Promise.all([ended, ...streams]);
+    expect(taken).toEqual([]);
+    const other = await asking();
+    expect(await other.ask(PATHS.infer, bytes(REQUEST))).toMatchObject({ version: '1' });
+  });
+
+  test('keeps a connection whose messages have a meaning more often than not', async () => {
+    const { session, ask } = await asking();
+    for (let count = 0; count < 300; count++) {
+      await ask(PATHS.probe, bytes({ ...REQUEST, shapes: [] }));
+      await ask('/nowhere', bytes(REQUEST));
+    }
+    expect(await ask(PATHS.infer, bytes(REQUEST))).toMatchObject({ version: '1' });
+    expect(session.destroyed).toBe(false);
+  });
+
+  test('lets a member cancel what it has asked thousands of times', async () => {
+    const { session, ask } = await asking();
+    const cancelled = Array.from({ length: 2000 }, () => {
+      const stream = session.request({ ':method': 'POST', ':path': PATHS.infer });
+      stream.on('error', () => {}).close(constants.NGHTTP2_CANCEL);
+      return new Promise((resolve) => stream.once('close', resolve));
+    });
+    await Promise.all(cancelled);
     expect(await ask(PATHS.infer, bytes(REQUEST))).toMatchObject({ version: '1' });
   });
 
