@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { requireComponent } from '../../scripts/testing/components.ts';
-import { faults, find, type Manifest, read, render } from './testing/render.ts';
+import { CHART, faults, find, type Manifest, read, render } from './testing/render.ts';
 
 const helm = requireComponent('helm');
 const kustomize = requireComponent('kustomize');
@@ -45,16 +45,27 @@ const EVERYTHING = {
     labels: { release: 'prometheus' },
   },
 };
+const TRIAL = {
+  kind: 'Deployment',
+  replicas: 2,
+  redis: { bundled: { enabled: true } },
+  blobs: { place: '/blobs', existingClaim: 'shared' },
+  workers: { enabled: true },
+};
+/** Names that Helm takes. */
+const RELEASES = [
+  '9lives',
+  '1e5',
+  'true',
+  'a.b.c',
+  `skein-${'b'.repeat(47)}`,
+  'c'.repeat(53),
+  `9${'9'.repeat(52)}`,
+];
 const VALUE_SETS: Readonly<Record<string, object>> = {
   'one node with a volume': {},
   'three members of a fleet': FLEET,
-  'a trial with a Redis of its own': {
-    kind: 'Deployment',
-    replicas: 2,
-    redis: { bundled: { enabled: true } },
-    blobs: { place: '/blobs', existingClaim: 'shared' },
-    workers: { enabled: true },
-  },
+  'a trial with a Redis of its own': TRIAL,
   'scaled by CPU': { ...FLEET, autoscaling: { kind: 'hpa', min: 3, max: 30 } },
   'members with volumes, asked by exec': {
     ...FLEET,
@@ -99,9 +110,63 @@ describe.skipIf(helm.skip)('the chart', () => {
     [{ ...FLEET, redis: { url: 'redis://x', bundled: { enabled: true } } }, /named twice/],
     [{ ...FLEET, blobs: { place: 's3://x/y', existingClaim: 'shared' } }, /absolute path/],
     [{ workers: { enabled: true } }, /Workers take jobs from Redis/],
+    [{ disruption: { maxUnavailable: 'few' } }, /'\/disruption\/maxUnavailable'/],
+    [{ replicas: 1001 }, /'\/replicas': maximum: got 1,001, want 1,000/],
+    [{ ...TRIAL, workers: { autoscaling: { min: 9, max: 3 } } }, /workers.autoscaling.min is 9/],
     [{ ...FLEET, autoscaling: { kind: 'hpa', min: 9, max: 3 } }, /autoscaling.min is 9, above/],
   ])('refuses values, and says what to change: %j', (values, message) => {
     expect(render(values).refusal).toMatch(message);
+  });
+
+  it.each(RELEASES)('names what it makes as Kubernetes allows it: release %s', (release) => {
+    const values = { ...EVERYTHING, ...TRIAL, kind: 'StatefulSet' };
+    const { manifests, refusal } = render(values, release, '7');
+    expect(refusal).toBe('');
+    expect(manifests.flatMap(faults)).toEqual([]);
+    for (const { kind, metadata } of manifests) {
+      const name = metadata.name as string;
+      expect(name).toMatch(/^[a-z]([-a-z0-9]*[a-z0-9])?$/);
+      expect(name).toContain('skein');
+      // The pods of a StatefulSet have a label of its name, a dash and a hash of ten characters.
+      expect(name.length).toBeLessThanOrEqual(kind === 'StatefulSet' ? 52 : 63);
+      expect(metadata.labels['app.kubernetes.io/instance']).toBe(release);
+    }
+    expect(manifests.filter(({ kind }) => kind === 'StatefulSet')).toHaveLength(2);
+  });
+
+  it('gives long releases that begin alike names of their own', () => {
+    const names = ['a', 'b'].map((end) => {
+      const { manifests } = render({}, `${'a'.repeat(52)}${end}`);
+      return manifests.find(({ kind }) => kind === 'StatefulSet')?.['metadata'].name as string;
+    });
+    expect(new Set(names).size).toBe(2);
+  });
+
+  it('takes names of the operator that look like numbers and truth values', () => {
+    const { manifests, refusal } = render({
+      ...EVERYTHING,
+      replicas: 1000,
+      redis: { existingSecret: '123', secretKey: '0' },
+      blobs: { place: '/no: 1', existingSecret: '1e5', existingClaim: 'on' },
+      keys: { existingSecret: '7', adminKey: '1', readKey: 'true', fleetKey: 'null' },
+      image: { pullSecrets: ['42'] },
+      priorityClassName: '5',
+      namespace: 'a: b',
+      tls: { existingSecret: '8' },
+    });
+    expect(refusal).toBe('');
+    expect(manifests.flatMap(faults)).toEqual([]);
+    const container = containerOf(find(manifests, 'Deployment', 'skein'));
+    expect(container['args']).toContain('--namespace=a: b');
+    expect(container['volumeMounts']).toContainEqual({ name: 'blobs', mountPath: '/no: 1' });
+  });
+
+  it('passes the lint of Helm', () => {
+    const { stdout, status } = spawnSync('helm', ['lint', '--strict', CHART, '--values', '-'], {
+      input: JSON.stringify(EVERYTHING),
+      encoding: 'utf8',
+    });
+    expect(status, stdout).toBe(0);
   });
 
   it('scales nodes to the members that the demand needs, and no data is not a demand of zero', () => {

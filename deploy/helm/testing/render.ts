@@ -45,10 +45,11 @@ const MODELS: Readonly<Record<string, ModelClass>> = {
 export function render(
   values: object,
   release = 'skein',
+  namespace = 'ml',
 ): { manifests: Manifest[]; refusal: string } {
   const { stdout, stderr, status } = spawnSync(
     'helm',
-    ['template', release, CHART, '--namespace', 'ml', '--values', '-'],
+    ['template', release, CHART, '--namespace', namespace, '--values', '-'],
     { input: JSON.stringify(values), encoding: 'utf8' },
   );
   if (status !== 0) return { manifests: [], refusal: stderr };

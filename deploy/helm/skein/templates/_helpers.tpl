@@ -1,10 +1,17 @@
+{{/* Begins the name of every object. A Service's has no dots and begins with a letter, which a release's need not.
+     The pods of a StatefulSet have a label of its name and eleven characters more: with "-redis", 46 remain of 63. */}}
 {{- define "skein.name" -}}
-{{- if contains "skein" .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{ else }}{{ printf "%s-skein" .Release.Name | trunc 50 | trimSuffix "-" }}{{ end }}
+{{- $release := .Release.Name | replace "." "-" }}
+{{- if gt (len $release) 40 }}{{ $release = printf "%s-%s" ($release | trunc 31 | trimSuffix "-") (sha256sum $release | trunc 8) }}{{ end }}
+{{- if regexMatch "^[0-9]" $release }}{{ printf "skein-%s" $release }}
+{{- else if contains "skein" $release }}{{ $release }}
+{{- else }}{{ printf "%s-skein" $release }}
+{{- end }}
 {{- end }}
 
 {{- define "skein.labels" -}}
 app.kubernetes.io/name: skein
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
@@ -13,7 +20,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{/* What a selector finds: takes the root and the component. */}}
 {{- define "skein.selector" -}}
 app.kubernetes.io/name: skein
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
@@ -45,8 +52,8 @@ app.kubernetes.io/component: {{ .component }}
 - name: SKEIN_REDIS
   valueFrom:
     secretKeyRef:
-      name: {{ include "skein.redisSecret" . }}
-      key: {{ include "skein.redisSecretKey" . }}
+      name: {{ include "skein.redisSecret" . | quote }}
+      key: {{ include "skein.redisSecretKey" . | quote }}
 {{- end }}
 {{- with .Values.blobs.place }}
 - name: SKEIN_BLOBS
@@ -58,7 +65,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- with .Values.blobs.existingSecret }}
 envFrom:
   - secretRef:
-      name: {{ . }}
+      name: {{ . | quote }}
 {{- end }}
 {{- end }}
 
