@@ -129,6 +129,8 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/faults/input/bad-images.test.ts',
   'packages/server/src/faults/input/bad-models.test.ts',
   'packages/server/src/faults/cache.test.ts',
+  'packages/server/src/faults/fleet/bucket-faults.test.ts',
+  'packages/server/src/faults/fleet/redis-faults.test.ts',
   'packages/server/src/faults/fleet/deploy.test.ts',
   'packages/server/src/faults/fleet/hedging.test.ts',
   'packages/server/src/faults/fleet/wake.test.ts',

@@ -34,10 +34,11 @@ function adminKey(): string {
 
 export async function startFleet(
   count: number,
-  options: Partial<NodeOptions> = {},
+  given: Partial<NodeOptions> | ((redis: string) => Partial<NodeOptions>) = {},
 ): Promise<TestFleet> {
   const folder = await mkdtemp(join(tmpdir(), 'skein-fleet-'));
   const redis = await startRedis();
+  const options = typeof given === 'function' ? given(redis.url) : given;
   const key = adminKey();
   const nodes: FleetNode[] = [];
   for (let index = 0; index < count; index++) {

@@ -10,6 +10,7 @@ import { openArtifacts } from './open-artifacts.ts';
 import { parseBucketAddress } from './bucket-address.ts';
 import { GCS_FORM } from './gcs-artifacts.ts';
 import { openS3Artifacts, S3_FORM } from './s3-artifacts.ts';
+import { startFaultyBucket } from './testing/faulty-bucket.ts';
 import { MOTO_CREDENTIALS, startMotoServer, type MotoServer } from './testing/moto-server.ts';
 
 const moto = requireComponent('python3-moto');
@@ -70,6 +71,24 @@ describe.skipIf(moto.skip)('a bucket', () => {
       code: 'STORE_UNREACHABLE',
       message: expect.stringContaining('never-made') as string,
     });
+  });
+
+  it('that is silent fails a request after its bound', async () => {
+    const bucket = await startFaultyBucket(server.endpoint);
+    const url = bucket.of(await server.bucket('silent'));
+    const artifacts = await openS3Artifacts({ url, cacheFolder: folder, silenceMs: 200 });
+    bucket.answer = 'silent';
+    const unreachable = { code: 'STORE_UNREACHABLE' };
+    await expect(artifacts.put(chunks(randomBytes(1000)), 1 << 20)).rejects.toMatchObject(
+      unreachable,
+    );
+    await expect(artifacts.pathOf('0'.repeat(64))).rejects.toMatchObject(unreachable);
+    // Nothing of the upload stays.
+    expect(await readdir(folder)).toEqual([]);
+    bucket.answer = 'pass';
+    await artifacts.put(chunks(randomBytes(1000)), 1 << 20);
+    await artifacts.close();
+    bucket.close();
   });
 
   it('is also used where checksums and the removal of many objects are refused, as Google does', async () => {

@@ -49,8 +49,11 @@ export interface BucketOptions {
   readonly cacheBytes?: number;
   /** Size of a part of a large upload, in bytes, at least 5 MiB. Default: 16 MiB. */
   readonly partBytes?: number;
+  /** The longest silence of the bucket during a request, in milliseconds. Default: 20 s. */
+  readonly silenceMs?: number;
 }
 
+export const DEFAULT_SILENCE_MS = 20_000;
 export const DEFAULT_PART_BYTES = 16 * 2 ** 20;
 const DEFAULT_CACHE_BYTES = 10 * 2 ** 30;
 const DIGEST = /^[0-9a-f]{64}$/;

@@ -15,6 +15,7 @@ import type { ArtifactStore } from '../contract.ts';
 import { parseBucketAddress } from './bucket-address.ts';
 import {
   DEFAULT_PART_BYTES,
+  DEFAULT_SILENCE_MS,
   openBucketArtifacts,
   type Bucket,
   type BucketFault,
@@ -32,7 +33,8 @@ export async function openS3Artifacts(options: BucketOptions): Promise<ArtifactS
   return openBucketArtifacts(await s3Bucket(options), options);
 }
 
-async function s3Bucket({ url, partBytes = DEFAULT_PART_BYTES }: BucketOptions): Promise<Bucket> {
+async function s3Bucket(options: BucketOptions): Promise<Bucket> {
+  const { url, partBytes = DEFAULT_PART_BYTES, silenceMs = DEFAULT_SILENCE_MS } = options;
   const { bucket: Bucket, prefix, endpoint, region } = parseBucketAddress(url, S3_FORM);
   // Loaded here, so that a node without a bucket does not load the client.
   const s3 = await import('@aws-sdk/client-s3');
@@ -42,6 +44,8 @@ async function s3Bucket({ url, partBytes = DEFAULT_PART_BYTES }: BucketOptions):
     ...regionOf(region, endpoint),
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
+    // Without these the client waits for ever. What it tries again has the same bound.
+    requestHandler: { connectionTimeout: silenceMs, socketTimeout: silenceMs },
   });
   return {
     place: `the bucket ${Bucket}${endpoint === undefined ? '' : ` at ${endpoint}`}`,
@@ -90,7 +94,14 @@ const FAULTS: Readonly<Record<string, BucketFault>> = {
   NotFound: 'missing',
   QuotaExceeded: 'full',
   XMinioStorageFull: 'full',
+  XMinioAdminBucketQuotaExceeded: 'full',
   CredentialsProviderError: 'denied',
+};
+
+const STATUSES: Readonly<Record<number, BucketFault>> = {
+  401: 'denied',
+  403: 'denied',
+  507: 'full',
 };
 
 function faultOf(error: unknown): BucketFault | undefined {
@@ -99,5 +110,5 @@ function faultOf(error: unknown): BucketFault | undefined {
     $metadata?: { httpStatusCode?: number };
   };
   const status = $metadata?.httpStatusCode;
-  return FAULTS[name] ?? (status === 401 || status === 403 ? 'denied' : undefined);
+  return FAULTS[name] ?? STATUSES[status ?? 0];
 }
