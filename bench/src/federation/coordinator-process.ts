@@ -29,6 +29,8 @@ export interface Serving {
 export interface Measured {
   /** Peak of the round, above the process with all sites connected. */
   readonly bytes: number;
+  /** The file with the parameters after the round, float32. */
+  readonly after: string;
 }
 
 export type Kind = 'none' | 'pairwise';
@@ -93,7 +95,7 @@ async function prepare(): Promise<void> {
 
 async function serve(): Promise<void> {
   const identity = await importIdentity(new Uint8Array(readFileSync(identityFile)));
-  const { coordinator, store } = await open(identity);
+  const { artifacts, coordinator, store } = await open(identity);
   const server = createServer();
   server.on('upgrade', (request, socket, head) => {
     void coordinator.upgrade.accept(request, socket as Socket, head);
@@ -111,13 +113,15 @@ async function serve(): Promise<void> {
   writeFileSync('/proc/self/clear_refs', '5');
   process.send!('ready');
   // No page is open: views of all sites are none of the round.
+  const state = async () => (await store.runs())[0]!.state;
   for (let status = 'running'; status !== 'finished'; await pause(200)) {
-    const [run] = await store.runs();
-    status = run!.state.status;
-    if (status === 'failed') throw new Error(run!.state.reason);
+    const now = await state();
+    status = now.status;
+    if (status === 'failed') throw new Error(now.reason);
   }
   const peak = 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]);
-  process.send!({ bytes: peak - before } satisfies Measured);
+  const after = await artifacts.pathOf((await state()).parameters!);
+  process.send!({ bytes: peak - before, after } satisfies Measured);
 }
 
 await (command === 'prepare' ? prepare() : serve());

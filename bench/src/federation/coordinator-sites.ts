@@ -4,10 +4,14 @@ import { createIdentity, encodingOf, invitationOf, join, memoryChunks } from '@s
 import { type Arrival, type MessageOf, openChannel, type Plan, sumNumber } from '@skein/federation';
 import { openSocket } from '@skein/federation/site/node';
 import { encodeUpdate, residueBits, residueCount } from '@skein/train/federated';
-import { joined, SiteRound, type Bytes, type Signer } from '@skein/train/secure-aggregation';
+import { joined, SiteRound } from '@skein/train/secure-aggregation';
+import type { AggregationContext, Bytes, Signer } from '@skein/train/secure-aggregation';
 import type { Kind } from './coordinator-process.ts';
 
 type Fields = MessageOf<'answer'>['fields'];
+/** What each site adds to each parameter: so much is added by the round, or its sum is garbled. */
+export const GAIN = 0.5;
+
 interface Asked {
   readonly plan: Plan;
   readonly planDigest: string;
@@ -19,16 +23,19 @@ interface Asked {
 interface Given {
   readonly fields: Fields;
   readonly payload: Bytes;
+  /** What the site was sent to train from, where it was. */
+  readonly from?: Bytes;
 }
 
 const ANSWERS: Readonly<Record<Kind, () => (asked: Asked) => Promise<Given>>> = {
   none:
     () =>
     async ({ payload }) => {
-      const update = new Uint8Array(payload!.bytes);
+      const numbers = new Float32Array(payload!.bytes / 4).fill(GAIN);
+      const update = new Uint8Array(numbers.buffer);
       // No two payloads may be one artifact.
       crypto.getRandomValues(update.subarray(0, 2));
-      return { fields: { weight: 1 }, payload: update };
+      return { fields: { weight: 1 }, payload: update, from: await payload!.read() };
     },
   pairwise: masked,
 };
@@ -45,6 +52,7 @@ function inTurn<T>(mask: () => Promise<T>): Promise<T> {
 }
 
 function masked(): (asked: Asked) => Promise<Given> {
+  let context: AggregationContext | undefined;
   let round: SiteRound | undefined;
   return async ({ plan, planDigest, run, signer, task, payload }) => {
     const { place, fields } = task;
@@ -56,7 +64,7 @@ function masked(): (asked: Asked) => Promise<Given> {
         const roster = (fields['roster'] as string[]).map((key) => fromHex(key));
         const shape = { length: residueCount(encoding), bits: residueBits(encoding) };
         const { round: number, attempt } = place;
-        const context = {
+        context = {
           run,
           round: sumNumber(number, attempt),
           plan: fromHex(planDigest),
@@ -70,12 +78,18 @@ function masked(): (asked: Asked) => Promise<Given> {
       case 'shares':
         return one(round!.share(bytes));
       case 'input': {
-        const numbers = new Float32Array(plan.model.parameters).fill(0.5);
+        const numbers = new Float32Array(plan.model.parameters).fill(GAIN);
         const end = bytes.length - (fields['delivery'] as number);
         const input = encodeUpdate({ numbers, weight: 1 }, encoding);
-        const { head, chunks } = await inTurn(() => round!.mask(input, bytes.slice(end)));
+        // Masks are bound to what the site trains from, which is known now.
+        const from = bytes.slice(0, end);
+        const base = new Uint8Array(await crypto.subtle.digest('SHA-256', from));
+        const bound = await SiteRound.restore({ ...context!, base }, signer, round!.save());
+        round = bound;
+        const { head, chunks } = await inTurn(() => bound.mask(input, bytes.slice(end)));
         const parts = [head, ...chunks];
-        return { fields: { lengths: parts.map(({ length }) => length) }, payload: joined(parts) };
+        const lengths = parts.map(({ length }) => length);
+        return { fields: { lengths }, payload: joined(parts), from };
       }
       case 'consistency':
         return one(round!.sign(bytes));
@@ -85,8 +99,13 @@ function masked(): (asked: Asked) => Promise<Given> {
   };
 }
 
-/** Joins, and answers every task. */
-export async function takePart(url: string, text: string, kind: Kind): Promise<void> {
+/** Joins, and answers every task. @param trained is told what the site was sent to train from. */
+export async function takePart(
+  url: string,
+  text: string,
+  kind: Kind,
+  trained: (from: Bytes) => void = () => {},
+): Promise<void> {
   const identity = await createIdentity();
   const invitation = invitationOf(text);
   const { run } = invitation;
@@ -101,7 +120,8 @@ export async function takePart(url: string, text: string, kind: Kind): Promise<v
       if (message.kind !== 'task') continue;
       const { place } = message;
       const asked = { plan, planDigest, run, signer, task: message, payload: given };
-      const { fields, payload } = await answer(asked);
+      const { fields, payload, from } = await answer(asked);
+      if (from !== undefined) trained(from);
       const digest = Buffer.from(await crypto.subtle.digest('SHA-256', payload)).toString('hex');
       const signed = { run, plan: planDigest, place, fields, payload: digest };
       const signature = await identity.sign('answer', signed);

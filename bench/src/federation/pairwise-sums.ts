@@ -81,9 +81,8 @@ async function playRound({ signers, context, dropped, timed }: Shape): Promise<R
   for (const { site } of stays) {
     const update = input(context.length);
     addTo(plain, update);
-    const { head, chunks } = await atSite(site, () =>
-      sites[site]!.mask(update, deliveries.get(site)!),
-    );
+    const delivery = await atServer(async () => deliveries.get(site)!);
+    const { head, chunks } = await atSite(site, () => sites[site]!.mask(update, delivery));
     if (site === 0) clock.others += head.length;
     await atServer(() => server.accept('input', site, head));
     if (site === 0) clock.chunks += joined(chunks).length;

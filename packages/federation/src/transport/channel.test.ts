@@ -108,6 +108,39 @@ describe('a channel', () => {
     expect(Buffer.compare(await payload!.read(), bytes)).toBe(0);
   });
 
+  it('sends no more of a payload that is withdrawn, and what comes after it', async () => {
+    const [a, b] = connectionPair();
+    const receiver = openChannel(b, memoryChunks(MOST));
+    const sender = openChannel(a, memoryChunks(MOST));
+    const digest = randomHex(32);
+    const reading = Promise.withResolvers<void>();
+    const going = Promise.withResolvers<void>();
+    let reads = 0;
+    const bytes = 3_000_000;
+    const payload = {
+      digest,
+      bytes,
+      read: async () => random(bytes),
+      async readInto() {
+        reads += 1;
+        reading.resolve();
+        await going.promise;
+      },
+    };
+    const sent = sender.send(task, payload);
+    await reading.promise;
+    sender.withdraw(digest);
+    await expect(sent).rejects.toEqual(code('PHASE_CLOSED'));
+    going.resolve();
+    const next = random(1_000_000);
+    await sender.send({ ...task, remainingMs: 2 }, next);
+    const arrived = (await receiver.receive())!;
+    expect(arrived.message).toMatchObject({ remainingMs: 2 });
+    expect(Buffer.compare(await arrived.payload!.read(), next)).toBe(0);
+    // The window that was asked for, of the 3 MB.
+    expect(reads).toBeLessThanOrEqual(2 ** 20 / (64 * 1024));
+  });
+
   it('refuses a payload above its bound, and tells the sender', async () => {
     const [a, b] = channels(1_000_000);
     const sent = a.send(task, random(1_000_001));

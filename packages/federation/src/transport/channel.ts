@@ -45,6 +45,8 @@ export interface Channel {
     message: Outgoing<Arrival['message']>,
     payload?: Uint8Array<ArrayBuffer> | Payload,
   ): Promise<void>;
+  /** Sends no more of a payload that was announced: its message has no use any more. @param digest of it. */
+  withdraw(digest: string): void;
   /** The next message. @returns undefined when the channel has closed. @throws SkeinError of a `refuse` outside a place. */
   receive(): Promise<Arrival | undefined>;
   /** @param reason is told to the other side. */
@@ -249,6 +251,10 @@ export function openChannel(connection: Connection, chunks: Chunks, pace: Pace =
       connection.send(encodeFrame(whole));
       return done.promise;
     },
+    withdraw(digest) {
+      outgoing.get(digest)?.done.reject(withdrawn());
+      outgoing.delete(digest);
+    },
     async receive() {
       for (;;) {
         const arrival = arrivals.shift();
@@ -270,6 +276,9 @@ export function openChannel(connection: Connection, chunks: Chunks, pace: Pace =
     },
   };
 }
+
+const withdrawn = (): SkeinError =>
+  new SkeinError('PHASE_CLOSED', 'The message was withdrawn before its payload was sent.');
 
 const tooMany = (): SkeinError =>
   new SkeinError('FEDERATION_BUSY', 'More frames came than were asked for.');

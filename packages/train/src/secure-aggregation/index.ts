@@ -9,7 +9,7 @@ export { signerOf } from './crypto/identity.ts';
 export type { Bytes, Signer } from './crypto/suite.ts';
 export { graphTerms, quorum, type GraphTerms } from './graph.ts';
 export { SiteRound } from './pairwise/site.ts';
-export { ServerRound, type SecureSum } from './pairwise/server.ts';
+export { ServerRound, type Deliveries, type SecureSum } from './pairwise/server.ts';
 export type { Liar } from './pairwise/unmasking.ts';
 export type { PartwiseSum } from './partwise-sum.ts';
 export type { MaskedUpdate, ReadChunk, ReadUpdate } from './upload.ts';

@@ -14,11 +14,11 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import { residueBits, residueCount, sumReader } from '@skein/train/federated';
-import { EXCHANGES, ServerRound, type Bytes, type Exchange } from '@skein/train/secure-aggregation';
+import { EXCHANGES, ServerRound, type Deliveries, type Exchange } from '@skein/train/secure-aggregation';
 import { fromHex } from '@skein/api/canonical';
 import { drawOf, encodingOf, sumNumber } from '../../plan/encoding.ts';
 import { type Part, partReader, partsAt, requireChunks } from '../../transport/parts.ts';
-import { contentIn, hashOf, joinedContent, payloadWith } from '../storage/content.ts';
+import { contentMadeBy, hashOf, joinedContent, payloadWith } from '../storage/content.ts';
 import { usedNative } from '../storage/garbage.ts';
 import { type Aggregator, type AttemptContext, partsKept } from './aggregator.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
@@ -43,9 +43,7 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
   });
   let exchange: Exchange = 'keys';
   /** What the last exchange gave to each site that is still in the round. */
-  let delivered: ReadonlyMap<number, Bytes> = new Map(
-    roster.map((_, site) => [site, new Uint8Array(0)]),
-  );
+  let delivered: Deliveries = { sites: [...roster.keys()], get: () => new Uint8Array(0) };
   const place = (site: string): number => roster.indexOf(site);
   const needed = leastSites({ plan, roster });
   let answered = 0;
@@ -55,15 +53,18 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
   const updates = new Map<number, { readonly digest: string; readonly chunks: readonly Part[] }>();
 
   return {
-    expected: () => [...delivered.keys()].map((site) => roster[site]!),
+    expected: () => delivered.sites.map((site) => roster[site]!),
     needed: () => needed,
     task(site) {
-      const bytes = delivered.get(place(site))!;
+      const [deliveries, to] = [delivered, place(site)];
       if (exchange === 'keys') return { fields: { roster: [...roster], length, bits, number } };
-      if (exchange !== 'input') return { fields: {}, payload: bytes };
-      const digest = broadcastHash.copy().update(bytes).digest('hex');
-      const payload = payloadWith(joinedContent([broadcast, contentIn(bytes)]), digest);
-      return { fields: { delivery: bytes.length }, payload };
+      const message = deliveries.get(to)!;
+      if (exchange !== 'input') return { fields: {}, payload: message };
+      const digest = broadcastHash.copy().update(message).digest('hex');
+      // Those of all sites are as long as all messages of shares, which are in memory already.
+      const delivery = contentMadeBy(message.length, () => deliveries.get(to)!);
+      const payload = payloadWith(joinedContent([broadcast, delivery]), digest);
+      return { fields: { delivery: delivery.bytes }, payload };
     },
     async accept({ site, fields }, payload) {
       if (payload === undefined)

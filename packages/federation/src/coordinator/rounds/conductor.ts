@@ -42,6 +42,7 @@ import {
   type Session,
   statusOf,
   tell,
+  withdraw,
 } from '../sessions/session.ts';
 import { chargeOf, isBudgetSpent, RELEASING } from '../../plan/spent.ts';
 import { storedState, storeRound } from './stored-rounds.ts';
@@ -363,9 +364,12 @@ export class Conductor {
   }
 
   async #advance(change: Partial<RunState>, events: readonly LedgerEvent[]): Promise<void> {
+    const before = placeText(this.#place);
     const entries = await this.#notebook.advance(change, events);
+    const isLeft = placeText(this.#place) !== before;
     const { passing } = this.#aggregation;
     for (const session of this.#sessions.values()) {
+      if (isLeft) withdraw(session);
       if (passing && session.role === 'site') continue;
       for (const entry of entries) tell(session, { kind: 'entry', entry });
     }

@@ -1,6 +1,8 @@
 import { expect, it, vi } from 'vitest';
 import { createIdentity } from '../../identity/keys.ts';
 import { verifyLedger, ledgerText } from '../../ledger/verify.ts';
+import { type Connection, connectionPair } from '../../transport/connection.ts';
+import { decodeFrame } from '../../transport/messages.ts';
 import { readArtifact } from '../storage/uploads.ts';
 import {
   adds,
@@ -113,6 +115,59 @@ it('aborts a round below the threshold, writes it down and tries it again', asyn
   expect(entries.find(({ event }) => event.kind === 'finished-round')!.event).toMatchObject({
     attempt: 1,
   });
+});
+
+it('sends no more of what to train from when its round has ended, and asks the site in the next', async () => {
+  const at = await startFederation({
+    rounds: 2,
+    sites: { minimum: 3, threshold: 2 },
+    deadlines: { phaseMs: 20_000, trainMs: 1000 },
+  });
+  const { id } = await at.coordinator.start(at.draft);
+  const invite = (name: string) => at.coordinator.invite(id, { name });
+  const isAskedAgain = Promise.withResolvers<void>();
+  for (const name of ['a', 'b']) {
+    await joinScripted(at, await invite(name), async (task) => {
+      if (task.place.round === 1) await isAskedAgain.promise;
+      return adds(1)(task);
+    });
+  }
+  const [near, far] = connectionPair();
+  at.coordinator.connect(far);
+  /** What site c asks for in the first round arrives in the second. */
+  const late: Parameters<Connection['send']>[0][] = [];
+  let first: string | undefined;
+  const connection: Connection = {
+    ...near,
+    send(frame) {
+      const { message } = decodeFrame(frame);
+      if (message.kind !== 'want') return near.send(frame);
+      first ??= message.digest;
+      if (message.digest === first) late.push(frame);
+      else near.send(frame);
+    },
+  };
+  const rounds = new Set<number>();
+  const answer = adds(1);
+  const c = await joinScripted(
+    at,
+    await invite('c'),
+    (task) => {
+      rounds.add(task.place.round);
+      for (const frame of late) near.send(frame);
+      isAskedAgain.resolve();
+      return answer(task);
+    },
+    { connection },
+  );
+  await until(at, id, 'finished');
+  // The end follows all that was asked for.
+  const end = { kind: 'status', status: 'finished' };
+  await vi.waitFor(() => expect(c.arrivals.at(-1)?.message).toMatchObject(end), {
+    timeout: 30_000,
+  });
+  expect([...rounds]).toEqual([1]);
+  expect(at.faults).toEqual([]);
 });
 
 it('goes on without a site that vanished, above the threshold, and takes it back', async () => {

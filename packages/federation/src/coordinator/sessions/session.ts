@@ -12,6 +12,8 @@ export interface Session {
   readonly channel: Channel;
   /** The place of the last task that was sent over this connection. */
   asked?: string;
+  /** Digest of the task's payload, where that is sent part by part. */
+  sending?: string;
 }
 
 export const placeText = ({ round, attempt, phase }: Place): string =>
@@ -28,12 +30,20 @@ export function ask(
   if (session.asked === text) return;
   session.asked = text;
   const task = taskOf(session.key);
+  const { payload } = task;
+  if (payload !== undefined && !(payload instanceof Uint8Array)) session.sending = payload.digest;
   const message = {
     kind: 'task',
     place,
     remainingMs: Math.max(0, Math.round(remainingMs)),
   } as const;
-  session.channel.send({ ...message, fields: task.fields }, task.payload).catch(() => {});
+  session.channel.send({ ...message, fields: task.fields }, payload).catch(() => {});
+}
+
+/** The phase of the last task has ended: a site that fetches its payload would keep what that is made of. */
+export function withdraw(session: Session): void {
+  if (session.sending !== undefined) session.channel.withdraw(session.sending);
+  delete session.sending;
 }
 
 /** How the federation stands, as sites are told. */

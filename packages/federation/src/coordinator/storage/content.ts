@@ -10,9 +10,12 @@ export type Content = Pick<Payload, 'bytes' | 'readInto'>;
 /** Bytes that are read at a time. */
 const BLOCK_BYTES = 256 * 1024;
 
-export const contentIn = (bytes: Bytes): Content => ({
-  bytes: bytes.length,
-  readInto: async (into, at) => into.set(bytes.subarray(at, at + into.length)),
+export const contentIn = (bytes: Bytes): Content => contentMadeBy(bytes.length, () => bytes);
+
+/** Made again whenever it is read. @param bytes of what is made. */
+export const contentMadeBy = (bytes: number, make: () => Bytes): Content => ({
+  bytes,
+  readInto: async (into, at) => into.set(make().subarray(at, at + into.length)),
 });
 
 /** Bytes `start` to `end` of a file. */

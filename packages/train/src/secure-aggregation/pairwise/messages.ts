@@ -88,6 +88,17 @@ export class SealedEntries implements Iterable<SealedShares> {
     return readSealed(new Reader(this.#bytes.subarray(at * ENTRY, (at + 1) * ENTRY), 'a share'));
   }
 
+  /** The shares for a peer, which is one of them; peers are ascending. */
+  dealtTo(peer: number): SealedShares {
+    let [first, end] = [0, this.length];
+    while (end - first > 1) {
+      const middle = (first + end) >> 1;
+      if (this.peer(middle) <= peer) first = middle;
+      else end = middle;
+    }
+    return this.at(first);
+  }
+
   *[Symbol.iterator](): Generator<SealedShares> {
     for (let at = 0; at < this.length; at++) yield this.at(at);
   }

@@ -28,7 +28,6 @@ import {
   writeSites,
   type Keys,
   type RevealedShares,
-  type SealedShares,
 } from './messages.ts';
 import { maskBinding } from './secrets.ts';
 import { maskKeys, type Liar } from './unmasking.ts';
@@ -40,6 +39,14 @@ export interface SecureSum {
   readonly survivors: readonly number[];
   /** Sites that revealed a share that is not the committed one. */
   readonly liars: readonly Liar[];
+}
+
+/** What each site that is still in the round is sent; shares are joined when they are asked for. */
+export interface Deliveries {
+  /** Ascending. */
+  readonly sites: readonly number[];
+  /** The same bytes each time, also when the round has gone on. */
+  get(site: number): Bytes | undefined;
 }
 
 export class ServerRound {
@@ -144,10 +151,10 @@ export class ServerRound {
   /**
    * Ends the exchange that is due: sites that have not answered have dropped out.
    *
-   * @returns what to send to each site that is still in the round.
+   * @returns what each site that is still in the round is sent.
    * @throws SkeinError AGGREGATION_TOO_FEW; the round is then over.
    */
-  async close(): Promise<ReadonlyMap<number, Bytes>> {
+  async close(): Promise<Deliveries> {
     const exchange = this.#due;
     if (exchange === 'ended' || exchange === 'unmasking') {
       throw new SkeinError('AGGREGATION_PHASE_ANSWERED', 'Every exchange of the round is closed.');
@@ -157,10 +164,11 @@ export class ServerRound {
     const sites =
       exchange === 'input' ? this.#uploads.close() : [...accepted.keys()].toSorted((a, b) => a - b);
     this.#require(sites.length, exchange);
-    const answers = await this.#answers[exchange](sites, accepted);
-    this.#sites = new Set(sites);
+    const messageTo = await this.#answers[exchange](sites, accepted);
+    const present = new Set(sites);
+    this.#sites = present;
     this.#due = EXCHANGES[EXCHANGES.indexOf(exchange) + 1]!;
-    return answers;
+    return { sites, get: (site) => (present.has(site) ? messageTo(site) : undefined) };
   }
 
   /**
@@ -243,39 +251,36 @@ export class ServerRound {
     (
       sites: readonly number[],
       accepted: ReadonlyMap<number, Bytes>,
-    ) => Promise<ReadonlyMap<number, Bytes>>
+    ) => Promise<(site: number) => Bytes>
   > = {
     keys: async (sites, accepted) => {
       const roster = writeRoster(sites.map((site) => accepted.get(site)!));
       this.#graph = await graphOf(this.#context, sites, await suite.sha256(roster));
-      return toAll(sites, roster);
+      return () => roster;
     },
     shares: async (sites) => {
       this.#sharing = sites;
       const sharing = new Set(sites);
-      // Each owner's shares are in the order of its neighbours, and holders come in that order.
-      const next = new Map(sites.map((site) => [site, 0]));
-      const dealt = (owner: number, holder: number): SealedShares => {
-        const { entries } = this.#shares.get(owner)!;
-        let at = next.get(owner)!;
-        while (entries.peer(at) !== holder) at += 1;
-        next.set(owner, at + 1);
-        return { ...entries.at(at), peer: owner };
+      // Who keeps the deliveries keeps what they are made of, and not the round.
+      const [graph, shares, { roster }] = [this.#graph!, this.#shares, this.#context];
+      return (holder) => {
+        const owners = graph.neighbours(holder).filter((owner) => sharing.has(owner));
+        const entries = owners.map((owner) => ({
+          ...shares.get(owner)!.entries.dealtTo(holder),
+          peer: owner,
+        }));
+        return writeDelivery({ sharing, entries }, roster.length);
       };
-      const deliveryTo = (holder: number): Bytes => {
-        const owners = this.#graph!.neighbours(holder).filter((owner) => sharing.has(owner));
-        const entries = owners.map((owner) => dealt(owner, holder));
-        return writeDelivery({ sharing, entries }, this.#context.roster.length);
-      };
-      return new Map(sites.map((site) => [site, deliveryTo(site)]));
     },
     input: async (sites) => {
       this.#survivors = sites;
-      return toAll(sites, writeSites(sites, this.#context.roster.length));
+      const survivors = writeSites(sites, this.#context.roster.length);
+      return () => survivors;
     },
-    consistency: async (sites, accepted) => {
+    consistency: async (_, accepted) => {
       const survivors = writeSites(this.#survivors, this.#context.roster.length);
-      return toAll(sites, writeConfirmation({ survivors, messages: [...accepted.values()] }));
+      const confirmation = writeConfirmation({ survivors, messages: [...accepted.values()] });
+      return () => confirmation;
     },
   };
 
@@ -295,8 +300,4 @@ export class ServerRound {
       `Only ${count} of ${this.#context.roster.length} sites answered "${exchange}"; the round needs ${least}.`,
     );
   }
-}
-
-function toAll(sites: readonly number[], message: Bytes): ReadonlyMap<number, Bytes> {
-  return new Map(sites.map((site) => [site, message]));
 }

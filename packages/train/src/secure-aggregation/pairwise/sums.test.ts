@@ -2,7 +2,7 @@
 import type { SkeinError } from '@skein/api/errors';
 import { expect, it } from 'vitest';
 import { quorum } from '../graph.ts';
-import { federation, runRound, type Federation } from '../testing/rounds.ts';
+import { federation, runRound, runUntil, stage, type Federation } from '../testing/rounds.ts';
 import { EXCHANGES, type Exchange } from '../wire/envelope.ts';
 
 type Pattern = ReadonlyMap<number, Exchange>;
@@ -74,4 +74,16 @@ it.each([
     const [found, expected] = await endOf(parts, drops);
     expect(found, JSON.stringify([...drops])).toEqual(expected);
   }
+});
+
+it('delivers the same shares to a site each time it is asked, also when the round has gone on', async () => {
+  const at = await stage(await federation(9, { length: 40 }));
+  await runUntil(at, 'input', new Map([[7, 'shares']]));
+  const { answers } = at;
+  const first = at.sites.map(({ site }) => answers.get(site));
+  expect(first[7]).toBeUndefined();
+  // Made again, and not kept.
+  expect(answers.get(0)).not.toBe(first[0]);
+  await runUntil(at, 'consistency', new Map([[7, 'shares']]));
+  expect(at.sites.map(({ site }) => answers.get(site))).toEqual(first);
 });

@@ -2,7 +2,7 @@
 import type { AggregationContext } from '../context.ts';
 import { signerOf } from '../crypto/identity.ts';
 import { randomBytes, type Bytes, type Signer } from '../crypto/suite.ts';
-import { ServerRound } from '../pairwise/server.ts';
+import { ServerRound, type Deliveries } from '../pairwise/server.ts';
 import { SiteRound } from '../pairwise/site.ts';
 import type { PartwiseSum } from '../partwise-sum.ts';
 import type { MaskedUpdate, ReadUpdate } from '../upload.ts';
@@ -61,7 +61,7 @@ export interface Stage extends Federation {
   readonly server: ServerRound;
   readonly sites: readonly SiteRound[];
   readonly inputs: readonly Uint32Array[];
-  answers: ReadonlyMap<number, Bytes>;
+  answers: Pick<Deliveries, 'get'>;
 }
 
 export async function stage(parts: Federation): Promise<Stage> {
