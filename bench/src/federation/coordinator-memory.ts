@@ -87,7 +87,8 @@ function assertGain(before: Float32Array, after: Float32Array): void {
   throw new Error(`The round added ${wrong} to a parameter, and each of its sites ${GAIN}.`);
 }
 
-const floatsOf = (bytes: Uint8Array): Float32Array => new Float32Array(new Uint8Array(bytes).buffer);
+const floatsOf = (bytes: Uint8Array): Float32Array =>
+  new Float32Array(new Uint8Array(bytes).buffer);
 
 /** What a child tells next. */
 async function next<T>(child: ChildProcess): Promise<T> {

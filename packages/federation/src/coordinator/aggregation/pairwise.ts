@@ -14,7 +14,12 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import { residueBits, residueCount, sumReader } from '@skein/train/federated';
-import { EXCHANGES, ServerRound, type Deliveries, type Exchange } from '@skein/train/secure-aggregation';
+import {
+  EXCHANGES,
+  ServerRound,
+  type Deliveries,
+  type Exchange,
+} from '@skein/train/secure-aggregation';
 import { fromHex } from '@skein/api/canonical';
 import { drawOf, encodingOf, sumNumber } from '../../plan/encoding.ts';
 import { type Part, partReader, partsAt, requireChunks } from '../../transport/parts.ts';

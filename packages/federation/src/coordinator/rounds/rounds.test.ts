@@ -135,7 +135,7 @@ it('sends no more of what to train from when its round has ended, and asks the s
   const [near, far] = connectionPair();
   at.coordinator.connect(far);
   /** What site c asks for in the first round arrives in the second. */
-  const late: Parameters<Connection['send']>[0][] = [];
+  const held: Parameters<Connection['send']>[0][] = [];
   let first: string | undefined;
   const connection: Connection = {
     ...near,
@@ -143,7 +143,7 @@ it('sends no more of what to train from when its round has ended, and asks the s
       const { message } = decodeFrame(frame);
       if (message.kind !== 'want') return near.send(frame);
       first ??= message.digest;
-      if (message.digest === first) late.push(frame);
+      if (message.digest === first) held.push(frame);
       else near.send(frame);
     },
   };
@@ -154,7 +154,7 @@ it('sends no more of what to train from when its round has ended, and asks the s
     await invite('c'),
     (task) => {
       rounds.add(task.place.round);
-      for (const frame of late) near.send(frame);
+      for (const frame of held) near.send(frame);
       isAskedAgain.resolve();
       return answer(task);
     },
