@@ -5,6 +5,7 @@ import { SkeinError } from '@skein/api';
 import type { Command, Ending, RunningCommand } from '../contract.ts';
 import type { Slot } from '../launcher/slot.ts';
 import type { AllLimits } from './limits.ts';
+import { inPlainWords } from './plain-refusal.ts';
 import { Supervision, type Supervised } from './supervision.ts';
 
 /** A started command: the parked process, and the program that it becomes. */
@@ -42,7 +43,7 @@ export function startCommand(
     launched = await launch();
     const { slot } = launched;
     try {
-      supervision.begin(slot);
+      supervision.begin({ ...slot, stderr: inPlainWords(slot.stderr, command.argv[0]!) });
       launched.begin();
       feed(slot.stdin, stdin ?? command.stdin);
       const status = await launched.status().catch((error: unknown) => {

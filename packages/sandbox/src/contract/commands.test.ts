@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { refusalOf } from '../command/plain-refusal.ts';
 import type { Command } from '../contract.ts';
 import { forEachDriver, processesWith, saying } from '../testing/every-driver.ts';
 
@@ -21,11 +22,21 @@ forEachDriver((here) => {
       expect(ending).toMatchObject({ endedBy: 'signal', exitCode: null, signal: 'SIGSEGV' });
     });
 
-    test('that does not exist, or cannot be executed, ends as in a shell', async () => {
-      const missing = await here.session.run({ argv: ['no-such-program'], workspace: 'writable' });
-      expect(missing).toMatchObject({ endedBy: 'exit', exitCode: 127 });
-      const folder = await here.session.run({ argv: ['/usr'], workspace: 'writable' });
-      expect(folder).toMatchObject({ endedBy: 'exit', exitCode: 126 });
+    test.each([
+      ['no-such-program', 127, 'No such file or directory'],
+      ['./no such program', 127, 'No such file or directory'],
+      ['/usr', 126, 'Permission denied'],
+    ])('as %s, which cannot be executed, ends as in a shell and says why', async (...row) => {
+      const [program, exitCode, reason] = row;
+      const ending = await here.session.run({ argv: [program, '-x'], workspace: 'writable' });
+      expect(ending).toMatchObject({ endedBy: 'exit', exitCode });
+      expect(String(Buffer.from(ending.stderr))).toBe(`${refusalOf(program, reason)}\n`);
+    });
+
+    test('keeps what it says itself, even the words of a launcher', async () => {
+      for (const said of ["env: 'x': No", 'bwrap: execvp', 'env: ', 'e']) {
+        expect((await sh('printf %s "$SAID" >&2', { env: { SAID: said } })).err).toBe(said);
+      }
     });
 
     test('gets its arguments and its environment as they are', async () => {

@@ -59,7 +59,13 @@ def execute(spec):
     try:
         os.execvpe(program, spec['argv'], spec['env'])
     except OSError as error:
-        return refuse(f'{program}: {error.strerror}', 127 if error.errno == errno.ENOENT else 126)
+        if error.errno != errno.ENOENT:
+            return refuse(f'skein: the program "{program}" cannot be executed: {error.strerror}', 126)
+        what = ', or the interpreter that it names,' if '/' in program else ''
+        # The sentence of plain-refusal.ts.
+        return refuse(
+            f'skein: the program "{program}"{what} is missing in the sandbox: '
+            'install it on the worker or in the image, or send its file along as an input', 127)
 
 
 def refuse(message, status):
