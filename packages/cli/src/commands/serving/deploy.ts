@@ -182,7 +182,7 @@ export const deploy = defineCommand({
       version,
       deployment,
       tookMs: performance.now() - started,
-      try: tryLines(deployment, url, key !== undefined),
+      try: tryLines(deployment, url, key !== undefined, options),
     };
   },
   render(deployed, style) {

@@ -209,6 +209,6 @@ async function served(
   return {
     run: await recordDeployed(context, choice, run, version),
     deployment,
-    try: tryLines(deployment, url, key !== undefined),
+    try: tryLines(deployment, url, key !== undefined, choice),
   };
 }
