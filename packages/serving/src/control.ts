@@ -23,7 +23,8 @@ export interface DeploymentControl {
    * Creates a deployment, or rolls a version out on an existing one. Resolves when the version is
    * loaded and warm; a canary or shadow then continues by itself.
    * @throws SkeinError MODEL_UNKNOWN, VERSION_UNKNOWN, DEPLOYMENT_INVALID, COMPOSITION_INVALID,
-   *   MODEL_LOAD_FAILED, DEVICE_UNAVAILABLE, ROLLOUT_IN_PROGRESS, ROLLED_BACK.
+   *   MODEL_LOAD_FAILED, DEVICE_UNAVAILABLE, VERSION_SERVED, ROLLOUT_IN_PROGRESS,
+   *   ROLLED_BACK.
    */
   deploy(request: DeployRequest, actor: string): Promise<DeploymentView>;
   /** @throws SkeinError MODEL_UNKNOWN, DEPLOYMENT_INVALID. */

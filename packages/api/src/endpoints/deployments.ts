@@ -59,6 +59,7 @@ export const DEPLOYMENT_ENDPOINTS = {
       'MODEL_MEMORY',
       'FLEET_MEMORY',
       'DEVICE_UNAVAILABLE',
+      'VERSION_SERVED',
       'ROLLOUT_IN_PROGRESS',
       'ARTIFACT_CORRUPT',
     ],

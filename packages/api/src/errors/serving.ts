@@ -155,6 +155,12 @@ export const SERVING_ERRORS = {
     meaning: 'The version still receives traffic, or an unloaded deployment keeps it.',
     fix: 'Shift its weight to another version first, or remove the deployment with `skein undeploy NAME`.',
   },
+  VERSION_SERVED: {
+    ...CONFLICT,
+    meaning:
+      'A canary or a shadow was asked for a version that the deployment serves already: there is nothing to compare it with.',
+    fix: 'Deploy a changed file, or another version with `skein rollout NAME --version N`; leave --canary and --shadow out to change only settings.',
+  },
   ROLLOUT_IN_PROGRESS: {
     ...CONFLICT,
     meaning: 'The deployment, or the language model, is already being rolled out.',

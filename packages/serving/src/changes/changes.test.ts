@@ -19,6 +19,7 @@ const change = fc.oneof(
 
 const EXPECTED = new Set([
   'succeeded',
+  'VERSION_SERVED',
   'ROLLOUT_IN_PROGRESS',
   'ROLLED_BACK',
   'MODEL_UNKNOWN',

@@ -150,6 +150,7 @@ export function createChanges(context: ServingContext): Changes {
     const record = await registry.version(request.name, request.version);
     checkIsolation(effective.settings, record, context.isolateModels);
     if (deployment.live.has(record.version)) {
+      refuseOwnRollout(request);
       if (changedKeys(deployment.settings, effective.settings).length === 0) return;
       claim(request.name, { kind: deployment.kind, settings: effective });
       return applySettings(deployment, effective, actor);
@@ -246,6 +247,15 @@ export function newDeployment(
     journal: context.journal,
     events: context.events,
   });
+}
+
+/** A rollout compares two versions. @throws SkeinError VERSION_SERVED. */
+function refuseOwnRollout({ name, version, plan }: DeployRequest): void {
+  if (plan === undefined || plan.strategy === 'immediate') return;
+  throw new SkeinError(
+    'VERSION_SERVED',
+    `Deployment "${name}" serves version ${version} already, so a ${plan.strategy} of it would compare it with itself.`,
+  );
 }
 
 /** The names of the settings that differ. */

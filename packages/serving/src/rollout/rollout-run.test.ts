@@ -358,3 +358,22 @@ describe('a rollback', () => {
     expect(await codeOf(scene.serving.rollback('other', 'why not', ACTOR))).toBe('MODEL_UNKNOWN');
   });
 });
+
+it.each(['canary', 'shadow'] as const)(
+  'refuses a %s of the version that is served already, and takes its settings without one',
+  async (strategy) => {
+    const scene = await openScene();
+    await deployed(scene);
+    const request = { name: 'risk', version: '1', settings: { maxQueue: 7 } };
+    await expect(
+      scene.serving.deploy({ ...request, plan: plan({ strategy }) }, ACTOR),
+    ).rejects.toMatchObject({
+      code: 'VERSION_SERVED',
+      message: `Deployment "risk" serves version 1 already, so a ${strategy} of it would compare it with itself.`,
+    });
+    expect(scene.serving.view('risk').settings.maxQueue).not.toBe(7);
+    await scene.serving.deploy({ ...request, plan: plan({ strategy: 'immediate' }) }, ACTOR);
+    expect(scene.serving.view('risk').settings.maxQueue).toBe(7);
+    await scene.serving.drain();
+  },
+);
