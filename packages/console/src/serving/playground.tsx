@@ -13,6 +13,7 @@ import {
   tensorOf,
   typeScriptOf,
   type Fill,
+  type GivenFile,
   type Sent,
   type Spec,
   type TypedInput,
@@ -63,6 +64,7 @@ type Outcome =
 
 function Form({ view: { name, signature } }: { readonly view: DeploymentView }) {
   const [inputs, setInputs] = useState(() => signature.inputs.map(initialInput));
+  const [files, setFiles] = useState<Readonly<Record<string, File | undefined>>>({});
   const [outcome, setOutcome] = useState<Outcome>();
   const [busy, setBusy] = useState(false);
   const unsendable = signature.inputs.find((spec) => !canSend(spec));
@@ -70,10 +72,13 @@ function Form({ view: { name, signature } }: { readonly view: DeploymentView }) 
   async function send(): Promise<void> {
     setBusy(true);
     try {
-      const sent = signature.inputs.map((spec, index) => {
-        const typed = inputs[index]!;
-        return { spec, fill: typed.fill, tensor: tensorOf(spec, typed) };
-      });
+      const sent = await Promise.all(
+        signature.inputs.map(async (spec, index) => {
+          const typed = inputs[index]!;
+          const file = typed.fill === 'file' ? await contentOf(files[spec.name]) : undefined;
+          return { spec, fill: typed.fill, tensor: tensorOf(spec, { ...typed, file }), file };
+        }),
+      );
       const begun = performance.now();
       const tensors = Object.fromEntries(
         sent.map(({ spec, tensor }) => [spec.name, tensor as InputTensor]),
@@ -107,6 +112,7 @@ function Form({ view: { name, signature } }: { readonly view: DeploymentView }) 
             spec={spec}
             typed={inputs[index]!}
             change={(next) => setInputs(inputs.with(index, { ...inputs[index]!, ...next }))}
+            choose={(file) => setFiles({ ...files, [spec.name]: file })}
           />
         ))}
         <button type="submit" class="act" disabled={busy}>
@@ -118,20 +124,26 @@ function Form({ view: { name, signature } }: { readonly view: DeploymentView }) 
   );
 }
 
-const FILLS: Readonly<Record<Fill, string>> = {
+const NUMBER_FILLS: Partial<Record<Fill, string>> = {
   values: 'these values',
   zeros: 'zeros',
   random: 'random from 0 to 1',
+};
+const TEXT_FILLS: Partial<Record<Fill, string>> = {
+  values: 'these texts',
+  file: 'the bytes of a file',
 };
 
 function Input({
   spec,
   typed,
   change,
+  choose,
 }: {
   readonly spec: Spec;
   readonly typed: TypedInput;
   readonly change: (next: Partial<TypedInput>) => void;
+  readonly choose: (file: File | undefined) => void;
 }) {
   const declared = spec.shape.map((size) => size ?? '?').join(', ');
   return (
@@ -147,19 +159,25 @@ function Input({
           onInput={({ currentTarget }) => change({ shape: currentTarget.value })}
         />
       </label>
-      {spec.type === 'string' ? null : (
-        <label>
-          Fill with
-          <select
-            value={typed.fill}
-            onChange={({ currentTarget }) => change({ fill: currentTarget.value as Fill })}
-          >
-            {Object.entries(FILLS).map(([fill, text]) => (
+      <label>
+        Fill with
+        <select
+          value={typed.fill}
+          onChange={({ currentTarget }) => change({ fill: currentTarget.value as Fill })}
+        >
+          {Object.entries(spec.type === 'string' ? TEXT_FILLS : NUMBER_FILLS).map(
+            ([fill, text]) => (
               <option value={fill}>{text}</option>
-            ))}
-          </select>
+            ),
+          )}
+        </select>
+      </label>
+      {typed.fill === 'file' ? (
+        <label>
+          {`File for ${spec.name}`}
+          <input type="file" onChange={({ currentTarget }) => choose(currentTarget.files?.[0])} />
         </label>
-      )}
+      ) : null}
       {typed.fill === 'values' ? (
         <label class="wide">
           {`Values of ${spec.name}, as JSON`}
@@ -173,6 +191,10 @@ function Input({
       ) : null}
     </fieldset>
   );
+}
+
+async function contentOf(file: File | undefined): Promise<GivenFile | undefined> {
+  return file && { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
 }
 
 function Result({ of, name }: { readonly of: Outcome; readonly name: string }) {
@@ -210,6 +232,7 @@ function elementsOf(tensor: OutputTensor): string {
     tensor.type === 'string'
       ? texts(tensor).map((text) => JSON.stringify(text))
       : Array.from(tensor.data as ArrayLike<number | bigint>, String);
-  const rest = elements.length > SHOWN ? `, … ${elements.length - SHOWN} more` : '';
-  return `${elements.slice(0, SHOWN).join(', ')}${rest}`;
+  const rest = elements.length > SHOWN ? [`… ${elements.length - SHOWN} more`] : [];
+  // A text is often a line; numbers are not.
+  return [...elements.slice(0, SHOWN), ...rest].join(tensor.type === 'string' ? ',\n' : ', ');
 }

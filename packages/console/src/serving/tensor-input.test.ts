@@ -1,4 +1,8 @@
-import { expect, it } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
 import {
   canSend,
   curlOf,
@@ -57,4 +61,56 @@ it('writes commands that send the same', () => {
   const zeros = tensorOf(small, { shape: '2', fill: 'zeros', values: '' });
   const line = curlOf('http://node', 'risk', [{ spec: small, tensor: zeros, fill: 'zeros' }]);
   expect(line).toContain('head -c 8 /dev/zero');
+});
+
+describe('a file', () => {
+  const bytes = Uint8Array.of(0, 255, 10, 39, ...Array.from({ length: 300 }, (_, i) => i));
+  const file = { name: "it's.png", bytes };
+  const image = { ...spec('string', ['batch']), name: 'image' };
+  const filled = { shape: '1', fill: 'file', values: '[]', file } as const;
+
+  it('is the one element of an input', () => {
+    expect(tensorOf(image, filled)).toEqual({ type: 'string', shape: [1], data: [bytes] });
+    expect(() => tensorOf(image, { ...filled, shape: '2' })).toThrow(
+      'image: a file is one element, and the shape has 2.',
+    );
+    expect(() => tensorOf(image, { ...filled, file: undefined })).toThrow('no file is chosen');
+  });
+
+  it('is sent by the commands as it is, beside typed and generated inputs', async () => {
+    const typed = { shape: '2', fill: 'values', values: '[1, 2.5]' } as const;
+    const sent = [
+      { spec: image, tensor: tensorOf(image, filled), fill: 'file' as const, file },
+      { spec: spec('float32', [2]), tensor: tensorOf(spec('float32', [2]), typed), ...typed },
+      {
+        spec: spec('int64', [2]),
+        tensor: tensorOf(spec('int64', [2]), { ...typed, fill: 'zeros' }),
+        fill: 'zeros' as const,
+      },
+    ];
+    const folder = await mkdtemp(join(tmpdir(), 'skein-playground-'));
+    try {
+      await writeFile(join(folder, file.name), bytes);
+      const script = curlOf('http://node', 'ocr', sent).replace(/\| curl .*$/s, '');
+      const body = execFileSync('sh', ['-c', script], { cwd: folder });
+      const length = Number(/content-length: (\d+)/.exec(curlOf('http://node', 'ocr', sent))?.[1]);
+      const { inputs } = JSON.parse(body.subarray(0, length).toString()) as {
+        inputs: { data?: unknown; parameters?: { binary_data_size: number } }[];
+      };
+      expect(inputs.map(({ data }) => data)).toEqual([undefined, [1, 2.5], undefined]);
+      const sizes = inputs.map(({ parameters }) => parameters?.binary_data_size ?? 0);
+      expect(sizes).toEqual([4 + bytes.length, 0, 16]);
+      expect(body.readUInt32LE(length)).toBe(bytes.length);
+      expect(body.subarray(length + 4, length + sizes[0]!)).toEqual(Buffer.from(bytes));
+      expect(body.length).toBe(length + 4 + bytes.length + 16);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+    expect(curlOf('http://node', 'ocr', sent.slice(0, 1))).toBe(
+      `curl -s 'http://node/v2/models/ocr/infer' -H 'inference-header-content-length: 0' -H 'accept: application/json' --data-binary '@it'\\''s.png'`,
+    );
+    expect(typeScriptOf('http://node', 'ocr', sent)).toContain(
+      `"image": { shape: [1], data: [await readFile("it's.png")] },`,
+    );
+  });
 });

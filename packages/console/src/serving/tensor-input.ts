@@ -6,14 +6,22 @@ export interface TypedTensor {
   readonly type: string;
   readonly shape: readonly number[];
   readonly data:
-    | readonly string[]
+    | readonly (string | Uint8Array)[]
     | (Exclude<ArrayBufferView, DataView> & ArrayLike<number | bigint>);
 }
 
 export type Spec = DeploymentView['signature']['inputs'][number];
 
-/** `values`: as typed. `zeros`, `random`: generated, for inputs that are too large to type. */
-export type Fill = 'values' | 'zeros' | 'random';
+/**
+ * `values`: as typed. `zeros`, `random`: generated, for inputs that are too large to type. `file`: the
+ * bytes of a file, as the one element of an input of strings.
+ */
+export type Fill = 'values' | 'zeros' | 'random' | 'file';
+
+export interface GivenFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
 
 export interface TypedInput {
   /** Sizes with commas, such as `1, 3, 224, 224`. */
@@ -21,6 +29,8 @@ export interface TypedInput {
   readonly fill: Fill;
   /** JSON: numbers, booleans or texts, nested or in one list. */
   readonly values: string;
+  /** Present when the input is filled with it. */
+  readonly file?: GivenFile | undefined;
 }
 
 /** Elements that a person can read. */
@@ -63,11 +73,19 @@ export function initialInput({ type, shape }: Spec): TypedInput {
 }
 
 /** @throws Error that names the invalid part of the input. */
-export function tensorOf({ name, type }: Spec, { shape, fill, values }: TypedInput): TypedTensor {
+export function tensorOf(
+  { name, type }: Spec,
+  { shape, fill, values, file }: TypedInput,
+): TypedTensor {
   const sizes = sizesOf(name, shape);
   const count = sizes.reduce((product, size) => product * size, 1);
   if (count > MOST_ELEMENTS) {
     throw new Error(`${name}: ${count} elements are more than a page sends (${MOST_ELEMENTS}).`);
+  }
+  if (fill === 'file') {
+    if (file === undefined) throw new Error(`${name}: no file is chosen.`);
+    if (count === 1) return { type, shape: sizes, data: [file.bytes] };
+    throw new Error(`${name}: a file is one element, and the shape has ${count}.`);
   }
   const elements =
     fill === 'values'
@@ -115,6 +133,7 @@ export interface Sent {
   readonly spec: Spec;
   readonly tensor: TypedTensor;
   readonly fill: Fill;
+  readonly file?: GivenFile | undefined;
 }
 
 const DATATYPES: Readonly<Record<string, string>> = {
@@ -128,39 +147,66 @@ const datatypeOf = (type: string): string => DATATYPES[type] ?? type.toUpperCase
 /** A text inside single quotes of a POSIX shell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** The `curl` line that sends the same tensor; zeros when the page generated the values. */
+/**
+ * The `curl` line that sends the same tensor; zeros when the page generated the values. A file is
+ * read again, from the folder in which the line is run.
+ */
 export function curlOf(origin: string, deployment: string, inputs: readonly Sent[]): string {
   const url = `${origin}/v2/models/${encodeURIComponent(deployment)}/infer`;
-  const isTyped = inputs.every(({ fill }) => fill === 'values');
-  const request = (binary: boolean): string =>
-    JSON.stringify({
-      inputs: inputs.map(({ spec, tensor }) => ({
-        name: spec.name,
-        shape: tensor.shape,
-        datatype: datatypeOf(spec.type),
-        ...(binary
-          ? { parameters: { binary_data_size: (tensor.data as Uint8Array).byteLength } }
-          : { data: jsonData(spec.type, tensor) }),
-      })),
-      ...(binary ? { parameters: { binary_data_output: false } } : {}),
-    });
-  if (isTyped || inputs.some(({ spec }) => spec.type === 'string')) {
-    return `curl -s ${quoted(url)} -H 'content-type: application/json' -d ${quoted(request(false))}`;
+  const [first] = inputs;
+  if (inputs.length === 1 && first?.file !== undefined) {
+    return `curl -s ${quoted(url)} -H 'inference-header-content-length: 0' -H 'accept: application/json' --data-binary ${quoted(`@${first.file.name}`)}`;
   }
-  const header = request(true);
-  const size = inputs.reduce((sum, { tensor }) => sum + (tensor.data as Uint8Array).byteLength, 0);
-  return `{ printf %s ${quoted(header)}; head -c ${size} /dev/zero; } | curl -s ${quoted(url)} -H 'inference-header-content-length: ${new TextEncoder().encode(header).length}' --data-binary @-`;
+  const isBinary = ({ fill }: Sent): boolean => fill !== 'values';
+  const binary = inputs.filter(isBinary);
+  const header = JSON.stringify({
+    inputs: inputs.map((sent) => ({
+      name: sent.spec.name,
+      shape: sent.tensor.shape,
+      datatype: datatypeOf(sent.spec.type),
+      ...(isBinary(sent)
+        ? { parameters: { binary_data_size: sizeOf(sent) } }
+        : { data: jsonData(sent.spec.type, sent.tensor) }),
+    })),
+    ...(binary.length > 0 ? { parameters: { binary_data_output: false } } : {}),
+  });
+  if (binary.length === 0) {
+    return `curl -s ${quoted(url)} -H 'content-type: application/json' -d ${quoted(header)}`;
+  }
+  const body = [`printf %s ${quoted(header)}`, ...binary.map(bytesOf)].join('; ');
+  return `{ ${body}; } | curl -s ${quoted(url)} -H 'inference-header-content-length: ${new TextEncoder().encode(header).length}' --data-binary @-`;
+}
+
+/** Bytes of an input in the binary extension of the protocol: an element of strings follows its length. */
+function sizeOf({ tensor, file }: Sent): number {
+  return file === undefined ? (tensor.data as Uint8Array).byteLength : 4 + file.bytes.byteLength;
+}
+
+/** The shell command that writes the bytes of an input. */
+function bytesOf(sent: Sent): string {
+  const { file } = sent;
+  if (file === undefined) return `head -c ${sizeOf(sent)} /dev/zero`;
+  const size = file.bytes.byteLength;
+  const length = [size, size >>> 8, size >>> 16, size >>> 24].map(
+    (byte) => `\\${(byte & 255).toString(8).padStart(3, '0')}`,
+  );
+  return `printf '${length.join('')}'; cat ${quoted(`./${file.name}`)}`;
 }
 
 /** The TypeScript that sends the same. */
 export function typeScriptOf(origin: string, deployment: string, inputs: readonly Sent[]): string {
-  const fields = inputs.map(({ spec, tensor, fill }) => {
-    const data = dataSource(spec.type, tensor, fill);
+  const fields = inputs.map(({ spec, tensor, fill, file }) => {
+    const data =
+      file === undefined
+        ? dataSource(spec.type, tensor, fill)
+        : `[await readFile(${JSON.stringify(file.name)})]`;
     const type = spec.type === 'bool' ? `type: 'bool', ` : '';
     const shape = JSON.stringify(tensor.shape).replaceAll(',', ', ');
     return `  ${JSON.stringify(spec.name)}: { ${type}shape: ${shape}, data: ${data} },`;
   });
+  const readsFile = inputs.some(({ file }) => file !== undefined);
   return [
+    ...(readsFile ? [`import { readFile } from 'node:fs/promises';`] : []),
     `import { createClient } from '@skein/api/client';`,
     '',
     `const client = createClient({ url: ${JSON.stringify(origin)} });`,

@@ -1,11 +1,12 @@
 /** The typed client and the console against a running node, from Node and from a real browser. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createClient, SkeinError, type Client } from '@skein/api';
+import { GraphBuilder, writeModel } from '@skein/onnx';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser, problemsOf } from '../../../../../scripts/testing/browser.ts';
@@ -187,6 +188,37 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
       outputs: { data: number[] }[];
     };
     expect(said.outputs[0]?.data.join(', ')).toBe(shown);
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  it('the playground sends a file as bytes, and shows a command that sends it too', async () => {
+    const graph = new GraphBuilder('same');
+    const image = graph.input('image', 'string', ['batch']);
+    const [same] = graph.node('Identity', [image], {}, { outputs: ['same'] });
+    graph.output(same, 'string', ['batch']);
+    const content = writeModel(graph.model());
+    await client.importModel({ name: 'same', content });
+    await client.deploy({ name: 'same', version: '1', settings: { oversubscribe: true } });
+    const path = join(folder, "it's a file.txt");
+    await writeFile(path, 'line 1\nline "2"');
+    const { page, problems } = await open('/#/try/same');
+    await page.getByLabel('Fill with').selectOption('the bytes of a file');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('image: no file is chosen.').waitFor();
+    await page.getByLabel('File for image').setInputFiles(path);
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByRole('heading', { name: /^Answer of version/ }).waitFor();
+    const shown = await page.locator('.outputs-of pre').first().textContent();
+    expect(shown).toBe(JSON.stringify('line 1\nline "2"'));
+    const [line = ''] = await page.locator('pre.log').allTextContents();
+    const { stdout } = await promisify(execFile)('sh', ['-c', line], { cwd: folder });
+    const said = JSON.parse(stdout) as { outputs: { data: string[] }[] };
+    expect(said.outputs[0]?.data).toEqual(['line 1\nline "2"']);
+    await page.getByLabel('Fill with').selectOption('these texts');
+    await page.getByLabel('Values of image, as JSON').fill('["typed"]');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('"typed"', { exact: true }).waitFor();
     expect(problems).toEqual([]);
     await page.close();
   });
