@@ -36,7 +36,10 @@ export function tryLines(
 }
 
 /** Zeros: as JSON where they are few, else as a file of raw values. Undefined: no line can hold it. */
-function inferLine({ name, signature }: DeploymentView, where: readonly string[]): string | undefined {
+function inferLine(
+  { name, signature }: DeploymentView,
+  where: readonly string[],
+): string | undefined {
   const files: string[] = [];
   const flags: string[] = [];
   for (const spec of signature.inputs) {

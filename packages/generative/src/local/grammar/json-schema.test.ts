@@ -127,13 +127,48 @@ describe('the grammar of a schema', () => {
   });
 
   it.each<[Schema, RegExp]>([
-    [{ type: 'string', pattern: 'a+' }, /"pattern"/],
+    [{ type: 'string', pattern: 'a+' }, /"pattern".* keeps are: .*maximum.* minItems/],
+    [{ type: 'number', minimum: 0 }, /minimum without the type "integer"/],
+    [{ maximum: 0 }, /maximum without the type "integer"/],
+    [{ enum: [1, 2], maximum: 1 }, /maximum beside enum/],
+    [{ type: 'integer', minimum: '0' }, /a minimum that is not a number/],
+    [{ type: 'integer', minimum: 1.2, maximum: 1.8 }, /no integer/],
     [{ type: 'date' }, /the type "date"/],
     [{ $ref: 'https://example.com/x' }, /outside/],
     [{ $ref: '#/$defs/none' }, /not there/],
     [{ type: 'string', maxLength: 1e9 }, /maxLength/],
   ])('refuses %j', (schema, message) => {
     expect(() => grammarOfSchema(schema)).toThrow(message);
+  });
+
+  it('keeps integers within their bounds, and leaves none out', () => {
+    const random = seededRandom(7);
+    const ends = (): number => Math.round((random.next() - 0.5) * 10 ** (1 + random.next() * 3));
+    for (let round = 0; round < 150; round++) {
+      const [minimum, maximum] = [ends(), ends()].toSorted((a, b) => a - b) as [number, number];
+      const grammar = grammarOfSchema({ type: 'integer', minimum, maximum });
+      for (const value of [...Array.from({ length: 20 }, ends), minimum, maximum]) {
+        for (const near of [value, value - 1, value + 1, value * 10, Math.trunc(value / 10)]) {
+          const expected = near >= minimum && near <= maximum;
+          expect([near, accepts(grammar, String(near))]).toEqual([near, expected]);
+        }
+      }
+    }
+  });
+
+  it.each<[Schema, number, boolean]>([
+    [{ minimum: 18 }, 999_999_999_999_999, true],
+    [{ minimum: 18 }, 17, false],
+    [{ maximum: -1 }, 0, false],
+    [{ maximum: -1 }, -999_999_999_999_999, true],
+    [{ exclusiveMinimum: 0, exclusiveMaximum: 2.5 }, 0, false],
+    [{ exclusiveMinimum: 0, exclusiveMaximum: 2.5 }, 2, true],
+    [{ exclusiveMinimum: 0, exclusiveMaximum: 3 }, 3, false],
+    [{ minimum: -1e300, maximum: 1e300 }, -5, true],
+  ])('an integer with %j: %s is in it: %j', (bounds, value, expected) => {
+    const grammar = grammarOfSchema({ type: ['integer', 'null'], ...bounds });
+    expect(accepts(grammar, String(value))).toBe(expected);
+    expect(accepts(grammar, 'null')).toBe(true);
   });
 
   it('refuses circles and schemas without an end', () => {

@@ -9,7 +9,9 @@ import {
   ANY_OBJECT,
   array,
   choice,
+  integer,
   INTEGER,
+  LARGEST_INTEGER,
   map,
   NUMBER,
   object,
@@ -37,7 +39,10 @@ const ANNOTATIONS = new Set([
   'format',
   'strict',
 ]);
+/** Of integers; a grammar of bytes cannot compare other numbers. */
+const BOUNDS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'];
 const KNOWN = new Set([
+  ...BOUNDS,
   'type',
   'properties',
   'required',
@@ -53,6 +58,8 @@ const KNOWN = new Set([
   'minLength',
   'maxLength',
 ]);
+/** They name the values themselves. */
+const CHOICES = ['$ref', 'const', 'enum', 'anyOf', 'oneOf'];
 const MOST_SCHEMAS = 5000;
 const DEEPEST = 64;
 /** Of a bound on a length: the automaton counts. */
@@ -70,8 +77,15 @@ export function grammarOfSchema(root: Schema): Sequence {
       throw unsupported(place, `is one of more than ${MOST_SCHEMAS} schemas`);
     if (depth > DEEPEST) throw unsupported(place, `is nested deeper than ${DEEPEST}`);
     const unknown = Object.keys(schema).find((key) => !KNOWN.has(key) && !ANNOTATIONS.has(key));
-    if (unknown !== undefined)
-      throw unsupported(place, `has the keyword ${JSON.stringify(unknown)}`);
+    if (unknown !== undefined) {
+      const works = [...KNOWN].join(', ');
+      const what = `has the keyword ${JSON.stringify(unknown.slice(0, 100))}`;
+      throw unsupported(place, what, ` The keywords that it keeps are: ${works}.`);
+    }
+    const bounded = BOUNDS.find((key) => key in schema);
+    const beside = CHOICES.find((key) => key in schema);
+    if (bounded !== undefined && beside !== undefined)
+      throw unsupported(place, `has ${bounded} beside ${beside}`);
     const { $ref, anyOf, oneOf, type } = schema;
     if (typeof $ref === 'string') return reference($ref, place);
     if ('const' in schema) return literal(schema['const']);
@@ -107,8 +121,9 @@ export function grammarOfSchema(root: Schema): Sequence {
       case 'string':
         return string(bound('minLength', 0), bound('maxLength', Infinity));
       case 'integer':
-        return INTEGER;
+        return ofInteger(schema, place);
       case 'number':
+        refuseBounds(schema, place);
         return NUMBER;
       case 'boolean':
         return [choice(() => [text('true'), text('false')])];
@@ -123,6 +138,7 @@ export function grammarOfSchema(root: Schema): Sequence {
       case 'object':
         return ofObject(schema, place, depth);
       case undefined:
+        refuseBounds(schema, place);
         return [ANY];
       default:
         throw unsupported(place, `has the type ${JSON.stringify(type)}`);
@@ -173,6 +189,34 @@ export function grammarOfSchema(root: Schema): Sequence {
   return compile(root, '#', 0);
 }
 
+/** @throws SkeinError GENERATION_UNSUPPORTED for numbers that are not said to be integers. */
+function refuseBounds(schema: Schema, place: string): void {
+  const key = BOUNDS.find((each) => each in schema);
+  if (key === undefined) return;
+  throw unsupported(place, `has ${key} without the type "integer"`);
+}
+
+function ofInteger(schema: Schema, place: string): Sequence {
+  const [minimum, maximum, above, below] = BOUNDS.map((key) => {
+    const value = schema[key];
+    if (value === undefined || (typeof value === 'number' && Number.isFinite(value))) return value;
+    throw unsupported(place, `has a ${key} that is not a number`);
+  });
+  if ([minimum, maximum, above, below].every((value) => value === undefined)) return INTEGER;
+  const least = Math.max(
+    -LARGEST_INTEGER,
+    Math.ceil(minimum ?? -Infinity),
+    Math.floor(above ?? -Infinity) + 1,
+  );
+  const most = Math.min(
+    LARGEST_INTEGER,
+    Math.floor(maximum ?? Infinity),
+    Math.ceil(below ?? Infinity) - 1,
+  );
+  if (least <= most) return integer(least, most);
+  throw unsupported(place, 'has bounds between which no integer of 15 digits lies');
+}
+
 function impliedType(schema: Schema): string | undefined {
   if ('properties' in schema || 'required' in schema || 'additionalProperties' in schema)
     return 'object';
@@ -192,9 +236,9 @@ const literal = (value: unknown): Sequence => text(JSON.stringify(value));
 const isObject = (value: unknown): value is Schema =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function unsupported(place: string, what: string): SkeinError {
+function unsupported(place: string, what: string, more = ''): SkeinError {
   return new SkeinError(
     'GENERATION_UNSUPPORTED',
-    `The schema at ${place} ${what}, which a local model cannot keep.`,
+    `The schema at ${place} ${what}, which a local model cannot keep.${more}`,
   );
 }
