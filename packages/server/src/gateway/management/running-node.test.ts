@@ -197,7 +197,7 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     const image = graph.input('image', 'string', ['batch']);
     const [same] = graph.node('Identity', [image], {}, { outputs: ['same'] });
     graph.output(same, 'string', ['batch']);
-    const content = writeModel(graph.model());
+    const content = new Uint8Array(writeModel(graph.model()));
     await client.importModel({ name: 'same', content });
     await client.deploy({ name: 'same', version: '1', settings: { oversubscribe: true } });
     const path = join(folder, "it's a file.txt");
