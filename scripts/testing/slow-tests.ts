@@ -163,6 +163,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/gateway/management/event-streams.test.ts',
   'packages/server/src/gateway/management/fleet-page.test.ts',
   'packages/server/src/gateway/management/management.test.ts',
+  'packages/server/src/gateway/management/bad-requests.test.ts',
   'packages/server/src/gateway/management/running-node.test.ts',
   'packages/server/src/gateway/oip/tensors/codec-threads.test.ts',
   'packages/server/src/gateway/oip/tensors/payload-codec.test.ts',
