@@ -242,6 +242,8 @@ export interface Provider {
   /** Ends after the last `finish` and `usage`; throws otherwise. Leaving the loop cancels the call. */
   generate(request: GenerateRequest, call: ProviderCall): AsyncIterable<GenerateEvent>;
   embed?(request: EmbedRequest, call: ProviderCall): Promise<Embeddings>;
+  /** The tokens of a request's prompt, without an answer. */
+  countTokens?(request: GenerateRequest, call: ProviderCall): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -345,6 +347,11 @@ export interface Gateway {
    */
   generate(request: GenerateRequest, caller: Caller): Promise<Generation>;
   embed(request: EmbedRequest, caller: Caller): Promise<Embeddings & { readonly receipt: Receipt }>;
+  /**
+   * The tokens of a request's prompt, as a provider of the model counts them; it costs nothing.
+   * @throws SkeinError as `generate` before its first content; GENERATION_UNSUPPORTED: none counts.
+   */
+  countTokens(request: GenerateRequest, caller: Caller): Promise<number>;
   /** The request as a provider may see it; absent: as it is. */
   redact?(request: GenerateRequest, caller: Pick<Caller, 'tenant'>): Promise<GenerateRequest>;
   models(tenant: string): readonly GenerativeModelView[];

@@ -314,6 +314,31 @@ describe('routes', () => {
     expect(answer).toMatchObject({ usage: estimate, receipt: { usage: estimate, costUsd: 0.001 } });
   });
 
+  it('count tokens where one of them can, and free of charge', async () => {
+    const counting: Provider = {
+      ...puppet('b').provider,
+      countTokens: async ({ model: asked, messages }) => asked.length + messages.length,
+    };
+    const price = { input: 100, output: 100 };
+    const routes = ['a', 'b'].map((provider) => ({ provider, model: 'upstream', price }));
+    const budgets = [{ subject: 'tenant:default', period: 'day' as const, tokens: 5 }];
+    const gateway = await open(
+      { models: [{ ...model('m'), routes }, model('blind', 'a')], budgets },
+      { providers: [puppet('a').provider, counting] },
+    );
+    expect(await gateway.countTokens(requestOf('m'), callerOf())).toBe(
+      'upstream'.length + requestOf('m').messages.length,
+    );
+    expect((await gateway.view()).budgets.map(({ taken }) => taken)).toEqual([0]);
+    await expect(gateway.countTokens(requestOf('blind'), callerOf())).rejects.toMatchObject({
+      code: 'GENERATION_UNSUPPORTED',
+      message: 'No provider of blind counts tokens without an answer.',
+    });
+    await expect(gateway.countTokens(requestOf('none'), callerOf())).rejects.toMatchObject({
+      code: 'MODEL_UNKNOWN',
+    });
+  });
+
   it('embed texts, in base64 on the wire', async () => {
     const upstream = await openFaultyUpstream();
     onTestFinished(() => upstream.close());

@@ -6,6 +6,7 @@
 import type { GenerativeRoute } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { isDeterministic } from './cache/request-key.ts';
+import { NOTHING } from './call.ts';
 import { createSharedAnswers } from './cache/shared-answers.ts';
 import { withSemanticCache } from './cache/semantic/semantic-cache.ts';
 import { checkRequest } from './check-request.ts';
@@ -139,6 +140,26 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     return answer;
   }
 
+  async function countTokens(request: GenerateRequest, caller: Caller): Promise<number> {
+    const execution = executionOf(request.model, caller);
+    checkRequest(request);
+    const routes = execution.routes.filter(({ provider }) => provider.countTokens !== undefined);
+    if (routes.length === 0) {
+      const text = `No provider of ${request.model.slice(0, 128)} counts tokens without an answer.`;
+      throw new SkeinError('GENERATION_UNSUPPORTED', text);
+    }
+    const free = { most: 0, expected: 0 };
+    const { result } = await executeOnce(
+      { ...execution, routes },
+      free,
+      async (provider, model, call) => ({
+        tokens: await provider.countTokens!({ ...request, model }, call),
+        usage: NOTHING,
+      }),
+    );
+    return result.tokens;
+  }
+
   function checkContext({ model }: Execution, request: GenerateRequest): void {
     const { contextTokens, name } = model.settings;
     if (contextTokens === undefined) return;
@@ -213,6 +234,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
           return { ...result, receipt };
         })(),
       ),
+    countTokens,
     models(tenant) {
       const names = allowed.get(tenant);
       return [...models.values()]

@@ -48,6 +48,8 @@ export interface LocalModel {
     signal: AbortSignal,
     gapMs: number,
   ): AsyncGenerator<GenerateEvent, void>;
+  /** Of the prompt. @throws SkeinError GENERATION_UNSUPPORTED, CONTEXT_TOO_LONG. */
+  countTokens(request: GenerateRequest): number;
   close(): Promise<void>;
 }
 
@@ -105,6 +107,7 @@ export async function openOnnxModel(options: LocalModelOptions): Promise<LocalMo
     },
     generate: (request, signal, gapMs) =>
       generate({ model, context, engine, trie }, request, signal, gapMs),
+    countTokens: (request) => promptOf({ model, context }, request).length,
     close: () => engine.close(),
   };
 }
@@ -116,7 +119,10 @@ const NORMALISED = 4;
  * @throws SkeinError GENERATION_UNSUPPORTED when the model has no template for messages, CONTEXT_TOO_LONG when
  *   the text cannot fit, however it is cut: to read megabytes would hold up all other answers.
  */
-function promptOf({ model, context }: Parts, request: GenerateRequest): number[] {
+function promptOf(
+  { model, context }: Pick<Parts, 'model' | 'context'>,
+  request: GenerateRequest,
+): number[] {
   const { template, vocabulary } = model;
   const encode = (text: string, addSpecial: boolean): number[] => {
     const fewest = Math.floor(text.length / (NORMALISED * vocabulary.longest));

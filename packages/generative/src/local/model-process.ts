@@ -27,6 +27,7 @@ const calls = {
     { request, gapMs }: ProcessRequest,
     { signal }: CallContext,
   ): AsyncIterable<GenerateEvent> => model!.generate(request, signal, gapMs),
+  countTokens: (request: GenerateRequest): number => model!.countTokens(request),
   state: () => ({ ...model!.state, pid: process.pid }),
 };
 export type ModelCalls = typeof calls;

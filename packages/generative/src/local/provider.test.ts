@@ -71,6 +71,14 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
     ]);
   });
 
+  it('counts the tokens of a prompt as the answer to it does', async () => {
+    const asked = request('Once upon a time', { maxTokens: 1 });
+    const { all } = await read(provider.generate(asked, call()));
+    const inputTokens = await provider.countTokens?.(asked, call());
+    expect(inputTokens).toBeGreaterThan(4);
+    expect(all.at(-1)).toMatchObject({ type: 'usage', usage: { inputTokens } });
+  });
+
   it('gives several answers, log probabilities, and continues a text', async () => {
     const { all } = await read(
       provider.generate(

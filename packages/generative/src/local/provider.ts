@@ -112,6 +112,13 @@ export async function openLocalProvider(options: LocalProviderOptions): Promise<
         throw failureOf(error, hasBegun);
       }
     },
+    async countTokens(request, { signal }) {
+      try {
+        return await (await opened()).worker.call('countTokens', request, { signal });
+      } catch (error) {
+        throw failureOf(error, false);
+      }
+    },
     state: async () => (await opened()).worker.call('state', undefined),
     async close() {
       isClosed = true;

@@ -106,6 +106,16 @@ export function redacting(
         (by) => redactedRequest(request, by),
       );
     },
+    async countTokens(request, caller) {
+      const prompts = programOf('prompts', request.model, caller);
+      if (prompts === undefined) return gateway.countTokens(request, caller);
+      const asked = (by: Replace) => redactedRequest(request, by);
+      const count = counting('prompts', prompts, { matches: 0 });
+      return gateway.countTokens(
+        await inTurns(prompts.program, count, asked, caller.signal),
+        caller,
+      );
+    },
     async embed(request, caller) {
       const prompts = programOf('prompts', request.model, caller);
       if (prompts === undefined) return gateway.embed(request, caller);

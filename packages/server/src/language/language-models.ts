@@ -114,6 +114,16 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
         inFlight += 1;
         return gateway.embed(request, caller);
       },
+      async countTokens(request, caller) {
+        inFlight += 1;
+        try {
+          return await gateway.countTokens(request, caller);
+        } finally {
+          // What is not generated is not observed.
+          inFlight -= 1;
+          closeIfIdle();
+        }
+      },
     };
     return {
       settings,

@@ -254,6 +254,7 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
       return { running, queued: waiting.length, prefixBytes: 0, tokenMs: 0, stepMs: 0 };
     },
     generate,
+    countTokens: (request) => promptOf(request).length,
     close: () => llama.dispose(),
   };
 }

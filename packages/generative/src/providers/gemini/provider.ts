@@ -24,6 +24,8 @@ export interface GeminiOptions extends UpstreamOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Whether its models go on with a turn of their own that comes last. Default: not. */
   readonly continues?: boolean | undefined;
+  /** Whether `countTokens` takes the request itself, as Vertex AI does. Default: wrapped. */
+  readonly countsWhole?: boolean | undefined;
 }
 
 interface Posted {
@@ -33,7 +35,7 @@ interface Posted {
 }
 
 export function geminiProvider(options: GeminiOptions): Provider {
-  const { name, modelsPath, credentials } = options;
+  const { name, modelsPath, credentials, countsWhole = false } = options;
   const upstream = openUpstream(options);
 
   async function post(path: string, body: Json, { signal }: ProviderCall): Promise<Posted> {
@@ -101,6 +103,21 @@ export function geminiProvider(options: GeminiOptions): Provider {
       const path = `/${encodeURIComponent(model)}:batchEmbedContents`;
       const { answer } = await post(path, { requests }, call);
       return embeddingsOf(name, parseJson(name, await answer.text()), inputs.length);
+    },
+    async countTokens(request, call) {
+      const { model } = request;
+      const asked = encodeRequest(request);
+      // Else the Gemini API counts the contents alone.
+      const body = countsWhole
+        ? asked
+        : { generateContentRequest: { ...asked, model: `models/${model}` } };
+      const { answer } = await post(`/${encodeURIComponent(model)}:countTokens`, body, call);
+      const tokens = asCount(asObject(parseJson(name, await answer.text()))?.['totalTokens']);
+      if (tokens !== undefined) return tokens;
+      throw upstreamError('UPSTREAM_FAILED', {
+        provider: name,
+        message: 'it answered without a count of tokens.',
+      });
     },
     close: async () => upstream.close(),
   };

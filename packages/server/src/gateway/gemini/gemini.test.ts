@@ -1,4 +1,5 @@
 /** Gemini's API as raw requests. */
+import { GoogleGenAI } from '@google/genai';
 import { expect, test } from 'vitest';
 import { events, startLanguageFaces, USAGE } from '../generative/testing/scripted-gateway.ts';
 import { post, send } from '../testing/http-face.ts';
@@ -92,6 +93,23 @@ test('a conversation with tools becomes messages, and its schemas JSON Schema', 
     sampling: { topK: 3 },
     maxTokens: 9,
   });
+});
+
+test('counts the tokens of contents and of a whole request, also for Google’s client', async () => {
+  const { port, gateway } = await startLanguageFaces();
+  const baseUrl = `http://127.0.0.1:${port}`;
+  const client = new GoogleGenAI({ apiKey: 'none', httpOptions: { baseUrl } });
+  const counted = await client.models.countTokens({ model: 'chat', contents: 'Hi' });
+  expect(counted.totalTokens).toBe(7);
+  const whole = { ...hello, systemInstruction: { parts: [{ text: 'Be short.' }] } };
+  const { json } = await ask(port, 'countTokens', { generateContentRequest: whole });
+  expect(json).toEqual({ totalTokens: 7 });
+  expect(gateway.requests.map(({ messages }) => messages.map(({ role }) => role))).toEqual([
+    ['user'],
+    ['system', 'user'],
+  ]);
+  const { status, json: refusal } = await ask(port, 'countTokens', { contents: 5 });
+  expect([status, refusal]).toMatchObject([400, { error: { status: 'INVALID_ARGUMENT' } }]);
 });
 
 test('errors have the shape of Google', async () => {

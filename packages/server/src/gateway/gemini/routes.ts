@@ -20,6 +20,7 @@ type Method = (call: ModelCall, model: string, transport: LanguageTransport) => 
 const METHODS: Readonly<Record<string, Method>> = {
   generateContent,
   streamGenerateContent,
+  countTokens,
   embedContent: (call, model) =>
     embed(call, model, [call.body], ([values]) => ({ embedding: { values } })),
   batchEmbedContents: (call, model) =>
@@ -118,6 +119,17 @@ async function streamGenerateContent(
   });
   const last = framing.event(JSON.stringify(pieces.last(generation.receipt())));
   stream.end(before + last + framing.end);
+}
+
+/** Of the contents, or of a whole request to `generateContent`. */
+async function countTokens({ exchange, body, gateway, caller }: ModelCall, model: string) {
+  const asked =
+    optional(body['generateContentRequest'], (value) =>
+      objectAt(value, 'generateContentRequest'),
+    ) ?? body;
+  const request = readGenerate(model, asked, false);
+  const totalTokens = await gateway.countTokens(request, caller(undefined));
+  sendText(exchange, 200, 'application/json', JSON.stringify({ totalTokens }));
 }
 
 /** With `alt=sse` the answer is events, otherwise one JSON list that grows. */

@@ -110,6 +110,12 @@ export function scriptedGateway(): ScriptedGateway {
         receipt,
       };
     },
+    async countTokens(request, caller) {
+      gateway.requests.push(request);
+      gateway.callers.push(caller);
+      known(request.model);
+      return 7;
+    },
     view: async () => ({ models: [], budgets: [] }),
     async close() {},
   };
