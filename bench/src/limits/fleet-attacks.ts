@@ -4,9 +4,8 @@ import { createServer } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { acceptLink } from '@skein/fleet';
+import { acceptLink, openLink } from '@skein/fleet';
 import { openState, SCHEMA } from '@skein/state';
-import { openLink } from '../../../packages/fleet/src/link/open-link.ts';
 import { type Attack, inLoops, type Target } from './attack.ts';
 
 const SOCKETS = 3000;

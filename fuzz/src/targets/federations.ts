@@ -1,7 +1,7 @@
 /** What a coordinator and a site of a federation read from each other, and what a person reads of both. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
-import { importIdentity } from '../../../packages/federation/src/identity/keys.ts';
+import { importIdentity, pseudonymOf } from '../../../packages/federation/src/identity/keys.ts';
 import {
   invitationOf,
   invitationText,
@@ -155,13 +155,20 @@ export async function openFederationLedgers(): Promise<Target> {
     nextEntry(coordinator, before, { run: 'f-1', at, event: event as never, witnesses: [] });
   const started = { kind: 'started', plan: digest, model: plan.model.digest, terms: {} };
   const first = await entry(undefined, started);
-  const second = await entry(first, { kind: 'opened', round: 0, attempt: 0, roster: ['a'] });
-  const head = { entries: 2, hash: second.hash };
+  // A site of the same key.
+  const { key } = coordinator;
+  const site = await pseudonymOf(key);
+  const signature = await coordinator.sign('accept', { run: 'f-1', plan: digest });
+  const accepted = { kind: 'accepted', site, key, role: 'site', plan: digest, signature };
+  const second = await entry(first, accepted);
+  const third = await entry(second, { kind: 'opened', round: 0, attempt: 0, roster: [site] });
+  const entries = [first, second, third];
+  const head = { entries: entries.length, hash: third.hash };
   const ledger: LedgerExport = {
     format: 'skein-ledger/1',
     coordinator: coordinator.key,
     plan,
-    entries: [first, second],
+    entries,
     head: { ...head, signature: await coordinator.sign('head', head) },
   };
   await verifyLedger(ledgerText(ledger));
@@ -173,8 +180,8 @@ export async function openFederationLedgers(): Promise<Target> {
     async run(input) {
       const value: unknown = JSON.parse(Buffer.from(input).toString());
       if (typeof value === 'string') return void invitationOf(value);
-      const { entries } = await verifyLedger(inOrder(value) ?? Buffer.from(input).toString());
-      if (entries !== 2) throw new Error(`${entries} entries`);
+      const verified = await verifyLedger(inOrder(value) ?? Buffer.from(input).toString());
+      if (verified.entries !== entries.length) throw new Error(`${verified.entries} entries`);
     },
   };
 }

@@ -11,7 +11,7 @@ export {
 export type { FleetMember } from './forwarding/holders.ts';
 export { acceptLink } from './link/accept-link.ts';
 export { asksForLink, MIN_KEY_LENGTH } from './link/handshake.ts';
-export type { LinkOptions } from './link/open-link.ts';
+export { openLink, type LinkOptions } from './link/open-link.ts';
 export type { ForwardedChange } from './link/messages.ts';
 export { Peer, type PeerOptions } from './link/peer.ts';
 export { servePeer, type LocalNode, type ServePeersOptions } from './link/serve-peers.ts';

@@ -29,12 +29,6 @@ export interface AttemptContext {
   readonly payloadOf: (digest: string) => Promise<Payload>;
 }
 
-/** Parts of a secure sum that stay in memory: a block of each vector is read in turn, and may lie in two. */
-export function partsKept({ plan, broadcast }: AttemptContext): number {
-  const vectors = broadcast.bytes / (4 * plan.model.parameters);
-  return 2 * vectors - 1;
-}
-
 export interface Task {
   readonly fields: MessageOf<'task'>['fields'];
   readonly payload?: Uint8Array<ArrayBuffer> | Payload | undefined;

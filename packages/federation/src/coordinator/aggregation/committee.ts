@@ -23,7 +23,8 @@ import type { LedgerEvent } from '../../ledger/entry.ts';
 import { type Payload, payloadIn } from '../../transport/chunks.ts';
 import { type Part, partReader, partsAt, requireChunks } from '../../transport/parts.ts';
 import { contentIn, joinedContent, payloadOfContent } from '../storage/content.ts';
-import { type Aggregator, type AttemptContext, partsKept } from './aggregator.ts';
+import type { Aggregator, AttemptContext } from './aggregator.ts';
+import { partsKept } from './parts-kept.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -25,7 +25,8 @@ import { drawOf, encodingOf, sumNumber } from '../../plan/encoding.ts';
 import { type Part, partReader, partsAt, requireChunks } from '../../transport/parts.ts';
 import { contentMadeBy, hashOf, joinedContent, payloadWith } from '../storage/content.ts';
 import { usedNative } from '../storage/garbage.ts';
-import { type Aggregator, type AttemptContext, partsKept } from './aggregator.ts';
+import type { Aggregator, AttemptContext } from './aggregator.ts';
+import { partsKept } from './parts-kept.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
 
 /** What checking a share, and using it, keeps until it is collected. */

@@ -1,5 +1,6 @@
 /** Nodes whose Redis is slow or full: they serve on, refuse with a code what cannot be stored, and recover. */
-import { Redis } from 'ioredis';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   answerOf,
@@ -19,7 +20,6 @@ const DELAY_MS = 1000;
 let proxy: TcpProxy;
 let fleet: TestFleet;
 let node: FleetNode;
-let direct: Redis;
 beforeAll(async () => {
   proxy = await startTcpProxy();
   fleet = await startFleet(1, (redis) => {
@@ -27,14 +27,18 @@ beforeAll(async () => {
     return { redis: proxy.url.replace('http:', 'redis:') };
   });
   [node] = fleet.nodes as [FleetNode];
-  direct = new Redis(fleet.redis.url);
 }, 60_000);
 afterAll(async () => {
-  direct?.disconnect();
   if (proxy !== undefined) proxy.delayMs = 0;
   await fleet?.close();
   proxy?.close();
 });
+
+/** Tells the server, past the proxy. @returns what it answers. */
+async function direct(...command: readonly string[]): Promise<string> {
+  const run = promisify(execFile);
+  return (await run('redis-cli', ['-u', fleet.redis.url, ...command])).stdout;
+}
 
 /** Requests one after another until it is stopped. @returns the answers that were not this one. */
 function traffic(name: string, key: string, expected: string) {
@@ -114,9 +118,9 @@ describe('a node whose Redis', () => {
       await deployVersion(node, 'removed', 1);
       const [kept, given] = [await newKey('kept'), await newKey('given')];
       const sending = traffic('full', kept.secret, '1');
-      const used = Number(/used_memory:(\d+)/.exec(await direct.info('memory'))![1]);
-      await direct.config('SET', 'maxmemory-policy', 'noeviction');
-      await direct.config('SET', 'maxmemory', Math.floor(used / 2));
+      const used = Number(/used_memory:(\d+)/.exec(await direct('info', 'memory'))![1]);
+      await direct('config', 'set', 'maxmemory-policy', 'noeviction');
+      await direct('config', 'set', 'maxmemory', String(Math.floor(used / 2)));
 
       for (const change of [
         () => deployVersion(node, 'other', 1),
@@ -133,7 +137,7 @@ describe('a node whose Redis', () => {
       await expect.poll(sending.answered, PATIENCE).toBeGreaterThan(before + 20);
       expect((await node.client.getNode()).store?.state).toBe('current');
 
-      await direct.config('SET', 'maxmemory', 0);
+      await direct('config', 'set', 'maxmemory', '0');
       expect(await outcomeOf(newKey('new'))).toBe('succeeded');
       expect(await sending.stop()).toEqual([]);
       await deployVersion(node, 'full', 2);
