@@ -1,13 +1,8 @@
 /** Attacks of a client without a key on the WebSockets of a coordinator. */
-import { connect, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Socket } from 'node:net';
 import { FEDERATION_PATH } from '@skein/api/federations';
 import type { Attack } from './attack.ts';
-
-const SOCKETS = 3000;
-/** Connections that are opened at once, so that the attacker's own backlog is not what is measured. */
-const BURST = 50;
-const EVERY_MS = 10;
+import { flood, keepSockets } from './kept-sockets.ts';
 
 const UPGRADE =
   `GET ${FEDERATION_PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
@@ -30,38 +25,9 @@ function helloOf(run: string): Buffer {
   return frameOf(Buffer.concat([head, header]));
 }
 
-/** @param speak called when the WebSocket is open; nothing that comes is answered, not even its end. */
+/** @param speak called when the WebSocket is open. */
 function keep(name: string, speak: (socket: Socket) => void): Attack {
-  return {
-    name: `federation: ${name}`,
-    async run({ host, httpPort }, until) {
-      const open = new Set<Socket>();
-      while (!until.aborted) {
-        for (let count = 0; count < BURST && open.size < SOCKETS; count++) {
-          const socket = connect(httpPort, host);
-          open.add(socket);
-          socket.on('error', () => {});
-          socket.on('close', () => open.delete(socket));
-          socket.once('data', () => {
-            socket.resume();
-            speak(socket);
-          });
-          socket.write(UPGRADE);
-        }
-        await sleep(EVERY_MS);
-      }
-      for (const socket of open) socket.destroy();
-    },
-  };
-}
-
-/** Writes for as long as the peer reads. */
-function flood(socket: Socket, bytes: Buffer): void {
-  const go = (): void => {
-    while (socket.writable && socket.write(bytes));
-  };
-  socket.on('drain', go);
-  go();
+  return { name: `federation: ${name}`, run: keepSockets(() => UPGRADE, speak) };
 }
 
 let runs = 0;

@@ -2,16 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
-import { connect, type AddressInfo, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { acceptLink, openLink } from '@skein/fleet';
 import { openState, SCHEMA } from '@skein/state';
 import { type Attack, inLoops, type Target } from './attack.ts';
-
-const SOCKETS = 3000;
-/** Connections that are opened at once, so that the attacker's own backlog is not what is measured. */
-const BURST = 50;
-const EVERY_MS = 10;
+import { flood, keepSockets } from './kept-sockets.ts';
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const upgrade = (nonce: string): string =>
@@ -24,37 +20,7 @@ function keep(
   speak: (socket: Socket) => void,
   ask = () => upgrade(newNonce()),
 ): Attack {
-  return {
-    name: `fleet: ${name}`,
-    inFleet: true,
-    async run({ host, httpPort }, until) {
-      const open = new Set<Socket>();
-      while (!until.aborted) {
-        for (let count = 0; count < BURST && open.size < SOCKETS; count++) {
-          const socket = connect(httpPort, host);
-          open.add(socket);
-          socket.on('error', () => {});
-          socket.on('close', () => open.delete(socket));
-          socket.once('data', () => {
-            socket.resume();
-            speak(socket);
-          });
-          socket.write(ask());
-        }
-        await sleep(EVERY_MS);
-      }
-      for (const socket of open) socket.destroy();
-    },
-  };
-}
-
-/** Writes for as long as the peer reads. */
-function flood(stream: Socket | ServerHttp2Stream, bytes: Buffer): void {
-  const go = (): void => {
-    while (stream.writable && stream.write(bytes));
-  };
-  stream.on('drain', go);
-  go();
+  return { name: `fleet: ${name}`, inFleet: true, run: keepSockets(ask, speak) };
 }
 
 /** The head of a message with so many bytes to come. */
