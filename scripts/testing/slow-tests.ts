@@ -131,6 +131,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/faults/cache.test.ts',
   'packages/server/src/faults/fleet/bucket-faults.test.ts',
   'packages/server/src/faults/fleet/redis-faults.test.ts',
+  'packages/server/src/faults/fleet/start-without.test.ts',
   'packages/server/src/faults/fleet/deploy.test.ts',
   'packages/server/src/faults/fleet/hedging.test.ts',
   'packages/server/src/faults/fleet/wake.test.ts',

@@ -3,9 +3,10 @@
  * own. Embedded, all of it is in the data folder; in a fleet the store is a Redis and the artifacts
  * are in a bucket, which all nodes and workers share.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SandboxView } from '@skein/api';
+import type { SandboxView, SkeinError } from '@skein/api';
 import type { SharedBudget, ShareOf } from '@skein/api/shared-budget';
 import { openDrivers, type SandboxDriver, sandboxView } from '@skein/sandbox';
 import {
@@ -28,7 +29,7 @@ export interface JobPlaneOptions {
   readonly folder: string;
   /** `redis://…` or `rediss://…`: the store that a fleet shares. */
   readonly redis?: string | undefined;
-  /** Whether to open while that store is away: jobs are then refused until it answers. */
+  /** Whether to open while that store or the bucket is away: jobs are then refused until it answers. */
   readonly mayBeAway?: boolean | undefined;
   /** Jobs of different namespaces share a Redis without seeing each other. */
   readonly namespace?: string | undefined;
@@ -84,18 +85,26 @@ const TO_STOP = 0.4;
 
 /** @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE. */
 export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> {
-  const { folder, queues, keptFreeBytes, log } = options;
+  const { folder, queues, keptFreeBytes, redis, namespace, log } = options;
+  const database = join(folder, 'jobs.db');
   const blobs = options.blobs ?? join(folder, 'blobs');
   const stored = await openArtifacts(
     blobs,
     join(folder, 'blob-cache'),
     // The lock of the node's own folder is held: partial uploads of an earlier process can be
     // removed now.
-    { keptFreeBytes, exclusive: options.blobs === undefined },
+    {
+      keptFreeBytes,
+      exclusive: options.blobs === undefined,
+      // A wrong address is most likely at the first start.
+      onAway:
+        options.mayBeAway === true && (redis !== undefined || existsSync(database))
+          ? tellIn(log)
+          : undefined,
+    },
   );
-  const { redis, namespace } = options;
   const store = await (redis === undefined
-    ? openJobStore(join(folder, 'jobs.db'), { room: createDiskRoom({ folder, keptFreeBytes }) })
+    ? openJobStore(database, { room: createDiskRoom({ folder, keptFreeBytes }) })
     : openFleetStore(redis, { namespace, mayBeAway: options.mayBeAway }));
   const budget = artifactBudget(
     options.maxArtifactsBytes ?? (await defaultArtifactBound(blobs)),
@@ -202,3 +211,13 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
     },
   };
 }
+
+function tellIn(log: WorkerLog): (reason: SkeinError | undefined) => void {
+  return (reason) => {
+    if (reason === undefined) log('info', 'The bucket of artifacts can be used again.');
+    else log('warn', WITHOUT_BUCKET, { code: reason.code, reason: reason.message });
+  };
+}
+
+const WITHOUT_BUCKET =
+  'The bucket of artifacts cannot be used: what jobs need of it is refused until it can.';

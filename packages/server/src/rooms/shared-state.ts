@@ -19,7 +19,7 @@ import type { Opening } from './room.ts';
 
 export interface SharedState extends Pick<
   FollowedState,
-  'state' | 'standing' | 'subscribe' | 'adopt'
+  'state' | 'standing' | 'subscribe' | 'adopt' | 'isRestart'
 > {
   readonly desired: DesiredDeployments;
   readonly doubt: KeyDoubt;
@@ -74,6 +74,7 @@ export async function openSharedState(
   });
 
   return {
+    isRestart: followed.isRestart,
     state,
     standing,
     subscribe,

@@ -38,16 +38,17 @@ export async function openStorage(
   folder: DataFolder,
   shared: SharedState | undefined,
 ): Promise<StorageRoom> {
-  const { options, lifecycle } = opening;
+  const { options, lifecycle, logger } = opening;
   const limits = { maxModelBytes: MAX_MODEL_BYTES };
   if (shared !== undefined) {
-    const { state } = shared;
+    const { state, isRestart } = shared;
+    const { keptFreeBytes } = options;
     // Its own cache: the artifacts of jobs must not evict the models that a restart needs.
-    const artifacts = await openArtifacts(
-      options.blobs!,
-      join(folder.root, 'model-cache'),
-      options,
-    );
+    const artifacts = await openArtifacts(options.blobs!, join(folder.root, 'model-cache'), {
+      keptFreeBytes,
+      // A node that has copies serves without the bucket; one that has none could serve nothing.
+      onAway: isRestart ? tellIn(logger) : undefined,
+    });
     lifecycle.open('models', () => artifacts.close());
     // A node cannot know what others need of a shared place: it removes nothing there.
     const kept = { ...artifacts, remove: async () => {} };
@@ -62,3 +63,13 @@ export async function openStorage(
   await registry.removeOrphans();
   return { state, registry, runs: createRuns(state, folder.root) };
 }
+
+function tellIn(logger: Opening['logger']): (reason: SkeinError | undefined) => void {
+  return (reason) => {
+    if (reason === undefined) logger.info({}, 'The bucket of the fleet can be used again.');
+    else logger.warn({ code: reason.code, reason: reason.message }, WITHOUT_BUCKET);
+  };
+}
+
+const WITHOUT_BUCKET =
+  'The bucket of the fleet cannot be used; this node serves the models that it has copies of.';

@@ -78,6 +78,13 @@ describe.skipIf(moto.skip)('a bucket', () => {
     const url = bucket.of(await server.bucket('silent'));
     const artifacts = await openS3Artifacts({ url, cacheFolder: folder, silenceMs: 200 });
     bucket.answer = 'silent';
+    // It is asked once: a start that fails says so.
+    await expect(
+      openS3Artifacts({ url, cacheFolder: folder, silenceMs: 200 }),
+    ).rejects.toMatchObject({
+      code: 'STORE_UNREACHABLE',
+      message: expect.stringContaining('no answer in 0.2 s') as string,
+    });
     const unreachable = { code: 'STORE_UNREACHABLE' };
     await expect(artifacts.put(chunks(randomBytes(1000)), 1 << 20)).rejects.toMatchObject(
       unreachable,

@@ -12,6 +12,7 @@ import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import type { ArtifactStore } from '../contract.ts';
 import type { DiskRoom } from '../disk/disk-room.ts';
 import { openArtifactCache } from './artifact-cache.ts';
+import { type AwayListener, untilUsable } from './until-usable.ts';
 import { corrupt, unknown, verified } from './verified-stream.ts';
 
 /** Objects by their keys. Each method may throw an error of its client; `faultOf` tells what it means. */
@@ -21,7 +22,7 @@ export interface Bucket {
   /** Prefix of every key. */
   readonly prefix: string;
   /** Throws when the bucket cannot be used with these credentials. */
-  probe(): Promise<void>;
+  probe(signal: AbortSignal): Promise<void>;
   /** Stores a local file, in parts if it is large; replaces an object of this key. */
   upload(key: string, path: string): Promise<void>;
   /** The bytes of an object from an offset on. */
@@ -51,6 +52,8 @@ export interface BucketOptions {
   readonly partBytes?: number;
   /** The longest silence of the bucket during a request, in milliseconds. Default: 20 s. */
   readonly silenceMs?: number;
+  /** Present: a bucket that cannot be used is opened all the same, and its requests fail until it can. */
+  readonly onAway?: AwayListener | undefined;
 }
 
 export const DEFAULT_SILENCE_MS = 20_000;
@@ -66,6 +69,7 @@ export async function openBucketArtifacts(
   options: BucketOptions,
 ): Promise<ArtifactStore> {
   const { place, prefix } = bucket;
+  const { silenceMs = DEFAULT_SILENCE_MS, onAway } = options;
   const cache = await openArtifactCache({
     folder: options.cacheFolder,
     room: options.room,
@@ -83,7 +87,19 @@ export async function openBucketArtifacts(
     }
   };
 
-  await asking(bucket.probe());
+  /** A request of any other kind is tried again after a silence: a start that fails says so sooner. */
+  async function probe(signal?: AbortSignal): Promise<void> {
+    const late = AbortSignal.timeout(silenceMs);
+    const either = signal === undefined ? late : AbortSignal.any([signal, late]);
+    try {
+      await bucket.probe(either);
+    } catch (error) {
+      const silent = late.aborted ? new Error(`no answer in ${silenceMs / 1000} s`) : undefined;
+      throw translated(silent ?? error, bucket);
+    }
+  }
+  if (onAway === undefined) await probe();
+  const stopWaiting = onAway && untilUsable(probe, onAway);
 
   async function* remote(digest: string): AsyncGenerator<Uint8Array> {
     const key = keyOf(digest);
@@ -181,6 +197,7 @@ export async function openBucketArtifacts(
     },
 
     close() {
+      stopWaiting?.();
       bucket.close();
       return Promise.resolve();
     },
@@ -211,10 +228,26 @@ const FAULTS: Readonly<Record<BucketFault, readonly [code: ErrorCode, what: stri
   full: ['STORAGE_FULL', 'There is no space left in'],
 };
 
+interface Description {
+  readonly name?: string;
+  readonly message?: string;
+  readonly code?: string;
+}
+
+/** Of an answer without a body, such as that to HEAD, the client of S3 knows the status alone. */
+function describedBy(error: unknown): Description {
+  const { message, $metadata } = error as Description & {
+    $metadata?: { httpStatusCode?: number };
+  };
+  const status = $metadata?.httpStatusCode;
+  if (status !== undefined && message === 'UnknownError') return { message: `status ${status}` };
+  return error as Description;
+}
+
 /** An error that is none of these means that the bucket cannot be used now. */
 function translated(error: unknown, { place, faultOf }: Bucket): unknown {
   if (error instanceof SkeinError) return error;
-  const { name, message, code } = error as { name?: string; message?: string; code?: string };
+  const { name, message, code } = describedBy(error);
   const [coded, what] = FAULTS[faultOf(error) ?? 'missing'];
   const reason = [code ?? name, message].filter(Boolean).join(': ').replace(/\.$/, '');
   return new SkeinError(coded, `${what} ${place}: ${reason}.`, { cause: error });

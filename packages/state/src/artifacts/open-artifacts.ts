@@ -10,12 +10,15 @@ import type { ArtifactStore } from '../contract.ts';
 import { createDiskRoom, type DiskRoom } from '../disk/disk-room.ts';
 import { FOLDER_MODE } from '../disk/private-files.ts';
 import { openFileArtifacts } from './file-artifacts.ts';
+import type { AwayListener } from './until-usable.ts';
 
 export interface OpenArtifactsOptions {
   /** Free space to keep on the disk of the folder or cache. Default: see `createDiskRoom`. */
   readonly keptFreeBytes?: number | undefined;
   /** Whether only the caller writes to the folder. Default: false. */
   readonly exclusive?: boolean;
+  /** Present: a bucket that cannot be used is opened all the same, and its requests fail until it can. */
+  readonly onAway?: AwayListener | undefined;
 }
 
 interface Placed extends OpenArtifactsOptions {
@@ -44,20 +47,20 @@ export const ARTIFACT_BACKENDS = {
   },
   s3: {
     schemes: ['s3:'],
-    async open(url, { cacheFolder, keptFreeBytes }) {
+    async open(url, { cacheFolder, keptFreeBytes, onAway }) {
       const room = await roomIn(cacheFolder, keptFreeBytes);
       const { openS3Artifacts } = await import('./s3-artifacts.ts');
-      return openS3Artifacts({ url, cacheFolder, room });
+      return openS3Artifacts({ url, cacheFolder, room, onAway });
     },
     // A bucket is bounded by its cost.
     defaultBound: async () => Infinity,
   },
   gcs: {
     schemes: ['gs:'],
-    async open(url, { cacheFolder, keptFreeBytes }) {
+    async open(url, { cacheFolder, keptFreeBytes, onAway }) {
       const room = await roomIn(cacheFolder, keptFreeBytes);
       const { openGcsArtifacts } = await import('./gcs-artifacts.ts');
-      return openGcsArtifacts({ url, cacheFolder, room });
+      return openGcsArtifacts({ url, cacheFolder, room, onAway });
     },
     defaultBound: async () => Infinity,
   },

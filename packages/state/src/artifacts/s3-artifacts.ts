@@ -50,8 +50,8 @@ async function s3Bucket(options: BucketOptions): Promise<Bucket> {
   return {
     place: `the bucket ${Bucket}${endpoint === undefined ? '' : ` at ${endpoint}`}`,
     prefix,
-    async probe() {
-      await client.send(new s3.HeadBucketCommand({ Bucket }));
+    async probe(abortSignal) {
+      await client.send(new s3.HeadBucketCommand({ Bucket }), { abortSignal });
     },
     async upload(Key, path) {
       const params = { Bucket, Key, Body: createReadStream(path) };

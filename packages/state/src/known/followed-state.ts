@@ -45,6 +45,8 @@ export interface StateNews extends Difference {
 }
 
 export interface FollowedState {
+  /** Whether this node has followed the fleet before: its folder holds what it served then. */
+  readonly isRestart: boolean;
   /** The shared state. Calls fail at once with STORE_UNREACHABLE or STORE_REPLACED where they cannot be made. */
   readonly state: State;
   readonly known: () => KnownState;
@@ -89,6 +91,7 @@ export async function followState(options: FollowOptions): Promise<FollowedState
   let store: State | undefined;
   let opening: Promise<State> | undefined;
   let known = await readKnown(file);
+  const isRestart = known !== undefined;
   let standing: Standing = { state: 'current' };
   let versionOf = versionCache(async (...names) => store?.version(...names));
   /** Writes of this node that were acknowledged. */
@@ -330,6 +333,7 @@ export async function followState(options: FollowOptions): Promise<FollowedState
   const running = run();
 
   return {
+    isRestart,
     state,
     known: () => known!,
     standing: () => standing,

@@ -2,8 +2,12 @@
 import { createServer, request as forward, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** `silent`: it reads requests and never answers. */
-export type BucketAnswer = 'pass' | 'silent' | { readonly status: number; readonly code: string };
+/** `silent`: it reads requests and never answers. `cut`: it ends their connections. */
+export type BucketAnswer =
+  | 'pass'
+  | 'silent'
+  | 'cut'
+  | { readonly status: number; readonly code: string };
 
 export interface FaultyBucket {
   /** The URL of a bucket of the server behind it, as reached through this one. */
@@ -27,6 +31,11 @@ export async function startFaultyBucket(endpoint: string): Promise<FaultyBucket>
       refused += 1;
       held.add(response);
       request.resume();
+      return;
+    }
+    if (answer === 'cut') {
+      refused += 1;
+      request.socket.destroy();
       return;
     }
     if (answer !== 'pass') {

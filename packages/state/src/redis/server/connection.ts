@@ -84,6 +84,10 @@ export function connect<Name extends string>(
     return redis;
   };
   const redis = open({ commandTimeout: ANSWER_MS });
+  /** Why there is no connection, such as a wrong password. */
+  let trouble: string | undefined;
+  redis.on('error', ({ message }: Error) => (trouble = message));
+  redis.on('ready', () => (trouble = undefined));
   const ready = readiness(redis);
   const others: Redis[] = [];
   /**
@@ -170,7 +174,8 @@ export function connect<Name extends string>(
         }
         if (isReply(error) && !PASSING.test(error.message)) throw error;
         if (Date.now() >= until) {
-          throw new SkeinError('STORE_UNREACHABLE', `Redis at ${where(url)} does not answer.`, {
+          const what = trouble === undefined ? 'does not answer' : `cannot be used: ${trouble}`;
+          throw new SkeinError('STORE_UNREACHABLE', `Redis at ${where(url)} ${what}.`, {
             cause: error,
             retryAfterMs: 1000,
           });
