@@ -176,6 +176,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/language/clients.test.ts',
   'packages/server/src/language/language-models.test.ts',
   'packages/server/src/language/language-page.test.ts',
+  'packages/server/src/language/local-clients.test.ts',
   'packages/server/src/language/rollout/rollouts.test.ts',
   'packages/server/src/language/semantic.test.ts',
   'packages/server/src/language/stored-responses.test.ts',

@@ -1,6 +1,6 @@
 /** Holds a request to the bounds of every provider, so that a local model needs no checks of its own. */
-import { SkeinError } from '@skein/api/errors';
 import type { GenerateRequest } from './contract.ts';
+import { FieldError } from './field-error.ts';
 import {
   MAX_CHOICES,
   MAX_MESSAGES,
@@ -15,7 +15,7 @@ import {
 
 const TOOL_NAME = /^[A-Za-z0-9_.:-]{1,128}$/;
 
-/** @throws SkeinError REQUEST_INVALID, which names the field. */
+/** @throws FieldError. */
 export function checkRequest(request: GenerateRequest): void {
   const { stop = [], tools = [], messages, choices = 1, logprobs = 0, maxTokens, format } = request;
   if (messages.length === 0 && request.prompt === undefined)
@@ -71,5 +71,5 @@ function depthOf(value: unknown, depth = 0): number {
 }
 
 function refuse(field: string, problem: string): never {
-  throw new SkeinError('REQUEST_INVALID', `The field "${field}" ${problem}.`);
+  throw new FieldError(field, `The field "${field}" ${problem}.`);
 }

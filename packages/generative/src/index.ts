@@ -35,6 +35,7 @@ export {
   suggestedThreshold,
   type SemanticCache,
 } from './cache/semantic/counts.ts';
+export { FieldError } from './field-error.ts';
 export { openGateway } from './gateway.ts';
 export type { EmbedDeployed, GatewayOptions, Outcome, ProviderFactory } from './gateway-options.ts';
 export {
@@ -61,4 +62,5 @@ export {
 export { usdText } from './money/price.ts';
 export { createRedactionCounts, type RedactionCounts } from './redaction/counts.ts';
 export { redacting } from './redaction/redacting-gateway.ts';
-export { upstreamError } from './wire/upstream-error.ts';
+export { camelCased } from './wire/google-fields.ts';
+export { faultOf, upstreamError } from './wire/upstream-error.ts';

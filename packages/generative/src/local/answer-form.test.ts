@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { answerOf } from './answer-form.ts';
+import { Automaton, type State } from './grammar/automaton.ts';
 
 const TOOLS = { model: 'm', messages: [], stream: true, tools: [{ name: 'add' }] } as const;
 
@@ -21,6 +22,31 @@ it.each([1, 2, 3, 7, 100])('finds marked calls in pieces of %i characters', (siz
     'Let me <see>: done <tool_call>no json</tool_call> <tool',
   );
   expect(events.at(-1)).toEqual({ type: 'finish', reason: 'tool_calls' });
+});
+
+it('lets the model call or answer beside a schema, and nothing else', () => {
+  const schema = { type: 'object', properties: { a: { type: 'integer' } }, required: ['a'] };
+  const tools = [{ name: 'add', parameters: { properties: { n: { type: 'boolean' } } } }];
+  const asked = { ...TOOLS, tools, format: { type: 'schema', name: 'x', schema } } as const;
+  const accepts = (text: string, more: object = {}): boolean => {
+    const automaton = new Automaton(answerOf({ ...asked, ...more }).grammar!);
+    let state: State | null = automaton.start;
+    for (const byte of Buffer.from(text)) if (state) state = automaton.step(state, byte);
+    return state?.accepts === true;
+  };
+  const call = '<tool_call>\n{"name": "add", "arguments": {"n": true}}\n</tool_call>';
+  expect(accepts('{"a":1}')).toBe(true);
+  expect(accepts(call)).toBe(true);
+  expect(accepts(`${call}\n${call}`)).toBe(true);
+  expect(accepts(`${call}\n${call}`, { parallelToolCalls: false })).toBe(false);
+  expect(accepts(`{"a":1}${call}`)).toBe(false);
+  expect(accepts(call.replace('true', '1'))).toBe(false);
+  expect(accepts(call, { toolChoice: 'none' })).toBe(false);
+  const read = answerOf(asked).read(0);
+  expect([...read(call, 'stop')]).toMatchObject([
+    { type: 'tool-call', name: 'add', arguments: '{"n":true}' },
+    { type: 'finish', reason: 'tool_calls' },
+  ]);
 });
 
 it('refuses a required tool that is not there', () => {

@@ -4,13 +4,14 @@
  *
  * A call that the client requires is made by the grammar: the model fills in
  * `{"name": …, "arguments": …}`. A call that the model may choose comes between `<tool_call>` and
- * `</tool_call>`, as the templates of Qwen, Hermes and SmolLM ask for it.
+ * `</tool_call>`, as the templates of Qwen, Hermes and SmolLM ask for it. Beside a schema the model may
+ * call or answer, and the grammar holds it to one of both.
  */
 import { randomUUID } from 'node:crypto';
-import type { GenerateEvent, GenerateRequest, Tool } from '../contract.ts';
-import { SkeinError } from '@skein/api';
+import type { GenerateEvent, GenerateRequest } from '../contract.ts';
 import { grammarOfSchema } from './grammar/json-schema.ts';
-import { ANY_OBJECT, type Sequence } from './grammar/json-text.ts';
+import { ANY_OBJECT, oneOf, type Sequence } from './grammar/json-text.ts';
+import { CLOSE, grammarOfCall, grammarOfMarkedCalls, OPEN } from './tool-grammar.ts';
 import { TextStream } from './engine/text-stream.ts';
 
 export interface AnswerForm {
@@ -22,46 +23,17 @@ export interface AnswerForm {
 }
 
 /** @throws SkeinError GENERATION_UNSUPPORTED when the schema has a part that cannot be kept. */
-export function answerOf({ tools = [], toolChoice = 'auto', format }: GenerateRequest): AnswerForm {
+export function answerOf(request: GenerateRequest): AnswerForm {
+  const { tools = [], toolChoice = 'auto', format } = request;
   if (tools.length > 0 && toolChoice !== 'none' && toolChoice !== 'auto') {
-    return { grammar: grammarOfSchema(schemaOfCalls(tools, toolChoice)), read: readForcedCall };
+    return { grammar: grammarOfCall(tools, toolChoice), read: readForcedCall };
   }
-  if (format?.type === 'schema') return { grammar: grammarOfSchema(format.schema), read: readText };
-  if (format?.type === 'json') return { grammar: ANY_OBJECT, read: readText };
-  return {
-    grammar: undefined,
-    read: tools.length > 0 && toolChoice === 'auto' ? readMarkedCalls : readText,
-  };
-}
-
-function schemaOfCalls(tools: readonly Tool[], choice: 'required' | { readonly name: string }) {
-  const wanted = choice === 'required' ? tools : tools.filter(({ name }) => name === choice.name);
-  if (wanted.length === 0) {
-    throw new SkeinError(
-      'GENERATION_UNSUPPORTED',
-      'The tool that the request requires is not among its tools.',
-    );
-  }
-  // References inside the parameters of a tool begin at their own root.
-  const isNested = wanted.some(({ parameters }) =>
-    JSON.stringify(parameters ?? {}).includes('"$ref"'),
-  );
-  if (isNested && wanted.length > 1) {
-    throw new SkeinError(
-      'GENERATION_UNSUPPORTED',
-      'Several tools whose parameters contain $ref cannot be required together.',
-    );
-  }
-  const { $defs, definitions } = isNested ? (wanted[0]!.parameters ?? {}) : {};
-  return {
-    $defs,
-    definitions,
-    anyOf: wanted.map(({ name, parameters = {} }) => ({
-      type: 'object',
-      properties: { name: { const: name }, arguments: { type: 'object', ...parameters } },
-      required: ['name', 'arguments'],
-    })),
-  };
+  const mayCall = tools.length > 0 && toolChoice === 'auto';
+  const read = mayCall ? readMarkedCalls : readText;
+  if (format === undefined || format.type === 'text') return { grammar: undefined, read };
+  const json = format.type === 'json' ? ANY_OBJECT : grammarOfSchema(format.schema);
+  if (!mayCall) return { grammar: json, read };
+  return { grammar: oneOf([json, grammarOfMarkedCalls(request)]), read };
 }
 
 type Reader = ReturnType<AnswerForm['read']>;
@@ -87,9 +59,6 @@ function readForcedCall(choice: number): Reader {
     yield { type: 'finish', reason: call === undefined ? end : 'tool_calls', ...at(choice) };
   };
 }
-
-const OPEN = '<tool_call>';
-const CLOSE = '</tool_call>';
 
 /** Text outside of marks, and a call for each pair of marks. */
 function readMarkedCalls(choice: number): Reader {

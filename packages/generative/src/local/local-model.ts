@@ -142,8 +142,8 @@ function promptOf(
       'The model has no chat template, so it only continues texts: POST /v1/completions with a prompt.',
     );
   }
-  const isForced = request.toolChoice === 'required' || typeof request.toolChoice === 'object';
-  if ((request.tools?.length ?? 0) > 0 && !template.takesTools && !isForced) {
+  const isChosen = (request.toolChoice ?? 'auto') === 'auto';
+  if ((request.tools?.length ?? 0) > 0 && !template.takesTools && isChosen) {
     throw new SkeinError(
       'GENERATION_UNSUPPORTED',
       'The chat template of the model has no place for tools.',

@@ -6,6 +6,8 @@ import { availableParallelism } from 'node:os';
 import { SkeinError } from '@skein/api';
 import { startProcess, WorkerLost, type CallWorker } from '@skein/calls';
 import type { Provider } from '../contract.ts';
+import { callsOf } from '../providers/one-call.ts';
+import { refuseUnkept, type Support } from '../providers/unkept-fields.ts';
 import type { EngineState } from './engine/engine.ts';
 import type { LocalModelInfo } from './local-model.ts';
 import type { ModelCalls } from './model-process.ts';
@@ -35,6 +37,7 @@ export interface LocalProvider extends Provider {
 
 const ENTRY = new URL('./model-process.ts', import.meta.url);
 const GIB = 2 ** 30;
+const SUPPORT: Support = { lacks: [], google: false };
 
 interface Opened {
   readonly worker: CallWorker<ModelCalls>;
@@ -101,10 +104,12 @@ export async function openLocalProvider(options: LocalProviderOptions): Promise<
     continues: info.continues,
     info,
     async *generate(request, { signal, gapMs }) {
+      refuseUnkept(name, request, SUPPORT);
       let hasBegun = false;
       try {
         const { worker } = await opened();
-        for await (const event of worker.stream('generate', { request, gapMs }, { signal })) {
+        const events = worker.stream('generate', { request, gapMs }, { signal });
+        for await (const event of callsOf(events, request)) {
           hasBegun = true;
           yield event;
         }

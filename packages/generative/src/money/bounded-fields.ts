@@ -8,8 +8,8 @@
  * are of fields that cost no more than their bytes, which are reserved; a budget that counts the
  * request refuses the rest.
  */
-import { SkeinError } from '@skein/api/errors';
 import type { Extra, GenerateRequest } from '../contract.ts';
+import { FieldError } from '../field-error.ts';
 import { camelCased, googleFields } from '../wire/google-fields.ts';
 import { asObject, type Json } from '../wire/json.ts';
 
@@ -54,7 +54,7 @@ const EMBED: ReadonlySet<string> = new Set([
 ]);
 const GOOGLE_EMBED: ReadonlySet<string> = new Set(['taskType', 'title', 'autoTruncate']);
 
-/** @throws SkeinError REQUEST_INVALID. */
+/** @throws FieldError. */
 export function checkBoundedRequest({ extra, messages, tools = [] }: GenerateRequest): void {
   check('', extra, REQUEST);
   const google = googleOf(extra);
@@ -71,7 +71,7 @@ export function checkBoundedRequest({ extra, messages, tools = [] }: GenerateReq
   for (const tool of tools) check('tools[].', tool.extra, NESTED);
 }
 
-/** @throws SkeinError REQUEST_INVALID. */
+/** @throws FieldError. */
 export function checkBoundedEmbed(extra: Extra | undefined): void {
   check('', extra, EMBED);
   check('extra_body.google.', googleOf(extra), GOOGLE_EMBED);
@@ -87,8 +87,8 @@ function check(place: string, fields: Extra | undefined, known: ReadonlySet<stri
   for (const name in fields) {
     if (known.has(name) || fields[name] === undefined) continue;
     const field = `${place}${name.slice(0, 100)}`;
-    throw new SkeinError(
-      'REQUEST_INVALID',
+    throw new FieldError(
+      field,
       `The field "${field}" may cost more than what is reserved for the request, and a budget counts this caller.`,
     );
   }

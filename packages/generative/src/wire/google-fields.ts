@@ -11,7 +11,7 @@ export function googleFields(extra: Extra | undefined): Json {
 export function camelCased(value: Json): Json {
   return Object.fromEntries(
     Object.entries(value).map(([name, each]) => [
-      name.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
+      name.replaceAll(/(?<=.)_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
       each,
     ]),
   );

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { randomInt } from 'node:crypto';
 import { SkeinError } from '@skein/api';
-import type { GenerateEvent, GenerateRequest } from '../../contract.ts';
+import type { GenerateEvent, GenerateRequest, Sampling } from '../../contract.ts';
 import { answerOf } from '../answer-form.ts';
 import { TextStream } from '../engine/text-stream.ts';
 import type { LocalModel, LocalModelOptions } from '../local-model.ts';
@@ -209,7 +209,7 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
         topP: sampling.topP ?? 1,
         minP: sampling.minP ?? 0,
         seed: sampling.seed ?? randomInt(2 ** 31),
-        repeatPenalty: repeatOf(sampling.repetitionPenalty, answer),
+        repeatPenalty: repeatOf(sampling, answer),
       });
       for await (const token of evaluated) {
         if (signal.aborted) throw signal.reason;
@@ -259,8 +259,8 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
   };
 }
 
-function repeatOf(penalty: number | undefined, answer: readonly number[]) {
-  return penalty === undefined || penalty === 1
-    ? false
-    : { penalty, punishTokens: () => [...answer] };
+function repeatOf(sampling: Sampling, answer: readonly number[]) {
+  const { repetitionPenalty: penalty = 1, frequencyPenalty = 0, presencePenalty = 0 } = sampling;
+  if (penalty === 1 && frequencyPenalty === 0 && presencePenalty === 0) return false;
+  return { penalty, frequencyPenalty, presencePenalty, punishTokens: () => [...answer] };
 }

@@ -20,6 +20,8 @@ export function choice(make: () => readonly Sequence[]): GrammarSymbol {
   return { kind: 'choice', options: () => (options ??= make()) };
 }
 
+export const oneOf = (options: readonly Sequence[]): Sequence => [choice(() => options)];
+
 export function repeat(item: Sequence, least: number, most: number): GrammarSymbol {
   return { kind: 'repeat', item, least, most };
 }

@@ -6,6 +6,7 @@
  * takes the place of a field that the contract has a word for.
  */
 import { SkeinError } from '@skein/api/errors';
+import { FieldError } from '../../field-error.ts';
 import type { GenerateRequest, Message, Part, ToolCall } from '../../contract.ts';
 import { camelCased, googleFields } from '../../wire/google-fields.ts';
 import { asObject, asText, compact, type Json } from '../../wire/json.ts';
@@ -71,7 +72,11 @@ function encodeMessages(messages: readonly Message[]): Content[] {
 
 function encodePart(part: Part): Json {
   if (part.type === 'text') return { ...signatureOf(part.extra), text: part.text };
-  if (part.type === 'other') return part.value;
+  if (part.type === 'other') {
+    const type = asText(part.value['type'])?.slice(0, 60) ?? 'unknown';
+    const text = `Gemini takes texts and images here, and a message has a part of type ${type}.`;
+    throw new FieldError('messages', text, 'GENERATION_UNSUPPORTED');
+  }
   const [, mimeType, data] = /^data:([^;,]+);base64,(.*)$/s.exec(part.url) ?? [];
   if (mimeType !== undefined) return { inlineData: { mimeType, data } };
   return { fileData: { mimeType: imageTypeOf(part.url), fileUri: part.url } };

@@ -11,7 +11,9 @@ import type { UpstreamAnswer } from '../../wire/incoming.ts';
 import { googleFields } from '../../wire/google-fields.ts';
 import { asCount, asObject, asObjects, parseJson, type Json } from '../../wire/json.ts';
 import { upstreamError } from '../../wire/upstream-error.ts';
+import { callsOf } from '../one-call.ts';
 import { waitOf } from '../openai/failure.ts';
+import { refuseUnkept, type Support } from '../unkept-fields.ts';
 import { createDecoder, type GeminiDecoder } from './decode.ts';
 import { encodeRequest } from './encode.ts';
 import { failureOf } from './failure.ts';
@@ -27,6 +29,8 @@ export interface GeminiOptions extends UpstreamOptions {
   /** Whether `countTokens` takes the request itself, as Vertex AI does. Default: wrapped. */
   readonly countsWhole?: boolean | undefined;
 }
+
+const SUPPORT: Support = { lacks: ['minP', 'repetitionPenalty'], google: true };
 
 interface Posted {
   readonly answer: UpstreamAnswer;
@@ -89,8 +93,9 @@ export function geminiProvider(options: GeminiOptions): Provider {
     name,
     continues: options.continues,
     async *generate(request, call) {
+      refuseUnkept(name, request, SUPPORT);
       const path = `/${encodeURIComponent(request.model)}:streamGenerateContent?alt=sse`;
-      yield* events(await post(path, encodeRequest(request), call));
+      yield* callsOf(events(await post(path, encodeRequest(request), call)), request);
     },
     async embed({ model, inputs, dimensions, extra }, call) {
       const more = googleFields(extra);

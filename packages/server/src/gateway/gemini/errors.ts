@@ -1,8 +1,8 @@
 /** Errors in the shape of Google's APIs. */
 import type { SkeinError } from '@skein/api';
+import { FieldError } from '@skein/generative';
 import { type Exchange, sendErrorAs } from '@skein/http';
 import { breakStream } from '../generative/event-stream.ts';
-import { FieldError } from '../generative/fields.ts';
 
 /** The names of google.rpc.Code, by number. */
 const STATUSES: Readonly<Record<number, string>> = {

@@ -112,6 +112,67 @@ test('counts the tokens of contents and of a whole request, also for Google’s 
   expect([status, refusal]).toMatchObject([400, { error: { status: 'INVALID_ARGUMENT' } }]);
 });
 
+test('reads both spellings of fields, and passes on those that only Gemini knows', async () => {
+  const { port, gateway } = await startLanguageFaces();
+  await ask(port, 'generateContent', {
+    system_instruction: { parts: [{ text: 'Be short.' }] },
+    contents: [{ parts: [{ inline_data: { mime_type: 'image/png', data: 'iVBORw==' } }] }],
+    tools: [{ function_declarations: [{ name: 'a' }, { name: 'b' }, { name: 'c' }] }],
+    tool_config: {
+      function_calling_config: { mode: 'ANY', allowed_function_names: ['b', 'c'] },
+    },
+    generation_config: { max_output_tokens: 9, thinking_config: { thinkingBudget: 0 } },
+    safetySettings: [{ category: 'X', threshold: 'BLOCK_NONE' }],
+    cached_content: 'c1',
+  });
+  expect(gateway.requests[0]).toMatchObject({
+    messages: [
+      { role: 'system', content: [{ text: 'Be short.' }] },
+      { role: 'user', content: [{ type: 'image' }] },
+    ],
+    tools: [{ name: 'b' }, { name: 'c' }],
+    toolChoice: 'required',
+    maxTokens: 9,
+    extra: {
+      extra_body: {
+        google: {
+          safetySettings: [{ category: 'X', threshold: 'BLOCK_NONE' }],
+          cachedContent: 'c1',
+          generationConfig: { thinkingConfig: { thinkingBudget: 0 } },
+        },
+      },
+    },
+  });
+});
+
+test.each([
+  ['generationConfig.logprobs', { generationConfig: { logprobs: 2 } }],
+  ['generationConfig.responseMimeType', { generationConfig: { responseMimeType: 'text/x.enum' } }],
+  ['toolConfig.retrievalConfig', { toolConfig: { retrievalConfig: {} } }],
+  [
+    'toolConfig.functionCallingConfig.allowedFunctionNames',
+    { toolConfig: { functionCallingConfig: { mode: 'ANY', allowedFunctionNames: ['x'] } } },
+  ],
+])('refuses %s, which it would not keep', async (field, more) => {
+  const { port } = await startLanguageFaces();
+  const { status, json } = await ask(port, 'generateContent', { ...hello, ...more });
+  expect(status).toBe(400);
+  expect(JSON.stringify(json)).toContain(`"field":"${field}"`);
+});
+
+test('embeds by the task that is asked for, one for all contents', async () => {
+  const { port, gateway } = await startLanguageFaces();
+  const content = { parts: [{ text: 'a' }] };
+  const one = { content, task_type: 'RETRIEVAL_QUERY', output_dimensionality: 3 };
+  await ask(port, 'embedContent', one);
+  expect(gateway.embeds[0]).toMatchObject({
+    dimensions: 3,
+    extra: { extra_body: { google: { taskType: 'RETRIEVAL_QUERY' } } },
+  });
+  const mixed = await ask(port, 'batchEmbedContents', { requests: [one, { content }] });
+  expect(mixed.status).toBe(400);
+});
+
 test('errors have the shape of Google', async () => {
   const { port } = await startLanguageFaces();
   const wrong = await ask(port, 'generateContent', { contents: [] });

@@ -1,5 +1,7 @@
 /** Requests of Gemini's API: contents of parts instead of messages. */
 import {
+  camelCased,
+  FieldError,
   type Extra,
   type GenerateRequest,
   MAX_CHOICES,
@@ -19,8 +21,8 @@ import {
   type ToolChoice,
 } from '@skein/generative';
 import { schemaAt } from '../generative/schema.ts';
+import { jsonSchemaOf } from './schema.ts';
 import {
-  FieldError,
   type Fields,
   flagAt,
   isBase64,
@@ -29,15 +31,46 @@ import {
   objectAt,
   oneOf,
   optional,
+  others,
   textAt,
   wholeAt,
   wrong,
 } from '../generative/fields.ts';
 
+const FIELDS = new Set([
+  'model',
+  'contents',
+  'systemInstruction',
+  'tools',
+  'toolConfig',
+  'generationConfig',
+]);
+const CONFIG_FIELDS = new Set([
+  'temperature',
+  'topP',
+  'topK',
+  'presencePenalty',
+  'frequencyPenalty',
+  'seed',
+  'maxOutputTokens',
+  'stopSequences',
+  'candidateCount',
+  'responseLogprobs',
+  'logprobs',
+  'responseMimeType',
+  'responseSchema',
+  'responseJsonSchema',
+  '_responseJsonSchema',
+]);
+
+/** A message of Google's APIs: its fields have two spellings. */
+const messageAt = (value: unknown, param: string): Fields => camelCased(objectAt(value, param));
+
 /** @throws FieldError. */
-export function readGenerate(model: string, body: Fields, stream: boolean): GenerateRequest {
+export function readGenerate(model: string, given: Fields, stream: boolean): GenerateRequest {
+  const body = camelCased(given);
   const config =
-    optional(body['generationConfig'], (value) => objectAt(value, 'generationConfig')) ?? {};
+    optional(body['generationConfig'], (value) => messageAt(value, 'generationConfig')) ?? {};
   const at = (name: string): string => `generationConfig.${name}`;
   const number = (name: string, min: number, max: number): number | undefined =>
     optional(config[name], (value) => numberAt(value, at(name), min, max));
@@ -46,6 +79,11 @@ export function readGenerate(model: string, body: Fields, stream: boolean): Gene
   const wantsLogprobs = optional(config['responseLogprobs'], (value) =>
     flagAt(value, at('responseLogprobs')),
   );
+  if (wantsLogprobs !== true && optional(config['logprobs'], () => true) === true) {
+    throw new FieldError(at('logprobs'), `"${at('logprobs')}" needs "responseLogprobs": true.`);
+  }
+  const declared = optional(body['tools'], (tools) => toolsAt(tools, 'tools'));
+  const choice = optional(body['toolConfig'], (value) => choiceAt(value, 'toolConfig', declared));
   return {
     model,
     messages: [
@@ -54,8 +92,8 @@ export function readGenerate(model: string, body: Fields, stream: boolean): Gene
       ]) ?? []),
       ...contentsAt(body['contents'], 'contents'),
     ],
-    tools: optional(body['tools'], (tools) => toolsAt(tools, 'tools')),
-    toolChoice: optional(body['toolConfig'], (value) => choiceAt(value, 'toolConfig')),
+    tools: choice?.tools ?? declared,
+    toolChoice: choice?.toolChoice,
     sampling: {
       temperature: number('temperature', 0, 2),
       topP: number('topP', 0, 1),
@@ -74,10 +112,23 @@ export function readGenerate(model: string, body: Fields, stream: boolean): Gene
     format: formatOf(config, at),
     logprobs: wantsLogprobs === true ? (whole('logprobs', 0, MAX_TOP_LOGPROBS) ?? 0) : undefined,
     stream,
+    extra: extraOf(body, config),
   };
 }
 
+/** The fields that only Gemini knows, where Google's own form of OpenAI's API has them. */
+function extraOf(body: Fields, config: Fields): Extra | undefined {
+  const rest = others(body, FIELDS);
+  const generationConfig = others(config, CONFIG_FIELDS);
+  if (rest === undefined && generationConfig === undefined) return undefined;
+  const google = { ...rest, ...(generationConfig === undefined ? {} : { generationConfig }) };
+  return { extra_body: { google } };
+}
+
 function formatOf(config: Fields, at: (name: string) => string): ResponseFormat | undefined {
+  const type = optional(config['responseMimeType'], (value) =>
+    oneOf(value, at('responseMimeType'), ['text/plain', 'application/json']),
+  );
   const json = optional(config['responseJsonSchema'] ?? config['_responseJsonSchema'], (schema) =>
     schemaAt(schema, at('responseJsonSchema')),
   );
@@ -86,38 +137,19 @@ function formatOf(config: Fields, at: (name: string) => string): ResponseFormat 
   );
   const schema = json ?? own;
   if (schema !== undefined) return { type: 'schema', name: 'answer', schema, strict: true };
-  const type = optional(config['responseMimeType'], (value) =>
-    oneOf(value, at('responseMimeType'), ['text/plain', 'application/json']),
-  );
   return type === 'application/json' ? { type: 'json' } : undefined;
-}
-
-/** Gemini's schemas are those of OpenAPI with types in capitals. */
-function jsonSchemaOf(schema: unknown): Extra {
-  return converted(schema) as Extra;
-}
-
-function converted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(converted);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, part]) => [
-      name,
-      name === 'type' && typeof part === 'string' ? part.toLowerCase() : converted(part),
-    ]),
-  );
 }
 
 function systemAt(value: unknown, param: string): Part[] {
   if (typeof value === 'string') return [{ type: 'text', text: textAt(value, param) }];
-  return partsOf(objectAt(value, param), param).map((part, index) =>
+  return partsOf(messageAt(value, param), param).map((part, index) =>
     partAt(part, `${param}.parts[${index}]`),
   );
 }
 
 const partsOf = (content: Fields, param: string): readonly Fields[] =>
   listAt(content['parts'], `${param}.parts`, MAX_PARTS).map((part, index) =>
-    objectAt(part, `${param}.parts[${index}]`),
+    messageAt(part, `${param}.parts[${index}]`),
   );
 
 function contentsAt(value: unknown, param: string): Message[] {
@@ -127,7 +159,7 @@ function contentsAt(value: unknown, param: string): Message[] {
   /** Calls without an answer yet: a response names the function, not always the call. */
   const open: ToolCall[] = [];
   for (const [index, content] of contents.entries()) {
-    addContent(messages, open, objectAt(content, `${param}[${index}]`), `${param}[${index}]`);
+    addContent(messages, open, messageAt(content, `${param}[${index}]`), `${param}[${index}]`);
   }
   return messages;
 }
@@ -167,7 +199,7 @@ function partAt(part: Fields, param: string): Part {
     };
   }
   if (inlineData !== undefined) {
-    const data = objectAt(inlineData, `${param}.inlineData`);
+    const data = messageAt(inlineData, `${param}.inlineData`);
     const mime = textAt(data['mimeType'], `${param}.inlineData.mimeType`, MAX_NAME);
     const bytes = textAt(data['data'], `${param}.inlineData.data`);
     if (/^image\/[\w.+-]+$/.test(mime) && isBase64(bytes)) {
@@ -176,7 +208,7 @@ function partAt(part: Fields, param: string): Part {
     throw new FieldError(`${param}.inlineData`, 'Only images in base64 are taken as inline data.');
   }
   if (fileData !== undefined) {
-    const file = objectAt(fileData, `${param}.fileData`);
+    const file = messageAt(fileData, `${param}.fileData`);
     const url = textAt(file['fileUri'], `${param}.fileData.fileUri`);
     if (/^https:\/\//i.test(url)) return { type: 'image', url };
   }
@@ -221,8 +253,7 @@ function signatureExtra(signature: unknown): Extra | undefined {
 function toolsAt(value: unknown, param: string): Tool[] {
   const tools = listAt(value, param, MAX_TOOLS).flatMap((given, index) => {
     const at = `${param}[${index}]`;
-    const tool = objectAt(given, at);
-    const { functionDeclarations } = tool;
+    const { functionDeclarations } = messageAt(given, at);
     if (functionDeclarations === undefined) {
       throw wrong(at, 'a tool with functionDeclarations', given);
     }
@@ -238,7 +269,7 @@ function toolsAt(value: unknown, param: string): Tool[] {
 }
 
 function declarationAt(value: unknown, param: string): Tool {
-  const declared = objectAt(value, param);
+  const declared = messageAt(value, param);
   const json = optional(declared['parametersJsonSchema'], (schema) =>
     schemaAt(schema, `${param}.parametersJsonSchema`),
   );
@@ -252,20 +283,44 @@ function declarationAt(value: unknown, param: string): Tool {
   };
 }
 
-function choiceAt(value: unknown, param: string): ToolChoice | undefined {
+interface Choice {
+  readonly toolChoice: ToolChoice;
+  /** The only ones that may be called; absent: all. */
+  readonly tools?: readonly Tool[];
+}
+
+function choiceAt(
+  value: unknown,
+  param: string,
+  tools: readonly Tool[] | undefined,
+): Choice | undefined {
   const at = `${param}.functionCallingConfig`;
-  const config = optional(objectAt(value, param)['functionCallingConfig'], (given) =>
-    objectAt(given, at),
-  );
+  const fields = messageAt(value, param);
+  const [other] = Object.keys(others(fields, new Set(['functionCallingConfig'])) ?? {});
+  if (other !== undefined) {
+    const name = `${param}.${other.slice(0, MAX_NAME)}`;
+    throw new FieldError(name, `"${name}" is not offered.`, 'GENERATION_UNSUPPORTED');
+  }
+  const config = optional(fields['functionCallingConfig'], (given) => messageAt(given, at));
   if (config === undefined) return undefined;
   const mode = oneOf(config['mode'] ?? 'AUTO', `${at}.mode`, ['AUTO', 'ANY', 'NONE', 'VALIDATED']);
-  if (mode === 'NONE') return 'none';
-  if (mode !== 'ANY') return 'auto';
-  const names =
-    optional(config['allowedFunctionNames'], (list) =>
-      listAt(list, `${at}.allowedFunctionNames`, MAX_TOOLS),
-    ) ?? [];
-  return names.length === 1
-    ? { name: textAt(names[0], `${at}.allowedFunctionNames[0]`, MAX_NAME) }
-    : 'required';
+  if (mode === 'NONE') return { toolChoice: 'none' };
+  const names = optional(config['allowedFunctionNames'], (list) =>
+    listAt(list, `${at}.allowedFunctionNames`, MAX_TOOLS).map((name, index) =>
+      textAt(name, `${at}.allowedFunctionNames[${index}]`, MAX_NAME),
+    ),
+  );
+  const toolChoice = mode === 'ANY' ? 'required' : 'auto';
+  if (names === undefined || names.length === 0) return { toolChoice };
+  const allowed = (tools ?? []).filter(({ name }) => names.includes(name));
+  const unknown = names.find((name) => !allowed.some((tool) => tool.name === name));
+  if (unknown !== undefined) {
+    throw new FieldError(
+      `${at}.allowedFunctionNames`,
+      `The function "${unknown}" is allowed, and not declared.`,
+    );
+  }
+  return mode === 'ANY' && names.length === 1
+    ? { toolChoice: { name: names[0]! } }
+    : { toolChoice, tools: allowed };
 }

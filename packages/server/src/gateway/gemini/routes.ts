@@ -1,6 +1,6 @@
 /** The methods of Gemini's API, and how each answers. */
 import { SkeinError } from '@skein/api';
-import { MAX_INPUTS, usdText } from '@skein/generative';
+import { camelCased, FieldError, MAX_INPUTS, usdText } from '@skein/generative';
 import { type Exchange, sendText, toSkeinError } from '@skein/http';
 import type { Instant } from '@skein/serving';
 import { requireMethod, unknownRoute } from '../face.ts';
@@ -8,12 +8,22 @@ import { type LanguageTransport, type ModelCall, serveCall } from '../generative
 import { collect } from '../generative/collect.ts';
 import { openStream, sendEvents } from '../generative/event-stream.ts';
 import { authorizationOf, geminiModel } from '../generative/gemini-model.ts';
-import { type Fields, listAt, objectAt, optional, textAt, wholeAt } from '../generative/fields.ts';
+import {
+  type Fields,
+  listAt,
+  objectAt,
+  optional,
+  others,
+  textAt,
+  wholeAt,
+} from '../generative/fields.ts';
 import { decodeSegment } from '../path-segment.ts';
 import { authorizeReader } from '../rules.ts';
 import { answerPieces, generateAnswer } from './answer.ts';
 import { sendGeminiError } from './errors.ts';
 import { readGenerate } from './request.ts';
+
+const EMBED_FIELDS = new Set(['model', 'content', 'outputDimensionality']);
 
 type Method = (call: ModelCall, model: string, transport: LanguageTransport) => Promise<void>;
 
@@ -154,17 +164,23 @@ const headOf = ({ id }: Exchange, model: string) => ({ responseId: id, modelVers
 async function embed(
   { exchange, gateway, caller }: ModelCall,
   model: string,
-  requests: readonly Fields[],
+  given: readonly Fields[],
   answerOf: (vectors: readonly number[][]) => object,
 ): Promise<void> {
+  const requests = given.map(camelCased);
   const inputs = requests.map((request, index) =>
     textOf(request['content'], `requests[${index}].content`),
   );
   const dimensions = optional(requests[0]?.['outputDimensionality'], (value) =>
     wholeAt(value, 'outputDimensionality', 1, 100_000),
   );
+  const [google, ...more] = requests.map((request) => others(request, EMBED_FIELDS));
+  if (more.some((each) => JSON.stringify(each) !== JSON.stringify(google))) {
+    throw new FieldError('requests', 'The contents of one request are embedded in the same way.');
+  }
+  const extra = google === undefined ? undefined : { extra_body: { google } };
   const { vectors, receipt } = await gateway.embed(
-    { model, inputs, dimensions },
+    { model, inputs, dimensions, extra },
     caller(undefined),
   );
   const answer = answerOf(vectors.map((vector) => [...vector]));

@@ -2,20 +2,10 @@
  * Reads the fields of a request to a language model. Each refusal names the field in the words of the
  * client, such as `messages[2].content`, because OpenAI's errors have a place for it.
  */
-import { SkeinError, type ErrorCode } from '@skein/api';
+import { FieldError } from '@skein/generative';
 import { brief } from '../brief.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
-
-/** A refusal of one field. */
-export class FieldError extends SkeinError {
-  readonly param: string;
-
-  constructor(param: string, message: string, code: ErrorCode = 'REQUEST_INVALID') {
-    super(code, message);
-    this.param = param;
-  }
-}
 
 /** Absent and null are the same to every client of these protocols. */
 export function optional<T>(value: unknown, read: (value: unknown) => T): T | undefined {

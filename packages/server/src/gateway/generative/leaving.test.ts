@@ -12,15 +12,24 @@ const LARGE = 'x'.repeat(12 * 2 ** 20);
 const FACES = {
   chat: {
     path: '/v1/chat/completions',
-    body: (text: string) => ({ messages: [{ role: 'user', content: text }], max_tokens: 10 }),
+    body: (text: string) => ({
+      stream: true,
+      messages: [{ role: 'user', content: text }],
+      max_tokens: 10,
+    }),
   },
   completions: {
     path: '/v1/completions',
-    body: (text: string) => ({ prompt: text, max_tokens: 10 }),
+    body: (text: string) => ({ stream: true, prompt: text, max_tokens: 10 }),
   },
   responses: {
     path: '/v1/responses',
-    body: (text: string) => ({ input: 'Hi', instructions: text, max_output_tokens: 10 }),
+    body: (text: string) => ({
+      stream: true,
+      input: 'Hi',
+      instructions: text,
+      max_output_tokens: 10,
+    }),
   },
   gemini: {
     path: '/v1beta/models/chat:streamGenerateContent?alt=sse',
@@ -92,7 +101,7 @@ async function start(budgetTokens: number) {
   }
   function ask({ path, body }: (typeof FACES)[keyof typeof FACES], text: string, more: object) {
     const client = raw(port);
-    const json = JSON.stringify({ model: 'chat', stream: true, ...body(text), ...more });
+    const json = JSON.stringify({ model: 'chat', ...body(text), ...more });
     client.socket.write(
       `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${json.length}\r\n\r\n${json}`,
     );

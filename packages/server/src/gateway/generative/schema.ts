@@ -1,6 +1,6 @@
 /** JSON Schemas of a request, within the bounds of `@skein/generative`. */
-import { MAX_SCHEMA } from '@skein/generative';
-import { FieldError, type Fields, objectAt } from './fields.ts';
+import { FieldError, MAX_SCHEMA } from '@skein/generative';
+import { type Fields, objectAt } from './fields.ts';
 
 /** References that follow each other without a keyword between them. */
 const MAX_REFERENCES = 16;

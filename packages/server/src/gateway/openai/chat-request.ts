@@ -1,5 +1,6 @@
 /** A request for a chat completion, and what all requests for text of OpenAI's form share. */
 import {
+  FieldError,
   type GenerateRequest,
   MAX_CHOICES,
   MAX_NAME,
@@ -12,7 +13,6 @@ import {
 } from '@skein/generative';
 import { schemaAt } from '../generative/schema.ts';
 import {
-  FieldError,
   type Fields,
   flagAt,
   listAt,
@@ -82,6 +82,10 @@ export function readChat(body: Fields): TextRequest {
   const top = optional(body['top_logprobs'], (value) =>
     wholeAt(value, 'top_logprobs', 0, MAX_TOP_LOGPROBS),
   );
+  if (top !== undefined && !logprobs) {
+    throw new FieldError('top_logprobs', '"top_logprobs" needs "logprobs": true.');
+  }
+  if (isNew) refuseSecondLimit(body);
   const shared = readShared(body);
   return {
     ...shared,
@@ -108,6 +112,13 @@ export function readChat(body: Fields): TextRequest {
       extra: others(body, CHAT_FIELDS),
     },
   };
+}
+
+/** Both names of the limit, with different values: one of them would be ignored. */
+function refuseSecondLimit({ max_tokens: older, max_completion_tokens: newer }: Fields): void {
+  if (older === undefined || older === null || older === newer) return;
+  const text = '"max_tokens" is the older name of "max_completion_tokens": send one of both.';
+  throw new FieldError('max_tokens', text);
 }
 
 /** `/v1/completions`: one prompt, which the model continues. */

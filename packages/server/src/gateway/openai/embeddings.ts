@@ -3,21 +3,12 @@
  * exact. A deployed text encoder (one string per row in, one vector per row out) is an embeddings
  * model too, unless a language model has its name.
  */
-import { type Embeddings, MAX_INPUTS, usdText } from '@skein/generative';
+import { type Embeddings, FieldError, MAX_INPUTS, usdText } from '@skein/generative';
 import { sendText } from '@skein/http';
 import type { Inference } from '@skein/serving';
 import { encoderOf, encodeTexts } from '../../language/encoder.ts';
 import type { ModelCall } from '../generative/call.ts';
-import {
-  FieldError,
-  listAt,
-  oneOf,
-  optional,
-  others,
-  textAt,
-  wholeAt,
-  wrong,
-} from '../generative/fields.ts';
+import { listAt, oneOf, optional, others, textAt, wholeAt, wrong } from '../generative/fields.ts';
 import { modelOf } from './chat-request.ts';
 
 const FIELDS = new Set(['model', 'input', 'encoding_format', 'dimensions', 'user']);

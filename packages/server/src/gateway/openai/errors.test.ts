@@ -86,6 +86,18 @@ describe('errors', () => {
     ['stop strings', { ...hello, stop: Array.from({ length: 17 }, String) }, 'stop', '17 elements'],
     ['no tokens', { ...hello, max_tokens: -1 }, 'max_tokens', 'whole number'],
     ['too many choices', { ...hello, n: 9 }, 'n', 'from 1 to 8'],
+    [
+      'alternatives of no log probabilities',
+      { ...hello, top_logprobs: 2 },
+      'top_logprobs',
+      'logprobs',
+    ],
+    [
+      'two limits',
+      { ...hello, max_tokens: 5, max_completion_tokens: 9 },
+      'max_tokens',
+      'one of both',
+    ],
     ['a temperature', { ...hello, temperature: 'hot' }, 'temperature', 'number'],
   ] as const)('refuses %s and names the field', async (_, body, param, words) => {
     const { port } = await startLanguageFaces();

@@ -3,9 +3,8 @@
  * where it has one; the code of Skein's own table is `skein_code`, with what to do in `fix`.
  */
 import type { ErrorCode, SkeinError } from '@skein/api';
-import { shouldRetry } from '@skein/generative';
+import { faultOf, FieldError, shouldRetry } from '@skein/generative';
 import { type Exchange, sendErrorAs } from '@skein/http';
-import { FieldError } from '../generative/fields.ts';
 import { breakStream } from '../generative/event-stream.ts';
 
 const CODES: Partial<Record<ErrorCode, string>> = {
@@ -44,7 +43,7 @@ function typeOf(status: number, code: ErrorCode): string {
 
 function paramOf(error: SkeinError): string | null {
   if (error instanceof FieldError) return error.param;
-  return error.code === 'MODEL_UNKNOWN' ? 'model' : null;
+  return error.code === 'MODEL_UNKNOWN' ? 'model' : (faultOf(error)?.param ?? null);
 }
 
 /** @throws whatever writing throws. */

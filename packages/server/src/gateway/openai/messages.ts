@@ -1,5 +1,6 @@
 /** Messages and tools in the form of OpenAI's chat completions. */
 import {
+  FieldError,
   MAX_MESSAGES,
   MAX_NAME,
   MAX_PARTS,
@@ -13,7 +14,6 @@ import {
 } from '@skein/generative';
 import { schemaAt } from '../generative/schema.ts';
 import {
-  FieldError,
   flagAt,
   isBase64,
   listAt,

@@ -3,6 +3,7 @@ import { SkeinError } from '@skein/api';
 import type { GenerateEvent, Receipt, Usage } from '@skein/generative';
 import { addTo, newChoice } from '../generative/collect.ts';
 import type { Fields } from '../generative/fields.ts';
+import { logprobOf } from './chat-answer.ts';
 import { errorOf } from './errors.ts';
 import {
   callItem,
@@ -92,13 +93,14 @@ export function responseEvents(id: string, head: Fields) {
       if (given.type === 'usage' || given.type === 'start') return '';
       addTo(choice, given);
       switch (given.type) {
+        // Providers send log probabilities before or after their text.
+        case 'logprobs':
         case 'text': {
           const [output_index, text] = openMessage();
           const place = { item_id: `msg_${id}`, output_index, content_index: 0 };
-          return (
-            text +
-            event('response.output_text.delta', { ...place, delta: given.text, logprobs: [] })
-          );
+          const [delta, tokens] = given.type === 'text' ? [given.text, []] : ['', given.tokens];
+          const logprobs = tokens.map(logprobOf);
+          return text + event('response.output_text.delta', { ...place, delta, logprobs });
         }
         case 'reasoning': {
           const [output_index, text] = opened('reasoning', () => reasoningItem(id, ''));

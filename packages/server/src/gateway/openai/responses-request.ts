@@ -1,5 +1,6 @@
 /** A request to `/v1/responses`: items instead of messages. */
 import {
+  FieldError,
   type GenerateRequest,
   MAX_MESSAGES,
   MAX_NAME,
@@ -13,7 +14,6 @@ import {
   type Tool,
 } from '@skein/generative';
 import {
-  FieldError,
   type Fields,
   flagAt,
   listAt,
@@ -51,6 +51,8 @@ const FIELDS = new Set([
   'conversation',
   'background',
   'prompt_cache_key',
+  // Of tools that the provider runs, which are not offered.
+  'max_tool_calls',
 ]);
 const TOOL_FIELDS = new Set(['type', 'name', 'description', 'parameters', 'strict']);
 /** Of chat completions; the upstream, which is asked for one, would obey them. */
@@ -59,8 +61,20 @@ const INSTEAD = {
   max_completion_tokens: 'use max_output_tokens',
   n: 'a response has one answer',
   messages: 'use input',
+  prompt: 'no prompts are stored here; use instructions and input',
 } as const;
 const LOGPROBS = 'message.output_text.logprobs';
+/** What may be included. All but the first belong to tools and items that no answer of this node has. */
+const INCLUDES = [
+  LOGPROBS,
+  'reasoning.encrypted_content',
+  'message.input_image.image_url',
+  'file_search_call.results',
+  'web_search_call.results',
+  'web_search_call.action.sources',
+  'computer_call_output.output.image_url',
+  'code_interpreter_call.outputs',
+] as const;
 
 export interface ResponseRequest {
   readonly request: GenerateRequest;
@@ -86,7 +100,20 @@ export function readResponse(body: Fields, earlier: readonly Message[]): Respons
   }
   refuseFields(body, INSTEAD);
   const instructions = optional(body['instructions'], (text) => textAt(text, 'instructions'));
-  const include = optional(body['include'], (value) => listAt(value, 'include', 100)) ?? [];
+  const include = (optional(body['include'], (value) => listAt(value, 'include', 100)) ?? []).map(
+    (each, index) => oneOf(each, `include[${index}]`, INCLUDES),
+  );
+  const truncation = optional(body['truncation'], (value) =>
+    oneOf(value, 'truncation', ['auto', 'disabled']),
+  );
+  if (truncation === 'auto') {
+    throw new FieldError(
+      'truncation',
+      'This node shortens no input: send fewer items.',
+      'GENERATION_UNSUPPORTED',
+    );
+  }
+  const texts = optional(body['text'], (value) => objectAt(value, 'text'));
   const top = optional(body['top_logprobs'], (value) =>
     wholeAt(value, 'top_logprobs', 0, MAX_TOP_LOGPROBS),
   );
@@ -109,7 +136,7 @@ export function readResponse(body: Fields, earlier: readonly Message[]): Respons
     maxTokens: optional(body['max_output_tokens'], (value) =>
       wholeAt(value, 'max_output_tokens', 1, MAX_TOKENS),
     ),
-    format: formatOf(optional(body['text'], (value) => objectAt(value, 'text'))),
+    format: formatOf(texts),
     logprobs: top ?? (include.includes(LOGPROBS) ? 0 : undefined),
     effort: optional(body['reasoning'], (value) =>
       optional(objectAt(value, 'reasoning')['effort'], (effort) =>
@@ -117,7 +144,7 @@ export function readResponse(body: Fields, earlier: readonly Message[]): Respons
       ),
     ),
     stream: optional(body['stream'], (stream) => flagAt(stream, 'stream')) ?? false,
-    extra: others(body, FIELDS),
+    extra: others({ ...body, verbosity: texts?.['verbosity'] ?? null }, FIELDS),
   };
   return { request, input };
 }

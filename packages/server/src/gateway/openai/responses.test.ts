@@ -196,6 +196,34 @@ describe('responses', () => {
     expect(answer).not.toContain('response.completed');
   });
 
+  test('streams log probabilities with its text, and refuses what it would not keep', async () => {
+    const { port, gateway } = await startLanguageFaces();
+    const token = { token: 'A', logprob: -0.5 };
+    gateway.script = events(
+      { type: 'logprobs', tokens: [token] },
+      { type: 'text', text: 'A' },
+      { type: 'finish', reason: 'stop' },
+    );
+    const body = { model: 'chat', input: 'Hi', top_logprobs: 0, text: { verbosity: 'low' } };
+    const { text } = await ask(port, { ...body, stream: true }, ENDPOINT);
+    const deltas = eventsOf(text).filter(
+      (each) => (each as { type: string }).type === 'response.output_text.delta',
+    );
+    expect(deltas).toMatchObject([
+      { delta: '', logprobs: [token] },
+      { delta: 'A', logprobs: [] },
+    ]);
+    expect(gateway.requests[0]).toMatchObject({ extra: { verbosity: 'low' } });
+    for (const [more, param] of [
+      [{ truncation: 'auto' }, 'truncation'],
+      [{ include: ['usage'] }, 'include[0]'],
+      [{ prompt: { id: 'p' } }, 'prompt'],
+    ] as const) {
+      const { status, json } = await ask(port, { ...body, ...more }, ENDPOINT);
+      expect([status, json]).toMatchObject([400, { error: { param } }]);
+    }
+  });
+
   test('takes the items of a conversation with tools', async () => {
     const { port, gateway } = await startLanguageFaces();
     await ask(

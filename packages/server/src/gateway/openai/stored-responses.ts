@@ -3,12 +3,12 @@
  * the conversation that a request continues by `previous_response_id`. A key finds its own alone.
  */
 import { randomBytes } from 'node:crypto';
-import { MAX_NAME, type Message, type Part } from '@skein/generative';
+import { FieldError, MAX_NAME, type Message, type Part } from '@skein/generative';
 import { SkeinError } from '@skein/api';
 import { type Exchange, sendText } from '@skein/http';
 import type { KeptResponses } from '../../language/kept-responses.ts';
 import { requireMethod, unknownRoute } from '../face.ts';
-import { FieldError, type Fields, oneOf, optional, textAt, wholeAt } from '../generative/fields.ts';
+import { type Fields, oneOf, optional, textAt, wholeAt } from '../generative/fields.ts';
 import { decodeSegment } from '../path-segment.ts';
 import { messagesOf } from './responses-request.ts';
 import type { OpenAiTransport } from './routes.ts';

@@ -2,6 +2,7 @@
 import { SkeinError } from '@skein/api';
 import type {
   Caller,
+  EmbedRequest,
   Gateway,
   GenerateEvent,
   GenerateRequest,
@@ -35,6 +36,7 @@ export const events = (...list: readonly GenerateEvent[]): Script =>
 
 export interface ScriptedGateway extends Gateway {
   readonly requests: GenerateRequest[];
+  readonly embeds: EmbedRequest[];
   readonly callers: Caller[];
   /** Answers of the model `chat`; the first event commits. */
   script: Script;
@@ -67,6 +69,7 @@ export function scriptedGateway(): ScriptedGateway {
   };
   const gateway: ScriptedGateway = {
     requests: [],
+    embeds: [],
     callers: [],
     script: sayHello,
     cancelled: 0,
@@ -102,7 +105,9 @@ export function scriptedGateway(): ScriptedGateway {
         receipt: () => (ended ? receipt : undefined),
       };
     },
-    async embed({ model, inputs }) {
+    async embed(request) {
+      const { model, inputs } = request;
+      gateway.embeds.push(request);
       known(model);
       return {
         vectors: inputs.map((text) => Float32Array.of(text.length, 0.5, -0.25)),

@@ -1,0 +1,54 @@
+/** Calls of tools as texts that satisfy the schemas of their parameters. */
+import { SkeinError } from '@skein/api';
+import type { GenerateRequest, Tool } from '../contract.ts';
+import { MAX_TOOL_CALLS } from '../limits.ts';
+import { grammarOfSchema } from './grammar/json-schema.ts';
+import { repeat, type Sequence, SPACE, text } from './grammar/json-text.ts';
+
+export const OPEN = '<tool_call>';
+export const CLOSE = '</tool_call>';
+
+/** One call, without marks. @throws SkeinError GENERATION_UNSUPPORTED. */
+export function grammarOfCall(
+  tools: readonly Tool[],
+  choice: 'required' | { readonly name: string },
+): Sequence {
+  return grammarOfSchema(schemaOfCalls(tools, choice));
+}
+
+/** Calls between marks. @throws SkeinError GENERATION_UNSUPPORTED. */
+export function grammarOfMarkedCalls({ tools = [], parallelToolCalls }: GenerateRequest): Sequence {
+  const call = grammarOfCall(tools, 'required');
+  const marked = [...text(OPEN), SPACE, ...call, SPACE, ...text(CLOSE), SPACE];
+  return [repeat(marked, 1, parallelToolCalls === false ? 1 : MAX_TOOL_CALLS)];
+}
+
+function schemaOfCalls(tools: readonly Tool[], choice: 'required' | { readonly name: string }) {
+  const wanted = choice === 'required' ? tools : tools.filter(({ name }) => name === choice.name);
+  if (wanted.length === 0) {
+    throw new SkeinError(
+      'GENERATION_UNSUPPORTED',
+      'The tool that the request requires is not among its tools.',
+    );
+  }
+  // References inside the parameters of a tool begin at their own root.
+  const isNested = wanted.some(({ parameters }) =>
+    JSON.stringify(parameters ?? {}).includes('"$ref"'),
+  );
+  if (isNested && wanted.length > 1) {
+    throw new SkeinError(
+      'GENERATION_UNSUPPORTED',
+      'Several tools whose parameters contain $ref cannot be held to their schemas together.',
+    );
+  }
+  const { $defs, definitions } = isNested ? (wanted[0]!.parameters ?? {}) : {};
+  return {
+    $defs,
+    definitions,
+    anyOf: wanted.map(({ name, parameters = {} }) => ({
+      type: 'object',
+      properties: { name: { const: name }, arguments: { type: 'object', ...parameters } },
+      required: ['name', 'arguments'],
+    })),
+  };
+}
