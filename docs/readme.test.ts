@@ -74,6 +74,7 @@ const PAGES = [
   'docs/guide/serving.md',
   'docs/guide/compositions.md',
   'docs/guide/operating.md',
+  'docs/guide/local-language-models.md',
   'docs/guide/jobs.md',
   'docs/guide/pipelines.md',
   'docs/guide/sandbox.md',
@@ -198,9 +199,13 @@ describe('the commands of the documentation', () => {
     const bin = join(folder, 'bin');
     spawnSync('mkdir', ['-p', bin]);
     // `npx skein` in the documentation is this checkout's command.
-    writeFileSync(join(bin, 'npx'), `#!/bin/sh\nshift\nexec ${process.execPath} ${cli} "$@"\n`, {
-      mode: 0o755,
-    });
+    writeFileSync(
+      join(bin, 'npx'),
+      `#!/bin/sh\n[ "$1" = node ] && shift && exec ${process.execPath} "$@"\nshift\nexec ${process.execPath} ${cli} "$@"\n`,
+      {
+        mode: 0o755,
+      },
+    );
     writeFileSync(join(folder, 'model.onnx'), writeModel(mlp({ sizes: [4, 8, 1], seed: 1 })));
     writeFileSync(join(folder, 'model-v2.onnx'), writeModel(mlp({ sizes: [4, 8, 1], seed: 2 })));
     writeFileSync(join(folder, 'theirs.onnx'), writeModel(mlp({ sizes: [4, 8, 1], seed: 3 })));
@@ -238,6 +243,7 @@ describe('the commands of the documentation', () => {
           (name) => COPIES[name as Copy].path,
         )
         .replaceAll(/\b(wdbc\.svg|input\.json)/g, (file) => join(folder, file))
+        .replaceAll('/tmp/example-model', join(folder, 'example-model'))
         // A job that has succeeded cannot be revived, nor a run be resumed.
         .replaceAll(/\bID\b/g, /revive/.test(line) ? stood.failedJob : stood.job)
         .replaceAll(/\bRUN\b/g, /resume/.test(line) ? stood.failedRun : stood.run)

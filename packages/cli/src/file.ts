@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { unreadable } from '@skein/api/file-errors';
+import { usageError } from './command-line/usage.ts';
 
 /** @throws SkeinError FILE_UNREADABLE, saying which file and why. */
 export async function readGivenFile(cwd: string, path: string): Promise<Buffer> {
@@ -9,6 +10,27 @@ export async function readGivenFile(cwd: string, path: string): Promise<Buffer> 
     return await readFile(resolve(cwd, path));
   } catch (error) {
     throw unreadable(path, error);
+  }
+}
+
+/** A text given on the command line, in which `@FILE` stands for the content of the file. */
+export async function givenText(cwd: string, given: string): Promise<string> {
+  return given.startsWith('@')
+    ? (await readGivenFile(cwd, given.slice(1))).toString('utf8')
+    : given;
+}
+
+/** `@FILE`, or JSON itself. @param source the option, for the message. @throws SkeinError USAGE. */
+export async function givenJson(cwd: string, given: string, source: string): Promise<unknown> {
+  return parseGivenJson(await givenText(cwd, given), source);
+}
+
+/** @throws SkeinError USAGE, naming the source. */
+export function parseGivenJson(text: string, source: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw usageError(`${source} is not JSON: ${error instanceof Error ? error.message : ''}`);
   }
 }
 

@@ -15,7 +15,7 @@ export const FEDERATION_ERRORS = {
   FEDERATION_UNKNOWN: {
     ...UNKNOWN,
     meaning: 'The coordinator has no federation of this id.',
-    fix: 'Check the address of the invitation; ask the coordinator whether the federation was removed.',
+    fix: 'An operator: `skein federate status` lists the federations. A site: check the address of the invitation, and ask the operator whether the federation was removed.',
   },
   FEDERATION_ENDED: {
     ...CONFLICT,

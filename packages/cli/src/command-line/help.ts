@@ -26,7 +26,7 @@ export function overview(commands: readonly AnyCommand[], style: Style): string 
         `${lines[index]?.[0] ?? ''}${' '.repeat(width - command.name.length + 2)}${command.summary}`,
     ),
     '',
-    `${style.dim('skein help COMMAND')} shows the options of one. Start with ${style.cyan('skein up --example ocr')}.`,
+    `${style.dim('skein help COMMAND')} shows the options of one. Start with ${style.cyan(style.commands('skein up --example ocr'))}.`,
   ].join('\n');
 }
 

@@ -66,6 +66,6 @@ export function renderLanguage({ language, try: lines }: LanguageDeployed, style
       .join('\n'),
     '',
     'Try:',
-    ...lines.map((line) => `  ${style.cyan(line)}`),
+    ...lines.map((line) => `  ${style.cyan(style.commands(line))}`),
   ].join('\n');
 }

@@ -91,10 +91,8 @@ async function sendSample(
 
 /** The command to try on the node next. */
 export function nextCommand(context: Context, example: ExampleRun | undefined): string {
-  // npm and npx say so in the environment; then `skein` itself is not on the PATH.
-  const skein = context.env['npm_command'] === undefined ? 'skein' : 'npx skein';
-  if (example === undefined) return `${skein} deploy model.onnx --name NAME --objective 100ms`;
-  if (example.name !== 'ocr') return `${skein} show ${example.name}`;
+  if (example === undefined) return `skein deploy model.onnx --name NAME --objective 100ms`;
+  if (example.name !== 'ocr') return `skein show ${example.name}`;
   const image = pathFrom(context.cwd, exampleFile('examples/ocr/images/street-sign.jpg'));
-  return `${skein} infer ocr --image ${image}`;
+  return `skein infer ocr --image ${image}`;
 }

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Client } from '@skein/api/client';
 import type { Context } from '../command-line/command.ts';
-import { readGivenFile } from '../file.ts';
+import { givenText } from '../file.ts';
 import { usageError } from '../command-line/usage.ts';
 import { findInputs, uploadInputs } from './inputs.ts';
 
@@ -22,7 +22,7 @@ export async function workOf(
   },
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
   const { sql, task, module, image, trusted, network } = options;
-  if (sql !== undefined) return { kind: 'sql', sql: await statement(context.cwd, sql) };
+  if (sql !== undefined) return { kind: 'sql', sql: await givenText(context.cwd, sql) };
   if (task !== undefined) {
     return {
       kind: 'task',
@@ -47,10 +47,4 @@ export async function workOf(
     network,
     ...(image === undefined ? {} : { image }),
   };
-}
-
-/** `@FILE` stands for the content of the file. */
-export async function statement(cwd: string, given: string): Promise<string> {
-  if (!given.startsWith('@')) return given;
-  return new TextDecoder().decode(await readGivenFile(cwd, given.slice(1)));
 }

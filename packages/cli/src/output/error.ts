@@ -24,9 +24,9 @@ export function describeError(
 
 export function renderError(body: ErrorBody, style: Style): string {
   const lines = [
-    `${style.red('error:')} ${body.error} ${style.dim(`(${body.code})`)}`,
+    `${style.red('error:')} ${style.commands(body.error)} ${style.dim(`(${body.code})`)}`,
     `  ${style.dim('why:')} ${ERRORS[body.code].meaning}`,
-    `  ${style.dim('fix:')} ${body.fix}`,
+    `  ${style.dim('fix:')} ${style.commands(body.fix)}`,
   ];
   if (body.retryAfterMs !== undefined) {
     lines.push(`  ${style.dim('again in:')} ${formatDuration(body.retryAfterMs)}`);

@@ -20,7 +20,8 @@ export function planLines({ facts, leaves, stays, warnings }: PlanWords, style: 
 }
 
 export function renderFederations(views: readonly FederationView[], style: Style): string {
-  if (views.length === 0) return 'There are no federations. `skein help federate start` shows how.';
+  if (views.length === 0)
+    return style.commands('There are no federations. `skein help federate start` shows how.');
   return renderTable(
     views,
     [
@@ -45,6 +46,12 @@ export function spentText({ spent, plan: { privacy } }: FederationView): string 
   return `${counted.epsilon?.toFixed(3) ?? '∞'} of ${privacy.epsilon}`;
 }
 
+function colludingText(count: number, helpers: number | undefined): string {
+  const verb = count === 1 ? 'colludes' : 'collude';
+  if (helpers !== undefined) return `${count} of ${helpers} helpers ${verb}`;
+  return `${count} ${count === 1 ? 'site' : 'sites'} ${verb}`;
+}
+
 export function renderFederation(view: FederationView, style: Style): string {
   const { id, status, reason, round, attempt, phase, plan, sites, version, name, spent } = view;
   const fields: [string, string][] = [
@@ -60,10 +67,15 @@ export function renderFederation(view: FederationView, style: Style): string {
     ...(spent.length < 2 ? [] : spent).map(({ colluding, epsilon }): [string, string] => [
       colluding === 0
         ? '  if none colludes'
-        : `  if ${colluding} ${plan.aggregation.helpers === undefined ? 'sites' : `of ${plan.aggregation.helpers.length} helpers`} collude`,
+        : `  if ${colludingText(colluding, plan.aggregation.helpers?.length)}`,
       `ε = ${epsilon?.toFixed(3) ?? '∞'}`,
     ]),
-    ...(version === undefined ? [] : ([['result', `${name} v${version}`]] as [string, string][])),
+    ...(version === undefined
+      ? []
+      : ([
+          ['result', `${name} v${version}`],
+          ['serve it', style.commands(`skein rollout ${name} --version ${version}`)],
+        ] as [string, string][])),
   ];
   if (sites.length === 0) return renderFields(fields, style);
   const table = renderTable(

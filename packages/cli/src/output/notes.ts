@@ -2,7 +2,7 @@
  * Messages of a command while it works, on stderr, so that stdout holds only the result. On a
  * terminal one line is rewritten in place; elsewhere only finished steps are written.
  */
-import { displayWidth, styleOf, type Style } from './style.ts';
+import { cutTo, styleOf, type Style } from './style.ts';
 import { oneLine, shownOn } from './terminal.ts';
 
 export interface Notes {
@@ -40,9 +40,7 @@ export function createNotes(
   };
   const progress = (given: string): void => {
     if (!rewrites) return;
-    const text = oneLine(given);
-    const width = style.width - 1;
-    stream.write(`\r\u001B[K${displayWidth(text) <= width ? text : text.slice(0, width)}`);
+    stream.write(`\r\u001B[K${cutTo(oneLine(given), style.width - 1)}`);
     shown = true;
   };
   return { style, line, progress, step: rewrites ? progress : line, clear };

@@ -10,6 +10,8 @@ export interface Style {
   green(text: string): string;
   yellow(text: string): string;
   cyan(text: string): string;
+  /** A text in which `skein …` is what the user types: `npx skein …` where npm has started it. */
+  commands(text: string): string;
 }
 
 export const PLAIN: Style = makeStyle(false, 10_000);
@@ -20,7 +22,8 @@ export function styleOf(
   env: Readonly<Record<string, string | undefined>>,
 ): Style {
   const width = stream.isTTY === true ? Math.max(40, stream.columns ?? 80) : 10_000;
-  return makeStyle(wantsColour(stream, env), width);
+  // npm and npx say so in the environment; then `skein` itself is not on the PATH.
+  return makeStyle(wantsColour(stream, env), width, env['npm_command'] !== undefined);
 }
 
 function wantsColour(
@@ -32,7 +35,7 @@ function wantsColour(
   return stream.isTTY === true && env['TERM'] !== 'dumb';
 }
 
-function makeStyle(coloured: boolean, width: number): Style {
+function makeStyle(coloured: boolean, width: number, byNpx = false): Style {
   const paint = (open: number, close: number) =>
     coloured ? (text: string) => `\u001B[${open}m${text}\u001B[${close}m` : (text: string) => text;
   return {
@@ -44,8 +47,32 @@ function makeStyle(coloured: boolean, width: number): Style {
     green: paint(32, 39),
     yellow: paint(33, 39),
     cyan: paint(36, 39),
+    commands: (text) =>
+      byNpx ? text.replaceAll(/(?<=^|[\s`(])skein (?=[a-z])/g, 'npx skein ') : text,
   };
 }
+
+/** Cuts a text with `…` where it takes more columns; its escape sequences stay, so that no colour runs on. */
+export function cutTo(text: string, columns: number): string {
+  if (displayWidth(text) <= columns) return text;
+  let width = 1;
+  let kept = '';
+  let ended = false;
+  for (const [part] of text.matchAll(ESCAPE_OR_CHARACTER)) {
+    if (part.length > 1 && part.startsWith('\u001B')) {
+      kept += part;
+      continue;
+    }
+    width += columnsOf(part.codePointAt(0) ?? 0);
+    if (width <= columns) kept += part;
+    else if (!ended) kept += '…';
+    ended ||= width > columns;
+  }
+  return kept;
+}
+
+// eslint-disable-next-line no-control-regex
+const ESCAPE_OR_CHARACTER = /\u001B\[[0-9;]*m|[^]/gu;
 
 /** Columns that a text takes: escape sequences take none, wide characters two. */
 export function displayWidth(text: string): number {

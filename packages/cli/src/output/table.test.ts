@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createNotes } from './notes.ts';
-import { displayWidth, PLAIN, styleOf } from './style.ts';
+import { cutTo, displayWidth, PLAIN, styleOf } from './style.ts';
 import { renderFields, renderTable, wrap } from './table.ts';
 
 const terminal = (columns: number) => ({ isTTY: true, columns });
@@ -38,6 +38,13 @@ describe('renderTable', () => {
     expect(renderTable(rows, columns, PLAIN)).toContain('x'.repeat(100));
   });
 
+  it('cuts a coloured text as what is seen, and ends its colour', () => {
+    const style = styleOf(terminal(80), {});
+    const cut = cutTo(`a ${style.dim('long text')} here`, 6);
+    expect(cut).toBe(`a ${style.dim('lon…')}`);
+    expect(cutTo(style.dim('short'), 5)).toBe(style.dim('short'));
+  });
+
   it('leaves no blanks at the ends of lines', () => {
     const columns = [
       ['A', () => 'long cell'],
@@ -69,6 +76,14 @@ describe('colours', () => {
   ])('of %j with %j: %s', (stream, env, coloured) => {
     expect(styleOf(stream, env).coloured).toBe(coloured);
   });
+});
+
+it('names commands as they are typed where npm has started them', () => {
+  const text = 'Try `skein ls`, or:\n  skein run -- skein-tool of skein';
+  expect(styleOf({}, {}).commands(text)).toBe(text);
+  expect(styleOf({}, { npm_command: 'exec' }).commands(text)).toBe(
+    'Try `npx skein ls`, or:\n  npx skein run -- skein-tool of skein',
+  );
 });
 
 describe('notes', () => {

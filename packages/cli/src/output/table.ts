@@ -1,5 +1,5 @@
 /** Tables for terminals: columns as wide as their content, numbers to the right, no frames. */
-import { displayWidth, type Style } from './style.ts';
+import { cutTo, displayWidth, type Style } from './style.ts';
 
 /** Its heading, its cell of a row, and the side of its numbers. */
 export type Column<Row> = readonly [title: string, cell: (row: Row) => string, align?: 'right'];
@@ -25,7 +25,7 @@ export function renderTable<Row>(
     columns
       .map(([, , align], index) => {
         const last = index === columns.length - 1;
-        const cell = last ? cut(row[index] ?? '', room) : (row[index] ?? '');
+        const cell = last ? cutTo(row[index] ?? '', room) : (row[index] ?? '');
         const padding = ' '.repeat(Math.max(0, (widths[index] ?? 0) - displayWidth(cell)));
         if (align === 'right') return padding + cell;
         return last ? cell : cell + padding;
@@ -67,19 +67,4 @@ function wrapLine(text: string, width: number, indent: string): string {
     }
   }
   return [...lines, line].join(`\n${indent}`);
-}
-
-function cut(text: string, width: number): string {
-  if (displayWidth(text) <= width) return text;
-  // Colour would be cut in the middle of its escape sequence: plain text is cut, coloured kept.
-  if (text.includes('\u001B')) return text;
-  let kept = '';
-  let used = 0;
-  for (const character of text) {
-    const columns = displayWidth(character);
-    if (used + columns > width - 1) break;
-    kept += character;
-    used += columns;
-  }
-  return `${kept}…`;
 }

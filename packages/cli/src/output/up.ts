@@ -45,7 +45,7 @@ export function renderUp(result: UpResult, style: Style): string {
       ].join('\n'),
     );
   }
-  parts.push(`Next: ${style.cyan(result.next)}`);
+  parts.push(`Next: ${style.cyan(style.commands(result.next))}`);
   return `${parts.join('\n\n')}\n`;
 }
 

@@ -39,6 +39,13 @@ async function shown(
 describe('readInputs', () => {
   const rows = { x: { shape: [2, 2], values: [1, 2, 3, 4] } };
 
+  it('reads all inputs of a file', async () => {
+    writeFileSync(join(folder, 'all.json'), '{"x": [[1, 2], [3, 4]]}');
+    expect(await shown({ data: '@all.json' })).toEqual(rows);
+    await expect(shown({ data: '@x.raw' })).rejects.toThrow('--data is not JSON');
+    await expect(shown({ data: '@none.json' })).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
+  });
+
   it.each([
     ['nested JSON', { input: ['x=[[1,2],[3,4]]'] }],
     ['a flat list that fills the declared shape', { input: ['x=[1,2,3,4]'] }],

@@ -8,7 +8,7 @@ import {
   type Tensor,
   type TensorSpec,
 } from '@skein/onnx';
-import { readGivenFile } from '../file.ts';
+import { givenText, parseGivenJson, readGivenFile } from '../file.ts';
 import { didYouMean, usageError } from '../command-line/usage.ts';
 import { encodeValues, type Scalar } from './encode.ts';
 import { declaredText, fill, resolveShape } from './shape.ts';
@@ -17,7 +17,7 @@ export interface GivenInputs {
   /** `NAME=FILE.npy`, `NAME=FILE.json`, `NAME=@FILE` (its bytes) or `NAME=JSON`. */
   readonly input: readonly string[];
   readonly image: string | undefined;
-  /** `{"NAME": values, …}`, or a body of the Open Inference Protocol. */
+  /** `{"NAME": values, …}`, or a body of the Open Inference Protocol; `@FILE` for a file of it. */
   readonly data: string | undefined;
 }
 
@@ -29,7 +29,7 @@ export async function readInputs(
 ): Promise<Record<string, Tensor>> {
   const tensors = new Map<string, Tensor>();
   if (given.data !== undefined) {
-    for (const [name, values] of valuesOf(given.data)) {
+    for (const [name, values] of valuesOf(await givenText(cwd, given.data))) {
       tensors.set(name, fromJson(find(name, signature), values));
     }
   }
@@ -68,10 +68,10 @@ async function fromText(spec: TensorSpec, value: string, cwd: string): Promise<T
   }
   if (value.endsWith('.json')) {
     const text = (await readGivenFile(cwd, value)).toString('utf8');
-    return fromJson(spec, parseJson(text, `"${value}"`));
+    return fromJson(spec, parseGivenJson(text, `"${value}"`));
   }
   if (spec.type === 'string' && !/^[["]/.test(value)) return fromJson(spec, value);
-  return fromJson(spec, parseJson(value, `--input ${spec.name}`));
+  return fromJson(spec, parseGivenJson(value, `--input ${spec.name}`));
 }
 
 /** A tensor of a file in the declared shape; its element type must be the declared one. */
@@ -126,7 +126,7 @@ function flatten(values: unknown, into: Scalar[]): number[] {
 }
 
 function* valuesOf(text: string): Generator<[string, unknown]> {
-  const data = parseJson(text, '--data');
+  const data = parseGivenJson(text, '--data');
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {
     throw usageError('--data is not a JSON object such as {"x": [1, 2]}.');
   }
@@ -138,15 +138,6 @@ function* valuesOf(text: string): Generator<[string, unknown]> {
   for (const input of inputs as { name?: unknown; data?: unknown }[]) {
     if (typeof input.name !== 'string') throw usageError('--data: an input has no name.');
     yield [input.name, input.data];
-  }
-}
-
-function parseJson(text: string, source: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw usageError(`${source} is not JSON: ${reason}.`);
   }
 }
 

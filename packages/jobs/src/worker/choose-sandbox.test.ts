@@ -41,6 +41,7 @@ function offer(name: SandboxName, enforcement: Enforcement): SandboxOffer {
 }
 
 const bubblewrap = offer('bubblewrap', enforcing(true));
+const bubblewrapNetwork = enforcing(true).network;
 const docker = offer('docker', enforcing(true));
 const bare = offer('process', enforcing(false, ['memoryBytes', 'diskBytes']));
 const gone: SandboxOffer = {
@@ -80,6 +81,16 @@ describe('the sandbox of a command', () => {
   it('is never `process` for untrusted work', () => {
     expect(why(chooseSandbox(command(['x']), [bare, gone], true))).toMatch(
       /untrusted command.*bwrap is not installed. apt install it.*process: it runs only trusted/,
+    );
+  });
+
+  it('says which limits it lacks for untrusted work, and what holds them', () => {
+    const enforcement = {
+      ...enforcing(false, ['memoryBytes', 'pids']),
+      network: bubblewrapNetwork,
+    };
+    expect(why(chooseSandbox(command(['x']), [offer('bubblewrap', enforcement)], true))).toContain(
+      'only trusted work here, because it does not hold memoryBytes, pids: no cgroup. Mount cgroup v2.',
     );
   });
 

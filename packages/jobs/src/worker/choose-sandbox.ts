@@ -4,7 +4,7 @@
  * missing piece and how to get it.
  */
 import { SANDBOX_NAMES } from '@skein/api/implementations';
-import type { NetworkPolicy, SandboxName } from '@skein/sandbox';
+import type { Enforcement, NetworkPolicy, SandboxName } from '@skein/sandbox';
 import type { CommandWork } from '../work.ts';
 import type { SandboxOffer } from './contract.ts';
 
@@ -46,7 +46,7 @@ function objection(
   const { availability } = offer;
   if (!availability.available) return `${sentence(availability.reason)} ${availability.fix}`;
   const { limits, network, untrusted } = availability.enforcement;
-  if (!trusted && !untrusted) return 'it runs only trusted work here.';
+  if (!trusted && !untrusted) return onlyTrusted(limits, network.none);
   if (work.image !== undefined && work.sandbox === undefined && !offer.takesImage(work.image)) {
     return `it has no image ${JSON.stringify(work.image)}.`;
   }
@@ -62,6 +62,16 @@ function objection(
     return `it cannot keep work off the network: ${network.by}.`;
   }
   return undefined;
+}
+
+/** Why a driver runs no untrusted work: it isolates nothing, or lacks limits that it holds elsewhere. */
+function onlyTrusted(limits: Enforcement['limits'], isolates: boolean): string {
+  const lacking = Object.entries(limits).filter(([, { enforced }]) => !enforced);
+  const [first] = lacking;
+  if (!isolates || first === undefined) return 'it runs only trusted work here.';
+  const names = lacking.map(([limit]) => limit).join(', ');
+  const [, { by, fix = '' }] = first;
+  return `it runs only trusted work here, because it does not hold ${names}: ${sentence(by)} ${fix}`.trim();
 }
 
 /**

@@ -67,7 +67,7 @@ export const federateStart = defineCommand({
       ...links,
       '',
       invitations.length === 0
-        ? `Invite a site: ${style.cyan(`skein federate invite ${federation.id} NAME`)}`
+        ? `Invite a site: ${style.cyan(style.commands(`skein federate invite ${federation.id} NAME`))}`
         : 'Give each site its link: for `skein join`, or to open in a browser; each helper: for `skein helper join`. It is shown this once.',
     ].join('\n');
   },

@@ -181,7 +181,7 @@ export const join = defineCommand({
       ...(seen === undefined
         ? []
         : [
-            `To check an exported ledger: ${style.cyan(`skein ledger verify FILE --seen ${seen}`)}`,
+            `To check an exported ledger: ${style.cyan(style.commands(`skein ledger verify FILE --seen ${seen}`))}`,
           ]),
     ].join('\n');
   },

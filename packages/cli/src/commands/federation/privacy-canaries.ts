@@ -72,6 +72,6 @@ export const privacyCanaries = defineCommand({
   render: ({ canaries, included, out, train }, style) =>
     [
       `${style.green('✓')} ${canaries} canaries are in ${out}; the ${included} to train on are in ${train}.`,
-      `After the training: ${style.cyan(`skein privacy audit --model FILE --data ${out} --plan PLAN --epsilon E`)}`,
+      `After the training: ${style.cyan(style.commands(`skein privacy audit --model FILE --data ${out} --plan PLAN --epsilon E`))}`,
     ].join('\n'),
 });

@@ -19,7 +19,9 @@ let lines: string[];
 
 beforeAll(async () => {
   const blocks = (await readFile(GUIDE, 'utf8')).matchAll(/```console\n([\s\S]*?)```/g);
-  lines = [...blocks].flatMap(([, block = '']) => block.trim().split('\n'));
+  lines = [...blocks].flatMap(([, block = '']) =>
+    block.trim().replaceAll('npx skein', 'skein').split('\n'),
+  );
   folder = await mkdtemp(join(tmpdir(), 'skein-guide-'));
   upstream = await openFaultyUpstream();
   const args = ['up', '--port', '0', '--grpc-port', '0'];

@@ -51,7 +51,7 @@ export const jobsLs = defineCommand({
   },
   render({ jobs, next }, style) {
     if (jobs.length === 0) {
-      return `There are no such jobs. Try ${style.cyan('skein run -- echo hello')}.`;
+      return `There are no such jobs. Try ${style.cyan(style.commands('skein run -- echo hello'))}.`;
     }
     const now = Date.now();
     const table = renderTable(
@@ -175,7 +175,8 @@ export const jobsRetry = defineCommand({
       return job;
     });
   },
-  render: (job, style) => `${job.id}\n${style.dim(`Follow it: skein jobs logs -f ${job.id}`)}`,
+  render: (job, style) =>
+    `${job.id}\n${style.dim(style.commands(`Follow it: skein jobs logs -f ${job.id}`))}`,
 });
 
 /** @throws SkeinError JOB_IN_GANG. */

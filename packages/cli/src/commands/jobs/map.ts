@@ -8,7 +8,8 @@ import { connectionOptions } from '../../connection/connection.ts';
 import { downloadDataSet, uploadDataSet } from '../../jobs/data-set.ts';
 import { cancelInterrupted, connectOrStart } from '../../jobs/embedded.ts';
 import { followJob } from '../../jobs/follow.ts';
-import { statement, workOf } from '../../jobs/map-work.ts';
+import { workOf } from '../../jobs/map-work.ts';
+import { givenText } from '../../file.ts';
 import {
   bytes,
   choice,
@@ -137,7 +138,7 @@ export const map = defineCommand({
       const group = grouped && {
         by: [...options.by],
         partitions: options.partitions,
-        sql: await statement(cwd, options.reduce ?? ''),
+        sql: await givenText(cwd, options.reduce ?? ''),
       };
       const { jobs } = await client.enqueueJobs({
         jobs: [
@@ -182,7 +183,9 @@ export const map = defineCommand({
     const [first, ...rest] = fetched;
     return [
       endText(job, style),
-      ...(job.state === 'succeeded' ? [`  ${shards} shards, ${formatBytes(sizeBytes)}`] : []),
+      ...(job.state === 'succeeded'
+        ? [`  ${shards} ${shards === 1 ? 'shard' : 'shards'}, ${formatBytes(sizeBytes)}`]
+        : []),
       ...(first === undefined
         ? []
         : [style.dim(`  wrote ${first}${rest.length > 0 ? ` and ${rest.length} more` : ''}`)]),

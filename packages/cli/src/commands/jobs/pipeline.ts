@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
-import { readGivenFile } from '../../file.ts';
+import { givenJson } from '../../file.ts';
 import { cancelInterrupted, connectOrStart, withJobs } from '../../jobs/embedded.ts';
 import {
   countsText,
@@ -43,7 +43,7 @@ export const pipelineRun = defineCommand({
   },
   async run(context, { file, detach, queue, svg, input, ...options }) {
     const pipeline = await loadPipeline(context.cwd, file, options.pipeline);
-    const given = await inputOf(context.cwd, input ?? '{}');
+    const given = await givenJson(context.cwd, input ?? '{}', '--input');
     const checked = pipeline.input.safeParse(given);
     if (!checked.success) {
       const [issue] = checked.error.issues;
@@ -91,20 +91,9 @@ export const pipelineRun = defineCommand({
   render: (found, style) =>
     hasEnded(found.run.state)
       ? renderPipelineRun(found, style)
-      : `${found.run.id}\n${style.dim(`Look at it: skein pipeline show ${found.run.id}`)}`,
+      : `${found.run.id}\n${style.dim(style.commands(`Look at it: skein pipeline show ${found.run.id}`))}`,
   exitCode: ({ run }) => (hasEnded(run.state) && run.state !== 'succeeded' ? 1 : 0),
 });
-
-async function inputOf(cwd: string, given: string): Promise<unknown> {
-  const json = given.startsWith('@')
-    ? new TextDecoder().decode(await readGivenFile(cwd, given.slice(1)))
-    : given;
-  try {
-    return JSON.parse(json);
-  } catch (error) {
-    throw usageError(`--input is not JSON: ${error instanceof Error ? error.message : ''}`);
-  }
-}
 
 /** `skein pipeline show`: the steps of a run and their states. */
 export const pipelineShow = defineCommand({
@@ -189,7 +178,10 @@ function renderPipelineRun({ run, steps }: PipelineRun, style: Style): string {
     ...(steps.length === 0 ? [] : [table]),
     ...(run.state === 'succeeded' ? [`${style.dim('returned')} ${JSON.stringify(value)}`] : []),
     ...(run.state === 'failed' || run.state === 'dead'
-      ? [run.message ?? '', style.dim(`Fix the cause, then: skein pipeline resume ${run.id}`)]
+      ? [
+          run.message ?? '',
+          style.dim(style.commands(`Fix the cause, then: skein pipeline resume ${run.id}`)),
+        ]
       : []),
   ].join('\n');
 }

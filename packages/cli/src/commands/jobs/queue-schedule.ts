@@ -2,7 +2,7 @@
 import type { NewJobInput } from '@skein/api';
 import { defineCommand, type Context } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
-import { readGivenFile } from '../../file.ts';
+import { givenJson } from '../../file.ts';
 import { commandJob, commandOptions, inputsOf } from '../../jobs/command-job.ts';
 import { withJobs } from '../../jobs/embedded.ts';
 import { argument, flag, optionalRest, text, withDefault } from '../../command-line/option.ts';
@@ -21,7 +21,7 @@ export const queueScheduleLs = defineCommand({
   },
   render({ schedules }, style) {
     if (schedules.length === 0) {
-      return `There are no schedules. Try ${style.cyan("skein queue schedule put nightly --cron '0 3 * * *' -- date")}.`;
+      return `There are no schedules. Try ${style.cyan(style.commands("skein queue schedule put nightly --cron '0 3 * * *' -- date"))}.`;
     }
     return renderTable(
       schedules,
@@ -72,7 +72,9 @@ export const queueSchedulePut = defineCommand({
     if ((job === undefined) === (command === undefined)) {
       throw usageError('Give either a command or --job JSON.');
     }
-    const given = job === undefined ? undefined : await jobOf(context, job);
+    // The node validates what the job is.
+    const given =
+      job === undefined ? undefined : ((await givenJson(context.cwd, job, '--job')) as NewJobInput);
     const files = command === undefined ? [] : await inputsOf(context, command, options);
     return withJobs(context, options, async (client) =>
       client.putSchedule({
@@ -87,18 +89,6 @@ export const queueSchedulePut = defineCommand({
   render: ({ id, paused, nextAt, name }, style) =>
     `${style.bold(id)} enqueues ${name} ${paused ? `once it is not ${style.yellow('paused')}` : `next at ${nextAt}`}`,
 });
-
-/** Checks only that the job is JSON; the node validates the rest. */
-async function jobOf({ cwd }: Context, given: string): Promise<NewJobInput> {
-  const json = given.startsWith('@')
-    ? new TextDecoder().decode(await readGivenFile(cwd, given.slice(1)))
-    : given;
-  try {
-    return JSON.parse(json) as NewJobInput;
-  } catch (error) {
-    throw usageError(`--job is not JSON: ${error instanceof Error ? error.message : ''}`);
-  }
-}
 
 /** `skein queue schedule rm`. */
 export const queueScheduleRm = defineCommand({

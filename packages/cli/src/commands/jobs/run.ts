@@ -66,7 +66,7 @@ export const run = defineCommand({
   },
   render: ({ job, fetched }, style) =>
     job.endedAt === undefined
-      ? `${job.id}\n${style.dim(`Follow it: skein jobs logs -f ${job.id}`)}`
+      ? `${job.id}\n${style.dim(style.commands(`Follow it: skein jobs logs -f ${job.id}`))}`
       : [
           endText(job, style),
           ...fetched.map((file) => style.dim(`  wrote ${nameText(file)}`)),

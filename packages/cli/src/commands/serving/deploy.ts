@@ -208,7 +208,7 @@ export const deploy = defineCommand({
       indent(renderFields(fields, style)),
       '',
       `Try ${style.dim(rolling ? '(how it goes)' : '(call it)')}:`,
-      ...hints.map((line) => `  ${style.cyan(line)}`),
+      ...hints.map((line) => `  ${style.cyan(style.commands(line))}`),
     ].join('\n');
   },
 });

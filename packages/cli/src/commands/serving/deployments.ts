@@ -25,7 +25,7 @@ export const ls = defineCommand({
   render({ names, deployments = [] }, style) {
     if (names !== undefined) return names.join('\n');
     if (deployments.length === 0) {
-      return `Nothing is deployed. Try ${style.cyan('skein deploy model.onnx --name NAME')}.`;
+      return `Nothing is deployed. Try ${style.cyan(style.commands('skein deploy model.onnx --name NAME'))}.`;
     }
     return renderTable(
       deployments,

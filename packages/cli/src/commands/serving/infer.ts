@@ -36,7 +36,9 @@ export const infer = defineCommand({
       }),
     },
     image: text('FILE', 'Send the bytes of an image file.', { completes: 'file' }),
-    data: text('JSON', 'All inputs: {"NAME": values}, or an Open Inference body.', { short: 'd' }),
+    data: text('JSON', 'All inputs: {"NAME": values}, or an Open Inference body; or @FILE.', {
+      short: 'd',
+    }),
     output: many('NAME', 'Only this output.', { short: 'o' }),
     version: text('N', 'Ask this version instead of the one that takes traffic.'),
     timeout: duration('Deadline of the request; default: the objective.', {

@@ -26,7 +26,7 @@ export const runsLs = defineCommand({
   render({ runs }, style) {
     if (runs.length > 0) return renderRuns(runs, style, Date.now());
     const command = 'skein train --model mlp:16 --data train.csv --label COLUMN';
-    return `There are no runs. Try ${style.cyan(command)}.`;
+    return `There are no runs. Try ${style.cyan(style.commands(command))}.`;
   },
 });
 

@@ -164,7 +164,9 @@ export const train = defineCommand({
       `${head} ${style.dim(`(${formatDuration(tookMs)})`)}`,
       renderFields(fields, style).replaceAll(/^/gm, '  '),
       ...(result?.report === undefined ? [] : ['', renderReport(result.report, style)]),
-      ...(lines.length === 0 ? [] : ['', 'Try:', ...lines.map((line) => `  ${style.cyan(line)}`)]),
+      ...(lines.length === 0
+        ? []
+        : ['', 'Try:', ...lines.map((line) => `  ${style.cyan(style.commands(line))}`)]),
     ].join('\n');
   },
 });
@@ -173,7 +175,8 @@ function sayHowToGoOn(context: Context, run: Run | undefined): void {
   if (run?.status !== 'interrupted') return;
   const { id, steps } = run;
   context.notes.line(`Stopped after step ${steps.done} of ${steps.planned}. To go on:`);
-  context.notes.line(`  ${context.notes.style.cyan(`skein train --resume ${id}`)}`);
+  const { style } = context.notes;
+  context.notes.line(`  ${style.cyan(style.commands(`skein train --resume ${id}`))}`);
 }
 
 /** The path at which the trained model lies. */
