@@ -1,6 +1,6 @@
 /** `skein queue schedule`: jobs that are enqueued at given times. */
 import type { NewJobInput } from '@skein/api';
-import { defineCommand, type Context } from '../../command-line/command.ts';
+import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
 import { givenJson } from '../../file.ts';
 import { commandJob, commandOptions, inputsOf } from '../../jobs/command-job.ts';
