@@ -38,6 +38,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/commands/jobs/map-memory.test.ts',
   'packages/cli/src/commands/jobs/map.test.ts',
   'packages/cli/src/commands/federation/privacy.test.ts',
+  'packages/cli/src/commands/federation/privacy-account.test.ts',
   'packages/cli/src/commands/node/state.test.ts',
   'packages/cli/src/commands/node/up.test.ts',
   'packages/cli/src/commands/node/container.test.ts',

@@ -94,6 +94,12 @@ const LOADERS = {
     (await import('./commands/federation/privacy-audit.ts')).privacyAudit,
   'privacy canaries': async () =>
     (await import('./commands/federation/privacy-canaries.ts')).privacyCanaries,
+  'privacy account': async () =>
+    (await import('./commands/federation/privacy-account.ts')).privacyAccount,
+  'privacy limit': async () =>
+    (await import('./commands/federation/privacy-account.ts')).privacyLimit,
+  'privacy close': async () =>
+    (await import('./commands/federation/privacy-account.ts')).privacyClose,
   bench: async () => (await import('./commands/serving/bench.ts')).bench,
   doctor: async () => (await import('./commands/node/doctor.ts')).doctor,
   'keys create': async () => (await import('./commands/node/keys.ts')).keysCreate,

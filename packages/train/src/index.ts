@@ -59,6 +59,7 @@ export {
   type OptimiserName,
 } from './optimisers/optimisers.ts';
 export { epsilonOf, noiseFor, type Spent } from './privacy/accountant.ts';
+export { filteredEpsilon, type PrivacyLimit } from './privacy/filter.ts';
 export {
   correlatedNoise,
   prefixError,

@@ -14,6 +14,25 @@ export const SITE_ERRORS = {
     meaning: 'The plan of a federation does not meet the terms that the site demands.',
     fix: 'Ask the operator of the federation for a plan with these terms, or demand less with --max-epsilon and --min-sites.',
   },
+  PRIVACY_LIMIT_REACHED: {
+    http: 412,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning:
+      'A federation would tell more of the rows of a site, together with its other federations, than the limit of its account allows.',
+    fix: 'Read `skein privacy account`: close a federation that will not go on (`skein privacy close`), ask for a plan that spends less, or raise the limit (`skein privacy limit`).',
+  },
+  PRIVACY_ACCOUNT_OTHER: {
+    ...CONFLICT,
+    meaning:
+      'The rows of a site, or its part in a federation, are counted in another privacy account.',
+    fix: 'Join with the --account that the message names: rows that are in two accounts would be counted in neither.',
+  },
+  PRIVACY_ACCOUNT_CLOSED: {
+    ...CONFLICT,
+    meaning: 'A federation asks a site for an update whose owner has closed its part in it.',
+    fix: 'Join again with `skein join --accept` to take part, which asks the account for what the plan may spend.',
+  },
   SITE_NOT_ACCEPTED: {
     http: 412,
     grpc: GRPC.FAILED_PRECONDITION,

@@ -121,6 +121,10 @@ function Rows({ state: { rows, training, end }, session }: Step) {
     <section class="panel">
       <h1>Your rows</h1>
       <p class="muted">A CSV or JSON Lines file. It is read here, and sent nowhere.</p>
+      <p class="muted">
+        This page does not know what other federations have spent on the same rows. Rows that take
+        part more than once should join with the command, which keeps an account.
+      </p>
       <input
         type="file"
         id="file"

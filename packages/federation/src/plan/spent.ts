@@ -6,6 +6,7 @@ import { epsilonOf } from '@skein/train';
 import { mechanismOf } from './complete.ts';
 import type { LedgerEvent } from '../ledger/entry.ts';
 import { canonical } from '@skein/api/canonical';
+import { MOST_ATTEMPTS } from './encoding.ts';
 import { noiseSharesOf, type NoiseShares } from './helpers.ts';
 import type { Plan } from './plan.ts';
 import { turnsOf } from './turns.ts';
@@ -21,6 +22,9 @@ export interface SpentEpsilon {
  * there on, also when it is aborted: none of them can know what the coordinator has got from the others.
  */
 export const RELEASING = { none: 'train', pairwise: 'input', committee: 'masks' } as const;
+
+/** The phase in which a site gives its part of a sum: with a committee before the helpers give theirs. */
+export const GIVING = { none: 'train', pairwise: 'input', committee: 'input' } as const;
 
 /** By terms and releases: accounting takes a second, and is asked for at each step. */
 const known = new Map<string, readonly SpentEpsilon[]>();
@@ -64,6 +68,19 @@ export function isBudgetSpent(plan: Plan, releases: number): boolean {
   return spentAfter(plan, releases + 1).some(
     ({ epsilon }) => epsilon > privacy.epsilon * (1 + 1e-9),
   );
+}
+
+/** The most releases that a plan allows: by its budget, and by the attempts of its rounds. */
+export function mostReleases(plan: Plan): number {
+  const most = plan.rounds * (turnsOf(plan) === undefined ? MOST_ATTEMPTS : 1);
+  if (!isBudgetSpent(plan, most - 1)) return most;
+  let [allowed, refused] = [0, most];
+  while (refused - allowed > 1) {
+    const middle = Math.floor((allowed + refused) / 2);
+    if (isBudgetSpent(plan, middle - 1)) refused = middle;
+    else allowed = middle;
+  }
+  return allowed;
 }
 
 /** What is written before a sum may become known; nothing without differential privacy. */

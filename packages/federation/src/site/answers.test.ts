@@ -1,10 +1,11 @@
 /** What a site answers, whatever the coordinator asks for. */
+import { SkeinError } from '@skein/api/errors';
 import { expect, it } from 'vitest';
 import { createIdentity } from '../identity/keys.ts';
 import { completePlan } from '../plan/complete.ts';
 import { isBudgetSpent } from '../plan/spent.ts';
 import { draft } from '../testing/plans.ts';
-import { answerOnce } from './answers.ts';
+import { answerOnce, type Task } from './answers.ts';
 import { openSqliteMemory } from './memory/sqlite-memory.ts';
 
 const plan = completePlan(
@@ -58,4 +59,72 @@ it('takes part in no round and no attempt that the plan does not have', async ()
   expect(await ask(plan.rounds - 1, 0, 'keys')).toBe('answered');
   expect(await ask(plan.rounds, 0, 'keys')).toBe('FEDERATION_PROTOCOL');
   expect(await ask(0, 1000, 'keys')).toBe('FEDERATION_PROTOCOL');
+});
+
+it('charges the account before it computes an update, once for an answer that was not stored', async () => {
+  const charges: number[] = [];
+  const computed: string[] = [];
+  const memory = openSqliteMemory(':memory:');
+  const identity = await createIdentity();
+  const site = (charge: (releases: number) => void, fails: boolean) => {
+    const work = async ({ place: { phase } }: Task) => {
+      computed.push(`${phase} after ${charges.length}`);
+      if (fails) throw new Error('killed');
+      return { fields: {} };
+    };
+    const options = { run: 'run-1', plan, planDigest: 'a'.repeat(64), identity, memory, work };
+    const answer = answerOnce({ ...options, charge });
+    return (round: number, phase: string) =>
+      answer({ place: { round, attempt: 0, phase }, fields: {}, payload: undefined });
+  };
+  const count = (releases: number): void => void charges.push(releases);
+  await site(count, false)(0, 'keys');
+  await expect(site(count, true)(0, 'input')).rejects.toThrow('killed');
+  const ask = site(count, false);
+  await Promise.all([ask(0, 'input'), ask(1, 'input'), ask(0, 'input')]);
+  await ask(1, 'consistency');
+  expect(charges).toEqual([1, 1, 2]);
+  expect(computed).toEqual([
+    'keys after 0',
+    'input after 1',
+    'input after 2',
+    'input after 3',
+    'consistency after 3',
+  ]);
+  const refusing = site(() => {
+    throw new SkeinError('PRIVACY_ACCOUNT_CLOSED', 'closed');
+  }, false);
+  await expect(refusing(2, 'input')).rejects.toMatchObject({ code: 'PRIVACY_ACCOUNT_CLOSED' });
+  expect(computed).toHaveLength(5);
+  // Stored before: no further release.
+  await expect(refusing(1, 'input')).resolves.toBeDefined();
+});
+
+it('charges the message of a plan with helpers, where the helpers hold the coordinator to the budget', async () => {
+  const charges: number[] = [];
+  const helpers = [1, 2].map((at) => ({
+    name: `helper ${at}`,
+    identity: `${at}`.repeat(64),
+    sealing: `${at + 2}`.repeat(64),
+    proof: 'f'.repeat(128),
+  }));
+  const withHelpers = completePlan(
+    draft({
+      privacy: { mode: 'patient', noise: 20, denominator: 500 },
+      aggregation: { kind: 'committee', helpers },
+    }),
+  );
+  const answer = answerOnce({
+    run: 'run-1',
+    plan: withHelpers,
+    planDigest: 'a'.repeat(64),
+    identity: await createIdentity(),
+    memory: openSqliteMemory(':memory:'),
+    work: async () => ({ fields: {} }),
+    charge: (releases) => void charges.push(releases),
+  });
+  const ask = (attempt: number) =>
+    answer({ place: { round: 0, attempt, phase: 'input' }, fields: {}, payload: undefined });
+  await Promise.all([ask(0), ask(1)]);
+  expect(charges).toEqual([1, 2]);
 });

@@ -7,7 +7,7 @@ import type { Identity } from '../identity/keys.ts';
 import { canonical, sha256, utf8 } from '@skein/api/canonical';
 import { MOST_ATTEMPTS } from '../plan/encoding.ts';
 import type { Plan } from '../plan/plan.ts';
-import { isBudgetSpent, RELEASING } from '../plan/spent.ts';
+import { GIVING, isBudgetSpent, RELEASING } from '../plan/spent.ts';
 import { turnsOf } from '../plan/turns.ts';
 import type { MessageOf, Place, SignedAnswer } from '../transport/messages.ts';
 import type { Attempt, SiteMemory } from './memory/site-memory.ts';
@@ -45,16 +45,20 @@ export interface AnswersOptions {
   readonly identity: Identity;
   readonly memory: SiteMemory;
   readonly work: Work;
+  /** Counts releases of this run beyond it, before the next one is computed; throws to refuse it. */
+  readonly charge?: ((releases: number) => Promise<void> | void) | undefined;
 }
 
 /** @returns answers a task; calls for one place at the same time share one computation. */
 export function answerOnce(
   options: AnswersOptions,
 ): (task: Omit<Task, 'state'>) => Promise<Answer> {
-  const { run, plan, planDigest, identity, memory, work } = options;
-  const releasing = RELEASING[plan.aggregation.kind];
+  const { run, plan, planDigest, identity, memory, work, charge } = options;
+  const { kind } = plan.aggregation;
+  const releasing = RELEASING[kind];
+  const isCounted = (phase: string): boolean => phase === releasing || phase === GIVING[kind];
   const running = new Map<string, Promise<Answer>>();
-  /** Releases are counted and answered one after the other. */
+  /** What is counted is answered one after the other. */
   let released: Promise<unknown> = Promise.resolve();
   /** The newest attempt that was asked for; what is older is erased. */
   let newest: Attempt | undefined;
@@ -82,6 +86,13 @@ export function answerOnce(
     );
   }
 
+  /** An answer that was charged and not stored was not sent: the next one is charged as the same. */
+  async function charged({ round, phase }: Place): Promise<void> {
+    if (charge === undefined || phase !== GIVING[kind]) return;
+    const before = turnsOf(plan) === undefined ? await memory.attemptsOf(run, phase) : round;
+    await charge(before + 1);
+  }
+
   /** Whether another attempt of the round was answered. */
   async function isGiven({ round, attempt, phase }: Place): Promise<boolean> {
     for (let other = 0; other < MOST_ATTEMPTS; other += 1) {
@@ -97,6 +108,7 @@ export function answerOnce(
     const known = await memory.answerOf(question);
     if (known !== undefined) return decoded(known, place);
     await requireAllowed(place);
+    await charged(place);
     if (newest === undefined || isAfter(place, newest)) {
       newest = question;
       await memory.eraseBefore(question);
@@ -118,9 +130,9 @@ export function answerOnce(
     const key = canonical(task.place);
     const known = running.get(key);
     if (known !== undefined) return known;
-    const answered =
-      task.place.phase === releasing ? released.then(() => stored(task)) : stored(task);
-    if (task.place.phase === releasing) released = answered.catch(() => {});
+    const isNext = isCounted(task.place.phase);
+    const answered = isNext ? released.then(() => stored(task)) : stored(task);
+    if (isNext) released = answered.catch(() => {});
     const answer = answered.finally(() => running.delete(key));
     running.set(key, answer);
     return answer;

@@ -6,6 +6,13 @@ import { WebSocket } from 'ws';
 import { connectionOver, type Connection } from '../transport/connection.ts';
 import { MOST_FRAME } from '../transport/messages.ts';
 
+export { type AccountLimit, type AccountReport, type Counted, UNITS } from './account/account.ts';
+export {
+  DEFAULT_ACCOUNT,
+  type Entrant,
+  openSiteAccounts,
+  type SiteAccounts,
+} from './account/sqlite-account.ts';
 export { openSqliteMemory } from './memory/sqlite-memory.ts';
 
 /** Wait for a connection, in milliseconds. */

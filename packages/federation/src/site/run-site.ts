@@ -20,7 +20,7 @@ import type { SeenEntry } from '../ledger/seen.ts';
 import type { Connection } from '../transport/connection.ts';
 import { endingWhenSilent } from '../transport/silence.ts';
 import type { MessageOf } from '../transport/messages.ts';
-import { answerOnce, type Answer, type Task, type Work } from './answers.ts';
+import { answerOnce, type Answer, type AnswersOptions, type Task, type Work } from './answers.ts';
 import type { SiteMemory } from './memory/site-memory.ts';
 import { type LedgerWitness, witnessLedger } from './witness.ts';
 
@@ -57,6 +57,8 @@ export interface SiteOptions {
     fetchModel: () => Promise<Uint8Array<ArrayBuffer>>,
   ) => Promise<Work>;
   readonly onEvent?: (event: SiteEvent) => void;
+  /** See `AnswersOptions`. */
+  readonly charge?: AnswersOptions['charge'];
   /** Leaves as soon as the coordinator has stored one answer: for plans with a committee. */
   readonly once?: boolean;
   /** Connects again when nothing has come for so many milliseconds; default `SILENT_MS`. */
@@ -153,8 +155,10 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
     if (prepared === undefined) {
       const work = await options.prepare(joined, () => fetchModel(channel, joined, early));
       const { plan, planDigest } = joined;
+      const { charge } = options;
       const own = await identity;
-      prepared = { answer: answerOnce({ run, plan, planDigest, identity: own, memory, work }) };
+      const answer = answerOnce({ run, plan, planDigest, identity: own, memory, work, charge });
+      prepared = { answer };
     }
     const { answer } = prepared;
     for (;;) {

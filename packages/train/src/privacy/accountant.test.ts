@@ -178,3 +178,27 @@ it.each([
   expect(() => epsilonOf(mechanisms, delta)).toThrow(TrainError);
   expect(() => epsilonOf(mechanisms, delta)).toThrow(message);
 });
+
+it('bounds by the formula of fixed-size samples a Poisson sample in which one update replaces another', () => {
+  // ∫ p^α q^{1 − α} of p = (1 − r) N(0) + r N(1) and q = (1 − r) N(0) + r N(−1): two norms apart, with probability r.
+  const divergence = (rate: number, noise: number, order: number): number => {
+    const density = (x: number, mean: number) =>
+      (1 - rate) * Math.exp(-(x ** 2) / (2 * noise ** 2)) +
+      rate * Math.exp(-((x - mean) ** 2) / (2 * noise ** 2));
+    const width = noise / 200;
+    let sum = 0;
+    for (let x = -order - 12 * noise; x <= order + 12 * noise; x += width) {
+      sum += density(x, 1) * (density(x, 1) / density(x, -1)) ** (order - 1) * width;
+    }
+    return Math.log(sum / (noise * Math.sqrt(2 * Math.PI))) / (order - 1);
+  };
+  for (const rate of [0.01, 0.1, 0.5]) {
+    for (const noise of [1, 2, 5]) {
+      for (const order of [2, 3, 6, 12]) {
+        const sampling = { kind: 'fixed', rate } as const;
+        const bound = rdpOf({ kind: 'gaussian', noise, sampling, steps: 1 }, order);
+        expect(bound).toBeGreaterThanOrEqual(divergence(rate, noise, order) * (1 - 1e-6));
+      }
+    }
+  }
+});

@@ -113,6 +113,11 @@ function fixedStep(rate: number, noise: number, order: number): number {
   return Math.min(logSum(logs) / (order - 1), whole);
 }
 
+/** What the conversion of a divergence of an order to (ε, δ) adds to it; negative at high orders. */
+export function conversionOf(order: number, delta: number): number {
+  return Math.log1p(-1 / order) - (Math.log(delta) + Math.log(order)) / (order - 1);
+}
+
 /** The smallest ε over the orders, and the order at which it is. */
 export function rdpEpsilon(
   mechanisms: readonly Mechanism[],
@@ -121,8 +126,7 @@ export function rdpEpsilon(
   let best = { epsilon: Infinity, order: ORDERS[0]! };
   for (const order of ORDERS) {
     const spent = mechanisms.reduce((sum, each) => sum + rdpOf(each, order), 0);
-    const epsilon =
-      spent + Math.log1p(-1 / order) - (Math.log(delta) + Math.log(order)) / (order - 1);
+    const epsilon = spent + conversionOf(order, delta);
     if (epsilon < best.epsilon) best = { epsilon: Math.max(0, epsilon), order };
   }
   return best;

@@ -17,11 +17,17 @@ import {
   type SiteRows,
   unmetTerms,
 } from '@skein/federation/site';
-import { openSqliteMemory } from '@skein/federation/site/node';
+import { type AccountReport, openSqliteMemory } from '@skein/federation/site/node';
 import { nativeBackend } from '@skein/train/native';
 import { defineCommand, type Context } from '../../command-line/command.ts';
 import { dataFolder, dataOption } from '../../connection/connection.ts';
 import { type OwnQuality, ownQuality, qualityText } from '../../federation/own-quality.ts';
+import {
+  type AccountEntrance,
+  accountOption,
+  accountText,
+  enterAccount,
+} from '../../federation/site-account.ts';
 import { givenFile } from '../../file.ts';
 import { argument, flag, text } from '../../command-line/option.ts';
 import { planLines } from '../../output/federation.ts';
@@ -43,6 +49,8 @@ export interface Participation {
   /** Demanded terms that the plan does not meet. */
   readonly unmet: readonly string[];
   readonly accepted: boolean;
+  /** Of the privacy account: before an acceptance as it would be. */
+  readonly account: AccountReport;
   readonly rows?: Pick<SiteRows, 'count' | 'classes' | 'outside' | 'unused'>;
   readonly status?: string;
   readonly round?: number;
@@ -58,7 +66,8 @@ export const join = defineCommand({
   name: 'join',
   summary: 'Take part in a federation with the rows of a file, which stay on this machine.',
   details:
-    'Without --accept it shows the plan, what would leave this machine and what would not, and checks the file; nothing is accepted then. With --accept it trains until the federation ends. What was answered is stored before it is sent, so that a site which is started again goes on, and never answers a phase twice. Ctrl-C leaves; the same command joins again.',
+    'Without --accept it shows the plan, what would leave this machine and what would not, and checks the file; nothing is accepted then. With --accept it trains until the federation ends. What was answered is stored before it is sent, so that a site which is started again goes on, and never answers a phase twice. Ctrl-C leaves; the same command joins again.\n' +
+    'What a federation spends is counted in an account of this data folder, beside what others have spent (`skein privacy account`); a plan that would exceed its limit is refused.',
   examples: [
     {
       command: "skein join 'https://node.example/join#skein-join_…' --data rows.csv",
@@ -80,23 +89,35 @@ export const join = defineCommand({
     accept: flag('Accept the plan, and train.'),
     once: flag('Leave after one message, in a federation whose sums helpers unmask.'),
     ...termOptions,
+    account: accountOption,
     plainUpdates: flag('Accept that the coordinator sees the update of this site by itself.'),
     folder: dataOption,
     ...trustOptions,
   },
-  async run(context, { url, data, accept, once, folder, ca, cert, certKey, ...demanded }) {
+  async run(context, { url, data, accept, once, folder, account, ca, cert, certKey, ...rest }) {
     const { address, invitation } = linkOf(url);
-    const terms = { ...demanded, allowPlainUpdates: demanded.plainUpdates };
+    const terms = { ...rest, allowPlainUpdates: rest.plainUpdates };
     const open = await socketOf(context, address, { ca, cert, certKey });
     const place = joinPath(dataFolder(context, folder), 'sites');
     await mkdir(place, { recursive: true, mode: 0o700 });
     const memory = openSqliteMemory(joinPath(place, `${invitation.run}.db`));
+    let entrance: AccountEntrance | undefined;
     try {
-      const { plan, planDigest, name } = await lookAtPlan({ invitation, memory, open });
+      const looked = await lookAtPlan({ invitation, memory, open });
+      const { plan, planDigest, name } = looked;
       const rows = data === undefined ? undefined : await rowsOf(context, plan, data);
-      const unmet = unmetTerms(plan, terms);
+      entrance = await enterAccount(context, {
+        run: invitation.run,
+        looked,
+        memory,
+        folder,
+        account,
+        data,
+      });
+      const { report, refusal } = entrance.preview();
+      const unmet = [...unmetTerms(plan, terms), ...(refusal === undefined ? [] : [refusal])];
       const shown = { plan: describePlan(plan), planDigest, name, unmet, ...rowFacts(rows) };
-      if (!accept) return { ...shown, accepted: false } satisfies Participation;
+      if (!accept) return { ...shown, accepted: false, account: report } satisfies Participation;
       if (rows === undefined) throw usageError('Give the rows to train on: --data FILE.');
       requireTerms(plan, terms);
       if (once && plan.aggregation.kind !== 'committee') {
@@ -104,6 +125,7 @@ export const join = defineCommand({
           `--once: a round of this plan (aggregation ${plan.aggregation.kind}) is more than one message.`,
         );
       }
+      entrance.admit();
       const progress = progressOf(context, plan);
       let model: Uint8Array<ArrayBuffer> | undefined;
       let sent: Parameters<typeof ownQuality>[2] | undefined;
@@ -131,6 +153,7 @@ export const join = defineCommand({
           });
         },
         onEvent: progress.on,
+        charge: entrance.charge,
         once,
         signal: context.signal,
       });
@@ -143,15 +166,18 @@ export const join = defineCommand({
           ? {}
           : { quality: await ownQuality(model, rows, sent) };
       const ended = { ...how, ...entry, ...found, sentBytes };
-      return { ...shown, accepted: true, ...ended } satisfies Participation;
+      const spent = entrance.leave(end.status);
+      return { ...shown, accepted: true, account: spent, ...ended } satisfies Participation;
     } finally {
+      entrance?.[Symbol.dispose]();
       await memory.close();
     }
   },
   endsItself: true,
   exitCode: participationExit,
   render(result: Participation, style) {
-    const { accepted, rows, status, round, reason, sentBytes, seen, unmet, quality } = result;
+    const { accepted, account, rows, status, round, reason, sentBytes, seen, unmet, quality } =
+      result;
     const file =
       rows === undefined
         ? []
@@ -164,6 +190,8 @@ export const join = defineCommand({
       return [
         ...planLines(result.plan, style),
         ...file,
+        '',
+        ...accountText(account),
         ...(unmet.length === 0 ? [] : ['', `Your terms are not met: ${unmet.join('; ')}.`]),
         '',
         'Nothing was accepted. To take part, add --accept.',

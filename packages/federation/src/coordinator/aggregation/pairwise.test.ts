@@ -1,16 +1,14 @@
-import { encodeUpdate, residueBits, residueCount } from '@skein/train/federated';
-import { SiteRound, type Signer } from '@skein/train/secure-aggregation';
 import { expect, it, vi } from 'vitest';
 import { invitationOf } from '../../identity/invitation.ts';
-import { createIdentity, type Identity } from '../../identity/keys.ts';
+import { type Identity, identityOf } from '../../identity/keys.ts';
 import { ledgerText, verifyLedger } from '../../ledger/verify.ts';
-import { fromHex } from '@skein/api/canonical';
-import { encodingOf, sumNumber } from '../../plan/encoding.ts';
+import { sumNumber } from '../../plan/encoding.ts';
+import type { Work } from '../../site/answers.ts';
 import { openSqliteMemory } from '../../site/memory/sqlite-memory.ts';
 import { runSite } from '../../site/run-site.ts';
 import { pairwiseWork } from '../../site/work/pairwise-work.ts';
 import { connectionPair } from '../../transport/connection.ts';
-import type { Plan, PlanDraft } from '../../plan/plan.ts';
+import type { PlanDraft } from '../../plan/plan.ts';
 import {
   type Bytes,
   gainedBy,
@@ -28,57 +26,22 @@ const SECURE: Partial<PlanDraft> = {
   deadlines: { phaseMs: 1500, trainMs: 1500 },
 };
 
-/** The identity as the signer that secure aggregation asks for. */
-async function signerOf(identity: Identity): Promise<Signer> {
-  const key = await crypto.subtle.importKey('pkcs8', await identity.exported(), 'Ed25519', false, [
-    'sign',
-  ]);
-  return {
-    publicKey: fromHex(identity.key),
-    sign: async (message) => new Uint8Array(await crypto.subtle.sign('Ed25519', key, message)),
-  };
-}
-
-const joined = (parts: readonly Bytes[]): Bytes => new Uint8Array(Buffer.concat(parts));
-
-interface Phase {
-  readonly round: SiteRound;
-  readonly payload: Bytes;
-  readonly fields: Record<string, unknown>;
-  readonly plan: Plan;
-}
-
-/** A site that adds `number` to each parameter with a weight, by protocol A. */
-async function masked(identity: Identity, number: number, weight: number): Promise<Script> {
-  const signer = await signerOf(identity);
-  const rounds = new Map<number, SiteRound>();
-  const phases: Readonly<Record<string, (phase: Phase) => Promise<ScriptedAnswer>>> = {
-    keys: async ({ round }) => ({ fields: {}, payload: await round.advertise() }),
-    shares: async ({ round, payload }) => ({ fields: {}, payload: await round.share(payload) }),
-    async input({ round, payload, fields, plan }) {
-      const end = payload.length - (fields['delivery'] as number);
-      const numbers = new Float64Array(end / 4).fill(number);
-      const encoding = encodingOf(plan, numbers.length);
-      const given = encoding.weight === undefined ? { numbers } : { numbers, weight };
-      const input = encodeUpdate(given, encoding);
-      const { head, chunks } = await round.mask(input, payload.slice(end));
-      const parts = [head, ...chunks];
-      return { fields: { lengths: parts.map(({ length }) => length) }, payload: joined(parts) };
-    },
-    consistency: async ({ round, payload }) => ({ fields: {}, payload: await round.sign(payload) }),
-    unmasking: async ({ round, payload }) => ({ fields: {}, payload: await round.unmask(payload) }),
-  };
-  return async ({ place, fields, payload, plan, planDigest, run }) => {
+/** A real site, whose training adds `number` to each parameter with a weight. */
+function masked(keys: CryptoKeyPair, number: number, weight: number): Script {
+  const states = new Map<number, Bytes>();
+  let work: Promise<Work> | undefined;
+  return async ({ place, fields, payload, ...joined }) => {
+    const update = async (_: number, { length }: Float32Array) => ({
+      numbers: new Float64Array(length).fill(number),
+      // With privacy the sum is divided by a public number.
+      weight: joined.plan.privacy.mode === 'none' ? weight : 1,
+    });
+    work ??= pairwiseWork({ ...joined, coordinator: '', keys, training: { update } });
     const sum = sumNumber(place.round, place.attempt);
-    if (place.phase === 'keys') {
-      const encoding = encodingOf(plan, plan.model.parameters);
-      const roster = (fields['roster'] as string[]).map((key) => fromHex(key));
-      const shape = { length: residueCount(encoding), bits: residueBits(encoding) };
-      const context = { run, round: sum, plan: fromHex(planDigest), roster, ...shape };
-      rounds.set(sum, await SiteRound.begin(context, signer, { after: -1 }));
-    }
-    const round = rounds.get(sum)!;
-    return phases[place.phase]!({ round, payload: payload!, fields, plan });
+    const answer = await work;
+    const { state, ...given } = await answer({ place, fields, payload, state: states.get(sum) });
+    if (state !== undefined) states.set(sum, state);
+    return given;
   };
 }
 
@@ -92,9 +55,10 @@ interface Hospital {
 async function hospitals(at: TestFederation, run: string, count: number): Promise<Hospital[]> {
   return Promise.all(
     Array.from({ length: count }, async (_, i) => {
-      const identity = await createIdentity();
+      const keys = await openSqliteMemory(':memory:').identity();
+      const identity = await identityOf(keys);
       const invitation = await at.coordinator.invite(run, { name: `hospital ${i}` });
-      const script = await masked(identity, (i + 1) / 10, 100 * (i + 1));
+      const script = masked(keys, (i + 1) / 10, 100 * (i + 1));
       return { identity, invitation, script, memory: new Map() };
     }),
   );
@@ -151,6 +115,19 @@ it('sums masked updates of four sites, of which one dies in each round', async (
   expect(first).toBeGreaterThan(0.29);
   expect(first).toBeLessThan(0.33);
   expect(at.faults).toEqual([]);
+});
+
+it('removes the masks of a site that is gone once its shares are out', async () => {
+  const at = await startFederation({ ...SECURE, rounds: 1 });
+  const { id } = await at.coordinator.start(at.draft);
+  for (const [i, hospital] of (await hospitals(at, id, 4)).entries()) {
+    const script: Script = (task) =>
+      i === 3 && task.place.phase === 'input' ? undefined : hospital.script(task);
+    await join(at, { ...hospital, script });
+  }
+  await finished(at, id);
+  // (1·.1 + 2·.2 + 3·.3) / 6 of the three that have stayed.
+  for (const gain of await gainedBy(at, id)) expect(gain).toBeCloseTo(1.4 / 6, 2);
 });
 
 it('is the weighted mean to the step of the encoding, and spends nothing without privacy', async () => {

@@ -1,0 +1,100 @@
+/** The privacy account of a site as its owner sees it: two federations with the same rows, in processes of their own. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FederationView } from '@skein/api';
+import type { AccountReport } from '@skein/federation/site/node';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import {
+  type FederationScene,
+  openFederationScene,
+  TERMS,
+} from '../../testing/federation-scene.ts';
+import type { Participation } from './join.ts';
+
+const NAMES = ['north', 'south'];
+const ROUNDS = 2;
+const { data } = TERMS;
+const PLAN = {
+  data,
+  strategy: { name: 'fedsgd' },
+  rounds: ROUNDS,
+  privacy: { mode: 'patient', epsilon: 1, delta: 0.001, denominator: 120 },
+  sites: { minimum: 2, maximum: 2 },
+};
+
+let scene: FederationScene;
+beforeAll(async () => {
+  scene = await openFederationScene(NAMES);
+  await writeFile(join(scene.folder, 'plan.json'), JSON.stringify(PLAN));
+}, 60_000);
+afterAll(() => scene?.[Symbol.asyncDispose]());
+
+async function told<T>(code: number, ...words: string[]): Promise<T> {
+  const ended = await scene.start('north', ...words).ended;
+  expect(ended.code, ended.stderr).toBe(code);
+  return JSON.parse(ended.stdout) as T;
+}
+
+async function started() {
+  const { federation, invitations } = await scene.node.json<{
+    federation: FederationView;
+    invitations: { name: string; link: string }[];
+  }>('federate', 'start', 'plan.json', ...NAMES.flatMap((name) => ['--site', name]));
+  const linkOf = (name: string) => invitations.find((each) => each.name === name)!.link;
+  const join = (name: string, ...more: string[]) =>
+    scene.start(name, 'join', linkOf(name), '--data', `${name}.csv`, ...more);
+  return { id: federation.id, join };
+}
+
+async function trained({ join }: Awaited<ReturnType<typeof started>>): Promise<Participation> {
+  const ends = await Promise.all(NAMES.map((name) => join(name, '--accept').ended));
+  for (const { code, stderr } of ends) expect(code, stderr).toBe(0);
+  return JSON.parse(ends[0]!.stdout) as Participation;
+}
+
+const shown = async (): Promise<AccountReport> => {
+  const { accounts } = await told<{ accounts: AccountReport[] }>(0, 'privacy', 'account');
+  expect(accounts).toHaveLength(1);
+  return accounts[0]!;
+};
+
+it('counts two federations with the same rows together, and refuses one beyond the limit before it begins', async () => {
+  expect(await told(0, 'privacy', 'account')).toEqual({ accounts: [] });
+  const first = await started();
+  const { account } = await trained(first);
+  expect(account.row.spent).toBeGreaterThan(0.9);
+  expect(account.row.spent).toBeLessThanOrEqual(1);
+  expect(account.row.committed).toBe(account.row.spent);
+  expect(account.federations).toMatchObject([
+    { run: first.id, releases: ROUNDS, open: false, hides: 'row' },
+  ]);
+  expect(await shown()).toEqual(account);
+
+  const bounded = (epsilon: string) =>
+    told<AccountReport>(0, 'privacy', 'limit', '--epsilon', epsilon, '--delta', '1e-3');
+  const { limit } = await bounded('1.2');
+  expect(limit).toEqual({ unit: 'row', epsilon: 1.2, delta: 0.001 });
+  const second = await started();
+  const looked = await second.join('north').ended;
+  expect(looked.code).toBe(1);
+  expect((JSON.parse(looked.stdout) as Participation).unmet).toEqual([
+    expect.stringMatching(/^over all federations ε could reach 1\.\d+ for any one row/),
+  ]);
+  const refused = await second.join('north', '--accept').ended;
+  expect(refused.code).not.toBe(0);
+  expect(JSON.parse(refused.stdout)).toMatchObject({ code: 'PRIVACY_LIMIT_REACHED' });
+  const elsewhere = await second.join('north', '--accept', '--account', 'other').ended;
+  expect(JSON.parse(elsewhere.stdout)).toMatchObject({ code: 'PRIVACY_ACCOUNT_OTHER' });
+  const { sites } = await scene.client.getFederation({ id: second.id });
+  expect(sites.map(({ name, accepted }) => [name, accepted])).toEqual([['north', false]]);
+  expect((await shown()).federations).toHaveLength(1);
+
+  await bounded('2');
+  const { account: both } = await trained(second);
+  expect(both.federations.map(({ run }) => run)).toEqual([first.id, second.id]);
+  expect(both.row.spent).toBeGreaterThan(1.2);
+  expect(both.row.spent).toBeLessThan(1.7);
+
+  const unknown = await scene.start('north', 'privacy', 'close', first.id).ended;
+  expect(JSON.parse(unknown.stdout)).toMatchObject({ code: 'USAGE' });
+}, 180_000);
