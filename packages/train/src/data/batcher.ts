@@ -24,7 +24,7 @@ export interface Batcher {
   readonly count: number;
   /** Sum of the weights of all rows. */
   readonly weight: number;
-  /** Fills the batch's memory; valid until the next call. */
+  /** Fills the batch's memory; valid until the next call. Beyond the end of the order it is all padding. */
   fill(order: Uint32Array, index: number): Batch;
 }
 
@@ -72,9 +72,10 @@ export function batcher(dataset: Dataset, { size, inputs, mask }: BatcherOptions
     weight: rowWeights?.reduce((sum, each) => sum + each, 0) ?? dataset.count,
     fill(order, index) {
       const start = index * size;
-      const rows = Math.min(size, order.length - start);
+      const rows = Math.max(0, Math.min(size, order.length - start));
+      const padding = order[rows === 0 ? 0 : start] ?? 0;
       for (const [copy, target] of pairs) {
-        for (let i = 0; i < size; i++) copy(order[start + (i < rows ? i : 0)]!, target, i);
+        for (let i = 0; i < size; i++) copy(i < rows ? order[start + i]! : padding, target, i);
       }
       weights.fill(1, 0, rows).fill(0, rows);
       if (rowWeights === undefined) return { tensors: batch, rows, weight: rows };

@@ -5,6 +5,7 @@ import { auc } from '../../metrics/classification.ts';
 import { epsilonOf } from '../../privacy/accountant.ts';
 import { clippedStep } from '../../privacy/clipped-step.ts';
 import { secureRandom } from '../../privacy/secure-random.ts';
+import type { Backend } from '../../run/backend.ts';
 import { nativeBackend } from '../../run/native-backend.ts';
 import { dataset } from '../../data/dataset.ts';
 import {
@@ -21,7 +22,7 @@ import {
 } from '../../testing/heart.ts';
 import { moons } from '../../testing/models.ts';
 import { effectiveNoise, noisePlan } from '../encoding/noise-plan.ts';
-import { openPrivateTraining, poissonSample } from './private-training.ts';
+import { openPrivateTraining, poissonSample, sampleBound } from './private-training.ts';
 import { strategyOf } from '../strategies/strategies.ts';
 import {
   addResidues,
@@ -80,6 +81,65 @@ it('draws samples of varying size, each row by itself, and may draw none', async
   expect(none.rows).toBe(0);
   expect([...none.update]).toEqual([...none.update].fill(0));
 });
+
+it.each(['book-keeping', 'one by one'] as const)(
+  'runs a graph as often whatever the size of a sample is, with examples %s',
+  async (mode) => {
+    const step = clippedStep(graded, { batch: 8, oneByOne: mode === 'one by one' });
+    expect(step.mode).toBe(mode);
+    let runs = 0;
+    const counting: Backend = {
+      name: 'native',
+      async open(...given) {
+        const graph = await nativeBackend.open(...given);
+        return {
+          run(...tensors) {
+            runs++;
+            return graph.run(...tensors);
+          },
+          close: () => graph.close(),
+        };
+      },
+    };
+    const site = await openPrivateTraining(step, {
+      backend: counting,
+      rows: dataset(moons(200, 3)),
+      mask: 'mask',
+      sampling: { kind: 'poisson', rate: 0.1 },
+      norm: 0.1,
+    });
+    const found = new Map<number, number>();
+    while (found.size < 8) {
+      runs = 0;
+      const { rows } = await site.localUpdate(site.initial);
+      found.set(rows, runs);
+    }
+    await site.close();
+    const bound = sampleBound(200, 0.1);
+    const wanted = mode === 'one by one' ? bound : Math.ceil(bound / 8);
+    expect(new Set(found.values())).toEqual(new Set([wanted]));
+  },
+);
+
+it.each([
+  [200, 0.1],
+  [20, 0.5],
+  [5000, 0.002],
+  [3, 0.9],
+])(
+  'bounds the sample of %d rows at rate %d but for 2^−40, not much above its mean',
+  (count, rate) => {
+    const bound = sampleBound(count, rate);
+    let [term, above] = [Math.log1p(-rate) * count, 0];
+    for (let size = 0; size <= count; size++) {
+      if (size > bound) above += Math.exp(term);
+      term += Math.log((count - size) / (size + 1)) + Math.log(rate / (1 - rate));
+    }
+    expect(above).toBeLessThanOrEqual(2 ** -40);
+    const deviation = Math.sqrt(count * rate * (1 - rate));
+    expect(bound).toBeLessThanOrEqual(Math.min(count, count * rate + 8 * deviation + 20));
+  },
+);
 
 describe('the noise of a sum', () => {
   const encoding: SumEncoding = { length: 14, sites: 4, bits: 16, range: 200 };

@@ -3,8 +3,9 @@
  * each, and gives the sum. The noise is added where the sum is encoded, once per round.
  *
  * A sample is Poisson: each row by itself, from the cryptographic generator, so that its size varies
- * and is no secret kept by luck. The sample runs in masked batches of one size. Nothing is divided
- * by the number of rows: the server divides by a public number.
+ * and is no secret kept by luck. The sample runs in masked batches of one size, and in as many of them whatever its
+ * size: who sees when the site answers, which is the coordinator, must not learn how many rows were chosen, on which the
+ * accounting of a sample relies. Nothing is divided by the number of rows: the server divides by a public number.
  */
 import type { NumericTensor } from '@skein/onnx';
 import { batcher } from '../../data/batcher.ts';
@@ -65,6 +66,7 @@ export async function openPrivateTraining(
   const inputs = step.inputs.map(({ name }) => name).filter((name) => name !== mask);
   const batches = batcher(rows, { size, inputs, mask });
   const session = await openClipped(step, backend, { threads });
+  const usual = sampling.kind === 'all' ? rows.count : sampleBound(rows.count, sampling.rate);
   return {
     layout,
     initial: flatten(layout, step.initial),
@@ -76,7 +78,8 @@ export async function openPrivateTraining(
           : poissonSample(rows.count, sampling.rate, random));
       const update = new Float64Array(layout.length);
       let loss = 0;
-      for (let index = 0; index * size < chosen.length; index++) {
+      const most = given === undefined ? Math.max(usual, chosen.length) : given.length;
+      for (let index = 0; index * size < most; index++) {
         const tensors: ReadonlyMap<string, NumericTensor> = batches.fill(chosen, index).tensors;
         const part = await session.run(tensors, parameters, norm);
         for (let i = 0; i < update.length; i++) update[i] = update[i]! - part.sum[i]!;
@@ -93,4 +96,22 @@ export function poissonSample(count: number, rate: number, random: SecureRandom)
   const chosen: number[] = [];
   for (let i = 0; i < count; i++) if (random.unit() < rate) chosen.push(i);
   return Uint32Array.from(chosen);
+}
+
+/** A sample is larger than its bound, and its step longer, with a probability of 2 to the minus so many. */
+const HIDDEN_BITS = 40;
+
+/** A bound on the size of a Poisson sample, by Chernoff: P(size ≥ s) ≤ e^{−count · KL(s / count ‖ rate)}. */
+export function sampleBound(count: number, rate: number): number {
+  let most = Math.ceil(count * rate);
+  while (most < count && count * divergence((most + 1) / count, rate) < HIDDEN_BITS * Math.LN2) {
+    most++;
+  }
+  return most;
+}
+
+/** Of two coins, KL(a ‖ b) in nats. */
+function divergence(a: number, b: number): number {
+  const part = (p: number, q: number): number => (p === 0 ? 0 : p * Math.log(p / q));
+  return part(a, b) + part(1 - a, 1 - b);
 }
