@@ -60,7 +60,7 @@ export interface AccountEntrance extends Disposable {
   /** @throws SkeinError PRIVACY_LIMIT_REACHED, PRIVACY_ACCOUNT_OTHER. */
   admit(): void;
   /** @throws SkeinError PRIVACY_LIMIT_REACHED, PRIVACY_ACCOUNT_CLOSED. */
-  charge(releases: number): void;
+  readonly charge: (releases: number) => void;
   /** What a federation that is over has not spent is free again. */
   leave(status: string): AccountReport;
 }
