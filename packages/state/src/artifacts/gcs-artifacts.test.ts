@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import type { ArtifactStore } from '../contract.ts';
+import type { BucketOptions } from './bucket-artifacts.ts';
 import { openGcsArtifacts } from './gcs-artifacts.ts';
 import { openArtifacts } from './open-artifacts.ts';
 import { startGcsServer, type GcsServer } from './testing/gcs-server.ts';
@@ -40,11 +41,12 @@ afterEach(async () => {
   process.env = kept;
   await server[Symbol.asyncDispose]();
 });
-const open = (cache = folder): Promise<ArtifactStore> =>
+const open = (more: Partial<BucketOptions> = {}): Promise<ArtifactStore> =>
   openGcsArtifacts({
     url: `gs://b/p?endpoint=${server.endpoint}`,
-    cacheFolder: cache,
+    cacheFolder: folder,
     partBytes: PART,
+    ...more,
   });
 
 describe('a bucket of Google', () => {
@@ -157,6 +159,84 @@ describe('a bucket of Google', () => {
     await expect(open()).rejects.toMatchObject(named);
   });
 
+  describe('that is silent', () => {
+    const silent = {
+      code: 'STORE_UNREACHABLE',
+      message: expect.stringMatching(/SilenceError: no answer in [\d.]+ s/) as string,
+    };
+    const asked = (on: string) => server.requests.filter((each) => each.includes(on));
+    let artifacts: ArtifactStore;
+    let bytes: Buffer;
+    let digest: string;
+    beforeEach(async () => {
+      artifacts = await open({ silenceMs: 300 });
+      bytes = randomBytes(700_000);
+      digest = digestOf(bytes);
+    });
+
+    it('fails each kind of request after its bound, and one more try', async () => {
+      server.store('b', `p/${digest}`, bytes);
+      for (const method of ['GET', 'POST', 'PUT', 'DELETE']) {
+        server.plant({ method, on: '/o', times: 99, silentAfter: 0 });
+      }
+      await Promise.all([
+        expect(artifacts.pathOf(digest)).rejects.toMatchObject(silent),
+        expect(artifacts.sizeOf(digest)).rejects.toMatchObject(silent),
+        expect(artifacts.list()).rejects.toMatchObject(silent),
+        expect(artifacts.remove(digest)).rejects.toMatchObject(silent),
+        expect(artifacts.put(chunks(randomBytes(10)), 100)).rejects.toMatchObject(silent),
+      ]);
+      for (const each of ['alt=media', 'fields=size', 'DELETE', 'uploadType=media']) {
+        expect(asked(each)).toHaveLength(2);
+      }
+      await expect(open({ silenceMs: 300 })).rejects.toMatchObject({
+        code: 'STORE_UNREACHABLE',
+        message: expect.stringContaining('no answer in 0.3 s') as string,
+      });
+    });
+
+    it('in the middle of a download has its bytes asked for again from there on', async () => {
+      server.store('b', `p/${digest}`, bytes);
+      server.plant({ method: 'GET', on: 'alt=media', times: 1, silentAfter: 200_000 });
+      expect(await readFile(await artifacts.pathOf(digest))).toEqual(bytes);
+      expect(asked('alt=media').length).toBeGreaterThan(1);
+    });
+
+    it('in the middle of an upload is asked what it has', async () => {
+      const large = randomBytes(2 * PART + 17);
+      server.plant({ method: 'PUT', on: 'upload_id=', times: 1, silentAfter: 0 });
+      const put = await artifacts.put(chunks(large), 1 << 30);
+      expect(server.buckets.get('b')!.get(`p/${put.digest}`)!.bytes.equals(large)).toBe(true);
+    });
+
+    it('for an upload in parts fails it, and removes what has arrived', async () => {
+      server.plant({ method: 'PUT', on: 'upload_id=', times: 99, silentAfter: 0 });
+      await expect(artifacts.put(chunks(randomBytes(PART + 1)), 1 << 30)).rejects.toMatchObject(
+        silent,
+      );
+      expect(server.openSessions()).toEqual([]);
+    });
+  });
+
+  it('that is slow is waited for as long as bytes move', async () => {
+    const silenceMs = 1000;
+    // Beyond what the kernel holds of a connection; each way takes at least four bounds.
+    const bytes = randomBytes(32 * 2 ** 20);
+    const other = Buffer.concat([bytes, randomBytes(1)]);
+    const digest = digestOf(bytes);
+    server.store('b', `p/${digest}`, bytes);
+    const artifacts = await open({ silenceMs, partBytes: other.byteLength + 2 ** 18 });
+    server.plant({ method: 'GET', on: 'alt=media', times: 99, pauseMs: 70 });
+    server.plant({ method: 'POST', on: 'uploadType=media', times: 99, pauseMs: 70 });
+    const started = performance.now();
+    const up = artifacts.put(chunks(other), 1 << 30);
+    await artifacts.pathOf(digest);
+    await up;
+    expect(performance.now() - started).toBeGreaterThan(4 * silenceMs);
+    // A machine that stands still for a second costs one of them.
+    expect(server.requests.filter((each) => each.includes('alt=media')).length).toBeLessThan(4);
+  });
+
   it('says that there are no credentials', async () => {
     process.env['METADATA_SERVER_DETECTION'] = 'none';
     process.env['HOME'] = folder;
@@ -178,7 +258,9 @@ describe('a bucket of Google', () => {
       });
       const tls = { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') };
       const secured = await startGcsServer({ tls, token: 'of-the-pod' });
+      const stand = { still: false };
       const metadata = createServer((request, response) => {
+        if (stand.still) return;
         const token = { access_token: 'of-the-pod', expires_in: 3600, token_type: 'Bearer' };
         const isToken = request.url?.includes('/service-accounts/default/token') ?? false;
         response
@@ -204,6 +286,12 @@ describe('a bucket of Google', () => {
         const { digest } = await artifacts.put(chunks(bytes), 100);
         expect(secured.buckets.get('b')!.get(digest)?.bytes).toEqual(bytes);
         expect(await artifacts.sizeOf(digest)).toBe(10);
+        const late = { url: `gs://b?endpoint=${secured.endpoint}`, silenceMs: 200 };
+        stand.still = true;
+        await expect(openGcsArtifacts({ ...late, cacheFolder: folder })).rejects.toMatchObject({
+          code: 'STORE_UNREACHABLE',
+          message: expect.stringContaining('no answer in 0.2 s') as string,
+        });
       } finally {
         setDefaultCACertificates(authorities);
         metadata.closeAllConnections();

@@ -11,6 +11,7 @@ import type { ArtifactStore } from '../contract.ts';
 import { parseBucketAddress } from './bucket-address.ts';
 import {
   DEFAULT_PART_BYTES,
+  DEFAULT_SILENCE_MS,
   openBucketArtifacts,
   type Bucket,
   type BucketFault,
@@ -30,27 +31,33 @@ const PART_UNIT = 256 * 1024;
 const BINARY = { 'Content-Type': 'application/octet-stream' };
 /** The server has a part of a resumable upload, and wants more. */
 const INCOMPLETE = 308;
+/** The upload has been given up, as it was asked to be. */
+const CANCELLED = 499;
 
 /** @throws SkeinError USAGE (the URL), STORE_UNREACHABLE, STORE_DENIED, DATA_FOLDER_UNUSABLE. */
 export async function openGcsArtifacts(options: BucketOptions): Promise<ArtifactStore> {
   return openBucketArtifacts(await gcsBucket(options), options);
 }
 
-async function gcsBucket({ url, partBytes = DEFAULT_PART_BYTES }: BucketOptions): Promise<Bucket> {
+async function gcsBucket(options: BucketOptions): Promise<Bucket> {
+  const { url, partBytes = DEFAULT_PART_BYTES, silenceMs = DEFAULT_SILENCE_MS } = options;
   const { bucket, prefix, endpoint } = parseBucketAddress(url, GCS_FORM);
   const server = (endpoint ?? GOOGLE).replace(/\/+$/, '');
   // Tokens are sent over TLS only: a plain endpoint is an emulator, which needs none.
-  const send = await gcsSender(server.startsWith('https:'));
+  const send = await gcsSender(server.startsWith('https:'), silenceMs);
   const objects = `/storage/v1/b/${encodeURIComponent(bucket)}/o`;
   const object = (key: string, query = ''): string =>
     `${server}${objects}/${encodeURIComponent(key)}${query}`;
   const uploads = (type: string, key: string): string =>
     `${server}/upload${objects}?uploadType=${type}&name=${encodeURIComponent(key)}`;
 
-  async function page(query: Readonly<Record<string, string>>): Promise<Page> {
+  async function page(
+    query: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ): Promise<Page> {
     const address = new URL(server + objects);
     address.search = new URLSearchParams({ prefix, ...query }).toString();
-    return (await (await send(address)).json()) as Page;
+    return (await (await send(address, signal && { signal })).json()) as Page;
   }
   async function remove(key: string): Promise<void> {
     const { body } = await send(object(key), { method: 'DELETE', also: [404] });
@@ -61,8 +68,8 @@ async function gcsBucket({ url, partBytes = DEFAULT_PART_BYTES }: BucketOptions)
     place: `the bucket ${bucket}${endpoint === undefined ? '' : ` at ${endpoint}`}`,
     prefix,
     // Reading the bucket itself needs a right that the roles for objects do not have.
-    async probe() {
-      await page({ maxResults: '1', fields: 'items(name)' });
+    async probe(signal) {
+      await page({ maxResults: '1', fields: 'items(name)' }, signal);
     },
     async upload(key, path) {
       const file = await open(path);
@@ -182,7 +189,7 @@ async function uploadInParts(
     }
   } catch (error) {
     // Google keeps the parts for a week otherwise.
-    await fetch(session, { method: 'DELETE' }).catch(() => undefined);
+    await send(session, { method: 'DELETE', also: [CANCELLED], tries: 1 }).catch(() => undefined);
     throw error;
   }
 }

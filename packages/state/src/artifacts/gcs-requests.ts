@@ -7,6 +7,7 @@
  * one: every request may be retried.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { exchange, SilenceError } from './bounded-request.ts';
 import { googleHeaders, type GoogleHeaders } from './google-credentials.ts';
 
 /** An answer that is not a success. */
@@ -30,9 +31,10 @@ export interface GcsRequest {
   readonly also?: readonly number[];
   /** Default: as often as the constants of this file say. */
   readonly tries?: number;
+  readonly signal?: AbortSignal;
 }
 
-/** @throws GcsError; the error of `fetch` when the connection failed. */
+/** @throws GcsError; SilenceError; the error of the connection when that failed. */
 export type GcsSend = (url: string | URL, request?: GcsRequest) => Promise<Response>;
 
 /** Google's list of statuses that are worth another try. */
@@ -40,43 +42,34 @@ const PASSING: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 /** Writes of one object are limited to one a second, so that the pauses must add up to more. */
 export const TRIES = 5;
 const FIRST_PAUSE_MS = 200;
-/** For the head of an answer, after the whole body was sent. */
-const ANSWER_MS = 300_000;
+/** A silence is long already: one more try finds a connection that works, if there is one. */
+const SILENCES = 2;
 const SCOPE = 'https://www.googleapis.com/auth/devstorage.read_write';
 
-/** @param authenticated whether requests have a token. */
-export async function gcsSender(authenticated: boolean): Promise<GcsSend> {
-  const tokenHeaders = authenticated ? await tokens() : async () => ({});
+/**
+ * @param authenticated whether requests have a token.
+ * @param silenceMs how long Google may be silent, in milliseconds.
+ */
+export async function gcsSender(authenticated: boolean, silenceMs: number): Promise<GcsSend> {
+  const tokenHeaders = authenticated ? await tokens(silenceMs) : async () => ({});
 
   async function once(url: string | URL, request: GcsRequest): Promise<Response> {
-    const { method = 'GET', body } = request;
+    const { method = 'GET', body, signal } = request;
     const headers = { ...(await tokenHeaders()), ...request.headers };
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(new Error('no answer in time')), ANSWER_MS);
-    try {
-      const response = await fetch(url, {
-        method,
-        headers,
-        signal: late.signal,
-        ...(body === undefined ? {} : { body }),
-      });
-      if (response.ok || request.also?.includes(response.status)) return response;
-      throw await errorOf(response);
-    } catch (error) {
-      // `fetch failed` says nothing; its cause names the address and what happened.
-      throw error instanceof TypeError ? (error.cause ?? error) : error;
-    } finally {
-      clearTimeout(timer);
-    }
+    const response = await exchange(new URL(url), { method, headers, body, silenceMs, signal });
+    if (response.ok || request.also?.includes(response.status)) return response;
+    throw await errorOf(response);
   }
 
   return async (url, request = {}) => {
-    const { tries = TRIES } = request;
-    for (let failed = 1; ; failed += 1) {
+    const { tries = TRIES, signal } = request;
+    for (let failed = 1, silent = 0; ; failed += 1) {
       try {
         return await once(url, request);
       } catch (error) {
-        if (failed === tries || !mayPass(error)) throw error;
+        if (error instanceof SilenceError) silent += 1;
+        const isLast = failed === tries || silent === SILENCES || signal?.aborted === true;
+        if (isLast || !mayPass(error)) throw error;
       }
       await pause(failed);
     }
@@ -93,11 +86,11 @@ export async function pause(failed: number): Promise<void> {
   await sleep(FIRST_PAUSE_MS * 2 ** (failed - 1) * (0.5 + Math.random()));
 }
 
-async function tokens(): Promise<GoogleHeaders> {
+async function tokens(silenceMs: number): Promise<GoogleHeaders> {
   const headers = await googleHeaders(SCOPE);
   return async () => {
     try {
-      return await headers();
+      return await withinSilence(headers(), silenceMs);
     } catch (error) {
       const { message, status } = error as { message: string; status?: number };
       // Without a status there are no credentials, unless their server did not answer.
@@ -105,6 +98,20 @@ async function tokens(): Promise<GoogleHeaders> {
       throw new GcsError(status ?? 401, 'noCredentials', message);
     }
   };
+}
+
+/** Google's library waits for the server of the machine's tokens without a bound. */
+async function withinSilence<T>(asked: Promise<T>, silenceMs: number): Promise<T> {
+  const ended = new AbortController();
+  const late = sleep(silenceMs, undefined, { signal: ended.signal }).then(() => {
+    throw new SilenceError(silenceMs);
+  });
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    late.catch(() => {});
+    ended.abort();
+  }
 }
 
 async function errorOf(response: Response): Promise<GcsError> {

@@ -8,6 +8,8 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 interface StoredObject {
   readonly bytes: Buffer;
@@ -29,6 +31,10 @@ export interface Fault {
   readonly status?: number;
   readonly reason?: string;
   readonly cutAfter?: number;
+  /** How many bytes of the answer are sent before it falls silent; 0: it never answers. */
+  readonly silentAfter?: number;
+  /** Between two pieces of 512 KiB of a body, either way, in milliseconds. */
+  readonly pauseMs?: number;
   /** Changes a bit of what is uploaded. */
   readonly damages?: true;
   /** Does what was asked before it answers with the status. */
@@ -114,12 +120,12 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
     response: ServerResponse,
     url: URL,
     bucket: string,
-    { status, afterwards, damages }: Partial<Fault>,
+    { status, afterwards, damages, pauseMs }: Partial<Fault>,
   ) {
     const session = url.searchParams.get('upload_id');
     if (session !== null)
-      return resume(request, response, session, afterwards ? status : undefined);
-    const body = await bytesOf(request);
+      return resume(request, response, session, afterwards ? status : undefined, pauseMs);
+    const body = await bytesOf(request, pauseMs);
     const kind = url.searchParams.get('uploadType');
     const name = url.searchParams.get('name');
     if (name === null) throw new ApiError(400, 'required', 'Required parameter: name');
@@ -140,6 +146,7 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
     response: ServerResponse,
     id: string,
     fails?: number,
+    pauseMs?: number,
   ) {
     const session = sessions.get(id);
     if (session === undefined) throw new ApiError(410, 'gone', 'The upload session is over.');
@@ -147,7 +154,7 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
       sessions.delete(id);
       return response.writeHead(499).end();
     }
-    const body = await bytesOf(request);
+    const body = await bytesOf(request, pauseMs);
     const { bucket, name } = session;
     const range = /^bytes (?:(\d+)-(\d+)|\*)\/(\d+)$/.exec(request.headers['content-range'] ?? '');
     if (range === null) throw new ApiError(400, 'invalid', 'Content-Range is missing.');
@@ -191,7 +198,7 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
     request: IncomingMessage,
     response: ServerResponse,
     { bytes }: StoredObject,
-    cutAfter?: number,
+    { cutAfter, silentAfter, pauseMs }: Partial<Fault>,
   ) {
     const [, from] = /^bytes=(\d+)-$/.exec(request.headers.range ?? '') ?? [];
     const start = Number(from ?? 0);
@@ -208,6 +215,8 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
         ? {}
         : { 'content-range': `bytes ${start}-${bytes.byteLength - 1}/${bytes.byteLength}` }),
     });
+    if (silentAfter !== undefined) return response.write(part.subarray(0, silentAfter));
+    if (pauseMs !== undefined) return Readable.from(slowly(part, pauseMs)).pipe(response);
     if (cutAfter === undefined) return response.end(part);
     return response.write(part.subarray(0, cutAfter), () => response.destroy());
   }
@@ -227,7 +236,8 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
     );
     if (planted !== undefined) planted.left -= 1;
     const fault: Partial<Fault> = planted?.fault ?? {};
-    const { status, reason = 'backendError', cutAfter } = fault;
+    const { status, reason = 'backendError' } = fault;
+    if (fault.silentAfter === 0) return request.resume();
     if (status !== undefined && !fault.afterwards) {
       await bytesOf(request);
       throw new ApiError(status, reason, `A planted ${status}.`);
@@ -245,12 +255,14 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
       objectsOf(bucket).delete(name);
       return response.writeHead(204).end();
     }
-    if (url.searchParams.get('alt') === 'media') return media(request, response, found, cutAfter);
+    if (url.searchParams.get('alt') === 'media') return media(request, response, found, fault);
     return json(response, 200, resource(bucket, name, found));
   }
 
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     answer(request, response).catch((error: unknown) => {
+      // The client has given the request up.
+      if (request.destroyed && !request.complete) return;
       if (!(error instanceof ApiError)) throw error;
       const { status: code, reason, message } = error;
       // A download is refused in plain text, all else in JSON.
@@ -288,8 +300,24 @@ function json(response: ServerResponse, status: number, body: object): void {
     .end(JSON.stringify(body));
 }
 
-async function bytesOf(request: IncomingMessage): Promise<Buffer> {
+const PIECE_BYTES = 512 * 1024;
+
+async function* slowly(bytes: Buffer, pauseMs: number): AsyncGenerator<Buffer> {
+  for (let start = 0; start < bytes.byteLength; start += PIECE_BYTES) {
+    await sleep(pauseMs);
+    yield bytes.subarray(start, start + PIECE_BYTES);
+  }
+}
+
+async function bytesOf(request: IncomingMessage, pauseMs?: number): Promise<Buffer> {
   const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part as Buffer);
+  let unpaused = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    parts.push(part);
+    unpaused += part.byteLength;
+    if (pauseMs === undefined || unpaused < PIECE_BYTES) continue;
+    unpaused = 0;
+    await sleep(pauseMs);
+  }
   return Buffer.concat(parts);
 }
