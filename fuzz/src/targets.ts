@@ -46,6 +46,7 @@ export const TARGETS = {
   'federation-ledgers': async () =>
     (await import('./targets/federations.ts')).openFederationLedgers(),
   'fleet-frames': async () => (await import('./targets/fleet.ts')).openFleetFrames(),
+  'http-heads': async () => (await import('./targets/http-heads.ts')).openHttpHeads(),
   http: async () => (await import('./targets/http.ts')).openHttp(),
   http2: async () => (await import('./targets/grpc.ts')).openHttp2(),
   grpc: async () => (await import('./targets/grpc.ts')).openGrpc(),

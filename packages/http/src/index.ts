@@ -10,7 +10,9 @@ export {
 } from './exchange/event-streams.ts';
 export {
   type Exchange,
+  type HttpRequest,
   MethodNotAllowed,
+  type NodeExchange,
   NOT_STORED,
   type Peer,
   remoteOf,

@@ -8,7 +8,7 @@ import { gunzip, inflate } from 'node:zlib';
 import { SkeinError } from '@skein/api';
 import type { BudgetHold } from '@skein/api/shared-budget';
 import { freePiece } from './discard.ts';
-import type { Exchange } from '../exchange/exchange.ts';
+import type { Exchange, NodeExchange } from '../exchange/exchange.ts';
 import type { GatewayLimits } from '../limits.ts';
 
 /**
@@ -71,7 +71,8 @@ function receive(
   limits: BodyLimits,
   hold: BudgetHold | undefined,
 ): Promise<Buffer> {
-  const { request, response } = exchange;
+  if (exchange.body !== undefined) return arrived(exchange.body, limits, hold);
+  const { request, response } = exchange as NodeExchange;
   const announced = request.headers['content-length'];
   if (announced === undefined && request.headers['transfer-encoding'] === undefined) {
     return Promise.resolve(EMPTY);
@@ -164,6 +165,16 @@ function receive(
     request.on('close', onClose);
     request.on('error', onClose);
   });
+}
+
+async function arrived(
+  body: Buffer,
+  limits: BodyLimits,
+  hold: BudgetHold | undefined,
+): Promise<Buffer> {
+  if (body.length > limits.maxBodyBytes) throw tooLarge(`${body.length} bytes`, limits);
+  hold?.take(body.length);
+  return body;
 }
 
 /**

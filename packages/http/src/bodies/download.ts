@@ -1,6 +1,6 @@
 /** Streams a raw answer from the disk: nothing is read ahead and nothing is kept. */
 import { pipeline } from 'node:stream/promises';
-import { boundSilence, type Exchange, NOT_STORED, SAFE_HEADERS } from '../exchange/exchange.ts';
+import { boundSilence, type NodeExchange, NOT_STORED, SAFE_HEADERS } from '../exchange/exchange.ts';
 
 export interface Download {
   readonly sizeBytes: number;
@@ -19,7 +19,7 @@ const SAVED = [...NOT_STORED, 'Content-Disposition', 'attachment'];
  * `timeoutMs` loses its connection.
  */
 export async function sendDownload(
-  { request, response, id, headers: common }: Exchange,
+  { request, response, id, headers: common }: NodeExchange,
   declaredType: string,
   { sizeBytes, content, type = declaredType, headers = SAVED }: Download,
   timeoutMs: number,

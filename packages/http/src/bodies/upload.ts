@@ -8,7 +8,7 @@
  */
 import { SkeinError } from '@skein/api';
 import type { BudgetHold } from '@skein/api/shared-budget';
-import type { Exchange } from '../exchange/exchange.ts';
+import type { NodeExchange } from '../exchange/exchange.ts';
 
 /** Memory of an upload in progress: the buffers of the socket and the file. */
 const BUFFERED_BYTES = 256 * 1024;
@@ -31,7 +31,7 @@ export interface UploadLimits {
  *   CANCELLED, from the iteration.
  */
 export async function* readUpload(
-  { request, response, expectsContinue }: Exchange,
+  { request, response, expectsContinue }: NodeExchange,
   limits: UploadLimits,
   hold: BudgetHold,
 ): AsyncGenerator<Uint8Array, void, undefined> {

@@ -13,7 +13,13 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { SkeinError } from '@skein/api';
 import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
-import { boundSilence, endWithin, type Exchange, NOT_STORED, SAFE_HEADERS } from './exchange.ts';
+import {
+  boundSilence,
+  endWithin,
+  type NodeExchange,
+  NOT_STORED,
+  SAFE_HEADERS,
+} from './exchange.ts';
 import type { GatewayLogger } from '../fault.ts';
 
 export interface ServerEvent {
@@ -35,7 +41,7 @@ export interface EventStreams {
    * @throws SkeinError QUOTA_EXCEEDED if the tenant has too many, NODE_DRAINING after `close`.
    */
   open(
-    exchange: Exchange,
+    exchange: NodeExchange,
     tenant: string,
     watch: (onEnd: (error: SkeinError) => void) => () => void,
     source: EventSource,

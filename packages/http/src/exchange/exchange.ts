@@ -1,19 +1,58 @@
 /** One request and its response over HTTP, and the ways to answer it. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { SkeinError } from '@skein/api';
 import { destroyWithin, LINGER_MS } from '../listener/connections.ts';
 import { discardBody } from '../bodies/discard.ts';
 
+/** What every request has. Node's `IncomingMessage` is one. */
+export interface HttpRequest {
+  readonly method?: string | undefined;
+  url?: string | undefined;
+  readonly httpVersion: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly socket: Socket;
+  /** Whether the body has arrived. */
+  readonly complete: boolean;
+}
+
+/** What every response has. Node's `ServerResponse` is one. */
+export interface HttpResponse {
+  readonly destroyed: boolean;
+  readonly headersSent: boolean;
+  /** Whether the system has taken every byte of the answer. */
+  readonly writableFinished: boolean;
+  once(event: 'close', listener: () => void): unknown;
+  /** @param headers name and value alternating. */
+  writeHead(status: number, headers: string[]): unknown;
+  cork(): void;
+  write(chunk: string | Uint8Array): unknown;
+  end(chunk?: string | Uint8Array, encoding?: BufferEncoding): unknown;
+  destroy(): unknown;
+}
+
 export interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  /** Of a request that arrived whole; otherwise it is still to be read. */
+  readonly body?: Buffer | undefined;
   /** Sent as X-Request-Id and written to the log. */
   readonly id: string;
   /** CORS headers of every answer, name and value alternating. Empty until the origin policy has run. */
   headers: readonly string[];
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
+}
+
+/** One that Node's HTTP server reads: its body and its answer may be streams. */
+export interface NodeExchange extends Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly body?: undefined;
+}
+
+function isNodes(exchange: Exchange): exchange is NodeExchange {
+  return exchange.body === undefined;
 }
 
 /** The address of a peer, the same for the servers of both faces. */
@@ -109,7 +148,7 @@ export function sendErrorAs(
   body: string,
   more: readonly string[] = [],
 ): void {
-  const { request, response } = exchange;
+  const { response } = exchange;
   if (response.destroyed) return;
   // A stream that has begun cannot become an error response; cut it, so that the client notices.
   if (response.headersSent) {
@@ -122,14 +161,27 @@ export function sendErrorAs(
   if (retryAfterSeconds !== undefined) headers.push('Retry-After', String(retryAfterSeconds));
   const status = error.row.http;
   if (status === 401) headers.push('WWW-Authenticate', 'Bearer realm="skein"');
-  if (error.code !== 'BODY_TOO_SLOW' && isBodyWorthReading(exchange)) {
-    sendText(exchange, status, 'application/json', body, headers);
-    if (request.complete) request.resume();
-    else discardBody(request);
+  const isUnread = isNodes(exchange) && !exchange.request.complete;
+  if (isUnread && (error.code === 'BODY_TOO_SLOW' || !isBodyWorthReading(exchange))) {
+    closeWithError(exchange, status, body, headers);
     return;
   }
-  // Closing with unread bytes in the buffer resets the connection, and the client may lose the
-  // answer. So: answer, discard what still arrives for a moment, then close.
+  sendText(exchange, status, 'application/json', body, headers);
+  if (isUnread) discardBody(exchange.request);
+  else if (isNodes(exchange)) exchange.request.resume();
+}
+
+/**
+ * Closing with unread bytes in the buffer resets the connection, and the client may lose the answer. So:
+ * answers, discards what still arrives for a moment, then closes.
+ */
+function closeWithError(
+  exchange: NodeExchange,
+  status: number,
+  body: string,
+  headers: readonly string[],
+): void {
+  const { request, response } = exchange;
   response.writeHead(status, [
     'Content-Type',
     'application/json',
@@ -167,7 +219,7 @@ export function endWithin(response: ServerResponse, ms: number, text = ''): void
  * Call it when a request has been answered: a body that was not read because the answer did not
  * need it must not hold the connection for long.
  */
-export function boundUnreadBody({ request }: Exchange): void {
+export function boundUnreadBody({ request }: NodeExchange): void {
   if (!request.complete) destroyWithin(request, LINGER_MS);
 }
 
@@ -175,7 +227,7 @@ export function boundUnreadBody({ request }: Exchange): void {
  * Call it when a request has been answered: a client that does not read the answer loses the
  * connection after `timeoutMs` without a byte of progress.
  */
-export function boundUnreadAnswer({ response }: Exchange, timeoutMs: number): void {
+export function boundUnreadAnswer({ response }: NodeExchange, timeoutMs: number): void {
   const { socket } = response;
   // Nearly every answer has been sent by now, in one piece.
   if (socket === null || socket.writableLength === 0 || !response.writableEnded) return;
@@ -194,8 +246,7 @@ export function boundSilence(response: ServerResponse, socket: Socket, ms: numbe
 }
 
 /** Node reads the rest of a short body by itself and keeps the connection. */
-function isBodyWorthReading({ request, expectsContinue }: Exchange): boolean {
-  if (request.complete) return true;
+function isBodyWorthReading({ request, expectsContinue }: NodeExchange): boolean {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
   if (length === undefined) return encoding === undefined;
   // A client that did not get `100 Continue` may or may not send its body.

@@ -16,18 +16,18 @@
  * With keys no check is needed, because a browser does not send a key by itself; allowed origins
  * then only get their CORS headers.
  */
-import type { IncomingMessage } from 'node:http';
 import { isIPv4, isIPv6 } from 'node:net';
 import { SkeinError } from '@skein/api';
+import type { HttpRequest } from './exchange.ts';
 
 export interface OriginPolicy {
   /**
    * @returns CORS headers for the answer, name and value alternating.
    * @throws SkeinError ORIGIN_FORBIDDEN.
    */
-  admit(request: IncomingMessage): readonly string[];
+  admit(request: HttpRequest): readonly string[];
   /** The answer to a preflight, for an origin that `admit` let pass. */
-  preflight(request: IncomingMessage): readonly string[];
+  preflight(request: HttpRequest): readonly string[];
 }
 
 const NONE: readonly string[] = [];
@@ -66,7 +66,7 @@ export function createOriginPolicy(
   }
 
   /** `none` means that the user typed the address; clients that are not browsers send no header. */
-  function checkSite(request: IncomingMessage): void {
+  function checkSite(request: HttpRequest): void {
     const { headers } = request;
     const site = headers['sec-fetch-site'];
     if (site === undefined || site === 'same-origin' || site === 'none') return;
@@ -116,7 +116,7 @@ export function createOriginPolicy(
 }
 
 /** Whether the user navigates to a page of the node in a window of its own. */
-function isVisit({ method, headers, url = '/' }: IncomingMessage): boolean {
+function isVisit({ method, headers, url = '/' }: HttpRequest): boolean {
   return (
     (method === 'GET' || method === 'HEAD') &&
     headers['sec-fetch-mode'] === 'navigate' &&

@@ -13,6 +13,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ERRORS, SkeinError } from '@skein/api';
+import type { WholeConnection } from '../whole/whole-connection.ts';
+import type { WholeResponse } from '../whole/whole-response.ts';
 
 /** How long a client may take to read why its connection was rejected, in milliseconds. */
 export const LINGER_MS = 1000;
@@ -58,6 +60,12 @@ export class HttpConnections {
     return true;
   }
 
+  /** @param connection that reads the socket; absent: Node's server. */
+  read(socket: Socket, connection: WholeConnection | undefined): void {
+    if (connection === undefined) wholeConnections.delete(socket);
+    else wholeConnections.set(socket, connection);
+  }
+
   /** Another server has taken over the connection. */
   release(socket: Socket): void {
     this.#madeAt.delete(socket);
@@ -91,6 +99,13 @@ export class HttpConnections {
   closeWaiting(): void {
     for (const socket of this.#madeAt.keys()) {
       if (responseOn(socket) === undefined) socket.destroy();
+    }
+  }
+
+  /** Closes those that Node's server does not read and that have been answered. */
+  closeIdle(): void {
+    for (const socket of this.#madeAt.keys()) {
+      if (wholeConnections.get(socket)?.isIdle === true) socket.destroy();
     }
   }
 
@@ -147,7 +162,11 @@ function stopParsing(socket: Socket): void {
   if (parser) parser.onIncoming = () => 2;
 }
 
-/** The response that is being written to a socket; Node keeps it there. */
-export function responseOn(socket: Socket): ServerResponse | undefined {
-  return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
+/** Of the sockets that Node's server does not read. */
+const wholeConnections = new WeakMap<Socket, WholeConnection>();
+
+/** The response that is being written to a socket; where Node's server reads it, Node keeps it there. */
+export function responseOn(socket: Socket): ServerResponse | WholeResponse | undefined {
+  const nodes = (socket as { _httpMessage?: ServerResponse | null })._httpMessage;
+  return nodes ?? wholeConnections.get(socket)?.response;
 }

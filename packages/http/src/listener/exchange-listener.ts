@@ -8,6 +8,8 @@ import {
   boundUnreadAnswer,
   boundUnreadBody,
   type Exchange,
+  type HttpRequest,
+  type NodeExchange,
   sendError,
 } from '../exchange/exchange.ts';
 import { type GatewayLogger, toSkeinError } from '../fault.ts';
@@ -17,15 +19,27 @@ import type { OriginPolicy } from '../exchange/origin-policy.ts';
 import { checkHead } from './request-head.ts';
 import { requestIdFrom } from '../exchange/request-id.ts';
 import type { Certificates } from '../tls/certificates.ts';
+import type { WholeResponse } from '../whole/whole-response.ts';
 
 export interface ExchangeListenerOptions extends OtherProtocols {
   readonly origins: OriginPolicy;
   readonly limits: GatewayLimits;
   readonly logger: GatewayLogger;
+  /** Answers requests that arrived whole. Default: none, Node's server reads each. */
+  readonly whole?: WholeService | undefined;
   /** Serves TLS with these. Default: plain HTTP. */
   readonly certificates?: Certificates | undefined;
   /** What to do about an error, where the service knows more than the error table. */
   readonly fixes?: Partial<Record<ErrorCode, string>> | undefined;
+}
+
+type Serve<E extends Exchange> = (exchange: E, reachedAt: number) => Promise<void>;
+
+/** For requests that arrive whole, head and body in a few reads of the socket. */
+export interface WholeService {
+  readonly takes: (request: HttpRequest) => boolean;
+  /** As the listener's own. */
+  readonly serve: Serve<Exchange>;
 }
 
 /**
@@ -33,36 +47,50 @@ export interface ExchangeListenerOptions extends OtherProtocols {
  *   `reachedAt` is when the request was parsed, by `performance.now()`.
  */
 export function createExchangeListener(
-  serve: (exchange: Exchange, reachedAt: number) => Promise<void>,
-  { origins, limits, logger, certificates, http2, upgrade, fixes = {} }: ExchangeListenerOptions,
+  serve: Serve<NodeExchange>,
+  options: ExchangeListenerOptions,
 ): HttpListener {
+  const { origins, limits, logger, certificates, http2, upgrade, whole, fixes = {} } = options;
+
   function handle(
     request: IncomingMessage,
     response: ServerResponse,
     expectsContinue: boolean,
   ): void {
     const reachedAt = performance.now();
-    const sentId = request.headers['x-request-id'];
-    const id = requestIdFrom(typeof sentId === 'string' ? sentId : undefined);
-    const exchange: Exchange = { request, response, id, headers: [], expectsContinue };
+    const id = idOf(request);
+    const exchange: NodeExchange = { request, response, id, headers: [], expectsContinue };
     const boundRest = (): void => {
       boundUnreadBody(exchange);
       boundUnreadAnswer(exchange, limits.bodyTimeoutMs);
     };
-    admit(exchange, reachedAt).then(boundRest, (error: unknown) => {
+    admit(exchange, reachedAt, serve).then(boundRest, (error: unknown) => {
       answerError(exchange, error);
       boundRest();
     });
   }
 
+  function handleWhole(request: HttpRequest, body: Buffer, response: WholeResponse): void {
+    const reachedAt = performance.now();
+    const id = idOf(request);
+    const exchange = { request, response, body, id, headers: [], expectsContinue: false };
+    admit<Exchange>(exchange, reachedAt, whole!.serve).catch((error: unknown) =>
+      answerError(exchange, error),
+    );
+  }
+
   /** Not an async function: a promise here would cost every request. */
-  function admit(exchange: Exchange, reachedAt: number): Promise<void> {
+  function admit<E extends Exchange>(
+    exchange: E,
+    reachedAt: number,
+    next: Serve<E>,
+  ): Promise<void> {
     try {
       const { request, response } = exchange;
       checkHead(request, exchange.expectsContinue);
       exchange.headers = origins.admit(request);
       if (request.method !== 'OPTIONS' || exchange.headers.length === 0) {
-        return serve(exchange, reachedAt);
+        return next(exchange, reachedAt);
       }
       response.writeHead(204, [...exchange.headers, ...origins.preflight(request)]);
       response.end();
@@ -82,5 +110,15 @@ export function createExchangeListener(
     }
   }
 
-  return createHttpListener(handle, limits, logger, certificates, { http2, upgrade });
+  const protocols = {
+    http2,
+    upgrade,
+    whole: whole && { takes: whole.takes, serve: handleWhole },
+  };
+  return createHttpListener(handle, limits, logger, certificates, protocols);
+}
+
+function idOf({ headers }: HttpRequest): string {
+  const sent = headers['x-request-id'];
+  return requestIdFrom(typeof sent === 'string' ? sent : undefined);
 }

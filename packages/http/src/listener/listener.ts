@@ -19,10 +19,13 @@ import { SkeinError } from '@skein/api';
 import { HttpConnections, refuseConnection, responseOn } from './connections.ts';
 import type { GatewayLimits } from '../limits.ts';
 import { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
+import type { HttpRequest } from '../exchange/exchange.ts';
 import type { GatewayLogger } from '../fault.ts';
 import { peek, SHARED_ALPN, speaksHttp2 } from './shared-port.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { createSecureHttpServer } from '../tls/secure-servers.ts';
+import { WholeConnection } from '../whole/whole-connection.ts';
+import type { WholeResponse } from '../whole/whole-response.ts';
 
 export interface HttpListener {
   /** @throws SkeinError PORT_IN_USE. */
@@ -72,6 +75,12 @@ export interface UpgradeHandler {
   accept(request: IncomingMessage, socket: Socket, head: Buffer): Promise<boolean>;
 }
 
+/** Answers requests that arrived whole, before Node's server has seen them. */
+export interface WholeHandler {
+  readonly takes: (request: HttpRequest) => boolean;
+  readonly serve: (request: HttpRequest, body: Buffer, response: WholeResponse) => void;
+}
+
 export interface OtherProtocols {
   /** Default: the port speaks HTTP/1.1 alone. */
   readonly http2?: Http2Handler | undefined;
@@ -84,7 +93,7 @@ export function createHttpListener(
   limits: GatewayLimits,
   logger: GatewayLogger,
   certificates?: Certificates,
-  { http2, upgrade }: OtherProtocols = {},
+  { http2, upgrade, whole }: OtherProtocols & { readonly whole?: WholeHandler | undefined } = {},
 ): HttpListener {
   const closing = new AbortController();
   let address: ListenAddress | undefined;
@@ -136,8 +145,9 @@ export function createHttpListener(
   };
   // Over TLS, count connections whose handshake is done; a handshake has its own timeout.
   const accepted = certificates === undefined ? 'connection' : 'secureConnection';
-  if (http2 === undefined) server.on(accepted, follow);
-  else sharePort(http2);
+  const peeks = certificates === undefined && (http2 !== undefined || whole !== undefined);
+  if (http2 === undefined && !peeks) server.on(accepted, follow);
+  else sharePort();
   if (upgrade !== undefined) {
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       // Node has taken its listener away, and without one a reset would end the process.
@@ -167,7 +177,7 @@ export function createHttpListener(
   }
 
   /** Decides by the first bytes of a connection, before Node's own listener gets it. */
-  function sharePort(http2: Http2Handler): void {
+  function sharePort(): void {
     const listeners = server.listeners(accepted);
     server.removeAllListeners(accepted);
     const serveHttp1 = (socket: Socket): void => {
@@ -175,29 +185,62 @@ export function createHttpListener(
     };
     const serveHttp2 = (socket: Socket): void => {
       handOver(socket);
-      http2(socket);
+      http2!(socket);
     };
+    const breakOff = (socket: Socket, code: string): void =>
+      onBroken(Object.assign(new Error(code), { code }), socket);
     server.on(accepted, (socket: Socket) => {
       // A refused connection is read, so that its client gets the reason instead of a reset.
       if (!follow(socket)) serveHttp1(socket);
-      else if (certificates === undefined) {
+      else if (peeks) {
+        const onOther = (bytes: Buffer): void => {
+          serveHttp1(socket);
+          socket.emit('data', bytes);
+        };
         peek(socket, {
           timeoutMs: limits.headersTimeoutMs,
           onHttp1(head) {
-            serveHttp1(socket);
-            socket.emit('data', head);
+            if (whole === undefined) onOther(head);
+            else serveWhole(socket, head, whole, onOther, (code) => breakOff(socket, code));
           },
-          onHttp2(head) {
-            // Node's HTTP/2 takes what a paused socket has buffered.
-            socket.pause();
-            socket.unshift(head);
-            serveHttp2(socket);
-          },
-          onBroken: (code) => onBroken(Object.assign(new Error(code), { code }), socket),
+          onHttp2:
+            http2 &&
+            ((head) => {
+              // Node's HTTP/2 takes what a paused socket has buffered.
+              socket.pause();
+              socket.unshift(head);
+              serveHttp2(socket);
+            }),
+          onBroken: (code) => breakOff(socket, code),
         });
       } else if (speaksHttp2(socket)) serveHttp2(socket);
       else serveHttp1(socket);
     });
+  }
+
+  function serveWhole(
+    socket: Socket,
+    first: Buffer,
+    { takes, serve }: WholeHandler,
+    onOther: (bytes: Buffer) => void,
+    onBroken: (code: string) => void,
+  ): void {
+    const connection = new WholeConnection(socket, {
+      keepAliveTimeoutMs: limits.keepAliveTimeoutMs,
+      unreadTimeoutMs: limits.bodyTimeoutMs,
+      takes,
+      serve(request, body, response) {
+        response.shouldKeepAlive = !closing.signal.aborted;
+        serve(request, body, response);
+      },
+      onOther(bytes) {
+        connections.read(socket, undefined);
+        onOther(bytes);
+      },
+      onBroken,
+    });
+    connections.read(socket, connection);
+    connection.receive(first);
   }
 
   async function drain(by: number): Promise<void> {
@@ -214,6 +257,7 @@ export function createHttpListener(
     const lateAt = performance.now() + LATE_MS;
     const sweep = setInterval(() => {
       server.closeIdleConnections();
+      connections.closeIdle();
       if (performance.now() >= lateAt) connections.closeWaiting();
     }, SWEEP_MS);
     const timer = setTimeout(

@@ -2,8 +2,8 @@
  * What RFC 9112 asks of the first lines of a request and Node's parser leaves open. Node would
  * answer some of it by itself, with an empty body; here each case is a coded error.
  */
-import type { IncomingMessage } from 'node:http';
 import { SkeinError } from '@skein/api';
+import type { HttpRequest } from '../exchange/exchange.ts';
 
 const SLASH = 0x2f;
 const BACKSLASH = 0x5c;
@@ -15,7 +15,7 @@ const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)/i;
  * @param expectsContinue whether Node knows the expectation of the client.
  * @throws SkeinError REQUEST_INVALID, ROUTE_UNKNOWN.
  */
-export function checkHead(request: IncomingMessage, expectsContinue: boolean): void {
+export function checkHead(request: HttpRequest, expectsContinue: boolean): void {
   const { url = '/', headers } = request;
   if (url.charCodeAt(0) !== SLASH && url !== '*') {
     const [, authority, path] = ABSOLUTE.exec(url) ?? [];

@@ -22,7 +22,8 @@ export interface PeekOptions {
   readonly timeoutMs: number;
   /** @param head the bytes that have been read: the next server must get them first. */
   onHttp1(head: Buffer): void;
-  onHttp2(head: Buffer): void;
+  /** Absent: the port speaks HTTP/1.1 alone. */
+  readonly onHttp2?: ((head: Buffer) => void) | undefined;
   /** The first bytes came too slowly, or the client ended its side between them. */
   onBroken(code: 'ERR_HTTP_REQUEST_TIMEOUT' | 'HPE_INVALID_EOF_STATE'): void;
 }
@@ -33,10 +34,10 @@ export function peek(socket: Socket, options: PeekOptions): void {
 
   function onData(chunk: Buffer): void {
     head = head === undefined ? chunk : Buffer.concat([head, chunk]);
-    const isHttp2 = beginsLikePreface(head);
+    const isHttp2 = options.onHttp2 !== undefined && beginsLikePreface(head);
     if (isHttp2 && head.length < PREFACE.length) return;
     stop();
-    if (isHttp2) options.onHttp2(head);
+    if (isHttp2) options.onHttp2?.(head);
     else options.onHttp1(head);
   }
   function onEnd(): void {

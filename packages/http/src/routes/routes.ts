@@ -21,7 +21,7 @@ import {
   MAX_EVENT_STREAMS,
 } from '../exchange/event-streams.ts';
 import {
-  type Exchange,
+  type NodeExchange,
   MethodNotAllowed,
   NOT_STORED,
   type Peer,
@@ -144,7 +144,7 @@ export interface RouteOptions<Scopes extends Callers> {
 
 export interface Routes {
   /** Answers a request. @throws SkeinError for every refusal, to be sent as the answer. */
-  serve(exchange: Exchange): Promise<void>;
+  serve(exchange: NodeExchange): Promise<void>;
   /** Ends every event stream, so that the listener can close. */
   close(): void;
 }
@@ -162,7 +162,7 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
   const find = createRouter(endpoints);
 
   async function call(
-    exchange: Exchange,
+    exchange: NodeExchange,
     url: URL,
     { id, endpoint, params: found }: Extract<ReturnType<typeof find>, { kind: 'endpoint' }>,
   ): Promise<void> {
@@ -199,14 +199,14 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
     }
   }
 
-  async function readJson(exchange: Exchange, maxBodyBytes: number, hold: BudgetHold) {
+  async function readJson(exchange: NodeExchange, maxBodyBytes: number, hold: BudgetHold) {
     const { bodyTimeoutMs } = limits;
     const bytes = await readBody(exchange, { maxBodyBytes, bodyTimeoutMs }, hold);
     // A body whose fields all have defaults may be omitted.
     return bytes.length === 0 ? {} : parseJson(bytes);
   }
 
-  async function send(exchange: Exchange, endpoint: Endpoint, answer: unknown): Promise<void> {
+  async function send(exchange: NodeExchange, endpoint: Endpoint, answer: unknown): Promise<void> {
     if (endpoint.download !== undefined) {
       await sendDownload(exchange, endpoint.download, answer as Download, limits.bodyTimeoutMs);
     } else if (answer === undefined) {
@@ -220,7 +220,7 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
     }
   }
 
-  async function sendPage(exchange: Exchange, path: string): Promise<void> {
+  async function sendPage(exchange: NodeExchange, path: string): Promise<void> {
     const { method = 'GET' } = exchange.request;
     const page = await pages?.(path);
     if (page === undefined) {

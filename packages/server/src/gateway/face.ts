@@ -10,6 +10,7 @@ import {
   type GatewayLimits,
   type GatewayLogger,
   MethodNotAllowed,
+  type NodeExchange,
 } from '@skein/http';
 import type { Instant } from '@skein/serving';
 import { brief } from './brief.ts';
@@ -40,7 +41,9 @@ export interface HttpRoutes {
    * @returns when the answer has been written; undefined if that has happened already.
    * @throws SkeinError for every refusal and failure, synchronously or as a rejection.
    */
-  serve(exchange: Exchange, path: string, reachedAt: Instant): Promise<void> | undefined;
+  serve(exchange: NodeExchange, path: string, reachedAt: Instant): Promise<void> | undefined;
+  /** The same for a request that arrived whole; absent for a face whose answers are streams. */
+  serveWhole?(exchange: Exchange, path: string, reachedAt: Instant): Promise<void> | undefined;
 }
 
 export interface GrpcTransport extends Transport {

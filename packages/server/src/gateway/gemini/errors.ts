@@ -1,7 +1,7 @@
 /** Errors in the shape of Google's APIs. */
 import type { SkeinError } from '@skein/api';
 import { FieldError } from '@skein/generative';
-import { type Exchange, sendErrorAs } from '@skein/http';
+import { type NodeExchange, sendErrorAs } from '@skein/http';
 import { breakStream } from '../generative/event-stream.ts';
 
 /** The names of google.rpc.Code, by number. */
@@ -38,7 +38,7 @@ export function errorOf(error: SkeinError): object {
 
 /** @param framed how the protocol of a stream carries an event. */
 export function sendGeminiError(
-  exchange: Exchange,
+  exchange: NodeExchange,
   error: SkeinError,
   framed: (json: string) => string,
 ): void {

@@ -1,7 +1,7 @@
 /** The methods of Gemini's API, and how each answers. */
 import { SkeinError } from '@skein/api';
 import { camelCased, FieldError, MAX_INPUTS, usdText } from '@skein/generative';
-import { type Exchange, sendText, toSkeinError } from '@skein/http';
+import { type NodeExchange, sendText, toSkeinError } from '@skein/http';
 import type { Instant } from '@skein/serving';
 import { requireMethod, unknownRoute } from '../face.ts';
 import { type LanguageTransport, type ModelCall, serveCall } from '../generative/call.ts';
@@ -46,7 +46,7 @@ const METHODS: Readonly<Record<string, Method>> = {
 
 /** Never rejects: errors are answered in Gemini's shape. */
 export async function serveGemini(
-  exchange: Exchange,
+  exchange: NodeExchange,
   path: string,
   reachedAt: Instant,
   transport: LanguageTransport,
@@ -63,7 +63,7 @@ export async function serveGemini(
 }
 
 async function route(
-  exchange: Exchange,
+  exchange: NodeExchange,
   path: string,
   reachedAt: Instant,
   transport: LanguageTransport,
@@ -87,7 +87,7 @@ async function route(
 }
 
 async function answerModels(
-  exchange: Exchange,
+  exchange: NodeExchange,
   authorization: string | undefined,
   name: string,
   { access, languageModels }: LanguageTransport,
@@ -143,7 +143,7 @@ async function countTokens({ exchange, body, gateway, caller }: ModelCall, model
 }
 
 /** With `alt=sse` the answer is events, otherwise one JSON list that grows. */
-function framingOf({ request }: Exchange) {
+function framingOf({ request }: NodeExchange) {
   const query = new URLSearchParams(request.url?.split('?')[1] ?? '');
   if (query.get('alt') === 'sse') {
     const event = (json: string): string => `data: ${json}\n\n`;
@@ -159,7 +159,7 @@ function framingOf({ request }: Exchange) {
   return { contentType: 'application/json', begin: '[', between: ',\n', end: ']', event };
 }
 
-const headOf = ({ id }: Exchange, model: string) => ({ responseId: id, modelVersion: model });
+const headOf = ({ id }: NodeExchange, model: string) => ({ responseId: id, modelVersion: model });
 
 async function embed(
   { exchange, gateway, caller }: ModelCall,

@@ -9,7 +9,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
 import type { Caller, Gateway } from '@skein/generative';
-import { type Exchange, type GatewayLogger, readBody } from '@skein/http';
+import { type NodeExchange, type GatewayLogger, readBody } from '@skein/http';
 import { parseJson } from '@skein/http/json-value';
 import type { Instant } from '@skein/serving';
 import type { Caller as KeyOwner } from '../../access/contract.ts';
@@ -36,7 +36,7 @@ export interface LanguageOptions {
 export type LanguageTransport = LanguageOptions & Pick<HttpTransport, 'limits' | 'bodies'>;
 
 export interface ModelCall {
-  readonly exchange: Exchange;
+  readonly exchange: NodeExchange;
   readonly body: Fields;
   readonly owner: KeyOwner;
   readonly gateway: Gateway;
@@ -53,7 +53,7 @@ export interface ModelCall {
  * @param reachedAt when the headers had arrived.
  */
 export async function serveCall(
-  exchange: Exchange,
+  exchange: NodeExchange,
   reachedAt: Instant,
   authorization: string | undefined,
   { access, languageModels, limits, bodies }: LanguageTransport,
@@ -106,7 +106,7 @@ export async function serveCall(
 }
 
 /** The first value of a header. */
-export function headerOf({ request }: Exchange, name: string): string | undefined {
+export function headerOf({ request }: NodeExchange, name: string): string | undefined {
   const { [name]: value } = request.headers;
   return typeof value === 'object' ? value[0] : value;
 }

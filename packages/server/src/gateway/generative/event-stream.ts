@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import type { GenerateEvent } from '@skein/generative';
-import { type Exchange, NOT_STORED, SAFE_HEADERS } from '@skein/http';
+import { type NodeExchange, NOT_STORED, SAFE_HEADERS } from '@skein/http';
 
 export interface AnswerStream {
   /** Resolves when the client can take more; nothing to wait for: undefined. */
@@ -22,7 +22,7 @@ export interface StreamOptions {
 
 /** @param headers of the answer, besides those of every stream. */
 export function openStream(
-  { response, id, headers: common }: Exchange,
+  { response, id, headers: common }: NodeExchange,
   headers: Readonly<Record<string, string>>,
   { signal, unreadMs, contentType = 'text/event-stream; charset=utf-8' }: StreamOptions,
 ): AnswerStream {
@@ -73,7 +73,7 @@ export async function sendEvents(
  * Ends a stream that has begun with its error, and then without the end that HTTP gives a whole
  * answer: a client that does not know the error event sees a broken connection.
  */
-export function breakStream({ response }: Exchange, text: string): void {
+export function breakStream({ response }: NodeExchange, text: string): void {
   if (response.destroyed || response.writableEnded) return;
   response.write(text, () => response.destroy());
 }

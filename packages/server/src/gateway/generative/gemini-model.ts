@@ -3,7 +3,7 @@
  * `/v1beta/models`, or at `/v1/models`, where OpenAI's clients do.
  */
 import type { GenerativeModelView } from '@skein/generative';
-import type { Exchange } from '@skein/http';
+import type { NodeExchange } from '@skein/http';
 import { headerOf } from './call.ts';
 
 export const geminiModel = ({ name, contextTokens, kinds }: GenerativeModelView) => ({
@@ -16,7 +16,7 @@ export const geminiModel = ({ name, contextTokens, kinds }: GenerativeModelView)
 });
 
 /** Google's clients send the key in a header of its own. A key in the address would be logged by proxies. */
-export function authorizationOf(exchange: Exchange): string | undefined {
+export function authorizationOf(exchange: NodeExchange): string | undefined {
   const key = headerOf(exchange, 'x-goog-api-key');
   return key === undefined ? exchange.request.headers.authorization : `Bearer ${key}`;
 }

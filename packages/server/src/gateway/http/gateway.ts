@@ -2,7 +2,6 @@
  * The HTTP listener of a node, on which its faces register their paths. Every request gets an id,
  * passes the origin policy, and ends with an answer or a coded error.
  */
-import type { IncomingMessage } from 'node:http';
 import type { SharedBudget } from '@skein/api/shared-budget';
 import {
   bodyBudget,
@@ -15,9 +14,11 @@ import {
   type GatewayLimits,
   type GatewayLogger,
   type HttpListener,
+  type HttpRequest,
+  type NodeExchange,
   type OtherProtocols,
 } from '@skein/http';
-import { type Face, unknownRoute } from '../face.ts';
+import { type Face, type HttpRoutes, unknownRoute } from '../face.ts';
 
 /** `http2` is gRPC on the same port, `upgrade` the other members of a fleet. */
 export interface HttpGatewayOptions extends OtherProtocols {
@@ -42,13 +43,17 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
   const scheme = options.certificates === undefined ? 'http' : 'https';
   const origins = createOriginPolicy(options.open, options.allowedOrigins ?? [], scheme);
   const { certificates, http2, upgrade } = options;
-  const protocols = { http2, upgrade };
   const listener = createExchangeListener(route, {
     origins,
     limits,
     logger,
     certificates,
-    ...protocols,
+    http2,
+    upgrade,
+    whole: {
+      takes: (request) => faceFor(pathOf(request))?.serveWhole !== undefined,
+      serve: routeWhole,
+    },
   });
   const transport = {
     limits,
@@ -57,20 +62,29 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
   };
   const faces = options.faces.flatMap(({ http }) => http?.(transport) ?? []);
 
+  function faceFor(path: string): HttpRoutes | undefined {
+    for (const face of faces) if (face.owns(path)) return face;
+    return undefined;
+  }
+
   /** Not an async function: a promise here would cost every request. */
-  function route(exchange: Exchange, reachedAt: number): Promise<void> {
+  function route(exchange: NodeExchange, reachedAt: number): Promise<void> {
     const path = pathOf(exchange.request);
-    for (const face of faces) {
-      if (face.owns(path)) return face.serve(exchange, path, reachedAt) ?? Promise.resolve();
-    }
-    throw unknownRoute(exchange);
+    const face = faceFor(path);
+    if (face === undefined) throw unknownRoute(exchange);
+    return face.serve(exchange, path, reachedAt) ?? Promise.resolve();
+  }
+
+  function routeWhole(exchange: Exchange, reachedAt: number): Promise<void> {
+    const path = pathOf(exchange.request);
+    return faceFor(path)!.serveWhole!(exchange, path, reachedAt) ?? Promise.resolve();
   }
 
   return listener;
 }
 
 /** Of the URL, without the query. */
-function pathOf({ url = '/' }: IncomingMessage): string {
+function pathOf({ url = '/' }: HttpRequest): string {
   const query = url.indexOf('?');
   return query === -1 ? url : url.slice(0, query);
 }

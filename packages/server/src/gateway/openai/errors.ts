@@ -4,7 +4,7 @@
  */
 import type { ErrorCode, SkeinError } from '@skein/api';
 import { faultOf, FieldError, shouldRetry } from '@skein/generative';
-import { type Exchange, sendErrorAs } from '@skein/http';
+import { type NodeExchange, sendErrorAs } from '@skein/http';
 import { breakStream } from '../generative/event-stream.ts';
 
 const CODES: Partial<Record<ErrorCode, string>> = {
@@ -47,7 +47,7 @@ function paramOf(error: SkeinError): string | null {
 }
 
 /** @throws whatever writing throws. */
-export function sendOpenAiError(exchange: Exchange, error: SkeinError): void {
+export function sendOpenAiError(exchange: NodeExchange, error: SkeinError): void {
   const body = JSON.stringify(errorOf(error));
   if (exchange.response.headersSent) {
     breakStream(exchange, `data: ${body}\n\n`);

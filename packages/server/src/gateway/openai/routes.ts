@@ -1,7 +1,7 @@
 /** The endpoints of OpenAI's API, and how each answers. */
 import { SkeinError } from '@skein/api';
 import type { GenerativeModelView } from '@skein/generative';
-import { type Exchange, sendText, toSkeinError } from '@skein/http';
+import { type NodeExchange, sendText, toSkeinError } from '@skein/http';
 import type { Instant } from '@skein/serving';
 import { requireMethod, unknownRoute } from '../face.ts';
 import { type LanguageTransport, type ModelCall, serveCall } from '../generative/call.ts';
@@ -44,7 +44,7 @@ const STORED = '/v1/responses/';
 
 /** Never rejects: errors are answered in OpenAI's shape. */
 export async function serveOpenAi(
-  exchange: Exchange,
+  exchange: NodeExchange,
   path: string,
   reachedAt: Instant,
   options: OpenAiTransport,
@@ -57,7 +57,7 @@ export async function serveOpenAi(
 }
 
 async function route(
-  exchange: Exchange,
+  exchange: NodeExchange,
   path: string,
   reachedAt: Instant,
   options: OpenAiTransport,
@@ -78,7 +78,7 @@ async function route(
 }
 
 async function answerModels(
-  exchange: Exchange,
+  exchange: NodeExchange,
   path: string,
   { access, languageModels }: OpenAiTransport,
 ): Promise<void> {

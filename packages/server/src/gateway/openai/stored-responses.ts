@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { FieldError, MAX_NAME, type Message, type Part } from '@skein/generative';
 import { SkeinError } from '@skein/api';
-import { type Exchange, sendText } from '@skein/http';
+import { type NodeExchange, sendText } from '@skein/http';
 import type { KeptResponses } from '../../language/kept-responses.ts';
 import { requireMethod, unknownRoute } from '../face.ts';
 import { type Fields, oneOf, optional, textAt, wholeAt } from '../generative/fields.ts';
@@ -72,7 +72,7 @@ const unknown = (id: string): FieldError =>
 
 /** @param path after `/v1/responses/`. */
 export async function serveStoredResponse(
-  exchange: Exchange,
+  exchange: NodeExchange,
   path: string,
   { access, responses }: OpenAiTransport,
 ): Promise<void> {

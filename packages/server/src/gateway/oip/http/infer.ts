@@ -112,12 +112,15 @@ function sendAnswer(
 ): void {
   if (response.destroyed) return;
   const timing = serverTiming(times, cached);
+  const length = Buffer.byteLength(json);
+  // ASCII needs no conversion.
+  const isAscii = typeof json === 'string' && json.length === length;
   if (binary === undefined) {
     response.writeHead(200, [
       'Content-Type',
       'application/json',
       'Content-Length',
-      String(Buffer.byteLength(json)),
+      String(length),
       'X-Request-Id',
       id,
       'Server-Timing',
@@ -125,10 +128,9 @@ function sendAnswer(
       ...SAFE_HEADERS,
       ...headers,
     ]);
-    response.end(json);
+    response.end(json, isAscii ? 'latin1' : 'utf8');
     return;
   }
-  const length = Buffer.byteLength(json);
   const spaces = SPACES[(ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT]!;
   const headLength = length + spaces.length;
   let total = headLength;
@@ -149,7 +151,6 @@ function sendAnswer(
   ]);
   if (total <= COPY_BYTES) {
     // A string is written together with the headers, a buffer in a second write.
-    const isAscii = typeof json === 'string' && json.length === length;
     let text = (isAscii ? json : latin1(Buffer.from(json))) + spaces;
     for (const bytes of binary) text += latin1(bytes);
     response.end(text, 'latin1');

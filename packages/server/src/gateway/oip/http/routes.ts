@@ -28,9 +28,12 @@ export type HttpOptions = InferenceOptions & HttpTransport;
 const PREFIX = '/v2';
 
 export function inferenceRoutes(options: HttpOptions): HttpRoutes {
+  const answer = (exchange: Exchange, path: string, reachedAt: Instant) =>
+    serve(exchange, path, reachedAt, options);
   return {
     owns: (path) => path.startsWith('/v2/') || path === PREFIX,
-    serve: (exchange, path, reachedAt) => serve(exchange, path, reachedAt, options),
+    serve: answer,
+    serveWhole: answer,
   };
 }
 
