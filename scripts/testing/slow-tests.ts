@@ -46,6 +46,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/fixes.test.ts',
   'packages/cli/src/commands/jobs/jobs.test.ts',
   'packages/cli/src/jobs/kill-9.test.ts',
+  'packages/cli/src/commands/federation/federate.test.ts',
   'packages/cli/src/commands/federation/helper.test.ts',
   'packages/cli/src/commands/federation/join.test.ts',
   'packages/cli/src/commands/federation/live-audit.test.ts',

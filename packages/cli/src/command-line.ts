@@ -11,4 +11,5 @@ export {
   withDefault,
 } from './command-line/option.ts';
 export { PLAIN } from './output/style.ts';
+export { didYouMean } from './command-line/usage.ts';
 export { parseArguments } from './command-line/parse.ts';

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { SkeinError } from '@skein/api';
+import { unreadable } from '@skein/api/file-errors';
 import type { JudgeEvent } from '../judging/events.ts';
 import { judge } from '../judging/judge.ts';
 import { machineCeilings, refuseDishonourable } from '../judging/limits.ts';
@@ -42,8 +43,8 @@ export async function runJudge(
 }
 
 async function readSubmitted(path: string): Promise<ProgramFile> {
-  const content = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new SkeinError('SUBMISSION_INVALID', `${path} cannot be read: ${error.code}.`);
+  const content = await readFile(path).catch((error: unknown) => {
+    throw unreadable(path, error);
   });
   return { path: basename(path), content: new Uint8Array(content), executable: false };
 }

@@ -8,7 +8,14 @@
  */
 import { SkeinError } from '@skein/api';
 import { safeText } from '@skein/api/safe-text';
-import { manyArguments, optionRows, parseArguments, PLAIN, section } from '@skein/cli/command-line';
+import {
+  didYouMean,
+  manyArguments,
+  optionRows,
+  parseArguments,
+  PLAIN,
+  section,
+} from '@skein/cli/command-line';
 import { FIXES } from '../fixes.ts';
 import { runJudge } from './judge-command.ts';
 import { runLanguages } from './languages-command.ts';
@@ -76,7 +83,8 @@ export async function runCommandLine(
     const [name, ...operands] = words;
     const command = name === undefined ? undefined : commands[name];
     if (command === undefined) {
-      terminal.stderr.write(name === undefined ? USAGE : `error: no command ${name}\n\n${USAGE}`);
+      const unknown = `error: There is no command "${name}".${didYouMean(name ?? '', Object.keys(commands))}\n\n`;
+      terminal.stderr.write(name === undefined ? USAGE : `${unknown}${USAGE}`);
       return 2;
     }
     return await command(operands, options, terminal);

@@ -108,7 +108,12 @@ export function Chat({ models }: { readonly models: readonly string[] }) {
           <button type="submit" class="act" disabled={busy}>
             Send
           </button>
-          <button type="button" disabled={!busy} onClick={() => running.current?.abort()}>
+          <button
+            type="button"
+            class="act"
+            disabled={!busy}
+            onClick={() => running.current?.abort()}
+          >
             Stop
           </button>
         </div>

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SkeinError } from '@skein/api';
+import { unreadable } from '@skein/api/file-errors';
 import type { ArtifactStore, Database } from '@skein/state';
 import { loadProblem } from '../../package/load-problem.ts';
 import { openPackageFolder } from '../../package/archive/package-folder.ts';
@@ -44,16 +45,13 @@ export interface CatalogOptions {
   readonly database: Database;
 }
 
-/** @throws SkeinError PROBLEM_INVALID when there is no such folder; STORAGE_FULL, STORE_UNREACHABLE. */
+/** @throws SkeinError FILE_UNREADABLE when there is no such folder; STORAGE_FULL, STORE_UNREACHABLE. */
 export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
   const { folder, unpackedFolder } = options;
   await rm(unpackedFolder, { recursive: true, force: true });
   await mkdir(unpackedFolder, { recursive: true });
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    throw new SkeinError(
-      'PROBLEM_INVALID',
-      `The folder of problems ${folder} cannot be read: ${error.code}.`,
-    );
+  const names = await readdir(folder).catch((error: unknown) => {
+    throw unreadable(folder, error);
   });
   const publish = publisher(options);
   const problems = new Map<string, PublishedProblem>();

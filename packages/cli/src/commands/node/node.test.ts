@@ -171,6 +171,8 @@ describe('the fleet', () => {
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining(id.slice(0, 8))]);
     const { stdout } = await node.run('fleet', 'finalise');
     expect(stdout).toContain('writes schema 1 already; there was nothing to end');
+    const adopted = await node.run('fleet', 'adopt');
+    expect([adopted.code, adopted.stdout]).toEqual([0, expect.stringContaining('in no fleet')]);
   });
 });
 

@@ -115,18 +115,19 @@ function renderImported(imported: Imported, style: Style): string {
   return lines.join('\n');
 }
 
-const PLURALS: Readonly<Record<string, string>> = {
-  version: 'versions',
-  deployment: 'deployments',
-  key: 'keys',
-  declaration: 'declarations',
-  run: 'runs',
-  history: 'entries of history',
-  audit: 'of audit',
+/** One of each kind of record, and several. */
+const RECORDS: Readonly<Record<string, readonly [one: string, many: string]>> = {
+  version: ['version', 'versions'],
+  deployment: ['deployment', 'deployments'],
+  key: ['key', 'keys'],
+  declaration: ['declaration', 'declarations'],
+  run: ['run', 'runs'],
+  history: ['entry of history', 'entries of history'],
+  audit: ['of audit', 'of audit'],
 };
 
 function countsText(counts: Readonly<Record<string, number>>): string {
-  return Object.entries(PLURALS)
-    .map(([kind, plural]) => `${counts[kind] ?? 0} ${plural}`)
+  return Object.entries(RECORDS)
+    .map(([kind, [one, many]]) => `${counts[kind] ?? 0} ${counts[kind] === 1 ? one : many}`)
     .join(', ');
 }

@@ -1,0 +1,89 @@
+/** What the operator of a federation types, against a node: each change, its mistakes, and what the ledger holds of it. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { renderFederation } from '../../output/federation.ts';
+import { styleOf } from '../../output/style.ts';
+import { runCli, type CliOutcome } from '../../testing/cli.ts';
+import { openFederationScene, TERMS } from '../../testing/federation-scene.ts';
+
+it('starts, invites, pauses, resumes, revokes and stops, and writes each into the ledger', async () => {
+  await using scene = await openFederationScene(['Basel']);
+  const { folder, node, client } = scene;
+  const skein = (...words: string[]): Promise<CliOutcome> =>
+    runCli([...words, '--server', node.url], { cwd: folder });
+  async function said(...words: string[]): Promise<string> {
+    const { code, stdout, stderr } = await skein(...words);
+    expect([code, stderr], words.join(' ')).toEqual([0, '']);
+    return stdout;
+  }
+  async function refused(...words: string[]): Promise<string> {
+    const { code, stderr } = await skein(...words);
+    expect(code, words.join(' ')).not.toBe(0);
+    return stderr;
+  }
+  expect(await said('federate', 'status')).toContain('There are no federations');
+  expect(await refused('federate', 'pause', 'last')).toContain('FEDERATION_UNKNOWN');
+
+  const plan = { ...TERMS, rounds: 2, aggregation: { kind: 'none', coordinatorSeesUpdates: true } };
+  const terms = { ...plan, privacy: { mode: 'none' }, sites: { minimum: 2, maximum: 3 } };
+  await writeFile(join(folder, 'plan.json'), JSON.stringify(terms));
+  await writeFile(join(folder, 'broken.json'), '{');
+  expect(await refused('federate', 'start', 'broken.json')).toContain('"broken.json" is not JSON');
+  expect(await refused('federate', 'start', 'none.json')).toContain('FILE_UNREADABLE');
+  const started = await said(
+    'federate',
+    'start',
+    'plan.json',
+    '--name',
+    'heart',
+    '--site',
+    'Basel',
+  );
+  const link = /http\S+#skein-join_\S+/.exec(started)?.[0] ?? '';
+  expect(link).toContain(node.url);
+  expect(await said('federate', 'invite', 'last', 'Lyon')).toMatch(/Lyon\n {2}http\S+#skein-join_/);
+
+  // One site of two: it joins, and no round begins.
+  const site = scene.start(
+    'Basel',
+    'join',
+    link,
+    '--data',
+    'Basel.csv',
+    '--accept',
+    '--plain-updates',
+  );
+  const [federation] = (await client.listFederations()).federations;
+  const id = federation!.id;
+  await expect
+    .poll(async () => (await client.getFederation({ id })).sites[0]?.accepted, { timeout: 60_000 })
+    .toBe(true);
+  expect(await said('federate', 'status')).toMatch(/heart/);
+  expect(await said('federate', 'status', id.slice(0, 8))).toMatch(/Basel +site-\S+ +connected/);
+
+  expect(await said('federate', 'pause', 'last', '--reason', 'a holiday')).toContain(
+    'paused: a holiday',
+  );
+  expect(await refused('federate', 'pause', 'nothing')).toContain('No federation begins with');
+  expect(await said('federate', 'resume', 'last')).toMatch(/status +running/);
+  expect(await refused('federate', 'revoke', 'last', 'Lyon')).toContain('has no site "Lyon"');
+  expect(await said('federate', 'revoke', 'last', 'Basel')).toContain(
+    `Basel takes part in ${id} no more`,
+  );
+  expect(await said('federate', 'status', 'last')).toMatch(/Basel +site-\S+ +revoked/);
+  expect(await said('federate', 'stop', 'last', '--reason', 'enough')).toContain('stopped: enough');
+  expect(await refused('federate', 'resume', 'last')).toContain('FEDERATION_ENDED');
+  await site.ended;
+
+  await said('ledger', 'export', 'last', '--out', 'heart.json');
+  expect(await said('ledger', 'verify', 'heart.json')).toContain(
+    'Nothing in the ledger was changed',
+  );
+  const ledger = await readFile(join(folder, 'heart.json'), 'utf8');
+  for (const reason of ['a holiday', 'by the operator', 'enough']) expect(ledger).toContain(reason);
+
+  const finished = { ...(await client.getFederation({ id })), version: '2' };
+  const byNpx = styleOf({}, { npm_command: 'exec' });
+  expect(renderFederation(finished, byNpx)).toContain('npx skein rollout heart --version 2');
+}, 300_000);
