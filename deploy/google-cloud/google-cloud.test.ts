@@ -58,7 +58,7 @@ describe('the Terraform', () => {
   it('keeps secrets in Secret Manager, and the bucket and the store private', () => {
     const node = containerOf('google_cloud_run_v2_service.nodes');
     const plain = (node['env'] as Tree[]).map(({ name }) => name as string);
-    expect(plain.toSorted()).toEqual(['SKEIN_BLOBS', 'SKEIN_GRACE']);
+    expect(plain.toSorted()).toEqual(['SKEIN_BLOBS', 'SKEIN_CACHE', 'SKEIN_GRACE']);
     expect(resources['google_storage_bucket.blobs']).toMatchObject({
       public_access_prevention: 'enforced',
     });
@@ -66,6 +66,42 @@ describe('the Terraform', () => {
       engine_configs: { 'maxmemory-policy': 'noeviction' },
       persistence_config: [{ mode: 'AOF' }],
     });
+  });
+});
+
+describe('the accounts', () => {
+  const roleOf = (name: string): string => (resources[name] as Tree)['role'] as string;
+
+  it('have the least that they need, each for one thing', () => {
+    expect(
+      Object.keys(resources)
+        .filter((name) => /_iam_member\./.test(name))
+        .map((name) => `${name}: ${roleOf(name)}`)
+        .toSorted(),
+    ).toEqual([
+      'google_artifact_registry_repository_iam_member.machines: roles/artifactregistry.reader',
+      'google_cloud_run_v2_service_iam_member.callers: roles/run.invoker',
+      'google_project_iam_member.machines: roles/container.defaultNodeServiceAccount',
+      'google_secret_manager_secret_iam_member.node: roles/secretmanager.secretAccessor',
+      'google_secret_manager_secret_iam_member.worker: roles/secretmanager.secretAccessor',
+      'google_service_account_iam_member.workload: roles/iam.workloadIdentityUser',
+      'google_storage_bucket_iam_member.blobs: roles/storage.objectUser',
+    ]);
+  });
+
+  it('of the machines of the cluster are not the default one of the project', () => {
+    const cluster = resources['google_container_cluster.fleet'] as Tree;
+    expect(
+      cluster['cluster_autoscaling'][0].auto_provisioning_defaults[0].service_account,
+    ).toContain('google_service_account.machines');
+  });
+
+  it('read secrets on Cloud Run alone, and the key of the members nowhere', () => {
+    const node = resources['google_secret_manager_secret_iam_member.node'] as Tree;
+    expect(node['for_each']).toMatch(/cloud-run/);
+    expect(node['for_each']).not.toContain('fleet-key');
+    const worker = resources['google_secret_manager_secret_iam_member.worker'] as Tree;
+    expect(worker['count']).toMatch(/cloud-run/);
   });
 });
 
@@ -87,7 +123,10 @@ describe('Cloud Run', () => {
       expect.arrayContaining([...secrets, 'SKEIN_GRACE', 'SKEIN_BLOBS']),
     );
     const worker = containerOf('google_cloud_run_v2_worker_pool.workers');
-    expect(pool['spec'].template.spec.containers[0].args).toEqual(worker['args']);
+    const inPool = pool['spec'].template.spec.containers[0] as Tree;
+    expect(inPool['args']).toEqual(worker['args']);
+    const namesOf = (env: unknown): string[] => (env as Tree[]).map(({ name }) => name as string);
+    expect(namesOf(inPool['env']).toSorted()).toEqual(namesOf(worker['env']).toSorted());
   });
 
   it('has time to end before SIGKILL, and to start within the window of 240 s', () => {
@@ -104,6 +143,8 @@ it('App Engine asks the same paths of health', () => {
   expect(app).toMatchObject({ runtime: 'custom', env: 'flex' });
   expect(app['readiness_check'].path).toBe('/v2/health/accepting');
   expect(app['liveness_check'].path).toBe('/v2/health/live');
+  // The guide says that it runs no jobs.
+  expect(app['env_variables'].SKEIN_QUEUES).toBe('none');
 });
 
 const containerOf = (name: string): Tree => resources[name].template[0].containers[0] as Tree;

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parseBytes } from '@skein/api/units';
 import { requireComponent } from '../../scripts/testing/components.ts';
 import { CHART, faults, find, type Manifest, read, render } from './testing/render.ts';
 
@@ -228,6 +229,52 @@ describe.skipIf(helm.skip)('the chart', () => {
     expect(Buffer.from(keys['fleet-key']!, 'base64').toString()).toMatch(/^[A-Za-z0-9]{48}$/);
     const given = { ...FLEET, keys: { existingSecret: 'mine' } };
     expect(render(given).manifests.filter(({ kind }) => kind === 'Secret')).toEqual([]);
+  });
+
+  it('bounds where pods call, once rules say so; the bundled Redis calls nothing', () => {
+    const bucket = { to: [{ ipBlock: { cidr: '199.36.153.8/30' } }], ports: [{ port: 443 }] };
+    const { manifests } = render({ ...TRIAL, networkPolicy: { egress: [bucket] } });
+    expect(manifests.flatMap(faults)).toEqual([]);
+    const componentsOf = (rule: Manifest): string[] =>
+      ((rule['to'] ?? []) as Manifest[]).map(
+        ({ podSelector }) => podSelector?.matchLabels['app.kubernetes.io/component'] as string,
+      );
+    for (const [name, component] of [
+      ['skein', 'node'],
+      ['skein-worker', 'worker'],
+    ] as const) {
+      const { spec } = find(manifests, 'NetworkPolicy', name);
+      expect(spec.policyTypes).toEqual(['Ingress', 'Egress']);
+      const [dns, pods, own] = spec.egress as Manifest[];
+      expect(dns).toEqual({
+        ports: ['UDP', 'TCP'].map((protocol) => ({ port: 53, protocol })),
+      });
+      expect(componentsOf(pods!)).toEqual([component, 'redis']);
+      expect(own).toEqual(bucket);
+      const unbounded = find(render(TRIAL).manifests, 'NetworkPolicy', name)['spec'] as Manifest;
+      expect(unbounded['policyTypes']).toEqual(['Ingress']);
+      expect(unbounded['egress']).toBeUndefined();
+    }
+    const redis = find(manifests, 'NetworkPolicy', 'skein-redis')['spec'] as Manifest;
+    expect(redis['policyTypes']).toEqual(['Ingress', 'Egress']);
+    expect(redis['egress']).toBeUndefined();
+  });
+
+  it('copies of a bucket leave room on the disk of a node, and data on the memory of the bundled Redis', () => {
+    const { manifests } = render(TRIAL);
+    const size = containerOf(find(manifests, 'Deployment', 'skein'))['env'].find(
+      ({ name }: Manifest) => name === 'SKEIN_CACHE',
+    ).value as string;
+    const [data] = (podOf(find(manifests, 'Deployment', 'skein'))['volumes'] as Manifest[]).filter(
+      ({ name }) => name === 'data',
+    );
+    const limit = data!['emptyDir'].sizeLimit as string;
+    // Of models and of jobs, and a third for what arrives.
+    expect(3 * parseBytes(size)).toBeLessThanOrEqual(parseBytes(limit));
+    const redis = containerOf(find(manifests, 'StatefulSet', 'skein-redis'));
+    const args = redis['args'] as string[];
+    const bound = parseBytes(args[args.indexOf('--maxmemory') + 1]!);
+    expect(bound).toBeLessThan(0.7 * parseBytes(redis['resources'].limits.memory as string));
   });
 
   it('is the base of kustomize too', () => {

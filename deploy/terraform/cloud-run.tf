@@ -53,6 +53,11 @@ resource "google_cloud_run_v2_service" "nodes" {
         name  = "SKEIN_BLOBS"
         value = local.blobs
       }
+      # Files are in the memory of the instance.
+      env {
+        name  = "SKEIN_CACHE"
+        value = "512MiB"
+      }
       dynamic "env" {
         for_each = { SKEIN_REDIS = "redis-url", SKEIN_ADMIN_KEY = "admin-key", SKEIN_READ_KEY = "read-key" }
         content {
@@ -127,6 +132,10 @@ resource "google_cloud_run_v2_worker_pool" "workers" {
       env {
         name  = "SKEIN_BLOBS"
         value = local.blobs
+      }
+      env {
+        name  = "SKEIN_CACHE"
+        value = "512MiB"
       }
       env {
         name = "SKEIN_REDIS"

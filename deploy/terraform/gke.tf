@@ -14,7 +14,40 @@ resource "google_container_cluster" "fleet" {
   private_cluster_config {
     enable_private_nodes = true
   }
-  depends_on = [google_project_service.needed]
+  cluster_autoscaling {
+    auto_provisioning_defaults {
+      service_account = google_service_account.machines[0].email
+      oauth_scopes    = ["https://www.googleapis.com/auth/cloud-platform"]
+    }
+  }
+  depends_on = [
+    google_project_service.needed,
+    google_project_iam_member.machines,
+    google_artifact_registry_repository_iam_member.machines,
+  ]
+}
+
+# The machines of the cluster write logs and metrics, and read images. The default account of the project may do
+# more than that, or, in newer organisations, not even that.
+resource "google_service_account" "machines" {
+  count        = var.platform == "gke" ? 1 : 0
+  account_id   = "${var.name}-machines"
+  display_name = "Skein machines of the cluster"
+}
+
+resource "google_project_iam_member" "machines" {
+  count   = var.platform == "gke" ? 1 : 0
+  project = var.project
+  role    = "roles/container.defaultNodeServiceAccount"
+  member  = google_service_account.machines[0].member
+}
+
+resource "google_artifact_registry_repository_iam_member" "machines" {
+  count      = var.platform == "gke" ? 1 : 0
+  repository = google_artifact_registry_repository.images.name
+  location   = var.region
+  role       = "roles/artifactregistry.reader"
+  member     = google_service_account.machines[0].member
 }
 
 # Private nodes reach registries outside of Google through it.

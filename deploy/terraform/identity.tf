@@ -55,14 +55,17 @@ resource "google_secret_manager_secret_version" "redis_url" {
   secret_data = local.store_url
 }
 
+# On Cloud Run the accounts read their secrets themselves, and instances do not call each other; on GKE the operator
+# copies them (docs/guide/google-cloud.md).
 resource "google_secret_manager_secret_iam_member" "node" {
-  for_each  = google_secret_manager_secret.fleet
-  secret_id = each.value.id
+  for_each  = toset(var.platform == "cloud-run" ? ["admin-key", "read-key", "redis-url"] : [])
+  secret_id = google_secret_manager_secret.fleet[each.key].id
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.fleet["node"].member
 }
 
 resource "google_secret_manager_secret_iam_member" "worker" {
+  count     = var.platform == "cloud-run" ? 1 : 0
   secret_id = google_secret_manager_secret.fleet["redis-url"].id
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.fleet["worker"].member

@@ -52,6 +52,7 @@ describe('sizes', () => {
     ['10MB', 10_000_000],
     ['4096', 4096],
     ['1.5g', 1_610_612_736],
+    ['3Gi', 3_221_225_472],
   ])('reads %s', (text, bytes) => {
     expect(parseBytes(text)).toBe(bytes);
   });

@@ -47,6 +47,8 @@ export interface JobPlaneOptions {
   readonly shareOf?: ShareOf | undefined;
   /** Bytes that jobs and artifacts leave free on each disk. Default: see `createDiskRoom`. */
   readonly keptFreeBytes?: number | undefined;
+  /** Most bytes of copies of a bucket's files. Default: 10 GiB, and at most a third of the disk. */
+  readonly cacheBytes?: number | undefined;
   /** Hears how long the jobs that the node itself starts were ready before, in milliseconds. */
   readonly onPickup?: ((waitedMs: number) => void) | undefined;
   readonly log: WorkerLog;
@@ -95,6 +97,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
     // removed now.
     {
       keptFreeBytes,
+      cacheBytes: options.cacheBytes,
       exclusive: options.blobs === undefined,
       // A wrong address is most likely at the first start.
       onAway:

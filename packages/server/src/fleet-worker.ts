@@ -25,6 +25,8 @@ export interface FleetWorkerOptions extends Pick<
   readonly namespace?: string | undefined;
   /** Folder of local copies of artifacts in a bucket. Default: a folder in the user's cache. */
   readonly cacheFolder?: string | undefined;
+  /** Most bytes in that folder. Default: 10 GiB, and at most a third of the disk. */
+  readonly cacheBytes?: number | undefined;
   /** Default: all that the container may use. */
   readonly cores?: number | undefined;
   /** Default: three quarters of the memory that the container may use. */
@@ -41,7 +43,8 @@ export async function startFleetWorker(options: FleetWorkerOptions): Promise<Wor
   const { trusts = true } = options;
   const logger = createLogger(options.logFormat, options.logLevel);
   const cacheFolder = options.cacheFolder ?? join(homedir(), '.cache', 'skein', 'artifacts');
-  const artifacts = await openArtifacts(options.blobs, cacheFolder);
+  const { cacheBytes } = options;
+  const artifacts = await openArtifacts(options.blobs, cacheFolder, { cacheBytes });
   const store = await openFleetStore(options.redis, { namespace: options.namespace });
   const sandboxes = await openDrivers(
     { hidden: [cacheFolder, options.blobs] },

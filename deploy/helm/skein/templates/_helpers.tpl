@@ -58,6 +58,8 @@ app.kubernetes.io/component: {{ .component }}
 {{- with .Values.blobs.place }}
 - name: SKEIN_BLOBS
   value: {{ . | quote }}
+- name: SKEIN_CACHE
+  value: {{ $.Values.cacheSize | quote }}
 {{- end }}
 {{- end }}
 
@@ -96,5 +98,28 @@ httpGet:
   path: {{ .path }}
   port: http
   scheme: {{ if .root.Values.tls.existingSecret }}HTTPS{{ else }}HTTP{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* Where the pods of a component may call, if that is bounded: takes the root and the component. */}}
+{{- define "skein.egress" -}}
+{{- with .root.Values.networkPolicy.egress }}
+egress:
+  # Names; the address of the resolver differs between clusters.
+  - ports:
+      - port: 53
+        protocol: UDP
+      - port: 53
+        protocol: TCP
+  - to:
+      - podSelector:
+          matchLabels:
+            {{- include "skein.selector" $ | nindent 12 }}
+      {{- if $.root.Values.redis.bundled.enabled }}
+      - podSelector:
+          matchLabels:
+            {{- include "skein.selector" (dict "root" $.root "component" "redis") | nindent 12 }}
+      {{- end }}
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}

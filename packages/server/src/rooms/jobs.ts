@@ -17,7 +17,7 @@ export interface JobRoom {
 /** Returns at once, so that the rest of the node opens meanwhile. */
 export function openJobs({ options, logger, lifecycle }: Opening, folder: string): JobRoom {
   const { queues = ['default'], redis, blobs, namespace } = options;
-  const { cores, keptFreeBytes, maxArtifactsBytes } = options;
+  const { cores, keptFreeBytes, cacheBytes, maxArtifactsBytes } = options;
   const scale = createWorkerScale();
   const metrics = createJobMetrics(queues, scale);
   let shareOf: ShareOf = () => 1;
@@ -31,6 +31,7 @@ export function openJobs({ options, logger, lifecycle }: Opening, folder: string
     namespace,
     cores,
     keptFreeBytes,
+    cacheBytes,
     maxArtifactsBytes,
     shareOf: (tenant) => shareOf(tenant),
     onPickup: (waitedMs) => metrics.pickedUp(waitedMs),

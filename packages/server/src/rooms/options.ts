@@ -41,6 +41,8 @@ export interface NodeOptions {
   readonly redis?: string | undefined;
   /** `s3://…`, or a folder shared by all members: the artifacts of jobs. Default: the data folder. */
   readonly blobs?: string | undefined;
+  /** Most bytes of copies of a bucket's files, for models and for jobs each. Default: 10 GiB, and at most a third of the disk. */
+  readonly cacheBytes?: number | undefined;
   /** Memory for models in a fleet, in bytes. Default: three quarters of the memory. */
   readonly modelMemoryBytes?: number | undefined;
   /** Known to all members of the fleet, which forward requests to each other; absent: none is forwarded. */

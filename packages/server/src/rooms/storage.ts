@@ -42,10 +42,11 @@ export async function openStorage(
   const limits = { maxModelBytes: MAX_MODEL_BYTES };
   if (shared !== undefined) {
     const { state, isRestart } = shared;
-    const { keptFreeBytes } = options;
+    const { keptFreeBytes, cacheBytes } = options;
     // Its own cache: the artifacts of jobs must not evict the models that a restart needs.
     const artifacts = await openArtifacts(options.blobs!, join(folder.root, 'model-cache'), {
       keptFreeBytes,
+      cacheBytes,
       // A node that has copies serves without the bucket; one that has none could serve nothing.
       onAway: isRestart ? tellIn(logger) : undefined,
     });

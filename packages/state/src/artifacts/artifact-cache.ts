@@ -3,6 +3,7 @@
  * copies are evicted. A copy that was requested within the last hour stays even beyond the bound:
  * its caller may be about to open or mount it.
  */
+import { statfs } from 'node:fs/promises';
 import type { ArtifactStore } from '../contract.ts';
 import type { DiskRoom } from '../disk/disk-room.ts';
 import { openFileArtifacts } from './file-artifacts.ts';
@@ -19,8 +20,8 @@ export interface ArtifactCache {
 export interface CacheOptions {
   readonly folder: string;
   readonly room?: DiskRoom | undefined;
-  /** Bound of all copies together, in bytes. */
-  readonly maxBytes: number;
+  /** Bound of all copies together, in bytes. Default: 10 GiB, and at most a third of the disk. */
+  readonly maxBytes?: number | undefined;
   /** How long a copy stays after its last use in any case, in milliseconds. Default: an hour. */
   readonly keepMs?: number;
   /** Milliseconds since any fixed point. */
@@ -32,10 +33,15 @@ interface Copy {
   readonly usedAt: number;
 }
 
+const LARGEST_BYTES = 10 * 2 ** 30;
+/** A node has two caches, of models and of jobs, and keeps a tenth of the disk free. */
+const SHARE_OF_DISK = 1 / 3;
+
 /** @throws SkeinError DATA_FOLDER_UNUSABLE. */
 export async function openArtifactCache(options: CacheOptions): Promise<ArtifactCache> {
   const { keepMs = 3_600_000, now = () => performance.now() } = options;
   const files = await openFileArtifacts(options.folder, { shared: true, room: options.room });
+  const maxBytes = options.maxBytes ?? (await defaultBound(options.folder));
   /** Ordered by last use, oldest first. */
   const copies = new Map<string, Copy>();
   let totalBytes = 0;
@@ -71,7 +77,7 @@ export async function openArtifactCache(options: CacheOptions): Promise<Artifact
       const sizeBytes = await sizeOf(digest);
       if (sizeBytes !== undefined) note(digest, { sizeBytes, usedAt: now() });
       for (const [oldest, { usedAt }] of copies) {
-        if (totalBytes <= options.maxBytes || now() - usedAt < keepMs) break;
+        if (totalBytes <= maxBytes || now() - usedAt < keepMs) break;
         drop(oldest);
         await files.remove(oldest);
       }
@@ -81,4 +87,9 @@ export async function openArtifactCache(options: CacheOptions): Promise<Artifact
       await files.remove(digest);
     },
   };
+}
+
+async function defaultBound(folder: string): Promise<number> {
+  const { blocks, bsize } = await statfs(folder);
+  return Math.min(LARGEST_BYTES, Math.floor(blocks * bsize * SHARE_OF_DISK));
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
+import { mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
 import { openArtifacts } from './open-artifacts.ts';
 import { parseBucketAddress } from './bucket-address.ts';
 import { GCS_FORM } from './gcs-artifacts.ts';
@@ -64,6 +65,25 @@ describe.skipIf(moto.skip)('a bucket', () => {
     expect(await readdir(cacheFolder)).toHaveLength(6);
     await second.close();
   });
+
+  it.skipIf(tinyDisk.skip)(
+    `keeps copies on a third of a small disk: the rest is for what comes ${tinyDisk.reason}`,
+    async () => {
+      const url = await server.bucket('small-disk');
+      using disk = mountTinyDisk('size=12m');
+      const cacheFolder = disk.folder;
+      const first = await openS3Artifacts({ url, cacheFolder });
+      const digests: string[] = [];
+      for (let index = 0; index < 8; index++) {
+        digests.push((await first.put(chunks(randomBytes(2 ** 20)), 2 ** 20)).digest);
+      }
+      await first.close();
+      const second = await openS3Artifacts({ url, cacheFolder });
+      await second.pathOf(digests[0]!);
+      expect(await readdir(cacheFolder)).toHaveLength(4);
+      await second.close();
+    },
+  );
 
   it('names the missing bucket', async () => {
     const url = `s3://never-made?endpoint=${server.endpoint}`;

@@ -46,8 +46,8 @@ export interface BucketOptions {
   readonly cacheFolder: string;
   /** Refuses copies that would use reserved disk space. */
   readonly room?: DiskRoom | undefined;
-  /** Bound of the local copies, in bytes. Default: 10 GiB. */
-  readonly cacheBytes?: number;
+  /** Bound of the local copies, in bytes. Default: 10 GiB, and at most a third of the disk. */
+  readonly cacheBytes?: number | undefined;
   /** Size of a part of a large upload, in bytes, at least 5 MiB. Default: 16 MiB. */
   readonly partBytes?: number;
   /** The longest silence of the bucket during a request, in milliseconds. Default: 20 s. */
@@ -58,7 +58,6 @@ export interface BucketOptions {
 
 export const DEFAULT_SILENCE_MS = 20_000;
 export const DEFAULT_PART_BYTES = 16 * 2 ** 20;
-const DEFAULT_CACHE_BYTES = 10 * 2 ** 30;
 const DIGEST = /^[0-9a-f]{64}$/;
 /** How often a download may break without a byte of progress in between. */
 const BREAKS = 3;
@@ -73,7 +72,7 @@ export async function openBucketArtifacts(
   const cache = await openArtifactCache({
     folder: options.cacheFolder,
     room: options.room,
-    maxBytes: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
+    maxBytes: options.cacheBytes,
   });
   const keyOf = (digest: string): string => {
     if (!DIGEST.test(digest)) throw new TypeError(`"${digest}" is not a sha-256 in hex.`);

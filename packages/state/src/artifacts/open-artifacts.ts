@@ -15,6 +15,8 @@ import type { AwayListener } from './until-usable.ts';
 export interface OpenArtifactsOptions {
   /** Free space to keep on the disk of the folder or cache. Default: see `createDiskRoom`. */
   readonly keptFreeBytes?: number | undefined;
+  /** Bound of the local copies of a bucket, in bytes. Default: 10 GiB, and at most a third of the disk. */
+  readonly cacheBytes?: number | undefined;
   /** Whether only the caller writes to the folder. Default: false. */
   readonly exclusive?: boolean;
   /** Present: a bucket that cannot be used is opened all the same, and its requests fail until it can. */
@@ -47,20 +49,20 @@ export const ARTIFACT_BACKENDS = {
   },
   s3: {
     schemes: ['s3:'],
-    async open(url, { cacheFolder, keptFreeBytes, onAway }) {
+    async open(url, { cacheFolder, keptFreeBytes, ...more }) {
       const room = await roomIn(cacheFolder, keptFreeBytes);
       const { openS3Artifacts } = await import('./s3-artifacts.ts');
-      return openS3Artifacts({ url, cacheFolder, room, onAway });
+      return openS3Artifacts({ url, cacheFolder, room, ...more });
     },
     // A bucket is bounded by its cost.
     defaultBound: async () => Infinity,
   },
   gcs: {
     schemes: ['gs:'],
-    async open(url, { cacheFolder, keptFreeBytes, onAway }) {
+    async open(url, { cacheFolder, keptFreeBytes, ...more }) {
       const room = await roomIn(cacheFolder, keptFreeBytes);
       const { openGcsArtifacts } = await import('./gcs-artifacts.ts');
-      return openGcsArtifacts({ url, cacheFolder, room, onAway });
+      return openGcsArtifacts({ url, cacheFolder, room, ...more });
     },
     defaultBound: async () => Infinity,
   },

@@ -4,6 +4,7 @@ import { formatBytes } from '@skein/api/units';
 import type { SandboxOffer, Worker } from '@skein/jobs';
 import { startFleetWorker } from '@skein/server';
 import { defineCommand, type Context } from '../../command-line/command.ts';
+import { cacheOption, orEnvironment } from '../../command-line/environment.ts';
 import {
   bytes,
   choice,
@@ -60,6 +61,7 @@ export const worker = defineCommand({
         completes: 'folder',
       },
     ),
+    cache: cacheOption,
     queues: withDefault(text('LIST', 'Queues to work on, with commas between them.'), 'default'),
     cores: decimal(
       'N',
@@ -101,6 +103,7 @@ export const worker = defineCommand({
     const started = await startFleetWorker({
       redis: required(options.redis ?? context.env['SKEIN_REDIS'], '--redis URL', 'SKEIN_REDIS'),
       blobs: required(options.blobs ?? context.env['SKEIN_BLOBS'], '--blobs PLACE', 'SKEIN_BLOBS'),
+      cacheBytes: orEnvironment(context, options.cache, 'SKEIN_CACHE', cacheOption),
       queues: namesIn(options.queues),
       labels: options.label.map(readLabel),
       name: options.name,

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { NodeOptions } from '@skein/server';
 import type { Context, OptionValues } from '../../command-line/command.ts';
-import { orEnvironment } from '../../command-line/environment.ts';
+import { cacheOption, orEnvironment } from '../../command-line/environment.ts';
 import {
   bytes,
   choice,
@@ -109,6 +109,7 @@ export const upOptions = {
   logLevel: choice(['debug', 'info', 'warn', 'error'], 'Least weight of what is logged.'),
   redis: text('URL', 'Redis that holds the state and the jobs of a fleet (or SKEIN_REDIS).'),
   blobs: text('PLACE', 'Bucket (s3://… or gs://…) or shared folder of artifacts (or SKEIN_BLOBS).'),
+  cache: cacheOption,
   modelMemory: modelMemoryOption,
   fleetKey: text(
     'FILE',
@@ -123,7 +124,7 @@ export const upOptions = {
   namespace: text('NAME', 'State and jobs of other namespaces in the same Redis are not seen.'),
   queues: text(
     'LIST',
-    'Queues whose jobs this node runs itself, with commas; "none" leaves all to workers. Default: default.',
+    'Queues whose jobs this node runs itself, with commas (or SKEIN_QUEUES); "none" leaves all to workers. Default: default.',
   ),
   otlp: text('URL', 'Send OpenTelemetry traces to this OTLP/HTTP endpoint.'),
 };
@@ -153,6 +154,7 @@ export async function nodeOptions(context: Context, options: UpOptions): Promise
     allowedOrigins: options.allowOrigin,
     ...fleetOf(context, options),
     ...(await peersOf(context, options)),
+    cacheBytes: orEnvironment(context, options.cache, 'SKEIN_CACHE', cacheOption),
     hedgeShare: shareOf(orEnvironment(context, options.hedges, 'SKEIN_HEDGES', hedgesOption)),
     modelMemoryBytes: orEnvironment(
       context,
@@ -210,7 +212,8 @@ function fleetOf(
       '--redis needs --blobs PLACE: what jobs read and leave behind must be where every worker sees it.',
     );
   }
-  const { namespace, queues = 'default' } = given;
+  const { namespace } = given;
+  const queues = given.queues ?? (env['SKEIN_QUEUES'] || 'default');
   return {
     redis,
     blobs,

@@ -36,6 +36,7 @@ it('listens on PORT, and admits the holder of SKEIN_ADMIN_KEY at its first start
 it.each([
   [{ PORT: 'tcp://10.0.0.1:80' }, /PORT: .* is not a whole number/],
   [{ SKEIN_GRACE: 'soon' }, /SKEIN_GRACE: /],
+  [{ SKEIN_CACHE: 'lots' }, /SKEIN_CACHE: /],
   [{ SKEIN_ADMIN_KEY: 'open sesame' }, /given admin key is malformed/],
 ])('names the variable that is wrong: %o', async (env, message) => {
   const { code, stdout, stderr } = await runCli(UP, { cwd: folder(), env });

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -58,7 +58,9 @@ describe.skipIf(moto.skip)('a node that starts', () => {
     bucket.answer = 'pass';
   });
 
-  const start = (given: { folder?: string; redis?: string } = {}): Promise<NodeProcess> =>
+  const start = (
+    given: { folder?: string; redis?: string; cache?: string } = {},
+  ): Promise<NodeProcess> =>
     startNodeProcess({
       folder: given.folder ?? folder,
       key: KEY,
@@ -68,6 +70,7 @@ describe.skipIf(moto.skip)('a node that starts', () => {
         SKEIN_ADMIN_KEY: KEY,
         SKEIN_REDIS: given.redis ?? redis.url,
         SKEIN_BLOBS: blobs,
+        SKEIN_CACHE: given.cache ?? '',
       },
     });
   async function startNew(given: { redis?: string } = {}): Promise<NodeProcess> {
@@ -123,6 +126,14 @@ describe.skipIf(moto.skip)('a node that starts', () => {
     await expect.poll(() => bucket.refused, PATIENCE).toBeGreaterThan(before);
     bucket.answer = 'pass';
     await deploys(node);
+  });
+
+  it('with a bound of its copies keeps those that it serves', LONG, async () => {
+    const copies = join(folder, '.skein/model-cache');
+    expect((await readdir(copies)).length).toBeGreaterThan(1);
+    await using node = await start({ cache: '1' });
+    await answers(node);
+    expect(await readdir(copies)).toHaveLength(1);
   });
 
   it('without a copy of its model loads it when its bucket answers', LONG, async () => {
