@@ -1,6 +1,7 @@
 /** Uploads a model and deploys it: shared by `deploy` and `train --deploy`. */
 import type { DeploymentSettingsPatch, DeploymentView, RolloutPlan, VersionView } from '@skein/api';
 import type { Client } from '@skein/api/client';
+import { SkeinError } from '@skein/api/errors';
 import { formatDuration } from '@skein/api/units';
 import type { Context } from '../command-line/command.ts';
 
@@ -43,5 +44,16 @@ export async function serveVersion(
   } finally {
     clearInterval(timer);
     context.notes.clear();
+  }
+}
+
+/** The versions of a model; none if the node does not know it. */
+export async function storedVersions(client: Client, name: string): Promise<ReadonlySet<string>> {
+  try {
+    const { versions } = await client.listVersions({ name });
+    return new Set(versions.map(({ version }) => version));
+  } catch (error) {
+    if (error instanceof SkeinError && error.code === 'MODEL_UNKNOWN') return new Set();
+    throw error;
   }
 }

@@ -37,11 +37,11 @@ export interface ModelAudit {
 /** @throws SkeinError FILE_UNREADABLE, PLAN_INVALID, SITE_DATA_UNFIT, TRAINING_MODEL_UNFIT, AUDIT_UNFIT. */
 export async function auditModel(cwd: string, audit: ModelAudit): Promise<AuditReport> {
   const { epsilon: claimed, delta, confidence } = audit;
-  const [model, before] = await Promise.all([
-    modelOf(cwd, audit.model),
-    audit.before === undefined ? undefined : modelOf(cwd, audit.before),
-  ]);
   const { data } = await planOf(cwd, audit.plan);
+  const [model, before] = await Promise.all([
+    modelOf(cwd, audit.model, data),
+    audit.before === undefined ? undefined : modelOf(cwd, audit.before, data),
+  ]);
   const { path } = await givenFile(cwd, audit.data);
   const { rows } = await readSiteRows(data, createReadStream(path), 'jsonl');
   const included = await includedOf(path, audit.data);
@@ -63,12 +63,22 @@ export async function planOf(cwd: string, path: string): Promise<{ readonly data
   throw new SkeinError('PLAN_INVALID', `"${path}" is not a plan with the columns of its data.`);
 }
 
-async function modelOf(cwd: string, path: string): Promise<Model> {
+/** A model that encodes rows with the columns of the plan. */
+async function modelOf(cwd: string, path: string, { features }: PublicColumns): Promise<Model> {
   const { model } = await modelFile(resolve(cwd, path), path);
-  if (blueprintOf(model)?.table !== undefined) return model;
+  const table = blueprintOf(model)?.table;
+  if (table === undefined) {
+    throw new SkeinError(
+      'TRAINING_MODEL_UNFIT',
+      `"${path}" does not say how it encodes rows: a model of \`skein train\` or of a federation does.`,
+    );
+  }
+  const namesOf = (columns: readonly { readonly name: string }[]): string =>
+    columns.map(({ name }) => name).join(', ');
+  if (namesOf(table.features) === namesOf(features)) return model;
   throw new SkeinError(
     'TRAINING_MODEL_UNFIT',
-    `"${path}" does not say how it encodes rows: a model of \`skein train\` or of a federation does.`,
+    `"${path}" is not a model of this plan: it takes the columns ${namesOf(table.features)}, the plan has ${namesOf(features)}.`,
   );
 }
 

@@ -109,6 +109,21 @@ it('refuses what is not of an audit of a model', async () => {
   expect(lines.length).toBeGreaterThan(CANARIES / 4);
   expect(lines.every((line) => !line.includes('skein_included'))).toBe(true);
   await writeFile(join(folder, 'not.onnx'), 'not a model');
+  await writeFile(join(folder, 'aged.csv'), 'age,ill\n20,no\n30,no\n60,yes\n70,yes\n80,yes\n');
+  const train = [
+    'train',
+    '--model',
+    'mlp',
+    '--data',
+    'aged.csv',
+    '--label',
+    'ill',
+    '--epochs',
+    '1',
+  ];
+  expect(await runCli([...train, '--out', 'aged.onnx'], { cwd: folder })).toMatchObject({
+    code: 0,
+  });
   const model = ['audit', '--model', 'not.onnx'];
   const whole = [...model, '--data', 'canaries.jsonl', '--plan', 'open.json', '--epsilon', '1'];
   for (const [args, code] of [
@@ -117,6 +132,7 @@ it('refuses what is not of an audit of a model', async () => {
     [[...whole, '--rounds', '3'], 'USAGE'],
     [['audit', 'https://node.example/join#skein-join_x', ...whole.slice(1)], 'USAGE'],
     [whole, 'MODEL_FILE_INVALID'],
+    [whole.with(2, 'aged.onnx'), 'TRAINING_MODEL_UNFIT'],
     [['canaries', 'not.onnx'], 'PLAN_INVALID'],
   ] as const) {
     const { stdout, stderr } = await skein(...args);

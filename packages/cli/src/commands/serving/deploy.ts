@@ -1,7 +1,7 @@
 /** `skein deploy`: serves a model file or a composition. */
 import { defined } from '@skein/api/defined';
 import { extname, basename } from 'node:path';
-import type { Client, DeploymentSettingsPatch, Run, VersionView } from '@skein/api';
+import type { DeploymentSettingsPatch, Run, VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { DEVICES } from '@skein/api/implementations';
 import { formatDuration } from '@skein/api/units';
@@ -13,7 +13,7 @@ import {
   dataFolder,
   type ConnectionChoice,
 } from '../../connection/connection.ts';
-import { serveVersion, type Deployed } from '../../deploying/deploying.ts';
+import { serveVersion, storedVersions, type Deployed } from '../../deploying/deploying.ts';
 import { givenFile } from '../../file.ts';
 import {
   deployLanguageModel,
@@ -212,17 +212,6 @@ export const deploy = defineCommand({
     ].join('\n');
   },
 });
-
-/** The versions of a model; none if the node does not know it. */
-async function storedVersions(client: Client, name: string): Promise<ReadonlySet<string>> {
-  try {
-    const { versions } = await client.listVersions({ name });
-    return new Set(versions.map(({ version }) => version));
-  } catch (error) {
-    if (error instanceof SkeinError && error.code === 'MODEL_UNKNOWN') return new Set();
-    throw error;
-  }
-}
 
 /** Whether the node has said that the version or its settings must change. */
 function isRefusal(error: unknown): boolean {

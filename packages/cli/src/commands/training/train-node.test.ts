@@ -108,6 +108,20 @@ describe('a table', () => {
       { model: 'risk', version: '2' },
     ]);
   });
+
+  it('is kept where the node does not serve it, and a wrong name is refused before the training', async () => {
+    const train = ['train', '--model', 'mlp', '--data', 'wdbc.csv', '--label', 'diagnosis'];
+    const misnamed = await node.run(...train, '--epochs', '1', '--deploy', 'no name');
+    expect(misnamed.stderr).toContain('REQUEST_INVALID');
+    expect(misnamed.stderr).not.toContain('epoch');
+    await node.json('rollout', 'risk', '--version', '1', '--shadow');
+    const refused = await node.run(...train, '--epochs', '1', '--deploy', 'risk');
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringMatching(/is kept[^]*skein deploy --run \S+ --name risk[^]*ROLLOUT_IN_PROGRESS/),
+    ]);
+    await node.run('rollback', 'risk');
+  });
 });
 
 it('a model from PyTorch is refused labels that it has no output for, before the first step', async () => {

@@ -1,6 +1,6 @@
 /** `skein train`: trains a model on rows on this machine; the result can be deployed as a version. */
 import { join, resolve } from 'node:path';
-import type { DeploymentView, Run, VersionView } from '@skein/api';
+import type { Client, DeploymentView, Run, VersionView } from '@skein/api';
 import { unwritable } from '@skein/api/file-errors';
 import { formatBytes, formatDuration } from '@skein/api/units';
 import { lineageMetadata } from '@skein/state/run-versions';
@@ -8,7 +8,7 @@ import { fileStore } from '@skein/train/files';
 import { gangOf, type TrainedRun } from '@skein/train/run';
 import { defineCommand, type Context } from '../../command-line/command.ts';
 import { connect, connectionOptions, type ConnectionChoice } from '../../connection/connection.ts';
-import { serveVersion } from '../../deploying/deploying.ts';
+import { serveVersion, storedVersions } from '../../deploying/deploying.ts';
 import { duration, flag, integer, optionalArgument, text } from '../../command-line/option.ts';
 import { renderReport } from '../../output/run.ts';
 import { renderFields } from '../../output/table.ts';
@@ -124,8 +124,10 @@ export const train = defineCommand({
     const given = { flags: flagsOf(choices, file, name), config };
     requireOneWay(way, given);
     const leads = gang === undefined || gang.rank === 0;
-    // An unreachable node is reported now rather than after hours of training.
-    if (leads && deploy !== undefined) await (await connect(context, options)).client.getNode();
+    // An unreachable node or a wrong name is reported now rather than after hours of training.
+    if (leads && deploy !== undefined) {
+      await storedVersions((await connect(context, options)).client, deploy);
+    }
     const work = begin(context, options, way, given).catch((error: unknown) => {
       throw inOptions(error);
     });
@@ -198,20 +200,33 @@ async function written(
 async function served(
   context: Context,
   choice: ConnectionChoice,
-  { run, model }: TrainedRun,
+  trained: TrainedRun,
   name: string,
 ): Promise<Pick<Trained, 'run' | 'deployment' | 'try'>> {
   const { client, url, key } = await connect(context, choice);
-  const content = new Uint8Array(model ?? []);
-  const version: VersionView = await client.importModel({
-    name,
-    content,
-    metadata: lineageMetadata(run),
-  });
-  const deployment = await serveVersion(context, client, { name, version: version.version });
+  const { run } = trained;
+  const [version, deployment] = await deployed(context, client, trained, name).catch(
+    (error: unknown) => {
+      const { line, style } = context.notes;
+      line('The trained model is kept. To serve it:');
+      line(`  ${style.cyan(style.commands(`skein deploy --run ${run.id} --name ${name}`))}`);
+      throw error;
+    },
+  );
   return {
     run: await recordDeployed(context, choice, run, version),
     deployment,
     try: tryLines(deployment, url, key !== undefined, choice),
   };
+}
+
+async function deployed(
+  context: Context,
+  client: Client,
+  { run, model }: TrainedRun,
+  name: string,
+): Promise<[VersionView, DeploymentView]> {
+  const content = new Uint8Array(model ?? []);
+  const version = await client.importModel({ name, content, metadata: lineageMetadata(run) });
+  return [version, await serveVersion(context, client, { name, version: version.version })];
 }
