@@ -207,9 +207,10 @@ async function served(
   const { run } = trained;
   const [version, deployment] = await deployed(context, client, trained, name).catch(
     (error: unknown) => {
-      const { line, style } = context.notes;
-      line('The trained model is kept. To serve it:');
-      line(`  ${style.cyan(style.commands(`skein deploy --run ${run.id} --name ${name}`))}`);
+      const { notes } = context;
+      const { style } = notes;
+      notes.line('The trained model is kept. To serve it:');
+      notes.line(`  ${style.cyan(style.commands(`skein deploy --run ${run.id} --name ${name}`))}`);
       throw error;
     },
   );
