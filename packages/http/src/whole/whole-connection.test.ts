@@ -117,6 +117,19 @@ describe('a request that arrives whole', () => {
     expect(held[0]!.response.destroyed).toBe(true);
   });
 
+  it('tells each of its listeners that it has been answered', async () => {
+    const { client, held, answer } = await listening();
+    const { socket, until } = await client();
+    socket.write(head('POST', '/here/held'));
+    await expect.poll(() => held.length).toBe(1);
+    const { response } = held[0]!;
+    const told: string[] = [];
+    for (const name of ['a', 'b']) response.once('close', () => told.push(name));
+    answer(response, 'done');
+    await until(/done$/);
+    expect(told).toEqual(['a', 'b']);
+  });
+
   it('is answered in UTF-8 and in bytes, however long the answer is', async () => {
     const { client, held } = await listening();
     const { socket, until } = await client();

@@ -31,9 +31,14 @@ export class WholeResponse implements HttpResponse {
     return this.socket.destroyed;
   }
 
-  /** One listener: the request has been answered, or its connection has closed. */
+  /** The request has been answered, or its connection has closed. */
   once(_: 'close', listener: () => void): void {
-    this.#onClose = listener;
+    const before = this.#onClose;
+    const both = (): void => {
+      before?.();
+      listener();
+    };
+    this.#onClose = before === undefined ? listener : both;
   }
 
   closed(): void {
