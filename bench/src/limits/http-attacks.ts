@@ -145,6 +145,32 @@ export const httpAttacks: readonly Attack[] = [
     socket.write(`${pick(PATHS)} HTTP/1.1\r\n${HOST}Content-Length: 1000\r\n\r\n`);
   }),
 
+  keep('requests that lack their last byte', SOCKETS, (socket) => {
+    // Just below what is read beside Node's server, which gets it when the rest does not come.
+    socket.resume();
+    const body = Buffer.alloc(63 * 1024, 0x20);
+    socket.write(
+      `POST /v2/models/any/infer HTTP/1.1\r\n${HOST}Content-Length: ${body.length + 1}\r\n\r\n`,
+    );
+    socket.write(body);
+    setTimeout(() => socket.destroy(), 60);
+  }),
+
+  keep('whole requests in a byte a piece', 500, (socket) => {
+    socket.resume().setNoDelay(true);
+    const body = ' '.repeat(50);
+    const request = `POST /v2/models/any/infer HTTP/1.1\r\n${HOST}Content-Length: ${body.length}\r\n\r\n${body}`;
+    let at = 0;
+    trickle(socket, () => request[at++ % request.length]!, 1);
+  }),
+
+  keep('whole requests, answers unread', SOCKETS, (socket) => {
+    socket.pause();
+    const body = ' '.repeat(60 * 1024);
+    const request = `POST /v2/models/any/infer HTTP/1.1\r\n${HOST}Content-Length: ${body.length}\r\n\r\n${body}`;
+    trickle(socket, () => request, 100);
+  }),
+
   keep('connections that say nothing', SOCKETS, (socket) => void socket.resume()),
 
   keep('connections half closed', SOCKETS, (socket) => {

@@ -24,7 +24,7 @@ import type { GatewayLogger } from '../fault.ts';
 import { peek, SHARED_ALPN, speaksHttp2 } from './shared-port.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { createSecureHttpServer } from '../tls/secure-servers.ts';
-import { WholeConnection } from '../whole/whole-connection.ts';
+import { WaitingBytes, WholeConnection } from '../whole/whole-connection.ts';
 import type { WholeResponse } from '../whole/whole-response.ts';
 
 export interface HttpListener {
@@ -116,6 +116,7 @@ export function createHttpListener(
       ? createServer(options)
       : createSecureHttpServer(options, certificates, http2 && SHARED_ALPN);
   const connections = new HttpConnections(limits.maxConnections);
+  const waiting = new WaitingBytes();
   // Beyond these, do not even send a rejection.
   server.maxConnections = Math.ceil((1 + LEAVING_PARTS) * limits.maxConnections);
   const accept =
@@ -226,6 +227,7 @@ export function createHttpListener(
     onBroken: (code: string) => void,
   ): void {
     const connection = new WholeConnection(socket, {
+      waiting,
       keepAliveTimeoutMs: limits.keepAliveTimeoutMs,
       unreadTimeoutMs: limits.bodyTimeoutMs,
       takes,

@@ -19,7 +19,33 @@ const KEEP_ALIVE_BUFFER_MS = 1000;
 const MAX_PIECES = 64;
 const MS_PER_SECOND = 1000;
 
+/**
+ * Bytes of all connections that wait for the rest of their requests. Beyond the bound Node's server gets
+ * them, which reads the body of no caller without a right.
+ */
+export class WaitingBytes {
+  readonly #max: number;
+  #held = 0;
+
+  constructor(max = 4 * 1024 * 1024) {
+    this.#max = max;
+  }
+
+  /** @returns whether there is room for so many more; they are held then. */
+  take(bytes: number): boolean {
+    if (this.#held + bytes > this.#max) return false;
+    this.#held += bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.#held -= bytes;
+  }
+}
+
 export interface WholeOptions {
+  /** Shared by all connections. */
+  readonly waiting: WaitingBytes;
   readonly keepAliveTimeoutMs: number;
   /** A client that reads nothing of its answer for so long loses the connection. */
   readonly unreadTimeoutMs: number;
@@ -42,6 +68,8 @@ export class WholeConnection {
   /** What has arrived and has not been served. */
   #waiting: Buffer | undefined;
   #pieces = 0;
+  /** Of the bytes that wait for the rest of their request. */
+  #held = 0;
   #restTimer: NodeJS.Timeout | undefined;
   #unreadTimer: NodeJS.Timeout | undefined;
 
@@ -94,15 +122,22 @@ export class WholeConnection {
 
   /** For the rest of a request. */
   #await(bytes: Buffer): void {
-    this.#waiting = bytes;
+    const more = bytes.length - this.#held;
     // Each piece copies those before it.
-    if (++this.#pieces > MAX_PIECES) this.#leave(bytes);
-    else this.#restTimer ??= setTimeout(() => this.#leave(this.#waiting!), REST_MS);
+    if (++this.#pieces > MAX_PIECES || !this.#options.waiting.take(more)) {
+      this.#leave(bytes);
+      return;
+    }
+    this.#held += more;
+    this.#waiting = bytes;
+    this.#restTimer ??= setTimeout(() => this.#leave(this.#waiting!), REST_MS);
   }
 
   #forget(): void {
     this.#waiting = undefined;
     this.#pieces = 0;
+    this.#options.waiting.give(this.#held);
+    this.#held = 0;
     clearTimeout(this.#restTimer);
     this.#restTimer = undefined;
   }
