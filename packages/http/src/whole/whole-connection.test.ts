@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { HttpRequest, HttpResponse } from '../exchange/exchange.ts';
 import { DEFAULT_LIMITS, type GatewayLimits } from '../limits.ts';
 import { createHttpListener } from '../listener/listener.ts';
+import { WaitingBytes, WholeConnection } from './whole-connection.ts';
 
 const head = (method: string, path: string, length = 0): string =>
   `${method} ${path} HTTP/1.1\r\nHost: a\r\n${length === 0 ? '' : `Content-Length: ${length}\r\n`}\r\n`;
@@ -214,6 +215,32 @@ describe('anything else goes to Node’s server', () => {
     await writeParts(socket, [head('POST', '/here', body.length), ...body.split('')]);
     expect(await until(/y{200}$/)).toMatch(/(node \/here|whole) y{200}$/);
   });
+});
+
+it('what waits for its rest is bounded over all connections', async () => {
+  const waiting = new WaitingBytes(100);
+  const others: number[] = [];
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    const connection = new WholeConnection(socket, {
+      waiting,
+      keepAliveTimeoutMs: 1000,
+      unreadTimeoutMs: 1000,
+      takes: () => true,
+      serve() {},
+      onBroken() {},
+      onOther: (bytes) => others.push(bytes.length),
+    });
+    expect(connection.isIdle).toBe(true);
+    onTestFinished(() => void socket.destroy());
+  });
+  onTestFinished(() => void server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const { socket } = await openClient(port);
+  socket.write(head('POST', '/here', 500) + 'a'.repeat(200));
+  await expect.poll(() => others).toEqual([head('POST', '/here', 500).length + 200]);
+  expect(waiting.take(100)).toBe(true);
 });
 
 describe('a connection', () => {
