@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { testFolder } from './testing/folder.ts';
 import { checkedFiles, findWords } from './words.ts';
 
 it('finds actors and metaphors in identifiers and sentences, with line and replacement', () => {
@@ -24,7 +24,7 @@ it('allows the Unix user as code, and words that contain a metaphor', () => {
 });
 
 it('checks sources and documents, and leaves out what is generated, installed or ignored', () => {
-  const root = mkdtempSync(join(tmpdir(), 'skein-words-'));
+  const root = testFolder();
   const files = [
     'README.md',
     'packages/a/src/a.ts',
@@ -41,5 +41,4 @@ it('checks sources and documents, and leaves out what is generated, installed or
     writeFileSync(join(root, file), '');
   }
   expect(checkedFiles(root)).toEqual(['README.md', 'apps/judge/src/f.tsx', 'packages/a/src/a.ts']);
-  rmSync(root, { recursive: true });
 });

@@ -1,8 +1,8 @@
 /** The example as a user runs it, and the text that it learns from. */
-import { execFile } from 'node:child_process';
 import type { Client } from '@skein/api/client';
 import { seededRandom } from '@skein/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ExampleOutcome, runExample } from '../../scripts/testing/example.ts';
 import { startTestNode, type TestNode } from '../../packages/server/src/testing/test-node.ts';
 import { alphabetOf } from './alphabet.ts';
 import { harbourScenes, isScene } from './corpus.ts';
@@ -28,7 +28,7 @@ describe('the text', () => {
 describe('the command', () => {
   let node: TestNode;
   let client: Client;
-  let outcome: Outcome;
+  let outcome: ExampleOutcome;
 
   beforeAll(async () => {
     node = await startTestNode({ cores: 1, queues: [] });
@@ -91,19 +91,4 @@ describe('the command', () => {
   });
 });
 
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function start(...args: string[]): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      ['main.ts', ...args],
-      { cwd: import.meta.dirname },
-      (_, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
-    );
-  });
-}
+const start = (...args: string[]) => runExample(import.meta.dirname, ...args);

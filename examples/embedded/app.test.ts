@@ -1,26 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { mlp, writeModel } from '@skein/onnx';
 import { openServing, type EmbeddedServing } from '@skein/serving';
 import type { Hono } from 'hono';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { testFolder } from '../../scripts/testing/folder.ts';
 import { COLUMNS, createApp } from './app.ts';
 
-let folder: string;
 let serving: EmbeddedServing;
 let app: Hono;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-embedded-'));
-  serving = await openServing({ folder, cores: 1 });
+  serving = await openServing({ folder: testFolder(), cores: 1 });
   const model = writeModel(mlp({ sizes: [COLUMNS, 16, 2], seed: 1 }));
   await serving.deploy('risk', model, { objective: { latencyMs: 10_000 } });
   app = createApp(serving);
 });
-afterAll(async () => {
-  await serving.close();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => serving.close());
 
 const predict = async (body: string, headers: Record<string, string> = {}): Promise<Response> =>
   app.request('/predict', { method: 'POST', body, headers });

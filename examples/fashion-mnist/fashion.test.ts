@@ -1,13 +1,13 @@
 /** The README's command on few pictures, and with SKEIN_FULL=1 on all of them. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import type { Run } from '@skein/api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { requireComponent } from '../../scripts/testing/components.ts';
+import { testFolder } from '../../scripts/testing/folder.ts';
 
 const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts');
 const CONFIG = join(import.meta.dirname, 'train.config.ts');
@@ -27,11 +27,7 @@ async function firstRows(name: string, count: number): Promise<Uint8Array> {
 }
 
 describe.skipIf(pictures.skip)('garments', () => {
-  let folder: string;
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'skein-garments-'));
-  });
-  afterAll(() => rm(folder, { recursive: true }));
+  const folder = testFolder();
 
   async function accuracyOf(...args: string[]): Promise<number> {
     const { stdout } = await promisify(execFile)(

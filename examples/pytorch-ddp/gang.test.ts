@@ -1,9 +1,9 @@
 /** Two real ranks on a real node, one of which is killed on the way. */
-import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@skein/api/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runExample } from '../../scripts/testing/example.ts';
 import { requireComponent } from '../../scripts/testing/components.ts';
 import { startTestNode, type TestNode } from '../../packages/server/src/testing/test-node.ts';
 import { gangModel, startGang } from './gang.ts';
@@ -63,22 +63,7 @@ describe.skipIf(torch.skip)('a gang of two ranks', () => {
   }, 180_000);
 });
 
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function start(...args: string[]): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      ['main.ts', ...args],
-      { cwd: import.meta.dirname },
-      (_, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
-    );
-  });
-}
+const start = (...args: string[]) => runExample(import.meta.dirname, ...args);
 
 /** Ends the Python process of a rank as a machine does that loses its power. */
 async function killRank(rank: number): Promise<void> {

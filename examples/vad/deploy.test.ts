@@ -1,8 +1,8 @@
 /** The example as a user runs it: a command that calls a node. */
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runExample } from '../../scripts/testing/example.ts';
 import { startTestNode, type TestNode } from '../../packages/server/src/testing/test-node.ts';
 import type { Segment } from './segments.ts';
 import { speechSegments } from './vad.ts';
@@ -23,24 +23,7 @@ afterAll(async () => {
   await node.close();
 });
 
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the command as npm would: in the package's folder, with the user's in INIT_CWD. */
-function command(...args: string[]): Promise<Outcome> {
-  const env = { ...process.env, INIT_CWD: root };
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      ['main.ts', ...args],
-      { cwd: import.meta.dirname, env },
-      (_, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
-    );
-  });
-}
+const command = (...args: string[]) => runExample(import.meta.dirname, ...args);
 
 function places(segments: readonly Segment[]): boolean[] {
   return segments.flatMap(({ startMs, endMs }, index) => [

@@ -1,20 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { testFolder } from '../../../scripts/testing/folder.ts';
 import { openSqliteState } from '@skein/state';
 import { COMMAND_NAMES } from './commands.ts';
 import { runCli, startCli } from './testing/cli.ts';
 
 const BIN = join(import.meta.dirname, '../bin/skein.js');
 
-let cwd: string;
-beforeAll(() => {
-  cwd = mkdtempSync(join(tmpdir(), 'skein-cli-'));
-});
-afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+const cwd = testFolder();
 
 const run = (...args: string[]) => runCli(args, { cwd });
 

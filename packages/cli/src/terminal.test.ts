@@ -1,10 +1,9 @@
 /**
  * Hostile text of jobs on a real pseudo-terminal: no control sequence of it may reach the terminal.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
+import { testFolder } from '../../../scripts/testing/folder.ts';
 import { runCli, type CliOutcome } from './testing/cli.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');
@@ -22,9 +21,8 @@ const PRINTF = [...Buffer.from(HOSTILE)]
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'skein-terminal-'));
+  folder = testFolder();
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const onTerminal = (...args: string[]): Promise<CliOutcome> =>
   runCli(args, {

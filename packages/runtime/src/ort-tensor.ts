@@ -15,27 +15,13 @@ import type {
   Tensor,
   TensorSpec,
 } from '@skein/onnx';
-import { values } from '@skein/onnx/tensor';
+import { ELEMENT_TYPES, values } from '@skein/onnx/tensor';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /** The types at a model's border that ONNX Runtime's JavaScript API supports. */
-const CARRIED: ReadonlySet<string> = new Set<ElementType>([
-  'float32',
-  'float64',
-  'float16',
-  'int8',
-  'int16',
-  'int32',
-  'int64',
-  'uint8',
-  'uint16',
-  'uint32',
-  'uint64',
-  'bool',
-  'string',
-]);
+const CARRIED: ReadonlySet<string> = new Set(ELEMENT_TYPES.filter((type) => type !== 'bfloat16'));
 
 /**
  * An input for `run()`; numeric bytes are copied only when they are not aligned.

@@ -1,15 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import type { DeploymentView } from '@skein/api';
 import type { Signature } from '@skein/onnx';
 import { readInputs } from '../tensor/given-input.ts';
 import { sampleShape, tryLines } from './sample-request.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'skein-try-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = testFolder();
 
 /** Prints its arguments, each with a NUL behind it. */
 const SKEIN = String.raw`skein() { printf '%s\0' "$@"; }`;

@@ -6,7 +6,7 @@ import { elementTypeNumber } from '../tensor/element-type.ts';
 import { readModel, writeModel } from './model.ts';
 import { OnnxError } from '../onnx-error.ts';
 import { signatureOf } from './signature.ts';
-import type { ElementType } from '../tensor/tensor.ts';
+import { ELEMENT_TYPES } from '../tensor/tensor.ts';
 import { ortSession } from '../testing/ort.ts';
 import { bytesOf, realModels } from '../testing/real-models.ts';
 import { linear } from '../testing/small-models.ts';
@@ -34,30 +34,19 @@ describe('signatureOf', () => {
     expect(signatureOf(readModel(bytes))).toEqual(await ortSignature(bytes));
   });
 
-  it.each<ElementType>([
-    'float32',
-    'float64',
-    'float16',
-    'int8',
-    'int16',
-    'int32',
-    'int64',
-    'uint8',
-    'uint16',
-    'uint32',
-    'uint64',
-    'bool',
-    'string',
-  ])('reads %s, scalars, fixed, named and unnamed sizes', async (type) => {
-    const graph = new GraphBuilder('identity');
-    for (const [i, shape] of [[], [3, 'n', null], [0]].entries()) {
-      graph.input(`x${i}`, type, shape);
-      graph.node('Identity', [`x${i}`], {}, { outputs: [`y${i}`] });
-      graph.output(`y${i}`, type, shape);
-    }
-    const model = graph.model();
-    expect(signatureOf(model)).toEqual(await ortSignature(writeModel(model)));
-  });
+  it.each(ELEMENT_TYPES.filter((type) => type !== 'bfloat16'))(
+    'reads %s, scalars, fixed, named and unnamed sizes',
+    async (type) => {
+      const graph = new GraphBuilder('identity');
+      for (const [i, shape] of [[], [3, 'n', null], [0]].entries()) {
+        graph.input(`x${i}`, type, shape);
+        graph.node('Identity', [`x${i}`], {}, { outputs: [`y${i}`] });
+        graph.output(`y${i}`, type, shape);
+      }
+      const model = graph.model();
+      expect(signatureOf(model)).toEqual(await ortSignature(writeModel(model)));
+    },
+  );
 
   it('does not ask for initialisers that are listed as inputs', async () => {
     const model = linear();

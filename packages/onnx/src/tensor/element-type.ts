@@ -2,7 +2,7 @@
  * Converts between ONNX's numbers of element types (onnx.proto, TensorProto.DataType) and Skein's
  * names.
  */
-import type { ElementType } from './tensor.ts';
+import { ELEMENT_TYPES, type ElementType } from './tensor.ts';
 
 /** Every name of TensorProto.DataType, by its number. */
 const NAMES = [
@@ -64,22 +64,7 @@ const BITS: Readonly<Record<string, number>> = {
   int2: 2,
 };
 
-const SERVED: ReadonlySet<string> = new Set<ElementType>([
-  'float32',
-  'float64',
-  'float16',
-  'bfloat16',
-  'int8',
-  'int16',
-  'int32',
-  'int64',
-  'uint8',
-  'uint16',
-  'uint32',
-  'uint64',
-  'bool',
-  'string',
-]);
+const SERVED: ReadonlySet<string> = new Set(ELEMENT_TYPES);
 
 /** The name of an element type number, also of those that tensors here cannot have. */
 export function elementTypeName(number: number): string {

@@ -8,22 +8,28 @@
  *
  * Element types are ONNX's own names (onnx.proto, TensorProto.DataType), in lower case.
  */
-export type NumericType =
-  | 'float32'
-  | 'float64'
-  | 'float16'
-  | 'bfloat16'
-  | 'int8'
-  | 'int16'
-  | 'int32'
-  | 'int64'
-  | 'uint8'
-  | 'uint16'
-  | 'uint32'
-  | 'uint64'
-  | 'bool';
+/** Bytes of one element. */
+const ELEMENT_SIZES = {
+  float32: 4,
+  float64: 8,
+  float16: 2,
+  bfloat16: 2,
+  int8: 1,
+  int16: 2,
+  int32: 4,
+  int64: 8,
+  uint8: 1,
+  uint16: 2,
+  uint32: 4,
+  uint64: 8,
+  bool: 1,
+};
+
+export type NumericType = keyof typeof ELEMENT_SIZES;
 
 export type ElementType = NumericType | 'string';
+
+export const ELEMENT_TYPES = [...Object.keys(ELEMENT_SIZES), 'string'] as readonly ElementType[];
 
 export interface NumericTensor {
   readonly type: NumericType;
@@ -70,22 +76,6 @@ export type NumericArray =
   | Uint16Array
   | Uint32Array
   | BigUint64Array;
-
-const ELEMENT_SIZES: Record<NumericType, number> = {
-  float32: 4,
-  float64: 8,
-  float16: 2,
-  bfloat16: 2,
-  int8: 1,
-  int16: 2,
-  int32: 4,
-  int64: 8,
-  uint8: 1,
-  uint16: 2,
-  uint32: 4,
-  uint64: 8,
-  bool: 1,
-};
 
 /** Bytes of one element. */
 export function elementSize(type: NumericType): number {

@@ -3,13 +3,16 @@ import { ACTOR, codeOf, openScene, request, type Scene } from '../testing/scene.
 import { deployed, event, eventOfKind } from '../testing/await-events.ts';
 import { feedOf } from '../testing/feed.ts';
 
-/** Two nodes of one fleet. */
+/** Two nodes of one fleet, of which the second follows what the first has deployed. */
 async function openPair() {
   const a = await openScene();
   const feed = feedOf(a);
   const peers = { self: 'b', others: async () => new Map(), publish() {} };
   const b = a.restart({ desired: feed, peers });
   await b.serving.start();
+  await deployed(a);
+  await feed.read();
+  await followed(b, 1);
   return { a, b, feed, close: () => Promise.all([a.serving.drain(), b.serving.drain()]) };
 }
 
@@ -20,9 +23,6 @@ const followed = ({ serving }: Scene, revision: number) =>
 describe('a node that follows its fleet', () => {
   it('serves what another node deploys, changes, unloads and removes', async () => {
     const { a, b, feed, close } = await openPair();
-    await deployed(a);
-    await feed.read();
-    await followed(b, 1);
     expect(await answered(b)).toBe('1');
 
     await a.version('risk');
@@ -61,9 +61,6 @@ describe('a node that follows its fleet', () => {
 
   it('sends a version no traffic before it is ready here', async () => {
     const { a, b, feed, close } = await openPair();
-    await deployed(a);
-    await feed.read();
-    await followed(b, 1);
     await a.version('risk');
     await a.serving.deploy({ name: 'risk', version: '2' }, ACTOR);
     const slow = Promise.withResolvers<void>();
@@ -80,9 +77,6 @@ describe('a node that follows its fleet', () => {
 
   it('shows why a version cannot be served here, keeps the earlier one, and tries again', async () => {
     const { a, b, feed, close } = await openPair();
-    await deployed(a);
-    await feed.read();
-    await followed(b, 1);
     await a.version('risk');
     await a.serving.deploy({ name: 'risk', version: '2' }, ACTOR);
     Object.assign(a.targets.at(-1)!.script, { loadError: new Error('out of memory') });
@@ -104,9 +98,6 @@ describe('a node that follows its fleet', () => {
 
   it('ends a rollout that another change of the deployment has replaced', async () => {
     const { a, b, feed, close } = await openPair();
-    await deployed(a);
-    await feed.read();
-    await followed(b, 1);
     await a.version('risk');
     const plan = { strategy: 'canary', steps: [50], stepMs: 3_600_000 } as never;
     await b.serving.deploy({ name: 'risk', version: '2', plan }, ACTOR);
@@ -121,10 +112,7 @@ describe('a node that follows its fleet', () => {
   });
 
   it('refuses changes while the store is away, and serves on', async () => {
-    const { a, b, feed, close } = await openPair();
-    await deployed(a);
-    await feed.read();
-    await followed(b, 1);
+    const { b, feed, close } = await openPair();
     feed.away = true;
     for (const change of [
       b.serving.deploy({ name: 'risk', version: '1', settings: { maxQueue: 2 } }, ACTOR),

@@ -12,6 +12,7 @@ type Row = Readonly<Record<string, unknown>>;
 export interface NewSubmissionRow {
   readonly user: string;
   readonly problem: string;
+  /** As the author named it; of a judged one, as judging detected it. */
   readonly language: string | undefined;
   readonly entryPoint: string | undefined;
   readonly source: string;
@@ -19,19 +20,11 @@ export interface NewSubmissionRow {
   readonly package: string;
 }
 
-export interface SubmissionRow {
+export interface SubmissionRow extends NewSubmissionRow {
   readonly id: number;
-  readonly user: string;
-  readonly problem: string;
-  /** As the author named it, or as judging detected it. */
-  readonly language: string | undefined;
-  readonly entryPoint: string | undefined;
-  readonly source: string;
-  readonly sourceBytes: number;
   /** Ms since the epoch, as all times here. */
   readonly submittedAt: number;
   readonly judging: number;
-  readonly package: string;
   readonly job: string | undefined;
   readonly judgedAt: number | undefined;
   readonly verdict: Verdict | undefined;

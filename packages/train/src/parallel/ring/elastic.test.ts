@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import type { CheckpointStore } from '../../checkpoint/checkpoint.ts';
 import { trainIn, type Progress } from '../../trainer/trainer.ts';
-import { RankLost } from '../collective.ts';
+import { RankLost, type Collective } from '../collective.ts';
 import { leadRanks } from '../ranks.ts';
 import { moonsPlan, moonsStep } from '../testing/moons.ts';
 import { ringOptions } from '../testing/ring.ts';
@@ -21,6 +21,17 @@ function inMemory(): CheckpointStore {
   };
 }
 
+/** Trains as rank 0 in each group that forms, from the last checkpoint. */
+function leading(sizes: number[], onProgress: (progress: Progress) => void) {
+  const checkpoints = inMemory();
+  return (collective: Collective) => {
+    sizes.push(collective.size);
+    const step = moonsStep(collective.size);
+    const options = { ...moonsPlan, checkpoints, checkpointEvery: EVERY, onProgress };
+    return trainIn(step, () => leadRanks(collective, step, moonsPlan), options);
+  };
+}
+
 it('continues with two of three ranks, renumbered', async () => {
   const ring = { ...(await ringOptions(3)), rank: 0 };
   const start = (rank: number) =>
@@ -33,17 +44,7 @@ it('continues with two of three ranks, renumbered', async () => {
   const onProgress = ({ step }: Progress) => {
     if (step === 4 * EVERY + 3 && sizes.length === 1) first.kill('SIGKILL');
   };
-  const checkpoints = inMemory();
-  const result = await elastic(
-    ring,
-    (collective) => {
-      sizes.push(collective.size);
-      const step = moonsStep(collective.size);
-      const options = { ...moonsPlan, checkpoints, checkpointEvery: EVERY, onProgress };
-      return trainIn(step, () => leadRanks(collective, step, moonsPlan), options);
-    },
-    { regroupMs: 2000 },
-  );
+  const result = await elastic(ring, leading(sizes, onProgress), { regroupMs: 2000 });
   expect(sizes).toEqual([3, 2]);
   expect(result.epochs).toHaveLength(moonsPlan.epochs);
   expect(result.epochs.at(-1)!.loss).toBeLessThan(0.1);
@@ -95,17 +96,10 @@ it('resumes from the last checkpoint when a worker is killed', async () => {
     // Three steps after a checkpoint.
     if (step === 4 * EVERY + 3 && sizes.length === 1) child.kill('SIGKILL');
   };
-  const checkpoints = inMemory();
-  const result = await elastic(
-    ring,
-    (collective) => {
-      sizes.push(collective.size);
-      const step = moonsStep(collective.size);
-      const options = { ...moonsPlan, checkpoints, checkpointEvery: EVERY, onProgress };
-      return trainIn(step, () => leadRanks(collective, step, moonsPlan), options);
-    },
-    { regroupMs: 200, onLost: (lost) => losses.push(lost) },
-  );
+  const result = await elastic(ring, leading(sizes, onProgress), {
+    regroupMs: 200,
+    onLost: (lost) => losses.push(lost),
+  });
   expect(sizes).toEqual([2, 1]);
   expect(losses).toMatchObject([{ rank: 1 }]);
   // The steps since the last checkpoint are repeated, and no others.
