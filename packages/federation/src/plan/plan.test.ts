@@ -120,6 +120,8 @@ describe('a plan', () => {
         aggregation: { kind: 'none', coordinatorSeesUpdates: true, robust: { name: 'median' } },
       },
     ],
+    ['name: must not have control characters', { name: 'heart\nprivacy  ε ≤ 0.01' }],
+    ['0.name: must not have control', committee({ ...helper(1), name: '\u202Elesab' }, helper(2))],
     ['strategy cyclic', { strategy: { name: 'cyclic' } }],
     ['collusion.sites leaves no honest', { collusion: { sites: 3 } }],
     ['sites.maximum is above 255', { sites: { minimum: 4, maximum: 300 } }],

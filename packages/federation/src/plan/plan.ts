@@ -5,6 +5,7 @@
  *
  * Secure aggregation and differential privacy are on unless the plan says otherwise in words.
  */
+import { safeLine } from '@skein/api/safe-text';
 import { z } from 'zod';
 
 /** The version of the plan and of the messages. */
@@ -12,7 +13,12 @@ export const PROTOCOL = 1;
 
 const positive = z.number().positive();
 const count = z.int().min(1);
-const name = z.string().min(1).max(200);
+/** A person reads it in a terminal before accepting: no line breaks, which could pass for terms of the plan. */
+const name = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((text) => safeLine(text) === text, 'must not have control characters');
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 32 bytes in hex');
 /** sha-256 in hex. */
 export const Digest = hex32;

@@ -181,3 +181,47 @@ describe('a channel', () => {
     await expect(flood()).rejects.toEqual(code('FEDERATION_BUSY'));
   });
 });
+
+it.each([
+  ['frees the memory of parts that are stored, while their payload waits to be whole', 0],
+  ['leaves memory alone that has the beginning of another frame', 2],
+])('%s', async (_, shared) => {
+  const [a, b] = connectionPair();
+  const frames: Uint8Array[] = [];
+  /** As `ws` gives it: behind the header of a client, in what was read of the socket. */
+  const asRead: Connection = {
+    ...b,
+    listen(listener) {
+      b.listen({
+        ...listener,
+        onFrame(frame) {
+          const header = frame.length < 126 ? 6 : frame.length < 2 ** 16 ? 8 : 14;
+          const read = new Uint8Array(header + frame.length + shared);
+          read.set(frame, header);
+          const found = read.subarray(header, header + frame.length);
+          frames.push(found);
+          listener.onFrame(found);
+        },
+      });
+    },
+  };
+  const chunks = memoryChunks(MOST);
+  const [reached, turn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const receiver = openChannel(asRead, {
+    ...chunks,
+    async finish(...given) {
+      reached.resolve();
+      await turn.promise;
+      return chunks.finish(...given);
+    },
+  });
+  const sent = openChannel(a, memoryChunks(MOST)).send(task, random(300_000));
+  await reached.promise;
+  const parts = frames.slice(1);
+  expect(parts.length).toBeGreaterThan(1);
+  expect(parts.map(({ byteLength }) => byteLength === 0)).toEqual(parts.map(() => shared === 0));
+  turn.resolve();
+  await sent;
+  const { payload } = (await receiver.receive())!;
+  expect(Buffer.compare(await payload!.read(), random(300_000))).toBe(0);
+});

@@ -283,9 +283,19 @@ const withdrawn = (): SkeinError =>
 const tooMany = (): SkeinError =>
   new SkeinError('FEDERATION_BUSY', 'More frames came than were asked for.');
 
-/** Frees a frame that is not used any more, if its memory is its own: V8 collects it late. */
-function discard({ buffer, byteLength }: Uint8Array<ArrayBuffer>): void {
-  if (buffer.byteLength === byteLength) buffer.transfer(0);
+/**
+ * Frees a frame that is not used any more, if its memory is its own: V8 collects it late, and the last part of a payload
+ * waits for its turn to be stored. What `ws` reads of a socket has the header of a client's frame before it (RFC 6455, 5.2).
+ */
+function discard({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): void {
+  if (byteOffset + byteLength !== buffer.byteLength) return;
+  if (byteOffset === 0 || byteOffset === headerBytes(byteLength)) buffer.transfer(0);
+}
+
+/** Two bytes, what a longer length takes, and the mask. */
+function headerBytes(length: number): number {
+  if (length < 126) return 6;
+  return length < 2 ** 16 ? 8 : 14;
 }
 
 /** WebCrypto copies what it digests: a hundred sites that are sent one model must not take a hundred. */

@@ -142,3 +142,19 @@ it('refuses rows, and a federation, that another account counts', () => {
   expect(accounts.names()).toEqual(['cardiology', 'default']);
   expect(accounts.report('cardiology').federations.map(({ run }) => run)).toEqual(['r2']);
 });
+
+it('counts the plan that is accepted, not one that was shown before it, and no second one', () => {
+  const accounts = open();
+  const loud = completePlan(
+    draft({ rounds: 30, privacy: { mode: 'patient', noise: 200, denominator: 500, delta: 1e-3 } }),
+  );
+  accounts.admit(entrant('r1', { plan: loud, planDigest: 'e'.repeat(64) }), NOW);
+  accounts.admit(entrant('r1'), NOW);
+  accounts.charge(entrant('r1'), 1);
+  const { row, federations } = accounts.report('default');
+  expect(row.spent).toBeCloseTo(spentAfter(plan, 1)[1]!.epsilon, 9);
+  expect(federations).toMatchObject([{ most: MOST, planDigest: 'a'.repeat(64) }]);
+  const swapped = entrant('r1', { plan: loud, planDigest: 'e'.repeat(64) });
+  expect(() => accounts.admit(swapped, NOW)).toThrow(refused('SITE_PLAN_CHANGED'));
+  expect(() => accounts.preview(swapped)).toThrow(refused('SITE_PLAN_CHANGED'));
+});

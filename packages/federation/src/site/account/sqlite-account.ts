@@ -42,7 +42,7 @@ export interface SiteAccounts {
   preview(entrant: Entrant): { readonly report: AccountReport; readonly refusal?: string };
   /**
    * Reserves all that a plan allows; again after a restart.
-   * @throws SkeinError PRIVACY_LIMIT_REACHED, PRIVACY_ACCOUNT_OTHER.
+   * @throws SkeinError PRIVACY_LIMIT_REACHED, PRIVACY_ACCOUNT_OTHER, SITE_PLAN_CHANGED.
    */
   admit(entrant: Entrant, now: Date): AccountReport;
   /**
@@ -90,11 +90,12 @@ export function openSiteAccounts(path: string): SiteAccounts {
     'SELECT * FROM participation WHERE account = ? ORDER BY place',
   );
   const ofSite = database.prepare('SELECT * FROM participation WHERE run = ? AND site = ?');
-  const add = database.prepare(
+  const enter = database.prepare(
     `INSERT INTO participation (run, site, account, name, plan, privacy, releases, most, open, since)
-     VALUES (?, ?, ?, ?, ?, ?, 0, ?, 1, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, 0, ?, 1, ?)
+     ON CONFLICT (run, site) DO UPDATE SET name = excluded.name, plan = excluded.plan,
+       privacy = excluded.privacy, most = excluded.most, open = 1`,
   );
-  const reopen = database.prepare('UPDATE participation SET open = 1 WHERE run = ? AND site = ?');
   const count = database.prepare(
     'UPDATE participation SET releases = ? WHERE run = ? AND site = ?',
   );
@@ -113,7 +114,7 @@ export function openSiteAccounts(path: string): SiteAccounts {
   const report = (account: string): AccountReport =>
     reportOf(account, rowsOf(account).map(participationOf), limitOf(account));
 
-  /** What the account would hold. @throws SkeinError PRIVACY_ACCOUNT_OTHER. */
+  /** What the account would hold. @throws SkeinError PRIVACY_ACCOUNT_OTHER, SITE_PLAN_CHANGED. */
   function withEntrant(entrant: Entrant, since: string): readonly Participation[] {
     const { account, run, site, data } = entrant;
     const known = ofSite.get(run, site) as unknown as Row | undefined;
@@ -128,12 +129,20 @@ export function openSiteAccounts(path: string): SiteAccounts {
         `${what} is counted in the account ${other}, not in ${account}.`,
       );
     }
+    if (known !== undefined && known.plan !== entrant.planDigest && known.releases > 0) {
+      throw new SkeinError(
+        'SITE_PLAN_CHANGED',
+        'This site has sent updates under another plan of this federation.',
+      );
+    }
     const all = rowsOf(account);
     if (known === undefined) return [...all.map(participationOf), entered(entrant, since)];
-    return all.map((row) => ({
-      ...participationOf(row),
-      open: row.open === 1 || (row.run === run && row.site === site),
-    }));
+    // What was shown at first, and never answered, may be another plan by now.
+    return all.map((row) =>
+      row.run === run && row.site === site
+        ? { ...entered(entrant, row.since), releases: row.releases }
+        : participationOf(row),
+    );
   }
 
   return {
@@ -150,16 +159,12 @@ export function openSiteAccounts(path: string): SiteAccounts {
     admit: (entrant, now) =>
       database.write('power-cut', () => {
         const { account, run, site, data } = entrant;
-        const all = withEntrant(entrant, now.toISOString());
-        const refusal = refusalOf(all, limitOf(account));
+        const refusal = refusalOf(withEntrant(entrant, now.toISOString()), limitOf(account));
         if (refusal !== undefined) {
           throw new SkeinError('PRIVACY_LIMIT_REACHED', `The plan was not accepted: ${refusal}.`);
         }
-        if (ofSite.get(run, site) !== undefined) reopen.run(run, site);
-        else {
-          const { name, planDigest, privacy, most, since } = all.at(-1)!;
-          add.run(run, site, account, name, planDigest, JSON.stringify(privacy), most, since);
-        }
+        const { name, planDigest, privacy, most, since } = entered(entrant, now.toISOString());
+        enter.run(run, site, account, name, planDigest, JSON.stringify(privacy), most, since);
         if (data !== undefined) addData.run(data, account);
         return report(account);
       }),

@@ -85,6 +85,8 @@ export function nodeSuite(): Suite | undefined {
           else for (const words of streams) addWords(part, words, sign);
           for (const words of streams) free(words);
         }
+        // Frees what a cipher has outside of V8's heap, which only a collection of all garbage would.
+        for (const cipher of ciphers) cipher.final();
       }
     },
   };

@@ -56,7 +56,7 @@ export class ServerRound {
   /** Accepted messages by exchange and site. */
   readonly #messages = new Map<Exchange, Map<number, Bytes>>();
   readonly #keys = new Map<number, Keys>();
-  readonly #shares = new Map<number, ReturnType<typeof readShares>>();
+  #shares = new Map<number, ReturnType<typeof readShares>>();
   readonly #reveals = new Map<number, RevealedShares>();
   #due: Exchange | 'ended' = 'keys';
   #graph: Graph | undefined;
@@ -200,6 +200,10 @@ export class ServerRound {
       survivors: this.#survivors,
       reveals: this.#reveals,
     });
+    // The keys of masks are all that the sum needs of what sites have sent. Deliveries keep the shares that they are made of.
+    this.#messages.clear();
+    this.#reveals.clear();
+    this.#shares = new Map();
     const sum = madeInParts(length, parts, async (part, from) => {
       await this.#uploads.addTo(part, from, read);
       const counter = counterOf(from);

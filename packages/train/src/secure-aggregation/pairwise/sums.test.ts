@@ -2,7 +2,14 @@
 import type { SkeinError } from '@skein/api/errors';
 import { expect, it } from 'vitest';
 import { quorum } from '../graph.ts';
-import { federation, runRound, runUntil, stage, type Federation } from '../testing/rounds.ts';
+import {
+  federation,
+  runRound,
+  runUntil,
+  stage,
+  sumOf,
+  type Federation,
+} from '../testing/rounds.ts';
 import { EXCHANGES, type Exchange } from '../wire/envelope.ts';
 
 type Pattern = ReadonlyMap<number, Exchange>;
@@ -84,6 +91,10 @@ it('delivers the same shares to a site each time it is asked, also when the roun
   expect(first[7]).toBeUndefined();
   // Made again, and not kept.
   expect(answers.get(0)).not.toBe(first[0]);
+  const again = () => at.sites.map(({ site }) => answers.get(site));
   await runUntil(at, 'consistency', new Map([[7, 'shares']]));
-  expect(at.sites.map(({ site }) => answers.get(site))).toEqual(first);
+  expect(again()).toEqual(first);
+  await runUntil(at, 'sum', new Map([[7, 'shares']]));
+  await sumOf(at);
+  expect(again()).toEqual(first);
 });
