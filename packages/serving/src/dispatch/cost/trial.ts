@@ -11,7 +11,7 @@
 import { RuntimeFailure } from '@skein/runtime';
 import type { ModelSource, Runtime, SessionOptions } from '@skein/runtime';
 import { LatencyModel } from './latency-model.ts';
-import { warm, type WarmingOptions } from './warming.ts';
+import { warm, type WarmingOptions, type Warmth } from './warming.ts';
 
 export interface TrialOptions {
   readonly runtime: Runtime;
@@ -22,12 +22,13 @@ export interface TrialOptions {
 
 /**
  * @param signal ends the process at once.
+ * @returns which rows may share a run, so that the threads of the version need not find out again.
  * @throws RuntimeFailure `'load'`, `'memory'`, `'unavailable'`, and `'run'` as `warm` does.
  */
 export async function tryOut(
   { runtime, model, session: options, warming }: TrialOptions,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Warmth> {
   const yielding = { ...options, isolation: 'process', yields: true } as const;
   const session = await runtime.open(model, yielding, signal);
   const stop = (): void => void session.close();
@@ -35,7 +36,7 @@ export async function tryOut(
   if (signal.aborted) stop();
   try {
     const forgotten = new LatencyModel();
-    await warm(session, { ...warming, model: forgotten, seen: undefined, known: undefined });
+    return await warm(session, { ...warming, model: forgotten, seen: undefined, known: undefined });
   } catch (error) {
     if (!(error instanceof RuntimeFailure) || error.kind !== 'lost') throw error;
     throw new RuntimeFailure(

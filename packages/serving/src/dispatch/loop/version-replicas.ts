@@ -56,7 +56,9 @@ export class VersionReplicas extends ReplicaSet {
       startTimeoutMs: startTimeoutOf(settings) * (triesFirst ? 1 : replicaTuning.provenStartTimes),
       isolation: () => isolation,
       prove: triesFirst
-        ? (signal) => tryOut({ runtime, model, session, warming }, signal)
+        ? async (signal) => {
+            this.warmth = await tryOut({ runtime, model, session, warming }, signal);
+          }
         : undefined,
       open: (signal, isolated) => runtime.open(model, { ...session, isolation: isolated }, signal),
       warm: async (opened) => {
