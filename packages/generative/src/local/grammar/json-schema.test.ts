@@ -128,8 +128,10 @@ describe('the grammar of a schema', () => {
 
   it.each<[Schema, RegExp]>([
     [{ type: 'string', pattern: 'a+' }, /"pattern".* keeps are: .*maximum.* minItems/],
-    [{ type: 'number', minimum: 0 }, /minimum without the type "integer"/],
-    [{ maximum: 0 }, /maximum without the type "integer"/],
+    [{ maximum: 0 }, /maximum without the type "integer" or "number"/],
+    [{ type: 'number', multipleOf: 0 }, /multipleOf that is not above 0/],
+    [{ type: 'number', multipleOf: 1e-20 }, /multipleOf of more than 14 digits/],
+    [{ type: 'number', minimum: 1e-20, maximum: 2e-20 }, /no number/],
     [{ enum: [1, 2], maximum: 1 }, /maximum beside enum/],
     [{ type: 'integer', minimum: '0' }, /a minimum that is not a number/],
     [{ type: 'integer', minimum: 1.2, maximum: 1.8 }, /no integer/],

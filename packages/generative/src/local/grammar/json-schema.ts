@@ -9,9 +9,8 @@ import {
   ANY_OBJECT,
   array,
   choice,
-  integer,
+  DIGITS,
   INTEGER,
-  LARGEST_INTEGER,
   map,
   NUMBER,
   object,
@@ -19,6 +18,7 @@ import {
   text,
   type Sequence,
 } from './json-text.ts';
+import { inUnits, numbersWithin, placesOf } from './number-range.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -39,8 +39,7 @@ const ANNOTATIONS = new Set([
   'format',
   'strict',
 ]);
-/** Of integers; a grammar of bytes cannot compare other numbers. */
-const BOUNDS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'];
+const BOUNDS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'];
 const KNOWN = new Set([
   ...BOUNDS,
   'type',
@@ -121,10 +120,8 @@ export function grammarOfSchema(root: Schema): Sequence {
       case 'string':
         return string(bound('minLength', 0), bound('maxLength', Infinity));
       case 'integer':
-        return ofInteger(schema, place);
       case 'number':
-        refuseBounds(schema, place);
-        return NUMBER;
+        return ofNumber(schema, type, place);
       case 'boolean':
         return [choice(() => [text('true'), text('false')])];
       case 'null':
@@ -189,32 +186,67 @@ export function grammarOfSchema(root: Schema): Sequence {
   return compile(root, '#', 0);
 }
 
-/** @throws SkeinError GENERATION_UNSUPPORTED for numbers that are not said to be integers. */
+/** @throws SkeinError GENERATION_UNSUPPORTED for values that are not said to be numbers. */
 function refuseBounds(schema: Schema, place: string): void {
   const key = BOUNDS.find((each) => each in schema);
   if (key === undefined) return;
-  throw unsupported(place, `has ${key} without the type "integer"`);
+  throw unsupported(place, `has ${key} without the type "integer" or "number"`);
 }
 
-function ofInteger(schema: Schema, place: string): Sequence {
-  const [minimum, maximum, above, below] = BOUNDS.map((key) => {
+/** Digits before the point that a number may have which is not bounded on both sides. */
+const WHOLE_DIGITS = 9;
+
+function ofNumber(schema: Schema, type: 'integer' | 'number', place: string): Sequence {
+  const [minimum, maximum, above, below, step] = BOUNDS.map((key) => {
     const value = schema[key];
     if (value === undefined || (typeof value === 'number' && Number.isFinite(value))) return value;
     throw unsupported(place, `has a ${key} that is not a number`);
   });
-  if ([minimum, maximum, above, below].every((value) => value === undefined)) return INTEGER;
-  const least = Math.max(
-    -LARGEST_INTEGER,
-    Math.ceil(minimum ?? -Infinity),
-    Math.floor(above ?? -Infinity) + 1,
+  const ends = [minimum, above, maximum, below].filter((value) => value !== undefined);
+  if (ends.length === 0 && step === undefined) return type === 'integer' ? INTEGER : NUMBER;
+  if (step !== undefined && step <= 0)
+    throw unsupported(place, 'has a multipleOf that is not above 0');
+
+  const isBounded = (minimum ?? above) !== undefined && (maximum ?? below) !== undefined;
+  const whole = Math.max(
+    isBounded ? 1 : WHOLE_DIGITS,
+    ...ends.map((value) => Math.min(DIGITS, String(Math.trunc(Math.abs(value))).length)),
   );
-  const most = Math.min(
-    LARGEST_INTEGER,
-    Math.floor(maximum ?? Infinity),
-    Math.ceil(below ?? Infinity) - 1,
-  );
-  if (least <= most) return integer(least, most);
-  throw unsupported(place, 'has bounds between which no integer of 15 digits lies');
+  const stepPlaces = step === undefined ? DIGITS - whole : placesOf(step);
+  const places = type === 'integer' ? 0 : stepPlaces;
+  const units = unitsOf(step, places);
+  if (places >= DIGITS || units >= 10n ** BigInt(DIGITS - 1)) {
+    throw unsupported(place, `has a multipleOf of more than ${DIGITS - 1} digits`);
+  }
+  const largest = 10n ** BigInt(DIGITS) - 1n;
+  const least = [
+    -largest,
+    ...(minimum === undefined ? [] : [inUnits(minimum, places, 'up')]),
+    ...(above === undefined ? [] : [inUnits(above, places, 'down') + 1n]),
+  ].reduce((a, b) => (a > b ? a : b));
+  const most = [
+    largest,
+    ...(maximum === undefined ? [] : [inUnits(maximum, places, 'down')]),
+    ...(below === undefined ? [] : [inUnits(below, places, 'up') - 1n]),
+  ].reduce((a, b) => (a < b ? a : b));
+  const range = { least: Number(least), most: Number(most), places, step: Number(units) };
+  const numbers = least <= most ? numbersWithin(range) : undefined;
+  if (numbers !== undefined) return numbers;
+  throw unsupported(place, `has bounds between which no ${type} of ${DIGITS} digits lies`);
+}
+
+/** A step in units: the least common multiple of both, where it is finer than a unit. */
+function unitsOf(step: number | undefined, places: number): bigint {
+  if (step === undefined) return 1n;
+  const finer = Math.max(places, placesOf(step));
+  const unit = 10n ** BigInt(finer - places);
+  const units = inUnits(step, finer, 'down');
+  return units / divisorOf(units, unit);
+}
+
+/** The greatest common one. */
+function divisorOf(a: bigint, b: bigint): bigint {
+  return b === 0n ? a : divisorOf(b, a % b);
 }
 
 function impliedType(schema: Schema): string | undefined {

@@ -4,7 +4,7 @@ import type { GrammarSymbol } from './automaton.ts';
 export type Sequence = readonly GrammarSymbol[];
 
 /** Bytes by inclusive ranges. */
-function byte(...ranges: readonly (readonly [number, number])[]): GrammarSymbol {
+export function byte(...ranges: readonly (readonly [number, number])[]): GrammarSymbol {
   const set = new Uint8Array(256);
   for (const [from, to] of ranges) set.fill(1, from, to + 1);
   return { kind: 'byte', set };
@@ -75,8 +75,8 @@ export const SPACE = choice(() => [
 ]);
 
 /** Digits that a double holds. */
-const DIGITS = 15;
-const digit = byte([0x30, 0x39]);
+export const DIGITS = 15;
+export const digit = byte([0x30, 0x39]);
 const natural = choice(() => [text('0'), [byte([0x31, 0x39]), repeat([digit], 0, DIGITS - 1)]]);
 const sign = choice(() => [[], text('-')]);
 
@@ -95,46 +95,6 @@ export const NUMBER: Sequence = [
     ],
   ]),
 ];
-
-/** The largest integer of as many digits. */
-export const LARGEST_INTEGER = 10 ** DIGITS - 1;
-
-/** The integers from `least` to `most`, both within ±`LARGEST_INTEGER`; zero has no sign. */
-export function integer(least: number, most: number): Sequence {
-  const negative = least < 0 ? naturals(Math.max(1, -most), -least) : [];
-  const positive = most >= 0 ? naturals(Math.max(0, least), most) : [];
-  return [choice(() => [...negative.map((each) => [...text('-'), ...each]), ...positive])];
-}
-
-/** One range of numbers for each count of digits. */
-function naturals(least: number, most: number): Sequence[] {
-  const ranges: Sequence[] = [];
-  for (let low = least, next; low <= most; low = next) {
-    next = 10 ** String(low).length;
-    ranges.push(...between(String(low), String(Math.min(most, next - 1))));
-  }
-  return ranges;
-}
-
-/** The texts of digits from `low` to `high`, which are of one length. */
-function between(low: string, high: string): Sequence[] {
-  const size = low.length - 1;
-  if (size < 0) return [[]];
-  const [lows, highs] = [low.slice(1), high.slice(1)];
-  const [from, to] = [low.codePointAt(0)!, high.codePointAt(0)!];
-  const behind = (first: number, last: number, rests: readonly Sequence[]): Sequence[] =>
-    first > last ? [] : rests.map((rest) => [byte([first, last]), ...rest]);
-  if (from === to) return behind(from, to, between(lows, highs));
-  const isWholeBelow = /^0*$/.test(lows);
-  const isWholeAbove = /^9*$/.test(highs);
-  return [
-    ...(isWholeBelow ? [] : behind(from, from, between(lows, '9'.repeat(size)))),
-    ...behind(from + (isWholeBelow ? 0 : 1), to - (isWholeAbove ? 0 : 1), [
-      Array.from({ length: size }, () => digit),
-    ]),
-    ...(isWholeAbove ? [] : behind(to, to, between('0'.repeat(size), highs))),
-  ];
-}
 
 export function string(least = 0, most = Infinity): Sequence {
   return [...QUOTE, repeat([CHARACTER], least, most), ...QUOTE];
