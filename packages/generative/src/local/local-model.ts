@@ -142,13 +142,6 @@ function promptOf(
       'The model has no chat template, so it only continues texts: POST /v1/completions with a prompt.',
     );
   }
-  const isChosen = (request.toolChoice ?? 'auto') === 'auto';
-  if ((request.tools?.length ?? 0) > 0 && !template.takesTools && isChosen) {
-    throw new SkeinError(
-      'GENERATION_UNSUPPORTED',
-      'The chat template of the model has no place for tools.',
-    );
-  }
   // The template writes the special tokens itself.
   return encode(template.render(request) + begun, false);
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { GenerateEvent, GenerateRequest } from '../../contract.ts';
 import { openLocalProvider, type LocalProvider } from '../provider.ts';
 import { referenceGreedy } from '../testing/reference.ts';
@@ -13,13 +13,19 @@ import {
   storiesWeights,
 } from '../testing/stories.ts';
 
+/** The engine is no dependency of Skein: where `npm run provision` puts it. */
+const PROVISIONED = '/opt/node-llama-cpp/node_modules';
+
 function missing(): string | undefined {
-  try {
-    createRequire(import.meta.url).resolve('node-llama-cpp');
-    return storiesMissing;
-  } catch {
-    return 'node-llama-cpp is not installed';
+  for (const place of [import.meta.url, `${PROVISIONED}/any.js`]) {
+    try {
+      createRequire(place).resolve('node-llama-cpp');
+      return storiesMissing;
+    } catch {
+      // Not there.
+    }
   }
+  return 'node-llama-cpp is not installed';
 }
 
 const call = (signal = new AbortController().signal) => ({
@@ -48,11 +54,14 @@ describe.skipIf(missing() !== undefined)(`stories260K as GGUF ${missing() ?? ''}
   const folder = mkdtempSync(join(tmpdir(), 'skein-gguf-model-'));
   let provider: LocalProvider;
   beforeAll(async () => {
+    // The model's process inherits it.
+    vi.stubEnv('NODE_PATH', PROVISIONED);
     const path = join(folder, 'stories.gguf');
     writeFileSync(path, storiesGguf());
     provider = await openLocalProvider({ path, threads: 1, maxRows: 2 });
   });
   afterAll(async () => {
+    vi.unstubAllEnvs();
     await provider.close();
     rmSync(folder, { recursive: true });
   });
@@ -109,6 +118,29 @@ describe.skipIf(missing() !== undefined)(`stories260K as GGUF ${missing() ?? ''}
       }),
     );
     for (const [text, expected] of answers) expect(text).toBe(expected);
+  });
+
+  it('counts the tokens of a prompt as the answer to it does', async () => {
+    for (const text of ['Once upon a time', 'é 🙂\n', '']) {
+      const asked = request(text, { maxTokens: 1 });
+      const { all } = await read(provider.generate(asked, call()));
+      const inputTokens = await provider.countTokens?.(asked, call());
+      expect(inputTokens).toBeGreaterThan(0);
+      expect(all.at(-1)).toMatchObject({ type: 'usage', usage: { inputTokens } });
+    }
+    const chat = request('', { prompt: undefined, messages: [{ role: 'user', content: [] }] });
+    await expect(provider.countTokens?.(chat, call())).rejects.toMatchObject({
+      code: 'GENERATION_UNSUPPORTED',
+    });
+  });
+
+  it('keeps penalties of repetition, frequency and presence', async () => {
+    const plain = await read(provider.generate(request('The dog'), call()));
+    for (const penalty of ['repetitionPenalty', 'frequencyPenalty', 'presencePenalty'] as const) {
+      const sampling = { temperature: 0, [penalty]: 2 };
+      const { text } = await read(provider.generate(request('The dog', { sampling }), call()));
+      expect(text).not.toBe(plain.text);
+    }
   });
 
   it('ends at stop strings, frees cancelled sequences, and refuses a schema', async () => {

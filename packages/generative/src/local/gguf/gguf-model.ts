@@ -101,7 +101,7 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
   });
   const contextSize = Math.min(model.trainContextSize, maxContext);
   const context = await model.createContext({ sequences: maxRows, contextSize, threads });
-  const source = model.fileInfo.metadata.tokenizer?.chat_template;
+  const source = model.fileInfo.metadata.tokenizer?.chat_template || undefined;
   const tokens = {
     bos_token: model.tokens.bosString ?? '',
     eos_token: model.tokens.eosString ?? '',
@@ -182,6 +182,12 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
     const begun = request.continuation?.tokens?.ids ?? [];
     const given = promptOf(request);
     const prompt = [...given, ...begun];
+    if (prompt.length === 0) {
+      throw new SkeinError(
+        'UPSTREAM_REJECTED',
+        'The prompt is empty, and the model has no token that begins a text.',
+      );
+    }
     if (prompt.length >= contextSize) {
       throw new SkeinError(
         'CONTEXT_TOO_LONG',

@@ -1,13 +1,13 @@
 /** Writes messages as the text that a model was trained on, by its Jinja template. */
 import { Template } from '@huggingface/jinja';
 import { SkeinError } from '@skein/api';
-import type { GenerateRequest, Message, Part } from '../../contract.ts';
+import type { GenerateRequest, Message, Part, Tool } from '../../contract.ts';
 import { asText } from '../../wire/json.ts';
 import { invalid } from './invalid.ts';
 
 export class ChatTemplate {
   /** Whether the template has a place for tools. */
-  readonly takesTools: boolean;
+  readonly #takesTools: boolean;
   readonly #template: Template;
   readonly #tokens: Readonly<Record<string, string>>;
 
@@ -19,20 +19,24 @@ export class ChatTemplate {
       throw invalid('The chat template of the model cannot be read', error);
     }
     this.#tokens = tokens;
-    this.takesTools = /\btools\b/.test(source);
+    this.#takesTools = /\btools\b/.test(source);
   }
 
-  /** @throws SkeinError UPSTREAM_REJECTED when the template refuses the messages, GENERATION_UNSUPPORTED for images. */
-  render({ messages, tools }: GenerateRequest): string {
+  /** @throws SkeinError UPSTREAM_REJECTED when the template refuses the messages, GENERATION_UNSUPPORTED for images, and for tools that the template has no place for. */
+  render({ messages, tools = [], toolChoice = 'auto' }: GenerateRequest): string {
+    // The grammar of a required call has the tools, and a request that forbids them needs none.
+    if (tools.length > 0 && toolChoice === 'auto' && !this.#takesTools) {
+      throw new SkeinError(
+        'GENERATION_UNSUPPORTED',
+        'The chat template of the model has no place for tools.',
+      );
+    }
     const plain = messages.map(messageOf);
     try {
       return this.#template.render({
         ...this.#tokens,
         messages: plain,
-        tools: tools?.map(({ name, description, parameters }) => ({
-          type: 'function',
-          function: { name, description: description ?? '', parameters: parameters ?? {} },
-        })),
+        tools: tools.length === 0 ? undefined : tools.map(toolOf),
         add_generation_prompt: true,
       });
     } catch (error) {
@@ -47,6 +51,11 @@ export class ChatTemplate {
     }
   }
 }
+
+const toolOf = ({ name, description = '', parameters = {} }: Tool) => ({
+  type: 'function',
+  function: { name, description, parameters },
+});
 
 function messageOf({
   role,
