@@ -163,6 +163,17 @@ describe.each([
   });
 });
 
+it.each([
+  ['a stream and a whole answer', {}, false],
+  ['one that is to be continued and one that is not', { continues: true }, true],
+])('is not one for %s', async (_, more, stream) => {
+  const { told, ask, start } = await held();
+  const asked = [ask({}, true), ask(more, stream)];
+  await vi.waitFor(() => expect(told.calls).toBe(2), { timeout: 30_000 });
+  start();
+  for (const answer of asked) expect(textOf(await eventsOf(await answer))).toBe('ab');
+});
+
 it('is paid by the first caller that stays, once', async () => {
   const { ask, start } = await held();
   const gone = new AbortController();
@@ -176,9 +187,12 @@ it('is paid by the first caller that stays, once', async () => {
   expect(answers.map((each) => each.receipt()!.costUsd)).toEqual([0, 0.00003, 0]);
 });
 
-it('does not refuse a caller for the spent budget of another key', async () => {
+it.each([
+  ['counts', [{ subject: 'key:rich', tokens: 1_000_000 }]],
+  ['does not count', []],
+])('does not refuse a caller, whom a budget %s, for that of another key', async (_, more) => {
   const { provider, told } = puppet('p');
-  const budgets = [{ subject: 'key:poor', tokens: 1 }];
+  const budgets = [{ subject: 'key:poor', tokens: 1 }, ...more];
   const gateway = await open({ models: [priced()], budgets }, { providers: [provider] });
   const [poor, rich] = ['poor', 'rich'].map((key) => gateway.generate(same, callerOf({ key })));
   await expect(poor).rejects.toMatchObject({ code: 'BUDGET_SPENT' });

@@ -106,12 +106,12 @@ describe('a ledger', () => {
   });
 
   it('refuses until the period ends, and says when', async () => {
-    let now = Date.UTC(2030, 0, 31, 23, 59);
+    let now = Date.UTC(2030, 0, 31, 23, 58, 30);
     const ledger = open([budget('all', { usd: 1 })], () => now);
     await ledger.reserve(caller, dollars(1));
     const refusal = await ledger.reserve(caller, dollars(1)).catch((error: unknown) => error);
-    expect(refusal).toMatchObject({ code: 'BUDGET_SPENT', retryAfterMs: 60_000 });
-    now += 60_000;
+    expect(refusal).toMatchObject({ code: 'BUDGET_SPENT', retryAfterMs: 90_000 });
+    now += 90_000;
     await ledger.reserve(caller, dollars(1));
   });
 
@@ -132,6 +132,43 @@ describe('a ledger', () => {
       await tokens(5);
     },
   );
+
+  it('settles a reservation once', async () => {
+    const ledger = open([budget('all', { tokens: 100 })]);
+    const tokens = (count: number) => ({ nanoDollars: 0, tokens: count });
+    const first = await ledger.reserve(caller, tokens(100));
+    first.settle(tokens(50));
+    first.settle(tokens(0));
+    await ledger.reserve(caller, tokens(50));
+    await expect(ledger.reserve(caller, tokens(1))).rejects.toThrow(SkeinError);
+  });
+
+  it('gives back what it has reserved when the store of another budget fails', async () => {
+    const store = memoryBudgets();
+    const failing: typeof store = {
+      ...store,
+      async takeBudget(request) {
+        if (request.budget.startsWith('tenant:a')) throw new SkeinError('STORE_UNREACHABLE', 'x');
+        return store.takeBudget(request);
+      },
+    };
+    const ledger = openLedger([budget('all', { usd: 5 }), budget('tenant:a', { usd: 1 })], failing);
+    const refused = ledger.reserve(caller, dollars(1));
+    await expect(refused).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
+    const other = ledger.reserve({ tenant: 'b' }, dollars(5));
+    await expect(other).resolves.toMatchObject({ worst: dollars(5) });
+  });
+
+  it('counts what the node asks of its own accord in the budgets of all and of the operator', async () => {
+    const limits = [budget('all', { usd: 5 }), budget('operator', { usd: 1 })];
+    const ledger = open([...limits, budget('tenant:a', { usd: 0.1 })]);
+    await ledger.reserve('operator', dollars(1));
+    await expect(ledger.reserve('operator', dollars(1))).rejects.toMatchObject({
+      message: expect.stringContaining('operator'),
+    });
+    await ledger.reserve({ tenant: 'b' }, dollars(4));
+    await expect(ledger.reserve({ tenant: 'b' }, dollars(1))).rejects.toThrow(SkeinError);
+  });
 
   it('gives back what is settled after it was closed', async () => {
     const store = memoryBudgets();

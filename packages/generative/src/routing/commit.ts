@@ -47,7 +47,7 @@ export interface Committed<Result> {
 export function fallsBack(error: unknown): boolean {
   if (!(error instanceof SkeinError)) return true;
   if (error.code === 'GENERATION_UNSUPPORTED') return true;
-  return error.code !== 'CANCELLED' && error.code !== 'BUDGET_SPENT' && error.row.kind !== 'user';
+  return error.code !== 'BUDGET_SPENT' && error.row.kind !== 'user';
 }
 
 export function commit<Route, Result>(

@@ -1,15 +1,12 @@
 /** The policies of routing, which are pure: circuits, order, admission, prediction, commitment. */
-import { SkeinError } from '@skein/api';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CIRCUIT_MS, HEDGE_BURST } from '../tuning.ts';
 import { upstreamError } from '../wire/upstream-error.ts';
 import { admit } from './admit.ts';
 import { afterFailure, afterSending, afterSuccess, CLOSED, closedIn } from './circuit.ts';
-import { commit, type CommitOptions } from './commit.ts';
 import { createFirstTokenModel } from './first-token.ts';
 import { createHedgeBudget } from './hedge-budget.ts';
 import { orderRoutes } from './order.ts';
-import { createPlaces } from './places.ts';
 
 const failed = upstreamError('UPSTREAM_FAILED', { provider: 'p', message: 'x' });
 
@@ -28,6 +25,16 @@ describe('a circuit', () => {
     expect(closedIn(again, pause)).toBeGreaterThan(pause * 1.9);
   });
 
+  it('opens for a minute at most, and not on all nodes for as long', () => {
+    let circuit = CLOSED;
+    for (let at = 0; at < 40; at++) circuit = afterFailure(circuit, failed, 0, 0.99);
+    expect(closedIn(circuit, 0)).toBeLessThanOrEqual(CIRCUIT_MS.longest);
+    const [early, late] = [0, 0.99].map((random) =>
+      closedIn(afterFailure(circuit, failed, 0, random), 0),
+    );
+    expect(early).toBeLessThan(late! * 0.6);
+  });
+
   it('opens at once for a spent quota until its reset, each by its id', () => {
     const quota = (quotaId: string, retryAfterMs: number) =>
       upstreamError('UPSTREAM_BUSY', { provider: 'p', message: 'x', quotaId, retryAfterMs });
@@ -40,7 +47,11 @@ describe('a circuit', () => {
 
   it('opens at once for a key that is refused', () => {
     const denied = upstreamError('UPSTREAM_DENIED', { provider: 'p', message: 'x' });
-    expect(closedIn(afterFailure(CLOSED, denied, 0, 1), 0)).toBe(CIRCUIT_MS.longest);
+    const opened = afterFailure(CLOSED, denied, 0, 1);
+    expect(closedIn(opened, 0)).toBe(CIRCUIT_MS.longest);
+    // Then one request tries it, as after three failures.
+    const tried = afterSending(opened, CIRCUIT_MS.longest);
+    expect(closedIn(tried, CIRCUIT_MS.longest)).toBeGreaterThan(0);
   });
 
   it('does not open for what the caller has done', () => {
@@ -75,6 +86,9 @@ describe('the order of routes', () => {
     expect(first('cost', ...routes)).toBe(1);
     expect(first('quality', ...routes)).toBe(2);
     expect(first('ttft', ...routes)).toBe(2);
+    // Of equal quality the cheaper one.
+    const equal = [route(0, { cost: 2 }), route(1, { cost: 1 })];
+    expect(first('quality', ...equal)).toBe(1);
   });
 
   it('gives each route its weight, and a sticky key always the same one while it is there', () => {
@@ -92,6 +106,9 @@ describe('the order of routes', () => {
     expect(counts[0]! / 4000).toBeCloseTo(0.75, 1);
     expect(counts[2]).toBe(0);
     expect(new Set(moved)).toEqual(new Set([0]));
+    // However small the weight of another is.
+    const tiny = [route(0, { weight: 0 }), route(1, { weight: 0.001 })];
+    expect(orderRoutes('weighted', tiny, undefined, () => 0.1)[0]!.index).toBe(1);
   });
 });
 
@@ -144,137 +161,4 @@ it('hedges a twentieth of the requests at most, whatever the pattern', () => {
   let saved = 0;
   while (budget.spend()) saved += 1;
   expect(saved).toBe(HEDGE_BURST);
-});
-
-describe('places', () => {
-  const signal = new AbortController().signal;
-
-  it('go to tenants by their shares: one that sends a hundred does not delay another', async () => {
-    const places = createPlaces(1, () => 1, { now: () => 0 });
-    const order: string[] = [];
-    const release = await places.acquire({ tenant: 'busy', level: 3, longestMs: 60_000, signal });
-    const all = ['busy', 'busy', 'busy', 'busy', 'quiet'].map(async (tenant) => {
-      const done = await places.acquire({ tenant, level: 3, longestMs: 60_000, signal });
-      order.push(tenant);
-      done();
-    });
-    release();
-    await Promise.all(all);
-    expect(order[0]).toBe('quiet');
-    expect(places.running).toBe(0);
-  });
-
-  it('are left by a caller that goes, and by one whose first token would be late', async () => {
-    const places = createPlaces(1, () => 1, { now: () => 0 });
-    const release = await places.acquire({ tenant: 'a', level: 3, longestMs: 0, signal });
-    const gone = new AbortController();
-    const waiting = places.acquire({
-      tenant: 'a',
-      level: 3,
-      longestMs: 60_000,
-      signal: gone.signal,
-    });
-    gone.abort(new SkeinError('CANCELLED', 'gone'));
-    await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED' });
-    const afterwards = { tenant: 'a', level: 3, longestMs: 1e9, signal: gone.signal };
-    await expect(places.acquire(afterwards)).rejects.toMatchObject({ code: 'CANCELLED' });
-    const late = places.acquire({ tenant: 'a', level: 3, longestMs: 1, signal });
-    await expect(late).rejects.toMatchObject({ code: 'DEADLINE_UNREACHABLE' });
-    expect(places.waiting).toBe(0);
-    release();
-    release();
-    expect(places.running).toBe(0);
-  });
-});
-
-describe('commitment', () => {
-  type Play = { readonly after: number; readonly begunAfter?: number; readonly error?: SkeinError };
-
-  /** Routes whose attempts answer or fail after some time of a fake clock. */
-  async function play(plays: readonly Play[], more: Partial<CommitOptions<number, number>> = {}) {
-    vi.useFakeTimers();
-    try {
-      const started: number[] = [];
-      const cancelled: number[] = [];
-      const result = commit<number, number>({
-        routes: plays.map((_, index) => index),
-        start(index, firstMs) {
-          started.push(index);
-          const { after, begunAfter, error } = plays[index]!;
-          const content = new Promise<number>((resolve, reject) => {
-            const late = upstreamError('UPSTREAM_TIMEOUT', { provider: 'p', message: 'late' });
-            if (after > firstMs) setTimeout(() => reject(late), firstMs);
-            else setTimeout(() => (error === undefined ? resolve(index) : reject(error)), after);
-          });
-          const cancel = () => void cancelled.push(index);
-          if (begunAfter === undefined) return { content, cancel };
-          const begun = new Promise<void>((resolve) => setTimeout(resolve, begunAfter));
-          return { content, begun, cancel };
-        },
-        hedgeAfterMs: () => undefined,
-        mayHedge: () => true,
-        deadlineMs: 1000,
-        clock: { now: () => Date.now() },
-        ...more,
-      }).catch((error: unknown) => error);
-      await vi.advanceTimersByTimeAsync(5000);
-      return { result: await result, started, cancelled };
-    } finally {
-      vi.useRealTimers();
-    }
-  }
-
-  it('falls back while another provider may do better, and leaves it time', async () => {
-    const { result, started } = await play([
-      { after: 1, error: failed },
-      { after: 1e9 },
-      { after: 10 },
-    ]);
-    expect(started).toEqual([0, 1, 2]);
-    expect(result).toEqual({ result: 2, attempts: 3 });
-  });
-
-  it('never falls back from a content filter or a refused request', async () => {
-    for (const code of ['CONTENT_FILTERED', 'UPSTREAM_REJECTED', 'BUDGET_SPENT'] as const) {
-      const { result, started } = await play([
-        { after: 1, error: new SkeinError(code, 'x') },
-        { after: 1 },
-      ]);
-      expect(started).toEqual([0]);
-      expect(result).toMatchObject({ code });
-    }
-  });
-
-  it('hedges once after the p95, and ends the slower one', async () => {
-    const hedged = await play([{ after: 900 }, { after: 10 }], { hedgeAfterMs: () => 50 });
-    expect(hedged).toMatchObject({ result: { result: 1, attempts: 2 }, cancelled: [0] });
-    const spent = await play([{ after: 400 }, { after: 10 }], {
-      hedgeAfterMs: () => 50,
-      mayHedge: () => false,
-    });
-    expect(spent).toMatchObject({ result: { result: 0, attempts: 1 }, started: [0] });
-  });
-
-  it('does not hedge a long answer that began in time, but one that follows its failure', async () => {
-    const long = { after: 400, begunAfter: 40 };
-    const hedgeAfterMs = () => 50;
-    expect(await play([long, { after: 10 }], { hedgeAfterMs })).toMatchObject({ started: [0] });
-    const late = { ...long, begunAfter: 60 };
-    expect(await play([late, { after: 10 }], { hedgeAfterMs })).toMatchObject({ started: [0, 1] });
-    const cut = { after: 100, begunAfter: 40, error: failed };
-    const plays = [cut, { after: 400 }, { after: 10 }];
-    const { started, result } = await play(plays, { hedgeAfterMs });
-    expect({ started, result }).toMatchObject({ started: [0, 1, 2], result: { result: 2 } });
-  });
-
-  it('goes on with the first when its hedge fails', async () => {
-    const { result } = await play([{ after: 400 }, { after: 10, error: failed }], {
-      hedgeAfterMs: () => 50,
-    });
-    expect(result).toMatchObject({ result: 0, attempts: 2 });
-    // For want of money too, which ends a request that is sent once.
-    const error = new SkeinError('BUDGET_SPENT', 'x');
-    const poor = await play([{ after: 400 }, { after: 10, error }], { hedgeAfterMs: () => 50 });
-    expect(poor.result).toMatchObject({ result: 0, attempts: 2 });
-  });
 });
