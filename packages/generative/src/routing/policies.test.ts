@@ -1,6 +1,6 @@
 /** The policies of routing, which are pure: circuits, order, admission, prediction, commitment. */
 import { describe, expect, it } from 'vitest';
-import { CIRCUIT_MS, HEDGE_BURST } from '../tuning.ts';
+import { BELIEVED_SAMPLES, CIRCUIT_MS, HEDGE_BURST } from '../tuning.ts';
 import { upstreamError } from '../wire/upstream-error.ts';
 import { admit } from './admit.ts';
 import { afterFailure, afterSending, afterSuccess, CLOSED, closedIn } from './circuit.ts';
@@ -130,6 +130,14 @@ describe('admission', () => {
     expect(admit(idle, 99, true)).toEqual({ admitted: false, reason: 'never', inMs: Infinity });
     expect(admit(idle, 99, false)).toMatchObject({ admitted: true });
   });
+});
+
+it('believes no quantile of a few times', () => {
+  const times = createFirstTokenModel();
+  for (let request = 1; request < BELIEVED_SAMPLES; request++) times.record(100, 10);
+  expect(times.predict(10, 0.5)).toBeUndefined();
+  times.record(100, 10);
+  expect(times.predict(10, 0.5)).toBeCloseTo(100);
 });
 
 it('predicts the first token from the length of the prompt', () => {
