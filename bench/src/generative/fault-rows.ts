@@ -50,8 +50,10 @@ export const FAULT_ROWS: RowGroup = {
           MODES.map(async (mode) => {
             const fault = FAULTS[name];
             const options = { stream: mode === 'streaming', tools: name === 'tool-name-repeated' };
-            const alone = await ask(gateway, `${name}/${mode}/alone`, options);
-            const pair = await ask(gateway, `${name}/${mode}/pair`, options);
+            const [alone, pair] = await Promise.all([
+              ask(gateway, `${name}/${mode}/alone`, options),
+              ask(gateway, `${name}/${mode}/pair`, options),
+            ]);
             const end = fault[mode];
             const isInTime = Math.max(alone.totalMs, pair.totalMs) < DEADLINE_MS + LATE_MS;
             const isAnswered = end === 'answered' || fault.fallsBack[mode];

@@ -1,6 +1,12 @@
 /** `npm run bench -- generative`: what the gateway adds to an upstream, and what it makes of a bad one. */
 import type { BenchReport } from '../harness/report.ts';
-import { measureGroups, type RowGroup, type RowOptions } from '../harness/row-group.ts';
+import {
+  inTurn,
+  measureGroups,
+  type RowGroup,
+  type RowOptions,
+  together,
+} from '../harness/row-group.ts';
 import { ADDED } from './added.ts';
 import { FAULT_ROWS } from './fault-rows.ts';
 import { HEDGING } from './hedging.ts';
@@ -12,9 +18,8 @@ import { OVERLOAD } from './overload.ts';
 const GROUPS: readonly RowGroup[] = [
   ADDED,
   FAULT_ROWS,
-  OVERLOAD,
-  HEDGING,
-  OPEN_STREAMS,
+  // The memory of another process, while the others wait for their upstreams.
+  together([OPEN_STREAMS, inTurn([OVERLOAD, HEDGING])]),
   LOCAL_MODEL_ROWS,
 ];
 

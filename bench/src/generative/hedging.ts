@@ -22,7 +22,7 @@ export const HEDGING: RowGroup = {
     },
   ],
   async measure({ quick, progress }) {
-    const requests = quick ? 2000 : 10_000;
+    const requests = quick ? 1500 : 10_000;
     // At the same time: both wait nearly all of theirs.
     const [without, hedged] = await Promise.all([run(false, requests), run(true, requests)]);
     progress(`hedging: p99 ${without.p99.toFixed(0)} → ${hedged.p99.toFixed(0)} ms`);

@@ -3,6 +3,7 @@
  * weights in the shapes of stories260K and SmolLM-135M: the same weights in both files. Skein's side
  * is its provider, whose tokens come from another process; the peer's side is its own loop.
  */
+import { execFile } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -10,7 +11,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import type { GenerateRequest, Provider } from '@skein/generative';
 import { openLocalProvider } from '@skein/generative/local';
 import {
@@ -34,32 +36,46 @@ interface Size {
   readonly key: 'tiny' | 'm135';
   readonly shape: typeof SHAPE_135M;
   readonly weights: 'float32' | 'int4';
+  /** Writes it for Skein: a folder. */
+  readonly write: (folder: string) => Promise<unknown>;
   /** Answers at once, and the promised ratio. */
   readonly rows: readonly (readonly [rows: number, atLeast: number])[];
   readonly tokens: number;
+  /** Of several rows, in a quick run. */
+  readonly quickRounds: number;
 }
+
+const execute = promisify(execFile);
+const MAKE_MODEL = fileURLToPath(
+  new URL('../../../packages/generative/scripts/make-model.ts', import.meta.url),
+);
 
 const SIZES: readonly Size[] = [
   {
     key: 'tiny',
     shape: SHAPE_260K,
     weights: 'float32',
+    write: (folder) => writeRandomModel(folder, SHAPE_260K, { weights: 'float32' }),
     rows: [
       [1, 0.6],
       [8, 1],
       [32, 0.8],
     ],
     tokens: 200,
+    quickRounds: 2,
   },
   {
     key: 'm135',
     shape: SHAPE_135M,
     weights: 'int4',
+    write: (folder) => execute(process.execPath, [MAKE_MODEL, 'random-135m', folder]),
     rows: [
       [1, 0.65],
       [8, 0.7],
     ],
     tokens: 24,
+    // They differ by a few per cent.
+    quickRounds: 1,
   },
 ];
 const PLACES = [import.meta.url, pathToFileURL('/opt/node-llama-cpp/package.json').href];
@@ -97,25 +113,32 @@ export const LOCAL_MODEL_ROWS: RowGroup = {
     if (module === undefined)
       details['llamacpp'] = 'node-llama-cpp is not installed: npm run provision';
     try {
-      // Writing and reading the larger one alone takes a quarter of a quick run, and its rows as long again.
-      for (const size of SIZES.filter(({ key }) => !quick || key === 'tiny')) {
+      for (const size of SIZES) {
         const model = join(folder, size.key);
-        await writeRandomModel(model, size.shape, { weights: size.weights });
+        const file = join(folder, `${size.key}.gguf`);
         const most = Math.max(...size.rows.map(([rows]) => rows));
-        const provider = await openLocalProvider({
+        // Nothing is measured yet: each side gets a core.
+        const writing = size.write(model);
+        if (module !== undefined) await writeGguf(size, file);
+        await writing;
+        const opening = openLocalProvider({
           path: model,
           threads: 1,
           maxRows: most,
           maxContext: 512,
         });
-        const peer =
-          module && (await openPeer(module, size, join(folder, `${size.key}.gguf`), most));
+        const peer = module && (await openPeer(module, file, most));
+        const provider = await opening;
         try {
+          // The first answer of a process takes longer, of both.
+          await rateOf(provider, 1, size.tokens);
+          await peer?.rate(1, size.tokens);
           for (const [rows] of size.rows) {
             // Many rows take long enough with half of their tokens.
             const tokens = quick && rows > 8 ? size.tokens / 2 : size.tokens;
+            const rounds = quick && rows > 1 ? size.quickRounds : ROUNDS;
             const rates = { skein: [] as number[], llamacpp: [] as number[] };
-            for (let round = 0; round < (quick ? 2 : ROUNDS); round++) {
+            for (let round = 0; round < rounds; round++) {
               rates.skein.push(await rateOf(provider, rows, tokens));
               if (peer !== undefined) rates.llamacpp.push(await peer.rate(rows, tokens));
             }
@@ -126,7 +149,7 @@ export const LOCAL_MODEL_ROWS: RowGroup = {
             progress(`${key}: ${skein.toFixed(0)} tokens/s, llama.cpp ${llamacpp.toFixed(0)}`);
           }
           if (size.key === 'm135') {
-            const times = await firstTokens(provider, ROUNDS);
+            const times = await firstTokens(provider, quick ? 2 : ROUNDS);
             details['ttftMs'] = times;
             results['join_ttft_ratio'] = times.joining / times.alone;
             results['prefix_ttft_ratio'] = times.known / times.unknown;
@@ -246,17 +269,15 @@ async function findPeer(): Promise<Llama | undefined> {
   return undefined;
 }
 
-async function openPeer(
-  module: Llama,
-  { shape, weights }: Size,
-  file: string,
-  rows: number,
-): Promise<Peer> {
+async function writeGguf({ shape, weights }: Size, file: string): Promise<void> {
   const parts = llamaGguf(shape, randomLlama(shape, 1), bytePieces(shape.vocabulary), {
     weights,
     chatTemplate: '',
   });
   await pipeline(Readable.from(parts, { objectMode: true }), createWriteStream(file));
+}
+
+async function openPeer(module: Llama, file: string, rows: number): Promise<Peer> {
   const llama = await module.getLlama({
     gpu: false,
     build: 'never',

@@ -63,7 +63,7 @@ export const OVERLOAD: RowGroup = {
       }),
     });
     try {
-      const seconds = quick ? 4 : 15;
+      const seconds = quick ? 3 : 15;
       await askInTurn(gateway, 'm', PLACES, (asked) => asked >= 10 * PLACES);
       const begun = performance.now();
       const alone = await askInTurn(

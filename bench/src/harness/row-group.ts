@@ -16,6 +16,38 @@ export interface RowGroup {
   }>;
 }
 
+type Measured = Awaited<ReturnType<RowGroup['measure']>>;
+
+/** One group of several, which are measured at once: each waits most of its time, or measures no time. */
+export function together(groups: readonly RowGroup[]): RowGroup {
+  return groupOf(groups, (options) => Promise.all(groups.map((each) => each.measure(options))));
+}
+
+/** One group of several, which are measured one after another. */
+export function inTurn(groups: readonly RowGroup[]): RowGroup {
+  return groupOf(groups, async (options) => {
+    const all: Measured[] = [];
+    for (const group of groups) all.push(await group.measure(options));
+    return all;
+  });
+}
+
+function groupOf(
+  groups: readonly RowGroup[],
+  measureAll: (options: RowOptions) => Promise<readonly Measured[]>,
+): RowGroup {
+  return {
+    measures: groups.flatMap(({ measures }) => measures),
+    async measure(options) {
+      const all = await measureAll(options);
+      return {
+        results: Object.fromEntries(all.flatMap(({ results }) => Object.entries(results))),
+        details: Object.fromEntries(all.flatMap(({ details }) => Object.entries(details))),
+      };
+    },
+  };
+}
+
 /** Measures one group after another. */
 export async function measureGroups(
   {
@@ -25,12 +57,6 @@ export async function measureGroups(
   }: Pick<BenchReport, 'name' | 'peer'> & { readonly groups: readonly RowGroup[] },
   options: RowOptions,
 ): Promise<BenchReport> {
-  const results: Record<string, number> = {};
-  const details: Record<string, unknown> = {};
-  for (const group of groups) {
-    const measured = await group.measure(options);
-    Object.assign(results, measured.results);
-    Object.assign(details, measured.details);
-  }
-  return { name, peer, measures: groups.flatMap(({ measures }) => measures), results, details };
+  const all = inTurn(groups);
+  return { name, peer, measures: all.measures, ...(await all.measure(options)) };
 }

@@ -191,7 +191,9 @@ function embed(
     const table = graph.initializer('embedding', tensor('float32', dims, embedding));
     return graph.node('Gather', [table, ids])[0];
   }
-  const half = Uint16Array.from(embedding, numberToFloat16);
+  // A third of the time of `Uint16Array.from`.
+  const half = new Uint16Array(embedding.length);
+  for (let i = 0; i < half.length; i++) half[i] = numberToFloat16(embedding[i]!);
   const table = graph.initializer('embedding', tensor('float16', dims, half));
   const [row] = graph.node('Gather', [table, ids]);
   return graph.node('Cast', [row], { to: 1 })[0];

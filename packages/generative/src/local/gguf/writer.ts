@@ -4,6 +4,7 @@
  */
 import { numberToFloat16 } from '@skein/onnx';
 import type { LlamaShape, LlamaWeights } from '../build/llama-graph.ts';
+import { inverseOf, levelOf, QUANTISED_BLOCK, scaleOf } from '../build/quantise.ts';
 import { DEFAULT_ALIGNMENT, MAGIC } from './header.ts';
 
 export interface GgufTokens {
@@ -47,7 +48,6 @@ const I32 = 5;
 /** ggml's numbers of types. */
 const TENSOR_F32 = 0;
 const TENSOR_Q4_0 = 2;
-const BLOCK = 32;
 
 /** Rows of queries and keys in llama.cpp's order of rotary pairs: neighbours instead of halves. */
 function inPairs(matrix: Float32Array, headSize: number, inputs: number): Float32Array {
@@ -112,7 +112,7 @@ export function* llamaGguf(
   ];
   const isPacked = (isMatrix: boolean): boolean => isMatrix && options.weights === 'int4';
   const bytesOf = ([, rows, columns, , isMatrix]: Entry): number =>
-    isPacked(isMatrix) ? (rows * columns * 18) / BLOCK : rows * columns * 4;
+    isPacked(isMatrix) ? (rows * columns * 18) / QUANTISED_BLOCK : rows * columns * 4;
   const header = new Writer();
   header.u32(MAGIC).u32(3).u64(entries.length);
   const metadata: [string, (w: Writer) => void][] = [
@@ -193,18 +193,17 @@ function padded(bytes: Uint8Array, aligned: (count: number) => number): Uint8Arr
 
 /** Q4_0: a float16 scale and 32 levels, the first half of them in the low bits. */
 function quantiseQ4(values: Float32Array): Uint8Array {
-  const bytes = new Uint8Array((values.length / BLOCK) * 18);
+  const half = QUANTISED_BLOCK / 2;
+  const bytes = new Uint8Array((values.length / QUANTISED_BLOCK) * (2 + half));
   const view = new DataView(bytes.buffer);
-  for (let block = 0; block < values.length / BLOCK; block++) {
-    const part = values.subarray(block * BLOCK, (block + 1) * BLOCK);
-    let largest = 0;
-    for (const value of part) if (Math.abs(value) > Math.abs(largest)) largest = value;
-    const scale = largest / -8;
-    view.setUint16(block * 18, numberToFloat16(scale), true);
-    const level = (value: number): number =>
-      scale === 0 ? 8 : Math.max(0, Math.min(15, Math.round(value / scale) + 8));
-    for (let i = 0; i < 16; i++)
-      bytes[block * 18 + 2 + i] = level(part[i]!) | (level(part[i + 16]!) << 4);
+  for (let from = 0, to = 0; from < values.length; from += QUANTISED_BLOCK, to += 2 + half) {
+    const scale = scaleOf(values, from);
+    view.setUint16(to, numberToFloat16(scale), true);
+    const inverse = inverseOf(scale);
+    for (let i = 0; i < half; i++) {
+      const low = levelOf(values[from + i]!, inverse);
+      bytes[to + 2 + i] = low | (levelOf(values[from + half + i]!, inverse) << 4);
+    }
   }
   return bytes;
 }
