@@ -43,12 +43,12 @@ export const ADDED: RowGroup = {
       const starting = startPortkey(upstream).catch((error: unknown) => {
         details['portkey'] = `not measured: ${String(error)}`;
       });
-      const node = await startNode(upstream).finally(async () => {
-        const started = await starting;
-        if (started !== undefined) servers.push(started);
-      });
-      servers.push(node);
+      const [started] = await Promise.allSettled([startNode(upstream), starting]);
       const portkey = await starting;
+      if (portkey !== undefined) servers.push(portkey);
+      if (started.status === 'rejected') throw started.reason;
+      const node = started.value;
+      servers.push(node);
       const gateways = { node, ...(portkey === undefined ? {} : { portkey }) };
       // Until the code is compiled, which takes each gateway thousands of requests.
       const warmUp = quick ? 2 : 3;

@@ -48,6 +48,17 @@ it.each<[ErrorCode, boolean]>([
   expect(taken).toBeLessThan(100);
 });
 
+it('is made for the tenants of its model alone', async () => {
+  const { provider, told } = puppet('p');
+  const settings = { models: [{ ...model('m', 'p'), tenants: ['ward'] }] };
+  const gateway = await open(settings, { providers: [provider] });
+  const asked = gateway.generate(requestOf('m'), callerOf({ tenant: 'other' }));
+  await expect(asked).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
+  expect(told.calls).toBe(0);
+  await eventsOf(await gateway.generate(requestOf('m'), callerOf({ tenant: 'ward' })));
+  expect(told.calls).toBe(1);
+});
+
 it('gives its place back when no budget has enough for it', async () => {
   const { provider, told } = puppet('p');
   const poor = [{ subject: 'all', tokens: 1 }];

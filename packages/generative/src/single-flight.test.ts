@@ -174,6 +174,14 @@ it.each([
   for (const answer of asked) expect(textOf(await eventsOf(await answer))).toBe('ab');
 });
 
+it('is one for each request where the model has no cache', async () => {
+  const { told, ask, start } = await held({ cache: false });
+  const asked = [ask({}), ask({})];
+  await vi.waitFor(() => expect(told.calls).toBe(2), { timeout: 30_000 });
+  start();
+  for (const answer of asked) expect(textOf(await eventsOf(await answer))).toBe('ab');
+});
+
 it('is paid by the first caller that stays, once', async () => {
   const { ask, start } = await held();
   const gone = new AbortController();
