@@ -37,7 +37,6 @@ export const DEVICES = ['cpu', 'cuda'] as const;
  * Vertex AI, another node, or a file of this machine.
  */
 export const PROVIDER_NAMES = ['openai', 'gemini', 'vertex', 'skein', 'onnx', 'gguf'] as const;
-export type ProviderName = (typeof PROVIDER_NAMES)[number];
 
 /** Patterns of a node for what is redacted in prompts and answers. */
 export const REDACTION_KINDS = ['email', 'card', 'iban', 'ipv4', 'key'] as const;

@@ -33,13 +33,6 @@ export const SITE_ERRORS = {
     meaning: 'A federation asks a site for an update whose owner has closed its part in it.',
     fix: 'Join again with `skein join --accept` to take part, which asks the account for what the plan may spend.',
   },
-  SITE_NOT_ACCEPTED: {
-    http: 412,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
-    meaning: 'The site has not accepted the plan of the federation.',
-    fix: 'Read the plan, then join again with --accept.',
-  },
   HELPER_RUNNING: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,

@@ -82,7 +82,7 @@ function Row({ of }: { readonly of: FederationView }) {
         <StatusChip {...of} />
       </td>
       <td>
-        {`${round} of ${plan.rounds}`}
+        {`${round} of ${plan.rounds}`}{' '}
         {status === 'running' ? <Progress fraction={round / plan.rounds} label="Rounds" /> : null}
       </td>
       <td>{connectedOf(of)}</td>
