@@ -201,7 +201,9 @@ describe('a request that its own node has accepted and does not answer as soon a
       });
     b.behave = hangs;
     const cancellation = new Cancellation();
-    const outcome = codeOf(a.forwarding.inference.infer(request({ cancellation })));
+    // Later than the test waits: the deadline cancels it, too.
+    const deadline = performance.now() + 600_000;
+    const outcome = codeOf(a.forwarding.inference.infer(request({ cancellation, deadline })));
     await expect.poll(() => b.seen.length, PATIENT).toBe(1);
     cancellation.cancel();
     await outcome;

@@ -57,3 +57,14 @@ test('while it is not known how long a request may wait, none is late', () => {
   vi.advanceTimersByTime(2000);
   expect(late).toHaveLength(1);
 });
+
+test('each request is late at its own time', () => {
+  const { late, add } = listOf();
+  const first = add();
+  vi.advanceTimersByTime(50);
+  const second = add();
+  vi.advanceTimersByTime(60);
+  expect(late).toEqual([first]);
+  vi.advanceTimersByTime(50);
+  expect(late).toEqual([first, second]);
+});

@@ -122,6 +122,16 @@ describe('a deploy', () => {
     expect(asked).toEqual(['first']);
   });
 
+  test('names the revision that is stored, so that it is not carried out late', async () => {
+    const asked: unknown[] = [];
+    const control = deploying(['first'], (_, { revision }) => {
+      asked.push(revision);
+      return done();
+    });
+    await control.deploy(DEPLOY, 'ann').catch(() => {});
+    expect(asked).toEqual([0]);
+  });
+
   test('that is refused is refused', async () => {
     await expect(deploying(['first'], overtaken).deploy(DEPLOY, 'ann')).rejects.toMatchObject({
       code: 'ROLLOUT_IN_PROGRESS',
@@ -271,5 +281,26 @@ test('what a member carries out late, at another revision than it was asked for,
   await expect(carryOut(local, { ...change, revision: 5 })).rejects.toMatchObject({
     code: 'ROLLOUT_IN_PROGRESS',
     message: expect.stringContaining('revision 5') as string,
+  });
+});
+
+test('a member that has not heard of the revision yet carries the change out when it has', async () => {
+  let looks = 0;
+  const local = {
+    views: () => [{ ...VIEW, revision: ++looks < 3 ? 5 : 6 }],
+    rollback: () => Promise.resolve(VIEW),
+  } as unknown as DeploymentControl;
+  const change = { change: 'rollback', parameters: ['risk', 'worse'], actor: 'ann' } as const;
+  expect(await carryOut(local, { ...change, revision: 6 })).toBe(VIEW);
+});
+
+test.each([
+  { change: 'undeploy', parameters: ['risk'] },
+  { change: 'toString', parameters: [] },
+  { change: 'rollback', parameters: ['risk'] },
+])('a member does not carry out %o', async ({ change, parameters }) => {
+  const asked = { change, parameters, actor: 'ann', revision: 0 } as never;
+  await expect(carryOut({ views: () => [] } as never, asked)).rejects.toMatchObject({
+    code: 'USAGE',
   });
 });
