@@ -110,6 +110,18 @@ describe('a model', () => {
     expect((await node.run('ls')).stdout).toMatch(/risk +ready +v2/);
   });
 
+  it('is taken from what is stored, with other settings', async () => {
+    const { settings, targets } = await node.json<DeploymentView>(
+      ...words('rollout risk --version 1 --max-queue 7'),
+    );
+    expect([settings.maxQueue, targets]).toMatchObject([7, [{ version: '1' }]]);
+    const without = await node.run(...words('rollout risk --max-queue 7'));
+    expect([without.code, without.stderr]).toEqual([2, expect.stringContaining('--version N')]);
+    await node.run('undeploy', 'risk');
+    const again = await node.run(...words('rollout risk --version 2 --replicas 1'));
+    expect([again.code, again.stdout]).toEqual([0, expect.stringContaining('risk serves v2')]);
+  });
+
   it('is refused when it is none, before it travels', async () => {
     const { code, stderr } = await node.run('deploy', 'cut.onnx', '--name', 'cut');
     expect(code).toBe(1);

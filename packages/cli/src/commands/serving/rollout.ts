@@ -18,6 +18,7 @@ import {
 import { versionsText } from '../../output/deployment.ts';
 import { bar } from '../../output/notes.ts';
 import type { Style } from '../../output/style.ts';
+import { settingsOf, settingsOptions } from '../../deploying/settings.ts';
 import { pause } from '../../pause.ts';
 import { usageError } from '../../command-line/usage.ts';
 
@@ -84,23 +85,27 @@ export const rollout = defineCommand({
   name: 'rollout',
   summary: 'Show how a rollout is going, or start one with a stored version.',
   details:
-    'Without --version it shows the rollout in progress, or the last one. With --version it moves the deployment to a version that was uploaded before: at once, or by --canary or --shadow.',
+    'Without --version it shows the rollout in progress, or the last one. With --version it moves the deployment to a version that was uploaded before: at once, or by --canary or --shadow; where none is deployed, it serves that version. Settings that are left out stay as they are.',
   examples: [
     { command: 'skein rollout risk', does: 'How it is going' },
     { command: 'skein rollout risk --version 3 --canary 5,25,100', does: 'Shift by steps' },
+    { command: 'skein rollout heart --version 2 --replicas 0..1', does: 'What a federation made' },
     { command: 'skein rollout risk --watch', does: 'Wait for its end; exits 1 if it rolls back' },
   ],
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
   options: {
     version: text('N', 'The stored version to move to.'),
     watch: flag('Wait until the rollout has ended.'),
+    ...settingsOptions,
     ...rolloutOptions,
     ...connectionOptions,
   },
   async run(context, { name, version, watch, ...options }) {
     const plan = rolloutPlan(options);
     const connection = await connect(context, options);
-    if (version === undefined && plan !== undefined) {
+    const settings = settingsOf(options);
+    const changes = plan !== undefined || Object.keys(settings).length > 0;
+    if (version === undefined && changes) {
       throw new SkeinError('USAGE', 'Say which version to move to: --version N.');
     }
     let view =
@@ -110,6 +115,7 @@ export const rollout = defineCommand({
             name,
             version,
             plan,
+            ...(Object.keys(settings).length === 0 ? {} : { settings }),
           });
     if (watch) view = await waitForEnd(context, connection, view);
     return view;
