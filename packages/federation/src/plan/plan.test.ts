@@ -6,7 +6,7 @@ import { checkPlan } from './check.ts';
 import { completePlan, mechanismOf, thresholdOf } from './complete.ts';
 import { encodingOf } from './encoding.ts';
 import type { Plan, PlanDraft, PlannedHelper } from './plan.ts';
-import { spentAfter } from './spent.ts';
+import { isBudgetSpent, mostReleases, spentAfter } from './spent.ts';
 
 const refused = (reason: string): unknown =>
   expect.objectContaining({ code: 'PLAN_INVALID', message: expect.stringContaining(reason) });
@@ -229,4 +229,17 @@ describe('a plan', () => {
     expect(await digestOf(turned)).toBe(await digestOf(plan));
     expect(await digestOf({ ...plan, rounds: 4 })).not.toBe(await digestOf(plan));
   });
+});
+
+it('counts next to no noise as beyond the budget, where rows take turns', () => {
+  const privacy = {
+    mode: 'patient',
+    noise: 0.03,
+    denominator: 500,
+    sampling: { kind: 'bands', rounds: 8 },
+  } as const;
+  const plan = completePlan(draft({ ...committee(), privacy, rounds: 64 }));
+  expect(spentAfter(plan, 1).every(({ epsilon }) => epsilon > 100)).toBe(true);
+  expect(isBudgetSpent(plan, 0)).toBe(true);
+  expect(mostReleases(plan)).toBe(0);
 });

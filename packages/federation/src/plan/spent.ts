@@ -65,8 +65,9 @@ export function spentAfter(plan: Plan, releases: number): readonly SpentEpsilon[
 export function isBudgetSpent(plan: Plan, releases: number): boolean {
   const { privacy } = plan;
   if (privacy.mode === 'none') return false;
-  return spentAfter(plan, releases + 1).some(
-    ({ epsilon }) => epsilon > privacy.epsilon * (1 + 1e-9),
+  // What is not a number is not within a budget.
+  return !spentAfter(plan, releases + 1).every(
+    ({ epsilon }) => epsilon <= privacy.epsilon * (1 + 1e-9),
   );
 }
 

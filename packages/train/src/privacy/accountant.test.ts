@@ -202,3 +202,39 @@ it('bounds by the formula of fixed-size samples a Poisson sample in which one up
     }
   }
 });
+
+it('says that next to no noise spends much, with every sampling', () => {
+  const mechanismsOf = (noise: number): Mechanism[] => [
+    { kind: 'banded', noise, bands: 8, steps: 64 },
+    { kind: 'tree', noise, steps: 64 },
+    all(noise, 8),
+    poisson(0.5, noise, 8),
+    { kind: 'discrete', noise, steps: 8, sampling: { kind: 'all' } },
+    { kind: 'discrete', noise, steps: 8, sampling: { kind: 'poisson', rate: 0.5 } },
+  ];
+  let before = mechanismsOf(1).map((each) => epsilonOf([each], 1e-5).epsilon);
+  for (const noise of [0.3, 0.1, 0.03, 0.01, 1e-3, 1e-5, 1e-160]) {
+    const spent = mechanismsOf(noise).map((each) => epsilonOf([each], 1e-5).epsilon);
+    spent.forEach((epsilon, i) => {
+      expect(epsilon).toBeGreaterThanOrEqual(before[i]!);
+      // A release of one example whose noise is σ tells it apart by about 1 / 2σ².
+      expect(epsilon).toBeGreaterThanOrEqual(0.25 / noise ** 2);
+    });
+    before = spent;
+  }
+});
+
+it('finds the noise of a budget that promises nothing', () => {
+  const budget = { epsilon: 2000, delta: 1e-5 };
+  const noise = noiseFor(budget, (each) => [all(each, 8)]);
+  const spent = epsilonOf([all(noise, 8)], budget.delta).epsilon;
+  expect(spent).toBeLessThanOrEqual(2000);
+  expect(spent).toBeGreaterThan(1900);
+});
+
+it('composes losses beyond the range of e^x', () => {
+  const { pld, rdp } = epsilonOf([poisson(0.5, 0.06, 8)], 1e-5);
+  expect(rdp.epsilon).toBeGreaterThan(1000);
+  expect(pld! / rdp.epsilon).toBeGreaterThan(0.95);
+  expect(pld! / rdp.epsilon).toBeLessThanOrEqual(1);
+});

@@ -9,7 +9,7 @@ export interface Spent {
   readonly epsilon: number;
   /** By Rényi differential privacy, and the order that gives it. */
   readonly rdp: { readonly epsilon: number; readonly order: number };
-  /** By privacy loss distributions; undefined with fixed-size sampling. */
+  /** By privacy loss distributions; undefined with fixed-size sampling, and with next to no noise. */
   readonly pld: number | undefined;
 }
 
@@ -50,7 +50,8 @@ export function noiseFor(
   withNoise(1).forEach(assertMechanism);
   const { epsilon, delta } = budget;
   const bound = (noise: number): boolean => rdpEpsilon(withNoise(noise), delta).epsilon <= epsilon;
-  const exact = (noise: number): boolean => pldEpsilon(withNoise(noise), delta)! <= epsilon;
+  const exact = (noise: number): boolean =>
+    bound(noise) || (pldEpsilon(withNoise(noise), delta) ?? Infinity) <= epsilon;
   const known = pldEpsilon(withNoise(MOST_NOISE), delta) !== undefined;
   if (!known) return leastNoise(LEAST_NOISE, MOST_NOISE, bound);
   // The bound is fast, and its noise is enough for the exact accountant too; its ε ends above 0.

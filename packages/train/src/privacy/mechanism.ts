@@ -59,6 +59,12 @@ export interface BandedSteps {
   readonly steps: number;
 }
 
+/**
+ * With less noise a sampled step counts as one of all examples, of which the accountants have a formula: its ε is above
+ * 100 anyway, and its losses leave the range of a double.
+ */
+export const LEAST_SAMPLED_NOISE = 0.045;
+
 export type Mechanism = GaussianSteps | DiscreteSteps | TreeSteps | BandedSteps;
 
 /** Nodes of the tree that one leaf adds to. */

@@ -10,7 +10,7 @@ import {
   type LossStep,
   lossStepOf,
 } from './loss-distribution.ts';
-import type { Mechanism } from './mechanism.ts';
+import { LEAST_SAMPLED_NOISE, type Mechanism } from './mechanism.ts';
 import { upperTail } from './normal.ts';
 
 /** Points of the grid of the summed loss: four times as many change ε by less than 2e-4 of it. */
@@ -20,17 +20,17 @@ const COARSE = 2 ** 12;
 /** What is cut off together, as a share of δ; it is counted as spent. */
 const CUT = 1e-6;
 
-/** Undefined where a mechanism has no known loss distribution: fixed-size sampling. */
+/** Undefined where a mechanism has no known loss distribution (fixed-size sampling), or next to no noise. */
 export function pldEpsilon(mechanisms: readonly Mechanism[], delta: number): number | undefined {
   const steps = mechanisms.filter((each) => each.steps > 0).map(lossStepOf);
   if (!steps.every((step) => step !== undefined)) return undefined;
   if (steps.length === 0) return 0;
-  const exact = steps.every(({ rate }) => rate === 1) ? unsampledEpsilon(steps, delta) : undefined;
-  if (exact !== undefined) return exact;
+  if (steps.every(({ rate }) => rate === 1)) return unsampledEpsilon(steps, delta);
+  if (steps.some(({ noise }) => noise < LEAST_SAMPLED_NOISE)) return undefined;
   return Math.max(epsilonTowards('remove', steps, delta), epsilonTowards('add', steps, delta));
 }
 
-/** Beyond this e^ε leaves the range of a double; the grid is used then. */
+/** Beyond this e^ε leaves the range of a double; the bound of Rényi differential privacy is left then. */
 const MOST_EXACT = 500;
 
 /**
@@ -140,17 +140,16 @@ function modulo(index: number): number {
 /** The smallest ε at which the hockey-stick divergence Σ p·(1 − e^{ε − loss})⁺ is at most δ. */
 function epsilonOf({ first, width, mass, infinite }: LossDistribution, delta: number): number {
   if (infinite > delta) return Infinity;
-  // Sums over the losses above: of p, and of p · e^{−loss}.
+  // Sums over the losses above: of p, and of p · e^{present loss − loss}, which stays in the range of a double.
   let above = infinite;
   let other = 0;
+  const shrink = Math.exp(-width);
   for (let i = mass.length - 1; i >= 0; i--) {
     const loss = (first + i) * width;
-    if (above - Math.exp(loss) * other > delta) {
-      return Math.max(0, Math.log((above - delta) / other));
-    }
+    if (above - other > delta) return Math.max(0, loss + Math.log((above - delta) / other));
     if (loss < 0) return 0;
     above += mass[i]!;
-    other += mass[i]! * Math.exp(-loss);
+    other = (other + mass[i]!) * shrink;
   }
   return 0;
 }

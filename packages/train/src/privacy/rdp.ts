@@ -6,7 +6,7 @@
  * Canonne, Kamath and Steinke 2020, proposition 12.
  */
 import { mostParticipations } from './banded.ts';
-import { type Mechanism, type Sampling, treeHeight } from './mechanism.ts';
+import { LEAST_SAMPLED_NOISE, type Mechanism, type Sampling, treeHeight } from './mechanism.ts';
 
 /** The orders over which the smallest ε is taken: close together where most budgets lie. */
 export const ORDERS: readonly number[] = [
@@ -45,9 +45,8 @@ function rdpOfStep(
   order: number,
   poisson: typeof poissonStep,
 ): number {
-  if (sampling.kind === 'all' || (sampling.kind === 'poisson' && sampling.rate === 1)) {
-    return order / (2 * noise ** 2);
-  }
+  const isWhole = sampling.kind === 'all' || sampling.rate === 1 || noise < LEAST_SAMPLED_NOISE;
+  if (isWhole && sampling.kind !== 'fixed') return order / (2 * noise ** 2);
   return sampling.kind === 'poisson'
     ? poisson(sampling.rate, noise, order)
     : fixedStep(sampling.rate, noise, order);
