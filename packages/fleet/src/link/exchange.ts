@@ -40,9 +40,10 @@ export class Exchange<Meta> {
       hold.release();
       this.#wake?.();
     });
-    const last = parts.length - 1;
-    for (let i = 0; i < last; i++) stream.write(parts[i]);
-    stream.end(parts[last]);
+    // One write for all of them.
+    stream.cork();
+    for (const part of parts) stream.write(part);
+    stream.end();
   }
 
   /** Names the request on its connection, once it is sent; undefined: it never was. */

@@ -213,8 +213,9 @@ async function infer(
     hold.take(bytesOf(tensors));
     const { version, times, cached, outputs, rest } = await local.infer(request);
     const more = rest !== undefined;
-    await send(stream, { version, times, cached, more }, outputs);
-    if (rest !== undefined) {
+    if (rest === undefined) answerWhole(stream, { version, times, cached, more }, outputs);
+    else {
+      await send(stream, { version, times, cached, more }, outputs);
       for await (const chunk of rest) {
         if (stream.destroyed) break;
         await send(stream, { more: true }, chunk);
@@ -226,7 +227,7 @@ async function infer(
   } finally {
     isAnswered = true;
     hold.release();
-    if (!stream.destroyed) stream.end();
+    if (!stream.destroyed && !stream.writableEnded) stream.end();
   }
 }
 
@@ -238,6 +239,15 @@ function bytesOf(tensors: TensorMap): number {
     else bytes += tensor.bytes.byteLength;
   }
   return bytes;
+}
+
+/** Most answers are one frame: it leaves in one write, with the end of its stream. */
+function answerWhole(stream: ServerHttp2Stream, meta: AnswerMeta, tensors: TensorMap): void {
+  if (stream.destroyed) return;
+  stream.respond({ ':status': 200 });
+  stream.cork();
+  for (const part of encodeFrame(meta, tensors)) stream.write(part);
+  stream.end();
 }
 
 /** Resolves when the peer takes more. */

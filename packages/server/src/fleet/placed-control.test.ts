@@ -227,6 +227,18 @@ describe('a change of what other members hold', () => {
     ]);
   });
 
+  test('that is overtaken again and again is refused at last', async () => {
+    let revision = 5;
+    const { control, fleet, store } = holdingNothing(['first'], () => {
+      store(++revision);
+      return overtaken();
+    });
+    await expect(control.rollback('risk', 'worse', 'ann')).rejects.toMatchObject({
+      code: 'ROLLOUT_IN_PROGRESS',
+    });
+    expect(fleet.asked).toHaveLength(4);
+  });
+
   test('of a deployment that another change holds is refused', async () => {
     const { control } = holdingNothing(['first'], overtaken);
     await expect(control.rollback('risk', 'worse', 'ann')).rejects.toMatchObject({
