@@ -61,7 +61,7 @@ export interface BandedSteps {
 
 /**
  * With less noise a sampled step counts as one of all examples, of which the accountants have a formula: its ε is above
- * 100 anyway, and its losses leave the range of a double.
+ * 100 anyway, unless samples are rarer than δ, and its losses leave the range of a double.
  */
 export const LEAST_SAMPLED_NOISE = 0.045;
 
