@@ -26,6 +26,9 @@ overEveryState(
       await other.budgets.giveBackBudget('tenant:a usd', 12);
       expect(await at.state.budgets.takenBudget('tenant:a usd')).toBe(88);
       expect(await take(20)).toBe(12);
+      // More than was taken is not a larger budget.
+      await at.state.budgets.giveBackBudget('tenant:a usd', 150);
+      expect(await take(150)).toBe(100);
     });
 
     it('begin anew with their period, and forget what is given back after it', async () => {

@@ -72,6 +72,9 @@ overEveryState(
     });
 
     it('are replaced under their id, and what they took is free again', async () => {
+      // A response takes no place beside the one that it replaces.
+      for (const id of ['older', 'newer', 'newer']) await put(id, { owner: 'b', count: 2 });
+      expect(await idsOf('older', 'b')).toEqual(['older']);
       await put('one', { value: 'x'.repeat(20), bytes: 25 });
       await put('one', { value: 'y'.repeat(20), bytes: 25 });
       await put('two', { value: 'z'.repeat(5), bytes: 25 });
