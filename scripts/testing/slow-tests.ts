@@ -215,4 +215,5 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/federations/federation.test.ts',
   'packages/server/src/federations/federations-page.test.ts',
   'packages/server/src/federations/one-shot.test.ts',
+  'packages/server/src/federations/served-version.test.ts',
 ];

@@ -129,6 +129,7 @@ export {
   type Training,
 } from './task/define-training.ts';
 export { LABELS, MASK, problemOf, rowsFor, type Problem } from './task/problem.ts';
+export { servedModel } from './task/served-model.ts';
 export { metricsOf, taskReport, type TaskReport } from './task/report.ts';
 export type { TaskKind } from './task/task.ts';
 export {

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { readModel, writeModel } from '@skein/onnx';
 import type { FederationView } from '@skein/federation/coordinator';
 import { tensorsOf } from '@skein/train/federated';
-import { withTrained } from '@skein/train';
+import { servedModel, withTrained } from '@skein/train';
 import type { Registry } from '@skein/serving';
 import type { ArtifactStore, VersionRecord } from '@skein/state';
 
@@ -32,7 +32,7 @@ export async function storeVersion(
   const model = readModel(await buffer(artifacts.read(plan.model.digest)));
   const vector = new Float32Array((await buffer(artifacts.read(parameters))).buffer.slice(0));
   const { federated } = trainingOf(plan, model, 1);
-  const bytes = writeModel(withTrained(model, tensorsOf(federated.layout, vector)));
+  const bytes = writeModel(servedModel(withTrained(model, tensorsOf(federated.layout, vector))));
   // What the budget is kept against: with as many colluding as the plan allows for, of sites or of helpers.
   const against = spent.at(-1);
   await registry.importModel(

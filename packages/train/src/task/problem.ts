@@ -19,6 +19,7 @@ import {
 import { TrainError } from '../train-error.ts';
 import { dataset, type Dataset } from '../data/dataset.ts';
 import { encodeRows, type BlockCheck, type Encoder } from '../data/encoding/encoder.ts';
+import { withoutRawColumns } from '../data/encoding/raw-columns.ts';
 import { withBatch } from './batch-axis.ts';
 import { blueprintOf, type Blueprint } from './blueprint.ts';
 import { arrayLabels } from './labels.ts';
@@ -49,7 +50,7 @@ export interface ProblemOptions {
 }
 
 /**
- * @param start what `assemble` gives.
+ * @param start what `assemble` gives, or the same as it is served, with the columns as its inputs.
  * @throws TrainError `model` when the loss does not fit the task, or the batch the model.
  * @throws OnnxError when a node cannot be differentiated, or `frozen` matches no parameter, naming it.
  */
@@ -57,7 +58,9 @@ export function problemOf(start: Model, options: ProblemOptions): Problem {
   const blueprint = blueprintOf(start);
   if (blueprint === undefined) throw new TypeError('The model was not assembled.');
   const loss = lossFor(blueprint.task, options.loss, blueprint.axis);
-  const sized = withBatch(start, options.batch);
+  const { table } = blueprint;
+  const narrow = table === undefined ? start : withoutRawColumns(start, table);
+  const sized = withBatch(narrow, options.batch);
   const graded = withLoss(sized, {
     loss,
     prediction: blueprint.prediction,

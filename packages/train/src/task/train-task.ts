@@ -11,8 +11,7 @@ import { leadRanks } from '../parallel/ranks.ts';
 import { gradientStep, type GradientStep } from '../parallel/gradient-step.ts';
 import { openStep, type StepSession } from '../step/step-session.ts';
 import { withTrained } from '../step/trained-model.ts';
-import { withRawColumns } from '../data/encoding/raw-columns.ts';
-import { blueprintOf } from './blueprint.ts';
+import { servedModel } from './served-model.ts';
 import { trainingStep } from '../step/training-step.ts';
 import { openEvaluator } from '../trainer/evaluate.ts';
 import { trainIn, type TrainOptions, type TrainResult } from '../trainer/trainer.ts';
@@ -139,15 +138,10 @@ export async function trainTask(
     const { tensors, ...rest } = result;
     return {
       ...rest,
-      model: served(withTrained(start, tensors)),
+      model: servedModel(withTrained(start, tensors)),
       report: evaluator && (await report(tensors)),
     };
   } finally {
     await evaluator?.close();
   }
-}
-
-function served(model: Model): Model {
-  const table = blueprintOf(model)?.table;
-  return table === undefined ? model : withRawColumns(model, table);
 }
