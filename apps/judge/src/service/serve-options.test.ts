@@ -75,7 +75,9 @@ it('starts with no problems, and not without their folder', async () => {
   writeFileSync(join(folder, 'README.txt'), 'no package');
   await using serve = await serving({}, { parallel: 'none', problems: folder });
   expect(await serve.anonymous.get('problems')).toEqual({ problems: [] });
-  await expect(serving({}, { parallel: 'none', problems: join(folder, 'none') })).rejects.toThrow(
-    /ENOENT/,
-  );
+  const none = join(folder, 'none');
+  await expect(serving({}, { parallel: 'none', problems: none })).rejects.toMatchObject({
+    code: 'FILE_UNREADABLE',
+    message: `"${none}" cannot be read: there is no such file or folder.`,
+  });
 });
