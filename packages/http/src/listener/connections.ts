@@ -61,7 +61,7 @@ export class HttpConnections {
   }
 
   /** @param connection that reads the socket; absent: Node's server. */
-  read(socket: Socket, connection: WholeConnection | undefined): void {
+  readBy(socket: Socket, connection: WholeConnection | undefined): void {
     if (connection === undefined) wholeConnections.delete(socket);
     else wholeConnections.set(socket, connection);
   }

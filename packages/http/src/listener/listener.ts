@@ -236,12 +236,12 @@ export function createHttpListener(
         serve(request, body, response);
       },
       onOther(bytes) {
-        connections.read(socket, undefined);
+        connections.readBy(socket, undefined);
         onOther(bytes);
       },
       onBroken,
     });
-    connections.read(socket, connection);
+    connections.readBy(socket, connection);
     connection.receive(first);
   }
 

@@ -12,7 +12,7 @@ import type { Socket } from 'node:net';
 import type { HttpRequest } from '../exchange/exchange.ts';
 
 /** Of a request that is read here, head and body together, in bytes: what one read of a socket brings. */
-export const MAX_WHOLE_BYTES = 64 * 1024;
+const MAX_WHOLE_BYTES = 64 * 1024;
 /** Of the request's line and headers, in bytes; Node has the same limit. */
 const MAX_HEAD_BYTES = 16 * 1024;
 

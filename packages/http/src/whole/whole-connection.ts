@@ -1,6 +1,6 @@
 /**
  * A connection whose requests arrive whole, one after the other, as those of most clients do. They are
- * read and answered here, for less than half of what Node's HTTP server takes for each. The first
+ * read and answered here, for about half of what Node's HTTP server takes for each. The first
  * request that is anything else takes the connection to Node's server, with its bytes, for good:
  *
  *   first bytes ─▶ read ─▶ whole, and a face takes it ─▶ answer ─▶ next
@@ -15,7 +15,7 @@ import { WholeResponse } from './whole-response.ts';
 const REST_MS = 50;
 /** What Node adds to the time that a client has been told, in milliseconds. */
 const KEEP_ALIVE_BUFFER_MS = 1000;
-/** In which the rest of a request may arrive. */
+/** Pieces in which a request may arrive. */
 const MAX_PIECES = 64;
 const MS_PER_SECOND = 1000;
 

@@ -12,7 +12,7 @@ import {
 import { fitEncoder, type Encoder } from '../data/encoding/encoder.ts';
 import { withEncoder } from '../data/encoding/encoding-graph.ts';
 import { ascending, momentsOf } from '../data/encoding/moments.ts';
-import { withoutRawColumns } from '../data/encoding/raw-columns.ts';
+import { trainingModel } from './served-model.ts';
 import { columnOf } from '../data/table/table.ts';
 import { blueprintOf, withBlueprint, type Blueprint } from './blueprint.ts';
 import { withHead, type LabelScale } from './head.ts';
@@ -72,10 +72,7 @@ export function assemble(options: AssembleOptions): Model {
     const headed = withHead(network, { task, classes }, labelScale(options));
     return withEncoding(headed.model, headed.blueprint, options);
   }
-  const known = blueprintOf(model);
-  if (known !== undefined) {
-    return known.table === undefined ? model : withoutRawColumns(model, known.table);
-  }
+  if (blueprintOf(model) !== undefined) return trainingModel(model);
   const network = foldConstants(model);
   const [output] = signatureOf(network).outputs;
   if (output === undefined) throw new TrainError('model', 'The model has no output.');

@@ -19,10 +19,10 @@ import {
 import { TrainError } from '../train-error.ts';
 import { dataset, type Dataset } from '../data/dataset.ts';
 import { encodeRows, type BlockCheck, type Encoder } from '../data/encoding/encoder.ts';
-import { withoutRawColumns } from '../data/encoding/raw-columns.ts';
 import { withBatch } from './batch-axis.ts';
 import { blueprintOf, type Blueprint } from './blueprint.ts';
 import { arrayLabels } from './labels.ts';
+import { trainingModel } from './served-model.ts';
 import { lossFor, outputRow } from './task.ts';
 import type { TrainingData } from './training-data.ts';
 
@@ -58,9 +58,7 @@ export function problemOf(start: Model, options: ProblemOptions): Problem {
   const blueprint = blueprintOf(start);
   if (blueprint === undefined) throw new TypeError('The model was not assembled.');
   const loss = lossFor(blueprint.task, options.loss, blueprint.axis);
-  const { table } = blueprint;
-  const narrow = table === undefined ? start : withoutRawColumns(start, table);
-  const sized = withBatch(narrow, options.batch);
+  const sized = withBatch(trainingModel(start), options.batch);
   const graded = withLoss(sized, {
     loss,
     prediction: blueprint.prediction,
