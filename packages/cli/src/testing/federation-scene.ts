@@ -28,8 +28,14 @@ export interface FederationScene extends AsyncDisposable {
   start(name: string, ...words: string[]): CliProcess;
 }
 
-/** @param sites each of which has a file `NAME.csv` of 60 rows. */
-export async function openFederationScene(sites: readonly string[]): Promise<FederationScene> {
+/**
+ * @param sites each of which has a file `NAME.csv` of 60 rows.
+ * @param plan written to `plan.json`.
+ */
+export async function openFederationScene(
+  sites: readonly string[],
+  plan?: object,
+): Promise<FederationScene> {
   const folder = await mkdtemp(join(tmpdir(), 'skein-federation-'));
   const random = seededRandom(1);
   for (const name of sites) {
@@ -39,6 +45,7 @@ export async function openFederationScene(sites: readonly string[]): Promise<Fed
     });
     await writeFile(join(folder, `${name}.csv`), ['age,sex,ill', ...rows, ''].join('\n'));
   }
+  if (plan !== undefined) await writeFile(join(folder, 'plan.json'), JSON.stringify(plan));
   const running = new Set<CliProcess>();
   const node = await startNodeProcess({ folder });
   const scene: FederationScene = {

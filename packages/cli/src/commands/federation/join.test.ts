@@ -3,8 +3,6 @@
  * killed with SIGKILL in the middle of a round and started again, then the node. Every round counts
  * once, and the ledger says so.
  */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { FederationView } from '@skein/api';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Participation } from './join.ts';
@@ -30,8 +28,7 @@ const PLAN = {
 
 let scene: FederationScene;
 beforeAll(async () => {
-  scene = await openFederationScene(NAMES);
-  await writeFile(join(scene.folder, 'plan.json'), JSON.stringify(PLAN));
+  scene = await openFederationScene(NAMES, PLAN);
 }, 60_000);
 afterAll(() => scene?.[Symbol.asyncDispose]());
 

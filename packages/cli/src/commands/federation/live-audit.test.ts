@@ -3,8 +3,6 @@
  * stopped in a round and goes on later, as a laptop that slept; SKEIN_FULL=1 lets it sleep for longer than its
  * connection lasts.
  */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FederationView } from '@skein/api';
 import type { AuditReport } from '@skein/train';
@@ -29,8 +27,7 @@ const PLAN = {
 
 let scene: FederationScene;
 beforeAll(async () => {
-  scene = await openFederationScene(['north', 'south']);
-  await writeFile(join(scene.folder, 'plan.json'), JSON.stringify(PLAN));
+  scene = await openFederationScene(['north', 'south'], PLAN);
 }, 60_000);
 afterAll(() => scene?.[Symbol.asyncDispose]());
 

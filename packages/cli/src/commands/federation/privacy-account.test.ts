@@ -1,6 +1,4 @@
 /** The privacy account of a site as its owner sees it: two federations with the same rows, in processes of their own. */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { FederationView } from '@skein/api';
 import type { AccountReport } from '@skein/federation/site/node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -24,8 +22,7 @@ const PLAN = {
 
 let scene: FederationScene;
 beforeAll(async () => {
-  scene = await openFederationScene(NAMES);
-  await writeFile(join(scene.folder, 'plan.json'), JSON.stringify(PLAN));
+  scene = await openFederationScene(NAMES, PLAN);
 }, 60_000);
 afterAll(() => scene?.[Symbol.asyncDispose]());
 
