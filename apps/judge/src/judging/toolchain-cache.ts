@@ -3,7 +3,7 @@
  * result on the host to be mounted read-only.
  */
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SandboxDriver } from '@skein/sandbox';
 import type { Language, ToolchainCache } from '../languages/language.ts';
@@ -29,7 +29,7 @@ export async function prepareCache(
   if (cacheFolder === undefined) return undefined;
   const { code, cache, env } = language;
   const source = Buffer.from(cache.source.content).toString();
-  const identity = JSON.stringify([version, driver.name, image, source, env]);
+  const identity = JSON.stringify([version, driver.name, image, source, env, cache.links]);
   const digest = createHash('sha256').update(identity).digest('hex').slice(0, 16);
   const target = join(cacheFolder, `${code}-${digest}`);
   if (await exists(target)) return target;
@@ -37,7 +37,7 @@ export async function prepareCache(
   const fresh = await mkdtemp(join(cacheFolder, 'unfinished-'));
   try {
     if (!(await fill(language, driver, image, fresh))) return undefined;
-    await makeReadable(fresh, cache.folders);
+    await makeReadable(fresh, cache);
     // Two judges may have had the same idea; either cache will do.
     await rename(fresh, target).catch(async (error: unknown) => {
       if (!(await exists(target))) throw error;
@@ -56,9 +56,15 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /** Guests read it under a user of their own. */
-async function makeReadable(folder: string, needed: readonly string[]): Promise<void> {
+async function makeReadable(folder: string, cache: ToolchainCache): Promise<void> {
   await chmod(folder, 0o755);
-  for (const name of needed) await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
+  for (const name of cache.folders) {
+    await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
+  }
+  for (const [name, place] of Object.entries(cache.links)) {
+    await rm(join(folder, name), { force: true });
+    await symlink(place, join(folder, name));
+  }
 }
 
 async function fill(
@@ -98,7 +104,7 @@ async function fill(
       await mkdir(dirname(path), { recursive: true, mode: 0o755 });
       const handle = await open(path, 'wx', 0o644);
       try {
-        for await (const chunk of file.content) await handle.write(chunk);
+        for await (const chunk of file.content) await handle.writeFile(chunk);
       } finally {
         await handle.close();
       }

@@ -37,6 +37,8 @@ export interface ToolchainCache {
   readonly source: ProgramFile;
   /** Folders in it that must exist, even when they are empty. */
   readonly folders: readonly string[];
+  /** Files in it that the toolchain writes again: each a link to a place where guests may write. */
+  readonly links: Readonly<Record<string, string>>;
 }
 
 /** The grammars that the editor has. */

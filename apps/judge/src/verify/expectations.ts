@@ -48,11 +48,17 @@ export function unmetExpectations(
   judgement: Judgement,
   problem: Problem,
 ): string[] {
-  if (judgement.verdict === 'CE') return [`it does not build: ${judgement.reason}`];
+  if (judgement.verdict === 'CE') return [notBuilt(judgement)];
   if (judgement.verdict === 'JE') return [`judge error: ${judgement.reason}`];
   return example.legacyDirectory === undefined
     ? example.requirements.flatMap((requirement) => unmet(requirement, judgement))
     : legacyUnmet(example.legacyDirectory, judgement, problem);
+}
+
+/** With the first line that the compiler wrote, unless that is the reason itself. */
+function notBuilt({ reason, compileOutput }: Judgement): string {
+  const [said = ''] = compileOutput.split('\n');
+  return `it does not build: ${reason}${said === '' || said === reason ? '' : `: ${said}`}`;
 }
 
 function unmet(requirement: Requirement, judgement: Judgement): string[] {
