@@ -183,6 +183,13 @@ export const httpAttacks: readonly Attack[] = [
     socket.write(`GET /v2 HTTP/1.1\r\n${HOST}\r\n`);
   }),
 
+  keep('connections kept idle after many headers', SOCKETS, (socket) => {
+    // One whole request each, of which nothing may be kept.
+    socket.resume();
+    const headers = Array.from({ length: 2000 }, (_, index) => `${index}:\r\n`).join('');
+    socket.write(`GET /v2 HTTP/1.1\r\n${HOST}${headers}\r\n`);
+  }),
+
   keep('large answers, unread', 1000, (socket) => {
     socket.pause();
     flood(socket, pipeline(pick(LARGE), 20));

@@ -15,6 +15,11 @@ import type { HttpRequest } from '../exchange/exchange.ts';
 const MAX_WHOLE_BYTES = 64 * 1024;
 /** Of the request's line and headers, in bytes; Node has the same limit. */
 const MAX_HEAD_BYTES = 16 * 1024;
+/**
+ * Of the head that an idle connection keeps, in bytes: many times what clients send. As an object, a head
+ * of short headers takes ten times its bytes, on each connection, and callers without a key send it.
+ */
+const MAX_KEPT_BYTES = 2 * 1024;
 
 const END_OF_HEAD = Buffer.from('\r\n\r\n');
 const REQUEST_LINE = /^(GET|POST) (\/[!"$-~]*) HTTP\/1\.1$/;
@@ -42,7 +47,7 @@ export interface Head {
   readonly length: number;
 }
 
-/** Of one connection. A head that is repeated to the byte, as most are, costs a comparison. */
+/** Of one connection. A short head that is repeated to the byte, as most are, costs a comparison. */
 export class HeadReader {
   readonly #socket: Socket;
   #last: (Head & { readonly bytes: Buffer }) | undefined;
@@ -63,10 +68,13 @@ export class HeadReader {
     if (request === undefined) return 'for-node';
     const length = headLength + Number(request.headers['content-length'] ?? 0);
     if (length > MAX_WHOLE_BYTES) return 'for-node';
+    const head = { request, headLength, length };
     // A copy: a view would keep the body alive.
-    const own = Buffer.from(bytes.subarray(0, headLength));
-    this.#last = { request, headLength, length, bytes: own };
-    return this.#last;
+    this.#last =
+      headLength > MAX_KEPT_BYTES
+        ? undefined
+        : { ...head, bytes: Buffer.from(bytes.subarray(0, headLength)) };
+    return head;
   }
 
   #request(text: string): HttpRequest | undefined {
