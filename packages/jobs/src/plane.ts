@@ -113,14 +113,15 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
     options.maxArtifactsBytes ?? (await defaultArtifactBound(blobs)),
     options.shareOf,
   );
-  let isEnding = false;
+  const ending = new AbortController();
   const restore = async (): Promise<void> => {
     for (const { tenant, bytes } of await store.heldArtifacts()) budget.restore(tenant, bytes);
   };
   await restore().catch((error: unknown) => {
     if (options.mayBeAway !== true || !isAway(error)) throw error;
-    whenReachable(restore, () => isEnding).catch((err: unknown) => {
-      if (!isEnding) log('error', 'The artifacts of tenants could not be counted.', { err });
+    whenReachable(restore, { ending: ending.signal }).catch((err: unknown) => {
+      if (!ending.signal.aborted)
+        log('error', 'The artifacts of tenants could not be counted.', { err });
     });
   });
   // A shared place may hold artifacts that other nodes need, or unrelated files.
@@ -150,8 +151,8 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
   const start = async (): Promise<Worker | undefined> => {
     try {
       const sandboxes = await drivers();
-      if (isEnding) return undefined;
-      const workerOptions = {
+      if (ending.signal.aborted) return undefined;
+      return await startWorker({
         store,
         artifacts,
         holdings,
@@ -159,14 +160,11 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
         queues,
         capacity: machineCapacity({ cores: options.cores }),
         onPickup: options.onPickup,
-        log: (...line: Parameters<WorkerLog>) => (isLeft ? undefined : log(...line)),
-      };
-      return await whenReachable(
-        () => startWorker(workerOptions),
-        () => isEnding,
-      );
+        log: (...line) => (isLeft ? undefined : log(...line)),
+        ending: ending.signal,
+      });
     } catch (error) {
-      if (isEnding) return undefined;
+      if (ending.signal.aborted) return undefined;
       log('error', 'The worker of this node could not start; jobs wait for other workers.', {
         err: error,
       });
@@ -177,7 +175,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
     sweeping?.stop();
     const leftMs = Math.max(0, by - performance.now());
     const { graceMs } = WORKER_DEFAULTS;
-    isEnding = true;
+    ending.abort();
     // A worker that is still probing its sandboxes has no attempts to finish; it closes when it has
     // started.
     if (worker === undefined) return;
@@ -198,7 +196,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
     artifactBytes: budget,
     sandboxes: async () => Promise.all((await drivers()).map(sandboxView)),
     work() {
-      if (queues.length > 0 && !isEnding) worker ??= start();
+      if (queues.length > 0 && !ending.signal.aborted) worker ??= start();
     },
     quiesce,
     async drain(by) {

@@ -36,8 +36,9 @@ export interface FleetWorkerOptions extends Pick<
 }
 
 /**
- * Resolves when the worker accepts jobs. Its `drain` also closes its store and its artifacts.
- * @throws SkeinError STORE_UNREACHABLE, USAGE (the addresses), DATA_FOLDER_UNUSABLE.
+ * Resolves when the worker accepts jobs; while its Redis is away it waits, and says so in its log. Its `drain` also
+ * closes its store and its artifacts.
+ * @throws SkeinError STORE_UNREACHABLE (the bucket), STORE_TOO_OLD, USAGE (the addresses), DATA_FOLDER_UNUSABLE.
  */
 export async function startFleetWorker(options: FleetWorkerOptions): Promise<Worker> {
   const { trusts = true } = options;
@@ -45,7 +46,10 @@ export async function startFleetWorker(options: FleetWorkerOptions): Promise<Wor
   const cacheFolder = options.cacheFolder ?? join(homedir(), '.cache', 'skein', 'artifacts');
   const { cacheBytes } = options;
   const artifacts = await openArtifacts(options.blobs, cacheFolder, { cacheBytes });
-  const store = await openFleetStore(options.redis, { namespace: options.namespace });
+  const store = await openFleetStore(options.redis, {
+    namespace: options.namespace,
+    mayBeAway: true,
+  });
   const sandboxes = await openDrivers(
     { hidden: [cacheFolder, options.blobs] },
     SANDBOX_NAMES.filter((name) => trusts || SANDBOXES[name].isolates),

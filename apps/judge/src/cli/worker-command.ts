@@ -22,7 +22,7 @@ export async function runWorker(
   if (workers === 'none') throw new SkeinError('USAGE', '--workers none: a worker judges.');
   const cache = join(homedir(), '.cache', 'skein', 'artifacts');
   const artifacts = await openArtifacts(fleet.blobs, cache);
-  const store = await openFleetStore(fleet.redis, fleet);
+  const store = await openFleetStore(fleet.redis, { ...fleet, mayBeAway: true });
   try {
     const worker = await startJudgeWorker({
       store,
@@ -33,6 +33,7 @@ export async function runWorker(
       name: options.name,
       leaseMs: options.lease,
       graceMs: options.grace,
+      ending: signal,
       log: await logOf(options, stderr.isTTY === true),
     });
     const { id, labels, capacity } = worker;

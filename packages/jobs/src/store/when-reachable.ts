@@ -1,24 +1,54 @@
-/** Work that waits for a store that is away, such as after a node that started without it. */
-import { setTimeout as sleep } from 'node:timers/promises';
+/** Work that waits for a store that is away, such as that of a node or a worker that started without it. */
 import { SkeinError } from '@skein/api/errors';
 
-const RETRY_MS = 1000;
+export interface Waiting {
+  /** Ends the wait. */
+  readonly ending?: AbortSignal | undefined;
+  /** Hears the reason: at first, and then every half a minute. */
+  readonly onAway?: ((reason: string) => void) | undefined;
+}
 
-export function isAway(error: unknown): boolean {
+/** After a try, which itself waits for the store for a while. */
+const RETRY_MS = 1000;
+const TELL_EVERY_MS = 30_000;
+
+export function isAway(error: unknown): error is SkeinError {
   return error instanceof SkeinError && error.code === 'STORE_UNREACHABLE';
 }
 
 /**
  * Repeats an act for as long as the store is away.
- * @throws what else the act throws, and STORE_UNREACHABLE once `isEnding`.
+ * @throws what else the act throws; the reason of `ending` as soon as that is aborted.
  */
-export async function whenReachable<T>(act: () => Promise<T>, isEnding: () => boolean): Promise<T> {
-  for (;;) {
-    try {
-      return await act();
-    } catch (error) {
-      if (!isAway(error) || isEnding()) throw error;
-      await sleep(RETRY_MS, undefined, { ref: false });
+export async function whenReachable<T>(
+  act: () => Promise<T>,
+  { ending, onAway }: Waiting = {},
+): Promise<T> {
+  const ended = Promise.withResolvers<never>();
+  // It may be aborted while no race waits for it.
+  ended.promise.catch(() => undefined);
+  const end = (): void => ended.reject(ending?.reason);
+  ending?.addEventListener('abort', end);
+  let toldAt = -Infinity;
+  try {
+    for (;;) {
+      ending?.throwIfAborted();
+      try {
+        return await Promise.race([act(), ended.promise]);
+      } catch (error) {
+        if (!isAway(error)) throw error;
+        if (performance.now() - toldAt >= TELL_EVERY_MS) {
+          toldAt = performance.now();
+          onAway?.(error.message);
+        }
+        await Promise.race([pause(), ended.promise]);
+      }
     }
+  } finally {
+    ending?.removeEventListener('abort', end);
   }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
 }

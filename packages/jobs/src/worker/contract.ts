@@ -46,6 +46,8 @@ export interface WorkerOptions {
    * bound of the store.
    */
   readonly maxLogBytes?: number | undefined;
+  /** Ends the wait for a store that is away while the worker starts. */
+  readonly ending?: AbortSignal | undefined;
   /** Hears of each attempt that starts how long its job was ready before, in milliseconds. */
   readonly onPickup?: ((waitedMs: number) => void) | undefined;
   readonly log: WorkerLog;

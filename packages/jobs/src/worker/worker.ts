@@ -14,6 +14,7 @@ import { createHoldings } from '../artifact-holdings.ts';
 import type { Claim } from '../contract.ts';
 import { MAP_LABEL, MAP_TASKS } from '../map/offered-tasks.ts';
 import { LOG_BYTES } from '../store/bounds.ts';
+import { whenReachable } from '../store/when-reachable.ts';
 import { namesOfTasks } from '../tasks/task-thread.ts';
 import { reportOutcome, runAttempt, type WorkerContext } from './attempt/attempt.ts';
 import { createCapacity } from './capacity.ts';
@@ -37,6 +38,7 @@ const MAX_CLAIMS = 16;
 /** The longest wait for work; bounds the delay of a missed notification. */
 const WAIT_MS = 2000;
 const AFTER_AN_OUTAGE_MS = 500;
+const AWAY = 'The store of jobs does not answer; the worker waits for it.';
 /**
  * A store forgets a worker that was silent for long, so the worker registers again from time to
  * time.
@@ -51,8 +53,8 @@ interface Running {
 }
 
 /**
- * Starts to claim and run work, until it is drained.
- * @throws SkeinError STORE_UNREACHABLE; Error for a module of `taskModules` that cannot be loaded.
+ * Starts to claim and run work, until it is drained. Waits for a store that is away.
+ * @throws the reason of `ending`; Error for a module of `taskModules` that cannot be loaded.
  */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const { store, artifacts, queues, log } = options;
@@ -75,7 +77,6 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const own = [...(options.labels ?? []), ...(trusts ? [MAP_LABEL] : [])];
   const labels = await labelsOf(own, sandboxes, [...given.keys()]);
   const capacity = createCapacity(options.capacity);
-  const folder = await openScratch();
   const registration = {
     worker: id,
     host: hostname(),
@@ -84,8 +85,12 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     total: capacity.total,
     startedAt: Date.now(),
   };
-  await store.registerWorker({ ...registration, mode: 'open' });
+  await whenReachable(() => store.registerWorker({ ...registration, mode: 'open' }), {
+    ending: options.ending,
+    onAway: (reason) => log('warn', AWAY, { worker: id, reason }),
+  });
   let registeredAt = performance.now();
+  const folder = await openScratch();
   const leases = await keepLeases({
     store,
     worker: id,

@@ -27,6 +27,8 @@ export interface JudgeWorkerOptions extends GuestOptions {
   readonly name?: string | undefined;
   readonly leaseMs?: number | undefined;
   readonly graceMs?: number | undefined;
+  /** Ends the wait for a store that is away at the start. */
+  readonly ending?: AbortSignal | undefined;
   readonly log: WorkerLog;
 }
 
@@ -35,8 +37,7 @@ export interface JudgeWorker extends Worker {
 }
 
 /**
- * @throws SkeinError JUDGE_SANDBOX when no sandbox here may run untrusted programs;
- * STORE_UNREACHABLE.
+ * @throws SkeinError JUDGE_SANDBOX when no sandbox here may run untrusted programs; the reason of `ending`.
  */
 export async function startJudgeWorker(options: JudgeWorkerOptions): Promise<JudgeWorker> {
   const { store, artifacts, log } = options;
@@ -59,6 +60,7 @@ export async function startJudgeWorker(options: JudgeWorkerOptions): Promise<Jud
     name: options.name,
     leaseMs: options.leaseMs,
     graceMs: options.graceMs,
+    ending: options.ending,
     log,
   });
   return { ...worker, facts };

@@ -92,4 +92,36 @@ describe('skein worker', () => {
     expect(await store.workers()).toEqual([]);
     await store.close();
   });
+
+  it.skipIf(component.skip)('waits for a Redis that is away when it starts', async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.destroy());
+    await redis.kill();
+    const start = () => {
+      const cli = startCli(
+        ['worker', '--redis', redis.url, '--blobs', 'blobs', '--log', 'json', '--json'],
+        { cwd },
+      );
+      onTestFinished(() => void cli.process.kill('SIGKILL'));
+      return cli;
+    };
+    const [one, other] = [start(), start()];
+    const waits =
+      /"reason":"Redis at 127\.0\.0\.1:\d+ cannot be used: connect ECONNREFUSED.*waits for it/;
+    await Promise.all([one.saw(waits), other.saw(waits)]);
+    one.process.kill('SIGTERM');
+    expect(await one.ended).toMatchObject({ code: 0, stdout: '' });
+
+    await redis.start();
+    await other.saw(/Worker is open/);
+    const store = await openRedisJobs(redis.url, { namespace: 'fleet' });
+    onTestFinished(() => store.close());
+    const [job] = await store.enqueue([
+      jobSpec(command(['true'], { trusted: true, network: 'host' })),
+    ]);
+    const stateOf = async () => (await store.job(job!.id))?.state;
+    await expect.poll(stateOf, { timeout: 15_000 }).toBe('succeeded');
+    other.process.kill('SIGTERM');
+    expect(await other.ended).toMatchObject({ code: 0 });
+  });
 });

@@ -15,6 +15,7 @@ import {
   text,
   withDefault,
 } from '../../command-line/option.ts';
+import { interrupted } from '../../process/interruption.ts';
 import type { Style } from '../../output/style.ts';
 import { renderFields } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
@@ -97,10 +98,12 @@ export const worker = defineCommand({
     log: choice(['pretty', 'json', 'off'], 'Default: pretty on a terminal, else json.'),
     logLevel: choice(['debug', 'info', 'warn', 'error'], 'Least weight of what is logged.'),
   },
-  async run(context, options): Promise<WorkerResult> {
+  endsItself: true,
+  async run(context, options): Promise<WorkerResult | undefined> {
     const trusts = !options.untrustedOnly;
     context.notes.progress('Looking at the sandboxes of this machine …');
-    const started = await startFleetWorker({
+    const asked = interrupted(context.signal);
+    const starting = startFleetWorker({
       redis: required(options.redis ?? context.env['SKEIN_REDIS'], '--redis URL', 'SKEIN_REDIS'),
       blobs: required(options.blobs ?? context.env['SKEIN_BLOBS'], '--blobs PLACE', 'SKEIN_BLOBS'),
       cacheBytes: orEnvironment(context, options.cache, 'SKEIN_CACHE', cacheOption),
@@ -118,6 +121,8 @@ export const worker = defineCommand({
       logFormat: options.log ?? (process.stderr.isTTY ? 'pretty' : 'json'),
       logLevel: options.logLevel,
     });
+    const started = await Promise.race([starting, asked]);
+    if (started === undefined) return undefined;
     context.stay(() => drainWhenAsked(context, started));
     return {
       worker: started.id,
@@ -129,7 +134,7 @@ export const worker = defineCommand({
       sandboxes: started.sandboxes,
     };
   },
-  render: renderWorker,
+  render: (result, style) => (result === undefined ? '' : renderWorker(result, style)),
 });
 
 function required(given: string | undefined, option: string, variable: string): string {
@@ -154,10 +159,7 @@ function readLabel(given: string): string {
 }
 
 async function drainWhenAsked(context: Context, started: Worker): Promise<void> {
-  await new Promise<void>((stop) => {
-    if (context.signal.aborted) stop();
-    else context.signal.addEventListener('abort', () => stop(), { once: true });
-  });
+  await interrupted(context.signal);
   context.notes.line('Draining: what runs may finish. Ctrl-C again stops at once.');
   await started.drain();
 }

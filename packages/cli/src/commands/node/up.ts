@@ -7,6 +7,7 @@ import { connect, dataFolder, type Connection } from '../../connection/connectio
 import { type ExampleRun, nextCommand, runExample } from '../../examples/example-run.ts';
 import { showLanguageExample } from '../../examples/language-example.ts';
 import { mustEndWithin } from '../../process/exit.ts';
+import { interrupted } from '../../process/interruption.ts';
 import { renderUp } from '../../output/up.ts';
 import { graceOf, nodeOptions, type UpOptions, upOptions } from './node-options.ts';
 
@@ -111,13 +112,6 @@ async function describe(
     ...(example === undefined ? {} : { example }),
     next: nextCommand(context, example),
   };
-}
-
-function interrupted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
 }
 
 async function drainWhenAsked(context: Context, node: RunningNode): Promise<void> {
