@@ -1,24 +1,29 @@
-/** p99 while a version is swapped over p99 in the quiet, at half of the capacity, open loop. */
+/**
+ * p99 while a version is swapped over p99 in the quiet, at half of the capacity, open loop.
+ *
+ * A short window has some forty requests, so its p99 is the slowest of them, in the quiet as well:
+ * windows follow each other in pairs of the same arrivals, and the ratio is the median over pairs.
+ */
 import { runLoad, type LoadReport } from '@skein/load';
 import { elementTypeNumber, readModel, writeModel } from '@skein/onnx';
 import { OBJECTIVE_MS } from './overload.ts';
 import { binaryBody, modelBytes, type BenchModel } from './models.ts';
 import type { SkeinNode } from './servers.ts';
+import { median } from '../harness/statistics.ts';
 
 export interface Rollout {
+  /** The median over the pairs of windows, as the times are. */
   readonly p99Ratio: number;
   readonly steadyP99Ms: number;
   readonly swapP99Ms: number;
+  /** In all windows. */
   readonly dropped: number;
 }
 
-/**
- * @param swap what takes over: other weights, so that it really is another version.
- */
 export async function measureRollout(
   node: SkeinNode,
   model: BenchModel,
-  swap: Uint8Array<ArrayBuffer>,
+  pairs: number,
   ratePerSecond: number,
   seconds: number,
 ): Promise<Rollout> {
@@ -40,26 +45,37 @@ export async function measureRollout(
       objectiveMs: OBJECTIVE_MS,
       seed,
     });
-  const steady = await load(1);
-  const loading = load(2);
-  await new Promise((resolve) => setTimeout(resolve, 700));
-  const { version } = await node.client.importModel({ name: model.name, content: swap });
-  await node.client.deploy({ name: model.name, version, plan: { strategy: 'immediate' } });
-  const during = await loading;
-  const lost = Object.values(during.failed).reduce((sum, count) => sum + count, 0);
-  const refused = Object.values(during.refused).reduce((sum, count) => sum + count, 0);
-  const [steadyP99Ms, swapP99Ms] = [
-    steady.latency.p99Ms ?? Number.NaN,
-    during.latency.p99Ms ?? Number.NaN,
-  ];
-  return { p99Ratio: swapP99Ms / steadyP99Ms, steadyP99Ms, swapP99Ms, dropped: lost + refused };
+  const windows: { readonly steady: LoadReport; readonly swap: LoadReport }[] = [];
+  for (let pair = 1; pair <= pairs; pair++) {
+    const steady = await load(pair);
+    const loading = load(pair);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    const { version } = await node.client.importModel({
+      name: model.name,
+      content: otherVersion(model, pair),
+    });
+    await node.client.deploy({ name: model.name, version, plan: { strategy: 'immediate' } });
+    windows.push({ steady, swap: await loading });
+  }
+  const p99 = ({ latency }: LoadReport): number => latency.p99Ms ?? Number.NaN;
+  return {
+    p99Ratio: median(windows.map(({ steady, swap }) => p99(swap) / p99(steady))),
+    steadyP99Ms: median(windows.map(({ steady }) => p99(steady))),
+    swapP99Ms: median(windows.map(({ swap }) => p99(swap))),
+    dropped: windows.reduce((sum, { swap }) => sum + notAnswered(swap), 0),
+  };
 }
 
-/** Of the largest tensor: the answers stay sensible, and differ. */
+function notAnswered({ failed, refused }: LoadReport): number {
+  const counts = [...Object.values(failed), ...Object.values(refused)];
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Of the largest tensor, once more for each version: the answers stay sensible, and differ. */
 const FACTOR = 1.001;
 
 /** The same graph with other weights, which a runtime cannot take for the same model. */
-export function otherVersion(model: BenchModel): Uint8Array<ArrayBuffer> {
+export function otherVersion(model: BenchModel, index = 1): Uint8Array<ArrayBuffer> {
   const other = readModel(modelBytes(model));
   const FLOAT = elementTypeNumber('float32');
   const { initializer = [], node = [] } = other.graph ?? {};
@@ -71,6 +87,6 @@ export function otherVersion(model: BenchModel): Uint8Array<ArrayBuffer> {
   if (weights === undefined) throw new Error(`${model.name} has no weights to change.`);
   // A copy, because the view may not be aligned.
   const numbers = new Float32Array(weights.rawData.slice().buffer);
-  weights.rawData = new Uint8Array(numbers.map((number) => number * FACTOR).buffer);
+  weights.rawData = new Uint8Array(numbers.map((number) => number * FACTOR ** index).buffer);
   return new Uint8Array(writeModel(other));
 }

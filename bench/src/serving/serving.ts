@@ -17,7 +17,7 @@ import { binaryBody, mlpModel, peerBody, recogniserModel, type Body } from './mo
 import { measureIdleModels } from './idle-models.ts';
 import { measureOcrOverload } from './ocr-overload.ts';
 import { measureOverload, OBJECTIVE_MS, type Overload } from './overload.ts';
-import { measureRollout, otherVersion } from './rollout.ts';
+import { measureRollout } from './rollout.ts';
 import { deploy, launchBareNode, launchPeer, launchSkein } from './servers.ts';
 import { measureThroughput } from './throughput.ts';
 
@@ -82,7 +82,7 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
     const rollout = await measureRollout(
       node,
       recogniser,
-      otherVersion(recogniser),
+      quick ? 5 : 3,
       ceiling.servedRowsPerSecond / 2,
       quick ? 1.5 : 10,
     );
