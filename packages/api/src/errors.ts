@@ -64,9 +64,13 @@ export class SkeinError extends Error {
     message: string,
     options: ErrorOptions & { retryAfterMs?: number } = {},
   ) {
+    const { kind, retryMs }: ErrorRow = ERRORS[code];
+    // Under load it is an answer like others, of which there are thousands: a stack takes 5 to 50 µs.
+    const { stackTraceLimit } = Error;
+    if (kind === 'load') Error.stackTraceLimit = 0;
     super(message, options);
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
-    const { retryMs }: ErrorRow = ERRORS[code];
     const waitMs = options.retryAfterMs ?? retryMs;
     this.retryAfterMs = waitMs === Infinity ? undefined : waitMs;
   }

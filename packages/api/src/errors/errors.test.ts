@@ -38,3 +38,10 @@ it('waits as long as the refusal says, as the table says, or not at all', () => 
   expect(waits('DEADLINE_UNREACHABLE', Infinity)).toEqual([undefined, undefined, undefined]);
   expect(waits('INPUT_SHAPE')).toEqual([undefined, undefined, undefined]);
 });
+
+it('has a stack, unless it is a refusal under load', () => {
+  const linesOf = (code: ErrorCode) => new SkeinError(code, 'Not now.').stack!.split('\n').length;
+  expect(linesOf('QUEUE_FULL')).toBe(1);
+  expect(linesOf('INPUT_SHAPE')).toBeGreaterThan(1);
+  expect(new Error('after').stack).toContain('errors.test.ts');
+});
