@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a Debian base image without an image registry: deploy/container/base-image.sh [NAME] [docker|podman]
-# Needs root, debootstrap and Docker or podman. About 20 seconds and 200 MB.
+# Needs root, debootstrap and Docker or podman. About 20 seconds and 120 MB.
 set -euo pipefail
 
 name=${1:-skein-base}

@@ -8,7 +8,8 @@ import { CHART, faults, find, type Manifest, read, render } from './testing/rend
 
 const helm = requireComponent('helm');
 const kustomize = requireComponent('kustomize');
-const KUSTOMIZE = join(import.meta.dirname, '../kustomize');
+const ROOT = join(import.meta.dirname, '../..');
+const KUSTOMIZE = join(ROOT, 'deploy/kustomize');
 
 const FLEET = {
   kind: 'Deployment',
@@ -160,6 +161,15 @@ describe.skipIf(helm.skip)('the chart', () => {
     const container = containerOf(find(manifests, 'Deployment', 'skein'));
     expect(container['args']).toContain('--namespace=a: b');
     expect(container['volumeMounts']).toContainEqual({ name: 'blobs', mountPath: '/no: 1' });
+  });
+
+  it('asks for the image that the guide builds and pushes', () => {
+    const guide = readFileSync(join(ROOT, 'docs/guide/kubernetes.md'), 'utf8');
+    const pushed = /build\.sh --tag (\S+) && docker push (\S+)$/m.exec(guide);
+    const { manifests } = render({ image: { repository: 'REGISTRY/skein' } });
+    const asked = JSON.stringify(manifests).match(/"image":"[^"]*"/g);
+    expect(asked).toEqual([`"image":"${pushed?.[1]}"`]);
+    expect(pushed?.[2]).toBe(pushed?.[1]);
   });
 
   it('passes the lint of Helm', () => {
