@@ -1,5 +1,13 @@
 /** The frame of every view: the header with the state of the node, and the open view. */
-import { Confirmation, currentRoute, duration, useFresh, useStore, type Route } from '@skein/ui';
+import {
+  Confirmation,
+  cores as coresOf,
+  currentRoute,
+  duration,
+  useFresh,
+  useStore,
+  type Route,
+} from '@skein/ui';
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { Federation } from './federations/federation.tsx';
@@ -113,22 +121,19 @@ function NodeFacts() {
   if (value === undefined) return null;
   const { version, uptimeMs, access, draining, coresInUse, cores } = value;
   const keys = access === 'open' ? 'open on this machine' : 'keys required';
+  const threads = `${coresInUse} thread${coresInUse === 1 ? '' : 's'}`;
   return (
     <>
       <span class="muted" id="node">
         {`${version}, up ${duration(uptimeMs)}, ${keys}${draining ? ', draining' : ''}`}
       </span>
       <span class="cores" id="cores">
-        <span
-          class="pips"
-          role="img"
-          aria-label={`${coresInUse} threads of replicas on ${cores} cores`}
-        >
+        <span class="pips" role="img" aria-label={`${threads} of replicas on ${coresOf(cores)}`}>
           {Array.from({ length: Math.min(cores, 32) }, (_, index) => (
             <i data-used={index < coresInUse ? '' : undefined} />
           ))}
         </span>
-        <small class="muted">{`${coresInUse} threads, ${cores} cores`}</small>
+        <small class="muted">{`${threads}, ${coresOf(cores)}`}</small>
       </span>
     </>
   );

@@ -78,9 +78,9 @@ it('says for whom the first round waits', () => {
       ],
     } as unknown as Parameters<typeof waitingFor>[0]);
   expect([given(1, 2), given(2, 1), given(0, 0), given(2, 2)]).toEqual([
-    'No round has begun: it waits for sites.',
-    'No round has begun: it waits for helpers.',
-    'No round has begun: it waits for sites and helpers.',
+    'No round has begun: it waits for sites (1 of 2 are connected).',
+    'No round has begun: it waits for helpers (1 of 2 are connected).',
+    'No round has begun: it waits for sites (0 of 2 are connected) and helpers (0 of 2 are connected).',
     'No round has begun.',
   ]);
 });

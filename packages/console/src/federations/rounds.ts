@@ -90,10 +90,13 @@ export function spentLines(
 export function waitingFor({ plan, sites }: Pick<FederationView, 'plan' | 'sites'>): string {
   const here = (role: string): number =>
     sites.filter((member) => member.role === role && member.connected).length;
-  const missing = [
-    here('site') < plan.sites.minimum ? 'sites' : undefined,
-    here('helper') < (plan.aggregation.helpers?.length ?? 0) ? 'helpers' : undefined,
-  ].filter((each) => each !== undefined);
+  const needed = [
+    ['site', plan.sites.minimum],
+    ['helper', plan.aggregation.helpers?.length ?? 0],
+  ] as const;
+  const missing = needed
+    .filter(([role, count]) => here(role) < count)
+    .map(([role, count]) => `${role}s (${here(role)} of ${count} are connected)`);
   return missing.length === 0
     ? 'No round has begun.'
     : `No round has begun: it waits for ${missing.join(' and ')}.`;

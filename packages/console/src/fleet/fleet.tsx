@@ -79,7 +79,7 @@ function Scale({ of, fleet }: { readonly of: FleetScale; readonly fleet: FleetVi
         <strong>{`${desiredMembers} of ${members} members needed`}</strong>{' '}
         <Chip tone={isEnough ? 'good' : 'warn'}>{isEnough ? 'enough' : 'more are needed'}</Chip>
       </p>
-      <p class="muted">{`${reason}.`}</p>
+      <p class="muted">{`${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`}</p>
       <Facts
         of={[
           ['Demand', `${demandCores.toFixed(2)} of ${cores(of.cores)}`],
