@@ -64,9 +64,10 @@ function Models({ of }: { readonly of: LanguageView }) {
         ]}
       >
         <tbody>
-          {settings.models.flatMap((model) =>
-            model.routes.map((route) => <RouteRow of={of} model={model} route={route} />),
-          )}
+          {settings.models.flatMap((model) => [
+            ...model.routes.map((route) => <RouteRow of={of} model={model} route={route} />),
+            <UnansweredRow of={of} model={model.name} />,
+          ])}
         </tbody>
       </Table>
       {models.map(({ name, semanticCache }) =>
@@ -79,7 +80,9 @@ function Models({ of }: { readonly of: LanguageView }) {
           <tbody>
             {budgets.map(({ subject, period, taken, limit, unit }) => (
               <tr>
-                <td>{subject}</td>
+                <td>
+                  <strong>{subject}</strong>
+                </td>
                 <td>{period}</td>
                 <td>{amount(taken, unit)}</td>
                 <td>{amount(limit, unit)}</td>
@@ -145,6 +148,32 @@ function RouteRow({
       <td>{requests}</td>
       <td>{cacheHitsOf(use, name, provider)}</td>
       <td>{`$${(used?.costUsd ?? 0).toFixed(4)}`}</td>
+    </tr>
+  );
+}
+
+/** Requests that no route has answered, where there are some. */
+function UnansweredRow({
+  of: { use },
+  model,
+}: {
+  readonly of: LanguageView;
+  readonly model: string;
+}) {
+  const failed = use.find((each) => each.model === model && each.provider === '')?.failed ?? 0;
+  if (failed === 0) return null;
+  return (
+    <tr>
+      <td>
+        <strong>{model}</strong>
+      </td>
+      <td>no route has answered</td>
+      <td />
+      <td />
+      <td />
+      <td class="late">{`${failed} failed`}</td>
+      <td />
+      <td />
     </tr>
   );
 }

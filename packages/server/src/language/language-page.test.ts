@@ -59,6 +59,19 @@ describe.skipIf(browserAvailable.skip)(
       expect(problems).toEqual([]);
     });
 
+    it('shows what no route has answered', async () => {
+      const { client, url } = started.node;
+      await client.putProvider({ name: 'gone', kind: 'openai', baseUrl: 'http://127.0.0.1:9' });
+      await client.putLanguageModel({ name: 'lost', routes: [{ provider: 'gone', model: 'big' }] });
+      const body = JSON.stringify({ model: 'lost', messages: [{ role: 'user', content: 'Hi' }] });
+      const response = await fetch(`${url}/v1/chat/completions`, { method: 'POST', body });
+      expect(response.status).toBeGreaterThanOrEqual(500);
+      await page
+        .locator('tr', { hasText: 'no route has answered' })
+        .getByText('1 failed')
+        .waitFor();
+    });
+
     it('shows what a semantic cache has done', async () => {
       await started.node.client.putLanguageModel({
         name: 'faq',

@@ -91,6 +91,12 @@ it('goes from nothing to an assistant, and on with the second provider while the
   const fallen = await ask();
   expect(fallen).toEqual({ content: works.content, provider: 'backup' });
   expect(await skein(lineOf('skein model ls'))).toMatch(/backup=qwen/);
+  const broken = 'skein provider put broken --kind openai';
+  await skein(broken, '--url', upstream.baseUrl('openai', 'status-500'));
+  await skein('skein model put lost --route broken=qwen');
+  const body = JSON.stringify({ model: 'lost', messages: [{ role: 'user', content: 'Hello' }] });
+  await (await fetch(`${url}/v1/chat/completions`, { method: 'POST', body })).text();
+  expect(await skein('skein model ls')).toMatch(/lost +no route has answered.* 1 +1 /);
   await skein(provider, '--url', upstream.baseUrl('gemini', 'none'));
   await skein(lineOf('skein provider put next'), '--url', upstream.baseUrl('openai', 'none'));
   const begun = await skein(lineOf('skein model rollout assistant --route'));

@@ -159,27 +159,32 @@ export const modelLs = defineCommand({
     if (settings.models.length === 0) {
       return 'No language model is declared. Begin with: skein model put NAME --route PROVIDER=MODEL';
     }
-    const rows = settings.models.flatMap(({ name, routes, ttftMs }) =>
-      routes.map((route) => ({
-        name,
-        ttftMs,
-        route,
-        used: use.find(({ model, provider }) => model === name && provider === route.provider),
-      })),
-    );
+    const usedOf = (name: string, from: string) =>
+      use.find(({ model, provider }) => model === name && provider === from);
+    const rows = settings.models.flatMap(({ name, routes, ttftMs }) => {
+      const ofRoutes = routes.map(({ provider, model }) => {
+        const used = usedOf(name, provider);
+        const { requests = 0, failed = 0 } = used ?? {};
+        return { name, ttftMs, route: `${provider}=${model}`, used, requests, failed };
+      });
+      const failed = usedOf(name, '')?.failed ?? 0;
+      if (failed === 0) return ofRoutes;
+      const route = 'no route has answered';
+      return [...ofRoutes, { name, ttftMs, route, used: undefined, requests: failed, failed }];
+    });
     const models = renderTable(
       rows,
       [
         ['MODEL', ({ name }) => style.bold(name)],
-        ['ROUTE', ({ route }) => `${route.provider}=${route.model}`],
+        ['ROUTE', ({ route }) => route],
         ['OBJECTIVE', ({ ttftMs }) => `${ttftMs} ms`, 'right'],
         [
           'TTFT P99',
           ({ used }) => (used?.ttftMs === undefined ? '' : `≤ ${used.ttftMs.p99} ms`),
           'right',
         ],
-        ['REQUESTS', ({ used }) => String(used?.requests ?? 0), 'right'],
-        ['FAILED', ({ used }) => String(used?.failed ?? 0), 'right'],
+        ['REQUESTS', ({ requests }) => String(requests), 'right'],
+        ['FAILED', ({ failed }) => String(failed), 'right'],
         ['TOKENS IN', ({ used }) => String(used?.inputTokens ?? 0), 'right'],
         ['OUT', ({ used }) => String(used?.outputTokens ?? 0), 'right'],
         ['COST', ({ used }) => `$${(used?.costUsd ?? 0).toFixed(4)}`, 'right'],
