@@ -100,6 +100,8 @@ const LOADERS = {
     (await import('./commands/federation/privacy-account.ts')).privacyLimit,
   'privacy close': async () =>
     (await import('./commands/federation/privacy-account.ts')).privacyClose,
+  'privacy recount': async () =>
+    (await import('./commands/federation/privacy-recount.ts')).privacyRecount,
   bench: async () => (await import('./commands/serving/bench.ts')).bench,
   doctor: async () => (await import('./commands/node/doctor.ts')).doctor,
   'keys create': async () => (await import('./commands/node/keys.ts')).keysCreate,

@@ -11,6 +11,7 @@ export {
 export { invitationOf, type Invitation } from './identity/invitation.ts';
 export { LedgerEntry, type LedgerEvent } from './ledger/entry.ts';
 export { LedgerExport } from './ledger/export.ts';
+export { type Given, givenBy } from './ledger/given.ts';
 export { type SeenEntry, seenOf, seenText } from './ledger/seen.ts';
 export {
   ledgerText,

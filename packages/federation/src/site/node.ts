@@ -8,6 +8,7 @@ import { MOST_FRAME } from '../transport/messages.ts';
 
 export { type AccountLimit, type AccountReport, type Counted, UNITS } from './account/account.ts';
 export {
+  type Counting,
   DEFAULT_ACCOUNT,
   type Entrant,
   openSiteAccounts,

@@ -61,7 +61,7 @@ export const ledgerVerify = defineCommand({
   },
   async run(context, { ledger, coordinator, seen, ...choice }) {
     const content = /[./\\]/.test(ledger)
-      ? await read(context, ledger)
+      ? await readLedger(context, ledger)
       : (await fetched(context, choice, ledger)).content;
     const { witnesses, ...found } = await verifyLedger(content, { coordinator, seen });
     return { ...found, witnesses: Object.fromEntries(witnesses) };
@@ -92,7 +92,8 @@ export const ledgerVerify = defineCommand({
   },
 });
 
-async function read({ cwd }: Context, file: string): Promise<string> {
+/** @throws SkeinError FILE_UNREADABLE. */
+export async function readLedger({ cwd }: Context, file: string): Promise<string> {
   return readFile(resolve(cwd, file), 'utf8').catch((error: unknown) => {
     throw unreadable(file, error);
   });

@@ -1,7 +1,10 @@
 /** The privacy account of a site as its owner sees it: two federations with the same rows, in processes of their own. */
+import { copyFile, rm } from 'node:fs/promises';
+import { join as joinPath } from 'node:path';
 import type { FederationView } from '@skein/api';
 import type { AccountReport } from '@skein/federation/site/node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runCli } from '../../testing/cli.ts';
 import {
   type FederationScene,
   openFederationScene,
@@ -86,11 +89,31 @@ it('counts two federations with the same rows together, and refuses one beyond t
   expect(sites.map(({ name, accepted }) => [name, accepted])).toEqual([['north', false]]);
   expect((await shown()).federations).toHaveLength(1);
 
+  const copy = joinPath(scene.folder, 'copy.db');
+  const file = joinPath(scene.folder, 'north', 'privacy.db');
+  await copyFile(file, copy);
   await bounded('2');
   const { account: both } = await trained(second);
   expect(both.federations.map(({ run }) => run)).toEqual([first.id, second.id]);
   expect(both.row.spent).toBeGreaterThan(1.2);
   expect(both.row.spent).toBeLessThan(1.7);
+
+  const recounted = (code: number, ...more: string[]) =>
+    told<{ sites: object[] }>(code, 'privacy', 'recount', 'second.ledger.json', ...more);
+  const words = ['ledger', 'export', second.id, '--out', 'second.ledger.json'];
+  expect((await runCli(words, { cwd: scene.folder })).code).toBe(0);
+  const all = { account: 'default', atLeast: ROUNDS, atMost: ROUNDS };
+  const right = { ...all, counted: ROUNDS, behind: false };
+  expect(await recounted(0)).toEqual({ federation: second.id, sites: [right] });
+  // An older copy, of before the second federation.
+  await rm(`${file}-wal`, { force: true });
+  await copyFile(copy, file);
+  expect((await recounted(1)).sites).toEqual([{ ...all, counted: 0, behind: true }]);
+  expect((await shown()).federations).toHaveLength(1);
+  expect((await recounted(0, '--write')).sites).toEqual([right]);
+  const after = await shown();
+  expect(after.row).toEqual(both.row);
+  expect(after.federations[1]).toMatchObject({ run: second.id, releases: ROUNDS, open: false });
 
   const unknown = await scene.start('north', 'privacy', 'close', first.id).ended;
   expect(JSON.parse(unknown.stdout)).toMatchObject({ code: 'USAGE' });

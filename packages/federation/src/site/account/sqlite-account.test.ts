@@ -158,3 +158,20 @@ it('counts the plan that is accepted, not one that was shown before it, and no s
   expect(() => accounts.admit(swapped, NOW)).toThrow(refused('SITE_PLAN_CHANGED'));
   expect(() => accounts.preview(swapped)).toThrow(refused('SITE_PLAN_CHANGED'));
 });
+
+it('counts again what it has forgotten, beyond its limit too, and never less than before', () => {
+  const accounts = open();
+  accounts.limit('default', { ...LIMIT, epsilon: 0.01 });
+  expect(accounts.sitesOf('r1')).toEqual([]);
+  expect(accounts.recount(entrant('r1'), 3, NOW)).toBe(3);
+  expect(accounts.recount(entrant('r1'), 2, NOW)).toBe(3);
+  expect(accounts.recount(entrant('r1'), MOST + 1, NOW)).toBe(MOST);
+  const counting = { site: 'b'.repeat(64), account: 'default', releases: MOST };
+  expect(accounts.sitesOf('r1')).toEqual([counting]);
+  accounts.close('r1');
+  accounts.recount(entrant('r1'), 2, NOW);
+  expect(accounts.report('default').federations).toMatchObject([{ releases: MOST, open: false }]);
+  expect(() => accounts.recount(entrant('r1', { account: 'other' }), 1, NOW)).toThrow(
+    refused('PRIVACY_ACCOUNT_OTHER'),
+  );
+});

@@ -34,6 +34,9 @@ export interface Entrant {
   readonly data?: string | undefined;
 }
 
+/** A site, by its public key in hex, the account that counts it, and its releases. */
+export type Counting = Pick<Row, 'site' | 'account' | 'releases'>;
+
 export interface SiteAccounts {
   /** Names of all accounts with a federation or a limit. */
   names(): readonly string[];
@@ -50,6 +53,14 @@ export interface SiteAccounts {
    * @throws SkeinError PRIVACY_LIMIT_REACHED, PRIVACY_ACCOUNT_CLOSED.
    */
   charge(entrant: Pick<Entrant, 'run' | 'site'>, releases: number): void;
+  /** Sites of this folder in a federation. */
+  sitesOf(run: string): readonly Counting[];
+  /**
+   * Counts what was given before the account was there, or that it has forgotten: no limit is asked, since it is spent.
+   * @returns the releases that are counted then.
+   * @throws SkeinError PRIVACY_ACCOUNT_OTHER, SITE_PLAN_CHANGED.
+   */
+  recount(entrant: Entrant, releases: number, now: Date): number;
   /** What was not spent is free again. @returns how many were open. */
   close(run: string): number;
   /** Undefined removes it. */
@@ -95,6 +106,9 @@ export function openSiteAccounts(path: string): SiteAccounts {
      VALUES (?, ?, ?, ?, ?, ?, 0, ?, 1, ?)
      ON CONFLICT (run, site) DO UPDATE SET name = excluded.name, plan = excluded.plan,
        privacy = excluded.privacy, most = excluded.most, open = 1`,
+  );
+  const ofRun = database.prepare(
+    'SELECT site, account, releases FROM participation WHERE run = ? ORDER BY place',
   );
   const count = database.prepare(
     'UPDATE participation SET releases = ? WHERE run = ? AND site = ?',
@@ -145,6 +159,12 @@ export function openSiteAccounts(path: string): SiteAccounts {
     );
   }
 
+  function add(entrant: Entrant, now: Date): void {
+    const { account, run, site } = entrant;
+    const { name, planDigest, privacy, most, since } = entered(entrant, now.toISOString());
+    enter.run(run, site, account, name, planDigest, JSON.stringify(privacy), most, since);
+  }
+
   return {
     names: () => database.read(() => allNames.all().map((row) => (row as unknown as Row).account)),
     report: (account) => database.read(() => report(account)),
@@ -158,13 +178,12 @@ export function openSiteAccounts(path: string): SiteAccounts {
       }),
     admit: (entrant, now) =>
       database.write('power-cut', () => {
-        const { account, run, site, data } = entrant;
+        const { account, data } = entrant;
         const refusal = refusalOf(withEntrant(entrant, now.toISOString()), limitOf(account));
         if (refusal !== undefined) {
           throw new SkeinError('PRIVACY_LIMIT_REACHED', `The plan was not accepted: ${refusal}.`);
         }
-        const { name, planDigest, privacy, most, since } = entered(entrant, now.toISOString());
-        enter.run(run, site, account, name, planDigest, JSON.stringify(privacy), most, since);
+        add(entrant, now);
         if (data !== undefined) addData.run(data, account);
         return report(account);
       }),
@@ -189,6 +208,17 @@ export function openSiteAccounts(path: string): SiteAccounts {
           'PRIVACY_LIMIT_REACHED',
           'The owner of this site allows no further release.',
         );
+      }),
+    sitesOf: (run) => database.read(() => ofRun.all(run) as unknown as readonly Counting[]),
+    recount: (entrant, releases, now) =>
+      database.write('power-cut', () => {
+        withEntrant(entrant, now.toISOString());
+        const { run, site } = entrant;
+        if (ofSite.get(run, site) === undefined) add(entrant, now);
+        const { releases: before, most } = ofSite.get(run, site) as unknown as Row;
+        const after = Math.max(before, Math.min(releases, most));
+        count.run(after, run, site);
+        return after;
       }),
     close: (run) => database.write('power-cut', () => Number(closeRun.run(run).changes)),
     limit: (account, limit) =>
