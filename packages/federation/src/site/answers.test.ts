@@ -128,3 +128,47 @@ it('charges the message of a plan with helpers, where the helpers hold the coord
   await Promise.all([ask(0), ask(1)]);
   expect(charges).toEqual([1, 2]);
 });
+
+it('erases the secrets of an attempt when a later one is asked for', async () => {
+  const memory = openSqliteMemory(':memory:');
+  const secret = new Uint8Array([1, 2, 3]);
+  const answer = answerOnce({
+    run: 'run-1',
+    plan,
+    planDigest: 'a'.repeat(64),
+    identity: await createIdentity(),
+    memory,
+    work: async () => ({ fields: {}, state: secret }),
+  });
+  const first = { run: 'run-1', round: 0, attempt: 0, phase: 'keys' };
+  const ask = (attempt: number) =>
+    answer({ place: { round: 0, attempt, phase: 'keys' }, fields: {}, payload: undefined });
+  await ask(0);
+  expect(await memory.stateOf(first)).toEqual(secret);
+  await ask(1);
+  expect(await memory.stateOf(first)).toBeUndefined();
+  expect(await memory.answerOf(first)).toHaveLength(0);
+  await expect(ask(0)).rejects.toMatchObject({ code: 'ANSWER_CONFLICT' });
+});
+
+it('sends what was stored first, also when two processes of a site compute it at once', async () => {
+  const memory = openSqliteMemory(':memory:');
+  const identity = await createIdentity();
+  const both = Promise.withResolvers<void>();
+  let computing = 0;
+  const answers = [1, 2].map(async (weight) => {
+    const work = async () => {
+      computing += 1;
+      if (computing === 2) both.resolve();
+      await both.promise;
+      return { fields: { weight } };
+    };
+    const planDigest = 'a'.repeat(64);
+    const answer = answerOnce({ run: 'run-1', plan, planDigest, identity, memory, work });
+    const place = { round: 0, attempt: 0, phase: 'keys' };
+    return answer({ place, fields: {}, payload: undefined });
+  });
+  const [one, other] = await Promise.all(answers);
+  expect(computing).toBe(2);
+  expect(other).toEqual(one);
+});

@@ -194,6 +194,45 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
     expect(await store.answers('f-1', 0, 0)).toEqual([]);
   });
 
+  it('takes answers of the present attempt alone, and drops those before it alone', async () => {
+    const { revision } = await create('f-1');
+    const present = { round: 1, attempt: 1, phase: 'train' };
+    await store.advance('f-1', revision, { ...training, ...present }, []);
+    for (const other of [{ round: 0 }, { round: 2 }, { attempt: 0 }, { attempt: 2 }]) {
+      const elsewhere = answer(north, { place: { ...present, ...other } });
+      await expect(store.addAnswer('f-1', elsewhere)).rejects.toEqual(code('PHASE_CLOSED'));
+    }
+    const payload = 'e'.repeat(64);
+    const given = answer(north, { place: present, payload });
+    expect(await store.addAnswer('f-1', given)).toBe(true);
+    expect(await store.dropAnswers('f-1', 1, 1)).toEqual([]);
+    expect(await store.answers('f-1', 1, 1)).toEqual([given]);
+    expect(await store.dropAnswers('f-1', 1, 2)).toEqual([payload]);
+  });
+
+  it('refuses an entry with another number, and one that follows another entry', async () => {
+    const { revision } = await create('f-1');
+    const first = await store.ledgerTail('f-1');
+    for (const before of [{ sequence: 1 }, { hash: '0'.repeat(64) }]) {
+      const wrong = await entry('f-1', { ...first, ...before });
+      const step = store.advance('f-1', revision, training, [wrong]);
+      await expect(step).rejects.toEqual(code('FEDERATION_MOVED'));
+    }
+    expect(await store.ledger('f-1', 0, 10)).toEqual([first]);
+  });
+
+  it('keeps the order of many entries, and the answers of more sites than it reads at once', async () => {
+    const { revision } = await create('f-1');
+    const entries = [await store.ledgerTail('f-1')];
+    for (let i = 0; i < 11; i += 1) entries.push(await entry('f-1', entries.at(-1)));
+    const sites = Array.from({ length: 501 }, (_, i) => String(i).padStart(64, '0'));
+    await store.advance('f-1', revision, { ...training, roster: sites }, entries.slice(1));
+    expect(await store.ledger('f-1', 0, 100)).toEqual(entries);
+    expect(await store.ledger('f-1', 9, 2)).toEqual(entries.slice(9, 11));
+    for (const site of sites) await store.addAnswer('f-1', answer(site));
+    expect((await store.answers('f-1', 0, 0)).map(({ site }) => site)).toEqual(sites);
+  });
+
   it('takes no answer of a revoked key', async () => {
     const { revision } = await create('f-1');
     await store.enrol('f-1', north, 'site', await invite('f-1'));

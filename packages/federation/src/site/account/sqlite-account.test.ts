@@ -60,6 +60,8 @@ it('keeps what was charged over a restart, once for a number that comes again', 
   expect(federations).toEqual([
     expect.objectContaining({ run: 'r1', releases: 2, most: MOST, open: true, hides: 'row' }),
   ]);
+  const shown = after.preview(entrant('r1')).report;
+  expect(shown).toEqual(after.report('default'));
   expect(after.names()).toEqual(['default']);
   expect((await stat(path)).mode & 0o077).toBe(0);
 });
