@@ -17,7 +17,7 @@ export interface TrialOptions {
   readonly runtime: Runtime;
   readonly model: ModelSource;
   readonly session: Omit<SessionOptions, 'isolation' | 'yields'>;
-  readonly warming: Omit<WarmingOptions, 'model' | 'seen' | 'known'>;
+  readonly warming: Omit<WarmingOptions, 'model' | 'seen' | 'known' | 'runsPerSize'>;
 }
 
 /**
@@ -35,8 +35,9 @@ export async function tryOut(
   signal.addEventListener('abort', stop);
   if (signal.aborted) stop();
   try {
-    const forgotten = new LatencyModel();
-    return await warm(session, { ...warming, model: forgotten, seen: undefined, known: undefined });
+    // Its times are not those of a thread, so that one run of each size is enough.
+    const nothing = { model: new LatencyModel(), seen: undefined, known: undefined };
+    return await warm(session, { ...warming, ...nothing, runsPerSize: 1 });
   } catch (error) {
     if (!(error instanceof RuntimeFailure) || error.kind !== 'lost') throw error;
     throw new RuntimeFailure(

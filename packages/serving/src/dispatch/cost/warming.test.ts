@@ -34,6 +34,7 @@ async function warmUp(
     objectiveMs: 2_000,
     seen: undefined,
     known: undefined,
+    runsPerSize: 2,
     ...options,
   });
   return { warmth, latencies };
@@ -133,6 +134,41 @@ describe('warming', () => {
     const [y] = graph.node('Reshape', [x, 'shape']);
     graph.output(y, 'float32', ['batch']);
     await expect(warmUp(graph.model())).rejects.toThrow(RuntimeFailure);
+  });
+
+  // The objective is 250 ms, of which a run may take half.
+  test.each([
+    ['rows of 20 ms', 0, 20, [1, 2, 4]],
+    ['a fixed cost of 40 ms, and rows of 10', 40, 10, [1, 2, 4, 8]],
+    ['runs of 90 ms, whatever their rows', 90, 0, [1, 2, 4, 8, 16, 32]],
+    ['a row too slow alone', 126, 0, [1]],
+  ])('of %s, runs no size that would be too slow to use', async (_what, fixed, perRow, sizes) => {
+    let now = 0;
+    const ran: number[] = [];
+    const signature = signatureOf(mlp({ sizes: [8, 4], seed: 1 }));
+    const timed: Session = {
+      signature,
+      lost: new Promise(() => undefined),
+      run: (feeds) => {
+        const rows = feeds.get(signature.inputs[0]!.name)!.shape[0]!;
+        ran.push(rows);
+        now += fixed + perRow * rows;
+        return Promise.resolve({ outputs: new Map(), inputMs: 0, computeMs: 0, outputMs: 0 });
+      },
+      close: () => Promise.resolve(),
+    };
+    await warm(timed, {
+      signature,
+      model: new LatencyModel(),
+      clock: { now: () => now },
+      maxRows: 32,
+      objectiveMs: 250,
+      seen: undefined,
+      known: { maxRows: 32, unbatched: undefined },
+      runsPerSize: 2,
+    });
+    const [_accepted, ...measured] = ran;
+    expect(measured).toEqual(sizes.flatMap((rows) => [rows, rows]));
   });
 
   test('stops at sizes that are too slow to use', async () => {

@@ -29,6 +29,8 @@ export interface WarmingOptions {
   readonly seen: Shapes | undefined;
   /** The result of another replica of the version. */
   readonly known: Warmth | undefined;
+  /** Runs of each size; the first is slower than the later ones. */
+  readonly runsPerSize: number;
 }
 
 export interface Warmth {
@@ -134,19 +136,25 @@ async function accepts(session: Session, inputs: TensorMap): Promise<boolean> {
   }
 }
 
-/** Measures runs of 1, 2, 4, … `maxRows` rows, up to the first that the model rejects. */
+/**
+ * Measures runs of 1, 2, 4, … `maxRows` rows, up to the first that the model rejects. A size that
+ * would take too much of the objective, by the line through the last two, is left out: runs of it
+ * would only delay the version that serves meanwhile.
+ */
 async function measure(
   session: Session,
-  { signature, model, clock, objectiveMs }: WarmingOptions,
+  { signature, model, clock, objectiveMs, runsPerSize }: WarmingOptions,
   shapes: Shapes,
   maxRows: number,
 ): Promise<void> {
   const check = requestCheck(signature, false);
   const batches = isBatchable(signature);
+  const longestMs = objectiveMs * replicaTuning.longestWarmingRun;
   const endAt = clock.now() + replicaTuning.warmingMs;
+  let tookBefore: number | undefined;
   for (let rows = 1; ; rows = Math.min(rows * 2, maxRows)) {
     let took = 0;
-    for (let i = 0; i < replicaTuning.runsPerSize; i++) {
+    for (let i = 0; i < runsPerSize; i++) {
       const inputs = syntheticRequest(signature, shapes, batches ? rows : undefined, i);
       const elements = elementsPerRow(signature, inputs, check(inputs, undefined));
       const start = clock.now();
@@ -154,11 +162,8 @@ async function measure(
       took = clock.now() - start;
       model.curve(elements).seed(rows, took);
     }
-    if (
-      rows >= maxRows ||
-      took > objectiveMs * replicaTuning.longestWarmingRun ||
-      clock.now() > endAt
-    )
-      return;
+    const next = tookBefore === undefined ? took : took + 2 * Math.max(0, took - tookBefore);
+    if (rows >= maxRows || next > longestMs || clock.now() > endAt) return;
+    tookBefore = took;
   }
 }

@@ -63,7 +63,8 @@ export class VersionReplicas extends ReplicaSet {
       open: (signal, isolated) => runtime.open(model, { ...session, isolation: isolated }, signal),
       warm: async (opened) => {
         const { seen, warmth: known } = this;
-        onWarm(await warm(opened, { ...warming, model: latencies, seen, known }));
+        const { runsPerSize } = replicaTuning;
+        onWarm(await warm(opened, { ...warming, model: latencies, seen, known, runsPerSize }));
       },
       onChange: (replica) => {
         // Its thread keeps running, with its core and its memory. The next replica can be ended.
