@@ -1,4 +1,5 @@
 /** Which writes are on the disk before they resolve: a power cut must not take back what was promised to another party. */
+import type * as databases from '@skein/state/database';
 import { beforeEach, expect, it, vi } from 'vitest';
 import { openHelperMemory } from './helper/helper-memory.ts';
 import { createIdentity } from './identity/keys.ts';
@@ -13,7 +14,7 @@ import { draft, openPlan } from './testing/plans.ts';
 /** How each write of the databases was to survive, in their order. */
 const written = vi.hoisted(() => [] as string[]);
 vi.mock('@skein/state/database', async (original) => {
-  const module = await original<typeof import('@skein/state/database')>();
+  const module = await original<typeof databases>();
   return {
     ...module,
     openDatabase: (...args: Parameters<typeof module.openDatabase>) => {
