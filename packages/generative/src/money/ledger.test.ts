@@ -1,7 +1,7 @@
 import { GenerativeBudget, SkeinError, TokenPrice } from '@skein/api';
 import { openState, type State } from '@skein/state';
 import * as fc from 'fast-check';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { startRedis } from '../../../jobs/src/store/testing/redis-server.ts';
 import { openLedger, type Ledger, type Reservation } from './ledger.ts';
@@ -157,6 +157,35 @@ describe('a ledger', () => {
     await expect(refused).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
     const other = ledger.reserve({ tenant: 'b' }, dollars(5));
     await expect(other).resolves.toMatchObject({ worst: dollars(5) });
+  });
+
+  it('gives back what it holds of a budget that no request has touched for a while', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const store = memoryBudgets();
+    const givenBack = vi.spyOn(store, 'giveBackBudget');
+    const ledger = openLedger([budget('all', { tokens: 6400, period: 'minute' })], store);
+    const spend = async () => {
+      const one = { nanoDollars: 0, tokens: 1 };
+      (await ledger.reserve(caller, one)).settle(one);
+    };
+    const taken = async () => (await ledger.standings())[0]!.taken;
+    vi.setSystemTime(0);
+    await spend();
+    await vi.advanceTimersByTimeAsync(4000);
+    await spend();
+    // A block serves the next requests too.
+    await vi.advanceTimersByTimeAsync(4000);
+    expect(await taken()).toBe(100);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(await taken()).toBe(2);
+    await vi.advanceTimersByTimeAsync(49_000);
+    await spend();
+    expect(givenBack).toHaveBeenCalledTimes(1);
+    // The store forgets the budget with its period.
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(givenBack).toHaveBeenCalledTimes(1);
+    await ledger.close();
   });
 
   it('counts what the node asks of its own accord in the budgets of all and of the operator', async () => {
