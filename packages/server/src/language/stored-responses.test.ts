@@ -110,6 +110,32 @@ test('continue a conversation with tools, whole and streamed, and can be read an
   await expect(client.responses.retrieve(second.id)).rejects.toMatchObject({ status: 404 });
 });
 
+test('are read by pages, and by the addresses and parameters that exist alone', async () => {
+  const { node, client: operator } = await start();
+  await operator.putStoredResponses({});
+  const input = ['a', 'b', 'c'].map((content) => ({ role: 'user' as const, content }));
+  const { id } = await openai(node.url).responses.create({ model, input });
+  const ask = async (path: string, method = 'GET') => {
+    const response = await fetch(`${node.url}/v1/responses/${id}${path}`, { method });
+    return [response.status, await response.text()] as const;
+  };
+  const [, page] = await ask('/input_items?limit=3&order=asc');
+  const { data, ...more } = JSON.parse(page) as { data: { id: string }[] };
+  const [first, , last] = data.map((item) => item.id);
+  expect(more).toEqual({ object: 'list', first_id: first, last_id: last, has_more: false });
+  expect(JSON.parse((await ask('/input_items?limit=2'))[1])).toMatchObject({ has_more: true });
+  expect(await ask('/input_items?after=none')).toEqual([
+    400,
+    expect.stringContaining('No input item has the id'),
+  ]);
+  expect(await ask('/input_items?limit=101')).toEqual([400, expect.stringContaining('limit')]);
+  expect(await ask('?stream=true')).toEqual([400, expect.stringContaining('not streamed')]);
+  expect((await ask('/input_items/more'))[0]).toBe(404);
+  // Neither is an address to remove from.
+  expect((await ask('/input_items', 'DELETE'))[0]).toBe(405);
+  expect((await ask(''))[0]).toBe(200);
+});
+
 test('belong to one key of one tenant, within the bounds of each', async () => {
   const { token: admin } = issueToken();
   const { node, client: operator } = await start(admin);

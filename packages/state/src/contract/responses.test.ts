@@ -36,6 +36,12 @@ overEveryState(
       expect(await idsOf('absent')).toEqual([]);
     });
 
+    it('are each in a chain once, also where it leads back to itself', async () => {
+      await put('one', { previous: 'two' });
+      await put('two', { previous: 'one' });
+      expect(await idsOf('one')).toEqual(['one', 'two']);
+    });
+
     it('belong to their owner, whatever is in the names', async () => {
       await put('one', { owner: 'a' });
       await put('b one', { owner: 'a' });
@@ -71,6 +77,25 @@ overEveryState(
       expect(await idsOf('other', 'b')).toEqual(['other']);
     });
 
+    it('make room by the end of their time, whichever came first', async () => {
+      await put('early', { endsAt: START + 2 * HOUR_MS });
+      await put('late', { endsAt: START + HOUR_MS });
+      await put('next', { count: 2 });
+      expect(await idsOf('late')).toEqual([]);
+      expect(await idsOf('early')).toEqual(['early']);
+    });
+
+    it('are not removed with an earlier one of their id that has ended', async () => {
+      await put('one', { endsAt: START + 1 });
+      at.now += 1;
+      await expect.poll(() => idsOf('one')).toEqual([]);
+      await put('one', { endsAt: START + 2 * HOUR_MS });
+      await put('two', { count: 2 });
+      await put('three', { count: 2 });
+      expect(await idsOf('two')).toEqual([]);
+      expect(await idsOf('one')).toEqual(['one']);
+    });
+
     it('are replaced under their id, and what they took is free again', async () => {
       // A response takes no place beside the one that it replaces.
       for (const id of ['older', 'newer', 'newer']) await put(id, { owner: 'b', count: 2 });
@@ -89,6 +114,7 @@ overEveryState(
       await put('long', { previous: 'short', value: 'y'.repeat(5) });
       at.now += 1000;
       expect(await idsOf('short')).toEqual([]);
+      expect(await at.state.responses.removeResponse('a', 'short')).toBe(false);
       expect(await idsOf('long')).toEqual(['long']);
       await put('next', { value: 'z'.repeat(20), bytes: 25, count: 2 });
       expect(await idsOf('long')).toEqual(['long']);

@@ -13,6 +13,7 @@ import { startRedis, type TestRedis } from '../../../jobs/src/store/testing/redi
 import type { StateChange } from '../changes/changes.ts';
 import type { State } from '../contract.ts';
 import { openState } from '../open-state.ts';
+import { sampleRun } from '../runs/testing/sample-run.ts';
 import { code, deployment, memberInfo, modelVersion } from '../testing/every-state.ts';
 
 const redis = requireComponent('redis');
@@ -115,9 +116,10 @@ describe('a Redis that is killed and started again', () => {
   });
 });
 
-/** Passes bytes on to the server, and cuts the connection instead of every so many answers. */
+/** Passes bytes on to the server, and cuts the connection instead of about every so many answers. */
 async function cuttingProxy(port: number, every: number) {
-  let answers = 0;
+  let left = every;
+  let cuts = 0;
   const sockets = new Set<Socket>();
   const proxy = createServer((caller) => {
     const upstream = createConnection(port, '127.0.0.1');
@@ -131,9 +133,12 @@ async function cuttingProxy(port: number, every: number) {
     }
     caller.pipe(upstream);
     upstream.on('data', (chunk: Buffer) => {
-      answers += 1;
-      if (answers % every === 0) caller.destroy();
-      else caller.write(chunk);
+      left -= 1;
+      if (left > 0) return void caller.write(chunk);
+      caller.destroy();
+      cuts += 1;
+      // Not the same call in each turn of a loop.
+      left = every + ((cuts * 5) % 11);
     });
   });
   await once(proxy.listen(0, '127.0.0.1'), 'listening');
@@ -154,12 +159,25 @@ describe('a connection that is cut', () => {
     const count = ROUNDS * 10;
     const entry = { deployment: 'd', kind: 'scaled', reason: '', details: {}, actor: '' } as const;
     const key = { secretHash: '', label: '', tenant: '', scopes: [], createdAt: '' };
+    const audited = { actor: '', action: 'a', subject: '', outcome: 'ok', remote: '' };
+    const endsAt = Date.now() + 86_400_000;
+    const budget = { budget: 'all', limit: 1000, wanted: 3, least: 3, endsAt };
+    const bounds = { count: 10, bytes: 1000, endsAt };
     for (let turn = 0; turn < count; turn += 1) {
       const row = await state.putDeployment(deployment('d'), turn);
       expect(row.revision).toBe(turn + 1);
       await state.addHistory(entry);
       await state.addKey({ ...key, id: `k${turn}` });
+      await state.addAudit(audited);
+      expect(await state.budgets.takeBudget(budget)).toBe(3);
+      await state.budgets.giveBackBudget('all', 1);
+      await state.putRun(sampleRun('r'));
+      expect(await state.removeRun('r')).toBe(true);
+      await state.responses.putResponse('a', { id: 'one', value: '{}' }, bounds);
+      expect(await state.responses.removeResponse('a', 'one')).toBe(true);
     }
+    expect(await state.budgets.takenBudget('all')).toBe(2 * count);
+    expect(await state.audit(1000)).toHaveLength(count);
     expect(await state.history({ limit: 1000 })).toHaveLength(Math.min(count, 1000));
     expect((await state.keys()).map(({ id }) => id)).toEqual(
       Array.from({ length: count }, (_, turn) => `k${turn}`),

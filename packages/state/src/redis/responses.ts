@@ -15,7 +15,7 @@ export function responseCalls({ run }: Calls): Responses {
       }));
     },
     async removeResponse(owner, id) {
-      return (await run('remove-response', owner, id)) === 1;
+      return (await run('remove-response', owner, id)) === '1';
     },
     async removeResponses() {
       await run('remove-responses');

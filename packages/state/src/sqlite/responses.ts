@@ -61,7 +61,10 @@ export function responseTable(database: Database, clock: () => number): Response
       });
     },
     async removeResponse(owner, id) {
-      return database.write('crash', () => remove.run({ owner, id }).changes > 0);
+      return database.write('crash', () => {
+        forget.run({ now: clock() });
+        return remove.run({ owner, id }).changes > 0;
+      });
     },
     async removeResponses() {
       database.write('crash', () => void clear.run());

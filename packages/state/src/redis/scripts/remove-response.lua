@@ -1,4 +1,6 @@
 -- A[1] owner, A[2] id.
--- @returns 1, or 0 when there was none.
+-- @returns '1', or '0' when there was none.
+local before = answered()
+if before then return before end
 forgetEnded(A[1])
-return dropResponse(A[1], A[2])
+return answer(int(dropResponse(A[1], A[2])))
