@@ -87,12 +87,12 @@ overEveryState(
 
     it('are not removed with an earlier one of their id that has ended', async () => {
       await put('one', { endsAt: START + 1 });
+      await put('two', { endsAt: START + HOUR_MS });
       at.now += 1;
-      await expect.poll(() => idsOf('one')).toEqual([]);
-      await put('one', { endsAt: START + 2 * HOUR_MS });
-      await put('two', { count: 2 });
-      await put('three', { count: 2 });
-      expect(await idsOf('two')).toEqual([]);
+      // A store that forgets it by a clock of its own has done so by then.
+      for (let n = 0; n < 50; n++) await put('other', { owner: 'b' });
+      await put('one', { endsAt: START + HOUR_MS });
+      await put('three', { count: 3 });
       expect(await idsOf('one')).toEqual(['one']);
     });
 
