@@ -60,7 +60,7 @@ export function checkBoundedRequest({ extra, messages, tools = [] }: GenerateReq
   const google = googleOf(extra);
   check('extra_body.google.', google, GOOGLE);
   const config = camelCased(asObject(google['generationConfig']) ?? {});
-  check('extra_body.google.generation_config.', config, GOOGLE_CONFIG);
+  check('extra_body.google.generationConfig.', config, GOOGLE_CONFIG);
   for (const message of messages) {
     check('messages[].', message.extra, NESTED);
     for (const call of message.toolCalls ?? []) check('tool_calls[].', call.extra, NESTED);
@@ -89,7 +89,7 @@ function check(place: string, fields: Extra | undefined, known: ReadonlySet<stri
     const field = `${place}${name.slice(0, 100)}`;
     throw new FieldError(
       field,
-      `The field "${field}" may cost more than what is reserved for the request, and a budget counts this caller.`,
+      `The field "${field}" may cost more than what is reserved for the request, and a budget counts this caller: leave it out, or ask the operator for a key that no budget counts.`,
     );
   }
 }

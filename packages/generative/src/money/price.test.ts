@@ -202,7 +202,7 @@ describe('fields that the contract does not know', () => {
     ],
     ['extra_body.google.tools', { extra: { extra_body: { google: { tools: [{}] } } } }],
     [
-      'extra_body.google.generation_config.responseModalities',
+      'extra_body.google.generationConfig.responseModalities',
       {
         extra: { extra_body: { google: { generationConfig: { response_modalities: ['IMAGE'] } } } },
       },

@@ -216,6 +216,15 @@ describe('@google/genai', () => {
       name: 'ApiError',
       status: 404,
     });
+    const cached = { cachedContent: 'cachedContents/1' };
+    await expect(
+      client.models.generateContent({ model, contents: 'Hi', config: cached }),
+    ).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringMatching(
+        /The field \\"cachedContent\\" may cost more .*: leave it out, or ask .*"field":"cachedContent"/,
+      ) as string,
+    });
     const leaving = new AbortController();
     const stream = await client.models.generateContentStream({
       model,

@@ -20,13 +20,17 @@ const STATUSES: Readonly<Record<number, string>> = {
 };
 const TYPE = 'type.googleapis.com/google.rpc.';
 
+/** Where OpenAI's form has the fields of Google: this face has them without it. */
+const GOOGLE = 'extra_body.google.';
+
 export function errorOf(error: SkeinError): object {
-  const { message, code, row, retryAfterMs } = error;
+  const { code, row, retryAfterMs } = error;
+  const message = error.message.replaceAll(GOOGLE, '');
   const details: object[] = [
     { '@type': `${TYPE}ErrorInfo`, reason: code, domain: 'skein', metadata: { fix: row.fix } },
   ];
   if (error instanceof FieldError) {
-    const fieldViolations = [{ field: error.param, description: message }];
+    const fieldViolations = [{ field: error.param.replace(GOOGLE, ''), description: message }];
     details.push({ '@type': `${TYPE}BadRequest`, fieldViolations });
   }
   if (retryAfterMs !== undefined) {
