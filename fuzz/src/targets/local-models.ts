@@ -10,6 +10,8 @@ import {
 import { isShort, parseGguf } from '../../../packages/generative/src/local/gguf/header.ts';
 import { bytePieces, llamaGguf } from '../../../packages/generative/src/local/gguf/writer.ts';
 import { grammarOfSchema } from '../../../packages/generative/src/local/grammar/json-schema.ts';
+import { FORMATS } from '../../../packages/generative/src/local/grammar/formats.ts';
+import { FORMAT_READERS } from '../../../packages/generative/src/local/grammar/testing/format-readers.ts';
 import { maskOf, TokenTrie } from '../../../packages/generative/src/local/grammar/token-mask.ts';
 import { ChatTemplate } from '../../../packages/generative/src/local/model/chat-template.ts';
 import { readVocabulary } from '../../../packages/generative/src/local/model/vocabulary.ts';
@@ -125,6 +127,25 @@ function assertRequest({ messages, tools }: Readonly<Record<string, unknown>>): 
 /** Tokens that an answer is followed for. */
 const MOST_TOKENS = 64;
 
+/** Whether the strings of a value have their formats, as naive readers read them; where the schema has no choice. */
+function checkFormats(given: unknown, value: unknown): void {
+  const { type, format, items, properties, ...more } = Object(given) as Record<string, unknown>;
+  if ('$ref' in more || 'const' in more || 'enum' in more || 'anyOf' in more || 'oneOf' in more)
+    return;
+  if (typeof value === 'string' && (Array.isArray(type) ? type : [type]).includes('string')) {
+    const reads = FORMAT_READERS[String(format)];
+    if (format !== undefined && reads?.(value) !== true)
+      throw new Error(`${JSON.stringify(value)} is no ${String(format)}`);
+  } else if (Array.isArray(value)) {
+    for (const each of value) checkFormats(items, each);
+  } else if (typeof value === 'object' && value !== null) {
+    for (const [name, each] of Object.entries(value)) {
+      if (Object.hasOwn(Object(properties), name))
+        checkFormats((properties as Record<string, unknown>)[name], each);
+    }
+  }
+}
+
 /** A JSON Schema, as a face takes it, to the text of an answer that keeps it. */
 export function openAnswerSchemas(): Target {
   const { file, eos } = byteTokenizer(['{"', '":', ', "', 'true', '\\u00']);
@@ -159,6 +180,14 @@ export function openAnswerSchemas(): Target {
         b: { anyOf: [item, { type: 'boolean' }] },
       },
     },
+    ...FORMATS.map((format) => ({ type: 'string', format })),
+    {
+      type: 'array',
+      items: { type: ['string', 'null'], format: 'date' },
+      minItems: 1,
+      maxItems: 3,
+    },
+    { type: 'object', properties: { a: { type: 'integer', format: 'int32' } }, required: ['a'] },
   ];
   // Choices that double without a byte between them, and texts that many alternatives begin alike.
   const doubling = Object.fromEntries(
@@ -181,14 +210,14 @@ export function openAnswerSchemas(): Target {
       'array',
       'object',
       10_000,
+      ...FORMATS,
+      'int32',
+      'float',
     ]),
     refuses: (error) => isCoded(error) || error instanceof SyntaxError,
     run(input) {
-      const mask = maskOf(
-        grammarOfSchema(schemaAt(parseJson(input), 'schema')),
-        trie,
-        new Set([eos]),
-      );
+      const schema = schemaAt(parseJson(input), 'schema');
+      const mask = maskOf(grammarOfSchema(schema), trie, new Set([eos]));
       random.reset(1, input.length);
       const bytes: number[] = [];
       for (let count = 0; count < MOST_TOKENS; count++) {
@@ -198,7 +227,7 @@ export function openAnswerSchemas(): Target {
         if (token === undefined) throw new Error('no token may follow');
         if (token === eos) {
           const text = Buffer.from(bytes).toString();
-          if (text !== '') JSON.parse(text);
+          if (text !== '') checkFormats(schema, JSON.parse(text));
           return;
         }
         bytes.push(...vocabulary.bytes(token));

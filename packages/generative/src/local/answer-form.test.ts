@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { answerOf } from './answer-form.ts';
-import { Automaton, type State } from './grammar/automaton.ts';
+import { accepts as isIn } from './grammar/testing/texts.ts';
 
 const TOOLS = { model: 'm', messages: [], stream: true, tools: [{ name: 'add' }] } as const;
 
@@ -28,12 +28,8 @@ it('lets the model call or answer beside a schema, and nothing else', () => {
   const schema = { type: 'object', properties: { a: { type: 'integer' } }, required: ['a'] };
   const tools = [{ name: 'add', parameters: { properties: { n: { type: 'boolean' } } } }];
   const asked = { ...TOOLS, tools, format: { type: 'schema', name: 'x', schema } } as const;
-  const accepts = (text: string, more: object = {}): boolean => {
-    const automaton = new Automaton(answerOf({ ...asked, ...more }).grammar!);
-    let state: State | null = automaton.start;
-    for (const byte of Buffer.from(text)) if (state) state = automaton.step(state, byte);
-    return state?.accepts === true;
-  };
+  const accepts = (text: string, more: object = {}): boolean =>
+    isIn(answerOf({ ...asked, ...more }).grammar!, text);
   const call = '<tool_call>\n{"name": "add", "arguments": {"n": true}}\n</tool_call>';
   expect(accepts('{"a":1}')).toBe(true);
   expect(accepts(call)).toBe(true);
@@ -47,6 +43,32 @@ it('lets the model call or answer beside a schema, and nothing else', () => {
     { type: 'tool-call', name: 'add', arguments: '{"n":true}' },
     { type: 'finish', reason: 'tool_calls' },
   ]);
+});
+
+it('holds the calls that it may make to the schemas of strict tools, and no text', () => {
+  const parameters = { properties: { n: { type: 'boolean' } }, required: ['n'] };
+  const tools = [
+    { name: 'add', parameters, strict: true },
+    { name: 'look', parameters },
+  ];
+  const { grammar } = answerOf({ ...TOOLS, tools });
+  const accepts = (text: string): boolean => isIn(grammar!, text);
+  const call = '<tool_call>\n{"name": "add", "arguments": {"n": true}}\n</tool_call>';
+  for (const text of ['', 'Let me <see>: 1 < 2', '<tool_cal', '<<tool_ca<tool_calm>', 'größer 🌊'])
+    expect([text, accepts(text)]).toEqual([text, true]);
+  expect(accepts(`First, ${call} then\n${call}.`)).toBe(true);
+  for (const mark of ['<', '<tool_', '<tool_call<'])
+    expect(accepts(`${mark}${call.replace('true', '1')}`)).toBe(false);
+  expect(accepts(call.replace('"n": true', ''))).toBe(false);
+  expect(accepts(call.replace('add', 'other'))).toBe(false);
+  expect(accepts('<tool_call>text')).toBe(false);
+  // One that is not strict may have any arguments.
+  expect(accepts(call.replace('add', 'look').replace('true', '1'))).toBe(true);
+  expect(answerOf({ ...TOOLS, tools: [tools[1]!] }).grammar).toBeUndefined();
+  expect(answerOf({ ...TOOLS, tools, toolChoice: 'none' }).grammar).toBeUndefined();
+  const pattern = { properties: { a: { type: 'string', pattern: 'x' } } };
+  const unkept = [{ name: 'add', parameters: pattern, strict: true }];
+  expect(() => answerOf({ ...TOOLS, tools: unkept })).toThrow(/arguments.*"pattern"/);
 });
 
 it('refuses a required tool that is not there', () => {

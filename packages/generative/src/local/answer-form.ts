@@ -4,14 +4,20 @@
  *
  * A call that the client requires is made by the grammar: the model fills in
  * `{"name": …, "arguments": …}`. A call that the model may choose comes between `<tool_call>` and
- * `</tool_call>`, as the templates of Qwen, Hermes and SmolLM ask for it. Beside a schema the model may
- * call or answer, and the grammar holds it to one of both.
+ * `</tool_call>`, as the templates of Qwen, Hermes and SmolLM ask for it. The grammar holds the arguments
+ * of strict tools to their schemas; beside a schema the model may call or answer, and it holds it to one of both.
  */
 import { randomUUID } from 'node:crypto';
 import type { GenerateEvent, GenerateRequest } from '../contract.ts';
 import { grammarOfSchema } from './grammar/json-schema.ts';
 import { ANY_OBJECT, oneOf, type Sequence } from './grammar/json-text.ts';
-import { CLOSE, grammarOfCall, grammarOfMarkedCalls, OPEN } from './tool-grammar.ts';
+import {
+  CLOSE,
+  grammarOfCall,
+  grammarOfMarkedCalls,
+  grammarOfTextWithCalls,
+  OPEN,
+} from './tool-grammar.ts';
 import { TextStream } from './engine/text-stream.ts';
 
 export interface AnswerForm {
@@ -30,7 +36,10 @@ export function answerOf(request: GenerateRequest): AnswerForm {
   }
   const mayCall = tools.length > 0 && toolChoice === 'auto';
   const read = mayCall ? readMarkedCalls : readText;
-  if (format === undefined || format.type === 'text') return { grammar: undefined, read };
+  if (format === undefined || format.type === 'text') {
+    const isStrict = mayCall && tools.some(({ strict }) => strict === true);
+    return { grammar: isStrict ? grammarOfTextWithCalls(tools) : undefined, read };
+  }
   const json = format.type === 'json' ? ANY_OBJECT : grammarOfSchema(format.schema);
   if (!mayCall) return { grammar: json, read };
   return { grammar: oneOf([json, grammarOfMarkedCalls(request)]), read };

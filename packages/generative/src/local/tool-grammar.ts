@@ -3,7 +3,8 @@ import { SkeinError } from '@skein/api';
 import type { GenerateRequest, Tool } from '../contract.ts';
 import { MAX_TOOL_CALLS } from '../limits.ts';
 import { grammarOfSchema } from './grammar/json-schema.ts';
-import { repeat, type Sequence, SPACE, text } from './grammar/json-text.ts';
+import type { GrammarSymbol } from './grammar/automaton.ts';
+import { byte, choice, repeat, type Sequence, SPACE, text } from './grammar/json-text.ts';
 
 export const OPEN = '<tool_call>';
 export const CLOSE = '</tool_call>';
@@ -21,6 +22,36 @@ export function grammarOfMarkedCalls({ tools = [], parallelToolCalls }: Generate
   const call = grammarOfCall(tools, 'required');
   const marked = [...text(OPEN), SPACE, ...call, SPACE, ...text(CLOSE), SPACE];
   return [repeat(marked, 1, parallelToolCalls === false ? 1 : MAX_TOOL_CALLS)];
+}
+
+/**
+ * Any text, in which what follows each mark is a call: of a strict tool with arguments of its schema.
+ * How much of a mark the text ends with decides what each byte leads to (Knuth, Morris, Pratt 1977).
+ * @throws SkeinError GENERATION_UNSUPPORTED.
+ */
+export function grammarOfTextWithCalls(tools: readonly Tool[]): Sequence {
+  const loose = tools.map((tool) => (tool.strict === true ? tool : { name: tool.name }));
+  const call = [SPACE, ...grammarOfCall(loose, 'required'), SPACE, ...text(CLOSE)];
+  const bytes = Array.from({ length: 256 }, (_, each) => each);
+  const after: readonly GrammarSymbol[] = Array.from({ length: OPEN.length }, (_, matched) =>
+    choice(() => [
+      [],
+      ...Array.from({ length: OPEN.length + 1 }, (_unused, next) => {
+        const leading = bytes.filter((each) => matchedAfter(matched, each) === next);
+        const set = byte(...leading.map((each) => [each, each] as const));
+        return [set, ...(next === OPEN.length ? [...call, after[0]!] : [after[next]!])];
+      }),
+    ]),
+  );
+  return [after[0]!];
+}
+
+/** Characters of the mark with which a text ends that ended with so many of them before this byte. */
+function matchedAfter(matched: number, each: number): number {
+  const end = OPEN.slice(0, matched) + String.fromCharCode(each);
+  let length = end.length;
+  while (!end.endsWith(OPEN.slice(0, length))) length -= 1;
+  return length;
 }
 
 function schemaOfCalls(tools: readonly Tool[], choice: 'required' | { readonly name: string }) {

@@ -2,43 +2,10 @@ import { seededRandom } from '@skein/onnx';
 import { describe, expect, it } from 'vitest';
 import { Automaton, type State } from './automaton.ts';
 import { grammarOfSchema } from './json-schema.ts';
-import { ANY_OBJECT, type Sequence } from './json-text.ts';
+import { ANY_OBJECT } from './json-text.ts';
+import { accepts, randomText } from './testing/texts.ts';
 
 type Schema = Record<string, unknown>;
-
-/** A random text of the grammar. Closing bytes are preferred, so that it ends. */
-function randomText(grammar: Sequence, seed: number): string {
-  const random = seededRandom(seed);
-  const automaton = new Automaton(grammar);
-  const bytes: number[] = [];
-  let state = automaton.start;
-  for (;;) {
-    automaton.beginToken();
-    const choices: [number, State][] = [];
-    for (let byte = 0; byte < 256; byte++) {
-      const next = automaton.step(state, byte);
-      if (next !== null) choices.push([byte, next]);
-    }
-    if (choices.length === 0 || (state.accepts && random.next() < 0.3)) break;
-    const closing = choices.filter(([byte]) => '"}],:0'.includes(String.fromCodePoint(byte)));
-    const among = closing.length > 0 && random.next() < 0.6 ? closing : choices;
-    const [byte, next] = among[Math.floor(random.next() * among.length)]!;
-    bytes.push(byte);
-    state = next;
-  }
-  return new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(bytes));
-}
-
-function accepts(grammar: Sequence, text: string): boolean {
-  const automaton = new Automaton(grammar);
-  let state: State | null = automaton.start;
-  for (const byte of new TextEncoder().encode(text)) {
-    automaton.beginToken();
-    state = automaton.step(state, byte);
-    if (state === null) return false;
-  }
-  return state.accepts;
-}
 
 const PERSON: Schema = {
   type: 'object',
@@ -122,6 +89,19 @@ describe('the grammar of a schema', () => {
     [{ type: 'array', items: { type: 'integer' }, minItems: 2 }, '[1]', false],
     [{ type: 'array', items: { type: 'integer' }, minItems: 2 }, '[1, 2,3]', true],
     [{ type: 'array', maxItems: 0 }, '[]', true],
+    [{ type: 'string', format: 'uuid', minLength: 1, maxLength: 36 }, '"x"', false],
+    [{ type: ['string', 'null'], format: 'date' }, '"2024-02-29"', true],
+    [{ type: ['string', 'null'], format: 'date' }, '"2023-02-29"', false],
+    [{ type: ['string', 'null'], format: 'date' }, 'null', true],
+    [{ type: 'boolean', format: 'date' }, 'true', true],
+    [{ type: 'integer', format: 'int32' }, '2147483647', true],
+    [{ type: 'integer', format: 'int32' }, '-2147483649', false],
+    [{ type: 'integer', format: 'int32', minimum: 5, maximum: 1e12 }, '2147483648', false],
+    [{ type: 'integer', format: 'int32', minimum: 5, maximum: 1e12 }, '4', false],
+    [{ type: 'integer', format: 'int64' }, '999999999999999', true],
+    [{ type: 'number', format: 'double' }, '1e99', true],
+    [{ type: 'number', format: 'float' }, '1e99', false],
+    [{ type: 'number', format: 'float' }, '-123456.5', true],
   ])('%j: %s is in it: %j', (schema, text, expected) => {
     expect(accepts(grammarOfSchema(schema), text)).toBe(expected);
   });
@@ -136,6 +116,20 @@ describe('the grammar of a schema', () => {
     [{ type: 'integer', minimum: '0' }, /a minimum that is not a number/],
     [{ type: 'integer', minimum: 1.2, maximum: 1.8 }, /no integer/],
     [{ type: 'date' }, /the type "date"/],
+    [{ type: 'string', format: 'uri' }, /the format "uri".* keeps there are: date, .*email/],
+    [{ type: 'string', format: 5 }, /the format 5/],
+    [{ type: 'string', format: { toString: 'x' } }, /the format {"toString":"x"}/],
+    [{ type: 'number', format: { toString: 'x' } }, /the format {"toString":"x"}/],
+    [{ type: 'string', format: 'toString' }, /the format "toString"/],
+    [{ type: 'string', format: 'int32' }, /the format "int32"/],
+    [{ type: 'integer', format: 'uint8' }, /the format "uint8".* keeps there are: int32/],
+    [
+      { type: 'string', format: 'uuid', maxLength: 35 },
+      /bounds the length of .*"uuid", of 36 to 36/,
+    ],
+    [{ type: 'string', format: 'email', minLength: 6 }, /bounds the length of .*email/],
+    [{ format: 'date' }, /a format without a type/],
+    [{ enum: ['2024-01-01'], format: 'date' }, /format beside enum/],
     [{ $ref: 'https://example.com/x' }, /outside/],
     [{ $ref: '#/$defs/none' }, /not there/],
     [{ type: 'string', maxLength: 1e9 }, /maxLength/],

@@ -4,6 +4,7 @@
  * name. A keyword that would be ignored is refused instead, because the answer would break it.
  */
 import { SkeinError } from '@skein/api';
+import { FORMATS, formatOf } from './formats.ts';
 import {
   ANY,
   ANY_OBJECT,
@@ -36,7 +37,6 @@ const ANNOTATIONS = new Set([
   'deprecated',
   'readOnly',
   'writeOnly',
-  'format',
   'strict',
 ]);
 const BOUNDS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'];
@@ -56,6 +56,7 @@ const KNOWN = new Set([
   '$ref',
   'minLength',
   'maxLength',
+  'format',
 ]);
 /** They name the values themselves. */
 const CHOICES = ['$ref', 'const', 'enum', 'anyOf', 'oneOf'];
@@ -78,10 +79,10 @@ export function grammarOfSchema(root: Schema): Sequence {
     const unknown = Object.keys(schema).find((key) => !KNOWN.has(key) && !ANNOTATIONS.has(key));
     if (unknown !== undefined) {
       const works = [...KNOWN].join(', ');
-      const what = `has the keyword ${JSON.stringify(unknown.slice(0, 100))}`;
+      const what = `has the keyword ${quoted(unknown)}`;
       throw unsupported(place, what, ` The keywords that it keeps are: ${works}.`);
     }
-    const bounded = BOUNDS.find((key) => key in schema);
+    const bounded = [...BOUNDS, 'format'].find((key) => key in schema);
     const beside = CHOICES.find((key) => key in schema);
     if (bounded !== undefined && beside !== undefined)
       throw unsupported(place, `has ${bounded} beside ${beside}`);
@@ -118,7 +119,7 @@ export function grammarOfSchema(root: Schema): Sequence {
     };
     switch (type) {
       case 'string':
-        return string(bound('minLength', 0), bound('maxLength', Infinity));
+        return ofString(schema, bound('minLength', 0), bound('maxLength', Infinity), place);
       case 'integer':
       case 'number':
         return ofNumber(schema, type, place);
@@ -135,7 +136,7 @@ export function grammarOfSchema(root: Schema): Sequence {
       case 'object':
         return ofObject(schema, place, depth);
       case undefined:
-        refuseBounds(schema, place);
+        refuseUntyped(schema, place);
         return [ANY];
       default:
         throw unsupported(place, `has the type ${JSON.stringify(type)}`);
@@ -186,24 +187,54 @@ export function grammarOfSchema(root: Schema): Sequence {
   return compile(root, '#', 0);
 }
 
-/** @throws SkeinError GENERATION_UNSUPPORTED for values that are not said to be numbers. */
-function refuseBounds(schema: Schema, place: string): void {
+/** @throws SkeinError GENERATION_UNSUPPORTED for values that are not said to be numbers or strings. */
+function refuseUntyped(schema: Schema, place: string): void {
   const key = BOUNDS.find((each) => each in schema);
-  if (key === undefined) return;
-  throw unsupported(place, `has ${key} without the type "integer" or "number"`);
+  if (key !== undefined)
+    throw unsupported(place, `has ${key} without the type "integer" or "number"`);
+  if ('format' in schema) throw unsupported(place, 'has a format without a type');
 }
+
+function ofString({ format: name }: Schema, least: number, most: number, place: string): Sequence {
+  if (name === undefined) return string(least, most);
+  const format = typeof name === 'string' ? formatOf(name) : undefined;
+  if (format === undefined) throw unknownFormat(name, FORMATS, place);
+  if (least > format.least || most < format.most) {
+    const lengths = `${format.least} to ${format.most} characters`;
+    throw unsupported(place, `bounds the length of the format ${quoted(name)}, of ${lengths},`);
+  }
+  return [...text('"'), ...format.text, ...text('"')];
+}
+
+function unknownFormat(name: unknown, known: readonly unknown[], place: string): SkeinError {
+  const works = ` The formats that it keeps there are: ${known.join(', ')}.`;
+  return unsupported(place, `has the format ${quoted(name)}`, works);
+}
+
+/** Of OpenAPI. Every number of 15 digits keeps the last three. */
+const NUMBER_FORMATS: readonly unknown[] = ['int32', 'int64', 'float', 'double'];
+const INT32 = { least: -(2 ** 31), most: 2 ** 31 - 1 };
 
 /** Digits before the point that a number may have which is not bounded on both sides. */
 const WHOLE_DIGITS = 9;
 
 function ofNumber(schema: Schema, type: 'integer' | 'number', place: string): Sequence {
-  const [minimum, maximum, above, below, step] = BOUNDS.map((key) => {
+  const { format } = schema;
+  if (format !== undefined && !NUMBER_FORMATS.includes(format))
+    throw unknownFormat(format, NUMBER_FORMATS, place);
+  let [minimum, maximum, above, below, step] = BOUNDS.map((key) => {
     const value = schema[key];
     if (value === undefined || (typeof value === 'number' && Number.isFinite(value))) return value;
     throw unsupported(place, `has a ${key} that is not a number`);
   });
+  if (format === 'int32') {
+    minimum = Math.max(INT32.least, minimum ?? -Infinity);
+    maximum = Math.min(INT32.most, maximum ?? Infinity);
+  }
   const ends = [minimum, above, maximum, below].filter((value) => value !== undefined);
-  if (ends.length === 0 && step === undefined) return type === 'integer' ? INTEGER : NUMBER;
+  // An exponent may be too large for a float.
+  if (ends.length === 0 && step === undefined && format !== 'float')
+    return type === 'integer' ? INTEGER : NUMBER;
   if (step !== undefined && step <= 0)
     throw unsupported(place, 'has a multipleOf that is not above 0');
 
@@ -264,6 +295,7 @@ function decoded(step: string): string {
   }
 }
 
+const quoted = (value: unknown): string => JSON.stringify(value).slice(0, 100);
 const literal = (value: unknown): Sequence => text(JSON.stringify(value));
 const isObject = (value: unknown): value is Schema =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
