@@ -5,8 +5,6 @@ import type { Plan } from '../plan/plan.ts';
 export interface Terms {
   /** Largest ε at the plan's δ; a plan without differential privacy has none. */
   readonly maxEpsilon?: number | undefined;
-  /** Largest δ. */
-  readonly maxDelta?: number | undefined;
   /** Fewest sites in a sum. */
   readonly minSites?: number | undefined;
   /** Most rounds. */
@@ -17,7 +15,7 @@ export interface Terms {
 
 /** @returns one sentence for each term that the plan does not meet. */
 export function unmetTerms({ privacy, sites, rounds, aggregation }: Plan, terms: Terms): string[] {
-  const { maxEpsilon, maxDelta, minSites, maxRounds, allowPlainUpdates = false } = terms;
+  const { maxEpsilon, minSites, maxRounds, allowPlainUpdates = false } = terms;
   const isPrivate = privacy.mode !== 'none';
   const above = (value: number, most: number | undefined) => most !== undefined && value > most;
   const rules: readonly (readonly [boolean, string])[] = [
@@ -29,10 +27,6 @@ export function unmetTerms({ privacy, sites, rounds, aggregation }: Plan, terms:
     [
       isPrivate && above(privacy.epsilon, maxEpsilon),
       `ε may reach ${isPrivate ? privacy.epsilon : ''}, more than ${maxEpsilon}`,
-    ],
-    [
-      isPrivate && above(privacy.delta, maxDelta),
-      `δ is ${isPrivate ? privacy.delta : ''}, more than ${maxDelta}`,
     ],
     [
       minSites !== undefined && sites.threshold < minSites,

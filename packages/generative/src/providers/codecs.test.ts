@@ -1,5 +1,5 @@
 /** What the codecs make of answers and errors as the wires have them. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { GenerateRequest } from '../contract.ts';
 import { faultOf } from '../wire/upstream-error.ts';
 import { createDecoder as createGemini } from './gemini/decode.ts';
@@ -224,9 +224,10 @@ describe('Gemini’s form', () => {
 });
 
 it('reads secrets by reference, and names the reference alone when it cannot', async () => {
-  const environment = { KEY: ' secret \n' };
-  expect(await readSecret('env:KEY', { environment })).toBe('secret');
-  await expect(readSecret('env:NONE', { environment })).rejects.toMatchObject({
+  vi.stubEnv('KEY_OF_A_TEST', ' secret \n');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(await readSecret('env:KEY_OF_A_TEST')).toBe('secret');
+  await expect(readSecret('env:NONE')).rejects.toMatchObject({
     code: 'PROVIDER_INVALID',
     message: expect.stringContaining('env:NONE'),
   });

@@ -7,23 +7,16 @@ import { SkeinError } from '@skein/api/errors';
 import { googleHeaders } from '@skein/state/google';
 
 const SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
-/** Replaced in tests. */
 const SECRET_MANAGER = 'https://secretmanager.googleapis.com';
 
-interface SecretSources {
-  readonly environment?: Readonly<Record<string, string | undefined>>;
-  readonly secretManager?: string;
-  readonly headers?: () => Promise<Record<string, string>>;
-}
-
 /** @throws SkeinError PROVIDER_INVALID, whose message has the reference and never the secret. */
-export async function readSecret(reference: string, sources: SecretSources = {}): Promise<string> {
+export async function readSecret(reference: string): Promise<string> {
   const [, kind, place = ''] = /^(env|file|gcp):(.+)$/s.exec(reference) ?? [];
   let secret: string | undefined;
   try {
-    if (kind === 'env') secret = (sources.environment ?? process.env)[place];
+    if (kind === 'env') secret = process.env[place];
     else if (kind === 'file') secret = await readFile(place, 'utf8');
-    else if (kind === 'gcp') secret = await readGoogleSecret(place, sources);
+    else if (kind === 'gcp') secret = await readGoogleSecret(place);
   } catch {
     // The cause may name more of the machine than the caller may know.
   }
@@ -35,10 +28,10 @@ export async function readSecret(reference: string, sources: SecretSources = {})
   );
 }
 
-async function readGoogleSecret(name: string, sources: SecretSources): Promise<string> {
+async function readGoogleSecret(name: string): Promise<string> {
   const version = name.includes('/versions/') ? name : `${name}/versions/latest`;
-  const headers = await (sources.headers ?? (await googleHeaders(SCOPE)))();
-  const answer = await fetch(`${sources.secretManager ?? SECRET_MANAGER}/v1/${version}:access`, {
+  const headers = await (await googleHeaders(SCOPE))();
+  const answer = await fetch(`${SECRET_MANAGER}/v1/${version}:access`, {
     headers,
     signal: AbortSignal.timeout(10_000),
   });

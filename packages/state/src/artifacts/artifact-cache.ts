@@ -22,10 +22,6 @@ export interface CacheOptions {
   readonly room?: DiskRoom | undefined;
   /** Bound of all copies together, in bytes. Default: 10 GiB, and at most a third of the disk. */
   readonly maxBytes?: number | undefined;
-  /** How long a copy stays after its last use in any case, in milliseconds. Default: an hour. */
-  readonly keepMs?: number;
-  /** Milliseconds since any fixed point. */
-  readonly now?: () => number;
 }
 
 interface Copy {
@@ -34,12 +30,13 @@ interface Copy {
 }
 
 const LARGEST_BYTES = 10 * 2 ** 30;
+/** How long a copy stays after its last use in any case: an hour, in milliseconds. */
+const KEEP_MS = 3_600_000;
 /** A node has two caches, of models and of jobs, and keeps a tenth of the disk free. */
 const SHARE_OF_DISK = 1 / 3;
 
 /** @throws SkeinError DATA_FOLDER_UNUSABLE. */
 export async function openArtifactCache(options: CacheOptions): Promise<ArtifactCache> {
-  const { keepMs = 3_600_000, now = () => performance.now() } = options;
   const files = await openFileArtifacts(options.folder, { shared: true, room: options.room });
   const maxBytes = options.maxBytes ?? (await defaultBound(options.folder));
   /** Ordered by last use, oldest first. */
@@ -75,9 +72,9 @@ export async function openArtifactCache(options: CacheOptions): Promise<Artifact
     },
     async used(digest) {
       const sizeBytes = await sizeOf(digest);
-      if (sizeBytes !== undefined) note(digest, { sizeBytes, usedAt: now() });
+      if (sizeBytes !== undefined) note(digest, { sizeBytes, usedAt: performance.now() });
       for (const [oldest, { usedAt }] of copies) {
-        if (totalBytes <= maxBytes || now() - usedAt < keepMs) break;
+        if (totalBytes <= maxBytes || performance.now() - usedAt < KEEP_MS) break;
         drop(oldest);
         await files.remove(oldest);
       }

@@ -31,8 +31,6 @@ export interface FollowerOptions {
   /** Distinguishes the jobs of several services in one store. */
   readonly service: string;
   readonly log: WorkerLog;
-  /** Between two sweeps. Default: 10 s. */
-  readonly sweepMs?: number | undefined;
 }
 
 export interface Follower {
@@ -187,7 +185,7 @@ export function startFollower(options: FollowerOptions): Follower {
       } catch (error) {
         log('warn', 'The sweep over what is open failed.', { err: error });
       }
-      await pause(options.sweepMs ?? SWEEP_MS);
+      await pause(SWEEP_MS);
     }
   }
 
