@@ -21,6 +21,15 @@ function kept(): Carried {
   };
 }
 
+/** The training of a site over `ROWS`, by a plan with these terms. */
+async function trainingOf(terms: Parameters<typeof trainedPlan>[0], more: { turn?: number } = {}) {
+  const { plan, model } = await trainedPlan(terms);
+  const rows = await readSiteRows(plan.data, ROWS);
+  return openTraining({ plan, model, rows, backend: nativeBackend, carried: kept(), ...more });
+}
+
+const PARAMETERS = new Float32Array(4).fill(0.1);
+
 it('goes on with the control variate of SCAFFOLD in another process, and begins a round again as before', async () => {
   const { plan, model } = await trainedPlan({
     strategy: { name: 'scaffold' },
@@ -47,20 +56,12 @@ it('goes on with the control variate of SCAFFOLD in another process, and begins 
 
 it('clips the update of a site as a whole with privacy client, and does not weigh it by its rows', async () => {
   const updateOf = async (clip: number) => {
-    const { plan, model } = await trainedPlan({
+    const training = await trainingOf({
       privacy: { mode: 'client', clip, noise: 20 },
       aggregation: { kind: 'pairwise' },
       sites: { minimum: 4 },
     });
-    const rows = await readSiteRows(plan.data, ROWS);
-    const training = await openTraining({
-      plan,
-      model,
-      rows,
-      backend: nativeBackend,
-      carried: kept(),
-    });
-    const { numbers, weight } = await training.update(0, new Float32Array(4).fill(0.1));
+    const { numbers, weight } = await training.update(0, PARAMETERS);
     return { norm: Math.hypot(...Array.from(numbers)), weight };
   };
   const free = await updateOf(1000);
@@ -70,23 +71,15 @@ it('clips the update of a site as a whole with privacy client, and does not weig
 });
 
 it('is in a sum with the probability of the plan, by a coin of its own, and trains in any case', async () => {
-  const { plan, model } = await trainedPlan({
+  const training = await trainingOf({
     privacy: { mode: 'client', noise: 20, sampling: { kind: 'poisson', rate: 0.3 } },
     aggregation: { kind: 'pairwise' },
     sites: { minimum: 4 },
   });
-  const rows = await readSiteRows(plan.data, ROWS);
-  const training = await openTraining({
-    plan,
-    model,
-    rows,
-    backend: nativeBackend,
-    carried: kept(),
-  });
   const rounds = 600;
   let chosen = 0;
   for (let round = 0; round < rounds; round += 1) {
-    const { numbers, weight } = await training.update(round, new Float32Array(4).fill(0.1));
+    const { numbers, weight } = await training.update(round, PARAMETERS);
     expect([numbers.length, weight]).toEqual([4, 1]);
     if (Array.from(numbers).some((each) => each !== 0)) chosen += 1;
   }
@@ -95,7 +88,7 @@ it('is in a sum with the probability of the plan, by a coin of its own, and trai
 });
 
 it('draws the rows of a private step anew in each round, some rounds of them none', async () => {
-  const { plan, model } = await trainedPlan({
+  const training = await trainingOf({
     strategy: { name: 'fedsgd' },
     privacy: {
       mode: 'patient',
@@ -107,17 +100,9 @@ it('draws the rows of a private step anew in each round, some rounds of them non
     local: {},
     sites: { minimum: 4 },
   });
-  const rows = await readSiteRows(plan.data, ROWS);
-  const training = await openTraining({
-    plan,
-    model,
-    rows,
-    backend: nativeBackend,
-    carried: kept(),
-  });
   const seen = new Set<string>();
   for (let round = 0; round < 120; round += 1) {
-    const { numbers } = await training.update(0, new Float32Array(4).fill(0.1));
+    const { numbers } = await training.update(0, PARAMETERS);
     seen.add(Array.from(numbers, (each) => each.toFixed(5)).join());
   }
   // All 16 samples of four rows, but for a probability below 1e-2 that one of them is missing.
@@ -127,24 +112,16 @@ it('draws the rows of a private step anew in each round, some rounds of them non
 
 it('takes rows in turns: those of all rounds of a turn are all rows, each once', async () => {
   const updates = async (sampling: object, rounds: readonly number[]) => {
-    const { plan, model } = await trainedPlan({
+    const training = await trainingOf({
       strategy: { name: 'fedsgd' },
       privacy: { mode: 'patient', noise: 20, denominator: 10, ...sampling },
       aggregation: { kind: 'committee', helpers: HELPERS },
       local: {},
       sites: { minimum: 4 },
     });
-    const rows = await readSiteRows(plan.data, ROWS);
-    const training = await openTraining({
-      plan,
-      model,
-      rows,
-      backend: nativeBackend,
-      carried: kept(),
-    });
     const sum = new Float64Array(4);
     for (const round of rounds) {
-      const { numbers } = await training.update(round, new Float32Array(4).fill(0.1));
+      const { numbers } = await training.update(round, PARAMETERS);
       for (let i = 0; i < 4; i += 1) sum[i] = sum[i]! + numbers[i]!;
     }
     return sum;
@@ -161,23 +138,17 @@ it('takes rows in turns: those of all rounds of a turn are all rows, each once',
 });
 
 it('is in the sums of its turns only, where sites take them', async () => {
-  const { plan, model } = await trainedPlan({
-    privacy: { mode: 'client', noise: 20, sampling: { kind: 'bands', rounds: 3 } },
-    aggregation: { kind: 'committee', helpers: HELPERS },
-    sites: { minimum: 6 },
-  });
-  const rows = await readSiteRows(plan.data, ROWS);
-  const training = await openTraining({
-    plan,
-    model,
-    rows,
-    backend: nativeBackend,
-    carried: kept(),
-    turn: 4,
-  });
+  const training = await trainingOf(
+    {
+      privacy: { mode: 'client', noise: 20, sampling: { kind: 'bands', rounds: 3 } },
+      aggregation: { kind: 'committee', helpers: HELPERS },
+      sites: { minimum: 6 },
+    },
+    { turn: 4 },
+  );
   const isIn: boolean[] = [];
   for (let round = 0; round < 7; round += 1) {
-    const { numbers } = await training.update(round, new Float32Array(4).fill(0.1));
+    const { numbers } = await training.update(round, PARAMETERS);
     isIn.push(Array.from(numbers).some((each) => each !== 0));
   }
   expect(isIn).toEqual([false, true, false, false, true, false, false]);
