@@ -43,14 +43,7 @@ const hospitals = options.data === undefined ? generatedHospitals() : givenHospi
 const folder = await mkdtemp(join(tmpdir(), 'skein-federate-'));
 const sites: ChildProcess[] = [];
 const node = await startNode({
-  host: '127.0.0.1',
-  port: 0,
-  portIsDefault: false,
-  grpcPort: 0,
-  grpcPortIsDefault: false,
   dataFolder: join(folder, 'node'),
-  maxBodyBytes: 2 ** 26,
-  access: 'auto',
   log: 'json',
   logLevel: 'error',
 });

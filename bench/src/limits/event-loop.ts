@@ -75,15 +75,7 @@ function echo(type: ElementType): Uint8Array<ArrayBuffer> {
 async function measure(pattern: RegExp): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'skein-event-loop-'));
   const node = await startNode({
-    host: '127.0.0.1',
-    port: 0,
-    portIsDefault: false,
-    grpcPort: 0,
-    grpcPortIsDefault: false,
     dataFolder: folder,
-    maxBodyBytes: 64 * 2 ** 20,
-    log: 'off',
-    access: 'auto',
     cores: Object.keys(ECHOES).length,
     queues: [],
   });

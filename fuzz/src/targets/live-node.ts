@@ -15,15 +15,8 @@ export interface LiveNode {
 export async function startLiveNode(): Promise<LiveNode> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'skein-fuzz-node-'));
   const node = await startNode({
-    host: '127.0.0.1',
-    port: 0,
-    portIsDefault: false,
-    grpcPort: 0,
-    grpcPortIsDefault: false,
     dataFolder,
     maxBodyBytes: 1 << 20,
-    log: 'off',
-    access: 'auto',
     cores: 1,
     // No job of an input is executed.
     queues: [],

@@ -22,7 +22,7 @@ import { advertisedUrl } from './rooms/forwarding.ts';
 import { type InferenceRoom, openInference } from './rooms/inference.ts';
 import { openJobs } from './rooms/jobs.ts';
 import { openLanguageModels } from './rooms/language-models.ts';
-import type { NodeOptions } from './rooms/options.ts';
+import { NODE_DEFAULTS, type NodeOptions } from './rooms/options.ts';
 import type { Opening } from './rooms/room.ts';
 import { openSharedState } from './rooms/shared-state.ts';
 import { openStorage, requireBlobs } from './rooms/storage.ts';
@@ -48,7 +48,8 @@ const MODELS_FIRST_MS = 2_000;
  *   STORAGE_FULL, TLS_INVALID, FILE_UNREADABLE, NODE_DRAINING if it was aborted meanwhile; it has
  *   stopped then.
  */
-export async function startNode(options: NodeOptions): Promise<RunningNode> {
+export async function startNode(given: NodeOptions): Promise<RunningNode> {
+  const options = { ...NODE_DEFAULTS, ...given };
   const { signal, graceMs = DEFAULT_GRACE_MS } = options;
   const logger = createLogger(options.log, options.logLevel);
   const late = (component: string, error?: unknown): void => {

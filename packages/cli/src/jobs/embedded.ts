@@ -21,8 +21,6 @@ export interface JobConnection {
   close(): Promise<void>;
 }
 
-const MAX_BODY_BYTES = 64 * 1024 * 1024;
-
 interface StartOptions {
   /** Queues of a node that is started here. Default: `default`. */
   readonly queues?: readonly string[];
@@ -49,15 +47,7 @@ export async function connectOrStart(
   context.notes.progress('No node is running here: starting one …');
   const { startNode } = await import('@skein/server');
   const node = await startNode({
-    host: '127.0.0.1',
-    port: 0,
-    portIsDefault: false,
-    grpcPort: 0,
-    grpcPortIsDefault: false,
     dataFolder: folder,
-    maxBodyBytes: MAX_BODY_BYTES,
-    log: 'off',
-    access: 'auto',
     ...(queues === undefined ? {} : { queues }),
   });
   const { client } = await connect(context, { ...choice, server: node.url }, wrapFetch);

@@ -15,7 +15,7 @@ import { modelFacts } from '@skein/federation/site';
 import { readModel } from '@skein/onnx';
 import type { Registry } from '@skein/serving';
 import { createDiskRoom, FLEET_NAMESPACE, openFileArtifacts } from '@skein/state';
-import type { NodeOptions } from '../rooms/options.ts';
+import type { NodeSettings } from '../rooms/options.ts';
 import type { StartFederation } from '../rooms/federations.ts';
 import { MAX_MODEL_BYTES } from '../rooms/room.ts';
 import { storeVersion, versionOf } from './trained-version.ts';
@@ -29,7 +29,7 @@ export interface OpenedFederations {
 }
 
 export interface FederationsOptions extends Pick<
-  NodeOptions,
+  NodeSettings,
   'redis' | 'keptFreeBytes' | 'namespace'
 > {
   readonly registry: Registry;

@@ -23,7 +23,7 @@ import { carryOut, placedControl } from '../fleet/placed-control.ts';
 import type { FleetPlacing } from '../fleet/placing.ts';
 import { exposePeers, newReceived } from '../telemetry/metrics/peers-page.ts';
 import type { Callers } from './callers.ts';
-import type { NodeOptions } from './options.ts';
+import type { NodeSettings } from './options.ts';
 import type { Opening } from './room.ts';
 import type { StorageRoom } from './storage.ts';
 
@@ -209,7 +209,7 @@ function certificateOf(certificates: Certificates | undefined): LinkOptions['cer
 }
 
 /** The URL at which other members call this node: as given, else the first address of the machine that is no loopback. */
-export function advertisedUrl({ advertise, host }: NodeOptions, url: string): string {
+export function advertisedUrl({ advertise, host }: NodeSettings, url: string): string {
   if (advertise !== undefined) return advertise;
   if (host !== '0.0.0.0' && host !== '::') return url;
   const external = Object.values(networkInterfaces())

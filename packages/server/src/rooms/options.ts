@@ -4,31 +4,32 @@ import type { GivenKey } from '../access/keys/given-key.ts';
 import type { LogFormat, LogLevel } from '../telemetry/log.ts';
 
 export interface NodeOptions {
-  /** Address to listen on; anything but loopback requires API keys. */
-  readonly host: string;
-  /** HTTP port; 0 takes any free one. */
-  readonly port: number;
-  /** Whether another port may be used if `port` is taken. */
-  readonly portIsDefault: boolean;
-  readonly grpcPort: number;
-  readonly grpcPortIsDefault: boolean;
+  /** Address to listen on; anything but loopback requires API keys. Default: `127.0.0.1`. */
+  readonly host?: string;
+  /** HTTP port. Default: 0, any free one. */
+  readonly port?: number;
+  /** Whether another port may be used if `port` is taken. Default: no. */
+  readonly portIsDefault?: boolean;
+  readonly grpcPort?: number;
+  readonly grpcPortIsDefault?: boolean;
   /** Folder of all data of the node, usually `.skein`. */
   readonly dataFolder: string;
-  /** Largest request body, in bytes. */
-  readonly maxBodyBytes: number;
+  /** Largest request body, in bytes. Default: 64 MiB. */
+  readonly maxBodyBytes?: number;
   /** Largest sum of the bodies of all requests in flight, in bytes. Default: an eighth of the memory. */
   readonly maxBodiesInFlightBytes?: number | undefined;
   /** Longest time that a request body may take to arrive, in milliseconds. Default: 30 s. */
   readonly bodyTimeoutMs?: number;
   /** HTTP connections that are kept open at once. Default: 1024. */
   readonly maxConnections?: number | undefined;
-  readonly log: LogFormat;
+  /** Default: `off`. */
+  readonly log?: LogFormat;
   /** Lowest level that is logged; default `info`. */
   readonly logLevel?: LogLevel;
   /** Both faces serve TLS with these; absent: plain text. */
   readonly tls?: TlsFiles | undefined;
-  /** `auto`: open on loopback, keys elsewhere. `required`: keys everywhere. */
-  readonly access: 'auto' | 'required';
+  /** `auto`, the default: open on loopback, keys elsewhere. `required`: keys everywhere. */
+  readonly access?: 'auto' | 'required';
   /** Keys that the node adds to its state unless they are there. */
   readonly givenKeys?: readonly GivenKey[];
   /** Origins whose pages may call the node from a browser. */
@@ -70,3 +71,18 @@ export interface NodeOptions {
   /** Ends the node while it starts; `startNode` then rejects. */
   readonly signal?: AbortSignal;
 }
+
+/** What a node does where its options say nothing. */
+export const NODE_DEFAULTS = {
+  host: '127.0.0.1',
+  port: 0,
+  portIsDefault: false,
+  grpcPort: 0,
+  grpcPortIsDefault: false,
+  maxBodyBytes: 64 * 2 ** 20,
+  log: 'off',
+  access: 'auto',
+} as const satisfies Partial<NodeOptions>;
+
+/** The options with these defaults. */
+export type NodeSettings = NodeOptions & Required<Pick<NodeOptions, keyof typeof NODE_DEFAULTS>>;

@@ -2,10 +2,10 @@
 import type { Clock } from '@skein/serving';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { createLogger } from '../telemetry/log.ts';
-import type { NodeOptions } from './options.ts';
+import type { NodeSettings } from './options.ts';
 
 export interface Opening {
-  readonly options: NodeOptions;
+  readonly options: NodeSettings;
   readonly logger: ReturnType<typeof createLogger>;
   readonly lifecycle: Lifecycle;
   readonly clock: Clock;

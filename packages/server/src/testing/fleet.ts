@@ -49,14 +49,7 @@ export async function startFleet(
     let running: RunningNode;
     const start = async (): Promise<void> => {
       running = await startNode({
-        host: '127.0.0.1',
-        port: 0,
-        portIsDefault: false,
-        grpcPort: 0,
-        grpcPortIsDefault: false,
         dataFolder,
-        maxBodyBytes: 64 * 2 ** 20,
-        log: 'off',
         access: 'required',
         givenKeys: [{ token: key, scope: 'admin' }],
         redis: redis.url,

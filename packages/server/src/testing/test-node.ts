@@ -19,15 +19,7 @@ export interface TestNode {
 export async function startTestNode(options: Partial<NodeOptions> = {}): Promise<TestNode> {
   const folder = await mkdtemp(join(tmpdir(), 'skein-test-node-'));
   const node = await startNode({
-    host: '127.0.0.1',
-    port: 0,
-    portIsDefault: false,
-    grpcPort: 0,
-    grpcPortIsDefault: false,
     dataFolder: join(folder, '.skein'),
-    maxBodyBytes: 64 * 2 ** 20,
-    log: 'off',
-    access: 'auto',
     ...options,
   });
   return {

@@ -63,14 +63,7 @@ export function rowsOf(seed: number): string {
 export async function startFederationNode(): Promise<FederationNode> {
   const folder = await mkdtemp(join(tmpdir(), 'skein-federation-'));
   const node = await startNode({
-    host: '127.0.0.1',
-    port: 0,
-    portIsDefault: false,
-    grpcPort: 0,
-    grpcPortIsDefault: false,
     dataFolder: join(folder, 'node'),
-    maxBodyBytes: 2 ** 24,
-    access: 'auto',
     log: 'json',
     logLevel: 'error',
   });

@@ -23,15 +23,7 @@ let client: Client;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'skein-running-'));
   node = await startNode({
-    host: '127.0.0.1',
-    port: 0,
-    portIsDefault: false,
-    grpcPort: 0,
-    grpcPortIsDefault: false,
     dataFolder: join(folder, 'data'),
-    maxBodyBytes: 1024 * 1024,
-    log: 'off',
-    access: 'auto',
     cores: 1,
   });
   client = createClient({ url: node.url });

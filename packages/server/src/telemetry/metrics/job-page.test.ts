@@ -49,15 +49,7 @@ async function loseLease(store: JobStore): Promise<void> {
 /** @returns how long the job that no worker may run waits, in seconds, once the others are counted. */
 async function scrapeNode(redis?: string): Promise<number | undefined> {
   const node = await startNode({
-    host: '127.0.0.1',
-    port: 0,
-    portIsDefault: false,
-    grpcPort: 0,
-    grpcPortIsDefault: false,
     dataFolder: join(folder, 'data'),
-    maxBodyBytes: 2 ** 20,
-    log: 'off',
-    access: 'auto',
     cores: 1,
     ...(redis === undefined ? {} : { redis, blobs: join(folder, 'blobs') }),
   });
