@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tensor } from 'onnxruntime-node';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
+import { testFolder } from '../../../scripts/testing/folder.ts';
 import { bareSession } from './added-latency.ts';
 import { mlpModel, recogniserModel, type BenchModel } from './models.ts';
 import { otherVersion } from './rollout.ts';
@@ -13,8 +13,7 @@ const MODELS: Record<string, (folder: string) => BenchModel> = {
 };
 
 it.each(Object.entries(MODELS))('swaps %s to one that answers differently', async (_name, make) => {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-bench-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = testFolder();
   const model = make(folder);
   const path = join(folder, 'other.onnx');
   writeFileSync(path, otherVersion(model));

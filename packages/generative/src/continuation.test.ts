@@ -1,10 +1,8 @@
 /** Streams that are cut and continued, by upstreams with faults and by a model of this machine. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { GenerativeSettingsInput } from '@skein/api';
 import { SkeinError } from '@skein/api';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { testFolder } from '../../../scripts/testing/folder.ts';
 import type { Caller, GenerateEvent, GenerateRequest, Provider } from './contract.ts';
 import { FAULTS } from './faulty-upstream/faults.ts';
 import { openFaultyUpstream } from './faulty-upstream/faulty-upstream.ts';
@@ -203,7 +201,7 @@ it('goes on within the budget alone, and refuses to begin in the middle where no
 });
 
 describe('a model of this machine', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-continued-'));
+  const folder = testFolder();
   let local: LocalModel;
   beforeAll(async () => {
     await writeRandomModel(folder, SHAPE_260K, { weights: 'float32' });
@@ -212,7 +210,6 @@ describe('a model of this machine', () => {
   });
   afterAll(async () => {
     await local.close();
-    rmSync(folder, { recursive: true });
   });
 
   /** Cuts each answer after so many events. */

@@ -1,11 +1,10 @@
 /** The mutant that counts noise twice: a site that is resumed answers the same round with fresh noise. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { audit } from '@skein/train';
 import { privateTrainingTarget } from '@skein/train/federated';
 import { nativeBackend } from '@skein/train/native';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { openSqliteMemory } from '../site/memory/sqlite-memory.ts';
 import type { SiteMemory } from '../site/memory/site-memory.ts';
 import { askedAgain } from './asked-again.ts';
@@ -13,8 +12,7 @@ import { askedAgain } from './asked-again.ts';
 const RESUMES = 7;
 
 async function audited(change: (memory: SiteMemory) => SiteMemory) {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-audit-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
+  const folder = testFolder();
   let trainings = 0;
   const target = privateTrainingTarget({
     backend: nativeBackend,

@@ -1,6 +1,4 @@
 /** A helper against a leader that wants more than one sum of enough sites. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fromHex } from '@skein/api/canonical';
 import {
@@ -9,7 +7,8 @@ import {
   sealUpdate,
   type CommitteeContext,
 } from '@skein/train/secure-aggregation';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import type { Joined } from '../identity/handshake.ts';
 import { createIdentity, identityOf, type Identity, signerOf } from '../identity/keys.ts';
 import { committeeContext } from '../plan/committee-terms.ts';
@@ -140,8 +139,7 @@ async function shortened(list: Bytes, count: number): Promise<Bytes> {
 }
 
 async function inFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-helper-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
+  const folder = testFolder();
   return join(folder, 'helper.db');
 }
 

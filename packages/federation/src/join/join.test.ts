@@ -1,11 +1,11 @@
 /** The page of a browser's site in Chromium, with the policy and the bundle that a node delivers. */
 import { createServer, type Server } from 'node:http';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { WebSocketServer } from 'ws';
 import { launchBrowser, problemsOf } from '../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
@@ -22,13 +22,12 @@ const browserAvailable = requireComponent('chromium');
 describe.skipIf(browserAvailable.skip)('the page /join', () => {
   let server: Server;
   let browser: Browser;
-  let folder: string;
+  const folder = testFolder();
   let coordinator: SmallCoordinator;
   let url: string;
   const updates: Float32Array[] = [];
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'skein-join-'));
     await writeFile(join(folder, 'rows.csv'), 'age,sex,disease\n40,1,1\n50,0,0\n60,0,1\n70,1,0\n');
     await writeFile(join(folder, 'other.csv'), 'height,disease\n1,0\n2,1\n');
     const { plan, model, length } = await trainedPlan({ rounds: ROUNDS });
@@ -76,7 +75,6 @@ describe.skipIf(browserAvailable.skip)('the page /join', () => {
     await browser?.close();
     server?.close();
     server?.closeAllConnections();
-    await rm(folder, { recursive: true });
   });
 
   it('shows the plan, refuses other columns, trains in WebAssembly, and says how it ended', async () => {

@@ -1,15 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { GenerativeSettings } from '@skein/api';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { openGateway } from '../gateway.ts';
 import { writeExampleModel } from './build/example.ts';
 import { openLocal } from './kinds.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'skein-kinds-'));
+const folder = testFolder();
 beforeAll(() => writeExampleModel(folder));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const provider = { name: 'here', kind: 'onnx' as const, path: folder };
 

@@ -1,14 +1,14 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readModel, writeModel } from '@skein/onnx';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { moveOut } from '../../../onnx/src/testing/small-models.ts';
 import type { GenerateRequest } from '../contract.ts';
 import { SHAPE_260K, writeRandomModel } from './build/random-llama.ts';
 import { openOnnxModel, type LocalModel } from './local-model.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'skein-local-'));
+const folder = testFolder();
 const open = (path: string): Promise<LocalModel> =>
   openOnnxModel({ path, threads: 1, maxRows: 4, maxQueued: 8, cacheBytes: 2 ** 27 });
 let model: LocalModel;
@@ -18,7 +18,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await model.close();
-  rmSync(folder, { recursive: true });
 });
 
 async function answer(
@@ -70,8 +69,7 @@ it('refuses megabytes that no context holds, before it reads them', async () => 
 });
 
 it('reads weights from a file beside the graph, and refuses one that is cut off or missing', async () => {
-  const copy = mkdtempSync(join(tmpdir(), 'skein-external-'));
-  onTestFinished(() => rmSync(copy, { recursive: true }));
+  const copy = testFolder();
   cpSync(folder, copy, { recursive: true });
   const graph = join(copy, 'model.onnx');
   const file = readModel(readFileSync(graph));

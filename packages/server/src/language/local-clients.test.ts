@@ -2,21 +2,20 @@
  * OpenAI's client, unmodified, against a node whose model runs on it: what a request asks for is kept,
  * or refused with the name of its field.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issueToken } from '@skein/http';
 import { createClient, type Client } from '@skein/api/client';
 import { writeExampleModel } from '@skein/generative/model-files';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { startTestNode, type TestNode } from '../testing/test-node.ts';
 
 const WORDS = 'Hello! I am the example model of Skein.';
 const model = 'example';
 const messages = [{ role: 'user' as const, content: 'Who are you?' }];
 const asked = { model, messages, temperature: 0, max_completion_tokens: 8 };
-const folder = mkdtempSync(join(tmpdir(), 'skein-local-clients-'));
+const folder = testFolder();
 let node: TestNode;
 let token: string;
 let operator: Client;
@@ -42,7 +41,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await node.close();
-  rmSync(folder, { recursive: true });
 });
 
 test('whole answers: several, cut at a stop string or a limit, with log probabilities', async () => {

@@ -1,11 +1,9 @@
 /** A declared model of this machine: how often it is loaded. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { GenerativeProvider } from '@skein/api';
 import { writeExampleModel } from '@skein/generative/model-files';
 import { openState, type State } from '@skein/state';
 import { expect, onTestFinished, test } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { openLocal } from '../../../generative/src/local/kinds.ts';
 import type { LocalProvider } from '../../../generative/src/local/provider.ts';
 import { createLanguageModels } from './language-models.ts';
@@ -14,8 +12,7 @@ import { countLanguageUse } from './use.ts';
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 test('a provider that is declared keeps the process that was opened to try it', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-declared-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const folder = testFolder();
   await writeExampleModel(folder);
   const provider = GenerativeProvider.parse({ name: 'here', kind: 'onnx', path: folder });
   /** Of the process that has the model open now. */

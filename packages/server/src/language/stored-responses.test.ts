@@ -1,11 +1,11 @@
 /** Stored responses, as the official client of OpenAI reads, continues and removes them. */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@skein/api/client';
 import { issueToken } from '@skein/http';
 import OpenAI from 'openai';
 import { expect, onTestFinished, test } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { startFleet } from '../testing/fleet.ts';
 import { type LanguageNode, startLanguageNode } from './testing/language-node.ts';
@@ -166,8 +166,7 @@ test('belong to one key of one tenant, within the bounds of each', async () => {
 });
 
 test('are stored as a provider sees them, and are there after a restart', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-responses-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
+  const folder = testFolder();
   const first = await startLanguageNode(undefined, { dataFolder: folder });
   await first.client.putRedaction({ name: 'city', pattern: 'Ulm', of: 'prompts' });
   await first.client.putStoredResponses({});

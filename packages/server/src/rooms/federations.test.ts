@@ -1,19 +1,18 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FEDERATION_PATH } from '@skein/api/federations';
 import { expect, it, onTestFinished } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { createFederations } from './federations.ts';
 
 function federationsAt(name: string) {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-federations-'));
+  const folder = testFolder();
   const place = join(folder, name);
   // No federation is started here, so that no model is looked up.
   const room = createFederations(place, { registry: undefined as never, logger: { warn() {} } });
   onTestFinished(async () => {
     await room.close();
-    rmSync(folder, { recursive: true });
   });
   const asks = () => room.upgrade.asks({ url: FEDERATION_PATH } as IncomingMessage);
   return { folder, place, room, asks };

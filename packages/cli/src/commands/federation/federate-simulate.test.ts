@@ -1,14 +1,13 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seededRandom } from '@skein/onnx';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { startCli } from '../../testing/cli.ts';
 import type { SimulatedRow } from './federate-simulate.ts';
 
-let folder: string;
+const folder = testFolder();
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-simulate-'));
   const random = seededRandom(1);
   const rows = Array.from({ length: 300 }, () => {
     const [age, pressure] = [20 + 60 * random.next(), 90 + 80 * random.next()];
@@ -24,7 +23,6 @@ beforeAll(async () => {
     ['hospital,age,pressure,ill', ...patients].join('\n'),
   );
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const skein = (...args: string[]) =>
   startCli(['federate', 'simulate', 'rows.csv', '--label', 'ill', ...args], { cwd: folder }).ended;

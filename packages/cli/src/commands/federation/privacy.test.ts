@@ -1,16 +1,12 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import type { AuditReport } from '@skein/train';
 import { startCli } from '../../testing/cli.ts';
 import type { Budgets } from './privacy.ts';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-privacy-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = testFolder();
 
 const skein = (...args: string[]) => startCli(['privacy', ...args], { cwd: folder }).ended;
 const epochs = ['--rows', '60000', '--batch', '256', '--epochs', '15'];

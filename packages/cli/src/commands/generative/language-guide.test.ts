@@ -2,16 +2,16 @@
  * Follows docs/guide/generative.md line by line, with the faulty upstream in the place of Gemini and of
  * the second provider.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openFaultyUpstream, type FaultyUpstream } from '@skein/generative/faulty-upstream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { runCli, startCli, type CliProcess } from '../../testing/cli.ts';
 
 const GUIDE = join(import.meta.dirname, '../../../../../docs/guide/generative.md');
 
-let folder: string;
+const folder = testFolder();
 let upstream: FaultyUpstream;
 let node: CliProcess;
 let url: string;
@@ -22,7 +22,6 @@ beforeAll(async () => {
   lines = [...blocks].flatMap(([, block = '']) =>
     block.trim().replaceAll('npx skein', 'skein').split('\n'),
   );
-  folder = await mkdtemp(join(tmpdir(), 'skein-guide-'));
   upstream = await openFaultyUpstream();
   const args = ['up', '--port', '0', '--grpc-port', '0'];
   node = startCli(args, { cwd: folder, env: { GEMINI_API_KEY: 'a-secret' } });
@@ -33,7 +32,6 @@ afterAll(async () => {
   node.process.kill('SIGTERM');
   await node.ended;
   await upstream.close();
-  await rm(folder, { recursive: true });
 });
 
 /** @param more words behind those of the guide. */

@@ -1,9 +1,9 @@
 /** The state of a server in blocks is the one of the strategy as a whole. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { STRATEGY_NAMES, strategyOf, type ServerState } from '@skein/train/federated';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { sha256 } from '@skein/api/canonical';
 import { payloadIn } from '../../transport/chunks.ts';
 import { contentIn, hashOf, joinedContent, rangeOf } from '../storage/content.ts';
@@ -20,8 +20,7 @@ async function stored(state: ServerState) {
 }
 
 it.each(STRATEGY_NAMES)('steps %s as its strategy does, over two rounds', async (name) => {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-state-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const folder = testFolder();
   const path = join(folder, 'deeper', 'next');
   const strategy = strategyOf(name, { buffer: 3 });
   let whole = strategy.initial(Float32Array.from(noise(LENGTH, 1)));

@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { openFileArtifacts } from '@skein/state';
 import { sha256 } from '@skein/api/canonical';
 import { fileChunks } from './uploads.ts';
@@ -9,8 +9,7 @@ import { fileChunks } from './uploads.ts';
 const MOST = 1000;
 
 async function open() {
-  const root = mkdtempSync(join(tmpdir(), 'skein-uploads-'));
-  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  const root = testFolder();
   const artifacts = await openFileArtifacts(join(root, 'artifacts'));
   const folder = join(root, 'site');
   const onDisk = (): number =>

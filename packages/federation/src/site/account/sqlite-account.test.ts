@@ -1,7 +1,7 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { completePlan } from '../../plan/complete.ts';
 import { mostReleases, spentAfter } from '../../plan/spent.ts';
 import { draft } from '../../testing/plans.ts';
@@ -38,11 +38,10 @@ const open = (): SiteAccounts => {
 const refused = (code: string) => expect.objectContaining({ code });
 beforeEach(async () => {
   opened = [];
-  path = join(await mkdtemp(join(tmpdir(), 'site-account-')), 'privacy.db');
+  path = join(testFolder(), 'privacy.db');
 });
 afterEach(async () => {
   for (const each of opened) each.dispose();
-  await rm(join(path, '..'), { recursive: true });
 });
 
 it('keeps what was charged over a restart, once for a number that comes again', async () => {

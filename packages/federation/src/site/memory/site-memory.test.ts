@@ -1,12 +1,12 @@
 /** One contract, two memories: SQLite in Node, IndexedDB in a page of Chromium. */
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundlePage } from '@skein/ui/bundle';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { launchBrowser } from '../../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import { openSqliteMemory } from './sqlite-memory.ts';
@@ -15,9 +15,8 @@ import { MEMORY_CASES } from './testing/memory-cases.ts';
 describe('in SQLite', () => {
   let path: string;
   beforeEach(async () => {
-    path = join(await mkdtemp(join(tmpdir(), 'site-memory-')), 'site.db');
+    path = join(testFolder(), 'site.db');
   });
-  afterEach(() => rm(join(path, '..'), { recursive: true }));
 
   it.each(Object.entries(MEMORY_CASES))('%s', async (_, tryCase) => {
     await expect(tryCase(async () => openSqliteMemory(path))).resolves.toBeUndefined();

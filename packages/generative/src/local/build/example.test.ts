@@ -1,18 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { openOnnxModel } from '../local-model.ts';
 import { writeExampleModel } from './example.ts';
 import { writeRandomModel } from './random-llama.ts';
-
-const folders: string[] = [];
-const newFolder = (): string => {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-example-'));
-  folders.push(folder);
-  return folder;
-};
-afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
 
 const OPTIONS = { threads: 1, maxRows: 2, maxQueued: 8, cacheBytes: 2 ** 27 };
 const ask = (text: string) => ({
@@ -22,7 +12,7 @@ const ask = (text: string) => ({
 });
 
 it('answers any prompt with its words and says that nothing was learned', async () => {
-  const folder = newFolder();
+  const folder = testFolder();
   await writeExampleModel(folder);
   const model = await openOnnxModel({ ...OPTIONS, path: folder });
   for (const question of ['Hi', 'Was weißt du über 🦊?']) {
@@ -38,7 +28,7 @@ it('answers any prompt with its words and says that nothing was learned', async 
 });
 
 it('loads 4-bit weights, whose answers are alike alone and beside others', async () => {
-  const folder = newFolder();
+  const folder = testFolder();
   const shape = {
     vocabulary: 512,
     hidden: 64,

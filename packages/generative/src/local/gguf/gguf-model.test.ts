@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import type { GenerateEvent, GenerateRequest } from '../../contract.ts';
 import { openLocalProvider, type LocalProvider } from '../provider.ts';
 import { referenceGreedy } from '../testing/reference.ts';
@@ -51,7 +51,7 @@ async function read(
 }
 
 describe.skipIf(missing() !== undefined)(`stories260K as GGUF ${missing() ?? ''}`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-gguf-model-'));
+  const folder = testFolder();
   let provider: LocalProvider;
   beforeAll(async () => {
     // The model's process inherits it.
@@ -63,7 +63,6 @@ describe.skipIf(missing() !== undefined)(`stories260K as GGUF ${missing() ?? ''}
   afterAll(async () => {
     vi.unstubAllEnvs();
     await provider.close();
-    rmSync(folder, { recursive: true });
   });
 
   it('goes on with its own tokens, or a text, as if it had not been cut', async () => {

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { seededRandom } from '@skein/onnx';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { randomLlama } from '../build/random-llama.ts';
 import { openGgufModel } from './gguf-model.ts';
 import { isShort, parseGguf, readGguf } from './header.ts';
@@ -27,8 +27,7 @@ const bytes = Buffer.concat([
     chatTemplate: '{{ x }}',
   }),
 ]);
-const folder = mkdtempSync(join(tmpdir(), 'skein-gguf-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder();
 
 function fileOf(content: Uint8Array): string {
   const path = join(folder, 'model.gguf');

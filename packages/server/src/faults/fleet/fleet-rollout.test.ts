@@ -1,9 +1,8 @@
 /** Rollouts over three nodes of a fleet, each a process, over a real Redis. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GraphBuilder, tensor, type Model } from '@skein/onnx';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { startRedis, type TestRedis } from '../../../../jobs/src/store/testing/redis-server.ts';
 import { type NodeProcess, startNodeProcess } from '../../testing/node-process.ts';
 
@@ -48,7 +47,7 @@ describe('a rollout over three nodes', { timeout: 120_000 }, () => {
   let nodes: NodeProcess[];
 
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'skein-fleet-rollout-'));
+    folder = testFolder();
     redis = await startRedis();
     const args = ['--redis', redis.url, '--blobs', join(folder, 'blobs'), '--queues', 'none'];
     nodes = await Promise.all([0, 1, 2].map(() => startNodeProcess({ args })));
@@ -58,7 +57,6 @@ describe('a rollout over three nodes', { timeout: 120_000 }, () => {
   afterEach(async () => {
     await Promise.all(nodes.map((node) => node.stop()));
     await redis.destroy();
-    await rm(folder, { recursive: true, force: true });
   });
 
   const views = () =>

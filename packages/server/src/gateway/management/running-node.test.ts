@@ -1,14 +1,14 @@
 /** The typed client and the console against a running node, from Node and from a real browser. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createClient, SkeinError, type Client } from '@skein/api';
 import { GraphBuilder, writeModel } from '@skein/onnx';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { launchBrowser, problemsOf } from '../../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import { startNode, type RunningNode } from '../../node.ts';
@@ -16,12 +16,11 @@ import { onnxFile, startManagement } from './testing/start-management.ts';
 
 const API_SOURCE = join(import.meta.dirname, '../../../../api/src');
 
-let folder: string;
+const folder = testFolder();
 let node: RunningNode;
 let client: Client;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-running-'));
   node = await startNode({
     dataFolder: join(folder, 'data'),
     cores: 1,
@@ -36,7 +35,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await node?.drain();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const x = { shape: [2, 4], data: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8) };

@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClient } from '@skein/api/client';
 import { createExposition } from '@skein/http';
@@ -8,6 +7,7 @@ import { FLEET_NAMESPACE } from '@skein/state';
 import { openRedisJobs } from '@skein/jobs/redis';
 import { openSqliteJobs } from '@skein/jobs/sqlite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import { job, offer } from '../../../../jobs/src/store/testing/fixtures.ts';
 import { startRedis } from '../../../../jobs/src/store/testing/redis-server.ts';
@@ -32,10 +32,9 @@ function rendered(metrics: JobMetrics): Record<string, number> {
 }
 
 let folder: string;
-beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'skein-job-page-'))));
+beforeEach(async () => (folder = testFolder()));
 afterEach(async () => {
   vi.useRealTimers();
-  await rm(folder, { recursive: true });
 });
 
 /** Has a worker claim a job and then fall silent, for good. */
