@@ -2,7 +2,8 @@ import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { GenerateEvent, GenerateRequest } from '../contract.ts';
+import { readAll as read } from '../testing/calls.ts';
+import type { GenerateRequest } from '../contract.ts';
 import { openLocalProvider, type LocalProvider } from './provider.ts';
 import { referenceGreedy } from './testing/reference.ts';
 import {
@@ -25,13 +26,6 @@ const request = (text: string, more: Partial<GenerateRequest> = {}): GenerateReq
   stream: true,
   ...more,
 });
-async function read(
-  events: AsyncIterable<GenerateEvent>,
-): Promise<{ all: GenerateEvent[]; text: string }> {
-  const all: GenerateEvent[] = [];
-  for await (const event of events) all.push(event);
-  return { all, text: all.map((event) => (event.type === 'text' ? event.text : '')).join('') };
-}
 
 describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? ''}`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'skein-stories-'));

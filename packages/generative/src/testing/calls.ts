@@ -33,3 +33,11 @@ export async function eventsOf({ events }: Pick<Generation, 'events'>): Promise<
   for await (const event of events) all.push(event);
   return all;
 }
+
+/** All events of a stream, and the text that they make. */
+export async function readAll(
+  events: AsyncIterable<GenerateEvent>,
+): Promise<{ all: GenerateEvent[]; text: string }> {
+  const all = await eventsOf({ events });
+  return { all, text: textOf(all) };
+}

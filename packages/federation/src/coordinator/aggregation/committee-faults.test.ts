@@ -15,6 +15,7 @@ import { startCommittee } from '../testing/committee.ts';
 import {
   patient,
   finished,
+  loseInMasks,
   of,
   PRIVATE,
   SLOW,
@@ -73,16 +74,7 @@ describe('a helper that is dead', () => {
       deadlines: { phaseMs: 3000, trainMs: 60_000 },
     });
     const { at, id } = committee;
-    for (const number of [0, 1]) committee.helper(number);
-    const dying = Promise.withResolvers<void>();
-    const dead = committee.helper(2, (work) => async (task) => {
-      if (task.place.phase !== 'masks') return work(task);
-      dying.resolve();
-      return new Promise(() => {});
-    });
-    await sites(committee, [1, 2, 3, 4]);
-    await dying.promise;
-    await dead.kill();
+    await loseInMasks(committee);
     const attempt = async () => (await at.coordinator.view(id)).attempt;
     await vi.waitFor(async () => expect(await attempt()).toBeGreaterThan(0), patient);
     committee.helper(2);

@@ -4,7 +4,15 @@ import { ledgerText, verifyLedger } from '../../ledger/verify.ts';
 import type { PlanDraft } from '../../plan/plan.ts';
 import { bandedPrefix } from '../testing/banded-prefix.ts';
 import { startCommittee } from '../testing/committee.ts';
-import { all, finished, of, patient, sites, SLOW } from '../testing/committee-trial.ts';
+import {
+  all,
+  finished,
+  loseInMasks,
+  of,
+  patient,
+  sites,
+  SLOW,
+} from '../testing/committee-trial.ts';
 import { gainedBy } from '../testing/federation.ts';
 
 const [BANDS, ROUNDS, NOISE] = [4, 12, 20];
@@ -53,16 +61,7 @@ it('is done with a round whose noise was asked for, also when the sum of it was 
     deadlines: { phaseMs: 3000, trainMs: 60_000 },
   });
   const { at, id } = committee;
-  for (const number of [0, 1]) committee.helper(number);
-  const dying = Promise.withResolvers<void>();
-  const dead = committee.helper(2, (work) => async (task) => {
-    if (task.place.phase !== 'masks') return work(task);
-    dying.resolve();
-    return new Promise(() => {});
-  });
-  await sites(committee, [1, 2, 3, 4]);
-  await dying.promise;
-  await dead.kill();
+  await loseInMasks(committee);
   await vi.waitFor(
     async () => expect((await at.coordinator.view(id)).round).toBeGreaterThan(0),
     patient,

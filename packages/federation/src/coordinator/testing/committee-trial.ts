@@ -34,6 +34,19 @@ export const all = (committee: TestCommittee): readonly Running[] =>
   committee.helpers.map((_, number) => committee.helper(number));
 export const sites = (committee: TestCommittee, numbers: readonly number[], weight = 1) =>
   Promise.all(numbers.map((number) => committee.site(number, { weight })));
+/** Runs two helpers and four sites, and a third helper that dies when it is asked for masks. */
+export async function loseInMasks(committee: TestCommittee): Promise<void> {
+  for (const number of [0, 1]) committee.helper(number);
+  const dying = Promise.withResolvers<void>();
+  const dead = committee.helper(2, (work) => async (task) => {
+    if (task.place.phase !== 'masks') return work(task);
+    dying.resolve();
+    return new Promise(() => {});
+  });
+  await sites(committee, [1, 2, 3, 4]);
+  await dying.promise;
+  await dead.kill();
+}
 /** Changes the outcome of a phase, of the attempts that `when` names. */
 export const inPhase =
   (phase: string, change: (outcome: Outcome) => Outcome, when: (attempt: number) => boolean) =>

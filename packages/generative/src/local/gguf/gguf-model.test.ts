@@ -2,8 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { readAll as read } from '../../testing/calls.ts';
 import { testFolder } from '../../../../../scripts/testing/folder.ts';
-import type { GenerateEvent, GenerateRequest } from '../../contract.ts';
+import type { GenerateRequest } from '../../contract.ts';
 import { openLocalProvider, type LocalProvider } from '../provider.ts';
 import { referenceGreedy } from '../testing/reference.ts';
 import {
@@ -42,13 +43,6 @@ const request = (prompt: string, more: Partial<GenerateRequest> = {}): GenerateR
   stream: true,
   ...more,
 });
-async function read(
-  events: AsyncIterable<GenerateEvent>,
-): Promise<{ all: GenerateEvent[]; text: string }> {
-  const all: GenerateEvent[] = [];
-  for await (const event of events) all.push(event);
-  return { all, text: all.map((event) => (event.type === 'text' ? event.text : '')).join('') };
-}
 
 describe.skipIf(missing() !== undefined)(`stories260K as GGUF ${missing() ?? ''}`, () => {
   const folder = testFolder();

@@ -1,6 +1,4 @@
 /** A node in this process that coordinates federations, and sites in Node that join them. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FederationView } from '@skein/api';
 import { createClient, type Client } from '@skein/api/client';
@@ -11,7 +9,7 @@ import { openSocket, openSqliteMemory } from '@skein/federation/site/node';
 import { mlp, seededRandom, writeModel } from '@skein/onnx';
 import { assemblePublic } from '@skein/train';
 import { nativeBackend } from '@skein/train/native';
-import { startNode } from '../../node.ts';
+import { startTestNode } from '../../testing/test-node.ts';
 
 export type SiteWork = Awaited<ReturnType<typeof openWork>>;
 
@@ -61,19 +59,13 @@ export function rowsOf(seed: number): string {
 }
 
 export async function startFederationNode(): Promise<FederationNode> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-federation-'));
-  const node = await startNode({
-    dataFolder: join(folder, 'node'),
-    log: 'json',
-    logLevel: 'error',
-  });
+  const node = await startTestNode({ log: 'json', logLevel: 'error' });
   const closing = new AbortController();
   return {
-    ...federationsOn(node.url, folder, closing.signal),
+    ...federationsOn(node.url, node.folder, closing.signal),
     async close() {
       closing.abort();
-      await node.drain();
-      await rm(folder, { recursive: true, force: true });
+      await node.close();
     },
   };
 }
