@@ -135,7 +135,7 @@ function checkFormats(given: unknown, value: unknown): void {
   if (typeof value === 'string' && (Array.isArray(type) ? type : [type]).includes('string')) {
     const reads = FORMAT_READERS[String(format)];
     if (format !== undefined && reads?.(value) !== true)
-      throw new Error(`${JSON.stringify(value)} is no ${String(format)}`);
+      throw new Error(`${JSON.stringify(value)} is no ${JSON.stringify(format)}`);
   } else if (Array.isArray(value)) {
     for (const each of value) checkFormats(items, each);
   } else if (typeof value === 'object' && value !== null) {

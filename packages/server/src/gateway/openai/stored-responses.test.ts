@@ -32,7 +32,7 @@ it('are read oldest first, and take memory of the budget of bodies while they ar
 it('are left out, and the operator told, where the store fails: the answer is paid for', async () => {
   const warned: unknown[] = [];
   const putResponse = () => Promise.reject(new SkeinError('STORE_UNREACHABLE', 'x'));
-  const { keep } = keptResponses(
+  const responses = keptResponses(
     { tenant: 'shop', actor: 'k' },
     {
       responses: { putResponse } as never,
@@ -40,6 +40,6 @@ it('are left out, and the operator told, where the store fails: the answer is pa
       logger: { ...strictLogger, warn: (details) => void warned.push(details) },
     },
   );
-  expect(await keep({ id: 'one', value: '{}' })).toBe(false);
+  expect(await responses.keep({ id: 'one', value: '{}' })).toBe(false);
   expect(warned).toMatchObject([{ err: { code: 'STORE_UNREACHABLE' } }]);
 });
