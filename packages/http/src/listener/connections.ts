@@ -3,9 +3,11 @@
  *
  * A client without a key can open connections and leave them idle. Their number is therefore
  * bounded. At the bound, the server closes connections in this order, oldest first: connections
- * that never sent a whole request, idle connections, connections whose client does not read its
- * answer. A new connection is rejected only if every open one has a request in flight. A client
- * whose idle connection was closed opens a new one.
+ * that never sent a whole request and idle connections, of which there are more first; connections
+ * whose client does not read its answer. A client that opens most of them thereby closes its own: with
+ * an order between the two, idle connections of one client would close each new connection of another before its
+ * first request has arrived. A new connection is rejected only if every open one has a request in
+ * flight. A client whose idle connection was closed opens a new one.
  *
  * A rejected connection is destroyed after a short delay. `end()` alone is not enough: it closes
  * one direction, and the client can keep the other one open.
@@ -114,13 +116,14 @@ export class HttpConnections {
   }
 
   #makeRoom(): void {
-    const byUse: Socket[][] = [[], [], []];
+    const [silent, idle, unread]: [Socket[], Socket[], Socket[]] = [[], [], []];
     const lingeredSince = performance.now() - LINGER_MS;
     for (const [socket, madeAt] of this.#madeAt) {
       const response = responseOn(socket);
-      if (response === undefined) byUse[socket.bytesWritten === 0 ? 0 : 1]!.push(socket);
-      else if (response.writableEnded && madeAt < lingeredSince) byUse[2]!.push(socket);
+      if (response === undefined) (socket.bytesWritten === 0 ? silent : idle).push(socket);
+      else if (response.writableEnded && madeAt < lingeredSince) unread.push(socket);
     }
+    const byUse = silent.length < idle.length ? [idle, silent, unread] : [silent, idle, unread];
     const wanted = Math.ceil(this.#max / ROOM_PARTS);
     for (const socket of byUse.flat().slice(0, wanted)) {
       this.#madeAt.delete(socket);
