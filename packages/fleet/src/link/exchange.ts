@@ -6,18 +6,16 @@ import { type Frame, FrameReader } from './frame.ts';
 export interface Bounds {
   /** Of one frame, in bytes. */
   readonly maxBytes: number;
-  /** Counts the bytes of a frame that has not arrived whole. */
+  /** Counts the bytes that have arrived of frames that are not decoded. */
   readonly hold: BudgetHold;
 }
-
-/** Frames that wait for their reader before the peer is slowed down. */
-const WAITING_FRAMES = 4;
 
 export class Exchange<Meta> {
   readonly #stream: ClientHttp2Stream;
   readonly #reader: FrameReader<Meta>;
-  readonly #frames: Frame<Meta>[] = [];
   readonly #hold: BudgetHold;
+  /** Waits for its reader; the peer is slowed down, and what follows is not decoded. */
+  #frame: Frame<Meta> | undefined;
   #wake: (() => void) | undefined;
   #isOver = false;
   #isEnded = false;
@@ -31,7 +29,7 @@ export class Exchange<Meta> {
   ) {
     const stream = session.request({ ':method': 'POST', ':path': path }, { endStream: false });
     this.#stream = stream;
-    this.#reader = new FrameReader(maxBytes);
+    this.#reader = new FrameReader(maxBytes, hold);
     this.#hold = hold;
     stream.on('data', (chunk: Buffer) => this.#read(chunk));
     stream.on('error', () => {});
@@ -64,11 +62,13 @@ export class Exchange<Meta> {
 
   /** The next frame; undefined once the connection or the answer has ended. */
   async next(): Promise<Frame<Meta> | undefined> {
-    while (this.#frames.length === 0 && !this.#isOver) {
+    while (this.#frame === undefined && !this.#isOver) {
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }
-    const frame = this.#frames.shift();
-    if (this.#frames.length < WAITING_FRAMES) this.#stream.resume();
+    const frame = this.#frame;
+    this.#frame = undefined;
+    this.#decode();
+    if (this.#frame === undefined) this.#stream.resume();
     return frame;
   }
 
@@ -82,21 +82,28 @@ export class Exchange<Meta> {
   /** No further frame is read. A peer that sends more is cut off; else the stream ends by itself. */
   end(): void {
     this.#isEnded = true;
-    this.#frames.length = 0;
+    this.#frame = undefined;
     if (this.#reader.heldBytes > 0) this.cancel();
     else this.#stream.resume();
   }
 
   #read(chunk: Buffer): void {
     if (this.#isEnded) return this.cancel();
+    this.#reader.add(chunk);
+    this.#decode();
+    if (this.#frame === undefined) return;
+    this.#stream.pause();
+    this.#wake?.();
+  }
+
+  /** Decodes the next frame if none waits, and counts what is left. */
+  #decode(): void {
     try {
-      for (const frame of this.#reader.read(chunk)) this.#frames.push(frame);
+      this.#frame ??= this.#reader.next();
       this.#hold.release();
-      this.#hold.take(this.#reader.heldBytes);
+      if (!this.#stream.closed) this.#hold.take(this.#reader.heldBytes);
     } catch {
       this.cancel();
     }
-    if (this.#frames.length >= WAITING_FRAMES) this.#stream.pause();
-    if (this.#frames.length > 0) this.#wake?.();
   }
 }

@@ -2,8 +2,11 @@ import type { Tensor } from '@skein/onnx';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeFrame, type Frame, FrameReader } from './frame.ts';
+import { bytesBudget } from './testing/bytes-budget.ts';
+import { framesIn } from './testing/frames-in.ts';
 
 const text = new TextEncoder();
+const ROOM = bytesBudget(1e9).hold('t');
 const numeric = fc
   .tuple(fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }), fc.constantFrom(1, 2, 4, 8))
   .chain(([shape, size]) => {
@@ -40,10 +43,10 @@ describe('frames', () => {
         (sent, cut) => {
           const frames = sent.map(([meta, list]) => ({ meta: { meta }, map: new Map(list) }));
           const bytes = Buffer.concat(frames.flatMap(({ meta, map }) => encodeFrame(meta, map)));
-          const reader = new FrameReader<object>(1e6);
+          const reader = new FrameReader<object>(1e6, ROOM);
           const received: Frame<object>[] = [];
           for (let at = 0; at < bytes.length; at += cut) {
-            received.push(...reader.read(bytes.subarray(at, at + cut)));
+            received.push(...framesIn(reader, bytes.subarray(at, at + cut)));
           }
           expect(reader.heldBytes).toBe(0);
           expect(received.map(({ meta }) => meta)).toEqual(frames.map(({ meta }) => meta));
@@ -62,10 +65,10 @@ describe('frames', () => {
     const sent = Buffer.concat([...one, ...encodeFrame({ id: 'next' }), ...one]);
     const cuts = [7, 16_384, 100_003, 1_000_000, sent.byteLength];
     for (const cut of cuts) {
-      const reader = new FrameReader<{ readonly id: string }>(1e8);
+      const reader = new FrameReader<{ readonly id: string }>(1e8, ROOM);
       const received: Frame<{ readonly id: string }>[] = [];
       for (let at = 0; at < sent.byteLength; at += at < 100 ? 7 : cut) {
-        received.push(...reader.read(sent.subarray(at, at + (at < 100 ? 7 : cut))));
+        received.push(...framesIn(reader, sent.subarray(at, at + (at < 100 ? 7 : cut))));
       }
       expect(received.map(({ meta }) => meta.id)).toEqual(['large', 'next', 'large']);
       for (const { tensors } of [received[0]!, received[2]!]) {
@@ -90,7 +93,7 @@ describe('frames', () => {
         ['b', two],
       ]),
     );
-    const [frame] = new FrameReader(1e6).read(Buffer.concat(parts));
+    const [frame] = framesIn(new FrameReader(1e6, ROOM), Buffer.concat(parts));
     const { bytes } = frame!.tensors.get('b') as typeof two;
     expect(bytes.byteOffset % 8).toBe(0);
     expect(new Float64Array(bytes.buffer, bytes.byteOffset, 1)[0]).toBe(0.5);
@@ -98,7 +101,7 @@ describe('frames', () => {
 
   test('that are no frames, or too large, are refused before their body is held', () => {
     const read = (bytes: Buffer, maxBytes = 1000): unknown => [
-      ...new FrameReader(maxBytes).read(bytes),
+      ...framesIn(new FrameReader(maxBytes, ROOM), bytes),
     ];
     const lengths = (head: number, body: number): Buffer => {
       const bytes = Buffer.alloc(8);
@@ -122,11 +125,23 @@ describe('frames', () => {
     }
   });
 
+  test('of strings that take more memory than there is room for are not decoded', () => {
+    const elements = Array.from({ length: 1000 }, () => new Uint8Array(0));
+    const many: Tensor = { type: 'string', shape: [1000], elements };
+    const bytes = Buffer.concat(encodeFrame({}, new Map([['x', many]])));
+    const read = (room: number): Frame<object>[] => [
+      ...framesIn(new FrameReader<object>(1e6, bytesBudget(room).hold('t')), bytes),
+    ];
+    expect(bytes.byteLength).toBeLessThan(5000);
+    expect(() => read(100_000)).toThrow(expect.objectContaining({ code: 'BODIES_TOO_LARGE' }));
+    expect(read(200_000)[0]!.heldBytes).toBe(bytes.byteLength + 128_000);
+  });
+
   test('random bytes end in an error or in nothing, and never hang', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         try {
-          for (const _ of new FrameReader(1e6).read(Buffer.from(bytes))) void _;
+          for (const _ of framesIn(new FrameReader(1e6, ROOM), Buffer.from(bytes))) void _;
         } catch (error) {
           expect(error).toBeInstanceOf(Error);
         }

@@ -9,6 +9,7 @@
  * tensor are neither encoded nor copied by the sender; the receiver reads them into one buffer, of
  * which its tensors are views.
  */
+import type { BudgetHold } from '@skein/api/shared-budget';
 import type { Tensor, TensorMap, ElementType } from '@skein/onnx';
 import { elementCount, elementSize } from '@skein/onnx';
 import { fromWire, packStrings } from '@skein/runtime/wire';
@@ -24,6 +25,8 @@ type TensorEntry = readonly [
 export interface Frame<Meta> {
   readonly meta: Meta;
   readonly tensors: Map<string, Tensor>;
+  /** Memory that it takes. */
+  readonly heldBytes: number;
 }
 
 const ALIGNMENT = 8;
@@ -34,6 +37,8 @@ const MAX_HEAD = 1024 * 1024;
 const LARGE = 2 ** 20;
 /** That part of a large frame must have arrived before memory for the whole is taken. */
 const ARRIVED_PARTS = 8;
+/** Memory of the view of one string besides its bytes, with Node 24. */
+const STRING_BYTES = 128;
 const PADDING = Buffer.alloc(ALIGNMENT);
 
 /** The bytes of a frame, in parts. */
@@ -77,6 +82,7 @@ function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 /** Reads frames from the chunks of a stream. */
 export class FrameReader<Meta> {
   readonly #maxBytes: number;
+  readonly #room: Pick<BudgetHold, 'check'>;
   readonly #chunks: Buffer[] = [];
   #held = 0;
   /** Bytes of the next frame, once its lengths are known. */
@@ -85,32 +91,38 @@ export class FrameReader<Meta> {
   #begun: Uint8Array | undefined;
   #copied = 0;
 
-  constructor(maxBytes: number) {
+  /** @param room for the strings of a frame, which take more memory than their bytes. */
+  constructor(maxBytes: number, room: Pick<BudgetHold, 'check'>) {
     this.#maxBytes = maxBytes;
+    this.#room = room;
   }
 
-  /** Bytes of a frame that has begun and not ended. */
+  /** Bytes that have arrived and that `next` has not returned. */
   get heldBytes(): number {
     return this.#held;
   }
 
-  /** @throws Error for bytes that are not a frame, or one that is too large. */
-  *read(chunk: Buffer): Generator<Frame<Meta>> {
+  add(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#held += chunk.byteLength;
-    for (;;) {
-      if (this.#size === 0) {
-        if (this.#held < LENGTHS) return;
-        const start = this.#join(LENGTHS);
-        const [head, body] = [start.readUInt32LE(0), start.readUInt32LE(4)];
-        if (head > MAX_HEAD || LENGTHS + head + body > this.#maxBytes) {
-          throw new Error(`A message of ${head} + ${body} bytes is larger than allowed.`);
-        }
-        this.#size = LENGTHS + head + body;
+  }
+
+  /** The next frame, once it is whole. @throws Error for bytes that are not a frame, or one that is too large. */
+  next(): Frame<Meta> | undefined {
+    if (this.#size === 0) {
+      if (this.#held < LENGTHS) return undefined;
+      const start = this.#join(LENGTHS);
+      const [head, body] = [start.readUInt32LE(0), start.readUInt32LE(4)];
+      if (head > MAX_HEAD || LENGTHS + head + body > this.#maxBytes) {
+        throw new Error(`A message of ${head} + ${body} bytes is larger than allowed.`);
       }
-      if (this.#held < this.#size) return this.#gather();
-      yield decodeFrame(this.#take());
+      this.#size = LENGTHS + head + body;
     }
+    if (this.#held < this.#size) {
+      this.#gather();
+      return undefined;
+    }
+    return decodeFrame(this.#take(), this.#room);
   }
 
   /** The first bytes, joined. */
@@ -153,7 +165,7 @@ export class FrameReader<Meta> {
   }
 }
 
-function decodeFrame<Meta>(bytes: Uint8Array): Frame<Meta> {
+function decodeFrame<Meta>(bytes: Uint8Array, room: Pick<BudgetHold, 'check'>): Frame<Meta> {
   const headLength = bufferOf(bytes).readUInt32LE(0);
   let at = LENGTHS + headLength;
   const head = bufferOf(bytes).toString('utf8', LENGTHS, at);
@@ -167,6 +179,7 @@ function decodeFrame<Meta>(bytes: Uint8Array): Frame<Meta> {
     return part;
   };
   const tensors = new Map<string, Tensor>();
+  let heldBytes = bytes.byteLength;
   for (const [name, type, shape, length] of entries) {
     if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
       throw new Error('A tensor has no shape.');
@@ -174,6 +187,8 @@ function decodeFrame<Meta>(bytes: Uint8Array): Frame<Meta> {
     if (type === 'string') {
       const count = elementCount(shape);
       const counts = next(count * Uint32Array.BYTES_PER_ELEMENT);
+      heldBytes += count * STRING_BYTES;
+      room.check(heldBytes);
       const lengths = new Uint32Array(counts.buffer, counts.byteOffset, count);
       tensors.set(name, fromWire({ type, shape, lengths, bytes: next(length) }));
     } else {
@@ -183,5 +198,5 @@ function decodeFrame<Meta>(bytes: Uint8Array): Frame<Meta> {
       tensors.set(name, { type, shape, bytes: next(length) });
     }
   }
-  return { meta: meta as Meta, tensors };
+  return { meta: meta as Meta, tensors, heldBytes };
 }

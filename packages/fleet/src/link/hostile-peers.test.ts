@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { SkeinError } from '@skein/api';
-import type { InferenceAnswer, InferenceRequest } from '@skein/serving';
+import { Cancellation, type InferenceAnswer, type InferenceRequest } from '@skein/serving';
 import { afterEach, describe, expect, test } from 'vitest';
 import { acceptLink } from './accept-link.ts';
 import { encodeFrame, FrameReader } from './frame.ts';
@@ -12,6 +12,7 @@ import { openLink } from './open-link.ts';
 import { type Outcome, Peer } from './peer.ts';
 import { servePeer } from './serve-peers.ts';
 import { bytesBudget } from './testing/bytes-budget.ts';
+import { framesIn } from './testing/frames-in.ts';
 
 const KEY = 'a key of the fleet that is long enough';
 const PATIENT = { timeout: 30_000 };
@@ -68,10 +69,10 @@ describe('a member that is asked by one with a fault', () => {
     const ask = async (path: string, ...parts: readonly Buffer[]) => {
       const stream = session.request({ ':method': 'POST', ':path': path });
       stream.on('error', () => {});
-      const reader = new FrameReader<AnswerMeta>(1e6);
+      const reader = new FrameReader<AnswerMeta>(1e6, budget.hold('t'));
       const frames: AnswerMeta[] = [];
       stream.on('data', (chunk: Buffer) => {
-        for (const { meta } of reader.read(chunk)) frames.push(meta);
+        for (const { meta } of framesIn(reader, chunk)) frames.push(meta);
       });
       const closed = new Promise((resolve) => stream.once('close', resolve));
       for (const part of parts) stream.write(part);
@@ -228,6 +229,39 @@ describe('a member that asks one with a fault', () => {
     });
     const outcome = await peer.forward(request, performance.now() + 30_000);
     expect(outcome).toMatchObject({ answer: { version: '1' } });
+    await expect.poll(() => streams[0]!.rstCode, PATIENT).toBe(constants.NGHTTP2_CANCEL);
+  });
+
+  /** Chunks without end, as far as they are read. */
+  const streaming = (stream: ServerHttp2Stream): void => {
+    const chunks = Buffer.concat(Array(1000).fill(bytes({ version: '1', more: true })));
+    const flood = (): void => {
+      while (!stream.destroyed && stream.write(chunks));
+    };
+    stream.on('drain', flood);
+    flood();
+  };
+
+  test('chunks for a request that takes none are not read, and end its stream', async () => {
+    const { peer, streams, budget } = await asked(streaming);
+    const outcome = await peer.forward(request, performance.now() + 30_000);
+    expect(outcome).toEqual({ lost: true, sent: true });
+    expect(peer.isAsked(performance.now())).toBe(false);
+    await expect.poll(() => streams[0]!.rstCode, PATIENT).toBe(constants.NGHTTP2_CANCEL);
+    expect(budget.held).toBe(0);
+  });
+
+  test('chunks that wait for their reader count for the budget until it has them or leaves', async () => {
+    const { peer, streams, budget } = await asked(streaming);
+    const cancellation = new Cancellation();
+    const taking = { ...request, takesChunks: true, cancellation };
+    const outcome = await peer.forward(taking, performance.now() + 30_000);
+    expect(budget.held).toBeGreaterThan(1000);
+    const chunks = (outcome as { answer: InferenceAnswer }).answer.rest![Symbol.asyncIterator]();
+    for (let count = 0; count < 5000; count++) expect((await chunks.next()).done).toBe(false);
+    expect(budget.held).toBeLessThan(1e6);
+    await chunks.return!();
+    await expect.poll(() => budget.held, PATIENT).toBe(0);
     await expect.poll(() => streams[0]!.rstCode, PATIENT).toBe(constants.NGHTTP2_CANCEL);
   });
 

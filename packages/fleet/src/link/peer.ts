@@ -159,13 +159,16 @@ export class Peer {
     clearTimeout(timer);
     if (cancellation !== undefined) this.#taken.delete(cancellation);
     if (ended !== undefined) return { error: ended };
-    if (frame === undefined) {
+    const isMore = frame?.meta.more === true;
+    if (frame === undefined || (isMore && request.takesChunks !== true)) {
+      // Chunks that no reader takes would be kept for as long as the connection.
+      exchange.end();
       this.#failed();
       return { lost: true, sent: !exchange.wasRefused };
     }
     this.#circuit = CLOSED;
     const { error } = frame.meta;
-    if (frame.meta.more !== true) {
+    if (!isMore) {
       exchange.end();
       if (cancellation !== undefined) cancellation.onCancel = undefined;
     }

@@ -110,9 +110,9 @@ function receive<Meta>(
   options: Connection,
   handle: Handler<Meta>,
 ): void {
-  const reader = new FrameReader<Meta>(options.maxBytes);
   // It says whose request it is only when it is whole.
   const arriving = options.hold(ARRIVING);
+  const reader = new FrameReader<Meta>(options.maxBytes, arriving);
   stream.once('close', () => arriving.release());
   let isRead = false;
   const refuse = (error: unknown): void => {
@@ -125,13 +125,12 @@ function receive<Meta>(
   stream.on('data', (chunk: Buffer) => {
     if (isRead) return;
     try {
-      for (const frame of reader.read(chunk)) {
-        isRead = true;
-        arriving.release();
-        handle(stream, frame, options).then(() => options.judge(true), refuse);
-        return;
-      }
-      arriving.take(chunk.byteLength);
+      reader.add(chunk);
+      const frame = reader.next();
+      if (frame === undefined) return arriving.take(chunk.byteLength);
+      isRead = true;
+      arriving.release();
+      handle(stream, frame, options).then(() => options.judge(true), refuse);
     } catch (error) {
       refuse(error);
     }
@@ -195,7 +194,7 @@ async function change(
 
 async function infer(
   stream: ServerHttp2Stream,
-  { meta, tensors }: Frame<RequestMeta>,
+  { meta, tensors, heldBytes }: Frame<RequestMeta>,
   options: Connection,
 ): Promise<void> {
   const { local, clock, toError, unanswered, discarded } = options;
@@ -210,7 +209,7 @@ async function infer(
     cancellation.cancel();
   });
   try {
-    hold.take(bytesOf(tensors));
+    hold.take(heldBytes);
     const { version, times, cached, outputs, rest } = await local.infer(request);
     const more = rest !== undefined;
     if (rest === undefined) answerWhole(stream, { version, times, cached, more }, outputs);
@@ -229,16 +228,6 @@ async function infer(
     hold.release();
     if (!stream.destroyed && !stream.writableEnded) stream.end();
   }
-}
-
-function bytesOf(tensors: TensorMap): number {
-  let bytes = 0;
-  for (const tensor of tensors.values()) {
-    if (tensor.type === 'string')
-      for (const element of tensor.elements) bytes += element.byteLength;
-    else bytes += tensor.bytes.byteLength;
-  }
-  return bytes;
 }
 
 /** Most answers are one frame: it leaves in one write, with the end of its stream. */
