@@ -33,7 +33,12 @@ export async function startFleetUnderAttack(folder: string): Promise<NodeUnderAt
       `http://${node.target.host}:${node.target.httpPort}/v2/models/${MODEL}/infer`,
       {
         method: 'POST',
-        headers: { authorization: `Bearer ${key}`, 'skein-timeout-ms': String(DEADLINE_MS) },
+        headers: {
+          authorization: `Bearer ${key}`,
+          'skein-timeout-ms': String(DEADLINE_MS),
+          // An idle connection may be closed to make room while the next request is on its way.
+          connection: 'close',
+        },
         body: BODY,
       },
     );

@@ -86,16 +86,16 @@ test('at the bound, idle connections are closed', async () => {
 test('at the bound, idle connections of one client do not close the new one of another', async () => {
   const { port } = await startSocketFace({ maxConnections: 20 });
   const idle = async (): Promise<void> => {
-    const { socket, until } = raw(port);
-    socket.write('GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await until(/"live":true/);
+    const client = raw(port);
+    client.socket.write('GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await client.until(/"live":true/);
   };
   for (let count = 0; count < 19; count += 1) await idle();
-  const { socket, until } = raw(port);
-  socket.write(SLOW);
+  const fresh = raw(port);
+  fresh.socket.write(SLOW);
   for (let count = 0; count < 10; count += 1) await idle();
-  socket.write('A: b\r\n\r\n');
-  expect(await until(/\r\n\r\n/)).toMatch(/^HTTP\/1\.1 200 /);
+  fresh.socket.write('A: b\r\n\r\n');
+  expect(await fresh.until(/\r\n\r\n/)).toMatch(/^HTTP\/1\.1 200 /);
 });
 
 test('when every connection has a request in flight, a new one is refused with a code', async () => {
