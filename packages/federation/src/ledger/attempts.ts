@@ -27,9 +27,9 @@ export function followAttempts(plan: Plan): (event: LedgerEvent) => string | und
   function flawOfRound({ round, attempt, survivors, before }: Of<'finished-round'>) {
     if (open?.round !== round || open.attempt !== attempt)
       return 'it ends an attempt that is not open';
-    const { roster } = open;
+    const roster = new Set(open.roster);
     const own = new Set(survivors);
-    if (own.size < survivors.length || survivors.some((site) => !roster.includes(site))) {
+    if (own.size < survivors.length || survivors.some((site) => !roster.has(site))) {
       return 'its sum is of other sites than its roster';
     }
     // Without secure sums no site adds noise, nor hides behind another.
