@@ -2,7 +2,6 @@
  * OpenAI's client, unmodified, against a node whose model runs on it: what a request asks for is kept,
  * or refused with the name of its field.
  */
-import { join } from 'node:path';
 import { issueToken } from '@skein/http';
 import { createClient, type Client } from '@skein/api/client';
 import { writeExampleModel } from '@skein/generative/model-files';

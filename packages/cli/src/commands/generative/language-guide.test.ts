@@ -2,7 +2,7 @@
  * Follows docs/guide/generative.md line by line, with the faulty upstream in the place of Gemini and of
  * the second provider.
  */
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openFaultyUpstream, type FaultyUpstream } from '@skein/generative/faulty-upstream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
