@@ -101,8 +101,11 @@ export function grammarOfSchema(root: Schema): Sequence {
       return [choice(() => options)];
     }
     if (Array.isArray(type)) {
-      const options = type.map((each) =>
-        compile({ ...schema, type: each as unknown }, place, depth + 1),
+      const listed = type.find((each) => typeof each !== 'string') as unknown;
+      if (listed !== undefined) throw unsupported(place, `lists the type ${quoted(listed)}`);
+      // Each once: alternatives that are alike cost as many stacks for every byte.
+      const options = [...new Set(type)].map((each: unknown) =>
+        compile({ ...schema, type: each }, place, depth + 1),
       );
       return [choice(() => options)];
     }
