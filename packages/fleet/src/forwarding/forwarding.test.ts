@@ -45,6 +45,16 @@ describe('a request', () => {
     expect(a.forwarding.counters.forwards.answered).toBe(1);
   });
 
+  test('that failed where it ran, or was cancelled, is sent to no other', async () => {
+    const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+    b.behave = doubled;
+    for (const code of ['INTERNAL', 'CANCELLED'] as const) {
+      a.behave = () => Promise.reject(new SkeinError(code, 'It has run.'));
+      expect(await codeOf(a.forwarding.inference.infer(request()))).toBe(code);
+    }
+    expect(b.seen).toEqual([]);
+  });
+
   test('takes its remaining time along, and not a clock', async () => {
     const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
     b.behave = doubled;
