@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -35,6 +36,29 @@ const OPTIONS: SessionOptions = {
   untrusted: true,
 };
 
+function isBelow(pid: string): boolean {
+  if (pid === String(process.pid)) return true;
+  const [, parent = '0'] =
+    /^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+  return parent !== '0' && isBelow(parent);
+}
+
+/** Processes below this one in a network of their own, and what is in their root folders. */
+function namespaces(): { readonly pid: string; readonly roots: readonly string[] }[] {
+  const own = readlinkSync('/proc/self/ns/net');
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        if (readlinkSync(`/proc/${pid}/ns/net`) === own || !isBelow(pid)) return [];
+        return [{ pid, roots: readdirSync(`/proc/${pid}/root`) }];
+      } catch {
+        // It has ended, or is another user's.
+        return [];
+      }
+    });
+}
+
 describe.skipIf(requireComponent('bubblewrap').skip)('a guest of bubblewrap', () => {
   let driver: SandboxDriver;
   let session: SandboxSession;
@@ -55,6 +79,18 @@ describe.skipIf(requireComponent('bubblewrap').skip)('a guest of bubblewrap', ()
     });
     return Buffer.concat([stdout, stderr]).toString();
   };
+
+  test('the network of a list of addresses is held without the mounts of the host, which may end meanwhile', async () => {
+    const before = namespaces();
+    const listed = await driver.open({ ...OPTIONS, network: { allow: ['example.org:443'] } });
+    const held = namespaces().filter(({ pid }) => !before.some((other) => other.pid === pid));
+    expect(held).not.toEqual([]);
+    for (const { roots } of held) {
+      expect(roots).toContain('usr');
+      expect(roots.filter((name) => ['root', 'home', 'var', 'tmp'].includes(name))).toEqual([]);
+    }
+    await listed.close();
+  });
 
   test('a driver that is closed during its probe ends it, and nothing of it is remembered', async () => {
     const name = 'skein:sandbox:bubblewrap';

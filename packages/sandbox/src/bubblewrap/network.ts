@@ -9,9 +9,22 @@ import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import type { Slot } from '../launcher/slot.ts';
 import { firstSaid } from './holder.ts';
+import { hostPrograms } from './root.ts';
 import { closingOptions } from './session.ts';
 
-const NETWORK = ['--unshare-net', '--dev-bind', '/', '/', '--json-status-fd', '3', '--'];
+/**
+ * Not with the whole root of the host: bubblewrap mounts again each mount below what it shows, and fails if
+ * one of them ends meanwhile, as those of containers do.
+ */
+const NETWORK = [
+  '--unshare-net',
+  ...hostPrograms(),
+  '--dev',
+  '/dev',
+  '--json-status-fd',
+  '3',
+  '--',
+];
 const HOLD = 'echo held; exec cat > /dev/null';
 
 export interface HeldNetwork {

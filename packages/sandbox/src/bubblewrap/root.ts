@@ -31,15 +31,20 @@ const MASKED = [
   'timer_stats',
 ];
 
+/** Options of bubblewrap that show the host's programs, and no other mount of the host. */
+export function hostPrograms(): string[] {
+  return PROGRAMS.flatMap((name) => show(`/${name}`, `/${name}`, name));
+}
+
 /**
- * Options of bubblewrap that show the host's programs.
+ * Options of bubblewrap for the root of a guest of the host's programs.
  * @param etc a folder that becomes /etc.
  * @param hidden real paths of folders that are not shown, wherever they are.
  */
 export function hostRoot(etc: string, hidden: readonly string[]): string[] {
   const covered = hidden.filter((path) => PROGRAMS.some((name) => isWithin(path, `/${name}`)));
   return [
-    ...PROGRAMS.flatMap((name) => show(`/${name}`, `/${name}`, name)),
+    ...hostPrograms(),
     ...covered.flatMap((path) => ['--tmpfs', path, '--remount-ro', path]),
     '--ro-bind',
     etc,

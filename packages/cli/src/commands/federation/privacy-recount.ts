@@ -12,7 +12,7 @@ import { accountOption, accountsOf, existingAccounts } from '../../federation/si
 import { readLedger } from './ledger.ts';
 
 /** A site of this data folder. */
-interface Recounted extends Given {
+export interface Recounted extends Given {
   readonly account: string;
   /** Releases that the account counts now. */
   readonly counted: number;
