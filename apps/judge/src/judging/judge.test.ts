@@ -2,16 +2,13 @@
  * Verdicts over real sandboxes: honest programs, hostile ones, and conversations that end in every
  * order. Each case is judged for real; waiting cases run side by side.
  */
-import { cp, lstat, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { loadProblem } from '../package/load-problem.ts';
 import { describeOverSandboxes } from '../testing/judge-sandboxes.ts';
 import { type Files, MINIMAL, packageFolder } from '../testing/package-folder.ts';
 import type { Judgement } from './events.ts';
 import { judge } from './judge.ts';
-import { type JudgeSandbox, resumeJudgeSandbox } from './judge-sandbox.ts';
+import type { JudgeSandbox } from './judge-sandbox.ts';
 
 const TIMEOUT = 120_000;
 const SMALL = MINIMAL['problem.yaml']
@@ -348,26 +345,6 @@ sys.exit(42 if word == "yes" else 43)
       TIMEOUT,
     );
   });
-
-  it(
-    "builds Go with a cache whose last clean-up is more than the toolchain's day ago",
-    async ({ skip }) => {
-      const sandbox = await open();
-      const cache = sandbox.caches.get('go');
-      if (cache === undefined) return skip('no Go here');
-      const old = join(testFolder(), 'cache');
-      await cp(cache, old, { recursive: true, verbatimSymlinks: true });
-      const stamp = join(old, 'trim.txt');
-      // Without a stamp of its own, the toolchain cleans up as it does after a day.
-      if ((await lstat(stamp)).isFile()) await rm(stamp);
-      const aged = { ...sandbox, caches: new Map([['go', old]]) };
-      const code =
-        'package main\nimport "fmt"\nfunc main() { var n int; fmt.Scan(&n); fmt.Println(n) }';
-      const found = await judged(resumeJudgeSandbox(sandbox.driver, aged), ECHO, code, 'main.go');
-      expect([found.verdict, found.compileOutput]).toEqual(['AC', '']);
-    },
-    TIMEOUT,
-  );
 
   describe('validators', () => {
     it.each<[string, string, string, RegExp]>([

@@ -3,7 +3,7 @@
  * result on the host to be mounted read-only.
  */
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, open, rename, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SandboxDriver } from '@skein/sandbox';
 import type { Language, ToolchainCache } from '../languages/language.ts';
@@ -102,12 +102,7 @@ async function fill(
     for await (const file of session.collect([FOLDER], MAX_BYTES)) {
       const path = join(folder, file.path.slice(FOLDER.length + 1));
       await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-      const handle = await open(path, 'wx', 0o644);
-      try {
-        for await (const chunk of file.content) await handle.writeFile(chunk);
-      } finally {
-        await handle.close();
-      }
+      await writeFile(path, file.content, { flag: 'wx', mode: 0o644 });
     }
     return true;
   } finally {
