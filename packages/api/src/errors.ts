@@ -65,7 +65,7 @@ export class SkeinError extends Error {
     options: ErrorOptions & { retryAfterMs?: number } = {},
   ) {
     const { kind, retryMs }: ErrorRow = ERRORS[code];
-    // Under load it is an answer like others, of which there are thousands: a stack takes 5 to 50 µs.
+    // A refusal under load is an answer, and a busy node gives thousands: a stack takes 5 to 50 µs.
     const { stackTraceLimit } = Error;
     if (kind === 'load') Error.stackTraceLimit = 0;
     super(message, options);
