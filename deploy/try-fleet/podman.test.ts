@@ -58,9 +58,13 @@ describe.skipIf(skip)('the image in podman', () => {
     onTestFinished(async () => {
       await engine('kube', 'down', '--force', file).catch(() => '');
       await engine('volume', 'rm', '--force', `${release}-blobs`).catch(() => '');
+      await engine('network', 'rm', '--force', release).catch(() => '');
       rmSync(folder, { recursive: true, force: true });
     }, 60_000);
-    await engine('kube', 'play', '--publish', `127.0.0.1:${port}:4700`, file);
+    // Podman's own network for pods asks for a name server, and cannot stop a pod where none is installed.
+    await engine('network', 'create', '--disable-dns', release);
+    const published = `127.0.0.1:${port}:4700`;
+    await engine('kube', 'play', '--network', release, '--publish', published, file);
 
     const url = `http://127.0.0.1:${port}`;
     const accepting = (): Promise<boolean> =>
