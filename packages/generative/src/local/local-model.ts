@@ -1,17 +1,16 @@
 /** A loaded model: requests of the contract in, events of the contract out. It runs in the model's process. */
-import { randomInt } from 'node:crypto';
 import { SkeinError } from '@skein/api';
-import type { GenerateEvent, GenerateRequest, TokenLogprob } from '../contract.ts';
+import type { GenerateEvent, GenerateRequest } from '../contract.ts';
 import { openDecoder } from './engine/decoder.ts';
 import { NEW_PACE, NO_DRAFTS } from './engine/drafts.ts';
 import { Engine, type EngineState } from './engine/engine.ts';
-import type { RowEvent, RowRequest, TokenScore } from './engine/row.ts';
 import { bytesPerToken } from './engine/slab.ts';
-import type { ScoredToken } from './engine/sampler.ts';
-import { answerOf, type AnswerForm } from './answer-form.ts';
-import { maskOf, TokenTrie } from './grammar/token-mask.ts';
+import type { RowRequest } from './engine/row.ts';
+import { answerOf } from './answer-form.ts';
+import { TokenTrie } from './grammar/token-mask.ts';
 import { readModelFolder, type ModelFolder } from './model/folder.ts';
 import { invalid } from './model/invalid.ts';
+import { answerOfRows } from './row-answer.ts';
 
 export interface LocalModelOptions {
   /** The folder of an ONNX model, or a GGUF file. */
@@ -55,9 +54,6 @@ export interface LocalModel {
 
 /** Of the memory for keys and values, for prefixes that may come again. */
 const PREFIX_SHARE = 0.25;
-const MAX_STOPS = 64;
-const MAX_STOP_LENGTH = 1024;
-const DEFAULT_MAX_TOKENS = 4096;
 
 /** @throws SkeinError LANGUAGE_MODEL_INVALID. */
 export async function openOnnxModel(options: LocalModelOptions): Promise<LocalModel> {
@@ -88,10 +84,11 @@ export async function openOnnxModel(options: LocalModelOptions): Promise<LocalMo
   });
   const prefixBytes = cacheBytes * PREFIX_SHARE;
   let built: TokenTrie | undefined;
-  // Most models never need it, and it takes a while over a large vocabulary.
   const trie = (): TokenTrie => (built ??= new TokenTrie(vocabulary, decoder.vocabulary));
+  const { ends, defaults } = model;
+  const promptOf = (request: GenerateRequest): number[] => readPrompt(model, context, request);
+  const rowModel = { promptOf, vocabulary, ends, defaults, trie };
   const pace = graph.isExact ? NEW_PACE : NO_DRAFTS;
-  const { ends } = model;
   const engine = new Engine({ decoder, vocabulary, ends, maxQueued, prefixBytes, pace });
   return {
     info: {
@@ -105,9 +102,11 @@ export async function openOnnxModel(options: LocalModelOptions): Promise<LocalMo
     get state() {
       return engine.state;
     },
-    generate: (request, signal, gapMs) =>
-      generate({ model, context, engine, trie }, request, signal, gapMs),
-    countTokens: (request) => promptOf({ model, context }, request).length,
+    async *generate(request, signal, gapMs) {
+      const generate = (row: RowRequest) => engine.generate(row, signal, gapMs);
+      yield* answerOfRows(rowModel, request, answerOf(request), generate);
+    },
+    countTokens: (request) => promptOf(request).length,
     close: () => engine.close(),
   };
 }
@@ -119,11 +118,11 @@ const NORMALISED = 4;
  * @throws SkeinError GENERATION_UNSUPPORTED when the model has no template for messages, CONTEXT_TOO_LONG when
  *   the text cannot fit, however it is cut: to read megabytes would hold up all other answers.
  */
-function promptOf(
-  { model, context }: Pick<Parts, 'model' | 'context'>,
+function readPrompt(
+  { template, vocabulary }: ModelFolder,
+  context: number,
   request: GenerateRequest,
 ): number[] {
-  const { template, vocabulary } = model;
   const encode = (text: string, addSpecial: boolean): number[] => {
     const fewest = Math.floor(text.length / (NORMALISED * vocabulary.longest));
     if (fewest <= context) return vocabulary.encode(text, addSpecial);
@@ -144,129 +143,4 @@ function promptOf(
   }
   // The template writes the special tokens itself.
   return encode(template.render(request) + begun, false);
-}
-
-function rowOf(
-  { model: { defaults, ends }, trie }: Parts,
-  request: GenerateRequest,
-  prompt: readonly number[],
-  { grammar }: AnswerForm,
-  choice: number,
-): RowRequest {
-  const { sampling = {}, stop = [], logprobs } = request;
-  const begun = request.continuation?.tokens?.ids ?? [];
-  const { maxTokens = Math.max(1, DEFAULT_MAX_TOKENS - begun.length) } = request;
-  if (stop.length > MAX_STOPS || stop.some(({ length }) => length > MAX_STOP_LENGTH)) {
-    throw new SkeinError(
-      'GENERATION_UNSUPPORTED',
-      `A request has up to ${MAX_STOPS} stop strings of ${MAX_STOP_LENGTH} characters.`,
-    );
-  }
-  const seed = sampling.seed ?? randomInt(2 ** 32);
-  return {
-    prompt,
-    begun,
-    maxTokens,
-    stop,
-    logprobs,
-    mask: grammar && maskOf(grammar, trie(), ends),
-    sampling: {
-      temperature: sampling.temperature ?? defaults.temperature ?? 1,
-      topK: sampling.topK ?? defaults.topK,
-      topP: sampling.topP ?? defaults.topP,
-      minP: sampling.minP,
-      repetitionPenalty: sampling.repetitionPenalty ?? defaults.repetitionPenalty,
-      frequencyPenalty: sampling.frequencyPenalty,
-      presencePenalty: sampling.presencePenalty,
-      seed: seed + choice,
-    },
-  };
-}
-
-interface Parts {
-  readonly model: ModelFolder;
-  /** Tokens of prompt and answer. */
-  readonly context: number;
-  readonly engine: Engine;
-  readonly trie: () => TokenTrie;
-}
-
-async function* generate(
-  parts: Parts,
-  request: GenerateRequest,
-  signal: AbortSignal,
-  gapMs: number,
-): AsyncGenerator<GenerateEvent, void> {
-  const { model, engine } = parts;
-  const prompt = promptOf(parts, request);
-  const form = answerOf(request);
-  if (prompt.length === 0) {
-    throw new SkeinError(
-      'UPSTREAM_REJECTED',
-      'The prompt is empty, and the model has no token that begins a text.',
-    );
-  }
-  const rows = Array.from({ length: request.choices ?? 1 }, (_, choice) =>
-    engine.generate(rowOf(parts, request, prompt, form, choice), signal, gapMs),
-  );
-  const readers = rows.map((_, choice) => form.read(choice));
-  /** Tokens of which no text has been shown yet. */
-  const unnamed: number[] = [];
-  let inputTokens = prompt.length;
-  let outputTokens = 0;
-  let cachedInputTokens = 0;
-  const drafts = { accepted: 0, rejected: 0 };
-  for await (const [choice, event] of merged(rows)) {
-    const at = choice === 0 ? {} : { choice };
-    const { text, scores, end } = event;
-    if (scores !== undefined) {
-      yield { type: 'logprobs', tokens: scores.map((score) => logprobOf(model, score)), ...at };
-    }
-    if (event.token !== undefined) unnamed.push(event.token);
-    for (const shown of readers[choice]!(text, end?.reason)) {
-      if (shown.type !== 'text' || request.isContinuable !== true) yield shown;
-      else yield { ...shown, tokens: unnamed.splice(0) };
-    }
-    if (end === undefined) continue;
-    inputTokens = end.promptTokens;
-    drafts.accepted += end.drafts.accepted;
-    drafts.rejected += end.drafts.rejected;
-    outputTokens += end.answerTokens;
-    cachedInputTokens += end.cachedTokens;
-  }
-  const isDrafted = drafts.accepted + drafts.rejected > 0;
-  const usage = { inputTokens, outputTokens, cachedInputTokens };
-  yield { type: 'usage', usage: isDrafted ? { ...usage, drafts } : usage };
-}
-
-function logprobOf(model: ModelFolder, { top, ...score }: TokenScore): TokenLogprob {
-  return { ...named(model, score), top: top.map((each) => named(model, each)) };
-}
-
-function named({ vocabulary }: ModelFolder, { token, logprob }: ScoredToken) {
-  const bytes = vocabulary.bytes(token);
-  return { token: new TextDecoder().decode(bytes), logprob, bytes: [...bytes] };
-}
-
-/** The events of several rows as they come, with the number of their row. */
-async function* merged(
-  rows: readonly AsyncGenerator<RowEvent, void>[],
-): AsyncGenerator<[number, RowEvent], void> {
-  type Result = readonly [number, IteratorResult<RowEvent, void>];
-  const next = async (i: number): Promise<Result> => [i, await rows[i]!.next()];
-  const waiting = new Map(rows.map((_, i) => [i, next(i)]));
-  try {
-    while (waiting.size > 0) {
-      const [i, result] = await Promise.race(waiting.values());
-      if (result.done === true) {
-        waiting.delete(i);
-        continue;
-      }
-      waiting.set(i, next(i));
-      yield [i, result.value];
-    }
-  } finally {
-    for (const promise of waiting.values()) promise.catch(() => undefined);
-    await Promise.all(rows.map((row) => row.return()));
-  }
 }

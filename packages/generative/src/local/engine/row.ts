@@ -1,5 +1,5 @@
 /** One answer: its tokens, its sampler, its text, and when it ends. */
-import type { Vocabulary } from '../model/vocabulary.ts';
+import type { TokenTable } from '../model/vocabulary.ts';
 import { logprobsOf, Sampler, type SamplingOptions, type ScoredToken } from './sampler.ts';
 import { TextStream } from './text-stream.ts';
 
@@ -60,7 +60,7 @@ export class Row {
   cancelled = false;
   readonly #sampler: Sampler;
   readonly #text: TextStream;
-  readonly #vocabulary: Vocabulary;
+  readonly #vocabulary: TokenTable;
   readonly #ends: ReadonlySet<number>;
   /** Tokens before the first one of its own. */
   readonly #given: number;
@@ -69,7 +69,7 @@ export class Row {
 
   constructor(
     request: RowRequest,
-    vocabulary: Vocabulary,
+    vocabulary: TokenTable,
     bounds: { readonly ends: ReadonlySet<number>; readonly context: number },
     emit: (event: RowEvent) => void,
   ) {

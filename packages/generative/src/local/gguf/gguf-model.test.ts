@@ -1,10 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readAll as read } from '../../testing/calls.ts';
 import { testFolder } from '../../../../../scripts/testing/folder.ts';
-import type { GenerateRequest } from '../../contract.ts';
+import type { GenerateEvent, GenerateRequest } from '../../contract.ts';
 import { openLocalProvider, type LocalProvider } from '../provider.ts';
 import { referenceGreedy } from '../testing/reference.ts';
 import {
@@ -12,6 +12,7 @@ import {
   storiesMissing,
   storiesVocabulary,
   storiesWeights,
+  writeStories,
 } from '../testing/stories.ts';
 
 /** The engine is no dependency of Skein: where `npm run provision` puts it. */
@@ -103,7 +104,7 @@ describe.skipIf(missing() !== undefined)(`stories260K as GGUF ${missing() ?? ''}
           referenceGreedy(storiesWeights(), prompt, 30).map((token) => vocabulary.bytes(token)),
         );
         const { all, text } = await read(provider.generate(request(start), call()));
-        expect(all.at(-1)).toEqual({
+        expect(all.at(-1)).toMatchObject({
           type: 'usage',
           usage: { inputTokens: prompt.length, outputTokens: 30 },
         });
@@ -136,17 +137,117 @@ describe.skipIf(missing() !== undefined)(`stories260K as GGUF ${missing() ?? ''}
     }
   });
 
-  it('ends at stop strings, frees cancelled sequences, and refuses a schema', async () => {
+  it('ends at stop strings, and frees cancelled sequences', async () => {
     const { text } = await read(provider.generate(request('The dog'), call()));
     const stop = text.slice(10, 14);
     const stopped = await read(provider.generate(request('The dog', { stop: [stop] }), call()));
     expect(stopped.text).toBe(text.slice(0, text.indexOf(stop)));
-    for await (const event of provider.generate(request('The dog', { maxTokens: 400 }), call())) {
-      if (event.type === 'text') break;
+    for (const more of [{}, { logprobs: 0 }]) {
+      const asked = request('The dog', { maxTokens: 400, ...more });
+      for await (const event of provider.generate(asked, call())) {
+        if (event.type === 'text') break;
+      }
+      await expect.poll(async () => (await provider.state()).running, { timeout: 10_000 }).toBe(0);
     }
-    await expect.poll(async () => (await provider.state()).running, { timeout: 10_000 }).toBe(0);
-    await expect(
-      read(provider.generate(request('x', { format: { type: 'json' } }), call())),
-    ).rejects.toMatchObject({ code: 'GENERATION_UNSUPPORTED' });
+  });
+
+  it('gives several answers, each by a seed of its own, more than there are places', async () => {
+    const sampling = { temperature: 1, seed: 7 };
+    for (const more of [{}, { logprobs: 0 }]) {
+      const { all } = await read(
+        provider.generate(request('The dog', { choices: 3, sampling, ...more }), call()),
+      );
+      const texts = [0, 1, 2].map((choice) =>
+        all
+          .filter((event) => event.type === 'text' && (event.choice ?? 0) === choice)
+          .map((event) => (event.type === 'text' ? event.text : ''))
+          .join(''),
+      );
+      for (const [i, text] of texts.entries()) {
+        const alone = request('The dog', { sampling: { ...sampling, seed: 7 + i }, ...more });
+        expect((await read(provider.generate(alone, call()))).text).toBe(text);
+      }
+      expect(new Set(texts).size).toBe(3);
+      expect(all.at(-1)).toMatchObject({ usage: { outputTokens: 90 } });
+    }
+  });
+
+  describe('as the same weights in ONNX', () => {
+    let onnx: LocalProvider;
+    beforeAll(async () => {
+      const stories = join(folder, 'onnx');
+      mkdirSync(stories);
+      await writeStories(stories);
+      onnx = await openLocalProvider({ path: stories, threads: 1, maxRows: 2 });
+    });
+    afterAll(async () => {
+      await onnx.close();
+    });
+    async function both(asked: GenerateRequest) {
+      const [here, there] = [provider, onnx].map((by) => read(by.generate(asked, call())));
+      return { here: await here!, there: await there! };
+    }
+    /** Without what is drawn, and what only one of them counts. */
+    const withoutIds = (events: readonly GenerateEvent[]) =>
+      events.filter(({ type }) => type !== 'usage').map((event) => ({ ...event, id: undefined }));
+
+    it('keeps a schema, JSON, and the schemas of tools', async () => {
+      const schema = {
+        type: 'object',
+        properties: {
+          name: { type: 'string', maxLength: 12 },
+          age: { type: 'integer', minimum: 3, maximum: 40 },
+          tags: { type: 'array', items: { enum: ['big', 'small'] }, minItems: 1, maxItems: 3 },
+        },
+        required: ['name', 'age', 'tags'],
+        additionalProperties: false,
+      };
+      const tools = [
+        { name: 'look', parameters: { properties: { at: { type: 'boolean' } }, required: ['at'] } },
+      ];
+      const asked: readonly Partial<GenerateRequest>[] = [
+        { format: { type: 'schema', name: 'dog', schema } },
+        { format: { type: 'json' } },
+        { tools, toolChoice: 'required' },
+        // One that may call, and does not.
+        { tools: [{ ...tools[0]!, strict: true }] },
+      ];
+      for (const more of asked) {
+        const { here, there } = await both(request('The dog', { maxTokens: 120, ...more }));
+        expect(withoutIds(here.all)).toEqual(withoutIds(there.all));
+      }
+      const { text } = await read(
+        provider.generate(request('The dog', { maxTokens: 120, ...asked[0] }), call()),
+      );
+      expect(Object.keys(JSON.parse(text) as object)).toEqual(['name', 'age', 'tags']);
+    });
+
+    it('draws the same answers of a schema by the same seeds', async () => {
+      const values = ['one', 'two', 'big', 'small', 'red'];
+      const schema = { type: 'object', properties: { n: { enum: values } }, required: ['n'] };
+      const seen = new Set<string>();
+      for (let seed = 0; seed < 10; seed++) {
+        const sampling = { temperature: 1.5, seed };
+        const format = { type: 'schema', name: 'x', schema } as const;
+        const { here, there } = await both(request('The dog', { sampling, maxTokens: 60, format }));
+        expect(here.text).toBe(there.text);
+        expect(values).toContain((JSON.parse(here.text) as { n: unknown }).n);
+        seen.add(here.text);
+      }
+      expect(seen.size).toBeGreaterThan(1);
+    });
+
+    it('says the same probabilities', async () => {
+      const { here, there } = await both(request('Once upon a time', { logprobs: 3 }));
+      const scoresOf = (events: readonly GenerateEvent[]) =>
+        events.flatMap((event) => (event.type === 'logprobs' ? event.tokens : []));
+      expect(scoresOf(here.all)).toHaveLength(30);
+      for (const [i, { token, logprob, top = [] }] of scoresOf(here.all).entries()) {
+        const other = scoresOf(there.all)[i]!;
+        expect(token).toBe(other.token);
+        expect(logprob).toBeCloseTo(other.logprob, 2);
+        expect(top.map((each) => each.token)).toEqual(other.top!.map((each) => each.token));
+      }
+    });
   });
 });

@@ -8,9 +8,10 @@ import { invalid } from '../model/invalid.ts';
 
 export type GgufValue = string | number | bigint | boolean | GgufArray;
 
-/** Arrays are counted, not kept: a vocabulary has hundreds of thousands of texts. */
+/** Arrays are counted, and kept only where their key is asked for: a vocabulary has hundreds of thousands of texts. */
 export interface GgufArray {
   readonly length: number;
+  readonly values?: readonly GgufValue[];
 }
 
 export interface GgufTensor {
@@ -40,7 +41,6 @@ const TEXT = 8;
 const ARRAY = 9;
 /** Largest header that is read: the largest vocabularies take about 20 MiB. */
 const MAX_HEADER_BYTES = 256 * 2 ** 20;
-/** The file is read in growing parts until the header is whole. */
 const FIRST_BYTES = 2 ** 20;
 
 class Short extends Error {}
@@ -109,7 +109,7 @@ class Reader {
     return readers[type]!();
   }
 
-  value(type: number, depth = 0): GgufValue {
+  value(type: number, isKept = false, depth = 0): GgufValue {
     if (type === TEXT) return this.text();
     if (type !== ARRAY) return this.scalar(type);
     if (depth === MAX_DEPTH)
@@ -119,15 +119,27 @@ class Reader {
     const size = SIZES[element];
     if (size === undefined)
       throw invalid(`The GGUF file is corrupt: it has arrays of the unknown type ${element}`);
-    if (size > 0) this.skip(size * length);
-    // Each element takes 8 bytes at least, so a wrong length ends at the end of the bytes.
-    else for (let i = 0; i < length; i++) this.value(element, depth + 1);
-    return { length };
+    if (size > 0 && !isKept) {
+      this.skip(size * length);
+      return { length };
+    }
+    const values: GgufValue[] = [];
+    // Each element takes a byte at least, so a wrong length ends at the end of the bytes.
+    for (let i = 0; i < length; i++) {
+      const value = this.value(element, isKept, depth + 1);
+      if (isKept) values.push(value);
+    }
+    return isKept ? { length, values } : { length };
   }
 }
 
-/** @throws SkeinError LANGUAGE_MODEL_INVALID; `Short`, internally, when the bytes end inside the header. */
-export function parseGguf(bytes: Uint8Array): GgufHeader {
+const NO_KEYS: ReadonlySet<string> = new Set();
+
+/**
+ * @param kept keys whose arrays are kept.
+ * @throws SkeinError LANGUAGE_MODEL_INVALID; `Short`, internally, when the bytes end inside the header.
+ */
+export function parseGguf(bytes: Uint8Array, kept = NO_KEYS): GgufHeader {
   const reader = new Reader(bytes);
   if (reader.u32() !== MAGIC) throw invalid('The file is not a GGUF file');
   const version = reader.u32();
@@ -138,7 +150,7 @@ export function parseGguf(bytes: Uint8Array): GgufHeader {
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < pairs; i++) {
     const key = reader.text();
-    metadata.set(key, reader.value(reader.u32()));
+    metadata.set(key, reader.value(reader.u32(), kept.has(key)));
   }
   const tensors: GgufTensor[] = [];
   for (let i = 0; i < tensorCount; i++) {
@@ -176,35 +188,39 @@ export interface GgufModel {
  * @throws SkeinError LANGUAGE_MODEL_INVALID when it is none, is truncated, or holds no language model.
  */
 export async function readGguf(path: string): Promise<GgufModel> {
+  const { header, size } = await readGgufHeader(path);
+  return describe(header, size);
+}
+
+/**
+ * @param kept keys whose arrays are kept.
+ * @returns also the bytes of the file.
+ * @throws SkeinError LANGUAGE_MODEL_INVALID.
+ */
+export async function readGgufHeader(
+  path: string,
+  kept = NO_KEYS,
+): Promise<{ readonly header: GgufHeader; readonly size: number }> {
   const file = await open(path, 'r').catch((cause: unknown) => {
     throw invalid(`The file ${path} cannot be read`, cause);
   });
   try {
     const { size } = await file.stat();
-    const header = await readHeader(async (length) => {
+    // The file is read in growing parts until the header is whole.
+    for (let length = FIRST_BYTES; ; length *= 4) {
       const buffer = Buffer.alloc(Math.min(length, size));
       await file.read(buffer, 0, buffer.length, 0);
-      return buffer;
-    }, size);
-    return describe(header, size);
-  } finally {
-    await file.close();
-  }
-}
-
-async function readHeader(
-  read: (length: number) => Promise<Uint8Array>,
-  size: number,
-): Promise<GgufHeader> {
-  for (let length = FIRST_BYTES; ; length *= 4) {
-    try {
-      return parseGguf(await read(length));
-    } catch (error) {
-      if (!(error instanceof Short)) throw error;
-      if (length >= size || length >= MAX_HEADER_BYTES) {
-        throw invalid(`The GGUF file is truncated inside its header, after ${size} bytes`);
+      try {
+        return { header: parseGguf(buffer, kept), size };
+      } catch (error) {
+        if (!(error instanceof Short)) throw error;
+        if (length >= size || length >= MAX_HEADER_BYTES) {
+          throw invalid(`The GGUF file is truncated inside its header, after ${size} bytes`);
+        }
       }
     }
+  } finally {
+    await file.close();
   }
 }
 

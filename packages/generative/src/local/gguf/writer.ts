@@ -208,7 +208,8 @@ function quantiseQ4(values: Float32Array): Uint8Array {
   return bytes;
 }
 
-class Writer {
+/** Parts of a file, in order. */
+export class Writer {
   #parts: Uint8Array[] = [];
 
   #add(size: number, set: (view: DataView) => void): this {

@@ -1,6 +1,6 @@
 /** Which tokens of a vocabulary may follow in a grammar: the tokens' bytes as a tree, walked with the automaton. */
 import type { TokenMask } from '../engine/row.ts';
-import type { Vocabulary } from '../model/vocabulary.ts';
+import type { TokenTable } from '../model/vocabulary.ts';
 import { Automaton, type State } from './automaton.ts';
 import type { Sequence } from './json-text.ts';
 
@@ -13,10 +13,10 @@ interface TrieNode {
 export class TokenTrie {
   readonly root: TrieNode = { children: new Map(), tokens: [] };
   readonly size: number;
-  readonly #vocabulary: Vocabulary;
+  readonly #vocabulary: TokenTable;
 
   /** @param size tokens that the logits have; at least the vocabulary's. */
-  constructor(vocabulary: Vocabulary, size: number) {
+  constructor(vocabulary: TokenTable, size: number) {
     this.#vocabulary = vocabulary;
     this.size = size;
     for (let token = 0; token < vocabulary.size; token++) {

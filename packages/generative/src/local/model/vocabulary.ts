@@ -8,13 +8,17 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { invalid } from './invalid.ts';
 
-export interface Vocabulary {
+/** What each token says. */
+export interface TokenTable {
   readonly size: number;
-  /** Bytes of the longest token, of special ones too. */
-  readonly longest: number;
   /** Empty for special tokens, such as the end of a text. */
   bytes(token: number): Uint8Array;
   isSpecial(token: number): boolean;
+}
+
+export interface Vocabulary extends TokenTable {
+  /** Bytes of the longest token, of special ones too. */
+  readonly longest: number;
   /**
    * Special tokens inside the text are recognised, as chat templates need.
    * @throws SkeinError LANGUAGE_MODEL_INVALID when a part of the tokenizer is not what it says.
@@ -57,7 +61,7 @@ export function readVocabulary(
     throw invalid('tokenizer.json cannot be read', error);
   }
   const isByteLevel = JSON.stringify(decoder ?? null).includes('"ByteLevel"');
-  const bytesOf = isByteLevel ? byteLevel : sentencePiece;
+  const bytesOf = bytesOfPiece[isByteLevel ? 'byte-level' : 'sentence-piece'];
   // Ids between which there are none have no text.
   const entries = [...tokenizer.get_vocab(true)].filter(([token]) => typeof token === 'string');
   const size = entries.reduce((most, [, id]) => Math.max(most, id + 1), 0);
@@ -100,6 +104,9 @@ function sentencePiece(token: string): Uint8Array {
     ? utf8.encode(token.replaceAll('▁', ' '))
     : Uint8Array.of(Number.parseInt(byte, 16));
 }
+
+/** What a token says, by how its vocabulary is written. */
+export const bytesOfPiece = { 'byte-level': byteLevel, 'sentence-piece': sentencePiece } as const;
 
 /** How byte-level BPE writes a byte. */
 export function characterOfByte(byte: number): string {

@@ -1,0 +1,150 @@
+/** An answer from its rows, one for each choice, whichever engine runs them. */
+import { randomInt } from 'node:crypto';
+import { SkeinError } from '@skein/api';
+import type { GenerateEvent, GenerateRequest, Sampling, TokenLogprob } from '../contract.ts';
+import type { AnswerForm } from './answer-form.ts';
+import type { RowEvent, RowRequest, TokenScore } from './engine/row.ts';
+import type { ScoredToken } from './engine/sampler.ts';
+import type { Sequence } from './grammar/json-text.ts';
+import { maskOf, type TokenTrie } from './grammar/token-mask.ts';
+import type { TokenTable } from './model/vocabulary.ts';
+
+const MAX_STOPS = 64;
+const MAX_STOP_LENGTH = 1024;
+const DEFAULT_MAX_TOKENS = 4096;
+
+/** What rows need to know of a model. */
+export interface RowModel {
+  /** @throws SkeinError GENERATION_UNSUPPORTED, CONTEXT_TOO_LONG. */
+  promptOf(request: GenerateRequest): number[];
+  readonly vocabulary: TokenTable;
+  /** Tokens that end an answer. */
+  readonly ends: ReadonlySet<number>;
+  /** What the model's own files ask for. */
+  readonly defaults: Sampling;
+  /** Made when a grammar first needs it: over a large vocabulary that takes a while. */
+  readonly trie: () => TokenTrie;
+}
+
+/**
+ * @param generate starts a row.
+ * @throws SkeinError UPSTREAM_REJECTED for an empty prompt, GENERATION_UNSUPPORTED, CONTEXT_TOO_LONG.
+ */
+export async function* answerOfRows(
+  model: RowModel,
+  request: GenerateRequest,
+  form: AnswerForm,
+  generate: (row: RowRequest) => AsyncGenerator<RowEvent, void>,
+): AsyncGenerator<GenerateEvent, void> {
+  const prompt = model.promptOf(request);
+  if (prompt.length === 0) {
+    throw new SkeinError(
+      'UPSTREAM_REJECTED',
+      'The prompt is empty, and the model has no token that begins a text.',
+    );
+  }
+  const rows = Array.from({ length: request.choices ?? 1 }, (_, choice) =>
+    generate(rowOf(model, request, prompt, form.grammar, choice)),
+  );
+  const readers = rows.map((_, choice) => form.read(choice));
+  /** Tokens of which no text has been shown yet. */
+  const unnamed: number[] = [];
+  let inputTokens = prompt.length;
+  let outputTokens = 0;
+  let cachedInputTokens = 0;
+  const drafts = { accepted: 0, rejected: 0 };
+  for await (const [choice, event] of merged(rows)) {
+    const at = choice === 0 ? {} : { choice };
+    const { text, scores, end } = event;
+    if (scores !== undefined) {
+      yield {
+        type: 'logprobs',
+        tokens: scores.map((score) => logprobOf(model.vocabulary, score)),
+        ...at,
+      };
+    }
+    if (event.token !== undefined) unnamed.push(event.token);
+    for (const shown of readers[choice]!(text, end?.reason)) {
+      if (shown.type !== 'text' || request.isContinuable !== true) yield shown;
+      else yield { ...shown, tokens: unnamed.splice(0) };
+    }
+    if (end === undefined) continue;
+    inputTokens = end.promptTokens;
+    drafts.accepted += end.drafts.accepted;
+    drafts.rejected += end.drafts.rejected;
+    outputTokens += end.answerTokens;
+    cachedInputTokens += end.cachedTokens;
+  }
+  const isDrafted = drafts.accepted + drafts.rejected > 0;
+  const usage = { inputTokens, outputTokens, cachedInputTokens };
+  yield { type: 'usage', usage: isDrafted ? { ...usage, drafts } : usage };
+}
+
+function rowOf(
+  { defaults, ends, trie }: RowModel,
+  request: GenerateRequest,
+  prompt: readonly number[],
+  grammar: Sequence | undefined,
+  choice: number,
+): RowRequest {
+  const { sampling = {}, stop = [], logprobs } = request;
+  const begun = request.continuation?.tokens?.ids ?? [];
+  const { maxTokens = Math.max(1, DEFAULT_MAX_TOKENS - begun.length) } = request;
+  if (stop.length > MAX_STOPS || stop.some(({ length }) => length > MAX_STOP_LENGTH)) {
+    throw new SkeinError(
+      'GENERATION_UNSUPPORTED',
+      `A request has up to ${MAX_STOPS} stop strings of ${MAX_STOP_LENGTH} characters.`,
+    );
+  }
+  const seed = sampling.seed ?? randomInt(2 ** 32);
+  return {
+    prompt,
+    begun,
+    maxTokens,
+    stop,
+    logprobs,
+    mask: grammar && maskOf(grammar, trie(), ends),
+    sampling: {
+      temperature: sampling.temperature ?? defaults.temperature ?? 1,
+      topK: sampling.topK ?? defaults.topK,
+      topP: sampling.topP ?? defaults.topP,
+      minP: sampling.minP,
+      repetitionPenalty: sampling.repetitionPenalty ?? defaults.repetitionPenalty,
+      frequencyPenalty: sampling.frequencyPenalty,
+      presencePenalty: sampling.presencePenalty,
+      seed: seed + choice,
+    },
+  };
+}
+
+function logprobOf(vocabulary: TokenTable, { top, ...score }: TokenScore): TokenLogprob {
+  return { ...named(vocabulary, score), top: top.map((each) => named(vocabulary, each)) };
+}
+
+function named(vocabulary: TokenTable, { token, logprob }: ScoredToken) {
+  const bytes = vocabulary.bytes(token);
+  return { token: new TextDecoder().decode(bytes), logprob, bytes: [...bytes] };
+}
+
+/** The events of several rows as they come, with the number of their row. */
+async function* merged(
+  rows: readonly AsyncGenerator<RowEvent, void>[],
+): AsyncGenerator<[number, RowEvent], void> {
+  type Result = readonly [number, IteratorResult<RowEvent, void>];
+  const next = async (i: number): Promise<Result> => [i, await rows[i]!.next()];
+  const waiting = new Map(rows.map((_, i) => [i, next(i)]));
+  try {
+    while (waiting.size > 0) {
+      const [i, result] = await Promise.race(waiting.values());
+      if (result.done === true) {
+        waiting.delete(i);
+        continue;
+      }
+      waiting.set(i, next(i));
+      yield [i, result.value];
+    }
+  } finally {
+    for (const promise of waiting.values()) promise.catch(() => undefined);
+    await Promise.all(rows.map((row) => row.return()));
+  }
+}
