@@ -5,19 +5,12 @@
 import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import type {
-  Command,
-  CollectedFile,
-  NetworkPolicy,
-  RunningCommand,
-  SandboxSession,
-} from '../contract.ts';
-import { collectFiles } from '../archive/collect.ts';
-import { putFiles } from '../archive/put.ts';
+import type { Command, NetworkPolicy, RunningCommand, SandboxSession } from '../contract.ts';
 import type { Launcher } from '../launcher/launcher.ts';
 import type { Release, Slot } from '../launcher/slot.ts';
-import { tightened, type AllLimits } from '../command/limits.ts';
-import { emptied, runToEnd, signalProgram, startCommand, type Launch } from '../command/command.ts';
+import type { AllLimits } from '../command/limits.ts';
+import { emptied, signalProgram, startCommand, type Launch } from '../command/command.ts';
+import { sessionOf } from '../command/session.ts';
 import type { Holder } from './holder.ts';
 
 /** Guest paths. */
@@ -57,10 +50,8 @@ export interface SessionParts {
 
 export function createSession(parts: SessionParts): SandboxSession {
   const { launcher, holder, limits: sessionLimits, held, uid } = parts;
-  const running = new Set<RunningCommand>();
   /** Groups of ended commands too: memory that they left in the kernel is freed with the group. */
   const slots = new Set<Slot>();
-  let closing: Promise<void> | undefined;
 
   function start(
     command: Command,
@@ -68,7 +59,6 @@ export function createSession(parts: SessionParts): SandboxSession {
     root: readonly string[],
     capabilities: readonly string[],
   ): RunningCommand {
-    if (closing !== undefined) throw new Error('the session is closed');
     const bwrap = [
       ...isolation(parts.network),
       ...capabilities.flatMap((name) => ['--cap-add', name]),
@@ -78,7 +68,7 @@ export function createSession(parts: SessionParts): SandboxSession {
       '--chdir',
       command.cwd ?? WORKSPACE,
     ];
-    const launch = async (): Promise<Launch> => {
+    return startCommand(command, limits, async (): Promise<Launch> => {
       const slot = await launcher.take();
       slots.add(slot);
       slot.group?.limit({ ...limits, pids: limits.pids + OWN_PROCESSES });
@@ -111,16 +101,7 @@ export function createSession(parts: SessionParts): SandboxSession {
         empty: () => emptied(slot),
         signal: (signal) => signalProgram(programIn(slot), signal),
       };
-    };
-    const started = startCommand(command, limits, launch);
-    running.add(started);
-    const forget = (): void => void running.delete(started);
-    started.ended.then(forget, forget);
-    return started;
-  }
-
-  function guest(command: Command): RunningCommand {
-    return start(command, tightened(sessionLimits, command.limits), parts.guestRoot, []);
+    });
   }
 
   /**
@@ -141,40 +122,23 @@ export function createSession(parts: SessionParts): SandboxSession {
       pids: 16,
       fileBytes: Infinity,
     };
-    return start(
-      { argv, workspace, cwd: WORKSPACE, ...(stdin === undefined ? {} : { stdin }) },
-      limits,
-      parts.trustedRoot,
-      ['CAP_DAC_OVERRIDE', 'CAP_FOWNER'],
-    );
+    return start({ argv, workspace, cwd: WORKSPACE, stdin }, limits, parts.trustedRoot, [
+      'CAP_DAC_OVERRIDE',
+      'CAP_FOWNER',
+    ]);
   }
 
-  async function killAll(): Promise<void> {
-    await Promise.allSettled([...running].map((command) => command.kill()));
-  }
-
-  return {
+  return sessionOf({
     workspace: WORKSPACE,
-    async put(files) {
-      await putFiles(files, (argv, stdin) => trusted(argv, 'writable', stdin));
+    limits: sessionLimits,
+    start: (command, limits) => start(command, limits, parts.guestRoot, []),
+    program: trusted,
+    async end() {
+      await Promise.allSettled([...slots].map((slot) => slot.remove()));
+      await holder.close();
+      parts.onClose();
     },
-    start: guest,
-    async run(command) {
-      return await runToEnd(guest(command), sessionLimits.outputBytes);
-    },
-    async *collect(paths, maxBytes): AsyncGenerator<CollectedFile> {
-      await killAll();
-      yield* collectFiles(paths, maxBytes, (argv) => trusted(argv, 'read-only'));
-    },
-    async close() {
-      closing ??= killAll().then(async () => {
-        await Promise.allSettled([...slots].map((slot) => slot.remove()));
-        await holder.close();
-        parts.onClose();
-      });
-      await closing;
-    },
-  };
+  });
 }
 
 /** bubblewrap closes the descriptors from which it has read options, and these have no options. */

@@ -9,13 +9,11 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { release } from 'node:os';
 import { SkeinError } from '@skein/api';
-import { collectFiles } from '../archive/collect.ts';
-import { putFiles } from '../archive/put.ts';
-import { emptied, runToEnd, signalProgram, startCommand, type Launch } from '../command/command.ts';
+import { emptied, signalProgram, startCommand, type Launch } from '../command/command.ts';
+import { sessionOf } from '../command/session.ts';
 import type {
   Availability,
   Command,
-  CollectedFile,
   Enforcement,
   Limits,
   RunningCommand,
@@ -26,7 +24,7 @@ import type {
 import { enforcementOf, ISOLATING } from '../probe/enforcement.ts';
 import { openLaunchHost, type LaunchHost } from '../host/launch-host.ts';
 import type { Release, Slot } from '../launcher/slot.ts';
-import { allLimits, refuseUnsupported, tightened, type AllLimits } from '../command/limits.ts';
+import { allLimits, refuseUnsupported, type AllLimits } from '../command/limits.ts';
 import { probe, PROBE_LIMITS } from '../probe/probe.ts';
 
 export interface ProcessOptions {
@@ -136,12 +134,9 @@ function openSession(
   const workspace = `${folder}/${name}`;
   mkdirSync(workspace, { mode: 0o700 });
   const sessionLimits = allLimits(limits);
-  const running = new Set<RunningCommand>();
-  let closing: Promise<void> | undefined;
 
   function start(command: Command, limits: AllLimits): RunningCommand {
-    if (closing !== undefined) throw new Error('the session is closed');
-    const launch = async (): Promise<Launch> => {
+    return startCommand(command, limits, async (): Promise<Launch> => {
       const slot = await launcher.take();
       slot.group?.limit({ ...limits, pids: limits.pids + 1 });
       const environment = {
@@ -178,50 +173,28 @@ function openSession(
         empty: () => emptied(own),
         signal: (signal) => signalProgram(programOf(slot), signal),
       };
-    };
-    const started = startCommand(command, limits, launch);
-    running.add(started);
-    const forget = (): void => void running.delete(started);
-    started.ended.then(forget, forget);
-    return started;
+    });
   }
 
   const own = { ...sessionLimits, outputBytes: Infinity, fileBytes: Infinity };
-  async function killAll(): Promise<void> {
-    await Promise.allSettled([...running].map((command) => command.kill()));
-  }
-  return {
+  return sessionOf({
     workspace,
-    async put(files) {
-      await putFiles(files, (argv, stdin) => start({ argv, workspace: 'writable', stdin }, own));
-    },
-    start(command) {
+    limits: sessionLimits,
+    start(command, limits) {
       if (command.workspace === 'read-only') {
         throw new SkeinError(
           'SANDBOX_UNSUPPORTED',
           `The driver process cannot keep a command from writing to the workspace. Use ${ISOLATING}, or let it write.`,
         );
       }
-      return start(command, tightened(sessionLimits, command.limits));
+      return start(command, limits);
     },
-    async run(command) {
-      return await runToEnd(
-        this.start(command),
-        tightened(sessionLimits, command.limits).outputBytes,
-      );
+    program: (argv, workspace, stdin) => start({ argv, workspace, stdin }, own),
+    async end() {
+      await rm(workspace, { recursive: true, force: true });
+      onClose();
     },
-    async *collect(paths, maxBytes): AsyncGenerator<CollectedFile> {
-      await killAll();
-      yield* collectFiles(paths, maxBytes, (argv) => start({ argv, workspace: 'writable' }, own));
-    },
-    async close() {
-      closing ??= killAll().then(async () => {
-        await rm(workspace, { recursive: true, force: true });
-        onClose();
-      });
-      await closing;
-    },
-  };
+  });
 }
 
 /** @throws Error when the wrapper itself was killed. */
