@@ -4,7 +4,9 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { JobView, NewJobInput } from '@skein/api';
 import type { Client } from '@skein/api/client';
+import { SkeinError } from '@skein/api/errors';
 import type { Context } from '../command-line/command.ts';
 import {
   connect,
@@ -18,13 +20,17 @@ import {
 export interface JobConnection {
   readonly client: Client;
   /** Ends the node when it was started here. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 interface StartOptions {
   /** Queues of a node that is started here. Default: `default`. */
   readonly queues?: readonly string[];
   readonly wrapFetch?: FetchWrapper;
+}
+
+interface JobsOptions extends StartOptions {
+  readonly mayStart?: boolean | 'kept';
 }
 
 /**
@@ -54,26 +60,38 @@ export async function connectOrStart(
   return { client, close: () => node.drain() };
 }
 
+/** Enqueues the job of a command. */
+export type Submit = (job: NewJobInput) => Promise<JobView>;
+
 /**
- * Reads or changes kept state, also when no node is running on its folder. A node that is started
- * for that runs no jobs, unless `queues` names their queues: it ends soon.
+ * Uses a node, and ends one that it has started. By default a node may be started for kept state
+ * alone, and runs no jobs, unless `queues` names their queues: it ends soon. With `mayStart: true`
+ * an interruption cancels the submitted job: its caller is gone.
  */
 export async function withJobs<T>(
   context: Context,
   choice: ConnectionChoice,
-  use: (client: Client) => Promise<T>,
-  { queues = [], ...options }: StartOptions = {},
+  use: (client: Client, submit: Submit) => Promise<T>,
+  { mayStart = 'kept', queues = [], ...options }: JobsOptions = {},
 ): Promise<T> {
-  const connection = await connectOrStart(context, choice, 'kept', { queues, ...options });
-  context.onInterrupt(() => connection.close());
+  const { client, close } = await connectOrStart(context, choice, mayStart, { queues, ...options });
+  let submitted: JobView | undefined;
+  context.onInterrupt(async () => {
+    if (submitted !== undefined && mayStart === true) {
+      // The signal of the command has ended every other call.
+      const cancelled = { id: submitted.id, reason: 'interrupted by its caller' };
+      await client.cancelJob(cancelled, { signal: null });
+    }
+    await close();
+  });
+  const submit: Submit = async (job) => {
+    [submitted] = (await client.enqueueJobs({ jobs: [job] })).jobs;
+    if (submitted === undefined) throw new SkeinError('INTERNAL', 'The node accepted no job.');
+    return submitted;
+  };
   try {
-    return await use(connection.client);
+    return await use(client, submit);
   } finally {
-    await connection.close();
+    await close();
   }
-}
-
-/** Cancels the job of a command that was interrupted: its signal has ended every other call. */
-export async function cancelInterrupted(client: Client, id: string): Promise<void> {
-  await client.cancelJob({ id, reason: 'interrupted by its caller' }, { signal: null });
 }

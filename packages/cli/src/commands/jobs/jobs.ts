@@ -168,12 +168,9 @@ export const jobsRetry = defineCommand({
   arguments: { id: argument('ID', 'The job.') },
   options: connectionOptions,
   async run(context, { id, ...choice }) {
-    return withJobs(context, choice, async (client) => {
-      const again = sameWorkAs(await client.getJob({ id }));
-      const [job] = (await client.enqueueJobs({ jobs: [again] })).jobs;
-      if (job === undefined) throw new SkeinError('INTERNAL', 'The node accepted no job.');
-      return job;
-    });
+    return withJobs(context, choice, async (client, submit) =>
+      submit(sameWorkAs(await client.getJob({ id }))),
+    );
   },
   render: (job, style) =>
     `${job.id}\n${style.dim(style.commands(`Follow it: skein jobs logs -f ${job.id}`))}`,

@@ -1,12 +1,11 @@
 /** `skein map`: processes every shard of a data set, with a shuffle for rows that belong together. */
 import type { JobView } from '@skein/api';
-import { SkeinError } from '@skein/api/errors';
 import type { MapOutput } from '@skein/jobs/map';
 import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
 import { downloadDataSet, uploadDataSet } from '../../jobs/data-set.ts';
-import { cancelInterrupted, connectOrStart } from '../../jobs/embedded.ts';
+import { withJobs } from '../../jobs/embedded.ts';
 import { followJob } from '../../jobs/follow.ts';
 import { workOf } from '../../jobs/map-work.ts';
 import { givenText } from '../../file.ts';
@@ -116,68 +115,54 @@ export const map = defineCommand({
     if (kinds.length === 0 && !grouped) {
       throw usageError('Say what to do: --sql, --task, a command, or --by with --reduce.');
     }
-    const connection = await connectOrStart(context, { ...options, data: options.folder }, true, {
-      queues: [options.queue],
-    });
-    const { client } = connection;
-    let running: JobView | undefined;
-    context.onInterrupt(async () => {
-      if (running !== undefined) {
-        await cancelInterrupted(client, running.id);
-      }
-      await connection.close();
-    });
-    try {
-      const resources = { cores: options.cores, memoryBytes: options.memory };
-      const dataSet = await uploadDataSet(context, client, options.data, {
-        shardBytes: options.shard,
-        resources,
-        columns: options.column,
-      });
-      const work = await workOf(context, client, command, options);
-      const group = grouped && {
-        by: [...options.by],
-        partitions: options.partitions,
-        sql: await givenText(cwd, options.reduce ?? ''),
-      };
-      const { jobs } = await client.enqueueJobs({
-        jobs: [
-          {
-            queue: options.queue,
-            name: `map ${options.data.join(' ')}`.slice(0, 200),
-            work: {
-              kind: 'task',
-              task: 'skein-map',
-              module: { offered: true },
-              input: {
-                dataSet,
-                ...(work === undefined ? {} : { work }),
-                ...(group === false ? {} : { group }),
-                format: options.format ?? dataSet.format,
-                resources,
-                attempts: options.attempts,
-              },
+    return withJobs(
+      context,
+      { ...options, data: options.folder },
+      async (client, submit) => {
+        const resources = { cores: options.cores, memoryBytes: options.memory };
+        const dataSet = await uploadDataSet(context, client, options.data, {
+          shardBytes: options.shard,
+          resources,
+          columns: options.column,
+        });
+        const work = await workOf(context, client, command, options);
+        const group = grouped && {
+          by: [...options.by],
+          partitions: options.partitions,
+          sql: await givenText(cwd, options.reduce ?? ''),
+        };
+        const { id } = await submit({
+          queue: options.queue,
+          name: `map ${options.data.join(' ')}`.slice(0, 200),
+          work: {
+            kind: 'task',
+            task: 'skein-map',
+            module: { offered: true },
+            input: {
+              dataSet,
+              ...(work === undefined ? {} : { work }),
+              ...(group === false ? {} : { group }),
+              format: options.format ?? dataSet.format,
+              resources,
+              attempts: options.attempts,
             },
-            resources: CONDUCTOR,
-            requires: ['task:skein-map'],
-            retry: { maxAttempts: 1000, backoffMs: 1000, maxBackoffMs: 60_000 },
           },
-        ],
-      });
-      running = jobs[0];
-      if (running === undefined) throw new SkeinError('INTERNAL', 'The node accepted no job.');
-      const job = await followJob(context, client, running.id);
-      const value = job.state === 'succeeded' ? job.result?.value : undefined;
-      if (value === undefined) return { job, shards: 0, sizeBytes: 0, fetched: [] };
-      const { manifest, shards, sizeBytes } = value as MapOutput;
-      const fetched =
-        options.out === undefined
-          ? []
-          : await downloadDataSet(context, client, manifest, options.out);
-      return { job, shards, sizeBytes, fetched };
-    } finally {
-      await connection.close();
-    }
+          resources: CONDUCTOR,
+          requires: ['task:skein-map'],
+          retry: { maxAttempts: 1000, backoffMs: 1000, maxBackoffMs: 60_000 },
+        });
+        const job = await followJob(context, client, id);
+        const value = job.state === 'succeeded' ? job.result?.value : undefined;
+        if (value === undefined) return { job, shards: 0, sizeBytes: 0, fetched: [] };
+        const { manifest, shards, sizeBytes } = value as MapOutput;
+        const fetched =
+          options.out === undefined
+            ? []
+            : await downloadDataSet(context, client, manifest, options.out);
+        return { job, shards, sizeBytes, fetched };
+      },
+      { mayStart: true, queues: [options.queue] },
+    );
   },
   render({ job, shards, sizeBytes, fetched }, style) {
     const [first, ...rest] = fetched;

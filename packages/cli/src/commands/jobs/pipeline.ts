@@ -1,10 +1,9 @@
 /** `skein pipeline`: steps that are jobs. */
 import { basename } from 'node:path';
-import { SkeinError } from '@skein/api/errors';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
 import { givenJson } from '../../file.ts';
-import { cancelInterrupted, connectOrStart, withJobs } from '../../jobs/embedded.ts';
+import { withJobs } from '../../jobs/embedded.ts';
 import {
   countsText,
   drawPipeline,
@@ -49,44 +48,30 @@ export const pipelineRun = defineCommand({
       const [issue] = checked.error.issues;
       throw usageError(`--input: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is wrong'}.`);
     }
-    const connection = await connectOrStart(context, options, !detach, { queues: [queue] });
-    const { client } = connection;
-    let run: string | undefined;
-    context.onInterrupt(async () => {
-      if (run !== undefined && !detach) {
-        await cancelInterrupted(client, run);
-      }
-      await connection.close();
-    });
-    try {
-      const { jobs } = await client.enqueueJobs({
-        jobs: [
-          {
-            queue,
-            name: pipeline.name,
-            work: {
-              kind: 'task',
-              task: pipeline.name,
-              module: { path: pipeline.module },
-              input: given,
-            },
-            resources: CONDUCTOR,
-            // A run may outlive many nodes; it never retries a failed step.
-            retry: { maxAttempts: 1000, backoffMs: 1000, maxBackoffMs: 60_000 },
+    return withJobs(
+      context,
+      options,
+      async (client, submit) => {
+        const { id } = await submit({
+          queue,
+          name: pipeline.name,
+          work: {
+            kind: 'task',
+            task: pipeline.name,
+            module: { path: pipeline.module },
+            input: given,
           },
-        ],
-      });
-      run = jobs[0]?.id;
-      if (run === undefined) throw new SkeinError('INTERNAL', 'The node accepted no job.');
-      const found = detach
-        ? await pipelineRunOf(context, client, run)
-        : await followPipeline(context, client, run);
-      const drawn =
-        svg === undefined ? {} : { svg: await drawPipeline(context.cwd, svg, pipeline, found) };
-      return { ...found, ...drawn };
-    } finally {
-      await connection.close();
-    }
+          resources: CONDUCTOR,
+          // A run may outlive many nodes; it never retries a failed step.
+          retry: { maxAttempts: 1000, backoffMs: 1000, maxBackoffMs: 60_000 },
+        });
+        const found = await (detach ? pipelineRunOf : followPipeline)(context, client, id);
+        const drawn =
+          svg === undefined ? {} : { svg: await drawPipeline(context.cwd, svg, pipeline, found) };
+        return { ...found, ...drawn };
+      },
+      { mayStart: !detach, queues: [queue] },
+    );
   },
   render: (found, style) =>
     hasEnded(found.run.state)
@@ -123,14 +108,15 @@ export const pipelineResume = defineCommand({
   arguments: { run: argument('RUN', 'Id of the run.') },
   options: connectionOptions,
   async run(context, { run, ...choice }) {
-    const connection = await connectOrStart(context, choice, true);
-    context.onInterrupt(() => connection.close());
-    try {
-      await connection.client.reviveJob({ id: run });
-      return await followPipeline(context, connection.client, run);
-    } finally {
-      await connection.close();
-    }
+    return withJobs(
+      context,
+      choice,
+      async (client) => {
+        await client.reviveJob({ id: run });
+        return followPipeline(context, client, run);
+      },
+      { mayStart: true, queues: ['default'] },
+    );
   },
   render: renderPipelineRun,
   exitCode: ({ run }) => (run.state === 'succeeded' ? 0 : 1),

@@ -1,11 +1,9 @@
 /** `skein run -- COMMAND`: durable, isolated work with accounted limits. */
-import type { JobView, NewJobInput } from '@skein/api';
-import type { Client } from '@skein/api/client';
-import { SkeinError } from '@skein/api/errors';
+import type { JobView } from '@skein/api';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
 import { commandJob, commandOptions, inputsOf } from '../../jobs/command-job.ts';
-import { cancelInterrupted, connectOrStart } from '../../jobs/embedded.ts';
+import { withJobs } from '../../jobs/embedded.ts';
 import { followJob, rawOption } from '../../jobs/follow.ts';
 import { downloadOutputs } from '../../jobs/outputs.ts';
 import { flag, many, restArgument } from '../../command-line/option.ts';
@@ -41,28 +39,21 @@ export const run = defineCommand({
   },
   async run(context, { command, ...options }): Promise<RunOutcome> {
     const files = await inputsOf(context, command, options);
-    const connection = await connectOrStart(context, options, !options.detach, {
-      queues: [options.queue],
-    });
-    let running: JobView | undefined;
-    context.onInterrupt(async () => {
-      // When the caller is gone, its job is cancelled.
-      if (running !== undefined && !options.detach) {
-        await cancelInterrupted(connection.client, running.id);
-      }
-      await connection.close();
-    });
-    try {
-      const { client } = connection;
-      const job = await commandJob(context, client, command, options, files);
-      running = await enqueue(client, { ...job, parents: [...options.after] });
-      if (options.detach) return { job: running, fetched: [] };
-      const ended = await followJob(context, client, running.id, options.raw ? 'raw' : 'guest');
-      const outputs = ended.result?.outputs ?? [];
-      return { job: ended, fetched: await downloadOutputs(context, client, outputs, context.cwd) };
-    } finally {
-      await connection.close();
-    }
+    return withJobs(
+      context,
+      options,
+      async (client, submit) => {
+        const job = await commandJob(context, client, command, options, files);
+        const accepted = await submit({ ...job, parents: [...options.after] });
+        if (options.detach) return { job: accepted, fetched: [] };
+        const output = options.raw ? 'raw' : 'guest';
+        const ended = await followJob(context, client, accepted.id, output);
+        const outputs = ended.result?.outputs ?? [];
+        const fetched = await downloadOutputs(context, client, outputs, context.cwd);
+        return { job: ended, fetched };
+      },
+      { mayStart: !options.detach, queues: [options.queue] },
+    );
   },
   render: ({ job, fetched }, style) =>
     job.endedAt === undefined
@@ -73,9 +64,3 @@ export const run = defineCommand({
         ].join('\n'),
   exitCode: ({ job }) => (job.endedAt === undefined || job.state === 'succeeded' ? 0 : 1),
 });
-
-async function enqueue(client: Client, job: NewJobInput): Promise<JobView> {
-  const [accepted] = (await client.enqueueJobs({ jobs: [job] })).jobs;
-  if (accepted === undefined) throw new SkeinError('INTERNAL', 'The node accepted no job.');
-  return accepted;
-}
