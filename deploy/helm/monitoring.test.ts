@@ -1,18 +1,16 @@
 /** The alerts and the board say what a node really exports, and the alerts fire when they should. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { mlp } from '@skein/onnx';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createAuthority } from '../../packages/http/src/tls/testing/authority.ts';
-import {
-  startNodeProcess,
-  temporaryFolder,
-} from '../../packages/server/src/testing/node-process.ts';
+import { startNodeProcess } from '../../packages/server/src/testing/node-process.ts';
 import { startRedis } from '../../packages/jobs/src/store/testing/redis-server.ts';
 import { requireComponent } from '../../scripts/testing/components.ts';
 import { CHART } from './testing/render.ts';
+import { testFolder } from '../../scripts/testing/folder.ts';
 
 const promtool = requireComponent('promtool');
 const openssl = requireComponent('openssl');
@@ -38,7 +36,7 @@ describe.skipIf(openssl.skip)('every metric that is named', () => {
   const OF_PROMETHEUS = ['job', 'instance', 'namespace', 'le'];
 
   beforeAll(async () => {
-    const folder = temporaryFolder();
+    const folder = testFolder();
     const authority = createAuthority(folder, 'ca');
     authority.issue('node');
     await using plain = await startNodeProcess();
@@ -60,7 +58,6 @@ describe.skipIf(openssl.skip)('every metric that is named', () => {
       args: ['--tls-cert', join(folder, 'ca-node.pem'), '--tls-key', join(folder, 'ca-node.key')],
     });
     collect(await securely(`${secure.url}/metrics`));
-    rmSync(folder, { recursive: true, force: true });
   }, 60_000);
 
   function collect(page: string): void {

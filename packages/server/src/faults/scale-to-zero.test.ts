@@ -1,10 +1,10 @@
 /** A deployment without replicas on a real node: a cold request waits for one if its deadline allows, or gets an error. */
-import { rmSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { ErrorBody, NodeEvent } from '@skein/api';
 import { mlp } from '@skein/onnx';
 import { replicaProcessesOf } from '../testing/replica-processes.ts';
-import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';
+import { startNodeProcess, type NodeProcess } from '../testing/node-process.ts';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 
 const X = { shape: [1, 4], data: Float32Array.of(1, 2, 3, 4) };
 const BODY = JSON.stringify({
@@ -12,7 +12,7 @@ const BODY = JSON.stringify({
 });
 
 it('cold requests start a replica, all of them are answered, and the history has the reason', async () => {
-  const folder = temporaryFolder();
+  const folder = testFolder();
   {
     await using node = await startNodeProcess({ folder });
     await node.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
@@ -44,7 +44,6 @@ it('cold requests start a replica, all of them are answered, and the history has
     reason: 'a request arrived while there was no replica',
     details: { from: 0, to: 1 },
   });
-  rmSync(folder, { recursive: true, force: true });
 });
 
 it(

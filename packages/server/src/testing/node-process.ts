@@ -66,7 +66,7 @@ process.once('exit', () => {
  * @throws SkeinError the error that the node reports if it does not start.
  */
 export async function startNodeProcess(options: NodeProcessOptions = {}): Promise<NodeProcess> {
-  const folder = options.folder ?? temporaryFolder();
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'skein-node-'));
   const up = startCli(
     [
       'up',
@@ -133,9 +133,4 @@ export async function startNodeProcess(options: NodeProcessOptions = {}): Promis
       await end('SIGKILL');
     },
   };
-}
-
-/** For nodes that run one after another; the caller removes it. */
-export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'skein-node-'));
 }

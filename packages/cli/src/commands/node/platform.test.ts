@@ -1,24 +1,17 @@
 /** What a platform gives to a node in the environment: its port, its time to end, its first key. */
-import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { temporaryFolder } from '../../../../server/src/testing/node-process.ts';
 import { runCli, startCli } from '../../testing/cli.ts';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 
 const TOKEN = `skein_0123456789ab_${'A'.repeat(43)}`;
 const UP = ['up', '--host', '0.0.0.0', '--grpc-port', '0', '--json'];
 
-function folder(): string {
-  const made = temporaryFolder();
-  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
-  return made;
-}
-
 it('listens on PORT, and admits the holder of SKEIN_ADMIN_KEY at its first start', async () => {
   const port = await freePort();
   const env = { PORT: String(port), SKEIN_ADMIN_KEY: TOKEN };
-  const up = startCli(UP, { cwd: folder(), env });
+  const up = startCli(UP, { cwd: testFolder(), env });
   onTestFinished(() => void up.process.kill('SIGKILL'));
   await up.saw(/^\}$/m);
   const url = `http://127.0.0.1:${port}`;
@@ -39,7 +32,7 @@ it.each([
   [{ SKEIN_CACHE: 'lots' }, /SKEIN_CACHE: /],
   [{ SKEIN_ADMIN_KEY: 'open sesame' }, /given admin key is malformed/],
 ])('names the variable that is wrong: %o', async (env, message) => {
-  const { code, stdout, stderr } = await runCli(UP, { cwd: folder(), env });
+  const { code, stdout, stderr } = await runCli(UP, { cwd: testFolder(), env });
   expect(code).toBe(2);
   expect(stdout + stderr).toMatch(message);
 });

@@ -1,14 +1,14 @@
 /** Rejected callers of a node with keys appear in the metrics, under a bounded set of names, and in the audit trail. */
-import { rmSync } from 'node:fs';
 import { Client, credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { mlp } from '@skein/onnx';
 import { runCli } from '../../../../cli/src/testing/cli.ts';
 import { GRPCInferenceService } from '../../gateway/oip/grpc/proto/inference.gen.ts';
 import { call, failure } from '../../testing/grpc-client.ts';
-import { startNodeProcess, temporaryFolder, type NodeProcess } from '../../testing/node-process.ts';
+import { startNodeProcess, type NodeProcess } from '../../testing/node-process.ts';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 
-const folder = temporaryFolder();
+const folder = testFolder();
 let node: NodeProcess;
 let secret: string;
 beforeAll(async () => {
@@ -19,7 +19,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await node[Symbol.asyncDispose]();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 async function post(path: string, key: string | undefined, body = '{}'): Promise<number> {

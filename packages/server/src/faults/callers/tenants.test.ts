@@ -1,5 +1,4 @@
 /** Several tenants on one node with keys: limits apply to their own tenant, and a flood does not delay other tenants. */
-import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -9,7 +8,8 @@ import { counting } from '../../../../runtime/src/testing/models.ts';
 import { GRPCInferenceService } from '../../gateway/oip/grpc/proto/inference.gen.ts';
 import { call } from '../../testing/grpc-client.ts';
 import { startLoad } from '../../testing/load.ts';
-import { startNodeProcess, temporaryFolder, type NodeProcess } from '../../testing/node-process.ts';
+import { startNodeProcess, type NodeProcess } from '../../testing/node-process.ts';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 
 /** Loop rounds of some milliseconds. */
 const RUN = 10_000;
@@ -20,7 +20,7 @@ const DEADLINE_MS = 2000;
 const TIMEOUT_MS = 90_000;
 vi.setConfig({ testTimeout: 3 * TIMEOUT_MS });
 
-const folder = temporaryFolder();
+const folder = testFolder();
 let node: NodeProcess;
 beforeAll(async () => {
   const created = await runCli(['keys', 'create', '--scope', 'admin,read', '--json'], {
@@ -37,7 +37,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await node[Symbol.asyncDispose]();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 interface Tenant {

@@ -21,8 +21,9 @@ import {
   type MotoServer,
 } from '../../../../state/src/artifacts/testing/moto-server.ts';
 import { answerOf, deployVersion } from '../../testing/fleet.ts';
-import { startNodeProcess, temporaryFolder, type NodeProcess } from '../../testing/node-process.ts';
+import { startNodeProcess, type NodeProcess } from '../../testing/node-process.ts';
 import { outcomeOf } from '../../testing/outcome.ts';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 
 const moto = requireComponent('python3-moto');
 const PATIENCE = { timeout: 60_000, interval: 100 };
@@ -43,7 +44,7 @@ describe.skipIf(moto.skip)('a node that starts', () => {
     bucket = await startFaultyBucket(server.endpoint);
     blobs = bucket.of(await server.bucket('models'));
     redis = await startRedis();
-    folder = temporaryFolder();
+    folder = testFolder();
     await using node = await start();
     await deploys(node);
     await node.stop();
@@ -52,7 +53,6 @@ describe.skipIf(moto.skip)('a node that starts', () => {
     bucket?.close();
     await redis?.destroy();
     await server?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
   });
   beforeEach(() => {
     bucket.answer = 'pass';
@@ -73,14 +73,8 @@ describe.skipIf(moto.skip)('a node that starts', () => {
         SKEIN_CACHE: given.cache ?? '',
       },
     });
-  async function startNew(given: { redis?: string } = {}): Promise<NodeProcess> {
-    const folder = temporaryFolder();
-    try {
-      return await start({ ...given, folder });
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
-  }
+  const startNew = (given: { redis?: string } = {}): Promise<NodeProcess> =>
+    start({ ...given, folder: testFolder() });
   const answers = (node: NodeProcess) =>
     vi.waitFor(async () => expect(await answerOf(node, 'risk', KEY)).toBe(`${version}`), PATIENCE);
   async function deploys(node: NodeProcess): Promise<void> {

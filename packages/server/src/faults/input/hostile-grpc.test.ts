@@ -1,18 +1,19 @@
 /** The largest and most expensive gRPC messages, against a node in its own process. */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { connect, type ClientHttp2Session } from 'node:http2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GraphBuilder } from '@skein/onnx';
 import { runCli } from '../../../../cli/src/testing/cli.ts';
-import { startNodeProcess, temporaryFolder, type NodeProcess } from '../../testing/node-process.ts';
+import { startNodeProcess, type NodeProcess } from '../../testing/node-process.ts';
 import { framed, rawCall, repeated } from '../../gateway/testing/raw-grpc.ts';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 
 const MIB = 2 ** 20;
 const SIZE = 63 * MIB;
 const SERVICE = '/inference.GRPCInferenceService';
 
-const folder = temporaryFolder();
+const folder = testFolder();
 let node: NodeProcess;
 let authorization: string;
 let session: ClientHttp2Session;
@@ -34,7 +35,6 @@ beforeAll(async () => {
 afterAll(async () => {
   session.destroy();
   await node[Symbol.asyncDispose]();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 function varint(value: number): Buffer {

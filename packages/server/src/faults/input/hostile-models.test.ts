@@ -2,7 +2,7 @@
  * Models that loop for ever or allocate all memory, in a real node: during deployment, when a
  * request triggers it, and when the node has to end.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { DeploymentSettingsPatch } from '@skein/api';
 import { createClient, type Client } from '@skein/api/client';
@@ -10,8 +10,9 @@ import { mlp } from '@skein/onnx';
 import { runCli } from '../../../../cli/src/testing/cli.ts';
 import { counting, endless, filling, hungry } from '../../../../runtime/src/testing/models.ts';
 import { isRunning } from '../../../../runtime/src/testing/processes.ts';
-import { startNodeProcess, temporaryFolder, type NodeProcess } from '../../testing/node-process.ts';
+import { startNodeProcess, type NodeProcess } from '../../testing/node-process.ts';
 import { replicaProcessesOf } from '../../testing/replica-processes.ts';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 
 const linux = process.platform === 'linux';
 const GRACE_MS = 3_000;
@@ -164,7 +165,7 @@ describe('a request that never ends', () => {
   );
 
   it('ends at most three replicas at once for a tenant, when others use the version too', async () => {
-    const folder = temporaryFolder();
+    const folder = testFolder();
     const created = await runCli(['keys', 'create', '--scope', 'admin,read', '--json'], {
       cwd: folder,
     });
@@ -188,7 +189,6 @@ describe('a request that never ends', () => {
     for (let i = 0; i < 20; i++) latencies.push((await timed(count(3n, alice)))[1]);
     expect(Math.max(...latencies)).toBeLessThan(5_000);
     await node.stop();
-    rmSync(folder, { recursive: true, force: true });
   });
 });
 

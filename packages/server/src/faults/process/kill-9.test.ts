@@ -4,12 +4,13 @@
  * not acknowledged is present in full or absent. A version answers as it did before.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { mlp, seededRandom, writeModel } from '@skein/onnx';
 import { rawClient } from '../../testing/raw-client.ts';
-import { startNodeProcess, temporaryFolder, type NodeProcess } from '../../testing/node-process.ts';
+import { startNodeProcess, type NodeProcess } from '../../testing/node-process.ts';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 
 const ROUNDS = 6;
 /** The longest time of a round before the kill, in milliseconds. */
@@ -38,7 +39,7 @@ async function ask(node: NodeProcess): Promise<{ version: string; y: readonly nu
 }
 
 it('every acknowledged change is present after a restart', { timeout: 120_000 }, async () => {
-  const folder = temporaryFolder();
+  const folder = testFolder();
   const random = seededRandom(Date.now());
   const promised: Promised = {
     versions: new Map(),
@@ -136,11 +137,10 @@ it('every acknowledged change is present after a restart', { timeout: 120_000 },
   await using last = await startNodeProcess({ folder });
   await check(last);
   expect(promised.deployed.length).toBeGreaterThan(ROUNDS / 2);
-  rmSync(folder, { recursive: true, force: true });
 });
 
 it('an interrupted upload and deployment leave nothing incomplete', async () => {
-  const folder = temporaryFolder();
+  const folder = testFolder();
   const artifacts = () => readdirSync(join(folder, '.skein/artifacts'));
   {
     await using node = await startNodeProcess({ folder });
@@ -185,5 +185,4 @@ it('an interrupted upload and deployment leave nothing incomplete', async () => 
   expect(artifacts()).toHaveLength(2);
   const { targets } = await again.client.deploy({ name: 'risk', version: '2' });
   expect(targets.map(({ version }) => version)).toContain('2');
-  rmSync(folder, { recursive: true, force: true });
 });

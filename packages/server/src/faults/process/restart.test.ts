@@ -1,15 +1,16 @@
 /** A node that restarts: it reports ready only when it is, and knows its deployments from its first answer on. */
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { ErrorBody } from '@skein/api';
 import { mlp } from '@skein/onnx';
-import { startNodeProcess, temporaryFolder } from '../../testing/node-process.ts';
+import { startNodeProcess } from '../../testing/node-process.ts';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 
 const NAMES = Array.from({ length: 8 }, (_, index) => `risk-${index}`);
 
 it('from the first connection on, a request is answered or gets a retry time', async () => {
-  const folder = temporaryFolder();
+  const folder = testFolder();
   const model = mlp({ sizes: [4, 512, 512, 3], seed: 1 });
   let port: number;
   {
@@ -55,11 +56,10 @@ it('from the first connection on, a request is answered or gets a retry time', a
   const allowed = new Set(['infer 200 ', 'infer 503 NO_REPLICA']);
   expect([...seen].filter((answer) => !allowed.has(answer))).toEqual([]);
   expect(seen).toContain('infer 200 ');
-  rmSync(folder, { recursive: true, force: true });
 });
 
 it('a model file that has changed on the disk is not served; other models are, and a new deploy repairs it', async () => {
-  const folder = temporaryFolder();
+  const folder = testFolder();
   const settings = { objective: { latencyMs: 60_000 } };
   const good = mlp({ sizes: [4, 8, 3], seed: 1 });
   const bad = mlp({ sizes: [4, 8, 3], seed: 2 });
@@ -85,5 +85,4 @@ it('a model file that has changed on the disk is not served; other models are, a
   expect((await node.client.infer('good', { x })).version).toBe('1');
   expect(await node.deploy('bad', bad)).toMatchObject({ status: 'ready' });
   expect((await node.client.infer('bad', { x })).version).toBe('1');
-  rmSync(folder, { recursive: true, force: true });
 });

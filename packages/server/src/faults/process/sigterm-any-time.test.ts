@@ -4,17 +4,18 @@
  * steps.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { mlp } from '@skein/onnx';
 import { openDataFolder } from '@skein/state';
 import { startCli } from '../../../../cli/src/testing/cli.ts';
 import { counting } from '../../../../runtime/src/testing/models.ts';
 import { isRunning } from '../../../../runtime/src/testing/processes.ts';
-import { startNodeProcess, temporaryFolder, type NodeProcess } from '../../testing/node-process.ts';
+import { startNodeProcess, type NodeProcess } from '../../testing/node-process.ts';
 import { replicaProcessesOf } from '../../testing/replica-processes.ts';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 
 const FULL = process.env['SKEIN_FULL'] === '1';
 const GRACE_MS = 4_000;
@@ -79,15 +80,14 @@ const steps = (end: number, few: number): number[] => {
 describe('from the start of the process', () => {
   it('of a new node', async () => {
     for (const ms of steps(1_500, 10)) {
-      const folder = temporaryFolder();
+      const folder = testFolder();
       const end = await endAfter(folder, ms, ms % 2 === 0 ? 'SIGTERM' : 'SIGINT');
       await expectCleanEnd(end, folder, ms);
-      rmSync(folder, { recursive: true });
     }
   });
 
   describe('of a node that restores deployments', () => {
-    const folder = temporaryFolder();
+    const folder = testFolder();
     beforeAll(async () => {
       await using node = await startNodeProcess({ folder });
       await node.deploy('small', mlp({ sizes: [4, 8, 3], seed: 1 }));
@@ -100,7 +100,6 @@ describe('from the start of the process', () => {
       });
       await node.stop();
     });
-    afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
     it('and the deployments are kept', async () => {
       for (const ms of steps(2_000, 12)) {

@@ -11,7 +11,7 @@ import { FEDERATION_PATH } from '@skein/api/federations';
 import { federationsOn } from '../../federations/testing/federation-node.ts';
 import { startUpstream } from '../../language/testing/upstream.ts';
 import { startLoad } from '../../testing/load.ts';
-import { startNodeProcess, temporaryFolder, type NodeProcess } from '../../testing/node-process.ts';
+import { startNodeProcess, type NodeProcess } from '../../testing/node-process.ts';
 import {
   askSlow,
   deploySlow,
@@ -20,6 +20,7 @@ import {
   PATIENT,
   together,
 } from '../../testing/slow-fleet.ts';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 
 const GRACE = ['--grace', '3s'] as const;
 const LONG = 180_000;
@@ -33,7 +34,7 @@ async function expectEnd(node: NodeProcess): Promise<void> {
 it(
   'with a federation, a site of it, and connections that prove nothing',
   async () => {
-    const folder = temporaryFolder();
+    const folder = testFolder();
     await using node = await startNodeProcess({ folder, args: GRACE });
     const closing = new AbortController();
     onTestFinished(() => closing.abort());

@@ -3,7 +3,6 @@
  * 0. Each request is counted twice: by its client, and in the node's log line of its answer.
  */
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
 import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
@@ -14,7 +13,8 @@ import { counting } from '../../../../runtime/src/testing/models.ts';
 import { Health } from '../../gateway/grpc/proto/health.gen.ts';
 import { GRPCInferenceService } from '../../gateway/oip/grpc/proto/inference.gen.ts';
 import { call, codec } from '../../testing/grpc-client.ts';
-import { startNodeProcess, temporaryFolder, type NodeProcess } from '../../testing/node-process.ts';
+import { startNodeProcess, type NodeProcess } from '../../testing/node-process.ts';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 
 let node: NodeProcess;
 const closers: (() => void)[] = [];
@@ -249,7 +249,7 @@ it('event streams, watches and idle connections do not delay the end', async () 
 });
 
 it('a version that is being deployed is ready or refused when the node ends, and the state has the outcome', async () => {
-  const folder = temporaryFolder();
+  const folder = testFolder();
   let answered: string;
   {
     await using first = await startNodeProcess({ folder });
@@ -268,7 +268,6 @@ it('a version that is being deployed is ready or refused when the node ends, and
     answered = await deploying;
   }
   node = await startNodeProcess({ folder });
-  closers.push(() => rmSync(folder, { recursive: true, force: true }));
   const { status, targets } = await node.client.getDeployment({ name: 'risk' });
   expect(status).toBe('ready');
   expect([answered, targets[0]!.version]).toEqual(

@@ -1,10 +1,11 @@
 /** A data folder or port that another node holds: the second node gets an error, and the first is not affected. */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { mlp } from '@skein/onnx';
 import { startCli } from '../../../../cli/src/testing/cli.ts';
-import { startNodeProcess, temporaryFolder, type NodeProcess } from '../../testing/node-process.ts';
+import { startNodeProcess, type NodeProcess } from '../../testing/node-process.ts';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 
 async function expectItServes(node: NodeProcess): Promise<void> {
   const x = { shape: [1, 4], data: new Float32Array(4) };
@@ -12,7 +13,7 @@ async function expectItServes(node: NodeProcess): Promise<void> {
 }
 
 it('of several nodes that start at once on one folder, one gets it', async () => {
-  const folder = temporaryFolder();
+  const folder = testFolder();
   const starts = await Promise.allSettled(
     Array.from({ length: 3 }, () => startNodeProcess({ folder })),
   );
@@ -37,7 +38,6 @@ it('of several nodes that start at once on one folder, one gets it', async () =>
   await node.kill();
   await using next = await startNodeProcess({ folder });
   await expectItServes(next);
-  rmSync(folder, { recursive: true, force: true });
 });
 
 /** A node that holds its ports; started once for all tests. */
@@ -54,7 +54,7 @@ it.each(['--port', '--grpc-port'])('%s of another node is refused', async (optio
   const grpcPort = shared.grpcUrl.split(':')[1]!;
   const port = option === '--port' ? String(shared.port) : grpcPort;
   const other = option === '--port' ? '--grpc-port' : '--port';
-  const folder = temporaryFolder();
+  const folder = testFolder();
   const second = startCli(['up', option, port, other, '0', '--log', 'off', '--json'], {
     cwd: folder,
   });
@@ -70,11 +70,10 @@ it.each(['--port', '--grpc-port'])('%s of another node is refused', async (optio
   // The ports and the folder of the refused node are free again.
   await using third = await startNodeProcess({ folder });
   expect(third.url).not.toBe(shared.url);
-  rmSync(folder, { recursive: true, force: true });
 });
 
 it('without a port, the second node takes the next free ones', async () => {
-  const folders = [temporaryFolder(), temporaryFolder()];
+  const folders = [testFolder(), testFolder()];
   const nodes = [];
   for (const cwd of folders) {
     const node = startCli(['up', '--log', 'off', '--json'], { cwd });
@@ -89,6 +88,5 @@ it('without a port, the second node takes the next free ones', async () => {
     for (const { process } of nodes) process.kill('SIGTERM');
     const codes = await Promise.all(nodes.map(async ({ ended }) => (await ended).code));
     expect(codes).toEqual([0, 0]);
-    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   }
 });
