@@ -7,32 +7,21 @@
  */
 import { existsSync } from 'node:fs';
 import { mlp, withLoss } from '@skein/onnx';
-import { clippedStep, correlatedNoise, noiseFor, secureRandom, type Mechanism } from '@skein/train';
+import { correlatedNoise, noiseFor, secureRandom, type Mechanism } from '@skein/train';
 import {
   equalSites,
   federatedModel,
   levelWidth,
   noisePlan,
   openLocalTraining,
-  openPrivateTraining,
   poissonSample,
   strategyOf,
   tensorsOf,
   type SumEncoding,
 } from '@skein/train/federated';
 import { nativeBackend } from '@skein/train/native';
-import {
-  FEATURES,
-  heartAccuracy,
-  heartDataset,
-  heartFixture,
-  heartModel,
-  heartRows,
-  HOSPITALS,
-  noHeartData,
-  pooledRows,
-  publiclyScaled,
-} from '../../../packages/train/src/testing/heart.ts';
+import { FEATURES, heartAccuracy, noHeartData } from '../../../packages/train/src/testing/heart.ts';
+import { DENOMINATOR, openHeartSites } from '../../../packages/train/src/testing/private-heart.ts';
 import type { RowGroup } from '../harness/row-group.ts';
 import { accuracy, pictures, PICTURES } from './simulation.ts';
 
@@ -90,30 +79,15 @@ function rounds(
   };
 }
 
-/** Training rows of the four hospitals. */
-const ROWS = 486;
-
 /** Patients: DP-FedSGD of a logistic regression. @returns the pooled accuracy of each run. */
 async function heartRuns(spending: Spending, budget: Budget, runs: number, rate = 1) {
-  const fixture = heartFixture();
-  const hospitals = HOSPITALS.map((name) => heartRows(name, fixture));
-  const test = pooledRows(hospitals.map((each) => publiclyScaled(each.test)));
-  const step = clippedStep(heartModel, { batch: 64 });
+  const { sites, test, close } = await openHeartSites();
   const length = FEATURES + 1;
-  const encoding = { length, sites: HOSPITALS.length, bits: 16, range: 200 } as const;
-  const sites = await Promise.all(
-    hospitals.map(async ({ train }) => ({
-      count: train.y.length,
-      training: await openPrivateTraining(step, {
-        backend: nativeBackend,
-        rows: heartDataset(publiclyScaled(train)),
-        mask: 'mask',
-        sampling: { kind: 'all' },
-        norm: 1,
-      }),
-    })),
-  );
-  const strategy = strategyOf('fedavg', { serverRate: rate, denominator: ROWS / spending.turns });
+  const encoding = { length, sites: sites.length, bits: 16, range: 200 } as const;
+  const strategy = strategyOf('fedavg', {
+    serverRate: rate,
+    denominator: DENOMINATOR / spending.turns,
+  });
   const found: number[] = [];
   let noise = 0;
   for (let run = 0; run < runs; run++) {
@@ -130,7 +104,7 @@ async function heartRuns(spending: Spending, budget: Budget, runs: number, rate 
     }
     found.push(heartAccuracy(state.parameters, test));
   }
-  await Promise.all(sites.map(({ training }) => training.close()));
+  await close();
   return { noise, found };
 }
 
