@@ -2,13 +2,14 @@
 import {
   CONFLICT,
   EXISTS,
-  type ErrorRow,
   FORBIDDEN,
-  GRPC,
   INVALID,
+  NOT_NOW,
   UNAUTHENTICATED,
   UNAVAILABLE,
+  UNFIT,
   UNKNOWN,
+  type ErrorRow,
 } from './row.ts';
 
 export const FEDERATION_ERRORS = {
@@ -30,9 +31,7 @@ export const FEDERATION_ERRORS = {
     retryMs: 5000,
   },
   FEDERATION_MOVED: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'load',
+    ...NOT_NOW,
     meaning: 'The federation was changed meanwhile, by another coordinator or an operator.',
     fix: 'Read its status and decide anew.',
     retryMs: 1000,
@@ -84,9 +83,7 @@ export const FEDERATION_ERRORS = {
     fix: 'Send the stored answer again; if there is no second copy of the site, its key may be stolen: have it revoked.',
   },
   PHASE_CLOSED: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'load',
+    ...NOT_NOW,
     meaning:
       'An answer came for a phase that is not the present one, or from a site outside its roster.',
     fix: 'Wait for the next task.',
@@ -104,16 +101,12 @@ export const FEDERATION_ERRORS = {
     fix: 'Use the model as it is, or agree with all sites on a new plan and budget.',
   },
   AUDIT_UNFIT: {
-    http: 422,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...UNFIT,
     meaning: 'An audit by canaries of one site can tell nothing of this federation.',
     fix: 'Audit a federation with privacy patient, strategy fedsgd or fedavg, all numbers of the model in each round, and two rounds or more.',
   },
   LEDGER_INVALID: {
-    http: 422,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...UNFIT,
     meaning: 'A ledger was edited, cut or signed by another key.',
     fix: 'Compare the entry that the message names with the copy of another participant.',
   },

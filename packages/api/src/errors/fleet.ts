@@ -1,5 +1,5 @@
 /** Errors of a fleet: its shared state. */
-import { type ErrorRow, GRPC } from './row.ts';
+import { GRPC, NOT_NOW, type ErrorRow } from './row.ts';
 
 export const FLEET_ERRORS = {
   CHANGES_TRIMMED: {
@@ -26,9 +26,7 @@ export const FLEET_ERRORS = {
     fix: 'Unload a deployment, give the members more memory for models (--model-memory), or add a member with enough of it.',
   },
   LEASE_LOST: {
-    http: 409,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'load',
+    ...NOT_NOW,
     meaning: 'The writer no longer holds the lease under which it writes; nothing was changed.',
     fix: 'Acquire the lease again, read the record again, then decide anew.',
     retryMs: 1000,

@@ -1,37 +1,38 @@
 /** Errors of generative models and of the upstreams that run them. */
-import { type ErrorRow, FORBIDDEN, GRPC, INVALID, OVER_LIMIT, UNAVAILABLE } from './row.ts';
+import {
+  FORBIDDEN,
+  GRPC,
+  INVALID,
+  OVER_LIMIT,
+  TIMED_OUT,
+  UNAVAILABLE,
+  UPSTREAM,
+  type ErrorRow,
+} from './row.ts';
 
 export const GENERATIVE_ERRORS = {
   UPSTREAM_UNREACHABLE: {
-    http: 502,
-    grpc: GRPC.UNAVAILABLE,
-    kind: 'load',
+    ...UPSTREAM,
     meaning:
       'No connection to the provider of the model: its name does not resolve, it refuses, or its certificate is not trusted.',
     fix: 'Check the address of the provider; for a certificate of your own, start the node with NODE_EXTRA_CA_CERTS.',
     retryMs: 1000,
   },
   UPSTREAM_FAILED: {
-    http: 502,
-    grpc: GRPC.UNAVAILABLE,
-    kind: 'load',
+    ...UPSTREAM,
     meaning:
       'The provider of the model answered with an error of its own, or with something that is no answer.',
     fix: 'Send the request again; add a second provider to the model, which then takes over.',
     retryMs: 1000,
   },
   UPSTREAM_CUT: {
-    http: 502,
-    grpc: GRPC.UNAVAILABLE,
-    kind: 'load',
+    ...UPSTREAM,
     meaning: 'The provider ended its answer without saying that it is complete.',
     fix: 'Send the request again; what has arrived is a part of the answer.',
     retryMs: 1000,
   },
   UPSTREAM_TIMEOUT: {
-    http: 504,
-    grpc: GRPC.DEADLINE_EXCEEDED,
-    kind: 'load',
+    ...TIMED_OUT,
     meaning:
       'The provider sent no first token by the deadline, or no next one within the gap of the model.',
     fix: 'Send the request again, give the model a longer objective, or add a second provider to it.',

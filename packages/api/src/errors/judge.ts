@@ -1,5 +1,5 @@
 /** Errors of the judge. */
-import { CONFLICT, EXISTS, type ErrorRow, GRPC, UNAVAILABLE, UNKNOWN } from './row.ts';
+import { CONFLICT, EXISTS, GRPC, UNAVAILABLE, UNFIT, UNKNOWN, type ErrorRow } from './row.ts';
 
 export const JUDGE_ERRORS = {
   PROBLEM_INVALID: {
@@ -17,9 +17,7 @@ export const JUDGE_ERRORS = {
     fix: 'Replace the part that the message names; docs/guide/judge.md lists what is supported.',
   },
   PROBLEM_LIMITS: {
-    http: 422,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...UNFIT,
     meaning: 'A problem asks for limits that cannot be enforced here.',
     fix: 'Lower the limit that the message names, or judge on a machine and with a sandbox that enforce it.',
   },
@@ -32,9 +30,7 @@ export const JUDGE_ERRORS = {
     fix: 'Correct the part that the message names and submit again.',
   },
   LANGUAGE_UNAVAILABLE: {
-    http: 422,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...UNFIT,
     meaning: 'The toolchain of the language is not installed in the sandbox.',
     fix: 'Install the Debian package that the message names in the sandbox’s image, or submit in another language.',
   },

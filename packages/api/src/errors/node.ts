@@ -2,11 +2,12 @@
 import {
   CONFLICT,
   EXISTS,
-  type ErrorRow,
+  FAULT,
   GRPC,
   INVALID,
   PRECONDITION,
   UNAVAILABLE,
+  type ErrorRow,
 } from './row.ts';
 
 export const NODE_ERRORS = {
@@ -20,16 +21,12 @@ export const NODE_ERRORS = {
     retryMs: 10_000,
   },
   ARTIFACT_CORRUPT: {
-    http: 500,
-    grpc: GRPC.INTERNAL,
-    kind: 'fault',
+    ...FAULT,
     meaning: 'A stored artifact no longer has its digest, so it is not served.',
     fix: 'Deploy the model file again; check the disk.',
   },
   STATE_CORRUPT: {
-    http: 500,
-    grpc: GRPC.INTERNAL,
-    kind: 'fault',
+    ...FAULT,
     meaning: 'The database in the data folder is damaged, or is not a database of Skein.',
     fix: 'Restore state.sqlite from a backup, or move it away to start empty; check the disk.',
   },
@@ -113,9 +110,7 @@ export const NODE_ERRORS = {
     fix: 'Name the CA of its certificate with --ca FILE (or SKEIN_CA), and a client certificate, if the node requires one, with --cert and --cert-key; the reason is in the message.',
   },
   INTERNAL: {
-    http: 500,
-    grpc: GRPC.INTERNAL,
-    kind: 'fault',
+    ...FAULT,
     meaning: 'A fault of Skein.',
     fix: 'The node’s log has the details under the request id in the message; please report it.',
   },

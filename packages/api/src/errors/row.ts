@@ -46,3 +46,12 @@ export const CONFLICT = { http: 409, grpc: GRPC.FAILED_PRECONDITION, kind: 'user
 export const EXISTS = { http: 409, grpc: GRPC.ALREADY_EXISTS, kind: 'user' } as const;
 export const OVER_LIMIT = { http: 429, grpc: GRPC.RESOURCE_EXHAUSTED, kind: 'load' } as const;
 export const UNAVAILABLE = { http: 503, grpc: GRPC.UNAVAILABLE, kind: 'load' } as const;
+/** What was sent can be read, and cannot be used. */
+export const UNFIT = { http: 422, grpc: GRPC.FAILED_PRECONDITION, kind: 'user' } as const;
+/** What was agreed on does not hold. */
+export const UNMET = { http: 412, grpc: GRPC.FAILED_PRECONDITION, kind: 'user' } as const;
+/** Another piece of work is in the way. */
+export const NOT_NOW = { http: 409, grpc: GRPC.FAILED_PRECONDITION, kind: 'load' } as const;
+export const UPSTREAM = { http: 502, grpc: GRPC.UNAVAILABLE, kind: 'load' } as const;
+export const TIMED_OUT = { http: 504, grpc: GRPC.DEADLINE_EXCEEDED, kind: 'load' } as const;
+export const FAULT = { http: 500, grpc: GRPC.INTERNAL, kind: 'fault' } as const;

@@ -1,12 +1,14 @@
 /** Errors of load and deadlines, of models and deployments. */
 import {
   CONFLICT,
-  type ErrorRow,
   GRPC,
   INVALID,
   OVER_LIMIT,
   PRECONDITION,
+  TIMED_OUT,
   UNAVAILABLE,
+  UNFIT,
+  type ErrorRow,
 } from './row.ts';
 
 export const SERVING_ERRORS = {
@@ -23,16 +25,12 @@ export const SERVING_ERRORS = {
     retryMs: 1000,
   },
   DEADLINE_EXCEEDED: {
-    http: 504,
-    grpc: GRPC.DEADLINE_EXCEEDED,
-    kind: 'load',
+    ...TIMED_OUT,
     meaning: 'The deadline passed before an answer was ready.',
     fix: 'Give a longer deadline, or add replicas.',
   },
   STREAM_STALLED: {
-    http: 504,
-    grpc: GRPC.DEADLINE_EXCEEDED,
-    kind: 'load',
+    ...TIMED_OUT,
     meaning: 'The next chunk of a stream did not come within the objective of the deployment.',
     fix: 'Send the request again, or deploy it with a longer objective.',
   },
@@ -84,9 +82,7 @@ export const SERVING_ERRORS = {
     retryMs: 100,
   },
   REQUEST_QUARANTINED: {
-    http: 422,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...UNFIT,
     meaning: 'Replicas crashed twice while they ran only a request with these inputs.',
     fix: 'Do not send these inputs again; run the model on them where it was exported, and deploy a version that survives them.',
   },

@@ -1,5 +1,5 @@
 /** Errors of a site of a federation. */
-import { CONFLICT, type ErrorRow, GRPC, INVALID } from './row.ts';
+import { CONFLICT, GRPC, INVALID, UNMET, type ErrorRow } from './row.ts';
 
 export const SITE_ERRORS = {
   SITE_DATA_UNFIT: {
@@ -8,16 +8,12 @@ export const SITE_ERRORS = {
     fix: 'Correct the column or row that the message names; rows are counted from 0, without the header. The plan lists the columns, their ranges and categories.',
   },
   SITE_TERMS_REFUSED: {
-    http: 412,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...UNMET,
     meaning: 'The plan of a federation does not meet the terms that the site demands.',
     fix: 'Ask the operator of the federation for a plan with these terms, or demand less with --max-epsilon and --min-sites.',
   },
   PRIVACY_LIMIT_REACHED: {
-    http: 412,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...UNMET,
     meaning:
       'A federation would tell more of the rows of a site, together with its other federations, than the limit of its account allows.',
     fix: 'Read `skein privacy account`: close a federation that will not go on (`skein privacy close`), ask for a plan that spends less, or raise the limit (`skein privacy limit`).',
@@ -41,9 +37,7 @@ export const SITE_ERRORS = {
     fix: 'Stop that process, or give this helper a folder and keys of its own with --data.',
   },
   HELPER_NOT_NAMED: {
-    http: 412,
-    grpc: GRPC.FAILED_PRECONDITION,
-    kind: 'user',
+    ...UNMET,
     meaning: 'The plan of a federation does not name this helper with its two keys.',
     fix: 'Give the operator of the federation what `skein helper key` prints, for a new plan; run the helper on the data folder that has these keys.',
   },
