@@ -4,9 +4,9 @@ import { join, resolve } from 'node:path';
 import { isAlive } from '@skein/api/machine';
 import type { Client } from '@skein/api/client';
 import type { Trust } from '@skein/load';
-import type { Context } from '../command-line/command.ts';
+import type { Context, OptionValues } from '../command-line/command.ts';
 import { text } from '../command-line/option.ts';
-import { readTrust, trustingFetch, trustOptions, type TrustChoice } from './trust.ts';
+import { readTrust, trustingFetch, trustOptions } from './trust.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:4700';
 
@@ -32,11 +32,7 @@ export const connectionOptions = {
 /** Where a command was called, and what ends its calls. */
 export type Place = Pick<Context, 'cwd' | 'env'> & Partial<Pick<Context, 'signal'>>;
 
-export interface ConnectionChoice extends TrustChoice {
-  readonly server: string | undefined;
-  readonly key: string | undefined;
-  readonly data: string | undefined;
-}
+export type ConnectionChoice = OptionValues<typeof connectionOptions>;
 
 /** Wraps the fetch of a client, such as for a counter of bytes. */
 export type FetchWrapper = (fetch: typeof globalThis.fetch) => typeof globalThis.fetch;

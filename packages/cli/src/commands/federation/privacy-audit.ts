@@ -28,7 +28,7 @@ import {
 import { renderTable, type Column } from '../../output/table.ts';
 import { auditModel } from '../../federation/model-audit.ts';
 import { linkOf, progressOf, socketOf, termOptions } from '../../federation/participation.ts';
-import { type TrustChoice, trustOptions } from '../../connection/trust.ts';
+import { trustOptions } from '../../connection/trust.ts';
 import { usageError } from '../../command-line/usage.ts';
 
 interface Row {
@@ -39,6 +39,53 @@ interface Row {
 
 /** Times that each site is killed and asked again: with fresh noise each time the noise would be halved. */
 const RESUMES = 3;
+
+const options = {
+  noise: decimal(
+    'NOISE',
+    'Standard deviation of the noise over the sensitivity; without URL. Default: 1.',
+    { min: 0.1, max: 100 },
+  ),
+  rounds: integer('N', 'Rounds of the training; without URL. Default: 1.', {
+    min: 1,
+    max: 1000,
+  }),
+  canaries: integer('N', 'Canaries. Default: 2000; with URL 200.', { min: 100, max: 5000 }),
+  sites: integer('N', 'Sites that share canaries and noise; without URL. Default: 4.', {
+    min: 1,
+    max: 16,
+  }),
+  model: text('FILE', 'Audit this model, of `skein train` or of a federation, as ONNX.', {
+    completes: 'file',
+  }),
+  before: text('FILE', 'With --model: the same network before its training; finds more.', {
+    completes: 'file',
+  }),
+  data: text('FILE', 'With --model: the canaries of `skein privacy canaries`.', {
+    completes: 'file',
+  }),
+  plan: text('FILE', 'With --model: the plan, for the columns of the canaries.', {
+    completes: 'file',
+  }),
+  epsilon: decimal('E', 'With --model: what its training says that it spends.', {
+    min: 0,
+    max: 1e3,
+  }),
+  delta: decimal(
+    'D',
+    'The probability with which epsilon may not hold; without URL. Default: 1e-5.',
+    { min: 1e-9, max: 0.1 },
+  ),
+  confidence: withDefault(
+    decimal('C', 'Confidence of each bound.', { min: 0.5, max: 0.9999 }),
+    '0.999',
+  ),
+  accept: flag('With URL: accept the plan, and take part.'),
+  ...termOptions,
+  folder: dataOption,
+  ...trustOptions,
+};
+type Choice = OptionValues<typeof options>;
 
 export const privacyAudit = defineCommand({
   name: 'privacy audit',
@@ -65,51 +112,7 @@ export const privacyAudit = defineCommand({
   arguments: {
     url: optionalArgument('URL', 'The link of an invitation to the federation to audit.'),
   },
-  options: {
-    noise: decimal(
-      'NOISE',
-      'Standard deviation of the noise over the sensitivity; without URL. Default: 1.',
-      { min: 0.1, max: 100 },
-    ),
-    rounds: integer('N', 'Rounds of the training; without URL. Default: 1.', {
-      min: 1,
-      max: 1000,
-    }),
-    canaries: integer('N', 'Canaries. Default: 2000; with URL 200.', { min: 100, max: 5000 }),
-    sites: integer('N', 'Sites that share canaries and noise; without URL. Default: 4.', {
-      min: 1,
-      max: 16,
-    }),
-    model: text('FILE', 'Audit this model, of `skein train` or of a federation, as ONNX.', {
-      completes: 'file',
-    }),
-    before: text('FILE', 'With --model: the same network before its training; finds more.', {
-      completes: 'file',
-    }),
-    data: text('FILE', 'With --model: the canaries of `skein privacy canaries`.', {
-      completes: 'file',
-    }),
-    plan: text('FILE', 'With --model: the plan, for the columns of the canaries.', {
-      completes: 'file',
-    }),
-    epsilon: decimal('E', 'With --model: what its training says that it spends.', {
-      min: 0,
-      max: 1e3,
-    }),
-    delta: decimal(
-      'D',
-      'The probability with which epsilon may not hold; without URL. Default: 1e-5.',
-      { min: 1e-9, max: 0.1 },
-    ),
-    confidence: withDefault(
-      decimal('C', 'Confidence of each bound.', { min: 0.5, max: 0.9999 }),
-      '0.999',
-    ),
-    accept: flag('With URL: accept the plan, and take part.'),
-    ...termOptions,
-    folder: dataOption,
-    ...trustOptions,
-  },
+  options,
   async run(context, { url, ...given }): Promise<AuditReport> {
     try {
       if (given.model !== undefined) return await modelAudit(context, url, given);
@@ -156,30 +159,11 @@ export const privacyAudit = defineCommand({
   exitCode: ({ verdict }) => (verdict === 'holds' ? 0 : 1),
 });
 
-interface OwnChoice {
-  readonly noise: number | undefined;
-  readonly rounds: number | undefined;
-  readonly canaries: number | undefined;
-  readonly sites: number | undefined;
-  readonly delta: number | undefined;
-  readonly confidence: number;
-  readonly accept: boolean;
-}
-
-interface ModelChoice extends Pick<OwnChoice, 'noise' | 'rounds' | 'canaries' | 'sites' | 'delta'> {
-  readonly model?: string | undefined;
-  readonly before: string | undefined;
-  readonly data: string | undefined;
-  readonly plan: string | undefined;
-  readonly epsilon: number | undefined;
-  readonly confidence: number;
-}
-
 /** Of a finished model. */
 async function modelAudit(
   { cwd }: Context,
   url: string | undefined,
-  choice: ModelChoice,
+  choice: Choice,
 ): Promise<AuditReport> {
   if (url !== undefined) throw usageError('--model: a federation that runs has its own model.');
   for (const name of ['noise', 'rounds', 'canaries', 'sites'] as const) {
@@ -193,7 +177,7 @@ async function modelAudit(
 }
 
 /** Of the training of this installation. */
-async function ownAudit(choice: OwnChoice): Promise<AuditReport> {
+async function ownAudit(choice: Choice): Promise<AuditReport> {
   const { noise = 1, rounds = 1, canaries = 2000, sites = 4, delta = 1e-5 } = choice;
   if (choice.accept) throw usageError('--accept: there is no plan to accept without URL.');
   const folder = await mkdtemp(join(tmpdir(), 'skein-audit-'));
@@ -212,12 +196,8 @@ async function ownAudit(choice: OwnChoice): Promise<AuditReport> {
   }
 }
 
-type LiveChoice = OwnChoice &
-  OptionValues<typeof termOptions> &
-  TrustChoice & { readonly folder: string | undefined };
-
 /** Of a federation that this process takes part in, to its end. */
-async function liveAudit(context: Context, url: string, choice: LiveChoice): Promise<AuditReport> {
+async function liveAudit(context: Context, url: string, choice: Choice): Promise<AuditReport> {
   for (const name of ['noise', 'rounds', 'sites', 'delta'] as const) {
     if (choice[name] === undefined) continue;
     throw usageError(`--${name}: the plan of the federation says it.`);

@@ -14,6 +14,7 @@ import {
   type State,
 } from '@skein/state';
 import { copyDatabase } from '@skein/state/transfer';
+import type { OptionValues } from '../../command-line/command.ts';
 import { dataFolder, dataOption, type Place } from '../../connection/connection.ts';
 import { text } from '../../command-line/option.ts';
 import { usageError } from '../../command-line/usage.ts';
@@ -25,12 +26,7 @@ export const placeOptions = {
   namespace: text('NAME', 'Its namespace in this Redis.'),
 };
 
-interface PlaceChoice {
-  readonly data?: string | undefined;
-  readonly redis?: string | undefined;
-  readonly blobs?: string | undefined;
-  readonly namespace?: string | undefined;
-}
+type PlaceChoice = Partial<OptionValues<typeof placeOptions>>;
 
 interface OpenPlace {
   readonly state: State;
