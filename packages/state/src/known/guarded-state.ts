@@ -3,37 +3,7 @@
  * written to. A call then fails at once with the reason, and does not wait for the store.
  */
 import type { Records, State } from '../contract.ts';
-
-/** Every method; `write`: it decides something for the whole fleet. */
-const METHODS = {
-  addVersion: 'write',
-  versions: 'read',
-  version: 'read',
-  removeVersion: 'write',
-  deployments: 'read',
-  deployment: 'read',
-  putDeployment: 'write',
-  deploymentRevisions: 'read',
-  removeDeployment: 'write',
-  tombstones: 'read',
-  addHistory: 'note',
-  history: 'read',
-  historyAfter: 'read',
-  putRun: 'write',
-  runs: 'read',
-  run: 'read',
-  removeRun: 'write',
-  addKey: 'write',
-  keys: 'read',
-  revokeKey: 'write',
-  putDeclaration: 'write',
-  declarations: 'read',
-  removeDeclaration: 'write',
-  addAudit: 'note',
-  audit: 'read',
-  versionCounters: 'read',
-  restore: 'write',
-} as const satisfies Record<keyof Records, 'read' | 'note' | 'write'>;
+import { RECORD_METHODS } from '../record-methods.ts';
 
 export interface Guard {
   /** @throws SkeinError when the store is away. */
@@ -43,7 +13,7 @@ export interface Guard {
 }
 
 export function guardedState({ reachable, writable }: Guard): Omit<State, 'close'> {
-  const methods = Object.entries(METHODS).map(([name, kind]) => {
+  const methods = Object.entries(RECORD_METHODS).map(([name, kind]) => {
     const method = name as keyof Records;
     const store = kind === 'write' ? writable : reachable;
     return [

@@ -11,7 +11,8 @@
 import { SkeinError } from '@skein/api/errors';
 import { startThread } from '@skein/calls';
 import { createArrivals } from '../changes/arrivals.ts';
-import type { State } from '../contract.ts';
+import type { Records, State } from '../contract.ts';
+import { RECORD_METHODS } from '../record-methods.ts';
 import { stateOver, type StateStore } from '../store.ts';
 import { openLocalState } from './local-state.ts';
 import type { StateCalls } from './state-worker.ts';
@@ -21,35 +22,8 @@ const WORKER_ENTRY = new URL('./state-worker.ts', import.meta.url);
 /** How long a reader of the change feed waits before it reads anyway: another process may have written. */
 const LOOK_MS = 500;
 
-/** Every method of the store, and whether it may add to the change feed; a missing one does not compile. */
-const METHODS = {
-  addVersion: 'announces',
-  versions: 'quiet',
-  version: 'quiet',
-  removeVersion: 'announces',
-  deployments: 'quiet',
-  deployment: 'quiet',
-  putDeployment: 'announces',
-  deploymentRevisions: 'quiet',
-  removeDeployment: 'announces',
-  tombstones: 'quiet',
-  addHistory: 'announces',
-  history: 'quiet',
-  historyAfter: 'quiet',
-  putRun: 'announces',
-  runs: 'quiet',
-  run: 'quiet',
-  removeRun: 'announces',
-  addKey: 'announces',
-  keys: 'quiet',
-  revokeKey: 'announces',
-  putDeclaration: 'announces',
-  declarations: 'quiet',
-  removeDeclaration: 'announces',
-  addAudit: 'quiet',
-  audit: 'quiet',
-  versionCounters: 'quiet',
-  restore: 'announces',
+/** The other methods of the store, and whether they add to the change feed. */
+const OTHER_METHODS = {
   position: 'quiet',
   changesAfter: 'quiet',
   joinMember: 'announces',
@@ -72,7 +46,8 @@ const METHODS = {
   removeResponse: 'quiet',
   removeResponses: 'quiet',
   close: 'quiet',
-} as const satisfies Record<keyof StateStore, 'announces' | 'quiet'>;
+} as const satisfies Record<Exclude<keyof StateStore, keyof Records>, 'announces' | 'quiet'>;
+const METHODS = { ...RECORD_METHODS, ...OTHER_METHODS };
 
 export interface SqliteStateOptions {
   /** For tests: ms since the epoch. */
@@ -94,7 +69,7 @@ export async function openSqliteState(
   const arrivals = createArrivals(LOOK_MS);
   const waking = Object.entries(METHODS).map(([name, effect]) => {
     const method = store[name as keyof StateStore] as (...args: unknown[]) => Promise<unknown>;
-    if (effect === 'quiet') return [name, method];
+    if (effect === 'quiet' || effect === 'read') return [name, method];
     return [name, (...args: unknown[]) => method(...args).finally(() => arrivals.wake())];
   });
   return stateOver(Object.fromEntries(waking) as StateStore, arrivals);
