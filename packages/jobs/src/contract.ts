@@ -16,32 +16,11 @@
  * - Leases follow the store's clock, never the clock of a worker.
  * - Every method is one atomic transition; an acknowledged one survives `kill -9` of any process.
  */
+import type { JobCause as Cause, JobState } from '@skein/api';
 import type { Work, WorkResult } from './work.ts';
 
-export type JobState =
-  | 'blocked'
-  | 'ready'
-  | 'running'
-  | 'succeeded'
-  | 'failed'
-  | 'cancelled'
-  | 'dead';
-
-/** Why an attempt, or a job, did not succeed. */
-export type Cause =
-  | 'error'
-  | 'exit-code'
-  | 'signal'
-  | 'out-of-memory'
-  | 'timeout'
-  | 'output-limit'
-  | 'lease-lost'
-  | 'preempted'
-  | 'refused'
-  | 'deadline'
-  | 'parent-failed'
-  | 'cancelled'
-  | 'gang-broken';
+/** `Cause`: why an attempt, or a job, did not succeed. */
+export type { JobState, Cause };
 
 export interface RetryPolicy {
   /** Attempts in all, at least 1. A preempted attempt does not count. */

@@ -5,7 +5,7 @@
  *
  *   face → deployment (cache, traffic split, shadow) → target (admission → queue → batcher → replica) → face
  */
-import type { DeploymentSettings, SkeinError } from '@skein/api';
+import type { DeploymentSettings, ReplicaState, SkeinError } from '@skein/api';
 import type { Signature, TensorMap } from '@skein/onnx';
 import type { RunTimes } from '@skein/runtime';
 
@@ -198,7 +198,7 @@ export interface Target {
 
 export interface ReplicaSnapshot {
   readonly id: string;
-  readonly state: 'loading' | 'warming' | 'ready' | 'draining' | 'gone';
+  readonly state: ReplicaState;
   readonly busy: boolean;
   /** Where its model runs; absent for a composition. */
   readonly isolation?: 'thread' | 'process' | undefined;

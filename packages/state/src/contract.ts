@@ -5,6 +5,7 @@
  * revision.
  */
 import type {
+  HistoryView,
   DeploymentSettings,
   RolloutPlan,
   RolloutView,
@@ -79,17 +80,7 @@ export interface HistoryEntry {
   readonly id: number;
   readonly at: Timestamp;
   readonly deployment: string;
-  readonly kind:
-    | 'deployed'
-    | 'settings-changed'
-    | 'rollout-started'
-    | 'rollout-step'
-    | 'rollout-finished'
-    | 'rolled-back'
-    | 'scaled'
-    | 'replica-lost'
-    | 'unloaded'
-    | 'undeployed';
+  readonly kind: HistoryView['kind'];
   readonly reason: string;
   /** Data behind the reason: versions, weights, counts, measurements. */
   readonly details: Readonly<Record<string, unknown>>;

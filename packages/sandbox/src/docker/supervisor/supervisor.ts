@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { Readable, Writable, type Duplex } from 'node:stream';
 import { orderFrame, ReportReader, type Order, type ReportFrame } from './frames.ts';
+import type { EndedBy } from '../../contract.ts';
 
 /** Bytes of one stream that may be on their way; the same number is in command.py. */
 const WINDOW_BYTES = 256 * 1024;
@@ -56,14 +57,7 @@ export type Spec =
 
 /** How it ended, as the supervisor reports it. */
 export interface Ended {
-  readonly endedBy:
-    | 'exit'
-    | 'signal'
-    | 'cpu-limit'
-    | 'wall-limit'
-    | 'out-of-memory'
-    | 'output-limit'
-    | 'killed';
+  readonly endedBy: EndedBy;
   readonly exitCode: number | null;
   /** Number of the signal. */
   readonly signal: number | null;
