@@ -5,6 +5,7 @@
  * revision.
  */
 import type {
+  AuditView,
   HistoryView,
   DeploymentSettings,
   RolloutPlan,
@@ -76,17 +77,7 @@ export interface DeploymentRecord {
 }
 
 /** An event of a deployment, with its reason. */
-export interface HistoryEntry {
-  readonly id: number;
-  readonly at: Timestamp;
-  readonly deployment: string;
-  readonly kind: HistoryView['kind'];
-  readonly reason: string;
-  /** Data behind the reason: versions, weights, counts, measurements. */
-  readonly details: Readonly<Record<string, unknown>>;
-  /** The API key's id, or `local` on an open loopback node, or `skein` for the node itself. */
-  readonly actor: string;
-}
+export type HistoryEntry = Readonly<HistoryView>;
 
 export interface KeyRecord {
   readonly id: string;
@@ -120,15 +111,7 @@ export interface DeclarationRecord {
 }
 
 /** One management action: the actor, the action, its subject and its outcome. Bodies are never recorded. */
-export interface AuditEntry {
-  readonly id: number;
-  readonly at: Timestamp;
-  readonly actor: string;
-  readonly action: string;
-  readonly subject: string;
-  readonly outcome: string;
-  readonly remote: string;
-}
+export type AuditEntry = Readonly<AuditView>;
 
 /** A deployment that was removed. */
 export interface Tombstone {

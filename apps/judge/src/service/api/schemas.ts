@@ -3,10 +3,9 @@
  * bytes.
  */
 import { z } from 'zod';
-import { VERDICT_NAMES, type Verdict } from '../../judging/verdict.ts';
+import { GroupRecord, TestRecord, UsageRecord, VerdictCode } from '../worker/wire.ts';
 
 const Time = z.iso.datetime();
-const VerdictCode = z.enum(Object.keys(VERDICT_NAMES) as [Verdict, ...Verdict[]]);
 
 export const ProblemId = z.string().min(1).max(255).describe('Short name of the problem.');
 export const SubmissionId = z.coerce
@@ -105,32 +104,13 @@ export const NewSubmission = z.strictObject({
 });
 export type NewSubmission = z.infer<typeof NewSubmission>;
 
-export const TestView = z.object({
-  name: z.string(),
-  verdict: VerdictCode,
-  reason: z.string(),
-  cpuMs: z.number(),
-  wallMs: z.number(),
-  memoryBytes: z.number(),
+export const TestView = TestRecord.omit({ usage: true }).extend({
+  ...UsageRecord.shape,
   passes: z.int(),
-  score: z.number().optional(),
-  teamMessage: z.string().optional(),
-  hint: z.string().optional(),
-  feedback: z
-    .object({ input: z.string(), output: z.string(), error: z.string(), answer: z.string() })
-    .optional()
-    .describe('Of tests whose data are public.'),
-  judgeMessage: z.string().optional().describe('For admins.'),
+  feedback: TestRecord.shape.feedback.describe('Of tests whose data are public.'),
+  judgeMessage: TestRecord.shape.judgeMessage.describe('For admins.'),
 });
 export type TestView = z.infer<typeof TestView>;
-
-const GroupView = z.object({
-  name: z.string(),
-  verdict: VerdictCode,
-  score: z.number().optional(),
-  maxScore: z.number().optional(),
-  skipped: z.boolean(),
-});
 
 export const SubmissionSummary = z.object({
   id: z.int(),
@@ -157,7 +137,7 @@ export const SubmissionView = SubmissionSummary.extend({
   note: z.string().optional().describe('Why it waits, or had to begin again.'),
   compileOutput: z.string().optional(),
   tests: z.array(TestView),
-  groups: z.array(GroupView),
+  groups: z.array(GroupRecord),
   total: z.int().optional().describe('Tests that there are.'),
   current: z.string().optional().describe('The test that runs.'),
   attempt: z.int().optional(),

@@ -9,9 +9,9 @@ import { z } from 'zod';
 import type { JudgeEvent, Judgement } from '../../judging/events.ts';
 import { type Verdict, VERDICT_NAMES } from '../../judging/verdict.ts';
 
-const VerdictCode = z.enum(Object.keys(VERDICT_NAMES) as [Verdict, ...Verdict[]]);
+export const VerdictCode = z.enum(Object.keys(VERDICT_NAMES) as [Verdict, ...Verdict[]]);
 
-const UsageRecord = z.object({
+export const UsageRecord = z.object({
   cpuMs: z.number(),
   wallMs: z.number(),
   memoryBytes: z.number(),

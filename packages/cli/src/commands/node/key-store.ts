@@ -3,6 +3,7 @@
  * listen on other addresses, so no node can create it.
  */
 import type { BudgetUsageView, NewKey } from '@skein/api';
+import type { KeyRecord } from '@skein/state';
 import type { Context } from '../../command-line/command.ts';
 import {
   connect,
@@ -13,18 +14,7 @@ import {
 } from '../../connection/connection.ts';
 
 /** The public part of a key. */
-export interface ShownKey {
-  readonly id: string;
-  readonly label: string;
-  readonly tenant: string;
-  readonly scopes: readonly string[];
-  readonly ratePerSecond?: number | undefined;
-  readonly maxConcurrent?: number | undefined;
-  readonly weight?: number | undefined;
-  readonly createdAt: string;
-  readonly expiresAt?: string | undefined;
-  readonly revokedAt?: string | undefined;
-}
+export type ShownKey = Omit<KeyRecord, 'secretHash'>;
 
 /** One key, and the resources that its tenant holds, which only a node knows. */
 export interface KeyDetails extends ShownKey {
