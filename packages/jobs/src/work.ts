@@ -2,21 +2,12 @@
  * What a job does: a command in a sandbox, or a trusted TypeScript task in a worker thread. The
  * store keeps this as opaque JSON; only workers read it.
  */
-import type { SandboxName } from '@skein/sandbox';
+import type { Limits, SandboxName } from '@skein/sandbox';
 
 export type Work = CommandWork | TaskWork;
 
 /** Limits of every command; the worker has defaults for absent ones. */
-export interface WorkLimits {
-  readonly cpuMs?: number | undefined;
-  readonly wallMs?: number | undefined;
-  readonly memoryBytes?: number | undefined;
-  readonly pids?: number | undefined;
-  readonly outputBytes?: number | undefined;
-  readonly fileBytes?: number | undefined;
-  readonly diskBytes?: number | undefined;
-  readonly cores?: number | undefined;
-}
+export type WorkLimits = { readonly [Name in keyof Limits]?: number | undefined };
 
 export interface CommandWork {
   readonly kind: 'command';

@@ -1,12 +1,15 @@
 /** What `skein join` and `skein helper join` share: the link, the terms, and what a person is told. */
+import { SkeinError } from '@skein/api';
 import { invitationOf, type Plan } from '@skein/federation';
-import type { SiteEvent } from '@skein/federation/site';
+import type { PlanWords, SiteEvent } from '@skein/federation/site';
 import { openSocket } from '@skein/federation/site/node';
 import { connectOptions } from '@skein/load';
 import type { Context } from '../command-line/command.ts';
 import { decimal, integer } from '../command-line/option.ts';
 import { readTrust } from '../connection/trust.ts';
 import { usageError } from '../command-line/usage.ts';
+import { planLines } from '../output/federation.ts';
+import type { Style } from '../output/style.ts';
 
 /** What a participant may demand of a plan. */
 export const termOptions = {
@@ -15,14 +18,47 @@ export const termOptions = {
   maxRounds: integer('N', 'Refuse a plan of more rounds.', { min: 1, max: 1e6 }),
 };
 
-/** Of a command that shows a plan, or takes part in it: 1 for terms that are not met, and for a federation that failed. */
-export function participationExit(result: {
-  readonly accepted: boolean;
+/** What a command tells that shows a plan, or takes part in it. */
+export interface Participation {
+  readonly plan: PlanWords;
+  readonly planDigest: string;
+  /** Of the participant: as the operator of the federation, or the plan, names it. */
+  readonly name: string;
+  /** Demanded terms that the plan does not meet. */
   readonly unmet: readonly string[];
+  readonly accepted: boolean;
   readonly status?: string;
-}): 0 | 1 {
-  const isBad = result.accepted ? result.status === 'failed' : result.unmet.length > 0;
-  return isBad ? 1 : 0;
+  readonly round?: number;
+  readonly reason?: string;
+}
+
+/** 1 for terms that are not met, and for a federation that failed. */
+export function participationExit({ accepted, status, unmet }: Participation): 0 | 1 {
+  return (accepted ? status === 'failed' : unmet.length > 0) ? 1 : 0;
+}
+
+/** Consents to the plan that the participant has read. */
+export const consentTo =
+  ({ planDigest }: Pick<Participation, 'planDigest'>) =>
+  async (joined: Pick<Participation, 'planDigest'>): Promise<void> => {
+    if (joined.planDigest === planDigest) return;
+    throw new SkeinError('SITE_PLAN_CHANGED', 'The plan changed while it was read.');
+  };
+
+/** What is said where nothing was accepted. @param facts of the participant. */
+export function unacceptedText(
+  { plan, unmet }: Participation,
+  facts: readonly string[],
+  toAccept: string,
+  style: Style,
+): string {
+  return [
+    ...planLines(plan, style),
+    ...facts,
+    ...(unmet.length === 0 ? [] : ['', `Your terms are not met: ${unmet.join('; ')}.`]),
+    '',
+    `Nothing was accepted. ${toAccept}, add --accept.`,
+  ].join('\n');
 }
 
 /** The node and the invitation of a link `https://node/join#skein-join_…`. */

@@ -7,20 +7,12 @@ import type { Command, RunningCommand, SandboxSession } from '../contract.ts';
 import { clusterError } from './cluster/cluster.ts';
 import { launchIn } from './command/launch.ts';
 import { WORKSPACE } from './pod/manifests.ts';
-import type { Pod } from './pod/pod.ts';
+import type { OpenedPod } from './pod/open-pod.ts';
 
 /** Programs of the driver move files; this only ends one that hangs, in milliseconds. */
 const FILES_WALL_MS = 600_000;
 
-export interface SessionParts {
-  readonly pod: Pod;
-  readonly limits: AllLimits;
-  readonly master: SandboxSession['master'];
-  /** Removes what the session has in the cluster. */
-  readonly remove: () => Promise<void>;
-}
-
-export function kubernetesSession({ pod, limits, master, remove }: SessionParts): SandboxSession {
+export function kubernetesSession({ pod, limits, master, remove }: OpenedPod): SandboxSession {
   function start(command: Command, within: AllLimits): RunningCommand {
     return startCommand(command, within, async () => {
       if (pod.isLost) {

@@ -1,7 +1,6 @@
 /** `skein helper`: this machine as a helper of federations: it removes masks from sums, and sees no update. */
 import { mkdir } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
-import { SkeinError } from '@skein/api';
 import type { PlannedHelper } from '@skein/federation';
 import {
   helperInPlan,
@@ -14,7 +13,6 @@ import {
 import {
   describePlan,
   lookAtPlan,
-  type PlanWords,
   requireTerms,
   runSite,
   unmetTerms,
@@ -22,13 +20,15 @@ import {
 import { defineCommand, type Context } from '../../command-line/command.ts';
 import { dataFolder, dataOption } from '../../connection/connection.ts';
 import { argument, flag, text, withDefault } from '../../command-line/option.ts';
-import { planLines } from '../../output/federation.ts';
 import {
+  consentTo,
   linkOf,
+  type Participation,
+  participationExit,
   progressOf,
   socketOf,
   termOptions,
-  participationExit,
+  unacceptedText,
 } from '../../federation/participation.ts';
 import { trustOptions } from '../../connection/trust.ts';
 
@@ -55,19 +55,6 @@ export const helperKey = defineCommand({
   },
   render: (keys) => JSON.stringify(keys, null, 2),
 });
-
-export interface HelperParticipation {
-  readonly plan: PlanWords;
-  readonly planDigest: string;
-  /** As the plan names this helper. */
-  readonly name: string;
-  /** Demanded terms that the plan does not meet. */
-  readonly unmet: readonly string[];
-  readonly accepted: boolean;
-  readonly status?: string;
-  readonly round?: number;
-  readonly reason?: string;
-}
 
 export const helperJoin = defineCommand({
   name: 'helper join',
@@ -99,23 +86,20 @@ export const helperJoin = defineCommand({
       const { name } = await helperInPlan(plan, memory);
       const unmet = unmetTerms(plan, terms);
       const shown = { plan: describePlan(plan), planDigest, name, unmet };
-      if (!accept) return { ...shown, accepted: false } satisfies HelperParticipation;
+      if (!accept) return { ...shown, accepted: false } satisfies Participation;
       requireTerms(plan, terms);
       lock = lockHelper(dataFolder(context, folder));
       const end = await runSite({
         invitation,
         open,
         memory,
-        async consent(joined) {
-          if (joined.planDigest === planDigest) return;
-          throw new SkeinError('SITE_PLAN_CHANGED', 'The plan changed while it was read.');
-        },
+        consent: consentTo(shown),
         prepare: (joined) => helperWork({ run: invitation.run, joined, memory }),
         onEvent: progressOf(context, plan).on,
         signal: context.signal,
       });
       context.notes.clear();
-      return { ...shown, accepted: true, ...end } satisfies HelperParticipation;
+      return { ...shown, accepted: true, ...end } satisfies Participation;
     } finally {
       lock?.release();
       await memory.close();
@@ -123,19 +107,12 @@ export const helperJoin = defineCommand({
   },
   endsItself: true,
   exitCode: participationExit,
-  render(result: HelperParticipation, style) {
-    const { accepted, name, status, round, reason, unmet } = result;
-    if (accepted) {
-      return `${style.green('✓')} The federation has ${status} after round ${round}: ${reason}`;
-    }
-    return [
-      ...planLines(result.plan, style),
-      '',
-      `The plan names this helper as ${name}.`,
-      ...(unmet.length === 0 ? [] : ['', `Your terms are not met: ${unmet.join('; ')}.`]),
-      '',
-      'Nothing was accepted. To help, add --accept.',
-    ].join('\n');
+  render(result: Participation, style) {
+    const { accepted, name, status, round, reason } = result;
+    const named = ['', `The plan names this helper as ${name}.`];
+    return accepted
+      ? `${style.green('✓')} The federation has ${status} after round ${round}: ${reason}`
+      : unacceptedText(result, named, 'To help', style);
   },
 });
 

@@ -5,7 +5,7 @@
  */
 import type { FederationView } from '@skein/api';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Participation } from './join.ts';
+import type { SiteParticipation } from './join.ts';
 import { startNodeProcess } from '../../../../server/src/testing/node-process.ts';
 import { type CliProcess, runCli } from '../../testing/cli.ts';
 import {
@@ -88,7 +88,7 @@ it('finishes a federation in which a site and the node are killed in the middle 
       // Told here only; half of the rows are of each class, more or less.
       quality: { round: ROUNDS - 1, majority: expect.any(Number), metrics: expect.any(Object) },
     });
-    const { quality } = JSON.parse(stdout) as Participation;
+    const { quality } = JSON.parse(stdout) as SiteParticipation;
     expect(quality!.metrics['accuracy']).toBeGreaterThan(quality!.majority! + 0.1);
   }
   const { status, version, round } = await expect

@@ -2,7 +2,6 @@
 import { createReadStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
-import { SkeinError } from '@skein/api';
 import { formatBytes } from '@skein/api/units';
 import { type Plan, seenText } from '@skein/federation';
 import {
@@ -10,7 +9,6 @@ import {
   lookAtPlan,
   openWork,
   outsideText,
-  type PlanWords,
   readSiteRows,
   requireTerms,
   runSite,
@@ -30,31 +28,23 @@ import {
 } from '../../federation/site-account.ts';
 import { givenFile } from '../../file.ts';
 import { argument, flag, text } from '../../command-line/option.ts';
-import { planLines } from '../../output/federation.ts';
 import {
+  consentTo,
   linkOf,
+  type Participation,
+  participationExit,
   progressOf,
   socketOf,
   termOptions,
-  participationExit,
+  unacceptedText,
 } from '../../federation/participation.ts';
 import { trustOptions } from '../../connection/trust.ts';
 import { usageError } from '../../command-line/usage.ts';
 
-export interface Participation {
-  readonly plan: PlanWords;
-  readonly planDigest: string;
-  /** As the operator of the federation named this site. */
-  readonly name: string;
-  /** Demanded terms that the plan does not meet. */
-  readonly unmet: readonly string[];
-  readonly accepted: boolean;
+export interface SiteParticipation extends Participation {
   /** Of the privacy account: before an acceptance as it would be. */
   readonly account: AccountReport;
   readonly rows?: Pick<SiteRows, 'count' | 'classes' | 'outside' | 'unused'>;
-  readonly status?: string;
-  readonly round?: number;
-  readonly reason?: string;
   readonly sentBytes?: number;
   /** The newest entry of the ledger that this site has signed, for `skein ledger verify --seen`. */
   readonly seen?: string;
@@ -117,7 +107,8 @@ export const join = defineCommand({
       const { report, refusal } = entrance.preview();
       const unmet = [...unmetTerms(plan, terms), ...(refusal === undefined ? [] : [refusal])];
       const shown = { plan: describePlan(plan), planDigest, name, unmet, ...rowFacts(rows) };
-      if (!accept) return { ...shown, accepted: false, account: report } satisfies Participation;
+      if (!accept)
+        return { ...shown, accepted: false, account: report } satisfies SiteParticipation;
       if (rows === undefined) throw usageError('Give the rows to train on: --data FILE.');
       requireTerms(plan, terms);
       if (once && plan.aggregation.kind !== 'committee') {
@@ -133,10 +124,7 @@ export const join = defineCommand({
         invitation,
         open,
         memory,
-        async consent(joined) {
-          if (joined.planDigest === planDigest) return;
-          throw new SkeinError('SITE_PLAN_CHANGED', 'The plan changed while it was read.');
-        },
+        consent: consentTo(shown),
         async prepare(joined, fetchModel) {
           model = await fetchModel();
           const { run } = invitation;
@@ -167,7 +155,7 @@ export const join = defineCommand({
           : { quality: await ownQuality(model, rows, sent) };
       const ended = { ...how, ...entry, ...found, sentBytes };
       const spent = entrance.leave(end.status);
-      return { ...shown, accepted: true, account: spent, ...ended } satisfies Participation;
+      return { ...shown, accepted: true, account: spent, ...ended } satisfies SiteParticipation;
     } finally {
       entrance?.[Symbol.dispose]();
       await memory.close();
@@ -175,9 +163,8 @@ export const join = defineCommand({
   },
   endsItself: true,
   exitCode: participationExit,
-  render(result: Participation, style) {
-    const { accepted, account, rows, status, round, reason, sentBytes, seen, unmet, quality } =
-      result;
+  render(result: SiteParticipation, style) {
+    const { accepted, account, rows, status, round, reason, sentBytes, seen, quality } = result;
     const file =
       rows === undefined
         ? []
@@ -187,15 +174,7 @@ export const join = defineCommand({
             ...rows.outside.map((each) => style.yellow(outsideText(each))),
           ];
     if (!accepted) {
-      return [
-        ...planLines(result.plan, style),
-        ...file,
-        '',
-        ...accountText(account),
-        ...(unmet.length === 0 ? [] : ['', `Your terms are not met: ${unmet.join('; ')}.`]),
-        '',
-        'Nothing was accepted. To take part, add --accept.',
-      ].join('\n');
+      return unacceptedText(result, [...file, '', ...accountText(account)], 'To take part', style);
     }
     const sent = `${formatBytes(sentBytes ?? 0)} were sent.`;
     const after = reason === '' || reason === status ? '.' : `: ${reason!.replace(/\.$/, '')}.`;
@@ -215,7 +194,7 @@ export const join = defineCommand({
   },
 });
 
-function rowFacts(rows: SiteRows | undefined): Pick<Participation, 'rows'> {
+function rowFacts(rows: SiteRows | undefined): Pick<SiteParticipation, 'rows'> {
   if (rows === undefined) return {};
   const { count, classes, outside, unused } = rows;
   return { rows: { count, classes, outside, unused } };

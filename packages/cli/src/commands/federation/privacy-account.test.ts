@@ -10,7 +10,7 @@ import {
   openFederationScene,
   TERMS,
 } from '../../testing/federation-scene.ts';
-import type { Participation } from './join.ts';
+import type { SiteParticipation } from './join.ts';
 
 const NAMES = ['north', 'south'];
 const ROUNDS = 2;
@@ -46,10 +46,10 @@ async function started() {
   return { id: federation.id, join };
 }
 
-async function trained({ join }: Awaited<ReturnType<typeof started>>): Promise<Participation> {
+async function trained({ join }: Awaited<ReturnType<typeof started>>): Promise<SiteParticipation> {
   const ends = await Promise.all(NAMES.map((name) => join(name, '--accept').ended));
   for (const { code, stderr } of ends) expect(code, stderr).toBe(0);
-  return JSON.parse(ends[0]!.stdout) as Participation;
+  return JSON.parse(ends[0]!.stdout) as SiteParticipation;
 }
 
 const shown = async (): Promise<AccountReport> => {
@@ -77,7 +77,7 @@ it('counts two federations with the same rows together, and refuses one beyond t
   const second = await started();
   const looked = await second.join('north').ended;
   expect(looked.code).toBe(1);
-  expect((JSON.parse(looked.stdout) as Participation).unmet).toEqual([
+  expect((JSON.parse(looked.stdout) as SiteParticipation).unmet).toEqual([
     expect.stringMatching(/^over all federations ε could reach 1\.\d+ for any one row/),
   ]);
   const refused = await second.join('north', '--accept').ended;
