@@ -1,6 +1,6 @@
 /** Asks a person for an API key. */
 import type { SkeinError } from '@skein/api/errors';
-import { Modal, Store, useStore } from '@skein/ui';
+import { Modal, Store, Trouble, useStore } from '@skein/ui';
 import { useRef } from 'preact/hooks';
 import { session } from './node.ts';
 
@@ -16,6 +16,11 @@ export function askForKey(error: SkeinError): Promise<void> {
   return new Promise((resolve) => {
     asked.set({ message: error.message, entered: resolve });
   });
+}
+
+/** Shows a refusal, and offers to enter another key where that may help. */
+export function Refusal({ error }: { readonly error: unknown }) {
+  return <Trouble error={error} onKey={(refusal) => void askForKey(refusal)} />;
 }
 
 export function KeyDialog() {

@@ -66,7 +66,7 @@ export interface Loaded<Value> {
 export function useFresh<Value>(
   load: (signal: AbortSignal) => Promise<Value>,
   freshness: Freshness,
-  identity: string,
+  identity = '',
 ): Loaded<Value> {
   const [value, setValue] = useState<Value>();
   const [error, setError] = useState<unknown>();

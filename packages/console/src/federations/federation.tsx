@@ -13,11 +13,10 @@ import {
   metric,
   Table,
   took,
-  Trouble,
 } from '@skein/ui';
 import { useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
-import { askForKey } from '../key-dialog.tsx';
+import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { budgetOf, connectedOf, StatusChip } from './federations.tsx';
 import { type Changing, Members } from './members.tsx';
@@ -53,7 +52,7 @@ export function Federation({ route: { parts }, focus }: ViewProps) {
         <span role="status">{value === undefined ? null : <StatusChip {...value.view} />}</span>
         {value === undefined ? null : <Actions of={value.view} {...changing} />}
       </div>
-      <Trouble error={failure ?? error} onKey={(refusal) => void askForKey(refusal)} />
+      <Refusal error={failure ?? error} />
       {value === undefined ? null : (
         <About of={value.view} rounds={roundsOf(value.ledger.entries)} {...changing} />
       )}

@@ -10,12 +10,11 @@ import {
   Moment,
   Progress,
   Table,
-  Trouble,
   useFresh,
   type Tone,
 } from '@skein/ui';
 import type { ViewProps } from '../app.tsx';
-import { askForKey } from '../key-dialog.tsx';
+import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 
 const START = 'skein federate start plan.json --name heart --site Cleveland --site Budapest';
@@ -44,16 +43,14 @@ export function budgetOf({ plan: { privacy }, spent }: FederationView): string {
 }
 
 export function Federations({ focus }: ViewProps) {
-  const { value, error } = useFresh(
-    (signal) => node().listFederations({}, { signal }),
-    { everyMs: 2000 },
-    '',
-  );
+  const { value, error } = useFresh((signal) => node().listFederations({}, { signal }), {
+    everyMs: 2000,
+  });
   const federations = value?.federations ?? [];
   return (
     <section>
       <Heading focus={focus}>Federations</Heading>
-      <Trouble error={error} onKey={(refusal) => void askForKey(refusal)} />
+      <Refusal error={error} />
       {federations.length === 0 ? null : (
         <Table titles={['Federation', 'Status', 'Rounds', 'Sites', 'Privacy', 'Result', 'Started']}>
           <tbody>

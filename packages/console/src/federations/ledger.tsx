@@ -1,21 +1,12 @@
 /** The ledger of a federation: what happened, and the file that a participant verifies. */
-import {
-  ActionButton,
-  clock,
-  Heading,
-  linkTo,
-  metric,
-  Moment,
-  Table,
-  Trouble,
-  words,
-} from '@skein/ui';
+import { ActionButton, clock, Heading, linkTo, metric, Moment, Table, words } from '@skein/ui';
 import type { FederationLedger } from '@skein/api';
 import { canonical } from '@skein/api/canonical';
 import { useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
-import { askForKey } from '../key-dialog.tsx';
+import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
+import { saveAs } from '../save.ts';
 import type { Entry } from './rounds.ts';
 import { useFederation } from './use-federation.ts';
 import './ledger.css';
@@ -38,7 +29,7 @@ export function Ledger({ route: { parts }, focus }: ViewProps) {
         <span class="actions">
           <ActionButton
             action={async () => {
-              download(file, await node().getLedger({ id }));
+              saveAs(file, fileOf(await node().getLedger({ id })));
               setFailure(undefined);
             }}
             failed={setFailure}
@@ -47,7 +38,7 @@ export function Ledger({ route: { parts }, focus }: ViewProps) {
           </ActionButton>
         </span>
       </div>
-      <Trouble error={failure ?? error} onKey={(refusal) => void askForKey(refusal)} />
+      <Refusal error={failure ?? error} />
       <p class="muted">
         Each entry holds the hash of the one before it and is signed by the coordinator; sites sign
         entries too. The file can be checked without this node:{' '}
@@ -59,14 +50,8 @@ export function Ledger({ route: { parts }, focus }: ViewProps) {
 }
 
 /** In the form that is signed and verified. */
-function download(name: string, ledger: FederationLedger): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(
-    new Blob([`${canonical(ledger)}\n`], { type: 'application/json' }),
-  );
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+function fileOf(ledger: FederationLedger): Blob {
+  return new Blob([`${canonical(ledger)}\n`], { type: 'application/json' });
 }
 
 function Entries({ of: entries }: { readonly of: readonly Entry[] }) {

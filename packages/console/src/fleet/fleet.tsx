@@ -13,11 +13,10 @@ import {
   Progress,
   Table,
   took,
-  Trouble,
   useFresh,
 } from '@skein/ui';
 import type { ViewProps } from '../app.tsx';
-import { askForKey } from '../key-dialog.tsx';
+import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { Rollouts } from './rollouts.tsx';
 import './fleet.css';
@@ -41,7 +40,7 @@ export function Fleet({ focus }: ViewProps) {
     <>
       <section>
         <Heading focus={focus}>Fleet</Heading>
-        <Trouble error={error} onKey={(refusal) => void askForKey(refusal)} />
+        <Refusal error={error} />
         {value === undefined ? null : (
           <>
             <Alerts of={value.fleet} />

@@ -16,7 +16,6 @@ import {
   Progress,
   Table,
   took,
-  Trouble,
   useEvents,
   useFresh,
   type Tone,
@@ -24,8 +23,9 @@ import {
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
-import { askForKey } from '../key-dialog.tsx';
+import { Refusal } from '../key-dialog.tsx';
 import { node, session } from '../node.ts';
+import { saveAs } from '../save.ts';
 import { Log } from './log.tsx';
 import { hasEnded, StateChip, tookMs, toneOf } from './state.tsx';
 
@@ -85,7 +85,7 @@ export function Job({ route: { parts }, focus }: ViewProps) {
             {job === undefined ? null : <Actions job={job} changed={poke} failed={setFailure} />}
           </span>
         </div>
-        <Trouble error={failure ?? error} onKey={(refusal) => void askForKey(refusal)} />
+        <Refusal error={failure ?? error} />
         {job === undefined ? null : <About job={job} />}
       </section>
       {job === undefined ? null : (
@@ -309,14 +309,7 @@ function Download({
       </a>
     );
   }
-  async function fetched(): Promise<void> {
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(await (await session.open(href)).blob());
-    link.download = name;
-    link.click();
-    // The browser has opened the URL by then.
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  }
+  const fetched = async (): Promise<void> => saveAs(name, await (await session.open(href)).blob());
   return (
     <ActionButton action={fetched} failed={failed}>
       {path}

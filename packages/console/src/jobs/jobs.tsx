@@ -11,14 +11,13 @@ import {
   Progress,
   Table,
   took,
-  Trouble,
   useClock,
   useEvents,
   useFresh,
 } from '@skein/ui';
 import { useEffect, useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
-import { askForKey } from '../key-dialog.tsx';
+import { Refusal } from '../key-dialog.tsx';
 import { node, session } from '../node.ts';
 import { Graph } from './graph.tsx';
 import { StateChip, STATES, tookMs } from './state.tsx';
@@ -77,7 +76,7 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
           <a href={linkTo('jobs', [], { ...query, group: '' })}>Show all</a>
         </p>
       )}
-      <Trouble error={error} onKey={(refusal) => void askForKey(refusal)} />
+      <Refusal error={error} />
       {query['group'] === undefined || jobs === undefined ? null : <Graph jobs={jobs} />}
       {jobs === undefined || jobs.length === 0 ? null : <List jobs={jobs} />}
       {jobs?.length === 0 ? (

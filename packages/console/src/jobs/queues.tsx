@@ -12,14 +12,13 @@ import {
   Heading,
   linkTo,
   Table,
-  Trouble,
   useEvents,
   useFresh,
   type Tone,
 } from '@skein/ui';
 import { useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
-import { askForKey } from '../key-dialog.tsx';
+import { Refusal } from '../key-dialog.tsx';
 import { node, session } from '../node.ts';
 import { SandboxCard } from './sandboxes.tsx';
 import { STATES } from './state.tsx';
@@ -62,11 +61,7 @@ export function Queues({ focus }: ViewProps) {
     '',
   );
   const { value, error, poke } = loaded;
-  const sandboxes = useFresh(
-    (signal) => node().listSandboxes({}, { signal }),
-    { everyMs: 60_000 },
-    '',
-  );
+  const sandboxes = useFresh((signal) => node().listSandboxes({}, { signal }), { everyMs: 60_000 });
   useEvents(session, '/api/v1/job-events', {
     connected: () => poke(),
     event(_, data) {
@@ -78,7 +73,7 @@ export function Queues({ focus }: ViewProps) {
     <>
       <section>
         <Heading focus={focus}>Queues</Heading>
-        <Trouble error={refused} onKey={(refusal) => void askForKey(refusal)} />
+        <Refusal error={refused} />
         {value?.queues.length === 0 ? <Empty>No queue yet.</Empty> : null}
         {value === undefined || value.queues.length === 0 ? null : (
           <Table titles={['Queue', ...STATES, '']}>

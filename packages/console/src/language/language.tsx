@@ -1,18 +1,8 @@
 /** Language models: their routes against the objectives, what they cost, budgets; and a playground. */
 import type { LanguageView } from '@skein/api';
-import {
-  Chip,
-  Empty,
-  Heading,
-  milliseconds,
-  perSecond,
-  Table,
-  took,
-  Trouble,
-  useFresh,
-} from '@skein/ui';
+import { Chip, Empty, Heading, milliseconds, perSecond, Table, took, useFresh } from '@skein/ui';
 import type { ViewProps } from '../app.tsx';
-import { askForKey } from '../key-dialog.tsx';
+import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { Chat } from './chat.tsx';
 import { Redactions } from './redactions.tsx';
@@ -20,16 +10,14 @@ import { RouteRollouts } from './rollouts.tsx';
 import './language.css';
 
 export function Language({ focus }: ViewProps) {
-  const { value, error } = useFresh(
-    (signal) => node().getLanguageModels({}, { signal }),
-    { everyMs: 2000 },
-    '',
-  );
+  const { value, error } = useFresh((signal) => node().getLanguageModels({}, { signal }), {
+    everyMs: 2000,
+  });
   return (
     <>
       <section>
         <Heading focus={focus}>Language models</Heading>
-        <Trouble error={error} onKey={(refusal) => void askForKey(refusal)} />
+        <Refusal error={error} />
         {value === undefined ? null : <Models of={value} />}
       </section>
       {value === undefined || value.settings.models.length === 0 ? null : (

@@ -1,9 +1,9 @@
 /** Two runs side by side: the differences of their inputs and their results. */
 import type { Run } from '@skein/api';
 import { compareRuns, valueText } from '@skein/api/run-comparison';
-import { Heading, linkTo, metric, spaced, Trouble, useFresh } from '@skein/ui';
+import { Heading, linkTo, metric, spaced, useFresh } from '@skein/ui';
 import type { ViewProps } from '../app.tsx';
-import { askForKey } from '../key-dialog.tsx';
+import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { Curves } from './curves.tsx';
 import { headlineOf, StatusChip } from './runs.tsx';
@@ -22,7 +22,7 @@ export function Comparison({ route: { parts }, focus }: ViewProps) {
         <a href={linkTo('runs')}>All runs</a>
       </p>
       <Heading focus={focus}>Two runs</Heading>
-      <Trouble error={error} onKey={(refusal) => void askForKey(refusal)} />
+      <Refusal error={error} />
       {runs === undefined ? null : (
         <div>
           <div class="cards">

@@ -11,14 +11,13 @@ import {
   percent,
   spaced,
   took,
-  Trouble,
   useFresh,
   useStore,
 } from '@skein/ui';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
-import { askForKey } from '../key-dialog.tsx';
+import { Refusal } from '../key-dialog.tsx';
 import { movedRun, node } from '../node.ts';
 import { Curves } from './curves.tsx';
 import { headlineOf, servedAs, StatusChip } from './runs.tsx';
@@ -60,7 +59,7 @@ export function Run({ route: { parts }, focus }: ViewProps) {
         <span role="status">{value === undefined ? null : <StatusChip {...value} />}</span>
         <strong class="headline">{value === undefined ? '' : headlineOf(value)}</strong>
       </div>
-      <Trouble error={error} onKey={(refusal) => void askForKey(refusal)} />
+      <Refusal error={error} />
       {value === undefined ? null : <About run={value} />}
     </section>
   );

@@ -10,14 +10,13 @@ import {
   Moment,
   Progress,
   Table,
-  Trouble,
   useFresh,
   useStore,
   type Tone,
 } from '@skein/ui';
 import { useEffect, useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
-import { askForKey } from '../key-dialog.tsx';
+import { Refusal } from '../key-dialog.tsx';
 import { movedRun, node } from '../node.ts';
 import './runs.css';
 
@@ -60,7 +59,6 @@ export function Runs({ focus }: ViewProps) {
   const { value, error, poke } = useFresh(
     (signal) => node().listRuns({ limit: LIMIT }, { signal }),
     { everyMs: 30_000 },
-    '',
   );
   useEffect(() => {
     if (moved !== undefined) poke();
@@ -77,7 +75,7 @@ export function Runs({ focus }: ViewProps) {
           </a>
         )}
       </div>
-      <Trouble error={error} onKey={(refusal) => void askForKey(refusal)} />
+      <Refusal error={error} />
       {runs.length === 0 ? null : (
         <Table titles={TITLES}>
           <tbody>
