@@ -50,3 +50,19 @@ export function editDistance(from: string, to: string): number {
 function at(row: readonly number[], index: number): number {
   return row[index] ?? Number.POSITIVE_INFINITY;
 }
+
+/** The pairs that an option was given, such as `NAME=VALUE`. @throws SkeinError USAGE. */
+export function pairsOf(
+  option: string,
+  form: string,
+  given: readonly string[],
+  equalsIn = (entry: string): number => entry.indexOf('='),
+): Record<string, string> {
+  return Object.fromEntries(
+    given.map((entry) => {
+      const equals = equalsIn(entry);
+      if (equals < 1) throw usageError(`${option}: "${entry}" is not ${form}.`);
+      return [entry.slice(0, equals), entry.slice(equals + 1)];
+    }),
+  );
+}

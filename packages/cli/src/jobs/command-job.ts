@@ -15,7 +15,7 @@ import {
   text,
   withDefault,
 } from '../command-line/option.ts';
-import { usageError } from '../command-line/usage.ts';
+import { pairsOf, usageError } from '../command-line/usage.ts';
 import { findInputs, uploadInputs } from './inputs.ts';
 
 /** Attempts after lost workers of a command that must not be retried after a failure. */
@@ -78,7 +78,7 @@ export async function commandJob(
     work: {
       kind: 'command',
       argv: [...command],
-      env: environmentOf(options.env),
+      env: pairsOf('--env', 'NAME=VALUE', options.env),
       inputs: [...inputs],
       outputs: options.output.map((path) => ({ path })),
       trusted: options.trusted,
@@ -102,16 +102,6 @@ export async function commandJob(
     },
     cache: options.cache,
   };
-}
-
-function environmentOf(given: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    given.map((entry) => {
-      const equals = entry.indexOf('=');
-      if (equals < 1) throw usageError(`--env: "${entry}" is not NAME=VALUE.`);
-      return [entry.slice(0, equals), entry.slice(equals + 1)];
-    }),
-  );
 }
 
 function networkOf({ network, allow }: Pick<CommandOptions, 'network' | 'allow'>) {

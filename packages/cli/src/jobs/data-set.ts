@@ -13,7 +13,7 @@ import type { DataFormat, DataSet, LocalDataSet, Piece } from '@skein/jobs/data-
 import { formatBytes } from '@skein/api/units';
 import type { Context } from '../command-line/command.ts';
 import { readGivenFile } from '../file.ts';
-import { usageError } from '../command-line/usage.ts';
+import { pairsOf, usageError } from '../command-line/usage.ts';
 import { cutIntoShards } from './split.ts';
 
 const FORMATS: readonly DataFormat[] = ['csv', 'jsonl', 'parquet'];
@@ -110,15 +110,9 @@ function formatOf(file: string): DataFormat {
   throw usageError(`--data ${file}: the name must end with ${endings}, or .json for a manifest.`);
 }
 
-function columnsOf(given: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    given.map((entry) => {
-      const equals = entry.lastIndexOf('=');
-      if (equals < 1) throw usageError(`--column: "${entry}" is not NAME=TYPE.`);
-      return [entry.slice(0, equals), entry.slice(equals + 1)];
-    }),
-  );
-}
+/** A name may have a `=`, a type has none. */
+const columnsOf = (given: readonly string[]): Record<string, string> =>
+  pairsOf('--column', 'NAME=TYPE', given, (entry) => entry.lastIndexOf('='));
 
 /** Uploads the shards that the node lacks, from the files beside the manifest. */
 async function uploadManifest(context: Context, client: Client, file: string): Promise<DataSet> {

@@ -166,13 +166,13 @@ export async function saying(stream: Readable, what: string): Promise<void> {
   });
 }
 
-/** Living processes of this machine that have the word among their arguments. */
-export function processesWith(word: string): string[] {
+/** Living processes of this machine that have the word among their arguments, or in their environment. */
+export function processesWith(word: string, where: 'cmdline' | 'environ' = 'cmdline'): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(word);
+        return readFileSync(`/proc/${pid}/${where}`, 'latin1').includes(word);
       } catch {
         return false;
       }

@@ -33,7 +33,7 @@ import { rolloutLine, rolloutOptions, rolloutPlan } from './rollout.ts';
 import { tryLines } from '../../deploying/sample-request.ts';
 import { findRun, recordDeployed } from '../../train/runs.ts';
 import { countingFetch, uploadNotes, type UploadProgress } from '../../deploying/upload.ts';
-import { usageError } from '../../command-line/usage.ts';
+import { pairsOf, usageError } from '../../command-line/usage.ts';
 
 const MODULE_EXTENSIONS = ['.ts', '.mts', '.js', '.mjs'];
 
@@ -90,7 +90,7 @@ export const deploy = defineCommand({
     const name = givenName ?? nameOf(found.name);
     const settings = settingsOf(options);
     const plan = rolloutPlan(options);
-    const metadata = { ...found.metadata, ...metadataOf(givenMetadata) };
+    const metadata = { ...found.metadata, ...pairsOf('--metadata', 'KEY=TEXT', givenMetadata) };
     const started = performance.now();
 
     let onProgress: UploadProgress = () => undefined;
@@ -204,16 +204,6 @@ function nameOf(file: string): string {
     throw new SkeinError('USAGE', `No name can be made from "${file}": give one with --name NAME.`);
   }
   return name;
-}
-
-function metadataOf(pairs: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const equals = pair.indexOf('=');
-      if (equals <= 0) throw usageError(`--metadata: "${pair}" is not KEY=TEXT.`);
-      return [pair.slice(0, equals), pair.slice(equals + 1)];
-    }),
-  );
 }
 
 function indent(text: string): string {

@@ -18,6 +18,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { thisOwner } from '../../host/owner.ts';
+import { processesWith } from '../../testing/every-driver.ts';
 
 export interface Canaries {
   /** Tells a hostile program where the canaries are. */
@@ -106,20 +107,11 @@ function stateOf(pid: number): string | undefined {
  * mounts, shared memory.
  */
 export function leftovers(mark: string): string[] {
-  return [...processesWith(mark), ...groupsOfThisProcess(), ...sharedMemory()];
-}
-
-function processesWith(mark: string): string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(mark);
-      } catch {
-        return false;
-      }
-    })
-    .map((pid) => `process ${pid}`);
+  return [
+    ...processesWith(mark, 'environ').map((pid) => `process ${pid}`),
+    ...groupsOfThisProcess(),
+    ...sharedMemory(),
+  ];
 }
 
 function groupsOfThisProcess(): string[] {
