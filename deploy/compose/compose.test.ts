@@ -1,10 +1,10 @@
 /** What can be checked of the composition without a registry: its parts accept their files, and fit together. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { requireComponent } from '../../scripts/testing/components.ts';
+import { testFolder } from '../../scripts/testing/folder.ts';
 
 const HERE = import.meta.dirname;
 const read = (file: string): string => readFileSync(join(HERE, file), 'utf8');
@@ -73,8 +73,7 @@ it.skipIf(requireComponent('haproxy').skip)('has a balancer that accepts its con
 it.skipIf(requireComponent('promtool').skip)(
   'has a Prometheus that accepts its configuration, and reads every node',
   () => {
-    const folder = mkdtempSync(join(tmpdir(), 'skein-prometheus-'));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const folder = testFolder();
     writeFileSync(join(folder, 'alerts.yaml'), read('../helm/skein/files/alerts.yaml'));
     writeFileSync(join(folder, 'read-key'), 'key');
     const own = read('prometheus.yaml');

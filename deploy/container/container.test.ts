@@ -1,15 +1,14 @@
 /** Builds the image and runs a node from it, hardened, as a person would on a server. */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createClient } from '@skein/api';
 import { mlp, writeModel } from '@skein/onnx';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAuthority } from '../../packages/http/src/tls/testing/authority.ts';
 import { requireComponent } from '../../scripts/testing/components.ts';
+import { testFolder } from '../../scripts/testing/folder.ts';
 
 const run = promisify(execFile);
 const docker = requireComponent('docker');
@@ -113,8 +112,7 @@ describe.skipIf(docker.skip)('the container image', () => {
   }, 120_000);
 
   it('knows that it is ready over mutual TLS too', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'skein-container-tls-'));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const folder = testFolder();
     const authority = createAuthority(folder, 'ca');
     authority.issue('node');
     await run('chmod', ['-R', 'a+rX', folder]);

@@ -1,7 +1,5 @@
 /** A fleet in the process of a test: nodes over one Redis and one folder of artifacts, with keys. */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DeploymentSettingsPatch } from '@skein/api';
 import { createClient, type Client } from '@skein/api/client';
@@ -9,6 +7,7 @@ import { mlp, writeModel } from '@skein/onnx';
 import { startRedis, type TestRedis } from '../../../jobs/src/store/testing/redis-server.ts';
 import { type RunningNode, startNode } from '../node.ts';
 import type { NodeOptions } from '../rooms/options.ts';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 
 export interface FleetNode {
   readonly url: string;
@@ -36,7 +35,7 @@ export async function startFleet(
   count: number,
   given: Partial<NodeOptions> | ((redis: string) => Partial<NodeOptions>) = {},
 ): Promise<TestFleet> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-fleet-'));
+  const folder = testFolder();
   const redis = await startRedis();
   const options = typeof given === 'function' ? given(redis.url) : given;
   const key = adminKey();
@@ -78,7 +77,6 @@ export async function startFleet(
     async close() {
       await Promise.all(nodes.map((node) => node.stop()));
       await redis.destroy();
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -1,6 +1,5 @@
 /** Nodes of a fleet, each a process over one Redis, that forward requests for a slow model to each other. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
@@ -8,6 +7,7 @@ import { startRedis } from '../../../jobs/src/store/testing/redis-server.ts';
 import { startLoad } from './load.ts';
 import { type NodeProcess, startNodeProcess } from './node-process.ts';
 import { slowModel } from './slow-model.ts';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 
 export const KEY = '0123456789abcdef0123456789abcdef';
 /** What a request may end with here. Anything else is a lost request. */
@@ -34,7 +34,7 @@ export interface SlowFleet {
 }
 
 export async function openSlowFleet(): Promise<SlowFleet> {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-forwarding-'));
+  const folder = testFolder();
   const redis = await startRedis();
   const nodes: NodeProcess[] = [];
   return {
@@ -55,7 +55,6 @@ export async function openSlowFleet(): Promise<SlowFleet> {
     async close() {
       await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
       await redis.destroy();
-      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

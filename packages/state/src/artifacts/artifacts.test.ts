@@ -3,8 +3,7 @@
  * folder, a bucket of a third-party S3 server, and one of a stand-in for Google Cloud Storage.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -22,6 +21,7 @@ import {
   startMotoServer,
   type MotoServer,
 } from './testing/moto-server.ts';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 
 const moto = requireComponent('python3-moto');
 
@@ -32,7 +32,6 @@ interface Place {
   damage(digest: string, content: Uint8Array): Promise<void>;
   /** Every file or object of the backend, incomplete ones too. */
   names(): Promise<string[]>;
-  destroy(): Promise<void>;
 }
 
 let server: MotoServer | undefined;
@@ -46,7 +45,7 @@ const PLACES: Readonly<
   folder: {
     skip: false,
     async make() {
-      const folder = await mkdtemp(join(tmpdir(), 'skein-artifacts-'));
+      const folder = testFolder();
       return {
         open: (scratch = folder) => openFileArtifacts(scratch, { shared: true }),
         async damage(digest, content) {
@@ -54,7 +53,6 @@ const PLACES: Readonly<
           await writeFile(join(folder, digest), content);
         },
         names: () => readdir(folder),
-        destroy: () => rm(folder, { recursive: true }),
       };
     },
   },
@@ -65,7 +63,7 @@ const PLACES: Readonly<
       const { endpoint } = server;
       const bucket = `bucket-${++buckets}`;
       const url = await server.bucket(bucket);
-      const folder = await mkdtemp(join(tmpdir(), 'skein-cache-'));
+      const folder = testFolder();
       const object = (key: string) => `${endpoint}/${bucket}/${key}`;
       let opened = 0;
       return {
@@ -85,7 +83,6 @@ const PLACES: Readonly<
             ([, key]) => key!,
           );
         },
-        destroy: () => rm(folder, { recursive: true, force: true }),
       };
     },
   },
@@ -97,7 +94,7 @@ const PLACES: Readonly<
       const { buckets: stored, endpoint, openSessions, store } = google;
       const bucket = `bucket-${++buckets}`;
       stored.set(bucket, new Map());
-      const folder = await mkdtemp(join(tmpdir(), 'skein-cache-'));
+      const folder = testFolder();
       const url = `gs://${bucket}/jobs/artifacts?endpoint=${endpoint}`;
       let opened = 0;
       return {
@@ -110,7 +107,6 @@ const PLACES: Readonly<
           const keys = [...stored.get(bucket)!.keys()].map((key) => key.replace(/.*\//, ''));
           return [...keys, ...openSessions()];
         },
-        destroy: () => rm(folder, { recursive: true, force: true }),
       };
     },
   },
@@ -146,7 +142,6 @@ describe.each(Object.entries(PLACES).filter(([, { skip }]) => !skip))(
     });
     afterEach(async () => {
       await artifacts.close();
-      await place.destroy();
     });
 
     it('stores any stream under the sha-256 of its bytes, and reads back any range of it', async () => {

@@ -1,6 +1,4 @@
 /** A store, artifacts and workers in this process, for tests of workers. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SandboxDriver } from '@skein/sandbox';
 import { type ArtifactStore, openFileArtifacts } from '@skein/state';
@@ -10,6 +8,7 @@ import { taskWork, type Task } from '../../tasks/define-task.ts';
 import type { CommandWork, TaskWork, WorkLimits } from '../../work.ts';
 import type { Worker, WorkerOptions } from '../contract.ts';
 import { startWorker } from '../worker.ts';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 
 export const TEST_TASKS = join(import.meta.dirname, 'test-tasks.ts');
 
@@ -65,7 +64,7 @@ export interface WorkerFixture extends AsyncDisposable {
 export async function workerFixture(
   options: { store?: JobStore; sandboxes?: readonly SandboxDriver[] } = {},
 ): Promise<WorkerFixture> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-jobs-'));
+  const folder = testFolder();
   const store = options.store ?? (await openSqliteJobs(join(folder, 'jobs.db')));
   const artifacts = await openFileArtifacts(join(folder, 'artifacts'), { shared: true });
   const workers: Worker[] = [];
@@ -125,7 +124,6 @@ export async function workerFixture(
     async [Symbol.asyncDispose]() {
       await Promise.all(workers.map((worker) => worker.drain(0)));
       await store.close();
-      await rm(folder, { recursive: true, force: true });
     },
   };
   return fixture;

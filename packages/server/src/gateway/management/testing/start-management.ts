@@ -2,8 +2,7 @@
  * The management API behind a real HTTP server on loopback, over a real registry, state and access;
  * only the deployments are fake.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError, type NodeView, type SandboxView } from '@skein/api';
 import { mlp, writeModel } from '@skein/onnx';
@@ -28,6 +27,7 @@ import { createLanguageModels } from '../../../language/language-models.ts';
 import { countLanguageUse } from '../../../language/use.ts';
 import { createManagement, type ManagementLimits } from '../management.ts';
 import { createFakeControl, type FakeControl } from './fake-control.ts';
+import { testFolder } from '../../../../../../scripts/testing/folder.ts';
 
 export interface TestNode {
   readonly url: string;
@@ -52,7 +52,7 @@ export async function startManagement(
     maxArtifactsBytes?: number;
   } = {},
 ): Promise<TestNode> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-management-'));
+  const folder = testFolder();
   const state = await openSqliteState(':memory:');
   const registry = createRegistry({
     state,
@@ -148,7 +148,6 @@ export async function startManagement(
       await listener.drain(performance.now());
       await jobs.close();
       await state.close();
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }
