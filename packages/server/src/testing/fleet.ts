@@ -102,15 +102,16 @@ export async function deployVersion(
   return version;
 }
 
-/** The version that answers, or the code of the refusal. */
+/** The version that answers, or the code of the refusal. @param headers such as a deadline. */
 export async function answerOf(
   { url }: Pick<FleetNode, 'url'>,
   name: string,
-  key: string,
+  key?: string,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   const response = await fetch(`${url}/v2/models/${name}/infer`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${key}` },
+    headers: { ...headers, ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) },
     body: JSON.stringify({
       inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: [1, 2, 3, 4] }],
     }),

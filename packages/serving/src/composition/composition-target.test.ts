@@ -14,6 +14,7 @@ import {
   type Infer,
   type Scene,
 } from './testing/scene.ts';
+import { codeOf } from '../testing/scene.ts';
 
 /** Starting a worker is slow: tests that do not end it share this one. */
 let shared: Scene;
@@ -44,15 +45,6 @@ async function own(infer?: Infer): Promise<Scene> {
 
 const numbers = (outputs: TensorMap): number[] =>
   Array.from(values(outputs.get('y') as NumericTensor) as Float32Array);
-
-const codeOf = async (promise: Promise<unknown>): Promise<string> => {
-  try {
-    await promise;
-    return 'answered';
-  } catch (error) {
-    return error instanceof SkeinError ? error.code : String(error);
-  }
-};
 
 describe('a composition', () => {
   it('learns its interface from the module', async () => {

@@ -1,6 +1,7 @@
 /** Changes of deployments in a fleet of processes whose chosen member is killed meanwhile. */
 import { mlp, writeModel } from '@skein/onnx';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { answerOf } from '../../testing/fleet.ts';
 import type { NodeProcess } from '../../testing/node-process.ts';
 import { openSlowFleet, PATIENT, type SlowFleet } from '../../testing/slow-fleet.ts';
 
@@ -49,16 +50,7 @@ test('a deploy whose member is killed while it loads is placed again on another 
     await expect
       .poll(async () => (await left.client.getDeployment({ name })).status, PATIENT)
       .toBe('ready');
-    const statusOf = async (): Promise<number> => {
-      const response = await fetch(`${a.url}/v2/models/${name}/infer`, {
-        method: 'POST',
-        body: JSON.stringify({
-          inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: [1, 2, 3, 4] }],
-        }),
-      });
-      return response.status;
-    };
-    await expect.poll(statusOf, PATIENT).toBe(200);
+    await expect.poll(() => answerOf(a, name), PATIENT).toBe('1');
     return;
   }
 }, 180_000);

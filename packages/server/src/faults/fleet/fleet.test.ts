@@ -1,6 +1,5 @@
 /** Nodes of a fleet over a real Redis: what one is told, all of them do; and they serve on while it is away. */
 import { mkdir, rm } from 'node:fs/promises';
-import { SkeinError } from '@skein/api';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   answerOf,
@@ -9,6 +8,7 @@ import {
   startFleet,
   type TestFleet,
 } from '../../testing/fleet.ts';
+import { outcomeOf } from '../../testing/outcome.ts';
 
 const PATIENCE = { timeout: 15_000, interval: 20 };
 
@@ -23,11 +23,6 @@ afterAll(() => fleet?.close());
 
 const answers = (node: FleetNode, name: string, expected: string, key = fleet.key) =>
   vi.waitFor(async () => expect(await answerOf(node, name, key)).toBe(expected), PATIENCE);
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => 'succeeded',
-    (error: unknown) => (error instanceof SkeinError ? error.code : String(error)),
-  );
 
 describe('a fleet', () => {
   it('serves on every node what is deployed, changed, unloaded and removed on any', async () => {
@@ -88,11 +83,11 @@ describe('a fleet', () => {
         expect((await node.client.getNode()).store?.state).toBe(state);
       }, PATIENCE);
     await Promise.all([standing(a, 'away'), standing(b, 'away')]);
-    expect(await codeOf(deployVersion(a, 'other', 1))).toBe('STORE_UNREACHABLE');
-    expect(await codeOf(b.client.undeploy({ name: 'away' }))).toBe('STORE_UNREACHABLE');
-    expect(await codeOf(b.client.changeSettings({ name: 'away', settings: { maxQueue: 1 } }))).toBe(
-      'STORE_UNREACHABLE',
-    );
+    expect(await outcomeOf(deployVersion(a, 'other', 1))).toBe('STORE_UNREACHABLE');
+    expect(await outcomeOf(b.client.undeploy({ name: 'away' }))).toBe('STORE_UNREACHABLE');
+    expect(
+      await outcomeOf(b.client.changeSettings({ name: 'away', settings: { maxQueue: 1 } })),
+    ).toBe('STORE_UNREACHABLE');
     // A key that no node has seen: the store may know it.
     const unknown = `skein_0123456789ab_${'A'.repeat(43)}`;
     expect(await answerOf(a, 'away', unknown)).toBe('STORE_UNREACHABLE');
@@ -128,7 +123,7 @@ describe('a fleet', () => {
         });
       }, PATIENCE);
       expect(await answerOf(node, 'kept', fleet.key)).toBe('1');
-      expect(await codeOf(node.client.undeploy({ name: 'kept' }))).toBe('STORE_REPLACED');
+      expect(await outcomeOf(node.client.undeploy({ name: 'kept' }))).toBe('STORE_REPLACED');
     }
     const metrics = await (await fetch(`${a.url}/metrics`, auth())).text();
     expect(metrics).toContain('skein_store_standing{state="frozen"} 1');

@@ -1,7 +1,7 @@
 /** A deployment without a replica anywhere, in a fleet of processes: a request to any member wakes it. */
-import type { ErrorBody } from '@skein/api';
 import { mlp } from '@skein/onnx';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { answerOf } from '../../testing/fleet.ts';
 import type { NodeProcess } from '../../testing/node-process.ts';
 import { openSlowFleet, PATIENT, type SlowFleet } from '../../testing/slow-fleet.ts';
 
@@ -16,18 +16,8 @@ beforeEach(async () => {
 });
 afterEach(() => fleet.close());
 
-/** The version that answers, or the code of the refusal. */
-async function ask({ url }: NodeProcess, timeoutMs: number): Promise<string> {
-  const response = await fetch(`${url}/v2/models/risk/infer`, {
-    method: 'POST',
-    headers: { 'skein-timeout-ms': String(timeoutMs) },
-    body: JSON.stringify({
-      inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: [1, 2, 3, 4] }],
-    }),
-  });
-  const body = (await response.json()) as Partial<ErrorBody> & { model_version?: string };
-  return body.code ?? body.model_version ?? `status ${response.status}`;
-}
+const ask = (node: NodeProcess, timeoutMs: number): Promise<string> =>
+  answerOf(node, 'risk', undefined, { 'skein-timeout-ms': String(timeoutMs) });
 
 async function replicasOf({ client }: NodeProcess): Promise<number> {
   const { targets } = await client.getDeployment({ name: 'risk' });
