@@ -1,23 +1,21 @@
 /** Which roots a guest may be shown, and which of them an untrusted caller may name. */
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, realpathSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { testFolder } from '../../../scripts/testing/folder.ts';
+import { imageUnknown } from './docker/container/container.ts';
 import { dockerReference, imageFolder, isFolderImage, registeredName } from './images.ts';
 
 let folder: string;
 beforeAll(() => {
-  folder = realpathSync(mkdtempSync(join(tmpdir(), 'skein-images-')));
+  folder = realpathSync(testFolder());
   mkdirSync(join(folder, 'tools', 'usr'), { recursive: true });
   mkdirSync(join(folder, 'data', '.skein'), { recursive: true });
   symlinkSync('/', join(folder, 'everything'));
   symlinkSync(join(folder, 'tools'), join(folder, 'tools.v1'));
   vi.stubEnv('SKEIN_IMAGES', folder);
 });
-afterAll(() => {
-  vi.unstubAllEnvs();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => vi.unstubAllEnvs());
 
 test('a name is a tag of Docker and a part of a path', () => {
   for (const name of ['judge', 'tools.v1', 'a..b', '_x', 'A-1']) {
@@ -61,6 +59,16 @@ test('a folder has the name of an image', () => {
       expect.objectContaining({ code: 'SANDBOX_IMAGE_UNKNOWN' }),
     );
   }
+});
+
+test('a profile that is missing names the command that makes it', () => {
+  const command = /`sudo deploy\/sandbox\/base-image\.sh judge --to \S+\/judge` makes it\./;
+  expect(() => imageFolder('judge', [])).toThrow(command);
+  expect(() => imageFolder('nothing', [])).not.toThrow(/base-image/);
+  expect(imageUnknown('skein-sandbox:judge-all').message).toContain(
+    'base-image.sh judge-all` makes',
+  );
+  expect(imageUnknown('debian:13').message).toBe('The Docker daemon has no image debian:13.');
 });
 
 describe('a folder that would show the host', () => {

@@ -18,6 +18,8 @@ const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 /** Repository, tag and digest; it becomes part of a request path of the daemon. */
 const REFERENCE = /^[A-Za-z0-9][\w./:@-]*$/;
 const IMAGES_FOLDER = '/var/lib/skein/images';
+/** Of deploy/sandbox/base-image.sh. */
+const PROFILES = ['minimal', 'judge', 'judge-all'];
 
 /** Folders that belong to the host. Neither they nor a folder that contains one is an image. */
 const OF_THE_HOST = [
@@ -82,7 +84,7 @@ export function imageFolder(image: string, hidden: readonly string[]): string {
     throw unknown(
       name === undefined
         ? `${JSON.stringify(image)} is not a directory.`
-        : `No image is called ${JSON.stringify(name)}: there is no folder ${path}.`,
+        : `No image is called ${JSON.stringify(name)}: there is no folder ${path}.${howToMake(name, path)}`,
     );
   }
   const shown = [
@@ -120,6 +122,14 @@ export function isWithin(path: string, folder: string): boolean {
 function isSame(path: string, other: string): boolean {
   const [one, two] = [path, other].map((each) => statSync(each, { throwIfNoEntry: false }));
   return one !== undefined && one.dev === two?.dev && one.ino === two.ino;
+}
+
+/** The command that makes an image of this name, where it is a profile. @param folder absent: for Docker. */
+export function howToMake(image: string, folder?: string): string {
+  const name = registeredName(image);
+  if (name === undefined || !PROFILES.includes(name)) return '';
+  const to = folder === undefined ? '' : ` --to ${folder}`;
+  return ` \`sudo deploy/sandbox/base-image.sh ${name}${to}\` makes it.`;
 }
 
 function imagesFolder(): string {

@@ -114,7 +114,7 @@ export const JOB_ERRORS = {
   SANDBOX_IMAGE_UNKNOWN: {
     ...CONFLICT,
     meaning: 'The root file system that the work asks for is not on this host.',
-    fix: 'Build it with deploy/sandbox/base-image.sh, under the name that the message has.',
+    fix: 'deploy/sandbox/base-image.sh makes the images minimal, judge and judge-all, and `docker tag` registers another one.',
   },
   SANDBOX_IMAGE_FORBIDDEN: {
     ...FORBIDDEN,

@@ -13,6 +13,7 @@ import { PassThrough, Duplex } from 'node:stream';
 import type Docker from 'dockerode';
 import { SkeinError } from '@skein/api';
 import type { Mount } from '../../contract.ts';
+import { howToMake } from '../../images.ts';
 import type { Sockets } from '../../seccomp/filter.ts';
 import { engineError, statusOf } from '../daemon/engine.ts';
 import { INPUTS, INPUTS_BYTES } from './inputs.ts';
@@ -281,7 +282,8 @@ function bounds({
 }
 
 export function imageUnknown(image: string): SkeinError {
-  return new SkeinError('SANDBOX_IMAGE_UNKNOWN', `The Docker daemon has no image ${image}.`);
+  const text = `The Docker daemon has no image ${image}.${howToMake(image)}`;
+  return new SkeinError('SANDBOX_IMAGE_UNKNOWN', text);
 }
 
 function withVolume(image: string, path: string): SkeinError {
