@@ -71,16 +71,44 @@ class SimulatedServer implements Sender {
 
 const constant = (rate: number) => createArrivals({ kind: 'constant', rate, seed: 1 });
 
+/** What differs between simulations. */
+interface Simulated {
+  readonly durationMs: number;
+  readonly warmupMs?: number;
+  /** How long the server needs for a request that it begins at this time. */
+  readonly runMs: (at: number) => number;
+  readonly answer?: () => WireAnswer;
+  /** The generator stops for half a second at this time. */
+  readonly stallAt?: number;
+}
+
+/** Runs a loop against a server of one worker to its end, in simulated time. */
+async function simulate(
+  loop: (...rest: Rest) => Promise<unknown>,
+  objectiveMs: number,
+  { durationMs, warmupMs = 0, runMs, answer, stallAt }: Simulated,
+) {
+  const clock = new SimulatedClock();
+  const server = new SimulatedServer(clock, runMs, answer);
+  const tally = new Tally(objectiveMs);
+  if (stallAt !== undefined) clock.after(stallAt, () => clock.stall(500));
+  const ended = loop(server, tally, { warmupMs, durationMs, timeoutMs: 60_000 }, clock);
+  await clock.runUntilIdle();
+  await ended;
+  return { server, tally };
+}
+
+type Rest = Parameters<typeof runOpenLoop> extends [unknown, ...infer Others] ? Others : never;
+const openLoop = (rate: number, simulated: Simulated) =>
+  simulate((...rest) => runOpenLoop(constant(rate), ...rest), 100, simulated);
+const closedLoop = (clients: number, simulated: Simulated) =>
+  simulate((...rest) => runClosedLoop(clients, ...rest), 1000, simulated);
+
 describe('open loop', () => {
   it('counts a stall of the server for every request that should have been sent meanwhile', async () => {
-    const clock = new SimulatedClock();
     // Each run takes 1 ms, except that the server stops from 1 s to 2 s.
-    const server = new SimulatedServer(clock, (at) => (at >= 1000 && at < 2000 ? 2001 - at : 1));
-    const tally = new Tally(100);
-    const window = { warmupMs: 0, durationMs: 4000, timeoutMs: 60_000 };
-    const loop = runOpenLoop(constant(100), server, tally, window, clock);
-    await clock.runUntilIdle();
-    await loop;
+    const runMs = (at: number): number => (at >= 1000 && at < 2000 ? 2001 - at : 1);
+    const { tally } = await openLoop(100, { durationMs: 4000, runMs });
 
     // The oracle: a queue of 400 requests, 10 ms apart, each from its intended time.
     const expected: number[] = [];
@@ -101,14 +129,7 @@ describe('open loop', () => {
   });
 
   it('counts a stall of the generator itself, and reports that its sends were late', async () => {
-    const clock = new SimulatedClock();
-    const server = new SimulatedServer(clock, () => 0);
-    const tally = new Tally(100);
-    clock.after(1000, () => clock.stall(500));
-    const window = { warmupMs: 0, durationMs: 2000, timeoutMs: 60_000 };
-    const loop = runOpenLoop(constant(100), server, tally, window, clock);
-    await clock.runUntilIdle();
-    await loop;
+    const { tally } = await openLoop(100, { durationMs: 2000, runMs: () => 0, stallAt: 1000 });
 
     expect(tally.sent).toBe(200);
     expect(tally.sendDelay().maxMs).toBeGreaterThanOrEqual(480);
@@ -119,13 +140,7 @@ describe('open loop', () => {
   });
 
   it('continues to send when no answer arrives, and waits for the last one', async () => {
-    const clock = new SimulatedClock();
-    const server = new SimulatedServer(clock, () => 1000);
-    const tally = new Tally(100);
-    const window = { warmupMs: 0, durationMs: 1000, timeoutMs: 60_000 };
-    const loop = runOpenLoop(constant(50), server, tally, window, clock);
-    await clock.runUntilIdle();
-    await loop;
+    const { server, tally } = await openLoop(50, { durationMs: 1000, runMs: () => 1000 });
     expect(server.sent).toBe(50);
     expect(tally.answered).toBe(50);
     // The last was sent at 980 ms and waited for 49 others.
@@ -133,36 +148,22 @@ describe('open loop', () => {
   });
 
   it('sends during the warm-up without counting', async () => {
-    const clock = new SimulatedClock();
-    const server = new SimulatedServer(clock, () => 1);
-    const tally = new Tally(100);
-    const window = { warmupMs: 500, durationMs: 1000, timeoutMs: 60_000 };
-    const loop = runOpenLoop(constant(100), server, tally, window, clock);
-    await clock.runUntilIdle();
-    await loop;
+    const simulated = { warmupMs: 500, durationMs: 1000, runMs: () => 1 };
+    const { server, tally } = await openLoop(100, simulated);
     expect(server.sent).toBe(150);
     expect(tally.sent).toBe(100);
     expect(tally.answered).toBe(100);
   });
 
   it('distinguishes refusals and failures from answers', async () => {
-    const clock = new SimulatedClock();
     let count = 0;
     const answers: WireAnswer[] = [
       ANSWERED,
       { outcome: 'refused', reason: 'QUEUE_FULL' },
       { outcome: 'failed', reason: 'timeout' },
     ];
-    const server = new SimulatedServer(
-      clock,
-      () => 2,
-      () => answers[count++ % 3] ?? ANSWERED,
-    );
-    const tally = new Tally(100);
-    const window = { warmupMs: 0, durationMs: 300, timeoutMs: 60_000 };
-    const loop = runOpenLoop(constant(100), server, tally, window, clock);
-    await clock.runUntilIdle();
-    await loop;
+    const answer = () => answers[count++ % 3] ?? ANSWERED;
+    const { tally } = await openLoop(100, { durationMs: 300, runMs: () => 2, answer });
     const { refused, failed } = tally.data();
     expect([tally.sent, tally.answered]).toEqual([30, 10]);
     expect(refused).toEqual({ QUEUE_FULL: 10 });
@@ -173,29 +174,15 @@ describe('open loop', () => {
 
 describe('closed loop', () => {
   it('keeps as many requests in flight as there are clients', async () => {
-    const clock = new SimulatedClock();
-    const server = new SimulatedServer(clock, () => 10);
-    const tally = new Tally(1000);
-    const window = { warmupMs: 0, durationMs: 1000, timeoutMs: 60_000 };
-    const loop = runClosedLoop(4, server, tally, window, clock);
-    await clock.runUntilIdle();
-    await loop;
+    const { tally } = await closedLoop(4, { durationMs: 1000, runMs: () => 10 });
     // One worker, 10 ms each: one answer every 10 ms, each after four runs.
     expect(tally.answered).toBe(99);
     expect(tally.latency().p99Ms).toBeCloseTo(40, 0);
   });
 
   it('does not become a busy loop when every request is refused at once', async () => {
-    const clock = new SimulatedClock();
-    const server = new SimulatedServer(
-      clock,
-      () => 0,
-      () => ({ outcome: 'refused', reason: 'x' }),
-    );
-    const window = { warmupMs: 0, durationMs: 100, timeoutMs: 60_000 };
-    const loop = runClosedLoop(2, server, new Tally(100), window, clock);
-    await clock.runUntilIdle();
-    await loop;
+    const answer = (): WireAnswer => ({ outcome: 'refused', reason: 'x' });
+    const { server } = await closedLoop(2, { durationMs: 100, runMs: () => 0, answer });
     expect(server.sent).toBeLessThanOrEqual(202);
   });
 });
