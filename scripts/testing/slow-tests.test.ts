@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { SLOW_TESTS } from './slow-tests.ts';
 
-it('names files that exist', () => {
+it('names files and folders that exist', () => {
   const root = join(import.meta.dirname, '../..');
-  expect(SLOW_TESTS.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  expect(SLOW_TESTS.filter((file) => !existsSync(join(root, file.replace('**', ''))))).toEqual([]);
 });
