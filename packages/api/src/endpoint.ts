@@ -87,6 +87,9 @@ export const COMMON_ERRORS = [
   'INTERNAL',
 ] as const satisfies readonly ErrorCode[];
 
+/** Of every endpoint with a body in JSON. */
+export const BODY_ERRORS = ['BODY_NOT_JSON', 'BODY_TOO_LARGE', 'ENCODING_UNSUPPORTED'] as const;
+
 type InputOf<E, Part extends string> =
   E extends Record<Part, infer S extends z.ZodType> ? z.input<S> : unknown;
 

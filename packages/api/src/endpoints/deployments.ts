@@ -8,7 +8,7 @@ import {
   RolloutPlan,
   TrafficRange,
 } from '../resources/deployment.ts';
-import type { NodeEndpoint } from '../endpoint.ts';
+import { BODY_ERRORS, type NodeEndpoint } from '../endpoint.ts';
 import { RolloutEvidence } from '../resources/fleet.ts';
 import { HistoryKind, HistoryView } from '../resources/record.ts';
 import { Limit, VersionNumber } from './parameters.ts';
@@ -47,9 +47,7 @@ export const DEPLOYMENT_ENDPOINTS = {
       .meta({ id: 'Deploy' }),
     response: DeploymentView,
     errors: [
-      'BODY_NOT_JSON',
-      'BODY_TOO_LARGE',
-      'ENCODING_UNSUPPORTED',
+      ...BODY_ERRORS,
       'MODEL_UNKNOWN',
       'VERSION_UNKNOWN',
       'DEPLOYMENT_INVALID',
@@ -88,9 +86,7 @@ export const DEPLOYMENT_ENDPOINTS = {
     body: z.strictObject({ settings: DeploymentSettingsPatch }).meta({ id: 'ChangeSettings' }),
     response: DeploymentView,
     errors: [
-      'BODY_NOT_JSON',
-      'BODY_TOO_LARGE',
-      'ENCODING_UNSUPPORTED',
+      ...BODY_ERRORS,
       'MODEL_UNKNOWN',
       'DEPLOYMENT_INVALID',
       'MODEL_LOAD_FAILED',
@@ -129,13 +125,7 @@ export const DEPLOYMENT_ENDPOINTS = {
       })
       .meta({ id: 'Rollback' }),
     response: DeploymentView,
-    errors: [
-      'BODY_NOT_JSON',
-      'BODY_TOO_LARGE',
-      'ENCODING_UNSUPPORTED',
-      'MODEL_UNKNOWN',
-      'NOTHING_TO_ROLL_BACK',
-    ],
+    errors: [...BODY_ERRORS, 'MODEL_UNKNOWN', 'NOTHING_TO_ROLL_BACK'],
     example: { params: { name: 'risk' }, body: { reason: 'wrong threshold' } },
   },
   rolloutEvidence: {

@@ -1,6 +1,6 @@
 /** Federations that this node coordinates. */
 import { z } from 'zod';
-import type { NodeEndpoint } from '../endpoint.ts';
+import { BODY_ERRORS, type NodeEndpoint } from '../endpoint.ts';
 import { Name } from '../resources/deployment.ts';
 import {
   FederationId,
@@ -14,7 +14,6 @@ const FederationParam = z.strictObject({ id: FederationId });
 const Reason = z
   .strictObject({ reason: z.string().max(2000).describe('Written into the ledger.').default('') })
   .meta({ id: 'FederationReason' });
-const BODY_ERRORS = ['BODY_NOT_JSON', 'BODY_TOO_LARGE', 'ENCODING_UNSUPPORTED'] as const;
 const heart = { id: 'heart-3f9a' };
 
 export const FEDERATION_ENDPOINTS = {

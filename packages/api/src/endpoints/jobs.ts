@@ -1,6 +1,6 @@
 /** Jobs: durable work, its queues, schedules, tenants and workers. */
 import { z } from 'zod';
-import type { NodeEndpoint } from '../endpoint.ts';
+import { BODY_ERRORS, type NodeEndpoint } from '../endpoint.ts';
 import { JobState } from '../resources/job-state.ts';
 import { JobEvent, JobId, JobLogView, JobView, NewJob, ScheduleView } from '../resources/job.ts';
 import { QueueMode, QueueName, QueueView, TenantName, TenantView } from '../resources/queue.ts';
@@ -9,7 +9,6 @@ import { Limit } from './parameters.ts';
 
 const JobParam = z.strictObject({ id: JobId });
 const job = { id: 'job-1' };
-const BODY_ERRORS = ['BODY_NOT_JSON', 'BODY_TOO_LARGE', 'ENCODING_UNSUPPORTED'] as const;
 const STORE_ERRORS = ['STORE_UNREACHABLE', 'STORAGE_FULL'] as const;
 const command = {
   name: 'clean',

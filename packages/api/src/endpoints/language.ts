@@ -1,6 +1,6 @@
 /** Language models: their providers, routes, budgets, and which tenant may use what. */
 import { z } from 'zod';
-import type { NodeEndpoint } from '../endpoint.ts';
+import { BODY_ERRORS, type NodeEndpoint } from '../endpoint.ts';
 import {
   GenerativeBudget,
   GenerativeModel,
@@ -26,13 +26,7 @@ const Budget = z.strictObject({
 });
 const Tenant = z.strictObject({ tenant: TenantProviders.shape.tenant });
 const RedactionName = z.strictObject({ name: Redaction.shape.name });
-const WRITE_ERRORS = [
-  'BODY_NOT_JSON',
-  'BODY_TOO_LARGE',
-  'ENCODING_UNSUPPORTED',
-  'STORAGE_FULL',
-  'PROVIDER_INVALID',
-] as const;
+const WRITE_ERRORS = [...BODY_ERRORS, 'STORAGE_FULL', 'PROVIDER_INVALID'] as const;
 const group = 'Language models';
 
 export const LANGUAGE_ENDPOINTS = {

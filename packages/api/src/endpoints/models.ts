@@ -1,7 +1,7 @@
 /** Models: immutable versions, stored by digest. */
 import { z } from 'zod';
 import { Name } from '../resources/deployment.ts';
-import type { NodeEndpoint } from '../endpoint.ts';
+import { BODY_ERRORS, type NodeEndpoint } from '../endpoint.ts';
 import { Metadata, ModelView, VersionView } from '../resources/model.ts';
 import { VersionNumber } from './parameters.ts';
 
@@ -100,13 +100,7 @@ export const MODEL_ENDPOINTS = {
       .meta({ id: 'ImportComposition' }),
     status: 201,
     response: VersionView,
-    errors: [
-      'BODY_NOT_JSON',
-      'BODY_TOO_LARGE',
-      'ENCODING_UNSUPPORTED',
-      'COMPOSITION_INVALID',
-      'FILE_UNREADABLE',
-    ],
+    errors: [...BODY_ERRORS, 'COMPOSITION_INVALID', 'FILE_UNREADABLE'],
     example: { params: ocr, body: { modulePath: '/srv/models/ocr.ts' } },
   },
 } as const satisfies Record<string, NodeEndpoint>;

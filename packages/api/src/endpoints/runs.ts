@@ -1,6 +1,6 @@
 /** Training runs, as the trainer reports them. */
 import { z } from 'zod';
-import type { NodeEndpoint } from '../endpoint.ts';
+import { BODY_ERRORS, type NodeEndpoint } from '../endpoint.ts';
 import { Run, RunId, RunStatus, RunSummary } from '../resources/run.ts';
 import { Limit } from './parameters.ts';
 
@@ -41,7 +41,7 @@ export const RUN_ENDPOINTS = {
     params: RunParam,
     body: z.strictObject({ run: Run }).meta({ id: 'PutRun' }),
     response: RunSummary,
-    errors: ['BODY_NOT_JSON', 'BODY_TOO_LARGE', 'ENCODING_UNSUPPORTED', 'STORAGE_FULL'],
+    errors: [...BODY_ERRORS, 'STORAGE_FULL'],
     example: {
       params: example,
       body: {
