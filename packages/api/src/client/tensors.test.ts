@@ -1,4 +1,4 @@
-import { stringTensor, tensor, type NumericType } from '@skein/onnx';
+import { stringTensor, tensor } from '@skein/onnx';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { arrayClass, datatypeOf } from '../datatype.ts';
@@ -10,22 +10,7 @@ import {
   type InputTensor,
   type OutputTensor,
 } from './tensors.ts';
-
-const NUMERIC: NumericType[] = [
-  'float32',
-  'float64',
-  'float16',
-  'bfloat16',
-  'int8',
-  'int16',
-  'int32',
-  'int64',
-  'uint8',
-  'uint16',
-  'uint32',
-  'uint64',
-  'bool',
-];
+import { NUMERIC_TYPES } from '../../../onnx/src/tensor/tensor.ts';
 
 /** Reads a request as the specification of the binary extension says, without the code under test. */
 function readRequest({ body, headerLength }: { body: Uint8Array; headerLength: number }) {
@@ -76,7 +61,7 @@ function writeAnswer(
   return { body: body.buffer, headerLength: header.length };
 }
 
-const anyNumeric = fc.constantFrom(...NUMERIC).chain((type) => {
+const anyNumeric = fc.constantFrom(...NUMERIC_TYPES).chain((type) => {
   const size = arrayClass(type).BYTES_PER_ELEMENT;
   return fc
     .uint8Array({ maxLength: 12 * size })

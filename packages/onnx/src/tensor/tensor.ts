@@ -29,7 +29,8 @@ export type NumericType = keyof typeof ELEMENT_SIZES;
 
 export type ElementType = NumericType | 'string';
 
-export const ELEMENT_TYPES = [...Object.keys(ELEMENT_SIZES), 'string'] as readonly ElementType[];
+export const NUMERIC_TYPES = Object.keys(ELEMENT_SIZES) as readonly NumericType[];
+export const ELEMENT_TYPES: readonly ElementType[] = [...NUMERIC_TYPES, 'string'];
 
 export interface NumericTensor {
   readonly type: NumericType;

@@ -1,27 +1,13 @@
 /** Random tensors of every type for the tests of codecs, and a form of them that `toEqual` compares. */
 import fc from 'fast-check';
-import { elementCount, elementSize, type NumericType, type Tensor } from '@skein/onnx';
+import { elementCount, elementSize, type Tensor } from '@skein/onnx';
 import { bytesOfTensor } from '../oip/tensors/tensor-bytes.ts';
+import { NUMERIC_TYPES } from '../../../../onnx/src/tensor/tensor.ts';
 
-const NUMERIC: readonly NumericType[] = [
-  'bool',
-  'uint8',
-  'uint16',
-  'uint32',
-  'uint64',
-  'int8',
-  'int16',
-  'int32',
-  'int64',
-  'float16',
-  'bfloat16',
-  'float32',
-  'float64',
-];
 const shape = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 });
 
 /** Random bits, but booleans are 0 and 1. */
-export const numeric = fc.tuple(fc.constantFrom(...NUMERIC), shape).chain(([type, sizes]) => {
+export const numeric = fc.tuple(fc.constantFrom(...NUMERIC_TYPES), shape).chain(([type, sizes]) => {
   const length = elementCount(sizes) * elementSize(type);
   return fc.uint8Array({ minLength: length, maxLength: length }).map((bytes) => ({
     type,
