@@ -57,6 +57,52 @@ const UNKNOWN = ['MODEL_UNKNOWN', 'VERSION_UNKNOWN'] as const satisfies readonly
 const INFER_DESCRIPTION =
   'Tensors travel as JSON, or raw after the JSON (binary tensor data extension: `Inference-Header-Content-Length` and `parameters.binary_data_size`). The deadline comes from `parameters.timeout` in microseconds or the header `Skein-Timeout-Ms`, else from the objective; `parameters.priority` 1 is the most urgent. An output may ask for `parameters.classification` (its highest values as `value:index:label`), and tensors may be in shared memory. A refusal says in `Retry-After` when to retry.';
 
+/** The paths of a deployment, and those of one version of it. */
+function modelPaths(at: string, id: 'model' | 'version', what: string): ProtocolPath[] {
+  const isModel = id === 'model';
+  const extension = isModel ? ' (Triton’s model configuration extension)' : '';
+  return [
+    {
+      method: 'get',
+      path: at,
+      operationId: `${id}Metadata`,
+      scope: 'infer or read',
+      summary: `Inputs and outputs of ${what}.`,
+      response: 'ModelMetadata',
+      errors: UNKNOWN,
+    },
+    {
+      method: 'get',
+      path: `${at}/config`,
+      operationId: `${id}Config`,
+      scope: 'infer or read',
+      summary: `Configuration of ${what}${extension}.`,
+      response: 'ModelConfig',
+      errors: UNKNOWN,
+    },
+    {
+      method: 'get',
+      path: `${at}/ready`,
+      operationId: `${id}Ready`,
+      scope: 'none',
+      summary: `Whether ${what} can take requests.`,
+      response: 'ModelReady',
+      errors: UNKNOWN,
+    },
+    {
+      method: 'post',
+      path: `${at}/infer`,
+      operationId: isModel ? 'infer' : 'inferVersion',
+      scope: 'infer',
+      summary: isModel ? 'Run a deployment.' : 'Run one version of a deployment.',
+      description: INFER_DESCRIPTION,
+      body: 'InferRequest',
+      response: 'InferResponse',
+      errors: INFER_ERRORS,
+    },
+  ];
+}
+
 export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
   {
     method: 'get',
@@ -97,82 +143,8 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     response: 'Accepting',
     errors: [],
   },
-  {
-    method: 'get',
-    path: '/v2/models/{model}',
-    operationId: 'modelMetadata',
-    scope: 'infer or read',
-    summary: 'Inputs and outputs of a deployment.',
-    response: 'ModelMetadata',
-    errors: UNKNOWN,
-  },
-  {
-    method: 'get',
-    path: '/v2/models/{model}/config',
-    operationId: 'modelConfig',
-    scope: 'infer or read',
-    summary: 'Configuration of a deployment (Triton’s model configuration extension).',
-    response: 'ModelConfig',
-    errors: UNKNOWN,
-  },
-  {
-    method: 'get',
-    path: '/v2/models/{model}/ready',
-    operationId: 'modelReady',
-    scope: 'none',
-    summary: 'Whether a deployment can take requests.',
-    response: 'ModelReady',
-    errors: UNKNOWN,
-  },
-  {
-    method: 'post',
-    path: '/v2/models/{model}/infer',
-    operationId: 'infer',
-    scope: 'infer',
-    summary: 'Run a deployment.',
-    description: INFER_DESCRIPTION,
-    body: 'InferRequest',
-    response: 'InferResponse',
-    errors: INFER_ERRORS,
-  },
-  {
-    method: 'get',
-    path: '/v2/models/{model}/versions/{version}',
-    operationId: 'versionMetadata',
-    scope: 'infer or read',
-    summary: 'Inputs and outputs of one version.',
-    response: 'ModelMetadata',
-    errors: UNKNOWN,
-  },
-  {
-    method: 'get',
-    path: '/v2/models/{model}/versions/{version}/config',
-    operationId: 'versionConfig',
-    scope: 'infer or read',
-    summary: 'Configuration of one version.',
-    response: 'ModelConfig',
-    errors: UNKNOWN,
-  },
-  {
-    method: 'get',
-    path: '/v2/models/{model}/versions/{version}/ready',
-    operationId: 'versionReady',
-    scope: 'none',
-    summary: 'Whether one version can take requests.',
-    response: 'ModelReady',
-    errors: UNKNOWN,
-  },
-  {
-    method: 'post',
-    path: '/v2/models/{model}/versions/{version}/infer',
-    operationId: 'inferVersion',
-    scope: 'infer',
-    summary: 'Run one version of a deployment.',
-    description: INFER_DESCRIPTION,
-    body: 'InferRequest',
-    response: 'InferResponse',
-    errors: INFER_ERRORS,
-  },
+  ...modelPaths('/v2/models/{model}', 'model', 'a deployment'),
+  ...modelPaths('/v2/models/{model}/versions/{version}', 'version', 'one version'),
   {
     method: 'get',
     path: '/v2/models/{model}/stats',
