@@ -15,8 +15,6 @@ export interface Endpoint<Scope extends string = string> {
    * rest of the path: `{path+}`.
    */
   readonly path: `/${string}`;
-  /** Heading in the documentation. */
-  readonly group?: string;
   /** One sentence. */
   readonly summary: string;
   readonly description?: string;
@@ -57,17 +55,6 @@ export interface Endpoint<Scope extends string = string> {
 /** One row of the management API of a node. */
 export interface NodeEndpoint extends Endpoint<'read' | 'jobs' | 'admin' | 'infer'> {
   readonly path: `/api/v1/${string}`;
-  readonly group:
-    | 'Node'
-    | 'Deployments'
-    | 'Federations'
-    | 'Fleet'
-    | 'Models'
-    | 'Language models'
-    | 'Runs'
-    | 'Jobs'
-    | 'Artifacts'
-    | 'Keys';
 }
 
 /** The HTTP status of success. */

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { parametersOf, statusOf, type NodeEndpoint } from './endpoint.ts';
-import { ENDPOINTS } from './endpoints.ts';
+import { ENDPOINTS, groupOf } from './endpoints.ts';
 import { ERRORS } from './errors.ts';
 
 const keys = (schema: NodeEndpoint['body']): string[] => Object.keys(schema?.shape ?? {});
 
-describe.each(Object.entries<NodeEndpoint>(ENDPOINTS))('%s', (_, endpoint) => {
+describe.each(Object.entries<NodeEndpoint>(ENDPOINTS))('%s', (id, endpoint) => {
   it('has a schema for each parameter of its path', () => {
     expect(keys(endpoint.params)).toEqual(parametersOf(endpoint.path));
   });
@@ -25,7 +25,7 @@ describe.each(Object.entries<NodeEndpoint>(ENDPOINTS))('%s', (_, endpoint) => {
   });
 
   it('needs the scope admin when it changes something or shows the audit trail', () => {
-    const own = ['Jobs', 'Artifacts'].includes(endpoint.group) && endpoint.scope === 'jobs';
+    const own = ['Jobs', 'Artifacts'].includes(groupOf(id)) && endpoint.scope === 'jobs';
     // Jobs and artifacts of the caller's own tenant have a scope of their own.
     if (own) return;
     const guarded = endpoint.method !== 'GET' || /keys|audit|tenants/.test(endpoint.path);

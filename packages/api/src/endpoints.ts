@@ -31,5 +31,24 @@ export const ENDPOINTS = {
   ...KEY_ENDPOINTS,
 } as const satisfies Record<string, NodeEndpoint>;
 
+/** The rows under each heading of the documentation. */
+const GROUPS: Readonly<Record<string, object>> = {
+  Deployments: DEPLOYMENT_ENDPOINTS,
+  Models: MODEL_ENDPOINTS,
+  'Language models': LANGUAGE_ENDPOINTS,
+  Runs: RUN_ENDPOINTS,
+  Jobs: JOB_ENDPOINTS,
+  Artifacts: ARTIFACT_ENDPOINTS,
+  Federations: FEDERATION_ENDPOINTS,
+  Fleet: FLEET_ENDPOINTS,
+  Node: NODE_ENDPOINTS,
+  Keys: KEY_ENDPOINTS,
+};
+
+/** The heading of an operation in the documentation. */
+export function groupOf(id: string): string {
+  return Object.keys(GROUPS).find((name) => Object.hasOwn(GROUPS[name]!, id))!;
+}
+
 export type OperationId = keyof typeof ENDPOINTS;
 export type EndpointOf<Id extends OperationId> = (typeof ENDPOINTS)[Id];

@@ -3,7 +3,7 @@
  * as HTML, `docs/reference/` as Markdown. Both use this, so they cannot disagree.
  */
 import { COMMON_ERRORS, fillPath, type NodeEndpoint, statusOf } from '../endpoint.ts';
-import { ENDPOINTS } from '../endpoints.ts';
+import { ENDPOINTS, groupOf } from '../endpoints.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 import { typeText, variantsOf, type Field } from '../resources/fields.ts';
 import { createSchemaCollector, type JsonSchema } from './json-schema.ts';
@@ -59,8 +59,9 @@ export function createDocumentation(origin: string): Documentation {
     };
     const answer = endpoint.response ?? endpoint.events;
     const type = answer === undefined ? '' : answerText(collector.schemaOf(answer, 'output'));
-    const operations = groups.get(endpoint.group) ?? [];
-    groups.set(endpoint.group, operations);
+    const group = groupOf(id);
+    const operations = groups.get(group) ?? [];
+    groups.set(group, operations);
     if (endpoint.body !== undefined)
       bodies.add(typeText(collector.schemaOf(endpoint.body, 'input')));
     operations.push({

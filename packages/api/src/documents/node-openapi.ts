@@ -1,6 +1,6 @@
 /** The OpenAPI document of a node: its management API and the Open Inference Protocol. */
 import { COMMON_ERRORS, parametersOf } from '../endpoint.ts';
-import { ENDPOINTS } from '../endpoints.ts';
+import { ENDPOINTS, groupOf } from '../endpoints.ts';
 import { OPEN_INFERENCE_PATHS, type ProtocolPath } from '../open-inference/paths.ts';
 import { OPEN_INFERENCE_SCHEMAS } from '../open-inference/schemas.ts';
 import {
@@ -37,6 +37,7 @@ export function createOpenApiDocument(version: string): OpenApiDocument {
     keys: '`skein keys create` makes one.',
     commonErrors: COMMON_ERRORS,
     tags: TAGS,
+    tagOf: groupOf,
     operations,
     schemas: OPEN_INFERENCE_SCHEMAS,
   });

@@ -50,6 +50,8 @@ export interface ServiceDescription {
   /** Codes that any endpoint may answer with. */
   readonly commonErrors: readonly ErrorCode[];
   readonly tags?: OpenApiDocument['tags'];
+  /** The tag of an operation. */
+  readonly tagOf?: (id: string) => string;
   /** Operations that are not in the table, by path and method. */
   readonly operations?: OpenApiDocument['paths'];
   readonly schemas?: Readonly<Record<string, JsonSchema>>;
@@ -59,13 +61,15 @@ export function openApiOf(
   endpoints: Readonly<Record<string, Endpoint>>,
   service: ServiceDescription,
 ): OpenApiDocument {
-  const { title, version, description, keys, commonErrors, tags = [] } = service;
+  const { title, version, description, keys, commonErrors, tags = [], tagOf } = service;
   const hasPublic = Object.values(endpoints).some(({ scope }) => scope === 'public');
   const collector = createSchemaCollector();
   const paths: Record<string, Record<string, OperationObject>> = {};
   for (const [id, endpoint] of Object.entries(endpoints)) {
     const item = (paths[endpoint.path.replace('+}', '}')] ??= {});
-    item[endpoint.method.toLowerCase()] = operationOf(id, endpoint, commonErrors, collector);
+    const operationTags = tagOf === undefined ? [] : [tagOf(id)];
+    const operation = operationOf(id, endpoint, operationTags, commonErrors, collector);
+    item[endpoint.method.toLowerCase()] = operation;
   }
   return {
     openapi: '3.1.0',
@@ -101,6 +105,7 @@ const ERROR_SCHEMA: JsonSchema = {
 function operationOf(
   id: string,
   endpoint: Endpoint,
+  tags: readonly string[],
   commonErrors: readonly ErrorCode[],
   collector: SchemaCollector,
 ): OperationObject {
@@ -112,7 +117,7 @@ function operationOf(
   return {
     operationId: id,
     summary: endpoint.summary,
-    tags: endpoint.group === undefined ? [] : [endpoint.group],
+    tags,
     description: endpoint.description === undefined ? scope : `${endpoint.description}\n\n${scope}`,
     ...(endpoint.scope === 'public' ? { security: [{}, { key: [] }] } : {}),
     ...(parameters.length === 0 ? {} : { parameters }),

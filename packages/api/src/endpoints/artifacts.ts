@@ -10,7 +10,6 @@ export const ARTIFACT_ENDPOINTS = {
   uploadArtifact: {
     method: 'PUT',
     path: '/api/v1/artifacts',
-    group: 'Artifacts',
     summary: 'Store a blob; the answer names it by its sha-256.',
     description: 'Storing the same content again succeeds and takes no space.',
     scope: 'jobs',
@@ -29,7 +28,6 @@ export const ARTIFACT_ENDPOINTS = {
   getArtifact: {
     method: 'GET',
     path: '/api/v1/artifacts/{digest}',
-    group: 'Artifacts',
     summary: 'Check whether an artifact exists, and get its size.',
     scope: 'jobs',
     params: DigestParam,
@@ -40,7 +38,6 @@ export const ARTIFACT_ENDPOINTS = {
   downloadArtifact: {
     method: 'GET',
     path: '/api/v1/artifacts/{digest}/content',
-    group: 'Artifacts',
     summary: 'Stream the content of an artifact, verified against its digest.',
     description:
       'The response carries the size. A response that ends early means that the artifact is corrupt.',

@@ -20,7 +20,6 @@ export const DEPLOYMENT_ENDPOINTS = {
   listDeployments: {
     method: 'GET',
     path: '/api/v1/deployments',
-    group: 'Deployments',
     summary: 'List the deployments with their state.',
     scope: 'read',
     response: z.object({ deployments: z.array(DeploymentView) }),
@@ -28,7 +27,6 @@ export const DEPLOYMENT_ENDPOINTS = {
   deploy: {
     method: 'POST',
     path: '/api/v1/deployments',
-    group: 'Deployments',
     summary: 'Deploy a version, or roll it out over the one that serves.',
     description:
       'Answers when the version is loaded and warm; a canary or shadow then continues in the background. Settings are merged over the current ones, or over the defaults for a new deployment.',
@@ -68,7 +66,6 @@ export const DEPLOYMENT_ENDPOINTS = {
   getDeployment: {
     method: 'GET',
     path: '/api/v1/deployments/{name}',
-    group: 'Deployments',
     summary: 'Show one deployment.',
     scope: 'read',
     params: NameParam,
@@ -79,7 +76,6 @@ export const DEPLOYMENT_ENDPOINTS = {
   changeSettings: {
     method: 'PATCH',
     path: '/api/v1/deployments/{name}',
-    group: 'Deployments',
     summary: 'Change settings of a deployment; absent settings keep their values.',
     scope: 'admin',
     params: NameParam,
@@ -100,7 +96,6 @@ export const DEPLOYMENT_ENDPOINTS = {
   undeploy: {
     method: 'DELETE',
     path: '/api/v1/deployments/{name}',
-    group: 'Deployments',
     summary: 'Drain and remove a deployment; its versions stay.',
     scope: 'admin',
     params: NameParam,
@@ -110,7 +105,6 @@ export const DEPLOYMENT_ENDPOINTS = {
   rollback: {
     method: 'POST',
     path: '/api/v1/deployments/{name}/rollback',
-    group: 'Deployments',
     summary: 'Abort a rollout in progress, or return to the previous version.',
     scope: 'admin',
     params: NameParam,
@@ -131,7 +125,6 @@ export const DEPLOYMENT_ENDPOINTS = {
   rolloutEvidence: {
     method: 'GET',
     path: '/api/v1/deployments/{name}/evidence',
-    group: 'Deployments',
     summary: 'Show what a rollout is, or was, decided on: what each member of the fleet has seen.',
     description:
       'Of the rollout in progress, or of the last one that this node took part in; null before the first.',
@@ -144,7 +137,6 @@ export const DEPLOYMENT_ENDPOINTS = {
   deploymentTraffic: {
     method: 'GET',
     path: '/api/v1/deployments/{name}/traffic',
-    group: 'Deployments',
     summary: 'Traffic, latency and refusals of a deployment over the last hour or day.',
     scope: 'read',
     params: NameParam,
@@ -158,7 +150,6 @@ export const DEPLOYMENT_ENDPOINTS = {
   deploymentHistory: {
     method: 'GET',
     path: '/api/v1/deployments/{name}/history',
-    group: 'Deployments',
     summary: 'List the history of a deployment, newest first.',
     scope: 'read',
     params: NameParam,
@@ -170,7 +161,6 @@ export const DEPLOYMENT_ENDPOINTS = {
   listHistory: {
     method: 'GET',
     path: '/api/v1/history',
-    group: 'Deployments',
     summary: 'List the history of all deployments, newest first.',
     scope: 'read',
     query: z.strictObject({ kind: HistoryKind.optional(), limit: Limit }),

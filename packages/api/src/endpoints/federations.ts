@@ -20,7 +20,6 @@ export const FEDERATION_ENDPOINTS = {
   listFederations: {
     method: 'GET',
     path: '/api/v1/federations',
-    group: 'Federations',
     summary: 'List the federations that this node coordinates, newest first.',
     scope: 'read',
     response: z.object({ federations: z.array(FederationView) }),
@@ -28,7 +27,6 @@ export const FEDERATION_ENDPOINTS = {
   getFederation: {
     method: 'GET',
     path: '/api/v1/federations/{id}',
-    group: 'Federations',
     summary: 'Show a federation: its plan, its sites, its round, and what privacy it has spent.',
     scope: 'read',
     params: FederationParam,
@@ -39,7 +37,6 @@ export const FEDERATION_ENDPOINTS = {
   startFederation: {
     method: 'POST',
     path: '/api/v1/federations',
-    group: 'Federations',
     summary: 'Start a federation that trains a stored version of a model.',
     description:
       'What the plan leaves out follows from the rest: the threshold, the noise that fits the budget. Secure aggregation and differential privacy are on unless the plan says otherwise. The result becomes the next version of the model.',
@@ -85,7 +82,6 @@ export const FEDERATION_ENDPOINTS = {
   inviteSite: {
     method: 'POST',
     path: '/api/v1/federations/{id}/invitations',
-    group: 'Federations',
     summary: 'Invite a site or a helper; the answer holds a secret that is shown once.',
     scope: 'admin',
     params: FederationParam,
@@ -115,7 +111,6 @@ export const FEDERATION_ENDPOINTS = {
   revokeSite: {
     method: 'DELETE',
     path: '/api/v1/federations/{id}/sites/{key}',
-    group: 'Federations',
     summary: 'Revoke a site: it takes part in nothing more.',
     scope: 'admin',
     params: FederationParam.extend({ key: SiteKey }),
@@ -125,7 +120,6 @@ export const FEDERATION_ENDPOINTS = {
   pauseFederation: {
     method: 'POST',
     path: '/api/v1/federations/{id}/pause',
-    group: 'Federations',
     summary: 'Pause a federation after what is in flight; no site is asked for anything.',
     scope: 'admin',
     params: FederationParam,
@@ -137,7 +131,6 @@ export const FEDERATION_ENDPOINTS = {
   resumeFederation: {
     method: 'POST',
     path: '/api/v1/federations/{id}/resume',
-    group: 'Federations',
     summary: 'Go on with a paused federation.',
     scope: 'admin',
     params: FederationParam,
@@ -149,7 +142,6 @@ export const FEDERATION_ENDPOINTS = {
   stopFederation: {
     method: 'POST',
     path: '/api/v1/federations/{id}/stop',
-    group: 'Federations',
     summary: 'End a federation; the model of its last round is kept as a version.',
     scope: 'admin',
     params: FederationParam,
@@ -161,7 +153,6 @@ export const FEDERATION_ENDPOINTS = {
   getLedger: {
     method: 'GET',
     path: '/api/v1/federations/{id}/ledger',
-    group: 'Federations',
     summary: 'Export the ledger, which a participant can verify offline.',
     scope: 'read',
     params: FederationParam,

@@ -7,7 +7,6 @@ export const FLEET_ENDPOINTS = {
   getFleet: {
     method: 'GET',
     path: '/api/v1/fleet',
-    group: 'Fleet',
     summary: 'Show the members of the fleet, and what needs attention.',
     description:
       'A node alone is a fleet of one. While the store is away, the members are those that were known last, and an alert says so.',
@@ -17,7 +16,6 @@ export const FLEET_ENDPOINTS = {
   listPlacements: {
     method: 'GET',
     path: '/api/v1/fleet/placements',
-    group: 'Fleet',
     summary: 'List the versions that are loaded, with the members that hold them.',
     scope: 'read',
     response: z.object({ placements: z.array(PlacementView) }),
@@ -25,7 +23,6 @@ export const FLEET_ENDPOINTS = {
   getFleetScale: {
     method: 'GET',
     path: '/api/v1/fleet/scale',
-    group: 'Fleet',
     summary: 'Show how many members the demand needs, and why.',
     description:
       'Each member decides from what all of them publish, so any of them may be asked. The same numbers are metrics: `skein_fleet_desired_members` and others.',
@@ -35,7 +32,6 @@ export const FLEET_ENDPOINTS = {
   finaliseFleet: {
     method: 'POST',
     path: '/api/v1/fleet/finalise',
-    group: 'Fleet',
     summary: 'End an upgrade: the fleet writes the newest schema that all its members read.',
     description:
       'From then on a node that does not read this schema is refused with STATE_TOO_NEW, so the version before the upgrade can no longer join.',

@@ -19,7 +19,6 @@ export const JOB_ENDPOINTS = {
   listJobs: {
     method: 'GET',
     path: '/api/v1/jobs',
-    group: 'Jobs',
     summary: 'List jobs, newest first.',
     description: 'A caller with the scope `jobs` sees the jobs of its tenant; `admin` sees all.',
     scope: 'jobs',
@@ -38,7 +37,6 @@ export const JOB_ENDPOINTS = {
   enqueueJobs: {
     method: 'POST',
     path: '/api/v1/jobs',
-    group: 'Jobs',
     summary: 'Accept jobs: all of them, or none.',
     description:
       'An accepted job survives the death of any process. Parents and members of a gang may be in the same call. Trusted commands, tasks, and the network of the host need the scope `admin`.',
@@ -59,7 +57,6 @@ export const JOB_ENDPOINTS = {
   getJob: {
     method: 'GET',
     path: '/api/v1/jobs/{id}',
-    group: 'Jobs',
     summary: 'Show one job with its attempts.',
     scope: 'jobs',
     params: JobParam,
@@ -70,7 +67,6 @@ export const JOB_ENDPOINTS = {
   readJobLog: {
     method: 'GET',
     path: '/api/v1/jobs/{id}/log',
-    group: 'Jobs',
     summary: 'Read the log of an attempt from an offset.',
     scope: 'jobs',
     params: JobParam,
@@ -96,7 +92,6 @@ export const JOB_ENDPOINTS = {
   cancelJob: {
     method: 'POST',
     path: '/api/v1/jobs/{id}/cancel',
-    group: 'Jobs',
     summary: 'Cancel a job; a running attempt is dead within a second.',
     scope: 'jobs',
     params: JobParam,
@@ -110,7 +105,6 @@ export const JOB_ENDPOINTS = {
   reviveJob: {
     method: 'POST',
     path: '/api/v1/jobs/{id}/revive',
-    group: 'Jobs',
     summary: 'Revive a failed, dead or cancelled job, with the children that failed because of it.',
     scope: 'jobs',
     params: JobParam,
@@ -121,7 +115,6 @@ export const JOB_ENDPOINTS = {
   preemptJob: {
     method: 'POST',
     path: '/api/v1/jobs/{id}/preempt',
-    group: 'Jobs',
     summary: 'Let a running attempt checkpoint and stop; the job goes back to its queue.',
     scope: 'admin',
     params: JobParam,
@@ -132,7 +125,6 @@ export const JOB_ENDPOINTS = {
   streamJobEvents: {
     method: 'GET',
     path: '/api/v1/job-events',
-    group: 'Jobs',
     summary: 'Stream the events of jobs as server-sent events.',
     description:
       'The id of an event is its sequence number: reconnect with `Last-Event-ID` to receive all of them. Without it the stream starts from now. When the key is revoked or expires, the stream ends with the event `error`, which holds the body of a refused request.',
@@ -150,7 +142,6 @@ export const JOB_ENDPOINTS = {
   listQueues: {
     method: 'GET',
     path: '/api/v1/queues',
-    group: 'Jobs',
     summary: 'List the queues with their counts.',
     scope: 'read',
     response: z.object({ queues: z.array(QueueView) }),
@@ -159,7 +150,6 @@ export const JOB_ENDPOINTS = {
   setQueueMode: {
     method: 'PUT',
     path: '/api/v1/queues/{queue}/mode',
-    group: 'Jobs',
     summary: 'Pause, drain or reopen a queue.',
     scope: 'admin',
     params: z.strictObject({ queue: QueueName }),
@@ -171,7 +161,6 @@ export const JOB_ENDPOINTS = {
   listTenants: {
     method: 'GET',
     path: '/api/v1/tenants',
-    group: 'Jobs',
     summary: 'List the tenants that have settings.',
     scope: 'admin',
     response: z.object({ tenants: z.array(TenantView) }),
@@ -180,7 +169,6 @@ export const JOB_ENDPOINTS = {
   putTenant: {
     method: 'PUT',
     path: '/api/v1/tenants/{tenant}',
-    group: 'Jobs',
     summary: 'Set the share and the quotas of a tenant.',
     scope: 'admin',
     params: z.strictObject({ tenant: TenantName }),
@@ -194,7 +182,6 @@ export const JOB_ENDPOINTS = {
   listWorkers: {
     method: 'GET',
     path: '/api/v1/workers',
-    group: 'Jobs',
     summary: 'List the workers with the resources and labels that they offer.',
     scope: 'read',
     response: z.object({ workers: z.array(WorkerView) }),
@@ -203,7 +190,6 @@ export const JOB_ENDPOINTS = {
   listSandboxes: {
     method: 'GET',
     path: '/api/v1/sandboxes',
-    group: 'Jobs',
     summary: 'List the limits that each sandbox enforces on this host.',
     scope: 'read',
     response: z.object({ sandboxes: z.array(SandboxView) }),
@@ -211,7 +197,6 @@ export const JOB_ENDPOINTS = {
   listSchedules: {
     method: 'GET',
     path: '/api/v1/schedules',
-    group: 'Jobs',
     summary: 'List the schedules.',
     scope: 'read',
     response: z.object({ schedules: z.array(ScheduleView) }),
@@ -220,7 +205,6 @@ export const JOB_ENDPOINTS = {
   putSchedule: {
     method: 'PUT',
     path: '/api/v1/schedules/{schedule}',
-    group: 'Jobs',
     summary: 'Enqueue a job on a schedule; replaces the schedule of this name.',
     scope: 'admin',
     params: z.strictObject({ schedule: JobId }),
@@ -239,7 +223,6 @@ export const JOB_ENDPOINTS = {
   removeSchedule: {
     method: 'DELETE',
     path: '/api/v1/schedules/{schedule}',
-    group: 'Jobs',
     summary: 'Remove a schedule; jobs that it enqueued stay.',
     scope: 'admin',
     params: z.strictObject({ schedule: JobId }),

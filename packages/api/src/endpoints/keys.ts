@@ -9,7 +9,6 @@ export const KEY_ENDPOINTS = {
   listKeys: {
     method: 'GET',
     path: '/api/v1/keys',
-    group: 'Keys',
     summary: 'List the API keys, without their secrets.',
     scope: 'admin',
     response: z.object({ keys: z.array(KeyView) }),
@@ -17,7 +16,6 @@ export const KEY_ENDPOINTS = {
   createKey: {
     method: 'POST',
     path: '/api/v1/keys',
-    group: 'Keys',
     summary: 'Create an API key; only this response contains its secret.',
     scope: 'admin',
     body: NewKey,
@@ -29,7 +27,6 @@ export const KEY_ENDPOINTS = {
   getKey: {
     method: 'GET',
     path: '/api/v1/keys/{id}',
-    group: 'Keys',
     summary: 'Show one API key, and the shared resources that its tenant holds.',
     scope: 'admin',
     params: KeyParam,
@@ -40,7 +37,6 @@ export const KEY_ENDPOINTS = {
   revokeKey: {
     method: 'DELETE',
     path: '/api/v1/keys/{id}',
-    group: 'Keys',
     summary: 'Revoke an API key; it stops working at once.',
     description:
       'It works also when the disk is full: the response is then `REVOCATION_NOT_DURABLE`, the key is refused, and the node writes the revocation as soon as it can.',

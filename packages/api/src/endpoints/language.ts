@@ -27,13 +27,11 @@ const Budget = z.strictObject({
 const Tenant = z.strictObject({ tenant: TenantProviders.shape.tenant });
 const RedactionName = z.strictObject({ name: Redaction.shape.name });
 const WRITE_ERRORS = [...BODY_ERRORS, 'STORAGE_FULL', 'PROVIDER_INVALID'] as const;
-const group = 'Language models';
 
 export const LANGUAGE_ENDPOINTS = {
   getLanguageModels: {
     method: 'GET',
     path: '/api/v1/language',
-    group,
     summary: 'Show the language models: what is declared, how the routes stand, what was used.',
     scope: 'read',
     response: LanguageView,
@@ -41,7 +39,6 @@ export const LANGUAGE_ENDPOINTS = {
   putProvider: {
     method: 'PUT',
     path: '/api/v1/language/providers/{name}',
-    group,
     summary: 'Declare a provider of language models, or replace its declaration.',
     description:
       'The secret itself is never sent: `apiKey` says where the node finds it. The declaration is refused when the secret cannot be read there.',
@@ -54,7 +51,6 @@ export const LANGUAGE_ENDPOINTS = {
   removeProvider: {
     method: 'DELETE',
     path: '/api/v1/language/providers/{name}',
-    group,
     summary: 'Remove a provider that no model names.',
     scope: 'admin',
     params: Provider,
@@ -64,7 +60,6 @@ export const LANGUAGE_ENDPOINTS = {
   putLanguageModel: {
     method: 'PUT',
     path: '/api/v1/language/models/{name}',
-    group,
     summary: 'Declare a language model by its routes to providers, or replace its declaration.',
     scope: 'admin',
     params: Model,
@@ -78,7 +73,6 @@ export const LANGUAGE_ENDPOINTS = {
   removeLanguageModel: {
     method: 'DELETE',
     path: '/api/v1/language/models/{name}',
-    group,
     summary: 'Remove a language model.',
     scope: 'admin',
     params: Model,
@@ -88,7 +82,6 @@ export const LANGUAGE_ENDPOINTS = {
   rollOutLanguageModel: {
     method: 'POST',
     path: '/api/v1/language/models/{name}/rollout',
-    group,
     summary: 'Begin to replace a route of a language model, as a canary or a shadow.',
     description:
       'Answers at once; the rollout continues in the background, and rolls back by itself when the new route fails more, or is late more, than the plan or the objective allows and the replaced route is.',
@@ -108,7 +101,6 @@ export const LANGUAGE_ENDPOINTS = {
   rollBackLanguageModel: {
     method: 'POST',
     path: '/api/v1/language/models/{name}/rollback',
-    group,
     summary:
       'Abort the rollout of a language model, or return to the routes before one that has finished.',
     scope: 'admin',
@@ -125,7 +117,6 @@ export const LANGUAGE_ENDPOINTS = {
   putBudget: {
     method: 'PUT',
     path: '/api/v1/language/budgets/{subject}/{period}',
-    group,
     summary: 'Bound the money or the tokens of all, a tenant or a key in a period.',
     scope: 'admin',
     params: Budget,
@@ -136,7 +127,6 @@ export const LANGUAGE_ENDPOINTS = {
   removeBudget: {
     method: 'DELETE',
     path: '/api/v1/language/budgets/{subject}/{period}',
-    group,
     summary: 'Remove a budget.',
     scope: 'admin',
     params: Budget,
@@ -146,7 +136,6 @@ export const LANGUAGE_ENDPOINTS = {
   putTenantProviders: {
     method: 'PUT',
     path: '/api/v1/language/tenants/{tenant}',
-    group,
     summary: 'Say to which providers the data of a tenant may go.',
     description: 'A tenant that is not listed may use all providers; an empty list allows none.',
     scope: 'admin',
@@ -160,7 +149,6 @@ export const LANGUAGE_ENDPOINTS = {
   removeTenantProviders: {
     method: 'DELETE',
     path: '/api/v1/language/tenants/{tenant}',
-    group,
     summary: 'Let a tenant use all providers again.',
     scope: 'admin',
     params: Tenant,
@@ -170,7 +158,6 @@ export const LANGUAGE_ENDPOINTS = {
   putRedaction: {
     method: 'PUT',
     path: '/api/v1/language/redactions/{name}',
-    group,
     summary: 'Replace what matches a pattern, in prompts, in answers or in both.',
     scope: 'admin',
     params: RedactionName,
@@ -181,7 +168,6 @@ export const LANGUAGE_ENDPOINTS = {
   removeRedaction: {
     method: 'DELETE',
     path: '/api/v1/language/redactions/{name}',
-    group,
     summary: 'Remove a redaction.',
     scope: 'admin',
     params: RedactionName,
@@ -191,7 +177,6 @@ export const LANGUAGE_ENDPOINTS = {
   putStoredResponses: {
     method: 'PUT',
     path: '/api/v1/language/responses',
-    group,
     summary: 'Store answers of `/v1/responses`, within these bounds of each key.',
     description:
       'A request is then stored with its answer unless it says `store: false`, redacted as a provider gets it. Only the key that has asked can read, continue or remove it.',
@@ -203,7 +188,6 @@ export const LANGUAGE_ENDPOINTS = {
   removeStoredResponses: {
     method: 'DELETE',
     path: '/api/v1/language/responses',
-    group,
     summary: 'Store no answers any more, and forget all that are stored.',
     scope: 'admin',
     errors: ['PROVIDER_INVALID'],

@@ -13,7 +13,6 @@ export const MODEL_ENDPOINTS = {
   listModels: {
     method: 'GET',
     path: '/api/v1/models',
-    group: 'Models',
     summary: 'List the models that the node stores.',
     scope: 'read',
     response: z.object({ models: z.array(ModelView) }),
@@ -21,7 +20,6 @@ export const MODEL_ENDPOINTS = {
   listVersions: {
     method: 'GET',
     path: '/api/v1/models/{name}/versions',
-    group: 'Models',
     summary: 'List the versions of a model, oldest first.',
     scope: 'read',
     params: ModelParam,
@@ -32,7 +30,6 @@ export const MODEL_ENDPOINTS = {
   importModel: {
     method: 'PUT',
     path: '/api/v1/models/{name}/versions',
-    group: 'Models',
     summary: 'Store an ONNX file as the next version of a model.',
     description:
       'The body is the file itself. Uploading the same bytes again returns the existing version. Metadata goes into the query: `?metadata[author]=ada`. An untrusted version always runs in a process of its own; `trust` is kept with its metadata.',
@@ -65,7 +62,6 @@ export const MODEL_ENDPOINTS = {
   getVersion: {
     method: 'GET',
     path: '/api/v1/models/{name}/versions/{version}',
-    group: 'Models',
     summary: 'Show one version.',
     scope: 'read',
     params: VersionParams,
@@ -76,7 +72,6 @@ export const MODEL_ENDPOINTS = {
   removeVersion: {
     method: 'DELETE',
     path: '/api/v1/models/{name}/versions/{version}',
-    group: 'Models',
     summary: 'Remove a version that takes no traffic.',
     scope: 'admin',
     params: VersionParams,
@@ -86,7 +81,6 @@ export const MODEL_ENDPOINTS = {
   importComposition: {
     method: 'POST',
     path: '/api/v1/models/{name}/compositions',
-    group: 'Models',
     summary: 'Bundle a composition module into the next version of a model.',
     description:
       'The module is TypeScript on the node’s machine. The node bundles it with what it imports, stores the bundle, and runs it with its own rights.',

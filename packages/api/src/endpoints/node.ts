@@ -10,7 +10,6 @@ export const NODE_ENDPOINTS = {
   getNode: {
     method: 'GET',
     path: '/api/v1/node',
-    group: 'Node',
     summary: 'Show the version, the load and the state of the node.',
     scope: 'read',
     response: NodeView,
@@ -18,7 +17,6 @@ export const NODE_ENDPOINTS = {
   adoptStore: {
     method: 'POST',
     path: '/api/v1/node/adopt-store',
-    group: 'Node',
     summary: 'Take the store of the fleet as it is, although it contradicts what the node knows.',
     description:
       'For a node that is `frozen`, once the contents of the store are right: after it was restored from a backup, or has lost writes in a failover. Each frozen node is asked by itself. On a node that is not frozen it changes nothing.',
@@ -29,7 +27,6 @@ export const NODE_ENDPOINTS = {
   streamEvents: {
     method: 'GET',
     path: '/api/v1/events',
-    group: 'Node',
     summary: 'Stream the events of the node as server-sent events.',
     description:
       'Opens with every deployment as it is, then sends changes. `history` events carry an id: reconnect with `Last-Event-ID` to receive all of them. A reader that is too slow gets fewer, newer snapshots; decisions are never skipped. When the key is revoked or expires, the stream ends with the event `error`, which holds the body of a refused request.',
@@ -41,7 +38,6 @@ export const NODE_ENDPOINTS = {
   listErrors: {
     method: 'GET',
     path: '/api/v1/errors',
-    group: 'Node',
     summary: 'List every error code with its meaning and its fix.',
     scope: 'read',
     response: z.object({
@@ -72,7 +68,6 @@ export const NODE_ENDPOINTS = {
   listAudit: {
     method: 'GET',
     path: '/api/v1/audit',
-    group: 'Node',
     summary: 'List the changes and their callers, newest first.',
     scope: 'admin',
     query: z.strictObject({ limit: Limit }),

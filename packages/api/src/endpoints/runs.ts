@@ -12,7 +12,6 @@ export const RUN_ENDPOINTS = {
   listRuns: {
     method: 'GET',
     path: '/api/v1/runs',
-    group: 'Runs',
     summary: 'List the training runs, newest first.',
     scope: 'read',
     query: z.strictObject({ status: RunStatus.optional(), limit: Limit }),
@@ -22,7 +21,6 @@ export const RUN_ENDPOINTS = {
   getRun: {
     method: 'GET',
     path: '/api/v1/runs/{id}',
-    group: 'Runs',
     summary: 'Show a run with its epochs, its lineage and its report.',
     scope: 'read',
     params: RunParam,
@@ -33,7 +31,6 @@ export const RUN_ENDPOINTS = {
   putRun: {
     method: 'PUT',
     path: '/api/v1/runs/{id}',
-    group: 'Runs',
     summary: 'Record the state of a run; a later report of the same run replaces it.',
     description:
       '`skein train` calls this after each epoch. The node ignores a report that is older than its state, so that reports may arrive twice or out of order.',
@@ -78,7 +75,6 @@ export const RUN_ENDPOINTS = {
   removeRun: {
     method: 'DELETE',
     path: '/api/v1/runs/{id}',
-    group: 'Runs',
     summary: 'Remove a run; the versions that it produced stay.',
     scope: 'admin',
     params: RunParam,

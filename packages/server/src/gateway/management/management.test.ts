@@ -1,7 +1,6 @@
 /** Every endpoint over real HTTP: its effect, its refusals, and its audit entries. */
 import { connect } from 'node:net';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   createClient,
@@ -18,6 +17,8 @@ import {
 import { mlp, writeModel } from '@skein/onnx';
 import { assemblePublic } from '@skein/train';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { groupOf } from '../../../../api/src/endpoints.ts';
+import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { onnxFile, startManagement, type TestNode } from './testing/start-management.ts';
 
 let node: TestNode;
@@ -61,10 +62,9 @@ const operations = rows.filter(([, endpoint]) => endpoint.events === undefined);
 /** Creates what the examples act on, and returns the ids that it was given. */
 async function populate(
   operation: OperationId,
-  group: NodeEndpoint['group'],
-): Promise<{ id: string; federation?: string; modulePath: string; folder: string }> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-module-'));
-  const modulePath = join(folder, 'ocr.ts');
+): Promise<{ id: string; federation?: string; modulePath: string }> {
+  const group = groupOf(operation);
+  const modulePath = join(testFolder(), 'ocr.ts');
   await writeFile(modulePath, 'export const composition = defineComposition({});');
   const { id } = await client.createKey({ label: 'to be revoked' });
   if (group === 'Jobs' || group === 'Artifacts') await populateJobs();
@@ -72,9 +72,9 @@ async function populate(
     await client.putRun({ ...ENDPOINTS.putRun.example.params, ...runExample });
   } else if (group === 'Language models') await populateLanguageModels(operation);
   else if (group === 'Federations') {
-    return { id, federation: await populateFederation(), modulePath, folder };
+    return { id, federation: await populateFederation(), modulePath };
   } else if (group !== 'Keys') await populateModels();
-  return { id, modulePath, folder };
+  return { id, modulePath };
 }
 
 /** The declarations of the examples, but for that which the operation makes. */
@@ -140,7 +140,7 @@ describe.each(operations)('%s', (id, endpoint) => {
   it.runIf(id !== 'revokeSite')(
     'executes its example, and answers as its schema says',
     async () => {
-      const made = await populate(id, endpoint.group);
+      const made = await populate(id);
       const { params = {}, query = {}, body, file } = endpoint.example ?? {};
       const own = id === 'revokeKey' || id === 'getKey' ? made.id : made.federation;
       const filled = { ...params, ...(own === undefined || !('id' in params) ? {} : { id: own }) };
@@ -163,7 +163,6 @@ describe.each(operations)('%s', (id, endpoint) => {
       if (endpoint.method === 'GET') expect(newest).toEqual(before);
       else expect(newest).toMatchObject({ action: id, actor: 'local', outcome: 'ok' });
       expect(node.faults).toEqual([]);
-      await rm(made.folder, { recursive: true });
     },
   );
 
