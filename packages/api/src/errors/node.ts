@@ -50,7 +50,7 @@ export const NODE_ERRORS = {
   IMPORT_CONFLICT: {
     ...EXISTS,
     meaning: 'An import meets a state that is not empty, or records of the same name that differ.',
-    fix: 'Import into an empty state; or, where only some records are there, use `skein state import FOLDER --merge`, and remove or rename what the message names.',
+    fix: 'Import into an empty state; or, where only some records are there, say --merge, and remove or rename what the message names.',
   },
   DATA_FOLDER_UNUSABLE: {
     ...PRECONDITION,

@@ -34,7 +34,7 @@ export const SITE_ERRORS = {
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
     meaning: 'Another process is this helper: two would answer more often than the budget allows.',
-    fix: 'Stop that process, or give this helper a folder and keys of its own with --data.',
+    fix: 'Stop that process, or give this helper a folder and keys of its own with --folder.',
   },
   HELPER_NOT_NAMED: {
     ...UNMET,

@@ -27,7 +27,10 @@ function chosenWords({ privacy }: Plan): readonly string[] {
   ];
 }
 
-const HIDES = { patient: 'any one row', client: 'all rows of this site', none: '' } as const;
+const hides = ({ privacy }: Plan, site: string): string =>
+  privacy.mode === 'patient' ? 'any one row' : `all rows of ${site}`;
+const budgetOf = ({ privacy }: Plan): string =>
+  privacy.mode === 'none' ? '' : `ε ≤ ${privacy.epsilon} at δ = ${privacy.delta}`;
 const AGGREGATION = {
   pairwise: 'pairwise masks; the coordinator reads only the sum over sites',
   committee:
@@ -35,13 +38,11 @@ const AGGREGATION = {
   none: 'none: the coordinator reads each update',
 } as const;
 
-export function describePlan(plan: Plan): PlanWords {
+/** What the plan is. @param site how the reader calls a site. */
+function factsOf(plan: Plan, site: string): PlanWords['facts'] {
   const { aggregation, collusion, data, local, model, privacy, rounds, sites, strategy } = plan;
   const numbers = model.parameters.toLocaleString('en');
-  const share = aggregation.kind === 'none' ? undefined : aggregation.share;
-  const sent = share === undefined ? numbers : `${+(100 * share).toPrecision(3)} % of ${numbers}`;
   const columns = [...data.features, data.target].map(({ name }) => name).join(', ');
-  const isSecure = aggregation.kind !== 'none';
   const helpers = helpersOf(plan);
   const others =
     helpers.length === 0
@@ -51,32 +52,62 @@ export function describePlan(plan: Plan): PlanWords {
     aggregation.kind === 'none' && aggregation.robust !== undefined
       ? `, and takes their ${aggregation.robust.name}`
       : '';
-  const budget = privacy.mode === 'none' ? '' : `ε ≤ ${privacy.epsilon} at δ = ${privacy.delta}`;
-  return {
-    facts: [
-      ['federation', plan.name],
-      ['model', `${numbers} numbers, sha-256 ${model.digest.slice(0, 16)}…`],
-      ['columns', columns],
-      [
-        'rounds',
-        `${rounds} of ${strategy.name}, ${local.steps} ${local.steps === 1 ? 'step' : 'steps'} at each site`,
-      ],
-      ['sites', `${sites.minimum} to ${sites.maximum}; a sum is of at least ${sites.threshold}`],
-      ['aggregation', `${AGGREGATION[aggregation.kind]}${taken}`],
-      ...helpers.map(
-        (helper, at) =>
-          [
-            at === 0 ? 'helpers' : '',
-            `${helper.name}, key ${helper.identity.slice(0, 32)}…`,
-          ] as const,
-      ),
-      [
-        'privacy',
-        privacy.mode === 'none'
-          ? 'none'
-          : `hides ${HIDES[privacy.mode]}: ${budget}, also if ${others} with the coordinator`,
-      ],
+  return [
+    ['federation', plan.name],
+    ['model', `${numbers} numbers, sha-256 ${model.digest.slice(0, 16)}…`],
+    ['columns', columns],
+    [
+      'rounds',
+      `${rounds} of ${strategy.name}, ${local.steps} ${local.steps === 1 ? 'step' : 'steps'} at each site`,
     ],
+    ['sites', `${sites.minimum} to ${sites.maximum}; a sum is of at least ${sites.threshold}`],
+    ['aggregation', `${AGGREGATION[aggregation.kind]}${taken}`],
+    ...helpers.map(
+      (helper, at) =>
+        [
+          at === 0 ? 'helpers' : '',
+          `${helper.name}, key ${helper.identity.slice(0, 32)}…`,
+        ] as const,
+    ),
+    [
+      'privacy',
+      privacy.mode === 'none'
+        ? 'none'
+        : `hides ${hides(plan, site)}: ${budgetOf(plan)}, also if ${others} with the coordinator`,
+    ],
+  ];
+}
+
+/** For the person at a helper, which has no rows. */
+export function describeHelp(plan: Plan): PlanWords {
+  return {
+    facts: factsOf(plan, 'a site'),
+    leaves: [
+      'In each attempt of a round the sum of the masks of the sites that are in it, once.',
+      ...(plan.privacy.mode === 'none'
+        ? []
+        : [
+            `Noise of this helper is in that sum: all rounds together tell little about ${hides(plan, 'a site')} (${budgetOf(plan)}).`,
+          ]),
+      'The public keys of this helper, its signatures, and the times at which it answers.',
+    ],
+    stays: ['The private keys of this helper, and with them the masks of each single site.'],
+    warnings: [
+      'If all helpers work together with the coordinator, they can read the update of a site: give your keys to none of them.',
+    ],
+  };
+}
+
+/** For the person at a site. */
+export function describePlan(plan: Plan): PlanWords {
+  const { aggregation, collusion, data, model, privacy, sites } = plan;
+  const numbers = model.parameters.toLocaleString('en');
+  const share = aggregation.kind === 'none' ? undefined : aggregation.share;
+  const sent = share === undefined ? numbers : `${+(100 * share).toPrecision(3)} % of ${numbers}`;
+  const isSecure = aggregation.kind !== 'none';
+  const helpers = helpersOf(plan);
+  return {
+    facts: factsOf(plan, 'this site'),
     leaves: [
       isSecure
         ? `In each round ${sent} masked numbers, which look random by themselves. Only their sum over at least ${sites.threshold} sites can be read.`
@@ -85,7 +116,7 @@ export function describePlan(plan: Plan): PlanWords {
         ? ['Inside it, the number of rows of this site.']
         : [
             ...chosenWords(plan),
-            `Noise is in that sum${helpers.length === 0 ? '' : ', of every helper'}: all rounds together tell little about ${HIDES[privacy.mode]} (${budget}).`,
+            `Noise is in that sum${helpers.length === 0 ? '' : ', of every helper'}: all rounds together tell little about ${hides(plan, 'this site')} (${budgetOf(plan)}).`,
           ]),
       'The public key of this site, its signatures, and the times at which it answers.',
     ],

@@ -2,7 +2,7 @@
 export { askedAgain, type AskedAgainOptions } from '../audit/asked-again.ts';
 export { canaryRows, linesOf } from '../audit/canaries.ts';
 export { openLiveAudit, type LiveAudit, type LiveAuditOptions } from '../audit/live-audit.ts';
-export { describePlan, type PlanWords } from './describe-plan.ts';
+export { describeHelp, describePlan, type PlanWords } from './describe-plan.ts';
 export { lookAtPlan } from './look.ts';
 export type { SiteMemory } from './memory/site-memory.ts';
 export { runSite, type SiteEnd, type SiteEvent, type SiteOptions } from './run-site.ts';

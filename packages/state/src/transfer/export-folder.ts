@@ -62,7 +62,12 @@ export async function writeExport(
   notes: Progress = SILENT,
 ): Promise<void> {
   await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
-  if ((await readdir(folder)).length > 0) throw invalid(folder, 'the folder is not empty');
+  if ((await readdir(folder)).length > 0) {
+    throw new SkeinError(
+      'EXPORT_INVALID',
+      `${folder} is not empty; an export has a folder of its own.`,
+    );
+  }
   const store = await openFileArtifacts(join(folder, ARTIFACTS));
   for (const [index, { digest, sizeBytes }] of snapshot.artifacts.entries()) {
     notes.step(`Artifact ${index + 1} of ${snapshot.artifacts.length}`);

@@ -75,7 +75,8 @@ it('finishes although a helper and the node are killed, and spends no release tw
   const linkOf = (name: string) => invitations.find((each) => each.name === name)!.link;
 
   const looked = await told('Basel', 'helper', 'join', linkOf('Basel'));
-  expect(looked).toMatchObject({ accepted: false, name: 'Basel', unmet: [] });
+  const stays = [expect.stringContaining('private keys of this helper')];
+  expect(looked).toMatchObject({ accepted: false, name: 'Basel', unmet: [], plan: { stays } });
   const other = await scene.start('stranger', 'helper', 'join', linkOf('Delft')).ended;
   expect(JSON.parse(other.stdout)).toMatchObject({ code: 'INVITATION_INVALID' });
 

@@ -11,7 +11,7 @@ import {
   type HelperMemory,
 } from '@skein/federation/helper';
 import {
-  describePlan,
+  describeHelp,
   lookAtPlan,
   requireTerms,
   runSite,
@@ -85,7 +85,7 @@ export const helperJoin = defineCommand({
       const { plan, planDigest } = await lookAtPlan({ invitation, memory, open });
       const { name } = await helperInPlan(plan, memory);
       const unmet = unmetTerms(plan, terms);
-      const shown = { plan: describePlan(plan), planDigest, name, unmet };
+      const shown = { plan: describeHelp(plan), planDigest, name, unmet };
       if (!accept) return { ...shown, accepted: false } satisfies Participation;
       requireTerms(plan, terms);
       lock = lockHelper(dataFolder(context, folder));

@@ -85,15 +85,17 @@ export async function openTarget(context: Place, choice: PlaceChoice): Promise<O
   }
 }
 
+const WHICH_FLEET = 'Say which fleet, by both --redis URL and --blobs PLACE.';
+
 /** @throws SkeinError USAGE. */
 export function requireFleet(choice: PlaceChoice): void {
-  if (!isFleet(choice)) throw usageError('A fleet is --redis URL and --blobs PLACE.');
+  if (!isFleet(choice)) throw usageError(WHICH_FLEET);
 }
 
 function isFleet({ data, redis, blobs, namespace }: PlaceChoice): boolean {
   if (redis === undefined && blobs === undefined && namespace === undefined) return false;
   if (redis === undefined || blobs === undefined) {
-    throw usageError('A fleet is --redis URL and --blobs PLACE.');
+    throw usageError(WHICH_FLEET);
   }
   if (data !== undefined) throw usageError('--data and --redis exclude each other.');
   return true;

@@ -9,7 +9,7 @@ import {
   type Imported,
 } from '@skein/state/transfer';
 import { defineCommand } from '../../command-line/command.ts';
-import { argument, flag } from '../../command-line/option.ts';
+import { argument, flag, text } from '../../command-line/option.ts';
 import { inPlace, openSource, openTarget, placeOptions, requireFleet } from './state-place.ts';
 import type { Style } from '../../output/style.ts';
 
@@ -88,7 +88,7 @@ export const stateMove = defineCommand({
     },
   ],
   arguments: {},
-  options: { ...placeOptions, merge },
+  options: { ...placeOptions, redis: text('URL', 'Redis of the fleet.'), merge },
   async run(context, { merge: merges, data, ...fleet }) {
     requireFleet(fleet);
     return inPlace(openSource(context, { data }), async (source) => {
@@ -98,7 +98,8 @@ export const stateMove = defineCommand({
       );
     });
   },
-  render: renderImported,
+  render: (imported, style) =>
+    `${renderImported(imported, style)}\nNow stop the node of this folder, and start it with --redis and --blobs.`,
 });
 
 function renderImported(imported: Imported, style: Style): string {
