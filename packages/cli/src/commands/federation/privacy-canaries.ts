@@ -15,6 +15,8 @@ export interface Canaries {
   readonly included: number;
   readonly out: string;
   readonly train: string;
+  /** As it was given. */
+  readonly plan: string;
 }
 
 export const privacyCanaries = defineCommand({
@@ -67,11 +69,11 @@ export const privacyCanaries = defineCommand({
         },
       );
     }
-    return { canaries, included: chosen.length, out, train };
+    return { canaries, included: chosen.length, out, train, plan };
   },
-  render: ({ canaries, included, out, train }, style) =>
+  render: ({ canaries, included, out, train, plan }, style) =>
     [
       `${style.green('✓')} ${canaries} canaries are in ${out}; the ${included} to train on are in ${train}.`,
-      `After the training: ${style.cyan(style.commands(`skein privacy audit --model FILE --data ${out} --plan PLAN --epsilon E`))}`,
+      `After the training: ${style.cyan(style.commands(`skein privacy audit --model FILE --data ${out} --plan ${plan} --epsilon E --delta D`))}, with E and D of the plan`,
     ].join('\n'),
 });
