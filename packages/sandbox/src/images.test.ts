@@ -62,7 +62,8 @@ test('a folder has the name of an image', () => {
 });
 
 test('a profile that is missing names the command that makes it', () => {
-  const command = /`sudo deploy\/sandbox\/base-image\.sh judge --to \S+\/judge` makes it\./;
+  const command =
+    /`sudo deploy\/sandbox\/base-image\.sh judge --to \S+\/judge` makes it for bubblewrap\./;
   expect(() => imageFolder('judge', [])).toThrow(command);
   expect(() => imageFolder('nothing', [])).not.toThrow(/base-image/);
   expect(imageUnknown('skein-sandbox:judge-all').message).toContain(

@@ -84,7 +84,7 @@ export function imageFolder(image: string, hidden: readonly string[]): string {
     throw unknown(
       name === undefined
         ? `${JSON.stringify(image)} is not a directory.`
-        : `No image is called ${JSON.stringify(name)}: there is no folder ${path}.${howToMake(name, path)}`,
+        : `No image is called ${JSON.stringify(name)}: there is no folder ${path}.${howToMake(name, 'bubblewrap')}`,
     );
   }
   const shown = [
@@ -124,12 +124,12 @@ function isSame(path: string, other: string): boolean {
   return one !== undefined && one.dev === two?.dev && one.ino === two.ino;
 }
 
-/** The command that makes an image of this name, where it is a profile. @param folder absent: for Docker. */
-export function howToMake(image: string, folder?: string): string {
+/** The command that makes an image of this name, where it is a profile. */
+export function howToMake(image: string, driver: 'bubblewrap' | 'docker'): string {
   const name = registeredName(image);
   if (name === undefined || !PROFILES.includes(name)) return '';
-  const to = folder === undefined ? '' : ` --to ${folder}`;
-  return ` \`sudo deploy/sandbox/base-image.sh ${name}${to}\` makes it.`;
+  const to = driver === 'docker' ? '' : ` --to ${imagesFolder()}/${name}`;
+  return ` \`sudo deploy/sandbox/base-image.sh ${name}${to}\` makes it for ${driver}.`;
 }
 
 function imagesFolder(): string {

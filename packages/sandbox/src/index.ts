@@ -24,4 +24,4 @@ export { describeSandboxes, type SandboxDescription } from './probe/describe-san
 export { openDriver, openDrivers, type DriverOptions } from './drivers.ts';
 export { runUntrusted, type UntrustedCommand, type UntrustedResult } from './run-untrusted.ts';
 export { sandboxView } from './view.ts';
-export { registeredName } from './images.ts';
+export { howToMake, registeredName } from './images.ts';

@@ -76,6 +76,8 @@ describe('the sandbox of a command', () => {
     expect(imaged('debian:13')).toEqual({ chosen: 'docker' });
     expect(imaged('/srv/root')).toEqual({ chosen: 'bubblewrap' });
     expect(imaged('no-folder-has-this-name')).toEqual({ chosen: 'docker' });
+    const judge = chooseSandbox(command(['x'], { image: 'judge' }), [bubblewrap], true);
+    expect(why(judge)).toMatch(/no image "judge"\. `sudo deploy\/sandbox\/base-image\.sh judge/);
   });
 
   it('is never `process` for untrusted work', () => {

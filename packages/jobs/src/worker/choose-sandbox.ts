@@ -4,7 +4,7 @@
  * missing piece and how to get it.
  */
 import { SANDBOX_NAMES } from '@skein/api/implementations';
-import type { Enforcement, NetworkPolicy, SandboxName } from '@skein/sandbox';
+import { howToMake, type Enforcement, type NetworkPolicy, type SandboxName } from '@skein/sandbox';
 import type { CommandWork } from '../work.ts';
 import type { SandboxOffer } from './contract.ts';
 
@@ -48,7 +48,7 @@ function objection(
   const { limits, network, untrusted } = availability.enforcement;
   if (!trusted && !untrusted) return onlyTrusted(limits, network.none);
   if (work.image !== undefined && work.sandbox === undefined && !offer.takesImage(work.image)) {
-    return `it has no image ${JSON.stringify(work.image)}.`;
+    return `it has no image ${JSON.stringify(work.image)}.${howToMake(work.image, 'bubblewrap')}`;
   }
   for (const [limit, value] of Object.entries(work.limits)) {
     if (value === undefined) continue;

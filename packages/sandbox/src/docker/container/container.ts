@@ -282,7 +282,7 @@ function bounds({
 }
 
 export function imageUnknown(image: string): SkeinError {
-  const text = `The Docker daemon has no image ${image}.${howToMake(image)}`;
+  const text = `The Docker daemon has no image ${image}.${howToMake(image, 'docker')}`;
   return new SkeinError('SANDBOX_IMAGE_UNKNOWN', text);
 }
 
