@@ -23,6 +23,7 @@ GRAFANA_PASSWORD=$(token 20)
 END
 fi
 
+docker compose version >/dev/null
 image=${SKEIN_IMAGE:-skein}
 docker image inspect "$image" >/dev/null 2>&1 || bash ../container/build.sh --tag "$image"
 docker compose up --detach "$@"

@@ -4,7 +4,7 @@
 #   base-image.sh PROFILE --to DIR    leaves it in DIR, a root for bubblewrap
 # PROFILE is `minimal` (Python 3 and coreutils), `judge` (the toolchains of most of the judge’s languages)
 # or `judge-all` (of all of them): see packages.sh. Needs root and debootstrap. Nothing is done when the result is there already;
-# SKEIN_REBUILD=1 makes it anew. minimal: about 20 seconds and 150 MB; judge: 2 minutes and 1.7 GB.
+# SKEIN_REBUILD=1 makes it anew. minimal: about 20 seconds and 150 MB; judge: 2 minutes and 1.8 GB.
 set -euo pipefail
 
 usage() { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -22,6 +22,7 @@ fi
 for tool in debootstrap $([ -n "$directory" ] || echo docker); do
   command -v "$tool" >/dev/null || { echo "base-image: $tool is missing; \`npm run provision\` installs it" >&2; exit 1; }
 done
+[ -n "$directory" ] || docker version >/dev/null # One that does not answer says so now, not at the end.
 [ "$(id -u)" -eq 0 ] || { echo 'base-image: run it as root; debootstrap makes files of other users' >&2; exit 1; }
 
 folder=$(mktemp -d)
