@@ -59,6 +59,7 @@ export {
   MAX_TOOLS,
   MAX_TOP_LOGPROBS,
 } from './limits.ts';
+export { isPointer, referredIn } from './schema-reference.ts';
 export { usdText } from './money/price.ts';
 export { createRedactionCounts, type RedactionCounts } from './redaction/counts.ts';
 export { redacting } from './redaction/redacting-gateway.ts';

@@ -71,6 +71,50 @@ it('holds the calls that it may make to the schemas of strict tools, and no text
   expect(() => answerOf({ ...TOOLS, tools: unkept })).toThrow(/arguments.*"pattern"/);
 });
 
+it('follows the references of each tool from its own parameters', () => {
+  const treeOf = (type: string) => ({
+    $defs: { node: { type } },
+    properties: { n: { $ref: '#/$defs/node' }, kid: { $ref: '#' } },
+    required: ['n'],
+  });
+  const tools = [
+    { name: 'flag', parameters: treeOf('boolean'), strict: true },
+    { name: 'count', parameters: treeOf('integer'), strict: true },
+  ];
+  const calls = { flag: '{"n": true, "kid": {"n": false}}', count: '{"n": 1, "kid": {"n": 2}}' };
+  const format = { type: 'schema', name: 'x', schema: { type: 'null' } } as const;
+  for (const more of [{}, { toolChoice: 'required' }, { format }] as const) {
+    const { grammar } = answerOf({ ...TOOLS, tools, ...more });
+    const accepts = (name: string, given: string): boolean => {
+      const call = `{"name": "${name}", "arguments": ${given}}`;
+      return isIn(grammar!, 'toolChoice' in more ? call : `<tool_call>${call}</tool_call>`);
+    };
+    for (const [name, other] of [
+      ['flag', 'count'],
+      ['count', 'flag'],
+    ] as const) {
+      expect(accepts(name, calls[name])).toBe(true);
+      expect(accepts(name, calls[other])).toBe(false);
+    }
+  }
+});
+
+it('names the tool whose parameters it cannot keep, and bounds those of all tools together', () => {
+  const toolChoice = 'required';
+  const bad = { $defs: { a: { pattern: 'x' } }, properties: { n: { $ref: '#/$defs/a' } } };
+  const named = [{ name: 'add' }, { name: 'look', parameters: bad }];
+  expect(() => answerOf({ ...TOOLS, tools: named, toolChoice })).toThrow(
+    'look.arguments#/$defs/a has the keyword "pattern"',
+  );
+  const anyOf = Array.from({ length: 1700 }, () => ({ type: 'null' }));
+  const tools = ['a', 'b', 'c'].map((name) => ({
+    name,
+    parameters: { properties: { n: { anyOf } } },
+  }));
+  expect(answerOf({ ...TOOLS, tools: tools.slice(1), toolChoice }).grammar).toBeDefined();
+  expect(() => answerOf({ ...TOOLS, tools, toolChoice })).toThrow(/more than 5000/);
+});
+
 it('refuses a required tool that is not there', () => {
   expect(() => answerOf({ ...TOOLS, toolChoice: { name: 'other' } })).toThrow(/not among/);
 });

@@ -95,7 +95,7 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
     expect(all.at(-1)).toMatchObject({ type: 'usage', usage: { outputTokens: 12 } });
   });
 
-  it('keeps a JSON schema, and calls a tool that the client requires', async () => {
+  it('keeps a JSON schema', async () => {
     const schema = {
       type: 'object',
       properties: {
@@ -124,26 +124,32 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
         kind: expect.stringMatching(/^(dog|cat)$/),
       });
     }
-    const { all, text } = await read(
-      provider.generate(
-        request('The dog', {
-          tools: [
-            {
-              name: 'bark',
-              parameters: { properties: { loud: { type: 'boolean' } }, required: ['loud'] },
-            },
-          ],
-          toolChoice: 'required',
-          maxTokens: 200,
-        }),
-        call(),
-      ),
-    );
-    expect(text).toBe('');
-    const made = all.find((event) => event.type === 'tool-call');
-    expect(made).toMatchObject({ index: 0, name: 'bark', id: expect.stringMatching(/^call_/) });
-    expect(JSON.parse(made!.arguments)).toEqual({ loud: expect.any(Boolean) });
-    expect(all.find(({ type }) => type === 'finish')).toMatchObject({ reason: 'tool_calls' });
+  });
+
+  it('calls one of the tools that the client requires, with arguments of its own schema', async () => {
+    const toolOf = (name: string, type: string) => ({
+      name,
+      parameters: {
+        $defs: { x: { type } },
+        properties: { x: { $ref: '#/$defs/x' } },
+        required: ['x'],
+      },
+    });
+    const tools = [toolOf('bark', 'boolean'), toolOf('count', 'integer')];
+    const types: Record<string, string> = { bark: 'boolean', count: 'number' };
+    const called = new Set<string>();
+    for (let seed = 0; seed < 8; seed++) {
+      const asked = { tools, toolChoice: 'required', maxTokens: 200, sampling: { seed } } as const;
+      const { all, text } = await read(provider.generate(request('The dog', asked), call()));
+      expect(text).toBe('');
+      const made = all.find((event) => event.type === 'tool-call')!;
+      expect(made).toMatchObject({ index: 0, id: expect.stringMatching(/^call_/) });
+      const { x, ...more } = JSON.parse(made.arguments) as { x: unknown };
+      expect([typeof x, more]).toEqual([types[made.name!], {}]);
+      called.add(made.name!);
+      expect(all.find(({ type }) => type === 'finish')).toMatchObject({ reason: 'tool_calls' });
+    }
+    expect([...called].toSorted()).toEqual(['bark', 'count']);
   });
 
   it('frees the row when the reader leaves', async () => {

@@ -2,19 +2,45 @@
 import { SkeinError } from '@skein/api';
 import type { GenerateRequest, Tool } from '../contract.ts';
 import { MAX_TOOL_CALLS } from '../limits.ts';
-import { grammarOfSchema } from './grammar/json-schema.ts';
+import { grammarOfSchema, schemaBudget } from './grammar/json-schema.ts';
 import type { GrammarSymbol } from './grammar/automaton.ts';
-import { byte, choice, repeat, type Sequence, SPACE, text } from './grammar/json-text.ts';
+import {
+  byte,
+  choice,
+  object,
+  oneOf,
+  repeat,
+  type Sequence,
+  SPACE,
+  text,
+} from './grammar/json-text.ts';
 
 export const OPEN = '<tool_call>';
 export const CLOSE = '</tool_call>';
 
-/** One call, without marks. @throws SkeinError GENERATION_UNSUPPORTED. */
+/** One call, without marks. References in the parameters of a tool are its own. @throws SkeinError GENERATION_UNSUPPORTED. */
 export function grammarOfCall(
   tools: readonly Tool[],
-  choice: 'required' | { readonly name: string },
+  wanted: 'required' | { readonly name: string },
 ): Sequence {
-  return grammarOfSchema(schemaOfCalls(tools, choice));
+  const among = wanted === 'required' ? tools : tools.filter(({ name }) => name === wanted.name);
+  if (among.length === 0) {
+    throw new SkeinError(
+      'GENERATION_UNSUPPORTED',
+      'The tool that the request requires is not among its tools.',
+    );
+  }
+  const budget = schemaBudget();
+  return oneOf(
+    among.map(({ name, parameters }) => {
+      const schema = { type: 'object', ...parameters };
+      const value = grammarOfSchema(schema, `${name}.arguments#`, budget);
+      return object([
+        { name: 'name', value: text(JSON.stringify(name)), required: true },
+        { name: 'arguments', value, required: true },
+      ]);
+    }),
+  );
 }
 
 /** Calls between marks. @throws SkeinError GENERATION_UNSUPPORTED. */
@@ -52,34 +78,4 @@ function matchedAfter(matched: number, each: number): number {
   let length = end.length;
   while (!end.endsWith(OPEN.slice(0, length))) length -= 1;
   return length;
-}
-
-function schemaOfCalls(tools: readonly Tool[], choice: 'required' | { readonly name: string }) {
-  const wanted = choice === 'required' ? tools : tools.filter(({ name }) => name === choice.name);
-  if (wanted.length === 0) {
-    throw new SkeinError(
-      'GENERATION_UNSUPPORTED',
-      'The tool that the request requires is not among its tools.',
-    );
-  }
-  // References inside the parameters of a tool begin at their own root.
-  const isNested = wanted.some(({ parameters }) =>
-    JSON.stringify(parameters ?? {}).includes('"$ref"'),
-  );
-  if (isNested && wanted.length > 1) {
-    throw new SkeinError(
-      'GENERATION_UNSUPPORTED',
-      'Several tools whose parameters contain $ref cannot be held to their schemas together.',
-    );
-  }
-  const { $defs, definitions } = isNested ? (wanted[0]!.parameters ?? {}) : {};
-  return {
-    $defs,
-    definitions,
-    anyOf: wanted.map(({ name, parameters = {} }) => ({
-      type: 'object',
-      properties: { name: { const: name }, arguments: { type: 'object', ...parameters } },
-      required: ['name', 'arguments'],
-    })),
-  };
 }

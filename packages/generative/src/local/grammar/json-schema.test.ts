@@ -133,6 +133,7 @@ describe('the grammar of a schema', () => {
     [{ enum: ['2024-01-01'], format: 'date' }, /format beside enum/],
     [{ $ref: 'https://example.com/x' }, /outside/],
     [{ $ref: '#/$defs/none' }, /not there/],
+    [{ properties: { a: { $ref: '#a' } } }, /"#a", which is not there/],
     [{ type: 'string', maxLength: 1e9 }, /maxLength/],
   ])('refuses %j', (schema, message) => {
     expect(() => grammarOfSchema(schema)).toThrow(message);

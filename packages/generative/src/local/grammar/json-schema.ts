@@ -4,6 +4,7 @@
  * name. A keyword that would be ignored is refused instead, because the answer would break it.
  */
 import { SkeinError } from '@skein/api';
+import { referredIn } from '../../schema-reference.ts';
 import { FORMATS, formatOf } from './formats.ts';
 import {
   ANY,
@@ -65,16 +66,23 @@ const DEEPEST = 64;
 /** Of a bound on a length: the automaton counts. */
 const MOST_COUNT = 10_000;
 
-/** @throws SkeinError GENERATION_UNSUPPORTED with the place and the keyword that cannot be kept. */
-export function grammarOfSchema(root: Schema): Sequence {
-  let schemas = 0;
+/** How many schemas may still be compiled: the tools of a request share it. */
+export interface SchemaBudget {
+  left: number;
+}
+export const schemaBudget = (): SchemaBudget => ({ left: MOST_SCHEMAS });
+
+/**
+ * @param from where the schema is, as errors name it. References in it begin there.
+ * @throws SkeinError GENERATION_UNSUPPORTED with the place and the keyword that cannot be kept.
+ */
+export function grammarOfSchema(root: Schema, from = '#', budget = schemaBudget()): Sequence {
   const named = new Map<string, Sequence>();
 
   function compile(schema: unknown, place: string, depth: number): Sequence {
     if (schema === true || schema === undefined) return [ANY];
     if (!isObject(schema)) throw unsupported(place, 'is not a schema');
-    if (++schemas > MOST_SCHEMAS)
-      throw unsupported(place, `is one of more than ${MOST_SCHEMAS} schemas`);
+    if (--budget.left < 0) throw unsupported(place, `is one of more than ${MOST_SCHEMAS} schemas`);
     if (depth > DEEPEST) throw unsupported(place, `is nested deeper than ${DEEPEST}`);
     const unknown = Object.keys(schema).find((key) => !KNOWN.has(key) && !ANNOTATIONS.has(key));
     if (unknown !== undefined) {
@@ -173,21 +181,17 @@ export function grammarOfSchema(root: Schema): Sequence {
     if (known !== undefined) return known;
     if (!pointer.startsWith('#'))
       throw unsupported(place, `refers to ${JSON.stringify(pointer)}, outside of it`);
-    let target: unknown = root;
-    for (const step of pointer.slice(1).split('/').slice(1)) {
-      const key = decoded(step).replaceAll('~1', '/').replaceAll('~0', '~');
-      target = isObject(target) && Object.hasOwn(target, key) ? target[key] : undefined;
-    }
+    const target = referredIn(root, pointer);
     if (target === undefined)
       throw unsupported(place, `refers to ${JSON.stringify(pointer)}, which is not there`);
     let body: Sequence | undefined;
     const rule: Sequence = [choice(() => [body!])];
     named.set(pointer, rule);
-    body = compile(target, pointer, 0);
+    body = compile(target, from + pointer.slice(1), 0);
     return rule;
   }
 
-  return compile(root, '#', 0);
+  return compile(root, from, 0);
 }
 
 /** @throws SkeinError GENERATION_UNSUPPORTED for values that are not said to be numbers or strings. */
@@ -287,15 +291,6 @@ function impliedType(schema: Schema): string | undefined {
   if ('properties' in schema || 'required' in schema || 'additionalProperties' in schema)
     return 'object';
   return 'items' in schema ? 'array' : undefined;
-}
-
-/** As a fragment of a URL has it (RFC 6901, section 6); what is no escape stands for itself. */
-function decoded(step: string): string {
-  try {
-    return decodeURIComponent(step);
-  } catch {
-    return step;
-  }
 }
 
 const quoted = (value: unknown): string => JSON.stringify(value).slice(0, 100);

@@ -138,9 +138,14 @@ describe('errors', () => {
     expect(gateway.requests).toMatchObject([{ choices: 2, extra: undefined }]);
   });
 
-  test('takes a schema that refers to itself below a property', async () => {
+  test('takes a schema that refers to itself below a property, by each form of a reference', async () => {
     const { port } = await startLanguageFaces();
-    const schema = { type: 'object', properties: { next: { $ref: '#' } } };
+    const references = ['#', '#/$defs/a%20b', '#/$defs/any', '#anchor'];
+    const schema = {
+      type: 'object',
+      properties: Object.fromEntries(references.map(($ref) => [$ref, { $ref }])),
+      $defs: { 'a b': { type: 'string', $anchor: 'anchor' }, any: true },
+    };
     const format = { type: 'json_schema', json_schema: { name: 'list', schema } };
     expect((await ask(port, { ...hello, response_format: format })).status).toBe(200);
   });
