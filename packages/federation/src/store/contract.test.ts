@@ -251,5 +251,12 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
     expect(await store.run('f-1')).toBeUndefined();
     expect(await store.ledger('f-1', 0, 10)).toEqual([]);
     expect((await store.runs()).map(({ id }) => id)).toEqual(['f-2']);
+    // What was on its way leaves no row: the id may be used again.
+    await expect(invite('f-1')).rejects.toEqual(code('FEDERATION_UNKNOWN'));
+    expect(await store.accept('f-1', north, { plan: 'p', signature: 's' })).toBe(false);
+    expect(await store.dropAnswers('f-1', 9, 9)).toEqual([]);
+    await create('f-1');
+    expect(await store.run('f-1')).toMatchObject({ revision: 1 });
+    expect(await store.ledger('f-1', 0, 10)).toHaveLength(1);
   });
 });

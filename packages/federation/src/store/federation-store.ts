@@ -103,6 +103,7 @@ export interface FederationStore {
   /** With everything of it. */
   removeRun(id: string): Promise<boolean>;
 
+  /** @throws SkeinError FEDERATION_UNKNOWN. */
   addInvitation(invitation: InvitationRecord): Promise<void>;
   /**
    * Uses an invitation. The same key may send it again: its answer may have been lost.

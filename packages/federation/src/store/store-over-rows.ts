@@ -131,10 +131,12 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
     removeRun: (id) => rows.drop(id),
 
     addInvitation(invitation) {
-      return transition(invitation.run, [], () => [
-        put({ [invitationKey(invitation.id)]: invitation }),
-        undefined,
-      ]);
+      const { id, run } = invitation;
+      return transition(run, [RUN], ([known]) => {
+        // It would be kept for ever by a federation that was removed meanwhile.
+        if (known === undefined) throw unknown(run);
+        return [put({ [invitationKey(id)]: invitation }), undefined];
+      });
     },
     enrol(run, key, role, { id, secretHash }) {
       return transition(run, [invitationKey(id), memberKey(key)], ([invited, known]) => {
@@ -239,8 +241,7 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
     },
     async ledgerTail(run) {
       const tail = parsed<LedgerEntry>((await rows.get(run, [TAIL])).values[0]);
-      if (tail === undefined)
-        throw new SkeinError('FEDERATION_UNKNOWN', `There is no federation ${run}.`);
+      if (tail === undefined) throw unknown(run);
       return tail;
     },
     close: () => rows.close(),
@@ -256,6 +257,8 @@ function parsed<T>(value: string | undefined): T | undefined {
 const recordOf = (value: string | undefined): RunRecord | undefined => parsed<RunRecord>(value);
 
 const moved = (message: string): SkeinError => new SkeinError('FEDERATION_MOVED', message);
+const unknown = (run: string): SkeinError =>
+  new SkeinError('FEDERATION_UNKNOWN', `There is no federation ${run}.`);
 const dateOf = (ms: number): string => new Date(ms).toISOString().slice(0, 16);
 const invalid = (why: string): SkeinError =>
   new SkeinError('INVITATION_INVALID', `The invitation ${why}.`);

@@ -2,9 +2,7 @@
  * The shared state while Redis is killed, emptied, restored from an older copy or cut off. A few
  * rounds by default; SKEIN_FULL=1 is the full proof.
  */
-import { once } from 'node:events';
 import { cp, rm } from 'node:fs/promises';
-import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
@@ -14,6 +12,7 @@ import type { StateChange } from '../changes/changes.ts';
 import type { State } from '../contract.ts';
 import { openState } from '../open-state.ts';
 import { sampleRun } from '../runs/testing/sample-run.ts';
+import { cuttingProxy } from '../testing/cutting-proxy.ts';
 import { code, deployment, memberInfo, modelVersion } from '../testing/every-state.ts';
 
 const redis = requireComponent('redis');
@@ -115,42 +114,6 @@ describe('a Redis that is killed and started again', () => {
     following.stop();
   });
 });
-
-/** Passes bytes on to the server, and cuts the connection instead of about every so many answers. */
-async function cuttingProxy(port: number, every: number) {
-  let left = every;
-  let cuts = 0;
-  const sockets = new Set<Socket>();
-  const proxy = createServer((caller) => {
-    const upstream = createConnection(port, '127.0.0.1');
-    for (const socket of [caller, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => {
-        caller.destroy();
-        upstream.destroy();
-      });
-    }
-    caller.pipe(upstream);
-    upstream.on('data', (chunk: Buffer) => {
-      left -= 1;
-      if (left > 0) return void caller.write(chunk);
-      caller.destroy();
-      cuts += 1;
-      // Not the same call in each turn of a loop.
-      left = every + ((cuts * 5) % 11);
-    });
-  });
-  await once(proxy.listen(0, '127.0.0.1'), 'listening');
-  const { port: at } = proxy.address() as AddressInfo;
-  return {
-    url: `redis://127.0.0.1:${at}`,
-    close() {
-      proxy.close();
-      for (const socket of sockets) socket.destroy();
-    },
-  };
-}
 
 describe('a connection that is cut', () => {
   it('does not make a write twice whose answer was lost', long, async () => {

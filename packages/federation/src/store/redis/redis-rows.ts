@@ -55,7 +55,11 @@ export async function openRedisRows(url: string, namespace: string): Promise<Row
       return taken === 1;
     },
     partitions: async () => ((await run('partitions')) as string[]).toSorted(),
-    drop: async (partition) => (await run('drop', partition)) === 1,
+    async drop(partition) {
+      const dropped = await run('drop', partition);
+      await onDisk();
+      return dropped === 1;
+    },
     close: () => connection.close(),
   };
   try {
