@@ -137,9 +137,9 @@ export class Conductor {
     return this.#notebook.witness(witness);
   }
 
-  /** A site says that it cannot answer. */
+  /** A site that has not answered says that it cannot. */
   decline(key: string, place: Place): void {
-    if (placeText(place) !== placeText(this.#place)) return;
+    if (placeText(place) !== placeText(this.#place) || this.#answered.has(key)) return;
     this.#declined.add(key);
     this.#changed();
   }
@@ -269,8 +269,7 @@ export class Conductor {
     const chosen = rosterOf(plan, this.#sessions, this.#strategy, round, suspects);
     if (chosen === undefined) return Infinity;
     const pseudonyms = await Promise.all(chosen.map(pseudonymOf));
-    const phase = this.#aggregation.phases[0]!;
-    await this.#enter(phase, { roster: chosen }, [
+    await this.#enter(this.#aggregation.phases[0]!, { roster: chosen }, [
       { kind: 'opened', round, attempt, roster: pseudonyms },
     ]);
     return 0;
@@ -342,8 +341,7 @@ export class Conductor {
     this.#answered.clear();
     this.#declined.clear();
     const aborted: LedgerEvent = { kind: 'aborted', round, attempt, phase, code, reason };
-    const next = afterAbort(this.record);
-    const change = { ...next, phase: 'gather', roster: [], suspects };
+    const change = { ...afterAbort(this.record), phase: 'gather', roster: [], suspects };
     await this.#advance(change, [...this.#unsaid, aborted]);
     this.#unsaid = [];
     this.#clock.pause(retryAfterMs(attempt));
@@ -366,6 +364,8 @@ export class Conductor {
   async #advance(change: Partial<RunState>, events: readonly LedgerEvent[]): Promise<void> {
     const before = placeText(this.#place);
     const entries = await this.#notebook.advance(change, events);
+    // It holds shares of secrets of the sites.
+    if (isOver(this.record.state)) this.#aggregator = undefined;
     const isLeft = placeText(this.#place) !== before;
     const { passing } = this.#aggregation;
     for (const session of this.#sessions.values()) {
