@@ -14,14 +14,16 @@ import { describePlan } from '../../../packages/federation/src/site/describe-pla
 import { unmetTerms } from '../../../packages/federation/src/site/terms.ts';
 import { draft, openPlan } from '../../../packages/federation/src/testing/plans.ts';
 import { completePlan } from '../../../packages/federation/src/plan/complete.ts';
-import { openChannel } from '../../../packages/federation/src/transport/channel.ts';
-import { memoryChunks } from '../../../packages/federation/src/transport/chunks.ts';
+import { type Channel, openChannel } from '../../../packages/federation/src/transport/channel.ts';
+import { memoryChunks, payloadIn } from '../../../packages/federation/src/transport/chunks.ts';
 import type { ConnectionListener } from '../../../packages/federation/src/transport/connection.ts';
 import {
   decodeFrame,
+  emptyFrame,
   encodeFrame,
   type Message,
 } from '../../../packages/federation/src/transport/messages.ts';
+import type { Room } from '../../../packages/federation/src/transport/pace.ts';
 import { digestOf, sha256 } from '@skein/api/canonical';
 import { bytesInput } from '../engine/bytes.ts';
 import { jsonInput } from '../engine/json.ts';
@@ -61,34 +63,51 @@ export function openFederationFrames(): Target {
 
 /** Bytes of a payload that the receiver takes. */
 const MOST_BYTES = 1 << 20;
+/** Bytes of a window: a payload comes and goes in several. */
+const ROOM_BYTES = 100_000;
+/** Frames that arrive of a connection after it was closed. */
+const MOST_LATE = 2;
+/** What payloads and chunks are made of. Filled once: to make it anew took most of the time of an input. */
+const FILL = new Uint8Array(300_000).fill(0x78);
 
-/** `[{kind, …, body}, …]`: messages one after the other, with payloads that come in parts. */
+/** `[{kind, …, body}, …]`: messages one after the other, with payloads that come and go in parts. */
 export async function openFederationMessages(): Promise<Target> {
-  const text = 'x'.repeat(600_000);
-  const payload = { digest: await sha256(new Uint8Array(Buffer.from(text))), bytes: text.length };
-  const short = { digest: await sha256(new Uint8Array(Buffer.from('abc'))), bytes: 3 };
+  const described = async (bytes: Uint8Array<ArrayBuffer>) => {
+    return { digest: await sha256(bytes), bytes: bytes.length };
+  };
+  // Longer than what is sent in one frame.
+  const payload = await described(FILL.slice(0, 270_000));
+  const short = await described(Uint8Array.from(Buffer.from('abc')));
+  const offered = payloadIn(FILL, await sha256(FILL));
   const answer = { kind: 'answer', place, fields: {}, signature: hex(64) };
   const chunk = (offset: number, count: number) => {
     return { kind: 'chunk', digest: payload.digest, offset, count };
+  };
+  const want = (from: number, to: number) => {
+    return { kind: 'want', digest: offered.digest, from, to };
   };
   return {
     seeds: [
       [...MESSAGES],
       [{ ...answer, payload: short, body: 'abc' }],
-      [
-        { ...answer, payload },
-        chunk(0, 262_144),
-        chunk(262_144, 262_144),
-        chunk(524_288, 75_712),
-        { kind: 'want', digest: payload.digest, from: 0, to: 5 },
-      ],
+      [{ ...answer, payload }, chunk(0, 131_072), chunk(131_072, 131_072), chunk(262_144, 7856)],
+      [want(0, 70_000), want(70_000, FILL.length), want(FILL.length, FILL.length)],
     ].map(seed),
-    structure: jsonInput([payload, short, payload.digest, 262_144, MOST_BYTES + 1, ...MESSAGES]),
+    structure: jsonInput([
+      payload,
+      short,
+      payload.digest,
+      offered.digest,
+      262_144,
+      MOST_BYTES + 1,
+      ...MESSAGES,
+    ]),
     refuses: (error) => isCoded(error) || error instanceof SyntaxError,
     async run(input) {
       const list: unknown = JSON.parse(Buffer.from(input).toString());
       let listener: ConnectionListener | undefined;
       let isClosed = false;
+      const rooms = new Set<Room>();
       const channel = openChannel(
         {
           send: () => {},
@@ -96,14 +115,30 @@ export async function openFederationMessages(): Promise<Target> {
           close: () => (isClosed = true),
         },
         memoryChunks(MOST_BYTES),
+        {
+          take(bytes, start) {
+            const room = {
+              bytes: Math.min(bytes, ROOM_BYTES),
+              free: () => void rooms.delete(room),
+            };
+            rooms.add(room);
+            start(room);
+          },
+        },
       );
+      channel.send({ kind: 'content' }, offered).catch(() => {});
+      let late = 0;
       for (const item of Array.isArray(list) ? list : []) {
+        if (isClosed && ++late > MOST_LATE) break;
         const { body = '', count = 0, ...message } = Object(item) as Record<string, unknown>;
-        const length = typeof count === 'number' ? Math.min(300_000, Math.max(0, count)) : 0;
-        const content = `${typeof body === 'string' ? body : ''}${'x'.repeat(length)}`;
+        const length = typeof count === 'number' ? Math.min(FILL.length, Math.max(0, count)) : 0;
+        const content = Buffer.from(typeof body === 'string' ? body : '');
         let frame: Uint8Array<ArrayBuffer>;
         try {
-          frame = encodeFrame(message as Message, Buffer.from(content));
+          const made = emptyFrame(message as Message, content.length + Math.floor(length));
+          made.body.set(content);
+          made.body.set(FILL.subarray(0, length), content.length);
+          frame = made.bytes;
         } catch {
           // There is no such kind.
           continue;
@@ -112,13 +147,22 @@ export async function openFederationMessages(): Promise<Target> {
         await turn();
       }
       listener!.onClose();
-      let received = 0;
-      for (let at = await channel.receive(); at !== undefined; at = await channel.receive()) {
-        received += at.payload?.bytes ?? 0;
-      }
+      const received = await bytesFrom(channel).catch((error: unknown) => Object(error) as Error);
+      await turn();
+      if (rooms.size > 0) throw new Error('a closed channel keeps its room');
+      if (typeof received !== 'number') throw received;
       if (received > 2 * MOST_BYTES && !isClosed) throw new Error('more was received than sent');
     },
   };
+}
+
+/** @returns how many a channel has received when it has closed. @throws what closed it. */
+async function bytesFrom(channel: Channel): Promise<number> {
+  let received = 0;
+  for (let at = await channel.receive(); at !== undefined; at = await channel.receive()) {
+    received += at.payload?.bytes ?? 0;
+  }
+  return received;
 }
 
 /** A plan, as a site gets it from its coordinator. */
