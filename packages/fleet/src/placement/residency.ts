@@ -29,8 +29,6 @@ export interface WantedVersion {
 export interface ResidencyPlan {
   readonly load: readonly string[];
   readonly unload: readonly string[];
-  /** Versions without room now, and in how many milliseconds a resident may be unloaded for them. */
-  readonly waiting: readonly { readonly id: string; readonly retryAfterMs: number }[];
 }
 
 /**
@@ -51,7 +49,6 @@ export function planResidency(
   let free = budgetBytes - residents.reduce((sum, { bytes }) => sum + bytes, 0);
   const load: string[] = [];
   const unload = new Set<string>();
-  const waiting: { id: string; retryAfterMs: number }[] = [];
   // A model may turn out to be larger than its file said: the budget comes before its residency.
   for (const { id, bytes } of unwanted) {
     if (free >= 0) break;
@@ -69,10 +66,7 @@ export function planResidency(
       victims.push(resident);
       room += resident.bytes;
     }
-    if (room < bytes) {
-      waiting.push({ id, retryAfterMs: nextExpiry(unwanted, unload, now) });
-      continue;
-    }
+    if (room < bytes) continue;
     // A larger victim may have made a smaller one unnecessary.
     for (const victim of victims.sort((a, b) => b.usedAt - a.usedAt)) {
       if (room - victim.bytes >= bytes) room -= victim.bytes;
@@ -81,19 +75,7 @@ export function planResidency(
     free = room - bytes;
     load.push(id);
   }
-  return { load, unload: [...unload], waiting };
-}
-
-function nextExpiry(
-  unwanted: readonly Resident[],
-  unload: ReadonlySet<string>,
-  now: number,
-): number {
-  const left = unwanted
-    .filter(({ id }) => !unload.has(id))
-    .map(({ loadedAt }) => loadedAt + MIN_RESIDENCY_MS - now)
-    .filter((ms) => ms > 0);
-  return left.length === 0 ? Infinity : Math.min(...left);
+  return { load, unload: [...unload] };
 }
 
 /** How long the least recently used version has not been used, in milliseconds; 0 without any. */
