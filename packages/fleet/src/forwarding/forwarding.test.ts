@@ -189,6 +189,16 @@ describe('a request', () => {
     await expect.poll(() => b.seen[0]?.cancellation?.cancelled, PATIENT).toBe(true);
   });
 
+  test('whose caller has left meanwhile is sent to none', async () => {
+    const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+    b.behave = doubled;
+    const cancellation = new Cancellation();
+    cancellation.cancel();
+    expect(await codeOf(a.forwarding.inference.infer(request({ cancellation })))).toBe('CANCELLED');
+    await a.forwarding.inference.infer(request({ id: 'r2' }));
+    expect(b.seen.map(({ id }) => id)).toEqual(['r2']);
+  });
+
   test('ends at its deadline where the member that took it is silent', async () => {
     const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
     b.behave = doubled;

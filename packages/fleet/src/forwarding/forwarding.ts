@@ -107,7 +107,7 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
         ? refusal.message
         : `${refusal.message} So would it be on ${size} other ${size === 1 ? 'member' : 'members'}.`;
     const { retryAfterMs } = search;
-    throw new SkeinError(refusal.code, message, { retryAfterMs, cause: refusal });
+    throw new SkeinError(refusal.code, message, { retryAfterMs });
   }
 
   /** A second copy: on this node where the first one is on another, if it would be in time here. */
@@ -134,8 +134,7 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
 
   /** @returns undefined: no member takes it. @throws SkeinError as the member does. */
   async function find(search: Search): Promise<InferenceAnswer | undefined> {
-    const { request, deadline, asked, isHere, isSecond } = search;
-    const { deployment, cancellation } = request;
+    const { request, deadline, asked, isHere } = search;
     for (let rounds = 0; ; rounds++) {
       const picked = others.next(request, deadline, { asked, rounds, isHere });
       if (picked.length === 0) return undefined;
@@ -149,34 +148,43 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
               if (wakes === true) search.cold ??= member;
             });
       for (const quote of ranked) {
-        // The first copy has been answered meanwhile.
-        if (isSecond && cancellation?.cancelled === true) return undefined;
         const outcome = await send(search, quote);
-        if (outcome === undefined) continue;
-        if ('answer' in outcome) {
-          note(deployment, true);
-          counters.forwards.answered++;
-          return outcome.answer;
-        }
-        if ('error' in outcome) {
-          if (!ranNothing(outcome.error, request)) {
-            counters.forwards.failed++;
-            throw outcome.error;
-          }
-          counters.forwards.refused++;
-          hear(search, outcome.error);
-          others.noteRefusal(quote.member, request, deadline, outcome.error);
-          continue;
-        }
-        counters.forwards.lost++;
-        if (!outcome.sent) continue;
-        if (isSecond || !mayRepeat(request)) throw lost(request, isSecond);
-        counters.repeated++;
-        const { finishMs } = local.predict(request);
-        if (finishMs !== undefined) return local.infer(request);
+        const answer = outcome && (await settle(search, quote.member, outcome));
+        if (answer !== undefined) return answer;
       }
-      note(deployment, false);
+      note(request.deployment, false);
     }
+  }
+
+  /** @returns undefined: the member has not run it. @throws SkeinError as the member does; PEER_LOST. */
+  async function settle(
+    search: Search,
+    member: string,
+    outcome: Outcome,
+  ): Promise<InferenceAnswer | undefined> {
+    const { request, deadline, isSecond } = search;
+    if ('answer' in outcome) {
+      note(request.deployment, true);
+      counters.forwards.answered++;
+      return outcome.answer;
+    }
+    if ('error' in outcome) {
+      const { error } = outcome;
+      if (!ranNothing(error, request)) {
+        if (error.code !== 'CANCELLED') counters.forwards.failed++;
+        throw error;
+      }
+      counters.forwards.refused++;
+      hear(search, error);
+      others.noteRefusal(member, request, deadline, error);
+      return undefined;
+    }
+    counters.forwards.lost++;
+    if (!outcome.sent) return undefined;
+    if (isSecond || !mayRepeat(request)) throw lost(request, isSecond);
+    counters.repeated++;
+    const { finishMs } = local.predict(request);
+    return finishMs === undefined ? undefined : local.infer(request);
   }
 
   async function send(
@@ -196,10 +204,11 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
   }
 
   /** No member would be in time, and one has no replica: the refused request starts it for those that follow. */
-  async function wake({ request, deadline, cold }: Search): Promise<InferenceAnswer | undefined> {
+  async function wake(search: Search): Promise<InferenceAnswer | undefined> {
+    const { request, deadline, cold } = search;
     if (cold === undefined) return undefined;
     const outcome = await others.peer(cold)?.forward(request, deadline);
-    return outcome !== undefined && 'answer' in outcome ? outcome.answer : undefined;
+    return outcome && settle(search, cold, outcome);
   }
 
   function hear(

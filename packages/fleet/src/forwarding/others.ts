@@ -92,9 +92,10 @@ export function followOthers(
     member: string,
     request: InferenceRequest,
     deadline: Instant,
-    { code, retryAfterMs }: SaidNo,
+    { code, retryAfterMs = Infinity }: SaidNo,
   ): void {
-    if (retryAfterMs === undefined || !FULL.includes(code)) return;
+    // Where waiting does not help, the request has too little time for a run, and one with more has not.
+    if (retryAfterMs === Infinity || !FULL.includes(code)) return;
     const now = clock.now();
     peers.get(member)?.refusals.note(request, now, deadline - now, retryAfterMs);
   }

@@ -127,6 +127,7 @@ export class Peer {
     let exchange: Exchange<AnswerMeta>;
     try {
       const session = this.#usable() ?? (await within(this.#open(), connectBy - clock.now()));
+      if (cancellation?.cancelled === true) return { error: cancelled(request) };
       const meta = requestMeta(request, clock.now(), this.roundTripMs);
       exchange = this.#exchange(
         session,
@@ -144,10 +145,7 @@ export class Peer {
       exchange.cancel();
     };
     if (cancellation !== undefined) {
-      const cancel = (): void =>
-        end(new SkeinError('CANCELLED', `Request ${request.id} was cancelled.`));
-      if (cancellation.cancelled) cancel();
-      else cancellation.onCancel = cancel;
+      cancellation.onCancel = () => end(cancelled(request));
       this.#taken.set(cancellation, exchange);
       onSent?.();
     }
@@ -302,6 +300,10 @@ async function* chunksOf(
   } finally {
     exchange.cancel();
   }
+}
+
+function cancelled({ id }: InferenceRequest): SkeinError {
+  return new SkeinError('CANCELLED', `Request ${id} was cancelled.`);
 }
 
 function tooLate({ id }: InferenceRequest): SkeinError {

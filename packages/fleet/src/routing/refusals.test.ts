@@ -36,6 +36,16 @@ describe('what a member has refused for want of room', () => {
     expect(refusals.expects(rows(4), 1010, 1)).toBe(true);
   });
 
+  it('counts all inputs of a request', () => {
+    const both = (count: number): InferenceRequest => {
+      const { inputs } = rows(count);
+      return request({ inputs: new Map([...inputs, ['y', rows(1).inputs.get('x')!]]) });
+    };
+    const refusals = refused(both(4));
+    expect(refusals.expects(both(4), 1010, 50)).toBe(true);
+    expect(refusals.expects(both(3), 1010, 50)).toBe(false);
+  });
+
   it.each([
     { deployment: 'other' },
     { version: '7' },
