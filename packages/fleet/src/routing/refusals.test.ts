@@ -18,6 +18,7 @@ describe('what a member has refused for want of room', () => {
   it('is expected to be refused again until the time that it has named', () => {
     expect(refused().expects(rows(4), 1099, 50)).toBe(true);
     expect(refused().expects(rows(4), 1100, 50)).toBe(false);
+    expect(refused().expects(rows(4), 1100, 1)).toBe(false);
   });
 
   it('is asked again after a quarter of a second at most: new replicas give room', () => {

@@ -28,12 +28,8 @@ export class Refusals {
   /** Whether it would refuse this one, too: one of its kind, no smaller, with no more time. */
   expects(request: InferenceRequest, now: Instant, leftMs: number): boolean {
     const refused = this.#refused.get(kindOf(request));
-    if (refused === undefined) return false;
-    if (now >= refused.until) {
-      this.#refused.delete(kindOf(request));
-      return false;
-    }
     return (
+      refused !== undefined &&
       now + Math.max(0, leftMs - refused.leftMs) < refused.until &&
       elementsOf(request) >= refused.elements
     );
