@@ -38,3 +38,13 @@ test('no more than the share is sent twice, and what was saved up', () => {
   expect(sent).toBeLessThanOrEqual(5000 * 0.05 + hedging.burst);
   expect(sent).toBeGreaterThan(5000 * 0.05);
 });
+
+test('hedges that are saved in fractions are as good as whole ones', () => {
+  let saved = 0;
+  // Their sum is a little less than one.
+  for (let i = 0; i < 10; i++) {
+    expect(maySpend(saved)).toBe(false);
+    saved = savedAfter(saved, 0.1);
+  }
+  expect(maySpend(saved)).toBe(true);
+});

@@ -1,4 +1,5 @@
 /** The loop around hedges, with its time, its queue and the other members scripted. */
+import { SkeinError } from '@skein/api';
 import { Cancellation, type InferenceAnswer, type InferenceRequest } from '@skein/serving';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { newCounters } from '../forwarding/counters.ts';
@@ -11,6 +12,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 const ANSWER = answer(new Map());
+const CANCELLED = new SkeinError('CANCELLED', 'It was cancelled.');
 /** Requests on this node take so long, in milliseconds, as far as it knows. */
 const USUAL_MS = 1000;
 
@@ -93,6 +95,46 @@ describe('a request that this node does not answer as soon as usual', () => {
     expect(seconds).toHaveLength(0);
     await passes(USUAL_MS);
     expect(seconds).toHaveLength(1);
+  });
+
+  test('is sent once if it is answered before that time', async () => {
+    const { seconds, send, passes, usual } = hedgesOf(1);
+    await usual();
+    const cancellation = new Cancellation();
+    cancellation.expectedAt = performance.now() + 5 * USUAL_MS;
+    const { own } = send({ cancellation });
+    await passes(3 * USUAL_MS);
+    own.resolve(ANSWER);
+    await passes(3 * USUAL_MS);
+    expect(seconds).toHaveLength(0);
+  });
+
+  test('is sent once if the node ends before', async () => {
+    const { hedges, seconds, send, passes, usual } = hedgesOf(1);
+    await usual();
+    send();
+    hedges.close();
+    await passes(10 * USUAL_MS);
+    expect(seconds).toHaveLength(0);
+  });
+
+  test.each([
+    { what: 'gave up its place to a copy that failed', hasStarted: true, leaves: false, runs: 2 },
+    { what: 'failed, and so did the other', hasStarted: false, leaves: false, runs: 1 },
+    { what: 'gave up its place, and its caller left', hasStarted: true, leaves: true, runs: 1 },
+  ])('runs here again only if it $what', async ({ hasStarted, leaves, runs }) => {
+    const { own, seconds, send, passes, usual } = hedgesOf(1);
+    await usual();
+    const before = own.length;
+    const { own: first, cancellation } = send();
+    cancellation.onCancel = () => first.reject(new Error('It is cancelled here.'));
+    await passes(2 * USUAL_MS);
+    if (hasStarted) seconds[0]!.request.cancellation!.start();
+    else first.reject(new Error('It failed.'));
+    if (leaves) cancellation.cancel();
+    seconds[0]!.reject(new Error('It failed there.'));
+    await passes(0);
+    expect(own).toHaveLength(before + runs);
   });
 
   test('is answered here if the search for another member fails', async () => {
@@ -204,6 +246,55 @@ describe('a request that another member has', () => {
     expect(seconds).toHaveLength(1);
     await passes(200);
     expect(seconds).toHaveLength(2);
+  });
+
+  test('that is answered there counts for what is usual, one that fails does not', async () => {
+    const { hedges, seconds, send, passes } = hedgesOf(1);
+    const { peer, sent } = peerOf();
+    const asks = () => hedges.there('b', peer, request(), Infinity, undefined);
+    send();
+    const error = new SkeinError('QUEUE_FULL', 'It is full.');
+    void asks();
+    sent[0]!.outcome.resolve({ error });
+    await passes(1);
+    void asks();
+    await passes(1000);
+    // Nothing is known yet.
+    expect(seconds).toHaveLength(0);
+    sent[1]!.outcome.resolve({ answer: ANSWER });
+    await passes(1);
+    void asks();
+    await passes(900);
+    expect(seconds).toHaveLength(0);
+    await passes(200);
+    expect(seconds).toHaveLength(1);
+  });
+
+  test('leaves no timer behind', async () => {
+    const { hedges } = hedgesOf(1);
+    const { peer, sent } = peerOf();
+    const outcome = hedges.there('b', peer, request(), Infinity, 500);
+    sent[0]!.outcome.resolve({ answer: ANSWER });
+    await outcome;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test.each([
+    { leaves: false, expected: { lost: true, sent: true } },
+    { leaves: true, expected: { error: CANCELLED } },
+  ])('is lost with the copy that it was ended for, unless its caller left: %o', async (given) => {
+    const { hedges, seconds, send, passes } = hedgesOf(1);
+    const { peer, sent } = peerOf();
+    const cancellation = new Cancellation();
+    send();
+    const outcome = hedges.there('b', peer, request({ cancellation }), Infinity, 500);
+    await passes(600);
+    seconds[0]!.request.cancellation!.start();
+    expect(sent[0]!.request.cancellation!.cancelled).toBe(true);
+    sent[0]!.outcome.resolve({ error: CANCELLED });
+    if (given.leaves) cancellation.cancel();
+    seconds[0]!.reject(new Error('It was lost.'));
+    expect(await outcome).toEqual(given.expected);
   });
 
   test('is cancelled there if its caller has left already', () => {

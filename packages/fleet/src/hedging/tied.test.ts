@@ -65,3 +65,12 @@ test('the failure of one copy counts when the other one fails too', async () => 
   alone.first.fails();
   expect(await alone.outcome).toEqual({ by: 'neither', wasEnded: false, bothRan: false });
 });
+
+test('once a copy has answered, a late start of the other one does not end it', async () => {
+  const { first, second, outcome } = tied();
+  // From a cache, for instance.
+  first.answers();
+  await outcome;
+  second.progress.start();
+  expect(first.progress.cancelled).toBe(false);
+});

@@ -40,6 +40,7 @@ test('a request is late once, and one that leaves before is not', () => {
 test('a list of many whose requests leave in any order ends empty', () => {
   const { list, late, add } = listOf();
   const all = Array.from({ length: 50 }, add);
+  expect(vi.getTimerCount()).toBe(1);
   for (const [i, each] of all.entries()) if (i % 3 !== 0) list.remove(each);
   for (const [i, each] of [...all.entries()].reverse()) if (i % 3 === 0) list.remove(each);
   const last = add();
@@ -49,10 +50,12 @@ test('a list of many whose requests leave in any order ends empty', () => {
 
 test('while it is not known how long a request may wait, none is late', () => {
   let afterMs: number | undefined;
-  const { late, add } = listOf(() => afterMs);
+  let looks = 0;
+  const { late, add } = listOf(() => (looks++, afterMs));
   add();
   vi.advanceTimersByTime(5000);
   expect(late).toEqual([]);
+  expect(looks).toBeLessThan(10);
   afterMs = 10;
   vi.advanceTimersByTime(2000);
   expect(late).toHaveLength(1);
@@ -67,4 +70,13 @@ test('each request is late at its own time', () => {
   expect(late).toEqual([first]);
   vi.advanceTimersByTime(50);
   expect(late).toEqual([first, second]);
+});
+
+test('none is late on a list that is closed', () => {
+  const { list, late, add } = listOf();
+  add();
+  list.close();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.advanceTimersByTime(1000);
+  expect(late).toEqual([]);
 });

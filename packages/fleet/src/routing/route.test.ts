@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../simulation/random.ts';
 import { CIRCUIT_MS, routing } from '../tuning.ts';
 import { afterFailure, CLOSED, isAsked } from './circuit.ts';
-import { asks, nextProbes, successAfter, takers } from './route.ts';
+import { asks, nextProbes, probeTimeoutMs, successAfter, takers } from './route.ts';
 
 describe('nextProbes', () => {
   const holders = Array.from({ length: 30 }, (_, i) => `m${i}`);
@@ -43,6 +43,22 @@ describe('nextProbes', () => {
     }
   });
 
+  test('picks every one of few equally often', () => {
+    const random = seededRandom(2);
+    const counts = new Map<string, number>();
+    const few = holders.slice(0, 4);
+    for (let i = 0; i < 4000; i++) {
+      for (const member of nextProbes({ asked: new Set(), rounds: 0, leftMs: 10 }, few, random)) {
+        counts.set(member, (counts.get(member) ?? 0) + 1);
+      }
+    }
+    expect(counts.size).toBe(4);
+    for (const count of counts.values()) {
+      expect(count).toBeGreaterThan(1850);
+      expect(count).toBeLessThan(2150);
+    }
+  });
+
   test('asks no more after the last round, or without time', () => {
     const random = seededRandom(1);
     const asked = new Set<string>();
@@ -59,6 +75,10 @@ test('takers are those that would be in time, the earliest finish first', () => 
     { member: 'first', finishMs: 10 },
   ];
   expect(takers(quotes, 50).map(({ member }) => member)).toEqual(['first', 'second']);
+});
+
+test('a round waits for a fifth of the time that is left', () => {
+  expect(probeTimeoutMs(100)).toBe(100 * routing.probeShare);
 });
 
 test('while no round finds a taker, a small share of the refused requests asks; one success brings more', () => {
