@@ -2,6 +2,9 @@
 import { sha256 } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
 import { expect, it, vi } from 'vitest';
+import { identityOf } from '../../identity/keys.ts';
+import { startCommittee } from '../testing/committee.ts';
+import { all, sites, SLOW } from '../testing/committee-trial.ts';
 import {
   adds,
   floats,
@@ -98,6 +101,22 @@ it('takes the first answer of a site, and reads nothing again for another one', 
   const digest = await sha256(answerOf(1).payload);
   expect(reads.mock.calls.filter(([read]) => read === digest)).toHaveLength(1);
   for (const gain of await gainedBy(at, id)) expect(gain).toBeCloseTo(2, 5);
+});
+
+it('makes no attempt of an answer that comes before one', async () => {
+  const committee = await startCommittee({ ...SLOW, rounds: 1 }, 2);
+  const { at, id, helpers } = committee;
+  const { memory, invitation } = helpers[0]!;
+  const identity = await identityOf(await memory.identity());
+  const helper = await joinScripted(at, invitation, () => undefined, { identity });
+  const { planDigest } = await at.coordinator.view(id);
+  const early = { ...place, phase: 'gather' };
+  await sendAnswer(helper, id, planDigest, early, { fields: { bad: [] } });
+  await vi.waitFor(() => expect(said(helper)).toEqual(['PHASE_CLOSED']));
+  all(committee);
+  await sites(committee, [1, 2, 3, 4]);
+  expect(await survivorsOf(at, id)).toEqual([4]);
+  expect(at.faults).toEqual([]);
 });
 
 it('stores nothing of an answer that comes after the end', async () => {

@@ -80,17 +80,18 @@ export async function forgetAnswers(
 
 type Record = Pick<RunRecord, 'plan' | 'state'>;
 
+/** Whether a key answers the present attempt, if there is one. */
 export const takesPart = ({ plan, state }: Record, key: string): boolean =>
-  state.roster.includes(key) || helpersOf(plan).some(({ identity }) => identity === key);
+  !isOver(state) &&
+  state.phase !== 'gather' &&
+  (state.roster.includes(key) || helpersOf(plan).some(({ identity }) => identity === key));
 
 /**
  * Of a key whose payload is to be stored: any holder of an open invitation could fill the disk.
  * @throws SkeinError PHASE_CLOSED for a key outside the roster of the present attempt.
  */
 export function requirePart(record: Record, key: string): void {
-  const { state } = record;
-  if (!isOver(state) && state.phase !== 'gather' && takesPart(record, key)) return;
-  throw closed(state);
+  if (!takesPart(record, key)) throw closed(record.state);
 }
 
 export const closed = ({ phase }: Pick<Place, 'phase'>): SkeinError =>

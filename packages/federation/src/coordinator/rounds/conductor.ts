@@ -155,33 +155,30 @@ export class Conductor {
     const stored = { ...answer, ...(payload === undefined ? {} : { payload: payload.digest }) };
     const { artifacts, store, sweeper } = this.#options;
     return this.#turn(async () => {
+      const isPresent = placeText(place) === placeText(this.#place);
+      if (!isPresent || this.#answered.has(site)) return void (await store.addAnswer(id, stored));
       // What is in flight is taken while the run is paused, too.
-      const isPresent = placeText(place) === placeText(this.#place) && !isOver(this.record.state);
-      if (isPresent && !this.#answered.has(site) && takesPart(this.record, site)) {
-        const aggregator = await this.#attempt();
-        if (!aggregator.expected().includes(site)) throw closed(place);
-        try {
-          await aggregator.accept(answer, payload);
-        } catch (error) {
-          // A fault while it was added: the sum may hold a part of it.
-          if (isOfDisk(error)) this.#aggregator = undefined;
-          throw error;
-        }
-        try {
-          await sweeper.protect(async () => {
-            if (payload !== undefined) await keepPayload(artifacts, payload);
-            await store.addAnswer(id, stored);
-          });
-        } catch (error) {
-          // It has taken what is not stored.
-          this.#aggregator = undefined;
-          throw error;
-        }
-        this.#answered.add(site);
-        this.#changed();
-      } else {
-        await store.addAnswer(id, stored);
+      const aggregator = takesPart(this.record, site) ? await this.#attempt() : undefined;
+      if (!aggregator?.expected().includes(site)) throw closed(place);
+      try {
+        await aggregator.accept(answer, payload);
+      } catch (error) {
+        // A fault while it was added: the sum may hold a part of it.
+        if (isOfDisk(error)) this.#aggregator = undefined;
+        throw error;
       }
+      try {
+        await sweeper.protect(async () => {
+          if (payload !== undefined) await keepPayload(artifacts, payload);
+          await store.addAnswer(id, stored);
+        });
+      } catch (error) {
+        // It has taken what is not stored.
+        this.#aggregator = undefined;
+        throw error;
+      }
+      this.#answered.add(site);
+      this.#changed();
     });
   }
 
@@ -291,8 +288,6 @@ export class Conductor {
       ...events,
       ...charged,
     ]);
-    this.#answered.clear();
-    this.#declined.clear();
     this.#startDeadline();
   }
   #startDeadline(): void {
@@ -324,7 +319,6 @@ export class Conductor {
     });
     this.#aggregator = undefined;
     this.#unsaid = [];
-    this.#clock.pause(0);
     await rm(path, { force: true });
     await forgetAnswers(this.record, this.#options, [state.parameters, state.optimiser]);
     this.#tellAll();
@@ -338,8 +332,6 @@ export class Conductor {
     const code = error instanceof SkeinError ? error.code : 'ANSWER_INVALID';
     const suspects = this.#aggregator?.suspects() ?? [];
     this.#aggregator = undefined;
-    this.#answered.clear();
-    this.#declined.clear();
     const aborted: LedgerEvent = { kind: 'aborted', round, attempt, phase, code, reason };
     const change = { ...afterAbort(this.record), phase: 'gather', roster: [], suspects };
     await this.#advance(change, [...this.#unsaid, aborted]);
@@ -367,6 +359,10 @@ export class Conductor {
     // It holds shares of secrets of the sites.
     if (isOver(this.record.state)) this.#aggregator = undefined;
     const isLeft = placeText(this.#place) !== before;
+    if (isLeft) {
+      this.#answered.clear();
+      this.#declined.clear();
+    }
     const { passing } = this.#aggregation;
     for (const session of this.#sessions.values()) {
       if (isLeft) withdraw(session);

@@ -30,6 +30,8 @@ export interface TestFederation {
   /** A draft of a plan with this federation's model. */
   readonly draft: PlanDraft;
   readonly artifacts: ArtifactStore;
+  /** Of the coordinator. */
+  readonly folder: string;
   readonly faults: unknown[];
   now: number;
   /** How often sites are told the status, from the next restart on. */
@@ -82,6 +84,7 @@ export async function startFederation(more: Partial<PlanDraft> = {}): Promise<Te
     },
     draft: { ...base, model: { digest: await sha256(model), parameters } },
     artifacts,
+    folder,
     faults,
     now: Date.UTC(2026, 0, 1),
     statusMs: undefined,
