@@ -44,6 +44,10 @@ describe('the header of a GGUF file', () => {
       layers: 2,
       hasChatTemplate: true,
     });
+    const without = { weights: 'int4', chatTemplate: '' } as const;
+    const pieces = bytePieces(SHAPE.vocabulary);
+    const silent = Buffer.concat([...llamaGguf(SHAPE, randomLlama(SHAPE, 1), pieces, without)]);
+    expect(await readGguf(fileOf(silent))).toMatchObject({ hasChatTemplate: false });
     const { tensors, metadata } = parseGguf(bytes);
     expect(tensors).toHaveLength(3 + 9 * 2);
     expect(metadata.get('tokenizer.ggml.tokens')).toEqual({ length: 300 });

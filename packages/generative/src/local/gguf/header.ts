@@ -243,12 +243,13 @@ function describe({ metadata, tensors, dataOffset }: GgufHeader, size: number): 
   if (layers === undefined)
     throw invalid(`The GGUF file of architecture ${architecture} is not a language model`);
   const name = metadata.get('general.name');
+  const template = metadata.get('tokenizer.chat_template');
   return {
     architecture,
     name: typeof name === 'string' ? name : undefined,
     context: numberAt(`${architecture}.context_length`),
     layers,
-    hasChatTemplate: typeof metadata.get('tokenizer.chat_template') === 'string',
+    hasChatTemplate: typeof template === 'string' && template !== '',
   };
 }
 
