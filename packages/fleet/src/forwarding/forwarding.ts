@@ -145,7 +145,7 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
           ? [{ member: picked[0]!, finishMs: undefined }]
           : await others.probe(request, picked, deadline, (member, { refusal, wakes }) => {
               hear(search, refusal);
-              if (wakes === true) search.cold ??= member;
+              if (wakes === true) search.cold = member;
             });
       for (const quote of ranked) {
         const outcome = await send(search, quote);

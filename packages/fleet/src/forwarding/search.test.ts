@@ -1,8 +1,10 @@
 /** What a node does with what the members answer, told one by one. */
 import { DeploymentSettings } from '@skein/api';
+import type { InferenceAnswer } from '@skein/serving';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { errorMeta, type QuoteMeta } from '../link/messages.ts';
 import type { Outcome } from '../link/peer.ts';
+import { codeOf, request } from './testing/requests.ts';
 import { answer, type Behave } from './testing/scripted-node.ts';
 import { nodeWithPeers, refusal, type ScriptedPeer } from './testing/scripted-peers.ts';
 
@@ -114,6 +116,29 @@ describe('a refused request', () => {
     },
   );
 
+  test.each([
+    { model: {}, outcome: 'answered' },
+    { model: COMPOSITION, outcome: 'NODE_DRAINING' },
+  ])(
+    'that a draining member gives back may have run, if it is a composition: %o',
+    async (given) => {
+      const { ask, peers } = nodeWithPeers(2, { model: given.model });
+      const [first, second] = peers as [ScriptedPeer, ScriptedPeer];
+      second.quote = () => ({ finishMs: 20 });
+      first.outcome = () => ({ error: refusal('NODE_DRAINING') });
+      second.outcome = () => ({ answer: ANSWER });
+      expect(await codeOf(ask())).toBe(given.outcome);
+    },
+  );
+
+  test('for what this node does not know may be a composition, and runs once', async () => {
+    const { ask, node, peers } = nodeWithPeers(1, { isUnknown: true });
+    node.behave = () => Promise.reject(refusal('MODEL_UNKNOWN'));
+    node.prediction = () => ({ finishMs: 1 });
+    peers[0]!.outcome = () => ({ lost: true, sent: true });
+    expect(await codeOf(ask({ deadline: performance.now() + 10_000 }))).toBe('PEER_LOST');
+  });
+
   test('that fails where it ran is counted as that, and tried nowhere else', async () => {
     const { ask, refusedBy, peers, counters } = nodeWithPeers(2);
     for (const peer of peers) peer.outcome = () => ({ error: refusal('INPUT_REJECTED') });
@@ -221,6 +246,27 @@ describe('a second copy of a request that takes long on the first of three membe
     expect(counters.forwards).toEqual({ answered: 1, refused: 0, failed: 0, lost: 0 });
   });
 
+  test('cancels the first one when it starts, and not because its member cannot tell', async () => {
+    const { first, second } = await sent();
+    const started = Promise.withResolvers<{ isEarlier: boolean } | undefined>();
+    second.start = () => started.promise;
+    await passes(10);
+    started.resolve(undefined);
+    await passes(1);
+    expect(first.sent[0]!.cancellation!.cancelled).toBe(false);
+    const other = await sent();
+    other.second.start = () => Promise.resolve({ isEarlier: false });
+    await passes(10);
+    expect(other.first.sent[0]!.cancellation!.cancelled).toBe(true);
+  });
+
+  test('goes to no member that was full just now', async () => {
+    const { second, third } = await sent();
+    second.refusals.note(request(), performance.now(), Infinity, 200);
+    await passes(10);
+    expect([second.probes, second.sent.length, third.sent.length]).toEqual([1, 0, 1]);
+  });
+
   test('leaves the first one alone when its member is lost', async () => {
     const { second, outcome, answered, counters } = await sent();
     second.outcome = () => ({ lost: true, sent: true });
@@ -241,6 +287,24 @@ describe('a second copy of a request that takes long on the first of three membe
     expect(behave).toHaveBeenCalledTimes(2);
     expect(peers[0]!.sent).toHaveLength(1);
   });
+
+  test.each(['has no other holder', 'leaves its fleet'])(
+    'is not looked for once its node %s',
+    async (what) => {
+      const { ask, node, peers, forwarding, counters } = nodeWithPeers(1, { hedgeShare: 1 });
+      if (what === 'has no other holder') node.members = [];
+      const own = Promise.withResolvers<InferenceAnswer>();
+      node.behave = vi.fn<Behave>().mockResolvedValueOnce(ANSWER).mockReturnValue(own.promise);
+      await ask();
+      const answered = ask();
+      if (what === 'leaves its fleet') forwarding.close();
+      await passes(2000);
+      own.resolve(ANSWER);
+      await answered;
+      await passes(1);
+      expect([peers[0]!.sent.length, counters.hedges.no_taker]).toEqual([0, 0]);
+    },
+  );
 
   test.each([
     { random: 0, copies: 2 },

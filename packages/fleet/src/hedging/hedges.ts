@@ -179,7 +179,6 @@ export function createHedges(options: HedgesOptions): Hedges {
     },
 
     async there(member, peer, request, deadline, quotedMs) {
-      if (!mayRepeat(request)) return peer.forward(request, deadline);
       const known = knownOf(request.deployment);
       const sentAt = clock.now();
       const [first, second] = [new Cancellation(), new Cancellation()];

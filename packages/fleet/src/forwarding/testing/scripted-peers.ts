@@ -22,6 +22,8 @@ export class ScriptedPeer {
   readonly refusals = new Refusals();
   readonly sent: InferenceRequest[] = [];
   probes = 0;
+  /** How long the last probe could wait, in milliseconds. */
+  waitsMs = 0;
   roundTripMs = 0;
   isClosed = false;
   isLeftOut = false;
@@ -33,8 +35,9 @@ export class ScriptedPeer {
     return !this.isLeftOut;
   }
 
-  async probe(): Promise<QuoteMeta | undefined> {
+  async probe(_asked: InferenceRequest, timeoutMs: number): Promise<QuoteMeta | undefined> {
     this.probes++;
+    this.waitsMs = timeoutMs;
     return this.quote();
   }
 
@@ -62,12 +65,14 @@ export const memberOf = (incarnation: string, version = '3'): FleetMember => ({
 export interface ScriptedPeersOptions {
   readonly model?: Partial<DeployedModel>;
   readonly hedgeShare?: number;
+  /** Whether this node does not know the deployment that the members hold. */
+  readonly isUnknown?: boolean;
 }
 
 /** A node that refuses, with so many other members that hold the model. */
 export function nodeWithPeers(
   count: number,
-  { model = {}, hedgeShare = 0 }: ScriptedPeersOptions = {},
+  { model = {}, hedgeShare = 0, isUnknown = false }: ScriptedPeersOptions = {},
 ) {
   const peers = Array.from({ length: count }, () => new ScriptedPeer());
   const described = {
@@ -90,7 +95,10 @@ export function nodeWithPeers(
     local: {
       infer: (asked) => node.behave(asked),
       predict: () => node.prediction(),
-      describe: () => described,
+      describe() {
+        if (isUnknown) throw refusal('MODEL_UNKNOWN');
+        return described;
+      },
       list: () => [described],
       isReady: () => true,
     },
