@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attack, Target } from './attack.ts';
+import { type Canary, isLost, startCanary } from './canary.ts';
 import { federationAttacks } from './federation-attacks.ts';
 import { fleetAttacks } from './fleet-attacks.ts';
 import { startFleetUnderAttack } from './fleet-under-attack.ts';
@@ -30,7 +31,6 @@ export const ATTACKS: readonly Attack[] = [
 const SAMPLE_MS = 100;
 /** After it has started, until its memory is that of an idle node. */
 const SETTLE_MS = 3000;
-const CANARY_TIMEOUT_MS = 10_000;
 /** Until an attack has closed what it holds. */
 const END_MS = 5000;
 const MIB = 1024 * 1024;
@@ -63,6 +63,7 @@ async function underAttack(
   attack: Attack,
   lastsMs: number,
 ): Promise<AttackReading> {
+  const canary = startCanary();
   await sleep(SETTLE_MS);
   const idle = await node.memory();
   await node.reading();
@@ -77,26 +78,26 @@ async function underAttack(
     }
   })();
   while (!until.aborted) {
-    canaryMs = Math.max(canaryMs, await canary(node));
+    canaryMs = Math.max(canaryMs, await waitOf(canary, node));
     await sleep(SAMPLE_MS);
   }
   await sampling;
+  await canary.stop();
   await Promise.race([attacking, sleep(END_MS)]);
   const { blockedMs } = await node.reading();
   if (!(await node.alive())) throw new Error(`The node did not survive "${attack.name}".`);
   return { overIdleMib: (peak - idle) / MIB, blockedMs, canaryMs };
 }
 
-/** Milliseconds of a health check over HTTP, without a key; in a fleet, of a request that another member answers. */
-async function canary(node: NodeUnderAttack): Promise<number> {
-  if (node.forwarded !== undefined) return node.forwarded();
-  const { target } = node;
-  const begun = performance.now();
+/**
+ * Milliseconds of a health check over HTTP, without a key; in a fleet, of a request that another member answers.
+ * @throws Error when that request is lost.
+ */
+async function waitOf(canary: Canary, { forwarded, target }: NodeUnderAttack): Promise<number> {
   const url = `http://${target.host}:${target.httpPort}/v2/health/live`;
-  await fetch(url, { signal: AbortSignal.timeout(CANARY_TIMEOUT_MS) })
-    .then((response) => response.arrayBuffer())
-    .catch(() => {});
-  return performance.now() - begun;
+  const reading = await canary.ask(forwarded ?? { url });
+  if (forwarded !== undefined && isLost(reading)) throw new Error('A request was lost.');
+  return reading.ms;
 }
 
 if (import.meta.main) {

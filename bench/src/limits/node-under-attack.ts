@@ -7,6 +7,7 @@ import { freePort } from '../harness/free-port.ts';
 import { memoryOf } from '../harness/memory.ts';
 import { launch } from '../harness/process.ts';
 import type { Target } from './attack.ts';
+import type { CanaryRequest } from './canary.ts';
 import type { LoopReading } from './loop-probe.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -20,8 +21,8 @@ export interface NodeUnderAttack {
   alive(): Promise<boolean>;
   /** Memory of the process and of those that it started, in bytes. */
   memory(): Promise<number>;
-  /** In a fleet: milliseconds of a request that another member answers. @throws Error when it is lost. */
-  forwarded?(): Promise<number>;
+  /** In a fleet: a request that another member answers. */
+  readonly forwarded?: CanaryRequest;
   /** How long its main thread was blocked since the last reading. */
   reading(): Promise<LoopReading>;
   stop(): Promise<void>;
