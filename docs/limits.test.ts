@@ -6,12 +6,13 @@ import { GRPC_LIMITS } from '../packages/server/src/gateway/grpc/limits.ts';
 
 const page = readFileSync(join(import.meta.dirname, 'guide/operating.md'), 'utf8');
 const { maxUnauthenticated, maxConnections, maxConcurrentStreams, maxStreams } = GRPC_LIMITS;
-const { maxKeylessStreams, maxKeylessCalls } = GRPC_LIMITS;
+const { maxKeylessStreams, maxKeylessCalls, maxUnauthenticatedStreams } = GRPC_LIMITS;
 
 test.each([
   ['connections that never showed a valid key', maxUnauthenticated],
   ['connections that did', maxConnections],
   ['calls of one connection', maxConcurrentStreams],
+  ['those of a connection that never showed', maxUnauthenticatedStreams],
   ['calls that need no key', maxKeylessCalls],
   ['streams that need no key', maxKeylessStreams],
   ['streams of the whole node', maxStreams],

@@ -67,7 +67,10 @@ export function remoteOf(from: Peer | undefined): string {
 /** Unread body bytes that are cheaper to read than a new connection. */
 const WORTH_READING = 256 * 1024;
 
-/** Pieces of a discarded body: 64 MiB at the usual size. A one-byte piece takes as long to read. */
+/**
+ * Pieces of a discarded body: 64 MiB at the usual size, 16 MiB of one in chunks. A one-byte piece takes as long
+ * to read.
+ */
 const MAX_DISCARDED_PIECES = 1024;
 
 /**

@@ -48,3 +48,18 @@ it('survives a client that resets a connection before it is taken over', async (
   client.resetAndDestroy();
   await expect.poll(() => socket.destroyed, { timeout: 30_000 }).toBe(true);
 });
+
+it('gives the bytes that follow to what takes a connection over', async () => {
+  const parts: Buffer[] = [];
+  const { ask } = await listening(async (_, socket, head) => {
+    parts.push(head);
+    socket.on('data', (part) => parts.push(part)).on('end', () => socket.destroy());
+    return true;
+  });
+  const client = await ask();
+  onTestFinished(() => void client.destroy());
+  const sent = Buffer.alloc(100_000, 'bytes of another protocol\r\n\r\n');
+  client.write(sent);
+  await expect.poll(() => Buffer.concat(parts).length, { timeout: 30_000 }).toBe(sent.length);
+  expect(Buffer.concat(parts).equals(sent)).toBe(true);
+});

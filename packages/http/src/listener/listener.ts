@@ -21,6 +21,7 @@ import type { GatewayLimits } from '../limits.ts';
 import { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
 import type { HttpRequest } from '../exchange/exchange.ts';
 import type { GatewayLogger } from '../fault.ts';
+import { PacedReads } from './paced-reads.ts';
 import { peek, SHARED_ALPN, speaksHttp2 } from './shared-port.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { createSecureHttpServer } from '../tls/secure-servers.ts';
@@ -117,6 +118,7 @@ export function createHttpListener(
       : createSecureHttpServer(options, certificates, http2 && SHARED_ALPN);
   const connections = new HttpConnections(limits.maxConnections);
   const waiting = new WaitingBytes();
+  const paced = new PacedReads();
   // Beyond these, do not even send a rejection.
   server.maxConnections = Math.ceil((1 + LEAVING_PARTS) * limits.maxConnections);
   const accept =
@@ -147,10 +149,16 @@ export function createHttpListener(
   // Over TLS, count connections whose handshake is done; a handshake has its own timeout.
   const accepted = certificates === undefined ? 'connection' : 'secureConnection';
   const peeks = certificates === undefined && (http2 !== undefined || whole !== undefined);
-  if (http2 === undefined && !peeks) server.on(accepted, follow);
-  else sharePort();
+  if (http2 === undefined && !peeks) {
+    // After Node's own listener.
+    server.on(accepted, (socket: Socket) => {
+      follow(socket);
+      paced.add(socket);
+    });
+  } else sharePort();
   if (upgrade !== undefined) {
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      paced.release(socket);
       // Node has taken its listener away, and without one a reset would end the process.
       socket.on('error', () => {});
       upgrade.accept(request, socket, head).then(
@@ -183,6 +191,7 @@ export function createHttpListener(
     server.removeAllListeners(accepted);
     const serveHttp1 = (socket: Socket): void => {
       for (const listener of listeners) listener.call(server, socket);
+      paced.add(socket);
     };
     const serveHttp2 = (socket: Socket): void => {
       handOver(socket);

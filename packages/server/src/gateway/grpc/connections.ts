@@ -16,8 +16,9 @@ import {
 import type { Socket } from 'node:net';
 import type { Server } from '@grpc/grpc-js';
 import type { SharedBudget } from '@skein/api/shared-budget';
-import { PeerTimeouts } from '@skein/http';
+import { PeerTimeouts, TurnTime } from '@skein/http';
 import type { GrpcLimits } from './limits.ts';
+import { paceStreams } from './paced-streams.ts';
 
 /** PING and SETTINGS frames of one connection in a window; a client that measures its bandwidth sends hundreds. */
 const CONTROL_FRAMES = 5000;
@@ -64,16 +65,25 @@ interface ServerInternals {
 export function boundConnections(
   server: Server,
   prefaceMs: number,
-  limits: Pick<GrpcLimits, 'maxUnauthenticated' | 'maxConcurrentStreams' | 'maxMetadataBytes'>,
+  limits: Pick<
+    GrpcLimits,
+    'maxUnauthenticated' | 'maxConcurrentStreams' | 'maxUnauthenticatedStreams' | 'maxMetadataBytes'
+  >,
   budget: SharedBudget,
 ): ConnectionBounds {
   const open = new Map<string, Connection>();
   const bySession = new WeakMap<object, Connection>();
+  /** Of the calls on all unauthenticated connections. */
+  const time = new TurnTime();
   /** Oldest first. */
   const unauthenticated = new Set<Connection>();
   const silent = new PeerTimeouts<Connection>(prefaceMs, ({ socket }) => socket.destroy());
   const sweep = setInterval(() => silent.sweep(performance.now()), prefaceMs / SWEEPS_PER_TIMEOUT);
   sweep.unref();
+
+  function connectionOf({ session }: ServerHttp2Stream): Connection | undefined {
+    return session === undefined ? undefined : bySession.get(session);
+  }
 
   function accept(socket: Socket): void {
     if (unauthenticated.size >= limits.maxUnauthenticated) displaceOldest();
@@ -127,7 +137,7 @@ export function boundConnections(
   const internals = server as unknown as ServerInternals;
   const settings: Settings = {
     ...internals.commonServerOptions.settings,
-    maxConcurrentStreams: limits.maxConcurrentStreams,
+    maxConcurrentStreams: limits.maxUnauthenticatedStreams,
     maxHeaderListSize: limits.maxMetadataBytes,
   };
   Object.assign(internals.commonServerOptions, {
@@ -146,16 +156,20 @@ export function boundConnections(
     http2Server.on('session', begin);
     // After the library, which by then has sent the answers that it can give from the headers.
     http2Server.on('stream', stopAnswered);
+    paceStreams(http2Server, (stream) => connectionOf(stream)?.tenant !== undefined, time);
     return http2Server;
   };
 
   return {
-    of: ({ session }) => (session === undefined ? undefined : bySession.get(session)),
+    of: connectionOf,
     know(connection, tenant) {
       if (connection.tenant !== undefined || connection.socket.destroyed) return;
       budget.take(tenant, 1);
       connection.tenant = tenant;
       unauthenticated.delete(connection);
+      const { session } = connection;
+      if (session?.destroyed !== false) return;
+      session.settings({ maxConcurrentStreams: limits.maxConcurrentStreams });
     },
     closeSilent() {
       for (const { session, socket } of open.values()) if (session === undefined) socket.destroy();

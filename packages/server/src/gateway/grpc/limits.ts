@@ -10,6 +10,8 @@ export interface GrpcLimits {
   readonly maxConnections: number;
   /** Calls that one connection may have open. */
   readonly maxConcurrentStreams: number;
+  /** The same before it has carried a valid key: all of them may arrive in one turn of the event loop. */
+  readonly maxUnauthenticatedStreams: number;
   /** Streaming calls of all connections, shared between the tenants. */
   readonly maxStreams: number;
   /** Streams that one connection may have open without a key: health watches. */
@@ -29,6 +31,7 @@ export const GRPC_LIMITS: GrpcLimits = {
   maxUnauthenticated: 64,
   maxConnections: 8192,
   maxConcurrentStreams: 128,
+  maxUnauthenticatedStreams: 32,
   maxStreams: 2048,
   maxKeylessStreams: 16,
   maxKeylessCalls: 128,

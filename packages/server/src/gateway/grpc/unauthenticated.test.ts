@@ -266,13 +266,30 @@ describe('connections', () => {
     const { port } = await startGrpcFace();
     const session = rawSession(port);
     await once(session, 'remoteSettings');
-    expect(session.remoteSettings.maxConcurrentStreams).toBe(128);
+    expect(session.remoteSettings.maxConcurrentStreams).toBe(32);
     const large = { 'x-large': 'x'.repeat(20_000) };
     const { stream } = rawCall(session, `${SERVICE}/ServerLive`, large);
     const answered = vi.fn();
     stream.on('response', (headers) => answered(headers['grpc-status']));
     await gone(stream);
     expect(answered).not.toHaveBeenCalledWith(0);
+  });
+
+  test('have more calls at once when they have carried a key', async () => {
+    const { port } = await startGrpcFace({ access: fakeAccess(keys) });
+    const session = rawSession(port);
+    await once(session, 'remoteSettings');
+    const ask = async (authorization: string): Promise<void> => {
+      const call = rawCall(session, `${SERVICE}/ModelMetadata`, { authorization });
+      call.stream.resume().end(framed(Buffer.alloc(0)));
+      await call.status;
+    };
+    await ask('Bearer unknown');
+    expect(session.remoteSettings.maxConcurrentStreams).toBe(32);
+    const changed = once(session, 'remoteSettings');
+    await ask('Bearer r');
+    await changed;
+    expect(session.remoteSettings.maxConcurrentStreams).toBe(128);
   });
 
   test.each([
