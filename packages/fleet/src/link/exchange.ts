@@ -76,6 +76,7 @@ export class Exchange<Meta> {
   cancel(): void {
     this.#isOver = true;
     this.#stream.close(constants.NGHTTP2_CANCEL);
+    this.#reader.drop();
     this.#wake?.();
   }
 
@@ -89,6 +90,7 @@ export class Exchange<Meta> {
 
   #read(chunk: Buffer): void {
     if (this.#isEnded) return this.cancel();
+    if (this.#isOver) return;
     this.#reader.add(chunk);
     this.#decode();
     if (this.#frame === undefined) return;

@@ -137,6 +137,28 @@ describe('frames', () => {
     expect(read(200_000)[0]!.heldBytes).toBe(bytes.byteLength + 128_000);
   });
 
+  test('that are given up, or are no frames, free the memory that was taken for them at once', () => {
+    const size = 2 ** 28;
+    const lengths = Buffer.alloc(8);
+    lengths.writeUInt32LE(8, 0);
+    lengths.writeUInt32LE(size, 4);
+    const part = Buffer.alloc(size / 4);
+    const taken = (): number => process.memoryUsage().arrayBuffers;
+    const reader = new FrameReader<object>(2 ** 30, ROOM);
+    for (const bytes of [lengths, part]) for (const _ of framesIn(reader, bytes)) void _;
+    const begun = taken();
+    reader.drop();
+    expect(begun - taken()).toBeGreaterThan(0.9 * size);
+    expect(reader.heldBytes).toBe(0);
+    const other = new FrameReader<object>(2 ** 30, ROOM);
+    const whole = [lengths, part, part, part, part, Buffer.alloc(8)];
+    const before = taken();
+    expect(() => {
+      for (const bytes of whole) for (const _ of framesIn(other, bytes)) void _;
+    }).toThrow('JSON');
+    expect(taken() - before).toBeLessThan(size / 2);
+  });
+
   test('random bytes end in an error or in nothing, and never hang', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {

@@ -122,7 +122,21 @@ export class FrameReader<Meta> {
       this.#gather();
       return undefined;
     }
-    return decodeFrame(this.#take(), this.#room);
+    const bytes = this.#take();
+    try {
+      return decodeFrame(bytes, this.#room);
+    } catch (error) {
+      free(bytes);
+      throw error;
+    }
+  }
+
+  /** Gives up what has arrived, and frees it at once: the next lie would come before it is collected. */
+  drop(): void {
+    this.#chunks.length = 0;
+    this.#held = 0;
+    if (this.#begun !== undefined) free(this.#begun);
+    this.#begun = undefined;
   }
 
   /** The first bytes, joined. */
@@ -163,6 +177,10 @@ export class FrameReader<Meta> {
     }
     this.#chunks.splice(0, whole);
   }
+}
+
+function free({ buffer }: Uint8Array): void {
+  (buffer as ArrayBuffer).transfer(0);
 }
 
 function decodeFrame<Meta>(bytes: Uint8Array, room: Pick<BudgetHold, 'check'>): Frame<Meta> {

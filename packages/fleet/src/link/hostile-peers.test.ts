@@ -265,6 +265,29 @@ describe('a member that asks one with a fault', () => {
     await expect.poll(() => streams[0]!.rstCode, PATIENT).toBe(constants.NGHTTP2_CANCEL);
   });
 
+  test.each(['cut off', 'cancelled'])(
+    'an answer that is %s frees its memory at once',
+    async (how) => {
+      const size = 9e7;
+      const { peer, streams, budget } = await asked((stream) => {
+        const announced = Buffer.alloc(8);
+        announced.writeUInt32LE(8, 0);
+        announced.writeUInt32LE(size, 4);
+        stream.write(announced);
+        stream.write(Buffer.alloc(size / 5));
+      }, bytesBudget(1e9));
+      const cancellation = new Cancellation();
+      const forwarded = peer.forward({ ...request, cancellation }, performance.now() + 30_000);
+      // Part of it has arrived, and the memory of the whole is taken.
+      await expect.poll(() => budget.held, PATIENT).toBeGreaterThan(size / 5);
+      const { arrayBuffers: taken } = process.memoryUsage();
+      if (how === 'cancelled') cancellation.cancel();
+      else streams[0]!.close();
+      await forwarded;
+      expect(taken - process.memoryUsage().arrayBuffers).toBeGreaterThan(0.9 * size);
+    },
+  );
+
   test('an answer that never ends is read up to the budget, and is lost', async () => {
     let sent = 0;
     const { peer, budget } = await asked((stream) => {

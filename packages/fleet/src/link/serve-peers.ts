@@ -113,7 +113,10 @@ function receive<Meta>(
   // It says whose request it is only when it is whole.
   const arriving = options.hold(ARRIVING);
   const reader = new FrameReader<Meta>(options.maxBytes, arriving);
-  stream.once('close', () => arriving.release());
+  stream.once('close', () => {
+    reader.drop();
+    arriving.release();
+  });
   let isRead = false;
   const refuse = (error: unknown): void => {
     isRead = true;
