@@ -1,7 +1,16 @@
-/** A request of the tests, and what became of it. */
-import { SkeinError } from '@skein/api';
+/** The model that the tests ask, a request to it, and what became of that. */
+import { DeploymentSettings, SkeinError } from '@skein/api';
 import { tensor, values, type NumericTensor, type TensorMap } from '@skein/onnx';
-import type { InferenceAnswer, InferenceRequest } from '@skein/serving';
+import type { DeployedModel, InferenceAnswer, InferenceRequest } from '@skein/serving';
+
+export const riskModel = (more: Partial<DeployedModel>): DeployedModel =>
+  ({
+    name: 'risk',
+    kind: 'onnx',
+    objectiveMs: 20_000,
+    settings: DeploymentSettings.parse({}),
+    ...more,
+  }) as DeployedModel;
 
 export const inputs = (): TensorMap =>
   new Map([['x', tensor('float32', [1, 2], Float32Array.of(1, 2))]]);

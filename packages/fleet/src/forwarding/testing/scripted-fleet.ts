@@ -1,11 +1,12 @@
 /** Scripted nodes that forward to each other. */
-import { DeploymentSettings, SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api';
 import type { Clock, DeployedModel } from '@skein/serving';
 import { Peer } from '../../link/peer.ts';
 import { bytesBudget } from '../../link/testing/bytes-budget.ts';
 import { seededRandom } from '../../simulation/random.ts';
 import { forwardRefused } from '../forwarding.ts';
 import type { FleetMember } from '../holders.ts';
+import { riskModel } from './requests.ts';
 import { KEY, TestNode } from './scripted-node.ts';
 
 export interface ScriptedFleetOptions {
@@ -26,13 +27,7 @@ export async function fleetOf(
   nodes = Array.from({ length: count }, (_, i) => new TestNode(`member-${i}`));
   await Promise.all(nodes.map((node) => node.listen()));
   let members: FleetMember[] | undefined;
-  const described = {
-    name: 'risk',
-    kind: 'onnx',
-    objectiveMs: 20_000,
-    settings: DeploymentSettings.parse({}),
-    ...model,
-  } as DeployedModel;
+  const described = riskModel(model);
   for (const node of nodes) {
     node.forwarding = forwardRefused({
       local: {

@@ -1,5 +1,5 @@
 /** A node and the members that it forwards to, without sockets: each answers as the test says. */
-import { DeploymentSettings, type ErrorCode, SkeinError } from '@skein/api';
+import { type ErrorCode, SkeinError } from '@skein/api';
 import {
   Cancellation,
   type DeployedModel,
@@ -11,7 +11,7 @@ import type { Outcome, Peer } from '../../link/peer.ts';
 import { Refusals } from '../../routing/refusals.ts';
 import { forwardRefused } from '../forwarding.ts';
 import type { FleetMember } from '../holders.ts';
-import { request } from './requests.ts';
+import { request, riskModel } from './requests.ts';
 import { full } from './scripted-node.ts';
 
 export const refusal = (code: ErrorCode, retryAfterMs?: number): SkeinError =>
@@ -75,13 +75,7 @@ export function nodeWithPeers(
   { model = {}, hedgeShare = 0, isUnknown = false }: ScriptedPeersOptions = {},
 ) {
   const peers = Array.from({ length: count }, () => new ScriptedPeer());
-  const described = {
-    name: 'risk',
-    kind: 'onnx',
-    objectiveMs: 20_000,
-    settings: DeploymentSettings.parse({}),
-    ...model,
-  } as DeployedModel;
+  const described = riskModel(model);
   const node = {
     behave: full,
     prediction: (): Prediction => ({ refusal: refusal('QUEUE_FULL') }),

@@ -88,7 +88,7 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
     else next(sequence);
   }
 
-  /** Of nothing: llama.cpp reads the text of its own tokens. */
+  /** For plain text: llama.cpp decodes its own tokens, so no vocabulary is needed. */
   const plain: RowModel = {
     promptOf,
     vocabulary: { size: 0, bytes: () => new Uint8Array(0), isSpecial: () => false },
@@ -99,7 +99,7 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
     },
   };
   let whole: Promise<RowModel> | undefined;
-  /** With the vocabulary, which is read when it is first needed. */
+  /** With the vocabulary, which is read when it is first needed, and again after a failure. */
   async function readWhole(): Promise<RowModel> {
     const vocabulary = await readGgufVocabulary(path);
     const tokens = Array.from({ length: vocabulary.size }, (_, token) => token);
@@ -111,6 +111,11 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
       ends,
       trie: () => (trie ??= new TokenTrie(vocabulary, vocabulary.size)),
     };
+  }
+
+  function forget(error: unknown): never {
+    whole = undefined;
+    throw error;
   }
 
   async function* generateRow(
@@ -153,7 +158,7 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
     async *generate(request, signal) {
       const form = answerOf(request);
       const isPlain = form.grammar === undefined && request.logprobs === undefined;
-      const rowModel = isPlain ? plain : await (whole ??= readWhole());
+      const rowModel = isPlain ? plain : await (whole ??= readWhole().catch(forget));
       yield* answerOfRows(rowModel, request, form, (row) => generateRow(rowModel, row, signal));
     },
     countTokens: (request) => promptOf(request).length,

@@ -10,7 +10,7 @@ interface Place {
   readonly contextSize: number;
 }
 
-/** No more than the tokens leaves the engine. */
+/** Only the tokens leave the engine. */
 export async function* sampledByLlama(
   { model, sequence, contextSize }: Place & { readonly model: LlamaModel },
   { prompt, begun = [], maxTokens, sampling, stop }: RowRequest,
@@ -63,7 +63,7 @@ function repeatOf(sampling: SamplingOptions, answer: readonly number[]) {
   return { penalty, frequencyPenalty, presencePenalty, punishTokens: () => [...answer] };
 }
 
-/** The probabilities leave the engine, for the sampler and the masks of ONNX models. */
+/** Probabilities leave the engine, and the sampler and the masks of ONNX models choose the tokens. */
 export async function* sampledHere(
   { sequence, contextSize }: Place,
   { vocabulary, ends }: Pick<RowModel, 'vocabulary' | 'ends'>,
@@ -84,14 +84,14 @@ export async function* sampledHere(
   }
 }
 
-/** Logits below the most probable token's whose probability is 0 as a 32-bit number, and more. */
+/** Of a token without a probability. Those that a 32-bit number can hold have logarithms above -104. */
 const LEAST_LOGIT = -200;
 /** How far below the most probable token, in logits at temperature 1, a token is not worth a draw. */
 const FAR = 20;
 
 /**
- * Of the token after these, less a constant. To bring a whole vocabulary here takes tens of milliseconds, so only tokens
- * that may be drawn come, unless the request needs all.
+ * The logits of the token that follows these, less a constant. To fetch those of a whole vocabulary takes tens
+ * of milliseconds, so only tokens that may be drawn are fetched, unless the request needs all.
  */
 async function logitsAfter(
   sequence: LlamaSequence,
@@ -105,7 +105,7 @@ async function logitsAfter(
   if (needsAll || mask === undefined) return logitsOf(probable, size);
   const allowed = mask.allowed();
   const [most = 0] = probable.values();
-  // Of what the mask leaves, the tail must be here, too.
+  // An allowed token so near to the most probable one has been fetched with all that are drawn beside it.
   for (const [token, each] of probable) {
     if (allowed[token] === 1 && each > most * Math.exp(-far / 2)) return logitsOf(probable, size);
   }
@@ -114,7 +114,7 @@ async function logitsAfter(
   return logitsOf(await probabilitiesAfter(sequence, tokens.slice(-1), 0), size);
 }
 
-/** @param minP of the most probable token's probability, less than which a token must not have. */
+/** @param minP tokens with less than this share of the most probable token's probability are left out. */
 async function probabilitiesAfter(
   sequence: LlamaSequence,
   tokens: readonly number[],
