@@ -156,10 +156,12 @@ export function grammarOfSchema(root: Schema, from = '#', budget = schemaBudget(
 
   function ofObject(schema: Schema, place: string, depth: number): Sequence {
     const properties = isObject(schema['properties']) ? schema['properties'] : {};
-    const required = new Set(
-      Array.isArray(schema['required']) ? (schema['required'] as unknown[]) : [],
-    );
-    const names = [...new Set([...Object.keys(properties), ...required])] as string[];
+    const listed = Array.isArray(schema['required']) ? (schema['required'] as unknown[]) : [];
+    const nameless = listed.find((name) => typeof name !== 'string');
+    if (nameless !== undefined)
+      throw unsupported(place, `requires ${quoted(nameless)}, which is no name`);
+    const required = new Set(listed as string[]);
+    const names = [...new Set([...Object.keys(properties), ...required])];
     const more = schema['additionalProperties'];
     if (names.length === 0 && more !== false) {
       return more === undefined
@@ -169,7 +171,11 @@ export function grammarOfSchema(root: Schema, from = '#', budget = schemaBudget(
     return object(
       names.map((name) => ({
         name,
-        value: compile(properties[name], `${place}/properties/${name}`, depth + 1),
+        value: compile(
+          Object.hasOwn(properties, name) ? properties[name] : undefined,
+          `${place}/properties/${name}`,
+          depth + 1,
+        ),
         required: required.has(name),
       })),
     );

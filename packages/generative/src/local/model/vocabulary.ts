@@ -6,6 +6,7 @@
  * SentencePiece writes `▁` for a space and `<0x0A>` for a byte that has no token.
  */
 import { Tokenizer } from '@huggingface/tokenizers';
+import { SkeinError } from '@skein/api';
 import { invalid } from './invalid.ts';
 
 /** What each token says. */
@@ -47,6 +48,15 @@ export function readVocabulary(
   file: unknown,
   config: Readonly<Record<string, unknown>>,
 ): Vocabulary {
+  try {
+    return vocabularyOf(file, config);
+  } catch (error) {
+    // Of the library, and of values that are nested too deep or have another form.
+    throw error instanceof SkeinError ? error : invalid('tokenizer.json cannot be read', error);
+  }
+}
+
+function vocabularyOf(file: unknown, config: Readonly<Record<string, unknown>>): Vocabulary {
   if (typeof file !== 'object' || file === null) throw invalid('tokenizer.json is not an object');
   const { model, decoder, added_tokens: added } = file as TokenizerFile;
   if (model?.type !== 'BPE' && model?.type !== 'Unigram') {
@@ -54,12 +64,19 @@ export function readVocabulary(
       `tokenizer.json has a model of type ${model?.type ?? 'none'}; BPE and Unigram are supported`,
     );
   }
-  let tokenizer: Tokenizer;
-  try {
-    tokenizer = new Tokenizer(file, config);
-  } catch (error) {
-    throw invalid('tokenizer.json cannot be read', error);
+  // Before the library, which fills a list up to the largest id.
+  const stated = [
+    ...(Array.isArray(model.vocab) ? [] : Object.values(model.vocab ?? {})),
+    ...(added ?? []).map(({ id }) => id),
+  ] as unknown[];
+  const wrong = stated.find(
+    (id) => !Number.isInteger(id) || Number(id) < 0 || Number(id) >= MOST_TOKENS,
+  );
+  if (wrong !== undefined) {
+    const shown = JSON.stringify(wrong);
+    throw invalid(`tokenizer.json has the token ${shown}; ids are 0 to ${MOST_TOKENS - 1}`);
   }
+  const tokenizer = new Tokenizer(file, config);
   const isByteLevel = JSON.stringify(decoder ?? null).includes('"ByteLevel"');
   const bytesOf = bytesOfPiece[isByteLevel ? 'byte-level' : 'sentence-piece'];
   // Ids between which there are none have no text.
