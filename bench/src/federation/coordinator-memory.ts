@@ -1,9 +1,9 @@
 /** What a round of many sites takes of the coordinator's memory, each site over a WebSocket of its own. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from '../harness/folder.ts';
 import type { RowGroup } from '../harness/row-group.ts';
 import type { Kind, Measured, Prepared, Serving } from './coordinator-process.ts';
 import { GAIN, takePart } from './coordinator-sites.ts';
@@ -46,7 +46,7 @@ export const COORDINATOR_MEMORY: RowGroup = {
 };
 
 async function playRound(kind: Kind, sites: number): Promise<Pick<Measured, 'bytes'> & Prepared> {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-bench-'));
+  const folder = await temporaryFolder();
   const started: ChildProcess[] = [];
   const start = (...parameters: readonly string[]): ChildProcess => {
     const child = fork(PROGRAM, parameters, { execArgv: ['--expose-gc', ...FLAGS] });
@@ -54,11 +54,11 @@ async function playRound(kind: Kind, sites: number): Promise<Pick<Measured, 'byt
     return child;
   };
   try {
-    const maker = start('prepare', folder, String(sites), String(WIDTH), kind);
+    const maker = start('prepare', folder.path, String(sites), String(WIDTH), kind);
     const prepared = await next<Prepared>(maker);
     maker.send('end');
     await once(maker, 'exit');
-    const child = start('serve', folder);
+    const child = start('serve', folder.path);
     const { url } = await next<Serving>(child);
     const [last, ...others] = prepared.invitations;
     for (const invitation of others) await takePart(url, invitation, kind);
@@ -72,7 +72,7 @@ async function playRound(kind: Kind, sites: number): Promise<Pick<Measured, 'byt
     return { ...prepared, bytes };
   } finally {
     for (const child of started) child.kill();
-    rmSync(folder, { recursive: true, force: true });
+    await folder.remove();
   }
 }
 

@@ -11,7 +11,8 @@ import { closedLoop } from '../harness/h2load.ts';
 import { medianLatency } from '../harness/wrk.ts';
 import { binaryBody, type BenchModel, mlpModel } from '../serving/models.ts';
 import { deploy } from '../serving/servers.ts';
-import { type BenchFleet, type FleetNode, openFleet, publish, serves } from './pinned-nodes.ts';
+import type { NodeProcess } from '../harness/node.ts';
+import { type BenchFleet, openFleet, publish, serves } from './pinned-nodes.ts';
 
 /**
  * A run takes about 10 ms on a core: long enough that the cost of HTTP is small beside it. It reads
@@ -41,7 +42,7 @@ const pathOf = ({ name }: BenchModel): string => `/v2/models/${name}/infer`;
 
 /** Deploys to the first node; resolves when all serve, and the first one knows it. */
 async function deployTo(
-  nodes: readonly FleetNode[],
+  nodes: readonly NodeProcess[],
   model: BenchModel,
   settings: Settings,
 ): Promise<void> {
@@ -51,7 +52,7 @@ async function deployTo(
 }
 
 const load = (
-  node: FleetNode,
+  node: NodeProcess,
   model: BenchModel,
   mode: LoadMode,
   seconds: number,
@@ -76,7 +77,7 @@ const load = (
 };
 
 /** Requests per second that the node answers when two callers never wait. */
-async function capacityOf(node: FleetNode, model: BenchModel, seconds: number): Promise<number> {
+async function capacityOf(node: NodeProcess, model: BenchModel, seconds: number): Promise<number> {
   const report = await load(node, model, { kind: 'closed', clients: 2 }, seconds);
   return report.answeredPerSecond;
 }
@@ -90,7 +91,7 @@ const HEAVY: Settings = {
 
 /** The only replica of the first node stands still, so that it refuses everything at once. */
 async function measureAdded(
-  [first, second]: readonly [FleetNode, FleetNode],
+  [first, second]: readonly [NodeProcess, NodeProcess],
   model: BenchModel,
   rounds: number,
 ): Promise<{ readonly addedMs: number; readonly directMs: number }> {
@@ -104,7 +105,7 @@ async function measureAdded(
   );
   await new Promise((resolve) => setTimeout(resolve, 200));
   const [direct, forwarded]: [number[], number[]] = [[], []];
-  const timed = async (node: FleetNode): Promise<number> =>
+  const timed = async (node: NodeProcess): Promise<number> =>
     medianLatency({ url: node.url + pathOf(model), body: bytes, headers, seconds: 1 });
   // Until V8 has optimised the way of a forward in both nodes. One more would be refused: one runs, and one waits.
   await closedLoop({
@@ -147,7 +148,7 @@ async function measureTwo(
   const capacity = await capacityOf(alone[0]!, model, SLICE_SECONDS);
   const [first, second] = await Promise.all(cores.map((core) => fleet.start({ core })));
   await deployTo([first!, second!], model, HEAVY);
-  const goodput = async (node: FleetNode, times: number): Promise<number> =>
+  const goodput = async (node: NodeProcess, times: number): Promise<number> =>
     (await load(node, model, poisson(times * capacity), SLICE_SECONDS)).goodputPerSecond;
   // What refuses and forwards is compiled, and each node has seen what the other one takes.
   await load(first!, model, poisson(OVERLOAD * capacity), SLICE_SECONDS);
@@ -199,7 +200,7 @@ async function measureSingle(
   const patient = { objective: { latencyMs: 10_000, quantile: 0.99 } };
   for (const node of [alone, member]) await deployTo([node], model, patient);
   const { bytes, headers } = binaryBody(model);
-  const rate = async (node: FleetNode, seconds = 0.3): Promise<number> => {
+  const rate = async (node: NodeProcess, seconds = 0.3): Promise<number> => {
     const closed = {
       body: bytes,
       headers,
@@ -216,7 +217,7 @@ async function measureSingle(
   const ratios: number[] = [];
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? [alone, member] : [member, alone];
-    const rates = new Map<FleetNode, number>();
+    const rates = new Map<NodeProcess, number>();
     for (const node of order) rates.set(node, await rate(node));
     ratios.push(rates.get(member)! / rates.get(alone)!);
   }

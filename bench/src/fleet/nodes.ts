@@ -1,18 +1,15 @@
 /** Nodes of a fleet as processes, over a Redis of their own and one folder of artifacts. */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient, type Client } from '@skein/api/client';
+import type { Client } from '@skein/api/client';
 import { mlp, writeModel } from '@skein/onnx';
 import {
   startRedis,
   type TestRedis,
 } from '../../../packages/jobs/src/store/testing/redis-server.ts';
-import { freePort } from '../harness/free-port.ts';
-import { launch, type ServerProcess } from '../harness/process.ts';
+import { temporaryFolder } from '../harness/folder.ts';
+import { launchNode, type NodeProcess } from '../harness/node.ts';
 
-const MAIN = join(import.meta.dirname, '../../../packages/cli/src/main.ts');
 /** Processes that start at a time: more would only wait for each other's cores. */
 const TOGETHER = 4;
 
@@ -27,38 +24,24 @@ export interface FleetNodes {
 }
 
 export async function startNodes(count: number): Promise<FleetNodes> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-bench-fleet-'));
+  const folder = await temporaryFolder();
   const redis = await startRedis();
   const key = `skein_${randomBytes(6).toString('hex')}_${randomBytes(32).toString('base64url')}`;
-  const nodes: ServerProcess[] = [];
+  const nodes: NodeProcess[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(nodes.map((node) => node.kill()));
     await redis.destroy();
-    await rm(folder, { recursive: true, force: true });
+    await folder.remove();
   };
-  const start = async (index: number): Promise<ServerProcess> => {
-    const port = await freePort();
-    const places = ['--data', join(folder, `node-${index}`), '--blobs', join(folder, 'blobs')];
-    const listening = ['--port', String(port), '--grpc-port', '0', '--keys', 'required'];
-    return launch({
-      command: process.execPath,
-      args: [
-        MAIN,
-        'up',
-        ...places,
-        ...listening,
-        '--queues',
-        'none',
-        '--log',
-        'off',
-        '--cores',
-        '2',
-      ],
+  const blobs = ['--blobs', join(folder.path, 'blobs')];
+  const start = (index: number): Promise<NodeProcess> =>
+    launchNode({
+      dataFolder: join(folder.path, `node-${index}`),
+      options: [...blobs, '--keys', 'required', '--queues', 'none', '--cores', '2'],
       env: { SKEIN_ADMIN_KEY: key, SKEIN_REDIS: redis.url },
-      url: `http://127.0.0.1:${port}`,
       readyPath: '/v2/health/accepting',
+      key,
     });
-  };
   try {
     // The first one makes the state, with the key of the administrator.
     for (let index = 0; index < count; index += index === 0 ? 1 : TOGETHER) {
@@ -73,7 +56,7 @@ export async function startNodes(count: number): Promise<FleetNodes> {
     throw error;
   }
   const urls = nodes.map(({ url }) => url);
-  return { redis, urls, key, client: createClient({ url: urls[0]!, key }), close };
+  return { redis, urls, key, client: nodes[0]!.client, close };
 }
 
 /** A small model; each seed is another one. */

@@ -1,11 +1,10 @@
 /** Gateways as processes, over one upstream that answers at once: a node, and Portkey's. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createClient } from '@skein/api/client';
+import { temporaryFolder } from '../harness/folder.ts';
 import { freePort } from '../harness/free-port.ts';
-import { launch, type ServerProcess } from '../harness/process.ts';
+import { launchNode, type NodeProcess } from '../harness/node.ts';
+import { launch } from '../harness/process.ts';
 
 const BENCH = join(import.meta.dirname, '../..');
 const JSON_HEADERS = { 'content-type': 'application/json' };
@@ -50,23 +49,18 @@ export async function startUpstream(): Promise<Upstream> {
 
 /** The models `quick` and `idle`, over the upstream. */
 export async function startNode(upstream: Upstream): Promise<Gateway> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-bench-gateway-'));
-  const port = await freePort();
-  const listening = ['--port', String(port), '--grpc-port', '0', '--max-connections', '4096'];
-  const main = join(BENCH, '../packages/cli/src/main.ts');
-  let server: ServerProcess | undefined;
+  const folder = await temporaryFolder();
+  let node: NodeProcess | undefined;
   const stop = async (): Promise<void> => {
-    await server?.stop();
-    await rm(folder, { recursive: true, force: true });
+    await node?.stop();
+    await folder.remove();
   };
   try {
-    server = await launch({
-      command: process.execPath,
-      args: [main, 'up', '--data', folder, ...listening, '--queues', 'none', '--log', 'off'],
-      url: `http://127.0.0.1:${port}`,
-      readyPath: '/v2/health/accepting',
+    node = await launchNode({
+      dataFolder: folder.path,
+      options: ['--max-connections', '4096', '--queues', 'none'],
     });
-    const client = createClient({ url: server.url });
+    const { client } = node;
     await client.putProvider({
       name: 'upstream',
       kind: 'openai',
@@ -83,8 +77,8 @@ export async function startNode(upstream: Upstream): Promise<Gateway> {
         hedge: false,
       });
     }
-    const url = `${server.url}/v1/chat/completions`;
-    return { url, headers: JSON_HEADERS, pid: server.pid, stop };
+    const url = `${node.url}/v1/chat/completions`;
+    return { url, headers: JSON_HEADERS, pid: node.pid, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -5,9 +5,7 @@
  */
 import { execFile } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -23,6 +21,7 @@ import {
   SHAPE_260K,
   writeRandomModel,
 } from '@skein/generative/model-files';
+import { temporaryFolder } from '../harness/folder.ts';
 import type { RowGroup } from '../harness/row-group.ts';
 import { median } from '../harness/statistics.ts';
 
@@ -106,7 +105,7 @@ export const LOCAL_MODEL_ROWS: RowGroup = {
     },
   ],
   async measure({ quick, progress }) {
-    const folder = await mkdtemp(join(tmpdir(), 'skein-bench-models-'));
+    const folder = await temporaryFolder();
     const results: Record<string, number> = {};
     const details: Record<string, unknown> = {};
     const module = await findPeer();
@@ -114,8 +113,8 @@ export const LOCAL_MODEL_ROWS: RowGroup = {
       details['llamacpp'] = 'node-llama-cpp is not installed: npm run provision';
     try {
       for (const size of SIZES) {
-        const model = join(folder, size.key);
-        const file = join(folder, `${size.key}.gguf`);
+        const model = join(folder.path, size.key);
+        const file = join(folder.path, `${size.key}.gguf`);
         const most = Math.max(...size.rows.map(([rows]) => rows));
         // Nothing is measured yet: each side gets a core.
         const writing = size.write(model);
@@ -160,7 +159,7 @@ export const LOCAL_MODEL_ROWS: RowGroup = {
         }
       }
     } finally {
-      await rm(folder, { recursive: true });
+      await folder.remove();
     }
     return { results, details };
   },

@@ -4,10 +4,10 @@
  * every server of a comparison.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { temporaryFolder } from './folder.ts';
 
 const run = promisify(execFile);
 
@@ -51,9 +51,9 @@ const toMs = (text: string): number => {
 
 /** @throws Error when a single request failed: a rate of errors is not a rate. */
 export async function closedLoop(options: ClosedLoop): Promise<ClosedLoopResult> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-bench-'));
+  const folder = await temporaryFolder();
   try {
-    const body = join(folder, 'body');
+    const body = join(folder.path, 'body');
     await writeFile(body, options.body);
     const headers = Object.entries(options.headers).flatMap(([name, value]) => [
       '-H',
@@ -85,6 +85,6 @@ export async function closedLoop(options: ClosedLoop): Promise<ClosedLoopResult>
       throw new Error(`h2load against ${options.url}: ${stdout}`);
     return { requestsPerSecond: rate, requests: Number(done), meanMs: toMs(mean) };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await folder.remove();
   }
 }

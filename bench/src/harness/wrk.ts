@@ -1,9 +1,9 @@
 /** p50 latency at one connection, by wrk: in C, so that little of the figure is the client's own. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { temporaryFolder } from './folder.ts';
 
 const run = promisify(execFile);
 
@@ -23,10 +23,10 @@ export async function medianLatency({
   headers,
   seconds,
 }: OneConnection): Promise<number> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-bench-'));
+  const folder = await temporaryFolder();
   try {
-    const bodyPath = join(folder, 'body');
-    const script = join(folder, 'request.lua');
+    const bodyPath = join(folder.path, 'body');
+    const script = join(folder.path, 'request.lua');
     await writeFile(bodyPath, body);
     await writeFile(
       script,
@@ -54,6 +54,6 @@ export async function medianLatency({
     }
     return Number(value) * (IN_MS[unit] ?? Number.NaN);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await folder.remove();
   }
 }

@@ -3,13 +3,12 @@
  * sandbox is removed. The caller and the worker have separate connections to the store, as on two
  * machines.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openArtifacts } from '@skein/state';
 import { startWorker, type JobStore } from '@skein/jobs';
 import type { SandboxDriver } from '@skein/sandbox';
+import { temporaryFolder } from '../harness/folder.ts';
 import { quantile } from '../harness/statistics.ts';
 
 export interface CancelLatency {
@@ -30,11 +29,11 @@ export async function measureCancel(
   driver: SandboxDriver,
   rounds: number,
 ): Promise<CancelLatency> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-bench-cancel-'));
+  const folder = await temporaryFolder();
   const [ours, theirs] = [await open(), await open()];
   const worker = await startWorker({
     store: theirs,
-    artifacts: await openArtifacts(join(folder, 'blobs'), join(folder, 'cache')),
+    artifacts: await openArtifacts(join(folder.path, 'blobs'), join(folder.path, 'cache')),
     sandboxes: [driver],
     queues: ['bench-cancel'],
     capacity: { cores: 1, memoryBytes: 2 ** 29 },
@@ -54,7 +53,7 @@ export async function measureCancel(
     await worker.drain(0);
     await ours.close();
     await theirs.close();
-    await rm(folder, { recursive: true, force: true });
+    await folder.remove();
   }
   return { p50Ms: quantile(samples, 0.5), p99Ms: quantile(samples, 0.99) };
 }

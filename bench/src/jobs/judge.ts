@@ -6,11 +6,11 @@
  * peer does not even measure cpu time or memory.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { judge, loadProblem, openJudgeSandbox, type Submission } from '@skein-apps/judge';
 import type { SandboxDriver } from '@skein/sandbox';
+import { temporaryFolder } from '../harness/folder.ts';
 import { median } from '../harness/statistics.ts';
 
 export interface JudgeComparison {
@@ -40,16 +40,17 @@ int main() { long long sum = 0, x; while (std::cin >> x) sum += x; std::cout << 
 
 /** @throws when either side does not get every test right. */
 export async function measureJudge(options: JudgeComparisonOptions): Promise<JudgeComparison> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-bench-judge-'));
+  const folder = await temporaryFolder();
   // The user of a container must be able to come in.
-  await chmod(folder, 0o755);
+  await chmod(folder.path, 0o755);
   try {
-    const tests = await writeProblem(join(folder, 'sums'));
-    const judgeMs = await timeJudge(join(folder, 'sums'), options);
-    const dockerRunMs = await timeDockerRun(folder, tests, options);
+    const problem = join(folder.path, 'sums');
+    const tests = await writeProblem(problem);
+    const judgeMs = await timeJudge(problem, options);
+    const dockerRunMs = await timeDockerRun(folder.path, tests, options);
     return { judgeMs, dockerRunMs, ratio: dockerRunMs / judgeMs };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await folder.remove();
   }
 }
 

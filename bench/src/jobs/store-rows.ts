@@ -1,12 +1,11 @@
 /** The rows about the stores of jobs: throughput beside BullMQ and RQ, pickup, and the flood. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { openRedisJobs } from '@skein/jobs/redis';
 import { openSqliteJobs } from '@skein/jobs/sqlite';
 import { startRedis } from '../../../packages/jobs/src/store/testing/redis-server.ts';
+import { temporaryFolder } from '../harness/folder.ts';
 import { quantile } from '../harness/statistics.ts';
 import { bullmqThroughput } from './bullmq.ts';
 import { noop } from './noop.ts';
@@ -19,15 +18,15 @@ const PEER = join(import.meta.dirname, '../../peers/rq/throughput.py');
 const FLOOD = 100_000;
 
 async function sqliteThroughput(jobs: number): Promise<number> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-bench-jobs-'));
-  const store = await openSqliteJobs(join(folder, 'jobs.db'));
+  const folder = await temporaryFolder();
+  const store = await openSqliteJobs(join(folder.path, 'jobs.db'));
   try {
     const node = { producer: store, worker: store };
     await storeThroughput(node, 1, jobs / 4); // compiles
     return await storeThroughput(node, 1, jobs);
   } finally {
     await store.close();
-    await rm(folder, { recursive: true });
+    await folder.remove();
   }
 }
 

@@ -3,7 +3,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { median } from '../harness/statistics.ts';
 import { medianLatency } from '../harness/wrk.ts';
 import { binaryBody, type BenchModel } from './models.ts';
-import type { SkeinNode } from './servers.ts';
+import type { NodeProcess } from '../harness/node.ts';
 
 const BARE = { executionProviders: ['cpu'], intraOpNumThreads: 1, interOpNumThreads: 1 } as const;
 
@@ -19,7 +19,7 @@ export interface AddedLatency {
 
 /** Alternates between the two, round by round. */
 export async function measureAddedLatency(
-  node: SkeinNode,
+  node: NodeProcess,
   model: BenchModel,
   rounds: number,
   seconds: number,

@@ -7,7 +7,7 @@ import { closedLoop } from '../harness/h2load.ts';
 import { median } from '../harness/statistics.ts';
 import { bareSession } from './added-latency.ts';
 import { binaryBody, type BenchModel } from './models.ts';
-import type { SkeinNode } from './servers.ts';
+import type { NodeProcess } from '../harness/node.ts';
 
 const BATCHES = [1, 2, 4, 8, 16];
 
@@ -43,7 +43,7 @@ export interface Ceiling {
  * both alike.
  */
 export async function measureCeiling(
-  node: SkeinNode,
+  node: NodeProcess,
   model: BenchModel,
   rounds: number,
   seconds: number,

@@ -1,14 +1,14 @@
 /** Memory that a small model takes beyond its weights once it is deployed and has answered. */
 import { mlp, writeModel } from '@skein/onnx';
 import { memoryOf } from '../harness/memory.ts';
-import type { SkeinNode } from './servers.ts';
+import type { NodeProcess } from '../harness/node.ts';
 
 const MODELS = 12;
 const SIZES = [64, 64, 8] as const;
 const MIB = 2 ** 20;
 
 /** @returns MiB for each model, of all processes of the node. The first one is not counted. */
-export async function measureIdleModels(node: SkeinNode): Promise<number> {
+export async function measureIdleModels(node: NodeProcess): Promise<number> {
   const content = writeModel(mlp({ sizes: SIZES, seed: 1 })) as Uint8Array<ArrayBuffer>;
   const deployOne = async (index: number): Promise<void> => {
     const name = `small-${index}`;
@@ -26,7 +26,7 @@ export async function measureIdleModels(node: SkeinNode): Promise<number> {
   return ((after - before) / MODELS - content.byteLength) / MIB;
 }
 
-async function infer(node: SkeinNode, name: string): Promise<void> {
+async function infer(node: NodeProcess, name: string): Promise<void> {
   const metadata = (await (await fetch(`${node.url}/v2/models/${name}`)).json()) as {
     inputs: { name: string }[];
   };

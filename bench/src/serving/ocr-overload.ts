@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { runLoad } from '@skein/load';
 import { deployExample, sample } from '../../../examples/ocr/deploy.ts';
 import { measureOverload, type Overload, type OverloadTarget } from './overload.ts';
-import type { SkeinNode } from './servers.ts';
+import type { NodeProcess } from '../harness/node.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const NAME = 'ocr';
@@ -19,7 +19,7 @@ const CLIENTS = 6;
 const PATIENCE_MS = 30_000;
 
 /** @param seconds of the measured overload; its capacity is measured for half as long. */
-export async function measureOcrOverload(node: SkeinNode, seconds: number): Promise<Overload> {
+export async function measureOcrOverload(node: NodeProcess, seconds: number): Promise<Overload> {
   await deployExample(node.client);
   const { settings } = await node.client.getDeployment({ name: NAME });
   const raw = { 'inference-header-content-length': '0' };

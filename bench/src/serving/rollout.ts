@@ -8,7 +8,7 @@ import { runLoad, type LoadReport } from '@skein/load';
 import { elementTypeNumber, readModel, writeModel } from '@skein/onnx';
 import { OBJECTIVE_MS } from './overload.ts';
 import { binaryBody, modelBytes, type BenchModel } from './models.ts';
-import type { SkeinNode } from './servers.ts';
+import type { NodeProcess } from '../harness/node.ts';
 import { median } from '../harness/statistics.ts';
 
 export interface Rollout {
@@ -21,7 +21,7 @@ export interface Rollout {
 }
 
 export async function measureRollout(
-  node: SkeinNode,
+  node: NodeProcess,
   model: BenchModel,
   pairs: number,
   ratePerSecond: number,

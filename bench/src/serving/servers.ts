@@ -1,50 +1,24 @@
 /** The servers of the comparison, each in a process of its own, on the same models. */
 import { join } from 'node:path';
-import { createClient, type Client } from '@skein/api';
+import type { Client } from '@skein/api';
 import { freePort } from '../harness/free-port.ts';
+import { launchNode, type NodeProcess } from '../harness/node.ts';
 import { launch, type ServerProcess } from '../harness/process.ts';
 import { modelBytes, type BenchModel } from './models.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
-export interface SkeinNode extends ServerProcess {
-  readonly port: number;
-  readonly grpcPort: number;
-  readonly client: Client;
-}
-
-/** Starts a node on a data folder; ready when it answers its health check. */
-export async function launchSkein(
-  dataFolder: string,
-  readyPath = '/v2/health/ready',
-): Promise<SkeinNode> {
-  const [port, grpcPort] = [await freePort(), await freePort()];
-  const url = `http://127.0.0.1:${port}`;
-  const server = await launch({
-    command: process.execPath,
-    args: [
-      join(root, 'packages/cli/bin/skein.js'),
-      'up',
-      '--port',
-      String(port),
-      '--grpc-port',
-      String(grpcPort),
-      '--data',
-      dataFolder,
-      '--log',
-      'off',
-    ],
-    url,
-    readyPath,
-  });
-  return { ...server, port, grpcPort, client: createClient({ url }) };
+/** A node by the launcher that a user starts. */
+export function launchSkein(dataFolder: string, readyPath?: string): Promise<NodeProcess> {
+  const program = [process.execPath, join(root, 'packages/cli/bin/skein.js')];
+  return launchNode({ dataFolder, readyPath, program });
 }
 
 type Settings = NonNullable<Parameters<Client['deploy']>[0]['settings']>;
 
 /** Uploads a model and serves it on one thread, as the peer does. */
 export async function deploy(
-  node: SkeinNode,
+  node: NodeProcess,
   model: BenchModel,
   settings: Settings,
 ): Promise<void> {

@@ -2,9 +2,8 @@
  * The serving plane beside FastAPI + uvicorn + ONNX Runtime: same models, same machine, same
  * generators, one run.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { temporaryFolder } from '../harness/folder.ts';
 import { closedLoop } from '../harness/h2load.ts';
 import { debianVersion } from '../harness/machine.ts';
 import type { ServerProcess } from '../harness/process.ts';
@@ -27,14 +26,14 @@ interface Options {
 }
 
 export async function benchServing({ quick, progress }: Options): Promise<BenchReport> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-bench-'));
+  const folder = await temporaryFolder();
   const stops: (() => Promise<void>)[] = [];
   try {
-    const mlp = mlpModel(folder, 1);
+    const mlp = mlpModel(folder.path, 1);
     const recogniser = recogniserModel();
 
     progress('cold start');
-    const coldStartMs = await measureColdStart(join(folder, 'cold'), mlp, quick ? 1 : 5);
+    const coldStartMs = await measureColdStart(join(folder.path, 'cold'), mlp, quick ? 1 : 5);
 
     progress('starting the node and the peer');
     const stoppable = async <T extends { stop(): Promise<void> }>(launch: Promise<T>) => {
@@ -43,7 +42,7 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
       return launched;
     };
     const [node, peer, bare] = await Promise.all([
-      stoppable(launchSkein(join(folder, 'node'))),
+      stoppable(launchSkein(join(folder.path, 'node'))),
       stoppable(launchPeer(mlp, false)),
       stoppable(launchBareNode(mlp)),
     ]);
@@ -127,7 +126,7 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
     };
   } finally {
     for (const stop of stops) await stop();
-    await rm(folder, { recursive: true, force: true });
+    await folder.remove();
   }
 }
 

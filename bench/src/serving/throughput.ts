@@ -6,7 +6,7 @@ import { closedLoop } from '../harness/h2load.ts';
 import type { ServerProcess } from '../harness/process.ts';
 import { median } from '../harness/statistics.ts';
 import { binaryBody, grpcBody, jsonBody, peerBody, type BenchModel, type Body } from './models.ts';
-import type { SkeinNode } from './servers.ts';
+import type { NodeProcess } from '../harness/node.ts';
 
 const CONNECTIONS = 16;
 /**
@@ -33,7 +33,7 @@ export interface Throughput {
 }
 
 export interface Servers {
-  readonly node: SkeinNode;
+  readonly node: NodeProcess;
   /** FastAPI. */
   readonly peer: ServerProcess;
   readonly bare: ServerProcess;
@@ -104,14 +104,14 @@ export async function measureThroughput(
 }
 
 /** Requests that the node has refused, by code. Those that left are h2load's, which stops in the middle of some. */
-async function refusals(node: SkeinNode, model: BenchModel): Promise<Record<string, number>> {
+async function refusals(node: NodeProcess, model: BenchModel): Promise<Record<string, number>> {
   const view = await node.client.getDeployment({ name: model.name });
   const refused = view.targets.flatMap((target) => Object.entries(target.refused));
   return Object.fromEntries(refused.filter(([code, count]) => count > 0 && code !== 'CANCELLED'));
 }
 
 /** h2load sees only HTTP statuses, which gRPC errors do not touch; the node's own counters tell. */
-async function checkGrpcAnswers(node: SkeinNode, model: BenchModel): Promise<void> {
+async function checkGrpcAnswers(node: NodeProcess, model: BenchModel): Promise<void> {
   const refused = await refusals(node, model);
   if (Object.keys(refused).length > 0) {
     throw new Error(`The node refused requests of the throughput run: ${JSON.stringify(refused)}`);

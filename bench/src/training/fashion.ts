@@ -3,11 +3,10 @@
  * 10,000 that were made for it. Accuracy, not speed, so it has no peer and needs no quiet machine.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Run } from '@skein/api';
+import { temporaryFolder } from '../harness/folder.ts';
 import type { Measure } from '../harness/report.ts';
 
 export const FASHION: Measure = {
@@ -21,7 +20,7 @@ const ROOT = join(import.meta.dirname, '../../..');
 
 /** @returns the share, and the seconds that the command took. */
 export async function measureFashion(): Promise<{ accuracy: number; seconds: number }> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-bench-garments-'));
+  const folder = await temporaryFolder();
   const begun = performance.now();
   try {
     const { stdout } = await promisify(execFile)(
@@ -37,13 +36,13 @@ export async function measureFashion(): Promise<{ accuracy: number; seconds: num
         '--out',
         'garments.onnx',
       ],
-      { cwd: folder, maxBuffer: 64 * 2 ** 20 },
+      { cwd: folder.path, maxBuffer: 64 * 2 ** 20 },
     );
     const { run } = JSON.parse(stdout) as { run: Run };
     const report = run.result?.report;
     if (report?.kind !== 'classification') throw new Error('The run has no report.');
     return { accuracy: report.accuracy, seconds: (performance.now() - begun) / 1000 };
   } finally {
-    await rm(folder, { recursive: true });
+    await folder.remove();
   }
 }

@@ -1,0 +1,52 @@
+/** A node in a process of its own, on free ports and without a log. */
+import { join } from 'node:path';
+import { createClient, type Client } from '@skein/api/client';
+import { freePort } from './free-port.ts';
+import { launch, type ServerProcess } from './process.ts';
+
+const MAIN = join(import.meta.dirname, '../../../packages/cli/src/main.ts');
+
+export interface NodeProcess extends ServerProcess {
+  readonly port: number;
+  readonly grpcPort: number;
+  readonly client: Client;
+}
+
+interface NodeOptions {
+  readonly dataFolder: string;
+  /** Answers 200 once the node is ready; default: its health check. */
+  readonly readyPath?: string | undefined;
+  /** Further options of `skein up`. */
+  readonly options?: readonly string[];
+  readonly env?: Record<string, string>;
+  /** What starts `skein`. Default: its first module, in this Node. */
+  readonly program?: readonly string[];
+  /** That it is pinned to; default: any. */
+  readonly core?: number | undefined;
+  /** Of the client. */
+  readonly key?: string;
+}
+
+export async function launchNode({
+  dataFolder,
+  readyPath = '/v2/health/ready',
+  options = [],
+  env = {},
+  program = [process.execPath, MAIN],
+  core,
+  key,
+}: NodeOptions): Promise<NodeProcess> {
+  const [port, grpcPort] = [await freePort(), await freePort()];
+  const url = `http://127.0.0.1:${port}`;
+  const listening = ['--port', String(port), '--grpc-port', String(grpcPort)];
+  const pinned = core === undefined ? [] : ['taskset', '-c', String(core)];
+  const [command = '', ...args] = [...pinned, ...program];
+  const server = await launch({
+    command,
+    args: [...args, 'up', ...listening, '--data', dataFolder, '--log', 'off', ...options],
+    env,
+    url,
+    readyPath,
+  });
+  return { ...server, port, grpcPort, client: createClient({ url, key }) };
+}
