@@ -2,7 +2,7 @@
  * Element types and their names in the Open Inference Protocol. Typed arrays are used as they lie in
  * memory: every platform that Skein runs on is little-endian, as the protocol's binary form is.
  */
-import type { ElementType, NumericArray, NumericType } from '@skein/onnx';
+import type { ElementType } from '@skein/onnx';
 
 const DATATYPES = {
   float32: 'FP32',
@@ -35,48 +35,4 @@ export function datatypeOf(type: ElementType): Datatype {
 /** The element type of a datatype name; absent when the protocol has no such name. */
 export function elementTypeOf(datatype: string): ElementType | undefined {
   return ELEMENT_TYPES.get(datatype);
-}
-
-/** The typed array that holds each element type. 16-bit floats are their bits; booleans are 0 and 1. */
-export interface ArrayOf {
-  float32: Float32Array;
-  float64: Float64Array;
-  float16: Uint16Array;
-  bfloat16: Uint16Array;
-  int8: Int8Array;
-  int16: Int16Array;
-  int32: Int32Array;
-  int64: BigInt64Array;
-  uint8: Uint8Array;
-  uint16: Uint16Array;
-  uint32: Uint32Array;
-  uint64: BigUint64Array;
-  bool: Uint8Array;
-}
-
-type ArrayClass = {
-  readonly BYTES_PER_ELEMENT: number;
-  new (buffer: ArrayBufferLike, byteOffset: number, length: number): NumericArray;
-  from(values: readonly never[]): NumericArray;
-};
-
-export const ARRAY_CLASSES = {
-  float32: Float32Array,
-  float64: Float64Array,
-  float16: Uint16Array,
-  bfloat16: Uint16Array,
-  int8: Int8Array,
-  int16: Int16Array,
-  int32: Int32Array,
-  int64: BigInt64Array,
-  uint8: Uint8Array,
-  uint16: Uint16Array,
-  uint32: Uint32Array,
-  uint64: BigUint64Array,
-  bool: Uint8Array,
-} as const satisfies Record<NumericType, unknown>;
-
-/** The class of typed array that holds `type`, seen as one class whatever the type is. */
-export function arrayClass(type: NumericType): ArrayClass {
-  return ARRAY_CLASSES[type];
 }

@@ -4,8 +4,15 @@
  * Protocol). A request costs one copy, into the body; an answer costs none when its tensors are
  * aligned.
  */
-import type { ElementType, NumericArray, NumericType, Tensor } from '@skein/onnx';
-import { arrayClass, datatypeOf, elementTypeOf, type ArrayOf } from '../datatype.ts';
+import {
+  arrayClass,
+  type ArrayOf,
+  type ElementType,
+  type NumericArray,
+  type NumericType,
+  type Tensor,
+} from '@skein/onnx/tensor';
+import { datatypeOf, elementTypeOf } from '../datatype.ts';
 import { SkeinError } from '../errors.ts';
 
 /** Element types that share an array class with another type. */

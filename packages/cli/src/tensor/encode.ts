@@ -1,12 +1,9 @@
 /** Numbers and texts as the bytes of a tensor. */
 import {
   elementCount,
-  numberToBfloat16,
-  numberToFloat16,
   stringTensor,
-  tensor,
+  tensorOfNumbers,
   type ElementType,
-  type NumericArray,
   type NumericType,
   type Tensor,
 } from '@skein/onnx';
@@ -38,38 +35,12 @@ export function encodeValues(
     );
   }
   if (type === 'string') return stringTensor(shape, scalars.map(String));
-  return tensor(type, shape, arrayOf(type, scalars));
+  return tensorOfNumbers(type, shape, scalars.map(readerOf(type)));
 }
 
-function arrayOf(type: NumericType, scalars: readonly Scalar[]): NumericArray {
-  switch (type) {
-    case 'float32':
-      return Float32Array.from(scalars, toNumber);
-    case 'float64':
-      return Float64Array.from(scalars, toNumber);
-    case 'float16':
-      return Uint16Array.from(scalars, (scalar) => numberToFloat16(toNumber(scalar)));
-    case 'bfloat16':
-      return Uint16Array.from(scalars, (scalar) => numberToBfloat16(toNumber(scalar)));
-    case 'bool':
-      return Uint8Array.from(scalars, toBool);
-    case 'int64':
-      return BigInt64Array.from(scalars.map((scalar) => toInteger(scalar, type)));
-    case 'uint64':
-      return BigUint64Array.from(scalars.map((scalar) => toInteger(scalar, type)));
-    case 'int8':
-      return Int8Array.from(scalars, (scalar) => Number(toInteger(scalar, type)));
-    case 'int16':
-      return Int16Array.from(scalars, (scalar) => Number(toInteger(scalar, type)));
-    case 'int32':
-      return Int32Array.from(scalars, (scalar) => Number(toInteger(scalar, type)));
-    case 'uint8':
-      return Uint8Array.from(scalars, (scalar) => Number(toInteger(scalar, type)));
-    case 'uint16':
-      return Uint16Array.from(scalars, (scalar) => Number(toInteger(scalar, type)));
-    case 'uint32':
-      return Uint32Array.from(scalars, (scalar) => Number(toInteger(scalar, type)));
-  }
+function readerOf(type: NumericType): (scalar: Scalar) => number | bigint {
+  if (type === 'bool') return toBool;
+  return type.includes('float') ? toNumber : (scalar) => toInteger(scalar, type);
 }
 
 function toNumber(scalar: Scalar): number {

@@ -1,10 +1,8 @@
 /** Inputs made from a signature, so that any deployment can be loaded without a data set. */
 import {
   elementCount,
-  numberToBfloat16,
-  numberToFloat16,
   stringTensor,
-  tensor,
+  tensorOfNumbers,
   type Signature,
   type Tensor,
   type TensorSpec,
@@ -23,39 +21,16 @@ export function sampleInputs(signature: Signature, seed: number): Record<string,
 function sample(spec: TensorSpec, random: () => number): Tensor {
   const shape = spec.shape.map((size) => (typeof size === 'number' && size > 0 ? size : 1));
   const count = elementCount(shape);
-  const bit = (): number => (random() < 0.5 ? 0 : 1);
-  const fill = <T>(make: () => T): T[] => Array.from({ length: count }, make);
-  switch (spec.type) {
-    case 'string':
-      return stringTensor(
-        shape,
-        fill(() => `word${Math.floor(random() * 1000)}`),
-      );
-    case 'float32':
-      return tensor('float32', shape, Float32Array.from(fill(random)));
-    case 'float64':
-      return tensor('float64', shape, Float64Array.from(fill(random)));
-    case 'float16':
-      return tensor('float16', shape, Uint16Array.from(fill(random), numberToFloat16));
-    case 'bfloat16':
-      return tensor('bfloat16', shape, Uint16Array.from(fill(random), numberToBfloat16));
-    case 'bool':
-      return tensor('bool', shape, Uint8Array.from(fill(bit)));
-    case 'int8':
-      return tensor('int8', shape, Int8Array.from(fill(bit)));
-    case 'int16':
-      return tensor('int16', shape, Int16Array.from(fill(bit)));
-    case 'int32':
-      return tensor('int32', shape, Int32Array.from(fill(bit)));
-    case 'int64':
-      return tensor('int64', shape, BigInt64Array.from(fill(() => BigInt(bit()))));
-    case 'uint8':
-      return tensor('uint8', shape, Uint8Array.from(fill(() => Math.floor(random() * 256))));
-    case 'uint16':
-      return tensor('uint16', shape, Uint16Array.from(fill(bit)));
-    case 'uint32':
-      return tensor('uint32', shape, Uint32Array.from(fill(bit)));
-    case 'uint64':
-      return tensor('uint64', shape, BigUint64Array.from(fill(() => BigInt(bit()))));
+  const elements = <T>(draw: () => T): T[] => Array.from({ length: count }, draw);
+  if (spec.type === 'string') {
+    return stringTensor(
+      shape,
+      elements(() => `word${Math.floor(random() * 1000)}`),
+    );
   }
+  if (spec.type.includes('float')) return tensorOfNumbers(spec.type, shape, elements(random));
+  // Bytes are often those of an image.
+  const values = spec.type === 'uint8' ? 256 : 2;
+  const draw = (): number => Math.floor(random() * values);
+  return tensorOfNumbers(spec.type, shape, elements(draw));
 }

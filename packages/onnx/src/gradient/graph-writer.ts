@@ -8,7 +8,7 @@
 import type { NodeProto, TensorProto } from 'onnx-buf';
 import type { Attribute } from '../model/attribute.ts';
 import { elementTypeNumber } from '../tensor/element-type.ts';
-import { numberToBfloat16, numberToFloat16 } from '../tensor/half.ts';
+import { tensorOfNumbers } from '../tensor/numbers.ts';
 import type { Inference } from '../infer/inference.ts';
 import { isStatic, type Size } from '../infer/size.ts';
 import { OnnxError } from '../onnx-error.ts';
@@ -346,24 +346,8 @@ function isSame(a: readonly Size[] | undefined, b: readonly Size[]): boolean {
 
 /** A small tensor of one repeated value. */
 export function filled(type: ElementType, shape: readonly number[], value: number): Tensor {
-  const count = elementCount(shape);
-  const repeated = Array.from({ length: count }, () => value);
-  switch (type) {
-    case 'float32':
-      return tensor(type, shape, Float32Array.from(repeated));
-    case 'float64':
-      return tensor(type, shape, Float64Array.from(repeated));
-    case 'float16':
-      return tensor(type, shape, Uint16Array.from(repeated, numberToFloat16));
-    case 'bfloat16':
-      return tensor(type, shape, Uint16Array.from(repeated, numberToBfloat16));
-    case 'int64':
-      return tensor(type, shape, BigInt64Array.from(repeated, BigInt));
-    case 'int32':
-      return tensor(type, shape, Int32Array.from(repeated));
-    case 'bool':
-      return tensor(type, shape, Uint8Array.from(repeated));
-    default:
-      throw new OnnxError('unsupported', `Constants of type ${type} are not written.`);
-  }
+  if (type === 'string')
+    throw new OnnxError('unsupported', 'Constants of strings are not written.');
+  const repeated = Array.from({ length: elementCount(shape) }, () => value);
+  return tensorOfNumbers(type, shape, repeated);
 }

@@ -8,28 +8,45 @@
  *
  * Element types are ONNX's own names (onnx.proto, TensorProto.DataType), in lower case.
  */
-/** Bytes of one element. */
-const ELEMENT_SIZES = {
-  float32: 4,
-  float64: 8,
-  float16: 2,
-  bfloat16: 2,
-  int8: 1,
-  int16: 2,
-  int32: 4,
-  int64: 8,
-  uint8: 1,
-  uint16: 2,
-  uint32: 4,
-  uint64: 8,
-  bool: 1,
-};
+/** The typed array that holds each element type. 16-bit floats are their bits; booleans are 0 and 1. */
+export interface ArrayOf {
+  float32: Float32Array;
+  float64: Float64Array;
+  float16: Uint16Array;
+  bfloat16: Uint16Array;
+  int8: Int8Array;
+  int16: Int16Array;
+  int32: Int32Array;
+  int64: BigInt64Array;
+  uint8: Uint8Array;
+  uint16: Uint16Array;
+  uint32: Uint32Array;
+  uint64: BigUint64Array;
+  bool: Uint8Array;
+}
 
-export type NumericType = keyof typeof ELEMENT_SIZES;
+export type NumericType = keyof ArrayOf;
+export type NumericArray = ArrayOf[NumericType];
+
+const ARRAY_CLASSES = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  bool: Uint8Array,
+} as const satisfies { readonly [T in NumericType]: new (length: number) => ArrayOf[T] };
 
 export type ElementType = NumericType | 'string';
 
-export const NUMERIC_TYPES = Object.keys(ELEMENT_SIZES) as readonly NumericType[];
+export const NUMERIC_TYPES = Object.keys(ARRAY_CLASSES) as readonly NumericType[];
 export const ELEMENT_TYPES: readonly ElementType[] = [...NUMERIC_TYPES, 'string'];
 
 export interface NumericTensor {
@@ -66,21 +83,20 @@ export interface Signature {
   readonly outputs: readonly TensorSpec[];
 }
 
-export type NumericArray =
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array;
+type ArrayClass = {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): NumericArray;
+  from(values: readonly never[]): NumericArray;
+};
+
+/** The class of typed array that holds `type`, seen as one class whatever the type is. */
+export function arrayClass(type: NumericType): ArrayClass {
+  return ARRAY_CLASSES[type];
+}
 
 /** Bytes of one element. */
 export function elementSize(type: NumericType): number {
-  return ELEMENT_SIZES[type];
+  return ARRAY_CLASSES[type].BYTES_PER_ELEMENT;
 }
 
 /** Number of elements of a shape; 1 for a scalar (`[]`). */
@@ -96,7 +112,7 @@ export function tensor(
   shape: readonly number[],
   array: NumericArray,
 ): NumericTensor {
-  const expected = elementCount(shape) * ELEMENT_SIZES[type];
+  const expected = elementCount(shape) * elementSize(type);
   if (array.byteLength !== expected) {
     throw new RangeError(
       `A ${type} tensor of shape [${shape.join(', ')}] takes ${expected} bytes, but ${array.byteLength} were given.`,
@@ -130,11 +146,12 @@ export function stringTensor(
  * `float16` and `bfloat16` come as their bits in a `Uint16Array`, `bool` as a `Uint8Array` of 0 and 1.
  */
 export function values(of: NumericTensor): NumericArray {
-  const size = ELEMENT_SIZES[of.type];
+  const size = elementSize(of.type);
   // Not slice(): that of a Node Buffer makes a view, not a copy.
   const aligned = of.bytes.byteOffset % size === 0 ? of.bytes : new Uint8Array(of.bytes);
   const count = aligned.byteLength / size;
   const { buffer, byteOffset } = aligned;
+  // Not `arrayClass`: requests come this way, and one call to many classes takes twice as long.
   switch (of.type) {
     case 'float32':
       return new Float32Array(buffer, byteOffset, count);

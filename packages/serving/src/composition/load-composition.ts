@@ -1,23 +1,8 @@
 /** Imports a composition's module and validates its export: the author may have used plain JavaScript. */
-import type { ElementType, TensorSpec } from '@skein/onnx';
+import { ELEMENT_TYPES, type TensorSpec } from '@skein/onnx/tensor';
 import type { Composition } from './define-composition.ts';
 
-const ELEMENT_TYPES: Record<ElementType, true> = {
-  float32: true,
-  float64: true,
-  float16: true,
-  bfloat16: true,
-  int8: true,
-  int16: true,
-  int32: true,
-  int64: true,
-  uint8: true,
-  uint16: true,
-  uint32: true,
-  uint64: true,
-  bool: true,
-  string: true,
-};
+const TYPES: ReadonlySet<unknown> = new Set(ELEMENT_TYPES);
 
 /** @throws Error with the defect, or the error of the module itself. */
 export async function loadComposition(moduleUrl: string): Promise<Composition> {
@@ -50,7 +35,7 @@ function specsFlaw(what: 'inputs' | 'outputs', specs: unknown): string | undefin
     if (typeof spec?.name !== 'string' || spec.name === '') return `${where} has no name`;
     if (names.has(spec.name)) return `${where} repeats the name "${spec.name}"`;
     names.add(spec.name);
-    if (typeof spec.type !== 'string' || !Object.hasOwn(ELEMENT_TYPES, spec.type)) {
+    if (!TYPES.has(spec.type)) {
       return `${where} has the unknown type ${JSON.stringify(spec.type)}`;
     }
     if (!Array.isArray(spec.shape) || !spec.shape.every(isDimension)) {

@@ -4,7 +4,7 @@
  * no number between them (another shape, type or name, other bytes of a string, NaN beside a
  * number), the difference is `Number.MAX_VALUE`, because JSON has no infinity.
  */
-import { values, type NumericTensor, type Tensor, type TensorMap } from '@skein/onnx';
+import { numbersOf, type NumericTensor, type Tensor, type TensorMap } from '@skein/onnx';
 
 export function outputDifference(expected: TensorMap, actual: TensorMap): number {
   if (expected.size !== actual.size) return Number.MAX_VALUE;
@@ -33,9 +33,8 @@ function tensorDifference(a: Tensor, b: Tensor): number {
 }
 
 function numericDifference(a: NumericTensor, b: NumericTensor): number {
-  const left = values(a);
-  const right = values(b);
-  const decode = decoderOf(a.type);
+  const left = numbersOf(a);
+  const right = numbersOf(b);
   let largest = 0;
   for (let i = 0; i < left.length; i++) {
     const x = left[i]!;
@@ -44,7 +43,7 @@ function numericDifference(a: NumericTensor, b: NumericTensor): number {
     const difference =
       typeof x === 'bigint' || typeof y === 'bigint'
         ? Math.abs(Number(BigInt(x) - BigInt(y)))
-        : floatDifference(decode(x), decode(y));
+        : floatDifference(x, y);
     if (difference > largest) largest = difference;
   }
   return largest;
@@ -54,21 +53,6 @@ function floatDifference(x: number, y: number): number {
   if (Object.is(x, y) || x === y || (Number.isNaN(x) && Number.isNaN(y))) return 0;
   const difference = Math.abs(x - y);
   return Number.isFinite(difference) ? difference : Number.MAX_VALUE;
-}
-
-/** 16-bit floats are given as their bits. */
-function decoderOf(type: NumericTensor['type']): (value: number) => number {
-  if (type === 'float16') {
-    const bits = new Uint16Array(1);
-    const half = new Float16Array(bits.buffer);
-    return (value) => ((bits[0] = value), half[0]!);
-  }
-  if (type === 'bfloat16') {
-    const bits = new Uint32Array(1);
-    const single = new Float32Array(bits.buffer);
-    return (value) => ((bits[0] = value << 16), single[0]!);
-  }
-  return (value) => value;
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {

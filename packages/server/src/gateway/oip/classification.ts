@@ -8,9 +8,8 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
-import { elementCount, type Tensor, type TensorMap } from '@skein/onnx';
+import { elementCount, numbersOf, type Tensor, type TensorMap } from '@skein/onnx';
 import type { DeployedModel } from '@skein/serving';
-import { numbersOf } from './http/answer.ts';
 import { MAX_STRINGS } from './tensors/tensor-bytes.ts';
 
 /** Classes to return by output. */

@@ -1,5 +1,5 @@
 /** Whether a row of a batch equals its run alone, up to the order of float additions. */
-import { values, type NumericTensor, type Tensor, type TensorMap } from '@skein/onnx';
+import { numbersOf, type NumericTensor, type Tensor, type TensorMap } from '@skein/onnx';
 
 /** Batched kernels sum in another order; a model that mixes rows differs by far more. */
 const RELATIVE = 0.02;
@@ -34,20 +34,7 @@ function sameTensor(a: Tensor, b: Tensor): boolean {
 }
 
 /** The numbers of a float tensor; undefined for other types. */
-function floatsOf(tensor: NumericTensor): (ArrayLike<number> & Iterable<number>) | undefined {
-  switch (tensor.type) {
-    case 'float32':
-    case 'float64':
-      return values(tensor) as Float32Array | Float64Array;
-    case 'float16': {
-      const bits = values(tensor) as Uint16Array;
-      return new Float16Array(bits.buffer, bits.byteOffset, bits.length);
-    }
-    case 'bfloat16': {
-      const bits = Uint32Array.from(values(tensor) as Uint16Array, (upper) => upper << 16);
-      return new Float32Array(bits.buffer);
-    }
-    default:
-      return undefined;
-  }
+function floatsOf(tensor: NumericTensor) {
+  if (!tensor.type.includes('float')) return undefined;
+  return numbersOf(tensor) as Float16Array | Float32Array | Float64Array;
 }

@@ -6,10 +6,9 @@
  */
 import {
   elementCount,
-  elementSize,
-  numberToBfloat16,
   seededRandom,
   stringTensor,
+  tensorOfNumbers,
   type NumericTensor,
   type NumericType,
   type Random,
@@ -70,28 +69,10 @@ function strings(shape: readonly number[], random: Random): Tensor {
 }
 
 function numbers(type: NumericType, shape: readonly number[], random: Random): NumericTensor {
-  const count = elementCount(shape);
-  const bytes = new Uint8Array(count * elementSize(type));
-  const view = new DataView(bytes.buffer);
-  const size = elementSize(type);
-  for (let i = 0; i < count; i++) write(view, i * size, type, random.next());
-  return { type, shape, bytes };
-}
-
-/** @param value in [0, 1). */
-function write(view: DataView, offset: number, type: NumericType, value: number): void {
-  const bit = value < 0.5 ? 0 : 1;
-  switch (type) {
-    case 'float32':
-      return view.setFloat32(offset, value, true);
-    case 'float64':
-      return view.setFloat64(offset, value, true);
-    case 'float16':
-      return view.setFloat16(offset, value, true);
-    case 'bfloat16':
-      return view.setUint16(offset, numberToBfloat16(value), true);
-    default:
-      // Little-endian 0 or 1 of any width: the other bytes stay 0.
-      return view.setUint8(offset, bit);
-  }
+  const isFloat = type.includes('float');
+  const elements = Array.from({ length: elementCount(shape) }, () => {
+    const value = random.next();
+    return isFloat ? value : Math.round(value);
+  });
+  return tensorOfNumbers(type, shape, elements);
 }

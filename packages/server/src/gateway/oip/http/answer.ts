@@ -7,7 +7,7 @@
  * "-Infinity", as in Protocol Buffers' JSON mapping, so that any parser accepts the answer.
  */
 import { datatypeOf, SkeinError } from '@skein/api';
-import { bfloat16ToNumber, values, type NumericTensor, type Tensor } from '@skein/onnx';
+import { numbersOf, type NumericTensor, type Tensor } from '@skein/onnx';
 import type { InferenceAnswer } from '@skein/serving';
 import type { BinaryChoice } from './request.ts';
 import type { SharedSlice } from '../shared-memory/shared-memory.ts';
@@ -67,19 +67,6 @@ function sharedParameters({ region, offset }: SharedSlice, length: number): stri
 function jsonData(name: string, tensor: Tensor): string {
   if (tensor.type === 'string') return tensor.elements.map((bytes) => text(name, bytes)).join(',');
   return jsonNumbers(tensor);
-}
-
-/** The values as numbers: floats of 16 bits are widened. */
-export function numbersOf(tensor: NumericTensor) {
-  const numbers = values(tensor);
-  switch (tensor.type) {
-    case 'float16':
-      return new Float16Array(numbers.buffer, numbers.byteOffset, numbers.length);
-    case 'bfloat16':
-      return Float32Array.from(numbers as Uint16Array, bfloat16ToNumber);
-    default:
-      return numbers;
-  }
 }
 
 function jsonNumbers(tensor: NumericTensor): string {

@@ -1,0 +1,42 @@
+/** Tensors of numbers, whatever the element type: 16-bit floats and 64-bit integers are converted. */
+import { float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
+import {
+  arrayClass,
+  tensor,
+  values,
+  type NumericArray,
+  type NumericTensor,
+  type NumericType,
+} from './tensor.ts';
+
+/** @param numbers of the type: whole ones for integers, 0 and 1 for booleans. */
+export function tensorOfNumbers(
+  type: NumericType,
+  shape: readonly number[],
+  numbers: readonly (number | bigint)[],
+): NumericTensor {
+  const convert = CONVERSIONS[type] ?? Number;
+  return tensor(type, shape, arrayClass(type).from(numbers.map(convert) as never[]));
+}
+
+const CONVERSIONS: { readonly [T in NumericType]?: (value: number | bigint) => number | bigint } = {
+  float16: (value) => numberToFloat16(Number(value)),
+  bfloat16: (value) => numberToBfloat16(Number(value)),
+  int64: BigInt,
+  uint64: BigInt,
+};
+
+/** The elements as numbers: those of `values`, with 16-bit floats widened. */
+export function numbersOf(of: NumericTensor): NumericArray | Float16Array {
+  const elements = values(of);
+  if (of.type === 'bfloat16') {
+    // The upper half of a float32.
+    const words = new Uint32Array(elements.length);
+    for (let i = 0; i < words.length; i++) words[i] = (elements as Uint16Array)[i]! << 16;
+    return new Float32Array(words.buffer);
+  }
+  if (of.type !== 'float16') return elements;
+  return 'Float16Array' in globalThis
+    ? new Float16Array(elements.buffer, elements.byteOffset, elements.length)
+    : Float32Array.from(elements as Uint16Array, float16ToNumber);
+}
