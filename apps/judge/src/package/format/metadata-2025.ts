@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import { invalid } from '../invalid.ts';
 import { DRAFT } from '../layout.ts';
-import { DEFAULT_LIMITS, ignoredKeys, KIB, LICENSES, type Metadata, MIB } from './metadata.ts';
+import { ignoredKeys, LICENSES, limitFields, limitsIn, type Metadata } from './metadata.ts';
 import { parseKnownKeys } from './yaml.ts';
 
 const TYPES = ['pass-fail', 'scoring', 'multi-pass', 'interactive', 'submit-answer'] as const;
@@ -48,7 +48,6 @@ const Source = z.union([
   z.strictObject({ name: z.string().min(1), url: z.string().optional() }),
 ]);
 
-const count = (fallback: number) => z.int().positive().default(fallback);
 const factor = (fallback: number) => z.number().min(1).default(fallback);
 
 const Limits = z.strictObject({
@@ -57,14 +56,7 @@ const Limits = z.strictObject({
     .prefault({}),
   time_limit: z.number().positive().optional(),
   time_resolution: z.number().positive().default(1),
-  memory: count(DEFAULT_LIMITS.memory),
-  output: count(DEFAULT_LIMITS.output),
-  code: count(DEFAULT_LIMITS.code),
-  compilation_time: count(DEFAULT_LIMITS.compilation_time),
-  compilation_memory: count(DEFAULT_LIMITS.compilation_memory),
-  validation_time: count(DEFAULT_LIMITS.validation_time),
-  validation_memory: count(DEFAULT_LIMITS.validation_memory),
-  validation_output: count(DEFAULT_LIMITS.validation_output),
+  ...limitFields(z.int().positive()),
   validation_passes: z.int().min(2).optional(),
 });
 
@@ -156,20 +148,12 @@ export function readMetadata2025(text: string): Metadata {
       submitAnswer: types.has('submit-answer'),
     },
     limits: {
-      timeMs: limits.time_limit === undefined ? undefined : limits.time_limit * 1000,
+      ...limitsIn(limits),
       multipliers: {
         acToTimeLimit: limits.time_multipliers.ac_to_time_limit,
         timeLimitToTle: limits.time_multipliers.time_limit_to_tle,
       },
       timeResolutionMs: limits.time_resolution * 1000,
-      memoryBytes: limits.memory * MIB,
-      outputBytes: limits.output * MIB,
-      codeBytes: limits.code * KIB,
-      compilationMs: limits.compilation_time * 1000,
-      compilationMemoryBytes: limits.compilation_memory * MIB,
-      validationMs: limits.validation_time * 1000,
-      validationMemoryBytes: limits.validation_memory * MIB,
-      validationOutputBytes: limits.validation_output * MIB,
       validationPasses: multiPass ? (limits.validation_passes ?? 2) : 1,
     },
     languages: yaml.languages,

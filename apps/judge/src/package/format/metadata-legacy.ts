@@ -6,30 +6,20 @@
 import { z } from 'zod';
 import { invalid } from '../invalid.ts';
 import {
-  DEFAULT_LIMITS,
   ignoredKeys,
-  KIB,
   LICENSES,
+  limitFields,
+  limitsIn,
   type Metadata,
-  MIB,
   splitFlags,
 } from './metadata.ts';
 import { parseKnownKeys } from './yaml.ts';
-
-const positive = (fallback: number) => z.number().positive().default(fallback);
 
 const Limits = z.strictObject({
   time_limit: z.number().positive().optional(),
   time_multiplier: z.number().min(1).default(5),
   time_safety_margin: z.number().min(1).default(2),
-  memory: positive(DEFAULT_LIMITS.memory),
-  output: positive(DEFAULT_LIMITS.output),
-  code: positive(DEFAULT_LIMITS.code),
-  compilation_time: positive(DEFAULT_LIMITS.compilation_time),
-  compilation_memory: positive(DEFAULT_LIMITS.compilation_memory),
-  validation_time: positive(DEFAULT_LIMITS.validation_time),
-  validation_memory: positive(DEFAULT_LIMITS.validation_memory),
-  validation_output: positive(DEFAULT_LIMITS.validation_output),
+  ...limitFields(z.number().positive()),
 });
 
 const text = z.union([z.string(), z.number()]).transform(String);
@@ -94,20 +84,12 @@ export function readMetadataLegacy(source: string, shortName: string): Metadata 
       submitAnswer: false,
     },
     limits: {
-      timeMs: limits.time_limit === undefined ? undefined : limits.time_limit * 1000,
+      ...limitsIn(limits),
       multipliers: {
         acToTimeLimit: limits.time_multiplier,
         timeLimitToTle: limits.time_safety_margin,
       },
       timeResolutionMs: 1000,
-      memoryBytes: limits.memory * MIB,
-      outputBytes: limits.output * MIB,
-      codeBytes: limits.code * KIB,
-      compilationMs: limits.compilation_time * 1000,
-      compilationMemoryBytes: limits.compilation_memory * MIB,
-      validationMs: limits.validation_time * 1000,
-      validationMemoryBytes: limits.validation_memory * MIB,
-      validationOutputBytes: limits.validation_output * MIB,
       validationPasses: 1,
     },
     languages: 'all',

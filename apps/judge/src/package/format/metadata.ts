@@ -1,4 +1,5 @@
 /** `problem.yaml` of every version; `metadata-2025.ts` and `metadata-legacy.ts` read it. */
+import type { z } from 'zod';
 import type { Problem } from '../problem.ts';
 
 export type Metadata = Pick<
@@ -25,20 +26,37 @@ export type Metadata = Pick<
   readonly warnings: readonly string[];
 };
 
-export const MIB = 2 ** 20;
-export const KIB = 2 ** 10;
+const MIB = 2 ** 20;
+const KIB = 2 ** 10;
 
-/** The format's "typical system defaults". */
-export const DEFAULT_LIMITS = {
-  memory: 2048,
-  output: 8,
-  code: 128,
-  compilation_time: 60,
-  compilation_memory: 2048,
-  validation_time: 60,
-  validation_memory: 2048,
-  validation_output: 8,
-} as const;
+/** Limits that every version has, with the format's "typical system defaults". */
+export const limitFields = (positive: z.ZodNumber) => ({
+  memory: positive.default(2048),
+  output: positive.default(8),
+  code: positive.default(128),
+  compilation_time: positive.default(60),
+  compilation_memory: positive.default(2048),
+  validation_time: positive.default(60),
+  validation_memory: positive.default(2048),
+  validation_output: positive.default(8),
+});
+
+type Limits = Readonly<Record<keyof ReturnType<typeof limitFields>, number>>;
+
+/** The same in the units of this project. */
+export function limitsIn(limits: Limits & { readonly time_limit?: number | undefined }) {
+  return {
+    timeMs: limits.time_limit === undefined ? undefined : limits.time_limit * 1000,
+    memoryBytes: limits.memory * MIB,
+    outputBytes: limits.output * MIB,
+    codeBytes: limits.code * KIB,
+    compilationMs: limits.compilation_time * 1000,
+    compilationMemoryBytes: limits.compilation_memory * MIB,
+    validationMs: limits.validation_time * 1000,
+    validationMemoryBytes: limits.validation_memory * MIB,
+    validationOutputBytes: limits.validation_output * MIB,
+  };
+}
 
 export const LICENSES = [
   'unknown',
