@@ -5,10 +5,21 @@
  * whole is for its reader to know.
  */
 import { createParser } from 'eventsource-parser';
+import type { UpstreamAnswer } from './incoming.ts';
 import { upstreamError } from './upstream-error.ts';
 
 /** Characters of one event: an image in base64 fits. */
 export const LARGEST_EVENT = 16 * 2 ** 20;
+
+/** The events of an answer. @throws SkeinError UPSTREAM_FAILED when it is of another type. */
+export function eventsIn(provider: string, answer: UpstreamAnswer) {
+  if (answer.contentType === 'text/event-stream') return eventData(provider, answer.body);
+  answer.discard();
+  throw upstreamError('UPSTREAM_FAILED', {
+    provider,
+    message: `it answered with the type ${answer.contentType.slice(0, 60) || 'unknown'}.`,
+  });
+}
 
 /** @returns the data of the events that have arrived together: a step for each event would cost more than the event. */
 export async function* eventData(

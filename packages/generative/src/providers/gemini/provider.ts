@@ -5,7 +5,7 @@
  */
 import type { Embeddings, GenerateEvent, Provider, ProviderCall } from '../../contract.ts';
 import { type Hide, hidingOf } from '../../wire/credentials.ts';
-import { eventData } from '../../wire/event-stream.ts';
+import { eventsIn } from '../../wire/event-stream.ts';
 import { openUpstream, type UpstreamOptions } from '../../wire/http-client.ts';
 import type { UpstreamAnswer } from '../../wire/incoming.ts';
 import { googleFields } from '../../wire/google-fields.ts';
@@ -76,14 +76,7 @@ export function geminiProvider(options: GeminiOptions): Provider {
       for (const chunk of chunks) yield* decode(decoder, chunk, hide);
       return decoder.end();
     }
-    if (answer.contentType !== 'text/event-stream') {
-      answer.discard();
-      throw upstreamError('UPSTREAM_FAILED', {
-        provider: name,
-        message: `it answered with the type ${answer.contentType.slice(0, 60) || 'unknown'}.`,
-      });
-    }
-    for await (const batch of eventData(name, answer.body)) {
+    for await (const batch of eventsIn(name, answer)) {
       for (const data of batch) yield* decode(decoder, asObject(parseJson(name, data)) ?? {}, hide);
     }
     decoder.end();

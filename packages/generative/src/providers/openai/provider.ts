@@ -14,7 +14,7 @@ import type {
   ProviderCall,
 } from '../../contract.ts';
 import { hidingOf } from '../../wire/credentials.ts';
-import { eventData } from '../../wire/event-stream.ts';
+import { eventsIn } from '../../wire/event-stream.ts';
 import { openUpstream, type UpstreamOptions } from '../../wire/http-client.ts';
 import type { UpstreamAnswer } from '../../wire/incoming.ts';
 import { asCount, asObject, asObjects, parseJson, type Json } from '../../wire/json.ts';
@@ -91,14 +91,7 @@ export function openAiProvider(options: OpenAiOptions): Provider {
       for (const event of decoder.decode(body)) yield event;
       return decoder.end();
     }
-    if (answer.contentType !== 'text/event-stream') {
-      answer.discard();
-      throw upstreamError('UPSTREAM_FAILED', {
-        provider: name,
-        message: `it answered with the type ${answer.contentType.slice(0, 60) || 'unknown'}.`,
-      });
-    }
-    for await (const batch of eventData(name, answer.body)) {
+    for await (const batch of eventsIn(name, answer)) {
       for (const data of batch) {
         if (data === '[DONE]') {
           answer.finish();
