@@ -12,18 +12,14 @@ export const COMMON_OPTIONS = {
 } as const;
 
 export function overview(commands: readonly AnyCommand[], style: Style): string {
-  const lines = commands.map(
-    (command) => [`  ${style.cyan(command.name)}`, command.summary] as const,
-  );
-  const width = Math.max(...commands.map((command) => command.name.length));
+  const width = Math.max(...commands.map(({ name }) => name.length));
   return [
     `${style.bold('skein')} serves ONNX models inside a latency objective.`,
     '',
     style.bold('Usage:') + ' skein COMMAND [options]',
     '',
     ...commands.map(
-      (command, index) =>
-        `${lines[index]?.[0] ?? ''}${' '.repeat(width - command.name.length + 2)}${command.summary}`,
+      ({ name, summary }) => `  ${style.cyan(name)}${' '.repeat(width - name.length)}  ${summary}`,
     ),
     '',
     `${style.dim('skein help COMMAND')} shows the options of one. Start with ${style.cyan(style.commands('skein up --example ocr'))}.`,

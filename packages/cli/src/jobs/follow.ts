@@ -1,4 +1,5 @@
 /** Follows a job to its end: prints its log, its progress, and every new attempt. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobView } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { formatShare } from '@skein/api/units';
@@ -54,15 +55,7 @@ export async function followJob(
 
 /** An event stream that has died silently costs a second, not the end of the job. */
 function tick(signal: AbortSignal): Promise<{ readonly done?: undefined }> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(finish, 1000);
-    signal.addEventListener('abort', finish, { once: true });
-    function finish(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', finish);
-      resolve({});
-    }
-  });
+  return sleep(1000, {}, { signal }).catch(() => ({}));
 }
 
 function drawProgress({ notes }: Context, job: JobView): void {
