@@ -4,6 +4,7 @@
 import { SkeinError } from '@skein/api/errors';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { ago } from './format.ts';
 import { fixOf, isAboutKey } from './session.ts';
 
 export type Tone = 'good' | 'warn' | 'bad' | 'accent' | 'plain' | 'danger';
@@ -188,11 +189,11 @@ export function ActionButton({
   );
 }
 
-/** A time, as a relative time and as the exact moment. */
+/** How long ago a time was, or what its children say of it; and the exact moment. @param at ISO 8601. */
 export function Moment({ at, children }: WithChildren & { readonly at: string }) {
   return (
-    <time dateTime={at} title={at}>
-      {children}
+    <time dateTime={at} title={new Date(at).toLocaleString()}>
+      {children ?? ago(at)}
     </time>
   );
 }

@@ -2,7 +2,6 @@
 import type { FederationStatus, FederationView } from '@skein/api';
 import { isOver } from '@skein/api/federations';
 import {
-  ago,
   Chip,
   Empty,
   Heading,
@@ -86,7 +85,7 @@ function Row({ of }: { readonly of: FederationView }) {
       <td>{budgetOf(of)}</td>
       <td>{version === undefined ? '–' : `${name} v${version}`}</td>
       <td>
-        <Moment at={createdAt}>{ago(createdAt)}</Moment>
+        <Moment at={createdAt} />
       </td>
     </tr>
   );

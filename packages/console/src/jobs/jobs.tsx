@@ -2,7 +2,6 @@
 import type { JobView } from '@skein/api';
 import type { JobEvent } from '@skein/api/client';
 import {
-  ago,
   Empty,
   Heading,
   linkTo,
@@ -182,7 +181,7 @@ function Row({ job }: { readonly job: JobView }) {
       <td>{attempts.length === 0 ? '–' : `${attempts.length} of ${retry.maxAttempts}`}</td>
       <td>{time === undefined ? '–' : took(time)}</td>
       <td>
-        <Moment at={enqueuedAt}>{ago(enqueuedAt)}</Moment>
+        <Moment at={enqueuedAt} />
       </td>
     </tr>
   );

@@ -1,7 +1,6 @@
 /** The training runs, newest first; two of them can be compared. */
 import type { Run, RunSummary } from '@skein/api';
 import {
-  ago,
   Chip,
   Empty,
   Heading,
@@ -128,7 +127,7 @@ function Row({
       </td>
       <td>{servedAs(run) || '–'}</td>
       <td>
-        <Moment at={startedAt}>{ago(startedAt)}</Moment>
+        <Moment at={startedAt} />
       </td>
       <td>
         <input

@@ -1,9 +1,9 @@
 /** The submissions: a user's own, or for admins all; and one submission with its source. */
 import { SkeinError } from '@skein/api/errors';
-import { linkTo, useFresh, useStore } from '@skein/ui';
+import { linkTo, Moment, useFresh, useStore } from '@skein/ui';
 import { useState } from 'preact/hooks';
 import { languageName } from '../../languages/languages.ts';
-import { ago, memory, moment, time, verdictText } from '../format.ts';
+import { memory, time, verdictText } from '../format.ts';
 import { get, me, rejudgeAll, type Me, type SubmissionRow } from '../judge-api.ts';
 import { Judging } from '../submission/judging.tsx';
 import { Loading, Titled } from '../parts.tsx';
@@ -152,9 +152,7 @@ function Row({ row, viewer }: { readonly row: SubmissionRow; readonly viewer: Me
       <td class="number">{memoryBytes ? time(cpuMs) : ''}</td>
       <td class="number">{memory(memoryBytes)}</td>
       <td class="muted">
-        <time dateTime={submittedAt} title={moment(submittedAt)}>
-          {ago(submittedAt)}
-        </time>
+        <Moment at={submittedAt} />
       </td>
     </tr>
   );

@@ -1,10 +1,9 @@
 /** The form for submitting a program, or answers that were computed elsewhere. */
 import { SkeinError } from '@skein/api/errors';
-import { fixOf, useStore } from '@skein/ui';
+import { bytes, fixOf, useStore } from '@skein/ui';
 import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { Editor } from './editor.tsx';
-import { size } from '../format.ts';
 import { me, submit, type Problem, type SubmissionRow } from '../judge-api.ts';
 import { Judging } from './judging.tsx';
 import { askForKey } from '../sign-in.tsx';
@@ -113,7 +112,7 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
   const [text, setText] = useState(() => sessionStorage.getItem(draftOf(language)) ?? '');
   /** Counts the initial texts of the editor. */
   const [revision, setRevision] = useState(0);
-  const bytes = new TextEncoder().encode(text).length;
+  const written = new TextEncoder().encode(text).length;
 
   function change(next: string, code = language): void {
     sessionStorage.setItem(draftOf(code), next);
@@ -156,8 +155,8 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
                 ))}
               </select>
             </label>
-            <span class={bytes > codeBytes ? 'muted over' : 'muted'} id="bytes">
-              {`${size(bytes)} of ${size(codeBytes)}`}
+            <span class={written > codeBytes ? 'muted over' : 'muted'} id="bytes">
+              {`${bytes(written)} of ${bytes(codeBytes)}`}
             </span>
           </p>
           <Editor key={revision} language={language} text={text} changed={change} />
@@ -211,7 +210,7 @@ function AnswersForm({ problem, hand, submit: button, children }: FormProps) {
               return (
                 <li data-there={file !== undefined}>
                   <code>{name}</code>
-                  {` ${file === undefined ? 'no file yet' : size(file.size)}`}
+                  {` ${file === undefined ? 'no file yet' : bytes(file.size)}`}
                 </li>
               );
             })}

@@ -2,12 +2,12 @@
  * A submission while it is judged: its verdict, a grid of its tests, and the messages of each test.
  */
 import { SkeinError } from '@skein/api/errors';
-import { follow, linkTo, useStore } from '@skein/ui';
+import { follow, linkTo, Moment, useStore } from '@skein/ui';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { VERDICT_NAMES } from '../../judging/verdict.ts';
 import { languageName } from '../../languages/languages.ts';
-import { ago, memory, moment, points, time, verdictText } from '../format.ts';
+import { memory, points, time, verdictText } from '../format.ts';
 import { me, rejudge, session, type Submission, type SubmissionRow } from '../judge-api.ts';
 
 type Test = Submission['tests'][number];
@@ -137,9 +137,7 @@ function Headline({ view, linked }: { readonly view: Submission; readonly linked
           </>
         ) : null}
         <Fact>
-          <time dateTime={submittedAt} title={moment(submittedAt)}>
-            {ago(submittedAt)}
-          </time>
+          <Moment at={submittedAt} />
         </Fact>
       </p>
     </div>
