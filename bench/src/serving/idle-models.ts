@@ -1,14 +1,20 @@
 /** Memory that a small model takes beyond its weights once it is deployed and has answered. */
 import { mlp, writeModel } from '@skein/onnx';
-import { memoryOf } from '../harness/memory.ts';
+import { memoryOf, proportionalMemoryOf } from '../harness/memory.ts';
 import type { NodeProcess } from '../harness/node.ts';
 
 const MODELS = 12;
 const SIZES = [64, 64, 8] as const;
 const MIB = 2 ** 20;
 
-/** @returns MiB for each model, of all processes of the node. The first one is not counted. */
-export async function measureIdleModels(node: NodeProcess): Promise<number> {
+/** MiB for each model, of all processes of the node. The first model is not counted. */
+export interface IdleModels {
+  /** Pages that are mapped several times counted once. */
+  readonly mib: number;
+  readonly residentMib: number;
+}
+
+export async function measureIdleModels(node: NodeProcess): Promise<IdleModels> {
   const content = writeModel(mlp({ sizes: SIZES, seed: 1 })) as Uint8Array<ArrayBuffer>;
   const deployOne = async (index: number): Promise<void> => {
     const name = `small-${index}`;
@@ -18,12 +24,16 @@ export async function measureIdleModels(node: NodeProcess): Promise<number> {
     await infer(node, name);
   };
   await deployOne(0);
-  const before = await memoryOf(node.pid);
+  const memory = async () =>
+    [await proportionalMemoryOf(node.pid), await memoryOf(node.pid)] as const;
+  const before = await memory();
   for (let index = 1; index <= MODELS; index++) await deployOne(index);
-  const after = await memoryOf(node.pid);
+  const after = await memory();
   for (let index = 0; index <= MODELS; index++)
     await node.client.undeploy({ name: `small-${index}` });
-  return ((after - before) / MODELS - content.byteLength) / MIB;
+  const each = (at: 0 | 1): number =>
+    ((after[at] - before[at]) / MODELS - content.byteLength) / MIB;
+  return { mib: each(0), residentMib: each(1) };
 }
 
 async function infer(node: NodeProcess, name: string): Promise<void> {

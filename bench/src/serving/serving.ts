@@ -58,7 +58,7 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
     await node.client.undeploy({ name: mlp.name });
 
     progress('memory of small models');
-    const idleModelMib = await measureIdleModels(node);
+    const idleModels = await measureIdleModels(node);
 
     progress('ceiling of the OCR recogniser');
     // Saturation needs a backlog, which the objective of the overload would refuse.
@@ -120,9 +120,18 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
         ocr_overload_admitted_p99_ratio: ocrOverload.admittedP99Ratio,
         rollout_p99_ratio: rollout.p99Ratio,
         cold_start_ms: coldStartMs,
-        idle_model_mib: idleModelMib,
+        idle_model_mib: idleModels.mib,
       },
-      details: { throughput, latency, ceiling, overload, peerOverload, ocrOverload, rollout },
+      details: {
+        throughput,
+        latency,
+        idleModels,
+        ceiling,
+        overload,
+        peerOverload,
+        ocrOverload,
+        rollout,
+      },
     };
   } finally {
     for (const stop of stops) await stop();
