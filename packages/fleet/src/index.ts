@@ -28,7 +28,6 @@ export {
 } from './placement/holdings.ts';
 export { hedging } from './tuning.ts';
 export {
-  holds,
   place,
   type Placement,
   type PlacementMember,

@@ -109,8 +109,7 @@ export function decideHoldings(
       .map(({ id: member }) => member)
       .sort((a, b) => Number(isPlacedOn(b, id)) - Number(isPlacedOn(a, id)) || (a < b ? -1 : 1))[0];
   const isHeldWherePlaced = (id: string): boolean =>
-    placement === undefined ||
-    placement.members.get(id)!.some((member) => holders.get(member)!.has(id));
+    placement?.members.get(id)!.some((member) => holders.get(member)!.has(id)) === true;
   /** Until a member that it is placed on has loaded it, one of those that hold it answers for it. */
   const isKept = (id: string): boolean =>
     loaded.has(id) &&

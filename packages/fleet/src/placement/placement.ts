@@ -38,14 +38,7 @@ export interface Unplaced {
 export interface Placement {
   /** Members by version, the preferred one first. */
   readonly members: ReadonlyMap<string, readonly string[]>;
-  /** Bytes by member. */
-  readonly filled: ReadonlyMap<string, number>;
   readonly unplaced: readonly Unplaced[];
-}
-
-/** Whether this member holds this version. */
-export function holds(placement: Placement, member: string, version: string): boolean {
-  return placement.members.get(version)?.includes(member) ?? false;
 }
 
 export function place(
@@ -60,14 +53,14 @@ export function place(
   const order = [...versions].sort((a, b) => b.bytes - a.bytes || (a.id < b.id ? -1 : 1));
   const preferred = new Map(order.map((version) => [version.id, preferenceOf(version, members)]));
 
-  let planned = 0;
+  const all = order.reduce((sum, { bytes }) => sum + bytes, 0);
   for (let round = 1; round <= members.length; round++) {
     // What the fleet holds after this round, if everything finds room.
-    planned = Math.min(memory, planned + order.reduce((sum, { bytes }) => sum + bytes, 0));
-    const fill = ((1 + PLACEMENT_SLACK) * planned) / memory;
+    const fill = ((1 + PLACEMENT_SLACK) * round * all) / memory;
     let added = false;
     for (const { id, bytes } of order) {
       const copies = placed.get(id)!;
+      // It found no room in the round before, and there is less now.
       if (copies.length !== round - 1) continue;
       const hasRoom = ({ id: member, memoryBytes }: PlacementMember): boolean =>
         !copies.includes(member) && filled.get(member)! + bytes <= memoryBytes;
@@ -89,7 +82,7 @@ export function place(
       const reason = bytes > largestBytes ? 'size' : 'room';
       return { version: id, bytes, largestBytes, reason };
     });
-  return { members: placed, filled, unplaced };
+  return { members: placed, unplaced };
 }
 
 function preferenceOf(

@@ -60,14 +60,13 @@ export function planResidency(
     const victims: Resident[] = [];
     let room = free;
     for (const resident of unwanted) {
-      if (room >= bytes) break;
       const isYoung = now - resident.loadedAt < MIN_RESIDENCY_MS;
       if (unload.has(resident.id) || (isYoung && !urgent)) continue;
       victims.push(resident);
       room += resident.bytes;
     }
     if (room < bytes) continue;
-    // A larger victim may have made a smaller one unnecessary.
+    // The most recently used ones that are not needed stay.
     for (const victim of victims.sort((a, b) => b.usedAt - a.usedAt)) {
       if (room - victim.bytes >= bytes) room -= victim.bytes;
       else unload.add(victim.id);
