@@ -28,6 +28,7 @@ import { loadedVersions, memberLoad, type LoadedVersion } from './scaling/member
 import { createFollower, type DesiredDeployments } from './follow/follower.ts';
 import type { Placing } from './follow/placing.ts';
 import { placesOf } from './follow/residence.ts';
+import { storeSettings } from './follow/stored-settings.ts';
 import { memoryUse, type MemoryUse } from './scaling/memory-use.ts';
 import { unknownModel } from './deployment/no-target.ts';
 import {
@@ -210,7 +211,12 @@ export function createServing(options: ServingOptions): Serving {
       return view(request.name);
     },
     async changeSettings(name, settings, actor) {
-      await written(changes.changeSettings(name, settings, actor));
+      const isElsewhere = deployments.get(name)?.elsewhere !== undefined;
+      await written(
+        isElsewhere
+          ? storeSettings(context, name, settings, actor)
+          : changes.changeSettings(name, settings, actor),
+      );
       return view(name);
     },
     async rollback(name, reason, actor) {

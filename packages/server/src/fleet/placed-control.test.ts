@@ -42,8 +42,16 @@ function holdingNothing(members: readonly string[], ask: PlacedControlOptions['a
     holders: members,
     asked: [] as unknown[],
     view: { ...VIEW, status: 'elsewhere', revision: 5 },
+    /** Another change, which is stored before the first one of this member. */
+    overtakes: undefined as (() => void) | undefined,
   };
-  const here = (): Promise<unknown> => Promise.resolve({ ...fleet.view, reason: 'changed here' });
+  const here = (): Promise<unknown> => {
+    if (fleet.overtakes === undefined)
+      return Promise.resolve({ ...fleet.view, reason: 'changed here' });
+    fleet.overtakes();
+    fleet.overtakes = undefined;
+    return overtaken();
+  };
   const control = placedControl({
     local: {
       views: () => [fleet.view],
@@ -154,7 +162,7 @@ describe('a change of what other members hold', () => {
 
   test('that reaches no member says that nothing was changed', async () => {
     const { control, fleet } = holdingNothing(['gone', 'too'], unreachable);
-    await expect(control.changeSettings('risk', {}, 'ann')).rejects.toMatchObject({
+    await expect(control.rollback('risk', 'worse', 'ann')).rejects.toMatchObject({
       code: 'PEER_LOST',
       message: expect.stringContaining('nothing was changed') as string,
     });
@@ -178,13 +186,35 @@ describe('a change of what other members hold', () => {
     }
   });
 
+  test.each([
+    { holders: ['gone', 'lost'], asked: ['gone', 'lost'] },
+    { holders: [], asked: [] },
+  ])('of settings that reaches no member is stored here: %o', async ({ holders, asked }) => {
+    const { control, fleet } = holdingNothing(holders, (member) =>
+      member === 'gone' ? unreachable() : lost(),
+    );
+    expect(await control.changeSettings('risk', { maxQueue: 7 }, 'ann')).toMatchObject({
+      reason: 'changed here',
+    });
+    expect(fleet.asked).toEqual(asked.map((member) => [member, 5]));
+  });
+
+  test('of settings is stored again where the lost member, which was only out of reach, stores one first', async () => {
+    const { control, fleet, store } = holdingNothing(['lost'], lost);
+    fleet.overtakes = () => store(6);
+    expect(await control.changeSettings('risk', { maxQueue: 7 }, 'ann')).toMatchObject({
+      revision: 6,
+      reason: 'changed here',
+    });
+  });
+
   test('whose last holder is lost is carried on by a member that loads it then', async () => {
     const { control, fleet } = holdingNothing(['first'], (member) => {
       if (member !== 'first') return done();
       setTimeout(() => (fleet.holders = ['first', 'new']), 10);
       return lost();
     });
-    await control.changeSettings('risk', { maxQueue: 7 }, 'ann').catch(() => {});
+    await control.rollback('risk', 'worse', 'ann').catch(() => {});
     expect(fleet.asked).toEqual([
       ['first', 5],
       ['new', 5],

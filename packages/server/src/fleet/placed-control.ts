@@ -5,6 +5,9 @@
  * A member that is lost during a change may have made it, or may still make it when it was only out of
  * reach. Each change therefore names the revision that it is for: the next member is asked with the
  * revision that the store has then, and the one before is refused by its own.
+ *
+ * New settings are a wish of the operator that the fleet stores: they need no member that is there. One that
+ * holds the deployment tries them before it stores them.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeploymentView, SkeinError } from '@skein/api';
@@ -32,6 +35,13 @@ export interface PlacedControlOptions {
     member: string,
     change: ForwardedChange,
   ) => Promise<{ readonly result: unknown } | undefined>;
+}
+
+interface Carrying {
+  /** Whether a change that no member has acknowledged was made. */
+  readonly isMade?: (before: DeploymentRecord, now: DeploymentRecord) => boolean;
+  /** Stores the change for the member that holds the deployment next; absent: a member has to carry it out. */
+  readonly store?: () => Promise<DeploymentView>;
 }
 
 /** What is stored in the fleet is read here within this, in milliseconds, while the store is there. */
@@ -83,13 +93,12 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
 
   /**
    * Asks the members that hold a deployment for a change, until one of them has carried it out.
-   * @param isMade whether a change that no member has acknowledged was made.
-   * @throws SkeinError PEER_LOST when none of them can be reached.
+   * @throws SkeinError PEER_LOST when none of them can be reached, and the change needs one.
    */
   async function carried(
     name: string,
     change: Omit<ForwardedChange, 'revision'>,
-    isMade: (before: DeploymentRecord, now: DeploymentRecord) => boolean,
+    { isMade, store }: Carrying,
   ): Promise<DeploymentView> {
     const passed = new Set<string>();
     const next = (): string | undefined => holders(name).find((member) => !passed.has(member));
@@ -100,13 +109,14 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
       const asking: ForwardedChange = { ...change, revision: before?.revision ?? 0 };
       if (!isElsewhere(name)) return carryOut(local, asking);
       const member = next();
-      if (member === undefined) {
+      if (member === undefined && store === undefined) {
         const isHeld = (): boolean => next() !== undefined || !isElsewhere(name);
         if (isLost && (await becomes(isHeld, HELD_AGAIN_MS))) continue;
         const message = `No member that can change "${name}" is reached from here; nothing was changed.`;
         throw new SkeinError('PEER_LOST', message);
       }
       try {
+        if (member === undefined) return await store!();
         const view = await asked(member, asking);
         if (view !== undefined) return view;
         passed.add(member);
@@ -115,9 +125,9 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
         const now = await stored(name);
         if (isLoss(error)) {
           isLost = true;
-          passed.add(member);
+          passed.add(member!);
         } else if (now?.revision === before?.revision || ++overtaken > OVERTAKEN_TRIES) throw error;
-        if (isLost && before !== undefined && now !== undefined && isMade(before, now)) {
+        if (isLost && before !== undefined && now !== undefined && isMade?.(before, now) === true) {
           await becomes(() => revisionOf(local, name) >= now.revision, FOLLOWED_MS);
           return local.view(name);
         }
@@ -159,12 +169,12 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
       if (!isElsewhere(name)) return local.changeSettings(name, settings, actor);
       const change = { change: 'changeSettings', parameters: [name, settings], actor } as const;
       // The same settings a second time change nothing.
-      return carried(name, change, () => false);
+      return carried(name, change, { store: () => local.changeSettings(name, settings, actor) });
     },
     async rollback(name, reason, actor) {
       if (!isElsewhere(name)) return local.rollback(name, reason, actor);
       const change = { change: 'rollback', parameters: [name, reason], actor } as const;
-      return carried(name, change, isRolledBack);
+      return carried(name, change, { isMade: isRolledBack });
     },
   };
 }

@@ -14,6 +14,7 @@ import { bringUp, interrupt, prepare, replicasInUse, takeOver } from './loading.
 import { createRemoval } from './removal.ts';
 import { RolloutRun } from '../rollout/rollout-run.ts';
 import {
+  changedKeys,
   effectiveSettings,
   mergeSettings,
   needsNewReplicas,
@@ -256,14 +257,6 @@ function refuseOwnRollout({ name, version, plan }: DeployRequest): void {
     'VERSION_SERVED',
     `Deployment "${name}" serves version ${version} already, so a ${plan.strategy} of it would compare it with itself.`,
   );
-}
-
-/** The names of the settings that differ. */
-function changedKeys(before: object, after: object): string[] {
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  const text = (of: object, key: string): string | undefined =>
-    JSON.stringify((of as Record<string, unknown>)[key]);
-  return [...keys].filter((key) => text(before, key) !== text(after, key));
 }
 
 function isOther(

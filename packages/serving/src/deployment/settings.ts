@@ -86,6 +86,14 @@ export function needsNewReplicas(before: DeploymentSettings, after: DeploymentSe
   );
 }
 
+/** The names of the settings that differ. */
+export function changedKeys(before: object, after: object): string[] {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  const text = (of: object, key: string): string | undefined =>
+    JSON.stringify((of as Record<string, unknown>)[key]);
+  return [...keys].filter((key) => text(before, key) !== text(after, key));
+}
+
 function checkCores({ settings, replicas }: EffectiveSettings, cores: number): void {
   const asked = settings.threads * replicas.max;
   if (settings.oversubscribe || asked <= cores) return;

@@ -1,4 +1,5 @@
-import { SkeinError } from '@skein/api';
+import { type DeploymentSettingsPatch, SkeinError } from '@skein/api';
+import type { RolloutRecord } from '@skein/state';
 import { describe, expect, it } from 'vitest';
 import { deployed, event } from '../testing/await-events.ts';
 import { feedOf } from '../testing/feed.ts';
@@ -125,6 +126,46 @@ describe('a deployment that other members hold', () => {
     await a.serving.unload('risk', ACTOR);
     await feed.read();
     await expect.poll(() => b.serving.view('risk').status).toBe('unloaded');
+    await close();
+  });
+
+  it('takes new settings, which are stored for the members that hold it', async () => {
+    const { a, b, feed, elsewhere, close } = await openPair();
+    elsewhere.add('risk');
+    await deployed(a);
+    await feed.read();
+    await heard(b, 'revision 1 is on other members');
+    const change = (settings: DeploymentSettingsPatch) =>
+      b.serving.changeSettings('risk', settings, ACTOR);
+    expect(await change({ maxQueue: 7 })).toMatchObject({
+      status: 'elsewhere',
+      revision: 2,
+      settings: { maxQueue: 7 },
+    });
+    expect(b.serving.describe('risk').settings.maxQueue).toBe(7);
+    expect(b.targets).toEqual([]);
+    const [written] = await b.state.history({ deployment: 'risk', limit: 1 });
+    expect(written).toMatchObject({
+      kind: 'settings-changed',
+      reason: 'maxQueue changed; no member that holds it was there',
+    });
+    // The same a second time changes nothing.
+    expect((await change({ maxQueue: 7 })).revision).toBe(2);
+    const stored = (await a.state.deployment('risk'))!;
+    expect(stored).toMatchObject({
+      settings: { maxQueue: 7 },
+      targets: [{ version: '1', weight: 100 }],
+    });
+    expect(await codeOf(change({ threads: 99 }))).toBe('DEPLOYMENT_INVALID');
+    const rollout = { id: 'r', to: '2', phase: 'shifting' } as unknown as RolloutRecord;
+    await a.state.putDeployment({ ...stored, rollout }, 2);
+    expect(await codeOf(change({ maxQueue: 8 }))).toBe('ROLLOUT_IN_PROGRESS');
+    await a.state.putDeployment({ ...stored, rollout: { ...rollout, phase: 'finished' } }, 3);
+    expect(await change({ maxQueue: 8 })).toMatchObject({ revision: 5 });
+    await a.state.putDeployment({ ...stored, unloaded: true }, 5);
+    expect(await codeOf(change({ maxQueue: 9 }))).toBe('DEPLOYMENT_INVALID');
+    feed.away = true;
+    expect(await codeOf(change({ maxQueue: 9 }))).toBe('STORE_UNREACHABLE');
     await close();
   });
 

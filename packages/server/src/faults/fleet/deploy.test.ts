@@ -1,4 +1,5 @@
 /** Changes of deployments in a fleet of processes whose chosen member is killed meanwhile. */
+import type { DeploymentSettingsPatch } from '@skein/api';
 import { mlp, writeModel } from '@skein/onnx';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { answerOf } from '../../testing/fleet.ts';
@@ -99,4 +100,32 @@ test('new settings, and a rollback, whose member is killed meanwhile are carried
       return { status, versions: targets.map((target) => target.version) };
     }, PATIENT)
     .toEqual({ status: 'ready', versions: ['2'] });
+}, 180_000);
+
+test('new settings whose only member is killed meanwhile, or was before, are stored, and the next one that loads the model has them', async () => {
+  const a = await fleet.start({ args: ['--model-memory', '1MiB'] });
+  const holder = await fleet.start();
+  await a.deploy('risk', mlp({ sizes: [4, 1024, 1024, 3], seed: 1 }), {
+    objective: { latencyMs: 30_000 },
+  });
+  await expect
+    .poll(async () => (await a.client.getDeployment({ name: 'risk' })).status, PATIENT)
+    .toBe('elsewhere');
+  const change = (settings: DeploymentSettingsPatch) =>
+    a.client.changeSettings({ name: 'risk', settings });
+  process.kill(holder.pid, 'SIGSTOP');
+  const changing = change({ maxQueue: 7, threads: 2, oversubscribe: true });
+  await a.client.getNode();
+  await holder.kill();
+  expect(await changing).toMatchObject({ status: 'elsewhere', settings: { maxQueue: 7 } });
+  // Nothing of the killed one is left to ask.
+  expect(await change({ maxQueue: 8 })).toMatchObject({ settings: { maxQueue: 8, threads: 2 } });
+  const next = await fleet.start();
+  await expect
+    .poll(async () => {
+      const { status, settings } = await next.client.getDeployment({ name: 'risk' });
+      return { status, maxQueue: settings.maxQueue, threads: settings.threads };
+    }, PATIENT)
+    .toEqual({ status: 'ready', maxQueue: 8, threads: 2 });
+  await expect.poll(() => answerOf(a, 'risk'), PATIENT).toBe('1');
 }, 180_000);
