@@ -9,6 +9,7 @@ import {
   PATIENT,
   type SlowFleet,
 } from '../../testing/slow-fleet.ts';
+import { replicaProcessesOf } from '../../testing/replica-processes.ts';
 import { slowModel } from '../../testing/slow-model.ts';
 
 let fleet: SlowFleet;
@@ -105,6 +106,42 @@ test('what is sent to a second member counts once for the limits of its key', as
       return second();
     }, PATIENT)
     .toBeGreaterThan(0);
+}, 180_000);
+
+test('what a node has begun and a second one answers counts once for the rate of its key, at the first', async () => {
+  const admin = `skein_${randomBytes(6).toString('hex')}_${randomBytes(32).toString('base64url')}`;
+  const hedges = ['--hedges', '100'];
+  const a = await fleet.start({ admin, args: hedges });
+  const b = await fleet.start({ admin });
+  await a.deploy('slow', slowModel(1), {
+    objective: { latencyMs: 120_000 },
+    replicas: { min: 1, max: 1 },
+    isolation: 'process',
+  });
+  await expect
+    .poll(async () => {
+      const { members } = await a.client.getFleet();
+      return members.filter(({ loaded }) => loaded.length > 0).length;
+    }, PATIENT)
+    .toBe(2);
+  // What is usual, of which a request to a stopped replica is late.
+  for (let i = 0; i < 100; i++) expect(await askSlow(a, admin)).toBe('answered');
+  // One request on each node, and the next one in hours.
+  const { secret } = await a.client.createKey({
+    label: 'l',
+    tenant: 't',
+    scopes: ['infer'],
+    ratePerSecond: 1e-4,
+  });
+  await expect.poll(() => askSlow(b, secret), PATIENT).toBe('answered');
+  expect(await askSlow(b, secret)).toBe('RATE_LIMITED');
+  const second = async (): Promise<number> => (await metricOf(a, HEDGES, admin))['second'] ?? 0;
+  const before = await second();
+  const [replica] = replicaProcessesOf(a.pid);
+  process.kill(replica!, 'SIGSTOP');
+  expect(await askSlow(a, secret)).toBe('answered');
+  expect(await second()).toBe(before + 1);
+  expect(await askSlow(a, secret)).toBe('RATE_LIMITED');
 }, 180_000);
 
 async function self({ client }: Parameters<typeof askSlow>[0]): Promise<string | undefined> {
