@@ -29,16 +29,22 @@ export const hedging = {
   share: 0.05,
   /** Hedges that are saved up while none is needed: a member that stands still has so many requests at once. */
   burst: 20,
-  /** Of the answer times that a request is compared with. The rarer, the less a hedge can still save. */
+  /** Of the recent answer times that a request is compared with. The rarer, the less a hedge can still save. */
   quantile: 0.95,
-  /** How far one answer moves the estimated quantile: it doubles in fifteen long answers. */
-  step: 0.05,
+  /** Of which the quantile is taken. Those of a cold start are forgotten after so many; with fewer, the quantile is rough. */
+  answers: 128,
   /** Below it, in milliseconds, the answer comes before a second copy would arrive: timers have one, probe and copy take one. */
   leastMs: 5,
 };
 
-/** Time after which a member that did not answer is asked again, in milliseconds: the first, and the longest. */
-export const CIRCUIT_MS = { first: 250, longest: 8_000 };
+/** When a member is left out that does not answer, in milliseconds. */
+export const CIRCUIT_MS = {
+  /** Until one that has not answered a probe counts as silent, however little time the request had: an event loop may stand still for as long. */
+  silence: 250,
+  /** Time after which it is asked again: the first, and the longest. */
+  first: 250,
+  longest: 8_000,
+};
 
 /** How far above the mean fill a member may be filled; a quarter moves few versions and still spreads (Mirrokni 2018). */
 export const PLACEMENT_SLACK = 0.25;

@@ -9,8 +9,8 @@
  */
 import { SkeinError } from '@skein/api';
 import type { Inference, InferenceAnswer, InferenceRequest, Instant } from '@skein/serving';
-import { createHedges } from '../hedging/hedges.ts';
-import type { Outcome, Peer } from '../link/peer.ts';
+import { createHedges, type HedgedOutcome } from '../hedging/hedges.ts';
+import type { Peer } from '../link/peer.ts';
 import type { LocalNode } from '../link/serve-peers.ts';
 import { asks, type Quote, successAfter } from '../routing/route.ts';
 import { type ForwardingCounters, newCounters } from './counters.ts';
@@ -110,15 +110,12 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
     throw new SkeinError(refusal.code, message, { retryAfterMs });
   }
 
-  /** A second copy: on this node where the first one is on another, if it would be in time here. */
+  /** @param first the member that has the first copy; undefined: this one. */
   async function second(
     request: InferenceRequest,
     deadline: Instant,
     first: string | undefined,
   ): Promise<InferenceAnswer | undefined> {
-    if (first !== undefined && local.predict(request).finishMs !== undefined) {
-      return local.infer(request);
-    }
     if (!mayAsk(request.deployment)) return undefined;
     const asked = new Set(first === undefined ? [] : [first]);
     return find({
@@ -160,12 +157,13 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
   async function settle(
     search: Search,
     member: string,
-    outcome: Outcome,
+    outcome: HedgedOutcome,
   ): Promise<InferenceAnswer | undefined> {
     const { request, deadline, isSecond } = search;
     if ('answer' in outcome) {
       note(request.deployment, true);
-      counters.forwards.answered++;
+      // The answer of a second copy may come too late: it is counted where it is taken.
+      if (!isSecond && outcome.isCounted !== true) counters.forwards.answered++;
       return outcome.answer;
     }
     if ('error' in outcome) {
@@ -179,7 +177,7 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
       others.noteRefusal(member, request, deadline, error);
       return undefined;
     }
-    counters.forwards.lost++;
+    if (outcome.isCounted !== true) counters.forwards.lost++;
     if (!outcome.sent) return undefined;
     if (isSecond || !mayRepeat(request)) throw lost(request, isSecond);
     counters.repeated++;
@@ -190,7 +188,7 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
   async function send(
     { request, deadline, isSecond }: Search,
     { member, finishMs }: Quote,
-  ): Promise<Outcome | undefined> {
+  ): Promise<HedgedOutcome | undefined> {
     const peer = others.peer(member);
     if (peer === undefined) return undefined;
     if (hedges !== undefined && !isSecond) {

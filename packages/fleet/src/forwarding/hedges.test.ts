@@ -41,7 +41,11 @@ describe('a request that its member does not answer in the time it has predicted
     c.behave = doubled;
     expect(numbers(await a.forwarding.inference.infer(request()))).toEqual([2, 4]);
     await expect.poll(() => isCancelled(b), PATIENT).toBe(true);
-    expect(a.forwarding.counters).toMatchObject({ hedges: { second: 1 }, duplicates: 0 });
+    expect(a.forwarding.counters).toMatchObject({
+      hedges: { second: 1 },
+      duplicates: 0,
+      forwards: { answered: 1 },
+    });
     expect([b.discarded, c.seen.length]).toEqual([0, 1]);
   });
 
@@ -56,7 +60,11 @@ describe('a request that its member does not answer in the time it has predicted
     expect(isCancelled(b)).toBe(false);
     first.answer();
     expect(numbers(await outcome)).toEqual([1, 2]);
-    expect(a.forwarding.counters).toMatchObject({ hedges: { first: 1 }, duplicates: 0 });
+    expect(a.forwarding.counters).toMatchObject({
+      hedges: { first: 1 },
+      duplicates: 0,
+      forwards: { answered: 1 },
+    });
     expect(c.discarded).toBe(0);
   });
 
@@ -95,7 +103,11 @@ describe('a request that its member does not answer in the time it has predicted
     a.behave = doubled;
     c.kill();
     expect(numbers(await outcome)).toEqual([2, 4]);
-    expect(a.forwarding.counters).toMatchObject({ hedges: { neither: 1 }, repeated: 1 });
+    expect(a.forwarding.counters).toMatchObject({
+      hedges: { neither: 1 },
+      repeated: 1,
+      forwards: { answered: 0, lost: 1 },
+    });
   });
 
   test('runs on the node that its caller called, if it would be in time there by then', async () => {
@@ -107,6 +119,8 @@ describe('a request that its member does not answer in the time it has predicted
     };
     expect(numbers(await a.forwarding.inference.infer(request()))).toEqual([2, 4]);
     expect([a.seen.length, c.seen.length]).toEqual([2, 0]);
+    const { hedges, forwards } = a.forwarding.counters;
+    expect([hedges.second, forwards.answered]).toEqual([1, 0]);
   });
 
   test('is cancelled on both members when its caller leaves', async () => {
@@ -177,7 +191,11 @@ describe('a request that its own node has accepted and does not answer as soon a
     second.answer();
     expect(numbers(await outcome)).toEqual([1, 2]);
     expect(cancellation.cancelled).toBe(false);
-    expect(a.forwarding.counters).toMatchObject({ hedges: { second: 1 }, duplicates: 0 });
+    expect(a.forwarding.counters).toMatchObject({
+      hedges: { second: 1 },
+      duplicates: 0,
+      forwards: { answered: 1 },
+    });
   });
 
   test('runs here alone if it starts here first', async () => {

@@ -56,11 +56,15 @@ test('the way to a member counts', async () => {
   near.outcome = far.outcome = () => ({ answer: ANSWER });
   await ask();
   expect([far.sent.length, near.sent.length]).toEqual([0, 1]);
+  // One that would answer at once, such as from a cache, is as far away.
+  far.quote = () => ({ finishMs: 0 });
+  await ask();
+  expect([far.sent.length, near.sent.length]).toEqual([0, 2]);
   // One that would be in time there is late here.
   near.quote = () => ({ finishMs: 60_000 });
   far.quote = () => ({ finishMs: 9950 });
   await ask({ deadline: performance.now() + 10_000 }).catch(() => {});
-  expect([far.sent.length, near.sent.length]).toEqual([0, 1]);
+  expect([far.sent.length, near.sent.length]).toEqual([0, 2]);
   // A way that is longer than the time is not gone.
   const { probes } = far;
   far.roundTripMs = 20_000;

@@ -133,8 +133,11 @@ export function followOthers(
           if (quote === undefined) probes.silent++;
           else if (quote.finishMs === undefined) probes.late++;
           else probes.in_time++;
-          const linkMs = peer?.roundTripMs ?? 0;
-          return { member, finishMs: quote?.finishMs && quote.finishMs + linkMs };
+          const finishMs = quote?.finishMs;
+          return {
+            member,
+            finishMs: finishMs === undefined ? undefined : finishMs + peer!.roundTripMs,
+          };
         }),
       );
       return takers(quotes, deadline - clock.now());

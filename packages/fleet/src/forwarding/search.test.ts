@@ -246,6 +246,28 @@ describe('a second copy of a request that takes long on the first of three membe
     expect(counters.forwards).toEqual({ answered: 1, refused: 0, failed: 0, lost: 0 });
   });
 
+  test.each(['first', 'second'] as const)(
+    'that runs beside the first one is one answer and one duplicate: the %s is sooner',
+    async (sooner) => {
+      const { first, second, outcome, answered, counters } = await sent();
+      first.start = () => Promise.resolve({ isEarlier: true });
+      second.start = () => Promise.resolve({ isEarlier: false });
+      const other = Promise.withResolvers<Outcome>();
+      second.outcome = () => other.promise;
+      await passes(10);
+      const [one, late] = sooner === 'first' ? [outcome, other] : [other, outcome];
+      one.resolve({ answer: ANSWER });
+      expect(await answered).toBe(ANSWER);
+      late.resolve({ answer: ANSWER });
+      await passes(1);
+      expect(counters).toMatchObject({
+        forwards: { answered: 1, refused: 0, failed: 0, lost: 0 },
+        hedges: { first: 0, second: 0, neither: 0, [sooner]: 1 },
+        duplicates: 1,
+      });
+    },
+  );
+
   test('cancels the first one when it starts, and not because its member cannot tell', async () => {
     const { first, second } = await sent();
     const started = Promise.withResolvers<{ isEarlier: boolean } | undefined>();

@@ -1,29 +1,51 @@
 import { expect, test } from 'vitest';
 import { lognormal, seededRandom } from '../simulation/random.ts';
 import { hedging } from '../tuning.ts';
-import { type AnswerTime, answerTimeAfter, hedgeAfterMs, maySpend, savedAfter } from './hedge.ts';
+import { hedgeAfterMs, maySpend, newAnswerTimes, savedAfter } from './hedge.ts';
 
-test('the estimate of the answer time settles where about a twentieth takes longer, and follows a change', () => {
+/** Answer times as given, the last one last. */
+function timesOf(...answers: readonly number[]) {
+  const times = newAnswerTimes();
+  for (const tookMs of answers) times.add(tookMs);
+  return times;
+}
+
+test('about a twentieth takes longer than a request waits, soon after each change of the answer times', () => {
   const random = seededRandom(5);
-  let estimate: AnswerTime | undefined;
+  const times = newAnswerTimes();
   for (const medianMs of [40, 400, 20]) {
     let longer = 0;
     for (let i = 0; i < 4000; i++) {
       const tookMs = medianMs * lognormal(random, 0.5);
-      if (i >= 2000 && tookMs > estimate!) longer++;
-      estimate = answerTimeAfter(estimate, tookMs);
+      if (i >= hedging.answers && tookMs > hedgeAfterMs(times, undefined)!) longer++;
+      times.add(tookMs);
     }
-    expect(longer / 2000).toBeGreaterThan(0.03);
-    expect(longer / 2000).toBeLessThan(0.07);
+    expect(longer / (4000 - hedging.answers)).toBeGreaterThan(0.04);
+    expect(longer / (4000 - hedging.answers)).toBeLessThan(0.07);
   }
+});
+
+test('the answers of a cold start are forgotten with the first ones after it', () => {
+  const times = newAnswerTimes();
+  for (let i = 0; i < 50; i++) times.add(2000);
+  for (let i = 0; i < hedging.answers; i++) times.add(10);
+  expect(hedgeAfterMs(times, undefined)).toBe(10);
+  // A single one is forgotten as soon as it is less than a twentieth of them.
+  const cold = timesOf(2000);
+  let needed = 0;
+  for (; hedgeAfterMs(cold, undefined)! > 10; needed++) cold.add(10);
+  expect(needed).toBe(Math.round(1 / (1 - hedging.quantile)) - 1);
 });
 
 test('a request waits for what its member predicted, and for what is usual there, before it is sent twice', () => {
   expect(hedgeAfterMs(undefined, undefined)).toBeUndefined();
-  expect(hedgeAfterMs(40, undefined)).toBe(40);
-  expect(hedgeAfterMs(40, 60)).toBe(60);
-  expect(hedgeAfterMs(40, 10)).toBe(40);
-  expect(hedgeAfterMs(0.2, 0.1)).toBe(hedging.leastMs);
+  expect(hedgeAfterMs(timesOf(), undefined)).toBeUndefined();
+  expect(hedgeAfterMs(undefined, 60)).toBe(60);
+  expect(hedgeAfterMs(timesOf(), 60)).toBe(60);
+  expect(hedgeAfterMs(timesOf(40), undefined)).toBe(40);
+  expect(hedgeAfterMs(timesOf(40), 60)).toBe(60);
+  expect(hedgeAfterMs(timesOf(40), 10)).toBe(40);
+  expect(hedgeAfterMs(timesOf(0.2), 0.1)).toBe(hedging.leastMs);
 });
 
 test('no more than the share is sent twice, and what was saved up', () => {

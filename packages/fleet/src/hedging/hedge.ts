@@ -9,33 +9,28 @@
  *
  * Follows the hedged and tied requests of The Tail at Scale (Dean & Barroso, CACM 2013).
  */
+import { createRecentValues, type RecentValues } from '@skein/api/recent-values';
 import { hedging } from '../tuning.ts';
 
-/** Recent answer times of one model at one member, in milliseconds: an estimate of their quantile. */
-export type AnswerTime = number;
-
-/**
- * The estimate after one more answer: up by a step for a longer time, down by a small part of it for a
- * shorter one, so that it rests where a share of `hedging.quantile` is shorter.
- */
-export function answerTimeAfter(estimate: AnswerTime | undefined, tookMs: number): AnswerTime {
-  if (estimate === undefined) return tookMs;
-  const { quantile, step } = hedging;
-  return estimate * (1 + step * (tookMs > estimate ? quantile : quantile - 1));
+/** Recent answer times of one model at one member, in milliseconds. */
+export function newAnswerTimes(): RecentValues {
+  return createRecentValues(hedging.answers);
 }
 
 /**
  * How long a member has for a request before it is sent to a second one, in milliseconds.
- * @param observed what its requests take there; absent: not known yet.
+ * @param times what its requests took there.
  * @param quotedMs what the member has predicted for this one; absent: it was not asked.
  * @returns undefined: nothing is known, and no hedge is sent.
  */
 export function hedgeAfterMs(
-  observed: AnswerTime | undefined,
+  times: Pick<RecentValues, 'count' | 'quantile'> | undefined,
   quotedMs: number | undefined,
 ): number | undefined {
-  if (observed === undefined && quotedMs === undefined) return undefined;
-  return Math.max(hedging.leastMs, observed ?? 0, quotedMs ?? 0);
+  const isKnown = times !== undefined && times.count > 0;
+  if (!isKnown && quotedMs === undefined) return undefined;
+  const usualMs = isKnown ? times.quantile(hedging.quantile) : 0;
+  return Math.max(hedging.leastMs, usualMs, quotedMs ?? 0);
 }
 
 /** Hedges that are saved up after one more request. @param share of the requests that may be sent twice. */

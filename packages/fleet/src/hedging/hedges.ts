@@ -4,6 +4,7 @@
  *
  *   this node or a member has accepted ─▶ late ─▶ two probes ─▶ second copy ─▶ the first answer of both
  */
+import type { RecentValues } from '@skein/api/recent-values';
 import {
   Cancellation,
   type Clock,
@@ -14,23 +15,24 @@ import {
 } from '@skein/serving';
 import type { ForwardingCounters } from '../forwarding/counters.ts';
 import type { Outcome, Peer } from '../link/peer.ts';
-import { type AnswerTime, answerTimeAfter, hedgeAfterMs, maySpend, savedAfter } from './hedge.ts';
+import type { LocalNode } from '../link/serve-peers.ts';
+import { hedgeAfterMs, maySpend, newAnswerTimes, savedAfter } from './hedge.ts';
 import { type Copy, firstAnswerOf, type TiedOutcome } from './tied.ts';
 import { Waiting, WaitingList } from './waiting.ts';
 
 export interface HedgesOptions {
   /** Share of the requests that may be sent twice. */
   readonly share: number;
-  readonly local: Pick<Inference, 'infer'>;
+  readonly local: Pick<Inference, 'infer'> & Pick<LocalNode, 'predict'>;
   readonly clock: Clock;
-  readonly counters: Pick<ForwardingCounters, 'hedges' | 'duplicates'>;
+  readonly counters: Pick<ForwardingCounters, 'forwards' | 'hedges' | 'duplicates'>;
   /** Whether running a request twice does no harm. */
   readonly mayRepeat: (request: InferenceRequest) => boolean;
   readonly deadlineOf: (request: InferenceRequest) => Instant;
   /** Whether other members hold what is asked for. */
   readonly isHeldElsewhere: (request: InferenceRequest) => boolean;
   /**
-   * Sends a second copy to a member that would be in time.
+   * Sends a second copy to another member that would be in time.
    * @param first the member that has the first one; undefined: this one.
    * @returns undefined: none takes it. @throws SkeinError as the member does.
    */
@@ -41,17 +43,20 @@ export interface HedgesOptions {
   ) => Promise<InferenceAnswer | undefined>;
 }
 
+/** What became of a request that a member was sent; `isCounted`: with its second copy, as that one's outcome. */
+export type HedgedOutcome = Outcome & { readonly isCounted?: true };
+
 export interface Hedges {
   /** As `infer` of this node. */
   here(request: InferenceRequest): Promise<InferenceAnswer>;
-  /** As `forward` of the peer. @param quotedMs what it has predicted. */
+  /** As `forward` of the peer, or the answer of another copy. @param quotedMs what it has predicted. */
   there(
     member: string,
     peer: Peer,
     request: InferenceRequest,
     deadline: Instant,
     quotedMs: number | undefined,
-  ): Promise<Outcome>;
+  ): Promise<HedgedOutcome>;
   close(): void;
 }
 
@@ -60,8 +65,8 @@ interface Known {
   /** Hedges that are saved up. */
   saved: number;
   /** Of this node, and of other members. */
-  ownTime: AnswerTime | undefined;
-  readonly times: WeakMap<Peer, AnswerTime>;
+  readonly ownTimes: RecentValues;
+  readonly times: WeakMap<Peer, RecentValues>;
   readonly waiting: WaitingList;
 }
 
@@ -76,11 +81,11 @@ export function createHedges(options: HedgesOptions): Hedges {
     if (found === undefined) {
       const known: Known = {
         saved: 0,
-        ownTime: undefined,
+        ownTimes: newAnswerTimes(),
         times: new WeakMap(),
         waiting: new WaitingList({
           now: () => clock.now(),
-          afterMs: () => hedgeAfterMs(known.ownTime, undefined),
+          afterMs: () => hedgeAfterMs(known.ownTimes, undefined),
           onLate: (late) => hedgeWhenDue(late, known),
         }),
       };
@@ -103,7 +108,10 @@ export function createHedges(options: HedgesOptions): Hedges {
     member: string | undefined,
   ): Promise<TiedOutcome> {
     let hasTaker = true;
-    const answer = options.second(request, deadline, member).then((found) => {
+    // On this node where the first copy is on another, if it would be in time here.
+    const isHere = member !== undefined && local.predict(request).finishMs !== undefined;
+    const sent = isHere ? local.infer(request) : options.second(request, deadline, member);
+    const answer = sent.then((found) => {
       if (found !== undefined) return found;
       hasTaker = false;
       throw NO_ANSWER;
@@ -112,6 +120,7 @@ export function createHedges(options: HedgesOptions): Hedges {
     const second = { progress: cancellation, end: () => cancellation.cancel(), answer };
     const outcome = await firstAnswerOf(first, second);
     counters.hedges[hasTaker ? outcome.by : 'no_taker']++;
+    if (outcome.by === 'second' && !isHere) counters.forwards.answered++;
     if (outcome.bothRan) counters.duplicates++;
     return outcome;
   }
@@ -128,7 +137,7 @@ export function createHedges(options: HedgesOptions): Hedges {
   }
 
   function noteOwn({ sentAt }: Waiting, known: Known): void {
-    known.ownTime = answerTimeAfter(known.ownTime, clock.now() - sentAt);
+    known.ownTimes.add(clock.now() - sentAt);
   }
 
   async function hedgeOwn(waiting: Waiting, known: Known): Promise<void> {
@@ -190,11 +199,11 @@ export function createHedges(options: HedgesOptions): Hedges {
           second.cancel();
         };
       }
-      const noteOther = (): void => {
-        known.times.set(peer, answerTimeAfter(known.times.get(peer), clock.now() - sentAt));
-      };
+      let times = known.times.get(peer);
+      if (times === undefined) known.times.set(peer, (times = newAnswerTimes()));
+      const noteOther = (): void => times.add(clock.now() - sentAt);
       const outcome = peer.forward({ ...request, cancellation: first }, deadline);
-      const afterMs = hedgeAfterMs(known.times.get(peer), quotedMs);
+      const afterMs = hedgeAfterMs(times, quotedMs);
       if ((await isOverIn(outcome, afterMs)) || !spends(known, request, deadline)) {
         if ('answer' in (await outcome)) noteOther();
         return outcome;
@@ -209,9 +218,13 @@ export function createHedges(options: HedgesOptions): Hedges {
       });
       const copy = { progress: first, end: () => first.cancel(), answer };
       const tied = await tie(copy, { ...request, cancellation: second }, deadline, member);
-      noteOther();
-      if (tied.by !== 'neither') return { answer: tied.answer };
-      return tied.wasEnded && caller?.cancelled !== true ? { lost: true, sent: true } : outcome;
+      if (tied.by !== 'neither') {
+        noteOther();
+        const { answer } = tied;
+        return tied.by === 'second' ? { answer, isCounted: true } : { answer };
+      }
+      if (!tied.wasEnded || caller?.cancelled === true) return outcome;
+      return { lost: true, sent: true, isCounted: true };
     },
 
     close() {

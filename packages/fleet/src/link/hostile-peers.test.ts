@@ -4,7 +4,8 @@ import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node
 import type { AddressInfo, Socket } from 'node:net';
 import { SkeinError } from '@skein/api';
 import { Cancellation, type InferenceAnswer, type InferenceRequest } from '@skein/serving';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { CIRCUIT_MS } from '../tuning.ts';
 import { acceptLink } from './accept-link.ts';
 import { encodeFrame, FrameReader } from './frame.ts';
 import { type AnswerMeta, PATHS } from './messages.ts';
@@ -31,6 +32,11 @@ async function member(serve: (session: ServerHttp2Session) => void): Promise<str
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   closers.push(() => server.close());
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Where the timers are those of the test, which a poll would move. */
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 const bytes = (meta: object): Buffer => Buffer.concat(encodeFrame(meta));
@@ -195,6 +201,61 @@ describe('a member that asks one with a fault', () => {
     const { peer } = await asked((stream) => stream.end(bytes({ finishMs })));
     expect(await peer.probe(request, 30_000)).toBeUndefined();
     expect(peer.isAsked(performance.now())).toBe(false);
+  });
+
+  test.each([
+    { what: 'answers soon after', isAsked: true },
+    { what: 'stays silent', isAsked: false },
+  ])('a member is left out after a hurried probe only if it $what: %o', async (given) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    closers.push(() => vi.useRealTimers());
+    let answers = true;
+    const { peer, streams } = await asked((stream) => {
+      if (answers) stream.end(bytes({ finishMs: 1 }));
+    });
+    const isAsked = (): boolean => peer.isAsked(performance.now());
+    expect(await peer.probe(request, 30_000)).toMatchObject({ finishMs: 1 });
+    answers = false;
+    const probed = peer.probe(request, 5);
+    await until(() => streams.length === 2);
+    await vi.advanceTimersByTimeAsync(5);
+    expect(await probed).toBeUndefined();
+    expect(isAsked()).toBe(true);
+    if (given.isAsked) {
+      streams[1]!.end(bytes({ finishMs: 1 }));
+      await until(() => vi.getTimerCount() === 0);
+    }
+    await vi.advanceTimersByTimeAsync(CIRCUIT_MS.silence - 6);
+    expect(isAsked()).toBe(true);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(isAsked()).toBe(given.isAsked);
+  });
+
+  test('a request without the time for a connection says nothing of a member that takes it later', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    closers.push(() => vi.useRealTimers());
+    const { peer } = await asked((stream) => stream.end(bytes({ finishMs: 1 })));
+    const [probed, forwarded] = [peer.probe(request, 5), peer.forward(request, -Infinity)];
+    await vi.advanceTimersByTimeAsync(5);
+    expect(await probed).toBeUndefined();
+    expect(await forwarded).toEqual({ lost: true, sent: false });
+    await until(() => vi.getTimerCount() === 0);
+    expect(peer.isAsked(performance.now())).toBe(true);
+    expect(await peer.probe(request, 30_000)).toMatchObject({ finishMs: 1 });
+  });
+
+  test('a member that takes no connections is left out by requests that did not wait for it', async () => {
+    const { peer } = await asked(() => {});
+    for (const close of closers.splice(0)) close();
+    const again = new Peer(peer.address, {
+      key: KEY,
+      clock: performance,
+      random: Math.random,
+      maxBytes: 1e8,
+      budget: bytesBudget(1e6),
+    });
+    expect(await again.forward(request, -Infinity)).toEqual({ lost: true, sent: false });
+    await expect.poll(() => again.isAsked(performance.now()), PATIENT).toBe(false);
   });
 
   test('a retry time that is no number is none, and an unknown code is a fault of the member', async () => {

@@ -18,6 +18,7 @@ import type {
 } from '@skein/serving';
 import { afterFailure, type Circuit, CLOSED, isAsked } from '../routing/circuit.ts';
 import { Refusals } from '../routing/refusals.ts';
+import { CIRCUIT_MS } from '../tuning.ts';
 import { Exchange } from './exchange.ts';
 import { encodeFrame, type Frame } from './frame.ts';
 import {
@@ -87,29 +88,46 @@ export class Peer {
 
   /** @returns undefined if it does not answer within the time. */
   async probe(request: InferenceRequest, timeoutMs: number): Promise<QuoteMeta | undefined> {
-    let exchange: Exchange<QuoteMeta> | undefined;
+    const late = Promise.withResolvers<undefined>();
+    const silent = Promise.withResolvers<undefined>();
     let isLate = false;
-    const { promise: late, resolve } = Promise.withResolvers<undefined>();
-    const timer = setTimeout(() => {
+    let timer = setTimeout(() => {
       isLate = true;
-      exchange?.cancel();
-      resolve(undefined);
+      late.resolve(undefined);
+      // That its caller has no more time says nothing of the member.
+      timer = setTimeout(silent.resolve, CIRCUIT_MS.silence - timeoutMs, undefined);
     }, timeoutMs);
+    const quote = this.#quote(request, silent.promise, () => isLate);
+    void quote.then(() => clearTimeout(timer));
+    return Promise.race([quote, late.promise]);
+  }
+
+  /** @param silent resolves when it should have answered. @returns undefined: it has not, or said nothing. */
+  async #quote(
+    request: InferenceRequest,
+    silent: Promise<undefined>,
+    isLate: () => boolean,
+  ): Promise<QuoteMeta | undefined> {
     try {
-      const session = this.#usable() ?? (await Promise.race([this.#open(), late]));
-      if (session === undefined || isLate) return this.#failed();
+      const session = this.#usable() ?? (await Promise.race([this.#open(), silent]));
+      if (session === undefined) return this.#failed();
+      if (isLate()) return undefined;
       const meta = probeMeta(request, this.#options.clock.now(), this.roundTripMs);
-      exchange = this.#exchange(session, PATHS.probe, encodeFrame(meta), request.tenant);
-      const frame = await exchange.next();
-      exchange.end();
+      const exchange = this.#exchange<QuoteMeta>(
+        session,
+        PATHS.probe,
+        encodeFrame(meta),
+        request.tenant,
+      );
+      const frame = await Promise.race([exchange.next(), silent]);
+      if (frame === undefined) exchange.cancel();
+      else exchange.end();
       const quote = frame && quoteOf(frame.meta);
       if (quote === undefined) return this.#failed();
       this.#circuit = CLOSED;
       return quote;
     } catch {
       return this.#failed();
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -127,6 +145,7 @@ export class Peer {
     let exchange: Exchange<AnswerMeta>;
     try {
       const session = this.#usable() ?? (await within(this.#open(), connectBy - clock.now()));
+      if (session === undefined) return { lost: true, sent: false };
       if (cancellation?.cancelled === true) return { error: cancelled(request) };
       const meta = requestMeta(request, clock.now(), this.roundTripMs);
       exchange = this.#exchange(
@@ -265,15 +284,20 @@ export class Peer {
         this.#session = session;
         return session;
       })
+      .catch((error: unknown) => {
+        // Those that wait for it may have given up before.
+        this.#failed();
+        throw error;
+      })
       .finally(() => (this.#opening = undefined));
     return this.#opening;
   }
 }
 
-/** @throws Error if it takes longer. */
-async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error('It takes too long.')), Math.max(0, timeoutMs));
+/** @returns undefined if it takes longer. */
+async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(resolve, Math.max(0, timeoutMs), undefined);
   try {
     return await Promise.race([promise, late]);
   } finally {

@@ -107,6 +107,14 @@ describe('circuit', () => {
     expect(pauses.at(-1)).toBe(CIRCUIT_MS.longest);
   });
 
+  test('counts requests that were lost together once', () => {
+    const open = afterFailure(CLOSED, 0, 1);
+    let circuit = open;
+    for (let i = 0; i < 10; i++) circuit = afterFailure(circuit, i, 1);
+    expect(circuit).toEqual(open);
+    expect(afterFailure(circuit, open.openUntil, 1).failures).toBe(2);
+  });
+
   test('nodes that lost a member together ask it again at different times', () => {
     const untils = [0, 0.5, 0.99].map((random) => afterFailure(CLOSED, 0, random).openUntil);
     expect(new Set(untils).size).toBe(3);

@@ -1,11 +1,5 @@
 /** The fleet's own policy in the words of the simulator, with the functions that a node uses. */
-import {
-  answerTimeAfter,
-  type AnswerTime,
-  hedgeAfterMs,
-  maySpend,
-  savedAfter,
-} from '../hedging/hedge.ts';
+import { hedgeAfterMs, maySpend, newAnswerTimes, savedAfter } from '../hedging/hedge.ts';
 import { afterFailure, type Circuit, CLOSED, isAsked } from '../routing/circuit.ts';
 import {
   asks,
@@ -15,7 +9,7 @@ import {
   successAfter,
   takers,
 } from '../routing/route.ts';
-import { hedging } from '../tuning.ts';
+import { CIRCUIT_MS, hedging } from '../tuning.ts';
 import { attempt, type Fleet, type RoutingPolicy } from './fleet.ts';
 import type { SimCopy, SimRequest } from './node.ts';
 
@@ -76,11 +70,14 @@ function askOthers(fleet: Fleet): AskOthers {
       let open = pick.length;
       for (const member of pick) {
         asked.add(member);
-        fleet.probe(request, entry, Number(member), probeTimeoutMs(leftMs), (finishMs) => {
+        const timeoutMs = probeTimeoutMs(leftMs);
+        fleet.probe(request, entry, Number(member), timeoutMs, (finishMs) => {
           const broken = circuits[entry]!;
           if (finishMs === undefined) {
-            const before = broken.get(member) ?? CLOSED;
-            broken.set(member, afterFailure(before, events.now, random()));
+            events.after(Math.max(0, CIRCUIT_MS.silence - timeoutMs), () => {
+              const before = broken.get(member) ?? CLOSED;
+              broken.set(member, afterFailure(before, events.now, random()));
+            });
           } else {
             broken.delete(member);
             quotes.push({ member, finishMs: finishMs <= leftMs ? finishMs : undefined });
@@ -110,7 +107,7 @@ function hedged(
   elsewhere: AskOthers,
 ): (request: SimRequest, entry: number) => Placed {
   const { events, nodes } = fleet;
-  const answerTimes = nodes.map((): AnswerTime | undefined => undefined);
+  const answerTimes = nodes.map(newAnswerTimes);
   const saved = nodes.map(() => 0);
   return (request, entry) => (first, quotedMs) => {
     saved[entry] = savedAfter(saved[entry]!, hedging.share);
@@ -130,9 +127,7 @@ function hedged(
         // Both copies are known by then.
         onStart: () => events.after(0, cancelOthers),
         onAnswer: () => {
-          if (node === entry) {
-            answerTimes[entry] = answerTimeAfter(answerTimes[entry], events.now - begunAt);
-          }
+          if (node === entry) answerTimes[entry]!.add(events.now - begunAt);
           cancelOthers();
         },
       });

@@ -7,8 +7,8 @@
  * forgets old requests; a slope that the times do not show is 0. The rest is what remains of each
  * time after its prefill, of which the quantiles are taken.
  */
+import { createRecentValues } from '@skein/api/recent-values';
 import { BELIEVED_SAMPLES, KEPT_SAMPLES } from '../tuning.ts';
-import { createRecentValues } from './recent-values.ts';
 
 /** Weight that older requests keep with each new one: some 200 count. */
 const DECAY = 0.995;
