@@ -1,5 +1,5 @@
 /** Memory of a process and of all that it started, in bytes; 0 when it has ended. */
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 
 /** Resident: cheap to ask for, but a page that is mapped twice counts twice. */
 export function memoryOf(pid: number): Promise<number> {
@@ -9,6 +9,17 @@ export function memoryOf(pid: number): Promise<number> {
 /** Proportional: a page that is mapped several times, as V8's built-in code is by each thread, counts once. */
 export function proportionalMemoryOf(pid: number): Promise<number> {
   return sumUnder(pid, 'smaps_rollup', /^Pss:\s+(\d+) kB/m);
+}
+
+/** The most that each of them has had, resident, since it began or since this was forgotten. */
+export function peakMemoryOf(pid: number): Promise<number> {
+  return sumUnder(pid, 'status', /^VmHWM:\s+(\d+) kB/m);
+}
+
+export async function forgetPeakMemoryOf(pid: number): Promise<void> {
+  const pids = await processesUnder(pid);
+  // proc_pid_clear_refs(5): the value 5 sets the peak to what there is now.
+  await Promise.all(pids.map((each) => writeFile(`/proc/${each}/clear_refs`, '5')));
 }
 
 async function sumUnder(pid: number, file: string, kib: RegExp): Promise<number> {

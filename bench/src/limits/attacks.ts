@@ -66,23 +66,17 @@ async function underAttack(
   const canary = startCanary();
   await sleep(SETTLE_MS);
   const idle = await node.memory();
+  await node.peakMemory();
   await node.reading();
   const until = AbortSignal.timeout(lastsMs);
   const attacking = attack.run(node.target, until);
-  let peak = idle;
   let canaryMs = 0;
-  const sampling = (async () => {
-    while (!until.aborted) {
-      peak = Math.max(peak, await node.memory());
-      await sleep(SAMPLE_MS);
-    }
-  })();
   while (!until.aborted) {
     canaryMs = Math.max(canaryMs, await waitOf(canary, node));
     await sleep(SAMPLE_MS);
   }
-  await sampling;
   await canary.stop();
+  const peak = await node.peakMemory();
   await Promise.race([attacking, sleep(END_MS)]);
   const { blockedMs } = await node.reading();
   if (!(await node.alive())) throw new Error(`The node did not survive "${attack.name}".`);

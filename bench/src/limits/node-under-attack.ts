@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClient, type Client } from '@skein/api';
 import { freePort } from '../harness/free-port.ts';
-import { memoryOf } from '../harness/memory.ts';
+import { forgetPeakMemoryOf, memoryOf, peakMemoryOf } from '../harness/memory.ts';
 import { launch } from '../harness/process.ts';
 import type { Target } from './attack.ts';
 import type { CanaryRequest } from './canary.ts';
@@ -21,6 +21,11 @@ export interface NodeUnderAttack {
   alive(): Promise<boolean>;
   /** Memory of the process and of those that it started, in bytes. */
   memory(): Promise<number>;
+  /**
+   * The most that they have had since the last call, in bytes, as the kernel counts it: an attack keeps its own
+   * process too busy to look at every moment.
+   */
+  peakMemory(): Promise<number>;
   /** In a fleet: a request that another member answers. */
   readonly forwarded?: CanaryRequest;
   /** How long its main thread was blocked since the last reading. */
@@ -83,6 +88,11 @@ export async function startNodeUnderAttack(
     client,
     alive: async () => (await memoryOf(node.pid)) > 0,
     memory: () => memoryOf(node.pid),
+    async peakMemory() {
+      const peak = await peakMemoryOf(node.pid);
+      await forgetPeakMemoryOf(node.pid);
+      return peak;
+    },
     reading: async () => (await (await fetch(probe)).json()) as LoopReading,
     stop: () => node.stop(),
   };
