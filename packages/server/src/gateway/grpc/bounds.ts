@@ -177,6 +177,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     const tenant = caller?.tenant ?? '';
     const maxBytes = rule.tensors ? maxBodyBytes : maxControlBytes;
     const hold = (caller === undefined ? keylessBodies : bodies).hold(tenant);
+    const stranger = caller === undefined ? connections.of(call.stream) : undefined;
     const reader = new MessageReader(maxBytes);
     /** Messages that have arrived and are not passed on yet, in order. */
     const unread: Size[] = [];
@@ -222,6 +223,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     let messages: Buffer[] = [];
     call.decoder = { write: () => messages };
     call.handleDataFrame = (bytes) => {
+      connections.count(stranger);
       if (over) return;
       try {
         hold.take(bytes.length);

@@ -1,14 +1,16 @@
 import { constants, createServer, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
-import { TurnTime } from '@skein/http';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { rawCall, rawSession } from '../testing/raw-grpc.ts';
-import { paceStreams } from './paced-streams.ts';
+import { PacedStrangers, refuseStream } from './paced-strangers.ts';
 
 const PATIENT = { timeout: 30_000 };
 
-/** A server on whose clock a turn has the time of three calls. */
-async function serving(isKnown: (stream: ServerHttp2Stream) => boolean) {
+/** A server on whose clock a turn has the time of three calls, or of three connections. */
+async function serving(
+  isKnown: (stream: ServerHttp2Stream) => boolean,
+  { countsReads = false, pacesConnections = false } = {},
+) {
   const served: string[] = [];
   /** Calls by the turn of the event loop in which they were served. */
   const turns = [0];
@@ -20,7 +22,20 @@ async function serving(isKnown: (stream: ServerHttp2Stream) => boolean) {
     now += 4;
     stream.respond({ ':status': 200 }, { endStream: true });
   });
-  paceStreams(server, isKnown, new TurnTime({ now: () => now }));
+  const strangers = new PacedStrangers(() => now);
+  const strangerOf = (stream: ServerHttp2Stream) =>
+    isKnown(stream) ? undefined : stream.session!.socket;
+  strangers.pace<ServerHttp2Stream>(server, 'stream', strangerOf, refuseStream);
+  if (countsReads) server.prependListener('connection', (socket) => strangers.add(socket));
+  if (pacesConnections) {
+    server.on('connection', () => {
+      turns[turns.length - 1]!++;
+      served.push('connection');
+      now += 4;
+    });
+    const itself = (socket: Socket): Socket => socket;
+    strangers.pace<Socket>(server, 'connection', itself, (socket) => void socket.destroy());
+  }
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   let timer: NodeJS.Immediate;
   const next = (): void => {
@@ -32,7 +47,8 @@ async function serving(isKnown: (stream: ServerHttp2Stream) => boolean) {
     clearImmediate(timer);
     server.close();
   });
-  return { port: (server.address() as AddressInfo).port, served, most: () => Math.max(...turns) };
+  const { port } = server.address() as AddressInfo;
+  return { server, port, served, most: () => Math.max(...turns) };
 }
 
 const paths = Array.from({ length: 90 }, (_, index) => `/${index}`);
@@ -79,4 +95,31 @@ test('calls on a connection that carried a key do not wait', async () => {
   await Promise.all(calls.map(({ closed }) => closed));
   expect(served).toEqual(paths);
   expect(most()).toBeGreaterThan(6);
+});
+
+test('connections of strangers are not read while calls wait, and none is refused', async () => {
+  const { port, served, most } = await serving(() => false, { countsReads: true });
+  const sessions = Array.from({ length: 12 }, () => rawSession(port));
+  const calls = sessions.flatMap((session) => paths.map((path) => rawCall(session, path)));
+  for (const { stream } of calls) stream.resume().end();
+  await Promise.all(calls.map(({ closed }) => closed));
+  expect(served).toHaveLength(sessions.length * paths.length);
+  expect(most()).toBeLessThanOrEqual(6);
+});
+
+test('connections that another server hands over in one turn wait for one that has time', async () => {
+  const { server, served, most } = await serving(() => false, { pacesConnections: true });
+  const accepted: Socket[] = [];
+  const other = createTcpServer((socket) => accepted.push(socket));
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const { port } = other.address() as AddressInfo;
+  const sockets = paths.map(() => connect(port, '127.0.0.1').on('error', () => {}));
+  onTestFinished(() => {
+    for (const socket of [...sockets, ...accepted]) socket.destroy();
+    other.close();
+  });
+  await expect.poll(() => accepted.length, PATIENT).toBe(paths.length);
+  for (const socket of accepted) server.emit('connection', socket);
+  await expect.poll(() => served.length, PATIENT).toBe(paths.length);
+  expect(most()).toBeLessThanOrEqual(6);
 });
