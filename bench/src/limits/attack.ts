@@ -17,13 +17,17 @@ export interface AttackedFleet {
   readonly deployment: string;
 }
 
+export type KeyScope = 'infer' | 'jobs' | 'admin';
+
 export interface Attack {
   /** As the table shows it. */
   readonly name: string;
   /** Whether the node is a member of a fleet of three. */
   readonly inFleet?: true;
-  /** Whether it is by a member with the key of the fleet: what it may take is the budget of bodies. */
+  /** Whether it is by a member with the key of the fleet, or by a caller with a key: it may take the budget of bodies. */
   readonly hasKey?: true;
+  /** Of the caller's key; absent: it has none. */
+  readonly scope?: KeyScope;
   /**
    * Attacks until the signal; resolves when all connections are closed. No response of the node is
    * an error.

@@ -1,6 +1,6 @@
 /**
- * `node bench/src/limits/attacks.ts [PATTERN] [SECONDS]`: the memory of a node over idle during attacks without a
- * key, each against a node of its own, and the latency of a canary meanwhile.
+ * `node bench/src/limits/attacks.ts [PATTERN] [SECONDS]`: the memory of a node over idle during attacks, each against a
+ * node of its own, its longest block, the latency of a canary meanwhile, and how long the node then takes to end.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,9 @@ import { fleetAttacks } from './fleet-attacks.ts';
 import { startFleetUnderAttack } from './fleet-under-attack.ts';
 import { grpcAttacks } from './grpc-attacks.ts';
 import { httpAttacks } from './http-attacks.ts';
+import { deployEchoes } from './grpc-requests.ts';
+import { keyedAttacks } from './keyed-attacks.ts';
+import { ECHOES } from './costly-bodies.ts';
 import { startNodeUnderAttack, type NodeUnderAttack } from './node-under-attack.ts';
 
 /** One row of the table: attacks of every face. The HTTP port answers gRPC too. */
@@ -26,6 +29,7 @@ export const ATTACKS: readonly Attack[] = [
   ...httpAttacks,
   ...federationAttacks,
   ...fleetAttacks,
+  ...keyedAttacks,
 ];
 
 const SAMPLE_MS = 100;
@@ -40,6 +44,8 @@ interface AttackReading {
   /** The longest block of its main thread, in milliseconds of the processor. */
   readonly blockedMs: number;
   readonly canaryMs: number;
+  /** From SIGTERM, while what the attack has left may still run, to its end. */
+  readonly endMs: number;
 }
 
 /** @param folder the data of the node are made in it. */
@@ -52,7 +58,10 @@ export async function measureAttack(
   const own = await mkdtemp(join(folder, 'node-'));
   const node = await (attack.inFleet ? startFleetUnderAttack(own) : startNodeUnderAttack(own));
   try {
-    return await underAttack(node, attack, lastsMs);
+    const reading = await underAttack(node, attack, lastsMs);
+    const begun = performance.now();
+    await node.stop();
+    return { ...reading, endMs: performance.now() - begun };
   } finally {
     await node.stop();
   }
@@ -62,14 +71,15 @@ async function underAttack(
   node: NodeUnderAttack,
   attack: Attack,
   lastsMs: number,
-): Promise<AttackReading> {
+): Promise<Omit<AttackReading, 'endMs'>> {
+  const target = await targetOf(node, attack);
   const canary = startCanary();
   await sleep(SETTLE_MS);
   const idle = await node.memory();
   await node.peakMemory();
   await node.reading();
   const until = AbortSignal.timeout(lastsMs);
-  const attacking = attack.run(node.target, until);
+  const attacking = attack.run(target, until);
   let canaryMs = 0;
   while (!until.aborted) {
     canaryMs = Math.max(canaryMs, await waitOf(canary, node));
@@ -81,6 +91,17 @@ async function underAttack(
   const { blockedMs } = await node.reading();
   if (!(await node.alive())) throw new Error(`The node did not survive "${attack.name}".`);
   return { overIdleMib: (peak - idle) / MIB, blockedMs, canaryMs };
+}
+
+/** With a key of the attacker's scope, and deployments that it can call. */
+async function targetOf(node: NodeUnderAttack, { scope }: Attack): Promise<Target> {
+  if (scope === undefined) return node.target;
+  if (scope === 'infer') {
+    await deployEchoes(node);
+    await deployEchoes(node, ECHOES);
+  }
+  const { secret } = await node.client.createKey({ label: 'attacker', scopes: [scope] });
+  return { ...node.target, key: secret };
 }
 
 /**
@@ -99,12 +120,12 @@ if (import.meta.main) {
   const folder = await mkdtemp(join(tmpdir(), 'skein-attacks-'));
   for (const attack of ATTACKS.filter(({ name }) => new RegExp(pattern).test(name))) {
     const reading = await measureAttack(attack, folder, 1000 * Number(seconds));
-    const { overIdleMib, blockedMs, canaryMs } = reading;
-    const [mib, block, ms] = [overIdleMib, blockedMs, canaryMs].map((value) =>
+    const { overIdleMib, blockedMs, canaryMs, endMs } = reading;
+    const [mib, block, ms, end] = [overIdleMib, blockedMs, canaryMs, endMs].map((value) =>
       value.toFixed(0).padStart(6),
     );
     console.log(
-      `${attack.name.padEnd(60)} ${mib} MiB over idle, block ${block} ms, canary ${ms} ms`,
+      `${attack.name.padEnd(60)} ${mib} MiB over idle, block ${block} ms, canary ${ms} ms, end ${end} ms`,
     );
   }
   await rm(folder, { recursive: true, force: true });

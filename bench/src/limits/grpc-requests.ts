@@ -31,7 +31,7 @@ export interface RequestReading {
   readonly blockedMs: number;
 }
 
-const HOSTILE: readonly HostileRequest[] = [
+export const HOSTILE_MESSAGES: readonly HostileRequest[] = [
   { name: 'raw floats', message: () => infer('echo', SIZE / 4, { raw: Buffer.alloc(SIZE) }) },
   { name: 'raw bools', message: () => infer('bools', SIZE, { raw: Buffer.alloc(SIZE, 1) }) },
   {
@@ -109,9 +109,9 @@ export async function measureGrpcRequests(
   node: NodeUnderAttack,
   progress: (line: string) => void,
 ): Promise<RequestReading[]> {
-  for (const [name, type] of Object.entries(MODELS)) await deploy(node, name, type);
+  await deployEchoes(node, MODELS);
   const readings: RequestReading[] = [];
-  for (const { name, message, gzip = false } of HOSTILE) {
+  for (const { name, message, gzip = false } of HOSTILE_MESSAGES) {
     const bytes = message();
     const body = gzip ? frame(gzipSync(bytes, { level: 1 }), true) : frame(bytes);
     const session = openSession(node.target, 2 ** 20);
@@ -128,6 +128,14 @@ export async function measureGrpcRequests(
     readings.push({ name: `gRPC, with a key: ${name}`, blockedMs });
   }
   return readings;
+}
+
+/** @param types of the elements of each, which gives back its input. */
+export async function deployEchoes(
+  node: NodeUnderAttack,
+  types: Readonly<Record<string, ElementType>> = MODELS,
+): Promise<void> {
+  for (const [name, type] of Object.entries(types)) await deploy(node, name, type);
 }
 
 async function deploy(node: NodeUnderAttack, name: string, type: ElementType): Promise<void> {
