@@ -100,7 +100,7 @@ export function createManagement(options: ManagementOptions): Routes {
   };
   return createRoutes<NodeCallers, typeof ENDPOINTS>(ENDPOINTS, handlers, {
     access,
-    pages: async (path) => pages.find(path) ?? serveConsole(path) ?? joinPage(path),
+    pages: async (path) => (await pages.find(path)) ?? serveConsole(path) ?? joinPage(path),
     record: (operation, run) => {
       const { id: action, remote, caller } = operation;
       return audit({ actor: caller.actor, action, remote, subject: subjectOf(operation) }, run);

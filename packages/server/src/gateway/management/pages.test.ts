@@ -1,6 +1,7 @@
-import { createOpenApiDocument, ENDPOINTS, ERRORS } from '@skein/api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createOpenApiDocument, ENDPOINTS, ERRORS, type NodeView } from '@skein/api';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { html, prose } from './html.ts';
+import { createPages } from './pages.ts';
 import { startManagement, type TestNode } from './testing/start-management.ts';
 
 let node: TestNode;
@@ -36,6 +37,27 @@ describe('/docs', () => {
     expect(links.length).toBeGreaterThan(100);
     expect(links.filter((link) => !ids.has(link))).toEqual([]);
   });
+});
+
+describe('a page', () => {
+  it.each(['/docs', '/openapi.json'])(
+    'is written once, beside the event loop: %s',
+    async (path) => {
+      const pages = createPages(() => ({ version: '1.2.3', ports: { http: 4700 } }) as NodeView);
+      let turns = 0;
+      const count = (): void => {
+        turns++;
+        timer = setImmediate(count);
+      };
+      let timer = setImmediate(count);
+      onTestFinished(() => clearImmediate(timer));
+      const [first, second] = await Promise.all([pages.find(path), pages.find(path)]);
+      // Written on the event loop, it would be there before the next turn.
+      expect(turns).toBeGreaterThan(10);
+      expect(first!.body.toString()).toContain('1.2.3');
+      expect(second).toBe(first);
+    },
+  );
 });
 
 describe('html', () => {

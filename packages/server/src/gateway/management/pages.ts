@@ -1,27 +1,34 @@
 /** The pages that describe the API: `/openapi.json` for programs, `/docs` for readers. */
 import { createHash } from 'node:crypto';
-import { createOpenApiDocument, type NodeView } from '@skein/api';
+import type { NodeView } from '@skein/api';
+import { type StartedThread, startThread, withWorker } from '@skein/calls';
 import { docsStyle } from '@skein/console';
 import type { Page } from '@skein/http';
-import { renderDocsPage } from './docs-page.ts';
+import type { PagesCalls } from './pages-worker.ts';
+
+const WORKER_ENTRY = new URL('./pages-worker.ts', import.meta.url);
 
 export interface Pages {
-  find(path: string): Page | undefined;
+  /** @returns undefined at once when there is none. */
+  find(path: string): Promise<Page> | undefined;
 }
 
-/** Pages are rendered on the first request and cached. */
+type Call = StartedThread<PagesCalls>['call'];
+
+/** Pages are written on the first request, beside the event loop, and cached. */
 export function createPages(nodeInfo: () => NodeView): Pages {
-  const rendered = new Map<string, Page>();
-  const renderers: Readonly<Record<string, () => Page>> = {
-    '/openapi.json': () => ({
+  const written = new Map<string, Promise<Page>>();
+  const writers: Readonly<Record<string, (call: Call) => Promise<Page>>> = {
+    '/openapi.json': async (call) => ({
       type: 'application/json',
-      body: Buffer.from(JSON.stringify(createOpenApiDocument(nodeInfo().version))),
+      body: Buffer.from(await call('openApi', nodeInfo().version)),
       // A page of any origin may read the description.
       headers: ['Access-Control-Allow-Origin', '*'],
     }),
-    '/docs': () => {
+    '/docs': async (call) => {
       const { version, ports } = nodeInfo();
-      const body = renderDocsPage(version, `http://127.0.0.1:${ports.http}`, docsStyle());
+      const origin = `http://127.0.0.1:${ports.http}`;
+      const body = await call('docs', { version, origin, styles: docsStyle() });
       const style = /<style>([\s\S]*?)<\/style>/.exec(body)?.[1] ?? '';
       const hash = createHash('sha256').update(style).digest('base64');
       return {
@@ -38,12 +45,20 @@ export function createPages(nodeInfo: () => NodeView): Pages {
       };
     },
   };
+
+  function write(path: string): Promise<Page> {
+    const thread = startThread<PagesCalls>(WORKER_ENTRY, { name: 'skein-pages' });
+    const page = withWorker(thread, ({ call }) => writers[path]!(call));
+    // The next request tries again.
+    page.catch(() => written.delete(path));
+    return page;
+  }
+
   return {
     find(path) {
-      const known = rendered.get(path);
-      if (known !== undefined || !Object.hasOwn(renderers, path)) return known;
-      const page = renderers[path]?.();
-      if (page !== undefined) rendered.set(path, page);
+      if (!Object.hasOwn(writers, path)) return undefined;
+      const page = written.get(path) ?? write(path);
+      written.set(path, page);
       return page;
     },
   };
