@@ -29,6 +29,7 @@ export interface ImagePart {
   readonly type: 'image';
   /** An `https:` address, or a `data:` URL with the bytes in base64. */
   readonly url: string;
+  /** Those of the image itself are `detail`, and others under `image_url`. */
   readonly extra?: Extra | undefined;
 }
 
@@ -46,7 +47,10 @@ export interface ToolCall {
   readonly name: string;
   /** JSON text, as the model wrote it. */
   readonly arguments: string;
-  /** Such as `extra_content.google.thought_signature`, without which Gemini refuses the next turn. */
+  /**
+   * Such as `extra_content.google.thought_signature`, without which Gemini refuses the next turn.
+   * Those of the function itself under `function`.
+   */
   readonly extra?: Extra | undefined;
 }
 
@@ -71,6 +75,7 @@ export interface Tool {
   /** JSON Schema of its arguments. */
   readonly parameters?: Extra | undefined;
   readonly strict?: boolean | undefined;
+  /** Those of the function itself under `function`. */
   readonly extra?: Extra | undefined;
 }
 
@@ -161,7 +166,10 @@ export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter';
 
 /** `choice` is the index of the answer, of several. Absent: 0. */
 export type GenerateEvent =
-  /** At most one, first: what the provider calls the answer and the model. */
+  /**
+   * First: what the provider calls the answer and the model. Again where later fields of the whole
+   * answer are new: then with `extra` alone.
+   */
   | {
       readonly type: 'start';
       readonly id?: string | undefined;
@@ -204,6 +212,8 @@ export type GenerateEvent =
       readonly reason: FinishReason;
       readonly choice?: number;
       readonly extra?: Extra;
+      /** Beside the message: `content_filter_results`, `stop_reason` … */
+      readonly choiceExtra?: Extra;
     };
 
 /** Bounds of one call to a provider. */

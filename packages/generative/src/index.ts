@@ -63,5 +63,5 @@ export { isPointer, referredIn } from './schema-reference.ts';
 export { usdText } from './money/price.ts';
 export { createRedactionCounts, type RedactionCounts } from './redaction/counts.ts';
 export { redacting } from './redaction/redacting-gateway.ts';
-export { camelCased } from './wire/google-fields.ts';
+export { camelCased, googleContent } from './wire/google-fields.ts';
 export { faultOf, upstreamError } from './wire/upstream-error.ts';

@@ -1,4 +1,4 @@
-/** Which answers may be repeated, and what makes two requests the same: everything but whether the answer is streamed. */
+/** Which answers may be repeated, and what makes two requests the same: everything but how the answer is sent. */
 import { createHash } from 'node:crypto';
 import type { GenerateEvent, GenerateRequest } from '../contract.ts';
 
@@ -24,9 +24,10 @@ export function isRepeatable(
 
 /** Answers are never shared between tenants: that one was asked before is a secret too. */
 export function requestKey(request: GenerateRequest, tenant: string): string {
-  const { stream: _, ...rest } = request;
+  // Neither changes an answer.
+  const { stream: _, extra: { prompt_cache_key: __, ...extra } = {}, ...rest } = request;
   return createHash('sha256')
-    .update(stableJson([tenant, rest]))
+    .update(stableJson([tenant, rest, extra]))
     .digest('base64');
 }
 

@@ -15,7 +15,7 @@ import { asObject, type Json } from '../wire/json.ts';
 
 /** Of a request. OpenAI's, and what vLLM, llama.cpp and Ollama take to sample. */
 const REQUEST: ReadonlySet<string> = new Set(
-  `user metadata store safety_identifier prompt_cache_retention verbosity logit_bias suffix functions
+  `user prompt_cache_key metadata store safety_identifier prompt_cache_retention verbosity logit_bias suffix functions
   function_call extra_body
   min_tokens ignore_eos skip_special_tokens spaces_between_special_tokens stop_token_ids bad_words
   include_stop_str_in_output add_generation_prompt continue_final_message chat_template_kwargs
@@ -62,13 +62,22 @@ export function checkBoundedRequest({ extra, messages, tools = [] }: GenerateReq
   const config = camelCased(asObject(google['generationConfig']) ?? {});
   check('extra_body.google.generationConfig.', config, GOOGLE_CONFIG);
   for (const message of messages) {
-    check('messages[].', message.extra, NESTED);
-    for (const call of message.toolCalls ?? []) check('tool_calls[].', call.extra, NESTED);
+    checkNested('messages[].', message.extra);
+    for (const call of message.toolCalls ?? []) checkNested('tool_calls[].', call.extra);
     for (const part of message.content) {
-      if (part.type !== 'other') check('content[].', part.extra, NESTED);
+      if (part.type !== 'other') checkNested('content[].', part.extra);
     }
   }
-  for (const tool of tools) check('tools[].', tool.extra, NESTED);
+  for (const tool of tools) checkNested('tools[].', tool.extra);
+}
+
+/** Of a function and of an image, those within are under its name. */
+function checkNested(place: string, extra: Extra | undefined): void {
+  if (extra === undefined) return;
+  const { function: called, image_url: image, ...own } = extra;
+  check(place, own, NESTED);
+  check(`${place}function.`, asObject(called), NESTED);
+  check(`${place}image_url.`, asObject(image), NESTED);
 }
 
 /** @throws FieldError. */

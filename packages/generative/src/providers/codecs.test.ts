@@ -183,6 +183,8 @@ describe('Gemini’s form', () => {
     ['MAX_TOKENS', 'length'],
     ['SAFETY', 'content_filter'],
     ['PROHIBITED_CONTENT', 'content_filter'],
+    ['IMAGE_PROHIBITED_CONTENT', 'content_filter'],
+    ['MODEL_ARMOR', 'content_filter'],
   ])('finishes with %s as %s', (finishReason, reason) => {
     expect(createGemini('p').decode({ candidates: [{ finishReason }] })[1]).toMatchObject({
       reason,
@@ -190,10 +192,11 @@ describe('Gemini’s form', () => {
   });
 
   it('fails for a call that cannot be read and a blocked prompt', () => {
-    const malformed = { candidates: [{ finishReason: 'MALFORMED_FUNCTION_CALL' }] };
-    expect(() => createGemini('p').decode(malformed)).toThrow(
-      expect.objectContaining({ code: 'UPSTREAM_FAILED' }),
-    );
+    for (const finishReason of ['MALFORMED_FUNCTION_CALL', 'MISSING_THOUGHT_SIGNATURE', 'OTHER']) {
+      expect(() => createGemini('p').decode({ candidates: [{ finishReason }] })).toThrow(
+        expect.objectContaining({ code: 'UPSTREAM_FAILED' }),
+      );
+    }
     expect(() => createGemini('p').decode({ promptFeedback: { blockReason: 'SAFETY' } })).toThrow(
       expect.objectContaining({ code: 'CONTENT_FILTERED' }),
     );

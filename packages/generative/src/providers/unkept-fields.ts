@@ -16,7 +16,9 @@ export interface Support {
 }
 
 const HINTS: ReadonlySet<string> = new Set(
-  'user metadata safety_identifier service_tier prediction prompt_cache_retention'.split(' '),
+  'user prompt_cache_key metadata safety_identifier service_tier prediction prompt_cache_retention'.split(
+    ' ',
+  ),
 );
 const GOOGLE_HINTS: ReadonlySet<string> = new Set(['safetySettings', 'labels', 'thinkingConfig']);
 const GOOGLE_CONFIG_HINTS: ReadonlySet<string> = new Set(['thinkingConfig', 'mediaResolution']);

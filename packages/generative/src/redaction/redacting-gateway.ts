@@ -220,8 +220,14 @@ async function* redactedEvents(
 
   for await (const event of events) {
     if (event.type === 'logprobs') continue;
-    if (event.type === 'finish') yield* ended(event.choice ?? 0);
-    if (event.type !== 'text' && event.type !== 'reasoning' && event.type !== 'tool-call') {
+    if (event.type === 'finish') {
+      yield* ended(event.choice ?? 0);
+      const { extra: choiceExtra } = extraOf(event.choiceExtra, replace);
+      const beside = choiceExtra === undefined ? {} : { choiceExtra };
+      yield { ...event, ...extraOf(event.extra, replace), ...beside };
+      continue;
+    }
+    if (event.type === 'start' || event.type === 'usage') {
       yield { ...event, ...extraOf(event.extra, replace) };
       continue;
     }

@@ -7,6 +7,11 @@ export function googleFields(extra: Extra | undefined): Json {
   return camelCased(asObject(asObject(extra?.['extra_body'])?.['google']) ?? {});
 }
 
+/** Those of `extra_content.google`. */
+export function googleContent(extra: Extra | undefined): Json {
+  return asObject(asObject(extra?.['extra_content'])?.['google']) ?? {};
+}
+
 /** Gemini reads names as `camelCase` and as `snake_case`; here they have one form. */
 export function camelCased(value: Json): Json {
   return Object.fromEntries(

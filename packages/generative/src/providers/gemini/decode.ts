@@ -16,15 +16,43 @@ const REASONS: Readonly<Record<string, FinishReason>> = {
   SPII: 'content_filter',
   LANGUAGE: 'content_filter',
   IMAGE_SAFETY: 'content_filter',
+  IMAGE_PROHIBITED_CONTENT: 'content_filter',
+  IMAGE_RECITATION: 'content_filter',
+  MODEL_ARMOR: 'content_filter',
+  ESCALATION: 'content_filter',
 };
-/** The model wrote no call that can be read: another try may do better. */
-const FAILED: ReadonlySet<string> = new Set(['MALFORMED_FUNCTION_CALL', 'UNEXPECTED_TOOL_CALL']);
+/** No whole answer, such as a call that cannot be read: another try, or another provider, may do better. */
+const FAILED: ReadonlySet<string> = new Set([
+  'MALFORMED_FUNCTION_CALL',
+  'UNEXPECTED_TOOL_CALL',
+  'TOO_MANY_TOOL_CALLS',
+  'MISSING_THOUGHT_SIGNATURE',
+  'MALFORMED_RESPONSE',
+  'NO_IMAGE',
+  'IMAGE_OTHER',
+  'OTHER',
+]);
 
 const PART_FIELDS: ReadonlySet<string> = new Set([
   'text',
   'thought',
   'thoughtSignature',
   'functionCall',
+]);
+const CHUNK_FIELDS: ReadonlySet<string> = new Set([
+  'candidates',
+  'usageMetadata',
+  'modelVersion',
+  'responseId',
+  'promptFeedback',
+]);
+const USAGE_FIELDS: ReadonlySet<string> = new Set([
+  'promptTokenCount',
+  'toolUsePromptTokenCount',
+  'candidatesTokenCount',
+  'thoughtsTokenCount',
+  'cachedContentTokenCount',
+  'totalTokenCount',
 ]);
 const CANDIDATE_FIELDS: ReadonlySet<string> = new Set([
   'content',
@@ -45,6 +73,8 @@ export function createDecoder(provider: string): GeminiDecoder {
   const calls = new Map<number, number>();
   const finished = new Set<number>();
   const seen = new Set<number>();
+  /** Fields of candidates without a word of ours, until their finish. */
+  const fields = new Map<number, Json>();
   let isStarted = false;
 
   function decodePart(part: Json, candidate: number, at: { choice?: number }): GenerateEvent[] {
@@ -52,9 +82,9 @@ export function createDecoder(provider: string): GeminiDecoder {
     const rest = otherFields(part, PART_FIELDS);
     const google = {
       ...(signature === undefined ? {} : { thought_signature: signature }),
-      ...(rest === undefined ? {} : { part: rest }),
+      ...(rest === undefined ? {} : { parts: [rest] }),
     };
-    const extra = Object.keys(google).length === 0 ? {} : { extra: { extra_content: { google } } };
+    const extra = Object.keys(google).length === 0 ? {} : { extra: ofGoogle(google) };
     const call = asObject(part['functionCall']);
     if (call !== undefined) {
       const index = calls.get(candidate) ?? 0;
@@ -80,7 +110,7 @@ export function createDecoder(provider: string): GeminiDecoder {
     if (FAILED.has(reason)) {
       throw upstreamError('UPSTREAM_FAILED', {
         provider,
-        message: `the model wrote a call that cannot be read (${reason}).`,
+        message: `the model gave no whole answer (${reason}).`,
       });
     }
     finished.add(candidate);
@@ -94,7 +124,7 @@ export function createDecoder(provider: string): GeminiDecoder {
       type: 'finish',
       reason: isCalls ? 'tool_calls' : (known ?? 'stop'),
       ...(candidate === 0 ? {} : { choice: candidate }),
-      ...(Object.keys(google).length === 0 ? {} : { extra: { extra_content: { google } } }),
+      ...(Object.keys(google).length === 0 ? {} : { extra: ofGoogle(google) }),
     };
   }
 
@@ -106,9 +136,11 @@ export function createDecoder(provider: string): GeminiDecoder {
     const events = parts.flatMap((part) => decodePart(part, candidate, at));
     const tokens = logprobsOf(asObject(raw['logprobsResult']));
     if (tokens.length > 0) events.push({ type: 'logprobs', tokens, ...at });
+    const rest = otherFields(raw, CANDIDATE_FIELDS);
+    if (rest !== undefined) fields.set(candidate, { ...fields.get(candidate), ...rest });
     const reason = asText(raw['finishReason']);
     if (reason && reason !== 'FINISH_REASON_UNSPECIFIED' && !finished.has(candidate)) {
-      events.push(decodeFinish(reason, candidate, otherFields(raw, CANDIDATE_FIELDS)));
+      events.push(decodeFinish(reason, candidate, fields.get(candidate)));
     }
     return events;
   }
@@ -125,11 +157,10 @@ export function createDecoder(provider: string): GeminiDecoder {
       const events: GenerateEvent[] = [];
       if (!isStarted) {
         isStarted = true;
-        events.push({
-          type: 'start',
-          id: asText(chunk['responseId']),
-          model: asText(chunk['modelVersion']),
-        });
+        const [id, model] = [asText(chunk['responseId']), asText(chunk['modelVersion'])];
+        const extra = otherFields(chunk, CHUNK_FIELDS);
+        const more = extra === undefined ? {} : { extra: ofGoogle(extra) };
+        events.push({ type: 'start', id, model, ...more });
       }
       for (const raw of asObjects(chunk['candidates'])) events.push(...decodeCandidate(raw));
       const usage = usageOf(asObject(chunk['usageMetadata']));
@@ -146,10 +177,14 @@ export function createDecoder(provider: string): GeminiDecoder {
   };
 }
 
+const ofGoogle = (google: Json): Json => ({ extra_content: { google } });
+
 function usageOf(usage: Json | undefined): GenerateEvent | undefined {
   if (usage === undefined) return undefined;
   const count = (key: string): number => asCount(usage[key]) ?? 0;
+  const extra = otherFields(usage, USAGE_FIELDS);
   return {
+    ...(extra === undefined ? {} : { extra: ofGoogle(extra) }),
     type: 'usage',
     usage: {
       inputTokens: count('promptTokenCount') + count('toolUsePromptTokenCount'),

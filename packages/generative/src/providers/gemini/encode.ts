@@ -7,8 +7,16 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import { FieldError } from '../../field-error.ts';
-import type { GenerateRequest, Message, Part, ToolCall } from '../../contract.ts';
-import { camelCased, googleFields } from '../../wire/google-fields.ts';
+import type {
+  GenerateRequest,
+  ImagePart,
+  Message,
+  OtherPart,
+  Part,
+  TextPart,
+  ToolCall,
+} from '../../contract.ts';
+import { camelCased, googleContent, googleFields } from '../../wire/google-fields.ts';
 import { asObject, asText, compact, type Json } from '../../wire/json.ts';
 
 interface Content {
@@ -20,9 +28,10 @@ export function encodeRequest(request: GenerateRequest): Json {
   const { messages, prompt, tools = [], extra, continuation } = request;
   const google = googleFields(extra);
   const system = messages.filter(({ role }) => role === 'system');
-  const declared = tools.map(({ name, description, parameters }) =>
-    compact({ name, description, parametersJsonSchema: parameters }),
-  );
+  const declared = tools.map(({ name, description, parameters, extra: more }) => {
+    const { response, behavior } = googleContent(more);
+    return compact({ response, behavior, name, description, parametersJsonSchema: parameters });
+  });
   const allTools = [
     ...(declared.length === 0 ? [] : [{ functionDeclarations: declared }]),
     ...(Array.isArray(google['tools']) ? (google['tools'] as unknown[]) : []),
@@ -60,7 +69,7 @@ function encodeMessages(messages: readonly Message[]): Content[] {
     const parts =
       message.role === 'tool'
         ? [encodeResult(message, names)]
-        : [...message.content.map(encodePart), ...(message.toolCalls ?? []).map(encodeCall)];
+        : [...encodeParts(message), ...(message.toolCalls ?? []).map(encodeCall)];
     if (parts.length === 0) continue;
     const last = contents.at(-1);
     // The answers of parallel calls are one turn.
@@ -70,13 +79,31 @@ function encodeMessages(messages: readonly Message[]): Content[] {
   return contents;
 }
 
+/** The signature of an answer's text is in its message, and belongs to the end of the text. */
+function encodeParts({ role, content, extra }: Message): Json[] {
+  const parts = content.map(encodePart);
+  const signature = role === 'assistant' ? signatureOf(extra) : {};
+  if (Object.keys(signature).length === 0) return parts;
+  const last = parts.pop() ?? { text: '' };
+  return [...parts, { ...signature, ...last }];
+}
+
 function encodePart(part: Part): Json {
-  if (part.type === 'text') return { ...signatureOf(part.extra), text: part.text };
-  if (part.type === 'other') {
-    const type = asText(part.value['type'])?.slice(0, 60) ?? 'unknown';
-    const text = `Gemini takes texts and images here, and a message has a part of type ${type}.`;
-    throw new FieldError('messages', text, 'GENERATION_UNSUPPORTED');
-  }
+  if (part.type === 'other') return refusePart(part);
+  const { mediaResolution, partMetadata, videoMetadata } =
+    asObject(googleContent(part.extra)['part']) ?? {};
+  const more = { mediaResolution, partMetadata, videoMetadata, ...signatureOf(part.extra) };
+  return compact({ ...more, ...dataOf(part) });
+}
+
+function refusePart({ value }: OtherPart): never {
+  const type = asText(value['type'])?.slice(0, 60) ?? 'unknown';
+  const text = `Gemini takes texts and images here, and a message has a part of type ${type}.`;
+  throw new FieldError('messages', text, 'GENERATION_UNSUPPORTED');
+}
+
+function dataOf(part: TextPart | ImagePart): Json {
+  if (part.type === 'text') return { text: part.text };
   const [, mimeType, data] = /^data:([^;,]+);base64,(.*)$/s.exec(part.url) ?? [];
   if (mimeType !== undefined) return { inlineData: { mimeType, data } };
   return { fileData: { mimeType: imageTypeOf(part.url), fileUri: part.url } };
@@ -111,19 +138,20 @@ function encodeResult(message: Message, names: ReadonlyMap<string, string>): Jso
   const { toolCallId = '', content } = message;
   const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('');
   const parsed = parsedOr(text, text);
+  const images = content.filter(({ type }) => type !== 'text').map(encodePart);
   return {
-    functionResponse: {
+    functionResponse: compact({
       id: toolCallId,
       name: message.name ?? names.get(toolCallId) ?? toolCallId,
       response: asObject(parsed) ?? { result: parsed },
-    },
+      parts: images.length === 0 ? undefined : images,
+    }),
   };
 }
 
 /** Gemini 3 refuses a call that comes back without the signature that it came with. */
 function signatureOf(extra: Json | undefined): Json {
-  const google = asObject(asObject(extra?.['extra_content'])?.['google']);
-  const thoughtSignature = asText(google?.['thought_signature']);
+  const thoughtSignature = asText(googleContent(extra)['thought_signature']);
   return thoughtSignature === undefined ? {} : { thoughtSignature };
 }
 

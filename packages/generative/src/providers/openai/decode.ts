@@ -16,7 +16,18 @@ const CHUNK_FIELDS: ReadonlySet<string> = new Set([
   'model',
   'choices',
   'usage',
+  // It hides how long a chunk is, and says nothing.
+  'obfuscation',
 ]);
+const CHOICE_FIELDS: ReadonlySet<string> = new Set([
+  'index',
+  'delta',
+  'message',
+  'text',
+  'logprobs',
+  'finish_reason',
+]);
+const FUNCTION_FIELDS: ReadonlySet<string> = new Set(['name', 'arguments']);
 const DELTA_FIELDS: ReadonlySet<string> = new Set([
   'role',
   'content',
@@ -44,7 +55,11 @@ interface Choice {
   /** The ids of the calls by their place in the answer. */
   readonly calls: { readonly id: string | undefined; readonly wireIndex: number }[];
   isFinished: boolean;
+  /** Fields without a word of ours; the last one of a name counts. */
+  extra: Json | undefined;
 }
+
+const newChoice = (): Choice => ({ calls: [], isFinished: false, extra: undefined });
 
 export interface Decoder {
   /** Events of a chunk, or of a whole answer, which has `message` in the place of `delta`. */
@@ -56,10 +71,12 @@ export interface Decoder {
 export function createDecoder(provider: string): Decoder {
   const choices = new Map<number, Choice>();
   let isStarted = false;
+  /** Fields of the whole answer that have been sent, as JSON. */
+  const sent = new Map<string, string>();
 
   function choiceAt(index: number): Choice {
     let choice = choices.get(index);
-    if (choice === undefined) choices.set(index, (choice = { calls: [], isFinished: false }));
+    if (choice === undefined) choices.set(index, (choice = newChoice()));
     return choice;
   }
 
@@ -81,7 +98,9 @@ export function createDecoder(provider: string): Decoder {
     return asObjects(list).map((call, position) => {
       const { place, isNew } = placeOf(choice, call, position);
       const fn = asObject(call['function']) ?? {};
-      const extra = otherFields(call, CALL_FIELDS);
+      const inner = otherFields(fn, FUNCTION_FIELDS);
+      const outer = otherFields(call, CALL_FIELDS);
+      const extra = inner === undefined ? outer : { ...outer, function: inner };
       return {
         type: 'tool-call',
         index: place,
@@ -98,6 +117,8 @@ export function createDecoder(provider: string): Decoder {
     const index = asCount(raw['index']) ?? 0;
     const choice = choiceAt(index);
     const at = index === 0 ? {} : { choice: index };
+    const beside = otherFields(raw, CHOICE_FIELDS);
+    if (beside !== undefined) choice.extra = { ...choice.extra, ...beside };
     const delta = asObject(raw['delta']) ?? asObject(raw['message']) ?? {};
     const events: GenerateEvent[] = [];
     const reasoning = asText(delta['reasoning_content']) ?? asText(delta['reasoning']);
@@ -131,24 +152,34 @@ export function createDecoder(provider: string): Decoder {
         reason: isCalls ? 'tool_calls' : (known ?? 'stop'),
         ...at,
         ...(known === undefined ? { extra: { finish_reason: reason } } : {}),
+        ...(choice.extra === undefined ? {} : { choiceExtra: choice.extra }),
       });
     }
     return events;
   }
 
+  /** Fields of the whole answer that no earlier chunk had so; undefined: none. */
+  function newFields(chunk: Json): Json | undefined {
+    const fields = otherFields(chunk, CHUNK_FIELDS);
+    if (fields === undefined) return undefined;
+    const fresh = Object.entries(fields).filter(([name, value]) => {
+      const text = JSON.stringify(value);
+      if (sent.get(name) === text) return false;
+      sent.set(name, text);
+      return true;
+    });
+    return fresh.length === 0 ? undefined : Object.fromEntries(fresh);
+  }
+
   return {
     decode(chunk) {
       const events: GenerateEvent[] = [];
+      const extra = newFields(chunk);
       if (!isStarted) {
         isStarted = true;
-        const extra = otherFields(chunk, CHUNK_FIELDS);
-        events.push({
-          type: 'start',
-          id: asText(chunk['id']),
-          model: asText(chunk['model']),
-          ...(extra === undefined ? {} : { extra }),
-        });
-      }
+        const [id, model] = [asText(chunk['id']), asText(chunk['model'])];
+        events.push({ type: 'start', id, model, ...(extra === undefined ? {} : { extra }) });
+      } else if (extra !== undefined) events.push({ type: 'start', extra });
       for (const raw of asObjects(chunk['choices'])) events.push(...decodeChoice(raw));
       const usage = usageOf(asObject(chunk['usage']));
       if (usage !== undefined) events.push(usage);

@@ -4,7 +4,7 @@
  * alias too, such as a second limit of tokens.
  */
 import type { EmbedRequest, GenerateRequest, Message, Part, ToolChoice } from '../../contract.ts';
-import { compact, type Json } from '../../wire/json.ts';
+import { asObject, compact, type Json } from '../../wire/json.ts';
 
 /**
  * How an upstream is asked to go on with an answer: by a last message of the assistant; by one that
@@ -12,10 +12,19 @@ import { compact, type Json } from '../../wire/json.ts';
  */
 export type ContinuationForm = 'prefill' | 'vllm' | 'skein';
 
+/** The two names of the limit of tokens. */
+export type TokenLimit = 'max_tokens' | 'max_completion_tokens';
+
+/** What the upstream takes; absent: as most do. */
+interface RequestForm {
+  readonly continuation?: ContinuationForm | undefined;
+  readonly limit?: TokenLimit | undefined;
+}
+
 export function encodeRequest(
   request: GenerateRequest,
   stream: boolean,
-  form?: ContinuationForm,
+  { continuation: form, limit }: RequestForm = {},
 ): Json {
   const { sampling = {}, tools } = request;
   return compact({
@@ -27,7 +36,13 @@ export function encodeRequest(
     tools: tools?.map(({ name, description, parameters, strict, extra }) => ({
       ...extra,
       type: 'function',
-      function: compact({ name, description, parameters, strict }),
+      function: compact({
+        ...asObject(extra?.['function']),
+        name,
+        description,
+        parameters,
+        strict,
+      }),
     })),
     tool_choice: encodeToolChoice(request.toolChoice),
     parallel_tool_calls: request.parallelToolCalls,
@@ -39,7 +54,7 @@ export function encodeRequest(
     presence_penalty: sampling.presencePenalty,
     repetition_penalty: sampling.repetitionPenalty,
     seed: sampling.seed,
-    ...encodeLimit(request),
+    ...encodeLimit(request, limit),
     stop: request.stop?.length === 0 ? undefined : request.stop,
     response_format: encodeFormat(request),
     ...encodeLogprobs(request),
@@ -88,7 +103,11 @@ function encodeMessage(message: Message): Json {
       ...call.extra,
       type: 'function',
       id: call.id,
-      function: { name: call.name, arguments: call.arguments },
+      function: {
+        ...asObject(call.extra?.['function']),
+        name: call.name,
+        arguments: call.arguments,
+      },
     })),
   });
 }
@@ -103,8 +122,11 @@ function encodeContent(content: readonly Part[]): unknown {
     switch (part.type) {
       case 'text':
         return { ...part.extra, type: 'text', text: part.text };
-      case 'image':
-        return { type: 'image_url', image_url: { ...part.extra, url: part.url } };
+      case 'image': {
+        const { detail, image_url: more, ...extra } = part.extra ?? {};
+        const image = compact({ ...asObject(more), detail, url: part.url });
+        return { ...extra, type: 'image_url', image_url: image };
+      }
       default:
         return part.value;
     }
@@ -116,13 +138,12 @@ function encodeToolChoice(choice: ToolChoice | undefined): unknown {
   return { type: 'function', function: { name: choice.name } };
 }
 
-/** A chat's limit includes the reasoning; `max_tokens` is the older name, which every upstream reads. */
-function encodeLimit({ maxTokens, effort }: GenerateRequest): Json {
-  const isReasoning = effort !== undefined;
-  return {
-    max_tokens: isReasoning ? undefined : maxTokens,
-    max_completion_tokens: isReasoning ? maxTokens : undefined,
-  };
+/** A chat's limit includes the reasoning; `max_tokens` is the older name, which most upstreams read. */
+function encodeLimit(
+  { maxTokens, effort }: GenerateRequest,
+  name: TokenLimit = effort === undefined ? 'max_tokens' : 'max_completion_tokens',
+): Json {
+  return { max_tokens: undefined, max_completion_tokens: undefined, [name]: maxTokens };
 }
 
 function encodeFormat({ format }: GenerateRequest): unknown {

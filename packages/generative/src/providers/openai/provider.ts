@@ -3,8 +3,8 @@
  *
  * It streams whether or not its caller does: only a stream shows a slow first token before the whole
  * answer is late. The type of the answer decides how it is read, because some upstreams answer a
- * request for a stream with one JSON document. An upstream that refuses to stream a model is asked
- * for whole answers of it from then on.
+ * request for a stream with one JSON document. What an upstream refuses of a model, its streams or
+ * one of the two names of the limit of tokens, it is not asked for from then on.
  */
 import type {
   Embeddings,
@@ -20,7 +20,12 @@ import type { UpstreamAnswer } from '../../wire/incoming.ts';
 import { asCount, asObject, asObjects, parseJson, type Json } from '../../wire/json.ts';
 import { faultOf, upstreamError } from '../../wire/upstream-error.ts';
 import { createDecoder } from './decode.ts';
-import { type ContinuationForm, encodeEmbedRequest, encodeRequest } from './encode.ts';
+import {
+  type ContinuationForm,
+  encodeEmbedRequest,
+  encodeRequest,
+  type TokenLimit,
+} from './encode.ts';
 import { failureOf, statusInside, waitOf } from './failure.ts';
 
 export interface OpenAiOptions extends UpstreamOptions {
@@ -32,6 +37,17 @@ export interface OpenAiOptions extends UpstreamOptions {
   readonly headersOf?: ((call: ProviderCall) => Readonly<Record<string, string>>) | undefined;
 }
 
+/** The name of the limit of tokens that an upstream asks for in the place of the one it got. */
+function otherLimit(error: unknown, body: Json): TokenLimit | undefined {
+  const [given, other] = ['max_tokens', 'max_completion_tokens'] as const;
+  const param = faultOf(error)?.param;
+  if (param !== given && param !== other) return undefined;
+  const asked = param === given ? other : given;
+  // Else it refuses the number, and may ignore the other name.
+  const isNamed = (error as Error).message.includes(`'${asked}'`);
+  return isNamed && body[param] !== undefined ? asked : undefined;
+}
+
 export function openAiProvider(options: OpenAiOptions): Provider {
   const { name, apiKey, headersOf, continuation } = options;
   const upstream = openUpstream(options);
@@ -41,6 +57,8 @@ export function openAiProvider(options: OpenAiOptions): Provider {
   };
   /** Models that the upstream does not stream. */
   const whole = new Set<string>();
+  /** The name of the limit of tokens that it takes, by model, where it has refused the other one. */
+  const limits = new Map<string, TokenLimit>();
 
   const hide = hidingOf(headers);
 
@@ -65,15 +83,26 @@ export function openAiProvider(options: OpenAiOptions): Provider {
 
   async function open(request: GenerateRequest, call: ProviderCall): Promise<UpstreamAnswer> {
     const path = request.prompt === undefined ? '/chat/completions' : '/completions';
-    const ask = (stream: boolean) => post(path, encodeRequest(request, stream, continuation), call);
-    if (whole.has(request.model)) return ask(false);
-    try {
-      return await ask(true);
-    } catch (error) {
-      if (faultOf(error)?.param?.startsWith('stream') !== true) throw error;
-      const answer = await ask(false);
-      whole.add(request.model);
-      return answer;
+    const { model } = request;
+    let stream = !whole.has(model);
+    let limit = limits.get(model);
+    let isRenamed = false;
+    for (;;) {
+      const body = encodeRequest(request, stream, { continuation, limit });
+      try {
+        const answer = await post(path, body, call);
+        if (!stream) whole.add(model);
+        if (limit !== undefined) limits.set(model, limit);
+        return answer;
+      } catch (error) {
+        const other = isRenamed ? undefined : otherLimit(error, body);
+        if (stream && faultOf(error)?.param?.startsWith('stream') === true) stream = false;
+        else if (other === undefined) throw error;
+        else {
+          limit = other;
+          isRenamed = true;
+        }
+      }
     }
   }
 

@@ -1,28 +1,28 @@
 /**
  * Answers in Gemini's form. A function call is sent whole, with the signature of the thought before
- * it, without which the next turn would be refused.
+ * it, without which the next turn would be refused. What Gemini itself has said without a word of
+ * ours, such as an image or its sources, is where it was.
  */
-import type {
-  Extra,
-  FinishReason,
-  GenerateEvent,
-  Receipt,
-  TokenLogprob,
-  Usage,
-} from '@skein/generative';
+import { SkeinError } from '@skein/api';
 import {
-  addTo,
-  type Choice,
-  type Collected,
-  type CollectedCall,
-  newChoice,
-} from '../generative/collect.ts';
+  type FinishReason,
+  type GenerateEvent,
+  type Generation,
+  googleContent,
+  type Receipt,
+  type TokenLogprob,
+} from '@skein/generative';
+import { addTo, type Choice, type CollectedCall, newChoice } from '../generative/collect.ts';
 import type { Fields } from '../generative/fields.ts';
 
 export interface AnswerHead {
   readonly responseId: string;
   readonly modelVersion: string;
 }
+
+type TextEvent = GenerateEvent & { readonly type: 'text' | 'reasoning' };
+type FinishEvent = GenerateEvent & { readonly type: 'finish' };
+type UsageEvent = GenerateEvent & { readonly type: 'usage' };
 
 const REASONS: Readonly<Record<FinishReason, string>> = {
   stop: 'STOP',
@@ -31,33 +31,92 @@ const REASONS: Readonly<Record<FinishReason, string>> = {
   content_filter: 'SAFETY',
 };
 
-export function generateAnswer(
+/** The whole answer, its parts in the order in which they came, and its calls last. */
+export async function generateAnswer(
   head: AnswerHead,
-  { choices, usage }: Collected,
-  receipt: Receipt | undefined,
-): Fields {
+  { events, receipt }: Pick<Generation, 'events' | 'receipt'>,
+): Promise<Fields> {
+  const candidates: Candidate[] = [];
+  let usage: UsageEvent | undefined;
+  let more: Fields = {};
+  for await (const event of events) {
+    if (event.type === 'usage') usage = event;
+    else if (event.type === 'start') more = { ...more, ...googleContent(event.extra) };
+    else note((candidates[event.choice ?? 0] ??= newCandidate()), event);
+  }
+  const whole = candidates.filter((candidate) => candidate !== undefined);
+  if (whole.length === 0 || whole.some(({ finish }) => finish === undefined)) {
+    throw new SkeinError('UPSTREAM_CUT', 'The answer ended before it was whole.');
+  }
   return {
-    candidates: choices.map((choice, index) => ({
-      content: { role: 'model', parts: partsOf(choice) },
-      finishReason: REASONS[choice.finish ?? 'stop'],
+    ...more,
+    candidates: whole.map(({ parts, choice, finish }, index) => ({
+      ...finish,
+      content: { role: 'model', parts: [...parts, ...choice.toolCalls.map(callPart)] },
       index,
       ...logprobsResult(choice.logprobs),
     })),
-    ...usageOf(usage, receipt),
+    ...usageOf(usage, receipt()),
     ...head,
   };
 }
 
-function partsOf({ text, reasoning, toolCalls }: Choice): Fields[] {
-  return [
-    ...(reasoning === '' ? [] : [{ text: reasoning, thought: true }]),
-    ...(text === '' ? [] : [{ text }]),
-    ...toolCalls.map(callPart),
-  ];
+interface Candidate {
+  readonly parts: Fields[];
+  /** Collects its calls and its log probabilities. */
+  readonly choice: Choice;
+  finish: Fields | undefined;
+}
+
+const newCandidate = (): Candidate => ({ parts: [], choice: newChoice(), finish: undefined });
+
+function note(
+  candidate: Candidate,
+  event: Exclude<GenerateEvent, { readonly type: 'start' | 'usage' }>,
+): void {
+  const { parts, choice } = candidate;
+  if (event.type === 'finish') candidate.finish = finishOf(event);
+  if (event.type !== 'text' && event.type !== 'reasoning') return addTo(choice, event);
+  for (const part of partsOf(event)) {
+    const last = parts.at(-1);
+    if (last === undefined || !isContinued(last, part)) parts.push(part);
+    else
+      parts[parts.length - 1] = {
+        ...last,
+        ...part,
+        text: String(last['text']) + String(part['text']),
+      };
+  }
+}
+
+/** A text goes on until the signature of its thought. */
+function isContinued(last: Fields, part: Fields): boolean {
+  const isOpen = last['text'] !== undefined && last['thoughtSignature'] === undefined;
+  return isOpen && part['text'] !== undefined && last['thought'] === part['thought'];
+}
+
+/** What an upstream of OpenAI's form refuses to say is a text here. */
+function partsOf(event: TextEvent): Fields[] {
+  const { thought_signature: signature, parts = [] } = googleContent(event.extra);
+  const refusal = event.extra?.['refusal'];
+  const text = event.text + (typeof refusal === 'string' ? refusal : '');
+  const own = parts as Fields[];
+  const isSaid = text !== '' || (signature !== undefined && own.length === 0);
+  const all: Fields[] = [...(isSaid ? [{ text }] : []), ...own];
+  const more = {
+    ...(event.type === 'reasoning' ? { thought: true } : {}),
+    ...(signature === undefined ? {} : { thoughtSignature: signature }),
+  };
+  return all.map((part, index) => (index === all.length - 1 ? { ...part, ...more } : part));
+}
+
+/** With Gemini's own reason, where it is another word of the same. */
+function finishOf({ reason, extra }: FinishEvent): Fields {
+  return { finishReason: REASONS[reason], ...googleContent(extra) };
 }
 
 function callPart({ id, name, arguments: text, extra }: CollectedCall): Fields {
-  const signature = signatureOf(extra);
+  const { thought_signature: signature } = googleContent(extra);
   return {
     functionCall: { id, name, args: argumentsOf(text) },
     ...(signature === undefined ? {} : { thoughtSignature: signature }),
@@ -74,19 +133,13 @@ function argumentsOf(text: string): unknown {
   }
 }
 
-function signatureOf(extra: Extra | undefined): unknown {
-  const content = extra?.['extra_content'] as
-    | { google?: { thought_signature?: unknown } }
-    | undefined;
-  return content?.google?.thought_signature;
-}
-
-function usageOf(usage: Usage | undefined, receipt: Receipt | undefined): Fields {
-  const counted = usage ?? receipt?.usage;
+function usageOf(event: UsageEvent | undefined, receipt: Receipt | undefined): Fields {
+  const counted = event?.usage ?? receipt?.usage;
   if (counted === undefined) return {};
   const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens = 0 } = counted;
   return {
     usageMetadata: {
+      ...googleContent(event?.extra),
       promptTokenCount: inputTokens,
       candidatesTokenCount: outputTokens - reasoningTokens,
       totalTokenCount: inputTokens + outputTokens,
@@ -113,34 +166,38 @@ function logprobsResult(tokens: readonly TokenLogprob[]): Fields {
 /** A streamed answer, as one object per event. */
 export function answerPieces(head: AnswerHead) {
   const choices: Choice[] = [];
-  let usage: Usage | undefined;
-  const piece = (index: number, parts: readonly Fields[], more: Fields = {}): Fields => ({
-    candidates: [{ content: { role: 'model', parts }, index, ...more }],
+  let usage: UsageEvent | undefined;
+  let more: Fields = {};
+  const piece = (index: number, parts: readonly Fields[], beside: Fields = {}): Fields => ({
+    ...more,
+    candidates: [{ ...beside, content: { role: 'model', parts }, index }],
     ...head,
   });
   return {
     /** undefined: nothing to send yet. */
     pieceOf(event: GenerateEvent): Fields | undefined {
-      if (event.type === 'usage') usage = event.usage;
-      if (event.type === 'usage' || event.type === 'start') return undefined;
+      if (event.type === 'start') {
+        more = { ...more, ...googleContent(event.extra) };
+        return undefined;
+      }
+      if (event.type === 'usage') {
+        usage = event;
+        return undefined;
+      }
       const index = event.choice ?? 0;
       const choice = (choices[index] ??= newChoice());
       switch (event.type) {
-        case 'text': {
-          const signature = signatureOf(event.extra);
-          const signed = signature === undefined ? {} : { thoughtSignature: signature };
-          return piece(index, [{ text: event.text, ...signed }]);
+        case 'text':
+        case 'reasoning': {
+          const parts = partsOf(event);
+          return parts.length === 0 ? undefined : piece(index, parts);
         }
-        case 'reasoning':
-          return piece(index, [{ text: event.text, thought: true }]);
         case 'logprobs':
           return piece(index, [], logprobsResult(event.tokens));
         default:
           addTo(choice, event);
           if (event.type !== 'finish') return undefined;
-          return piece(index, choice.toolCalls.map(callPart), {
-            finishReason: REASONS[event.reason],
-          });
+          return piece(index, choice.toolCalls.map(callPart), finishOf(event));
       }
     },
     /** The counted tokens, after the last event. */

@@ -34,7 +34,7 @@ export function errorOf(error: SkeinError): object {
     details.push({ '@type': `${TYPE}BadRequest`, fieldViolations });
   }
   if (retryAfterMs !== undefined) {
-    details.push({ '@type': `${TYPE}RetryInfo`, retryDelay: `${retryAfterMs / 1000}s` });
+    details.push({ '@type': `${TYPE}RetryInfo`, retryDelay: `${Math.ceil(retryAfterMs) / 1000}s` });
   }
   const status = STATUSES[row.grpc] ?? 'UNKNOWN';
   return { error: { code: row.http, message: `${message} ${row.fix}`, status, details } };

@@ -189,28 +189,37 @@ function addContent(messages: Message[], open: ToolCall[], content: Fields, para
   } else if (parts.length > 0) messages.push({ role: 'user', content: parts });
 }
 
+const PART_FIELDS = new Set(['text', 'inlineData', 'fileData', 'thought', 'thoughtSignature']);
+/** They say how a part is to be read, and are no content. */
+const PART_HINTS = new Set(['mediaResolution', 'partMetadata', 'videoMetadata']);
+
+/** What would be ignored is refused by its name. */
+function refuseUnknown(fields: Fields, param: string, known: ReadonlySet<string>): void {
+  const [name] = Object.keys(others(fields, known) ?? {});
+  if (name === undefined) return;
+  const at = `${param}.${name.slice(0, MAX_NAME)}`;
+  throw new FieldError(at, `"${at}" is not offered.`, 'GENERATION_UNSUPPORTED');
+}
+
 function partAt(part: Fields, param: string): Part {
-  const { text, inlineData, fileData, thoughtSignature } = part;
-  if (text !== undefined) {
-    return {
-      type: 'text',
-      text: textAt(text, `${param}.text`),
-      extra: signatureExtra(thoughtSignature),
-    };
-  }
+  const { text, inlineData, fileData } = part;
+  const hints = others(part, PART_FIELDS);
+  if (hints !== undefined) refuseUnknown(hints, param, PART_HINTS);
+  const extra = partExtra(part, hints);
+  if (text !== undefined) return { type: 'text', text: textAt(text, `${param}.text`), extra };
   if (inlineData !== undefined) {
     const data = messageAt(inlineData, `${param}.inlineData`);
     const mime = textAt(data['mimeType'], `${param}.inlineData.mimeType`, MAX_NAME);
     const bytes = textAt(data['data'], `${param}.inlineData.data`);
     if (/^image\/[\w.+-]+$/.test(mime) && isBase64(bytes)) {
-      return { type: 'image', url: `data:${mime};base64,${bytes}` };
+      return { type: 'image', url: `data:${mime};base64,${bytes}`, extra };
     }
     throw new FieldError(`${param}.inlineData`, 'Only images in base64 are taken as inline data.');
   }
   if (fileData !== undefined) {
     const file = messageAt(fileData, `${param}.fileData`);
     const url = textAt(file['fileUri'], `${param}.fileData.fileUri`);
-    if (/^https:\/\//i.test(url)) return { type: 'image', url };
+    if (/^https:\/\//i.test(url)) return { type: 'image', url, extra };
   }
   throw wrong(param, 'text, an image, a functionCall or a functionResponse', part);
 }
@@ -224,39 +233,51 @@ function callAt(part: Fields, value: unknown, param: string): ToolCall {
     arguments: JSON.stringify(
       optional(call['args'], (args) => objectAt(args, `${param}.args`)) ?? {},
     ),
-    extra: signatureExtra(part['thoughtSignature']),
+    extra: partExtra(part, undefined),
   };
 }
 
+const RESPONSE_FIELDS = new Set(['id', 'name', 'response', 'parts']);
+
 function answerAt(value: unknown, param: string, open: ToolCall[]): Message {
-  const answer = objectAt(value, param);
+  const answer = messageAt(value, param);
   const name = textAt(answer['name'], `${param}.name`, MAX_NAME);
   const given = optional(answer['id'], (id) => textAt(id, `${param}.id`, MAX_NAME));
   const found = open.findIndex((call) =>
     given === undefined ? call.name === name : call.id === given,
   );
   const [call] = found === -1 ? [] : open.splice(found, 1);
+  refuseUnknown(answer, param, RESPONSE_FIELDS);
+  const images = optional(answer['parts'], () => partsOf(answer, param)) ?? [];
   return {
     role: 'tool',
     name,
     toolCallId: given ?? call?.id ?? `call_${name}`,
-    content: [{ type: 'text', text: JSON.stringify(answer['response'] ?? {}) }],
+    content: [
+      { type: 'text', text: JSON.stringify(answer['response'] ?? {}) },
+      ...images.map((image, index) => partAt(image, `${param}.parts[${index}]`)),
+    ],
   };
 }
 
 /** In the words of OpenAI's form, which is what travels inside. */
-function signatureExtra(signature: unknown): Extra | undefined {
-  if (typeof signature !== 'string') return undefined;
-  return { extra_content: { google: { thought_signature: signature } } };
+function partExtra({ thoughtSignature }: Fields, part: Fields | undefined): Extra | undefined {
+  const google = {
+    ...(typeof thoughtSignature === 'string' ? { thought_signature: thoughtSignature } : {}),
+    ...(part === undefined ? {} : { part }),
+  };
+  return Object.keys(google).length === 0 ? undefined : { extra_content: { google } };
 }
 
 function toolsAt(value: unknown, param: string): Tool[] {
   const tools = listAt(value, param, MAX_TOOLS).flatMap((given, index) => {
     const at = `${param}[${index}]`;
-    const { functionDeclarations } = messageAt(given, at);
+    const tool = messageAt(given, at);
+    const { functionDeclarations } = tool;
     if (functionDeclarations === undefined) {
       throw wrong(at, 'a tool with functionDeclarations', given);
     }
+    refuseUnknown(tool, at, new Set(['functionDeclarations']));
     return listAt(functionDeclarations, `${at}.functionDeclarations`, MAX_TOOLS).map(
       (declared, nth) => declarationAt(declared, `${at}.functionDeclarations[${nth}]`),
     );
@@ -268,8 +289,14 @@ function toolsAt(value: unknown, param: string): Tool[] {
   );
 }
 
+const DECLARATION_FIELDS = new Set(['name', 'description', 'parameters', 'parametersJsonSchema']);
+/** Of a declaration; only Gemini reads them. */
+const DECLARATION_HINTS = new Set(['response', 'behavior']);
+
 function declarationAt(value: unknown, param: string): Tool {
   const declared = messageAt(value, param);
+  const hints = others(declared, DECLARATION_FIELDS);
+  if (hints !== undefined) refuseUnknown(hints, param, DECLARATION_HINTS);
   const json = optional(declared['parametersJsonSchema'], (schema) =>
     schemaAt(schema, `${param}.parametersJsonSchema`),
   );
@@ -280,6 +307,7 @@ function declarationAt(value: unknown, param: string): Tool {
     name: textAt(declared['name'], `${param}.name`, MAX_NAME),
     description: optional(declared['description'], (text) => textAt(text, `${param}.description`)),
     parameters: json ?? own,
+    extra: hints === undefined ? undefined : { extra_content: { google: hints } },
   };
 }
 
@@ -296,13 +324,10 @@ function choiceAt(
 ): Choice | undefined {
   const at = `${param}.functionCallingConfig`;
   const fields = messageAt(value, param);
-  const [other] = Object.keys(others(fields, new Set(['functionCallingConfig'])) ?? {});
-  if (other !== undefined) {
-    const name = `${param}.${other.slice(0, MAX_NAME)}`;
-    throw new FieldError(name, `"${name}" is not offered.`, 'GENERATION_UNSUPPORTED');
-  }
+  refuseUnknown(fields, param, new Set(['functionCallingConfig']));
   const config = optional(fields['functionCallingConfig'], (given) => messageAt(given, at));
   if (config === undefined) return undefined;
+  refuseUnknown(config, at, new Set(['mode', 'allowedFunctionNames']));
   const mode = oneOf(config['mode'] ?? 'AUTO', `${at}.mode`, ['AUTO', 'ANY', 'NONE', 'VALIDATED']);
   if (mode === 'NONE') return { toolChoice: 'none' };
   const names = optional(config['allowedFunctionNames'], (list) =>

@@ -5,7 +5,6 @@ import { type NodeExchange, sendText, toSkeinError } from '@skein/http';
 import type { Instant } from '@skein/serving';
 import { requireMethod, unknownRoute } from '../face.ts';
 import { type LanguageTransport, type ModelCall, serveCall } from '../generative/call.ts';
-import { collect } from '../generative/collect.ts';
 import { openStream, sendEvents } from '../generative/event-stream.ts';
 import { authorizationOf, geminiModel } from '../generative/gemini-model.ts';
 import {
@@ -102,8 +101,7 @@ async function answerModels(
 async function generateContent(call: ModelCall, model: string): Promise<void> {
   const { exchange, body, gateway, caller } = call;
   const generation = await gateway.generate(readGenerate(model, body, false), caller(undefined));
-  const answer = await collect(generation);
-  const whole = generateAnswer(headOf(exchange, model), answer, generation.receipt());
+  const whole = await generateAnswer(headOf(exchange, model), generation);
   const headers = Object.entries(generation.headers()).flat();
   sendText(exchange, 200, 'application/json', JSON.stringify(whole), headers);
 }

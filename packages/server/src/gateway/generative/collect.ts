@@ -8,6 +8,7 @@ import type {
   TokenLogprob,
   Usage,
 } from '@skein/generative';
+import { joinedExtra } from './joined-extra.ts';
 
 export interface CollectedCall {
   id: string;
@@ -23,11 +24,14 @@ export interface Choice {
   readonly logprobs: TokenLogprob[];
   finish: FinishReason | undefined;
   extra: Extra | undefined;
+  /** Beside its message. */
+  choiceExtra: Extra | undefined;
 }
 
 export interface Collected {
   readonly choices: readonly Choice[];
   readonly usage: Usage | undefined;
+  readonly usageExtra: Extra | undefined;
   /** Of the whole answer. */
   readonly extra: Extra | undefined;
 }
@@ -36,17 +40,20 @@ export interface Collected {
 export async function collect({ events }: Pick<Generation, 'events'>): Promise<Collected> {
   const choices: Choice[] = [];
   let usage: Usage | undefined;
+  let usageExtra: Extra | undefined;
   let extra: Extra | undefined;
   for await (const event of events) {
-    if (event.type === 'usage') usage = event.usage;
-    else if (event.type === 'start') extra = event.extra;
+    if (event.type === 'usage') {
+      usage = event.usage;
+      usageExtra = event.extra ?? usageExtra;
+    } else if (event.type === 'start') extra = { ...extra, ...event.extra };
     else addTo(choiceAt(choices, event.choice ?? 0), event);
   }
   const whole = choices.filter((choice) => choice !== undefined);
   if (whole.length === 0 || whole.some(({ finish }) => finish === undefined)) {
     throw new SkeinError('UPSTREAM_CUT', 'The answer ended before it was whole.');
   }
-  return { choices: whole, usage, extra };
+  return { choices: whole, usage, usageExtra, extra };
 }
 
 export function newChoice(): Choice {
@@ -57,6 +64,7 @@ export function newChoice(): Choice {
     logprobs: [],
     finish: undefined,
     extra: undefined,
+    choiceExtra: undefined,
   };
 }
 
@@ -68,10 +76,11 @@ export function addTo(
   switch (event.type) {
     case 'text':
       choice.text += event.text;
-      choice.extra = merged(choice.extra, event.extra);
+      choice.extra = joinedExtra(choice.extra, event.extra);
       return;
     case 'reasoning':
       choice.reasoning += event.text;
+      choice.extra = joinedExtra(choice.extra, event.extra);
       return;
     case 'tool-call': {
       const call = (choice.toolCalls[event.index] ??= {
@@ -83,7 +92,7 @@ export function addTo(
       // Some servers repeat the name with every piece.
       if (call.name === '') call.name = event.name ?? '';
       call.arguments += event.arguments;
-      call.extra = merged(call.extra, event.extra);
+      call.extra = joinedExtra(call.extra, event.extra);
       return;
     }
     case 'logprobs':
@@ -91,7 +100,8 @@ export function addTo(
       return;
     case 'finish':
       choice.finish = event.reason;
-      choice.extra = merged(choice.extra, event.extra);
+      choice.extra = joinedExtra(choice.extra, event.extra);
+      choice.choiceExtra = event.choiceExtra;
   }
 }
 
@@ -106,6 +116,3 @@ export const newCallId = (): string =>
 function choiceAt(choices: Choice[], index: number): Choice {
   return (choices[index] ??= newChoice());
 }
-
-const merged = (a: Extra | undefined, b: Extra | undefined): Extra | undefined =>
-  b === undefined ? a : { ...a, ...b };

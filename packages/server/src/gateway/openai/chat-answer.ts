@@ -24,7 +24,7 @@ export interface AnswerHead {
 
 export function chatCompletion(
   head: AnswerHead,
-  { choices, usage, extra }: Collected,
+  { choices, usage, usageExtra, extra }: Collected,
   receipt: Receipt | undefined,
 ): unknown {
   return {
@@ -34,12 +34,13 @@ export function chatCompletion(
     model: head.model,
     ...extra,
     choices: choices.map((choice, index) => ({
+      ...choice.choiceExtra,
       index,
       message: messageOf(choice),
       logprobs: choice.logprobs.length === 0 ? null : { content: choice.logprobs.map(logprobOf) },
       finish_reason: finishOf(choice),
     })),
-    usage: usageOf(usage, receipt),
+    usage: usageOf(usage, receipt, usageExtra),
   };
 }
 
@@ -58,21 +59,33 @@ function messageOf(choice: Choice): unknown {
 const callOf = ({ id, name, arguments: text, extra }: CollectedCall): unknown => ({
   id,
   type: 'function',
-  function: { name, arguments: text },
   ...extra,
+  function: { ...(extra?.['function'] as Extra | undefined), name, arguments: text },
 });
 
-/** With the cost in US dollars, where it is known. */
-export function usageOf(usage: Usage | undefined, receipt: Receipt | undefined): unknown {
+/** With the cost in US dollars, where it is known; never with the cost that the upstream names. */
+export function usageOf(
+  usage: Usage | undefined,
+  receipt: Receipt | undefined,
+  extra: Extra = {},
+): unknown {
   const counted = usage ?? receipt?.usage;
   if (counted === undefined) return null;
+  const { cost: _, prompt_tokens_details, completion_tokens_details, ...more } = extra;
   const { inputTokens, outputTokens, cachedInputTokens = 0, reasoningTokens = 0 } = counted;
   return {
+    ...more,
     prompt_tokens: inputTokens,
     completion_tokens: outputTokens,
     total_tokens: inputTokens + outputTokens,
-    prompt_tokens_details: { cached_tokens: cachedInputTokens },
-    completion_tokens_details: { reasoning_tokens: reasoningTokens },
+    prompt_tokens_details: {
+      ...(prompt_tokens_details as Extra | undefined),
+      cached_tokens: cachedInputTokens,
+    },
+    completion_tokens_details: {
+      ...(completion_tokens_details as Extra | undefined),
+      reasoning_tokens: reasoningTokens,
+    },
     ...(receipt === undefined ? {} : { cost: receipt.costUsd }),
   };
 }
@@ -101,19 +114,27 @@ export function chatChunks(head: AnswerHead, includeUsage: boolean): ChunkWriter
   const { id, created, model } = head;
   const choices: Choice[] = [];
   let usage: Usage | undefined;
-  let start = JSON.stringify({ id, object: 'chat.completion.chunk', created, model }).slice(0, -1);
+  let usageExtra: Extra | undefined;
+  let extra: Extra = {};
+  const opening = (): string =>
+    JSON.stringify({ id, object: 'chat.completion.chunk', created, model, ...extra }).slice(0, -1);
+  let start = opening();
   const rest = includeUsage ? ',"usage":null}' : '}';
 
-  const chunk = (index: number, delta: string, finish = 'null', logprobs = 'null'): string =>
-    `data: ${start},"choices":[{"index":${index},"delta":${delta},"logprobs":${logprobs},"finish_reason":${finish}}]${rest}\n\n`;
+  const chunk = (
+    index: number,
+    delta: string,
+    { finish = 'null', logprobs = 'null', more = '' } = {},
+  ): string =>
+    `data: ${start},"choices":[{"index":${index},"delta":${delta},"logprobs":${logprobs},"finish_reason":${finish}${more}}]${rest}\n\n`;
 
   /** The delta of an event. */
   function deltaOf(choice: Choice, event: GenerateEvent): string | undefined {
     switch (event.type) {
       case 'text':
-        return withExtra(`{"content":${JSON.stringify(event.text)}`, event.extra);
+        return withExtra(`{"content":${JSON.stringify(event.text)}`, event.extra, '}');
       case 'reasoning':
-        return withExtra(`{"reasoning_content":${JSON.stringify(event.text)}`, event.extra);
+        return withExtra(`{"reasoning_content":${JSON.stringify(event.text)}`, event.extra, '}');
       case 'tool-call': {
         const { index } = event;
         const known = choice.toolCalls[index];
@@ -128,7 +149,9 @@ export function chatChunks(head: AnswerHead, includeUsage: boolean): ChunkWriter
                 function: { name, arguments: event.arguments },
               }
             : { index, function: { arguments: event.arguments } };
-        return JSON.stringify({ tool_calls: [{ ...call, ...event.extra }] });
+        const { function: more, ...extra } = event.extra ?? {};
+        const written = { ...call, ...extra, function: { ...(more as Extra), ...call.function } };
+        return JSON.stringify({ tool_calls: [written] });
       }
       default:
         return undefined;
@@ -139,10 +162,12 @@ export function chatChunks(head: AnswerHead, includeUsage: boolean): ChunkWriter
     write(event) {
       if (event.type === 'usage') {
         usage = event.usage;
+        usageExtra = event.extra ?? usageExtra;
         return '';
       }
       if (event.type === 'start') {
-        if (event.extra !== undefined) start += `,${JSON.stringify(event.extra).slice(1, -1)}`;
+        extra = { ...extra, ...event.extra };
+        start = opening();
         return '';
       }
       const index = event.choice ?? 0;
@@ -151,25 +176,27 @@ export function chatChunks(head: AnswerHead, includeUsage: boolean): ChunkWriter
       const first = known === undefined ? chunk(index, '{"role":"assistant","content":""}') : '';
       if (event.type === 'finish') {
         addTo(choice, event);
-        return first + chunk(index, withExtra('{', event.extra), JSON.stringify(finishOf(choice)));
+        const finish = JSON.stringify(finishOf(choice));
+        const more = withExtra('', event.choiceExtra);
+        return first + chunk(index, withExtra('{', event.extra, '}'), { finish, more });
       }
       if (event.type === 'logprobs') {
         const content = JSON.stringify({ content: event.tokens.map(logprobOf) });
-        return first + chunk(index, '{}', 'null', content);
+        return first + chunk(index, '{}', { logprobs: content });
       }
       return first + chunk(index, deltaOf(choice, event) ?? '{}');
     },
     end(receipt) {
-      const counted = JSON.stringify(usageOf(usage, receipt));
+      const counted = JSON.stringify(usageOf(usage, receipt, usageExtra));
       const last = includeUsage ? `data: ${start},"choices":[],"usage":${counted}}\n\n` : '';
       return `${last}data: [DONE]\n\n`;
     },
   };
 }
 
-/** @param open an object without its closing brace. */
-function withExtra(open: string, extra: Extra | undefined): string {
+/** @param open the beginning of an object, or nothing, where fields are before. */
+function withExtra(open: string, extra: Extra | undefined, close = ''): string {
   const more = extra === undefined ? '' : JSON.stringify(extra).slice(1, -1);
-  if (more === '') return `${open}}`;
-  return open === '{' ? `{${more}}` : `${open},${more}}`;
+  if (more === '') return open + close;
+  return `${open}${open === '{' ? '' : ','}${more}${close}`;
 }

@@ -49,7 +49,6 @@ const SHARED_FIELDS = [
   'repetition_penalty',
   'frequency_penalty',
   'presence_penalty',
-  'prompt_cache_key',
   'skein_continuation',
 ];
 const CHAT_FIELDS = new Set([

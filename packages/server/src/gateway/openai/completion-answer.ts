@@ -1,11 +1,11 @@
 /** Answers of `/v1/completions`, which continue a prompt. */
-import type { Receipt, TokenLogprob, Usage } from '@skein/generative';
+import type { Extra, Receipt, TokenLogprob, Usage } from '@skein/generative';
 import { type Collected, finishOf, newChoice } from '../generative/collect.ts';
 import { type AnswerHead, type ChunkWriter, usageOf } from './chat-answer.ts';
 
 export function textCompletion(
   { id, created, model }: AnswerHead,
-  { choices, usage }: Collected,
+  { choices, usage, usageExtra, extra }: Collected,
   receipt: Receipt | undefined,
 ): unknown {
   return {
@@ -13,13 +13,15 @@ export function textCompletion(
     object: 'text_completion',
     created,
     model,
+    ...extra,
     choices: choices.map((choice, index) => ({
+      ...choice.choiceExtra,
       text: choice.text,
       index,
       logprobs: logprobsOf(choice.logprobs),
       finish_reason: finishOf(choice),
     })),
-    usage: usageOf(usage, receipt),
+    usage: usageOf(usage, receipt, usageExtra),
   };
 }
 
@@ -27,14 +29,22 @@ export function completionChunks(
   { id, created, model }: AnswerHead,
   includeUsage: boolean,
 ): ChunkWriter {
-  const head = { id, object: 'text_completion', created, model };
+  let head: Extra = { id, object: 'text_completion', created, model };
   let usage: Usage | undefined;
+  let usageExtra: Extra | undefined;
   const chunk = (choice: object): string =>
     `data: ${JSON.stringify({ ...head, choices: [choice], ...(includeUsage ? { usage: null } : {}) })}\n\n`;
   return {
     write(event) {
-      if (event.type === 'usage') usage = event.usage;
-      if (event.type === 'usage' || event.type === 'start') return '';
+      if (event.type === 'usage') {
+        usage = event.usage;
+        usageExtra = event.extra ?? usageExtra;
+        return '';
+      }
+      if (event.type === 'start') {
+        head = { ...event.extra, ...head };
+        return '';
+      }
       const index = event.choice ?? 0;
       if (event.type === 'text') {
         return chunk({ text: event.text, index, logprobs: null, finish_reason: null });
@@ -44,10 +54,11 @@ export function completionChunks(
       }
       if (event.type !== 'finish') return '';
       const finish = finishOf({ ...newChoice(), finish: event.reason });
-      return chunk({ text: '', index, logprobs: null, finish_reason: finish });
+      const more = event.choiceExtra;
+      return chunk({ ...more, text: '', index, logprobs: null, finish_reason: finish });
     },
     end(receipt) {
-      const counted = { ...head, choices: [], usage: usageOf(usage, receipt) };
+      const counted = { ...head, choices: [], usage: usageOf(usage, receipt, usageExtra) };
       const last = includeUsage ? `data: ${JSON.stringify(counted)}\n\n` : '';
       return `${last}data: [DONE]\n\n`;
     },

@@ -14,6 +14,7 @@ import {
 } from '@skein/generative';
 import { schemaAt } from '../generative/schema.ts';
 import {
+  type Fields,
   flagAt,
   isBase64,
   listAt,
@@ -36,7 +37,10 @@ const MESSAGE_FIELDS = new Set([
   'refusal',
 ]);
 const CALL_FIELDS = new Set(['id', 'type', 'function', 'index']);
+const TOOL_FIELDS = new Set(['type', 'function']);
 const FUNCTION_FIELDS = new Set(['name', 'description', 'parameters', 'strict']);
+const CALLED_FIELDS = new Set(['name', 'arguments']);
+const URL_FIELDS = new Set(['url', 'detail']);
 const TEXT_FIELDS = new Set(['type', 'text']);
 const IMAGE_FIELDS = new Set(['type', 'image_url']);
 
@@ -96,7 +100,11 @@ function partAt(value: unknown, param: string): Part {
       return {
         type: 'image',
         url: imageAt(image['url'], `${param}.image_url.url`),
-        extra: { ...others(fields, IMAGE_FIELDS), ...(detail === undefined ? {} : { detail }) },
+        extra: {
+          ...others(fields, IMAGE_FIELDS),
+          ...(detail === undefined ? {} : { detail }),
+          ...within('image_url', others(image, URL_FIELDS)),
+        },
       };
     }
     default:
@@ -124,16 +132,23 @@ function callAt(value: unknown, param: string): ToolCall {
     id: textAt(fields['id'], `${param}.id`, MAX_NAME),
     name: textAt(called['name'], `${param}.function.name`, MAX_NAME),
     arguments: textAt(called['arguments'], `${param}.function.arguments`),
-    extra: others(fields, CALL_FIELDS),
+    extra: joined(others(fields, CALL_FIELDS), within('function', others(called, CALLED_FIELDS))),
   };
 }
+
+const within = (name: string, fields: Fields | undefined): Fields | undefined =>
+  fields === undefined ? undefined : { [name]: fields };
+
+const joined = (outer: Fields | undefined, inner: Fields | undefined): Fields | undefined =>
+  inner === undefined ? outer : { ...outer, ...inner };
 
 export function toolsAt(value: unknown, param: string): Tool[] {
   const tools = listAt(value, param, MAX_TOOLS).map((tool, index) => {
     const at = `${param}[${index}]`;
     const fields = objectAt(tool, at);
     if (fields['type'] !== 'function') throw wrong(`${at}.type`, '"function"', fields['type']);
-    return functionAt(fields['function'], `${at}.function`);
+    const { extra, ...declared } = functionAt(fields['function'], `${at}.function`);
+    return { ...declared, extra: joined(others(fields, TOOL_FIELDS), within('function', extra)) };
   });
   return uniquelyNamed(tools, param);
 }

@@ -9,11 +9,15 @@ import {
   callItem,
   messageItem,
   reasoningItem,
+  refusalOf,
+  refusalPart,
   responseOf,
   type Status,
   statusOf,
   textPart,
 } from './responses-object.ts';
+
+type PartKind = 'text' | 'refusal';
 
 /** The events of one response. Items open when their first piece comes, and close at the end. */
 export function responseEvents(id: string, head: Fields) {
@@ -22,6 +26,8 @@ export function responseEvents(id: string, head: Fields) {
   let usage: Usage | undefined;
   /** `reasoning`, `message` or the index of a call, in the order in which they opened. */
   const open: (string | number)[] = [];
+  /** The parts of the message, in that order. */
+  const parts: PartKind[] = [];
 
   const event = (type: string, fields: object): string =>
     `event: ${type}\ndata: ${JSON.stringify({ type, sequence_number: sequence++, ...fields })}\n\n`;
@@ -39,12 +45,24 @@ export function responseEvents(id: string, head: Fields) {
     ];
   }
 
-  function openMessage(): [number, string] {
-    const [index, text] = opened('message', () => messageItem(id, 'in_progress', []));
-    if (text === '') return [index, ''];
-    const place = { item_id: `msg_${id}`, output_index: index, content_index: 0 };
-    const part = textPart({ text: '', logprobs: [] });
-    return [index, text + event('response.content_part.added', { ...place, part })];
+  /** @returns where the part is, and the events that open it. */
+  function openPart(kind: PartKind): [Fields, string] {
+    const [output_index, text] = opened('message', () => messageItem(id, 'in_progress', []));
+    const known = parts.indexOf(kind);
+    const content_index = known === -1 ? parts.push(kind) - 1 : known;
+    const place = { item_id: `msg_${id}`, output_index, content_index };
+    if (known !== -1) return [place, text];
+    const part = kind === 'text' ? textPart({ text: '', logprobs: [] }) : refusalPart('');
+    return [place, text + event('response.content_part.added', { ...place, part })];
+  }
+
+  function closePart(kind: PartKind, place: Fields): [string, Fields] {
+    const part = kind === 'text' ? textPart(choice) : refusalPart(refusalOf(choice.extra));
+    const { text, logprobs, refusal } = part;
+    const said = kind === 'text' ? { text, logprobs } : { refusal };
+    const name = kind === 'text' ? 'output_text' : 'refusal';
+    const done = event(`response.${name}.done`, { ...place, ...said });
+    return [done + event('response.content_part.done', { ...place, part }), part];
   }
 
   function close(key: string | number, output_index: number): [string, Fields] {
@@ -55,15 +73,11 @@ export function responseEvents(id: string, head: Fields) {
 
   function closing(key: string | number, output_index: number, status: string): [string, Fields] {
     if (key === 'message') {
-      const place = { item_id: `msg_${id}`, output_index, content_index: 0 };
-      const part = textPart(choice);
-      const done =
-        event('response.output_text.done', {
-          ...place,
-          text: choice.text,
-          logprobs: part['logprobs'],
-        }) + event('response.content_part.done', { ...place, part });
-      return [done, messageItem(id, status, [part])];
+      const place = { item_id: `msg_${id}`, output_index };
+      const closed = parts.map((kind, at) => closePart(kind, { ...place, content_index: at }));
+      const content = closed.map(([, part]) => part);
+      const item = messageItem(id, status, content, choice.extra);
+      return [closed.map(([events]) => events).join(''), item];
     }
     if (typeof key === 'number') {
       const call = choice.toolCalls[key]!;
@@ -83,6 +97,11 @@ export function responseEvents(id: string, head: Fields) {
     return [done, reasoningItem(id, choice.reasoning)];
   }
 
+  function said(delta: string, logprobs: readonly unknown[]): string {
+    const [place, text] = openPart('text');
+    return text + event('response.output_text.delta', { ...place, delta, logprobs });
+  }
+
   return {
     begin: () =>
       event('response.created', { response: whole('in_progress', []) }) +
@@ -95,12 +114,13 @@ export function responseEvents(id: string, head: Fields) {
       switch (given.type) {
         // Providers send log probabilities before or after their text.
         case 'logprobs':
+          return said('', given.tokens.map(logprobOf));
         case 'text': {
-          const [output_index, text] = openMessage();
-          const place = { item_id: `msg_${id}`, output_index, content_index: 0 };
-          const [delta, tokens] = given.type === 'text' ? [given.text, []] : ['', given.tokens];
-          const logprobs = tokens.map(logprobOf);
-          return text + event('response.output_text.delta', { ...place, delta, logprobs });
+          const text = given.text === '' ? '' : said(given.text, []);
+          const delta = refusalOf(given.extra);
+          if (delta === '') return text;
+          const [place, opening] = openPart('refusal');
+          return text + opening + event('response.refusal.delta', { ...place, delta });
         }
         case 'reasoning': {
           const [output_index, text] = opened('reasoning', () => reasoningItem(id, ''));
@@ -135,7 +155,7 @@ export function responseEvents(id: string, head: Fields) {
       if (choice.finish === undefined) {
         throw new SkeinError('UPSTREAM_CUT', 'The answer ended before it was whole.');
       }
-      const first = open.length === 0 ? openMessage()[1] : '';
+      const first = open.length === 0 ? openPart('text')[1] : '';
       const closed = open.map((key, index) => close(key, index));
       const output = closed.map(([, item]) => item);
       return {

@@ -1,5 +1,5 @@
 /** The objects of `/v1/responses`: a response and its items. */
-import type { GenerateRequest, Receipt, Usage } from '@skein/generative';
+import type { Extra, GenerateRequest, Receipt, Usage } from '@skein/generative';
 import type { Choice, CollectedCall } from '../generative/collect.ts';
 import type { Fields } from '../generative/fields.ts';
 import { logprobOf } from './chat-answer.ts';
@@ -78,13 +78,23 @@ export const textPart = ({ text, logprobs }: Pick<Choice, 'text' | 'logprobs'>):
   logprobs: logprobs.map(logprobOf),
 });
 
-export const messageItem = (id: string, status: string, content: readonly unknown[]): Fields => ({
-  type: 'message',
-  id: `msg_${id}`,
-  status,
-  role: 'assistant',
-  content,
-});
+export const refusalPart = (refusal: string): Fields => ({ type: 'refusal', refusal });
+
+/** What the model refuses to say is a field of the message in chat completions. */
+export function refusalOf(extra: Extra | undefined): string {
+  const refusal = extra?.['refusal'];
+  return typeof refusal === 'string' ? refusal : '';
+}
+
+export function messageItem(
+  id: string,
+  status: string,
+  content: readonly unknown[],
+  extra?: Extra,
+): Fields {
+  const { refusal: _, ...more } = extra ?? {};
+  return { ...more, type: 'message', id: `msg_${id}`, status, role: 'assistant', content };
+}
 
 export const callItem = (
   id: string,
@@ -111,8 +121,12 @@ export function itemsOf(id: string, choice: Choice): Fields[] {
   const status = statusOf(choice) === 'completed' ? 'completed' : 'incomplete';
   const items: Fields[] = [];
   if (choice.reasoning !== '') items.push(reasoningItem(id, choice.reasoning));
-  if (choice.text !== '' || choice.toolCalls.length === 0) {
-    items.push(messageItem(id, status, [textPart(choice)]));
-  }
+  const refusal = refusalOf(choice.extra);
+  const isSaid = choice.text !== '' || (choice.toolCalls.length === 0 && refusal === '');
+  const content = [
+    ...(isSaid ? [textPart(choice)] : []),
+    ...(refusal === '' ? [] : [refusalPart(refusal)]),
+  ];
+  if (content.length > 0) items.push(messageItem(id, status, content, choice.extra));
   return [...items, ...choice.toolCalls.map((call, index) => callItem(id, index, call, status))];
 }

@@ -1,5 +1,6 @@
 /** A request to `/v1/responses`: items instead of messages. */
 import {
+  type Extra,
   FieldError,
   type GenerateRequest,
   MAX_MESSAGES,
@@ -50,7 +51,6 @@ const FIELDS = new Set([
   'previous_response_id',
   'conversation',
   'background',
-  'prompt_cache_key',
   // Of tools that the provider runs, which are not offered.
   'max_tool_calls',
 ]);
@@ -167,8 +167,23 @@ function toolsAt(value: unknown, param: string): Tool[] {
   return uniquelyNamed(tools, param);
 }
 
-const text = (value: string): Part => ({ type: 'text', text: value });
-const message = (role: Message['role'], content: readonly Part[]): Message => ({ role, content });
+const ITEM_FIELDS = new Set(['type', 'id', 'status', 'role', 'content', 'phase']);
+const CALL_FIELDS = new Set(['type', 'id', 'status', 'call_id', 'name', 'arguments']);
+const OUTPUT_FIELDS = new Set(['type', 'id', 'status', 'call_id', 'output']);
+/** The last two are of an answer's text, which its reader has. */
+const TEXT_FIELDS = new Set(['type', 'text', 'annotations', 'logprobs']);
+const IMAGE_FIELDS = new Set(['type', 'image_url', 'file_id']);
+
+const text = (value: string, extra?: Extra): Part => ({
+  type: 'text',
+  text: value,
+  ...(extra === undefined ? {} : { extra }),
+});
+const message = (role: Message['role'], content: readonly Part[], extra?: Extra): Message => ({
+  role,
+  content,
+  ...(extra === undefined ? {} : { extra }),
+});
 
 function inputAt(value: unknown, param: string): Message[] {
   if (typeof value === 'string') return [message('user', [text(textAt(value, param))])];
@@ -195,7 +210,8 @@ function add(messages: Message[], value: unknown, param: string): void {
         'assistant',
       ]);
       const content = contentAt(item['content'], `${param}.content`);
-      messages.push(message(role === 'developer' ? 'system' : role, content));
+      const extra = others(item, ITEM_FIELDS);
+      messages.push(message(role === 'developer' ? 'system' : role, content, extra));
       return;
     }
     case 'function_call': {
@@ -203,7 +219,7 @@ function add(messages: Message[], value: unknown, param: string): void {
         id: textAt(item['call_id'], `${param}.call_id`, MAX_NAME),
         name: textAt(item['name'], `${param}.name`, MAX_NAME),
         arguments: textAt(item['arguments'], `${param}.arguments`),
-        extra: others(item, new Set(['type', 'id', 'call_id', 'name', 'arguments', 'status'])),
+        extra: others(item, CALL_FIELDS),
       };
       const last = messages.at(-1);
       if (last?.role !== 'assistant')
@@ -222,6 +238,7 @@ function add(messages: Message[], value: unknown, param: string): void {
         role: 'tool',
         content,
         toolCallId: textAt(item['call_id'], `${param}.call_id`, MAX_NAME),
+        extra: others(item, OUTPUT_FIELDS),
       });
       return;
     }
@@ -241,11 +258,15 @@ function contentAt(value: unknown, param: string): Part[] {
     switch (fields['type']) {
       case 'input_text':
       case 'output_text':
-        return text(textAt(fields['text'], `${at}.text`));
+        return text(textAt(fields['text'], `${at}.text`), others(fields, TEXT_FIELDS));
       case 'refusal':
         return text(textAt(fields['refusal'], `${at}.refusal`));
       case 'input_image':
-        return { type: 'image', url: imageAt(fields['image_url'], `${at}.image_url`) };
+        return {
+          type: 'image',
+          url: imageAt(fields['image_url'], `${at}.image_url`),
+          extra: others(fields, IMAGE_FIELDS),
+        };
       default:
         throw wrong(
           `${at}.type`,
