@@ -4,6 +4,7 @@ import type { Clock } from '@skein/serving';
 import type { State } from '@skein/state';
 import type { SemanticCache } from './cache/semantic/counts.ts';
 import type { Caller, Provider, Receipt } from './contract.ts';
+import type { RouteMemory } from './routing/route.ts';
 import type { RolloutTraffic } from './rollout/traffic.ts';
 
 /** Opens a provider of one kind. */
@@ -42,6 +43,8 @@ export interface GatewayOptions {
   readonly observe?: ((outcome: Outcome) => void) | undefined;
   /** Which share of a model's requests goes to another route, and what is seen of it. Default: none. */
   readonly rollouts?: RolloutTraffic | undefined;
+  /** What is known of the routes of an earlier gateway over other settings. Default: nothing. */
+  readonly memory?: RouteMemory | undefined;
   /**
    * Vectors by a deployed model, for semantic caches: one per text. Undefined: no such model; a
    * language model of the settings may have the name.

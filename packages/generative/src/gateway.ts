@@ -30,7 +30,7 @@ import { inputTokens, NANO_DOLLARS, promptTokens } from './money/price.ts';
 import { openProvider, PROVIDERS } from './providers/providers.ts';
 import { createHedgeBudget } from './routing/hedge-budget.ts';
 import { createPlaces, type Places } from './routing/places.ts';
-import { createRoute, type Route } from './routing/route.ts';
+import { createRoute, createRouteMemory, type Route } from './routing/route.ts';
 import { createAssigner } from './rollout/assign.ts';
 import { createCopier } from './rollout/copy.ts';
 import { createRolloutTraffic } from './rollout/traffic.ts';
@@ -48,7 +48,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     clock = performance,
     random = Math.random,
   } = options;
-  const { observe, rollouts = createRolloutTraffic() } = options;
+  const { observe, rollouts = createRolloutTraffic(), memory = createRouteMemory() } = options;
+  const declared = new Map(settings.providers.map((each) => [each.name, each]));
   const providers = new Map<string, { readonly provider: Provider; readonly places: Places }>();
   const opened: Provider[] = [];
   const models = await openModels().catch(async (error: unknown) => {
@@ -58,7 +59,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const ledger = openLedger(settings.budgets, state?.budgets ?? memoryBudgets());
   const allowed = new Map(settings.allow.map(({ tenant, providers: names }) => [tenant, names]));
   const copier = createCopier({ ledger, clock, random });
-  const assign = createAssigner(rollouts, (route) => routeTo(route, 0), random);
+  const assign = createAssigner(rollouts, (name, route) => routeTo(name, route, 0), random);
   const shared = createSharedAnswers({ clock, execute: executed });
   const { generationOf, tell } = createGenerations({ observe, clock });
   const createdAt = new Date().toISOString();
@@ -82,14 +83,18 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     await Promise.allSettled(opened.map((provider) => provider.close()));
   }
 
-  function routeTo(route: GenerativeRoute, index: number): Route | undefined {
+  function routeTo(name: string, route: GenerativeRoute, index: number): Route | undefined {
     const found = providers.get(route.provider);
-    return found && createRoute(index, route, found.provider, found.places);
+    if (found === undefined) return undefined;
+    const known = memory(
+      JSON.stringify([name, declared.get(route.provider) ?? route.provider, route.model]),
+    );
+    return createRoute(index, route, found.provider, found.places, known);
   }
 
   function modelOf(each: (typeof settings.models)[number]): Model {
     const routes = each.routes.map((route, index): Route => {
-      const found = routeTo(route, index);
+      const found = routeTo(each.name, route, index);
       if (found !== undefined) return found;
       const text = `The model ${each.name} names the provider ${route.provider}, which is not declared.`;
       throw new SkeinError('PROVIDER_INVALID', text);

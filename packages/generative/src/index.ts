@@ -61,6 +61,7 @@ export {
 } from './limits.ts';
 export { isPointer, referredIn } from './schema-reference.ts';
 export { usdText } from './money/price.ts';
+export { createRouteMemory, type RouteMemory } from './routing/route.ts';
 export { createRedactionCounts, type RedactionCounts } from './redaction/counts.ts';
 export { redacting } from './redaction/redacting-gateway.ts';
 export { camelCased, googleContent } from './wire/google-fields.ts';

@@ -21,7 +21,7 @@ export interface Assignment {
  */
 export function createAssigner(
   rollouts: RolloutTraffic,
-  openRoute: (settings: GenerativeRoute) => Route | undefined,
+  openRoute: (model: string, settings: GenerativeRoute) => Route | undefined,
   random: () => number,
 ) {
   const candidates = new Map<string, Route | undefined>();
@@ -32,7 +32,8 @@ export function createAssigner(
   ): Assignment | undefined => {
     const rollout = rollouts.of(model);
     if (rollout === undefined || !mayUse(rollout.candidate.provider)) return undefined;
-    if (!candidates.has(rollout.id)) candidates.set(rollout.id, openRoute(rollout.candidate));
+    if (!candidates.has(rollout.id))
+      candidates.set(rollout.id, openRoute(model, rollout.candidate));
     const candidate = candidates.get(rollout.id);
     return candidate && { rollout, candidate, isTaken: rollout.takes(stickyKey, random()) };
   };

@@ -27,31 +27,58 @@ export interface Route {
   readonly circuit: Circuit;
 }
 
+/** What is known of a route: whether it is worth asking, and how fast it is. */
+interface RouteState {
+  circuit: Circuit;
+  readonly times: FirstTokenModel;
+}
+
+/** @param key names the route: its model, its provider as declared, and the model there. */
+export type RouteMemory = (key: string) => RouteState;
+
+/** Routes that are remembered: a bound on memory, of which the oldest are forgotten. */
+const REMEMBERED = 4096;
+
+/** What is known of routes outlasts a gateway: a change of the declarations opens another one. */
+export function createRouteMemory(): RouteMemory {
+  const states = new Map<string, RouteState>();
+  return (key) => {
+    const state = states.get(key) ?? { circuit: CLOSED, times: createFirstTokenModel() };
+    states.delete(key);
+    states.set(key, state);
+    for (const oldest of states.keys()) {
+      if (states.size <= REMEMBERED) break;
+      states.delete(oldest);
+    }
+    return state;
+  };
+}
+
 export function createRoute(
   index: number,
   settings: GenerativeRoute,
   provider: Provider,
   places: Places,
+  state: RouteState = { circuit: CLOSED, times: createFirstTokenModel() },
 ): Route {
-  let circuit = CLOSED;
   return {
     index,
     settings,
     provider,
     places,
-    times: createFirstTokenModel(),
+    times: state.times,
     get circuit() {
-      return circuit;
+      return state.circuit;
     },
-    closedIn: (now) => closedIn(circuit, now),
+    closedIn: (now) => closedIn(state.circuit, now),
     sent(now) {
-      circuit = afterSending(circuit, now);
+      state.circuit = afterSending(state.circuit, now);
     },
     succeeded(now) {
-      circuit = afterSuccess(circuit, now);
+      state.circuit = afterSuccess(state.circuit, now);
     },
     failed(error, now, random) {
-      circuit = afterFailure(circuit, error, now, random);
+      state.circuit = afterFailure(state.circuit, error, now, random);
     },
   };
 }

@@ -101,6 +101,28 @@ test('keys, allow-lists, budgets, cost, metrics and the audit', async () => {
   );
 });
 
+test('a spent quota of a day is remembered over a change of the declarations', async () => {
+  const { node, upstream, client, ...language } = await startLanguageNode();
+  onTestFinished(() => language.close());
+  upstream.refusals = 9;
+  upstream.retryAfterMs = 3_600_000;
+  const body = { model: 'assistant', messages: [user('busy')] };
+  expect((await ask(node.url, body)).status).toBe(429);
+  await client.putBudget({ subject: 'tenant:other', period: 'day', usd: 1 });
+  await client.putLanguageModel({
+    name: 'assistant',
+    routes: [{ provider: 'up', model: 'big' }],
+    ttftMs: 15_000,
+  });
+  const refused = await ask(node.url, body);
+  expect(refused.status).toBe(503);
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(3500);
+  expect(upstream.bodies).toHaveLength(1);
+  // Another upstream has quotas of its own.
+  await client.putProvider({ name: 'up', kind: 'openai', baseUrl: `${upstream.url}/` });
+  expect((await ask(node.url, body)).status).toBe(429);
+});
+
 test('redactions, in prompts before the upstream and in streams before the caller', async () => {
   const started = await startLanguageNode();
   onTestFinished(() => started.close());

@@ -14,6 +14,7 @@ import type {
   Outcome,
   RedactionCounts,
   RolloutTraffic,
+  RouteMemory,
 } from '@skein/generative';
 import type { Exposition, GatewayLogger } from '@skein/http';
 import type { State } from '@skein/state';
@@ -75,6 +76,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
   let traffic: RolloutTraffic | undefined;
   let semantic: SemanticView | undefined;
   let redacted: RedactionCounts | undefined;
+  let memory: RouteMemory | undefined;
 
   async function openHeld(settings: GenerativeSettings): Promise<Held> {
     // Loaded with the first language model: a node without one pays nothing for them.
@@ -82,6 +84,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     traffic ??= generative.createRolloutTraffic();
     semantic ??= semanticView(generative);
     redacted ??= generative.createRedactionCounts();
+    memory ??= generative.createRouteMemory();
     const redacting = generative.redacting(settings.redactions, redacted);
     let inFlight = 0;
     let isRetired = false;
@@ -100,6 +103,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       weightOf,
       observe,
       rollouts: traffic,
+      memory,
       semantic: semantic.cache,
       embed,
     });

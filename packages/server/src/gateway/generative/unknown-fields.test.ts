@@ -209,6 +209,11 @@ test('of a request of OpenAI’s form', async () => {
   });
 });
 
+const GEMINI_PARTS = [
+  { inlineData: { mimeType: 'image/png', data: 'AAAA' }, thoughtSignature: 'image' },
+  { executableCode: { code: '1' } },
+  { functionCall: { id: 'a', name: 'f', args: {} }, thoughtSignature: 'call' },
+];
 const GEMINI = [
   { createTime: 't', candidates: [{ content: { parts: [{ text: 'hm', thought: true }] } }] },
   { candidates: [{ content: { parts: [{ text: 'Hel' }] }, groundingMetadata: { a: 1 } }] },
@@ -216,12 +221,7 @@ const GEMINI = [
     candidates: [
       {
         content: {
-          parts: [
-            { text: 'lo', thoughtSignature: 'text' },
-            { inlineData: { mimeType: 'image/png', data: 'AAAA' }, thoughtSignature: 'image' },
-            { executableCode: { code: '1' } },
-            { functionCall: { id: 'a', name: 'f', args: {} }, thoughtSignature: 'call' },
-          ],
+          parts: [{ text: 'lo', thoughtSignature: 'text' }, ...GEMINI_PARTS],
         },
       },
     ],
@@ -239,7 +239,7 @@ test('of an answer of Gemini’s form', async () => {
   const parts = [
     { text: 'hm', thought: true },
     { text: 'Hello', thoughtSignature: 'text' },
-    ...(GEMINI[2]!.candidates[0]!.content!.parts as Fields[]).slice(1),
+    ...GEMINI_PARTS,
   ];
   expect(json).toMatchObject({
     createTime: 't',

@@ -28,6 +28,8 @@ export interface Upstream {
   readonly keys: (string | undefined)[];
   /** Requests that `busy` still refuses. */
   refusals: number;
+  /** What it asks for with them. */
+  retryAfterMs: number;
   /** Streams without an end that are open. */
   open: number;
   close(): void;
@@ -54,6 +56,7 @@ export async function startUpstream(): Promise<Upstream> {
     bodies,
     keys,
     refusals: 1,
+    retryAfterMs: 10,
     open: 0,
     close() {
       server.closeAllConnections();
@@ -65,7 +68,7 @@ export async function startUpstream(): Promise<Upstream> {
     const asked = lastTextOf(body, 'user');
     if (asked.includes('refused')) return fail(response, 400, 'The request is wrong.');
     if (asked.includes('busy') && upstream.refusals-- > 0) {
-      response.setHeader('retry-after-ms', '10');
+      response.setHeader('retry-after-ms', String(upstream.retryAfterMs));
       return fail(response, 429, 'Slow down.');
     }
     if (asked.includes('forever')) return forever(response);
