@@ -15,9 +15,9 @@ export interface Pages {
 
 type Call = StartedThread<PagesCalls>['call'];
 
-/** Pages are written on the first request, beside the event loop, and cached. */
+/** All pages are written on the first request for one, by one thread beside the event loop, and cached. */
 export function createPages(nodeInfo: () => NodeView): Pages {
-  const written = new Map<string, Promise<Page>>();
+  let written: Promise<ReadonlyMap<string, Page>> | undefined;
   const writers: Readonly<Record<string, (call: Call) => Promise<Page>>> = {
     '/openapi.json': async (call) => ({
       type: 'application/json',
@@ -46,20 +46,26 @@ export function createPages(nodeInfo: () => NodeView): Pages {
     },
   };
 
-  function write(path: string): Promise<Page> {
+  async function writeAll(): Promise<ReadonlyMap<string, Page>> {
     const thread = startThread<PagesCalls>(WORKER_ENTRY, { name: 'skein-pages' });
-    const page = withWorker(thread, ({ call }) => writers[path]!(call));
-    // The next request tries again.
-    page.catch(() => written.delete(path));
-    return page;
+    const pages = await withWorker(thread, ({ call }) =>
+      Promise.all(Object.values(writers).map((write) => write(call))),
+    );
+    return new Map(Object.keys(writers).map((path, index) => [path, pages[index]!]));
+  }
+
+  async function read(path: string): Promise<Page> {
+    written ??= writeAll();
+    try {
+      return (await written).get(path)!;
+    } catch (error) {
+      // The next request tries again.
+      written = undefined;
+      throw error;
+    }
   }
 
   return {
-    find(path) {
-      if (!Object.hasOwn(writers, path)) return undefined;
-      const page = written.get(path) ?? write(path);
-      written.set(path, page);
-      return page;
-    },
+    find: (path) => (Object.hasOwn(writers, path) ? read(path) : undefined),
   };
 }
