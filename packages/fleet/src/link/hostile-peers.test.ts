@@ -234,7 +234,7 @@ describe('a member that asks one with a fault', () => {
   test('a request without the time for a connection says nothing of a member that takes it later', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     closers.push(() => vi.useRealTimers());
-    const { peer } = await asked((stream) => stream.end(bytes({ finishMs: 1 })));
+    const { peer, streams } = await asked((stream) => stream.end(bytes({ finishMs: 1 })));
     const [probed, forwarded] = [peer.probe(request, 5), peer.forward(request, -Infinity)];
     await vi.advanceTimersByTimeAsync(5);
     expect(await probed).toBeUndefined();
@@ -242,6 +242,8 @@ describe('a member that asks one with a fault', () => {
     await until(() => vi.getTimerCount() === 0);
     expect(peer.isAsked(performance.now())).toBe(true);
     expect(await peer.probe(request, 30_000)).toMatchObject({ finishMs: 1 });
+    // The first ones were not sent when the connection was there.
+    expect(streams).toHaveLength(1);
   });
 
   test('a member that takes no connections is left out by requests that did not wait for it', async () => {
