@@ -29,6 +29,18 @@ export const SANDBOXES = {
 export type SandboxName = keyof typeof SANDBOXES;
 export const SANDBOX_NAMES = Object.keys(SANDBOXES) as readonly SandboxName[];
 
+/** The limits of a sandbox in words. */
+export const LIMIT_NAMES: Readonly<Record<string, string>> = {
+  cpuMs: 'CPU time',
+  wallMs: 'wall time',
+  memoryBytes: 'memory',
+  pids: 'processes',
+  outputBytes: 'output',
+  fileBytes: 'file size',
+  diskBytes: 'disk',
+  cores: 'cores',
+};
+
 /** Where replicas can run; the first is the default. */
 export const DEVICES = ['cpu', 'cuda'] as const;
 

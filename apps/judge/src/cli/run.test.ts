@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { createWriteStream, readdirSync, statSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { ZipFile } from 'yazl';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
@@ -70,6 +72,18 @@ describe('skein-judge', () => {
     expect(await run('verify', '--loud')).toMatchObject({
       code: 2,
       err: expect.stringContaining('--loud'),
+    });
+  });
+
+  it('says how to start beside a service on the same port', { timeout: TIMEOUT }, async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void taken.close());
+    await once(taken, 'listening');
+    const port = String((taken.address() as AddressInfo).port);
+    const given = ['--data', testFolder(), '--workers', 'none', '--port', port];
+    expect(await run('serve', ...given)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/PORT_IN_USE\]\n {2}fix: Choose another with --port; 0 takes any/),
     });
   });
 

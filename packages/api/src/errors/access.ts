@@ -5,7 +5,7 @@ export const ACCESS_ERRORS = {
   KEY_MISSING: {
     ...UNAUTHENTICATED,
     meaning: 'The node requires an API key, and none was sent.',
-    fix: 'Send `Authorization: Bearer KEY`; `skein keys create` makes one on the node.',
+    fix: 'Send `Authorization: Bearer KEY`, or give commands --key or SKEIN_KEY; `skein keys create` makes one on the node.',
   },
   KEY_INVALID: {
     ...UNAUTHENTICATED,

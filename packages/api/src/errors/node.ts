@@ -71,7 +71,7 @@ export const NODE_ERRORS = {
     ...PRECONDITION,
     meaning:
       'The node has no valid API key, and needs one: it was started with --keys required, or listens on an address other than loopback.',
-    fix: 'Create a key first: `skein keys create --scope admin`; or give the node one in SKEIN_ADMIN_KEY.',
+    fix: 'Create a key first: `skein keys create --scope admin`, with the --data of the node; or give the node one in SKEIN_ADMIN_KEY.',
   },
   TLS_INVALID: {
     ...PRECONDITION,
@@ -93,7 +93,7 @@ export const NODE_ERRORS = {
     http: 400,
     grpc: GRPC.NOT_FOUND,
     kind: 'user',
-    meaning: 'A file given on the command line cannot be read.',
+    meaning: 'A file given on the command line cannot be read, or not be written.',
     fix: 'Check the path and its permissions.',
   },
   NODE_UNREACHABLE: {

@@ -22,7 +22,7 @@ export function overview(commands: readonly AnyCommand[], style: Style): string 
       ({ name, summary }) => `  ${style.cyan(name)}${' '.repeat(width - name.length)}  ${summary}`,
     ),
     '',
-    `${style.dim('skein help COMMAND')} shows the options of one. Start with ${style.cyan(style.commands('skein up --example ocr'))}.`,
+    `${style.dim(style.commands('skein help COMMAND'))} shows the options of one. Start with ${style.cyan(style.commands('skein up --example ocr'))}.`,
   ].join('\n');
 }
 

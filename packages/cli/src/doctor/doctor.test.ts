@@ -55,10 +55,15 @@ describe('skein doctor', () => {
   it('does not take a broken optional piece for a broken machine', async () => {
     const { code, stdout } = await runCli(['doctor'], {
       cwd: import.meta.dirname,
-      env: { PATH: '/nowhere', REDIS_URL: 'redis://127.0.0.1:9' },
+      env: {
+        PATH: '/nowhere',
+        REDIS_URL: 'redis://127.0.0.1:9',
+        SKEIN_KUBERNETES_NAMESPACE: 'jobs',
+      },
     });
     expect(code).toBe(0);
     expect(stdout).toMatch(/missing Docker +not installed/);
+    expect(stdout).toMatch(/broken +Kubernetes/);
     expect(stdout).toContain('Skein can serve on this machine.');
   });
 });

@@ -32,7 +32,7 @@ const CLUSTER = 'Kubernetes';
 
 /** The cluster that a worker here may run jobs in, when a namespace of it is named. */
 export const checkKubernetes: Check = async ({ env }) => {
-  const isNamed = Boolean(env['SKEIN_KUBERNETES_CLUSTERSPACE']);
+  const isNamed = Boolean(env['SKEIN_KUBERNETES_NAMESPACE']);
   const driver = await openDriver('kubernetes');
   try {
     const [found] = await describeSandboxes([driver]);

@@ -46,6 +46,11 @@ export function createNotes(
   return { style, line, progress, step: rewrites ? progress : line, clear };
 }
 
+/** Says which command comes next, beside a result that is only an id. @param text with a `skein …`. */
+export function noteNext(notes: Notes, text: string): void {
+  notes.line(notes.style.dim(notes.style.commands(text)));
+}
+
 /** `████████░░░░`: how much of the whole is done, from 0 to 1. */
 export function bar(share: number, width: number): string {
   const full = Math.round(Math.min(1, Math.max(0, share)) * width);

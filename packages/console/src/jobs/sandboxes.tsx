@@ -1,17 +1,7 @@
 /** The limits that each sandbox of this node enforces, and how to get the missing ones. */
 import type { SandboxView } from '@skein/api';
+import { LIMIT_NAMES } from '@skein/api/implementations';
 import { Chip } from '@skein/ui';
-
-const LIMITS: Readonly<Record<string, string>> = {
-  cpuMs: 'CPU time',
-  wallMs: 'wall time',
-  memoryBytes: 'memory',
-  pids: 'processes',
-  outputBytes: 'output',
-  fileBytes: 'file size',
-  diskBytes: 'disk',
-  cores: 'cores',
-};
 
 export function SandboxCard({ sandbox }: { readonly sandbox: SandboxView }) {
   const { name, available, version = '', untrusted, accounting, limits, network } = sandbox;
@@ -27,7 +17,7 @@ export function SandboxCard({ sandbox }: { readonly sandbox: SandboxView }) {
       <ul class="holds">
         {Object.entries(limits).map(([limit, { enforced, by, fix }]) => (
           <li data-held={enforced ? '' : undefined}>
-            <span>{LIMITS[limit] ?? limit}</span>
+            <span>{LIMIT_NAMES[limit] ?? limit}</span>
             <small>{enforced ? by : `not held: ${by}`}</small>
             {enforced ? null : <Fix text={fix} />}
           </li>

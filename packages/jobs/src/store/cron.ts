@@ -10,6 +10,7 @@ import type { Schedule } from '../contract.ts';
  */
 export function nextTime(schedule: Pick<Schedule, 'cron' | 'timeZone'>, after: number): number {
   const { cron, timeZone } = schedule;
+  checkTimeZone(timeZone);
   let next: Date | null;
   try {
     next = new Cron(cron, { timezone: timeZone, paused: true, mode: '5-part' }).nextRun(
@@ -18,7 +19,7 @@ export function nextTime(schedule: Pick<Schedule, 'cron' | 'timeZone'>, after: n
   } catch (error) {
     throw new SkeinError(
       'REQUEST_INVALID',
-      `The schedule "${cron}" in time zone "${timeZone}" is not valid: ${(error as Error).message}`,
+      `The schedule "${cron}" is not valid: ${(error as Error).message.replace(/^\w+: /, '')}.`,
       { cause: error },
     );
   }
@@ -26,4 +27,17 @@ export function nextTime(schedule: Pick<Schedule, 'cron' | 'timeZone'>, after: n
     throw new SkeinError('REQUEST_INVALID', `The schedule "${cron}" never comes.`);
   }
   return next.getTime();
+}
+
+/** @throws SkeinError REQUEST_INVALID. */
+function checkTimeZone(timeZone: string): void {
+  try {
+    Intl.DateTimeFormat('en', { timeZone });
+  } catch (cause) {
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `"${timeZone}" is not a time zone; an IANA name such as Europe/Berlin is.`,
+      { cause },
+    );
+  }
 }

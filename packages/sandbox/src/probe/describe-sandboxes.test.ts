@@ -40,10 +40,10 @@ test('a missing piece is described with its fix', async () => {
     missing: [{ what: 'no daemon', fix: 'start it' }],
   });
   expect(bubblewrap?.summary).toBe(
-    '1, for trusted work, holds wallMs, outputBytes, fileBytes, diskBytes; accounts by none',
+    '1, for trusted work, holds wall time, output, file size, disk; accounts by none',
   );
   expect(bubblewrap?.missing).toContainEqual({
-    what: 'memoryBytes: no group is delegated',
+    what: 'memory: no group is delegated',
     fix: 'delegate one',
   });
 });

@@ -1,4 +1,5 @@
 /** Describes in words which limits each sandbox driver enforces here: for `skein doctor`. */
+import { LIMIT_NAMES } from '@skein/api/implementations';
 import type { Availability, SandboxDriver, SandboxName } from '../contract.ts';
 
 export interface SandboxDescription {
@@ -32,7 +33,9 @@ function describe(name: SandboxName, here: Availability): SandboxDescription {
     };
   }
   const { limits, untrusted, accounting } = here.enforcement;
-  const entries = Object.entries(limits);
+  const entries = Object.entries(limits).map(
+    ([limit, enforcement]) => [LIMIT_NAMES[limit] ?? limit, enforcement] as const,
+  );
   const held = entries.filter(([, { enforced }]) => enforced).map(([limit]) => limit);
   const missing = entries
     .filter(([, { enforced }]) => !enforced)

@@ -29,8 +29,9 @@ describe('the minimum threads of all deployments', () => {
   it('fit into the cores, or the error names the deployments that hold them', () => {
     expect(refusal(claim(two), { ocr: claim(two) })).toBeUndefined();
     expect(refusal(claim(two), { ocr: claim(two), fraud: claim() })).toBe(
-      `At least 2 × 1 threads of "risk" would run, but of the node's 4 cores 3 are taken: ` +
-        `ocr (2), fraud (1). Lower replicas.min or threads, here or there, or set oversubscribe.`,
+      `"risk" takes 2 × 1 threads at least, and of the node's 4 cores other deployments hold 3: ` +
+        `ocr (2), fraud (1). Lower replicas.min or threads, here or there, or set oversubscribe; ` +
+        `with a replicas.min of 0 it takes cores only while it gets requests.`,
     );
   });
 
@@ -51,7 +52,9 @@ describe('the minimum threads of all deployments', () => {
       settings: effectiveSettings(claim(two).settings.settings, 1),
     };
     expect(refusal(claim(two), { ocr: larger, fraud: larger }, claim(two))).toBeUndefined();
-    expect(refusal(claim(two), { ocr: larger, fraud: larger }, claim())).toContain('4 are taken');
+    expect(refusal(claim(two), { ocr: larger, fraud: larger }, claim())).toContain(
+      'other deployments hold 4: ',
+    );
   });
 });
 

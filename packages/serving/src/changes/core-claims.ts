@@ -49,8 +49,8 @@ export function checkLeastThreads(
   const { settings, replicas } = asked.settings;
   throw new SkeinError(
     'DEPLOYMENT_INVALID',
-    `At least ${replicas.min} × ${settings.threads} threads of "${name}" would run, but of the node's ` +
-      `${cores} cores ${held} are taken: ${holders.join(', ')}. ` +
-      `Lower replicas.min or threads, here or there, or set oversubscribe.`,
+    `"${name}" takes ${replicas.min} × ${settings.threads} threads at least, and of the node's ${cores} cores ` +
+      `other deployments hold ${held}: ${holders.join(', ')}. Lower replicas.min or threads, here or ` +
+      `there, or set oversubscribe; with a replicas.min of 0 it takes cores only while it gets requests.`,
   );
 }

@@ -107,8 +107,10 @@ describe('skein run', () => {
 
 describe('skein jobs', () => {
   it('lists, shows and follows a job that was left to the node', async () => {
-    const left = await node.run('run', '--detach', '--json', ...TRUSTED, 'echo', 'from afar');
-    const { id } = (JSON.parse(left.stdout) as RunOutcome).job;
+    // Only the id is on stdout, as scripts take it.
+    const left = await node.run('run', '--detach', ...TRUSTED, 'echo', 'from afar');
+    const id = left.stdout.trim();
+    expect(left.stderr).toContain(`skein jobs logs -f ${id}`);
     const followed = await node.run('jobs', 'logs', '-f', id);
     expect(followed).toMatchObject({ code: 0, stderr: '' });
     expect(followed.stdout).toContain('from afar');
@@ -116,8 +118,10 @@ describe('skein jobs', () => {
     const shown = await node.run('jobs', 'show', id);
     expect(shown.stdout).toMatch(/attempt 1\s+succeeded/);
     expect(shown.stdout).toContain('echo from afar');
-    const again = await node.run('jobs', 'retry', '--json', id);
-    expect((JSON.parse(again.stdout) as JobView).id).not.toBe(id);
+    const again = await node.run('jobs', 'retry', id);
+    expect(again.stdout.trim()).toMatch(/^[\da-f-]{36}$/);
+    expect(again.stdout).not.toContain(id);
+    expect(again.stderr).toContain(`skein jobs logs -f ${again.stdout.trim()}`);
     expect((await node.run('jobs', 'show', 'nobody')).stderr).toContain('JOB_UNKNOWN');
     expect((await node.run('jobs', 'revive', id)).stderr).toContain('JOB_NOT_ENDED');
   });

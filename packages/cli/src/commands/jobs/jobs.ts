@@ -17,6 +17,7 @@ import {
   withDefault,
 } from '../../command-line/option.ts';
 import { endText, renderJob, stateText, tookText } from '../../output/job.ts';
+import { noteNext } from '../../output/notes.ts';
 import { renderTable } from '../../output/table.ts';
 
 /** `skein jobs ls`: the jobs and their states. */
@@ -168,12 +169,13 @@ export const jobsRetry = defineCommand({
   arguments: { id: argument('ID', 'The job.') },
   options: connectionOptions,
   async run(context, { id, ...choice }) {
-    return withJobs(context, choice, async (client, submit) =>
-      submit(sameWorkAs(await client.getJob({ id }))),
-    );
+    return withJobs(context, choice, async (client, submit) => {
+      const job = await submit(sameWorkAs(await client.getJob({ id })));
+      noteNext(context.notes, `Follow it: skein jobs logs -f ${job.id}`);
+      return job;
+    });
   },
-  render: (job, style) =>
-    `${job.id}\n${style.dim(style.commands(`Follow it: skein jobs logs -f ${job.id}`))}`,
+  render: ({ id }) => id,
 });
 
 /** @throws SkeinError JOB_IN_GANG. */

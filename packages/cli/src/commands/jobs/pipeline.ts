@@ -14,6 +14,7 @@ import {
 } from '../../jobs/pipeline.ts';
 import { argument, flag, text, withDefault } from '../../command-line/option.ts';
 import { hasEnded, stateText, tookText } from '../../output/job.ts';
+import { noteNext } from '../../output/notes.ts';
 import type { Style } from '../../output/style.ts';
 import { renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
@@ -65,6 +66,7 @@ export const pipelineRun = defineCommand({
           // A run may outlive many nodes; it never retries a failed step.
           retry: { maxAttempts: 1000, backoffMs: 1000, maxBackoffMs: 60_000 },
         });
+        if (detach) noteNext(context.notes, `Look at it: skein pipeline show ${id}`);
         const found = await (detach ? pipelineRunOf : followPipeline)(context, client, id);
         const drawn =
           svg === undefined ? {} : { svg: await drawPipeline(context.cwd, svg, pipeline, found) };
@@ -74,9 +76,7 @@ export const pipelineRun = defineCommand({
     );
   },
   render: (found, style) =>
-    hasEnded(found.run.state)
-      ? renderPipelineRun(found, style)
-      : `${found.run.id}\n${style.dim(style.commands(`Look at it: skein pipeline show ${found.run.id}`))}`,
+    hasEnded(found.run.state) ? renderPipelineRun(found, style) : found.run.id,
   exitCode: ({ run }) => (hasEnded(run.state) && run.state !== 'succeeded' ? 1 : 0),
 });
 

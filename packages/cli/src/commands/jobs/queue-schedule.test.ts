@@ -72,8 +72,8 @@ describe('skein queue schedule', () => {
     [['--cron=0 3 * * *', '--job={}', '--', 'date'], 2, 'either a command or --job'],
     [['--cron=0 3 * * *', '--job={'], 2, '--job is not JSON'],
     [['--cron=0 3 * * *', '--job={}'], 1, 'work'],
-    [['--cron=61 3 * * *', '--', 'date'], 1, '61'],
-    [['--cron=0 3 * * *', '--time-zone=Mars/Olympus', '--', 'date'], 1, 'Mars/Olympus'],
+    [['--cron=61 3 * * *', '--', 'date'], 1, 'is not valid: Invalid value for minute: 61'],
+    [['--cron=0 3 * * *', '--time-zone=Mars/Olympus', '--', 'date'], 1, '"Mars/Olympus" is not'],
   ] as const)('says what is wrong with %j', async (words, code, message) => {
     const put = await node.run('queue', 'schedule', 'put', 'wrong', ...words);
     expect([put.code, put.stderr]).toEqual([code, expect.stringContaining(message)]);

@@ -8,6 +8,7 @@ import { followJob, rawOption } from '../../jobs/follow.ts';
 import { downloadOutputs } from '../../jobs/outputs.ts';
 import { flag, many, restArgument } from '../../command-line/option.ts';
 import { endText } from '../../output/job.ts';
+import { noteNext } from '../../output/notes.ts';
 import { nameText } from '../../output/terminal.ts';
 
 export interface RunOutcome {
@@ -45,7 +46,10 @@ export const run = defineCommand({
       async (client, submit) => {
         const job = await commandJob(context, client, command, options, files);
         const accepted = await submit({ ...job, parents: [...options.after] });
-        if (options.detach) return { job: accepted, fetched: [] };
+        if (options.detach) {
+          noteNext(context.notes, `Follow it: skein jobs logs -f ${accepted.id}`);
+          return { job: accepted, fetched: [] };
+        }
         const output = options.raw ? 'raw' : 'guest';
         const ended = await followJob(context, client, accepted.id, output);
         const outputs = ended.result?.outputs ?? [];
@@ -57,7 +61,7 @@ export const run = defineCommand({
   },
   render: ({ job, fetched }, style) =>
     job.endedAt === undefined
-      ? `${job.id}\n${style.dim(style.commands(`Follow it: skein jobs logs -f ${job.id}`))}`
+      ? job.id
       : [
           endText(job, style),
           ...fetched.map((file) => style.dim(`  wrote ${nameText(file)}`)),
