@@ -43,7 +43,7 @@ export const PROVIDERS = {
       ...common(settings, `https://${host}aiplatform.googleapis.com`),
       modelsPath: `/v1/projects/${project}/locations/${encodeURIComponent(location)}/publishers/google/models`,
       continues: continuesOf(settings),
-      countsWhole: true,
+      onVertex: true,
       credentials: await vertexCredentials(settings.name),
     });
   },

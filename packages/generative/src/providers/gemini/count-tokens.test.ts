@@ -1,35 +1,10 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { json } from 'node:stream/consumers';
-import { expect, it, onTestFinished } from 'vitest';
-import { geminiProvider } from './provider.ts';
+import { expect, it } from 'vitest';
+import { startGemini } from './testing/scripted-upstream.ts';
 
-/** An upstream that answers with `said`, and the provider over it. */
-async function start(said: object, countsWhole: boolean) {
-  const asked: { readonly path: string | undefined; readonly body: unknown }[] = [];
-  const server = createServer((request, response) => {
-    void (async () => {
-      asked.push({ path: request.url, body: await json(request) });
-      response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(said));
-    })();
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const provider = geminiProvider({
-    name: 'up',
-    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    connectMs: 5000,
-    modelsPath: '/v1beta/models',
-    credentials: async () => ({}),
-    countsWhole,
-  });
-  onTestFinished(async () => {
-    await provider.close();
-    server.close();
-  });
-  const signal = new AbortController().signal;
+const signal = new AbortController().signal;
+
+async function start(said: object, onVertex: boolean) {
+  const { provider, asked } = await startGemini(said, onVertex);
   const count = () =>
     provider.countTokens!(
       {
@@ -53,10 +28,10 @@ const whole = {
 it.each([
   ['the Gemini API, wrapped', false, { generateContentRequest: { ...whole, model: 'models/m' } }],
   ['Vertex AI, as it is', true, whole],
-])('asks %s, for the tokens of the whole request', async (_, countsWhole, body) => {
-  const { asked, count } = await start({ totalTokens: 11 }, countsWhole);
+])('asks %s, for the tokens of the whole request', async (_, onVertex, body) => {
+  const { asked, count } = await start({ totalTokens: 11 }, onVertex);
   expect(await count()).toBe(11);
-  expect(asked).toMatchObject([{ path: '/v1beta/models/m:countTokens', body }]);
+  expect(asked).toMatchObject([{ path: '/models/m:countTokens', body }]);
 });
 
 it('takes an answer without a count for a failure', async () => {

@@ -3,18 +3,18 @@
  * credentials of the machine. Its streams are read as server-sent events; where a proxy drops
  * `alt=sse`, as the JSON array that Gemini sends without it.
  */
-import type { Embeddings, GenerateEvent, Provider, ProviderCall } from '../../contract.ts';
+import type { GenerateEvent, Provider, ProviderCall } from '../../contract.ts';
 import { type Hide, hidingOf } from '../../wire/credentials.ts';
 import { eventsIn } from '../../wire/event-stream.ts';
 import { openUpstream, type UpstreamOptions } from '../../wire/http-client.ts';
 import type { UpstreamAnswer } from '../../wire/incoming.ts';
-import { googleFields } from '../../wire/google-fields.ts';
 import { asCount, asObject, asObjects, parseJson, type Json } from '../../wire/json.ts';
 import { upstreamError } from '../../wire/upstream-error.ts';
 import { callsOf } from '../one-call.ts';
 import { waitOf } from '../openai/failure.ts';
 import { refuseUnkept, type Support } from '../unkept-fields.ts';
 import { createDecoder, type GeminiDecoder } from './decode.ts';
+import { embed } from './embed.ts';
 import { encodeRequest } from './encode.ts';
 import { failureOf } from './failure.ts';
 
@@ -26,8 +26,8 @@ export interface GeminiOptions extends UpstreamOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Whether its models go on with a turn of their own that comes last. Default: not. */
   readonly continues?: boolean | undefined;
-  /** Whether `countTokens` takes the request itself, as Vertex AI does. Default: wrapped. */
-  readonly countsWhole?: boolean | undefined;
+  /** Counts tokens and embeds in the forms of Vertex AI. Default: in those of the Gemini API. */
+  readonly onVertex?: boolean | undefined;
 }
 
 const SUPPORT: Support = { lacks: ['minP', 'repetitionPenalty'], google: true };
@@ -39,7 +39,7 @@ interface Posted {
 }
 
 export function geminiProvider(options: GeminiOptions): Provider {
-  const { name, modelsPath, credentials, countsWhole = false } = options;
+  const { name, modelsPath, credentials, onVertex = false } = options;
   const upstream = openUpstream(options);
 
   async function post(path: string, body: Json, { signal }: ProviderCall): Promise<Posted> {
@@ -90,23 +90,17 @@ export function geminiProvider(options: GeminiOptions): Provider {
       const path = `/${encodeURIComponent(request.model)}:streamGenerateContent?alt=sse`;
       yield* callsOf(events(await post(path, encodeRequest(request), call)), request);
     },
-    async embed({ model, inputs, dimensions, extra }, call) {
-      const more = googleFields(extra);
-      const requests = inputs.map((text) => ({
-        ...more,
-        model: `models/${model}`,
-        content: { parts: [{ text }] },
-        ...(dimensions === undefined ? {} : { outputDimensionality: dimensions }),
-      }));
-      const path = `/${encodeURIComponent(model)}:batchEmbedContents`;
-      const { answer } = await post(path, { requests }, call);
-      return embeddingsOf(name, parseJson(name, await answer.text()), inputs.length);
-    },
+    embed: (request, call) =>
+      embed(name, request, onVertex, async (method, body) => {
+        const path = `/${encodeURIComponent(request.model)}:${method}`;
+        const { answer } = await post(path, body, call);
+        return asObject(parseJson(name, await answer.text())) ?? {};
+      }),
     async countTokens(request, call) {
       const { model } = request;
       const asked = encodeRequest(request);
       // Else the Gemini API counts the contents alone.
-      const body = countsWhole
+      const body = onVertex
         ? asked
         : { generateContentRequest: { ...asked, model: `models/${model}` } };
       const { answer } = await post(`/${encodeURIComponent(model)}:countTokens`, body, call);
@@ -119,17 +113,4 @@ export function geminiProvider(options: GeminiOptions): Provider {
     },
     close: async () => upstream.close(),
   };
-}
-
-function embeddingsOf(provider: string, body: unknown, count: number): Embeddings {
-  const vectors = asObjects(asObject(body)?.['embeddings']).map(({ values }) =>
-    Float32Array.from(Array.isArray(values) ? (values as number[]) : []),
-  );
-  if (vectors.length !== count || vectors.some(({ length }) => length === 0)) {
-    throw upstreamError('UPSTREAM_CUT', {
-      provider,
-      message: 'it sent fewer vectors than inputs.',
-    });
-  }
-  return { vectors, usage: { inputTokens: 0, outputTokens: 0, isEstimate: true } };
 }
