@@ -12,6 +12,7 @@ import { encodingOf } from '../../plan/encoding.ts';
 import type { Outcome } from '../../site/answers.ts';
 import { openSqliteMemory } from '../../site/memory/sqlite-memory.ts';
 import { startCommittee } from '../testing/committee.ts';
+import { leapingClock } from '../testing/leaping-clock.ts';
 import {
   patient,
   finished,
@@ -237,9 +238,11 @@ it('refuses a message that was sealed for another round', async () => {
   expect(refused).toEqual(['AGGREGATION_CONTEXT_OTHER']);
 });
 
-it('does not wait for a site that has left, but for one that still trains', async () => {
+it('waits for a site that still trains longer than for one that has left', async () => {
+  const leap = leapingClock();
+  const phaseMs = 60_000;
   const committee = await startCommittee({
-    deadlines: { phaseMs: 5000, trainMs: 86_400_000 },
+    deadlines: { phaseMs, trainMs: 86_400_000 },
     sites: { minimum: 5, maximum: 8, threshold: 3 },
     rounds: 1,
   });
@@ -261,6 +264,16 @@ it('does not wait for a site that has left, but for one that still trains', asyn
   });
   await asked.promise;
   await gone.kill();
+  const connected = (count: number) =>
+    vi.waitFor(async () => {
+      const { members } = await committee.at.coordinator.view(committee.id);
+      expect(members.filter((member) => member.connected)).toHaveLength(count);
+    }, patient);
+  await connected(7);
+  leap(phaseMs);
+  // The conductor looks at its clock when a site comes.
+  await committee.site(6);
+  await connected(8);
   left.resolve();
   const ledger = await finished(committee);
   expect(of(ledger, 'finished-round').map(({ survivors }) => survivors.length)).toEqual([4]);

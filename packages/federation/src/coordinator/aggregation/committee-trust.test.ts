@@ -144,10 +144,12 @@ it('leaves suspects out of a roster where there are enough others', () => {
   expect(rosterOf(plan, three, strategy, 0, ['b'])).toEqual(['a', 'c']);
   const two = new Map([session('a'), session('b')]);
   expect(rosterOf(plan, two, strategy, 0, ['b'])).toEqual(['a', 'b']);
+  const one = new Map([session('a'), session('h', 'helper')]);
+  expect(rosterOf(plan, one, strategy, 0)).toBeUndefined();
 });
 
-it('begins the next attempt without a site that a helper has left out', async () => {
-  const committee = await startCommittee({ ...SLOW, rounds: 1 });
+it('begins the next attempt without a site that a helper has left out, and the next round with it', async () => {
+  const committee = await startCommittee({ ...SLOW, rounds: 2 });
   const { at, id } = committee;
   await sites(committee, [1, 2, 3, 4, 5]);
   await vi.waitFor(async () => {
@@ -155,18 +157,24 @@ it('begins the next attempt without a site that a helper has left out', async ()
     expect(members.filter(({ connected }) => connected)).toHaveLength(5);
   }, patient);
   for (const number of [0, 1]) committee.helper(number);
-  const isFirst = (attempt: number): boolean => attempt === 0;
-  const accuse = inPhase('seeds', () => ({ fields: { bad: [1] } }), isFirst);
+  let accused = 0;
+  let spoilt = 0;
+  const accuse = inPhase(
+    'seeds',
+    () => ({ fields: { bad: [1] } }),
+    () => accused++ === 0,
+  );
   const spoil = inPhase(
     'masks',
     ({ fields, payload }) => ({ fields, payload: flipped(payload!, 40) }),
-    isFirst,
+    () => spoilt++ === 0,
   );
   committee.helper(2, (work) => spoil(accuse(work)));
   const ledger = await finished(committee);
-  const [first, second] = of(ledger, 'opened').map(({ roster }) => roster);
+  const [first, second, third] = of(ledger, 'opened').map(({ roster }) => roster);
   expect(first).toHaveLength(5);
   expect(second).toEqual(first!.toSpliced(1, 1));
+  expect(third).toEqual(first);
   expect(of(ledger, 'aborted')).toMatchObject([{ attempt: 0, phase: 'masks' }]);
 });
 

@@ -25,6 +25,10 @@ it('talks to a site over its newest connection, and ends the older one and, when
   const identity = await createIdentity();
   const invitation = await at.coordinator.invite(id, { name: 'a' });
   const older = await joinScripted(at, invitation, () => undefined, { identity });
+  // Before that the coordinator takes it for one that reads the plan.
+  await vi.waitFor(async () => {
+    expect((await at.coordinator.view(id)).members).toMatchObject([{ connected: true }]);
+  }, patient);
   const newer = await joinScripted(at, invitation, adds(1), { identity });
   expect(await older.ended).toBeUndefined();
   const b = await joinScripted(at, await at.coordinator.invite(id, { name: 'b' }), adds(1));
