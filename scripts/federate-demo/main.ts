@@ -101,7 +101,7 @@ async function demonstrate(client: Client): Promise<void> {
   say(
     `\nThe result is ${MODEL} v${ended.version}, and is served. On rows that no site has trained on:`,
   );
-  await reportAccuracy();
+  await reportAccuracy(client);
   await checkLedger((await client.getLedger({ id })) as unknown as LedgerExport);
 }
 
@@ -153,27 +153,27 @@ async function followed(client: Client, id: string): Promise<FederationView> {
   }
 }
 
-/** Asks the served model about held-out rows. */
-async function reportAccuracy(): Promise<void> {
+/** Asks the served model about held-out rows, by the names of their columns. */
+async function reportAccuracy(client: Client): Promise<void> {
   let [right, all] = [0, 0];
   for (const { name, test } of hospitals) {
-    const data = test.flatMap((row) =>
-      DATA.features.map((feature, i) => {
-        if (feature.kind === 'category') return feature.categories.indexOf(row[i] as never);
-        return row[i] === '' ? feature.fill : Number(row[i]);
-      }),
-    );
-    const answer = await fetch(`${node.url}/v2/models/${MODEL}/infer`, {
-      method: 'POST',
-      body: JSON.stringify({
-        inputs: [
-          { name: 'features', datatype: 'FP32', shape: [test.length, COLUMNS.length - 1], data },
-        ],
-      }),
+    const shape = [test.length];
+    const columns = DATA.features.map((feature, i) => {
+      const column =
+        feature.kind === 'category'
+          ? { shape, data: test.map((row) => row[i]!) }
+          : {
+              shape,
+              data: Float32Array.from(test, (row) =>
+                row[i] === '' ? feature.fill : Number(row[i]),
+              ),
+            };
+      return [feature.name, column] as const;
     });
-    const { outputs } = (await answer.json()) as { outputs: { data: number[] }[] };
+    const { outputs } = await client.infer(MODEL, Object.fromEntries(columns));
+    const [probability] = Object.values(outputs);
     const correct = test.filter(
-      (row, i) => (outputs[0]!.data[i]! > 0.5 ? '1' : '0') === row.at(-1),
+      (row, i) => (Number(probability!.data[i]) > 0.5 ? '1' : '0') === row.at(-1),
     );
     const ill = test.filter((row) => row.at(-1) === '1').length;
     const majority = Math.max(ill, test.length - ill) / test.length;

@@ -160,4 +160,5 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/train/src/secure-aggregation/pairwise/sums.test.ts',
   'packages/train/src/step/dropout-runs.test.ts',
   'packages/server/src/federations/**',
+  'scripts/federate-demo/federate-demo.test.ts',
 ];

@@ -1,11 +1,23 @@
-/** What `skein join` and `skein helper join` share: the link, the terms, and what a person is told. */
+/**
+ * What `skein join`, `skein helper join` and `skein privacy audit URL` share: the link, the terms, and what a
+ * person is told before they accept.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join as joinPath } from 'node:path';
 import { SkeinError } from '@skein/api';
-import { invitationOf, type Plan } from '@skein/federation';
-import type { PlanWords, SiteEvent } from '@skein/federation/site';
-import { openSocket } from '@skein/federation/site/node';
+import { invitationOf, type Joined, type Plan } from '@skein/federation';
+import {
+  type PlanWords,
+  type SiteEvent,
+  type SiteMemory,
+  type Terms,
+  unmetTerms,
+} from '@skein/federation/site';
+import { openSocket, openSqliteMemory } from '@skein/federation/site/node';
 import { connectOptions } from '@skein/load';
 import type { Context } from '../command-line/command.ts';
 import { decimal, integer } from '../command-line/option.ts';
+import { dataFolder } from '../connection/connection.ts';
 import { readTrust } from '../connection/trust.ts';
 import { usageError } from '../command-line/usage.ts';
 import { planLines } from '../output/federation.ts';
@@ -30,6 +42,27 @@ export interface Participation {
   readonly status?: string;
   readonly round?: number;
   readonly reason?: string;
+}
+
+/** What a participant decides on. @param words the plan as it is told. @param refusals beside the terms. */
+export function offerOf(
+  { plan, planDigest, name }: Pick<Joined, 'plan' | 'planDigest' | 'name'>,
+  words: PlanWords,
+  terms: Terms,
+  refusals: readonly string[] = [],
+): Omit<Participation, 'accepted'> {
+  return { plan: words, planDigest, name, unmet: [...unmetTerms(plan, terms), ...refusals] };
+}
+
+/** The memory of a site in the data folder. @param name of its file: it holds one federation. */
+export async function openSite(
+  context: Context,
+  folder: string | undefined,
+  name: string,
+): Promise<SiteMemory> {
+  const place = joinPath(dataFolder(context, folder), 'sites');
+  await mkdir(place, { recursive: true, mode: 0o700 });
+  return openSqliteMemory(joinPath(place, `${name}.db`));
 }
 
 /** 1 for terms that are not met, and for a federation that failed. */

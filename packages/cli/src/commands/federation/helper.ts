@@ -10,19 +10,14 @@ import {
   openHelperMemory,
   type HelperMemory,
 } from '@skein/federation/helper';
-import {
-  describeHelp,
-  lookAtPlan,
-  requireTerms,
-  runSite,
-  unmetTerms,
-} from '@skein/federation/site';
+import { describeHelp, lookAtPlan, requireTerms, runSite } from '@skein/federation/site';
 import { defineCommand, type Context } from '../../command-line/command.ts';
 import { dataFolder, dataOption } from '../../connection/connection.ts';
 import { argument, flag, text, withDefault } from '../../command-line/option.ts';
 import {
   consentTo,
   linkOf,
+  offerOf,
   type Participation,
   participationExit,
   progressOf,
@@ -82,10 +77,10 @@ export const helperJoin = defineCommand({
     const memory = await memoryIn(context, folder);
     let lock: ReturnType<typeof lockHelper> | undefined;
     try {
-      const { plan, planDigest } = await lookAtPlan({ invitation, memory, open });
+      const looked = await lookAtPlan({ invitation, memory, open });
+      const { plan } = looked;
       const { name } = await helperInPlan(plan, memory);
-      const unmet = unmetTerms(plan, terms);
-      const shown = { plan: describeHelp(plan), planDigest, name, unmet };
+      const shown = offerOf({ ...looked, name }, describeHelp(plan), terms);
       if (!accept) return { ...shown, accepted: false } satisfies Participation;
       requireTerms(plan, terms);
       lock = lockHelper(dataFolder(context, folder));

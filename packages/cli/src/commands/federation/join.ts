@@ -1,7 +1,5 @@
 /** `skein join`: this machine as a site of a federation. Its rows stay here. */
 import { createReadStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { join as joinPath } from 'node:path';
 import { formatBytes } from '@skein/api/units';
 import { type Plan, seenText } from '@skein/federation';
 import {
@@ -13,12 +11,11 @@ import {
   requireTerms,
   runSite,
   type SiteRows,
-  unmetTerms,
 } from '@skein/federation/site';
-import { type AccountReport, openSqliteMemory } from '@skein/federation/site/node';
+import type { AccountReport } from '@skein/federation/site/node';
 import { nativeBackend } from '@skein/train/native';
 import { defineCommand, type Context } from '../../command-line/command.ts';
-import { dataFolder, dataOption } from '../../connection/connection.ts';
+import { dataOption } from '../../connection/connection.ts';
 import { type OwnQuality, ownQuality, qualityText } from '../../federation/own-quality.ts';
 import {
   type AccountEntrance,
@@ -31,6 +28,8 @@ import { argument, flag, text } from '../../command-line/option.ts';
 import {
   consentTo,
   linkOf,
+  offerOf,
+  openSite,
   type Participation,
   participationExit,
   progressOf,
@@ -88,13 +87,11 @@ export const join = defineCommand({
     const { address, invitation } = linkOf(url);
     const terms = { ...rest, allowPlainUpdates: rest.plainUpdates };
     const open = await socketOf(context, address, { ca, cert, certKey });
-    const place = joinPath(dataFolder(context, folder), 'sites');
-    await mkdir(place, { recursive: true, mode: 0o700 });
-    const memory = openSqliteMemory(joinPath(place, `${invitation.run}.db`));
+    const memory = await openSite(context, folder, invitation.run);
     let entrance: AccountEntrance | undefined;
     try {
       const looked = await lookAtPlan({ invitation, memory, open });
-      const { plan, planDigest, name } = looked;
+      const { plan } = looked;
       const rows = data === undefined ? undefined : await rowsOf(context, plan, data);
       entrance = await enterAccount(context, {
         run: invitation.run,
@@ -105,8 +102,9 @@ export const join = defineCommand({
         data,
       });
       const { report, refusal } = entrance.preview();
-      const unmet = [...unmetTerms(plan, terms), ...(refusal === undefined ? [] : [refusal])];
-      const shown = { plan: describePlan(plan), planDigest, name, unmet, ...rowFacts(rows) };
+      const refusals = refusal === undefined ? [] : [refusal];
+      const offer = offerOf(looked, describePlan(plan), terms, refusals);
+      const shown = { ...offer, ...rowFacts(rows) };
       if (!accept)
         return { ...shown, accepted: false, account: report } satisfies SiteParticipation;
       if (rows === undefined) throw usageError('Give the rows to train on: --data FILE.');

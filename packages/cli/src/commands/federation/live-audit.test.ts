@@ -7,6 +7,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { FederationView } from '@skein/api';
 import type { AuditReport } from '@skein/train';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Participation } from '../../federation/participation.ts';
+import { runCli } from '../../testing/cli.ts';
 import {
   type FederationScene,
   openFederationScene,
@@ -43,8 +45,31 @@ it('takes part with canaries, finds nothing, and a site that slept in a round co
     scene.start('auditor', 'privacy', 'audit', linkOf('auditor'), ...more);
   const strict = await audit('--accept', '--max-epsilon', '1').ended;
   expect(JSON.parse(strict.stdout)).toMatchObject({ code: 'SITE_TERMS_REFUSED' });
-  const asked = await audit().ended;
-  expect(JSON.parse(asked.stdout)).toMatchObject({ code: 'USAGE' });
+  const offered = await audit().ended;
+  expect(offered.code).toBe(0);
+  const looked = await scene.start('south', 'join', linkOf('south')).ended;
+  // As `skein join` shows it.
+  const { plan, planDigest } = JSON.parse(looked.stdout) as Participation;
+  expect(JSON.parse(offered.stdout)).toEqual({
+    plan,
+    planDigest,
+    name: 'auditor',
+    unmet: [],
+    accepted: false,
+    canaries: 200,
+  });
+  const text = await runCli(
+    ['privacy', 'audit', linkOf('auditor'), '--max-epsilon', '1', '--folder', 'auditor'],
+    { cwd: scene.folder },
+  );
+  expect(text.code).toBe(1);
+  for (const [term, fact] of plan.facts) {
+    expect(text.stdout).toContain(term);
+    expect(text.stdout.replace(/\s+/g, ' ')).toContain(fact);
+  }
+  expect(text.stdout).toMatch(/would be 200 canaries[^]*more than 1[^]*Nothing was accepted/);
+  const { sites } = await scene.client.getFederation({ id });
+  expect(sites.filter(({ accepted }) => accepted)).toEqual([]);
 
   const site = (name: string) =>
     scene.start(name, 'join', linkOf(name), '--data', `${name}.csv`, '--accept');

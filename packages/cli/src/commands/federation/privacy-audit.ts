@@ -1,10 +1,11 @@
 /** `skein privacy audit`: tries to catch private training, one's own or a federation's, at spending more than it says. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import {
   askedAgain,
+  describePlan,
   lookAtPlan,
   openLiveAudit,
   openWork,
@@ -16,7 +17,7 @@ import { audit, TrainError, type AuditReport } from '@skein/train';
 import { privateTrainingTarget, type Asking } from '@skein/train/federated';
 import { nativeBackend } from '@skein/train/native';
 import { defineCommand, type Context, type OptionValues } from '../../command-line/command.ts';
-import { dataFolder, dataOption } from '../../connection/connection.ts';
+import { dataOption } from '../../connection/connection.ts';
 import {
   decimal,
   flag,
@@ -27,9 +28,31 @@ import {
 } from '../../command-line/option.ts';
 import { renderTable, type Column } from '../../output/table.ts';
 import { auditModel } from '../../federation/model-audit.ts';
-import { linkOf, progressOf, socketOf, termOptions } from '../../federation/participation.ts';
+import {
+  consentTo,
+  linkOf,
+  offerOf,
+  openSite,
+  type Participation,
+  participationExit,
+  progressOf,
+  socketOf,
+  termOptions,
+  unacceptedText,
+} from '../../federation/participation.ts';
 import { trustOptions } from '../../connection/trust.ts';
 import { usageError } from '../../command-line/usage.ts';
+
+/** What the audit of a federation says before its plan is accepted. */
+interface OfferedAudit extends Omit<Participation, 'accepted'> {
+  readonly accepted: false;
+  readonly canaries: number;
+}
+/** What it says at its end. */
+type LiveAuditReport = AuditReport & Participation & { readonly accepted: true };
+type AuditResult = AuditReport | LiveAuditReport | OfferedAudit;
+const isOffer = (result: AuditResult): result is OfferedAudit =>
+  'accepted' in result && !result.accepted;
 
 interface Row {
   readonly test: string;
@@ -94,10 +117,14 @@ export const privacyAudit = defineCommand({
     'Without URL it runs the private federated training of this installation on canaries, each of which is in it with probability 1/2: clipping of each example, quantisation, and noise from the cryptographic generator. Each site is killed and asked again, as often as a coordinator might; one that drew fresh noise for the same sum would be found. ' +
     'The auditor guesses from the released sums which canaries were in it. Guesses that are too good for the claimed epsilon, or noise that comes again in a second run, are violations: the exit code is then 1.\n' +
     'With --model it audits a model that is finished: FILE of --data holds canaries, and says of each whether it was in the training; the auditor guesses from the loss of the model. `skein privacy canaries` writes such a file.\n' +
-    'With URL it takes part in a federation that runs, as a site with an invitation of its own whose rows are canaries, and guesses from the parameters that every site is sent. The canaries change the model as so many patients would. A model of few numbers tells few canaries apart.\n' +
+    'With URL it takes part in a federation that runs, as a site with an invitation of its own whose rows are canaries, and guesses from the parameters that every site is sent. The canaries change the model as so many patients would. A model of few numbers tells few canaries apart. Without --accept it shows the plan, as `skein join` does, and accepts nothing.\n' +
     'Tests: one run (Steinke 2023) holds for any training; LiRA (Carlini 2022, with the trade-off of Nasr 2023) is closer for Gaussian noise. A passed audit is no proof of privacy; a failed one is a proof against it.',
   examples: [
     { command: 'skein privacy audit --noise 1', does: 'One round, 2,000 canaries' },
+    {
+      command: "skein privacy audit 'https://node.example/join#skein-join_…'",
+      does: 'Read the plan of a federation that is to be audited',
+    },
     {
       command:
         "skein privacy audit 'https://node.example/join#skein-join_…' --canaries 200 --max-epsilon 1 --accept",
@@ -113,7 +140,7 @@ export const privacyAudit = defineCommand({
     url: optionalArgument('URL', 'The link of an invitation to the federation to audit.'),
   },
   options,
-  async run(context, { url, ...given }): Promise<AuditReport> {
+  async run(context, { url, ...given }): Promise<AuditResult> {
     try {
       if (given.model !== undefined) return await modelAudit(context, url, given);
       for (const name of ['before', 'data', 'plan', 'epsilon'] as const) {
@@ -125,7 +152,15 @@ export const privacyAudit = defineCommand({
       throw error;
     }
   },
-  render({ verdict, findings, claimed, delta, confidence, oneRun, lira }, style) {
+  render(result, style) {
+    if (isOffer(result)) {
+      const facts = [
+        '',
+        `The rows of this site would be ${result.canaries} canaries, of which each is in with probability 1/2.`,
+      ];
+      return unacceptedText(result, facts, 'To audit it as one of its sites', style);
+    }
+    const { verdict, findings, claimed, delta, confidence, oneRun, lira } = result;
     const rows: readonly Row[] = [
       { test: 'claimed', evidence: `accountant, delta ${delta}`, epsilon: claimed },
       {
@@ -156,7 +191,10 @@ export const privacyAudit = defineCommand({
         : findings.map((each) => `${style.red('violated:')} ${each}`)),
     ].join('\n');
   },
-  exitCode: ({ verdict }) => (verdict === 'holds' ? 0 : 1),
+  exitCode(result) {
+    if (isOffer(result)) return participationExit(result);
+    return result.verdict === 'holds' ? 0 : 1;
+  },
 });
 
 /** Of a finished model. */
@@ -196,8 +234,12 @@ async function ownAudit(choice: Choice): Promise<AuditReport> {
   }
 }
 
-/** Of a federation that this process takes part in, to its end. */
-async function liveAudit(context: Context, url: string, choice: Choice): Promise<AuditReport> {
+/** Of a federation that this process takes part in, to its end, once its plan is accepted. */
+async function liveAudit(
+  context: Context,
+  url: string,
+  choice: Choice,
+): Promise<OfferedAudit | LiveAuditReport> {
   for (const name of ['noise', 'rounds', 'sites', 'delta'] as const) {
     if (choice[name] === undefined) continue;
     throw usageError(`--${name}: the plan of the federation says it.`);
@@ -206,9 +248,7 @@ async function liveAudit(context: Context, url: string, choice: Choice): Promise
   const { address, invitation } = linkOf(url);
   const { run } = invitation;
   const open = await socketOf(context, address, choice);
-  const place = join(dataFolder(context, folder), 'sites');
-  await mkdir(place, { recursive: true, mode: 0o700 });
-  const memory = openSqliteMemory(join(place, `${run}-audit.db`));
+  const memory = await openSite(context, folder, `${run}-audit`);
   try {
     if ((await memory.attemptsOf(run, 'input')) > 0) {
       throw new SkeinError(
@@ -216,17 +256,19 @@ async function liveAudit(context: Context, url: string, choice: Choice): Promise
         'This audit was ended in the middle, and which canaries were in is not known any more: take another --folder and a new invitation.',
       );
     }
-    const { plan } = await lookAtPlan({ invitation, memory, open });
-    requireTerms(plan, choice);
+    const looked = await lookAtPlan({ invitation, memory, open });
+    const { plan } = looked;
+    const shown = offerOf(looked, describePlan(plan), choice);
     const auditor = await openLiveAudit({ plan, canaries, confidence });
-    if (!accept) throw usageError('The audit takes part in the federation: add --accept.');
+    if (!accept) return { ...shown, accepted: false, canaries };
+    requireTerms(plan, choice);
     const progress = progressOf(context, plan);
     let model: Uint8Array<ArrayBuffer> | undefined;
     const end = await runSite({
       invitation,
       open,
       memory,
-      consent: async () => {},
+      consent: consentTo(shown),
       async prepare(joined, fetchModel) {
         model = await fetchModel();
         const { rows, onBroadcast } = auditor;
@@ -241,7 +283,8 @@ async function liveAudit(context: Context, url: string, choice: Choice): Promise
     }
     // A site gives its update in phase input, with pairwise masks and with a committee.
     const releases = await memory.attemptsOf(run, 'input');
-    return await auditor.report({ model, backend: nativeBackend, releases });
+    const report = await auditor.report({ model, backend: nativeBackend, releases });
+    return { ...shown, accepted: true, ...report };
   } finally {
     await memory.close();
   }
