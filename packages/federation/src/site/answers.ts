@@ -10,6 +10,7 @@ import type { Plan } from '../plan/plan.ts';
 import { GIVING, isBudgetSpent, RELEASING } from '../plan/spent.ts';
 import { turnsOf } from '../plan/turns.ts';
 import type { MessageOf, Place, SignedAnswer } from '../transport/messages.ts';
+import { answerTimes, type SiteClock } from './answer-times.ts';
 import type { Attempt, SiteMemory } from './memory/site-memory.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -47,6 +48,8 @@ export interface AnswersOptions {
   readonly work: Work;
   /** Counts releases of this run beyond it, before the next one is computed; throws to refuse it. */
   readonly charge?: ((releases: number) => Promise<void> | void) | undefined;
+  /** Says when an update leaves; default: the monotonic clock. */
+  readonly clock?: SiteClock | undefined;
 }
 
 /** @returns answers a task; calls for one place at the same time share one computation. */
@@ -54,6 +57,7 @@ export function answerOnce(
   options: AnswersOptions,
 ): (task: Omit<Task, 'state'>) => Promise<Answer> {
   const { run, plan, planDigest, identity, memory, work, charge } = options;
+  const timed = answerTimes(options);
   const { kind } = plan.aggregation;
   const releasing = RELEASING[kind];
   const isCounted = (phase: string): boolean => phase === releasing || phase === GIVING[kind];
@@ -113,6 +117,12 @@ export function answerOnce(
       newest = question;
       await memory.eraseBefore(question);
     }
+    return timed(place.phase, () => computed(task));
+  }
+
+  async function computed(task: Omit<Task, 'state'>): Promise<Answer> {
+    const { place } = task;
+    const question = { run, ...place };
     const state = (await memory.stateOf(question)) as Bytes | undefined;
     const { fields, payload, state: after } = await work({ ...task, state });
     const digest = payload === undefined ? undefined : await sha256(payload);

@@ -26,7 +26,7 @@ export interface SiteMemory {
   attemptsOf(run: string, phase: string): Promise<number>;
   /** The newest state of an attempt. */
   stateOf(attempt: Attempt): Promise<Uint8Array | undefined>;
-  /** What the training of a run carries from one round to the next. */
+  /** What a run carries from one round to the next. @param run its training; with a word behind it something else. */
   carriedOf(run: string): Promise<Uint8Array | undefined>;
   /** Replaces it; undefined erases it. */
   carry(run: string, bytes: Uint8Array | undefined): Promise<void>;
