@@ -27,7 +27,7 @@ export const FEDERATION_ERRORS = {
   FEDERATION_BUSY: {
     ...UNAVAILABLE,
     meaning: 'Too many sites are joining at once, or the federation has its maximum of sites.',
-    fix: 'Join again after Retry-After.',
+    fix: 'Join again after Retry-After. Where the federation has its maximum of sites, ask its operator to revoke one that has left, or for a new federation.',
     retryMs: 5000,
   },
   FEDERATION_MOVED: {
@@ -66,10 +66,16 @@ export const FEDERATION_ERRORS = {
     meaning: 'The key of the site was revoked.',
     fix: 'Ask the coordinator for a new invitation, and join with another --folder or browser profile, which makes a new key.',
   },
+  IDENTITY_ELSEWHERE: {
+    ...CONFLICT,
+    meaning:
+      'The same key has joined the federation over another connection, which is served in place of this one.',
+    fix: 'Run one process or page with the key of a site. If there is no second one of yours, the key may be stolen: ask the operator to revoke the site, and join with a new invitation and another --folder.',
+  },
   INVITATION_INVALID: {
     ...FORBIDDEN,
     meaning: 'The invitation is unknown, expired, or was used by another key.',
-    fix: 'Join from the data folder or browser that opened the link first, which holds the key; else ask the coordinator for a new invitation.',
+    fix: 'Copy the whole link. Join from the data folder or browser that opened it first, which holds the key; else ask the operator of the federation for a new invitation.',
   },
   ANSWER_INVALID: {
     ...INVALID,

@@ -5,12 +5,12 @@ export const SITE_ERRORS = {
   SITE_DATA_UNFIT: {
     ...INVALID,
     meaning: 'The rows of a site do not fit the plan of the federation.',
-    fix: 'Correct the column or row that the message names; rows are counted from 0, without the header. The plan lists the columns, their ranges and categories.',
+    fix: 'Correct what the message names; rows are counted from 0, without the header. The file is CSV in UTF-8, with a header, commas and decimal points, or JSON Lines. `skein join` without --data shows the columns of the plan, their ranges and categories.',
   },
   SITE_TERMS_REFUSED: {
     ...UNMET,
     meaning: 'The plan of a federation does not meet the terms that the site demands.',
-    fix: 'Ask the operator of the federation for a plan with these terms, or demand less with --max-epsilon and --min-sites.',
+    fix: 'Ask the operator of the federation for a plan with these terms, or demand less with --max-epsilon, --min-sites and --max-rounds; --plain-updates allows a coordinator that sees the update of this site.',
   },
   PRIVACY_LIMIT_REACHED: {
     ...UNMET,

@@ -122,5 +122,6 @@ export const epsilonText = (epsilon: number | null): string =>
 
 function countedText({ spent, committed }: AccountReport['row']): string {
   if (spent === committed) return `${epsilonText(spent)}${spent === null ? '' : ' is spent'}`;
-  return `${epsilonText(spent)} is spent; with open federations up to ${epsilonText(committed)}`;
+  const most = committed === null ? 'without a bound' : `up to ${epsilonText(committed)}`;
+  return `${epsilonText(spent)} is spent; with open federations ${most}`;
 }

@@ -4,6 +4,7 @@
  */
 import { helpersOf, isCohortFixed } from '../plan/helpers.ts';
 import type { Plan } from '../plan/plan.ts';
+import { plannedText } from './site-rows.ts';
 
 export interface PlanWords {
   readonly facts: readonly (readonly [term: string, text: string])[];
@@ -38,16 +39,20 @@ const AGGREGATION = {
   none: 'none: the coordinator reads each update',
 } as const;
 
+const verb = (count: number | undefined): string => (count === 1 ? 'colludes' : 'collude');
+
 /** What the plan is. @param site how the reader calls a site. */
 function factsOf(plan: Plan, site: string): PlanWords['facts'] {
   const { aggregation, collusion, data, local, model, privacy, rounds, sites, strategy } = plan;
   const numbers = model.parameters.toLocaleString('en');
-  const columns = [...data.features, data.target].map(({ name }) => name).join(', ');
+  const columns = [...data.features, data.target]
+    .map((column) => `${column.name} (${plannedText(column)})`)
+    .join(', ');
   const helpers = helpersOf(plan);
   const others =
     helpers.length === 0
-      ? `${collusion.sites} of the other sites collude`
-      : `${collusion.helpers ?? 0} of the ${helpers.length} helpers collude`;
+      ? `${collusion.sites} of the other sites ${verb(collusion.sites)}`
+      : `${collusion.helpers ?? 0} of the ${helpers.length} helpers ${verb(collusion.helpers)}`;
   const taken =
     aggregation.kind === 'none' && aggregation.robust !== undefined
       ? `, and takes their ${aggregation.robust.name}`

@@ -1,6 +1,6 @@
 import type { PublicColumns } from '@skein/train';
 import { describe, expect, it } from 'vitest';
-import { readSiteRows } from './site-rows.ts';
+import { outsideText, readSiteRows } from './site-rows.ts';
 
 const COLUMNS: PublicColumns = {
   features: [
@@ -34,8 +34,12 @@ it('says of which columns the plan does not have the values', async () => {
     'age,cp,chol,ill\n40,1,200,1\n40,4,200,0\n40,,200,0\n90,2,?,0\n80,9,500,1\n',
   );
   expect(outside).toEqual([
-    { name: 'age', rows: 1 },
-    { name: 'cp', rows: 3 },
+    { name: 'age', rows: 1, planned: '20 to 80' },
+    { name: 'cp', rows: 3, planned: '1, 2, 3' },
+  ]);
+  expect(outside.map(outsideText)).toEqual([
+    "1 row has a value of 'age' that the plan does not have: 20 to 80.",
+    "3 rows have values of 'cp' that the plan does not have: 1, 2, 3.",
   ]);
 });
 
@@ -52,7 +56,17 @@ describe('refuses', () => {
     ['other columns', 'age,chol,ill\n40,200,1\n', /lack the columns cp/],
     ['no rows', 'age,cp,chol,ill\n', /no rows/],
     ['an empty file', '', /no rows/],
-    ['a missing value without a stand-in', 'age,cp,chol,ill\n?,1,200,1\n40,1,2,0\n', /age/],
+    [
+      'a file with semicolons',
+      'age;cp;chol;ill\n40;1;200;1\n',
+      /lack the columns .* by commas, not by ";"/,
+    ],
+    [
+      'a missing value without a stand-in',
+      'age,cp,chol,ill\n?,1,200,1\n40,1,2,0\n,1,2,0\n',
+      /Row 0 has no 'age' \(the first of 2 rows\): leave such rows out.*`fill`/,
+    ],
+    ['texts in place of numbers', 'age,cp,chol,ill\n"40,5",1,200,1\n', /'40,5'.*takes numbers/],
     ['a text in a column of numbers', 'age,cp,chol,ill\n40,1,200,1\nold,1,2,0\n', /Line 3: 'age'/],
     ['a number that is infinite', 'age,cp,chol,ill\n40,1,200,1\nInfinity,1,2,0\n', /'age'/],
     ['a missing label', 'age,cp,chol,ill\n40,1,200,1\n40,1,200,?\n', /ill/],

@@ -35,6 +35,8 @@ export interface SiteRows {
 export interface OutsideColumn {
   readonly name: string;
   readonly rows: number;
+  /** What the plan has: categories, or a range. */
+  readonly planned: string;
 }
 
 /** @throws SkeinError SITE_DATA_UNFIT naming the column or row. */
@@ -50,14 +52,21 @@ export async function readSiteRows(
     const present = table.columns.map(({ name }) => name);
     const missing = wanted.filter((name) => !present.includes(name));
     if (missing.length > 0) {
-      throw unfit(
-        `The rows lack the columns ${missing.join(', ')}; they have ${present.join(', ')}.`,
-      );
+      const found = `The rows lack the columns ${missing.join(', ')}; they have ${present.join(', ')}.`;
+      const [other] = present.length === 1 ? (/[;\t|]/.exec(present[0]!) ?? []) : [];
+      if (other === undefined) throw unfit(found);
+      throw unfit(`${found} Separate columns by commas, not by ${JSON.stringify(other)}.`);
     }
     const kinds = new Map(features.map(({ name, kind }) => [name, kind]));
     const columns = table.columns
       .filter(({ name }) => wanted.includes(name))
       .map((column) => (kinds.get(column.name) === 'category' ? categorical(column) : column));
+    for (const feature of features) {
+      requireNumbers(
+        feature,
+        columns.find(({ name }) => name === feature.name)!,
+      );
+    }
     // Rows are encoded by the columns alone: any network over them takes the same tensors.
     const linear = assemblePublic(
       data,
@@ -80,7 +89,7 @@ export async function readSiteRows(
     const outside = features.flatMap((feature) => {
       const found = columns.find(({ name }) => name === feature.name)!;
       const rows = outsideOf(feature, found);
-      return rows === 0 ? [] : [{ name: feature.name, rows }];
+      return rows === 0 ? [] : [{ name: feature.name, rows, planned: plannedText(feature) }];
     });
     return { rows, count: rows.count, unused, outside, classes };
   } catch (error) {
@@ -107,6 +116,35 @@ function categorical(column: Table['columns'][number]): Table['columns'][number]
   };
 }
 
+/** @throws SkeinError SITE_DATA_UNFIT for texts, and for missing numbers that the plan does not fill in. */
+function requireNumbers(feature: PublicFeature, column: Table['columns'][number]): void {
+  if (feature.kind !== 'number') return;
+  const { name } = feature;
+  if (column.kind === 'category') {
+    const [text] = column.categories;
+    throw unfit(
+      `Column '${name}' holds texts such as '${text}', and the plan takes numbers, with a decimal point.`,
+    );
+  }
+  const missing = [...column.values.keys()].filter((row) => Number.isNaN(column.values[row]));
+  if (missing.length === 0 || feature.fill !== undefined) return;
+  const others = missing.length === 1 ? '' : ` (the first of ${missing.length} rows)`;
+  throw unfit(
+    `Row ${missing[0]} has no '${name}'${others}: leave such rows out, or ask the operator of the federation for a plan that says what a missing number counts as (\`fill\`).`,
+  );
+}
+
+/** The values that a plan has for a column. */
+export function plannedText(feature: PublicFeature | PublicColumns['target']): string {
+  if (feature.kind === 'number') return `${feature.low} to ${feature.high}`;
+  const all = 'classes' in feature ? feature.classes : feature.categories;
+  const shown = all.slice(0, MOST_SHOWN).join(', ');
+  return all.length > MOST_SHOWN ? `${shown}, … (${all.length})` : shown;
+}
+
+/** Categories of a column that are told to a person. */
+const MOST_SHOWN = 8;
+
 /** Rows that the plan has no value for. A missing number is filled in, or refused before. */
 function outsideOf(feature: PublicFeature, column: Table['columns'][number]): number {
   if (feature.kind === 'number') {
@@ -119,8 +157,8 @@ function outsideOf(feature: PublicFeature, column: Table['columns'][number]): nu
 }
 
 /** One line for a person, about a column. */
-export function outsideText({ name, rows }: OutsideColumn): string {
-  return `${rows === 1 ? '1 row has a value' : `${rows} rows have values`} of '${name}' that the plan does not have.`;
+export function outsideText({ name, rows, planned }: OutsideColumn): string {
+  return `${rows === 1 ? '1 row has a value' : `${rows} rows have values`} of '${name}' that the plan does not have: ${planned}.`;
 }
 
 function classCounts({ tensors }: Dataset, names: readonly string[]): SiteRows['classes'] {

@@ -107,11 +107,6 @@ export function isOfSites(error: unknown): boolean {
   );
 }
 
-/** A fault of what is stored, or of this program, which is none of who sent something. */
-export function isOfDisk(error: unknown): boolean {
-  return !(error instanceof SkeinError) || isOfStore(error) || error.code.startsWith('ARTIFACT_');
-}
-
 /** A fault of the store or the disk, which is none of who sent something. */
 export function isOfStore(error: unknown): boolean {
   return error instanceof SkeinError && /^(STORE|STORAGE|STATE|DATA_FOLDER)_/.test(error.code);

@@ -141,7 +141,7 @@ it('sends the entries of a growing ledger to helpers, and not to sites that pass
   expect(entries(helper)).toEqual(['accepted', 'accepted', 'paused']);
 });
 
-it('takes an update again that a fault of the disk has left half in the sum', async () => {
+it('takes an update again whose chunks a fault of the disk kept from being checked', async () => {
   const full = new SkeinError('STORAGE_FULL', 'The test has no disk.');
   const spy = vi.spyOn(ServerRound.prototype, 'acceptUpdate').mockRejectedValueOnce(full);
   onTestFinished(() => spy.mockRestore());
@@ -165,5 +165,26 @@ it('takes an update again that a fault of the disk has left half in the sum', as
   }
   const events = await ended(at, id);
   expect(of(events, 'finished-round')).toMatchObject([{ attempt: 0, survivors: { length: 4 } }]);
+  expect(at.faults).toEqual([full]);
+});
+
+it('spends no attempt on a disk that is full when the round ends, and ends it when there is room', async () => {
+  const at = await startFederation({ rounds: 1, deadlines: NEVER });
+  const { id } = await at.coordinator.start(at.draft);
+  const full = new SkeinError('STORAGE_FULL', 'The test has no disk.');
+  const put = at.artifacts.put.bind(at.artifacts);
+  let puts = 0;
+  // The updates of the two sites have room.
+  vi.spyOn(at.artifacts, 'put').mockImplementation(async (...parameters) => {
+    puts += 1;
+    if (puts === 3) throw full;
+    return put(...parameters);
+  });
+  for (const name of ['a', 'b']) {
+    await joinScripted(at, await at.coordinator.invite(id, { name }), adds(1));
+  }
+  const events = await ended(at, id);
+  expect(of(events, 'aborted')).toEqual([]);
+  expect(of(events, 'finished-round')).toMatchObject([{ attempt: 0, survivors: { length: 2 } }]);
   expect(at.faults).toEqual([full]);
 });

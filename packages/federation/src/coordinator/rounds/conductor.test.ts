@@ -19,7 +19,7 @@ async function finished(at: TestFederation, id: string) {
 const answered = async ({ coordinator }: TestFederation, id: string) =>
   (await coordinator.view(id)).members.filter((each) => each.answered).length;
 
-it('talks to a site over its newest connection, and ends the older one and, when it closes, all', async () => {
+it('talks to a site over its newest connection, tells the older one why it ends, and ends all when it closes', async () => {
   const at = await startFederation({ rounds: 1 });
   const { id } = await at.coordinator.start(at.draft);
   const identity = await createIdentity();
@@ -30,7 +30,7 @@ it('talks to a site over its newest connection, and ends the older one and, when
     expect((await at.coordinator.view(id)).members).toMatchObject([{ connected: true }]);
   }, patient);
   const newer = await joinScripted(at, invitation, adds(1), { identity });
-  expect(await older.ended).toBeUndefined();
+  expect(await older.ended).toMatchObject({ code: 'IDENTITY_ELSEWHERE' });
   const b = await joinScripted(at, await at.coordinator.invite(id, { name: 'b' }), adds(1));
   await finished(at, id);
   await at.restart();

@@ -24,7 +24,6 @@ import {
   afterAbort,
   closed,
   forgetAnswers,
-  isOfDisk,
   isOfSites,
   restoreAttempt,
   retryAfterMs,
@@ -105,7 +104,9 @@ export class Conductor {
   join(session: Session): void {
     const older = this.#sessions.get(session.key);
     this.#sessions.set(session.key, session);
-    older?.channel.close();
+    older?.channel.close(
+      new SkeinError('IDENTITY_ELSEWHERE', 'Another process or page has joined with this key.'),
+    );
     // The entry first: a site whose federation has ended leaves at the status.
     tell(session, { kind: 'entry', entry: this.#notebook.tail });
     tell(session, statusOf(this.record));
@@ -160,13 +161,7 @@ export class Conductor {
       // What is in flight is taken while the run is paused, too.
       const aggregator = takesPart(this.record, site) ? await this.#attempt() : undefined;
       if (!aggregator?.expected().includes(site)) throw closed(place);
-      try {
-        await aggregator.accept(answer, payload);
-      } catch (error) {
-        // A fault while it was added: the sum may hold a part of it.
-        if (isOfDisk(error)) this.#aggregator = undefined;
-        throw error;
-      }
+      await aggregator.accept(answer, payload);
       try {
         await sweeper.protect(async () => {
           if (payload !== undefined) await keepPayload(artifacts, payload);
