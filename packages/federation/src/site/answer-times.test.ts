@@ -1,10 +1,13 @@
 /** When updates leave a site, on a clock that moves only where the test says so. */
 import { seededRandom } from '@skein/onnx';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
+import { startFederation } from '../coordinator/testing/federation.ts';
+import { startHospital } from '../coordinator/testing/hospital.ts';
 import { createIdentity } from '../identity/keys.ts';
 import { completePlan } from '../plan/complete.ts';
 import type { PlanDraft } from '../plan/plan.ts';
 import { draft } from '../testing/plans.ts';
+import { connectionPair } from '../transport/connection.ts';
 import { LEAST_SPAN_MS, nextSpan, spanCount, spanMs } from './answer-times.ts';
 import { answerOnce } from './answers.ts';
 import { openSqliteMemory } from './memory/sqlite-memory.ts';
@@ -148,4 +151,53 @@ it.each<[string, Partial<PlanDraft>]>([
   ],
 ])('waits for nothing in a plan that %s', async (_, plan) => {
   expect(await siteOf(plan).rounds([130, 100, 101])).toEqual([130, 100, 101]);
+});
+
+it('sends the updates of a real run at the end of a span, and finishes it in time', async () => {
+  const rounds = 3;
+  const at = await startFederation({
+    ...PRIVATE,
+    strategy: { name: 'fedsgd' },
+    privacy: { mode: 'patient', noise: 20, denominator: 500, epsilon: 2 },
+    aggregation: { kind: 'pairwise' },
+    sites: { minimum: 4, maximum: 4 },
+    rounds,
+  });
+  const { id } = await at.coordinator.start(at.draft);
+  const trainMs = at.draft.deadlines!.trainMs!;
+  /** Of each update, by how many milliseconds it left before the end of the span that has room for it. */
+  const early: number[] = [];
+  for (const number of [1, 2, 3, 4]) {
+    let [begun, computed] = [0, 0];
+    await startHospital(at, {
+      run: id,
+      number,
+      async open() {
+        const [near, far] = connectionPair();
+        at.coordinator.connect(far);
+        return near;
+      },
+      change: (work) => async (task) => {
+        begun = performance.now();
+        const outcome = await work(task);
+        computed = performance.now() - begun;
+        return outcome;
+      },
+      more: {
+        onEvent(event) {
+          if (event.type !== 'answered' || event.phase !== 'input') return;
+          const span = spanMs(nextSpan(computed, spanCount(trainMs), trainMs), trainMs);
+          early.push(span - (performance.now() - begun));
+        },
+      },
+    });
+  }
+  await vi.waitFor(async () => expect((await at.coordinator.view(id)).status).toBe('finished'), {
+    timeout: 45_000,
+  });
+  const { entries } = await at.coordinator.ledger(id);
+  expect(entries.filter(({ event }) => event.kind === 'aborted')).toEqual([]);
+  expect(early).toHaveLength(4 * rounds);
+  // A timer may be early by a millisecond.
+  for (const ms of early) expect(ms).toBeLessThan(2);
 });
