@@ -168,7 +168,7 @@ it('sends the updates of a real run at the end of a span, and finishes it in tim
   /** Of each update, by how many milliseconds it left before the end of the span that has room for it. */
   const early: number[] = [];
   for (const number of [1, 2, 3, 4]) {
-    let [begun, computed] = [0, 0];
+    let [asked, computed] = [0, 0];
     await startHospital(at, {
       run: id,
       number,
@@ -178,16 +178,17 @@ it('sends the updates of a real run at the end of a span, and finishes it in tim
         return near;
       },
       change: (work) => async (task) => {
-        begun = performance.now();
+        const begun = performance.now();
         const outcome = await work(task);
         computed = performance.now() - begun;
         return outcome;
       },
       more: {
         onEvent(event) {
+          if (event.type === 'task') asked = performance.now();
           if (event.type !== 'answered' || event.phase !== 'input') return;
           const span = spanMs(nextSpan(computed, spanCount(trainMs), trainMs), trainMs);
-          early.push(span - (performance.now() - begun));
+          early.push(span - (performance.now() - asked));
         },
       },
     });
