@@ -17,14 +17,7 @@ import { ledgerText, verifyLedger, type LedgerExport } from '@skein/federation';
 import { mlp, writeModel } from '@skein/onnx';
 import { startNode } from '@skein/server';
 import { assemblePublic } from '@skein/train';
-import {
-  COLUMNS,
-  csvOf,
-  DATA,
-  generatedHospitals,
-  givenHospitals,
-  type Hospital,
-} from './hospitals.ts';
+import { csvOf, DATA, generatedHospitals, givenHospitals, type Hospital } from './hospitals.ts';
 
 const { values: options } = parseArgs({
   options: {
