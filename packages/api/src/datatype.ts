@@ -2,7 +2,7 @@
  * Element types and their names in the Open Inference Protocol. Typed arrays are used as they lie in
  * memory: every platform that Skein runs on is little-endian, as the protocol's binary form is.
  */
-import type { ElementType } from '@skein/onnx';
+import type { ArrayOf, ElementType, NumericArray, NumericType } from '@skein/onnx/tensor';
 
 const DATATYPES = {
   float32: 'FP32',
@@ -35,4 +35,32 @@ export function datatypeOf(type: ElementType): Datatype {
 /** The element type of a datatype name; absent when the protocol has no such name. */
 export function elementTypeOf(datatype: string): ElementType | undefined {
   return ELEMENT_TYPES.get(datatype);
+}
+
+type ArrayClass = {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): NumericArray;
+  from(values: readonly never[]): NumericArray;
+};
+
+/** As in `@skein/onnx`, of which the client imports types alone: it runs in a page without another package. */
+const ARRAY_CLASSES = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  bool: Uint8Array,
+} as const satisfies { readonly [T in NumericType]: new (length: number) => ArrayOf[T] };
+
+/** The class of typed array that holds `type`, seen as one class whatever the type is. */
+export function arrayClass(type: NumericType): ArrayClass {
+  return ARRAY_CLASSES[type];
 }

@@ -1,7 +1,7 @@
 import { stringTensor, tensor } from '@skein/onnx';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { datatypeOf } from '../datatype.ts';
+import { arrayClass, datatypeOf } from '../datatype.ts';
 import { SkeinError, type ErrorCode } from '../errors.ts';
 import {
   decodeAnswer,
@@ -10,7 +10,7 @@ import {
   type InputTensor,
   type OutputTensor,
 } from './tensors.ts';
-import { arrayClass, NUMERIC_TYPES } from '../../../onnx/src/tensor/tensor.ts';
+import { NUMERIC_TYPES } from '../../../onnx/src/tensor/tensor.ts';
 
 /** Reads a request as the specification of the binary extension says, without the code under test. */
 function readRequest({ body, headerLength }: { body: Uint8Array; headerLength: number }) {

@@ -4,15 +4,8 @@
  * Protocol). A request costs one copy, into the body; an answer costs none when its tensors are
  * aligned.
  */
-import {
-  arrayClass,
-  type ArrayOf,
-  type ElementType,
-  type NumericArray,
-  type NumericType,
-  type Tensor,
-} from '@skein/onnx/tensor';
-import { datatypeOf, elementTypeOf } from '../datatype.ts';
+import type { ArrayOf, ElementType, NumericArray, NumericType, Tensor } from '@skein/onnx/tensor';
+import { arrayClass, datatypeOf, elementTypeOf } from '../datatype.ts';
 import { SkeinError } from '../errors.ts';
 
 /** Element types that share an array class with another type. */
