@@ -46,7 +46,15 @@ export const askedAgain =
           return { fields: {}, payload: new Uint8Array(buffer as ArrayBuffer) };
         };
         const identity = await identityOf(await memory.identity());
-        const answer = answerOnce({ run: RUN, plan, planDigest, identity, memory, work, clock: AT_ONCE });
+        const answer = answerOnce({
+          run: RUN,
+          plan,
+          planDigest,
+          identity,
+          memory,
+          work,
+          clock: AT_ONCE,
+        });
         const place = { round, attempt: 0, phase: 'input' };
         const { payload } = await answer({ place, fields: {}, payload: undefined });
         return new Uint32Array(payload!.slice().buffer);

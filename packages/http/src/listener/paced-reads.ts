@@ -2,53 +2,45 @@
  * Bounds how long the connections of Node's server hold up everything else: one read of a socket brings
  * thousands of chunks or requests, and one turn of the event loop a read of each of a thousand sockets.
  *
- * Node's parser reads a socket itself while a turn brings few bytes, which takes a fifth less time for a small
- * request. The socket whose bytes are too many for a turn is read here from then on: its bytes are parsed in slices
- * until the time of a turn is spent. What is left of them waits for the next turn, and no connection is read until
- * it has been parsed; requests that arrive whole, gRPC, timers and replicas do not wait for it. Connections that
- * were not read then are read first.
+ * Bytes are parsed in slices until the time of a turn is spent. What is left of them waits for the next turn,
+ * and no connection is read until it has been parsed; requests that arrive whole, gRPC, timers and replicas do
+ * not wait for it. The connection that was read longest ago is read first.
+ *
+ * The price is that Node's parser does not read the socket itself: one allocation more for each read.
  */
-import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { freePiece } from '../bodies/discard.ts';
-import { SharedReading, stopReading } from './reading.ts';
 import { TurnTime } from './turn-time.ts';
 
 /** Bytes that are parsed without a look at the clock: some 2,700 chunks of one byte, 5 ms. */
 const SLICE_BYTES = 16 * 1024;
 
-/** Bytes that Node's parser reads by itself in one turn: some 160 small requests, 7 ms, and the rest of its last read. */
-const UNPACED_BYTES = 32 * 1024;
-/** A read that is not a small request. */
-const LARGE_READ_BYTES = 4 * 1024;
-
-/** Node's parser, with members that its types do not declare. */
-type Parser = Record<number, (read: unknown) => void> & {
-  readonly incoming: IncomingMessage | null;
-  /** Whether it reads the socket itself. */
-  readonly _consumed?: boolean;
-  /** `kOnExecute` is the place of what it calls after each of its reads. */
-  readonly constructor: { readonly kOnExecute?: number };
-};
-
 interface Reader {
   readonly socket: Socket;
+  /** Node's parser. */
   readonly parse: (bytes: Buffer) => void;
   readonly listeners: Readonly<Record<'data' | 'pause' | 'resume', (bytes: Buffer) => void>>;
   /** What has arrived and waits for the next turn. */
   rest: Buffer | undefined;
 }
 
+/** The system's side of a socket. Its stream does not notice that it is stopped here, and does not start it. */
+interface Handle {
+  /** Whether the stream wants what arrives. */
+  readonly reading: boolean;
+  readStop(): void;
+  readStart(): void;
+}
+
 export class PacedReads {
   readonly #time: TurnTime;
+  /** The one that was read longest ago first. */
   readonly #readers = new Map<Socket, Reader>();
-  readonly #reading = new SharedReading((socket) => !socket.isPaused());
-  /** Bytes that Node's parser may still read by itself in this turn. */
-  #unpacedBytes = UNPACED_BYTES;
+  #isStopped = false;
 
   constructor(now?: () => number) {
-    this.#time = new TurnTime({ now, onDone: () => this.#reading.start() });
+    this.#time = new TurnTime({ ...(now && { now }), onDone: () => this.#startAll() });
   }
 
   /** Call it when Node's server has taken the socket, and before it gets the first bytes. */
@@ -57,18 +49,14 @@ export class PacedReads {
     const listeners: Reader['listeners'] = {
       data: (bytes) => this.#read(reader, bytes),
       // A stream that is paused would read on until its buffer is full.
-      pause: () => stopReading(socket),
-      resume: () => this.#reading.settle(socket),
+      pause: () => handleOf(socket)?.readStop(),
+      resume: () => this.#start(socket),
     };
     const reader: Reader = { socket, parse, listeners, rest: undefined };
     socket.off('data', parse);
-    // Not by the socket's own method, which ends the reads of Node's parser.
-    EventEmitter.prototype.on.call(socket, 'data', listeners.data);
-    socket.on('pause', listeners.pause).on('resume', listeners.resume);
+    for (const [event, listener] of Object.entries(listeners)) socket.on(event, listener);
     socket.once('close', () => this.release(socket));
     this.#readers.set(socket, reader);
-    this.#reading.add(socket);
-    this.#watch(reader);
   }
 
   /** Node's server has given the socket away, or it has closed. */
@@ -78,40 +66,7 @@ export class PacedReads {
     this.#readers.delete(socket);
     for (const [event, listener] of Object.entries(reader.listeners)) socket.off(event, listener);
     reader.rest = undefined;
-    this.#reading.release(socket);
-  }
-
-  /** Counts the reads of Node's parser. */
-  #watch(reader: Reader): void {
-    const parser = parserOf(reader.socket);
-    const place = parser?.constructor.kOnExecute;
-    const onExecute = place === undefined ? undefined : parser?.[place];
-    if (parser?._consumed !== true || onExecute === undefined) return this.#takeOver(reader);
-    parser[place!] = (read) => {
-      onExecute(read);
-      if (typeof read === 'number') this.#count(reader, read);
-    };
-  }
-
-  #count(reader: Reader, bytes: number): void {
-    const { socket } = reader;
-    if (this.#readers.get(socket) !== reader) return;
-    this.#reading.note(socket);
-    if (this.#unpacedBytes === UNPACED_BYTES) setImmediate(this.#endTurn);
-    this.#unpacedBytes -= bytes;
-    if (this.#unpacedBytes > 0) return;
-    if (bytes >= LARGE_READ_BYTES) this.#takeOver(reader);
-    this.#stop();
-  }
-
-  #endTurn = (): void => {
-    this.#unpacedBytes = UNPACED_BYTES;
-  };
-
-  /** From now on its bytes come to the listener. */
-  #takeOver({ socket }: Reader): void {
-    const nothing = (): void => {};
-    socket.on('data', nothing).off('data', nothing);
+    if (handleOf(socket)?.reading === true) handleOf(socket)?.readStart();
   }
 
   #read(reader: Reader, bytes: Buffer): void {
@@ -122,10 +77,9 @@ export class PacedReads {
       reader.rest = Buffer.concat([reader.rest, bytes]);
       return;
     }
-    this.#reading.note(socket);
+    this.#readers.delete(socket);
+    this.#readers.set(socket, reader);
     const step = isBodyOfKnownLength(socket) ? bytes.length : SLICE_BYTES;
-    // What is not parsed at once must not be overtaken.
-    if (bytes.length > step || this.#time.isSpent) this.#takeOver(reader);
     for (let at = 0; at < bytes.length; at += step) {
       if (this.#time.isSpent) return this.#wait(reader, bytes.subarray(at));
       const slice = bytes.length <= step ? bytes : bytes.subarray(at, at + step);
@@ -147,7 +101,9 @@ export class PacedReads {
   #wait(reader: Reader, rest: Buffer): void {
     reader.rest = rest;
     this.#time.wait(() => this.#readRest(reader));
-    this.#stop();
+    const stopped = this.#isStopped ? [reader.socket] : this.#readers.keys();
+    this.#isStopped = true;
+    for (const socket of stopped) handleOf(socket)?.readStop();
   }
 
   #readRest(reader: Reader): void {
@@ -157,18 +113,26 @@ export class PacedReads {
     if (rest !== undefined) this.#read(reader, rest);
   }
 
-  #stop(): void {
-    // For a turn in which nothing else waits.
-    if (this.#reading.stop()) this.#time.wait(() => {});
+  #startAll(): void {
+    if (!this.#isStopped) return;
+    this.#isStopped = false;
+    for (const socket of this.#readers.keys()) this.#start(socket);
+  }
+
+  #start(socket: Socket): void {
+    const handle = handleOf(socket);
+    if (handle?.reading === true && !this.#isStopped && !socket.isPaused()) handle.readStart();
   }
 }
 
-function parserOf(socket: Socket): Parser | null | undefined {
-  return (socket as { parser?: Parser | null }).parser;
+/** Absent once the socket has closed. */
+function handleOf(socket: Socket): Handle | null | undefined {
+  return (socket as { _handle?: Handle | null })._handle;
 }
 
 /** Whether what comes next is a body that arrives in few pieces, however it is cut. */
 function isBodyOfKnownLength(socket: Socket): boolean {
-  const request = parserOf(socket)?.incoming;
+  const { parser } = socket as { parser?: { readonly incoming: IncomingMessage | null } | null };
+  const request = parser?.incoming;
   return request?.complete === false && request.headers['content-length'] !== undefined;
 }

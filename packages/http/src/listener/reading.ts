@@ -92,7 +92,7 @@ export class SharedReading {
   };
 }
 
-export function stopReading(socket: Socket): void {
+function stopReading(socket: Socket): void {
   handleOf(socket)?.readStop();
 }
 
