@@ -44,7 +44,7 @@ import { trustOptions } from '../../connection/trust.ts';
 import { usageError } from '../../command-line/usage.ts';
 
 /** What the audit of a federation says before its plan is accepted. */
-interface OfferedAudit extends Omit<Participation, 'accepted'> {
+export interface OfferedAudit extends Omit<Participation, 'accepted'> {
   readonly accepted: false;
   readonly canaries: number;
 }
