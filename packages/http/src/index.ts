@@ -44,7 +44,7 @@ export type {
 } from './listener/listener.ts';
 export { createOriginPolicy, isLoopback, type OriginPolicy } from './exchange/origin-policy.ts';
 export { PeerTimeouts } from './listener/peer-timeouts.ts';
-export { SharedReading } from './listener/reading.ts';
+export { SharedReading } from './listener/shared-reading.ts';
 export { TurnTime } from './listener/turn-time.ts';
 export { requestIdFrom } from './exchange/request-id.ts';
 export {

@@ -11,6 +11,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { freePiece } from '../bodies/discard.ts';
+import { startReading, stopReading } from './shared-reading.ts';
 import { TurnTime } from './turn-time.ts';
 
 /** Bytes that are parsed without a look at the clock: some 2,700 chunks of one byte, 5 ms. */
@@ -25,14 +26,6 @@ interface Reader {
   rest: Buffer | undefined;
 }
 
-/** The system's side of a socket. Its stream does not notice that it is stopped here, and does not start it. */
-interface Handle {
-  /** Whether the stream wants what arrives. */
-  readonly reading: boolean;
-  readStop(): void;
-  readStart(): void;
-}
-
 export class PacedReads {
   readonly #time: TurnTime;
   /** The one that was read longest ago first. */
@@ -40,7 +33,7 @@ export class PacedReads {
   #isStopped = false;
 
   constructor(now?: () => number) {
-    this.#time = new TurnTime({ ...(now && { now }), onDone: () => this.#startAll() });
+    this.#time = new TurnTime({ now, onDone: () => this.#startAll() });
   }
 
   /** Call it when Node's server has taken the socket, and before it gets the first bytes. */
@@ -49,7 +42,7 @@ export class PacedReads {
     const listeners: Reader['listeners'] = {
       data: (bytes) => this.#read(reader, bytes),
       // A stream that is paused would read on until its buffer is full.
-      pause: () => handleOf(socket)?.readStop(),
+      pause: () => stopReading(socket),
       resume: () => this.#start(socket),
     };
     const reader: Reader = { socket, parse, listeners, rest: undefined };
@@ -66,7 +59,7 @@ export class PacedReads {
     this.#readers.delete(socket);
     for (const [event, listener] of Object.entries(reader.listeners)) socket.off(event, listener);
     reader.rest = undefined;
-    if (handleOf(socket)?.reading === true) handleOf(socket)?.readStart();
+    startReading(socket);
   }
 
   #read(reader: Reader, bytes: Buffer): void {
@@ -103,7 +96,7 @@ export class PacedReads {
     this.#time.wait(() => this.#readRest(reader));
     const stopped = this.#isStopped ? [reader.socket] : this.#readers.keys();
     this.#isStopped = true;
-    for (const socket of stopped) handleOf(socket)?.readStop();
+    for (const socket of stopped) stopReading(socket);
   }
 
   #readRest(reader: Reader): void {
@@ -120,14 +113,8 @@ export class PacedReads {
   }
 
   #start(socket: Socket): void {
-    const handle = handleOf(socket);
-    if (handle?.reading === true && !this.#isStopped && !socket.isPaused()) handle.readStart();
+    if (!this.#isStopped && !socket.isPaused()) startReading(socket);
   }
-}
-
-/** Absent once the socket has closed. */
-function handleOf(socket: Socket): Handle | null | undefined {
-  return (socket as { _handle?: Handle | null })._handle;
 }
 
 /** Whether what comes next is a body that arrives in few pieces, however it is cut. */

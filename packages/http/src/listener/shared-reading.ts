@@ -15,7 +15,6 @@ interface Handle {
 }
 
 export class SharedReading {
-  readonly #isWanted: (socket: Socket) => boolean;
   readonly #sockets = new Set<Socket>();
   /** Those that have been read in this turn, or since a turn without a stop. */
   readonly #recent = new Set<Socket>();
@@ -23,22 +22,9 @@ export class SharedReading {
   #hasLate = false;
   #isScheduled = false;
 
-  /** @param isWanted whether a socket is to be read, beyond the wish of its stream. */
-  constructor(isWanted: (socket: Socket) => boolean = () => true) {
-    this.#isWanted = isWanted;
-  }
-
-  get isStopped(): boolean {
-    return this.#isStopped;
-  }
-
-  has(socket: Socket): boolean {
-    return this.#sockets.has(socket);
-  }
-
   add(socket: Socket): void {
     this.#sockets.add(socket);
-    this.settle(socket);
+    if (this.#isStopped) stopReading(socket);
   }
 
   /** It is read from now on, whatever the others are. */
@@ -69,20 +55,14 @@ export class SharedReading {
     if (!this.#isStopped) return;
     this.#isStopped = false;
     this.#hasLate = true;
-    for (const socket of this.#sockets) if (!this.#recent.has(socket)) this.settle(socket);
+    for (const socket of this.#sockets) if (!this.#recent.has(socket)) startReading(socket);
     setImmediate(this.#startLate);
-  }
-
-  /** Lets it be as all of them are, after something else has stopped or started it. */
-  settle(socket: Socket): void {
-    if (this.#isStopped) stopReading(socket);
-    else if (this.#isWanted(socket)) startReading(socket);
   }
 
   #startLate = (): void => {
     if (this.#isStopped) return;
     this.#hasLate = false;
-    for (const socket of this.#recent) this.settle(socket);
+    for (const socket of this.#recent) startReading(socket);
     this.#recent.clear();
   };
 
@@ -92,11 +72,13 @@ export class SharedReading {
   };
 }
 
-function stopReading(socket: Socket): void {
+/** Its stream does not notice it, and does not start it again. */
+export function stopReading(socket: Socket): void {
   handleOf(socket)?.readStop();
 }
 
-function startReading(socket: Socket): void {
+/** Reads again, where the stream wants what arrives. */
+export function startReading(socket: Socket): void {
   const handle = handleOf(socket);
   if (handle?.reading === true) handle.readStart();
 }
