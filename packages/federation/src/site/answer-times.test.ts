@@ -7,7 +7,6 @@ import { createIdentity } from '../identity/keys.ts';
 import { completePlan } from '../plan/complete.ts';
 import type { PlanDraft } from '../plan/plan.ts';
 import { draft } from '../testing/plans.ts';
-import { connectionPair } from '../transport/connection.ts';
 import { LEAST_SPAN_MS, nextSpan, spanCount, spanMs } from './answer-times.ts';
 import { answerOnce } from './answers.ts';
 import { openSqliteMemory } from './memory/sqlite-memory.ts';
@@ -172,11 +171,6 @@ it('sends the updates of a real run at the end of a span, and finishes it in tim
     await startHospital(at, {
       run: id,
       number,
-      async open() {
-        const [near, far] = connectionPair();
-        at.coordinator.connect(far);
-        return near;
-      },
       change: (work) => async (task) => {
         const begun = performance.now();
         const outcome = await work(task);

@@ -7,7 +7,6 @@ import { createIdentity, identityOf } from '../../identity/keys.ts';
 import type { LedgerEvent } from '../../ledger/entry.ts';
 import { MOST_ATTEMPTS } from '../../plan/encoding.ts';
 import { openFederationStore } from '../../store/open-store.ts';
-import { connectionPair } from '../../transport/connection.ts';
 import { startCommittee } from '../testing/committee.ts';
 import {
   adds,
@@ -156,11 +155,6 @@ it('takes an update again whose chunks a fault of the disk kept from being check
     await startHospital(at, {
       run: id,
       number,
-      async open() {
-        const [near, far] = connectionPair();
-        at.coordinator.connect(far);
-        return near;
-      },
     });
   }
   const events = await ended(at, id);

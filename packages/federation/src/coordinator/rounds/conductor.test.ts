@@ -5,7 +5,6 @@ import { expect, it, vi } from 'vitest';
 import { createIdentity } from '../../identity/keys.ts';
 import { openFederationStore } from '../../store/open-store.ts';
 import { startHospital } from '../testing/hospital.ts';
-import { connectionPair } from '../../transport/connection.ts';
 import { adds, joinScripted, startFederation, type TestFederation } from '../testing/federation.ts';
 
 const patient = { timeout: 30_000, interval: 20 };
@@ -79,11 +78,6 @@ it('goes on from what another process has stored, with the answers that are ther
     await startHospital(at, {
       run: id,
       number,
-      async open() {
-        const [near, far] = connectionPair();
-        at.coordinator.connect(far);
-        return near;
-      },
       change: (work) => async (task) => {
         if (number === 4 && task.place.phase === 'keys') await last.promise;
         return work(task);

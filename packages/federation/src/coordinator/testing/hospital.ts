@@ -4,10 +4,13 @@ import type { Work } from '../../site/answers.ts';
 import { openSqliteMemory } from '../../site/memory/sqlite-memory.ts';
 import { runSite, type SiteEnd, type SiteOptions } from '../../site/run-site.ts';
 import { pairwiseWork } from '../../site/work/pairwise-work.ts';
+import { connectionPair } from '../../transport/connection.ts';
 import type { TestFederation } from './federation.ts';
 
-export interface HospitalOptions extends Pick<SiteOptions, 'open'> {
+export interface HospitalOptions {
   readonly run: string;
+  /** Default: a connection within this process that never breaks. */
+  readonly open?: SiteOptions['open'];
   /** What it adds to the first parameter; twice as much to the second, and so on. */
   readonly number: number;
   readonly change?: (work: Work) => Work;
@@ -16,7 +19,7 @@ export interface HospitalOptions extends Pick<SiteOptions, 'open'> {
 
 export async function startHospital(
   at: TestFederation,
-  { run, number, open, change, more }: HospitalOptions,
+  { run, number, open = connecting(at), change, more }: HospitalOptions,
 ): Promise<{ readonly key: string; readonly ended: Promise<SiteEnd> }> {
   const memory = more?.memory ?? openSqliteMemory(':memory:');
   const keys = await memory.identity();
@@ -40,3 +43,9 @@ export async function startHospital(
   ended.catch(() => {});
   return { key: Buffer.from(raw).toString('hex'), ended };
 }
+
+const connecting = (at: TestFederation) => async () => {
+  const [near, far] = connectionPair();
+  at.coordinator.connect(far);
+  return near;
+};
