@@ -8,7 +8,10 @@ import { join } from 'node:path';
  * the package resolves.
  * @param folder of the package. @param which sample, in the order of the page.
  */
-export function runSample(folder: string, which = 0): { stdout: string; stderr: string } {
+export function runSample(
+  folder: string,
+  which = 0,
+): { status: number | null; stdout: string; stderr: string } {
   const page = readFileSync(join(folder, 'README.md'), 'utf8');
   const [, sample] = [...page.matchAll(/```ts\n([^]*?)```/g)][which] ?? [];
   if (sample === undefined) throw new Error(`${folder} has no sample ${which}`);
