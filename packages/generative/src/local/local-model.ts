@@ -24,6 +24,8 @@ export interface LocalModelOptions {
   readonly cacheBytes: number;
   /** Default: of the model. */
   readonly maxContext?: number | undefined;
+  /** Default: where they change no answer, and as long as they pay; see `drafts.ts`. */
+  readonly drafts?: boolean | undefined;
 }
 
 export interface LocalModelInfo {
@@ -57,7 +59,7 @@ const PREFIX_SHARE = 0.25;
 
 /** @throws SkeinError LANGUAGE_MODEL_INVALID. */
 export async function openOnnxModel(options: LocalModelOptions): Promise<LocalModel> {
-  const { threads, maxRows, maxQueued, cacheBytes, maxContext = Infinity } = options;
+  const { threads, maxRows, maxQueued, cacheBytes, maxContext = Infinity, drafts = true } = options;
   const model = await readModelFolder(options.path);
   const { graph, vocabulary } = model;
   const context = Math.min(model.context, maxContext);
@@ -88,7 +90,7 @@ export async function openOnnxModel(options: LocalModelOptions): Promise<LocalMo
   const { ends, defaults } = model;
   const promptOf = (request: GenerateRequest): number[] => readPrompt(model, context, request);
   const rowModel = { promptOf, vocabulary, ends, defaults, trie };
-  const pace = graph.isExact ? NEW_PACE : NO_DRAFTS;
+  const pace = drafts && graph.isExact ? NEW_PACE : NO_DRAFTS;
   const engine = new Engine({ decoder, vocabulary, ends, maxQueued, prefixBytes, pace });
   return {
     info: {

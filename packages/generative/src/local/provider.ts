@@ -27,6 +27,8 @@ export interface LocalProviderOptions {
   readonly cacheBytes?: number | undefined;
   /** Tokens of prompt and answer. Default: of the model, at most 4096. */
   readonly maxContext?: number | undefined;
+  /** Whether the only answer of an ONNX model may be drafted ahead from its own text. Default: true. */
+  readonly drafts?: boolean | undefined;
 }
 
 export interface LocalProvider extends Provider {
@@ -53,6 +55,7 @@ export async function openLocalProvider(options: LocalProviderOptions): Promise<
     maxQueued = 64,
     cacheBytes = GIB,
     maxContext = 4096,
+    drafts = true,
   } = options;
   const { threads = Math.max(1, availableParallelism() - 1) } = options;
   let isClosed = false;
@@ -72,6 +75,7 @@ export async function openLocalProvider(options: LocalProviderOptions): Promise<
         maxQueued,
         cacheBytes,
         maxContext,
+        drafts,
       });
       return { worker, info };
     } catch (error) {

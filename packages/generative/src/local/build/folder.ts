@@ -16,8 +16,9 @@ export interface FolderParts {
   readonly options: LlamaOptions;
   /** tokenizer.json. */
   readonly tokenizer: Readonly<Record<string, unknown>>;
-  readonly special: { readonly bos: number; readonly eos: number };
-  readonly specialTokens: { readonly bos: string; readonly eos: string };
+  /** Without `eos` an answer ends at its limit alone. */
+  readonly special: { readonly bos: number; readonly eos?: number };
+  readonly specialTokens: { readonly bos: string; readonly eos?: string };
   /** Jinja. */
   readonly chatTemplate: string;
 }

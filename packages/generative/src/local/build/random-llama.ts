@@ -1,4 +1,7 @@
-/** Random weights in the shape of a real model: it says nothing, at the speed and in the memory of the real one. */
+/**
+ * Random weights in the shape of a real model: it says nothing, at the speed and in the memory of the
+ * real one. No token ends its answers, so that one is as long as was asked for.
+ */
 import { seededRandom } from '@skein/onnx';
 import { BYTE_SPECIAL, byteTokenizer } from './byte-tokenizer.ts';
 import { PLAIN_TEMPLATE } from './example.ts';
@@ -80,14 +83,14 @@ export async function writeRandomModel(
 ): Promise<void> {
   const few = byteTokenizer([]).firstWord;
   const words = Array.from({ length: shape.vocabulary - few }, (_, i) => ` w${i}`);
-  const tokenizer = byteTokenizer(words);
+  const { file, bos } = byteTokenizer(words);
   await writeModelFolder(folder, {
     shape,
     weights: randomLlama(shape, 1),
     options,
-    tokenizer: tokenizer.file,
-    special: tokenizer,
-    specialTokens: BYTE_SPECIAL,
+    tokenizer: file,
+    special: { bos },
+    specialTokens: { bos: BYTE_SPECIAL.bos },
     chatTemplate: PLAIN_TEMPLATE,
   });
 }
