@@ -9,6 +9,7 @@ const DEADLINE_MS = 3000;
 /** A timer of a busy machine is late; the slow faults take 21 s. */
 const LATE_MS = 2000;
 const MODES = ['streaming', 'whole'] as const;
+const KEYS = MODES.flatMap((mode) => [`${mode}-alone`, `${mode}-pair`]);
 
 export const FAULT_ROWS: RowGroup = {
   measures: [
@@ -24,20 +25,22 @@ export const FAULT_ROWS: RowGroup = {
     const names = Object.keys(FAULTS) as FaultName[];
     const gateway = await openGateway({
       settings: GenerativeSettings.parse({
-        providers: [...names, 'none' as const].map((fault) => ({
-          name: fault,
-          kind: 'openai',
-          baseUrl: upstream.baseUrl('openai', fault),
-        })),
+        // A key for each row: what is learned of one must not answer another.
+        providers: [...names, 'none' as const].flatMap((fault) =>
+          KEYS.map((key) => ({
+            name: `${fault}-${key}`,
+            kind: 'openai',
+            baseUrl: upstream.baseUrl('openai', fault),
+            headers: { 'x-key': key },
+          })),
+        ),
         models: names.flatMap((fault) =>
-          MODES.flatMap((mode) => {
+          KEYS.map((key) => {
             const model = { ttftMs: DEADLINE_MS / 4, gapMs: 500, hedge: false };
-            const route = { provider: fault, model: 'm' };
-            const other = { provider: 'none', model: 'm' };
-            return [
-              { ...model, name: `${fault}/${mode}/alone`, routes: [route] },
-              { ...model, name: `${fault}/${mode}/pair`, routes: [route, other] },
-            ];
+            const route = { provider: `${fault}-${key}`, model: 'm' };
+            const other = { provider: `none-${key}`, model: 'm' };
+            const routes = key.endsWith('pair') ? [route, other] : [route];
+            return { ...model, name: `${fault}/${key}`, routes };
           }),
         ),
       }),
@@ -51,8 +54,8 @@ export const FAULT_ROWS: RowGroup = {
             const fault = FAULTS[name];
             const options = { stream: mode === 'streaming', tools: name === 'tool-name-repeated' };
             const [alone, pair] = await Promise.all([
-              ask(gateway, `${name}/${mode}/alone`, options),
-              ask(gateway, `${name}/${mode}/pair`, options),
+              ask(gateway, `${name}/${mode}-alone`, options),
+              ask(gateway, `${name}/${mode}-pair`, options),
             ]);
             const end = fault[mode];
             const isInTime = Math.max(alone.totalMs, pair.totalMs) < DEADLINE_MS + LATE_MS;

@@ -75,7 +75,12 @@ export {
   KeyView,
   NewKey,
 } from './resources/key.ts';
-export { LanguageUseView, LanguageView, SemanticCacheView } from './resources/language.ts';
+export {
+  LanguageUseView,
+  LanguageView,
+  SemanticCacheView,
+  SpentQuotaRecord,
+} from './resources/language.ts';
 export {
   LanguageRolloutPlan,
   LanguageRolloutRecord,

@@ -95,7 +95,7 @@ export async function openCall(
       const spent = amountsOf(usage);
       reservation.settle(spent);
       const now = clock.now();
-      if (error === undefined) route.succeeded(now);
+      if (error === undefined) route.succeeded();
       else if (isBlamed(error, usage)) route.failed(error, now, random());
       return spent.nanoDollars;
     },

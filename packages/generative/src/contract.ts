@@ -11,6 +11,7 @@
  * back the fields of the wire it speaks, at the place where it read them.
  */
 import type { Instant } from '@skein/serving';
+import type { ClosedBy } from './routing/route.ts';
 
 /**
  * Fields of the wire that the contract has no word for, in OpenAI's form. Those of Gemini's wire are
@@ -325,6 +326,8 @@ export interface RouteView {
   readonly failures: number;
   /** Until it is asked again; 0: it is asked now. */
   readonly closedInMs: number;
+  /** Why, with the code of the last failure; absent: it is asked now. */
+  readonly closedBy?: ClosedBy | undefined;
   /** Spent quotas by id, and in how many milliseconds each is reset. */
   readonly quotas: Readonly<Record<string, number>>;
   /** Of the time to the first token of an empty prompt; absent: too few requests so far. */
@@ -332,12 +335,14 @@ export interface RouteView {
   readonly msPerPromptToken: number;
 }
 
+export interface ModelView {
+  readonly name: string;
+  readonly ttftMs: number;
+  readonly routes: readonly RouteView[];
+}
+
 export interface GatewayView {
-  readonly models: readonly {
-    readonly name: string;
-    readonly ttftMs: number;
-    readonly routes: readonly RouteView[];
-  }[];
+  readonly models: readonly ModelView[];
   readonly budgets: readonly {
     readonly subject: string;
     readonly period: string;
@@ -365,6 +370,8 @@ export interface Gateway {
   /** The request as a provider may see it; absent: as it is. */
   redact?(request: GenerateRequest, caller: Pick<Caller, 'tenant'>): Promise<GenerateRequest>;
   models(tenant: string): readonly GenerativeModelView[];
+  /** How the routes stand now. */
+  standing(): readonly ModelView[];
   view(): Promise<GatewayView>;
   close(): Promise<void>;
 }

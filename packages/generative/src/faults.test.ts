@@ -16,6 +16,8 @@ const MODES = [
   ['whole', false],
 ] as const;
 
+const TESTS = MODES.flatMap(([mode]) => [`${mode}-alone`, `${mode}-pair`]);
+
 let upstream: FaultyUpstream;
 let gateway: Gateway;
 
@@ -25,23 +27,26 @@ beforeAll(async () => {
   const kinds = ['openai', 'gemini'] as const;
   gateway = await openGateway({
     settings: GenerativeSettings.parse({
+      // An upstream and a key for each test: what one learns of them must not answer the other.
       providers: kinds.flatMap((kind) =>
-        [...names, 'none' as const].map((fault) => ({
-          name: `${kind}-${fault}`,
-          kind,
-          baseUrl: upstream.baseUrl(kind, fault),
-        })),
+        [...names, 'none' as const].flatMap((fault) =>
+          TESTS.map((each) => ({
+            name: `${kind}-${fault}-${each}`,
+            kind,
+            baseUrl: upstream.baseUrl(kind, fault),
+            headers: { 'x-key': each },
+          })),
+        ),
       ),
       models: kinds.flatMap((kind) =>
         names.flatMap((fault) => {
-          const route = { provider: `${kind}-${fault}`, model: 'm' };
           const model = { ttftMs: DEADLINE_MS / 4, gapMs: 500, cache: false, hedge: false };
-          const other = { provider: `${kind}-none`, model: 'm' };
-          // A model for each test: what one learns of a provider must not answer the other.
-          return MODES.flatMap(([mode]) => [
-            { ...model, name: `${kind}/${fault}/${mode}/alone`, routes: [route] },
-            { ...model, name: `${kind}/${fault}/${mode}/pair`, routes: [route, other] },
-          ]);
+          return TESTS.map((each) => {
+            const route = { provider: `${kind}-${fault}-${each}`, model: 'm' };
+            const other = { provider: `${kind}-none-${each}`, model: 'm' };
+            const routes = each.endsWith('pair') ? [route, other] : [route];
+            return { ...model, name: `${kind}/${fault}/${each}`, routes };
+          });
         }),
       ),
     }),
@@ -67,7 +72,7 @@ describe.concurrent.each(['openai', 'gemini'])('an upstream of the form %s', (ki
 
       it.each(MODES)('ends as the table says by the deadline: %s', async (mode, stream) => {
         const begun = performance.now();
-        const outcome = await ask(`${kind}/${name}/${mode}/alone`, stream, withTools).catch(
+        const outcome = await ask(`${kind}/${name}/${mode}-alone`, stream, withTools).catch(
           (error: unknown) => error,
         );
         // The deadline of the slow faults; timers of a busy machine are late, by far less than 21 s.
@@ -87,7 +92,7 @@ describe.concurrent.each(['openai', 'gemini'])('an upstream of the form %s', (ki
 
       it.each(MODES)('leaves the answer to a second provider: %s', async (mode, stream) => {
         if (fault[mode] === 'answered') return;
-        const answer = ask(`${kind}/${name}/${mode}/pair`, stream, withTools);
+        const answer = ask(`${kind}/${name}/${mode}-pair`, stream, withTools);
         if (!fault.fallsBack[mode])
           return expect(answer).rejects.toMatchObject({ code: fault[mode] });
         expect(textOf(await answer)).toBe(WORDS);

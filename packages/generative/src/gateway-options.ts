@@ -4,7 +4,7 @@ import type { Clock } from '@skein/serving';
 import type { State } from '@skein/state';
 import type { SemanticCache } from './cache/semantic/counts.ts';
 import type { Caller, Provider, Receipt } from './contract.ts';
-import type { RouteMemory } from './routing/route.ts';
+import type { RouteMemory } from './routing/route-memory.ts';
 import type { RolloutTraffic } from './rollout/traffic.ts';
 
 /** Opens a provider of one kind. */

@@ -16,6 +16,7 @@ import type {
   Gateway,
   GenerateRequest,
   Generation,
+  ModelView,
   Provider,
   Receipt,
 } from './contract.ts';
@@ -30,11 +31,19 @@ import { inputTokens, NANO_DOLLARS, promptTokens } from './money/price.ts';
 import { openProvider, PROVIDERS } from './providers/providers.ts';
 import { createHedgeBudget } from './routing/hedge-budget.ts';
 import { createPlaces, type Places } from './routing/places.ts';
-import { createRoute, createRouteMemory, type Route } from './routing/route.ts';
+import { createRoute, type Route } from './routing/route.ts';
+import { createRouteMemory } from './routing/route-memory.ts';
 import { createAssigner } from './rollout/assign.ts';
 import { createCopier } from './rollout/copy.ts';
 import { createRolloutTraffic } from './rollout/traffic.ts';
-import { viewOf } from './gateway-view.ts';
+import { modelView } from './gateway-view.ts';
+
+interface OpenedProvider {
+  readonly provider: Provider;
+  readonly places: Places;
+  /** Names the upstream and the credential for it. */
+  readonly backend: string;
+}
 
 /** Places of a provider that is open already, which bounds itself. */
 const OWN_PLACES = 1024;
@@ -50,7 +59,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   } = options;
   const { observe, rollouts = createRolloutTraffic(), memory = createRouteMemory() } = options;
   const declared = new Map(settings.providers.map((each) => [each.name, each]));
-  const providers = new Map<string, { readonly provider: Provider; readonly places: Places }>();
+  const providers = new Map<string, OpenedProvider>();
   const opened: Provider[] = [];
   const models = await openModels().catch(async (error: unknown) => {
     await closeProviders();
@@ -65,16 +74,16 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const createdAt = new Date().toISOString();
 
   async function openModels(): Promise<ReadonlyMap<string, Model>> {
-    const add = (provider: Provider, count: number): void => {
+    const add = (provider: Provider, count: number, backend: string): void => {
       const places = createPlaces(count, weightOf, clock);
-      providers.set(provider.name, { provider, places });
+      providers.set(provider.name, { provider, places, backend });
     };
-    for (const provider of options.providers ?? []) add(provider, OWN_PLACES);
+    for (const provider of options.providers ?? []) add(provider, OWN_PLACES, provider.name);
     const factories = { ...PROVIDERS, ...options.factories };
     for (const each of settings.providers) {
-      const provider = await openProvider(each, factories);
+      const { provider, backend } = await openProvider(each, factories);
       opened.push(provider);
-      add(provider, each.maxConcurrent);
+      add(provider, each.maxConcurrent, backend);
     }
     return new Map(settings.models.map((each) => [each.name, modelOf(each)]));
   }
@@ -86,8 +95,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   function routeTo(name: string, route: GenerativeRoute, index: number): Route | undefined {
     const found = providers.get(route.provider);
     if (found === undefined) return undefined;
-    const known = memory(
+    const known = memory.routeOf(
       JSON.stringify([name, declared.get(route.provider) ?? route.provider, route.model]),
+      found.backend,
+      route.provider,
     );
     return createRoute(index, route, found.provider, found.places, known);
   }
@@ -208,6 +219,11 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     }
   }
 
+  function standing(): ModelView[] {
+    const now = clock.now();
+    return [...models.values()].map((model) => modelView(model, now));
+  }
+
   const gateway: Gateway = {
     generate: (request, caller) => told(request.model, caller, generate(request, caller)),
     embed: (request, caller) =>
@@ -257,7 +273,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         }))
         .filter(({ providers: names }) => names.length > 0);
     },
-    view: async () => viewOf([...models.values()], await ledger.standings(), clock.now()),
+    standing,
+    view: async () => ({ models: standing(), budgets: await ledger.standings() }),
     async close() {
       await copier.close();
       await ledger.close();

@@ -14,6 +14,7 @@ export {
   type GenerativeModelView,
   type ImagePart,
   type Message,
+  type ModelView,
   type OtherPart,
   type Part,
   type Provider,
@@ -61,8 +62,13 @@ export {
 } from './limits.ts';
 export { isPointer, referredIn } from './schema-reference.ts';
 export { usdText } from './money/price.ts';
-export { createRouteMemory, type RouteMemory } from './routing/route.ts';
+export { createRouteMemory, type RouteMemory, type SpentQuota } from './routing/route-memory.ts';
 export { createRedactionCounts, type RedactionCounts } from './redaction/counts.ts';
 export { redacting } from './redaction/redacting-gateway.ts';
-export { camelCased, googleContent } from './wire/google-fields.ts';
+export {
+  camelCased,
+  googleContent,
+  signedThoughts,
+  type SignedThought,
+} from './wire/google-fields.ts';
 export { faultOf, upstreamError } from './wire/upstream-error.ts';

@@ -20,6 +20,10 @@ export const DEADLINE_OBJECTIVES = 4;
 export const CIRCUIT_FAILURES = 3;
 /** First and longest pause of an open circuit. */
 export const CIRCUIT_MS = { first: 1000, longest: 60_000 } as const;
+/** Spent quotas of one backend: a bound on memory and on records, a real upstream has some for each model. */
+export const MOST_QUOTAS = 64;
+/** A quota that is reset later is written down: it outlasts a restart, which takes less than a minute. */
+export const KEPT_QUOTA_MS = 60_000;
 /** Waiting requests per place of a provider: a bound on memory, the objective refuses much earlier. */
 export const WAITING_PER_PLACE = 64;
 /** Copies of a shadow in flight, at most: a bound on memory; further requests are not copied. */

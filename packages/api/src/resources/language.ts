@@ -34,6 +34,15 @@ export const LanguageRouteView = z
     waiting: z.int(),
     failures: z.int().describe('One after the other, until now.'),
     closedInMs: Milliseconds.describe('Until it is asked again; 0: it is asked now.'),
+    closedBy: z
+      .object({
+        code: z.string().describe('Of the error table; UPSTREAM_QUOTA: a quota is spent.'),
+        scope: z
+          .enum(['provider', 'model'])
+          .describe('Whether every model at the provider is away for it, or this one.'),
+      })
+      .describe('Why it is not asked; absent: it is asked now.')
+      .optional(),
     quotas: z
       .record(z.string(), Milliseconds)
       .describe('Spent quotas of the provider, and when each is reset.'),
@@ -46,6 +55,15 @@ export const LanguageRouteView = z
     ),
   })
   .meta({ id: 'LanguageRoute' });
+
+/** A quota of a provider that is spent for some time, as the state keeps it. */
+export const SpentQuotaRecord = z.object({
+  backend: z.string().describe('A digest of the upstream and the credential for it.'),
+  providers: z.array(z.string()).describe('That use the backend, by their names.'),
+  id: z.string().describe('As the upstream names it.'),
+  model: z.string().describe('The model there that it counts; absent: all of them.').optional(),
+  resetsAt: z.number().describe('Milliseconds since the epoch.'),
+});
 
 export const SemanticCacheView = z
   .object({

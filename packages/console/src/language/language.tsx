@@ -182,7 +182,10 @@ function State({ of }: { readonly of: Standing | undefined }) {
   if (quota !== undefined) {
     return <Chip tone="bad">{`quota ${quota[0]} spent, reset in ${took(quota[1])}`}</Chip>;
   }
-  if (of.closedInMs > 0) return <Chip tone="bad">{`away for ${took(of.closedInMs)}`}</Chip>;
+  if (of.closedBy !== undefined) {
+    const what = of.closedBy.scope === 'provider' ? 'the provider is away' : 'away';
+    return <Chip tone="bad">{`${what} for ${took(of.closedInMs)}: ${of.closedBy.code}`}</Chip>;
+  }
   return <Chip tone="good">{of.running === 0 ? 'open' : `${of.running} running`}</Chip>;
 }
 

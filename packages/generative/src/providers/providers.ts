@@ -1,4 +1,5 @@
 /** The kinds of providers: a line each. What runs models on this machine is loaded when it is needed. */
+import { createHash } from 'node:crypto';
 import type { GenerativeProvider } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import type { Provider } from '../contract.ts';
@@ -49,11 +50,21 @@ export const PROVIDERS = {
   },
 } as const satisfies Readonly<Record<string, ProviderFactory>>;
 
+/**
+ * Names an upstream and the credential for it, which the name does not contain: providers of two names
+ * may be one backend, and nodes with other keys have others.
+ */
+function backendOf(settings: GenerativeProvider, secret: string | undefined): string {
+  const { kind, baseUrl, path, project, location, headers } = settings;
+  const parts = [kind, baseUrl?.replace(/\/+$/, ''), path, project, location, headers, secret];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+}
+
 /** @throws SkeinError PROVIDER_INVALID. */
 export async function openProvider(
   settings: GenerativeProvider,
   factories: Readonly<Record<string, ProviderFactory>> = PROVIDERS,
-): Promise<Provider> {
+): Promise<{ readonly provider: Provider; readonly backend: string }> {
   const open = Object.hasOwn(factories, settings.kind) ? factories[settings.kind] : undefined;
   if (open === undefined) {
     throw new SkeinError(
@@ -62,7 +73,8 @@ export async function openProvider(
     );
   }
   const { apiKey } = settings;
-  return open(settings, apiKey === undefined ? undefined : await readSecret(apiKey));
+  const secret = apiKey === undefined ? undefined : await readSecret(apiKey);
+  return { provider: await open(settings, secret), backend: backendOf(settings, secret) };
 }
 
 /** @throws SkeinError PROVIDER_INVALID. */

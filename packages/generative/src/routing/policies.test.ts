@@ -1,26 +1,25 @@
 /** The policies of routing, which are pure: circuits, order, admission, prediction, commitment. */
 import { describe, expect, it } from 'vitest';
-import { BELIEVED_SAMPLES, CIRCUIT_MS, HEDGE_BURST } from '../tuning.ts';
-import { upstreamError } from '../wire/upstream-error.ts';
+import { BELIEVED_SAMPLES, CIRCUIT_MS, HEDGE_BURST, MOST_QUOTAS } from '../tuning.ts';
+import { faultOf, upstreamError } from '../wire/upstream-error.ts';
 import { admit } from './admit.ts';
-import { afterFailure, afterSending, afterSuccess, CLOSED, closedIn } from './circuit.ts';
+import { afterFailure, afterSending, CLOSED, closedIn } from './circuit.ts';
 import { createFirstTokenModel } from './first-token.ts';
 import { createHedgeBudget } from './hedge-budget.ts';
 import { orderRoutes } from './order.ts';
+import { type Quota, quotaOf, quotasOf, withQuota } from './quotas.ts';
 
 const failed = upstreamError('UPSTREAM_FAILED', { provider: 'p', message: 'x' });
 
 describe('a circuit', () => {
-  it('opens after three failures in a row, lets one request through, and closes with its success', () => {
+  it('opens after three failures in a row, and lets one request through', () => {
     let circuit = CLOSED;
     for (let at = 0; at < 2; at++) circuit = afterFailure(circuit, failed, 0, 0.5);
-    expect(closedIn(afterFailure(afterSuccess(circuit, 0), failed, 0, 0.5), 0)).toBe(0);
     circuit = afterFailure(circuit, failed, 0, 0.5);
     const pause = closedIn(circuit, 0);
     expect(pause).toBeGreaterThan(0);
     circuit = afterSending(circuit, pause);
     expect(closedIn(circuit, pause)).toBeGreaterThan(0);
-    expect(closedIn(afterSuccess(circuit, pause), pause)).toBe(0);
     const again = afterFailure(circuit, failed, pause, 0.5);
     expect(closedIn(again, pause)).toBeGreaterThan(pause * 1.9);
   });
@@ -33,16 +32,6 @@ describe('a circuit', () => {
       closedIn(afterFailure(circuit, failed, 0, random), 0),
     );
     expect(early).toBeLessThan(late! * 0.6);
-  });
-
-  it('opens at once for a spent quota until its reset, each by its id', () => {
-    const quota = (quotaId: string, retryAfterMs: number) =>
-      upstreamError('UPSTREAM_BUSY', { provider: 'p', message: 'x', quotaId, retryAfterMs });
-    let circuit = afterFailure(CLOSED, quota('per-day', 5_000_000), 0, 0);
-    circuit = afterFailure(circuit, quota('per-minute', 1000), 0, 0);
-    expect(closedIn(circuit, 2000)).toBe(4_998_000);
-    expect(closedIn(afterSuccess(circuit, 2000), 2000)).toBe(4_998_000);
-    expect(closedIn(circuit, 5_000_000)).toBe(0);
   });
 
   it('opens at once for a key that is refused', () => {
@@ -59,6 +48,48 @@ describe('a circuit', () => {
     let circuit = CLOSED;
     for (let at = 0; at < 9; at++) circuit = afterFailure(circuit, rejected, 0, 0);
     expect(circuit).toBe(CLOSED);
+  });
+});
+
+describe('spent quotas', () => {
+  const refusal = (quotaId: string, retryAfterMs: number, isOfBackend = false) => {
+    const code = isOfBackend ? 'UPSTREAM_QUOTA' : 'UPSTREAM_BUSY';
+    return upstreamError(code, {
+      provider: 'p',
+      message: 'x',
+      quotaId,
+      retryAfterMs,
+      isOfBackend,
+    });
+  };
+  const spend = (quotas: readonly Quota[], error: ReturnType<typeof refusal>, model: string) =>
+    withQuota(quotas, quotaOf(error, faultOf(error), model, 0)!, 0);
+  const openIn = (quotas: readonly Quota[], model: string, now: number) =>
+    quotasOf(quotas, model, now).map(({ id, until }) => [id, until - now]);
+
+  it('are open until their reset, each by its id and its model', () => {
+    let quotas = spend([], refusal('per-day', 5_000_000), 'a');
+    quotas = spend(quotas, refusal('per-minute', 1000), 'a');
+    quotas = spend(quotas, refusal('account', 9000, true), 'b');
+    expect(openIn(quotas, 'a', 500)).toEqual([
+      ['per-day', 4_999_500],
+      ['account', 8500],
+      ['per-minute', 500],
+    ]);
+    expect(openIn(quotas, 'b', 500)).toEqual([['account', 8500]]);
+    expect(openIn(quotas, 'a', 5_000_000)).toEqual([]);
+    expect(openIn(spend(quotas, refusal('per-day', 1000), 'a'), 'a', 8000)).toEqual([
+      ['account', 1000],
+    ]);
+  });
+
+  it('are so many at most, of which the last to be reset stay', () => {
+    let quotas: Quota[] = [];
+    for (let at = 1; at <= 2 * MOST_QUOTAS; at++) {
+      quotas = spend(quotas, refusal(`id-${at}`, at * 1000), 'a');
+    }
+    expect(quotas).toHaveLength(MOST_QUOTAS);
+    expect(openIn(quotas, 'a', 0)[0]).toEqual([`id-${2 * MOST_QUOTAS}`, 2000 * MOST_QUOTAS]);
   });
 });
 

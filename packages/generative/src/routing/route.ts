@@ -1,17 +1,20 @@
-/** A route of a model with what this process knows of it: its circuit, its times, the places of its provider. */
+/** A route of a model with what this process knows of it: its circuits and quotas, its times, the places of its provider. */
 import type { GenerativeRoute } from '@skein/api';
-import type { SkeinError } from '@skein/api/errors';
+import type { ErrorCode, SkeinError } from '@skein/api/errors';
 import type { Provider } from '../contract.ts';
-import {
-  afterFailure,
-  afterSending,
-  afterSuccess,
-  CLOSED,
-  closedIn,
-  type Circuit,
-} from './circuit.ts';
-import { createFirstTokenModel, type FirstTokenModel } from './first-token.ts';
+import { faultOf } from '../wire/upstream-error.ts';
+import { afterFailure, afterSending, type Circuit, CLOSED, closedIn } from './circuit.ts';
+import type { FirstTokenModel } from './first-token.ts';
 import type { Places } from './places.ts';
+import { type Quota, quotaOf, quotasOf } from './quotas.ts';
+import { createRouteMemory, type KnownRoute } from './route-memory.ts';
+
+/** Why a route is not asked. */
+export interface ClosedBy {
+  readonly code: ErrorCode;
+  /** Whether every model at the provider is away for it, or this one. */
+  readonly scope: 'provider' | 'model';
+}
 
 export interface Route {
   readonly index: number;
@@ -21,37 +24,15 @@ export interface Route {
   readonly times: FirstTokenModel;
   /** Milliseconds until it may be asked; 0: now. */
   closedIn(now: number): number;
+  /** What lasts longest of it; undefined: it may be asked. */
+  closedBy(now: number): ClosedBy | undefined;
+  /** Spent ones that keep it away. */
+  quotas(now: number): readonly Quota[];
+  /** One after the other, of the route and of its backend. */
+  readonly failures: number;
   sent(now: number): void;
-  succeeded(now: number): void;
+  succeeded(): void;
   failed(error: SkeinError, now: number, random: number): void;
-  readonly circuit: Circuit;
-}
-
-/** What is known of a route: whether it is worth asking, and how fast it is. */
-interface RouteState {
-  circuit: Circuit;
-  readonly times: FirstTokenModel;
-}
-
-/** @param key names the route: its model, its provider as declared, and the model there. */
-export type RouteMemory = (key: string) => RouteState;
-
-/** Routes that are remembered: a bound on memory, of which the oldest are forgotten. */
-const REMEMBERED = 4096;
-
-/** What is known of routes outlasts a gateway: a change of the declarations opens another one. */
-export function createRouteMemory(): RouteMemory {
-  const states = new Map<string, RouteState>();
-  return (key) => {
-    const state = states.get(key) ?? { circuit: CLOSED, times: createFirstTokenModel() };
-    states.delete(key);
-    states.set(key, state);
-    for (const oldest of states.keys()) {
-      if (states.size <= REMEMBERED) break;
-      states.delete(oldest);
-    }
-    return state;
-  };
 }
 
 export function createRoute(
@@ -59,26 +40,72 @@ export function createRoute(
   settings: GenerativeRoute,
   provider: Provider,
   places: Places,
-  state: RouteState = { circuit: CLOSED, times: createFirstTokenModel() },
+  { backend, state }: KnownRoute = createRouteMemory().routeOf('', '', provider.name),
 ): Route {
+  const quotas = (now: number): readonly Quota[] => quotasOf(backend.quotas, settings.model, now);
+
+  function closings(now: number): readonly (ClosedBy & { readonly inMs: number })[] {
+    const of = (scope: ClosedBy['scope'], circuit: Circuit) => {
+      const { code = 'UPSTREAM_FAILED' } = circuit;
+      return { scope, code, inMs: closedIn(circuit, now) };
+    };
+    return [
+      of('provider', backend.circuit),
+      of('model', state.circuit),
+      ...quotas(now).map(({ model, until }) => ({
+        scope: model === undefined ? ('provider' as const) : ('model' as const),
+        code: 'UPSTREAM_QUOTA' as const,
+        inMs: until - now,
+      })),
+    ];
+  }
+
   return {
     index,
     settings,
     provider,
     places,
     times: state.times,
-    get circuit() {
-      return state.circuit;
+    quotas,
+    get failures() {
+      return Math.max(state.circuit.failures, backend.circuit.failures);
     },
-    closedIn: (now) => closedIn(state.circuit, now),
+    closedIn(now) {
+      const [quota] = quotas(now);
+      return Math.max(
+        closedIn(backend.circuit, now),
+        closedIn(state.circuit, now),
+        quota === undefined ? 0 : quota.until - now,
+      );
+    },
+    closedBy(now) {
+      const [longest] = closings(now).toSorted((a, b) => b.inMs - a.inMs);
+      if (longest === undefined || longest.inMs === 0) return undefined;
+      const { code, scope } = longest;
+      return { code, scope };
+    },
     sent(now) {
       state.circuit = afterSending(state.circuit, now);
+      backend.circuit = afterSending(backend.circuit, now);
     },
-    succeeded(now) {
-      state.circuit = afterSuccess(state.circuit, now);
+    succeeded() {
+      state.circuit = CLOSED;
+      backend.circuit = CLOSED;
     },
     failed(error, now, random) {
-      state.circuit = afterFailure(state.circuit, error, now, random);
+      const fault = faultOf(error);
+      const quota = quotaOf(error, fault, settings.model, now);
+      if (quota === undefined && isOfBackend(error)) {
+        backend.circuit = afterFailure(backend.circuit, error, now, random);
+        return;
+      }
+      // It answers, whatever it says of the model.
+      if (fault?.status !== undefined) backend.circuit = CLOSED;
+      if (quota !== undefined) backend.spend(quota, now);
+      else state.circuit = afterFailure(state.circuit, error, now, random);
     },
   };
 }
+
+const isOfBackend = (error: SkeinError): boolean =>
+  error.code === 'UPSTREAM_UNREACHABLE' || faultOf(error)?.isOfBackend === true;

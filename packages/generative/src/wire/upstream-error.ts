@@ -12,14 +12,18 @@ export class UpstreamFault extends Error {
   readonly quotaId: string | undefined;
   /** The field of the request that it refuses. */
   readonly param: string | undefined;
+  /** Whether every model at the upstream would meet it: its key is refused, a quota of the whole key is spent. */
+  readonly isOfBackend: boolean;
 
   constructor(details: {
     status?: number;
     quotaId?: string | undefined;
     param?: string | undefined;
+    isOfBackend?: boolean | undefined;
   }) {
     super('the upstream failed');
     this.status = details.status;
+    this.isOfBackend = details.isOfBackend === true;
     this.quotaId = nameOf(details.quotaId);
     this.param = nameOf(details.param);
   }
@@ -37,6 +41,7 @@ interface Failure {
   readonly retryAfterMs?: number | undefined;
   readonly quotaId?: string | undefined;
   readonly param?: string | undefined;
+  readonly isOfBackend?: boolean | undefined;
 }
 
 export function upstreamError(code: ErrorCode, failure: Failure): SkeinError {

@@ -48,6 +48,17 @@ export function settingsOf(records: readonly DeclarationRecord[]): GenerativeSet
   throw new SkeinError('PROVIDER_INVALID', message);
 }
 
+/** When each provider was declared last: ISO 8601, in UTC. */
+export function providersDeclaredAt(
+  records: readonly DeclarationRecord[],
+): ReadonlyMap<string, string> {
+  return new Map(
+    records
+      .filter(({ kind }) => kind === KINDS.provider)
+      .map(({ name, updatedAt }) => [name, updatedAt]),
+  );
+}
+
 export interface Declarations {
   settings(): Promise<GenerativeSettings>;
   /** @throws SkeinError PROVIDER_INVALID when one of them is not declared. */

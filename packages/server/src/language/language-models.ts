@@ -18,12 +18,19 @@ import type {
 } from '@skein/generative';
 import type { Exposition, GatewayLogger } from '@skein/http';
 import type { State } from '@skein/state';
-import { type Declarations, declarationsIn, settingsOf } from './declarations.ts';
+import {
+  type Declarations,
+  declarationsIn,
+  providersDeclaredAt,
+  settingsOf,
+} from './declarations.ts';
 import { type KeptResponses, keptResponses } from './kept-responses.ts';
+import { exposeBreakers } from './breaker-metrics.ts';
 import { exposeRollouts } from './rollout/metrics.ts';
 import { isRunning, ROLLOUT, rolloutsOf } from './rollout/records.ts';
 import { createLanguageRollouts, type LanguageRollouts } from './rollout/rollouts.ts';
 import { exposeRedactions } from './redaction-metrics.ts';
+import { createSpentQuotas } from './spent-quotas.ts';
 import { exposeSemantic, semanticView, type SemanticView } from './semantic.ts';
 import type { Caller } from '../access/contract.ts';
 import type { LanguageUse } from './use.ts';
@@ -59,6 +66,8 @@ export interface LanguageModels {
 
 interface Held {
   readonly settings: GenerativeSettings;
+  /** When each provider was declared. */
+  readonly declaredAt: ReadonlyMap<string, string>;
   readonly gateway: Gateway;
   /** What the faces call. */
   readonly counted: Gateway;
@@ -77,14 +86,18 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
   let semantic: SemanticView | undefined;
   let redacted: RedactionCounts | undefined;
   let memory: RouteMemory | undefined;
+  const quotas = createSpentQuotas(state, () => memory, logger);
 
-  async function openHeld(settings: GenerativeSettings): Promise<Held> {
+  async function openHeld(
+    settings: GenerativeSettings,
+    declaredAt: Held['declaredAt'] = new Map(),
+  ): Promise<Held> {
     // Loaded with the first language model: a node without one pays nothing for them.
     const generative = await import('@skein/generative');
     traffic ??= generative.createRolloutTraffic();
     semantic ??= semanticView(generative);
     redacted ??= generative.createRedactionCounts();
-    memory ??= generative.createRouteMemory();
+    memory ??= generative.createRouteMemory((quota) => void quotas.keep(quota));
     const redacting = generative.redacting(settings.redactions, redacted);
     let inFlight = 0;
     let isRetired = false;
@@ -131,6 +144,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     };
     return {
       settings,
+      declaredAt,
       gateway,
       counted: traced(redacting(counted)),
       retire() {
@@ -148,14 +162,23 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
         readAt = performance.now();
         const records = await state.declarations();
         const settings = settingsOf(records);
-        if (held === undefined || !isDeepStrictEqual(held.settings, settings)) {
-          const next = await openHeld(settings);
+        const declaredAt = providersDeclaredAt(records);
+        const isChanged =
+          !isDeepStrictEqual(held?.settings, settings) ||
+          // Declared again as it was: its secret may be another one, and it is worth asking again.
+          !isDeepStrictEqual(held?.declaredAt, declaredAt);
+        if (held === undefined || isChanged) {
+          const next = await openHeld(settings, declaredAt);
+          for (const [name, at] of held === undefined ? [] : declaredAt) {
+            if (held?.declaredAt.get(name) !== at) memory?.forget(name);
+          }
           const kept = held?.settings.responses !== undefined;
           held?.retire();
           held = next;
           // Each node does so when it keeps none any more: one of them may have written meanwhile.
           if (kept && settings.responses === undefined) await state.responses.removeResponses();
         }
+        quotas.follow(records, readAt, declaredAt);
         rollouts.follow(records);
         return held;
       } finally {
@@ -274,6 +297,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     declarations,
     rollouts,
     expose(into) {
+      exposeBreakers(held?.gateway.standing() ?? [], into);
       exposeRollouts(traffic?.all() ?? [], into);
       exposeSemantic(semantic?.all() ?? [], into);
       exposeRedactions(redactionsOf(held?.settings), into);

@@ -3,6 +3,7 @@ import { PROVIDER_NAMES } from '@skein/api/implementations';
 import { defineCommand } from '../../command-line/command.ts';
 import { connect, connectionOptions } from '../../connection/connection.ts';
 import { argument, choice, duration, integer, text } from '../../command-line/option.ts';
+import { breakerText } from '../../output/breaker.ts';
 import { renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
 
@@ -11,7 +12,7 @@ export const providerPut = defineCommand({
   name: 'provider put',
   summary: 'Declare a provider of language models, or replace its declaration.',
   details:
-    'The key is never sent to the node and never stored: --key-env, --key-file or --key-secret say where the node itself reads it, and the declaration is refused when it cannot.',
+    'The key is never sent to the node and never stored: --key-env, --key-file or --key-secret say where the node itself reads it, and the declaration is refused when it cannot. Declaring a provider again, also as it was, reads its key again and asks it at once, even if a quota of it counted as spent.',
   examples: [
     {
       command: 'skein provider put google --kind gemini --key-env GEMINI_API_KEY',
@@ -111,8 +112,8 @@ export const providerLs = defineCommand({
         [
           'STATE',
           ({ name }) => {
-            const closed = routes.some((each) => each.provider === name && each.closedInMs > 0);
-            return closed ? style.yellow('away') : 'open';
+            const state = breakerText(routes.filter((each) => each.provider === name));
+            return state === 'open' ? state : style.yellow(state);
           },
         ],
         [

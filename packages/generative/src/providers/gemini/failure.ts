@@ -29,6 +29,8 @@ export function failureOf(
     return upstreamError('UPSTREAM_DENIED', {
       provider,
       status: code,
+      // 403 may be for one model, which the key may not use.
+      isOfBackend: code === 401 || (reason !== undefined && reason !== 'IAM_PERMISSION_DENIED'),
       message: `${code}: it refuses the credentials of this node.`,
     });
   }
@@ -47,12 +49,18 @@ function quotaError(
   waitMs: number | undefined,
   wallClock: () => number,
 ): SkeinError {
-  const ids = details
-    .flatMap((each) => asObjects(each['violations']))
-    .flatMap((violation) => asText(violation['quotaId']) ?? asText(violation['quotaMetric']) ?? []);
+  const violations = details.flatMap((each) => asObjects(each['violations']));
+  const idOf = (violation: Json): string | undefined =>
+    asText(violation['quotaId']) ?? asText(violation['quotaMetric']);
+  const ids = violations.flatMap((violation) => idOf(violation) ?? []);
   const delay = details.flatMap((each) => durationMs(asText(each['retryDelay'])) ?? [])[0];
   const spent = ids.find((id) => /per_?day|daily/i.test(id));
   const quotaId = spent ?? ids[0] ?? 'requests';
+  const dimensions = asObject(
+    violations.find((each) => idOf(each) === quotaId)?.['quotaDimensions'],
+  );
+  const isOfModel =
+    ids.length === 0 || /per_?model/i.test(quotaId) || dimensions?.['model'] !== undefined;
   const retryAfterMs =
     spent === undefined ? (delay ?? waitMs) : untilMidnight(wallClock(), 'America/Los_Angeles');
   return upstreamError(spent === undefined ? 'UPSTREAM_BUSY' : 'UPSTREAM_QUOTA', {
@@ -60,6 +68,7 @@ function quotaError(
     message: `${message} (${quotaId.slice(0, 100)})`,
     status: 429,
     quotaId,
+    isOfBackend: !isOfModel,
     retryAfterMs,
   });
 }

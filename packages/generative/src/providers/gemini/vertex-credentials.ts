@@ -15,6 +15,7 @@ export async function vertexCredentials(
       // The library's own message may name files of the operator.
       throw upstreamError('UPSTREAM_DENIED', {
         provider,
+        isOfBackend: true,
         message: 'this node has no credentials of Google Cloud.',
       });
     }

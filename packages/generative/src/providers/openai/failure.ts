@@ -8,6 +8,8 @@ import { quoted, upstreamError } from '../../wire/upstream-error.ts';
 const LONGEST_RATE_MS = 10 * 60_000;
 const FILTERED = /content_filter|content_policy|safety/;
 const CONTEXT = /context_length_exceeded|context_window|string_above_max_length/;
+/** What is spent is the account's; a rate is counted for each model. */
+const OF_ACCOUNT = /insufficient_quota|billing/;
 
 /** @param waitMs what the headers of the answer ask for. */
 export function failureOf(
@@ -29,6 +31,7 @@ export function failureOf(
     return upstreamError(isSpent ? 'UPSTREAM_QUOTA' : 'UPSTREAM_BUSY', {
       ...base,
       quotaId: code || type || 'requests',
+      isOfBackend: OF_ACCOUNT.test(code) || OF_ACCOUNT.test(type),
       retryAfterMs: waitMs,
     });
   }
@@ -37,6 +40,8 @@ export function failureOf(
     return upstreamError('UPSTREAM_DENIED', {
       provider,
       status,
+      // 403 may be for one model, which the key may not use.
+      isOfBackend: status !== 403 || code === 'invalid_api_key',
       message: `${status}: it refuses the key of this node.`,
     });
   }

@@ -74,6 +74,7 @@ export function scriptedGateway(): ScriptedGateway {
     script: sayHello,
     cancelled: 0,
     models: () => models,
+    standing: () => [],
     async generate(request, caller) {
       gateway.requests.push(request);
       gateway.callers.push(caller);
