@@ -1,6 +1,7 @@
 /** What the codecs make of answers and errors as the wires have them. */
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { GenerateRequest } from '../contract.ts';
+import { requestOf } from '../testing/calls.ts';
 import { faultOf } from '../wire/upstream-error.ts';
 import { createDecoder as createGemini } from './gemini/decode.ts';
 import { encodeRequest as encodeGemini } from './gemini/encode.ts';
@@ -159,6 +160,45 @@ describe('Gemini’s form', () => {
         responseJsonSchema: { type: 'object' },
       },
     });
+  });
+
+  it('takes the signatures of thoughts, and gives each back to its own thought', () => {
+    const decoder = createGemini('p');
+    const thought = (text: string, thoughtSignature?: string) => ({
+      text,
+      thought: true,
+      ...(thoughtSignature === undefined ? {} : { thoughtSignature }),
+    });
+    const chunks = [
+      [thought('How '), thought('many?', 'one')],
+      [thought('Two.', 'two'), { text: 'Both.', thoughtSignature: 'text' }],
+    ];
+    const events = chunks.flatMap((parts) =>
+      decoder.decode({ candidates: [{ content: { parts } }] }),
+    );
+    const reasoning = events.filter((event) => event.type === 'reasoning');
+    // As a client joins the pieces: the last list counts.
+    const message = {
+      role: 'assistant' as const,
+      content: [{ type: 'text' as const, text: 'Both.' }],
+      reasoning: reasoning.map(({ text }) => text).join(''),
+      extra: {
+        extra_content: {
+          google: {
+            ...(reasoning.at(-1)!.extra!['extra_content'] as { google: object }).google,
+            thought_signature: 'text',
+          },
+        },
+      },
+    };
+    const sent = [thought('How many?', 'one'), thought('Two.', 'two')];
+    const text = { text: 'Both.', thoughtSignature: 'text' };
+    const encoded = (given: object) =>
+      encodeGemini(requestOf('g', { messages: [{ ...message, ...given }] }))['contents'];
+    expect(encoded({})).toEqual([{ role: 'model', parts: [...sent, text] }]);
+    // A client may leave the thoughts out, and no signature of theirs becomes the text's.
+    expect(encoded({ reasoning: undefined })).toEqual([{ role: 'model', parts: [text] }]);
+    expect(encoded({ extra: undefined })).toEqual([{ role: 'model', parts: [{ text: 'Both.' }] }]);
   });
 
   it('reads thoughts, calls with signatures, usage and finishes', () => {

@@ -10,6 +10,7 @@ const BYTES: ReadonlySet<string> = new Set([
   'video_url.url',
   'inlineData.data',
   'google.thought_signature',
+  'thoughts.thought_signature',
 ]);
 
 export const redactedExtra = (extra: Extra, replace: Replace): Extra =>

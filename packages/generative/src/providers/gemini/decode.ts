@@ -4,6 +4,7 @@
  */
 import type { FinishReason, GenerateEvent, TokenLogprob } from '../../contract.ts';
 import { asCount, asObject, asObjects, asText, otherFields, type Json } from '../../wire/json.ts';
+import type { SignedThought } from '../../wire/google-fields.ts';
 import { upstreamError } from '../../wire/upstream-error.ts';
 
 const REASONS: Readonly<Record<string, FinishReason>> = {
@@ -75,13 +76,27 @@ export function createDecoder(provider: string): GeminiDecoder {
   const seen = new Set<number>();
   /** Fields of candidates without a word of ours, until their finish. */
   const fields = new Map<number, Json>();
+  const thoughts = new Map<number, { length: number; readonly signed: SignedThought[] }>();
   let isStarted = false;
+
+  /** The signatures of a candidate's thoughts so far, if this part of one has another. */
+  function signedBy(candidate: number, text: string, signature: string | undefined): Json {
+    const known = thoughts.get(candidate) ?? { length: 0, signed: [] };
+    thoughts.set(candidate, known);
+    known.length += text.length;
+    if (signature === undefined) return {};
+    known.signed.push({ thought_signature: signature, end: known.length });
+    return { thoughts: [...known.signed] };
+  }
 
   function decodePart(part: Json, candidate: number, at: { choice?: number }): GenerateEvent[] {
     const signature = asText(part['thoughtSignature']);
     const rest = otherFields(part, PART_FIELDS);
+    const text = asText(part['text']) ?? '';
+    const isThought = part['thought'] === true && part['functionCall'] === undefined;
+    const own = signature === undefined ? {} : { thought_signature: signature };
     const google = {
-      ...(signature === undefined ? {} : { thought_signature: signature }),
+      ...(isThought ? signedBy(candidate, text, signature) : own),
       ...(rest === undefined ? {} : { parts: [rest] }),
     };
     const extra = Object.keys(google).length === 0 ? {} : { extra: ofGoogle(google) };
@@ -101,9 +116,8 @@ export function createDecoder(provider: string): GeminiDecoder {
         },
       ];
     }
-    const text = asText(part['text']) ?? '';
     if (text === '' && !('extra' in extra)) return [];
-    return [{ type: part['thought'] === true ? 'reasoning' : 'text', text, ...at, ...extra }];
+    return [{ type: isThought ? 'reasoning' : 'text', text, ...at, ...extra }];
   }
 
   function decodeFinish(reason: string, candidate: number, rest: Json | undefined): GenerateEvent {

@@ -16,7 +16,12 @@ import type {
   TextPart,
   ToolCall,
 } from '../../contract.ts';
-import { camelCased, googleContent, googleFields } from '../../wire/google-fields.ts';
+import {
+  camelCased,
+  googleContent,
+  googleFields,
+  signedThoughts,
+} from '../../wire/google-fields.ts';
 import { asObject, asText, compact, type Json } from '../../wire/json.ts';
 
 interface Content {
@@ -69,7 +74,11 @@ function encodeMessages(messages: readonly Message[]): Content[] {
     const parts =
       message.role === 'tool'
         ? [encodeResult(message, names)]
-        : [...encodeParts(message), ...(message.toolCalls ?? []).map(encodeCall)];
+        : [
+            ...encodeThoughts(message),
+            ...encodeParts(message),
+            ...(message.toolCalls ?? []).map(encodeCall),
+          ];
     if (parts.length === 0) continue;
     const last = contents.at(-1);
     // The answers of parallel calls are one turn.
@@ -77,6 +86,21 @@ function encodeMessages(messages: readonly Message[]): Content[] {
     else contents.push({ role, parts });
   }
   return contents;
+}
+
+/** Those that came with a signature go back with it; Gemini needs no others. */
+function encodeThoughts({ role, reasoning = '', extra }: Message): Json[] {
+  let start = 0;
+  return signedThoughts(role === 'assistant' ? extra : undefined).flatMap(
+    ({ thought_signature: thoughtSignature, end }, index, all) => {
+      // A client may have joined the list with an earlier state of it, or have left the thought out.
+      const isAgain = all.findIndex((each) => each.thought_signature === thoughtSignature) < index;
+      if (isAgain || end > reasoning.length) return [];
+      const text = reasoning.slice(start, end);
+      start = Math.max(start, end);
+      return [{ thoughtSignature, thought: true, text }];
+    },
+  );
 }
 
 /** The signature of an answer's text is in its message, and belongs to the end of the text. */

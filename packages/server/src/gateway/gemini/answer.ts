@@ -9,6 +9,7 @@ import {
   type GenerateEvent,
   type Generation,
   googleContent,
+  signedThoughts,
   type Receipt,
   type TokenLogprob,
 } from '@skein/generative';
@@ -97,7 +98,8 @@ function isContinued(last: Fields, part: Fields): boolean {
 
 /** What an upstream of OpenAI's form refuses to say is a text here. */
 function partsOf(event: TextEvent): Fields[] {
-  const { thought_signature: signature, parts = [] } = googleContent(event.extra);
+  const { thought_signature: ofText, parts = [] } = googleContent(event.extra);
+  const signature = signedThoughts(event.extra).at(-1)?.thought_signature ?? ofText;
   const refusal = event.extra?.['refusal'];
   const text = event.text + (typeof refusal === 'string' ? refusal : '');
   const own = parts as Fields[];

@@ -16,6 +16,7 @@ import {
   type Message,
   type Part,
   type ResponseFormat,
+  type SignedThought,
   type Tool,
   type ToolCall,
   type ToolChoice,
@@ -169,14 +170,20 @@ function addContent(messages: Message[], open: ToolCall[], content: Fields, para
   const parts: Part[] = [];
   const calls: ToolCall[] = [];
   let reasoning = '';
+  const thoughts: SignedThought[] = [];
   for (const [index, part] of partsOf(content, param).entries()) {
     const at = `${param}.parts[${index}]`;
     const { functionCall, functionResponse } = part;
     if (functionCall !== undefined) calls.push(callAt(part, functionCall, `${at}.functionCall`));
     else if (functionResponse !== undefined) {
       messages.push(answerAt(functionResponse, `${at}.functionResponse`, open));
-    } else if (part['thought'] === true) reasoning += textAt(part['text'], `${at}.text`);
-    else parts.push(partAt(part, at));
+    } else if (part['thought'] === true) {
+      reasoning += textAt(part['text'] ?? '', `${at}.text`);
+      const { thoughtSignature: signature } = part;
+      if (typeof signature === 'string') {
+        thoughts.push({ thought_signature: signature, end: reasoning.length });
+      }
+    } else parts.push(partAt(part, at));
   }
   open.push(...calls);
   if (role === 'model') {
@@ -185,6 +192,7 @@ function addContent(messages: Message[], open: ToolCall[], content: Fields, para
       content: parts,
       toolCalls: calls.length === 0 ? undefined : calls,
       reasoning: reasoning === '' ? undefined : reasoning,
+      extra: thoughts.length === 0 ? undefined : { extra_content: { google: { thoughts } } },
     });
   } else if (parts.length > 0) messages.push({ role: 'user', content: parts });
 }

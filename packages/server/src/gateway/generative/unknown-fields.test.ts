@@ -340,3 +340,44 @@ test('the limit of tokens has the name that the upstream asks for, from then on'
     [undefined, 5],
   ]);
 });
+
+test('of the thoughts of Gemini: their signatures come back to them, through both faces', async () => {
+  const thoughts = [
+    { text: 'How many? ', thought: true, thoughtSignature: 'one' },
+    { text: 'Two.', thought: true, thoughtSignature: 'two' },
+  ];
+  const said = { text: 'Both.', thoughtSignature: 'text' };
+  const parts = [...thoughts, said];
+  const { ask, bodies } = await startUpstream([
+    { candidates: [{ content: { parts: thoughts.slice(0, 1) } }] },
+    { candidates: [{ content: { parts: parts.slice(1) }, finishReason: 'STOP' }] },
+  ]);
+  const asked = { role: 'user', parts: [{ text: 'Hi' }] };
+  const whole = await ask('/v1beta/models/gemini:generateContent', { contents: [asked] });
+  const [{ content }] = whole.json['candidates'] as [{ content: { parts: Fields[] } }];
+  expect(content.parts).toEqual(parts);
+  await ask('/v1beta/models/gemini:generateContent', { contents: [asked, content, asked] });
+  expect(bodies.at(-1)!['contents']).toEqual([asked, { role: 'model', parts }, asked]);
+
+  const chat = (await ask(CHAT, { model: 'gemini', messages: hello })).json;
+  const [{ message }] = chat['choices'] as [{ message: Fields }];
+  expect(message).toMatchObject({ content: 'Both.', reasoning_content: 'How many? Two.' });
+  await ask(CHAT, { model: 'gemini', messages: [...hello, message, ...hello] });
+  expect(bodies.at(-1)!['contents']).toEqual([asked, { role: 'model', parts }, asked]);
+
+  // A client that joins deltas: texts go on, and of all else the last one counts.
+  const { text } = await ask(CHAT, { model: 'gemini', messages: hello, stream: true });
+  const joined: Record<string, unknown> = { role: 'assistant' };
+  let google: Fields = {};
+  for (const { choices } of eventsOf(text)) {
+    const [choice] = choices as [{ delta: Fields }] | [];
+    for (const [name, value] of Object.entries(choice?.delta ?? {})) {
+      if (name === 'extra_content') google = { ...google, ...(value as { google: Fields }).google };
+      else if (name !== 'role')
+        joined[name] = `${(joined[name] as string) ?? ''}${value as string}`;
+    }
+  }
+  joined['extra_content'] = { google };
+  await ask(CHAT, { model: 'gemini', messages: [...hello, joined, ...hello] });
+  expect(bodies.at(-1)!['contents']).toEqual([asked, { role: 'model', parts }, asked]);
+});
