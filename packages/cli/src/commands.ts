@@ -32,6 +32,7 @@ const LOADERS = {
   'model rollback': async () =>
     (await import('./commands/generative/language-rollout.ts')).modelRollback,
   'budget put': async () => (await import('./commands/generative/budget.ts')).budgetPut,
+  'budget ls': async () => (await import('./commands/generative/budget.ts')).budgetLs,
   'budget rm': async () => (await import('./commands/generative/budget.ts')).budgetRm,
   'redaction put': async () => (await import('./commands/generative/redaction.ts')).redactionPut,
   'redaction ls': async () => (await import('./commands/generative/redaction.ts')).redactionLs,

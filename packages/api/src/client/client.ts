@@ -15,6 +15,7 @@ import { ROUTES, type Route } from './routes.gen.ts';
 import { decodeAnswer, encodeRequest, type InputTensor, type OutputTensor } from './tensors.ts';
 import { createTransport, type TransportOptions } from './transport.ts';
 
+export { datatypeOf } from '../datatype.ts';
 export { SkeinError, type ErrorCode } from '../errors.ts';
 export type { NodeEvent } from '../resources/event.ts';
 export type { JobEvent } from '../resources/job.ts';

@@ -12,6 +12,9 @@ export const JobState = z.enum([
 ]);
 export type JobState = z.infer<typeof JobState>;
 
+/** In the message of a failed command, before the last line that it wrote to stderr. */
+export const LAST_WORDS = ' Its last words: ';
+
 export const JobCause = z.enum([
   'error',
   'exit-code',

@@ -1,5 +1,5 @@
 /** Jobs as text. */
-import type { JobState, JobView } from '@skein/api';
+import { LAST_WORDS, type JobState, type JobView } from '@skein/api';
 import { formatAge, formatBytes, formatDuration } from '@skein/api/units';
 import { renderFields } from './table.ts';
 import type { Style } from './style.ts';
@@ -36,12 +36,13 @@ export function usageText(usage: Readonly<Record<string, number>> | undefined): 
   return parts.length === 0 ? '–' : parts.join(', ');
 }
 
-/** One line for the end of a job. */
+/** One line for the end of a job whose output was printed, its last words too. */
 export function endText(job: JobView, style: Style): string {
   const usage = usageText(job.attempts.at(-1)?.usage);
   const mark = job.state === 'succeeded' ? style.green('✓') : style.red('✗');
   const cached = job.cachedFrom === undefined ? '' : ` (kept result of ${job.cachedFrom})`;
-  const why = job.message === undefined ? '' : `: ${job.message}`;
+  const [message] = job.message?.split(LAST_WORDS) ?? [];
+  const why = message === undefined ? '' : `: ${message}`;
   const cause = job.cause === undefined ? '' : ` (${job.cause})`;
   return `${mark} ${style.bold(nameText(job.name))} ${job.state}${cached}${cause}${why}${usage === '–' ? '' : style.dim(`  ${usage}`)}`;
 }

@@ -1,6 +1,7 @@
 /** One job: its work, its attempts, its output and its artifacts. */
 import type { AttemptView, JobView } from '@skein/api';
 import type { JobEvent } from '@skein/api/client';
+import { LIMIT_NAMES } from '@skein/api/implementations';
 import {
   ActionButton,
   ago,
@@ -196,9 +197,10 @@ function sandboxOf(work: JobView['work']): string {
 
 function limitsOf(limits: JobView['work']['limits']): string {
   const shown = Object.entries(limits).map(([name, value]) => {
-    if (name.endsWith('Ms')) return `${name.slice(0, -2)} ${took(Number(value))}`;
-    if (name.endsWith('Bytes')) return `${name.slice(0, -5)} ${bytes(Number(value))}`;
-    return `${name} ${value}`;
+    const called = LIMIT_NAMES[name] ?? name;
+    if (name.endsWith('Ms')) return `${called} ${took(Number(value))}`;
+    if (name.endsWith('Bytes')) return `${called} ${bytes(Number(value))}`;
+    return `${called} ${value}`;
   });
   return shown.join(', ');
 }

@@ -10,6 +10,7 @@ import {
   canSend,
   curlOf,
   initialInput,
+  numbersIn,
   tensorOf,
   typeScriptOf,
   type Fill,
@@ -231,7 +232,7 @@ function elementsOf(tensor: OutputTensor): string {
   const elements =
     tensor.type === 'string'
       ? texts(tensor).map((text) => JSON.stringify(text))
-      : Array.from(tensor.data as ArrayLike<number | bigint>, String);
+      : Array.from(numbersIn(tensor.type, tensor.shape, tensor.data), String);
   const rest = elements.length > SHOWN ? [`… ${elements.length - SHOWN} more`] : [];
   // A text is often a line; numbers are not.
   return [...elements.slice(0, SHOWN), ...rest].join(tensor.type === 'string' ? ',\n' : ', ');

@@ -33,6 +33,8 @@ it('makes tensors of every type that a page can send', () => {
   expect(typed('int64', '[1, -2]')).toEqual(BigInt64Array.of(1n, -2n));
   expect(typed('bool', '[true, false]')).toEqual(Uint8Array.of(1, 0));
   expect(typed('string', '["a", 1]')).toEqual(['a', '1']);
+  expect(typed('float16', '[1.5, -2]')).toEqual(Uint16Array.of(0x3e00, 0xc000));
+  expect(typed('bfloat16', '[1.5, -2]')).toEqual(Uint16Array.of(0x3fc0, 0xc000));
   expect(canSend(spec('complex64', [1]))).toBe(false);
 });
 
@@ -61,6 +63,19 @@ it('writes commands that send the same', () => {
   const zeros = tensorOf(small, { shape: '2', fill: 'zeros', values: '' });
   const line = curlOf('http://node', 'risk', [{ spec: small, tensor: zeros, fill: 'zeros' }]);
   expect(line).toContain('head -c 8 /dev/zero');
+});
+
+it.each([
+  ['float16', 'FP16', 'new Uint16Array(Float16Array.of(1, 2.5).buffer)'],
+  ['bfloat16', 'BF16', 'Uint16Array.of(16256, 16416)'],
+])('sends %s as numbers in JSON, and as bits in TypeScript', (type, datatype, data) => {
+  const half = spec(type, [2]);
+  const typed = (values: string) => tensorOf(half, { shape: '2', fill: 'values', values });
+  const sent = [{ spec: half, tensor: typed('[1, 2.5]'), fill: 'values' as const }];
+  expect(curlOf('http://node', 'half', sent)).toContain(`"datatype":"${datatype}","data":[1,2.5]`);
+  const source = typeScriptOf('http://node', 'half', sent);
+  expect(source).toContain(`"x": { type: '${type}', shape: [2], data: ${data} },`);
+  expect(() => typed('[1, 1e39]')).toThrow(`x: 1e+39 is too large for ${type}.`);
 });
 
 describe('a file', () => {

@@ -1,13 +1,22 @@
 /** Converts typed text to a tensor, and to the commands that send the same tensor. */
 import type { DeploymentView } from '@skein/api';
+import { datatypeOf } from '@skein/api/client';
+import { numbersOf, tensorOfNumbers } from '@skein/onnx/numbers';
+import {
+  ELEMENT_TYPES,
+  tensor,
+  values as arrayOf,
+  type ElementType,
+  type NumericArray,
+  type NumericType,
+} from '@skein/onnx/tensor';
 
 /** A tensor as the playground makes it. */
 export interface TypedTensor {
-  readonly type: string;
+  readonly type: ElementType;
   readonly shape: readonly number[];
-  readonly data:
-    | readonly (string | Uint8Array)[]
-    | (Exclude<ArrayBufferView, DataView> & ArrayLike<number | bigint>);
+  /** 16-bit floats as their bits. */
+  readonly data: readonly (string | Uint8Array)[] | NumericArray;
 }
 
 export type Spec = DeploymentView['signature']['inputs'][number];
@@ -38,22 +47,9 @@ const TYPED_ELEMENTS = 64;
 /** Elements that a page sends; larger inputs are for programs. */
 const MOST_ELEMENTS = 2 ** 24;
 
-const ARRAYS = {
-  float32: Float32Array,
-  float64: Float64Array,
-  int8: Int8Array,
-  int16: Int16Array,
-  int32: Int32Array,
-  uint8: Uint8Array,
-  uint16: Uint16Array,
-  uint32: Uint32Array,
-} as const;
-
-const WIDE = { int64: BigInt64Array, uint64: BigUint64Array } as const;
-
 /** Element types that the playground can send. */
 export function canSend({ type }: Spec): boolean {
-  return type in ARRAYS || type in WIDE || type === 'bool' || type === 'string';
+  return ELEMENT_TYPES.some((known) => known === type);
 }
 
 /**
@@ -73,10 +69,9 @@ export function initialInput({ type, shape }: Spec): TypedInput {
 }
 
 /** @throws Error that names the invalid part of the input. */
-export function tensorOf(
-  { name, type }: Spec,
-  { shape, fill, values, file }: TypedInput,
-): TypedTensor {
+export function tensorOf(spec: Spec, { shape, fill, values, file }: TypedInput): TypedTensor {
+  const { name } = spec;
+  const type = spec.type as ElementType;
   const sizes = sizesOf(name, shape);
   const count = sizes.reduce((product, size) => product * size, 1);
   if (count > MOST_ELEMENTS) {
@@ -91,7 +86,9 @@ export function tensorOf(
     fill === 'values'
       ? typedElements(name, values, count)
       : Array.from({ length: count }, () => (fill === 'zeros' ? 0 : Math.random()));
-  return { type, shape: sizes, data: arrayOf(name, type, elements) };
+  const data =
+    type === 'string' ? elements.map(String) : arrayOf(numericTensor(name, type, sizes, elements));
+  return { type, shape: sizes, data };
 }
 
 function sizesOf(name: string, shape: string): number[] {
@@ -117,16 +114,22 @@ function typedElements(name: string, values: string, count: number): unknown[] {
   throw new Error(`${name}: the shape has ${count} elements, and ${elements.length} were given.`);
 }
 
-function arrayOf(name: string, type: string, elements: readonly unknown[]): TypedTensor['data'] {
-  if (type === 'string') return elements.map(String);
+function numericTensor(
+  name: string,
+  type: NumericType,
+  shape: readonly number[],
+  elements: readonly unknown[],
+) {
   const wrong = elements.find((element) => !Number.isFinite(Number(element)) || element === null);
   if (wrong !== undefined) throw new Error(`${name}: ${JSON.stringify(wrong)} is not a number.`);
-  if (type === 'bool') return Uint8Array.from(elements, (element) => (Number(element) ? 1 : 0));
-  if (type in WIDE) {
-    const array = WIDE[type as keyof typeof WIDE];
-    return array.from(elements.map((element) => BigInt(Math.trunc(Number(element)))) as never);
-  }
-  return ARRAYS[type as keyof typeof ARRAYS].from(elements.map(Number));
+  const numberOf = (element: unknown): number => {
+    if (type === 'bool') return Number(element) ? 1 : 0;
+    return type.includes('float') ? Number(element) : Math.trunc(Number(element));
+  };
+  const made = tensorOfNumbers(type, shape, elements.map(numberOf));
+  const infinite = numbersOf(made).findIndex((number) => Math.abs(Number(number)) === Infinity);
+  if (infinite === -1) return made;
+  throw new Error(`${name}: ${JSON.stringify(elements[infinite])} is too large for ${type}.`);
 }
 
 export interface Sent {
@@ -135,14 +138,6 @@ export interface Sent {
   readonly fill: Fill;
   readonly file?: GivenFile | undefined;
 }
-
-const DATATYPES: Readonly<Record<string, string>> = {
-  string: 'BYTES',
-  float32: 'FP32',
-  float64: 'FP64',
-};
-
-const datatypeOf = (type: string): string => DATATYPES[type] ?? type.toUpperCase();
 
 /** A text inside single quotes of a POSIX shell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -163,10 +158,10 @@ export function curlOf(origin: string, deployment: string, inputs: readonly Sent
     inputs: inputs.map((sent) => ({
       name: sent.spec.name,
       shape: sent.tensor.shape,
-      datatype: datatypeOf(sent.spec.type),
+      datatype: datatypeOf(sent.tensor.type),
       ...(isBinary(sent)
         ? { parameters: { binary_data_size: sizeOf(sent) } }
-        : { data: jsonData(sent.spec.type, sent.tensor) }),
+        : { data: jsonData(sent.tensor) }),
     })),
     ...(binary.length > 0 ? { parameters: { binary_data_output: false } } : {}),
   });
@@ -198,9 +193,9 @@ export function typeScriptOf(origin: string, deployment: string, inputs: readonl
   const fields = inputs.map(({ spec, tensor, fill, file }) => {
     const data =
       file === undefined
-        ? dataSource(spec.type, tensor, fill)
+        ? dataSource(tensor, fill)
         : `[await readFile(${JSON.stringify(file.name)})]`;
-    const type = spec.type === 'bool' ? `type: 'bool', ` : '';
+    const type = AMBIGUOUS.has(spec.type) ? `type: '${spec.type}', ` : '';
     const shape = JSON.stringify(tensor.shape).replaceAll(',', ', ');
     return `  ${JSON.stringify(spec.name)}: { ${type}shape: ${shape}, data: ${data} },`;
   });
@@ -217,18 +212,32 @@ export function typeScriptOf(origin: string, deployment: string, inputs: readonl
   ].join('\n');
 }
 
-function dataSource(type: string, tensor: TypedTensor, fill: Fill): string {
-  if (type === 'string') return JSON.stringify(tensor.data);
-  const { name } = tensor.data.constructor;
-  if (fill !== 'values') return `new ${name}(${tensor.data.length})`;
-  const digits = Array.from(tensor.data as ArrayLike<number | bigint>, (value) =>
+/** Element types that the class of an array does not tell. */
+const AMBIGUOUS: ReadonlySet<string> = new Set(['bool', 'float16', 'bfloat16']);
+
+function dataSource({ type, shape, data }: TypedTensor, fill: Fill): string {
+  if (type === 'string') return JSON.stringify(data);
+  const { name } = data.constructor;
+  if (fill !== 'values') return `new ${name}(${data.length})`;
+  const halves = type === 'float16';
+  const numbers = halves ? numbersIn(type, shape, data) : (data as NumericArray);
+  const digits = Array.from(numbers as ArrayLike<number | bigint>, (value) =>
     typeof value === 'bigint' ? `${value}n` : String(value),
-  );
-  return `${name}.of(${digits.join(', ')})`;
+  ).join(', ');
+  return halves ? `new Uint16Array(Float16Array.of(${digits}).buffer)` : `${name}.of(${digits})`;
 }
 
-function jsonData(type: string, { data }: TypedTensor): unknown[] {
-  if (type === 'bool') return Array.from(data as Uint8Array, Boolean);
+function jsonData({ type, shape, data }: TypedTensor): unknown[] {
   if (type === 'string') return [...(data as readonly string[])];
-  return Array.from(data as ArrayLike<number | bigint>, Number);
+  const numbers = numbersIn(type, shape, data) as ArrayLike<number | bigint>;
+  return Array.from<number | bigint, unknown>(numbers, type === 'bool' ? Boolean : Number);
+}
+
+/** The elements as numbers, 16-bit floats too. */
+export function numbersIn(
+  type: NumericType,
+  shape: readonly number[],
+  data: TypedTensor['data'],
+): ArrayLike<number | bigint> {
+  return numbersOf(tensor(type, shape, data as NumericArray)) as ArrayLike<number | bigint>;
 }

@@ -92,7 +92,7 @@ describe('the sandbox of a command', () => {
       network: bubblewrapNetwork,
     };
     expect(why(chooseSandbox(command(['x']), [offer('bubblewrap', enforcement)], true))).toContain(
-      'only trusted work here, because it does not hold memoryBytes, pids: no cgroup. Mount cgroup v2.',
+      'only trusted work here, because it does not limit memory, processes: no cgroup. Mount cgroup v2.',
     );
   });
 
@@ -101,7 +101,7 @@ describe('the sandbox of a command', () => {
     const work = command(['x'], { limits: { pids: 3 } });
     expect(chooseSandbox(work, [weak, docker], true)).toEqual({ chosen: 'docker' });
     expect(why(chooseSandbox(work, [weak], true))).toContain(
-      'does not hold pids: no cgroup. Mount cgroup v2.',
+      'it does not limit processes: no cgroup. Mount cgroup v2.',
     );
   });
 

@@ -3,7 +3,7 @@
  * command that needs isolation is refused rather than run with less, and a refusal names the
  * missing piece and how to get it.
  */
-import { SANDBOX_NAMES } from '@skein/api/implementations';
+import { LIMIT_NAMES, SANDBOX_NAMES } from '@skein/api/implementations';
 import { howToMake, type Enforcement, type NetworkPolicy, type SandboxName } from '@skein/sandbox';
 import type { CommandWork } from '../work.ts';
 import type { SandboxOffer } from './contract.ts';
@@ -53,8 +53,7 @@ function objection(
   for (const [limit, value] of Object.entries(work.limits)) {
     if (value === undefined) continue;
     const held = limits[limit as keyof typeof limits];
-    if (!held.enforced)
-      return [`it does not hold ${limit}: ${sentence(held.by)}`, held.fix].join(' ').trim();
+    if (!held.enforced) return lacks([limit], held);
   }
   const allowList = typeof work.network === 'object';
   if (allowList && !network.allowList) return `it holds no network allow-list: ${network.by}.`;
@@ -69,9 +68,17 @@ function onlyTrusted(limits: Enforcement['limits'], isolates: boolean): string {
   const lacking = Object.entries(limits).filter(([, { enforced }]) => !enforced);
   const [first] = lacking;
   if (!isolates || first === undefined) return 'it runs only trusted work here.';
-  const names = lacking.map(([limit]) => limit).join(', ');
-  const [, { by, fix = '' }] = first;
-  return `it runs only trusted work here, because it does not hold ${names}: ${sentence(by)} ${fix}`.trim();
+  const names = lacking.map(([limit]) => limit);
+  return `it runs only trusted work here, because ${lacks(names, first[1])}`;
+}
+
+/** @param limits fields of `Limits`; a reader gets their words. */
+function lacks(
+  limits: readonly string[],
+  { by, fix = '' }: Enforcement['limits']['cpuMs'],
+): string {
+  const words = limits.map((limit) => LIMIT_NAMES[limit] ?? limit).join(', ');
+  return `it does not limit ${words}: ${sentence(by)} ${fix}`.trim();
 }
 
 /**

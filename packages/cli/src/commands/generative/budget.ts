@@ -1,8 +1,11 @@
 /** `skein budget`: what may be spent on language models. */
+import type { LanguageView } from '@skein/api';
 import { defineCommand } from '../../command-line/command.ts';
 import { connect, connectionOptions } from '../../connection/connection.ts';
 import { argument, choice, decimal, integer, withDefault } from '../../command-line/option.ts';
 import { usageError } from '../../command-line/usage.ts';
+import type { Style } from '../../output/style.ts';
+import { renderTable } from '../../output/table.ts';
 
 const period = withDefault(
   choice(['minute', 'day', 'month'], 'Begins at midnight UTC; default day.'),
@@ -46,6 +49,41 @@ export const budgetPut = defineCommand({
     return `${style.green('✓')} ${style.bold(whose)} may spend ${limits.join(' and ')} a ${when}.`;
   },
 });
+
+/** `skein budget ls`: the bounds, and what of them is spent. */
+export const budgetLs = defineCommand({
+  name: 'budget ls',
+  summary: 'List the budgets of language models with what is spent.',
+  details:
+    'Counts from the beginning of the period, over all nodes of a fleet; the reserved worst cases of requests in flight are in it.',
+  examples: [{ command: 'skein budget ls', does: 'Who may spend how much, and has' }],
+  arguments: {},
+  options: connectionOptions,
+  async run(context, server) {
+    const { client } = await connect(context, server);
+    return (await client.getLanguageModels()).budgets;
+  },
+  render: (budgets, style) =>
+    budgets.length === 0
+      ? 'No budget is set. Begin with: skein budget put all --usd 5'
+      : renderBudgets(budgets, style),
+});
+
+export function renderBudgets(budgets: LanguageView['budgets'], style: Style): string {
+  return renderTable(
+    budgets,
+    [
+      ['BUDGET OF', ({ subject: whose }) => whose],
+      ['PERIOD', ({ period: when }) => when],
+      ['TAKEN', ({ taken, unit }) => amount(taken, unit), 'right'],
+      ['LIMIT', ({ limit, unit }) => amount(limit, unit), 'right'],
+    ],
+    style,
+  );
+}
+
+const amount = (value: number, unit: 'usd' | 'tokens'): string =>
+  unit === 'usd' ? `$${value.toFixed(4)}` : `${value} tokens`;
 
 /** `skein budget rm`: the bound of a subject in a period. */
 export const budgetRm = defineCommand({

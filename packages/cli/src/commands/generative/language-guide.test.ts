@@ -117,6 +117,9 @@ it('goes from nothing to an assistant, and on with the second provider while the
   expect(await cacheOf('What do they cost?')).toBe('semantic');
   expect(await skein('skein model ls')).toContain('faq: semantic cache 1 of 2 questions');
   await skein(lineOf('skein budget put tenant'));
+  expect(await skein(lineOf('skein budget ls'))).toMatch(
+    /operator +day +\$0\.0000 +\$2\.0000\n.*tenant:default +day +\$0\.\d{4} +\$5\.0000/,
+  );
   await skein(lineOf('skein provider allow'));
   expect(await skein(lineOf('skein redaction put'))).toContain('[email] in prompts');
   expect(await skein(lineOf('skein responses put'))).toContain(
@@ -126,6 +129,11 @@ it('goes from nothing to an assistant, and on with the second provider while the
 
   expect(await skein('skein provider ls')).toMatch(/backup[\s\S]*google/);
   await skein('skein budget rm tenant:default');
+  expect(JSON.parse(await skein('skein budget ls', '--json'))).toMatchObject([
+    { subject: 'operator', period: 'day', unit: 'usd', limit: 2, taken: 0 },
+  ]);
+  await skein('skein budget rm operator');
+  expect(await skein('skein budget ls')).toContain('No budget is set.');
   expect(await skein('skein redaction ls')).toMatch(/email +email +prompts +\[email\] +all +all/);
   expect(await skein('skein responses rm')).toContain('No response is stored');
   await skein('skein redaction rm email');

@@ -16,6 +16,7 @@ import { languageRolloutLine } from '../../output/language-rollout.ts';
 import { semanticCacheLine } from '../../output/semantic-cache.ts';
 import { renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
+import { renderBudgets } from './budget.ts';
 
 const POLICIES = ['order', 'weighted', 'cost', 'quality', 'ttft'] as const;
 
@@ -200,23 +201,9 @@ export const modelLs = defineCommand({
       (each) => `${style.bold(each.model)}: ${languageRolloutLine(each, style)}`,
     );
     const shown = [models, ...caches, ...moving].join('\n\n');
-    if (budgets.length === 0) return shown;
-    const spent = renderTable(
-      budgets,
-      [
-        ['BUDGET OF', ({ subject }) => subject],
-        ['PERIOD', ({ period }) => period],
-        ['TAKEN', ({ taken, unit }) => amount(taken, unit), 'right'],
-        ['LIMIT', ({ limit, unit }) => amount(limit, unit), 'right'],
-      ],
-      style,
-    );
-    return `${shown}\n\n${spent}`;
+    return budgets.length === 0 ? shown : `${shown}\n\n${renderBudgets(budgets, style)}`;
   },
 });
-
-const amount = (value: number, unit: 'usd' | 'tokens'): string =>
-  unit === 'usd' ? `$${value.toFixed(4)}` : `${value} tokens`;
 
 /** `skein model rm`: a language model. */
 export const modelRm = defineCommand({

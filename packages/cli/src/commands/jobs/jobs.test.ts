@@ -62,6 +62,14 @@ describe('skein run', () => {
     expect(job.attempts).toHaveLength(1);
   });
 
+  it('prints the last words of a failed command once, and keeps them in the job', async () => {
+    const { code, stdout } = await node.run('run', ...TRUSTED, 'sh', '-c', 'echo lost >&2; exit 3');
+    expect([code, stdout.match(/lost/g)]).toEqual([1, ['lost', 'lost']]);
+    expect(stdout).toMatch(/^lost\n✗ .*exited with 3\. /);
+    const { stdout: listed } = await node.run('jobs', 'ls', '--state', 'failed');
+    expect(listed).toContain('sh exited with 3. Its last words: lost');
+  });
+
   it('reads options only before the command', async () => {
     const { stdout } = await node.run('run', ...TRUSTED, 'echo', '--json', '--help', '-x');
     expect(stdout).toContain('--json --help -x');

@@ -2,6 +2,7 @@
  * Converts the ending of work to the outcome that is reported: one table of causes, each with a
  * message for a reader.
  */
+import { LAST_WORDS } from '@skein/api';
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import type { Ending } from '@skein/sandbox';
 import type { Cause, Outcome } from '../../contract.ts';
@@ -21,7 +22,7 @@ export function failureOf(
   const failed = (cause: Cause, message: string): Failure => ({
     kind: 'failed',
     cause,
-    message: lastWords === '' ? message : `${message} Its last words: ${lastWords}`,
+    message: lastWords === '' ? message : `${message}${LAST_WORDS}${lastWords}`,
     retryable: true,
     usage: { ...usage },
   });

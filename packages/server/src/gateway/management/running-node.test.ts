@@ -213,6 +213,36 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     await page.close();
   });
 
+  it('the playground takes and shows 16-bit floats as numbers', async () => {
+    const graph = new GraphBuilder('half');
+    const x = graph.input('x', 'float16', [3]);
+    const [twice] = graph.node('Add', [x, x], {}, { outputs: ['twice'] });
+    graph.output(twice, 'float16', [3]);
+    await client.importModel({ name: 'half', content: new Uint8Array(writeModel(graph.model())) });
+    await client.deploy({ name: 'half', version: '1', settings: { oversubscribe: true } });
+    const { page, problems } = await open('/#/try/half');
+    await page.getByLabel('Values of x, as JSON').fill('[1, 70000, 3]');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('x: 70000 is too large for float16.').waitFor();
+    await page.getByLabel('Values of x, as JSON').fill('[1.5, -0.25, 1000]');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByRole('heading', { name: /^Answer of version/ }).waitFor();
+    const shown = await page.locator('.outputs-of pre').first().textContent();
+    expect(shown).toBe('3, -0.5, 2000');
+    const [line = '', source = ''] = await page.locator('pre.log').allTextContents();
+    const { stdout } = await promisify(execFile)('bash', ['-c', line]);
+    const said = JSON.parse(stdout) as { outputs: { data: number[] }[] };
+    expect(said.outputs[0]?.data).toEqual([3, -0.5, 2000]);
+    const ran = await promisify(execFile)(
+      process.execPath,
+      ['--input-type=module', '--eval', source],
+      { cwd: import.meta.dirname },
+    );
+    expect(ran.stdout).toContain('Uint16Array(3) [ 16896, 47104, 26576 ]');
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
   it('the console prompts for a key if the node requires one, and then continues', async () => {
     const locked = await startManagement({ access: 'keys' });
     try {
