@@ -28,6 +28,7 @@ export const SLOW_TESTS: readonly string[] = [
   'fuzz/src/engine/supervisor.test.ts',
   'fuzz/src/replay.test.ts',
   'deploy/compose/balancer.test.ts',
+  'deploy/compose/services.test.ts',
   'packages/api/src/documents/generate-client.test.ts',
   'packages/calls/src/contract.test.ts',
   'packages/cli/src/process/bounded-heap.test.ts',
