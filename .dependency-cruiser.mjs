@@ -33,7 +33,7 @@ const allowed = {
   ui: ['api'],
   federation: ['api', 'onnx', 'train', 'http', 'state', 'ui'],
   generative: ['api', 'calls', 'onnx', 'serving', 'state'],
-  console: ['onnx', 'api', 'ui'],
+  console: ['onnx', 'api', 'http', 'ui'],
   server: [
     'calls',
     'onnx',

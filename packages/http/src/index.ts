@@ -47,13 +47,13 @@ export { PeerTimeouts } from './listener/peer-timeouts.ts';
 export { SharedReading } from './listener/shared-reading.ts';
 export { TurnTime } from './listener/turn-time.ts';
 export { requestIdFrom } from './exchange/request-id.ts';
+export { bundleOf, type Page, pagesOf } from './routes/pages.ts';
 export {
   type Call,
   type CallerAccess,
   createRoutes,
   type Handlers,
   type Operation,
-  type Page,
   ROUTE_LIMITS,
   type RouteLimits,
   type RouteOptions,

@@ -20,7 +20,7 @@ import {
 import { type ArtifactStore, type Database, openArtifacts, openDataFolder } from '@skein/state';
 import { type JobStore, openFleetStore, openJobStore, type WorkerLog } from '@skein/jobs';
 import { FIXES } from '../fixes.ts';
-import { judgePages } from '../web/pages.ts';
+import { servePage } from '../web/pages.ts';
 import { createJudgeAccess, type JudgeCallers } from './accounts/access.ts';
 import { openAccounts } from './accounts/accounts.ts';
 import { watchAvailability } from './problems/availability.ts';
@@ -183,7 +183,7 @@ async function bringUp(
       port: options.port,
       about: JUDGE_DESCRIPTION,
       access,
-      pages: await judgePages(),
+      pages: servePage,
       fixes: FIXES,
       bodies: bodyBudget(defaultBodyBudget(limits.bodyBytes), shareOf),
       eventStreams: eventStreamBudget(MAX_STREAMS, shareOf),

@@ -11,6 +11,7 @@ import { fillPath, SkeinError, statusOf, validate } from '@skein/api';
 import type { Endpoint, PartOf, ResponseOf } from '@skein/api';
 import type { BudgetHold, SharedBudget } from '@skein/api/shared-budget';
 import type { z } from 'zod';
+import type { Page } from './pages.ts';
 import { readBody } from '../bodies/body.ts';
 import { bodyBudget, defaultBodyBudget } from '../bodies/body-budget.ts';
 import { type Download, sendDownload } from '../bodies/download.ts';
@@ -89,16 +90,6 @@ export interface CallerAccess<Scopes extends Callers> {
    * @returns stops watching. Idempotent.
    */
   watch(caller: Scopes[keyof Scopes], onEnd: (error: SkeinError) => void): () => void;
-}
-
-/** A text that a browser requests by its path. */
-export interface Page {
-  /** Media type. */
-  readonly type: string;
-  /** Bytes, so that a thousand slow clients share one copy of it. */
-  readonly body: Uint8Array;
-  /** Name and value alternating. */
-  readonly headers: readonly string[];
 }
 
 export interface RouteLimits extends UploadLimits {

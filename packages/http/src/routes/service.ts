@@ -4,11 +4,11 @@ import { createExchangeListener } from '../listener/exchange-listener.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import type { ListenOptions } from '../listener/listen.ts';
 import { createOriginPolicy } from '../exchange/origin-policy.ts';
+import type { Page } from './pages.ts';
 import {
   type Callers,
   createRoutes,
   type Handlers,
-  type Page,
   ROUTE_LIMITS,
   type RouteOptions,
 } from './routes.ts';
