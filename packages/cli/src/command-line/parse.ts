@@ -2,6 +2,8 @@
  * Reads a command line by the command's own specification. Follows the habits of POSIX and GNU:
  * `--name value`, `--name=value`, `-n value`, `--` ends the options, options and arguments mix.
  */
+import { parseArgs } from 'node:util';
+import { defined } from '@skein/api/defined';
 import {
   optionName,
   type ArgumentSpecs,
@@ -27,49 +29,33 @@ export function parseArguments<A extends ArgumentSpecs, O extends OptionSpecs>(
   specs: { readonly arguments: A; readonly options: O },
 ): Parsed<ArgumentValues<A> & OptionValues<O>> {
   type Values = ArgumentValues<A> & OptionValues<O>;
+  const byName = new Map(
+    Object.entries<Option<unknown>>(specs.options).map(([key, option]) => [
+      optionName(key),
+      { key, option },
+    ]),
+  );
+  const { positionals, options } = splitWords(words, byName, specs.arguments);
   // Before validation: a request for help may come with an invalid command line.
-  if (asksForHelp(words, specs)) return { values: {} as Values, help: true };
-  const given = new Map<string, string[]>();
-  const positionals: string[] = [];
-  const keysByFlag = new Map<string, string>();
-  for (const [key, option] of Object.entries<Option<unknown>>(specs.options)) {
-    keysByFlag.set(`--${optionName(key)}`, key);
-    if (option.short !== undefined) keysByFlag.set(`-${option.short}`, key);
+  if (options.some(({ rawName }) => rawName === '--help' || rawName === '-h')) {
+    return { values: {} as Values, help: true };
   }
-
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index] ?? '';
-    if (word === '--') {
-      positionals.push(...words.slice(index + 1));
-      break;
+  const given = new Map<string, string[]>();
+  for (const { name, rawName, value, inlineValue } of options) {
+    const known = byName.get(name);
+    if (known === undefined) {
+      const flags = [...byName.keys()].map((each) => `--${each}`);
+      throw usageError(`Unknown option ${rawName}.${didYouMean(rawName, flags)}`);
     }
-    if (!word.startsWith('-') || word === '-') {
-      if (startsRest(positionals.length, specs.arguments)) {
-        positionals.push(...words.slice(index));
-        break;
+    const { key, option } = known;
+    if (option.placeholder === undefined) {
+      if (value !== undefined) {
+        throw usageError(`${rawName} takes no value, but got "${value}".`);
       }
-      positionals.push(word);
-      continue;
+    } else if (value === undefined || (!inlineValue && /^--./.test(value))) {
+      throw usageError(`${rawName} needs a value: ${rawName} ${option.placeholder}.`);
     }
-    const equals = word.startsWith('--') ? word.indexOf('=') : -1;
-    const name = equals < 0 ? word : word.slice(0, equals);
-    const key = keysByFlag.get(name);
-    const option = key === undefined ? undefined : specs.options[key];
-    if (key === undefined || option === undefined) {
-      throw usageError(`Unknown option ${name}.${didYouMean(name, [...keysByFlag.keys()])}`);
-    }
-    const inline = equals < 0 ? undefined : word.slice(equals + 1);
-    const text = option.placeholder === undefined ? withoutValue(name, inline) : inline;
-    if (text !== undefined) {
-      append(given, key, text);
-      continue;
-    }
-    index += 1;
-    const next = words[index];
-    if (next === undefined || (next.startsWith('--') && next.length > 2)) {
-      throw usageError(`${name} needs a value: ${name} ${option.placeholder}.`);
-    }
-    append(given, key, next);
+    given.set(key, [...(given.get(key) ?? []), value ?? '']);
   }
 
   return {
@@ -81,45 +67,40 @@ export function parseArguments<A extends ArgumentSpecs, O extends OptionSpecs>(
   };
 }
 
-function asksForHelp(
+/** Options end at `--`, and where the command line of another program begins. */
+function splitWords(
   words: readonly string[],
-  specs: { readonly arguments: ArgumentSpecs; readonly options: OptionSpecs },
-): boolean {
-  const own = ownWords(words, specs);
-  return own.includes('--help') || own.includes('-h');
-}
-
-/** The words for Skein: before `--`, and before the command line of another program. */
-function ownWords(
-  words: readonly string[],
-  specs: { readonly arguments: ArgumentSpecs; readonly options: OptionSpecs },
-): readonly string[] {
-  const takesValue = new Set(
-    Object.entries<Option<unknown>>(specs.options)
-      .filter(([, option]) => option.placeholder !== undefined)
-      .flatMap(([key, { short }]) => [`--${optionName(key)}`, `-${short ?? ''}`]),
-  );
-  let places = 0;
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index] ?? '';
-    if (word === '--') return words.slice(0, index);
-    if (takesValue.has(word)) index += 1;
-    else if (!word.startsWith('-') && startsRest(places++, specs.arguments)) {
-      return words.slice(0, index);
+  byName: ReadonlyMap<string, { readonly option: Option<unknown> }>,
+  specs: ArgumentSpecs,
+) {
+  const { tokens } = parseArgs({
+    args: [...words],
+    options: Object.fromEntries(
+      [...byName].map(([name, { option }]) => [
+        name,
+        {
+          type: option.placeholder === undefined ? 'boolean' : 'string',
+          ...defined({ short: option.short }),
+        },
+      ]),
+    ),
+    strict: false,
+    tokens: true,
+  });
+  const positionals: string[] = [];
+  const options: Extract<(typeof tokens)[number], { kind: 'option' }>[] = [];
+  for (const token of tokens) {
+    if (token.kind === 'option') {
+      options.push(token);
+    } else if (token.kind === 'positional' && !startsRest(positionals.length, specs)) {
+      positionals.push(token.value);
+    } else {
+      const from = token.kind === 'positional' ? token.index : token.index + 1;
+      positionals.push(...words.slice(from));
+      break;
     }
   }
-  return words;
-}
-
-function withoutValue(name: string, inline: string | undefined): string {
-  if (inline !== undefined) throw usageError(`${name} takes no value, but got "${inline}".`);
-  return '';
-}
-
-function append(given: Map<string, string[]>, key: string, text: string): void {
-  const texts = given.get(key);
-  if (texts === undefined) given.set(key, [text]);
-  else texts.push(text);
+  return { positionals, options };
 }
 
 function readPositionals(
