@@ -221,7 +221,7 @@ function dataSource({ type, shape, data }: TypedTensor, fill: Fill): string {
   if (fill !== 'values') return `new ${name}(${data.length})`;
   const halves = type === 'float16';
   const numbers = halves ? numbersIn(type, shape, data) : (data as NumericArray);
-  const digits = Array.from(numbers as ArrayLike<number | bigint>, (value) =>
+  const digits = Array.from(numbers, (value) =>
     typeof value === 'bigint' ? `${value}n` : String(value),
   ).join(', ');
   return halves ? `new Uint16Array(Float16Array.of(${digits}).buffer)` : `${name}.of(${digits})`;
@@ -229,7 +229,7 @@ function dataSource({ type, shape, data }: TypedTensor, fill: Fill): string {
 
 function jsonData({ type, shape, data }: TypedTensor): unknown[] {
   if (type === 'string') return [...(data as readonly string[])];
-  const numbers = numbersIn(type, shape, data) as ArrayLike<number | bigint>;
+  const numbers = numbersIn(type, shape, data);
   return Array.from<number | bigint, unknown>(numbers, type === 'bool' ? Boolean : Number);
 }
 
@@ -239,5 +239,5 @@ export function numbersIn(
   shape: readonly number[],
   data: TypedTensor['data'],
 ): ArrayLike<number | bigint> {
-  return numbersOf(tensor(type, shape, data as NumericArray)) as ArrayLike<number | bigint>;
+  return numbersOf(tensor(type, shape, data as NumericArray));
 }

@@ -133,7 +133,8 @@ export function openSubmissions(database: Database, now: () => number): Submissi
        memory_bytes, passes, score, details) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const selectTests = database.prepare(
-    'SELECT * FROM tests WHERE submission = ? AND judging = ? ORDER BY position',
+    `SELECT name, verdict, reason, cpu_ms, wall_ms, memory_bytes, passes, score, details
+     FROM tests WHERE submission = ? AND judging = ? ORDER BY position`,
   );
   const selectEarlier = database.prepare(
     `SELECT number, requested_by, judged_at, verdict, score FROM judgings
@@ -181,15 +182,7 @@ export function openSubmissions(database: Database, now: () => number): Submissi
         .map(submissionOf),
     testsOf: (id, judging) => database.read(() => selectTests.all(id, judging)).map(testOf),
     earlier: (id, judging) =>
-      database
-        .read(() => selectEarlier.all(id, judging))
-        .map((row) => ({
-          number: row['number'] as number,
-          requestedBy: row['requested_by'] as string,
-          judgedAt: row['judged_at'] as number,
-          verdict: row['verdict'] as Verdict,
-          score: optional<number>(row['score']),
-        })),
+      database.read(() => selectEarlier.all(id, judging)).map(recordOf<EarlierJudging>),
     nthNewest(user, count) {
       const row = database.read(() => nth.get(user, count - 1));
       return row === undefined ? undefined : (row['submitted_at'] as number);
@@ -237,6 +230,7 @@ export function openSubmissions(database: Database, now: () => number): Submissi
       }),
     judgedOf: (problem) =>
       database.read(() => judged.all(problem)).map((row) => row['id'] as number),
+    // By hand: the standings read every submission.
     scored: () =>
       database
         .read(() => selectScored.all())
@@ -244,37 +238,22 @@ export function openSubmissions(database: Database, now: () => number): Submissi
           user: row['user'] as string,
           problem: row['problem'] as string,
           submittedAt: row['submitted_at'] as number,
-          verdict: optional<Verdict>(row['verdict']),
-          score: optional<number>(row['score']),
+          verdict: (row['verdict'] as Verdict | null) ?? undefined,
+          score: (row['score'] as number | null) ?? undefined,
         })),
   };
 }
 
+type Stored = Omit<SubmissionRow, 'language' | 'groups'>;
+
 function submissionOf(row: Row): SubmissionRow {
+  const { spoken, groups, ...stored } = recordOf<Stored & { spoken?: string; groups?: string }>(
+    row,
+  );
   return {
-    id: row['id'] as number,
-    user: row['user'] as string,
-    problem: row['problem'] as string,
-    language: optional(row['spoken']),
-    entryPoint: optional(row['entry_point']),
-    source: row['source'] as string,
-    sourceBytes: row['source_bytes'] as number,
-    submittedAt: row['submitted_at'] as number,
-    judging: row['judging'] as number,
-    package: row['package'] as string,
-    job: optional(row['job']),
-    judgedAt: optional(row['judged_at']),
-    verdict: optional(row['verdict']),
-    reason: optional(row['reason']),
-    score: optional(row['score']),
-    maxScore: optional(row['max_score']),
-    failingTest: optional(row['failing_test']),
-    cpuMs: optional(row['cpu_ms']),
-    wallMs: optional(row['wall_ms']),
-    memoryBytes: optional(row['memory_bytes']),
-    compileOutput: optional(row['compile_output']),
-    groups: JSON.parse((row['groups'] as string | null) ?? '[]') as GroupRecord[],
-    attempts: optional(row['attempts']),
+    ...stored,
+    language: spoken,
+    groups: JSON.parse(groups ?? '[]') as GroupRecord[],
   };
 }
 
@@ -296,24 +275,22 @@ function valuesOf(test: TestRecord) {
 }
 
 function testOf(row: Row): TestRecord {
-  const score = optional<number>(row['score']);
+  const { cpuMs, wallMs, memoryBytes, details, ...record } = recordOf<
+    Omit<TestRecord, 'usage'> & TestRecord['usage'] & { details?: string }
+  >(row);
   return {
-    name: row['name'] as string,
-    verdict: row['verdict'] as Verdict,
-    reason: row['reason'] as string,
-    usage: {
-      cpuMs: row['cpu_ms'] as number,
-      wallMs: row['wall_ms'] as number,
-      memoryBytes: row['memory_bytes'] as number,
-    },
-    passes: row['passes'] as number,
-    ...(score === undefined ? {} : { score }),
-    ...(JSON.parse((row['details'] as string | null) ?? '{}') as Partial<TestRecord>),
+    ...record,
+    usage: { cpuMs, wallMs, memoryBytes },
+    ...(JSON.parse(details ?? '{}') as Partial<TestRecord>),
   };
 }
 
-/** SQLite’s null, for an absent value. */
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- a column’s type is the caller’s to say
-function optional<T>(value: unknown): T | undefined {
-  return value === null ? undefined : (value as T);
+/** The columns by their names in camel case; undefined for SQLite's null. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the columns' types are the caller's to say
+function recordOf<T>(row: Row): T {
+  const fields = Object.entries(row).map(([column, value]) => [
+    column.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+    value ?? undefined,
+  ]);
+  return Object.fromEntries(fields) as T;
 }
