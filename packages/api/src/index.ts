@@ -56,7 +56,7 @@ export {
   type GenerativeSettingsInput,
 } from './resources/generative.ts';
 export { ArtifactView } from './resources/artifact.ts';
-export { JobCause, JobState, LAST_WORDS } from './resources/job-state.ts';
+export { JobCause, JobState } from './resources/job-state.ts';
 export {
   AttemptView,
   JobEvent,

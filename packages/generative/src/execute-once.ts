@@ -1,5 +1,6 @@
 /** A call that answers at once, such as for embeddings, over the routes of its model. */
 import { SkeinError } from '@skein/api/errors';
+import { unlessAborted } from '@skein/api/waits';
 import { isUnbilled, NOTHING, openCall } from './call.ts';
 import type { Provider, ProviderCall, Usage } from './contract.ts';
 import { route, type Execution, type Start } from './execute.ts';
@@ -34,6 +35,7 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
         signal.throwIfAborted();
         const bounds = { signal, deadline, gapMs: model.settings.gapMs };
         const answer = run(route.provider, route.settings.model, bounds);
+        // A provider that ignores its signal is not awaited.
         const result = await unlessAborted(answer, signal);
         // 0 tokens of what was sent say nothing.
         const isCounted = result.usage.inputTokens > 0;
@@ -51,13 +53,4 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
   };
   const { result, attempts } = await route(execution, inputTokens, worst, start, false);
   return { ...result, attempts };
-}
-
-/** A provider that ignores its signal is not awaited. */
-function unlessAborted<Value>(answer: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason as Error);
-  if (signal.aborted) abort();
-  else signal.addEventListener('abort', abort, { once: true });
-  return Promise.race([answer, promise]).finally(() => signal.removeEventListener('abort', abort));
 }

@@ -4,9 +4,10 @@
  * -9` of the program; the next program that opens the same folder continues it.
  */
 import { NewJob, validate, type NewJobInput } from '@skein/api';
+import { hasEnded } from '@skein/api/job-states';
 import type { ArtifactStore } from '@skein/state';
 import { specOf } from './admission.ts';
-import type { Job, JobState, JobStore } from './contract.ts';
+import type { Job, JobStore } from './contract.ts';
 import { openJobPlane, type JobPlaneOptions } from './plane.ts';
 
 export interface JobsOptions extends Pick<
@@ -40,7 +41,6 @@ export interface Jobs {
   close(): Promise<void>;
 }
 
-const ENDED: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled', 'dead']);
 /** Of a log at a time. */
 const LOG_CHUNK_BYTES = 1 << 20;
 
@@ -74,7 +74,7 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
         const events = store.events({ job: id }, either)[Symbol.asyncIterator]();
         for (let next = events.next(); ; next = events.next()) {
           const job = await known(id);
-          if (ENDED.has(job.state)) return job;
+          if (hasEnded(job.state)) return job;
           await next;
           signal?.throwIfAborted();
         }

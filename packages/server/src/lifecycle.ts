@@ -5,8 +5,8 @@
  *
  * Durable data are written before they are acknowledged, so abandoning a component loses none.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
+import { within } from '@skein/api/waits';
 import type { Instant } from '@skein/serving';
 
 export interface Component {
@@ -89,17 +89,11 @@ export async function stopComponents(
   late: (component: string, error?: unknown) => void,
 ): Promise<void> {
   for (const { name, stop } of started.splice(0).reverse()) {
-    const timer = new AbortController();
-    const over = sleep(Math.max(LEAST_MS, by + LAST_MS - performance.now()), 'late', {
-      signal: timer.signal,
-    }).catch(() => undefined);
+    const leftMs = Math.max(LEAST_MS, by + LAST_MS - performance.now());
     try {
-      const outcome = await Promise.race([Promise.resolve(stop(by)), over]);
-      if (outcome === 'late') late(name);
+      await within(Promise.resolve(stop(by)), leftMs, () => late(name));
     } catch (error) {
       late(name, error);
-    } finally {
-      timer.abort();
     }
   }
 }

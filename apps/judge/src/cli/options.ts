@@ -85,10 +85,3 @@ export async function logOf({ log }: CommandOptions, isTTY: boolean): Promise<Wo
   const logger = createLogger(log ?? (isTTY ? 'pretty' : 'json'));
   return (level, message, details) => logger[level](details ?? {}, message);
 }
-
-export function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-}

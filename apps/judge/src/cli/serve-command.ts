@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { SkeinError } from '@skein/api';
 import { type RunningJudge, serveJudge } from '../service/serve.ts';
-import { fleetOf, logOf, untilAborted, type CommandOptions } from './options.ts';
+import { fleetOf, logOf, type CommandOptions } from './options.ts';
+import { untilAborted } from '@skein/api/waits';
 import type { Terminal } from './run.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../problems', import.meta.url));

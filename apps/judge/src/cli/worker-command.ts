@@ -5,7 +5,8 @@ import { SkeinError } from '@skein/api';
 import { openArtifacts } from '@skein/state';
 import { openFleetStore } from '@skein/jobs';
 import { startJudgeWorker } from '../service/worker/judge-worker.ts';
-import { fleetOf, logOf, untilAborted, type CommandOptions } from './options.ts';
+import { fleetOf, logOf, type CommandOptions } from './options.ts';
+import { untilAborted } from '@skein/api/waits';
 import type { Terminal } from './run.ts';
 
 export async function runWorker(

@@ -1,19 +1,9 @@
 /** The state of a job, and why it has not succeeded. */
 import { z } from 'zod';
+import { JOB_STATES } from '../job-states.ts';
 
-export const JobState = z.enum([
-  'blocked',
-  'ready',
-  'running',
-  'succeeded',
-  'failed',
-  'cancelled',
-  'dead',
-]);
+export const JobState = z.enum(JOB_STATES);
 export type JobState = z.infer<typeof JobState>;
-
-/** In the message of a failed command, before the last line that it wrote to stderr. */
-export const LAST_WORDS = ' Its last words: ';
 
 export const JobCause = z.enum([
   'error',

@@ -3,6 +3,7 @@
  * results and errors.
  */
 import { SkeinError, type ErrorBody } from '@skein/api/errors';
+import { unlessAborted } from '@skein/api/waits';
 import type { Context } from './command.ts';
 import { loadCommand, selectCommand, type AnyCommand } from '../commands.ts';
 import { describeError, renderError } from '../output/error.ts';
@@ -128,16 +129,11 @@ async function interruptible<T>(
   signal: AbortSignal,
   onInterrupt: readonly (() => Promise<void>)[],
 ): Promise<T> {
-  const interrupted = Promise.withResolvers<never>();
-  const stop = (): void => interrupted.reject(new Interrupted());
-  signal.addEventListener('abort', stop);
   try {
-    return await Promise.race([work, interrupted.promise]);
+    return await unlessAborted(work, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
     for (const last of onInterrupt) await last().catch(() => undefined);
     throw new Interrupted();
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
 }

@@ -1,12 +1,12 @@
 /** Follows a job to its end: prints its log, its progress, and every new attempt. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobView } from '@skein/api';
+import { hasEnded } from '@skein/api/job-states';
 import type { Client } from '@skein/api/client';
 import { formatShare } from '@skein/api/units';
 import type { Context } from '../command-line/command.ts';
 import { flag } from '../command-line/option.ts';
 import { bar } from '../output/notes.ts';
-import { hasEnded } from '../output/job.ts';
 
 export const rawOption = flag(
   'Let what the job prints reach the terminal as it is, escape sequences too.',

@@ -3,13 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { JobState, JobView } from '@skein/api';
+import { hasEnded } from '@skein/api/job-states';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import type { Pipeline } from '@skein/jobs/pipeline';
 import type { GraphStep } from '@skein/jobs/pipeline-graph';
 import type { Context } from '../command-line/command.ts';
 import { givenFile } from '../file.ts';
-import { hasEnded } from '../output/job.ts';
 import { pause } from '../pause.ts';
 import { usageError } from '../command-line/usage.ts';
 

@@ -1,13 +1,10 @@
 /** Jobs as text. */
-import { LAST_WORDS, type JobState, type JobView } from '@skein/api';
+import type { JobState, JobView } from '@skein/api';
+import { LAST_WORDS } from '@skein/api/job-states';
 import { formatAge, formatBytes, formatDuration } from '@skein/api/units';
 import { renderFields } from './table.ts';
 import type { Style } from './style.ts';
 import { nameText } from './terminal.ts';
-
-export function hasEnded(state: JobState): boolean {
-  return state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'dead';
-}
 
 export function stateText(state: JobState, style: Style): string {
   if (state === 'succeeded') return style.green(state);

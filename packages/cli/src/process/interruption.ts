@@ -29,11 +29,3 @@ export function listenForInterruption(): void {
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
 }
-
-/** Resolves when the signal is aborted. */
-export function interrupted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
-}

@@ -2,6 +2,7 @@
 import type { AttemptView, JobView } from '@skein/api';
 import type { JobEvent } from '@skein/api/client';
 import { LIMIT_NAMES } from '@skein/api/implementations';
+import { hasEnded } from '@skein/api/job-states';
 import {
   ActionButton,
   ago,
@@ -28,7 +29,7 @@ import { Refusal } from '../key-dialog.tsx';
 import { node, session } from '../node.ts';
 import { saveAs } from '../save.ts';
 import { Log } from './log.tsx';
-import { hasEnded, StateChip, tookMs, toneOf } from './state.tsx';
+import { StateChip, tookMs, toneOf } from './state.tsx';
 
 /** A result is shown to be read; a larger one is for programs. */
 const RESULT_CHARACTERS = 20_000;
@@ -128,8 +129,8 @@ function Actions({ job, changed, failed }: Changing) {
   }
   if (state === 'succeeded') return null;
   return (
-    <ActionButton action={hasEnded(job) ? revive : cancel} failed={failed} tone="danger">
-      {hasEnded(job) ? 'Revive' : 'Cancel'}
+    <ActionButton action={hasEnded(job.state) ? revive : cancel} failed={failed} tone="danger">
+      {hasEnded(job.state) ? 'Revive' : 'Cancel'}
     </ActionButton>
   );
 }

@@ -24,10 +24,6 @@ export function StateChip({ state, cause }: Pick<JobView, 'state' | 'cause'>) {
   return <Chip tone={toneOf(state)}>{`${state}${why}`}</Chip>;
 }
 
-export function hasEnded({ state }: Pick<JobView, 'state'>): boolean {
-  return ['succeeded', 'failed', 'cancelled', 'dead'].includes(state);
-}
-
 /** Milliseconds from its first start to its end, or to now; undefined before. */
 export function tookMs(
   { startedAt, endedAt, state }: Pick<JobView, 'startedAt' | 'endedAt' | 'state'>,

@@ -8,6 +8,7 @@
 import type { ClientHttp2Session } from 'node:http2';
 import { SkeinError } from '@skein/api';
 import type { SharedBudget } from '@skein/api/shared-budget';
+import { within } from '@skein/api/waits';
 import type { TensorMap } from '@skein/onnx';
 import type {
   Cancellation,
@@ -144,7 +145,8 @@ export class Peer {
     const { clock } = this.#options;
     let exchange: Exchange<AnswerMeta>;
     try {
-      const session = this.#usable() ?? (await within(this.#open(), connectBy - clock.now()));
+      const session =
+        this.#usable() ?? (await within(this.#open(), connectBy - clock.now(), () => undefined));
       if (session === undefined) return { lost: true, sent: false };
       if (cancellation?.cancelled === true) return { error: cancelled(request) };
       const meta = requestMeta(request, clock.now(), this.roundTripMs);
@@ -291,17 +293,6 @@ export class Peer {
       })
       .finally(() => (this.#opening = undefined));
     return this.#opening;
-  }
-}
-
-/** @returns undefined if it takes longer. */
-async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T | undefined> {
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(resolve, Math.max(0, timeoutMs), undefined);
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

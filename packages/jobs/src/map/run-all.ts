@@ -1,5 +1,6 @@
 /** Enqueues jobs and waits for all of them; used by tasks that start other jobs. */
 import { SkeinError, type NewJobInput } from '@skein/api';
+import { hasFailed } from '@skein/api/job-states';
 import type { TaskContext, TaskJob } from '../tasks/define-task.ts';
 
 /** Jobs of one call to the store. */
@@ -20,14 +21,14 @@ export async function runAll(
     enqueued.push(...(await jobs.enqueue(given.slice(at, at + CHUNK))));
   }
   // Jobs that failed before this attempt of the task began.
-  await jobs.revive(enqueued.filter(hasFailed).map(({ id }) => id));
+  await jobs.revive(enqueued.filter(({ state }) => hasFailed(state)).map(({ id }) => id));
   const ended = new Map<string, TaskJob>();
   const open = new Set(enqueued.map(({ id }) => id));
   while (open.size > 0) {
     for (const job of await jobs.waitForAny([...open])) {
       open.delete(job.id);
       ended.set(job.id, job);
-      if (!hasFailed(job)) continue;
+      if (!hasFailed(job.state)) continue;
       await jobs.cancel([...open], `another one of them, ${job.id}, did not succeed`);
       throw new SkeinError(
         'STEP_FAILED',
@@ -37,8 +38,4 @@ export async function runAll(
     onEnded(ended.size);
   }
   return enqueued.map(({ id }) => ended.get(id)!);
-}
-
-function hasFailed({ state }: TaskJob): boolean {
-  return state === 'failed' || state === 'dead' || state === 'cancelled';
 }

@@ -7,6 +7,7 @@
  * that failed before is revived; this is how a run resumes from its failed step.
  */
 import { SkeinError, type NewJobInput } from '@skein/api';
+import { hasFailed } from '@skein/api/job-states';
 import type { TaskContext, TaskJob } from '../tasks/define-task.ts';
 import { resolve, type Source } from './handle.ts';
 import type { Pipeline, Step } from './define-pipeline.ts';
@@ -49,7 +50,7 @@ export async function conduct(
     );
     const jobs = specs.length === 0 ? [] : await context.jobs.enqueue(specs);
     // Jobs that failed before this attempt of the conductor began.
-    const failed = jobs.filter(({ state }) => isFailure(state)).map(({ id }) => id);
+    const failed = jobs.filter(({ state }) => hasFailed(state)).map(({ id }) => id);
     await context.jobs.revive(failed);
     started.set(step.name, { step, jobs: jobs.map(({ id }) => id) });
     if (jobs.length === 0) values.set(step.name, []);
@@ -60,7 +61,7 @@ export async function conduct(
     for (const [name, { step, jobs }] of started) {
       if (values.has(name)) continue;
       const results = jobs.map((id) => ended.get(id));
-      const failure = results.find((job) => job !== undefined && isFailure(job.state));
+      const failure = results.find((job) => job !== undefined && hasFailed(job.state));
       if (failure !== undefined) throw new StepFailure(step, failure);
       if (results.includes(undefined)) continue;
       const all = results.map((job) => step.work.valueOf(job!.result!));
@@ -107,10 +108,6 @@ class StepFailure extends SkeinError {
     );
     this.step = step.name;
   }
-}
-
-function isFailure(state: TaskJob['state']): boolean {
-  return state === 'failed' || state === 'dead' || state === 'cancelled';
 }
 
 function jobOf(

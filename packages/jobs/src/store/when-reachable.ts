@@ -1,5 +1,6 @@
 /** Work that waits for a store that is away, such as that of a node or a worker that started without it. */
 import { SkeinError } from '@skein/api/errors';
+import { unlessAborted } from '@skein/api/waits';
 
 export interface Waiting {
   /** Ends the wait. */
@@ -24,28 +25,19 @@ export async function whenReachable<T>(
   act: () => Promise<T>,
   { ending, onAway }: Waiting = {},
 ): Promise<T> {
-  const ended = Promise.withResolvers<never>();
-  // It may be aborted while no race waits for it.
-  ended.promise.catch(() => undefined);
-  const end = (): void => ended.reject(ending?.reason);
-  ending?.addEventListener('abort', end);
   let toldAt = -Infinity;
-  try {
-    for (;;) {
-      ending?.throwIfAborted();
-      try {
-        return await Promise.race([act(), ended.promise]);
-      } catch (error) {
-        if (!isAway(error)) throw error;
-        if (performance.now() - toldAt >= TELL_EVERY_MS) {
-          toldAt = performance.now();
-          onAway?.(error.message);
-        }
-        await Promise.race([pause(), ended.promise]);
+  for (;;) {
+    ending?.throwIfAborted();
+    try {
+      return await unlessAborted(act(), ending);
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      if (performance.now() - toldAt >= TELL_EVERY_MS) {
+        toldAt = performance.now();
+        onAway?.(error.message);
       }
+      await unlessAborted(pause(), ending);
     }
-  } finally {
-    ending?.removeEventListener('abort', end);
   }
 }
 

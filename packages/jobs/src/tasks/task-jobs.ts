@@ -5,6 +5,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NewJob, validate, type NewJobInput } from '@skein/api';
+import { hasEnded } from '@skein/api/job-states';
+import { unlessAborted } from '@skein/api/waits';
 import { specOf } from '../admission.ts';
 import type { Job, JobState, JobStore } from '../contract.ts';
 
@@ -24,7 +26,6 @@ export interface TaskJobs {
   readonly cancel: (ids: readonly string[], reason: string) => Promise<void>;
 }
 
-const ENDED: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled', 'dead']);
 const PAGE = 500;
 const AFTER_AN_OUTAGE_MS = 500;
 
@@ -77,7 +78,7 @@ function watchGroup(store: JobStore, group: string, signal: AbortSignal): GroupW
   const ended = new Set<string>();
   let changed = Promise.withResolvers<void>();
   const note = (id: string, state: JobState): void => {
-    if (!ENDED.has(state)) return void ended.delete(id);
+    if (!hasEnded(state)) return void ended.delete(id);
     ended.add(id);
     changed.resolve();
     changed = Promise.withResolvers();
@@ -104,7 +105,7 @@ function watchGroup(store: JobStore, group: string, signal: AbortSignal): GroupW
   async function lookAtAll(): Promise<void> {
     for (let after: string | undefined; ;) {
       const page = await store.jobs({ group, limit: PAGE, after });
-      for (const { id, state } of page.jobs) if (ENDED.has(state)) note(id, state);
+      for (const { id, state } of page.jobs) if (hasEnded(state)) note(id, state);
       if (page.next === undefined) return;
       after = page.next;
     }
@@ -113,20 +114,12 @@ function watchGroup(store: JobStore, group: string, signal: AbortSignal): GroupW
   void follow();
   return {
     async endedOf(ids) {
-      const aborted = Promise.withResolvers<never>();
-      const stop = (): void => aborted.reject(signal.reason);
-      signal.addEventListener('abort', stop, { once: true });
-      aborted.promise.catch(() => undefined);
-      try {
-        for (;;) {
-          signal.throwIfAborted();
-          const { promise } = changed;
-          const found = ids.filter((id) => ended.has(id));
-          if (found.length > 0) return found;
-          await Promise.race([promise, aborted.promise]);
-        }
-      } finally {
-        signal.removeEventListener('abort', stop);
+      for (;;) {
+        signal.throwIfAborted();
+        const { promise } = changed;
+        const found = ids.filter((id) => ended.has(id));
+        if (found.length > 0) return found;
+        await unlessAborted(promise, signal);
       }
     },
     forget: (id) => void ended.delete(id),

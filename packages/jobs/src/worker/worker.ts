@@ -7,6 +7,7 @@
  *        ▲  capacity taken …  given back       clock: tick the store
  */
 import { randomBytes } from 'node:crypto';
+import { untilAborted } from '@skein/api/waits';
 import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -147,7 +148,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       try {
         const free = capacity.free();
         if (free.cores === 0 || free.memoryBytes === 0) {
-          await aborted(wake);
+          await untilAborted(wake);
           continue;
         }
         const claimedAt = performance.now();
@@ -219,13 +220,6 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       return drained;
     },
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 function shown({ claim: { job, attempt, token }, phase }: Running): RunningAttempt {

@@ -1,5 +1,6 @@
 /** Imports a composition's module in a separate thread to read its inputs, outputs and calls. */
 import { SkeinError } from '@skein/api';
+import { within } from '@skein/api/waits';
 import { pathToFileURL } from 'node:url';
 import type { CompositionDescription } from '../registry/registry.ts';
 import { CompositionHost } from './composition-host.ts';
@@ -13,23 +14,12 @@ const LIMIT_MS = 30_000;
  */
 export async function describeComposition(path: string): Promise<CompositionDescription> {
   const host = new CompositionHost(pathToFileURL(path).href, { warm: false });
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new SkeinError(
-            'COMPOSITION_INVALID',
-            `The module was not imported within ${LIMIT_MS / 1000} s.`,
-          ),
-        ),
-      LIMIT_MS,
-    );
-  });
+  const late = `The module was not imported within ${LIMIT_MS / 1000} s.`;
   try {
-    return await Promise.race([host.ready, late]);
+    return await within(host.ready, LIMIT_MS, () => {
+      throw new SkeinError('COMPOSITION_INVALID', late);
+    });
   } finally {
-    clearTimeout(timer);
     await host.close();
   }
 }

@@ -9,6 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exchange, SilenceError } from './bounded-request.ts';
 import { googleHeaders, type GoogleHeaders } from './google-credentials.ts';
+import { within } from '@skein/api/waits';
 
 /** An answer that is not a success. */
 export class GcsError extends Error {
@@ -90,7 +91,10 @@ async function tokens(silenceMs: number): Promise<GoogleHeaders> {
   const headers = await googleHeaders(SCOPE);
   return async () => {
     try {
-      return await withinSilence(headers(), silenceMs);
+      // Google's library waits for the server of the machine's tokens without a bound.
+      return await within(headers(), silenceMs, () => {
+        throw new SilenceError(silenceMs);
+      });
     } catch (error) {
       const { message, status } = error as { message: string; status?: number };
       // Without a status there are no credentials, unless their server did not answer.
@@ -98,20 +102,6 @@ async function tokens(silenceMs: number): Promise<GoogleHeaders> {
       throw new GcsError(status ?? 401, 'noCredentials', message);
     }
   };
-}
-
-/** Google's library waits for the server of the machine's tokens without a bound. */
-async function withinSilence<T>(asked: Promise<T>, silenceMs: number): Promise<T> {
-  const ended = new AbortController();
-  const late = sleep(silenceMs, undefined, { signal: ended.signal }).then(() => {
-    throw new SilenceError(silenceMs);
-  });
-  try {
-    return await Promise.race([asked, late]);
-  } finally {
-    late.catch(() => {});
-    ended.abort();
-  }
 }
 
 async function errorOf(response: Response): Promise<GcsError> {

@@ -1,5 +1,6 @@
 /** `skein map`: processes every shard of a data set, with a shuffle for rows that belong together. */
 import type { JobView } from '@skein/api';
+import { hasEnded } from '@skein/api/job-states';
 import type { MapOutput } from '@skein/jobs/map';
 import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
@@ -20,7 +21,7 @@ import {
   text,
   withDefault,
 } from '../../command-line/option.ts';
-import { endText, hasEnded } from '../../output/job.ts';
+import { endText } from '../../output/job.ts';
 import { trustOptions } from '../../connection/trust.ts';
 import { usageError } from '../../command-line/usage.ts';
 

@@ -1,5 +1,6 @@
 /** `skein pipeline`: steps that are jobs. */
 import { basename } from 'node:path';
+import { hasEnded } from '@skein/api/job-states';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
 import { givenJson } from '../../file.ts';
@@ -13,7 +14,7 @@ import {
   type PipelineRun,
 } from '../../jobs/pipeline.ts';
 import { argument, flag, text, withDefault } from '../../command-line/option.ts';
-import { hasEnded, stateText, tookText } from '../../output/job.ts';
+import { stateText, tookText } from '../../output/job.ts';
 import { noteNext } from '../../output/notes.ts';
 import type { Style } from '../../output/style.ts';
 import { renderTable } from '../../output/table.ts';

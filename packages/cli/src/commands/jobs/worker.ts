@@ -15,7 +15,7 @@ import {
   text,
   withDefault,
 } from '../../command-line/option.ts';
-import { interrupted } from '../../process/interruption.ts';
+import { untilAborted } from '@skein/api/waits';
 import type { Style } from '../../output/style.ts';
 import { renderFields } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
@@ -102,7 +102,7 @@ export const worker = defineCommand({
   async run(context, options): Promise<WorkerResult | undefined> {
     const trusts = !options.untrustedOnly;
     context.notes.progress('Looking at the sandboxes of this machine …');
-    const asked = interrupted(context.signal);
+    const asked = untilAborted(context.signal);
     const starting = startFleetWorker({
       redis: required(options.redis ?? context.env['SKEIN_REDIS'], '--redis URL', 'SKEIN_REDIS'),
       blobs: required(options.blobs ?? context.env['SKEIN_BLOBS'], '--blobs PLACE', 'SKEIN_BLOBS'),
@@ -159,7 +159,7 @@ function readLabel(given: string): string {
 }
 
 async function drainWhenAsked(context: Context, started: Worker): Promise<void> {
-  await interrupted(context.signal);
+  await untilAborted(context.signal);
   context.notes.line('Draining: what runs may finish. Ctrl-C again stops at once.');
   await started.drain();
 }

@@ -7,7 +7,7 @@ import { connect, dataFolder, type Connection } from '../../connection/connectio
 import { type ExampleRun, nextCommand, runExample } from '../../examples/example-run.ts';
 import { showLanguageExample } from '../../examples/language-example.ts';
 import { mustEndWithin } from '../../process/exit.ts';
-import { interrupted } from '../../process/interruption.ts';
+import { untilAborted } from '@skein/api/waits';
 import { renderUp } from '../../output/up.ts';
 import { graceOf, nodeOptions, type UpOptions, upOptions } from './node-options.ts';
 
@@ -46,7 +46,7 @@ export const up = defineCommand({
   options: upOptions,
   endsItself: true,
   async run(context, options): Promise<UpResult | undefined> {
-    const asked = interrupted(context.signal);
+    const asked = untilAborted(context.signal);
     const graceMs = graceOf(context, options);
     void asked.then(() => mustEndWithin(graceMs));
     const folder = dataFolder(context, options.data);
@@ -115,7 +115,7 @@ async function describe(
 }
 
 async function drainWhenAsked(context: Context, node: RunningNode): Promise<void> {
-  await interrupted(context.signal);
+  await untilAborted(context.signal);
   context.notes.line('Draining: what was accepted is answered first. Ctrl-C again stops at once.');
   await node.drain();
 }

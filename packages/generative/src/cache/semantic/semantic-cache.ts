@@ -16,6 +16,7 @@
  */
 import type { GenerativeModel, SemanticCachePolicy } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
+import { unlessAborted } from '@skein/api/waits';
 import type {
   Caller,
   Gateway,
@@ -96,13 +97,11 @@ export function withSemanticCache(gateway: Gateway, options: Options): Gateway {
     const end = (): void => ended.abort(new SkeinError('CANCELLED', 'The lookup has ended.'));
     const signal = AbortSignal.any([closed.signal, caller.signal, ended.signal]);
     if (signal.aborted) return undefined;
-    const { promise: none, resolve } = Promise.withResolvers<undefined>();
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
     const leftMs = (caller.deadline ?? Infinity) - clock.now();
     const timer = setTimeout(end, Math.min(cache.lookupMs, leftMs * SEMANTIC_LOOKUP));
     const vector = vectorsOf(cache, [text], aside(caller, signal)).then(([first]) => first);
     try {
-      return await Promise.race([vector.catch(() => undefined), none]);
+      return await unlessAborted(vector, signal).catch(() => undefined);
     } finally {
       clearTimeout(timer);
       // Frees the embedding model, and the signal of its listeners.

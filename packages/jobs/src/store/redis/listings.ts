@@ -1,5 +1,6 @@
 /** What the Redis store shows and does not change: jobs by filter, queues, tenants, workers, schedules. */
 import { SkeinError } from '@skein/api/errors';
+import { JOB_STATES } from '@skein/api/job-states';
 import type { HeldBytes, JobState, JobStore, QueueView } from '../../contract.ts';
 import { jobOf, type JobView } from './job-view.ts';
 import type { ScriptName } from './scripts.ts';
@@ -42,10 +43,10 @@ export function listings(run: Run): Listings {
           queue,
           mode,
           counts: Object.fromEntries(
-            STATES.map((state, index) => [state, counts[index] ?? 0]),
+            JOB_STATES.map((state, index) => [state, counts[index] ?? 0]),
           ) as Record<JobState, number>,
           oldestReadyAt: oldest === '' ? undefined : Number(oldest),
-          attempts: attemptsFrom(counts.slice(STATES.length)),
+          attempts: attemptsFrom(counts.slice(JOB_STATES.length)),
         }))
         .sort((a, b) => (a.queue < b.queue ? -1 : 1));
     },
@@ -96,9 +97,6 @@ export function listings(run: Run): Listings {
     heldArtifacts: async () => heldBytes((await run('held-artifacts')) as string[]),
   };
 }
-
-/** In the order of `scripts/queues.lua`. */
-const STATES = ['blocked', 'ready', 'running', 'succeeded', 'failed', 'cancelled', 'dead'] as const;
 
 /** From pairs of an outcome and how many attempts ended so. */
 function attemptsFrom(pairs: readonly (number | string)[]): QueueView['attempts'] {

@@ -162,9 +162,6 @@ function specText(sql: Sql, row: JobRow): string {
 
 export const specOf = (sql: Sql, row: JobRow): JobSpec => JSON.parse(specText(sql, row)) as JobSpec;
 
-export const hasEnded = (state: JobState): boolean =>
-  state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'dead';
-
 export interface AttemptRow {
   readonly token: number;
   readonly number: number;

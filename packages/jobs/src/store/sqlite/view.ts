@@ -1,7 +1,8 @@
 /** The views of the API: jobs, queues, logs. */
 import { SkeinError } from '@skein/api/errors';
+import { hasEnded, noJobs } from '@skein/api/job-states';
 import type { JobFilter, JobState, QueueView } from '../../contract.ts';
-import { hasEnded, rowById, rowBySeq, viewOf } from './job-row.ts';
+import { rowById, rowBySeq, viewOf } from './job-row.ts';
 import type { JobView } from './job-view.ts';
 import { logSize } from './transitions/lease.ts';
 import type { Sql } from './sql.ts';
@@ -75,15 +76,7 @@ export function queues({ sql }: Transaction): QueueView[] {
   return sql
     .all<{ queue: string; mode: QueueView['mode'] }>('SELECT * FROM queues ORDER BY queue')
     .map(({ queue, mode }) => {
-      const counts: Record<JobState, number> = {
-        blocked: 0,
-        ready: 0,
-        running: 0,
-        succeeded: 0,
-        failed: 0,
-        cancelled: 0,
-        dead: 0,
-      };
+      const counts = noJobs();
       for (const row of sql.all<{ state: JobState; jobs: number }>(
         'SELECT state, jobs FROM counts WHERE queue = ?',
         queue,

@@ -2,8 +2,8 @@
  * Converts the ending of work to the outcome that is reported: one table of causes, each with a
  * message for a reader.
  */
-import { LAST_WORDS } from '@skein/api';
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
+import { LAST_WORDS } from '@skein/api/job-states';
 import type { Ending } from '@skein/sandbox';
 import type { Cause, Outcome } from '../../contract.ts';
 

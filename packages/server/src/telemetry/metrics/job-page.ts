@@ -10,6 +10,7 @@ import { labelled, type Exposition } from '@skein/http';
 import type { DesiredWorkers, JobStore, WorkerScale } from '@skein/jobs';
 import { expose, histogram, observe } from './histogram.ts';
 import { OTHER } from './serving-series.ts';
+import { within } from '@skein/api/waits';
 
 type View = Awaited<ReturnType<JobStore['queues']>>[number];
 type WorkerOfStore = Awaited<ReturnType<JobStore['workers']>>[number];
@@ -79,16 +80,10 @@ export function createJobMetrics(ownQueues: readonly string[], scale: WorkerScal
     pickedUp: (waitedMs) => observe(pickupMs, waitedMs),
     async read(store) {
       if (!isAsking && performance.now() - askedAt >= READ_EVERY_MS) asking = ask(store);
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(() => {
-          // What was seen before is no longer known to be so.
-          seen = undefined;
-          resolve();
-        }, PATIENCE_MS);
+      await within(asking, PATIENCE_MS, () => {
+        // What was seen before is no longer known to be so.
+        seen = undefined;
       });
-      await Promise.race([asking, late]);
-      clearTimeout(timer);
     },
     expose(into) {
       into.family('skein_job_store_up', 'gauge', 'Whether the store of jobs answered, 1 or 0.');

@@ -4,6 +4,7 @@
  */
 import type { Gateway } from '@skein/generative';
 import type { Inference } from '@skein/serving';
+import { within } from '@skein/api/waits';
 
 export interface Tracing {
   /** The same inference with every request recorded as a child of the caller's trace. */
@@ -38,17 +39,8 @@ export async function startTracing(options: TracingOptions): Promise<Tracing | u
   return {
     wrap: (inference) => traceInference(inference, exporting.tracer),
     wrapGateway: (gateway) => traceGateway(gateway, exporting.tracer),
-    close: () => (closing ??= within(CLOSE_MS, exporting.shutdown())),
+    close: () => (closing ??= within(exporting.shutdown(), CLOSE_MS, () => {})),
   };
-}
-
-async function within(limitMs: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, limitMs);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }
 
 function isConfigured(endpoint: string | undefined): boolean {

@@ -13,6 +13,7 @@ import type { TensorMap } from '@skein/onnx';
 import type { Clock, Instant, ReplicaSnapshot } from '../../contract.ts';
 import type { Server } from '../queue/servers.ts';
 import { replicaTuning } from '../replica-tuning.ts';
+import { unlessAborted } from '@skein/api/waits';
 
 export interface ReplicaOptions {
   readonly id: string;
@@ -112,13 +113,8 @@ export class Replica implements Server {
       ms,
     );
     const { signal } = this.#giveUp;
-    const givenUp = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    });
-    const working = work(signal);
-    working.catch(() => undefined);
     try {
-      await Promise.race([working, givenUp]);
+      await unlessAborted(work(signal), signal);
     } finally {
       clearTimeout(late);
     }

@@ -1,11 +1,12 @@
 /** Accepts jobs: all of a call or none. */
 import { SkeinError } from '@skein/api/errors';
+import { hasEnded } from '@skein/api/job-states';
 import type { JobSpec, SubmissionQuota } from '../../../contract.ts';
 import { checkSpecs } from '../../check-specs.ts';
 import { newJobId } from '../../job-id.ts';
 import { laneClass, laneRank, millicores } from '../../lane.ts';
 import { takeTokens } from '../../rate-limit.ts';
-import { hasEnded, insertRow, rowById, rowBySeq, type JobRow } from '../job-row.ts';
+import { insertRow, rowById, rowBySeq, type JobRow } from '../job-row.ts';
 import { move } from './move.ts';
 import type { Sql } from '../sql.ts';
 import { end, settle } from './transition.ts';

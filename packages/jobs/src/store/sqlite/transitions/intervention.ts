@@ -1,6 +1,7 @@
 /** Transitions that people and deadlines cause from outside: cancel, preempt, revive. */
 import { closeAttempt } from './attempt.ts';
-import { hasEnded, rowById, rowBySeq, saveRow, specOf, type JobRow } from '../job-row.ts';
+import { hasEnded } from '@skein/api/job-states';
+import { rowById, rowBySeq, saveRow, specOf, type JobRow } from '../job-row.ts';
 import { membersOf } from './gang.ts';
 import { move } from './move.ts';
 import type { Sql } from '../sql.ts';

@@ -1,9 +1,10 @@
 /** How a job becomes ready and how it ends, with what follows for its children and its gang. */
 import type { Cause } from '../../../contract.ts';
+import { hasEnded } from '@skein/api/job-states';
 import { laneRank } from '../../lane.ts';
 import { closeAttempt } from './attempt.ts';
 import { memberBecameReady, memberLeftReady } from './gang.ts';
-import { hasEnded, rowBySeq, saveRow, saveSucceeded, type JobRow } from '../job-row.ts';
+import { rowBySeq, saveRow, saveSucceeded, type JobRow } from '../job-row.ts';
 import { move } from './move.ts';
 import type { Transaction } from '../transaction.ts';
 

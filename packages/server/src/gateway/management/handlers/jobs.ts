@@ -1,4 +1,5 @@
 import { SkeinError, type JobLogView, type JobView } from '@skein/api';
+import { noJobs } from '@skein/api/job-states';
 import {
   DEFAULT_QUOTA,
   type Job,
@@ -102,7 +103,7 @@ export function jobHandlers({
     async setQueueMode({ params: { queue }, body: { mode } }) {
       await jobs.setQueueMode(queue, mode);
       const view = (await jobs.queues()).find((each) => each.queue === queue);
-      return queueView(view ?? { queue, mode, counts: NO_JOBS, attempts: {} });
+      return queueView(view ?? { queue, mode, counts: noJobs(), attempts: {} });
     },
 
     listTenants: async () => ({ tenants: (await jobs.tenants()).map((tenant) => ({ ...tenant })) }),
@@ -131,16 +132,6 @@ export function jobHandlers({
     },
   } satisfies Partial<NodeHandlers>;
 }
-
-const NO_JOBS = {
-  blocked: 0,
-  ready: 0,
-  running: 0,
-  succeeded: 0,
-  failed: 0,
-  cancelled: 0,
-  dead: 0,
-};
 
 function ownTenant(caller: Caller): string | undefined {
   return seesAll(caller) ? undefined : caller.tenant;
