@@ -127,23 +127,29 @@ export class SharedBudget {
 /** The part of a budget that one request, or one stream of requests, holds. */
 export class BudgetHold {
   readonly #budget: SharedBudget;
-  readonly #tenant: string;
+  readonly tenant: string;
   #amount = 0;
 
   constructor(budget: SharedBudget, tenant: string) {
     this.#budget = budget;
-    this.#tenant = tenant;
+    this.tenant = tenant;
   }
 
   /** Counts bytes that have arrived. @throws the error of the budget; they are not counted then. */
   take(amount: number): void {
-    this.#budget.take(this.#tenant, amount);
+    this.#budget.take(this.tenant, amount);
+    this.#amount += amount;
+  }
+
+  /** Counts what is there already, whatever the limit is. */
+  restore(amount: number): void {
+    this.#budget.restore(this.tenant, amount);
     this.#amount += amount;
   }
 
   /** Checks whether an announced amount would fit now. @throws the error of the budget. */
   check(amount: number): void {
-    this.#budget.check(this.#tenant, amount);
+    this.#budget.check(this.tenant, amount);
   }
 
   /** Gives back a part, at most what is held. */
@@ -151,7 +157,7 @@ export class BudgetHold {
     const given = Math.min(amount, this.#amount);
     if (given === 0) return;
     this.#amount -= given;
-    this.#budget.give(this.#tenant, given);
+    this.#budget.give(this.tenant, given);
   }
 
   /** Gives back everything. Idempotent. */

@@ -3,11 +3,11 @@
  * A body that arrives in one piece is passed on without a copy. Other bodies are assembled as their
  * pieces arrive.
  */
-import { promisify } from 'node:util';
-import { gunzip, inflate } from 'node:zlib';
 import { SkeinError } from '@skein/api';
 import type { BudgetHold } from '@skein/api/shared-budget';
-import { freePiece } from './discard.ts';
+import { decompress, isEncoding } from './decompress.ts';
+import { freeInTurns, freePiece } from './discard.ts';
+import { grown, NOTHING } from './growth.ts';
 import type { Exchange, NodeExchange } from '../exchange/exchange.ts';
 import type { GatewayLimits } from '../limits.ts';
 
@@ -18,15 +18,6 @@ import type { GatewayLimits } from '../limits.ts';
  */
 const FREE_PIECES = 4096;
 const LEAST_PIECE_BYTES = 32;
-const EMPTY = Buffer.alloc(0);
-const DECOMPRESS = { gzip: promisify(gunzip), deflate: promisify(inflate) };
-
-/** Announced bytes that are allocated at once. */
-const SMALL_BYTES = 64 * 1024;
-/** A longer body is allocated in full when this fraction of it has arrived. */
-const CREDIBLE_PARTS = 16;
-/** Largest expansion of a compressed byte: deflate's bound. */
-const MAX_EXPANSION = 1032;
 
 type BodyLimits = Pick<GatewayLimits, 'maxBodyBytes' | 'bodyTimeoutMs'>;
 
@@ -42,28 +33,22 @@ export async function readBody(
 ): Promise<Buffer> {
   const encoding = exchange.request.headers['content-encoding']?.toLowerCase();
   if (encoding === undefined || encoding === 'identity') return receive(exchange, limits, hold);
-  if (encoding !== 'gzip' && encoding !== 'deflate') {
+  if (!isEncoding(encoding)) {
     throw new SkeinError(
       'ENCODING_UNSUPPORTED',
       `The body has the Content-Encoding "${encoding}"; gzip, deflate and identity are supported.`,
     );
   }
   const compressed = await receive(exchange, limits, hold);
-  // The decompressed size is known only at the end.
-  const atMost = Math.min(limits.maxBodyBytes, compressed.length * MAX_EXPANSION);
-  hold?.take(atMost);
-  try {
-    const body = await DECOMPRESS[encoding](compressed, { maxOutputLength: limits.maxBodyBytes });
-    hold?.give(atMost - body.length + compressed.length);
-    return body;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-      throw tooLarge(`more than ${limits.maxBodyBytes} bytes once decompressed`, limits);
-    }
-    throw new SkeinError('REQUEST_INVALID', `The body is not valid ${encoding} data.`, {
-      cause: error,
-    });
-  }
+  // Its memory is given back below.
+  const { length } = compressed;
+  const body = await decompress(compressed, encoding, {
+    tenant: hold?.tenant ?? '',
+    maxBytes: limits.maxBodyBytes,
+    take: (bytes) => hold?.take(bytes),
+  });
+  hold?.give(length);
+  return body;
 }
 
 function receive(
@@ -75,7 +60,7 @@ function receive(
   const { request, response } = exchange as NodeExchange;
   const announced = request.headers['content-length'];
   if (announced === undefined && request.headers['transfer-encoding'] === undefined) {
-    return Promise.resolve(EMPTY);
+    return Promise.resolve(NOTHING);
   }
   if (announced !== undefined && Number(announced) > limits.maxBodyBytes) {
     return Promise.reject(tooLarge(`${announced} bytes`, limits));
@@ -90,7 +75,7 @@ function receive(
 
   return new Promise((resolve, reject) => {
     let first: Buffer | undefined;
-    let whole: Buffer = EMPTY;
+    let whole: Buffer = NOTHING;
     let size = 0;
     let pieces = 0;
     let settled = false;
@@ -104,6 +89,7 @@ function receive(
     }, limits.bodyTimeoutMs);
 
     function fail(error: SkeinError): void {
+      freeInTurns(first ?? whole);
       settle();
       request.pause();
       reject(error);
@@ -113,7 +99,7 @@ function receive(
       settled = true;
       clearTimeout(timer);
       first = undefined;
-      whole = EMPTY;
+      whole = NOTHING;
     }
     function onClose(): void {
       if (settled) return;
@@ -147,7 +133,9 @@ function receive(
         return;
       }
       // A piece may be a single byte in a Buffer of a hundred: keep none of them.
-      if (size > whole.length) whole = grown(whole, size, Number(announced ?? 0), limits);
+      if (size > whole.length) {
+        whole = grown(whole, size, Number(announced ?? 0), limits.maxBodyBytes);
+      }
       if (first !== undefined) {
         first.copy(whole);
         freePiece(first);
@@ -175,21 +163,6 @@ async function arrived(
   if (body.length > limits.maxBodyBytes) throw tooLarge(`${body.length} bytes`, limits);
   hold?.take(body.length);
   return body;
-}
-
-/**
- * Returns a buffer of at least `size` bytes that begins with the bytes of `whole`.
- *
- * The announced length is allocated once a fraction of it has arrived: assembling 32 MiB at the end
- * would block the event loop for 20 ms. Until then, and without a length, the buffer doubles.
- */
-function grown(whole: Buffer, size: number, announced: number, limits: BodyLimits): Buffer {
-  const isCredible = announced <= SMALL_BYTES || size * CREDIBLE_PARTS >= announced;
-  const wanted = isCredible ? announced : 2 * size;
-  const room = Math.max(size, Math.min(Math.max(wanted, 2 * whole.length), limits.maxBodyBytes));
-  const larger = Buffer.allocUnsafeSlow(room);
-  whole.copy(larger);
-  return larger;
 }
 
 function tooFine(pieces: number, size: number): SkeinError {

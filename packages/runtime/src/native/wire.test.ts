@@ -2,7 +2,7 @@ import { stringTensor, type Tensor } from '@skein/onnx';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { float32 } from '../testing/models.ts';
-import { fromWire, toWire } from './wire.ts';
+import { freeLarge, fromWire, toWire } from './wire.ts';
 
 /** Receives a message on the other side of a worker's channel. */
 function send(tensor: Tensor): Tensor {
@@ -54,5 +54,14 @@ describe('wire', () => {
     const moved: ArrayBuffer[] = [];
     toWire(stringTensor([100], words), moved);
     expect(moved.reduce((total, { byteLength }) => total + byteLength, 0)).toBe(500 + 400);
+  });
+
+  it('frees what is large, whole and not sent', () => {
+    const [unused, sent, part, small] = [70_000, 70_000, 70_000, 7].map(
+      (size) => new Uint8Array(size),
+    );
+    freeLarge([unused!, sent!, part!.subarray(1), small!], [sent!.buffer]);
+    const buffers = [unused, sent, part, small].map((bytes) => bytes!.buffer.detached);
+    expect(buffers).toEqual([true, false, false, false]);
   });
 });

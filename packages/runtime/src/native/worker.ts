@@ -10,7 +10,7 @@ import { moving, serve } from '@skein/calls/serve';
 import type { Signature, Tensor } from '@skein/onnx';
 import { env, InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
 import { fromOrt, signatureFrom, toOrt } from '../ort-tensor.ts';
-import { fromWire, toWire } from './wire.ts';
+import { freeLarge, fromWire, toWire } from './wire.ts';
 import type { LoadReply, LoadRequest, RunReply, RunRequest, WireTensor } from './wire.ts';
 
 env.logLevel = 'fatal';
@@ -83,7 +83,9 @@ async function run([inputs, tensors, positions]: RunRequest): Promise<RunReply> 
     }
     // A child process copies every message.
     outputs.push(toWire(output, isMainThread ? undefined : transfer));
+    if (output.type === 'string') freeLarge(output.elements, transfer);
   }
+  for (const { bytes } of tensors) freeLarge([bytes], transfer);
   const outputMs = performance.now() - ranAt;
   return moving([outputs, start - takenAt, ranAt - start, outputMs] as const, transfer);
 }

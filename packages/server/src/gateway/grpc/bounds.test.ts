@@ -1,7 +1,7 @@
 /** Clients that stall, and many large messages: the gRPC library does not bound them. */
 import { constants } from 'node:http2';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { bodyBudget } from '@skein/http';
 import { call, codec, failure } from '../../testing/grpc-client.ts';
 import { GRPCInferenceService } from '../oip/grpc/proto/inference.gen.ts';
@@ -92,6 +92,41 @@ describe('clients that stall', () => {
 });
 
 describe('many bodies at once', () => {
+  test('of which a client sends half: their memory is given back when it leaves', async () => {
+    const bodies = bodyBudget(2 ** 30);
+    const { port } = await startGrpcFace({ bodies });
+    const allocate = vi.spyOn(Buffer, 'allocUnsafe');
+    onTestFinished(() => allocate.mockRestore());
+    const { stream } = rawStream(port, 'ModelInfer');
+    const half = Buffer.alloc(2 ** 20);
+    half.writeUInt32BE(2 ** 21, 1);
+    stream.write(half);
+    await expect.poll(() => bodies.held).toBe(half.length);
+    const frames = allocate.mock.results.flatMap(({ value }) => {
+      const { buffer } = value as Buffer<ArrayBuffer>;
+      return buffer.byteLength === half.length ? [buffer] : [];
+    });
+    expect(frames).toHaveLength(1);
+    stream.close(constants.NGHTTP2_CANCEL);
+    await expect.poll(() => frames[0]!.detached).toBe(true);
+    expect(bodies.held).toBe(0);
+  });
+
+  test('an answer counts until its client has read it, whatever the tenant may hold', async () => {
+    const message = framed(floats(1));
+    const bodies = bodyBudget(2 * message.length);
+    const { port, inference } = await startGrpcFace({ bodies });
+    const bytes = new Uint8Array(100_000);
+    inference.answer = () => new Map([['y', { type: 'uint8', shape: [bytes.length], bytes }]]);
+    const { stream, status } = rawStream(port, 'ModelInfer', 1024);
+    stream.pause();
+    stream.end(message);
+    await expect.poll(() => bodies.held).toBeGreaterThan(bytes.length);
+    stream.resume();
+    expect(await status).toMatchObject({ 'grpc-status': '0' });
+    await expect.poll(() => bodies.held).toBe(0);
+  });
+
   test('are bounded together; a unary call above the bound is refused with a code', async () => {
     const message = framed(floats(1, 2, 3, 4));
     const bodies = bodyBudget(1.5 * message.length);

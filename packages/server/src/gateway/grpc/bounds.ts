@@ -19,10 +19,17 @@ import { constants as http2, type ServerHttp2Stream } from 'node:http2';
 import type { Metadata, ServerInterceptingCall, ServerInterceptor } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
 import type { BudgetHold, SharedBudget } from '@skein/api/shared-budget';
-import { bodyBudget, type GatewayLimits, type GatewayLogger, PeerTimeouts } from '@skein/http';
+import {
+  bodyBudget,
+  decompress,
+  freePiece,
+  type GatewayLimits,
+  type GatewayLogger,
+  isEncoding,
+  PeerTimeouts,
+} from '@skein/http';
 import type { Caller } from '../../access/contract.ts';
 import { stopAnswered, type ConnectionBounds } from './connections.ts';
-import { ACCEPTED_ENCODINGS, createInflater } from './inflate.ts';
 import type { GrpcLimits } from './limits.ts';
 import { watchKeylessLoad, type KeylessLoadListener } from './keyless-load.ts';
 import { admit, authorizeCall, type CallRule } from './rules.ts';
@@ -52,6 +59,7 @@ interface CallEvents {
   readonly onAnswered: () => void;
 }
 
+const ACCEPTED_ENCODINGS = 'identity,deflate,gzip';
 /** Checks for late peers per timeout. */
 const SWEEPS_PER_TIMEOUT = 8;
 /** Retry time for streams: some of the open ones have ended by then. */
@@ -84,7 +92,6 @@ export function boundCalls(options: BoundsOptions): CallBounds {
   /** Unary calls without a key, oldest first. */
   const keyless = new Map<Call, (error: SkeinError) => void>();
   const keylessLoad = watchKeylessLoad(options.onKeylessLoad ?? (() => {}));
-  const inflater = createInflater();
 
   const senders = new PeerTimeouts<Call>(bodyTimeoutMs, (call) => {
     const message = `The request did not arrive within ${bodyTimeoutMs} ms.`;
@@ -188,6 +195,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       over = true;
       senders.clear(call);
       readers.clear(call);
+      reader.free();
       hold.release();
       for (const leave of leaving) leave();
     };
@@ -240,9 +248,11 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       unread.push(size);
       if (message[0] !== 1) return message.subarray(PREFIX_BYTES);
       const compressed = message.subarray(PREFIX_BYTES);
-      return inflater.inflate(compressed, encoding, { tenant, maxBytes, take }).then(
+      const arrived = message.length;
+      return inflate(compressed, encoding, { tenant, maxBytes, take }).then(
         (inflated) => {
-          hold.give(message.length);
+          freePiece(message);
+          hold.give(arrived);
           size.held = inflated.length;
           return inflated;
         },
@@ -261,8 +271,12 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     }
     call.sendMessage = (message, done) => {
       if (!over) readers.start(call, performance.now());
+      // It takes memory until the client has read it.
+      const size = !over && message instanceof MessagePieces ? message.size : 0;
+      if (size > 0) hold.restore(size);
       const taken = (): void => {
         readers.clear(call);
+        hold.give(size);
         if (!(message instanceof MessagePieces) || message.endsAnswer) events.onAnswered();
         done();
       };
@@ -321,6 +335,21 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       keylessLoad.close();
     },
   };
+}
+
+/** @throws SkeinError ENCODING_UNSUPPORTED, or what `decompress` throws. */
+async function inflate(
+  compressed: Buffer,
+  encoding: string,
+  limits: Parameters<typeof decompress>[2],
+): Promise<Buffer> {
+  if (isEncoding(encoding)) return decompress(compressed, encoding, limits);
+  throw new SkeinError(
+    'ENCODING_UNSUPPORTED',
+    encoding === 'identity'
+      ? 'The message is marked as compressed, but grpc-encoding does not say how.'
+      : `The message is compressed with an encoding that is not one of ${ACCEPTED_ENCODINGS}.`,
+  );
 }
 
 /** Sends a message as the library does, but without a copy. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { MessageReader } from './message-framer.ts';
 
 test('reads every message, however the bytes are split', () => {
@@ -34,4 +34,17 @@ test('reads every message, however the bytes are split', () => {
       },
     ),
   );
+});
+
+test('gives the memory of a message back when it is outgrown, and when its rest will not come', async () => {
+  const allocate = vi.spyOn(Buffer, 'allocUnsafe');
+  onTestFinished(() => allocate.mockRestore());
+  const reader = new MessageReader(2 ** 26);
+  const head = Buffer.alloc(2 ** 21);
+  head.writeUInt32BE(2 ** 26, 1);
+  reader.write(head);
+  const frames = () => allocate.mock.results.map(({ value }) => value.buffer.detached as boolean);
+  expect(frames()).toEqual([true, false]);
+  reader.free();
+  await expect.poll(frames).toEqual([true, true]);
 });

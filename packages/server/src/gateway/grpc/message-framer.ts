@@ -4,6 +4,7 @@
  */
 import type { ServerHttp2Stream } from 'node:http2';
 import { SkeinError } from '@skein/api';
+import { freeInTurns, freePiece } from '@skein/http';
 
 export const PREFIX_BYTES = 5;
 
@@ -81,12 +82,19 @@ export class MessageReader {
     if (bytes <= frame.length) return frame;
     const grown = Buffer.allocUnsafe(Math.min(this.#size, Math.max(bytes, GROWTH * frame.length)));
     frame.copy(grown, 0, 0, this.#at);
+    freePiece(frame);
     this.#frame = grown;
     return grown;
   }
+
+  /** Gives back the memory of a message that will not be completed. */
+  free(): void {
+    if (this.#frame !== undefined) freeInTurns(this.#frame);
+    this.#frame = undefined;
+  }
 }
 
-export function messageTooLarge(maxBytes: number): SkeinError {
+function messageTooLarge(maxBytes: number): SkeinError {
   return new SkeinError(
     'BODY_TOO_LARGE',
     `The message is larger than the ${maxBytes} bytes that the node accepts for this method.`,

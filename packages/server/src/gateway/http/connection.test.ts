@@ -97,7 +97,7 @@ describe('many bodies at once', () => {
     const bodies = bodyBudget(2000);
     const { port, inference } = await startSocketFace({}, bodies);
     const { arrived, release } = held(inference);
-    const long = BODY.replace('[1]}]', `[1]}${' '.repeat(1500)}]`);
+    const padded = (bytes: number) => BODY.replace('[1]}]', `[1]}${' '.repeat(bytes)}]`);
     const send = (text: string) => {
       const body = gzipSync(text);
       const client = raw(port);
@@ -107,12 +107,15 @@ describe('many bodies at once', () => {
       client.socket.write(body);
       return client;
     };
-    const refusal = send(long);
-    // Its largest possible size is above the limit.
+    const refusal = send(padded(2500));
     expect(await refusal.until(/BODIES_TOO_LARGE/)).toMatch(refused);
     expect(bodies.held).toBe(0);
-    void arrived;
+    const fitting = send(padded(1500));
+    await arrived;
+    expect(bodies.held).toBe(padded(1500).length);
     release();
+    expect(await fitting.until(/"data":\[1\]/)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(bodies.held).toBe(0);
   });
 
   test.each([
@@ -141,6 +144,24 @@ describe('many bodies at once', () => {
 });
 
 describe('clients that do not read', () => {
+  test('hold the budget with their answers until they do, whatever they may hold', async () => {
+    const bodies = bodyBudget(2000);
+    const { port, inference } = await startSocketFace({}, bodies);
+    // More than the system takes.
+    const bytes = new Uint8Array(32 * 2 ** 20);
+    inference.answer = () => new Map([['y', { type: 'uint8', shape: [bytes.length], bytes }]]);
+    const asks = BODY.replace('{', '{"parameters":{"binary_data_output":true},');
+    const client = raw(port);
+    client.socket.pause();
+    client.socket.write(`${HEAD.replace(/Length: \d+/, `Length: ${asks.length}`)}\r\n${asks}`);
+    await expect.poll(() => bodies.held).toBeGreaterThan(bytes.length);
+    const refused = raw(port);
+    refused.socket.write(`${HEAD}\r\n${BODY}`);
+    await refused.until(/BODIES_TOO_LARGE/);
+    client.socket.resume();
+    await expect.poll(() => bodies.held).toBe(0);
+  });
+
   test('lose their connection, and their request ends', async () => {
     const { port, inference, access } = await startSocketFace({ bodyTimeoutMs: 300 });
     const large = new Uint8Array(16 * 2 ** 20);

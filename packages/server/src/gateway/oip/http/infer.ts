@@ -44,8 +44,12 @@ export async function inferOverHttp(
   const { headers } = request;
   let hold: BudgetHold | undefined;
   const cancellation = new Cancellation();
+  let isOpen = true;
+  let isUnread = false;
   response.once('close', () => {
     if (!response.writableFinished) cancellation.cancel();
+    isOpen = false;
+    if (isUnread) hold?.release();
   });
   let deployed: DeployedModel | undefined;
   let entered: Caller | undefined;
@@ -95,22 +99,29 @@ export async function inferOverHttp(
     });
     const shown = show === undefined ? answer : await show(answer);
     const encoded = await codec.encodeHttp(model, id, outputs, binary, shown);
-    sendAnswer(exchange, encoded, answer);
+    const sent = sendAnswer(exchange, encoded, answer);
+    isUnread = isOpen && sent > COPY_BYTES;
+    if (isUnread) {
+      // It takes memory until the client has read it.
+      hold.release();
+      hold.restore(sent);
+    }
   } catch (error) {
     if (!isHandedOn) reportRefusal(options.refused, model, deployed !== undefined, error);
     throw error;
   } finally {
-    hold?.release();
+    if (!isUnread) hold?.release();
     if (entered !== undefined) access.leave(entered);
   }
 }
 
+/** @returns its bytes. */
 function sendAnswer(
   { response, id, headers }: Exchange,
   { json, binary }: EncodedAnswer,
   { times, cached }: InferenceAnswer,
-): void {
-  if (response.destroyed) return;
+): number {
+  if (response.destroyed) return 0;
   const timing = serverTiming(times, cached);
   const length = Buffer.byteLength(json);
   // ASCII needs no conversion.
@@ -129,7 +140,7 @@ function sendAnswer(
       ...headers,
     ]);
     response.end(json, isAscii ? 'latin1' : 'utf8');
-    return;
+    return length;
   }
   const spaces = SPACES[(ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT]!;
   const headLength = length + spaces.length;
@@ -154,13 +165,14 @@ function sendAnswer(
     let text = (isAscii ? json : latin1(Buffer.from(json))) + spaces;
     for (const bytes of binary) text += latin1(bytes);
     response.end(text, 'latin1');
-    return;
+    return total;
   }
   response.cork();
   response.write(json);
   if (spaces !== '') response.write(spaces);
   for (const bytes of binary) response.write(bytes);
   response.end();
+  return total;
 }
 
 /** Converts bytes to a string with one character per byte. */

@@ -1,10 +1,11 @@
 /** A codec thread: reads large requests and writes large answers, one at a time. */
-import { moving, serve } from '@skein/calls/serve';
+import { serve } from '@skein/calls/serve';
 import type { InferenceAnswer } from '@skein/serving';
 import { pack, unpack, type WireTensors } from '@skein/serving/tensor-transfer';
 import { decodeGrpcRequest } from '../grpc/request.ts';
 import { encodeAnswer, type EncodedAnswer } from '../http/answer.ts';
 import { decodeInferRequest, type BinaryChoice } from '../http/request.ts';
+import { freeing } from './freeing.ts';
 
 interface AnswerToWrite {
   readonly model: string;
@@ -16,11 +17,9 @@ interface AnswerToWrite {
 }
 
 /** A request whose tensors are packed for the transfer. */
-function packed<Request extends { readonly inputs: Parameters<typeof pack>[0] }>(
-  request: Request,
-): Omit<Request, 'inputs'> & { readonly inputs: WireTensors } {
+function packed<Request extends { readonly inputs: Parameters<typeof pack>[0] }>(request: Request) {
   const { tensors, transfer } = pack(request.inputs, false);
-  return moving({ ...request, inputs: tensors }, transfer);
+  return { result: { ...request, inputs: tensors }, transfer };
 }
 
 const calls = {
@@ -28,17 +27,23 @@ const calls = {
   ready() {},
   http({ body, jsonLength }: { body: Uint8Array; jsonLength: number | undefined }) {
     const { buffer, byteOffset, byteLength } = body;
-    return packed(decodeInferRequest(Buffer.from(buffer, byteOffset, byteLength), jsonLength));
+    const bytes = Buffer.from(buffer, byteOffset, byteLength);
+    return freeing([body], () => packed(decodeInferRequest(bytes, jsonLength)));
   },
   grpc({ message, maxTensorBytes }: { message: Uint8Array; maxTensorBytes: number | undefined }) {
-    return packed(decodeGrpcRequest(message, maxTensorBytes));
+    return freeing([message], () => packed(decodeGrpcRequest(message, maxTensorBytes)));
   },
   answer({ model, id, outputs, choice, answer, tensors }: AnswerToWrite): EncodedAnswer {
-    const whole = { ...answer, outputs: unpack(tensors) };
-    const encoded = encodeAnswer(model, id, outputs, choice, whole);
-    const json = Buffer.from(encoded.json);
-    const transfer = new Set([json, ...(encoded.binary ?? [])].map(({ buffer }) => buffer));
-    return moving({ ...encoded, json }, [...transfer] as ArrayBuffer[]);
+    const received = tensors.flatMap(([, tensor]) =>
+      'lengths' in tensor ? [tensor.bytes, tensor.lengths] : [tensor.bytes],
+    );
+    return freeing(received, () => {
+      const whole = { ...answer, outputs: unpack(tensors) };
+      const encoded = encodeAnswer(model, id, outputs, choice, whole);
+      const json = Buffer.from(encoded.json);
+      const transfer = new Set([json, ...(encoded.binary ?? [])].map(({ buffer }) => buffer));
+      return { result: { ...encoded, json }, transfer: [...transfer] as ArrayBuffer[] };
+    });
   },
 };
 export type CodecCalls = typeof calls;
