@@ -10,7 +10,7 @@
 import { SkeinError } from '@skein/api';
 import type { Inference, InferenceAnswer, InferenceRequest, Instant } from '@skein/serving';
 import { createHedges, type HedgedOutcome } from '../hedging/hedges.ts';
-import type { Peer } from '../link/peer.ts';
+import type { Outcome, Peer } from '../link/peer.ts';
 import type { LocalNode } from '../link/serve-peers.ts';
 import { asks, type Quote, successAfter } from '../routing/route.ts';
 import { type ForwardingCounters, newCounters } from './counters.ts';
@@ -69,6 +69,7 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
           isHeldElsewhere: ({ deployment, version }) =>
             others.holders(deployment, version).length > 0,
           second,
+          onUnanswered: countUnanswered,
         });
   const here = hedges === undefined ? local.infer.bind(local) : hedges.here.bind(hedges);
 
@@ -153,6 +154,23 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
     }
   }
 
+  /** What became of a copy that a member was sent, where it is no answer. */
+  function countUnanswered(
+    request: InferenceRequest,
+    deadline: Instant,
+    member: string,
+    outcome: Outcome,
+  ): void {
+    if ('lost' in outcome) counters.forwards.lost++;
+    else if ('error' in outcome) {
+      const { error } = outcome;
+      if (ranNothing(error, request)) {
+        counters.forwards.refused++;
+        others.noteRefusal(member, request, deadline, error);
+      } else if (error.code !== 'CANCELLED') counters.forwards.failed++;
+    }
+  }
+
   /** @returns undefined: the member has not run it. @throws SkeinError as the member does; PEER_LOST. */
   async function settle(
     search: Search,
@@ -166,18 +184,12 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
       if (!isSecond && outcome.isCounted !== true) counters.forwards.answered++;
       return outcome.answer;
     }
+    if (outcome.isCounted !== true) countUnanswered(request, deadline, member, outcome);
     if ('error' in outcome) {
-      const { error } = outcome;
-      if (!ranNothing(error, request)) {
-        if (error.code !== 'CANCELLED') counters.forwards.failed++;
-        throw error;
-      }
-      counters.forwards.refused++;
-      hear(search, error);
-      others.noteRefusal(member, request, deadline, error);
+      if (!ranNothing(outcome.error, request)) throw outcome.error;
+      hear(search, outcome.error);
       return undefined;
     }
-    if (outcome.isCounted !== true) counters.forwards.lost++;
     if (!outcome.sent) return undefined;
     if (isSecond || !mayRepeat(request)) throw lost(request, isSecond);
     counters.repeated++;

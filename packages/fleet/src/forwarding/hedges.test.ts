@@ -110,6 +110,44 @@ describe('a request that its member does not answer in the time it has predicted
     });
   });
 
+  test('counts its first member as lost that is gone while the second one answers, and leaves it out', async () => {
+    const [a, b, c] = await three();
+    b.behave = runs;
+    const second = gated(c);
+    const outcome = a.forwarding.inference.infer(request());
+    await expect.poll(() => c.seen.length, PATIENT).toBe(1);
+    b.kill();
+    await expect.poll(() => a.forwarding.leftOut(), PATIENT).toBe(1);
+    second.answer();
+    expect(numbers(await outcome)).toEqual([1, 2]);
+    expect(a.forwarding.counters).toMatchObject({
+      hedges: { second: 1 },
+      repeated: 0,
+      forwards: { answered: 1, lost: 1, failed: 0 },
+    });
+  });
+
+  test('counts its first member as lost, too, where the second one is lost after it has started', async () => {
+    const [a, b, c] = await three();
+    b.behave = hangs;
+    const second = gated(c);
+    const outcome = codeOf(a.forwarding.inference.infer(request()));
+    await expect.poll(() => c.seen.length, PATIENT).toBe(1);
+    b.kill();
+    await expect.poll(() => a.forwarding.leftOut(), PATIENT).toBe(1);
+    const started = a.seen.length;
+    second.start();
+    a.prediction = () => ({ finishMs: 1 });
+    a.behave = doubled;
+    c.kill();
+    expect(await outcome).toBe('answered');
+    expect(a.seen.length).toBe(started + 1);
+    expect(a.forwarding.counters).toMatchObject({
+      hedges: { neither: 1 },
+      forwards: { answered: 0, lost: 2 },
+    });
+  });
+
   test('runs on the node that its caller called, if it would be in time there by then', async () => {
     const [a, b, c] = await three();
     b.behave = (sent) => {

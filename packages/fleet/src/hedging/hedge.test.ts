@@ -1,24 +1,25 @@
 import { expect, test } from 'vitest';
 import { lognormal, seededRandom } from '../simulation/random.ts';
 import { hedging } from '../tuning.ts';
-import { hedgeAfterMs, maySpend, newAnswerTimes, savedAfter } from './hedge.ts';
+import { newAnswerTimes } from './answer-times.ts';
+import { hedgeAfterMs, maySpend, savedAfter } from './hedge.ts';
 
 /** Answer times as given, the last one last. */
 function timesOf(...answers: readonly number[]) {
-  const times = newAnswerTimes();
-  for (const tookMs of answers) times.add(tookMs);
+  const times = newAnswerTimes(hedging.answers);
+  for (const tookMs of answers) times.answered(tookMs);
   return times;
 }
 
 test('about a twentieth takes longer than a request waits, soon after each change of the answer times', () => {
   const random = seededRandom(5);
-  const times = newAnswerTimes();
+  const times = newAnswerTimes(hedging.answers);
   for (const medianMs of [40, 400, 20]) {
     let longer = 0;
     for (let i = 0; i < 4000; i++) {
       const tookMs = medianMs * lognormal(random, 0.5);
       if (i >= hedging.answers && tookMs > hedgeAfterMs(times, undefined)!) longer++;
-      times.add(tookMs);
+      times.answered(tookMs);
     }
     expect(longer / (4000 - hedging.answers)).toBeGreaterThan(0.04);
     expect(longer / (4000 - hedging.answers)).toBeLessThan(0.07);
@@ -26,14 +27,14 @@ test('about a twentieth takes longer than a request waits, soon after each chang
 });
 
 test('the answers of a cold start are forgotten with the first ones after it', () => {
-  const times = newAnswerTimes();
-  for (let i = 0; i < 50; i++) times.add(2000);
-  for (let i = 0; i < hedging.answers; i++) times.add(10);
+  const times = newAnswerTimes(hedging.answers);
+  for (let i = 0; i < 50; i++) times.answered(2000);
+  for (let i = 0; i < hedging.answers; i++) times.answered(10);
   expect(hedgeAfterMs(times, undefined)).toBe(10);
   // A single one is forgotten as soon as it is less than a twentieth of them.
   const cold = timesOf(2000);
   let needed = 0;
-  for (; hedgeAfterMs(cold, undefined)! > 10; needed++) cold.add(10);
+  for (; hedgeAfterMs(cold, undefined)! > 10; needed++) cold.answered(10);
   expect(needed).toBe(Math.round(1 / (1 - hedging.quantile)) - 1);
 });
 

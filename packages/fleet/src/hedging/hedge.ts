@@ -9,13 +9,8 @@
  *
  * Follows the hedged and tied requests of The Tail at Scale (Dean & Barroso, CACM 2013).
  */
-import { createRecentValues, type RecentValues } from '@skein/api/recent-values';
 import { hedging } from '../tuning.ts';
-
-/** Recent answer times of one model at one member, in milliseconds. */
-export function newAnswerTimes(): RecentValues {
-  return createRecentValues(hedging.answers);
-}
+import type { AnswerTimes } from './answer-times.ts';
 
 /**
  * How long a member has for a request before it is sent to a second one, in milliseconds.
@@ -24,7 +19,7 @@ export function newAnswerTimes(): RecentValues {
  * @returns undefined: nothing is known, and no hedge is sent.
  */
 export function hedgeAfterMs(
-  times: Pick<RecentValues, 'count' | 'quantile'> | undefined,
+  times: AnswerTimes | undefined,
   quotedMs: number | undefined,
 ): number | undefined {
   const isKnown = times !== undefined && times.count > 0;

@@ -6,7 +6,7 @@ import { newCounters } from '../forwarding/counters.ts';
 import { request } from '../forwarding/testing/requests.ts';
 import { answer } from '../forwarding/testing/scripted-node.ts';
 import type { Outcome, Peer } from '../link/peer.ts';
-import { createHedges } from './hedges.ts';
+import { createHedges, type HedgesOptions } from './hedges.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -26,6 +26,7 @@ function hedgesOf(
 ) {
   const [own, seconds]: [Sent[], Sent[]] = [[], []];
   const counters = newCounters();
+  const unanswered: Parameters<HedgesOptions['onUnanswered']>[] = [];
   const into = (list: Sent[]) => (request: InferenceRequest) => {
     list.push({ request, ...Promise.withResolvers<InferenceAnswer>() });
     return list.at(-1)!.promise;
@@ -39,6 +40,7 @@ function hedgesOf(
     deadlineOf: ({ deadline }) => deadline ?? Infinity,
     isHeldElsewhere: () => true,
     second: given.second ?? into(seconds),
+    onUnanswered: (...counted) => unanswered.push(counted),
   });
   const send = (more: Partial<InferenceRequest> = {}) => {
     const cancellation = new Cancellation();
@@ -54,7 +56,7 @@ function hedgesOf(
     own.resolve(ANSWER);
     await outcome;
   }
-  return { hedges, counters, own, seconds, send, passes, usual };
+  return { hedges, counters, unanswered, own, seconds, send, passes, usual };
 }
 
 describe('a request that this node does not answer as soon as usual', () => {
@@ -203,17 +205,45 @@ describe('a request that this node does not answer as soon as usual', () => {
     expect(seconds[0]!.request.cancellation!.cancelled).toBe(true);
   });
 
-  test('counts for what is usual here when it is answered elsewhere', async () => {
+  test('does not count for what is usual here when its copy here has failed', async () => {
     const { seconds, send, passes, usual } = hedgesOf(1);
     await usual();
-    const { outcome } = send();
-    await passes(3 * USUAL_MS);
+    const { outcome, own } = send();
+    await passes(2 * USUAL_MS);
+    own.reject(new Error('It failed.'));
+    await passes(USUAL_MS);
     seconds[0]!.resolve(ANSWER);
     await outcome;
     send();
-    await passes(2.9 * USUAL_MS);
+    await passes(1.1 * USUAL_MS);
+    expect(seconds).toHaveLength(2);
+  });
+
+  test.each([
+    { what: 'when the other copy starts', startsAt: 2, answered: false, usualMs: 2000 },
+    {
+      what: 'when the other copy is answered',
+      startsAt: undefined,
+      answered: false,
+      usualMs: 3000,
+    },
+    { what: 'once, though it is answered later', startsAt: 2, answered: true, usualMs: 2000 },
+  ])('counts for what is usual here with what it had waited $what', async (given) => {
+    const { seconds, send, passes, usual } = hedgesOf(1);
+    await usual();
+    const { outcome, own } = send();
+    await passes((given.startsAt ?? 3) * USUAL_MS);
+    if (given.startsAt !== undefined) {
+      seconds[0]!.request.cancellation!.start();
+      await passes((3 - given.startsAt) * USUAL_MS);
+    }
+    if (given.answered) own.resolve(ANSWER);
+    else seconds[0]!.resolve(ANSWER);
+    await outcome;
+    send();
+    await passes(given.usualMs - 100);
     expect(seconds).toHaveLength(1);
-    await passes(0.2 * USUAL_MS);
+    await passes(200);
     expect(seconds).toHaveLength(2);
   });
 });
@@ -232,23 +262,43 @@ describe('a request that another member has', () => {
     return { peer, sent };
   }
 
-  test('has the time that others of its kind have taken there, hedged ones too', async () => {
+  test('has the time that others of its kind have taken there, cancelled ones for what they had waited', async () => {
     const { hedges, seconds, send, passes } = hedgesOf(1);
     const { peer } = peerOf();
     send();
     const first = hedges.there('b', peer, request(), Infinity, 500);
     await passes(600);
     expect(seconds).toHaveLength(1);
-    await passes(2400);
+    await passes(400);
+    seconds[0]!.request.cancellation!.start();
+    await passes(2000);
     seconds[0]!.resolve(ANSWER);
     expect(await first).toEqual({ answer: ANSWER, isCounted: true });
-    // Three seconds, of which none was predicted.
+    // One second, of which none was predicted.
     send();
     void hedges.there('b', peer, request(), Infinity, undefined);
-    await passes(2900);
+    await passes(900);
     expect(seconds).toHaveLength(1);
     await passes(200);
     expect(seconds).toHaveLength(2);
+  });
+
+  test.each<{ what: string; outcome: Outcome }>([
+    { what: 'was lost', outcome: { lost: true, sent: true } },
+    { what: 'failed', outcome: { error: new SkeinError('REPLICA_LOST', 'It failed.') } },
+  ])('that $what there is counted, though the second copy is answered', async ({ outcome }) => {
+    const { hedges, seconds, unanswered, send, passes } = hedgesOf(1);
+    const { peer, sent } = peerOf();
+    send();
+    const asked = request();
+    const first = hedges.there('b', peer, asked, 9000, 500);
+    await passes(600);
+    sent[0]!.outcome.resolve(outcome);
+    await passes(0);
+    expect(unanswered).toEqual([]);
+    seconds[0]!.resolve(ANSWER);
+    expect(await first).toEqual({ answer: ANSWER, isCounted: true });
+    expect(unanswered).toEqual([[asked, 9000, 'b', outcome]]);
   });
 
   test('that is answered there counts for what is usual, one that fails does not', async () => {
@@ -261,11 +311,11 @@ describe('a request that another member has', () => {
     void asks();
     sent[0]!.outcome.resolve({ error });
     await passes(1);
-    void asks(5000);
+    const neither = asks(5000);
     await passes(6000);
     sent[1]!.outcome.resolve({ error });
     seconds.pop()!.reject(new Error('It failed there.'));
-    await passes(1);
+    expect(await neither).toEqual({ error });
     void asks();
     await passes(1000);
     // Nothing is known yet.
@@ -277,6 +327,23 @@ describe('a request that another member has', () => {
     expect(seconds).toHaveLength(0);
     await passes(200);
     expect(seconds).toHaveLength(1);
+  });
+
+  test('that is answered there after a second copy was sent counts with all of its time', async () => {
+    const { hedges, seconds, send, passes } = hedgesOf(1);
+    const { peer, sent } = peerOf();
+    send();
+    const first = hedges.there('b', peer, request(), Infinity, 500);
+    await passes(3000);
+    expect(seconds).toHaveLength(1);
+    sent[0]!.outcome.resolve({ answer: ANSWER });
+    expect(await first).toEqual({ answer: ANSWER });
+    send();
+    void hedges.there('b', peer, request(), Infinity, undefined);
+    await passes(2900);
+    expect(seconds).toHaveLength(1);
+    await passes(200);
+    expect(seconds).toHaveLength(2);
   });
 
   test('leaves no timer behind', async () => {

@@ -4,7 +4,6 @@
  *
  *   this node or a member has accepted ─▶ late ─▶ two probes ─▶ second copy ─▶ the first answer of both
  */
-import type { RecentValues } from '@skein/api/recent-values';
 import {
   Cancellation,
   type Clock,
@@ -16,7 +15,9 @@ import {
 import type { ForwardingCounters } from '../forwarding/counters.ts';
 import type { Outcome, Peer } from '../link/peer.ts';
 import type { LocalNode } from '../link/serve-peers.ts';
-import { hedgeAfterMs, maySpend, newAnswerTimes, savedAfter } from './hedge.ts';
+import { hedging } from '../tuning.ts';
+import { type AnswerTimes, newAnswerTimes } from './answer-times.ts';
+import { hedgeAfterMs, maySpend, savedAfter } from './hedge.ts';
 import { type Copy, firstAnswerOf, type TiedOutcome } from './tied.ts';
 import { Waiting, WaitingList } from './waiting.ts';
 
@@ -41,6 +42,13 @@ export interface HedgesOptions {
     deadline: Instant,
     first: string | undefined,
   ) => Promise<InferenceAnswer | undefined>;
+  /** Counts a first copy that its member has not answered, of a request whose outcome is that of the second one. */
+  readonly onUnanswered: (
+    request: InferenceRequest,
+    deadline: Instant,
+    member: string,
+    outcome: Outcome,
+  ) => void;
 }
 
 /** What became of a request that a member was sent; `isCounted`: with its second copy, as that one's outcome. */
@@ -65,8 +73,8 @@ interface Known {
   /** Hedges that are saved up. */
   saved: number;
   /** Of this node, and of other members. */
-  readonly ownTimes: RecentValues;
-  readonly times: WeakMap<Peer, RecentValues>;
+  readonly ownTimes: AnswerTimes;
+  readonly times: WeakMap<Peer, AnswerTimes>;
   readonly waiting: WaitingList;
 }
 
@@ -81,7 +89,7 @@ export function createHedges(options: HedgesOptions): Hedges {
     if (found === undefined) {
       const known: Known = {
         saved: 0,
-        ownTimes: newAnswerTimes(),
+        ownTimes: newAnswerTimes(hedging.answers),
         times: new WeakMap(),
         waiting: new WaitingList({
           now: () => clock.now(),
@@ -136,10 +144,6 @@ export function createHedges(options: HedgesOptions): Hedges {
     else setTimeout(hedge, leftMs).unref();
   }
 
-  function noteOwn({ sentAt }: Waiting, known: Known): void {
-    known.ownTimes.add(clock.now() - sentAt);
-  }
-
   async function hedgeOwn(waiting: Waiting, known: Known): Promise<void> {
     const { request, own } = waiting;
     const { cancellation: progress } = request;
@@ -154,9 +158,18 @@ export function createHedges(options: HedgesOptions): Hedges {
       cancellation.cancel();
     };
     void own.catch(() => (progress.onCancel = () => cancellation.cancel()));
-    const first = { progress, end: () => end?.(), answer: own };
+    const first = {
+      progress,
+      end() {
+        if (!waiting.isOver && !waiting.isCut) {
+          waiting.isCut = true;
+          known.ownTimes.cancelled(clock.now() - waiting.sentAt);
+        }
+        end?.();
+      },
+      answer: own,
+    };
     const outcome = await tie(first, { ...request, cancellation }, deadline, undefined);
-    if (outcome.by === 'second') noteOwn(waiting, known);
     if (outcome.by !== 'neither') waiting.resolve(outcome.answer);
     // Its place in the queue went to a copy that failed.
     else if (outcome.wasEnded && !progress.cancelled) waiting.resolve(local.infer(request));
@@ -179,7 +192,7 @@ export function createHedges(options: HedgesOptions): Hedges {
       };
       own.then(
         (answer) => {
-          noteOwn(waiting, known);
+          if (!waiting.isCut) known.ownTimes.answered(clock.now() - waiting.sentAt);
           end(answer);
         },
         () => end(own),
@@ -200,30 +213,35 @@ export function createHedges(options: HedgesOptions): Hedges {
         };
       }
       let times = known.times.get(peer);
-      if (times === undefined) known.times.set(peer, (times = newAnswerTimes()));
-      const noteOther = (): void => times.add(clock.now() - sentAt);
+      if (times === undefined) known.times.set(peer, (times = newAnswerTimes(hedging.answers)));
       const outcome = peer.forward({ ...request, cancellation: first }, deadline);
       const afterMs = hedgeAfterMs(times, quotedMs);
       if ((await isOverIn(outcome, afterMs)) || !spends(known, request, deadline)) {
-        if ('answer' in (await outcome)) noteOther();
+        if ('answer' in (await outcome)) times.answered(clock.now() - sentAt);
         return outcome;
       }
       void peer.started(first).then((said) => {
         if (said?.isEarlier === true) first.hasStarted = true;
         else if (said !== undefined) first.start();
       });
+      let isOver = false;
       const answer = outcome.then((ended) => {
-        if ('answer' in ended) return ended.answer;
-        throw NO_ANSWER;
+        isOver = true;
+        if (!('answer' in ended)) throw NO_ANSWER;
+        times.answered(clock.now() - sentAt);
+        return ended.answer;
       });
-      const copy = { progress: first, end: () => first.cancel(), answer };
+      const end = (): void => {
+        if (!isOver) times.cancelled(clock.now() - sentAt);
+        isOver = true;
+        first.cancel();
+      };
+      const copy = { progress: first, end, answer };
       const tied = await tie(copy, { ...request, cancellation: second }, deadline, member);
-      if (tied.by !== 'neither') {
-        noteOther();
-        const { answer } = tied;
-        return tied.by === 'second' ? { answer, isCounted: true } : { answer };
-      }
-      if (!tied.wasEnded || caller?.cancelled === true) return outcome;
+      if (tied.by === 'first') return { answer: tied.answer };
+      if (tied.by === 'neither' && (!tied.wasEnded || caller?.cancelled === true)) return outcome;
+      void outcome.then((ended) => options.onUnanswered(request, deadline, member, ended));
+      if (tied.by === 'second') return { answer: tied.answer, isCounted: true };
       return { lost: true, sent: true, isCounted: true };
     },
 

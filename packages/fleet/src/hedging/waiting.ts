@@ -16,6 +16,8 @@ export class Waiting {
   /** Whether the copy on this node has been answered, or has failed. */
   isOver = false;
   isHedged = false;
+  /** Whether the copy on this node was cancelled for another one. */
+  isCut = false;
   before: Waiting | undefined;
   next: Waiting | undefined;
 

@@ -1,5 +1,6 @@
 /** The fleet's own policy in the words of the simulator, with the functions that a node uses. */
-import { hedgeAfterMs, maySpend, newAnswerTimes, savedAfter } from '../hedging/hedge.ts';
+import { newAnswerTimes } from '../hedging/answer-times.ts';
+import { hedgeAfterMs, maySpend, savedAfter } from '../hedging/hedge.ts';
 import { afterFailure, type Circuit, CLOSED, isAsked } from '../routing/circuit.ts';
 import {
   asks,
@@ -107,11 +108,12 @@ function hedged(
   elsewhere: AskOthers,
 ): (request: SimRequest, entry: number) => Placed {
   const { events, nodes } = fleet;
-  const answerTimes = nodes.map(newAnswerTimes);
+  const answerTimes = nodes.map(() => newAnswerTimes(hedging.answers));
   const saved = nodes.map(() => 0);
   return (request, entry) => (first, quotedMs) => {
     saved[entry] = savedAfter(saved[entry]!, hedging.share);
-    const copies: { readonly node: number; readonly copy: SimCopy }[] = [];
+    const copies: { readonly node: number; readonly begunAt: number; readonly copy: SimCopy }[] =
+      [];
     const take = (node: number): void => {
       const begunAt = events.now;
       // A start is told to the node of the caller, and from there to that of the other copy.
@@ -120,18 +122,23 @@ function hedged(
         for (const other of copies) {
           if (other.node === node) continue;
           const way = hops + (other.node === entry ? 0 : 1);
-          events.after(way * fleet.networkMs, () => nodes[other.node]!.cancel(other.copy));
+          events.after(way * fleet.networkMs, () => {
+            const waited = nodes[other.node]!.cancel(other.copy);
+            if (waited && other.node === entry) {
+              answerTimes[entry]!.cancelled(events.now - other.begunAt);
+            }
+          });
         }
       };
       const copy = nodes[node]!.take(request, {
         // Both copies are known by then.
         onStart: () => events.after(0, cancelOthers),
         onAnswer: () => {
-          if (node === entry) answerTimes[entry]!.add(events.now - begunAt);
+          if (node === entry) answerTimes[entry]!.answered(events.now - begunAt);
           cancelOthers();
         },
       });
-      copies.push({ node, copy });
+      copies.push({ node, begunAt, copy });
     };
     const observed = first === entry ? answerTimes[entry] : undefined;
     take(first);

@@ -75,11 +75,12 @@ export class SimNode {
     return copy;
   }
 
-  /** A copy that waits is not run; one that runs is. */
-  cancel(copy: SimCopy): void {
-    if (copy.state !== 'waiting') return;
+  /** A copy that waits is not run; one that runs is. @returns whether it waited. */
+  cancel(copy: SimCopy): boolean {
+    if (copy.state !== 'waiting') return false;
     copy.state = 'over';
     this.#queuedSize -= copy.request.size;
+    return true;
   }
 
   #backlogMs(): number {
