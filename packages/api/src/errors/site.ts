@@ -44,7 +44,7 @@ export const SITE_ERRORS = {
   SITE_PLAN_CHANGED: {
     ...CONFLICT,
     meaning:
-      'The coordinator showed a plan other than the one that this site has accepted for the run.',
+      'The coordinator showed a plan other than the one that this site has read, or has accepted for the run.',
     fix: 'Do not join; ask the operator of the federation why the plan of a running federation changed.',
   },
   SITE_PAGES_DIFFER: {

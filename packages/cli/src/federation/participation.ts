@@ -2,7 +2,7 @@
  * What `skein join`, `skein helper join` and `skein privacy audit URL` share: the link, the terms, and what a
  * person is told before they accept.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { invitationOf, type Joined, type Plan } from '@skein/federation';
@@ -52,6 +52,32 @@ export function offerOf(
   refusals: readonly string[] = [],
 ): Omit<Participation, 'accepted'> {
   return { plan: words, planDigest, name, unmet: [...unmetTerms(plan, terms), ...refusals] };
+}
+
+/**
+ * Notes which plan is shown, and holds what is accepted later to it: a node could show one plan to a command
+ * without --accept, and another one to the command that accepts.
+ * @param name as in `openSite`.
+ * @throws SkeinError SITE_PLAN_CHANGED.
+ */
+export async function matchShown(
+  context: Context,
+  folder: string | undefined,
+  name: string,
+  { planDigest, accept }: Pick<Participation, 'planDigest'> & { readonly accept: boolean },
+): Promise<void> {
+  const place = joinPath(dataFolder(context, folder), 'sites');
+  const file = joinPath(place, `${name}.shown`);
+  if (!accept) {
+    await mkdir(place, { recursive: true, mode: 0o700 });
+    return writeFile(file, planDigest);
+  }
+  const shown = await readFile(file, 'utf8').catch(() => planDigest);
+  if (shown === planDigest) return;
+  throw new SkeinError(
+    'SITE_PLAN_CHANGED',
+    `The plan has the digest ${planDigest.slice(0, 16)}…, but the one that was shown without --accept has ${shown.slice(0, 16)}….`,
+  );
 }
 
 /** The memory of a site in the data folder. @param name of its file: it holds one federation. */

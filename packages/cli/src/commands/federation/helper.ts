@@ -17,6 +17,7 @@ import { argument, flag, text, withDefault } from '../../command-line/option.ts'
 import {
   consentTo,
   linkOf,
+  matchShown,
   offerOf,
   type Participation,
   participationExit,
@@ -81,6 +82,7 @@ export const helperJoin = defineCommand({
       const { plan } = looked;
       const { name } = await helperInPlan(plan, memory);
       const shown = offerOf({ ...looked, name }, describeHelp(plan), terms);
+      await matchShown(context, folder, `${invitation.run}-helper`, { ...looked, accept });
       if (!accept) return { ...shown, accepted: false } satisfies Participation;
       requireTerms(plan, terms);
       lock = lockHelper(dataFolder(context, folder));

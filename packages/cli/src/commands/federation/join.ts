@@ -28,6 +28,7 @@ import { argument, flag, text } from '../../command-line/option.ts';
 import {
   consentTo,
   linkOf,
+  matchShown,
   offerOf,
   openSite,
   type Participation,
@@ -105,6 +106,7 @@ export const join = defineCommand({
       const refusals = refusal === undefined ? [] : [refusal];
       const offer = offerOf(looked, describePlan(plan), terms, refusals);
       const shown = { ...offer, ...rowFacts(rows) };
+      await matchShown(context, folder, invitation.run, { ...looked, accept });
       if (!accept)
         return { ...shown, accepted: false, account: report } satisfies SiteParticipation;
       if (rows === undefined) throw usageError('Give the rows to train on: --data FILE.');

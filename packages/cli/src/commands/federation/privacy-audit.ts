@@ -31,6 +31,7 @@ import { auditModel } from '../../federation/model-audit.ts';
 import {
   consentTo,
   linkOf,
+  matchShown,
   offerOf,
   openSite,
   type Participation,
@@ -260,6 +261,7 @@ async function liveAudit(
     const { plan } = looked;
     const shown = offerOf(looked, describePlan(plan), choice);
     const auditor = await openLiveAudit({ plan, canaries, confidence });
+    await matchShown(context, folder, `${run}-audit`, { ...looked, accept });
     if (!accept) return { ...shown, accepted: false, canaries };
     requireTerms(plan, choice);
     const progress = progressOf(context, plan);

@@ -19,7 +19,8 @@ export interface SmallCoordinator {
 }
 
 export async function smallCoordinator(options: {
-  readonly plan: Plan;
+  /** The plan that a connection is shown. */
+  readonly plan: Plan | (() => Plan);
   readonly model: Uint8Array<ArrayBuffer>;
   readonly served: (channel: Channel, arrive: () => Promise<Arrival | undefined>) => Promise<void>;
 }): Promise<SmallCoordinator> {
@@ -50,7 +51,8 @@ export async function smallCoordinator(options: {
     });
     const prove = await expectKind(channel, 'prove');
     if (!(await isSignedBy(hello.key, 'prove', greeting, prove.signature))) throw new Error('key');
-    await channel.send({ kind: 'welcome', name: 'A', role: 'site', plan });
+    const shown = typeof plan === 'function' ? plan() : plan;
+    await channel.send({ kind: 'welcome', name: 'A', role: 'site', plan: shown });
     await expectKind(channel, 'accept');
     async function arrive(): Promise<Arrival | undefined> {
       for (;;) {
