@@ -64,6 +64,7 @@ export { isPointer, referredIn } from './schema-reference.ts';
 export { usdText } from './money/price.ts';
 export { createRouteMemory, type RouteMemory, type SpentQuota } from './routing/route-memory.ts';
 export { createRedactionCounts, type RedactionCounts } from './redaction/counts.ts';
+export { systemOf } from './providers/system.ts';
 export { redacting } from './redaction/redacting-gateway.ts';
 export {
   camelCased,

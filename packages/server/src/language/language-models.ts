@@ -33,6 +33,7 @@ import { exposeRedactions } from './redaction-metrics.ts';
 import { createSpentQuotas } from './spent-quotas.ts';
 import { exposeSemantic, semanticView, type SemanticView } from './semantic.ts';
 import type { Caller } from '../access/contract.ts';
+import type { WrapGateway } from '../telemetry/traces/traced-gateway.ts';
 import type { LanguageUse } from './use.ts';
 
 /** How old the declarations may be that a request is answered by, in milliseconds. */
@@ -46,7 +47,7 @@ export interface LanguageModelsOptions {
   /** Vectors of deployed text encoders, for semantic caches. */
   readonly embed: EmbedDeployed;
   /** Records each request where traces are exported. */
-  readonly traced: (gateway: Gateway) => Gateway;
+  readonly traced: WrapGateway;
 }
 
 export interface LanguageModels {
@@ -146,7 +147,9 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       settings,
       declaredAt,
       gateway,
-      counted: traced(redacting(counted)),
+      counted: traced(redacting(counted), (name) =>
+        generative.systemOf(settings.providers.find((provider) => provider.name === name)),
+      ),
       retire() {
         isRetired = true;
         closeIfIdle();

@@ -1,6 +1,6 @@
 /** The serving plane of a node, with what observes it: metrics, statistics, the access log, traces. */
 import type { SharedBudget } from '@skein/api/shared-budget';
-import type { Gateway } from '@skein/generative';
+import type { WrapGateway } from '../telemetry/traces/traced-gateway.ts';
 import { nativeRuntime } from '@skein/runtime';
 import type { Certificates, Exposition } from '@skein/http';
 import { createServing, type Inference, type RolloutPeers } from '@skein/serving';
@@ -26,7 +26,7 @@ export interface InferenceRoom {
   /** Whether traces are exported. */
   readonly traced: boolean;
   /** Records the requests to language models, where traces are exported. */
-  readonly tracedGateway: (gateway: Gateway) => Gateway;
+  readonly tracedGateway: WrapGateway;
   /** Sends what this node refuses to other members; absent without a fleet. */
   readonly forwarding: ForwardingRoom | undefined;
 }
@@ -99,7 +99,7 @@ export async function openInference(
     statistics,
     metrics,
     traced: tracing !== undefined,
-    tracedGateway: (gateway) => tracing?.wrapGateway(gateway) ?? gateway,
+    tracedGateway: (gateway, systemOf) => tracing?.wrapGateway(gateway, systemOf) ?? gateway,
     forwarding,
   };
 }

@@ -37,7 +37,9 @@ beforeEach(async () => {
   const settings = GenerativeSettings.parse({
     models: [{ name: 'chat', routes: [route], ttftMs: 60_000 }],
   });
-  gateway = traceGateway(await openGateway({ settings, providers: [provider] }), tracer);
+  gateway = traceGateway(await openGateway({ settings, providers: [provider] }), tracer, (name) =>
+    name === 'p' ? 'gcp.gemini' : 'skein',
+  );
   exporter.reset();
 });
 afterEach(() => gateway.close());
@@ -87,7 +89,8 @@ it('records an answer from its request to its last token, in the words of OpenTe
     'gen_ai.request.top_p': 0.9,
     'gen_ai.request.seed': 4,
     'gen_ai.request.choice.count': 1,
-    'gen_ai.provider.name': 'p',
+    'gen_ai.provider.name': 'gcp.gemini',
+    'skein.backend': 'p',
     'gen_ai.response.finish_reasons': ['stop'],
     'gen_ai.usage.input_tokens': 7,
     'gen_ai.usage.output_tokens': 3,
@@ -115,7 +118,8 @@ it('records embeddings', async () => {
   expect(name).toBe('embeddings chat');
   expect(attributes).toMatchObject({
     'gen_ai.operation.name': 'embeddings',
-    'gen_ai.provider.name': 'p',
+    'gen_ai.provider.name': 'gcp.gemini',
+    'skein.backend': 'p',
     'gen_ai.usage.input_tokens': 5,
   });
 });
@@ -127,7 +131,10 @@ it.each([
 ])('records a failure %s by its code', async (_, more, code, status, events) => {
   await expect(ask(more)).rejects.toMatchObject({ code });
   const found = span();
-  expect(found.attributes).toMatchObject({ 'error.type': code });
+  expect(found.attributes).toMatchObject({
+    'error.type': code,
+    'gen_ai.provider.name': events.length === 0 ? 'skein' : 'gcp.gemini',
+  });
   expect({ status: found.status.code, events: found.events }).toEqual({ status, events });
 });
 

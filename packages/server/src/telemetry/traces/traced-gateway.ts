@@ -7,17 +7,48 @@ import { ROOT_CONTEXT, type Span, SpanKind, type Tracer } from '@opentelemetry/a
 import type { Gateway, GenerateEvent, Generation, Receipt } from '@skein/generative';
 import { recordFailure, wall } from './traced-inference.ts';
 
-export function traceGateway(gateway: Gateway, tracer: Tracer): Gateway {
+/** @param systemOf a provider by the operator's name, in OpenTelemetry's words. */
+export type WrapGateway = (
+  gateway: Gateway,
+  systemOf: (provider: string | undefined) => string,
+) => Gateway;
+
+export function traceGateway(
+  gateway: Gateway,
+  tracer: Tracer,
+  systemOf: Parameters<WrapGateway>[1],
+): Gateway {
   function startSpan(operation: string, model: string, arrivedAt: number): Span {
     return tracer.startSpan(
       `${operation} ${model}`,
       {
         kind: SpanKind.CLIENT,
         startTime: wall(arrivedAt),
-        attributes: { 'gen_ai.operation.name': operation, 'gen_ai.request.model': model },
+        attributes: {
+          'gen_ai.operation.name': operation,
+          'gen_ai.request.model': model,
+          // Of one that no provider answers.
+          'gen_ai.provider.name': systemOf(undefined),
+        },
       },
       ROOT_CONTEXT,
     );
+  }
+  function end(span: Span, receipt: Receipt | undefined, failure?: unknown): void {
+    if (failure !== undefined) recordFailure(span, failure);
+    if (receipt !== undefined) {
+      const { provider, usage, costUsd, cache, attempts } = receipt;
+      span.setAttributes({
+        'gen_ai.provider.name': systemOf(provider),
+        ...present('skein.backend', provider),
+        'gen_ai.usage.input_tokens': usage.inputTokens,
+        'gen_ai.usage.output_tokens': usage.outputTokens,
+        'skein.cost.usd': costUsd,
+        'skein.cache': cache,
+        'skein.attempts': attempts,
+      });
+    }
+    span.end(wall(performance.now()));
   }
   return {
     ...gateway,
@@ -38,7 +69,7 @@ export function traceGateway(gateway: Gateway, tracer: Tracer): Gateway {
       try {
         const generation = await gateway.generate(request, caller);
         span.addEvent('gen_ai.first_token', undefined, wall(performance.now()));
-        return { ...generation, events: endedBy(generation, span) };
+        return { ...generation, events: endedBy(generation, span, end) };
       } catch (error) {
         end(span, undefined, error);
         throw error;
@@ -58,7 +89,11 @@ export function traceGateway(gateway: Gateway, tracer: Tracer): Gateway {
   };
 }
 
-async function* endedBy(generation: Generation, span: Span): AsyncGenerator<GenerateEvent> {
+async function* endedBy(
+  generation: Generation,
+  span: Span,
+  end: (span: Span, receipt: Receipt | undefined, failure: unknown) => void,
+): AsyncGenerator<GenerateEvent> {
   const reasons: string[] = [];
   let failure: unknown;
   try {
@@ -73,22 +108,6 @@ async function* endedBy(generation: Generation, span: Span): AsyncGenerator<Gene
     span.setAttribute('gen_ai.response.finish_reasons', reasons);
     end(span, generation.receipt(), failure);
   }
-}
-
-function end(span: Span, receipt: Receipt | undefined, failure?: unknown): void {
-  if (failure !== undefined) recordFailure(span, failure);
-  if (receipt !== undefined) {
-    const { provider, usage, costUsd, cache, attempts } = receipt;
-    span.setAttributes({
-      ...present('gen_ai.provider.name', provider),
-      'gen_ai.usage.input_tokens': usage.inputTokens,
-      'gen_ai.usage.output_tokens': usage.outputTokens,
-      'skein.cost.usd': costUsd,
-      'skein.cache': cache,
-      'skein.attempts': attempts,
-    });
-  }
-  span.end(wall(performance.now()));
 }
 
 const present = (name: string, value: number | string | undefined) =>

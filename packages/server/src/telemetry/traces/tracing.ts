@@ -2,7 +2,7 @@
  * Traces, if a collector is configured. Otherwise OpenTelemetry is not loaded: its SDK takes 0.2 s
  * of a start, and a request without a recorder costs nothing.
  */
-import type { Gateway } from '@skein/generative';
+import type { WrapGateway } from './traced-gateway.ts';
 import type { Inference } from '@skein/serving';
 import { within } from '@skein/api/waits';
 
@@ -10,7 +10,7 @@ export interface Tracing {
   /** The same inference with every request recorded as a child of the caller's trace. */
   wrap(inference: Inference): Inference;
   /** The same for requests to language models. */
-  wrapGateway(gateway: Gateway): Gateway;
+  wrapGateway: WrapGateway;
   /** Sends the pending spans, for at most two seconds. Idempotent. */
   close(): Promise<void>;
 }
@@ -38,7 +38,7 @@ export async function startTracing(options: TracingOptions): Promise<Tracing | u
   let closing: Promise<void> | undefined;
   return {
     wrap: (inference) => traceInference(inference, exporting.tracer),
-    wrapGateway: (gateway) => traceGateway(gateway, exporting.tracer),
+    wrapGateway: (gateway, systemOf) => traceGateway(gateway, exporting.tracer, systemOf),
     close: () => (closing ??= within(exporting.shutdown(), CLOSE_MS, () => {})),
   };
 }
