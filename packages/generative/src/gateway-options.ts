@@ -3,7 +3,7 @@ import type { ErrorCode, GenerativeProvider, GenerativeSettings } from '@skein/a
 import type { Clock } from '@skein/serving';
 import type { State } from '@skein/state';
 import type { SemanticCache } from './cache/semantic/counts.ts';
-import type { Caller, Provider, Receipt } from './contract.ts';
+import type { Caller, Embeddings, Provider, Receipt } from './contract.ts';
 import type { RouteMemory } from './routing/route-memory.ts';
 import type { RolloutTraffic } from './rollout/traffic.ts';
 
@@ -17,7 +17,7 @@ export type EmbedDeployed = (
   model: string,
   texts: readonly string[],
   caller: Caller,
-) => Promise<readonly Float32Array[]> | undefined;
+) => Promise<Embeddings> | undefined;
 
 export interface Outcome {
   readonly caller: Pick<Caller, 'requestId' | 'tenant' | 'key' | 'payer'>;
@@ -46,8 +46,8 @@ export interface GatewayOptions {
   /** What is known of the routes of an earlier gateway over other settings. Default: nothing. */
   readonly memory?: RouteMemory | undefined;
   /**
-   * Vectors by a deployed model, for semantic caches: one per text. Undefined: no such model; a
-   * language model of the settings may have the name.
+   * Vectors by a deployed model, one per text. Undefined: no such model; a language model of the
+   * settings may have the name.
    */
   readonly embed?: EmbedDeployed | undefined;
   /** What semantic caches have done. Default: kept by the gateway. */

@@ -20,6 +20,7 @@ import type {
   Provider,
   Receipt,
 } from './contract.ts';
+import { embedDeployed } from './embed-deployed.ts';
 import { execute, type Answer, type Execution, type Model } from './execute.ts';
 import { executeOnce } from './execute-once.ts';
 import type { GatewayOptions } from './gateway-options.ts';
@@ -231,6 +232,16 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         request.model,
         caller,
         (async () => {
+          const isDeclared =
+            models.get(request.model)?.settings.tenants?.includes(caller.tenant) ??
+            models.has(request.model);
+          const deployed = isDeclared
+            ? undefined
+            : await embedDeployed({ embed: options.embed, ledger, clock }, request, caller);
+          if (deployed !== undefined) {
+            tell(request.model, caller, deployed.receipt, undefined);
+            return deployed;
+          }
           const execution = executionOf(request.model, caller);
           if (ledger.counts(payerOf(caller))) checkBoundedEmbed(request.extra);
           const { result, route, attempts, nanoDollars } = await executeOnce(

@@ -61,7 +61,10 @@ describe.each(Object.entries<Kind>(KINDS))('an answer %s', (_, kind) => {
       {
         providers: [{ ...provider, generate }],
         observe: (outcome) => outcomes.push(outcome),
-        embed: async (__, texts) => texts.map(() => Float32Array.of(1)),
+        embed: async (__, texts) => ({
+          vectors: texts.map(() => Float32Array.of(1)),
+          usage: { inputTokens: 0, outputTokens: 0 },
+        }),
       },
     );
     const redaction = { name: 'r', pattern: 'x', of: 'both', ignoreCase: false } as const;

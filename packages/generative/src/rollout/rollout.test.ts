@@ -178,7 +178,10 @@ describe('a canary', () => {
           ...(cache === 'semantic' ? { semanticCache } : {}),
         },
       ],
-      embed: async (_, texts) => texts.map(() => Float32Array.of(1)),
+      embed: async (_, texts) => ({
+        vectors: texts.map(() => Float32Array.of(1)),
+        usage: { inputTokens: 0, outputTokens: 0 },
+      }),
     });
     const sampling = cache === 'exact' ? { temperature: 0 } : {};
     const said = async () => {

@@ -61,12 +61,17 @@ async function askOf(gateway: Gateway, request: GenerateRequest, caller: Caller)
   return { text: textOf(events), headers: generation.headers(), receipt: generation.receipt()! };
 }
 
+const vectorsOf = (texts: readonly string[]) => ({
+  vectors: texts.map(vectorOf),
+  usage: { inputTokens: 0, outputTokens: 0 },
+});
+
 async function open(
   provider: Provider,
   policy: object,
   more: { readonly embed?: EmbedDeployed } & Omit<GenerativeSettingsInput, 'models'> = {},
 ): Promise<Opened> {
-  const { embed = async (_, texts) => texts.map(vectorOf), ...settings } = more;
+  const { embed = async (_, texts) => vectorsOf(texts), ...settings } = more;
   const semantic = createSemanticCounts();
   const outcomes: Outcome[] = [];
   const price = { input: 1, output: 10 };
@@ -163,7 +168,7 @@ describe('a semantic cache', () => {
     const embed: EmbedDeployed = async (_, texts, { signal }) => {
       signals.push(signal);
       await go.promise;
-      return texts.map(vectorOf);
+      return vectorsOf(texts);
     };
     return { signals, embed, go };
   }

@@ -83,7 +83,7 @@ export function withSemanticCache(gateway: Gateway, options: Options): Gateway {
     own: Caller,
   ): Promise<readonly Float32Array[]> {
     const deployed = embed?.(policy.embeddings, texts, own);
-    if (deployed !== undefined) return deployed;
+    if (deployed !== undefined) return (await deployed).vectors;
     return (await gateway.embed({ model: policy.embeddings, inputs: texts }, own)).vectors;
   }
 

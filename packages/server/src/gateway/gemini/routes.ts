@@ -177,11 +177,15 @@ async function embed(
     throw new FieldError('requests', 'The contents of one request are embedded in the same way.');
   }
   const extra = google === undefined ? undefined : { extra_body: { google } };
-  const { vectors, receipt } = await gateway.embed(
+  const { vectors, usage, receipt } = await gateway.embed(
     { model, inputs, dimensions, extra },
     caller(undefined),
   );
-  const answer = answerOf(vectors.map((vector) => [...vector]));
+  const { inputTokens: tokens } = usage;
+  const answer = {
+    ...answerOf(vectors.map((vector) => [...vector])),
+    usageMetadata: { promptTokenCount: tokens, totalTokenCount: tokens },
+  };
   const headers = ['skein-cost-usd', usdText(receipt.costUsd)];
   sendText(exchange, 200, 'application/json', JSON.stringify(answer), headers);
 }

@@ -3,21 +3,20 @@
  * exact. A deployed text encoder (one string per row in, one vector per row out) is an embeddings
  * model too, unless a language model has its name.
  */
-import { type Embeddings, FieldError, MAX_INPUTS, usdText } from '@skein/generative';
+import { FieldError, MAX_INPUTS, usdText } from '@skein/generative';
 import { sendText } from '@skein/http';
-import type { Inference } from '@skein/serving';
-import { encoderOf, encodeTexts } from '../../language/encoder.ts';
 import type { ModelCall } from '../generative/call.ts';
 import { listAt, oneOf, optional, others, textAt, wholeAt, wrong } from '../generative/fields.ts';
 import { modelOf } from './chat-request.ts';
 
 const FIELDS = new Set(['model', 'input', 'encoding_format', 'dimensions', 'user']);
 
-export async function answerEmbeddings(
-  call: ModelCall,
-  { inference }: { readonly inference: Inference },
-): Promise<void> {
-  const { body, gateway, exchange, caller, owner } = call;
+export async function answerEmbeddings({
+  body,
+  gateway,
+  exchange,
+  caller,
+}: ModelCall): Promise<void> {
   const model = modelOf(body);
   const inputs = inputsAt(body['input'], 'input');
   const encoding =
@@ -27,25 +26,10 @@ export async function answerEmbeddings(
   const dimensions = optional(body['dimensions'], (value) =>
     wholeAt(value, 'dimensions', 1, 100_000),
   );
-  const isKnown = gateway.models(owner.tenant).some(({ name }) => name === model);
-  const encoder = isKnown ? undefined : encoderOf(inference, model);
-  if (encoder !== undefined && dimensions !== undefined) {
-    throw new FieldError('dimensions', `The vectors of "${model}" have one length.`);
-  }
-  const { vectors, usage, receipt }: Answer =
-    encoder === undefined
-      ? await gateway.embed(
-          { model, inputs, dimensions, extra: others(body, FIELDS) },
-          caller(undefined),
-        )
-      : {
-          vectors: await encodeTexts(inference, encoder, inputs, {
-            id: exchange.id,
-            tenant: owner.tenant,
-            signal: call.signal,
-          }),
-          usage: { inputTokens: 0, outputTokens: 0, isEstimate: true },
-        };
+  const { vectors, usage, receipt } = await gateway.embed(
+    { model, inputs, dimensions, extra: others(body, FIELDS) },
+    caller(undefined),
+  );
   const answer = {
     object: 'list',
     data: vectors.map((vector, index) => ({
@@ -57,14 +41,12 @@ export async function answerEmbeddings(
     usage: {
       prompt_tokens: usage.inputTokens,
       total_tokens: usage.inputTokens,
-      ...(receipt === undefined ? {} : { cost: receipt.costUsd }),
+      cost: receipt.costUsd,
     },
   };
-  const headers = receipt === undefined ? [] : ['skein-cost-usd', usdText(receipt.costUsd)];
+  const headers = ['skein-cost-usd', usdText(receipt.costUsd)];
   sendText(exchange, 200, 'application/json', JSON.stringify(answer), headers);
 }
-
-type Answer = Embeddings & { readonly receipt?: { readonly costUsd: number } };
 
 export function inputsAt(value: unknown, param: string): string[] {
   const list = typeof value === 'string' ? [value] : listAt(value, param, MAX_INPUTS);

@@ -73,24 +73,6 @@ describe('the other endpoints', () => {
     const tokens = await ask(port, { model: 'chat', input: [[1, 2]] }, '/v1/embeddings');
     expect(tokens.json).toMatchObject({ error: { param: 'input' } });
   });
-
-  test('embeds with a deployed text encoder', async () => {
-    const { port, inference } = await startLanguageFaces();
-    inference.answer = ({ inputs }) => {
-      const texts = inputs.get('text');
-      const values =
-        texts?.type === 'string' ? texts.elements.flatMap((each) => [each.length, 1]) : [];
-      const bytes = new Uint8Array(Float32Array.from(values).buffer);
-      return new Map([['vector', { type: 'float32', shape: [values.length / 2, 2], bytes }]]);
-    };
-    const { json } = await ask(port, { model: 'encoder', input: ['ä', 'bcd'] }, '/v1/embeddings');
-    expect(json).toMatchObject({
-      model: 'encoder',
-      data: [{ embedding: [2, 1] }, { embedding: [3, 1] }],
-    });
-    const other = await ask(port, { model: 'echo', input: 'x' }, '/v1/embeddings');
-    expect(other.status).toBe(404);
-  });
 });
 
 describe('responses', () => {
