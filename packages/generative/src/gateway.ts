@@ -21,6 +21,7 @@ import type {
   Receipt,
 } from './contract.ts';
 import { embedDeployed } from './embed-deployed.ts';
+import { FieldError } from './field-error.ts';
 import { execute, type Answer, type Execution, type Model } from './execute.ts';
 import { executeOnce } from './execute-once.ts';
 import type { GatewayOptions } from './gateway-options.ts';
@@ -46,6 +47,7 @@ interface OpenedProvider {
   readonly backend: string;
 }
 
+const CONTINUATION = 'skein_continuation';
 /** Places of a provider that is open already, which bounds itself. */
 const OWN_PLACES = 1024;
 
@@ -136,12 +138,12 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   function continuing(execution: Execution, request: GenerateRequest): Execution {
     if (!isContinuable({ ...request, stream: true })) {
       const text = 'Only one answer of text is continued: without tools and without a schema.';
-      throw new SkeinError('GENERATION_UNSUPPORTED', text);
+      throw new FieldError(CONTINUATION, text, 'GENERATION_UNSUPPORTED');
     }
     const routes = execution.routes.filter(({ provider }) => provider.continues === true);
     if (routes.length > 0) return { ...execution, routes, assignment: undefined };
     const text = `No provider of ${execution.model.settings.name} continues an answer.`;
-    throw new SkeinError('GENERATION_UNSUPPORTED', text);
+    throw new FieldError(CONTINUATION, text, 'GENERATION_UNSUPPORTED');
   }
 
   /** Executes a request, and copies it where the model has a shadow. */
@@ -250,7 +252,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
             async (provider, model, call) => {
               if (provider.embed !== undefined) return provider.embed({ ...request, model }, call);
               const text = `Provider ${provider.name} has no embeddings.`;
-              throw new SkeinError('GENERATION_UNSUPPORTED', text);
+              throw new FieldError('model', text, 'GENERATION_UNSUPPORTED');
             },
           );
           const receipt: Receipt = {

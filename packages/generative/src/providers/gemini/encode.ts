@@ -5,7 +5,6 @@
  * them: `extra_body.google` of a request, `extra_content.google` of a call or a part. None of them
  * takes the place of a field that the contract has a word for.
  */
-import { SkeinError } from '@skein/api/errors';
 import { FieldError } from '../../field-error.ts';
 import type {
   GenerateRequest,
@@ -148,9 +147,10 @@ function imageTypeOf(url: string): string {
   const type = IMAGE_TYPES[/\.(\w+)$/.exec(pathname)?.[1]?.toLowerCase() ?? ''];
   const isFilm = /(^|\.)(youtube(-nocookie)?\.com|youtu\.be)$/.test(hostname);
   if (type !== undefined && !isFilm) return type;
-  throw new SkeinError(
-    'GENERATION_UNSUPPORTED',
+  throw new FieldError(
+    'messages',
     'Gemini takes an image by its address only if that ends in .png, .jpg, .webp, .heic or .heif; send the image itself instead.',
+    'GENERATION_UNSUPPORTED',
   );
 }
 

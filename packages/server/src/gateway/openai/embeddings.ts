@@ -53,8 +53,9 @@ export function inputsAt(value: unknown, param: string): string[] {
   if (list.length === 0) throw wrong(param, 'a string or a list of strings', value);
   return list.map((text, index) => {
     if (typeof text === 'string') return textAt(text, `${param}[${index}]`);
-    const message = `"${param}" must be text: the tokens of another tokenizer mean nothing here.`;
-    throw new FieldError(param, message);
+    const at = `${param}[${index}]`;
+    const message = `"${at}" must be text: the tokens of another tokenizer mean nothing here.`;
+    throw new FieldError(at, message);
   });
 }
 

@@ -91,7 +91,8 @@ export function readResponse(body: Fields, earlier: readonly Message[]): Respons
       'GENERATION_UNSUPPORTED',
     );
   }
-  if (body['background'] === true) {
+  optional(body['store'], (value) => flagAt(value, 'store'));
+  if (optional(body['background'], (value) => flagAt(value, 'background')) === true) {
     throw new FieldError(
       'background',
       'Responses in the background are not offered.',

@@ -71,7 +71,7 @@ describe('the other endpoints', () => {
     const floats = await ask(port, { model: 'chat', input: 'abc' }, '/v1/embeddings');
     expect(floats.json).toMatchObject({ data: [{ embedding: [3, 0.5, -0.25] }] });
     const tokens = await ask(port, { model: 'chat', input: [[1, 2]] }, '/v1/embeddings');
-    expect(tokens.json).toMatchObject({ error: { param: 'input' } });
+    expect(tokens.json).toMatchObject({ error: { param: 'input[0]' } });
   });
 });
 
