@@ -5,8 +5,9 @@
  * it is not. So the leftovers of a killed node can be distinguished from the files of a running
  * one, without a lock.
  */
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
 
 /** Start time of a process in ticks since boot; undefined when there is no such process. */
 function startedAt(pid: number | 'self'): string | undefined {
@@ -36,4 +37,19 @@ export function ownedName(): string {
 export function ownerIsAlive(name: string): boolean {
   const owner = /^(\d+)-(\d+)(?:-|$)/.exec(name);
   return owner !== null && startedAt(Number(owner[1])) === owner[2];
+}
+
+/**
+ * A name of this boot and this process name space, of 32 hexadecimal digits: process ids are unique only
+ * within both. Containers on one machine have the same boot.
+ */
+export function thisMachine(): string {
+  const parts = [hostname()];
+  try {
+    parts.push(readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+    parts.push(readlinkSync('/proc/self/ns/pid'));
+  } catch {
+    // Not Linux: the name of the machine has to do.
+  }
+  return createHash('sha256').update(parts.join(' ')).digest('hex').slice(0, 32);
 }

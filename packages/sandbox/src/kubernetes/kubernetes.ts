@@ -15,6 +15,7 @@ import type {
   SandboxSession,
   SessionOptions,
 } from '../contract.ts';
+import { ownerIsAlive, thisMachine } from '../host/owner.ts';
 import { registeredName } from '../images.ts';
 import { refuseUnsupported } from '../command/limits.ts';
 import { remembered } from '../probe/remembered.ts';
@@ -26,7 +27,6 @@ import {
   findDead,
   LABEL,
   LEASE_MS,
-  thisMachine,
   type OwnedJob,
   type SeenCounts,
 } from './cluster/owner-labels.ts';
@@ -195,7 +195,10 @@ class KubernetesDriver implements SandboxDriver {
     const look = async (): Promise<void> => {
       const query = { labelSelector: `${LABEL}=true` };
       const { items } = await cluster.request<{ items: OwnedJob[] }>('GET', jobs, { query });
-      const found = findDead(items, seen, performance.now(), thisMachine());
+      const found = findDead(items, seen, performance.now(), {
+        machine: thisMachine(),
+        isAlive: ownerIsAlive,
+      });
       seen = found.seen;
       await Promise.all(found.dead.map((name) => removeJob(cluster, `${jobs}/${name}`)));
     };

@@ -6,10 +6,7 @@
  * sees the same count twice, long enough apart by its own clock, takes it for dead. No two clocks
  * are compared.
  */
-import { createHash } from 'node:crypto';
-import { readFileSync, readlinkSync } from 'node:fs';
-import { hostname } from 'node:os';
-import { ownerIsAlive, thisOwner } from '../../host/owner.ts';
+import { thisMachine, thisOwner } from '../../host/owner.ts';
 
 export const LABEL = 'skein.dev/sandbox';
 const OWNER = 'skein.dev/owner';
@@ -21,7 +18,7 @@ export const RENEW_MS = 15_000;
 export const LEASE_MS = 60_000;
 
 export function ownerLabels(): Record<string, string> {
-  return { [LABEL]: 'true', [OWNER]: thisOwner(), [MACHINE]: machine() };
+  return { [LABEL]: 'true', [OWNER]: thisOwner(), [MACHINE]: thisMachine() };
 }
 
 /** The parts of a Job that this reads. */
@@ -60,20 +57,4 @@ export function findDead(
     else next.set(uid, { count, at });
   }
   return { dead, seen: next };
-}
-
-export function thisMachine(): Parameters<typeof findDead>[3] {
-  return { machine: machine(), isAlive: ownerIsAlive };
-}
-
-/** A name of this boot and this process name space: process ids are unique only within both. */
-function machine(): string {
-  const parts = [hostname()];
-  try {
-    parts.push(readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
-    parts.push(readlinkSync('/proc/self/ns/pid'));
-  } catch {
-    // Not Linux: the name of the machine has to do.
-  }
-  return createHash('sha256').update(parts.join(' ')).digest('hex').slice(0, 32);
 }
