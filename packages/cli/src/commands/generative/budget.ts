@@ -65,7 +65,7 @@ export const budgetLs = defineCommand({
   },
   render: (budgets, style) =>
     budgets.length === 0
-      ? 'No budget is set. Begin with: skein budget put all --usd 5'
+      ? style.commands('No budget is set. Begin with: skein budget put all --usd 5')
       : renderBudgets(budgets, style),
 });
 

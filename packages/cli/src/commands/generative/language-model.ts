@@ -158,7 +158,9 @@ export const modelLs = defineCommand({
   },
   render({ settings, models: standing, use, budgets, rollouts }, style) {
     if (settings.models.length === 0) {
-      return 'No language model is declared. Begin with: skein model put NAME --route PROVIDER=MODEL';
+      return style.commands(
+        'No language model is declared. Begin with: skein model put NAME --route PROVIDER=MODEL',
+      );
     }
     const usedOf = (name: string, from: string) =>
       use.find(({ model, provider }) => model === name && provider === from);

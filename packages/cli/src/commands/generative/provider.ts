@@ -88,7 +88,9 @@ export const providerLs = defineCommand({
   },
   render({ settings, models, problem }, style) {
     if (settings.providers.length === 0) {
-      return 'No provider is declared. Begin with: skein provider put NAME --kind gemini --key-env NAME';
+      return style.commands(
+        'No provider is declared. Begin with: skein provider put NAME --kind gemini --key-env NAME',
+      );
     }
     const routes = models.flatMap((model) => model.routes);
     const table = renderTable(

@@ -79,7 +79,9 @@ export const redactionLs = defineCommand({
   },
   render(redactions, style) {
     if (redactions.length === 0) {
-      return 'Nothing is redacted. Begin with: skein redaction put email --kind email';
+      return style.commands(
+        'Nothing is redacted. Begin with: skein redaction put email --kind email',
+      );
     }
     return renderTable(
       redactions,
