@@ -47,4 +47,11 @@ describe('within', () => {
     });
     await expect(late).rejects.toThrow('too late');
   });
+
+  it('takes a time that is over already without a warning of Node', async () => {
+    const warned = vi.spyOn(process, 'emitWarning');
+    expect(await within(never, -5, () => 'late')).toBe('late');
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
+  });
 });

@@ -30,7 +30,7 @@ export function untilAborted(signal: AbortSignal): Promise<undefined> {
 
 /**
  * Settles as the promise does; when it takes longer than `ms`, as `late` returns or throws.
- * @param ms milliseconds.
+ * @param ms milliseconds; a time that is over already counts as 0.
  */
 export async function within<T, Late>(
   promise: Promise<T>,
@@ -39,7 +39,7 @@ export async function within<T, Late>(
 ): Promise<T | Late> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
+    timer = setTimeout(resolve, Math.max(0, ms));
   });
   try {
     return await Promise.race([promise, over.then(late)]);
