@@ -30,13 +30,15 @@ export async function embedDeployed(
   const { model, inputs, dimensions } = request;
   const { most, expected } = inputTokens({ model, inputs });
   if (embed === undefined) return undefined;
-  // Asked before it is sent; a request that is cancelled at once costs nothing.
   const reservation = await ledger.reserve(payerOf(caller), { nanoDollars: 0, tokens: most });
   let usage: Usage = NOTHING;
   try {
-    const answer = embed(model, inputs, caller);
+    // Only asked whether there is such a model: cancelled at once, nothing runs.
+    const isRefused = dimensions !== undefined;
+    const signal = isRefused ? AbortSignal.abort() : caller.signal;
+    const answer = embed(model, inputs, { ...caller, signal });
     if (answer === undefined) return undefined;
-    if (dimensions !== undefined) {
+    if (isRefused) {
       answer.catch(() => {});
       throw new FieldError('dimensions', `The vectors of "${model}" have one length.`);
     }
