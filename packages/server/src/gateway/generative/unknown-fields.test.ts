@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { GenerativeSettings } from '@skein/api';
 import { openGateway } from '@skein/generative';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { post, send } from '../testing/http-face.ts';
 import { startLanguageFaces } from './testing/scripted-gateway.ts';
 
@@ -121,7 +121,11 @@ test('of an answer of OpenAI’s form: pieces are joined, and each field is wher
           refusal: 'I cannot.',
           reasoning_details: [{ index: 0, type: 'r', text: 'once' }],
           tool_calls: [
-            { id: 'a', function: { name: 'f', arguments: '{}', strict_: 1 }, ...signed('call') },
+            {
+              id: 'a--signed-call',
+              function: { name: 'f', arguments: '{}', strict_: 1 },
+              ...signed('call'),
+            },
           ],
           ...signed('text'),
         },
@@ -156,7 +160,11 @@ test('a refusal is a part of a response, and text for Gemini’s clients', async
   const request = { model: 'openai', input: 'Hi' };
   const content = [{ type: 'refusal', refusal: 'I cannot.' }];
   const { json } = await ask('/v1/responses', request);
-  expect(json['output']).toMatchObject([{ type: 'message', content, ...signed('text') }]);
+  const reasoning = { type: 'reasoning', summary: [] };
+  expect(json['output']).toMatchObject([
+    reasoning,
+    { type: 'message', content, ...signed('text') },
+  ]);
   const events = eventsOf((await ask('/v1/responses', { ...request, stream: true })).text);
   expect(events.map(({ type }) => type)).toEqual([
     'response.created',
@@ -164,13 +172,16 @@ test('a refusal is a part of a response, and text for Gemini’s clients', async
     'response.output_item.added',
     'response.content_part.added',
     'response.refusal.delta',
+    // The signature came with the second piece.
+    'response.output_item.added',
     'response.refusal.delta',
     'response.refusal.done',
     'response.content_part.done',
     'response.output_item.done',
+    'response.output_item.done',
     'response.completed',
   ]);
-  expect(events.at(-1)).toMatchObject({ response: { output: [{ content }] } });
+  expect(events.at(-1)).toMatchObject({ response: { output: [{ content }, reasoning] } });
   const contents = [{ parts: [{ text: 'Hi' }] }];
   const gemini = await ask('/v1beta/models/openai:generateContent', { contents });
   expect(gemini.json).toMatchObject({
@@ -380,4 +391,88 @@ test('of the thoughts of Gemini: their signatures come back to them, through bot
   joined['extra_content'] = { google };
   await ask(CHAT, { model: 'gemini', messages: [...hello, joined, ...hello] });
   expect(bodies.at(-1)!['contents']).toEqual([asked, { role: 'model', parts }, asked]);
+});
+
+describe('of Gemini, through responses', () => {
+  const RESPONSES = '/v1/responses';
+  const asked = { role: 'user', parts: [{ text: 'Hi' }] };
+  const thoughts = [
+    { text: 'How many? ', thought: true, thoughtSignature: 'one' },
+    { text: 'Two.', thought: true, thoughtSignature: 'two' },
+  ];
+  const said = { text: 'I look.', thoughtSignature: 'text' };
+  const called = (id: string) => ({
+    functionCall: { id, name: 'look', args: { at: id } },
+    thoughtSignature: `of ${id}`,
+  });
+  const looked = (id: string) => ({ type: 'function_call_output', call_id: id, output: '{"n":1}' });
+  const result = (id: string) => ({
+    functionResponse: { id, name: 'look', response: { n: 1 } },
+  });
+  /** What clients keep of an item that know OpenAI's fields alone. */
+  const KNOWN: Readonly<Record<string, readonly string[]>> = {
+    reasoning: ['type', 'id', 'summary', 'encrypted_content'],
+    message: ['type', 'id', 'role', 'content', 'status'],
+    function_call: ['type', 'id', 'call_id', 'name', 'arguments', 'status'],
+  };
+  const known = (item: Fields): Fields =>
+    Object.fromEntries(KNOWN[item['type'] as string]!.map((name) => [name, item[name]]));
+
+  test.for([
+    ['thoughts, a text and calls', [...thoughts, said, called('a'), called('b')]],
+    ['a call alone', [called('a')]],
+    ['thoughts and a call', [...thoughts, called('a')]],
+    ['a text and a call', [{ text: 'I look.' }, called('a')]],
+  ] as const)('the signatures of %s come back', async ([, parts]) => {
+    const { ask, bodies } = await startUpstream([
+      { candidates: [{ content: { parts: parts.slice(0, 1) } }] },
+      { candidates: [{ content: { parts: parts.slice(1) }, finishReason: 'STOP' }] },
+    ]);
+    const whole = (await ask(RESPONSES, { model: 'gemini', input: 'Hi' })).json;
+    const { text } = await ask(RESPONSES, { model: 'gemini', input: 'Hi', stream: true });
+    const { response } = eventsOf(text).at(-1) as { response: Fields };
+    const done = eventsOf(text).filter(({ type }) => type === 'response.output_item.done');
+    const ids = parts.flatMap((part) => ('functionCall' in part ? [part.functionCall.id] : []));
+    for (const output of [whole['output'], response['output'], done.map(({ item }) => item)]) {
+      for (const kept of [output as Fields[], (output as Fields[]).map(known)]) {
+        const input = [{ role: 'user', content: 'Hi' }, ...kept, ...ids.map(looked)];
+        await ask(RESPONSES, { model: 'gemini', input });
+        expect(bodies.at(-1)!['contents']).toEqual([
+          asked,
+          { role: 'model', parts },
+          { role: 'user', parts: ids.map(result) },
+        ]);
+      }
+    }
+  });
+
+  test('content of another server, and any that is broken, says nothing', async () => {
+    const { ask, bodies } = await startUpstream([
+      { candidates: [{ content: { parts: [{ text: 'Hi' }] }, finishReason: 'STOP' }] },
+    ]);
+    const broken = [
+      'null',
+      '[]',
+      '{"thoughts":7,"text":7,"calls":{"a":1}}',
+      '{"calls":[[],[7,7],7]}',
+    ];
+    for (const encrypted_content of [
+      'gAAAAB',
+      'skein:',
+      'skein:%',
+      7,
+      null,
+      ...broken.map((text) => `skein:${Buffer.from(text).toString('base64url')}`),
+    ]) {
+      const reasoning = { type: 'reasoning', summary: [], encrypted_content };
+      const call = { type: 'function_call', call_id: 'a', name: 'look', arguments: '{}' };
+      const input = [{ role: 'user', content: 'Hi' }, reasoning, call, looked('a'), reasoning];
+      await ask(RESPONSES, { model: 'gemini', input });
+      expect(bodies.at(-1)!['contents']).toEqual([
+        asked,
+        { role: 'model', parts: [{ functionCall: { id: 'a', name: 'look', args: {} } }] },
+        { role: 'user', parts: [result('a')] },
+      ]);
+    }
+  });
 });

@@ -6,6 +6,7 @@
  * choices, and `[DONE]` only after a whole answer.
  */
 import type { Extra, GenerateEvent, Receipt, TokenLogprob, Usage } from '@skein/generative';
+import { signedId } from './call-id.ts';
 import {
   addTo,
   type Choice,
@@ -57,7 +58,7 @@ function messageOf(choice: Choice): unknown {
 }
 
 const callOf = ({ id, name, arguments: text, extra }: CollectedCall): unknown => ({
-  id,
+  id: signedId(id, extra),
   type: 'function',
   ...extra,
   function: { ...(extra?.['function'] as Extra | undefined), name, arguments: text },
@@ -144,7 +145,7 @@ export function chatChunks(head: AnswerHead, includeUsage: boolean): ChunkWriter
           known === undefined
             ? {
                 index,
-                id: callId,
+                id: signedId(callId, event.extra),
                 type: 'function',
                 function: { name, arguments: event.arguments },
               }

@@ -87,7 +87,7 @@ describe('chat completions', () => {
               tool_calls: [
                 {
                   index: 0,
-                  id: 'a',
+                  id: 'a--signed-c2ln',
                   type: 'function',
                   function: { name: 'weather' },
                   ...signature,
@@ -121,7 +121,11 @@ describe('chat completions', () => {
           message: {
             content: null,
             tool_calls: [
-              { id: 'a', function: { name: 'weather', arguments: '{"city":"Ulm"}' }, ...signature },
+              {
+                id: 'a--signed-c2ln',
+                function: { name: 'weather', arguments: '{"city":"Ulm"}' },
+                ...signature,
+              },
               { id: 'b', function: { name: 'time', arguments: '{"zone":1}' } },
             ],
           },

@@ -12,6 +12,7 @@ import {
   type ToolCall,
   type ToolChoice,
 } from '@skein/generative';
+import { readId } from './call-id.ts';
 import { schemaAt } from '../generative/schema.ts';
 import {
   type Fields,
@@ -69,7 +70,7 @@ function messageAt(value: unknown, param: string): Message {
     role: role === 'developer' ? 'system' : role,
     content: optional(fields['content'], (content) => partsAt(content, `${param}.content`)) ?? [],
     toolCalls,
-    toolCallId: optional(fields['tool_call_id'], (id) => textAt(id, `${param}.tool_call_id`)),
+    toolCallId: optional(fields['tool_call_id'], (id) => readId(id, `${param}.tool_call_id`).id),
     name: optional(fields['name'], (name) => textAt(name, `${param}.name`, MAX_NAME)),
     reasoning: optional(fields['reasoning_content'], (text) =>
       textAt(text, `${param}.reasoning_content`),
@@ -128,11 +129,12 @@ export function imageAt(value: unknown, param: string): string {
 function callAt(value: unknown, param: string): ToolCall {
   const fields = objectAt(value, param);
   const called = objectAt(fields['function'], `${param}.function`);
+  const more = within('function', others(called, CALLED_FIELDS));
+  const own = joined(others(fields, CALL_FIELDS), more);
   return {
-    id: textAt(fields['id'], `${param}.id`, MAX_NAME),
+    ...readId(fields['id'], `${param}.id`, own),
     name: textAt(called['name'], `${param}.function.name`, MAX_NAME),
     arguments: textAt(called['arguments'], `${param}.function.arguments`),
-    extra: joined(others(fields, CALL_FIELDS), within('function', others(called, CALLED_FIELDS))),
   };
 }
 

@@ -5,10 +5,10 @@ import { addTo, newChoice } from '../generative/collect.ts';
 import type { Fields } from '../generative/fields.ts';
 import { logprobOf } from './chat-answer.ts';
 import { errorOf } from './errors.ts';
+import { hasSignature, reasoningItem, summaryPart } from './reasoning-item.ts';
 import {
   callItem,
   messageItem,
-  reasoningItem,
   refusalOf,
   refusalPart,
   responseOf,
@@ -89,17 +89,60 @@ export function responseEvents(id: string, head: Fields) {
       });
       return [done, callItem(id, key, call, status)];
     }
+    const item = reasoningItem(id, choice);
+    const { reasoning: text } = choice;
+    if (text === '') return ['', item];
     const place = { item_id: `rs_${id}`, output_index, summary_index: 0 };
-    const done = event('response.reasoning_summary_text.done', {
-      ...place,
-      text: choice.reasoning,
-    });
-    return [done, reasoningItem(id, choice.reasoning)];
+    const done = event('response.reasoning_summary_text.done', { ...place, text });
+    const part = summaryPart(text);
+    return [done + event('response.reasoning_summary_part.done', { ...place, part }), item];
+  }
+
+  const openReasoning = () => opened('reasoning', () => reasoningItem(id));
+
+  function thought(delta: string): string {
+    const [output_index, opening] = openReasoning();
+    if (delta === '') return opening;
+    const place = { item_id: `rs_${id}`, output_index, summary_index: 0 };
+    const isFirst = choice.reasoning.length === delta.length;
+    const part = summaryPart('');
+    const added = isFirst ? event('response.reasoning_summary_part.added', { ...place, part }) : '';
+    return opening + added + event('response.reasoning_summary_text.delta', { ...place, delta });
   }
 
   function said(delta: string, logprobs: readonly unknown[]): string {
     const [place, text] = openPart('text');
     return text + event('response.output_text.delta', { ...place, delta, logprobs });
+  }
+
+  function written(given: GenerateEvent): string {
+    switch (given.type) {
+      // Providers send log probabilities before or after their text.
+      case 'logprobs':
+        return said('', given.tokens.map(logprobOf));
+      case 'text': {
+        const text = given.text === '' ? '' : said(given.text, []);
+        const delta = refusalOf(given.extra);
+        if (delta === '') return text;
+        const [place, opening] = openPart('refusal');
+        return text + opening + event('response.refusal.delta', { ...place, delta });
+      }
+      case 'reasoning':
+        return thought(given.text);
+      case 'tool-call': {
+        const { index } = given;
+        const call = choice.toolCalls[index]!;
+        const [output_index, text] = opened(index, () => callItem(id, index, call, 'in_progress'));
+        const place = { item_id: `fc_${id}_${index}`, output_index };
+        if (given.arguments === '') return text;
+        return (
+          text +
+          event('response.function_call_arguments.delta', { ...place, delta: given.arguments })
+        );
+      }
+      default:
+        return '';
+    }
   }
 
   return {
@@ -111,40 +154,8 @@ export function responseEvents(id: string, head: Fields) {
       if (given.type === 'usage') usage = given.usage;
       if (given.type === 'usage' || given.type === 'start') return '';
       addTo(choice, given);
-      switch (given.type) {
-        // Providers send log probabilities before or after their text.
-        case 'logprobs':
-          return said('', given.tokens.map(logprobOf));
-        case 'text': {
-          const text = given.text === '' ? '' : said(given.text, []);
-          const delta = refusalOf(given.extra);
-          if (delta === '') return text;
-          const [place, opening] = openPart('refusal');
-          return text + opening + event('response.refusal.delta', { ...place, delta });
-        }
-        case 'reasoning': {
-          const [output_index, text] = opened('reasoning', () => reasoningItem(id, ''));
-          const place = { item_id: `rs_${id}`, output_index, summary_index: 0 };
-          return (
-            text + event('response.reasoning_summary_text.delta', { ...place, delta: given.text })
-          );
-        }
-        case 'tool-call': {
-          const { index } = given;
-          const call = choice.toolCalls[index]!;
-          const [output_index, text] = opened(index, () =>
-            callItem(id, index, call, 'in_progress'),
-          );
-          const place = { item_id: `fc_${id}_${index}`, output_index };
-          if (given.arguments === '') return text;
-          return (
-            text +
-            event('response.function_call_arguments.delta', { ...place, delta: given.arguments })
-          );
-        }
-        default:
-          return '';
-      }
+      const isSigned = 'extra' in given && hasSignature(given.extra);
+      return (isSigned ? openReasoning()[1] : '') + written(given);
     },
 
     /**
@@ -155,7 +166,7 @@ export function responseEvents(id: string, head: Fields) {
       if (choice.finish === undefined) {
         throw new SkeinError('UPSTREAM_CUT', 'The answer ended before it was whole.');
       }
-      const first = open.length === 0 ? openPart('text')[1] : '';
+      const first = open.every((key) => key === 'reasoning') ? openPart('text')[1] : '';
       const closed = open.map((key, index) => close(key, index));
       const output = closed.map(([, item]) => item);
       return {

@@ -3,6 +3,7 @@ import type { Extra, GenerateRequest, Receipt, Usage } from '@skein/generative';
 import type { Choice, CollectedCall } from '../generative/collect.ts';
 import type { Fields } from '../generative/fields.ts';
 import { logprobOf } from './chat-answer.ts';
+import { isReasoned, reasoningItem } from './reasoning-item.ts';
 
 export type Status = 'in_progress' | 'completed' | 'incomplete' | 'failed';
 
@@ -111,16 +112,10 @@ export const callItem = (
   ...call.extra,
 });
 
-export const reasoningItem = (id: string, text: string): Fields => ({
-  type: 'reasoning',
-  id: `rs_${id}`,
-  summary: text === '' ? [] : [{ type: 'summary_text', text }],
-});
-
 export function itemsOf(id: string, choice: Choice): Fields[] {
   const status = statusOf(choice) === 'completed' ? 'completed' : 'incomplete';
   const items: Fields[] = [];
-  if (choice.reasoning !== '') items.push(reasoningItem(id, choice.reasoning));
+  if (isReasoned(choice)) items.push(reasoningItem(id, choice));
   const refusal = refusalOf(choice.extra);
   const isSaid = choice.text !== '' || (choice.toolCalls.length === 0 && refusal === '');
   const content = [

@@ -29,6 +29,7 @@ import {
 } from '../generative/fields.ts';
 import { modelOf, samplingOf, schemaFormatAt } from './chat-request.ts';
 import { functionAt, imageAt, toolChoiceAt, uniquelyNamed } from './messages.ts';
+import { signaturesIn, withSignatures } from './reasoning-item.ts';
 
 const FIELDS = new Set([
   'model',
@@ -195,12 +196,31 @@ function inputAt(value: unknown, param: string): Message[] {
 
 export function messagesOf(items: readonly unknown[], param: string): Message[] {
   const messages: Message[] = [];
-  for (const [index, item] of items.entries()) add(messages, item, `${param}[${index}]`);
-  return messages;
+  const ofCalls = new Map<string, Extra>();
+  for (const [index, item] of items.entries()) add(messages, ofCalls, item, `${param}[${index}]`);
+  return messages
+    .filter((each) => each.role !== 'assistant' || each.content.length > 0 || each.toolCalls)
+    .map(({ toolCalls, ...rest }) => ({
+      ...rest,
+      ...(toolCalls && {
+        toolCalls: toolCalls.map((call) => ({
+          ...call,
+          extra: withSignatures(call.extra, ofCalls.get(call.id)),
+        })),
+      }),
+    }));
 }
 
-/** Calls of one turn become one message of the assistant, as chat templates expect them. */
-function add(messages: Message[], value: unknown, param: string): void {
+/**
+ * Calls of one turn become one message of the assistant, as chat templates expect them, with what
+ * its model thought where that has signatures.
+ */
+function add(
+  messages: Message[],
+  ofCalls: Map<string, Extra>,
+  value: unknown,
+  param: string,
+): void {
   const item = objectAt(value, param);
   switch (item['type'] ?? 'message') {
     case 'message': {
@@ -212,7 +232,15 @@ function add(messages: Message[], value: unknown, param: string): void {
       ]);
       const content = contentAt(item['content'], `${param}.content`);
       const extra = others(item, ITEM_FIELDS);
-      messages.push(message(role === 'developer' ? 'system' : role, content, extra));
+      const last = messages.at(-1);
+      const isThought = last?.role === 'assistant' && last.content.length === 0 && !last.toolCalls;
+      if (role === 'assistant' && isThought)
+        messages[messages.length - 1] = {
+          ...last,
+          content,
+          extra: withSignatures(extra, last.extra),
+        };
+      else messages.push(message(role === 'developer' ? 'system' : role, content, extra));
       return;
     }
     case 'function_call': {
@@ -243,13 +271,43 @@ function add(messages: Message[], value: unknown, param: string): void {
       });
       return;
     }
-    case 'reasoning':
-      // What a model thought is not sent back to it.
+    case 'reasoning': {
+      const signatures = signaturesIn(item['encrypted_content']);
+      // What a model thought is not sent back to it, unless it has asked for that.
+      if (signatures === undefined) return;
+      for (const [call, extra] of signatures.calls) ofCalls.set(call, extra);
+      const last = messages.at(-1);
+      const kept = {
+        reasoning: summaryAt(item['summary'], `${param}.summary`),
+        extra: signatures.message,
+      };
+      if (last?.role !== 'assistant') messages.push({ role: 'assistant', content: [], ...kept });
+      else if (last.reasoning === undefined)
+        messages[messages.length - 1] = {
+          ...last,
+          ...kept,
+          extra: withSignatures(last.extra, kept.extra),
+        };
       return;
+    }
+    case 'item_reference':
+      throw new FieldError(
+        param,
+        'This node finds no items by their id: send the items themselves, as clients do with "store": false.',
+        'GENERATION_UNSUPPORTED',
+      );
     default:
       throw wrong(`${param}.type`, 'a message, a function_call or its output', item['type']);
   }
 }
+
+/** The text of a summary: its parts follow each other. */
+const summaryAt = (value: unknown, param: string): string =>
+  listAt(value ?? [], param, MAX_PARTS)
+    .map((part, index) =>
+      textAt(objectAt(part, `${param}[${index}]`)['text'], `${param}[${index}].text`),
+    )
+    .join('');
 
 function contentAt(value: unknown, param: string): Part[] {
   if (typeof value === 'string') return [text(textAt(value, param))];

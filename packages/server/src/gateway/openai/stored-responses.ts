@@ -10,6 +10,7 @@ import type { KeptResponses } from '../../language/kept-responses.ts';
 import { requireMethod, unknownRoute } from '../face.ts';
 import { type Fields, oneOf, optional, textAt, wholeAt } from '../generative/fields.ts';
 import { decodeSegment } from '../path-segment.ts';
+import { summaryPart } from './reasoning-item.ts';
 import { messagesOf } from './responses-request.ts';
 import type { OpenAiTransport } from './routes.ts';
 
@@ -136,12 +137,13 @@ function inputItems(messages: readonly Message[], id: string): Fields[] {
   const add = (prefix: string, item: Fields): void => {
     items.push({ id: `${prefix}_${id}_in${items.length}`, status: 'completed', ...item });
   };
-  for (const { role, content, toolCalls = [], toolCallId } of messages) {
+  for (const { role, content, reasoning = '', toolCalls = [], toolCallId } of messages) {
     const parts = content.map((part) => partOf(part, role));
     if (role === 'tool') {
       add('fco', { type: 'function_call_output', call_id: toolCallId, output: parts });
       continue;
     }
+    if (reasoning !== '') add('rs', { type: 'reasoning', summary: [summaryPart(reasoning)] });
     if (parts.length > 0) add('msg', { type: 'message', role, content: parts });
     for (const { id: call_id, name, arguments: text, extra } of toolCalls) {
       add('fc', { type: 'function_call', call_id, name, arguments: text, ...extra });

@@ -1,0 +1,89 @@
+/**
+ * The reasoning item of a response. Its `encrypted_content`, which clients send back as it came, has
+ * the signatures that Gemini wants back: of its thoughts, its text and its calls. Messages and calls
+ * have theirs in `extra_content` too, which clients that know OpenAI's fields alone leave out.
+ */
+import { type Extra, googleContent, signedThoughts } from '@skein/generative';
+import type { Choice } from '../generative/collect.ts';
+import { joinedExtra } from '../generative/joined-extra.ts';
+import type { Fields } from '../generative/fields.ts';
+
+export interface Signatures {
+  /** Of the assistant's message: of its thoughts and its text. */
+  readonly message: Extra;
+  /** By the id of the call. */
+  readonly calls: ReadonlyMap<string, Extra>;
+}
+
+/** Tells this node's content from that of other servers. */
+const MARK = 'skein:';
+
+export const hasSignature = (extra: Extra | undefined): boolean =>
+  signatureOf(extra) !== undefined || signedThoughts(extra).length > 0;
+
+/** @param choice absent: the item as it opens. */
+export function reasoningItem(id: string, choice?: Choice): Fields {
+  const text = choice?.reasoning ?? '';
+  const kept = choice === undefined ? undefined : encrypted(choice);
+  return {
+    type: 'reasoning',
+    id: `rs_${id}`,
+    summary: text === '' ? [] : [summaryPart(text)],
+    ...(kept === undefined ? {} : { encrypted_content: kept }),
+  };
+}
+
+export const summaryPart = (text: string): Fields => ({ type: 'summary_text', text });
+
+export const isReasoned = ({ reasoning, extra, toolCalls }: Choice): boolean =>
+  reasoning !== '' || [extra, ...toolCalls.map((call) => call.extra)].some(hasSignature);
+
+function encrypted({ extra, toolCalls }: Choice): string | undefined {
+  const thoughts = signedThoughts(extra);
+  const text = signatureOf(extra);
+  const calls = toolCalls.flatMap((call) => {
+    const signature = signatureOf(call.extra);
+    return signature === undefined ? [] : [[call.id, signature]];
+  });
+  if (thoughts.length + calls.length === 0 && text === undefined) return undefined;
+  return MARK + Buffer.from(JSON.stringify({ thoughts, text, calls })).toString('base64url');
+}
+
+/** @returns undefined for the content of another server, which says nothing here. */
+export function signaturesIn(content: unknown): Signatures | undefined {
+  if (typeof content !== 'string' || !content.startsWith(MARK)) return undefined;
+  const { thoughts, text, calls } = parsed(content.slice(MARK.length));
+  return {
+    message: ofGoogle({
+      thoughts,
+      ...(typeof text === 'string' ? { thought_signature: text } : {}),
+    }),
+    calls: new Map(
+      (Array.isArray(calls) ? (calls as unknown[]) : [])
+        .filter((each): each is [string, string] => Array.isArray(each))
+        .map(([call, thought_signature]) => [call, ofGoogle({ thought_signature })]),
+    ),
+  };
+}
+
+/** What a client has kept in its own place counts. */
+export const withSignatures = (
+  own: Extra | undefined,
+  kept: Extra | undefined,
+): Extra | undefined => joinedExtra(kept, own);
+
+function parsed(text: string): Fields {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
+    return typeof value === 'object' && value !== null ? (value as Fields) : {};
+  } catch {
+    return {};
+  }
+}
+
+function signatureOf(extra: Extra | undefined): string | undefined {
+  const signature = googleContent(extra)['thought_signature'];
+  return typeof signature === 'string' ? signature : undefined;
+}
+
+const ofGoogle = (google: Fields): Extra => ({ extra_content: { google } });
