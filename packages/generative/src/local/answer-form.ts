@@ -9,6 +9,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { GenerateEvent, GenerateRequest } from '../contract.ts';
+import { about } from '../field-error.ts';
 import { grammarOfSchema } from './grammar/json-schema.ts';
 import { ANY_OBJECT, oneOf, type Sequence } from './grammar/json-text.ts';
 import {
@@ -28,21 +29,26 @@ export interface AnswerForm {
   ): (text: string, end: 'stop' | 'length' | undefined) => Iterable<GenerateEvent>;
 }
 
-/** @throws SkeinError GENERATION_UNSUPPORTED when the schema has a part that cannot be kept. */
+/** @throws FieldError GENERATION_UNSUPPORTED when the schema has a part that cannot be kept. */
 export function answerOf(request: GenerateRequest): AnswerForm {
   const { tools = [], toolChoice = 'auto', format } = request;
   if (tools.length > 0 && toolChoice !== 'none' && toolChoice !== 'auto') {
-    return { grammar: grammarOfCall(tools, toolChoice), read: readForcedCall };
+    const grammar = about('tools', () => grammarOfCall(tools, toolChoice));
+    return { grammar, read: readForcedCall };
   }
   const mayCall = tools.length > 0 && toolChoice === 'auto';
   const read = mayCall ? readMarkedCalls : readText;
   if (format === undefined || format.type === 'text') {
     const isStrict = mayCall && tools.some(({ strict }) => strict === true);
-    return { grammar: isStrict ? grammarOfTextWithCalls(tools) : undefined, read };
+    const grammar = isStrict ? about('tools', () => grammarOfTextWithCalls(tools)) : undefined;
+    return { grammar, read };
   }
-  const json = format.type === 'json' ? ANY_OBJECT : grammarOfSchema(format.schema);
+  const json =
+    format.type === 'json'
+      ? ANY_OBJECT
+      : about('response_format', () => grammarOfSchema(format.schema));
   if (!mayCall) return { grammar: json, read };
-  return { grammar: oneOf([json, grammarOfMarkedCalls(request)]), read };
+  return { grammar: oneOf([json, about('tools', () => grammarOfMarkedCalls(request))]), read };
 }
 
 type Reader = ReturnType<AnswerForm['read']>;

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { SkeinError } from '@skein/api';
 import { startProcess, WorkerLost, type CallWorker } from '@skein/calls';
 import type { Provider } from '../contract.ts';
+import { FIELD_ERROR } from '../field-error.ts';
 import { callsOf } from '../providers/one-call.ts';
 import { refuseUnkept, type Support } from '../providers/unkept-fields.ts';
 import type { EngineState } from './engine/engine.ts';
@@ -64,7 +65,7 @@ export async function openLocalProvider(options: LocalProviderOptions): Promise<
   async function start(): Promise<Opened> {
     const worker = startProcess<ModelCalls>(ENTRY, {
       name: `skein-model-${name}`,
-      errors: [SkeinError],
+      errors: [FIELD_ERROR, SkeinError],
       native: true,
     });
     try {

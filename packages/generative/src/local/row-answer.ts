@@ -1,7 +1,7 @@
 /** An answer from its rows, one for each choice, whichever engine runs them. */
 import { randomInt } from 'node:crypto';
-import { SkeinError } from '@skein/api';
 import type { GenerateEvent, GenerateRequest, Sampling, TokenLogprob } from '../contract.ts';
+import { about, FieldError } from '../field-error.ts';
 import type { AnswerForm } from './answer-form.ts';
 import type { RowEvent, RowRequest, TokenScore } from './engine/row.ts';
 import type { ScoredToken } from './engine/sampler.ts';
@@ -28,7 +28,7 @@ export interface RowModel {
 
 /**
  * @param generate starts a row.
- * @throws SkeinError UPSTREAM_REJECTED for an empty prompt, GENERATION_UNSUPPORTED, CONTEXT_TOO_LONG.
+ * @throws FieldError UPSTREAM_REJECTED for an empty prompt, GENERATION_UNSUPPORTED, CONTEXT_TOO_LONG.
  */
 export async function* answerOfRows(
   model: RowModel,
@@ -36,11 +36,12 @@ export async function* answerOfRows(
   form: AnswerForm,
   generate: (row: RowRequest) => AsyncGenerator<RowEvent, void>,
 ): AsyncGenerator<GenerateEvent, void> {
-  const prompt = model.promptOf(request);
+  const prompt = about(promptField(request), () => model.promptOf(request));
   if (prompt.length === 0) {
-    throw new SkeinError(
-      'UPSTREAM_REJECTED',
+    throw new FieldError(
+      promptField(request),
       'The prompt is empty, and the model has no token that begins a text.',
+      'UPSTREAM_REJECTED',
     );
   }
   const rows = Array.from({ length: request.choices ?? 1 }, (_, choice) =>
@@ -91,9 +92,10 @@ function rowOf(
   const begun = request.continuation?.tokens?.ids ?? [];
   const { maxTokens = Math.max(1, DEFAULT_MAX_TOKENS - begun.length) } = request;
   if (stop.length > MAX_STOPS || stop.some(({ length }) => length > MAX_STOP_LENGTH)) {
-    throw new SkeinError(
-      'GENERATION_UNSUPPORTED',
+    throw new FieldError(
+      'stop',
       `A request has up to ${MAX_STOPS} stop strings of ${MAX_STOP_LENGTH} characters.`,
+      'GENERATION_UNSUPPORTED',
     );
   }
   const seed = sampling.seed ?? randomInt(2 ** 32);
@@ -103,7 +105,7 @@ function rowOf(
     maxTokens,
     stop,
     logprobs,
-    mask: grammar && maskOf(grammar, trie(), ends),
+    mask: grammar && about(formField(request), () => maskOf(grammar, trie(), ends)),
     sampling: {
       temperature: sampling.temperature ?? defaults.temperature ?? 1,
       topK: sampling.topK ?? defaults.topK,
@@ -116,6 +118,12 @@ function rowOf(
     },
   };
 }
+
+const promptField = ({ prompt }: GenerateRequest): string =>
+  prompt === undefined ? 'messages' : 'prompt';
+
+const formField = ({ format }: GenerateRequest): string =>
+  format === undefined || format.type === 'text' ? 'tools' : 'response_format';
 
 function logprobOf(vocabulary: TokenTable, { top, ...score }: TokenScore): TokenLogprob {
   return { ...named(vocabulary, score), top: top.map((each) => named(vocabulary, each)) };

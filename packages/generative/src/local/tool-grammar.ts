@@ -1,6 +1,6 @@
 /** Calls of tools as texts that satisfy the schemas of their parameters. */
-import { SkeinError } from '@skein/api';
 import type { GenerateRequest, Tool } from '../contract.ts';
+import { FieldError } from '../field-error.ts';
 import { MAX_TOOL_CALLS } from '../limits.ts';
 import { grammarOfSchema, schemaBudget } from './grammar/json-schema.ts';
 import type { GrammarSymbol } from './grammar/automaton.ts';
@@ -25,9 +25,10 @@ export function grammarOfCall(
 ): Sequence {
   const among = wanted === 'required' ? tools : tools.filter(({ name }) => name === wanted.name);
   if (among.length === 0) {
-    throw new SkeinError(
-      'GENERATION_UNSUPPORTED',
+    throw new FieldError(
+      'tool_choice',
       'The tool that the request requires is not among its tools.',
+      'GENERATION_UNSUPPORTED',
     );
   }
   const budget = schemaBudget();

@@ -177,3 +177,66 @@ test('errors by their class: keys, rates, budgets, models, prompts', async () =>
   const answers = await Promise.all([1, 2, 3].map(() => hello(clientOf(brisk.secret, 5))));
   expect(answers).toHaveLength(3);
 });
+
+test('errors name the field that they are about, in the words of each endpoint', async () => {
+  const { chat, responses, completions } = clientOf(token);
+  const long = 'word '.repeat(3000);
+  // Long for the engine, not for the gateway's estimate.
+  const full = 'a b '.repeat(400);
+  const user = (content: string) => [{ role: 'user' as const, content }];
+  const image = [{ type: 'image_url' as const, image_url: { url: 'https://localhost/a.png' } }];
+  // A grammar has no such part.
+  const schema = { type: 'object', not: { type: 'string' } };
+  const format = { type: 'json_schema' as const, name: 'x', schema };
+  const tools = [{ type: 'function' as const, function: { name: 'f', parameters: schema } }];
+  const json = { type: 'json_schema' as const, json_schema: { name: 'x', schema } };
+  const gemini = async (body: object) => {
+    const answer = await fetch(`${node.url}/v1beta/models/${model}:generateContent`, {
+      method: 'POST',
+      headers: { 'x-goog-api-key': token, 'content-type': 'application/json' },
+      body: JSON.stringify({ contents: [{ parts: [{ text: 'Hi' }] }], ...body }),
+    });
+    const { error } = (await answer.json()) as {
+      error: { details: { fieldViolations?: { field: string }[] }[] };
+    };
+    const [field] = error.details.flatMap(({ fieldViolations = [] }) => fieldViolations);
+    throw Object.assign(new Error('refused'), { param: field?.field });
+  };
+  for (const [param, ask] of [
+    ['messages', () => chat.completions.create({ ...asked, messages: user(long) })],
+    ['messages', () => chat.completions.create({ ...asked, messages: user(full) })],
+    [
+      'messages',
+      () => chat.completions.create({ ...asked, messages: [{ role: 'user', content: image }] }),
+    ],
+    ['response_format', () => chat.completions.create({ ...asked, response_format: json })],
+    ['tools', () => chat.completions.create({ ...asked, tools, tool_choice: 'required' })],
+    [
+      'tool_choice',
+      () =>
+        chat.completions.create({
+          ...asked,
+          tools,
+          tool_choice: { type: 'function', function: { name: 'g' } },
+        }),
+    ],
+    ['input', () => responses.create({ model, input: long })],
+    ['input', () => responses.create({ model, input: full })],
+    ['text.format', () => responses.create({ model, input: 'Hi', text: { format } })],
+    ['prompt', () => completions.create({ model, prompt: long })],
+    [
+      'contents',
+      () =>
+        gemini({ contents: [{ parts: [{ fileData: { fileUri: 'https://localhost/a.png' } }] }] }),
+    ],
+    [
+      'generationConfig.responseSchema',
+      () =>
+        gemini({
+          generationConfig: { responseMimeType: 'application/json', responseJsonSchema: schema },
+        }),
+    ],
+  ] as const) {
+    await expect(ask(), ask.toString()).rejects.toMatchObject({ param });
+  }
+});

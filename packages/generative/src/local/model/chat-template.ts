@@ -2,6 +2,7 @@
 import { Template } from '@huggingface/jinja';
 import { SkeinError } from '@skein/api';
 import type { GenerateRequest, Message, Part, Tool } from '../../contract.ts';
+import { FieldError } from '../../field-error.ts';
 import { asText } from '../../wire/json.ts';
 import { invalid } from './invalid.ts';
 
@@ -26,9 +27,10 @@ export class ChatTemplate {
   render({ messages, tools = [], toolChoice = 'auto' }: GenerateRequest): string {
     // The grammar of a required call has the tools, and a request that forbids them needs none.
     if (tools.length > 0 && toolChoice === 'auto' && !this.#takesTools) {
-      throw new SkeinError(
-        'GENERATION_UNSUPPORTED',
+      throw new FieldError(
+        'tools',
         'The chat template of the model has no place for tools.',
+        'GENERATION_UNSUPPORTED',
       );
     }
     const plain = messages.map(messageOf);

@@ -23,6 +23,14 @@ const TYPE = 'type.googleapis.com/google.rpc.';
 /** Where OpenAI's form has the fields of Google: this face has them without it. */
 const GOOGLE = 'extra_body.google.';
 
+/** The gateway and its providers name fields as chat completions do. */
+const FIELDS: Readonly<Record<string, string>> = {
+  messages: 'contents',
+  response_format: 'generationConfig.responseSchema',
+  max_tokens: 'generationConfig.maxOutputTokens',
+  tool_choice: 'toolConfig',
+};
+
 export function errorOf(error: SkeinError): object {
   const { code, row, retryAfterMs } = error;
   const message = error.message.replaceAll(GOOGLE, '');
@@ -30,7 +38,9 @@ export function errorOf(error: SkeinError): object {
     { '@type': `${TYPE}ErrorInfo`, reason: code, domain: 'skein', metadata: { fix: row.fix } },
   ];
   if (error instanceof FieldError) {
-    const fieldViolations = [{ field: error.param.replace(GOOGLE, ''), description: message }];
+    const { param } = error;
+    const field = Object.hasOwn(FIELDS, param) ? FIELDS[param] : param.replace(GOOGLE, '');
+    const fieldViolations = [{ field, description: message }];
     details.push({ '@type': `${TYPE}BadRequest`, fieldViolations });
   }
   if (retryAfterMs !== undefined) {

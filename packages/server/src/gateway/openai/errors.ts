@@ -19,13 +19,26 @@ const CODES: Partial<Record<ErrorCode, string>> = {
   CONTENT_FILTERED: 'content_filter',
 };
 
-export function errorOf(error: SkeinError): object {
+/** The gateway and its providers name fields as chat completions do; other endpoints call them so. */
+const FIELDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  '/v1/responses': {
+    messages: 'input',
+    response_format: 'text.format',
+    max_tokens: 'max_output_tokens',
+    reasoning_effort: 'reasoning.effort',
+  },
+  '/v1/completions': { messages: 'prompt' },
+  '/v1/embeddings': { messages: 'input' },
+};
+
+/** @param path of the endpoint. */
+export function errorOf(error: SkeinError, path: string): object {
   const { message, code, row } = error;
   return {
     error: {
       message: `${message} ${row.fix}`,
       type: typeOf(row.http, code),
-      param: paramOf(error),
+      param: paramOf(error, path),
       code: CODES[code] ?? code.toLowerCase(),
       skein_code: code,
       fix: row.fix,
@@ -41,14 +54,23 @@ function typeOf(status: number, code: ErrorCode): string {
   return status < 500 ? 'invalid_request_error' : 'server_error';
 }
 
-function paramOf(error: SkeinError): string | null {
-  if (error instanceof FieldError) return error.param;
-  return error.code === 'MODEL_UNKNOWN' ? 'model' : (faultOf(error)?.param ?? null);
+function paramOf(error: SkeinError, path: string): string | null {
+  const { code } = error;
+  // What a face refuses itself has the client's words already.
+  if (error instanceof FieldError && code === 'REQUEST_INVALID') return error.param;
+  const param = error instanceof FieldError ? error.param : faultOf(error)?.param;
+  if (code === 'MODEL_UNKNOWN') return 'model';
+  const named = param ?? (code === 'CONTEXT_TOO_LONG' ? 'messages' : undefined);
+  if (named === undefined) return null;
+  const root = /^\w+/.exec(named)?.[0] ?? '';
+  const own = FIELDS[path] ?? {};
+  return Object.hasOwn(own, root) ? own[root]! : named;
 }
 
 /** @throws whatever writing throws. */
 export function sendOpenAiError(exchange: NodeExchange, error: SkeinError): void {
-  const body = JSON.stringify(errorOf(error));
+  const path = exchange.request.url?.split('?', 1)[0] ?? '';
+  const body = JSON.stringify(errorOf(error, path));
   if (exchange.response.headersSent) {
     breakStream(exchange, `data: ${body}\n\n`);
     return;

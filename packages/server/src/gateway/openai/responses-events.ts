@@ -178,7 +178,7 @@ export function responseEvents(id: string, head: Fields) {
     finish: (response: Fields): string => event(`response.${statusOf(choice)}`, { response }),
 
     fail(error: SkeinError): string {
-      const { error: shown } = errorOf(error) as { error: Fields };
+      const { error: shown } = errorOf(error, '/v1/responses') as { error: Fields };
       const { message, code, param } = shown;
       const response = { ...whole('failed', []), error: { code, message } };
       return event('error', { code, message, param }) + event('response.failed', { response });
