@@ -28,21 +28,16 @@ export async function embedDeployed(
   caller: Caller,
 ): Promise<(Embeddings & { readonly receipt: Receipt }) | undefined> {
   const { model, inputs, dimensions } = request;
+  const encode = embed?.(model);
+  if (encode === undefined) return undefined;
+  if (dimensions !== undefined) {
+    throw new FieldError('dimensions', `The vectors of "${model}" have one length.`);
+  }
   const { most, expected } = inputTokens({ model, inputs });
-  if (embed === undefined) return undefined;
   const reservation = await ledger.reserve(payerOf(caller), { nanoDollars: 0, tokens: most });
   let usage: Usage = NOTHING;
   try {
-    // Only asked whether there is such a model: cancelled at once, nothing runs.
-    const isRefused = dimensions !== undefined;
-    const signal = isRefused ? AbortSignal.abort() : caller.signal;
-    const answer = embed(model, inputs, { ...caller, signal });
-    if (answer === undefined) return undefined;
-    if (isRefused) {
-      answer.catch(() => {});
-      throw new FieldError('dimensions', `The vectors of "${model}" have one length.`);
-    }
-    const { vectors, usage: counted } = await answer;
+    const { vectors, usage: counted } = await encode(inputs, caller);
     usage =
       counted.inputTokens > 0 ? counted : { ...counted, inputTokens: expected, isEstimate: true };
     const receipt: Receipt = {

@@ -13,11 +13,10 @@ export type ProviderFactory = (
   secret: string | undefined,
 ) => Promise<Provider>;
 
+/** Finds a deployed text encoder: vectors of texts, one per text. Undefined: none has the name. */
 export type EmbedDeployed = (
   model: string,
-  texts: readonly string[],
-  caller: Caller,
-) => Promise<Embeddings> | undefined;
+) => ((texts: readonly string[], caller: Caller) => Promise<Embeddings>) | undefined;
 
 export interface Outcome {
   readonly caller: Pick<Caller, 'requestId' | 'tenant' | 'key' | 'payer'>;
@@ -45,10 +44,7 @@ export interface GatewayOptions {
   readonly rollouts?: RolloutTraffic | undefined;
   /** What is known of the routes of an earlier gateway over other settings. Default: nothing. */
   readonly memory?: RouteMemory | undefined;
-  /**
-   * Vectors by a deployed model, one per text. Undefined: no such model; a language model of the
-   * settings may have the name.
-   */
+  /** A language model of the settings may have the name too, and comes first. */
   readonly embed?: EmbedDeployed | undefined;
   /** What semantic caches have done. Default: kept by the gateway. */
   readonly semantic?: SemanticCache | undefined;

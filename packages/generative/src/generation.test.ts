@@ -61,7 +61,7 @@ describe.each(Object.entries<Kind>(KINDS))('an answer %s', (_, kind) => {
       {
         providers: [{ ...provider, generate }],
         observe: (outcome) => outcomes.push(outcome),
-        embed: async (__, texts) => ({
+        embed: () => async (texts) => ({
           vectors: texts.map(() => Float32Array.of(1)),
           usage: { inputTokens: 0, outputTokens: 0 },
         }),

@@ -178,7 +178,7 @@ describe('a canary', () => {
           ...(cache === 'semantic' ? { semanticCache } : {}),
         },
       ],
-      embed: async (_, texts) => ({
+      embed: () => async (texts) => ({
         vectors: texts.map(() => Float32Array.of(1)),
         usage: { inputTokens: 0, outputTokens: 0 },
       }),

@@ -134,4 +134,6 @@ it('counts the tokens of texts in usage, budgets and metrics, for the clients of
   await client.putBudget({ subject: 'all', period: 'month', tokens: 20 });
   const refused = openai.embeddings.create({ model: 'words', input: 'red '.repeat(30) });
   await expect(refused).rejects.toMatchObject({ status: 429, code: 'insufficient_quota' });
+  const unknown = openai.embeddings.create({ model: 'nope', input: 'red '.repeat(30) });
+  await expect(unknown).rejects.toMatchObject({ status: 404, code: 'model_not_found' });
 });

@@ -21,9 +21,13 @@ export function openLanguageModels(
 ): LanguageModels {
   const { weightOf } = callers;
   const traced = plane.tracedGateway;
-  const embed: EmbedDeployed = (model, texts, { requestId: id, tenant, signal }) => {
+  const embed: EmbedDeployed = (model) => {
     const encoder = encoderOf(plane.inference, model);
-    return encoder && encodeTexts(plane.inference, encoder, texts, { id, tenant, signal });
+    return (
+      encoder &&
+      ((texts, { requestId: id, tenant, signal }) =>
+        encodeTexts(plane.inference, encoder, texts, { id, tenant, signal }))
+    );
   };
   const { state } = storage;
   const models = createLanguageModels({ state, use, weightOf, embed, logger, traced });

@@ -71,7 +71,7 @@ async function open(
   policy: object,
   more: { readonly embed?: EmbedDeployed } & Omit<GenerativeSettingsInput, 'models'> = {},
 ): Promise<Opened> {
-  const { embed = async (_, texts) => vectorsOf(texts), ...settings } = more;
+  const { embed = () => async (texts) => vectorsOf(texts), ...settings } = more;
   const semantic = createSemanticCounts();
   const outcomes: Outcome[] = [];
   const price = { input: 1, output: 10 };
@@ -149,9 +149,9 @@ describe('a semantic cache', () => {
   it.each([
     ['fails', async () => Promise.reject(new Error('no'))],
     ['is never there', () => new Promise<never>(() => {})],
-  ])('lets the model answer when the embedding model %s', async (_, embed) => {
+  ])('lets the model answer when the embedding model %s', async (_, embedded) => {
     const { provider, told } = model(() => 'x');
-    const { gateway, counts } = await open(provider, {}, { embed });
+    const { gateway, counts } = await open(provider, {}, { embed: () => embedded });
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const asked = askOf(gateway, question('a'), callerOf());
@@ -165,11 +165,13 @@ describe('a semantic cache', () => {
   function held() {
     const signals: AbortSignal[] = [];
     const go = Promise.withResolvers<void>();
-    const embed: EmbedDeployed = async (_, texts, { signal }) => {
-      signals.push(signal);
-      await go.promise;
-      return vectorsOf(texts);
-    };
+    const embed: EmbedDeployed =
+      () =>
+      async (texts, { signal }) => {
+        signals.push(signal);
+        await go.promise;
+        return vectorsOf(texts);
+      };
     return { signals, embed, go };
   }
 

@@ -82,8 +82,8 @@ export function withSemanticCache(gateway: Gateway, options: Options): Gateway {
     texts: readonly string[],
     own: Caller,
   ): Promise<readonly Float32Array[]> {
-    const deployed = embed?.(policy.embeddings, texts, own);
-    if (deployed !== undefined) return (await deployed).vectors;
+    const deployed = embed?.(policy.embeddings);
+    if (deployed !== undefined) return (await deployed(texts, own)).vectors;
     return (await gateway.embed({ model: policy.embeddings, inputs: texts }, own)).vectors;
   }
 
