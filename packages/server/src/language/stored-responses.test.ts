@@ -212,3 +212,35 @@ test.skipIf(requireComponent('redis').skip)('are those of a fleet', async () => 
   await other.responses.create({ model, input: 'On', previous_response_id: id });
   expect(askedOf(upstream)).toEqual(['user: "Hi"', 'assistant: "Hello there"', 'user: "On"']);
 });
+
+test('their items are found by their ids, by the key that has asked alone', async () => {
+  const { node, client: operator, upstream } = await start(issueToken().token);
+  await operator.putStoredResponses({});
+  const client = openai(node.url, await keyOf(operator, 'ward'));
+  const tools = [{ type: 'function' as const, name: 'weather', parameters: {}, strict: false }];
+  const asked = { role: 'user' as const, content: 'How is the weather?' };
+  const { output } = await client.responses.create({ model, input: [asked], tools });
+  const [call] = output;
+  if (call?.type !== 'function_call') throw new Error('no call');
+  const reference = { type: 'item_reference' as const, id: call.id! };
+  const result = { type: 'function_call_output' as const, call_id: call.call_id, output: 'Rain.' };
+  const input = [asked, reference, result];
+  const told = await client.responses.create({ model, input, tools });
+  expect(told.output_text).toBe('Rain.');
+  expect(askedOf(upstream)).toEqual([
+    'user: "How is the weather?"',
+    'assistant: null',
+    'tool: "Rain."',
+  ]);
+  const other = openai(node.url, await keyOf(operator, 'ward'));
+  for (const refused of [
+    other.responses.create({ model, input, tools }),
+    client.responses.create({ model, input: [{ ...reference, id: `${call.id}0` }] }),
+    client.responses.create({ model, input: [{ ...reference, id: 'msg_1' }] }),
+  ]) {
+    await expect(refused).rejects.toMatchObject({ code: 'response_unknown' });
+  }
+  await operator.removeStoredResponses();
+  const off = client.responses.create({ model, input, tools });
+  await expect(off).rejects.toMatchObject({ status: 400, code: 'generation_unsupported' });
+});

@@ -293,7 +293,7 @@ function add(
     case 'item_reference':
       throw new FieldError(
         param,
-        'This node finds no items by their id: send the items themselves, as clients do with "store": false.',
+        'This node stores no responses: send the items themselves, as clients do with "store": false.',
         'GENERATION_UNSUPPORTED',
       );
     default:

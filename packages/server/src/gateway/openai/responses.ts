@@ -17,7 +17,12 @@ import { responseEvents } from './responses-events.ts';
 import { headOf, itemsOf, responseOf, statusOf } from './responses-object.ts';
 import { readResponse, type ResponseRequest } from './responses-request.ts';
 import type { OpenAiTransport } from './routes.ts';
-import { conversationOf, type KeptResponse, newResponseId } from './stored-responses.ts';
+import {
+  conversationOf,
+  type KeptResponse,
+  newResponseId,
+  referredItems,
+} from './stored-responses.ts';
 
 export async function answerResponse(
   call: ModelCall,
@@ -26,7 +31,8 @@ export async function answerResponse(
   const { exchange, body, owner, gateway, caller, signal } = call;
   const kept = await responses(owner);
   const earlier = await conversationOf(body['previous_response_id'], kept, call.hold);
-  const asked = readResponse(body, earlier);
+  const input = await referredItems(body['input'], kept, call.hold);
+  const asked = readResponse({ ...body, input }, earlier);
   const { request } = asked;
   const keeps = kept !== undefined && body['store'] !== false;
   const id = keeps ? newResponseId() : exchange.id;

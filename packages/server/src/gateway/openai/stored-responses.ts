@@ -53,6 +53,47 @@ export async function conversationOf(
   ]);
 }
 
+/** Responses whose items a request may refer to. */
+const MAX_REFERRED = 256;
+
+/**
+ * The items of a request, with stored ones in the place of references to them (`item_reference`), whose
+ * ids name their responses.
+ * @throws SkeinError RESPONSE_UNKNOWN, BODIES_TOO_LARGE.
+ */
+export async function referredItems(
+  input: unknown,
+  kept: KeptResponses | undefined,
+  hold: (bytes: number) => void,
+): Promise<unknown> {
+  if (kept === undefined || !Array.isArray(input)) return input;
+  const known = new Map<string, readonly Fields[]>();
+  const items: unknown[] = [];
+  for (const [index, item] of (input as unknown[]).entries()) {
+    const { type, id } = (item ?? {}) as Fields;
+    if (type !== 'item_reference') {
+      items.push(item);
+      continue;
+    }
+    const param = `input[${index}].id`;
+    const name = textAt(id, param, MAX_NAME);
+    const response = /^(?:rs|msg|fc)_([0-9a-f]{32})(?:_\d+)?$/.exec(name)?.[1] ?? '';
+    if (!known.has(response) && known.size < MAX_REFERRED) {
+      const [found] = response === '' ? [] : await kept.chain(`resp_${response}`);
+      hold(found?.value.length ?? 0);
+      const stored = found && (JSON.parse(found.value) as KeptResponse);
+      known.set(response, (stored?.response['output'] ?? []) as Fields[]);
+    }
+    const referred = known.get(response)?.find((each) => each['id'] === name);
+    if (referred === undefined) {
+      const text = `No item "${name}" is stored for this key. Send the item itself.`;
+      throw new FieldError(param, text, 'RESPONSE_UNKNOWN');
+    }
+    items.push(referred);
+  }
+  return items;
+}
+
 /** @throws SkeinError RESPONSE_UNKNOWN. */
 async function readChain(kept: KeptResponses, id: string) {
   const chain = await kept.chain(id);
