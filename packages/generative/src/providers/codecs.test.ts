@@ -1,6 +1,6 @@
 /** What the codecs make of answers and errors as the wires have them. */
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { GenerateRequest } from '../contract.ts';
+import type { GenerateRequest, Message } from '../contract.ts';
 import { requestOf } from '../testing/calls.ts';
 import { faultOf } from '../wire/upstream-error.ts';
 import { createDecoder as createGemini } from './gemini/decode.ts';
@@ -160,6 +160,34 @@ describe('Gemini’s form', () => {
         responseJsonSchema: { type: 'object' },
       },
     });
+  });
+
+  it.each([
+    ['gemini-3-flash', true],
+    ['gemini-flash-latest', true],
+    ['gemini-2.5-flash', false],
+    ['gemma-3-27b-it', false],
+  ])('marks the first call of a step of %s that no Gemini has made: %s', (model, isMarked) => {
+    const call = (id: string, more = {}) => ({ id, name: id, arguments: '{}', ...more });
+    const result = (toolCallId: string): Message => ({ role: 'tool', toolCallId, content: [] });
+    const { contents } = encodeGemini({
+      model,
+      stream: false,
+      messages: [
+        { role: 'user', content: [{ type: 'text', text: 'x' }] },
+        { role: 'assistant', content: [], toolCalls: [call('a'), call('b')] },
+        result('a'),
+        result('b'),
+        { role: 'assistant', content: [], toolCalls: [call('c', { extra: SIGNATURE }), call('d')] },
+      ],
+    }) as { contents: { parts: { thoughtSignature?: string }[] }[] };
+    const mark = isMarked ? 'skip_thought_signature_validator' : undefined;
+    const signatures = contents.map(({ parts }) => parts.map((part) => part.thoughtSignature));
+    expect(signatures.slice(1)).toEqual([
+      [mark, undefined],
+      [undefined, undefined],
+      ['c2ln', undefined],
+    ]);
   });
 
   it('takes the signatures of thoughts, and gives each back to its own thought', () => {

@@ -38,7 +38,9 @@ function startGemini() {
       const { contents } = JSON.parse(body) as { contents: readonly Content[] };
       const parts = contents.flatMap((content) => content.parts);
       const calls = parts.filter(({ functionCall }) => functionCall !== undefined);
-      if (calls.length > 0 && calls[0]!.thoughtSignature !== SIGNATURE) {
+      const { thoughtSignature } = calls[0] ?? {};
+      const isForeign = thoughtSignature === 'skip_thought_signature_validator';
+      if (calls.length > 0 && thoughtSignature !== SIGNATURE && !isForeign) {
         const message = 'Function call is missing a thought_signature in functionCall parts.';
         response.writeHead(400, { 'content-type': 'application/json' });
         response.end(JSON.stringify({ error: { code: 400, message, status: 'INVALID_ARGUMENT' } }));
@@ -46,7 +48,7 @@ function startGemini() {
       }
       const call = (city: string) => ({ functionCall: { name: 'weather', args: { city } } });
       const said = parts.some(({ functionResponse }) => functionResponse !== undefined)
-        ? [{ text: TOLD }]
+        ? [{ text: isForeign ? 'As another model has found out, it is sunny.' : TOLD }]
         : [{ ...call('Ulm'), thoughtSignature: SIGNATURE }, call('Bonn')];
       const answer = {
         candidates: [{ content: { role: 'model', parts: said }, finishReason: 'STOP' }],
@@ -194,4 +196,18 @@ test.for([
     asked.tool_calls!.map((call) => weather.invoke({ ...call, type: 'tool_call' })),
   );
   expect((await bound.invoke([asking, asked, ...told])).text).toBe(TOLD);
+});
+
+test('a call of another provider, as after a fallback, is marked as one', async () => {
+  const client = new OpenAI({ baseURL, apiKey: 'none' });
+  const call = { name: 'weather', arguments: '{"city":"Ulm"}' };
+  const answer = await client.chat.completions.create({
+    model,
+    messages: [
+      { role: 'user', content: ASKED },
+      { role: 'assistant', tool_calls: [{ id: 'a', type: 'function', function: call }] },
+      { role: 'tool', tool_call_id: 'a', content: 'sunny' },
+    ],
+  });
+  expect(answer.choices[0]!.message.content).toMatch(/^As another model/);
 });

@@ -44,7 +44,7 @@ export function encodeRequest(request: GenerateRequest): Json {
     ...google,
     contents: [
       ...(prompt === undefined
-        ? encodeMessages(messages.filter(({ role }) => role !== 'system'))
+        ? signed(encodeMessages(messages.filter(({ role }) => role !== 'system')), request.model)
         : [{ role: 'user', parts: [{ text: prompt }] }]),
       // The model goes on with a turn of its own that comes last.
       ...(continuation === undefined
@@ -85,6 +85,24 @@ function encodeMessages(messages: readonly Message[]): Content[] {
     else contents.push({ role, parts });
   }
   return contents;
+}
+
+/** What Google documents for a call of another model, which has no signature. */
+const FOREIGN = 'skip_thought_signature_validator';
+
+/**
+ * From Gemini 3 on, the first call of a step needs a signature. One that another provider has made, as
+ * after a fallback in the middle of a conversation, has none.
+ */
+function signed(contents: readonly Content[], model: string): readonly Content[] {
+  if (!/gemini-(?![12]\b)/.test(model)) return contents;
+  return contents.map((content) => {
+    const first = content.parts.findIndex(({ functionCall }) => functionCall !== undefined);
+    if (first === -1 || content.parts[first]!['thoughtSignature'] !== undefined) return content;
+    const parts = [...content.parts];
+    parts[first] = { thoughtSignature: FOREIGN, ...parts[first] };
+    return { ...content, parts };
+  });
 }
 
 /** Those that came with a signature go back with it; Gemini needs no others. */

@@ -16,7 +16,9 @@ export function signedId(id: string, extra: Extra | undefined): string {
   const signature = googleContent(extra)['thought_signature'];
   if (typeof signature !== 'string') return id;
   const bytes = Buffer.from(signature, 'base64');
-  const signed = id + MARK + bytes.toString('base64url');
+  const mark = MARK + bytes.toString('base64url');
+  // Another node has written it already.
+  const signed = id.endsWith(mark) ? id : id + mark;
   return bytes.toString('base64') === signature && signed.length <= MAX_ID ? signed : id;
 }
 
