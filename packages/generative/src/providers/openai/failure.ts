@@ -1,7 +1,7 @@
 /** Errors of OpenAI's form: `{"error": {"message", "type", "code", "param"}}`, also inside a stream. */
 import type { SkeinError } from '@skein/api/errors';
 import type { UpstreamAnswer } from '../../wire/incoming.ts';
-import { asObject, asText, durationMs, type Json } from '../../wire/json.ts';
+import { asObject, asObjects, asText, durationMs, type Json } from '../../wire/json.ts';
 import { quoted, upstreamError } from '../../wire/upstream-error.ts';
 
 /** A wait that is longer is for a quota of a day, not for a rate. */
@@ -22,7 +22,7 @@ export function failureOf(
   const code = wordOf(error['code']);
   const type = wordOf(error['type']);
   const param = asText(error['param']) ?? undefined;
-  const message = `${status} ${quoted(error['message'] ?? code)}`.trim();
+  const message = `${status} ${quoted(textIn(error) ?? code)}`.trim();
   const base = { provider, message, status, param };
   if (FILTERED.test(code) || FILTERED.test(type)) return upstreamError('CONTENT_FILTERED', base);
   if (CONTEXT.test(code)) return upstreamError('CONTEXT_TOO_LONG', base);
@@ -53,6 +53,14 @@ export function failureOf(
     ...base,
     retryAfterMs: isRejected ? undefined : waitMs,
   });
+}
+
+/** Servers that check a schema say in `detail` where the request is wrong, some inside their message. */
+function textIn({ message, detail }: Json): string | undefined {
+  const problems = asObjects(asObject(message)?.['detail'] ?? detail).map(({ loc, msg }) =>
+    [Array.isArray(loc) ? loc.join('.') : '', asText(msg) ?? ''].join(': '),
+  );
+  return asText(message) ?? asText(detail) ?? (problems.join('; ') || undefined);
 }
 
 const wordOf = (value: unknown): string =>

@@ -4,8 +4,10 @@
  * It streams whether or not its caller does: only a stream shows a slow first token before the whole
  * answer is late. The type of the answer decides how it is read, because some upstreams answer a
  * request for a stream with one JSON document. What an upstream refuses of a model, its streams or
- * one of the two names of the limit of tokens, it is not asked for from then on.
+ * one of the two names of the limit of tokens, it is not asked for from then on, and what other
+ * providers said of an answer, such as Gemini's signatures, it is not sent.
  */
+import type { SkeinError } from '@skein/api/errors';
 import type {
   Embeddings,
   GenerateEvent,
@@ -17,7 +19,7 @@ import { hidingOf } from '../../wire/credentials.ts';
 import { eventsIn } from '../../wire/event-stream.ts';
 import { openUpstream, type UpstreamOptions } from '../../wire/http-client.ts';
 import type { UpstreamAnswer } from '../../wire/incoming.ts';
-import { asCount, asObject, asObjects, parseJson, type Json } from '../../wire/json.ts';
+import { asCount, asObject, asObjects, compact, parseJson, type Json } from '../../wire/json.ts';
 import { faultOf, upstreamError } from '../../wire/upstream-error.ts';
 import { createDecoder } from './decode.ts';
 import {
@@ -48,6 +50,29 @@ function otherLimit(error: unknown, body: Json): TokenLimit | undefined {
   return isNamed && body[param] !== undefined ? asked : undefined;
 }
 
+/** What another provider has said of an answer of its own, in a conversation that goes on here. */
+const OF_OTHERS = ['extra_content', 'reasoning_content'] as const;
+
+/** A strict upstream refuses a field that it does not know by its name. */
+const refusedIn = (error: unknown): string | undefined =>
+  faultOf(error) !== undefined && (error as SkeinError).code === 'UPSTREAM_REJECTED'
+    ? OF_OTHERS.find((field) => (error as SkeinError).message.includes(field))
+    : undefined;
+
+/** Without fields of messages, their parts and their calls. */
+function without(body: Json, fields: ReadonlySet<string>): Json {
+  if (fields.size === 0 || !Array.isArray(body['messages'])) return body;
+  const strip = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(strip);
+    const own = asObject(value);
+    if (own === undefined) return value;
+    const { content, tool_calls } = own;
+    const kept = Object.fromEntries(Object.entries(own).filter(([name]) => !fields.has(name)));
+    return compact({ ...kept, content: strip(content), tool_calls: strip(tool_calls) });
+  };
+  return { ...body, messages: strip(body['messages']) };
+}
+
 export function openAiProvider(options: OpenAiOptions): Provider {
   const { name, apiKey, headersOf, continuation } = options;
   const upstream = openUpstream(options);
@@ -59,6 +84,8 @@ export function openAiProvider(options: OpenAiOptions): Provider {
   const whole = new Set<string>();
   /** The name of the limit of tokens that it takes, by model, where it has refused the other one. */
   const limits = new Map<string, TokenLimit>();
+  /** Fields of messages that it has refused. */
+  const refused = new Set<string>();
 
   const hide = hidingOf(headers);
 
@@ -88,7 +115,7 @@ export function openAiProvider(options: OpenAiOptions): Provider {
     let limit = limits.get(model);
     let isRenamed = false;
     for (;;) {
-      const body = encodeRequest(request, stream, { continuation, limit });
+      const body = without(encodeRequest(request, stream, { continuation, limit }), refused);
       try {
         const answer = await post(path, body, call);
         if (!stream) whole.add(model);
@@ -96,7 +123,9 @@ export function openAiProvider(options: OpenAiOptions): Provider {
         return answer;
       } catch (error) {
         const other = isRenamed ? undefined : otherLimit(error, body);
-        if (stream && faultOf(error)?.param?.startsWith('stream') === true) stream = false;
+        const field = refusedIn(error);
+        if (field !== undefined && !refused.has(field)) refused.add(field);
+        else if (stream && faultOf(error)?.param?.startsWith('stream') === true) stream = false;
         else if (other === undefined) throw error;
         else {
           limit = other;

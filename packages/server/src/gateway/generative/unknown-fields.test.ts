@@ -24,7 +24,7 @@ async function startUpstream(
       const error = refuse?.(body);
       if (error !== undefined) {
         response.writeHead(400, { 'content-type': 'application/json' });
-        response.end(JSON.stringify({ error }));
+        response.end(JSON.stringify(error));
         return;
       }
       response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -336,10 +336,12 @@ test('the limit of tokens has the name that the upstream asks for, from then on'
     given === undefined
       ? undefined
       : {
-          message: `Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.`,
-          type: 'invalid_request_error',
-          param: 'max_tokens',
-          code: 'unsupported_parameter',
+          error: {
+            message: `Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.`,
+            type: 'invalid_request_error',
+            param: 'max_tokens',
+            code: 'unsupported_parameter',
+          },
         },
   );
   const request = { model: 'openai', messages: hello, max_tokens: 5 };
@@ -350,6 +352,39 @@ test('the limit of tokens has the name that the upstream asks for, from then on'
     [undefined, 5],
     [undefined, 5],
   ]);
+});
+
+test.each([
+  [
+    'OpenAI’s form',
+    (field: string) => ({ error: { message: `property '${field}' is unsupported` } }),
+  ],
+  [
+    'a checked schema',
+    (field: string) => ({ detail: [{ loc: ['body', 'messages', 1, field], msg: 'Extra inputs' }] }),
+  ],
+])('what another provider has said is left out where it is refused, in %s', async (_, refusal) => {
+  const { bodies, ask } = await startUpstream(
+    [delta({ content: 'x' }, { finish_reason: 'stop' })],
+    ({ messages }) => {
+      const said = JSON.stringify(messages);
+      const field = ['extra_content', 'reasoning_content'].find((each) => said.includes(each));
+      return field === undefined ? undefined : refusal(field);
+    },
+  );
+  const call = { id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } };
+  const messages = [
+    ...hello,
+    { role: 'assistant', reasoning_content: 'hm', tool_calls: [{ ...call, ...signed('call') }] },
+    { role: 'tool', tool_call_id: 'a', content: 'r' },
+  ];
+  await ask(CHAT, { model: 'openai', messages });
+  expect(bodies).toHaveLength(3);
+  const assistant = { role: 'assistant', content: null, tool_calls: [call] };
+  expect(bodies[2]!['messages']).toEqual([...hello, assistant, messages[2]]);
+  // From then on, nothing is tried twice.
+  await ask(CHAT, { model: 'openai', messages });
+  expect(bodies).toHaveLength(4);
 });
 
 test('of the thoughts of Gemini: their signatures come back to them, through both faces', async () => {
