@@ -4,8 +4,8 @@
  * It streams whether or not its caller does: only a stream shows a slow first token before the whole
  * answer is late. The type of the answer decides how it is read, because some upstreams answer a
  * request for a stream with one JSON document. What an upstream refuses of a model, its streams or
- * one of the two names of the limit of tokens, it is not asked for from then on, and what other
- * providers said of an answer, such as Gemini's signatures, it is not sent.
+ * one of the two names of the limit of tokens, it is not asked for from then on. What another provider
+ * has said of an answer, such as Gemini's signatures, it is sent again without where it refuses it.
  */
 import type { SkeinError } from '@skein/api/errors';
 import type {
@@ -84,8 +84,6 @@ export function openAiProvider(options: OpenAiOptions): Provider {
   const whole = new Set<string>();
   /** The name of the limit of tokens that it takes, by model, where it has refused the other one. */
   const limits = new Map<string, TokenLimit>();
-  /** Fields of messages that it has refused. */
-  const refused = new Set<string>();
 
   const hide = hidingOf(headers);
 
@@ -114,6 +112,8 @@ export function openAiProvider(options: OpenAiOptions): Provider {
     let stream = !whole.has(model);
     let limit = limits.get(model);
     let isRenamed = false;
+    // Not remembered: a caller with a wrong value would take the field from all others.
+    const refused = new Set<string>();
     for (;;) {
       const body = without(encodeRequest(request, stream, { continuation, limit }), refused);
       try {

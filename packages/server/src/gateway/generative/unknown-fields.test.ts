@@ -382,9 +382,6 @@ test.each([
   expect(bodies).toHaveLength(3);
   const assistant = { role: 'assistant', content: null, tool_calls: [call] };
   expect(bodies[2]!['messages']).toEqual([...hello, assistant, messages[2]]);
-  // From then on, nothing is tried twice.
-  await ask(CHAT, { model: 'openai', messages });
-  expect(bodies).toHaveLength(4);
 });
 
 test('of the thoughts of Gemini: their signatures come back to them, through both faces', async () => {
