@@ -1,5 +1,5 @@
 /** A node that shows a participant one plan, and asks it to accept another one. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { serveWebSockets } from '../../../../federation/src/coordinator/sessions/web-sockets.ts';
 import { invitationText } from '../../../../federation/src/identity/invitation.ts';
+import { keysOfHelper, openHelperMemory } from '../../../../federation/src/helper/index.ts';
 import { completePlan } from '../../../../federation/src/plan/complete.ts';
+import type { PlanDraft } from '../../../../federation/src/plan/plan.ts';
 import { smallCoordinator } from '../../../../federation/src/site/testing/small-coordinator.ts';
 import { trainedPlan } from '../../../../federation/src/site/testing/trained-plan.ts';
 import { draft } from '../../../../federation/src/testing/plans.ts';
@@ -15,25 +17,41 @@ import type { Participation } from '../../federation/participation.ts';
 import { startCli } from '../../testing/cli.ts';
 
 const { plan: open, model } = await trainedPlan();
-const planOf = (noise: number) =>
+const planOf = (noise: number, aggregation: PlanDraft['aggregation']) =>
   completePlan(
     draft({
       data: open.data,
       model: open.model,
       strategy: { name: 'fedsgd' },
-      aggregation: { kind: 'pairwise' },
+      aggregation,
       privacy: { mode: 'patient', noise, epsilon: 1000, denominator: 300 },
       sites: { minimum: 3, maximum: 3 },
       rounds: 4,
     }),
   );
-const [STRICT, LOOSE] = [planOf(10), planOf(2)];
 
-/** @param words of a command. @param isLoose which of its connections are shown the plan with less noise. */
-async function cheated(words: readonly string[], isLoose: (connection: number) => boolean) {
+/** Two helpers, of which the first one has its keys in a data folder. */
+async function committeeIn(folder: string): Promise<PlanDraft['aggregation']> {
+  await mkdir(folder, { recursive: true });
+  const kept = openHelperMemory(join(folder, 'helper.db'));
+  const other = openHelperMemory(':memory:');
+  onTestFinished(() => other.close());
+  const helpers = [
+    { name: 'Basel', ...(await keysOfHelper(kept)) },
+    { name: 'Delft', ...(await keysOfHelper(other)) },
+  ];
+  await kept.close();
+  return { kind: 'committee', helpers };
+}
+
+/** @param isLoose which connections of the command are shown the plan with less noise. */
+async function cheated({ words, aggregation }: Command, isLoose: (connection: number) => boolean) {
   let [connections, accepted] = [0, 0];
+  const folder = await mkdtemp(join(tmpdir(), 'skein-changed-'));
+  const sums = await aggregation(join(folder, 'data'));
+  const [strict, loose] = [planOf(10, sums), planOf(2, sums)];
   const coordinator = await smallCoordinator({
-    plan: () => (isLoose(++connections) ? LOOSE : STRICT),
+    plan: () => (isLoose(++connections) ? loose : strict),
     model,
     served: async () => void accepted++,
   });
@@ -46,7 +64,6 @@ async function cheated(words: readonly string[], isLoose: (connection: number) =
     void sockets.accept(request, socket as Socket, head);
   });
   await new Promise<void>((resolve) => node.listen(0, '127.0.0.1', resolve));
-  const folder = await mkdtemp(join(tmpdir(), 'skein-changed-'));
   onTestFinished(async () => {
     sockets.close();
     node.close();
@@ -69,15 +86,24 @@ async function cheated(words: readonly string[], isLoose: (connection: number) =
   return { start, command, accepted: () => accepted, connections: () => connections };
 }
 
-const COMMANDS = [
-  { words: ['privacy', 'audit'], more: [] },
-  { words: ['join'], more: ['--data', 'rows.csv'] },
+interface Command {
+  readonly words: readonly string[];
+  readonly more: readonly string[];
+  /** @param folder its data folder. */
+  readonly aggregation: (folder: string) => Promise<PlanDraft['aggregation']>;
+}
+
+const pairwise = async (): Promise<PlanDraft['aggregation']> => ({ kind: 'pairwise' });
+const COMMANDS: readonly Command[] = [
+  { words: ['privacy', 'audit'], more: [], aggregation: pairwise },
+  { words: ['join'], more: ['--data', 'rows.csv'], aggregation: pairwise },
+  { words: ['helper', 'join'], more: [], aggregation: committeeIn },
 ];
 
 it.each(COMMANDS)(
   'skein $words accepts no plan but the one that it has read',
   async (given) => {
-    const { command, accepted, connections } = await cheated(given.words, (at) => at > 1);
+    const { command, accepted, connections } = await cheated(given, (at) => at > 1);
     const { code, said } = await command(...given.more, '--accept');
     expect(said).toMatchObject({ code: 'SITE_PLAN_CHANGED' });
     expect(code).not.toBe(0);
@@ -89,7 +115,7 @@ it.each(COMMANDS)(
 it.each(COMMANDS)(
   'skein $words accepts no plan but the one that it has shown before',
   async (given) => {
-    const { start, command, accepted, connections } = await cheated(given.words, (at) => at > 1);
+    const { start, command, accepted, connections } = await cheated(given, (at) => at > 1);
     const shown = await command(...given.more);
     expect(shown).toMatchObject({ code: 0, said: { accepted: false } });
     const { said } = await command(...given.more, '--accept');
