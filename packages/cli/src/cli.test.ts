@@ -80,6 +80,18 @@ describe('help', () => {
       expect(stdout).toContain('skein keys create [options]');
     }
   });
+
+  it('shows the usage of a command that others begin with, and lists those', async () => {
+    for (const words of [
+      ['help', 'privacy'],
+      ['privacy', '--help'],
+    ]) {
+      const { stdout } = await run(...words);
+      expect(stdout).toContain('skein privacy [options]');
+      expect(stdout).toContain('--noise');
+      expect(stdout).toContain('  privacy audit ');
+    }
+  });
 });
 
 describe('bin/skein.js', () => {

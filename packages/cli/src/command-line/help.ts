@@ -12,18 +12,27 @@ export const COMMON_OPTIONS = {
 } as const;
 
 export function overview(commands: readonly AnyCommand[], style: Style): string {
-  const width = Math.max(...commands.map(({ name }) => name.length));
   return [
     `${style.bold('skein')} serves ONNX models inside a latency objective.`,
     '',
     style.bold('Usage:') + ' skein COMMAND [options]',
     '',
-    ...commands.map(
-      ({ name, summary }) => `  ${style.cyan(name)}${' '.repeat(width - name.length)}  ${summary}`,
-    ),
+    ...commandRows(commands, style),
     '',
     `${style.dim(style.commands('skein help COMMAND'))} shows the options of one. Start with ${style.cyan(style.commands('skein up --example ocr'))}.`,
   ].join('\n');
+}
+
+/** The commands under a title. */
+export function commandList(title: string, commands: readonly AnyCommand[], style: Style): string {
+  return [style.bold(`${title}:`), ...commandRows(commands, style)].join('\n');
+}
+
+function commandRows(commands: readonly AnyCommand[], style: Style): string[] {
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  return commands.map(
+    ({ name, summary }) => `  ${style.cyan(name)}${' '.repeat(width - name.length)}  ${summary}`,
+  );
 }
 
 /** The full usage of one command. */

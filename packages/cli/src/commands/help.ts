@@ -3,6 +3,7 @@ import { defineCommand } from '../command-line/command.ts';
 import { COMMAND_NAMES, loadCommand, loadCommands, type AnyCommand } from '../commands.ts';
 import {
   commandHelp,
+  commandList,
   optionMeaning,
   optionSyntax,
   overview,
@@ -38,13 +39,18 @@ export const help = defineCommand({
     return describe(await Promise.all(names.map(loadCommand)), wanted);
   },
   render({ commands, topic }, style) {
-    const [only] = commands;
-    if (topic !== undefined && commands.length === 1 && only !== undefined) {
-      return commandHelp(only, style);
-    }
-    return overview(commands, style);
+    // `privacy` is a command, and the first word of others.
+    const named = commands.find(({ name }) => name === topic) ?? oneOf(commands);
+    if (topic === undefined || named === undefined) return overview(commands, style);
+    const others = commands.filter((each) => each !== named);
+    const listed = others.length === 0 ? [] : [commandList('Commands', others, style)];
+    return [commandHelp(named, style), ...listed].join('\n\n');
   },
 });
+
+function oneOf(commands: readonly AnyCommand[]): AnyCommand | undefined {
+  return commands.length === 1 ? commands[0] : undefined;
+}
 
 function describe(commands: readonly AnyCommand[], topic: string | undefined): Help {
   return {

@@ -34,12 +34,12 @@ it('says of which columns the plan does not have the values', async () => {
     'age,cp,chol,ill\n40,1,200,1\n40,4,200,0\n40,,200,0\n90,2,?,0\n80,9,500,1\n',
   );
   expect(outside).toEqual([
-    { name: 'age', rows: 1, planned: '20 to 80' },
-    { name: 'cp', rows: 3, planned: '1, 2, 3' },
+    { name: 'age', kind: 'number', rows: 1, planned: '20 to 80' },
+    { name: 'cp', kind: 'category', rows: 3, planned: '1, 2, 3' },
   ]);
   expect(outside.map(outsideText)).toEqual([
-    "1 row has a value of 'age' that the plan does not have: 20 to 80.",
-    "3 rows have values of 'cp' that the plan does not have: 1, 2, 3.",
+    "1 row has a value of 'age' that the plan does not have (20 to 80), taken as it is, not clipped.",
+    "3 rows have values of 'cp' that the plan does not have (1, 2, 3), taken for none of these.",
   ]);
 });
 

@@ -34,6 +34,7 @@ export interface SiteRows {
 
 export interface OutsideColumn {
   readonly name: string;
+  readonly kind: PublicFeature['kind'];
   readonly rows: number;
   /** What the plan has: categories, or a range. */
   readonly planned: string;
@@ -89,7 +90,8 @@ export async function readSiteRows(
     const outside = features.flatMap((feature) => {
       const found = columns.find(({ name }) => name === feature.name)!;
       const rows = outsideOf(feature, found);
-      return rows === 0 ? [] : [{ name: feature.name, rows, planned: plannedText(feature) }];
+      const { name, kind } = feature;
+      return rows === 0 ? [] : [{ name, kind, rows, planned: plannedText(feature) }];
     });
     return { rows, count: rows.count, unused, outside, classes };
   } catch (error) {
@@ -157,8 +159,10 @@ function outsideOf(feature: PublicFeature, column: Table['columns'][number]): nu
 }
 
 /** One line for a person, about a column. */
-export function outsideText({ name, rows, planned }: OutsideColumn): string {
-  return `${rows === 1 ? '1 row has a value' : `${rows} rows have values`} of '${name}' that the plan does not have: ${planned}.`;
+export function outsideText({ name, kind, rows, planned }: OutsideColumn): string {
+  const found = rows === 1 ? '1 row has a value' : `${rows} rows have values`;
+  const counted = kind === 'number' ? 'taken as it is, not clipped' : 'taken for none of these';
+  return `${found} of '${name}' that the plan does not have (${planned}), ${counted}.`;
 }
 
 function classCounts({ tensors }: Dataset, names: readonly string[]): SiteRows['classes'] {
