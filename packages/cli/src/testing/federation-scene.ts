@@ -31,10 +31,12 @@ export interface FederationScene extends AsyncDisposable {
 /**
  * @param sites each of which has a file `NAME.csv` of 60 rows.
  * @param plan written to `plan.json`.
+ * @param args further ones of `skein up`.
  */
 export async function openFederationScene(
   sites: readonly string[],
   plan?: object,
+  args: readonly string[] = [],
 ): Promise<FederationScene> {
   const folder = await mkdtemp(join(tmpdir(), 'skein-federation-'));
   const random = seededRandom(1);
@@ -47,7 +49,7 @@ export async function openFederationScene(
   }
   if (plan !== undefined) await writeFile(join(folder, 'plan.json'), JSON.stringify(plan));
   const running = new Set<CliProcess>();
-  const node = await startNodeProcess({ folder });
+  const node = await startNodeProcess({ folder, args });
   const scene: FederationScene = {
     folder,
     node,

@@ -9,7 +9,12 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser, problemsOf } from '../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { type FederationNode, rowsOf, startFederationNode } from './testing/federation-node.ts';
+import {
+  type FederationNode,
+  federationsOn,
+  rowsOf,
+  startFederationNode,
+} from './testing/federation-node.ts';
 
 const ROUNDS = 2;
 
@@ -81,6 +86,57 @@ describe.skipIf(browserAvailable.skip)('with a page of Chromium', () => {
       code: 'LEDGER_INVALID',
     });
     expect(problems).toEqual([]);
+  }, 180_000);
+
+  it('finishes beside three sites in Node, of which one dies in each round', async () => {
+    const rounds = 3;
+    const { id } = await node.begin({
+      rounds,
+      strategy: { name: 'fedsgd' },
+      privacy: { mode: 'patient', epsilon: 3, denominator: 100 },
+      aggregation: { kind: 'pairwise', range: 50 },
+      sites: { minimum: 4, maximum: 4 },
+      deadlines: { phaseMs: 4000, trainMs: 4000 },
+    });
+    /** A site that dies when it is asked to train in a round, and is started again after it. */
+    async function mortal(seed: number): Promise<void> {
+      const name = `mortal-${seed}`;
+      const life = new AbortController();
+      const first = federationsOn(node.url, node.folder, life.signal).join(
+        id,
+        name,
+        seed,
+        (work) => async (task) => {
+          if (task.place.phase !== 'input' || task.place.round !== seed - 1) return work(task);
+          life.abort();
+          throw new Error('The site is dead.');
+        },
+      );
+      await first;
+      expect(life.signal.aborted).toBe(true);
+      await node.until(id, ({ round, status }) => round >= seed || status === 'finished');
+      if (seed < rounds) expect(await node.join(id, name, seed)).toMatchObject({ round: rounds });
+    }
+    const sites = [1, 2, 3].map(mortal);
+    const { invitation } = await node.client.inviteSite({ id, name: 'page' });
+    const page = await browser.newPage();
+    await page.goto(`${node.url}/join#${invitation}`);
+    await page.waitForSelector('#plan', { timeout: 60_000 });
+    const file = join(node.folder, 'beside.csv');
+    await writeFile(file, rowsOf(4));
+    await page.setInputFiles('#file', file);
+    await page.waitForSelector('#rows');
+    await page.click('#accept');
+    await page.waitForSelector('#training[data-end=finished]', { timeout: 120_000 });
+    await Promise.all(sites);
+    const ledger = (await node.client.getLedger({ id })) as unknown as LedgerExport;
+    const survivors = ledger.entries.flatMap(({ event }) =>
+      event.kind === 'finished-round' ? [event.survivors.length] : [],
+    );
+    expect(survivors).toEqual([3, 3, 3]);
+    const verified = await verifyLedger(ledgerText(ledger));
+    expect(verified).toMatchObject({ rounds, aborted: 0, releases: rounds });
+    await page.close();
   }, 180_000);
 
   it('goes on with a page that was closed in the middle of a round and opened again', async () => {

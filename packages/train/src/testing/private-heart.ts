@@ -1,17 +1,23 @@
 /**
  * DP-FedSGD over four hospitals with ε ≤ 1: per-example clipping, 16-bit residues, and a share of the
- * discrete noise at each site. Residues are added in the open, which gives the sum that masks leave,
- * to the bit. Ranges of the features are public; FLamby's published FedAvg, .748, is neither private
+ * discrete noise at each site. Residues are added in the open, or by rounds of pairwise masks. Ranges of the features are public; FLamby's published FedAvg, .748, is neither private
  * nor scaled so.
  */
 import { noisePlan } from '../federated/encoding/noise-plan.ts';
-import { addResidues, decodeSum, encodeUpdate } from '../federated/encoding/sum-encoding.ts';
+import {
+  addResidues,
+  decodeSum,
+  encodeUpdate,
+  residueBits,
+  type SumEncoding,
+} from '../federated/encoding/sum-encoding.ts';
 import { strategyOf } from '../federated/strategies/strategies.ts';
 import { openPrivateTraining } from '../federated/training/private-training.ts';
 import { auc } from '../metrics/classification.ts';
 import { epsilonOf } from '../privacy/accountant.ts';
 import { clippedStep } from '../privacy/clipped-step.ts';
 import { nativeBackend } from '../run/native-backend.ts';
+import { federation, runUntil, stage, sumOf } from '../secure-aggregation/testing/rounds.ts';
 import {
   FEATURES,
   heartAccuracy,
@@ -55,8 +61,36 @@ export async function openHeartSites() {
   };
 }
 
+/** Sums the encoded updates of all sites. */
+export type SumOfResidues = (
+  updates: readonly Uint32Array[],
+  encoding: SumEncoding,
+) => Promise<Uint32Array>;
+
+/** What masks leave, to the bit. */
+const addedInTheOpen: SumOfResidues = async (updates, encoding) => {
+  const sum = new Uint32Array(NUMBERS);
+  for (const update of updates) addResidues(sum, update, encoding);
+  return sum;
+};
+
+/** Rounds of protocol A: four sites, and a server that sees masked updates alone. */
+export async function maskedSums(): Promise<SumOfResidues> {
+  const sites = await federation(HOSPITALS.length);
+  let round = 0;
+  return async (inputs, encoding) => {
+    const terms = { length: NUMBERS, bits: residueBits(encoding), round: round++ };
+    const at = await stage({ ...sites, context: { ...sites.context, ...terms } });
+    const given = { ...at, inputs };
+    await runUntil(given, 'sum');
+    const { sum, survivors } = await sumOf(given);
+    if (survivors.length < inputs.length) throw new Error('A site has dropped out.');
+    return sum;
+  };
+}
+
 /** @returns what a run spends, and the pooled accuracy and area under the ROC curve of each. */
-export async function privateHeartRuns(runs: number) {
+export async function privateHeartRuns(runs: number, summed: SumOfResidues = addedInTheOpen) {
   const { encoding, noise } = noisePlan({
     encoding: { length: NUMBERS, sites: HOSPITALS.length, bits: 16, range: 200 },
     norm: 1,
@@ -74,11 +108,12 @@ export async function privateHeartRuns(runs: number) {
   for (let run = 0; run < runs; run++) {
     let state = strategy.initial(new Float32Array(NUMBERS));
     for (let round = 0; round < ROUNDS; round++) {
-      const sum = new Uint32Array(NUMBERS);
+      const updates: Uint32Array[] = [];
       for (const { training } of sites) {
         const { update } = await training.localUpdate(state.parameters);
-        addResidues(sum, encodeUpdate({ numbers: update }, encoding), encoding);
+        updates.push(encodeUpdate({ numbers: update }, encoding));
       }
+      const sum = await summed(updates, encoding);
       state = strategy.apply(state, decodeSum(sum, encoding, sites.length).sum, 1);
     }
     accuracies.push(heartAccuracy(state.parameters, test));

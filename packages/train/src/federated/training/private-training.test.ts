@@ -9,7 +9,7 @@ import { nativeBackend } from '../../run/native-backend.ts';
 import { dataset } from '../../data/dataset.ts';
 import { noHeartData } from '../../testing/heart.ts';
 import { moons } from '../../testing/models.ts';
-import { mean, privateHeartRuns } from '../../testing/private-heart.ts';
+import { maskedSums, mean, privateHeartRuns } from '../../testing/private-heart.ts';
 import { effectiveNoise, noisePlan } from '../encoding/noise-plan.ts';
 import { openPrivateTraining, poissonSample, sampleBound } from './private-training.ts';
 import type { SumEncoding } from '../encoding/sum-encoding.ts';
@@ -182,6 +182,17 @@ it.skipIf(noHeartData !== undefined)(
     expect(mean(accuracies)).toBeGreaterThan(0.78);
     expect(mean(areas)).toBeGreaterThan(0.87);
   },
+);
+
+it.skipIf(noHeartData !== undefined || process.env['SKEIN_FULL'] !== '1')(
+  'keeps it over 30 runs whose sums are those of masked updates',
+  async () => {
+    const { epsilon, accuracies, areas } = await privateHeartRuns(30, await maskedSums());
+    expect(epsilon).toBeLessThan(1);
+    expect(mean(accuracies)).toBeGreaterThan(0.785);
+    expect(mean(areas)).toBeGreaterThan(0.87);
+  },
+  600_000,
 );
 
 it('refuses a sampling that an accountant cannot count, and a norm that bounds nothing', async () => {
