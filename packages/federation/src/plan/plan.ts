@@ -146,7 +146,7 @@ export const Robust = z.discriminatedUnion('name', [
 ]);
 
 export const Aggregation = z.discriminatedUnion('kind', [
-  /** Pairwise masks against a malicious server (Bonawitz 2017): 2 to 64 sites. */
+  /** Pairwise masks against a malicious server (Bonawitz 2017): 2 to 255 sites, on a ring above 64. */
   z.strictObject({ kind: z.literal('pairwise'), ...encoded }),
   /** One message per site and round; a committee of helpers removes the masks of the sum. */
   z.strictObject({

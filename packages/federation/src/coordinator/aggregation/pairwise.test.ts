@@ -130,6 +130,39 @@ it('removes the masks of a site that is gone once its shares are out', async () 
   for (const gain of await gainedBy(at, id)) expect(gain).toBeCloseTo(1.4 / 6, 2);
 });
 
+it('sums above 64 sites, each of which shares masks with its neighbours on a ring alone', async () => {
+  const count = 68;
+  const at = await startFederation({
+    aggregation: { kind: 'pairwise', range: 10 },
+    sites: { minimum: count, maximum: count },
+    deadlines: { phaseMs: 30_000, trainMs: 8000 },
+    rounds: 1,
+  });
+  const { id } = await at.coordinator.start(at.draft);
+  const gone = [3, 40];
+  const all = await hospitals(at, id, count);
+  const sites: ScriptedSite[] = [];
+  for (const [i, hospital] of all.entries()) {
+    const script: Script = (task) => {
+      if (gone.includes(i) && task.place.phase === 'input') return undefined;
+      return hospital.script(task);
+    };
+    sites.push(await join(at, { ...hospital, script }));
+  }
+  const { entries } = await finished(at, id);
+  const survivors = entries.flatMap(({ event }) =>
+    event.kind === 'finished-round' ? [event.survivors.length] : [],
+  );
+  expect(survivors).toEqual([count - gone.length]);
+  const left = Array.from({ length: count }, (_, i) => i).filter((i) => !gone.includes(i));
+  const [sum, weight] = left.reduce(
+    ([total, weights], i) => [total + ((i + 1) / 10) * (i + 1), weights + i + 1],
+    [0, 0],
+  ) as [number, number];
+  for (const gain of await gainedBy(at, id)) expect(gain).toBeCloseTo(sum / weight, 1);
+  expect(at.faults).toEqual([]);
+}, 120_000);
+
 it('is the weighted mean to the step of the encoding, and spends nothing without privacy', async () => {
   const at = await startFederation({ ...SECURE, rounds: 2 });
   const { id } = await at.coordinator.start(at.draft);
