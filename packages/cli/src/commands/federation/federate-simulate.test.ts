@@ -117,6 +117,11 @@ it('draws a table of rounds, and refuses more sites than rows and a column that 
   expect(stdout).toContain('fedavg over 4 simulated sites (equal) with 240 rows');
   const many = await skein('--sites', '500', '--json');
   expect([many.code, JSON.parse(many.stdout).code]).toEqual([2, 'USAGE']);
+  const hostile = await skein('--sites', '4', '--hostile', '5', '--json');
+  expect(JSON.parse(hostile.stdout)).toMatchObject({
+    code: 'USAGE',
+    error: '--hostile 5 is more than the 4 sites.',
+  });
   const absent = await skein('--label', 'sick', '--json');
   expect(JSON.parse(absent.stdout)).toMatchObject({ code: 'TRAINING_DATA_INVALID' });
 });

@@ -191,7 +191,7 @@ export const federateSimulate = defineCommand({
       const read = await readCsv(createReadStream(path));
       const centres = by === undefined ? [] : centresOf(read, by);
       const count = by === undefined ? (wanted ?? 10) : centres.length;
-      requireSites({ count, sampled, rule, name, isPersonal: lambda !== undefined });
+      requireSites({ count, sampled, hostile, rule, name, isPersonal: lambda !== undefined });
       const columns = read.columns.filter((column) => column.name !== by);
       const table = { count: read.count, columns };
       const given = { from: 'table', table, label } as const;
@@ -337,9 +337,10 @@ function requireSites(of: {
   readonly sampled: number | undefined;
   readonly rule: RobustRule | undefined;
   readonly name: string;
+  readonly hostile: number;
   readonly isPersonal: boolean;
 }): void {
-  const { count, sampled, rule, name, isPersonal } = of;
+  const { count, sampled, hostile, rule, name, isPersonal } = of;
   requireRobust(rule, name, sampled ?? count);
   if (isPersonal && count > MOST_PERSONAL) {
     throw usageError(`--personal is for at most ${MOST_PERSONAL} sites, not ${count}.`);
@@ -347,6 +348,7 @@ function requireSites(of: {
   if (sampled !== undefined && sampled > count) {
     throw usageError(`--sampled ${sampled} is more than the ${count} sites.`);
   }
+  if (hostile > count) throw usageError(`--hostile ${hostile} is more than the ${count} sites.`);
 }
 
 /** @throws SkeinError USAGE for a rule that has too few updates. */

@@ -118,3 +118,35 @@ it('counts two federations with the same rows together, and refuses one beyond t
   const unknown = await scene.start('north', 'privacy', 'close', first.id).ended;
   expect(JSON.parse(unknown.stdout)).toMatchObject({ code: 'USAGE' });
 }, 180_000);
+
+it('frees what a federation without an end has reserved, until the site joins it again', async () => {
+  await told(0, 'privacy', 'limit', '--remove');
+  const before = await shown();
+  const endless = await started();
+  const joining = endless.join('north', '--accept');
+  const isOpen = async (): Promise<boolean | undefined> =>
+    (await shown()).federations.find(({ run }) => run === endless.id)?.open;
+  await expect.poll(isOpen, { timeout: 30_000 }).toBe(true);
+  joining.process.kill('SIGKILL');
+  await joining.ended;
+  const reserved = await shown();
+  expect(reserved.row.spent).toBe(before.row.spent);
+  expect(reserved.row.committed).toBeGreaterThan(before.row.committed! + 0.1);
+
+  const closed = await told(0, 'privacy', 'close', endless.id);
+  expect(closed).toEqual({ closed: endless.id });
+  const freed = await shown();
+  expect(freed.row).toEqual(before.row);
+  expect(await isOpen()).toBe(false);
+
+  // The limit is asked again.
+  const limit = String(before.row.spent! + 0.01);
+  await told(0, 'privacy', 'limit', '--epsilon', limit, '--delta', '1e-3');
+  const refused = await endless.join('north', '--accept').ended;
+  expect(JSON.parse(refused.stdout)).toMatchObject({ code: 'PRIVACY_LIMIT_REACHED' });
+  await told(0, 'privacy', 'limit', '--remove');
+  const again = endless.join('north', '--accept');
+  await expect.poll(isOpen, { timeout: 30_000 }).toBe(true);
+  again.process.kill('SIGKILL');
+  await again.ended;
+}, 120_000);
