@@ -19,6 +19,8 @@ export interface CoordinatorOptions {
   readonly clock?: (() => number) | undefined;
   /** How often each site is told the status, so that it notices a network that is gone; default 20 s. */
   readonly statusMs?: number | undefined;
+  /** How long a federation and its ledger are kept after its end, in milliseconds; default 183 days. */
+  readonly keptMs?: number | undefined;
   /** Told of faults that end no call of an operator. */
   readonly onFault?: ((error: unknown) => void) | undefined;
 }
@@ -82,11 +84,11 @@ export interface Coordinator {
   /** @throws SkeinError FEDERATION_UNKNOWN. */
   ledger(run: string): Promise<LedgerExport>;
   /**
-   * Removes runs that have been over for longer than this, with their ledgers and all that was stored for them.
-   * Default: 183 days; the coordinator does so by itself, at its start and then each hour. Only time counts that it
-   * has watched, so that no clock, however wrong, removes a ledger early. @returns how many.
+   * Removes runs that have been over for longer than they are kept, with their ledgers and all that was stored for
+   * them. The coordinator does so by itself, at its start and then each hour. Only time counts that it has watched,
+   * so that no clock, however wrong, removes a ledger early. @returns how many.
    */
-  removeEnded(olderThanMs?: number): Promise<number>;
+  removeEnded(): Promise<number>;
   /** Serves a site or a helper over a connection of any kind. */
   connect(connection: Connection): void;
   /** Serves WebSockets at `FEDERATION_PATH` of an HTTP server. */

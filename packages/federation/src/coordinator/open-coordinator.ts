@@ -43,7 +43,7 @@ const MOST_REMOVED = 100;
 /** @throws SkeinError STORE_UNREACHABLE and others of the store. */
 export async function openCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
   const { store, artifacts, identity, folder, clock = Date.now, onFault = () => {} } = options;
-  const { statusMs = STATUS_MS } = options;
+  const { statusMs = STATUS_MS, keptMs = RETENTION_MS } = options;
   const conductors = new Map<string, Promise<Conductor>>();
   const sweeper = createSweeper(artifacts, () => namedArtifacts(store));
   const watchers = new Set<() => void>();
@@ -139,19 +139,19 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
   const watchedIn = join(folder, 'watched.json');
   let isFirst = true;
   let removing: Promise<unknown> = Promise.resolve();
-  function removeEnded(olderThanMs = RETENTION_MS): Promise<number> {
-    const removed = removing.then(() => removeOld(olderThanMs));
+  function removeEnded(): Promise<number> {
+    const removed = removing.then(removeOld);
     removing = removed.catch(() => {});
     return removed;
   }
-  async function removeOld(olderThanMs: number): Promise<number> {
+  async function removeOld(): Promise<number> {
     const over = (await store.runs()).filter(({ state }) => isOver(state));
     if (over.length === 0) return 0;
     const ids = over.map(({ id }) => id);
     const look = watched(await readWatched(watchedIn), { now: clock(), over: ids, isFirst });
     isFirst = false;
     await writeWatched(watchedIn, look);
-    const old = over.filter(({ id }) => overFor(look, id) >= olderThanMs).slice(-MOST_REMOVED);
+    const old = over.filter(({ id }) => overFor(look, id) >= keptMs).slice(-MOST_REMOVED);
     for (const record of old) {
       const { id } = record;
       await (await conductors.get(id))?.close();

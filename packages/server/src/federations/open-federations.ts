@@ -30,7 +30,7 @@ export interface OpenedFederations {
 
 export interface FederationsOptions extends Pick<
   NodeSettings,
-  'redis' | 'keptFreeBytes' | 'namespace'
+  'redis' | 'keptFreeBytes' | 'ledgersKeptMs' | 'namespace'
 > {
   readonly registry: Registry;
   readonly logger: { warn(details: object, message: string): void };
@@ -41,7 +41,7 @@ export async function openFederationsAt(
   place: string,
   options: FederationsOptions,
 ): Promise<OpenedFederations> {
-  const { keptFreeBytes, registry, logger } = options;
+  const { keptFreeBytes, ledgersKeptMs, registry, logger } = options;
   // A folder of its own, also where the models of a fleet are in a bucket: the coordinator removes what its runs do not name.
   const folder = join(place, 'artifacts');
   const room = createDiskRoom({ folder, keptFreeBytes });
@@ -56,6 +56,7 @@ export async function openFederationsAt(
     artifacts,
     identity,
     folder: join(place, 'uploads'),
+    keptMs: ledgersKeptMs,
     onFault: (error) => logger.warn({ err: error }, 'A federation has a fault.'),
   });
   const closing = new AbortController();

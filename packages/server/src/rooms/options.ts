@@ -58,6 +58,8 @@ export interface NodeOptions {
   readonly maxArtifactsBytes?: number | undefined;
   /** Disk space that uploads and jobs keep free, in bytes. Default: 1 GiB, and at most a tenth of the disk. */
   readonly keptFreeBytes?: number | undefined;
+  /** How long a federation and its ledger are kept after its end, in milliseconds. Default: 183 days. */
+  readonly ledgersKeptMs?: number | undefined;
   /** Queues whose jobs the node runs itself; none: other workers run them. Default: `default`. */
   readonly queues?: readonly string[];
   /** Whether every model runs in a process of its own. Default: untrusted ones only. */

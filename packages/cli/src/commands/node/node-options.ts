@@ -87,6 +87,11 @@ export const upOptions = {
   keepFree: bytes(
     'What uploads and jobs leave free of the disk; default: 1GiB, and at most a tenth of it.',
   ),
+  keepLedgers: integer(
+    'DAYS',
+    'How long a federation and its ledger are kept after its end; default: 183, half a year.',
+    { min: 183, max: 36_500 },
+  ),
   maxArtifacts: bytes(
     'Most bytes of artifacts that all tenants hold together; default: half of the disk.',
   ),
@@ -131,6 +136,8 @@ export const upOptions = {
 
 export type UpOptions = OptionValues<typeof upOptions>;
 
+const DAY_MS = 86_400_000;
+
 /** What the node is started with. @throws SkeinError USAGE. */
 export async function nodeOptions(context: Context, options: UpOptions): Promise<NodeOptions> {
   const port = orEnvironment(context, options.port, 'PORT', portOption);
@@ -145,6 +152,7 @@ export async function nodeOptions(context: Context, options: UpOptions): Promise
     maxBodiesInFlightBytes: options.maxBodiesInFlight,
     bodyTimeoutMs: options.bodyTimeout,
     keptFreeBytes: options.keepFree,
+    ledgersKeptMs: options.keepLedgers === undefined ? undefined : options.keepLedgers * DAY_MS,
     maxArtifactsBytes: options.maxArtifacts,
     maxConnections: options.maxConnections,
     ...logOf(options, process.stderr.isTTY),

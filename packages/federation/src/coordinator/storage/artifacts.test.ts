@@ -94,6 +94,20 @@ it('removes at its start what a killed coordinator has left, and not the answers
   expect(await stored(at)).toEqual(needed);
 });
 
+it('keeps a run for as long as its operator says', async () => {
+  const at = await startFederation();
+  await train(at, 1);
+  at.keptMs = 3650 * DAY_MS;
+  await at.restart();
+  expect(await at.coordinator.removeEnded()).toBe(0);
+  for (let days = 0; days < 3650 - 10; days += 10) {
+    at.now += 10 * DAY_MS;
+    expect(await at.coordinator.removeEnded()).toBe(0);
+  }
+  at.now += 10 * DAY_MS;
+  expect(await at.coordinator.removeEnded()).toBe(1);
+});
+
 it('removes a run with all that was stored for it 183 days after its end: by itself, each hour', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   onTestFinished(() => void vi.useRealTimers());

@@ -36,6 +36,8 @@ export interface TestFederation {
   now: number;
   /** How often sites are told the status, from the next restart on. */
   statusMs: number | undefined;
+  /** How long what is over is kept, from the next restart on. */
+  keptMs: number | undefined;
   /** Closes it wherever it is, which stores nothing, and opens another one on the same folder. */
   restart(): Promise<void>;
 }
@@ -56,6 +58,7 @@ export async function startFederation(more: Partial<PlanDraft> = {}): Promise<Te
       clock,
       folder: pathOf(folder, 'uploads'),
       statusMs: at.statusMs,
+      keptMs: at.keptMs,
       onFault: (error) => faults.push(error),
     });
     opened.push(async () => {
@@ -88,6 +91,7 @@ export async function startFederation(more: Partial<PlanDraft> = {}): Promise<Te
     faults,
     now: Date.UTC(2026, 0, 1),
     statusMs: undefined,
+    keptMs: undefined,
     async restart() {
       await opened.pop()!();
       coordinator = await open();
