@@ -118,7 +118,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
   }
 
   const webSockets = serveWebSockets(connect);
-  const serve = createSessions({
+  const sessions = createSessions({
     store,
     artifacts,
     sweeper,
@@ -133,7 +133,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     onFault,
   });
   function connect(connection: Parameters<Coordinator['connect']>[0]): void {
-    serve(connection);
+    sessions.serve(connection);
   }
 
   const watchedIn = join(folder, 'watched.json');
@@ -300,6 +300,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
       webSockets.close();
       await removing;
       await Promise.all([...conductors.values()].map(async (each) => (await each).close()));
+      await sessions.close();
     },
   };
 }

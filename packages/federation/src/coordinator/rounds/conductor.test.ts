@@ -94,3 +94,18 @@ it('goes on from what another process has stored, with the answers that are ther
   expect(events.filter(({ kind }) => kind === 'aborted')).toEqual([]);
   expect(at.faults).toMatchObject([{ code: 'FEDERATION_MOVED' }]);
 });
+
+it('closes after what its sites have asked for is done, whenever it is closed', async () => {
+  const at = await startFederation({ sites: { minimum: 2, maximum: 40 } });
+  const { id } = await at.coordinator.start(at.draft);
+  await at.coordinator.pause(id, 'sites come and go');
+  for (let i = 0; i < 30; i += 1) {
+    const invitation = await at.coordinator.invite(id, { name: `site ${i}` });
+    const joining = joinScripted(at, invitation, adds(1)).catch(() => undefined);
+    // A join takes some milliseconds: it is ended somewhere else each time.
+    await new Promise((resolve) => setTimeout(resolve, i / 4));
+    await at.restart();
+    await joining;
+  }
+  expect(at.faults).toEqual([]);
+}, 60_000);

@@ -46,21 +46,43 @@ const PACE = { totalBytes: 2 ** 20, leastBytes: PART_BYTES, leaseMs: 2000 };
 /** Longest time until a key is proved, in milliseconds. */
 const PROVE_MS = 10_000;
 
-export function createSessions(options: SessionsOptions): (connection: Connection) => void {
+export interface Sessions {
+  serve(connection: Connection): void;
+  /** Ends every connection, and waits for what they have asked of the store. */
+  close(): Promise<void>;
+}
+
+export function createSessions(options: SessionsOptions): Sessions {
   let greeting = 0;
   /** Those that read the plan, by key. */
   const reading = new Map<string, Channel>();
   const pace = createPace(PACE);
+  const channels = new Map<Channel, Promise<void>>();
+  let isClosed = false;
 
-  async function serve(connection: Connection): Promise<void> {
+  function begin(connection: Connection): void {
+    if (isClosed) return connection.close();
     let chunks: Chunks | undefined;
-    let telling: ReturnType<typeof setInterval> | undefined;
     const gate: Chunks = {
       held: (digest, bytes) => opened(chunks).held(digest, bytes),
       append: (digest, offset, part) => opened(chunks).append(digest, offset, part),
       finish: (digest, bytes) => opened(chunks).finish(digest, bytes),
     };
     const channel = openChannel(connection, gate, pace);
+    const served = serve(channel, connection, (own) => {
+      chunks = own;
+    });
+    channels.set(channel, served);
+    void served.finally(() => channels.delete(channel));
+  }
+
+  /** @param takePayloads from then on. */
+  async function serve(
+    channel: Channel,
+    connection: Connection,
+    takePayloads: (chunks: Chunks) => void,
+  ): Promise<void> {
+    let telling: ReturnType<typeof setInterval> | undefined;
     try {
       if (greeting >= MOST_GREETING) {
         throw new SkeinError('FEDERATION_BUSY', `${MOST_GREETING} sites are joining at once.`);
@@ -81,7 +103,7 @@ export function createSessions(options: SessionsOptions): (connection: Connectio
       await acceptance(channel, options, conductor, member).finally(() => {
         if (reading.get(member.key) === channel) reading.delete(member.key);
       });
-      chunks = options.chunksOf(conductor, member.key);
+      takePayloads(options.chunksOf(conductor, member.key));
       const session: Session = { key: member.key, role: member.role, channel };
       conductor.join(session);
       try {
@@ -103,7 +125,14 @@ export function createSessions(options: SessionsOptions): (connection: Connectio
       clearInterval(telling);
     }
   }
-  return (connection) => void serve(connection);
+  return {
+    serve: begin,
+    async close() {
+      isClosed = true;
+      for (const channel of channels.keys()) channel.close();
+      await Promise.all(channels.values());
+    },
+  };
 }
 
 /** The key of the site is proved, and enrolled. */
