@@ -155,10 +155,8 @@ it('sums above 64 sites, each of which shares masks with its neighbours on a rin
   );
   expect(survivors).toEqual([count - gone.length]);
   const left = Array.from({ length: count }, (_, i) => i).filter((i) => !gone.includes(i));
-  const [sum, weight] = left.reduce(
-    ([total, weights], i) => [total + ((i + 1) / 10) * (i + 1), weights + i + 1],
-    [0, 0],
-  ) as [number, number];
+  const weight = left.reduce((total, i) => total + (i + 1), 0);
+  const sum = left.reduce((total, i) => total + ((i + 1) / 10) * (i + 1), 0);
   for (const gain of await gainedBy(at, id)) expect(gain).toBeCloseTo(sum / weight, 1);
   expect(at.faults).toEqual([]);
 }, 120_000);
