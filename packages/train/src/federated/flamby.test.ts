@@ -106,8 +106,8 @@ describe.skipIf(!isFull)('published accuracies of Fed-Heart-Disease', () => {
     async (name, options, learningRate, published) => {
       const strategy = strategyOf(name, options);
       const sites = await sitesOf(strategy, learningRate);
-      const everyone = sites.map((_, k) => k);
-      const rounds = Array.from({ length: 15 }, () => everyone);
+      const all = sites.map((_, k) => k);
+      const rounds = Array.from({ length: 15 }, () => all);
       const accuracy = await accuracyOf(strategy, sites, () => rounds);
       expect(Math.abs(accuracy - published)).toBeLessThan(0.01);
     },
