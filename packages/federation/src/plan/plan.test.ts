@@ -222,6 +222,16 @@ describe('a plan', () => {
     expect(() => checkPlan(own)).toThrow(refused('data.scaling'));
   });
 
+  it.each([
+    ['pairwise', { compression: 'top-k:0.01' }],
+    ['committee', { topK: 0.01, helpers: [helper(1), helper(2)] }],
+  ])('says why a sum of kind %s has no top-k', (kind, more) => {
+    const aggregation = { kind, ...more } as unknown as PlanDraft['aggregation'];
+    expect(() => completePlan(draft({ aggregation }))).toThrow(
+      refused('tell of the rows of a site'),
+    );
+  });
+
   it('has one digest whatever the order of its fields, and another for each change', async () => {
     const plan = openPlan();
     const turned = Object.fromEntries(Object.entries(plan).toReversed());

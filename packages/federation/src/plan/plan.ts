@@ -124,6 +124,15 @@ const encoded = {
   share: z.number().gt(0).lt(1).optional(),
 };
 
+/** Why a masked sum has no top-k, which trainings have in `compression`. */
+const secureTerms = {
+  error: ({ code, keys }: { readonly code?: string; readonly keys?: readonly string[] }) =>
+    code === 'unrecognized_keys' &&
+    keys?.some((key) => /^(compression|top.?k)$/i.test(key)) === true
+      ? 'A masked sum is compressed by "bits" and "share" (rand-k): the places of the largest numbers, which top-k sends, would tell of the rows of a site'
+      : undefined,
+};
+
 /** A helper as `skein helper key` prints it. */
 export const PlannedHelper = z.strictObject({
   /** Of the institution; sites read it before they accept. */
@@ -147,19 +156,22 @@ export const Robust = z.discriminatedUnion('name', [
 
 export const Aggregation = z.discriminatedUnion('kind', [
   /** Pairwise masks against a malicious server (Bonawitz 2017): 2 to 255 sites, on a ring above 64. */
-  z.strictObject({ kind: z.literal('pairwise'), ...encoded }),
+  z.strictObject({ kind: z.literal('pairwise'), ...encoded }, secureTerms),
   /** One message per site and round; a committee of helpers removes the masks of the sum. */
-  z.strictObject({
-    kind: z.literal('committee'),
-    ...encoded,
-    /** A round needs all of them, and stays private while one is honest. */
-    helpers: z.array(PlannedHelper).min(2).max(8),
-    /**
-     * Without differential privacy: a round that is tried again may be of other sites, whose updates the
-     * difference of two sums then tells. Absent: helpers refuse it.
-     */
-    repeatWithOthers: z.literal(true).optional(),
-  }),
+  z.strictObject(
+    {
+      kind: z.literal('committee'),
+      ...encoded,
+      /** A round needs all of them, and stays private while one is honest. */
+      helpers: z.array(PlannedHelper).min(2).max(8),
+      /**
+       * Without differential privacy: a round that is tried again may be of other sites, whose updates the
+       * difference of two sums then tells. Absent: helpers refuse it.
+       */
+      repeatWithOthers: z.literal(true).optional(),
+    },
+    secureTerms,
+  ),
   /** The coordinator sees each update, which the plan has to say. */
   z.strictObject({
     kind: z.literal('none'),
