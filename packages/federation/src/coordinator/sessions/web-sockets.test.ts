@@ -5,11 +5,13 @@ import { connect } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { FEDERATION_PATH } from '@skein/api/federations';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { WebSocket } from 'ws';
 import { join } from '../../identity/handshake.ts';
 import { invitationOf } from '../../identity/invitation.ts';
 import { createIdentity, type Identity } from '../../identity/keys.ts';
 import { openSocket } from '../../site/node.ts';
 import { openChannel } from '../../transport/channel.ts';
+import { connectionOver } from '../../transport/connection.ts';
 import { memoryChunks } from '../../transport/chunks.ts';
 import { encodeFrame } from '../../transport/messages.ts';
 import { MOST_GREETING } from './sessions.ts';
@@ -141,3 +143,26 @@ it('closes a stranger that sends more than a greeting, or stays when it is refus
   await expect(joinAs(await createIdentity(), true)).resolves.toMatchObject({ name: 'north' });
   // By itself a WebSocket waits for half a minute.
 }, 25_000);
+
+it('answers no ping of a stranger, and parses no more of them', async () => {
+  const { url } = await started();
+  const pinger = await openMute(url);
+  const answers: Buffer[] = [];
+  pinger.on('data', (bytes: Buffer) => answers.push(bytes));
+  pinger.write(Buffer.concat(Array(2000).fill(Buffer.from([0x89, 0x80, 0, 0, 0, 0]))));
+  await closed(pinger);
+  expect(Buffer.concat(answers)).toHaveLength(0);
+});
+
+it('answers the pings of a site', async () => {
+  const { at, id, url, invitation } = await started();
+  const client = new WebSocket(`${url.replace('http', 'ws')}${FEDERATION_PATH}`);
+  await once(client, 'open');
+  const connection = connectionOver(client);
+  const identity = await createIdentity();
+  await joinScripted(at, invitation, () => undefined, { identity, connection });
+  await vi.waitFor(async () => expect(await isConnected(at, id)).toBe(true));
+  const pong = once(client, 'pong');
+  client.ping('a');
+  expect(String((await pong)[0])).toBe('a');
+});

@@ -19,6 +19,8 @@ const PING_MS = 20_000;
 const MOST_UNPROVED = 2 * MOST_GREETING;
 /** Bytes that such a connection may send: a greeting and a proof have less than one kilobyte. */
 const MOST_UNPROVED_BYTES = 16 * 1024;
+/** Bytes of such a connection that are parsed before the next look at whether it has been closed. */
+const UNPROVED_SLICE_BYTES = 1024;
 
 export interface WebSockets extends UpgradeHandler {
   close(): void;
@@ -47,6 +49,8 @@ export function serveWebSockets(connect: (connection: Connection) => void): WebS
     noServer: true,
     maxPayload: MOST_FRAME,
     perMessageDeflate: false,
+    // Ten thousand pings in one read of a stranger's socket would be answered in one turn of the event loop.
+    autoPong: false,
   });
   const silent = new WeakSet<WebSocket>();
   const unproved = new Set<WebSocket>();
@@ -58,21 +62,33 @@ export function serveWebSockets(connect: (connection: Connection) => void): WebS
     }
   }, PING_MS);
   ping.unref();
-  function boundedUntilProved(accepted: WebSocket, socket: Socket, head: Buffer): Connection {
-    let received = head.length;
-    const count = (bytes: Buffer): void => {
+  function boundedUntilProved(accepted: WebSocket, socket: Socket): Connection {
+    let received = 0;
+    // Of the WebSocket, which has just been made.
+    const parse = socket.listeners('data').at(-1) as (this: Socket, bytes: Buffer) => void;
+    const parseBounded = (bytes: Buffer): void => {
       received += bytes.length;
       if (received > MOST_UNPROVED_BYTES) accepted.terminate();
+      for (let at = 0; at < bytes.length && !socket.destroyed; at += UNPROVED_SLICE_BYTES) {
+        parse.call(socket, bytes.subarray(at, at + UNPROVED_SLICE_BYTES));
+      }
     };
     unproved.add(accepted);
-    socket.on('data', count);
+    socket.off('data', parse);
+    socket.on('data', parseBounded);
     accepted.once('close', () => unproved.delete(accepted));
+    // A greeting needs none.
+    accepted.on('ping', (data: Buffer) => {
+      if (unproved.has(accepted)) accepted.terminate();
+      else accepted.pong(data);
+    });
     const connection = flushing(accepted);
     return {
       ...connection,
       admit() {
         unproved.delete(accepted);
-        socket.off('data', count);
+        socket.off('data', parseBounded);
+        socket.on('data', parse);
       },
       close() {
         connection.close();
@@ -100,7 +116,7 @@ export function serveWebSockets(connect: (connection: Connection) => void): WebS
           for (const event of ['pong', 'message'] as const) {
             accepted.on(event, () => silent.delete(accepted));
           }
-          connect(boundedUntilProved(accepted, socket, head));
+          connect(boundedUntilProved(accepted, socket));
           resolve(true);
         });
       });
