@@ -125,12 +125,35 @@ const unfinished: Attack = {
   },
 };
 
+/** Answers that wait for the window of their stream, which the client never opens. */
+const unread: Attack = {
+  name: 'infer: answers of 60 MiB over gRPC, unread',
+  hasKey: true,
+  scope: 'infer',
+  async run(target, until) {
+    const body = frame(HOSTILE_MESSAGES[0]!.message());
+    await inLoops(HELD, until, async () => {
+      const session = openSession(target, 0);
+      const stream = openCall(session, MODEL_INFER, { authorization: `Bearer ${target.key}` });
+      stream.pause();
+      stream.end(body);
+      await new Promise<void>((resolve) => {
+        session.on('close', resolve);
+        stream.on('close', resolve);
+        until.addEventListener('abort', () => resolve());
+      });
+      session.destroy();
+    });
+  },
+};
+
 export const keyedAttacks: readonly Attack[] = [
   repeat('bodies of 1 MiB', 'infer', costly(/, 1 MiB$/)),
   repeat('bodies of 64 MiB', 'infer', costly(/, 64 MiB$|^64 MiB of floats$/)),
   repeat('binary tensors and strings', 'infer', costly(/^(64 MiB (of|raw)|65,536|16 million)/)),
   repeat('compressed bodies', 'infer', costly(/compressed$/)),
   repeat('answers of 64 MiB, unread', 'infer', costly(/^64 MiB of floats$/), false),
+  unread,
   messages,
   unfinished,
   repeat('a thousand jobs a request', 'jobs', jobs),

@@ -2,7 +2,6 @@
 export { readBody } from './bodies/body.ts';
 export { bodyBudget, defaultBodyBudget } from './bodies/body-budget.ts';
 export { decompress, isEncoding } from './bodies/decompress.ts';
-export { freeInTurns, freePiece } from './bodies/discard.ts';
 export type { Download } from './bodies/download.ts';
 export {
   type EventSource,

@@ -6,6 +6,7 @@
  *   face → deployment (cache, traffic split, shadow) → target (admission → queue → batcher → replica) → face
  */
 import type { DeploymentSettings, ReplicaState, SkeinError } from '@skein/api';
+import type { OwnedMemory } from '@skein/api/owned-memory';
 import type { Signature, TensorMap } from '@skein/onnx';
 import type { RunTimes } from '@skein/runtime';
 
@@ -61,6 +62,8 @@ export interface InferenceRequest {
    * worker.
    */
   readonly inputs: TensorMap;
+  /** Of the inputs; a target that reads them after it has answered retains it. Absent: V8 collects it. */
+  readonly memory?: OwnedMemory | undefined;
   /** Outputs to return; all if absent. */
   readonly outputs?: readonly string[] | undefined;
   /** When the request reached the node. */

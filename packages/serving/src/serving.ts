@@ -113,7 +113,9 @@ export function createServing(options: ServingOptions): Serving {
     }
     const deployment = deployments.get(request.deployment);
     if (deployment === undefined) return refuse(request, unknownModel(request.deployment));
-    return deployment.infer(request);
+    const { memory } = request;
+    if (memory === undefined) return deployment.infer(request);
+    return deployment.infer(request).finally(memory.retain());
   };
 
   const refuse = (request: InferenceRequest, error: SkeinError): Promise<never> => {

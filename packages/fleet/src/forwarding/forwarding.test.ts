@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeploymentSettings, SkeinError } from '@skein/api';
+import { OwnedMemory } from '@skein/api/owned-memory';
 import { tensor, type TensorMap } from '@skein/onnx';
 import { Cancellation, type InferenceRequest } from '@skein/serving';
 import { afterEach, describe, expect, test } from 'vitest';
+import { bytesBudget } from '../link/testing/bytes-budget.ts';
 import { startTcpProxy } from '../../../server/src/testing/tcp-proxy.ts';
 import { codeOf, inputs, numbers, request } from './testing/requests.ts';
 import { closeNodes, fleetOf } from './testing/scripted-fleet.ts';
@@ -15,6 +17,17 @@ import { answer, doubled, full, hangs, type TestNode } from './testing/scripted-
 const PATIENT = { timeout: 60_000 };
 
 afterEach(closeNodes);
+
+/** What becomes of its memory when the face has released it. */
+function largeRequest(numbersOfIt: number) {
+  const x = tensor('float32', [1, numbersOfIt], new Float32Array(numbersOfIt).fill(1));
+  let isFreed = false;
+  const memory = new OwnedMemory(bytesBudget(1e9).hold('team'), () => (isFreed = true));
+  memory.add(x.bytes);
+  const cancellation = new Cancellation();
+  const sent = request({ inputs: new Map([['x', x]]), memory, cancellation });
+  return { sent, freed: () => isFreed, bytes: x.bytes, release: memory.retain(), cancellation };
+}
 
 describe('a request', () => {
   test('stays where it is accepted', async () => {
@@ -43,6 +56,32 @@ describe('a request', () => {
       protocol: 'http',
     });
     expect(a.forwarding.counters.forwards.answered).toBe(1);
+  });
+
+  test('has its memory freed when the other member has it, and its caller an answer', async () => {
+    const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+    b.behave = doubled;
+    const { sent, freed, bytes, release } = largeRequest(1e6);
+    const got = await a.forwarding.inference.infer(sent);
+    expect(numbers(got).at(-1)).toBe(2);
+    expect(bytes.buffer).toMatchObject({ detached: false });
+    release();
+    await expect.poll(freed).toBe(true);
+    expect(bytes.buffer).toMatchObject({ detached: true });
+  });
+
+  test('that is cut while it is sent counts no more, and is not freed while the connection may write it', async () => {
+    const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+    b.behave = hangs;
+    const { sent, freed, bytes, release, cancellation } = largeRequest(2e7);
+    const answered = codeOf(a.forwarding.inference.infer(sent));
+    await expect.poll(() => b.sessions.size).toBe(1);
+    await expect.poll(() => cancellation.onCancel).toBeDefined();
+    cancellation.cancel();
+    expect(await answered).toBe('CANCELLED');
+    release();
+    await expect.poll(freed).toBe(true);
+    expect(bytes.buffer).toMatchObject({ detached: false });
   });
 
   test('that failed where it ran, or was cancelled, is sent to no other', async () => {

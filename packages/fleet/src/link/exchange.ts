@@ -1,6 +1,7 @@
 /** One request on a connection between nodes, and the frames of its answer. */
 import { constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import type { BudgetHold } from '@skein/api/shared-budget';
+import type { OwnedMemory } from '@skein/api/owned-memory';
 import { type Frame, FrameReader } from './frame.ts';
 
 export interface Bounds {
@@ -26,6 +27,7 @@ export class Exchange<Meta> {
     path: string,
     parts: readonly Buffer[],
     { maxBytes, hold }: Bounds,
+    memory?: OwnedMemory,
   ) {
     const stream = session.request({ ':method': 'POST', ':path': path }, { endStream: false });
     this.#stream = stream;
@@ -38,6 +40,7 @@ export class Exchange<Meta> {
       hold.release();
       this.#wake?.();
     });
+    if (memory !== undefined) retainUntilSent(memory, stream);
     // One write for all of them.
     stream.cork();
     for (const part of parts) stream.write(part);
@@ -108,4 +111,15 @@ export class Exchange<Meta> {
       this.cancel();
     }
   }
+}
+
+/** @param memory of what the stream writes. */
+function retainUntilSent(memory: OwnedMemory, stream: ClientHttp2Stream): void {
+  const release = memory.retain();
+  stream.once('finish', release);
+  stream.once('close', () => {
+    // The connection may still write what it has of a stream that is cut.
+    if (!stream.writableFinished) memory.leaveToV8();
+    release();
+  });
 }

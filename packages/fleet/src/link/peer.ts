@@ -7,6 +7,7 @@
  */
 import type { ClientHttp2Session } from 'node:http2';
 import { SkeinError } from '@skein/api';
+import type { OwnedMemory } from '@skein/api/owned-memory';
 import type { SharedBudget } from '@skein/api/shared-budget';
 import { within } from '@skein/api/waits';
 import type { TensorMap } from '@skein/onnx';
@@ -148,13 +149,16 @@ export class Peer {
       const session =
         this.#usable() ?? (await within(this.#open(), connectBy - clock.now(), () => undefined));
       if (session === undefined) return { lost: true, sent: false };
-      if (cancellation?.cancelled === true) return { error: cancelled(request) };
+      if (cancellation?.cancelled === true || request.memory?.isFreed === true) {
+        return { error: cancelled(request) };
+      }
       const meta = requestMeta(request, clock.now(), this.roundTripMs);
       exchange = this.#exchange(
         session,
         PATHS.infer,
         encodeFrame(meta, request.inputs),
         request.tenant,
+        request.memory,
       );
     } catch {
       this.#failed();
@@ -263,9 +267,16 @@ export class Peer {
     path: string,
     parts: Buffer[],
     tenant = '',
+    memory?: OwnedMemory,
   ): Exchange<Meta> {
     const { maxBytes, budget } = this.#options;
-    return new Exchange<Meta>(session, path, parts, { maxBytes, hold: budget.hold(tenant) });
+    return new Exchange<Meta>(
+      session,
+      path,
+      parts,
+      { maxBytes, hold: budget.hold(tenant) },
+      memory,
+    );
   }
 
   #failed(): undefined {

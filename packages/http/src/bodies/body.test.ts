@@ -72,3 +72,13 @@ test('a body in one-byte chunks is rejected, a body in line-sized chunks is not'
   lines.request.emit('end');
   expect((await lines.body).length).toBe(400_000);
 });
+
+test('a large body in one piece has memory of its own: the next request may lie behind it', async () => {
+  const read = Buffer.alloc(300_000, 7);
+  const { request, body } = arriving({ 'content-length': '200000' });
+  request.emit('data', read.subarray(0, 200_000));
+  request.emit('end');
+  const whole = await body;
+  expect(whole.equals(read.subarray(0, 200_000))).toBe(true);
+  expect(whole.buffer).not.toBe(read.buffer);
+});

@@ -4,9 +4,9 @@
  * pieces arrive.
  */
 import { SkeinError } from '@skein/api';
+import { freeInTurns, freePiece, LARGE_BYTES } from '@skein/api/owned-memory';
 import type { BudgetHold } from '@skein/api/shared-budget';
 import { decompress, isEncoding } from './decompress.ts';
-import { freeInTurns, freePiece } from './discard.ts';
 import { grown, NOTHING } from './growth.ts';
 import type { Exchange, NodeExchange } from '../exchange/exchange.ts';
 import type { GatewayLimits } from '../limits.ts';
@@ -146,13 +146,19 @@ function receive(
     });
     request.on('end', () => {
       if (settled) return;
-      const body = first ?? (size === whole.length ? whole : whole.subarray(0, size));
+      const body = first === undefined ? whole.subarray(0, size) : own(first);
       settle();
       resolve(body);
     });
     request.on('close', onClose);
     request.on('error', onClose);
   });
+}
+
+/** A large body in memory of its own: the bytes of the next request may lie behind it. */
+function own(piece: Buffer): Buffer {
+  const isPart = piece.length < piece.buffer.byteLength;
+  return isPart && piece.length >= LARGE_BYTES ? Buffer.from(new Uint8Array(piece).buffer) : piece;
 }
 
 async function arrived(

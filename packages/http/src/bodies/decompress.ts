@@ -8,7 +8,7 @@
  */
 import { createGunzip, createInflate } from 'node:zlib';
 import { SkeinError } from '@skein/api';
-import { freePiece } from './discard.ts';
+import { freePiece } from '@skein/api/owned-memory';
 import { grown, NOTHING } from './growth.ts';
 
 /** As many as libuv has threads by default; more would only wait there. */

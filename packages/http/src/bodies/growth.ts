@@ -1,5 +1,5 @@
 /** The buffer in which a body is put together while its pieces arrive. */
-import { freePiece } from './discard.ts';
+import { freePiece } from '@skein/api/owned-memory';
 
 export const NOTHING: Buffer = Buffer.alloc(0);
 /** Announced bytes that are allocated at once. */

@@ -10,7 +10,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { freePiece } from '../bodies/discard.ts';
+import { freePiece } from '@skein/api/owned-memory';
 import { startReading, stopReading } from './shared-reading.ts';
 import { TurnTime } from './turn-time.ts';
 

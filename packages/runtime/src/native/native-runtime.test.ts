@@ -159,6 +159,21 @@ describe('a thread that is prepared', () => {
   });
 });
 
+it('a process has a copy of large feeds, which are freed here at once', async () => {
+  const feed = (value: number) => float32([2 ** 15], ...Array<number>(2 ** 15).fill(value));
+  const session = await open(arithmetic(), 'process');
+  const [a, b] = [feed(1), feed(2)];
+  const ran = session.run(
+    new Map([
+      ['a', a],
+      ['b', b],
+    ]),
+  );
+  expect(a.bytes.buffer).toMatchObject({ detached: true });
+  const { outputs } = await ran;
+  expect(outputs.size).toBeGreaterThan(0);
+});
+
 describe.skipIf(!linux)('a worker in a process', () => {
   it('rejects the run in progress when it is killed, and names the signal', async () => {
     const session = await open(counting(), 'process');

@@ -4,7 +4,7 @@ import type { Tensor, TensorMap } from '@skein/onnx';
 import { RuntimeFailure, type RunResult, type Session } from '../contract.ts';
 import { checkFit } from '../fit.ts';
 import { explain } from '../reason.ts';
-import { fromWire, toWire } from './wire.ts';
+import { freeLarge, fromWire, toWire } from './wire.ts';
 import type { LoadReply, LoadRequest, RunReply, WireTensor } from './wire.ts';
 import type { SessionCalls } from './worker.ts';
 
@@ -96,6 +96,8 @@ function sessionOf(
     let reply: RunReply;
     try {
       inFlight = worker.call('run', [inputs, wires, wanted], { transfer });
+      // The message to a process has been written by now: a copy of what is here.
+      if (!moves) freeLarge(wires.map(({ bytes }) => bytes));
       reply = await inFlight;
     } catch (error) {
       throw runFailure(error);

@@ -111,7 +111,7 @@ const LARGE_BYTES = 64 * 1024;
  * Gives back the memory of large inputs and strings at once, unless an output has it: V8 would
  * collect it only after more of them, as much as gigabytes.
  */
-export function freeLarge(unused: readonly Uint8Array[], moved: readonly ArrayBuffer[]): void {
+export function freeLarge(unused: readonly Uint8Array[], moved: readonly ArrayBuffer[] = []): void {
   for (const { buffer, byteLength } of unused) {
     if (byteLength < LARGE_BYTES || byteLength !== buffer.byteLength) continue;
     if (buffer instanceof ArrayBuffer && !moved.includes(buffer)) buffer.transfer(0);

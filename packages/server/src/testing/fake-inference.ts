@@ -15,7 +15,7 @@ const ECHO: Signature = {
 
 export interface FakeInference extends Inference {
   readonly requests: InferenceRequest[];
-  /** The function of a deployment; default: return its inputs. */
+  /** The function of a deployment; default: return a copy of its inputs. */
   answer: (request: InferenceRequest) => TensorMap | Promise<TensorMap>;
   readonly models: Map<string, DeployedModel>;
 }
@@ -51,7 +51,8 @@ export function fakeInference(...models: DeployedModel[]): FakeInference {
   const fake: FakeInference = {
     requests,
     models: byName,
-    answer: ({ inputs }) => inputs,
+    // Inputs are freed when they have been answered.
+    answer: ({ inputs }) => structuredClone(inputs),
     async infer(request): Promise<InferenceAnswer> {
       requests.push(request);
       const model = find(request.deployment, request.version);

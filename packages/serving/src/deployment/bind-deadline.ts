@@ -14,6 +14,7 @@ function withDeadline(request: InferenceRequest, deadline: Instant): TargetReque
     deployment: request.deployment,
     version: request.version,
     inputs: request.inputs,
+    memory: request.memory,
     outputs: request.outputs,
     arrivedAt: request.arrivedAt,
     deadline,

@@ -111,7 +111,11 @@ export class Deployment {
     }
     if (live.wanted === 0) this.#wake(live);
     const bound = bindDeadline(request, this.#objectiveMs);
-    if (live.target.streams === true) return this.#stream(live.target, bound);
+    if (live.target.streams === true) {
+      // When a stream does not need its inputs any more is not known.
+      request.memory?.leaveToV8();
+      return this.#stream(live.target, bound);
+    }
     if (this.#cache === undefined && this.shadow === undefined) return live.target.submit(bound);
     return this.#inferWithExtras(live, bound);
   }

@@ -59,6 +59,7 @@ export function createShadow(
         ...request,
         version: target.version,
         inputs: copyTensors(request.inputs),
+        memory: undefined,
         // A disconnect of the client does not cancel the shadow.
         cancellation: new Cancellation(),
         shadow: true,

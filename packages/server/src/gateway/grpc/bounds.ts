@@ -18,11 +18,11 @@
 import { constants as http2, type ServerHttp2Stream } from 'node:http2';
 import type { Metadata, ServerInterceptingCall, ServerInterceptor } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
+import { freeLarge, freePiece } from '@skein/api/owned-memory';
 import type { BudgetHold, SharedBudget } from '@skein/api/shared-budget';
 import {
   bodyBudget,
   decompress,
-  freePiece,
   type GatewayLimits,
   type GatewayLogger,
   isEncoding,
@@ -195,8 +195,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       over = true;
       senders.clear(call);
       readers.clear(call);
-      reader.free();
-      hold.release();
+      reader.free(() => hold.release());
       for (const leave of leaving) leave();
     };
     const refuse = (error: unknown): void => {
@@ -221,7 +220,13 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     }
     const events = isStream ? streamEvents(call, hold, reader, unread) : unaryEvents(call);
     const give = (bytes: number): void => hold.give(bytes);
-    admit(call.metadata, { caller, take, give, answered: () => events.onAnswered() });
+    admit(call.metadata, {
+      caller,
+      take,
+      give,
+      newHold: () => bodies.hold(tenant),
+      answered: () => events.onAnswered(),
+    });
 
     const start = call.start.bind(call);
     const handleDataFrame = call.handleDataFrame.bind(call);
@@ -277,6 +282,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       const taken = (): void => {
         readers.clear(call);
         hold.give(size);
+        if (message instanceof MessagePieces) freeLarge(message.pieces);
         if (!(message instanceof MessagePieces) || message.endsAnswer) events.onAnswered();
         done();
       };

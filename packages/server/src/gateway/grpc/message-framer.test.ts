@@ -45,6 +45,10 @@ test('gives the memory of a message back when it is outgrown, and when its rest 
   reader.write(head);
   const frames = () => allocate.mock.results.map(({ value }) => value.buffer.detached as boolean);
   expect(frames()).toEqual([true, false]);
-  reader.free();
-  await expect.poll(frames).toEqual([true, true]);
+  const onFreed = vi.fn(() => expect(frames()).toEqual([true, true]));
+  reader.free(onFreed);
+  // It counts until then.
+  expect(onFreed).not.toHaveBeenCalled();
+  await expect.poll(() => onFreed.mock.calls).toHaveLength(1);
+  expect(onFreed.mock.results[0]!.type).toBe('return');
 });

@@ -4,7 +4,7 @@
  */
 import type { ServerHttp2Stream } from 'node:http2';
 import { SkeinError } from '@skein/api';
-import { freeInTurns, freePiece } from '@skein/http';
+import { freeInTurns, freePiece } from '@skein/api/owned-memory';
 
 export const PREFIX_BYTES = 5;
 
@@ -87,9 +87,10 @@ export class MessageReader {
     return grown;
   }
 
-  /** Gives back the memory of a message that will not be completed. */
-  free(): void {
-    if (this.#frame !== undefined) freeInTurns(this.#frame);
+  /** Gives back the memory of a message that will not be completed. @param onFreed called when it is. */
+  free(onFreed: () => void): void {
+    if (this.#frame === undefined) onFreed();
+    else freeInTurns(this.#frame, onFreed);
     this.#frame = undefined;
   }
 }

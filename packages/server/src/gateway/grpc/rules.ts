@@ -1,5 +1,6 @@
 /** Which key a method needs, and the data of an admitted call. */
 import type { Metadata } from '@grpc/grpc-js';
+import type { BudgetHold } from '@skein/api/shared-budget';
 import type { Peer } from '@skein/http';
 import type { Caller } from '../../access/contract.ts';
 import { authorizeReader } from '../rules.ts';
@@ -35,6 +36,8 @@ export interface AdmittedCall {
   /** Counts memory for decoded data beyond the message. @throws SkeinError BODIES_TOO_LARGE, CANCELLED. */
   take(bytes: number): void;
   give(bytes: number): void;
+  /** Counts for its tenant what the call does not release. */
+  newHold(): BudgetHold;
   /** Releases the oldest message of a stream, whose answer ended without a message of its own. */
   answered(): void;
 }

@@ -239,6 +239,8 @@ export class RunLoop {
     }
     for (const ticket of run.tickets) {
       const { payload } = ticket;
+      // Its inputs may have been freed.
+      if (payload.settled) continue;
       if (isLost) {
         payload.lostAlone = run.tickets.length === 1;
         payload.overran = failure instanceof RunTimeout;

@@ -2,6 +2,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { AnySchema, DurationSchema } from '@bufbuild/protobuf/wkt';
 import type { ServiceError } from '@grpc/grpc-js';
+import type { NumericTensor } from '@skein/onnx';
 import { describe, expect, test } from 'vitest';
 import { SkeinError } from '@skein/api';
 import { deployedModel, strictLogger } from '../../../testing/fake-inference.ts';
@@ -123,6 +124,30 @@ describe('inference', () => {
     pending.cancel();
     await cancelled.promise;
     await expect.poll(() => access.inFlight).toBe(0);
+  });
+
+  test('memory of a large message is freed when it is answered, and that of the answer when it is sent', async () => {
+    const { client, inference } = await startGrpcFace();
+    const answers: Uint8Array[] = [];
+    inference.answer = ({ inputs }) => {
+      const bytes = new Uint8Array((inputs.get('x') as NumericTensor).bytes);
+      answers.push(bytes);
+      return new Map([['y', { type: 'uint8', shape: [bytes.length], bytes }]]);
+    };
+    const content = new Uint8Array(2 ** 21).fill(7);
+    const answer = await call(client, method.modelInfer, {
+      modelName: 'echo',
+      inputs: [{ name: 'x', datatype: 'UINT8', shape: [BigInt(content.length)] }],
+      rawInputContents: [content],
+    });
+    expect(Buffer.compare(answer.rawOutputContents[0]!, content)).toBe(0);
+    const { bytes } = inference.requests[0]!.inputs.get('x') as NumericTensor;
+    await expect
+      .poll(() => [bytes, ...answers].map(({ buffer }) => buffer))
+      .toEqual([
+        expect.objectContaining({ detached: true }),
+        expect.objectContaining({ detached: true }),
+      ]);
   });
 
   test('a message over the limit is refused, one below it is accepted', async () => {

@@ -22,6 +22,7 @@ import type { MessagePieces } from '../../grpc/message-framer.ts';
 import { reportRefusal } from '../../rules.ts';
 import { showFor } from '../shown-answer.ts';
 import { readShared } from '../shared-memory/shared-tensors.ts';
+import { addInputs, memoryOf } from '../tensors/owned-tensors.ts';
 import { bytesHeld } from '../tensors/tensor-bytes.ts';
 
 type Message = Buffer | MessagePieces;
@@ -145,8 +146,12 @@ async function infer(
   let entered: Caller | undefined;
   const admitted = admittedCall(metadata);
   const size = message.length;
+  // The call counts it.
+  const memory = memoryOf(message, () => admitted.newHold());
+  const release = memory?.retain();
   let extra = 0;
   const leave = (): void => {
+    release?.();
     if (entered !== undefined) access.leave(entered);
     admitted.give(extra);
   };
@@ -170,6 +175,7 @@ async function infer(
       const most = limits.maxBodyBytes;
       await readShared(request.shared, inputs, options.regions, caller.tenant, most, take);
     }
+    if (memory !== undefined) addInputs(memory, inputs);
     name = model;
     const deployed = inference.describe(model, version);
     const { stickyHeader } = deployed;
@@ -183,6 +189,7 @@ async function infer(
       deployment: model,
       version,
       inputs,
+      memory,
       outputs,
       arrivedAt,
       deadline: earlier(deadline, deadlineFrom(arrivedAt, patience, request.timeoutMs)),
@@ -195,6 +202,7 @@ async function infer(
       protocol: 'grpc',
     });
     const { rest } = answer;
+    if (rest === undefined) release?.();
     const shown = show === undefined ? answer : await show(answer);
     const encoding = encodeGrpcAnswer(model, request.id, outputs, shown, sharedOutputs);
     const chunk = encoding instanceof Uint8Array ? encoding : await encoding;

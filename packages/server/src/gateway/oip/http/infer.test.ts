@@ -1,7 +1,7 @@
 import { gzipSync, deflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { SkeinError, type ErrorBody } from '@skein/api';
-import type { TensorMap } from '@skein/onnx';
+import type { NumericTensor, TensorMap } from '@skein/onnx';
 import { stringTensor, tensor } from '@skein/onnx';
 import { deployedModel, strictLogger } from '../../../testing/fake-inference.ts';
 import { INFER, ONE, post, send, startHttpFace } from '../../testing/http-face.ts';
@@ -81,6 +81,7 @@ describe('inference', () => {
   test('large binary answers arrive whole', async () => {
     const { port, inference } = await startHttpFace();
     const big = new Float32Array(300_000).map((_, index) => index);
+    const expected = big.slice();
     inference.answer = (): TensorMap => new Map([['y', tensor('float32', [300_000], big)]]);
     const answer = await send(
       port,
@@ -88,7 +89,67 @@ describe('inference', () => {
       post(ONE.replace('{', '{"parameters":{"binary_data_output":true},')),
     );
     const length = Number(answer.headers['inference-header-content-length']);
-    expect(answer.body.subarray(length)).toEqual(Buffer.from(big.buffer));
+    expect(answer.body.subarray(length)).toEqual(Buffer.from(expected.buffer));
+  });
+
+  test.each([
+    ['binary', 'a view on its body'],
+    ['JSON', 'made of its text in a thread'],
+  ])(
+    'memory of large %s inputs, %s, is freed when they are answered, and that of the answer when it is sent',
+    async (form) => {
+      const { port, inference } = await startHttpFace();
+      const release = Promise.withResolvers<void>();
+      inference.answer = async ({ inputs }) => {
+        await release.promise;
+        return structuredClone(inputs);
+      };
+      const bytes = Buffer.alloc(2 ** 21);
+      const head = JSON.stringify({
+        parameters: { binary_data_output: true },
+        inputs: [
+          {
+            name: 'x',
+            datatype: 'FP32',
+            shape: [1, bytes.length / 4],
+            ...(form === 'JSON'
+              ? { data: Array.from({ length: bytes.length / 4 }, () => 0) }
+              : { parameters: { binary_data_size: bytes.length } }),
+          },
+        ],
+      });
+      const sent =
+        form === 'JSON'
+          ? send(port, INFER, post(head))
+          : send(
+              port,
+              INFER,
+              post(Buffer.concat([Buffer.from(head), bytes]), {
+                'Inference-Header-Content-Length': String(head.length),
+              }),
+            );
+      await expect.poll(() => inference.requests).toHaveLength(1);
+      const { bytes: input } = inference.requests[0]!.inputs.get('x') as NumericTensor;
+      const { memory } = inference.requests[0]!;
+      // A second copy of the request, at another member of a fleet.
+      const over = memory!.retain();
+      expect(input).toHaveLength(bytes.length);
+      release.resolve();
+      const answer = await sent;
+      expect(answer.body.subarray(-bytes.length)).toEqual(bytes);
+      expect(input).toHaveLength(bytes.length);
+      over();
+      await expect.poll(() => input.buffer).toMatchObject({ detached: true });
+    },
+  );
+
+  test('memory of a large answer is freed when the system has taken it', async () => {
+    const { port, inference } = await startHttpFace();
+    const big = new Uint8Array(2 ** 21);
+    inference.answer = () => new Map([['y', { type: 'uint8', shape: [big.length], bytes: big }]]);
+    const wants = ONE.replace('{', '{"parameters":{"binary_data_output":true},');
+    await send(port, INFER, post(wants));
+    await expect.poll(() => big.buffer.detached).toBe(true);
   });
 
   test('a raw request is the only input; Accept chooses the form of the answer', async () => {

@@ -12,6 +12,7 @@ import {
   type Instant,
   type StageTimes,
 } from '@skein/serving/contract';
+import { freeLarge } from '@skein/api/owned-memory';
 import type { BudgetHold } from '@skein/api/shared-budget';
 import { type Exchange, readBody, SAFE_HEADERS } from '@skein/http';
 import type { Caller } from '../../../access/contract.ts';
@@ -20,6 +21,7 @@ import type { EncodedAnswer } from './answer.ts';
 import type { HttpOptions } from './routes.ts';
 import { showFor } from '../shown-answer.ts';
 import { readShared } from '../shared-memory/shared-tensors.ts';
+import { addInputs, memoryOf } from '../tensors/owned-tensors.ts';
 import { bytesHeld } from '../tensors/tensor-bytes.ts';
 import { decodeRawRequest } from './raw-request.ts';
 import { reportRefusal } from '../../rules.ts';
@@ -42,14 +44,18 @@ export async function inferOverHttp(
   const { inference, access, limits, codec, regions } = options;
   const { request, response } = exchange;
   const { headers } = request;
+  /** Counts the request. */
   let hold: BudgetHold | undefined;
+  let release = (): void => hold?.release();
+  /** Counts the answer. */
+  let unread: BudgetHold | undefined;
   const cancellation = new Cancellation();
   let isOpen = true;
-  let isUnread = false;
+  let onClose: (() => void) | undefined;
   response.once('close', () => {
     if (!response.writableFinished) cancellation.cancel();
     isOpen = false;
-    if (isUnread) hold?.release();
+    onClose?.();
   });
   let deployed: DeployedModel | undefined;
   let entered: Caller | undefined;
@@ -63,6 +69,9 @@ export async function inferOverHttp(
     hold = options.bodies.hold(caller.tenant);
     const body = await readBody(exchange, limits, hold);
     const arrivedAt = performance.now();
+    const newHold = (): BudgetHold => options.bodies.hold(caller.tenant);
+    const memory = memoryOf(body, newHold, release);
+    if (memory !== undefined) release = memory.retain();
     // The codec may take the body away.
     const size = body.length;
     const jsonLength = jsonLengthFrom(text(headers['inference-header-content-length']), body);
@@ -70,6 +79,7 @@ export async function inferOverHttp(
       jsonLength === 0
         ? decodeRawRequest(body, deployed, headers.accept)
         : await codec.decodeHttp(body, jsonLength);
+    if (memory !== undefined) addInputs(memory, decoded.inputs);
     // Memory of tensors beyond the body: objects of strings, integers that were digits.
     hold.take(Math.max(0, bytesHeld(decoded.inputs) - size));
     if (decoded.shared !== undefined) {
@@ -85,6 +95,7 @@ export async function inferOverHttp(
       deployment: model,
       version,
       inputs: decoded.inputs,
+      memory,
       outputs,
       arrivedAt,
       deadline: deadlineFrom(reachedAt, timeoutMs, decoded.timeoutMs),
@@ -97,20 +108,31 @@ export async function inferOverHttp(
       takesChunks: false,
       protocol: 'http',
     });
+    const outputBytes = bytesHeld(answer.outputs);
+    if (outputBytes > COPY_BYTES) {
+      unread = newHold();
+      unread.restore(outputBytes);
+    }
+    release();
     const shown = show === undefined ? answer : await show(answer);
     const encoded = await codec.encodeHttp(model, id, outputs, binary, shown);
     const sent = sendAnswer(exchange, encoded, answer);
-    isUnread = isOpen && sent > COPY_BYTES;
-    if (isUnread) {
+    if (isOpen && sent > COPY_BYTES) {
       // It takes memory until the client has read it.
-      hold.release();
-      hold.restore(sent);
+      const held = (unread ??= newHold());
+      held.release();
+      held.restore(sent);
+      onClose = () => {
+        held.release();
+        freeLarge([encoded.json, ...(encoded.binary ?? [])]);
+      };
     }
   } catch (error) {
     if (!isHandedOn) reportRefusal(options.refused, model, deployed !== undefined, error);
     throw error;
   } finally {
-    if (!isUnread) hold?.release();
+    release();
+    if (onClose === undefined) unread?.release();
     if (entered !== undefined) access.leave(entered);
   }
 }
