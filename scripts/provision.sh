@@ -25,6 +25,7 @@ packages=(
   nghttp2-client wrk                                          # h2load and wrk, the closed-loop generators
   docker.io docker-cli debootstrap                            # the container image and its test
   bubblewrap redis-server
+  iproute2 iptables                                           # networks of fleets under faults
   kubernetes-client                                           # kubectl, against the API server of the tests
   python3-rq                                                  # a peer of the jobs benchmark
   $(bash "$(dirname "$0")/../deploy/sandbox/packages.sh" judge | sed 's/nodejs//')   # the languages that the judge speaks, the hostile programs in C; Node is the project's own

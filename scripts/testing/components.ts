@@ -34,6 +34,10 @@ const CHECKS = {
   // Its kubelet mounts the disks of pods.
   'test-cluster': () => process.getuid?.() === 0 && CHECKS['sandbox-image'](),
   kubectl: () => runs('kubectl', 'version', '--client'),
+  'network-namespaces': () => {
+    const own = ['--user', '--map-root-user', '--net', '--pid', '--fork', '--mount-proc'];
+    return runs('unshare', ...own, 'sh', '-c', 'iptables -L && ip link && tc qdisc && nsenter -V');
+  },
   linux: () => process.platform === 'linux',
   gcc: () => runs('gcc', '--version'),
   redis: () => runs('redis-server', '--version'),
@@ -57,6 +61,8 @@ const PROVISION = '`npm run provision` installs it on Debian and Ubuntu';
 const FIXES: Partial<Record<Component, string>> = {
   'test-cluster':
     'it needs root and Docker with the image of `bash deploy/sandbox/base-image.sh minimal`',
+  'network-namespaces':
+    'it needs Linux, iproute2, iptables, and user namespaces for all users (`sysctl kernel.apparmor_restrict_unprivileged_userns=0` on Ubuntu)',
   'sandbox-image':
     '`bash deploy/sandbox/base-image.sh minimal` builds it, as root, where Docker runs',
   'judge-image': '`bash deploy/sandbox/base-image.sh judge` builds it, as root, where Docker runs',

@@ -15,6 +15,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The program and its first arguments; default: this Node and main.ts. */
   readonly program?: readonly [string, ...string[]];
+  /** A command that starts it elsewhere, such as in a namespace, and becomes it. */
+  readonly within?: readonly string[];
 }
 
 export interface CliProcess {
@@ -27,8 +29,9 @@ export interface CliProcess {
 }
 
 export function startCli(args: readonly string[], options: CliOptions): CliProcess {
-  const [program, ...first] = options.program ?? [process.execPath, MAIN];
-  const child = spawn(program, [...first, ...args], {
+  const program = options.program ?? [process.execPath, MAIN];
+  const [command, ...words] = [...(options.within ?? []), ...program, ...args];
+  const child = spawn(command!, words, {
     cwd: options.cwd,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

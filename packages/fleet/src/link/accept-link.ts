@@ -57,7 +57,7 @@ export async function acceptLink(
   return session;
 }
 
-/** Leaves what follows in the socket; undefined if it ends or takes too long. */
+/** Leaves what follows in the socket. @returns less of a socket that ends; undefined if it takes too long. */
 function readExactly(
   socket: Socket,
   count: number,
@@ -75,7 +75,7 @@ function readExactly(
     const end = (): void => done(undefined);
     const read = (): void => {
       const bytes = socket.read(count) as Buffer | null;
-      if (bytes !== null) done(bytes.byteLength === count ? bytes : undefined);
+      if (bytes !== null) done(bytes);
     };
     socket.on('readable', read);
     socket.once('close', end);

@@ -61,8 +61,11 @@ describe('frames', () => {
   test('that are large arrive as they were sent, with what follows them', () => {
     const large = Float32Array.from({ length: 700_000 }, (_, i) => i);
     const tensor = { type: 'float32', shape: [large.length], bytes: new Uint8Array(large.buffer) };
-    const one = encodeFrame({ id: 'large' }, new Map([['x', tensor as Tensor]]));
-    const sent = Buffer.concat([...one, ...encodeFrame({ id: 'next' }), ...one]);
+    const other = { ...tensor, bytes: new Uint8Array(large.map((value) => -value).buffer) };
+    const [one, two] = [tensor, other].map((x) =>
+      encodeFrame({ id: 'large' }, new Map([['x', x as Tensor]])),
+    );
+    const sent = Buffer.concat([...one!, ...encodeFrame({ id: 'next' }), ...two!]);
     const cuts = [7, 16_384, 100_003, 1_000_000, sent.byteLength];
     for (const cut of cuts) {
       const reader = new FrameReader<{ readonly id: string }>(1e8, ROOM);
@@ -71,9 +74,10 @@ describe('frames', () => {
         received.push(...framesIn(reader, sent.subarray(at, at + (at < 100 ? 7 : cut))));
       }
       expect(received.map(({ meta }) => meta.id)).toEqual(['large', 'next', 'large']);
-      for (const { tensors } of [received[0]!, received[2]!]) {
-        const { bytes } = tensors.get('x') as { readonly bytes: Uint8Array };
-        expect(Buffer.compare(bytes, tensor.bytes)).toBe(0);
+      for (const [index, { bytes: expected }] of [tensor, tensor, other].entries()) {
+        if (index === 1) continue;
+        const { bytes } = received[index]!.tensors.get('x') as { readonly bytes: Uint8Array };
+        expect(Buffer.compare(bytes, expected)).toBe(0);
       }
       expect(reader.heldBytes).toBe(0);
     }
@@ -111,6 +115,8 @@ describe('frames', () => {
     };
     expect(() => read(lengths(8, 2000))).toThrow('larger than allowed');
     expect(() => read(lengths(0xffff_ffff, 0), 2 ** 40)).toThrow('larger than allowed');
+    expect(read(lengths(8, 984))).toEqual([]);
+    expect(() => read(lengths(8, 985))).toThrow('larger than allowed');
     expect(() => read(Buffer.concat([lengths(8, 0), Buffer.from('{"a":1  ')]))).toThrow('JSON');
     const tensor = (entry: unknown): Buffer => {
       const json = JSON.stringify({ tensors: [entry] });
@@ -120,6 +126,9 @@ describe('frames', () => {
     expect(() => read(tensor(['x', 'float32', [1], 4]))).toThrow('longer than its message');
     expect(() => read(tensor(['x', 'float32', [2], 4]))).toThrow('not the size of its shape');
     expect(() => read(tensor(['x', 'string', [1000], 4]))).toThrow('longer than its message');
+    for (const length of [-8, 'x']) {
+      expect(() => read(tensor(['x', 'string', [0], length]))).toThrow('longer than its message');
+    }
     for (const size of [-1, 0.5, null, '1']) {
       expect(() => read(tensor(['x', 'float32', [size], 4]))).toThrow('has no shape');
     }
@@ -145,7 +154,13 @@ describe('frames', () => {
     const part = Buffer.alloc(size / 4);
     const taken = (): number => process.memoryUsage().arrayBuffers;
     const reader = new FrameReader<object>(2 ** 30, ROOM);
-    for (const bytes of [lengths, part]) for (const _ of framesIn(reader, bytes)) void _;
+    const idle = taken();
+    for (const bytes of [lengths, part.subarray(0, size / 16)]) {
+      for (const _ of framesIn(reader, bytes)) void _;
+    }
+    // So little of it says nothing yet.
+    expect(taken() - idle).toBeLessThan(size / 2);
+    for (const bytes of [part]) for (const _ of framesIn(reader, bytes)) void _;
     const begun = taken();
     reader.drop();
     expect(begun - taken()).toBeGreaterThan(0.9 * size);

@@ -52,14 +52,14 @@ const REQUEST = {
 describe('a member that is asked by one with a fault', () => {
   const ANSWER = { version: '1', outputs: new Map(), times: { queueMs: 0, computeMs: 0 } };
 
-  async function asking(budget = bytesBudget(1e6)) {
+  async function asking(budget = bytesBudget(1e6), answered: Promise<unknown> = Promise.resolve()) {
     const taken: InferenceRequest[] = [];
     const address = await member((session) =>
       servePeer(session, {
         local: {
           infer(request) {
             taken.push(request);
-            return Promise.resolve(ANSWER as unknown as InferenceAnswer);
+            return answered.then(() => ANSWER as unknown as InferenceAnswer);
           },
           predict: () => ({ finishMs: 1 }),
         },
@@ -167,6 +167,17 @@ describe('a member that is asked by one with a fault', () => {
     await expect.poll(() => budget.held, PATIENT).toBe(0);
     expect(await ask(PATHS.infer, bytes(REQUEST))).toMatchObject({ version: '1' });
   });
+
+  test('counts the bytes of a request until it is answered', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { ask, taken, budget } = await asking(bytesBudget(1e6), promise);
+    const answer = ask(PATHS.infer, bytes(REQUEST));
+    await expect.poll(() => taken.length, PATIENT).toBe(1);
+    expect(budget.held).toBeGreaterThanOrEqual(bytes(REQUEST).byteLength);
+    resolve();
+    expect(await answer).toMatchObject({ version: '1' });
+    await expect.poll(() => budget.held, PATIENT).toBe(0);
+  });
 });
 
 describe('a member that asks one with a fault', () => {
@@ -246,6 +257,17 @@ describe('a member that asks one with a fault', () => {
     expect(streams).toHaveLength(1);
   });
 
+  test('a connection that is there after its member has left is closed', async () => {
+    const sessions: ServerHttp2Session[] = [];
+    const address = await member((session) => void sessions.push(session));
+    const options = { key: KEY, clock: performance, random: Math.random, maxBytes: 1e8 };
+    const peer = new Peer(address, { ...options, budget: bytesBudget(1e6) });
+    const probed = peer.probe(request, 30_000);
+    peer.close();
+    expect(await probed).toBeUndefined();
+    await expect.poll(() => sessions[0]?.closed, PATIENT).toBe(true);
+  });
+
   test('a member that takes no connections is left out by requests that did not wait for it', async () => {
     const { peer } = await asked(() => {});
     for (const close of closers.splice(0)) close();
@@ -304,6 +326,41 @@ describe('a member that asks one with a fault', () => {
     stream.on('drain', flood);
     flood();
   };
+
+  test('a member that does not look at a request has not run it', async () => {
+    const refusing = async () =>
+      (await asked((stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM))).peer;
+    expect(await (await refusing()).forward(request, performance.now() + 30_000)).toEqual({
+      lost: true,
+      sent: false,
+    });
+    const change = { change: 'rollback', parameters: [], actor: 'a' } as const;
+    expect(await (await refusing()).change(change)).toBeUndefined();
+    const { peer } = await asked((stream) => stream.close(constants.NGHTTP2_CANCEL));
+    await expect(peer.change(change)).rejects.toMatchObject({ code: 'PEER_LOST' });
+  });
+
+  test('a member that sends chunks faster than they are read is slowed down', async () => {
+    let sent = 0;
+    const { peer, budget } = await asked((stream) => {
+      const chunks = Buffer.concat(Array(1000).fill(bytes({ more: true })));
+      const flood = (): void => {
+        for (let more = true; more && !stream.destroyed; sent += chunks.byteLength) {
+          more = stream.write(chunks);
+        }
+      };
+      stream.on('drain', flood);
+      flood();
+    }, bytesBudget(1e9));
+    const outcome = await peer.forward(
+      { ...request, takesChunks: true },
+      performance.now() + 30_000,
+    );
+    // The window of a stream.
+    await expect.poll(() => sent, PATIENT).toBeGreaterThan(8e6);
+    expect(budget.held).toBeLessThan(1e6);
+    await (outcome as { answer: InferenceAnswer }).answer.rest![Symbol.asyncIterator]().return!();
+  });
 
   test('chunks for a request that takes none are not read, and end its stream', async () => {
     const { peer, streams, budget } = await asked(streaming);

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import type { ServerHttp2Session } from 'node:http2';
 import { createServer as createSecureServer } from 'node:https';
 import {
   type AddressInfo,
@@ -16,6 +17,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { acceptLink } from './accept-link.ts';
 import { asksForLink } from './handshake.ts';
 import { openLink } from './open-link.ts';
+import { LINK_SETTINGS, SESSION_WINDOW } from './settings.ts';
 
 const KEY = 'a key of the fleet that is long enough';
 const closers: (() => void)[] = [];
@@ -55,6 +57,7 @@ function certificate(): { readonly cert: string; readonly key: string } {
 
 interface Callee {
   readonly address: string;
+  session?: ServerHttp2Session;
   /** Connections that proved the key. */
   proven: number;
   refused: number;
@@ -75,6 +78,7 @@ async function callee(
         return;
       }
       state.proven++;
+      state.session = session;
       session.on('stream', (stream) => {
         stream.respond({ ':status': 200 });
         stream.end('hello');
@@ -103,6 +107,17 @@ describe('a link between nodes', () => {
     const node = await callee(KEY);
     expect(await ask(node.address)).toBe('hello');
     expect(node).toMatchObject({ proven: 1, refused: 0 });
+  });
+
+  test('takes the tensors of many requests at once, in both directions', async () => {
+    const node = await callee(KEY);
+    const session = await openLink(node.address, { key: KEY }, 5000);
+    closers.push(() => session.destroy());
+    await new Promise((resolve) => session.once('remoteSettings', resolve));
+    for (const end of [session, node.session!]) {
+      expect(end.state.effectiveLocalWindowSize).toBe(SESSION_WINDOW);
+      expect(end.remoteSettings).toMatchObject(LINK_SETTINGS);
+    }
   });
 
   test('does not open to a node with another key, which learns no proof', async () => {

@@ -26,6 +26,8 @@ export interface NodeProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** API key of `client`. */
   readonly key?: string;
+  /** A command that starts it elsewhere, such as in a namespace, and becomes it. */
+  readonly within?: readonly string[];
 }
 
 export interface NodeProcess extends AsyncDisposable {
@@ -79,7 +81,7 @@ export async function startNodeProcess(options: NodeProcessOptions = {}): Promis
       '--json',
       ...(options.args ?? []),
     ],
-    { cwd: folder, env: options.env ?? {} },
+    { cwd: folder, env: options.env ?? {}, within: options.within ?? [] },
   );
   const pid = up.process.pid!;
   running.add(pid);

@@ -1,8 +1,9 @@
 /** A connection between two nodes that a test can slow down or cut, without touching the machine's network. */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface TcpProxy {
-  /** `http://127.0.0.1:PORT`. */
+  /** `http://HOST:PORT`, of the nearer side. */
   readonly url: string;
   /** Where connections go. */
   target: number;
@@ -14,21 +15,28 @@ export interface TcpProxy {
   close(): void;
 }
 
-export async function startTcpProxy(): Promise<TcpProxy> {
+/** @param near address that it listens on. @param far address of what it connects to. */
+export async function startTcpProxy(near = '127.0.0.1', far = '127.0.0.1'): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let isCut = false;
-  const server = createServer((near) => {
-    if (isCut) return void near.destroy();
-    const far = connect(proxy.target, '127.0.0.1');
+  const server = createServer((accepted) => {
+    if (isCut) return void accepted.destroy();
+    const made = connect(proxy.target, far);
     for (const [from, to] of [
-      [near, far],
-      [far, near],
+      [accepted, made],
+      [made, accepted],
     ] as const) {
       sockets.add(from);
       from.setNoDelay(true);
+      let sent = Promise.resolve();
       from.on('data', (chunk) => {
-        if (proxy.delayMs === 0) to.write(chunk);
-        else setTimeout(() => to.write(chunk), proxy.delayMs);
+        const due = performance.now() + proxy.delayMs;
+        // In order, also when the delay becomes shorter.
+        sent = sent.then(async () => {
+          const leftMs = due - performance.now();
+          if (leftMs > 0) await sleep(leftMs);
+          to.write(chunk);
+        });
       });
       from.on('error', () => {});
       from.on('close', () => {
@@ -37,10 +45,10 @@ export async function startTcpProxy(): Promise<TcpProxy> {
       });
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, near, resolve));
   const { port } = server.address() as AddressInfo;
   const proxy: TcpProxy = {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${near}:${port}`,
     target: 0,
     delayMs: 0,
     cut() {

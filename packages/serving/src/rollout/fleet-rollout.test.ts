@@ -17,6 +17,8 @@ interface FleetNode {
   readonly scene: Scene;
   /** While true, the store does not answer this node, and the others have lost it: it is paused. */
   paused: boolean;
+  /** When the store tells this node of versions that it has not heard of. */
+  told?: Promise<void>;
 }
 
 interface TestFleet {
@@ -44,6 +46,10 @@ async function openFleet(): Promise<TestFleet> {
   async function join(name: string): Promise<FleetNode> {
     const reach = (state: State): State => ({
       ...state,
+      async version(...args) {
+        await node.told;
+        return state.version(...args);
+      },
       async deployment(of) {
         await resumed();
         return state.deployment(of);
@@ -173,6 +179,28 @@ describe('a rollout over a fleet', () => {
     const byMember = new Map(seen?.members.map((each) => [each.member, each]));
     expect(byMember.get('c')?.candidate?.errors).toBeGreaterThan(0);
     expect(byMember.get('a')?.candidate?.errors).toBe(0);
+  });
+
+  it('is not resumed by a node that hears of its version after its end', async () => {
+    const fleet = await openFleet();
+    await deployed(fleet);
+    const [a, , c] = fleet.nodes;
+    const told = Promise.withResolvers<void>();
+    c.told = told.promise;
+    await fleet.version();
+    const plan = canary({ stepMs: 3_600_000 });
+    const deploying = codeOf(a.scene.serving.deploy({ name: 'risk', version: '2', plan }, ACTOR));
+    await until(() => phaseOf(a) === 'warming');
+    const begun = (await fleet.state.deployment('risk'))!.revision;
+    // It hears of the rollout and, while it asks for the version, of its end.
+    await until(() => c.scene.serving.view('risk').revision === begun);
+    await a.scene.serving.rollback('risk', 'changed my mind', ACTOR);
+    expect(await deploying).toBe('ROLLED_BACK');
+    await until(() => c.scene.serving.view('risk').revision === begun + 1);
+    told.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(c.scene.serving.rolloutReports()['risk']).toBeUndefined();
+    expect((await kinds(fleet)).filter((kind) => kind === 'rolled-back')).toHaveLength(1);
   });
 
   it('is ended by an operator on any node', async () => {

@@ -106,14 +106,19 @@ export class RolloutRun {
     await run.#start();
   }
 
-  /** Takes part in a rollout that another member has started. Its end is this promise's too. */
+  /**
+   * Takes part in a rollout that another member has started. Its end is this promise's too.
+   * @param revision of the deployment at that step.
+   */
   static async join(
     context: ServingContext,
     deployment: Deployment,
     stored: RolloutRecord,
+    revision: number,
   ): Promise<void> {
     const record = await context.registry.version(deployment.name, stored.to);
-    if (context.runs.has(deployment.name)) return;
+    // A slow store may have brought news of its end meanwhile.
+    if (context.runs.has(deployment.name) || deployment.revision !== revision) return;
     const settings = effectiveSettings(stored.settings, context.cores);
     const { id, startedAt } = stored;
     const rollout = rolloutOf(stored, context.clock.now());

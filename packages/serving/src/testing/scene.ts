@@ -47,9 +47,10 @@ function sceneOver(state: State, scripts: Map<string, Script>, options: SceneOpt
     batchRan: () => {},
     replicaChanged: () => {},
   };
+  const reached = options.reach?.(state) ?? state;
   const registry: Registry = {
     async version(model, version) {
-      const record = await state.version(model, version);
+      const record = await reached.version(model, version);
       if (record === undefined) {
         throw new SkeinError('VERSION_UNKNOWN', `Model "${model}" has no version "${version}".`);
       }
@@ -62,7 +63,7 @@ function sceneOver(state: State, scripts: Map<string, Script>, options: SceneOpt
     removeVersion: (model, version) => state.removeVersion(model, version),
   };
   const serving = createServing({
-    state: options.reach?.(state) ?? state,
+    state: reached,
     registry,
     runtime: { name: 'native', open: () => Promise.reject(new Error('not part of the scene')) },
     clock: { now: options.now ?? (() => performance.now()) },

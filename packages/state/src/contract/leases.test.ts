@@ -1,6 +1,7 @@
 /** The contract of leases and shares, over every backend. */
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
+import type { ShareRequest } from '../leases/shares.ts';
 import { code, deployment, overEveryState } from '../testing/every-state.ts';
 
 const TTL_MS = 10_000;
@@ -67,7 +68,7 @@ overEveryState(
 overEveryState(
   'shares of a limit',
   (at) => {
-    const renew = (member: string, demand: number, more: { whole?: boolean; used?: number } = {}) =>
+    const renew = (member: string, demand: number, more: Partial<ShareRequest> = {}) =>
       at.state.shares.renew({ limit: 'k', member, demand, total: 100, ttlMs: TTL_MS, ...more });
 
     it('go to the members by their demand, and leave a part to idle ones', async () => {
@@ -84,6 +85,15 @@ overEveryState(
         if (round === 1) expect(idle).toBeGreaterThan(3);
         expect(idle).toBeLessThan(10);
       }
+    });
+
+    it('leave what is not demanded to the members that have none yet', async () => {
+      const three = { members: 3 };
+      for (const member of 'abc') expect(await renew(member, 10, three)).toBeGreaterThan(30);
+      // What is demanded is not kept for members that may never need it.
+      expect(await renew('alone', 200, { ...three, limit: 'l' })).toBe(100);
+      const one = { ...three, limit: 'whole', total: 1, whole: true };
+      expect(await renew('a', 1, one)).toBe(1);
     });
 
     it('of a member that dies return when its lease ends', async () => {

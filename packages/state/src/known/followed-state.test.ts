@@ -4,7 +4,13 @@ import { SkeinError } from '@skein/api/errors';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import type { KeyRecord, State } from '../contract.ts';
-import { code, deployment, modelVersion, overEveryState } from '../testing/every-state.ts';
+import {
+  code,
+  deployment,
+  memberInfo,
+  modelVersion,
+  overEveryState,
+} from '../testing/every-state.ts';
 import { type FollowedState, followState, type FollowOptions } from './followed-state.ts';
 
 const key = (id: string): KeyRecord => ({
@@ -144,11 +150,14 @@ overEveryState(
       await at.state.addVersion(modelVersion('risk', 1));
       await at.state.putDeployment(deployment('risk'), 0);
       await at.state.addKey(key('k'));
+      await at.state.addKey(key('r'));
       const first = await follow();
       await first.state.close();
       opened = [];
-      // The file remembers a store with another epoch.
-      const stored = (await readFile(file(), 'utf8')).replace(/"epoch":"[^"]*"/, '"epoch":"lost"');
+      // The file remembers a store with another epoch, in which one more key was revoked.
+      const stored = (await readFile(file(), 'utf8'))
+        .replace(/"epoch":"[^"]*"/, '"epoch":"lost"')
+        .replace('"id":"r"', '"id":"r","revokedAt":"before"');
       await rm(file());
       await writeFile(file(), stored);
       await at.state.revokeKey('k', 'now');
@@ -164,9 +173,15 @@ overEveryState(
       );
       expect(() => next.mayChange()).toThrow(/epoch/);
       expect(log.mock.calls.at(-1)?.[0]).toBe('error');
+      const own = await next.state.members.join(memberInfo('a'), 60_000);
       await next.adopt();
       expect(next.standing()).toEqual({ state: 'current' });
       expect(next.known().keys.get('k')?.revokedAt).toBe('now');
+      expect(next.known().keys.get('r')?.revokedAt).toBe('before');
+      expect((await at.state.keys()).find(({ id }) => id === 'r')?.revokedAt).toBe('before');
+      // It was leased over a connection that is closed.
+      expect(await own.renew(memberInfo('a'))).toBe(false);
+      await own.leave();
       await next.state.addKey(key('new'));
     });
   },

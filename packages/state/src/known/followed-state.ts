@@ -23,6 +23,7 @@ import {
   difference,
   type Difference,
   type KnownState,
+  lostRevocations,
   withDeployment,
   withKeys,
   withoutDeployment,
@@ -55,7 +56,7 @@ export interface FollowedState {
   mayChange(): void;
   /** @returns ends the subscription. */
   readonly subscribe: (listener: (news: StateNews) => void) => () => void;
-  /** Takes the store as it is, although it contradicts what this node knows. */
+  /** Takes the store as it is, although it contradicts what this node knows. Keys that were revoked stay so. */
   adopt(): Promise<void>;
 }
 
@@ -160,6 +161,11 @@ export async function followState(options: FollowOptions): Promise<FollowedState
       const before = writes;
       const { fresh, cursor } = await readAll(from, versionOf);
       if (writes !== before) continue;
+      if (adopting && known !== undefined) {
+        const lost = lostRevocations(known, fresh);
+        await Promise.all(lost.map(({ id, revokedAt }) => from.revokeKey(id, revokedAt)));
+        if (lost.length > 0) continue;
+      }
       const why = known === undefined || adopting ? undefined : contradiction(known, fresh);
       if (why === undefined) {
         adopting = false;

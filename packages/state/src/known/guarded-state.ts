@@ -1,6 +1,9 @@
 /**
  * The state of a fleet as the parts of a node use it: a store that may be away, or that may not be
  * written to. A call then fails at once with the reason, and does not wait for the store.
+ *
+ * A node that adopts a store opens it again. What was leased before has ended with the connection:
+ * its holder acquires it again.
  */
 import type { Records, State } from '../contract.ts';
 import { RECORD_METHODS } from '../record-methods.ts';
@@ -27,13 +30,31 @@ export function guardedState({ reachable, writable }: Guard): Omit<State, 'close
     position: async () => reachable().position(),
     changes: (after, signal) => reachable().changes(after, signal),
     members: {
-      join: async (...args) => reachable().members.join(...args),
+      async join(...args) {
+        const store = reachable();
+        const own = await store.members.join(...args);
+        return {
+          ...own,
+          renew: async (info) => reachable() === store && own.renew(info),
+          leave: async () => void (reachable() === store && (await own.leave())),
+        };
+      },
       list: async () => reachable().members.list(),
       schema: async () => reachable().members.schema(),
       finalise: async () => writable().members.finalise(),
     },
     leases: {
-      acquire: async (...args) => writable().leases.acquire(...args),
+      async acquire(...args) {
+        const store = writable();
+        const lease = await store.leases.acquire(...args);
+        return (
+          lease && {
+            ...lease,
+            renew: async () => reachable() === store && lease.renew(),
+            release: async () => void (reachable() === store && (await lease.release())),
+          }
+        );
+      },
       holder: async (name) => reachable().leases.holder(name),
     },
     shares: { renew: async (request) => reachable().shares.renew(request) },

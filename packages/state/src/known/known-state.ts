@@ -55,6 +55,18 @@ export function contradiction(known: KnownState, fresh: KnownState): string | un
   return undefined;
 }
 
+/** Revocations that a store does not have of keys that it has. */
+export function lostRevocations(
+  known: KnownState,
+  fresh: KnownState,
+): { readonly id: string; readonly revokedAt: string }[] {
+  return [...known.keys.values()].flatMap(({ id, revokedAt }) => {
+    const now = fresh.keys.get(id);
+    const isLost = now !== undefined && now.revokedAt === undefined;
+    return revokedAt !== undefined && isLost ? [{ id, revokedAt }] : [];
+  });
+}
+
 export function difference(known: KnownState, fresh: KnownState): Difference {
   const row = ({ row, versions }: KnownDeployment): string => `${row.revision}/${versions.length}`;
   const key = ({ revokedAt }: KeyRecord): string => revokedAt ?? '';

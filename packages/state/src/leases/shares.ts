@@ -17,6 +17,12 @@ export interface ShareRequest {
   readonly demand: number;
   /** The limit of the fleet. */
   readonly total: number;
+  /**
+   * Members of the fleet. As long as some of them have no share, each takes an equal part or what it
+   * demands: the callers of a member that dies go to others, and its share returns only when its
+   * lease ends. Default: those with a share.
+   */
+  readonly members?: number | undefined;
   readonly ttlMs: number;
   /** Of things that are counted, such as running requests: shares are whole numbers. */
   readonly whole?: boolean | undefined;
@@ -37,12 +43,18 @@ export interface ShareStore {
   claimShare(limit: string, claim: Claim, total: number, ttlMs: number): Promise<number>;
 }
 
+/** Of a demand, which may have grown by the next renewal. */
+const HEADROOM = 2;
+
 export function sharesOver(store: ShareStore): Shares {
   return {
-    async renew({ limit, member, demand, total, ttlMs, whole = false, used = 0 }) {
+    async renew({ limit, member, demand, total, ttlMs, members = 1, whole = false, used = 0 }) {
       const others = (await store.shareClaims(limit)).filter((each) => each.member !== member);
       const own = { member, demand: Math.max(demand, used), share: 0 };
-      const fair = fairShare([...others, own], member, total, whole);
+      const claims = [...others, own];
+      const equal = whole ? Math.ceil(total / members) : total / members;
+      const most = claims.length >= members ? total : Math.max(HEADROOM * own.demand, equal);
+      const fair = Math.min(most, fairShare(claims, member, total, whole));
       const share = Math.min(total, Math.max(fair, used));
       return store.claimShare(limit, { ...own, share }, total, ttlMs);
     },

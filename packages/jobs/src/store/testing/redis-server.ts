@@ -26,26 +26,29 @@ export interface TestRedisOptions {
   readonly folder?: string;
   /** Further settings, as `--NAME VALUE …`. */
   readonly settings?: readonly string[];
+  /** Address that it listens on; default: loopback. */
+  readonly host?: string;
+  /** A command that starts it elsewhere, such as in a namespace, and becomes it. */
+  readonly within?: readonly string[];
 }
 
 export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'skein-redis-')));
-  const port = await freePort('127.0.0.1');
+  const { host = '127.0.0.1', within = [] } = options;
+  const port = await freePort(host);
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    const server = spawn(
-      'redis-server',
-      [
-        ...`--port ${port} --bind 127.0.0.1 --dir ${folder} --appendonly yes`.split(' '),
-        '--appendfsync',
-        options.fsync ?? 'no',
-        '--save',
-        '',
-        ...(options.settings ?? []),
-      ],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
+    const [command, ...words] = [
+      ...within,
+      ...`redis-server --port ${port} --bind ${host} --dir ${folder} --appendonly yes`.split(' '),
+      '--appendfsync',
+      options.fsync ?? 'no',
+      '--save',
+      '',
+      ...(options.settings ?? []),
+    ];
+    const server = spawn(command!, words, { stdio: ['ignore', 'pipe', 'inherit'] });
     child = server;
     let said = '';
     await new Promise<void>((resolve, reject) => {
@@ -65,7 +68,7 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
   }
   await start();
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${host}:${port}`,
     port,
     folder,
     start,

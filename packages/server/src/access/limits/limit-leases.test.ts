@@ -15,16 +15,17 @@ const limitedRate = (ratePerSecond: number) =>
   keyOf({ ratePerSecond, bucket: tokenBucket(ratePerSecond) });
 const rateOf = ({ bucket }: HeldKey): number => 1000 / bucket!.intervalMs;
 
-/** A node that is granted all of each limit. */
+/** A node that is granted all of each limit, or a part of it. */
 function nodeOf(...keys: readonly HeldKey[]) {
   let now = 0;
   const asked: ShareRequest[] = [];
-  const node = { nodes: 4, inFlight: 0 };
+  const node = { nodes: 4, inFlight: 0, granted: 1, isAway: false };
   const limits = leaseLimits({
     shares: {
       renew: async (request) => {
+        if (node.isAway) throw new Error('away');
         asked.push(request);
-        return request.total;
+        return node.granted * request.total;
       },
     },
     member: 'this',
@@ -55,6 +56,28 @@ describe('the share of a rate', () => {
     expect(rateOf(key)).toBeCloseTo(25);
     await node.renews();
     expect(rateOf(key)).toBeCloseTo(100);
+  });
+
+  it('is not lowered by the leases of its first second, nor of the first one after a time without the store', async () => {
+    const key = limitedRate(100);
+    const node = nodeOf(key);
+    node.granted = 0;
+    const rates: number[] = [];
+    const renew = async (times = 1) => {
+      key.bucket!.asked += 1;
+      await node.renews(times);
+      rates.push(Math.round(rateOf(key)));
+    };
+    await renew();
+    node.granted = 0.4;
+    await renew();
+    node.isAway = true;
+    // Longer than the lease.
+    for (let turn = 0; turn < 21; turn++) await renew();
+    node.isAway = false;
+    node.granted = 0;
+    for (let turn = 0; turn < 5; turn++) await renew();
+    expect(rates).toEqual([25, ...Array<number>(22).fill(40), 25, 25, 25, 25, 0]);
   });
 
   it('is demanded by recent calls, of which a burst is neither forgotten nor held for long', async () => {

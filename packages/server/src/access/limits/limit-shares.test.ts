@@ -113,6 +113,19 @@ describe('a limit over a fleet', () => {
     expect(admitted).toBeLessThanOrEqual(5 * rate + rate);
   });
 
+  it('admits on another node what went to a node that dies', async () => {
+    const key = await openNodes({ ratePerSecond: 100 });
+    let refused = 0;
+    // A tenth of the limit.
+    const askOne = () => {
+      if (Math.round(now) % 100 === 0 && !admits(nodes[0]!, key)) refused += 1;
+    };
+    await passing(3000, askOne);
+    nodes.shift()!.limits.close();
+    await passing(10_000, askOne);
+    expect(refused).toBe(0);
+  });
+
   it('goes on with the last shares while the store is away', async () => {
     const rate = 100;
     const key = await openNodes({ ratePerSecond: rate });

@@ -35,6 +35,8 @@ export interface LimitShares {
 const EVERY_MS = 250;
 /** A node that is paused for longer loses its shares, and does not know it. */
 const LEASE_MS = 5000;
+/** Within it the others have given a member that has just got a share what is due to it. */
+const SETTLED_MS = 1000;
 /** Without a call for this long a key gives its share back. */
 const IDLE_MS = 3000;
 /** Keys that are renewed at a time; the others wait for the next turn. */
@@ -47,8 +49,10 @@ interface Use {
   demand: number;
   busyAt: number;
   renewedAt: number;
-  /** Renewals since it was idle. */
-  renewals: number;
+  /** When its last share ends in the store. */
+  leasedUntil: number;
+  /** Since when it has had a share without a gap. */
+  leasedSince: number;
 }
 
 export function leaseLimits(options: LimitSharesOptions): LimitShares {
@@ -69,7 +73,15 @@ export function leaseLimits(options: LimitSharesOptions): LimitShares {
     let use = uses.get(key);
     if (use === undefined) {
       const asked = key.bucket?.asked ?? 0;
-      use = { asked, demand: 0, busyAt: -Infinity, renewedAt: -Infinity, renewals: 0 };
+      const never = -Infinity;
+      use = {
+        asked,
+        demand: 0,
+        busyAt: never,
+        renewedAt: never,
+        leasedUntil: never,
+        leasedSince: never,
+      };
       uses.set(key, use);
       divideEqually(key);
     }
@@ -94,8 +106,8 @@ export function leaseLimits(options: LimitSharesOptions): LimitShares {
       if (rate > 0 || key.crowdedOut > 0 || inFlight(key.caller.tenant) > 0) use.busyAt = now;
       if (now - use.busyAt < IDLE_MS) {
         busy.push([key, use]);
-      } else if (use.renewals > 0 || nodes !== before) {
-        use.renewals = 0;
+      } else if (use.leasedUntil > -Infinity || nodes !== before) {
+        use.leasedUntil = -Infinity;
         divideEqually(key);
       }
     }
@@ -104,18 +116,25 @@ export function leaseLimits(options: LimitSharesOptions): LimitShares {
 
   /**
    * The first lease raises nothing: a node that has admitted an equal part without a lease shows it
-   * to the others with its own first renewal, which may come later.
+   * to the others with its own first renewal, which may come later. Nor do the first ones take the
+   * equal part away: the others may hold all of the limit until they renew.
    */
   async function renewOne(key: HeldKey, use: Use): Promise<void> {
     const { actor, tenant } = key.caller;
-    const common = { member, ttlMs: LEASE_MS };
-    const isFirst = use.renewals++ === 0;
+    const common = { member, members: nodes, ttlMs: LEASE_MS };
     use.renewedAt = clock.now();
+    const isFirst = use.renewedAt > use.leasedUntil;
+    if (isFirst) use.leasedSince = use.renewedAt;
+    const isNew = use.renewedAt - use.leasedSince < SETTLED_MS;
+    const partOf = (share: number, equal: number): number => {
+      if (isFirst) return equal;
+      return isNew ? Math.max(share, equal) : share;
+    };
     if (key.bucket !== undefined && key.ratePerSecond !== undefined) {
       const total = key.ratePerSecond;
       const request = { ...common, limit: `rate:${actor}`, demand: use.demand, total };
       const share = await shares.renew(request);
-      resize(key.bucket, isFirst ? Math.min(share, total / nodes) : share, clock.now());
+      resize(key.bucket, partOf(share, total / nodes), clock.now());
     }
     if (key.maxConcurrent < Infinity) {
       const used = inFlight(tenant);
@@ -124,8 +143,9 @@ export function leaseLimits(options: LimitSharesOptions): LimitShares {
       const total = key.maxConcurrent;
       const request = { ...common, limit: `concurrent:${actor}`, demand, total, used, whole: true };
       const share = await shares.renew(request);
-      key.concurrent = isFirst ? Math.min(share, equalPart(key)) : share;
+      key.concurrent = partOf(share, equalPart(key));
     }
+    use.leasedUntil = use.renewedAt + LEASE_MS;
   }
 
   async function renew(): Promise<void> {

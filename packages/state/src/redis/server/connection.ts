@@ -153,7 +153,7 @@ export function connect<Name extends string>(
     args: (again: boolean) => Waiting<Name>['args'],
     bytes: boolean,
   ): Promise<unknown> {
-    const until = Date.now() + PATIENCE_MS;
+    const until = performance.now() + PATIENCE_MS;
     for (let tries = 0; ; tries += 1) {
       if (closed) throw new Error('The store has been closed.');
       try {
@@ -173,7 +173,7 @@ export function connect<Name extends string>(
           });
         }
         if (isReply(error) && !PASSING.test(error.message)) throw error;
-        if (Date.now() >= until) {
+        if (performance.now() >= until) {
           const what = trouble === undefined ? 'does not answer' : `cannot be used: ${trouble}`;
           throw new SkeinError('STORE_UNREACHABLE', `Redis at ${where(url)} ${what}.`, {
             cause: error,
@@ -243,7 +243,7 @@ function readiness(redis: Redis): (until: number) => Promise<void> {
           waiting.delete(done);
           reject(new Error('There is no connection.'));
         },
-        Math.max(0, until - Date.now()),
+        Math.max(0, until - performance.now()),
       );
       waiting.add(done);
     });
