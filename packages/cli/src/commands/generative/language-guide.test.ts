@@ -85,6 +85,8 @@ it('goes from nothing to an assistant, and on with the second provider while the
 
   await skein(lineOf('skein provider put backup'), '--url', upstream.baseUrl('openai', 'none'));
   await skein(lineOf('skein model put assistant'), '--deadline', '30s');
+  // It is tried with tokens of Google in the tests of `packages/generative`.
+  expect(await skein(lineOf('skein provider put vertex'))).toContain('of kind vertex');
   await skein(provider, '--url', upstream.baseUrl('gemini', 'status-500'));
   const fallen = await ask();
   expect(fallen).toEqual({ content: works.content, provider: 'backup' });
