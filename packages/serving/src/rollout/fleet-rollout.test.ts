@@ -17,6 +17,8 @@ interface FleetNode {
   readonly scene: Scene;
   /** While true, the store does not answer this node, and the others have lost it: it is paused. */
   paused: boolean;
+  /** What the store answers to writes of this node. */
+  refused?: SkeinError | undefined;
   /** When the store tells this node of versions that it has not heard of. */
   told?: Promise<void>;
 }
@@ -56,6 +58,7 @@ async function openFleet(): Promise<TestFleet> {
       },
       async putDeployment(...args) {
         await resumed();
+        if (node.refused !== undefined) throw node.refused;
         return state.putDeployment(...args);
       },
     });
@@ -202,6 +205,30 @@ describe('a rollout over a fleet', () => {
     expect(c.scene.serving.rolloutReports()['risk']).toBeUndefined();
     expect((await kinds(fleet)).filter((kind) => kind === 'rolled-back')).toHaveLength(1);
   });
+
+  it.each(['STORE_UNREACHABLE', 'STORE_REPLACED'] as const)(
+    'keeps its share while the store answers steps with %s, and ends once',
+    async (code) => {
+      const fleet = await openFleet();
+      await deployed(fleet);
+      await fleet.version();
+      const [a] = fleet.nodes;
+      const deploying = codeOf(
+        a.scene.serving.deploy({ name: 'risk', version: '2', plan: canary() }, ACTOR),
+      );
+      await until(() => fleet.nodes.every((node) => phaseOf(node) === 'shifting'));
+      for (const node of fleet.nodes)
+        node.refused = new SkeinError(code, 'The store is another one.');
+      const over = performance.now() + 600;
+      await until(() => performance.now() > over, fleet.nodes);
+      expect(fleet.nodes.map(phaseOf)).toEqual(['shifting', 'shifting', 'shifting']);
+      for (const node of fleet.nodes) node.refused = undefined;
+      await until(() => fleet.nodes.every(servesOnly('2')), fleet.nodes);
+      await deploying;
+      const ends = (await kinds(fleet)).filter((kind) => /finished|rolled-back/.test(kind));
+      expect(ends).toEqual(['rollout-finished']);
+    },
+  );
 
   it('is ended by an operator on any node', async () => {
     const fleet = await openFleet();

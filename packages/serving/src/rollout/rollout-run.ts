@@ -197,7 +197,7 @@ export class RolloutRun {
 
   /**
    * Returns to the previous split, in a fleet on every member. Does nothing if the rollout has ended.
-   * @throws SkeinError STORE_UNREACHABLE.
+   * @throws SkeinError STORE_UNREACHABLE, STORE_REPLACED.
    */
   abort(reason: string, actor: string): Promise<void> {
     return this.#serially(() => this.#advance({ kind: 'failed', reason }, actor));
@@ -268,7 +268,8 @@ export class RolloutRun {
     try {
       this.#apply(next, await this.#store(next));
     } catch (error) {
-      if (!(error instanceof SkeinError) || error.code === 'STORE_UNREACHABLE') throw error;
+      // The store may answer again, and the others go on: this member alone decides no end.
+      if (!(error instanceof SkeinError) || AWAY.has(error.code)) throw error;
       if (error.code === 'LEASE_LOST') return this.#leadership.lost();
       if (this.#context.peers !== undefined && error.code === 'ROLLOUT_IN_PROGRESS') {
         // Another member was faster. An operator's abort is for whatever step it is at now.
@@ -373,6 +374,8 @@ export class RolloutRun {
     });
   }
 }
+
+const AWAY: ReadonlySet<string> = new Set(['STORE_UNREACHABLE', 'STORE_REPLACED']);
 
 const NOTES = {
   warming: 'rollout-step',
