@@ -53,11 +53,13 @@ function otherLimit(error: unknown, body: Json): TokenLimit | undefined {
 /** What another provider has said of an answer of its own, in a conversation that goes on here. */
 const OF_OTHERS = ['extra_content', 'reasoning_content'] as const;
 
-/** A strict upstream refuses a field that it does not know by its name. */
-const refusedIn = (error: unknown): string | undefined =>
-  faultOf(error) !== undefined && (error as SkeinError).code === 'UPSTREAM_REJECTED'
-    ? OF_OTHERS.find((field) => (error as SkeinError).message.includes(field))
-    : undefined;
+/** The field of the messages that a strict upstream refuses by its name, because it does not know it. */
+function refusedIn(error: unknown, { messages }: Json): string | undefined {
+  const { code, message } = error as SkeinError;
+  if (faultOf(error) === undefined || code !== 'UPSTREAM_REJECTED') return undefined;
+  const sent = JSON.stringify(messages ?? '');
+  return OF_OTHERS.find((field) => message.includes(field) && sent.includes(`"${field}":`));
+}
 
 /** Without fields of messages, their parts and their calls. */
 function without(body: Json, fields: ReadonlySet<string>): Json {
@@ -123,7 +125,7 @@ export function openAiProvider(options: OpenAiOptions): Provider {
         return answer;
       } catch (error) {
         const other = isRenamed ? undefined : otherLimit(error, body);
-        const field = refusedIn(error);
+        const field = refusedIn(error, body);
         if (field !== undefined && !refused.has(field)) refused.add(field);
         else if (stream && faultOf(error)?.param?.startsWith('stream') === true) stream = false;
         else if (other === undefined) throw error;

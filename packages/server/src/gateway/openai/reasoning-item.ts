@@ -24,7 +24,7 @@ export const hasSignature = (extra: Extra | undefined): boolean =>
 /** @param choice absent: the item as it opens. */
 export function reasoningItem(id: string, choice?: Choice): Fields {
   const text = choice?.reasoning ?? '';
-  const kept = choice === undefined ? undefined : encrypted(choice);
+  const kept = choice === undefined ? undefined : signaturesOf(choice);
   return {
     type: 'reasoning',
     id: `rs_${id}`,
@@ -38,7 +38,7 @@ export const summaryPart = (text: string): Fields => ({ type: 'summary_text', te
 export const isReasoned = ({ reasoning, extra, toolCalls }: Choice): boolean =>
   reasoning !== '' || [extra, ...toolCalls.map((call) => call.extra)].some(hasSignature);
 
-function encrypted({ extra, toolCalls }: Choice): string | undefined {
+function signaturesOf({ extra, toolCalls }: Choice): string | undefined {
   const thoughts = signedThoughts(extra);
   const text = signatureOf(extra);
   const calls = toolCalls.flatMap((call) => {
