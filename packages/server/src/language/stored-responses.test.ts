@@ -234,11 +234,11 @@ test('their items are found by their ids, by the key that has asked alone', asyn
   ]);
   const other = openai(node.url, await keyOf(operator, 'ward'));
   for (const refused of [
-    other.responses.create({ model, input, tools }),
-    client.responses.create({ model, input: [{ ...reference, id: `${call.id}0` }] }),
-    client.responses.create({ model, input: [{ ...reference, id: 'msg_1' }] }),
+    () => other.responses.create({ model, input, tools }),
+    () => client.responses.create({ model, input: [{ ...reference, id: `${call.id}0` }] }),
+    () => client.responses.create({ model, input: [{ ...reference, id: 'msg_1' }] }),
   ]) {
-    await expect(refused).rejects.toMatchObject({ code: 'response_unknown' });
+    await expect(refused()).rejects.toMatchObject({ code: 'response_unknown' });
   }
   await operator.removeStoredResponses();
   const off = client.responses.create({ model, input, tools });
