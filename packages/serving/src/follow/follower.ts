@@ -8,7 +8,7 @@
 import type { ServingContext } from '../context.ts';
 import { exclusively } from '../changes/exclusive.ts';
 import type { DesiredDeployment } from '../changes/restore.ts';
-import { joinRollout } from '../rollout/join-rollout.ts';
+import { canJoin, joinRollout } from '../rollout/join-rollout.ts';
 import { abandon, adopt } from './adopt.ts';
 import type { Place } from './placing.ts';
 import {
@@ -47,13 +47,14 @@ export function createFollower(context: ServingContext, source: DesiredDeploymen
 
   function actual(): Map<string, Actual> {
     const here = new Map<string, Actual>();
-    for (const { name, revision, elsewhere } of deployments.values()) {
+    for (const { name, revision, updatedAt, elsewhere } of deployments.values()) {
       const activity = runs.has(name) ? 'rollout' : changing.has(name) ? 'change' : 'none';
-      here.set(name, { revision, activity, isHere: elsewhere === undefined });
+      here.set(name, { revision, updatedAt, activity, isHere: elsewhere === undefined });
     }
     // A deployment that is being removed, or is not registered yet.
     for (const name of changing.keys()) {
-      if (!here.has(name)) here.set(name, { revision: 0, activity: 'change', isHere: true });
+      if (!here.has(name))
+        here.set(name, { revision: 0, updatedAt: '', activity: 'change', isHere: true });
     }
     return here;
   }
@@ -66,7 +67,7 @@ export function createFollower(context: ServingContext, source: DesiredDeploymen
     const wanted = new Map<string, Wanted>();
     for (const [name, { row }] of desired) {
       const isHere = places?.get(name)?.isHere ?? true;
-      wanted.set(name, { revision: row.revision, isHere });
+      wanted.set(name, { revision: row.revision, updatedAt: row.updatedAt, isHere });
     }
     for (const name of failures.keys()) if (!desired.has(name)) failures.delete(name);
     const now = clock.now();
@@ -100,7 +101,8 @@ export function createFollower(context: ServingContext, source: DesiredDeploymen
       if (desired === undefined) return abandon(context, name);
       await calleesOf(desired);
       await adopt(context, desired, place);
-      joinRollout(context, desired.row);
+      // Within the change: another one would replace what the rollout takes as its stable version.
+      await joinRollout(context, desired.row);
     };
     void exclusively(context, name, change)
       .then(
@@ -133,7 +135,7 @@ export function createFollower(context: ServingContext, source: DesiredDeploymen
   function failed(name: string, desired: DesiredDeployment | undefined, error: unknown): void {
     if (desired === undefined || context.closing.aborted) return;
     const { revision } = desired.row;
-    const failure = failedAgain(failures.get(name), revision, clock.now());
+    const failure = failedAgain(failures.get(name), desired.row, clock.now());
     failures.set(name, failure);
     const reason = error instanceof Error ? error.message : String(error);
     const deployment = deployments.get(name);
@@ -155,12 +157,18 @@ export function createFollower(context: ServingContext, source: DesiredDeploymen
 
   return {
     start() {
-      for (const { name, revision, stopped } of deployments.values()) {
-        if (stopped?.status === 'failed') {
-          failures.set(name, failedAgain(undefined, revision, clock.now()));
+      for (const deployment of deployments.values()) {
+        if (deployment.stopped?.status === 'failed') {
+          failures.set(deployment.name, failedAgain(undefined, deployment, clock.now()));
         }
       }
-      for (const { row } of source.current()) joinRollout(context, row);
+      for (const desired of source.current()) {
+        const { row } = desired;
+        if (!canJoin(context, row)) continue;
+        void exclusively(context, row.name, () => joinRollout(context, row))
+          .catch((error: unknown) => failed(row.name, desired, error))
+          .then(tick);
+      }
       unsubscribe = source.onChange(tick);
       tick();
     },

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type Actual, failedAgain, type Failure, reconcile } from './reconcile.ts';
 
+const row = (revision: number, updatedAt = `${revision}`) => ({ revision, updatedAt });
 const here = (revision: number, activity: Actual['activity'] = 'none'): Actual => ({
-  revision,
+  ...row(revision),
   isHere: true,
   activity,
 });
@@ -16,7 +17,7 @@ const decide = (
     new Map(
       Object.entries(desired).map(([name, revision]) => [
         name,
-        { revision, isHere: !name.startsWith('far') },
+        { ...row(revision), isHere: !name.startsWith('far') },
       ]),
     ),
     new Map(Object.entries(actual)),
@@ -39,6 +40,14 @@ describe('what a node does to follow its fleet', () => {
     expect(nextAt).toBe(Infinity);
   });
 
+  it('applies the same revision of other contents of the store, which an operator has adopted', () => {
+    const other = { ...here(3), ...row(3, 'later') };
+    const apply = [{ kind: 'apply', name: 'a' }];
+    expect(decide({ a: 3 }, { a: other }).actions).toEqual(apply);
+    const failure = { ...row(3, 'later'), attempts: 1, retryAt: 100 };
+    expect(decide({ a: 3 }, { a: other }, { a: failure }).actions).toEqual(apply);
+  });
+
   it('waits for a change of this node, and ends a rollout that was overtaken', () => {
     const busy = { a: here(1, 'change'), b: here(1, 'rollout'), c: here(2, 'rollout') };
     expect(decide({ a: 2, b: 2, c: 2 }, busy).actions).toEqual([{ kind: 'interrupt', name: 'b' }]);
@@ -57,7 +66,7 @@ describe('what a node does to follow its fleet', () => {
   });
 
   it('tries a failed revision again when it is due, and a newer one at once', () => {
-    const failure = { revision: 2, attempts: 1, retryAt: 100 };
+    const failure = { ...row(2), attempts: 1, retryAt: 100 };
     expect(decide({ a: 2 }, { a: here(2) }, { a: failure }, 99)).toEqual({
       actions: [],
       nextAt: 100,
@@ -68,13 +77,13 @@ describe('what a node does to follow its fleet', () => {
   });
 
   it('doubles the wait up to a minute', () => {
-    let failure = failedAgain(undefined, 7, 0);
+    let failure = failedAgain(undefined, row(7), 0);
     const waits: number[] = [];
     for (let attempt = 0; attempt < 9; attempt++) {
       waits.push(failure.retryAt);
-      failure = failedAgain(failure, 7, 0);
+      failure = failedAgain(failure, row(7), 0);
     }
     expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60].map((seconds) => 1000 * seconds));
-    expect(failedAgain(failure, 8, 0).attempts).toBe(1);
+    expect(failedAgain(failure, row(8), 0).attempts).toBe(1);
   });
 });

@@ -2,29 +2,34 @@
  * Decides what a node does so that its deployments become those that the fleet wants. Pure: the
  * same revisions, failures and time give the same actions, whatever order the changes arrived in.
  *
- * A deployment is compared by its place and its revision, in both directions: an operator who adopts
- * an older store wants its older revisions. A failure holds back the revision that failed and no other.
+ * A deployment is compared by its place and its row, in both directions: an operator who adopts an older
+ * store wants its older revisions. A failure holds back the row that failed and no other.
  */
+import type { DeploymentRecord } from '@skein/state';
 import type { Instant } from '../contract.ts';
 
+/** Names a row. The revision alone does not: a store that was adopted counts again from an older one. */
+export type RowId = Pick<DeploymentRecord, 'revision' | 'updatedAt'>;
+
+export const isSameRow = (a: RowId | undefined, b: RowId | undefined): boolean =>
+  a?.revision === b?.revision && a?.updatedAt === b?.updatedAt;
+
 /** A deployment as the fleet wants it. */
-export interface Wanted {
-  readonly revision: number;
+export interface Wanted extends RowId {
   /** Whether this node holds it, or leaves it to other members. */
   readonly isHere: boolean;
 }
 
 /** A deployment as this node has it. */
 export interface Actual extends Wanted {
-  /** Revision of the stored row that it follows; 0: it was never stored. */
+  /** Of the stored row that it follows; 0: it was never stored. */
   readonly revision: number;
   /** What changes it now. Its end calls for another decision. */
   readonly activity: 'none' | 'change' | 'rollout';
 }
 
-/** An attempt to follow a revision that failed on this node. */
-export interface Failure {
-  readonly revision: number;
+/** An attempt to follow a row that failed on this node. */
+export interface Failure extends RowId {
   readonly attempts: number;
   readonly retryAt: Instant;
 }
@@ -58,11 +63,11 @@ export function reconcile(
     if (activity === 'none') actions.push({ kind, name });
     else if (activity === 'rollout') actions.push({ kind: 'interrupt', name });
   };
-  for (const [name, { revision, isHere }] of desired) {
+  for (const [name, wanted] of desired) {
     const here = actual.get(name);
     const failure = failures.get(name);
-    const failed = failure?.revision === revision ? failure : undefined;
-    const isAsWanted = here?.revision === revision && here.isHere === isHere;
+    const failed = isSameRow(failure, wanted) ? failure : undefined;
+    const isAsWanted = isSameRow(here, wanted) && here?.isHere === wanted.isHere;
     if (failed === undefined && isAsWanted) continue;
     if (failed !== undefined && now < failed.retryAt) nextAt = Math.min(nextAt, failed.retryAt);
     else act('apply', name, here?.activity ?? 'none');
@@ -75,8 +80,12 @@ export function reconcile(
 }
 
 /** The failure after one more attempt: the wait doubles with each. */
-export function failedAgain(before: Failure | undefined, revision: number, now: Instant): Failure {
-  const attempts = before?.revision === revision ? before.attempts + 1 : 1;
+export function failedAgain(
+  before: Failure | undefined,
+  { revision, updatedAt }: RowId,
+  now: Instant,
+): Failure {
+  const attempts = isSameRow(before, { revision, updatedAt }) ? before!.attempts + 1 : 1;
   const waitMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 16));
-  return { revision, attempts, retryAt: now + waitMs };
+  return { revision, updatedAt, attempts, retryAt: now + waitMs };
 }

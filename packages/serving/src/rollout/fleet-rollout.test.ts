@@ -199,11 +199,39 @@ describe('a rollout over a fleet', () => {
     await until(() => c.scene.serving.view('risk').revision === begun);
     await a.scene.serving.rollback('risk', 'changed my mind', ACTOR);
     expect(await deploying).toBe('ROLLED_BACK');
-    await until(() => c.scene.serving.view('risk').revision === begun + 1);
     told.resolve();
-    await new Promise((resolve) => setImmediate(resolve));
+    await until(() => c.scene.serving.view('risk').revision === begun + 1);
     expect(c.scene.serving.rolloutReports()['risk']).toBeUndefined();
     expect((await kinds(fleet)).filter((kind) => kind === 'rolled-back')).toHaveLength(1);
+  });
+
+  it('leaves the version that serves alone when its replicas are replaced while a node hears of it', async () => {
+    const fleet = await openFleet();
+    await deployed(fleet);
+    const [a, , c] = fleet.nodes;
+    const told = Promise.withResolvers<void>();
+    c.told = told.promise;
+    await fleet.version();
+    const plan = canary({ stepMs: 3_600_000 });
+    const deploying = codeOf(a.scene.serving.deploy({ name: 'risk', version: '2', plan }, ACTOR));
+    await until(() => phaseOf(a) === 'warming');
+    const { name, settings, targets, revision } = (await fleet.state.deployment('risk'))!;
+    await until(() => c.scene.serving.view('risk').revision === revision);
+    // Version 1 takes long to load with its new settings.
+    const loading = Promise.withResolvers<void>();
+    Object.assign(c.scene.targets[0]!.script, { loading: loading.promise });
+    const changed = { name, targets, settings: { ...settings, maxQueue: 9 } };
+    await fleet.state.putDeployment(changed, revision);
+    await until(() => a.scene.targets.length > 2);
+    told.resolve();
+    await until(() => c.scene.targets.length > 1);
+    loading.resolve();
+    expect(await deploying).toBe('ROLLED_BACK');
+    await until(() => fleet.nodes.every(servesOnly('1')), fleet.nodes);
+    await until(() =>
+      fleet.nodes.every(({ scene }) => scene.serving.view('risk').settings.maxQueue === 9),
+    );
+    expect(await Promise.all(fleet.nodes.map(answer))).toEqual(['1', '1', '1']);
   });
 
   it.each(['STORE_UNREACHABLE', 'STORE_REPLACED'] as const)(

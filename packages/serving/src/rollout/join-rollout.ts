@@ -3,16 +3,24 @@ import type { DeploymentRecord } from '@skein/state';
 import type { ServingContext } from '../context.ts';
 import { RolloutRun } from './rollout-run.ts';
 
-/** Takes part in the rollout of a row, if one is in progress and this node serves the deployment. */
-export function joinRollout(
-  context: ServingContext,
-  { name, rollout, unloaded, revision }: DeploymentRecord,
-): void {
-  const deployment = context.deployments.get(name);
-  if (rollout === undefined || unloaded === true || deployment?.main === undefined) return;
-  if (rollout.phase === 'finished' || rollout.phase === 'rolled-back') return;
-  if (context.peers === undefined || context.runs.has(name)) return;
-  RolloutRun.join(context, deployment, rollout, revision).catch((error: unknown) =>
-    context.log('This member cannot take part in a rollout.', { deployment: name, error }),
-  );
+/** Whether the rollout of a row is in progress, and this node serves the deployment and does not take part yet. */
+export function canJoin(
+  { deployments, peers, runs }: ServingContext,
+  { name, rollout, unloaded }: DeploymentRecord,
+): boolean {
+  if (rollout === undefined || unloaded === true || peers === undefined) return false;
+  if (rollout.phase === 'finished' || rollout.phase === 'rolled-back') return false;
+  return deployments.get(name)?.main !== undefined && !runs.has(name);
+}
+
+/**
+ * Takes part in the rollout of a row, if this node can. It is to be called within a change of the
+ * deployment: another one would replace the version that the rollout returns to.
+ * @throws SkeinError as `registry.version`.
+ */
+export async function joinRollout(context: ServingContext, row: DeploymentRecord): Promise<void> {
+  const deployment = context.deployments.get(row.name);
+  if (deployment !== undefined && canJoin(context, row)) {
+    await RolloutRun.join(context, deployment, row);
+  }
 }

@@ -12,6 +12,7 @@ import type { ServingContext } from '../context.ts';
 import type { Instant } from '../contract.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { effectiveSettings, type EffectiveSettings } from '../deployment/settings.ts';
+import { isSameRow } from '../follow/reconcile.ts';
 import { evidenceView } from './evidence-view.ts';
 import { leaseName, Leadership } from './leadership.ts';
 import { eventOf, withDeparted, type RolloutReport, type RolloutReports } from './peers.ts';
@@ -107,22 +108,28 @@ export class RolloutRun {
   }
 
   /**
-   * Takes part in a rollout that another member has started. Its end is this promise's too.
-   * @param revision of the deployment at that step.
+   * Takes part in a rollout that another member has started.
+   * @param row of the deployment at the present step.
    */
   static async join(
     context: ServingContext,
     deployment: Deployment,
-    stored: RolloutRecord,
-    revision: number,
+    row: DeploymentRecord,
   ): Promise<void> {
+    const stored = row.rollout!;
     const record = await context.registry.version(deployment.name, stored.to);
     // A slow store may have brought news of its end meanwhile.
-    if (context.runs.has(deployment.name) || deployment.revision !== revision) return;
+    if (context.runs.has(deployment.name) || !isSameRow(deployment, row)) return;
     const settings = effectiveSettings(stored.settings, context.cores);
     const { id, startedAt } = stored;
     const rollout = rolloutOf(stored, context.clock.now());
-    await new RolloutRun({ context, deployment, record, settings, rollout, id, startedAt }).#take();
+    const run = new RolloutRun({ context, deployment, record, settings, rollout, id, startedAt });
+    run.#take().catch((error: unknown) =>
+      context.log('This member cannot take part in a rollout.', {
+        deployment: deployment.name,
+        error,
+      }),
+    );
   }
 
   async #start(): Promise<void> {
@@ -255,7 +262,7 @@ export class RolloutRun {
       this.#end(this.#rolledBack('the deployment has been changed on another member'));
       return;
     }
-    if (row.revision === this.#deployment.revision) return;
+    if (isSameRow(row, this.#deployment)) return;
     const next = rolloutOf(row.rollout, clock.now());
     if (isOver(next)) await this.#gather();
     this.#apply(next, row);

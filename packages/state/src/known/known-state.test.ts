@@ -16,9 +16,9 @@ const EMPTY: KnownState = {
   removed: new Map(),
   keys: new Map(),
 };
-const put = (known: KnownState, name: string, revision: number): KnownState =>
+const put = (known: KnownState, name: string, revision: number, updatedAt = ''): KnownState =>
   withDeployment(known, {
-    row: { ...deployment(name), revision, updatedAt: '' },
+    row: { ...deployment(name), revision, updatedAt },
     versions: [],
   });
 const key = (id: string, revokedAt?: string) => ({
@@ -45,6 +45,7 @@ describe('a store that contradicts what a node knows', () => {
     ['a revocation', withKeys(known, [key('a', 'now'), key('b', 'then')]), undefined],
     ['another epoch', { ...known, epoch: 'two' }, 'its epoch is two, not one'],
     ['an earlier revision', put(known, 'risk', 2), '"risk" was at revision 3 and is now at 2'],
+    ['a revision with other contents', put(known, 'risk', 3, 'later'), 'another revision 3'],
     ['no trace of a deployment', { ...known, deployments: new Map() }, 'is now at 0'],
     ['an earlier removal', withoutDeployment(known, 'gone', 3), '"gone" was at revision 4'],
     ['a resurrected key', withKeys(known, [key('a'), key('b')]), 'b was revoked and is valid'],

@@ -2,8 +2,8 @@
  * What a node knows of the state of its fleet: enough to serve and to identify callers while the
  * store is away. A value; every function here returns a new one.
  *
- * Revisions only count up, and a revoked key stays revoked. A store that says otherwise has lost
- * writes that this node has seen, or is another store.
+ * Revisions only count up, each is written once, and a revoked key stays revoked. A store that says
+ * otherwise has lost writes that this node has seen, or is another store.
  */
 import type { DeploymentRecord, KeyRecord, VersionRecord } from '../contract.ts';
 
@@ -45,6 +45,12 @@ export function contradiction(known: KnownState, fresh: KnownState): string | un
       return `deployment "${name}" was at revision ${revision} and is now at ${now}`;
     }
   }
+  for (const [name, { row }] of known.deployments) {
+    const now = fresh.deployments.get(name)?.row;
+    if (now?.revision === row.revision && now.updatedAt !== row.updatedAt) {
+      return `deployment "${name}" has another revision ${row.revision}: of ${now.updatedAt}, not ${row.updatedAt}`;
+    }
+  }
   for (const { id, revokedAt } of known.keys.values()) {
     const now = fresh.keys.get(id);
     if (now === undefined) return `the API key ${id} is missing`;
@@ -68,7 +74,9 @@ export function lostRevocations(
 }
 
 export function difference(known: KnownState, fresh: KnownState): Difference {
-  const row = ({ row, versions }: KnownDeployment): string => `${row.revision}/${versions.length}`;
+  // A store that was adopted counts again from an older revision.
+  const row = ({ row, versions }: KnownDeployment): string =>
+    `${row.revision}/${row.updatedAt}/${versions.length}`;
   const key = ({ revokedAt }: KeyRecord): string => revokedAt ?? '';
   return {
     deployments: !isSame(known.deployments, fresh.deployments, row),

@@ -19,6 +19,8 @@ const { values } = parseArgs({
     kind: { type: 'string', multiple: true },
   },
 });
+/** Of each member: what it logged last, in characters. */
+const LOG_LENGTH = 20_000;
 const folder = mkdtempSync(join(tmpdir(), 'skein-rounds-'));
 try {
   const logs = await runRounds({
@@ -28,7 +30,7 @@ try {
     kinds: values.kind,
     log: (line) => console.log(JSON.stringify(line)),
   });
-  for (const log of logs ?? []) console.error(log);
+  for (const log of logs ?? []) console.error(log.slice(-LOG_LENGTH));
   if (logs !== undefined) process.exitCode = 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
