@@ -106,6 +106,7 @@ const LOADERS = {
   bench: async () => (await import('./commands/serving/bench.ts')).bench,
   doctor: async () => (await import('./commands/node/doctor.ts')).doctor,
   'keys create': async () => (await import('./commands/node/keys.ts')).keysCreate,
+  'keys generate': async () => (await import('./commands/node/keys.ts')).keysGenerate,
   'keys ls': async () => (await import('./commands/node/keys.ts')).keysLs,
   'keys show': async () => (await import('./commands/node/keys.ts')).keysShow,
   'keys revoke': async () => (await import('./commands/node/keys.ts')).keysRevoke,

@@ -4,4 +4,5 @@ export { openKeyRing, type KeyRing } from './access/keys/key-ring.ts';
 export { startFleetWorker, type FleetWorkerOptions } from './fleet-worker.ts';
 export { startNode, type RunningNode } from './node.ts';
 export type { NodeOptions } from './rooms/options.ts';
+export { issueToken } from '@skein/http';
 export { createLogger, type LogFormat } from './telemetry/log.ts';

@@ -71,7 +71,7 @@ export const NODE_ERRORS = {
     ...PRECONDITION,
     meaning:
       'The node has no valid API key, and needs one: it was started with --keys required, or listens on an address other than loopback.',
-    fix: 'Create a key first: `skein keys create --scope admin`, with the --data of the node; or give the node one in SKEIN_ADMIN_KEY.',
+    fix: 'Create a key first: `skein keys create --scope admin`, with the --data of the node; or, in a fleet, give all nodes the same one in SKEIN_ADMIN_KEY: `skein keys generate` makes it.',
   },
   TLS_INVALID: {
     ...PRECONDITION,

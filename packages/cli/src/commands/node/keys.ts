@@ -92,6 +92,27 @@ function readExpiry(given: string): string {
   return new Date(Date.now() + parseDuration(given)).toISOString();
 }
 
+/** `skein keys generate`: a key for nodes that are given their first one. */
+export const keysGenerate = defineCommand({
+  name: 'keys generate',
+  summary: 'Print a new key for SKEIN_ADMIN_KEY or SKEIN_READ_KEY; store it nowhere.',
+  details:
+    'The nodes of a fleet, and containers, are given their first key at the start: the first node adds it to the state that they share.',
+  examples: [
+    {
+      command: 'export SKEIN_ADMIN_KEY=$(skein keys generate)',
+      does: 'Before `skein up`, the same on every node of a fleet',
+    },
+  ],
+  arguments: {},
+  options: {},
+  async run() {
+    const { issueToken } = await import('@skein/server');
+    return { key: issueToken().token };
+  },
+  render: ({ key }) => key,
+});
+
 /** `skein keys ls`: the API keys, without their secrets. */
 export const keysLs = defineCommand({
   name: 'keys ls',

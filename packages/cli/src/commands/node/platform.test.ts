@@ -5,12 +5,12 @@ import { expect, it, onTestFinished } from 'vitest';
 import { runCli, startCli } from '../../testing/cli.ts';
 import { testFolder } from '../../../../../scripts/testing/folder.ts';
 
-const TOKEN = `skein_0123456789ab_${'A'.repeat(43)}`;
 const UP = ['up', '--host', '0.0.0.0', '--grpc-port', '0', '--json'];
 
-it('listens on PORT, and admits the holder of SKEIN_ADMIN_KEY at its first start', async () => {
+it('listens on PORT, and admits the holder of a generated SKEIN_ADMIN_KEY at its first start', async () => {
   const port = await freePort();
-  const env = { PORT: String(port), SKEIN_ADMIN_KEY: TOKEN };
+  const token = (await runCli(['keys', 'generate'], { cwd: testFolder() })).stdout.trim();
+  const env = { PORT: String(port), SKEIN_ADMIN_KEY: token };
   const up = startCli(UP, { cwd: testFolder(), env });
   onTestFinished(() => void up.process.kill('SIGKILL'));
   await up.saw(/^\}$/m);
@@ -18,12 +18,12 @@ it('listens on PORT, and admits the holder of SKEIN_ADMIN_KEY at its first start
   expect(JSON.parse(up.output.stdout)).toMatchObject({ url, access: 'keys' });
   expect((await fetch(`${url}/v2/health/accepting`)).status).toBe(200);
   expect((await fetch(`${url}/api/v1/keys`)).status).toBe(401);
-  const headers = { authorization: `Bearer ${TOKEN}` };
+  const headers = { authorization: `Bearer ${token}` };
   expect((await fetch(`${url}/api/v1/keys`, { headers })).status).toBe(200);
   up.process.kill('SIGTERM');
   const { code, stdout, stderr } = await up.ended;
   expect(code).toBe(0);
-  expect(stdout + stderr).not.toContain(TOKEN);
+  expect(stdout + stderr).not.toContain(token);
 });
 
 it.each([
