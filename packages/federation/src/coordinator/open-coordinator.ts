@@ -196,7 +196,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
           `The plan is refused: the model has ${parameters.length} trained numbers, not ${plan.model.parameters}.`,
         );
       }
-      requireEncodable(plan, strategy.site.vectors * parameters.length);
+      requireEncodable(plan, parameters.length);
       const planDigest = await digestOf(plan);
       const id = `f-${randomHex(8)}`;
       const state: RunState = {

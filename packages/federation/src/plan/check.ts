@@ -87,7 +87,7 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
     [isSecure && !isPrivate && mostRows === undefined, 'aggregation.mostRows is missing.'],
     [
       isPatient && strategy.name === 'scaffold',
-      'strategy scaffold releases two vectors a round; with privacy patient use fedsgd or fedavg.',
+      'strategy scaffold corrects the drift of several steps, and with privacy patient a site takes one: use fedsgd or fedavg.',
     ],
     [
       robust !== undefined && strategy.name === 'cyclic',
@@ -114,8 +114,8 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
       'aggregation.share draws other numbers in each round, over which privacy.sampling bands correlates noise: leave one of them out.',
     ],
     [
-      isSecure && strategy.name === 'scaffold',
-      'strategy scaffold keeps a memory at each site that an aborted attempt would advance: its aggregation must be none.',
+      strategy.name === 'scaffold' && 'share' in aggregation && aggregation.share !== undefined,
+      'aggregation.share sends a part of what a site has learnt, and with strategy scaffold each site goes on from all of it: leave one of them out.',
     ],
     [
       isPrivate && aggregation.kind === 'committee' && aggregation.repeatWithOthers === true,

@@ -98,8 +98,15 @@ describe('a plan', () => {
     ],
     ['sites.threshold 5 is above sites.minimum 4', { sites: { minimum: 4, threshold: 5 } }],
     ['sites.threshold is not above half', { sites: { minimum: 4, threshold: 2 } }],
-    ['strategy scaffold releases two', { strategy: { name: 'scaffold' } }],
-    ['strategy scaffold keeps', { strategy: { name: 'scaffold' }, privacy: { mode: 'none' } }],
+    ['strategy scaffold corrects the drift of several steps', { strategy: { name: 'scaffold' } }],
+    [
+      'aggregation.share sends a part',
+      {
+        strategy: { name: 'scaffold' },
+        privacy: { mode: 'none' },
+        aggregation: { kind: 'pairwise', share: 0.5 },
+      },
+    ],
     [
       'aggregation.robust krum needs the updates of 5 sites, and sites.threshold is 3',
       {

@@ -3,7 +3,7 @@ import { strategyOf, type Strategy } from '@skein/train/federated';
 import type { Plan } from './plan.ts';
 
 /** The strategy with the options that the plan gives. @throws RangeError for an option out of its range. */
-export function strategyOfPlan({ strategy, privacy }: Plan): Strategy {
+export function strategyOfPlan({ local, strategy, privacy }: Plan): Strategy {
   const denominator = privacy.mode === 'none' ? {} : { denominator: privacy.denominator };
   const { name, ...options } = strategy;
   const { learningRate, mu, ...adaptive } = { learningRate: undefined, mu: undefined, ...options };
@@ -12,5 +12,12 @@ export function strategyOfPlan({ strategy, privacy }: Plan): Strategy {
     ...adaptive,
     ...(learningRate === undefined ? {} : { serverRate: learningRate }),
     ...(mu === undefined ? {} : { proximal: mu }),
+    ...(name === 'scaffold'
+      ? // Noise would add up from round to round in what is corrected.
+        { distance: distanceOf(local), uncorrected: privacy.mode !== 'none' }
+      : {}),
   });
 }
+
+/** The sum of the learning rates of a round's steps, which is the same at all sites of a plan. */
+export const distanceOf = ({ steps, learningRate }: Plan['local']): number => steps * learningRate!;

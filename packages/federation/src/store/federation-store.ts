@@ -30,8 +30,18 @@ export interface RunState {
   readonly parameters?: string | undefined;
   /** Digest of the artifact with the state of the server's optimiser. */
   readonly optimiser?: string | undefined;
+  /** Of a strategy whose sites go on from their last update; absent before its first sum. */
+  readonly summed?: SummedSites | undefined;
   /** Sums that may have been released, aborted attempts included: what privacy was spent for. */
   readonly releases: number;
+}
+
+/** The sites that have been in a sum. */
+export interface SummedSites {
+  /** By key: the last round whose sum holds an update of it. */
+  readonly rounds: Readonly<Record<string, number>>;
+  /** Σ weight of them. */
+  readonly weight: number;
 }
 
 export interface RunRecord {

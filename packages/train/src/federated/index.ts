@@ -43,6 +43,7 @@ export {
 export { strategyOf } from './strategies/strategies.ts';
 export {
   STRATEGY_NAMES,
+  type FederationWeight,
   type ServerState,
   type SiteRule,
   type Strategy,
@@ -57,6 +58,7 @@ export {
   sumReader,
   type SumReader,
   encodeUpdate,
+  roundedUpdate,
   levelWidth,
   noiseShare,
   residueBits,

@@ -12,36 +12,23 @@ export interface PartwiseSum {
 }
 
 /**
- * @param kept parts that stay in memory: those read last.
+ * The part that was read last stays in memory.
  * @param make fills zeros with the entries of a part, the first of which is `from`.
  */
 export function madeInParts(
   length: number,
-  kept: number,
   make: (into: Uint32Array, from: number) => Promise<void>,
 ): PartwiseSum {
-  /** By number, the one read last at the end. */
-  const parts = new Map<number, Uint32Array>();
-  /** Memory of parts, used again: V8 collects it late. */
-  const spare: Uint32Array[] = [];
+  /** The last part is short; its memory is not. Used again: V8 collects it late. */
+  let memory = new Uint32Array(0);
+  let made: number | undefined;
   async function partAt(number: number): Promise<Uint32Array> {
-    const known = parts.get(number);
-    parts.delete(number);
-    if (known !== undefined) {
-      parts.set(number, known);
-      return known;
-    }
-    const [oldest] = parts;
-    if (parts.size >= kept && oldest !== undefined) {
-      parts.delete(oldest[0]);
-      spare.push(oldest[1]);
-    }
+    if (made === number) return memory;
+    made = undefined;
+    if (memory.length === 0) memory = new Uint32Array(Math.min(length, PART));
     const from = number * PART;
-    const memory = spare.pop() ?? new Uint32Array(Math.min(length, PART));
-    const part = memory.subarray(0, length - from).fill(0);
-    await make(part, from);
-    // The last part is short; its memory is not.
-    parts.set(number, memory);
+    await make(memory.subarray(0, length - from).fill(0), from);
+    made = number;
     return memory;
   }
   return {

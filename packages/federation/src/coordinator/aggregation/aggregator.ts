@@ -39,7 +39,7 @@ export interface RoundSum {
   readonly weight: number;
   /** Keys of the sites whose updates are in it. */
   readonly survivors: readonly string[];
-  /** Numbers `from` to `to` of Σ weight · update over the survivors, [vectors × parameters]; until the next call. */
+  /** Numbers `from` to `to` of Σ weight · update over the survivors, [parameters]; until the next call. */
   read(from: number, to: number): Float64Array | Promise<Float64Array>;
 }
 

@@ -24,7 +24,6 @@ import { type Payload, payloadIn } from '../../transport/chunks.ts';
 import { type Part, partReader, partsAt, requireChunks } from '../../transport/parts.ts';
 import { contentIn, joinedContent, payloadOfContent } from '../storage/content.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
-import { partsKept } from './parts-kept.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -56,7 +55,7 @@ interface Phase {
 
 export async function openCommittee(attempt: AttemptContext): Promise<Aggregator> {
   const { plan, planDigest, roster, broadcast, leader, payloadOf } = attempt;
-  const encoding = encodingOf(plan, broadcast.bytes / 4);
+  const encoding = encodingOf(plan, plan.model.parameters);
   const keys = roster.map(fromHex);
   const coordinator = toHex(leader.publicKey);
   const context = committeeContext(
@@ -207,7 +206,7 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
     suspects: () => [...bad].map((site) => roster[site]!),
     async sum() {
       const stored = { update: readStored(updates), masks: readStored(summed) };
-      const { sum, clients } = await round.sum(stored, partsKept(attempt));
+      const { sum, clients } = await round.sum(stored);
       const checked = {
         length: sum.length,
         async read(from: number, to: number) {

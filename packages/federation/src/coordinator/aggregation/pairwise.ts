@@ -26,7 +26,6 @@ import { type Part, partReader, partsAt, requireChunks } from '../../transport/p
 import { contentMadeBy, hashOf, joinedContent, payloadWith } from '../storage/content.ts';
 import { usedNative } from '../storage/garbage.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
-import { partsKept } from './parts-kept.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
 
 /** What checking a share, and using it, keeps until it is collected. */
@@ -34,7 +33,7 @@ const SHARE_BYTES = 512;
 
 export async function openPairwise(context: AttemptContext): Promise<Aggregator> {
   const { run, plan, planDigest, round, attempt, roster, broadcast, payloadOf } = context;
-  const encoding = encodingOf(plan, broadcast.bytes / 4);
+  const encoding = encodingOf(plan, plan.model.parameters);
   const [length, bits] = [residueCount(encoding), residueBits(encoding)];
   const number = sumNumber(round, attempt);
   const server = await ServerRound.begin({
@@ -102,7 +101,7 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
         const { digest, chunks } = updates.get(site)!;
         return read(await payloadOf(digest), chunks[chunk]!);
       };
-      const { sum, survivors } = await server.sum(readUpdate, partsKept(context));
+      const { sum, survivors } = await server.sum(readUpdate);
       usedNative(SHARE_BYTES * roster.length ** 2);
       const draw = drawOf(planDigest, context);
       const decoded = await sumReader(sum, encoding, survivors.length, draw);

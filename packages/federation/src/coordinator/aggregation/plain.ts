@@ -18,8 +18,8 @@ export async function openPlain(context: AttemptContext): Promise<Aggregator> {
   const { plan, roster, broadcast, payloadOf } = context;
   /** By site; where the update is stored. */
   const updates = new Map<string, { readonly weight: number; readonly digest: string }>();
-  const length = broadcast.bytes / 4;
-  const { aggregation } = plan;
+  const { aggregation, model } = plan;
+  const length = model.parameters;
   const robust = aggregation.kind === 'none' ? aggregation.robust : undefined;
   const needed = leastSites({ plan, roster });
   return {
@@ -68,8 +68,9 @@ export async function openPlain(context: AttemptContext): Promise<Aggregator> {
         const all = await Promise.all(
           stored.map(async ({ payload }) => floatsIn(await payload.read())),
         );
-        const update = Float64Array.from(robustUpdate(all, robust));
-        return { weight: 1, survivors, read: (from, to) => update.subarray(from, to) };
+        const weight = survivors.length;
+        const update = Float64Array.from(robustUpdate(all, robust), (each) => weight * each);
+        return { weight, survivors, read: (from, to) => update.subarray(from, to) };
       }
       return {
         weight: stored.reduce((sum, { weight }) => sum + weight, 0),

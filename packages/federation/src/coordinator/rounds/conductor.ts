@@ -44,6 +44,7 @@ import {
   withdraw,
 } from '../sessions/session.ts';
 import { chargeOf, isBudgetSpent, RELEASING } from '../../plan/spent.ts';
+import { withSummed } from './summed-sites.ts';
 import { storedState, storeRound } from './stored-rounds.ts';
 import { keepPayload } from '../storage/uploads.ts';
 
@@ -244,7 +245,8 @@ export class Conductor {
     for (const site of missing) {
       const session = this.#sessions.get(site);
       if (session === undefined) continue;
-      ask(session, this.#place, (key) => aggregator.task(key), this.#clock.remainingMs());
+      const taskOf = (key: string) => withSummed(this.record, aggregator.task(key), key);
+      ask(session, this.#place, taskOf, this.#clock.remainingMs());
     }
     if (missing.length > 0 && expected.length >= aggregator.needed()) {
       const waitMs = this.#clock.waitMs(missing.some((site) => this.#sessions.has(site)));

@@ -22,15 +22,16 @@ async function stored(state: ServerState) {
 it.each(STRATEGY_NAMES)('steps %s as its strategy does, over two rounds', async (name) => {
   const folder = testFolder();
   const path = join(folder, 'deeper', 'next');
-  const strategy = strategyOf(name, { buffer: 3 });
+  const strategy = strategyOf(name, { buffer: 3, distance: 0.3 });
   let whole = strategy.initial(Float32Array.from(noise(LENGTH, 1)));
   for (const seed of [2, 3]) {
     const before = await stored(whole);
-    const sum = noise(strategy.site.vectors * LENGTH, seed);
+    const sum = noise(LENGTH, seed);
     const read = (from: number, to: number) => sum.slice(from, to);
     const given = { weight: 7, survivors: [], read };
-    const made = await stepState({ strategy, before, sum: given, share: 0.5, path });
-    whole = strategy.apply(whole, sum, 7, 0.5);
+    const of = { part: 7, before: 9, after: 14 };
+    const made = await stepState({ strategy, before, sum: given, of, path });
+    whole = strategy.apply(whole, sum, 7, of);
     const written = new Uint8Array(readFileSync(path));
     expect(made.bytes).toBe(written.length);
     expect(Buffer.compare(written, writeState(whole))).toBe(0);

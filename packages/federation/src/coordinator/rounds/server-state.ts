@@ -10,7 +10,13 @@ import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { readModel } from '@skein/onnx';
 import { problemOf } from '@skein/train';
-import { federatedModel, flatten, type ServerState, type Strategy } from '@skein/train/federated';
+import {
+  federatedModel,
+  flatten,
+  type FederationWeight,
+  type ServerState,
+  type Strategy,
+} from '@skein/train/federated';
 import { utf8 } from '@skein/api/canonical';
 import type { Payload } from '../../transport/chunks.ts';
 import type { RoundSum } from '../aggregation/aggregator.ts';
@@ -81,8 +87,8 @@ export interface StateStep {
   readonly strategy: Strategy;
   readonly before: StoredState;
   readonly sum: RoundSum;
-  /** Of the roster, those in the sum. */
-  readonly share: number;
+  /** See `Strategy.apply`. */
+  readonly of?: FederationWeight | undefined;
   /** The file that the next state is written to. */
   readonly path: string;
 }
@@ -92,7 +98,7 @@ export interface StateStep {
  * @returns the bytes of the file, and where its parameters are in it.
  * @throws TrainError of the strategy, and errors of the disk.
  */
-export async function stepState({ strategy, before, sum, share, path }: StateStep): Promise<{
+export async function stepState({ strategy, before, sum, of, path }: StateStep): Promise<{
   readonly bytes: number;
   readonly parameters: { readonly start: number; readonly end: number };
 }> {
@@ -102,13 +108,12 @@ export async function stepState({ strategy, before, sum, share, path }: StateSte
   const file = await open(path, 'w', 0o600);
   const position = (vector: number, at: number): number => head.length + 4 * (length * vector + at);
   const readBlock = blockReader(before);
-  const readSum = sumBlockReader(sum, strategy.site.vectors, length);
   try {
     await file.write(head, 0, head.length, 0);
     for (let from = 0; from < length; from += BLOCK) {
       const to = Math.min(length, from + BLOCK);
       const block = await readBlock(from, to);
-      const next = strategy.apply(block, await readSum(from, to), sum.weight, share);
+      const next = strategy.apply(block, await sum.read(from, to), sum.weight, of);
       const numbers = [next.parameters, ...slots.map((name) => next.slots[name]!)];
       for (const [vector, each] of numbers.entries()) {
         await file.write(bytesOf(each), 0, each.byteLength, position(vector, from));
@@ -133,19 +138,6 @@ function blockReader({ round, length, slots, numbersAt, payload }: StoredState) 
     const [parameters, ...others] = numbers;
     const named = Object.fromEntries(slots.map((name, at) => [name, others[at]!]));
     return { round, parameters: parameters!, slots: named };
-  };
-}
-
-/** @returns reads numbers `from` to `to` of each vector of a sum, one after the other. */
-function sumBlockReader(sum: RoundSum, vectors: number, length: number) {
-  if (vectors === 1) return (from: number, to: number) => sum.read(from, to);
-  const memory = new Float64Array(vectors * Math.min(BLOCK, length));
-  return async (from: number, to: number): Promise<Float64Array> => {
-    for (let vector = 0; vector < vectors; vector++) {
-      const part = await sum.read(vector * length + from, vector * length + to);
-      memory.set(part, vector * (to - from));
-    }
-    return memory.subarray(0, vectors * (to - from));
   };
 }
 

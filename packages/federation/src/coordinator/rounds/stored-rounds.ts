@@ -1,6 +1,7 @@
 /** The state of a run's server between two rounds, as artifacts. */
 import type { ArtifactStore } from '@skein/state';
 import type { Strategy } from '@skein/train/federated';
+import { afterSum } from './summed-sites.ts';
 import { pseudonymOf } from '../../identity/keys.ts';
 import type { LedgerEvent } from '../../ledger/entry.ts';
 import type { RunRecord, RunState } from '../../store/federation-store.ts';
@@ -38,15 +39,23 @@ export async function storeRound(
   { record: { plan, state }, strategy, before, sum, path }: EndedRound,
   artifacts: ArtifactStore,
 ): Promise<{ next: Partial<RunState>; finished: LedgerEvent }> {
-  const { round, attempt, roster } = state;
+  const { round, attempt } = state;
   const { survivors } = sum;
-  const share = survivors.length / roster.length;
-  const { bytes, ...at } = await stepState({ strategy, before, sum, share, path });
+  const { summed, of } = afterSum({ plan, state }, strategy, sum);
+  const { bytes, ...at } = await stepState({ strategy, before, sum, of, path });
   const whole = contentOfFile(path, { start: 0, end: bytes });
   const optimiser = await putContent(artifacts, whole);
   const parameters = await putContent(artifacts, contentOfFile(path, at.parameters));
   return {
-    next: { round: round + 1, attempt: 0, phase: 'gather', roster: [], parameters, optimiser },
+    next: {
+      round: round + 1,
+      attempt: 0,
+      phase: 'gather',
+      roster: [],
+      parameters,
+      optimiser,
+      summed,
+    },
     finished: {
       kind: 'finished-round',
       round,

@@ -52,7 +52,7 @@ const NAMES = ['Basel', 'Delft', 'Lyon', 'Turin'];
 export async function startCommittee(
   more: Partial<PlanDraft> = {},
   count = 3,
-  encoding: { readonly share?: number } = {},
+  encoding: { readonly share?: number; readonly mostRows?: number } = {},
   network?: (at: TestFederation) => Promise<{ readonly open: () => Promise<Connection> }>,
 ): Promise<TestCommittee> {
   const made = await Promise.all(

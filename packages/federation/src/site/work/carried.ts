@@ -1,4 +1,6 @@
 /** What a site keeps of its training between rounds, as bytes that outlive its process. */
+import { SkeinError } from '@skein/api/errors';
+import type { Task } from '../answers.ts';
 
 export interface Carried {
   load(): Promise<Uint8Array | undefined>;
@@ -7,7 +9,8 @@ export interface Carried {
 
 /**
  * Of SCAFFOLD: the estimate of the site's own gradient, before and after its last round. A round that is
- * tried again, or asked for after a restart, begins as it did the first time.
+ * tried again, or asked for after a restart, begins as it did the first time; and so does the next one where the
+ * update of this site was not in the sum, so that the mean of all sites is that of the coordinator.
  */
 export interface LastRound {
   readonly round: number;
@@ -39,4 +42,31 @@ export function readLast(bytes: Uint8Array): LastRound {
     before: half === 0 ? undefined : numbers.slice(0, half),
     after: numbers.slice(half),
   };
+}
+
+/**
+ * What a round begins with.
+ * @param summed the last round before it whose sum holds an update of this site, as the coordinator says; −1: none;
+ *   undefined: it does not say. A lie makes the model worse, and tells nothing more: both estimates are the site's own.
+ */
+export function estimateFor(
+  { round, before, after }: LastRound,
+  next: number,
+  summed: number | undefined,
+): Float32Array | undefined {
+  const isAgain = round === next;
+  return isAgain || (summed !== undefined && summed < round) ? before : after;
+}
+
+/** @throws SkeinError FEDERATION_PROTOCOL for what is not a round before that of the task. */
+export function summedOf({ place, fields }: Pick<Task, 'place' | 'fields'>): number | undefined {
+  const summed = fields['summed'];
+  if (summed === undefined) return undefined;
+  const isEarlier =
+    typeof summed === 'number' && Number.isInteger(summed) && summed >= -1 && summed < place.round;
+  if (isEarlier) return summed;
+  throw new SkeinError(
+    'FEDERATION_PROTOCOL',
+    `The task of round ${place.round} does not name an earlier one as the last whose sum holds an update of this site.`,
+  );
 }

@@ -10,6 +10,7 @@ import { committeeContext, splitRoster } from '../../plan/committee-terms.ts';
 import { identityOf, signerOf } from '../../identity/keys.ts';
 import { drawOf, encodingOf } from '../../plan/encoding.ts';
 import type { Work } from '../answers.ts';
+import { summedOf } from './carried.ts';
 import { floatsOf, unknownPhase } from './plain-work.ts';
 import type { SecureOptions } from './secure-options.ts';
 
@@ -23,7 +24,7 @@ export async function committeeWork(options: SecureOptions): Promise<Work> {
     const { roster, rest } = splitRoster(plan, payload, fields['sites']);
     const base = fromHex(await sha256(rest));
     const context = committeeContext({ ...options, encoding, base }, place, roster);
-    const update = await training.update(place.round, floatsOf(rest));
+    const update = await training.update(place.round, floatsOf(rest), summedOf({ place, fields }));
     // Helpers add the noise, so that no site can leave with its share of it.
     const input = encodeUpdate(update, encoding, {
       noise: false,

@@ -45,9 +45,9 @@ export async function openWork({
   };
   const opened = await openTraining({ ...options, plan, carried, turn: numberOf(key) });
   const training: SiteTraining = {
-    update(round, broadcast) {
+    update(round, broadcast, summed) {
       onBroadcast(round, broadcast);
-      return opened.update(round, broadcast);
+      return opened.update(round, broadcast, summed);
     },
   };
   return WORKS[plan.aggregation.kind]({

@@ -19,6 +19,7 @@ import { identityOf, signerOf } from '../../identity/keys.ts';
 import { drawOf, encodingOf, sumNumber } from '../../plan/encoding.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Outcome, Task, Work } from '../answers.ts';
+import { summedOf } from './carried.ts';
 import { floatsOf, unknownPhase } from './plain-work.ts';
 import type { SecureOptions } from './secure-options.ts';
 
@@ -58,7 +59,7 @@ export async function pairwiseWork(options: SecureOptions): Promise<Work> {
     async input(round, task) {
       const { place } = task;
       const { broadcast, delivery } = inputOf(task);
-      const update = await training.update(place.round, floatsOf(broadcast));
+      const update = await training.update(place.round, floatsOf(broadcast), summedOf(task));
       const { head, chunks } = await round.mask(
         encodeUpdate(update, encoding, drawOf(planDigest, place)),
         delivery,

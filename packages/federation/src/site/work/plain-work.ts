@@ -1,13 +1,16 @@
 /** Work without secure aggregation: the coordinator sees each update, which the plan says in words. */
 import { SkeinError } from '@skein/api/errors';
 import type { Outcome, Task, Work } from '../answers.ts';
+import { summedOf } from './carried.ts';
 import type { SiteTraining } from './training.ts';
 
 /** `train`: the payload is the broadcast, float32; the answer is the update, with the site's weight. */
 export function plainWork(training: SiteTraining): Work {
   return async (task: Task): Promise<Outcome> => {
     if (task.place.phase !== 'train') throw unknownPhase(task);
-    const { numbers, weight } = await training.update(task.place.round, floatsOf(task.payload));
+    const { round } = task.place;
+    const given = floatsOf(task.payload);
+    const { numbers, weight } = await training.update(round, given, summedOf(task));
     return { fields: { weight }, payload: new Uint8Array(Float32Array.from(numbers).buffer) };
   };
 }

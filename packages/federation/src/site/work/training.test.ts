@@ -2,7 +2,9 @@ import { nativeBackend } from '@skein/train/native';
 import { expect, it } from 'vitest';
 import { readSiteRows } from '../site-rows.ts';
 import { trainedPlan } from '../testing/trained-plan.ts';
-import type { Carried } from './carried.ts';
+import type { Task } from '../answers.ts';
+import { readLast, type Carried } from './carried.ts';
+import { plainWork } from './plain-work.ts';
 import { openTraining } from './training.ts';
 
 const HELPERS = ['1', '2'].map((digit) => ({
@@ -22,7 +24,10 @@ function kept(): Carried {
 }
 
 /** The training of a site over `ROWS`, by a plan with these terms. */
-async function trainingOf(terms: Parameters<typeof trainedPlan>[0], more: { turn?: number } = {}) {
+async function trainingOf(
+  terms: Parameters<typeof trainedPlan>[0],
+  more: { turn?: number; carried?: Carried } = {},
+) {
   const { plan, model } = await trainedPlan(terms);
   const rows = await readSiteRows(plan.data, ROWS);
   return openTraining({ plan, model, rows, backend: nativeBackend, carried: kept(), ...more });
@@ -52,6 +57,71 @@ it('goes on with the control variate of SCAFFOLD in another process, and begins 
   // Another process for each, and round 1 is tried twice.
   expect(await ofRounds([0, 1, 1, 2], () => open(carried))).toEqual([first, second, second, third]);
   expect(await ofRounds([1], () => open(kept()))).not.toEqual([second]);
+});
+
+it('begins a round as the last one where its update was not in that sum', async () => {
+  const broadcast = Float32Array.from({ length: 8 }, (_, i) => i / 10);
+  const terms = { strategy: { name: 'scaffold' }, local: { steps: 3 } } as const;
+  /** The update of the last of these rounds. */
+  const ofLast = async (rounds: readonly (readonly [round: number, summed?: number])[]) => {
+    const training = await trainingOf(terms);
+    let last: number[] = [];
+    for (const [round, summed] of rounds) {
+      last = Array.from((await training.update(round, broadcast, summed)).numbers);
+    }
+    return last;
+  };
+  const [alone, after] = [await ofLast([[2]]), await ofLast([[1], [2, 1]])];
+  expect(alone).not.toEqual(after);
+  expect(await ofLast([[1], [2, -1]])).toEqual(alone);
+  expect(await ofLast([[0], [1, 0], [2, 0]])).toEqual(await ofLast([[0], [2, 0]]));
+  // A coordinator of before does not say.
+  expect(await ofLast([[1], [2]])).toEqual(after);
+});
+
+it.each(['1', 0.5, -2, 3, null])('refuses %j as the last round before 3', async (summed) => {
+  const work = plainWork(await trainingOf({ strategy: { name: 'scaffold' } }));
+  const place = { round: 3, attempt: 0, phase: 'train' };
+  const payload = new Uint8Array(8 * 4);
+  const asked = (fields: Task['fields']) => work({ place, fields, payload, state: undefined });
+  await expect(asked({ summed })).rejects.toMatchObject({ code: 'FEDERATION_PROTOCOL' });
+  await expect(asked({ summed: 2 })).resolves.toMatchObject({ fields: { weight: 4 } });
+});
+
+it('goes on from what a private sum has of it: clipped, or nothing', async () => {
+  const clip = 0.01;
+  const broadcast = Float32Array.from({ length: 8 }, (_, i) => i / 10);
+  const privateOf = async (sampling: object) => {
+    const carried = kept();
+    const training = await trainingOf(
+      {
+        strategy: { name: 'scaffold' },
+        local: { steps: 2, learningRate: 0.1 },
+        privacy: { mode: 'client', clip, noise: 20, ...sampling },
+        aggregation: { kind: 'committee', helpers: HELPERS },
+        sites: { minimum: 6 },
+      },
+      { turn: 1, carried },
+    );
+    return { training, last: async () => readLast((await carried.load())!) };
+  };
+  const all = await privateOf({});
+  const { numbers } = await all.training.update(0, broadcast);
+  expect(numbers).toHaveLength(4);
+  // Rounding to levels moves each number by one of them.
+  expect(Math.hypot(...Array.from(numbers))).toBeCloseTo(clip, 5);
+  const { before, after } = await all.last();
+  expect(before).toBeUndefined();
+  // Its own gradient, whatever was corrected on the way.
+  after.forEach((each, i) => expect(each).toBeCloseTo(-numbers[i]! / 0.2, 5));
+  const turns = await privateOf({ sampling: { kind: 'bands', rounds: 2 } });
+  await turns.training.update(0, broadcast);
+  expect((await turns.last()).after).toEqual(new Float32Array(4));
+  await turns.training.update(1, broadcast);
+  const first = await turns.last();
+  expect(first.after).not.toEqual(new Float32Array(4));
+  await turns.training.update(2, broadcast, 1);
+  expect((await turns.last()).after).toEqual(first.after);
 });
 
 it('clips the update of a site as a whole with privacy client, and does not weigh it by its rows', async () => {

@@ -16,16 +16,18 @@ import {
   federatedModel,
   openLocalTraining,
   openPrivateTraining,
+  roundedUpdate,
   strategyOf,
   type FederatedModel,
   type Strategy,
 } from '@skein/train/federated';
 import { canonical } from '@skein/api/canonical';
 import type { Plan } from '../../plan/plan.ts';
-import { strategyOfPlan } from '../../plan/strategy.ts';
+import { encodingOf } from '../../plan/encoding.ts';
+import { distanceOf, strategyOfPlan } from '../../plan/strategy.ts';
 import { isTurn } from '../../plan/turns.ts';
 import type { SiteRows } from '../site-rows.ts';
-import { readLast, writeLast, type Carried } from './carried.ts';
+import { estimateFor, readLast, writeLast, type Carried } from './carried.ts';
 
 export interface TrainingOptions {
   readonly plan: Plan;
@@ -42,11 +44,15 @@ export interface TrainingOptions {
 
 /** What a site computes in a round, before it is encoded, masked and given noise. */
 export interface SiteTraining {
-  /** @param broadcast float32, [vectors × parameters]. @returns numbers of that length. */
-  update(round: number, broadcast: Float32Array): Promise<SiteUpdate>;
+  /**
+   * @param broadcast float32, [vectors × parameters].
+   * @param summed see `estimateFor`.
+   */
+  update(round: number, broadcast: Float32Array, summed?: number): Promise<SiteUpdate>;
 }
 
 export interface SiteUpdate {
+  /** [parameters]. */
   readonly numbers: ArrayLike<number>;
   /** Rows of the site; not sent with differential privacy. */
   readonly weight: number;
@@ -55,22 +61,21 @@ export interface SiteUpdate {
 /** Rows that a graph takes at once where all of them are used. */
 const MOST_BATCH = 256;
 
+/** What a site sends of its update; without `isIn` nothing, which a sum does not tell from the others. */
+type Release = (round: number, update: SiteUpdate) => SiteUpdate & { readonly isIn: boolean };
+
 type Mode = Plan['privacy']['mode'];
 const TRAININGS: { readonly [M in Mode]: (options: TrainingOptions) => Promise<SiteTraining> } = {
-  none: localTraining,
+  none: (options) => localTraining(options, (_, update) => ({ ...update, isIn: true })),
   async client(options) {
-    const local = await localTraining(options);
     const { clip, sampling } = privacyOf(options.plan);
     const { random = secureRandom(), turn = 0 } = options;
-    return {
-      async update(round, broadcast) {
-        // It trains whether it is chosen or not: the time of its answer must not tell.
-        const { numbers } = await local.update(round, broadcast);
-        const isChosen = isIn(sampling, { round, number: turn, random });
-        // Sites count alike: a weight by rows would tell how many there are, and the sum is divided by a public number.
-        return { numbers: clipped(numbers, isChosen ? clip : 0), weight: 1 };
-      },
-    };
+    // It trains whether it is chosen or not: the time of its answer must not tell.
+    return localTraining(options, (round, { numbers }) => {
+      const isChosen = isIn(sampling, { round, number: turn, random });
+      // Sites count alike: a weight by rows would tell how many there are, and the sum is divided by a public number.
+      return { numbers: clipped(numbers, isChosen ? clip : 0), weight: 1, isIn: isChosen };
+    });
   },
   patient: privateTraining,
 };
@@ -97,7 +102,7 @@ export async function openTraining(options: TrainingOptions): Promise<SiteTraini
 }
 
 /** Steps of the plan's optimiser on the rows of the site. */
-async function localTraining(options: TrainingOptions): Promise<SiteTraining> {
+async function localTraining(options: TrainingOptions, release: Release): Promise<SiteTraining> {
   const { plan, rows, backend, carried } = options;
   const { learningRate, steps, batch = rows.count } = plan.local;
   const size = Math.min(batch, rows.count);
@@ -112,18 +117,37 @@ async function localTraining(options: TrainingOptions): Promise<SiteTraining> {
     seed: 0,
   });
   return {
-    async update(number, broadcast) {
+    async update(number, broadcast, summed) {
       const kept = await carried.load();
-      const last = kept === undefined ? undefined : readLast(kept);
-      const before = last?.round === number ? last.before : last?.after;
+      const before = kept === undefined ? undefined : estimateFor(readLast(kept), number, summed);
       const done = await training.localUpdate(broadcast, { number, memory: before });
+      const {
+        isIn: isSent,
+        weight,
+        ...given
+      } = release(number, {
+        numbers: done.update,
+        weight: done.weight,
+      });
+      const { remembered } = strategy.site;
+      if (remembered === undefined) return { numbers: given.numbers, weight };
+      const numbers = asSummed(plan, { numbers: given.numbers, weight });
+      // It goes on from what the sum has of it, not from what it has computed.
+      const update = Float32Array.from(numbers);
+      const sent = { broadcast, update, memory: before, distance: distanceOf(plan.local) };
+      const moved = remembered(sent);
+      const after = isSent ? moved : (before ?? new Float32Array(moved.length));
       // Before the answer is stored: without it the round is asked for again, and begins as this one.
-      if (done.memory !== undefined) {
-        await carried.save(writeLast({ round: number, before, after: done.memory }));
-      }
-      return { numbers: done.update, weight: done.weight };
+      await carried.save(writeLast({ round: number, before, after }));
+      return { numbers, weight };
     },
   };
+}
+
+/** What the sum of a plan has of an update, without its noise. */
+function asSummed(plan: Plan, update: SiteUpdate): ArrayLike<number> {
+  if (plan.aggregation.kind === 'none') return update.numbers;
+  return roundedUpdate(update, encodingOf(plan, update.numbers.length));
 }
 
 /** One step whose gradients are clipped row by row; the noise is added when the sum is encoded. */

@@ -11,6 +11,7 @@ import {
   noiseShare,
   residueBits,
   residueCount,
+  roundedUpdate,
   type EncodeOptions,
   type SumEncoding,
 } from './sum-encoding.ts';
@@ -200,4 +201,25 @@ it('tells sums of updates with noise from residues that are masked still', () =>
   const mask = crypto.getRandomValues(new Uint32Array(1000));
   addResidues(sum, mask, encoding);
   expect(canBeSum(sum, encoding, 2)).toBe(false);
+});
+
+it.each([
+  ['8 bits', { ...plain, bits: 8 }, 1],
+  ['16 bits', plain, 1],
+  ['weights', { ...plain, bits: 8, range: 0.3, weight: { most: 50 } }, 7],
+] as const)('an update that was rounded before is encoded as it is: %s', (_, encoding, weight) => {
+  const numbers = [0.123_456, -0.9, 1e6];
+  let mean = 0;
+  for (let time = 0; time < 400; time++) {
+    const rounded = roundedUpdate({ numbers, weight }, encoding);
+    const { sum } = decodeSum(encodeUpdate({ numbers: rounded, weight }, encoding), encoding, 1);
+    sum.forEach((each, i) => expect(each).toBeCloseTo(weight * rounded[i]!, 9));
+    mean += rounded[0]! / 400;
+  }
+  const most = encoding === plain || weight === 1 ? 1 : (0.3 * 50) / 7;
+  expect(roundedUpdate({ numbers, weight }, encoding)[2]).toBeCloseTo(most, 9);
+  // Six deviations of a rounding to one of two levels.
+  const deviation = ((levelWidth(encoding) / weight) * (weight === 1 ? 1 : 50)) / 2;
+  expect(Math.abs(mean - numbers[0]!)).toBeLessThan((6 * deviation) / 20);
+  expect(() => roundedUpdate({ numbers: [1, NaN, 1] }, encoding)).toThrow('Number 1 of the update');
 });

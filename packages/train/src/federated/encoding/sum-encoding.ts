@@ -125,26 +125,56 @@ export function encodeUpdate(
   if (!(weight > 0 && weight <= most)) {
     throw new TrainError('data', `The weight ${weight} is not above 0 and at most ${most}.`);
   }
-  const { range, bits } = encoding;
-  const perUnit = 1 / levelWidth(encoding);
-  const top = 2 ** bits - 1;
-  const factor = encoding.weight === undefined ? 1 : weight / most;
+  const levelOf = leveller(encoding, random);
+  const factor = weight / most;
   const entries = entriesOf(encoding, options);
   const count = keptCount(encoding);
   const residues = new Uint32Array(residueCount(encoding));
   for (let i = 0; i < count; i++) {
-    const number = numbers[entries?.[i] ?? i]! * factor;
-    if (!Number.isFinite(number)) {
-      throw new TrainError('data', `Number ${entries?.[i] ?? i} of the update is ${number}.`);
-    }
-    const level = (Math.min(Math.max(number, -range), range) + range) * perUnit;
-    residues[i] = Math.min(Math.floor(level + random.unit()), top);
+    const entry = entries?.[i] ?? i;
+    residues[i] = levelOf(numbers[entry]! * factor, entry);
   }
   if (encoding.weight !== undefined) residues[count] = Math.round(weight / unitOfWeight(encoding));
   if (encoding.noise !== undefined && options.noise !== false) {
     addResidues(residues, noiseShare(encoding, random), encoding);
   }
   return residues;
+}
+
+/**
+ * The update as a sum will have it: within the range, and rounded to levels. Encoding it changes nothing more, so that a
+ * site knows what it has added.
+ * @throws TrainError `data` for numbers that are not finite.
+ */
+export function roundedUpdate(
+  { numbers, weight = 1 }: { readonly numbers: ArrayLike<number>; readonly weight?: number },
+  encoding: SumEncoding,
+  random: SecureRandom = secureRandom(),
+): Float64Array {
+  const levelOf = leveller(encoding, random);
+  const factor = weight / (encoding.weight?.most ?? 1);
+  const width = levelWidth(encoding);
+  return Float64Array.from(
+    numbers,
+    (each, i) => (levelOf(each * factor, i) * width - encoding.range) / factor,
+  );
+}
+
+/** Rounds numbers within the range to levels, at random, so that the mean is the number itself. */
+function leveller(
+  encoding: SumEncoding,
+  random: SecureRandom,
+): (number: number, entry: number) => number {
+  const { range, bits } = encoding;
+  const perUnit = 1 / levelWidth(encoding);
+  const top = 2 ** bits - 1;
+  return (number, entry) => {
+    if (!Number.isFinite(number)) {
+      throw new TrainError('data', `Number ${entry} of the update is ${number}.`);
+    }
+    const level = (Math.min(Math.max(number, -range), range) + range) * perUnit;
+    return Math.min(Math.floor(level + random.unit()), top);
+  };
 }
 
 /** One share of the noise as residues, which a site adds to its update and a helper to its sum. */

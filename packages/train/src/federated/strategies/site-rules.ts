@@ -3,10 +3,11 @@
  * correction of drift (SCAFFOLD). Pull and correction are nodes of the training step's graph.
  */
 import type { Optimiser } from '../../optimisers/optimiser.ts';
-import type { SiteRule } from './strategy.ts';
+import type { SiteRule, StrategyOptions } from './strategy.ts';
 
 export const plainRule: SiteRule = {
   vectors: 1,
+  sent: 1,
   begin: () => ({}),
   end: ({ delta }) => ({ update: delta }),
 };
@@ -57,40 +58,65 @@ function pulled(strength: number): Optimiser {
 
 /**
  * SCAFFOLD: each step is corrected by c − cᵢ, where cᵢ estimates this site's gradient and c that of
- * all. A site sends the change of its cᵢ too, by option II of the paper.
+ * all. By option II of the paper cᵢ changes by −c − Δ ÷ distance, where Δ is the change of the parameters and the distance
+ * the sum of the learning rates. A site sends that change too, unless all go the same distance: the server then computes
+ * the sum of the changes from that of Δ. `uncorrected`, it sends Δ + distance · (c − cᵢ).
  *
  * Karimireddy et al., "SCAFFOLD: Stochastic Controlled Averaging for Federated Learning" (ICML
  * 2020), Algorithm 1.
  */
-export const controlledRule: SiteRule = {
-  vectors: 2,
-  optimiser: {
-    name: 'scaffold',
-    slots: ['drift'],
-    counts: false,
-    begin: ({ emit, learningRate }) => {
-      return (parameter, gradient, [drift]) => ({
-        parameter: emit('Sub', parameter, emit('Mul', emit('Add', gradient, drift!), learningRate)),
-        state: [emit('Identity', drift!)],
-      });
-    },
-  },
-  begin(broadcast, memory) {
+export function controlledRule({
+  distance: ofAll,
+  uncorrected = false,
+}: StrategyOptions): SiteRule {
+  const sent = ofAll === undefined ? 2 : 1;
+  const remembered: NonNullable<SiteRule['remembered']> = (given) => {
+    const { broadcast, update, memory, distance } = given;
     const control = broadcast.subarray(broadcast.length / 2);
-    return { drift: control.map((c, i) => c - (memory?.[i] ?? 0)) };
-  },
-  end({ broadcast, delta, memory, distance }) {
-    const { length } = delta;
-    const control = broadcast.subarray(length);
-    const update = new Float32Array(2 * length);
-    update.set(delta);
-    const next = new Float32Array(length);
-    for (let i = 0; i < length; i++) {
-      const before = memory?.[i] ?? 0;
-      const after = before - control[i]! - delta[i]! / distance;
-      next[i] = after;
-      update[length + i] = after - before;
-    }
-    return { update, memory: next };
-  },
-};
+    return control.map((c, i) => {
+      const gradient = -update[i]! / distance;
+      return uncorrected ? gradient : gradient + (memory?.[i] ?? 0) - c;
+    });
+  };
+  return {
+    vectors: 2,
+    sent,
+    optimiser: {
+      name: 'scaffold',
+      slots: ['drift'],
+      counts: false,
+      begin:
+        ({ emit, learningRate }) =>
+        (parameter, gradient, [drift]) => {
+          const corrected = emit('Add', gradient, drift!);
+          return {
+            parameter: emit('Sub', parameter, emit('Mul', corrected, learningRate)),
+            state: [emit('Identity', drift!)],
+          };
+        },
+    },
+    begin: (broadcast, memory) => ({ drift: driftOf(broadcast, memory) }),
+    end({ broadcast, delta, memory, distance }) {
+      const { length } = delta;
+      const update = new Float32Array(sent * length);
+      update.set(delta);
+      if (uncorrected) {
+        driftOf(broadcast, memory).forEach((each, i) => (update[i]! += distance * each));
+      }
+      const next = remembered({ broadcast, update, memory, distance });
+      if (sent === 2)
+        update.set(
+          next.map((each, i) => each - (memory?.[i] ?? 0)),
+          length,
+        );
+      return { update, memory: next };
+    },
+    remembered,
+  };
+}
+
+/** c − cᵢ, [length]. */
+function driftOf(broadcast: Float32Array, memory: Float32Array | undefined): Float32Array {
+  const control = broadcast.subarray(broadcast.length / 2);
+  return control.map((c, i) => c - (memory?.[i] ?? 0));
+}

@@ -49,8 +49,41 @@ describe('server rules', () => {
 
   it('move the control variate of SCAFFOLD by the share that took part', () => {
     const strategy = strategyOf('scaffold');
-    const next = strategy.apply(strategy.initial(vector(1)), vector(2, 4), 2, 0.25);
+    const of = { part: 2, before: 8, after: 8 };
+    const next = strategy.apply(strategy.initial(vector(1)), vector(2, 4), 2, of);
     expect([...strategy.broadcast(next)]).toEqual([2, 0.5]);
+  });
+
+  it('compute the change of control variates from that of parameters, where all sites go the same distance', () => {
+    const [sent, computed] = [strategyOf('scaffold'), strategyOf('scaffold', { distance: 0.5 })];
+    let [one, other] = [sent.initial(vector(1)), computed.initial(vector(1))];
+    // Sites of the weights 3 and 1, then another one of 2 that joins, then the first two again.
+    for (const [part, before, after, sum] of [
+      [4, 0, 4, 6],
+      [2, 4, 6, -3],
+      [4, 6, 6, 1],
+    ] as const) {
+      const control = one.slots['control']![0]!;
+      const changes = -part * control - sum / 0.5;
+      const of = { part, before, after };
+      // A public divisor of updates is none of control variates.
+      one = sent.apply(one, vector(sum, changes), part, of);
+      other = computed.apply(other, vector(sum), part, of);
+      expect(one.slots['control']![0]).toBeCloseTo((before * control + changes) / after, 6);
+    }
+    expect(other.parameters).toEqual(one.parameters);
+    expect(other.slots['control']![0]).toBeCloseTo(one.slots['control']![0]!, 6);
+    expect(one.slots['control']![0]).not.toBeCloseTo(0, 1);
+    expect(() => strategyOf('scaffold', { distance: 0 })).toThrow(RangeError);
+    expect(() => strategyOf('scaffold', { uncorrected: true })).toThrow(RangeError);
+  });
+
+  it('take absent sites to have the control variate of all, where SCAFFOLD sends no correction', () => {
+    const strategy = strategyOf('scaffold', { distance: 0.5, uncorrected: true });
+    const state = { ...strategy.initial(vector(1)), slots: { control: vector(0.5) } };
+    // Two of ten, one of which is new: their gradients are −2 and −4 in the mean −3.
+    const next = strategy.apply(state, vector(3), 2, { part: 2, before: 9, after: 10 });
+    expect([...strategy.broadcast(next)]).toEqual([2.5, Math.fround((8 * 0.5 - 6) / 10)]);
   });
 
   it('refuse sums that are not numbers, have no weight or another length', () => {
@@ -121,8 +154,13 @@ describe('site rules', () => {
     return p;
   }
 
-  async function steps(name: StrategyName, broadcast: Float32Array, memory?: Float32Array) {
-    const strategy = strategyOf(name, { proximal: 0.7 });
+  async function steps(
+    name: StrategyName,
+    broadcast: Float32Array,
+    memory?: Float32Array,
+    options: StrategyOptions = {},
+  ) {
+    const strategy = strategyOf(name, { proximal: 0.7, ...options });
     const model = linearRegression();
     const prepared = federatedModel({ model, loss: 'loss' }, strategy.site);
     const site = await openLocalTraining(prepared, strategy.site, {
@@ -157,6 +195,23 @@ describe('site rules', () => {
       expect(found.update[i]).toBeCloseTo(delta, 5);
       expect(found.update[3 + i]).toBeCloseTo(next - own[i]!, 4);
       expect(found.memory![i]).toBeCloseTo(next, 4);
+    });
+  });
+
+  it('SCAFFOLD sends one vector where the distance is known, with its correction or without', async () => {
+    const [control, own] = [vector(0.1, 0.2, -0.3), vector(-0.2, 0.1, 0.4)];
+    const distance = 4 * rate;
+    const broadcast = vector(...start, ...control);
+    const [both, one, bare] = [
+      await steps('scaffold', broadcast, own),
+      await steps('scaffold', broadcast, own, { distance }),
+      await steps('scaffold', broadcast, own, { distance, uncorrected: true }),
+    ];
+    expect(one.update).toEqual(both.update.slice(0, 3));
+    expect(one.memory).toEqual(both.memory);
+    bare.update.forEach((each, i) => {
+      expect(each).toBeCloseTo(both.update[i]! + distance * (control[i]! - own[i]!), 6);
+      expect(bare.memory![i]).toBeCloseTo(both.memory![i]!, 5);
     });
   });
 

@@ -12,6 +12,7 @@ import { TrainError } from '../../train-error.ts';
 import { controlledRule, plainRule, proximalRule } from './site-rules.ts';
 import {
   STRATEGY_NAMES,
+  type FederationWeight,
   type ServerState,
   type SiteRule,
   type Strategy,
@@ -22,7 +23,13 @@ import {
 /** What a strategy makes of the mean update. Slots hold what it keeps, [length] each. */
 interface ServerRule {
   readonly slots?: Readonly<Record<string, number>>;
-  next(state: ServerState, mean: Float64Array, share: number): Omit<ServerState, 'round'>;
+  next(state: ServerState, mean: Float64Array, round: RoundSums): Omit<ServerState, 'round'>;
+}
+
+interface RoundSums {
+  /** Σ weight · update, [sent × length]. */
+  readonly sum: ArrayLike<number>;
+  readonly of: FederationWeight;
 }
 
 interface Parts {
@@ -52,7 +59,7 @@ const PARTS: Readonly<Record<StrategyName, (options: StrategyOptions) => Parts>>
     site: plainRule,
     server: adaptive(options, (v, square) => v + square),
   }),
-  scaffold: (options) => ({ site: controlledRule, server: controlled(options) }),
+  scaffold: (options) => ({ site: controlledRule(options), server: controlled(options) }),
   fedbuff: ({ buffer, ...options }) => {
     if (buffer === undefined || !(Number.isSafeInteger(buffer) && buffer > 0)) {
       throw new RangeError(`buffer must be a number of updates, but is ${buffer}.`);
@@ -99,13 +106,13 @@ export function strategyOf(name: StrategyName, options: StrategyOptions = {}): S
       both.set(slots[CONTROL]!, parameters.length);
       return both;
     },
-    apply(state, sum, weight, share = 1) {
-      const wanted = site.vectors * state.parameters.length;
+    apply(state, sum, weight, of = { part: weight, before: weight, after: weight }) {
+      const wanted = site.sent * state.parameters.length;
       if (sum.length !== wanted) {
         throw new TrainError('data', `The sum has ${sum.length} numbers, not ${wanted}.`);
       }
       const mean = meanOf(sum, denominator ?? weight);
-      return { ...server.next(state, mean, share), round: state.round + 1 };
+      return { ...server.next(state, mean, { sum, of }), round: state.round + 1 };
     },
     participants(round, sites, seed) {
       if (!inTurn) return Array.from({ length: sites }, (_, i) => i);
@@ -174,15 +181,27 @@ function adaptive(
   };
 }
 
-/** The control variate follows only the share of the federation that took part. */
-function controlled(options: StrategyOptions): ServerRule {
+/**
+ * The control variate c is the mean of those of the sites, weighted as their updates are: with W for the weight of a
+ * federation, W · c grows by the weighted sum of their changes, which is −Σ weight · (c + Δ ÷ distance) where it was not sent.
+ * Where sites send no correction, those of them that are absent are taken to have the control variate c.
+ */
+function controlled({ distance, uncorrected, ...options }: StrategyOptions): ServerRule {
+  if (distance !== undefined) requireRange('distance', distance, Number.MIN_VALUE, Infinity);
+  if (uncorrected === true && distance === undefined) {
+    throw new RangeError('uncorrected needs a distance that is the same at all sites.');
+  }
   const followed = follow(options);
   return {
     slots: { [CONTROL]: 0 },
-    next(state, mean, share) {
+    next(state, mean, round) {
       const { length } = state.parameters;
-      const { parameters } = followed.next(state, mean, share);
-      const control = state.slots[CONTROL]!.map((c, i) => c + share * mean[length + i]!);
+      const { sum, of } = round;
+      const changed = (c: number, i: number): number =>
+        distance === undefined ? sum[length + i]! : -of.part * c - sum[i]! / distance;
+      const { parameters } = followed.next(state, mean, round);
+      const before = uncorrected === true ? of.after : of.before;
+      const control = state.slots[CONTROL]!.map((c, i) => (before * c + changed(c, i)) / of.after);
       return { parameters, slots: { [CONTROL]: control } };
     },
   };

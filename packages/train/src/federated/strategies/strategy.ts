@@ -27,31 +27,45 @@ export interface Strategy {
   broadcast(state: ServerState): Float32Array;
   /**
    * The next state.
-   * @param sum Σ weight · update over the sites of the round, [vectors × length].
+   * @param sum Σ weight · update over the sites of the round, [sent × length].
    * @param weight Σ weight. Ignored when the strategy has a public denominator.
-   * @param share of the federation's weight that took part; SCAFFOLD needs it. Default 1.
+   * @param of SCAFFOLD needs it. Default: all of the federation is in the sum.
    * @throws TrainError `data` when a number of the sum is not finite.
    */
   apply(
     state: ServerState,
     sum: Float32Array | Float64Array,
     weight: number,
-    share?: number,
+    of?: FederationWeight,
   ): ServerState;
   /** Positions of the sites that train in a round; `cyclic` takes one at a time. */
   participants(round: number, sites: number, seed: number): readonly number[];
 }
 
+/** Σ weight of sites of a federation, in one unit: rows, or sites where they count alike. */
+export interface FederationWeight {
+  /** Of the sites that have added to the sum. */
+  readonly part: number;
+  /** Of the sites of earlier sums, or of more sites: those that never took part have a control variate of zero. */
+  readonly before: number;
+  /** With those of this sum. */
+  readonly after: number;
+}
+
 /** What a strategy changes in a site's local steps. */
 export interface SiteRule {
-  /** Vectors in a broadcast and in an update: 2 for SCAFFOLD, which doubles what a round releases. */
+  /** Vectors in a broadcast: 2 for SCAFFOLD. */
   readonly vectors: 1 | 2;
+  /** Vectors in an update: 2 for SCAFFOLD where sites go different distances. */
+  readonly sent: 1 | 2;
   /** Replaces plain SGD; absent where the site may choose its own optimiser. */
   readonly optimiser?: Optimiser;
   /** Values of the optimiser's slots at the start of a round, by slot, [length] each. */
   begin(broadcast: Float32Array, memory: Float32Array | undefined): Record<string, Float32Array>;
   /** The update, and what the site remembers until its next round. */
   end(done: LocalSteps): { readonly update: Float32Array; readonly memory?: Float32Array };
+  /** What it remembers where the sum has this update of it, which was clipped or rounded; absent: nothing. */
+  remembered?(sent: Omit<LocalSteps, 'delta'> & { readonly update: Float32Array }): Float32Array;
 }
 
 export interface LocalSteps {
@@ -95,4 +109,15 @@ export interface StrategyOptions {
   readonly denominator?: number;
   /** FedBuff: updates in a full buffer, by which its sum is divided; required there. */
   readonly buffer?: number;
+  /**
+   * SCAFFOLD: the sum of the learning rates of a round's steps, where it is the same at all sites. Sites then send
+   * one vector: how control variates change follows from how parameters do. Absent: they send both.
+   */
+  readonly distance?: number;
+  /**
+   * SCAFFOLD with a `distance`: sites send what they have learnt without the correction, which is nothing in the mean of all
+   * sites. Under noise the control variate then has that of one round, and not of all rounds before; where sites are absent
+   * the mean varies with the sites that are there, as that of FedAvg does.
+   */
+  readonly uncorrected?: boolean;
 }

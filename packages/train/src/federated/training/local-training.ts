@@ -36,7 +36,7 @@ export interface LocalTrainingOptions {
 }
 
 export interface LocalUpdate {
-  /** What the site sends, [vectors × length]. */
+  /** What the site sends, [sent × length]. */
   readonly update: Float32Array;
   /** Rows of the site. */
   readonly weight: number;

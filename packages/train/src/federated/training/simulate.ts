@@ -80,7 +80,7 @@ export async function simulate(
     for (let round = 0; round < rounds; round++) {
       broadcasts.unshift(strategy.broadcast(state));
       broadcasts.splice(late + 1);
-      const sum = new Float64Array(broadcasts[0]!.length);
+      const sum = new Float64Array(strategy.site.sent * model.initial.length);
       /** Only where a rule looks at single ones. */
       const updates: Float32Array[] = [];
       let [weight, loss] = [0, 0];
@@ -106,11 +106,15 @@ export async function simulate(
         loss += own * found.loss;
         if (found.memory !== undefined) memories.set(site, found.memory);
       }
-      const share = weight / total;
-      state =
-        robust === undefined
-          ? strategy.apply(state, sum, weight, share)
-          : strategy.apply(state, robustUpdate(updates, robust), 1, share);
+      // A robust aggregate has the weight 1.
+      const all = robust === undefined ? total : total / weight;
+      const of = { part: robust === undefined ? weight : 1, before: all, after: all };
+      state = strategy.apply(
+        state,
+        robust === undefined ? sum : robustUpdate(updates, robust),
+        of.part,
+        of,
+      );
       const more = await options.onRound?.({
         round: round + 1,
         state,

@@ -147,13 +147,12 @@ export class LeaderRound {
   /**
    * Unmasks the sum. The round is then over.
    * @param read of accepted updates and masks, once or more for each chunk.
-   * @param parts of the sum that are kept, where it is not read in order.
    * @throws SkeinError AGGREGATION_HELPER_LOST where a helper has not answered.
    */
-  async sum(
-    read: { readonly update: ReadUpdate; readonly masks: ReadUpdate },
-    parts = 1,
-  ): Promise<CommitteeSum> {
+  async sum(read: {
+    readonly update: ReadUpdate;
+    readonly masks: ReadUpdate;
+  }): Promise<CommitteeSum> {
     this.#require('helpers');
     this.#phase = 'ended';
     const answered = this.#masks.close();
@@ -165,7 +164,7 @@ export class LeaderRound {
       );
     }
     const { length, bits } = this.#context;
-    const sum = madeInParts(length, parts, async (part, from) => {
+    const sum = madeInParts(length, async (part, from) => {
       const masks = new Uint32Array(part.length);
       await this.#masks.addTo(masks, from, read.masks);
       await this.#updates.addTo(part, from, read.update);

@@ -175,11 +175,10 @@ export class ServerRound {
    * Unmasks the sum, once. After this, the round is over.
    *
    * @param read of accepted updates, once or more for each chunk.
-   * @param parts of the sum that are kept, where it is not read in order.
    * @throws SkeinError AGGREGATION_TOO_FEW where too few shares were revealed, AGGREGATION_SHARE_BAD
    *   naming a site that dealt shares of no one secret.
    */
-  async sum(read: ReadUpdate, parts = 1): Promise<SecureSum> {
+  async sum(read: ReadUpdate): Promise<SecureSum> {
     if (this.#due !== 'unmasking') {
       throw new SkeinError(
         'AGGREGATION_PHASE_ANSWERED',
@@ -204,7 +203,7 @@ export class ServerRound {
     this.#messages.clear();
     this.#reveals.clear();
     this.#shares = new Map();
-    const sum = madeInParts(length, parts, async (part, from) => {
+    const sum = madeInParts(length, async (part, from) => {
       await this.#uploads.addTo(part, from, read);
       const counter = counterOf(from);
       await suite.addKeystreams(part, add, 1, counter);

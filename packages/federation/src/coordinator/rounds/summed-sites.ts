@@ -1,0 +1,60 @@
+/**
+ * Which sites have been in which sums, for SCAFFOLD: a site goes on from its last update only if that is in a sum, and
+ * the control variate of the server is the mean over all sites that have been in one.
+ */
+import type { FederationWeight, Strategy } from '@skein/train/federated';
+import { isTurn, numberOf } from '../../plan/turns.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { RunRecord, SummedSites } from '../../store/federation-store.ts';
+import { aggregationOf, type RoundSum, type Task } from '../aggregation/aggregator.ts';
+
+type Record = Pick<RunRecord, 'plan' | 'state'>;
+type Sum = Pick<RoundSum, 'weight' | 'survivors'>;
+
+/**
+ * The sites after a sum, and what `Strategy.apply` asks for. Nothing where sites keep no memory.
+ *
+ * A sum tells the weight of its sites together. That of all is exact when they are all in one sum, or when the number
+ * of sites that are new is all that counts; otherwise new sites are taken to weigh as much as the others.
+ */
+export function afterSum(
+  { plan, state: { round, summed } }: Record,
+  strategy: Pick<Strategy, 'site'>,
+  sum: Sum,
+): { readonly summed?: SummedSites; readonly of?: FederationWeight } {
+  if (strategy.site.vectors === 1) return {};
+  const { weight, survivors } = sum;
+  const known = Object.keys(summed?.rounds ?? {});
+  const isHere = new Set(survivors);
+  const strangers = survivors.filter((site) => summed?.rounds[site] === undefined).length;
+  const after =
+    summed === undefined || known.every((site) => isHere.has(site))
+      ? weight
+      : summed.weight + (weight * strangers) / survivors.length;
+  const now = Object.fromEntries(survivors.map((site) => [site, round]));
+  return {
+    summed: { rounds: { ...summed?.rounds, ...now }, weight: after },
+    of: { part: partOf(plan, round, sum), before: summed?.weight ?? after, after },
+  };
+}
+
+/** Σ weight of the sites of a sum that have added to it. Which of them tossed a coin for it is not known: their expected number. */
+function partOf({ privacy }: Plan, round: number, { weight, survivors }: Sum): number {
+  if (privacy.mode !== 'client') return weight;
+  const { sampling } = privacy;
+  switch (sampling.kind) {
+    case 'all':
+      return weight;
+    case 'poisson':
+      return weight * sampling.rate;
+    case 'bands':
+      return survivors.filter((site) => isTurn(sampling.rounds, round, numberOf(site))).length;
+  }
+}
+
+/** The task with the last round whose sum holds an update of the site, where it trains and keeps a memory; −1: none. */
+export function withSummed({ plan, state }: Record, task: Task, site: string): Task {
+  const { summed, phase } = state;
+  if (summed === undefined || !aggregationOf(plan).training.includes(phase)) return task;
+  return { ...task, fields: { ...task.fields, summed: summed.rounds[site] ?? -1 } };
+}
