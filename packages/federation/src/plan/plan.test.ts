@@ -1,5 +1,7 @@
 import { epsilonOf } from '@skein/train';
+import { residueCount } from '@skein/train/federated';
 import { describe, expect, it } from 'vitest';
+import { describePlan } from '../site/describe-plan.ts';
 import { draft, openPlan } from '../testing/plans.ts';
 import { canonical, digestOf } from '@skein/api/canonical';
 import { checkPlan } from './check.ts';
@@ -189,6 +191,24 @@ describe('a plan', () => {
       colluding: 1,
       epsilon: epsilonOf([mechanism], 1e-3).epsilon,
     });
+  });
+
+  it('needs the noise of one vector for scaffold, whose control variates follow from the sum', () => {
+    const of = (name: 'fedavg' | 'scaffold') =>
+      completePlan(
+        draft({
+          strategy: { name },
+          privacy: { mode: 'client', epsilon: 1 },
+          local: { learningRate: 0.1 },
+          sites: { minimum: 50 },
+        }),
+      );
+    const [fedavg, scaffold] = [of('fedavg'), of('scaffold')];
+    expect(scaffold.privacy).toEqual(fedavg.privacy);
+    expect(spentAfter(scaffold, 3)).toEqual(spentAfter(fedavg, 3));
+    expect(residueCount(encodingOf(scaffold, scaffold.model.parameters))).toBe(14);
+    expect(describePlan(scaffold).leaves).toEqual(describePlan(fedavg).leaves);
+    expect(describePlan(scaffold).stays.at(-1)).toContain('its own gradient');
   });
 
   it('keeps its budget against each of its sites, which knows its own share of the noise', () => {

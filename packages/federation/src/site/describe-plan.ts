@@ -105,7 +105,7 @@ export function describeHelp(plan: Plan): PlanWords {
 
 /** For the person at a site. */
 export function describePlan(plan: Plan): PlanWords {
-  const { aggregation, collusion, data, model, privacy, sites } = plan;
+  const { aggregation, collusion, data, model, privacy, sites, strategy } = plan;
   const numbers = model.parameters.toLocaleString('en');
   const share = aggregation.kind === 'none' ? undefined : aggregation.share;
   const sent = share === undefined ? numbers : `${+(100 * share).toPrecision(3)} % of ${numbers}`;
@@ -129,6 +129,9 @@ export function describePlan(plan: Plan): PlanWords {
       'The file, with every row and every column.',
       'The values, categories and averages of its columns.',
       'The loss and the accuracy on the rows of this site.',
+      ...(strategy.name === 'scaffold'
+        ? ['What it estimates of its own gradient, which it keeps from round to round.']
+        : []),
     ],
     warnings: [
       ...(helpers.length === 0
