@@ -4,11 +4,12 @@ import { readModel } from '@skein/onnx';
 import { MASK } from '@skein/train';
 import { simulate } from '@skein/train/federated';
 import { nativeBackend } from '@skein/train/native';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { invitationOf } from '../../identity/invitation.ts';
 import type { PlanDraft } from '../../plan/plan.ts';
 import { spentAfter } from '../../plan/spent.ts';
 import type { Task, Work } from '../../site/answers.ts';
+import type { SiteMemory } from '../../site/memory/site-memory.ts';
 import { openSqliteMemory } from '../../site/memory/sqlite-memory.ts';
 import { runSite } from '../../site/run-site.ts';
 import { readSiteRows } from '../../site/site-rows.ts';
@@ -78,12 +79,14 @@ async function takePart(
   rows: readonly string[],
   { loses = () => false, onBroadcast = () => {} }: SiteOptions = {},
 ) {
-  const memory = openSqliteMemory(':memory:');
+  const opened = openSqliteMemory(':memory:');
   let kept: Uint8Array | undefined;
-  const { carry } = memory;
-  memory.carry = async (run, bytes) => {
-    if (run === id) kept = bytes ?? kept;
-    return carry(run, bytes);
+  const memory: SiteMemory = {
+    ...opened,
+    async carry(run, bytes) {
+      if (run === id) kept = bytes ?? kept;
+      return opened.carry(run, bytes);
+    },
   };
   const end = await runSite({
     invitation: invitationOf(await at.coordinator.invite(id, { name: 'site' })),

@@ -39,7 +39,7 @@ it('knows the weight of all sites whenever they are all in a sum, and counts new
   for (const [round, [survivors, weight, before, after]] of rounds.entries()) {
     const found = afterSum({ plan, state: stateOf({ round, summed }) }, strategy, {
       weight,
-      survivors: [...survivors],
+      survivors: survivors.split(''),
     });
     expect(found.of, `round ${round}`).toEqual({ part: weight, before, after });
     summed = found.summed;

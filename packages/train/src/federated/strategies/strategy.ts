@@ -65,7 +65,9 @@ export interface SiteRule {
   /** The update, and what the site remembers until its next round. */
   end(done: LocalSteps): { readonly update: Float32Array; readonly memory?: Float32Array };
   /** What it remembers where the sum has this update of it, which was clipped or rounded; absent: nothing. */
-  remembered?(sent: Omit<LocalSteps, 'delta'> & { readonly update: Float32Array }): Float32Array;
+  readonly remembered?: (
+    sent: Omit<LocalSteps, 'delta'> & { readonly update: Float32Array },
+  ) => Float32Array;
 }
 
 export interface LocalSteps {
