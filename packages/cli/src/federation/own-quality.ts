@@ -16,32 +16,50 @@ export interface OwnQuality {
 
 const MOST_BATCH = 256;
 
-export async function ownQuality(
+/** Tries models of a federation on rows of a site. @param model the ONNX file of the plan. */
+export async function openSiteQuality(
   model: Uint8Array<ArrayBuffer>,
   { rows, count, classes }: SiteRows,
-  sent: { readonly round: number; readonly broadcast: Float32Array },
-): Promise<OwnQuality> {
+) {
   const batch = Math.min(count, MOST_BATCH);
   const problem = problemOf(readModel(model), { batch });
   const federated = federatedModel(problem.graded, strategyOf('fedavg').site);
-  const quality = await openQuality(problem, federated, rows, batch);
+  const { report, close } = await openQuality(problem, federated, rows, batch);
+  const most = Math.max(0, ...classes.map((each) => each.rows));
+  return {
+    /** Numbers of the model. */
+    length: federated.layout.length,
+    report,
+    /** Share of the most frequent class; absent for a regression. */
+    majority: most === 0 ? undefined : most / count,
+    close,
+  };
+}
+
+export async function ownQuality(
+  model: Uint8Array<ArrayBuffer>,
+  rows: SiteRows,
+  sent: { readonly round: number; readonly broadcast: Float32Array },
+): Promise<OwnQuality> {
+  const { length, report, majority, close } = await openSiteQuality(model, rows);
   try {
     // A strategy may send further vectors after the parameters.
-    const metrics = await quality.report(sent.broadcast.slice(0, federated.layout.length));
-    const most = Math.max(0, ...classes.map((each) => each.rows));
-    const frequent = most === 0 ? {} : { majority: most / count };
-    return { round: sent.round, metrics, ...frequent };
+    const metrics = await report(sent.broadcast.slice(0, length));
+    return { round: sent.round, metrics, ...(majority === undefined ? {} : { majority }) };
   } finally {
-    await quality.close();
+    await close();
   }
 }
 
-/** One line. */
-export function qualityText({ round, metrics, majority }: OwnQuality): string {
-  const shown = Object.entries(metrics)
+/** `accuracy 0.900, auc 0.950`. */
+export const metricsText = (metrics: Metrics): string =>
+  Object.entries(metrics)
     .map(([name, value]) => `${name} ${value.toFixed(3)}`)
     .join(', ');
+
+/** One line. */
+export function qualityText({ round, metrics, majority }: OwnQuality): string {
   const frequent =
     majority === undefined ? '' : `; its most frequent class has ${majority.toFixed(3)} of them`;
-  return `On the rows of this site the model of round ${round} has ${shown}${frequent}. It was told here only.`;
+  return `On the rows of this site the model of round ${round} has ${metricsText(metrics)}${frequent}. It was told here only.`;
 }

@@ -2,7 +2,7 @@
 import { bytes, Facts, Progress, useStore } from '@skein/ui';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { seenText } from '../ledger/seen.ts';
-import { openSession, type SessionState, type SiteSession } from './site-session.ts';
+import { type OwnState, openSession, type SessionState, type SiteSession } from './site-session.ts';
 
 /** The invitation stands behind the `#` of the address, which browsers send to no server. */
 function givenInvitation(): string {
@@ -152,20 +152,7 @@ function Rows({ state: { rows, training, end }, session }: Step) {
 function Training({ state, session }: Step) {
   const { plan, training, round, phase, stored, sentBytes, end, status } = state;
   const rounds = plan!.rounds;
-  if (!training && end === undefined) {
-    return (
-      <section class="panel">
-        <button
-          type="button"
-          class="primary"
-          id="accept"
-          onClick={() => session.send({ type: 'join' })}
-        >
-          {plan!.accepted ? 'Train again under the accepted plan' : 'Accept the plan and train'}
-        </button>
-      </section>
-    );
-  }
+  if (!training && end === undefined) return <Accept state={state} session={session} />;
   return (
     <section class="panel" id="training" data-end={end?.status}>
       <h1>{end === undefined ? 'Training' : `The federation has ${end.status}`}</h1>
@@ -187,11 +174,106 @@ function Training({ state, session }: Step) {
           <code id="seen">{`skein ledger verify FILE --seen ${seenText(end.seen)}`}</code>
         </p>
       )}
+      {state.own === undefined ? null : <Own own={state.own} />}
       {end === undefined ? (
         <button type="button" onClick={() => session.send({ type: 'stop' })}>
           Stop
         </button>
       ) : null}
     </section>
+  );
+}
+
+const USUAL_PULL = 0.1;
+
+function Accept({ state: { plan, rows }, session }: Step) {
+  const [isOwn, setOwn] = useState(false);
+  const { mostPull } = rows!;
+  const [text, setText] = useState(String(Math.min(USUAL_PULL, mostPull)));
+  const pull = text.trim() === '' ? Number.NaN : Number(text);
+  const isPull = pull >= 0 && pull <= mostPull;
+  return (
+    <section class="panel">
+      <label class="choice">
+        <input
+          type="checkbox"
+          id="own"
+          checked={isOwn}
+          onChange={({ currentTarget }) => setOwn(currentTarget.checked)}
+        />
+        Train a model of your own too
+      </label>
+      {isOwn ? (
+        <div class="own">
+          <p class="muted">
+            It is trained in this page from your rows, and pulled to the global model: it may fit
+            them better where sites differ. Nothing of it is sent.
+          </p>
+          <label class="choice">
+            Pull to the global model, λ
+            <input
+              id="pull"
+              inputmode="decimal"
+              value={text}
+              onInput={({ currentTarget }) => setText(currentTarget.value)}
+            />
+            <span class="muted">{`0 to ${mostPull}; 0: by your rows alone`}</span>
+          </label>
+          <Caution />
+        </div>
+      ) : null}
+      <button
+        type="button"
+        class="primary"
+        id="accept"
+        disabled={isOwn && !isPull}
+        onClick={() => session.send({ type: 'join', pull: isOwn ? pull : undefined })}
+      >
+        {plan!.accepted ? 'Train again under the accepted plan' : 'Accept the plan and train'}
+      </button>
+    </section>
+  );
+}
+
+function Caution() {
+  return (
+    <p class="caution">
+      A model of your own holds what your rows say, without noise: no budget of the federation
+      protects it. Do not share it.
+    </p>
+  );
+}
+
+function Own({ own: { trained, problem, isDone } }: { readonly own: OwnState }) {
+  const url = useMemo(
+    () => (trained === undefined ? undefined : URL.createObjectURL(trained.file)),
+    [trained],
+  );
+  useEffect(() => () => (url === undefined ? undefined : URL.revokeObjectURL(url)), [url]);
+  const told =
+    trained === undefined
+      ? isDone
+        ? 'No model of your own was trained.'
+        : 'Your own model is being trained …'
+      : `Your own model was trained beside the global model of round ${trained.round}${isDone ? '' : ', and goes on'}.`;
+  return (
+    <div class="own" id="own-model" data-round={trained?.round} data-done={isDone}>
+      <p>
+        {`${told} `}
+        {url === undefined ? null : (
+          <a id="download" href={url} download="own.onnx">
+            Download own.onnx
+          </a>
+        )}
+      </p>
+      {problem === '' ? null : <p class="muted">{problem}</p>}
+      {url === undefined ? null : (
+        <p class="muted">
+          When the federation has ended, this browser keeps no copy: download it before you close
+          the page.
+        </p>
+      )}
+      {url === undefined ? null : <Caution />}
+    </div>
   );
 }

@@ -1,8 +1,10 @@
 /** The page of a browser's site in Chromium, with the policy and the bundle that a node delivers. */
 import { createServer, type Server } from 'node:http';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { readModel } from '@skein/onnx';
+import { nativeBackend } from '@skein/train/native';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
@@ -10,6 +12,10 @@ import { WebSocketServer } from 'ws';
 import { launchBrowser, problemsOf } from '../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { invitationText } from '../identity/invitation.ts';
+import type { Plan } from '../plan/plan.ts';
+import { openSqliteMemory } from '../site/memory/sqlite-memory.ts';
+import { openPersonalModel } from '../site/personal/personal-model.ts';
+import { readSiteRows } from '../site/site-rows.ts';
 import { trainedPlan } from '../site/testing/trained-plan.ts';
 import { smallCoordinator, type SmallCoordinator } from '../site/testing/small-coordinator.ts';
 import { connectionOver } from '../transport/connection.ts';
@@ -26,11 +32,15 @@ describe.skipIf(browserAvailable.skip)('the page /join', () => {
   let coordinator: SmallCoordinator;
   let url: string;
   const updates: Float32Array[] = [];
+  let accepted: { readonly plan: Plan; readonly model: Uint8Array };
+  /** Of all rounds of all sites. */
+  const broadcasts: Float32Array[] = [];
 
   beforeAll(async () => {
     await writeFile(join(folder, 'rows.csv'), 'age,sex,disease\n40,1,1\n50,0,0\n60,0,1\n70,1,0\n');
     await writeFile(join(folder, 'other.csv'), 'height,disease\n1,0\n2,1\n');
     const { plan, model, length } = await trainedPlan({ rounds: ROUNDS });
+    accepted = { plan, model };
     coordinator = await smallCoordinator({
       plan,
       model,
@@ -38,6 +48,7 @@ describe.skipIf(browserAvailable.skip)('the page /join', () => {
         let parameters = new Float32Array(length);
         for (let round = 0; round < ROUNDS; round++) {
           const place = { round, attempt: 0, phase: 'train' };
+          broadcasts.push(parameters);
           const payload = new Uint8Array(parameters.slice().buffer);
           await channel.send({ kind: 'task', place, remainingMs: 9000, fields: {} }, payload);
           const arrival = (await arrive())!;
@@ -101,4 +112,62 @@ describe.skipIf(browserAvailable.skip)('the page /join', () => {
     if (shot !== undefined) await page.screenshot({ path: join(shot, 'join.png') });
     await page.close();
   }, 90_000);
+
+  it('trains a model of its own beside it, which is downloaded, and sends nothing of it', async () => {
+    const [without, before] = [updates.slice(), broadcasts.length];
+    const page = await (await browser.newContext({ acceptDownloads: true })).newPage();
+    await page.setViewportSize({ width: 1100, height: 1500 });
+    const problems = problemsOf(page);
+    await page.goto(`${url}#${invitationText(coordinator.invitation)}`);
+    await page.waitForSelector('#plan');
+    await page.setInputFiles('#file', join(folder, 'rows.csv'));
+    await page.waitForSelector('#rows');
+    await page.check('#own');
+    expect(await page.textContent('.caution')).toContain('Do not share it.');
+    // Beyond it, a step would leap over the global model.
+    await page.fill('#pull', '11');
+    expect(await page.isDisabled('#accept')).toBe(true);
+    await page.fill('#pull', '0.5');
+    const shot = process.env['SKEIN_SCREENSHOTS'];
+    if (shot !== undefined) await page.screenshot({ path: join(shot, 'join-own-offer.png') });
+    await page.click('#accept');
+    await page.waitForSelector('#own-model[data-done=true]', { timeout: 60_000 });
+    expect(await page.textContent('#own-model')).toContain(`global model of round ${ROUNDS - 1}`);
+    if (shot !== undefined) await page.screenshot({ path: join(shot, 'join-own.png') });
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('#download')]);
+    expect(download.suggestedFilename()).toBe('own.onnx');
+    const file = await readFile(await download.path());
+    expect(problems).toEqual([]);
+    await page.context().close();
+
+    // The coordinator got what it gets without it.
+    expect(updates.slice(ROUNDS)).toEqual(without);
+    let expected: Uint8Array | undefined;
+    const personal = await openPersonalModel({
+      ...accepted,
+      run: 'run-1',
+      rows: await readSiteRows(accepted.plan.data, await readFile(join(folder, 'rows.csv'))),
+      backend: nativeBackend,
+      memory: openSqliteMemory(':memory:'),
+      terms: { pull: 0.5, from: 'own' },
+      onTrained: ({ own }) => void (expected = personal.fileOf(own)),
+      onProblem: (problem) => expect.fail(String(problem)),
+    });
+    for (const [round, sent] of broadcasts.slice(before).entries()) {
+      await personal.onBroadcast(round, sent);
+    }
+    await personal.finish(true);
+    await personal.close();
+    const [found, wanted] = [numbersOf(file), numbersOf(expected!)];
+    expect(found).toHaveLength(4);
+    found.forEach((each, i) => expect(each).toBeCloseTo(wanted[i]!, 5));
+    const global = numbersOf(accepted.model);
+    expect(found).not.toEqual(global);
+  }, 90_000);
 });
+
+/** All float32 of the weights of an ONNX file. */
+function numbersOf(file: Uint8Array): number[] {
+  const weights = readModel(file).graph!.initializer.filter(({ dataType }) => dataType === 1);
+  return weights.flatMap(({ rawData }) => [...new Float32Array(new Uint8Array(rawData).buffer)]);
+}

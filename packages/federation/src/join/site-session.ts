@@ -19,7 +19,15 @@ export interface SessionState {
   readonly sentBytes: number;
   readonly status: string;
   readonly end?: Told<'end'>['end'];
+  /** Of the model of the site's own; absent: it trains none. */
+  readonly own?: OwnState;
   readonly error?: Told<'error'>;
+}
+
+export interface OwnState {
+  readonly trained?: Told<'own'>;
+  readonly problem: string;
+  readonly isDone: boolean;
 }
 
 export const START: SessionState = {
@@ -47,7 +55,19 @@ export function next(state: SessionState, message: FromWorker): SessionState {
       return { ...state, training: false, error: message };
     case 'event':
       return afterEvent(state, message.event);
+    case 'own':
+      return withOwn(state, { trained: message, problem: '' });
+    case 'own-problem':
+      return withOwn(state, { problem: message.message });
+    case 'own-done':
+      return withOwn(state, { isDone: true });
   }
+}
+
+/** The state with more of the site's own model, where it trains one. */
+function withOwn(state: SessionState, more: Partial<OwnState>): SessionState {
+  const { own } = state;
+  return own === undefined ? state : { ...state, own: { ...own, ...more } };
 }
 
 function afterEvent(state: SessionState, event: Told<'event'>['event']): SessionState {
@@ -91,7 +111,10 @@ export function openSession(): SiteSession {
   return {
     state,
     send(message) {
-      if (message.type === 'join') state.set({ ...state.value, training: true });
+      if (message.type === 'join') {
+        const own = message.pull === undefined ? {} : { own: { problem: '', isDone: false } };
+        state.set({ ...state.value, ...own, training: true });
+      }
       worker.postMessage(message, []);
     },
   };

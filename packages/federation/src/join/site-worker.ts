@@ -9,6 +9,11 @@ import { describePlan } from '../site/describe-plan.ts';
 import { lookAtPlan } from '../site/look.ts';
 import { openIndexedMemory } from '../site/memory/indexed-memory.ts';
 import type { SiteMemory } from '../site/memory/site-memory.ts';
+import {
+  openPersonalModel,
+  type PersonalModel,
+  personalSteps,
+} from '../site/personal/personal-model.ts';
 import { runSite } from '../site/run-site.ts';
 import { outsideText, readSiteRows, type SiteRows } from '../site/site-rows.ts';
 import { openWork } from '../site/work/open-work.ts';
@@ -52,32 +57,52 @@ async function readFile(file: File): Promise<void> {
   const format = /\.jsonl?$/i.test(file.name) ? 'jsonl' : 'csv';
   rows = await readSiteRows(joined!.plan.data, file.stream(), format);
   const { count, classes, outside, unused } = rows;
-  tell({ type: 'rows', count, classes, outside: outside.map(outsideText), unused });
+  const mostPull = 1 / personalSteps(joined!.plan, count, {}).learningRate;
+  tell({ type: 'rows', count, classes, outside: outside.map(outsideText), unused, mostPull });
 }
 
-async function train(): Promise<void> {
+async function train(pull: number | undefined): Promise<void> {
   const seen = joined!.planDigest;
-  const end = await runSite({
-    invitation: invitation!,
-    open,
-    memory: await memoryOf(invitation!),
-    async consent({ planDigest }) {
-      if (planDigest === seen) return;
-      throw new SkeinError('SITE_PLAN_CHANGED', 'The plan is not the one that the page showed.');
-    },
-    prepare: async (accepted, fetchModel) =>
-      openWork({
-        joined: accepted,
-        run: invitation!.run,
-        memory: await memoryOf(invitation!),
-        model: await fetchModel(),
-        rows: rows!,
-        backend: wasmBackend,
-      }),
-    onEvent: (event) => tell({ type: 'event', event }),
-    signal: leaving.signal,
-  });
-  tell({ type: 'end', end });
+  const kept = await memoryOf(invitation!);
+  let personal: PersonalModel | undefined;
+  try {
+    const end = await runSite({
+      invitation: invitation!,
+      open,
+      memory: kept,
+      async consent({ planDigest }) {
+        if (planDigest === seen) return;
+        throw new SkeinError('SITE_PLAN_CHANGED', 'The plan is not the one that the page showed.');
+      },
+      async prepare(accepted, fetchModel) {
+        const { run } = invitation!;
+        const model = await fetchModel();
+        const shared = { run, memory: kept, model, rows: rows!, backend: wasmBackend };
+        if (pull === undefined) return openWork({ ...shared, joined: accepted });
+        personal = await openPersonalModel({
+          ...shared,
+          plan: accepted.plan,
+          terms: { pull, from: 'own' },
+          onTrained({ round, own }) {
+            tell({ type: 'own', round, file: new Blob([personal!.fileOf(own)]) });
+          },
+          onProblem(problem, round) {
+            const reason = problem instanceof Error ? problem.message : String(problem);
+            tell({ type: 'own-problem', message: `Round ${round + 1}: ${reason}` });
+          },
+        });
+        const { onBroadcast } = personal;
+        return personal.first(await openWork({ ...shared, joined: accepted, onBroadcast }));
+      },
+      onEvent: (event) => tell({ type: 'event', event }),
+      signal: leaving.signal,
+    });
+    tell({ type: 'end', end });
+    if (!leaving.signal.aborted) await personal?.finish(true);
+  } finally {
+    await personal?.close();
+    tell({ type: 'own-done' });
+  }
 }
 
 const WORK: {
@@ -85,7 +110,7 @@ const WORK: {
 } = {
   look: ({ invitation: text }) => look(text),
   rows: ({ file }) => readFile(file),
-  join: () => train(),
+  join: ({ pull }) => train(pull),
   stop: () => leaving.abort(),
 };
 

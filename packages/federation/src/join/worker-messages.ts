@@ -7,8 +7,8 @@ export type ToWorker =
   | { readonly type: 'look'; readonly invitation: string }
   /** Reads the file and checks it against the plan. */
   | { readonly type: 'rows'; readonly file: File }
-  /** Accepts the plan, and trains. */
-  | { readonly type: 'join' }
+  /** Accepts the plan, and trains. @param pull λ of a model of the site's own; absent: it trains none. */
+  | { readonly type: 'join'; readonly pull?: number | undefined }
   | { readonly type: 'stop' };
 
 export type FromWorker =
@@ -28,7 +28,15 @@ export type FromWorker =
       readonly unused: readonly string[];
       /** Sentences about values that the plan does not have. */
       readonly outside: readonly string[];
+      /** Largest λ of a model of the site's own: a larger one leaps beyond the global model. */
+      readonly mostPull: number;
     }
+  /** The model of the site's own after a round, from 0, as ONNX. */
+  | { readonly type: 'own'; readonly round: number; readonly file: Blob }
+  /** Why a round of it was left out. */
+  | { readonly type: 'own-problem'; readonly message: string }
+  /** No more of it comes. */
+  | { readonly type: 'own-done' }
   | { readonly type: 'event'; readonly event: SiteEvent }
   | { readonly type: 'end'; readonly end: SiteEnd }
   | {

@@ -5,6 +5,13 @@ export { openLiveAudit, type LiveAudit, type LiveAuditOptions } from '../audit/l
 export { describeHelp, describePlan, type PlanWords } from './describe-plan.ts';
 export { lookAtPlan } from './look.ts';
 export type { SiteMemory } from './memory/site-memory.ts';
+export {
+  openPersonalModel,
+  type PersonalModel,
+  type PersonalRound,
+  personalSteps,
+  type PersonalTerms,
+} from './personal/personal-model.ts';
 export { runSite, type SiteEnd, type SiteEvent, type SiteOptions } from './run-site.ts';
 export {
   outsideText,

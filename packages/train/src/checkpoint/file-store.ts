@@ -6,13 +6,16 @@ import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { CheckpointStore } from './checkpoint.ts';
 
-/** @param path of the file; its folder must exist. */
-export function fileStore(path: string): CheckpointStore {
+/**
+ * @param path of the file; its folder must exist.
+ * @param mode permissions of the file, less those that the process never gives.
+ */
+export function fileStore(path: string, mode = 0o666): CheckpointStore {
   return {
     async save(bytes) {
       const draft = `${path}.${process.pid}.draft`;
       try {
-        const file = await open(draft, 'w');
+        const file = await open(draft, 'w', mode);
         try {
           await file.writeFile(bytes);
           await file.sync();

@@ -25,7 +25,12 @@ export {
   type SimulatedRound,
   type SimulationOptions,
 } from './training/simulate.ts';
-export { openPersonal, type PersonalModels } from './training/personal.ts';
+export {
+  openPersonal,
+  openPersonalTraining,
+  type PersonalModels,
+  type PersonalTraining,
+} from './training/personal.ts';
 export { flatten, layoutOf, tensorsOf, type Layout } from './training/layout.ts';
 export {
   effectiveNoise,

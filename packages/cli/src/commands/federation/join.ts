@@ -24,6 +24,16 @@ import {
   enterAccount,
 } from '../../federation/site-account.ts';
 import { givenFile } from '../../file.ts';
+import {
+  openPersonal,
+  personalChoice,
+  personalOffer,
+  personalOptions,
+  type PersonalReport,
+  personalText,
+  preparePersonal,
+  type RunningPersonal,
+} from '../../federation/personal.ts';
 import { argument, flag, text } from '../../command-line/option.ts';
 import {
   consentTo,
@@ -50,6 +60,7 @@ export interface SiteParticipation extends Participation {
   readonly seen?: string;
   /** Of the newest model that was sent here, on the rows of this site. */
   readonly quality?: OwnQuality;
+  readonly personal?: PersonalReport;
 }
 
 export const join = defineCommand({
@@ -57,7 +68,8 @@ export const join = defineCommand({
   summary: 'Take part in a federation with the rows of a file, which stay on this machine.',
   details:
     'Without --accept it shows the plan, what would leave this machine and what would not, and checks the file; nothing is accepted then. With --accept it trains until the federation ends. What was answered is stored before it is sent, so that a site which is started again goes on, and never answers a phase twice. Ctrl-C leaves; the same command joins again.\n' +
-    'What a federation spends is counted in an account of this data folder, beside what others have spent (`skein privacy account`); a plan that would exceed its limit is refused.',
+    'What a federation spends is counted in an account of this data folder, beside what others have spent (`skein privacy account`); a plan that would exceed its limit is refused.\n' +
+    'With --personal the site trains a model of its own too, between its work for the federation. The coordinator is told nothing of it, and no budget of the federation protects it.',
   examples: [
     {
       command: "skein join 'https://node.example/join#skein-join_…' --data rows.csv",
@@ -67,6 +79,11 @@ export const join = defineCommand({
       command:
         "skein join 'https://node.example/join#skein-join_…' --data rows.csv --max-epsilon 1 --accept",
       does: 'Train, if the plan spends at most ε = 1',
+    },
+    {
+      command:
+        "skein join 'https://node.example/join#skein-join_…' --data rows.csv --personal own.onnx --personal-test test.csv --accept",
+      does: 'Train a model of the site’s own too, and compare it with the global one',
     },
   ],
   arguments: {
@@ -80,16 +97,20 @@ export const join = defineCommand({
     once: flag('Leave after one message, in a federation whose sums helpers unmask.'),
     ...termOptions,
     account: accountOption,
+    ...personalOptions,
     plainUpdates: flag('Accept that the coordinator sees the update of this site by itself.'),
     folder: dataOption,
     ...trustOptions,
   },
-  async run(context, { url, data, accept, once, folder, account, ca, cert, certKey, ...rest }) {
+  async run(context, { url, data, accept, once, folder, account, ca, cert, certKey, ...more }) {
+    const { maxEpsilon, minSites, maxRounds, plainUpdates, ...given } = more;
     const { address, invitation } = linkOf(url);
-    const terms = { ...rest, allowPlainUpdates: rest.plainUpdates };
+    const terms = { maxEpsilon, minSites, maxRounds, allowPlainUpdates: plainUpdates };
+    const own = await personalChoice(context, given, data);
     const open = await socketOf(context, address, { ca, cert, certKey });
     const memory = await openSite(context, folder, invitation.run);
     let entrance: AccountEntrance | undefined;
+    let personal: RunningPersonal | undefined;
     try {
       const looked = await lookAtPlan({ invitation, memory, open });
       const { plan } = looked;
@@ -102,10 +123,15 @@ export const join = defineCommand({
         account,
         data,
       });
+      const prepared =
+        own === undefined || rows === undefined
+          ? undefined
+          : await preparePersonal(own, plan, rows.count, (file) => rowsOf(context, plan, file));
       const { report, refusal } = entrance.preview();
       const refusals = refusal === undefined ? [] : [refusal];
       const offer = offerOf(looked, describePlan(plan), terms, refusals);
-      const shown = { ...offer, ...rowFacts(rows) };
+      const beside = prepared === undefined ? {} : { personal: prepared.report };
+      const shown = { ...offer, ...rowFacts(rows), ...beside };
       await matchShown(context, folder, invitation.run, { ...looked, accept });
       if (!accept)
         return { ...shown, accepted: false, account: report } satisfies SiteParticipation;
@@ -128,9 +154,16 @@ export const join = defineCommand({
         async prepare(joined, fetchModel) {
           model = await fetchModel();
           const { run } = invitation;
-          const onBroadcast = (round: number, broadcast: Float32Array) =>
-            void (sent = { round, broadcast: broadcast.slice() });
-          return openWork({
+          if (own !== undefined) {
+            const { plan: accepted } = joined;
+            const options = { run, plan: accepted, model, rows, memory, ...prepared! };
+            personal = await openPersonal(context, own, options);
+          }
+          const onBroadcast = (round: number, broadcast: Float32Array) => {
+            sent = { round, broadcast: broadcast.slice() };
+            return personal?.onBroadcast(round, broadcast);
+          };
+          const work = await openWork({
             joined,
             run,
             memory,
@@ -139,6 +172,7 @@ export const join = defineCommand({
             backend: nativeBackend,
             onBroadcast,
           });
+          return personal?.first(work) ?? work;
         },
         onEvent: progress.on,
         charge: entrance.charge,
@@ -153,18 +187,21 @@ export const join = defineCommand({
         model === undefined || sent === undefined
           ? {}
           : { quality: await ownQuality(model, rows, sent) };
-      const ended = { ...how, ...entry, ...found, sentBytes };
+      const trained = personal && { personal: await personal.end(end.status !== 'left') };
+      const ended = { ...how, ...entry, ...found, ...trained, sentBytes };
       const spent = entrance.leave(end.status);
       return { ...shown, accepted: true, account: spent, ...ended } satisfies SiteParticipation;
     } finally {
       entrance?.[Symbol.dispose]();
+      await personal?.close();
       await memory.close();
     }
   },
   endsItself: true,
-  exitCode: participationExit,
+  exitCode: (result) => (result.personal?.problem === undefined ? participationExit(result) : 1),
   render(result: SiteParticipation, style) {
-    const { accepted, account, rows, status, round, reason, sentBytes, seen, quality } = result;
+    const { accepted, account, rows, status, round, reason, sentBytes } = result;
+    const { seen, quality, personal } = result;
     const file =
       rows === undefined
         ? []
@@ -174,7 +211,9 @@ export const join = defineCommand({
             ...rows.outside.map((each) => style.yellow(outsideText(each))),
           ];
     if (!accepted) {
-      return unacceptedText(result, [...file, '', ...accountText(account)], 'To take part', style);
+      const own = personal === undefined ? [] : ['', ...personalOffer(personal, style)];
+      const facts = [...file, ...own, '', ...accountText(account)];
+      return unacceptedText(result, facts, 'To take part', style);
     }
     const sent = `${formatBytes(sentBytes ?? 0)} were sent.`;
     const after = reason === '' || reason === status ? '.' : `: ${reason!.replace(/\.$/, '')}.`;
@@ -185,6 +224,7 @@ export const join = defineCommand({
     return [
       `${style.green('✓')} ${ended} ${sent}`,
       ...(quality === undefined ? [] : [qualityText(quality)]),
+      ...(personal === undefined ? [] : personalText(personal, style)),
       ...(seen === undefined
         ? []
         : [

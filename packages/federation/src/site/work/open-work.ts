@@ -16,8 +16,8 @@ export interface WorkOptions
   extends Omit<TrainingOptions, 'plan' | 'carried'>, Pick<SecureOptions, 'run'> {
   readonly joined: Joined;
   readonly memory: Pick<SiteMemory, 'identity' | 'carriedOf' | 'carry'>;
-  /** Told what the site trains from in each round. */
-  readonly onBroadcast?: (round: number, broadcast: Float32Array) => void;
+  /** Told what the site trains from in each round; the answer waits for it. */
+  readonly onBroadcast?: (round: number, broadcast: Float32Array) => Promise<void> | void;
 }
 
 type Kind = Plan['aggregation']['kind'];
@@ -45,9 +45,10 @@ export async function openWork({
   };
   const opened = await openTraining({ ...options, plan, carried, turn: numberOf(key) });
   const training: SiteTraining = {
-    update(round, broadcast, summed) {
-      onBroadcast(round, broadcast);
-      return opened.update(round, broadcast, summed);
+    async update(round, broadcast, summed) {
+      const update = opened.update(round, broadcast, summed);
+      await Promise.all([update, Promise.resolve(onBroadcast(round, broadcast))]);
+      return update;
     },
   };
   return WORKS[plan.aggregation.kind]({

@@ -33,6 +33,8 @@ export interface LocalTrainingOptions {
   readonly steps?: number;
   /** Seed of the order of the rows, which is no secret: nothing private is drawn from it. */
   readonly seed: number;
+  /** Awaited before each step: training pauses until it resolves, and ends with what it throws. */
+  readonly beforeStep?: () => Promise<void> | void;
 }
 
 export interface LocalUpdate {
@@ -129,6 +131,7 @@ export async function openLocalTraining(
       load(parameters, site.begin(broadcast, memory));
       let [loss, steps] = [0, 0];
       for (const chosen of order ?? seededBatches(everyRow, options, number)) {
+        await options.beforeStep?.();
         const { tensors, rows: taken } = batches.fill(Uint32Array.from(chosen), 0);
         const found = await session.step(tensors, learningRate);
         if (!Number.isFinite(found)) {
