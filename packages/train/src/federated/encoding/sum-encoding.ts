@@ -125,14 +125,14 @@ export function encodeUpdate(
   if (!(weight > 0 && weight <= most)) {
     throw new TrainError('data', `The weight ${weight} is not above 0 and at most ${most}.`);
   }
-  const levelOf = leveller(encoding, random);
+  const levels = levelsOf(encoding);
   const factor = weight / most;
   const entries = entriesOf(encoding, options);
   const count = keptCount(encoding);
   const residues = new Uint32Array(residueCount(encoding));
   for (let i = 0; i < count; i++) {
     const entry = entries?.[i] ?? i;
-    residues[i] = levelOf(numbers[entry]! * factor, entry);
+    residues[i] = levelOf(numbers[entry]! * factor, entry, levels, random);
   }
   if (encoding.weight !== undefined) residues[count] = Math.round(weight / unitOfWeight(encoding));
   if (encoding.noise !== undefined && options.noise !== false) {
@@ -151,30 +151,38 @@ export function roundedUpdate(
   encoding: SumEncoding,
   random: SecureRandom = secureRandom(),
 ): Float64Array {
-  const levelOf = leveller(encoding, random);
+  const levels = levelsOf(encoding);
   const factor = weight / (encoding.weight?.most ?? 1);
   const width = levelWidth(encoding);
   return Float64Array.from(
     numbers,
-    (each, i) => (levelOf(each * factor, i) * width - encoding.range) / factor,
+    (each, i) => (levelOf(each * factor, i, levels, random) * width - encoding.range) / factor,
   );
 }
 
-/** Rounds numbers within the range to levels, at random, so that the mean is the number itself. */
-function leveller(
-  encoding: SumEncoding,
-  random: SecureRandom,
-): (number: number, entry: number) => number {
+interface Levels {
+  readonly range: number;
+  readonly perUnit: number;
+  readonly top: number;
+}
+
+function levelsOf(encoding: SumEncoding): Levels {
   const { range, bits } = encoding;
-  const perUnit = 1 / levelWidth(encoding);
-  const top = 2 ** bits - 1;
-  return (number, entry) => {
-    if (!Number.isFinite(number)) {
-      throw new TrainError('data', `Number ${entry} of the update is ${number}.`);
-    }
-    const level = (Math.min(Math.max(number, -range), range) + range) * perUnit;
-    return Math.min(Math.floor(level + random.unit()), top);
-  };
+  return { range, perUnit: 1 / levelWidth(encoding), top: 2 ** bits - 1 };
+}
+
+/** The number within the range, rounded to a level at random, so that the mean of the rounding is the number itself. */
+function levelOf(
+  number: number,
+  entry: number,
+  { range, perUnit, top }: Levels,
+  random: SecureRandom,
+): number {
+  if (!Number.isFinite(number)) {
+    throw new TrainError('data', `Number ${entry} of the update is ${number}.`);
+  }
+  const level = (Math.min(Math.max(number, -range), range) + range) * perUnit;
+  return Math.min(Math.floor(level + random.unit()), top);
 }
 
 /** One share of the noise as residues, which a site adds to its update and a helper to its sum. */
