@@ -84,8 +84,9 @@ it('trains a model of its own at each site, which fits rows that the global one 
     /On 45 rows that sites have kept: accuracy [\d.]+ by a model of each site's/,
   );
   const plan = ['--sites', '5', '--rounds', '4', '--split', 'sorted', '--personal'];
-  const [own, pulled, plain] = await Promise.all([
+  const [own, tuned, pulled, plain] = await Promise.all([
     simulated(...plan, '0'),
+    simulated(...plan, '0', '--personal-from', 'global'),
     simulated(...plan, '1000', '--rate', '0.0001'),
     simulated(...plan.slice(0, -1)),
   ]);
@@ -93,10 +94,17 @@ it('trains a model of its own at each site, which fits rows that the global one 
   const { personal } = own;
   expect(personal!.own['accuracy']).toBeGreaterThan(personal!.global['accuracy']!);
   expect(personal!.own['validationLoss']).toBeLessThan(personal!.global['validationLoss']! * 0.8);
+  // Four rounds of its rows fit it to them more than the last one alone does.
+  expect(tuned.personal!.own['validationLoss']).toBeGreaterThan(personal!.own['validationLoss']!);
+  expect(tuned.personal!.own['validationLoss']).toBeLessThan(
+    tuned.personal!.global['validationLoss']!,
+  );
   // Pulled so strongly, it stays what the global one is.
   const strong = pulled.personal!;
   expect(strong.own['validationLoss']).toBeCloseTo(strong.global['validationLoss']!, 2);
   expect(plain.personal).toBeUndefined();
+  const alone = await skein('--personal-from', 'global', '--json');
+  expect(JSON.parse(alone.stdout)).toMatchObject({ code: 'USAGE' });
   const many = await skein('--sites', '201', '--personal', '1', '--json');
   expect(JSON.parse(many.stdout)).toMatchObject({ code: 'USAGE' });
 });

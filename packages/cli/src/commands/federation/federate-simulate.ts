@@ -153,8 +153,12 @@ export const federateSimulate = defineCommand({
     ),
     personal: decimal(
       'LAMBDA',
-      'Train a model of its own at each site too, pulled to the global one so strongly (Ditto); 0: only from it on.',
+      'Train a model of its own at each site too, pulled to the global one so strongly (Ditto); 0: not at all.',
       { min: 0, max: 1e6 },
+    ),
+    personalFrom: choice(
+      ['own', 'global'],
+      'own: a round goes on with the site’s own model (Ditto); global: it begins at the global one (local fine-tuning). Default: own.',
     ),
     serverRate: decimal('R', 'Rate by which the server follows the mean update.', {
       min: 1e-9,
@@ -181,7 +185,11 @@ export const federateSimulate = defineCommand({
       batch,
       ...more
     } = options;
-    const { hostile, robust, dishonest = hostile, norm, personal: lambda, late, ...local } = more;
+    const { hostile, robust, dishonest = hostile, norm, late, ...other } = more;
+    const { personal: lambda, personalFrom, ...local } = other;
+    if (lambda === undefined && personalFrom !== undefined) {
+      throw usageError('--personal-from: give --personal LAMBDA too.');
+    }
     const rule = robust === undefined ? undefined : { name: robust, dishonest, norm };
     if (late > 0 && name !== 'fedbuff') throw usageError('--late is of --strategy fedbuff.');
     if (by !== undefined && (wanted !== undefined || split !== 'equal')) {
@@ -235,7 +243,9 @@ export const federateSimulate = defineCommand({
         seed,
       };
       const personal =
-        lambda === undefined ? undefined : await openPersonal(problem.graded, lambda, steps);
+        lambda === undefined
+          ? undefined
+          : await openPersonal(problem.graded, lambda, steps, personalFrom);
       let compared: { readonly personal?: Compared } = {};
       let atCentres: { readonly centres?: readonly CentreQuality[] } = {};
       const isClassified = problem.blueprint.classes.length > 0;

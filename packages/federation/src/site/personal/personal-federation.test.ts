@@ -113,8 +113,10 @@ const CASES: readonly {
   readonly named: string;
   readonly digits: number;
   readonly terms: Partial<PlanDraft>;
+  readonly from?: PersonalTerms['from'];
 }[] = [
   { named: 'fedavg, in the open', digits: 6, terms: { aggregation: PLAIN } },
+  { named: 'fine-tuned', digits: 6, terms: { aggregation: PLAIN }, from: 'global' },
   { named: 'scaffold', digits: 6, terms: { aggregation: PLAIN, strategy: { name: 'scaffold' } } },
   { named: 'fedadam', digits: 6, terms: { aggregation: PLAIN, strategy: { name: 'fedadam' } } },
   {
@@ -125,47 +127,50 @@ const CASES: readonly {
   },
 ];
 
-it.each(CASES)('is the model that the simulation has: $named', async ({ digits, terms }) => {
-  const at = await startFederation({
-    ...terms,
-    local: LOCAL,
-    rounds: ROUNDS,
-    sites: { minimum: 4 },
-  });
-  const lines = hospitals(1, 30);
-  const sites = await Promise.all(lines.map((each) => rowsOf(at, each)));
-  const live = await trained(at, sites, { pull: 0.3, from: 'own' });
+it.each(CASES)(
+  'is the model that the simulation has: $named',
+  async ({ digits, terms, from = 'own' }) => {
+    const at = await startFederation({
+      ...terms,
+      local: LOCAL,
+      rounds: ROUNDS,
+      sites: { minimum: 4 },
+    });
+    const lines = hospitals(1, 30);
+    const sites = await Promise.all(lines.map((each) => rowsOf(at, each)));
+    const live = await trained(at, sites, { pull: 0.3, from });
 
-  const model = readModel(await readArtifact(at.artifacts, at.draft.model.digest));
-  const { graded } = problemOf(model, { batch: LOCAL.batch });
-  const [first] = await at.coordinator.list();
-  const strategy = strategyOfPlan(first!.plan);
-  const steps = {
-    ...LOCAL,
-    backend: nativeBackend,
-    rows: (await rowsOf(at, lines.flat())).rows,
-    mask: MASK,
-    seed: 0,
-  };
-  const personal = await openPersonal(graded, 0.3, steps);
-  const all = Uint32Array.from({ length: 120 }, (_each, row) => row);
-  await simulate(federatedModel(graded, strategy.site), {
-    ...steps,
-    strategy,
-    rounds: ROUNDS,
-    sites: [0, 30, 60, 90].map((start) => all.slice(start, start + 30)),
-    personal,
-  });
-  for (const [site, { own, rounds }] of live.entries()) {
-    expect(rounds).toEqual([0, 1, 2, 3, 4]);
-    const expected = personal.of(site)!;
-    own.forEach((each, i) => expect(each).toBeCloseTo(expected[i]!, digits));
-    // Another site's is another one.
-    const other = personal.of((site + 1) % 4)!;
-    expect(Math.abs(own[0]! - other[0]!)).toBeGreaterThan(0.05);
-  }
-  await personal.close();
-});
+    const model = readModel(await readArtifact(at.artifacts, at.draft.model.digest));
+    const { graded } = problemOf(model, { batch: LOCAL.batch });
+    const [first] = await at.coordinator.list();
+    const strategy = strategyOfPlan(first!.plan);
+    const steps = {
+      ...LOCAL,
+      backend: nativeBackend,
+      rows: (await rowsOf(at, lines.flat())).rows,
+      mask: MASK,
+      seed: 0,
+    };
+    const personal = await openPersonal(graded, 0.3, steps, from);
+    const all = Uint32Array.from({ length: 120 }, (_each, row) => row);
+    await simulate(federatedModel(graded, strategy.site), {
+      ...steps,
+      strategy,
+      rounds: ROUNDS,
+      sites: [0, 30, 60, 90].map((start) => all.slice(start, start + 30)),
+      personal,
+    });
+    for (const [site, { own, rounds }] of live.entries()) {
+      expect(rounds).toEqual([0, 1, 2, 3, 4]);
+      const expected = personal.of(site)!;
+      own.forEach((each, i) => expect(each).toBeCloseTo(expected[i]!, digits));
+      // Another site's is another one.
+      const other = personal.of((site + 1) % 4)!;
+      expect(Math.abs(own[0]! - other[0]!)).toBeGreaterThan(0.05);
+    }
+    await personal.close();
+  },
+);
 
 /** How often a model is right on rows that it was not trained on. */
 async function accuracyOf(

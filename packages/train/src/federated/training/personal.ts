@@ -64,16 +64,18 @@ export interface PersonalModels {
   close(): Promise<void>;
 }
 
+/** @param from where a round begins: at the site's own model (Ditto), or at the global one (local fine-tuning). */
 export async function openPersonal(
   graded: Graded,
   lambda: number,
   options: LocalTrainingOptions,
+  from: 'own' | 'global' = 'own',
 ): Promise<PersonalModels> {
   const training = await openPersonalTraining(graded, lambda, options);
   const models = new Map<number, Float32Array>();
   return {
     async train(site, global, round, batches) {
-      const own = models.get(site) ?? global;
+      const own = from === 'global' ? global : (models.get(site) ?? global);
       models.set(site, await training.train(own, global, round, batches));
     },
     of: (site) => models.get(site),
