@@ -92,9 +92,13 @@ function Actions({ of, changed, failed }: Changing) {
   );
 }
 
+/** With the updates that end a round, where not all sites are waited for. */
+const strategyOf = ({ strategy: { name, buffer } }: FederationView['plan']): string =>
+  typeof buffer === 'number' ? `${name}, ${buffer} updates a round` : name;
+
 function About({ of, rounds, ...changing }: Changing & { readonly rounds: readonly Round[] }) {
   const { id, name, plan, phase, status, round, reason, version } = of;
-  const { privacy, aggregation, strategy } = plan;
+  const { privacy, aggregation } = plan;
   return (
     <div>
       {reason === undefined || reason === '' ? null : <p class="why">{reason}</p>}
@@ -110,7 +114,7 @@ function About({ of, rounds, ...changing }: Changing & { readonly rounds: readon
               ['Protects', privacy.mode === 'none' ? undefined : `each ${privacy.mode}`],
               ['Noise', privacy.noise === undefined ? undefined : metric(privacy.noise)],
               ['Sum', SUMS[aggregation.kind]],
-              ['Strategy', strategy.name],
+              ['Strategy', strategyOf(plan)],
               ['Threshold', `${plan.sites.threshold} of ${plan.sites.minimum} sites`],
               ['Helpers', aggregation.helpers?.map((helper) => helper.name).join(', ')],
               ['Result', version === undefined ? undefined : `${name} v${version}`],

@@ -3,6 +3,7 @@
  * as many of them as share the noise, and each round begins with the parameters with which the last one ended. Runs in
  * Node and in the browser.
  */
+import { mostBehind, mostUpdates } from '../plan/buffer.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { LedgerEvent } from './entry.ts';
 
@@ -24,7 +25,7 @@ export function followAttempts(plan: Plan): (event: LedgerEvent) => string | und
     return stranger === undefined ? undefined : `its roster has ${stranger}, which takes no part`;
   }
 
-  function flawOfRound({ round, attempt, survivors, before }: Of<'finished-round'>) {
+  function flawOfRound({ round, attempt, survivors, behind, before }: Of<'finished-round'>) {
     if (open?.round !== round || open.attempt !== attempt)
       return 'it ends an attempt that is not open';
     const roster = new Set(open.roster);
@@ -36,9 +37,25 @@ export function followAttempts(plan: Plan): (event: LedgerEvent) => string | und
     if (aggregation.kind !== 'none' && own.size < sites.threshold) {
       return `its sum is of ${own.size} sites, and the plan asks for ${sites.threshold}`;
     }
+    if (own.size > mostUpdates(plan)) {
+      return `its sum is of ${own.size} sites, and the plan allows ${mostUpdates(plan)}`;
+    }
+    if (behind !== undefined && !areAges(behind, { round, sites: own.size })) {
+      return 'its updates are of other rounds than the plan allows';
+    }
     return before === parameters
       ? undefined
       : 'it begins with other parameters than the last sum gave';
+  }
+
+  /** Whether they are of as many sites, and of rounds that updates may be of. */
+  function areAges(
+    behind: readonly number[],
+    of: { readonly round: number; readonly sites: number },
+  ): boolean {
+    const total = behind.reduce((sum, count) => sum + count, 0);
+    const oldest = behind.findLastIndex((count) => count > 0);
+    return total === of.sites && oldest <= mostBehind(plan, of.round);
   }
 
   return (event) => {

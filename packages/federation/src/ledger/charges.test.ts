@@ -197,6 +197,35 @@ it('is right about an end with the parameters of the last sum', async () => {
   await expect(verifyLedger(text)).resolves.toMatchObject({ rounds: 1 });
 });
 
+const HELPERS = ['1', '2'].map((digit) => ({
+  name: `helper ${digit}`,
+  identity: digit.repeat(64),
+  sealing: `${Number(digit) + 4}`.repeat(64),
+  proof: '0'.repeat(128),
+}));
+it.each<[string, string | undefined, object]>([
+  ['a buffer that is full', undefined, { behind: [3] }],
+  ['updates of rounds that were not', 'of other rounds', { behind: [2, 1] }],
+  ['more updates than there are sites', 'of other rounds', { behind: [4] }],
+  ['more sites than the buffer holds', 'of 4 sites', { survivors: names, behind: [4] }],
+])('looks at %s', async (_, reason, more) => {
+  const buffered = completePlan(
+    draft({
+      strategy: { name: 'fedbuff', buffer: 3, staleness: 1 },
+      privacy: { mode: 'none' },
+      aggregation: { kind: 'committee', helpers: HELPERS, repeatWithOthers: true },
+    }),
+  );
+  const verified = verifyLedger(await ledgerOf([done(0, more)], buffered));
+  if (reason === undefined) await expect(verified).resolves.toMatchObject({ rounds: 1 });
+  else {
+    await expect(verified).rejects.toMatchObject({
+      code: 'LEDGER_INVALID',
+      message: expect.stringContaining(reason),
+    });
+  }
+});
+
 const summed = (helper: string, list: string, sites = 3): LedgerEvent => ({
   kind: 'summed',
   round: 0,

@@ -68,6 +68,8 @@ export const LedgerEvent = z.discriminatedUnion('kind', [
     kind: z.literal('finished-round'),
     ...at,
     survivors: Roster,
+    /** FedBuff: how many of the updates are 0, 1, … rounds behind, as their sites say. */
+    behind: z.array(z.int().min(0)).max(1001).optional(),
     before: Digest,
     after: Digest,
   }),

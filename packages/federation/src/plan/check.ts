@@ -2,6 +2,7 @@
 import { SkeinError } from '@skein/api/errors';
 import { fewestUpdates } from '@skein/train/federated';
 import type { z } from 'zod';
+import { bufferOf } from './buffer.ts';
 import { helpersOf } from './helpers.ts';
 import { Plan } from './plan.ts';
 import { turnsOf } from './turns.ts';
@@ -26,8 +27,11 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
   const isSecure = aggregation.kind !== 'none';
   const mostRows = aggregation.kind === 'none' ? undefined : aggregation.mostRows;
   const robust = aggregation.kind === 'none' ? aggregation.robust : undefined;
+  const repeatsWithOthers =
+    aggregation.kind === 'committee' && aggregation.repeatWithOthers === true;
   const helpers = helpersOf(plan);
   const turns = turnsOf(plan);
+  const buffer = bufferOf(plan)?.buffer;
   const keys = helpers.flatMap(({ identity, sealing }) => [identity, sealing]);
   return [
     [new Set(names).size < names.length, 'data names a column twice.'],
@@ -118,7 +122,31 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
       'aggregation.share sends a part of what a site has learnt, and with strategy scaffold each site goes on from all of it: leave one of them out.',
     ],
     [
-      isPrivate && aggregation.kind === 'committee' && aggregation.repeatWithOthers === true,
+      buffer !== undefined && aggregation.kind === 'pairwise',
+      'strategy fedbuff needs aggregation committee: pairwise masks cancel between sites that answer the same round, and a buffer is of those that are ready.',
+    ],
+    [
+      buffer !== undefined && !isSecure,
+      'strategy fedbuff needs aggregation committee: with none the coordinator would see each update, which no plan of it is built for.',
+    ],
+    [
+      buffer !== undefined && buffer < sites.threshold,
+      `strategy.buffer ${buffer} is below sites.threshold ${sites.threshold}: no full buffer would be a sum.`,
+    ],
+    [
+      buffer !== undefined && buffer > sites.minimum,
+      `strategy.buffer ${buffer} is above sites.minimum ${sites.minimum}: a round may begin with fewer sites, and none of them gives it two updates.`,
+    ],
+    [
+      buffer !== undefined && isPrivate && privacy.sampling.kind !== 'all',
+      'privacy.sampling must be all with strategy fedbuff: which sites are fast is no secret coin, and one update may be masked for a second sum.',
+    ],
+    [
+      buffer !== undefined && !isPrivate && !repeatsWithOthers,
+      'aggregation.repeatWithOthers must be true with strategy fedbuff without privacy: a round that is tried again is of the sites that are ready then.',
+    ],
+    [
+      isPrivate && repeatsWithOthers,
       'aggregation.repeatWithOthers is not read with privacy, whose noise protects each sum: leave it out.',
     ],
     [

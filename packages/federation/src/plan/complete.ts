@@ -2,6 +2,7 @@
 import { SkeinError } from '@skein/api/errors';
 import { noiseFor, type Mechanism } from '@skein/train';
 import type { z } from 'zod';
+import { bufferOf } from './buffer.ts';
 import { checkPlan, parsed, refuse } from './check.ts';
 import { helpersOf } from './helpers.ts';
 import { type Plan, PlanDraft } from './plan.ts';
@@ -25,7 +26,10 @@ export function completePlan(draft: PlanDraft): Plan {
       ...(helpers === 0 ? {} : { helpers: helpers - 1 }),
       ...collusion,
     },
-    sites: { ...sites, threshold: sites.threshold ?? thresholdOf(sites.minimum) },
+    sites: {
+      ...sites,
+      threshold: sites.threshold ?? thresholdOf(bufferOf(terms)?.buffer ?? sites.minimum),
+    },
   };
   if (privacy.mode === 'none') {
     const encoding = { range: 1, mostRows: 10_000 };
@@ -34,7 +38,9 @@ export function completePlan(draft: PlanDraft): Plan {
   const {
     clip,
     mode,
-    denominator = mode === 'client' ? sitesOfSum(sites.minimum, privacy) : undefined,
+    denominator = mode === 'client'
+      ? (bufferOf(terms)?.buffer ?? sitesOfSum(sites.minimum, privacy))
+      : undefined,
   } = privacy;
   if (denominator === undefined) {
     refuse(

@@ -1,6 +1,7 @@
 /** How updates are encoded in the secure sum of a plan. Sites and coordinator derive it alike. */
 import { fromHex } from '@skein/api/canonical';
 import { noisePlan, type SumEncoding } from '@skein/train/federated';
+import { mostUpdates } from './buffer.ts';
 import { noiseSharesOf } from './helpers.ts';
 import type { Plan } from './plan.ts';
 import { turnsOf } from './turns.ts';
@@ -10,13 +11,13 @@ export const MOST_ATTEMPTS = 1000;
 
 /** @param length numbers of an update. */
 export function encodingOf(plan: Plan, length: number): SumEncoding {
-  const { aggregation, privacy, sites } = plan;
+  const { aggregation, privacy } = plan;
   if (aggregation.kind === 'none') throw new Error('A plain sum is not encoded.');
   const { bits, range, mostRows, share } = aggregation;
   const sample = share === undefined ? {} : { sample: { share } };
   // Sites and helpers answer for nothing that the coordinator can see: only the sum tells of a lie.
   const checked = aggregation.kind === 'committee' ? { isChecked: true } : {};
-  const encoding = { length, sites: sites.maximum, bits, range, ...sample, ...checked };
+  const encoding = { length, sites: mostUpdates(plan), bits, range, ...sample, ...checked };
   if (privacy.mode === 'none') return { ...encoding, weight: { most: mostRows! } };
   const { fewest, most, colluding } = noiseSharesOf(plan);
   const { clip: norm, noise } = privacy;

@@ -26,6 +26,8 @@ const committee = (...helpers: PlannedHelper[]): Partial<PlanDraft> => ({
   },
 });
 
+const buffer = (updates: number) => ({ name: 'fedbuff', buffer: updates }) as const;
+
 describe('a plan', () => {
   it('has secure aggregation and patient-level privacy within the budget unless it says otherwise', () => {
     const plan = completePlan(draft({ privacy: { mode: 'patient', denominator: 500 } }));
@@ -151,6 +153,32 @@ describe('a plan', () => {
     ],
     ['collusion.helpers is of aggregation committee', { collusion: { helpers: 1 } }],
     ['rounds', { rounds: 0 }],
+    ['strategy fedbuff needs aggregation committee: pairwise masks', { strategy: buffer(3) }],
+    [
+      'strategy fedbuff needs aggregation committee: with none',
+      {
+        strategy: buffer(3),
+        privacy: { mode: 'none' },
+        aggregation: { kind: 'none', coordinatorSeesUpdates: true },
+      },
+    ],
+    [
+      'strategy.buffer 2 is below sites.threshold 3',
+      { ...committee(), strategy: buffer(2), sites: { minimum: 4, threshold: 3 } },
+    ],
+    ['strategy.buffer 5 is above sites.minimum 4', { ...committee(), strategy: buffer(5) }],
+    [
+      'privacy.sampling must be all with strategy fedbuff',
+      {
+        ...committee(),
+        strategy: buffer(3),
+        privacy: { mode: 'client', noise: 9, sampling: { kind: 'poisson', rate: 0.1 } },
+      },
+    ],
+    [
+      'aggregation.repeatWithOthers must be true with strategy fedbuff',
+      { ...committee(), strategy: buffer(3), privacy: { mode: 'none' } },
+    ],
   ])('is refused: %s', (reason, more) => {
     expect(() => completePlan(draft(more))).toThrow(refused(reason));
   });
@@ -164,6 +192,27 @@ describe('a plan', () => {
     expect(() => completePlan(draft({ privacy: undefined }))).toThrow(
       refused('privacy.denominator is missing'),
     );
+  });
+
+  it('counts each site in every buffer, divides by a full one, and has room for no more', () => {
+    const of = (more: Partial<PlanDraft>) =>
+      completePlan(
+        draft({
+          ...committee(),
+          privacy: { mode: 'client', epsilon: 1 },
+          sites: { minimum: 200, maximum: 4000 },
+          rounds: 20,
+          ...more,
+        }),
+      );
+    const plan = of({ strategy: buffer(50) });
+    expect(plan.strategy).toMatchObject({ staleness: 10, learningRate: 1 });
+    expect(plan.sites.threshold).toBe(34);
+    const { privacy } = of({ strategy: { name: 'fedavg' } });
+    // Of all rounds of a site that is in each of them.
+    expect(plan.privacy).toEqual({ ...privacy, denominator: 50 });
+    expect(encodingOf(plan, 14).sites).toBe(50);
+    expect(encodingOf(of({ strategy: { name: 'fedavg' } }), 14).sites).toBe(4000);
   });
 
   it('needs less noise where sites are in a sum by chance, and divides by their mean number', () => {

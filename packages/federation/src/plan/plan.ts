@@ -67,6 +67,16 @@ export const Strategy = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('fedyogi'), ...Adaptive }),
   z.strictObject({ name: z.literal('fedadagrad'), ...Adaptive }),
   z.strictObject({ name: z.literal('scaffold'), learningRate: positive.default(1) }),
+  /**
+   * A round ends when `buffer` updates are in (Nguyen 2022). They may be of the parameters of up to `staleness` rounds
+   * ago, and count less by then.
+   */
+  z.strictObject({
+    name: z.literal('fedbuff'),
+    buffer: z.int().min(2).max(10_000),
+    staleness: z.int().min(0).max(1000).default(10),
+    learningRate: positive.default(1),
+  }),
   /** Each round trains at one site after another. */
   z.strictObject({ name: z.literal('cyclic') }),
   /** One gradient step of all examples together: the sum over sites divided by a public number. */
@@ -185,7 +195,7 @@ export const Sites = z.strictObject({
   /** Sites that must take part before a round begins. */
   minimum: z.int().min(2).max(10_000).default(2),
   maximum: z.int().min(2).max(10_000).default(64),
-  /** Sites that must finish a round. Absent in a draft: ⌊2n/3⌋ + 1 of the minimum n. */
+  /** Sites that must finish a round. Absent in a draft: ⌊2n/3⌋ + 1 of the minimum n, or of a buffer of n. */
   threshold: z.int().min(2).max(10_000),
 });
 

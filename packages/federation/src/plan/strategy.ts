@@ -6,10 +6,12 @@ import type { Plan } from './plan.ts';
 export function strategyOfPlan({ local, strategy, privacy }: Plan): Strategy {
   const denominator = privacy.mode === 'none' ? {} : { denominator: privacy.denominator };
   const { name, ...options } = strategy;
-  const { learningRate, mu, ...adaptive } = { learningRate: undefined, mu: undefined, ...options };
-  return strategyOf(name === 'fedsgd' ? 'fedavg' : name, {
+  const { learningRate, mu, ...more } = { learningRate: undefined, mu: undefined, ...options };
+  // Their server follows the mean: the age of an update of FedBuff is in it, and the divisor is that of the plan.
+  const isMean = name === 'fedsgd' || name === 'fedbuff';
+  return strategyOf(isMean ? 'fedavg' : name, {
     ...denominator,
-    ...adaptive,
+    ...more,
     ...(learningRate === undefined ? {} : { serverRate: learningRate }),
     ...(mu === undefined ? {} : { proximal: mu }),
     ...(name === 'scaffold'

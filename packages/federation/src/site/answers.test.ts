@@ -172,3 +172,29 @@ it('sends what was stored first, also when two processes of a site compute it at
   expect(computing).toBe(2);
   expect(other).toEqual(one);
 });
+
+it('asks again for what its work gave up with a lost connection', async () => {
+  const memory = openSqliteMemory(':memory:');
+  const identity = await createIdentity();
+  const given = Promise.withResolvers<void>();
+  const work = async ({ signal }: Task) => {
+    // It has not noticed yet when the same is asked for over the next connection.
+    if (signal?.aborted === false) return { fields: {} };
+    await given.promise;
+    throw new SkeinError('PHASE_CLOSED', 'given up');
+  };
+  const planDigest = 'a'.repeat(64);
+  const answer = answerOnce({ run: 'run-1', plan, planDigest, identity, memory, work });
+  const ask = (signal: AbortSignal) =>
+    answer({
+      place: { round: 0, attempt: 0, phase: 'input' },
+      fields: {},
+      payload: undefined,
+      signal,
+    });
+  const first = ask(AbortSignal.abort());
+  const second = ask(new AbortController().signal);
+  given.resolve();
+  await expect(first).rejects.toMatchObject({ message: 'given up' });
+  await expect(second).resolves.toMatchObject({ header: { place: { phase: 'input' } } });
+});

@@ -19,6 +19,8 @@ export interface Task {
   readonly place: Place;
   readonly fields: MessageOf<'task'>['fields'];
   readonly payload: Bytes | undefined;
+  /** Aborted when something else is asked for, or the connection is lost: what waits need wait no more. */
+  readonly signal?: AbortSignal | undefined;
   /** What the site kept of earlier phases of this attempt. */
   readonly state: Bytes | undefined;
 }
@@ -28,7 +30,14 @@ export interface Outcome {
   readonly payload?: Bytes | undefined;
   /** What the next phase of this attempt needs; stored with the answer. */
   readonly state?: Bytes | undefined;
+  readonly settled?: Settled | undefined;
 }
+
+/**
+ * Told once what became of an answer that was sent.
+ * @param isTaken false: it came too late, and is in no sum; true: it was stored, or nothing is known.
+ */
+export type Settled = (isTaken: boolean) => void;
 
 /** Computes an answer. It may be called again for a place only if nothing was stored. */
 export type Work = (task: Task) => Promise<Outcome>;
@@ -36,6 +45,7 @@ export type Work = (task: Task) => Promise<Outcome>;
 export interface Answer {
   readonly header: Pick<MessageOf<'answer'>, 'place' | 'fields' | 'signature'>;
   readonly payload: Bytes | undefined;
+  readonly settled?: Settled | undefined;
 }
 
 export interface AnswersOptions {
@@ -61,7 +71,10 @@ export function answerOnce(
   const { kind } = plan.aggregation;
   const releasing = RELEASING[kind];
   const isCounted = (phase: string): boolean => phase === releasing || phase === GIVING[kind];
-  const running = new Map<string, Promise<Answer>>();
+  const running = new Map<
+    string,
+    { readonly answer: Promise<Answer>; readonly of: AbortSignal | undefined }
+  >();
   /** What is counted is answered one after the other. */
   let released: Promise<unknown> = Promise.resolve();
   /** The newest attempt that was asked for; what is older is erased. */
@@ -124,27 +137,33 @@ export function answerOnce(
     const { place } = task;
     const question = { run, ...place };
     const state = (await memory.stateOf(question)) as Bytes | undefined;
-    const { fields, payload, state: after } = await work({ ...task, state });
-    const digest = payload === undefined ? undefined : await sha256(payload);
-    const signed: SignedAnswer = { run, plan: planDigest, place, fields, payload: digest };
-    const signature = await identity.sign('answer', signed);
-    const kept = await memory.answerOnce(
-      question,
-      encoded({ place, fields, signature }, payload),
-      after,
-    );
-    return decoded(kept, place);
+    const { fields, payload, state: after, settled } = await work({ ...task, state });
+    try {
+      const digest = payload === undefined ? undefined : await sha256(payload);
+      const signed: SignedAnswer = { run, plan: planDigest, place, fields, payload: digest };
+      const signature = await identity.sign('answer', signed);
+      const header = { place, fields, signature };
+      const kept = await memory.answerOnce(question, encoded(header, payload), after);
+      return { ...decoded(kept, place), settled };
+    } catch (error) {
+      // It is not stored, so that it is not sent.
+      settled?.(false);
+      throw error;
+    }
   }
 
   return (task) => {
     const key = canonical(task.place);
     const known = running.get(key);
-    if (known !== undefined) return known;
     const isNext = isCounted(task.place.phase);
+    // A work may give up when its connection is lost: what is counted is asked for again, after it.
+    if (known !== undefined && !(isNext && known.of?.aborted)) return known.answer;
     const answered = isNext ? released.then(() => stored(task)) : stored(task);
     if (isNext) released = answered.catch(() => {});
-    const answer = answered.finally(() => running.delete(key));
-    running.set(key, answer);
+    const answer = answered.finally(() => {
+      if (running.get(key)?.answer === answer) running.delete(key);
+    });
+    running.set(key, { answer, of: task.signal });
     return answer;
   };
 }

@@ -2,6 +2,7 @@
  * A plan in words for the person who decides: what it is, what leaves the machine, and what does
  * not. The command and the page show the same sentences.
  */
+import { bufferOf } from '../plan/buffer.ts';
 import { helpersOf, isCohortFixed } from '../plan/helpers.ts';
 import type { Plan } from '../plan/plan.ts';
 import { plannedText } from './site-rows.ts';
@@ -49,6 +50,7 @@ function factsOf(plan: Plan, site: string): PlanWords['facts'] {
     .map((column) => `${column.name} (${plannedText(column)})`)
     .join(', ');
   const helpers = helpersOf(plan);
+  const buffer = bufferOf(plan);
   const others =
     helpers.length === 0
       ? `${collusion.sites} of the other sites ${verb(collusion.sites)}`
@@ -65,6 +67,14 @@ function factsOf(plan: Plan, site: string): PlanWords['facts'] {
       'rounds',
       `${rounds} of ${strategy.name}, ${local.steps} ${local.steps === 1 ? 'step' : 'steps'} at each site`,
     ],
+    ...(buffer === undefined
+      ? []
+      : [
+          [
+            'buffer',
+            `a round ends with ${buffer.buffer} updates; one may be of the model of up to ${buffer.staleness} rounds ago, and counts less then`,
+          ] as const,
+        ]),
     ['sites', `${sites.minimum} to ${sites.maximum}; a sum is of at least ${sites.threshold}`],
     ['aggregation', `${AGGREGATION[aggregation.kind]}${taken}`],
     ...helpers.map(
@@ -110,12 +120,13 @@ export function describePlan(plan: Plan): PlanWords {
   const share = aggregation.kind === 'none' ? undefined : aggregation.share;
   const sent = share === undefined ? numbers : `${+(100 * share).toPrecision(3)} % of ${numbers}`;
   const isSecure = aggregation.kind !== 'none';
+  const isBuffered = bufferOf(plan) !== undefined;
   const helpers = helpersOf(plan);
   return {
     facts: factsOf(plan, 'this site'),
     leaves: [
       isSecure
-        ? `In each round ${sent} masked numbers, which look random by themselves. Only their sum over at least ${sites.threshold} sites can be read.`
+        ? `${isBuffered ? 'When it is ready' : 'In each round'} ${sent} masked numbers, which look random by themselves. Only their sum over at least ${sites.threshold} sites can be read.`
         : `In each round what training changed in ${numbers} numbers, readable by the coordinator.`,
       ...(privacy.mode === 'none'
         ? ['Inside it, the number of rows of this site.']
@@ -123,6 +134,7 @@ export function describePlan(plan: Plan): PlanWords {
             ...chosenWords(plan),
             `Noise is in that sum${helpers.length === 0 ? '' : ', of every helper'}: all rounds together tell little about ${hides(plan, 'this site')} (${budgetOf(plan)}).`,
           ]),
+      ...(isBuffered ? ['How many rounds ago it was sent the model from which it trained.'] : []),
       'The public key of this site, its signatures, and the times at which it answers.',
     ],
     stays: [
@@ -150,6 +162,11 @@ export function describePlan(plan: Plan): PlanWords {
       ...(isSecure && privacy.mode === 'none' && !isCohortFixed(plan)
         ? [
             'Without noise, two sums of nearly the same sites differ by the update of one: a coordinator that repeats a round without this site can read it.',
+          ]
+        : []),
+      ...(isBuffered && privacy.mode === 'none'
+        ? [
+            'Without noise, a coordinator can have the other sites of a sum train from a made-up model of another round, in which they learn nothing: the sum is the update of this site.',
           ]
         : []),
       ...(isSecure ? [] : ['The coordinator sees the update of this site by itself.']),

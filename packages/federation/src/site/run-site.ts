@@ -19,8 +19,15 @@ import { memoryChunks } from '../transport/chunks.ts';
 import type { SeenEntry } from '../ledger/seen.ts';
 import type { Connection } from '../transport/connection.ts';
 import { endingWhenSilent } from '../transport/silence.ts';
-import type { MessageOf } from '../transport/messages.ts';
-import { answerOnce, type Answer, type AnswersOptions, type Task, type Work } from './answers.ts';
+import type { Place } from '../transport/messages.ts';
+import {
+  answerOnce,
+  type Answer,
+  type AnswersOptions,
+  type Settled,
+  type Task,
+  type Work,
+} from './answers.ts';
 import type { SiteMemory } from './memory/site-memory.ts';
 import { type LedgerWitness, witnessLedger } from './witness.ts';
 
@@ -113,8 +120,20 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
   let witness: LedgerWitness | undefined;
   /** What has arrived of a payload outlives its connection. */
   const chunks = memoryChunks(MAX_PAYLOAD_BYTES);
+  /** Aborted when the next task comes, or the connection is lost. */
+  let superseded = new AbortController();
   let round = 0;
   let told = '';
+  /** The newest answer of which its work wants to know what became. */
+  let unsettled: { readonly place: Place; readonly settled: Settled } | undefined;
+
+  /** @returns whether it was waited for. @param place of the answer; undefined: whichever it is. */
+  function settle(isTaken: boolean, place = unsettled?.place): boolean {
+    if (unsettled === undefined || canonical(place) !== canonical(unsettled.place)) return false;
+    unsettled.settled(isTaken);
+    unsettled = undefined;
+    return true;
+  }
 
   async function accept(joined: Joined): Promise<void> {
     const accepted = await memory.acceptedOf(run);
@@ -143,6 +162,9 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
       onEvent({ type: 'connected', name: joined.name });
       return await answering(channel, joined);
     } finally {
+      superseded.abort();
+      // Whether it has arrived is not known.
+      settle(true);
       signal.removeEventListener('abort', leave);
       channel.close();
     }
@@ -167,13 +189,16 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
       const { message, payload } = arrival;
       if (message.kind === 'task') {
         round = message.place.round;
+        superseded.abort();
+        superseded = new AbortController();
         const task = {
           place: message.place,
           fields: message.fields,
           payload: await payload?.read(),
+          signal: superseded.signal,
         };
         // The next message may come while this is computed.
-        void answered(channel, answer(task), message);
+        void answered(channel, answer(task), task);
       } else if (message.kind === 'entry') {
         await channel.send(await witness.sign(message.entry));
       } else if (message.kind === 'status') {
@@ -189,11 +214,15 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
         return { status: status as SiteEnd['status'], round, reason, seen: witness.newest };
       } else if (message.kind === 'acknowledge') {
         const { round: at, phase } = message.place;
+        settle(true, message.place);
         onEvent({ type: 'stored', round: at, phase });
         if (options.once !== true) continue;
         const reason = 'The update of this round is sent.';
         return { status: 'left', round: at, reason, seen: witness.newest };
       } else if (message.kind === 'refuse') {
+        const isLate = message.code === 'PHASE_CLOSED';
+        // A site whose update serves another round has nothing to be told.
+        if (settle(!isLate, message.place) && isLate) continue;
         onEvent({ type: 'refused', code: message.code, message: message.message });
       }
     }
@@ -202,15 +231,18 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
   async function answered(
     channel: Channel,
     work: Promise<Answer>,
-    { place }: MessageOf<'task'>,
+    { place, signal }: Pick<Task, 'place' | 'signal'>,
   ): Promise<void> {
     const { round: at, phase } = place;
     onEvent({ type: 'task', round: at, phase });
     try {
-      const { header, payload } = await work;
+      const { header, payload, settled } = await work;
+      if (settled !== undefined) unsettled = { place, settled };
       await channel.send({ kind: 'answer', ...header }, payload);
       onEvent({ type: 'answered', round: at, phase, bytes: payload?.length ?? 0 });
     } catch (error) {
+      if (error === signal?.reason) return;
+      settle(true, place);
       const { code, message } =
         error instanceof SkeinError
           ? error

@@ -28,6 +28,8 @@ export interface RunState {
   readonly suspects?: readonly string[] | undefined;
   /** Digest of the artifact with the present parameters, float32; absent before the first round. */
   readonly parameters?: string | undefined;
+  /** FedBuff: digests of what the rounds before began with, as far back as updates may be; the newest last. */
+  readonly earlier?: readonly string[] | undefined;
   /** Digest of the artifact with the state of the server's optimiser. */
   readonly optimiser?: string | undefined;
   /** Of a strategy whose sites go on from their last update; absent before its first sum. */

@@ -45,7 +45,7 @@ export {
   type PrivateTrainingOptions,
   type PrivateUpdate,
 } from './training/private-training.ts';
-export { strategyOf } from './strategies/strategies.ts';
+export { stalenessWeight, strategyOf } from './strategies/strategies.ts';
 export {
   STRATEGY_NAMES,
   type FederationWeight,

@@ -23,6 +23,8 @@ export interface AttemptContext {
   readonly roster: readonly string[];
   /** What sites train from, float32; [vectors × parameters]. */
   readonly broadcast: Payload;
+  /** Digests of what the rounds before began with, of which updates may be too; the newest last. */
+  readonly earlier: readonly string[];
   /** Signs for the coordinator. */
   readonly leader: Signer;
   /** The payload of an answer that is stored. */
@@ -39,6 +41,8 @@ export interface RoundSum {
   readonly weight: number;
   /** Keys of the sites whose updates are in it. */
   readonly survivors: readonly string[];
+  /** FedBuff: how many updates are 0, 1, … rounds behind, as the sites say. */
+  readonly behind?: readonly number[];
   /** Numbers `from` to `to` of Σ weight · update over the survivors, [parameters]; until the next call. */
   read(from: number, to: number): Float64Array | Promise<Float64Array>;
 }
@@ -48,6 +52,8 @@ export interface Aggregator {
   expected(): readonly string[];
   /** Fewest answers that the present phase can do with: it is closed when no more can come. */
   needed(): number;
+  /** Answers with which the present phase ends, without those that are missing. */
+  enough(): number;
   /** What a site is asked in the present phase. */
   task(site: string): Task;
   /** @throws SkeinError ANSWER_INVALID and others; nothing of the answer is in the sum then. */

@@ -1,8 +1,8 @@
 /**
  * The sum of masked updates by protocol B of `@skein/train/secure-aggregation`: each site sends one
  * message, and helpers remove the masks of the sum. docs/concepts/secure-sums.md has the sequence.
- * Each task has the number of `sites` in its fields, sha-256 of what they train from (`base`), and their keys at the
- * beginning of its payload:
+ * Each task has the number of `sites` in its fields, what the sum is bound to of what they train from (`base`, see
+ * `baseOf`), and their keys at the beginning of its payload:
  *
  *   input  then what to train from  → `lengths` of head and chunks of a site's update
  *   seeds  then the signed list     → `bad`: numbers of sites whose seed does not open at a helper
@@ -10,11 +10,15 @@
  *
  * The updates of sites with a bad seed are in the first list, so that the round is made again without them,
  * from the stored answers of the others.
+ *
+ * With FedBuff `input` ends when the buffer is full. Its task has the digests that `base` is of (`versions`), and an
+ * answer says by how many rounds its update is `behind`.
  */
 import { fromHex, toHex } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
 import { canBeSum, sumReader } from '@skein/train/federated';
 import { joined, LeaderRound, type ReadUpdate } from '@skein/train/secure-aggregation';
+import { baseOf, bufferOf, mostUpdates } from '../../plan/buffer.ts';
 import { committeeContext } from '../../plan/committee-terms.ts';
 import { drawOf, encodingOf } from '../../plan/encoding.ts';
 import { helpersOf } from '../../plan/helpers.ts';
@@ -45,6 +49,7 @@ interface Stored {
 interface Phase {
   readonly expected: readonly string[];
   readonly needed: number;
+  readonly enough?: number;
   accept(from: string, fields: Readonly<Record<string, unknown>>, sent: Sent): Promise<void>;
   /** @returns the next phase, with what follows the roster in its tasks, and what the ledger says of this one. */
   close(): Promise<{
@@ -58,8 +63,10 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
   const encoding = encodingOf(plan, plan.model.parameters);
   const keys = roster.map(fromHex);
   const coordinator = toHex(leader.publicKey);
+  const versions = [...attempt.earlier, broadcast.digest];
+  const base = await baseOf(versions);
   const context = committeeContext(
-    { ...attempt, coordinator, encoding, base: fromHex(broadcast.digest) },
+    { ...attempt, coordinator, encoding, base: fromHex(base) },
     attempt,
     keys,
   );
@@ -72,6 +79,8 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
   /** Of each site that has answered, and of each helper. */
   const updates = new Map<number, Stored>();
   const summed = new Map<number, Stored>();
+  /** By site that has answered: rounds. */
+  const behind = new Map<number, number>();
   const bad = new Set<number>();
   const nameOf = (helper: string): string => helpers[committee.indexOf(helper)]!.name;
   /** Sites whose seed does not open, by the name of the helper that says so. */
@@ -171,12 +180,20 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
     });
 
   const needed = leastSites({ plan, roster });
+  const isBuffered = bufferOf(plan) !== undefined;
+  const enough = mostUpdates(plan);
   const input: Phase = {
     expected: roster,
     needed,
-    async accept(from, _, sent) {
+    enough,
+    async accept(from, fields, sent) {
       const site = numberOf.get(from)!;
+      if (updates.size >= enough) {
+        throw new SkeinError('PHASE_CLOSED', `The ${enough} updates of this round are there.`);
+      }
+      const late = behindOf(fields['behind'], versions.length);
       updates.set(site, await add(round, site, sent));
+      behind.set(site, late);
     },
     async close() {
       requireAnswers('input', updates.size, needed);
@@ -192,7 +209,15 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
   return {
     expected: () => phase.expected,
     needed: () => phase.needed,
-    task: () => ({ fields: { sites: roster.length, base: broadcast.digest }, payload }),
+    enough: () => phase.enough ?? Infinity,
+    task: () => ({
+      fields: {
+        sites: roster.length,
+        base,
+        ...(isBuffered && phase === input ? { versions } : {}),
+      },
+      payload,
+    }),
     async accept({ site, fields }, given = nothing) {
       await phase.accept(site, fields, { lengths: fields['lengths'], payload: given });
     },
@@ -220,9 +245,25 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
       };
       const draw = drawOf(planDigest, attempt);
       const decoded = await sumReader(checked, encoding, clients.length, draw);
-      return { ...decoded, survivors: clients.map((site) => roster[site]!) };
+      const survivors = clients.map((site) => roster[site]!);
+      if (!isBuffered) return { ...decoded, survivors };
+      const counts = versions.map(
+        (_, late) => clients.filter((site) => behind.get(site) === late).length,
+      );
+      return { ...decoded, survivors, behind: counts };
     },
   };
+}
+
+/** @throws SkeinError ANSWER_INVALID for an update of parameters that the sum is not bound to. */
+function behindOf(value: unknown = 0, versions: number): number {
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) < versions) {
+    return value as number;
+  }
+  throw new SkeinError(
+    'ANSWER_INVALID',
+    `The update is ${JSON.stringify(value)} rounds behind, and those of this round may be ${versions - 1}.`,
+  );
 }
 
 /** @throws SkeinError ANSWER_INVALID for anything but numbers of sites. */

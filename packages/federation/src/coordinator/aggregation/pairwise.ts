@@ -60,6 +60,7 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
   return {
     expected: () => delivered.sites.map((site) => roster[site]!),
     needed: () => needed,
+    enough: () => Infinity,
     task(site) {
       const [deliveries, to] = [delivered, place(site)];
       if (exchange === 'keys') return { fields: { roster: [...roster], length, bits, number } };

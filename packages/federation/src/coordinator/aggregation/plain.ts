@@ -25,6 +25,7 @@ export async function openPlain(context: AttemptContext): Promise<Aggregator> {
   return {
     expected: () => roster,
     needed: () => needed,
+    enough: () => Infinity,
     task: () => ({ fields: {}, payload: broadcast }),
     async accept({ site, fields }, payload) {
       const weight = fields['weight'];

@@ -39,6 +39,7 @@ export async function restoreAttempt(
     attempt,
     roster,
     broadcast,
+    earlier: state.earlier ?? [],
     leader: signerOf(identity),
     payloadOf: (digest) => storedPayload(artifacts, digest),
   });

@@ -241,7 +241,8 @@ export class Conductor {
     const aggregator = await this.#attempt().catch((error: unknown) => this.#abort(error));
     if (aggregator === undefined) return 0;
     const expected = aggregator.expected().filter((site) => !this.#declined.has(site));
-    const missing = expected.filter((site) => !this.#answered.has(site));
+    const isEnough = this.#answered.size >= aggregator.enough();
+    const missing = isEnough ? [] : expected.filter((site) => !this.#answered.has(site));
     for (const site of missing) {
       const session = this.#sessions.get(site);
       if (session === undefined) continue;

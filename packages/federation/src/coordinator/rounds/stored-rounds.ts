@@ -1,12 +1,21 @@
 /** The state of a run's server between two rounds, as artifacts. */
 import type { ArtifactStore } from '@skein/state';
 import type { Strategy } from '@skein/train/federated';
+import { mostBehind } from '../../plan/buffer.ts';
 import { afterSum } from './summed-sites.ts';
 import { pseudonymOf } from '../../identity/keys.ts';
 import type { LedgerEvent } from '../../ledger/entry.ts';
+import type { Plan } from '../../plan/plan.ts';
 import type { RunRecord, RunState } from '../../store/federation-store.ts';
 import type { RoundSum } from '../aggregation/aggregator.ts';
-import { firstState, openState, stepState, type StoredState, writeState } from './server-state.ts';
+import {
+  broadcastOf,
+  firstState,
+  openState,
+  stepState,
+  type StoredState,
+  writeState,
+} from './server-state.ts';
 import { contentOfFile } from '../storage/content.ts';
 import { putArtifact, putContent, readArtifact, storedPayload } from '../storage/uploads.ts';
 
@@ -40,29 +49,42 @@ export async function storeRound(
   artifacts: ArtifactStore,
 ): Promise<{ next: Partial<RunState>; finished: LedgerEvent }> {
   const { round, attempt } = state;
-  const { survivors } = sum;
+  const { survivors, behind } = sum;
   const { summed, of } = afterSum({ plan, state }, strategy, sum);
   const { bytes, ...at } = await stepState({ strategy, before, sum, of, path });
   const whole = contentOfFile(path, { start: 0, end: bytes });
   const optimiser = await putContent(artifacts, whole);
   const parameters = await putContent(artifacts, contentOfFile(path, at.parameters));
+  const after = { round: round + 1, attempt: 0, phase: 'gather', roster: [] };
   return {
     next: {
-      round: round + 1,
-      attempt: 0,
-      phase: 'gather',
-      roster: [],
+      ...after,
       parameters,
       optimiser,
       summed,
+      ...(await withEarlier(plan, state, before, strategy)),
     },
     finished: {
       kind: 'finished-round',
       round,
       attempt,
       survivors: await Promise.all(survivors.map(pseudonymOf)),
+      ...(behind === undefined ? {} : { behind: [...behind] }),
       before: state.parameters ?? plan.model.digest,
       after: parameters,
     },
   };
+}
+
+/** What updates of the next round may be of, besides what it begins with. */
+async function withEarlier(
+  plan: Plan,
+  { round, earlier = [] }: RunState,
+  before: StoredState,
+  strategy: Strategy,
+): Promise<Pick<RunState, 'earlier'>> {
+  const most = mostBehind(plan, round + 1);
+  if (most === 0) return {};
+  const { digest } = await broadcastOf(before, strategy.site);
+  return { earlier: [...earlier, digest].slice(-most) };
 }

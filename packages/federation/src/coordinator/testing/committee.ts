@@ -42,17 +42,19 @@ export interface TestCommittee {
 export interface SiteTest extends Partial<Pick<SiteOptions, 'once' | 'memory' | 'onEvent'>> {
   readonly invitation?: string;
   readonly weight?: number;
-  /** Told what it trains from. */
-  readonly onBroadcast?: (broadcast: Float32Array) => unknown;
+  /** Told what it trains from; its training ends after that. */
+  readonly onBroadcast?: (broadcast: Float32Array, round: number) => unknown;
   readonly change?: (work: Work) => Work;
 }
 
 const NAMES = ['Basel', 'Delft', 'Lyon', 'Turin'];
 
+type CommitteeDraft = Extract<NonNullable<PlanDraft['aggregation']>, { kind: 'committee' }>;
+
 export async function startCommittee(
   more: Partial<PlanDraft> = {},
   count = 3,
-  encoding: { readonly share?: number; readonly mostRows?: number } = {},
+  encoding: Partial<Omit<CommitteeDraft, 'kind' | 'helpers'>> = {},
   network?: (at: TestFederation) => Promise<{ readonly open: () => Promise<Connection> }>,
 ): Promise<TestCommittee> {
   const made = await Promise.all(
@@ -131,8 +133,8 @@ export async function startCommittee(
         invitation: invitationOf(text),
         memory,
         async prepare(joined) {
-          const update = async (_: number, broadcast: Float32Array) => {
-            onBroadcast?.(broadcast);
+          const update = async (round: number, broadcast: Float32Array) => {
+            await onBroadcast?.(broadcast, round);
             // Another one at each place, so that none can be taken for another.
             const numbers = Float64Array.from(broadcast, (_each, i) => number * (i + 1));
             return { numbers, weight };

@@ -4,12 +4,16 @@
  * may leave, and never come back.
  */
 import { fromHex, sha256 } from '@skein/api/canonical';
+import { SkeinError } from '@skein/api/errors';
 import { encodeUpdate } from '@skein/train/federated';
 import { joined, sealUpdate } from '@skein/train/secure-aggregation';
+import { baseOf, bufferOf, mostBehind } from '../../plan/buffer.ts';
 import { committeeContext, splitRoster } from '../../plan/committee-terms.ts';
 import { identityOf, signerOf } from '../../identity/keys.ts';
 import { drawOf, encodingOf } from '../../plan/encoding.ts';
+import type { Plan } from '../../plan/plan.ts';
 import type { Work } from '../answers.ts';
+import { bufferedUpdates } from './buffered-updates.ts';
 import { summedOf } from './carried.ts';
 import { floatsOf, unknownPhase } from './plain-work.ts';
 import type { SecureOptions } from './secure-options.ts';
@@ -19,12 +23,21 @@ export async function committeeWork(options: SecureOptions): Promise<Work> {
   const signer = signerOf(await identityOf(options.keys));
   const encoding = encodingOf(plan, plan.model.parameters);
 
-  return async ({ place, fields, payload = new Uint8Array(0) }) => {
+  const buffer = bufferOf(plan);
+  const whenReady = buffer === undefined ? undefined : bufferedUpdates(training, buffer);
+
+  return async ({ place, fields, payload = new Uint8Array(0), signal }) => {
     if (place.phase !== 'input') throw unknownPhase({ place });
+    const { round } = place;
     const { roster, rest } = splitRoster(plan, payload, fields['sites']);
-    const base = fromHex(await sha256(rest));
+    const digest = await sha256(rest);
+    const versions =
+      buffer === undefined ? [digest] : versionsOf(plan, round, fields['versions'], digest);
+    const base = fromHex(await baseOf(versions));
     const context = committeeContext({ ...options, encoding, base }, place, roster);
-    const update = await training.update(place.round, floatsOf(rest), summedOf({ place, fields }));
+    const broadcast = floatsOf(rest);
+    const ready = await whenReady?.({ round, broadcast, versions, signal });
+    const update = ready ?? (await training.update(round, broadcast, summedOf({ place, fields })));
     // Helpers add the noise, so that no site can leave with its share of it.
     const input = encodeUpdate(update, encoding, {
       noise: false,
@@ -33,6 +46,28 @@ export async function committeeWork(options: SecureOptions): Promise<Work> {
     // The place is answered once, ever, so that no earlier round need be named here.
     const { head, chunks } = await sealUpdate(context, signer, input, { after: -1 });
     const parts = [head, ...chunks];
-    return { fields: { lengths: parts.map(({ length }) => length) }, payload: joined(parts) };
+    const lengths = parts.map(({ length }) => length);
+    if (ready === undefined) return { fields: { lengths }, payload: joined(parts) };
+    signal?.throwIfAborted();
+    const { behind } = ready;
+    return { fields: { lengths, behind }, payload: joined(parts), settled: ready.give() };
   };
+}
+
+/**
+ * What the updates of a round may be of, as the coordinator says: every site of the sum signs the same.
+ * @param own digest of what this round begins with.
+ * @throws SkeinError FEDERATION_PROTOCOL.
+ */
+function versionsOf(plan: Plan, round: number, value: unknown, own: string): readonly string[] {
+  const count = mostBehind(plan, round) + 1;
+  const areDigests =
+    Array.isArray(value) &&
+    value.length === count &&
+    value.every((each) => typeof each === 'string' && /^[0-9a-f]{64}$/.test(each));
+  if (areDigests && value.at(-1) === own) return value as readonly string[];
+  throw new SkeinError(
+    'FEDERATION_PROTOCOL',
+    `Round ${round} does not name the ${count} digests of what its updates may be of, with that of its own parameters last.`,
+  );
 }
