@@ -1,12 +1,17 @@
+import { once } from 'node:events';
 import { open, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { Worker } from 'node:worker_threads';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
 import { openDatabase } from './database.ts';
 import { MIGRATIONS } from './migrations.ts';
 import { openSqliteState } from './sqlite-state.ts';
+
+/** Threads that open each of so many files at once. */
+const [OPENERS, FILES] = [3, 30];
 
 let folder: string;
 let path: string;
@@ -41,6 +46,25 @@ describe('the database file', () => {
     database.write('crash', () => insert.run());
     expect(database.prepare('SELECT * FROM version_numbers').all()).toHaveLength(1);
     database.close();
+  });
+
+  it('is made once by several that open it at the same time', async () => {
+    const source = `(async () => {
+      const { workerData } = await import('node:worker_threads');
+      const { openDatabase } = await import(workerData.module);
+      const arrived = new Int32Array(workerData.arrived);
+      for (let file = 0; file < ${FILES}; file++) {
+        Atomics.add(arrived, file, 1);
+        while (Atomics.load(arrived, file) < ${OPENERS});
+        openDatabase(workerData.path + file).close();
+      }
+    })()`;
+    const arrived = new SharedArrayBuffer(4 * FILES);
+    const module = new URL('database.ts', import.meta.url).href;
+    const ends = Array.from({ length: OPENERS }, () =>
+      once(new Worker(source, { eval: true, workerData: { arrived, module, path } }), 'exit'),
+    );
+    expect(await Promise.all(ends)).toEqual(Array.from({ length: OPENERS }, () => [0]));
   });
 
   it('refuses a file that is not a database', async () => {

@@ -27,6 +27,8 @@ export interface Database {
 export const APPLICATION_ID = 0x736b6569;
 /** How long to wait for a lock of another process, such as a backup that reads the file. */
 const BUSY_TIMEOUT_MS = 2000;
+const BUSY_RETRY_MS = 5;
+const SQLITE_BUSY = 5;
 
 /** A write-ahead log that grew in a burst is truncated to this many bytes after its checkpoint. */
 const WAL_KEPT_BYTES = 64 * 2 ** 20;
@@ -43,8 +45,9 @@ export function openDatabase(path: string, migrations: readonly string[] = MIGRA
     if (path !== ':memory:') makePrivateFile(path);
     handle = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     identify(handle, path);
+    useLog(handle);
     handle.exec(
-      `PRAGMA journal_mode = WAL; PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL;
+      `PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL;
        PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`,
     );
     migrate(handle, path, migrations);
@@ -56,29 +59,48 @@ export function openDatabase(path: string, migrations: readonly string[] = MIGRA
 }
 
 function identify(handle: DatabaseSync, path: string): void {
+  // Both at one moment: another process may be creating the file.
+  handle.exec('BEGIN');
   const id = pragma(handle, 'application_id');
-  if (id === APPLICATION_ID) return;
   const { tables } = handle.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as {
     tables: number;
   };
-  if (id !== 0 || tables > 0) {
-    throw new SkeinError('STATE_CORRUPT', `${path} is a database of another program.`);
+  handle.exec('COMMIT');
+  if (id === APPLICATION_ID || (id === 0 && tables === 0)) return;
+  throw new SkeinError('STATE_CORRUPT', `${path} is a database of another program.`);
+}
+
+/** SQLite does not wait for the others that change the mode of a new file. */
+function useLog(handle: DatabaseSync): void {
+  const until = performance.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return handle.exec('PRAGMA journal_mode = WAL');
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > until) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_RETRY_MS);
+    }
   }
 }
 
 function migrate(handle: DatabaseSync, path: string, migrations: readonly string[]): void {
-  const done = pragma(handle, 'user_version');
-  if (done > migrations.length) {
+  const done = () => pragma(handle, 'user_version');
+  if (done() > migrations.length) {
     throw new SkeinError(
       'STATE_TOO_NEW',
-      `${path} has schema ${done}, and this Skein knows schemas up to ${migrations.length}.`,
+      `${path} has schema ${done()}, and this Skein knows schemas up to ${migrations.length}.`,
     );
   }
-  for (let step = done; step < migrations.length; step += 1) {
-    handle.exec(
-      `BEGIN IMMEDIATE; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${step + 1};`,
-    );
-    handle.exec(migrations[step] ?? '');
+  while (done() < migrations.length) {
+    handle.exec('BEGIN IMMEDIATE');
+    // Another process may have taken the step meanwhile.
+    const step = done();
+    const migration = migrations[step];
+    if (migration !== undefined) {
+      handle.exec(
+        `PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${step + 1}; ${migration}`,
+      );
+    }
     handle.exec('COMMIT');
   }
 }
@@ -122,6 +144,12 @@ function transactional(handle: DatabaseSync, path: string): Database {
     },
   };
 }
+
+const isBusy = (error: unknown): boolean =>
+  error instanceof Error &&
+  'errcode' in error &&
+  typeof error.errcode === 'number' &&
+  (error.errcode & 0xff) === SQLITE_BUSY;
 
 /** Extended result codes that mean a full disk, which their low byte alone does not say (sqlite.org/rescode.html). */
 const IOERR_SHMSIZE = 4874;
@@ -168,7 +196,7 @@ function translated(error: unknown, path: string): unknown {
         `${path} cannot be opened for writing: ${error.message}.`,
         options,
       );
-    case 5: // SQLITE_BUSY
+    case SQLITE_BUSY:
       return new SkeinError(
         'DATA_FOLDER_LOCKED',
         `${path} is held by another process for more than ${BUSY_TIMEOUT_MS} ms.`,
