@@ -18,6 +18,7 @@ import type { Plan } from '../plan/plan.ts';
 import { strategyOfPlan } from '../plan/strategy.ts';
 import type { RunRecord, RunState } from '../store/federation-store.ts';
 import { requirePart } from './rounds/attempt.ts';
+import { requireLiving } from './rounds/attempt.ts';
 import { Conductor } from './rounds/conductor.ts';
 import type { Coordinator, CoordinatorOptions, FederationView } from './coordinator.ts';
 import { namedArtifacts, namedBy } from './storage/named-artifacts.ts';
@@ -78,9 +79,8 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
   /** A change by the operator. @throws SkeinError FEDERATION_UNKNOWN, FEDERATION_ENDED. */
   async function living(run: string): Promise<Conductor> {
     const conductor = await conductorOf(run);
-    const { state } = conductor.record;
-    if (!isOver(state)) return conductor;
-    throw new SkeinError('FEDERATION_ENDED', `The federation ${run} is ${state.status}.`);
+    requireLiving(conductor.record);
+    return conductor;
   }
 
   async function viewOf(record: RunRecord): Promise<FederationView> {
@@ -250,8 +250,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
       const helper = helpersOf(plan).find(({ identity: its }) => its === key);
       if (helper === undefined || isOver(state)) return;
       // Every sum needs all helpers.
-      const over = { status: 'failed', reason: `The helper ${helper.name} was revoked.` } as const;
-      await conductor.note({ kind: 'ended', ...over }, over);
+      await conductor.end('failed', `The helper ${helper.name} was revoked.`);
     },
     async list() {
       return Promise.all((await store.runs()).map(viewOf));
@@ -287,11 +286,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
       await (await living(run)).note({ kind: 'resumed', reason }, change);
     },
     async stop(run, reason) {
-      const conductor = await living(run);
-      const { parameters } = conductor.record.state;
-      const model = parameters === undefined ? {} : { model: parameters };
-      const status = 'stopped';
-      await conductor.note({ kind: 'ended', status, reason, ...model }, { status, reason });
+      await (await living(run)).end('stopped', reason);
     },
     ledger: async (run) => exportLedger(store, identity, (await conductorOf(run)).record),
     removeEnded,

@@ -57,6 +57,12 @@ export async function restoreAttempt(
   return { aggregator, answered };
 }
 
+/** @throws SkeinError FEDERATION_ENDED. */
+export function requireLiving({ id, state }: RunRecord): void {
+  if (!isOver(state)) return;
+  throw new SkeinError('FEDERATION_ENDED', `The federation ${id} is ${state.status}.`);
+}
+
 /** The attempt that follows one without a sum. Noise that is correlated over rounds is given once: its round is over then. */
 export function afterAbort({
   plan,

@@ -25,6 +25,7 @@ import {
   closed,
   forgetAnswers,
   isOfSites,
+  requireLiving,
   restoreAttempt,
   retryAfterMs,
   takesPart,
@@ -123,15 +124,28 @@ export class Conductor {
     this.#sessions.get(key)?.channel.close(reason);
   }
 
-  /** An operator's or a member's event: the state that it leads to, and the entry that says why. */
+  /**
+   * An operator's or a member's event: the state that it leads to, and the entry that says why.
+   * @throws SkeinError FEDERATION_ENDED for a state of a run that is over.
+   */
   note(event: LedgerEvent, state: Partial<RunState> = {}): Promise<void> {
     return this.#turn(async () => {
+      // Its last round may have ended meanwhile.
+      if (state.status !== undefined) requireLiving(this.record);
       await this.#advance(state, [event]);
       // The time of a pause is none of a phase's.
       if (state.status === 'running') this.#startDeadline();
       if (state.status !== undefined) this.#tellAll();
-      // What a stopped run was answered serves nothing.
-      if (isOver(this.record.state)) await forgetAnswers(this.record, this.#options);
+    });
+  }
+
+  /** Ends the run, unless it is over: with the model of the last round that has ended by then. */
+  end(status: 'stopped' | 'failed', reason: string): Promise<void> {
+    return this.#turn(async () => {
+      if (isOver(this.record.state)) return;
+      await this.#end(status, reason);
+      // What it was answered serves nothing.
+      await forgetAnswers(this.record, this.#options);
     });
   }
 
@@ -342,7 +356,7 @@ export class Conductor {
     return undefined;
   }
 
-  async #end(status: 'finished' | 'failed', reason: string): Promise<number> {
+  async #end(status: 'finished' | 'stopped' | 'failed', reason: string): Promise<number> {
     const model = this.record.state.parameters;
     await this.#advance({ status, reason }, [
       { kind: 'ended', status, reason, ...(model === undefined ? {} : { model }) },

@@ -1,4 +1,5 @@
 import { expect, it, vi } from 'vitest';
+import type { ArtifactStore } from '@skein/state';
 import { createIdentity } from '../../identity/keys.ts';
 import { verifyLedger, ledgerText } from '../../ledger/verify.ts';
 import { type Connection, connectionPair } from '../../transport/connection.ts';
@@ -9,6 +10,7 @@ import {
   floats,
   gainedBy,
   joinScripted,
+  type Script,
   type ScriptedAnswer,
   startFederation,
 } from '../testing/federation.ts';
@@ -70,6 +72,32 @@ it('averages the updates of two sites by their weights, round after round, and w
   );
   expect(JSON.stringify(ledger.entries)).not.toMatch(/north|south/);
   expect(at.faults).toEqual([]);
+});
+
+it('is stopped while a round ends with the model of that round', async () => {
+  const at = await startFederation({ rounds: 3 });
+  const { id } = await at.coordinator.start(at.draft);
+  const stops: Promise<unknown>[] = [];
+  let updateBytes = Infinity;
+  const put = at.artifacts.put.bind(at.artifacts);
+  Object.assign(at.artifacts, {
+    put: async (...content: Parameters<ArtifactStore['put']>) => {
+      // The state of the next round is longer than an update.
+      const isState = (content[1] ?? 0) > updateBytes;
+      if (isState && stops.length === 0) stops.push(at.coordinator.stop(id, 'enough'));
+      return put(...content);
+    },
+  });
+  const second: Script = (task) => {
+    if (task.place.round === 1) updateBytes = task.payload!.length;
+    return adds(1)(task);
+  };
+  for (const name of ['a', 'b'])
+    await joinScripted(at, await at.coordinator.invite(id, { name }), second);
+  expect(await until(at, id, 'stopped')).toMatchObject({ round: 2, reason: 'enough' });
+  await Promise.all(stops);
+  const ledger = ledgerText(await at.coordinator.ledger(id));
+  await verifyLedger(ledger, { coordinator: at.coordinator.key });
 });
 
 it('takes the median of the updates where the plan says so, whatever their weights', async () => {

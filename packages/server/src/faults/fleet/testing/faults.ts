@@ -17,7 +17,7 @@ export interface Fault {
   readonly kills?: true;
   /** It answers nothing meanwhile. */
   readonly stops?: true;
-  /** A member that the store has given up goes on with its last share of a limit. */
+  /** A member that the store has given up, or that contradicts the store, goes on with its last share of a limit. */
   readonly parts?: true;
   /** The store is behind what the members know, until they adopt it. */
   readonly rewinds?: true;
@@ -84,6 +84,7 @@ export const FAULTS = {
     end: exchange,
   },
   'lost store, an older copy adopted': {
+    parts: true,
     rewinds: true,
     async begin(scene) {
       await scene.redis.kill();
