@@ -36,7 +36,7 @@ describe('the bash script', () => {
     const first = new Set(COMMAND_NAMES.map((name) => name.split(' ')[0] ?? ''));
     expect(complete('')).toEqual([...first]);
     expect(complete('ro')).toEqual(['rollout', 'rollback']);
-    expect(complete('keys', '')).toEqual(['create', 'ls', 'show', 'revoke']);
+    expect(complete('keys', '')).toEqual(['create', 'generate', 'ls', 'show', 'revoke']);
     expect(complete('queue', 's')).toEqual(['schedule']);
     expect(complete('queue', 'schedule', '')).toEqual(['ls', 'put', 'rm']);
   });
