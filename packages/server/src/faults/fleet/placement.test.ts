@@ -78,7 +78,12 @@ describe('two members with memory for three models each', { timeout: 180_000 }, 
     for (const node of [a, b]) {
       await expect.poll(() => answerOf(node, 'one', key), PATIENT).toBe(second);
     }
-    await b.client.changeSettings({ name: 'one', settings: { maxQueue: 7 } });
+    // While a copy moves, its member refuses other changes.
+    const changed = () =>
+      codeOf(b.client.changeSettings({ name: 'one', settings: { maxQueue: 7 } }));
+    await expect
+      .poll(async () => (await changed()).replace(/^ROLLOUT_IN_PROGRESS .*/, 'moves'), PATIENT)
+      .toBe('succeeded');
     await expect
       .poll(async () => (await a.client.getDeployment({ name: 'one' })).settings.maxQueue, PATIENT)
       .toBe(7);
