@@ -116,6 +116,22 @@ async function deployed(fleet: TestFleet): Promise<void> {
   await until(() => fleet.nodes.every(servesOnly('1')));
 }
 
+/** A rollout of version 2, of which the third node has heard. It is not told of the version yet. */
+async function begunUntold() {
+  const fleet = await openFleet();
+  await deployed(fleet);
+  const [a, , c] = fleet.nodes;
+  const told = Promise.withResolvers<void>();
+  c.told = told.promise;
+  await fleet.version();
+  const plan = canary({ stepMs: 3_600_000 });
+  const deploying = codeOf(a.scene.serving.deploy({ name: 'risk', version: '2', plan }, ACTOR));
+  await until(() => phaseOf(a) === 'warming');
+  const row = (await fleet.state.deployment('risk'))!;
+  await until(() => c.scene.serving.view('risk').revision === row.revision);
+  return { fleet, told, deploying, row };
+}
+
 const kinds = async (fleet: TestFleet): Promise<string[]> =>
   (await fleet.state.history({ deployment: 'risk', limit: 50 })).reverse().map(({ kind }) => kind);
 
@@ -185,18 +201,10 @@ describe('a rollout over a fleet', () => {
   });
 
   it('is not resumed by a node that hears of its version after its end', async () => {
-    const fleet = await openFleet();
-    await deployed(fleet);
+    const { fleet, told, deploying, row } = await begunUntold();
     const [a, , c] = fleet.nodes;
-    const told = Promise.withResolvers<void>();
-    c.told = told.promise;
-    await fleet.version();
-    const plan = canary({ stepMs: 3_600_000 });
-    const deploying = codeOf(a.scene.serving.deploy({ name: 'risk', version: '2', plan }, ACTOR));
-    await until(() => phaseOf(a) === 'warming');
-    const begun = (await fleet.state.deployment('risk'))!.revision;
-    // It hears of the rollout and, while it asks for the version, of its end.
-    await until(() => c.scene.serving.view('risk').revision === begun);
+    const begun = row.revision;
+    // While it asks for the version, it hears of the end of the rollout.
     await a.scene.serving.rollback('risk', 'changed my mind', ACTOR);
     expect(await deploying).toBe('ROLLED_BACK');
     told.resolve();
@@ -206,17 +214,9 @@ describe('a rollout over a fleet', () => {
   });
 
   it('leaves the version that serves alone when its replicas are replaced while a node hears of it', async () => {
-    const fleet = await openFleet();
-    await deployed(fleet);
+    const { fleet, told, deploying, row } = await begunUntold();
     const [a, , c] = fleet.nodes;
-    const told = Promise.withResolvers<void>();
-    c.told = told.promise;
-    await fleet.version();
-    const plan = canary({ stepMs: 3_600_000 });
-    const deploying = codeOf(a.scene.serving.deploy({ name: 'risk', version: '2', plan }, ACTOR));
-    await until(() => phaseOf(a) === 'warming');
-    const { name, settings, targets, revision } = (await fleet.state.deployment('risk'))!;
-    await until(() => c.scene.serving.view('risk').revision === revision);
+    const { name, settings, targets, revision } = row;
     // Version 1 takes long to load with its new settings.
     const loading = Promise.withResolvers<void>();
     Object.assign(c.scene.targets[0]!.script, { loading: loading.promise });
