@@ -47,6 +47,16 @@ export interface RunResult extends RunTimes {
   readonly outputs: TensorMap;
 }
 
+/** A run that begins the moment the one before it has ended: the backend waits for its caller in between no more. */
+export interface PreparedRun {
+  /** Resolves to undefined when it was withdrawn; rejects as that of `Session.run`. */
+  readonly result: Promise<RunResult | undefined>;
+  /** Adds rows, which are copied. @returns false when it has begun, or has no room for them. */
+  add(feeds: TensorMap): boolean;
+  /** @returns false when it has begun. */
+  withdraw(): boolean;
+}
+
 export interface Session {
   readonly signature: Signature;
   /**
@@ -65,6 +75,13 @@ export interface Session {
    *   asked for more memory than it may have, `'lost'` when the worker or process died underneath.
    */
   run(feeds: TensorMap, outputs?: readonly string[]): Promise<RunResult>;
+  /**
+   * Prepares the run after the current one with the rows of these feeds, which are copied. It returns all outputs.
+   *
+   * @returns undefined when the feeds have no rows that can be shared, or the last prepared run has not begun.
+   *   Absent when the backend cannot: a child process shares no memory.
+   */
+  readonly prepare?: ((feeds: TensorMap) => PreparedRun | undefined) | undefined;
   /** Resolves once, when the worker or process ends without `close()` having been called. */
   readonly lost: Promise<RuntimeFailure>;
   /**

@@ -1,6 +1,7 @@
 export {
   RuntimeFailure,
   type ModelSource,
+  type PreparedRun,
   type RunResult,
   type RunTimes,
   type Runtime,

@@ -1,10 +1,11 @@
 /** A session whose model is in a worker: a thread of this process, or a process of its own. */
 import { WorkerLost, type CallWorker } from '@skein/calls';
 import type { Tensor, TensorMap } from '@skein/onnx';
-import { RuntimeFailure, type RunResult, type Session } from '../contract.ts';
+import { RuntimeFailure, type PreparedRun, type RunResult, type Session } from '../contract.ts';
 import { checkFit } from '../fit.ts';
 import { explain } from '../reason.ts';
 import { freeLarge, fromWire, toWire } from './wire.ts';
+import { SharedRows } from './shared-rows.ts';
 import type { LoadReply, LoadRequest, RunReply, WireTensor } from './wire.ts';
 import type { SessionCalls } from './worker.ts';
 
@@ -70,6 +71,7 @@ function sessionOf(
   const moves = worker.poll !== undefined;
   let closed = false;
   let inFlight: Promise<RunReply> | undefined;
+  let rows: SharedRows | undefined;
 
   function runFailure(error: unknown): RuntimeFailure {
     const reason = error instanceof Error ? error.message : String(error);
@@ -104,16 +106,41 @@ function sessionOf(
     } finally {
       inFlight = undefined;
     }
-    const [tensors, inputMs, computeMs, outputMs] = reply;
-    const names = outputs ?? outputNames;
+    return resultOf(reply, outputs ?? outputNames);
+  }
+  function resultOf(
+    [tensors, inputMs, computeMs, outputMs]: RunReply,
+    names: readonly string[],
+  ): RunResult {
     const results = new Map<string, Tensor>();
     for (let i = 0; i < names.length; i++) results.set(names[i]!, fromWire(tensors[i]!));
     return { outputs: results, inputMs, computeMs, outputMs };
+  }
+  let preparedInFlight: Promise<unknown> | undefined;
+  function prepare(feeds: TensorMap): PreparedRun | undefined {
+    rows ??= new SharedRows();
+    const opened = rows.open(feeds);
+    if (opened === undefined) return undefined;
+    const { layout, isNew } = opened;
+    const reply = worker.call('runPrepared', isNew ? [rows.memory, layout] : undefined);
+    preparedInFlight = reply;
+    const shared = rows;
+    return {
+      result: reply.then(
+        (value) => value && resultOf(value, outputNames),
+        (error: unknown) => {
+          throw runFailure(error);
+        },
+      ),
+      add: (more) => shared.add(layout, more),
+      withdraw: () => shared.withdraw(),
+    };
   }
   const session: Session = {
     signature,
     memoryBytes,
     run,
+    prepare: moves ? prepare : undefined,
     lost: new Promise((resolve) => {
       void worker.ended.then((lost) => {
         if (!closed) resolve(new RuntimeFailure('lost', lost.message));
@@ -124,7 +151,7 @@ function sessionOf(
     async close() {
       closed = true;
       // A thread ends only after its run, so its result is still used; a child process is killed.
-      if (moves) await inFlight?.catch(() => undefined);
+      if (moves) await Promise.allSettled([inFlight, preparedInFlight]);
       await worker.stop();
     },
   };

@@ -6,6 +6,7 @@
  * Inputs and outputs go by their position in the signature, so a run sends no names.
  */
 import type { NumericTensor, Signature, Tensor } from '@skein/onnx';
+import type { RowLayout } from './shared-rows.ts';
 import type { Device } from './devices.ts';
 
 interface PackedStrings {
@@ -44,6 +45,9 @@ export type RunRequest = readonly [
   feeds: readonly WireTensor[],
   outputs: readonly number[] | undefined,
 ];
+
+/** Absent: those of the last one. */
+export type PreparedRequest = readonly [memory: SharedArrayBuffer, layout: RowLayout] | undefined;
 
 export type RunReply = readonly [
   outputs: readonly WireTensor[],

@@ -11,7 +11,15 @@ import type { Signature, Tensor } from '@skein/onnx';
 import { env, InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
 import { fromOrt, signatureFrom, toOrt } from '../ort-tensor.ts';
 import { freeLarge, fromWire, toWire } from './wire.ts';
-import type { LoadReply, LoadRequest, RunReply, RunRequest, WireTensor } from './wire.ts';
+import { takeRows } from './shared-rows.ts';
+import type {
+  LoadReply,
+  LoadRequest,
+  PreparedRequest,
+  RunReply,
+  RunRequest,
+  WireTensor,
+} from './wire.ts';
 
 env.logLevel = 'fatal';
 /** The same, for the loggers of a session and of a run. */
@@ -60,14 +68,35 @@ async function load({
   return { signature, memoryBytes: Math.max(0, process.memoryUsage.rss() - before) };
 }
 
-async function run([inputs, tensors, positions]: RunRequest): Promise<RunReply> {
-  const { session, signature, outputNames, maxOutputBytes } = loaded!;
+/** The last run that has begun. */
+let current: Promise<RunReply> | undefined;
+let shared: NonNullable<PreparedRequest> | undefined;
+
+function run([inputs, tensors, positions]: RunRequest): Promise<RunReply> {
+  const { signature } = loaded!;
+  const feeds = tensors.map(
+    (tensor, i) => [signature.inputs[inputs[i]!]!.name, fromWire(tensor)] as const,
+  );
+  return (current = runOn(feeds, tensors, positions));
+}
+
+/** @returns undefined when the run was withdrawn. */
+async function runPrepared(request: PreparedRequest): Promise<RunReply | undefined> {
+  const [memory, layout] = (shared = request ?? shared!);
+  await current?.catch(() => undefined);
+  const feeds = takeRows(memory, layout);
+  return feeds && (current = runOn(feeds, []));
+}
+
+async function runOn(
+  given: readonly (readonly [name: string, tensor: Tensor])[],
+  tensors: readonly WireTensor[],
+  positions?: readonly number[],
+): Promise<RunReply> {
+  const { session, outputNames, maxOutputBytes } = loaded!;
   const takenAt = performance.now();
   const feeds: Record<string, OrtTensor> = {};
-  for (let i = 0; i < tensors.length; i++) {
-    const { name } = signature.inputs[inputs[i]!]!;
-    feeds[name] = toOrt(name, fromWire(tensors[i]!));
-  }
+  for (const [name, tensor] of given) feeds[name] = toOrt(name, tensor);
   const wanted = positions?.map((position) => outputNames[position]!) ?? outputNames;
   const start = performance.now();
   const results = await session.run(feeds, wanted, RUN_OPTIONS);
@@ -95,6 +124,6 @@ function sizeOf(tensor: Tensor): number {
   return tensor.elements.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
-const calls = { load, run };
+const calls = { load, run, runPrepared };
 export type SessionCalls = typeof calls;
 serve(calls);

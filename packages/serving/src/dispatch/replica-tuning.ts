@@ -37,6 +37,13 @@ export const replicaTuning = {
   /** Lost replicas that stay in a snapshot. */
   rememberedLost: 3,
 
+  // Prepared runs
+
+  /** Runs are prepared while the loop's thread is busy for less than this share of the time. */
+  busyThread: 0.8,
+  /** How often the share is read, in runs. */
+  loadEveryRuns: 64,
+
   // Timeouts of runs
 
   /** Longest time before the grace, whatever the deadline: the largest of these, in milliseconds, objectives and expected runs. */

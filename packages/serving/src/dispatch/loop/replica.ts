@@ -8,7 +8,7 @@
  * still starting is abandoned at once. Native code is never awaited without a timeout: a child
  * process is killed, and a thread that does not return is abandoned.
  */
-import { RuntimeFailure, type RunResult, type Session } from '@skein/runtime';
+import { RuntimeFailure, type PreparedRun, type RunResult, type Session } from '@skein/runtime';
 import type { TensorMap } from '@skein/onnx';
 import type { Clock, Instant, ReplicaSnapshot } from '../../contract.ts';
 import type { Server } from '../queue/servers.ts';
@@ -122,10 +122,20 @@ export class Replica implements Server {
 
   /** @throws RuntimeFailure as the session does. */
   run(feeds: TensorMap, outputs: readonly string[] | undefined): Promise<RunResult> {
-    this.begun++;
     const run = this.#session!.run(feeds, outputs);
-    this.#run = run;
+    this.begin(run);
     return run;
+  }
+
+  /** Prepares the run after the current one: see `Session.prepare`. */
+  prepare(feeds: TensorMap): PreparedRun | undefined {
+    return this.#session!.prepare?.(feeds);
+  }
+
+  /** A prepared run has begun. */
+  begin(run: Promise<unknown>): void {
+    this.begun++;
+    this.#run = run;
   }
 
   /** Polls for the result of a run that should have ended. */

@@ -24,9 +24,11 @@ import { Ticket } from '../queue/ticket.ts';
 import { Alarm } from './alarm.ts';
 import { BatchRun } from './batch-run.ts';
 import { cancelled, type Pending } from './pending.ts';
+import { PreparedBatch } from './prepared-batch.ts';
 import { explainRefusal } from './refusal.ts';
 import { RunTimeout, type Replica } from './replica.ts';
 import { elementsPerRow } from './request-check.ts';
+import { ThreadLoad } from './thread-load.ts';
 import type { VersionReplicas } from './version-replicas.ts';
 
 export interface RunLoopOptions {
@@ -56,12 +58,15 @@ export class RunLoop {
   /** The run of each busy replica. */
   readonly #running = new Map<Replica, BatchRun>();
   readonly #missed: Waiting[] = [];
+  readonly #prepared: PreparedBatch;
+  readonly #threadLoad = new ThreadLoad();
 
   constructor(options: RunLoopOptions) {
     this.#options = options;
     this.#inputNames = options.signature.inputs.map(({ name }) => name);
     this.#alarm = new Alarm(options.clock, () => this.pump());
     this.scheduler = new Scheduler(options);
+    this.#prepared = new PreparedBatch(this.scheduler, options.signature.outputs.length);
   }
 
   get isRunning(): boolean {
@@ -90,6 +95,8 @@ export class RunLoop {
       this.pump();
     } else {
       this.#pollOverdue(now);
+      if (this.#threadLoad.waits) this.#prepared.add(ticket, now);
+      else this.#prepared.withdraw();
       this.#alarm.at(request.deadline);
     }
     return true;
@@ -112,6 +119,11 @@ export class RunLoop {
   pump(): void {
     const now = this.#options.clock.now();
     const scheduler = this.scheduler;
+    if (scheduler.servers.idle > 0) {
+      const begun = this.#prepared.withdraw();
+      // The end of its run before pumps again.
+      if (begun !== undefined) return begun.poll();
+    }
     for (;;) {
       const batch: Waiting[] = [];
       scheduler.next(now, batch, this.#missed);
@@ -168,6 +180,7 @@ export class RunLoop {
     const closed = this.#options.replicas.close();
     for (const [replica, run] of this.#running) {
       this.#running.delete(replica);
+      this.#prepared.drop(replica);
       this.scheduler.finish(replica, [], now);
       run.tickets.forEach(fail);
       replica.lose(new RuntimeFailure('lost', 'The drain deadline has passed.'));
@@ -190,17 +203,34 @@ export class RunLoop {
 
   #run(replica: Replica, batch: readonly Waiting[], now: Instant): void {
     const run = new BatchRun(batch, now);
-    this.scheduler.start(replica, batch, run.rows, now);
+    const begin = (): Promise<RunResult> =>
+      run.start(replica, this.#inputNames, this.#options.clock);
+    this.#begin(replica, run, begin, now);
+  }
+
+  /** Begins the prepared run of a replica whose run has ended, unless it has none. */
+  #runPrepared(replica: Replica, now: Instant): void {
+    const prepared = this.#prepared.take(replica);
+    if (prepared === undefined) return;
+    const { tickets, run } = prepared;
+    replica.begin(run.result);
+    this.#begin(replica, new BatchRun(tickets, now), () => run.result as Promise<RunResult>, now);
+  }
+
+  #begin(replica: Replica, run: BatchRun, begin: () => Promise<RunResult>, now: Instant): void {
+    const { tickets } = run;
+    this.scheduler.start(replica, tickets, run.rows, now);
     this.#running.set(replica, run);
-    for (const { payload } of batch) payload.request.cancellation?.start();
+    this.#threadLoad.note();
+    for (const { payload } of tickets) payload.request.cancellation?.start();
     replica.timesOutAt = timesOutAt({
       startedAt: now,
       deadline: run.deadline,
-      expectedMs: batch[0]!.lane.curve.isExtrapolated(run.rows) ? 0 : replica.freeBy - now,
+      expectedMs: tickets[0]!.lane.curve.isExtrapolated(run.rows) ? 0 : replica.freeBy - now,
       objectiveMs: this.#options.objectiveMs,
       isolation: replica.isolation,
     });
-    run.start(replica, this.#inputNames, this.#options.clock).then(
+    begin().then(
       (result) => this.#ran(replica, run, result),
       (error: unknown) => this.#broke(replica, run, error),
     );
@@ -211,7 +241,10 @@ export class RunLoop {
     const { clock, deployment, observer } = this.#options;
     const { tickets, rows, startedAt } = run;
     const now = clock.now();
-    tickets[0]!.lane.curve.record(rows, now - startedAt, now);
+    // A prepared run began before this thread heard of it.
+    const { inputMs, computeMs, outputMs } = result;
+    const tookMs = Math.max(now - startedAt, inputMs + computeMs + outputMs);
+    tickets[0]!.lane.curve.record(rows, tookMs, now);
     replica.runs++;
     this.#release(replica, tickets, now);
     observer.batchRan(deployment, this.#options.version, rows, result);
@@ -231,6 +264,7 @@ export class RunLoop {
     const now = this.#options.clock.now();
     const failure = error instanceof RuntimeFailure ? error : undefined;
     const isLost = failure?.kind === 'lost';
+    if (isLost) this.#prepared.drop(replica);
     this.#release(replica, [], now);
     if (isLost) {
       replica.lose(failure);
@@ -264,6 +298,7 @@ export class RunLoop {
   #release(replica: Replica, answered: readonly Waiting[], now: Instant): void {
     this.#running.delete(replica);
     this.scheduler.finish(replica, answered, now);
+    this.#runPrepared(replica, now);
     replica.settle();
   }
 

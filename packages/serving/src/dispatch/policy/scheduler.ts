@@ -170,6 +170,18 @@ export class Scheduler<Payload> {
     if (due !== undefined) this.wakeAt = Math.min(this.wakeAt, latestStart(due) + 1);
   }
 
+  /** Whether the next run takes all that waits, which is of this lane, in time, and is not too large for a good run. */
+  runsAllNext(lane: Lane<Payload>, now: Instant): boolean {
+    const { queue, servers } = this;
+    if (servers.list.length !== 1 || queue.requests !== lane.requests || queue.probes > 0) {
+      return false;
+    }
+    const worthRows = Math.min(this.maxRows, this.#goodRows(lane, this.#options.objectiveMs));
+    if (!lane.batches || lane.rows > worthRows) return false;
+    const due = queue.timeline.first!.deadline;
+    return servers.sumFree(now, 'freeBy') + lane.curve.p99(lane.rows) <= due;
+  }
+
   /** Records a run on an idle replica. */
   start(server: Server, batch: readonly Ticket<Payload>[], rows: number, now: Instant): void {
     const { curve } = batch[0]!.lane;

@@ -17,6 +17,11 @@ export class TenantQueue<Payload> {
     return this.#heap[0];
   }
 
+  /** All requests, in no order. */
+  get tickets(): readonly Ticket<Payload>[] {
+    return this.#heap;
+  }
+
   push(ticket: Ticket<Payload>): void {
     ticket.tenantQueue = this;
     ticket.index = this.#heap.length;
