@@ -125,6 +125,8 @@ function sessionOf(
     const reply = worker.call('runPrepared', isNew ? [rows.memory, layout] : undefined);
     preparedInFlight = reply;
     const shared = rows;
+    // Rows that are opened again are those of another run.
+    const isOpen = (): boolean => preparedInFlight === reply;
     return {
       result: reply.then(
         (value) => value && resultOf(value, outputNames),
@@ -132,8 +134,8 @@ function sessionOf(
           throw runFailure(error);
         },
       ),
-      add: (more) => shared.add(layout, more),
-      withdraw: () => shared.withdraw(),
+      add: (more) => isOpen() && shared.add(layout, more),
+      withdraw: () => isOpen() && shared.withdraw(),
     };
   }
   const session: Session = {

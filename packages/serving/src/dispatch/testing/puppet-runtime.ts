@@ -14,6 +14,8 @@ import { MLP } from './harness.ts';
 export class Puppet {
   readonly sessions: {
     run?: { resolve: (result: RunResult) => void; reject: (error: Error) => void; rows: number };
+    /** Begins when the run ends. */
+    prepared?: { rows: number; begin(): void };
     lose(): void;
     closed: boolean;
   }[] = [];
@@ -27,6 +29,8 @@ export class Puppet {
   passedMs = 0;
   readonly clock: Clock = { now: () => performance.now() + this.passedMs };
   outputRows = (rows: number): number => rows;
+  /** Whether its sessions prepare runs. */
+  prepares = false;
 
   readonly runtime: Runtime = {
     name: 'native',
@@ -52,23 +56,49 @@ export class Puppet {
       signature: signatureOf(readModel(MLP)),
       lost: lost.promise,
       run: (feeds) => {
-        const { bytes, shape } = feeds.get('x') as NumericTensor;
-        const rows = this.outputRows(shape[0]!);
-        const x = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
-        const y = Float32Array.from({ length: rows * 3 }, (_, i) => x[Math.floor(i / 3) * 4] ?? 0);
-        const result = {
-          outputs: new Map([['y', tensor('float32', [rows, 3], y)]]),
-          inputMs: 0.1,
-          computeMs: 1,
-          outputMs: 0.2,
-        };
-        if (this.automatic && x[0] !== this.held) {
-          this.passedMs += 20 + 0.1 * shape[0]!;
+        const x = feeds.get('x') as NumericTensor;
+        const rows = x.shape[0]!;
+        const result = this.#result([x]);
+        if (this.automatic && firstOf(x)[0] !== this.held) {
+          this.passedMs += 20 + 0.1 * rows;
           return Promise.resolve(result);
         }
         return new Promise((resolve, reject) => {
-          state.run = { resolve: () => resolve(result), reject, rows: shape[0]! };
+          state.run = { resolve: () => resolve(result), reject, rows };
         });
+      },
+      prepare: (feeds) => {
+        if (!this.prepares || state.prepared !== undefined) return undefined;
+        const { promise, resolve, reject } = Promise.withResolvers<RunResult | undefined>();
+        const parts = [feeds.get('x') as NumericTensor];
+        const prepared = {
+          rows: parts[0]!.shape[0]!,
+          begin: () => {
+            delete state.prepared;
+            state.run = {
+              resolve: () => resolve(this.#result(parts)),
+              reject,
+              rows: prepared.rows,
+            };
+          },
+        };
+        state.prepared = prepared;
+        return {
+          result: promise,
+          add: (more) => {
+            if (state.prepared !== prepared) return false;
+            const x = more.get('x') as NumericTensor;
+            parts.push(x);
+            prepared.rows += x.shape[0]!;
+            return true;
+          },
+          withdraw: () => {
+            if (state.prepared !== prepared) return false;
+            delete state.prepared;
+            resolve(undefined);
+            return true;
+          },
+        };
       },
       close: async () => {
         state.closed = true;
@@ -76,12 +106,33 @@ export class Puppet {
     };
   }
 
+  #result(parts: readonly NumericTensor[]): RunResult {
+    const firsts = parts.flatMap(firstOf);
+    const rows = this.outputRows(firsts.length);
+    const y = Float32Array.from({ length: rows * 3 }, (_, i) => firsts[Math.floor(i / 3)] ?? 0);
+    const outputs = new Map([['y', tensor('float32', [rows, 3], y)]]);
+    return { outputs, inputMs: 0.1, computeMs: 1, outputMs: 0.2 };
+  }
+
+  /** Ends the run of a session, which begins the prepared one. The dispatcher hears of it later. @returns its rows. */
+  endNow(session = 0): number {
+    const state = this.sessions[session]!;
+    const run = state.run!;
+    delete state.run;
+    run.resolve({ outputs: new Map(), inputMs: 0.1, computeMs: 1, outputMs: 0.2 });
+    state.prepared?.begin();
+    return run.rows;
+  }
+
   /** Ends the run of a session, once it has one. */
   async end(session = 0): Promise<number> {
     await vi.waitUntil(() => this.sessions[session]?.run !== undefined, { interval: 1 });
-    const run = this.sessions[session]!.run!;
-    delete this.sessions[session]!.run;
-    run.resolve({ outputs: new Map(), inputMs: 0.1, computeMs: 1, outputMs: 0.2 });
-    return run.rows;
+    return this.endNow(session);
   }
+}
+
+/** The first value of each row. */
+function firstOf({ bytes, shape }: NumericTensor): number[] {
+  const x = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+  return Array.from({ length: shape[0]! }, (_, row) => x[4 * row]!);
 }
