@@ -285,4 +285,43 @@ describe('bounds', () => {
     expect(offer(500, 400)).toEqual(['NO_REPLICA', 185]);
     expect(offer(500, 1_000)[0]).toBeUndefined();
   });
+
+  test('says whether the next run takes all that waits', () => {
+    const runsAllNext = (
+      queued: readonly { rows: number; deadline?: number; lane?: string; tenant?: string }[],
+      { servers = 1, batches = true } = {},
+    ): boolean => {
+      const scheduler = new Scheduler<number>({
+        maxRows: 16,
+        maxRequests: 10,
+        objectiveMs: 500,
+        weightOf: () => 1,
+      });
+      const { queue } = scheduler;
+      const curve = new LatencyModel().curve([1]);
+      for (let run = 0; run < 50; run++) {
+        for (const rows of [1, 4, 16]) curve.record(rows, 10 + rows, run);
+      }
+      const lanes = new Map(['', 'x'].map((key) => [key, queue.addLane(key, batches, curve)]));
+      for (let i = 0; i < servers; i++) {
+        const busy = { rows: 1, startedAt: 50, freeAt: 60, freeBy: 70, idleSince: 0 };
+        scheduler.servers.list.push({ ...busy, isProbe: false });
+      }
+      scheduler.serversChanged();
+      for (const { rows, deadline = 1_000, lane = '', tenant = 'a' } of queued) {
+        const owner = queue.tenant(tenant, 50);
+        queue.push(new Ticket(0, lanes.get(lane)!, owner, rows, deadline, 3));
+      }
+      return scheduler.runsAllNext(lanes.get('')!, 50);
+    };
+    const some = [{ rows: 2 }, { rows: 5, tenant: 'b' }];
+    expect(runsAllNext(some)).toBe(true);
+    expect(runsAllNext([...some, { rows: 10 }])).toBe(false);
+    expect(runsAllNext([...some, { rows: 1, lane: 'x' }])).toBe(false);
+    expect(runsAllNext([...some, { rows: 1, deadline: 120 }])).toBe(true);
+    // The run before may end at 70, and this one takes 18.
+    expect(runsAllNext([...some, { rows: 1, deadline: 85 }])).toBe(false);
+    expect(runsAllNext(some, { servers: 2 })).toBe(false);
+    expect(runsAllNext(some, { batches: false })).toBe(false);
+  });
 });
