@@ -82,6 +82,7 @@ export class PreparedBatch {
     const prepared = this.#prepared;
     if (prepared?.replica !== replica) return undefined;
     this.#prepared = undefined;
+    this.#scheduler.skipDecision();
     // A request that was cancelled has left; its row runs nevertheless.
     for (const ticket of prepared.tickets) {
       if (ticket.isWaiting) this.#scheduler.queue.remove(ticket);

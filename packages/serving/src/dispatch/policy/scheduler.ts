@@ -170,16 +170,23 @@ export class Scheduler<Payload> {
     if (due !== undefined) this.wakeAt = Math.min(this.wakeAt, latestStart(due) + 1);
   }
 
-  /** Whether the next run takes all that waits, which is of this lane, in time, and is not too large for a good run. */
+  /** Whether the next run takes all that waits: of this lane, in time, and as many rows as are best in one run. */
   runsAllNext(lane: Lane<Payload>, now: Instant): boolean {
     const { queue, servers } = this;
     if (servers.list.length !== 1 || queue.requests !== lane.requests || queue.probes > 0) {
       return false;
     }
     const worthRows = Math.min(this.maxRows, this.#goodRows(lane, this.#options.objectiveMs));
-    if (!lane.batches || lane.rows > worthRows) return false;
+    if (!lane.batches || bestRows(lane, lane.rows, worthRows) !== lane.rows) return false;
+    // The next decision tries another number.
+    if ((this.#decisions + 1) % tuning.tryEvery === 0) return false;
     const due = queue.timeline.first!.deadline;
     return servers.sumFree(now, 'freeBy') + lane.curve.p99(lane.rows) <= due;
+  }
+
+  /** The next run was chosen by `runsAllNext`, and not by `next`. */
+  skipDecision(): void {
+    this.#decisions++;
   }
 
   /** Records a run on an idle replica. */
