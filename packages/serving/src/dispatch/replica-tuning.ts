@@ -43,6 +43,8 @@ export const replicaTuning = {
   busyThread: 0.8,
   /** How often the share is read, in runs. */
   loadEveryRuns: 64,
+  /** One in so many tries of other sizes interrupts runs that are prepared. With every one they gain half as much. */
+  preparedTries: 8,
 
   // Timeouts of runs
 

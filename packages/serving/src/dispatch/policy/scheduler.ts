@@ -16,6 +16,7 @@ import { Selection } from './selection.ts';
 import { Servers, type Server } from '../queue/servers.ts';
 import type { Standing } from '../queue/timeline.ts';
 import type { Ticket } from '../queue/ticket.ts';
+import { replicaTuning } from '../replica-tuning.ts';
 import { tuning } from '../tuning.ts';
 
 export type Refusal = 'QUEUE_FULL' | 'DEADLINE_UNREACHABLE' | 'NO_REPLICA';
@@ -179,7 +180,7 @@ export class Scheduler<Payload> {
     const worthRows = Math.min(this.maxRows, this.#goodRows(lane, this.#options.objectiveMs));
     if (!lane.batches || bestRows(lane, lane.rows, worthRows) !== lane.rows) return false;
     // The next decision tries another number.
-    if ((this.#decisions + 1) % tuning.tryEvery === 0) return false;
+    if ((this.#decisions + 1) % (replicaTuning.preparedTries * tuning.tryEvery) === 0) return false;
     const due = queue.timeline.first!.deadline;
     return servers.sumFree(now, 'freeBy') + lane.curve.p99(lane.rows) <= due;
   }
