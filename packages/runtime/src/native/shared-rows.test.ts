@@ -12,6 +12,8 @@ const feeds = (...numbers: number[]): TensorMap =>
     ['id', tensor('int64', [numbers.length], BigInt64Array.from(numbers, BigInt))],
   ]);
 
+const sevens = (rows: number): TensorMap => feeds(...Array.from({ length: rows }, () => 7));
+
 function taken(rows: SharedRows, layout: Parameters<typeof takeRows>[1]) {
   return takeRows(rows.memory, layout)?.map(([name, given]) => [
     name,
@@ -61,10 +63,10 @@ describe('rows that two threads share', () => {
       new Map([...feeds(1), ['x', tensor('float32', [1, 3], new Float32Array(3))]]),
       new Map([...feeds(1), ['x', { ...x, bytes: new Uint8Array(4) } as NumericTensor]]),
       new Map([...feeds(1), ['id', tensor('int64', [2], new BigInt64Array(2))]]),
-      feeds(...new Array<number>(layout.capacity).fill(7)),
+      sevens(layout.capacity),
     ];
     for (const other of others) expect(rows.add(layout, other)).toBe(false);
-    expect(rows.add(layout, feeds(...new Array<number>(layout.capacity - 1).fill(7)))).toBe(true);
+    expect(rows.add(layout, sevens(layout.capacity - 1))).toBe(true);
     expect(takeRows(rows.memory, layout)![0]![1].shape).toEqual([layout.capacity, 2]);
   });
 
