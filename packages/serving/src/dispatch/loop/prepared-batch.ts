@@ -48,7 +48,7 @@ export class PreparedBatch {
     const [first, ...others] = waiting as [Ticket<Pending>, ...Ticket<Pending>[]];
     const run = replica.prepare(first.payload.request.inputs);
     if (run === undefined) return;
-    // Heard when it begins. A failure before that is one of the session, which the replica reports.
+    // Awaited when it begins. A failure before that is one of the session, which the replica reports.
     run.result.catch(() => undefined);
     const tickets = [first];
     for (const ticket of others) {
