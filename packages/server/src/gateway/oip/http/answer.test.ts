@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { tensor, type Tensor } from '@skein/onnx';
-import { encodeAnswer } from './answer.ts';
+import { encodeAnswer, writeAnswer } from './answer.ts';
 import { decodeInferRequest, type DecodedRequest } from './request.ts';
 import { bytesOfTensor } from '../tensors/tensor-bytes.ts';
 import { named } from '../../testing/naive-tensors.ts';
@@ -126,4 +126,22 @@ describe('answers', () => {
       (JSON.parse(json) as { outputs: { name: string }[] }).outputs.map(({ name }) => name),
     ).toEqual(['b', 'a']);
   });
+});
+
+test.each([
+  ['float32', (count: number) => new Float32Array(count).fill(1)],
+  ['int64', (count: number) => new BigInt64Array(count).fill(1n)],
+  ['bool', (count: number) => new Uint8Array(count).fill(1)],
+] as const)('a large answer of %s is written in parts', (type, ones) => {
+  const count = 200_001;
+  const outputs = new Map([['y', tensor(type, [count], ones(count))]]);
+  const parts: string[] = [];
+  const times = { queueMs: 0, computeMs: 0, batchRows: 1 };
+  const answer = { version: '7', outputs, times, cached: false };
+  const choice = { byDefault: false, byOutput: new Map<string, boolean>() };
+  writeAnswer((part) => parts.push(part), 'm', undefined, undefined, choice, answer);
+  expect(Math.max(...parts.map(({ length }) => length))).toBeLessThan(500_000);
+  const { data } = (JSON.parse(parts.join('')) as { outputs: { data: unknown[] }[] }).outputs[0]!;
+  expect(data).toHaveLength(count);
+  expect(data.every((value) => Number(value) === 1)).toBe(true);
 });

@@ -31,29 +31,54 @@ export function encodeAnswer(
   choice: BinaryChoice,
   answer: InferenceAnswer,
 ): EncodedAnswer & { readonly json: string } {
+  let json = '';
+  const write = (text: string): void => void (json += text);
+  const binary = writeAnswer(write, model, id, outputs, choice, answer);
+  return { json, binary };
+}
+
+/** As `encodeAnswer`. @param write is called with the JSON, in parts of at most some megabytes. @returns the binary outputs. */
+export function writeAnswer(
+  write: (text: string) => void,
+  model: string,
+  id: string | undefined,
+  outputs: readonly string[] | undefined,
+  choice: BinaryChoice,
+  answer: InferenceAnswer,
+): readonly Uint8Array[] | undefined {
   let binary: Uint8Array[] | undefined;
-  let json = `{"model_name":${JSON.stringify(model)},"model_version":${JSON.stringify(answer.version)},`;
-  if (id !== undefined) json += `"id":${JSON.stringify(id)},`;
-  json += '"outputs":[';
+  write(
+    `{"model_name":${JSON.stringify(model)},"model_version":${JSON.stringify(answer.version)},`,
+  );
+  if (id !== undefined) write(`"id":${JSON.stringify(id)},`);
+  write('"outputs":[');
   let separator = '';
   for (const name of outputs ?? answer.outputs.keys()) {
     const tensor = answer.outputs.get(name);
     if (tensor === undefined) throw new Error(`The answer lacks output "${name}".`);
-    json += `${separator}{"name":${JSON.stringify(name)},"datatype":"${datatypeOf(tensor.type)}","shape":[${tensor.shape.join(',')}],`;
+    write(
+      `${separator}{"name":${JSON.stringify(name)},"datatype":"${datatypeOf(tensor.type)}","shape":[${tensor.shape.join(',')}],`,
+    );
     separator = ',';
     const slice = choice.shared?.get(name);
     if (slice !== undefined) {
-      json += `"parameters":${sharedParameters(slice, bytesOfTensor(tensor).length)}}`;
+      write(`"parameters":${sharedParameters(slice, bytesOfTensor(tensor).length)}}`);
     } else if (choice.byOutput.get(name) ?? choice.byDefault) {
       const bytes = bytesOfTensor(tensor);
       (binary ??= []).push(bytes);
-      json += `"parameters":{"binary_data_size":${bytes.length}}}`;
+      write(`"parameters":{"binary_data_size":${bytes.length}}}`);
     } else {
-      json += `"data":[${jsonData(name, tensor)}]}`;
+      write('"data":[');
+      writeData(write, name, tensor);
+      write(']}');
     }
   }
-  return { json: `${json}]}`, binary };
+  write(']}');
+  return binary;
 }
+
+/** Elements that are joined at once: all of a tensor take ten times the memory of their text. */
+const JOINED = 1 << 16;
 
 /** Where the client finds an output that has been written to shared memory. */
 function sharedParameters({ region, offset }: SharedSlice, length: number): string {
@@ -64,17 +89,25 @@ function sharedParameters({ region, offset }: SharedSlice, length: number): stri
   });
 }
 
-function jsonData(name: string, tensor: Tensor): string {
-  if (tensor.type === 'string') return tensor.elements.map((bytes) => text(name, bytes)).join(',');
-  return jsonNumbers(tensor);
+function writeData(write: (text: string) => void, name: string, tensor: Tensor): void {
+  if (tensor.type === 'string') {
+    for (const [index, bytes] of tensor.elements.entries()) {
+      write(`${index === 0 ? '' : ','}${text(name, bytes)}`);
+    }
+    return;
+  }
+  const numbers = numbersOf(tensor);
+  for (let at = 0; at < numbers.length; at += JOINED) {
+    if (at > 0) write(',');
+    write(jsonNumbers(tensor.type, numbers.subarray(at, at + JOINED)));
+  }
 }
 
-function jsonNumbers(tensor: NumericTensor): string {
-  const numbers = numbersOf(tensor);
-  if (tensor.type === 'bool') {
+function jsonNumbers(type: NumericTensor['type'], numbers: ReturnType<typeof numbersOf>): string {
+  if (type === 'bool') {
     return Array.from(numbers as Uint8Array, (value) => value !== 0).join(',');
   }
-  if (!tensor.type.includes('float')) return numbers.join(',');
+  if (!type.includes('float')) return numbers.join(',');
   return jsonFloats(numbers as Float16Array | Float32Array | Float64Array);
 }
 

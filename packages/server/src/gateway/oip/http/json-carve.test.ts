@@ -147,3 +147,9 @@ describe('keys', () => {
     expect(() => parse(bytes)).toThrow(/position 41/);
   });
 });
+
+test('more inputs than a request may have are refused before the rest is read', () => {
+  const inputs = Buffer.from(`{"inputs":[${'{"name":"x","data":[1]},'.repeat(60_000)}"`);
+  // The text that does not end is behind them.
+  expect(() => carve(inputs, inputs.length)).toThrow('The JSON has more than 50000 values.');
+});

@@ -74,6 +74,8 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
       if (bytes[at] !== OPEN_ARRAY) continue;
       const arrayEnd = endOfArray(bytes, at, end);
       if (arrayEnd === -1) throw unended('array', at);
+      // Here, not only at the end: what a million arrays leave behind takes the memory of five bodies.
+      if (values > MAX_JSON_VALUES) throw tooMany(MAX_JSON_VALUES);
       text += `${bytes.toString('utf8', copied, at)}[${arrays.length}]`;
       arrays.push({ start: at, end: arrayEnd });
       copied = at = arrayEnd;

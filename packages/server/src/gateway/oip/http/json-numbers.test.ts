@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { SkeinError } from '@skein/api';
-import { values, type NumericTensor, type NumericType } from '@skein/onnx';
+import { numbersOf, values, type NumericTensor, type NumericType } from '@skein/onnx';
 import { readNumbers } from './json-numbers.ts';
 import { narrow } from '../tensors/number-types.ts';
 
@@ -343,4 +343,31 @@ test('the reader and JSON.parse refuse the same texts', () => {
     ),
     { numRuns: 5000 },
   );
+});
+
+test.each([2 ** 18 - 1, 2 ** 18, 2 ** 18 + 1, 2 ** 19, 2 ** 19 + 7])(
+  '%i numbers are converted in parts, and each is in its place',
+  (count) => {
+    const numbers = Array.from({ length: count }, (_, i) => (i % 1000) / 8);
+    const text = Buffer.from(JSON.stringify(numbers));
+    const read = (length: number, type: NumericType): NumericTensor =>
+      readNumbers(text, 0, text.length, type, [length], 'x');
+    for (const type of ['float32', 'float64', 'float16'] as const) {
+      const all = numbersOf(read(count, type)) as Float64Array;
+      expect(all.length).toBe(count);
+      expect(all.every((value, i) => value === numbers[i])).toBe(true);
+    }
+    for (const wrong of [count - 1, count + 1]) {
+      expect(() => read(wrong, 'float32')).toThrow(SkeinError);
+    }
+  },
+);
+
+test('a large tensor is read without a copy of it in doubles', () => {
+  const doubles = vi.spyOn(globalThis, 'Float64Array');
+  onTestFinished(() => doubles.mockRestore());
+  const text = Buffer.from(`[${'1,'.repeat(2 ** 20)}1]`);
+  readNumbers(text, 0, text.length, 'float32', [2 ** 20 + 1], 'x');
+  const sizes = doubles.mock.calls.map((given: readonly unknown[]) => Number(given[0]));
+  expect(Math.max(0, ...sizes)).toBeLessThanOrEqual(2 ** 18);
 });

@@ -14,7 +14,8 @@
  * the bound round to the same float, that is the answer. Everything else goes through `Number()`.
  */
 import { SkeinError } from '@skein/api';
-import { elementCount, type NumericTensor, type NumericType } from '@skein/onnx';
+import { freePiece } from '@skein/api/owned-memory';
+import { elementCount, elementSize, type NumericTensor, type NumericType } from '@skein/onnx';
 import {
   malformed,
   misfit,
@@ -24,7 +25,7 @@ import {
   tooMany,
   type Reader,
 } from './json-number-errors.ts';
-import { narrow, NUMBER_RULES } from '../tensors/number-types.ts';
+import { narrow, type Narrowed, NUMBER_RULES } from '../tensors/number-types.ts';
 import { MAX_RANK } from '../tensors/tensor-bytes.ts';
 
 const EXACT = 2 ** 53;
@@ -78,21 +79,28 @@ export function readNumbers(
   const reader = { bytes, start, type, shape, input, count };
   if (type === 'int64' || type === 'uint64') {
     const wide = type === 'int64' ? new BigInt64Array(count) : new BigUint64Array(count);
-    scan(reader, scratch, wide);
+    scan(reader, scratch, wide, undefined);
     return { type, shape, bytes: new Uint8Array(wide.buffer) };
   }
-  let sink = scratch;
-  if (count > sink.length) {
-    sink = new Float64Array(Math.max(count, Math.min(2 * scratch.length, MAX_SCRATCH)));
-    if (sink.length <= MAX_SCRATCH) scratch = sink;
+  if (count > scratch.length && scratch.length < MAX_SCRATCH) {
+    scratch = new Float64Array(Math.min(Math.max(count, 2 * scratch.length), MAX_SCRATCH));
   }
-  scan(reader, sink, undefined);
-  return { type, shape, bytes: new Uint8Array(narrow(type, sink.subarray(0, count))) };
+  const parts = count <= scratch.length ? undefined : new Uint8Array(count * elementSize(type));
+  scan(reader, scratch, undefined, parts);
+  const rest = new Uint8Array(narrow(type, scratch.subarray(0, restOf(count))));
+  if (parts === undefined) return { type, shape, bytes: rest };
+  parts.set(rest, parts.length - rest.length);
+  return { type, shape, bytes: parts };
+}
+
+/** Numbers of a tensor that are in `scratch` at its end: all of a small one. */
+function restOf(count: number): number {
+  return count === 0 ? 0 : ((count - 1) % scratch.length) + 1;
 }
 
 /**
- * One pass over the array. Doubles go to `sink`; 64-bit integers go to `wide`, as two words while
- * they are exact doubles, which needs no BigInt.
+ * One pass over the array. Doubles go to `sink`, and when it is full, in their type, to `parts`; 64-bit integers
+ * go to `wide`, as two words while they are exact doubles, which needs no BigInt.
  *
  * One long function on purpose: its state is in local variables, which makes it fast.
  */
@@ -100,6 +108,7 @@ function scan(
   reader: Reader,
   sink: Float64Array,
   wide: BigInt64Array | BigUint64Array | undefined,
+  parts: Uint8Array | undefined,
 ): void {
   const { bytes, type, shape, count } = reader;
   const rule = NUMBER_RULES[type];
@@ -109,6 +118,9 @@ function scan(
   const lastWord = bytes.byteLength - 4;
   let at = reader.start + 1;
   let index = 0;
+  /** Index of the first number of `sink`, and the index at which it is full. */
+  let base = 0;
+  let full = parts === undefined ? count : sink.length;
   let depth = 1;
   /** Depth of the values; 0 until the first one. */
   let leafDepth = 0;
@@ -140,7 +152,14 @@ function scan(
         if (leafDepth !== 0) throw nesting(reader);
         leafDepth = depth;
       }
-      if (index === count) throw tooMany(reader);
+      if (index === full) {
+        if (index === count) throw tooMany(reader);
+        const part = new Uint8Array(narrow(type as Narrowed, sink));
+        parts!.set(part, (base / sink.length) * part.length);
+        freePiece(part);
+        base = index;
+        full = Math.min(count, base + sink.length);
+      }
       const begin = at;
       let value: number;
       if (byte === QUOTE || byte > NINE || (byte === MINUS && bytes[at + 1]! > NINE)) {
@@ -226,7 +245,7 @@ function scan(
         }
       }
       if (words === undefined) {
-        sink[index++] = value;
+        sink[index++ - base] = value;
       } else {
         if (value === value) {
           const high = Math.floor(value / 0x1_0000_0000);

@@ -1,9 +1,10 @@
 /** A codec thread: reads large requests and writes large answers, one at a time. */
+import { freePiece } from '@skein/api/owned-memory';
 import { serve } from '@skein/calls/serve';
 import type { InferenceAnswer } from '@skein/serving';
 import { pack, unpack, type WireTensors } from '@skein/serving/tensor-transfer';
 import { decodeGrpcRequest } from '../grpc/request.ts';
-import { encodeAnswer, type EncodedAnswer } from '../http/answer.ts';
+import { writeAnswer, type EncodedAnswer } from '../http/answer.ts';
 import { decodeInferRequest, type BinaryChoice } from '../http/request.ts';
 import { freeing } from './freeing.ts';
 
@@ -20,6 +21,38 @@ interface AnswerToWrite {
 function packed<Request extends { readonly inputs: Parameters<typeof pack>[0] }>(request: Request) {
   const { tensors, transfer } = pack(request.inputs, false);
   return { result: { ...request, inputs: tensors }, transfer };
+}
+
+/** Characters that are encoded at once. */
+const PART = 1 << 20;
+
+/** The UTF-8 bytes of a text that is written in parts: as a string, it would take its memory once more. */
+class TextBytes {
+  readonly #parts: Buffer[] = [];
+  #text = '';
+
+  write(part: string): void {
+    this.#text += part;
+    if (this.#text.length >= PART) this.#encode();
+  }
+
+  end(): Buffer {
+    this.#encode();
+    const length = this.#parts.reduce((sum, part) => sum + part.length, 0);
+    const whole = Buffer.allocUnsafeSlow(length);
+    let at = 0;
+    for (const part of this.#parts) {
+      part.copy(whole, at);
+      at += part.length;
+      freePiece(part);
+    }
+    return whole;
+  }
+
+  #encode(): void {
+    this.#parts.push(Buffer.from(this.#text));
+    this.#text = '';
+  }
 }
 
 const calls = {
@@ -39,10 +72,12 @@ const calls = {
     );
     return freeing(received, () => {
       const whole = { ...answer, outputs: unpack(tensors) };
-      const encoded = encodeAnswer(model, id, outputs, choice, whole);
-      const json = Buffer.from(encoded.json);
-      const transfer = new Set([json, ...(encoded.binary ?? [])].map(({ buffer }) => buffer));
-      return { result: { ...encoded, json }, transfer: [...transfer] as ArrayBuffer[] };
+      const text = new TextBytes();
+      const write = (part: string): void => text.write(part);
+      const binary = writeAnswer(write, model, id, outputs, choice, whole);
+      const json = text.end();
+      const transfer = new Set([json, ...(binary ?? [])].map(({ buffer }) => buffer));
+      return { result: { json, binary }, transfer: [...transfer] as ArrayBuffer[] };
     });
   },
 };

@@ -35,11 +35,11 @@ export const NUMBER_RULES: Readonly<Record<NumericType, NumberRule>> = {
   float64: floats(Number.MAX_VALUE),
 };
 
+/** Types whose numbers are all doubles. */
+export type Narrowed = Exclude<NumericType, 'int64' | 'uint64'>;
+
 /** Rounds checked doubles into newly allocated memory. */
-export function narrow(
-  type: Exclude<NumericType, 'int64' | 'uint64'>,
-  from: Float64Array,
-): ArrayBuffer {
+export function narrow(type: Narrowed, from: Float64Array): ArrayBuffer {
   switch (type) {
     case 'float32':
       return new Float32Array(from).buffer;
