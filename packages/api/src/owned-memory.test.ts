@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { expect, test, vi } from 'vitest';
 import { SkeinError } from './errors.ts';
 import { LARGE_BYTES, OwnedMemory } from './owned-memory.ts';
@@ -81,4 +82,26 @@ test('counts copies for their tenant, over its limit, until they are gone', () =
   expect(budget.heldBy('a')).toBe(700);
   second();
   expect(budget.held).toBe(0);
+});
+
+/** A flood of bodies with a small block above each, all of them freed. Prints how many MiB the process keeps. */
+const FLOOD = `
+import { allocate, freePiece } from ${JSON.stringify(new URL('./owned-memory.ts', import.meta.url))};
+const MIB = 2 ** 20;
+// The C library has seen one of this size.
+freePiece(Buffer.allocUnsafeSlow(30 * MIB));
+const before = process.memoryUsage.rss();
+const above = [];
+const bodies = Array.from({ length: 40 }, () => {
+  const body = allocate(6 * MIB, process.argv[1] === 'much').fill(1);
+  above.push(Buffer.allocUnsafeSlow(200_000));
+  return body;
+});
+bodies.forEach(freePiece);
+console.log(Math.round((process.memoryUsage.rss() - before) / MIB));
+`;
+
+test('a body that is freed while much is held goes back to the system, whatever lies above it', () => {
+  const args = ['--input-type=module-typescript', '--eval', FLOOD, 'much'];
+  expect(Number(execFileSync(process.execPath, args, { encoding: 'utf8' }))).toBeLessThan(40);
 });

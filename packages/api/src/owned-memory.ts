@@ -17,6 +17,28 @@ export const LARGE_BYTES = 64 * 1024 + 1;
 /** Freed in one turn of the event loop: the system takes a tenth of a millisecond for each MiB. */
 const FREED_PER_TURN = 32 * 2 ** 20;
 
+/** Smaller ones are many more mappings, and the C library maps larger ones itself, whatever it has freed before. */
+const LEAST_MAPPED = 256 * 1024;
+const MOST_MAPPED = 32 * 2 ** 20;
+
+/**
+ * Memory for a body, not zeroed.
+ *
+ * The C library keeps freed blocks for the next ones of their size, up to 32 MiB each, and gives none back to the
+ * system while any block above them lives. That makes bodies fast: the system takes half a millisecond to map a MiB.
+ * But what a flood of them has left is no room for larger ones, and the process keeps both. So while much is held,
+ * a body has a mapping of its own, which goes back when it is freed.
+ *
+ * @param isMuchHeld see `BudgetHold`.
+ */
+export function allocate(bytes: number, isMuchHeld: boolean): Buffer {
+  if (!isMuchHeld || bytes < LEAST_MAPPED || bytes > MOST_MAPPED) {
+    return Buffer.allocUnsafeSlow(bytes);
+  }
+  // V8 maps a buffer that could be resized.
+  return Buffer.from(new ArrayBuffer(bytes, { maxByteLength: bytes }));
+}
+
 export class OwnedMemory {
   readonly #buffers = new Set<ArrayBufferLike>();
   readonly #copies: BudgetHold;
@@ -92,11 +114,21 @@ export function freePiece({ buffer, byteLength }: Uint8Array): void {
   if (isWhole && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
-/** As `freeInTurns`, of those of the pieces that are large. */
-export function freeLarge(pieces: readonly (Uint8Array | string)[]): void {
-  for (const piece of pieces) {
-    if (typeof piece !== 'string' && piece.byteLength >= LARGE_BYTES) freeInTurns(piece);
-  }
+/** As `freeInTurns`, of those of the pieces that are large. @param onFreed called when the last one is. */
+export function freeLarge(
+  pieces: readonly (Uint8Array | string)[],
+  onFreed: () => void = () => {},
+): void {
+  const large = pieces.filter(
+    (piece) => typeof piece !== 'string' && piece.byteLength >= LARGE_BYTES,
+  ) as Uint8Array[];
+  let left = large.length;
+  if (left === 0) onFreed();
+  for (const piece of large)
+    freeInTurns(piece, () => {
+      left -= 1;
+      if (left === 0) onFreed();
+    });
 }
 
 const unused: { readonly piece: Uint8Array; readonly onFreed: (() => void) | undefined }[] = [];

@@ -48,6 +48,9 @@ export interface BudgetOptions {
   readonly refuse: (excess: BudgetExcess) => SkeinError;
 }
 
+/** What exceeds this part of a budget is much. */
+const MUCH_PARTS = 64;
+
 const EVERYTHING: ShareOf = () => 1;
 
 export class SharedBudget {
@@ -150,6 +153,11 @@ export class BudgetHold {
   /** Checks whether an announced amount would fit now. @throws the error of the budget. */
   check(amount: number): void {
     this.#budget.check(this.tenant, amount);
+  }
+
+  /** Whether all tenants together hold much of the budget. */
+  get isMuchHeld(): boolean {
+    return this.#budget.held > this.#budget.max / MUCH_PARTS;
   }
 
   /** Gives back a part, at most what is held. */

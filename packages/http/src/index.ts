@@ -1,6 +1,6 @@
 /** What every HTTP service of Skein shares. Start at `serveRoutes`. */
 export { readBody } from './bodies/body.ts';
-export { bodyBudget, defaultBodyBudget } from './bodies/body-budget.ts';
+export { bodyBudget, countedBytes, defaultBodyBudget } from './bodies/body-budget.ts';
 export { decompress, isEncoding } from './bodies/decompress.ts';
 export type { Download } from './bodies/download.ts';
 export {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { bodyBudget, defaultBodyBudget } from './body-budget.ts';
+import { bodyBudget, countedBytes, defaultBodyBudget } from './body-budget.ts';
 
 test('never holds more than it may, and releases all of it', () => {
   const step = fc.record({
@@ -42,4 +42,10 @@ test('never holds more than it may, and releases all of it', () => {
 test('the largest body that is allowed has room, however small the machine', () => {
   expect(defaultBodyBudget(2 ** 50)).toBe(2 ** 51);
   expect(defaultBodyBudget(1)).toBeGreaterThan(2 ** 20);
+});
+
+test('an eighth is not counted, unless the largest body would not fit into the share of a tenant', () => {
+  expect(countedBytes(1600, 64)).toBe(1400);
+  expect(countedBytes(140, 64)).toBe(128);
+  expect(countedBytes(100, 64)).toBe(100);
 });

@@ -46,6 +46,7 @@ export async function readBody(
     tenant: hold?.tenant ?? '',
     maxBytes: limits.maxBodyBytes,
     take: (bytes) => hold?.take(bytes),
+    isMuchHeld: () => hold?.isMuchHeld ?? false,
   });
   hold?.give(length);
   return body;
@@ -134,7 +135,8 @@ function receive(
       }
       // A piece may be a single byte in a Buffer of a hundred: keep none of them.
       if (size > whole.length) {
-        whole = grown(whole, size, Number(announced ?? 0), limits.maxBodyBytes);
+        const isMuchHeld = hold?.isMuchHeld ?? false;
+        whole = grown(whole, size, Number(announced ?? 0), limits.maxBodyBytes, isMuchHeld);
       }
       if (first !== undefined) {
         first.copy(whole);

@@ -8,7 +8,7 @@ const zeros = Buffer.alloc(8 * 2 ** 20);
 const bomb = gzipSync(zeros);
 /** Its memory is given back. */
 const copyOf = (bytes: Uint8Array): Buffer => Buffer.from(new Uint8Array(bytes).buffer);
-const limits = { tenant: 'a', maxBytes: 2 ** 30, take: () => {} };
+const limits = { tenant: 'a', maxBytes: 2 ** 30, take: () => {}, isMuchHeld: () => false };
 
 describe('a compressed message', () => {
   test.each([

@@ -32,6 +32,8 @@ interface DecompressLimits {
   readonly maxBytes: number;
   /** Counts decompressed bytes. Throws if there are too many, or if the request has ended. */
   readonly take: (bytes: number) => void;
+  /** See `BudgetHold`. */
+  readonly isMuchHeld: () => boolean;
 }
 
 /**
@@ -91,7 +93,7 @@ export const decompress: Decompress = createDecompress();
 function run(
   compressed: Buffer,
   encoding: Encoding,
-  { maxBytes, take }: DecompressLimits,
+  { maxBytes, take, isMuchHeld }: DecompressLimits,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const announced = encoding === 'gzip' ? lengthIn(compressed) : 0;
@@ -111,7 +113,9 @@ function run(
         const size = length + part.length;
         if (size > maxBytes) throw tooLarge(maxBytes);
         take(part.length);
-        if (size > whole.length) whole = grown(whole, size, announced, maxBytes);
+        if (size > whole.length) {
+          whole = grown(whole, size, announced, maxBytes, isMuchHeld());
+        }
         part.copy(whole, length);
         length = size;
         // The stream writes into it no more: it takes a new one when one is full.

@@ -1,5 +1,5 @@
 /** The buffer in which a body is put together while its pieces arrive. */
-import { freePiece } from '@skein/api/owned-memory';
+import { allocate, freePiece } from '@skein/api/owned-memory';
 
 export const NOTHING: Buffer = Buffer.alloc(0);
 /** Announced bytes that are allocated at once. */
@@ -14,13 +14,19 @@ const CREDIBLE_PARTS = 16;
  * The announced length is allocated once a fraction of it has arrived: assembling 32 MiB at the end
  * would block the event loop for 20 ms. Until then, and without a length, the buffer doubles.
  *
- * @param announced 0: unknown.
+ * @param announced 0: unknown. @param isMuchHeld see `allocate`.
  */
-export function grown(whole: Buffer, size: number, announced: number, maxBytes: number): Buffer {
+export function grown(
+  whole: Buffer,
+  size: number,
+  announced: number,
+  maxBytes: number,
+  isMuchHeld: boolean,
+): Buffer {
   const isCredible = announced <= SMALL_BYTES || size * CREDIBLE_PARTS >= announced;
   const wanted = isCredible ? announced : 2 * size;
   const room = Math.max(size, Math.min(Math.max(wanted, 2 * whole.length), maxBytes));
-  const larger = Buffer.allocUnsafeSlow(room);
+  const larger = allocate(room, isMuchHeld);
   whole.copy(larger);
   freePiece(whole);
   return larger;

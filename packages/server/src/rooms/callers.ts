@@ -1,6 +1,12 @@
 /** The access of callers to a node, and the budgets that tenants share. */
 import type { SharedBudget } from '@skein/api/shared-budget';
-import { bodyBudget, defaultBodyBudget, eventStreamBudget, MAX_EVENT_STREAMS } from '@skein/http';
+import {
+  bodyBudget,
+  countedBytes,
+  defaultBodyBudget,
+  eventStreamBudget,
+  MAX_EVENT_STREAMS,
+} from '@skein/http';
 import type { State } from '@skein/state';
 import { createAccess, type AccessMode } from '../access/access.ts';
 import type { Keys } from '../access/contract.ts';
@@ -43,16 +49,14 @@ export async function openCallers(
   if (shared !== undefined) followFleet(opening, shared, access);
   const logins = recordRefusedLogins({ access, keys, state, logger });
   lifecycle.open('logins', () => logins.close());
+  const maxBytes = options.maxBodiesInFlightBytes ?? defaultBodyBudget(options.maxBodyBytes);
   return {
     mode,
     keys,
     shareOf,
     weightOf,
     access: logins,
-    bodies: bodyBudget(
-      options.maxBodiesInFlightBytes ?? defaultBodyBudget(options.maxBodyBytes),
-      shareOf,
-    ),
+    bodies: bodyBudget(countedBytes(maxBytes, options.maxBodyBytes), shareOf),
     eventStreams: eventStreamBudget(MAX_EVENT_STREAMS, shareOf),
     rpcs: grpcBudgets(GRPC_LIMITS, shareOf),
   };

@@ -95,7 +95,7 @@ describe('many bodies at once', () => {
   test('of which a client sends half: their memory is given back when it leaves', async () => {
     const bodies = bodyBudget(2 ** 30);
     const { port } = await startGrpcFace({ bodies });
-    const allocate = vi.spyOn(Buffer, 'allocUnsafe');
+    const allocate = vi.spyOn(Buffer, 'allocUnsafeSlow');
     onTestFinished(() => allocate.mockRestore());
     const { stream } = rawStream(port, 'ModelInfer');
     const half = Buffer.alloc(2 ** 20);
@@ -125,6 +125,38 @@ describe('many bodies at once', () => {
     stream.resume();
     expect(await status).toMatchObject({ 'grpc-status': '0' });
     await expect.poll(() => bodies.held).toBe(0);
+  });
+
+  test('a message counts until it is freed, though its answer is not read', async () => {
+    const message = framed(floats(...Array.from({ length: 100_000 }, () => 1)));
+    const bodies = bodyBudget(2 ** 30);
+    const { port, inference } = await startGrpcFace({ bodies });
+    const bytes = new Uint8Array(100_000);
+    const arrived = Promise.withResolvers<number>();
+    inference.answer = () => {
+      arrived.resolve(bodies.held);
+      return new Map([['y', { type: 'uint8', shape: [bytes.length], bytes }]]);
+    };
+    const { stream } = rawStream(port, 'ModelInfer', 1024);
+    stream.pause();
+    stream.end(message);
+    expect(await arrived.promise).toBeGreaterThanOrEqual(message.length);
+    await expect.poll(() => bodies.held).toBeLessThan(bytes.length + 1000);
+    expect(bodies.held).toBeGreaterThan(bytes.length);
+  });
+
+  test('an answer whose connection was cut counts until it is freed, which is soon', async () => {
+    const bodies = bodyBudget(2 ** 30);
+    const { port, inference } = await startGrpcFace({ bodies });
+    const bytes = new Uint8Array(2 ** 20);
+    inference.answer = () => new Map([['y', { type: 'uint8', shape: [bytes.length], bytes }]]);
+    const { stream } = rawStream(port, 'ModelInfer', 1024);
+    stream.pause();
+    stream.end(framed(floats(1)));
+    await expect.poll(() => bodies.held).toBeGreaterThan(2 ** 20);
+    stream.session!.destroy();
+    await expect.poll(() => bodies.held).toBe(0);
+    expect(bytes.length).toBe(0);
   });
 
   test('are bounded together; a unary call above the bound is refused with a code', async () => {

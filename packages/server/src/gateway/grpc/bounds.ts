@@ -18,7 +18,7 @@
 import { constants as http2, type ServerHttp2Stream } from 'node:http2';
 import type { Metadata, ServerInterceptingCall, ServerInterceptor } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
-import { freeLarge, freePiece } from '@skein/api/owned-memory';
+import { freePiece } from '@skein/api/owned-memory';
 import type { BudgetHold, SharedBudget } from '@skein/api/shared-budget';
 import {
   bodyBudget,
@@ -35,6 +35,7 @@ import { watchKeylessLoad, type KeylessLoadListener } from './keyless-load.ts';
 import { admit, authorizeCall, type CallRule } from './rules.ts';
 import { toGrpcError } from './status.ts';
 import { MessageReader, PREFIX_BYTES, MessagePieces } from './message-framer.ts';
+import { UnreadAnswers } from './unread-answers.ts';
 import type { FaceAccess } from '../../access/refused-logins.ts';
 import { reportRefusal, type RefusalListener } from '../rules.ts';
 
@@ -183,16 +184,20 @@ export function boundCalls(options: BoundsOptions): CallBounds {
   function watch(call: Call, isStream: boolean, rule: CallRule, caller: Caller | undefined): void {
     const tenant = caller?.tenant ?? '';
     const maxBytes = rule.tensors ? maxBodyBytes : maxControlBytes;
-    const hold = (caller === undefined ? keylessBodies : bodies).hold(tenant);
-    const stranger = caller === undefined ? connections.of(call.stream) : undefined;
-    const reader = new MessageReader(maxBytes);
+    const newHold = (): BudgetHold => (caller === undefined ? keylessBodies : bodies).hold(tenant);
+    const hold = newHold();
+    const connection = connections.of(call.stream);
+    const stranger = caller === undefined ? connection : undefined;
+    const reader = new MessageReader(maxBytes, () => hold.isMuchHeld);
     /** Messages that have arrived and are not passed on yet, in order. */
     const unread: Size[] = [];
     const leaving: (() => void)[] = [];
+    let answers: UnreadAnswers | undefined;
     let over = false;
     const end = (): void => {
       if (over) return;
       over = true;
+      answers?.leave();
       senders.clear(call);
       readers.clear(call);
       reader.free(() => hold.release());
@@ -224,7 +229,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       caller,
       take,
       give,
-      newHold: () => bodies.hold(tenant),
+      newHold,
       answered: () => events.onAnswered(),
     });
 
@@ -254,7 +259,12 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       if (message[0] !== 1) return message.subarray(PREFIX_BYTES);
       const compressed = message.subarray(PREFIX_BYTES);
       const arrived = message.length;
-      return inflate(compressed, encoding, { tenant, maxBytes, take }).then(
+      return inflate(compressed, encoding, {
+        tenant,
+        maxBytes,
+        take,
+        isMuchHeld: () => hold.isMuchHeld,
+      }).then(
         (inflated) => {
           freePiece(message);
           hold.give(arrived);
@@ -276,13 +286,13 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     }
     call.sendMessage = (message, done) => {
       if (!over) readers.start(call, performance.now());
-      // It takes memory until the client has read it.
-      const size = !over && message instanceof MessagePieces ? message.size : 0;
-      if (size > 0) hold.restore(size);
+      if (!over && message instanceof MessagePieces) {
+        answers ??= new UnreadAnswers(connection, newHold);
+        answers.add(message);
+      }
       const taken = (): void => {
         readers.clear(call);
-        hold.give(size);
-        if (message instanceof MessagePieces) freeLarge(message.pieces);
+        if (message instanceof MessagePieces) answers?.taken(message);
         if (!(message instanceof MessagePieces) || message.endsAnswer) events.onAnswered();
         done();
       };

@@ -19,7 +19,7 @@ test('reads every message, however the bytes are split', () => {
         const ends: number[] = [];
         for (const length of lengths) ends.push((ends.at(-1) ?? 0) + 5 + length);
 
-        const reader = new MessageReader(1000);
+        const reader = new MessageReader(1000, () => false);
         const completed: Buffer[] = [];
         let at = 0;
         for (let turn = 0; at < wire.length; turn++) {
@@ -37,9 +37,9 @@ test('reads every message, however the bytes are split', () => {
 });
 
 test('gives the memory of a message back when it is outgrown, and when its rest will not come', async () => {
-  const allocate = vi.spyOn(Buffer, 'allocUnsafe');
+  const allocate = vi.spyOn(Buffer, 'allocUnsafeSlow');
   onTestFinished(() => allocate.mockRestore());
-  const reader = new MessageReader(2 ** 26);
+  const reader = new MessageReader(2 ** 26, () => false);
   const head = Buffer.alloc(2 ** 21);
   head.writeUInt32BE(2 ** 26, 1);
   reader.write(head);
@@ -51,4 +51,23 @@ test('gives the memory of a message back when it is outgrown, and when its rest 
   expect(onFreed).not.toHaveBeenCalled();
   await expect.poll(() => onFreed.mock.calls).toHaveLength(1);
   expect(onFreed.mock.results[0]!.type).toBe('return');
+});
+
+test('has a mapping of its own for a message while much is held', () => {
+  const message = Buffer.alloc(2 ** 20);
+  message.writeUInt32BE(message.length - 5, 1);
+  for (const isMuchHeld of [false, true]) {
+    const [read] = new MessageReader(2 ** 26, () => isMuchHeld).write(message);
+    expect((read!.buffer as ArrayBuffer).resizable).toBe(isMuchHeld);
+  }
+});
+
+test('moves a large message only while little of it has arrived', () => {
+  const allocate = vi.spyOn(Buffer, 'allocUnsafeSlow');
+  onTestFinished(() => allocate.mockRestore());
+  const reader = new MessageReader(2 ** 26, () => false);
+  const part = Buffer.alloc(2 ** 20);
+  part.writeUInt32BE(2 ** 26 - 5, 1);
+  for (let sent = 0; sent < 40; sent++) reader.write(part);
+  expect(allocate.mock.calls).toEqual([[2 ** 20], [2 ** 22], [2 ** 26]]);
 });

@@ -62,7 +62,7 @@ export function repeated(bytes: readonly number[], times: number): Buffer {
 
 /** The received messages, with their frames, in a list that grows as they arrive. */
 export function messagesOf(stream: ClientHttp2Stream): Buffer[] {
-  const reader = new MessageReader(2 ** 31);
+  const reader = new MessageReader(2 ** 31, () => false);
   const messages: Buffer[] = [];
   stream.on('data', (bytes: Buffer) => messages.push(...reader.write(bytes)));
   return messages;

@@ -146,8 +146,9 @@ async function infer(
   let entered: Caller | undefined;
   const admitted = admittedCall(metadata);
   const size = message.length;
-  // The call counts it.
-  const memory = memoryOf(message, () => admitted.newHold());
+  // The call counts it, a stream until it has been answered.
+  const onFree = takesChunks ? undefined : () => admitted.give(size);
+  const memory = memoryOf(message, () => admitted.newHold(), onFree);
   const release = memory?.retain();
   let extra = 0;
   const leave = (): void => {
