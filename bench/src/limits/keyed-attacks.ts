@@ -10,6 +10,9 @@ const MIB = 2 ** 20;
 /** Requests that one attacker has open at once. */
 const LOOPS = 8;
 const HELD = 100;
+/** Sizes of messages, in turn, and how long each is sent. */
+const CHANGING_MIB = [3, 24, 60];
+const CHANGE_MS = 5000;
 
 type Ask = Pick<CostlyRequest, 'method' | 'path' | 'headers'> & { readonly body: Buffer };
 
@@ -125,6 +128,33 @@ const unfinished: Attack = {
   },
 };
 
+/** As `unfinished`, of sizes that change: freed memory of one size may not serve the next. */
+const changing: Attack = {
+  name: 'infer: messages of changing sizes over gRPC that never end',
+  hasKey: true,
+  scope: 'infer',
+  async run(target, until) {
+    const begun = performance.now();
+    await inLoops(LOOPS, until, async () => {
+      const turn = Math.floor((performance.now() - begun) / CHANGE_MS);
+      const size = CHANGING_MIB[turn % CHANGING_MIB.length]! * MIB;
+      const part = frame(Buffer.alloc(size)).subarray(0, size - MIB / 4);
+      const session = openSession(target, MIB);
+      const headers = { authorization: `Bearer ${target.key}` };
+      const streams = Math.ceil((16 * 32 * MIB) / size);
+      const open = Array.from({ length: streams }, () => openCall(session, MODEL_INFER, headers));
+      for (const stream of open) stream.resume().write(part);
+      const left = CHANGE_MS * (turn + 1) - (performance.now() - begun);
+      await new Promise((resolve) => {
+        session.on('close', resolve);
+        until.addEventListener('abort', resolve);
+        setTimeout(resolve, left);
+      });
+      session.destroy();
+    });
+  },
+};
+
 /** Answers that wait for the window of their stream, which the client never opens. */
 const unread: Attack = {
   name: 'infer: answers of 60 MiB over gRPC, unread',
@@ -156,6 +186,7 @@ export const keyedAttacks: readonly Attack[] = [
   unread,
   messages,
   unfinished,
+  changing,
   repeat('a thousand jobs a request', 'jobs', jobs),
   repeat('artifacts', 'jobs', () => [post('/api/v1/artifacts', Buffer.alloc(32 * MIB, 7), 'PUT')]),
   repeat('awkward bodies', 'jobs', costly(/^POST .*jobs/)),
