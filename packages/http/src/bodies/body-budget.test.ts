@@ -44,8 +44,8 @@ test('the largest body that is allowed has room, however small the machine', () 
   expect(defaultBodyBudget(1)).toBeGreaterThan(2 ** 20);
 });
 
-test('an eighth is not counted, unless the largest body would not fit into the share of a tenant', () => {
-  expect(countedBytes(1600, 64)).toBe(1400);
+test('a quarter is not counted, unless the largest body would not fit into the share of a tenant', () => {
+  expect(countedBytes(1600, 64)).toBe(1200);
   expect(countedBytes(140, 64)).toBe(128);
   expect(countedBytes(100, 64)).toBe(100);
 });

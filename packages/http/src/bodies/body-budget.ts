@@ -14,7 +14,7 @@ import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
 const SHARE_OF_MEMORY = 1 / 8;
 /** A tenant may hold half of the budget, and one body of the largest size must fit into that. */
 const LARGEST_BODIES = 2;
-const COUNTED_PART = 7 / 8;
+const COUNTED_PART = 3 / 4;
 /** Retry time: most bodies of this size are answered or rejected within it. */
 const RETRY_MS = 1000;
 
@@ -37,7 +37,7 @@ export function bodyBudget(maxBytes: number, shareOf?: ShareOf): SharedBudget {
 /**
  * The part of the memory for bodies that is counted. The rest is for what is not: bytes that wait for V8's next
  * collection, what the C library keeps, what a run or a codec takes while it lasts. A node whose counted bodies
- * were 1.5 GiB took up to 0.17 GiB more (`bench/src/limits`).
+ * were 1.3 GiB took up to 0.3 GiB more (`bench/src/limits`).
  *
  * @param maxBytes that requests may make the node hold.
  */
