@@ -47,7 +47,7 @@ export interface RunResult extends RunTimes {
   readonly outputs: TensorMap;
 }
 
-/** A run that begins the moment the one before it has ended: the backend waits for its caller in between no more. */
+/** A run that begins the moment the one before it has ended: its caller need not be told of that end first. */
 export interface PreparedRun {
   /** Resolves to undefined when it was withdrawn; rejects as that of `Session.run`. */
   readonly result: Promise<RunResult | undefined>;

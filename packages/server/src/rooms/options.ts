@@ -16,7 +16,10 @@ export interface NodeOptions {
   readonly dataFolder: string;
   /** Largest request body, in bytes. Default: 64 MiB. */
   readonly maxBodyBytes?: number;
-  /** Largest sum of the bodies of all requests in flight, in bytes. Default: an eighth of the memory. */
+  /**
+   * Memory for the bodies of all requests in flight, in bytes; they may hold three quarters of it. Default: an eighth of
+   * the memory.
+   */
   readonly maxBodiesInFlightBytes?: number | undefined;
   /** Longest time that a request body may take to arrive, in milliseconds. Default: 30 s. */
   readonly bodyTimeoutMs?: number;

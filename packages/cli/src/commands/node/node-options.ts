@@ -66,7 +66,7 @@ export const upOptions = {
   ),
   maxBody: withDefault(bytes('Largest request body.'), '64MiB'),
   maxBodiesInFlight: bytes(
-    'Largest sum of the bodies of all requests in flight; default: an eighth of the memory.',
+    'Memory for the bodies of all requests in flight, of which they may hold three quarters; default: an eighth of the memory.',
   ),
   bodyTimeout: withDefault(
     duration('Longest time that a request body may take to arrive.', {

@@ -2,7 +2,7 @@
  * Whether the thread of the loop waits for its replicas, or they for it.
  *
  * Measured with 16 connections on two cores: it is busy for 0.5 to 0.7 of the time with binary requests, where runs
- * that are prepared gain a quarter, and for 0.75 to 0.8 with JSON, where they gain nothing.
+ * that are prepared gain a fifth to a half, and for 0.75 to 0.8 with JSON, where they gain nothing.
  */
 import { performance } from 'node:perf_hooks';
 import { replicaTuning } from '../replica-tuning.ts';
