@@ -60,7 +60,9 @@ export function fromOrt(tensor: OrtTensor): Tensor {
 }
 
 /** @throws Error when an input or output is not a tensor, or its type cannot be carried. */
-export function signatureFrom(session: InferenceSession): Signature {
+export function signatureFrom(
+  session: Pick<InferenceSession, 'inputMetadata' | 'outputMetadata'>,
+): Signature {
   return {
     inputs: session.inputMetadata.map((each) => specFrom('Input', each)),
     outputs: session.outputMetadata.map((each) => specFrom('Output', each)),
