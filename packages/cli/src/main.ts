@@ -4,11 +4,11 @@
  */
 import { enableCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
-import { restartWithBoundedHeap } from './process/bounded-heap.ts';
+import { restartWithFlags } from './process/node-flags.ts';
 import { listenForInterruption } from './process/interruption.ts';
 
 // Before signals are listened for: a restart would lose one that has arrived.
-if (process.argv[2] === 'up') restartWithBoundedHeap();
+if (process.argv[2] === 'up') restartWithFlags();
 if (process.argv[2] === 'train') {
   const { restartWithHugePages } = await import('@skein/train/huge-pages');
   restartWithHugePages();

@@ -1,7 +1,7 @@
 /** `skein up`: a node on this machine, until Ctrl-C. */
 import type { Client } from '@skein/api/client';
 import { startNode, type RunningNode } from '@skein/server';
-import { keepHeapSmall } from '../../process/bounded-heap.ts';
+import { keepHeapSmall } from '../../process/node-flags.ts';
 import { defineCommand, type Context } from '../../command-line/command.ts';
 import { connect, dataFolder, type Connection } from '../../connection/connection.ts';
 import { type ExampleRun, nextCommand, runExample } from '../../examples/example-run.ts';

@@ -2,25 +2,26 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-const MODULE = join(import.meta.dirname, './bounded-heap.ts');
+const MODULE = join(import.meta.dirname, './node-flags.ts');
+const LARGE_PAGES = '--use-largepages=silent';
 const SCRIPT = `
 import { getHeapSpaceStatistics } from 'node:v8';
-const { restartWithBoundedHeap } = await import(${JSON.stringify(MODULE)});
-restartWithBoundedHeap();
+const { restartWithFlags } = await import(${JSON.stringify(MODULE)});
+restartWithFlags();
 const kept = [];
 for (let i = 0; i < 2e7; i++) {
   const made = { a: i, b: [i] };
   if (i % 50 === 0) kept[(i / 50) % 20_000] = made;
 }
 const { space_size } = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
-console.log(JSON.stringify({ flags: process.execArgv.filter((flag) => /^--(heap|max.semi)/.test(flag)), youngMib: space_size / 2 ** 20, argument: process.argv.at(-1) }));
+console.log(JSON.stringify({ flags: process.execArgv.filter((flag) => /^--(heap|max.semi|use.large)/.test(flag)), youngMib: space_size / 2 ** 20, argument: process.argv.at(-1) }));
 `;
 
 /** Full collections during much garbage that lives for a while, beside 64 MB that stay. */
 const collectionsOf = (small: boolean): string => `
 import { constants, PerformanceObserver } from 'node:perf_hooks';
-const { restartWithBoundedHeap, keepHeapSmall } = await import(${JSON.stringify(MODULE)});
-restartWithBoundedHeap();
+const { restartWithFlags, keepHeapSmall } = await import(${JSON.stringify(MODULE)});
+restartWithFlags();
 keepHeapSmall(${small});
 let full = 0;
 new PerformanceObserver((list) => {
@@ -47,10 +48,10 @@ function run(flags: readonly string[], environment: NodeJS.ProcessEnv = {}) {
   return JSON.parse(output) as { flags: string[]; youngMib: number; argument: string };
 }
 
-describe.skipIf(process.platform === 'win32')('a process with a bounded heap', () => {
+describe.skipIf(process.platform === 'win32')('a process that serves', () => {
   it('has a small young generation, and its own arguments', () => {
     const { flags, youngMib, argument } = run([]);
-    expect(flags).toEqual(['--max-semi-space-size=8', '--heap-growing-percent=100']);
+    expect(flags).toEqual(['--max-semi-space-size=8', '--heap-growing-percent=100', LARGE_PAGES]);
     expect(youngMib).toBeLessThanOrEqual(16);
     expect(argument).toBe('kept');
   });
@@ -59,10 +60,10 @@ describe.skipIf(process.platform === 'win32')('a process with a bounded heap', (
     expect(run(['--max_semi_space_size=32', '--heap-growing-percent=100']).flags).toEqual([
       '--max_semi_space_size=32',
       '--heap-growing-percent=100',
+      LARGE_PAGES,
     ]);
-    expect(run([], { NODE_OPTIONS: '--max-semi-space-size=32' }).flags).toEqual([
-      '--heap-growing-percent=100',
-    ]);
+    const options = '--max-semi-space-size=32 --use-largepages=off';
+    expect(run([], { NODE_OPTIONS: options }).flags).toEqual(['--heap-growing-percent=100']);
   });
 
   it('collects more often while it is asked to keep its heap small', () => {

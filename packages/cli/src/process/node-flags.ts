@@ -1,7 +1,9 @@
+/** The flags of Node and V8 of a process that serves. They are read at its start alone, so it restarts itself with them. */
+import { totalmem } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * Bounds on V8's heap in a process that serves.
+ * Bounds on V8's heap.
  *
  * By default V8 lets garbage grow with traffic: its young generation to 128 MiB, its old one to a
  * multiple of what is alive. Callers without a key can cause that much, and memory that V8 has taken
@@ -13,11 +15,22 @@ const BOUNDS = ['--max-semi-space-size=8', '--heap-growing-percent=100'];
 const SMALL = '--heap-growing-percent=20';
 
 /**
- * Restarts this process with the bounds, under its own id and with its own arguments: V8 reads them
- * at its start alone. Does nothing when it has them, or when a process cannot replace itself.
+ * Node's own code in pages of 2 MiB: its code is spread over more pages than the processor keeps addresses of. In turns
+ * without, JSON and binary requests 1.07 and 1.08 times as many, gRPC 1.13; 24 MiB and 45 ms of the start.
+ * Node goes on without where the system has none.
  */
-export function restartWithBoundedHeap(): void {
-  const missing = BOUNDS.filter((bound) => !isSet(bound.split('=')[0]!));
+const LARGE_PAGES = '--use-largepages=silent';
+/** Of the machine or its container: with less, the 24 MiB are worth more. */
+const LARGE_PAGES_FROM_BYTES = 2 ** 30;
+
+/**
+ * Restarts this process with its flags, under its own id and with its own arguments. Does nothing
+ * when it has them, or when a process cannot replace itself.
+ */
+export function restartWithFlags(): void {
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Infinity);
+  const wanted = memory < LARGE_PAGES_FROM_BYTES ? BOUNDS : [...BOUNDS, LARGE_PAGES];
+  const missing = wanted.filter((flag) => !isSet(flag.split('=')[0]!));
   if (missing.length === 0 || typeof process.execve !== 'function') return;
   const flags = [...process.execArgv, ...missing];
   process.execve(process.execPath, [process.execPath, ...flags, ...process.argv.slice(1)]);
