@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { withoutHugePages } from '@skein/train/huge-pages';
 import type { ModelName } from './models.ts';
 
 export interface PyTorch {
@@ -22,9 +21,9 @@ const SCRIPTS = join(import.meta.dirname, '../../peers/pytorch');
 export async function startPyTorch(script = 'steps.py'): Promise<PyTorch> {
   const child = spawn('/usr/bin/python3', [join(SCRIPTS, script)], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    // PyTorch runs with its defaults; bench/README.md gives the effect of huge pages.
+    // With huge pages, for which this process has asked by its environment.
     env: {
-      ...withoutHugePages(process.env),
+      ...process.env,
       OMP_NUM_THREADS: '1',
       OPENBLAS_NUM_THREADS: '1',
       MKL_NUM_THREADS: '1',

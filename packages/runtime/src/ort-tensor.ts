@@ -23,6 +23,9 @@ const encoder = new TextEncoder();
 /** The types at a model's border that ONNX Runtime's JavaScript API supports. */
 const CARRIED: ReadonlySet<string> = new Set(ELEMENT_TYPES.filter((type) => type !== 'bfloat16'));
 
+/** The part of ONNX Runtime's class that is read here. */
+export type CarriedTensor = Pick<OrtTensor, 'type' | 'data' | 'dims'>;
+
 /**
  * An input for `run()`; numeric bytes are copied only when they are not aligned.
  * @throws Error when an element is not a string that ONNX Runtime can hold, or the type is
@@ -42,7 +45,7 @@ export function toOrt(name: string, tensor: Tensor): OrtTensor {
 }
 
 /** A result of `run()`; numeric data are not copied. */
-export function fromOrt(tensor: OrtTensor): Tensor {
+export function fromOrt(tensor: CarriedTensor): Tensor {
   if (tensor.type === 'string') {
     const strings = tensor.data as string[];
     return {

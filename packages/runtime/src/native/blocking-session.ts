@@ -2,11 +2,15 @@
  * A session of ONNX Runtime's native library whose runs block the calling thread, and start at once.
  *
  * `onnxruntime-node` puts each run off to another turn of the event loop, and wraps it in four promises. For a thread
- * that has nothing else to do, that is 15 µs of a run, and 40 of the time from a request to its answer.
+ * that has nothing else to do, that is 15 µs of a run, and 40 of the time from a request to its answer. Its JavaScript
+ * also takes 1 MiB of each thread. So only its library is loaded here, as its own `dist/binding.js` does.
  */
+import { createRequire } from 'node:module';
+import { isMainThread } from 'node:worker_threads';
 import { elementTypeName } from '@skein/onnx/element-type';
-import { env, type InferenceSession, type Tensor } from 'onnxruntime-node';
-import { binding, initOrt, type Binding } from 'onnxruntime-node/dist/binding.js';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Binding, binding } from 'onnxruntime-node/dist/binding.js';
+import type { CarriedTensor } from '../ort-tensor.ts';
 
 type Metadata = InferenceSession.ValueMetadata;
 
@@ -14,19 +18,36 @@ export interface BlockingSession {
   readonly inputMetadata: readonly Metadata[];
   readonly outputMetadata: readonly Metadata[];
   /**
-   * @param fetches what to compute: into the memory of a tensor, or `null` for new memory.
+   * @param names of the outputs to compute.
    * @throws Error with ONNX Runtime's message.
    */
   run(
     feeds: Readonly<Record<string, Tensor>>,
-    fetches: Readonly<Record<string, Tensor | null>>,
-  ): Record<string, Tensor>;
-  close(): void;
+    names: Readonly<Record<string, null>>,
+  ): Record<string, CarriedTensor>;
 }
 
 /** Only fatal messages are logged: errors are thrown. */
 const FATAL = 4;
 const RUN_OPTIONS: InferenceSession.RunOptions = { logSeverityLevel: FATAL };
+
+/** The library constructs its outputs. */
+class Output implements CarriedTensor {
+  readonly type: Tensor.Type;
+  readonly data: Tensor['data'];
+  readonly dims: readonly number[];
+
+  constructor(type: Tensor.Type, data: Tensor['data'], dims: readonly number[]) {
+    this.type = type;
+    this.data = data;
+    this.dims = dims;
+  }
+}
+
+const library = createRequire(import.meta.url)(
+  `onnxruntime-node/bin/napi-v6/${process.platform}/${process.arch}/onnxruntime_binding.node`,
+) as typeof binding;
+let isReady = false;
 
 /**
  * Blocks for as long as the model loads.
@@ -39,9 +60,9 @@ export function openBlockingSession(
   options: InferenceSession.SessionOptions,
 ): BlockingSession {
   // The logger is one for the whole process.
-  env.logLevel = 'fatal';
-  initOrt();
-  const session = new binding.InferenceSession();
+  if (!isReady) library.initOrtOnce(FATAL, Output as never, isMainThread);
+  isReady = true;
+  const session = new library.InferenceSession();
   const all = { logSeverityLevel: FATAL, ...options } as const;
   if (typeof model === 'string') session.loadModel(model, all);
   else session.loadModel(model.buffer as ArrayBuffer, model.byteOffset, model.byteLength, all);
@@ -49,13 +70,12 @@ export function openBlockingSession(
   return {
     inputMetadata,
     outputMetadata: session.outputMetadata.map(described),
-    run(feeds, fetches) {
+    run(feeds, names) {
       for (const { name } of inputMetadata) {
         if (feeds[name] === undefined) throw new Error(`input '${name}' is missing in 'feeds'.`);
       }
-      return session.run(feeds, fetches, RUN_OPTIONS);
+      return session.run(feeds, names, RUN_OPTIONS);
     },
-    close: () => session.dispose(),
   };
 }
 

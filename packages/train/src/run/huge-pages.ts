@@ -26,10 +26,3 @@ export function restartWithHugePages(): void {
   const environment = { ...process.env, [VARIABLE]: [...told, ...TUNABLES].join(':') };
   process.execve(process.execPath, command, environment);
 }
-
-/** The environment for a program that must run with the machine's default pages. */
-export function withoutHugePages(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const { [VARIABLE]: _, ...rest } = environment;
-  const told = toldIn(environment).filter((each) => !TUNABLES.includes(each));
-  return told.length === 0 ? rest : { ...rest, [VARIABLE]: told.join(':') };
-}
