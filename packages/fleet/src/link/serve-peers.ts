@@ -79,9 +79,14 @@ export function servePeer(session: ServerHttp2Session, served: ServePeersOptions
     if (path === PATHS.probe) receive<ProbeMeta>(stream, options, quote);
     else if (path === PATHS.infer) {
       // Before its tensors are read: the peer may ask for its start at once.
-      options.unanswered.set(stream.id!, new Cancellation());
+      const id = stream.id!;
+      options.unanswered.set(id, { cancellation: new Cancellation(), onOver: [] });
       receive<RequestMeta>(stream, options, infer);
-      stream.once('close', () => options.unanswered.delete(stream.id!));
+      stream.once('close', () => {
+        const { onOver } = options.unanswered.get(id)!;
+        options.unanswered.delete(id);
+        for (const tell of onOver) tell();
+      });
     } else if (path === PATHS.start) receive<StartMeta>(stream, options, tellStart);
     else if (path === PATHS.change && options.change !== undefined) {
       receive<ForwardedChange>(stream, options, change);
@@ -92,9 +97,15 @@ export function servePeer(session: ServerHttp2Session, served: ServePeersOptions
   });
 }
 
+interface Unanswered {
+  readonly cancellation: Cancellation;
+  /** Called when its stream has closed. */
+  readonly onOver: (() => void)[];
+}
+
 interface Connection extends ServePeersOptions {
   /** By stream. */
-  readonly unanswered: Map<number, Cancellation>;
+  readonly unanswered: Map<number, Unanswered>;
   /** Counts a message; ends the connection when too many had no meaning. */
   readonly judge: (isUnderstood: boolean) => void;
 }
@@ -166,16 +177,19 @@ async function tellStart(
   { meta }: Frame<StartMeta>,
   { unanswered }: Connection,
 ): Promise<void> {
-  const cancellation = unanswered.get(meta.stream);
-  const tell = (isEarlier: boolean): void => {
-    if (stream.destroyed) return;
-    const answer: StartedMeta = { isEarlier };
+  const asked = unanswered.get(meta.stream);
+  const tell = (answer?: StartedMeta): void => {
+    if (stream.destroyed || stream.headersSent) return;
+    // Without headers the stream would stay open for as long as the connection.
     stream.respond({ ':status': 200 });
-    stream.end(encodeFrame(answer)[0]);
+    stream.end(answer && encodeFrame(answer)[0]);
   };
-  if (cancellation === undefined) stream.end();
-  else if (cancellation.hasStarted) tell(true);
-  else cancellation.onStart = () => tell(false);
+  if (asked === undefined) tell();
+  else if (asked.cancellation.hasStarted) tell({ isEarlier: true });
+  else {
+    asked.cancellation.onStart = () => tell({ isEarlier: false });
+    asked.onOver.push(() => tell());
+  }
 }
 
 /** A model that loads takes minutes: the connection stays open meanwhile. */
@@ -202,7 +216,7 @@ async function infer(
 ): Promise<void> {
   const { local, clock, toError, unanswered, discarded } = options;
   assertRequest(meta);
-  const cancellation = unanswered.get(stream.id!) ?? new Cancellation();
+  const cancellation = unanswered.get(stream.id!)?.cancellation ?? new Cancellation();
   const request = requestOf(meta, tensors, clock.now(), cancellation);
   const hold = options.hold(meta.tenant);
   let isAnswered = false;
