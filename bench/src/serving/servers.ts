@@ -58,7 +58,7 @@ export async function launchPeer(model: BenchModel, pooled: boolean): Promise<Se
       THREADS: '1',
       POOL: pooled ? '1' : '0',
       PYTHONDONTWRITEBYTECODE: '1',
-      // Its heap in huge pages, as Node's code is: 5 % more requests.
+      // Huge pages for its heap, as the node has them for its code: it answers 5 % more requests.
       GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
     },
     url: `http://127.0.0.1:${port}`,

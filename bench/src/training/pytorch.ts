@@ -21,7 +21,7 @@ const SCRIPTS = join(import.meta.dirname, '../../peers/pytorch');
 export async function startPyTorch(script = 'steps.py'): Promise<PyTorch> {
   const child = spawn('/usr/bin/python3', [join(SCRIPTS, script)], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    // With huge pages, for which this process has asked by its environment.
+    // The environment of the benchmark asks for huge pages, so PyTorch has them too.
     env: {
       ...process.env,
       OMP_NUM_THREADS: '1',

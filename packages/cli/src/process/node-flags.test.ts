@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const MODULE = join(import.meta.dirname, './node-flags.ts');
-const LARGE_PAGES = '--use-largepages=silent';
+const HUGE_PAGES = '--use-largepages=silent';
 const SCRIPT = `
 import { getHeapSpaceStatistics } from 'node:v8';
 const { restartWithFlags } = await import(${JSON.stringify(MODULE)});
+const { TEST_MEMORY } = process.env;
+if (TEST_MEMORY) process.constrainedMemory = () => Number(TEST_MEMORY);
 restartWithFlags();
 const kept = [];
 for (let i = 0; i < 2e7; i++) {
@@ -51,7 +53,7 @@ function run(flags: readonly string[], environment: NodeJS.ProcessEnv = {}) {
 describe.skipIf(process.platform === 'win32')('a process that serves', () => {
   it('has a small young generation, and its own arguments', () => {
     const { flags, youngMib, argument } = run([]);
-    expect(flags).toEqual(['--max-semi-space-size=8', '--heap-growing-percent=100', LARGE_PAGES]);
+    expect(flags).toEqual(['--max-semi-space-size=8', '--heap-growing-percent=100', HUGE_PAGES]);
     expect(youngMib).toBeLessThanOrEqual(16);
     expect(argument).toBe('kept');
   });
@@ -60,10 +62,14 @@ describe.skipIf(process.platform === 'win32')('a process that serves', () => {
     expect(run(['--max_semi_space_size=32', '--heap-growing-percent=100']).flags).toEqual([
       '--max_semi_space_size=32',
       '--heap-growing-percent=100',
-      LARGE_PAGES,
+      HUGE_PAGES,
     ]);
     const options = '--max-semi-space-size=32 --use-largepages=off';
     expect(run([], { NODE_OPTIONS: options }).flags).toEqual(['--heap-growing-percent=100']);
+  });
+
+  it('takes no huge pages with less than 1 GiB of memory', () => {
+    expect(run([], { TEST_MEMORY: String(2 ** 30 - 1) }).flags).not.toContain(HUGE_PAGES);
   });
 
   it('collects more often while it is asked to keep its heap small', () => {

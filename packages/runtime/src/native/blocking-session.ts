@@ -2,8 +2,8 @@
  * A session of ONNX Runtime's native library whose runs block the calling thread, and start at once.
  *
  * `onnxruntime-node` puts each run off to another turn of the event loop, and wraps it in four promises. For a thread
- * that has nothing else to do, that is 15 µs of a run, and 40 of the time from a request to its answer. Its JavaScript
- * also takes 1 MiB of each thread. So only its library is loaded here, as its own `dist/binding.js` does.
+ * that has nothing else to do, this costs 15 µs of each run, and 40 µs from a request to its answer. Its JavaScript also
+ * takes 1 MiB of each thread. So this module loads the native library alone, as `dist/binding.js` of that package does.
  */
 import { createRequire } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
@@ -31,7 +31,7 @@ export interface BlockingSession {
 const FATAL = 4;
 const RUN_OPTIONS: InferenceSession.RunOptions = { logSeverityLevel: FATAL };
 
-/** The library constructs its outputs. */
+/** The library makes each output an instance of this class. */
 class Output implements CarriedTensor {
   readonly type: Tensor.Type;
   readonly data: Tensor['data'];
