@@ -1,9 +1,10 @@
 /**
  * The cost of a run of one size at level 1, in milliseconds.
  *
- * A run shows the product of size and pace, never one of them. The size that runs most therefore
- * keeps its cost and defines the pace; other sizes are measured against it when they run. If all of
- * them changed, the noise of the sizes that run would slowly separate them from the others.
+ * A run shows the product of size and pace, never one of them. One size that runs often therefore
+ * keeps its cost, and other sizes are measured against it when they run. They are not measured against
+ * the median of all runs, which is mostly theirs: what makes them learn a little too much or too little
+ * moves that median too, and after some thousand runs the sizes that do not run were off by powers of ten.
  */
 import { tuning } from '../tuning.ts';
 
@@ -64,12 +65,12 @@ export class CostCell {
   }
 
   /**
-   * @param residual actual duration of a run divided by the expected one.
+   * @param residual actual duration of a run divided by the one that the reference shows.
    * @param run number of the run, which has been counted.
    */
   learn(residual: number, run: number): void {
     const lately = this.part(run) * tuning.cellMemoryRuns;
     const gain = Math.max(tuning.cellGain, 1 / this.samples, 1 / lately);
-    this.ms *= Math.min(tuning.paceFar, residual) ** gain;
+    this.ms *= residual ** gain;
   }
 }

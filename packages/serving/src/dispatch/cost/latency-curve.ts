@@ -79,14 +79,17 @@ export class LatencyCurve {
     if (this.runs === 0 && this.#shape.length > 0) this.#young = 1;
     // Beyond the known sizes, a run shows the cost of its size, not the pace of the machine.
     if (position >= this.#shape.length) return this.seed(rows, ms);
-    const cell = (this.#cells[position] ??= new CostCell(this.#shape[position]));
-    const shapeMs = interpolate(this.#shape, rows);
+    const known = this.#shape[position]!;
+    const cell = (this.#cells[position] ??= new CostCell(known));
+    // By its own runs: its estimate may be that of a larger batch, and if it were compared with that one,
+    // the pace would rise whenever the larger batch is the faster one, and its cost would sink with it.
+    const ownMs = interpolate(this.#shape, rows) * (cell.ms / known);
     const took = Math.max(ms, SHORTEST_MS);
-    const residual = took / (shapeMs * this.#pace.level);
+    const residual = took / (ownMs * this.#pace.level);
     this.#busyMs += ms;
     cell.rest(this.#busyMs, residual);
     if (this.#young > 0) this.#rescale(cell, residual);
-    else this.#pace.note(took, shapeMs, cell, this.#variation, now);
+    else this.#pace.note(took, ownMs, cell, this.#variation, now);
     this.#used(position);
   }
 

@@ -171,6 +171,51 @@ describe('pace', () => {
     }
   });
 
+  // One row runs after a pause, with cold caches; several run under load.
+  test.each([2, 3])(
+    'a run of 1 row that takes longer than one of %i moves no other size',
+    (several) => {
+      const model = new LatencyModel();
+      const cost = (rows: number): number => (rows === 1 ? 6 : 4 + rows / 2);
+      const curve = model.curve([100]);
+      for (let rows = 1; rows <= 32; rows *= 2) curve.seed(rows, cost(rows));
+      model.curve([10]).seed(1, 3);
+      for (let i = 0; i < 20_000; i++) {
+        const rows = i % 3 === 0 ? several : 1;
+        curve.record(rows, cost(rows), i);
+      }
+      expect(curve.p50(32)).toBeCloseTo(20, 0);
+      expect(curve.p50(several)).toBeCloseTo(cost(several), 0);
+      expect(model.curve([10]).p50(1)).toBeCloseTo(3, 0);
+    },
+  );
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'many noisy runs of many sizes leave one that does not run where it was, mix %i',
+    (seed) => {
+      const random = seededRandom(seed);
+      const model = new LatencyModel();
+      const lengths = [1, 100, 3_000, 20_000].slice(0, 1 + (seed % 4));
+      // Of each row count something of its own, so more rows may take less time.
+      const own = lengths.map(() => Array.from({ length: 33 }, () => 0.6 + 0.8 * random.next()));
+      const cost = (size: number, rows: number): number =>
+        (1 + lengths[size]! ** 0.3) * (1 + 0.1 * rows) * own[size]![rows]!;
+      for (let rows = 1; rows <= 32; rows *= 2) model.curve([1]).seed(rows, cost(0, rows));
+      const resting = model.curve([1e6]);
+      resting.seed(1, 100);
+      const meanRows = 1 + 8 * random.next();
+      const spread = 1.2 * random.next();
+      const stalls = Math.max(0, 0.1 * (2 * random.next() - 1));
+      for (let i = 0; i < 60_000; i++) {
+        const size = Math.floor(lengths.length * random.next() ** 2);
+        const rows = Math.min(32, 1 + Math.floor(-meanRows * Math.log(1 - random.next())));
+        const noise = Math.exp(spread * (random.next() - 0.5)) * (random.next() < stalls ? 8 : 1);
+        model.curve([lengths[size]!]).record(rows, cost(size, rows) * noise, i);
+      }
+      expect(Math.abs(Math.log2(resting.p50(1) / 100))).toBeLessThan(2);
+    },
+  );
+
   test('a size that was warmed under a passing load is corrected by its runs between other sizes', () => {
     const curve = warmed((rows) => (rows === 16 ? 5 : 1) * (4 + 2 * rows));
     for (let i = 0; i < 600; i++) {

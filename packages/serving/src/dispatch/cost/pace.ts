@@ -24,6 +24,13 @@ import type { CostCell } from './cost-cell.ts';
 import { SampleWindow } from './sample-window.ts';
 import { tuning } from '../tuning.ts';
 
+// What holds the sizes that run together with those that do not, over more runs than any trace has.
+
+/** A size that runs so many times as often becomes the reference: each change lets them drift a little. */
+const LEAD = 4;
+/** Fraction of a difference that a run of the reference corrects: its noise must not reach the others. */
+const REFERENCE_GAIN = 0.01;
+
 interface Run {
   /** Ratio of its duration to the shape's. */
   readonly ratio: number;
@@ -62,8 +69,10 @@ export class Pace {
   readonly #recent = new SampleWindow(tuning.recentSamples);
   /** Ratios of all recent runs, at any level. */
   readonly #seen = new SampleWindow(tuning.variationSamples);
-  /** The size that runs most: the reference for the pace. */
+  /** A size that runs often: the reference for the pace. */
   #reference: CostCell | undefined;
+  /** How many times the level its runs take. */
+  #ofReference = 1;
   /** Consecutive runs far on one side, which may become a new level. */
   readonly #streak: Run[] = [];
   #streakSide: -1 | 0 | 1 = 0;
@@ -124,9 +133,11 @@ export class Pace {
     variation.note(residual);
     this.#recent.record(ratio);
     cell.count(this.runs);
-    const reference = (this.#reference ??= cell);
-    if (cell.part(this.runs) > reference.part(this.runs)) this.#reference = cell;
-    if (cell !== this.#reference) cell.learn(residual, this.runs);
+    this.#reference ??= cell;
+    if (cell.part(this.runs) > LEAD * this.#reference.part(this.runs)) this.#reference = cell;
+    const took = Math.min(tuning.paceFar, residual) / this.#ofReference;
+    if (cell === this.#reference) this.#ofReference *= took ** REFERENCE_GAIN;
+    else cell.learn(took, this.runs);
   }
 
   /** 1 or -1 if a ratio is further above or below the level than usual. */
