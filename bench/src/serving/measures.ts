@@ -50,5 +50,10 @@ export const SERVING_MEASURES: readonly Measure[] = [
   atMost('ocr_overload_admitted_p99_ratio', '… p99 of admitted over its objective', 1, ''),
   atMost('rollout_p99_ratio', 'p99 while a version is swapped over steady p99', 1.5, '×'),
   atMost('cold_start_ms', 'process start to ready with one model', 1500, ' ms'),
+  atLeast(
+    'gateway_threads_speedup',
+    'requests/s of images in JSON: a gateway thread per core, at most four, over one',
+    1,
+  ),
   atMost('idle_model_mib', 'memory of a small deployed model beyond its weights', 12, ' MiB'),
 ];

@@ -13,6 +13,7 @@ import { measureCeiling } from './ceiling.ts';
 import { measureColdStart } from './cold-start.ts';
 import { SERVING_MEASURES } from './measures.ts';
 import { binaryBody, mlpModel, peerBody, recogniserModel, type Body } from './models.ts';
+import { measureGatewayThreads } from './gateway-threads.ts';
 import { measureIdleModels } from './idle-models.ts';
 import { measureOcrOverload } from './ocr-overload.ts';
 import { measureOverload, OBJECTIVE_MS, type Overload } from './overload.ts';
@@ -56,6 +57,9 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
     progress('latency added at one connection');
     const latency = await measureAddedLatency(node, mlp, quick ? 1 : 5, 1);
     await node.client.undeploy({ name: mlp.name });
+
+    progress('images in JSON with one gateway thread, and with several');
+    const gatewayThreads = await measureGatewayThreads(folder.path, quick ? 3 : 9, 1);
 
     progress('memory of small models');
     const idleModels = await measureIdleModels(node);
@@ -120,11 +124,13 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
         ocr_overload_admitted_p99_ratio: ocrOverload.admittedP99Ratio,
         rollout_p99_ratio: rollout.p99Ratio,
         cold_start_ms: coldStartMs,
+        gateway_threads_speedup: gatewayThreads.speedup,
         idle_model_mib: idleModels.mib,
       },
       details: {
         throughput,
         latency,
+        gatewayThreads,
         idleModels,
         ceiling,
         overload,

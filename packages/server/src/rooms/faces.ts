@@ -15,7 +15,7 @@ import { createGrpcGateway } from '../gateway/grpc/gateway.ts';
 import { createHttpGateway } from '../gateway/http/gateway.ts';
 import { createManagement } from '../gateway/management/management.ts';
 import { createModelRepository } from '../gateway/oip/models/repository.ts';
-import { codecThreads } from '../gateway/oip/tensors/codec-threads.ts';
+import { gatewayThreadsFor } from '../gateway/oip/tensors/codec-threads.ts';
 import { PayloadCodec } from '../gateway/oip/tensors/payload-codec.ts';
 import { createSharedRegions } from '../gateway/oip/shared-memory/shared-memory.ts';
 import type { LanguageModels } from '../language/language-models.ts';
@@ -122,7 +122,8 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     logger,
     limits: { bodyTimeoutMs, maxUploadBytes: MAX_MODEL_BYTES },
   });
-  const codec = new PayloadCodec(codecThreads(cores));
+  const { gatewayThreads = gatewayThreadsFor(cores) } = options;
+  const codec = new PayloadCodec(gatewayThreads - 1);
   lifecycle.open('codec', () => codec.close());
   const regions = createSharedRegions(options.host);
   lifecycle.open('shared memory', () => regions.close());

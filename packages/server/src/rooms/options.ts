@@ -41,6 +41,11 @@ export interface NodeOptions {
   readonly otlpEndpoint?: string | undefined;
   /** Cores for replicas, and for jobs besides them. Default: all that the container may use. */
   readonly cores?: number | undefined;
+  /**
+   * Threads that read requests and write answers: the node's own, and others for large JSON and gRPC messages.
+   * Default: one per core, at least 2 and at most 5.
+   */
+  readonly gatewayThreads?: number | undefined;
   /** `redis://…`: the job store of a fleet. Default: in the data folder. */
   readonly redis?: string | undefined;
   /** `s3://…`, or a folder shared by all members: the artifacts of jobs. Default: the data folder. */

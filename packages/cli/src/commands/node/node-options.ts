@@ -64,6 +64,11 @@ export const upOptions = {
     'Cores that replicas may use; default: what the machine, or its container, gives.',
     { min: 1, max: 1024 },
   ),
+  gatewayThreads: integer(
+    'N',
+    'Threads that read requests and write answers: the node’s own, and others for large JSON and gRPC messages; default: one per core, 2 to 5.',
+    { min: 1, max: 64 },
+  ),
   maxBody: withDefault(bytes('Largest request body.'), '64MiB'),
   maxBodiesInFlight: bytes(
     'Memory for the bodies of all requests in flight, of which they may hold three quarters; default: an eighth of the memory.',
@@ -172,6 +177,7 @@ export async function nodeOptions(context: Context, options: UpOptions): Promise
     ),
     otlpEndpoint: options.otlp,
     cores: options.cores,
+    gatewayThreads: options.gatewayThreads,
     serverName: options.serverName,
     isolateModels: options.isolateModels,
     graceMs: graceOf(context, options),

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { codecThreads, CodecThreads } from './codec-threads.ts';
+import { CodecThreads, gatewayThreadsFor } from './codec-threads.ts';
 
 /** Takes a place of `work` bytes until the test has finished. @returns the thread that has it. */
 function occupy(threads: CodecThreads, work: number): unknown {
@@ -24,8 +24,8 @@ async function opened(max: number): Promise<CodecThreads> {
   return threads;
 }
 
-it('leave a core for the thread of the sockets, and are at most four', () => {
-  expect([1, 2, 3, 5, 64].map(codecThreads)).toEqual([1, 1, 2, 4, 4]);
+it('are one per core with the thread of the sockets, at least two and at most five', () => {
+  expect([1, 2, 3, 5, 64].map(gatewayThreadsFor)).toEqual([2, 2, 3, 5, 5]);
 });
 
 it('start one after the other while the others are busy, and share the work', async () => {

@@ -15,9 +15,9 @@ const ENTRY = new URL('./codec-worker.ts', import.meta.url);
 /** The node's own thread reads every body, which takes it about a third of the time of decoding one. */
 const MAX_THREADS = 4;
 
-/** One core is left for the node's own thread. */
-export function codecThreads(cores: number): number {
-  return Math.max(1, Math.min(MAX_THREADS, cores - 1));
+/** Threads that read requests and write answers on so many cores, the node's own among them. */
+export function gatewayThreadsFor(cores: number): number {
+  return 1 + Math.max(1, Math.min(MAX_THREADS, cores - 1));
 }
 
 interface Thread {

@@ -1,11 +1,11 @@
 /** A codec thread: reads large requests and writes large answers, one at a time. */
-import { freePiece } from '@skein/api/owned-memory';
 import { serve } from '@skein/calls/serve';
 import type { InferenceAnswer } from '@skein/serving';
 import { pack, unpack, type WireTensors } from '@skein/serving/tensor-transfer';
 import { decodeGrpcRequest } from '../grpc/request.ts';
-import { writeAnswer, type EncodedAnswer } from '../http/answer.ts';
+import type { EncodedAnswer } from '../http/answer.ts';
 import { decodeInferRequest, type BinaryChoice } from '../http/request.ts';
+import { encodeInParts } from './encode-in-parts.ts';
 import { freeing } from './freeing.ts';
 
 interface AnswerToWrite {
@@ -21,38 +21,6 @@ interface AnswerToWrite {
 function packed<Request extends { readonly inputs: Parameters<typeof pack>[0] }>(request: Request) {
   const { tensors, transfer } = pack(request.inputs, false);
   return { result: { ...request, inputs: tensors }, transfer };
-}
-
-/** Characters that are encoded at once. */
-const PART = 1 << 20;
-
-/** The UTF-8 bytes of a text that is written in parts: as a string, it would take its memory once more. */
-class TextBytes {
-  readonly #parts: Buffer[] = [];
-  #text = '';
-
-  write(part: string): void {
-    this.#text += part;
-    if (this.#text.length >= PART) this.#encode();
-  }
-
-  end(): Buffer {
-    this.#encode();
-    const length = this.#parts.reduce((sum, part) => sum + part.length, 0);
-    const whole = Buffer.allocUnsafeSlow(length);
-    let at = 0;
-    for (const part of this.#parts) {
-      part.copy(whole, at);
-      at += part.length;
-      freePiece(part);
-    }
-    return whole;
-  }
-
-  #encode(): void {
-    this.#parts.push(Buffer.from(this.#text));
-    this.#text = '';
-  }
 }
 
 const calls = {
@@ -72,12 +40,9 @@ const calls = {
     );
     return freeing(received, () => {
       const whole = { ...answer, outputs: unpack(tensors) };
-      const text = new TextBytes();
-      const write = (part: string): void => text.write(part);
-      const binary = writeAnswer(write, model, id, outputs, choice, whole);
-      const json = text.end();
-      const transfer = new Set([json, ...(binary ?? [])].map(({ buffer }) => buffer));
-      return { result: { json, binary }, transfer: [...transfer] as ArrayBuffer[] };
+      const result = encodeInParts(model, id, outputs, choice, whole);
+      const transfer = new Set([result.json, ...(result.binary ?? [])].map(({ buffer }) => buffer));
+      return { result, transfer: [...transfer] as ArrayBuffer[] };
     });
   },
 };

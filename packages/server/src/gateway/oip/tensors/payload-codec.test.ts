@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Tensor, TensorMap } from '@skein/onnx';
-import { decodeGrpcRequest } from '../grpc/request.ts';
-import { encodeAnswer } from '../http/answer.ts';
-import { decodeInferRequest } from '../http/request.ts';
+import { decodeGrpcRequest, type GrpcRequest } from '../grpc/request.ts';
+import { encodeAnswer, type EncodedAnswer } from '../http/answer.ts';
+import { decodeInferRequest, type DecodedRequest } from '../http/request.ts';
 import { PayloadCodec } from './payload-codec.ts';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { ModelInferRequestSchema } from '../grpc/proto/inference.gen.ts';
@@ -28,6 +28,14 @@ function httpBody(data = `[${numbers.join()}]`): Buffer {
     `{"name":"s","datatype":"BYTES","shape":[${texts.length}],"data":${JSON.stringify(texts)}}`,
   ];
   return Buffer.from(`{"id":"large","inputs":[${inputs.join()}],"outputs":[{"name":"y"}]}`);
+}
+
+/** Its values are separate fields. */
+function grpcMessage(): Buffer {
+  const intContents = Array.from({ length: NUMBERS }, (_, i) => 1_000_000 + i);
+  const input = { name: 'x', datatype: 'INT32', shape: [BigInt(NUMBERS)] };
+  const request = { modelName: 'm', inputs: [{ ...input, contents: { intContents } }] };
+  return Buffer.from(toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, request)));
 }
 
 /** Counts iterations of the event loop until a promise settles. */
@@ -99,23 +107,7 @@ describe('a large request', () => {
   });
 
   test('over gRPC is decoded in the thread if its values are separate fields', async () => {
-    const values = Array.from({ length: NUMBERS }, (_, i) => 1_000_000 + i);
-    const message = Buffer.from(
-      toBinary(
-        ModelInferRequestSchema,
-        create(ModelInferRequestSchema, {
-          modelName: 'm',
-          inputs: [
-            {
-              name: 'x',
-              datatype: 'INT32',
-              shape: [BigInt(NUMBERS)],
-              contents: { intContents: values },
-            },
-          ],
-        }),
-      ),
-    );
+    const message = grpcMessage();
     const expected = decodeGrpcRequest(message);
     const decoding = payloadCodec().decodeGrpc(Buffer.concat([message]));
     expect(decoding).toBeInstanceOf(Promise);
@@ -149,6 +141,29 @@ test('a large answer is encoded with the same result, while the event loop runs'
   const { json, binary } = await encoding;
   expect(Buffer.from(json).toString() === expected.json).toBe(true);
   expect(binary!.map((bytes) => [...bytes])).toEqual([[1, 2, 3]]);
+});
+
+test('without threads large payloads are handled at once too, with the same result', () => {
+  const codec = new PayloadCodec(0);
+  const body = httpBody();
+  const decoded = codec.decodeHttp(Buffer.concat([body]), undefined) as DecodedRequest;
+  expect(plain(decoded)).toEqual(plain(decodeInferRequest(body, undefined)));
+
+  const message = grpcMessage();
+  const request = codec.decodeGrpc(Buffer.concat([message])) as GrpcRequest;
+  expect(plain(request)).toEqual(plain(decodeGrpcRequest(message)));
+
+  const choice = { byDefault: false, byOutput: new Map([['s', true]]) };
+  const answer = {
+    version: '1',
+    outputs: decoded.inputs,
+    times: { queueMs: 1, computeMs: 2, batchRows: 3 },
+    cached: false,
+  };
+  const encoded = codec.encodeHttp('m', 'id', undefined, choice, answer) as EncodedAnswer;
+  const expected = encodeAnswer('m', 'id', undefined, choice, answer);
+  expect(Buffer.from(encoded.json).toString() === expected.json).toBe(true);
+  expect(encoded.binary).toEqual(expected.binary);
 });
 
 test('small payloads are handled at once', () => {
