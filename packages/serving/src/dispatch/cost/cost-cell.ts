@@ -4,7 +4,8 @@
  * A run shows the product of size and pace, never one of them. One size that runs often therefore
  * keeps its cost, and other sizes are measured against it when they run. They are not measured against
  * the median of all runs, which is mostly theirs: what makes them learn a little too much or too little
- * moves that median too, and after some thousand runs the sizes that do not run were off by powers of ten.
+ * would move that median too, and after some ten thousand runs the sizes that do not run would be off by
+ * powers of ten.
  */
 import { tuning } from '../tuning.ts';
 

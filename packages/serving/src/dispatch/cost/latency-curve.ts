@@ -79,11 +79,12 @@ export class LatencyCurve {
     if (this.runs === 0 && this.#shape.length > 0) this.#young = 1;
     // Beyond the known sizes, a run shows the cost of its size, not the pace of the machine.
     if (position >= this.#shape.length) return this.seed(rows, ms);
-    const known = this.#shape[position]!;
-    const cell = (this.#cells[position] ??= new CostCell(known));
-    // By its own runs: its estimate may be that of a larger batch, and if it were compared with that one,
-    // the pace would rise whenever the larger batch is the faster one, and its cost would sink with it.
-    const ownMs = interpolate(this.#shape, rows) * (cell.ms / known);
+    const estimateMs = this.#shape[position]!;
+    const cell = (this.#cells[position] ??= new CostCell(estimateMs));
+    // The run is compared with what its own size has cost. The estimate may be the lower cost of a larger batch:
+    // then the run would look slow, the pace would rise, the larger batch would look fast and become cheaper
+    // still, and so on without end.
+    const ownMs = interpolate(this.#shape, rows) * (cell.ms / estimateMs);
     const took = Math.max(ms, SHORTEST_MS);
     const residual = took / (ownMs * this.#pace.level);
     this.#busyMs += ms;

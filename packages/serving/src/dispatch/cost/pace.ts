@@ -24,11 +24,15 @@ import type { CostCell } from './cost-cell.ts';
 import { SampleWindow } from './sample-window.ts';
 import { tuning } from '../tuning.ts';
 
-// What holds the sizes that run together with those that do not, over more runs than any trace has.
+// These two keep the costs of sizes that do not run in step with the others over millions of runs. No trace is that
+// long, so they are not in tuning.ts.
 
-/** A size that runs so many times as often becomes the reference: each change lets them drift a little. */
+/**
+ * A size becomes the reference when it runs this many times as often as the current one. Each change adds a small
+ * error to the costs of sizes that do not run.
+ */
 const LEAD = 4;
-/** Fraction of a difference that a run of the reference corrects: its noise must not reach the others. */
+/** Fraction of a difference that a run of the reference corrects: the noise of single runs must not reach other sizes. */
 const REFERENCE_GAIN = 0.01;
 
 interface Run {
@@ -71,7 +75,7 @@ export class Pace {
   readonly #seen = new SampleWindow(tuning.variationSamples);
   /** A size that runs often: the reference for the pace. */
   #reference: CostCell | undefined;
-  /** How many times the level its runs take. */
+  /** How long its runs take, as a multiple of the level. */
   #ofReference = 1;
   /** Consecutive runs far on one side, which may become a new level. */
   readonly #streak: Run[] = [];

@@ -1,4 +1,4 @@
-/** Encodes a large answer: its JSON as bytes, which a string could not hold beyond 512 MiB. */
+/** Encodes a large answer. Its JSON is bytes: a string would take its memory once more, and holds at most 512 MiB. */
 import { freePiece } from '@skein/api/owned-memory';
 import { type encodeAnswer, type EncodedAnswer, writeAnswer } from '../http/answer.ts';
 
