@@ -59,6 +59,7 @@ export {
   type ClippedGradientOptions,
 } from './per-example/clipped-gradient.ts';
 export { inferShapes } from './infer/inference.ts';
+export { isSizeBound } from './infer/size-bound.ts';
 export { removeDeadNodes } from './passes/dead-nodes.ts';
 export { tensorOf } from './model/protos.ts';
 export type { CrossEntropyOptions } from './loss/cross-entropy.ts';

@@ -97,6 +97,22 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/**
+ * A session on the calling thread, which loading and every run block. It is for runs that are shorter than the way to
+ * another thread and back, and that cannot become longer: nothing can interrupt them.
+ */
+export interface InlineSession {
+  /**
+   * Runs the graph once. The feeds stay the caller's.
+   *
+   * @param outputs names to return; all when absent.
+   * @throws RuntimeFailure `'run'`, `'memory'`, as `Session.run` does.
+   */
+  run(feeds: TensorMap, outputs?: readonly string[]): RunResult;
+  /** Gives back its memory. */
+  close(): void;
+}
+
 export interface Runtime {
   readonly name: 'native' | 'wasm';
   /**
@@ -114,6 +130,16 @@ export interface Runtime {
    * @returns `release` ends it unless a session has taken it. Absent when nothing can be prepared.
    */
   prepare?(): { release(): Promise<void> };
+  /**
+   * Loads a model for runs on the calling thread, which loading blocks too.
+   *
+   * Absent when its sessions are on that thread anyway.
+   * @throws RuntimeFailure `'load'`, `'memory'`.
+   */
+  openInline?(
+    model: ModelSource,
+    options: Omit<SessionOptions, 'isolation'>,
+  ): Promise<InlineSession>;
 }
 
 export class RuntimeFailure extends Error {

@@ -1,5 +1,6 @@
 export {
   RuntimeFailure,
+  type InlineSession,
   type ModelSource,
   type PreparedRun,
   type RunResult,

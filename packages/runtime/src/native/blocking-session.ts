@@ -25,6 +25,8 @@ export interface BlockingSession {
     feeds: Readonly<Record<string, Tensor>>,
     names: Readonly<Record<string, null>>,
   ): Record<string, CarriedTensor>;
+  /** Gives back its memory. */
+  release(): void;
 }
 
 /** Only fatal messages are logged: errors are thrown. */
@@ -76,6 +78,7 @@ export function openBlockingSession(
       }
       return session.run(feeds, names, RUN_OPTIONS);
     },
+    release: () => session.dispose(),
   };
 }
 

@@ -49,6 +49,11 @@ export const nativeRuntime: Runtime = {
       );
     }
   },
+  async openInline(model, options) {
+    // It loads ONNX Runtime's library, which a node without such a session does not need in this thread.
+    const { openInlineSession } = await import('./inline-session.ts');
+    return openInlineSession(model, options);
+  },
 };
 
 const ENTRY = new URL('./worker.ts', import.meta.url);

@@ -3,7 +3,7 @@ import { WorkerLost, type CallWorker } from '@skein/calls';
 import type { Tensor, TensorMap } from '@skein/onnx';
 import { RuntimeFailure, type PreparedRun, type RunResult, type Session } from '../contract.ts';
 import { checkFit } from '../fit.ts';
-import { explain } from '../reason.ts';
+import { failureOf } from './failure.ts';
 import { freeLarge, fromWire, toWire } from './wire.ts';
 import { SharedRows } from './shared-rows.ts';
 import type { LoadReply, LoadRequest, RunReply, WireTensor } from './wire.ts';
@@ -41,23 +41,6 @@ export async function openSession(
     throw new RuntimeFailure('load', `The model ended its worker while loading. ${reason}`);
   }
   return sessionOf(worker, reply, request.maxMemoryBytes);
-}
-
-const MIB = 2 ** 20;
-/** The messages of ONNX Runtime, the C++ library and V8 when memory is short. */
-const NO_MEMORY = /Failed to allocate memory|bad_alloc|bad allocation|allocation failed/i;
-
-function failureOf(
-  kind: 'load' | 'run',
-  reason: string,
-  maxMemoryBytes: number | undefined,
-): RuntimeFailure {
-  if (!NO_MEMORY.test(reason)) return new RuntimeFailure(kind, explain(reason));
-  const needs =
-    maxMemoryBytes === undefined
-      ? ''
-      : `The model needs more than the ${Math.floor(maxMemoryBytes / MIB)} MiB that it may use: `;
-  return new RuntimeFailure('memory', needs + explain(reason));
 }
 
 function sessionOf(

@@ -6,6 +6,7 @@ import type { WeightOf } from '../dispatch/queue/deadline-queue.ts';
 import { CompositionTarget } from '../composition/composition-target.ts';
 import type { Clock, Inference, ServingObserver, Target } from '../contract.ts';
 import { createDispatcher } from '../dispatch/loop/dispatcher.ts';
+import { LoopThread } from '../dispatch/loop/loop-thread.ts';
 import { isolationOf } from './isolation.ts';
 import { maxMemoryOf } from '../scaling/model-memory.ts';
 import { quarantinedTarget } from '../quarantine/quarantined-target.ts';
@@ -45,6 +46,7 @@ export function targetFactory({
   isolateModels,
   infer,
 }: FactoryOptions): MakeTarget {
+  const thread = new LoopThread();
   return ({ deployment, record, path, settings, observer, proven }) => {
     if (record.kind === 'composition') {
       return new CompositionTarget({
@@ -77,6 +79,7 @@ export function targetFactory({
         clock,
         observer: notified,
         weightOf,
+        thread,
       }),
     );
   };

@@ -46,6 +46,28 @@ export const replicaTuning = {
   /** One in so many tries of other sizes interrupts runs that are prepared. With every one they gain half as much. */
   preparedTries: 8,
 
+  /** Runs of lone requests on the thread of the loop. */
+  inline: {
+    /** Consecutive requests that came alone, before one runs there. */
+    loneRequests: 16,
+    /** The longest run, in milliseconds: about what this thread takes to read half a megabyte of JSON. */
+    longestMs: 0.5,
+    /** How much of a difference to the expected time each run corrects. */
+    gain: 0.2,
+    /** Sizes of requests that are remembered. */
+    sizes: 64,
+    /** One runs in the replica, whose costs admission plans with, after so many milliseconds and runs. */
+    replicaEveryMs: 1_000,
+    replicaEveryRuns: 16,
+    /** The largest file of a model, in bytes: its weights are there twice, and loading holds up the thread for 20 ms. */
+    modelBytes: 8 * 2 ** 20,
+    /** Of all models of a node together, in bytes, and as a share of the memory that it may use. */
+    allBytes: 32 * 2 ** 20,
+    memoryShare: 1 / 64,
+    /** A session without a run for so long gives back its memory, in milliseconds. */
+    unusedMs: 60_000,
+  },
+
   // Timeouts of runs
 
   /** Longest time before the grace, whatever the deadline: the largest of these, in milliseconds, objectives and expected runs. */

@@ -1,7 +1,7 @@
 /** One run of a replica and its requests. */
 import { setImmediate as immediate } from 'node:timers/promises';
 import type { TensorMap } from '@skein/onnx';
-import type { RunResult } from '@skein/runtime';
+import type { InlineSession, RunResult } from '@skein/runtime';
 import type { Clock, Instant, TargetRequest } from '../../contract.ts';
 import { commonOutputs, joinSteps, outputsOf, unevenOutput } from './batch.ts';
 import type { Pending } from './pending.ts';
@@ -14,12 +14,15 @@ export class BatchRun {
   readonly startedAt: Instant;
   /** The latest deadline of its requests. */
   readonly deadline: Instant;
+  /** Where it runs in place of its replica. */
+  readonly inline: InlineSession | undefined;
   /** When the next of its requests fails as late. */
   failsAt: Instant = Infinity;
 
-  constructor(tickets: readonly Ticket<Pending>[], startedAt: Instant) {
+  constructor(tickets: readonly Ticket<Pending>[], startedAt: Instant, inline?: InlineSession) {
     this.tickets = tickets;
     this.startedAt = startedAt;
+    this.inline = inline;
     let rows = 0;
     let deadline = 0;
     for (const ticket of tickets) {
@@ -42,7 +45,7 @@ export class BatchRun {
       const first = steps.next();
       const inputs = first.done === true ? first.value : await joinedInTurns(requests, steps);
       const joinMs = clock.now() - this.startedAt;
-      const result = await replica.run(inputs, commonOutputs(requests));
+      const result = await replica.run(inputs, commonOutputs(requests), this.inline);
       return { ...result, inputMs: joinMs + result.inputMs };
     } finally {
       for (const each of gone) each?.();

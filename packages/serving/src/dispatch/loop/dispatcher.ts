@@ -18,6 +18,8 @@ import { shapesOf } from '../cost/synthetic-inputs.ts';
 import type { WeightOf } from '../queue/deadline-queue.ts';
 import { cancelled, Pending } from './pending.ts';
 import { requestCheck, type Demand, type RequestCheck } from './request-check.ts';
+import { InlineRuns } from './inline-runs.ts';
+import { LoopThread } from './loop-thread.ts';
 import { RunLoop } from './run-loop.ts';
 import { Tally } from './tally.ts';
 import { VersionReplicas, type VersionReplicasOptions } from './version-replicas.ts';
@@ -29,6 +31,8 @@ export interface DispatcherOptions extends VersionReplicasOptions {
   readonly observer: ServingObserver;
   /** Weight of a tenant; equal weights if absent. */
   readonly weightOf?: WeightOf | undefined;
+  /** Shared by the versions of a node; default: one of its own. */
+  readonly thread?: LoopThread | undefined;
 }
 
 /** Creates a version without replicas: `scaleTo` starts them. */
@@ -52,7 +56,7 @@ class Dispatcher implements Target {
   #drained: PromiseWithResolvers<void> | undefined;
 
   constructor(options: DispatcherOptions) {
-    const { settings, signature, version } = options;
+    const { settings, signature, version, thread = new LoopThread() } = options;
     this.#options = options;
     this.version = version;
     this.signature = signature;
@@ -76,6 +80,8 @@ class Dispatcher implements Target {
       maxRows: settings.batching.maxRows,
       maxRequests: settings.maxQueue,
       objectiveMs: settings.objective.latencyMs,
+      inlineRuns: new InlineRuns({ ...options, thread }),
+      thread,
       onEmpty: () => this.#finishDeferred(),
     });
   }

@@ -8,7 +8,13 @@
  * still starting is abandoned at once. Native code is never awaited without a timeout: a child
  * process is killed, and a thread that does not return is abandoned.
  */
-import { RuntimeFailure, type PreparedRun, type RunResult, type Session } from '@skein/runtime';
+import {
+  RuntimeFailure,
+  type InlineSession,
+  type PreparedRun,
+  type RunResult,
+  type Session,
+} from '@skein/runtime';
 import type { TensorMap } from '@skein/onnx';
 import type { Clock, Instant, ReplicaSnapshot } from '../../contract.ts';
 import type { Server } from '../queue/servers.ts';
@@ -120,9 +126,17 @@ export class Replica implements Server {
     }
   }
 
-  /** @throws RuntimeFailure as the session does. */
-  run(feeds: TensorMap, outputs: readonly string[] | undefined): Promise<RunResult> {
-    const run = this.#session!.run(feeds, outputs);
+  /**
+   * @param inline runs it in place of the replica's own session.
+   * @throws RuntimeFailure as the session does.
+   */
+  run(
+    feeds: TensorMap,
+    outputs: readonly string[] | undefined,
+    inline?: InlineSession,
+  ): Promise<RunResult> {
+    const run =
+      inline === undefined ? this.#session!.run(feeds, outputs) : runInline(inline, feeds, outputs);
     this.begin(run);
     return run;
   }
@@ -216,6 +230,15 @@ export class Replica implements Server {
     this.since = this.#options.clock.now();
     this.#options.onChange(this, before);
   }
+}
+
+/** Rejects where the session throws. */
+async function runInline(
+  session: InlineSession,
+  feeds: TensorMap,
+  outputs: readonly string[] | undefined,
+): Promise<RunResult> {
+  return session.run(feeds, outputs);
 }
 
 /** It was not ready within its start timeout. */

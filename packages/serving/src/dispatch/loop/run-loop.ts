@@ -23,6 +23,8 @@ import type { Lane, WeightOf } from '../queue/deadline-queue.ts';
 import { Ticket } from '../queue/ticket.ts';
 import { Alarm } from './alarm.ts';
 import { BatchRun } from './batch-run.ts';
+import type { InlineRuns } from './inline-runs.ts';
+import type { LoopThread } from './loop-thread.ts';
 import { cancelled, type Pending } from './pending.ts';
 import { PreparedBatch } from './prepared-batch.ts';
 import { explainRefusal } from './refusal.ts';
@@ -43,6 +45,8 @@ export interface RunLoopOptions {
   readonly maxRows: number;
   readonly maxRequests: number;
   readonly objectiveMs: number;
+  readonly inlineRuns: InlineRuns;
+  readonly thread: LoopThread;
   /** The queue is empty: a deferred scale-down or drain can happen. */
   readonly onEmpty: () => void;
 }
@@ -79,6 +83,7 @@ export class RunLoop {
     const apart = this.#options.penalties?.isSuspect(request.tenant) ?? false;
     const ticket = this.#ticket(pending, apart, now);
     this.#expect();
+    this.#options.inlineRuns.arrive(this.scheduler.queue.requests === 0);
     const refusal = this.scheduler.offer(ticket, now);
     if (refusal !== undefined) {
       pending.fail(this.#explain(refusal, ticket, now), now);
@@ -179,13 +184,13 @@ export class RunLoop {
     }
     const closed = this.#options.replicas.close();
     for (const [replica, run] of this.#running) {
-      this.#running.delete(replica);
+      this.#ended(replica);
       this.#prepared.drop(replica);
       this.scheduler.finish(replica, [], now);
       run.tickets.forEach(fail);
       replica.lose(new RuntimeFailure('lost', 'The drain deadline has passed.'));
     }
-    this.#alarm.stop();
+    this.stop();
     await closed;
   }
 
@@ -197,12 +202,15 @@ export class RunLoop {
 
   stop(): void {
     this.#alarm.stop();
+    this.#options.inlineRuns.stop();
   }
 
   // Runs.
 
   #run(replica: Replica, batch: readonly Waiting[], now: Instant): void {
-    const run = new BatchRun(batch, now);
+    const mayInline = batch.length === 1 && replica.isolation === 'thread';
+    const inline = mayInline ? this.#options.inlineRuns.sessionFor(batch[0]!, now) : undefined;
+    const run = new BatchRun(batch, now, inline);
     const begin = (): Promise<RunResult> =>
       run.start(replica, this.#inputNames, this.#options.clock);
     this.#begin(replica, run, begin, now);
@@ -221,6 +229,7 @@ export class RunLoop {
     const { tickets } = run;
     this.scheduler.start(replica, tickets, run.rows, now);
     this.#running.set(replica, run);
+    this.#options.thread.running++;
     this.#threadLoad.note();
     for (const { payload } of tickets) payload.request.cancellation?.start();
     replica.timesOutAt = timesOutAt({
@@ -244,7 +253,9 @@ export class RunLoop {
     // A prepared run began before this thread heard of it.
     const { inputMs, computeMs, outputMs } = result;
     const tookMs = Math.max(now - startedAt, inputMs + computeMs + outputMs);
-    tickets[0]!.lane.curve.record(rows, tookMs, now);
+    const isInline = run.inline !== undefined;
+    if (!isInline) tickets[0]!.lane.curve.record(rows, tookMs, now);
+    if (tickets.length === 1) this.#options.inlineRuns.ran(tickets[0]!, computeMs, isInline, now);
     replica.runs++;
     this.#release(replica, tickets, now);
     observer.batchRan(deployment, this.#options.version, rows, result);
@@ -296,10 +307,15 @@ export class RunLoop {
   }
 
   #release(replica: Replica, answered: readonly Waiting[], now: Instant): void {
-    this.#running.delete(replica);
+    this.#ended(replica);
     this.scheduler.finish(replica, answered, now);
     this.#runPrepared(replica, now);
     replica.settle();
+  }
+
+  #ended(replica: Replica): void {
+    this.#running.delete(replica);
+    this.#options.thread.running--;
   }
 
   // Requests.
