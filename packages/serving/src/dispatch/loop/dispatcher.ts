@@ -81,7 +81,6 @@ class Dispatcher implements Target {
       maxRequests: settings.maxQueue,
       objectiveMs: settings.objective.latencyMs,
       inlineRuns: new InlineRuns({ ...options, thread }),
-      thread,
       onEmpty: () => this.#finishDeferred(),
     });
   }

@@ -46,6 +46,7 @@ type Sized = Pick<Ticket, 'lane' | 'rows'>;
 const tuning = replicaTuning.inline;
 
 export class InlineRuns {
+  readonly thread: LoopThread;
   readonly #options: InlineRunsOptions;
   /** By rows and all other sizes. */
   readonly #known = new Map<string, Known>();
@@ -63,13 +64,14 @@ export class InlineRuns {
 
   constructor(options: InlineRunsOptions) {
     const { device, threads } = options.settings;
+    this.thread = options.thread;
     this.#options = options;
     this.#mayOpen = options.runtime.openInline !== undefined && device === 'cpu' && threads === 1;
   }
 
   /** To be called for every request. @param isOnly whether no other waits for this version. */
   arrive(isOnly: boolean): void {
-    this.#alone = isOnly && this.#options.thread.arrivesAlone() ? this.#alone + 1 : 0;
+    this.#alone = isOnly && this.thread.arrivesAlone() ? this.#alone + 1 : 0;
   }
 
   /** The session for a run; undefined: it runs in its replica. */
@@ -111,11 +113,11 @@ export class InlineRuns {
   async #open(): Promise<void> {
     this.#mayOpen = false;
     this.#watch ??= setInterval(() => this.#review(), tuning.unusedMs).unref();
-    const { runtime, model, settings, thread } = this.#options;
+    const { runtime, model, settings } = this.#options;
     try {
       const bytes = 'path' in model ? (await stat(model.path)).size : model.bytes.byteLength;
       if (bytes > tuning.modelBytes) return;
-      this.#isFull = !thread.reserve(bytes);
+      this.#isFull = !this.thread.reserve(bytes);
       if (this.#isFull) return;
       this.#reserved = bytes;
       const parsed = readModel('path' in model ? await readFile(model.path) : model.bytes);
@@ -146,7 +148,7 @@ export class InlineRuns {
   #close(): void {
     this.#session?.close();
     this.#session = undefined;
-    this.#options.thread.release(this.#reserved);
+    this.thread.release(this.#reserved);
     this.#reserved = 0;
   }
 }

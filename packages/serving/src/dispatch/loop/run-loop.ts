@@ -12,7 +12,7 @@
  */
 import { SkeinError } from '@skein/api';
 import type { Signature } from '@skein/onnx';
-import { RuntimeFailure, withCulprit, type RunResult } from '@skein/runtime';
+import { RuntimeFailure, type RunResult } from '@skein/runtime';
 import type { Clock, Instant, Prediction, ServingObserver } from '../../contract.ts';
 import type { TenantPenalties } from '../../quarantine/tenant-penalties.ts';
 import type { Warmth } from '../cost/warming.ts';
@@ -24,11 +24,11 @@ import { Ticket } from '../queue/ticket.ts';
 import { Alarm } from './alarm.ts';
 import { BatchRun } from './batch-run.ts';
 import type { InlineRuns } from './inline-runs.ts';
-import type { LoopThread } from './loop-thread.ts';
 import { cancelled, type Pending } from './pending.ts';
 import { PreparedBatch } from './prepared-batch.ts';
 import { explainRefusal } from './refusal.ts';
 import { RunTimeout, type Replica } from './replica.ts';
+import { runError } from './run-error.ts';
 import { elementsPerRow } from './request-check.ts';
 import { ThreadLoad } from './thread-load.ts';
 import type { VersionReplicas } from './version-replicas.ts';
@@ -46,7 +46,6 @@ export interface RunLoopOptions {
   readonly maxRequests: number;
   readonly objectiveMs: number;
   readonly inlineRuns: InlineRuns;
-  readonly thread: LoopThread;
   /** The queue is empty: a deferred scale-down or drain can happen. */
   readonly onEmpty: () => void;
 }
@@ -229,7 +228,7 @@ export class RunLoop {
     const { tickets } = run;
     this.scheduler.start(replica, tickets, run.rows, now);
     this.#running.set(replica, run);
-    this.#options.thread.running++;
+    this.#options.inlineRuns.thread.running++;
     this.#threadLoad.note();
     for (const { payload } of tickets) payload.request.cancellation?.start();
     replica.timesOutAt = timesOutAt({
@@ -293,14 +292,8 @@ export class RunLoop {
       } else if (run.tickets.length > 1) {
         // One request failed the whole batch: run each alone, so that only that one fails.
         this.#again(ticket, now);
-      } else if (failure?.kind === 'run') {
-        const message = withCulprit(failure.message, payload.request.inputs);
-        payload.fail(new SkeinError('INPUT_REJECTED', message, { cause: error }), now);
-      } else if (failure?.kind === 'memory') {
-        payload.fail(new SkeinError('MODEL_MEMORY', failure.message, { cause: error }), now);
       } else {
-        const message = `Request ${payload.request.id} could not be run.`;
-        payload.fail(new SkeinError('INTERNAL', message, { cause: error }), now);
+        payload.fail(runError(error, payload.request), now);
       }
     }
     this.pump();
@@ -315,7 +308,7 @@ export class RunLoop {
 
   #ended(replica: Replica): void {
     this.#running.delete(replica);
-    this.#options.thread.running--;
+    this.#options.inlineRuns.thread.running--;
   }
 
   // Requests.
