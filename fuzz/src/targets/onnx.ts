@@ -6,6 +6,7 @@ import {
   gradient,
   inferShapes,
   inStages,
+  isSizeBound,
   OnnxError,
   readModel,
   removeDeadNodes,
@@ -84,6 +85,8 @@ const PASSES: readonly ((model: Model) => unknown)[] = [
   externalTensors,
   signatureOf,
   inferShapes,
+  // It changes the model.
+  (model) => isSizeBound(readModel(writeModel(model))),
   (model) => readModel(writeModel(foldConstants(model))),
   (model) => inferShapes(removeDeadNodes(model)),
   (model) =>

@@ -61,6 +61,8 @@ export const replicaTuning = {
     replicaEveryRuns: 16,
     /** The largest file of a model, in bytes: its weights are there twice, and loading holds up the thread for 20 ms. */
     modelBytes: 8 * 2 ** 20,
+    /** The most nodes of its graph: more would not run in that time, and take long to look at. */
+    nodes: 1_024,
     /** Of all models of a node together, in bytes, and as a share of the memory that it may use. */
     allBytes: 32 * 2 ** 20,
     memoryShare: 1 / 64,

@@ -7,9 +7,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { SkeinError, type RolloutEvidence, type RolloutPlan } from '@skein/api';
-import type { DeploymentRecord, HistoryEntry, RolloutRecord, VersionRecord } from '@skein/state';
+import type { DeploymentRecord, HistoryEntry, VersionRecord } from '@skein/state';
 import type { ServingContext } from '../context.ts';
-import type { Instant } from '../contract.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { effectiveSettings, type EffectiveSettings } from '../deployment/settings.ts';
 import { isSameRow } from '../follow/reconcile.ts';
@@ -17,6 +16,7 @@ import { evidenceView } from './evidence-view.ts';
 import { leaseName, Leadership } from './leadership.ts';
 import { eventOf, withDeparted, type RolloutReport, type RolloutReports } from './peers.ts';
 import { RolloutPart } from './rollout-part.ts';
+import { isTaken, rolloutOf, rowOf } from './rollout-row.ts';
 import {
   advance,
   beginRollout,
@@ -293,30 +293,13 @@ export class RolloutRun {
   /** @returns the row, where the step has to be stored. @throws SkeinError as `putDeployment`. */
   async #store(next: Rollout): Promise<DeploymentRecord | undefined> {
     const { peers, state } = this.#context;
-    const { name, revision, settings } = this.#deployment;
-    const isTaken = next.phase === 'finished' && next.plan.strategy !== 'shadow';
-    if (peers === undefined && !isTaken) return undefined;
-    const row = isTaken
-      ? { settings: this.settings.settings, targets: [{ version: next.to, weight: 100 }] }
-      : { settings, targets: next.from };
-    const { id, plan, phase, step, reason } = { id: this.#id, ...next };
-    const { from, to } = next;
-    const coming = this.settings.settings;
-    const startedAt = this.#startedAt;
-    const rollout = peers && {
-      id,
-      from,
-      to,
-      plan,
-      phase,
-      step,
-      reason,
-      settings: coming,
-      startedAt,
-    };
+    const { revision } = this.#deployment;
+    if (peers === undefined && !isTaken(next)) return undefined;
+    const details = { id: this.#id, startedAt: this.#startedAt, settings: this.settings.settings };
+    const row = rowOf(this.#deployment, next, details, peers !== undefined);
     // A failure may be stored by any member; its revision says what it is about.
-    const fence = phase === 'rolled-back' ? undefined : this.#leadership.lease;
-    return state.putDeployment({ name, ...row, rollout }, revision, fence);
+    const fence = next.phase === 'rolled-back' ? undefined : this.#leadership.lease;
+    return state.putDeployment(row, revision, fence);
   }
 
   /** Lets this node do what the step asks for. */
@@ -347,12 +330,12 @@ export class RolloutRun {
       this.#reports.size > 0 ? this.#reports : new Map([[this.#self, this.report()]]);
     this.#become(next);
     this.#deployment.evidence = evidenceView(this.#deployment, next, seen, this.#self);
-    const isTaken = next.phase === 'finished' && next.plan.strategy !== 'shadow';
-    if (isTaken && row !== undefined && this.#part.isReady) this.#part.takeOver(row);
+    const takesOver = isTaken(next);
+    if (takesOver && row !== undefined && this.#part.isReady) this.#part.takeOver(row);
     else {
       this.#part.withdraw({ ...next, phase: 'rolled-back' });
       // A version that took over elsewhere, and is not ready here, is loaded as any other change.
-      if (!isTaken) this.#stand(row);
+      if (!takesOver) this.#stand(row);
     }
     clearTimeout(this.#timer);
     this.#over.resolve();
@@ -391,13 +374,6 @@ const NOTES = {
   finished: 'rollout-finished',
   'rolled-back': 'rolled-back',
 } as const satisfies Record<Rollout['phase'], HistoryEntry['kind']>;
-
-/** The step is held from when this member has seen it: a new leader begins its time again. */
-function rolloutOf(stored: RolloutRecord, now: Instant): Rollout {
-  const { plan, settings, from, to, phase, step, reason } = stored;
-  const { quantile } = settings.objective;
-  return { plan, quantile, from, to, phase, step, stepStartedAt: now, reason };
-}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : 'the version cannot start';

@@ -7,6 +7,7 @@ import { commonOutputs, joinSteps, outputsOf, unevenOutput } from './batch.ts';
 import type { Pending } from './pending.ts';
 import type { Replica } from './replica.ts';
 import type { Ticket } from '../queue/ticket.ts';
+import { timesOutAt } from '../policy/run-timeout.ts';
 
 export class BatchRun {
   readonly tickets: readonly Ticket<Pending>[];
@@ -50,6 +51,14 @@ export class BatchRun {
     } finally {
       for (const each of gone) each?.();
     }
+  }
+
+  /** When its replica, which begins it now, counts as stuck. */
+  timesOutAt({ freeBy, isolation }: Replica, objectiveMs: number): Instant {
+    const { startedAt, deadline, rows, tickets } = this;
+    const isKnown = !tickets[0]!.lane.curve.isExtrapolated(rows);
+    const expectedMs = isKnown ? freeBy - startedAt : 0;
+    return timesOutAt({ startedAt, deadline, expectedMs, objectiveMs, isolation });
   }
 
   /** An output that does not have one row per input row, so that the batch cannot be split; undefined if there is none. */

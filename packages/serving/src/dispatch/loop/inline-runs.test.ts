@@ -9,7 +9,7 @@ import { replicaTuning } from '../replica-tuning.ts';
 import { InlineRuns } from './inline-runs.ts';
 import { LoopThread } from './loop-thread.ts';
 
-const { loneRequests, longestMs, replicaEveryMs, replicaEveryRuns, unusedMs } =
+const { loneRequests, longestMs, nodes, replicaEveryMs, replicaEveryRuns, unusedMs } =
   replicaTuning.inline;
 
 /** On a busy machine a run may take longer than one here may, many times. */
@@ -217,12 +217,17 @@ describe('which runs are here', () => {
     expect(second.state.opened).toBe(1);
   });
 
-  test('of models whose work follows from the sizes of their inputs, and that can be loaded', async () => {
+  test('of models with few nodes, whose work follows from the sizes of their inputs, and that can be loaded', async () => {
     const graph = new GraphBuilder('found');
     const x = graph.input('x', 'float32', ['batch', 4]);
     graph.node('NonZero', [x], {}, { outputs: ['y'] });
     graph.output('y', 'int64', [2, null]);
-    for (const bytes of [writeModel(graph.model()), Uint8Array.of(1, 2, 3)]) {
+    const long = new GraphBuilder('long');
+    let last = long.input('x', 'float32', ['batch', 4]);
+    for (let i = 0; i <= nodes; i++) [last] = long.node('Relu', [last]);
+    long.output(last, 'float32', ['batch', 4]);
+    const models = [graph, long].map((each) => writeModel(each.model()));
+    for (const bytes of [...models, Uint8Array.of(1, 2, 3)]) {
       const { thread, runs, state, lone } = inline(bytes);
       await lone(loneRequests);
       runs.sessionFor(run(), 0);

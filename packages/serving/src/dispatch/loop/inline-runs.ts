@@ -121,6 +121,7 @@ export class InlineRuns {
       if (this.#isFull) return;
       this.#reserved = bytes;
       const parsed = readModel('path' in model ? await readFile(model.path) : model.bytes);
+      if (parsed.graph!.node.length > tuning.nodes) return;
       if (externalTensors(parsed).length > 0 || !isSizeBound(parsed)) return;
       const options = { ...settings, maxOutputBytes: MAX_OUTPUT_BYTES };
       const session = await runtime.openInline!(model, options);

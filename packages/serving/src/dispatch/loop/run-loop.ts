@@ -16,7 +16,6 @@ import { RuntimeFailure, type RunResult } from '@skein/runtime';
 import type { Clock, Instant, Prediction, ServingObserver } from '../../contract.ts';
 import type { TenantPenalties } from '../../quarantine/tenant-penalties.ts';
 import type { Warmth } from '../cost/warming.ts';
-import { timesOutAt } from '../policy/run-timeout.ts';
 import { levelOf } from '../policy/admission.ts';
 import { Scheduler, type Refusal } from '../policy/scheduler.ts';
 import type { Lane, WeightOf } from '../queue/deadline-queue.ts';
@@ -231,13 +230,7 @@ export class RunLoop {
     this.#options.inlineRuns.thread.running++;
     this.#threadLoad.note();
     for (const { payload } of tickets) payload.request.cancellation?.start();
-    replica.timesOutAt = timesOutAt({
-      startedAt: now,
-      deadline: run.deadline,
-      expectedMs: tickets[0]!.lane.curve.isExtrapolated(run.rows) ? 0 : replica.freeBy - now,
-      objectiveMs: this.#options.objectiveMs,
-      isolation: replica.isolation,
-    });
+    replica.timesOutAt = run.timesOutAt(replica, this.#options.objectiveMs);
     begin().then(
       (result) => this.#ran(replica, run, result),
       (error: unknown) => this.#broke(replica, run, error),
