@@ -1,5 +1,6 @@
 /** A request between its arrival and its answer. It is settled once; later outcomes are ignored. */
 import { SkeinError } from '@skein/api';
+import { RuntimeFailure, withCulprit } from '@skein/runtime';
 import type { InferenceAnswer, Instant, TargetRequest } from '../../contract.ts';
 import type { Demand } from './request-check.ts';
 import type { Tally } from './tally.ts';
@@ -79,6 +80,21 @@ export class Pending {
       : `A replica ended ${times} while it ran request ${id}.`;
     const code = overran ? 'RUN_TIMEOUT' : 'REPLICA_LOST';
     this.fail(new ReplicaLost(code, message, lostAlone ? losses : 0), now);
+  }
+
+  /** Its run, in which it was the only request, has failed. */
+  failRun(error: unknown, now: Instant): void {
+    const { id, inputs } = this.request;
+    const failure = error instanceof RuntimeFailure ? error : undefined;
+    const cause = { cause: error };
+    if (failure?.kind === 'run') {
+      const message = withCulprit(failure.message, inputs);
+      this.fail(new SkeinError('INPUT_REJECTED', message, cause), now);
+    } else if (failure?.kind === 'memory') {
+      this.fail(new SkeinError('MODEL_MEMORY', failure.message, cause), now);
+    } else {
+      this.fail(new SkeinError('INTERNAL', `Request ${id} could not be run.`, cause), now);
+    }
   }
 
   /** @returns whether it was settled before. */

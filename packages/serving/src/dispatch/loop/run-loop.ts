@@ -27,7 +27,6 @@ import { cancelled, type Pending } from './pending.ts';
 import { PreparedBatch } from './prepared-batch.ts';
 import { explainRefusal } from './refusal.ts';
 import { RunTimeout, type Replica } from './replica.ts';
-import { runError } from './run-error.ts';
 import { elementsPerRow } from './request-check.ts';
 import { ThreadLoad } from './thread-load.ts';
 import type { VersionReplicas } from './version-replicas.ts';
@@ -286,7 +285,7 @@ export class RunLoop {
         // One request failed the whole batch: run each alone, so that only that one fails.
         this.#again(ticket, now);
       } else {
-        payload.fail(runError(error, payload.request), now);
+        payload.failRun(error, now);
       }
     }
     this.pump();
