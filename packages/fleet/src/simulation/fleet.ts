@@ -1,7 +1,7 @@
 /** A simulated fleet: its nodes, the network between them, and the requests that reach it. */
 import { Events } from './events.ts';
 import { probeTimeoutMs } from '../routing/route.ts';
-import { SimNode, type SimRequest } from './node.ts';
+import { SimNode, type SimRequest, Tally } from './node.ts';
 import { exponential, lognormal, type Random, seededRandom } from './random.ts';
 import { capacityOf, type Scenario } from './scenarios.ts';
 
@@ -70,7 +70,7 @@ export class Fleet {
       then(true);
       return;
     }
-    request.messages++;
+    request.tally.messages++;
     const arrives = this.#reaches(from, to, this.events.now);
     this.events.after(arrives ? this.networkMs : timeoutMs, () => then(arrives));
   }
@@ -106,39 +106,34 @@ export function simulate(options: SimulationOptions): SimulationResult {
   const route = policy.make(fleet);
   const capacity = capacityOf(scenario, nodes.length) / meanMs;
   const { entry = (count, at) => Math.floor(at * count) } = scenario;
-  const requests: SimRequest[] = [];
+  const [warmUp, counted] = [new Tally(), new Tally()];
   const arrive = (): void => {
     const { now } = events;
     const request: SimRequest = {
       arrivedAt: now,
       deadline: now + deadlineMs,
       size: Math.max(0.1, exponential(random) * meanMs),
-      inTime: false,
-      finishedAt: Infinity,
-      messages: 0,
-      runs: 0,
+      tally: now < WARM_UP_MS ? warmUp : counted,
+      hasRun: false,
+      answered: false,
     };
-    if (now >= WARM_UP_MS) requests.push(request);
+    request.tally.requests++;
     route(request, entry(nodes.length, random()));
     const next = exponential(random) / (capacity * scenario.load(now));
     if (now + next < durationMs) events.after(next, arrive);
   };
   events.after(0, arrive);
   events.run();
-  return resultOf(requests);
+  return resultOf(counted);
 }
 
-function resultOf(requests: readonly SimRequest[]): SimulationResult {
-  const latencies = requests
-    .filter(({ finishedAt }) => finishedAt < Infinity)
-    .map(({ arrivedAt, finishedAt }) => finishedAt - arrivedAt)
-    .sort((a, b) => a - b);
-  const ran = requests.filter(({ runs }) => runs > 0).length;
+function resultOf({ requests, inTime, messages, ran, runs, latencies }: Tally): SimulationResult {
+  const sorted = Float64Array.from(latencies).sort();
   return {
-    requests: requests.length,
-    goodput: requests.filter(({ inTime }) => inTime).length / requests.length,
-    p99Ms: latencies[Math.floor(0.99 * (latencies.length - 1))] ?? 0,
-    messages: requests.reduce((sum, { messages }) => sum + messages, 0) / requests.length,
-    extraRuns: (requests.reduce((sum, { runs }) => sum + runs, 0) - ran) / Math.max(1, ran),
+    requests,
+    goodput: inTime / requests,
+    p99Ms: sorted[Math.floor(0.99 * (sorted.length - 1))] ?? 0,
+    messages: messages / requests,
+    extraRuns: (runs - ran) / Math.max(1, ran),
   };
 }

@@ -145,7 +145,7 @@ function hedged(
     const afterMs = hedgeAfterMs(observed, quotedMs);
     if (afterMs === undefined || events.now + afterMs >= request.deadline) return;
     events.after(afterMs, () => {
-      if (request.finishedAt < Infinity || !maySpend(saved[entry]!)) return;
+      if (request.answered || !maySpend(saved[entry]!)) return;
       saved[entry]! -= 1;
       if (first !== entry && nodes[entry]!.admits(request)) take(entry);
       else elsewhere(request, entry, new Set([entry, first]), take);

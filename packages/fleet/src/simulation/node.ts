@@ -10,13 +10,28 @@ export interface SimRequest {
   readonly deadline: Time;
   /** Milliseconds at full speed. */
   readonly size: number;
-  /** Answered in time; set once. */
-  inTime: boolean;
-  finishedAt: Time;
-  /** Nodes that were asked or tried, beyond the one that it reached. */
-  messages: number;
-  /** Runs that were started for it: more than one where a hedge has run too. */
-  runs: number;
+  readonly tally: Tally;
+  hasRun: boolean;
+  answered: boolean;
+}
+
+/** What is counted of requests. The requests themselves are not kept: a simulation has millions. */
+export class Tally {
+  requests = 0;
+  inTime = 0;
+  /** Nodes that were asked or tried, beyond the one that a request reached. */
+  messages = 0;
+  /** Requests that ran. */
+  ran = 0;
+  /** Runs that were started: more than one of a request where a hedge has run too. */
+  runs = 0;
+  /** Of the answered requests, from arrival, in milliseconds. */
+  readonly latencies: number[] = [];
+
+  answered({ arrivedAt, deadline }: SimRequest, now: Time): void {
+    this.latencies.push(now - arrivedAt);
+    if (now <= deadline) this.inTime++;
+  }
 }
 
 /** A request in the queue of a node. */
@@ -112,14 +127,14 @@ export class SimNode {
     this.#running = { size, startedAt };
     const takes = this.#cost(this.id, size, startedAt);
     copy.state = 'running';
-    request.runs++;
+    request.tally.runs++;
+    if (!request.hasRun) request.tally.ran++;
+    request.hasRun = true;
     this.#events.after(takes, () => {
       this.#pace += PACE_WEIGHT * (takes / size - this.#pace);
       copy.state = 'over';
-      if (request.finishedAt === Infinity) {
-        request.finishedAt = this.#events.now;
-        request.inTime = this.#events.now <= request.deadline;
-      }
+      if (!request.answered) request.tally.answered(request, this.#events.now);
+      request.answered = true;
       copy.onAnswer?.();
       this.#next();
     });

@@ -16,7 +16,17 @@ import {
 } from '@skein/api';
 import { mlp, writeModel } from '@skein/onnx';
 import { assemblePublic } from '@skein/train';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  it,
+  onTestFinished,
+  vi,
+} from 'vitest';
 import { groupOf } from '../../../../api/src/endpoints.ts';
 import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { onnxFile, startManagement, type TestNode } from './testing/start-management.ts';
@@ -24,11 +34,18 @@ import { onnxFile, startManagement, type TestNode } from './testing/start-manage
 let node: TestNode;
 let client: Client;
 
-beforeEach(async () => {
-  node = await startManagement();
-  client = createClient({ url: node.url });
-});
-afterEach(() => node.close());
+/** Starts a node for each test of the block, or for the block: most of the time of these tests is the start. */
+function startForEach(
+  scope: 'test' | 'block',
+  options?: Parameters<typeof startManagement>[0],
+): void {
+  const [before, after] = scope === 'test' ? [beforeEach, afterEach] : [beforeAll, afterAll];
+  before(async () => {
+    node = await startManagement(options);
+    client = createClient({ url: node.url });
+  });
+  after(() => node.close());
+}
 
 async function failure(promise: Promise<unknown>): Promise<SkeinError> {
   const error = await promise.then(
@@ -135,11 +152,13 @@ async function populateJobs(): Promise<void> {
   await client.uploadArtifact({ content: new Uint8Array() });
 }
 
-describe.each(operations)('%s', (id, endpoint) => {
+describe('each endpoint', () => {
+  startForEach('test');
+
   // A site to revoke joins over a WebSocket: packages/federation and packages/cli test that.
-  it.runIf(id !== 'revokeSite')(
-    'executes its example, and answers as its schema says',
-    async () => {
+  it.each(operations.filter(([id]) => id !== 'revokeSite'))(
+    '%s executes its example, and answers as its schema says',
+    async (id, endpoint) => {
       const made = await populate(id);
       const { params = {}, query = {}, body, file } = endpoint.example ?? {};
       const own = id === 'revokeKey' || id === 'getKey' ? made.id : made.federation;
@@ -165,8 +184,12 @@ describe.each(operations)('%s', (id, endpoint) => {
       expect(node.faults).toEqual([]);
     },
   );
+});
 
-  it('refuses unknown fields', async () => {
+describe('what no endpoint accepts', () => {
+  startForEach('block');
+
+  it.each(operations)('%s refuses unknown fields', async (_, endpoint) => {
     const path = fillPath(endpoint.path, endpoint.example?.params ?? {});
     const inQuery = await send(endpoint.method, `${path}?nonsense=1`);
     expect(inQuery.body).toMatchObject({ code: 'REQUEST_INVALID' });
@@ -183,11 +206,8 @@ describe.each(operations)('%s', (id, endpoint) => {
   });
 });
 
-describe('access', () => {
-  beforeEach(async () => {
-    await node.close();
-    node = await startManagement({ access: 'keys' });
-  });
+describe('each endpoint with keys', () => {
+  startForEach('block', { access: 'keys' });
 
   it.each(rows)('%s needs a key with its scope', async (_, endpoint) => {
     const path = fillPath(endpoint.path, endpoint.example?.params ?? {});
@@ -201,6 +221,10 @@ describe('access', () => {
     expect(wrong.body.error).toContain(endpoint.scope);
     expect(await node.state.audit(10)).toEqual([]);
   });
+});
+
+describe('access', () => {
+  startForEach('test', { access: 'keys' });
 
   it('the audit trail names the key, and the key works until it is revoked', async () => {
     const { secret } = await node.keys.create({ label: 'boss', tenant: 't', scopes: ['admin'] });
@@ -224,6 +248,8 @@ describe('access', () => {
 });
 
 describe('changes that fail', () => {
+  startForEach('test');
+
   it('are in the audit trail with their code', async () => {
     expect((await failure(client.undeploy({ name: 'ghost' }))).code).toBe('MODEL_UNKNOWN');
     const file = { name: 'bad', content: Uint8Array.of(1, 2, 3) };
@@ -246,6 +272,8 @@ describe('changes that fail', () => {
 });
 
 describe('deployments', () => {
+  startForEach('test');
+
   it('are created, changed, rolled back and removed', async () => {
     await client.importModel({ name: 'risk', content: onnxFile(1) });
     await client.importModel({ name: 'risk', content: onnxFile(2) });
@@ -287,6 +315,8 @@ describe('deployments', () => {
 });
 
 describe('models', () => {
+  startForEach('test');
+
   it('keep metadata from the query, and the same bytes are the same version', async () => {
     const metadata = { author: 'Ada & Söhne', 'trained on': '2030' };
     const first = await client.importModel({ name: 'risk', content: onnxFile(1), metadata });
@@ -355,6 +385,8 @@ describe('models', () => {
 });
 
 describe('requests that are not in the table', () => {
+  startForEach('test');
+
   it('have different errors', async () => {
     expect((await send('GET', '/api/v1/nothing')).body).toMatchObject({ code: 'ROUTE_UNKNOWN' });
     const wrong = await send('PUT', '/api/v1/deployments');
