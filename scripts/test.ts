@@ -3,7 +3,7 @@
  * long it takes. Files named as arguments run in any case.
  */
 import { spawnSync } from 'node:child_process';
-import { cpus } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { SLOW_TESTS } from './testing/slow-tests.ts';
 
@@ -21,10 +21,10 @@ if (!all && !named) {
 
 const begun = performance.now();
 const skipped = all || named ? [] : SLOW_TESTS.flatMap((file) => ['--exclude', file]);
-// Many tests wait for processes that they started, so two files at once help on two cores too.
+// Many tests wait for processes that they started, so one file more than cores at once helps.
 const workers = rest.some((argument) => argument.startsWith('--maxWorkers'))
   ? []
-  : ['--maxWorkers', String(Math.max(2, cpus().length - 1))];
+  : ['--maxWorkers', String(availableParallelism() + 1)];
 // What tests start loads the same sources again and again: a process takes half of the time where they are compiled.
 const env = {
   NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compiled'),

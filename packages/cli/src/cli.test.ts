@@ -112,7 +112,7 @@ describe('bin/skein.js', () => {
 
   it('finds its first source without types from the second start on', async () => {
     const program = [process.execPath, BIN] as const;
-    const env = { TMPDIR: cwd, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' };
+    const env = { TMPDIR: cwd, NODE_COMPILE_CACHE: '', NODE_DEBUG_NATIVE: 'COMPILE_CACHE' };
     const found =
       /retrieving transpile cache for StrippedTypeScript \S+\/src\/main\.ts\.\.\.success/;
     const [first, second] = [

@@ -3,6 +3,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 
 const MAIN = join(import.meta.dirname, '../main.ts');
+const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+const FROM_THE_RUNNER = { PATH, HOME, NODE_COMPILE_CACHE };
 
 export interface CliOutcome {
   readonly code: number | null;
@@ -33,7 +35,7 @@ export function startCli(args: readonly string[], options: CliOptions): CliProce
   const [command, ...words] = [...(options.within ?? []), ...program, ...args];
   const child = spawn(command!, words, {
     cwd: options.cwd,
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env },
+    env: { ...FROM_THE_RUNNER, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };
