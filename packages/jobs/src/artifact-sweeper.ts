@@ -22,13 +22,6 @@ const PAGE = 500;
 
 type Jobs = Pick<JobStore, 'jobs' | 'schedules'>;
 
-export interface Sweep {
-  /** One sweep. @returns what it removed. */
-  look(): Promise<string[]>;
-  /** Restarts the day of an artifact: it was stored again, and will be named in a moment. */
-  spare(digest: string): void;
-}
-
 /**
  * Sweeps once an hour. @returns the store to put artifacts into, and a function that stops the
  * sweeps.
@@ -63,14 +56,15 @@ export function createSweep(
   store: Jobs,
   artifacts: Pick<ArtifactStore, 'list' | 'remove' | 'read' | 'sizeOf'>,
   now: () => number,
-): Sweep {
+) {
   /** Since when each artifact has been unnamed. */
   let unnamed = new Map<string, number>();
   /** Artifacts that were stored again since the sweep began. */
   let spared = new Set<string>();
   const names = createArtifactNames(artifacts);
   return {
-    async look() {
+    /** One sweep. @returns what it removed. */
+    async look(): Promise<string[]> {
       spared = new Set();
       // List the artifacts first: this sweep does not judge an artifact that is stored later.
       const stored = new Set(await artifacts.list());
@@ -96,7 +90,8 @@ export function createSweep(
       unnamed = still;
       return removed;
     },
-    spare(digest) {
+    /** Restarts the day of an artifact: it was stored again, and will be named in a moment. */
+    spare(digest: string): void {
       spared.add(digest);
       unnamed.delete(digest);
     },

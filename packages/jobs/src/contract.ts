@@ -212,6 +212,12 @@ export interface JobEvent {
   readonly progress?: Job['progress'];
 }
 
+export interface EventFilter {
+  readonly job?: string | undefined;
+  readonly group?: string | undefined;
+  readonly queue?: string | undefined;
+}
+
 export interface JobFilter {
   readonly queue?: string | undefined;
   readonly tenant?: string | undefined;
@@ -309,10 +315,7 @@ export interface JobStore {
    * Events after `sequence` (default: from now on), until aborted. A slow listener misses no event
    * that is still kept.
    */
-  events(
-    filter: { job?: string; group?: string; queue?: string; after?: number },
-    signal: AbortSignal,
-  ): AsyncIterable<JobEvent>;
+  events(filter: EventFilter & { after?: number }, signal: AbortSignal): AsyncIterable<JobEvent>;
   /** The store's clock, ms since the epoch. */
   now(): Promise<number>;
   close(): Promise<void>;

@@ -82,18 +82,7 @@ export function scheduleView(schedule: Schedule): ScheduleView {
 }
 
 export function jobEventView(event: JobEvent): JobEventView {
-  return defined({
-    sequence: event.sequence,
-    at: iso(event.at),
-    job: event.job,
-    queue: event.queue,
-    tenant: event.tenant,
-    group: event.group,
-    kind: event.kind,
-    state: event.state,
-    cause: event.cause,
-    progress: event.progress,
-  });
+  return defined({ ...event, at: iso(event.at) });
 }
 
 function iso(ms: number): string {

@@ -1,6 +1,6 @@
-/** The checks of an enqueue that need no look into the store. */
+/** Checks of what a store is given that need no look into it. */
 import { SkeinError } from '@skein/api/errors';
-import type { JobSpec } from '../contract.ts';
+import type { JobSpec, TenantSettings } from '../contract.ts';
 import { ENQUEUE_BATCH } from './bounds.ts';
 
 const refuse = (message: string): never => {
@@ -31,4 +31,9 @@ export function checkSpecs(specs: readonly (JobSpec & { readonly id?: string })[
     if (ids.has(id)) refuse(`The id "${id}" is given twice.`);
     ids.add(id);
   }
+}
+
+/** @throws SkeinError REQUEST_INVALID. */
+export function checkTenant({ tenant, weight }: TenantSettings): void {
+  if (!(weight > 0)) refuse(`Tenant "${tenant}" has weight ${weight}; it must be above 0.`);
 }

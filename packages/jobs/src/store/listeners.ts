@@ -1,4 +1,6 @@
 /** Listeners by key: notifications for a worker, events of a store. */
+import type { EventFilter, JobEvent } from '../contract.ts';
+
 export interface Listeners<Told> {
   on(key: string, listener: (told: Told) => void): () => void;
   /** Resolves with the next value, or when aborted. */
@@ -33,4 +35,12 @@ export function listenersOf<Told>(): Listeners<Told> {
       for (const listener of listeners.get(key) ?? []) listener(told);
     },
   };
+}
+
+export function isWanted(event: JobEvent, { job, group, queue }: EventFilter): boolean {
+  return (
+    (job === undefined || event.job === job) &&
+    (group === undefined || event.group === group) &&
+    (queue === undefined || event.queue === queue)
+  );
 }

@@ -5,48 +5,40 @@
  * missed. So a wait compares each queue's count of arrivals with the count at the worker's last
  * claim, and returns at once when they differ.
  */
-export interface Wakes {
-  /** A job may have become claimable in the queue. */
-  notify(queue: string): void;
-  notifyAll(): void;
-  /** Call before a claim of this worker on these queues. */
-  beforeClaim(worker: string, queues: readonly string[]): void;
-  forget(worker: string): void;
-  wait(
-    worker: string | undefined,
-    queues: readonly string[],
-    waitMs: number,
-    signal: AbortSignal,
-  ): Promise<void>;
-}
-
-export function wakes(): Wakes {
+export function wakes() {
   const arrivals = new Map<string, number>();
   const countsAtClaim = new Map<string, Map<string, number>>();
   let countsAtLastClaim: ReadonlyMap<string, number> = new Map();
   const waiting = new Map<string, Set<() => void>>();
   const countOf = (queue: string): number => arrivals.get(queue) ?? 0;
 
+  /** A job may have become claimable in the queue. */
   function notify(queue: string): void {
     arrivals.set(queue, countOf(queue) + 1);
     for (const wake of waiting.get(queue) ?? []) wake();
   }
   return {
     notify,
-    notifyAll() {
+    notifyAll(): void {
       const queues = new Set(waiting.keys());
       for (const counts of countsAtClaim.values())
         for (const queue of counts.keys()) queues.add(queue);
       for (const queue of queues) notify(queue);
     },
-    beforeClaim(worker, queues) {
+    /** Call before a claim of this worker on these queues. */
+    beforeClaim(worker: string, queues: readonly string[]): void {
       countsAtLastClaim = new Map(queues.map((queue) => [queue, countOf(queue)]));
       countsAtClaim.set(worker, new Map(countsAtLastClaim));
     },
-    forget(worker) {
+    forget(worker: string): void {
       countsAtClaim.delete(worker);
     },
-    wait(worker, queues, waitMs, signal) {
+    wait(
+      worker: string | undefined,
+      queues: readonly string[],
+      waitMs: number,
+      signal: AbortSignal,
+    ): Promise<void> {
       const counts =
         (worker === undefined ? undefined : countsAtClaim.get(worker)) ?? countsAtLastClaim;
       if (signal.aborted || queues.some((queue) => countOf(queue) !== (counts.get(queue) ?? 0))) {

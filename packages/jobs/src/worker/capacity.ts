@@ -5,13 +5,6 @@
 import { usableCores, usableMemoryBytes } from '@skein/api/machine';
 import type { JobSpec, WorkerOffer } from '../contract.ts';
 
-export interface Capacity {
-  readonly total: WorkerOffer['free'];
-  free(): WorkerOffer['free'];
-  /** @returns a function that gives it back; idempotent. */
-  take(resources: JobSpec['resources']): () => void;
-}
-
 /** Cores are counted in thousandths, so that a tenth taken ten times is one core and no less. */
 const MILLI = 1000;
 /** Share of the usable memory that jobs may take: serving and the system live here too. */
@@ -28,13 +21,17 @@ export function machineCapacity(given: {
   };
 }
 
-export function createCapacity(total: WorkerOffer['free']): Capacity {
+export function createCapacity(total: WorkerOffer['free']) {
   let milliCores = Math.round(total.cores * MILLI);
   let memoryBytes = total.memoryBytes;
   return {
     total,
-    free: () => ({ cores: Math.max(0, milliCores) / MILLI, memoryBytes: Math.max(0, memoryBytes) }),
-    take(resources) {
+    free: (): WorkerOffer['free'] => ({
+      cores: Math.max(0, milliCores) / MILLI,
+      memoryBytes: Math.max(0, memoryBytes),
+    }),
+    /** @returns a function that gives it back; idempotent. */
+    take(resources: JobSpec['resources']): () => void {
       const taken = Math.round(resources.cores * MILLI);
       milliCores -= taken;
       memoryBytes -= resources.memoryBytes;

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { ownerIsAlive, ownedName } from '../host/owner.ts';
 import { ownGroup, readMounts } from '@skein/api/control-groups';
-import { openV2, V2Group } from './v2.ts';
+import { openV2, v2Group } from './v2.ts';
 
 describe('where the hierarchies are', () => {
   test('a machine with version 2 alone', () => {
@@ -55,7 +55,7 @@ describe('a group of version 2', () => {
 
   test('is limited in memory without swap, in processes and in cores', () => {
     writeFileSync(join(folder, 'memory.swap.max'), 'max');
-    new V2Group('1', folder, true).limit({ memoryBytes: 67_108_864, pids: 20, cores: 0.5 });
+    v2Group('1', folder, true).limit({ memoryBytes: 67_108_864, pids: 20, cores: 0.5 });
     expect(file('memory.max')).toBe('67108864');
     expect(file('memory.swap.max')).toBe('0');
     expect(file('memory.oom.group')).toBe('1');
@@ -74,7 +74,7 @@ describe('a group of version 2', () => {
       'low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 1\n',
     );
     writeFileSync(join(folder, 'cgroup.procs'), '12\n345\n');
-    const group = new V2Group('1', folder, true);
+    const group = v2Group('1', folder, true);
     expect(group.cpuMs()).toBe(1234.567);
     expect(group.peakMemoryBytes()).toBe(4_096_000);
     expect(group.outOfMemoryKills()).toBe(2);

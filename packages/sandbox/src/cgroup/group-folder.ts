@@ -70,6 +70,15 @@ export async function removeGroup(
   }
 }
 
+/** Removes a group with all groups in it, after killing their processes. */
+export async function removeWithGroups(base: string): Promise<void> {
+  for (const name of folders(base)) {
+    const folder = `${base}/${name}`;
+    await removeGroup(folder, () => killProcesses(folder));
+  }
+  await removeGroup(base, () => undefined);
+}
+
 /**
  * Removes the groups that killed nodes left in `parent`, after killing the processes that still run
  * there. Takes no time when there are none; a group that cannot be removed within half a second is
@@ -96,7 +105,7 @@ async function removeStale(owner: string): Promise<void> {
 }
 
 /** Names of the groups in a group. */
-export function folders(folder: string): string[] {
+function folders(folder: string): string[] {
   try {
     return readdirSync(folder, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())

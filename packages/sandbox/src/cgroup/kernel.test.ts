@@ -10,7 +10,7 @@ import { ownedName } from '../host/owner.ts';
 import type { ControlGroup, ControlGroups } from './contract.ts';
 import { openControlGroups } from './open.ts';
 import { readMounts } from '@skein/api/control-groups';
-import { openV2, V2Group } from './v2.ts';
+import { openV2, v2Group } from './v2.ts';
 
 const MIB = 1 << 20;
 const { unified } = existsSync('/proc/self/mountinfo')
@@ -52,7 +52,7 @@ describe.skipIf(unified === undefined || !isWritable(`${unified}/cgroup.procs`))
     test('has groups in which processes are seen, counted and killed, with all that they forked', async () => {
       const folder = `${unified}/skein-test-${ownedName()}`;
       mkdirSync(folder);
-      const group = new V2Group('test', folder, false);
+      const group = v2Group('test', folder, false);
       try {
         expect([group.processes(), group.cpuMs()]).toEqual([[], 0]);
         const busy = 'while :; do :; done';

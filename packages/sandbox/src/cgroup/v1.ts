@@ -9,7 +9,7 @@ import {
   emptied,
   forget,
   killProcesses,
-  folders,
+  removeWithGroups,
   processesOf,
   removeGroup,
   removeStaleGroups,
@@ -47,7 +47,7 @@ export async function openV1(mounts: CgroupMounts, cgroup: string): Promise<Cont
       };
     }
   }
-  return { groups: new V1Groups(bases) };
+  return { groups: v1Groups(bases) };
 }
 
 /** Makes `PARENT/skein/NAME` in the first parent that allows it. */
@@ -66,104 +66,59 @@ async function makeBase(parents: readonly string[], name: string): Promise<strin
   return undefined;
 }
 
-class V1Groups implements ControlGroups {
-  readonly version = 'v1';
-  readonly folders: readonly string[];
-  readonly limitsSwap: boolean;
-  readonly limitsCores: boolean;
-  readonly #bases: ReadonlyMap<Controller, string>;
+function v1Groups(bases: ReadonlyMap<Controller, string>): ControlGroups {
+  const folders = [...new Set(bases.values())];
+  const limitsSwap = existsSync(`${bases.get('memory')}/memory.memsw.limit_in_bytes`);
+  const limitsCores = existsSync(`${bases.get('cpu')}/cpu.cfs_quota_us`);
 
-  constructor(bases: ReadonlyMap<Controller, string>) {
-    this.#bases = bases;
-    this.folders = [...new Set(bases.values())];
-    this.limitsSwap = existsSync(`${bases.get('memory')}/memory.memsw.limit_in_bytes`);
-    this.limitsCores = existsSync(`${bases.get('cpu')}/cpu.cfs_quota_us`);
+  function groupOf(name: string): ControlGroup {
+    const at = (controller: Controller): string => `${bases.get(controller)}/${name}`;
+    const write = (controller: Controller, file: string, value: number): void =>
+      writeFileSync(`${at(controller)}/${file}`, String(value));
+    const read = (controller: Controller, file: string): string =>
+      readFileSync(`${at(controller)}/${file}`, 'latin1');
+    const kill = (): void => killProcesses(at('pids'));
+    return {
+      name,
+      limit({ memoryBytes, pids, cores }) {
+        if (Number.isFinite(memoryBytes)) {
+          write('memory', 'memory.limit_in_bytes', memoryBytes);
+          // Memory and swap together; it may not be less than the limit of memory, hence after it.
+          if (limitsSwap) write('memory', 'memory.memsw.limit_in_bytes', memoryBytes);
+        }
+        if (Number.isFinite(pids)) write('pids', 'pids.max', pids);
+        if (limitsCores && Number.isFinite(cores)) {
+          write('cpu', 'cpu.cfs_quota_us', Math.round((cores ?? 1) * PERIOD_US));
+        }
+      },
+      cpuMs: () => Number(read('cpuacct', 'cpuacct.usage')) / 1e6,
+      peakMemoryBytes: () => Number(read('memory', 'memory.max_usage_in_bytes')),
+      outOfMemoryKills() {
+        const [, kills = 0] = /^oom_kill (\d+)$/m.exec(read('memory', 'memory.oom_control')) ?? [];
+        return Number(kills);
+      },
+      processes: () => processesOf(at('pids')),
+      kill,
+      async remove() {
+        kill();
+        await emptied(at('pids'), kill);
+        await forget(`${at('memory')}/memory.force_empty`, '0');
+        await Promise.all(folders.map((folder) => removeGroup(`${folder}/${name}`, kill)));
+      },
+    };
   }
 
-  async create(name: string): Promise<ControlGroup> {
-    await Promise.all(this.folders.map((folder) => mkdir(`${folder}/${name}`)));
-    const at = new Map(
-      [...this.#bases].map(([controller, base]) => [controller, `${base}/${name}`]),
-    );
-    return new V1Group(name, at, this);
-  }
-
-  async close(): Promise<void> {
-    for (const base of this.folders) {
-      for (const name of folders(base)) {
-        await removeGroup(`${base}/${name}`, () => killProcesses(`${base}/${name}`));
-      }
-      await removeGroup(base, () => undefined);
-    }
-  }
-}
-
-class V1Group implements ControlGroup {
-  readonly name: string;
-  readonly #folders: ReadonlyMap<Controller, string>;
-  readonly #groups: V1Groups;
-
-  constructor(name: string, at: ReadonlyMap<Controller, string>, groups: V1Groups) {
-    this.name = name;
-    this.#folders = at;
-    this.#groups = groups;
-  }
-
-  limit(limits: { memoryBytes: number; pids: number; cores?: number | undefined }): void {
-    if (Number.isFinite(limits.memoryBytes)) {
-      this.#write('memory', 'memory.limit_in_bytes', limits.memoryBytes);
-      // Memory and swap together; it may not be less than the limit of memory, hence after it.
-      if (this.#groups.limitsSwap) {
-        this.#write('memory', 'memory.memsw.limit_in_bytes', limits.memoryBytes);
-      }
-    }
-    if (Number.isFinite(limits.pids)) this.#write('pids', 'pids.max', limits.pids);
-    if (this.#groups.limitsCores && Number.isFinite(limits.cores)) {
-      this.#write('cpu', 'cpu.cfs_quota_us', Math.round((limits.cores ?? 1) * PERIOD_US));
-    }
-  }
-
-  cpuMs(): number {
-    return this.#read('cpuacct', 'cpuacct.usage') / 1e6;
-  }
-
-  peakMemoryBytes(): number {
-    return this.#read('memory', 'memory.max_usage_in_bytes');
-  }
-
-  outOfMemoryKills(): number {
-    const control = readFileSync(`${this.#folder('memory')}/memory.oom_control`, 'latin1');
-    return Number(/^oom_kill (\d+)$/m.exec(control)?.[1] ?? 0);
-  }
-
-  processes(): number[] {
-    return processesOf(this.#folder('pids'));
-  }
-
-  kill(): void {
-    killProcesses(this.#folder('pids'));
-  }
-
-  async remove(): Promise<void> {
-    this.kill();
-    await emptied(this.#folder('pids'), () => this.kill());
-    await forget(`${this.#folder('memory')}/memory.force_empty`, '0');
-    await Promise.all(
-      this.#groups.folders.map((folder) =>
-        removeGroup(`${folder}/${this.name}`, () => this.kill()),
-      ),
-    );
-  }
-
-  #folder(controller: Controller): string {
-    return this.#folders.get(controller) ?? '';
-  }
-
-  #read(controller: Controller, file: string): number {
-    return Number(readFileSync(`${this.#folder(controller)}/${file}`, 'latin1'));
-  }
-
-  #write(controller: Controller, file: string, value: number): void {
-    writeFileSync(`${this.#folder(controller)}/${file}`, String(value));
-  }
+  return {
+    version: 'v1',
+    folders,
+    limitsSwap,
+    limitsCores,
+    async create(name) {
+      await Promise.all(folders.map((folder) => mkdir(`${folder}/${name}`)));
+      return groupOf(name);
+    },
+    async close() {
+      for (const base of folders) await removeWithGroups(base);
+    },
+  };
 }

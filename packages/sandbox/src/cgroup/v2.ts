@@ -13,7 +13,7 @@ import {
   emptied,
   forget,
   killProcesses,
-  folders,
+  removeWithGroups,
   processesOf,
   removeGroup,
   removeStaleGroups,
@@ -46,7 +46,7 @@ export async function openV2(mount: string, cgroup: string): Promise<ControlGrou
       mkdirSync(base, { recursive: true });
       delegate(base, false);
       await removeStaleGroups(top);
-      return { groups: new V2Groups(base) };
+      return { groups: v2Groups(base) };
     } catch {
       try {
         rmdirSync(top);
@@ -93,112 +93,74 @@ function list(folder: string, file: 'controllers' | 'subtree_control'): string[]
   return readFileSync(`${folder}/cgroup.${file}`, 'latin1').trim().split(' ');
 }
 
-class V2Groups implements ControlGroups {
-  readonly version = 'v2';
-  readonly folders: readonly string[];
-  readonly limitsSwap = true;
-  readonly limitsCores: boolean;
-  readonly #base: string;
-
-  constructor(base: string) {
-    this.#base = base;
-    this.folders = [base];
-    this.limitsCores = list(base, 'subtree_control').includes('cpu');
-  }
-
-  async create(name: string): Promise<ControlGroup> {
-    const folder = `${this.#base}/${name}`;
-    await mkdir(folder);
-    return new V2Group(name, folder, this.limitsCores);
-  }
-
-  async close(): Promise<void> {
-    for (const name of folders(this.#base)) {
-      const folder = `${this.#base}/${name}`;
-      await removeGroup(folder, () => killProcesses(folder));
-    }
-    await removeGroup(this.#base, () => undefined);
-  }
+function v2Groups(base: string): ControlGroups {
+  const limitsCores = list(base, 'subtree_control').includes('cpu');
+  return {
+    version: 'v2',
+    folders: [base],
+    limitsSwap: true,
+    limitsCores,
+    async create(name) {
+      const folder = `${base}/${name}`;
+      await mkdir(folder);
+      return v2Group(name, folder, limitsCores);
+    },
+    close: () => removeWithGroups(base),
+  };
 }
 
 /**
  * A group of version 2. Exported so that its parsing of the kernel's files can be tested on any
  * machine.
  */
-export class V2Group implements ControlGroup {
-  readonly name: string;
-  readonly #folder: string;
-  readonly #limitsCores: boolean;
-
-  constructor(name: string, folder: string, limitsCores: boolean) {
-    this.name = name;
-    this.#folder = folder;
-    this.#limitsCores = limitsCores;
-  }
-
-  limit(limits: { memoryBytes: number; pids: number; cores?: number | undefined }): void {
-    if (Number.isFinite(limits.memoryBytes)) {
-      this.#write('memory.max', String(limits.memoryBytes));
-      if (existsSync(`${this.#folder}/memory.swap.max`)) this.#write('memory.swap.max', '0');
-      // A process that is killed for memory ends the whole command: no half of it runs on.
-      this.#write('memory.oom.group', '1');
-    }
-    if (Number.isFinite(limits.pids)) this.#write('pids.max', String(limits.pids));
-    if (this.#limitsCores && Number.isFinite(limits.cores)) {
-      this.#write('cpu.max', `${Math.round((limits.cores ?? 1) * PERIOD_US)} ${PERIOD_US}`);
-    }
-  }
-
-  cpuMs(): number {
-    return this.#field('cpu.stat', 'usage_usec') / 1000;
-  }
-
-  peakMemoryBytes(): number {
-    // memory.peak exists since Linux 5.19.
-    if (!existsSync(`${this.#folder}/memory.peak`)) return Number(this.#read('memory.current'));
-    return Number(this.#read('memory.peak'));
-  }
-
-  outOfMemoryKills(): number {
-    return this.#field('memory.events', 'oom_kill');
-  }
-
-  processes(): number[] {
-    return processesOf(this.#folder);
-  }
-
-  kill(): void {
-    try {
-      this.#write('cgroup.kill', '1');
-    } catch {
-      // Before Linux 5.14.
-      killProcesses(this.#folder);
-    }
-  }
-
-  async remove(): Promise<void> {
-    this.kill();
-    await emptied(this.#folder, () => this.kill());
-    // Since Linux 5.19.
-    if (existsSync(`${this.#folder}/memory.reclaim`)) {
-      await forget(`${this.#folder}/memory.reclaim`, this.#read('memory.current').trim());
-    }
-    await removeGroup(this.#folder, () => this.kill());
-  }
-
-  #read(file: string): string {
-    return readFileSync(`${this.#folder}/${file}`, 'latin1');
-  }
-
-  #field(file: string, name: string): number {
-    for (const line of this.#read(file).split('\n')) {
+export function v2Group(name: string, folder: string, limitsCores: boolean): ControlGroup {
+  const has = (file: string): boolean => existsSync(`${folder}/${file}`);
+  const read = (file: string): string => readFileSync(`${folder}/${file}`, 'latin1');
+  const write = (file: string, value: string): void => writeFileSync(`${folder}/${file}`, value);
+  function field(file: string, name: string): number {
+    for (const line of read(file).split('\n')) {
       const [key, value] = line.split(' ');
       if (key === name) return Number(value);
     }
     return 0;
   }
-
-  #write(file: string, value: string): void {
-    writeFileSync(`${this.#folder}/${file}`, value);
+  function kill(): void {
+    try {
+      write('cgroup.kill', '1');
+    } catch {
+      // Before Linux 5.14.
+      killProcesses(folder);
+    }
   }
+
+  return {
+    name,
+    limit({ memoryBytes, pids, cores }) {
+      if (Number.isFinite(memoryBytes)) {
+        write('memory.max', String(memoryBytes));
+        if (has('memory.swap.max')) write('memory.swap.max', '0');
+        // A process that is killed for memory ends the whole command: no half of it runs on.
+        write('memory.oom.group', '1');
+      }
+      if (Number.isFinite(pids)) write('pids.max', String(pids));
+      if (limitsCores && Number.isFinite(cores)) {
+        write('cpu.max', `${Math.round((cores ?? 1) * PERIOD_US)} ${PERIOD_US}`);
+      }
+    },
+    cpuMs: () => field('cpu.stat', 'usage_usec') / 1000,
+    // memory.peak exists since Linux 5.19.
+    peakMemoryBytes: () => Number(read(has('memory.peak') ? 'memory.peak' : 'memory.current')),
+    outOfMemoryKills: () => field('memory.events', 'oom_kill'),
+    processes: () => processesOf(folder),
+    kill,
+    async remove() {
+      kill();
+      await emptied(folder, kill);
+      // Since Linux 5.19.
+      if (has('memory.reclaim')) {
+        await forget(`${folder}/memory.reclaim`, read('memory.current').trim());
+      }
+      await removeGroup(folder, kill);
+    },
+  };
 }

@@ -6,11 +6,10 @@
  * account.ts how they are limited and accounted, pool.ts why most sessions wait for none of this.
  */
 import { rmdir } from 'node:fs/promises';
-import type Docker from 'dockerode';
 import { SkeinError } from '@skein/api';
 import type { ControlGroups, ControlGroupsHere } from '../cgroup/contract.ts';
 import { openControlGroups } from '../cgroup/open.ts';
-import type { Availability, SandboxDriver, SandboxSession, SessionOptions } from '../contract.ts';
+import type { Availability, SandboxDriver, SessionOptions } from '../contract.ts';
 import { allLimits, refuseUnsupported, type AllLimits } from '../command/limits.ts';
 import { dockerReference, isFolderImage } from '../images.ts';
 import { openGate, type Gate } from '../network/gate.ts';
@@ -21,7 +20,7 @@ import { startContainer, type SandboxContainer, type Shape } from './container/c
 import { connectEngine, engineError, isLocal } from './daemon/engine.ts';
 import { INPUTS_BYTES, readInputs, type Inputs } from './container/inputs.ts';
 import { removeLeftovers } from './container/leftovers.ts';
-import { ContainerPool } from './container/pool.ts';
+import { containerPool } from './container/pool.ts';
 import { DockerSession } from './session.ts';
 
 /** Made by deploy/sandbox/base-image.sh. */
@@ -48,97 +47,48 @@ export interface DockerOptions {
 }
 
 export function createDocker(options: DockerOptions = {}): SandboxDriver {
-  return new DockerDriver(options);
-}
+  const docker = connectEngine(options.host);
+  const { image: ownImage = DEFAULT_IMAGE, warm = 1 } = options;
+  const runtime = options.runtime ?? (process.env['SKEIN_DOCKER_RUNTIME'] || undefined);
+  const startNew = (shape: Shape): Promise<SandboxContainer> => startContainer(docker, shape);
+  const pool = containerPool({ start: startNew, perShape: warm, shapes: 4 });
+  const sessions = new Set<DockerSession>();
+  let groupsHere: Promise<ControlGroupsHere> | undefined;
+  let found: Promise<Availability> | undefined;
+  let swept: Promise<unknown> | undefined;
+  let isClosed = false;
 
-class DockerDriver implements SandboxDriver {
-  readonly name = 'docker';
-  readonly #options: DockerOptions;
-  readonly #docker: Docker;
-  readonly #image: string;
-  readonly #runtime: string | undefined;
-  readonly #pool: ContainerPool;
-  readonly #sessions = new Set<DockerSession>();
-  #groups: Promise<ControlGroupsHere> | undefined;
-  #availability: Promise<Availability> | undefined;
-  #swept: Promise<unknown> | undefined;
-  #closed = false;
-
-  constructor(options: DockerOptions) {
-    this.#options = options;
-    this.#docker = connectEngine(options.host);
-    this.#image = options.image ?? DEFAULT_IMAGE;
-    this.#runtime = options.runtime ?? (process.env['SKEIN_DOCKER_RUNTIME'] || undefined);
-    this.#pool = new ContainerPool({
-      start: (shape) => startContainer(this.#docker, shape),
-      perShape: options.warm ?? 1,
-      shapes: 4,
-    });
-  }
-
-  takesImage(image: string): boolean {
-    return !isFolderImage(image);
-  }
-
-  availability(): Promise<Availability> {
-    this.#availability ??= this.#find();
-    return this.#availability;
-  }
-
-  async open(options: SessionOptions): Promise<SandboxSession> {
-    const found = await this.availability();
-    if (!found.available)
-      throw new SkeinError(
-        'SANDBOX_UNAVAILABLE',
-        `The docker sandbox is not available: ${found.reason}`,
-      );
-    refuseUnsupported('docker', found.enforcement, options);
-    return await this.#open(options, (shape) => this.#pool.take(shape));
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.allSettled([...this.#sessions].map((session) => session.close()));
-    await this.#pool.close();
-    // The folder of this process, unless another driver has groups in it.
-    const groups = await this.#ownGroups();
-    await Promise.allSettled((groups?.folders ?? []).map((folder) => rmdir(folder)));
-  }
-
-  async #find(): Promise<Availability> {
+  async function find(): Promise<Availability> {
     const { here, again } = await findAvailability({
-      docker: this.#docker,
-      host: this.#options.host ?? process.env['DOCKER_HOST'] ?? '',
-      image: this.#image,
-      runtime: this.#runtime,
-      ownAccounts: (await this.#ownGroups()) !== undefined,
-      open: (options) => this.#open(options, (shape) => startContainer(this.#docker, shape)),
+      docker,
+      host: options.host ?? process.env['DOCKER_HOST'] ?? '',
+      image: ownImage,
+      runtime,
+      ownAccounts: (await ownGroups()) !== undefined,
+      open: (asked) => openWith(asked, startNew),
     });
-    if (again) this.#availability = undefined;
+    if (again) found = undefined;
     // The first session retries a container that fails now.
-    if (here.available) await this.#ready().catch(() => undefined);
+    if (here.available) await ready().catch(() => undefined);
     return here;
   }
 
   /** @param start makes a container, or takes one from the pool. */
-  async #open(
-    options: SessionOptions,
-    start: (shape: Shape) => Promise<SandboxContainer>,
-  ): Promise<DockerSession> {
-    if (this.#closed) throw closed();
-    await this.#ready();
-    const groups = await this.#ownGroups();
-    const limits = allLimits(options.limits);
-    const inputs = await readInputs(options.mounts, isLocal(this.#options.host));
-    const container = await start(this.#shape(options, inputs, limits, groups !== undefined));
+  async function openWith(asked: SessionOptions, start: typeof startNew): Promise<DockerSession> {
+    if (isClosed) throw closed();
+    await ready();
+    const groups = await ownGroups();
+    const limits = allLimits(asked.limits);
+    const inputs = await readInputs(asked.mounts, isLocal(options.host));
+    const container = await start(shapeOf(asked, inputs, limits, groups !== undefined));
     let session: DockerSession | undefined;
     try {
-      if (this.#closed) throw closed();
+      if (isClosed) throw closed();
       const accounts = accountsOf(container, groups);
-      const gate = await gateOf(container, accounts, options);
-      const onClosed = (): void => void (session && this.#sessions.delete(session));
+      const gate = await gateOf(container, accounts, asked);
+      const onClosed = (): void => void (session && sessions.delete(session));
       session = new DockerSession({ container, limits, accounts, gate, onClosed });
-      this.#sessions.add(session);
+      sessions.add(session);
       await session.provide(inputs.written);
       return session;
     } catch (error) {
@@ -148,23 +98,23 @@ class DockerDriver implements SandboxDriver {
   }
 
   /** Connects to the daemon, and removes the leftovers of dead nodes there, once. */
-  async #ready(): Promise<void> {
-    this.#swept ??= removeLeftovers(this.#docker);
+  async function ready(): Promise<void> {
+    swept ??= removeLeftovers(docker);
     try {
-      await this.#swept;
+      await swept;
     } catch (error) {
-      this.#swept = undefined;
+      swept = undefined;
       throw engineError(error, 'list the sandboxes');
     }
   }
 
-  async #ownGroups(): Promise<ControlGroups | undefined> {
-    if (this.#options.accounting === 'container' || !isLocal(this.#options.host)) return undefined;
-    this.#groups ??= openControlGroups();
-    return (await this.#groups).groups;
+  async function ownGroups(): Promise<ControlGroups | undefined> {
+    if (options.accounting === 'container' || !isLocal(options.host)) return undefined;
+    groupsHere ??= openControlGroups();
+    return (await groupsHere).groups;
   }
 
-  #shape(
+  function shapeOf(
     { image, network }: SessionOptions,
     { bound }: Inputs,
     limits: AllLimits,
@@ -172,16 +122,40 @@ class DockerDriver implements SandboxDriver {
   ): Shape {
     const disk = Number.isFinite(limits.diskBytes) ? limits.diskBytes : 0;
     return {
-      image: dockerReference(image ?? this.#image),
+      image: dockerReference(image ?? ownImage),
       diskBytes: limits.diskBytes,
       memoryBytes: CONTAINER_BYTES + INPUTS_BYTES + roundedUp(limits.memoryBytes + disk),
       pids: CONTAINER_PIDS + (ownAccounts ? roundedUp(limits.pids) : limits.pids),
       cores: Math.ceil(limits.cores) + 1,
       network: socketsOf(network),
       mounts: bound,
-      runtime: this.#runtime,
+      runtime,
     };
   }
+
+  const availability = (): Promise<Availability> => (found ??= find());
+  return {
+    name: 'docker',
+    takesImage: (image) => !isFolderImage(image),
+    availability,
+    async open(asked) {
+      const here = await availability();
+      if (!here.available) {
+        const message = `The docker sandbox is not available: ${here.reason}`;
+        throw new SkeinError('SANDBOX_UNAVAILABLE', message);
+      }
+      refuseUnsupported('docker', here.enforcement, asked);
+      return await openWith(asked, pool.take);
+    },
+    async close() {
+      isClosed = true;
+      await Promise.allSettled([...sessions].map((session) => session.close()));
+      await pool.close();
+      // The folder of this process, unless another driver has groups in it.
+      const groups = await ownGroups();
+      await Promise.allSettled((groups?.folders ?? []).map((folder) => rmdir(folder)));
+    },
+  };
 }
 
 /** Rounds up to a power of two, so that sessions with similar limits share a shape. */

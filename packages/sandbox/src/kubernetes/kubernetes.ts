@@ -40,103 +40,46 @@ export type { KubernetesOptions } from './settings.ts';
 const REFERENCE = /^[A-Za-z0-9][\w./:@-]{0,510}$/;
 const FIX_RIGHTS = 'docs/guide/kubernetes-jobs.md has the Role that the driver needs.';
 
-/** @param options default: the environment's. */
-export function createKubernetes(options: KubernetesOptions = {}): SandboxDriver {
-  return new KubernetesDriver(options);
-}
-
 interface Connected {
   readonly cluster: Cluster;
   readonly namespace: string;
   readonly settings: Settings;
 }
 
-class KubernetesDriver implements SandboxDriver {
-  readonly name = 'kubernetes';
-  readonly #options: KubernetesOptions;
-  readonly #sessions = new Set<SandboxSession>();
-  readonly #closing = new AbortController();
-  #connected: Promise<Connected> | undefined;
-  #availability: Promise<Availability> | undefined;
+/** @param options default: the environment's. */
+export function createKubernetes(options: KubernetesOptions = {}): SandboxDriver {
+  const sessions = new Set<SandboxSession>();
+  const closing = new AbortController();
+  let connected: Promise<Connected> | undefined;
+  let known: Promise<Availability> | undefined;
 
-  constructor(options: KubernetesOptions) {
-    this.#options = options;
-  }
-
-  takesImage(image: string): boolean {
-    try {
-      return imageOf(image, readSettings(this.#options, process.env)) !== undefined;
-    } catch {
-      return false;
-    }
-  }
-
-  availability(): Promise<Availability> {
-    this.#availability ??= this.#find();
-    return this.#availability;
-  }
-
-  async open(options: SessionOptions): Promise<SandboxSession> {
-    const found = await this.availability();
-    if (!found.available) {
-      throw new SkeinError(
-        'SANDBOX_UNAVAILABLE',
-        `The kubernetes sandbox is not available: ${found.reason}`,
-      );
-    }
-    refuseUnsupported('kubernetes', found.enforcement, options);
-    if (options.attempt?.gang !== undefined && options.network === 'none') {
-      throw new SkeinError(
-        'SANDBOX_UNSUPPORTED',
-        'The members of a gang in a cluster reach each other over its network: they need network "host", and trust.',
-      );
-    }
-    return await this.#open(await this.#connect(), options);
-  }
-
-  async close(): Promise<void> {
-    this.#closing.abort();
-    await Promise.allSettled([...this.#sessions].map((session) => session.close()));
-  }
-
-  #connect(): Promise<Connected> {
-    this.#connected ??= (async () => {
-      const settings = readSettings(this.#options, process.env);
+  const connect = (): Promise<Connected> =>
+    (connected ??= (async () => {
+      const settings = readSettings(options, process.env);
       const { namespace, context } = settings;
       if (namespace === undefined) {
-        throw new SkeinError(
-          'SANDBOX_UNAVAILABLE',
-          'no namespace of a cluster is named for sandboxes',
-        );
+        const message = 'no namespace of a cluster is named for sandboxes';
+        throw new SkeinError('SANDBOX_UNAVAILABLE', message);
       }
       return { cluster: await connectCluster(context), namespace, settings };
-    })();
-    return this.#connected;
-  }
+    })());
 
-  async #find(): Promise<Availability> {
+  async function find(): Promise<Availability> {
     try {
-      const { cluster, namespace, settings } = await this.#connect();
+      const { cluster, namespace, settings } = await connect();
+      const { image, runtimeClass } = settings;
       const { gitVersion } = await cluster.request<{ gitVersion: string }>('GET', '/version');
       await createPolicy(cluster, namespace);
-      await this.#sweep();
-      const key = [
-        'kubernetes',
-        cluster.server,
-        gitVersion,
-        namespace,
-        settings.image,
-        settings.runtimeClass,
-      ];
-      const found = await remembered(key.join(' '), async () => await this.#try());
-      const runtime =
-        settings.runtimeClass === undefined ? '' : `, runtime class ${settings.runtimeClass}`;
+      await sweep();
+      const key = ['kubernetes', cluster.server, gitVersion, namespace, image, runtimeClass];
+      const found = await remembered(key.join(' '), trial);
+      const runtime = runtimeClass === undefined ? '' : `, runtime class ${runtimeClass}`;
       return { available: true, version: `${gitVersion}${runtime}`, enforcement: found };
     } catch (thrown) {
       const error = clusterError(thrown, 'answer');
-      const isNotNamed = readNamespace(this.#options) === undefined;
+      const isNotNamed = readNamespace(options) === undefined;
       // What may pass is tried again by the next caller.
-      if (error.code === 'SANDBOX_NOT_STARTED') this.#availability = undefined;
+      if (error.code === 'SANDBOX_NOT_STARTED') known = undefined;
       return {
         available: false,
         reason: error.message,
@@ -149,47 +92,36 @@ class KubernetesDriver implements SandboxDriver {
     }
   }
 
-  async #try(): Promise<Enforcement> {
-    const connected = await this.#connect();
-    const first = await openPod(this.#place(connected, undefined), TRIAL);
+  async function trial(): Promise<Enforcement> {
+    const at = await connect();
+    const first = await openPod(placeOf(at, undefined), TRIAL);
     const { groups } = await first.pod.counts();
     await first.pod.end();
     await first.remove();
-    return await tryCluster((options) => this.#open(connected, options), enforcement(groups));
+    return await tryCluster((asked) => openAt(at, asked), enforcement(groups));
   }
 
-  #place({ cluster, namespace, settings }: Connected, image: string | undefined) {
-    const reference = imageOf(image, settings);
-    if (reference === undefined) {
-      throw new SkeinError(
-        'SANDBOX_IMAGE_UNKNOWN',
-        `${JSON.stringify(image)} is not an image of this cluster: SKEIN_KUBERNETES_IMAGES names the repository of registered images.`,
-      );
-    }
-    return { cluster, namespace, settings, image: reference };
-  }
-
-  async #open(connected: Connected, options: SessionOptions): Promise<SandboxSession> {
-    if (this.#closing.signal.aborted) {
+  async function openAt(at: Connected, asked: SessionOptions): Promise<SandboxSession> {
+    if (closing.signal.aborted) {
       throw new SkeinError('SANDBOX_UNAVAILABLE', 'The driver kubernetes is closed.');
     }
-    const stops = [options.signal, this.#closing.signal].filter((each) => each !== undefined);
+    const stops = [asked.signal, closing.signal].filter((each) => each !== undefined);
     const signal = AbortSignal.any(stops);
-    const opened = await openPod(this.#place(connected, options.image), { ...options, signal });
+    const opened = await openPod(placeOf(at, asked.image), { ...asked, signal });
     const session = kubernetesSession({
       ...opened,
       remove: async () => {
-        this.#sessions.delete(session);
+        sessions.delete(session);
         await opened.remove();
       },
     });
-    this.#sessions.add(session);
+    sessions.add(session);
     return session;
   }
 
   /** Removes what dead workers left: at once on this machine, and after a while everywhere. */
-  async #sweep(): Promise<void> {
-    const { cluster, namespace } = await this.#connect();
+  async function sweep(): Promise<void> {
+    const { cluster, namespace } = await connect();
     const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`;
     let seen: SeenCounts = new Map();
     const look = async (): Promise<void> => {
@@ -203,7 +135,7 @@ class KubernetesDriver implements SandboxDriver {
       await Promise.all(found.dead.map((name) => removeJob(cluster, `${jobs}/${name}`)));
     };
     await look();
-    const { signal } = this.#closing;
+    const { signal } = closing;
     void (async () => {
       for (;;) {
         await sleep(LEASE_MS, undefined, { signal, ref: false });
@@ -211,6 +143,49 @@ class KubernetesDriver implements SandboxDriver {
       }
     })().catch(() => undefined);
   }
+
+  const availability = (): Promise<Availability> => (known ??= find());
+  return {
+    name: 'kubernetes',
+    takesImage(image) {
+      try {
+        return imageOf(image, readSettings(options, process.env)) !== undefined;
+      } catch {
+        return false;
+      }
+    },
+    availability,
+    async open(asked) {
+      const found = await availability();
+      if (!found.available) {
+        const message = `The kubernetes sandbox is not available: ${found.reason}`;
+        throw new SkeinError('SANDBOX_UNAVAILABLE', message);
+      }
+      refuseUnsupported('kubernetes', found.enforcement, asked);
+      if (asked.attempt?.gang !== undefined && asked.network === 'none') {
+        throw new SkeinError(
+          'SANDBOX_UNSUPPORTED',
+          'The members of a gang in a cluster reach each other over its network: they need network "host", and trust.',
+        );
+      }
+      return await openAt(await connect(), asked);
+    },
+    async close() {
+      closing.abort();
+      await Promise.allSettled([...sessions].map((session) => session.close()));
+    },
+  };
+}
+
+function placeOf({ cluster, namespace, settings }: Connected, image: string | undefined) {
+  const reference = imageOf(image, settings);
+  if (reference === undefined) {
+    throw new SkeinError(
+      'SANDBOX_IMAGE_UNKNOWN',
+      `${JSON.stringify(image)} is not an image of this cluster: SKEIN_KUBERNETES_IMAGES names the repository of registered images.`,
+    );
+  }
+  return { cluster, namespace, settings, image: reference };
 }
 
 const TRIAL: SessionOptions = {

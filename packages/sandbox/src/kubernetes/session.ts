@@ -15,14 +15,14 @@ const FILES_WALL_MS = 600_000;
 export function kubernetesSession({ pod, limits, master, remove }: OpenedPod): SandboxSession {
   function start(command: Command, within: AllLimits): RunningCommand {
     return startCommand(command, within, async () => {
-      if (pod.isLost) {
+      if (pod.isLost()) {
         await pod.endedOutOfMemory();
         throw pod.lostError();
       }
       try {
         return await launchIn(pod, command, within);
       } catch (error) {
-        throw pod.isLost ? pod.lostError() : clusterError(error, 'start a command');
+        throw pod.isLost() ? pod.lostError() : clusterError(error, 'start a command');
       }
     });
   }

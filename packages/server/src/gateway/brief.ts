@@ -1,4 +1,5 @@
-/** How messages show a client's value. */
+/** How messages show a client's value, and the refusals of what it sent. */
+import { SkeinError } from '@skein/api';
 
 /** Elements of a list that a message shows. */
 const SHOWN = 12;
@@ -30,3 +31,10 @@ function shown(value: unknown, depth: number): string {
   const rounded = Number.isInteger(value) && !Number.isSafeInteger(value);
   return rounded ? `about ${(value as number).toExponential(3)}` : JSON.stringify(value);
 }
+
+/** A request that its protocol does not allow. */
+export const invalidRequest = (message: string): SkeinError =>
+  new SkeinError('REQUEST_INVALID', message);
+
+/** Data that an input does not take. */
+export const invalidData = (message: string): SkeinError => new SkeinError('INPUT_DATA', message);

@@ -1,6 +1,5 @@
 /** A name in a path. */
-import { SkeinError } from '@skein/api';
-import { brief } from './brief.ts';
+import { brief, invalidRequest } from './brief.ts';
 
 /** @throws SkeinError REQUEST_INVALID for an escape such as `%ZZ`. */
 export function decodeSegment(segment: string): string {
@@ -8,9 +7,6 @@ export function decodeSegment(segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch {
-    throw new SkeinError(
-      'REQUEST_INVALID',
-      `The path segment ${brief(segment)} is not valid percent-encoding.`,
-    );
+    throw invalidRequest(`The path segment ${brief(segment)} is not valid percent-encoding.`);
   }
 }

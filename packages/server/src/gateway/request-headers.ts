@@ -1,15 +1,13 @@
 /** What the headers or metadata of a request say: its timeout and its trace. */
-import { SkeinError } from '@skein/api';
 import type { Instant, TraceContext } from '@skein/serving';
-import { brief } from './brief.ts';
+import { brief, invalidRequest } from './brief.ts';
 
 /** `Skein-Timeout-Ms` as sent. @throws SkeinError REQUEST_INVALID. */
 export function timeoutFromHeader(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const timeoutMs = /^\d{1,9}(\.\d{1,6})?$/.test(value) ? Number(value) : 0;
   if (timeoutMs > 0) return timeoutMs;
-  throw new SkeinError(
-    'REQUEST_INVALID',
+  throw invalidRequest(
     `Skein-Timeout-Ms must be a positive number of milliseconds, but it is ${brief(value)}.`,
   );
 }

@@ -59,25 +59,7 @@ export function providersDeclaredAt(
   );
 }
 
-export interface Declarations {
-  settings(): Promise<GenerativeSettings>;
-  /** @throws SkeinError PROVIDER_INVALID when one of them is not declared. */
-  requireProviders(names: readonly string[]): Promise<void>;
-  putProvider(provider: GenerativeProvider): Promise<void>;
-  putModel(model: GenerativeModel): Promise<void>;
-  putBudget(budget: GenerativeBudget): Promise<void>;
-  putTenant(tenant: string, providers: readonly string[]): Promise<void>;
-  removeProvider(name: string): Promise<void>;
-  removeModel(name: string): Promise<void>;
-  removeBudget(subject: string, period: string): Promise<void>;
-  removeTenant(tenant: string): Promise<void>;
-  putRedaction(redaction: Redaction): Promise<void>;
-  removeRedaction(name: string): Promise<void>;
-  putResponses(policy: StoredResponsesPolicy): Promise<void>;
-  removeResponses(): Promise<void>;
-}
-
-export function declarationsIn(state: DeclarationState): Declarations {
+export function declarationsIn(state: DeclarationState) {
   const settings = async (): Promise<GenerativeSettings> => settingsOf(await state.declarations());
 
   async function put(kind: Kind, name: string, value: object): Promise<void> {
@@ -90,6 +72,7 @@ export function declarationsIn(state: DeclarationState): Declarations {
     if (await state.removeDeclaration(KINDS[kind], name)) return;
     throw new SkeinError(code, `No ${what} "${name.slice(0, 200)}" is declared.`);
   }
+  /** @throws SkeinError PROVIDER_INVALID when one of them is not declared. */
   async function requireProviders(names: readonly string[]): Promise<void> {
     const declared = new Set((await settings()).providers.map(({ name }) => name));
     const missing = names.find((name) => !declared.has(name));
@@ -100,17 +83,18 @@ export function declarationsIn(state: DeclarationState): Declarations {
   return {
     settings,
     requireProviders,
-    putProvider: (provider) => put('provider', provider.name, provider),
-    async putModel(model) {
+    putProvider: (provider: GenerativeProvider) => put('provider', provider.name, provider),
+    async putModel(model: GenerativeModel) {
       await requireProviders(model.routes.map(({ provider }) => provider));
       await put('model', model.name, model);
     },
-    putBudget: (budget) => put('budget', `${budget.subject}/${budget.period}`, budget),
-    async putTenant(tenant, providers) {
+    putBudget: (budget: GenerativeBudget) =>
+      put('budget', `${budget.subject}/${budget.period}`, budget),
+    async putTenant(tenant: string, providers: readonly string[]) {
       await requireProviders(providers);
       await put('tenant', tenant, { tenant, providers });
     },
-    async removeProvider(name) {
+    async removeProvider(name: string) {
       const { models } = await settings();
       const user = models.find(({ routes }) => routes.some(({ provider }) => provider === name));
       if (user !== undefined) {
@@ -119,11 +103,12 @@ export function declarationsIn(state: DeclarationState): Declarations {
       }
       await remove('provider', name, 'PROVIDER_INVALID', 'provider');
     },
-    removeModel: (name) => remove('model', name, 'MODEL_UNKNOWN', 'language model'),
-    removeBudget: (subject, period) =>
+    removeModel: (name: string) => remove('model', name, 'MODEL_UNKNOWN', 'language model'),
+    removeBudget: (subject: string, period: string) =>
       remove('budget', `${subject}/${period}`, 'PROVIDER_INVALID', 'budget'),
-    removeTenant: (tenant) => remove('tenant', tenant, 'PROVIDER_INVALID', 'list of the tenant'),
-    async putRedaction(redaction) {
+    removeTenant: (tenant: string) =>
+      remove('tenant', tenant, 'PROVIDER_INVALID', 'list of the tenant'),
+    async putRedaction(redaction: Redaction) {
       const { redactions } = await settings();
       const isNew = redactions.every(({ name }) => name !== redaction.name);
       if (isNew && redactions.length >= MAX_REDACTIONS) {
@@ -132,8 +117,10 @@ export function declarationsIn(state: DeclarationState): Declarations {
       }
       await put('redaction', redaction.name, redaction);
     },
-    removeRedaction: (name) => remove('redaction', name, 'PROVIDER_INVALID', 'redaction'),
-    putResponses: (policy) => put('responses', RESPONSES, policy),
+    removeRedaction: (name: string) => remove('redaction', name, 'PROVIDER_INVALID', 'redaction'),
+    putResponses: (policy: StoredResponsesPolicy) => put('responses', RESPONSES, policy),
     removeResponses: () => remove('responses', RESPONSES, 'PROVIDER_INVALID', 'storage of'),
   };
 }
+
+export type Declarations = ReturnType<typeof declarationsIn>;

@@ -44,22 +44,12 @@ export interface FacesRoomOptions {
   readonly cores: number;
 }
 
-export interface Faces {
-  /**
-   * Resolves when both faces accept connections, and commands on the data folder find the node.
-   * @throws SkeinError PORT_IN_USE, STORAGE_FULL.
-   */
-  listen(): Promise<{ readonly url: string; readonly grpcUrl: string }>;
-  /** The deployments have been restored. */
-  restored(): void;
-}
-
 /** Requests that are unanswered this long before the deadline get an error, in milliseconds: it must still be sent. */
 const CUT_OFF_MS = 300;
 /** Ports tried after the default one. */
 const ALTERNATIVES = 20;
 
-export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
+export function openFaces(opening: Opening, rooms: FacesRoomOptions) {
   const { options, logger, lifecycle, clock } = opening;
   const {
     folder,
@@ -189,8 +179,13 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
   }
 
   return {
-    restored: () => void (hasRestored = true),
-    async listen() {
+    /** The deployments have been restored. */
+    restored: (): void => void (hasRestored = true),
+    /**
+     * Resolves when both faces accept connections, and commands on the data folder find the node.
+     * @throws SkeinError PORT_IN_USE, STORAGE_FULL.
+     */
+    async listen(): Promise<{ readonly url: string; readonly grpcUrl: string }> {
       lifecycle.open('serving', (by) => serving.drain(by - CUT_OFF_MS));
       // Before the faces listen: a deployment that is still loading must not be reported as unknown.
       await serving.readDeployments();

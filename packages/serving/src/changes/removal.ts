@@ -38,12 +38,7 @@ export interface ChangeControl {
   endChange(name: string): Promise<unknown>;
 }
 
-export interface Removal {
-  unload(name: string, actor: string): Promise<void>;
-  undeploy(name: string, actor: string): Promise<void>;
-}
-
-export function createRemoval(context: ServingContext, changes: ChangeControl): Removal {
+export function createRemoval(context: ServingContext, changes: ChangeControl) {
   const { state, deployments, runs, journal } = context;
 
   const remove = async (
@@ -77,7 +72,7 @@ export function createRemoval(context: ServingContext, changes: ChangeControl): 
   };
 
   return {
-    unload: (name, actor) =>
+    unload: (name: string, actor: string): Promise<void> =>
       remove(name, actor, UNLOADED, async (deployment) => {
         const row = await state.deployment(name);
         // The state holds every deployment except one whose first version is still loading.
@@ -93,7 +88,7 @@ export function createRemoval(context: ServingContext, changes: ChangeControl): 
         deployment.stop('unloaded', UNLOADED.reason);
         return true;
       }),
-    undeploy: (name, actor) =>
+    undeploy: (name: string, actor: string): Promise<void> =>
       remove(name, actor, UNDEPLOYED, async () => {
         await state.removeDeployment(name);
         deployments.delete(name);

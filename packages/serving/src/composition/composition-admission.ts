@@ -20,18 +20,7 @@ const ENOUGH = 16;
 /** An abandoned run counts as this many times its elapsed time. */
 const UNFINISHED = 2;
 
-export interface RunWindow {
-  /** @param concurrency requests in the system when it arrived, itself included. */
-  add(latencyMs: number, concurrency: number, now: Instant): void;
-  /** A run that was abandoned after `afterMs`; it would have taken an unknown time longer. */
-  addUnfinished(afterMs: number, concurrency: number, now: Instant): void;
-  /** Milliseconds until one more request would be answered; 0 without samples or without running requests. */
-  predictMs(inSystem: number, now: Instant): number;
-  /** Latency of recent runs in milliseconds; 0 without samples. */
-  quantile(share: number, now: Instant): number;
-}
-
-export function createRunWindow(): RunWindow {
+export function createRunWindow() {
   const samples: {
     readonly at: Instant;
     readonly latencyMs: number;
@@ -42,6 +31,7 @@ export function createRunWindow(): RunWindow {
     while (samples.length > 0 && now - samples[0]!.at > EXPIRES_MS) samples.shift();
   };
 
+  /** @param concurrency requests in the system when it arrived, itself included. */
   const add = (latencyMs: number, concurrency: number, now: Instant): void => {
     samples.push({ at: now, latencyMs, concurrency });
     if (samples.length > REMEMBERED) samples.shift();
@@ -49,8 +39,11 @@ export function createRunWindow(): RunWindow {
 
   return {
     add,
-    addUnfinished: (afterMs, concurrency, now) => add(afterMs * UNFINISHED, concurrency, now),
-    predictMs(inSystem, now) {
+    /** A run that was abandoned after `afterMs`; it would have taken an unknown time longer. */
+    addUnfinished: (afterMs: number, concurrency: number, now: Instant): void =>
+      add(afterMs * UNFINISHED, concurrency, now),
+    /** Milliseconds until one more request would be answered; 0 without samples or without running requests. */
+    predictMs(inSystem: number, now: Instant): number {
       expire(now);
       const count = samples.length;
       if (inSystem === 0 || count === 0) return 0;
@@ -74,7 +67,8 @@ export function createRunWindow(): RunWindow {
       const slope = count < ENOUGH || variance === 0 ? 0 : Math.max(0, covariance / variance);
       return Math.max(shortest, meanLatency + slope * (inSystem + 1 - meanConcurrency));
     },
-    quantile(share, now) {
+    /** Latency of recent runs in milliseconds; 0 without samples. */
+    quantile(share: number, now: Instant): number {
       expire(now);
       const latencies = samples.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b);
       return latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;

@@ -22,19 +22,8 @@ export interface ServingEvent {
 
 export type EventListener = (event: ServingEvent) => void;
 
-export interface EventBus {
-  publish(event: Omit<ServingEvent, 'id' | 'at'>): void;
-  /**
-   * Calls `listener` for every later event.
-   *
-   * @param after first replays the kept events with a larger id, before this method returns.
-   * @returns ends the subscription.
-   */
-  subscribe(listener: EventListener, after?: number): () => void;
-}
-
 /** @param remembered number of events kept for replay. */
-export function createEventBus(remembered = 256): EventBus {
+export function createEventBus(remembered = 256) {
   const recent: ServingEvent[] = [];
   const listeners = new Set<EventListener>();
   let lastId = 0;
@@ -48,13 +37,19 @@ export function createEventBus(remembered = 256): EventBus {
   };
 
   return {
-    publish(event) {
+    publish(event: Omit<ServingEvent, 'id' | 'at'>): void {
       const complete: ServingEvent = { id: ++lastId, at: new Date().toISOString(), ...event };
       recent.push(complete);
       if (recent.length > remembered) recent.shift();
       for (const listener of listeners) deliver(listener, complete);
     },
-    subscribe(listener, after) {
+    /**
+     * Calls `listener` for every later event.
+     *
+     * @param after first replays the kept events with a larger id, before this method returns.
+     * @returns ends the subscription.
+     */
+    subscribe(listener: EventListener, after?: number): () => void {
       // A separate object per subscription: the same function may subscribe twice.
       const own: EventListener = (event) => listener(event);
       listeners.add(own);
@@ -65,3 +60,5 @@ export function createEventBus(remembered = 256): EventBus {
     },
   };
 }
+
+export type EventBus = ReturnType<typeof createEventBus>;

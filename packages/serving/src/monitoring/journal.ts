@@ -6,13 +6,6 @@ import type { HistoryEntry, State } from '@skein/state';
 import type { EventBus, ServingEvent } from './events.ts';
 import type { ServingLog } from '../serving-log.ts';
 
-export interface Journal {
-  /** @param actor the API key's id, `local`, or `skein` for decisions of the node itself. */
-  record(entry: Omit<HistoryEntry, 'id' | 'at'>): void;
-  /** Resolves when all records so far have been written. */
-  settled(): Promise<void>;
-}
-
 const EVENT_KINDS: Record<HistoryEntry['kind'], ServingEvent['kind']> = {
   deployed: 'deployment',
   'settings-changed': 'deployment',
@@ -26,11 +19,12 @@ const EVENT_KINDS: Record<HistoryEntry['kind'], ServingEvent['kind']> = {
   'replica-lost': 'replica',
 };
 
-export function createJournal(state: State, events: EventBus, log: ServingLog): Journal {
+export function createJournal(state: State, events: EventBus, log: ServingLog) {
   // One write after another, so that the history has the order of events.
   let last: Promise<unknown> = Promise.resolve();
   return {
-    record(entry) {
+    /** @param actor the API key's id, `local`, or `skein` for decisions of the node itself. */
+    record(entry: Omit<HistoryEntry, 'id' | 'at'>): void {
       events.publish({
         kind: EVENT_KINDS[entry.kind],
         deployment: entry.deployment,
@@ -43,8 +37,11 @@ export function createJournal(state: State, events: EventBus, log: ServingLog): 
           log('The history could not be written.', { deployment: entry.deployment, error }),
         );
     },
-    async settled() {
+    /** Resolves when all records so far have been written. */
+    async settled(): Promise<void> {
       await last;
     },
   };
 }
+
+export type Journal = ReturnType<typeof createJournal>;

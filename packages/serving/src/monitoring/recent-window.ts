@@ -9,15 +9,8 @@ import { BUCKETS, bucketOf, quantile } from './latency-buckets.ts';
 const SLOTS = 60;
 const SLOT_MS = 1000;
 
-export interface RecentWindow {
-  answered(latencyMs: number, inTime: boolean, now: Instant): void;
-  /** @param shed refused for load or failed, which counts against the objective; otherwise the caller's own error. */
-  refused(shed: boolean, now: Instant): void;
-  summary(now: Instant): DeploymentView['last'];
-}
-
 /** @param since when counting began: rates of a younger window are over its age, of at least a second. */
-export function createRecentWindow(since: Instant): RecentWindow {
+export function createRecentWindow(since: Instant) {
   const answered = new Uint32Array(SLOTS);
   const inTime = new Uint32Array(SLOTS);
   const shed = new Uint32Array(SLOTS);
@@ -38,18 +31,19 @@ export function createRecentWindow(since: Instant): RecentWindow {
   };
 
   return {
-    answered(latencyMs, isInTime, now) {
+    answered(latencyMs: number, isInTime: boolean, now: Instant): void {
       const slot = slotAt(now);
       answered[slot]! += 1;
       if (isInTime) inTime[slot]! += 1;
       latencies[slot * BUCKETS + bucketOf(latencyMs)]! += 1;
     },
-    refused(isShed, now) {
+    /** @param shed refused for load or failed, which counts against the objective; otherwise the caller's own error. */
+    refused(isShed: boolean, now: Instant): void {
       const slot = slotAt(now);
       if (isShed) shed[slot]! += 1;
       else rejected[slot]! += 1;
     },
-    summary(now) {
+    summary(now: Instant): DeploymentView['last'] {
       const second = Math.floor(now / SLOT_MS);
       const merged = new Uint32Array(BUCKETS);
       let answers = 0;
@@ -77,3 +71,5 @@ export function createRecentWindow(since: Instant): RecentWindow {
     },
   };
 }
+
+export type RecentWindow = ReturnType<typeof createRecentWindow>;

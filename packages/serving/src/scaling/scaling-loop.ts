@@ -13,13 +13,6 @@ import { copyBytes, residentsOf } from './memory-use.ts';
 
 const EVERY_MS = 1000;
 
-export interface ScalingLoop {
-  start(): void;
-  stop(): void;
-  /** One decision for every version. */
-  tick(): void;
-}
-
 interface CoreRequest extends Claim {
   readonly deployment: Deployment;
   readonly live: LiveTarget;
@@ -28,10 +21,11 @@ interface CoreRequest extends Claim {
   readonly signals: ScalingSignals;
 }
 
-export function createScalingLoop(context: ServingContext): ScalingLoop {
+export function createScalingLoop(context: ServingContext) {
   const { clock, cores, deployments } = context;
   let timer: NodeJS.Timeout | undefined;
 
+  /** One decision for every version. */
   const tick = (): void => {
     const now = clock.now();
     const requests: CoreRequest[] = [];
@@ -52,10 +46,10 @@ export function createScalingLoop(context: ServingContext): ScalingLoop {
 
   return {
     tick,
-    start() {
+    start(): void {
       timer ??= setInterval(tick, EVERY_MS).unref();
     },
-    stop() {
+    stop(): void {
       clearInterval(timer);
       timer = undefined;
     },

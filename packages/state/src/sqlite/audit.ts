@@ -2,11 +2,11 @@ import type { AuditEntry, Records } from '../contract.ts';
 import { RETENTION } from '../retention.ts';
 import type { Database } from './database.ts';
 
+export const ADD_AUDIT = `INSERT INTO audit (at, actor, action, subject, outcome, remote)
+  VALUES (:at, :actor, :action, :subject, :outcome, :remote)`;
+
 export function auditTable(database: Database): Pick<Records, 'addAudit' | 'audit'> {
-  const insert = database.prepare(
-    `INSERT INTO audit (at, actor, action, subject, outcome, remote)
-     VALUES (:at, :actor, :action, :subject, :outcome, :remote)`,
-  );
+  const insert = database.prepare(ADD_AUDIT);
   const trim = database.prepare('DELETE FROM audit WHERE id <= :oldest');
   const newest = database.prepare('SELECT * FROM audit ORDER BY id DESC LIMIT :limit');
 

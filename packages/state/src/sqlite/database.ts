@@ -7,7 +7,7 @@
  * are in the kernel by then; `synchronous` matters only for a power cut.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { SkeinError } from '@skein/api/errors';
+import { type ErrorCode, SkeinError } from '@skein/api/errors';
 import { makePrivateFile } from '../disk/private-files.ts';
 import { MIGRATIONS } from './migrations.ts';
 
@@ -151,57 +151,37 @@ const isBusy = (error: unknown): boolean =>
   typeof error.errcode === 'number' &&
   (error.errcode & 0xff) === SQLITE_BUSY;
 
-/** Extended result codes that mean a full disk, which their low byte alone does not say (sqlite.org/rescode.html). */
+/** An extended result code that means a full disk, which its low byte alone does not say (sqlite.org/rescode.html). */
 const IOERR_SHMSIZE = 4874;
+const SQLITE_FULL = 13;
 
 function translated(error: unknown, path: string): unknown {
+  const failure = (code: ErrorCode, what: string) => new SkeinError(code, what, { cause: error });
   if (error instanceof SyntaxError) {
-    return new SkeinError('STATE_CORRUPT', `${path} holds a row that is not valid JSON.`, {
-      cause: error,
-    });
+    return failure('STATE_CORRUPT', `${path} holds a row that is not valid JSON.`);
   }
-  const options = { cause: error };
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new SkeinError('STORAGE_FULL', `The disk under ${path} is full.`, options);
-  }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOENT') {
-    return new SkeinError(
-      'DATA_FOLDER_UNUSABLE',
-      `${path} cannot be opened for writing: ${message}.`,
-      options,
-    );
-  }
-  if (!(error instanceof Error && 'errcode' in error && typeof error.errcode === 'number')) {
-    return error;
-  }
-  if (error.errcode === IOERR_SHMSIZE) {
-    return new SkeinError('STORAGE_FULL', `The disk under ${path} is full.`, options);
-  }
-  switch (error.errcode & 0xff) {
-    case 13: // SQLITE_FULL
-      return new SkeinError('STORAGE_FULL', `The disk under ${path} is full.`, options);
+  const { code, errcode, message } = error as NodeJS.ErrnoException & { errcode?: number };
+  const result = errcode === IOERR_SHMSIZE ? SQLITE_FULL : errcode && errcode & 0xff;
+  switch (result ?? code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case SQLITE_FULL:
+      return failure('STORAGE_FULL', `The disk under ${path} is full.`);
     case 11: // SQLITE_CORRUPT
     case 26: // SQLITE_NOTADB
-      return new SkeinError(
-        'STATE_CORRUPT',
-        `${path} cannot be read as a database: ${error.message}.`,
-        options,
-      );
+      return failure('STATE_CORRUPT', `${path} cannot be read as a database: ${message}.`);
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+    case 'ENOENT':
     case 3: // SQLITE_PERM
     case 8: // SQLITE_READONLY
     case 14: // SQLITE_CANTOPEN
-      return new SkeinError(
-        'DATA_FOLDER_UNUSABLE',
-        `${path} cannot be opened for writing: ${error.message}.`,
-        options,
-      );
-    case SQLITE_BUSY:
-      return new SkeinError(
-        'DATA_FOLDER_LOCKED',
-        `${path} is held by another process for more than ${BUSY_TIMEOUT_MS} ms.`,
-        options,
-      );
+      return failure('DATA_FOLDER_UNUSABLE', `${path} cannot be opened for writing: ${message}.`);
+    case SQLITE_BUSY: {
+      const held = `${path} is held by another process for more than ${BUSY_TIMEOUT_MS} ms.`;
+      return failure('DATA_FOLDER_LOCKED', held);
+    }
     default:
       return error;
   }

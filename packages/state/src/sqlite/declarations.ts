@@ -1,33 +1,30 @@
 import type { DeclarationRecord, Records } from '../contract.ts';
 import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
+import { recordsOf } from './records.ts';
 
-interface Row {
-  readonly kind: string;
-  readonly name: string;
-  readonly value: string;
-  readonly updated_at: string;
-}
+const { toRow, fromRow } = recordsOf<DeclarationRecord>('value');
 
 export function declarationTable(
   database: Database,
   announce: Announce,
 ): Pick<Records, 'putDeclaration' | 'declarations' | 'removeDeclaration'> {
   const put = database.prepare(
-    'INSERT OR REPLACE INTO declarations VALUES (:kind, :name, :value, :at)',
+    'INSERT OR REPLACE INTO declarations VALUES (:kind, :name, :value, :updatedAt)',
   );
   const all = database.prepare('SELECT * FROM declarations ORDER BY kind, name');
   const remove = database.prepare('DELETE FROM declarations WHERE kind = :kind AND name = :name');
 
   return {
-    async putDeclaration({ kind, name, value, updatedAt }) {
+    async putDeclaration(declaration) {
+      const { kind, name } = declaration;
       database.write('power-cut', () => {
-        put.run({ kind, name, value: JSON.stringify(value), at: updatedAt });
+        put.run(toRow(declaration));
         announce({ kind: 'declaration', id: `${kind}:${name}` });
       });
     },
     async declarations() {
-      return database.read(() => (all.all() as unknown as Row[]).map(record));
+      return database.read(() => all.all().map(fromRow));
     },
     async removeDeclaration(kind, name) {
       return database.write('power-cut', () => {
@@ -37,8 +34,4 @@ export function declarationTable(
       });
     },
   };
-}
-
-function record({ kind, name, value, updated_at: updatedAt }: Row): DeclarationRecord {
-  return { kind, name, value: JSON.parse(value) as DeclarationRecord['value'], updatedAt };
 }

@@ -2,23 +2,23 @@
  * A deployment is a pointer to its newest revision; earlier revisions stay for rollback. A write
  * names the revision that it read and fails if another write has replaced it.
  */
-import type { DeploymentSettings, TrafficTarget } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
-import type { DeploymentRecord, Records, RolloutRecord, Tombstone } from '../contract.ts';
+import type { DeploymentRecord, Records, Tombstone } from '../contract.ts';
 import { RETENTION } from '../retention.ts';
 import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
 import type { CheckFence } from './leases.ts';
+import { recordsOf } from './records.ts';
 
-interface Row {
-  readonly name: string;
-  readonly revision: number;
-  readonly settings: string;
-  readonly targets: string;
-  readonly updated_at: string;
-  readonly unloaded: number;
-  readonly rollout: string | null;
-}
+const { toRow, fromRow } = recordsOf<DeploymentRecord>('settings', 'targets', 'rollout');
+
+export const INTO_REVISIONS = `INTO deployment_revisions VALUES
+  (:name, :revision, :settings, :targets, :updatedAt, :unloaded, :rollout)`;
+
+export const revisionRow = (record: DeploymentRecord) => ({
+  ...toRow(record),
+  unloaded: record.unloaded === true ? 1 : 0,
+});
 
 export function deploymentTable(
   database: Database,
@@ -45,9 +45,7 @@ export function deploymentTable(
     `INSERT INTO deployments VALUES (:name, :revision, 1)
      ON CONFLICT (name) DO UPDATE SET revision = excluded.revision, live = 1`,
   );
-  const insert = database.prepare(
-    `INSERT INTO deployment_revisions VALUES (:name, :revision, :settings, :targets, :at, :unloaded, :rollout) RETURNING *`,
-  );
+  const insert = database.prepare(`INSERT ${INTO_REVISIONS} RETURNING *`);
   const trim = database.prepare(
     'DELETE FROM deployment_revisions WHERE name = :name AND revision < :oldest',
   );
@@ -62,12 +60,12 @@ export function deploymentTable(
 
   return {
     async deployments() {
-      return database.read(() => (all.all() as unknown as Row[]).map(record));
+      return database.read(() => all.all().map(record));
     },
     async deployment(name) {
       return database.read(() => {
         const row = one.get({ name });
-        return row && record(row as unknown as Row);
+        return row && record(row);
       });
     },
     async putDeployment({ name, settings, targets, unloaded, rollout }, expectedRevision, fence) {
@@ -82,23 +80,17 @@ export function deploymentTable(
           );
         }
         const revision = (last?.revision ?? 0) + 1;
-        const row = insert.get({
-          name,
-          revision,
-          settings: JSON.stringify(settings),
-          targets: JSON.stringify(targets),
-          at: new Date().toISOString(),
-          unloaded: unloaded === true ? 1 : 0,
-          rollout: rollout === undefined ? null : JSON.stringify(rollout),
-        });
+        const updatedAt = new Date().toISOString();
+        const written = { name, settings, targets, unloaded, rollout, revision, updatedAt };
+        const row = insert.get(revisionRow(written));
         point.run({ name, revision });
         trim.run({ name, oldest: revision - RETENTION.deploymentRevisions });
         announce({ kind: 'deployment', id: name, revision });
-        return record(row as unknown as Row);
+        return record(row!);
       });
     },
     async deploymentRevisions(name) {
-      return database.read(() => (earlier.all({ name }) as unknown as Row[]).map(record));
+      return database.read(() => earlier.all({ name }).map(record));
     },
     async removeDeployment(name) {
       database.write('power-cut', () => {
@@ -116,14 +108,6 @@ export function deploymentTable(
   };
 }
 
-function record(row: Row): DeploymentRecord {
-  return {
-    name: row.name,
-    settings: JSON.parse(row.settings) as DeploymentSettings,
-    targets: JSON.parse(row.targets) as TrafficTarget[],
-    ...(row.unloaded === 1 ? { unloaded: true as const } : {}),
-    ...(row.rollout === null ? {} : { rollout: JSON.parse(row.rollout) as RolloutRecord }),
-    revision: row.revision,
-    updatedAt: row.updated_at,
-  };
+function record({ unloaded, ...row }: Parameters<typeof fromRow>[0]): DeploymentRecord {
+  return { ...fromRow(row), ...(unloaded === 1 ? { unloaded: true as const } : {}) };
 }

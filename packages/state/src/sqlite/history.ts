@@ -2,19 +2,19 @@ import type { HistoryEntry, Records } from '../contract.ts';
 import { RETENTION } from '../retention.ts';
 import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
+import { recordsOf } from './records.ts';
 
-interface Row extends Omit<HistoryEntry, 'details'> {
-  readonly details: string;
-}
+export const HISTORY = {
+  ...recordsOf<HistoryEntry>('details'),
+  insert: `INSERT INTO history (at, deployment, kind, reason, details, actor)
+     VALUES (:at, :deployment, :kind, :reason, :details, :actor) RETURNING *`,
+};
 
 export function historyTable(
   database: Database,
   announce: Announce,
 ): Pick<Records, 'addHistory' | 'history' | 'historyAfter'> {
-  const insert = database.prepare(
-    `INSERT INTO history (at, deployment, kind, reason, details, actor)
-     VALUES (:at, :deployment, :kind, :reason, :details, :actor) RETURNING *`,
-  );
+  const insert = database.prepare(HISTORY.insert);
   const trimKind = database.prepare(
     `DELETE FROM history WHERE deployment = :deployment AND kind = :kind AND id <= (
        SELECT id FROM history WHERE deployment = :deployment AND kind = :kind
@@ -32,40 +32,30 @@ export function historyTable(
   return {
     async addHistory({ deployment, kind, reason, details, actor }) {
       return database.write('crash', () => {
-        const row = insert.get({
-          at: new Date().toISOString(),
-          deployment,
-          kind,
-          reason,
-          details: JSON.stringify(details),
-          actor,
-        }) as unknown as Row;
+        const at = new Date().toISOString();
+        const row = insert.get(HISTORY.toRow({ at, deployment, kind, reason, details, actor }));
+        const entry = HISTORY.fromRow(row!);
         trimKind.run({ deployment, kind });
-        trimAll.run({ oldest: row.id - RETENTION.history });
-        announce({ kind: 'history', id: String(row.id) });
-        return record(row);
+        trimAll.run({ oldest: entry.id - RETENTION.history });
+        announce({ kind: 'history', id: String(entry.id) });
+        return entry;
       });
     },
     async history({ deployment, kind, limit }) {
       return database.read(() => {
-        let rows: unknown[];
         if (deployment === undefined) {
-          rows = kind === undefined ? all.all({ limit }) : ofKind.all({ kind, limit });
-        } else {
-          rows =
-            kind === undefined
-              ? ofDeployment.all({ deployment, limit })
-              : ofBoth.all({ deployment, kind, limit });
+          const rows = kind === undefined ? all.all({ limit }) : ofKind.all({ kind, limit });
+          return rows.map(HISTORY.fromRow);
         }
-        return (rows as Row[]).map(record);
+        const rows =
+          kind === undefined
+            ? ofDeployment.all({ deployment, limit })
+            : ofBoth.all({ deployment, kind, limit });
+        return rows.map(HISTORY.fromRow);
       });
     },
     async historyAfter(id, limit) {
-      return database.read(() => (after.all({ id, limit }) as unknown as Row[]).map(record));
+      return database.read(() => after.all({ id, limit }).map(HISTORY.fromRow));
     },
   };
-}
-
-function record(row: Row): HistoryEntry {
-  return { ...row, details: JSON.parse(row.details) as Record<string, unknown> };
 }

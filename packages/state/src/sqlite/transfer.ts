@@ -1,7 +1,11 @@
 /** Rows as they were, in one transaction. A row that is there already is replaced; entries are added. */
 import type { TransferStore } from '../transfer/rows.ts';
+import { ADD_AUDIT } from './audit.ts';
 import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
+import { INTO_REVISIONS, revisionRow } from './deployments.ts';
+import { HISTORY } from './history.ts';
+import { INTO_VERSIONS, versionRow } from './versions.ts';
 
 export function transferTable(database: Database, announce: Announce): TransferStore {
   const counters = database.prepare('SELECT model, last FROM version_numbers ORDER BY model');
@@ -9,25 +13,13 @@ export function transferTable(database: Database, announce: Announce): TransferS
     `INSERT INTO version_numbers VALUES (:model, :last)
      ON CONFLICT (model) DO UPDATE SET last = max(last, excluded.last)`,
   );
-  const addVersion = database.prepare(
-    `INSERT OR REPLACE INTO versions VALUES
-     (:model, :number, :kind, :digest, :size, :signature, :metadata, :module, :at)`,
-  );
-  const addHistory = database.prepare(
-    `INSERT INTO history (at, deployment, kind, reason, details, actor)
-     VALUES (:at, :deployment, :kind, :reason, :details, :actor)`,
-  );
-  const addAudit = database.prepare(
-    `INSERT INTO audit (at, actor, action, subject, outcome, remote)
-     VALUES (:at, :actor, :action, :subject, :outcome, :remote)`,
-  );
+  const addVersion = database.prepare(`INSERT OR REPLACE ${INTO_VERSIONS}`);
+  const addHistory = database.prepare(HISTORY.insert);
+  const addAudit = database.prepare(ADD_AUDIT);
   const point = database.prepare(
     'INSERT OR REPLACE INTO deployments VALUES (:name, :revision, :live)',
   );
-  const addRevision = database.prepare(
-    `INSERT OR REPLACE INTO deployment_revisions VALUES
-     (:name, :revision, :settings, :targets, :at, :unloaded, :rollout)`,
-  );
+  const addRevision = database.prepare(`INSERT OR REPLACE ${INTO_REVISIONS}`);
 
   const restoreRow = (row: Parameters<TransferStore['restore']>[0][number]): void => {
     switch (row.kind) {
@@ -35,34 +27,20 @@ export function transferTable(database: Database, announce: Announce): TransferS
         count.run({ ...row.record });
         return;
       case 'version': {
-        const { model, version, kind, digest, sizeBytes, signature, metadata } = row.record;
-        const number = Number(version);
-        count.run({ model, last: number });
-        addVersion.run({
-          model,
-          number,
-          kind,
-          digest,
-          size: sizeBytes,
-          signature: JSON.stringify(signature),
-          metadata: JSON.stringify(metadata),
-          module: row.record.modulePath ?? null,
-          at: row.record.createdAt,
-        });
+        const { model, version } = row.record;
+        count.run({ model, last: Number(version) });
+        addVersion.run(versionRow(row.record));
         announce({ kind: 'version', id: `${model}:${version}` });
         return;
       }
       case 'history': {
-        const { at, deployment, kind, reason, details, actor } = row.record;
-        const entry = { at, deployment, kind, reason, details: JSON.stringify(details), actor };
-        announce({ kind: 'history', id: String(addHistory.run(entry).lastInsertRowid) });
+        const { id } = HISTORY.fromRow(addHistory.get(HISTORY.toRow(row.record))!);
+        announce({ kind: 'history', id: String(id) });
         return;
       }
-      case 'audit': {
-        const { at, actor, action, subject, outcome, remote } = row.record;
-        addAudit.run({ at, actor, action, subject, outcome, remote });
+      case 'audit':
+        addAudit.run({ ...row.record });
         return;
-      }
       case 'tombstone':
         point.run({ ...row.record, live: 0 });
         announce({
@@ -75,15 +53,7 @@ export function transferTable(database: Database, announce: Announce): TransferS
       default: {
         const { name, revision } = row.record;
         for (const each of [row.record, ...row.earlier]) {
-          addRevision.run({
-            name,
-            revision: each.revision,
-            settings: JSON.stringify(each.settings),
-            targets: JSON.stringify(each.targets),
-            at: each.updatedAt,
-            unloaded: each.unloaded === true ? 1 : 0,
-            rollout: each.rollout === undefined ? null : JSON.stringify(each.rollout),
-          });
+          addRevision.run(revisionRow({ ...each, name }));
         }
         point.run({ name, revision, live: 1 });
         announce({ kind: 'deployment', id: name, revision });

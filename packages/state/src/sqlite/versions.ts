@@ -1,20 +1,18 @@
-import type { Signature } from '@skein/onnx';
 import type { Records, VersionRecord } from '../contract.ts';
 import { versionNumber } from '../version-number.ts';
 import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
+import { recordsOf } from './records.ts';
 
-interface Row {
-  readonly model: string;
-  readonly number: number;
-  readonly kind: VersionRecord['kind'];
-  readonly digest: string;
-  readonly size_bytes: number;
-  readonly signature: string;
-  readonly metadata: string;
-  readonly module_path: string | null;
-  readonly created_at: string;
-}
+/** The number of a version is a text in its record only. */
+type Stored = Omit<VersionRecord, 'version'> & { readonly number: number };
+const { toRow, fromRow } = recordsOf<Stored>('signature', 'metadata');
+
+export const INTO_VERSIONS = `INTO versions VALUES (:model, :number, :kind, :digest, :sizeBytes,
+  :signature, :metadata, :modulePath, :createdAt)`;
+
+export const versionRow = ({ version, ...record }: VersionRecord) =>
+  toRow({ ...record, number: Number(version) });
 
 export function versionTable(
   database: Database,
@@ -27,10 +25,7 @@ export function versionTable(
     `INSERT INTO version_numbers VALUES (:model, 1)
      ON CONFLICT (model) DO UPDATE SET last = last + 1 RETURNING last`,
   );
-  const insert = database.prepare(
-    `INSERT INTO versions VALUES
-     (:model, :number, :kind, :digest, :size, :signature, :metadata, :module, :at) RETURNING *`,
-  );
+  const insert = database.prepare(`INSERT ${INTO_VERSIONS} RETURNING *`);
   const all = database.prepare('SELECT * FROM versions ORDER BY model, number');
   const ofModel = database.prepare('SELECT * FROM versions WHERE model = :model ORDER BY number');
   const one = database.prepare('SELECT * FROM versions WHERE model = :model AND number = :number');
@@ -44,36 +39,24 @@ export function versionTable(
           digest: version.digest,
           module: version.modulePath ?? '',
         });
-        if (existing) return record(existing as unknown as Row);
+        if (existing) return record(existing);
         const { last } = nextNumber.get({ model: version.model }) as { last: number };
         announce({ kind: 'version', id: `${version.model}:${last}` });
-        return record(
-          insert.get({
-            model: version.model,
-            number: last,
-            kind: version.kind,
-            digest: version.digest,
-            size: version.sizeBytes,
-            signature: JSON.stringify(version.signature),
-            metadata: JSON.stringify(version.metadata),
-            module: version.modulePath ?? null,
-            at: new Date().toISOString(),
-          }) as unknown as Row,
-        );
+        const createdAt = new Date().toISOString();
+        return record(insert.get(versionRow({ ...version, version: String(last), createdAt }))!);
       });
     },
     async versions(model) {
-      return database.read(() => {
-        const rows = model === undefined ? all.all() : ofModel.all({ model });
-        return (rows as unknown as Row[]).map(record);
-      });
+      return database.read(() =>
+        (model === undefined ? all.all() : ofModel.all({ model })).map(record),
+      );
     },
     async version(model, version) {
       const number = versionNumber(version);
       if (number === undefined) return undefined;
       return database.read(() => {
         const row = one.get({ model, number });
-        return row && record(row as unknown as Row);
+        return row && record(row);
       });
     },
     async removeVersion(model, version) {
@@ -87,16 +70,7 @@ export function versionTable(
   };
 }
 
-function record(row: Row): VersionRecord {
-  return {
-    model: row.model,
-    version: String(row.number),
-    kind: row.kind,
-    digest: row.digest,
-    sizeBytes: row.size_bytes,
-    signature: JSON.parse(row.signature) as Signature,
-    metadata: JSON.parse(row.metadata) as Record<string, string>,
-    ...(row.module_path === null ? {} : { modulePath: row.module_path }),
-    createdAt: row.created_at,
-  };
+function record(row: Parameters<typeof fromRow>[0]): VersionRecord {
+  const { number, ...rest } = fromRow(row);
+  return { ...rest, version: String(number) };
 }

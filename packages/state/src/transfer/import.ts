@@ -13,7 +13,7 @@ import { RETENTION } from '../retention.ts';
 import { entryId, judgeRows, type Present } from './conflicts.ts';
 import { SILENT, type Progress } from './export-folder.ts';
 import { ROW_KINDS, type RestoredRow, type RowKind } from './rows.ts';
-import type { Snapshot } from './snapshot.ts';
+import { historyOf, type Snapshot } from './snapshot.ts';
 
 export interface ImportOptions {
   /** Whether the state may contain records that do not conflict. */
@@ -33,7 +33,6 @@ export interface Imported {
 
 /** Rows of one transaction, earlier revisions of deployments too. */
 const BATCH = 250;
-const PAGE = 1000;
 const SHOWN_CONFLICTS = 5;
 
 /** @throws SkeinError IMPORT_CONFLICT (nothing was changed), ARTIFACT_CORRUPT, and what its stores throw. */
@@ -102,14 +101,7 @@ async function readPresent(state: State, merge: boolean): Promise<Present> {
   for (const { id: _, ...record } of await state.audit(RETENTION.audit)) {
     entries.add(entryId({ kind: 'audit', record }));
   }
-  for (let after = 0; ;) {
-    const page = await state.historyAfter(after, PAGE);
-    for (const { id, ...record } of page) {
-      entries.add(entryId({ kind: 'history', record }));
-      after = id;
-    }
-    if (page.length < PAGE) break;
-  }
+  for await (const entry of historyOf(state)) entries.add(entryId(entry));
   const runs = new Map(
     (await state.runs({ limit: RETENTION.runs })).map(({ id, updatedAt }) => [id, updatedAt]),
   );

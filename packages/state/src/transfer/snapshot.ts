@@ -36,14 +36,7 @@ export async function snapshotOf(
   const audit = (await state.audit(RETENTION.audit)).toReversed();
   const runs = await state.runs({ limit: RETENTION.runs });
   const history: StoredRow[] = [];
-  for (let after = 0; ;) {
-    const page = await state.historyAfter(after, PAGE);
-    for (const { id, ...record } of page) {
-      history.push({ kind: 'history', record });
-      after = id;
-    }
-    if (page.length < PAGE) break;
-  }
+  for await (const row of historyOf(state)) history.push(row);
   const digests = new Map(
     core.versions
       .filter(({ modulePath }) => modulePath === undefined)
@@ -82,6 +75,20 @@ export async function snapshotOf(
       }
     },
   };
+}
+
+type HistoryRow = Extract<StoredRow, { kind: 'history' }>;
+
+/** All of it, oldest first. */
+export async function* historyOf(state: State): AsyncGenerator<HistoryRow> {
+  for (let after = 0; ;) {
+    const page = await state.historyAfter(after, PAGE);
+    for (const { id, ...record } of page) {
+      yield { kind: 'history', record };
+      after = id;
+    }
+    if (page.length < PAGE) return;
+  }
 }
 
 async function readCore(state: State) {

@@ -1,7 +1,7 @@
 /** Events from the stream, read on from a sequence; one blocking read wakes all listeners. */
 import type { Connection } from '@skein/state/redis';
-import type { JobEvent } from '../../contract.ts';
-import { listenersOf } from '../listeners.ts';
+import type { JobEvent, JobStore } from '../../contract.ts';
+import { isWanted, listenersOf } from '../listeners.ts';
 import type { ScriptName } from './scripts.ts';
 
 /** Entries that one read brings; an entry has the events of one call. */
@@ -10,14 +10,6 @@ const BLOCK_MS = 5000;
 const RETRY_MS = 200;
 
 type Entry = [id: string, fields: string[]];
-
-export interface EventStream {
-  read(
-    filter: { job?: string; group?: string; queue?: string; after?: number },
-    signal: AbortSignal,
-  ): AsyncGenerator<JobEvent>;
-  close(): void;
-}
 
 /** Neighbouring events that differ by their job alone; see `scripts/shared/event.lua`. */
 interface Run {
@@ -54,7 +46,7 @@ function* eventsOf([id, [, at, , json = '[]']]: Entry): Generator<JobEvent> {
 
 const sequenceOf = (id: string): number => Number(id.slice(0, id.indexOf('-')));
 
-export function eventStream(connection: Connection<ScriptName>, key: string): EventStream {
+export function eventStream(connection: Connection<ScriptName>, key: string) {
   const arrived = listenersOf<void>();
   let closed = false;
   let tailing = false;
@@ -92,7 +84,10 @@ export function eventStream(connection: Connection<ScriptName>, key: string): Ev
   }
 
   return {
-    async *read({ after, ...filter }, signal) {
+    async *read(
+      { after, ...filter }: Parameters<JobStore['events']>[0],
+      signal: AbortSignal,
+    ): AsyncGenerator<JobEvent> {
       void tail();
       let next = after;
       while (!signal.aborted && !closed) {
@@ -109,10 +104,7 @@ export function eventStream(connection: Connection<ScriptName>, key: string): Ev
           for (const event of page.flatMap((entry) => [...eventsOf(entry)])) {
             if (event.sequence <= next) continue;
             next = event.sequence;
-            if (filter.job !== undefined && event.job !== filter.job) continue;
-            if (filter.group !== undefined && event.group !== filter.group) continue;
-            if (filter.queue !== undefined && event.queue !== filter.queue) continue;
-            yield event;
+            if (isWanted(event, filter)) yield event;
           }
           if (page.length > 0) continue;
         } catch (error) {

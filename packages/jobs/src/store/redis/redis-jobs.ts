@@ -11,7 +11,7 @@ import { randomUUID } from 'node:crypto';
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import { connect } from '@skein/state/redis';
 import type { Claim, Job, JobState, JobStore, LeaseNews, Outcome } from '../../contract.ts';
-import { checkSpecs } from '../check-specs.ts';
+import { checkSpecs, checkTenant } from '../check-specs.ts';
 import { nextTime } from '../cron.ts';
 import { millicores } from '../lane.ts';
 import { listenersOf } from '../listeners.ts';
@@ -201,21 +201,10 @@ export async function openRedisJobs(
       await run('set-queue-mode', queue, mode);
     },
 
-    async putTenant({ tenant, weight, maxRunning, maxQueued, jobsPerSecond }) {
-      if (!(weight > 0)) {
-        throw new SkeinError(
-          'REQUEST_INVALID',
-          `Tenant "${tenant}" has weight ${weight}; it must be above 0.`,
-        );
-      }
-      await run(
-        'put-tenant',
-        tenant,
-        weight,
-        maxRunning ?? '',
-        maxQueued ?? '',
-        jobsPerSecond ?? '',
-      );
+    async putTenant(settings) {
+      checkTenant(settings);
+      const { tenant, weight, maxRunning = '', maxQueued = '', jobsPerSecond = '' } = settings;
+      await run('put-tenant', tenant, weight, maxRunning, maxQueued, jobsPerSecond);
     },
 
     holdArtifact: async (tenant, digest, sizeBytes) =>

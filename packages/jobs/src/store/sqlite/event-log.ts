@@ -2,8 +2,9 @@
  * Events with growing numbers, and listeners that read on from one. The events of a transaction are
  * one row: three rows for every job would cost as much as the job.
  */
-import type { JobEvent } from '../../contract.ts';
+import type { EventFilter, JobEvent } from '../../contract.ts';
 import { EVENTS_KEPT } from '../bounds.ts';
+import { isWanted } from '../listeners.ts';
 import type { JobRow } from './job-row.ts';
 import type { Sql } from './sql.ts';
 import type { Transaction } from './transaction.ts';
@@ -41,12 +42,6 @@ export function writeEvents(sql: Sql, events: readonly UnnumberedEvent[]): void 
   }
 }
 
-export interface EventFilter {
-  readonly job?: string | undefined;
-  readonly group?: string | undefined;
-  readonly queue?: string | undefined;
-}
-
 export const lastSequence = (sql: Sql): number =>
   sql.get<{ last: number | null }>('SELECT max(last) AS last FROM events')?.last ?? 0;
 
@@ -70,13 +65,7 @@ export function eventsAfter(
       const here = JSON.parse(json) as UnnumberedEvent[];
       return here.map((event, index) => ({ ...event, sequence: last - here.length + index + 1 }));
     })
-    .filter(
-      ({ sequence, job, group, queue }) =>
-        sequence > after &&
-        (filter.job === undefined || job === filter.job) &&
-        (filter.group === undefined || group === filter.group) &&
-        (filter.queue === undefined || queue === filter.queue),
-    );
+    .filter((event) => event.sequence > after && isWanted(event, filter));
   return { events, next: found.at(-1)?.last ?? after };
 }
 

@@ -173,6 +173,22 @@ export interface AttemptRow {
   readonly usage: string | null;
 }
 
+export const runningAttempt = (
+  token: number,
+  number: number,
+  worker: string,
+  started_at: number,
+): AttemptRow => ({
+  token,
+  number,
+  worker,
+  started_at,
+  ended_at: null,
+  outcome: null,
+  message: null,
+  usage: null,
+});
+
 const present = <T>(value: T | null): T | undefined => value ?? undefined;
 const parsed = (json: string | null): unknown => (json === null ? undefined : JSON.parse(json));
 

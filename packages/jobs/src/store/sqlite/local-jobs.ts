@@ -5,10 +5,10 @@
  * repeated with savepoints for all calls.
  */
 import { openDatabase } from '@skein/state/database';
-import type { JobState, Outcome, SubmissionQuota } from '../../contract.ts';
+import type { EventFilter, JobState, Outcome, SubmissionQuota } from '../../contract.ts';
 import { claim } from './transitions/claim.ts';
 import { enqueue } from './transitions/enqueue.ts';
-import { eventsAfter, lastSequence, type EventFilter } from './event-log.ts';
+import { eventsAfter, lastSequence } from './event-log.ts';
 import { dropArtifact, heldArtifacts, holdArtifact, lackedArtifacts } from './holdings.ts';
 import { cancel, preempt, revive } from './transitions/intervention.ts';
 import { rowById, viewOf, type JobRow } from './job-row.ts';

@@ -1,7 +1,6 @@
 /** The settings of queues, tenants and schedules. */
-import { SkeinError } from '@skein/api/errors';
 import type { QueueView, Schedule, TenantLoad, TenantSettings } from '../../contract.ts';
-import { checkSpecs } from '../check-specs.ts';
+import { checkSpecs, checkTenant } from '../check-specs.ts';
 import { nextTime } from '../cron.ts';
 import type { Sql } from './sql.ts';
 import type { Transaction } from './transaction.ts';
@@ -22,12 +21,7 @@ export function setQueueMode(
 /** @throws SkeinError REQUEST_INVALID. */
 export function putTenant({ sql, notifications }: Transaction, settings: TenantSettings): void {
   const { tenant, weight, maxRunning, maxQueued, jobsPerSecond } = settings;
-  if (!(weight > 0)) {
-    throw new SkeinError(
-      'REQUEST_INVALID',
-      `Tenant "${tenant}" has weight ${weight}; it must be above 0.`,
-    );
-  }
+  checkTenant(settings);
   sql.run(
     `INSERT INTO tenants (tenant, weight, max_running, max_queued, jobs_per_second)
      VALUES (?, ?, ?, ?, ?)
@@ -75,22 +69,13 @@ export function tenantLoad({ sql }: Transaction, tenant: string): TenantLoad {
   };
 }
 
-interface ScheduleRow {
-  readonly id: string;
-  readonly cron: string;
-  readonly time_zone: string;
-  readonly spec: string;
-  readonly next_at: number;
-  readonly paused: number;
-}
-
-const scheduleOf = (row: ScheduleRow): Schedule => ({
-  id: row.id,
-  cron: row.cron,
-  timeZone: row.time_zone,
-  spec: JSON.parse(row.spec) as Schedule['spec'],
-  nextAt: row.next_at,
-  paused: row.paused === 1,
+type ScheduleRow = Omit<Schedule, 'spec' | 'paused'> & { spec: string; paused: number };
+const SCHEDULES =
+  'SELECT id, cron, time_zone AS timeZone, spec, next_at AS nextAt, paused FROM schedules';
+const scheduleOf = ({ spec, paused, ...row }: ScheduleRow): Schedule => ({
+  ...row,
+  spec: JSON.parse(spec) as Schedule['spec'],
+  paused: paused === 1,
 });
 
 /** @throws SkeinError REQUEST_INVALID. */
@@ -116,12 +101,12 @@ export const removeSchedule = ({ sql }: Transaction, id: string): boolean =>
   sql.run('DELETE FROM schedules WHERE id = ?', id).changes > 0;
 
 export const schedules = ({ sql }: Transaction): Schedule[] =>
-  sql.all<ScheduleRow>('SELECT * FROM schedules ORDER BY id').map(scheduleOf);
+  sql.all<ScheduleRow>(`${SCHEDULES} ORDER BY id`).map(scheduleOf);
 
 export const dueSchedules = (sql: Sql, now: number, limit: number): Schedule[] =>
   sql
     .all<ScheduleRow>(
-      'SELECT * FROM schedules WHERE paused = 0 AND next_at <= ? ORDER BY next_at LIMIT ?',
+      `${SCHEDULES} WHERE paused = 0 AND next_at <= ? ORDER BY next_at LIMIT ?`,
       now,
       limit,
     )

@@ -6,17 +6,12 @@ import { millicores } from '../lane.ts';
 import type { Sql } from './sql.ts';
 import type { Transaction } from './transaction.ts';
 
-interface WorkerRow {
-  readonly worker: string;
-  readonly host: string;
+type WorkerRow = Omit<WorkerView, 'queues' | 'labels' | 'total'> & {
   readonly queues: string;
   readonly labels: string;
   readonly millicores: number;
-  readonly memory_bytes: number;
-  readonly mode: WorkerView['mode'];
-  readonly seen_at: number;
-  readonly started_at: number;
-}
+  readonly memoryBytes: number;
+};
 
 export function registerWorker(
   { sql, now }: Transaction,
@@ -46,21 +41,19 @@ export function removeWorker({ sql }: Transaction, worker: string): void {
 }
 
 export function workers({ sql }: Transaction): WorkerView[] {
-  return sql.all<WorkerRow>('SELECT * FROM workers ORDER BY worker').map((row) => ({
-    worker: row.worker,
-    host: row.host,
-    queues: JSON.parse(row.queues) as string[],
-    labels: JSON.parse(row.labels) as string[],
-    total: { cores: row.millicores / 1000, memoryBytes: row.memory_bytes },
-    running:
-      sql.get<{ leases: number }>(
-        'SELECT count(*) AS leases FROM attempts WHERE lease_until IS NOT NULL AND worker = ?',
-        row.worker,
-      )?.leases ?? 0,
-    mode: row.mode,
-    seenAt: row.seen_at,
-    startedAt: row.started_at,
-  }));
+  return sql
+    .all<WorkerRow>(
+      `SELECT worker, host, queues, labels, millicores, memory_bytes AS memoryBytes, mode,
+         seen_at AS seenAt, started_at AS startedAt, (SELECT count(*) FROM attempts
+           WHERE lease_until IS NOT NULL AND attempts.worker = workers.worker) AS running
+       FROM workers ORDER BY worker`,
+    )
+    .map(({ queues, labels, millicores, memoryBytes, ...row }) => ({
+      ...row,
+      queues: JSON.parse(queues) as string[],
+      labels: JSON.parse(labels) as string[],
+      total: { cores: millicores / 1000, memoryBytes },
+    }));
 }
 
 /** Records that the worker is alive. @returns false for a worker that is to claim no more jobs. */

@@ -11,7 +11,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import type { ControlGroup, ControlGroups } from '../../cgroup/contract.ts';
-import { V2Group } from '../../cgroup/v2.ts';
+import { v2Group } from '../../cgroup/v2.ts';
 import type { SandboxContainer } from './container.ts';
 
 export interface Accounts {
@@ -58,7 +58,7 @@ function below(container: SandboxContainer): Accounts | undefined {
     async open(pid) {
       const name = `command-${++serial}`;
       await mkdir(`${folder}/${name}`);
-      const group = new V2Group(name, `${folder}/${name}`, true);
+      const group = v2Group(name, `${folder}/${name}`, true);
       return await enter(group, [`${folder}/${name}`], container, pid);
     },
   };

@@ -22,52 +22,27 @@ const OFTEN = 3;
 /** Shapes that bind files and whose requests are counted. */
 const KNOWN = 64;
 
-export class ContainerPool {
-  readonly #options: PoolOptions;
+export function containerPool({ start, perShape, shapes }: PoolOptions) {
   /** By shape, the most recently requested one last. */
-  readonly #waiting = new Map<string, Promise<SandboxContainer>[]>();
+  const waiting = new Map<string, Promise<SandboxContainer>[]>();
   /**
    * The number of requests of each shape that binds files, the most recently requested one last.
    */
-  readonly #asked = new Map<string, number>();
-  #closed = false;
+  const asked = new Map<string, number>();
+  let closed = false;
 
-  constructor(options: PoolOptions) {
-    this.#options = options;
-  }
-
-  /** A started container, which is the caller's to remove. */
-  async take(shape: Shape): Promise<SandboxContainer> {
-    const key = JSON.stringify(shape);
-    if (shape.mounts.length > 0 && !this.#isAskedOften(key))
-      return await this.#options.start(shape);
-    const waiting = this.#waiting.get(key) ?? [];
-    this.#waiting.delete(key);
-    this.#waiting.set(key, waiting);
-    const first = waiting.shift();
-    // The replacement starts now, while the caller works.
-    const container =
-      first === undefined ? await this.#options.start(shape) : await this.#healthy(first, shape);
-    this.#fill(key, shape);
-    return container;
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    const all = [...this.#waiting.values()].flat();
-    this.#waiting.clear();
-    await Promise.all(all.map(removeWhenStarted));
-  }
-
-  #isAskedOften(key: string): boolean {
-    const times = (this.#asked.get(key) ?? 0) + 1;
-    this.#asked.delete(key);
-    this.#asked.set(key, times);
-    if (this.#asked.size > KNOWN) this.#asked.delete(this.#asked.keys().next().value ?? '');
+  function isAskedOften(key: string): boolean {
+    const times = (asked.get(key) ?? 0) + 1;
+    asked.delete(key);
+    asked.set(key, times);
+    if (asked.size > KNOWN) asked.delete(asked.keys().next().value ?? '');
     return times >= OFTEN;
   }
 
-  async #healthy(started: Promise<SandboxContainer>, shape: Shape): Promise<SandboxContainer> {
+  async function healthy(
+    started: Promise<SandboxContainer>,
+    shape: Shape,
+  ): Promise<SandboxContainer> {
     try {
       const container = await started;
       if (container.supervisor.isAlive) return container;
@@ -75,23 +50,45 @@ export class ContainerPool {
     } catch {
       // The start failed in the background; try again, so that the caller gets the reason.
     }
-    return await this.#options.start(shape);
+    return await start(shape);
   }
 
-  #fill(key: string, shape: Shape): void {
-    const waiting = this.#waiting.get(key);
-    if (this.#closed || waiting === undefined) return;
-    while (waiting.length < this.#options.perShape) {
-      const started = this.#options.start(shape);
+  function fill(key: string, shape: Shape): void {
+    const here = waiting.get(key);
+    if (closed || here === undefined) return;
+    while (here.length < perShape) {
+      const started = start(shape);
       started.catch(() => undefined);
-      waiting.push(started);
+      here.push(started);
     }
-    for (const [old, containers] of this.#waiting) {
-      if (this.#waiting.size <= this.#options.shapes) break;
-      this.#waiting.delete(old);
+    for (const [old, containers] of waiting) {
+      if (waiting.size <= shapes) break;
+      waiting.delete(old);
       for (const container of containers) void removeWhenStarted(container);
     }
   }
+
+  return {
+    /** A started container, which is the caller's to remove. */
+    take: async (shape: Shape): Promise<SandboxContainer> => {
+      const key = JSON.stringify(shape);
+      if (shape.mounts.length > 0 && !isAskedOften(key)) return await start(shape);
+      const here = waiting.get(key) ?? [];
+      waiting.delete(key);
+      waiting.set(key, here);
+      const first = here.shift();
+      // The replacement starts now, while the caller works.
+      const container = await (first === undefined ? start(shape) : healthy(first, shape));
+      fill(key, shape);
+      return container;
+    },
+    async close(): Promise<void> {
+      closed = true;
+      const all = [...waiting.values()].flat();
+      waiting.clear();
+      await Promise.all(all.map(removeWhenStarted));
+    },
+  };
 }
 
 async function removeWhenStarted(started: Promise<SandboxContainer>): Promise<void> {

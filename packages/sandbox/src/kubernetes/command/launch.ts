@@ -48,9 +48,9 @@ export async function launchIn(pod: Pod, command: Command, limits: AllLimits): P
     const opened = await openChannel(pod.cluster, pod.path, MAIN, shell);
     return { channel: opened, pid: await firstLine(opened) };
   });
-  const counts = new CommandCounts(before, limits);
+  const counted = countsOf(before, limits);
   const over = new AbortController();
-  void counts.follow(pod, over.signal);
+  void counted.follow(pod, over.signal);
 
   let isKilled = false;
   const kill = (): void => {
@@ -64,11 +64,11 @@ export async function launchIn(pod: Pod, command: Command, limits: AllLimits): P
   /** Whether the kernel killed the whole container, and the connections with it. */
   const outOfMemory = async (): Promise<boolean> => {
     const isLost = await pod.counts().then(
-      (now) => (counts.update(now), pod.isLost),
+      (now) => (counted.update(now), pod.isLost()),
       () => true,
     );
     if (!isLost || !(await pod.endedOutOfMemory())) return false;
-    counts.outOfMemory();
+    counted.outOfMemory();
     return true;
   };
   return {
@@ -76,7 +76,7 @@ export async function launchIn(pod: Pod, command: Command, limits: AllLimits): P
       stdin: channel.stdin,
       stdout: channel.stdout,
       stderr: channel.stderr,
-      group: counts,
+      group: counted.counts,
       kill,
       remove: () => Promise.resolve(channel.close()),
     },
@@ -107,61 +107,40 @@ export async function launchIn(pod: Pod, command: Command, limits: AllLimits): P
       await pod
         .left(pid)
         .finally(() => clearTimeout(late))
-        .then(
-          (after) => counts.update(after),
-          async () => isKilled || (await outOfMemory()),
-        );
+        .then(counted.update, async () => isKilled || (await outOfMemory()));
     },
     signal: (name) => pod.signal(name, pid),
   };
 }
 
 /** Counts of one command: those of its container since it began. */
-class CommandCounts implements Counts {
-  readonly #before: ContainerCounts;
-  readonly #limits: AllLimits;
-  #now: ContainerCounts;
-  #groupKilled = 0;
-
-  constructor(before: ContainerCounts, limits: AllLimits) {
-    this.#before = this.#now = before;
-    this.#limits = limits;
-  }
-
-  cpuMs(): number {
-    return this.#now.cpuMs - this.#before.cpuMs;
-  }
-
-  /** The peak of the container: of an earlier command of the session when that was higher. */
-  peakMemoryBytes(): number {
-    return Math.min(this.#now.peakMemoryBytes, this.#limits.memoryBytes);
-  }
-
-  outOfMemoryKills(): number {
-    return this.#now.outOfMemoryKills - this.#before.outOfMemoryKills + this.#groupKilled;
-  }
-
-  outOfMemory(): void {
-    this.#groupKilled = 1;
-  }
-
-  update(counts: ContainerCounts): void {
-    this.#now = counts;
-  }
-
-  /** Looks until the signal: the sooner, the nearer the limit of cpu time is. */
-  async follow(pod: Pod, signal: AbortSignal): Promise<void> {
-    const { cpuMs, cores } = this.#limits;
-    try {
-      while (!signal.aborted) {
-        const soon = nextLookMs(this.cpuMs(), cpuMs, cores, SOONEST_LOOK_MS, LATEST_LOOK_MS);
-        await sleep(soon, undefined, { signal, ref: false });
-        this.update(await pod.counts());
+function countsOf(before: ContainerCounts, limits: AllLimits) {
+  let now = before;
+  let groupKilled = 0;
+  const counts: Counts = {
+    cpuMs: () => now.cpuMs - before.cpuMs,
+    /** The peak of the container: of an earlier command of the session when that was higher. */
+    peakMemoryBytes: () => Math.min(now.peakMemoryBytes, limits.memoryBytes),
+    outOfMemoryKills: () => now.outOfMemoryKills - before.outOfMemoryKills + groupKilled,
+  };
+  return {
+    counts,
+    outOfMemory: () => void (groupKilled = 1),
+    update: (counted: ContainerCounts) => void (now = counted),
+    /** Looks until the signal: the sooner, the nearer the limit of cpu time is. */
+    async follow(pod: Pod, signal: AbortSignal): Promise<void> {
+      const { cpuMs, cores } = limits;
+      try {
+        while (!signal.aborted) {
+          const soon = nextLookMs(counts.cpuMs(), cpuMs, cores, SOONEST_LOOK_MS, LATEST_LOOK_MS);
+          await sleep(soon, undefined, { signal, ref: false });
+          now = await pod.counts();
+        }
+      } catch {
+        // The command has ended, or the pod, which its status shows.
       }
-    } catch {
-      // The command has ended, or the pod, which its status shows.
-    }
-  }
+    },
+  };
 }
 
 /**

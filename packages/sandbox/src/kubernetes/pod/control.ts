@@ -19,71 +19,40 @@ export interface ContainerCounts {
 const ANSWER = /^(?:look|swept) (\d{1,15}) (\d{1,15}) (\d{1,9}) (v1|v2|none)$/;
 const LONGEST_LINE = 256;
 
-export class Control {
-  readonly #channel: Channel;
-  readonly #waiting: PromiseWithResolvers<ContainerCounts>[] = [];
-  #rest = '';
-  #isLost = false;
-  /** Resolves when the connection has ended, and with it every process of the sandbox. */
-  readonly lost: Promise<void>;
+export type Control = ReturnType<typeof controlOver>;
 
-  /** @param channel attached to process 1. */
-  constructor(channel: Channel) {
-    this.#channel = channel;
-    channel.stdout.setEncoding('latin1').on('data', (text: string) => this.#read(text));
-    channel.stderr.resume();
-    this.lost = channel.ended.then(() => {
-      this.#isLost = true;
-      for (const { reject } of this.#waiting.splice(0)) reject(lostError());
-    });
+/** @param channel attached to process 1. */
+export function controlOver(channel: Channel) {
+  const waiting: PromiseWithResolvers<ContainerCounts>[] = [];
+  let rest = '';
+  let isLost = false;
+  channel.stdout.setEncoding('latin1').on('data', read);
+  channel.stderr.resume();
+  const lost = channel.ended.then(() => {
+    isLost = true;
+    for (const { reject } of waiting.splice(0)) reject(lostError());
+  });
+
+  function send(line: string): void {
+    if (!isLost) channel.stdin.write(`${line}\n`);
   }
 
-  get isLost(): boolean {
-    return this.#isLost;
-  }
-
-  /** @throws Error when the connection is lost. */
-  look(): Promise<ContainerCounts> {
-    return this.#ask('look');
-  }
-
-  /** Kills every process except process 1; resolves when they are gone. @throws Error when the connection is lost. */
-  sweep(): Promise<ContainerCounts> {
-    return this.#ask('sweep');
-  }
-
-  signal(name: NodeJS.Signals, pid: number): void {
-    this.#send(`signal ${name.slice('SIG'.length)} ${pid}`);
-  }
-
-  killGroup(pid: number): void {
-    this.#send(`group ${pid}`);
-  }
-
-  close(): void {
-    this.#channel.close();
-  }
-
-  #ask(what: string): Promise<ContainerCounts> {
-    if (this.#isLost) return Promise.reject(lostError());
+  function ask(what: string): Promise<ContainerCounts> {
+    if (isLost) return Promise.reject(lostError());
     const answer = Promise.withResolvers<ContainerCounts>();
-    this.#waiting.push(answer);
-    this.#send(what);
+    waiting.push(answer);
+    send(what);
     return answer.promise;
   }
 
-  #send(line: string): void {
-    if (!this.#isLost) this.#channel.stdin.write(`${line}\n`);
-  }
-
-  #read(text: string): void {
-    const lines = (this.#rest + text).split('\n');
-    this.#rest = lines.pop() ?? '';
-    if (this.#rest.length > LONGEST_LINE) return this.close();
+  function read(text: string): void {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > LONGEST_LINE) return channel.close();
     for (const line of lines) {
       const [, cpu, peak, kills, groups] = ANSWER.exec(line) ?? [];
-      if (groups === undefined) return this.close();
-      this.#waiting.shift()?.resolve({
+      if (groups === undefined) return channel.close();
+      waiting.shift()?.resolve({
         cpuMs: Number(cpu) / 1000,
         peakMemoryBytes: Number(peak),
         outOfMemoryKills: Number(kills),
@@ -91,6 +60,20 @@ export class Control {
       });
     }
   }
+
+  return {
+    /** Resolves when the connection has ended, and with it every process of the sandbox. */
+    lost,
+    isLost: () => isLost,
+    /** @throws Error when the connection is lost. */
+    look: () => ask('look'),
+    /** Kills every process except process 1; resolves when they are gone. @throws Error when the connection is lost. */
+    sweep: () => ask('sweep'),
+    signal: (name: NodeJS.Signals, pid: number) =>
+      send(`signal ${name.slice('SIG'.length)} ${pid}`),
+    killGroup: (pid: number) => send(`group ${pid}`),
+    close: () => channel.close(),
+  };
 }
 
 function lostError(): Error {

@@ -14,11 +14,11 @@ import type { SandboxSession, SessionAttempt, SessionOptions } from '../../contr
 import { allLimits, type AllLimits } from '../../command/limits.ts';
 import { openChannel } from '../cluster/channel.ts';
 import { clusterError, ClusterError, type Cluster } from '../cluster/cluster.ts';
-import { Control } from './control.ts';
+import { controlOver } from './control.ts';
 import { readInputs, type Inputs } from './inputs.ts';
 import { GANG_PORT, gangService, jobManifest, MAIN, RECEIVER } from './manifests.ts';
 import { RENEW_MS, RENEWED } from '../cluster/owner-labels.ts';
-import { Pod } from './pod.ts';
+import { podAt, type Pod } from './pod.ts';
 import { hasEnded, runningIn } from './pod-state.ts';
 import type { Settings } from '../settings.ts';
 import { watchPods, type WatchedPods } from '../cluster/watch-pods.ts';
@@ -82,8 +82,8 @@ export async function openPod(place: Place, options: SessionOptions): Promise<Op
     if (inputs !== undefined)
       await sendInputs(cluster, await started(RECEIVER), inputs, options.signal);
     const path = await started(MAIN);
-    const control = new Control(await openChannel(cluster, path, MAIN, [], options.signal));
-    const pod = new Pod(cluster, path, pods, control);
+    const control = controlOver(await openChannel(cluster, path, MAIN, [], options.signal));
+    const pod = podAt(cluster, path, pods, control);
     await pod.counts();
     const removeLast = async (): Promise<void> => {
       const isLast = (found: readonly V1Pod[]): boolean =>

@@ -40,7 +40,7 @@ const NO_PROGRAM = 3;
 
 /** @param claimed before the trial. @throws SkeinError; Error when no program can run. */
 export async function tryCluster(open: Open, claimed: Enforcement): Promise<Enforcement> {
-  const sessions = new TrialSessions(open);
+  const sessions = trialSessions(open);
   try {
     const held = await probe(sessions, claimed, false, async () => {
       return await tryPolicy(sessions, claimed.network);
@@ -83,37 +83,31 @@ async function tryPolicy(
   );
 }
 
+type TrialSessions = ReturnType<typeof trialSessions>;
+
 /** A pod for each shape of the trial, and a new one when a program took its pod along. */
-class TrialSessions {
-  readonly #open: Open;
-  readonly #sessions = new Map<string, SandboxSession>();
+function trialSessions(open: Open) {
+  const sessions = new Map<string, SandboxSession>();
 
-  constructor(open: Open) {
-    this.#open = open;
-  }
-
-  async run(command: Command): Promise<Awaited<ReturnType<SandboxSession['run']>>> {
-    const { cores = 1 } = command.limits ?? {};
-    return await this.runIn({ ...OPTIONS, limits: { ...PROBE_LIMITS, cores } }, command);
-  }
-
-  async runIn(
-    options: SessionOptions,
-    command: Command,
-  ): Promise<Awaited<ReturnType<SandboxSession['run']>>> {
+  async function runIn(options: SessionOptions, command: Command) {
     const key = JSON.stringify([options.network, options.limits.cores]);
-    const session = this.#sessions.get(key) ?? (await this.#open(options));
-    this.#sessions.set(key, session);
+    const session = sessions.get(key) ?? (await open(options));
+    sessions.set(key, session);
     const ending = await session.run(command);
     // The kernel may kill the whole container with the program that took its memory.
     if (ending.endedBy === 'out-of-memory') {
-      this.#sessions.delete(key);
+      sessions.delete(key);
       await session.close();
     }
     return ending;
   }
 
-  async close(): Promise<void> {
-    await Promise.allSettled([...this.#sessions.values()].map((session) => session.close()));
-  }
+  return {
+    runIn,
+    run(command: Command) {
+      const { cores = 1 } = command.limits ?? {};
+      return runIn({ ...OPTIONS, limits: { ...PROBE_LIMITS, cores } }, command);
+    },
+    close: () => Promise.allSettled([...sessions.values()].map((session) => session.close())),
+  };
 }

@@ -25,16 +25,14 @@ import { schemaAt } from '../generative/schema.ts';
 import { jsonSchemaOf } from './schema.ts';
 import {
   type Fields,
-  flagAt,
+  fieldsIn,
   isBase64,
   listAt,
-  numberAt,
   objectAt,
   oneOf,
   optional,
   others,
   textAt,
-  wholeAt,
   wrong,
 } from '../generative/fields.ts';
 
@@ -72,15 +70,11 @@ export function readGenerate(model: string, given: Fields, stream: boolean): Gen
   const body = camelCased(given);
   const config =
     optional(body['generationConfig'], (value) => messageAt(value, 'generationConfig')) ?? {};
-  const at = (name: string): string => `generationConfig.${name}`;
-  const number = (name: string, min: number, max: number): number | undefined =>
-    optional(config[name], (value) => numberAt(value, at(name), min, max));
-  const whole = (name: string, min: number, max: number): number | undefined =>
-    optional(config[name], (value) => wholeAt(value, at(name), min, max));
-  const wantsLogprobs = optional(config['responseLogprobs'], (value) =>
-    flagAt(value, at('responseLogprobs')),
-  );
-  if (wantsLogprobs !== true && optional(config['logprobs'], () => true) === true) {
+  const inside = 'generationConfig.';
+  const { read, has, flag, number, whole } = fieldsIn(config, inside);
+  const at = (name: string): string => inside + name;
+  const wantsLogprobs = flag('responseLogprobs');
+  if (wantsLogprobs !== true && has('logprobs')) {
     throw new FieldError(at('logprobs'), `"${at('logprobs')}" needs "responseLogprobs": true.`);
   }
   const declared = optional(body['tools'], (tools) => toolsAt(tools, 'tools'));
@@ -104,13 +98,13 @@ export function readGenerate(model: string, given: Fields, stream: boolean): Gen
       seed: whole('seed', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
     },
     maxTokens: whole('maxOutputTokens', 1, MAX_TOKENS),
-    stop: optional(config['stopSequences'], (value) =>
-      listAt(value, at('stopSequences'), MAX_STOPS).map((stop, index) =>
-        textAt(stop, `${at('stopSequences')}[${index}]`, MAX_STOP_LENGTH),
+    stop: read('stopSequences', (value, param) =>
+      listAt(value, param, MAX_STOPS).map((stop, index) =>
+        textAt(stop, `${param}[${index}]`, MAX_STOP_LENGTH),
       ),
     ),
     choices: whole('candidateCount', 1, MAX_CHOICES),
-    format: formatOf(config, at),
+    format: formatOf(config),
     logprobs: wantsLogprobs === true ? (whole('logprobs', 0, MAX_TOP_LOGPROBS) ?? 0) : undefined,
     stream,
     extra: extraOf(body, config),
@@ -126,16 +120,13 @@ function extraOf(body: Fields, config: Fields): Extra | undefined {
   return { extra_body: { google } };
 }
 
-function formatOf(config: Fields, at: (name: string) => string): ResponseFormat | undefined {
-  const type = optional(config['responseMimeType'], (value) =>
-    oneOf(value, at('responseMimeType'), ['text/plain', 'application/json']),
-  );
+function formatOf(config: Fields): ResponseFormat | undefined {
+  const given = fieldsIn(config, 'generationConfig.');
+  const type = given.oneOf('responseMimeType', ['text/plain', 'application/json']);
   const json = optional(config['responseJsonSchema'] ?? config['_responseJsonSchema'], (schema) =>
-    schemaAt(schema, at('responseJsonSchema')),
+    schemaAt(schema, 'generationConfig.responseJsonSchema'),
   );
-  const own = optional(config['responseSchema'], (schema) =>
-    jsonSchemaOf(schemaAt(schema, at('responseSchema'))),
-  );
+  const own = given.read('responseSchema', (schema, at) => jsonSchemaOf(schemaAt(schema, at)));
   const schema = json ?? own;
   if (schema !== undefined) return { type: 'schema', name: 'answer', schema, strict: true };
   return type === 'application/json' ? { type: 'json' } : undefined;
@@ -305,15 +296,12 @@ function declarationAt(value: unknown, param: string): Tool {
   const declared = messageAt(value, param);
   const hints = others(declared, DECLARATION_FIELDS);
   if (hints !== undefined) refuseUnknown(hints, param, DECLARATION_HINTS);
-  const json = optional(declared['parametersJsonSchema'], (schema) =>
-    schemaAt(schema, `${param}.parametersJsonSchema`),
-  );
-  const own = optional(declared['parameters'], (schema) =>
-    jsonSchemaOf(schemaAt(schema, `${param}.parameters`)),
-  );
+  const given = fieldsIn(declared, `${param}.`);
+  const json = given.read('parametersJsonSchema', schemaAt);
+  const own = given.read('parameters', (schema, at) => jsonSchemaOf(schemaAt(schema, at)));
   return {
     name: textAt(declared['name'], `${param}.name`, MAX_NAME),
-    description: optional(declared['description'], (text) => textAt(text, `${param}.description`)),
+    description: given.text('description'),
     parameters: json ?? own,
     extra: hints === undefined ? undefined : { extra_content: { google: hints } },
   };

@@ -7,15 +7,7 @@ import { requireMethod, unknownRoute } from '../face.ts';
 import { type LanguageTransport, type ModelCall, serveCall } from '../generative/call.ts';
 import { openStream, sendEvents } from '../generative/event-stream.ts';
 import { authorizationOf, geminiModel } from '../generative/gemini-model.ts';
-import {
-  type Fields,
-  listAt,
-  objectAt,
-  optional,
-  others,
-  textAt,
-  wholeAt,
-} from '../generative/fields.ts';
+import { type Fields, fieldsIn, listAt, objectAt, others, textAt } from '../generative/fields.ts';
 import { decodeSegment } from '../path-segment.ts';
 import { authorizeReader } from '../rules.ts';
 import { answerPieces, generateAnswer } from './answer.ts';
@@ -131,10 +123,7 @@ async function streamGenerateContent(
 
 /** Of the contents, or of a whole request to `generateContent`. */
 async function countTokens({ exchange, body, gateway, caller }: ModelCall, model: string) {
-  const asked =
-    optional(body['generateContentRequest'], (value) =>
-      objectAt(value, 'generateContentRequest'),
-    ) ?? body;
+  const asked = fieldsIn(body).object('generateContentRequest') ?? body;
   const request = readGenerate(model, asked, false);
   const totalTokens = await gateway.countTokens(request, caller(undefined));
   sendText(exchange, 200, 'application/json', JSON.stringify({ totalTokens }));
@@ -169,9 +158,7 @@ async function embed(
   const inputs = requests.map((request, index) =>
     textOf(request['content'], `requests[${index}].content`),
   );
-  const dimensions = optional(requests[0]?.['outputDimensionality'], (value) =>
-    wholeAt(value, 'outputDimensionality', 1, 100_000),
-  );
+  const dimensions = fieldsIn(requests[0] ?? {}).whole('outputDimensionality', 1, 100_000);
   const [google, ...more] = requests.map((request) => others(request, EMBED_FIELDS));
   if (more.some((each) => JSON.stringify(each) !== JSON.stringify(google))) {
     throw new FieldError('requests', 'The contents of one request are embedded in the same way.');

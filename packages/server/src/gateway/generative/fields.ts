@@ -12,6 +12,28 @@ export function optional<T>(value: unknown, read: (value: unknown) => T): T | un
   return value === undefined || value === null ? undefined : read(value);
 }
 
+/**
+ * Reads the optional fields of an object by their names.
+ * @param inside where the object is, with its dot.
+ */
+export function fieldsIn(fields: Fields, inside = '') {
+  const read = <T>(name: string, as: (value: unknown, param: string) => T): T | undefined =>
+    optional(fields[name], (value) => as(value, inside + name));
+  return {
+    read,
+    has: (name: string): boolean => read(name, () => true) ?? false,
+    flag: (name: string) => read(name, flagAt),
+    object: (name: string) => read(name, objectAt),
+    text: (name: string, max?: number) => read(name, (value, param) => textAt(value, param, max)),
+    number: (name: string, min: number, max: number) =>
+      read(name, (value, param) => numberAt(value, param, min, max)),
+    whole: (name: string, min: number, max: number) =>
+      read(name, (value, param) => wholeAt(value, param, min, max)),
+    oneOf: <const C extends string>(name: string, choices: readonly C[]) =>
+      read(name, (value, param) => oneOf(value, param, choices)),
+  };
+}
+
 export function objectAt(value: unknown, param: string): Fields {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
   throw wrong(param, 'an object', value);

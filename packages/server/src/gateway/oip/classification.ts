@@ -7,10 +7,11 @@
  * of their indices, and NaN comes last.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { SkeinError } from '@skein/api';
+import type { SkeinError } from '@skein/api';
 import { elementCount, numbersOf, type Tensor, type TensorMap } from '@skein/onnx';
 import type { DeployedModel } from '@skein/serving';
 import { MAX_STRINGS } from './tensors/tensor-bytes.ts';
+import { invalidRequest } from '../brief.ts';
 
 /** Classes to return by output. */
 export type Classes = ReadonlyMap<string, number>;
@@ -131,5 +132,5 @@ function shortest(type: Tensor['type'], value: number | bigint): string {
 }
 
 function invalid(output: string, why: string): SkeinError {
-  return new SkeinError('REQUEST_INVALID', `Output "${output}" cannot be classified: ${why}.`);
+  return invalidRequest(`Output "${output}" cannot be classified: ${why}.`);
 }

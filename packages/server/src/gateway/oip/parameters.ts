@@ -5,7 +5,7 @@
  * a different result than requested. Unknown parameters are ignored, as the protocol requires.
  */
 import { SkeinError } from '@skein/api';
-import { brief } from '../brief.ts';
+import { brief, invalidRequest } from '../brief.ts';
 
 /** A parameter object from the client. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -14,8 +14,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 export function timeoutFrom(value: unknown): number | undefined {
   if (value === undefined || value === 0) return undefined;
   if (Number.isSafeInteger(value) && (value as number) > 0) return (value as number) / 1000;
-  throw new SkeinError(
-    'REQUEST_INVALID',
+  throw invalidRequest(
     `The parameter timeout must be a whole number of microseconds, but it is ${brief(value)}.`,
   );
 }
@@ -39,8 +38,7 @@ export function priorityFrom(value: unknown): number {
 export function refuseSequences(parameters: Fields): void {
   const id = parameters['sequence_id'];
   if ((id === undefined || id === 0 || id === '') && parameters['sequence_start'] !== true) return;
-  throw new SkeinError(
-    'REQUEST_INVALID',
+  throw invalidRequest(
     'Sequences are not supported; give the state to the model as an input and send back the state that it returns.',
   );
 }
@@ -50,8 +48,7 @@ export function classesFrom(parameters: Fields, output: string): number | undefi
   const classes = parameters['classification'];
   if (classes === undefined || classes === 0) return undefined;
   if (Number.isSafeInteger(classes) && (classes as number) > 0) return classes as number;
-  throw new SkeinError(
-    'REQUEST_INVALID',
+  throw invalidRequest(
     `The parameter classification of output "${output}" must be a number of classes, but it is ${brief(classes)}.`,
   );
 }

@@ -2,7 +2,7 @@
  * Triton's trace and logging extensions, read only: the settings are decided when the node starts,
  * and a change is refused with the option that makes it. A request without settings reads.
  */
-import { SkeinError } from '@skein/api';
+import { invalidRequest } from '../brief.ts';
 
 /** What the node was started with. */
 export interface SettingsView {
@@ -50,8 +50,7 @@ const CHANGES = {
 export function refuseChange(kind: keyof typeof CHANGES, given: object): void {
   const names = Object.keys(given).slice(0, 8);
   if (names.length === 0) return;
-  throw new SkeinError(
-    'REQUEST_INVALID',
+  throw invalidRequest(
     `The ${kind} settings (${JSON.stringify(names)}) are decided when the node starts: ${CHANGES[kind]}.`,
   );
 }

@@ -14,16 +14,13 @@ import {
 import { schemaAt } from '../generative/schema.ts';
 import {
   type Fields,
-  flagAt,
+  fieldsIn,
   listAt,
-  numberAt,
   objectAt,
   oneOf,
-  optional,
   others,
   refuseFields,
   textAt,
-  wholeAt,
 } from '../generative/fields.ts';
 import { messagesAt, toolChoiceAt, toolsAt } from './messages.ts';
 
@@ -75,12 +72,11 @@ const COMPLETION_FIELDS = new Set([
 /** @throws FieldError. */
 export function readChat(body: Fields): TextRequest {
   // The older name of the same limit.
-  const isNew = optional(body['max_completion_tokens'], () => true) ?? false;
+  const given = fieldsIn(body);
+  const isNew = given.has('max_completion_tokens');
   const limit = isNew ? 'max_completion_tokens' : 'max_tokens';
-  const logprobs = optional(body['logprobs'], (value) => flagAt(value, 'logprobs')) ?? false;
-  const top = optional(body['top_logprobs'], (value) =>
-    wholeAt(value, 'top_logprobs', 0, MAX_TOP_LOGPROBS),
-  );
+  const logprobs = given.flag('logprobs') ?? false;
+  const top = given.whole('top_logprobs', 0, MAX_TOP_LOGPROBS);
   if (top !== undefined && !logprobs) {
     throw new FieldError('top_logprobs', '"top_logprobs" needs "logprobs": true.');
   }
@@ -91,23 +87,19 @@ export function readChat(body: Fields): TextRequest {
     request: {
       ...shared.request,
       messages: messagesAt(body['messages'], 'messages'),
-      tools: optional(body['tools'], (tools) => toolsAt(tools, 'tools')),
-      toolChoice: optional(body['tool_choice'], (choice) =>
+      tools: given.read('tools', toolsAt),
+      toolChoice: given.read('tool_choice', (choice, param) =>
         toolChoiceAt(
           choice,
-          'tool_choice',
-          (given) => objectAt(given['function'], 'tool_choice.function')['name'],
+          param,
+          (its) => objectAt(its['function'], `${param}.function`)['name'],
         ),
       ),
-      parallelToolCalls: optional(body['parallel_tool_calls'], (value) =>
-        flagAt(value, 'parallel_tool_calls'),
-      ),
-      maxTokens: optional(body[limit], (value) => wholeAt(value, limit, 1, MAX_TOKENS)),
-      format: optional(body['response_format'], (format) => formatAt(format, 'response_format')),
+      parallelToolCalls: given.flag('parallel_tool_calls'),
+      maxTokens: given.whole(limit, 1, MAX_TOKENS),
+      format: given.read('response_format', formatAt),
       logprobs: logprobs ? (top ?? 0) : undefined,
-      effort: optional(body['reasoning_effort'], (effort) =>
-        textAt(effort, 'reasoning_effort', MAX_NAME),
-      ),
+      effort: given.text('reasoning_effort', MAX_NAME),
       extra: others(body, CHAT_FIELDS),
     },
   };
@@ -122,12 +114,13 @@ function refuseSecondLimit({ max_tokens: older, max_completion_tokens: newer }: 
 
 /** `/v1/completions`: one prompt, which the model continues. */
 export function readCompletion(body: Fields): TextRequest {
-  const given = body['prompt'];
-  const prompt = Array.isArray(given) && given.length === 1 ? (given as unknown[])[0] : given;
+  const given = fieldsIn(body);
+  const { prompt: one } = body;
+  const prompt = Array.isArray(one) && one.length === 1 ? (one as unknown[])[0] : one;
   const shared = readShared(body);
   refuseFields(body, { max_completion_tokens: 'use max_tokens' });
   // The upstream would generate the others too, and bill them.
-  optional(body['best_of'], (best) => {
+  given.read('best_of', (best) => {
     if (best === (shared.request.choices ?? 1)) return;
     const message = '"best_of" is offered only where it equals "n".';
     throw new FieldError('best_of', message, 'GENERATION_UNSUPPORTED');
@@ -139,33 +132,29 @@ export function readCompletion(body: Fields): TextRequest {
       messages: [],
       prompt: textAt(prompt, 'prompt'),
       // The default of this endpoint.
-      maxTokens:
-        optional(body['max_tokens'], (value) => wholeAt(value, 'max_tokens', 1, MAX_TOKENS)) ?? 16,
-      logprobs: optional(body['logprobs'], (value) => wholeAt(value, 'logprobs', 0, 5)),
+      maxTokens: given.whole('max_tokens', 1, MAX_TOKENS) ?? 16,
+      logprobs: given.whole('logprobs', 0, 5),
       extra: others(body, COMPLETION_FIELDS),
     },
   };
 }
 
 function readShared(body: Fields): TextRequest {
-  const options = optional(body['stream_options'], (value) => objectAt(value, 'stream_options'));
+  const given = fieldsIn(body);
+  const options = fieldsIn(given.object('stream_options') ?? {}, 'stream_options.');
+  const continued = given.text('skein_continuation');
   return {
-    includeUsage:
-      optional(options?.['include_usage'], (value) =>
-        flagAt(value, 'stream_options.include_usage'),
-      ) ?? false,
+    includeUsage: options.flag('include_usage') ?? false,
     stickyKey: stickyKeyOf(body),
     request: {
       model: modelOf(body),
       messages: [],
       sampling: samplingOf(body),
-      stop: optional(body['stop'], (stop) => stopsAt(stop, 'stop')),
-      choices: optional(body['n'], (n) => wholeAt(n, 'n', 1, MAX_CHOICES)),
-      stream: optional(body['stream'], (stream) => flagAt(stream, 'stream')) ?? false,
+      stop: given.read('stop', stopsAt),
+      choices: given.whole('n', 1, MAX_CHOICES),
+      stream: given.flag('stream') ?? false,
       // Of another node, whose upstream has cut an answer.
-      continuation: optional(body['skein_continuation'], (text) => ({
-        text: textAt(text, 'skein_continuation'),
-      })),
+      continuation: continued === undefined ? undefined : { text: continued },
     },
   };
 }
@@ -173,22 +162,19 @@ function readShared(body: Fields): TextRequest {
 export const modelOf = (body: Fields): string => textAt(body['model'], 'model', MAX_NAME);
 
 export const stickyKeyOf = (body: Fields): string | undefined =>
-  optional(body['prompt_cache_key'], (key) => textAt(key, 'prompt_cache_key', MAX_NAME));
+  fieldsIn(body).text('prompt_cache_key', MAX_NAME);
 
 export function samplingOf(body: Fields): Sampling {
-  const number = (name: string, min: number, max: number): number | undefined =>
-    optional(body[name], (value) => numberAt(value, name, min, max));
+  const { number, whole } = fieldsIn(body);
   return {
     temperature: number('temperature', 0, 2),
     topP: number('top_p', 0, 1),
-    topK: optional(body['top_k'], (value) => wholeAt(value, 'top_k', 0, 1_000_000)),
+    topK: whole('top_k', 0, 1_000_000),
     minP: number('min_p', 0, 1),
     repetitionPenalty: number('repetition_penalty', 0, 10),
     frequencyPenalty: number('frequency_penalty', -2, 2),
     presencePenalty: number('presence_penalty', -2, 2),
-    seed: optional(body['seed'], (value) =>
-      wholeAt(value, 'seed', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
-    ),
+    seed: whole('seed', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
   };
 }
 
@@ -212,6 +198,6 @@ export function schemaFormatAt(value: unknown, param: string): ResponseFormat {
     type: 'schema',
     name: textAt(fields['name'] ?? 'answer', `${param}.name`, MAX_NAME),
     schema: schemaAt(fields['schema'] ?? {}, `${param}.schema`),
-    strict: optional(fields['strict'], (strict) => flagAt(strict, `${param}.strict`)),
+    strict: fieldsIn(fields, `${param}.`).flag('strict'),
   };
 }

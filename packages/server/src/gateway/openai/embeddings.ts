@@ -6,7 +6,7 @@
 import { FieldError, MAX_INPUTS, usdText } from '@skein/generative';
 import { sendText } from '@skein/http';
 import type { ModelCall } from '../generative/call.ts';
-import { listAt, oneOf, optional, others, textAt, wholeAt, wrong } from '../generative/fields.ts';
+import { fieldsIn, listAt, others, textAt, wrong } from '../generative/fields.ts';
 import { modelOf } from './chat-request.ts';
 
 const FIELDS = new Set(['model', 'input', 'encoding_format', 'dimensions', 'user']);
@@ -17,15 +17,11 @@ export async function answerEmbeddings({
   exchange,
   caller,
 }: ModelCall): Promise<void> {
+  const given = fieldsIn(body);
   const model = modelOf(body);
   const inputs = inputsAt(body['input'], 'input');
-  const encoding =
-    optional(body['encoding_format'], (value) =>
-      oneOf(value, 'encoding_format', ['float', 'base64']),
-    ) ?? 'float';
-  const dimensions = optional(body['dimensions'], (value) =>
-    wholeAt(value, 'dimensions', 1, 100_000),
-  );
+  const encoding = given.oneOf('encoding_format', ['float', 'base64']) ?? 'float';
+  const dimensions = given.whole('dimensions', 1, 100_000);
   const { vectors, usage, receipt } = await gateway.embed(
     { model, inputs, dimensions, extra: others(body, FIELDS) },
     caller(undefined),

@@ -16,6 +16,7 @@ import { readId } from './call-id.ts';
 import { schemaAt } from '../generative/schema.ts';
 import {
   type Fields,
+  fieldsIn,
   flagAt,
   isBase64,
   listAt,
@@ -53,11 +54,10 @@ export function messagesAt(value: unknown, param: string): Message[] {
 
 function messageAt(value: unknown, param: string): Message {
   const fields = objectAt(value, param);
+  const given = fieldsIn(fields, `${param}.`);
   const role = oneOf(fields['role'], `${param}.role`, ROLES);
-  const toolCalls = optional(fields['tool_calls'], (calls) =>
-    listAt(calls, `${param}.tool_calls`, MAX_TOOL_CALLS).map((call, index) =>
-      callAt(call, `${param}.tool_calls[${index}]`),
-    ),
+  const toolCalls = given.read('tool_calls', (calls, at) =>
+    listAt(calls, at, MAX_TOOL_CALLS).map((call, index) => callAt(call, `${at}[${index}]`)),
   );
   if (role === 'tool' && typeof fields['tool_call_id'] !== 'string') {
     throw wrong(
@@ -68,13 +68,11 @@ function messageAt(value: unknown, param: string): Message {
   }
   return {
     role: role === 'developer' ? 'system' : role,
-    content: optional(fields['content'], (content) => partsAt(content, `${param}.content`)) ?? [],
+    content: given.read('content', partsAt) ?? [],
     toolCalls,
-    toolCallId: optional(fields['tool_call_id'], (id) => readId(id, `${param}.tool_call_id`).id),
-    name: optional(fields['name'], (name) => textAt(name, `${param}.name`, MAX_NAME)),
-    reasoning: optional(fields['reasoning_content'], (text) =>
-      textAt(text, `${param}.reasoning_content`),
-    ),
+    toolCallId: given.read('tool_call_id', (id, at) => readId(id, at).id),
+    name: given.text('name', MAX_NAME),
+    reasoning: given.text('reasoning_content'),
     extra: others(fields, MESSAGE_FIELDS),
   };
 }

@@ -16,7 +16,7 @@ import {
 } from '@skein/generative';
 import {
   type Fields,
-  flagAt,
+  fieldsIn,
   listAt,
   objectAt,
   oneOf,
@@ -24,7 +24,6 @@ import {
   others,
   refuseFields,
   textAt,
-  wholeAt,
   wrong,
 } from '../generative/fields.ts';
 import { modelOf, samplingOf, schemaFormatAt } from './chat-request.ts';
@@ -85,15 +84,16 @@ export interface ResponseRequest {
 
 /** @param earlier messages of the responses that it continues. @throws FieldError. */
 export function readResponse(body: Fields, earlier: readonly Message[]): ResponseRequest {
-  if (optional(body['conversation'], () => true) !== undefined) {
+  const given = fieldsIn(body);
+  if (given.has('conversation')) {
     throw new FieldError(
       'conversation',
       'This node has no conversations: send the items in "input", or continue a stored response.',
       'GENERATION_UNSUPPORTED',
     );
   }
-  optional(body['store'], (value) => flagAt(value, 'store'));
-  if (optional(body['background'], (value) => flagAt(value, 'background')) === true) {
+  given.flag('store');
+  if (given.flag('background') === true) {
     throw new FieldError(
       'background',
       'Responses in the background are not offered.',
@@ -101,24 +101,20 @@ export function readResponse(body: Fields, earlier: readonly Message[]): Respons
     );
   }
   refuseFields(body, INSTEAD);
-  const instructions = optional(body['instructions'], (text) => textAt(text, 'instructions'));
-  const include = (optional(body['include'], (value) => listAt(value, 'include', 100)) ?? []).map(
-    (each, index) => oneOf(each, `include[${index}]`, INCLUDES),
+  const instructions = given.text('instructions');
+  const include = listAt(body['include'] ?? [], 'include', 100).map((each, index) =>
+    oneOf(each, `include[${index}]`, INCLUDES),
   );
-  const truncation = optional(body['truncation'], (value) =>
-    oneOf(value, 'truncation', ['auto', 'disabled']),
-  );
-  if (truncation === 'auto') {
+  if (given.oneOf('truncation', ['auto', 'disabled']) === 'auto') {
     throw new FieldError(
       'truncation',
       'This node shortens no input: send fewer items.',
       'GENERATION_UNSUPPORTED',
     );
   }
-  const texts = optional(body['text'], (value) => objectAt(value, 'text'));
-  const top = optional(body['top_logprobs'], (value) =>
-    wholeAt(value, 'top_logprobs', 0, MAX_TOP_LOGPROBS),
-  );
+  const texts = given.object('text');
+  const top = given.whole('top_logprobs', 0, MAX_TOP_LOGPROBS);
+  const reasoning = fieldsIn(given.object('reasoning') ?? {}, 'reasoning.');
   const input = inputAt(body['input'], 'input');
   const request: GenerateRequest = {
     model: modelOf(body),
@@ -127,25 +123,17 @@ export function readResponse(body: Fields, earlier: readonly Message[]): Respons
       ...earlier,
       ...input,
     ],
-    tools: optional(body['tools'], (tools) => toolsAt(tools, 'tools')),
-    toolChoice: optional(body['tool_choice'], (choice) =>
-      toolChoiceAt(choice, 'tool_choice', (given) => given['name']),
+    tools: given.read('tools', toolsAt),
+    toolChoice: given.read('tool_choice', (choice, param) =>
+      toolChoiceAt(choice, param, (its) => its['name']),
     ),
-    parallelToolCalls: optional(body['parallel_tool_calls'], (value) =>
-      flagAt(value, 'parallel_tool_calls'),
-    ),
+    parallelToolCalls: given.flag('parallel_tool_calls'),
     sampling: samplingOf(body),
-    maxTokens: optional(body['max_output_tokens'], (value) =>
-      wholeAt(value, 'max_output_tokens', 1, MAX_TOKENS),
-    ),
+    maxTokens: given.whole('max_output_tokens', 1, MAX_TOKENS),
     format: formatOf(texts),
     logprobs: top ?? (include.includes(LOGPROBS) ? 0 : undefined),
-    effort: optional(body['reasoning'], (value) =>
-      optional(objectAt(value, 'reasoning')['effort'], (effort) =>
-        textAt(effort, 'reasoning.effort', MAX_NAME),
-      ),
-    ),
-    stream: optional(body['stream'], (stream) => flagAt(stream, 'stream')) ?? false,
+    effort: reasoning.text('effort', MAX_NAME),
+    stream: given.flag('stream') ?? false,
     extra: others({ ...body, verbosity: texts?.['verbosity'] ?? null }, FIELDS),
   };
   return { request, input };

@@ -7,17 +7,12 @@ import { labelled, type Exposition } from '@skein/http';
 const RESOLUTION_MS = 10;
 const QUANTILES = [0.5, 0.99, 0.999, 1] as const;
 
-export interface ProcessMetrics {
-  expose(into: Exposition): void;
-  close(): void;
-}
-
-export function createProcessMetrics(skeinVersion: string): ProcessMetrics {
+export function createProcessMetrics(skeinVersion: string) {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
   const build = labelled({ version: skeinVersion, node: process.version });
   return {
-    expose(into) {
+    expose(into: Exposition): void {
       const { user, system } = process.cpuUsage();
       const memory = process.memoryUsage();
       const loop = performance.eventLoopUtilization();
@@ -59,7 +54,7 @@ export function createProcessMetrics(skeinVersion: string): ProcessMetrics {
       }
       delay.reset();
     },
-    close() {
+    close(): void {
       delay.disable();
     },
   };

@@ -55,25 +55,17 @@ export interface DeploymentSeries {
   lastSeen: Instant;
 }
 
-export interface ServingSeries {
-  readonly deployments: ReadonlyMap<string, DeploymentSeries>;
-  deployment(name: string): DeploymentSeries;
-  version(of: DeploymentSeries, version: string): VersionSeries;
-  /** Drops series that are not deployed and had no event for an hour. */
-  forget(isDeployed: (deployment: string, version?: string) => boolean, now: Instant): void;
-}
-
-export function createServingSeries(): ServingSeries {
+export function createServingSeries() {
   const deployments = new Map<string, DeploymentSeries>();
   return {
-    deployments,
-    deployment(name) {
+    deployments: deployments as ReadonlyMap<string, DeploymentSeries>,
+    deployment(name: string): DeploymentSeries {
       return (
         deployments.get(name) ??
         added(deployments, deployments.size < MAX_DEPLOYMENTS ? name : OTHER, deploymentSeries)
       );
     },
-    version(of, version) {
+    version(of: DeploymentSeries, version: string): VersionSeries {
       return (
         of.versions.get(version) ??
         added(of.versions, of.versions.size < MAX_VERSIONS ? version : OTHER, (key) =>
@@ -81,7 +73,8 @@ export function createServingSeries(): ServingSeries {
         )
       );
     },
-    forget(isDeployed, now) {
+    /** Drops series that are not deployed and had no event for an hour. */
+    forget(isDeployed: (deployment: string, version?: string) => boolean, now: Instant): void {
       for (const [name, deployment] of deployments) {
         for (const [version, series] of deployment.versions) {
           if (now - series.lastSeen > FORGET_AFTER_MS && !isDeployed(name, version)) {
@@ -99,6 +92,8 @@ export function createServingSeries(): ServingSeries {
     },
   };
 }
+
+export type ServingSeries = ReturnType<typeof createServingSeries>;
 
 /** `key` may be OTHER, which may exist already. */
 function added<T>(map: Map<string, T>, key: string, make: (key: string) => T): T {

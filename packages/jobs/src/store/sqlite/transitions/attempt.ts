@@ -1,6 +1,6 @@
 /** An attempt: a lease on a job, under a token that fences off every earlier holder. */
 import type { Cause } from '../../../contract.ts';
-import { currentAttempt, saveStarted, type JobRow } from '../job-row.ts';
+import { currentAttempt, saveStarted, type JobRow, runningAttempt } from '../job-row.ts';
 import { move } from './move.ts';
 import type { Transaction } from '../transaction.ts';
 
@@ -23,16 +23,7 @@ export function openAttempt(
     lease.leaseMs,
     lease.delivered ? 1 : 0,
   ).lastId;
-  row.attempt = {
-    token,
-    number: row.attempts,
-    worker: lease.worker,
-    started_at: now,
-    ended_at: null,
-    outcome: null,
-    message: null,
-    usage: null,
-  };
+  row.attempt = runningAttempt(token, row.attempts, lease.worker, now);
   row.token = token;
   row.started_at = now;
   row.rank = null;

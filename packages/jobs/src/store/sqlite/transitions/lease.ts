@@ -5,7 +5,7 @@ import { LOG_BYTES } from '../../bounds.ts';
 import { closeAttempt } from './attempt.ts';
 import { addEvent } from '../event-log.ts';
 import { membersOf } from './gang.ts';
-import { saveRow, type JobRow } from '../job-row.ts';
+import { saveRow, type JobRow, runningAttempt } from '../job-row.ts';
 import { countLog } from '../kept-logs.ts';
 import { retryOrEnd } from './retry.ts';
 import type { Sql } from '../sql.ts';
@@ -47,17 +47,7 @@ function leased(sql: Sql, token: number): JobRow | undefined {
     token,
   );
   if (!row) return undefined;
-  const { number, worker } = row;
-  row.attempt = {
-    token,
-    number,
-    worker,
-    started_at: row.started_at ?? 0,
-    ended_at: null,
-    outcome: null,
-    message: null,
-    usage: null,
-  };
+  row.attempt = runningAttempt(token, row.number, row.worker, row.started_at ?? 0);
   return row;
 }
 

@@ -20,7 +20,19 @@ for (const folder of FOLDERS) {
     const name = join(folder, file.replace(/\.proto$/, ''));
     // A file that imports another one names it as the plugin does.
     const code = readFileSync(`${name}_pb.ts`, 'utf8').replaceAll('_pb.ts"', '.gen.ts"');
-    writeFileSync(`${name}.gen.ts`, code);
+    writeFileSync(`${name}.gen.ts`, withoutOrigins(code));
     rmSync(`${name}_pb.ts`);
   }
+}
+
+/**
+ * Leaves out what the plugin says of each message and field that the line below repeats: its place in
+ * the .proto file. What that file itself says of them stays.
+ */
+function withoutOrigins(code: string): string {
+  return code
+    .replaceAll(/^ *\* (@generated from |Describes the |Use `create\().*\n/gm, '')
+    .replaceAll(/^ *\/\*\*\n(?: *\*\n)* *\*\/\n/gm, '')
+    .replaceAll(/(?: *\*\n)+( *\*\/)/g, '$1')
+    .replaceAll(/\n\n(?= )/g, '\n');
 }

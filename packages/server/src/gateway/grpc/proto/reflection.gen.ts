@@ -8,241 +8,102 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Describes the file reflection.proto.
- */
 export const file_reflection: GenFile = /*@__PURE__*/
   fileDesc("ChByZWZsZWN0aW9uLnByb3RvEhJncnBjLnJlZmxlY3Rpb24udjEihQIKF1NlcnZlclJlZmxlY3Rpb25SZXF1ZXN0EgwKBGhvc3QYASABKAkSGgoQZmlsZV9ieV9maWxlbmFtZRgDIAEoCUgAEiAKFmZpbGVfY29udGFpbmluZ19zeW1ib2wYBCABKAlIABJJChlmaWxlX2NvbnRhaW5pbmdfZXh0ZW5zaW9uGAUgASgLMiQuZ3JwYy5yZWZsZWN0aW9uLnYxLkV4dGVuc2lvblJlcXVlc3RIABInCh1hbGxfZXh0ZW5zaW9uX251bWJlcnNfb2ZfdHlwZRgGIAEoCUgAEhcKDWxpc3Rfc2VydmljZXMYByABKAlIAEIRCg9tZXNzYWdlX3JlcXVlc3QiRQoQRXh0ZW5zaW9uUmVxdWVzdBIXCg9jb250YWluaW5nX3R5cGUYASABKAkSGAoQZXh0ZW5zaW9uX251bWJlchgCIAEoBSK4AwoYU2VydmVyUmVmbGVjdGlvblJlc3BvbnNlEhIKCnZhbGlkX2hvc3QYASABKAkSRQoQb3JpZ2luYWxfcmVxdWVzdBgCIAEoCzIrLmdycGMucmVmbGVjdGlvbi52MS5TZXJ2ZXJSZWZsZWN0aW9uUmVxdWVzdBJOChhmaWxlX2Rlc2NyaXB0b3JfcmVzcG9uc2UYBCABKAsyKi5ncnBjLnJlZmxlY3Rpb24udjEuRmlsZURlc2NyaXB0b3JSZXNwb25zZUgAElUKHmFsbF9leHRlbnNpb25fbnVtYmVyc19yZXNwb25zZRgFIAEoCzIrLmdycGMucmVmbGVjdGlvbi52MS5FeHRlbnNpb25OdW1iZXJSZXNwb25zZUgAEkkKFmxpc3Rfc2VydmljZXNfcmVzcG9uc2UYBiABKAsyJy5ncnBjLnJlZmxlY3Rpb24udjEuTGlzdFNlcnZpY2VSZXNwb25zZUgAEjsKDmVycm9yX3Jlc3BvbnNlGAcgASgLMiEuZ3JwYy5yZWZsZWN0aW9uLnYxLkVycm9yUmVzcG9uc2VIAEISChBtZXNzYWdlX3Jlc3BvbnNlIjcKFkZpbGVEZXNjcmlwdG9yUmVzcG9uc2USHQoVZmlsZV9kZXNjcmlwdG9yX3Byb3RvGAEgAygMIksKF0V4dGVuc2lvbk51bWJlclJlc3BvbnNlEhYKDmJhc2VfdHlwZV9uYW1lGAEgASgJEhgKEGV4dGVuc2lvbl9udW1iZXIYAiADKAUiSwoTTGlzdFNlcnZpY2VSZXNwb25zZRI0CgdzZXJ2aWNlGAEgAygLMiMuZ3JwYy5yZWZsZWN0aW9uLnYxLlNlcnZpY2VSZXNwb25zZSIfCg9TZXJ2aWNlUmVzcG9uc2USDAoEbmFtZRgBIAEoCSI6Cg1FcnJvclJlc3BvbnNlEhIKCmVycm9yX2NvZGUYASABKAUSFQoNZXJyb3JfbWVzc2FnZRgCIAEoCTKJAQoQU2VydmVyUmVmbGVjdGlvbhJ1ChRTZXJ2ZXJSZWZsZWN0aW9uSW5mbxIrLmdycGMucmVmbGVjdGlvbi52MS5TZXJ2ZXJSZWZsZWN0aW9uUmVxdWVzdBosLmdycGMucmVmbGVjdGlvbi52MS5TZXJ2ZXJSZWZsZWN0aW9uUmVzcG9uc2UoATABYgZwcm90bzM");
 
-/**
- * @generated from message grpc.reflection.v1.ServerReflectionRequest
- */
 export type ServerReflectionRequest = Message<"grpc.reflection.v1.ServerReflectionRequest"> & {
-  /**
-   * @generated from field: string host = 1;
-   */
   host: string;
-
-  /**
-   * @generated from oneof grpc.reflection.v1.ServerReflectionRequest.message_request
-   */
   messageRequest: {
-    /**
-     * @generated from field: string file_by_filename = 3;
-     */
     value: string;
     case: "fileByFilename";
   } | {
-    /**
-     * @generated from field: string file_containing_symbol = 4;
-     */
     value: string;
     case: "fileContainingSymbol";
   } | {
-    /**
-     * @generated from field: grpc.reflection.v1.ExtensionRequest file_containing_extension = 5;
-     */
     value: ExtensionRequest;
     case: "fileContainingExtension";
   } | {
-    /**
-     * @generated from field: string all_extension_numbers_of_type = 6;
-     */
     value: string;
     case: "allExtensionNumbersOfType";
   } | {
-    /**
-     * @generated from field: string list_services = 7;
-     */
     value: string;
     case: "listServices";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message grpc.reflection.v1.ServerReflectionRequest.
- * Use `create(ServerReflectionRequestSchema)` to create a new message.
- */
 export const ServerReflectionRequestSchema: GenMessage<ServerReflectionRequest> = /*@__PURE__*/
   messageDesc(file_reflection, 0);
 
-/**
- * @generated from message grpc.reflection.v1.ExtensionRequest
- */
 export type ExtensionRequest = Message<"grpc.reflection.v1.ExtensionRequest"> & {
-  /**
-   * @generated from field: string containing_type = 1;
-   */
   containingType: string;
-
-  /**
-   * @generated from field: int32 extension_number = 2;
-   */
   extensionNumber: number;
 };
 
-/**
- * Describes the message grpc.reflection.v1.ExtensionRequest.
- * Use `create(ExtensionRequestSchema)` to create a new message.
- */
 export const ExtensionRequestSchema: GenMessage<ExtensionRequest> = /*@__PURE__*/
   messageDesc(file_reflection, 1);
 
-/**
- * @generated from message grpc.reflection.v1.ServerReflectionResponse
- */
 export type ServerReflectionResponse = Message<"grpc.reflection.v1.ServerReflectionResponse"> & {
-  /**
-   * @generated from field: string valid_host = 1;
-   */
   validHost: string;
-
-  /**
-   * @generated from field: grpc.reflection.v1.ServerReflectionRequest original_request = 2;
-   */
   originalRequest?: ServerReflectionRequest | undefined;
-
-  /**
-   * @generated from oneof grpc.reflection.v1.ServerReflectionResponse.message_response
-   */
   messageResponse: {
-    /**
-     * @generated from field: grpc.reflection.v1.FileDescriptorResponse file_descriptor_response = 4;
-     */
     value: FileDescriptorResponse;
     case: "fileDescriptorResponse";
   } | {
-    /**
-     * @generated from field: grpc.reflection.v1.ExtensionNumberResponse all_extension_numbers_response = 5;
-     */
     value: ExtensionNumberResponse;
     case: "allExtensionNumbersResponse";
   } | {
-    /**
-     * @generated from field: grpc.reflection.v1.ListServiceResponse list_services_response = 6;
-     */
     value: ListServiceResponse;
     case: "listServicesResponse";
   } | {
-    /**
-     * @generated from field: grpc.reflection.v1.ErrorResponse error_response = 7;
-     */
     value: ErrorResponse;
     case: "errorResponse";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message grpc.reflection.v1.ServerReflectionResponse.
- * Use `create(ServerReflectionResponseSchema)` to create a new message.
- */
 export const ServerReflectionResponseSchema: GenMessage<ServerReflectionResponse> = /*@__PURE__*/
   messageDesc(file_reflection, 2);
 
-/**
- * @generated from message grpc.reflection.v1.FileDescriptorResponse
- */
 export type FileDescriptorResponse = Message<"grpc.reflection.v1.FileDescriptorResponse"> & {
   /**
    * Serialised google.protobuf.FileDescriptorProto.
-   *
-   * @generated from field: repeated bytes file_descriptor_proto = 1;
    */
   fileDescriptorProto: Uint8Array[];
 };
 
-/**
- * Describes the message grpc.reflection.v1.FileDescriptorResponse.
- * Use `create(FileDescriptorResponseSchema)` to create a new message.
- */
 export const FileDescriptorResponseSchema: GenMessage<FileDescriptorResponse> = /*@__PURE__*/
   messageDesc(file_reflection, 3);
 
-/**
- * @generated from message grpc.reflection.v1.ExtensionNumberResponse
- */
 export type ExtensionNumberResponse = Message<"grpc.reflection.v1.ExtensionNumberResponse"> & {
-  /**
-   * @generated from field: string base_type_name = 1;
-   */
   baseTypeName: string;
-
-  /**
-   * @generated from field: repeated int32 extension_number = 2;
-   */
   extensionNumber: number[];
 };
 
-/**
- * Describes the message grpc.reflection.v1.ExtensionNumberResponse.
- * Use `create(ExtensionNumberResponseSchema)` to create a new message.
- */
 export const ExtensionNumberResponseSchema: GenMessage<ExtensionNumberResponse> = /*@__PURE__*/
   messageDesc(file_reflection, 4);
 
-/**
- * @generated from message grpc.reflection.v1.ListServiceResponse
- */
 export type ListServiceResponse = Message<"grpc.reflection.v1.ListServiceResponse"> & {
-  /**
-   * @generated from field: repeated grpc.reflection.v1.ServiceResponse service = 1;
-   */
   service: ServiceResponse[];
 };
 
-/**
- * Describes the message grpc.reflection.v1.ListServiceResponse.
- * Use `create(ListServiceResponseSchema)` to create a new message.
- */
 export const ListServiceResponseSchema: GenMessage<ListServiceResponse> = /*@__PURE__*/
   messageDesc(file_reflection, 5);
 
-/**
- * @generated from message grpc.reflection.v1.ServiceResponse
- */
 export type ServiceResponse = Message<"grpc.reflection.v1.ServiceResponse"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
 };
 
-/**
- * Describes the message grpc.reflection.v1.ServiceResponse.
- * Use `create(ServiceResponseSchema)` to create a new message.
- */
 export const ServiceResponseSchema: GenMessage<ServiceResponse> = /*@__PURE__*/
   messageDesc(file_reflection, 6);
 
-/**
- * @generated from message grpc.reflection.v1.ErrorResponse
- */
 export type ErrorResponse = Message<"grpc.reflection.v1.ErrorResponse"> & {
-  /**
-   * @generated from field: int32 error_code = 1;
-   */
   errorCode: number;
-
-  /**
-   * @generated from field: string error_message = 2;
-   */
   errorMessage: string;
 };
 
-/**
- * Describes the message grpc.reflection.v1.ErrorResponse.
- * Use `create(ErrorResponseSchema)` to create a new message.
- */
 export const ErrorResponseSchema: GenMessage<ErrorResponse> = /*@__PURE__*/
   messageDesc(file_reflection, 7);
 
-/**
- * @generated from service grpc.reflection.v1.ServerReflection
- */
 export const ServerReflection: GenService<{
-  /**
-   * @generated from rpc grpc.reflection.v1.ServerReflection.ServerReflectionInfo
-   */
   serverReflectionInfo: {
     methodKind: "bidi_streaming";
     input: typeof ServerReflectionRequestSchema;

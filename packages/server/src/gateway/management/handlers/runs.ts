@@ -1,5 +1,5 @@
-import { SkeinError } from '@skein/api';
 import type { ManagementOptions, NodeHandlers } from '../management.ts';
+import { invalidRequest } from '../../brief.ts';
 
 export function runHandlers({ runs }: Pick<ManagementOptions, 'runs'>) {
   return {
@@ -9,8 +9,7 @@ export function runHandlers({ runs }: Pick<ManagementOptions, 'runs'>) {
     getRun: ({ params }) => runs.get(params.id),
     async putRun({ params, body: { run } }) {
       if (run.id === params.id) return runs.put(run);
-      throw new SkeinError(
-        'REQUEST_INVALID',
+      throw invalidRequest(
         `The run in the body is "${run.id}", but the path names "${params.id}".`,
       );
     },

@@ -2,10 +2,11 @@
  * Decodes `InferTensorContents`, the typed lists of gRPC, into tensors. Floats have the same layout
  * on the wire as in memory and are not copied; integers are varints and are decoded one by one.
  */
-import { SkeinError } from '@skein/api';
+import type { SkeinError } from '@skein/api';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { elementCount, elementSize, type ElementType, type Tensor } from '@skein/onnx';
 import { checkElementCount, plainBytes, tensorFromBytes } from '../tensors/tensor-bytes.ts';
+import { invalidData } from '../../brief.ts';
 
 interface ContentsField {
   readonly number: number;
@@ -50,8 +51,7 @@ export function tensorFromContents(
 ): Tensor {
   const field = FIELDS[type];
   if (field === undefined) {
-    throw new SkeinError(
-      'INPUT_DATA',
+    throw invalidData(
       `Input "${input}": ${type} has no typed contents in the protocol; send it in raw_input_contents.`,
     );
   }
@@ -96,16 +96,12 @@ function forEachOf(
     while (reader.pos < reader.len) {
       const [number, wireType] = reader.tag();
       if (--left < 0 || wireType === WireType.StartGroup) {
-        throw new SkeinError(
-          'INPUT_DATA',
-          `Input "${input}" has more fields in its contents than values.`,
-        );
+        throw invalidData(`Input "${input}" has more fields in its contents than values.`);
       }
       if (number === field.number) {
         read(reader, wireType);
       } else if (number <= BYTES.number) {
-        throw new SkeinError(
-          'INPUT_DATA',
+        throw invalidData(
           `Input "${input}" takes its values in ${field.name}, but another list is filled.`,
         );
       } else {
@@ -218,18 +214,14 @@ function readVarints(
       type === 'bool' ? Number(reader.bool()) : unsigned ? reader.uint32() : reader.int32();
     sink[at] = value;
     if (sink[at] !== value) {
-      throw new SkeinError(
-        'INPUT_DATA',
-        `Input "${input}" holds ${value}, which does not fit ${type}.`,
-      );
+      throw invalidData(`Input "${input}" holds ${value}, which does not fit ${type}.`);
     }
   });
   return new Uint8Array(sink.buffer);
 }
 
 function miscounted(input: string, shape: readonly number[], how: 'more' | 'fewer'): SkeinError {
-  return new SkeinError(
-    'INPUT_DATA',
+  return invalidData(
     `Input "${input}" has ${how} values than the ${elementCount(shape)} that its shape [${shape.join(', ')}] takes.`,
   );
 }

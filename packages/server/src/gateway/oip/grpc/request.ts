@@ -22,6 +22,7 @@ import {
   type SharedOutputs,
 } from '../shared-memory/shared-tensors.ts';
 import { classesFrom, priorityFrom, refuseSequences, timeoutFrom } from '../parameters.ts';
+import { invalidData, invalidRequest } from '../../brief.ts';
 
 export interface GrpcRequest {
   readonly model: string;
@@ -157,7 +158,7 @@ class FieldReader extends BinaryReader {
 
   override tag(): [number, WireType] {
     if (++this.#count.fields > MAX_FIELDS) {
-      throw new SkeinError('REQUEST_INVALID', `The request has more than ${MAX_FIELDS} fields.`);
+      throw invalidRequest(`The request has more than ${MAX_FIELDS} fields.`);
     }
     return super.tag();
   }
@@ -172,10 +173,7 @@ class FieldReader extends BinaryReader {
     const start = this.pos;
     const length = this.uint32();
     if (length > MAX_TEXT) {
-      throw new SkeinError(
-        'REQUEST_INVALID',
-        `The field ${name} has ${length} bytes; it may have ${MAX_TEXT}.`,
-      );
+      throw invalidRequest(`The field ${name} has ${length} bytes; it may have ${MAX_TEXT}.`);
     }
     this.pos = start;
     return this.string(true);
@@ -246,11 +244,10 @@ function tensorsOf(
   shared: SharedInput[],
 ): Map<string, Tensor> {
   let left = maxTensorBytes;
-  if (inputs.length === 0) throw new SkeinError('REQUEST_INVALID', 'The request has no inputs.');
+  if (inputs.length === 0) throw invalidRequest('The request has no inputs.');
   const sent = inputs.filter(({ slice }) => slice === undefined).length;
   if (raw.length > 0 && raw.length !== sent) {
-    throw new SkeinError(
-      'INPUT_DATA',
+    throw invalidData(
       `The request has ${sent} inputs, but ${raw.length} raw_input_contents; send one for each.`,
     );
   }
@@ -259,15 +256,14 @@ function tensorsOf(
   let strings = 0;
   for (const { name, datatype, shape, slice, contents } of inputs) {
     if (tensors.has(name) || shared.some((input) => input.name === name)) {
-      throw new SkeinError('REQUEST_INVALID', `Input "${name}" is given twice.`);
+      throw invalidRequest(`Input "${name}" is given twice.`);
     }
     const type = elementTypeFor(datatype, name);
     checkedShape(shape, name);
     if (type === 'string') strings = addStrings(strings, shape);
     if (slice !== undefined) {
       if (contents.length > 0) {
-        throw new SkeinError(
-          'REQUEST_INVALID',
+        throw invalidRequest(
           `Input "${name}" has both contents and shared memory; send one of them.`,
         );
       }
@@ -287,8 +283,7 @@ function tensorsOf(
     } else if (contents.length === 0) {
       tensors.set(name, tensorFromBytes(type, shape, bytes, name));
     } else {
-      throw new SkeinError(
-        'REQUEST_INVALID',
+      throw invalidRequest(
         `Input "${name}" has both contents and raw_input_contents; send one of them.`,
       );
     }
@@ -395,5 +390,5 @@ const KNOWN_PARAMETERS: ReadonlySet<string> = new Set([
 
 function bounded<T>(items: T[], name: string): T[] {
   if (items.length < MAX_ITEMS) return items;
-  throw new SkeinError('REQUEST_INVALID', `The request has more than ${MAX_ITEMS} ${name}.`);
+  throw invalidRequest(`The request has more than ${MAX_ITEMS} ${name}.`);
 }

@@ -6,12 +6,13 @@
  * JSON has no NaN and no infinities: they are written as the strings "NaN", "Infinity" and
  * "-Infinity", as in Protocol Buffers' JSON mapping, so that any parser accepts the answer.
  */
-import { datatypeOf, SkeinError } from '@skein/api';
+import { datatypeOf } from '@skein/api';
 import { numbersOf, type NumericTensor, type Tensor } from '@skein/onnx';
 import type { InferenceAnswer } from '@skein/serving';
 import type { BinaryChoice } from './request.ts';
 import type { SharedSlice } from '../shared-memory/shared-memory.ts';
 import { bytesOfTensor } from '../tensors/tensor-bytes.ts';
+import { invalidRequest } from '../../brief.ts';
 
 export interface EncodedAnswer {
   /** Text, or its UTF-8 bytes if another thread wrote it. */
@@ -133,8 +134,7 @@ function text(name: string, bytes: Uint8Array): string {
   try {
     return JSON.stringify(utf8.decode(bytes));
   } catch {
-    throw new SkeinError(
-      'REQUEST_INVALID',
+    throw invalidRequest(
       `Output "${name}" holds bytes that are not UTF-8 text, which JSON cannot carry; ask for it with binary_data: true.`,
     );
   }

@@ -3,7 +3,6 @@
  * same envelope with every request, so recent ones are cached by their text. A cached envelope
  * costs a lookup instead of a parser and a dozen checks.
  */
-import { SkeinError } from '@skein/api';
 import type { ElementType } from '@skein/onnx';
 import type { Classes } from '../classification.ts';
 import type { SharedSlice } from '../shared-memory/shared-memory.ts';
@@ -17,7 +16,7 @@ import {
   timeoutFrom,
 } from '../parameters.ts';
 import { carve, parseCarved, type CarvedArray } from './json-carve.ts';
-import { brief } from '../../brief.ts';
+import { brief, invalidRequest } from '../../brief.ts';
 
 /** Shared by requests: must not be changed. */
 export interface Envelope {
@@ -123,8 +122,7 @@ function readEnvelope(value: unknown): Envelope {
 
 function readInputs(inputs: unknown): readonly InputEnvelope[] {
   if (!Array.isArray(inputs) || inputs.length === 0) {
-    throw new SkeinError(
-      'REQUEST_INVALID',
+    throw invalidRequest(
       `"inputs" must be a list of at least one input, but it is ${brief(inputs)}.`,
     );
   }
@@ -134,7 +132,7 @@ function readInputs(inputs: unknown): readonly InputEnvelope[] {
   return (inputs as unknown[]).map((item) => {
     const input = readInput(object(item, 'Every input'));
     if (names.has(input.name)) {
-      throw new SkeinError('REQUEST_INVALID', `Input "${input.name}" is given twice.`);
+      throw invalidRequest(`Input "${input.name}" is given twice.`);
     }
     names.add(input.name);
     if (input.type === 'string') strings = addStrings(strings, input.shape);
@@ -154,30 +152,20 @@ function readInput(input: Fields): InputEnvelope {
   const slice = sliceFrom(parameters, `input "${name}"`);
   if (slice !== undefined) {
     if (data === undefined) return { name, type, shape, data: { slice } };
-    throw new SkeinError(
-      'REQUEST_INVALID',
-      `Input "${name}" has both data and shared memory; send one of them.`,
-    );
+    throw invalidRequest(`Input "${name}" has both data and shared memory; send one of them.`);
   }
   const size = parameters['binary_data_size'];
   if (size === undefined) {
     // Every list has been carved out; its index is in its place.
     const index = Array.isArray(data) ? (data[0] as unknown) : undefined;
     if (typeof index === 'number') return { name, type, shape, data: { array: index } };
-    throw new SkeinError(
-      'REQUEST_INVALID',
-      `The data of input "${name}" must be a list, but it is ${brief(data)}.`,
-    );
+    throw invalidRequest(`The data of input "${name}" must be a list, but it is ${brief(data)}.`);
   }
   if (data !== undefined) {
-    throw new SkeinError(
-      'REQUEST_INVALID',
-      `Input "${name}" has both data and binary_data_size; send one of them.`,
-    );
+    throw invalidRequest(`Input "${name}" has both data and binary_data_size; send one of them.`);
   }
   if (!Number.isSafeInteger(size) || (size as number) < 0) {
-    throw new SkeinError(
-      'REQUEST_INVALID',
+    throw invalidRequest(
       `binary_data_size of input "${name}" must be a number of bytes, but it is ${brief(size)}.`,
     );
   }
@@ -193,10 +181,7 @@ function readOutputs(outputs: unknown): {
   const all = { names: undefined, byOutput: NO_CHOICES, classes: undefined, shared: undefined };
   if (outputs === undefined) return all;
   if (!Array.isArray(outputs)) {
-    throw new SkeinError(
-      'REQUEST_INVALID',
-      `"outputs" must be a list, but it is ${brief(outputs)}.`,
-    );
+    throw invalidRequest(`"outputs" must be a list, but it is ${brief(outputs)}.`);
   }
   if (outputs.length === 0) return all;
   checkCount(outputs, 'outputs');
@@ -226,10 +211,7 @@ function readOutputs(outputs: unknown): {
 
 function checkCount(list: readonly unknown[], what: string): void {
   if (list.length <= MAX_TENSORS) return;
-  throw new SkeinError(
-    'REQUEST_INVALID',
-    `"${what}" has ${list.length} elements; a request may have ${MAX_TENSORS}.`,
-  );
+  throw invalidRequest(`"${what}" has ${list.length} elements; a request may have ${MAX_TENSORS}.`);
 }
 
 function parametersOf(fields: Fields, of: string): Fields {
@@ -239,15 +221,15 @@ function parametersOf(fields: Fields, of: string): Fields {
 
 function object(value: unknown, what: string): Fields {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
-  throw new SkeinError('REQUEST_INVALID', `${what} must be an object, but it is ${brief(value)}.`);
+  throw invalidRequest(`${what} must be an object, but it is ${brief(value)}.`);
 }
 
 function requiredString(value: unknown, what: string): string {
   if (typeof value === 'string') {
     if (value.length <= MAX_NAME) return value;
-    throw new SkeinError('REQUEST_INVALID', `${what} has more than ${MAX_NAME} characters.`);
+    throw invalidRequest(`${what} has more than ${MAX_NAME} characters.`);
   }
-  throw new SkeinError('REQUEST_INVALID', `${what} must be a string, but it is ${brief(value)}.`);
+  throw invalidRequest(`${what} must be a string, but it is ${brief(value)}.`);
 }
 
 function optionalString(value: unknown, name: string): string | undefined {
@@ -257,8 +239,5 @@ function optionalString(value: unknown, name: string): string | undefined {
 function optionalBoolean(parameters: Fields, name: string): boolean | undefined {
   const value = parameters[name];
   if (value === undefined || typeof value === 'boolean') return value;
-  throw new SkeinError(
-    'REQUEST_INVALID',
-    `The parameter ${name} must be true or false, but it is ${brief(value)}.`,
-  );
+  throw invalidRequest(`The parameter ${name} must be true or false, but it is ${brief(value)}.`);
 }

@@ -8,6 +8,7 @@
  */
 import { SkeinError } from '@skein/api';
 import { MAX_JSON_DEPTH, MAX_JSON_VALUES, tooDeep, tooMany } from '@skein/http/json-value';
+import { invalidRequest } from '../../brief.ts';
 
 export interface CarvedJson {
   /** The JSON without its arrays. */
@@ -99,8 +100,7 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
 
   if (values > MAX_JSON_VALUES) throw tooMany(MAX_JSON_VALUES);
   if (text.length + end - copied > MAX_ENVELOPE) {
-    throw new SkeinError(
-      'REQUEST_INVALID',
+    throw invalidRequest(
       `The request has more than ${MAX_ENVELOPE} bytes of JSON besides the data of its inputs.`,
     );
   }

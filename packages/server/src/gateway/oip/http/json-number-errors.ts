@@ -1,6 +1,7 @@
 /** Errors for the numbers of an input; every message names the input and the place or value. */
 import { SkeinError } from '@skein/api';
 import type { NumericType } from '@skein/onnx';
+import { invalidData } from '../../brief.ts';
 
 /** The input that is being read. */
 export interface Reader {
@@ -36,37 +37,30 @@ export function misplaced({ bytes, input, type }: Reader, at: number): SkeinErro
   const name = NOT_NUMBERS.find(([start]) => start.test(text))?.[1];
   if (name === undefined) return undefined;
   const wanted = type === 'bool' ? 'true or false' : 'a number';
-  return new SkeinError(
-    'INPUT_DATA',
+  return invalidData(
     `Input "${input}" holds ${name} at byte ${at} of the body, where ${type} takes ${wanted}.`,
   );
 }
 
 export function misfit({ bytes, input, type }: Reader, begin: number, end: number): SkeinError {
   const value = bytes.toString('latin1', begin, Math.min(end, begin + 40));
-  return new SkeinError(
-    'INPUT_DATA',
-    `Input "${input}" holds ${value}, which does not fit ${type}.`,
-  );
+  return invalidData(`Input "${input}" holds ${value}, which does not fit ${type}.`);
 }
 
 export function nesting({ input, shape }: Reader): SkeinError {
-  return new SkeinError(
-    'INPUT_DATA',
+  return invalidData(
     `The data of input "${input}" are nested unlike its shape [${shape.join(', ')}]; nest them by the shape, or send them flat.`,
   );
 }
 
 export function tooFew({ input, shape, count }: Reader, found: number): SkeinError {
-  return new SkeinError(
-    'INPUT_DATA',
+  return invalidData(
     `Input "${input}" has ${found} values; its shape [${shape.join(', ')}] takes ${count}.`,
   );
 }
 
 export function tooMany({ input, shape, count }: Reader): SkeinError {
-  return new SkeinError(
-    'INPUT_DATA',
+  return invalidData(
     `Input "${input}" has more than the ${count} values that its shape [${shape.join(', ')}] takes.`,
   );
 }

@@ -13,7 +13,6 @@
  * that becomes a float32 is computed with a known error bound; when both ends of
  * the bound round to the same float, that is the answer. Everything else goes through `Number()`.
  */
-import { SkeinError } from '@skein/api';
 import { freePiece } from '@skein/api/owned-memory';
 import { elementCount, elementSize, type NumericTensor, type NumericType } from '@skein/onnx';
 import {
@@ -27,6 +26,7 @@ import {
 } from './json-number-errors.ts';
 import { narrow, type Narrowed, NUMBER_RULES } from '../tensors/number-types.ts';
 import { MAX_RANK } from '../tensors/tensor-bytes.ts';
+import { invalidData } from '../../brief.ts';
 
 const EXACT = 2 ** 53;
 const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
@@ -71,8 +71,7 @@ export function readNumbers(
   const count = elementCount(shape);
   // An element takes two bytes at least: reject a larger shape before allocating memory for it.
   if (count > (end - start) / 2) {
-    throw new SkeinError(
-      'INPUT_DATA',
+    throw invalidData(
       `Input "${input}" has the shape [${shape.join(', ')}], which takes ${count} values; its data hold fewer.`,
     );
   }

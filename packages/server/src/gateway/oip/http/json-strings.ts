@@ -3,7 +3,7 @@ import { SkeinError } from '@skein/api';
 import { elementCount } from '@skein/onnx';
 import { boundJson } from '@skein/http/json-value';
 import type { CarvedArray } from './json-carve.ts';
-import { brief } from '../../brief.ts';
+import { brief, invalidData } from '../../brief.ts';
 import { checkElementCount, MAX_STRINGS } from '../tensors/tensor-bytes.ts';
 
 const utf8 = new TextEncoder();
@@ -45,18 +45,14 @@ function collect(
 ): void {
   if (axis === shape.length) {
     if (typeof data !== 'string') {
-      throw new SkeinError(
-        'INPUT_DATA',
-        `Input "${input}" holds ${brief(data)}, where BYTES takes a string.`,
-      );
+      throw invalidData(`Input "${input}" holds ${brief(data)}, where BYTES takes a string.`);
     }
     elements.push(utf8.encode(data));
     return;
   }
   if (!Array.isArray(data) || data.length !== shape[axis]) {
     const found = Array.isArray(data) ? `${data.length} elements` : brief(data);
-    throw new SkeinError(
-      'INPUT_DATA',
+    throw invalidData(
       `The data of input "${input}" have ${found} where the shape takes ${shape[axis]}; nest them by the shape, or send them flat.`,
     );
   }

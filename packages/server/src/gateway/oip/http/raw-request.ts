@@ -10,6 +10,7 @@ import { elementSize, type Dimension, type NumericType, type TensorSpec } from '
 import type { DeployedModel } from '@skein/serving';
 import type { DecodedRequest } from './request.ts';
 import { plainBytes, tensorFromBytes } from '../tensors/tensor-bytes.ts';
+import { invalidData } from '../../brief.ts';
 
 /**
  * @param accept the Accept header.
@@ -78,8 +79,7 @@ function deducedShape(
   if (axis === undefined) return deduced;
   const step = deduced.reduce((product, size) => product * size, elementSize(type));
   if (step === 0 || byteLength % step !== 0) {
-    throw new SkeinError(
-      'INPUT_DATA',
+    throw invalidData(
       `Input "${name}" of shape [${printed(shape)}] takes a multiple of ${step} bytes; the body has ${byteLength}.`,
     );
   }

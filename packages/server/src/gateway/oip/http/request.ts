@@ -11,6 +11,7 @@ import { readNumbers } from './json-numbers.ts';
 import { readStrings } from './json-strings.ts';
 import type { SharedInput } from '../shared-memory/shared-tensors.ts';
 import { tensorFromBytes } from '../tensors/tensor-bytes.ts';
+import { invalidData } from '../../brief.ts';
 
 export type { BinaryChoice } from './envelope.ts';
 
@@ -72,8 +73,7 @@ function readTensors(
     }
     const end = binaryAt + data.bytes;
     if (end > body.length) {
-      throw new SkeinError(
-        'INPUT_DATA',
+      throw invalidData(
         `Input "${name}" claims ${data.bytes} bytes of binary data, but ${body.length - binaryAt} are left in the body.`,
       );
     }
@@ -82,8 +82,7 @@ function readTensors(
   }
 
   if (jsonLength !== undefined && binaryAt !== body.length) {
-    throw new SkeinError(
-      'INPUT_DATA',
+    throw invalidData(
       `${body.length - binaryAt} bytes at the end of the body belong to no input; check binary_data_size and Inference-Header-Content-Length.`,
     );
   }

@@ -4,9 +4,9 @@
  * describes the model must agree with it, hints about how to run it are ignored and reported, and
  * every other field is refused by name. Files cannot be sent with a load.
  */
-import { SkeinError, type DeploymentSettings, type DeploymentSettingsPatch } from '@skein/api';
+import type { DeploymentSettings, DeploymentSettingsPatch } from '@skein/api';
 import type { Signature } from '@skein/onnx';
-import { brief } from '../../brief.ts';
+import { brief, invalidRequest } from '../../brief.ts';
 import { tensorMismatch, type ConfigTensor } from './config-tensors.ts';
 import type { Fields } from '../parameters.ts';
 
@@ -204,7 +204,7 @@ class ConfigReader {
   }
 
   fail(what: string): never {
-    throw new SkeinError('REQUEST_INVALID', `failed to load '${this.model}': ${what}.`);
+    throw invalidRequest(`failed to load '${this.model}': ${what}.`);
   }
 
   parse(text: unknown): Fields {

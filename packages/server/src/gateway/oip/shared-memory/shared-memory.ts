@@ -14,7 +14,7 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { SkeinError } from '@skein/api';
 import { isLoopback } from '@skein/http';
-import { brief } from '../../brief.ts';
+import { brief, invalidRequest } from '../../brief.ts';
 
 const FOLDER = '/dev/shm';
 /** As `shm_open` takes it: one name, with or without the slash before it. */
@@ -205,7 +205,7 @@ function unusable({ name }: Region): (error: NodeJS.ErrnoException) => never {
 }
 
 function invalid(what: string): SkeinError {
-  return new SkeinError('REQUEST_INVALID', `${what}.`);
+  return invalidRequest(`${what}.`);
 }
 
 /** CUDA's handles are memory of a GPU, which the node does not share. */

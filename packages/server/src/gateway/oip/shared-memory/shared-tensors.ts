@@ -1,7 +1,7 @@
 /** Tensors of a request and its answer that travel in shared memory instead of the message. */
 import { SkeinError } from '@skein/api';
 import type { ElementType, Tensor, TensorMap } from '@skein/onnx';
-import { brief } from '../../brief.ts';
+import { brief, invalidRequest } from '../../brief.ts';
 import type { Fields } from '../parameters.ts';
 import type { SharedRegions, SharedSlice } from './shared-memory.ts';
 import { bytesHeld, bytesOfTensor, plainBytes, tensorFromBytes } from '../tensors/tensor-bytes.ts';
@@ -26,8 +26,7 @@ export function sliceFrom(parameters: Fields, what: string): SharedSlice | undef
   if (typeof region === 'string' && isSize(byteSize) && isSize(offset)) {
     return { region, offset, byteSize };
   }
-  throw new SkeinError(
-    'REQUEST_INVALID',
+  throw invalidRequest(
     `Shared memory of ${what} takes shared_memory_region, shared_memory_byte_size and perhaps shared_memory_offset, but they are ${brief(region)}, ${brief(byteSize)} and ${brief(offset)}.`,
   );
 }
@@ -77,8 +76,7 @@ export async function writeShared(
     if (tensor === undefined) continue;
     const bytes = plainBytes(bytesOfTensor(tensor));
     if (bytes.length > slice.byteSize) {
-      throw new SkeinError(
-        'REQUEST_INVALID',
+      throw invalidRequest(
         `Output "${name}" has ${bytes.length} bytes; shared_memory_byte_size gives it ${slice.byteSize}.`,
       );
     }

@@ -3,7 +3,8 @@
  * bytes. Decoding returns views on the received bytes, never copies.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { SkeinError } from '@skein/api';
+import type { SkeinError } from '@skein/api';
+import { invalidData } from '../../brief.ts';
 
 const LENGTH_BYTES = 4;
 
@@ -28,8 +29,7 @@ export function decodeElements(bytes: Uint8Array, count: number, input: string):
 }
 
 function unfilled(bytes: Uint8Array, count: number, input: string): SkeinError {
-  return new SkeinError(
-    'INPUT_DATA',
+  return invalidData(
     `Input "${input}": its ${bytes.length} bytes are not ${count} elements of a 4-byte length and that many bytes each.`,
   );
 }

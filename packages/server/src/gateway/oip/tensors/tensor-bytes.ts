@@ -7,7 +7,7 @@ import {
   type Tensor,
   type TensorMap,
 } from '@skein/onnx';
-import { brief } from '../../brief.ts';
+import { brief, invalidData } from '../../brief.ts';
 import { decodeElements, encodeElements } from './bytes-elements.ts';
 
 /** ONNX Runtime allows more, but no model needs them, and it bounds the cost of a hostile shape. */
@@ -62,18 +62,14 @@ export function tensorFromBytes(
   }
   const expected = count * elementSize(type);
   if (bytes.length !== expected) {
-    throw new SkeinError(
-      'INPUT_DATA',
+    throw invalidData(
       `Input "${input}" has ${bytes.length} bytes; ${type} of shape [${shape.join(', ')}] takes ${expected}.`,
     );
   }
   if (type === 'bool') {
     const byte = notBool(bytes);
     if (byte !== undefined) {
-      throw new SkeinError(
-        'INPUT_DATA',
-        `Input "${input}" holds the byte ${byte}, where bool takes 0 or 1.`,
-      );
+      throw invalidData(`Input "${input}" holds the byte ${byte}, where bool takes 0 or 1.`);
     }
   }
   return { type, shape, bytes: plainBytes(bytes) };
@@ -103,8 +99,7 @@ export function plainBytes(bytes: Uint8Array): Uint8Array {
 /** Bounds the cost of a string tensor. @throws SkeinError INPUT_DATA. */
 export function checkElementCount(count: number, input: string): number {
   if (count <= MAX_STRINGS) return count;
-  throw new SkeinError(
-    'INPUT_DATA',
+  throw invalidData(
     `Input "${input}" claims ${count} elements; a BYTES tensor may have ${MAX_STRINGS}.`,
   );
 }
@@ -117,8 +112,7 @@ export function addStrings(before: number, shape: readonly number[]): number {
   // A tensor that claims more is refused by itself.
   const strings = before + Math.min(elementCount(shape), MAX_STRINGS);
   if (strings <= MAX_STRINGS_OF_ALL) return strings;
-  throw new SkeinError(
-    'INPUT_DATA',
+  throw invalidData(
     `The BYTES tensors of the request claim ${strings} elements or more; together they may have ${MAX_STRINGS_OF_ALL}.`,
   );
 }

@@ -13,1478 +13,619 @@ import type { ModelConfig } from "./model_config.gen.ts";
 import { file_model_config } from "./model_config.gen.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Describes the file inference.proto.
- */
 export const file_inference: GenFile = /*@__PURE__*/
   fileDesc("Cg9pbmZlcmVuY2UucHJvdG8SCWluZmVyZW5jZSITChFTZXJ2ZXJMaXZlUmVxdWVzdCIiChJTZXJ2ZXJMaXZlUmVzcG9uc2USDAoEbGl2ZRgBIAEoCCIUChJTZXJ2ZXJSZWFkeVJlcXVlc3QiJAoTU2VydmVyUmVhZHlSZXNwb25zZRINCgVyZWFkeRgBIAEoCCIyChFNb2RlbFJlYWR5UmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKAkiIwoSTW9kZWxSZWFkeVJlc3BvbnNlEg0KBXJlYWR5GAEgASgIIhcKFVNlcnZlck1ldGFkYXRhUmVxdWVzdCJLChZTZXJ2ZXJNZXRhZGF0YVJlc3BvbnNlEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRISCgpleHRlbnNpb25zGAMgAygJIjUKFE1vZGVsTWV0YWRhdGFSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoCSKNAgoVTW9kZWxNZXRhZGF0YVJlc3BvbnNlEgwKBG5hbWUYASABKAkSEAoIdmVyc2lvbnMYAiADKAkSEAoIcGxhdGZvcm0YAyABKAkSPwoGaW5wdXRzGAQgAygLMi8uaW5mZXJlbmNlLk1vZGVsTWV0YWRhdGFSZXNwb25zZS5UZW5zb3JNZXRhZGF0YRJACgdvdXRwdXRzGAUgAygLMi8uaW5mZXJlbmNlLk1vZGVsTWV0YWRhdGFSZXNwb25zZS5UZW5zb3JNZXRhZGF0YRo/Cg5UZW5zb3JNZXRhZGF0YRIMCgRuYW1lGAEgASgJEhAKCGRhdGF0eXBlGAIgASgJEg0KBXNoYXBlGAMgAygDIjMKEk1vZGVsQ29uZmlnUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKAkiPQoTTW9kZWxDb25maWdSZXNwb25zZRImCgZjb25maWcYASABKAsyFi5pbmZlcmVuY2UuTW9kZWxDb25maWcimQEKDkluZmVyUGFyYW1ldGVyEhQKCmJvb2xfcGFyYW0YASABKAhIABIVCgtpbnQ2NF9wYXJhbRgCIAEoA0gAEhYKDHN0cmluZ19wYXJhbRgDIAEoCUgAEhYKDGRvdWJsZV9wYXJhbRgEIAEoAUgAEhYKDHVpbnQ2NF9wYXJhbRgFIAEoBEgAQhIKEHBhcmFtZXRlcl9jaG9pY2Ui0AEKE0luZmVyVGVuc29yQ29udGVudHMSFQoNYm9vbF9jb250ZW50cxgBIAMoCBIUCgxpbnRfY29udGVudHMYAiADKAUSFgoOaW50NjRfY29udGVudHMYAyADKAMSFQoNdWludF9jb250ZW50cxgEIAMoDRIXCg91aW50NjRfY29udGVudHMYBSADKAQSFQoNZnAzMl9jb250ZW50cxgGIAMoAhIVCg1mcDY0X2NvbnRlbnRzGAcgAygBEhYKDmJ5dGVzX2NvbnRlbnRzGAggAygMIu4GChFNb2RlbEluZmVyUmVxdWVzdBISCgptb2RlbF9uYW1lGAEgASgJEhUKDW1vZGVsX3ZlcnNpb24YAiABKAkSCgoCaWQYAyABKAkSQAoKcGFyYW1ldGVycxgEIAMoCzIsLmluZmVyZW5jZS5Nb2RlbEluZmVyUmVxdWVzdC5QYXJhbWV0ZXJzRW50cnkSPQoGaW5wdXRzGAUgAygLMi0uaW5mZXJlbmNlLk1vZGVsSW5mZXJSZXF1ZXN0LkluZmVySW5wdXRUZW5zb3ISSAoHb3V0cHV0cxgGIAMoCzI3LmluZmVyZW5jZS5Nb2RlbEluZmVyUmVxdWVzdC5JbmZlclJlcXVlc3RlZE91dHB1dFRlbnNvchIaChJyYXdfaW5wdXRfY29udGVudHMYByADKAwalAIKEEluZmVySW5wdXRUZW5zb3ISDAoEbmFtZRgBIAEoCRIQCghkYXRhdHlwZRgCIAEoCRINCgVzaGFwZRgDIAMoAxJRCgpwYXJhbWV0ZXJzGAQgAygLMj0uaW5mZXJlbmNlLk1vZGVsSW5mZXJSZXF1ZXN0LkluZmVySW5wdXRUZW5zb3IuUGFyYW1ldGVyc0VudHJ5EjAKCGNvbnRlbnRzGAUgASgLMh4uaW5mZXJlbmNlLkluZmVyVGVuc29yQ29udGVudHMaTAoPUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRIoCgV2YWx1ZRgCIAEoCzIZLmluZmVyZW5jZS5JbmZlclBhcmFtZXRlcjoCOAEa1QEKGkluZmVyUmVxdWVzdGVkT3V0cHV0VGVuc29yEgwKBG5hbWUYASABKAkSWwoKcGFyYW1ldGVycxgCIAMoCzJHLmluZmVyZW5jZS5Nb2RlbEluZmVyUmVxdWVzdC5JbmZlclJlcXVlc3RlZE91dHB1dFRlbnNvci5QYXJhbWV0ZXJzRW50cnkaTAoPUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRIoCgV2YWx1ZRgCIAEoCzIZLmluZmVyZW5jZS5JbmZlclBhcmFtZXRlcjoCOAEaTAoPUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRIoCgV2YWx1ZRgCIAEoCzIZLmluZmVyZW5jZS5JbmZlclBhcmFtZXRlcjoCOAEi1QQKEk1vZGVsSW5mZXJSZXNwb25zZRISCgptb2RlbF9uYW1lGAEgASgJEhUKDW1vZGVsX3ZlcnNpb24YAiABKAkSCgoCaWQYAyABKAkSQQoKcGFyYW1ldGVycxgEIAMoCzItLmluZmVyZW5jZS5Nb2RlbEluZmVyUmVzcG9uc2UuUGFyYW1ldGVyc0VudHJ5EkAKB291dHB1dHMYBSADKAsyLy5pbmZlcmVuY2UuTW9kZWxJbmZlclJlc3BvbnNlLkluZmVyT3V0cHV0VGVuc29yEhsKE3Jhd19vdXRwdXRfY29udGVudHMYBiADKAwalwIKEUluZmVyT3V0cHV0VGVuc29yEgwKBG5hbWUYASABKAkSEAoIZGF0YXR5cGUYAiABKAkSDQoFc2hhcGUYAyADKAMSUwoKcGFyYW1ldGVycxgEIAMoCzI/LmluZmVyZW5jZS5Nb2RlbEluZmVyUmVzcG9uc2UuSW5mZXJPdXRwdXRUZW5zb3IuUGFyYW1ldGVyc0VudHJ5EjAKCGNvbnRlbnRzGAUgASgLMh4uaW5mZXJlbmNlLkluZmVyVGVuc29yQ29udGVudHMaTAoPUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRIoCgV2YWx1ZRgCIAEoCzIZLmluZmVyZW5jZS5JbmZlclBhcmFtZXRlcjoCOAEaTAoPUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRIoCgV2YWx1ZRgCIAEoCzIZLmluZmVyZW5jZS5JbmZlclBhcmFtZXRlcjoCOAEiaAoYTW9kZWxTdHJlYW1JbmZlclJlc3BvbnNlEhUKDWVycm9yX21lc3NhZ2UYASABKAkSNQoOaW5mZXJfcmVzcG9uc2UYAiABKAsyHS5pbmZlcmVuY2UuTW9kZWxJbmZlclJlc3BvbnNlIjcKFk1vZGVsU3RhdGlzdGljc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJIi4KEVN0YXRpc3RpY0R1cmF0aW9uEg0KBWNvdW50GAEgASgEEgoKAm5zGAIgASgEIuoCCg9JbmZlclN0YXRpc3RpY3MSLQoHc3VjY2VzcxgBIAEoCzIcLmluZmVyZW5jZS5TdGF0aXN0aWNEdXJhdGlvbhIqCgRmYWlsGAIgASgLMhwuaW5mZXJlbmNlLlN0YXRpc3RpY0R1cmF0aW9uEisKBXF1ZXVlGAMgASgLMhwuaW5mZXJlbmNlLlN0YXRpc3RpY0R1cmF0aW9uEjMKDWNvbXB1dGVfaW5wdXQYBCABKAsyHC5pbmZlcmVuY2UuU3RhdGlzdGljRHVyYXRpb24SMwoNY29tcHV0ZV9pbmZlchgFIAEoCzIcLmluZmVyZW5jZS5TdGF0aXN0aWNEdXJhdGlvbhI0Cg5jb21wdXRlX291dHB1dBgGIAEoCzIcLmluZmVyZW5jZS5TdGF0aXN0aWNEdXJhdGlvbhIvCgljYWNoZV9oaXQYByABKAsyHC5pbmZlcmVuY2UuU3RhdGlzdGljRHVyYXRpb24iygEKFEluZmVyQmF0Y2hTdGF0aXN0aWNzEhIKCmJhdGNoX3NpemUYASABKAQSMwoNY29tcHV0ZV9pbnB1dBgCIAEoCzIcLmluZmVyZW5jZS5TdGF0aXN0aWNEdXJhdGlvbhIzCg1jb21wdXRlX2luZmVyGAMgASgLMhwuaW5mZXJlbmNlLlN0YXRpc3RpY0R1cmF0aW9uEjQKDmNvbXB1dGVfb3V0cHV0GAQgASgLMhwuaW5mZXJlbmNlLlN0YXRpc3RpY0R1cmF0aW9uIuUBCg9Nb2RlbFN0YXRpc3RpY3MSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhYKDmxhc3RfaW5mZXJlbmNlGAMgASgEEhcKD2luZmVyZW5jZV9jb3VudBgEIAEoBBIXCg9leGVjdXRpb25fY291bnQYBSABKAQSMwoPaW5mZXJlbmNlX3N0YXRzGAYgASgLMhouaW5mZXJlbmNlLkluZmVyU3RhdGlzdGljcxI0CgtiYXRjaF9zdGF0cxgHIAMoCzIfLmluZmVyZW5jZS5JbmZlckJhdGNoU3RhdGlzdGljcyJKChdNb2RlbFN0YXRpc3RpY3NSZXNwb25zZRIvCgttb2RlbF9zdGF0cxgBIAMoCzIaLmluZmVyZW5jZS5Nb2RlbFN0YXRpc3RpY3MiigEKGE1vZGVsUmVwb3NpdG9yeVBhcmFtZXRlchIUCgpib29sX3BhcmFtGAEgASgISAASFQoLaW50NjRfcGFyYW0YAiABKANIABIWCgxzdHJpbmdfcGFyYW0YAyABKAlIABIVCgtieXRlc19wYXJhbRgEIAEoDEgAQhIKEHBhcmFtZXRlcl9jaG9pY2UiQAoWUmVwb3NpdG9yeUluZGV4UmVxdWVzdBIXCg9yZXBvc2l0b3J5X25hbWUYASABKAkSDQoFcmVhZHkYAiABKAgipAEKF1JlcG9zaXRvcnlJbmRleFJlc3BvbnNlEj0KBm1vZGVscxgBIAMoCzItLmluZmVyZW5jZS5SZXBvc2l0b3J5SW5kZXhSZXNwb25zZS5Nb2RlbEluZGV4GkoKCk1vZGVsSW5kZXgSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEg0KBXN0YXRlGAMgASgJEg4KBnJlYXNvbhgEIAEoCSLsAQoaUmVwb3NpdG9yeU1vZGVsTG9hZFJlcXVlc3QSFwoPcmVwb3NpdG9yeV9uYW1lGAEgASgJEhIKCm1vZGVsX25hbWUYAiABKAkSSQoKcGFyYW1ldGVycxgDIAMoCzI1LmluZmVyZW5jZS5SZXBvc2l0b3J5TW9kZWxMb2FkUmVxdWVzdC5QYXJhbWV0ZXJzRW50cnkaVgoPUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRIyCgV2YWx1ZRgCIAEoCzIjLmluZmVyZW5jZS5Nb2RlbFJlcG9zaXRvcnlQYXJhbWV0ZXI6AjgBIh0KG1JlcG9zaXRvcnlNb2RlbExvYWRSZXNwb25zZSLwAQocUmVwb3NpdG9yeU1vZGVsVW5sb2FkUmVxdWVzdBIXCg9yZXBvc2l0b3J5X25hbWUYASABKAkSEgoKbW9kZWxfbmFtZRgCIAEoCRJLCgpwYXJhbWV0ZXJzGAMgAygLMjcuaW5mZXJlbmNlLlJlcG9zaXRvcnlNb2RlbFVubG9hZFJlcXVlc3QuUGFyYW1ldGVyc0VudHJ5GlYKD1BhcmFtZXRlcnNFbnRyeRILCgNrZXkYASABKAkSMgoFdmFsdWUYAiABKAsyIy5pbmZlcmVuY2UuTW9kZWxSZXBvc2l0b3J5UGFyYW1ldGVyOgI4ASIfCh1SZXBvc2l0b3J5TW9kZWxVbmxvYWRSZXNwb25zZSIvCh9TeXN0ZW1TaGFyZWRNZW1vcnlTdGF0dXNSZXF1ZXN0EgwKBG5hbWUYASABKAkipQIKIFN5c3RlbVNoYXJlZE1lbW9yeVN0YXR1c1Jlc3BvbnNlEkkKB3JlZ2lvbnMYASADKAsyOC5pbmZlcmVuY2UuU3lzdGVtU2hhcmVkTWVtb3J5U3RhdHVzUmVzcG9uc2UuUmVnaW9uc0VudHJ5GkwKDFJlZ2lvblN0YXR1cxIMCgRuYW1lGAEgASgJEgsKA2tleRgCIAEoCRIOCgZvZmZzZXQYAyABKAQSEQoJYnl0ZV9zaXplGAQgASgEGmgKDFJlZ2lvbnNFbnRyeRILCgNrZXkYASABKAkSRwoFdmFsdWUYAiABKAsyOC5pbmZlcmVuY2UuU3lzdGVtU2hhcmVkTWVtb3J5U3RhdHVzUmVzcG9uc2UuUmVnaW9uU3RhdHVzOgI4ASJhCiFTeXN0ZW1TaGFyZWRNZW1vcnlSZWdpc3RlclJlcXVlc3QSDAoEbmFtZRgBIAEoCRILCgNrZXkYAiABKAkSDgoGb2Zmc2V0GAMgASgEEhEKCWJ5dGVfc2l6ZRgEIAEoBCIkCiJTeXN0ZW1TaGFyZWRNZW1vcnlSZWdpc3RlclJlc3BvbnNlIjMKI1N5c3RlbVNoYXJlZE1lbW9yeVVucmVnaXN0ZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkiJgokU3lzdGVtU2hhcmVkTWVtb3J5VW5yZWdpc3RlclJlc3BvbnNlIi0KHUN1ZGFTaGFyZWRNZW1vcnlTdGF0dXNSZXF1ZXN0EgwKBG5hbWUYASABKAkiIAoeQ3VkYVNoYXJlZE1lbW9yeVN0YXR1c1Jlc3BvbnNlIi8KH0N1ZGFTaGFyZWRNZW1vcnlSZWdpc3RlclJlcXVlc3QSDAoEbmFtZRgBIAEoCSIiCiBDdWRhU2hhcmVkTWVtb3J5UmVnaXN0ZXJSZXNwb25zZSIxCiFDdWRhU2hhcmVkTWVtb3J5VW5yZWdpc3RlclJlcXVlc3QSDAoEbmFtZRgBIAEoCSIkCiJDdWRhU2hhcmVkTWVtb3J5VW5yZWdpc3RlclJlc3BvbnNlIuYBChNUcmFjZVNldHRpbmdSZXF1ZXN0Ej4KCHNldHRpbmdzGAEgAygLMiwuaW5mZXJlbmNlLlRyYWNlU2V0dGluZ1JlcXVlc3QuU2V0dGluZ3NFbnRyeRISCgptb2RlbF9uYW1lGAIgASgJGh0KDFNldHRpbmdWYWx1ZRINCgV2YWx1ZRgBIAMoCRpcCg1TZXR0aW5nc0VudHJ5EgsKA2tleRgBIAEoCRI6CgV2YWx1ZRgCIAEoCzIrLmluZmVyZW5jZS5UcmFjZVNldHRpbmdSZXF1ZXN0LlNldHRpbmdWYWx1ZToCOAEi1QEKFFRyYWNlU2V0dGluZ1Jlc3BvbnNlEj8KCHNldHRpbmdzGAEgAygLMi0uaW5mZXJlbmNlLlRyYWNlU2V0dGluZ1Jlc3BvbnNlLlNldHRpbmdzRW50cnkaHQoMU2V0dGluZ1ZhbHVlEg0KBXZhbHVlGAEgAygJGl0KDVNldHRpbmdzRW50cnkSCwoDa2V5GAEgASgJEjsKBXZhbHVlGAIgASgLMiwuaW5mZXJlbmNlLlRyYWNlU2V0dGluZ1Jlc3BvbnNlLlNldHRpbmdWYWx1ZToCOAEimgIKEkxvZ1NldHRpbmdzUmVxdWVzdBI9CghzZXR0aW5ncxgBIAMoCzIrLmluZmVyZW5jZS5Mb2dTZXR0aW5nc1JlcXVlc3QuU2V0dGluZ3NFbnRyeRpoCgxTZXR0aW5nVmFsdWUSFAoKYm9vbF9wYXJhbRgBIAEoCEgAEhYKDHVpbnQzMl9wYXJhbRgCIAEoDUgAEhYKDHN0cmluZ19wYXJhbRgDIAEoCUgAQhIKEHBhcmFtZXRlcl9jaG9pY2UaWwoNU2V0dGluZ3NFbnRyeRILCgNrZXkYASABKAkSOQoFdmFsdWUYAiABKAsyKi5pbmZlcmVuY2UuTG9nU2V0dGluZ3NSZXF1ZXN0LlNldHRpbmdWYWx1ZToCOAEinQIKE0xvZ1NldHRpbmdzUmVzcG9uc2USPgoIc2V0dGluZ3MYASADKAsyLC5pbmZlcmVuY2UuTG9nU2V0dGluZ3NSZXNwb25zZS5TZXR0aW5nc0VudHJ5GmgKDFNldHRpbmdWYWx1ZRIUCgpib29sX3BhcmFtGAEgASgISAASFgoMdWludDMyX3BhcmFtGAIgASgNSAASFgoMc3RyaW5nX3BhcmFtGAMgASgJSABCEgoQcGFyYW1ldGVyX2Nob2ljZRpcCg1TZXR0aW5nc0VudHJ5EgsKA2tleRgBIAEoCRI6CgV2YWx1ZRgCIAEoCzIrLmluZmVyZW5jZS5Mb2dTZXR0aW5nc1Jlc3BvbnNlLlNldHRpbmdWYWx1ZToCOAEyjg8KFEdSUENJbmZlcmVuY2VTZXJ2aWNlEkkKClNlcnZlckxpdmUSHC5pbmZlcmVuY2UuU2VydmVyTGl2ZVJlcXVlc3QaHS5pbmZlcmVuY2UuU2VydmVyTGl2ZVJlc3BvbnNlEkwKC1NlcnZlclJlYWR5Eh0uaW5mZXJlbmNlLlNlcnZlclJlYWR5UmVxdWVzdBoeLmluZmVyZW5jZS5TZXJ2ZXJSZWFkeVJlc3BvbnNlEkkKCk1vZGVsUmVhZHkSHC5pbmZlcmVuY2UuTW9kZWxSZWFkeVJlcXVlc3QaHS5pbmZlcmVuY2UuTW9kZWxSZWFkeVJlc3BvbnNlElUKDlNlcnZlck1ldGFkYXRhEiAuaW5mZXJlbmNlLlNlcnZlck1ldGFkYXRhUmVxdWVzdBohLmluZmVyZW5jZS5TZXJ2ZXJNZXRhZGF0YVJlc3BvbnNlElIKDU1vZGVsTWV0YWRhdGESHy5pbmZlcmVuY2UuTW9kZWxNZXRhZGF0YVJlcXVlc3QaIC5pbmZlcmVuY2UuTW9kZWxNZXRhZGF0YVJlc3BvbnNlEkwKC01vZGVsQ29uZmlnEh0uaW5mZXJlbmNlLk1vZGVsQ29uZmlnUmVxdWVzdBoeLmluZmVyZW5jZS5Nb2RlbENvbmZpZ1Jlc3BvbnNlEkkKCk1vZGVsSW5mZXISHC5pbmZlcmVuY2UuTW9kZWxJbmZlclJlcXVlc3QaHS5pbmZlcmVuY2UuTW9kZWxJbmZlclJlc3BvbnNlElkKEE1vZGVsU3RyZWFtSW5mZXISHC5pbmZlcmVuY2UuTW9kZWxJbmZlclJlcXVlc3QaIy5pbmZlcmVuY2UuTW9kZWxTdHJlYW1JbmZlclJlc3BvbnNlKAEwARJYCg9Nb2RlbFN0YXRpc3RpY3MSIS5pbmZlcmVuY2UuTW9kZWxTdGF0aXN0aWNzUmVxdWVzdBoiLmluZmVyZW5jZS5Nb2RlbFN0YXRpc3RpY3NSZXNwb25zZRJYCg9SZXBvc2l0b3J5SW5kZXgSIS5pbmZlcmVuY2UuUmVwb3NpdG9yeUluZGV4UmVxdWVzdBoiLmluZmVyZW5jZS5SZXBvc2l0b3J5SW5kZXhSZXNwb25zZRJkChNSZXBvc2l0b3J5TW9kZWxMb2FkEiUuaW5mZXJlbmNlLlJlcG9zaXRvcnlNb2RlbExvYWRSZXF1ZXN0GiYuaW5mZXJlbmNlLlJlcG9zaXRvcnlNb2RlbExvYWRSZXNwb25zZRJqChVSZXBvc2l0b3J5TW9kZWxVbmxvYWQSJy5pbmZlcmVuY2UuUmVwb3NpdG9yeU1vZGVsVW5sb2FkUmVxdWVzdBooLmluZmVyZW5jZS5SZXBvc2l0b3J5TW9kZWxVbmxvYWRSZXNwb25zZRJzChhTeXN0ZW1TaGFyZWRNZW1vcnlTdGF0dXMSKi5pbmZlcmVuY2UuU3lzdGVtU2hhcmVkTWVtb3J5U3RhdHVzUmVxdWVzdBorLmluZmVyZW5jZS5TeXN0ZW1TaGFyZWRNZW1vcnlTdGF0dXNSZXNwb25zZRJ5ChpTeXN0ZW1TaGFyZWRNZW1vcnlSZWdpc3RlchIsLmluZmVyZW5jZS5TeXN0ZW1TaGFyZWRNZW1vcnlSZWdpc3RlclJlcXVlc3QaLS5pbmZlcmVuY2UuU3lzdGVtU2hhcmVkTWVtb3J5UmVnaXN0ZXJSZXNwb25zZRJ/ChxTeXN0ZW1TaGFyZWRNZW1vcnlVbnJlZ2lzdGVyEi4uaW5mZXJlbmNlLlN5c3RlbVNoYXJlZE1lbW9yeVVucmVnaXN0ZXJSZXF1ZXN0Gi8uaW5mZXJlbmNlLlN5c3RlbVNoYXJlZE1lbW9yeVVucmVnaXN0ZXJSZXNwb25zZRJtChZDdWRhU2hhcmVkTWVtb3J5U3RhdHVzEiguaW5mZXJlbmNlLkN1ZGFTaGFyZWRNZW1vcnlTdGF0dXNSZXF1ZXN0GikuaW5mZXJlbmNlLkN1ZGFTaGFyZWRNZW1vcnlTdGF0dXNSZXNwb25zZRJzChhDdWRhU2hhcmVkTWVtb3J5UmVnaXN0ZXISKi5pbmZlcmVuY2UuQ3VkYVNoYXJlZE1lbW9yeVJlZ2lzdGVyUmVxdWVzdBorLmluZmVyZW5jZS5DdWRhU2hhcmVkTWVtb3J5UmVnaXN0ZXJSZXNwb25zZRJ5ChpDdWRhU2hhcmVkTWVtb3J5VW5yZWdpc3RlchIsLmluZmVyZW5jZS5DdWRhU2hhcmVkTWVtb3J5VW5yZWdpc3RlclJlcXVlc3QaLS5pbmZlcmVuY2UuQ3VkYVNoYXJlZE1lbW9yeVVucmVnaXN0ZXJSZXNwb25zZRJPCgxUcmFjZVNldHRpbmcSHi5pbmZlcmVuY2UuVHJhY2VTZXR0aW5nUmVxdWVzdBofLmluZmVyZW5jZS5UcmFjZVNldHRpbmdSZXNwb25zZRJMCgtMb2dTZXR0aW5ncxIdLmluZmVyZW5jZS5Mb2dTZXR0aW5nc1JlcXVlc3QaHi5pbmZlcmVuY2UuTG9nU2V0dGluZ3NSZXNwb25zZWIGcHJvdG8z", [file_model_config]);
 
-/**
- * @generated from message inference.ServerLiveRequest
- */
 export type ServerLiveRequest = Message<"inference.ServerLiveRequest"> & {
 };
 
-/**
- * Describes the message inference.ServerLiveRequest.
- * Use `create(ServerLiveRequestSchema)` to create a new message.
- */
 export const ServerLiveRequestSchema: GenMessage<ServerLiveRequest> = /*@__PURE__*/
   messageDesc(file_inference, 0);
 
-/**
- * @generated from message inference.ServerLiveResponse
- */
 export type ServerLiveResponse = Message<"inference.ServerLiveResponse"> & {
-  /**
-   * @generated from field: bool live = 1;
-   */
   live: boolean;
 };
 
-/**
- * Describes the message inference.ServerLiveResponse.
- * Use `create(ServerLiveResponseSchema)` to create a new message.
- */
 export const ServerLiveResponseSchema: GenMessage<ServerLiveResponse> = /*@__PURE__*/
   messageDesc(file_inference, 1);
 
-/**
- * @generated from message inference.ServerReadyRequest
- */
 export type ServerReadyRequest = Message<"inference.ServerReadyRequest"> & {
 };
 
-/**
- * Describes the message inference.ServerReadyRequest.
- * Use `create(ServerReadyRequestSchema)` to create a new message.
- */
 export const ServerReadyRequestSchema: GenMessage<ServerReadyRequest> = /*@__PURE__*/
   messageDesc(file_inference, 2);
 
-/**
- * @generated from message inference.ServerReadyResponse
- */
 export type ServerReadyResponse = Message<"inference.ServerReadyResponse"> & {
-  /**
-   * @generated from field: bool ready = 1;
-   */
   ready: boolean;
 };
 
-/**
- * Describes the message inference.ServerReadyResponse.
- * Use `create(ServerReadyResponseSchema)` to create a new message.
- */
 export const ServerReadyResponseSchema: GenMessage<ServerReadyResponse> = /*@__PURE__*/
   messageDesc(file_inference, 3);
 
-/**
- * @generated from message inference.ModelReadyRequest
- */
 export type ModelReadyRequest = Message<"inference.ModelReadyRequest"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
   /**
    * Empty: the deployment as a whole.
-   *
-   * @generated from field: string version = 2;
    */
   version: string;
 };
 
-/**
- * Describes the message inference.ModelReadyRequest.
- * Use `create(ModelReadyRequestSchema)` to create a new message.
- */
 export const ModelReadyRequestSchema: GenMessage<ModelReadyRequest> = /*@__PURE__*/
   messageDesc(file_inference, 4);
 
-/**
- * @generated from message inference.ModelReadyResponse
- */
 export type ModelReadyResponse = Message<"inference.ModelReadyResponse"> & {
-  /**
-   * @generated from field: bool ready = 1;
-   */
   ready: boolean;
 };
 
-/**
- * Describes the message inference.ModelReadyResponse.
- * Use `create(ModelReadyResponseSchema)` to create a new message.
- */
 export const ModelReadyResponseSchema: GenMessage<ModelReadyResponse> = /*@__PURE__*/
   messageDesc(file_inference, 5);
 
-/**
- * @generated from message inference.ServerMetadataRequest
- */
 export type ServerMetadataRequest = Message<"inference.ServerMetadataRequest"> & {
 };
 
-/**
- * Describes the message inference.ServerMetadataRequest.
- * Use `create(ServerMetadataRequestSchema)` to create a new message.
- */
 export const ServerMetadataRequestSchema: GenMessage<ServerMetadataRequest> = /*@__PURE__*/
   messageDesc(file_inference, 6);
 
-/**
- * @generated from message inference.ServerMetadataResponse
- */
 export type ServerMetadataResponse = Message<"inference.ServerMetadataResponse"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
-  /**
-   * @generated from field: string version = 2;
-   */
   version: string;
-
-  /**
-   * @generated from field: repeated string extensions = 3;
-   */
   extensions: string[];
 };
 
-/**
- * Describes the message inference.ServerMetadataResponse.
- * Use `create(ServerMetadataResponseSchema)` to create a new message.
- */
 export const ServerMetadataResponseSchema: GenMessage<ServerMetadataResponse> = /*@__PURE__*/
   messageDesc(file_inference, 7);
 
-/**
- * @generated from message inference.ModelMetadataRequest
- */
 export type ModelMetadataRequest = Message<"inference.ModelMetadataRequest"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
-  /**
-   * @generated from field: string version = 2;
-   */
   version: string;
 };
 
-/**
- * Describes the message inference.ModelMetadataRequest.
- * Use `create(ModelMetadataRequestSchema)` to create a new message.
- */
 export const ModelMetadataRequestSchema: GenMessage<ModelMetadataRequest> = /*@__PURE__*/
   messageDesc(file_inference, 8);
 
-/**
- * @generated from message inference.ModelMetadataResponse
- */
 export type ModelMetadataResponse = Message<"inference.ModelMetadataResponse"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
-  /**
-   * @generated from field: repeated string versions = 2;
-   */
   versions: string[];
-
-  /**
-   * @generated from field: string platform = 3;
-   */
   platform: string;
-
-  /**
-   * @generated from field: repeated inference.ModelMetadataResponse.TensorMetadata inputs = 4;
-   */
   inputs: ModelMetadataResponse_TensorMetadata[];
-
-  /**
-   * @generated from field: repeated inference.ModelMetadataResponse.TensorMetadata outputs = 5;
-   */
   outputs: ModelMetadataResponse_TensorMetadata[];
 };
 
-/**
- * Describes the message inference.ModelMetadataResponse.
- * Use `create(ModelMetadataResponseSchema)` to create a new message.
- */
 export const ModelMetadataResponseSchema: GenMessage<ModelMetadataResponse> = /*@__PURE__*/
   messageDesc(file_inference, 9);
 
-/**
- * @generated from message inference.ModelMetadataResponse.TensorMetadata
- */
 export type ModelMetadataResponse_TensorMetadata = Message<"inference.ModelMetadataResponse.TensorMetadata"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
-  /**
-   * @generated from field: string datatype = 2;
-   */
   datatype: string;
-
   /**
    * -1: any size.
-   *
-   * @generated from field: repeated int64 shape = 3;
    */
   shape: bigint[];
 };
 
-/**
- * Describes the message inference.ModelMetadataResponse.TensorMetadata.
- * Use `create(ModelMetadataResponse_TensorMetadataSchema)` to create a new message.
- */
 export const ModelMetadataResponse_TensorMetadataSchema: GenMessage<ModelMetadataResponse_TensorMetadata> = /*@__PURE__*/
   messageDesc(file_inference, 9, 0);
 
-/**
- * @generated from message inference.ModelConfigRequest
- */
 export type ModelConfigRequest = Message<"inference.ModelConfigRequest"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
-  /**
-   * @generated from field: string version = 2;
-   */
   version: string;
 };
 
-/**
- * Describes the message inference.ModelConfigRequest.
- * Use `create(ModelConfigRequestSchema)` to create a new message.
- */
 export const ModelConfigRequestSchema: GenMessage<ModelConfigRequest> = /*@__PURE__*/
   messageDesc(file_inference, 10);
 
-/**
- * @generated from message inference.ModelConfigResponse
- */
 export type ModelConfigResponse = Message<"inference.ModelConfigResponse"> & {
-  /**
-   * @generated from field: inference.ModelConfig config = 1;
-   */
   config?: ModelConfig | undefined;
 };
 
-/**
- * Describes the message inference.ModelConfigResponse.
- * Use `create(ModelConfigResponseSchema)` to create a new message.
- */
 export const ModelConfigResponseSchema: GenMessage<ModelConfigResponse> = /*@__PURE__*/
   messageDesc(file_inference, 11);
 
-/**
- * @generated from message inference.InferParameter
- */
 export type InferParameter = Message<"inference.InferParameter"> & {
-  /**
-   * @generated from oneof inference.InferParameter.parameter_choice
-   */
   parameterChoice: {
-    /**
-     * @generated from field: bool bool_param = 1;
-     */
     value: boolean;
     case: "boolParam";
   } | {
-    /**
-     * @generated from field: int64 int64_param = 2;
-     */
     value: bigint;
     case: "int64Param";
   } | {
-    /**
-     * @generated from field: string string_param = 3;
-     */
     value: string;
     case: "stringParam";
   } | {
-    /**
-     * @generated from field: double double_param = 4;
-     */
     value: number;
     case: "doubleParam";
   } | {
-    /**
-     * @generated from field: uint64 uint64_param = 5;
-     */
     value: bigint;
     case: "uint64Param";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message inference.InferParameter.
- * Use `create(InferParameterSchema)` to create a new message.
- */
 export const InferParameterSchema: GenMessage<InferParameter> = /*@__PURE__*/
   messageDesc(file_inference, 12);
 
 /**
  * The elements of one tensor, flat and row-major, in the list of its datatype.
- *
- * @generated from message inference.InferTensorContents
  */
 export type InferTensorContents = Message<"inference.InferTensorContents"> & {
   /**
    * BOOL.
-   *
-   * @generated from field: repeated bool bool_contents = 1;
    */
   boolContents: boolean[];
-
   /**
    * INT8, INT16, INT32.
-   *
-   * @generated from field: repeated int32 int_contents = 2;
    */
   intContents: number[];
-
   /**
    * INT64.
-   *
-   * @generated from field: repeated int64 int64_contents = 3;
    */
   int64Contents: bigint[];
-
   /**
    * UINT8, UINT16, UINT32.
-   *
-   * @generated from field: repeated uint32 uint_contents = 4;
    */
   uintContents: number[];
-
   /**
    * UINT64.
-   *
-   * @generated from field: repeated uint64 uint64_contents = 5;
    */
   uint64Contents: bigint[];
-
   /**
    * FP32.
-   *
-   * @generated from field: repeated float fp32_contents = 6;
    */
   fp32Contents: number[];
-
   /**
    * FP64.
-   *
-   * @generated from field: repeated double fp64_contents = 7;
    */
   fp64Contents: number[];
-
   /**
    * BYTES.
-   *
-   * @generated from field: repeated bytes bytes_contents = 8;
    */
   bytesContents: Uint8Array[];
 };
 
-/**
- * Describes the message inference.InferTensorContents.
- * Use `create(InferTensorContentsSchema)` to create a new message.
- */
 export const InferTensorContentsSchema: GenMessage<InferTensorContents> = /*@__PURE__*/
   messageDesc(file_inference, 13);
 
-/**
- * @generated from message inference.ModelInferRequest
- */
 export type ModelInferRequest = Message<"inference.ModelInferRequest"> & {
-  /**
-   * @generated from field: string model_name = 1;
-   */
   modelName: string;
-
   /**
    * Empty: the traffic split chooses.
-   *
-   * @generated from field: string model_version = 2;
    */
   modelVersion: string;
-
   /**
    * Sent back in the response.
-   *
-   * @generated from field: string id = 3;
    */
   id: string;
-
   /**
    * `timeout` in microseconds, `priority`.
-   *
-   * @generated from field: map<string, inference.InferParameter> parameters = 4;
    */
   parameters: { [key: string]: InferParameter };
-
-  /**
-   * @generated from field: repeated inference.ModelInferRequest.InferInputTensor inputs = 5;
-   */
   inputs: ModelInferRequest_InferInputTensor[];
-
   /**
    * None: all.
-   *
-   * @generated from field: repeated inference.ModelInferRequest.InferRequestedOutputTensor outputs = 6;
    */
   outputs: ModelInferRequest_InferRequestedOutputTensor[];
-
   /**
    * Little-endian, row-major bytes of every input, in their order; then no input has contents.
-   *
-   * @generated from field: repeated bytes raw_input_contents = 7;
    */
   rawInputContents: Uint8Array[];
 };
 
-/**
- * Describes the message inference.ModelInferRequest.
- * Use `create(ModelInferRequestSchema)` to create a new message.
- */
 export const ModelInferRequestSchema: GenMessage<ModelInferRequest> = /*@__PURE__*/
   messageDesc(file_inference, 14);
 
-/**
- * @generated from message inference.ModelInferRequest.InferInputTensor
- */
 export type ModelInferRequest_InferInputTensor = Message<"inference.ModelInferRequest.InferInputTensor"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
-  /**
-   * @generated from field: string datatype = 2;
-   */
   datatype: string;
-
-  /**
-   * @generated from field: repeated int64 shape = 3;
-   */
   shape: bigint[];
-
-  /**
-   * @generated from field: map<string, inference.InferParameter> parameters = 4;
-   */
   parameters: { [key: string]: InferParameter };
-
-  /**
-   * @generated from field: inference.InferTensorContents contents = 5;
-   */
   contents?: InferTensorContents | undefined;
 };
 
-/**
- * Describes the message inference.ModelInferRequest.InferInputTensor.
- * Use `create(ModelInferRequest_InferInputTensorSchema)` to create a new message.
- */
 export const ModelInferRequest_InferInputTensorSchema: GenMessage<ModelInferRequest_InferInputTensor> = /*@__PURE__*/
   messageDesc(file_inference, 14, 0);
 
-/**
- * @generated from message inference.ModelInferRequest.InferRequestedOutputTensor
- */
 export type ModelInferRequest_InferRequestedOutputTensor = Message<"inference.ModelInferRequest.InferRequestedOutputTensor"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
-  /**
-   * @generated from field: map<string, inference.InferParameter> parameters = 2;
-   */
   parameters: { [key: string]: InferParameter };
 };
 
-/**
- * Describes the message inference.ModelInferRequest.InferRequestedOutputTensor.
- * Use `create(ModelInferRequest_InferRequestedOutputTensorSchema)` to create a new message.
- */
 export const ModelInferRequest_InferRequestedOutputTensorSchema: GenMessage<ModelInferRequest_InferRequestedOutputTensor> = /*@__PURE__*/
   messageDesc(file_inference, 14, 1);
 
-/**
- * @generated from message inference.ModelInferResponse
- */
 export type ModelInferResponse = Message<"inference.ModelInferResponse"> & {
-  /**
-   * @generated from field: string model_name = 1;
-   */
   modelName: string;
-
-  /**
-   * @generated from field: string model_version = 2;
-   */
   modelVersion: string;
-
-  /**
-   * @generated from field: string id = 3;
-   */
   id: string;
-
-  /**
-   * @generated from field: map<string, inference.InferParameter> parameters = 4;
-   */
   parameters: { [key: string]: InferParameter };
-
-  /**
-   * @generated from field: repeated inference.ModelInferResponse.InferOutputTensor outputs = 5;
-   */
   outputs: ModelInferResponse_InferOutputTensor[];
-
   /**
    * Always used: the bytes of every output, in their order.
-   *
-   * @generated from field: repeated bytes raw_output_contents = 6;
    */
   rawOutputContents: Uint8Array[];
 };
 
-/**
- * Describes the message inference.ModelInferResponse.
- * Use `create(ModelInferResponseSchema)` to create a new message.
- */
 export const ModelInferResponseSchema: GenMessage<ModelInferResponse> = /*@__PURE__*/
   messageDesc(file_inference, 15);
 
-/**
- * @generated from message inference.ModelInferResponse.InferOutputTensor
- */
 export type ModelInferResponse_InferOutputTensor = Message<"inference.ModelInferResponse.InferOutputTensor"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
-  /**
-   * @generated from field: string datatype = 2;
-   */
   datatype: string;
-
-  /**
-   * @generated from field: repeated int64 shape = 3;
-   */
   shape: bigint[];
-
-  /**
-   * @generated from field: map<string, inference.InferParameter> parameters = 4;
-   */
   parameters: { [key: string]: InferParameter };
-
-  /**
-   * @generated from field: inference.InferTensorContents contents = 5;
-   */
   contents?: InferTensorContents | undefined;
 };
 
-/**
- * Describes the message inference.ModelInferResponse.InferOutputTensor.
- * Use `create(ModelInferResponse_InferOutputTensorSchema)` to create a new message.
- */
 export const ModelInferResponse_InferOutputTensorSchema: GenMessage<ModelInferResponse_InferOutputTensor> = /*@__PURE__*/
   messageDesc(file_inference, 15, 0);
 
-/**
- * @generated from message inference.ModelStreamInferResponse
- */
 export type ModelStreamInferResponse = Message<"inference.ModelStreamInferResponse"> & {
   /**
    * Empty: infer_response holds the answer.
-   *
-   * @generated from field: string error_message = 1;
    */
   errorMessage: string;
-
-  /**
-   * @generated from field: inference.ModelInferResponse infer_response = 2;
-   */
   inferResponse?: ModelInferResponse | undefined;
 };
 
-/**
- * Describes the message inference.ModelStreamInferResponse.
- * Use `create(ModelStreamInferResponseSchema)` to create a new message.
- */
 export const ModelStreamInferResponseSchema: GenMessage<ModelStreamInferResponse> = /*@__PURE__*/
   messageDesc(file_inference, 16);
 
-/**
- * @generated from message inference.ModelStatisticsRequest
- */
 export type ModelStatisticsRequest = Message<"inference.ModelStatisticsRequest"> & {
   /**
    * Empty: every model.
-   *
-   * @generated from field: string name = 1;
    */
   name: string;
-
   /**
    * Empty: every version.
-   *
-   * @generated from field: string version = 2;
    */
   version: string;
 };
 
-/**
- * Describes the message inference.ModelStatisticsRequest.
- * Use `create(ModelStatisticsRequestSchema)` to create a new message.
- */
 export const ModelStatisticsRequestSchema: GenMessage<ModelStatisticsRequest> = /*@__PURE__*/
   messageDesc(file_inference, 17);
 
-/**
- * @generated from message inference.StatisticDuration
- */
 export type StatisticDuration = Message<"inference.StatisticDuration"> & {
-  /**
-   * @generated from field: uint64 count = 1;
-   */
   count: bigint;
-
-  /**
-   * @generated from field: uint64 ns = 2;
-   */
   ns: bigint;
 };
 
-/**
- * Describes the message inference.StatisticDuration.
- * Use `create(StatisticDurationSchema)` to create a new message.
- */
 export const StatisticDurationSchema: GenMessage<StatisticDuration> = /*@__PURE__*/
   messageDesc(file_inference, 18);
 
-/**
- * @generated from message inference.InferStatistics
- */
 export type InferStatistics = Message<"inference.InferStatistics"> & {
-  /**
-   * @generated from field: inference.StatisticDuration success = 1;
-   */
   success?: StatisticDuration | undefined;
-
-  /**
-   * @generated from field: inference.StatisticDuration fail = 2;
-   */
   fail?: StatisticDuration | undefined;
-
-  /**
-   * @generated from field: inference.StatisticDuration queue = 3;
-   */
   queue?: StatisticDuration | undefined;
-
-  /**
-   * @generated from field: inference.StatisticDuration compute_input = 4;
-   */
   computeInput?: StatisticDuration | undefined;
-
-  /**
-   * @generated from field: inference.StatisticDuration compute_infer = 5;
-   */
   computeInfer?: StatisticDuration | undefined;
-
-  /**
-   * @generated from field: inference.StatisticDuration compute_output = 6;
-   */
   computeOutput?: StatisticDuration | undefined;
-
-  /**
-   * @generated from field: inference.StatisticDuration cache_hit = 7;
-   */
   cacheHit?: StatisticDuration | undefined;
 };
 
-/**
- * Describes the message inference.InferStatistics.
- * Use `create(InferStatisticsSchema)` to create a new message.
- */
 export const InferStatisticsSchema: GenMessage<InferStatistics> = /*@__PURE__*/
   messageDesc(file_inference, 19);
 
-/**
- * @generated from message inference.InferBatchStatistics
- */
 export type InferBatchStatistics = Message<"inference.InferBatchStatistics"> & {
-  /**
-   * @generated from field: uint64 batch_size = 1;
-   */
   batchSize: bigint;
-
-  /**
-   * @generated from field: inference.StatisticDuration compute_input = 2;
-   */
   computeInput?: StatisticDuration | undefined;
-
-  /**
-   * @generated from field: inference.StatisticDuration compute_infer = 3;
-   */
   computeInfer?: StatisticDuration | undefined;
-
-  /**
-   * @generated from field: inference.StatisticDuration compute_output = 4;
-   */
   computeOutput?: StatisticDuration | undefined;
 };
 
-/**
- * Describes the message inference.InferBatchStatistics.
- * Use `create(InferBatchStatisticsSchema)` to create a new message.
- */
 export const InferBatchStatisticsSchema: GenMessage<InferBatchStatistics> = /*@__PURE__*/
   messageDesc(file_inference, 20);
 
-/**
- * @generated from message inference.ModelStatistics
- */
 export type ModelStatistics = Message<"inference.ModelStatistics"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
-  /**
-   * @generated from field: string version = 2;
-   */
   version: string;
-
   /**
    * Milliseconds since 1970.
-   *
-   * @generated from field: uint64 last_inference = 3;
    */
   lastInference: bigint;
-
-  /**
-   * @generated from field: uint64 inference_count = 4;
-   */
   inferenceCount: bigint;
-
-  /**
-   * @generated from field: uint64 execution_count = 5;
-   */
   executionCount: bigint;
-
-  /**
-   * @generated from field: inference.InferStatistics inference_stats = 6;
-   */
   inferenceStats?: InferStatistics | undefined;
-
-  /**
-   * @generated from field: repeated inference.InferBatchStatistics batch_stats = 7;
-   */
   batchStats: InferBatchStatistics[];
 };
 
-/**
- * Describes the message inference.ModelStatistics.
- * Use `create(ModelStatisticsSchema)` to create a new message.
- */
 export const ModelStatisticsSchema: GenMessage<ModelStatistics> = /*@__PURE__*/
   messageDesc(file_inference, 21);
 
-/**
- * @generated from message inference.ModelStatisticsResponse
- */
 export type ModelStatisticsResponse = Message<"inference.ModelStatisticsResponse"> & {
-  /**
-   * @generated from field: repeated inference.ModelStatistics model_stats = 1;
-   */
   modelStats: ModelStatistics[];
 };
 
-/**
- * Describes the message inference.ModelStatisticsResponse.
- * Use `create(ModelStatisticsResponseSchema)` to create a new message.
- */
 export const ModelStatisticsResponseSchema: GenMessage<ModelStatisticsResponse> = /*@__PURE__*/
   messageDesc(file_inference, 22);
 
-/**
- * @generated from message inference.ModelRepositoryParameter
- */
 export type ModelRepositoryParameter = Message<"inference.ModelRepositoryParameter"> & {
-  /**
-   * @generated from oneof inference.ModelRepositoryParameter.parameter_choice
-   */
   parameterChoice: {
-    /**
-     * @generated from field: bool bool_param = 1;
-     */
     value: boolean;
     case: "boolParam";
   } | {
-    /**
-     * @generated from field: int64 int64_param = 2;
-     */
     value: bigint;
     case: "int64Param";
   } | {
-    /**
-     * @generated from field: string string_param = 3;
-     */
     value: string;
     case: "stringParam";
   } | {
-    /**
-     * @generated from field: bytes bytes_param = 4;
-     */
     value: Uint8Array;
     case: "bytesParam";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message inference.ModelRepositoryParameter.
- * Use `create(ModelRepositoryParameterSchema)` to create a new message.
- */
 export const ModelRepositoryParameterSchema: GenMessage<ModelRepositoryParameter> = /*@__PURE__*/
   messageDesc(file_inference, 23);
 
-/**
- * @generated from message inference.RepositoryIndexRequest
- */
 export type RepositoryIndexRequest = Message<"inference.RepositoryIndexRequest"> & {
-  /**
-   * @generated from field: string repository_name = 1;
-   */
   repositoryName: string;
-
   /**
    * Only models that are ready.
-   *
-   * @generated from field: bool ready = 2;
    */
   ready: boolean;
 };
 
-/**
- * Describes the message inference.RepositoryIndexRequest.
- * Use `create(RepositoryIndexRequestSchema)` to create a new message.
- */
 export const RepositoryIndexRequestSchema: GenMessage<RepositoryIndexRequest> = /*@__PURE__*/
   messageDesc(file_inference, 24);
 
-/**
- * @generated from message inference.RepositoryIndexResponse
- */
 export type RepositoryIndexResponse = Message<"inference.RepositoryIndexResponse"> & {
-  /**
-   * @generated from field: repeated inference.RepositoryIndexResponse.ModelIndex models = 1;
-   */
   models: RepositoryIndexResponse_ModelIndex[];
 };
 
-/**
- * Describes the message inference.RepositoryIndexResponse.
- * Use `create(RepositoryIndexResponseSchema)` to create a new message.
- */
 export const RepositoryIndexResponseSchema: GenMessage<RepositoryIndexResponse> = /*@__PURE__*/
   messageDesc(file_inference, 25);
 
-/**
- * @generated from message inference.RepositoryIndexResponse.ModelIndex
- */
 export type RepositoryIndexResponse_ModelIndex = Message<"inference.RepositoryIndexResponse.ModelIndex"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
-  /**
-   * @generated from field: string version = 2;
-   */
   version: string;
-
-  /**
-   * @generated from field: string state = 3;
-   */
   state: string;
-
-  /**
-   * @generated from field: string reason = 4;
-   */
   reason: string;
 };
 
-/**
- * Describes the message inference.RepositoryIndexResponse.ModelIndex.
- * Use `create(RepositoryIndexResponse_ModelIndexSchema)` to create a new message.
- */
 export const RepositoryIndexResponse_ModelIndexSchema: GenMessage<RepositoryIndexResponse_ModelIndex> = /*@__PURE__*/
   messageDesc(file_inference, 25, 0);
 
-/**
- * @generated from message inference.RepositoryModelLoadRequest
- */
 export type RepositoryModelLoadRequest = Message<"inference.RepositoryModelLoadRequest"> & {
-  /**
-   * @generated from field: string repository_name = 1;
-   */
   repositoryName: string;
-
-  /**
-   * @generated from field: string model_name = 2;
-   */
   modelName: string;
-
-  /**
-   * @generated from field: map<string, inference.ModelRepositoryParameter> parameters = 3;
-   */
   parameters: { [key: string]: ModelRepositoryParameter };
 };
 
-/**
- * Describes the message inference.RepositoryModelLoadRequest.
- * Use `create(RepositoryModelLoadRequestSchema)` to create a new message.
- */
 export const RepositoryModelLoadRequestSchema: GenMessage<RepositoryModelLoadRequest> = /*@__PURE__*/
   messageDesc(file_inference, 26);
 
-/**
- * @generated from message inference.RepositoryModelLoadResponse
- */
 export type RepositoryModelLoadResponse = Message<"inference.RepositoryModelLoadResponse"> & {
 };
 
-/**
- * Describes the message inference.RepositoryModelLoadResponse.
- * Use `create(RepositoryModelLoadResponseSchema)` to create a new message.
- */
 export const RepositoryModelLoadResponseSchema: GenMessage<RepositoryModelLoadResponse> = /*@__PURE__*/
   messageDesc(file_inference, 27);
 
-/**
- * @generated from message inference.RepositoryModelUnloadRequest
- */
 export type RepositoryModelUnloadRequest = Message<"inference.RepositoryModelUnloadRequest"> & {
-  /**
-   * @generated from field: string repository_name = 1;
-   */
   repositoryName: string;
-
-  /**
-   * @generated from field: string model_name = 2;
-   */
   modelName: string;
-
-  /**
-   * @generated from field: map<string, inference.ModelRepositoryParameter> parameters = 3;
-   */
   parameters: { [key: string]: ModelRepositoryParameter };
 };
 
-/**
- * Describes the message inference.RepositoryModelUnloadRequest.
- * Use `create(RepositoryModelUnloadRequestSchema)` to create a new message.
- */
 export const RepositoryModelUnloadRequestSchema: GenMessage<RepositoryModelUnloadRequest> = /*@__PURE__*/
   messageDesc(file_inference, 28);
 
-/**
- * @generated from message inference.RepositoryModelUnloadResponse
- */
 export type RepositoryModelUnloadResponse = Message<"inference.RepositoryModelUnloadResponse"> & {
 };
 
-/**
- * Describes the message inference.RepositoryModelUnloadResponse.
- * Use `create(RepositoryModelUnloadResponseSchema)` to create a new message.
- */
 export const RepositoryModelUnloadResponseSchema: GenMessage<RepositoryModelUnloadResponse> = /*@__PURE__*/
   messageDesc(file_inference, 29);
 
-/**
- * @generated from message inference.SystemSharedMemoryStatusRequest
- */
 export type SystemSharedMemoryStatusRequest = Message<"inference.SystemSharedMemoryStatusRequest"> & {
   /**
    * Empty: every region of the caller's tenant.
-   *
-   * @generated from field: string name = 1;
    */
   name: string;
 };
 
-/**
- * Describes the message inference.SystemSharedMemoryStatusRequest.
- * Use `create(SystemSharedMemoryStatusRequestSchema)` to create a new message.
- */
 export const SystemSharedMemoryStatusRequestSchema: GenMessage<SystemSharedMemoryStatusRequest> = /*@__PURE__*/
   messageDesc(file_inference, 30);
 
-/**
- * @generated from message inference.SystemSharedMemoryStatusResponse
- */
 export type SystemSharedMemoryStatusResponse = Message<"inference.SystemSharedMemoryStatusResponse"> & {
-  /**
-   * @generated from field: map<string, inference.SystemSharedMemoryStatusResponse.RegionStatus> regions = 1;
-   */
   regions: { [key: string]: SystemSharedMemoryStatusResponse_RegionStatus };
 };
 
-/**
- * Describes the message inference.SystemSharedMemoryStatusResponse.
- * Use `create(SystemSharedMemoryStatusResponseSchema)` to create a new message.
- */
 export const SystemSharedMemoryStatusResponseSchema: GenMessage<SystemSharedMemoryStatusResponse> = /*@__PURE__*/
   messageDesc(file_inference, 31);
 
-/**
- * @generated from message inference.SystemSharedMemoryStatusResponse.RegionStatus
- */
 export type SystemSharedMemoryStatusResponse_RegionStatus = Message<"inference.SystemSharedMemoryStatusResponse.RegionStatus"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
-  /**
-   * @generated from field: string key = 2;
-   */
   key: string;
-
-  /**
-   * @generated from field: uint64 offset = 3;
-   */
   offset: bigint;
-
-  /**
-   * @generated from field: uint64 byte_size = 4;
-   */
   byteSize: bigint;
 };
 
-/**
- * Describes the message inference.SystemSharedMemoryStatusResponse.RegionStatus.
- * Use `create(SystemSharedMemoryStatusResponse_RegionStatusSchema)` to create a new message.
- */
 export const SystemSharedMemoryStatusResponse_RegionStatusSchema: GenMessage<SystemSharedMemoryStatusResponse_RegionStatus> = /*@__PURE__*/
   messageDesc(file_inference, 31, 0);
 
-/**
- * @generated from message inference.SystemSharedMemoryRegisterRequest
- */
 export type SystemSharedMemoryRegisterRequest = Message<"inference.SystemSharedMemoryRegisterRequest"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
   /**
    * The object, as shm_open takes it.
-   *
-   * @generated from field: string key = 2;
    */
   key: string;
-
-  /**
-   * @generated from field: uint64 offset = 3;
-   */
   offset: bigint;
-
-  /**
-   * @generated from field: uint64 byte_size = 4;
-   */
   byteSize: bigint;
 };
 
-/**
- * Describes the message inference.SystemSharedMemoryRegisterRequest.
- * Use `create(SystemSharedMemoryRegisterRequestSchema)` to create a new message.
- */
 export const SystemSharedMemoryRegisterRequestSchema: GenMessage<SystemSharedMemoryRegisterRequest> = /*@__PURE__*/
   messageDesc(file_inference, 32);
 
-/**
- * @generated from message inference.SystemSharedMemoryRegisterResponse
- */
 export type SystemSharedMemoryRegisterResponse = Message<"inference.SystemSharedMemoryRegisterResponse"> & {
 };
 
-/**
- * Describes the message inference.SystemSharedMemoryRegisterResponse.
- * Use `create(SystemSharedMemoryRegisterResponseSchema)` to create a new message.
- */
 export const SystemSharedMemoryRegisterResponseSchema: GenMessage<SystemSharedMemoryRegisterResponse> = /*@__PURE__*/
   messageDesc(file_inference, 33);
 
-/**
- * @generated from message inference.SystemSharedMemoryUnregisterRequest
- */
 export type SystemSharedMemoryUnregisterRequest = Message<"inference.SystemSharedMemoryUnregisterRequest"> & {
   /**
    * Empty: every region of the caller's tenant.
-   *
-   * @generated from field: string name = 1;
    */
   name: string;
 };
 
-/**
- * Describes the message inference.SystemSharedMemoryUnregisterRequest.
- * Use `create(SystemSharedMemoryUnregisterRequestSchema)` to create a new message.
- */
 export const SystemSharedMemoryUnregisterRequestSchema: GenMessage<SystemSharedMemoryUnregisterRequest> = /*@__PURE__*/
   messageDesc(file_inference, 34);
 
-/**
- * @generated from message inference.SystemSharedMemoryUnregisterResponse
- */
 export type SystemSharedMemoryUnregisterResponse = Message<"inference.SystemSharedMemoryUnregisterResponse"> & {
 };
 
-/**
- * Describes the message inference.SystemSharedMemoryUnregisterResponse.
- * Use `create(SystemSharedMemoryUnregisterResponseSchema)` to create a new message.
- */
 export const SystemSharedMemoryUnregisterResponseSchema: GenMessage<SystemSharedMemoryUnregisterResponse> = /*@__PURE__*/
   messageDesc(file_inference, 35);
 
-/**
- * @generated from message inference.CudaSharedMemoryStatusRequest
- */
 export type CudaSharedMemoryStatusRequest = Message<"inference.CudaSharedMemoryStatusRequest"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
 };
 
-/**
- * Describes the message inference.CudaSharedMemoryStatusRequest.
- * Use `create(CudaSharedMemoryStatusRequestSchema)` to create a new message.
- */
 export const CudaSharedMemoryStatusRequestSchema: GenMessage<CudaSharedMemoryStatusRequest> = /*@__PURE__*/
   messageDesc(file_inference, 36);
 
 /**
  * Always empty.
- *
- * @generated from message inference.CudaSharedMemoryStatusResponse
  */
 export type CudaSharedMemoryStatusResponse = Message<"inference.CudaSharedMemoryStatusResponse"> & {
 };
 
-/**
- * Describes the message inference.CudaSharedMemoryStatusResponse.
- * Use `create(CudaSharedMemoryStatusResponseSchema)` to create a new message.
- */
 export const CudaSharedMemoryStatusResponseSchema: GenMessage<CudaSharedMemoryStatusResponse> = /*@__PURE__*/
   messageDesc(file_inference, 37);
 
 /**
  * Always refused.
- *
- * @generated from message inference.CudaSharedMemoryRegisterRequest
  */
 export type CudaSharedMemoryRegisterRequest = Message<"inference.CudaSharedMemoryRegisterRequest"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
 };
 
-/**
- * Describes the message inference.CudaSharedMemoryRegisterRequest.
- * Use `create(CudaSharedMemoryRegisterRequestSchema)` to create a new message.
- */
 export const CudaSharedMemoryRegisterRequestSchema: GenMessage<CudaSharedMemoryRegisterRequest> = /*@__PURE__*/
   messageDesc(file_inference, 38);
 
-/**
- * @generated from message inference.CudaSharedMemoryRegisterResponse
- */
 export type CudaSharedMemoryRegisterResponse = Message<"inference.CudaSharedMemoryRegisterResponse"> & {
 };
 
-/**
- * Describes the message inference.CudaSharedMemoryRegisterResponse.
- * Use `create(CudaSharedMemoryRegisterResponseSchema)` to create a new message.
- */
 export const CudaSharedMemoryRegisterResponseSchema: GenMessage<CudaSharedMemoryRegisterResponse> = /*@__PURE__*/
   messageDesc(file_inference, 39);
 
-/**
- * @generated from message inference.CudaSharedMemoryUnregisterRequest
- */
 export type CudaSharedMemoryUnregisterRequest = Message<"inference.CudaSharedMemoryUnregisterRequest"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
 };
 
-/**
- * Describes the message inference.CudaSharedMemoryUnregisterRequest.
- * Use `create(CudaSharedMemoryUnregisterRequestSchema)` to create a new message.
- */
 export const CudaSharedMemoryUnregisterRequestSchema: GenMessage<CudaSharedMemoryUnregisterRequest> = /*@__PURE__*/
   messageDesc(file_inference, 40);
 
-/**
- * @generated from message inference.CudaSharedMemoryUnregisterResponse
- */
 export type CudaSharedMemoryUnregisterResponse = Message<"inference.CudaSharedMemoryUnregisterResponse"> & {
 };
 
-/**
- * Describes the message inference.CudaSharedMemoryUnregisterResponse.
- * Use `create(CudaSharedMemoryUnregisterResponseSchema)` to create a new message.
- */
 export const CudaSharedMemoryUnregisterResponseSchema: GenMessage<CudaSharedMemoryUnregisterResponse> = /*@__PURE__*/
   messageDesc(file_inference, 41);
 
-/**
- * @generated from message inference.TraceSettingRequest
- */
 export type TraceSettingRequest = Message<"inference.TraceSettingRequest"> & {
-  /**
-   * @generated from field: map<string, inference.TraceSettingRequest.SettingValue> settings = 1;
-   */
   settings: { [key: string]: TraceSettingRequest_SettingValue };
-
-  /**
-   * @generated from field: string model_name = 2;
-   */
   modelName: string;
 };
 
-/**
- * Describes the message inference.TraceSettingRequest.
- * Use `create(TraceSettingRequestSchema)` to create a new message.
- */
 export const TraceSettingRequestSchema: GenMessage<TraceSettingRequest> = /*@__PURE__*/
   messageDesc(file_inference, 42);
 
-/**
- * @generated from message inference.TraceSettingRequest.SettingValue
- */
 export type TraceSettingRequest_SettingValue = Message<"inference.TraceSettingRequest.SettingValue"> & {
-  /**
-   * @generated from field: repeated string value = 1;
-   */
   value: string[];
 };
 
-/**
- * Describes the message inference.TraceSettingRequest.SettingValue.
- * Use `create(TraceSettingRequest_SettingValueSchema)` to create a new message.
- */
 export const TraceSettingRequest_SettingValueSchema: GenMessage<TraceSettingRequest_SettingValue> = /*@__PURE__*/
   messageDesc(file_inference, 42, 0);
 
-/**
- * @generated from message inference.TraceSettingResponse
- */
 export type TraceSettingResponse = Message<"inference.TraceSettingResponse"> & {
-  /**
-   * @generated from field: map<string, inference.TraceSettingResponse.SettingValue> settings = 1;
-   */
   settings: { [key: string]: TraceSettingResponse_SettingValue };
 };
 
-/**
- * Describes the message inference.TraceSettingResponse.
- * Use `create(TraceSettingResponseSchema)` to create a new message.
- */
 export const TraceSettingResponseSchema: GenMessage<TraceSettingResponse> = /*@__PURE__*/
   messageDesc(file_inference, 43);
 
-/**
- * @generated from message inference.TraceSettingResponse.SettingValue
- */
 export type TraceSettingResponse_SettingValue = Message<"inference.TraceSettingResponse.SettingValue"> & {
-  /**
-   * @generated from field: repeated string value = 1;
-   */
   value: string[];
 };
 
-/**
- * Describes the message inference.TraceSettingResponse.SettingValue.
- * Use `create(TraceSettingResponse_SettingValueSchema)` to create a new message.
- */
 export const TraceSettingResponse_SettingValueSchema: GenMessage<TraceSettingResponse_SettingValue> = /*@__PURE__*/
   messageDesc(file_inference, 43, 0);
 
-/**
- * @generated from message inference.LogSettingsRequest
- */
 export type LogSettingsRequest = Message<"inference.LogSettingsRequest"> & {
-  /**
-   * @generated from field: map<string, inference.LogSettingsRequest.SettingValue> settings = 1;
-   */
   settings: { [key: string]: LogSettingsRequest_SettingValue };
 };
 
-/**
- * Describes the message inference.LogSettingsRequest.
- * Use `create(LogSettingsRequestSchema)` to create a new message.
- */
 export const LogSettingsRequestSchema: GenMessage<LogSettingsRequest> = /*@__PURE__*/
   messageDesc(file_inference, 44);
 
-/**
- * @generated from message inference.LogSettingsRequest.SettingValue
- */
 export type LogSettingsRequest_SettingValue = Message<"inference.LogSettingsRequest.SettingValue"> & {
-  /**
-   * @generated from oneof inference.LogSettingsRequest.SettingValue.parameter_choice
-   */
   parameterChoice: {
-    /**
-     * @generated from field: bool bool_param = 1;
-     */
     value: boolean;
     case: "boolParam";
   } | {
-    /**
-     * @generated from field: uint32 uint32_param = 2;
-     */
     value: number;
     case: "uint32Param";
   } | {
-    /**
-     * @generated from field: string string_param = 3;
-     */
     value: string;
     case: "stringParam";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message inference.LogSettingsRequest.SettingValue.
- * Use `create(LogSettingsRequest_SettingValueSchema)` to create a new message.
- */
 export const LogSettingsRequest_SettingValueSchema: GenMessage<LogSettingsRequest_SettingValue> = /*@__PURE__*/
   messageDesc(file_inference, 44, 0);
 
-/**
- * @generated from message inference.LogSettingsResponse
- */
 export type LogSettingsResponse = Message<"inference.LogSettingsResponse"> & {
-  /**
-   * @generated from field: map<string, inference.LogSettingsResponse.SettingValue> settings = 1;
-   */
   settings: { [key: string]: LogSettingsResponse_SettingValue };
 };
 
-/**
- * Describes the message inference.LogSettingsResponse.
- * Use `create(LogSettingsResponseSchema)` to create a new message.
- */
 export const LogSettingsResponseSchema: GenMessage<LogSettingsResponse> = /*@__PURE__*/
   messageDesc(file_inference, 45);
 
-/**
- * @generated from message inference.LogSettingsResponse.SettingValue
- */
 export type LogSettingsResponse_SettingValue = Message<"inference.LogSettingsResponse.SettingValue"> & {
-  /**
-   * @generated from oneof inference.LogSettingsResponse.SettingValue.parameter_choice
-   */
   parameterChoice: {
-    /**
-     * @generated from field: bool bool_param = 1;
-     */
     value: boolean;
     case: "boolParam";
   } | {
-    /**
-     * @generated from field: uint32 uint32_param = 2;
-     */
     value: number;
     case: "uint32Param";
   } | {
-    /**
-     * @generated from field: string string_param = 3;
-     */
     value: string;
     case: "stringParam";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message inference.LogSettingsResponse.SettingValue.
- * Use `create(LogSettingsResponse_SettingValueSchema)` to create a new message.
- */
 export const LogSettingsResponse_SettingValueSchema: GenMessage<LogSettingsResponse_SettingValue> = /*@__PURE__*/
   messageDesc(file_inference, 45, 0);
 
-/**
- * @generated from service inference.GRPCInferenceService
- */
 export const GRPCInferenceService: GenService<{
-  /**
-   * @generated from rpc inference.GRPCInferenceService.ServerLive
-   */
   serverLive: {
     methodKind: "unary";
     input: typeof ServerLiveRequestSchema;
     output: typeof ServerLiveResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.ServerReady
-   */
   serverReady: {
     methodKind: "unary";
     input: typeof ServerReadyRequestSchema;
     output: typeof ServerReadyResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.ModelReady
-   */
   modelReady: {
     methodKind: "unary";
     input: typeof ModelReadyRequestSchema;
     output: typeof ModelReadyResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.ServerMetadata
-   */
   serverMetadata: {
     methodKind: "unary";
     input: typeof ServerMetadataRequestSchema;
     output: typeof ServerMetadataResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.ModelMetadata
-   */
   modelMetadata: {
     methodKind: "unary";
     input: typeof ModelMetadataRequestSchema;
     output: typeof ModelMetadataResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.ModelConfig
-   */
   modelConfig: {
     methodKind: "unary";
     input: typeof ModelConfigRequestSchema;
     output: typeof ModelConfigResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.ModelInfer
-   */
   modelInfer: {
     methodKind: "unary";
     input: typeof ModelInferRequestSchema;
@@ -1492,105 +633,67 @@ export const GRPCInferenceService: GenService<{
   },
   /**
    * Answers come in the order of the requests.
-   *
-   * @generated from rpc inference.GRPCInferenceService.ModelStreamInfer
    */
   modelStreamInfer: {
     methodKind: "bidi_streaming";
     input: typeof ModelInferRequestSchema;
     output: typeof ModelStreamInferResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.ModelStatistics
-   */
   modelStatistics: {
     methodKind: "unary";
     input: typeof ModelStatisticsRequestSchema;
     output: typeof ModelStatisticsResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.RepositoryIndex
-   */
   repositoryIndex: {
     methodKind: "unary";
     input: typeof RepositoryIndexRequestSchema;
     output: typeof RepositoryIndexResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.RepositoryModelLoad
-   */
   repositoryModelLoad: {
     methodKind: "unary";
     input: typeof RepositoryModelLoadRequestSchema;
     output: typeof RepositoryModelLoadResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.RepositoryModelUnload
-   */
   repositoryModelUnload: {
     methodKind: "unary";
     input: typeof RepositoryModelUnloadRequestSchema;
     output: typeof RepositoryModelUnloadResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.SystemSharedMemoryStatus
-   */
   systemSharedMemoryStatus: {
     methodKind: "unary";
     input: typeof SystemSharedMemoryStatusRequestSchema;
     output: typeof SystemSharedMemoryStatusResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.SystemSharedMemoryRegister
-   */
   systemSharedMemoryRegister: {
     methodKind: "unary";
     input: typeof SystemSharedMemoryRegisterRequestSchema;
     output: typeof SystemSharedMemoryRegisterResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.SystemSharedMemoryUnregister
-   */
   systemSharedMemoryUnregister: {
     methodKind: "unary";
     input: typeof SystemSharedMemoryUnregisterRequestSchema;
     output: typeof SystemSharedMemoryUnregisterResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.CudaSharedMemoryStatus
-   */
   cudaSharedMemoryStatus: {
     methodKind: "unary";
     input: typeof CudaSharedMemoryStatusRequestSchema;
     output: typeof CudaSharedMemoryStatusResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.CudaSharedMemoryRegister
-   */
   cudaSharedMemoryRegister: {
     methodKind: "unary";
     input: typeof CudaSharedMemoryRegisterRequestSchema;
     output: typeof CudaSharedMemoryRegisterResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.CudaSharedMemoryUnregister
-   */
   cudaSharedMemoryUnregister: {
     methodKind: "unary";
     input: typeof CudaSharedMemoryUnregisterRequestSchema;
     output: typeof CudaSharedMemoryUnregisterResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.TraceSetting
-   */
   traceSetting: {
     methodKind: "unary";
     input: typeof TraceSettingRequestSchema;
     output: typeof TraceSettingResponseSchema;
   },
-  /**
-   * @generated from rpc inference.GRPCInferenceService.LogSettings
-   */
   logSettings: {
     methodKind: "unary";
     input: typeof LogSettingsRequestSchema;

@@ -9,534 +9,188 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Describes the file model_config.proto.
- */
 export const file_model_config: GenFile = /*@__PURE__*/
   fileDesc("ChJtb2RlbF9jb25maWcucHJvdG8SCWluZmVyZW5jZSKCAgoKTW9kZWxJbnB1dBIMCgRuYW1lGAEgASgJEiYKCWRhdGFfdHlwZRgCIAEoDjITLmluZmVyZW5jZS5EYXRhVHlwZRIsCgZmb3JtYXQYAyABKA4yHC5pbmZlcmVuY2UuTW9kZWxJbnB1dC5Gb3JtYXQSDAoEZGltcxgEIAMoAxIXCg9pc19zaGFwZV90ZW5zb3IYBiABKAgSGgoSYWxsb3dfcmFnZ2VkX2JhdGNoGAcgASgIEhAKCG9wdGlvbmFsGAggASgIIjsKBkZvcm1hdBIPCgtGT1JNQVRfTk9ORRAAEg8KC0ZPUk1BVF9OSFdDEAESDwoLRk9STUFUX05DSFcQAiKCAQoLTW9kZWxPdXRwdXQSDAoEbmFtZRgBIAEoCRImCglkYXRhX3R5cGUYAiABKA4yEy5pbmZlcmVuY2UuRGF0YVR5cGUSDAoEZGltcxgDIAMoAxIWCg5sYWJlbF9maWxlbmFtZRgEIAEoCRIXCg9pc19zaGFwZV90ZW5zb3IYBiABKAgifwoSTW9kZWxWZXJzaW9uUG9saWN5EjoKCHNwZWNpZmljGAMgASgLMiYuaW5mZXJlbmNlLk1vZGVsVmVyc2lvblBvbGljeS5TcGVjaWZpY0gAGhwKCFNwZWNpZmljEhAKCHZlcnNpb25zGAEgAygDQg8KDXBvbGljeV9jaG9pY2Ui2wEKEE1vZGVsUXVldWVQb2xpY3kSQQoOdGltZW91dF9hY3Rpb24YASABKA4yKS5pbmZlcmVuY2UuTW9kZWxRdWV1ZVBvbGljeS5UaW1lb3V0QWN0aW9uEiQKHGRlZmF1bHRfdGltZW91dF9taWNyb3NlY29uZHMYAiABKAQSHgoWYWxsb3dfdGltZW91dF9vdmVycmlkZRgDIAEoCBIWCg5tYXhfcXVldWVfc2l6ZRgEIAEoDSImCg1UaW1lb3V0QWN0aW9uEgoKBlJFSkVDVBAAEgkKBURFTEFZEAEisAEKFE1vZGVsRHluYW1pY0JhdGNoaW5nEhwKFHByZWZlcnJlZF9iYXRjaF9zaXplGAEgAygFEiQKHG1heF9xdWV1ZV9kZWxheV9taWNyb3NlY29uZHMYAiABKAQSGQoRcHJlc2VydmVfb3JkZXJpbmcYAyABKAgSOQoUZGVmYXVsdF9xdWV1ZV9wb2xpY3kYBiABKAsyGy5pbmZlcmVuY2UuTW9kZWxRdWV1ZVBvbGljeSKmAQoSTW9kZWxJbnN0YW5jZUdyb3VwEgwKBG5hbWUYASABKAkSDQoFY291bnQYAiABKAUSMAoEa2luZBgEIAEoDjIiLmluZmVyZW5jZS5Nb2RlbEluc3RhbmNlR3JvdXAuS2luZCJBCgRLaW5kEg0KCUtJTkRfQVVUTxAAEgwKCEtJTkRfR1BVEAESDAoIS0lORF9DUFUQAhIOCgpLSU5EX01PREVMEAMiJgoOTW9kZWxQYXJhbWV0ZXISFAoMc3RyaW5nX3ZhbHVlGAEgASgJIiQKEk1vZGVsUmVzcG9uc2VDYWNoZRIOCgZlbmFibGUYASABKAgixQQKC01vZGVsQ29uZmlnEgwKBG5hbWUYASABKAkSEAoIcGxhdGZvcm0YAiABKAkSNQoOdmVyc2lvbl9wb2xpY3kYAyABKAsyHS5pbmZlcmVuY2UuTW9kZWxWZXJzaW9uUG9saWN5EhYKDm1heF9iYXRjaF9zaXplGAQgASgFEiQKBWlucHV0GAUgAygLMhUuaW5mZXJlbmNlLk1vZGVsSW5wdXQSJgoGb3V0cHV0GAYgAygLMhYuaW5mZXJlbmNlLk1vZGVsT3V0cHV0EjUKDmluc3RhbmNlX2dyb3VwGAcgAygLMh0uaW5mZXJlbmNlLk1vZGVsSW5zdGFuY2VHcm91cBIeChZkZWZhdWx0X21vZGVsX2ZpbGVuYW1lGAggASgJEjsKEGR5bmFtaWNfYmF0Y2hpbmcYCyABKAsyHy5pbmZlcmVuY2UuTW9kZWxEeW5hbWljQmF0Y2hpbmdIABI6CgpwYXJhbWV0ZXJzGA4gAygLMiYuaW5mZXJlbmNlLk1vZGVsQ29uZmlnLlBhcmFtZXRlcnNFbnRyeRIPCgdiYWNrZW5kGBEgASgJEjUKDnJlc3BvbnNlX2NhY2hlGBggASgLMh0uaW5mZXJlbmNlLk1vZGVsUmVzcG9uc2VDYWNoZRpMCg9QYXJhbWV0ZXJzRW50cnkSCwoDa2V5GAEgASgJEigKBXZhbHVlGAIgASgLMhkuaW5mZXJlbmNlLk1vZGVsUGFyYW1ldGVyOgI4AUITChFzY2hlZHVsaW5nX2Nob2ljZSr6AQoIRGF0YVR5cGUSEAoMVFlQRV9JTlZBTElEEAASDQoJVFlQRV9CT09MEAESDgoKVFlQRV9VSU5UOBACEg8KC1RZUEVfVUlOVDE2EAMSDwoLVFlQRV9VSU5UMzIQBBIPCgtUWVBFX1VJTlQ2NBAFEg0KCVRZUEVfSU5UOBAGEg4KClRZUEVfSU5UMTYQBxIOCgpUWVBFX0lOVDMyEAgSDgoKVFlQRV9JTlQ2NBAJEg0KCVRZUEVfRlAxNhAKEg0KCVRZUEVfRlAzMhALEg0KCVRZUEVfRlA2NBAMEg8KC1RZUEVfU1RSSU5HEA0SDQoJVFlQRV9CRjE2EA5iBnByb3RvMw");
 
-/**
- * @generated from message inference.ModelInput
- */
 export type ModelInput = Message<"inference.ModelInput"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
-  /**
-   * @generated from field: inference.DataType data_type = 2;
-   */
   dataType: DataType;
-
   /**
    * Of an image: three dims with one, three or four channels first or last.
-   *
-   * @generated from field: inference.ModelInput.Format format = 3;
    */
   format: ModelInput_Format;
-
   /**
    * Without the batch dimension if max_batch_size is not 0; -1: any size.
-   *
-   * @generated from field: repeated int64 dims = 4;
    */
   dims: bigint[];
-
-  /**
-   * @generated from field: bool is_shape_tensor = 6;
-   */
   isShapeTensor: boolean;
-
-  /**
-   * @generated from field: bool allow_ragged_batch = 7;
-   */
   allowRaggedBatch: boolean;
-
-  /**
-   * @generated from field: bool optional = 8;
-   */
   optional: boolean;
 };
 
-/**
- * Describes the message inference.ModelInput.
- * Use `create(ModelInputSchema)` to create a new message.
- */
 export const ModelInputSchema: GenMessage<ModelInput> = /*@__PURE__*/
   messageDesc(file_model_config, 0);
 
-/**
- * @generated from enum inference.ModelInput.Format
- */
 export const ModelInput_Format = {
-  /**
-   * @generated from enum value: FORMAT_NONE = 0;
-   */
   NONE: 0,
-
-  /**
-   * @generated from enum value: FORMAT_NHWC = 1;
-   */
   NHWC: 1,
-
-  /**
-   * @generated from enum value: FORMAT_NCHW = 2;
-   */
   NCHW: 2,
 } as const;
 
-/**
- * @generated from enum inference.ModelInput.Format
- */
 export type ModelInput_Format = (typeof ModelInput_Format)[keyof typeof ModelInput_Format] | UnknownEnum;
 
-/**
- * Describes the enum inference.ModelInput.Format.
- */
 export const ModelInput_FormatSchema: GenEnum<ModelInput_Format> = /*@__PURE__*/
   enumDesc(file_model_config, 0, 0);
 
-/**
- * @generated from message inference.ModelOutput
- */
 export type ModelOutput = Message<"inference.ModelOutput"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
-  /**
-   * @generated from field: inference.DataType data_type = 2;
-   */
   dataType: DataType;
-
-  /**
-   * @generated from field: repeated int64 dims = 3;
-   */
   dims: bigint[];
-
-  /**
-   * @generated from field: string label_filename = 4;
-   */
   labelFilename: string;
-
-  /**
-   * @generated from field: bool is_shape_tensor = 6;
-   */
   isShapeTensor: boolean;
 };
 
-/**
- * Describes the message inference.ModelOutput.
- * Use `create(ModelOutputSchema)` to create a new message.
- */
 export const ModelOutputSchema: GenMessage<ModelOutput> = /*@__PURE__*/
   messageDesc(file_model_config, 1);
 
-/**
- * @generated from message inference.ModelVersionPolicy
- */
 export type ModelVersionPolicy = Message<"inference.ModelVersionPolicy"> & {
-  /**
-   * @generated from oneof inference.ModelVersionPolicy.policy_choice
-   */
   policyChoice: {
-    /**
-     * @generated from field: inference.ModelVersionPolicy.Specific specific = 3;
-     */
     value: ModelVersionPolicy_Specific;
     case: "specific";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message inference.ModelVersionPolicy.
- * Use `create(ModelVersionPolicySchema)` to create a new message.
- */
 export const ModelVersionPolicySchema: GenMessage<ModelVersionPolicy> = /*@__PURE__*/
   messageDesc(file_model_config, 2);
 
-/**
- * @generated from message inference.ModelVersionPolicy.Specific
- */
 export type ModelVersionPolicy_Specific = Message<"inference.ModelVersionPolicy.Specific"> & {
-  /**
-   * @generated from field: repeated int64 versions = 1;
-   */
   versions: bigint[];
 };
 
-/**
- * Describes the message inference.ModelVersionPolicy.Specific.
- * Use `create(ModelVersionPolicy_SpecificSchema)` to create a new message.
- */
 export const ModelVersionPolicy_SpecificSchema: GenMessage<ModelVersionPolicy_Specific> = /*@__PURE__*/
   messageDesc(file_model_config, 2, 0);
 
-/**
- * @generated from message inference.ModelQueuePolicy
- */
 export type ModelQueuePolicy = Message<"inference.ModelQueuePolicy"> & {
-  /**
-   * @generated from field: inference.ModelQueuePolicy.TimeoutAction timeout_action = 1;
-   */
   timeoutAction: ModelQueuePolicy_TimeoutAction;
-
   /**
    * The objective.
-   *
-   * @generated from field: uint64 default_timeout_microseconds = 2;
    */
   defaultTimeoutMicroseconds: bigint;
-
-  /**
-   * @generated from field: bool allow_timeout_override = 3;
-   */
   allowTimeoutOverride: boolean;
-
-  /**
-   * @generated from field: uint32 max_queue_size = 4;
-   */
   maxQueueSize: number;
 };
 
-/**
- * Describes the message inference.ModelQueuePolicy.
- * Use `create(ModelQueuePolicySchema)` to create a new message.
- */
 export const ModelQueuePolicySchema: GenMessage<ModelQueuePolicy> = /*@__PURE__*/
   messageDesc(file_model_config, 3);
 
-/**
- * @generated from enum inference.ModelQueuePolicy.TimeoutAction
- */
 export const ModelQueuePolicy_TimeoutAction = {
-  /**
-   * @generated from enum value: REJECT = 0;
-   */
   REJECT: 0,
-
-  /**
-   * @generated from enum value: DELAY = 1;
-   */
   DELAY: 1,
 } as const;
 
-/**
- * @generated from enum inference.ModelQueuePolicy.TimeoutAction
- */
 export type ModelQueuePolicy_TimeoutAction = (typeof ModelQueuePolicy_TimeoutAction)[keyof typeof ModelQueuePolicy_TimeoutAction] | UnknownEnum;
 
-/**
- * Describes the enum inference.ModelQueuePolicy.TimeoutAction.
- */
 export const ModelQueuePolicy_TimeoutActionSchema: GenEnum<ModelQueuePolicy_TimeoutAction> = /*@__PURE__*/
   enumDesc(file_model_config, 3, 0);
 
-/**
- * @generated from message inference.ModelDynamicBatching
- */
 export type ModelDynamicBatching = Message<"inference.ModelDynamicBatching"> & {
-  /**
-   * @generated from field: repeated int32 preferred_batch_size = 1;
-   */
   preferredBatchSize: number[];
-
   /**
    * 0: a batch waits only as long as every deadline in it allows.
-   *
-   * @generated from field: uint64 max_queue_delay_microseconds = 2;
    */
   maxQueueDelayMicroseconds: bigint;
-
-  /**
-   * @generated from field: bool preserve_ordering = 3;
-   */
   preserveOrdering: boolean;
-
-  /**
-   * @generated from field: inference.ModelQueuePolicy default_queue_policy = 6;
-   */
   defaultQueuePolicy?: ModelQueuePolicy | undefined;
 };
 
-/**
- * Describes the message inference.ModelDynamicBatching.
- * Use `create(ModelDynamicBatchingSchema)` to create a new message.
- */
 export const ModelDynamicBatchingSchema: GenMessage<ModelDynamicBatching> = /*@__PURE__*/
   messageDesc(file_model_config, 4);
 
-/**
- * @generated from message inference.ModelInstanceGroup
- */
 export type ModelInstanceGroup = Message<"inference.ModelInstanceGroup"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
   /**
    * The upper bound of replicas.
-   *
-   * @generated from field: int32 count = 2;
    */
   count: number;
-
-  /**
-   * @generated from field: inference.ModelInstanceGroup.Kind kind = 4;
-   */
   kind: ModelInstanceGroup_Kind;
 };
 
-/**
- * Describes the message inference.ModelInstanceGroup.
- * Use `create(ModelInstanceGroupSchema)` to create a new message.
- */
 export const ModelInstanceGroupSchema: GenMessage<ModelInstanceGroup> = /*@__PURE__*/
   messageDesc(file_model_config, 5);
 
-/**
- * @generated from enum inference.ModelInstanceGroup.Kind
- */
 export const ModelInstanceGroup_Kind = {
-  /**
-   * @generated from enum value: KIND_AUTO = 0;
-   */
   AUTO: 0,
-
-  /**
-   * @generated from enum value: KIND_GPU = 1;
-   */
   GPU: 1,
-
-  /**
-   * @generated from enum value: KIND_CPU = 2;
-   */
   CPU: 2,
-
-  /**
-   * @generated from enum value: KIND_MODEL = 3;
-   */
   MODEL: 3,
 } as const;
 
-/**
- * @generated from enum inference.ModelInstanceGroup.Kind
- */
 export type ModelInstanceGroup_Kind = (typeof ModelInstanceGroup_Kind)[keyof typeof ModelInstanceGroup_Kind] | UnknownEnum;
 
-/**
- * Describes the enum inference.ModelInstanceGroup.Kind.
- */
 export const ModelInstanceGroup_KindSchema: GenEnum<ModelInstanceGroup_Kind> = /*@__PURE__*/
   enumDesc(file_model_config, 5, 0);
 
-/**
- * @generated from message inference.ModelParameter
- */
 export type ModelParameter = Message<"inference.ModelParameter"> & {
-  /**
-   * @generated from field: string string_value = 1;
-   */
   stringValue: string;
 };
 
-/**
- * Describes the message inference.ModelParameter.
- * Use `create(ModelParameterSchema)` to create a new message.
- */
 export const ModelParameterSchema: GenMessage<ModelParameter> = /*@__PURE__*/
   messageDesc(file_model_config, 6);
 
-/**
- * @generated from message inference.ModelResponseCache
- */
 export type ModelResponseCache = Message<"inference.ModelResponseCache"> & {
-  /**
-   * @generated from field: bool enable = 1;
-   */
   enable: boolean;
 };
 
-/**
- * Describes the message inference.ModelResponseCache.
- * Use `create(ModelResponseCacheSchema)` to create a new message.
- */
 export const ModelResponseCacheSchema: GenMessage<ModelResponseCache> = /*@__PURE__*/
   messageDesc(file_model_config, 7);
 
-/**
- * @generated from message inference.ModelConfig
- */
 export type ModelConfig = Message<"inference.ModelConfig"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
   name: string;
-
-  /**
-   * @generated from field: string platform = 2;
-   */
   platform: string;
-
   /**
    * The versions that are served.
-   *
-   * @generated from field: inference.ModelVersionPolicy version_policy = 3;
    */
   versionPolicy?: ModelVersionPolicy | undefined;
-
   /**
    * Rows of one run; 0: the model is not batched.
-   *
-   * @generated from field: int32 max_batch_size = 4;
    */
   maxBatchSize: number;
-
-  /**
-   * @generated from field: repeated inference.ModelInput input = 5;
-   */
   input: ModelInput[];
-
-  /**
-   * @generated from field: repeated inference.ModelOutput output = 6;
-   */
   output: ModelOutput[];
-
-  /**
-   * @generated from field: repeated inference.ModelInstanceGroup instance_group = 7;
-   */
   instanceGroup: ModelInstanceGroup[];
-
-  /**
-   * @generated from field: string default_model_filename = 8;
-   */
   defaultModelFilename: string;
-
-  /**
-   * @generated from oneof inference.ModelConfig.scheduling_choice
-   */
   schedulingChoice: {
-    /**
-     * @generated from field: inference.ModelDynamicBatching dynamic_batching = 11;
-     */
     value: ModelDynamicBatching;
     case: "dynamicBatching";
   } | { case: undefined; value?: undefined };
-
-  /**
-   * @generated from field: map<string, inference.ModelParameter> parameters = 14;
-   */
   parameters: { [key: string]: ModelParameter };
-
-  /**
-   * @generated from field: string backend = 17;
-   */
   backend: string;
-
-  /**
-   * @generated from field: inference.ModelResponseCache response_cache = 24;
-   */
   responseCache?: ModelResponseCache | undefined;
 };
 
-/**
- * Describes the message inference.ModelConfig.
- * Use `create(ModelConfigSchema)` to create a new message.
- */
 export const ModelConfigSchema: GenMessage<ModelConfig> = /*@__PURE__*/
   messageDesc(file_model_config, 8);
 
-/**
- * @generated from enum inference.DataType
- */
 export const DataType = {
-  /**
-   * @generated from enum value: TYPE_INVALID = 0;
-   */
   TYPE_INVALID: 0,
-
-  /**
-   * @generated from enum value: TYPE_BOOL = 1;
-   */
   TYPE_BOOL: 1,
-
-  /**
-   * @generated from enum value: TYPE_UINT8 = 2;
-   */
   TYPE_UINT8: 2,
-
-  /**
-   * @generated from enum value: TYPE_UINT16 = 3;
-   */
   TYPE_UINT16: 3,
-
-  /**
-   * @generated from enum value: TYPE_UINT32 = 4;
-   */
   TYPE_UINT32: 4,
-
-  /**
-   * @generated from enum value: TYPE_UINT64 = 5;
-   */
   TYPE_UINT64: 5,
-
-  /**
-   * @generated from enum value: TYPE_INT8 = 6;
-   */
   TYPE_INT8: 6,
-
-  /**
-   * @generated from enum value: TYPE_INT16 = 7;
-   */
   TYPE_INT16: 7,
-
-  /**
-   * @generated from enum value: TYPE_INT32 = 8;
-   */
   TYPE_INT32: 8,
-
-  /**
-   * @generated from enum value: TYPE_INT64 = 9;
-   */
   TYPE_INT64: 9,
-
-  /**
-   * @generated from enum value: TYPE_FP16 = 10;
-   */
   TYPE_FP16: 10,
-
-  /**
-   * @generated from enum value: TYPE_FP32 = 11;
-   */
   TYPE_FP32: 11,
-
-  /**
-   * @generated from enum value: TYPE_FP64 = 12;
-   */
   TYPE_FP64: 12,
-
-  /**
-   * @generated from enum value: TYPE_STRING = 13;
-   */
   TYPE_STRING: 13,
-
-  /**
-   * @generated from enum value: TYPE_BF16 = 14;
-   */
   TYPE_BF16: 14,
 } as const;
 
-/**
- * @generated from enum inference.DataType
- */
 export type DataType = (typeof DataType)[keyof typeof DataType] | UnknownEnum;
 
-/**
- * Describes the enum inference.DataType.
- */
 export const DataTypeSchema: GenEnum<DataType> = /*@__PURE__*/
   enumDesc(file_model_config, 0);
 
