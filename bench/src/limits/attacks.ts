@@ -78,6 +78,8 @@ async function underAttack(
   const idle = await node.memory();
   await node.peakMemory();
   await node.reading();
+  // Its first request loads what it needs, which the attack would delay.
+  await waitOf(canary, node);
   const until = AbortSignal.timeout(lastsMs);
   const attacking = attack.run(target, until);
   let canaryMs = 0;
