@@ -41,6 +41,9 @@ export function compact(value: Json): Json {
   return known;
 }
 
+/** Names that are written as words, for tables of fields. */
+export const namesOf = (words: string): ReadonlySet<string> => new Set(words.trim().split(/\s+/));
+
 /** The fields that are not in `known`; undefined: none. */
 export function otherFields(value: Json, known: ReadonlySet<string>): Json | undefined {
   let rest: Record<string, unknown> | undefined;
