@@ -6,6 +6,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { OnnxError } from '@skein/onnx';
+import type { Sampling } from '../../contract.ts';
 import { ChatTemplate } from './chat-template.ts';
 import { readDecoder, type DecoderGraph } from './graph.ts';
 import { invalid } from './invalid.ts';
@@ -28,12 +29,7 @@ export interface ModelFolder {
 }
 
 /** What the authors of the model recommend (generation_config.json). */
-export interface SamplingDefaults {
-  readonly temperature?: number | undefined;
-  readonly topK?: number | undefined;
-  readonly topP?: number | undefined;
-  readonly repetitionPenalty?: number | undefined;
-}
+type SamplingDefaults = Pick<Sampling, 'temperature' | 'topK' | 'topP' | 'repetitionPenalty'>;
 
 type Json = Readonly<Record<string, unknown>>;
 
