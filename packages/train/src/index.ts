@@ -9,7 +9,7 @@ export type { ArrayScaling } from './data/encoding/array-encoding.ts';
 export { inMemory } from './data/rows/array-rows.ts';
 export { type ByteSource } from './data/bytes.ts';
 export type { Column, ColumnKind } from './data/table/column.ts';
-export { classLabels, dataset, selectRows, splitRows, type Dataset } from './data/dataset.ts';
+export { dataset, selectRows, splitRows, type Dataset } from './data/dataset.ts';
 export {
   encodeRows,
   fitEncoder,

@@ -8,7 +8,7 @@ import { batcher } from '../data/batcher.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Backend, Tensors } from '../run/backend.ts';
 import type { StepSession } from '../step/step-session.ts';
-import { TrainError } from '../train-error.ts';
+import { modelError } from '../train-error.ts';
 import { orderOfEpoch } from '../trainer/order.ts';
 import { batchPart } from './batch-part.ts';
 import { RankLost, type Collective } from './collective.ts';
@@ -131,8 +131,7 @@ export async function lead(
         return (await stepper.step(parts(batch), { learningRate }, at)).loss;
       }),
     accumulate: () => {
-      throw new TrainError(
-        'model',
+      throw modelError(
         'Ranks take a batch in several runs by themselves, when they are opened with `accumulate`.',
       );
     },

@@ -27,7 +27,7 @@ import { gradientStep, LOSS_SUM } from '../parallel/gradient-step.ts';
 import { lengthOf, viewsOf } from '../parallel/numbers.ts';
 import type { Backend, BackendOptions, OpenGraph, Tensors } from '../run/backend.ts';
 import { differentiated, joined } from '../step/differentiated.ts';
-import { TrainError } from '../train-error.ts';
+import { modelError } from '../train-error.ts';
 
 /** Input of a step: the norm that examples are clipped to. */
 const CLIPPING_NORM = 'clipping_norm';
@@ -138,7 +138,7 @@ function singleStep(graded: LossModel, frozen: RegExp | undefined, reason: strin
 function float32(parameters: readonly Kept[]): readonly Kept[] {
   const wide = parameters.find(({ type }) => type !== 'float32');
   if (wide === undefined) return parameters;
-  throw new TrainError('model', `'${wide.name}' is ${wide.type}; private training takes float32.`);
+  throw modelError(`'${wide.name}' is ${wide.type}; private training takes float32.`);
 }
 
 function refuseBatchNormalization(model: Model, frozen: RegExp | undefined): void {
@@ -146,8 +146,7 @@ function refuseBatchNormalization(model: Model, frozen: RegExp | undefined): voi
     ({ opType, input }) => opType === 'BatchNormalization' && frozen?.test(input[1]!) !== true,
   );
   if (found === undefined) return;
-  throw new TrainError(
-    'model',
+  throw modelError(
     `Node '${found.name || found.output[0]}' (BatchNormalization) mixes the examples of a batch, so that clipping one bounds nothing: use LayerNormalization or GroupNormalization, or freeze it.`,
   );
 }

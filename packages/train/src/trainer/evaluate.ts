@@ -16,7 +16,7 @@ import { calibration, type Calibration } from '../metrics/calibration.ts';
 import type { Backend, Tensors } from '../run/backend.ts';
 import type { TrainingStep } from '../step/training-step.ts';
 import { withParametersAsInputs } from '../step/trained-model.ts';
-import { TrainError } from '../train-error.ts';
+import { modelError } from '../train-error.ts';
 
 export interface EvaluatorOptions {
   readonly backend: Backend;
@@ -60,7 +60,7 @@ export async function openEvaluator(
         for (const { name } of changing) feeds.set(name, tensors.get(name)!);
         const result = (await graph.run(feeds)).get(output);
         if (result === undefined) {
-          throw new TrainError('model', `The model has no output '${output}'.`);
+          throw modelError(`The model has no output '${output}'.`);
         }
         const numbers = values(result) as Float32Array;
         const width = numbers.length / batch;
