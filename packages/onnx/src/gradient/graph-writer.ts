@@ -11,7 +11,7 @@ import { elementTypeNumber } from '../tensor/element-type.ts';
 import { tensorOfNumbers } from '../tensor/numbers.ts';
 import type { Inference } from '../infer/inference.ts';
 import { isStatic, type Size } from '../infer/size.ts';
-import { OnnxError } from '../onnx-error.ts';
+import { unsupportedModel } from '../onnx-error.ts';
 import { nodeProto, tensorProto } from '../model/protos.ts';
 import { elementCount, tensor, values, type ElementType, type Tensor } from '../tensor/tensor.ts';
 import type { GradientGraph } from './rule.ts';
@@ -294,7 +294,7 @@ export class GraphWriter implements GradientGraph {
   }
 
   fail(reason: string): never {
-    throw new OnnxError('unsupported', `${this.subject} cannot be differentiated: ${reason}.`);
+    throw unsupportedModel(`${this.subject} cannot be differentiated: ${reason}.`);
   }
 
   /** The output of an equal node, when one exists already. */
@@ -346,8 +346,7 @@ function isSame(a: readonly Size[] | undefined, b: readonly Size[]): boolean {
 
 /** A small tensor of one repeated value. */
 export function filled(type: ElementType, shape: readonly number[], value: number): Tensor {
-  if (type === 'string')
-    throw new OnnxError('unsupported', 'Constants of strings are not written.');
+  if (type === 'string') throw unsupportedModel('Constants of strings are not written.');
   const repeated = Array.from({ length: elementCount(shape) }, () => value);
   return tensorOfNumbers(type, shape, repeated);
 }

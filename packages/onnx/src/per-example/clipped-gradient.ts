@@ -16,7 +16,7 @@ import { GraphWriter } from '../gradient/graph-writer.ts';
 import { inferenceOf, type Inference } from '../infer/inference.ts';
 import { withGraph, type Model } from '../model/model.ts';
 import { readsOf } from '../model/node-view.ts';
-import { OnnxError } from '../onnx-error.ts';
+import { type OnnxError, unsupportedModel } from '../onnx-error.ts';
 import { gradientRule } from '../operators/registry.ts';
 import { valueInfoProto } from '../model/protos.ts';
 import { exampleAxes } from './independence.ts';
@@ -216,5 +216,5 @@ function assembled(
 }
 
 function refused(title: string, why: string): OnnxError {
-  return new OnnxError('unsupported', `${title} ${why}.`);
+  return unsupportedModel(`${title} ${why}.`);
 }
