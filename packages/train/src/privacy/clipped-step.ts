@@ -18,7 +18,6 @@ import {
   type LossModel,
   type Model,
   type NumericTensor,
-  type TensorSpec,
 } from '@skein/onnx';
 import { copyRow, emptyRows } from '../data/dataset.ts';
 import { sgd } from '../optimisers/sgd.ts';
@@ -27,12 +26,16 @@ import { gradientStep, LOSS_SUM } from '../parallel/gradient-step.ts';
 import { lengthOf, viewsOf } from '../parallel/numbers.ts';
 import type { Backend, BackendOptions, OpenGraph, Tensors } from '../run/backend.ts';
 import { differentiated, joined } from '../step/differentiated.ts';
+import type { TrainingStep } from '../step/training-step.ts';
 import { modelError } from '../train-error.ts';
 
 /** Input of a step: the norm that examples are clipped to. */
 const CLIPPING_NORM = 'clipping_norm';
 
-export interface ClippedStep {
+export interface ClippedStep extends Pick<
+  TrainingStep,
+  'inputs' | 'parameters' | 'initial' | 'loss'
+> {
   /** Of one batch, or of one example. */
   readonly model: Model;
   /** Examples per run of the graph. */
@@ -40,10 +43,6 @@ export interface ClippedStep {
   readonly mode: 'book-keeping' | 'one by one';
   /** Why examples are taken one by one. */
   readonly reason?: string;
-  readonly inputs: readonly TensorSpec[];
-  readonly parameters: readonly Kept[];
-  readonly initial: Tensors;
-  readonly loss: string;
 }
 
 export interface ClippedSum {

@@ -35,7 +35,7 @@ export interface Differentiated {
   readonly parameters: readonly Kept[];
   /** Running statistics of normalisations. */
   readonly statistics: readonly Kept[];
-  /** Dropouts, whose keys are an input of the graph where there are any. */
+  /** Dropouts in the model; a step session feeds the keys that decide what they drop, an input of the graph. */
   readonly dropouts: number;
   /** Values of parameters and statistics in the model that was given. */
   readonly initial: Tensors;

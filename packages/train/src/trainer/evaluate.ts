@@ -4,7 +4,6 @@
  */
 import { values, type Model, type NumericTensor } from '@skein/onnx';
 import { batcher } from '../data/batcher.ts';
-import type { Dataset } from '../data/dataset.ts';
 import {
   accuracy,
   auc,
@@ -13,15 +12,13 @@ import {
   type ConfusionMatrix,
 } from '../metrics/classification.ts';
 import { calibration, type Calibration } from '../metrics/calibration.ts';
-import type { Backend, Tensors } from '../run/backend.ts';
+import type { Tensors } from '../run/backend.ts';
 import type { TrainingStep } from '../step/training-step.ts';
 import { withParametersAsInputs } from '../step/trained-model.ts';
 import { modelError } from '../train-error.ts';
+import type { TrainOptions } from './trainer.ts';
 
-export interface EvaluatorOptions {
-  readonly backend: Backend;
-  readonly threads?: number | undefined;
-  readonly data: Dataset;
+export interface EvaluatorOptions extends Pick<TrainOptions, 'backend' | 'threads' | 'data'> {
   /** Rows per run. */
   readonly batch: number;
   /** The model's inputs. */

@@ -1,13 +1,11 @@
 /** What work under secure aggregation needs. */
-import type { Plan } from '../../plan/plan.ts';
+import type { CommitteeTerms } from '../../plan/committee-terms.ts';
 import type { SiteTraining } from './training.ts';
 
-export interface SecureOptions {
-  readonly run: string;
-  readonly plan: Plan;
-  readonly planDigest: string;
-  /** The coordinator's public key, in hex. */
-  readonly coordinator: string;
+export interface SecureOptions extends Pick<
+  CommitteeTerms,
+  'run' | 'plan' | 'planDigest' | 'coordinator'
+> {
   /** Ed25519. */
   readonly keys: CryptoKeyPair;
   readonly training: SiteTraining;
