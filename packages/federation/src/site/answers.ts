@@ -8,7 +8,12 @@ import { canonical, sha256, utf8 } from '@skein/api/canonical';
 import { MOST_ATTEMPTS } from '../plan/encoding.ts';
 import { GIVING, isBudgetSpent, RELEASING } from '../plan/spent.ts';
 import { turnsOf } from '../plan/turns.ts';
-import type { MessageOf, Place, SignedAnswer } from '../transport/messages.ts';
+import {
+  type MessageOf,
+  type Place,
+  protocolError,
+  type SignedAnswer,
+} from '../transport/messages.ts';
 import { answerTimes, type AnswerTimesOptions } from './answer-times.ts';
 import type { Attempt, SiteMemory } from './memory/site-memory.ts';
 
@@ -78,16 +83,14 @@ export function answerOnce(
   /** Holds the coordinator to the accepted plan. @throws SkeinError FEDERATION_PROTOCOL, PRIVACY_BUDGET_SPENT. */
   async function requireAllowed({ round, attempt, phase }: Place): Promise<void> {
     if (round >= plan.rounds || attempt >= MOST_ATTEMPTS) {
-      throw new SkeinError(
-        'FEDERATION_PROTOCOL',
+      throw protocolError(
         `Attempt ${attempt} of round ${round} is asked for, but the plan has ${plan.rounds} rounds of at most ${MOST_ATTEMPTS} attempts.`,
       );
     }
     if (phase !== releasing) return;
     const takeTurns = turnsOf(plan) !== undefined;
     if (takeTurns && (await isGiven({ round, attempt, phase }))) {
-      throw new SkeinError(
-        'FEDERATION_PROTOCOL',
+      throw protocolError(
         `Attempt ${attempt} of round ${round} is asked for, whose noise was given in another attempt: it is correlated over rounds, and given once.`,
       );
     }

@@ -16,7 +16,7 @@ import type { FederationStore, MemberRecord } from '../../store/federation-store
 import { type Arrival, type Channel, openChannel, refusalOf } from '../../transport/channel.ts';
 import type { Chunks } from '../../transport/chunks.ts';
 import type { Connection } from '../../transport/connection.ts';
-import { PART_BYTES } from '../../transport/messages.ts';
+import { PART_BYTES, protocolError } from '../../transport/messages.ts';
 import { createPace } from '../../transport/pace.ts';
 import { aggregationOf } from '../aggregation/aggregator.ts';
 import { isOfStore } from '../rounds/attempt.ts';
@@ -257,16 +257,13 @@ async function handle(
       return;
     default:
       await forgetPayload();
-      throw new SkeinError(
-        'FEDERATION_PROTOCOL',
-        `A site does not send ${message.kind} messages now.`,
-      );
+      throw protocolError(`A site does not send ${message.kind} messages now.`);
   }
 }
 
 function opened(chunks: Chunks | undefined): Chunks {
   if (chunks !== undefined) return chunks;
-  throw new SkeinError('FEDERATION_PROTOCOL', 'A payload came before the plan was accepted.');
+  throw protocolError('A payload came before the plan was accepted.');
 }
 
 const revoked = (key: string): SkeinError =>

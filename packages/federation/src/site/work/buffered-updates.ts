@@ -9,11 +9,11 @@
  * An update is in one sum if the coordinator keeps to the protocol. If it does not, it may be in several, each with a part
  * of at most `clip`, as a new update of each round would have: the accounting counts one for each round.
  */
-import { SkeinError } from '@skein/api/errors';
 import { stalenessWeight } from '@skein/train/federated';
 import type { BufferTerms } from '../../plan/buffer.ts';
 import type { Settled } from '../answers.ts';
 import type { SiteTraining, SiteUpdate } from './training.ts';
+import { protocolError } from '../../transport/messages.ts';
 
 export interface Asked {
   readonly round: number;
@@ -72,8 +72,7 @@ export function bufferedUpdates(
     const behind = round - own.from;
     if (versions.at(-1 - behind) !== own.digest) {
       trained = undefined;
-      throw new SkeinError(
-        'FEDERATION_PROTOCOL',
+      throw protocolError(
         `Round ${round} names other parameters of round ${own.from} than those that this site was sent.`,
       );
     }
