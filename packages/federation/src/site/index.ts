@@ -1,7 +1,12 @@
 /** A site of a federation; runs in Node and in the browser. What needs Node: `@skein/federation/site/node`. */
 export { askedAgain, type AskedAgainOptions } from '../audit/asked-again.ts';
-export { canaryRows, linesOf } from '../audit/canaries.ts';
-export { openLiveAudit, type LiveAudit, type LiveAuditOptions } from '../audit/live-audit.ts';
+export {
+  canaryRows,
+  linesOf,
+  openLiveAudit,
+  type LiveAudit,
+  type LiveAuditOptions,
+} from '../audit/live-audit.ts';
 export { describeHelp, describePlan, type PlanWords } from './describe-plan.ts';
 export { lookAtPlan } from './look.ts';
 export type { SiteMemory } from './memory/site-memory.ts';
