@@ -203,9 +203,7 @@ export class GraphWriter implements GradientGraph {
     const padded =
       missing === 0
         ? shape
-        : this.emit('Concat', [this.ints(Array.from({ length: missing }, () => 1)), shape], {
-            axis: 0,
-          });
+        : this.concat([this.ints(Array.from({ length: missing }, () => 1)), shape], 0);
     const same = this.emit('Equal', [this.emit('Shape', [gradient]), padded]);
     const differing = this.emit('NonZero', [this.emit('Not', [same])]);
     const axes = this.emit('Squeeze', [differing, this.ints([0])]);
@@ -214,6 +212,14 @@ export class GraphWriter implements GradientGraph {
       noop_with_empty_axes: 1,
     });
     return this.emit('Reshape', [summed, shape]);
+  }
+
+  concat(values: readonly string[], axis: number): string {
+    return values.length === 1 ? values[0]! : this.emit('Concat', values, { axis });
+  }
+
+  reshape(value: string, sizes: readonly number[]): string {
+    return this.emit('Reshape', [value, this.ints(sizes)]);
   }
 
   reshapeLike(value: string, like: string): string {
@@ -231,7 +237,7 @@ export class GraphWriter implements GradientGraph {
 
   /** Reshape to a list with -1; tells inference the symbol in its place. */
   #reshaped(value: string, sizes: readonly number[], shape: readonly Size[]): string {
-    const result = this.emit('Reshape', [value, this.ints(sizes)]);
+    const result = this.reshape(value, sizes);
     this.inference.addKnown(result, { type: this.typeOf(value), shape });
     return result;
   }

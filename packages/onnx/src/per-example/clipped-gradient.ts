@@ -145,14 +145,11 @@ function clippedSums(
 function timesFactors(g: string, factors: string, batch: number, writer: GraphWriter): string {
   const shape = writer.shapeOf(g) as readonly number[];
   const each = (rank: number): string =>
-    writer.emit('Reshape', [factors, writer.ints([batch, ...Array<number>(rank - 1).fill(1)])]);
+    writer.reshape(factors, [batch, ...Array<number>(rank - 1).fill(1)]);
   if (shape[0] === batch) return writer.emit('Mul', [g, each(shape.length)]);
-  const apart = writer.emit('Reshape', [
-    g,
-    writer.ints([batch, shape[0]! / batch, ...shape.slice(1)]),
-  ]);
+  const apart = writer.reshape(g, [batch, shape[0]! / batch, ...shape.slice(1)]);
   const scaled = writer.emit('Mul', [apart, each(shape.length + 1)]);
-  return writer.emit('Reshape', [scaled, writer.ints(shape)]);
+  return writer.reshape(scaled, shape);
 }
 
 function withScaledSeeds(
