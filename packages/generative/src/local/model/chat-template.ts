@@ -3,7 +3,7 @@ import { Template } from '@huggingface/jinja';
 import { SkeinError } from '@skein/api';
 import type { GenerateRequest, Message, Part, Tool } from '../../contract.ts';
 import { FieldError } from '../../field-error.ts';
-import { asText } from '../../wire/json.ts';
+import { asText, parsedOr } from '../../wire/json.ts';
 import { invalid } from './invalid.ts';
 
 export class ChatTemplate {
@@ -77,7 +77,8 @@ function messageOf({
           tool_calls: toolCalls.map((call) => ({
             id: call.id,
             type: 'function',
-            function: { name: call.name, arguments: parsed(call.arguments) },
+            // Templates write arguments as JSON themselves.
+            function: { name: call.name, arguments: parsedOr(call.arguments, call.arguments) },
           })),
         }),
   };
@@ -94,12 +95,3 @@ function textOf(part: Part): string {
 /** In the words of the client. */
 const typeOf = (part: Part): string =>
   part.type === 'other' ? (asText(part.value['type']) ?? 'unknown').slice(0, 60) : part.type;
-
-/** Templates write arguments as JSON themselves. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
-}
