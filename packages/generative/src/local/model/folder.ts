@@ -8,7 +8,7 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { OnnxError } from '@skein/onnx';
 import type { Sampling } from '../../contract.ts';
 import { asObject, parsedOr, type Json } from '../../wire/json.ts';
-import { ChatTemplate } from './chat-template.ts';
+import { readChatTemplate, type ChatTemplate } from './chat-template.ts';
 import { readDecoder, type DecoderGraph } from './graph.ts';
 import { invalid } from './invalid.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
@@ -133,7 +133,7 @@ async function readTemplate(
       textOf(config?.[name]) ?? '',
     ]),
   );
-  return new ChatTemplate(source, tokens);
+  return readChatTemplate(source, tokens);
 }
 
 function defaultsOf(generation: Json | undefined): SamplingDefaults {
