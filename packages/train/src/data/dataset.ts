@@ -64,6 +64,12 @@ export function shuffled(count: number, seed: number): Uint32Array {
   return order;
 }
 
+/** The order of the rows in an epoch: one seed for each epoch, far from those of adjacent seeds. */
+export function orderOfEpoch(rows: number, seed: number, epoch: number): Uint32Array {
+  const mixed = Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca77);
+  return shuffled(rows, mixed >>> 0);
+}
+
 /**
  * Splits row numbers at random, the first part having `share` of them (at least one row in each).
  * @throws TrainError `data` when there are fewer than two rows.

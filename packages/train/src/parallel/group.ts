@@ -5,10 +5,10 @@
  * leader stops; its rows follow from the seed, so that only sums are sent.
  */
 import { batcher } from '../data/batcher.ts';
+import { orderOfEpoch } from '../data/dataset.ts';
 import type { Backend, Tensors } from '../run/backend.ts';
 import type { StepSession } from '../step/step-session.ts';
 import { modelError } from '../train-error.ts';
-import { orderOfEpoch } from '../trainer/order.ts';
 import type { TrainOptions } from '../trainer/trainer.ts';
 import { batchPart } from './batch-part.ts';
 import { RankLost, type Collective } from './collective.ts';

@@ -15,8 +15,8 @@ import type { Work } from '../answers.ts';
 import { bufferedUpdates } from './buffered-updates.ts';
 import { summedOf } from './carried.ts';
 import { floatsOf, unknownPhase } from './plain-work.ts';
-import type { SecureOptions } from './secure-options.ts';
 import { protocolError } from '../../transport/messages.ts';
+import type { SecureOptions } from './training.ts';
 
 export async function committeeWork(options: SecureOptions): Promise<Work> {
   const { plan, planDigest, training } = options;

@@ -20,8 +20,8 @@ import type { Plan } from '../../plan/plan.ts';
 import type { Outcome, Task, Work } from '../answers.ts';
 import { summedOf } from './carried.ts';
 import { floatsOf, unknownPhase } from './plain-work.ts';
-import type { SecureOptions } from './secure-options.ts';
 import { protocolError } from '../../transport/messages.ts';
+import type { SecureOptions } from './training.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

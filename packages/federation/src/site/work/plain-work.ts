@@ -1,5 +1,5 @@
 /** Work without secure aggregation: the coordinator sees each update, which the plan says in words. */
-import { SkeinError } from '@skein/api/errors';
+import type { SkeinError } from '@skein/api/errors';
 import type { Outcome, Task, Work } from '../answers.ts';
 import { summedOf } from './carried.ts';
 import type { SiteTraining } from './training.ts';
