@@ -13,7 +13,7 @@ import { grammarOfSchema } from '../../../packages/generative/src/local/grammar/
 import { FORMATS } from '../../../packages/generative/src/local/grammar/formats.ts';
 import { FORMAT_READERS } from '../../../packages/generative/src/local/grammar/testing/format-readers.ts';
 import { maskOf, TokenTrie } from '../../../packages/generative/src/local/grammar/token-mask.ts';
-import { ChatTemplate } from '../../../packages/generative/src/local/model/chat-template.ts';
+import { readChatTemplate } from '../../../packages/generative/src/local/model/chat-template.ts';
 import { readVocabulary } from '../../../packages/generative/src/local/model/vocabulary.ts';
 import { parseJson } from '../../../packages/http/src/bodies/json-value.ts';
 import { schemaAt } from '../../../packages/server/src/gateway/generative/schema.ts';
@@ -95,7 +95,7 @@ export function openChatTemplates(): Target {
     run(input) {
       const { template, ...request } = Object(jsonOf(input)) as Record<string, unknown>;
       if (typeof template !== 'string') return;
-      const opened = new ChatTemplate(template, { bos_token: '<s>' });
+      const opened = readChatTemplate(template, { bos_token: '<s>' });
       assertRequest(request);
       opened.render(request as unknown as GenerateRequest);
     },

@@ -1,10 +1,9 @@
 /** A call that answers at once, such as for embeddings, over the routes of its model. */
 import { SkeinError } from '@skein/api/errors';
 import { unlessAborted } from '@skein/api/waits';
-import { isUnbilled, NOTHING, openCall } from './call.ts';
+import { isUnbilled, linkedTo, NOTHING, openCall } from './call.ts';
 import type { Provider, ProviderCall, Usage } from './contract.ts';
 import { route, type Execution, type Start } from './execute.ts';
-import { linkedTo } from './routing/linked-signal.ts';
 import type { Route } from './routing/route.ts';
 
 /**

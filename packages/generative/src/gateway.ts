@@ -203,10 +203,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     if (ledger.counts(payerOf(caller))) checkBoundedRequest(request);
     checkContext(execution, request);
     const mayRepeat = execution.model.settings.cache && isDeterministic(request);
-    if (mayRepeat) return generationOf(execution, await shared(execution, request));
+    if (mayRepeat) return generationOf(request.model, caller, await shared(execution, request));
     const answer = await executed(execution, request);
     const events = answer.events();
-    return generationOf(execution, { answer, cache: 'miss', events, pays: () => true });
+    return generationOf(request.model, caller, { answer, cache: 'miss', events, pays: () => true });
   }
 
   async function told<Result>(
@@ -294,5 +294,11 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       await closeProviders();
     },
   };
-  return withSemanticCache(gateway, { ...options, models: settings.models, clock, random });
+  return withSemanticCache(gateway, {
+    ...options,
+    models: settings.models,
+    generationOf,
+    clock,
+    random,
+  });
 }

@@ -2,7 +2,7 @@
 import { SkeinError } from '@skein/api/errors';
 import { NOTHING } from './call.ts';
 import type { Caller, GenerateEvent, Generation, Receipt } from './contract.ts';
-import type { Answer, Events, Execution } from './execute.ts';
+import type { Answer, Events } from './execute.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { leavable, leave } from './leavable.ts';
 import { NANO_DOLLARS, usdText } from './money/price.ts';
@@ -19,6 +19,8 @@ export interface Source {
 
 type Options = Pick<GatewayOptions, 'observe'> & { readonly clock: { now(): number } };
 
+export type Generations = ReturnType<typeof createGenerations>;
+
 export function createGenerations({ observe = () => {}, clock }: Options) {
   function tell(model: string, caller: Caller, receipt: Receipt | undefined, error: unknown): void {
     const { requestId, tenant, key, payer, arrivedAt } = caller;
@@ -33,10 +35,9 @@ export function createGenerations({ observe = () => {}, clock }: Options) {
     });
   }
 
-  function generationOf({ model, caller }: Execution, source: Source): Generation {
+  function generationOf(model: string, caller: Caller, source: Source): Generation {
     const { answer, cache, pays } = source;
     const { signal } = caller;
-    const { name } = model.settings;
     const provider = answer?.route.settings.provider;
     const ttftMs = Math.max(0, (answer?.firstAt ?? clock.now()) - caller.arrivedAt);
     let receipt: Receipt | undefined;
@@ -49,14 +50,14 @@ export function createGenerations({ observe = () => {}, clock }: Options) {
       const { nanoDollars, usage } = answer?.spent() ?? { nanoDollars: 0, usage: NOTHING };
       receipt = {
         provider,
-        model: name,
+        model,
         usage,
         costUsd: isPayer ? nanoDollars / NANO_DOLLARS : 0,
         cache,
         attempts: isPayer ? (answer?.attempts ?? 0) : 0,
         ttftMs,
       };
-      tell(name, caller, receipt, error);
+      tell(model, caller, receipt, error);
     }
     const unread = (): SkeinError =>
       new SkeinError('CANCELLED', 'The answer was not read to its end.');

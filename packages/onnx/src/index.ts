@@ -10,18 +10,28 @@ export {
   numberToFloat16,
 } from './tensor/half.ts';
 export { activation, type Activation } from './layers/activation.ts';
-export { attention, type AttentionOptions } from './layers/attention.ts';
-export { conv, type ConvOptions } from './layers/conv.ts';
+export {
+  averagePool,
+  conv,
+  globalAveragePool,
+  maxPool,
+  type ConvOptions,
+  type PoolOptions,
+} from './layers/conv.ts';
 export { dense, type DenseOptions } from './layers/dense.ts';
-export { embedding, positions } from './layers/embedding.ts';
 export type { Flow, Layer, LayerScope } from './layers/layer.ts';
 export { mlp, type MlpOptions } from './layers/mlp.ts';
 export { batchNorm, layerNorm } from './layers/norm.ts';
-export { averagePool, globalAveragePool, maxPool, type PoolOptions } from './layers/pool.ts';
-export { residual } from './layers/flow.ts';
-export { sequential, type SequentialOptions } from './layers/sequential.ts';
+export { residual, sequential, type SequentialOptions } from './layers/sequential.ts';
 export { dropout, flatten, reshape } from './layers/shape.ts';
-export { transformerBlock, type TransformerBlockOptions } from './layers/transformer-block.ts';
+export {
+  attention,
+  embedding,
+  positions,
+  transformerBlock,
+  type AttentionOptions,
+  type TransformerBlockOptions,
+} from './layers/transformer.ts';
 export {
   NEWEST_IR_VERSION,
   opsetOf,

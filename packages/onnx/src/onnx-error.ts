@@ -23,3 +23,9 @@ export class OnnxError extends Error {
     this.kind = kind;
   }
 }
+
+export const invalidModel = (message: string, options?: ErrorOptions): OnnxError =>
+  new OnnxError('invalid', message, options);
+
+export const unsupportedModel = (message: string, options?: ErrorOptions): OnnxError =>
+  new OnnxError('unsupported', message, options);

@@ -18,6 +18,12 @@ export class TrainError extends Error {
   }
 }
 
+export const dataError = (message: string, options?: ErrorOptions): TrainError =>
+  new TrainError('data', message, options);
+
+export const modelError = (message: string, options?: ErrorOptions): TrainError =>
+  new TrainError('model', message, options);
+
 /** The loss was not a number: holds the batch that caused it. */
 export class Diverged extends TrainError {
   /** Feeds of the step, padding included. */

@@ -18,12 +18,12 @@ import {
   selectRows,
   type AuditReport,
   type Backend,
+  type PublicColumns,
   type SecureRandom,
 } from '@skein/train';
 import { membershipScores } from '@skein/train/federated';
 import type { Plan } from '../plan/plan.ts';
 import { spentAfter } from '../plan/spent.ts';
-import { canaryRows, linesOf } from './canaries.ts';
 import { readSiteRows, type SiteRows } from '../site/site-rows.ts';
 
 export interface LiveAuditOptions {
@@ -114,3 +114,34 @@ function stepOf({ privacy, strategy, aggregation }: Plan) {
 
 const unfit = (why: string): SkeinError =>
   new SkeinError('AUDIT_UNFIT', `This federation cannot be audited from a site: ${why}.`);
+
+/** A row that is made up, in the columns of a plan. */
+export type CanaryRow = Readonly<Record<string, string | number>>;
+
+/** Rows that differ as much as the columns allow: each value at an end of its range, categories in turn. */
+export function canaryRows(
+  { features, target }: PublicColumns,
+  count: number,
+  random: SecureRandom,
+): readonly CanaryRow[] {
+  const coin = (): boolean => (random.uint32() & 1) === 1;
+  return Array.from({ length: count }, (_, i) => {
+    const cells = features.map((column): [string, string | number] => {
+      if (column.kind === 'number') return [column.name, coin() ? column.high : column.low];
+      const { categories } = column;
+      return [column.name, categories[i % categories.length]!];
+    });
+    const label =
+      target.kind === 'number'
+        ? coin()
+          ? target.high
+          : target.low
+        : target.classes[random.below(target.classes.length)]!;
+    return Object.fromEntries([...cells, [target.name, label]]);
+  });
+}
+
+/** As lines of JSON. */
+export function linesOf(rows: readonly CanaryRow[]): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+}

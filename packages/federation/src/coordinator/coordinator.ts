@@ -4,7 +4,12 @@ import type { ArtifactStore } from '@skein/state';
 import type { Identity } from '../identity/keys.ts';
 import type { LedgerExport } from '../ledger/export.ts';
 import type { PlanDraft } from '../plan/plan.ts';
-import type { FederationStore, MemberRecord, RunRecord } from '../store/federation-store.ts';
+import type {
+  FederationStore,
+  MemberRecord,
+  RunRecord,
+  RunState,
+} from '../store/federation-store.ts';
 import type { Connection } from '../transport/connection.ts';
 import type { SpentEpsilon } from '../plan/spent.ts';
 
@@ -33,21 +38,13 @@ export interface MemberView extends Pick<MemberRecord, 'key' | 'name' | 'role' |
   readonly answered: boolean;
 }
 
-export interface FederationView extends Pick<
-  RunRecord,
-  'id' | 'plan' | 'planDigest' | 'createdAt' | 'updatedAt'
-> {
-  readonly status: RunRecord['state']['status'];
-  readonly reason?: string | undefined;
-  /** Rounds that are done. */
-  readonly round: number;
-  readonly attempt: number;
-  readonly phase: string;
+export interface FederationView
+  extends
+    Pick<RunRecord, 'id' | 'plan' | 'planDigest' | 'createdAt' | 'updatedAt'>,
+    Pick<RunState, 'status' | 'reason' | 'round' | 'attempt' | 'phase' | 'parameters'> {
   readonly members: readonly MemberView[];
   /** Empty without differential privacy. */
   readonly spent: readonly SpentEpsilon[];
-  /** Digest of the artifact with the present parameters: float32, little-endian, in the order of the graph. */
-  readonly parameters?: string | undefined;
 }
 
 export interface InvitationOptions {

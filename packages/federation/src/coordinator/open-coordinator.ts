@@ -21,7 +21,7 @@ import { requireLiving, requirePart } from './rounds/attempt.ts';
 import { Conductor } from './rounds/conductor.ts';
 import type { Coordinator, CoordinatorOptions, FederationView } from './coordinator.ts';
 import { namedArtifacts, namedBy } from './storage/named-artifacts.ts';
-import { Notebook } from './rounds/notebook.ts';
+import { openNotebook } from './rounds/notebook.ts';
 import { overFor, readWatched, watched, writeWatched } from './storage/retention.ts';
 import { createSessions } from './sessions/sessions.ts';
 import { spentAfter } from '../plan/spent.ts';
@@ -57,7 +57,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
   function conductorOf(run: string): Promise<Conductor> {
     const known = conductors.get(run);
     if (known !== undefined) return known;
-    const made = Notebook.open(store, identity, clock, run).then(
+    const made = openNotebook(store, identity, clock, run).then(
       (notebook) =>
         new Conductor(notebook, {
           store,

@@ -8,15 +8,14 @@
  */
 import { createCipheriv, hkdfSync } from 'node:crypto';
 import { correlatedNoise, secureRandom, type SecureRandom } from '@skein/train';
-import { noiseShare, residueBits, residueCount, type SumEncoding } from '@skein/train/federated';
-import type { Plan } from '../plan/plan.ts';
+import { noiseShare, residueBits, residueCount } from '@skein/train/federated';
+import type { CommitteeTerms } from '../plan/committee-terms.ts';
 import { turnsOf } from '../plan/turns.ts';
 
-export interface HelperNoiseOptions {
-  readonly run: string;
-  readonly plan: Plan;
-  readonly planDigest: string;
-  readonly encoding: SumEncoding;
+export interface HelperNoiseOptions extends Pick<
+  CommitteeTerms,
+  'run' | 'plan' | 'planDigest' | 'encoding'
+> {
   /** The sealing secret of the helper, 32 bytes. */
   readonly secret: Uint8Array;
 }

@@ -23,6 +23,7 @@ import type { Outcome, Task, Work } from '../site/answers.ts';
 import { unknownPhase } from '../site/work/plain-work.ts';
 import type { HelperMemory } from './helper-memory.ts';
 import { helperNoise } from './helper-noise.ts';
+import { protocolError } from '../transport/messages.ts';
 
 /** The keys of this helper, as a plan names them. */
 export async function keysOfHelper(
@@ -116,8 +117,5 @@ export async function helperWork({ run, joined, memory }: HelperWorkOptions): Pr
  */
 function baseOf(value: unknown): Uint8Array<ArrayBuffer> {
   if (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)) return fromHex(value);
-  throw new SkeinError(
-    'FEDERATION_PROTOCOL',
-    'The task does not say by its sha-256 what the sites have trained from.',
-  );
+  throw protocolError('The task does not say by its sha-256 what the sites have trained from.');
 }

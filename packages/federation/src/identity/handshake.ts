@@ -11,6 +11,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { Arrival, Channel } from '../transport/channel.ts';
 import { type Invitation, proofOf } from './invitation.ts';
 import { type Identity, isSignedBy, randomHex } from './keys.ts';
+import { protocolError } from '../transport/messages.ts';
 
 export interface Joined {
   readonly plan: Plan;
@@ -88,5 +89,5 @@ export async function expectKind<K extends Arrival['message']['kind']>(
   const message = (await channel.receive())?.message;
   if (message?.kind === kind) return message as Extract<Arrival['message'], { kind: K }>;
   const what = message === undefined ? 'The connection ended' : `A ${message.kind} message came`;
-  throw new SkeinError('FEDERATION_PROTOCOL', `${what} instead of ${kind}.`);
+  throw protocolError(`${what} instead of ${kind}.`);
 }

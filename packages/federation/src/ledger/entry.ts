@@ -26,46 +26,30 @@ const Spent = z.array(
 );
 const at = { round: z.int().min(0), attempt: z.int().min(0) };
 
+const charge = { clip: z.number(), noise: z.number(), delta: z.number() };
+
+const event = <K extends string, S extends z.core.$ZodShape>(kind: K, fields: S) =>
+  z.strictObject({ kind: z.literal(kind), ...fields });
+
 /** What happened. Participants are pseudonyms. */
 export const LedgerEvent = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('started'),
-    plan: Digest,
-    model: Digest,
-    terms: z.record(z.string(), z.json()),
-  }),
-  z.strictObject({
-    kind: z.literal('accepted'),
+  event('started', { plan: Digest, model: Digest, terms: z.record(z.string(), z.json()) }),
+  event('accepted', {
     site: z.string(),
     key: Key,
     role: z.string(),
     plan: Digest,
     signature: SignatureHex,
   }),
-  z.strictObject({ kind: z.literal('revoked'), site: z.string() }),
-  z.strictObject({ kind: z.literal('opened'), ...at, roster: Roster }),
+  event('revoked', { site: z.string() }),
+  event('opened', { ...at, roster: Roster }),
   /** Written before the phase in which the sum can become known: what is spent from here on. */
-  z.strictObject({
-    kind: z.literal('charged'),
-    ...at,
-    releases: z.int().min(1),
-    clip: z.number(),
-    noise: z.number(),
-    delta: z.number(),
-    spent: Spent,
-  }),
+  event('charged', { ...at, releases: z.int().min(1), ...charge, spent: Spent }),
   /** A helper says that the seeds of these sites do not open: the sum is made without them. */
-  z.strictObject({ kind: z.literal('left-out'), ...at, helper: z.string(), sites: Roster }),
+  event('left-out', { ...at, helper: z.string(), sites: Roster }),
   /** The masks of which sites a helper has summed, as it signed: their number, and sha-256 of the list of heads. */
-  z.strictObject({
-    kind: z.literal('summed'),
-    ...at,
-    helper: z.string(),
-    sites: z.int().min(0),
-    list: Digest,
-  }),
-  z.strictObject({
-    kind: z.literal('finished-round'),
+  event('summed', { ...at, helper: z.string(), sites: z.int().min(0), list: Digest }),
+  event('finished-round', {
     ...at,
     survivors: Roster,
     /** FedBuff: how many of the updates are 0, 1, … rounds behind, as their sites say. */
@@ -73,21 +57,10 @@ export const LedgerEvent = z.discriminatedUnion('kind', [
     before: Digest,
     after: Digest,
   }),
-  z.strictObject({
-    kind: z.literal('aborted'),
-    ...at,
-    phase: z.string(),
-    code: z.string(),
-    reason: z.string(),
-  }),
-  z.strictObject({ kind: z.literal('paused'), reason: z.string() }),
-  z.strictObject({ kind: z.literal('resumed'), reason: z.string() }),
-  z.strictObject({
-    kind: z.literal('ended'),
-    status: z.string(),
-    reason: z.string(),
-    model: Digest.optional(),
-  }),
+  event('aborted', { ...at, phase: z.string(), code: z.string(), reason: z.string() }),
+  event('paused', { reason: z.string() }),
+  event('resumed', { reason: z.string() }),
+  event('ended', { status: z.string(), reason: z.string(), model: Digest.optional() }),
 ]);
 export type LedgerEvent = z.output<typeof LedgerEvent>;
 

@@ -5,10 +5,9 @@
  * The roster of an attempt comes first in what they are sent: its keys, 32 bytes each.
  */
 import { fromHex } from '@skein/api/canonical';
-import { SkeinError } from '@skein/api/errors';
 import { residueBits, residueCount, type SumEncoding } from '@skein/train/federated';
 import type { CommitteeContext } from '@skein/train/secure-aggregation';
-import type { Place } from '../transport/messages.ts';
+import { type Place, protocolError } from '../transport/messages.ts';
 import { sumNumber } from './encoding.ts';
 import { helpersOf } from './helpers.ts';
 import type { Plan } from './plan.ts';
@@ -66,8 +65,7 @@ export function splitRoster(
     count <= sites.maximum &&
     count * KEY <= payload.length;
   if (!isCount) {
-    throw new SkeinError(
-      'FEDERATION_PROTOCOL',
+    throw protocolError(
       `The roster is not of ${sites.threshold} to ${sites.maximum} sites, as the plan asks for.`,
     );
   }

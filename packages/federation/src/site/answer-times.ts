@@ -62,6 +62,7 @@ export interface AnswerTimesOptions {
   readonly run: string;
   readonly plan: Plan;
   readonly memory: Pick<SiteMemory, 'carriedOf' | 'carry'>;
+  /** Says when an update leaves; default: the monotonic clock. */
   readonly clock?: SiteClock | undefined;
 }
 

@@ -6,11 +6,15 @@ import { SkeinError } from '@skein/api/errors';
 import type { Identity } from '../identity/keys.ts';
 import { canonical, sha256, utf8 } from '@skein/api/canonical';
 import { MOST_ATTEMPTS } from '../plan/encoding.ts';
-import type { Plan } from '../plan/plan.ts';
 import { GIVING, isBudgetSpent, RELEASING } from '../plan/spent.ts';
 import { turnsOf } from '../plan/turns.ts';
-import type { MessageOf, Place, SignedAnswer } from '../transport/messages.ts';
-import { answerTimes, type SiteClock } from './answer-times.ts';
+import {
+  type MessageOf,
+  type Place,
+  protocolError,
+  type SignedAnswer,
+} from '../transport/messages.ts';
+import { answerTimes, type AnswerTimesOptions } from './answer-times.ts';
 import type { Attempt, SiteMemory } from './memory/site-memory.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -48,9 +52,7 @@ export interface Answer {
   readonly settled?: Settled | undefined;
 }
 
-export interface AnswersOptions {
-  readonly run: string;
-  readonly plan: Plan;
+export interface AnswersOptions extends Omit<AnswerTimesOptions, 'memory'> {
   /** Digest of the accepted plan. */
   readonly planDigest: string;
   readonly identity: Identity;
@@ -58,8 +60,6 @@ export interface AnswersOptions {
   readonly work: Work;
   /** Counts releases of this run beyond it, before the next one is computed; throws to refuse it. */
   readonly charge?: ((releases: number) => Promise<void> | void) | undefined;
-  /** Says when an update leaves; default: the monotonic clock. */
-  readonly clock?: SiteClock | undefined;
 }
 
 /** @returns answers a task; calls for one place at the same time share one computation. */
@@ -83,16 +83,14 @@ export function answerOnce(
   /** Holds the coordinator to the accepted plan. @throws SkeinError FEDERATION_PROTOCOL, PRIVACY_BUDGET_SPENT. */
   async function requireAllowed({ round, attempt, phase }: Place): Promise<void> {
     if (round >= plan.rounds || attempt >= MOST_ATTEMPTS) {
-      throw new SkeinError(
-        'FEDERATION_PROTOCOL',
+      throw protocolError(
         `Attempt ${attempt} of round ${round} is asked for, but the plan has ${plan.rounds} rounds of at most ${MOST_ATTEMPTS} attempts.`,
       );
     }
     if (phase !== releasing) return;
     const takeTurns = turnsOf(plan) !== undefined;
     if (takeTurns && (await isGiven({ round, attempt, phase }))) {
-      throw new SkeinError(
-        'FEDERATION_PROTOCOL',
+      throw protocolError(
         `Attempt ${attempt} of round ${round} is asked for, whose noise was given in another attempt: it is correlated over rounds, and given once.`,
       );
     }

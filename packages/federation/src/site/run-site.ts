@@ -19,7 +19,7 @@ import { memoryChunks } from '../transport/chunks.ts';
 import type { SeenEntry } from '../ledger/seen.ts';
 import type { Connection } from '../transport/connection.ts';
 import { endingWhenSilent } from '../transport/silence.ts';
-import type { Place } from '../transport/messages.ts';
+import { type Place, protocolError } from '../transport/messages.ts';
 import {
   answerOnce,
   type Answer,
@@ -274,7 +274,7 @@ async function fetchModel(
   for (;;) {
     const arrival = await channel.receive();
     if (arrival === undefined) {
-      throw new SkeinError('FEDERATION_PROTOCOL', 'The connection ended before the model came.');
+      throw protocolError('The connection ended before the model came.');
     }
     if (arrival.message.kind !== 'content') early.push(arrival);
     else if (arrival.payload?.digest === digest) return arrival.payload.read();

@@ -17,6 +17,7 @@ import {
   type Message,
   type MessageOf,
   PART_BYTES,
+  protocolError,
 } from './messages.ts';
 import { type Pace, type Room, unpaced } from './pace.ts';
 
@@ -85,7 +86,7 @@ export function openChannel(connection: Connection, chunks: Chunks, pace: Pace =
   function end(): void {
     if (isClosed) return;
     isClosed = true;
-    const lost = failure ?? new SkeinError('FEDERATION_PROTOCOL', 'The connection was closed.');
+    const lost = failure ?? protocolError('The connection was closed.');
     for (const { done } of outgoing.values()) done.reject(lost);
     outgoing.clear();
     for (const { room } of incoming.values()) room?.free();
@@ -98,7 +99,7 @@ export function openChannel(connection: Connection, chunks: Chunks, pace: Pace =
     const coded =
       error instanceof SkeinError
         ? error
-        : new SkeinError('FEDERATION_PROTOCOL', 'A message could not be handled.', {
+        : protocolError('A message could not be handled.', {
             cause: error,
           });
     failure = coded;
@@ -234,8 +235,7 @@ export function openChannel(connection: Connection, chunks: Chunks, pace: Pace =
   return {
     closed,
     async send(message, bytes) {
-      if (isClosed)
-        throw failure ?? new SkeinError('FEDERATION_PROTOCOL', 'The connection was closed.');
+      if (isClosed) throw failure ?? protocolError('The connection was closed.');
       if (bytes === undefined) return connection.send(encodeFrame(message as Message));
       const payload =
         bytes instanceof Uint8Array ? payloadIn(bytes, await digestOfPayload(bytes)) : bytes;

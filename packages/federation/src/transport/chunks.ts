@@ -75,14 +75,14 @@ export function payloadIn(bytes: Uint8Array<ArrayBuffer>, digest: string): Paylo
 
 export function assertFits(bytes: number, most: number): void {
   if (bytes <= most) return;
-  throw new SkeinError(
-    'ANSWER_INVALID',
-    `A payload of ${bytes} bytes is above the bound of ${most}.`,
-  );
+  throw answerInvalid(`A payload of ${bytes} bytes is above the bound of ${most}.`);
 }
 
+export const answerInvalid = (message: string): SkeinError =>
+  new SkeinError('ANSWER_INVALID', message);
+
 export const misplaced = (offset: number): SkeinError =>
-  new SkeinError('ANSWER_INVALID', `A chunk came at offset ${offset}, which was not asked for.`);
+  answerInvalid(`A chunk came at offset ${offset}, which was not asked for.`);
 
 export const damaged = (digest: string): SkeinError =>
-  new SkeinError('ANSWER_INVALID', `A payload does not have the digest ${digest}.`);
+  answerInvalid(`A payload does not have the digest ${digest}.`);

@@ -150,23 +150,25 @@ export function emptyFrame(
 /** @throws SkeinError FEDERATION_PROTOCOL, naming what is wrong. */
 export function decodeFrame(frame: Uint8Array<ArrayBuffer>): Frame {
   if (frame.length < HEAD || frame[0] !== 0x53 || frame[1] !== 0x4b) {
-    refuse('A frame does not begin with "SK".');
+    throw protocolError('A frame does not begin with "SK".');
   }
   if (frame[2] !== PROTOCOL) {
-    refuse(
+    throw protocolError(
       `The other side speaks version ${frame[2]} of the protocol, this one version ${PROTOCOL}.`,
     );
   }
   const kind = KIND_OF.get(frame[3]!);
-  if (kind === undefined) refuse(`There is no kind ${frame[3]} of frame.`);
+  if (kind === undefined) throw protocolError(`There is no kind ${frame[3]} of frame.`);
   const length = new DataView(frame.buffer, frame.byteOffset).getUint32(4, true);
-  if (length > Math.min(MOST_HEADER, frame.length - HEAD)) refuse(`A ${kind} frame is cut off.`);
+  if (length > Math.min(MOST_HEADER, frame.length - HEAD))
+    throw protocolError(`A ${kind} frame is cut off.`);
   const body = frame.subarray(HEAD + length);
-  if (body.length > CHUNK_BYTES) refuse(`The body of a ${kind} frame has ${body.length} bytes.`);
+  if (body.length > CHUNK_BYTES)
+    throw protocolError(`The body of a ${kind} frame has ${body.length} bytes.`);
   const parsed = SCHEMAS[kind].safeParse(jsonOf(kind, frame.subarray(HEAD, HEAD + length)));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    refuse(
+    throw protocolError(
       `The header of a ${kind} frame is invalid: ${issue?.path.join('.')}: ${issue?.message}.`,
     );
   }
@@ -177,10 +179,10 @@ function jsonOf(kind: Kind, bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    return refuse(`The header of a ${kind} frame is not JSON.`);
+    throw protocolError(`The header of a ${kind} frame is not JSON.`);
   }
 }
 
-function refuse(message: string): never {
-  throw new SkeinError('FEDERATION_PROTOCOL', message);
-}
+/** The other side has broken the protocol; the message says how. */
+export const protocolError = (message: string, options?: ErrorOptions): SkeinError =>
+  new SkeinError('FEDERATION_PROTOCOL', message, options);

@@ -1,6 +1,5 @@
 /** The parts of a payload whose lengths are in the fields of an answer: a head, and chunks. */
-import { SkeinError } from '@skein/api/errors';
-import type { Payload } from './chunks.ts';
+import { answerInvalid, type Payload } from './chunks.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -18,7 +17,7 @@ export function partsAt(bytes: number, lengths: unknown): Part[] {
     lengths.every((each) => Number.isSafeInteger(each) && (each as number) > 0) &&
     lengths.reduce((sum: number, each) => sum + (each as number), 0) === bytes;
   if (!valid) {
-    throw new SkeinError('ANSWER_INVALID', 'The lengths of a masked update do not fit its bytes.');
+    throw answerInvalid('The lengths of a masked update do not fit its bytes.');
   }
   let end = 0;
   return (lengths as number[]).map((each) => ({ at: (end += each) - each, bytes: each }));
@@ -38,5 +37,5 @@ export function partReader(): (payload: Pick<Payload, 'readInto'>, part: Part) =
 /** @throws SkeinError ANSWER_INVALID. */
 export function requireChunks(given: number, expected: number): void {
   if (given === expected) return;
-  throw new SkeinError('ANSWER_INVALID', `The update has ${given} chunks, not ${expected}.`);
+  throw answerInvalid(`The update has ${given} chunks, not ${expected}.`);
 }

@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import type { FaultName } from './faults.ts';
@@ -68,7 +69,7 @@ export async function openFaultyUpstream(options: FaultyOptions = {}): Promise<F
   ): Promise<void> {
     requests += 1;
     const [, fault = 'none', ...path] = (request.url ?? '').split('/');
-    const body = JSON.parse(await textOf(request)) as Record<string, unknown>;
+    const body = (await json(request)) as Record<string, unknown>;
     bodies.push(body);
     const wire = path.some((part) => part.includes(':')) ? GEMINI : OPENAI;
     if (path.at(-1) === 'embeddings') return embed(response, body);
@@ -187,15 +188,10 @@ export async function openFaultyUpstream(options: FaultyOptions = {}): Promise<F
       send(talk, talk.wire.error(500, 'The model has failed.'));
       talk.response.end();
     },
-    async 'quota-minute'(talk) {
-      refuse(talk, 429, talk.wire.quota('minute'), { 'retry-after': '3' });
-    },
-    async 'quota-day'(talk) {
-      refuse(talk, 429, talk.wire.quota('day'), { 'retry-after': '20' });
-    },
-    async 'status-500'(talk) {
-      refuse(talk, 500, talk.wire.error(500, 'An internal error.'));
-    },
+    'quota-minute': async (talk) =>
+      refuse(talk, 429, talk.wire.quota('minute'), { 'retry-after': '3' }),
+    'quota-day': async (talk) => refuse(talk, 429, talk.wire.quota('day'), { 'retry-after': '20' }),
+    'status-500': async (talk) => refuse(talk, 500, talk.wire.error(500, 'An internal error.')),
     async 'malformed-json'(talk) {
       open(talk);
       talk.response.end('data: {"choices":[{"delta":\n\n');
@@ -203,9 +199,7 @@ export async function openFaultyUpstream(options: FaultyOptions = {}): Promise<F
     async 'wrong-type'({ response }) {
       response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>It works!</h1>');
     },
-    async 'half-open'({ signal }) {
-      await never(signal);
-    },
+    'half-open': ({ signal }) => never(signal),
     async 'huge-chunk'(talk) {
       open(talk);
       talk.response.write('data: {"text":"');
@@ -286,10 +280,4 @@ function embed(response: http.ServerResponse, { input }: Record<string, unknown>
   response
     .writeHead(200, { 'content-type': 'application/json' })
     .end(JSON.stringify({ object: 'list', data, model: 'faulty', usage: { prompt_tokens: 5 } }));
-}
-
-async function textOf(request: http.IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString();
 }

@@ -10,27 +10,20 @@ import { FIELD_ERROR } from '../field-error.ts';
 import { callsOf } from '../providers/one-call.ts';
 import { refuseUnkept, type Support } from '../providers/unkept-fields.ts';
 import type { EngineState } from './engine/engine.ts';
-import type { LocalModelInfo } from './local-model.ts';
+import type { LocalModelInfo, LocalModelOptions } from './local-model.ts';
 import type { ModelCalls } from './model-process.ts';
 
-export interface LocalProviderOptions {
+/**
+ * Defaults: cores − 1 threads, at least 1, because with all cores a neighbour slows every product; 16
+ * rows, 64 waiting requests, 1 GiB of keys and values, and the context of the model up to 4096 tokens.
+ */
+export interface LocalProviderOptions extends Optional<Omit<LocalModelOptions, 'path'>> {
   /** For messages and metrics. Default: `local`. */
   readonly name?: string | undefined;
-  /** The folder of an ONNX model, or a .gguf file. */
   readonly path: string;
-  /** Default: cores − 1, at least 1: with all cores a neighbour slows every product. */
-  readonly threads?: number | undefined;
-  /** Answers at once, at most. Default: 16. */
-  readonly maxRows?: number | undefined;
-  /** Requests that wait for a row at most. Default: 64. */
-  readonly maxQueued?: number | undefined;
-  /** Memory of keys and values. Default: 1 GiB. */
-  readonly cacheBytes?: number | undefined;
-  /** Tokens of prompt and answer. Default: of the model, at most 4096. */
-  readonly maxContext?: number | undefined;
-  /** Whether the only answer of an ONNX model may be drafted ahead from its own text. Default: true. */
-  readonly drafts?: boolean | undefined;
 }
+
+type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
 export interface LocalProvider extends Provider {
   readonly info: LocalModelInfo;
@@ -49,16 +42,10 @@ interface Opened {
 
 /** @throws SkeinError LANGUAGE_MODEL_INVALID when the path is not a model that can be run, GGUF_UNAVAILABLE, MODEL_MEMORY. */
 export async function openLocalProvider(options: LocalProviderOptions): Promise<LocalProvider> {
-  const {
-    name = 'local',
-    path,
-    maxRows = 16,
-    maxQueued = 64,
-    cacheBytes = GIB,
-    maxContext = 4096,
-    drafts = true,
-  } = options;
-  const { threads = Math.max(1, availableParallelism() - 1) } = options;
+  const { name = 'local', path, maxContext = 4096, drafts } = options;
+  const { threads = Math.max(1, availableParallelism() - 1), maxRows = 16 } = options;
+  const { maxQueued = 64, cacheBytes = GIB } = options;
+  const model = { path, threads, maxRows, maxQueued, cacheBytes, maxContext, drafts };
   let isClosed = false;
   let current: Promise<Opened> | undefined;
 
@@ -69,16 +56,7 @@ export async function openLocalProvider(options: LocalProviderOptions): Promise<
       native: true,
     });
     try {
-      const info = await worker.call('open', {
-        path,
-        threads,
-        maxRows,
-        maxQueued,
-        cacheBytes,
-        maxContext,
-        drafts,
-      });
-      return { worker, info };
+      return { worker, info: await worker.call('open', model) };
     } catch (error) {
       await worker.stop();
       throw failureOf(error, false);

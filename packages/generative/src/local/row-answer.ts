@@ -107,13 +107,11 @@ function rowOf(
     logprobs,
     mask: grammar && about(formField(request), () => maskOf(grammar, trie(), ends)),
     sampling: {
+      ...sampling,
       temperature: sampling.temperature ?? defaults.temperature ?? 1,
       topK: sampling.topK ?? defaults.topK,
       topP: sampling.topP ?? defaults.topP,
-      minP: sampling.minP,
       repetitionPenalty: sampling.repetitionPenalty ?? defaults.repetitionPenalty,
-      frequencyPenalty: sampling.frequencyPenalty,
-      presencePenalty: sampling.presencePenalty,
       seed: seed + choice,
     },
   };

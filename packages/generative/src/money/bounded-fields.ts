@@ -11,48 +11,33 @@
 import type { Extra, GenerateRequest } from '../contract.ts';
 import { FieldError } from '../field-error.ts';
 import { camelCased, googleFields } from '../wire/google-fields.ts';
-import { asObject, type Json } from '../wire/json.ts';
+import { asObject, namesOf, type Json } from '../wire/json.ts';
 
 /** Of a request. OpenAI's, and what vLLM, llama.cpp and Ollama take to sample. */
-const REQUEST: ReadonlySet<string> = new Set(
-  `user prompt_cache_key metadata store safety_identifier prompt_cache_retention verbosity logit_bias suffix functions
-  function_call extra_body
-  min_tokens ignore_eos skip_special_tokens spaces_between_special_tokens stop_token_ids bad_words
-  include_stop_str_in_output add_generation_prompt continue_final_message chat_template_kwargs
-  guided_json guided_regex guided_choice guided_grammar structured_outputs grammar json_schema
-  typical_p tfs_z top_a mirostat mirostat_tau mirostat_eta repeat_penalty repeat_last_n
-  dry_multiplier dry_base dry_allowed_length dry_penalty_last_n
-  dry_sequence_breakers xtc_probability xtc_threshold dynatemp_range dynatemp_exponent
-  cache_prompt enable_thinking thinking reasoning`.split(/\s+/),
-);
+const REQUEST = namesOf(`
+  user prompt_cache_key metadata store safety_identifier prompt_cache_retention verbosity
+  logit_bias suffix functions function_call extra_body min_tokens ignore_eos skip_special_tokens
+  spaces_between_special_tokens stop_token_ids bad_words include_stop_str_in_output
+  add_generation_prompt continue_final_message chat_template_kwargs guided_json guided_regex
+  guided_choice guided_grammar structured_outputs grammar json_schema typical_p tfs_z top_a
+  mirostat mirostat_tau mirostat_eta repeat_penalty repeat_last_n dry_multiplier dry_base
+  dry_allowed_length dry_penalty_last_n dry_sequence_breakers xtc_probability xtc_threshold
+  dynatemp_range dynatemp_exponent cache_prompt enable_thinking thinking reasoning
+`);
 /** Under `extra_body.google`. */
-const GOOGLE: ReadonlySet<string> = new Set([
-  'safetySettings',
-  'labels',
-  'toolConfig',
-  'thinkingConfig',
-  'generationConfig',
-]);
-const GOOGLE_CONFIG: ReadonlySet<string> = new Set(
-  `temperature topP topK seed stopSequences presencePenalty frequencyPenalty responseMimeType
+const GOOGLE = namesOf('safetySettings labels toolConfig thinkingConfig generationConfig');
+const GOOGLE_CONFIG = namesOf(`
+  temperature topP topK seed stopSequences presencePenalty frequencyPenalty responseMimeType
   responseSchema responseJsonSchema responseLogprobs logprobs thinkingConfig mediaResolution
-  enableEnhancedCivicAnswers`.split(/\s+/),
-);
+  enableEnhancedCivicAnswers
+`);
 /** Of a message, a part, a call or a tool; what clients send back of an answer is among them. */
-const NESTED: ReadonlySet<string> = new Set(
-  `extra_content detail annotations function_call refusal reasoning reasoning_details thinking
-  signature prefix partial id status strict`.split(/\s+/),
-);
-const EMBED: ReadonlySet<string> = new Set([
-  'user',
-  'input_type',
-  'task',
-  'truncate',
-  'truncation',
-  'normalized',
-  'extra_body',
-]);
-const GOOGLE_EMBED: ReadonlySet<string> = new Set(['taskType', 'title', 'autoTruncate']);
+const NESTED = namesOf(`
+  extra_content detail annotations function_call refusal reasoning reasoning_details thinking
+  signature prefix partial id status strict
+`);
+const EMBED = namesOf('user input_type task truncate truncation normalized extra_body');
+const GOOGLE_EMBED = namesOf('taskType title autoTruncate');
 
 /** @throws FieldError. */
 export function checkBoundedRequest({ extra, messages, tools = [] }: GenerateRequest): void {

@@ -4,10 +4,9 @@ import * as fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { startRedis } from '../../../jobs/src/store/testing/redis-server.ts';
-import { openLedger, type Ledger, type Reservation } from './ledger.ts';
+import { openLedger, periodAt, type Ledger, type Reservation } from './ledger.ts';
 import { memoryBudgets } from './memory-budgets.ts';
 import { costOf, NANO_DOLLARS, promptTokens } from './price.ts';
-import { periodAt } from './period.ts';
 
 const caller = { tenant: 'a', key: 'k' };
 const dollars = (usd: number) => ({ nanoDollars: usd * NANO_DOLLARS, tokens: 1000 });

@@ -7,7 +7,6 @@ import { SkeinError } from '@skein/api/errors';
 import type { Budgets } from '@skein/state';
 import type { Caller } from '../contract.ts';
 import { createAccount, type Account } from './account.ts';
-import { periodAt } from './period.ts';
 import { NANO_DOLLARS } from './price.ts';
 
 export interface Amounts {
@@ -185,4 +184,28 @@ export function openLedger(
       await sweep(true);
     },
   };
+}
+
+interface Period {
+  /** Such as `2030-01-31`. */
+  readonly name: string;
+  /** Ms since the epoch. */
+  readonly endsAt: number;
+}
+
+/** Periods begin at full minutes, days and months in UTC. */
+export function periodAt(kind: GenerativeBudget['period'], now: number): Period {
+  const date = new Date(now);
+  const iso = date.toISOString();
+  switch (kind) {
+    case 'minute':
+      return { name: iso.slice(0, 16), endsAt: (Math.floor(now / 60_000) + 1) * 60_000 };
+    case 'day':
+      return { name: iso.slice(0, 10), endsAt: (Math.floor(now / 86_400_000) + 1) * 86_400_000 };
+    case 'month':
+      return {
+        name: iso.slice(0, 7),
+        endsAt: Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1),
+      };
+  }
 }

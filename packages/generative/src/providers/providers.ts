@@ -5,10 +5,8 @@ import { SkeinError } from '@skein/api/errors';
 import type { Provider } from '../contract.ts';
 import type { ProviderFactory } from '../gateway-options.ts';
 import { geminiProvider } from './gemini/provider.ts';
-import { vertexCredentials } from './gemini/vertex-credentials.ts';
 import { openAiProvider } from './openai/provider.ts';
-import { readSecret } from './secrets.ts';
-import { skeinProvider } from './skein.ts';
+import { readSecret, vertexCredentials } from './secrets.ts';
 
 const OPENAI = 'https://api.openai.com/v1';
 const GEMINI = 'https://generativelanguage.googleapis.com';
@@ -25,8 +23,19 @@ export const PROVIDERS = {
       apiKey,
       continuation: settings.continuation,
     }),
+  /**
+   * Another node, over its OpenAI face. It gets the rest of the deadline, so that its own admission
+   * decides; its refusals say how long to wait.
+   */
   skein: async (settings, apiKey) =>
-    skeinProvider({ ...common(settings, required(settings, 'baseUrl')), apiKey }),
+    openAiProvider({
+      ...common(settings, required(settings, 'baseUrl')),
+      apiKey,
+      continuation: 'skein',
+      headersOf: ({ deadline }) => ({
+        'skein-timeout-ms': String(Math.max(1, Math.floor(deadline - performance.now()))),
+      }),
+    }),
   gemini: async (settings, apiKey) => {
     const headers = apiKey === undefined ? {} : { 'x-goog-api-key': apiKey };
     return geminiProvider({

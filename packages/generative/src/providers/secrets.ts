@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { SkeinError } from '@skein/api/errors';
 import { googleHeaders } from '@skein/state/google';
+import { upstreamError } from '../wire/upstream-error.ts';
 
 const SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
 const SECRET_MANAGER = 'https://secretmanager.googleapis.com';
@@ -38,4 +39,23 @@ async function readGoogleSecret(name: string): Promise<string> {
   if (!answer.ok) throw new Error(`${answer.status}`);
   const { payload } = (await answer.json()) as { payload: { data: string } };
   return Buffer.from(payload.data, 'base64').toString();
+}
+
+/** Tokens for Vertex AI. */
+export async function vertexCredentials(
+  provider: string,
+): Promise<() => Promise<Record<string, string>>> {
+  const headers = await googleHeaders(SCOPE);
+  return async () => {
+    try {
+      return await headers();
+    } catch {
+      // The library's own message may name files of the operator.
+      throw upstreamError('UPSTREAM_DENIED', {
+        provider,
+        isOfBackend: true,
+        message: 'this node has no credentials of Google Cloud.',
+      });
+    }
+  };
 }

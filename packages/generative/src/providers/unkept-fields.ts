@@ -6,7 +6,7 @@
 import type { Extra, GenerateRequest, Sampling } from '../contract.ts';
 import { FieldError } from '../field-error.ts';
 import { camelCased, googleFields } from '../wire/google-fields.ts';
-import { asObject, type Json } from '../wire/json.ts';
+import { asObject, namesOf, type Json } from '../wire/json.ts';
 
 export interface Support {
   /** Parameters of sampling that the provider does not have. */
@@ -15,13 +15,11 @@ export interface Support {
   readonly google: boolean;
 }
 
-const HINTS: ReadonlySet<string> = new Set(
-  'user prompt_cache_key metadata safety_identifier service_tier prediction prompt_cache_retention'.split(
-    ' ',
-  ),
-);
-const GOOGLE_HINTS: ReadonlySet<string> = new Set(['safetySettings', 'labels', 'thinkingConfig']);
-const GOOGLE_CONFIG_HINTS: ReadonlySet<string> = new Set(['thinkingConfig', 'mediaResolution']);
+const HINTS = namesOf(`
+  user prompt_cache_key metadata safety_identifier service_tier prediction prompt_cache_retention
+`);
+const GOOGLE_HINTS = namesOf('safetySettings labels thinkingConfig');
+const GOOGLE_CONFIG_HINTS = namesOf('thinkingConfig mediaResolution');
 /** Values that ask for what every provider does anyway, as JSON. */
 const USUAL: Readonly<Record<string, string>> = {
   store: 'false',

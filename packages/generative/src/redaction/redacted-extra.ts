@@ -1,17 +1,14 @@
 /** Fields that no codec knows, with the texts in them replaced. */
 import type { Extra } from '../contract.ts';
+import { namesOf } from '../wire/json.ts';
 
 export type Replace = (text: string) => string;
 
 /** Not texts: bytes of files in base64, and a signature that a provider wants back as it was. */
-const BYTES: ReadonlySet<string> = new Set([
-  'input_audio.data',
-  'file.file_data',
-  'video_url.url',
-  'inlineData.data',
-  'google.thought_signature',
-  'thoughts.thought_signature',
-]);
+const BYTES = namesOf(`
+  input_audio.data file.file_data video_url.url inlineData.data google.thought_signature
+  thoughts.thought_signature
+`);
 
 export const redactedExtra = (extra: Extra, replace: Replace): Extra =>
   replacedFields('', extra, replace);

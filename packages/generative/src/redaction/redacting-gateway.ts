@@ -10,6 +10,7 @@
  * may repeat the text in pieces.
  */
 import type { Redaction } from '@skein/api';
+import type { RedactionKind } from '@skein/api/implementations';
 import type {
   Caller,
   EmbedRequest,
@@ -24,7 +25,6 @@ import type {
 import { leavable, leave } from '../leavable.ts';
 import { type Count, inTurns, replaceBy } from './in-turns.ts';
 import { createRedactionCounts } from './counts.ts';
-import { KINDS } from './kinds.ts';
 import { extraOf, pieceExtraOf, redactedExtra, type Replace } from './redacted-extra.ts';
 import { compile, createScanner, type Program, type Scanner } from './scanner.ts';
 
@@ -72,57 +72,36 @@ export function redacting(
       ),
     );
 
+  /** @param total of the matches; without it they are not counted. */
+  async function asked<Request extends { readonly model: string }>(
+    request: Request,
+    caller: Pick<Caller, 'tenant'> & Partial<Pick<Caller, 'signal'>>,
+    redacted: (request: Request, by: Replace) => Request,
+    total?: Total,
+  ): Promise<Request> {
+    const prompts = programOf('prompts', request.model, caller);
+    if (prompts === undefined) return request;
+    const count = total === undefined ? () => {} : counting('prompts', prompts, total);
+    return inTurns(prompts.program, count, (by) => redacted(request, by), caller.signal);
+  }
+
   return (gateway) => ({
     ...gateway,
     async generate(request, caller) {
-      const prompts = programOf('prompts', request.model, caller);
-      const answers = programOf('answers', request.model, caller);
       const total: Total = { matches: 0 };
-      const asked =
-        prompts === undefined
-          ? request
-          : await inTurns(
-              prompts.program,
-              counting('prompts', prompts, total),
-              (by) => redactedRequest(request, by),
-              caller.signal,
-            );
-      const wanted = answers === undefined ? asked : { ...asked, logprobs: undefined };
-      const generation = await gateway.generate(wanted, caller);
-      return withHeader(
-        answers === undefined
-          ? generation
-          : redactedAnswer(generation, answers.program, counting('answers', answers, total)),
-        total,
-      );
+      const prompt = await asked(request, caller, redactedRequest, total);
+      const answers = programOf('answers', request.model, caller);
+      if (answers === undefined) return withHeader(await gateway.generate(prompt, caller), total);
+      const generation = await gateway.generate({ ...prompt, logprobs: undefined }, caller);
+      const count = counting('answers', answers, total);
+      return withHeader(redactedAnswer(generation, answers.program, count), total);
     },
-    async redact(request, caller) {
-      const prompts = programOf('prompts', request.model, caller);
-      if (prompts === undefined) return request;
-      // The same request has been counted, or is about to be.
-      return inTurns(
-        prompts.program,
-        () => {},
-        (by) => redactedRequest(request, by),
-      );
-    },
-    async countTokens(request, caller) {
-      const prompts = programOf('prompts', request.model, caller);
-      if (prompts === undefined) return gateway.countTokens(request, caller);
-      const asked = (by: Replace) => redactedRequest(request, by);
-      const count = counting('prompts', prompts, { matches: 0 });
-      return gateway.countTokens(
-        await inTurns(prompts.program, count, asked, caller.signal),
-        caller,
-      );
-    },
-    async embed(request, caller) {
-      const prompts = programOf('prompts', request.model, caller);
-      if (prompts === undefined) return gateway.embed(request, caller);
-      const asked = (by: Replace) => redactedInputs(request, by);
-      const count = counting('prompts', prompts, { matches: 0 });
-      return gateway.embed(await inTurns(prompts.program, count, asked, caller.signal), caller);
-    },
+    // The same request has been counted, or is about to be.
+    redact: (request, { tenant }) => asked(request, { tenant }, redactedRequest),
+    countTokens: async (request, caller) =>
+      gateway.countTokens(await asked(request, caller, redactedRequest, { matches: 0 }), caller),
+    embed: async (request, caller) =>
+      gateway.embed(await asked(request, caller, redactedInputs, { matches: 0 }), caller),
   });
 }
 
@@ -136,6 +115,18 @@ interface Rules {
 interface Total {
   matches: number;
 }
+
+/** Patterns under names, for what most operators look for. Numbers are found by their shape alone. */
+export const KINDS: Readonly<Record<RedactionKind, string>> = {
+  email: String.raw`[\w.%+-]+@[\w-]+(\.[\w-]+)+`,
+  /** 13 to 19 digits, in groups or not (ISO/IEC 7812). */
+  card: String.raw`\b\d([ -]?\d){12,18}\b`,
+  /** ISO 13616: country, check digits, and 11 to 30 characters, in groups or not. */
+  iban: String.raw`\b[A-Z]{2}\d{2}( ?[A-Z0-9]){11,30}\b`,
+  ipv4: String.raw`\b\d{1,3}(\.\d{1,3}){3}\b`,
+  /** As OpenAI, GitHub, Google, AWS and Slack write theirs. */
+  key: String.raw`\b(sk-[\w-]{16,}|gh[pousr]_\w{36,}|AIza[\w-]{35}|AKIA[A-Z0-9]{16}|xox[abprs]-[\w-]{10,})`,
+};
 
 const ruleOf = ({ name, kind, pattern, ignoreCase, replacement }: Redaction) => ({
   pattern: kind === undefined ? pattern! : KINDS[kind],

@@ -6,8 +6,7 @@ import type { GenerateEvent, GenerateRequest, Provider } from '../contract.ts';
 import { openGateway } from '../gateway.ts';
 import { callerOf, eventsOf, requestOf, textOf } from '../testing/calls.ts';
 import { inTurns } from './in-turns.ts';
-import { KINDS } from './kinds.ts';
-import { redacting } from './redacting-gateway.ts';
+import { KINDS, redacting } from './redacting-gateway.ts';
 import { compile, createScanner } from './scanner.ts';
 
 const replaced = (patterns: readonly string[], text: string, pieces: readonly number[] = []) => {

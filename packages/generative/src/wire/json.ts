@@ -41,6 +41,18 @@ export function compact(value: Json): Json {
   return known;
 }
 
+/** What a text says as JSON, or another value where it is not JSON. */
+export function parsedOr(text: string, otherwise: unknown): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return otherwise;
+  }
+}
+
+/** Names that are written as words, for tables of fields. */
+export const namesOf = (words: string): ReadonlySet<string> => new Set(words.trim().split(/\s+/));
+
 /** The fields that are not in `known`; undefined: none. */
 export function otherFields(value: Json, known: ReadonlySet<string>): Json | undefined {
   let rest: Record<string, unknown> | undefined;

@@ -19,7 +19,7 @@ import { inferenceOf, InferredNode, named, type Inference } from '../infer/infer
 import { isStatic } from '../infer/size.ts';
 import { withGraph, type Model } from '../model/model.ts';
 import { readsOf, subgraphsOf, titleOf } from '../model/node-view.ts';
-import { OnnxError } from '../onnx-error.ts';
+import { invalidModel, unsupportedModel } from '../onnx-error.ts';
 import { gradientRule } from '../operators/registry.ts';
 import { liveNodes } from '../passes/dead-nodes.ts';
 import { nodeProto, valueInfoProto } from '../model/protos.ts';
@@ -91,7 +91,7 @@ export function gradient(given: Model, options: GradientOptions): Model {
       stop === undefined
         ? ''
         : ` ${titleOf(stop)} makes something other than floating-point numbers, through which there is no gradient.`;
-    return new OnnxError('unsupported', `The loss '${loss}' does not depend on ${name}.${why}`);
+    return unsupportedModel(`The loss '${loss}' does not depend on ${name}.${why}`);
   };
   for (const name of wanted) {
     if (sums.has(name)) results.set(name, sums.total(name));
@@ -119,14 +119,13 @@ function wantedValues(
   const names = namesOf(graph);
   for (const name of [loss, ...chosen, ...inputs]) {
     if (!names.has(name)) {
-      throw new OnnxError('invalid', `The model has no value named '${name}'.`);
+      throw invalidModel(`The model has no value named '${name}'.`);
     }
   }
   for (const name of [...chosen, ...inputs]) {
     if (isFloat(inference, name)) continue;
     const type = inference.of(name)?.type ?? 'unknown';
-    throw new OnnxError(
-      'unsupported',
+    throw unsupportedModel(
       `'${name}' has the element type ${type}, and only floating-point numbers have gradients.`,
     );
   }
@@ -186,7 +185,7 @@ function seedsOf(
   if (seeds !== undefined) return Object.entries(seeds);
   const known = inference.of(loss);
   if (known === undefined) {
-    throw new OnnxError('unsupported', `The shape of the loss '${loss}' cannot be inferred.`);
+    throw unsupportedModel(`The shape of the loss '${loss}' cannot be inferred.`);
   }
   const { type, shape } = known;
   if (!isStatic(shape) || elementCount(shape) !== 1) {
@@ -194,7 +193,7 @@ function seedsOf(
       shape === undefined
         ? 'an unknown shape'
         : `the shape [${shape.map(named).map(String).join(', ')}]`;
-    throw new OnnxError('invalid', `The loss '${loss}' has ${found}, but must be one number.`);
+    throw invalidModel(`The loss '${loss}' has ${found}, but must be one number.`);
   }
   return [[loss, writer.constant(filled(type, shape, 1))]];
 }

@@ -11,7 +11,7 @@ import { elementTypeNumber } from '../tensor/element-type.ts';
 import { tensorOfNumbers } from '../tensor/numbers.ts';
 import type { Inference } from '../infer/inference.ts';
 import { isStatic, type Size } from '../infer/size.ts';
-import { OnnxError } from '../onnx-error.ts';
+import { unsupportedModel } from '../onnx-error.ts';
 import { nodeProto, tensorProto } from '../model/protos.ts';
 import { elementCount, tensor, values, type ElementType, type Tensor } from '../tensor/tensor.ts';
 import type { GradientGraph } from './rule.ts';
@@ -203,9 +203,7 @@ export class GraphWriter implements GradientGraph {
     const padded =
       missing === 0
         ? shape
-        : this.emit('Concat', [this.ints(Array.from({ length: missing }, () => 1)), shape], {
-            axis: 0,
-          });
+        : this.concat([this.ints(Array.from({ length: missing }, () => 1)), shape], 0);
     const same = this.emit('Equal', [this.emit('Shape', [gradient]), padded]);
     const differing = this.emit('NonZero', [this.emit('Not', [same])]);
     const axes = this.emit('Squeeze', [differing, this.ints([0])]);
@@ -214,6 +212,14 @@ export class GraphWriter implements GradientGraph {
       noop_with_empty_axes: 1,
     });
     return this.emit('Reshape', [summed, shape]);
+  }
+
+  concat(values: readonly string[], axis: number): string {
+    return values.length === 1 ? values[0]! : this.emit('Concat', values, { axis });
+  }
+
+  reshape(value: string, sizes: readonly number[]): string {
+    return this.emit('Reshape', [value, this.ints(sizes)]);
   }
 
   reshapeLike(value: string, like: string): string {
@@ -231,7 +237,7 @@ export class GraphWriter implements GradientGraph {
 
   /** Reshape to a list with -1; tells inference the symbol in its place. */
   #reshaped(value: string, sizes: readonly number[], shape: readonly Size[]): string {
-    const result = this.emit('Reshape', [value, this.ints(sizes)]);
+    const result = this.reshape(value, sizes);
     this.inference.addKnown(result, { type: this.typeOf(value), shape });
     return result;
   }
@@ -294,7 +300,7 @@ export class GraphWriter implements GradientGraph {
   }
 
   fail(reason: string): never {
-    throw new OnnxError('unsupported', `${this.subject} cannot be differentiated: ${reason}.`);
+    throw unsupportedModel(`${this.subject} cannot be differentiated: ${reason}.`);
   }
 
   /** The output of an equal node, when one exists already. */
@@ -346,8 +352,7 @@ function isSame(a: readonly Size[] | undefined, b: readonly Size[]): boolean {
 
 /** A small tensor of one repeated value. */
 export function filled(type: ElementType, shape: readonly number[], value: number): Tensor {
-  if (type === 'string')
-    throw new OnnxError('unsupported', 'Constants of strings are not written.');
+  if (type === 'string') throw unsupportedModel('Constants of strings are not written.');
   const repeated = Array.from({ length: elementCount(shape) }, () => value);
   return tensorOfNumbers(type, shape, repeated);
 }

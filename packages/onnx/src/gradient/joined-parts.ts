@@ -33,10 +33,9 @@ export function joinedParts(values: readonly string[], writer: GraphWriter): str
     end += size;
   }
   if (parts.at(-1)!.after !== 0) return undefined;
-  return writer.emit(
-    'Concat',
+  return writer.concat(
     parts.map(({ value }) => value),
-    { axis },
+    axis,
   );
 }
 

@@ -77,6 +77,10 @@ export interface GradientGraph {
   zeros(like: string): string;
   /** Sums a gradient over the axes along which `target` was broadcast; has the shape of `target`. */
   unbroadcast(gradient: string, target: string): string;
+  /** Of at least one value; a single one is given back. */
+  concat(values: readonly string[], axis: number): string;
+  /** @param sizes may have one −1, for what is left over, and 0 for sizes that stay. */
+  reshape(value: string, sizes: readonly number[]): string;
   /** Gives a value the shape of `like`, which has as many elements. */
   reshapeLike(value: string, like: string): string;
   /** Broadcasts a value to the shape of `like`. */

@@ -10,7 +10,7 @@ import type { NodeProto, ValueInfoProto } from 'onnx-buf';
 import { elementTypeOf } from '../tensor/element-type.ts';
 import { opsetOf, type Model } from '../model/model.ts';
 import { NodeView } from '../model/node-view.ts';
-import { OnnxError } from '../onnx-error.ts';
+import { invalidModel } from '../onnx-error.ts';
 import { tensorOf } from '../model/protos.ts';
 import { inferenceRule } from '../operators/registry.ts';
 import type { Dimension, NumericTensor, Tensor, TensorSpec } from '../tensor/tensor.ts';
@@ -187,7 +187,7 @@ export class InferredNode extends NodeView implements InferenceNode {
 /** Infers the whole graph. */
 export function inferenceOf(model: Model): Inference {
   const graph = model.graph;
-  if (graph === undefined) throw new OnnxError('invalid', 'The model holds no graph.');
+  if (graph === undefined) throw invalidModel('The model holds no graph.');
   const inference = new Inference(opsetOf(model) ?? 1, [...graph.valueInfo, ...graph.output]);
   for (const each of graph.initializer) {
     const value = tensorOf(each);
@@ -207,8 +207,7 @@ export function inferenceOf(model: Model): Inference {
 /** @throws OnnxError `invalid` when a stored tensor claims a shape that none can have. */
 function requireShape(name: string, shape: readonly number[]): void {
   if (shape.length <= MOST_AXES && shape.every(isSize)) return;
-  throw new OnnxError(
-    'invalid',
+  throw invalidModel(
     shape.length > MOST_AXES
       ? `'${name}' has ${shape.length} axes; at most ${MOST_AXES} are supported.`
       : `'${name}' has a size that no tensor can have: [${shape.join(', ')}].`,
@@ -239,6 +238,6 @@ function statedOf(
     return unknown(axis);
   });
   return bounded({ type: element, shape }, unknown, (why) => {
-    throw new OnnxError('invalid', `'${name}': ${why}`);
+    throw invalidModel(`'${name}': ${why}`);
   });
 }

@@ -37,7 +37,3 @@ export function requireRank(layer: string, x: Flow, rank: number, form: string):
   if (x.shape.length === rank) return;
   throw new Error(`${layer} takes ${form}, but gets [batch, ${x.shape.join(', ')}].`);
 }
-
-export function product(shape: readonly number[]): number {
-  return shape.reduce((size, dimension) => size * dimension, 1);
-}

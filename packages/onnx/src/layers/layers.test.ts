@@ -9,17 +9,13 @@ import { trainableParameters } from '../passes/freeze.ts';
 import { signatureOf } from '../model/signature.ts';
 import { ortRun, OrtTensor } from '../testing/ort.ts';
 import { activation, type Activation } from './activation.ts';
-import { attention } from './attention.ts';
-import { conv } from './conv.ts';
+import { averagePool, conv, globalAveragePool, maxPool } from './conv.ts';
 import { dense } from './dense.ts';
-import { embedding, positions } from './embedding.ts';
 import type { Layer } from './layer.ts';
 import { batchNorm, layerNorm } from './norm.ts';
-import { averagePool, globalAveragePool, maxPool } from './pool.ts';
-import { residual } from './flow.ts';
-import { sequential } from './sequential.ts';
+import { residual, sequential } from './sequential.ts';
 import { dropout, flatten, reshape } from './shape.ts';
-import { transformerBlock } from './transformer-block.ts';
+import { attention, embedding, positions, transformerBlock } from './transformer.ts';
 
 const BATCH = 2;
 

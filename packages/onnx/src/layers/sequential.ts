@@ -16,8 +16,7 @@ import { GraphBuilder } from '../model/builder.ts';
 import type { Model } from '../model/model.ts';
 import { seededRandom } from '../tensor/random.ts';
 import type { Dimension, ElementType } from '../tensor/tensor.ts';
-import { flow } from './flow.ts';
-import type { Layer } from './layer.ts';
+import type { Flow, Layer, LayerScope } from './layer.ts';
 
 export interface SequentialOptions {
   readonly input: {
@@ -49,4 +48,38 @@ export function sequential(options: SequentialOptions): Model {
   graph.node('Identity', [last.name], {}, { outputs: [output], name: output });
   graph.output(output, 'float32', [batch, ...last.shape]);
   return graph.model({ opset });
+}
+
+/**
+ * One layer after the other, each with its place as a part of its path.
+ * @throws Error that names the layer by its path when a value does not fit it.
+ */
+export function flow(scope: LayerScope, x: Flow, layers: readonly Layer[]): Flow {
+  return layers.reduce((value, layer, index) => {
+    const path = scope.path === '' ? String(index) : `${scope.path}.${index}`;
+    try {
+      return layer({ ...scope, path }, value);
+    } catch (error) {
+      if (error instanceof LayerMisfit) throw error;
+      throw new LayerMisfit(
+        `Layer ${path}: ${error instanceof Error ? error.message : String(error)}`,
+        { cause: error },
+      );
+    }
+  }, x);
+}
+
+class LayerMisfit extends Error {}
+
+/** `x + layers(x)`, so that a gradient finds its way past them (He et al., 2016). */
+export function residual(...layers: readonly Layer[]): Layer {
+  return (scope, x) => {
+    const y = flow(scope, x, layers);
+    if (y.shape.join() !== x.shape.join()) {
+      throw new Error(
+        `residual cannot add [batch, ${y.shape.join(', ')}] to [batch, ${x.shape.join(', ')}].`,
+      );
+    }
+    return { name: scope.graph.node('Add', [x.name, y.name])[0], shape: x.shape };
+  };
 }

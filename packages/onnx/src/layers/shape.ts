@@ -1,19 +1,19 @@
 /** Layers without weights that change the form of a value, or drop some of it. */
-import { tensor } from '../tensor/tensor.ts';
-import { product, type Layer } from './layer.ts';
+import { elementCount, tensor } from '../tensor/tensor.ts';
+import type { Layer } from './layer.ts';
 
 /** [batch, …] → [batch, size]. */
 export function flatten(): Layer {
   return ({ graph }, x) => ({
     name: graph.node('Flatten', [x.name])[0],
-    shape: [product(x.shape)],
+    shape: [elementCount(x.shape)],
   });
 }
 
 /** [batch, …] → [batch, …shape] with as many elements. */
 export function reshape(shape: readonly number[]): Layer {
   return ({ graph, path }, x) => {
-    if (product(shape) !== product(x.shape)) {
+    if (elementCount(shape) !== elementCount(x.shape)) {
       throw new Error(`reshape cannot make [${shape.join(', ')}] of [${x.shape.join(', ')}].`);
     }
     const sizes = BigInt64Array.from([0, ...shape], BigInt);

@@ -4,7 +4,7 @@
  * the normalisation by the weights of the targets follow PyTorch's CrossEntropyLoss.
  */
 import { elementTypeNumber } from '../tensor/element-type.ts';
-import { OnnxError } from '../onnx-error.ts';
+import { invalidModel, unsupportedModel } from '../onnx-error.ts';
 import { tensor } from '../tensor/tensor.ts';
 import type { LossContext, Terms } from './terms.ts';
 
@@ -27,14 +27,10 @@ export function crossEntropy(context: LossContext, options: CrossEntropyOptions)
   const axis = classAxis(context, options);
   const classes = shape[axis];
   if (typeof classes !== 'number') {
-    throw new OnnxError(
-      'unsupported',
-      `The number of classes, axis ${axis} of '${prediction}', is not fixed.`,
-    );
+    throw unsupportedModel(`The number of classes, axis ${axis} of '${prediction}', is not fixed.`);
   }
   if (classWeights !== undefined && classWeights.length !== classes) {
-    throw new OnnxError(
-      'invalid',
+    throw invalidModel(
       `${classWeights.length} class weights do not fit the ${classes} classes of '${prediction}'.`,
     );
   }
@@ -132,14 +128,10 @@ export function classAxis(
   const rank = shape.length;
   const result = axis < 0 ? axis + rank : axis;
   if (result < 0 || result >= rank) {
-    throw new OnnxError(
-      'invalid',
-      `'${prediction}' of rank ${rank} has no axis ${axis} of classes.`,
-    );
+    throw invalidModel(`'${prediction}' of rank ${rank} has no axis ${axis} of classes.`);
   }
   if (writer.opset < 13 && result !== rank - 1) {
-    throw new OnnxError(
-      'unsupported',
+    throw unsupportedModel(
       `A cross-entropy along axis ${result} of ${rank} needs opset 13 or newer; the model has ${writer.opset}.`,
     );
   }

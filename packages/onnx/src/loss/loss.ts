@@ -12,7 +12,7 @@ import { inferenceOf, named, type Inference } from '../infer/inference.ts';
 import type { Size } from '../infer/size.ts';
 import { withGraph, type Model } from '../model/model.ts';
 import { NodeView } from '../model/node-view.ts';
-import { OnnxError } from '../onnx-error.ts';
+import { invalidModel, unsupportedModel } from '../onnx-error.ts';
 import { valueInfoProto } from '../model/protos.ts';
 import { binaryCrossEntropy } from './binary-cross-entropy.ts';
 import { crossEntropy, type CrossEntropyOptions } from './cross-entropy.ts';
@@ -75,20 +75,15 @@ export function withLoss(model: Model, options: LossOptions): LossModel {
   const output = options.prediction ?? graph.output[0]?.name ?? '';
   for (const name of weights === undefined ? [target] : [target, weightName]) {
     if (taken.has(name)) {
-      throw new OnnxError(
-        'invalid',
-        `The model has a value named '${name}' already; name it otherwise.`,
-      );
+      throw invalidModel(`The model has a value named '${name}' already; name it otherwise.`);
     }
   }
-  if (!taken.has(output))
-    throw new OnnxError('invalid', `The model has no value named '${output}'.`);
+  if (!taken.has(output)) throw invalidModel(`The model has no value named '${output}'.`);
   const inference = inferenceOf(model);
   const prediction = rawOutput(model, inference, output, loss);
   const known = inference.of(prediction);
   if (known?.shape === undefined || !/^b?float/.test(known.type)) {
-    throw new OnnxError(
-      'unsupported',
+    throw unsupportedModel(
       `The loss needs floating-point numbers of a known rank, but '${prediction}' is ${known?.type ?? 'of unknown type'}.`,
     );
   }

@@ -17,13 +17,13 @@ import {
 } from 'onnx-buf';
 import { countOf, elementTypeName, rawByteLength } from '../tensor/element-type.ts';
 import { domainName, type Model } from './model.ts';
-import { OnnxError } from '../onnx-error.ts';
+import { invalidModel, unsupportedModel, type OnnxError } from '../onnx-error.ts';
 import { whyAbsent } from '../opsets.ts';
 import { storedTensors } from './tensor-protos.ts';
 
 /** @throws OnnxError `invalid` or `unsupported` for the first flaw, naming node, operator and value. */
 export function checkModel(model: Model): void {
-  if (model.graph === undefined) throw new OnnxError('invalid', 'The model holds no graph.');
+  if (model.graph === undefined) throw invalidModel('The model holds no graph.');
   const functions = new Set(model.functions.map((each) => key(each.domain, each.name)));
   for (const { tensor, place } of storedTensors(model)) checkSize(tensor, place);
   // Before IR version 3 a model imports operator set 1 implicitly.
@@ -54,18 +54,14 @@ function checkGraph(graph: GraphProto, scope: Scope, context: Context): void {
     ...graph.sparseInitializer.map(({ values }) => values?.name ?? ''),
   ];
   for (const name of names) {
-    if (initialised.has(name))
-      throw new OnnxError('invalid', `Initialiser '${name}' occurs twice.`);
+    if (initialised.has(name)) throw invalidModel(`Initialiser '${name}' occurs twice.`);
     initialised.add(name);
     scope.define(name);
   }
   const inputs = new Set<string>();
   for (const { name } of graph.input) {
     if (name === '' || inputs.has(name)) {
-      throw new OnnxError(
-        'invalid',
-        name === '' ? 'An input has no name.' : `Input '${name}' occurs twice.`,
-      );
+      throw invalidModel(name === '' ? 'An input has no name.' : `Input '${name}' occurs twice.`);
     }
     inputs.add(name);
     scope.define(name);
@@ -73,10 +69,7 @@ function checkGraph(graph: GraphProto, scope: Scope, context: Context): void {
   checkNodes(graph.node, scope, context);
   for (const { name } of graph.output) {
     if (!scope.sees(name)) {
-      throw new OnnxError(
-        'invalid',
-        `Output '${name}' of graph '${graph.name}' is never produced.`,
-      );
+      throw invalidModel(`Output '${name}' of graph '${graph.name}' is never produced.`);
     }
   }
 }
@@ -87,10 +80,7 @@ function checkFunction(definition: FunctionProto, functions: ReadonlySet<string>
   checkNodes(definition.node, scope, { imports: importsOf(definition.opsetImport), functions });
   for (const name of definition.output) {
     if (!scope.sees(name)) {
-      throw new OnnxError(
-        'invalid',
-        `Output '${name}' of function '${definition.name}' is never produced.`,
-      );
+      throw invalidModel(`Output '${name}' of function '${definition.name}' is never produced.`);
     }
   }
 }
@@ -108,7 +98,7 @@ function checkNodes(nodes: readonly NodeProto[], scope: Scope, context: Context)
     }
     for (const name of node.output) {
       if (name !== '' && !scope.define(name)) {
-        throw new OnnxError('invalid', `${title} produces '${name}', which already exists.`);
+        throw invalidModel(`${title} produces '${name}', which already exists.`);
       }
     }
   });
@@ -125,8 +115,7 @@ function undefinedInput(
   name: string,
 ): OnnxError {
   const later = nodes.findIndex((node, i) => i >= position && node.output.includes(name));
-  return new OnnxError(
-    'invalid',
+  return invalidModel(
     later < 0
       ? `${title} reads '${name}', which nothing produces.`
       : `${title} reads '${name}' before ${titleOf(nodes[later]!, later).replace('Node', 'node')} produces it: the nodes are not in order.`,
@@ -134,26 +123,23 @@ function undefinedInput(
 }
 
 function checkOperator(node: NodeProto, title: string, { imports, functions }: Context): void {
-  if (node.opType === '') throw new OnnxError('invalid', `${title} names no operator.`);
+  if (node.opType === '') throw invalidModel(`${title} names no operator.`);
   if (functions.has(key(node.domain, node.opType))) return;
   const domain = domainName(node.domain);
   const opset = imports.get(domain);
   if (opset === undefined) {
-    throw new OnnxError(
-      'invalid',
-      `${title} is of domain '${domain}', which the model does not import.`,
-    );
+    throw invalidModel(`${title} is of domain '${domain}', which the model does not import.`);
   }
   const absence = whyAbsent(domain, node.opType, opset);
   if (absence !== undefined) {
     const where = node.name === '' ? '' : ` (node '${node.name}')`;
-    throw new OnnxError('unsupported', `Operator '${node.opType}'${where} ${absence}.`);
+    throw unsupportedModel(`Operator '${node.opType}'${where} ${absence}.`);
   }
 }
 
 function checkSize(tensor: TensorProto, place: string): void {
   if (tensor.dims.some((size) => size < 0n)) {
-    throw new OnnxError('invalid', `A dimension of ${place} is negative.`);
+    throw invalidModel(`A dimension of ${place} is negative.`);
   }
   if (tensor.dataLocation === Location.EXTERNAL) return;
   const count = countOf(tensor.dims);
@@ -162,8 +148,7 @@ function checkSize(tensor: TensorProto, place: string): void {
   if (tensor.rawData.byteLength > 0) {
     const expected = rawByteLength(tensor.dataType, count);
     if (expected !== tensor.rawData.byteLength) {
-      throw new OnnxError(
-        'invalid',
+      throw invalidModel(
         expected === undefined
           ? `The ${place} holds raw bytes, which its element type ${type} cannot.`
           : `The ${place} of shape ${shape} and type ${type} takes ${expected} bytes, but holds ${tensor.rawData.byteLength}.`,
@@ -173,15 +158,14 @@ function checkSize(tensor: TensorProto, place: string): void {
   }
   const stored = storedElements(tensor, type);
   if (stored === undefined) {
-    throw new OnnxError('invalid', `The ${place} has no element type.`);
+    throw invalidModel(`The ${place} has no element type.`);
   }
   // Several sub-byte elements share one number.
   const expected = /^u?int[24]$|^float4/.test(type)
     ? rawByteLength(tensor.dataType, count)!
     : count;
   if (stored !== expected) {
-    throw new OnnxError(
-      'invalid',
+    throw invalidModel(
       `The ${place} of shape ${shape} takes ${expected} elements, but holds ${stored}.`,
     );
   }

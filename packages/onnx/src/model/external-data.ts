@@ -5,7 +5,7 @@
 import { TensorProto_DataLocation as Location, type TensorProto } from 'onnx-buf';
 import { countOf, rawByteLength } from '../tensor/element-type.ts';
 import type { Model } from './model.ts';
-import { OnnxError } from '../onnx-error.ts';
+import { OnnxError, unsupportedModel } from '../onnx-error.ts';
 import { storedTensors } from './tensor-protos.ts';
 
 export interface ExternalTensor {
@@ -45,8 +45,7 @@ export async function inlineExternalData(
   const found = externals(model);
   const total = found.reduce((sum, { external }) => sum + external.length, 0);
   if (total > LARGEST_FILE) {
-    throw new OnnxError(
-      'unsupported',
+    throw unsupportedModel(
       `The model keeps ${total} bytes in other files, more than one ONNX file can hold (${LARGEST_FILE}).`,
     );
   }

@@ -10,7 +10,7 @@
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { GraphProtoSchema, ModelProtoSchema, type GraphProto, type ModelProto } from 'onnx-buf';
-import { OnnxError } from '../onnx-error.ts';
+import { invalidModel, unsupportedModel } from '../onnx-error.ts';
 import { NEWEST_OPSET } from '../operators.gen.ts';
 
 export type Model = ModelProto;
@@ -20,38 +20,35 @@ export const NEWEST_IR_VERSION = 13;
 
 /** @throws OnnxError `invalid` when the bytes are not a whole model, `unsupported` when its IR version or operator set is too new. */
 export function readModel(bytes: Uint8Array): Model {
-  if (bytes.byteLength === 0) throw new OnnxError('invalid', 'The file is empty.');
+  if (bytes.byteLength === 0) throw invalidModel('The file is empty.');
   const foreign = recognise(bytes);
   if (foreign !== undefined) {
-    throw new OnnxError('invalid', `The file is ${foreign}, not an ONNX model.`);
+    throw invalidModel(`The file is ${foreign}, not an ONNX model.`);
   }
   const flaw = flawOfOutline(bytes);
-  if (flaw !== undefined) throw new OnnxError('invalid', flaw);
+  if (flaw !== undefined) throw invalidModel(flaw);
   const model = parse(bytes);
   if (model.graph === undefined) {
-    throw new OnnxError('invalid', 'The file is not an ONNX model: it holds no graph.');
+    throw invalidModel('The file is not an ONNX model: it holds no graph.');
   }
   const ir = Number(model.irVersion);
   if (ir < 1) {
-    throw new OnnxError('invalid', 'The file is not an ONNX model: it states no IR version.');
+    throw invalidModel('The file is not an ONNX model: it states no IR version.');
   }
   if (ir > NEWEST_IR_VERSION) {
-    throw new OnnxError(
-      'unsupported',
+    throw unsupportedModel(
       `The model has IR version ${ir}; the newest supported is ${NEWEST_IR_VERSION}. Export it with an IR version up to that.`,
     );
   }
   // Before IR version 3 a model imports operator set 1 implicitly.
   if (model.opsetImport.length === 0 && ir >= 3) {
-    throw new OnnxError(
-      'invalid',
+    throw invalidModel(
       'The model imports no operator set: it is incomplete, or cut off after its graph.',
     );
   }
   const opset = opsetOf(model);
   if (opset !== undefined && opset > NEWEST_OPSET) {
-    throw new OnnxError(
-      'unsupported',
+    throw unsupportedModel(
       `The model uses opset ${opset} of ai.onnx; the newest supported is ${NEWEST_OPSET}. Export it with an opset up to that.`,
     );
   }
@@ -80,7 +77,7 @@ function parse(bytes: Uint8Array): Model {
     return fromBinary(ModelProtoSchema, bytes);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new OnnxError('invalid', `The file is corrupt, or not an ONNX model: ${reason}.`, {
+    throw invalidModel(`The file is corrupt, or not an ONNX model: ${reason}.`, {
       cause: error,
     });
   }

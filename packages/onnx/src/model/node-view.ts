@@ -2,7 +2,7 @@
  * A view of a node whose attributes are read by name; the error for a missing one names the node.
  */
 import type { AttributeProto, GraphProto, NodeProto } from 'onnx-buf';
-import { OnnxError } from '../onnx-error.ts';
+import { invalidModel } from '../onnx-error.ts';
 import { tensorOf } from './protos.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
@@ -82,7 +82,7 @@ export class NodeView {
   }
 
   fail(reason: string): never {
-    throw new OnnxError('invalid', `${this.title}: ${reason}`);
+    throw invalidModel(`${this.title}: ${reason}`);
   }
 
   #find(name: string): AttributeProto | undefined {

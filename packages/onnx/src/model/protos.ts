@@ -13,7 +13,7 @@ import {
   type ValueInfoProto,
 } from 'onnx-buf';
 import type { Attribute } from './attribute.ts';
-import { OnnxError } from '../onnx-error.ts';
+import { invalidModel } from '../onnx-error.ts';
 import { elementTypeNumber, elementTypeOf } from '../tensor/element-type.ts';
 import {
   elementCount,
@@ -170,8 +170,7 @@ export function tensorOf(proto: TensorProto): Tensor | undefined {
 
 function requireCount(name: string, shape: readonly number[], found: number): void {
   if (elementCount(shape) === found) return;
-  throw new OnnxError(
-    'invalid',
+  throw invalidModel(
     `The tensor '${name}' holds ${found} elements, not those of its shape [${shape.slice(0, 20).join(', ')}].`,
   );
 }

@@ -2,7 +2,7 @@
 import type { TensorShapeProto_Dimension, ValueInfoProto } from 'onnx-buf';
 import { elementTypeName, elementTypeOf } from '../tensor/element-type.ts';
 import type { Model } from './model.ts';
-import { OnnxError } from '../onnx-error.ts';
+import { invalidModel, unsupportedModel } from '../onnx-error.ts';
 import type { Dimension, Signature, TensorSpec } from '../tensor/tensor.ts';
 
 /**
@@ -17,7 +17,7 @@ import type { Dimension, Signature, TensorSpec } from '../tensor/tensor.ts';
  */
 export function signatureOf(model: Model): Signature {
   const graph = model.graph;
-  if (graph === undefined) throw new OnnxError('invalid', 'The model holds no graph.');
+  if (graph === undefined) throw invalidModel('The model holds no graph.');
   const initialised = new Set<string>();
   for (const each of graph.initializer) initialised.add(each.name);
   for (const each of graph.sparseInitializer) initialised.add(each.values?.name ?? '');
@@ -32,27 +32,24 @@ export function signatureOf(model: Model): Signature {
 function specOf(role: 'Input' | 'Output', info: ValueInfoProto): TensorSpec {
   const value = info.type?.value;
   if (value?.case === undefined) {
-    throw new OnnxError('invalid', `${role} '${info.name}' has no type.`);
+    throw invalidModel(`${role} '${info.name}' has no type.`);
   }
   if (value.case !== 'tensorType') {
     const kind = { sequenceType: 'a sequence', mapType: 'a map', optionalType: 'an optional' };
     const what = value.case in kind ? kind[value.case as keyof typeof kind] : 'a sparse tensor';
-    throw new OnnxError(
-      'unsupported',
+    throw unsupportedModel(
       `${role} '${info.name}' is ${what}; only tensors can be served. Export the model with tensors at its border.`,
     );
   }
   const tensor = value.value;
   const type = elementTypeOf(tensor.elemType);
   if (type === undefined) {
-    throw new OnnxError(
-      'unsupported',
+    throw unsupportedModel(
       `${role} '${info.name}' has the element type ${elementTypeName(tensor.elemType)}, which cannot be served.`,
     );
   }
   if (tensor.shape === undefined && role === 'Input') {
-    throw new OnnxError(
-      'unsupported',
+    throw unsupportedModel(
       `Input '${info.name}' has no shape. State its rank, with named or unnamed dimensions where the size is open.`,
     );
   }

@@ -1,7 +1,7 @@
 /** Freezing: which weights are trained, by the pattern of their names. */
 import { gradient, gradientName, type GradientOptions } from '../gradient/gradient.ts';
 import type { Model } from '../model/model.ts';
-import { OnnxError } from '../onnx-error.ts';
+import { invalidModel } from '../onnx-error.ts';
 
 /**
  * Names of the initialisers that can be trained, in the graph's order, without those whose name a
@@ -28,14 +28,13 @@ export function trainableParameters(
   );
   for (const pattern of patterns) {
     if (candidates.some((name) => pattern.test(name))) continue;
-    throw new OnnxError(
-      'invalid',
+    throw invalidModel(
       `No parameter matches ${pattern}. There are: ${candidates.slice(0, 20).join(', ')}${candidates.length > 20 ? ', …' : ''}.`,
     );
   }
   const left = candidates.filter((name) => !patterns.some((pattern) => pattern.test(name)));
   if (left.length === 0) {
-    throw new OnnxError('invalid', 'Every parameter is frozen, so that there is nothing to train.');
+    throw invalidModel('Every parameter is frozen, so that there is nothing to train.');
   }
   return left;
 }

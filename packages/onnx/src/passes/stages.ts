@@ -6,7 +6,7 @@ import type { ValueInfoProto } from 'onnx-buf';
 import { inferShapes } from '../infer/inference.ts';
 import { withGraph, type Model } from '../model/model.ts';
 import { readsOf } from '../model/node-view.ts';
-import { OnnxError } from '../onnx-error.ts';
+import { unsupportedModel } from '../onnx-error.ts';
 import { valueInfoProto } from '../model/protos.ts';
 import type { TensorSpec } from '../tensor/tensor.ts';
 
@@ -79,8 +79,7 @@ function stagesOfNodes(
 function between(name: string, specs: ReadonlyMap<string, TensorSpec>): ValueInfoProto {
   const spec = specs.get(name);
   if (spec === undefined) {
-    throw new OnnxError(
-      'unsupported',
+    throw unsupportedModel(
       `The graph cannot be cut into stages: the type of '${name}', which goes from one to another, is not known.`,
     );
   }

@@ -16,7 +16,7 @@ import { GraphWriter } from '../gradient/graph-writer.ts';
 import { inferenceOf, type Inference } from '../infer/inference.ts';
 import { withGraph, type Model } from '../model/model.ts';
 import { readsOf } from '../model/node-view.ts';
-import { OnnxError } from '../onnx-error.ts';
+import { type OnnxError, unsupportedModel } from '../onnx-error.ts';
 import { gradientRule } from '../operators/registry.ts';
 import { valueInfoProto } from '../model/protos.ts';
 import { exampleAxes } from './independence.ts';
@@ -145,14 +145,11 @@ function clippedSums(
 function timesFactors(g: string, factors: string, batch: number, writer: GraphWriter): string {
   const shape = writer.shapeOf(g) as readonly number[];
   const each = (rank: number): string =>
-    writer.emit('Reshape', [factors, writer.ints([batch, ...Array<number>(rank - 1).fill(1)])]);
+    writer.reshape(factors, [batch, ...Array<number>(rank - 1).fill(1)]);
   if (shape[0] === batch) return writer.emit('Mul', [g, each(shape.length)]);
-  const apart = writer.emit('Reshape', [
-    g,
-    writer.ints([batch, shape[0]! / batch, ...shape.slice(1)]),
-  ]);
+  const apart = writer.reshape(g, [batch, shape[0]! / batch, ...shape.slice(1)]);
   const scaled = writer.emit('Mul', [apart, each(shape.length + 1)]);
-  return writer.emit('Reshape', [scaled, writer.ints(shape)]);
+  return writer.reshape(scaled, shape);
 }
 
 function withScaledSeeds(
@@ -216,5 +213,5 @@ function assembled(
 }
 
 function refused(title: string, why: string): OnnxError {
-  return new OnnxError('unsupported', `${title} ${why}.`);
+  return unsupportedModel(`${title} ${why}.`);
 }

@@ -59,10 +59,9 @@ export function squaredNorms(
     const join = (names: readonly string[]): string =>
       names.length === 1
         ? names[0]!
-        : graph.emit(
-            'Concat',
+        : graph.concat(
             names.map((name) => cube(name, graph)),
-            { axis: 1 },
+            1,
           );
     return normsOfFactors(
       join(factors.map(({ left }) => left)),
@@ -135,16 +134,14 @@ function squares(value: string, graph: GradientGraph): string {
 }
 
 function flattened(value: string, batch: number, graph: GradientGraph): string {
-  return graph.rankOf(value) === 2
-    ? value
-    : graph.emit('Reshape', [value, graph.ints([batch, -1])]);
+  return graph.rankOf(value) === 2 ? value : graph.reshape(value, [batch, -1]);
 }
 
 /** [batch · k, …, width] → [batch, rows, width]; one row per example stays [batch, width]. */
 function asRows(value: string, batch: number, graph: GradientGraph): string {
   const shape = sizes(value, graph);
   if (shape.length === 2 && shape[0] === batch) return value;
-  return graph.emit('Reshape', [value, graph.ints([batch, -1, shape.at(-1)!])]);
+  return graph.reshape(value, [batch, -1, shape.at(-1)!]);
 }
 
 /** With an axis of rows, where there is one row. */
@@ -190,7 +187,7 @@ const conv: ContributionRule = ({ node, input, batch }, graph) => {
   const g = node.outputGradients[0]!;
   const [, outputs, ...steps] = sizes(g, graph) as [number, number, ...number[]];
   const places = steps.reduce((all, size) => all * size, 1);
-  const spread = graph.emit('Reshape', [g, graph.ints([batch, outputs, places])]);
+  const spread = graph.reshape(g, [batch, outputs, places]);
   if (input === 2) return { kind: 'direct', value: graph.reduceSum(spread, [2], false) };
   const [, inputs] = sizes(w, graph) as [number, number];
   const group = node.attributeInt('group', 1);
@@ -198,18 +195,15 @@ const conv: ContributionRule = ({ node, input, batch }, graph) => {
   const window = windowOf(node, graph, kernel, spatialSizes(graph, x, kernel.length));
   const padded = padZeros(graph, x, [0, 0, ...window.begins], [0, 0, ...window.ends]);
   const taps = tapSlices(graph, padded, 2, window, steps).map((seen) =>
-    graph.emit('Reshape', [seen, graph.ints([batch * group, inputs, places])]),
+    graph.reshape(seen, [batch * group, inputs, places]),
   );
   // [batch · groups, taps · in, places]
-  const columns = taps.length === 1 ? taps[0]! : graph.emit('Concat', taps, { axis: 1 });
-  const made = graph.emit('Reshape', [
-    spread,
-    graph.ints([batch * group, outputs / group, places]),
-  ]);
+  const columns = graph.concat(taps, 1);
+  const made = graph.reshape(spread, [batch * group, outputs / group, places]);
   const rows = (value: string): string => graph.emit('Transpose', [value], { perm: [0, 2, 1] });
   if (group === 1) return { kind: 'factors', left: rows(columns), right: rows(made) };
   const each = graph.emit('MatMul', [columns, rows(made)]);
-  return { kind: 'direct', value: graph.emit('Reshape', [each, graph.ints([batch, -1])]) };
+  return { kind: 'direct', value: graph.reshape(each, [batch, -1]) };
 };
 
 /** An embedding. */
@@ -218,7 +212,7 @@ const gather: ContributionRule = ({ node, input, batch }, graph) => {
     return undefined;
   }
   const [size] = sizes(node.inputs[0]!, graph) as [number];
-  const indices = graph.emit('Reshape', [node.inputs[1]!, graph.ints([batch, -1])]);
+  const indices = graph.reshape(node.inputs[1]!, [batch, -1]);
   return { kind: 'rows', indices, size, right: asRows(node.outputGradients[0]!, batch, graph) };
 };
 
@@ -261,15 +255,12 @@ function summed(
   if (shape[0] === batch && shape.length === 2 && own.at(-1) === shape[1]) {
     return { kind: 'direct', value: g };
   }
-  const rows = graph.emit('Reshape', [
-    g,
-    graph.ints([batch, shape[0]! / batch, ...shape.slice(1)]),
-  ]);
+  const rows = graph.reshape(g, [batch, shape[0]! / batch, ...shape.slice(1)]);
   const axes = shape.flatMap((size, axis) =>
     axis === 0 || axis < leading || (own[axis - leading] === 1 && size !== 1) ? [axis + 1] : [],
   );
   const value = graph.reduceSum(rows, [...new Set([1, ...axes])], false);
-  return { kind: 'direct', value: graph.emit('Reshape', [value, graph.ints([batch, -1])]) };
+  return { kind: 'direct', value: graph.reshape(value, [batch, -1]) };
 }
 
 const RULES: Readonly<Record<string, ContributionRule>> = {

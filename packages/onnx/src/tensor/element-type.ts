@@ -4,39 +4,12 @@
  */
 import { ELEMENT_TYPES, type ElementType } from './tensor.ts';
 
-/** Every name of TensorProto.DataType, by its number. */
-const NAMES = [
-  'undefined',
-  'float32',
-  'uint8',
-  'int8',
-  'uint16',
-  'int16',
-  'int32',
-  'int64',
-  'string',
-  'bool',
-  'float16',
-  'float64',
-  'uint32',
-  'uint64',
-  'complex64',
-  'complex128',
-  'bfloat16',
-  'float8e4m3fn',
-  'float8e4m3fnuz',
-  'float8e5m2',
-  'float8e5m2fnuz',
-  'uint4',
-  'int4',
-  'float4e2m1',
-  'float8e8m0',
-  'uint2',
-  'int2',
-] as const;
-
-/** Bits of one element when stored as raw bytes; strings have no size. */
-const BITS: Readonly<Record<string, number>> = {
+/**
+ * Bits of one element when stored as raw bytes, of every name of TensorProto.DataType in the order of
+ * its numbers; strings have no size.
+ */
+const BITS: Readonly<Record<string, number | undefined>> = {
+  undefined: undefined,
   float32: 32,
   uint8: 8,
   int8: 8,
@@ -44,6 +17,7 @@ const BITS: Readonly<Record<string, number>> = {
   int16: 16,
   int32: 32,
   int64: 64,
+  string: undefined,
   bool: 8,
   float16: 16,
   float64: 64,
@@ -63,6 +37,8 @@ const BITS: Readonly<Record<string, number>> = {
   uint2: 2,
   int2: 2,
 };
+
+const NAMES = Object.keys(BITS);
 
 const SERVED: ReadonlySet<string> = new Set(ELEMENT_TYPES);
 

@@ -7,7 +7,7 @@
  */
 import { values, type NumericTensor } from '@skein/onnx';
 import type { Tensors } from '../run/backend.ts';
-import { TrainError } from '../train-error.ts';
+import { dataError } from '../train-error.ts';
 import { copyRow, emptyRows, type Dataset } from './dataset.ts';
 import { bytesPerRow, isStored, readStoredRow, type StoredRows } from './rows/stored.ts';
 
@@ -44,8 +44,7 @@ export interface BatcherOptions {
  */
 export function batcher(dataset: Dataset, { size, inputs, mask }: BatcherOptions): Batcher {
   if (mask === undefined && dataset.count % size !== 0) {
-    throw new TrainError(
-      'data',
+    throw dataError(
       `${dataset.count} rows do not come out even in batches of ${size}, and the loss has no mask for padding.`,
     );
   }
@@ -55,7 +54,7 @@ export function batcher(dataset: Dataset, { size, inputs, mask }: BatcherOptions
     if (source === undefined) {
       const known = [...dataset.tensors.keys(), ...(dataset.stored?.keys() ?? [])];
       const names = known.map((each) => `'${each}'`).join(', ');
-      throw new TrainError('data', `The dataset has no '${name}', only ${names}.`);
+      throw dataError(`The dataset has no '${name}', only ${names}.`);
     }
     const target = emptyRows(source, size);
     batch.set(name, target);

@@ -1,5 +1,5 @@
 /** Sources of data: chunks of bytes, as a file stream or a response body yields them. */
-import { TrainError } from '../train-error.ts';
+import { dataError } from '../train-error.ts';
 import type { RowStore, RowWriter, StoredBytes } from './rows/stored.ts';
 
 export type ByteSource =
@@ -84,13 +84,9 @@ export async function* unpacked(
   try {
     yield* unpacking;
   } catch (error) {
-    throw new TrainError(
-      'data',
-      `The ${format === 'gzip' ? 'gzip' : 'ZIP'} data are damaged or cut off.`,
-      {
-        cause: error,
-      },
-    );
+    throw dataError(`The ${format === 'gzip' ? 'gzip' : 'ZIP'} data are damaged or cut off.`, {
+      cause: error,
+    });
   }
 }
 

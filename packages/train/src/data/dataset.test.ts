@@ -2,7 +2,7 @@ import { tensor, values } from '@skein/onnx';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { batcher } from './batcher.ts';
-import { classLabels, dataset, selectRows, shuffled, splitRows } from './dataset.ts';
+import { dataset, selectRows, shuffled, splitRows } from './dataset.ts';
 
 const rows = (count: number) =>
   dataset({
@@ -102,16 +102,7 @@ describe('batches', () => {
   });
 });
 
-it('refuses labels out of range, and datasets that are empty or ragged', () => {
-  expect(
-    Array.from(
-      values(classLabels(tensor('uint8', [3], Uint8Array.of(0, 2, 1)), 3)) as BigInt64Array,
-    ),
-  ).toEqual([0n, 2n, 1n]);
-  expect(() => classLabels(tensor('uint8', [2], Uint8Array.of(0, 3)), 3)).toThrow(
-    'Row 1 has the label 3, which is out of range: there are 3 classes, 0 to 2.',
-  );
-  expect(() => classLabels(tensor('float32', [1], Float32Array.of(0.5)), 3)).toThrow('label 0.5');
+it('refuses datasets that are empty or ragged', () => {
   expect(() => dataset({})).toThrow('no rows');
   expect(() =>
     dataset({

@@ -1,7 +1,7 @@
 /** Rows to train or evaluate on: tensors by input name, whose first axis is the row; in memory or stored. */
-import { elementCount, elementSize, seededRandom, values, type NumericTensor } from '@skein/onnx';
+import { elementCount, elementSize, seededRandom, type NumericTensor } from '@skein/onnx';
 import type { Tensors } from '../run/backend.ts';
-import { TrainError } from '../train-error.ts';
+import { dataError } from '../train-error.ts';
 import { isStored, selectStoredRows, type StoredRows } from './rows/stored.ts';
 
 export interface Dataset {
@@ -17,11 +17,10 @@ export interface Dataset {
 export function dataset(rows: Readonly<Record<string, NumericTensor | StoredRows>>): Dataset {
   const entries = Object.entries(rows);
   const count = entries[0]?.[1].shape[0] ?? 0;
-  if (count === 0) throw new TrainError('data', 'The dataset has no rows.');
+  if (count === 0) throw dataError('The dataset has no rows.');
   for (const [name, { shape }] of entries) {
     if (shape[0] !== count) {
-      throw new TrainError(
-        'data',
+      throw dataError(
         `'${entries[0]![0]}' has ${count} rows, but '${name}' has ${shape[0] ?? 'no axis of'} rows.`,
       );
     }
@@ -38,7 +37,7 @@ export function dataset(rows: Readonly<Record<string, NumericTensor | StoredRows
 /** Rows of a dataset in a given order, copied; of stored rows only the row numbers are copied. */
 export function selectRows(of: Dataset, rows: ArrayLike<number>): Dataset {
   const count = rows.length;
-  if (count === 0) throw new TrainError('data', 'No rows were selected.');
+  if (count === 0) throw dataError('No rows were selected.');
   const tensors = new Map<string, NumericTensor>();
   for (const [name, source] of of.tensors) {
     const target = emptyRows(source, count);
@@ -65,6 +64,12 @@ export function shuffled(count: number, seed: number): Uint32Array {
   return order;
 }
 
+/** The order of the rows in an epoch: one seed for each epoch, far from those of adjacent seeds. */
+export function orderOfEpoch(rows: number, seed: number, epoch: number): Uint32Array {
+  const mixed = Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca77);
+  return shuffled(rows, mixed >>> 0);
+}
+
 /**
  * Splits row numbers at random, the first part having `share` of them (at least one row in each).
  * @throws TrainError `data` when there are fewer than two rows.
@@ -73,30 +78,10 @@ export function splitRows(
   count: number,
   { share, seed }: { readonly share: number; readonly seed: number },
 ): readonly [first: Uint32Array, second: Uint32Array] {
-  if (count < 2) throw new TrainError('data', `${count} rows cannot be split.`);
+  if (count < 2) throw dataError(`${count} rows cannot be split.`);
   const order = shuffled(count, seed);
   const border = Math.min(Math.max(Math.round(count * share), 1), count - 1);
   return [order.slice(0, border), order.slice(border)];
-}
-
-/**
- * Class labels as the int64 that losses take.
- * @throws TrainError `data` for a label that is not an integer in 0 … classes − 1, naming the row.
- */
-export function classLabels(labels: NumericTensor, classes: number): NumericTensor {
-  const given = values(labels);
-  const result = new BigInt64Array(given.length);
-  for (let row = 0; row < given.length; row++) {
-    const label = Number(given[row]);
-    if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
-      throw new TrainError(
-        'data',
-        `Row ${row} has the label ${label}, which is out of range: there are ${classes} classes, 0 to ${classes - 1}.`,
-      );
-    }
-    result[row] = BigInt(label);
-  }
-  return { type: 'int64', shape: labels.shape, bytes: new Uint8Array(result.buffer) };
 }
 
 /**
@@ -127,7 +112,7 @@ export function classNumbers(
         : counted
           ? `Row ${row} has the label ${label}, which is out of range: there are ${classes.length} classes, 0 to ${classes.length - 1}.`
           : `Row ${row} has the class '${label}', which is none of ${classes.join(', ')}.`;
-    throw new TrainError('data', flaw);
+    throw dataError(flaw);
   }
   return { type: 'int64', shape: [count], bytes: new Uint8Array(result.buffer) };
 }

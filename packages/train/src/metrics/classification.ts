@@ -2,7 +2,7 @@
  * Compares predicted classes with the true ones. The caller must have removed rows whose weight is
  * 0 (the padding of a batch).
  */
-import { TrainError } from '../train-error.ts';
+import { dataError } from '../train-error.ts';
 
 /** Counts by true class (row) and predicted class (column). */
 export type ConfusionMatrix = readonly (readonly number[])[];
@@ -13,17 +13,14 @@ export function confusionMatrix(
   predicted: ArrayLike<number>,
   classes: number,
 ): ConfusionMatrix {
-  if (labels.length === 0) throw new TrainError('data', 'There are no rows to evaluate.');
+  if (labels.length === 0) throw dataError('There are no rows to evaluate.');
   const matrix = Array.from({ length: classes }, () => Array.from({ length: classes }, () => 0));
   for (let row = 0; row < labels.length; row++) {
     const counts = matrix[labels[row]!];
     const column = predicted[row]!;
     if (counts?.[column] === undefined) {
       const flawed = counts === undefined ? `label ${labels[row]}` : `prediction ${column}`;
-      throw new TrainError(
-        'data',
-        `Row ${row} has the ${flawed}, but there are ${classes} classes.`,
-      );
+      throw dataError(`Row ${row} has the ${flawed}, but there are ${classes} classes.`);
     }
     counts[column]++;
   }

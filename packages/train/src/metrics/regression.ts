@@ -1,5 +1,5 @@
 /** How far predicted numbers are from the true ones. */
-import { TrainError } from '../train-error.ts';
+import { dataError } from '../train-error.ts';
 
 export interface RegressionErrors {
   /** Mean absolute error. */
@@ -16,7 +16,7 @@ export function regressionErrors(
   predicted: ArrayLike<number>,
 ): RegressionErrors {
   const count = truth.length;
-  if (count === 0) throw new TrainError('data', 'There are no rows to evaluate.');
+  if (count === 0) throw dataError('There are no rows to evaluate.');
   let mean = 0;
   for (let i = 0; i < count; i++) mean += truth[i]! / count;
   let absolute = 0;

@@ -2,7 +2,7 @@
 import type { NumericTensor, TensorSpec } from '@skein/onnx';
 import { emptyRows } from '../data/dataset.ts';
 import type { Tensors } from '../run/backend.ts';
-import { TrainError } from '../train-error.ts';
+import { dataError } from '../train-error.ts';
 
 /**
  * Rows of one run, when ranks share a batch; the last rank may have fewer, and padding.
@@ -27,8 +27,7 @@ export function batchPart(options: BatchPartOptions): (batch: Tensors) => Tensor
   const { rank, size, batch: whole, inputs, mask } = options;
   const rows = rowsPerRank(whole, size);
   if (mask === undefined && rows * size !== whole) {
-    throw new TrainError(
-      'data',
+    throw dataError(
       `A batch of ${whole} rows does not come out even for ${size} workers, and the loss has no mask for padding.`,
     );
   }
@@ -38,7 +37,7 @@ export function batchPart(options: BatchPartOptions): (batch: Tensors) => Tensor
   return (batch) => {
     for (const { name } of inputs) {
       const source = batch.get(name);
-      if (source === undefined) throw new TrainError('data', `The batch has no '${name}'.`);
+      if (source === undefined) throw dataError(`The batch has no '${name}'.`);
       let part = parts.get(name);
       if (part === undefined) parts.set(name, (part = emptyRows(source, rows)));
       const bytes = source.bytes.byteLength / whole;

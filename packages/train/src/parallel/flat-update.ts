@@ -8,7 +8,7 @@
 import { GraphBuilder, type Model } from '@skein/onnx';
 import type { Optimiser } from '../optimisers/optimiser.ts';
 import { emitUpdates, type FloatType, type Kept } from '../optimisers/updates.ts';
-import { TrainError } from '../train-error.ts';
+import { modelError } from '../train-error.ts';
 
 /** Inputs of the graph: vectors [length] of parameters and summed gradients, and the scalar they are multiplied by. */
 export const FLAT = 'parameters';
@@ -50,8 +50,7 @@ export function flatUpdate(options: FlatUpdateOptions): FlatUpdate {
 
 function refuse({ name }: Optimiser): () => never {
   return () => {
-    throw new TrainError(
-      'model',
+    throw modelError(
       `The optimiser ${name} looks at whole parameters, which cannot be shared between workers.`,
     );
   };

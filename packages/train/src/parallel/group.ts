@@ -5,11 +5,11 @@
  * leader stops; its rows follow from the seed, so that only sums are sent.
  */
 import { batcher } from '../data/batcher.ts';
-import type { Dataset } from '../data/dataset.ts';
+import { orderOfEpoch } from '../data/dataset.ts';
 import type { Backend, Tensors } from '../run/backend.ts';
 import type { StepSession } from '../step/step-session.ts';
-import { TrainError } from '../train-error.ts';
-import { orderOfEpoch } from '../trainer/order.ts';
+import { modelError } from '../train-error.ts';
+import type { TrainOptions } from '../trainer/trainer.ts';
 import { batchPart } from './batch-part.ts';
 import { RankLost, type Collective } from './collective.ts';
 import { compressedExchange, type Compression } from './compression/exchange.ts';
@@ -21,17 +21,7 @@ import { overlappedExchange } from './overlap/overlapped-exchange.ts';
 import { plainExchange, synchronous, type Exchange, type Stepper } from './stepper.ts';
 
 /** The rows that every rank can read, and how they are distributed; the same on all ranks. */
-export interface Dealing {
-  readonly data: Dataset;
-  /** Rows per step, of all ranks together. */
-  readonly batch: number;
-  /** Runs in which a rank takes its rows, and adds up their gradients; default 1. */
-  readonly accumulate?: number | undefined;
-  /** Input that marks padding with 0; without it the rows must fill the batches. */
-  readonly mask?: string | undefined;
-  /** Seed of the order of the rows, and of dropout. */
-  readonly seed: number;
-}
+export type Dealing = Pick<TrainOptions, 'data' | 'batch' | 'accumulate' | 'mask' | 'seed'>;
 
 export interface GroupOptions {
   readonly backend: Backend;
@@ -131,8 +121,7 @@ export async function lead(
         return (await stepper.step(parts(batch), { learningRate }, at)).loss;
       }),
     accumulate: () => {
-      throw new TrainError(
-        'model',
+      throw modelError(
         'Ranks take a batch in several runs by themselves, when they are opened with `accumulate`.',
       );
     },

@@ -2,29 +2,28 @@
  * All data that a rank needs to compute: graphs as bytes and names, so that they can be sent to a
  * thread.
  */
-import { writeModel, type TensorSpec } from '@skein/onnx';
+import { writeModel } from '@skein/onnx';
 import { requireRange } from '../optimisers/optimiser.ts';
-import type { FloatType, Kept } from '../optimisers/updates.ts';
+import type { FloatType } from '../optimisers/updates.ts';
 import { flatUpdate } from './flat-update.ts';
 import type { GradientStep } from './gradient-step.ts';
 import { lengthOf } from './numbers.ts';
 import type { Stage } from './overlap/stage-plan.ts';
 
-export interface RankPlan {
+export interface RankPlan extends Pick<
+  GradientStep,
+  'inputs' | 'parameters' | 'statistics' | 'dropouts'
+> {
   /** The gradient graph: one stage, or several that are exchanged one by one. */
   readonly stages: readonly Stage[];
   /** The update graph for the range of numbers that this rank updates; absent when that is empty. */
   readonly update?: Uint8Array;
   readonly type: FloatType;
-  readonly inputs: readonly TensorSpec[];
-  readonly parameters: readonly Kept[];
-  readonly statistics: readonly Kept[];
   /** Names of what the optimiser keeps of each number, such as `adam.mean`. */
   readonly slots: readonly string[];
   /** Whether the optimiser counts steps. */
   readonly counts: boolean;
   readonly clipNorm?: number | undefined;
-  readonly dropouts: number;
   /** Dropout keys: each rank has its own. */
   readonly seed: number;
 }

@@ -1,6 +1,6 @@
 /** One process as a rank: leads or follows in a collective. */
 import type { StepSession } from '../step/step-session.ts';
-import { TrainError } from '../train-error.ts';
+import { modelError } from '../train-error.ts';
 import { rowsPerRank } from './batch-part.ts';
 import type { Collective } from './collective.ts';
 import type { GradientStep } from './gradient-step.ts';
@@ -63,8 +63,7 @@ function requireRows({ inputs }: Pick<GradientStep, 'inputs'>, rows: number): vo
   for (const { name, shape } of inputs) {
     const found = shape[0];
     if (typeof found === 'number' && found !== rows) {
-      throw new TrainError(
-        'model',
+      throw modelError(
         `Input '${name}' takes ${found} rows, but each run is given ${rows} of a batch.`,
       );
     }

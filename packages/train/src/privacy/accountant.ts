@@ -1,5 +1,5 @@
 /** What differentially private training spends, and how much noise a budget needs. */
-import { TrainError } from '../train-error.ts';
+import { dataError } from '../train-error.ts';
 import { assertDelta, assertMechanism, type Mechanism } from './mechanism.ts';
 import { pldEpsilon } from './pld.ts';
 import { rdpEpsilon } from './rdp.ts';
@@ -42,10 +42,7 @@ export function noiseFor(
 ): number {
   assertDelta(budget.delta);
   if (!(budget.epsilon > 0)) {
-    throw new TrainError(
-      'data',
-      `Privacy accounting: the epsilon ${budget.epsilon} is not above 0.`,
-    );
+    throw dataError(`Privacy accounting: the epsilon ${budget.epsilon} is not above 0.`);
   }
   withNoise(1).forEach(assertMechanism);
   const { epsilon, delta } = budget;
@@ -63,7 +60,7 @@ export function noiseFor(
 /** Bisects the logarithm; the result holds. */
 function leastNoise(low: number, high: number, holds: (noise: number) => boolean): number {
   if (!holds(high)) {
-    throw new TrainError('data', 'Privacy accounting: no noise keeps to this budget.');
+    throw dataError('Privacy accounting: no noise keeps to this budget.');
   }
   let [below, above] = [low, high];
   while (above / below > 1 + PRECISION) {

@@ -18,7 +18,6 @@ import {
   type LossModel,
   type Model,
   type NumericTensor,
-  type TensorSpec,
 } from '@skein/onnx';
 import { copyRow, emptyRows } from '../data/dataset.ts';
 import { sgd } from '../optimisers/sgd.ts';
@@ -27,12 +26,16 @@ import { gradientStep, LOSS_SUM } from '../parallel/gradient-step.ts';
 import { lengthOf, viewsOf } from '../parallel/numbers.ts';
 import type { Backend, BackendOptions, OpenGraph, Tensors } from '../run/backend.ts';
 import { differentiated, joined } from '../step/differentiated.ts';
-import { TrainError } from '../train-error.ts';
+import type { TrainingStep } from '../step/training-step.ts';
+import { modelError } from '../train-error.ts';
 
 /** Input of a step: the norm that examples are clipped to. */
 const CLIPPING_NORM = 'clipping_norm';
 
-export interface ClippedStep {
+export interface ClippedStep extends Pick<
+  TrainingStep,
+  'inputs' | 'parameters' | 'initial' | 'loss'
+> {
   /** Of one batch, or of one example. */
   readonly model: Model;
   /** Examples per run of the graph. */
@@ -40,10 +43,6 @@ export interface ClippedStep {
   readonly mode: 'book-keeping' | 'one by one';
   /** Why examples are taken one by one. */
   readonly reason?: string;
-  readonly inputs: readonly TensorSpec[];
-  readonly parameters: readonly Kept[];
-  readonly initial: Tensors;
-  readonly loss: string;
 }
 
 export interface ClippedSum {
@@ -138,7 +137,7 @@ function singleStep(graded: LossModel, frozen: RegExp | undefined, reason: strin
 function float32(parameters: readonly Kept[]): readonly Kept[] {
   const wide = parameters.find(({ type }) => type !== 'float32');
   if (wide === undefined) return parameters;
-  throw new TrainError('model', `'${wide.name}' is ${wide.type}; private training takes float32.`);
+  throw modelError(`'${wide.name}' is ${wide.type}; private training takes float32.`);
 }
 
 function refuseBatchNormalization(model: Model, frozen: RegExp | undefined): void {
@@ -146,8 +145,7 @@ function refuseBatchNormalization(model: Model, frozen: RegExp | undefined): voi
     ({ opType, input }) => opType === 'BatchNormalization' && frozen?.test(input[1]!) !== true,
   );
   if (found === undefined) return;
-  throw new TrainError(
-    'model',
+  throw modelError(
     `Node '${found.name || found.output[0]}' (BatchNormalization) mixes the examples of a batch, so that clipping one bounds nothing: use LayerNormalization or GroupNormalization, or freeze it.`,
   );
 }

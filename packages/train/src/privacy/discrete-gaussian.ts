@@ -9,7 +9,7 @@
  * 2⁻¹⁰⁰, so the probabilities of n samples differ from the exact ones by a factor of at most
  * e^{n·2⁻⁴⁴}: 6e-8 in ε for a million.
  */
-import { TrainError } from '../train-error.ts';
+import { dataError } from '../train-error.ts';
 import { secureRandom, type SecureRandom } from './secure-random.ts';
 
 /**
@@ -31,10 +31,7 @@ export function discreteGaussian(
   random: SecureRandom = secureRandom(),
 ): DiscreteGaussian {
   if (!(Number.isSafeInteger(variance) && variance > 0 && variance <= MOST_VARIANCE)) {
-    throw new TrainError(
-      'data',
-      `The variance ${variance} of the noise is not a whole number from 1 to 2^48.`,
-    );
+    throw dataError(`The variance ${variance} of the noise is not a whole number from 1 to 2^48.`);
   }
   const scale = Math.floor(Math.sqrt(variance)) + 1;
   const centre = variance / scale;

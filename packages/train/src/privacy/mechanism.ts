@@ -4,7 +4,7 @@
  * Neighbouring data sets differ by one example that is added or removed, except with fixed-size
  * sampling, where one example is replaced by another.
  */
-import { TrainError } from '../train-error.ts';
+import { dataError } from '../train-error.ts';
 
 /**
  * How the examples of a step are chosen. `poisson`: each by itself with probability `rate`, so that
@@ -93,5 +93,5 @@ export function assertDelta(delta: number): void {
 }
 
 function invalid(message: string): never {
-  throw new TrainError('data', `Privacy accounting: ${message}.`);
+  throw dataError(`Privacy accounting: ${message}.`);
 }

@@ -14,7 +14,7 @@ import {
 } from '@skein/onnx';
 import type { FloatType, Kept } from '../optimisers/updates.ts';
 import type { Tensors } from '../run/backend.ts';
-import { TrainError } from '../train-error.ts';
+import { modelError } from '../train-error.ts';
 import { trainingForm } from './training-form.ts';
 
 export interface GradientChoice {
@@ -35,7 +35,7 @@ export interface Differentiated {
   readonly parameters: readonly Kept[];
   /** Running statistics of normalisations. */
   readonly statistics: readonly Kept[];
-  /** Dropouts, whose keys are an input of the graph where there are any. */
+  /** Dropouts in the model; a step session feeds the keys that decide what they drop, an input of the graph. */
   readonly dropouts: number;
   /** Values of parameters and statistics in the model that was given. */
   readonly initial: Tensors;
@@ -65,16 +65,12 @@ export function differentiated(
   if (typeOf(model) === undefined) plainGradient(open, options);
   const type = typeOf(open);
   if (type === undefined) {
-    throw new TrainError(
-      'model',
-      'The model has no weights of float32 or float64 that could be trained.',
-    );
+    throw modelError('The model has no weights of float32 or float64 that could be trained.');
   }
   const result = differentiate(open, type);
   const trained = reachedValues(model, result);
   const parameters = [...trained].map(([name, value]) => keptOf(name, value, type));
-  if (parameters.length === 0)
-    throw new TrainError('model', 'The model has nothing left to train.');
+  if (parameters.length === 0) throw modelError('The model has nothing left to train.');
   const initial = new Map([...trained, ...statistics]);
   return {
     model: withKeptAsInputs(learning, result, options.loss, initial),
@@ -123,7 +119,7 @@ function requireValue(model: Model, name: string): void {
   const { input, initializer, node } = model.graph!;
   if ([...input, ...initializer].some((each) => each.name === name)) return;
   if (node.some(({ output }) => output.includes(name))) return;
-  throw new TrainError('model', `The model has no value named '${name}' that could be its loss.`);
+  throw modelError(`The model has no value named '${name}' that could be its loss.`);
 }
 
 /** The element type of a trainable tensor. */
@@ -157,10 +153,7 @@ function reachedValues(model: Model, differentiated: Model): ReadonlyMap<string,
     if (!outputs.has(gradientName(each.name))) continue;
     const value = tensorOf(each);
     if (value === undefined || value.type === 'string') {
-      throw new TrainError(
-        'model',
-        `'${each.name}' lies in another file; inline it before training.`,
-      );
+      throw modelError(`'${each.name}' lies in another file; inline it before training.`);
     }
     found.set(each.name, value);
   }
@@ -169,8 +162,7 @@ function reachedValues(model: Model, differentiated: Model): ReadonlyMap<string,
 
 function keptOf(name: string, { type, shape }: NumericTensor, common: FloatType): Kept {
   if (type === common) return { name, type, shape };
-  throw new TrainError(
-    'model',
+  throw modelError(
     `'${name}' is ${type} and other parameters are ${common}; all that is trained together must be of one type, float32 or float64.`,
   );
 }

@@ -21,7 +21,7 @@ import {
   type Model,
   type TensorSpec,
 } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
+import { modelError } from '../train-error.ts';
 import { titleOf, type Node, type PartWriter } from './part-writer.ts';
 
 /** Input of a step with Dropouts: uint32 [2 · dropouts], k₀ and k₁ of each. */
@@ -110,8 +110,7 @@ function scrambled(part: PartWriter, place: string, { position, opset }: Dropout
 function ratioOf(node: Node, { model, opset }: DropoutContext): number | undefined {
   const fit = (ratio: number) => {
     if (ratio >= 0 && ratio < 1) return ratio;
-    throw new TrainError(
-      'model',
+    throw modelError(
       `${titleOf(node)} cannot be trained: its ratio is ${ratio}, but must be in [0, 1).`,
     );
   };

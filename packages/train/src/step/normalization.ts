@@ -7,7 +7,7 @@
  */
 import type { TensorSpec } from '@skein/onnx';
 import { nextOf } from '../optimisers/updates.ts';
-import { TrainError } from '../train-error.ts';
+import { modelError } from '../train-error.ts';
 import { titleOf, type Node, type PartWriter } from './part-writer.ts';
 
 const EPSILON = 1e-5;
@@ -19,8 +19,7 @@ const MOMENTUM = 0.9;
  */
 export function addNormalization(part: PartWriter, node: Node, data: TensorSpec | undefined): void {
   if (data === undefined) {
-    throw new TrainError(
-      'model',
+    throw modelError(
       `${titleOf(node)} cannot be trained: the shape of '${node.input[0]}' cannot be inferred; export the model with opset 14 or newer.`,
     );
   }

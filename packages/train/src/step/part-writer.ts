@@ -7,7 +7,7 @@ import {
   type Model,
   type NumericTensor,
 } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
+import { modelError } from '../train-error.ts';
 
 export type Node = NonNullable<Model['graph']>['node'][number];
 
@@ -46,10 +46,7 @@ export function partWriter(graph: GraphBuilder, node: Node): PartWriter {
       if (type === 'float32') return constant(tensor(type, [], Float32Array.of(value)));
       if (type === 'float64') return constant(tensor(type, [], Float64Array.of(value)));
       if (type === 'uint32') return constant(tensor(type, [], Uint32Array.of(value)));
-      throw new TrainError(
-        'model',
-        `${titleOf(node)} is of ${type}, which cannot be trained with.`,
-      );
+      throw modelError(`${titleOf(node)} is of ${type}, which cannot be trained with.`);
     },
     ints: (list) => constant(tensor('int64', [list.length], BigInt64Array.from(list, BigInt))),
   };

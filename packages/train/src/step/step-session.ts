@@ -8,7 +8,7 @@
 import { elementCount, elementSize, values, type NumericTensor } from '@skein/onnx';
 import { LEARNING_RATE, nextOf, type Kept } from '../optimisers/updates.ts';
 import type { Backend, BackendOptions, OpenGraph, Tensors } from '../run/backend.ts';
-import { TrainError } from '../train-error.ts';
+import { modelError, TrainError } from '../train-error.ts';
 import { dropoutKeys } from './dropout-keys.ts';
 import type { TrainingStep } from './training-step.ts';
 
@@ -98,7 +98,7 @@ function openSession(
     },
     async accumulate(batch, at = taken) {
       if (gatheringGraph === undefined) {
-        throw new TrainError('model', 'The step was made without `accumulate`.');
+        throw modelError('The step was made without `accumulate`.');
       }
       const held = [...step.parameters, ...step.statistics].map(
         ({ name }) => [name, weights.now().get(name)!] as const,

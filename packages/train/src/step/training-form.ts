@@ -15,7 +15,7 @@ import {
   type NumericTensor,
 } from '@skein/onnx';
 import { nextOf } from '../optimisers/updates.ts';
-import { TrainError } from '../train-error.ts';
+import { modelError } from '../train-error.ts';
 import { addDropout, DROPOUT_KEYS, KEYS_OF_ONE } from './dropout.ts';
 import { addNormalization } from './normalization.ts';
 import { partWriter, titleOf, type Node } from './part-writer.ts';
@@ -86,8 +86,7 @@ function statisticsOf(
     const stored = model.graph!.initializer.find((each) => each.name === name);
     const value = stored && tensorOf(stored);
     if (value === undefined || value.type === 'string' || others.has(name)) {
-      throw new TrainError(
-        'model',
+      throw modelError(
         `${titleOf(node)} cannot be trained: '${name}' is not a statistic of its own.`,
       );
     }

@@ -23,12 +23,12 @@ import {
   type Kept,
   type Slope,
 } from '../optimisers/updates.ts';
-import type { Tensors } from '../run/backend.ts';
 import {
   differentiated,
   joined,
   plainGradient,
   scaledGradient,
+  type Differentiated,
   type GradientChoice,
 } from './differentiated.ts';
 
@@ -39,7 +39,7 @@ export interface TrainingStepOptions extends GradientChoice {
   readonly accumulate?: number;
 }
 
-export interface TrainingStep {
+export interface TrainingStep extends Pick<Differentiated, 'parameters' | 'dropouts' | 'initial'> {
   /** The step. Its outputs are the loss and `next/…` of all parameters, statistics and state. */
   readonly model: Model;
   /** Adds a batch's gradients to `sums` instead of updating; only with `accumulate`. */
@@ -49,17 +49,12 @@ export interface TrainingStep {
   /** Name of the loss among the outputs. */
   readonly loss: string;
   readonly lossType: FloatType;
-  readonly parameters: readonly Kept[];
   /** Running statistics of normalisations, which a step updates; not while accumulating. */
   readonly statistics: readonly Kept[];
   /** State of the optimiser, zero before the first step. */
   readonly state: readonly Kept[];
   /** Sums of gradients between the batches of one step; zero before the first and after each step. */
   readonly sums: readonly Kept[];
-  /** Dropouts in the model; a step session feeds the keys that decide what they drop. */
-  readonly dropouts: number;
-  /** Values of parameters and statistics in the model that was given. */
-  readonly initial: Tensors;
 }
 
 /**

@@ -7,7 +7,7 @@
 import { signatureOf, type Model } from '@skein/onnx';
 import type { Encoder, Feature } from '../data/encoding/encoder.ts';
 import { withEncoder } from '../data/encoding/encoding-graph.ts';
-import { TrainError } from '../train-error.ts';
+import { dataError } from '../train-error.ts';
 import type { NetworkBuilder } from './assemble.ts';
 import { withBlueprint, type Blueprint } from './blueprint.ts';
 import { withHead } from './head.ts';
@@ -75,12 +75,12 @@ function featureOf(feature: PublicFeature): Feature {
 
 function scaleOf({ name, low, high }: Range) {
   if (!(Number.isFinite(low) && Number.isFinite(high) && low < high)) {
-    throw new TrainError('data', `The range of '${name}', ${low} to ${high}, is empty.`);
+    throw dataError(`The range of '${name}', ${low} to ${high}, is empty.`);
   }
   return { mean: (low + high) / 2, deviation: (high - low) / 2 };
 }
 
 function distinct(name: string, texts: readonly string[], least: number): readonly string[] {
   if (texts.length >= least && new Set(texts).size === texts.length) return texts;
-  throw new TrainError('data', `'${name}' needs at least ${least} different categories.`);
+  throw dataError(`'${name}' needs at least ${least} different categories.`);
 }

@@ -3,7 +3,7 @@
  * outputs. All of it is in one graph before the first step, so that training changes only weights.
  */
 import { elementCount, foldConstants, signatureOf, values, type Model } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
+import { dataError, modelError } from '../train-error.ts';
 import {
   fitArrayEncoding,
   withArrayEncoding,
@@ -75,7 +75,7 @@ export function assemble(options: AssembleOptions): Model {
   if (blueprintOf(model) !== undefined) return trainingModel(model);
   const network = foldConstants(model);
   const [output] = signatureOf(network).outputs;
-  if (output === undefined) throw new TrainError('model', 'The model has no output.');
+  if (output === undefined) throw modelError('The model has no output.');
   const { task, width, axis } = givenTask(outputRow(network, output.name), facts, options.task);
   const classes = classesFor(task, facts, width, 'given');
   const placed = axis === undefined ? {} : { axis };
@@ -89,7 +89,7 @@ function withEncoding(model: Model, blueprint: Blueprint, options: AssembleOptio
   if (data.from === 'table') {
     if (input === undefined || second !== undefined) {
       const names = inputs.map(({ name }) => name).join(', ');
-      throw new TrainError('model', `A table feeds one input, but the model has ${names}.`);
+      throw modelError(`A table feeds one input, but the model has ${names}.`);
     }
     const table = tableEncoder(options, blueprint);
     return withBlueprint(withEncoder(model, table, input.name), { ...blueprint, table });
@@ -116,7 +116,7 @@ function tableEncoder(
 ): Encoder {
   if (data.from !== 'table') throw new TypeError('Only a table has columns.');
   if (scaling === 'unit') {
-    throw new TrainError('data', 'The scaling unit is for bytes; a table has standard or none.');
+    throw dataError('The scaling unit is for bytes; a table has standard or none.');
   }
   const { table, label: name, features } = data;
   return fitEncoder(table, {
@@ -136,7 +136,7 @@ function inputsOf(options: AssembleOptions): Pick<NetworkShape, 'inputs' | 'row'
   }
   const [first, second] = data.inputs.values();
   if (first === undefined || second !== undefined) {
-    throw new TrainError('model', 'A network is built for one array; give a model for several.');
+    throw modelError('A network is built for one array; give a model for several.');
   }
   const row = first.shape.slice(1);
   return { inputs: elementCount(row), row };

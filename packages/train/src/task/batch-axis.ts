@@ -4,7 +4,7 @@
  * once.
  */
 import { GraphBuilder, inferShapes, signatureOf, withGraph, type Model } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
+import { modelError } from '../train-error.ts';
 
 /**
  * @throws TrainError `model` when the size is fixed in the graph, naming the node that shows it.
@@ -14,7 +14,7 @@ export function withBatch(model: Model, size: number): Model {
   const { inputs, outputs } = signatureOf(model);
   const open = new GraphBuilder('batch');
   for (const { name, type, shape } of inputs) {
-    if (shape.length === 0) throw new TrainError('model', `Input '${name}' has no axis of rows.`);
+    if (shape.length === 0) throw modelError(`Input '${name}' has no axis of rows.`);
     open.input(name, type, [size, ...shape.slice(1)]);
   }
   const graph = model.graph!;
@@ -31,8 +31,7 @@ export function withBatch(model: Model, size: number): Model {
     const rows = found?.shape[0];
     if (typeof rows === 'number' && rows !== size && shape.length > 0) {
       const at = fixedNode(resized, known, rows);
-      throw new TrainError(
-        'model',
+      throw modelError(
         `The model is built for batches of ${rows}${at === undefined ? '' : `, as node ${at} shows`}. Export it with an open batch axis, or train with batches of ${rows}.`,
       );
     }

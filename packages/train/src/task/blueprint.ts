@@ -4,7 +4,7 @@
  * trained model can be trained further, and a server can interpret its outputs.
  */
 import { withGraph, type Model } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
+import { modelError } from '../train-error.ts';
 import type { ArrayEncoding } from '../data/encoding/array-encoding.ts';
 import type { Encoder } from '../data/encoding/encoder.ts';
 import type { LabelScale } from './head.ts';
@@ -33,7 +33,7 @@ export function blueprintOf(model: Model): Blueprint | undefined {
   try {
     return JSON.parse(text) as Blueprint;
   } catch (error) {
-    throw new TrainError('model', `The model's metadata '${KEY}' are not JSON.`, { cause: error });
+    throw modelError(`The model's metadata '${KEY}' are not JSON.`, { cause: error });
   }
 }
 

@@ -1,6 +1,6 @@
 /** The end of a network that was built here: turns its raw output into readable values. */
 import { GraphBuilder, signatureOf, tensor, withGraph, type Model } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
+import { modelError } from '../train-error.ts';
 import type { Blueprint } from './blueprint.ts';
 import type { TaskKind } from './task.ts';
 
@@ -23,7 +23,7 @@ export function withHead(
   const { outputs } = signatureOf(network);
   const [output] = outputs;
   if (output === undefined || outputs.length > 1) {
-    throw new TrainError('model', `A network must have one output, but has ${outputs.length}.`);
+    throw modelError(`A network must have one output, but has ${outputs.length}.`);
   }
   const graph = new GraphBuilder('head');
   const result = emitHead(graph, task, output.name, scale);

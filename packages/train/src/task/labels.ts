@@ -4,7 +4,7 @@
  */
 import { elementCount, tensor, values, type Loss, type NumericTensor } from '@skein/onnx';
 import { classNumbers } from '../data/dataset.ts';
-import { TrainError } from '../train-error.ts';
+import { dataError } from '../train-error.ts';
 import type { Blueprint } from './blueprint.ts';
 import type { TrainingData } from './training-data.ts';
 
@@ -28,7 +28,7 @@ export function arrayLabels(
   { loss, row }: { readonly loss: Loss | undefined; readonly row: readonly number[] },
 ): NumericTensor {
   if (table !== undefined) {
-    throw new TrainError('data', 'The model was trained on a table, and takes no arrays.');
+    throw dataError('The model was trained on a table, and takes no arrays.');
   }
   const count = labels.shape[0]!;
   if (task !== 'classification' || isSoft(loss)) {
@@ -56,8 +56,7 @@ function requireSize(labels: NumericTensor, wanted: number, shape: readonly numb
   const [count = 0, ...rest] = labels.shape;
   if (elementCount(rest) === wanted) return;
   const fitting = wanted === 1 ? 'one number per row' : `[rows, ${shape.join(', ')}]`;
-  throw new TrainError(
-    'data',
+  throw dataError(
     `The labels have the shape [${[count, ...rest].join(', ')}], but the model needs ${fitting}.`,
   );
 }
@@ -67,8 +66,7 @@ function finite(labels: NumericTensor): Float32Array<ArrayBuffer> {
   const flaw = found.findIndex((value) => !Number.isFinite(value));
   if (flaw < 0) return found;
   const width = found.length / labels.shape[0]!;
-  throw new TrainError(
-    'data',
+  throw dataError(
     `Row ${Math.floor(flaw / width)} has the label ${found[flaw]}, which is not a number.`,
   );
 }
@@ -82,8 +80,7 @@ function shares(labels: NumericTensor, row: readonly number[]): NumericTensor {
     let sum = 0;
     for (let i = 0; i < width; i++) sum += numbers[start + i]! < 0 ? NaN : numbers[start + i]!;
     if (Math.abs(sum - 1) <= ROUNDING) continue;
-    throw new TrainError(
-      'data',
+    throw dataError(
       `Row ${start / width} has shares of classes that are not from 0 to 1 and 1 together: ${numbers.slice(start, start + Math.min(width, 8)).join(', ')}.`,
     );
   }
@@ -108,8 +105,7 @@ function placeLabels(
   for (let i = 0; i < numbers.length; i++) {
     const label = Number(numbers[i]);
     if (label !== ignored && !(Number.isInteger(label) && label >= 0 && label < classes)) {
-      throw new TrainError(
-        'data',
+      throw dataError(
         `Row ${Math.floor(i / (numbers.length / count))} has the label ${label}, which is out of range: there are ${classes} classes, 0 to ${classes - 1}.`,
       );
     }

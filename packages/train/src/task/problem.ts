@@ -16,7 +16,7 @@ import {
   type Model,
   type NumericTensor,
 } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
+import { dataError } from '../train-error.ts';
 import { dataset, type Dataset } from '../data/dataset.ts';
 import { encodeRows, type BlockCheck, type Encoder } from '../data/encoding/encoder.ts';
 import { withBatch } from './batch-axis.ts';
@@ -96,7 +96,7 @@ export function rowsFor(start: Model, data: TrainingData, loss?: Loss): Dataset 
   if (blueprint === undefined) throw new TypeError('The model was not assembled.');
   if (data.from === 'table') {
     if (blueprint.table === undefined) {
-      throw new TrainError('data', 'The model was trained on arrays, and takes no table.');
+      throw dataError('The model was trained on arrays, and takes no table.');
     }
     const target = { ...blueprint.table.target, name: data.label };
     const encoder = { ...blueprint.table, target };
@@ -113,10 +113,7 @@ export function rowsFor(start: Model, data: TrainingData, loss?: Loss): Dataset 
     const found = data.inputs.get(name) ?? (inputs.length === 1 ? only : undefined);
     if (found === undefined) {
       const names = [...data.inputs.keys()].join(', ');
-      throw new TrainError(
-        'data',
-        `The data have no array '${name}' for the model, only ${names}.`,
-      );
+      throw dataError(`The data have no array '${name}' for the model, only ${names}.`);
     }
     const fits =
       found.shape.length === shape.length &&
@@ -125,8 +122,7 @@ export function rowsFor(start: Model, data: TrainingData, loss?: Loss): Dataset 
       );
     if (fits && found.type === type) return [name, found] as const;
     const wanted = shape.slice(1).map((size) => size ?? '?');
-    throw new TrainError(
-      'data',
+    throw dataError(
       `Rows of '${name}' are ${found.type} [${found.shape.slice(1).join(', ')}], but the model takes ${type} [${wanted.join(', ')}].`,
     );
   });
@@ -147,7 +143,7 @@ function finite({ features }: Encoder): BlockCheck {
       for (let i = at; i < numbers.length; i += features.length) {
         if (Number.isFinite(numbers[i])) continue;
         const row = firstRow + Math.floor(i / features.length);
-        throw new TrainError('data', `Row ${row} has no '${column.name}'.`);
+        throw dataError(`Row ${row} has no '${column.name}'.`);
       }
     });
   };

@@ -2,7 +2,7 @@
 import { values } from '@skein/onnx';
 import { isStored } from '../data/rows/stored.ts';
 import { columnOf } from '../data/table/table.ts';
-import { TrainError } from '../train-error.ts';
+import { dataError } from '../train-error.ts';
 import { rowsOf, type TrainingData } from './training-data.ts';
 
 /**
@@ -14,7 +14,7 @@ export function withRowWeights(data: TrainingData, name: string): TrainingData {
   if (data.from === 'table') {
     const column = columnOf(data.table, name);
     if (column.kind !== 'number') {
-      throw new TrainError('data', `The column '${name}' holds texts, and no weights.`);
+      throw dataError(`The column '${name}' holds texts, and no weights.`);
     }
     const others = data.table.columns.map((each) => each.name);
     const features = (data.features ?? others).filter(
@@ -25,11 +25,11 @@ export function withRowWeights(data: TrainingData, name: string): TrainingData {
   const found = data.inputs.get(name);
   const count = rowsOf(data);
   if (found === undefined || isStored(found)) {
-    throw new TrainError('data', `The data have no array '${name}' of weights.`);
+    throw dataError(`The data have no array '${name}' of weights.`);
   }
   const numbers = values(found) as ArrayLike<number | bigint>;
   if (numbers.length !== count) {
-    throw new TrainError('data', `There are ${numbers.length} weights for ${count} rows.`);
+    throw dataError(`There are ${numbers.length} weights for ${count} rows.`);
   }
   const inputs = new Map([...data.inputs].filter(([each]) => each !== name));
   return { ...data, inputs, weights: checked(numbers, name) };
@@ -39,10 +39,10 @@ function checked(numbers: ArrayLike<number | bigint>, name: string): Float32Arra
   const weights = Float32Array.from(numbers, Number);
   const flaw = weights.findIndex((weight) => !(weight >= 0 && weight < Infinity));
   if (flaw >= 0) {
-    throw new TrainError('data', `Row ${flaw} has the weight ${weights[flaw]} in '${name}'.`);
+    throw dataError(`Row ${flaw} has the weight ${weights[flaw]} in '${name}'.`);
   }
   if (weights.every((weight) => weight === 0)) {
-    throw new TrainError('data', `All weights in '${name}' are 0: no row counts.`);
+    throw dataError(`All weights in '${name}' are 0: no row counts.`);
   }
   return weights;
 }

@@ -1,6 +1,6 @@
 /** The task of a model: which of its values is compared with which labels by which loss. */
 import { inferShapes, type Dimension, type Loss, type Model } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
+import { dataError, modelError } from '../train-error.ts';
 
 /**
  * `classification`: one logit per class, labels are class numbers. `binary`: one logit, labels are 0
@@ -67,11 +67,10 @@ export function classesFor(
   if (task === 'regression') {
     if (facts.are === 'numbers') return [];
     const some = facts.classes.slice(0, 3).join(', ');
-    throw new TrainError('data', `A regression predicts numbers, but the labels are ${some} ….`);
+    throw dataError(`A regression predicts numbers, but the labels are ${some} ….`);
   }
   if (task === 'binary' && width !== 1) {
-    throw new TrainError(
-      'model',
+    throw modelError(
       `A binary task has one output, but the model gives ${width}: its task is classification.`,
     );
   }
@@ -82,11 +81,10 @@ export function classesFor(
   const found = facts.are === 'texts' ? facts.classes : facts.distinct.map(String);
   const some = `${found.slice(0, 8).join(', ')}${found.length > 8 ? ', …' : ''}`;
   if (found.length < 2) {
-    throw new TrainError('data', `All labels are '${some}': there is nothing to tell apart.`);
+    throw dataError(`All labels are '${some}': there is nothing to tell apart.`);
   }
   if (found.length === wanted) return found;
-  throw new TrainError(
-    'data',
+  throw dataError(
     `The labels have ${found.length} classes (${some}), but the model tells ${wanted} apart.`,
   );
 }
@@ -108,8 +106,7 @@ export function lossFor(
     const placed = whole.kind === 'cross-entropy' && axis !== undefined;
     return placed ? { axis, ...whole } : whole;
   }
-  throw new TrainError(
-    'model',
+  throw modelError(
     `The loss ${whole.kind} does not fit the task ${kind}, which has ${kind === 'regression' ? 'mean-squared, mean-absolute or huber' : DEFAULT_LOSS[kind]}.`,
   );
 }
@@ -125,8 +122,7 @@ export function outputRow(model: Model, output: string): readonly number[] {
   if (row.length > 0 && row.every((size) => typeof size === 'number')) return row;
   const found =
     shape === undefined ? 'unknown' : `[${shape.map((size) => size ?? '?').join(', ')}]`;
-  throw new TrainError(
-    'model',
+  throw modelError(
     `Output '${output}' has the shape ${found}, but must be [batch, …] with fixed sizes.`,
   );
 }
@@ -165,8 +161,7 @@ export function givenTask(
   if (task !== 'classification' && size(labels) === size(row)) {
     return { task, width: task === 'binary' ? 1 : size(row) };
   }
-  throw new TrainError(
-    'data',
+  throw dataError(
     `Labels of the shape [rows${labels.map((each) => `, ${each}`).join('')}] do not fit an output of [batch, ${row.join(', ')}]: a regression has labels of that shape, a classification the same without the axis of classes, which is the first or the last.`,
   );
 }

@@ -1,11 +1,8 @@
 /** Trains an assembled model on its problem: step, schedule, evaluation after each epoch, result. */
 import type { LossModel, Model } from '@skein/onnx';
-import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Clipping } from '../optimisers/clip.ts';
 import type { Optimiser } from '../optimisers/optimiser.ts';
-import type { Backend } from '../run/backend.ts';
-import type { Schedule } from '../schedules/schedule.ts';
 import { alone } from '../parallel/collective.ts';
 import { leadRanks } from '../parallel/ranks.ts';
 import { gradientStep, type GradientStep } from '../parallel/gradient-step.ts';
@@ -20,6 +17,10 @@ import { metricsOf, taskReport, type TaskReport } from './report.ts';
 
 export interface TrainTaskOptions extends Pick<
   TrainOptions,
+  | 'backend'
+  | 'threads'
+  | 'schedule'
+  | 'checkpoints'
   | 'accumulate'
   | 'epochs'
   | 'seed'
@@ -30,19 +31,15 @@ export interface TrainTaskOptions extends Pick<
   | 'signal'
   | 'now'
 > {
-  readonly backend: Backend;
-  readonly threads?: number | undefined;
   readonly training: Dataset;
   /** Held-out rows; the epoch with the best result on them is kept. */
   readonly validation?: Dataset | undefined;
   /** Rows per batch of the problem. */
   readonly batch: number;
   readonly optimiser: Optimiser;
-  readonly schedule: Schedule;
   readonly clip?: Clipping | undefined;
   /** As in the problem. */
   readonly frozen?: RegExp | undefined;
-  readonly checkpoints?: CheckpointStore;
   /** Several ranks that take the steps together; default: this thread alone. */
   readonly group?: TaskGroup | undefined;
 }

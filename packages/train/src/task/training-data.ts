@@ -1,6 +1,6 @@
 /** Data as they were read, before they are matched with a model. */
 import { elementCount, values, type NumericTensor } from '@skein/onnx';
-import { TrainError } from '../train-error.ts';
+import { dataError } from '../train-error.ts';
 import type { StoredRows } from '../data/rows/stored.ts';
 import { columnOf, type Table } from '../data/table/table.ts';
 import type { LabelFacts } from './task.ts';
@@ -30,13 +30,10 @@ export type TrainingData =
 export function rowsOf(data: TrainingData): number {
   if (data.from === 'table') return data.table.count;
   const count = data.labels.shape[0] ?? 0;
-  if (count === 0) throw new TrainError('data', 'There are no labels.');
+  if (count === 0) throw dataError('There are no labels.');
   for (const [name, { shape }] of data.inputs) {
     if (shape[0] === count) continue;
-    throw new TrainError(
-      'data',
-      `There are ${count} labels, but ${shape[0] ?? 'no'} rows of '${name}'.`,
-    );
+    throw dataError(`There are ${count} labels, but ${shape[0] ?? 'no'} rows of '${name}'.`);
   }
   return count;
 }
@@ -63,8 +60,7 @@ export function labelFacts(data: TrainingData, soft = false): LabelFacts {
 function positions(data: TrainingData): readonly string[] {
   const [, classes] = data.from === 'table' ? [] : data.labels.shape;
   if (classes !== undefined) return Array.from({ length: classes }, (_, i) => String(i));
-  throw new TrainError(
-    'data',
+  throw dataError(
     'Labels that are shares of classes are an array [rows, classes] of an .npz or .npy file.',
   );
 }

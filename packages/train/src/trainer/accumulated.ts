@@ -6,7 +6,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { batchPart } from '../parallel/batch-part.ts';
 import type { StepSession } from '../step/step-session.ts';
 import type { TrainingStep } from '../step/training-step.ts';
-import { TrainError } from '../train-error.ts';
+import { dataError } from '../train-error.ts';
 
 export interface AccumulatedOptions {
   readonly data: Pick<Dataset, 'count'>;
@@ -28,8 +28,7 @@ export function accumulated(
 ): StepSession {
   const rows = batch * accumulate;
   if (data.count % rows !== 0) {
-    throw new TrainError(
-      'data',
+    throw dataError(
       `${data.count} rows do not come out even in steps of ${accumulate} batches of ${batch}.`,
     );
   }

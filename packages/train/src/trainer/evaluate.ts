@@ -4,7 +4,6 @@
  */
 import { values, type Model, type NumericTensor } from '@skein/onnx';
 import { batcher } from '../data/batcher.ts';
-import type { Dataset } from '../data/dataset.ts';
 import {
   accuracy,
   auc,
@@ -13,15 +12,13 @@ import {
   type ConfusionMatrix,
 } from '../metrics/classification.ts';
 import { calibration, type Calibration } from '../metrics/calibration.ts';
-import type { Backend, Tensors } from '../run/backend.ts';
+import type { Tensors } from '../run/backend.ts';
 import type { TrainingStep } from '../step/training-step.ts';
 import { withParametersAsInputs } from '../step/trained-model.ts';
-import { TrainError } from '../train-error.ts';
+import { modelError } from '../train-error.ts';
+import type { TrainOptions } from './trainer.ts';
 
-export interface EvaluatorOptions {
-  readonly backend: Backend;
-  readonly threads?: number | undefined;
-  readonly data: Dataset;
+export interface EvaluatorOptions extends Pick<TrainOptions, 'backend' | 'threads' | 'data'> {
   /** Rows per run. */
   readonly batch: number;
   /** The model's inputs. */
@@ -60,7 +57,7 @@ export async function openEvaluator(
         for (const { name } of changing) feeds.set(name, tensors.get(name)!);
         const result = (await graph.run(feeds)).get(output);
         if (result === undefined) {
-          throw new TrainError('model', `The model has no output '${output}'.`);
+          throw modelError(`The model has no output '${output}'.`);
         }
         const numbers = values(result) as Float32Array;
         const width = numbers.length / batch;

@@ -9,7 +9,7 @@
  */
 import type { NumericTensor } from '@skein/onnx';
 import { batcher } from '../data/batcher.ts';
-import type { Dataset } from '../data/dataset.ts';
+import { orderOfEpoch, type Dataset } from '../data/dataset.ts';
 import { loadCheckpoint, saveCheckpoint, type CheckpointStore } from '../checkpoint/checkpoint.ts';
 import type { Backend, Tensors } from '../run/backend.ts';
 import type { Schedule } from '../schedules/schedule.ts';
@@ -17,7 +17,6 @@ import { openStep, type StepSession } from '../step/step-session.ts';
 import type { TrainingStep } from '../step/training-step.ts';
 import { Diverged } from '../train-error.ts';
 import { accumulated } from './accumulated.ts';
-import { orderOfEpoch } from './order.ts';
 
 export interface TrainOptions {
   readonly backend: Backend;

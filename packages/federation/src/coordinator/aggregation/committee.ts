@@ -24,7 +24,7 @@ import { drawOf, encodingOf } from '../../plan/encoding.ts';
 import { helpersOf } from '../../plan/helpers.ts';
 import { pseudonymOf } from '../../identity/keys.ts';
 import type { LedgerEvent } from '../../ledger/entry.ts';
-import { type Payload, payloadIn } from '../../transport/chunks.ts';
+import { answerInvalid, type Payload, payloadIn } from '../../transport/chunks.ts';
 import { type Part, partReader, partsAt, requireChunks } from '../../transport/parts.ts';
 import { contentIn, joinedContent, payloadOfContent } from '../storage/content.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
@@ -260,8 +260,7 @@ function behindOf(value: unknown = 0, versions: number): number {
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) < versions) {
     return value as number;
   }
-  throw new SkeinError(
-    'ANSWER_INVALID',
+  throw answerInvalid(
     `The update is ${JSON.stringify(value)} rounds behind, and those of this round may be ${versions - 1}.`,
   );
 }
@@ -274,7 +273,7 @@ function sitesOf(value: unknown, sites: number): readonly number[] {
       (each) => Number.isInteger(each) && (each as number) >= 0 && (each as number) < sites,
     );
   if (isList) return value as readonly number[];
-  throw new SkeinError('ANSWER_INVALID', 'The bad seeds are not given as numbers of sites.');
+  throw answerInvalid('The bad seeds are not given as numbers of sites.');
 }
 
 const isSplit = (error: unknown): boolean =>

@@ -12,7 +12,6 @@
  * Updates are on the disk, where their digests are checked when they are whole: a site that leaves in the
  * middle of one has nothing in the sum. The sum is made part by part, when the next state is.
  */
-import { SkeinError } from '@skein/api/errors';
 import { residueBits, residueCount, sumReader } from '@skein/train/federated';
 import {
   EXCHANGES,
@@ -27,6 +26,7 @@ import { contentMadeBy, hashOf, joinedContent, payloadWith } from '../storage/co
 import { usedNative } from '../storage/garbage.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
+import { answerInvalid } from '../../transport/chunks.ts';
 
 /** What checking a share, and using it, keeps until it is collected. */
 const SHARE_BYTES = 512;
@@ -73,8 +73,7 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
       return { fields: { delivery: delivery.bytes }, payload };
     },
     async accept({ site, fields }, payload) {
-      if (payload === undefined)
-        throw new SkeinError('ANSWER_INVALID', 'The answer has no payload.');
+      if (payload === undefined) throw answerInvalid('The answer has no payload.');
       if (exchange !== 'input') {
         await server.accept(exchange, place(site), await payload.read());
         answered += 1;

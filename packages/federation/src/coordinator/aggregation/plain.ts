@@ -4,9 +4,8 @@
  * order of the roster, so that the sum is the same after a restart. Where a robust aggregate compares them, all
  * are in memory at once.
  */
-import { SkeinError } from '@skein/api/errors';
 import { robustUpdate } from '@skein/train/federated';
-import type { Payload } from '../../transport/chunks.ts';
+import { answerInvalid, type Payload } from '../../transport/chunks.ts';
 import { blocksOf } from '../storage/content.ts';
 import type { Aggregator, AttemptContext, RoundSum } from './aggregator.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
@@ -30,14 +29,10 @@ export async function openPlain(context: AttemptContext): Promise<Aggregator> {
     async accept({ site, fields }, payload) {
       const weight = fields['weight'];
       if (typeof weight !== 'number' || !(weight > 0 && weight <= MOST_WEIGHT)) {
-        throw new SkeinError(
-          'ANSWER_INVALID',
-          `The weight ${JSON.stringify(weight)} is not above 0.`,
-        );
+        throw answerInvalid(`The weight ${JSON.stringify(weight)} is not above 0.`);
       }
       if (payload?.bytes !== 4 * length) {
-        throw new SkeinError(
-          'ANSWER_INVALID',
+        throw answerInvalid(
           `The update has ${payload?.bytes ?? 0} bytes, and the plan asks for ${length} float32.`,
         );
       }
@@ -46,7 +41,7 @@ export async function openPlain(context: AttemptContext): Promise<Aggregator> {
         const flaw = floatsIn(block).findIndex((number) => !Number.isFinite(number));
         if (flaw >= 0) {
           const message = `Number ${at + flaw} of the update is not finite.`;
-          throw new SkeinError('ANSWER_INVALID', message);
+          throw answerInvalid(message);
         }
         at += block.length / 4;
       }

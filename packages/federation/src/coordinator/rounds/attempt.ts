@@ -1,23 +1,16 @@
 /** Makes an attempt again from what is stored of it, and tells whose fault its end is. */
 import { SkeinError } from '@skein/api/errors';
-import type { ArtifactStore } from '@skein/state';
 import { isOver } from '@skein/api/federations';
-import { type Identity, signerOf } from '../../identity/keys.ts';
+import { signerOf } from '../../identity/keys.ts';
 import { helpersOf } from '../../plan/helpers.ts';
 import { RELEASING } from '../../plan/spent.ts';
 import { turnsOf } from '../../plan/turns.ts';
 import type { ConductorOptions } from './conductor.ts';
-import type { FederationStore, RunRecord } from '../../store/federation-store.ts';
+import type { RunRecord } from '../../store/federation-store.ts';
 import { type Aggregator, aggregationOf } from '../aggregation/aggregator.ts';
 import type { Payload } from '../../transport/chunks.ts';
 import type { Place } from '../../transport/messages.ts';
 import { storedPayload } from '../storage/uploads.ts';
-
-interface RestoreOptions {
-  readonly artifacts: ArtifactStore;
-  readonly store: FederationStore;
-  readonly identity: Identity;
-}
 
 /**
  * The stored answers are given to a new aggregator, phase by phase.
@@ -26,7 +19,7 @@ interface RestoreOptions {
 export async function restoreAttempt(
   { id, plan, planDigest, state }: RunRecord,
   broadcast: Payload,
-  { artifacts, store, identity }: RestoreOptions,
+  { artifacts, store, identity }: Pick<ConductorOptions, 'artifacts' | 'store' | 'identity'>,
 ): Promise<{ readonly aggregator: Aggregator; readonly answered: readonly string[] }> {
   const { round, attempt, roster, phase } = state;
   const aggregation = aggregationOf(plan);

@@ -4,7 +4,7 @@ import { nextEntry, type Witness } from '../../ledger/entry.ts';
 import { openFederationStore } from '../../store/open-store.ts';
 import type { FederationStore } from '../../store/federation-store.ts';
 import { openPlan } from '../../testing/plans.ts';
-import { Notebook } from './notebook.ts';
+import { openNotebook } from './notebook.ts';
 
 const site = await createIdentity();
 const event = { kind: 'paused', reason: '' } as const;
@@ -25,7 +25,7 @@ async function notebookOf(count: number) {
   const state = { status: 'running', round: 0, attempt: 0, phase: 'gather', releases: 0 } as const;
   const run = { id: 'r', plan: openPlan(), planDigest: 'd', state: { ...state, roster: [] } };
   await store.createRun(run, await nextEntry(coordinator, undefined, given));
-  const notebook = await Notebook.open(store, coordinator, Date.now, 'r');
+  const notebook = await openNotebook(store, coordinator, Date.now, 'r');
   for (let more = 1; more < count; more += 1) await notebook.advance({}, [event]);
   const witnessOf = async (sequence: number, more: Partial<Witness> = {}): Promise<Witness> => {
     const [entry] = await store.ledger('r', sequence, 1);

@@ -7,12 +7,12 @@ import { pseudonymOf } from '../../identity/keys.ts';
 import type { LedgerEvent } from '../../ledger/entry.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { RunRecord, RunState } from '../../store/federation-store.ts';
-import type { RoundSum } from '../aggregation/aggregator.ts';
 import {
   broadcastOf,
   firstState,
   openState,
   stepState,
+  type StateStep,
   type StoredState,
   writeState,
 } from './server-state.ts';
@@ -34,13 +34,8 @@ export async function storedState(
   return openState(await storedPayload(artifacts, optimiser));
 }
 
-export interface EndedRound {
+export interface EndedRound extends Omit<StateStep, 'of'> {
   readonly record: RunRecord;
-  readonly strategy: Strategy;
-  readonly before: StoredState;
-  readonly sum: RoundSum;
-  /** Of the file that the next state is written to. */
-  readonly path: string;
 }
 
 /** @returns the state of the run after the round, whose artifacts are stored, and what the ledger says of it. */

@@ -7,36 +7,33 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
-import type { ArtifactStore, Sweeper } from '@skein/state';
 import { expectKind, type Greeting } from '../../identity/handshake.ts';
 import { lookUpOf } from '../../identity/invitation.ts';
-import { type Identity, isSignedBy, pseudonymOf, randomHex } from '../../identity/keys.ts';
+import { isSignedBy, pseudonymOf, randomHex } from '../../identity/keys.ts';
 import { helpersOf } from '../../plan/helpers.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { FederationStore, MemberRecord } from '../../store/federation-store.ts';
 import { type Arrival, type Channel, openChannel, refusalOf } from '../../transport/channel.ts';
 import type { Chunks } from '../../transport/chunks.ts';
 import type { Connection } from '../../transport/connection.ts';
-import { PART_BYTES } from '../../transport/messages.ts';
+import { PART_BYTES, protocolError } from '../../transport/messages.ts';
 import { createPace } from '../../transport/pace.ts';
 import { aggregationOf } from '../aggregation/aggregator.ts';
 import { isOfStore } from '../rounds/attempt.ts';
-import type { Conductor } from '../rounds/conductor.ts';
+import type { Conductor, ConductorOptions } from '../rounds/conductor.ts';
 import { type Session, statusOf } from './session.ts';
 import { storedPayload } from '../storage/uploads.ts';
 
-export interface SessionsOptions {
-  readonly store: FederationStore;
-  readonly artifacts: ArtifactStore;
-  readonly sweeper: Sweeper;
-  readonly identity: Identity;
+export interface SessionsOptions extends Pick<
+  ConductorOptions,
+  'store' | 'artifacts' | 'sweeper' | 'identity' | 'onFault'
+> {
   /** @throws SkeinError FEDERATION_UNKNOWN. */
   readonly conductorOf: (run: string) => Promise<Conductor>;
   /** Where the payloads of a site arrive. */
   readonly chunksOf: (conductor: Conductor, key: string) => Chunks;
   /** How often a site is told the status, in milliseconds. */
   readonly statusMs: number;
-  readonly onFault: (error: unknown) => void;
 }
 
 /** Handshakes at the same time. */
@@ -260,16 +257,13 @@ async function handle(
       return;
     default:
       await forgetPayload();
-      throw new SkeinError(
-        'FEDERATION_PROTOCOL',
-        `A site does not send ${message.kind} messages now.`,
-      );
+      throw protocolError(`A site does not send ${message.kind} messages now.`);
   }
 }
 
 function opened(chunks: Chunks | undefined): Chunks {
   if (chunks !== undefined) return chunks;
-  throw new SkeinError('FEDERATION_PROTOCOL', 'A payload came before the plan was accepted.');
+  throw protocolError('A payload came before the plan was accepted.');
 }
 
 const revoked = (key: string): SkeinError =>

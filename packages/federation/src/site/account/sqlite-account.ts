@@ -78,17 +78,12 @@ const MIGRATIONS = [
    CREATE TABLE IF NOT EXISTS data (digest TEXT PRIMARY KEY, account TEXT NOT NULL) STRICT;`,
 ];
 
-interface Row {
-  readonly run: string;
+interface Row extends Pick<Participation, 'run' | 'name' | 'releases' | 'most' | 'since'> {
   readonly site: string;
   readonly account: string;
-  readonly name: string;
   readonly plan: string;
   readonly privacy: string;
-  readonly releases: number;
-  readonly most: number;
   readonly open: number;
-  readonly since: string;
 }
 
 /**

@@ -9,11 +9,12 @@
  * An update is in one sum if the coordinator keeps to the protocol. If it does not, it may be in several, each with a part
  * of at most `clip`, as a new update of each round would have: the accounting counts one for each round.
  */
-import { SkeinError } from '@skein/api/errors';
+import { unlessAborted } from '@skein/api/waits';
 import { stalenessWeight } from '@skein/train/federated';
 import type { BufferTerms } from '../../plan/buffer.ts';
 import type { Settled } from '../answers.ts';
 import type { SiteTraining, SiteUpdate } from './training.ts';
+import { protocolError } from '../../transport/messages.ts';
 
 export interface Asked {
   readonly round: number;
@@ -65,19 +66,22 @@ export function bufferedUpdates(
 
   return async (asked) => {
     const { round, versions, signal } = asked;
-    if (trained !== undefined && !(await unless(signal, isFree(trained, asked)))) {
+    const unlessLeft = <T>(result: Promise<T>): Promise<T> => {
+      signal?.throwIfAborted();
+      return unlessAborted(result, signal);
+    };
+    if (trained !== undefined && !(await unlessLeft(isFree(trained, asked)))) {
       trained = undefined;
     }
     const own = (trained ??= begin(asked));
     const behind = round - own.from;
     if (versions.at(-1 - behind) !== own.digest) {
       trained = undefined;
-      throw new SkeinError(
-        'FEDERATION_PROTOCOL',
+      throw protocolError(
         `Round ${round} names other parameters of round ${own.from} than those that this site was sent.`,
       );
     }
-    const { numbers, weight } = await unless(signal, own.update);
+    const { numbers, weight } = await unlessLeft(own.update);
     const scale = stalenessWeight(behind);
     return {
       numbers: Float64Array.from(numbers, (each) => each * scale),
@@ -90,18 +94,4 @@ export function bufferedUpdates(
       },
     };
   };
-}
-
-/** @throws the reason of the signal, as soon as it is aborted. */
-async function unless<T>(signal: AbortSignal | undefined, result: Promise<T>): Promise<T> {
-  if (signal === undefined) return result;
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const end = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', end);
-  try {
-    return await Promise.race([result, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', end);
-  }
 }

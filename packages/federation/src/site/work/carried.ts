@@ -1,6 +1,6 @@
 /** What a site keeps of its training between rounds, as bytes that outlive its process. */
-import { SkeinError } from '@skein/api/errors';
 import type { Task } from '../answers.ts';
+import { protocolError } from '../../transport/messages.ts';
 
 export interface Carried {
   load(): Promise<Uint8Array | undefined>;
@@ -65,8 +65,7 @@ export function summedOf({ place, fields }: Pick<Task, 'place' | 'fields'>): num
   const isEarlier =
     typeof summed === 'number' && Number.isInteger(summed) && summed >= -1 && summed < place.round;
   if (isEarlier) return summed;
-  throw new SkeinError(
-    'FEDERATION_PROTOCOL',
+  throw protocolError(
     `The task of round ${place.round} does not name an earlier one as the last whose sum holds an update of this site.`,
   );
 }

@@ -4,7 +4,6 @@
  * may leave, and never come back.
  */
 import { fromHex, sha256 } from '@skein/api/canonical';
-import { SkeinError } from '@skein/api/errors';
 import { encodeUpdate } from '@skein/train/federated';
 import { joined, sealUpdate } from '@skein/train/secure-aggregation';
 import { baseOf, bufferOf, mostBehind } from '../../plan/buffer.ts';
@@ -16,7 +15,8 @@ import type { Work } from '../answers.ts';
 import { bufferedUpdates } from './buffered-updates.ts';
 import { summedOf } from './carried.ts';
 import { floatsOf, unknownPhase } from './plain-work.ts';
-import type { SecureOptions } from './secure-options.ts';
+import { protocolError } from '../../transport/messages.ts';
+import type { SecureOptions } from './training.ts';
 
 export async function committeeWork(options: SecureOptions): Promise<Work> {
   const { plan, planDigest, training } = options;
@@ -66,8 +66,7 @@ function versionsOf(plan: Plan, round: number, value: unknown, own: string): rea
     value.length === count &&
     value.every((each) => typeof each === 'string' && /^[0-9a-f]{64}$/.test(each));
   if (areDigests && value.at(-1) === own) return value as readonly string[];
-  throw new SkeinError(
-    'FEDERATION_PROTOCOL',
+  throw protocolError(
     `Round ${round} does not name the ${count} digests of what its updates may be of, with that of its own parameters last.`,
   );
 }

@@ -9,8 +9,12 @@ import type { Carried } from './carried.ts';
 import { committeeWork } from './committee-work.ts';
 import { pairwiseWork } from './pairwise-work.ts';
 import { plainWork } from './plain-work.ts';
-import type { SecureOptions } from './secure-options.ts';
-import { openTraining, type SiteTraining, type TrainingOptions } from './training.ts';
+import {
+  openTraining,
+  type SiteTraining,
+  type TrainingOptions,
+  type SecureOptions,
+} from './training.ts';
 
 export interface WorkOptions
   extends Omit<TrainingOptions, 'plan' | 'carried'>, Pick<SecureOptions, 'run'> {

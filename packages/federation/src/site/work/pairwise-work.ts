@@ -5,7 +5,6 @@
  * The site derives the encoding and the number of a sum from the accepted plan. From the coordinator
  * it takes who takes part, and what to train from.
  */
-import { SkeinError } from '@skein/api/errors';
 import { encodeUpdate, residueBits, residueCount } from '@skein/train/federated';
 import {
   EXCHANGES,
@@ -21,7 +20,8 @@ import type { Plan } from '../../plan/plan.ts';
 import type { Outcome, Task, Work } from '../answers.ts';
 import { summedOf } from './carried.ts';
 import { floatsOf, unknownPhase } from './plain-work.ts';
-import type { SecureOptions } from './secure-options.ts';
+import { protocolError } from '../../transport/messages.ts';
+import type { SecureOptions } from './training.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -104,7 +104,7 @@ function inputOf({ fields, payload = new Uint8Array(0) }: Task): {
   const isLength =
     typeof bytes === 'number' && Number.isInteger(bytes) && bytes >= 0 && bytes <= payload.length;
   if (!isLength) {
-    throw new SkeinError('FEDERATION_PROTOCOL', 'The task does not say where its parameters end.');
+    throw protocolError('The task does not say where its parameters end.');
   }
   const end = payload.length - bytes;
   return { broadcast: payload.slice(0, end), delivery: payload.subarray(end) };
@@ -118,8 +118,7 @@ function rosterOf({ fields }: Task, { sites }: Plan): readonly string[] {
     roster.length >= sites.threshold &&
     roster.every((key) => typeof key === 'string' && /^[0-9a-f]{64}$/.test(key));
   if (isRoster) return roster as readonly string[];
-  throw new SkeinError(
-    'FEDERATION_PROTOCOL',
+  throw protocolError(
     `The roster is not of at least ${sites.threshold} sites, as the plan asks for.`,
   );
 }
@@ -127,8 +126,5 @@ function rosterOf({ fields }: Task, { sites }: Plan): readonly string[] {
 /** @throws SkeinError FEDERATION_PROTOCOL when the earlier phases of the attempt were not answered here. */
 function keptOf({ state, place }: Task): Kept {
   if (state !== undefined) return JSON.parse(new TextDecoder().decode(state)) as Kept;
-  throw new SkeinError(
-    'FEDERATION_PROTOCOL',
-    `This site is not part of attempt ${place.attempt} of round ${place.round}.`,
-  );
+  throw protocolError(`This site is not part of attempt ${place.attempt} of round ${place.round}.`);
 }

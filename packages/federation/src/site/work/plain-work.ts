@@ -1,8 +1,9 @@
 /** Work without secure aggregation: the coordinator sees each update, which the plan says in words. */
-import { SkeinError } from '@skein/api/errors';
+import type { SkeinError } from '@skein/api/errors';
 import type { Outcome, Task, Work } from '../answers.ts';
 import { summedOf } from './carried.ts';
 import type { SiteTraining } from './training.ts';
+import { protocolError } from '../../transport/messages.ts';
 
 /** `train`: the payload is the broadcast, float32; the answer is the update, with the site's weight. */
 export function plainWork(training: SiteTraining): Work {
@@ -18,11 +19,11 @@ export function plainWork(training: SiteTraining): Work {
 /** @throws SkeinError FEDERATION_PROTOCOL for a payload that is not of float32. */
 export function floatsOf(payload: Uint8Array<ArrayBuffer> | undefined): Float32Array {
   if (payload === undefined || payload.length % 4 !== 0) {
-    throw new SkeinError('FEDERATION_PROTOCOL', 'A task of training has no parameters.');
+    throw protocolError('A task of training has no parameters.');
   }
   return new Float32Array(payload.slice().buffer);
 }
 
 export function unknownPhase({ place }: Pick<Task, 'place'>): SkeinError {
-  return new SkeinError('FEDERATION_PROTOCOL', `There is no phase "${place.phase}" for a site.`);
+  return protocolError(`There is no phase "${place.phase}" for a site.`);
 }

@@ -22,6 +22,7 @@ import {
   type Strategy,
 } from '@skein/train/federated';
 import { canonical } from '@skein/api/canonical';
+import type { CommitteeTerms } from '../../plan/committee-terms.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { encodingOf } from '../../plan/encoding.ts';
 import { distanceOf, strategyOfPlan } from '../../plan/strategy.ts';
@@ -49,6 +50,16 @@ export interface SiteTraining {
    * @param summed see `estimateFor`.
    */
   update(round: number, broadcast: Float32Array, summed?: number): Promise<SiteUpdate>;
+}
+
+/** What work under secure aggregation needs. */
+export interface SecureOptions extends Pick<
+  CommitteeTerms,
+  'run' | 'plan' | 'planDigest' | 'coordinator'
+> {
+  /** Ed25519. */
+  readonly keys: CryptoKeyPair;
+  readonly training: SiteTraining;
 }
 
 export interface SiteUpdate {

@@ -25,6 +25,7 @@ import type {
   Generation,
 } from '../../contract.ts';
 import type { GatewayOptions } from '../../gateway-options.ts';
+import type { Generations } from '../../generation.ts';
 import { leavable, leave } from '../../leavable.ts';
 import { COMPARISONS_IN_FLIGHT, SEMANTIC_LOOKUP } from '../../tuning.ts';
 import { createSemanticCounts, noteComparison, type SemanticCounts } from './counts.ts';
@@ -39,7 +40,8 @@ interface Cache {
   readonly lookupMs: number;
 }
 
-type Options = Pick<GatewayOptions, 'embed' | 'semantic' | 'observe'> & {
+type Options = Pick<GatewayOptions, 'embed' | 'semantic'> & {
+  readonly generationOf: Generations['generationOf'];
   readonly models: readonly GenerativeModel[];
   readonly clock: { now(): number };
   readonly random: () => number;
@@ -53,19 +55,14 @@ const LEAST_URGENT = 5;
 
 /** @returns the gateway itself where no model has a semantic cache. */
 export function withSemanticCache(gateway: Gateway, options: Options): Gateway {
-  const { embed, semantic = createSemanticCounts(), observe = () => {}, clock, random } = options;
+  const { embed, semantic = createSemanticCounts(), generationOf, clock, random } = options;
   const caches = new Map<string, Cache>();
   for (const { name, semanticCache: policy, ttftMs } of options.models) {
     if (policy === undefined) continue;
     const answers = createSimilarAnswers(policy.freshMs);
     const counts = semantic.of(name);
     counts.threshold = policy.threshold;
-    caches.set(name, {
-      policy,
-      counts,
-      answers,
-      lookupMs: ttftMs * SEMANTIC_LOOKUP,
-    });
+    caches.set(name, { policy, counts, answers, lookupMs: ttftMs * SEMANTIC_LOOKUP });
   }
   if (caches.size === 0) return gateway;
   const closed = new AbortController();
@@ -154,50 +151,15 @@ export function withSemanticCache(gateway: Gateway, options: Options): Gateway {
 
   function hit(
     cache: Cache,
-    nearest: Nearest,
+    { answer, similarity }: Nearest,
     request: GenerateRequest,
     caller: Caller,
   ): Generation {
-    const { answer, similarity } = nearest;
     cache.counts.hits += 1;
-    const receipt = {
-      model: request.model,
-      usage: { inputTokens: 0, outputTokens: 0 },
-      costUsd: 0,
-      cache: 'semantic',
-      attempts: 0,
-      ttftMs: Math.max(0, clock.now() - caller.arrivedAt),
-    } as const;
-    function end(isWhole: boolean): void {
-      const { requestId, tenant, key, arrivedAt } = caller;
-      observe({
-        caller: { requestId, tenant, key },
-        model: request.model,
-        receipt,
-        ...(isWhole ? {} : { error: 'CANCELLED' as const }),
-        durationMs: clock.now() - arrivedAt,
-      });
-    }
-    async function* read(): AsyncGenerator<GenerateEvent, void> {
-      let isWhole = false;
-      try {
-        yield* answer.events;
-        isWhole = true;
-      } finally {
-        end(isWhole);
-      }
-    }
-    return {
-      provider: undefined,
-      events: leavable(read(), () => end(false)),
-      headers: () => ({
-        'skein-cache': 'semantic',
-        'skein-cache-similarity': similarity.toFixed(4),
-        'skein-attempts': '0',
-        'skein-cost-usd': '0.000000000',
-      }),
-      receipt: () => receipt,
-    };
+    const source = { cache: 'semantic', events: answer.events, pays: () => false } as const;
+    const generation = generationOf(request.model, caller, source);
+    const beside = { 'skein-cache-similarity': similarity.toFixed(4) };
+    return { ...generation, headers: () => ({ ...generation.headers(), ...beside }) };
   }
 
   /** The model's own answer, which no caller waits for. */

@@ -12,8 +12,8 @@ export interface ByteTokenizer {
   readonly firstWord: number;
 }
 
-const SPECIAL = ['<|begin|>', '<|end|>', '<|answer|>'];
 export const BYTE_SPECIAL = { bos: '<|begin|>', eos: '<|end|>', answer: '<|answer|>' } as const;
+const SPECIAL = Object.values(BYTE_SPECIAL);
 
 /** @param words of which no two are equal, none of a single byte. */
 export function byteTokenizer(words: readonly string[]): ByteTokenizer {
@@ -29,16 +29,7 @@ export function byteTokenizer(words: readonly string[]): ByteTokenizer {
     answer,
     firstWord: 256 + SPECIAL.length,
     file: {
-      version: '1.0',
-      added_tokens: SPECIAL.map((content, i) => ({
-        id: 256 + i,
-        content,
-        special: true,
-        single_word: false,
-        lstrip: false,
-        rstrip: false,
-        normalized: false,
-      })),
+      ...specialParts(SPECIAL, 256, BYTE_SPECIAL.bos),
       normalizer: null,
       pre_tokenizer: {
         type: 'ByteLevel',
@@ -46,21 +37,34 @@ export function byteTokenizer(words: readonly string[]): ByteTokenizer {
         trim_offsets: true,
         use_regex: false,
       },
-      post_processor: {
-        type: 'TemplateProcessing',
-        single: [
-          { SpecialToken: { id: SPECIAL[0], type_id: 0 } },
-          { Sequence: { id: 'A', type_id: 0 } },
-        ],
-        pair: [],
-        special_tokens: { [SPECIAL[0]!]: { id: SPECIAL[0], ids: [bos], tokens: [SPECIAL[0]] } },
-      },
       decoder: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
       model: {
         type: 'BPE',
         vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
         merges: [],
       },
+    },
+  };
+}
+
+/** What tokenizer.json says of special tokens with ids from `first`, one of which begins a text. */
+export function specialParts(contents: readonly string[], first: number, bos: string) {
+  return {
+    version: '1.0',
+    added_tokens: contents.map((content, i) => ({
+      id: first + i,
+      content,
+      special: true,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+    })),
+    post_processor: {
+      type: 'TemplateProcessing',
+      single: [{ SpecialToken: { id: bos, type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+      pair: [],
+      special_tokens: { [bos]: { id: bos, ids: [first + contents.indexOf(bos)], tokens: [bos] } },
     },
   };
 }

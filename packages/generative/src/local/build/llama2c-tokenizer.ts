@@ -4,9 +4,8 @@
  * merges in the order of scores does the same.
  */
 import { invalid } from '../model/invalid.ts';
+import { specialParts } from './byte-tokenizer.ts';
 
-const BOS = 1;
-const EOS = 2;
 const SPECIAL = ['<unk>', '<s>', '</s>'];
 
 export interface Piece {
@@ -53,16 +52,7 @@ export function tokenizerOfLlama2c(file: Uint8Array, size: number): Record<strin
     }
   }
   return {
-    version: '1.0',
-    added_tokens: SPECIAL.map((content, id) => ({
-      id,
-      content,
-      special: true,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-    })),
+    ...specialParts(SPECIAL, 0, '<s>'),
     normalizer: {
       type: 'Sequence',
       normalizers: [
@@ -71,12 +61,6 @@ export function tokenizerOfLlama2c(file: Uint8Array, size: number): Record<strin
       ],
     },
     pre_tokenizer: null,
-    post_processor: {
-      type: 'TemplateProcessing',
-      single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
-      pair: [],
-      special_tokens: { '<s>': { id: '<s>', ids: [BOS], tokens: ['<s>'] } },
-    },
     decoder: {
       type: 'Sequence',
       decoders: [
@@ -97,4 +81,4 @@ export function tokenizerOfLlama2c(file: Uint8Array, size: number): Record<strin
   };
 }
 
-export const LLAMA2C_SPECIAL = { bos: BOS, eos: EOS } as const;
+export const LLAMA2C_SPECIAL = { bos: 1, eos: 2 } as const;

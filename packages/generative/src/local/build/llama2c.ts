@@ -4,7 +4,7 @@
  * and keys to Hugging Face's order of halves, which changes no product of a query and a key.
  */
 import { SkeinError } from '@skein/api';
-import type { LlamaShape, LlamaWeights } from './llama-graph.ts';
+import type { LlamaLayer, LlamaShape, LlamaWeights } from './llama-graph.ts';
 
 export interface Llama2c {
   readonly shape: LlamaShape;
@@ -14,20 +14,7 @@ export interface Llama2c {
 }
 
 /** Each part holds all layers, one after another. */
-export interface RawWeights {
-  readonly embedding: Float32Array;
-  readonly attentionNorm: Float32Array;
-  readonly query: Float32Array;
-  readonly key: Float32Array;
-  readonly value: Float32Array;
-  readonly output: Float32Array;
-  readonly mlpNorm: Float32Array;
-  readonly gate: Float32Array;
-  readonly down: Float32Array;
-  readonly up: Float32Array;
-  readonly norm: Float32Array;
-  readonly head: Float32Array;
-}
+export type RawWeights = LlamaLayer & Omit<LlamaWeights, 'layer'>;
 
 const HEADER_BYTES = 28;
 
@@ -35,16 +22,9 @@ const HEADER_BYTES = 28;
 export function readLlama2c(file: Uint8Array): Llama2c {
   if (file.byteLength < HEADER_BYTES) throw notOne('it is shorter than its header');
   const bytes = new Uint8Array(file); // aligned
-  const header = new Int32Array(bytes.buffer, 0, 7);
-  const [hidden, intermediate, layers, heads, keyHeads, signed, context] = header as unknown as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const header = Array.from(new Int32Array(bytes.buffer, 0, 7));
+  const [hidden = 0, intermediate = 0, layers = 0, heads = 0, keyHeads = 0, signed = 0] = header;
+  const context = header[6]!;
   const vocabulary = Math.abs(signed);
   if ([hidden, intermediate, layers, heads, keyHeads, vocabulary, context].some((n) => !(n > 0))) {
     throw notOne('a size in its header is not positive');

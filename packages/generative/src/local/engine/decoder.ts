@@ -81,7 +81,7 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
     }
   };
   const vocabulary = await probe(session, graph);
-  const logits = new Logits(graph.logitsType, vocabulary);
+  const logits = logitsMemory(graph.logitsType, vocabulary);
   const cache =
     graph.cache === 'shared' ? sharedCache(slab, names) : appendedCache(slab, names, graph);
   const keeps = graph.inputs.has(KEEP) || graph.inputs.has('num_logits_to_keep');
@@ -235,33 +235,24 @@ function appendedCache(slab: Slab, names: readonly string[], graph: DecoderGraph
 }
 
 /** The memory of logits, which grows to the largest run. */
-class Logits {
-  readonly #type: 'float32' | 'float16';
-  readonly #vocabulary: number;
-  #memory: CacheArray;
-  #numbers = new Float32Array(0);
-  #tensor: OrtTensor | undefined;
-
-  constructor(type: 'float32' | 'float16', vocabulary: number) {
-    this.#type = type;
-    this.#vocabulary = vocabulary;
-    this.#memory = newArray(type, 0);
-  }
-
-  of(batch: number, keep: number): OrtTensor {
-    const [rows, kept] = this.#tensor?.dims ?? [];
-    if (this.#tensor !== undefined && rows === batch && kept === keep) return this.#tensor;
-    const length = batch * keep * this.#vocabulary;
-    if (this.#memory.length < length) this.#memory = newArray(this.#type, length);
-    const dims = [batch, keep, this.#vocabulary];
-    return (this.#tensor = tensorOf(this.#type, this.#memory.subarray(0, length), dims));
-  }
-
-  values(rows: number): Float32Array {
-    const length = rows * this.#vocabulary;
-    if (this.#memory instanceof Float32Array) return this.#memory.subarray(0, length);
-    if (this.#numbers.length < length) this.#numbers = new Float32Array(length);
-    for (let i = 0; i < length; i++) this.#numbers[i] = float16ToNumber(this.#memory[i]!);
-    return this.#numbers.subarray(0, length);
-  }
+function logitsMemory(type: 'float32' | 'float16', vocabulary: number) {
+  let memory = newArray(type, 0);
+  let numbers = new Float32Array(0);
+  let tensor: OrtTensor | undefined;
+  return {
+    of(batch: number, keep: number): OrtTensor {
+      const [rows, kept] = tensor?.dims ?? [];
+      if (tensor !== undefined && rows === batch && kept === keep) return tensor;
+      const length = batch * keep * vocabulary;
+      if (memory.length < length) memory = newArray(type, length);
+      return (tensor = tensorOf(type, memory.subarray(0, length), [batch, keep, vocabulary]));
+    },
+    values(rows: number): Float32Array {
+      const length = rows * vocabulary;
+      if (memory instanceof Float32Array) return memory.subarray(0, length);
+      if (numbers.length < length) numbers = new Float32Array(length);
+      for (let i = 0; i < length; i++) numbers[i] = float16ToNumber(memory[i]!);
+      return numbers.subarray(0, length);
+    },
+  };
 }

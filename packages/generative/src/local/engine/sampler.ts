@@ -3,19 +3,16 @@
  * generation and of llama.cpp: penalties, mask, temperature, top-k, top-p, min-p, draw.
  */
 import { seededRandom, type Random } from '@skein/onnx';
+import type { Sampling } from '../../contract.ts';
 
-export interface SamplingOptions {
+/**
+ * `repetitionPenalty` divides the logits of tokens that occurred, prompt included (CTRL, Keskar et
+ * al., 2019). `frequencyPenalty` is subtracted per occurrence in the answer, `presencePenalty` once
+ * from what occurs in the answer.
+ */
+export interface SamplingOptions extends Sampling {
   /** 0: always the most probable token. */
   readonly temperature: number;
-  readonly topK?: number | undefined;
-  readonly topP?: number | undefined;
-  readonly minP?: number | undefined;
-  /** Divides the logits of tokens that occurred, prompt included (CTRL, Keskar et al., 2019). */
-  readonly repetitionPenalty?: number | undefined;
-  /** Subtracted per occurrence in the answer. */
-  readonly frequencyPenalty?: number | undefined;
-  /** Subtracted once from what occurs in the answer. */
-  readonly presencePenalty?: number | undefined;
   readonly seed: number;
 }
 

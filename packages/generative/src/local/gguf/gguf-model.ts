@@ -11,7 +11,7 @@ import { answerOf } from '../answer-form.ts';
 import type { RowEvent, RowRequest } from '../engine/row.ts';
 import { TokenTrie } from '../grammar/token-mask.ts';
 import type { LocalModel, LocalModelOptions } from '../local-model.ts';
-import { ChatTemplate } from '../model/chat-template.ts';
+import { readChatTemplate } from '../model/chat-template.ts';
 import { invalid } from '../model/invalid.ts';
 import { answerOfRows, type RowModel } from '../row-answer.ts';
 import { readGguf } from './header.ts';
@@ -40,7 +40,7 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
     bos_token: model.tokens.bosString ?? '',
     eos_token: model.tokens.eosString ?? '',
   };
-  const template = source === undefined ? undefined : new ChatTemplate(source, tokens);
+  const template = source === undefined ? undefined : readChatTemplate(source, tokens);
   const free = Array.from({ length: maxRows }, () => context.getSequence());
   const waiting: ((sequence: LlamaSequence) => void)[] = [];
   let running = 0;

@@ -8,17 +8,14 @@ import { Writer } from './writer.ts';
 
 const path = join(testFolder(), 'vocabulary.gguf');
 const TEXT = 8;
-const ARRAY = 9;
 const I32 = 5;
 
 /** A header with a vocabulary and nothing else: each piece with ggml's kind of it. */
 function write(form: string, pieces: readonly (readonly [text: string, kind: number])[]): void {
   const header = new Writer().u32(MAGIC).u32(3).u64(0).u64(3);
   header.text('tokenizer.ggml.model').u32(TEXT).text(form);
-  header.text('tokenizer.ggml.tokens').u32(ARRAY).u32(TEXT).u64(pieces.length);
-  header.all(pieces, ([text]) => header.text(text));
-  header.text('tokenizer.ggml.token_type').u32(ARRAY).u32(I32).u64(pieces.length);
-  header.all(pieces, ([, kind]) => header.u32(kind));
+  header.text('tokenizer.ggml.tokens').array(TEXT, pieces, ([text]) => header.text(text));
+  header.text('tokenizer.ggml.token_type').array(I32, pieces, ([, kind]) => header.u32(kind));
   writeFileSync(path, header.bytes());
 }
 

@@ -65,54 +65,39 @@ function inPairs(matrix: Float32Array, headSize: number, inputs: number): Float3
 export function* llamaGguf(
   shape: LlamaShape,
   weights: LlamaWeights,
-  tokens: GgufTokens,
+  { pieces, bos, eos }: GgufTokens,
   options: GgufOptions,
 ): Iterable<Uint8Array> {
   const { hidden, headSize, heads, keyHeads, intermediate, vocabulary, layers } = shape;
-  type Entry = readonly [
-    name: string,
-    rows: number,
-    columns: number,
-    data: () => Float32Array,
-    isMatrix: boolean,
-  ];
-  const vector = (name: string, data: () => Float32Array): Entry => [name, 1, hidden, data, false];
+  /** Sizes as GGUF has them: columns, then rows. */
+  type Entry = readonly [name: string, sizes: readonly number[], data: () => Float32Array];
+  const paired = (matrix: Float32Array): Float32Array => inPairs(matrix, headSize, hidden);
   let cached: { index: number; layer: ReturnType<LlamaWeights['layer']> } | undefined;
   const layer = (index: number) => {
     if (cached?.index !== index) cached = { index, layer: weights.layer(index) };
     return cached.layer;
   };
   const entries: Entry[] = [
-    ['token_embd.weight', vocabulary, hidden, () => weights.embedding, true],
-    vector('output_norm.weight', () => weights.norm),
-    ['output.weight', vocabulary, hidden, () => weights.head, true],
+    ['token_embd.weight', [hidden, vocabulary], () => weights.embedding],
+    ['output_norm.weight', [hidden], () => weights.norm],
+    ['output.weight', [hidden, vocabulary], () => weights.head],
     ...Array.from({ length: layers }, (_, i): Entry[] => [
-      vector(`blk.${i}.attn_norm.weight`, () => layer(i).attentionNorm),
-      [
-        `blk.${i}.attn_q.weight`,
-        heads * headSize,
-        hidden,
-        () => inPairs(layer(i).query, headSize, hidden),
-        true,
-      ],
-      [
-        `blk.${i}.attn_k.weight`,
-        keyHeads * headSize,
-        hidden,
-        () => inPairs(layer(i).key, headSize, hidden),
-        true,
-      ],
-      [`blk.${i}.attn_v.weight`, keyHeads * headSize, hidden, () => layer(i).value, true],
-      [`blk.${i}.attn_output.weight`, hidden, heads * headSize, () => layer(i).output, true],
-      vector(`blk.${i}.ffn_norm.weight`, () => layer(i).mlpNorm),
-      [`blk.${i}.ffn_gate.weight`, intermediate, hidden, () => layer(i).gate, true],
-      [`blk.${i}.ffn_up.weight`, intermediate, hidden, () => layer(i).up, true],
-      [`blk.${i}.ffn_down.weight`, hidden, intermediate, () => layer(i).down, true],
+      [`blk.${i}.attn_norm.weight`, [hidden], () => layer(i).attentionNorm],
+      [`blk.${i}.attn_q.weight`, [hidden, heads * headSize], () => paired(layer(i).query)],
+      [`blk.${i}.attn_k.weight`, [hidden, keyHeads * headSize], () => paired(layer(i).key)],
+      [`blk.${i}.attn_v.weight`, [hidden, keyHeads * headSize], () => layer(i).value],
+      [`blk.${i}.attn_output.weight`, [heads * headSize, hidden], () => layer(i).output],
+      [`blk.${i}.ffn_norm.weight`, [hidden], () => layer(i).mlpNorm],
+      [`blk.${i}.ffn_gate.weight`, [hidden, intermediate], () => layer(i).gate],
+      [`blk.${i}.ffn_up.weight`, [hidden, intermediate], () => layer(i).up],
+      [`blk.${i}.ffn_down.weight`, [intermediate, hidden], () => layer(i).down],
     ]).flat(),
   ];
-  const isPacked = (isMatrix: boolean): boolean => isMatrix && options.weights === 'int4';
-  const bytesOf = ([, rows, columns, , isMatrix]: Entry): number =>
-    isPacked(isMatrix) ? (rows * columns * 18) / QUANTISED_BLOCK : rows * columns * 4;
+  const isPacked = ([, sizes]: Entry): boolean => sizes.length > 1 && options.weights === 'int4';
+  const bytesOf = (entry: Entry): number => {
+    const count = entry[1].reduce((product, size) => product * size, 1);
+    return isPacked(entry) ? (count * 18) / QUANTISED_BLOCK : count * 4;
+  };
   const header = new Writer();
   header.u32(MAGIC).u32(3).u64(entries.length);
   const metadata: [string, (w: Writer) => void][] = [
@@ -128,35 +113,11 @@ export function* llamaGguf(
     ['llama.attention.layer_norm_rms_epsilon', (w) => w.u32(F32).f32(shape.epsilon)],
     ['llama.vocab_size', (w) => w.u32(U32).u32(vocabulary)],
     ['tokenizer.ggml.model', (w) => w.u32(TEXT).text('llama')],
-    [
-      'tokenizer.ggml.tokens',
-      (w) =>
-        w
-          .u32(ARRAY)
-          .u32(TEXT)
-          .u64(vocabulary)
-          .all(tokens.pieces, (p) => w.text(p.text)),
-    ],
-    [
-      'tokenizer.ggml.scores',
-      (w) =>
-        w
-          .u32(ARRAY)
-          .u32(F32)
-          .u64(vocabulary)
-          .all(tokens.pieces, (p) => w.f32(p.score)),
-    ],
-    [
-      'tokenizer.ggml.token_type',
-      (w) =>
-        w
-          .u32(ARRAY)
-          .u32(I32)
-          .u64(vocabulary)
-          .all(tokens.pieces, (p) => w.u32(p.kind)),
-    ],
-    ['tokenizer.ggml.bos_token_id', (w) => w.u32(U32).u32(tokens.bos)],
-    ['tokenizer.ggml.eos_token_id', (w) => w.u32(U32).u32(tokens.eos)],
+    ['tokenizer.ggml.tokens', (w) => w.array(TEXT, pieces, (p) => w.text(p.text))],
+    ['tokenizer.ggml.scores', (w) => w.array(F32, pieces, (p) => w.f32(p.score))],
+    ['tokenizer.ggml.token_type', (w) => w.array(I32, pieces, (p) => w.u32(p.kind))],
+    ['tokenizer.ggml.bos_token_id', (w) => w.u32(U32).u32(bos)],
+    ['tokenizer.ggml.eos_token_id', (w) => w.u32(U32).u32(eos)],
     ['tokenizer.ggml.add_bos_token', (w) => w.u32(BOOL).u8(1)],
     ['tokenizer.chat_template', (w) => w.u32(TEXT).text(options.chatTemplate)],
   ];
@@ -166,19 +127,16 @@ export function* llamaGguf(
   const aligned = (bytes: number): number =>
     Math.ceil(bytes / DEFAULT_ALIGNMENT) * DEFAULT_ALIGNMENT;
   for (const entry of entries) {
-    const [name, rows, columns, , isMatrix] = entry;
-    header
-      .text(name)
-      .u32(isMatrix ? 2 : 1)
-      .u64(columns);
-    if (isMatrix) header.u64(rows);
-    header.u32(isPacked(isMatrix) ? TENSOR_Q4_0 : TENSOR_F32).u64(offset);
+    const [name, sizes] = entry;
+    header.text(name).u32(sizes.length);
+    for (const size of sizes) header.u64(size);
+    header.u32(isPacked(entry) ? TENSOR_Q4_0 : TENSOR_F32).u64(offset);
     offset += aligned(bytesOf(entry));
   }
   yield padded(header.bytes(), aligned);
-  for (const [, , , data, isMatrix] of entries) {
-    const values = data();
-    const bytes = isPacked(isMatrix)
+  for (const entry of entries) {
+    const values = entry[2]();
+    const bytes = isPacked(entry)
       ? quantiseQ4(values)
       : new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     yield padded(bytes, aligned);
@@ -236,7 +194,8 @@ export class Writer {
     this.#parts.push(bytes);
     return this;
   }
-  all<T>(items: readonly T[], write: (item: T) => void): this {
+  array<T>(type: number, items: readonly T[], write: (item: T) => void): this {
+    this.u32(ARRAY).u32(type).u64(items.length);
     for (const item of items) write(item);
     return this;
   }

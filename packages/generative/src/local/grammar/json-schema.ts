@@ -5,6 +5,7 @@
  */
 import { SkeinError } from '@skein/api';
 import { referredIn } from '../../schema-reference.ts';
+import { namesOf } from '../../wire/json.ts';
 import { FORMATS, formatOf } from './formats.ts';
 import {
   ANY,
@@ -25,39 +26,17 @@ import { inUnits, numbersWithin, placesOf } from './number-range.ts';
 type Schema = Readonly<Record<string, unknown>>;
 
 /** They say nothing about the text. */
-const ANNOTATIONS = new Set([
-  '$schema',
-  '$id',
-  '$comment',
-  '$defs',
-  'definitions',
-  'title',
-  'description',
-  'default',
-  'examples',
-  'deprecated',
-  'readOnly',
-  'writeOnly',
-  'strict',
-]);
+const ANNOTATIONS = namesOf(`
+  $schema $id $comment $defs definitions title description default examples deprecated readOnly
+  writeOnly strict
+`);
 const BOUNDS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'];
 const KNOWN = new Set([
   ...BOUNDS,
-  'type',
-  'properties',
-  'required',
-  'additionalProperties',
-  'items',
-  'minItems',
-  'maxItems',
-  'enum',
-  'const',
-  'anyOf',
-  'oneOf',
-  '$ref',
-  'minLength',
-  'maxLength',
-  'format',
+  ...namesOf(`
+    type properties required additionalProperties items minItems maxItems enum const anyOf oneOf $ref
+    minLength maxLength format
+  `),
 ]);
 /** They name the values themselves. */
 const CHOICES = ['$ref', 'const', 'enum', 'anyOf', 'oneOf'];

@@ -3,55 +3,43 @@ import { Template } from '@huggingface/jinja';
 import { SkeinError } from '@skein/api';
 import type { GenerateRequest, Message, Part, Tool } from '../../contract.ts';
 import { FieldError } from '../../field-error.ts';
-import { asText } from '../../wire/json.ts';
+import { asText, parsedOr } from '../../wire/json.ts';
 import { invalid } from './invalid.ts';
 
-export class ChatTemplate {
-  /** Whether the template has a place for tools. */
-  readonly #takesTools: boolean;
-  readonly #template: Template;
-  readonly #tokens: Readonly<Record<string, string>>;
+export type ChatTemplate = ReturnType<typeof readChatTemplate>;
 
-  /** @throws SkeinError LANGUAGE_MODEL_INVALID when the source is not a template. */
-  constructor(source: string, tokens: Readonly<Record<string, string>>) {
-    try {
-      this.#template = new Template(source);
-    } catch (error) {
-      throw invalid('The chat template of the model cannot be read', error);
-    }
-    this.#tokens = tokens;
-    this.#takesTools = /\btools\b/.test(source);
+/** @throws SkeinError LANGUAGE_MODEL_INVALID when the source is not a template. */
+export function readChatTemplate(source: string, tokens: Readonly<Record<string, string>>) {
+  let template: Template;
+  try {
+    template = new Template(source);
+  } catch (error) {
+    throw invalid('The chat template of the model cannot be read', error);
   }
-
-  /** @throws SkeinError UPSTREAM_REJECTED when the template refuses the messages, GENERATION_UNSUPPORTED for images, and for tools that the template has no place for. */
-  render({ messages, tools = [], toolChoice = 'auto' }: GenerateRequest): string {
-    // The grammar of a required call has the tools, and a request that forbids them needs none.
-    if (tools.length > 0 && toolChoice === 'auto' && !this.#takesTools) {
-      throw new FieldError(
-        'tools',
-        'The chat template of the model has no place for tools.',
-        'GENERATION_UNSUPPORTED',
-      );
-    }
-    const plain = messages.map(messageOf);
-    try {
-      return this.#template.render({
-        ...this.#tokens,
-        messages: plain,
-        tools: tools.length === 0 ? undefined : tools.map(toolOf),
-        add_generation_prompt: true,
-      });
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new SkeinError(
-        'UPSTREAM_REJECTED',
-        `The chat template of the model refuses the messages: ${reason}`,
-        {
-          cause: error,
-        },
-      );
-    }
-  }
+  const hasPlaceForTools = /\btools\b/.test(source);
+  return {
+    /** @throws SkeinError UPSTREAM_REJECTED when the template refuses the messages, GENERATION_UNSUPPORTED for images, and for tools that the template has no place for. */
+    render({ messages, tools = [], toolChoice = 'auto' }: GenerateRequest): string {
+      // The grammar of a required call has the tools, and a request that forbids them needs none.
+      if (tools.length > 0 && toolChoice === 'auto' && !hasPlaceForTools) {
+        const text = 'The chat template of the model has no place for tools.';
+        throw new FieldError('tools', text, 'GENERATION_UNSUPPORTED');
+      }
+      const plain = messages.map(messageOf);
+      try {
+        return template.render({
+          ...tokens,
+          messages: plain,
+          tools: tools.length === 0 ? undefined : tools.map(toolOf),
+          add_generation_prompt: true,
+        });
+      } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        const text = `The chat template of the model refuses the messages: ${reason}`;
+        throw new SkeinError('UPSTREAM_REJECTED', text, { cause });
+      }
+    },
+  };
 }
 
 const toolOf = ({ name, description = '', parameters = {} }: Tool) => ({
@@ -77,7 +65,8 @@ function messageOf({
           tool_calls: toolCalls.map((call) => ({
             id: call.id,
             type: 'function',
-            function: { name: call.name, arguments: parsed(call.arguments) },
+            // Templates write arguments as JSON themselves.
+            function: { name: call.name, arguments: parsedOr(call.arguments, call.arguments) },
           })),
         }),
   };
@@ -94,12 +83,3 @@ function textOf(part: Part): string {
 /** In the words of the client. */
 const typeOf = (part: Part): string =>
   part.type === 'other' ? (asText(part.value['type']) ?? 'unknown').slice(0, 60) : part.type;
-
-/** Templates write arguments as JSON themselves. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
-}

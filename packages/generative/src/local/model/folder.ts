@@ -6,7 +6,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { OnnxError } from '@skein/onnx';
-import { ChatTemplate } from './chat-template.ts';
+import type { Sampling } from '../../contract.ts';
+import { asObject, parsedOr, type Json } from '../../wire/json.ts';
+import { readChatTemplate, type ChatTemplate } from './chat-template.ts';
 import { readDecoder, type DecoderGraph } from './graph.ts';
 import { invalid } from './invalid.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
@@ -28,14 +30,7 @@ export interface ModelFolder {
 }
 
 /** What the authors of the model recommend (generation_config.json). */
-export interface SamplingDefaults {
-  readonly temperature?: number | undefined;
-  readonly topK?: number | undefined;
-  readonly topP?: number | undefined;
-  readonly repetitionPenalty?: number | undefined;
-}
-
-type Json = Readonly<Record<string, unknown>>;
+type SamplingDefaults = Pick<Sampling, 'temperature' | 'topK' | 'topP' | 'repetitionPenalty'>;
 
 /** Where exporters put the graph, most specific first. */
 const GRAPHS = [
@@ -56,14 +51,14 @@ export async function readModelFolder(folder: string): Promise<ModelFolder> {
       (name) => readJson(folder, name),
     ),
   );
-  const genaiModel = objectOf(genai?.['model']);
+  const genaiModel = asObject(genai?.['model']);
   if (config === undefined && genai === undefined) {
     throw invalid(`The folder ${folder} has neither config.json nor genai_config.json`);
   }
   const tokenizer = await readJson(folder, 'tokenizer.json');
   if (tokenizer === undefined) throw invalid(`The folder ${folder} has no tokenizer.json`);
   const vocabulary = readVocabulary(tokenizer, tokenizerConfig ?? {});
-  const named = objectOf(genaiModel?.['decoder'])?.['filename'];
+  const named = asObject(genaiModel?.['decoder'])?.['filename'];
   const graphFile = await findGraph(folder, typeof named === 'string' ? named : undefined);
   const graph = readGraph(graphFile, await readFile(graphFile));
   await checkWeights(dirname(graphFile), graph);
@@ -86,7 +81,7 @@ export async function readModelFolder(folder: string): Promise<ModelFolder> {
     vocabulary,
     ends: new Set(ends.filter((id) => typeof id === 'number')),
     template: await readTemplate(folder, tokenizerConfig),
-    defaults: defaultsOf(generation ?? objectOf(genai?.['search'])),
+    defaults: defaultsOf(generation ?? asObject(genai?.['search'])),
   };
 }
 
@@ -138,7 +133,7 @@ async function readTemplate(
       textOf(config?.[name]) ?? '',
     ]),
   );
-  return new ChatTemplate(source, tokens);
+  return readChatTemplate(source, tokens);
 }
 
 function defaultsOf(generation: Json | undefined): SamplingDefaults {
@@ -152,20 +147,11 @@ function defaultsOf(generation: Json | undefined): SamplingDefaults {
 }
 
 async function readJson(folder: string, name: string): Promise<Json | undefined> {
-  let text: string;
-  try {
-    text = await readFile(join(folder, name), 'utf8');
-  } catch {
-    return undefined;
-  }
-  try {
-    return objectOf(JSON.parse(text)) ?? fail();
-  } catch {
-    return fail();
-  }
-  function fail(): never {
-    throw invalid(`The file ${name} is not a whole JSON object`);
-  }
+  const text = await readFile(join(folder, name), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const found = asObject(parsedOr(text, undefined));
+  if (found === undefined) throw invalid(`The file ${name} is not a whole JSON object`);
+  return found;
 }
 
 const exists = (path: string): Promise<boolean> =>
@@ -173,14 +159,10 @@ const exists = (path: string): Promise<boolean> =>
     (file) => file.isFile(),
     () => false,
   );
-const objectOf = (value: unknown): Json | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Json)
-    : undefined;
 const numberOf = (value: unknown): number | undefined =>
   typeof value === 'number' ? value : undefined;
 /** A text, or a token in the form `{ "content": … }`. */
 function textOf(value: unknown): string | undefined {
-  const content = objectOf(value)?.['content'] ?? value;
+  const content = asObject(value)?.['content'] ?? value;
   return typeof content === 'string' ? content : undefined;
 }

@@ -3,65 +3,40 @@
  * that only a finish reason shows that it was whole. Calls arrive whole.
  */
 import type { FinishReason, GenerateEvent, TokenLogprob } from '../../contract.ts';
-import { asCount, asObject, asObjects, asText, otherFields, type Json } from '../../wire/json.ts';
+import {
+  asCount,
+  asObject,
+  asObjects,
+  asText,
+  namesOf,
+  otherFields,
+  type Json,
+} from '../../wire/json.ts';
 import type { SignedThought } from '../../wire/google-fields.ts';
 import { upstreamError } from '../../wire/upstream-error.ts';
 
-const REASONS: Readonly<Record<string, FinishReason>> = {
-  STOP: 'stop',
-  MAX_TOKENS: 'length',
-  SAFETY: 'content_filter',
-  RECITATION: 'content_filter',
-  BLOCKLIST: 'content_filter',
-  PROHIBITED_CONTENT: 'content_filter',
-  SPII: 'content_filter',
-  LANGUAGE: 'content_filter',
-  IMAGE_SAFETY: 'content_filter',
-  IMAGE_PROHIBITED_CONTENT: 'content_filter',
-  IMAGE_RECITATION: 'content_filter',
-  MODEL_ARMOR: 'content_filter',
-  ESCALATION: 'content_filter',
-};
+const FILTERED = namesOf(`
+  SAFETY RECITATION BLOCKLIST PROHIBITED_CONTENT SPII LANGUAGE IMAGE_SAFETY
+  IMAGE_PROHIBITED_CONTENT IMAGE_RECITATION MODEL_ARMOR ESCALATION
+`);
+const REASONS: ReadonlyMap<string, FinishReason> = new Map([
+  ['STOP', 'stop'],
+  ['MAX_TOKENS', 'length'],
+  ...Array.from(FILTERED, (name) => [name, 'content_filter'] as const),
+]);
 /** No whole answer, such as a call that cannot be read: another try, or another provider, may do better. */
-const FAILED: ReadonlySet<string> = new Set([
-  'MALFORMED_FUNCTION_CALL',
-  'UNEXPECTED_TOOL_CALL',
-  'TOO_MANY_TOOL_CALLS',
-  'MISSING_THOUGHT_SIGNATURE',
-  'MALFORMED_RESPONSE',
-  'NO_IMAGE',
-  'IMAGE_OTHER',
-  'OTHER',
-]);
+const FAILED = namesOf(`
+  MALFORMED_FUNCTION_CALL UNEXPECTED_TOOL_CALL TOO_MANY_TOOL_CALLS MISSING_THOUGHT_SIGNATURE
+  MALFORMED_RESPONSE NO_IMAGE IMAGE_OTHER OTHER
+`);
 
-const PART_FIELDS: ReadonlySet<string> = new Set([
-  'text',
-  'thought',
-  'thoughtSignature',
-  'functionCall',
-]);
-const CHUNK_FIELDS: ReadonlySet<string> = new Set([
-  'candidates',
-  'usageMetadata',
-  'modelVersion',
-  'responseId',
-  'promptFeedback',
-]);
-const USAGE_FIELDS: ReadonlySet<string> = new Set([
-  'promptTokenCount',
-  'toolUsePromptTokenCount',
-  'candidatesTokenCount',
-  'thoughtsTokenCount',
-  'cachedContentTokenCount',
-  'totalTokenCount',
-]);
-const CANDIDATE_FIELDS: ReadonlySet<string> = new Set([
-  'content',
-  'finishReason',
-  'index',
-  'logprobsResult',
-  'avgLogprobs',
-]);
+const PART_FIELDS = namesOf('text thought thoughtSignature functionCall');
+const CHUNK_FIELDS = namesOf('candidates usageMetadata modelVersion responseId promptFeedback');
+const USAGE_FIELDS = namesOf(`
+  promptTokenCount toolUsePromptTokenCount candidatesTokenCount thoughtsTokenCount
+  cachedContentTokenCount totalTokenCount
+`);
+const CANDIDATE_FIELDS = namesOf('content finishReason index logprobsResult avgLogprobs');
 
 export interface GeminiDecoder {
   decode(chunk: Json): GenerateEvent[];
@@ -128,7 +103,7 @@ export function createDecoder(provider: string): GeminiDecoder {
       });
     }
     finished.add(candidate);
-    const known = REASONS[reason];
+    const known = REASONS.get(reason);
     const isCalls = (calls.get(candidate) ?? 0) > 0 && (known ?? 'stop') === 'stop';
     const google = {
       ...rest,

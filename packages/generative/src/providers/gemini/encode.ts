@@ -21,7 +21,7 @@ import {
   googleFields,
   signedThoughts,
 } from '../../wire/google-fields.ts';
-import { asObject, asText, compact, type Json } from '../../wire/json.ts';
+import { asObject, asText, compact, type Json, parsedOr } from '../../wire/json.ts';
 
 interface Content {
   readonly role: 'user' | 'model';
@@ -195,14 +195,6 @@ function encodeResult(message: Message, names: ReadonlyMap<string, string>): Jso
 function signatureOf(extra: Json | undefined): Json {
   const thoughtSignature = asText(googleContent(extra)['thought_signature']);
   return thoughtSignature === undefined ? {} : { thoughtSignature };
-}
-
-function parsedOr(text: string, otherwise: unknown): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return otherwise;
-  }
 }
 
 function encodeToolChoice({ tools, toolChoice }: GenerateRequest): unknown {

@@ -8,7 +8,7 @@ import { type Hide, hidingOf } from '../../wire/credentials.ts';
 import { eventsIn } from '../../wire/event-stream.ts';
 import { openUpstream, type UpstreamOptions } from '../../wire/http-client.ts';
 import type { UpstreamAnswer } from '../../wire/incoming.ts';
-import { asCount, asObject, asObjects, parseJson, type Json } from '../../wire/json.ts';
+import { asCount, asObject, asObjects, parsedOr, parseJson, type Json } from '../../wire/json.ts';
 import { upstreamError } from '../../wire/upstream-error.ts';
 import { callsOf } from '../one-call.ts';
 import { waitOf } from '../openai/failure.ts';
@@ -53,12 +53,7 @@ export function geminiProvider(options: GeminiOptions): Provider {
     });
     if (answer.status === 200) return { answer, hide };
     const text = await answer.text();
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(text);
-    } catch {
-      parsed = { error: { message: text } };
-    }
+    const parsed = parsedOr(text, { error: { message: text } });
     throw failureOf(name, answer.status, hide(parsed), waitOf(answer));
   }
 

@@ -6,42 +6,24 @@
  * for `stop` after calls is one for `tool_calls`. An end without a finish is an error.
  */
 import type { FinishReason, GenerateEvent, TokenLogprob, Usage } from '../../contract.ts';
-import { asCount, asObject, asObjects, asText, otherFields, type Json } from '../../wire/json.ts';
+import {
+  asCount,
+  asObject,
+  asObjects,
+  asText,
+  namesOf,
+  otherFields,
+  type Json,
+} from '../../wire/json.ts';
 import { upstreamError } from '../../wire/upstream-error.ts';
 
-const CHUNK_FIELDS: ReadonlySet<string> = new Set([
-  'id',
-  'object',
-  'created',
-  'model',
-  'choices',
-  'usage',
-  // It hides how long a chunk is, and says nothing.
-  'obfuscation',
-]);
-const CHOICE_FIELDS: ReadonlySet<string> = new Set([
-  'index',
-  'delta',
-  'message',
-  'text',
-  'logprobs',
-  'finish_reason',
-]);
-const FUNCTION_FIELDS: ReadonlySet<string> = new Set(['name', 'arguments']);
-const DELTA_FIELDS: ReadonlySet<string> = new Set([
-  'role',
-  'content',
-  'reasoning_content',
-  'reasoning',
-  'tool_calls',
-  'function_call',
-]);
-const CALL_FIELDS: ReadonlySet<string> = new Set(['index', 'id', 'type', 'function']);
-const USAGE_FIELDS: ReadonlySet<string> = new Set([
-  'prompt_tokens',
-  'completion_tokens',
-  'total_tokens',
-]);
+// `obfuscation` hides how long a chunk is, and says nothing.
+const CHUNK_FIELDS = namesOf('id object created model choices usage obfuscation');
+const CHOICE_FIELDS = namesOf('index delta message text logprobs finish_reason');
+const FUNCTION_FIELDS = namesOf('name arguments');
+const DELTA_FIELDS = namesOf('role content reasoning_content reasoning tool_calls function_call');
+const CALL_FIELDS = namesOf('index id type function');
+const USAGE_FIELDS = namesOf('prompt_tokens completion_tokens total_tokens');
 
 const REASONS: Readonly<Record<string, FinishReason>> = {
   stop: 'stop',

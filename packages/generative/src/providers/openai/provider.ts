@@ -19,7 +19,15 @@ import { hidingOf } from '../../wire/credentials.ts';
 import { eventsIn } from '../../wire/event-stream.ts';
 import { openUpstream, type UpstreamOptions } from '../../wire/http-client.ts';
 import type { UpstreamAnswer } from '../../wire/incoming.ts';
-import { asCount, asObject, asObjects, compact, parseJson, type Json } from '../../wire/json.ts';
+import {
+  asCount,
+  asObject,
+  asObjects,
+  compact,
+  parsedOr,
+  parseJson,
+  type Json,
+} from '../../wire/json.ts';
 import { faultOf, upstreamError } from '../../wire/upstream-error.ts';
 import { createDecoder } from './decode.ts';
 import {
@@ -99,12 +107,8 @@ export function openAiProvider(options: OpenAiOptions): Provider {
     });
     if (answer.status === 200) return answer;
     const text = await answer.text();
-    let parsed: unknown = text;
-    try {
-      parsed = JSON.parse(text);
-    } catch {
-      // A proxy before the upstream answers in HTML.
-    }
+    // A proxy before the upstream answers in HTML.
+    const parsed = parsedOr(text, text);
     throw failureOf(name, answer.status, hide(parsed), waitOf(answer));
   }
 
@@ -137,6 +141,12 @@ export function openAiProvider(options: OpenAiOptions): Provider {
     }
   }
 
+  function chunkOf(data: string): Json {
+    const chunk = asObject(parseJson(name, data)) ?? {};
+    if (chunk['error'] === undefined || chunk['error'] === null) return chunk;
+    throw failureOf(name, statusInside(chunk), hide(chunk), undefined);
+  }
+
   async function* generate(
     request: GenerateRequest,
     call: ProviderCall,
@@ -144,11 +154,7 @@ export function openAiProvider(options: OpenAiOptions): Provider {
     const answer = await open(request, call);
     const decoder = createDecoder(name);
     if (answer.contentType === 'application/json') {
-      const body = asObject(parseJson(name, await answer.text())) ?? {};
-      if (body['error'] !== undefined && body['error'] !== null) {
-        throw failureOf(name, statusInside(body), hide(body), undefined);
-      }
-      for (const event of decoder.decode(body)) yield event;
+      for (const event of decoder.decode(chunkOf(await answer.text()))) yield event;
       return decoder.end();
     }
     for await (const batch of eventsIn(name, answer)) {
@@ -157,11 +163,7 @@ export function openAiProvider(options: OpenAiOptions): Provider {
           answer.finish();
           return decoder.end();
         }
-        const chunk = asObject(parseJson(name, data)) ?? {};
-        if (chunk['error'] !== undefined && chunk['error'] !== null) {
-          throw failureOf(name, statusInside(chunk), hide(chunk), undefined);
-        }
-        for (const event of decoder.decode(chunk)) yield event;
+        for (const event of decoder.decode(chunkOf(data))) yield event;
       }
     }
     decoder.end();

@@ -144,9 +144,7 @@ function tuplesAdded(graph: GradientGraph, x: string, places: string, dy: string
 function withBatch(graph: GradientGraph, indices: string, batch: number): string {
   const rank = graph.rankOf(indices);
   // [..., 1]: one index of the batch for every index tuple.
-  const shape = graph.emit('Concat', [firstSizes(graph, indices, rank - 1), graph.ints([1])], {
-    axis: 0,
-  });
+  const shape = graph.concat([firstSizes(graph, indices, rank - 1), graph.ints([1])], 0);
   const along = Array.from({ length: batch }, (_, axis) => {
     const size = graph.squeeze(
       graph.emit('Slice', [graph.shapeTensor(indices), graph.ints([axis]), graph.ints([axis + 1])]),
@@ -156,9 +154,9 @@ function withBatch(graph: GradientGraph, indices: string, batch: number): string
     const one = graph.squeeze(graph.ints([1]), [0]);
     const range = graph.emit('Range', [zero, size, one]);
     const places = Array.from({ length: rank }, (_, i) => (i === axis ? -1 : 1));
-    return graph.emit('Expand', [graph.emit('Reshape', [range, graph.ints(places)]), shape]);
+    return graph.emit('Expand', [graph.reshape(range, places), shape]);
   });
-  return graph.emit('Concat', [...along, indices], { axis: rank - 1 });
+  return graph.concat([...along, indices], rank - 1);
 }
 
 function firstSizes(graph: GradientGraph, value: string, count: number): string {

@@ -37,10 +37,10 @@ export function rowsAdded(
   places: number,
   row: readonly number[],
 ): string {
-  const flat = graph.emit('Reshape', [indices, graph.ints([-1])]);
-  const rows = graph.emit('Reshape', [updates, graph.ints([-1, elementCount(row)])]);
+  const flat = graph.reshape(indices, [-1]);
+  const rows = graph.reshape(updates, [-1, elementCount(row)]);
   const sums = graph.emit('MatMul', [oneHot(graph, flat, places, 0, updates), rows]);
-  return graph.emit('Reshape', [sums, graph.ints([places, ...row])]);
+  return graph.reshape(sums, [places, ...row]);
 }
 
 /** The sizes of a value; a refusal where they are not fixed. */

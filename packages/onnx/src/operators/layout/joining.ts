@@ -42,10 +42,9 @@ const splitAgain: GradientRule = (node, graph) => {
     graph.fail('the sizes of its parts cannot be inferred; export with opset 13');
   const list = known
     ? graph.ints(sizes)
-    : graph.emit(
-        'Concat',
+    : graph.concat(
         node.inputs.map((name) => sizeOf(graph, name, axis)),
-        { axis: 0 },
+        0,
       );
   return graph.emitAll('Split', [g, list], { axis }, node.inputs.length);
 };
@@ -84,7 +83,7 @@ const joinedAgain: GradientRule = (node, graph) => {
   const rank = graph.rankOf(node.inputs[0]!);
   const axis = axisOf(node, node.attributeInt('axis', 0), rank);
   const parts = node.outputs.map((name, index) => node.outputGradients[index] ?? graph.zeros(name));
-  return [parts.length === 1 ? parts[0]! : graph.emit('Concat', parts, { axis })];
+  return [graph.concat(parts, axis)];
 };
 
 export const joining: Operators = {

@@ -165,12 +165,12 @@ const sumOfTiles: GradientRule = (node, graph) => {
         at += 2;
       }
     }
-    return [graph.reduceSum(graph.emit('Reshape', [g, graph.ints(sizes)]), axes, false)];
+    return [graph.reduceSum(graph.reshape(g, sizes), axes, false)];
   }
   // [repeats, sizes] read column by column: repeat, size, repeat, size, …
   const rows = [node.inputs[1]!, graph.shapeTensor(x)].map((list) => graph.unsqueeze(list, [1]));
-  const pairs = graph.emit('Concat', rows, { axis: 1 });
-  const interleaved = graph.emit('Reshape', [g, graph.emit('Reshape', [pairs, graph.ints([-1])])]);
+  const pairs = graph.concat(rows, 1);
+  const interleaved = graph.emit('Reshape', [g, graph.reshape(pairs, [-1])]);
   const copies = Array.from({ length: rank }, (_, axis) => 2 * axis);
   return [graph.reduceSum(interleaved, copies, false)];
 };

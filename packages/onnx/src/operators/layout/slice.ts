@@ -208,7 +208,7 @@ function scattered(graph: GradientGraph, g: string, x: string, range: Range): st
       ? []
       : [graph.emit('Slice', [shape, graph.ints([axis + 1]), graph.ints([rank])])]),
   ];
-  const whole = parts.length === 1 ? size : graph.emit('Concat', parts, { axis: 0 });
+  const whole = graph.concat(parts, 0);
   const zeros = graph.emit('ConstantOfShape', [whole], {
     value: filled(graph.typeOf(g), [1], 0),
   });

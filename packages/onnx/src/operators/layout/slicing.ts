@@ -52,9 +52,7 @@ export function shapeFrom(
   const sizes = graph.shapeOf(value)?.slice(axis);
   if (sizes?.every((size) => typeof size === 'number')) return graph.ints([...leading, ...sizes]);
   const rest = slice(graph, graph.shapeTensor(value), [{ axis: 0, start: axis, end: END }]);
-  return leading.length === 0
-    ? rest
-    : graph.emit('Concat', [graph.ints(leading), rest], { axis: 0 });
+  return leading.length === 0 ? rest : graph.concat([graph.ints(leading), rest], 0);
 }
 
 /** The size of one axis, as a list of one element. */

@@ -51,10 +51,7 @@ export function perChannel(graph: GradientGraph, value: string, rank: number): s
   if (rank === 2) return value;
   const channels = graph.shapeOf(value)?.[0];
   const size = typeof channels === 'number' ? channels : -1;
-  return graph.emit('Reshape', [
-    value,
-    graph.ints([size, ...Array.from({ length: rank - 2 }, () => 1)]),
-  ]);
+  return graph.reshape(value, [size, ...Array.from({ length: rank - 2 }, () => 1)]);
 }
 
 /** Axes 2 … rank − 1. */

@@ -64,7 +64,7 @@ function rows(graph: GradientGraph, name: string, rank: number): string {
   if (rank === 2) return name;
   const width = graph.shapeOf(name)?.at(-1);
   if (typeof width === 'number' && width > 0) {
-    return graph.emit('Reshape', [name, graph.ints([-1, width])]);
+    return graph.reshape(name, [-1, width]);
   }
   return graph.emit('Flatten', [name], { axis: rank - 1 });
 }

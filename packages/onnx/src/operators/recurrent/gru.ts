@@ -32,8 +32,7 @@ function backThroughTime(
   const mul = (a: string, b: string) => graph.emit('Mul', [a, b]);
   const add = (a: string, b: string) => graph.emit('Add', [a, b]);
   const matmul = (a: string, b: string) => graph.emit('MatMul', [a, b]);
-  const joined = (list: readonly string[], axis = 0) =>
-    list.length === 1 ? list[0]! : graph.emit('Concat', list, { axis });
+  const joined = (list: readonly string[], axis = 0) => graph.concat(list, axis);
   const split = (value: string) => parts(graph, value, 0, steps, 1);
   const three = (value: string, axis: number) =>
     parts(graph, value, axis, 3, hidden) as [string, string, string];

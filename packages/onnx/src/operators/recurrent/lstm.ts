@@ -32,8 +32,7 @@ function backThroughTime(
   const steps = order.length;
   const mul = (a: string, b: string) => graph.emit('Mul', [a, b]);
   const add = (a: string, b: string) => graph.emit('Add', [a, b]);
-  const joined = (list: readonly string[]) =>
-    list.length === 1 ? list[0]! : graph.emit('Concat', list, { axis: 0 });
+  const joined = (list: readonly string[]) => graph.concat(list, 0);
   const split = (value: string) => parts(graph, value, 0, steps, 1);
 
   // The forward pass again: gates of all steps at once, cells one after another.
@@ -88,7 +87,7 @@ function backThroughTime(
     const dCell = (through === undefined ? dc : dc === undefined ? through : add(dc, through))!;
     const dO = dState === undefined ? graph.zeros(toO[t]!) : mul(dState, toO[t]!);
     const gates = [mul(dCell, toI[t]!), dO, mul(dCell, toF[t]!), mul(dCell, toG[t]!)];
-    dGates[t] = graph.emit('Concat', gates, { axis: 2 });
+    dGates[t] = graph.concat(gates, 2);
     dh = graph.emit('MatMul', [dGates[t], r]);
     dc = mul(dCell, forgets[t]!);
   }

@@ -78,16 +78,13 @@ export function recurrentGradient(
   });
   const stacked = (of: (each: (typeof walked)[number]) => string) => {
     const parts = walked.map((each) => graph.unsqueeze(of(each), [0]));
-    return parts.length === 1 ? parts[0]! : graph.emit('Concat', parts, { axis: 0 });
+    return graph.concat(parts, 0);
   };
   const initial = (index: number) =>
-    walked.length === 1
-      ? walked[0]!.found.dInitial[index]!
-      : graph.emit(
-          'Concat',
-          walked.map(({ found }) => found.dInitial[index]!),
-          { axis: 0 },
-        );
+    graph.concat(
+      walked.map(({ found }) => found.dInitial[index]!),
+      0,
+    );
   const sum = (value: string) => graph.reduceSum(value, [0, 1], false);
   return [
     node.wants(0)
@@ -100,9 +97,7 @@ export function recurrentGradient(
       : undefined,
     node.wants(2) ? stacked(({ found }) => found.dR) : undefined,
     node.wants(3)
-      ? stacked(({ found }) =>
-          graph.emit('Concat', [sum(found.dInput), sum(found.dState)], { axis: 0 }),
-        )
+      ? stacked(({ found }) => graph.concat([sum(found.dInput), sum(found.dState)], 0))
       : undefined,
     undefined,
     node.wants(5) ? initial(0) : undefined,
@@ -118,7 +113,7 @@ export function outerProduct(
   size: number,
 ): string {
   const rows = graph.shapeOf(gradient)?.[2];
-  const flat = (of: string, width: number) => graph.emit('Reshape', [of, graph.ints([-1, width])]);
+  const flat = (of: string, width: number) => graph.reshape(of, [-1, width]);
   if (typeof rows !== 'number') return graph.fail('the size of its gates is not fixed');
   const [left, right] = [flat(gradient, rows), flat(value, size)];
   // Gemm does without a bias since opset 11.
@@ -180,7 +175,7 @@ function directionOf(node: GradientNode, graph: GradientGraph, index: number): D
   ]);
   const first = initial === '' ? graph.zeros(part(states)) : part(initial); // [1, batch, hidden]
   const both = reversed ? [others, first] : [first, others];
-  const before = steps === 1 ? first : graph.emit('Concat', both, { axis: 0 });
+  const before = steps === 1 ? first : graph.concat(both, 0);
   const bias = b === '' ? undefined : entry(graph, b, 0, index);
   const [dY, dLast] = node.outputGradients;
   const gates = graph.shapeOf(w)?.[1];

@@ -63,33 +63,26 @@ function byTap(
     [0, ...begins, 0],
     [0, ...ends, 0],
   );
-  const factor = graph.emit('Reshape', [
-    batchLast(graph, gradient, kernel.length),
-    graph.ints([outputs, -1]),
-  ]);
+  const factor = graph.reshape(batchLast(graph, gradient, kernel.length), [outputs, -1]);
   const product = (columns: string, channels: number) =>
-    graph.emit('Gemm', [factor, graph.emit('Reshape', [columns, graph.ints([channels, -1])])], {
+    graph.emit('Gemm', [factor, graph.reshape(columns, [channels, -1])], {
       transB: 1,
     });
   const columns = tapSlices(graph, padded, 1, window, steps);
   if (columns.length === 1) {
-    return graph.emit('Reshape', [
-      product(columns[0]!, inputs),
-      graph.ints([outputs, inputs, ...kernel]),
-    ]);
+    return graph.reshape(product(columns[0]!, inputs), [outputs, inputs, ...kernel]);
   }
   // [out, taps · in]
   const rows =
     inputs < FEWEST_CHANNELS
-      ? product(graph.emit('Concat', columns, { axis: 0 }), inputs * columns.length)
-      : graph.emit(
-          'Concat',
+      ? product(graph.concat(columns, 0), inputs * columns.length)
+      : graph.concat(
           columns.map((each) => product(each, inputs)),
-          { axis: 1 },
+          1,
         );
-  const byTaps = graph.emit('Reshape', [rows, graph.ints([outputs, columns.length, inputs])]);
+  const byTaps = graph.reshape(rows, [outputs, columns.length, inputs]);
   const byInputs = graph.emit('Transpose', [byTaps], { perm: [0, 2, 1] });
-  return graph.emit('Reshape', [byInputs, graph.ints([outputs, inputs, ...kernel])]);
+  return graph.reshape(byInputs, [outputs, inputs, ...kernel]);
 }
 
 function byConvolution(
@@ -119,7 +112,7 @@ function byConvolution(
         kernel.map((size, i) => ({ axis: i + 2, start: 0, end: size })),
       );
   return inputs === 1
-    ? graph.emit('Reshape', [cut, graph.ints([outputs, inputs, ...kernel])])
+    ? graph.reshape(cut, [outputs, inputs, ...kernel])
     : swapFirst(graph, cut, rank);
 }
 
@@ -131,7 +124,7 @@ function groupsApart(
   inputs: number,
   rank: number,
 ): string {
-  const apart = graph.emit('Reshape', [image, graph.ints([0, group, inputs, -1])]);
+  const apart = graph.reshape(image, [0, group, inputs, -1]);
   const moved = graph.emit('Transpose', [apart], { perm: [2, 1, 0, 3] });
   const sizes = spatialSizes(graph, image, rank);
   // One unknown size can be left to Reshape; here that is the batch.

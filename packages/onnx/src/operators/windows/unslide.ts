@@ -51,6 +51,6 @@ export function unslide(
     shapeFrom(graph, input, 2, []),
     shapeFrom(graph, kept, 2, []),
   ]);
-  const pads = graph.emit('Concat', [graph.ints(Array(rank + 4).fill(0)), missing], { axis: 0 });
+  const pads = graph.concat([graph.ints(Array(rank + 4).fill(0)), missing], 0);
   return graph.emit('Pad', [kept, pads]);
 }

@@ -14,7 +14,7 @@ import {
   type NumericTensor,
   type NumericType,
 } from '@skein/onnx';
-import { TrainError } from '../../train-error.ts';
+import { modelError } from '../../train-error.ts';
 import { ascending, momentsOf } from './moments.ts';
 import { isStored, storedNumbers, type StoredRows } from '../rows/stored.ts';
 
@@ -58,13 +58,12 @@ export function fitArrayEncoding(
 export function withArrayEncoding(model: Model, encoding: ArrayEncoding, input: string): Model {
   const { name, type, shape, shift, scale } = encoding;
   const spec = signatureOf(model).inputs.find((each) => each.name === input);
-  if (spec === undefined) throw new TrainError('model', `The model has no input '${input}'.`);
+  if (spec === undefined) throw modelError(`The model has no input '${input}'.`);
   const [batch = null, ...wanted] = spec.shape;
   const sizes = wanted.map(Number);
   const given = elementCount(shape);
   if (spec.type !== 'float32' || sizes.includes(NaN) || elementCount(sizes) !== given) {
-    throw new TrainError(
-      'model',
+    throw modelError(
       `Input '${input}' is ${spec.type} [${spec.shape.map((size) => size ?? '?').join(', ')}], but a row of the data has the shape [${shape.join(', ')}], ${given} elements.`,
     );
   }

@@ -7,7 +7,7 @@
  * model send raw rows.
  */
 import { tensor } from '@skein/onnx';
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import { classNumbers, dataset, type Dataset } from '../dataset.ts';
 import { ascending, momentsOf } from './moments.ts';
 import type { RowStore, StoredRows } from '../rows/stored.ts';
@@ -71,7 +71,7 @@ export interface FitOptions {
  */
 export function fitEncoder(table: Table, options: FitOptions): Encoder {
   const { features, rows } = options;
-  if (rows.length === 0) throw new TrainError('data', 'There are no rows to fit the encoding on.');
+  if (rows.length === 0) throw dataError('There are no rows to fit the encoding on.');
   const target =
     typeof options.target === 'string'
       ? targetOfColumn(columnOf(table, options.target))
@@ -79,7 +79,7 @@ export function fitEncoder(table: Table, options: FitOptions): Encoder {
   const names =
     features ?? table.columns.map(({ name }) => name).filter((name) => name !== target.name);
   if (names.length === 0) {
-    throw new TrainError('data', `There is no column besides '${target.name}' to predict it from.`);
+    throw dataError(`There is no column besides '${target.name}' to predict it from.`);
   }
   const sorted = { ...options, rows: ascending(rows) };
   const fitted = names.map((name) => fitFeature(columnOf(table, name), table.count, sorted));
@@ -107,7 +107,7 @@ function fitFeature(
   const elements = column.block === undefined ? column.values : singly(column, count);
   const moments = momentsOf(elements, rows);
   if (moments === undefined) {
-    throw new TrainError('data', `Column '${name}' has no value in any training row.`);
+    throw dataError(`Column '${name}' has no value in any training row.`);
   }
   const { mean, deviation } = moments;
   const scale = numbers === 'none' ? { mean: 0, deviation: 1 } : { mean, deviation };
@@ -176,8 +176,7 @@ function storedFeatures(
 function columnFiller(table: Table, feature: Feature, at: number, width: number) {
   const column = columnOf(table, feature.name);
   if (column.kind !== feature.kind) {
-    throw new TrainError(
-      'data',
+    throw dataError(
       `Column '${feature.name}' holds ${column.kind === 'number' ? 'numbers' : 'categories'}, but held ${feature.kind === 'number' ? 'numbers' : 'categories'} when the encoding was fitted.`,
     );
   }
@@ -207,15 +206,14 @@ function targetOf(table: Table, target: Target) {
   const column = columnOf(table, target.name);
   if (target.kind === 'category') return classesOf(table, column, target);
   if (column.kind !== 'number') {
-    throw new TrainError(
-      'data',
+    throw dataError(
       `Column '${target.name}' must hold numbers to be predicted as one, but holds texts such as '${column.categories[0]}'.`,
     );
   }
   const { values } = column;
   const missing = values.findIndex((value) => Number.isNaN(value));
   if (missing >= 0) {
-    throw new TrainError('data', `Row ${missing} has no '${target.name}' to learn from.`);
+    throw dataError(`Row ${missing} has no '${target.name}' to learn from.`);
   }
   return tensor('float32', [table.count, 1], new Float32Array(values));
 }

@@ -11,7 +11,7 @@ import {
   type Model,
   type NumericTensor,
 } from '@skein/onnx';
-import { TrainError } from '../../train-error.ts';
+import { modelError } from '../../train-error.ts';
 import type { CategoryFeature, Encoder, Feature, NumberFeature } from './encoder.ts';
 
 /**
@@ -23,11 +23,10 @@ import type { CategoryFeature, Encoder, Feature, NumberFeature } from './encoder
  */
 export function withEncoder(model: Model, encoder: Encoder, input: string): Model {
   const spec = signatureOf(model).inputs.find(({ name }) => name === input);
-  if (spec === undefined) throw new TrainError('model', `The model has no input '${input}'.`);
+  if (spec === undefined) throw modelError(`The model has no input '${input}'.`);
   const [batch = null, width] = spec.shape;
   if (spec.type !== 'float32' || spec.shape.length !== 2 || width !== encoder.width) {
-    throw new TrainError(
-      'model',
+    throw modelError(
       `Input '${input}' is ${spec.type} [${spec.shape.join(', ')}], but the encoding makes float32 [batch, ${encoder.width}].`,
     );
   }

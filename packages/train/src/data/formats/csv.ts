@@ -4,7 +4,7 @@
  * RFC 4180: fields may be quoted, `""` is a quote inside one, and a quoted field may hold separators
  * and line breaks. Lines end with LF or CRLF; empty lines and a byte order mark are skipped.
  */
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import { chunksOf, type ByteSource } from '../bytes.ts';
 
 export interface CsvRecord {
@@ -32,7 +32,7 @@ export async function* csvRecords(
     yield* parser.push(decoder.decode());
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new TrainError('data', `Line ${parser.line()} is not UTF-8.`, { cause: error });
+    throw dataError(`Line ${parser.line()} is not UTF-8.`, { cause: error });
   }
   yield* parser.end();
 }
@@ -90,17 +90,14 @@ function csvParser(separator: string) {
           place = 'plain';
           from = i;
         } else if (place === 'closed' && char !== '\r') {
-          throw new TrainError('data', `Line ${line} has text after a closing quote.`);
+          throw dataError(`Line ${line} has text after a closing quote.`);
         }
       }
       if (place === 'plain' || place === 'quoted') field += text.slice(from);
     },
     *end(): Generator<CsvRecord> {
       if (place === 'quoted') {
-        throw new TrainError(
-          'data',
-          `The quote that opens in the record of line ${begun} is never closed.`,
-        );
+        throw dataError(`The quote that opens in the record of line ${begun} is never closed.`);
       }
       if (fields.length === 0 && place === 'start') return;
       finishField();

@@ -5,7 +5,7 @@
  * Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits", file format.
  */
 import { elementSize, type NumericTensor, type NumericType } from '@skein/onnx';
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import { requireElements, rowsOfArray, swapped, type ArrayLayout } from '../rows/array-rows.ts';
 import { bytesOf, collected, type ByteSource } from '../bytes.ts';
 import type { RowStore, StoredRows } from '../rows/stored.ts';
@@ -58,7 +58,7 @@ function idxLayout(bytes: Uint8Array): ArrayLayout {
   const rank = bytes[3] ?? 0;
   const start = 4 + 4 * rank;
   if (bytes[0] !== 0 || bytes[1] !== 0 || type === undefined || bytes.byteLength < start) {
-    throw new TrainError('data', 'The file is not in the IDX format, or is cut off in its header.');
+    throw dataError('The file is not in the IDX format, or is cut off in its header.');
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));

@@ -1,5 +1,5 @@
 /** Objects of a JSON Lines text, one at a time. Empty lines are skipped. */
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import { chunksOf, type ByteSource } from '../bytes.ts';
 
 export interface JsonRecord {
@@ -18,10 +18,10 @@ export async function* jsonRecords(source: ByteSource): AsyncGenerator<JsonRecor
     try {
       record = JSON.parse(text);
     } catch (error) {
-      throw new TrainError('data', `Line ${line} is not JSON.`, { cause: error });
+      throw dataError(`Line ${line} is not JSON.`, { cause: error });
     }
     if (typeof record !== 'object' || record === null || Array.isArray(record)) {
-      throw new TrainError('data', `Line ${line} is not a JSON object.`);
+      throw dataError(`Line ${line} is not a JSON object.`);
     }
     yield { line, record: record as Record<string, unknown> };
   }
@@ -33,7 +33,7 @@ async function* linesOf(source: ByteSource, line: () => number): AsyncGenerator<
     try {
       return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
     } catch (error) {
-      throw new TrainError('data', `Line ${line()} is not UTF-8.`, { cause: error });
+      throw dataError(`Line ${line()} is not UTF-8.`, { cause: error });
     }
   };
   let rest = '';

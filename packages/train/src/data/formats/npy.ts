@@ -12,7 +12,7 @@ import {
   type NumericType,
   type Tensor,
 } from '@skein/onnx';
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import { requireElements, rowsOfArray, swapped, type ArrayLayout } from '../rows/array-rows.ts';
 import type { RowStore, StoredBytes, StoredRows } from '../rows/stored.ts';
 
@@ -101,32 +101,26 @@ function npyLayout(bytes: Uint8Array, what: string): ArrayLayout {
   const header = npyHeader(bytes, what);
   const type = TYPES[header.descriptor.slice(1)];
   if (type !== undefined && /^[<>|=][a-z]\d$/.test(header.descriptor)) return { ...header, type };
-  throw new TrainError(
-    'data',
-    `${what} has elements of type ${header.descriptor}, which cannot be read.`,
-  );
+  throw dataError(`${what} has elements of type ${header.descriptor}, which cannot be read.`);
 }
 
 function npyHeader(bytes: Uint8Array, what: string): Header {
   if (bytes.byteLength < 10 || String.fromCharCode(...bytes.subarray(0, 6)) !== '\x93NUMPY') {
-    throw new TrainError('data', `${what} is not a NumPy array.`);
+    throw dataError(`${what} is not a NumPy array.`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const long = bytes[6]! >= 2;
   const start = long ? 12 : 10;
-  if (bytes.byteLength < start) throw new TrainError('data', `${what} is cut off in its header.`);
+  if (bytes.byteLength < start) throw dataError(`${what} is cut off in its header.`);
   const end = start + (long ? view.getUint32(8, true) : view.getUint16(8, true));
-  if (end > bytes.byteLength) throw new TrainError('data', `${what} is cut off in its header.`);
+  if (end > bytes.byteLength) throw dataError(`${what} is cut off in its header.`);
   const header = new TextDecoder().decode(bytes.subarray(start, end));
   const [, plain, record] = /'descr':\s*(?:'([^']*)'|(\[.*\]))/.exec(header) ?? [];
   const descriptor = plain ?? record;
   const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
   const dims = /'shape':\s*\(([\d,\s]*)\)/.exec(header)?.[1];
   if (descriptor === undefined || dims === undefined || order === undefined) {
-    throw new TrainError(
-      'data',
-      `${what} has a header without type, shape and order: ${header.trim()}`,
-    );
+    throw dataError(`${what} has a header without type, shape and order: ${header.trim()}`);
   }
   const shape = dims
     .split(',')
@@ -151,7 +145,7 @@ function fixedText(element: Uint8Array, what: string): string {
   for (let at = 0; at < element.byteLength; at += 4) {
     const code = view.getUint32(at, true);
     if (code > LAST_CODE_POINT) {
-      throw new TrainError('data', `${what} holds the character ${code}, which Unicode lacks.`);
+      throw dataError(`${what} holds the character ${code}, which Unicode lacks.`);
     }
     if (code !== 0) text += String.fromCodePoint(code);
   }

@@ -4,7 +4,7 @@
  * Reads the archive through its central directory, with the ZIP64 fields: PKWARE, "APPNOTE.TXT" 6.3.
  */
 import type { NumericTensor } from '@skein/onnx';
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import { bytesOf, unpacked } from '../bytes.ts';
 import { parseNpy, storedNpy } from './npy.ts';
 import type { RowStore, StoredBytes, StoredRows } from '../rows/stored.ts';
@@ -100,9 +100,9 @@ function arraysIn(archive: Archive): readonly Entry[] {
     entries = directory(archive);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new TrainError('data', 'The ZIP archive is damaged.', { cause: error });
+    throw dataError('The ZIP archive is damaged.', { cause: error });
   }
-  if (entries.length === 0) throw new TrainError('data', 'The archive holds no arrays.');
+  if (entries.length === 0) throw dataError('The archive holds no arrays.');
   return entries;
 }
 
@@ -121,7 +121,7 @@ function directory({ byteLength, slice }: Archive): readonly Entry[] {
   let end = tail.byteLength - 22;
   // A comment of up to 64 KiB may follow the record.
   while (end >= 0 && tail.getUint32(end, true) !== END) end--;
-  if (end < 0) throw new TrainError('data', 'The file is not a ZIP archive, or is cut off.');
+  if (end < 0) throw dataError('The file is not a ZIP archive, or is cut off.');
   let count = tail.getUint16(end + 10, true);
   let from = tail.getUint32(end + 16, true);
   if (end >= 20 && tail.getUint32(end - 20, true) === END_64_LOCATOR) {
@@ -149,10 +149,7 @@ function directory({ byteLength, slice }: Archive): readonly Entry[] {
     if (!name.endsWith('.npy')) continue;
     const array = name.slice(0, -4);
     if (method !== 0 && method !== 8) {
-      throw new TrainError(
-        'data',
-        `Array '${array}' is packed with method ${method}, not deflate.`,
-      );
+      throw dataError(`Array '${array}' is packed with method ${method}, not deflate.`);
     }
     entries.push({ name: array, packed: method === 8, at: begin, size, unpacked });
   }

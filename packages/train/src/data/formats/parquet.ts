@@ -8,7 +8,7 @@ import {
   parquetSchema,
   type AsyncBuffer,
 } from 'hyparquet';
-import { TrainError } from '../../train-error.ts';
+import { dataError, type TrainError } from '../../train-error.ts';
 import { checkedPages } from './parquet-pages.ts';
 import { tableBuilder } from '../table/table-builder.ts';
 import type { Table, TableOptions } from '../table/table.ts';
@@ -25,7 +25,7 @@ export async function readParquet(file: RandomAccess, options: TableOptions = {}
     ({ children: parts, element }) => parts.length > 0 || element.repetition_type === 'REPEATED',
   );
   if (nested !== undefined) {
-    throw new TrainError('data', `Column '${nested.element.name}' is nested; tables are flat.`);
+    throw dataError(`Column '${nested.element.name}' is nested; tables are flat.`);
   }
   const builder = tableBuilder(names, options);
   let rowStart = 0;
@@ -68,7 +68,7 @@ async function reading<T>(read: () => T | Promise<T>): Promise<T> {
 }
 
 function unreadable(reason: string, cause?: unknown): TrainError {
-  return new TrainError('data', `The file cannot be read as Parquet: ${reason}.`, { cause });
+  return dataError(`The file cannot be read as Parquet: ${reason}.`, { cause });
 }
 
 function plain(value: unknown): unknown {

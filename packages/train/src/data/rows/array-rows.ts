@@ -3,7 +3,7 @@
  * rewritten.
  */
 import { elementCount, elementSize, type NumericTensor, type NumericType } from '@skein/onnx';
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import {
   bytesPerRow,
   readStoredRow,
@@ -79,8 +79,7 @@ export function inMemory(rows: StoredRows): NumericTensor {
 export function requireElements({ type, shape }: ArrayLayout, bytes: number, what: string): void {
   const expected = elementCount(shape) * elementSize(type);
   if (bytes === expected) return;
-  throw new TrainError(
-    'data',
+  throw dataError(
     `${what} has the shape [${shape.join(', ')}] and type ${type}, which take ${expected} bytes, but holds ${bytes}.`,
   );
 }

@@ -13,7 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import type { RowStore, RowWriter, StoredBytes } from './stored.ts';
 
 export interface FileStore extends RowStore {
@@ -59,7 +59,7 @@ export function bytesIn(descriptor: number, byteLength: number): StoredBytes {
       for (let done = 0; done < into.byteLength;) {
         const read = readSync(descriptor, into, done, into.byteLength - done, at + done);
         if (read === 0) {
-          throw new TrainError('data', 'The file of rows has become shorter while it was read.');
+          throw dataError('The file of rows has become shorter while it was read.');
         }
         done += read;
       }

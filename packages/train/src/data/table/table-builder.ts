@@ -2,7 +2,7 @@
  * Builds a table row by row. The type of a column is declared, or decided by its first value. A
  * later value that does not fit is an error that names line and column.
  */
-import { TrainError } from '../../train-error.ts';
+import { dataError, type TrainError } from '../../train-error.ts';
 import { categoryColumn, numberColumn, type Column, type ColumnKind } from './column.ts';
 import { columnSink, type NumberColumn } from './column-sink.ts';
 import type { Table, TableOptions } from './table.ts';
@@ -18,10 +18,10 @@ export function tableBuilder(
   { kinds = {}, missing = 'refuse', store }: TableOptions,
 ): TableBuilder {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new TrainError('data', `Two columns are named '${twice}'.`);
+  if (twice !== undefined) throw dataError(`Two columns are named '${twice}'.`);
   const unknown = Object.keys(kinds).find((name) => !names.includes(name));
   if (unknown !== undefined) {
-    throw new TrainError('data', `There is no column '${unknown}' whose type could be declared.`);
+    throw dataError(`There is no column '${unknown}' whose type could be declared.`);
   }
   const columns: (ColumnBuilder | undefined)[] = names.map((name) =>
     kinds[name] === undefined ? undefined : columnBuilder(name, kinds[name]),
@@ -32,8 +32,7 @@ export function tableBuilder(
   return {
     add(line, values) {
       if (values.length !== names.length) {
-        throw new TrainError(
-          'data',
+        throw dataError(
           `Line ${line} has ${values.length} fields, but there are ${names.length} columns.`,
         );
       }
@@ -52,10 +51,10 @@ export function tableBuilder(
       count++;
     },
     finish() {
-      if (count === 0) throw new TrainError('data', 'The table has no rows.');
+      if (count === 0) throw dataError('The table has no rows.');
       const empty = columns.findIndex((column) => column === undefined);
       if (empty >= 0) {
-        throw new TrainError('data', `Column '${names[empty]}' has no value in any row.`);
+        throw dataError(`Column '${names[empty]}' has no value in any row.`);
       }
       const found = sink.finish();
       const finished = columns.map((column, i) =>
@@ -133,5 +132,5 @@ function given(value: unknown): string {
 }
 
 export function flaw(line: number, column: string, what: string): TrainError {
-  return new TrainError('data', `Line ${line}: '${column}' ${what}.`);
+  return dataError(`Line ${line}: '${column}' ${what}.`);
 }

@@ -7,7 +7,7 @@
  * is an error that names the line, because a silent change of type would change the meaning of the
  * column.
  */
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import type { ByteSource } from '../bytes.ts';
 import {
   BLOCK_ROWS,
@@ -84,7 +84,7 @@ export async function readJsonLines(
 
 /** Some rows of a table, in the order given. */
 export function selectTableRows(table: Table, rows: ArrayLike<number>): Table {
-  if (rows.length === 0) throw new TrainError('data', 'The table has no rows.');
+  if (rows.length === 0) throw dataError('The table has no rows.');
   const { store } = table;
   if (store !== undefined) return selectStored(table, rows, store);
   const columns = table.columns.map((column): Column => {
@@ -148,10 +148,10 @@ export function columnOf(table: Table, name: string): Column {
   const found = table.columns.find((column) => column.name === name);
   if (found !== undefined) return found;
   const names = table.columns.map((column) => `'${column.name}'`).join(', ');
-  throw new TrainError('data', `There is no column '${name}', only ${names}.`);
+  throw dataError(`There is no column '${name}', only ${names}.`);
 }
 
 function finish(builder: TableBuilder | undefined): Table {
-  if (builder === undefined) throw new TrainError('data', 'The table has no rows.');
+  if (builder === undefined) throw dataError('The table has no rows.');
   return builder.finish();
 }

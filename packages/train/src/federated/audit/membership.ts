@@ -8,9 +8,8 @@
  * auditor looks for less noise, and gradients that all rows have in common have to be told apart then.
  */
 import { batcher } from '../../data/batcher.ts';
-import type { Dataset } from '../../data/dataset.ts';
 import { openClipped, type ClippedStep } from '../../privacy/clipped-step.ts';
-import type { Backend } from '../../run/backend.ts';
+import type { PrivateTrainingOptions } from '../training/private-training.ts';
 
 export interface SeenRound {
   /** What sites trained from, [length]. */
@@ -19,15 +18,12 @@ export interface SeenRound {
   readonly sum: ArrayLike<number>;
 }
 
-export interface MembershipOptions {
-  readonly backend: Backend;
+export interface MembershipOptions extends Pick<
+  PrivateTrainingOptions,
+  'backend' | 'rows' | 'mask' | 'norm'
+> {
   /** Of one row. */
   readonly step: ClippedStep;
-  readonly rows: Dataset;
-  /** Input that is 0 for padding. */
-  readonly mask: string;
-  /** Norm that each row's gradient is clipped to. */
-  readonly norm: number;
 }
 
 /** λ over the mean of the diagonal of G. */

@@ -6,7 +6,7 @@
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { secureRandom, type SecureRandom } from '../../privacy/secure-random.ts';
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 
 const LEAST_SEED = 16;
 /** Bytes of a block of ChaCha20. */
@@ -22,10 +22,7 @@ export function chosenEntries(
   { seed, round }: { readonly seed: Uint8Array | undefined; readonly round: number },
 ): Uint32Array {
   if (seed === undefined || seed.length < LEAST_SEED) {
-    throw new TrainError(
-      'data',
-      `Rand-k needs the run's public seed of ${LEAST_SEED} bytes or more.`,
-    );
+    throw dataError(`Rand-k needs the run's public seed of ${LEAST_SEED} bytes or more.`);
   }
   const random = publicRandom(seed, round);
   const order = Uint32Array.from({ length }, (_, i) => i);

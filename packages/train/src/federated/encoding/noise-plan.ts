@@ -7,7 +7,7 @@
  * Steinke, "The Distributed Discrete Gaussian Mechanism for Federated Learning with Secure
  * Aggregation" (ICML 2021), theorem 1.
  */
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import { levelWidth, residueCount, type SumEncoding } from './sum-encoding.ts';
 
 /** Least deviation of a share in levels; below, τ is felt and sums of shares are not as computed. */
@@ -86,5 +86,5 @@ export function effectiveNoise(sum: {
 }
 
 function refuse(why: string): never {
-  throw new TrainError('data', `Noise of the sum: ${why}.`);
+  throw dataError(`Noise of the sum: ${why}.`);
 }

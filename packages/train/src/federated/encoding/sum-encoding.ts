@@ -13,7 +13,7 @@
 import { secureRandom, type SecureRandom } from '../../privacy/secure-random.ts';
 import { discreteGaussian, MOST_VARIANCE } from '../../privacy/discrete-gaussian.ts';
 import { varianceGain } from '../../privacy/banded.ts';
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import { chosenEntries } from './chosen-entries.ts';
 
 /** Part of a federation's plan: public, the same for every site, plain JSON. */
@@ -116,14 +116,13 @@ export function encodeUpdate(
   const { numbers, weight = 1 } = update;
   const { random = secureRandom() } = options;
   if (numbers.length !== encoding.length) {
-    throw new TrainError(
-      'data',
+    throw dataError(
       `The update has ${numbers.length} numbers, but the plan says ${encoding.length}.`,
     );
   }
   const { most } = encoding.weight ?? { most: 1 };
   if (!(weight > 0 && weight <= most)) {
-    throw new TrainError('data', `The weight ${weight} is not above 0 and at most ${most}.`);
+    throw dataError(`The weight ${weight} is not above 0 and at most ${most}.`);
   }
   const levels = levelsOf(encoding);
   const factor = weight / most;
@@ -179,7 +178,7 @@ function levelOf(
   random: SecureRandom,
 ): number {
   if (!Number.isFinite(number)) {
-    throw new TrainError('data', `Number ${entry} of the update is ${number}.`);
+    throw dataError(`Number ${entry} of the update is ${number}.`);
   }
   const level = (Math.min(Math.max(number, -range), range) + range) * perUnit;
   return Math.min(Math.floor(level + random.unit()), top);
@@ -279,13 +278,10 @@ export async function sumReader(
 function decoderOf(given: number, encoding: SumEncoding, sites: number) {
   assertEncoding(encoding);
   if (given !== residueCount(encoding)) {
-    throw new TrainError(
-      'data',
-      `The sum has ${given} residues, but the plan says ${residueCount(encoding)}.`,
-    );
+    throw dataError(`The sum has ${given} residues, but the plan says ${residueCount(encoding)}.`);
   }
   if (!(Number.isSafeInteger(sites) && sites > 0 && sites <= encoding.sites)) {
-    throw new TrainError('data', `${sites} sites are not from 1 to ${encoding.sites}.`);
+    throw dataError(`${sites} sites are not from 1 to ${encoding.sites}.`);
   }
   const { length, range, bits, weight } = encoding;
   const modulus = 2 ** residueBits(encoding);
@@ -351,5 +347,5 @@ function entriesOf(
 }
 
 function invalid(message: string): never {
-  throw new TrainError('data', `Encoding of updates: ${message}.`);
+  throw dataError(`Encoding of updates: ${message}.`);
 }

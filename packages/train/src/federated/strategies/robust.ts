@@ -2,7 +2,7 @@
  * Aggregates that a few dishonest sites cannot move far. They look at single updates, so they are for
  * federations without secure sums only: a sum hides what they would have to see.
  */
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 
 /** Updates of one length, one for each site. */
 export type Updates = readonly Float32Array[];
@@ -135,5 +135,5 @@ function assertLengths(updates: Updates): void {
 }
 
 function refuse(why: string): never {
-  throw new TrainError('data', `Robust aggregation: ${why}.`);
+  throw dataError(`Robust aggregation: ${why}.`);
 }

@@ -8,7 +8,7 @@
  */
 import { shuffled } from '../../data/dataset.ts';
 import { requireRange } from '../../optimisers/optimiser.ts';
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import { controlledRule, plainRule, proximalRule } from './site-rules.ts';
 import {
   STRATEGY_NAMES,
@@ -77,7 +77,7 @@ const PARTS: Readonly<Record<StrategyName, (options: StrategyOptions) => Parts>>
 /** @throws RangeError when an option is out of its range. */
 export function strategyOf(name: StrategyName, options: StrategyOptions = {}): Strategy {
   if (!STRATEGY_NAMES.includes(name)) {
-    throw new TrainError('data', `There is no strategy '${name}': ${STRATEGY_NAMES.join(', ')}.`);
+    throw dataError(`There is no strategy '${name}': ${STRATEGY_NAMES.join(', ')}.`);
   }
   const parts = PARTS[name](options);
   const { site, server, secureSum = true, inTurn = false } = parts;
@@ -109,7 +109,7 @@ export function strategyOf(name: StrategyName, options: StrategyOptions = {}): S
     apply(state, sum, weight, of = { part: weight, before: weight, after: weight }) {
       const wanted = site.sent * state.parameters.length;
       if (sum.length !== wanted) {
-        throw new TrainError('data', `The sum has ${sum.length} numbers, not ${wanted}.`);
+        throw dataError(`The sum has ${sum.length} numbers, not ${wanted}.`);
       }
       const mean = meanOf(sum, denominator ?? weight);
       return { ...server.next(state, mean, { sum, of }), round: state.round + 1 };
@@ -135,12 +135,11 @@ const CONTROL = 'control';
 
 function meanOf(sum: Float32Array | Float64Array, divisor: number): Float64Array {
   if (!(divisor > 0 && divisor < Infinity)) {
-    throw new TrainError('data', `Updates of the total weight ${divisor} have no mean.`);
+    throw dataError(`Updates of the total weight ${divisor} have no mean.`);
   }
   const mean = new Float64Array(sum.length);
   for (let i = 0; i < mean.length; i++) {
-    if (!Number.isFinite(sum[i]))
-      throw new TrainError('data', `Number ${i} of the sum is ${sum[i]}.`);
+    if (!Number.isFinite(sum[i])) throw dataError(`Number ${i} of the sum is ${sum[i]}.`);
     mean[i] = sum[i]! / divisor;
   }
   return mean;

@@ -7,7 +7,7 @@ import type { Kept } from '../../optimisers/updates.ts';
 import { lengthOf, viewsOf } from '../../parallel/numbers.ts';
 import type { Tensors } from '../../run/backend.ts';
 import type { TrainingStep } from '../../step/training-step.ts';
-import { TrainError } from '../../train-error.ts';
+import { dataError, modelError } from '../../train-error.ts';
 
 export interface Layout {
   readonly kept: readonly Kept[];
@@ -23,7 +23,7 @@ export function layoutOf({
   const kept = [...parameters, ...statistics];
   const wide = kept.find(({ type }) => type !== 'float32');
   if (wide !== undefined) {
-    throw new TrainError('model', `'${wide.name}' is ${wide.type}; a federation trains float32.`);
+    throw modelError(`'${wide.name}' is ${wide.type}; a federation trains float32.`);
   }
   return { kept, length: lengthOf(kept) };
 }
@@ -46,7 +46,7 @@ export function tensorsOf(
   vector: Float32Array,
 ): Map<string, NumericTensor> {
   if (vector.length !== length) {
-    throw new TrainError('data', `A vector of ${vector.length} numbers is not one of ${length}.`);
+    throw dataError(`A vector of ${vector.length} numbers is not one of ${length}.`);
   }
   return viewsOf(kept, vector);
 }

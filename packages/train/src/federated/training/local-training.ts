@@ -12,7 +12,7 @@ import { viewsOf } from '../../parallel/numbers.ts';
 import type { Backend } from '../../run/backend.ts';
 import { openStep } from '../../step/step-session.ts';
 import { trainingStep, type TrainingStep } from '../../step/training-step.ts';
-import { Diverged, TrainError } from '../../train-error.ts';
+import { dataError, Diverged, modelError } from '../../train-error.ts';
 import { flatten, layoutOf, tensorsOf, type Layout } from './layout.ts';
 import type { SiteRule } from '../strategies/strategy.ts';
 
@@ -84,8 +84,7 @@ export function federatedModel(
   optimiser?: Optimiser,
 ): FederatedModel {
   if (optimiser !== undefined && site.optimiser !== undefined) {
-    throw new TrainError(
-      'model',
+    throw modelError(
       `The strategy has local steps of its own, ${site.optimiser.name}; leave out ${optimiser.name}.`,
     );
   }
@@ -122,8 +121,7 @@ export async function openLocalTraining(
     initial,
     async localUpdate(broadcast, { number, memory }, order) {
       if (broadcast.length !== site.vectors * length) {
-        throw new TrainError(
-          'data',
+        throw dataError(
           `The broadcast has ${broadcast.length} numbers, not ${site.vectors * length}.`,
         );
       }

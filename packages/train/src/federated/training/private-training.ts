@@ -9,19 +9,17 @@
  */
 import type { NumericTensor } from '@skein/onnx';
 import { batcher } from '../../data/batcher.ts';
-import type { Dataset } from '../../data/dataset.ts';
 import { openClipped, type ClippedStep } from '../../privacy/clipped-step.ts';
 import type { Sampling } from '../../privacy/mechanism.ts';
 import { secureRandom, type SecureRandom } from '../../privacy/secure-random.ts';
-import type { Backend } from '../../run/backend.ts';
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import { flatten, layoutOf, type Layout } from './layout.ts';
+import type { LocalTrainingOptions } from './local-training.ts';
 
-export interface PrivateTrainingOptions {
-  readonly backend: Backend;
-  /** Default 1. */
-  readonly threads?: number;
-  readonly rows: Dataset;
+export interface PrivateTrainingOptions extends Pick<
+  LocalTrainingOptions,
+  'backend' | 'threads' | 'rows'
+> {
   /** Input that is 0 for padding. */
   readonly mask: string;
   /** `all` or `poisson`. */
@@ -56,10 +54,10 @@ export async function openPrivateTraining(
 ): Promise<PrivateTraining> {
   const { backend, threads = 1, rows, mask, sampling, norm, random = secureRandom() } = options;
   if (sampling.kind === 'fixed') {
-    throw new TrainError('data', 'Rows of a private round are all rows or a Poisson sample.');
+    throw dataError('Rows of a private round are all rows or a Poisson sample.');
   }
   if (!(norm > 0 && norm < Infinity)) {
-    throw new TrainError('data', `The clipping norm ${norm} is not above 0.`);
+    throw dataError(`The clipping norm ${norm} is not above 0.`);
   }
   const layout = layoutOf({ parameters: step.parameters, statistics: [] });
   const size = step.mode === 'one by one' ? 1 : step.batch;

@@ -5,7 +5,7 @@
  */
 import { seededRandom } from '@skein/onnx';
 import { shuffled } from '../../data/dataset.ts';
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import {
   openLocalTraining,
   seededBatches,
@@ -65,9 +65,9 @@ export async function simulate(
     seed,
   } = options;
   const empty = sites.findIndex(({ length }) => length === 0);
-  if (empty >= 0) throw new TrainError('data', `Site ${empty} has no rows.`);
+  if (empty >= 0) throw dataError(`Site ${empty} has no rows.`);
   if (!(sampled >= 1 && sampled <= sites.length)) {
-    throw new TrainError('data', `${sampled} of ${sites.length} sites cannot be drawn.`);
+    throw dataError(`${sampled} of ${sites.length} sites cannot be drawn.`);
   }
   const training = await openLocalTraining(model, strategy.site, options);
   const memories = new Map<number, Float32Array>();

@@ -10,7 +10,7 @@
 import type { FloatType } from '../../optimisers/updates.ts';
 import { share, type Collective } from '../collective.ts';
 import { bytesPerNumber, numbersIn, typeOfNumbers, type Numbers } from '../numbers.ts';
-import { barrierBytes, openBarrier, type Barrier } from './barrier.ts';
+import { barrierBytes, openBarrier, type Barrier, type BarrierOptions } from './barrier.ts';
 
 /**
  * The memory of a group of threads. Rank 0 makes it and everything in it; a thread that begins later
@@ -30,16 +30,7 @@ export interface SharedCollective extends Collective {
   breakFor(rank: number): void;
 }
 
-export interface SharedCollectiveOptions {
-  readonly rank: number;
-  readonly size: number;
-  readonly timeoutMs: number;
-}
-
-export function sharedCollective(
-  memory: SharedMemory,
-  options: SharedCollectiveOptions,
-): SharedCollective {
+export function sharedCollective(memory: SharedMemory, options: BarrierOptions): SharedCollective {
   const { rank, size } = options;
   const barrier: Barrier = openBarrier(memory.barrier, options);
   let blocks = 0;

@@ -3,16 +3,13 @@ import { serve } from '@skein/calls/serve';
 import { nativeBackend } from '../../run/native-backend.ts';
 import { follow, type Dealing, type GroupOptions } from '../group.ts';
 import type { RankPlan } from '../rank-plan.ts';
-import {
-  sharedCollective,
-  type SharedCollectiveOptions,
-  type SharedMemory,
-} from './shared-collective.ts';
+import type { BarrierOptions } from './barrier.ts';
+import { sharedCollective, type SharedMemory } from './shared-collective.ts';
 import { openedDataset, type SharedDataset } from './shared-dataset.ts';
 
 export interface ThreadRank {
   readonly memory: SharedMemory;
-  readonly place: SharedCollectiveOptions;
+  readonly place: BarrierOptions;
   readonly plan: RankPlan;
   readonly dealing: Omit<Dealing, 'data'> & { readonly data: SharedDataset };
   readonly options: Omit<GroupOptions, 'backend'>;

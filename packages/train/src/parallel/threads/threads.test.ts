@@ -24,7 +24,7 @@ import { nativeBackend } from '../../run/native-backend.ts';
 import { openStep, type StepSession } from '../../step/step-session.ts';
 import { trainingStep } from '../../step/training-step.ts';
 import { floats } from '../../testing/models.ts';
-import { orderOfEpoch } from '../../trainer/order.ts';
+import { orderOfEpoch } from '../../data/dataset.ts';
 import { batchPart, rowsPerRank } from '../batch-part.ts';
 import { gradientStep } from '../gradient-step.ts';
 import { openThreads } from './threads.ts';

@@ -11,7 +11,7 @@
 import { epsilonOf } from '../accountant.ts';
 import type { Mechanism } from '../mechanism.ts';
 import { secureRandom, type SecureRandom } from '../secure-random.ts';
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import { gaussianEpsilon, oneRunEpsilon, type Guesses } from './bounds.ts';
 
 export interface AuditTarget {
@@ -71,10 +71,7 @@ export async function audit(target: AuditTarget, options: AuditOptions = {}): Pr
 /** Which canaries are in a training: each with probability ½. @throws TrainError `data` for fewer than 100. */
 export function drawCanaries(canaries: number, random = secureRandom()): readonly boolean[] {
   if (canaries < FEWEST_CANARIES) {
-    throw new TrainError(
-      'data',
-      `${canaries} canaries tell nothing; take ${FEWEST_CANARIES} or more.`,
-    );
+    throw dataError(`${canaries} canaries tell nothing; take ${FEWEST_CANARIES} or more.`);
   }
   return Array.from({ length: canaries }, () => (random.uint32() & 1) === 1);
 }

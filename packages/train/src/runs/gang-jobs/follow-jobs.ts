@@ -5,16 +5,14 @@
 import type { JobView } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
+import type { TrainJobsOptions } from './train-jobs.ts';
 
 /** Bytes of the end of a log that are shown. */
 const LAST_WORDS = 2000;
 
-interface Following {
-  readonly client: Client;
+type Following = Pick<TrainJobsOptions, 'client' | 'onNote' | 'onProgress'> & {
   readonly signal: AbortSignal;
-  readonly onNote?: ((text: string) => void) | undefined;
-  readonly onProgress?: ((fraction: number, message: string) => void) | undefined;
-}
+};
 
 /**
  * @returns the succeeded job of rank 0.

@@ -21,7 +21,7 @@ import {
   type TableOptions,
 } from '../../data/table/table.ts';
 import type { TrainingData } from '../../task/training-data.ts';
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 import { explaining, invalidSetting } from '../failure.ts';
 import { readImageFolder, type ImageSize } from './image-folder.ts';
 
@@ -136,8 +136,7 @@ async function readArchive({ path, label, store }: DataChoice): Promise<Training
   const labels = name === undefined ? undefined : arrays.get(name);
   if (name === undefined || labels === undefined) {
     const names = [...arrays.keys()].join(', ');
-    throw new TrainError(
-      'data',
+    throw dataError(
       `There is no array '${label ?? 'labels'}' of labels, only ${names}; \`label\` names it.`,
     );
   }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import type { RowStore } from '../../data/rows/stored.ts';
 import type { TrainingData } from '../../task/training-data.ts';
-import { TrainError } from '../../train-error.ts';
+import { dataError } from '../../train-error.ts';
 
 export interface ImageSize {
   readonly channels: 1 | 3;
@@ -36,12 +36,12 @@ export async function readImageFolder(
   for (const [label, name] of classes.entries()) {
     const images = (await readdir(join(path, name))).filter((file) => IMAGE.test(file)).sort();
     if (images.length === 0) {
-      throw new TrainError('data', `The folder '${name}' holds no images.`);
+      throw dataError(`The folder '${name}' holds no images.`);
     }
     files.push(...images.map((file) => ({ path: join(path, name, file), label })));
   }
   if (classes.length === 0) {
-    throw new TrainError('data', 'The folder holds no folders; there must be one for each class.');
+    throw dataError('The folder holds no folders; there must be one for each class.');
   }
   const { channels, height, width } = size;
   const pixels = channels * height * width;
@@ -86,7 +86,7 @@ async function decoded(path: string, { channels, height, width }: ImageSize): Pr
     .raw()
     .toBuffer()
     .catch((error: unknown) => {
-      throw new TrainError('data', `'${path}' cannot be decoded as an image.`, { cause: error });
+      throw dataError(`'${path}' cannot be decoded as an image.`, { cause: error });
     });
   const planes = new Uint8Array(channels * height * width);
   const plane = height * width;

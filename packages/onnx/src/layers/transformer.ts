@@ -1,12 +1,42 @@
-/**
- * Multi-head self-attention: softmax(Q·Kᵀ / √d) · V for every head, then a projection
- * (Vaswani et al., 2017, §3.2). [batch, length, width] keeps its shape.
- *
- *     x ─ W ─ [B, L, 3, heads, d] ─ transpose ─ [3, B, heads, L, d] ─ q, k, v
- */
-import { xavier } from '../tensor/random.ts';
+/** What transformers are made of: [batch, length, width] keeps its shape. */
+import { xavier, type Random } from '../tensor/random.ts';
 import { tensor } from '../tensor/tensor.ts';
+import { dense } from './dense.ts';
 import { requireRank, weight, type Layer } from './layer.ts';
+import { layerNorm } from './norm.ts';
+import { flow, residual } from './sequential.ts';
+import { dropout } from './shape.ts';
+
+/** Indices int64 [batch, length] → [batch, length, width]. */
+export function embedding({ vocabulary, width }: { vocabulary: number; width: number }): Layer {
+  return (scope, x) => {
+    requireRank('embedding', x, 1, 'indices [batch, length]');
+    const table = weight(
+      scope,
+      'weight',
+      [vocabulary, width],
+      spread(scope.random, vocabulary * width),
+    );
+    const [y] = scope.graph.node('Gather', [table, x.name], { axis: 0 });
+    return { name: y, shape: [...x.shape, width] };
+  };
+}
+
+/** Adds a learnt vector for every place: [batch, length, width] keeps its shape. */
+export function positions(): Layer {
+  return (scope, x) => {
+    requireRank('positions', x, 2, '[batch, length, width]');
+    const [length = 0, width = 0] = x.shape;
+    const table = weight(scope, 'weight', [length, width], spread(scope.random, length * width));
+    return { name: scope.graph.node('Add', [x.name, table])[0], shape: x.shape };
+  };
+}
+
+/** Uniform with a standard deviation of 0.02, as GPT-2 begins. */
+function spread(random: Random, count: number): Float32Array {
+  const bound = 0.02 * Math.sqrt(3);
+  return Float32Array.from({ length: count }, () => (random.next() * 2 - 1) * bound);
+}
 
 export interface AttentionOptions {
   readonly heads: number;
@@ -17,6 +47,12 @@ export interface AttentionOptions {
 /** Far below every score, and finite, so that its gradient is too. */
 const UNSEEN = -1e9;
 
+/**
+ * Multi-head self-attention: softmax(Q·Kᵀ / √d) · V for every head, then a projection
+ * (Vaswani et al., 2017, §3.2).
+ *
+ *     x ─ W ─ [B, L, 3, heads, d] ─ transpose ─ [3, B, heads, L, d] ─ q, k, v
+ */
 export function attention({ heads, causal = false }: AttentionOptions): Layer {
   return (scope, x) => {
     requireRank('attention', x, 2, '[batch, length, width]');
@@ -72,4 +108,31 @@ function causalMask(length: number): Uint8Array {
   return Uint8Array.from({ length: length * length }, (_, i) =>
     i % length <= Math.floor(i / length) ? 1 : 0,
   );
+}
+
+export interface TransformerBlockOptions extends AttentionOptions {
+  /** Width of the perceptron's middle. Default: four times the width. */
+  readonly hidden?: number;
+  /** Probability of dropping an element at the end of each path. Default 0. */
+  readonly drop?: number;
+}
+
+/**
+ * One block of a transformer that normalises first (Xiong et al., 2020): attention and a perceptron,
+ * each on a path of its own beside x.
+ */
+export function transformerBlock({ hidden, drop = 0, ...heads }: TransformerBlockOptions): Layer {
+  return (scope, x) => {
+    const width = x.shape.at(-1) ?? 0;
+    const end = drop > 0 ? [dropout(drop)] : [];
+    return flow(scope, x, [
+      residual(layerNorm(), attention(heads), ...end),
+      residual(
+        layerNorm(),
+        dense({ units: hidden ?? 4 * width, activation: 'gelu' }),
+        dense({ units: width }),
+        ...end,
+      ),
+    ]);
+  };
 }
