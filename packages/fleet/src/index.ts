@@ -21,17 +21,33 @@ export {
   noRoom,
   placeDeployments,
   roomFor,
+  type Holding,
   type MemberHoldings,
   type PlacedDeployment,
   type Room,
 } from './placement/holdings.ts';
 export { hedging } from './tuning.ts';
-export { place, type Placement } from './placement/placement.ts';
+export {
+  place,
+  type Placement,
+  type PlacementMember,
+  type PlacementVersion,
+  type Unplaced,
+} from './placement/placement.ts';
 export {
   leastRecentAgeMs,
   planResidency,
   type Resident,
   type ResidencyPlan,
+  type WantedVersion,
 } from './placement/residency.ts';
 export { afterFailure, CLOSED, isAsked, type Circuit } from './routing/circuit.ts';
-export { asks, nextProbes, takers, type RouteState } from './routing/route.ts';
+export {
+  asks,
+  nextProbes,
+  probeTimeoutMs,
+  successAfter,
+  takers,
+  type Quote,
+  type RouteState,
+} from './routing/route.ts';

@@ -4,17 +4,20 @@ export {
   type Checkpoint,
   type CheckpointStore,
 } from './checkpoint/checkpoint.ts';
-export { readTensors, writeTensors } from './checkpoint/safetensors.ts';
+export { readTensors, writeTensors, type TensorFile } from './checkpoint/safetensors.ts';
+export type { ArrayScaling } from './data/encoding/array-encoding.ts';
 export { inMemory } from './data/rows/array-rows.ts';
 export { type ByteSource } from './data/bytes.ts';
-export type { Column } from './data/table/column.ts';
+export type { Column, ColumnKind } from './data/table/column.ts';
 export { dataset, selectRows, splitRows, type Dataset } from './data/dataset.ts';
 export {
   encodeRows,
   fitEncoder,
+  type CategoryFeature,
   type Encoder,
   type Feature,
   type FitOptions,
+  type NumberFeature,
   type Target,
 } from './data/encoding/encoder.ts';
 export { withEncoder } from './data/encoding/encoding-graph.ts';
@@ -22,7 +25,7 @@ export { isStored, type RowStore, type StoredRows } from './data/rows/stored.ts'
 export { readIdx } from './data/formats/idx.ts';
 export { parseNpy, readNpy, storedNpy } from './data/formats/npy.ts';
 export { parseNpz, storedNpz } from './data/formats/npz.ts';
-export { readParquet } from './data/formats/parquet.ts';
+export { readParquet, type RandomAccess } from './data/formats/parquet.ts';
 export {
   columnOf,
   completeRows,
@@ -45,34 +48,45 @@ export {
 } from './metrics/classification.ts';
 export { auc } from './metrics/classification.ts';
 export { regressionErrors, type RegressionErrors } from './metrics/regression.ts';
-export { calibration, type Calibration } from './metrics/calibration.ts';
+export { calibration, type Calibration, type CalibrationBin } from './metrics/calibration.ts';
 export { lion, type LionOptions } from './optimisers/lion.ts';
 export type { Optimiser, UpdateGraph, UpdateRule } from './optimisers/optimiser.ts';
 export {
   OPTIMISER_NAMES,
   OPTIMISERS,
+  type NamedOptimiser,
   type NamedOptions,
   type OptimiserName,
 } from './optimisers/optimisers.ts';
 export { epsilonOf, noiseFor, type Spent } from './privacy/accountant.ts';
 export { filteredEpsilon, type PrivacyLimit } from './privacy/filter.ts';
-export { correlatedNoise, varianceGain, type CorrelatedNoiseOptions } from './privacy/banded.ts';
+export {
+  correlatedNoise,
+  prefixError,
+  varianceGain,
+  type CorrelatedNoise,
+  type CorrelatedNoiseOptions,
+} from './privacy/banded.ts';
 export {
   audit,
   drawCanaries,
   judge,
+  type AuditedRun,
   type AuditOptions,
   type AuditReport,
+  type AuditTarget,
 } from './privacy/audit/audit.ts';
 export {
   clippedStep,
   openClipped,
+  type ClippedSession,
   type ClippedStep,
   type ClippedStepOptions,
+  type ClippedSum,
 } from './privacy/clipped-step.ts';
 export { modelScores, type ModelScoresOptions } from './privacy/audit/model-scores.ts';
-export { discreteGaussian } from './privacy/discrete-gaussian.ts';
-export { secureRandom, type SecureRandom } from './privacy/secure-random.ts';
+export { discreteGaussian, type DiscreteGaussian } from './privacy/discrete-gaussian.ts';
+export { secureRandom, type RandomBytes, type SecureRandom } from './privacy/secure-random.ts';
 export type { Mechanism, Sampling } from './privacy/mechanism.ts';
 export { rmsprop, type RmspropOptions } from './optimisers/rmsprop.ts';
 export { sgd, type SgdOptions } from './optimisers/sgd.ts';
@@ -93,6 +107,7 @@ export {
   classificationReport,
   openEvaluator,
   type ClassificationReport,
+  type Evaluator,
   type EvaluatorOptions,
 } from './trainer/evaluate.ts';
 export {
@@ -104,7 +119,7 @@ export {
   type TrainOptions,
   type TrainResult,
 } from './trainer/trainer.ts';
-export { assemble, type NetworkBuilder } from './task/assemble.ts';
+export { assemble, type NetworkBuilder, type NetworkShape } from './task/assemble.ts';
 export { assemblePublic, type PublicColumns, type PublicFeature } from './task/assemble-public.ts';
 export { blueprintOf, type Blueprint } from './task/blueprint.ts';
 export {
@@ -117,7 +132,13 @@ export { LABELS, MASK, problemOf, rowsFor, type Problem } from './task/problem.t
 export { servedModel } from './task/served-model.ts';
 export { metricsOf, taskReport, type TaskReport } from './task/report.ts';
 export type { TaskKind } from './task/task.ts';
-export { trainTask, type TrainedTask, type TrainTaskOptions } from './task/train-task.ts';
+export {
+  trainTask,
+  type TaskGroup,
+  type TrainedTask,
+  type TrainTaskOptions,
+} from './task/train-task.ts';
+export { isSoft } from './task/labels.ts';
 export { withRowWeights } from './task/row-weights.ts';
 export { rowsOf, type TrainingData } from './task/training-data.ts';
 export { Diverged, TrainError, type TrainErrorKind } from './train-error.ts';

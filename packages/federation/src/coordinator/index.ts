@@ -6,7 +6,8 @@ export {
   type InvitationOptions,
   type MemberView,
 } from './coordinator.ts';
-export type { FederationStore } from '../store/federation-store.ts';
+export type { FederationStore, MemberRecord, RunRecord } from '../store/federation-store.ts';
 export { openCoordinator } from './open-coordinator.ts';
+export type { SpentEpsilon } from '../plan/spent.ts';
 export { openFederationStore } from '../store/open-store.ts';
 export { completePlan } from '../plan/complete.ts';

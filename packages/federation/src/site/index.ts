@@ -18,7 +18,14 @@ export {
   type PersonalTerms,
 } from './personal/personal-model.ts';
 export { runSite, type SiteEnd, type SiteEvent, type SiteOptions } from './run-site.ts';
-export { outsideText, readSiteRows, type RowFormat, type SiteRows } from './site-rows.ts';
+export {
+  outsideText,
+  readSiteRows,
+  type OutsideColumn,
+  type RowFormat,
+  type RowSource,
+  type SiteRows,
+} from './site-rows.ts';
 export { requireTerms, type Terms, unmetTerms } from './terms.ts';
 export { modelFacts, trainingOf } from './work/training.ts';
 export { committeeWork } from './work/committee-work.ts';
