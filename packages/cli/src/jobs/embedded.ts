@@ -16,6 +16,7 @@ import {
   type ConnectionChoice,
   type FetchWrapper,
 } from '../connection/connection.ts';
+import { commandOver } from '../connection/node-command.ts';
 
 export interface JobConnection {
   readonly client: Client;
@@ -95,3 +96,9 @@ export async function withJobs<T>(
     await close();
   }
 }
+
+/** A command that looks at jobs or changes them, and starts none. */
+export const jobsCommand = commandOver<{ readonly client: Client; readonly submit: Submit }>(
+  (context, choice, work) =>
+    withJobs(context, choice, (client, submit) => work({ client, submit })),
+);

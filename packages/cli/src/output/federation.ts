@@ -2,7 +2,7 @@
 import type { FederationView } from '@skein/api';
 import type { PlanWords } from '@skein/federation/site';
 import type { Style } from './style.ts';
-import { renderFields, renderTable, wrap } from './table.ts';
+import { type Field, renderFields, renderTable, wrap } from './table.ts';
 
 /** The plan in words: what it is, what leaves, what stays. */
 export function planLines({ facts, leaves, stays, warnings }: PlanWords, style: Style): string[] {
@@ -54,28 +54,24 @@ function colludingText(count: number, helpers: number | undefined): string {
 
 export function renderFederation(view: FederationView, style: Style): string {
   const { id, status, reason, round, attempt, phase, plan, sites, version, name, spent } = view;
-  const fields: [string, string][] = [
+  const fields: Field[] = [
     ['federation', id],
     ['status', reason === undefined || reason === '' ? status : `${status}: ${reason}`],
     ['round', `${round} of ${plan.rounds}${attempt > 0 ? `, attempt ${attempt + 1}` : ''}`],
-    ...(status === 'running' ? ([['phase', phase]] as [string, string][]) : []),
+    ['phase', status === 'running' ? phase : undefined],
     ['protected by', `aggregation ${plan.aggregation.kind}, privacy ${plan.privacy.mode}`],
     [
       'spent',
       `${spentText(view)}${plan.privacy.mode === 'none' ? '' : ` at δ = ${plan.privacy.delta}`}`,
     ],
-    ...(spent.length < 2 ? [] : spent).map(({ colluding, epsilon }): [string, string] => [
+    ...(spent.length < 2 ? [] : spent).map(({ colluding, epsilon }): Field => [
       colluding === 0
         ? '  if none colludes'
         : `  if ${colludingText(colluding, plan.aggregation.helpers?.length)}`,
       `ε = ${epsilon?.toFixed(3) ?? '∞'}`,
     ]),
-    ...(version === undefined
-      ? []
-      : ([
-          ['result', `${name} v${version}`],
-          ['serve it', style.commands(`skein rollout ${name} --version ${version}`)],
-        ] as [string, string][])),
+    ['result', version && `${name} v${version}`],
+    ['serve it', version && style.commands(`skein rollout ${name} --version ${version}`)],
   ];
   if (sites.length === 0) return renderFields(fields, style);
   const table = renderTable(

@@ -3,7 +3,7 @@ import type { Run, RunReport, RunSummary } from '@skein/api';
 import { formatAge, formatDuration, formatShare } from '@skein/api/units';
 import { formatMetric, metricTitle } from '../train/progress.ts';
 import type { Style } from './style.ts';
-import { type Column, renderFields, renderTable } from './table.ts';
+import { type Column, type Field, renderFields, renderTable } from './table.ts';
 
 const STATUS_COLOURS = {
   running: 'cyan',
@@ -56,7 +56,7 @@ export function renderRuns(runs: readonly RunSummary[], style: Style, now: numbe
 export function renderReport(report: RunReport, style: Style): string {
   const rows = `${report.rows.toLocaleString('en')} validation rows`;
   if (report.kind === 'regression') {
-    const fields: [string, string][] = [
+    const fields: Field[] = [
       ['loss', formatMetric(report.loss)],
       ['MAE', formatMetric(report.mae)],
       ['RMSE', formatMetric(report.rmse)],
@@ -65,11 +65,11 @@ export function renderReport(report: RunReport, style: Style): string {
     return `${style.bold('On')} ${rows}\n${renderFields(fields, style)}`;
   }
   const { calibration } = report;
-  const fields: [string, string][] = [
+  const fields: Field[] = [
     ['loss', formatMetric(report.loss)],
     ['accuracy', formatShare(report.accuracy)],
     ['macro F1', formatMetric(report.macroF1)],
-    ...(report.auc === undefined ? [] : [['AUC', formatMetric(report.auc)] as [string, string]]),
+    ['AUC', report.auc === undefined ? undefined : formatMetric(report.auc)],
     [
       'calibration',
       `error ${formatMetric(calibration.error)}, Brier ${formatMetric(calibration.brier)}`,
@@ -115,21 +115,17 @@ const ROLES: Readonly<Record<Run['lineage']['data'][number]['role'], string>> = 
 export function renderRun(run: Run, style: Style, now: number): string {
   const { lineage, result, steps } = run;
   const { code, environment, parent } = lineage;
-  const fields: [string, string][] = [
+  const fields: Field[] = [
     ['started', formatAge(run.startedAt, now)],
     ['steps', `${steps.done.toLocaleString('en')} of ${steps.planned.toLocaleString('en')}`],
-    ...(result?.bestEpoch === undefined
-      ? []
-      : [['best epoch', String(result.bestEpoch)] as [string, string]]),
-    ...(run.versions.length === 0 ? [] : [['deployed as', versionsOf(run)] as [string, string]]),
-    ...lineage.data.map(({ role, path, digest, rows }): [string, string] => [
+    ['best epoch', result?.bestEpoch?.toString()],
+    ['deployed as', versionsOf(run) || undefined],
+    ...lineage.data.map(({ role, path, digest, rows }): Field => [
       ROLES[role],
       `${path}, ${rows.toLocaleString('en')} rows, sha-256 ${digest.slice(0, 12)}…`,
     ]),
     ['parent', `${parent.path}, sha-256 ${parent.digest.slice(0, 12)}…`],
-    ...(result === undefined
-      ? []
-      : [['result', `sha-256 ${result.digest.slice(0, 12)}…`] as [string, string]]),
+    ['result', result && `sha-256 ${result.digest.slice(0, 12)}…`],
     [
       'code',
       `Skein ${code.skein}${code.commit === undefined ? '' : `, commit ${shortCommit(code.commit)}`}`,

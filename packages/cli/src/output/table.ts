@@ -35,10 +35,13 @@ export function renderTable<Row>(
   return [style.dim(line(titles)), ...cells.map(line)].join('\n');
 }
 
-/** Pairs of a dim label and a value, with the values in one column. */
-export function renderFields(fields: readonly (readonly [string, string])[], style: Style): string {
-  const width = Math.max(...fields.map(([label]) => displayWidth(label)));
-  return fields
+export type Field = readonly [label: string, value: string | undefined];
+
+/** Pairs of a dim label and a value, with the values in one column; a label without a value is left out. */
+export function renderFields(fields: readonly Field[], style: Style): string {
+  const shown = fields.filter((field): field is [string, string] => field[1] !== undefined);
+  const width = Math.max(...shown.map(([label]) => displayWidth(label)));
+  return shown
     .map(
       ([label, value]) =>
         `${style.dim(label.padEnd(width))}  ${wrap(value, style.width, ' '.repeat(width + 2))}`,

@@ -25,9 +25,7 @@ export function renderUp(result: UpResult, style: Style): string {
           ['OpenAI', style.cyan(`${url}/v1`)],
           ['Console', `${style.cyan(`${url}/`)}, and there /docs and /metrics`],
           ['Data', result.dataFolder],
-          ...(deployments.length === 0
-            ? []
-            : ([['Serves', deployments.map(deploymentText).join(', ')]] as const)),
+          ['Serves', deployments.map(deploymentText).join(', ') || undefined],
         ],
         style,
       ),

@@ -70,29 +70,19 @@ export const join = defineCommand({
     'Without --accept it shows the plan, what would leave this machine and what would not, and checks the file; nothing is accepted then. With --accept it trains until the federation ends. What was answered is stored before it is sent, so that a site which is started again goes on, and never answers a phase twice. Ctrl-C leaves; the same command joins again.\n' +
     'What a federation spends is counted in an account of this data folder, beside what others have spent (`skein privacy account`); a plan that would exceed its limit is refused.\n' +
     'With --personal the site trains a model of its own too, between its work for the federation. The coordinator is told nothing of it, and no budget of the federation protects it.',
-  examples: [
-    {
-      command: "skein join 'https://node.example/join#skein-join_…' --data rows.csv",
-      does: 'Read the plan, and check the rows',
-    },
-    {
-      command:
-        "skein join 'https://node.example/join#skein-join_…' --data rows.csv --max-epsilon 1 --accept",
-      does: 'Train, if the plan spends at most ε = 1',
-    },
-    {
-      command:
-        "skein join 'https://node.example/join#skein-join_…' --data rows.csv --personal own.onnx --personal-test test.csv --accept",
-      does: 'Train a model of the site’s own too, and compare it with the global one',
-    },
-  ],
+  examples: {
+    "skein join 'https://node.example/join#skein-join_…' --data rows.csv":
+      'Read the plan, and check the rows',
+    "skein join 'https://node.example/join#skein-join_…' --data rows.csv --max-epsilon 1 --accept":
+      'Train, if the plan spends at most ε = 1',
+    "skein join 'https://node.example/join#skein-join_…' --data rows.csv --personal own.onnx --personal-test test.csv --accept":
+      'Train a model of the site’s own too, and compare it with the global one',
+  },
   arguments: {
     url: argument('URL', 'The link that the operator of the federation gave you.'),
   },
   options: {
-    data: text('FILE', 'Rows: .csv or .jsonl, with the columns of the plan.', {
-      completes: 'file',
-    }),
+    data: text('FILE', 'Rows: .csv or .jsonl, with the columns of the plan.'),
     accept: flag('Accept the plan, and train.'),
     once: flag('Leave after one message, in a federation whose sums helpers unmask.'),
     ...termOptions,

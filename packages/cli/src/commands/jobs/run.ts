@@ -22,14 +22,12 @@ export const run = defineCommand({
   summary: 'Run a command in isolation, with its limits enforced and its usage accounted.',
   details:
     'The files that the command line names are uploaded; --input adds files, --output names the results to download. The job survives the death of any process: a lost worker costs another attempt, a command that fails is tried again only with --attempts. Ctrl-C cancels it; --detach leaves it to the node. Without a running node, one is started for this job. Exits 1 when the job does not succeed.',
-  examples: [
-    { command: 'skein run -- python3 clean.py data.csv', does: 'The files come along' },
-    {
-      command: 'skein run --output clean.csv --memory 1GiB --cpu-time 60s -- python3 clean.py',
-      does: 'Bring a file back, under limits',
-    },
-    { command: 'skein run --detach --queue nightly -- ./report', does: 'Leave it to the node' },
-  ],
+  examples: {
+    'skein run -- python3 clean.py data.csv': 'The files come along',
+    'skein run --output clean.csv --memory 1GiB --cpu-time 60s -- python3 clean.py':
+      'Bring a file back, under limits',
+    'skein run --detach --queue nightly -- ./report': 'Leave it to the node',
+  },
   arguments: { command: restArgument('COMMAND…', 'The program and its arguments.') },
   options: {
     ...commandOptions,
