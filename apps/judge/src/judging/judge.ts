@@ -26,7 +26,7 @@ import { runLimits, solutionSession } from './limits.ts';
 import { largestUsage, runTest, type TestRig } from './run-test.ts';
 import { runAnswer } from './run-answer.ts';
 import { runStatic } from './run-static.ts';
-import { SOLUTION_FOLDER, SolutionRoom } from './solution-room.ts';
+import { SOLUTION_FOLDER, solutionRuns } from './solution-room.ts';
 import { checkLanguage, checkSubmission, type Submission, withIncludes } from './submission.ts';
 import type { Outcome, Verdict } from './verdict.ts';
 
@@ -166,8 +166,8 @@ class Judging {
     };
     const validator = await openOutputValidator(problem, sandbox, files, limits);
     this.#closers.push(() => validator.close());
-    const room = new SolutionRoom({ problem, sandbox, session, sessionLimits, limits, built });
-    const rig: TestRig = { problem, room, validator, limits };
+    const start = solutionRuns({ problem, sandbox, session, sessionLimits, limits, built });
+    const rig: TestRig = { problem, start, validator, limits };
     return { run: (item) => this.#runCase(item, rig, built, files) };
   }
 

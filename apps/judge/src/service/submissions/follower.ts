@@ -19,7 +19,8 @@ import { judgingJob } from './judging-job.ts';
 import type { Live } from './live.ts';
 import type { SubmissionRow, Submissions } from './submissions.ts';
 import type { TimeLimits } from '../problems/time-limits.ts';
-import { JudgementRecord, parseLive } from '../worker/wire.ts';
+import { JudgementRecord } from '../../judging/events.ts';
+import { parseLive } from '../worker/wire.ts';
 
 export interface FollowerOptions {
   readonly store: JobStore;
