@@ -26,12 +26,9 @@ export interface Option<T> {
   parse(texts: readonly string[]): T;
 }
 
-export interface Argument<T> {
-  readonly summary: string;
+export interface Argument<T> extends Pick<Option<T>, 'summary' | 'choices' | 'completes'> {
   readonly placeholder: string;
   readonly required: boolean;
-  readonly choices?: readonly string[] | undefined;
-  readonly completes: Completes;
   /**
    * Takes all remaining words, options included: the command line of another program. `parse` gets
    * them as one JSON array.

@@ -18,12 +18,6 @@ import {
 } from '../connection/connection.ts';
 import { commandOver } from '../connection/node-command.ts';
 
-export interface JobConnection {
-  readonly client: Client;
-  /** Ends the node when it was started here. */
-  readonly close: () => Promise<void>;
-}
-
 interface StartOptions {
   /** Queues of a node that is started here. Default: `default`. */
   readonly queues?: readonly string[];
@@ -35,6 +29,7 @@ interface JobsOptions extends StartOptions {
 }
 
 /**
+ * @returns the client, and what ends the node when it was started here.
  * @param mayStart whether a node may be started: not for work that must outlive this process, and
  * with `kept` only on a folder that has kept jobs.
  */
@@ -43,7 +38,7 @@ export async function connectOrStart(
   choice: ConnectionChoice,
   mayStart: boolean | 'kept',
   { queues, wrapFetch }: StartOptions = {},
-): Promise<JobConnection> {
+) {
   const folder = dataFolder(context, choice.data);
   const named = explicitUrl(context, choice) ?? (await runningNodeUrl(folder));
   const starts = mayStart === 'kept' ? existsSync(join(folder, 'jobs.db')) : mayStart;
