@@ -15,6 +15,8 @@ import {
   useEvents,
   useFresh,
   type Tone,
+  type Changing,
+  type Of,
 } from '@skein/ui';
 import { useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
@@ -79,7 +81,7 @@ export function Queues({ focus }: ViewProps) {
           <Table titles={['Queue', ...STATES, '']}>
             <tbody>
               {value.queues.map((view) => (
-                <QueueRow key={view.queue} view={view} changed={poke} failed={setFailure} />
+                <QueueRow key={view.queue} of={view} changed={poke} failed={setFailure} />
               ))}
             </tbody>
           </Table>
@@ -114,15 +116,8 @@ export function Queues({ focus }: ViewProps) {
   );
 }
 
-function QueueRow({
-  view: { queue, mode, counts, oldestReadyAt },
-  changed,
-  failed,
-}: {
-  readonly view: QueueView;
-  readonly changed: (now: boolean) => void;
-  readonly failed: (error: unknown) => void;
-}) {
+function QueueRow({ of, changed, failed }: Of<QueueView> & Changing) {
+  const { queue, mode, counts, oldestReadyAt } = of;
   async function change(next: QueueMode): Promise<void> {
     const { action, text } = MODES[next];
     if (text !== undefined) {

@@ -13,8 +13,9 @@ import {
   took,
   useFresh,
   useStore,
+  type Of,
+  type WithChildren,
 } from '@skein/ui';
-import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
@@ -89,13 +90,7 @@ function About({ run }: { readonly run: RunView }) {
   );
 }
 
-function Card({
-  title,
-  children,
-}: {
-  readonly title: string;
-  readonly children: ComponentChildren;
-}) {
+function Card({ title, children }: WithChildren & { readonly title: string }) {
   return (
     <article class="panel card">
       <h3>{title}</h3>
@@ -137,11 +132,7 @@ function RunFacts({ run }: { readonly run: RunView }) {
   );
 }
 
-function LineageFacts({
-  of: { data, parent, seed, code, environment },
-}: {
-  readonly of: RunView['lineage'];
-}) {
+function LineageFacts({ of: { data, parent, seed, code, environment } }: Of<RunView['lineage']>) {
   return (
     <Facts
       of={[
@@ -199,19 +190,13 @@ function Report({ of }: { readonly of: RunReport }) {
             </div>
           ))}
         </div>
-        {hasMatrix ? <Matrix confusion={of.confusion} classes={of.classes} /> : null}
+        {hasMatrix ? <Matrix {...of} /> : null}
       </div>
     </section>
   );
 }
 
-function Matrix({
-  confusion,
-  classes,
-}: {
-  readonly confusion: readonly (readonly number[])[];
-  readonly classes: readonly string[];
-}) {
+function Matrix({ confusion, classes }: Extract<RunReport, { kind: 'classification' }>) {
   return (
     <div class="scroll">
       <table class="matrix">
