@@ -34,12 +34,16 @@ export const SERVICE_LIMITS: ServiceLimits = {
   bodyBytes: 16 * 2 ** 20,
 };
 
-export interface JudgeServiceOptions {
+/** What the service, the follower and the calls of the API work with. */
+export interface JudgeParts {
   readonly catalog: Catalog;
   readonly submissions: Submissions;
   readonly timeLimits: TimeLimits;
   readonly artifacts: ArtifactStore;
   readonly live: Live;
+}
+
+export interface JudgeServiceOptions extends JudgeParts {
   readonly follower: Pick<Follower, 'notice'>;
   readonly availability: () => Promise<Availability>;
   /** Whether workers may join later: then a submission that no current worker can judge waits. */
