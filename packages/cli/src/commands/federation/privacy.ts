@@ -1,5 +1,6 @@
 /** `skein privacy`: what differentially private training spends, before anything is trained. */
 import { SkeinError } from '@skein/api';
+import { LEFT, svgChart, text as label, WIDTH } from '@skein/api/svg-chart';
 import {
   epsilonOf,
   type Mechanism,
@@ -17,15 +18,7 @@ import {
   text,
   withDefault,
 } from '../../command-line/option.ts';
-import {
-  chart,
-  LEFT,
-  panel,
-  RIGHT,
-  text as label,
-  wholeAxis,
-  WIDTH,
-} from '../../output/line-chart.ts';
+import { LINES_CSS, panel, RIGHT, wholeAxis } from '../../output/line-chart.ts';
 import { type Column, renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
 import { writeGivenFile } from '../../file.ts';
@@ -191,7 +184,7 @@ function drawn(plan: Budgets): string {
   const x = (done: number): number => LEFT + (done / steps) * (WIDTH - LEFT - RIGHT);
   const title = 'Privacy spent';
   const subtitle = `epsilon at delta ${delta}, sampling ${sampling}`;
-  return chart({ title, subtitle, label: `${title}: ${subtitle}` }, 420, [
+  return svgChart({ title, subtitle, label: `${title}: ${subtitle}` }, 420, LINES_CSS, [
     ...panel('epsilon', series, { top: 92, bottom: 348 }, x, false, (value) =>
       value === undefined ? '' : shown(value),
     ),
