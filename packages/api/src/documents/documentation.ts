@@ -130,7 +130,7 @@ function protocolDoc(row: (typeof OPEN_INFERENCE_PATHS)[number], origin: string)
     queryFields: [],
     bodyFields: variantsOf(OPEN_INFERENCE_SCHEMAS[row.body ?? ''] ?? {}).flat(),
     answer: `200 ${row.response ?? ''}`.trim(),
-    errors: row.errors,
+    errors: row.errors ?? [],
     curl:
       body === undefined
         ? `curl ${row.method === 'post' ? '-X POST ' : ''}${origin}${path}`
