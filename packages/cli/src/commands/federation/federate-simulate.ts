@@ -152,18 +152,9 @@ export const federateSimulate = defineCommand({
     const builder = networkOf(model);
     if (builder === undefined) throw usageError(`--model: "${model}" is not mlp or mlp:16,8.`);
     const { path } = await givenFile(cwd, data);
-    const {
-      strategy: name,
-      serverRate,
-      sites: wanted,
-      by,
-      sampled,
-      rounds,
-      batch,
-      ...more
-    } = options;
-    const { hostile, robust, dishonest = hostile, norm, late, ...other } = more;
-    const { personal: lambda, personalFrom, ...local } = other;
+    const { strategy: name, serverRate, sites: wanted, by, sampled, rounds, batch } = options;
+    const { hostile, robust, dishonest = hostile, norm, late, rate, epochs } = options;
+    const { personal: lambda, personalFrom } = options;
     if (lambda === undefined && personalFrom !== undefined) {
       throw usageError('--personal-from: give --personal LAMBDA too.');
     }
@@ -199,7 +190,8 @@ export const federateSimulate = defineCommand({
         buffer: Math.max(1, Math.round((rows.count * (sampled ?? count)) / count)),
       });
       const federated = federatedModel(problem.graded, strategy.site);
-      const quality = await openQuality(problem, federated, test, batch);
+      const open = (tried: Dataset) => openQuality(problem, federated, tried, batch);
+      const quality = await open(test);
       const found: SimulatedRow[] = [];
       const shares =
         by === undefined
@@ -215,8 +207,8 @@ export const federateSimulate = defineCommand({
         rows,
         batch,
         mask: MASK,
-        learningRate: local.rate,
-        epochs: local.epochs,
+        learningRate: rate,
+        epochs,
         seed,
       };
       const personal =
@@ -251,16 +243,12 @@ export const federateSimulate = defineCommand({
             trainingRows: shares[i]!.length,
             held: selectRows(test, parts[i]!),
           }));
-          const open = (rowsOf: Dataset) => openQuality(problem, federated, rowsOf, batch);
           atCentres = { centres: await qualityOfCentres(tried, parameters, isClassified, open) };
         }
         if (personal !== undefined) {
           const own = (site: number) => personal.of(site) ?? parameters;
-          compared = {
-            personal: await comparedOn(kept, own, parameters, (rowsOf) =>
-              openQuality(problem, federated, selectRows(rows, rowsOf), batch),
-            ),
-          };
+          const openRows = (rowsOf: Uint32Array) => open(selectRows(rows, rowsOf));
+          compared = { personal: await comparedOn(kept, own, parameters, openRows) };
         }
       } finally {
         notes.clear();
