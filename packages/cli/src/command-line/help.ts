@@ -96,5 +96,5 @@ export function section(
   rows: readonly (readonly [string, string])[],
   style: Style,
 ): string {
-  return `${style.bold(`${title}:`)}\n${renderFields(rows, style)}`;
+  return `${style.bold(`${title}:`)}\n${renderFields(style, rows)}`;
 }

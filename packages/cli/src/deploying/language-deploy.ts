@@ -60,7 +60,7 @@ export function renderLanguage({ language, try: lines }: LanguageDeployed, style
   ];
   return [
     `${style.green('✓')} ${style.bold(name)} is served`,
-    renderFields(fields, style)
+    renderFields(style, fields)
       .split('\n')
       .map((line) => `  ${line}`)
       .join('\n'),

@@ -12,7 +12,7 @@ export function renderBench(result: BenchResult, style: Style): string {
     `${style.bold(result.deployment)}  ${style.dim(`${promise}, ${result.protocol}`)}`,
   ];
   if (at !== undefined)
-    sections.push(renderFields(reportFields(at), style), ...warnings([at], style));
+    sections.push(renderFields(style, reportFields(at)), ...warnings([at], style));
   if (capacity !== undefined) {
     sections.push(
       pointsTable(capacity.points, style),
@@ -35,7 +35,7 @@ export function renderBench(result: BenchResult, style: Style): string {
       ...reportFields(overload.report),
     ];
     sections.push(
-      `${style.bold(`${formatNumber(overload.factor)}× the capacity`)}\n${renderFields(fields, style)}`,
+      `${style.bold(`${formatNumber(overload.factor)}× the capacity`)}\n${renderFields(style, fields)}`,
       ...warnings([overload.report], style),
     );
   }
@@ -76,21 +76,17 @@ interface Point {
 }
 
 function pointsTable(points: readonly Point[], style: Style): string {
-  return renderTable(
-    points,
-    [
-      ['RATE', ({ rate }) => formatRate(rate), 'right'],
-      ['GOODPUT', ({ report }) => formatRate(report.goodputPerSecond), 'right'],
-      ['IN TIME', ({ report }) => formatShare(report.attainment), 'right'],
-      ['P50', ({ report }) => formatDuration(report.latency.p50Ms), 'right'],
-      ['P90', ({ report }) => formatDuration(report.latency.p90Ms), 'right'],
-      ['P99', ({ report }) => formatDuration(report.latency.p99Ms), 'right'],
-      ['P99.9', ({ report }) => formatDuration(report.latency.p999Ms), 'right'],
-      ['REFUSED', ({ report }) => formatShare(refusedShare(report)), 'right'],
-      ['', ({ carried }) => (carried ? style.green('ok') : style.red('over'))],
-    ],
-    style,
-  );
+  return renderTable(style, points, [
+    ['RATE', ({ rate }) => formatRate(rate), 'right'],
+    ['GOODPUT', ({ report }) => formatRate(report.goodputPerSecond), 'right'],
+    ['IN TIME', ({ report }) => formatShare(report.attainment), 'right'],
+    ['P50', ({ report }) => formatDuration(report.latency.p50Ms), 'right'],
+    ['P90', ({ report }) => formatDuration(report.latency.p90Ms), 'right'],
+    ['P99', ({ report }) => formatDuration(report.latency.p99Ms), 'right'],
+    ['P99.9', ({ report }) => formatDuration(report.latency.p999Ms), 'right'],
+    ['REFUSED', ({ report }) => formatShare(refusedShare(report)), 'right'],
+    ['', ({ carried }) => (carried ? style.green('ok') : style.red('over'))],
+  ]);
 }
 
 function refusedShare({ sent, refused }: LoadReport): number | null {

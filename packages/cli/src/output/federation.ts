@@ -12,7 +12,7 @@ export function planLines({ facts, leaves, stays, warnings }: PlanWords, style: 
     ...sentences.map((each) => `  ${wrap(`– ${each}`, style.width - 4, '    ')}`),
   ];
   return [
-    renderFields(facts, style),
+    renderFields(style, facts),
     ...list('What leaves this machine', leaves),
     ...list('What stays here', stays),
     ...(warnings.length === 0 ? [] : list('Consider', warnings)),
@@ -22,18 +22,14 @@ export function planLines({ facts, leaves, stays, warnings }: PlanWords, style: 
 export function renderFederations(views: readonly FederationView[], style: Style): string {
   if (views.length === 0)
     return style.commands('There are no federations. `skein help federate start` shows how.');
-  return renderTable(
-    views,
-    [
-      ['FEDERATION', ({ id }) => id],
-      ['STATUS', ({ status }) => status],
-      ['ROUND', ({ round, plan }) => `${round} of ${plan.rounds}`, 'right'],
-      ['SITES', ({ sites }) => String(sites.filter(isConnectedSite).length), 'right'],
-      ['ε', spentText, 'right'],
-      ['MODEL', ({ name, version }) => (version === undefined ? name : `${name} v${version}`)],
-    ],
-    style,
-  );
+  return renderTable(style, views, [
+    ['FEDERATION', ({ id }) => id],
+    ['STATUS', ({ status }) => status],
+    ['ROUND', ({ round, plan }) => `${round} of ${plan.rounds}`, 'right'],
+    ['SITES', ({ sites }) => String(sites.filter(isConnectedSite).length), 'right'],
+    ['ε', spentText, 'right'],
+    ['MODEL', ({ name, version }) => (version === undefined ? name : `${name} v${version}`)],
+  ]);
 }
 
 const isConnectedSite = ({ connected, role }: FederationView['sites'][number]): boolean =>
@@ -73,23 +69,19 @@ export function renderFederation(view: FederationView, style: Style): string {
     ['result', version && `${name} v${version}`],
     ['serve it', version && style.commands(`skein rollout ${name} --version ${version}`)],
   ];
-  if (sites.length === 0) return renderFields(fields, style);
-  const table = renderTable(
-    sites,
+  if (sites.length === 0) return renderFields(style, fields);
+  const table = renderTable(style, sites, [
+    ['SITE', (site) => (site.role === 'helper' ? `${site.name} (helper)` : site.name)],
+    ['IN THE LEDGER', (site) => site.pseudonym],
     [
-      ['SITE', (site) => (site.role === 'helper' ? `${site.name} (helper)` : site.name)],
-      ['IN THE LEDGER', (site) => site.pseudonym],
-      [
-        'STATE',
-        (site) => {
-          if (site.revokedAt !== undefined) return 'revoked';
-          if (!site.accepted) return 'has not accepted';
-          if (!site.connected) return 'away';
-          return site.answered ? 'answered' : 'connected';
-        },
-      ],
+      'STATE',
+      (site) => {
+        if (site.revokedAt !== undefined) return 'revoked';
+        if (!site.accepted) return 'has not accepted';
+        if (!site.connected) return 'away';
+        return site.answered ? 'answered' : 'connected';
+      },
     ],
-    style,
-  );
-  return `${renderFields(fields, style)}\n\n${table}`;
+  ]);
+  return `${renderFields(style, fields)}\n\n${table}`;
 }

@@ -75,7 +75,7 @@ export function renderJob(job: JobView, style: Style): string {
       `${nameText(output.path)} (${formatBytes(output.sizeBytes)}) ${style.dim(output.digest.slice(0, 12))}`,
     ]);
   }
-  return `${style.bold(nameText(job.name))}\n${renderFields(fields, style)}`;
+  return `${style.bold(nameText(job.name))}\n${renderFields(style, fields)}`;
 }
 
 function workText({ work }: JobView): string {

@@ -34,23 +34,15 @@ export function versionsOf({ versions }: Pick<Run, 'versions'>): string {
 }
 
 export function renderRuns(runs: readonly RunSummary[], style: Style, now: number): string {
-  return renderTable(
-    runs,
-    [
-      ['RUN', ({ id }) => style.bold(id)],
-      ['STATUS', (run) => runStatus(run, style)],
-      ['TASK', ({ task }) => task],
-      [
-        'EPOCH',
-        ({ last, plan }) => `${last?.epoch ?? 0}/${String(plan['epochs'] ?? '?')}`,
-        'right',
-      ],
-      ['RESULT', headlineOf],
-      ['STARTED', ({ startedAt }) => formatAge(startedAt, now)],
-      ['VERSION', versionsOf],
-    ],
-    style,
-  );
+  return renderTable(style, runs, [
+    ['RUN', ({ id }) => style.bold(id)],
+    ['STATUS', (run) => runStatus(run, style)],
+    ['TASK', ({ task }) => task],
+    ['EPOCH', ({ last, plan }) => `${last?.epoch ?? 0}/${String(plan['epochs'] ?? '?')}`, 'right'],
+    ['RESULT', headlineOf],
+    ['STARTED', ({ startedAt }) => formatAge(startedAt, now)],
+    ['VERSION', versionsOf],
+  ]);
 }
 
 export function renderReport(report: RunReport, style: Style): string {
@@ -62,7 +54,7 @@ export function renderReport(report: RunReport, style: Style): string {
       ['RMSE', formatMetric(report.rmse)],
       ['R²', formatMetric(report.r2)],
     ];
-    return `${style.bold('On')} ${rows}\n${renderFields(fields, style)}`;
+    return `${style.bold('On')} ${rows}\n${renderFields(style, fields)}`;
   }
   const { calibration } = report;
   const fields: Field[] = [
@@ -78,7 +70,7 @@ export function renderReport(report: RunReport, style: Style): string {
   const matrix = confusionTable(report, style);
   return [
     `${style.bold('On')} ${rows}`,
-    renderFields(fields, style),
+    renderFields(style, fields),
     ...(matrix === '' ? [] : ['', matrix]),
   ].join('\n');
 }
@@ -92,6 +84,7 @@ function confusionTable(
 ): string {
   if (confusion.length === 0 || confusion.length > WIDEST_MATRIX) return '';
   return renderTable(
+    style,
     confusion.map((counts, i) => ({ name: classes[i] ?? String(i), counts })),
     [
       ['TRUE ↓ PREDICTED →', ({ name }) => name],
@@ -101,7 +94,6 @@ function confusionTable(
         'right',
       ]),
     ],
-    style,
   );
 }
 
@@ -144,7 +136,7 @@ export function renderRun(run: Run, style: Style, now: number): string {
   const reason = run.reason === '' ? '' : style.dim(`  ${run.reason}`);
   return [
     `${style.bold(run.id)}  ${runStatus(run, style)}${reason}`,
-    renderFields(fields, style),
+    renderFields(style, fields),
     ...(run.epochs.length === 0 ? [] : [epochTable(run, style)]),
     ...(result?.report === undefined ? [] : [renderReport(result.report, style)]),
   ].join('\n\n');
@@ -163,23 +155,19 @@ function epochTable({ epochs, result }: Run, style: Style): string {
   const shown = epochs.filter(
     ({ epoch }, i) => i % every === 0 || i === epochs.length - 1 || epoch === result?.bestEpoch,
   );
-  return renderTable(
-    shown,
+  return renderTable(style, shown, [
     [
-      [
-        'EPOCH',
-        ({ epoch }) => (epoch === result?.bestEpoch ? style.green(`${epoch}`) : `${epoch}`),
-        'right',
-      ],
-      ['LOSS', ({ loss }) => formatMetric(loss), 'right'],
-      ...names.map((name): Column<Run['epochs'][number]> => [
-        metricTitle(name).toUpperCase(),
-        ({ metrics }) => formatMetric(metrics[name]),
-        'right',
-      ]),
-      ['RATE', ({ learningRate }) => formatMetric(learningRate), 'right'],
-      ['TOOK', ({ tookMs }) => formatDuration(tookMs), 'right'],
+      'EPOCH',
+      ({ epoch }) => (epoch === result?.bestEpoch ? style.green(`${epoch}`) : `${epoch}`),
+      'right',
     ],
-    style,
-  );
+    ['LOSS', ({ loss }) => formatMetric(loss), 'right'],
+    ...names.map((name): Column<Run['epochs'][number]> => [
+      metricTitle(name).toUpperCase(),
+      ({ metrics }) => formatMetric(metrics[name]),
+      'right',
+    ]),
+    ['RATE', ({ learningRate }) => formatMetric(learningRate), 'right'],
+    ['TOOK', ({ tookMs }) => formatDuration(tookMs), 'right'],
+  ]);
 }

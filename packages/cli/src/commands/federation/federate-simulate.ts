@@ -274,11 +274,11 @@ export const federateSimulate = defineCommand({
     const frequent =
       majority === undefined ? '' : ` The most frequent class has ${majority.toFixed(4)} of them.`;
     return [
-      renderTable(rounds, columns, style),
+      renderTable(style, rounds, columns),
       '',
       `${strategy}${robust === undefined ? '' : ` with ${robust}`} over ${sites} simulated sites (${split}${hostile === 0 ? '' : `, ${hostile} hostile`}) with ${trainingRows} rows; tried on ${heldOutRows} held-out rows.${frequent}`,
       ...(personal === undefined ? [] : [textOf(personal)]),
-      ...(centres === undefined ? [] : ['', renderTable(centres, columnsOf(names), style)]),
+      ...(centres === undefined ? [] : ['', renderTable(style, centres, columnsOf(names))]),
     ].join('\n');
   },
 });

@@ -60,19 +60,16 @@ export const ledgerVerify = defineCommand({
     const sites = Object.keys(found.witnesses).length;
     return [
       `${style.green('✓')} Nothing in the ledger was changed.`,
-      renderFields(
+      renderFields(style, [
+        ['federation', found.run],
+        ['coordinator', found.coordinator],
+        ['entries', `${found.entries}, from ${found.from} to ${found.to}`],
         [
-          ['federation', found.run],
-          ['coordinator', found.coordinator],
-          ['entries', `${found.entries}, from ${found.from} to ${found.to}`],
-          [
-            'rounds',
-            `${found.rounds} done, ${found.aborted} aborted, ${found.releases} sums released`,
-          ],
-          ['signed by', `the coordinator and ${sites} ${sites === 1 ? 'site' : 'sites'}`],
+          'rounds',
+          `${found.rounds} done, ${found.aborted} aborted, ${found.releases} sums released`,
         ],
-        style,
-      ),
+        ['signed by', `the coordinator and ${sites} ${sites === 1 ? 'site' : 'sites'}`],
+      ]),
       ...(found.clockSetBack.length === 0
         ? []
         : [

@@ -57,19 +57,15 @@ export const privacyAccount = defineCommand({
             ? []
             : [
                 '',
-                renderTable(
-                  report.federations,
-                  [
-                    ['FEDERATION', ({ run }) => run],
-                    ['NAME', ({ name }) => name],
-                    ['HIDES', ({ hides }) => hides],
-                    ['SPENT', ({ epsilon }) => epsilonText(epsilon), 'right'],
-                    ['RELEASES', ({ releases }) => String(releases), 'right'],
-                    ['STATE', ({ open }) => (open ? 'open' : 'closed')],
-                    ['SINCE', ({ since }) => since.slice(0, 10)],
-                  ],
-                  style,
-                ),
+                renderTable(style, report.federations, [
+                  ['FEDERATION', ({ run }) => run],
+                  ['NAME', ({ name }) => name],
+                  ['HIDES', ({ hides }) => hides],
+                  ['SPENT', ({ epsilon }) => epsilonText(epsilon), 'right'],
+                  ['RELEASES', ({ releases }) => String(releases), 'right'],
+                  ['STATE', ({ open }) => (open ? 'open' : 'closed')],
+                  ['SINCE', ({ since }) => since.slice(0, 10)],
+                ]),
               ]),
         ].join('\n'),
       )

@@ -157,7 +157,7 @@ export const privacyAudit = defineCommand({
       ],
     ];
     return [
-      renderTable(rows, columns, style),
+      renderTable(style, rows, columns),
       '',
       ...(verdict === 'holds'
         ? [`No violation found at a confidence of ${confidence}.`]

@@ -104,7 +104,7 @@ export const privacy = defineCommand({
     return [
       `${steps.toLocaleString('en')} steps, sampling ${sampling}${sampling === 'tree' ? '' : ` at ${Number(rate.toPrecision(4))}`}, delta ${delta}`,
       '',
-      renderTable(choices, columns, style),
+      renderTable(style, choices, columns),
       ...warnings.map((warning) => `\n${style.yellow('warning:')} ${warning}`),
       ...(svg === undefined ? [] : [`\nThe curves are in ${svg}.`]),
     ].join('\n');

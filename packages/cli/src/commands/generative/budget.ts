@@ -58,16 +58,12 @@ export const budgetLs = nodeCommand({
 });
 
 export function renderBudgets(budgets: LanguageView['budgets'], style: Style): string {
-  return renderTable(
-    budgets,
-    [
-      ['BUDGET OF', ({ subject: whose }) => whose],
-      ['PERIOD', ({ period: when }) => when],
-      ['TAKEN', ({ taken, unit }) => amount(taken, unit), 'right'],
-      ['LIMIT', ({ limit, unit }) => amount(limit, unit), 'right'],
-    ],
-    style,
-  );
+  return renderTable(style, budgets, [
+    ['BUDGET OF', ({ subject: whose }) => whose],
+    ['PERIOD', ({ period: when }) => when],
+    ['TAKEN', ({ taken, unit }) => amount(taken, unit), 'right'],
+    ['LIMIT', ({ limit, unit }) => amount(limit, unit), 'right'],
+  ]);
 }
 
 const amount = (value: number, unit: 'usd' | 'tokens'): string =>

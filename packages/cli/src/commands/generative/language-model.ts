@@ -156,25 +156,21 @@ export const modelLs = nodeCommand({
       const route = 'no route has answered';
       return [...ofRoutes, { name, ttftMs, route, used: undefined, requests: failed, failed }];
     });
-    const models = renderTable(
-      rows,
+    const models = renderTable(style, rows, [
+      ['MODEL', ({ name }) => style.bold(name)],
+      ['ROUTE', ({ route }) => route],
+      ['OBJECTIVE', ({ ttftMs }) => `${ttftMs} ms`, 'right'],
       [
-        ['MODEL', ({ name }) => style.bold(name)],
-        ['ROUTE', ({ route }) => route],
-        ['OBJECTIVE', ({ ttftMs }) => `${ttftMs} ms`, 'right'],
-        [
-          'TTFT P99',
-          ({ used }) => (used?.ttftMs === undefined ? '' : `≤ ${used.ttftMs.p99} ms`),
-          'right',
-        ],
-        ['REQUESTS', ({ requests }) => String(requests), 'right'],
-        ['FAILED', ({ failed }) => String(failed), 'right'],
-        ['TOKENS IN', ({ used }) => String(used?.inputTokens ?? 0), 'right'],
-        ['OUT', ({ used }) => String(used?.outputTokens ?? 0), 'right'],
-        ['COST', ({ used }) => `$${(used?.costUsd ?? 0).toFixed(4)}`, 'right'],
+        'TTFT P99',
+        ({ used }) => (used?.ttftMs === undefined ? '' : `≤ ${used.ttftMs.p99} ms`),
+        'right',
       ],
-      style,
-    );
+      ['REQUESTS', ({ requests }) => String(requests), 'right'],
+      ['FAILED', ({ failed }) => String(failed), 'right'],
+      ['TOKENS IN', ({ used }) => String(used?.inputTokens ?? 0), 'right'],
+      ['OUT', ({ used }) => String(used?.outputTokens ?? 0), 'right'],
+      ['COST', ({ used }) => `$${(used?.costUsd ?? 0).toFixed(4)}`, 'right'],
+    ]);
     const caches = standing.flatMap(({ name, semanticCache }) =>
       semanticCache === undefined
         ? []

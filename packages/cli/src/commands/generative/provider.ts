@@ -76,42 +76,38 @@ export const providerLs = nodeCommand({
       );
     }
     const routes = models.flatMap((model) => model.routes);
-    const table = renderTable(
-      settings.providers,
+    const table = renderTable(style, settings.providers, [
+      ['PROVIDER', ({ name }) => style.bold(name)],
+      ['KIND', ({ kind }) => kind],
+      ['AT', ({ baseUrl, path }) => baseUrl ?? path ?? ''],
+      ['KEY', ({ apiKey }) => apiKey ?? ''],
       [
-        ['PROVIDER', ({ name }) => style.bold(name)],
-        ['KIND', ({ kind }) => kind],
-        ['AT', ({ baseUrl, path }) => baseUrl ?? path ?? ''],
-        ['KEY', ({ apiKey }) => apiKey ?? ''],
-        [
-          'RUNNING',
-          ({ name }) =>
-            String(
-              Math.max(
-                0,
-                ...routes.filter((each) => each.provider === name).map(({ running }) => running),
-              ),
+        'RUNNING',
+        ({ name }) =>
+          String(
+            Math.max(
+              0,
+              ...routes.filter((each) => each.provider === name).map(({ running }) => running),
             ),
-          'right',
-        ],
-        [
-          'STATE',
-          ({ name }) => {
-            const state = breakerText(routes.filter((each) => each.provider === name));
-            return state === 'open' ? state : style.yellow(state);
-          },
-        ],
-        [
-          'TENANTS WITHOUT IT',
-          ({ name }) =>
-            settings.allow
-              .filter(({ providers }) => !providers.includes(name))
-              .map(({ tenant }) => tenant)
-              .join(','),
-        ],
+          ),
+        'right',
       ],
-      style,
-    );
+      [
+        'STATE',
+        ({ name }) => {
+          const state = breakerText(routes.filter((each) => each.provider === name));
+          return state === 'open' ? state : style.yellow(state);
+        },
+      ],
+      [
+        'TENANTS WITHOUT IT',
+        ({ name }) =>
+          settings.allow
+            .filter(({ providers }) => !providers.includes(name))
+            .map(({ tenant }) => tenant)
+            .join(','),
+      ],
+    ]);
     return problem === undefined ? table : `${table}\n\n${style.yellow('!')} ${problem}`;
   },
 });

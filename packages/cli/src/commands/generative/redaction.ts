@@ -67,19 +67,15 @@ export const redactionLs = nodeCommand({
         'Nothing is redacted. Begin with: skein redaction put email --kind email',
       );
     }
-    return renderTable(
-      redactions,
-      [
-        ['REDACTION', ({ name: called }) => style.bold(called)],
-        ['FINDS', ({ kind, pattern }) => kind ?? pattern ?? ''],
-        ['IN', ({ of }) => of],
-        ['BECOMES', ({ name: called, replacement }) => replacement ?? `[${called}]`],
-        ['MODELS', ({ models }) => models?.join(',') ?? 'all'],
-        ['TENANTS', ({ tenants }) => tenants?.join(',') ?? 'all'],
-        ['REPLACED', ({ replaced }) => String((replaced?.prompts ?? 0) + (replaced?.answers ?? 0))],
-      ],
-      style,
-    );
+    return renderTable(style, redactions, [
+      ['REDACTION', ({ name: called }) => style.bold(called)],
+      ['FINDS', ({ kind, pattern }) => kind ?? pattern ?? ''],
+      ['IN', ({ of }) => of],
+      ['BECOMES', ({ name: called, replacement }) => replacement ?? `[${called}]`],
+      ['MODELS', ({ models }) => models?.join(',') ?? 'all'],
+      ['TENANTS', ({ tenants }) => tenants?.join(',') ?? 'all'],
+      ['REPLACED', ({ replaced }) => String((replaced?.prompts ?? 0) + (replaced?.answers ?? 0))],
+    ]);
   },
 });
 

@@ -42,20 +42,16 @@ export const jobsLs = jobsCommand({
       return `There are no such jobs. Try ${style.cyan(style.commands('skein run -- echo hello'))}.`;
     }
     const now = Date.now();
-    const table = renderTable(
-      jobs,
-      [
-        ['ID', ({ id }) => id],
-        ['STATE', ({ state }) => stateText(state, style)],
-        ['QUEUE', ({ queue }) => queue],
-        ['TRIES', ({ attempts }) => String(attempts.length), 'right'],
-        ['TOOK', (job) => tookText(job, now), 'right'],
-        ['ENQUEUED', ({ enqueuedAt }) => formatAge(enqueuedAt, now)],
-        ['NAME', ({ name }) => name.slice(0, 40)],
-        ['NOTE', ({ cause, message }) => (cause === undefined ? '' : `${cause}: ${message ?? ''}`)],
-      ],
-      style,
-    );
+    const table = renderTable(style, jobs, [
+      ['ID', ({ id }) => id],
+      ['STATE', ({ state }) => stateText(state, style)],
+      ['QUEUE', ({ queue }) => queue],
+      ['TRIES', ({ attempts }) => String(attempts.length), 'right'],
+      ['TOOK', (job) => tookText(job, now), 'right'],
+      ['ENQUEUED', ({ enqueuedAt }) => formatAge(enqueuedAt, now)],
+      ['NAME', ({ name }) => name.slice(0, 40)],
+      ['NOTE', ({ cause, message }) => (cause === undefined ? '' : `${cause}: ${message ?? ''}`)],
+    ]);
     return next === undefined ? table : `${table}\n${style.dim(`More: --after ${next}`)}`;
   },
 });

@@ -146,19 +146,15 @@ export const pipelineGraph = defineCommand({
 
 function renderPipelineRun({ run, steps }: PipelineRun, style: Style): string {
   const head = `${style.bold(run.name)} ${stateText(run.state, style)} ${style.dim(`${tookText(run, Date.now())}, run ${run.id}`)}`;
-  const table = renderTable(
-    steps,
+  const table = renderTable(style, steps, [
+    ['STEP', ({ name }) => name],
+    ['JOBS', ({ counts }) => countsText(counts)],
     [
-      ['STEP', ({ name }) => name],
-      ['JOBS', ({ counts }) => countsText(counts)],
-      [
-        'NOTE',
-        ({ failure }) =>
-          failure === undefined ? '' : `${failure.message} (skein jobs logs ${failure.job})`,
-      ],
+      'NOTE',
+      ({ failure }) =>
+        failure === undefined ? '' : `${failure.message} (skein jobs logs ${failure.job})`,
     ],
-    style,
-  );
+  ]);
   const value = run.result?.value;
   return [
     head,

@@ -19,18 +19,14 @@ export const queueScheduleLs = jobsCommand({
     if (schedules.length === 0) {
       return `There are no schedules. Try ${style.cyan(style.commands("skein queue schedule put nightly --cron '0 3 * * *' -- date"))}.`;
     }
-    return renderTable(
-      schedules,
-      [
-        ['SCHEDULE', ({ id }) => style.bold(id)],
-        ['CRON', ({ cron }) => cron],
-        ['TIME ZONE', ({ timeZone }) => timeZone],
-        ['NEXT', ({ paused, nextAt }) => (paused ? style.yellow('paused') : nextAt)],
-        ['QUEUE', ({ queue }) => queue],
-        ['JOB', ({ name }) => name.slice(0, 40)],
-      ],
-      style,
-    );
+    return renderTable(style, schedules, [
+      ['SCHEDULE', ({ id }) => style.bold(id)],
+      ['CRON', ({ cron }) => cron],
+      ['TIME ZONE', ({ timeZone }) => timeZone],
+      ['NEXT', ({ paused, nextAt }) => (paused ? style.yellow('paused') : nextAt)],
+      ['QUEUE', ({ queue }) => queue],
+      ['JOB', ({ name }) => name.slice(0, 40)],
+    ]);
   },
 });
 

@@ -24,32 +24,24 @@ export const queueLs = jobsCommand({
       ({ counts }) => String(counts[state] ?? 0),
       'right',
     ];
-    const queueTable = renderTable(
-      queues,
+    const queueTable = renderTable(style, queues, [
+      ['QUEUE', ({ queue }) => style.bold(queue)],
+      ['MODE', ({ mode }) => (mode === 'open' ? mode : style.yellow(mode))],
+      ...(['blocked', 'ready', 'running', 'succeeded', 'failed', 'dead'] as const).map(count),
       [
-        ['QUEUE', ({ queue }) => style.bold(queue)],
-        ['MODE', ({ mode }) => (mode === 'open' ? mode : style.yellow(mode))],
-        ...(['blocked', 'ready', 'running', 'succeeded', 'failed', 'dead'] as const).map(count),
-        [
-          'OLDEST WAITS SINCE',
-          ({ oldestReadyAt }) => (oldestReadyAt === undefined ? '' : formatAge(oldestReadyAt, now)),
-        ],
+        'OLDEST WAITS SINCE',
+        ({ oldestReadyAt }) => (oldestReadyAt === undefined ? '' : formatAge(oldestReadyAt, now)),
       ],
-      style,
-    );
-    const workerTable = renderTable(
-      workers,
-      [
-        ['WORKER', ({ worker }) => worker],
-        ['HOST', ({ host }) => host],
-        ['QUEUES', (worker) => worker.queues.join(',')],
-        ['RUNNING', ({ running }) => String(running), 'right'],
-        ['OFFERS', ({ total }) => `${total.cores} cores, ${formatBytes(total.memoryBytes)}`],
-        ['SEEN', ({ seenAt }) => formatAge(seenAt, now)],
-        ['LABELS', ({ labels }) => labels.join(' ')],
-      ],
-      style,
-    );
+    ]);
+    const workerTable = renderTable(style, workers, [
+      ['WORKER', ({ worker }) => worker],
+      ['HOST', ({ host }) => host],
+      ['QUEUES', (worker) => worker.queues.join(',')],
+      ['RUNNING', ({ running }) => String(running), 'right'],
+      ['OFFERS', ({ total }) => `${total.cores} cores, ${formatBytes(total.memoryBytes)}`],
+      ['SEEN', ({ seenAt }) => formatAge(seenAt, now)],
+      ['LABELS', ({ labels }) => labels.join(' ')],
+    ]);
     return `${queueTable}\n\n${workerTable}`;
   },
 });

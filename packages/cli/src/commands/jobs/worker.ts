@@ -156,15 +156,12 @@ async function drainWhenAsked(context: Context, started: Worker): Promise<void> 
 
 function renderWorker(result: WorkerResult, style: Style): string {
   const { worker, queues, labels, cores, memoryBytes, trusts, sandboxes } = result;
-  const fields = renderFields(
-    [
-      ['Queues', queues.join(', ')],
-      ['Capacity', `${cores} cores, ${formatBytes(memoryBytes)}`],
-      ['Labels', labels.length === 0 ? 'none' : labels.join(', ')],
-      ['Trusted work', trusts ? 'yes: tasks, and commands without isolation' : 'no'],
-    ],
-    style,
-  );
+  const fields = renderFields(style, [
+    ['Queues', queues.join(', ')],
+    ['Capacity', `${cores} cores, ${formatBytes(memoryBytes)}`],
+    ['Labels', labels.length === 0 ? 'none' : labels.join(', ')],
+    ['Trusted work', trusts ? 'yes: tasks, and commands without isolation' : 'no'],
+  ]);
   const parts = [
     `${style.green('●')} ${style.bold(`Worker ${worker}`)} ${style.dim('is open')}`,
     fields.replaceAll(/^/gm, '  '),

@@ -28,25 +28,21 @@ export const fleetLs = nodeCommand({
 function renderFleet(fleet: FleetView & { readonly scale: FleetScale }, style: Style): string {
   const { members, alerts, scale } = fleet;
   const now = Date.now();
-  const table = renderTable(
-    members,
+  const table = renderTable(style, members, [
+    ['MEMBER', ({ id, self }) => `${id.slice(0, 8)}${self ? ' *' : ''}`],
+    ['NAME', ({ name }) => name],
+    ['ADDRESS', ({ address }) => address],
+    ['VERSION', ({ version }) => version],
+    ['CORES', ({ cores }) => formatNumber(cores), 'right'],
+    ['MEMORY', ({ memoryBytes }) => formatBytes(memoryBytes), 'right'],
+    ['MODELS', ({ loaded }) => String(loaded.length), 'right'],
     [
-      ['MEMBER', ({ id, self }) => `${id.slice(0, 8)}${self ? ' *' : ''}`],
-      ['NAME', ({ name }) => name],
-      ['ADDRESS', ({ address }) => address],
-      ['VERSION', ({ version }) => version],
-      ['CORES', ({ cores }) => formatNumber(cores), 'right'],
-      ['MEMORY', ({ memoryBytes }) => formatBytes(memoryBytes), 'right'],
-      ['MODELS', ({ loaded }) => String(loaded.length), 'right'],
-      [
-        'ROWS/S',
-        ({ load }) => (load === undefined ? '' : formatNumber(load.requestsPerSecond)),
-        'right',
-      ],
-      ['JOINED', ({ joinedAt }) => formatAge(joinedAt, now)],
+      'ROWS/S',
+      ({ load }) => (load === undefined ? '' : formatNumber(load.requestsPerSecond)),
+      'right',
     ],
-    style,
-  );
+    ['JOINED', ({ joinedAt }) => formatAge(joinedAt, now)],
+  ]);
   const wanted = `Live members: ${scale.members}, needed: ${scale.desiredMembers}. ${scale.reason[0]?.toUpperCase()}${scale.reason.slice(1)}.`;
   const warnings = alerts.map(({ text, fix }) => `${style.yellow('!')} ${text} ${style.dim(fix)}`);
   const alone =
@@ -120,18 +116,14 @@ function renderMember(member: MemberView, style: Style): string {
         `${countsText(forwarding.hedges)}; both ran: ${forwarding.duplicates ?? 0}`,
     ],
   ];
-  const held = renderTable(
-    member.loaded,
-    [
-      ['HOLDS', ({ model }) => model],
-      ['VERSION', ({ version }) => version, 'right'],
-      ['DIGEST', ({ digest }) => digest.slice(0, 12)],
-    ],
-    style,
-  );
+  const held = renderTable(style, member.loaded, [
+    ['HOLDS', ({ model }) => model],
+    ['VERSION', ({ version }) => version, 'right'],
+    ['DIGEST', ({ digest }) => digest.slice(0, 12)],
+  ]);
   return member.loaded.length === 0
-    ? renderFields(fields, style)
-    : `${renderFields(fields, style)}\n\n${held}`;
+    ? renderFields(style, fields)
+    : `${renderFields(style, fields)}\n\n${held}`;
 }
 
 /** What was counted, without what never happened. */

@@ -107,20 +107,16 @@ export const keysLs = keysCommand({
   render({ keys, place }, style) {
     if (keys.length === 0) return `There are no keys in ${place}.`;
     const now = Date.now();
-    return renderTable(
-      keys,
-      [
-        ['ID', ({ id }) => id],
-        ['STATE', (key) => keyStateText(key, now)],
-        ['SCOPES', ({ scopes }) => scopes.join(',')],
-        ['TENANT', ({ tenant }) => tenant],
-        ['WEIGHT', ({ weight }) => String(weight ?? 1), 'right'],
-        ['RATE', rateText, 'right'],
-        ['MADE', ({ createdAt }) => formatAge(createdAt, now)],
-        ['LABEL', ({ label }) => label],
-      ],
-      style,
-    );
+    return renderTable(style, keys, [
+      ['ID', ({ id }) => id],
+      ['STATE', (key) => keyStateText(key, now)],
+      ['SCOPES', ({ scopes }) => scopes.join(',')],
+      ['TENANT', ({ tenant }) => tenant],
+      ['WEIGHT', ({ weight }) => String(weight ?? 1), 'right'],
+      ['RATE', rateText, 'right'],
+      ['MADE', ({ createdAt }) => formatAge(createdAt, now)],
+      ['LABEL', ({ label }) => label],
+    ]);
   },
 });
 
@@ -153,19 +149,15 @@ function renderKey(key: KeyDetails, style: Style): string {
     ['made', formatAge(key.createdAt, now)],
   ];
   const { usage } = key;
-  if (usage === undefined || usage.length === 0) return renderFields(fields, style);
+  if (usage === undefined || usage.length === 0) return renderFields(style, fields);
   const amount = (value: number, unit: 'bytes' | 'count'): string =>
     unit === 'bytes' ? formatBytes(value) : String(value);
-  const table = renderTable(
-    usage,
-    [
-      ['TENANT HOLDS', ({ name }) => name],
-      ['NOW', ({ unit, held }) => amount(held, unit), 'right'],
-      ['LIMIT', ({ unit, limit }) => (limit === undefined ? 'none' : amount(limit, unit)), 'right'],
-    ],
-    style,
-  );
-  return `${renderFields(fields, style)}\n\n${table}`;
+  const table = renderTable(style, usage, [
+    ['TENANT HOLDS', ({ name }) => name],
+    ['NOW', ({ unit, held }) => amount(held, unit), 'right'],
+    ['LIMIT', ({ unit, limit }) => (limit === undefined ? 'none' : amount(limit, unit)), 'right'],
+  ]);
+  return `${renderFields(style, fields)}\n\n${table}`;
 }
 
 /** `skein keys revoke`: the key stops working at once. */

@@ -145,7 +145,7 @@ export const deploy = defineCommand({
     const hints = rolling ? [`skein rollout ${view.name} --watch`] : lines;
     return [
       what,
-      indent(renderFields(fields, style)),
+      indent(renderFields(style, fields)),
       '',
       `Try ${style.dim(rolling ? '(how it goes)' : '(call it)')}:`,
       ...hints.map((line) => `  ${style.cyan(style.commands(line))}`),

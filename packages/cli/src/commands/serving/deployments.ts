@@ -23,21 +23,17 @@ export const ls = nodeCommand({
     if (deployments.length === 0) {
       return `Nothing is deployed. Try ${style.cyan(style.commands('skein deploy model.onnx --name NAME'))}.`;
     }
-    return renderTable(
-      deployments,
-      [
-        ['NAME', ({ name }) => style.bold(name)],
-        ['STATUS', (view) => statusText(view, style)],
-        ['VERSION', versionsText],
-        ['REPLICAS', replicasText],
-        ['OBJECTIVE', objectiveText],
-        ['RATE', ({ last }) => formatRate(last.requestsPerSecond), 'right'],
-        ['P99', ({ last }) => formatDuration(last.p99Ms), 'right'],
-        ['IN TIME', ({ last }) => formatShare(last.sloAttainment), 'right'],
-        ['NOTE', (view) => (view.status === 'ready' ? rolloutNote(view) : view.reason)],
-      ],
-      style,
-    );
+    return renderTable(style, deployments, [
+      ['NAME', ({ name }) => style.bold(name)],
+      ['STATUS', (view) => statusText(view, style)],
+      ['VERSION', versionsText],
+      ['REPLICAS', replicasText],
+      ['OBJECTIVE', objectiveText],
+      ['RATE', ({ last }) => formatRate(last.requestsPerSecond), 'right'],
+      ['P99', ({ last }) => formatDuration(last.p99Ms), 'right'],
+      ['IN TIME', ({ last }) => formatShare(last.sloAttainment), 'right'],
+      ['NOTE', (view) => (view.status === 'ready' ? rolloutNote(view) : view.reason)],
+    ]);
   },
 });
 

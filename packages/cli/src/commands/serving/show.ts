@@ -84,7 +84,7 @@ export function renderDeployment(details: DeploymentDetails, style: Style, now: 
   const { deployment, history, versions } = details;
   const sections = [
     heading(deployment, style),
-    renderFields(summaryFields(deployment), style),
+    renderFields(style, summaryFields(deployment)),
     ...(deployment.rollout === undefined
       ? []
       : [`${style.bold('Rollout')}  ${rolloutLine(deployment.rollout, style)}`]),
@@ -137,23 +137,19 @@ function versionsTable(
     version,
     target: view.targets.find((candidate) => candidate.version === version.version),
   }));
-  return renderTable(
-    rows,
+  return renderTable(style, rows, [
+    ['VERSION', ({ version }) => `v${version.version}`],
     [
-      ['VERSION', ({ version }) => `v${version.version}`],
-      [
-        'TRAFFIC',
-        ({ target }) => (target && total > 0 ? formatShare(target.weight / total) : ''),
-        'right',
-      ],
-      ['ANSWERED', ({ target }) => String(target?.answered ?? ''), 'right'],
-      ['REFUSED', ({ target }) => refusedText(target?.refused ?? {})],
-      ['SIZE', ({ version }) => formatBytes(version.sizeBytes), 'right'],
-      ['DIGEST', ({ version }) => version.digest.slice(0, 12)],
-      ['STORED', ({ version }) => formatAge(version.createdAt, now)],
+      'TRAFFIC',
+      ({ target }) => (target && total > 0 ? formatShare(target.weight / total) : ''),
+      'right',
     ],
-    style,
-  );
+    ['ANSWERED', ({ target }) => String(target?.answered ?? ''), 'right'],
+    ['REFUSED', ({ target }) => refusedText(target?.refused ?? {})],
+    ['SIZE', ({ version }) => formatBytes(version.sizeBytes), 'right'],
+    ['DIGEST', ({ version }) => version.digest.slice(0, 12)],
+    ['STORED', ({ version }) => formatAge(version.createdAt, now)],
+  ]);
 }
 
 function refusedText(refused: Readonly<Record<string, number>>): string {
@@ -167,17 +163,13 @@ function replicasTable({ targets }: DeploymentView, style: Style): string {
     replicas.map((replica) => ({ version, ...replica })),
   );
   if (rows.length === 0) return '';
-  return renderTable(
-    rows,
-    [
-      ['ID', ({ id }) => id],
-      ['VERSION', ({ version }) => `v${version}`],
-      ['STATE', ({ state, busy }) => (state === 'ready' && busy ? 'ready, busy' : state)],
-      ['RUNS', ({ runs }) => String(runs), 'right'],
-      ['FAILURE', ({ failure }) => failure ?? ''],
-    ],
-    style,
-  );
+  return renderTable(style, rows, [
+    ['ID', ({ id }) => id],
+    ['VERSION', ({ version }) => `v${version}`],
+    ['STATE', ({ state, busy }) => (state === 'ready' && busy ? 'ready, busy' : state)],
+    ['RUNS', ({ runs }) => String(runs), 'right'],
+    ['FAILURE', ({ failure }) => failure ?? ''],
+  ]);
 }
 
 function latencyTable({ targets }: DeploymentView, style: Style): string {
@@ -185,32 +177,24 @@ function latencyTable({ targets }: DeploymentView, style: Style): string {
     latencies.map((latency) => ({ version, ...latency })),
   );
   if (batches.length === 0) return '';
-  return renderTable(
-    batches,
-    [
-      ['VERSION', ({ version }) => `v${version}`],
-      ['ROWS', ({ rows }) => String(rows), 'right'],
-      ['RUNS', ({ runs }) => String(runs), 'right'],
-      ['P50', ({ p50Ms }) => formatDuration(p50Ms), 'right'],
-      ['P99', ({ p99Ms }) => formatDuration(p99Ms), 'right'],
-      ['ROWS/S OF ONE REPLICA', ({ rows, p50Ms }) => formatRate((rows * 1000) / p50Ms), 'right'],
-    ],
-    style,
-  );
+  return renderTable(style, batches, [
+    ['VERSION', ({ version }) => `v${version}`],
+    ['ROWS', ({ rows }) => String(rows), 'right'],
+    ['RUNS', ({ runs }) => String(runs), 'right'],
+    ['P50', ({ p50Ms }) => formatDuration(p50Ms), 'right'],
+    ['P99', ({ p99Ms }) => formatDuration(p99Ms), 'right'],
+    ['ROWS/S OF ONE REPLICA', ({ rows, p50Ms }) => formatRate((rows * 1000) / p50Ms), 'right'],
+  ]);
 }
 
 function historyTable(history: readonly HistoryView[], style: Style, now: number): string {
   if (history.length === 0) return '';
-  return renderTable(
-    history,
-    [
-      ['WHEN', ({ at }) => formatAge(at, now)],
-      ['WHAT', ({ kind }) => kind],
-      ['BY', ({ actor }) => actor],
-      ['WHY', ({ reason }) => reason],
-    ],
-    style,
-  );
+  return renderTable(style, history, [
+    ['WHEN', ({ at }) => formatAge(at, now)],
+    ['WHAT', ({ kind }) => kind],
+    ['BY', ({ actor }) => actor],
+    ['WHY', ({ reason }) => reason],
+  ]);
 }
 
 function section(title: string, body: string, style: Style): string {

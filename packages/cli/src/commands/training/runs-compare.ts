@@ -52,8 +52,8 @@ export const runsCompare = defineCommand({
       ['', () => ''],
     ];
     return [
-      differences.length === 0 ? same : renderTable(differences, differing, style),
-      renderTable(metrics, measured, style),
+      differences.length === 0 ? same : renderTable(style, differences, differing),
+      renderTable(style, metrics, measured),
       ...(svg === undefined ? [] : [`The curves are in ${svg}.`]),
     ].join('\n\n');
   },

@@ -148,7 +148,7 @@ export const train = defineCommand({
         : `${style.green('✓')} ${style.bold(run.name)} is trained, and served as ${style.bold(deployment.name)} v${deployment.targets.at(-1)?.version ?? '?'}`;
     return [
       `${head} ${style.dim(`(${formatDuration(tookMs)})`)}`,
-      renderFields(fields, style).replaceAll(/^/gm, '  '),
+      renderFields(style, fields).replaceAll(/^/gm, '  '),
       ...(result?.report === undefined ? [] : ['', renderReport(result.report, style)]),
       ...(lines.length === 0
         ? []
