@@ -25,18 +25,14 @@ import './fleet.css';
 const JOIN = 'skein up --redis redis://10.0.0.5 --blobs s3://team/skein?region=eu-central-1';
 
 export function Fleet({ focus }: ViewProps) {
-  const { value, error } = useFresh(
-    async (signal) => {
-      const [fleet, scale, { placements }] = await Promise.all([
-        node().getFleet({}, { signal }),
-        node().getFleetScale({}, { signal }),
-        node().listPlacements({}, { signal }),
-      ]);
-      return { fleet, scale, placements };
-    },
-    { everyMs: 1000 },
-    '',
-  );
+  const { value, error } = useFresh({ everyMs: 1000 }, async (signal) => {
+    const [fleet, scale, { placements }] = await Promise.all([
+      node().getFleet({}, { signal }),
+      node().getFleetScale({}, { signal }),
+      node().listPlacements({}, { signal }),
+    ]);
+    return { fleet, scale, placements };
+  });
   return (
     <>
       <section>

@@ -54,15 +54,11 @@ export function Job({ route: { parts }, focus }: ViewProps) {
     value: job,
     error,
     poke,
-  } = useFresh(
-    async (signal) => {
-      const loaded = await node().getJob({ id }, { signal });
-      setFailure(undefined);
-      return loaded;
-    },
-    { everyMs: 15_000, gapMs: 500 },
-    id,
-  );
+  } = useFresh({ everyMs: 15_000, gapMs: 500, identity: id }, async (signal) => {
+    const loaded = await node().getJob({ id }, { signal });
+    setFailure(undefined);
+    return loaded;
+  });
   useEvents(session, `/api/v1/job-events?${new URLSearchParams({ job: id })}`, {
     connected() {
       poke();

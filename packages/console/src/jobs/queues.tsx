@@ -50,20 +50,16 @@ const MODES: Readonly<Record<QueueMode, Mode>> = {
 
 export function Queues({ focus }: ViewProps) {
   const [failure, setFailure] = useState<unknown>();
-  const loaded = useFresh(
-    async (signal) => {
-      const [{ queues }, { workers }] = await Promise.all([
-        node().listQueues({}, { signal }),
-        node().listWorkers({}, { signal }),
-      ]);
-      setFailure(undefined);
-      return { queues, workers };
-    },
-    { everyMs: 10_000 },
-    '',
-  );
+  const loaded = useFresh({ everyMs: 10_000 }, async (signal) => {
+    const [{ queues }, { workers }] = await Promise.all([
+      node().listQueues({}, { signal }),
+      node().listWorkers({}, { signal }),
+    ]);
+    setFailure(undefined);
+    return { queues, workers };
+  });
   const { value, error, poke } = loaded;
-  const sandboxes = useFresh((signal) => node().listSandboxes({}, { signal }), { everyMs: 60_000 });
+  const sandboxes = useFresh({ everyMs: 60_000 }, (signal) => node().listSandboxes({}, { signal }));
   useEvents(session, '/api/v1/job-events', {
     connected: () => poke(),
     event(_, data) {

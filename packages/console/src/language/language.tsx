@@ -20,9 +20,12 @@ import { RouteRollouts } from './rollouts.tsx';
 import './language.css';
 
 export function Language({ focus }: ViewProps) {
-  const { value, error } = useFresh((signal) => node().getLanguageModels({}, { signal }), {
-    everyMs: 2000,
-  });
+  const { value, error } = useFresh(
+    {
+      everyMs: 2000,
+    },
+    (signal) => node().getLanguageModels({}, { signal }),
+  );
   return (
     <>
       <section>

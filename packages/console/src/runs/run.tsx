@@ -33,6 +33,7 @@ export function Run({ route: { parts }, focus }: ViewProps) {
   const seen = useRef<RunView | undefined>(undefined);
   const stale = useRef(false);
   const { value, error, poke } = useFresh(
+    { everyMs: 30_000, gapMs: 500, identity: id },
     async (signal) => {
       // A run that has ended changes only with an event.
       if (seen.current !== undefined && !stale.current && seen.current.status !== 'running') {
@@ -42,8 +43,6 @@ export function Run({ route: { parts }, focus }: ViewProps) {
       seen.current = await node().getRun({ id }, { signal });
       return seen.current;
     },
-    { everyMs: 30_000, gapMs: 500 },
-    id,
   );
   useEffect(() => {
     if (moved?.id !== id || moved.updatedAt === seen.current?.updatedAt) return;
