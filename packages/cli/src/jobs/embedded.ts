@@ -66,11 +66,11 @@ export type Submit = (job: NewJobInput) => Promise<JobView>;
  */
 export async function withJobs<T>(
   context: Context,
-  choice: ConnectionChoice,
+  choice: ConnectionChoice & JobsOptions,
   use: (client: Client, submit: Submit) => Promise<T>,
-  { mayStart = 'kept', queues = [], ...options }: JobsOptions = {},
 ): Promise<T> {
-  const { client, close } = await connectOrStart(context, choice, mayStart, { queues, ...options });
+  const { mayStart = 'kept', queues = [] } = choice;
+  const { client, close } = await connectOrStart(context, choice, mayStart, { ...choice, queues });
   let submitted: JobView | undefined;
   context.onInterrupt(async () => {
     if (submitted !== undefined && mayStart === true) {

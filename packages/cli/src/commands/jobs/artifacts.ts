@@ -21,9 +21,11 @@ export const artifactsPut = defineCommand({
     const { path } = await givenFile(context.cwd, file);
     const onProgress = uploadNotes(context.notes, `Uploading ${basename(file)}`);
     const content = await openAsBlob(path);
-    return withJobs(context, choice, (client) => client.uploadArtifact({ content }), {
-      wrapFetch: (fetch) => countingFetch(onProgress, fetch),
-    });
+    return withJobs(
+      context,
+      { ...choice, wrapFetch: (fetch) => countingFetch(onProgress, fetch) },
+      (client) => client.uploadArtifact({ content }),
+    );
   },
   render: ({ digest, sizeBytes }, style) => `${digest} ${style.dim(`(${formatBytes(sizeBytes)})`)}`,
 });

@@ -88,11 +88,8 @@ export const jobsLogs = defineCommand({
     if (follow) {
       // Following a job runs it: without a node, this process does.
       const queues = ['default'];
-      const job = await withJobs(
-        context,
-        choice,
-        (client) => followJob(context, client, id, output),
-        { queues },
+      const job = await withJobs(context, { ...choice, queues }, (client) =>
+        followJob(context, client, id, output),
       );
       return { job };
     }

@@ -103,7 +103,7 @@ export const map = defineCommand({
     }
     return withJobs(
       context,
-      { ...options, data: options.folder },
+      { ...options, data: options.folder, mayStart: true, queues: [options.queue] },
       async (client, submit) => {
         const resources = { cores: options.cores, memoryBytes: options.memory };
         const dataSet = await uploadDataSet(context, client, options.data, {
@@ -147,7 +147,6 @@ export const map = defineCommand({
             : await downloadDataSet(context, client, manifest, options.out);
         return { job, shards, sizeBytes, fetched };
       },
-      { mayStart: true, queues: [options.queue] },
     );
   },
   render({ job, shards, sizeBytes, fetched }, style) {

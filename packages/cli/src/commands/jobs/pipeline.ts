@@ -52,7 +52,7 @@ export const pipelineRun = defineCommand({
     }
     return withJobs(
       context,
-      options,
+      { ...options, mayStart: !detach, queues: [queue] },
       async (client, submit) => {
         const { id } = await submit({
           queue,
@@ -73,7 +73,6 @@ export const pipelineRun = defineCommand({
           svg === undefined ? {} : { svg: await drawPipeline(context.cwd, svg, pipeline, found) };
         return { ...found, ...drawn };
       },
-      { mayStart: !detach, queues: [queue] },
     );
   },
   render: (found, style) =>
@@ -89,13 +88,9 @@ export const pipelineShow = defineCommand({
   arguments: { run: argument('RUN', 'Id of the run.') },
   options: { watch: flag('Wait until it has ended.'), ...connectionOptions },
   async run(context, { run, watch, ...choice }) {
-    return withJobs(
-      context,
-      choice,
-      (client) =>
-        watch ? followPipeline(context, client, run) : pipelineRunOf(context, client, run),
-      // Watching a pipeline runs it: without a node, this process does.
-      watch ? { queues: ['default'] } : {},
+    // Watching a pipeline runs it: without a node, this process does.
+    return withJobs(context, { ...choice, ...(watch ? { queues: ['default'] } : {}) }, (client) =>
+      watch ? followPipeline(context, client, run) : pipelineRunOf(context, client, run),
     );
   },
   render: renderPipelineRun,
@@ -109,15 +104,10 @@ export const pipelineResume = defineCommand({
   arguments: { run: argument('RUN', 'Id of the run.') },
   options: connectionOptions,
   async run(context, { run, ...choice }) {
-    return withJobs(
-      context,
-      choice,
-      async (client) => {
-        await client.reviveJob({ id: run });
-        return followPipeline(context, client, run);
-      },
-      { mayStart: true, queues: ['default'] },
-    );
+    return withJobs(context, { ...choice, mayStart: true, queues: ['default'] }, async (client) => {
+      await client.reviveJob({ id: run });
+      return followPipeline(context, client, run);
+    });
   },
   render: renderPipelineRun,
   exitCode: ({ run }) => (run.state === 'succeeded' ? 0 : 1),

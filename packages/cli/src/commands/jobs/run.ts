@@ -40,7 +40,7 @@ export const run = defineCommand({
     const files = await inputsOf(context, command, options);
     return withJobs(
       context,
-      options,
+      { ...options, mayStart: !options.detach, queues: [options.queue] },
       async (client, submit) => {
         const job = await commandJob(context, client, command, options, files);
         const accepted = await submit({ ...job, parents: [...options.after] });
@@ -54,7 +54,6 @@ export const run = defineCommand({
         const fetched = await downloadOutputs(context, client, outputs, context.cwd);
         return { job: ended, fetched };
       },
-      { mayStart: !options.detach, queues: [options.queue] },
     );
   },
   render: ({ job, fetched }, style) =>
