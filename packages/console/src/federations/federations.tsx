@@ -42,11 +42,8 @@ export function budgetOf({ plan: { privacy }, spent }: FederationView): string {
 }
 
 export function Federations({ focus }: ViewProps) {
-  const { value, error } = useFresh(
-    {
-      everyMs: 2000,
-    },
-    (signal) => node().listFederations({}, { signal }),
+  const { value, error } = useFresh({ everyMs: 2000 }, (signal) =>
+    node().listFederations({}, { signal }),
   );
   const federations = value?.federations ?? [];
   return (

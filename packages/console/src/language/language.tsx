@@ -20,11 +20,8 @@ import { RouteRollouts } from './rollouts.tsx';
 import './language.css';
 
 export function Language({ focus }: ViewProps) {
-  const { value, error } = useFresh(
-    {
-      everyMs: 2000,
-    },
-    (signal) => node().getLanguageModels({}, { signal }),
+  const { value, error } = useFresh({ everyMs: 2000 }, (signal) =>
+    node().getLanguageModels({}, { signal }),
   );
   return (
     <>

@@ -7,11 +7,8 @@ import { Loading, Titled } from '../parts.tsx';
 const LOOK_AGAIN_MS = 60_000;
 
 export function ProblemsPage() {
-  const { value, error } = useFresh(
-    {
-      everyMs: LOOK_AGAIN_MS,
-    },
-    () => Promise.all([get('listProblems'), get('getJudge')]),
+  const { value, error } = useFresh({ everyMs: LOOK_AGAIN_MS }, () =>
+    Promise.all([get('listProblems'), get('getJudge')]),
   );
   return (
     <Titled title="Problems">

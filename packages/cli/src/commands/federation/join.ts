@@ -13,7 +13,7 @@ import {
   type SiteRows,
 } from '@skein/federation/site';
 import type { AccountReport } from '@skein/federation/site/node';
-import { nativeBackend } from '@skein/train/native';
+import { nativeBackend as backend } from '@skein/train/native';
 import { defineCommand, type Context } from '../../command-line/command.ts';
 import { dataOption } from '../../connection/connection.ts';
 import { type OwnQuality, ownQuality, qualityText } from '../../federation/own-quality.ts';
@@ -95,24 +95,18 @@ export const join = defineCommand({
   async run(context, { url, data, accept, once, folder, account, ca, cert, certKey, ...more }) {
     const { maxEpsilon, minSites, maxRounds, plainUpdates, ...given } = more;
     const { address, invitation } = linkOf(url);
+    const { run } = invitation;
     const terms = { maxEpsilon, minSites, maxRounds, allowPlainUpdates: plainUpdates };
     const own = await personalChoice(context, given, data);
     const open = await socketOf(context, address, { ca, cert, certKey });
-    const memory = await openSite(context, folder, invitation.run);
+    const memory = await openSite(context, folder, run);
     let entrance: AccountEntrance | undefined;
     let personal: RunningPersonal | undefined;
     try {
       const looked = await lookAtPlan({ invitation, memory, open });
       const { plan } = looked;
       const rows = data === undefined ? undefined : await rowsOf(context, plan, data);
-      entrance = await enterAccount(context, {
-        run: invitation.run,
-        looked,
-        memory,
-        folder,
-        account,
-        data,
-      });
+      entrance = await enterAccount(context, { run, looked, memory, folder, account, data });
       const prepared =
         own === undefined || rows === undefined
           ? undefined
@@ -122,7 +116,7 @@ export const join = defineCommand({
       const offer = offerOf(looked, describePlan(plan), terms, refusals);
       const beside = prepared === undefined ? {} : { personal: prepared.report };
       const shown = { ...offer, ...rowFacts(rows), ...beside };
-      await matchShown(context, folder, invitation.run, { ...looked, accept });
+      await matchShown(context, folder, run, { ...looked, accept });
       if (!accept)
         return { ...shown, accepted: false, account: report } satisfies SiteParticipation;
       if (rows === undefined) throw usageError('Give the rows to train on: --data FILE.');
@@ -143,7 +137,6 @@ export const join = defineCommand({
         consent: consentTo(shown),
         async prepare(joined, fetchModel) {
           model = await fetchModel();
-          const { run } = invitation;
           if (own !== undefined) {
             const { plan: accepted } = joined;
             const options = { run, plan: accepted, model, rows, memory, ...prepared! };
@@ -153,15 +146,7 @@ export const join = defineCommand({
             sent = { round, broadcast: broadcast.slice() };
             return personal?.onBroadcast(round, broadcast);
           };
-          const work = await openWork({
-            joined,
-            run,
-            memory,
-            model,
-            rows,
-            backend: nativeBackend,
-            onBroadcast,
-          });
+          const work = await openWork({ joined, run, memory, model, rows, backend, onBroadcast });
           return personal?.first(work) ?? work;
         },
         onEvent: progress.on,

@@ -149,33 +149,28 @@ export const bench = defineCommand({
   render: renderBench,
 });
 
+interface Given {
+  readonly name: string;
+  readonly protocol: Protocol;
+  readonly objective: number | undefined;
+  readonly quantile: number | undefined;
+}
+
 async function promiseOf(
   context: Context,
   { client }: Connection,
-  given: {
-    readonly name: string;
-    readonly objective: number | undefined;
-    readonly quantile: number | undefined;
-  },
+  given: Given,
 ): Promise<{ objectiveMs: number; quantile: number }> {
-  if (given.objective !== undefined) {
-    return { objectiveMs: given.objective, quantile: given.quantile ?? 0.99 };
-  }
-  const { settings } = await client.getDeployment({ name: given.name });
-  return {
-    objectiveMs: settings.objective.latencyMs,
-    quantile: given.quantile ?? settings.objective.quantile,
-  };
+  const { name, objective: objectiveMs, quantile } = given;
+  if (objectiveMs !== undefined) return { objectiveMs, quantile: quantile ?? 0.99 };
+  const { objective } = (await client.getDeployment({ name })).settings;
+  return { objectiveMs: objective.latencyMs, quantile: quantile ?? objective.quantile };
 }
 
 async function makeTarget(
   context: Context,
   { client, url, key, trust }: Connection,
-  given: {
-    readonly name: string;
-    readonly protocol: Protocol;
-    readonly objective: number | undefined;
-  },
+  given: Given,
   inputs: readonly Readonly<Record<string, Tensor>>[],
 ): Promise<LoadTarget> {
   const { name, protocol } = given;

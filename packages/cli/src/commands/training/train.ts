@@ -82,25 +82,10 @@ export const train = defineCommand({
   },
   async run(
     context,
-    {
-      file,
-      config,
-      resume,
-      retried,
-      gang: ranks,
-      arrival,
-      name,
-      out,
-      deploy,
-      server,
-      key,
-      folder,
-      ca,
-      cert,
-      certKey,
-      ...choices
-    },
+    { server, key, folder, ca, cert, certKey, ...all },
   ): Promise<Trained | Followed> {
+    const { file, config, resume, retried, gang: ranks, arrival, ...more } = all;
+    const { name, out, deploy, ...choices } = more;
     const began = performance.now();
     const options: ConnectionChoice = { server, key, ca, cert, certKey, data: folder };
     const gang = await gangOf(context.env, arrival);
