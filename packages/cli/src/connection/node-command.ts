@@ -19,7 +19,7 @@ import {
 // oxlint-disable-next-line typescript/no-generated-empty-object-type -- a command without any has no names to offer
 type None = Readonly<Record<never, never>>;
 
-interface NodeCommand<
+export interface NodeCommand<
   Node,
   A extends ArgumentSpecs,
   O extends OptionSpecs,
