@@ -18,7 +18,7 @@ export async function openCommandLines(): Promise<Target> {
     ),
   );
   const examples = [...commands.values()].flatMap(({ examples }) =>
-    examples.map(({ command }) => command.replace(/^(npx )?skein /, '')),
+    Object.keys(examples).map((line) => line.replace(/^(npx )?skein /, '')),
   );
   return {
     seeds: [...COMMAND_NAMES, ...examples].map((line) => Buffer.from(line.replaceAll(' ', '\n'))),

@@ -112,7 +112,7 @@ const LOADERS = {
   'keys revoke': async () => (await import('./commands/node/keys.ts')).keysRevoke,
   'client generate': async () => (await import('./commands/client-generate.ts')).clientGenerate,
   completion: async () => (await import('./command-line/completion.ts')).completion,
-  'fleet adopt': async () => (await import('./commands/node/fleet-adopt.ts')).fleetAdopt,
+  'fleet adopt': async () => (await import('./commands/node/fleet.ts')).fleetAdopt,
   version: async () => (await import('./commands/version.ts')).version,
   help: async () => (await import('./commands/help.ts')).help,
 } as const;

@@ -1,7 +1,7 @@
 /** Files that the user names on the command line. */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { unreadable } from '@skein/api/file-errors';
+import { unreadable, unwritable } from '@skein/api/file-errors';
 import { usageError } from './command-line/usage.ts';
 
 /** @throws SkeinError FILE_UNREADABLE, saying which file and why. */
@@ -13,11 +13,30 @@ export async function readGivenFile(cwd: string, path: string): Promise<Buffer> 
   }
 }
 
+/** The same as UTF-8. */
+export async function readGivenText(cwd: string, path: string): Promise<string> {
+  return (await readGivenFile(cwd, path)).toString('utf8');
+}
+
+/** @returns the absolute path. @throws SkeinError FILE_UNREADABLE. */
+export async function writeGivenFile(
+  cwd: string,
+  path: string,
+  content: string | Uint8Array,
+  mode?: number,
+): Promise<string> {
+  const absolute = resolve(cwd, path);
+  try {
+    await writeFile(absolute, content, { mode });
+    return absolute;
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
 /** A text given on the command line, in which `@FILE` stands for the content of the file. */
 export async function givenText(cwd: string, given: string): Promise<string> {
-  return given.startsWith('@')
-    ? (await readGivenFile(cwd, given.slice(1))).toString('utf8')
-    : given;
+  return given.startsWith('@') ? readGivenText(cwd, given.slice(1)) : given;
 }
 
 /** `@FILE`, or JSON itself. @param source the option, for the message. @throws SkeinError USAGE. */

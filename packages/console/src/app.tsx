@@ -117,7 +117,7 @@ function Header({ view }: { readonly view: string }) {
 }
 
 function NodeFacts() {
-  const { value } = useFresh(() => node().getNode(), { everyMs: 5000 });
+  const { value } = useFresh({ everyMs: 5000 }, () => node().getNode());
   if (value === undefined) return null;
   const { version, uptimeMs, access, draining, coresInUse, cores } = value;
   const keys = access === 'open' ? 'open on this machine' : 'keys required';

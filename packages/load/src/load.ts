@@ -47,13 +47,9 @@ export const LOAD_DEFAULTS = {
 /** Absent options have defaults. */
 export type GivenPlan = Pick<LoadPlan, 'target' | 'mode' | 'durationMs'> & Partial<LoadPlan>;
 
-export interface LoadReport {
-  readonly mode: LoadMode;
-  readonly durationMs: number;
-  readonly objectiveMs: number;
-  readonly sent: number;
-  readonly answered: number;
-  readonly answeredInTime: number;
+type Counts = Pick<TallyData, 'sent' | 'answered' | 'answeredInTime' | 'refused' | 'failed'>;
+
+export interface LoadReport extends Counts, Pick<LoadPlan, 'mode' | 'durationMs' | 'objectiveMs'> {
   readonly sentPerSecond: number;
   readonly answeredPerSecond: number;
   /** Answers inside the objective per second. */
@@ -62,12 +58,8 @@ export interface LoadReport {
   readonly attainment: number | null;
   /** Of answers, from the intended send. */
   readonly latency: Percentiles;
-  /** Refused requests, by reason. */
-  readonly refused: Readonly<Record<string, number>>;
   /** How long a refused client waited for the refusal. */
   readonly refusal: Percentiles;
-  /** All other failures, by reason. */
-  readonly failed: Readonly<Record<string, number>>;
   readonly generator: {
     /** From the intended to the actual send. */
     readonly sendDelay: Percentiles;
@@ -80,11 +72,8 @@ export interface LoadReport {
   };
 }
 
-export interface LoadProgress {
+export interface LoadProgress extends Pick<Counts, 'sent' | 'answered' | 'answeredInTime'> {
   readonly elapsedMs: number;
-  readonly sent: number;
-  readonly answered: number;
-  readonly answeredInTime: number;
 }
 
 export interface WorkerPlan extends LoadPlan {

@@ -1,21 +1,12 @@
 /** The measurements of `skein bench` for one deployment: a rate, the capacity, an overload. */
 import type { ArrivalKind } from './arrivals.ts';
 import { findCapacity, type Capacity } from './measuring/capacity.ts';
-import { runLoad, type LoadProgress, type LoadReport } from './load.ts';
-import type { LoadTarget } from './target.ts';
+import { runLoad, type LoadPlan, type LoadProgress, type LoadReport } from './load.ts';
 
-export interface SessionOptions {
-  readonly target: LoadTarget;
-  readonly objectiveMs: number;
+export interface SessionOptions extends Omit<LoadPlan, 'mode'> {
   /** Share of requests that must be answered inside the objective. */
   readonly quantile: number;
-  readonly durationMs: number;
-  readonly warmupMs: number;
-  readonly timeoutMs: number;
   readonly arrivals: ArrivalKind;
-  readonly seed: number;
-  readonly threads: number;
-  readonly maxConnections: number;
   readonly signal: AbortSignal;
   /** The current measurement, and its progress. */
   readonly onProgress: (what: string, progress: LoadProgress | undefined) => void;

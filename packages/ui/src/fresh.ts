@@ -60,20 +60,18 @@ export interface Loaded<Value> {
 }
 
 /**
- * The result of `load`, reloaded as `keepFresh` says.
- * @param identity loads again when it changes; the old result is shown until then.
+ * The result of `load`, reloaded as `keepFresh` says, and whenever the identity changes; the old
+ * result is shown until then.
  */
 export function useFresh<Value>(
+  { everyMs, gapMs, identity = '' }: Freshness & { readonly identity?: string },
   load: (signal: AbortSignal) => Promise<Value>,
-  freshness: Freshness,
-  identity = '',
 ): Loaded<Value> {
   const [value, setValue] = useState<Value>();
   const [error, setError] = useState<unknown>();
   const newest = useRef(load);
   newest.current = load;
   const poke = useRef<Poke>(() => {});
-  const { everyMs, gapMs } = freshness;
   useEffect(() => {
     const leave = new AbortController();
     const once = async (signal: AbortSignal): Promise<void> => {

@@ -33,8 +33,12 @@ export {
   Progress,
   Table,
   Trouble,
+  type Changing,
   type Fact,
+  type Failing,
+  type Of,
   type Tone,
+  type WithChildren,
 } from './parts.tsx';
 export { currentRoute, linkTo, routeOf, type Route } from './route.ts';
 export { fixOf, isAboutKey, openSession, type Session } from './session.ts';

@@ -5,12 +5,27 @@ import { SkeinError } from '@skein/api/errors';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ago } from './format.ts';
+import type { Poke } from './fresh.ts';
 import { fixOf, isAboutKey } from './session.ts';
 
 export type Tone = 'good' | 'warn' | 'bad' | 'accent' | 'plain' | 'danger';
 
-interface WithChildren {
+export interface WithChildren {
   readonly children?: ComponentChildren;
+}
+
+export interface Of<Shown> {
+  readonly of: Shown;
+}
+
+/** Has actions, which may fail. */
+export interface Failing {
+  readonly failed: (error: unknown) => void;
+}
+
+/** Has actions that change what is shown. */
+export interface Changing extends Failing {
+  readonly changed: Poke;
 }
 
 /** The heading of a view, which takes the focus when the address leads to it. */
@@ -159,12 +174,12 @@ export function ActionButton({
   tone,
   hidden,
   children,
-}: WithChildren & {
-  readonly action: () => Promise<unknown>;
-  readonly failed: (error: unknown) => void;
-  readonly tone?: Tone;
-  readonly hidden?: boolean;
-}) {
+}: WithChildren &
+  Failing & {
+    readonly action: () => Promise<unknown>;
+    readonly tone?: Tone;
+    readonly hidden?: boolean;
+  }) {
   const [busy, setBusy] = useState(false);
   const press = async (): Promise<void> => {
     setBusy(true);

@@ -10,15 +10,10 @@ import { usageWords, VERDICT_NAMES } from '../judging/verdict.ts';
 import type { ProgramFile } from '../package/problem.ts';
 import { timeLimitOf } from '../verify/verify.ts';
 import { withPackage } from './open-package.ts';
-import type { CommandOptions } from './options.ts';
-import type { Terminal } from './run.ts';
+import type { Command } from './run.ts';
 import { withSandbox } from './sandboxes.ts';
 
-export async function runJudge(
-  operands: readonly string[],
-  options: CommandOptions,
-  { stdout, signal }: Terminal,
-): Promise<number> {
+export const runJudge: Command = async (operands, options, { stdout, signal }) => {
   const [path, ...names] = operands;
   if (path === undefined || names.length === 0) {
     throw new SkeinError(
@@ -40,7 +35,7 @@ export async function runJudge(
       }
     }),
   );
-}
+};
 
 async function readSubmitted(path: string): Promise<ProgramFile> {
   const content = await readFile(path).catch((error: unknown) => {

@@ -1,14 +1,9 @@
 /** `skein-judge languages`: every language, and what is missing for those that cannot be judged. */
 import { LANGUAGES } from '../languages/languages.ts';
-import type { CommandOptions } from './options.ts';
-import type { Terminal } from './run.ts';
+import type { Command } from './run.ts';
 import { withSandbox } from './sandboxes.ts';
 
-export async function runLanguages(
-  _operands: readonly string[],
-  options: CommandOptions,
-  { stdout }: Terminal,
-): Promise<number> {
+export const runLanguages: Command = async (_operands, options, { stdout }) => {
   return withSandbox(options, async (sandbox) => {
     const rows = LANGUAGES.map(({ code, name, extensions }) => {
       const toolchain = sandbox.toolchains.get(code);
@@ -29,4 +24,4 @@ export async function runLanguages(
     }
     return 0;
   });
-}
+};

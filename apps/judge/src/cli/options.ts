@@ -27,11 +27,11 @@ export const SERVICE_OPTIONS = {
   blobs: text('PLACE', 'Join a fleet: its bucket (s3://… or gs://…) or shared folder.'),
   namespace: withDefault(text('NAME', 'Of the jobs in the Redis.'), 'fleet'),
   host: withDefault(text('ADDRESS', 'Where the service listens.'), '127.0.0.1'),
-  port: withDefault(integer('N', 'Its port.', { min: 0, max: 65_535 }), '4710'),
+  port: withDefault(integer('N', 'Its port.', [0, 65_535]), '4710'),
   workers: value('N|none', 'Submissions judged here at once; default: cores less one.', (given) =>
     given === 'none' ? given : wholeNumber(given),
   ),
-  rate: integer('N', 'Submissions of a user per minute; default: 10.', { min: 1, max: 100_000 }),
+  rate: integer('N', 'Submissions of a user per minute; default: 10.', [1, 100_000]),
   start: value('INSTANT', 'When penalties begin; default: the first submission.', instant),
   name: text('NAME', 'Of a worker, in lists.'),
   lease: value('S', 'Of a worker: seconds until its jobs go to others.', milliseconds),

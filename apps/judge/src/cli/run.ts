@@ -28,7 +28,7 @@ export interface Terminal {
   readonly signal: AbortSignal;
 }
 
-type Command = (
+export type Command = (
   operands: readonly string[],
   options: CommandOptions,
   terminal: Terminal,

@@ -3,17 +3,13 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { SkeinError } from '@skein/api';
 import { type RunningJudge, serveJudge } from '../service/serve.ts';
-import { fleetOf, logOf, type CommandOptions } from './options.ts';
+import { fleetOf, logOf } from './options.ts';
 import { untilAborted } from '@skein/api/waits';
-import type { Terminal } from './run.ts';
+import type { Command } from './run.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../problems', import.meta.url));
 
-export async function runServe(
-  operands: readonly string[],
-  options: CommandOptions,
-  { stdout, stderr, signal }: Terminal,
-): Promise<number> {
+export const runServe: Command = async (operands, options, { stdout, stderr, signal }) => {
   if (operands.length > 0) throw new SkeinError('USAGE', `serve takes no ${operands[0]}.`);
   const { rate } = options;
   const judge = await serveJudge({
@@ -36,7 +32,7 @@ export async function runServe(
     await judge.close();
   }
   return 0;
-}
+};
 
 function summaryOf({ url, problems, broken, worker, missing, adminKey }: RunningJudge) {
   return {

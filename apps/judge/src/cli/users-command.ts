@@ -9,13 +9,9 @@ import { type Accounts, openAccounts } from '../service/accounts/accounts.ts';
 import { openJudgeDatabase } from '../service/schema.ts';
 import { userView } from '../service/api/views.ts';
 import type { CommandOptions } from './options.ts';
-import type { Terminal } from './run.ts';
+import type { Command } from './run.ts';
 
-export async function runUsers(
-  [verb, name, ...rest]: readonly string[],
-  options: CommandOptions,
-  { stdout }: Terminal,
-): Promise<number> {
+export const runUsers: Command = async ([verb, name, ...rest], options, { stdout }) => {
   const folder = options.data;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const database = openJudgeDatabase(join(folder, 'judge.db'));
@@ -26,7 +22,7 @@ export async function runUsers(
   } finally {
     database.close();
   }
-}
+};
 
 function perform(
   accounts: Accounts,

@@ -8,14 +8,10 @@ import type { CheckReport, ExampleReport, VerifyEvent, VerifyReport } from '../v
 import { verify } from '../verify/verify.ts';
 import { withPackage } from './open-package.ts';
 import type { CommandOptions } from './options.ts';
-import type { Terminal } from './run.ts';
+import type { Command, Terminal } from './run.ts';
 import { withSandbox } from './sandboxes.ts';
 
-export async function runVerify(
-  paths: readonly string[],
-  options: CommandOptions,
-  terminal: Terminal,
-): Promise<number> {
+export const runVerify: Command = async (paths, options, terminal) => {
   if (paths.length === 0) {
     throw new SkeinError('PROBLEM_INVALID', 'verify: name at least one problem package.');
   }
@@ -29,7 +25,7 @@ export async function runVerify(
     }
     return ok ? 0 : 1;
   });
-}
+};
 
 async function verifyOne(
   problem: Problem,

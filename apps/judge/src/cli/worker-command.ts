@@ -5,15 +5,11 @@ import { SkeinError } from '@skein/api';
 import { openArtifacts } from '@skein/state';
 import { openFleetStore } from '@skein/jobs';
 import { startJudgeWorker } from '../service/worker/judge-worker.ts';
-import { fleetOf, logOf, type CommandOptions } from './options.ts';
+import { fleetOf, logOf } from './options.ts';
 import { untilAborted } from '@skein/api/waits';
-import type { Terminal } from './run.ts';
+import type { Command } from './run.ts';
 
-export async function runWorker(
-  operands: readonly string[],
-  options: CommandOptions,
-  { stdout, stderr, signal }: Terminal,
-): Promise<number> {
+export const runWorker: Command = async (operands, options, { stdout, stderr, signal }) => {
   if (operands.length > 0) throw new SkeinError('USAGE', `worker takes no ${operands[0]}.`);
   const fleet = fleetOf(options);
   if (fleet === undefined) {
@@ -50,4 +46,4 @@ export async function runWorker(
     await artifacts.close();
   }
   return 0;
-}
+};

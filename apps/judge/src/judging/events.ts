@@ -1,12 +1,70 @@
-/** The events of a judging, step by step. The live view and the stored history read only these. */
-import type { Outcome, Verdict } from './verdict.ts';
+/**
+ * The events of a judging, step by step, and its results as schemas. The live view and the stored
+ * history read only these.
+ */
+import { z } from 'zod';
+import { type Verdict, VERDICT_NAMES } from './verdict.ts';
 
-export interface CaseUsage {
-  /** User plus system time; of several passes the largest. */
-  readonly cpuMs: number;
-  readonly wallMs: number;
-  readonly memoryBytes: number;
-}
+export const VerdictCode = z.enum(Object.keys(VERDICT_NAMES) as [Verdict, ...Verdict[]]);
+
+export const UsageRecord = z.object({
+  // User plus system time; of several passes the largest.
+  cpuMs: z.number(),
+  wallMs: z.number(),
+  memoryBytes: z.number(),
+});
+export type CaseUsage = Readonly<z.infer<typeof UsageRecord>>;
+
+/** What is kept of a test. */
+export const TestRecord = z.object({
+  name: z.string(),
+  verdict: VerdictCode,
+  reason: z.string(),
+  usage: UsageRecord,
+  // Greater than one in multi-pass problems.
+  passes: z.number(),
+  // Points, in scoring problems.
+  score: z.number().optional(),
+  // For judges only.
+  judgeMessage: z.string().optional(),
+  teamMessage: z.string().optional(),
+  hint: z.string().optional(),
+  // What a contestant may see of a failed test whose data are public; each part is cut short.
+  feedback: z
+    .object({ input: z.string(), output: z.string(), error: z.string(), answer: z.string() })
+    .optional(),
+});
+export type TestRecord = z.infer<typeof TestRecord>;
+export type FullFeedback = NonNullable<TestRecord['feedback']>;
+
+/** What is kept of a group. */
+export const GroupRecord = z.object({
+  name: z.string(),
+  verdict: VerdictCode,
+  score: z.number().optional(),
+  // Largest possible score; absent when there is no bound, or no score.
+  maxScore: z.number().optional(),
+  // Not run, because a group that it depends on did not pass.
+  skipped: z.boolean(),
+});
+export type GroupRecord = z.infer<typeof GroupRecord>;
+
+/** What is kept of a judging. */
+export const JudgementRecord = z.object({
+  verdict: VerdictCode,
+  reason: z.string(),
+  // The first test that was not accepted.
+  failingTest: z.string().optional(),
+  score: z.number().optional(),
+  maxScore: z.number().optional(),
+  language: z.string().optional(),
+  // Largest of all tests.
+  usage: UsageRecord,
+  compileOutput: z.string(),
+  tests: z.array(TestRecord),
+  groups: z.array(GroupRecord),
+});
+export type JudgementRecord = z.infer<typeof JudgementRecord>;
 
 /** A number that a validator wrote: of points, or a share of the test's points. */
 export interface ValidatorScore {
@@ -14,50 +72,16 @@ export interface ValidatorScore {
   readonly value: number;
 }
 
-/** What a contestant may see of a failed test whose data are public; each part is cut short. */
-export interface FullFeedback {
-  readonly input: string;
-  readonly output: string;
-  readonly error: string;
-  readonly answer: string;
-}
-
-export interface TestResult extends Outcome {
+export interface TestResult extends Readonly<TestRecord> {
   readonly kind: 'test';
-  readonly name: string;
-  readonly usage: CaseUsage;
-  /** Greater than one in multi-pass problems. */
-  readonly passes: number;
-  readonly validatorScore: ValidatorScore | undefined;
-  /** Points, in scoring problems. */
-  readonly score: number | undefined;
-  /** For judges only. */
-  readonly judgeMessage: string | undefined;
-  readonly teamMessage: string | undefined;
-  readonly feedback: FullFeedback | undefined;
-  readonly hint: string | undefined;
+  readonly validatorScore?: ValidatorScore | undefined;
 }
 
-export interface GroupResult {
+export interface GroupResult extends Readonly<GroupRecord> {
   readonly kind: 'group';
-  readonly name: string;
-  readonly verdict: Verdict;
-  readonly score: number | undefined;
-  /** Largest possible score; undefined when there is no bound, or no score. */
-  readonly maxScore: number | undefined;
-  /** Not run, because a group that it depends on did not pass. */
-  readonly skipped: boolean;
 }
 
-export interface Judgement extends Outcome {
-  /** The first test that was not accepted. */
-  readonly failingTest: string | undefined;
-  readonly score: number | undefined;
-  readonly maxScore: number | undefined;
-  readonly language: string | undefined;
-  /** Largest of all tests. */
-  readonly usage: CaseUsage;
-  readonly compileOutput: string;
+export interface Judgement extends Readonly<Omit<JudgementRecord, 'tests' | 'groups'>> {
   readonly tests: readonly TestResult[];
   readonly groups: readonly GroupResult[];
 }

@@ -11,26 +11,15 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Ending, RunningCommand } from '@skein/sandbox';
+import type { RunningCommand } from '@skein/sandbox';
 
 /** Milliseconds for which the end of an output is held back while its writer has not ended. */
 const CLOSED_EARLY_MS = 250;
 const MAX_STDERR = 4096;
 
-export interface Interaction {
-  readonly first: 'submission' | 'validator';
-  readonly submission: Ending;
-  readonly validator: Ending;
-  readonly submissionStderr: string;
-  readonly validatorStderr: string;
-}
-
 const ACCEPTED = 42;
 
-export async function interact(
-  submission: RunningCommand,
-  validator: RunningCommand,
-): Promise<Interaction> {
+export async function interact(submission: RunningCommand, validator: RunningCommand) {
   const submissionStderr = keepText(submission.stderr);
   const validatorStderr = keepText(validator.stderr);
   join(validator.stdout, writable(submission), validator.ended);

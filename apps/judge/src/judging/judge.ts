@@ -18,7 +18,7 @@ import {
   testsOf,
 } from '../package/problem.ts';
 import { openOutputValidator } from '../validation/validator-room.ts';
-import { type Built, buildProgram, isFailure, resolveLanguage } from './build.ts';
+import { buildProgram, isFailure, resolveLanguage } from './build.ts';
 import type { GroupResult, JudgeEvent, Judgement, TestResult } from './events.ts';
 import { JudgeFault } from './judge-fault.ts';
 import type { JudgeSandbox } from './judge-sandbox.ts';
@@ -26,7 +26,7 @@ import { runLimits, solutionSession } from './limits.ts';
 import { largestUsage, runTest, type TestRig } from './run-test.ts';
 import { runAnswer } from './run-answer.ts';
 import { runStatic } from './run-static.ts';
-import { SOLUTION_FOLDER, SolutionRoom } from './solution-room.ts';
+import { SOLUTION_FOLDER, solutionRuns } from './solution-room.ts';
 import { checkLanguage, checkSubmission, type Submission, withIncludes } from './submission.ts';
 import type { Outcome, Verdict } from './verdict.ts';
 
@@ -59,7 +59,7 @@ export async function* judge(
       `${problem.shortName} gives no time limit; infer it from its example submissions first.`,
     );
   }
-  const judging = new Judging(submission, problem, sandbox, timeMs, options);
+  const judging = new Judging({ ...options, submission, problem, sandbox, timeMs });
   const abort = (): void => void judging.close();
   options.signal?.addEventListener('abort', abort);
   try {
@@ -75,12 +75,15 @@ export async function* judge(
   }
 }
 
+interface JudgingOptions extends JudgeOptions {
+  readonly submission: Submission;
+  readonly problem: Problem;
+  readonly sandbox: JudgeSandbox;
+  readonly timeMs: number;
+}
+
 class Judging {
-  readonly #submission: Submission;
-  readonly #problem: Problem;
-  readonly #sandbox: JudgeSandbox;
-  readonly #timeMs: number;
-  readonly #options: JudgeOptions;
+  readonly #options: JudgingOptions;
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #tests: TestResult[] = [];
   readonly #groups = new Map<string, GroupResult>();
@@ -89,19 +92,9 @@ class Judging {
   #language: string | undefined;
   #compileOutput = '';
 
-  constructor(
-    submission: Submission,
-    problem: Problem,
-    sandbox: JudgeSandbox,
-    timeMs: number,
-    options: JudgeOptions,
-  ) {
-    this.#submission = submission;
-    this.#problem = problem;
-    this.#sandbox = sandbox;
-    this.#timeMs = timeMs;
+  constructor(options: JudgingOptions) {
     this.#options = options;
-    this.#total = [...casesOf(problem.tests)].length;
+    this.#total = [...casesOf(options.problem.tests)].length;
   }
 
   async close(): Promise<void> {
@@ -111,11 +104,11 @@ class Judging {
   async *run(): AsyncGenerator<JudgeEvent, Judgement> {
     let outcome: Outcome;
     try {
-      const runCase = this.#problem.type.submitAnswer
+      const runCase = this.#options.problem.type.submitAnswer
         ? await this.#answers()
         : yield* this.#program();
       if ('verdict' in runCase) outcome = runCase;
-      else outcome = this.#overall(yield* this.#group(this.#problem.tests, runCase.run));
+      else outcome = this.#overall(yield* this.#group(this.#options.problem.tests, runCase.run));
     } catch (error) {
       if (!(error instanceof JudgeFault)) throw error;
       outcome = { verdict: 'JE', reason: error.message };
@@ -127,9 +120,8 @@ class Judging {
 
   /** Compiles; returns a function that runs one case. */
   async *#program(): AsyncGenerator<JudgeEvent, RunCase | Outcome> {
-    const problem = this.#problem;
-    const sandbox = this.#sandbox;
-    const language = resolveLanguage(this.#submission, sandbox);
+    const { problem, sandbox, submission, timeMs, stopMs } = this.#options;
+    const language = resolveLanguage(submission, sandbox);
     if ('failed' in language) {
       const code = language.language === undefined ? 'SUBMISSION_INVALID' : 'LANGUAGE_UNAVAILABLE';
       throw new SkeinError(code, `The submission is not judged: ${language.failed}.`);
@@ -138,12 +130,12 @@ class Judging {
     this.#language = language.code;
     yield { type: 'compiling', language: language.code };
 
-    const limits = runLimits(problem, this.#timeMs, this.#options.stopMs);
+    const limits = runLimits(problem, timeMs, stopMs);
     const sessionLimits = solutionSession(problem, limits);
     const session = await sandbox.open(sessionLimits);
     this.#closers.push(() => session.close());
-    const files = withIncludes(this.#submission.files, language.code, problem);
-    const source = { files, language: language.code, entryPoint: this.#submission.entryPoint };
+    const files = withIncludes(submission.files, language.code, problem);
+    const source = { files, language: language.code, entryPoint: submission.entryPoint };
     const built = await buildProgram(session, source, SOLUTION_FOLDER, sandbox, {
       wallMs: problem.limits.compilationMs,
       memoryBytes: problem.limits.compilationMemoryBytes,
@@ -166,27 +158,21 @@ class Judging {
     };
     const validator = await openOutputValidator(problem, sandbox, files, limits);
     this.#closers.push(() => validator.close());
-    const room = new SolutionRoom({ problem, sandbox, session, sessionLimits, limits, built });
-    const rig: TestRig = { problem, room, validator, limits };
-    return { run: (item) => this.#runCase(item, rig, built, files) };
-  }
-
-  #runCase(
-    item: TestCase | StaticCase,
-    rig: TestRig,
-    built: Built,
-    files: Submission['files'],
-  ): Promise<TestResult> {
-    return item.kind === 'test'
-      ? runTest(rig, item)
-      : runStatic(item, this.#problem, this.#sandbox, files, built, rig.limits);
+    const start = solutionRuns({ problem, sandbox, session, sessionLimits, limits, built });
+    const rig: TestRig = { problem, start, validator, limits };
+    return {
+      run: (item) =>
+        item.kind === 'test'
+          ? runTest(rig, item)
+          : runStatic(item, problem, sandbox, files, built, limits),
+    };
   }
 
   async #answers(): Promise<RunCase> {
-    const problem = this.#problem;
-    const limits = runLimits(problem, this.#timeMs, this.#options.stopMs);
-    const { files } = this.#submission;
-    const validator = await openOutputValidator(problem, this.#sandbox, files, limits);
+    const { problem, sandbox, submission, timeMs, stopMs } = this.#options;
+    const { files } = submission;
+    const limits = runLimits(problem, timeMs, stopMs);
+    const validator = await openOutputValidator(problem, sandbox, files, limits);
     this.#closers.push(() => validator.close());
     const tests = testsOf(problem.tests);
     return {
@@ -206,11 +192,12 @@ class Judging {
           ? yield* this.#group(child, run)
           : yield* this.#case(group, child, run);
       results.push(result);
-      if (this.#options.everyTest !== true && isSettled(group, result, this.#problem)) break;
+      if (this.#options.everyTest !== true && isSettled(group, result, this.#options.problem))
+        break;
     }
     const graded = skipped
-      ? skippedGroup(group, this.#problem)
-      : await gradeGroup(group, results, this.#problem, this.#sandbox);
+      ? skippedGroup(group, this.#options.problem)
+      : await gradeGroup(group, results, this.#options.problem, this.#options.sandbox);
     this.#groups.set(group.name, graded);
     if (group.name !== '') yield { type: 'group', result: graded };
     return graded;
@@ -233,7 +220,7 @@ class Judging {
       if (!(error instanceof JudgeFault)) throw error;
       throw new JudgeFault(`${item.name}: ${error.message}`);
     });
-    const result = { ...raw, score: scoreCase(group, item, raw, this.#problem) };
+    const result = { ...raw, score: scoreCase(group, item, raw, this.#options.problem) };
     this.#tests.push(result);
     yield { type: 'test', result, ...at };
     return result;
@@ -241,17 +228,14 @@ class Judging {
 
   #overall(root: GroupResult): Outcome {
     const failing = this.#tests.find((test) => test.verdict !== 'AC');
-    if (root.verdict === 'AC')
-      return { verdict: 'AC', reason: 'every test that counts is accepted' };
-    const same = this.#tests.find((test) => test.verdict === root.verdict) ?? failing;
-    return {
-      verdict: root.verdict,
-      reason: same === undefined ? '' : `${same.name}: ${same.reason}`,
-    };
+    const { verdict } = root;
+    if (verdict === 'AC') return { verdict, reason: 'every test that counts is accepted' };
+    const same = this.#tests.find((test) => test.verdict === verdict) ?? failing;
+    return { verdict, reason: same === undefined ? '' : `${same.name}: ${same.reason}` };
   }
 
   #judgement(outcome: Outcome): Judgement {
-    const { type, version } = this.#problem;
+    const { type, version } = this.#options.problem;
     const root = this.#groups.get(version === 'legacy' ? '' : 'secret');
     const failed: Verdict[] = ['JE', 'CE'];
     const scored = type.scoring && !failed.includes(outcome.verdict);

@@ -2,7 +2,7 @@
 import type { Problem, ProgramFile, TestCase } from '../package/problem.ts';
 import type { OutputValidator } from '../validation/validator.ts';
 import type { TestResult } from './events.ts';
-import { readPackageFile } from './run-test.ts';
+import { outcomeOf, readPackageFile, saidBy } from './run-test.ts';
 import { answerTo } from './submission.ts';
 
 const NOT_RUN = { cpuMs: 0, wallMs: 0, memoryBytes: 0 };
@@ -16,19 +16,10 @@ export async function runAnswer(
   problem: Problem,
 ): Promise<TestResult> {
   const base = { kind: 'test', name: test.name, usage: NOT_RUN, passes: 0 } as const;
-  const rest = { score: undefined, feedback: undefined };
   const given = answerTo(test, tests, files);
   if (given === undefined) {
-    return {
-      ...base,
-      ...rest,
-      verdict: 'WA',
-      reason: `no answer was handed in: there is no ${test.name}.out`,
-      validatorScore: undefined,
-      judgeMessage: undefined,
-      teamMessage: undefined,
-      hint: test.hint,
-    };
+    const reason = `no answer was handed in: there is no ${test.name}.out`;
+    return { ...base, verdict: 'WA', reason, hint: test.hint };
   }
   const [input, answer] = await Promise.all([
     readPackageFile(problem, test.input),
@@ -37,12 +28,8 @@ export async function runAnswer(
   const validation = await (await validator.begin(test, answer)).check(input, given);
   return {
     ...base,
-    ...rest,
-    verdict: validation.accepted ? 'AC' : 'WA',
-    reason: validation.accepted ? 'accepted by the validator' : 'rejected by the validator',
-    validatorScore: validation.score,
-    judgeMessage: validation.judgeMessage,
-    teamMessage: validation.teamMessage,
+    ...outcomeOf(validation),
+    ...saidBy(validation),
     hint: validation.accepted ? undefined : test.hint,
   };
 }

@@ -1,12 +1,13 @@
 /** A judgement over the submission's sources, by the package's static validator. */
 import type { Problem, ProgramFile, StaticCase } from '../package/problem.ts';
-import { CustomValidation } from '../validation/custom-output-validator.ts';
+import { inspect } from '../validation/custom-output-validator.ts';
 import { openRoom } from '../validation/validator-room.ts';
 import type { Built } from './build.ts';
 import type { TestResult } from './events.ts';
 import { JudgeFault } from './judge-fault.ts';
 import type { JudgeSandbox } from './judge-sandbox.ts';
 import { validatorLimits } from './limits.ts';
+import { outcomeOf, saidBy } from './run-test.ts';
 import type { RunLimits } from './verdict.ts';
 
 const FEEDBACK = 'feedback/static';
@@ -25,27 +26,21 @@ export async function runStatic(
   const room = await openRoom(staticValidator, problem, sandbox, files, limits);
   try {
     await room.session.put([{ path: `${FEEDBACK}/.judge`, content: new Uint8Array() }]);
-    const validation = await new CustomValidation(
-      room.session,
-      room.program,
+    const place = {
+      ...room,
       problem,
-      validatorLimits(problem, limits),
-      FEEDBACK,
-      item.args,
-    ).inspect(built.language, built.entry);
+      limits: validatorLimits(problem, limits),
+      feedback: FEEDBACK,
+      args: item.args,
+    };
+    const validation = await inspect(place, built.language, built.entry);
     return {
       kind: 'test',
       name: item.name,
-      verdict: validation.accepted ? 'AC' : 'WA',
-      reason: `${validation.accepted ? 'accepted' : 'rejected'} by the static validator`,
+      ...outcomeOf(validation, 'the static validator'),
       usage: { cpuMs: 0, wallMs: 0, memoryBytes: 0 },
       passes: 0,
-      validatorScore: validation.score,
-      score: undefined,
-      judgeMessage: validation.judgeMessage,
-      teamMessage: validation.teamMessage,
-      feedback: undefined,
-      hint: undefined,
+      ...saidBy(validation),
     };
   } finally {
     await room.session.close();

@@ -8,12 +8,12 @@ import type { OutputValidator, TestValidation, Validation } from '../validation/
 import type { CaseUsage, FullFeedback, TestResult } from './events.ts';
 import { interact } from './interaction.ts';
 import { JudgeFault } from './judge-fault.ts';
-import type { SolutionRoom } from './solution-room.ts';
+import type { solutionRuns } from './solution-room.ts';
 import { failureOf, type Outcome, type RunLimits } from './verdict.ts';
 
 export interface TestRig {
   readonly problem: Problem;
-  readonly room: SolutionRoom;
+  readonly start: ReturnType<typeof solutionRuns>;
   readonly validator: OutputValidator;
   readonly limits: RunLimits;
 }
@@ -67,13 +67,13 @@ export async function runTest(rig: TestRig, test: TestCase): Promise<TestResult>
 }
 
 async function batchPass(
-  { room, limits }: TestRig,
+  { start, limits }: TestRig,
   test: TestCase,
   files: readonly ProgramFile[],
   validation: TestValidation,
   input: Uint8Array,
 ): Promise<Pass> {
-  const run = await room.start({ args: test.args, files, stdin: input });
+  const run = await start({ args: test.args, files, stdin: input });
   try {
     const [output, stderr, ending] = await Promise.all([
       keep(run.running.stdout, limits.outputBytes),
@@ -94,14 +94,14 @@ async function batchPass(
 }
 
 async function interactivePass(
-  { room, limits }: TestRig,
+  { start, limits }: TestRig,
   test: TestCase,
   files: readonly ProgramFile[],
   validation: TestValidation,
   input: Uint8Array,
 ): Promise<Pass> {
   const validator = await validation.interact(input);
-  const run = await room.start({ args: test.args, files, stdin: 'pipe' }).catch(async (error) => {
+  const run = await start({ args: test.args, files, stdin: 'pipe' }).catch(async (error) => {
     await validator.kill();
     throw error;
   });
@@ -125,10 +125,15 @@ async function interactivePass(
   }
 }
 
-function outcomeOf(validation: Validation): Outcome {
-  return validation.accepted
-    ? { verdict: 'AC', reason: 'accepted by the validator' }
-    : { verdict: 'WA', reason: 'rejected by the validator' };
+export function outcomeOf({ accepted }: Validation, by = 'the validator'): Outcome {
+  return accepted
+    ? { verdict: 'AC', reason: `accepted by ${by}` }
+    : { verdict: 'WA', reason: `rejected by ${by}` };
+}
+
+/** What a validator adds to the result of a test. */
+export function saidBy({ score, judgeMessage, teamMessage }: Validation) {
+  return { validatorScore: score, judgeMessage, teamMessage };
 }
 
 /** The beginning of a stream; the rest is read and dropped, so that the writer never waits. */
@@ -179,10 +184,7 @@ function result(
     ...outcome,
     usage: largestUsage(usages),
     passes: usages.length,
-    validatorScore: validation?.score,
-    score: undefined,
-    judgeMessage: validation?.judgeMessage,
-    teamMessage: validation?.teamMessage,
+    ...(validation && saidBy(validation)),
     feedback: failed && test.fullFeedback ? feedback : undefined,
     hint: failed ? test.hint : undefined,
   };

@@ -6,7 +6,7 @@
  * that must remember nothing of the one before) gets a fresh session with a copy of what was built.
  * That costs an opening per run and buys that nothing leaks from one run into the next.
  */
-import type { Limits, RunningCommand, SandboxSession } from '@skein/sandbox';
+import type { Limits, SandboxSession } from '@skein/sandbox';
 import type { Problem, ProgramFile } from '../package/problem.ts';
 import { type Built, putBelow } from './build.ts';
 import { collectFiles } from './collect.ts';
@@ -19,64 +19,39 @@ export const SOLUTION_FOLDER = 'program';
 /** What was built may be this large in all. */
 const MAX_BUILT_BYTES = 256 * 2 ** 20;
 
-export interface SolutionRun {
-  readonly running: RunningCommand;
-  /** After the run has ended. */
-  leave(): Promise<void>;
-}
-
 export interface RunRequest {
   readonly args: readonly string[];
   readonly files: readonly ProgramFile[];
   readonly stdin: Uint8Array | 'pipe';
 }
 
-export class SolutionRoom {
-  readonly #problem: Problem;
-  readonly #sandbox: JudgeSandbox;
-  readonly #session: SandboxSession;
-  readonly #sessionLimits: Limits;
-  readonly #limits: RunLimits;
-  readonly #built: Built;
-  #copy: ProgramFile[] | undefined;
+/** What a submission is compiled and run with. */
+export interface SolutionRoom {
+  readonly problem: Problem;
+  readonly sandbox: JudgeSandbox;
+  readonly session: SandboxSession;
+  readonly sessionLimits: Limits;
+  readonly limits: RunLimits;
+  readonly built: Built;
+}
 
-  constructor(room: {
-    problem: Problem;
-    sandbox: JudgeSandbox;
-    session: SandboxSession;
-    sessionLimits: Limits;
-    limits: RunLimits;
-    built: Built;
-  }) {
-    this.#problem = room.problem;
-    this.#sandbox = room.sandbox;
-    this.#session = room.session;
-    this.#sessionLimits = room.sessionLimits;
-    this.#limits = room.limits;
-    this.#built = room.built;
-  }
+/** @returns starts a run; `leave` is for after its end. */
+export function solutionRuns({
+  problem,
+  sandbox,
+  session: shared,
+  sessionLimits,
+  limits,
+  built,
+}: SolutionRoom) {
+  const { allowFileWriting, type } = problem;
+  let copy: ProgramFile[] | undefined;
 
-  async start(request: RunRequest): Promise<SolutionRun> {
-    const { allowFileWriting, type } = this.#problem;
-    const alone = allowFileWriting || type.multiPass || request.files.length > 0;
-    const session = alone ? await this.#freshSession(request.files) : this.#session;
-    const root = `${session.workspace}/${SOLUTION_FOLDER}`;
-    const running = session.start({
-      argv: [...this.#built.argv(root, this.#limits.memoryBytes), ...request.args],
-      env: this.#built.env,
-      cwd: root,
-      workspace: allowFileWriting ? 'writable' : 'read-only',
-      limits: commandLimits(this.#limits, this.#built.pids),
-      stdin: request.stdin,
-    });
-    return { running, leave: async () => (alone ? session.close() : undefined) };
-  }
-
-  async #freshSession(files: readonly ProgramFile[]): Promise<SandboxSession> {
-    this.#copy ??= await this.#copyBuilt();
-    const session = await this.#sandbox.open(this.#sessionLimits);
+  async function freshSession(files: readonly ProgramFile[]): Promise<SandboxSession> {
+    copy ??= await copyBuilt(shared);
+    const session = await sandbox.open(sessionLimits);
     try {
-      await session.put(this.#copy);
+      await session.put(copy);
       if (files.length > 0) await putBelow(session, SOLUTION_FOLDER, files);
       return session;
     } catch (error) {
@@ -85,9 +60,24 @@ export class SolutionRoom {
     }
   }
 
-  async #copyBuilt(): Promise<ProgramFile[]> {
-    const files = await collectFiles(this.#session, [SOLUTION_FOLDER], MAX_BUILT_BYTES);
-    // Modes do not come out of a guest; a script that is executable does no harm.
-    return [...files].map(([path, content]) => ({ path, content, executable: true }));
-  }
+  return async ({ args, files, stdin }: RunRequest) => {
+    const alone = allowFileWriting || type.multiPass || files.length > 0;
+    const session = alone ? await freshSession(files) : shared;
+    const root = `${session.workspace}/${SOLUTION_FOLDER}`;
+    const running = session.start({
+      argv: [...built.argv(root, limits.memoryBytes), ...args],
+      env: built.env,
+      cwd: root,
+      workspace: allowFileWriting ? 'writable' : 'read-only',
+      limits: commandLimits(limits, built.pids),
+      stdin,
+    });
+    return { running, leave: async () => (alone ? session.close() : undefined) };
+  };
+}
+
+async function copyBuilt(session: SandboxSession): Promise<ProgramFile[]> {
+  const files = await collectFiles(session, [SOLUTION_FOLDER], MAX_BUILT_BYTES);
+  // Modes do not come out of a guest; a script that is executable does no harm.
+  return [...files].map(([path, content]) => ({ path, content, executable: true }));
 }

@@ -3,31 +3,11 @@ import { anyEntry, type Language } from './language.ts';
 const extensions = ['.go'];
 
 /** What contestants import. */
-const PACKAGES = [
-  'bufio',
-  'bytes',
-  'cmp',
-  'container/heap',
-  'container/list',
-  'errors',
-  'fmt',
-  'io',
-  'maps',
-  'math',
-  'math/big',
-  'math/bits',
-  'math/cmplx',
-  'math/rand',
-  'os',
-  'slices',
-  'sort',
-  'strconv',
-  'strings',
-  'sync',
-  'time',
-  'unicode',
-];
-const IMPORTS = PACKAGES.map((name) => `_ "${name}"`).join('\n');
+const PACKAGES =
+  'bufio bytes cmp container/heap container/list errors fmt io maps math math/big math/bits math/cmplx math/rand os slices sort strconv strings sync time unicode';
+const IMPORTS = PACKAGES.split(' ')
+  .map((name) => `_ "${name}"`)
+  .join('\n');
 
 export const go: Language = {
   code: 'go',

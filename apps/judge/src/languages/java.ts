@@ -3,7 +3,7 @@
  * class, as happens when a program is typed into a page, is renamed.
  */
 import type { ProgramFile } from '../package/problem.ts';
-import type { Entry, Language } from './language.ts';
+import type { Language } from './language.ts';
 
 const extensions = ['.java'];
 
@@ -21,7 +21,38 @@ export const java: Language = {
     probe: ['javac', '-J-Xlog:disable', '-version'],
     debianPackage: 'default-jdk-headless',
   },
-  entry: javaEntry,
+  entry(files, given) {
+    const sources = files.filter((file) => file.path.endsWith('.java'));
+    const renamed: ProgramFile[] = [];
+    const mains: string[] = [];
+    let driver: string | undefined;
+    for (const file of sources) {
+      const text = withoutComments(new TextDecoder().decode(file.content));
+      const publicType = PUBLIC_TYPE.exec(text)?.[1];
+      const folder = file.path.slice(0, file.path.lastIndexOf('/') + 1);
+      renamed.push(
+        publicType === undefined ? file : { ...file, path: `${folder}${publicType}.java` },
+      );
+      const main = MAIN.exec(text);
+      if (main === null) continue;
+      const name = publicType ?? TYPE_BEFORE_MAIN.exec(text)?.[1];
+      const inPackage = PACKAGE.exec(text)?.[1];
+      if (name === undefined) continue;
+      const qualified = inPackage === undefined ? name : `${inPackage}.${name}`;
+      if (file.included !== true) mains.push(qualified);
+      else if (qualified === 'Main') driver = qualified;
+    }
+    const others = files.filter((file) => !file.path.endsWith('.java'));
+    const entry =
+      given ?? driver ?? (mains.length === 1 ? mains[0] : mains.find((name) => name === 'Main'));
+    if (entry !== undefined) return { entry, files: [...others, ...renamed] };
+    return {
+      problem:
+        mains.length === 0
+          ? 'no class has a `public static void main(String[])`'
+          : `several classes have a main method (${mains.join(', ')}); name one of them Main`,
+    };
+  },
   compile: ({ sources }) => [
     'javac',
     '-J-Xlog:disable',
@@ -58,42 +89,6 @@ export function runJava(
     classPath,
     entry,
   ];
-}
-
-function javaEntry(
-  files: readonly ProgramFile[],
-  given: string | undefined,
-): Entry | { problem: string } {
-  const sources = files.filter((file) => file.path.endsWith('.java'));
-  const renamed: ProgramFile[] = [];
-  const mains: string[] = [];
-  let driver: string | undefined;
-  for (const file of sources) {
-    const text = withoutComments(new TextDecoder().decode(file.content));
-    const publicType = PUBLIC_TYPE.exec(text)?.[1];
-    const folder = file.path.slice(0, file.path.lastIndexOf('/') + 1);
-    renamed.push(
-      publicType === undefined ? file : { ...file, path: `${folder}${publicType}.java` },
-    );
-    const main = MAIN.exec(text);
-    if (main === null) continue;
-    const name = publicType ?? TYPE_BEFORE_MAIN.exec(text)?.[1];
-    const inPackage = PACKAGE.exec(text)?.[1];
-    if (name === undefined) continue;
-    const qualified = inPackage === undefined ? name : `${inPackage}.${name}`;
-    if (file.included !== true) mains.push(qualified);
-    else if (qualified === 'Main') driver = qualified;
-  }
-  const others = files.filter((file) => !file.path.endsWith('.java'));
-  const entry =
-    given ?? driver ?? (mains.length === 1 ? mains[0] : mains.find((name) => name === 'Main'));
-  if (entry !== undefined) return { entry, files: [...others, ...renamed] };
-  return {
-    problem:
-      mains.length === 0
-        ? 'no class has a `public static void main(String[])`'
-        : `several classes have a main method (${mains.join(', ')}); name one of them Main`,
-  };
 }
 
 function withoutComments(text: string): string {

@@ -25,6 +25,7 @@ export async function loadProblem(path: string): Promise<Problem> {
 /** @throws SkeinError as `loadProblem`. */
 export async function readProblem(folder: PackageFolder): Promise<Problem> {
   const { metadata, layout } = await readMetadata(folder);
+  const parts = { folder, metadata, layout };
   const statements = readStatements(folder, metadata, layout);
   const current = metadata.version === '2025-09';
   const { constants } = metadata;
@@ -37,7 +38,7 @@ export async function readProblem(folder: PackageFolder): Promise<Problem> {
     ? await readSingleProgram(folder, 'static_validator', constants)
     : undefined;
   const data = current
-    ? await readTestData2025(folder, metadata, layout, staticValidator !== undefined)
+    ? await readTestData2025(parts, staticValidator !== undefined)
     : { tests: await readTestDataLegacy(folder, metadata), warnings: [] };
   const { examples, warnings } = await readExamples(folder, metadata);
 
@@ -49,7 +50,7 @@ export async function readProblem(folder: PackageFolder): Promise<Problem> {
     attachments: folder.under('attachments').map((entry) => entry.path),
     includes: await readIncludes(folder, constants),
     tests: data.tests,
-    validatorCases: current ? await readValidatorCases(folder, metadata, layout) : [],
+    validatorCases: current ? await readValidatorCases(parts) : [],
     inputValidators: inputValidators.flat(),
     outputValidator: metadata.customValidation === false ? undefined : outputValidator,
     staticValidator,

@@ -34,12 +34,16 @@ export const SERVICE_LIMITS: ServiceLimits = {
   bodyBytes: 16 * 2 ** 20,
 };
 
-export interface JudgeServiceOptions {
+/** What the service, the follower and the calls of the API work with. */
+export interface JudgeParts {
   readonly catalog: Catalog;
   readonly submissions: Submissions;
   readonly timeLimits: TimeLimits;
   readonly artifacts: ArtifactStore;
   readonly live: Live;
+}
+
+export interface JudgeServiceOptions extends JudgeParts {
   readonly follower: Pick<Follower, 'notice'>;
   readonly availability: () => Promise<Availability>;
   /** Whether workers may join later: then a submission that no current worker can judge waits. */
@@ -48,37 +52,11 @@ export interface JudgeServiceOptions {
   readonly now: () => number;
 }
 
-export interface JudgeService {
-  /** @throws SkeinError PROBLEM_UNKNOWN. */
-  problem(id: string, caller: User | undefined): PublishedProblem;
-  problems(caller: User | undefined): PublishedProblem[];
-  /**
-   * @throws SkeinError PROBLEM_UNKNOWN, SUBMISSION_INVALID, LANGUAGE_UNAVAILABLE, JUDGE_SANDBOX,
-   * PROBLEM_NOT_READY, RATE_LIMITED.
-   */
-  submit(user: User, given: NewSubmission): Promise<SubmissionSummary>;
-  /** @throws SkeinError SUBMISSION_UNKNOWN, SCOPE_MISSING. */
-  submission(id: number, caller: User): Promise<SubmissionView>;
-  source(id: number, caller: User): Promise<ProgramFile[]>;
-  /**
-   * Newest first: the caller's own; for admins those of all users.
-   * @throws SkeinError SCOPE_MISSING.
-   */
-  history(filter: SubmissionFilter, caller: User): SubmissionSummary[];
-  /**
-   * @returns starts listening, and returns what stops it.
-   * @throws SkeinError SUBMISSION_UNKNOWN, SCOPE_MISSING.
-   */
-  follow(id: number, caller: User): (listener: LiveListener) => () => void;
-  /** @throws SkeinError SUBMISSION_UNKNOWN, SUBMISSION_UNFINISHED, PROBLEM_UNKNOWN, PROBLEM_NOT_READY. */
-  rejudge(id: number, admin: User): Promise<SubmissionSummary>;
-  /** Every judged submission to a problem. @throws SkeinError PROBLEM_UNKNOWN, PROBLEM_NOT_READY. */
-  rejudgeAll(problem: string, admin: User): { submissions: number[]; skipped: number };
-}
+export type JudgeService = ReturnType<typeof createJudgeService>;
 
 const MINUTE_MS = 60_000;
 
-export function createJudgeService(options: JudgeServiceOptions): JudgeService {
+export function createJudgeService(options: JudgeServiceOptions) {
   const { catalog, submissions, timeLimits, artifacts, live, follower, availability } = options;
   const { limits, now } = options;
 
@@ -87,6 +65,7 @@ export function createJudgeService(options: JudgeServiceOptions): JudgeService {
     problem.embargoUntil === undefined ||
     now() >= Date.parse(problem.embargoUntil);
 
+  /** @throws SkeinError PROBLEM_UNKNOWN. */
   function problem(id: string, caller: User | undefined): PublishedProblem {
     const found = catalog.problems.get(id);
     if (found !== undefined && shown(found, caller)) return found;
@@ -144,10 +123,14 @@ export function createJudgeService(options: JudgeServiceOptions): JudgeService {
 
   return {
     problem,
-    problems: (caller) =>
+    problems: (caller: User | undefined): PublishedProblem[] =>
       [...catalog.problems.values()].filter((published) => shown(published, caller)),
 
-    async submit(user, given) {
+    /**
+     * @throws SkeinError PROBLEM_UNKNOWN, SUBMISSION_INVALID, LANGUAGE_UNAVAILABLE, JUDGE_SANDBOX,
+     * PROBLEM_NOT_READY, RATE_LIMITED.
+     */
+    async submit(user: User, given: NewSubmission): Promise<SubmissionSummary> {
       const published = problem(given.problem, user);
       const files = filesOf(given);
       const submission = { files, language: given.language, entryPoint: given.entryPoint };
@@ -185,7 +168,8 @@ export function createJudgeService(options: JudgeServiceOptions): JudgeService {
       return summary(rowOf(id, user));
     },
 
-    async submission(id, caller) {
+    /** @throws SkeinError SUBMISSION_UNKNOWN, SCOPE_MISSING. */
+    async submission(id: number, caller: User): Promise<SubmissionView> {
       const row = rowOf(id, caller);
       const tests = row.judgedAt === undefined ? [] : submissions.testsOf(id, row.judging);
       const state = live.stateOf(id);
@@ -201,12 +185,16 @@ export function createJudgeService(options: JudgeServiceOptions): JudgeService {
       return note === undefined ? view : { ...view, note };
     },
 
-    async source(id, caller) {
+    async source(id: number, caller: User): Promise<ProgramFile[]> {
       const { source } = rowOf(id, caller);
       return decodeSource(await readArtifact(artifacts, source, MAX_SOURCE_ARTIFACT));
     },
 
-    history(filter, caller) {
+    /**
+     * Newest first: the caller's own; for admins those of all users.
+     * @throws SkeinError SCOPE_MISSING.
+     */
+    history(filter: SubmissionFilter, caller: User): SubmissionSummary[] {
       if (!caller.admin && filter.user !== undefined && filter.user !== caller.name) {
         throw new SkeinError(
           'SCOPE_MISSING',
@@ -217,12 +205,17 @@ export function createJudgeService(options: JudgeServiceOptions): JudgeService {
       return submissions.list({ ...filter, user }).map(summary);
     },
 
-    follow(id, caller) {
+    /**
+     * @returns starts listening, and returns what stops it.
+     * @throws SkeinError SUBMISSION_UNKNOWN, SCOPE_MISSING.
+     */
+    follow(id: number, caller: User) {
       rowOf(id, caller);
-      return (listener) => live.listen(id, listener);
+      return (listener: LiveListener) => live.listen(id, listener);
     },
 
-    async rejudge(id, admin) {
+    /** @throws SkeinError SUBMISSION_UNKNOWN, SUBMISSION_UNFINISHED, PROBLEM_UNKNOWN, PROBLEM_NOT_READY. */
+    async rejudge(id: number, admin: User): Promise<SubmissionSummary> {
       const row = rowOf(id, admin);
       const published = problem(row.problem, admin);
       timeLimits.of(published);
@@ -233,7 +226,8 @@ export function createJudgeService(options: JudgeServiceOptions): JudgeService {
       return summary(rowOf(id, admin));
     },
 
-    rejudgeAll(id, admin) {
+    /** Every judged submission to a problem. @throws SkeinError PROBLEM_UNKNOWN, PROBLEM_NOT_READY. */
+    rejudgeAll(id: string, admin: User) {
       const published = problem(id, admin);
       timeLimits.of(published);
       const judged = submissions.judgedOf(id);

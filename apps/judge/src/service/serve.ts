@@ -136,43 +136,26 @@ async function bringUp(
 
   const { worker, missing } = await startOwnWorker(options, store, artifacts);
   onClose(() => worker?.drain());
-  const live = createLive();
   const timeLimits = openTimeLimits(database, store);
-  const follower = startFollower({
-    store,
-    artifacts,
-    submissions,
-    catalog,
-    timeLimits,
-    live,
-    service: serviceName(database),
-    log,
-  });
+  const parts = { catalog, submissions, timeLimits, artifacts, live: createLive() };
+  const follower = startFollower({ ...parts, store, service: serviceName(database), log });
   onClose(() => follower.close());
   const availability = watchAvailability(store, missing);
-  const service = createJudgeService({
-    catalog,
-    submissions,
-    timeLimits,
-    artifacts,
-    live,
+  const serviceOptions = {
+    ...parts,
     follower,
     availability,
     waitsForWorkers: fleet !== undefined,
     limits,
     now: Date.now,
-  });
+  };
   const access = createJudgeAccess(accounts);
   onClose(() => access.close());
   const handlers = judgeHandlers({
-    service,
+    ...serviceOptions,
+    service: createJudgeService(serviceOptions),
     accounts,
     access,
-    submissions,
-    catalog,
-    timeLimits,
-    availability,
-    limits,
     startedAt: options.startedAt,
   });
   const running = await serveRoutes<JudgeCallers, typeof JUDGE_ENDPOINTS>(

@@ -6,6 +6,8 @@
  * before it; compile errors and judge errors cost no penalty. Scoring problems by the sum of the
  * best scores, and then by the time at which that sum was reached.
  */
+import type { z } from 'zod';
+import type { StandingsView } from './api/schemas.ts';
 import type { ScoredRow } from './submissions/submissions.ts';
 
 export interface StandingsProblem {
@@ -14,47 +16,9 @@ export interface StandingsProblem {
   readonly objective: 'max' | 'min';
 }
 
-export interface PassFailCell {
-  readonly problem: string;
-  readonly solved: boolean;
-  /** Number rejected before the first accepted one, or of all when none is accepted. */
-  readonly rejected: number;
-  /** Number in judging. */
-  readonly pending: number;
-  /** Minutes from the start to the first accepted one. */
-  readonly minutes: number | undefined;
-  /** The first user that solved it. */
-  readonly first: boolean;
-}
-
-export interface ScoreCell {
-  readonly problem: string;
-  readonly score: number | undefined;
-  readonly submissions: number;
-  readonly pending: number;
-}
-
-interface Ranked {
-  /** Equal for users with equal results. */
-  readonly rank: number;
-  readonly user: string;
-}
-
-export interface PassFailRow extends Ranked {
-  readonly solved: number;
-  readonly penalty: number;
-  readonly cells: readonly PassFailCell[];
-}
-
-export interface ScoreRow extends Ranked {
-  readonly score: number;
-  readonly cells: readonly ScoreCell[];
-}
-
-export interface Standings {
-  readonly passFail: readonly PassFailRow[];
-  readonly scores: readonly ScoreRow[];
-}
+type Standings = Pick<z.infer<typeof StandingsView>, 'passFail' | 'scores'>;
+type PassFailCell = Standings['passFail'][number]['cells'][number];
+type ScoreCell = Standings['scores'][number]['cells'][number];
 
 const PENALTY_MINUTES = 20;
 const MINUTE_MS = 60_000;

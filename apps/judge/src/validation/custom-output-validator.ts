@@ -6,7 +6,7 @@
  * folder, as the format asks), `case/` the input and answer of the current test, `feedback/N/` the
  * feedback folder of the N-th test.
  */
-import type { Command, Ending, Limits, RunningCommand, SandboxSession } from '@skein/sandbox';
+import type { Command, Ending, Limits, SandboxSession } from '@skein/sandbox';
 import { collectFiles } from '../judging/collect.ts';
 import { JudgeFault } from '../judging/judge-fault.ts';
 import type { Problem } from '../package/problem.ts';
@@ -35,104 +35,95 @@ export function customOutputValidator(
         { path: `${SUBMISSION_FOLDER}/.judge`, content: new Uint8Array() },
         { path: 'case/answer.ans', content: answer },
       ]);
-      return new CustomValidation(
-        session,
-        program,
-        problem,
-        limits,
-        feedback,
-        test.outputValidatorArgs,
-      );
+      const { outputValidatorArgs: args } = test;
+      return customValidation({ session, program, problem, limits, feedback, args });
     },
     close: () => session.close(),
   };
 }
 
-/** One test before a package's validator; in a session laid out as above. */
-export class CustomValidation implements TestValidation {
-  readonly #session: SandboxSession;
-  readonly #program: ValidatorProgram;
-  readonly #problem: Problem;
-  readonly #limits: Partial<Limits>;
-  readonly #feedback: string;
-  readonly #args: readonly string[];
-  #pass = 0;
+/** A package's validator in a session laid out as above, for one test. */
+export interface ValidatorPlace {
+  readonly session: SandboxSession;
+  readonly program: ValidatorProgram;
+  readonly problem: Problem;
+  readonly limits: Partial<Limits>;
+  /** Folder of the workspace. */
+  readonly feedback: string;
+  readonly args: readonly string[];
+}
 
-  constructor(
-    session: SandboxSession,
-    program: ValidatorProgram,
-    problem: Problem,
-    limits: Partial<Limits>,
-    feedback: string,
-    args: readonly string[],
-  ) {
-    this.#session = session;
-    this.#program = program;
-    this.#problem = problem;
-    this.#limits = limits;
-    this.#feedback = feedback;
-    this.#args = args;
-  }
+export function customValidation(place: ValidatorPlace): TestValidation {
+  const { session, feedback } = place;
+  const { workspace } = session;
+  let passes = 0;
 
-  async check(input: Uint8Array, output: Uint8Array): Promise<Validation> {
-    const result = await this.#session.run({ ...(await this.#command(input)), stdin: output });
-    return this.conclude(result, new TextDecoder().decode(result.stderr));
-  }
-
-  /** As a static validator: over the submission's files, with their language and entry point. */
-  async inspect(language: string, entry: string): Promise<Validation> {
-    const result = await this.#session.run(this.#invocation([language, entry]));
-    return this.conclude(result, new TextDecoder().decode(result.stderr));
-  }
-
-  async interact(input: Uint8Array): Promise<RunningCommand> {
-    return this.#session.start({ ...(await this.#command(input)), stdin: 'pipe' });
-  }
-
-  async conclude(ending: Ending, stderr: string): Promise<Validation> {
-    const { exitCode } = ending;
-    if (ending.endedBy !== 'exit' || (exitCode !== ACCEPTED && exitCode !== REJECTED)) {
-      throw new JudgeFault(`the validator ${endOf(ending)}${detail(stderr)}`);
-    }
-    const max = this.#problem.limits.validationOutputBytes;
-    const collected = await collectFiles(this.#session, [this.#feedback], max);
-    const files = new Map(
-      [...collected].map(([path, content]) => [path.slice(path.lastIndexOf('/') + 1), content]),
-    );
-    return readFeedback(files, exitCode === ACCEPTED);
-  }
-
-  async #command(input: Uint8Array): Promise<Command> {
-    const { workspace } = this.#session;
-    const pass = this.#pass++;
-    await this.#session.put([{ path: 'case/input.in', content: input }]);
-    if (pass > 0) await this.#forgetNextPass();
-    return this.#invocation([`${workspace}/case/input.in`, `${workspace}/case/answer.ans`]);
-  }
-
-  #invocation(operands: readonly string[]): Command {
-    const { workspace } = this.#session;
-    const memory = this.#problem.limits.validationMemoryBytes;
-    return {
-      argv: [
-        ...this.#program.argv(`${workspace}/${VALIDATOR_FOLDER}`, memory),
-        ...operands,
-        `${workspace}/${this.#feedback}/`,
-        ...this.#args,
-      ],
-      env: this.#program.env,
-      cwd: `${workspace}/${SUBMISSION_FOLDER}`,
-      workspace: 'writable',
-      limits: this.#limits,
-    };
+  async function command(input: Uint8Array): Promise<Command> {
+    await session.put([{ path: 'case/input.in', content: input }]);
+    if (passes++ > 0) await forgetNextPass();
+    return invocation(place, [`${workspace}/case/input.in`, `${workspace}/case/answer.ans`]);
   }
 
   /** The other files of the feedback folder are kept from pass to pass. */
-  async #forgetNextPass(): Promise<void> {
-    const file = `${this.#session.workspace}/${this.#feedback}/nextpass.in`;
-    const result = await this.#session.run({ argv: ['rm', '-f', file], workspace: 'writable' });
+  async function forgetNextPass(): Promise<void> {
+    const file = `${workspace}/${feedback}/nextpass.in`;
+    const result = await session.run({ argv: ['rm', '-f', file], workspace: 'writable' });
     if (result.exitCode !== 0) throw new JudgeFault('nextpass.in cannot be removed');
   }
+
+  return {
+    async check(input, output) {
+      const result = await session.run({ ...(await command(input)), stdin: output });
+      return conclude(place, result, new TextDecoder().decode(result.stderr));
+    },
+    interact: async (input) => session.start({ ...(await command(input)), stdin: 'pipe' }),
+    conclude: (ending, stderr) => conclude(place, ending, stderr),
+  };
+}
+
+/** As a static validator: over the submission's files, with their language and entry point. */
+export async function inspect(
+  place: ValidatorPlace,
+  language: string,
+  entry: string,
+): Promise<Validation> {
+  const result = await place.session.run(invocation(place, [language, entry]));
+  return conclude(place, result, new TextDecoder().decode(result.stderr));
+}
+
+function invocation(
+  { session: { workspace }, program, problem, limits, feedback, args }: ValidatorPlace,
+  operands: readonly string[],
+): Command {
+  const memory = problem.limits.validationMemoryBytes;
+  return {
+    argv: [
+      ...program.argv(`${workspace}/${VALIDATOR_FOLDER}`, memory),
+      ...operands,
+      `${workspace}/${feedback}/`,
+      ...args,
+    ],
+    env: program.env,
+    cwd: `${workspace}/${SUBMISSION_FOLDER}`,
+    workspace: 'writable',
+    limits,
+  };
+}
+
+async function conclude(
+  { session, problem, feedback }: ValidatorPlace,
+  ending: Ending,
+  stderr: string,
+): Promise<Validation> {
+  const { exitCode } = ending;
+  if (ending.endedBy !== 'exit' || (exitCode !== ACCEPTED && exitCode !== REJECTED)) {
+    throw new JudgeFault(`the validator ${endOf(ending)}${detail(stderr)}`);
+  }
+  const collected = await collectFiles(session, [feedback], problem.limits.validationOutputBytes);
+  const files = new Map(
+    [...collected].map(([path, content]) => [path.slice(path.lastIndexOf('/') + 1), content]),
+  );
+  return readFeedback(files, exitCode === ACCEPTED);
 }
 
 function endOf({ endedBy, exitCode, signal }: Ending): string {

@@ -11,13 +11,7 @@ export const defaultOutputValidator: OutputValidator = {
     return {
       async check(_input, output) {
         const result = compareOutput(output, answer, flags);
-        return {
-          accepted: result.accepted,
-          judgeMessage: result.accepted ? undefined : result.message,
-          teamMessage: undefined,
-          score: undefined,
-          nextPass: undefined,
-        };
+        return result.accepted ? result : { accepted: false, judgeMessage: result.message };
       },
       interact: needsOwn,
       conclude: needsOwn,

@@ -5,11 +5,11 @@ import type { TestCase } from '../package/problem.ts';
 
 export interface Validation {
   readonly accepted: boolean;
-  readonly judgeMessage: string | undefined;
-  readonly teamMessage: string | undefined;
-  readonly score: ValidatorScore | undefined;
+  readonly judgeMessage?: string | undefined;
+  readonly teamMessage?: string | undefined;
+  readonly score?: ValidatorScore | undefined;
   /** Input of the next pass, when there is one. */
-  readonly nextPass: Uint8Array | undefined;
+  readonly nextPass?: Uint8Array | undefined;
 }
 
 /** The validation of one test; in multi-pass problems it sees every pass. */

@@ -5,11 +5,11 @@ export interface ExampleReport {
   /** Relative to `submissions/`. */
   readonly name: string;
   readonly language: string | undefined;
-  readonly verdict: Verdict | undefined;
+  readonly verdict?: Verdict | undefined;
   /** Of the verdict, or why the example was not run. */
   readonly reason: string;
-  readonly failingTest: string | undefined;
-  readonly score: number | undefined;
+  readonly failingTest?: string | undefined;
+  readonly score?: number | undefined;
   readonly cpuMs: number;
   readonly memoryBytes: number;
   /** Verdicts of the tests, by name. */

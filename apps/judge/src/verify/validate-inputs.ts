@@ -1,4 +1,5 @@
 /** Runs a package's input validators over its tests, and over the inputs that they must refuse. */
+import type { Ending } from '@skein/sandbox';
 import { putBelow } from '../judging/build.ts';
 import type { JudgeSandbox } from '../judging/judge-sandbox.ts';
 import { readPackageFile } from '../judging/run-test.ts';
@@ -145,13 +146,7 @@ function argsFor(validator: Program, input: Input): readonly string[] {
   return byName[name] ?? byName[name.replace(/\.[^.]+$/, '')] ?? [];
 }
 
-function reasonOf(result: {
-  endedBy: string;
-  exitCode: number | null;
-  signal: string | null;
-  stdout: Uint8Array;
-  stderr: Uint8Array;
-}): string {
+function reasonOf(result: Ending & Record<'stdout' | 'stderr', Uint8Array>): string {
   const said = new TextDecoder().decode(Buffer.concat([result.stderr, result.stdout])).trim();
   const end =
     result.exitCode === null ? (result.signal ?? result.endedBy) : `exit ${result.exitCode}`;

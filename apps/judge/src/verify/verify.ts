@@ -185,30 +185,23 @@ function exampleReport(
   outcome: Judgement | NotRun,
   problem: Problem,
 ): ExampleReport {
+  const { name } = example;
   if ('notRun' in outcome) {
-    return {
-      name: example.name,
-      language: example.language,
-      verdict: undefined,
-      reason: outcome.reason,
-      failingTest: undefined,
-      score: undefined,
-      cpuMs: 0,
-      memoryBytes: 0,
-      tests: {},
-      problems: outcome.notRun ? [] : [outcome.reason],
-      notRun: outcome.notRun,
-    };
+    const { notRun, reason } = outcome;
+    const problems = notRun ? [] : [reason];
+    const { language } = example;
+    return { name, language, reason, cpuMs: 0, memoryBytes: 0, tests: {}, problems, notRun };
   }
+  const { language, verdict, reason, failingTest, score, usage } = outcome;
   return {
-    name: example.name,
-    language: outcome.language,
-    verdict: outcome.verdict,
-    reason: outcome.reason,
-    failingTest: outcome.failingTest,
-    score: outcome.score,
-    cpuMs: outcome.usage.cpuMs,
-    memoryBytes: outcome.usage.memoryBytes,
+    name,
+    language,
+    verdict,
+    reason,
+    failingTest,
+    score,
+    cpuMs: usage.cpuMs,
+    memoryBytes: usage.memoryBytes,
     tests: Object.fromEntries(outcome.tests.map((test) => [test.name, test.verdict])),
     problems: unmetExpectations(example, outcome, problem),
     notRun: false,

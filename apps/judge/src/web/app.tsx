@@ -119,7 +119,7 @@ function Account() {
 
 /** Every page shows when the judge cannot judge. */
 function Banner() {
-  const { value } = useFresh(() => get('getJudge'), { everyMs: BANNER_MS });
+  const { value } = useFresh({ everyMs: BANNER_MS }, () => get('getJudge'));
   const [said, setSaid] = useState('');
   useEffect(() => {
     if (value !== undefined) setSaid(value.judges ? '' : (value.reason ?? ''));

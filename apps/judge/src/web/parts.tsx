@@ -1,17 +1,11 @@
 /** Parts that several pages of the judge share. */
 import { SkeinError } from '@skein/api/errors';
-import { fixOf } from '@skein/ui';
+import { fixOf, type WithChildren } from '@skein/ui';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 
 /** A page under its title, which is also the title of the window. */
-export function Titled({
-  title,
-  children,
-}: {
-  readonly title: string;
-  readonly children?: ComponentChildren;
-}) {
+export function Titled({ title, children }: WithChildren & { readonly title: string }) {
   useEffect(() => {
     document.title = `${title} · Judge`;
   }, [title]);

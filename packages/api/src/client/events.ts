@@ -47,14 +47,9 @@ export async function* readEvents<Event>(
         });
         connected = true;
         failures = 0;
-        const reader = createEventStreamReader();
-        for await (const chunk of decode(response)) {
-          for (const event of reader.push(chunk)) {
-            if (event.type === 'error') throw errorOf(event);
-            lastEventId = event.id ?? lastEventId;
-            yield read(event);
-          }
-          waitMs = reader.retryMs ?? waitMs;
+        for await (const event of readEventStream(response, (ms) => (waitMs = ms))) {
+          lastEventId = event.id ?? lastEventId;
+          yield read(event);
         }
       } catch (error) {
         if (signal.aborted) return;
@@ -85,6 +80,7 @@ function errorOf({ data }: ServerSentEvent): SkeinError {
  */
 export async function* readEventStream(
   response: Response,
+  onRetryMs?: (ms: number) => void,
 ): AsyncGenerator<ServerSentEvent, void, undefined> {
   const reader = createEventStreamReader();
   for await (const chunk of decode(response)) {
@@ -92,6 +88,7 @@ export async function* readEventStream(
       if (event.type === 'error') throw errorOf(event);
       yield event;
     }
+    if (reader.retryMs !== undefined) onRetryMs?.(reader.retryMs);
   }
 }
 

@@ -5,6 +5,7 @@
 import { COMMON_ERRORS, fillPath, type NodeEndpoint, statusOf } from '../endpoint.ts';
 import { ENDPOINTS, groupOf } from '../endpoints.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
+import type { ErrorRow } from '../errors/row.ts';
 import { typeText, variantsOf, type Field } from '../resources/fields.ts';
 import { createSchemaCollector, type JsonSchema } from './json-schema.ts';
 import { OPEN_INFERENCE_PATHS } from '../open-inference/paths.ts';
@@ -129,7 +130,7 @@ function protocolDoc(row: (typeof OPEN_INFERENCE_PATHS)[number], origin: string)
     queryFields: [],
     bodyFields: variantsOf(OPEN_INFERENCE_SCHEMAS[row.body ?? ''] ?? {}).flat(),
     answer: `200 ${row.response ?? ''}`.trim(),
-    errors: row.errors,
+    errors: row.errors ?? [],
     curl:
       body === undefined
         ? `curl ${row.method === 'post' ? '-X POST ' : ''}${origin}${path}`
@@ -153,13 +154,8 @@ function curlOf(endpoint: NodeEndpoint, origin: string): string {
   return parts.join(' ');
 }
 
-export interface ErrorDoc {
+export interface ErrorDoc extends ErrorRow {
   readonly code: ErrorCode;
-  readonly http: number;
-  readonly grpc: number;
-  readonly kind: 'user' | 'load' | 'fault';
-  readonly meaning: string;
-  readonly fix: string;
 }
 
 /** The error table in its own order. */

@@ -97,7 +97,7 @@ function protocolOperationOf(row: ProtocolPath): OperationObject {
           ? {}
           : { content: { 'application/json': json(row.response), ...binary } }),
       },
-      ...errorResponses([...row.errors, ...COMMON_ERRORS]),
+      ...errorResponses([...(row.errors ?? []), ...COMMON_ERRORS]),
     },
   };
 }

@@ -15,6 +15,19 @@ import { Limit, VersionNumber } from './parameters.ts';
 
 const NameParam = z.strictObject({ name: Name.describe('Name of the deployment.') });
 const ocr = { name: 'ocr' };
+/** What is read of one deployment. */
+const reading = {
+  method: 'GET',
+  scope: 'read',
+  params: NameParam,
+  errors: ['MODEL_UNKNOWN'],
+} as const;
+const LOAD_ERRORS = [
+  'MODEL_LOAD_FAILED',
+  'MODEL_START_TIMEOUT',
+  'MODEL_MEMORY',
+  'FLEET_MEMORY',
+] as const;
 
 export const DEPLOYMENT_ENDPOINTS = {
   listDeployments: {
@@ -50,10 +63,7 @@ export const DEPLOYMENT_ENDPOINTS = {
       'VERSION_UNKNOWN',
       'DEPLOYMENT_INVALID',
       'COMPOSITION_INVALID',
-      'MODEL_LOAD_FAILED',
-      'MODEL_START_TIMEOUT',
-      'MODEL_MEMORY',
-      'FLEET_MEMORY',
+      ...LOAD_ERRORS,
       'DEVICE_UNAVAILABLE',
       'VERSION_SERVED',
       'ROLLOUT_IN_PROGRESS',
@@ -64,13 +74,10 @@ export const DEPLOYMENT_ENDPOINTS = {
     },
   },
   getDeployment: {
-    method: 'GET',
+    ...reading,
     path: '/api/v1/deployments/{name}',
     summary: 'Show one deployment.',
-    scope: 'read',
-    params: NameParam,
     response: DeploymentView,
-    errors: ['MODEL_UNKNOWN'],
     example: { params: ocr },
   },
   changeSettings: {
@@ -85,10 +92,7 @@ export const DEPLOYMENT_ENDPOINTS = {
       ...BODY_ERRORS,
       'MODEL_UNKNOWN',
       'DEPLOYMENT_INVALID',
-      'MODEL_LOAD_FAILED',
-      'MODEL_START_TIMEOUT',
-      'MODEL_MEMORY',
-      'FLEET_MEMORY',
+      ...LOAD_ERRORS,
       'ROLLOUT_IN_PROGRESS',
     ],
     example: { params: ocr, body: { settings: { replicas: { min: 1, max: 2 } } } },
@@ -123,39 +127,30 @@ export const DEPLOYMENT_ENDPOINTS = {
     example: { params: { name: 'risk' }, body: { reason: 'wrong threshold' } },
   },
   rolloutEvidence: {
-    method: 'GET',
+    ...reading,
     path: '/api/v1/deployments/{name}/evidence',
     summary: 'Show what a rollout is, or was, decided on: what each member of the fleet has seen.',
     description:
       'Of the rollout in progress, or of the last one that this node took part in; null before the first.',
-    scope: 'read',
-    params: NameParam,
     response: z.object({ evidence: RolloutEvidence.nullable() }),
-    errors: ['MODEL_UNKNOWN'],
     example: { params: ocr },
   },
   deploymentTraffic: {
-    method: 'GET',
+    ...reading,
     path: '/api/v1/deployments/{name}/traffic',
     summary: 'Traffic, latency and refusals of a deployment over the last hour or day.',
-    scope: 'read',
-    params: NameParam,
     query: z.strictObject({
       range: TrafficRange.default('hour').describe('What time to cover.'),
     }),
     response: DeploymentTraffic,
-    errors: ['MODEL_UNKNOWN'],
     example: { params: ocr, query: { range: 'day' } },
   },
   deploymentHistory: {
-    method: 'GET',
+    ...reading,
     path: '/api/v1/deployments/{name}/history',
     summary: 'List the history of a deployment, newest first.',
-    scope: 'read',
-    params: NameParam,
     query: z.strictObject({ kind: HistoryKind.optional(), limit: Limit }),
     response: z.object({ entries: z.array(HistoryView) }),
-    errors: ['MODEL_UNKNOWN'],
     example: { params: ocr, query: { kind: 'scaled' } },
   },
   listHistory: {

@@ -15,6 +15,15 @@ const Reason = z
   .strictObject({ reason: z.string().max(2000).describe('Written into the ledger.').default('') })
   .meta({ id: 'FederationReason' });
 const heart = { id: 'heart-3f9a' };
+/** What pausing, resuming and stopping a federation have in common. */
+const steering = {
+  method: 'POST',
+  scope: 'admin',
+  params: FederationParam,
+  body: Reason,
+  response: FederationView,
+  errors: [...BODY_ERRORS, 'FEDERATION_UNKNOWN', 'FEDERATION_ENDED'],
+} as const;
 
 export const FEDERATION_ENDPOINTS = {
   listFederations: {
@@ -118,36 +127,21 @@ export const FEDERATION_ENDPOINTS = {
     example: { params: { ...heart, key: 'ab'.repeat(32) } },
   },
   pauseFederation: {
-    method: 'POST',
+    ...steering,
     path: '/api/v1/federations/{id}/pause',
     summary: 'Pause a federation after what is in flight; no site is asked for anything.',
-    scope: 'admin',
-    params: FederationParam,
-    body: Reason,
-    response: FederationView,
-    errors: [...BODY_ERRORS, 'FEDERATION_UNKNOWN', 'FEDERATION_ENDED'],
     example: { params: heart, body: { reason: 'maintenance' } },
   },
   resumeFederation: {
-    method: 'POST',
+    ...steering,
     path: '/api/v1/federations/{id}/resume',
     summary: 'Go on with a paused federation.',
-    scope: 'admin',
-    params: FederationParam,
-    body: Reason,
-    response: FederationView,
-    errors: [...BODY_ERRORS, 'FEDERATION_UNKNOWN', 'FEDERATION_ENDED'],
     example: { params: heart, body: {} },
   },
   stopFederation: {
-    method: 'POST',
+    ...steering,
     path: '/api/v1/federations/{id}/stop',
     summary: 'End a federation; the model of its last round is kept as a version.',
-    scope: 'admin',
-    params: FederationParam,
-    body: Reason,
-    response: FederationView,
-    errors: [...BODY_ERRORS, 'FEDERATION_UNKNOWN', 'FEDERATION_ENDED'],
     example: { params: heart, body: { reason: 'the study has ended' } },
   },
   getLedger: {

@@ -27,6 +27,16 @@ const Budget = z.strictObject({
 const Tenant = z.strictObject({ tenant: TenantProviders.shape.tenant });
 const RedactionName = z.strictObject({ name: Redaction.shape.name });
 const WRITE_ERRORS = [...BODY_ERRORS, 'STORAGE_FULL', 'PROVIDER_INVALID'] as const;
+const declaration = {
+  method: 'PUT',
+  scope: 'admin',
+  errors: WRITE_ERRORS,
+} as const;
+const removal = {
+  method: 'DELETE',
+  scope: 'admin',
+  errors: ['PROVIDER_INVALID'],
+} as const;
 
 export const LANGUAGE_ENDPOINTS = {
   getLanguageModels: {
@@ -37,24 +47,20 @@ export const LANGUAGE_ENDPOINTS = {
     response: LanguageView,
   },
   putProvider: {
-    method: 'PUT',
+    ...declaration,
     path: '/api/v1/language/providers/{name}',
     summary: 'Declare a provider of language models, or replace its declaration.',
     description:
       'The secret itself is never sent: `apiKey` says where the node finds it. The declaration is refused when the secret cannot be read there.',
-    scope: 'admin',
     params: Provider,
     body: ProviderDeclaration,
-    errors: WRITE_ERRORS,
     example: { params: { name: 'google' }, body: { kind: 'gemini', apiKey: 'env:GEMINI_API_KEY' } },
   },
   removeProvider: {
-    method: 'DELETE',
+    ...removal,
     path: '/api/v1/language/providers/{name}',
     summary: 'Remove a provider that no model names.',
-    scope: 'admin',
     params: Provider,
-    errors: ['PROVIDER_INVALID'],
     example: { params: { name: 'google' } },
   },
   putLanguageModel: {
@@ -115,81 +121,65 @@ export const LANGUAGE_ENDPOINTS = {
     example: { params: { name: 'assistant' }, body: { reason: 'worse answers' } },
   },
   putBudget: {
-    method: 'PUT',
+    ...declaration,
     path: '/api/v1/language/budgets/{subject}/{period}',
     summary: 'Bound the money or the tokens of all, a tenant or a key in a period.',
-    scope: 'admin',
     params: Budget,
     body: BudgetDeclaration,
-    errors: WRITE_ERRORS,
     example: { params: { subject: 'tenant:shop', period: 'day' }, body: { usd: 5 } },
   },
   removeBudget: {
-    method: 'DELETE',
+    ...removal,
     path: '/api/v1/language/budgets/{subject}/{period}',
     summary: 'Remove a budget.',
-    scope: 'admin',
     params: Budget,
-    errors: ['PROVIDER_INVALID'],
     example: { params: { subject: 'tenant:shop', period: 'day' } },
   },
   putTenantProviders: {
-    method: 'PUT',
+    ...declaration,
     path: '/api/v1/language/tenants/{tenant}',
     summary: 'Say to which providers the data of a tenant may go.',
     description: 'A tenant that is not listed may use all providers; an empty list allows none.',
-    scope: 'admin',
     params: Tenant,
     body: z
       .strictObject({ providers: TenantProviders.shape.providers })
       .meta({ id: 'PutTenantProviders' }),
-    errors: WRITE_ERRORS,
     example: { params: { tenant: 'ward-3' }, body: { providers: ['local'] } },
   },
   removeTenantProviders: {
-    method: 'DELETE',
+    ...removal,
     path: '/api/v1/language/tenants/{tenant}',
     summary: 'Let a tenant use all providers again.',
-    scope: 'admin',
     params: Tenant,
-    errors: ['PROVIDER_INVALID'],
     example: { params: { tenant: 'ward-3' } },
   },
   putRedaction: {
-    method: 'PUT',
+    ...declaration,
     path: '/api/v1/language/redactions/{name}',
     summary: 'Replace what matches a pattern, in prompts, in answers or in both.',
-    scope: 'admin',
     params: RedactionName,
     body: RedactionDeclaration,
-    errors: WRITE_ERRORS,
     example: { params: { name: 'email' }, body: { kind: 'email', of: 'prompts' } },
   },
   removeRedaction: {
-    method: 'DELETE',
+    ...removal,
     path: '/api/v1/language/redactions/{name}',
     summary: 'Remove a redaction.',
-    scope: 'admin',
     params: RedactionName,
-    errors: ['PROVIDER_INVALID'],
     example: { params: { name: 'email' } },
   },
   putStoredResponses: {
-    method: 'PUT',
+    ...declaration,
     path: '/api/v1/language/responses',
     summary: 'Store answers of `/v1/responses`, within these bounds of each key.',
     description:
       'A request is then stored with its answer unless it says `store: false`, redacted as a provider gets it. Only the key that has asked can read, continue or remove it.',
-    scope: 'admin',
     body: StoredResponsesDeclaration,
-    errors: WRITE_ERRORS,
     example: { body: { count: 1000, bytes: 16_777_216, ageMs: 2_592_000_000 } },
   },
   removeStoredResponses: {
-    method: 'DELETE',
+    ...removal,
     path: '/api/v1/language/responses',
     summary: 'Store no answers any more, and forget all that are stored.',
-    scope: 'admin',
-    errors: ['PROVIDER_INVALID'],
   },
 } as const satisfies Record<string, NodeEndpoint>;

@@ -12,7 +12,6 @@ export const EXTENSION_PATHS: readonly ProtocolPath[] = [
     scope: 'read',
     summary: 'The regions of system shared memory that the caller’s tenant has registered.',
     response: 'SharedMemoryRegions',
-    errors: [],
   },
   {
     method: 'get',
@@ -40,7 +39,6 @@ export const EXTENSION_PATHS: readonly ProtocolPath[] = [
     operationId: 'sharedMemoryUnregister',
     scope: 'admin',
     summary: 'Forget a region; the object stays.',
-    errors: [],
   },
   {
     method: 'post',
@@ -48,7 +46,6 @@ export const EXTENSION_PATHS: readonly ProtocolPath[] = [
     operationId: 'sharedMemoryUnregisterAll',
     scope: 'admin',
     summary: 'Forget every region of this tenant.',
-    errors: [],
   },
   {
     method: 'get',
@@ -57,7 +54,6 @@ export const EXTENSION_PATHS: readonly ProtocolPath[] = [
     scope: 'read',
     summary: 'Trace settings; `skein up --otlp` decides them.',
     response: 'Settings',
-    errors: [],
   },
   {
     method: 'get',
@@ -66,7 +62,6 @@ export const EXTENSION_PATHS: readonly ProtocolPath[] = [
     scope: 'read',
     summary: 'Log settings; `skein up --log` and `--log-level` decide them.',
     response: 'Settings',
-    errors: [],
   },
 ];
 

@@ -19,7 +19,7 @@ export interface ProtocolPath {
   readonly body?: string;
   /** Name of a schema; absent: an empty answer. */
   readonly response?: string;
-  readonly errors: readonly ErrorCode[];
+  readonly errors?: readonly ErrorCode[];
 }
 
 const INFER_ERRORS = [
@@ -111,7 +111,6 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     scope: 'none',
     summary: 'Name, version and extensions of the server.',
     response: 'ServerMetadata',
-    errors: [],
   },
   {
     method: 'get',
@@ -120,7 +119,6 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     scope: 'none',
     summary: 'Whether the process answers.',
     response: 'Live',
-    errors: [],
   },
   {
     method: 'get',
@@ -129,7 +127,6 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     scope: 'none',
     summary: 'Whether every deployment can take requests.',
     response: 'Ready',
-    errors: [],
   },
   {
     method: 'get',
@@ -141,7 +138,6 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     description:
       "Not of the protocol. For a platform's startup and readiness probes: unlike `ready` it stays 200 while one model has no replica, which a node shares with all its peers.",
     response: 'Accepting',
-    errors: [],
   },
   ...modelPaths('/v2/models/{model}', 'model', 'a deployment'),
   ...modelPaths('/v2/models/{model}/versions/{version}', 'version', 'one version'),
@@ -170,7 +166,6 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     scope: 'read',
     summary: 'Counts and durations of every deployment.',
     response: 'Statistics',
-    errors: [],
   },
   {
     method: 'post',
@@ -179,7 +174,6 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     scope: 'read',
     summary: 'Every stored version and whether it serves (Triton’s repository extension).',
     response: 'RepositoryIndex',
-    errors: [],
   },
   {
     method: 'post',

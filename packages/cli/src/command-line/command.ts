@@ -38,27 +38,15 @@ export interface Context {
   readonly style: Style;
 }
 
-export interface Example {
-  readonly command: string;
-  readonly does: string;
-}
-
-export interface Command<
-  A extends ArgumentSpecs = ArgumentSpecs,
-  O extends OptionSpecs = OptionSpecs,
-  R = unknown,
-> {
+/** How a command is described, and how its result is shown. */
+export interface CommandText<R> {
   /** One word, or more for a command of a group: `keys create`, `queue schedule put`. */
   readonly name: string;
   readonly summary: string;
   /** Paragraphs for help and the reference page, as plain text. */
   readonly details?: string | undefined;
-  readonly examples: readonly Example[];
-  /** In the order in which they are written; required ones first. */
-  readonly arguments: A;
-  /** Names in camel case; `maxBody` is written `--max-body`. */
-  readonly options: O;
-  run(context: Context, input: ArgumentValues<A> & OptionValues<O>): Promise<R>;
+  /** Command lines, and what each does. */
+  readonly examples: Readonly<Record<string, string>>;
   /**
    * Whether `run` handles the signal itself and exits with its own code; its result is then not
    * shown. Other commands are abandoned, and the code is 130.
@@ -67,6 +55,18 @@ export interface Command<
   render(result: R, style: Style): string;
   /** 0 when absent. */
   exitCode?(result: R): number;
+}
+
+export interface Command<
+  A extends ArgumentSpecs = ArgumentSpecs,
+  O extends OptionSpecs = OptionSpecs,
+  R = unknown,
+> extends CommandText<R> {
+  /** In the order in which they are written; required ones first. */
+  readonly arguments: A;
+  /** Names in camel case; `maxBody` is written `--max-body`. */
+  readonly options: O;
+  run(context: Context, input: ArgumentValues<A> & OptionValues<O>): Promise<R>;
 }
 
 /** Types a command from its specification. */

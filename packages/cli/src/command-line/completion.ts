@@ -241,7 +241,7 @@ function fishQuote(text: string): string {
 export const completion = defineCommand({
   name: 'completion',
   summary: 'Print a completion script for bash, zsh or fish.',
-  examples: [{ command: 'source <(skein completion bash)', does: 'Complete in this shell' }],
+  examples: { 'source <(skein completion bash)': 'Complete in this shell' },
   arguments: { shell: choiceArgument('SHELL', SHELLS, 'bash, zsh or fish.') },
   options: {},
   async run(_context, { shell }) {

@@ -47,10 +47,10 @@ export function commandHelp(command: AnyCommand, style: Style): string {
   );
   if (argumentRows.length > 0) parts.push(section('Arguments', argumentRows, style));
   parts.push(section('Options', [...optionRows(command.options), ...COMMON_ROWS], style));
-  if (command.examples.length > 0) {
-    const examples = command.examples.map(
-      ({ command: line, does }) => `  ${style.dim(`# ${does}`)}\n  ${line}`,
-    );
+  const examples = Object.entries(command.examples).map(
+    ([line, does]) => `  ${style.dim(`# ${does}`)}\n  ${line}`,
+  );
+  if (examples.length > 0) {
     parts.push(`${style.bold('Examples:')}\n${examples.join('\n')}`);
   }
   return parts.join('\n\n');
@@ -96,5 +96,5 @@ export function section(
   rows: readonly (readonly [string, string])[],
   style: Style,
 ): string {
-  return `${style.bold(`${title}:`)}\n${renderFields(rows, style)}`;
+  return `${style.bold(`${title}:`)}\n${renderFields(style, rows)}`;
 }

@@ -26,12 +26,9 @@ export interface Option<T> {
   parse(texts: readonly string[]): T;
 }
 
-export interface Argument<T> {
-  readonly summary: string;
+export interface Argument<T> extends Pick<Option<T>, 'summary' | 'choices' | 'completes'> {
   readonly placeholder: string;
   readonly required: boolean;
-  readonly choices?: readonly string[] | undefined;
-  readonly completes: Completes;
   /**
    * Takes all remaining words, options included: the command line of another program. `parse` gets
    * them as one JSON array.
@@ -42,11 +39,19 @@ export interface Argument<T> {
   parse(text: string | undefined): T;
 }
 
+/** What a value is completed with, by how it is written in help; other values get a hint. */
+const COMPLETIONS: Readonly<Record<string, Completes>> = { FILE: 'file', FOLDER: 'folder' };
+
+const completionOf = (placeholder: string): Completes => COMPLETIONS[placeholder] ?? 'nothing';
+
 interface ValueHints {
   readonly short?: string;
   readonly completes?: Completes;
   readonly choices?: readonly string[];
 }
+
+/** Both are allowed. */
+type Bounds = readonly [least: number, most: number];
 
 export function flag(summary: string, hints: { short?: string } = {}): Option<boolean> {
   return {
@@ -68,7 +73,7 @@ export function value<T>(
   return {
     summary,
     placeholder,
-    completes: 'nothing',
+    completes: completionOf(placeholder),
     repeats: false,
     ...hints,
     parse(texts) {
@@ -108,7 +113,7 @@ export function many(
   return {
     summary,
     placeholder,
-    completes: 'nothing',
+    completes: completionOf(placeholder),
     repeats: true,
     ...hints,
     parse: (texts) => texts.map(readText),
@@ -125,13 +130,13 @@ export function choice<const C extends string>(
 export function integer(
   placeholder: string,
   summary: string,
-  bounds: { min: number; max: number },
+  [min, max]: Bounds,
 ): Option<number | undefined> {
   return value(placeholder, summary, (given) => {
     const number = /^-?\d+$/.test(given) ? Number(given) : Number.NaN;
-    if (!(number >= bounds.min && number <= bounds.max)) {
+    if (!(number >= min && number <= max)) {
       throw new Error(
-        `"${given}" is not a whole number from ${bounds.min} to ${bounds.max.toLocaleString('en')}`,
+        `"${given}" is not a whole number from ${min} to ${max.toLocaleString('en')}`,
       );
     }
     return number;
@@ -141,7 +146,7 @@ export function integer(
 export function decimal(
   placeholder: string,
   summary: string,
-  bounds: { min: number; max: number },
+  bounds: Bounds,
 ): Option<number | undefined> {
   return value(placeholder, summary, (given) => readDecimal(given, bounds));
 }
@@ -150,7 +155,7 @@ export function decimal(
 export function decimals(
   placeholder: string,
   summary: string,
-  bounds: { min: number; max: number },
+  bounds: Bounds,
 ): Option<readonly number[] | undefined> {
   return value(placeholder, summary, (given) =>
     given.split(',').map((part) => readDecimal(part.trim(), bounds)),
@@ -160,12 +165,12 @@ export function decimals(
 /** A length of time with its unit; the value is in milliseconds. */
 export function duration(
   summary: string,
-  bounds: { min: number; max: number } = { min: 0, max: 86_400_000 },
+  [min, max]: Bounds = [0, 86_400_000],
 ): Option<number | undefined> {
   return value('TIME', summary, (given) => {
     const ms = parseDuration(given);
-    if (!(ms >= bounds.min && ms <= bounds.max)) {
-      throw new Error(`"${given}" is not between ${bounds.min} ms and ${bounds.max} ms`);
+    if (!(ms >= min && ms <= max)) {
+      throw new Error(`"${given}" is not between ${min} ms and ${max} ms`);
     }
     return ms;
   });
@@ -199,7 +204,7 @@ export function argument(
     summary,
     placeholder,
     required: true,
-    completes: 'nothing',
+    completes: completionOf(placeholder),
     ...hints,
     parse: (given) => readText(given ?? ''),
   };
@@ -214,7 +219,7 @@ export function optionalArgument(
     summary,
     placeholder,
     required: false,
-    completes: 'nothing',
+    completes: completionOf(placeholder),
     ...hints,
     parse: (given) => (given === undefined ? undefined : readText(given)),
   };
@@ -282,10 +287,10 @@ function readChoice<C extends string>(choices: readonly C[], given: string): C {
   return found;
 }
 
-function readDecimal(given: string, bounds: { min: number; max: number }): number {
+function readDecimal(given: string, [min, max]: Bounds): number {
   const number = /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(given) ? Number(given) : Number.NaN;
-  if (!(number >= bounds.min && number <= bounds.max)) {
-    throw new Error(`"${given}" is not a number from ${bounds.min} to ${bounds.max}`);
+  if (!(number >= min && number <= max)) {
+    throw new Error(`"${given}" is not a number from ${min} to ${max}`);
   }
   return number;
 }

@@ -55,8 +55,8 @@ function commandSection(command: AnyCommand): string[] {
     ...Object.entries(COMMON_OPTIONS).map(([name, meaning]) => [`\`--${name}\``, meaning]),
   ];
   parts.push(table(['Argument or option', 'Meaning'], rows));
-  if (command.examples.length > 0) {
-    const lines = command.examples.map(({ command: line, does }) => `# ${does}\n${line}`);
+  const lines = Object.entries(command.examples).map(([line, does]) => `# ${does}\n${line}`);
+  if (lines.length > 0) {
     parts.push(`\`\`\`sh\n${lines.join('\n')}\n\`\`\``);
   }
   return parts;

@@ -22,7 +22,7 @@ export interface Help {
 export const help = defineCommand({
   name: 'help',
   summary: 'Show the commands, or how one is used.',
-  examples: [{ command: 'skein help deploy', does: 'The options of a command' }],
+  examples: { 'skein help deploy': 'The options of a command' },
   arguments: {
     topic: optionalArgument('COMMAND', 'The command, or the first word of a group such as keys.'),
     second: optionalArgument('WORD', 'The second word of a command such as keys create.'),
@@ -65,7 +65,7 @@ function describe(commands: readonly AnyCommand[], topic: string | undefined): H
           syntax: optionSyntax(key, option),
           meaning: optionMeaning(option),
         })),
-        examples: command.examples,
+        examples: Object.entries(command.examples).map(([line, does]) => ({ command: line, does })),
       })),
   };
 }

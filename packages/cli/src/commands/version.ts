@@ -11,7 +11,7 @@ export interface Versions {
 export const version = defineCommand({
   name: 'version',
   summary: 'Print the versions of Skein and Node.',
-  examples: [{ command: 'skein version', does: 'What runs here' }],
+  examples: { 'skein version': 'What runs here' },
   arguments: {},
   options: {},
   async run(): Promise<Versions> {

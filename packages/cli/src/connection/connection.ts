@@ -13,9 +13,6 @@ export const DEFAULT_URL = 'http://127.0.0.1:4700';
 export const dataOption = text(
   'FOLDER',
   'Data folder of the node (or SKEIN_DATA; default .skein).',
-  {
-    completes: 'folder',
-  },
 );
 
 /** The options of every command that talks to a node. */

@@ -10,13 +10,9 @@ import { text } from '../command-line/option.ts';
 import { usageError } from '../command-line/usage.ts';
 
 export const trustOptions = {
-  ca: text('FILE', 'CA of the node’s certificate, in PEM (or SKEIN_CA; default: the system’s).', {
-    completes: 'file',
-  }),
-  cert: text('FILE', 'Certificate to present, for mutual TLS (or SKEIN_CERT).', {
-    completes: 'file',
-  }),
-  certKey: text('FILE', 'Private key of --cert (or SKEIN_CERT_KEY).', { completes: 'file' }),
+  ca: text('FILE', 'CA of the node’s certificate, in PEM (or SKEIN_CA; default: the system’s).'),
+  cert: text('FILE', 'Certificate to present, for mutual TLS (or SKEIN_CERT).'),
+  certKey: text('FILE', 'Private key of --cert (or SKEIN_CERT_KEY).'),
 };
 
 export type TrustChoice = OptionValues<typeof trustOptions>;

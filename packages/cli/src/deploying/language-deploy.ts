@@ -4,7 +4,7 @@ import { extname, resolve } from 'node:path';
 import type { LocalModelDescription } from '@skein/generative/local';
 import type { Client } from '@skein/api/client';
 import type { Style } from '../output/style.ts';
-import { renderFields } from '../output/table.ts';
+import { type Field, renderFields } from '../output/table.ts';
 
 export interface LanguageDeployed {
   readonly language: LocalModelDescription & { readonly name: string; readonly path: string };
@@ -52,7 +52,7 @@ export async function deployLanguageModel(
 
 export function renderLanguage({ language, try: lines }: LanguageDeployed, style: Style): string {
   const { name, kind, family, context, layers, chat, path } = language;
-  const fields: [string, string][] = [
+  const fields: Field[] = [
     ['model', `${family}, ${layers ?? '?'} layers, ${kind === 'onnx' ? 'ONNX' : 'GGUF'}`],
     ['context', `${context ?? '?'} tokens`],
     ['answers', chat ? 'messages and texts' : 'texts only: it has no chat template'],
@@ -60,7 +60,7 @@ export function renderLanguage({ language, try: lines }: LanguageDeployed, style
   ];
   return [
     `${style.green('✓')} ${style.bold(name)} is served`,
-    renderFields(fields, style)
+    renderFields(style, fields)
       .split('\n')
       .map((line) => `  ${line}`)
       .join('\n'),

@@ -7,26 +7,21 @@ import { bytes, choice, decimal, duration, flag, integer, range } from '../comma
 import { usageError } from '../command-line/usage.ts';
 
 export const settingsOptions = {
-  objective: duration('Latency that 99 % of requests must keep, such as 100ms.', {
-    min: 0.001,
-    max: 600_000,
-  }),
-  quantile: decimal('SHARE', 'Share of requests that must keep it, such as 0.99.', {
-    min: 0.5,
-    max: 0.999_999,
-  }),
+  objective: duration('Latency that 99 % of requests must keep, such as 100ms.', [0.001, 600_000]),
+  quantile: decimal(
+    'SHARE',
+    'Share of requests that must keep it, such as 0.99.',
+    [0.5, 0.999_999],
+  ),
   replicas: range('N|MIN..MAX', 'Bounds of the autoscaler; a minimum of 0 scales to zero.'),
-  idle: duration('Time without a request after which a minimum of 0 holds (default 60s).', {
-    min: 1000,
-    max: 86_400_000,
-  }),
-  threads: integer('N', 'Threads of each replica.', { min: 1, max: 256 }),
+  idle: duration(
+    'Time without a request after which a minimum of 0 holds (default 60s).',
+    [1000, 86_400_000],
+  ),
+  threads: integer('N', 'Threads of each replica.', [1, 256]),
   oversubscribe: flag('Let threads × replicas exceed the cores.'),
-  maxBatch: integer('ROWS', 'Rows that may be run together; 1 turns batching off.', {
-    min: 1,
-    max: 4096,
-  }),
-  maxQueue: integer('N', 'Requests that may wait.', { min: 1, max: 1_000_000 }),
+  maxBatch: integer('ROWS', 'Rows that may be run together; 1 turns batching off.', [1, 4096]),
+  maxQueue: integer('N', 'Requests that may wait.', [1, 1_000_000]),
   isolation: choice(
     ['auto', 'thread', 'process'],
     'process: a crash, a loop or the memory of the model costs only a retry. auto: for untrusted models.',
@@ -34,10 +29,10 @@ export const settingsOptions = {
   maxMemory: bytes(
     'Memory that the model may take in a replica; default: a quarter of the memory.',
   ),
-  startTimeout: duration('Time in which a replica must load and warm up (default 60s).', {
-    min: 100,
-    max: 3_600_000,
-  }),
+  startTimeout: duration(
+    'Time in which a replica must load and warm up (default 60s).',
+    [100, 3_600_000],
+  ),
   device: choice(DEVICES, 'Where replicas run.'),
   finiteOnly: flag('Refuse NaN and infinity in inputs.'),
   allowNonFinite: flag('Allow them again.'),
@@ -46,7 +41,7 @@ export const settingsOptions = {
     'Whether a composition may run a request again when the member of a fleet that ran it is lost; default: no.',
   ),
   cache: bytes('Answer equal inputs from a cache of this size; 0 turns it off.'),
-  cacheTtl: duration('How long a cached answer may be repeated.', { min: 1, max: 86_400_000 }),
+  cacheTtl: duration('How long a cached answer may be repeated.', [1, 86_400_000]),
 };
 
 /** Only the given options: all other settings stay, or get the node's default. */

@@ -25,17 +25,24 @@ export interface CheckContext {
 
 export type Check = (context: CheckContext) => Promise<Finding>;
 
-export function ok(name: string, needed: boolean, detail: string): Finding {
-  return { name, status: 'ok', needed, detail };
+type Found = Pick<Finding, 'status' | 'detail' | 'fix'>;
+
+export function check(
+  name: string,
+  needed: boolean,
+  find: (context: CheckContext) => Found | Promise<Found>,
+): Check {
+  return async (context) => {
+    const { status, ...more } = await find(context);
+    return { name, status, needed, ...more };
+  };
 }
 
-export function missing(name: string, detail: string, fix: string): Finding {
-  return { name, status: 'missing', needed: false, detail, fix };
-}
+export const ok = (detail: string): Found => ({ status: 'ok', detail });
 
-export function broken(name: string, needed: boolean, detail: string, fix: string): Finding {
-  return { name, status: 'broken', needed, detail, fix };
-}
+export const missing = (detail: string, fix: string): Found => ({ status: 'missing', detail, fix });
+
+export const broken = (detail: string, fix: string): Found => ({ status: 'broken', detail, fix });
 
 export interface Outcome {
   /** Absent when the program could not be started, or was ended by a signal. */

@@ -1,34 +1,23 @@
 /** Programs beside Skein that parts of it can use: Docker, bubblewrap, Chromium. */
 import { existsSync } from 'node:fs';
-import { broken, firstLine, missing, ok, tryProgram, type Check } from './check.ts';
-import { asRoot, installCommand, thisSystem } from './system.ts';
+import { broken, check, firstLine, missing, ok, tryProgram } from './check.ts';
+import { asRoot, installCommand } from './system.ts';
 
-export const checkDocker: Check = async () => {
+export const checkDocker = check('Docker', false, async () => {
   const docker = await tryProgram('docker', ['version', '--format', '{{.Server.Version}}']);
-  if (docker.code === 0) return ok('Docker', false, `Engine ${firstLine(docker.stdout)}`);
+  if (docker.code === 0) return ok(`Engine ${firstLine(docker.stdout)}`);
   if (docker.absent) {
-    return missing(
-      'Docker',
-      'not installed; only jobs in containers need it',
-      installCommand('docker', thisSystem()),
-    );
+    return missing('not installed; only jobs in containers need it', installCommand('docker'));
   }
   const reason = firstLine(docker.stderr);
   if (/permission denied/i.test(reason)) {
     return broken(
-      'Docker',
-      false,
       'this user may not use it',
       `${asRoot('usermod -aG docker $USER')}, then log in again`,
     );
   }
-  return broken(
-    'Docker',
-    false,
-    `installed, but its engine does not answer: ${reason}`,
-    startDocker(),
-  );
-};
+  return broken(`installed, but its engine does not answer: ${reason}`, startDocker());
+});
 
 function startDocker(): string {
   if (process.platform !== 'linux') return 'Start Docker Desktop';
@@ -38,21 +27,13 @@ function startDocker(): string {
   );
 }
 
-export const checkBubblewrap: Check = async () => {
+export const checkBubblewrap = check('bubblewrap', false, async () => {
   if (process.platform !== 'linux') {
-    return missing(
-      'bubblewrap',
-      `not on ${process.platform}; sandboxed jobs use Docker there`,
-      'Nothing to do',
-    );
+    return missing(`not on ${process.platform}; sandboxed jobs use Docker there`, 'Nothing to do');
   }
   const program = await tryProgram('bwrap', ['--version']);
   if (program.absent) {
-    return missing(
-      'bubblewrap',
-      'not installed; only sandboxed jobs need it',
-      installCommand('bubblewrap', thisSystem()),
-    );
+    return missing('not installed; only sandboxed jobs need it', installCommand('bubblewrap'));
   }
   const trial = await tryProgram('bwrap', [
     '--unshare-all',
@@ -63,29 +44,22 @@ export const checkBubblewrap: Check = async () => {
     '/dev',
     'true',
   ]);
-  if (trial.code === 0)
-    return ok('bubblewrap', false, `${firstLine(program.stdout)}, makes a sandbox`);
+  if (trial.code === 0) return ok(`${firstLine(program.stdout)}, makes a sandbox`);
   return broken(
-    'bubblewrap',
-    false,
     `installed, but makes no sandbox: ${firstLine(trial.stderr)}`,
     asRoot(
       'sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0',
     ),
   );
-};
+});
 
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
-export const checkChromium: Check = async ({ env }) => {
+export const checkChromium = check('Chromium', false, async ({ env }) => {
   const named = env['CHROMIUM_PATH'];
   for (const program of named === undefined ? BROWSERS : [named]) {
     const browser = await tryProgram(program, ['--version']);
-    if (browser.code === 0) return ok('Chromium', false, firstLine(browser.stdout));
+    if (browser.code === 0) return ok(firstLine(browser.stdout));
   }
-  return missing(
-    'Chromium',
-    'not found; only the project’s own tests need it',
-    installCommand('chromium', thisSystem()),
-  );
-};
+  return missing('not found; only the project’s own tests need it', installCommand('chromium'));
+});

@@ -1,7 +1,7 @@
 import { DEVICES } from '@skein/api/implementations';
 import { expect, it } from 'vitest';
 import { acceleratorOf, describeDevices, type DeviceReport } from '@skein/runtime';
-import { findAccelerator } from './onnx-runtime.ts';
+import { checkAccelerator } from './onnx-runtime.ts';
 
 /** What the runtime reports of a machine that has these files, by how their paths end. */
 const cudaOf = (...present: string[]) =>
@@ -12,7 +12,9 @@ const cudaOf = (...present: string[]) =>
   }).find(({ device }) => device === 'cuda')!;
 
 const findCuda = (report: DeviceReport, nameOf: () => Promise<string>, run: () => Promise<void>) =>
-  findAccelerator(report, acceleratorOf('cuda')!, nameOf, run);
+  checkAccelerator(report, acceleratorOf('cuda')!, nameOf, run)(CONTEXT);
+
+const CONTEXT = { dataFolder: '.skein', httpPort: 4700, grpcPort: 4701, env: {} };
 
 const DRIVER = '/dev/nvidiactl';
 const LIBRARIES = ['providers_shared.so', 'providers_cuda.so'];

@@ -5,33 +5,29 @@ import { cpus, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { usableCores, usableMemoryBytes } from '@skein/api/machine';
 import { formatBytes } from '@skein/api/units';
-import { broken, missing, ok, type Check, type CheckContext, type Finding } from './check.ts';
+import { broken, check, missing, ok, type Check, type CheckContext } from './check.ts';
 
 const LEAST_MEMORY = 512 * 1024 ** 2;
 const LEAST_DISK = 512 * 1024 ** 2;
 
-export const checkNode: Check = () => {
+export const checkNode = check('Node', true, () => {
   const { node } = process.versions;
   const [major = 0, minor = 0] = node.split('.').map(Number);
   const recent = major > 22 || (major === 22 && minor >= 18);
-  return Promise.resolve(
-    recent
-      ? ok('Node', true, `${node} at ${process.execPath}`)
-      : broken('Node', true, `${node} cannot run TypeScript`, 'npm ci (brings a private Node 24)'),
-  );
-};
+  return recent
+    ? ok(`${node} at ${process.execPath}`)
+    : broken(`${node} cannot run TypeScript`, 'npm ci (brings a private Node 24)');
+});
 
-export const checkCores: Check = () => {
+export const checkCores = check('Cores', true, () => {
   const usable = usableCores();
   const all = cpus().length;
   const model = cpus()[0]?.model.trim() ?? '';
   const limited = usable < all ? ` of ${all} (limited by affinity or a control group)` : '';
-  return Promise.resolve(
-    ok('Cores', true, `${usable}${limited}${model === '' ? '' : `, ${model}`}`),
-  );
-};
+  return ok(`${usable}${limited}${model === '' ? '' : `, ${model}`}`);
+});
 
-export const checkMemory: Check = () => {
+export const checkMemory = check('Memory', true, () => {
   const total = usableMemoryBytes();
   const limited =
     total < totalmem()
@@ -39,30 +35,21 @@ export const checkMemory: Check = () => {
       : '';
   const free = Math.min(process.availableMemory(), total);
   const detail = `${formatBytes(free)} free of ${formatBytes(total)}${limited}`;
-  return Promise.resolve(
-    free >= LEAST_MEMORY
-      ? ok('Memory', true, detail)
-      : broken(
-          'Memory',
-          true,
-          `${detail}; 512 MiB are needed`,
-          'End other programs, or raise the memory limit',
-        ),
-  );
-};
+  return free >= LEAST_MEMORY
+    ? ok(detail)
+    : broken(`${detail}; 512 MiB are needed`, 'End other programs, or raise the memory limit');
+});
 
-export const checkDisk: Check = async ({ dataFolder }) => {
+export const checkDisk = check('Disk', true, async ({ dataFolder }) => {
   const { free, folder } = await freeSpace(dataFolder);
   const detail = `${formatBytes(free)} free at ${folder}`;
   return free >= LEAST_DISK
-    ? ok('Disk', true, detail)
+    ? ok(detail)
     : broken(
-        'Disk',
-        true,
         `${detail}; 512 MiB are needed`,
         'Free space there, or choose another folder with --data',
       );
-};
+});
 
 /** Of the folder, or of the nearest one above it that exists. */
 async function freeSpace(folder: string): Promise<{ free: number; folder: string }> {
@@ -76,22 +63,23 @@ async function freeSpace(folder: string): Promise<{ free: number; folder: string
   }
 }
 
-export const checkHttpPort: Check = (context) => checkPort('HTTP port', context.httpPort, context);
-export const checkGrpcPort: Check = (context) => checkPort('gRPC port', context.grpcPort, context);
+export const checkHttpPort = checkPort('HTTP port', ({ httpPort }) => httpPort);
+export const checkGrpcPort = checkPort('gRPC port', ({ grpcPort }) => grpcPort);
 
 /** A taken port is not a fault: `skein up` takes the next free one. */
-async function checkPort(name: string, port: number, context: CheckContext): Promise<Finding> {
-  const failure = await tryPort(port);
-  if (failure === undefined) return ok(name, false, `${port} is free`);
-  if (await answersAsSkein(context.httpPort))
-    return ok(name, false, `${port} is taken by a Skein node`);
-  return missing(
-    name,
-    `${port} cannot be had (${failure}); skein up takes the next free one`,
-    process.platform === 'win32'
-      ? `netstat -ano | findstr :${port}`
-      : `ss -ltnp 'sport = :${port}' (shows the process that has it)`,
-  );
+function checkPort(name: string, portOf: (context: CheckContext) => number): Check {
+  return check(name, false, async (context) => {
+    const port = portOf(context);
+    const failure = await tryPort(port);
+    if (failure === undefined) return ok(`${port} is free`);
+    if (await answersAsSkein(context.httpPort)) return ok(`${port} is taken by a Skein node`);
+    return missing(
+      `${port} cannot be had (${failure}); skein up takes the next free one`,
+      process.platform === 'win32'
+        ? `netstat -ano | findstr :${port}`
+        : `ss -ltnp 'sport = :${port}' (shows the process that has it)`,
+    );
+  });
 }
 
 function tryPort(port: number): Promise<string | undefined> {

@@ -9,7 +9,7 @@ import {
   nativeRuntime,
   RuntimeFailure,
 } from '@skein/runtime';
-import { broken, firstLine, missing, ok, tryProgram, type Check, type Finding } from './check.ts';
+import { broken, check, firstLine, missing, ok, tryProgram, type Check } from './check.ts';
 
 /** y = x + x, for two numbers. */
 function doubling(): Uint8Array {
@@ -36,34 +36,24 @@ async function runDoubling(device: Device): Promise<{ sum: number[]; computeMs: 
   }
 }
 
-export const checkOnnxRuntime: Check = async () => {
+export const checkOnnxRuntime = check('ONNX Runtime', true, async () => {
   try {
     const { sum } = await runDoubling('cpu');
     if (sum[0] !== 3 || sum[1] !== -4) {
-      return broken(
-        'ONNX Runtime',
-        true,
-        `1.5 + 1.5 and -2 + -2 came out as ${sum.join(', ')}`,
-        'npm ci',
-      );
+      return broken(`1.5 + 1.5 and -2 + -2 came out as ${sum.join(', ')}`, 'npm ci');
     }
-    return ok('ONNX Runtime', true, 'loads a graph and computes it');
+    return ok('loads a graph and computes it');
   } catch (error) {
-    return broken('ONNX Runtime', true, reasonOf(error), 'npm ci (reinstalls onnxruntime-node)');
+    return broken(reasonOf(error), 'npm ci (reinstalls onnxruntime-node)');
   }
-};
+});
 
 /** A check of each accelerator that the runtime knows. */
 export const acceleratorChecks: readonly Check[] = describeDevices().flatMap((report) => {
   const accelerator = acceleratorOf(report.device);
   if (accelerator === undefined) return [];
-  return async () =>
-    findAccelerator(
-      report,
-      accelerator,
-      () => cardName(accelerator),
-      () => runDoubling(report.device),
-    );
+  const run = () => runDoubling(report.device);
+  return checkAccelerator(report, accelerator, () => cardName(accelerator), run);
 });
 
 /**
@@ -71,20 +61,22 @@ export const acceleratorChecks: readonly Check[] = describeDevices().flatMap((re
  *
  * @param card the name of the card, asked only when it is used.
  */
-export async function findAccelerator(
+export function checkAccelerator(
   { available, detail, fix }: DeviceReport,
   { title, install }: Accelerator,
   card: () => Promise<string>,
   run: () => Promise<unknown>,
-): Promise<Finding> {
-  if (!available) return missing(title, detail, fix ?? 'Nothing to do: a CPU serves without it');
-  const name = await card();
-  try {
-    await run();
-    return ok(title, false, name);
-  } catch (error) {
-    return broken(title, false, `${name}, but ${reasonOf(error)}`, install);
-  }
+): Check {
+  return check(title, false, async () => {
+    if (!available) return missing(detail, fix ?? 'Nothing to do: a CPU serves without it');
+    const name = await card();
+    try {
+      await run();
+      return ok(name);
+    } catch (error) {
+      return broken(`${name}, but ${reasonOf(error)}`, install);
+    }
+  });
 }
 
 async function cardName({ identify: [program, ...args] }: Accelerator): Promise<string> {

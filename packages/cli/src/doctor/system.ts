@@ -56,7 +56,7 @@ const PACKAGES: Readonly<Record<string, Partial<Record<System, string>>>> = {
  * `sudo apt-get install redis-server`
  * @param root whether this user may install without sudo.
  */
-export function installCommand(component: string, system: System, root = isRoot()): string {
+export function installCommand(component: string, system = thisSystem(), root = isRoot()): string {
   const name = PACKAGES[component]?.[system] ?? component;
   return asRoot(`${INSTALLERS[system]} ${name}`, system, root);
 }

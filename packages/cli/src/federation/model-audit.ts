@@ -1,9 +1,7 @@
 /** An audit of a finished model: canaries that a file holds, and whether each was in the training. */
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SkeinError } from '@skein/api';
-import { unreadable } from '@skein/api/file-errors';
 import { readSiteRows } from '@skein/federation/site';
 import type { Model } from '@skein/onnx';
 import {
@@ -16,7 +14,7 @@ import {
 } from '@skein/train';
 import { nativeBackend } from '@skein/train/native';
 import { modelFile } from '../deploying/model-file.ts';
-import { givenFile } from '../file.ts';
+import { givenFile, readGivenText } from '../file.ts';
 
 /** The column that says of a canary whether it was in the training: 1 or 0. */
 export const INCLUDED = 'skein_included';
@@ -51,9 +49,7 @@ export async function auditModel(cwd: string, audit: ModelAudit): Promise<AuditR
 
 /** What an audit needs of a plan: the columns. @throws SkeinError FILE_UNREADABLE, PLAN_INVALID. */
 export async function planOf(cwd: string, path: string): Promise<{ readonly data: PublicColumns }> {
-  const text = await readFile(resolve(cwd, path), 'utf8').catch((error: unknown) => {
-    throw unreadable(path, error);
-  });
+  const text = await readGivenText(cwd, path);
   try {
     const { data } = JSON.parse(text) as { data?: PublicColumns };
     if (Array.isArray(data?.features) && typeof data.target === 'object') return { data };

@@ -25,9 +25,9 @@ import type { Style } from '../output/style.ts';
 
 /** What a participant may demand of a plan. */
 export const termOptions = {
-  maxEpsilon: decimal('N', 'Refuse a plan that may spend more.', { min: 0, max: 1e6 }),
-  minSites: integer('N', 'Refuse a plan whose sums may be of fewer sites.', { min: 2, max: 1e4 }),
-  maxRounds: integer('N', 'Refuse a plan of more rounds.', { min: 1, max: 1e6 }),
+  maxEpsilon: decimal('N', 'Refuse a plan that may spend more.', [0, 1e6]),
+  minSites: integer('N', 'Refuse a plan whose sums may be of fewer sites.', [2, 1e4]),
+  maxRounds: integer('N', 'Refuse a plan of more rounds.', [1, 1e6]),
 };
 
 /** What a command tells that shows a plan, or takes part in it. */

@@ -26,33 +26,24 @@ export const personalOptions = {
   personal: text(
     'FILE',
     'Train a model of this site’s own too, into this ONNX file. It holds what the rows say without noise, and stays here.',
-    { completes: 'file' },
   ),
   personalPull: decimal(
     'LAMBDA',
     'How strongly the global model pulls it (Ditto); 0: not at all. Default: 0.1, and 0 with --personal-from global.',
-    { min: 0, max: 1e6 },
+    [0, 1e6],
   ),
   personalFrom: choice(
     ['own', 'global'],
     'own: a round goes on with the site’s own model (Ditto); global: it begins at the global one (local fine-tuning). Default: own.',
   ),
-  personalRate: decimal('R', 'Its learning rate. Default: that of the plan, or 0.1.', {
-    min: 1e-9,
-    max: 1e3,
-  }),
+  personalRate: decimal('R', 'Its learning rate. Default: that of the plan, or 0.1.', [1e-9, 1e3]),
   personalSteps: integer(
     'N',
     'Its steps in a round. Default: those of the plan, or one pass over the rows where the plan protects patients.',
-    { min: 1, max: 1e6 },
+    [1, 1e6],
   ),
-  personalBatch: integer('N', 'Rows of its steps. Default: as in the plan, or 10.', {
-    min: 1,
-    max: 1e6,
-  }),
-  personalTest: text('FILE', 'Rows on which it and the global model are tried after each round.', {
-    completes: 'file',
-  }),
+  personalBatch: integer('N', 'Rows of its steps. Default: as in the plan, or 10.', [1, 1e6]),
+  personalTest: text('FILE', 'Rows on which it and the global model are tried after each round.'),
 };
 
 type Given = {

@@ -16,12 +16,7 @@ import {
   type ConnectionChoice,
   type FetchWrapper,
 } from '../connection/connection.ts';
-
-export interface JobConnection {
-  readonly client: Client;
-  /** Ends the node when it was started here. */
-  readonly close: () => Promise<void>;
-}
+import { commandOver } from '../connection/node-command.ts';
 
 interface StartOptions {
   /** Queues of a node that is started here. Default: `default`. */
@@ -34,6 +29,7 @@ interface JobsOptions extends StartOptions {
 }
 
 /**
+ * @returns the client, and what ends the node when it was started here.
  * @param mayStart whether a node may be started: not for work that must outlive this process, and
  * with `kept` only on a folder that has kept jobs.
  */
@@ -42,7 +38,7 @@ export async function connectOrStart(
   choice: ConnectionChoice,
   mayStart: boolean | 'kept',
   { queues, wrapFetch }: StartOptions = {},
-): Promise<JobConnection> {
+) {
   const folder = dataFolder(context, choice.data);
   const named = explicitUrl(context, choice) ?? (await runningNodeUrl(folder));
   const starts = mayStart === 'kept' ? existsSync(join(folder, 'jobs.db')) : mayStart;
@@ -70,11 +66,11 @@ export type Submit = (job: NewJobInput) => Promise<JobView>;
  */
 export async function withJobs<T>(
   context: Context,
-  choice: ConnectionChoice,
+  choice: ConnectionChoice & JobsOptions,
   use: (client: Client, submit: Submit) => Promise<T>,
-  { mayStart = 'kept', queues = [], ...options }: JobsOptions = {},
 ): Promise<T> {
-  const { client, close } = await connectOrStart(context, choice, mayStart, { queues, ...options });
+  const { mayStart = 'kept', queues = [] } = choice;
+  const { client, close } = await connectOrStart(context, choice, mayStart, { ...choice, queues });
   let submitted: JobView | undefined;
   context.onInterrupt(async () => {
     if (submitted !== undefined && mayStart === true) {
@@ -95,3 +91,9 @@ export async function withJobs<T>(
     await close();
   }
 }
+
+/** A command that looks at jobs or changes them, and starts none. */
+export const jobsCommand = commandOver<{ readonly client: Client; readonly submit: Submit }>(
+  (context, choice, work) =>
+    withJobs(context, choice, (client, submit) => work({ client, submit })),
+);

@@ -3,7 +3,7 @@ import type { LoadReport } from '@skein/load';
 import { formatDuration, formatNumber, formatRate, formatShare } from '@skein/api/units';
 import type { BenchResult } from '../commands/serving/bench.ts';
 import type { Style } from './style.ts';
-import { renderFields, renderTable } from './table.ts';
+import { type Field, renderFields, renderTable } from './table.ts';
 
 export function renderBench(result: BenchResult, style: Style): string {
   const { capacity, overload, at } = result;
@@ -12,7 +12,7 @@ export function renderBench(result: BenchResult, style: Style): string {
     `${style.bold(result.deployment)}  ${style.dim(`${promise}, ${result.protocol}`)}`,
   ];
   if (at !== undefined)
-    sections.push(renderFields(reportFields(at), style), ...warnings([at], style));
+    sections.push(renderFields(style, reportFields(at)), ...warnings([at], style));
   if (capacity !== undefined) {
     sections.push(
       pointsTable(capacity.points, style),
@@ -26,7 +26,7 @@ export function renderBench(result: BenchResult, style: Style): string {
     );
   }
   if (overload !== undefined) {
-    const fields: [string, string][] = [
+    const fields: Field[] = [
       ['goodput / capacity', formatShare(overload.goodputShare)],
       [
         'p99 / objective',
@@ -35,7 +35,7 @@ export function renderBench(result: BenchResult, style: Style): string {
       ...reportFields(overload.report),
     ];
     sections.push(
-      `${style.bold(`${formatNumber(overload.factor)}× the capacity`)}\n${renderFields(fields, style)}`,
+      `${style.bold(`${formatNumber(overload.factor)}× the capacity`)}\n${renderFields(style, fields)}`,
       ...warnings([overload.report], style),
     );
   }
@@ -43,8 +43,9 @@ export function renderBench(result: BenchResult, style: Style): string {
   return sections.join('\n\n');
 }
 
-function reportFields(report: LoadReport): [string, string][] {
+function reportFields(report: LoadReport): Field[] {
   const { latency } = report;
+  const refused = counts(report.refused);
   return [
     [
       'sent',
@@ -59,17 +60,12 @@ function reportFields(report: LoadReport): [string, string][] {
       'latency',
       `p50 ${formatDuration(latency.p50Ms)}  p90 ${formatDuration(latency.p90Ms)}  p99 ${formatDuration(latency.p99Ms)}  p99.9 ${formatDuration(latency.p999Ms)}  max ${formatDuration(latency.maxMs)}`,
     ],
-    ...(Object.keys(report.refused).length === 0
-      ? []
-      : [
-          [
-            'refused',
-            `${counts(report.refused)}; refused after p50 ${formatDuration(report.refusal.p50Ms)}, p99 ${formatDuration(report.refusal.p99Ms)}`,
-          ] as [string, string],
-        ]),
-    ...(Object.keys(report.failed).length === 0
-      ? []
-      : [['failed', counts(report.failed)] as [string, string]]),
+    [
+      'refused',
+      refused &&
+        `${refused}; refused after p50 ${formatDuration(report.refusal.p50Ms)}, p99 ${formatDuration(report.refusal.p99Ms)}`,
+    ],
+    ['failed', counts(report.failed)],
   ];
 }
 
@@ -80,21 +76,17 @@ interface Point {
 }
 
 function pointsTable(points: readonly Point[], style: Style): string {
-  return renderTable(
-    points,
-    [
-      ['RATE', ({ rate }) => formatRate(rate), 'right'],
-      ['GOODPUT', ({ report }) => formatRate(report.goodputPerSecond), 'right'],
-      ['IN TIME', ({ report }) => formatShare(report.attainment), 'right'],
-      ['P50', ({ report }) => formatDuration(report.latency.p50Ms), 'right'],
-      ['P90', ({ report }) => formatDuration(report.latency.p90Ms), 'right'],
-      ['P99', ({ report }) => formatDuration(report.latency.p99Ms), 'right'],
-      ['P99.9', ({ report }) => formatDuration(report.latency.p999Ms), 'right'],
-      ['REFUSED', ({ report }) => formatShare(refusedShare(report)), 'right'],
-      ['', ({ carried }) => (carried ? style.green('ok') : style.red('over'))],
-    ],
-    style,
-  );
+  return renderTable(style, points, [
+    ['RATE', ({ rate }) => formatRate(rate), 'right'],
+    ['GOODPUT', ({ report }) => formatRate(report.goodputPerSecond), 'right'],
+    ['IN TIME', ({ report }) => formatShare(report.attainment), 'right'],
+    ['P50', ({ report }) => formatDuration(report.latency.p50Ms), 'right'],
+    ['P90', ({ report }) => formatDuration(report.latency.p90Ms), 'right'],
+    ['P99', ({ report }) => formatDuration(report.latency.p99Ms), 'right'],
+    ['P99.9', ({ report }) => formatDuration(report.latency.p999Ms), 'right'],
+    ['REFUSED', ({ report }) => formatShare(refusedShare(report)), 'right'],
+    ['', ({ carried }) => (carried ? style.green('ok') : style.red('over'))],
+  ]);
 }
 
 function refusedShare({ sent, refused }: LoadReport): number | null {
@@ -114,9 +106,11 @@ function warnings(reports: readonly LoadReport[], style: Style): string[] {
   ];
 }
 
-function counts(of: Readonly<Record<string, number>>): string {
-  return Object.entries(of)
+/** Undefined where there are none. */
+function counts(of: Readonly<Record<string, number>>): string | undefined {
+  const all = Object.entries(of)
     .sort(([, a], [, b]) => b - a)
     .map(([reason, count]) => `${count} ${reason}`)
     .join(', ');
+  return all === '' ? undefined : all;
 }

@@ -2,7 +2,7 @@
 import type { FederationView } from '@skein/api';
 import type { PlanWords } from '@skein/federation/site';
 import type { Style } from './style.ts';
-import { renderFields, renderTable, wrap } from './table.ts';
+import { type Field, renderFields, renderTable, wrap } from './table.ts';
 
 /** The plan in words: what it is, what leaves, what stays. */
 export function planLines({ facts, leaves, stays, warnings }: PlanWords, style: Style): string[] {
@@ -12,7 +12,7 @@ export function planLines({ facts, leaves, stays, warnings }: PlanWords, style: 
     ...sentences.map((each) => `  ${wrap(`– ${each}`, style.width - 4, '    ')}`),
   ];
   return [
-    renderFields(facts, style),
+    renderFields(style, facts),
     ...list('What leaves this machine', leaves),
     ...list('What stays here', stays),
     ...(warnings.length === 0 ? [] : list('Consider', warnings)),
@@ -22,18 +22,14 @@ export function planLines({ facts, leaves, stays, warnings }: PlanWords, style: 
 export function renderFederations(views: readonly FederationView[], style: Style): string {
   if (views.length === 0)
     return style.commands('There are no federations. `skein help federate start` shows how.');
-  return renderTable(
-    views,
-    [
-      ['FEDERATION', ({ id }) => id],
-      ['STATUS', ({ status }) => status],
-      ['ROUND', ({ round, plan }) => `${round} of ${plan.rounds}`, 'right'],
-      ['SITES', ({ sites }) => String(sites.filter(isConnectedSite).length), 'right'],
-      ['ε', spentText, 'right'],
-      ['MODEL', ({ name, version }) => (version === undefined ? name : `${name} v${version}`)],
-    ],
-    style,
-  );
+  return renderTable(style, views, [
+    ['FEDERATION', ({ id }) => id],
+    ['STATUS', ({ status }) => status],
+    ['ROUND', ({ round, plan }) => `${round} of ${plan.rounds}`, 'right'],
+    ['SITES', ({ sites }) => String(sites.filter(isConnectedSite).length), 'right'],
+    ['ε', spentText, 'right'],
+    ['MODEL', ({ name, version }) => (version === undefined ? name : `${name} v${version}`)],
+  ]);
 }
 
 const isConnectedSite = ({ connected, role }: FederationView['sites'][number]): boolean =>
@@ -54,46 +50,38 @@ function colludingText(count: number, helpers: number | undefined): string {
 
 export function renderFederation(view: FederationView, style: Style): string {
   const { id, status, reason, round, attempt, phase, plan, sites, version, name, spent } = view;
-  const fields: [string, string][] = [
+  const fields: Field[] = [
     ['federation', id],
     ['status', reason === undefined || reason === '' ? status : `${status}: ${reason}`],
     ['round', `${round} of ${plan.rounds}${attempt > 0 ? `, attempt ${attempt + 1}` : ''}`],
-    ...(status === 'running' ? ([['phase', phase]] as [string, string][]) : []),
+    ['phase', status === 'running' ? phase : undefined],
     ['protected by', `aggregation ${plan.aggregation.kind}, privacy ${plan.privacy.mode}`],
     [
       'spent',
       `${spentText(view)}${plan.privacy.mode === 'none' ? '' : ` at δ = ${plan.privacy.delta}`}`,
     ],
-    ...(spent.length < 2 ? [] : spent).map(({ colluding, epsilon }): [string, string] => [
+    ...(spent.length < 2 ? [] : spent).map(({ colluding, epsilon }): Field => [
       colluding === 0
         ? '  if none colludes'
         : `  if ${colludingText(colluding, plan.aggregation.helpers?.length)}`,
       `ε = ${epsilon?.toFixed(3) ?? '∞'}`,
     ]),
-    ...(version === undefined
-      ? []
-      : ([
-          ['result', `${name} v${version}`],
-          ['serve it', style.commands(`skein rollout ${name} --version ${version}`)],
-        ] as [string, string][])),
+    ['result', version && `${name} v${version}`],
+    ['serve it', version && style.commands(`skein rollout ${name} --version ${version}`)],
   ];
-  if (sites.length === 0) return renderFields(fields, style);
-  const table = renderTable(
-    sites,
+  if (sites.length === 0) return renderFields(style, fields);
+  const table = renderTable(style, sites, [
+    ['SITE', (site) => (site.role === 'helper' ? `${site.name} (helper)` : site.name)],
+    ['IN THE LEDGER', (site) => site.pseudonym],
     [
-      ['SITE', (site) => (site.role === 'helper' ? `${site.name} (helper)` : site.name)],
-      ['IN THE LEDGER', (site) => site.pseudonym],
-      [
-        'STATE',
-        (site) => {
-          if (site.revokedAt !== undefined) return 'revoked';
-          if (!site.accepted) return 'has not accepted';
-          if (!site.connected) return 'away';
-          return site.answered ? 'answered' : 'connected';
-        },
-      ],
+      'STATE',
+      (site) => {
+        if (site.revokedAt !== undefined) return 'revoked';
+        if (!site.accepted) return 'has not accepted';
+        if (!site.connected) return 'away';
+        return site.answered ? 'answered' : 'connected';
+      },
     ],
-    style,
-  );
-  return `${renderFields(fields, style)}\n\n${table}`;
+  ]);
+  return `${renderFields(style, fields)}\n\n${table}`;
 }

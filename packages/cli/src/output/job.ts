@@ -2,7 +2,7 @@
 import type { JobState, JobView } from '@skein/api';
 import { LAST_WORDS } from '@skein/api/job-states';
 import { formatAge, formatBytes, formatDuration } from '@skein/api/units';
-import { renderFields } from './table.ts';
+import { type Field, renderFields } from './table.ts';
 import type { Style } from './style.ts';
 import { nameText } from './terminal.ts';
 
@@ -46,22 +46,21 @@ export function endText(job: JobView, style: Style): string {
 
 export function renderJob(job: JobView, style: Style): string {
   const now = Date.now();
-  const fields: [string, string][] = [
+  const isWaiting = job.attempts.length === 0;
+  const fields: Field[] = [
     ['id', job.id],
     ['state', stateText(job.state, style)],
     ['queue', `${job.queue}, tenant ${job.tenant}, priority ${job.priority}`],
     ['work', workText(job)],
     ['asks for', `${job.resources.cores} cores, ${formatBytes(job.resources.memoryBytes)}`],
     ['enqueued', formatAge(job.enqueuedAt, now)],
+    ['cause', job.cause],
+    ['message', job.message],
+    ['requires', job.requires.join(', ') || undefined],
+    ['after', job.parents.join(', ') || undefined],
+    ['not before', isWaiting ? job.notBefore : undefined],
+    ['result of', job.cachedFrom],
   ];
-  if (job.cause !== undefined) fields.push(['cause', job.cause]);
-  if (job.message !== undefined) fields.push(['message', job.message]);
-  if (job.requires.length > 0) fields.push(['requires', job.requires.join(', ')]);
-  if (job.parents.length > 0) fields.push(['after', job.parents.join(', ')]);
-  if (job.notBefore !== undefined && job.attempts.length === 0) {
-    fields.push(['not before', job.notBefore]);
-  }
-  if (job.cachedFrom !== undefined) fields.push(['result of', job.cachedFrom]);
   for (const attempt of job.attempts) {
     const outcome = attempt.outcome ?? 'running';
     const message = attempt.message === undefined ? '' : `: ${attempt.message}`;
@@ -76,7 +75,7 @@ export function renderJob(job: JobView, style: Style): string {
       `${nameText(output.path)} (${formatBytes(output.sizeBytes)}) ${style.dim(output.digest.slice(0, 12))}`,
     ]);
   }
-  return `${style.bold(nameText(job.name))}\n${renderFields(fields, style)}`;
+  return `${style.bold(nameText(job.name))}\n${renderFields(style, fields)}`;
 }
 
 function workText({ work }: JobView): string {

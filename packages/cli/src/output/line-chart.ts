@@ -1,15 +1,13 @@
 /** Line charts as one SVG file without scripts or fonts, for light and dark pages. */
-import { escapeMarkup } from '@skein/api/safe-text';
+import { LEFT, logarithmicTicks, px, spread, text, WIDTH } from '@skein/api/svg-chart';
 
-export const WIDTH = 880;
-export const LEFT = 76;
 export const RIGHT = 168;
 
-const CSS = `
-svg{font:13px system-ui,-apple-system,"Segoe UI",sans-serif;--bg:#fff;--ink:#1c2430;--soft:#68707d;--grid:#e8eaee;--c0:#12508f;--c1:#c2571a;--c2:#2a7d5f;--c3:#7a4fa3}
-@media(prefers-color-scheme:dark){svg{--bg:#11161d;--ink:#e8ebf0;--soft:#949dab;--grid:#242c37;--c0:#7cbcf5;--c1:#f2a065;--c2:#5fd0a5;--c3:#c4a1ec}}
-.bg{fill:var(--bg)}.title{font-size:17px;font-weight:600;fill:var(--ink)}.soft{fill:var(--soft)}.axis{fill:var(--soft);font-size:12px}.grid{stroke:var(--grid);fill:none}
-.line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.dashed{stroke-dasharray:2 5}.best{stroke:var(--soft);stroke-dasharray:3 4;fill:none}
+/** For `svgChart`. */
+export const LINES_CSS = `
+svg{--c0:#12508f;--c1:#c2571a;--c2:#2a7d5f;--c3:#7a4fa3}
+@media(prefers-color-scheme:dark){svg{--c0:#7cbcf5;--c1:#f2a065;--c2:#5fd0a5;--c3:#c4a1ec}}
+.dashed{stroke-dasharray:2 5}.best{stroke:var(--soft);stroke-dasharray:3 4;fill:none}
 .s0{stroke:var(--c0)}.s1{stroke:var(--c1)}.s2{stroke:var(--c2)}.s3{stroke:var(--c3)}.t0{fill:var(--c0)}.t1{fill:var(--c1)}.t2{fill:var(--c2)}.t3{fill:var(--c3)}`;
 
 export interface Series {
@@ -17,21 +15,6 @@ export interface Series {
   readonly colour: number;
   readonly dashed: boolean;
   readonly points: readonly { readonly x: number; readonly value: number }[];
-}
-
-/** @param parts elements above one another, `height` in all. */
-export function chart(
-  { title, subtitle, label }: { title: string; subtitle: string; label: string },
-  height: number,
-  parts: readonly string[],
-): string {
-  const all = [text(LEFT, 34, 'title', title), text(LEFT, 56, 'soft', subtitle), ...parts];
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escapeMarkup(label)}">
-<style>${CSS}</style>
-<rect class="bg" width="${WIDTH}" height="${height}" rx="10"/>
-${all.join('\n')}
-</svg>
-`;
 }
 
 /** One or more lines over a common axis, with their last values beside them. */
@@ -88,27 +71,8 @@ export function wholeAxis(last: number, x: (at: number) => number, bottom: numbe
   return ticks.map((at) => text(x(at), bottom + 20, 'axis', String(at), 'middle'));
 }
 
-/** Moves overlapping labels apart. */
-function spread<T extends { at: number }>(labels: readonly T[]): T[] {
-  const sorted = labels.toSorted((a, b) => a.at - b.at).map((label) => ({ ...label }));
-  sorted.forEach((label, i) => {
-    const above = sorted[i - 1];
-    if (above !== undefined) label.at = Math.max(label.at, above.at + 16);
-  });
-  return sorted;
-}
-
 function shortNumber(value: number): string {
   return value === 0 ? '0' : String(Number(value.toPrecision(3)));
-}
-
-export function text(x: number, y: number, css: string, content: string, anchor = 'start'): string {
-  const side = anchor === 'start' ? '' : ` text-anchor="${anchor}"`;
-  return `<text class="${css}" x="${px(x)}" y="${px(y)}"${side}>${escapeMarkup(content)}</text>`;
-}
-
-export function px(value: number): string {
-  return String(Math.round(value * 10) / 10);
 }
 
 /** An axis with round numbers that all values lie on: logarithmic where they span more than a decade. */
@@ -146,16 +110,7 @@ function linearAxis(low: number, high: number): Axis {
 }
 
 function logarithmicAxis(low: number, high: number): Axis {
-  const first = Math.floor(Math.log10(low));
-  const last = Math.ceil(Math.log10(high));
-  const steps = last - first > 3 ? [1] : [1, 2, 5];
-  const all: number[] = [];
-  for (let power = first; power <= last; power++) {
-    for (const step of steps) all.push(step * 10 ** power);
-  }
-  const from = all.findLastIndex((tick) => tick <= low);
-  const to = all.findIndex((tick) => tick >= high);
-  const ticks = all.slice(from, to + 1);
+  const ticks = logarithmicTicks(low, high);
   const bottom = Math.log10(ticks[0]!);
   const top = Math.log10(ticks.at(-1)!);
   return {

@@ -3,7 +3,7 @@ import type { Run, RunReport, RunSummary } from '@skein/api';
 import { formatAge, formatDuration, formatShare } from '@skein/api/units';
 import { formatMetric, metricTitle } from '../train/progress.ts';
 import type { Style } from './style.ts';
-import { type Column, renderFields, renderTable } from './table.ts';
+import { type Column, type Field, renderFields, renderTable } from './table.ts';
 
 const STATUS_COLOURS = {
   running: 'cyan',
@@ -34,42 +34,34 @@ export function versionsOf({ versions }: Pick<Run, 'versions'>): string {
 }
 
 export function renderRuns(runs: readonly RunSummary[], style: Style, now: number): string {
-  return renderTable(
-    runs,
-    [
-      ['RUN', ({ id }) => style.bold(id)],
-      ['STATUS', (run) => runStatus(run, style)],
-      ['TASK', ({ task }) => task],
-      [
-        'EPOCH',
-        ({ last, plan }) => `${last?.epoch ?? 0}/${String(plan['epochs'] ?? '?')}`,
-        'right',
-      ],
-      ['RESULT', headlineOf],
-      ['STARTED', ({ startedAt }) => formatAge(startedAt, now)],
-      ['VERSION', versionsOf],
-    ],
-    style,
-  );
+  return renderTable(style, runs, [
+    ['RUN', ({ id }) => style.bold(id)],
+    ['STATUS', (run) => runStatus(run, style)],
+    ['TASK', ({ task }) => task],
+    ['EPOCH', ({ last, plan }) => `${last?.epoch ?? 0}/${String(plan['epochs'] ?? '?')}`, 'right'],
+    ['RESULT', headlineOf],
+    ['STARTED', ({ startedAt }) => formatAge(startedAt, now)],
+    ['VERSION', versionsOf],
+  ]);
 }
 
 export function renderReport(report: RunReport, style: Style): string {
   const rows = `${report.rows.toLocaleString('en')} validation rows`;
   if (report.kind === 'regression') {
-    const fields: [string, string][] = [
+    const fields: Field[] = [
       ['loss', formatMetric(report.loss)],
       ['MAE', formatMetric(report.mae)],
       ['RMSE', formatMetric(report.rmse)],
       ['R²', formatMetric(report.r2)],
     ];
-    return `${style.bold('On')} ${rows}\n${renderFields(fields, style)}`;
+    return `${style.bold('On')} ${rows}\n${renderFields(style, fields)}`;
   }
   const { calibration } = report;
-  const fields: [string, string][] = [
+  const fields: Field[] = [
     ['loss', formatMetric(report.loss)],
     ['accuracy', formatShare(report.accuracy)],
     ['macro F1', formatMetric(report.macroF1)],
-    ...(report.auc === undefined ? [] : [['AUC', formatMetric(report.auc)] as [string, string]]),
+    ['AUC', report.auc === undefined ? undefined : formatMetric(report.auc)],
     [
       'calibration',
       `error ${formatMetric(calibration.error)}, Brier ${formatMetric(calibration.brier)}`,
@@ -78,7 +70,7 @@ export function renderReport(report: RunReport, style: Style): string {
   const matrix = confusionTable(report, style);
   return [
     `${style.bold('On')} ${rows}`,
-    renderFields(fields, style),
+    renderFields(style, fields),
     ...(matrix === '' ? [] : ['', matrix]),
   ].join('\n');
 }
@@ -92,6 +84,7 @@ function confusionTable(
 ): string {
   if (confusion.length === 0 || confusion.length > WIDEST_MATRIX) return '';
   return renderTable(
+    style,
     confusion.map((counts, i) => ({ name: classes[i] ?? String(i), counts })),
     [
       ['TRUE ↓ PREDICTED →', ({ name }) => name],
@@ -101,7 +94,6 @@ function confusionTable(
         'right',
       ]),
     ],
-    style,
   );
 }
 
@@ -115,21 +107,17 @@ const ROLES: Readonly<Record<Run['lineage']['data'][number]['role'], string>> = 
 export function renderRun(run: Run, style: Style, now: number): string {
   const { lineage, result, steps } = run;
   const { code, environment, parent } = lineage;
-  const fields: [string, string][] = [
+  const fields: Field[] = [
     ['started', formatAge(run.startedAt, now)],
     ['steps', `${steps.done.toLocaleString('en')} of ${steps.planned.toLocaleString('en')}`],
-    ...(result?.bestEpoch === undefined
-      ? []
-      : [['best epoch', String(result.bestEpoch)] as [string, string]]),
-    ...(run.versions.length === 0 ? [] : [['deployed as', versionsOf(run)] as [string, string]]),
-    ...lineage.data.map(({ role, path, digest, rows }): [string, string] => [
+    ['best epoch', result?.bestEpoch?.toString()],
+    ['deployed as', versionsOf(run) || undefined],
+    ...lineage.data.map(({ role, path, digest, rows }): Field => [
       ROLES[role],
       `${path}, ${rows.toLocaleString('en')} rows, sha-256 ${digest.slice(0, 12)}…`,
     ]),
     ['parent', `${parent.path}, sha-256 ${parent.digest.slice(0, 12)}…`],
-    ...(result === undefined
-      ? []
-      : [['result', `sha-256 ${result.digest.slice(0, 12)}…`] as [string, string]]),
+    ['result', result && `sha-256 ${result.digest.slice(0, 12)}…`],
     [
       'code',
       `Skein ${code.skein}${code.commit === undefined ? '' : `, commit ${shortCommit(code.commit)}`}`,
@@ -148,7 +136,7 @@ export function renderRun(run: Run, style: Style, now: number): string {
   const reason = run.reason === '' ? '' : style.dim(`  ${run.reason}`);
   return [
     `${style.bold(run.id)}  ${runStatus(run, style)}${reason}`,
-    renderFields(fields, style),
+    renderFields(style, fields),
     ...(run.epochs.length === 0 ? [] : [epochTable(run, style)]),
     ...(result?.report === undefined ? [] : [renderReport(result.report, style)]),
   ].join('\n\n');
@@ -167,23 +155,19 @@ function epochTable({ epochs, result }: Run, style: Style): string {
   const shown = epochs.filter(
     ({ epoch }, i) => i % every === 0 || i === epochs.length - 1 || epoch === result?.bestEpoch,
   );
-  return renderTable(
-    shown,
+  return renderTable(style, shown, [
     [
-      [
-        'EPOCH',
-        ({ epoch }) => (epoch === result?.bestEpoch ? style.green(`${epoch}`) : `${epoch}`),
-        'right',
-      ],
-      ['LOSS', ({ loss }) => formatMetric(loss), 'right'],
-      ...names.map((name): Column<Run['epochs'][number]> => [
-        metricTitle(name).toUpperCase(),
-        ({ metrics }) => formatMetric(metrics[name]),
-        'right',
-      ]),
-      ['RATE', ({ learningRate }) => formatMetric(learningRate), 'right'],
-      ['TOOK', ({ tookMs }) => formatDuration(tookMs), 'right'],
+      'EPOCH',
+      ({ epoch }) => (epoch === result?.bestEpoch ? style.green(`${epoch}`) : `${epoch}`),
+      'right',
     ],
-    style,
-  );
+    ['LOSS', ({ loss }) => formatMetric(loss), 'right'],
+    ...names.map((name): Column<Run['epochs'][number]> => [
+      metricTitle(name).toUpperCase(),
+      ({ metrics }) => formatMetric(metrics[name]),
+      'right',
+    ]),
+    ['RATE', ({ learningRate }) => formatMetric(learningRate), 'right'],
+    ['TOOK', ({ tookMs }) => formatDuration(tookMs), 'right'],
+  ]);
 }

@@ -9,6 +9,7 @@ describe('renderTable', () => {
   it('aligns columns by what is seen, not by characters', () => {
     const style = styleOf(terminal(80), {});
     const table = renderTable(
+      style,
       [
         { name: style.bold('識別'), rate: '7', note: 'wide' },
         { name: 'ocr', rate: '1,234', note: style.green('ok') },
@@ -18,7 +19,6 @@ describe('renderTable', () => {
         ['RATE', ({ rate }) => rate, 'right'],
         ['NOTE', ({ note }) => note],
       ],
-      style,
     );
     const widths = table
       .split('\n')
@@ -33,9 +33,9 @@ describe('renderTable', () => {
       ['A', () => 'a'],
       ['WHY', (why: string) => why],
     ] as const;
-    const narrow = renderTable(rows, columns, styleOf(terminal(40), { NO_COLOR: '1' }));
+    const narrow = renderTable(styleOf(terminal(40), { NO_COLOR: '1' }), rows, columns);
     expect(narrow.split('\n')[1]).toBe(`a  ${'x'.repeat(36)}…`);
-    expect(renderTable(rows, columns, PLAIN)).toContain('x'.repeat(100));
+    expect(renderTable(PLAIN, rows, columns)).toContain('x'.repeat(100));
   });
 
   it('cuts a coloured text as what is seen, and ends its colour', () => {
@@ -50,17 +50,16 @@ describe('renderTable', () => {
       ['A', () => 'long cell'],
       ['B', () => ''],
     ] as const;
-    const table = renderTable([1], columns, PLAIN);
+    const table = renderTable(PLAIN, [1], columns);
     expect(table).not.toMatch(/ $/m);
   });
 });
 
 it('wraps at spaces, behind the labels', () => {
   expect(wrap('one two three four', 9)).toBe('one two\nthree\nfour');
-  const fields = renderFields(
-    [['k', 'one two three four five six seven eight']],
-    styleOf(terminal(40), { NO_COLOR: '1' }),
-  );
+  const fields = renderFields(styleOf(terminal(40), { NO_COLOR: '1' }), [
+    ['k', 'one two three four five six seven eight'],
+  ]);
   expect(fields).toBe('k  one two three four five six seven\n   eight');
 });
 

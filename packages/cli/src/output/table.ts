@@ -9,9 +9,9 @@ export type Column<Row> = readonly [title: string, cell: (row: Row) => string, a
  * the terminal, because a wrapped table cannot be read.
  */
 export function renderTable<Row>(
+  style: Style,
   rows: readonly Row[],
   columns: readonly Column<Row>[],
-  style: Style,
 ): string {
   // A cell with a line break would look like another row.
   const cells = rows.map((row) => columns.map(([, cell]) => cell(row).replaceAll(/\r?\n/g, '\\n')));
@@ -35,10 +35,13 @@ export function renderTable<Row>(
   return [style.dim(line(titles)), ...cells.map(line)].join('\n');
 }
 
-/** Pairs of a dim label and a value, with the values in one column. */
-export function renderFields(fields: readonly (readonly [string, string])[], style: Style): string {
-  const width = Math.max(...fields.map(([label]) => displayWidth(label)));
-  return fields
+export type Field = readonly [label: string, value: string | undefined];
+
+/** Pairs of a dim label and a value, with the values in one column; a label without a value is left out. */
+export function renderFields(style: Style, fields: readonly Field[]): string {
+  const shown = fields.filter((field): field is [string, string] => field[1] !== undefined);
+  const width = Math.max(...shown.map(([label]) => displayWidth(label)));
+  return shown
     .map(
       ([label, value]) =>
         `${style.dim(label.padEnd(width))}  ${wrap(value, style.width, ' '.repeat(width + 2))}`,

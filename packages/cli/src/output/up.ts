@@ -19,18 +19,13 @@ export function renderUp(result: UpResult, style: Style): string {
   const heading = `${style.green('●')} ${style.bold('Skein is ready')} ${style.dim(`in ${formatDuration(result.readyMs)}, ${access}; Ctrl-C drains and stops`)}`;
   const parts = [
     `${heading}\n${indent(
-      renderFields(
-        [
-          ['API', `${style.cyan(url)}, gRPC at ${style.cyan(grpcUrl)}`],
-          ['OpenAI', style.cyan(`${url}/v1`)],
-          ['Console', `${style.cyan(`${url}/`)}, and there /docs and /metrics`],
-          ['Data', result.dataFolder],
-          ...(deployments.length === 0
-            ? []
-            : ([['Serves', deployments.map(deploymentText).join(', ')]] as const)),
-        ],
-        style,
-      ),
+      renderFields(style, [
+        ['API', `${style.cyan(url)}, gRPC at ${style.cyan(grpcUrl)}`],
+        ['OpenAI', style.cyan(`${url}/v1`)],
+        ['Console', `${style.cyan(`${url}/`)}, and there /docs and /metrics`],
+        ['Data', result.dataFolder],
+        ['Serves', deployments.map(deploymentText).join(', ') || undefined],
+      ]),
     )}`,
   ];
   const request = example?.request;

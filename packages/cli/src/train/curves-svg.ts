@@ -3,17 +3,8 @@
  * without scripts or fonts, for light and dark pages.
  */
 import type { Run } from '@skein/api';
-import {
-  chart,
-  LEFT,
-  panel,
-  px,
-  RIGHT,
-  type Series,
-  text,
-  wholeAxis,
-  WIDTH,
-} from '../output/line-chart.ts';
+import { LEFT, px, svgChart, text, WIDTH } from '@skein/api/svg-chart';
+import { LINES_CSS, panel, RIGHT, type Series, wholeAxis } from '../output/line-chart.ts';
 import { formatMetric, metricTitle } from './progress.ts';
 
 const LOSS = { top: 92, bottom: 320 };
@@ -44,7 +35,8 @@ export function trainingCurves(runs: readonly Run[]): string {
     ...(runs.length === 1 ? bestEpoch(runs[0]!, x, bottom) : []),
     text((LEFT + WIDTH - RIGHT) / 2, bottom + 42, 'axis', 'epoch', 'middle'),
   ];
-  return chart({ title, subtitle, label: `Training of ${title}. ${subtitle}` }, height, parts);
+  const label = `Training of ${title}. ${subtitle}`;
+  return svgChart({ title, subtitle, label }, height, LINES_CSS, parts);
 }
 
 /** Labels of several runs beside their lines; a single run needs none. */

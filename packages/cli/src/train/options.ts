@@ -22,7 +22,7 @@ const LOSS_NAMES = [
   'huber',
 ] as const satisfies readonly Loss['kind'][];
 
-const COUNT = { min: 1, max: 1_000_000_000 };
+const COUNT = [1, 1_000_000_000] as const;
 
 export const trainingOptions = {
   model: text(
@@ -32,12 +32,9 @@ export const trainingOptions = {
   data: text(
     'FILE',
     'Rows to train on: .csv, .tsv, .jsonl, .parquet, .npy, .npz, IDX, or a folder of images per class.',
-    {
-      completes: 'file',
-    },
   ),
   label: text('COLUMN', 'Column of a table, or array of an .npz file, to predict.'),
-  labels: text('FILE', 'Labels beside an .npy or IDX file.', { completes: 'file' }),
+  labels: text('FILE', 'Labels beside an .npy or IDX file.'),
   weights: text(
     'COLUMN',
     'Column, or array, that says how much each row counts in the loss; metrics count all the same.',
@@ -53,38 +50,28 @@ export const trainingOptions = {
   ),
   loss: choice(LOSS_NAMES, 'Default: the task’s.'),
   optimizer: choice(OPTIMISER_NAMES, 'Default: adam.'),
-  lr: decimal('RATE', 'Learning rate; default: 0.001, for sgd 0.01, for lion 0.0001.', {
-    min: 0,
-    max: 1e6,
-  }),
+  lr: decimal('RATE', 'Learning rate; default: 0.001, for sgd 0.01, for lion 0.0001.', [0, 1e6]),
   schedule: choice(SCHEDULE_NAMES, 'How the rate changes over the run; default: constant.'),
   warmup: integer('STEPS', 'Let the rate rise over so many steps first.', COUNT),
-  momentum: decimal('X', 'For sgd and rmsprop.', { min: 0, max: 1 }),
-  weightDecay: decimal('X', 'Draw the weights towards zero.', { min: 0, max: 1e6 }),
-  clipNorm: decimal('X', 'Largest norm of all gradients together.', { min: 1e-12, max: 1e12 }),
-  clipValue: decimal('X', 'Largest magnitude of a number of a gradient.', {
-    min: 1e-12,
-    max: 1e12,
-  }),
-  epochs: integer('N', 'Passes over the rows; default: 20.', { min: 1, max: 1_000_000 }),
-  batch: integer('ROWS', 'Rows of one step, or of one run of it; default: 32.', {
-    min: 1,
-    max: 1_000_000,
-  }),
+  momentum: decimal('X', 'For sgd and rmsprop.', [0, 1]),
+  weightDecay: decimal('X', 'Draw the weights towards zero.', [0, 1e6]),
+  clipNorm: decimal('X', 'Largest norm of all gradients together.', [1e-12, 1e12]),
+  clipValue: decimal('X', 'Largest magnitude of a number of a gradient.', [1e-12, 1e12]),
+  epochs: integer('N', 'Passes over the rows; default: 20.', [1, 1_000_000]),
+  batch: integer('ROWS', 'Rows of one step, or of one run of it; default: 32.', [1, 1_000_000]),
   accumulate: integer(
     'N',
     'Runs whose gradients make one step, of N times --batch rows in the memory of one; default: 1.',
-    { min: 1, max: 1_000_000 },
+    [1, 1_000_000],
   ),
-  seed: integer('N', 'Of weights, split and order; default: 42.', { min: 0, max: 2 ** 32 - 1 }),
-  validation: decimal('SHARE', 'Share of the rows that is held out for validation; default: 0.2.', {
-    min: 0,
-    max: 0.999,
-  }),
-  validationData: text('FILE', 'Rows for validation, instead of a share.', {
-    completes: 'file',
-  }),
-  validationLabels: text('FILE', 'Labels beside those.', { completes: 'file' }),
+  seed: integer('N', 'Of weights, split and order; default: 42.', [0, 2 ** 32 - 1]),
+  validation: decimal(
+    'SHARE',
+    'Share of the rows that is held out for validation; default: 0.2.',
+    [0, 0.999],
+  ),
+  validationData: text('FILE', 'Rows for validation, instead of a share.'),
+  validationLabels: text('FILE', 'Labels beside those.'),
   scaling: choice(
     ['standard', 'unit', 'none'],
     'standard: mean 0 and deviation 1 (tables); unit: bytes to 0–1 (images); stored in the model.',
@@ -101,15 +88,12 @@ export const trainingOptions = {
   freeze: text('PATTERN', 'Regular expression of the names of parameters that stay as they are.'),
   earlyStopping: integer('EPOCHS', 'Stop after so many without improvement.', COUNT),
   checkpointEvery: integer('STEPS', 'Steps between checkpoints; default: one each epoch.', COUNT),
-  threads: integer('N', 'Threads that one operator may use; default: 1.', { min: 1, max: 256 }),
+  threads: integer('N', 'Threads that one operator may use; default: 1.', [1, 256]),
   memory: bytes('Rows that take more are kept in a file, not in memory; default: 256MiB.'),
   workers: integer(
     'N',
     'Threads that share every batch; default: 1. A gang has its RANK instead.',
-    {
-      min: 1,
-      max: 256,
-    },
+    [1, 256],
   ),
   localSteps: integer('H', 'Steps each worker takes by itself between exchanges (DiLoCo).', COUNT),
   bucket: bytes(

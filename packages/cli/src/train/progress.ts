@@ -4,11 +4,6 @@ import type { Progress } from '@skein/train';
 import { formatDuration } from '@skein/api/units';
 import { bar, type Notes } from '../output/notes.ts';
 
-export interface ProgressNotes {
-  step(progress: Progress): void;
-  epoch(epoch: RunEpoch): void;
-}
-
 /** Milliseconds between two updates of the line. */
 const DRAWN_EVERY = 50;
 const WIDTH = 11;
@@ -36,16 +31,13 @@ export function formatMetric(value: number | null | undefined): string {
   return size < 1 ? value.toFixed(4) : String(Number(value.toPrecision(5)));
 }
 
-export function createProgress(
-  notes: Notes,
-  now: () => number = () => performance.now(),
-): ProgressNotes {
+export function createProgress(notes: Notes, now: () => number = () => performance.now()) {
   let drawnAt = Number.NEGATIVE_INFINITY;
   let headed = false;
   const row = (cells: readonly string[]) =>
     cells.map((cell, i) => cell.padStart(i === 0 ? 7 : WIDTH)).join(' ');
   return {
-    step({ epoch, epochs, step, steps, loss, leftMs }) {
+    step({ epoch, epochs, step, steps, loss, leftMs }: Progress): void {
       const at = now();
       if (step < steps && at - drawnAt < DRAWN_EVERY) return;
       drawnAt = at;
@@ -54,7 +46,7 @@ export function createProgress(
         `${bar(step / steps, 20)} epoch ${epoch + 1} of ${epochs}, loss ${formatMetric(loss)}${left}`,
       );
     },
-    epoch({ epoch, loss, learningRate, tookMs, metrics }) {
+    epoch({ epoch, loss, learningRate, tookMs, metrics }: RunEpoch): void {
       const shown = Object.entries(metrics).filter(([name]) => name !== 'calibrationError');
       if (!headed) {
         headed = true;

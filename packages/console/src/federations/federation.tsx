@@ -13,13 +13,14 @@ import {
   metric,
   Table,
   took,
+  type Of,
 } from '@skein/ui';
 import { useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { budgetOf, connectedOf, StatusChip } from './federations.tsx';
-import { type Changing, Members } from './members.tsx';
+import { Members, type Steering } from './members.tsx';
 import { type Round, roundsOf, spentLines, waitingFor } from './rounds.ts';
 import { useFederation } from './use-federation.ts';
 import '../runs/runs.css';
@@ -60,7 +61,7 @@ export function Federation({ route: { parts }, focus }: ViewProps) {
   );
 }
 
-function Actions({ of, changed, failed }: Changing) {
+function Actions({ of, changed, failed }: Steering) {
   const { id, name, status } = of;
   if (isOver(of)) return null;
   const change = (to: keyof typeof CHANGES, title: string) => async (): Promise<void> => {
@@ -96,7 +97,7 @@ function Actions({ of, changed, failed }: Changing) {
 const strategyOf = ({ strategy: { name, buffer } }: FederationView['plan']): string =>
   typeof buffer === 'number' ? `${name}, ${buffer} updates a round` : name;
 
-function About({ of, rounds, ...changing }: Changing & { readonly rounds: readonly Round[] }) {
+function About({ of, rounds, ...changing }: Steering & { readonly rounds: readonly Round[] }) {
   const { id, name, plan, phase, status, round, reason, version } = of;
   const { privacy, aggregation } = plan;
   return (
@@ -142,13 +143,7 @@ const SUMS = {
   none: 'the coordinator sees each update',
 } as const;
 
-function Budget({
-  of,
-  rounds,
-}: {
-  readonly of: FederationView;
-  readonly rounds: readonly Round[];
-}) {
+function Budget({ of, rounds }: Of<FederationView> & { readonly rounds: readonly Round[] }) {
   const { privacy, aggregation } = of.plan;
   const lines = spentLines(rounds, aggregation.helpers === undefined ? 'sites' : 'helpers');
   const { epsilon, delta } = privacy;
@@ -178,13 +173,7 @@ function Budget({
   );
 }
 
-function Rounds({
-  of: rounds,
-  waiting,
-}: {
-  readonly of: readonly Round[];
-  readonly waiting: string;
-}) {
+function Rounds({ of: rounds, waiting }: Of<readonly Round[]> & { readonly waiting: string }) {
   if (rounds.length === 0) return <p class="muted">{waiting}</p>;
   return (
     <>

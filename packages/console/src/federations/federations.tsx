@@ -42,9 +42,9 @@ export function budgetOf({ plan: { privacy }, spent }: FederationView): string {
 }
 
 export function Federations({ focus }: ViewProps) {
-  const { value, error } = useFresh((signal) => node().listFederations({}, { signal }), {
-    everyMs: 2000,
-  });
+  const { value, error } = useFresh({ everyMs: 2000 }, (signal) =>
+    node().listFederations({}, { signal }),
+  );
   const federations = value?.federations ?? [];
   return (
     <section>

@@ -1,7 +1,7 @@
 /** The sites of a federation, and its helpers: whether they are here, and what they have done. */
 import type { FederationSite, FederationView } from '@skein/api';
 import { isOver } from '@skein/api/federations';
-import { ActionButton, Chip, confirmed, Table, type Tone } from '@skein/ui';
+import { ActionButton, Chip, confirmed, Table, type Changing, type Of, type Tone } from '@skein/ui';
 import { node } from '../node.ts';
 
 /** Members that are shown, those that are connected first. */
@@ -9,11 +9,7 @@ const MOST = 100;
 /** Phases in which helpers are asked, not sites. */
 const OF_HELPERS = new Set(['seeds', 'masks']);
 
-export interface Changing {
-  readonly of: FederationView;
-  readonly changed: () => void;
-  readonly failed: (error: unknown) => void;
-}
+export type Steering = Of<FederationView> & Changing;
 
 type Role = FederationSite['role'];
 const WORDS: Readonly<Record<Role, { readonly title: string; readonly none: string }>> = {
@@ -24,7 +20,7 @@ const WORDS: Readonly<Record<Role, { readonly title: string; readonly none: stri
   },
 };
 
-export function Members({ role, ...of }: Changing & { readonly role: Role }) {
+export function Members({ role, ...of }: Steering & { readonly role: Role }) {
   const members = of.of.sites
     .filter((each) => each.role === role)
     .toSorted((a, b) => Number(b.connected) - Number(a.connected));
@@ -47,7 +43,7 @@ function MemberTable({
   of,
   changed,
   failed,
-}: Changing & { readonly members: readonly FederationSite[] }) {
+}: Steering & { readonly members: readonly FederationSite[] }) {
   const revoke = (member: FederationSite) => async (): Promise<void> => {
     const answer = await confirmed({
       title: `Revoke ${member.name}?`,

@@ -11,14 +11,10 @@ export interface Followed {
 
 export function useFederation(id: string): Loaded<Followed> {
   const seen = useRef<Followed | undefined>(undefined);
-  return useFresh(
-    async (signal) => {
-      const view = await node().getFederation({ id }, { signal });
-      const isSame = seen.current?.view.updatedAt === view.updatedAt;
-      const ledger = isSame ? seen.current!.ledger : await node().getLedger({ id }, { signal });
-      return (seen.current = { view, ledger });
-    },
-    { everyMs: 1000 },
-    id,
-  );
+  return useFresh({ everyMs: 1000, identity: id }, async (signal) => {
+    const view = await node().getFederation({ id }, { signal });
+    const isSame = seen.current?.view.updatedAt === view.updatedAt;
+    const ledger = isSame ? seen.current!.ledger : await node().getLedger({ id }, { signal });
+    return (seen.current = { view, ledger });
+  });
 }

@@ -14,6 +14,7 @@ import {
   Table,
   took,
   useFresh,
+  type Of,
 } from '@skein/ui';
 import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
@@ -24,18 +25,14 @@ import './fleet.css';
 const JOIN = 'skein up --redis redis://10.0.0.5 --blobs s3://team/skein?region=eu-central-1';
 
 export function Fleet({ focus }: ViewProps) {
-  const { value, error } = useFresh(
-    async (signal) => {
-      const [fleet, scale, { placements }] = await Promise.all([
-        node().getFleet({}, { signal }),
-        node().getFleetScale({}, { signal }),
-        node().listPlacements({}, { signal }),
-      ]);
-      return { fleet, scale, placements };
-    },
-    { everyMs: 1000 },
-    '',
-  );
+  const { value, error } = useFresh({ everyMs: 1000 }, async (signal) => {
+    const [fleet, scale, { placements }] = await Promise.all([
+      node().getFleet({}, { signal }),
+      node().getFleetScale({}, { signal }),
+      node().listPlacements({}, { signal }),
+    ]);
+    return { fleet, scale, placements };
+  });
   return (
     <>
       <section>
@@ -131,20 +128,14 @@ function Members({ of: members }: { readonly of: readonly MemberView[] }) {
     >
       <tbody>
         {members.map((member) => (
-          <MemberRow key={member.id} member={member} forwards={forwards} />
+          <MemberRow key={member.id} of={member} forwards={forwards} />
         ))}
       </tbody>
     </Table>
   );
 }
 
-function MemberRow({
-  member,
-  forwards,
-}: {
-  readonly member: MemberView;
-  readonly forwards: boolean;
-}) {
+function MemberRow({ of: member, forwards }: Of<MemberView> & { readonly forwards: boolean }) {
   const { id, self, name, address, version, load, loaded, accelerators, forwarding } = member;
   return (
     <tr data-member={id}>
@@ -207,22 +198,17 @@ function countsText(counts: Readonly<Record<string, number>> | undefined, before
   return before + seen.map(([what, count]) => `${count} ${what.replaceAll('_', ' ')}`).join(', ');
 }
 
-function Placements({
-  of: placements,
-  fleet: { members },
-}: {
-  readonly of: readonly PlacementView[];
-  readonly fleet: FleetView;
-}) {
+function Placements({ of, fleet }: Of<readonly PlacementView[]> & { readonly fleet: FleetView }) {
+  const { members } = fleet;
   return (
     <section>
       <h2>Placement</h2>
-      {placements.length === 0 ? (
+      {of.length === 0 ? (
         <Empty command="skein deploy model.onnx --name risk">No member holds a version.</Empty>
       ) : (
         <Table titles={['Model', 'Version', 'Held by', 'Why']}>
           <tbody>
-            {placements.map(({ model, version, digest, members: holders, reason }) => (
+            {of.map(({ model, version, digest, members: holders, reason }) => (
               <tr data-placement={`${model}/${version}`} key={`${model}/${version}`}>
                 <th scope="row">{model}</th>
                 <td title={digest}>{version}</td>

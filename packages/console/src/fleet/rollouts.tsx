@@ -11,21 +11,17 @@ const OPINIONS: Readonly<Record<MemberEvidence['opinion'], Tone>> = {
 };
 
 export function Rollouts({ members }: { readonly members: readonly MemberView[] }) {
-  const { value } = useFresh(
-    async (signal) => {
-      const { deployments } = await node().listDeployments({}, { signal });
-      const rolled = deployments.filter(({ rollout }) => rollout !== undefined);
-      const found = await Promise.all(
-        rolled.map(async ({ name }) => {
-          const { evidence } = await node().rolloutEvidence({ name }, { signal });
-          return { name, evidence };
-        }),
-      );
-      return found.flatMap(({ name, evidence }) => (evidence === null ? [] : [{ name, evidence }]));
-    },
-    { everyMs: 1000 },
-    '',
-  );
+  const { value } = useFresh({ everyMs: 1000 }, async (signal) => {
+    const { deployments } = await node().listDeployments({}, { signal });
+    const rolled = deployments.filter(({ rollout }) => rollout !== undefined);
+    const found = await Promise.all(
+      rolled.map(async ({ name }) => {
+        const { evidence } = await node().rolloutEvidence({ name }, { signal });
+        return { name, evidence };
+      }),
+    );
+    return found.flatMap(({ name, evidence }) => (evidence === null ? [] : [{ name, evidence }]));
+  });
   return (
     <section>
       <h2>Rollouts</h2>

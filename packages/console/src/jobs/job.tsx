@@ -21,6 +21,8 @@ import {
   useEvents,
   useFresh,
   type Tone,
+  type Changing,
+  type Failing,
 } from '@skein/ui';
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
@@ -52,15 +54,11 @@ export function Job({ route: { parts }, focus }: ViewProps) {
     value: job,
     error,
     poke,
-  } = useFresh(
-    async (signal) => {
-      const loaded = await node().getJob({ id }, { signal });
-      setFailure(undefined);
-      return loaded;
-    },
-    { everyMs: 15_000, gapMs: 500 },
-    id,
-  );
+  } = useFresh({ everyMs: 15_000, gapMs: 500, identity: id }, async (signal) => {
+    const loaded = await node().getJob({ id }, { signal });
+    setFailure(undefined);
+    return loaded;
+  });
   useEvents(session, `/api/v1/job-events?${new URLSearchParams({ job: id })}`, {
     connected() {
       poke();
@@ -101,13 +99,13 @@ export function Job({ route: { parts }, focus }: ViewProps) {
   );
 }
 
-interface Changing {
+interface OfJob {
   readonly job: JobView;
-  readonly changed: (now: boolean) => void;
-  readonly failed: (error: unknown) => void;
 }
 
-function Actions({ job, changed, failed }: Changing) {
+type Output = NonNullable<JobView['result']>['outputs'][number];
+
+function Actions({ job, changed, failed }: OfJob & Changing) {
   const { id, name, state } = job;
   async function cancel(): Promise<void> {
     const reason = await confirmed({
@@ -135,7 +133,7 @@ function Actions({ job, changed, failed }: Changing) {
   );
 }
 
-function About({ job }: { readonly job: JobView }) {
+function About({ job }: OfJob) {
   const { work, resources, gang, progress, group, parents, message, state } = job;
   const time = tookMs(job);
   const link = (id: string) => <a href={linkTo('jobs', [id])}>{id}</a>;
@@ -260,13 +258,7 @@ function AttemptRow({
   );
 }
 
-function Outputs({
-  job: { result, work },
-  failed,
-}: {
-  readonly job: JobView;
-  readonly failed: (error: unknown) => void;
-}) {
+function Outputs({ job: { result, work }, failed }: OfJob & Failing) {
   if (result === undefined) return null;
   const value = JSON.stringify(result.value, null, 2) ?? '';
   const isShown = work.kind === 'task' && value !== '' && value !== 'null';
@@ -294,15 +286,7 @@ function Outputs({
 }
 
 /** Without keys the browser streams to the disk; otherwise the page must fetch. */
-function Download({
-  path,
-  digest,
-  failed,
-}: {
-  readonly path: string;
-  readonly digest: string;
-  readonly failed: (error: unknown) => void;
-}) {
+function Download({ path, digest, failed }: Output & Failing) {
   const href = `/api/v1/artifacts/${digest}/content`;
   const name = path.split('/').at(-1) ?? path;
   if (session.key.value === undefined) {
@@ -321,15 +305,8 @@ function Download({
 }
 
 /** The log of the last attempt, or of the one that a person chose. */
-function Logs({
-  job: { id, attempts },
-  nudge,
-  failed,
-}: {
-  readonly job: JobView;
-  readonly nudge: number;
-  readonly failed: (error: unknown) => void;
-}) {
+function Logs({ job, nudge, failed }: OfJob & Failing & { readonly nudge: number }) {
+  const { id, attempts } = job;
   const [chosen, setChosen] = useState<number>();
   const last = attempts.at(-1)?.number;
   if (last === undefined) return null;

@@ -32,19 +32,15 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
   /** Changes of jobs that events reported since the jobs were loaded. */
   const [told, setTold] = useState<ReadonlyMap<string, Told>>(new Map());
   const identity = JSON.stringify([query, limit]);
-  const { value, error, poke } = useFresh(
-    async (signal) => {
-      const asked = { ...query, limit } as Parameters<ReturnType<typeof node>['listJobs']>[0];
-      const { jobs, next } = await node().listJobs(asked, { signal });
-      const { queues } = await node()
-        .listQueues({}, { signal })
-        .catch(() => ({ queues: [] }));
-      setTold(new Map());
-      return { jobs, next, queues };
-    },
-    { everyMs: 15_000 },
-    identity,
-  );
+  const { value, error, poke } = useFresh({ everyMs: 15_000, identity }, async (signal) => {
+    const asked = { ...query, limit } as Parameters<ReturnType<typeof node>['listJobs']>[0];
+    const { jobs, next } = await node().listJobs(asked, { signal });
+    const { queues } = await node()
+      .listQueues({}, { signal })
+      .catch(() => ({ queues: [] }));
+    setTold(new Map());
+    return { jobs, next, queues };
+  });
   useEffect(() => setLimit(PAGE), [JSON.stringify(query)]);
   useEvents(session, '/api/v1/job-events', {
     connected: () => poke(),

@@ -35,12 +35,11 @@ export function Log({
   const read = useRef(NOTHING);
   const identity = `${id} ${attempt}`;
   const { value, error, poke } = useFresh(
+    { everyMs: 10_000, gapMs: 250, identity },
     async (signal) => {
       read.current = await readOn(id, attempt, read.current, signal);
       return read.current;
     },
-    { everyMs: 10_000, gapMs: 250 },
-    identity,
   );
   useEffect(() => {
     poke();

@@ -15,6 +15,8 @@ import {
   useEvents,
   useFresh,
   type Tone,
+  type Changing,
+  type Of,
 } from '@skein/ui';
 import { useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
@@ -48,20 +50,16 @@ const MODES: Readonly<Record<QueueMode, Mode>> = {
 
 export function Queues({ focus }: ViewProps) {
   const [failure, setFailure] = useState<unknown>();
-  const loaded = useFresh(
-    async (signal) => {
-      const [{ queues }, { workers }] = await Promise.all([
-        node().listQueues({}, { signal }),
-        node().listWorkers({}, { signal }),
-      ]);
-      setFailure(undefined);
-      return { queues, workers };
-    },
-    { everyMs: 10_000 },
-    '',
-  );
+  const loaded = useFresh({ everyMs: 10_000 }, async (signal) => {
+    const [{ queues }, { workers }] = await Promise.all([
+      node().listQueues({}, { signal }),
+      node().listWorkers({}, { signal }),
+    ]);
+    setFailure(undefined);
+    return { queues, workers };
+  });
   const { value, error, poke } = loaded;
-  const sandboxes = useFresh((signal) => node().listSandboxes({}, { signal }), { everyMs: 60_000 });
+  const sandboxes = useFresh({ everyMs: 60_000 }, (signal) => node().listSandboxes({}, { signal }));
   useEvents(session, '/api/v1/job-events', {
     connected: () => poke(),
     event(_, data) {
@@ -79,7 +77,7 @@ export function Queues({ focus }: ViewProps) {
           <Table titles={['Queue', ...STATES, '']}>
             <tbody>
               {value.queues.map((view) => (
-                <QueueRow key={view.queue} view={view} changed={poke} failed={setFailure} />
+                <QueueRow key={view.queue} of={view} changed={poke} failed={setFailure} />
               ))}
             </tbody>
           </Table>
@@ -114,15 +112,8 @@ export function Queues({ focus }: ViewProps) {
   );
 }
 
-function QueueRow({
-  view: { queue, mode, counts, oldestReadyAt },
-  changed,
-  failed,
-}: {
-  readonly view: QueueView;
-  readonly changed: (now: boolean) => void;
-  readonly failed: (error: unknown) => void;
-}) {
+function QueueRow({ of, changed, failed }: Of<QueueView> & Changing) {
+  const { queue, mode, counts, oldestReadyAt } = of;
   async function change(next: QueueMode): Promise<void> {
     const { action, text } = MODES[next];
     if (text !== undefined) {

@@ -1,6 +1,16 @@
 /** Language models: their routes against the objectives, what they cost, budgets; and a playground. */
 import type { LanguageView } from '@skein/api';
-import { Chip, Empty, Heading, milliseconds, perSecond, Table, took, useFresh } from '@skein/ui';
+import {
+  Chip,
+  Empty,
+  Heading,
+  milliseconds,
+  perSecond,
+  Table,
+  took,
+  useFresh,
+  type Of,
+} from '@skein/ui';
 import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
@@ -10,9 +20,9 @@ import { RouteRollouts } from './rollouts.tsx';
 import './language.css';
 
 export function Language({ focus }: ViewProps) {
-  const { value, error } = useFresh((signal) => node().getLanguageModels({}, { signal }), {
-    everyMs: 2000,
-  });
+  const { value, error } = useFresh({ everyMs: 2000 }, (signal) =>
+    node().getLanguageModels({}, { signal }),
+  );
   return (
     <>
       <section>
@@ -83,13 +93,10 @@ function Models({ of }: { readonly of: LanguageView }) {
   );
 }
 
-function SemanticCache({
-  model,
-  of: { lookups, hits, failed, compared, different, suggestedThreshold },
-}: {
-  readonly model: string;
-  readonly of: NonNullable<LanguageView['models'][number]['semanticCache']>;
-}) {
+type Cache = NonNullable<LanguageView['models'][number]['semanticCache']>;
+
+function SemanticCache({ model, of }: Of<Cache> & { readonly model: string }) {
+  const { lookups, hits, failed, compared, different, suggestedThreshold } = of;
   return (
     <p>
       <strong>{model}</strong>
@@ -141,13 +148,7 @@ function RouteRow({
 }
 
 /** Requests that no route has answered, where there are some. */
-function UnansweredRow({
-  of: { use },
-  model,
-}: {
-  readonly of: LanguageView;
-  readonly model: string;
-}) {
+function UnansweredRow({ of: { use }, model }: Of<LanguageView> & { readonly model: string }) {
   const failed = use.find((each) => each.model === model && each.provider === '')?.failed ?? 0;
   if (failed === 0) return null;
   return (

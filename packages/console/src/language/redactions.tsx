@@ -1,21 +1,15 @@
 /** What is replaced in prompts and answers, and how often that has happened. */
 import type { LanguageView } from '@skein/api';
-import { Table } from '@skein/ui';
+import { Table, type Of } from '@skein/ui';
 
-export function Redactions({
-  of: {
-    settings: { redactions },
-    redactions: counts,
-  },
-}: {
-  readonly of: LanguageView;
-}) {
+export function Redactions({ of: view }: Of<LanguageView>) {
+  const { redactions } = view.settings;
   if (redactions.length === 0) return null;
   return (
     <Table titles={['Redaction', 'Finds', 'In', 'Becomes', 'For', 'In prompts', 'In answers']}>
       <tbody>
         {redactions.map(({ name, kind, pattern, of, replacement, models, tenants }) => {
-          const count = counts.find((each) => each.name === name);
+          const count = view.redactions.find((each) => each.name === name);
           return (
             <tr data-redaction={name}>
               <td>

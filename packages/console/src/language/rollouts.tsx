@@ -1,6 +1,6 @@
 /** Which routes of language models are being replaced, and what that rests on. */
 import type { LanguageRolloutView } from '@skein/api';
-import { Chip, milliseconds, Table, words } from '@skein/ui';
+import { Chip, milliseconds, Table, words, type Of } from '@skein/ui';
 
 export function RouteRollouts({ of }: { readonly of: readonly LanguageRolloutView[] }) {
   return of.map((rollout) => <Rollout key={rollout.model} of={rollout} />);
@@ -34,13 +34,8 @@ function Rollout({ of }: { readonly of: LanguageRolloutView }) {
   );
 }
 
-function SideRow({
-  name,
-  of: { requests, errors, late, ttftP99Ms },
-}: {
-  readonly name: string;
-  readonly of: LanguageRolloutView['candidate'];
-}) {
+function SideRow({ name, of }: Of<LanguageRolloutView['candidate']> & { readonly name: string }) {
+  const { requests, errors, late, ttftP99Ms } = of;
   return (
     <tr>
       <th scope="row">{name}</th>

@@ -11,10 +11,8 @@ import './runs.css';
 
 export function Comparison({ route: { parts }, focus }: ViewProps) {
   const ids = parts.slice(0, 2);
-  const { value: runs, error } = useFresh(
-    (signal) => Promise.all(ids.map((id) => node().getRun({ id }, { signal }))),
-    { everyMs: 10_000 },
-    ids.join(' '),
+  const { value: runs, error } = useFresh({ everyMs: 10_000, identity: ids.join(' ') }, (signal) =>
+    Promise.all(ids.map((id) => node().getRun({ id }, { signal }))),
   );
   return (
     <section>

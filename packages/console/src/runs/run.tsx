@@ -13,8 +13,9 @@ import {
   took,
   useFresh,
   useStore,
+  type Of,
+  type WithChildren,
 } from '@skein/ui';
-import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
@@ -32,6 +33,7 @@ export function Run({ route: { parts }, focus }: ViewProps) {
   const seen = useRef<RunView | undefined>(undefined);
   const stale = useRef(false);
   const { value, error, poke } = useFresh(
+    { everyMs: 30_000, gapMs: 500, identity: id },
     async (signal) => {
       // A run that has ended changes only with an event.
       if (seen.current !== undefined && !stale.current && seen.current.status !== 'running') {
@@ -41,8 +43,6 @@ export function Run({ route: { parts }, focus }: ViewProps) {
       seen.current = await node().getRun({ id }, { signal });
       return seen.current;
     },
-    { everyMs: 30_000, gapMs: 500 },
-    id,
   );
   useEffect(() => {
     if (moved?.id !== id || moved.updatedAt === seen.current?.updatedAt) return;
@@ -89,13 +89,7 @@ function About({ run }: { readonly run: RunView }) {
   );
 }
 
-function Card({
-  title,
-  children,
-}: {
-  readonly title: string;
-  readonly children: ComponentChildren;
-}) {
+function Card({ title, children }: WithChildren & { readonly title: string }) {
   return (
     <article class="panel card">
       <h3>{title}</h3>
@@ -137,11 +131,7 @@ function RunFacts({ run }: { readonly run: RunView }) {
   );
 }
 
-function LineageFacts({
-  of: { data, parent, seed, code, environment },
-}: {
-  readonly of: RunView['lineage'];
-}) {
+function LineageFacts({ of: { data, parent, seed, code, environment } }: Of<RunView['lineage']>) {
   return (
     <Facts
       of={[
@@ -199,19 +189,13 @@ function Report({ of }: { readonly of: RunReport }) {
             </div>
           ))}
         </div>
-        {hasMatrix ? <Matrix confusion={of.confusion} classes={of.classes} /> : null}
+        {hasMatrix ? <Matrix {...of} /> : null}
       </div>
     </section>
   );
 }
 
-function Matrix({
-  confusion,
-  classes,
-}: {
-  readonly confusion: readonly (readonly number[])[];
-  readonly classes: readonly string[];
-}) {
+function Matrix({ confusion, classes }: Extract<RunReport, { kind: 'classification' }>) {
   return (
     <div class="scroll">
       <table class="matrix">

@@ -55,9 +55,8 @@ export function Runs({ focus }: ViewProps) {
   /** Ids, the one chosen last at the end. */
   const [chosen, setChosen] = useState<readonly string[]>([]);
   const moved = useStore(movedRun);
-  const { value, error, poke } = useFresh(
-    (signal) => node().listRuns({ limit: LIMIT }, { signal }),
-    { everyMs: 30_000 },
+  const { value, error, poke } = useFresh({ everyMs: 30_000 }, (signal) =>
+    node().listRuns({ limit: LIMIT }, { signal }),
   );
   useEffect(() => {
     if (moved !== undefined) poke();

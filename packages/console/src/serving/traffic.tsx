@@ -42,10 +42,8 @@ function Charts({
   readonly range: TrafficRange;
   readonly boundMs: number;
 }) {
-  const { value, error } = useFresh(
-    () => node().deploymentTraffic({ name, range }),
-    { everyMs: 30_000 },
-    `${name} ${range}`,
+  const { value, error } = useFresh({ everyMs: 30_000, identity: `${name} ${range}` }, () =>
+    node().deploymentTraffic({ name, range }),
   );
   if (error !== undefined) return <Trouble error={error} />;
   if (value === undefined) return null;

@@ -1,6 +1,6 @@
 /** Streams a raw answer from the disk: nothing is read ahead and nothing is kept. */
 import { pipeline } from 'node:stream/promises';
-import { boundSilence, type NodeExchange, NOT_STORED, SAFE_HEADERS } from '../exchange/exchange.ts';
+import { boundSilence, type NodeExchange, NOT_STORED, headersOf } from '../exchange/exchange.ts';
 
 export interface Download {
   readonly sizeBytes: number;
@@ -19,25 +19,16 @@ const SAVED = [...NOT_STORED, 'Content-Disposition', 'attachment'];
  * `timeoutMs` loses its connection.
  */
 export async function sendDownload(
-  { request, response, id, headers: common }: NodeExchange,
+  exchange: NodeExchange,
   declaredType: string,
   { sizeBytes, content, type = declaredType, headers = SAVED }: Download,
   timeoutMs: number,
 ): Promise<void> {
+  const { request, response } = exchange;
   const chunks = content[Symbol.asyncIterator]();
   // A fault before the first byte can still be sent as a coded error.
   const first = await chunks.next();
-  response.writeHead(200, [
-    'Content-Type',
-    type,
-    'Content-Length',
-    String(sizeBytes),
-    'X-Request-Id',
-    id,
-    ...SAFE_HEADERS,
-    ...common,
-    ...headers,
-  ]);
+  response.writeHead(200, headersOf(exchange, type, sizeBytes, headers));
   if (request.method === 'HEAD') {
     await chunks.return?.();
     response.end();

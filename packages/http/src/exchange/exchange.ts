@@ -103,25 +103,28 @@ export function sendNothing({ response, id, headers }: Exchange): void {
  * @param headers name and value alternating.
  */
 export function sendText(
-  { response, id, headers: common }: Exchange,
+  exchange: Exchange,
   status: number,
   contentType: string,
   body: string | Uint8Array,
   headers: readonly string[] = [],
 ): void {
+  const { response } = exchange;
   if (response.destroyed) return;
-  response.writeHead(status, [
-    'Content-Type',
-    contentType,
-    'Content-Length',
-    String(Buffer.byteLength(body)),
-    'X-Request-Id',
-    id,
-    ...SAFE_HEADERS,
-    ...common,
-    ...headers,
-  ]);
+  const length = Buffer.byteLength(body);
+  response.writeHead(status, headersOf(exchange, contentType, length, headers));
   response.end(body);
+}
+
+/** @param more name and value alternating. @returns the headers of an answer with a body, in the same way. */
+export function headersOf(
+  { id, headers }: Exchange,
+  contentType: string,
+  length: number,
+  more: readonly string[],
+): string[] {
+  const own = ['Content-Type', contentType, 'Content-Length', String(length), 'X-Request-Id', id];
+  return [...own, ...SAFE_HEADERS, ...headers, ...more];
 }
 
 /** A path that exists, but not with this method; the answer names the methods that it has. */
@@ -185,19 +188,9 @@ function closeWithError(
   headers: readonly string[],
 ): void {
   const { request, response } = exchange;
-  response.writeHead(status, [
-    'Content-Type',
-    'application/json',
-    'Content-Length',
-    String(Buffer.byteLength(body)),
-    'X-Request-Id',
-    exchange.id,
-    'Connection',
-    'close',
-    ...SAFE_HEADERS,
-    ...exchange.headers,
-    ...headers,
-  ]);
+  const closing = ['Connection', 'close', ...headers];
+  const length = Buffer.byteLength(body);
+  response.writeHead(status, headersOf(exchange, 'application/json', length, closing));
   if (exchange.expectsContinue) {
     endWithin(response, LINGER_MS, body);
     return;

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { latencyCurve, logarithmicTicks, niceCeiling, type Curve } from './curve-svg.ts';
+import { logarithmicTicks } from '@skein/api/svg-chart';
+import { latencyCurve, niceCeiling, type Curve } from './curve-svg.ts';
 
 function curveOf(rates: readonly number[], p99: (rate: number) => number | null): Curve {
   return {

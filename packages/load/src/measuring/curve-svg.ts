@@ -2,7 +2,7 @@
  * Draws latency over rate as an SVG: percentiles on a logarithmic scale above, goodput below, the
  * objective and the capacity as lines. One file without scripts or fonts, for light and dark pages.
  */
-import { escapeMarkup } from '@skein/api/safe-text';
+import { LEFT, logarithmicTicks, px, spread, svgChart, text, WIDTH } from '@skein/api/svg-chart';
 import { formatDuration, formatNumber } from '@skein/api/units';
 import type { LoadReport } from '../load.ts';
 
@@ -22,9 +22,7 @@ export interface Curve {
   readonly points: readonly CurvePoint[];
 }
 
-const WIDTH = 880;
 const HEIGHT = 560;
-const LEFT = 76;
 const RIGHT = 84;
 const LATENCY = { top: 92, bottom: 352 };
 const GOODPUT = { top: 404, bottom: 500 };
@@ -37,10 +35,9 @@ const SERIES = [
 ] as const;
 
 const CSS = `
-svg{font:13px system-ui,-apple-system,"Segoe UI",sans-serif;--bg:#fff;--ink:#1c2430;--soft:#68707d;--grid:#e8eaee;--c50:#7fb2e5;--c90:#3b82c4;--c99:#12508f;--c999:#8a94a3;--good:#2a9d6f;--bad:#d1495b}
-@media(prefers-color-scheme:dark){svg{--bg:#11161d;--ink:#e8ebf0;--soft:#949dab;--grid:#242c37;--c50:#4b7fae;--c90:#6fb1ec;--c99:#bcdcfa;--c999:#697382;--good:#45c492;--bad:#f07a8a}}
-.bg{fill:var(--bg)}.title{font-size:17px;font-weight:600;fill:var(--ink)}.soft{fill:var(--soft)}.axis{fill:var(--soft);font-size:12px}.grid{stroke:var(--grid)}
-.line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.p50{stroke:var(--c50)}.p90{stroke:var(--c90)}.p99{stroke:var(--c99);stroke-width:2.75}.p999{stroke:var(--c999);stroke-dasharray:1 5}
+svg{--c50:#7fb2e5;--c90:#3b82c4;--c99:#12508f;--c999:#8a94a3;--good:#2a9d6f;--bad:#d1495b}
+@media(prefers-color-scheme:dark){svg{--c50:#4b7fae;--c90:#6fb1ec;--c99:#bcdcfa;--c999:#697382;--good:#45c492;--bad:#f07a8a}}
+.p50{stroke:var(--c50)}.p90{stroke:var(--c90)}.p99{stroke:var(--c99);stroke-width:2.75}.p999{stroke:var(--c999);stroke-dasharray:1 5}
 .dot{fill:var(--bg);stroke-width:2}.t50{fill:var(--c50)}.t90{fill:var(--c90)}.t99{fill:var(--c99);font-weight:600}.t999{fill:var(--c999)}
 .objective{stroke:var(--bad);stroke-dasharray:6 4}.capacity{stroke:var(--good);stroke-dasharray:2 4;stroke-width:1.5}.objective-text{fill:var(--bad)}.capacity-text{fill:var(--good);font-weight:600}
 .goodput{fill:var(--good);fill-opacity:.16;stroke:none}.goodput-line{stroke:var(--good);fill:none;stroke-width:2;stroke-linejoin:round}.offered{stroke:var(--soft);stroke-dasharray:3 4;fill:none}`;
@@ -65,8 +62,6 @@ export function latencyCurve(curve: Curve): string {
   const goodputY = scale(0, maxGoodput, GOODPUT);
 
   const parts = [
-    text(LEFT, 34, 'title', curve.title),
-    text(LEFT, 56, 'soft', curve.subtitle),
     ...latencyAxis(ticks, (ms) => y(Math.log10(ms))),
     ...rateAxis(maxRate, x),
     text(LEFT, LATENCY.top - 12, 'axis', 'latency from the intended send'),
@@ -77,29 +72,13 @@ export function latencyCurve(curve: Curve): string {
     ...seriesLines(points, x, (ms) => y(Math.log10(ms))),
     text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, 'axis', 'requests offered per second', 'middle'),
   ];
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escapeMarkup(`${curve.title}. ${curve.subtitle}`)}">
-<style>${CSS}</style>
-<rect class="bg" width="${WIDTH}" height="${HEIGHT}" rx="10"/>
-${parts.join('\n')}
-</svg>
-`;
+  const { title, subtitle } = curve;
+  return svgChart({ title, subtitle, label: `${title}. ${subtitle}` }, HEIGHT, CSS, parts);
 }
 
 function scale(from: number, to: number, panel: { top: number; bottom: number }) {
   return (value: number): number =>
     panel.bottom - ((value - from) / (to - from)) * (panel.bottom - panel.top);
-}
-
-/** 1, 2 and 5 times the powers of ten, from the last below `min` to the first above `max`; over many decades only the powers. */
-export function logarithmicTicks(min: number, max: number): number[] {
-  const steps = max / min > 1000 ? [1] : [1, 2, 5];
-  const all = [];
-  for (let power = Math.floor(Math.log10(min)); power <= Math.ceil(Math.log10(max)); power++) {
-    for (const step of steps) all.push(step * 10 ** power);
-  }
-  const from = all.findLastIndex((tick) => tick <= min);
-  const to = all.findIndex((tick) => tick >= max);
-  return all.slice(from, to + 1);
 }
 
 function latencyAxis(ticks: readonly number[], y: (ms: number) => number): string[] {
@@ -203,17 +182,6 @@ function seriesLines(
   return [...parts, ...spread(labels).map(({ at, label, css }) => text(endX, at + 4, css, label))];
 }
 
-/** Moves labels apart that would overlap. */
-function spread<T extends { at: number }>(labels: readonly T[]): T[] {
-  const sorted = labels.toSorted((a, b) => a.at - b.at).map((label) => ({ ...label }));
-  for (let index = 1; index < sorted.length; index++) {
-    const above = sorted[index - 1];
-    const label = sorted[index];
-    if (above && label) label.at = Math.max(label.at, above.at + 15);
-  }
-  return sorted;
-}
-
 /** The next of 1, 2, 2.5, 5 times a power of ten, or a tenth of it when that is closer. */
 export function niceCeiling(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
@@ -225,13 +193,4 @@ export function niceCeiling(value: number): number {
 
 function horizontal(css: string, y: number): string {
   return `<path class="${css}" fill="none" d="M${LEFT} ${px(y)}H${WIDTH - RIGHT}"/>`;
-}
-
-function text(x: number, y: number, css: string, content: string, anchor = 'start'): string {
-  const side = anchor === 'start' ? '' : ` text-anchor="${anchor}"`;
-  return `<text class="${css}" x="${px(x)}" y="${px(y)}"${side}>${escapeMarkup(content)}</text>`;
-}
-
-function px(value: number): string {
-  return String(Math.round(value * 10) / 10);
 }

@@ -7,7 +7,9 @@ export interface TallyData {
   readonly sent: number;
   readonly answered: number;
   readonly answeredInTime: number;
+  /** Refused requests, by reason. */
   readonly refused: Readonly<Record<string, number>>;
+  /** All other failures, by reason. */
   readonly failed: Readonly<Record<string, number>>;
   readonly latency: HistogramData;
   readonly refusal: HistogramData;

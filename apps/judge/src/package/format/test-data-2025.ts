@@ -17,13 +17,17 @@ import { parseYaml } from './yaml.ts';
 
 type Rules = Extract<TestGroup['rules'], { version: '2025-09' }>;
 
+interface PackageParts {
+  readonly folder: PackageFolder;
+  readonly metadata: Metadata;
+  readonly layout: Layout;
+}
+
 export async function readTestData2025(
-  folder: PackageFolder,
-  metadata: Metadata,
-  layout: Layout,
+  parts: PackageParts,
   hasStaticValidator: boolean,
 ): Promise<{ readonly tests: TestGroup; readonly warnings: readonly string[] }> {
-  const reader = new TestDataReader(folder, metadata, layout, hasStaticValidator);
+  const reader = new TestDataReader(parts, hasStaticValidator);
   const children = [await reader.sample(), await reader.secret()].filter(
     (group) => group.children.length > 0,
   );
@@ -40,26 +44,17 @@ const PASS_FAIL: Rules = {
 
 class TestDataReader {
   readonly warnings: string[] = [];
-  readonly #folder: PackageFolder;
-  readonly #metadata: Metadata;
-  readonly #layout: Layout;
+  readonly #parts: PackageParts;
   readonly #hasStaticValidator: boolean;
 
-  constructor(
-    folder: PackageFolder,
-    metadata: Metadata,
-    layout: Layout,
-    hasStaticValidator: boolean,
-  ) {
-    this.#folder = folder;
-    this.#metadata = metadata;
-    this.#layout = layout;
+  constructor(parts: PackageParts, hasStaticValidator: boolean) {
+    this.#parts = parts;
     this.#hasStaticValidator = hasStaticValidator;
   }
 
   async sample(): Promise<TestGroup> {
     const config = await this.#config('data/sample');
-    const file = `data/sample/${this.#layout.groupFile}`;
+    const file = `data/sample/${this.#parts.layout.groupFile}`;
     for (const key of ['max_score', 'score_aggregation', 'require_pass'] as const) {
       if (config[key] !== undefined) throw invalid(file, `${key}: not permitted for samples`);
     }
@@ -77,7 +72,7 @@ class TestDataReader {
   async secret(): Promise<TestGroup> {
     const config = await this.#config('data/secret');
     const rules = this.#rules('secret', config, { aggregation: 'sum', maxScore: 100 });
-    const entries = this.#folder.under('data/secret');
+    const entries = this.#parts.folder.under('data/secret');
     const direct = entries.some((entry) => /^data\/secret\/[^/]+\.in$/.test(entry.path));
     const groups = new Set(
       entries.flatMap((entry) => {
@@ -92,7 +87,9 @@ class TestDataReader {
     if (direct) children.push(...(await this.#tests('secret', config)));
     const names = [...groups].sort().map((name) => `secret/${name}`);
     const own = await Promise.all(names.map((name) => this.#config(`data/${name}`)));
-    const maxScore = this.#metadata.draft ? sharedScore(rules, own) : Number.POSITIVE_INFINITY;
+    const maxScore = this.#parts.metadata.draft
+      ? sharedScore(rules, own)
+      : Number.POSITIVE_INFINITY;
     for (const [index, name] of names.entries()) {
       children.push(await this.#group(name, own[index] ?? {}, config, rules, maxScore));
     }
@@ -108,10 +105,10 @@ class TestDataReader {
     above: Rules,
     maxScore: number,
   ): Promise<TestGroup> {
-    const file = `data/${name}/${this.#layout.groupFile}`;
+    const file = `data/${name}/${this.#parts.layout.groupFile}`;
     const fallback = { aggregation: 'pass-fail', maxScore } as const;
     const rules = this.#rules(name, own, fallback);
-    if (this.#metadata.type.scoring) {
+    if (this.#parts.metadata.type.scoring) {
       if (rules.maxScore === Number.POSITIVE_INFINITY) {
         if (above.maxScore !== Number.POSITIVE_INFINITY) {
           throw invalid(file, `max_score: required, because data/secret is bounded`);
@@ -144,8 +141,8 @@ class TestDataReader {
     config: TestGroupConfig,
     fallback: { aggregation: Rules['aggregation']; maxScore: number },
   ): Rules {
-    const file = `data/${name}/${this.#layout.groupFile}`;
-    if (!this.#metadata.type.scoring) {
+    const file = `data/${name}/${this.#parts.layout.groupFile}`;
+    if (!this.#parts.metadata.type.scoring) {
       for (const key of ['max_score', 'score_aggregation', 'require_pass'] as const) {
         if (config[key] !== undefined) throw invalid(file, `${key}: only for scoring problems`);
       }
@@ -174,7 +171,7 @@ class TestDataReader {
   }
 
   #staticCase(name: string, config: TestGroupConfig, rules: Rules): StaticCase[] {
-    const file = `data/${name}/${this.#layout.groupFile}`;
+    const file = `data/${name}/${this.#parts.layout.groupFile}`;
     const score = config.static_validation_score;
     if (score === undefined) {
       if (config.static_validator_args !== undefined) {
@@ -196,13 +193,13 @@ class TestDataReader {
   }
 
   async #config(at: string): Promise<TestGroupConfig> {
-    const { config, unknown } = await groupConfig(this.#folder, this.#metadata, this.#layout, at);
+    const { config, unknown } = await groupConfig(this.#parts, at);
     this.warnings.push(...unknown);
     return config;
   }
 
   async #tests(group: string, config: TestGroupConfig): Promise<TestCase[]> {
-    const entries = this.#folder.under(`data/${group}`);
+    const entries = this.#parts.folder.under(`data/${group}`);
     const inputs = entries.filter(isInput);
     return Promise.all(inputs.map((entry) => this.#test(stem(entry.path), entries, config)));
   }
@@ -213,12 +210,13 @@ class TestDataReader {
     config: TestGroupConfig,
   ): Promise<TestCase> {
     const answer = `${base}.ans`;
-    if (!this.#folder.has(answer)) throw invalid(answer, 'the answer file of the test is missing');
+    if (!this.#parts.folder.has(answer))
+      throw invalid(answer, 'the answer file of the test is missing');
     if (base.endsWith('/test_group'))
       throw invalid(`${base}.in`, 'test_group cannot be the name of a test');
     const file = `${base}.yaml`;
-    const own = this.#folder.has(file)
-      ? parseYaml(file, await this.#folder.readText(file), TestCaseYaml)
+    const own = this.#parts.folder.has(file)
+      ? parseYaml(file, await this.#parts.folder.readText(file), TestCaseYaml)
       : {};
     const folder = `${base}.files/`;
     const files = entries.filter((entry) => entry.path.startsWith(folder));
@@ -240,9 +238,7 @@ class TestDataReader {
 
 /** @returns the rules of a group, and a warning for each key that is ignored. */
 async function groupConfig(
-  folder: PackageFolder,
-  { constants, draft }: Metadata,
-  { groupFile }: Layout,
+  { folder, metadata: { constants, draft }, layout: { groupFile } }: PackageParts,
   at: string,
 ): Promise<{ readonly config: TestGroupConfig; readonly unknown: readonly string[] }> {
   const file = `${at}/${groupFile}`;
@@ -262,18 +258,15 @@ function isInput(entry: PackageEntry): boolean {
 }
 
 /** `data/invalid_input`, `invalid_output` and `valid_output`: tests of the validators themselves. */
-export async function readValidatorCases(
-  folder: PackageFolder,
-  metadata: Metadata,
-  layout: Layout,
-): Promise<ValidatorCase[]> {
+export async function readValidatorCases(parts: PackageParts): Promise<ValidatorCase[]> {
+  const { folder, metadata } = parts;
   const cases: ValidatorCase[] = [];
   for (const expects of ['invalid input', 'invalid output', 'valid output'] as const) {
     const at = `data/${expects.replace(' ', '_')}`;
     for (const entry of folder.under(at).filter(isInput)) {
       const base = stem(entry.path);
       const parent = base.slice(0, base.lastIndexOf('/'));
-      const { config: shared } = await groupConfig(folder, metadata, layout, parent);
+      const { config: shared } = await groupConfig(parts, parent);
       const file = `${base}.yaml`;
       const own: TestGroupConfig = folder.has(file)
         ? parseYaml(

@@ -24,30 +24,12 @@ export interface UserView extends User {
   readonly keys: readonly KeyView[];
 }
 
-export interface Accounts {
-  /**
-   * @param authorization the header `Bearer KEY`.
-   * @returns the user and the id of the key; undefined when there is no header.
-   * @throws SkeinError KEY_INVALID.
-   */
-  authenticate(
-    authorization: string | undefined,
-  ): { readonly user: User; readonly key: string } | undefined;
-  /** Whether a key exists and is not revoked. */
-  isValid(key: string): boolean;
-  /** @returns the first key of the user: it is shown once. @throws SkeinError USER_EXISTS, REQUEST_INVALID. */
-  add(name: string, admin: boolean): string;
-  /** @returns another key. @throws SkeinError USER_UNKNOWN. */
-  addKey(name: string): string;
-  /** @throws SkeinError KEY_UNKNOWN. */
-  revokeKey(id: string): void;
-  list(): UserView[];
-}
+export type Accounts = ReturnType<typeof openAccounts>;
 
 /** Also the tenant of the user's jobs. */
 const NAME = /^[a-z0-9]([a-z0-9._-]{0,38}[a-z0-9])?$/;
 
-export function openAccounts(database: Database, now: () => number): Accounts {
+export function openAccounts(database: Database, now: () => number) {
   const findKey = database.prepare(
     `SELECT hash, name, admin FROM keys JOIN users ON users.name = keys.user
      WHERE keys.id = ? AND revoked_at IS NULL`,
@@ -74,7 +56,12 @@ export function openAccounts(database: Database, now: () => number): Accounts {
   }
 
   return {
-    authenticate(authorization) {
+    /**
+     * @param authorization the header `Bearer KEY`.
+     * @returns the user and the id of the key; undefined when there is no header.
+     * @throws SkeinError KEY_INVALID.
+     */
+    authenticate(authorization: string | undefined) {
       if (authorization === undefined) return undefined;
       const token = bearerOf(authorization) ?? '';
       const id = idOfToken(token);
@@ -84,8 +71,10 @@ export function openAccounts(database: Database, now: () => number): Accounts {
       }
       return { user: { name: row['name'] as string, admin: row['admin'] === 1 }, key: id };
     },
-    isValid: (key) => database.read(() => findKey.get(key)) !== undefined,
-    add(name, admin) {
+    /** Whether a key exists and is not revoked. */
+    isValid: (key: string): boolean => database.read(() => findKey.get(key)) !== undefined,
+    /** @returns the first key of the user: it is shown once. @throws SkeinError USER_EXISTS, REQUEST_INVALID. */
+    add(name: string, admin: boolean): string {
       if (!NAME.test(name)) {
         throw new SkeinError(
           'REQUEST_INVALID',
@@ -100,7 +89,8 @@ export function openAccounts(database: Database, now: () => number): Accounts {
         return issueFor(name);
       });
     },
-    addKey(name) {
+    /** @returns another key. @throws SkeinError USER_UNKNOWN. */
+    addKey(name: string): string {
       return database.write('power-cut', () => {
         if (hasUser.get(name) === undefined) {
           throw new SkeinError('USER_UNKNOWN', `There is no user "${name.slice(0, 50)}".`);
@@ -108,13 +98,14 @@ export function openAccounts(database: Database, now: () => number): Accounts {
         return issueFor(name);
       });
     },
-    revokeKey(id) {
+    /** @throws SkeinError KEY_UNKNOWN. */
+    revokeKey(id: string): void {
       const { changes } = database.write('power-cut', () => revoke.run(now(), id));
       if (changes === 0) {
         throw new SkeinError('KEY_UNKNOWN', `There is no valid key "${id.slice(0, 50)}".`);
       }
     },
-    list: () =>
+    list: (): UserView[] =>
       database.read(() =>
         listUsers.all().map((user) => ({
           name: user['name'] as string,

@@ -5,27 +5,21 @@ import { renderStatement } from '../../statement/render-statement.ts';
 import { samplesOf } from '../../statement/samples.ts';
 import type { JudgeAccess, JudgeCallers } from '../accounts/access.ts';
 import type { Accounts, User } from '../accounts/accounts.ts';
-import type { Availability } from '../problems/availability.ts';
-import type { Catalog } from '../problems/catalog.ts';
 import type { JUDGE_ENDPOINTS } from './endpoints.ts';
-import type { JudgeService, ServiceLimits } from '../judge-service.ts';
+import type { JudgeService, JudgeServiceOptions } from '../judge-service.ts';
 import { problemSummary, problemView } from './problem-view.ts';
 import { fileAddress, nameOf, packageFile } from './package-file.ts';
 import { standingsOf } from '../standings.ts';
 import { submissionEvents } from '../submissions/submission-events.ts';
-import type { Submissions } from '../submissions/submissions.ts';
-import type { TimeLimits } from '../problems/time-limits.ts';
-import { standingsView, userView } from './views.ts';
+import { iso, userView } from './views.ts';
 
-export interface HandlersOptions {
+export interface HandlersOptions extends Pick<
+  JudgeServiceOptions,
+  'submissions' | 'catalog' | 'timeLimits' | 'availability' | 'limits'
+> {
   readonly service: JudgeService;
   readonly accounts: Accounts;
   readonly access: Pick<JudgeAccess, 'check'>;
-  readonly submissions: Submissions;
-  readonly catalog: Catalog;
-  readonly timeLimits: TimeLimits;
-  readonly availability: () => Promise<Availability>;
-  readonly limits: ServiceLimits;
   /** Start of the contest, for penalties; default: the first submission. */
   readonly startedAt: number | undefined;
 }
@@ -46,7 +40,7 @@ export function judgeHandlers(
         reason,
         workers,
         parallel,
-        languages: languages.map((one) => ({ ...one, extensions: [...one.extensions] })),
+        languages,
         limits: options.limits,
         brokenPackages: user?.admin === true ? [...catalog.broken] : undefined,
       };
@@ -108,20 +102,19 @@ export function judgeHandlers(
     rejudge: ({ params, caller: { user } }) => service.rejudge(params.submission, user),
 
     getStandings({ caller: { user } }) {
-      const problems = service.problems(user).map(({ problem }) => problem);
-      const ranked = problems.map(({ shortName, type, objective }) => ({
-        id: shortName,
-        scoring: type.scoring,
-        objective,
-      }));
-      const shown = problems.map(({ shortName, names, type }) => ({
-        id: shortName,
-        name: nameOf(names, shortName),
-        scoring: type.scoring,
+      const problems = service.problems(user).map(({ problem }) => ({
+        id: problem.shortName,
+        name: nameOf(problem.names, problem.shortName),
+        scoring: problem.type.scoring,
+        objective: problem.objective,
       }));
       const rows = submissions.scored();
       const startedAt = options.startedAt ?? rows[0]?.submittedAt;
-      return standingsView(standingsOf(rows, ranked, startedAt), shown, startedAt);
+      return {
+        startedAt: startedAt === undefined ? undefined : iso(startedAt),
+        problems: problems.map(({ id, name, scoring }) => ({ id, name, scoring })),
+        ...standingsOf(rows, problems, startedAt),
+      };
     },
 
     listUsers: () => ({ users: accounts.list().map(userView) }),

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Sample } from '../../statement/samples.ts';
 import type { Problem, TestCase } from '../../package/problem.ts';
 import type { ProblemSummary, ProblemView } from './schemas.ts';
-import type { LanguageView } from '../problems/availability.ts';
+import type { Availability } from '../problems/availability.ts';
 import type { PublishedProblem } from '../problems/catalog.ts';
 import { fileAddress, nameOf } from './package-file.ts';
 import type { ScoredRow } from '../submissions/submissions.ts';
@@ -36,7 +36,7 @@ export function problemView(
   { problem }: PublishedProblem,
   summary: Summary,
   samples: readonly Sample[],
-  languages: readonly LanguageView[],
+  languages: Availability['languages'],
   tests: readonly TestCase[],
 ): z.infer<typeof ProblemView> {
   const { limits, type } = problem;
@@ -51,9 +51,7 @@ export function problemView(
     tests: tests.length,
     codeBytes: type.submitAnswer ? limits.outputBytes : limits.codeBytes,
     outputBytes: limits.outputBytes,
-    languages: type.submitAnswer
-      ? []
-      : taken.map((one) => ({ ...one, extensions: [...one.extensions] })),
+    languages: type.submitAnswer ? [] : taken,
     attachments: problem.attachments.map((path) => ({
       path: path.replace(/^attachments\//, ''),
       url: fileAddress(problem.shortName, path),

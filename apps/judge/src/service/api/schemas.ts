@@ -3,7 +3,7 @@
  * bytes.
  */
 import { z } from 'zod';
-import { GroupRecord, TestRecord, UsageRecord, VerdictCode } from '../worker/wire.ts';
+import { GroupRecord, TestRecord, UsageRecord, VerdictCode } from '../../judging/events.ts';
 
 const Time = z.iso.datetime();
 
@@ -178,13 +178,19 @@ export const RejudgedView = z.object({
   skipped: z.int().describe('Those that are being judged already.'),
 });
 
-const Cell = { problem: ProblemId, pending: z.int() };
+const Cell = {
+  problem: ProblemId,
+  // Submissions in judging.
+  pending: z.int(),
+};
+// Equal for users with equal results.
+const rank = z.int();
 export const StandingsView = z.object({
   startedAt: Time.optional(),
   problems: z.array(z.object({ id: ProblemId, name: z.string(), scoring: z.boolean() })),
   passFail: z.array(
     z.object({
-      rank: z.int(),
+      rank,
       user: z.string(),
       solved: z.int(),
       penalty: z.int().describe('Minutes.'),
@@ -192,8 +198,11 @@ export const StandingsView = z.object({
         z.object({
           ...Cell,
           solved: z.boolean(),
+          // Before the first accepted one, or all when none is accepted.
           rejected: z.int(),
+          // From the start to the first accepted one.
           minutes: z.int().optional(),
+          // The first user that solved it.
           first: z.boolean(),
         }),
       ),
@@ -201,7 +210,7 @@ export const StandingsView = z.object({
   ),
   scores: z.array(
     z.object({
-      rank: z.int(),
+      rank,
       user: z.string(),
       score: z.number(),
       cells: z.array(z.object({ ...Cell, score: z.number().optional(), submissions: z.int() })),

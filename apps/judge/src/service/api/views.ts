@@ -1,17 +1,10 @@
 /** Rows as the API shows them, by the rights of the caller. */
 import type { z } from 'zod';
-import type { Standings } from '../standings.ts';
-import type {
-  StandingsView,
-  SubmissionSummary,
-  SubmissionView,
-  TestView,
-  UserView,
-} from './schemas.ts';
+import type { SubmissionSummary, SubmissionView, TestView, UserView } from './schemas.ts';
 import type { UserView as UserRow } from '../accounts/accounts.ts';
 import type { LiveState } from '../submissions/live.ts';
 import type { EarlierJudging, SubmissionRow } from '../submissions/submissions.ts';
-import type { TestRecord } from '../worker/wire.ts';
+import type { TestRecord } from '../../judging/events.ts';
 
 const FOR_JUDGES = 'The problem misbehaved; its judges can see how.';
 
@@ -90,19 +83,6 @@ export function userView({ name, admin, createdAt, keys }: UserRow): z.infer<typ
   };
 }
 
-export function standingsView(
-  { passFail, scores }: Standings,
-  problems: z.infer<typeof StandingsView>['problems'],
-  startedAt: number | undefined,
-): z.infer<typeof StandingsView> {
-  return {
-    startedAt: startedAt === undefined ? undefined : iso(startedAt),
-    problems,
-    passFail: passFail.map((row) => ({ ...row, cells: [...row.cells] })),
-    scores: scores.map((row) => ({ ...row, cells: [...row.cells] })),
-  };
-}
-
-function iso(ms: number): string {
+export function iso(ms: number): string {
   return new Date(ms).toISOString();
 }

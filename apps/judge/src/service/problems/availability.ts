@@ -1,27 +1,16 @@
 /** Which languages can be judged now, from the reports of the fleet's workers. */
+import type { z } from 'zod';
 import type { JobStore } from '@skein/jobs';
 import { LANGUAGES } from '../../languages/languages.ts';
+import type { JudgeView } from '../api/schemas.ts';
 import { judgeSubmission } from '../worker/judge-tasks.ts';
 import { JUDGE_QUEUE, LANGUAGE_LABEL } from '../worker/judge-worker.ts';
 
-export interface LanguageView {
-  readonly code: string;
-  readonly name: string;
-  readonly extensions: readonly string[];
-  /** Whether a connected worker has its toolchain. */
-  readonly available: boolean;
-  /** Why not. */
-  readonly reason: string | undefined;
-}
-
-export interface Availability {
-  readonly workers: number;
-  /** Submissions that are judged at once, at most. */
-  readonly parallel: number;
-  /** Why nothing is judged; undefined when there are workers. */
-  readonly reason: string | undefined;
-  readonly languages: readonly LanguageView[];
-}
+/** `reason`: why nothing is judged. */
+export type Availability = Pick<
+  z.infer<typeof JudgeView>,
+  'workers' | 'parallel' | 'reason' | 'languages'
+>;
 
 /** Milliseconds of silence after which a worker counts as lost. */
 const SILENT_MS = 60_000;
@@ -76,7 +65,7 @@ async function look(
       return {
         code,
         name,
-        extensions,
+        extensions: [...extensions],
         available,
         reason: available ? undefined : workers.length === 0 ? 'there is no worker' : lacking,
       };

@@ -12,12 +12,7 @@ import { judgeTimeLimit } from '../worker/judge-tasks.ts';
 import { JUDGE_QUEUE } from '../worker/judge-worker.ts';
 import { memoryOf } from '../submissions/judging-job.ts';
 
-export interface TimeLimits {
-  /** Cpu time in ms. @throws SkeinError PROBLEM_NOT_READY, PROBLEM_LIMITS. */
-  of(problem: PublishedProblem): number;
-  /** Continues pending measurements: enqueues their jobs, or stores their results. */
-  look(problems: Iterable<PublishedProblem>): Promise<void>;
-}
+export type TimeLimits = ReturnType<typeof openTimeLimits>;
 
 /** For submit-answer problems, which run no submitted program. */
 const NO_PROGRAM_MS = 30_000;
@@ -25,10 +20,7 @@ const RETRY_AFTER_MS = 5000;
 const MEASURING_MS = 30 * 60_000;
 const RETENTION_MS = 24 * 3_600_000;
 
-export function openTimeLimits(
-  database: Database,
-  store: Pick<JobStore, 'enqueue' | 'job'>,
-): TimeLimits {
+export function openTimeLimits(database: Database, store: Pick<JobStore, 'enqueue' | 'job'>) {
   const select = database.prepare(
     'SELECT time_ms, time_job, failure FROM packages WHERE digest = ?',
   );
@@ -58,7 +50,8 @@ export function openTimeLimits(
   }
 
   return {
-    of({ problem, digest }) {
+    /** Cpu time in ms. @throws SkeinError PROBLEM_NOT_READY, PROBLEM_LIMITS. */
+    of({ problem, digest }: PublishedProblem): number {
       if (problem.limits.timeMs !== undefined) return problem.limits.timeMs;
       if (problem.type.submitAnswer) return NO_PROGRAM_MS;
       const row = database.read(() => select.get(digest));
@@ -75,7 +68,8 @@ export function openTimeLimits(
         { retryAfterMs: RETRY_AFTER_MS },
       );
     },
-    async look(problems) {
+    /** Continues pending measurements: enqueues their jobs, or stores their results. */
+    async look(problems: Iterable<PublishedProblem>): Promise<void> {
       for (const problem of problems) await lookAt(problem);
     },
   };

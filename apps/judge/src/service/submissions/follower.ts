@@ -9,25 +9,18 @@
  * be done twice: enqueueing by its idempotency key, closing by the database.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ArtifactStore } from '@skein/state';
 import type { Job, JobStore, WorkerLog } from '@skein/jobs';
 import { readArtifact } from '../worker/bytes.ts';
-import type { Catalog } from '../problems/catalog.ts';
 import { judgeSubmission } from '../worker/judge-tasks.ts';
 import { JUDGE_QUEUE } from '../worker/judge-worker.ts';
 import { judgingJob } from './judging-job.ts';
-import type { Live } from './live.ts';
-import type { SubmissionRow, Submissions } from './submissions.ts';
-import type { TimeLimits } from '../problems/time-limits.ts';
-import { JudgementRecord, parseLive } from '../worker/wire.ts';
+import type { JudgeParts } from '../judge-service.ts';
+import type { SubmissionRow } from './submissions.ts';
+import { JudgementRecord } from '../../judging/events.ts';
+import { parseLive } from '../worker/wire.ts';
 
-export interface FollowerOptions {
+export interface FollowerOptions extends JudgeParts {
   readonly store: JobStore;
-  readonly artifacts: ArtifactStore;
-  readonly submissions: Submissions;
-  readonly catalog: Catalog;
-  readonly timeLimits: TimeLimits;
-  readonly live: Live;
   /** Distinguishes the jobs of several services in one store. */
   readonly service: string;
   readonly log: WorkerLog;

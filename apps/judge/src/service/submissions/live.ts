@@ -4,7 +4,8 @@
  *
  * Listeners are called at each step; nothing is queued for them here.
  */
-import type { GroupRecord, LiveEvent, TestRecord } from '../worker/wire.ts';
+import type { GroupRecord, TestRecord } from '../../judging/events.ts';
+import type { LiveEvent } from '../worker/wire.ts';
 
 export interface LiveState {
   phase: 'waiting' | 'compiling' | 'running';
@@ -40,22 +41,12 @@ export type LiveMessage =
 
 export type LiveListener = (message: LiveMessage) => void;
 
-export interface Live {
-  stateOf(submission: number): LiveState;
-  /** A new attempt of the job: discards the results of the earlier one. */
-  begin(submission: number, attempt: number, worker: string | undefined, note?: string): void;
-  note(submission: number, note: string | undefined): void;
-  apply(submission: number, event: LiveEvent): void;
-  /** The verdict is in the database. */
-  judged(submission: number): void;
-  /** @returns stops listening. */
-  listen(submission: number, listener: LiveListener): () => void;
-}
+export type Live = ReturnType<typeof createLive>;
 
 /** Results beyond this number of tests are not kept; the artifact has all of them. */
 const MOST_TESTS = 20_000;
 
-export function createLive(): Live {
+export function createLive() {
   const states = new Map<number, LiveState>();
   const listeners = new Map<number, Set<LiveListener>>();
 
@@ -72,17 +63,18 @@ export function createLive(): Live {
 
   return {
     stateOf,
-    begin(submission, attempt, worker, note) {
+    /** A new attempt of the job: discards the results of the earlier one. */
+    begin(submission: number, attempt: number, worker: string | undefined, note?: string): void {
       states.set(submission, { ...fresh(attempt), worker, note });
       tell(submission, { type: 'state', state: stateOf(submission) });
     },
-    note(submission, note) {
+    note(submission: number, note: string | undefined): void {
       if (stateOf(submission).note === note) return;
       change(submission, (state) => {
         state.note = note;
       });
     },
-    apply(submission, event) {
+    apply(submission: number, event: LiveEvent): void {
       switch (event.type) {
         case 'compiling':
           return change(submission, (state) => {
@@ -109,11 +101,13 @@ export function createLive(): Live {
         }
       }
     },
-    judged(submission) {
+    /** The verdict is in the database. */
+    judged(submission: number): void {
       states.delete(submission);
       tell(submission, { type: 'judged' });
     },
-    listen(submission, listener) {
+    /** @returns stops listening. */
+    listen(submission: number, listener: LiveListener): () => void {
       const those = listeners.get(submission) ?? new Set();
       listeners.set(submission, those);
       those.add(listener);

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import type { SubmissionView } from '../api/schemas.ts';
 import { createLive } from './live.ts';
 import { submissionEvents } from './submission-events.ts';
-import type { TestRecord } from '../worker/wire.ts';
+import type { TestRecord } from '../../judging/events.ts';
 
 const ALICE = { name: 'alice', admin: false };
 const RESULT = { name: 'secret/1', verdict: 'AC', reason: '', usage: {}, passes: 1 };

@@ -4,8 +4,8 @@
  */
 import { SkeinError } from '@skein/api';
 import type { Database } from '@skein/state';
+import type { GroupRecord, JudgementRecord, TestRecord } from '../../judging/events.ts';
 import type { Verdict } from '../../judging/verdict.ts';
-import type { GroupRecord, JudgementRecord, TestRecord } from '../worker/wire.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -20,21 +20,18 @@ export interface NewSubmissionRow {
   readonly package: string;
 }
 
-export interface SubmissionRow extends NewSubmissionRow {
+type Judged = JudgementRecord['usage'] &
+  Pick<JudgementRecord, 'verdict' | 'reason' | 'score' | 'maxScore' | 'failingTest'>;
+
+/** With the last judging; what only its end tells is undefined until then. */
+export interface SubmissionRow
+  extends NewSubmissionRow, Readonly<{ [Field in keyof Judged]: Judged[Field] | undefined }> {
   readonly id: number;
   /** Ms since the epoch, as all times here. */
   readonly submittedAt: number;
   readonly judging: number;
   readonly job: string | undefined;
   readonly judgedAt: number | undefined;
-  readonly verdict: Verdict | undefined;
-  readonly reason: string | undefined;
-  readonly score: number | undefined;
-  readonly maxScore: number | undefined;
-  readonly failingTest: string | undefined;
-  readonly cpuMs: number | undefined;
-  readonly wallMs: number | undefined;
-  readonly memoryBytes: number | undefined;
   readonly compileOutput: string | undefined;
   readonly groups: readonly GroupRecord[];
   readonly attempts: number | undefined;
@@ -49,13 +46,10 @@ export interface EarlierJudging {
 }
 
 /** Input of the standings: one row per submission, oldest first. */
-export interface ScoredRow {
-  readonly user: string;
-  readonly problem: string;
-  readonly submittedAt: number;
-  readonly verdict: Verdict | undefined;
-  readonly score: number | undefined;
-}
+export type ScoredRow = Pick<
+  SubmissionRow,
+  'user' | 'problem' | 'submittedAt' | 'verdict' | 'score'
+>;
 
 export interface SubmissionFilter {
   readonly user?: string | undefined;
@@ -65,28 +59,7 @@ export interface SubmissionFilter {
   readonly limit: number;
 }
 
-export interface Submissions {
-  add(row: NewSubmissionRow): number;
-  find(id: number): SubmissionRow | undefined;
-  /** Newest first. */
-  list(filter: SubmissionFilter): SubmissionRow[];
-  testsOf(id: number, judging: number): TestRecord[];
-  earlier(id: number, judging: number): EarlierJudging[];
-  /** When the `count`th newest submission of a user came in; undefined when there are fewer. */
-  nthNewest(user: string, count: number): number | undefined;
-  /** Those that wait for their first verdict. */
-  openOf(user: string): number;
-  /** Unjudged submissions, oldest first. */
-  open(): SubmissionRow[];
-  /** Stores the job of the judging. @returns false when that judging has ended. */
-  assignJob(id: number, judging: number, job: string | undefined): boolean;
-  /** @returns false when that judging has ended already. */
-  close(id: number, judging: number, record: JudgementRecord, attempts: number): boolean;
-  /** Opens another judging. @returns false when the last one has not ended. */
-  reopen(id: number, requestedBy: string, packageDigest: string): boolean;
-  judgedOf(problem: string): number[];
-  scored(): ScoredRow[];
-}
+export type Submissions = ReturnType<typeof openSubmissions>;
 
 const SELECT = `
   SELECT s.*, j.package, j.job, j.judged_at, j.verdict, j.reason, j.score, j.max_score,
@@ -94,7 +67,7 @@ const SELECT = `
          j.attempts, coalesce(s.language, j.language) AS spoken
   FROM submissions s JOIN judgings j ON j.submission = s.id AND j.number = s.judging`;
 
-export function openSubmissions(database: Database, now: () => number): Submissions {
+export function openSubmissions(database: Database, now: () => number) {
   const insert = database.prepare(
     `INSERT INTO submissions (user, problem, language, entry_point, source, source_bytes, submitted_at)
      VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`,
@@ -158,7 +131,7 @@ export function openSubmissions(database: Database, now: () => number): Submissi
   };
 
   return {
-    add: (row) =>
+    add: (row: NewSubmissionRow): number =>
       database.write('power-cut', () => {
         const { user, problem, language, entryPoint, source, sourceBytes } = row;
         const at = now();
@@ -176,22 +149,30 @@ export function openSubmissions(database: Database, now: () => number): Submissi
         return id;
       }),
     find,
-    list: ({ user, problem, before, limit }) =>
+    /** Newest first. */
+    list: ({ user, problem, before, limit }: SubmissionFilter): SubmissionRow[] =>
       database
         .read(() => filtered.all(user ?? null, problem ?? null, before ?? null, limit))
         .map(submissionOf),
-    testsOf: (id, judging) => database.read(() => selectTests.all(id, judging)).map(testOf),
-    earlier: (id, judging) =>
+    testsOf: (id: number, judging: number): TestRecord[] =>
+      database.read(() => selectTests.all(id, judging)).map(testOf),
+    earlier: (id: number, judging: number): EarlierJudging[] =>
       database.read(() => selectEarlier.all(id, judging)).map(recordOf<EarlierJudging>),
-    nthNewest(user, count) {
+    /** When the `count`th newest submission of a user came in; undefined when there are fewer. */
+    nthNewest(user: string, count: number): number | undefined {
       const row = database.read(() => nth.get(user, count - 1));
       return row === undefined ? undefined : (row['submitted_at'] as number);
     },
-    openOf: (user) => (database.read(() => countOpen.get(user)) as { open: number }).open,
-    open: () => database.read(() => unjudged.all()).map(submissionOf),
-    assignJob: (id, judging, job) =>
+    /** Those that wait for their first verdict. */
+    openOf: (user: string): number =>
+      (database.read(() => countOpen.get(user)) as { open: number }).open,
+    /** Unjudged submissions, oldest first. */
+    open: (): SubmissionRow[] => database.read(() => unjudged.all()).map(submissionOf),
+    /** Stores the job of the judging. @returns false when that judging has ended. */
+    assignJob: (id: number, judging: number, job: string | undefined): boolean =>
       database.write('power-cut', () => setJob.run(job ?? null, id, judging)).changes === 1,
-    close: (id, judging, record, attempts) =>
+    /** @returns false when that judging has ended already. */
+    close: (id: number, judging: number, record: JudgementRecord, attempts: number): boolean =>
       database.write('power-cut', () => {
         const { usage } = record;
         const { changes } = closeJudging.run(
@@ -217,7 +198,8 @@ export function openSubmissions(database: Database, now: () => number): Submissi
         }
         return true;
       }),
-    reopen: (id, requestedBy, packageDigest) =>
+    /** Opens another judging. @returns false when the last one has not ended. */
+    reopen: (id: number, requestedBy: string, packageDigest: string): boolean =>
       database.write('power-cut', () => {
         const row = find(id);
         if (row === undefined) {
@@ -228,10 +210,10 @@ export function openSubmissions(database: Database, now: () => number): Submissi
         insertJudging.run(id, judging, packageDigest, now(), requestedBy);
         return true;
       }),
-    judgedOf: (problem) =>
+    judgedOf: (problem: string): number[] =>
       database.read(() => judged.all(problem)).map((row) => row['id'] as number),
     // By hand: the standings read every submission.
-    scored: () =>
+    scored: (): ScoredRow[] =>
       database
         .read(() => selectScored.all())
         .map((row) => ({

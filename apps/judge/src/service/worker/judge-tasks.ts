@@ -14,9 +14,10 @@ import type { Submission } from '../../judging/submission.ts';
 import type { Problem } from '../../package/problem.ts';
 import { timeLimitOf } from '../../verify/verify.ts';
 import { type Guests, openGuests } from './guests.ts';
+import type { JudgementRecord } from '../../judging/events.ts';
 import { cachedProblem } from './package-cache.ts';
 import { decodeSource } from './source-files.ts';
-import { type JudgementRecord, judgementRecord, liveWriter } from './wire.ts';
+import { judgementRecord, liveWriter } from './wire.ts';
 
 /** Absolute path of this module, for workers that offer its tasks. */
 export const JUDGE_TASKS = import.meta.filename;

@@ -5,8 +5,7 @@
  */
 import { join } from 'node:path';
 import { usableThreads } from '@skein/api/machine';
-import type { ArtifactStore } from '@skein/state';
-import { type JobStore, startWorker, type Worker, type WorkerLog } from '@skein/jobs';
+import { startWorker, type Worker, type WorkerOptions } from '@skein/jobs';
 import { judgeCacheFolder } from '../../judging/cache-folder.ts';
 import type { JudgeSandboxFacts } from '../../judging/judge-sandbox.ts';
 import { machineCeilings } from '../../judging/limits.ts';
@@ -19,17 +18,12 @@ export const JUDGE_QUEUE = 'judge';
 
 export const LANGUAGE_LABEL = 'language:';
 
-export interface JudgeWorkerOptions extends GuestOptions {
-  readonly store: JobStore;
-  readonly artifacts: ArtifactStore;
+export interface JudgeWorkerOptions
+  extends
+    GuestOptions,
+    Pick<WorkerOptions, 'store' | 'artifacts' | 'name' | 'leaseMs' | 'graceMs' | 'ending' | 'log'> {
   /** Submissions that are judged at once. Default: one per core, minus one. */
   readonly parallel?: number | undefined;
-  readonly name?: string | undefined;
-  readonly leaseMs?: number | undefined;
-  readonly graceMs?: number | undefined;
-  /** Ends the wait for a store that is away at the start. */
-  readonly ending?: AbortSignal | undefined;
-  readonly log: WorkerLog;
 }
 
 export interface JudgeWorker extends Worker {

@@ -6,55 +6,13 @@
  * parse is skipped; the verdict depends only on the artifact.
  */
 import { z } from 'zod';
-import type { JudgeEvent, Judgement } from '../../judging/events.ts';
-import { type Verdict, VERDICT_NAMES } from '../../judging/verdict.ts';
-
-export const VerdictCode = z.enum(Object.keys(VERDICT_NAMES) as [Verdict, ...Verdict[]]);
-
-export const UsageRecord = z.object({
-  cpuMs: z.number(),
-  wallMs: z.number(),
-  memoryBytes: z.number(),
-});
-
-export const TestRecord = z.object({
-  name: z.string(),
-  verdict: VerdictCode,
-  reason: z.string(),
-  usage: UsageRecord,
-  passes: z.number(),
-  score: z.number().optional(),
-  judgeMessage: z.string().optional(),
-  teamMessage: z.string().optional(),
-  hint: z.string().optional(),
-  feedback: z
-    .object({ input: z.string(), output: z.string(), error: z.string(), answer: z.string() })
-    .optional(),
-});
-export type TestRecord = z.infer<typeof TestRecord>;
-
-export const GroupRecord = z.object({
-  name: z.string(),
-  verdict: VerdictCode,
-  score: z.number().optional(),
-  maxScore: z.number().optional(),
-  skipped: z.boolean(),
-});
-export type GroupRecord = z.infer<typeof GroupRecord>;
-
-export const JudgementRecord = z.object({
-  verdict: VerdictCode,
-  reason: z.string(),
-  failingTest: z.string().optional(),
-  score: z.number().optional(),
-  maxScore: z.number().optional(),
-  language: z.string().optional(),
-  usage: UsageRecord,
-  compileOutput: z.string(),
-  tests: z.array(TestRecord),
-  groups: z.array(GroupRecord),
-});
-export type JudgementRecord = z.infer<typeof JudgementRecord>;
+import {
+  GroupRecord,
+  type JudgeEvent,
+  type Judgement,
+  JudgementRecord,
+  TestRecord,
+} from '../../judging/events.ts';
 
 export const LiveEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('compiling'), language: z.string() }),

@@ -10,7 +10,9 @@ import { Work } from '../submission/hand-in.tsx';
 const LOOK_AGAIN_MS = 3_600_000;
 
 export function ProblemPage({ id }: { readonly id: string }) {
-  const { value, error } = useFresh(() => get('getProblem', id), { everyMs: LOOK_AGAIN_MS }, id);
+  const { value, error } = useFresh({ everyMs: LOOK_AGAIN_MS, identity: id }, () =>
+    get('getProblem', id),
+  );
   return (
     <Titled title={value?.name ?? 'Problem'}>
       <Loading value={value} error={error}>
@@ -40,10 +42,8 @@ function About({ problem }: { readonly problem: Problem }) {
   const { id, name, types, timeMs, memoryBytes, tests, statements } = problem;
   const user = useStore(me);
   const [language, setLanguage] = useState(() => preferred(statements));
-  const { value, error } = useFresh(
-    () => get('getStatement', id, language),
-    { everyMs: LOOK_AGAIN_MS },
-    `${id} ${language}`,
+  const { value, error } = useFresh({ everyMs: LOOK_AGAIN_MS, identity: `${id} ${language}` }, () =>
+    get('getStatement', id, language),
   );
   const facts = [...types, time(timeMs), memory(memoryBytes), `${tests} tests`];
   return (

@@ -7,9 +7,9 @@ import { Loading, Titled } from '../parts.tsx';
 const LOOK_AGAIN_MS = 60_000;
 
 export function ProblemsPage() {
-  const { value, error } = useFresh(() => Promise.all([get('listProblems'), get('getJudge')]), {
-    everyMs: LOOK_AGAIN_MS,
-  });
+  const { value, error } = useFresh({ everyMs: LOOK_AGAIN_MS }, () =>
+    Promise.all([get('listProblems'), get('getJudge')]),
+  );
   return (
     <Titled title="Problems">
       <h1>Problems</h1>

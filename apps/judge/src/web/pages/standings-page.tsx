@@ -8,7 +8,7 @@ import { Loading, Titled } from '../parts.tsx';
 const LOOK_AGAIN_MS = 15_000;
 
 export function StandingsPage() {
-  const { value, error } = useFresh(() => get('getStandings'), { everyMs: LOOK_AGAIN_MS });
+  const { value, error } = useFresh({ everyMs: LOOK_AGAIN_MS }, () => get('getStandings'));
   return (
     <Titled title="Standings">
       <h1>Standings</h1>

@@ -30,6 +30,7 @@ function List({ user, problem }: { readonly user: Me; readonly problem: string |
   const [limit, setLimit] = useState(PAGE);
   const [isLive, setIsLive] = useState(false);
   const { value, error, poke } = useFresh(
+    { everyMs: isLive ? LIVE_MS : LOOK_AGAIN_MS, identity: `${problem} ${limit}` },
     async () => {
       const query = new URLSearchParams({ limit: String(limit) });
       if (problem !== undefined) query.set('problem', problem);
@@ -37,8 +38,6 @@ function List({ user, problem }: { readonly user: Me; readonly problem: string |
       setIsLive(answer.submissions.some(({ state }) => state !== 'judged'));
       return answer;
     },
-    { everyMs: isLive ? LIVE_MS : LOOK_AGAIN_MS },
-    `${problem} ${limit}`,
   );
   const columns = COLUMNS.filter((name) => name !== 'User' || user.admin);
   return (
@@ -164,10 +163,8 @@ export function SubmissionPage({ id }: { readonly id: string }) {
 }
 
 function One({ id }: { readonly id: string }) {
-  const { value, error } = useFresh(
-    () => Promise.all([get('getSubmission', id), get('getSource', id)]),
-    { everyMs: 3_600_000 },
-    id,
+  const { value, error } = useFresh({ everyMs: 3_600_000, identity: id }, () =>
+    Promise.all([get('getSubmission', id), get('getSource', id)]),
   );
   return (
     <Titled title={`Submission ${id}`}>

@@ -317,13 +317,7 @@ function Earlier({ of }: { readonly of: Submission['earlier'] }) {
   return <p class="muted earlier">{`Judged before: ${said.join(', ')}`}</p>;
 }
 
-function Rejudge({
-  state,
-  again,
-}: {
-  readonly state: Submission['state'];
-  readonly again: () => void;
-}) {
+function Rejudge({ state, again }: Pick<Submission, 'state'> & { readonly again: () => void }) {
   const user = useStore(me);
   if (user?.admin !== true || state !== 'judged') return null;
   return (

@@ -80,43 +80,28 @@ export const federateSimulate = defineCommand({
   summary: 'Simulate a federation on this machine: the rows of one file, split over sites.',
   details:
     'A fifth of the rows is held out, and the model of each round is tried on them. The sites train as real ones do, one after the other, without transport, masks or noise: `skein privacy` says what noise costs. The encoding of columns is fitted to all training rows; a real plan names public ranges instead.',
-  examples: [
-    {
-      command:
-        'skein federate simulate rows.csv --label disease --sites 20 --strategy fedadam --server-rate 0.1',
-      does: 'Twenty sites with equal shares of the rows',
-    },
-    {
-      command:
-        'skein federate simulate rows.csv --label disease --sites 10 --hostile 2 --robust trimmed-mean',
-      does: 'Two of ten sites work against the others',
-    },
-    {
-      command: 'skein federate simulate rows.csv --label disease --split sorted --personal 0.1',
-      does: 'Sites that differ, each with a model of its own too',
-    },
-    {
-      command: 'skein federate simulate rows.csv --label disease --by hospital',
-      does: 'One site for each hospital, and what the model is worth at each',
-    },
-    {
-      command: 'skein federate simulate rows.csv --label disease --split sorted --json',
-      does: 'Sites that have rows of few classes',
-    },
-  ],
-  arguments: { data: argument('FILE', 'Rows: .csv with a header.', { completes: 'file' }) },
+  examples: {
+    'skein federate simulate rows.csv --label disease --sites 20 --strategy fedadam --server-rate 0.1':
+      'Twenty sites with equal shares of the rows',
+    'skein federate simulate rows.csv --label disease --sites 10 --hostile 2 --robust trimmed-mean':
+      'Two of ten sites work against the others',
+    'skein federate simulate rows.csv --label disease --split sorted --personal 0.1':
+      'Sites that differ, each with a model of its own too',
+    'skein federate simulate rows.csv --label disease --by hospital':
+      'One site for each hospital, and what the model is worth at each',
+    'skein federate simulate rows.csv --label disease --split sorted --json':
+      'Sites that have rows of few classes',
+  },
+  arguments: { data: argument('FILE', 'Rows: .csv with a header.') },
   options: {
     label: text('COLUMN', 'The column to predict.'),
     model: withDefault(text('NETWORK', 'mlp: a linear model; mlp:16: one hidden layer.'), 'mlp'),
-    sites: integer('N', 'Sites. Default: 10.', { min: 2, max: 10_000 }),
+    sites: integer('N', 'Sites. Default: 10.', [2, 10_000]),
     by: text(
       'COLUMN',
       'In place of --sites: each value of the column is a site. A fifth of the rows of each is held out, and how good the model is at each is told.',
     ),
-    sampled: integer('N', 'Sites of a round, drawn anew each time; default: all.', {
-      min: 1,
-      max: 10_000,
-    }),
+    sampled: integer('N', 'Sites of a round, drawn anew each time; default: all.', [1, 10_000]),
     split: withDefault(
       choice(['equal', 'sorted'], 'equal: rows at random; sorted: by label, few classes a site.'),
       'equal',
@@ -126,67 +111,50 @@ export const federateSimulate = defineCommand({
       'fedavg',
     ),
     hostile: withDefault(
-      integer('N', 'Sites that send ten times the opposite of what they learnt.', {
-        min: 0,
-        max: 10_000,
-      }),
+      integer('N', 'Sites that send ten times the opposite of what they learnt.', [0, 10_000]),
       '0',
     ),
     robust: choice(
       ROBUST_NAMES,
       'What is taken of the updates in place of their mean, where sites may be hostile.',
     ),
-    dishonest: integer('N', 'Hostile sites that trimmed-mean and krum stand; default: --hostile.', {
-      min: 0,
-      max: 10_000,
-    }),
+    dishonest: integer(
+      'N',
+      'Hostile sites that trimmed-mean and krum stand; default: --hostile.',
+      [0, 10_000],
+    ),
     norm: withDefault(
-      decimal('R', 'What norm-bound shortens longer updates to.', { min: 1e-9, max: 1e9 }),
+      decimal('R', 'What norm-bound shortens longer updates to.', [1e-9, 1e9]),
       '1',
     ),
     late: withDefault(
-      integer('N', 'With fedbuff: updates are of a model of up to N rounds ago.', {
-        min: 0,
-        max: 1000,
-      }),
+      integer('N', 'With fedbuff: updates are of a model of up to N rounds ago.', [0, 1000]),
       '0',
     ),
     personal: decimal(
       'LAMBDA',
       'Train a model of its own at each site too, pulled to the global one so strongly (Ditto); 0: not at all.',
-      { min: 0, max: 1e6 },
+      [0, 1e6],
     ),
     personalFrom: choice(
       ['own', 'global'],
       'own: a round goes on with the site’s own model (Ditto); global: it begins at the global one (local fine-tuning). Default: own.',
     ),
-    serverRate: decimal('R', 'Rate by which the server follows the mean update.', {
-      min: 1e-9,
-      max: 1e3,
-    }),
-    rounds: withDefault(integer('N', 'Rounds.', { min: 1, max: 100_000 }), '20'),
-    epochs: withDefault(integer('N', 'Passes of a site in a round.', { min: 1, max: 1000 }), '1'),
-    batch: withDefault(integer('N', 'Rows of a step.', { min: 1, max: 100_000 }), '10'),
-    rate: withDefault(decimal('R', 'Learning rate of a site.', { min: 1e-9, max: 1e3 }), '0.1'),
-    seed: withDefault(integer('N', 'Of weights, split and order.', { min: 0, max: 2 ** 31 }), '0'),
+    serverRate: decimal('R', 'Rate by which the server follows the mean update.', [1e-9, 1e3]),
+    rounds: withDefault(integer('N', 'Rounds.', [1, 100_000]), '20'),
+    epochs: withDefault(integer('N', 'Passes of a site in a round.', [1, 1000]), '1'),
+    batch: withDefault(integer('N', 'Rows of a step.', [1, 100_000]), '10'),
+    rate: withDefault(decimal('R', 'Learning rate of a site.', [1e-9, 1e3]), '0.1'),
+    seed: withDefault(integer('N', 'Of weights, split and order.', [0, 2 ** 31]), '0'),
   },
   async run({ cwd, notes, signal }, { data, label, model, split, seed, ...options }) {
     if (label === undefined) throw usageError('Name the column to predict: --label COLUMN.');
     const builder = networkOf(model);
     if (builder === undefined) throw usageError(`--model: "${model}" is not mlp or mlp:16,8.`);
     const { path } = await givenFile(cwd, data);
-    const {
-      strategy: name,
-      serverRate,
-      sites: wanted,
-      by,
-      sampled,
-      rounds,
-      batch,
-      ...more
-    } = options;
-    const { hostile, robust, dishonest = hostile, norm, late, ...other } = more;
-    const { personal: lambda, personalFrom, ...local } = other;
+    const { strategy: name, serverRate, sites: wanted, by, sampled, rounds, batch } = options;
+    const { hostile, robust, dishonest = hostile, norm, late, rate, epochs } = options;
+    const { personal: lambda, personalFrom } = options;
     if (lambda === undefined && personalFrom !== undefined) {
       throw usageError('--personal-from: give --personal LAMBDA too.');
     }
@@ -222,7 +190,8 @@ export const federateSimulate = defineCommand({
         buffer: Math.max(1, Math.round((rows.count * (sampled ?? count)) / count)),
       });
       const federated = federatedModel(problem.graded, strategy.site);
-      const quality = await openQuality(problem, federated, test, batch);
+      const open = (tried: Dataset) => openQuality(problem, federated, tried, batch);
+      const quality = await open(test);
       const found: SimulatedRow[] = [];
       const shares =
         by === undefined
@@ -238,8 +207,8 @@ export const federateSimulate = defineCommand({
         rows,
         batch,
         mask: MASK,
-        learningRate: local.rate,
-        epochs: local.epochs,
+        learningRate: rate,
+        epochs,
         seed,
       };
       const personal =
@@ -274,16 +243,12 @@ export const federateSimulate = defineCommand({
             trainingRows: shares[i]!.length,
             held: selectRows(test, parts[i]!),
           }));
-          const open = (rowsOf: Dataset) => openQuality(problem, federated, rowsOf, batch);
           atCentres = { centres: await qualityOfCentres(tried, parameters, isClassified, open) };
         }
         if (personal !== undefined) {
           const own = (site: number) => personal.of(site) ?? parameters;
-          compared = {
-            personal: await comparedOn(kept, own, parameters, (rowsOf) =>
-              openQuality(problem, federated, selectRows(rows, rowsOf), batch),
-            ),
-          };
+          const openRows = (rowsOf: Uint32Array) => open(selectRows(rows, rowsOf));
+          compared = { personal: await comparedOn(kept, own, parameters, openRows) };
         }
       } finally {
         notes.clear();
@@ -309,11 +274,11 @@ export const federateSimulate = defineCommand({
     const frequent =
       majority === undefined ? '' : ` The most frequent class has ${majority.toFixed(4)} of them.`;
     return [
-      renderTable(rounds, columns, style),
+      renderTable(style, rounds, columns),
       '',
       `${strategy}${robust === undefined ? '' : ` with ${robust}`} over ${sites} simulated sites (${split}${hostile === 0 ? '' : `, ${hostile} hostile`}) with ${trainingRows} rows; tried on ${heldOutRows} held-out rows.${frequent}`,
       ...(personal === undefined ? [] : [textOf(personal)]),
-      ...(centres === undefined ? [] : ['', renderTable(centres, columnsOf(names), style)]),
+      ...(centres === undefined ? [] : ['', renderTable(style, centres, columnsOf(names))]),
     ].join('\n');
   },
 });

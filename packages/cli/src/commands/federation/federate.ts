@@ -1,14 +1,12 @@
 /** `skein federate`: federations that a node coordinates. */
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { SkeinError, type FederationView } from '@skein/api';
 import { isOver } from '@skein/api/federations';
-import { unreadable } from '@skein/api/file-errors';
 import { writeModel } from '@skein/onnx';
 import { assemblePublic, TrainError, type PublicColumns } from '@skein/train';
 import { networkOf } from '@skein/train/run';
-import { defineCommand, type Context } from '../../command-line/command.ts';
-import { connect, connectionOptions, type Connection } from '../../connection/connection.ts';
+import type { Context } from '../../command-line/command.ts';
+import { type Connection } from '../../connection/connection.ts';
+import { nodeCommand } from '../../connection/node-command.ts';
 import {
   argument,
   flag,
@@ -21,32 +19,29 @@ import {
 import { renderFederation, renderFederations } from '../../output/federation.ts';
 import { pause } from '../../pause.ts';
 import { usageError } from '../../command-line/usage.ts';
+import { readGivenText } from '../../file.ts';
 
 const ID = 'Its id, the beginning of it, or last.';
 const FOLLOW_MS = 1000;
 
-export const federateStart = defineCommand({
+export const federateStart = nodeCommand({
   name: 'federate start',
   summary: 'Start a federation: build the model, publish the plan, invite the sites.',
   details:
     'The plan is a JSON file: the columns with their public ranges and categories, the strategy, the rounds, the privacy budget and the sites; docs/guide/federation.md shows one. Secure aggregation and differential privacy are on unless the plan says otherwise. Each invitation is a link that one site uses once; it is shown this once. The helpers that the plan names are invited too.',
-  examples: [
-    {
-      command: 'skein federate start plan.json --name heart --site Cleveland --site Budapest',
-      does: 'A logistic regression over two hospitals',
-    },
-  ],
+  examples: {
+    'skein federate start plan.json --name heart --site Cleveland --site Budapest':
+      'A logistic regression over two hospitals',
+  },
   arguments: { plan: argument('PLAN', 'A JSON file with the plan.', { completes: 'file' }) },
   options: {
     name: withDefault(text('NAME', 'Name of the model whose versions result.'), 'federated'),
     model: withDefault(text('NETWORK', 'mlp: a linear model; mlp:16: one hidden layer.'), 'mlp'),
-    seed: withDefault(integer('N', 'Of the first weights.', { min: 0, max: 2 ** 31 }), '0'),
+    seed: withDefault(integer('N', 'Of the first weights.', [0, 2 ** 31]), '0'),
     site: many('NAME', 'Invite a site that you call so; repeat it.'),
-    ...connectionOptions,
   },
-  async run(context, { plan: path, name, model, seed, site, ...choice }) {
+  async run(connection, { plan: path, name, model, seed, site }, context) {
     const plan = await readPlan(context, path);
-    const connection = await connect(context, choice);
     const { client } = connection;
     const content = builtModel(plan['data'], model, seed);
     const { version } = await client.importModel({ name, content });
@@ -73,28 +68,23 @@ export const federateStart = defineCommand({
   },
 });
 
-export const federateInvite = defineCommand({
+export const federateInvite = nodeCommand({
   name: 'federate invite',
   summary: 'Invite a site or a helper to a federation; its link is shown this once.',
-  examples: [
-    { command: 'skein federate invite last Zurich', does: 'A link for one more site' },
-    {
-      command: 'skein federate invite last page --uses 1000',
-      does: 'One link for a thousand browsers',
-    },
-  ],
+  examples: {
+    'skein federate invite last Zurich': 'A link for one more site',
+    'skein federate invite last page --uses 1000': 'One link for a thousand browsers',
+  },
   arguments: {
     federation: argument('FEDERATION', ID),
     name: argument('NAME', 'How you call the site; the ledger has a pseudonym instead.'),
   },
   options: {
-    uses: integer('N', 'How many sites may use the link.', { min: 1, max: 1e5 }),
+    uses: integer('N', 'How many sites may use the link.', [1, 1e5]),
     helper: flag('For a helper whose keys are in the plan.'),
-    ...connectionOptions,
   },
-  async run(context, { federation, name, uses, helper, ...choice }) {
+  async run(connection, { federation, name, uses, helper }) {
     if (helper && uses !== undefined) throw usageError('A helper has an invitation of its own.');
-    const connection = await connect(context, choice);
     const { id } = await find(connection, federation);
     const role = helper ? 'helper' : 'site';
     const [invitation] = await invitationsOf(connection, id, [{ name, role, uses }]);
@@ -103,20 +93,18 @@ export const federateInvite = defineCommand({
   render: (invitation, style) => `${style.bold(titleOf(invitation))}\n  ${invitation.link}`,
 });
 
-export const federateStatus = defineCommand({
+export const federateStatus = nodeCommand({
   name: 'federate status',
   summary: 'List the federations of a node, or show one: rounds, sites, privacy spent.',
-  examples: [
-    { command: 'skein federate status', does: 'All of them' },
-    { command: 'skein federate status last -f', does: 'Follow the newest to its end' },
-  ],
+  examples: {
+    'skein federate status': 'All of them',
+    'skein federate status last -f': 'Follow the newest to its end',
+  },
   arguments: { federation: optionalArgument('FEDERATION', ID) },
   options: {
     follow: flag('Print each round until the federation ends.', { short: 'f' }),
-    ...connectionOptions,
   },
-  async run(context, { federation, follow, ...choice }) {
-    const connection = await connect(context, choice);
+  async run(connection, { federation, follow }, context) {
     if (federation === undefined) return connection.client.listFederations();
     const found = await find(connection, federation);
     return { federation: follow ? await followed(context, connection, found) : found };
@@ -128,17 +116,15 @@ export const federateStatus = defineCommand({
 });
 
 const change = (to: 'pause' | 'resume' | 'stop', summary: string, does: string) =>
-  defineCommand({
+  nodeCommand({
     name: `federate ${to}`,
     summary,
-    examples: [{ command: `skein federate ${to} last`, does }],
+    examples: { [`skein federate ${to} last`]: does },
     arguments: { federation: argument('FEDERATION', ID) },
     options: {
       reason: withDefault(text('TEXT', 'Written into the ledger.'), 'by the operator'),
-      ...connectionOptions,
     },
-    async run(context: Context, { federation, reason, ...choice }) {
-      const connection = await connect(context, choice);
+    async run(connection, { federation, reason }) {
       const { id } = await find(connection, federation);
       return { federation: await connection.client[`${to}Federation`]({ id, reason }) };
     },
@@ -157,17 +143,15 @@ export const federateStop = change(
   'End it now',
 );
 
-export const federateRevoke = defineCommand({
+export const federateRevoke = nodeCommand({
   name: 'federate revoke',
   summary: 'Revoke a site: it takes part in nothing more.',
-  examples: [{ command: 'skein federate revoke last Cleveland', does: 'A stolen laptop' }],
+  examples: { 'skein federate revoke last Cleveland': 'A stolen laptop' },
   arguments: {
     federation: argument('FEDERATION', ID),
     site: argument('SITE', 'Its name, its pseudonym, or its public key.'),
   },
-  options: connectionOptions,
-  async run(context, { federation, site, ...choice }) {
-    const connection = await connect(context, choice);
+  async run(connection, { federation, site }) {
     const { id, sites } = await find(connection, federation);
     const found = sites.find(({ key, name, pseudonym }) => [key, name, pseudonym].includes(site));
     if (found === undefined) {
@@ -232,9 +216,7 @@ const titleOf = ({ name, role }: Required<Pick<Invited, 'name' | 'role'>>): stri
   role === 'helper' ? `${name} (helper)` : name;
 
 async function readPlan({ cwd }: Context, path: string): Promise<Record<string, never>> {
-  const content = await readFile(resolve(cwd, path), 'utf8').catch((error: unknown) => {
-    throw unreadable(path, error);
-  });
+  const content = await readGivenText(cwd, path);
   try {
     return JSON.parse(content) as Record<string, never>;
   } catch (error) {

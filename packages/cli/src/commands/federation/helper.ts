@@ -33,9 +33,7 @@ export const helperKey = defineCommand({
   summary: 'Print the public keys of this helper, for the plan of a federation.',
   details:
     'The keys are made the first time, and stay in the data folder; the private ones never leave it. Give the output to the operator of the federation, who writes it into aggregation.helpers of the plan. A helper should be run by another institution than the coordinator.',
-  examples: [
-    { command: "skein helper key --name 'University of Basel'", does: 'What a plan names' },
-  ],
+  examples: { "skein helper key --name 'University of Basel'": 'What a plan names' },
   arguments: {},
   options: {
     name: withDefault(text('NAME', 'Of the institution; sites read it.'), 'helper'),
@@ -57,12 +55,10 @@ export const helperJoin = defineCommand({
   summary: 'Help a federation: sum the masks of its sites, once in each attempt of a round.',
   details:
     'Without --accept it shows the plan; nothing is accepted then. With --accept it helps until the federation ends: each round needs all helpers. It answers each attempt of a round once, ever, and stores the answer before it sends it, so that it can be killed and started again. It refuses lists of fewer sites than the plan says, and more sums than the privacy budget allows. Keep the data folder: without its keys the federation cannot go on, and an older copy of it has forgotten what was answered.',
-  examples: [
-    {
-      command: "skein helper join 'https://node.example/join#skein-join_…' --accept",
-      does: 'Help until the federation ends',
-    },
-  ],
+  examples: {
+    "skein helper join 'https://node.example/join#skein-join_…' --accept":
+      'Help until the federation ends',
+  },
   arguments: {
     url: argument('URL', 'The link that the operator of the federation gave you.'),
   },

@@ -13,7 +13,7 @@ import {
   type SiteRows,
 } from '@skein/federation/site';
 import type { AccountReport } from '@skein/federation/site/node';
-import { nativeBackend } from '@skein/train/native';
+import { nativeBackend as backend } from '@skein/train/native';
 import { defineCommand, type Context } from '../../command-line/command.ts';
 import { dataOption } from '../../connection/connection.ts';
 import { type OwnQuality, ownQuality, qualityText } from '../../federation/own-quality.ts';
@@ -70,29 +70,19 @@ export const join = defineCommand({
     'Without --accept it shows the plan, what would leave this machine and what would not, and checks the file; nothing is accepted then. With --accept it trains until the federation ends. What was answered is stored before it is sent, so that a site which is started again goes on, and never answers a phase twice. Ctrl-C leaves; the same command joins again.\n' +
     'What a federation spends is counted in an account of this data folder, beside what others have spent (`skein privacy account`); a plan that would exceed its limit is refused.\n' +
     'With --personal the site trains a model of its own too, between its work for the federation. The coordinator is told nothing of it, and no budget of the federation protects it.',
-  examples: [
-    {
-      command: "skein join 'https://node.example/join#skein-join_…' --data rows.csv",
-      does: 'Read the plan, and check the rows',
-    },
-    {
-      command:
-        "skein join 'https://node.example/join#skein-join_…' --data rows.csv --max-epsilon 1 --accept",
-      does: 'Train, if the plan spends at most ε = 1',
-    },
-    {
-      command:
-        "skein join 'https://node.example/join#skein-join_…' --data rows.csv --personal own.onnx --personal-test test.csv --accept",
-      does: 'Train a model of the site’s own too, and compare it with the global one',
-    },
-  ],
+  examples: {
+    "skein join 'https://node.example/join#skein-join_…' --data rows.csv":
+      'Read the plan, and check the rows',
+    "skein join 'https://node.example/join#skein-join_…' --data rows.csv --max-epsilon 1 --accept":
+      'Train, if the plan spends at most ε = 1',
+    "skein join 'https://node.example/join#skein-join_…' --data rows.csv --personal own.onnx --personal-test test.csv --accept":
+      'Train a model of the site’s own too, and compare it with the global one',
+  },
   arguments: {
     url: argument('URL', 'The link that the operator of the federation gave you.'),
   },
   options: {
-    data: text('FILE', 'Rows: .csv or .jsonl, with the columns of the plan.', {
-      completes: 'file',
-    }),
+    data: text('FILE', 'Rows: .csv or .jsonl, with the columns of the plan.'),
     accept: flag('Accept the plan, and train.'),
     once: flag('Leave after one message, in a federation whose sums helpers unmask.'),
     ...termOptions,
@@ -105,24 +95,18 @@ export const join = defineCommand({
   async run(context, { url, data, accept, once, folder, account, ca, cert, certKey, ...more }) {
     const { maxEpsilon, minSites, maxRounds, plainUpdates, ...given } = more;
     const { address, invitation } = linkOf(url);
+    const { run } = invitation;
     const terms = { maxEpsilon, minSites, maxRounds, allowPlainUpdates: plainUpdates };
     const own = await personalChoice(context, given, data);
     const open = await socketOf(context, address, { ca, cert, certKey });
-    const memory = await openSite(context, folder, invitation.run);
+    const memory = await openSite(context, folder, run);
     let entrance: AccountEntrance | undefined;
     let personal: RunningPersonal | undefined;
     try {
       const looked = await lookAtPlan({ invitation, memory, open });
       const { plan } = looked;
       const rows = data === undefined ? undefined : await rowsOf(context, plan, data);
-      entrance = await enterAccount(context, {
-        run: invitation.run,
-        looked,
-        memory,
-        folder,
-        account,
-        data,
-      });
+      entrance = await enterAccount(context, { run, looked, memory, folder, account, data });
       const prepared =
         own === undefined || rows === undefined
           ? undefined
@@ -132,7 +116,7 @@ export const join = defineCommand({
       const offer = offerOf(looked, describePlan(plan), terms, refusals);
       const beside = prepared === undefined ? {} : { personal: prepared.report };
       const shown = { ...offer, ...rowFacts(rows), ...beside };
-      await matchShown(context, folder, invitation.run, { ...looked, accept });
+      await matchShown(context, folder, run, { ...looked, accept });
       if (!accept)
         return { ...shown, accepted: false, account: report } satisfies SiteParticipation;
       if (rows === undefined) throw usageError('Give the rows to train on: --data FILE.');
@@ -153,7 +137,6 @@ export const join = defineCommand({
         consent: consentTo(shown),
         async prepare(joined, fetchModel) {
           model = await fetchModel();
-          const { run } = invitation;
           if (own !== undefined) {
             const { plan: accepted } = joined;
             const options = { run, plan: accepted, model, rows, memory, ...prepared! };
@@ -163,15 +146,7 @@ export const join = defineCommand({
             sent = { round, broadcast: broadcast.slice() };
             return personal?.onBroadcast(round, broadcast);
           };
-          const work = await openWork({
-            joined,
-            run,
-            memory,
-            model,
-            rows,
-            backend: nativeBackend,
-            onBroadcast,
-          });
+          const work = await openWork({ joined, run, memory, model, rows, backend, onBroadcast });
           return personal?.first(work) ?? work;
         },
         onEvent: progress.on,

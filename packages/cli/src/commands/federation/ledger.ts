@@ -1,33 +1,27 @@
 /** `skein ledger`: what a federation has done, and whether the record was changed. */
-import { readFile, writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { unreadable, unwritable } from '@skein/api/file-errors';
 import { ledgerText, seenOf, verifyLedger, type LedgerExport } from '@skein/federation';
 import { defineCommand, type Context } from '../../command-line/command.ts';
 import { connect, connectionOptions, type ConnectionChoice } from '../../connection/connection.ts';
 import { argument, text, value } from '../../command-line/option.ts';
+import { readGivenText, writeGivenFile } from '../../file.ts';
 import { renderFields } from '../../output/table.ts';
 import { find } from './federate.ts';
 
 export const ledgerExport = defineCommand({
   name: 'ledger export',
   summary: 'Write the ledger of a federation into a file that can be verified offline.',
-  examples: [
-    { command: 'skein ledger export last --out heart.ledger.json', does: 'The newest federation' },
-  ],
+  examples: {
+    'skein ledger export last --out heart.ledger.json': 'The newest federation',
+  },
   arguments: { federation: argument('FEDERATION', 'Its id, the beginning of it, or last.') },
   options: {
-    out: text('FILE', 'Default: ID.ledger.json.', { completes: 'file' }),
+    out: text('FILE', 'Default: ID.ledger.json.'),
     ...connectionOptions,
   },
   async run(context, { federation, out, ...choice }) {
     const { id, content } = await fetched(context, choice, federation);
     const file = out ?? `${id}.ledger.json`;
-    const path = resolve(context.cwd, file);
-    await writeFile(path, content).catch((error: unknown) => {
-      throw unwritable(file, error);
-    });
-    return { federation: id, path };
+    return { federation: id, path: await writeGivenFile(context.cwd, file, content) };
   },
   render: ({ path }) => `The ledger is in ${path}.`,
 });
@@ -37,18 +31,14 @@ export const ledgerVerify = defineCommand({
   summary: 'Check a ledger offline: that no entry was edited, left out or cut off.',
   details:
     'Every entry holds the hash of the one before it, and is signed by the coordinator; sites sign entries too. A coordinator could write a second ledger with its own key: --seen finds whether this is the one that a site has seen. A file needs no connection; an id is fetched from the node first.',
-  examples: [
-    { command: 'skein ledger verify heart.ledger.json', does: 'A file' },
-    { command: 'skein ledger verify last', does: 'The newest federation of the node' },
-    {
-      command: 'skein ledger verify heart.ledger.json --seen 12:7e3f…',
-      does: 'Whether it is the ledger that a site has seen, which ended with entry 12 then',
-    },
-  ],
+  examples: {
+    'skein ledger verify heart.ledger.json': 'A file',
+    'skein ledger verify last': 'The newest federation of the node',
+    'skein ledger verify heart.ledger.json --seen 12:7e3f…':
+      'Whether it is the ledger that a site has seen, which ended with entry 12 then',
+  },
   arguments: {
-    ledger: argument('FILE', 'A file, or a federation of the node: its id or last.', {
-      completes: 'file',
-    }),
+    ledger: argument('FILE', 'A file, or a federation of the node: its id or last.'),
   },
   options: {
     coordinator: text('KEY', 'The public key that the coordinator must have, in hex.'),
@@ -61,7 +51,7 @@ export const ledgerVerify = defineCommand({
   },
   async run(context, { ledger, coordinator, seen, ...choice }) {
     const content = /[./\\]/.test(ledger)
-      ? await readLedger(context, ledger)
+      ? await readGivenText(context.cwd, ledger)
       : (await fetched(context, choice, ledger)).content;
     const { witnesses, ...found } = await verifyLedger(content, { coordinator, seen });
     return { ...found, witnesses: Object.fromEntries(witnesses) };
@@ -70,19 +60,16 @@ export const ledgerVerify = defineCommand({
     const sites = Object.keys(found.witnesses).length;
     return [
       `${style.green('✓')} Nothing in the ledger was changed.`,
-      renderFields(
+      renderFields(style, [
+        ['federation', found.run],
+        ['coordinator', found.coordinator],
+        ['entries', `${found.entries}, from ${found.from} to ${found.to}`],
         [
-          ['federation', found.run],
-          ['coordinator', found.coordinator],
-          ['entries', `${found.entries}, from ${found.from} to ${found.to}`],
-          [
-            'rounds',
-            `${found.rounds} done, ${found.aborted} aborted, ${found.releases} sums released`,
-          ],
-          ['signed by', `the coordinator and ${sites} ${sites === 1 ? 'site' : 'sites'}`],
+          'rounds',
+          `${found.rounds} done, ${found.aborted} aborted, ${found.releases} sums released`,
         ],
-        style,
-      ),
+        ['signed by', `the coordinator and ${sites} ${sites === 1 ? 'site' : 'sites'}`],
+      ]),
       ...(found.clockSetBack.length === 0
         ? []
         : [
@@ -91,13 +78,6 @@ export const ledgerVerify = defineCommand({
     ].join('\n');
   },
 });
-
-/** @throws SkeinError FILE_UNREADABLE. */
-export async function readLedger({ cwd }: Context, file: string): Promise<string> {
-  return readFile(resolve(cwd, file), 'utf8').catch((error: unknown) => {
-    throw unreadable(file, error);
-  });
-}
 
 async function fetched(context: Context, choice: ConnectionChoice, wanted: string) {
   const connection = await connect(context, choice);

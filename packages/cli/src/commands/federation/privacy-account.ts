@@ -26,10 +26,10 @@ export const privacyAccount = defineCommand({
   details:
     'The ledger of a federation counts that federation. A site that joins several with the same rows spends in each: its account composes their losses, which is less than the sum of their ε. ' +
     'Until a federation is over, all that its plan allows counts as spent. Only what `skein join` has done on this data folder is counted: not a page of a browser, and not a model that was trained on the rows in another way.',
-  examples: [
-    { command: 'skein privacy account', does: 'All accounts of this data folder' },
-    { command: 'skein privacy account default --json', does: 'One of them, for a program' },
-  ],
+  examples: {
+    'skein privacy account': 'All accounts of this data folder',
+    'skein privacy account default --json': 'One of them, for a program',
+  },
   arguments: { account: optionalArgument('NAME', 'One account; default: all.') },
   options: { folder: dataOption },
   async run(context, { account, folder }): Promise<{ accounts: readonly AccountReport[] }> {
@@ -57,19 +57,15 @@ export const privacyAccount = defineCommand({
             ? []
             : [
                 '',
-                renderTable(
-                  report.federations,
-                  [
-                    ['FEDERATION', ({ run }) => run],
-                    ['NAME', ({ name }) => name],
-                    ['HIDES', ({ hides }) => hides],
-                    ['SPENT', ({ epsilon }) => epsilonText(epsilon), 'right'],
-                    ['RELEASES', ({ releases }) => String(releases), 'right'],
-                    ['STATE', ({ open }) => (open ? 'open' : 'closed')],
-                    ['SINCE', ({ since }) => since.slice(0, 10)],
-                  ],
-                  style,
-                ),
+                renderTable(style, report.federations, [
+                  ['FEDERATION', ({ run }) => run],
+                  ['NAME', ({ name }) => name],
+                  ['HIDES', ({ hides }) => hides],
+                  ['SPENT', ({ epsilon }) => epsilonText(epsilon), 'right'],
+                  ['RELEASES', ({ releases }) => String(releases), 'right'],
+                  ['STATE', ({ open }) => (open ? 'open' : 'closed')],
+                  ['SINCE', ({ since }) => since.slice(0, 10)],
+                ]),
               ]),
         ].join('\n'),
       )
@@ -83,15 +79,15 @@ export const privacyLimit = defineCommand({
   details:
     'A plan that could exceed the limit, together with all that was accepted before, is refused before anything runs; a release that would exceed it is not sent. The limit holds however the terms of later plans were chosen: it is kept at one order of Rényi divergence, which the first federation fixes (Feldman and Zrnic 2021). ' +
     'A federation without differential privacy has no bound, and is refused by every limit.',
-  examples: [
-    { command: 'skein privacy limit --epsilon 2 --delta 1e-5', does: 'Of any one row' },
-    { command: 'skein privacy limit --remove', does: 'No limit any more' },
-  ],
+  examples: {
+    'skein privacy limit --epsilon 2 --delta 1e-5': 'Of any one row',
+    'skein privacy limit --remove': 'No limit any more',
+  },
   arguments: {},
   options: {
-    epsilon: decimal('E', 'The most that may be spent.', { min: 1e-6, max: 1e6 }),
+    epsilon: decimal('E', 'The most that may be spent.', [1e-6, 1e6]),
     delta: withDefault(
-      decimal('D', 'The probability with which it may not hold.', { min: 1e-12, max: 0.1 }),
+      decimal('D', 'The probability with which it may not hold.', [1e-12, 0.1]),
       '1e-5',
     ),
     of: withDefault(
@@ -131,9 +127,7 @@ export const privacyClose = defineCommand({
   summary: 'Free what a federation has reserved in the privacy account, and not spent.',
   details:
     'A federation that ends closes its part by itself. One whose coordinator is gone stays open until its site is closed here. Nothing is sent for it from then on, unless the site joins it again, which asks the account again.',
-  examples: [
-    { command: 'skein privacy close 3f2a9c', does: 'As `skein privacy account` names it' },
-  ],
+  examples: { 'skein privacy close 3f2a9c': 'As `skein privacy account` names it' },
   arguments: { federation: argument('FEDERATION', 'Its id.') },
   options: { folder: dataOption },
   async run(context, { federation, folder }) {

@@ -68,42 +68,22 @@ const options = {
   noise: decimal(
     'NOISE',
     'Standard deviation of the noise over the sensitivity; without URL. Default: 1.',
-    { min: 0.1, max: 100 },
+    [0.1, 100],
   ),
-  rounds: integer('N', 'Rounds of the training; without URL. Default: 1.', {
-    min: 1,
-    max: 1000,
-  }),
-  canaries: integer('N', 'Canaries. Default: 2000; with URL 200.', { min: 100, max: 5000 }),
-  sites: integer('N', 'Sites that share canaries and noise; without URL. Default: 4.', {
-    min: 1,
-    max: 16,
-  }),
-  model: text('FILE', 'Audit this model, of `skein train` or of a federation, as ONNX.', {
-    completes: 'file',
-  }),
-  before: text('FILE', 'With --model: the same network before its training; finds more.', {
-    completes: 'file',
-  }),
-  data: text('FILE', 'With --model: the canaries of `skein privacy canaries`.', {
-    completes: 'file',
-  }),
-  plan: text('FILE', 'With --model: the plan, for the columns of the canaries.', {
-    completes: 'file',
-  }),
-  epsilon: decimal('E', 'With --model: what its training says that it spends.', {
-    min: 0,
-    max: 1e3,
-  }),
+  rounds: integer('N', 'Rounds of the training; without URL. Default: 1.', [1, 1000]),
+  canaries: integer('N', 'Canaries. Default: 2000; with URL 200.', [100, 5000]),
+  sites: integer('N', 'Sites that share canaries and noise; without URL. Default: 4.', [1, 16]),
+  model: text('FILE', 'Audit this model, of `skein train` or of a federation, as ONNX.'),
+  before: text('FILE', 'With --model: the same network before its training; finds more.'),
+  data: text('FILE', 'With --model: the canaries of `skein privacy canaries`.'),
+  plan: text('FILE', 'With --model: the plan, for the columns of the canaries.'),
+  epsilon: decimal('E', 'With --model: what its training says that it spends.', [0, 1e3]),
   delta: decimal(
     'D',
     'The probability with which epsilon may not hold; without URL. Default: 1e-5.',
-    { min: 1e-9, max: 0.1 },
+    [1e-9, 0.1],
   ),
-  confidence: withDefault(
-    decimal('C', 'Confidence of each bound.', { min: 0.5, max: 0.9999 }),
-    '0.999',
-  ),
+  confidence: withDefault(decimal('C', 'Confidence of each bound.', [0.5, 0.9999]), '0.999'),
   accept: flag('With URL: accept the plan, and take part.'),
   ...termOptions,
   folder: dataOption,
@@ -120,23 +100,15 @@ export const privacyAudit = defineCommand({
     'With --model it audits a model that is finished: FILE of --data holds canaries, and says of each whether it was in the training; the auditor guesses from the loss of the model. `skein privacy canaries` writes such a file.\n' +
     'With URL it takes part in a federation that runs, as a site with an invitation of its own whose rows are canaries, and guesses from the parameters that every site is sent. The canaries change the model as so many patients would. A model of few numbers tells few canaries apart. Without --accept it shows the plan, as `skein join` does, and accepts nothing.\n' +
     'Tests: one run (Steinke 2023) holds for any training; LiRA (Carlini 2022, with the trade-off of Nasr 2023) is closer for Gaussian noise. A passed audit is no proof of privacy; a failed one is a proof against it.',
-  examples: [
-    { command: 'skein privacy audit --noise 1', does: 'One round, 2,000 canaries' },
-    {
-      command: "skein privacy audit 'https://node.example/join#skein-join_…'",
-      does: 'Read the plan of a federation that is to be audited',
-    },
-    {
-      command:
-        "skein privacy audit 'https://node.example/join#skein-join_…' --canaries 200 --max-epsilon 1 --accept",
-      does: 'Audit a federation from the inside, as one of its sites',
-    },
-    {
-      command:
-        'skein privacy audit --model heart.onnx --data canaries.jsonl --plan plan.json --epsilon 1 --delta 1e-3',
-      does: 'Audit a finished model by its loss of canaries',
-    },
-  ],
+  examples: {
+    'skein privacy audit --noise 1': 'One round, 2,000 canaries',
+    "skein privacy audit 'https://node.example/join#skein-join_…'":
+      'Read the plan of a federation that is to be audited',
+    "skein privacy audit 'https://node.example/join#skein-join_…' --canaries 200 --max-epsilon 1 --accept":
+      'Audit a federation from the inside, as one of its sites',
+    'skein privacy audit --model heart.onnx --data canaries.jsonl --plan plan.json --epsilon 1 --delta 1e-3':
+      'Audit a finished model by its loss of canaries',
+  },
   arguments: {
     url: optionalArgument('URL', 'The link of an invitation to the federation to audit.'),
   },
@@ -185,7 +157,7 @@ export const privacyAudit = defineCommand({
       ],
     ];
     return [
-      renderTable(rows, columns, style),
+      renderTable(style, rows, columns),
       '',
       ...(verdict === 'holds'
         ? [`No violation found at a confidence of ${confidence}.`]

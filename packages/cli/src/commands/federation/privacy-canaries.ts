@@ -1,12 +1,10 @@
 /** `skein privacy canaries`: rows for the audit of a model, and those of them to train on. */
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { SkeinError } from '@skein/api';
-import { unwritable } from '@skein/api/file-errors';
 import { canaryRows, linesOf } from '@skein/federation/site';
 import { drawCanaries, secureRandom } from '@skein/train';
 import { defineCommand } from '../../command-line/command.ts';
 import { argument, integer, text, withDefault } from '../../command-line/option.ts';
+import { writeGivenFile } from '../../file.ts';
 import { INCLUDED, planOf } from '../../federation/model-audit.ts';
 
 export interface Canaries {
@@ -25,29 +23,18 @@ export const privacyCanaries = defineCommand({
     'Write rows for the audit of a model, each of which is to be trained on with probability 1/2.',
   details:
     'The rows differ as much as the columns of the plan allow, and mean nothing: a training on them is a rehearsal. Train on the second file, also with other rows, or join a federation with it; then `skein privacy audit --model` guesses which rows of the first file were in the second.',
-  examples: [
-    {
-      command: 'skein privacy canaries plan.json --canaries 500',
-      does: 'canaries.jsonl, and canaries.train.jsonl to train on',
-    },
-  ],
+  examples: {
+    'skein privacy canaries plan.json --canaries 500':
+      'canaries.jsonl, and canaries.train.jsonl to train on',
+  },
   arguments: { plan: argument('PLAN', 'A JSON file with the columns.', { completes: 'file' }) },
   options: {
-    canaries: withDefault(integer('N', 'Canaries.', { min: 100, max: 5000 }), '200'),
+    canaries: withDefault(integer('N', 'Canaries.', [100, 5000]), '200'),
     out: withDefault(
-      text(
-        'FILE',
-        'All of them, with whether each is to be trained on. Keep it from the trainer.',
-        {
-          completes: 'file',
-        },
-      ),
+      text('FILE', 'All of them, with whether each is to be trained on. Keep it from the trainer.'),
       'canaries.jsonl',
     ),
-    train: withDefault(
-      text('FILE', 'Those to train on.', { completes: 'file' }),
-      'canaries.train.jsonl',
-    ),
+    train: withDefault(text('FILE', 'Those to train on.'), 'canaries.train.jsonl'),
   },
   async run({ cwd }, { plan, canaries, out, train }): Promise<Canaries> {
     const { data } = await planOf(cwd, plan);
@@ -63,11 +50,7 @@ export const privacyCanaries = defineCommand({
       [out, all],
       [train, chosen],
     ] as const) {
-      await writeFile(resolve(cwd, path), linesOf(lines), { mode: 0o600 }).catch(
-        (error: unknown) => {
-          throw unwritable(path, error);
-        },
-      );
+      await writeGivenFile(cwd, path, linesOf(lines), 0o600);
     }
     return { canaries, included: chosen.length, out, train, plan };
   },

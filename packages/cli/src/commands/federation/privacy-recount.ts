@@ -9,7 +9,7 @@ import { defineCommand } from '../../command-line/command.ts';
 import { usageError } from '../../command-line/usage.ts';
 import { dataFolder, dataOption } from '../../connection/connection.ts';
 import { accountOption, accountsOf, existingAccounts } from '../../federation/site-account.ts';
-import { readLedger } from './ledger.ts';
+import { readGivenText } from '../../file.ts';
 
 /** A site of this data folder. */
 export interface Recounted extends Given {
@@ -26,12 +26,12 @@ export const privacyRecount = defineCommand({
   details:
     'An account that was restored from an older copy has forgotten what was spent since. The ledger of a federation says which sums hold an update of this site: an account that counts fewer releases is behind, and this command ends with 1. ' +
     'With --write they are counted, with the attempts that were aborted after the site was asked, because a ledger does not say whether it had answered. No limit is asked: it is spent.',
-  examples: [
-    { command: 'skein privacy recount heart.ledger.json', does: 'Compare' },
-    { command: 'skein privacy recount heart.ledger.json --write', does: 'Count what is missing' },
-  ],
+  examples: {
+    'skein privacy recount heart.ledger.json': 'Compare',
+    'skein privacy recount heart.ledger.json --write': 'Count what is missing',
+  },
   arguments: {
-    ledger: argument('FILE', 'As `skein ledger export` writes it.', { completes: 'file' }),
+    ledger: argument('FILE', 'As `skein ledger export` writes it.'),
   },
   options: {
     write: flag('Count what is missing.'),
@@ -39,7 +39,7 @@ export const privacyRecount = defineCommand({
     folder: dataOption,
   },
   async run(context, { ledger: file, write, account, folder }) {
-    const text = await readLedger(context, file);
+    const text = await readGivenText(context.cwd, file);
     const { run: federation } = await verifyLedger(text);
     const ledger = LedgerExport.parse(JSON.parse(text));
     const { plan, entries } = ledger;

@@ -1,8 +1,6 @@
 /** `skein privacy`: what differentially private training spends, before anything is trained. */
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { SkeinError } from '@skein/api';
-import { unwritable } from '@skein/api/file-errors';
+import { LEFT, svgChart, text as label, WIDTH } from '@skein/api/svg-chart';
 import {
   epsilonOf,
   type Mechanism,
@@ -20,17 +18,10 @@ import {
   text,
   withDefault,
 } from '../../command-line/option.ts';
-import {
-  chart,
-  LEFT,
-  panel,
-  RIGHT,
-  text as label,
-  wholeAxis,
-  WIDTH,
-} from '../../output/line-chart.ts';
+import { LINES_CSS, panel, RIGHT, wholeAxis } from '../../output/line-chart.ts';
 import { type Column, renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
+import { writeGivenFile } from '../../file.ts';
 
 const SAMPLINGS = ['poisson', 'fixed', 'all', 'tree', 'bands'] as const;
 const POINTS_OF_CURVE = 8;
@@ -58,45 +49,31 @@ export const privacy = defineCommand({
     'Counts DP-SGD: examples are clipped to a norm, summed, and Gaussian noise of NOISE times that norm is added. ' +
     'Two accountants answer: privacy loss distributions (PLD), which are close to exact, and Rényi differential privacy (RDP), which is a bound; the smaller one counts.\n' +
     'Sampling says how a batch is drawn. Batches cut from a shuffled order are not Poisson samples: for one epoch of those take `tree`, with noise that is added along a tree; where each row is in one of every rows / batch steps, take `bands`, with noise that is correlated over as many steps (DP-FTRL).',
-  examples: [
-    {
-      command: 'skein privacy --rows 60000 --batch 256 --epochs 15 --noise 1.1',
-      does: 'What a training spends',
-    },
-    {
-      command: 'skein privacy --rows 60000 --batch 256 --epochs 15 --epsilon 3',
-      does: 'The noise that keeps to a budget',
-    },
-    {
-      command:
-        'skein privacy --rows 740 --batch 740 --steps 30 --sampling all --delta 1e-3 --noise 10,20,40 --svg budget.svg',
-      does: 'Several noises side by side, drawn over the steps',
-    },
-  ],
+  examples: {
+    'skein privacy --rows 60000 --batch 256 --epochs 15 --noise 1.1': 'What a training spends',
+    'skein privacy --rows 60000 --batch 256 --epochs 15 --epsilon 3':
+      'The noise that keeps to a budget',
+    'skein privacy --rows 740 --batch 740 --steps 30 --sampling all --delta 1e-3 --noise 10,20,40 --svg budget.svg':
+      'Several noises side by side, drawn over the steps',
+  },
   arguments: {},
   options: {
-    rows: integer('N', 'Rows of the training data, of all sites together.', { min: 1, max: 1e12 }),
-    batch: integer('N', 'Rows of a step; the expected number with Poisson sampling.', {
-      min: 1,
-      max: 1e12,
-    }),
-    steps: integer('N', 'Steps of the training.', { min: 1, max: 1e9 }),
-    epochs: decimal('N', 'In place of --steps: passes over the rows.', { min: 1e-6, max: 1e6 }),
+    rows: integer('N', 'Rows of the training data, of all sites together.', [1, 1e12]),
+    batch: integer('N', 'Rows of a step; the expected number with Poisson sampling.', [1, 1e12]),
+    steps: integer('N', 'Steps of the training.', [1, 1e9]),
+    epochs: decimal('N', 'In place of --steps: passes over the rows.', [1e-6, 1e6]),
     noise: decimals(
       'NOISE',
       'Standard deviation of the noise over the clipping norm; up to four.',
-      {
-        min: 1e-2,
-        max: 1e6,
-      },
+      [1e-2, 1e6],
     ),
-    epsilon: decimal('E', 'In place of --noise: the budget to keep to.', { min: 1e-6, max: 1e3 }),
+    epsilon: decimal('E', 'In place of --noise: the budget to keep to.', [1e-6, 1e3]),
     delta: withDefault(
-      decimal('D', 'The probability with which epsilon may not hold.', { min: 1e-9, max: 0.1 }),
+      decimal('D', 'The probability with which epsilon may not hold.', [1e-9, 0.1]),
       '1e-5',
     ),
     sampling: withDefault(choice(SAMPLINGS, 'How the rows of a step are drawn.'), 'poisson'),
-    svg: text('FILE', 'Draw what is spent over the steps into this file.', { completes: 'file' }),
+    svg: text('FILE', 'Draw what is spent over the steps into this file.'),
   },
   async run(context, { svg, epsilon, ...given }): Promise<Budgets> {
     const plan = planOf(given);
@@ -113,9 +90,7 @@ export const privacy = defineCommand({
         : [];
     const result = { ...plan, choices, warnings };
     if (svg === undefined) return result;
-    await writeFile(resolve(context.cwd, svg), drawn(result)).catch((error: unknown) => {
-      throw unwritable(svg, error);
-    });
+    await writeGivenFile(context.cwd, svg, drawn(result));
     return { ...result, svg };
   },
   render({ steps, rate, sampling, delta, choices, warnings, svg }, style) {
@@ -129,7 +104,7 @@ export const privacy = defineCommand({
     return [
       `${steps.toLocaleString('en')} steps, sampling ${sampling}${sampling === 'tree' ? '' : ` at ${Number(rate.toPrecision(4))}`}, delta ${delta}`,
       '',
-      renderTable(choices, columns, style),
+      renderTable(style, choices, columns),
       ...warnings.map((warning) => `\n${style.yellow('warning:')} ${warning}`),
       ...(svg === undefined ? [] : [`\nThe curves are in ${svg}.`]),
     ].join('\n');
@@ -209,7 +184,7 @@ function drawn(plan: Budgets): string {
   const x = (done: number): number => LEFT + (done / steps) * (WIDTH - LEFT - RIGHT);
   const title = 'Privacy spent';
   const subtitle = `epsilon at delta ${delta}, sampling ${sampling}`;
-  return chart({ title, subtitle, label: `${title}: ${subtitle}` }, 420, [
+  return svgChart({ title, subtitle, label: `${title}: ${subtitle}` }, 420, LINES_CSS, [
     ...panel('epsilon', series, { top: 92, bottom: 348 }, x, false, (value) =>
       value === undefined ? '' : shown(value),
     ),

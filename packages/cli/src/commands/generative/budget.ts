@@ -1,7 +1,6 @@
 /** `skein budget`: what may be spent on language models. */
 import type { LanguageView } from '@skein/api';
-import { defineCommand } from '../../command-line/command.ts';
-import { connect, connectionOptions } from '../../connection/connection.ts';
+import { nodeCommand } from '../../connection/node-command.ts';
 import { argument, choice, decimal, integer, withDefault } from '../../command-line/option.ts';
 import { usageError } from '../../command-line/usage.ts';
 import type { Style } from '../../output/style.ts';
@@ -14,32 +13,26 @@ const period = withDefault(
 const subject = argument('SUBJECT', 'all, operator, tenant:NAME or key:ID.');
 
 /** `skein budget put`: a bound on money or tokens. */
-export const budgetPut = defineCommand({
+export const budgetPut = nodeCommand({
   name: 'budget put',
   summary: 'Bound what all, a tenant or a key may spend on language models.',
   details:
     'The worst case of a request is reserved before it is sent and settled after it, so concurrent requests cannot exceed a budget together. In a fleet it holds over all nodes. `operator` is what the node sends of its own accord: the copies of a shadow, which count in no budget of a caller.',
-  examples: [
-    { command: 'skein budget put tenant:shop --usd 5', does: 'Five dollars a day' },
-    { command: 'skein budget put all --usd 500 --period month', does: 'For everything together' },
-  ],
+  examples: {
+    'skein budget put tenant:shop --usd 5': 'Five dollars a day',
+    'skein budget put all --usd 500 --period month': 'For everything together',
+  },
   arguments: { subject },
   options: {
-    usd: decimal('N', 'US dollars.', { min: 0, max: 1e9 }),
-    tokens: integer('N', 'Tokens of prompts and answers.', { min: 0, max: 1e12 }),
+    usd: decimal('N', 'US dollars.', [0, 1e9]),
+    tokens: integer('N', 'Tokens of prompts and answers.', [0, 1e12]),
     period,
-    ...connectionOptions,
   },
-  async run(context, { subject: whose, usd, tokens, period: when, ...server }) {
+  async run({ client }, { subject: whose, usd, tokens, period: when }) {
     if (usd === undefined && tokens === undefined) throw usageError('Give --usd or --tokens.');
-    const { client } = await connect(context, server);
-    await client.putBudget({
-      subject: whose,
-      period: when,
-      usd,
-      tokens,
-    });
-    return { subject: whose, period: when, usd, tokens };
+    const budget = { subject: whose, period: when, usd, tokens };
+    await client.putBudget(budget);
+    return budget;
   },
   render({ subject: whose, period: when, usd, tokens }, style) {
     const limits = [
@@ -51,18 +44,13 @@ export const budgetPut = defineCommand({
 });
 
 /** `skein budget ls`: the bounds, and what of them is spent. */
-export const budgetLs = defineCommand({
+export const budgetLs = nodeCommand({
   name: 'budget ls',
   summary: 'List the budgets of language models with what is spent.',
   details:
     'Counts from the beginning of the period, over all nodes of a fleet; the reserved worst cases of requests in flight are in it.',
-  examples: [{ command: 'skein budget ls', does: 'Who may spend how much, and has' }],
-  arguments: {},
-  options: connectionOptions,
-  async run(context, server) {
-    const { client } = await connect(context, server);
-    return (await client.getLanguageModels()).budgets;
-  },
+  examples: { 'skein budget ls': 'Who may spend how much, and has' },
+  run: async ({ client }) => (await client.getLanguageModels()).budgets,
   render: (budgets, style) =>
     budgets.length === 0
       ? style.commands('No budget is set. Begin with: skein budget put all --usd 5')
@@ -70,30 +58,25 @@ export const budgetLs = defineCommand({
 });
 
 export function renderBudgets(budgets: LanguageView['budgets'], style: Style): string {
-  return renderTable(
-    budgets,
-    [
-      ['BUDGET OF', ({ subject: whose }) => whose],
-      ['PERIOD', ({ period: when }) => when],
-      ['TAKEN', ({ taken, unit }) => amount(taken, unit), 'right'],
-      ['LIMIT', ({ limit, unit }) => amount(limit, unit), 'right'],
-    ],
-    style,
-  );
+  return renderTable(style, budgets, [
+    ['BUDGET OF', ({ subject: whose }) => whose],
+    ['PERIOD', ({ period: when }) => when],
+    ['TAKEN', ({ taken, unit }) => amount(taken, unit), 'right'],
+    ['LIMIT', ({ limit, unit }) => amount(limit, unit), 'right'],
+  ]);
 }
 
 const amount = (value: number, unit: 'usd' | 'tokens'): string =>
   unit === 'usd' ? `$${value.toFixed(4)}` : `${value} tokens`;
 
 /** `skein budget rm`: the bound of a subject in a period. */
-export const budgetRm = defineCommand({
+export const budgetRm = nodeCommand({
   name: 'budget rm',
   summary: 'Remove a budget.',
-  examples: [{ command: 'skein budget rm tenant:shop', does: 'The one of the day' }],
+  examples: { 'skein budget rm tenant:shop': 'The one of the day' },
   arguments: { subject },
-  options: { period, ...connectionOptions },
-  async run(context, { subject: whose, period: when, ...server }) {
-    const { client } = await connect(context, server);
+  options: { period },
+  async run({ client }, { subject: whose, period: when }) {
     await client.removeBudget({ subject: whose, period: when });
     return { removed: whose, period: when };
   },

@@ -1,8 +1,7 @@
 /** `skein model`: language models by their routes to providers. */
 import { defined } from '@skein/api/defined';
 import { parseDuration } from '@skein/api/units';
-import { defineCommand } from '../../command-line/command.ts';
-import { connect, connectionOptions } from '../../connection/connection.ts';
+import { nodeCommand } from '../../connection/node-command.ts';
 import {
   argument,
   choice,
@@ -21,40 +20,30 @@ import { renderBudgets } from './budget.ts';
 const POLICIES = ['order', 'weighted', 'cost', 'quality', 'ttft'] as const;
 
 /** `skein model put`: a language model under a name. */
-export const modelPut = defineCommand({
+export const modelPut = nodeCommand({
   name: 'model put',
   summary: 'Declare a language model by its routes to providers, or replace it.',
   details:
     'A route is PROVIDER=MODEL, then weight=, quality=, and prices in US dollars per million tokens: input=, output=, cached=, with commas between them. Routes are tried in their order until one has sent its first token; --policy changes the order.',
-  examples: [
-    {
-      command:
-        'skein model put assistant --route google=gemini-2.5-flash,input=0.3,output=2.5 --route local=tiny',
-      does: 'Gemini, and a local model while it is away',
-    },
-    {
-      command: 'skein model put fast --route own=qwen --ttft 300ms --policy ttft',
-      does: 'Refused at once when the first token would come later',
-    },
-  ],
+  examples: {
+    'skein model put assistant --route google=gemini-2.5-flash,input=0.3,output=2.5 --route local=tiny':
+      'Gemini, and a local model while it is away',
+    'skein model put fast --route own=qwen --ttft 300ms --policy ttft':
+      'Refused at once when the first token would come later',
+  },
   arguments: { name: argument('NAME', 'The model, as requests name it.') },
   options: {
     route: many('ROUTE', 'PROVIDER=MODEL[,weight=N,input=$,output=$ …]; once per route.'),
     policy: choice(POLICIES, 'Which route is tried first; default order.'),
-    ttft: duration('Objective of the time to the first token; default 500ms.', {
-      min: 1,
-      max: 600_000,
-    }),
-    deadline: duration('Latest first token; default four times the objective.', {
-      min: 1,
-      max: 3_600_000,
-    }),
-    gap: duration('Longest wait between two tokens; default 10s.', { min: 1, max: 600_000 }),
-    context: integer('TOKENS', 'Prompt and answer together.', { min: 1, max: 1e9 }),
-    maxTokens: integer('TOKENS', 'Of an answer whose request names no limit; default 4096.', {
-      min: 1,
-      max: 1e7,
-    }),
+    ttft: duration('Objective of the time to the first token; default 500ms.', [1, 600_000]),
+    deadline: duration('Latest first token; default four times the objective.', [1, 3_600_000]),
+    gap: duration('Longest wait between two tokens; default 10s.', [1, 600_000]),
+    context: integer('TOKENS', 'Prompt and answer together.', [1, 1e9]),
+    maxTokens: integer(
+      'TOKENS',
+      'Of an answer whose request names no limit; default 4096.',
+      [1, 1e7],
+    ),
     tenant: many('NAME', 'Which may use it; default all.'),
     semanticCache: text(
       'CACHE',
@@ -62,14 +51,11 @@ export const modelPut = defineCommand({
     ),
     noHedge: flag('Never ask a second route while the first one is slow.'),
     noCache: flag('Never repeat the answer of an equal, deterministic request.'),
-    ...connectionOptions,
   },
-  async run(context, options) {
-    const { name, route, policy, ttft, deadline, gap, maxTokens, tenant, ...rest } = options;
-    const { context: contextTokens, semanticCache, noHedge, noCache, ...server } = rest;
+  async run({ client }, { name, route, policy, ttft, deadline, gap, maxTokens, tenant, ...rest }) {
+    const { context: contextTokens, semanticCache, noHedge, noCache } = rest;
     if (route.length === 0) throw usageError('A model needs a --route PROVIDER=MODEL.');
     const routes = route.map(routeOf);
-    const { client } = await connect(context, server);
     await client.putLanguageModel({
       name,
       routes,
@@ -145,17 +131,12 @@ function semanticOf(option: string) {
 }
 
 /** `skein model ls`: the language models and what they have cost. */
-export const modelLs = defineCommand({
+export const modelLs = nodeCommand({
   name: 'model ls',
   summary: 'List the language models with their first-token times, tokens and cost.',
   details: 'Times, tokens and cost are those of this node since its start.',
-  examples: [{ command: 'skein model ls', does: 'A line for each model and provider' }],
-  arguments: {},
-  options: connectionOptions,
-  async run(context, server) {
-    const { client } = await connect(context, server);
-    return client.getLanguageModels();
-  },
+  examples: { 'skein model ls': 'A line for each model and provider' },
+  run: ({ client }) => client.getLanguageModels(),
   render({ settings, models: standing, use, budgets, rollouts }, style) {
     if (settings.models.length === 0) {
       return style.commands(
@@ -175,25 +156,21 @@ export const modelLs = defineCommand({
       const route = 'no route has answered';
       return [...ofRoutes, { name, ttftMs, route, used: undefined, requests: failed, failed }];
     });
-    const models = renderTable(
-      rows,
+    const models = renderTable(style, rows, [
+      ['MODEL', ({ name }) => style.bold(name)],
+      ['ROUTE', ({ route }) => route],
+      ['OBJECTIVE', ({ ttftMs }) => `${ttftMs} ms`, 'right'],
       [
-        ['MODEL', ({ name }) => style.bold(name)],
-        ['ROUTE', ({ route }) => route],
-        ['OBJECTIVE', ({ ttftMs }) => `${ttftMs} ms`, 'right'],
-        [
-          'TTFT P99',
-          ({ used }) => (used?.ttftMs === undefined ? '' : `≤ ${used.ttftMs.p99} ms`),
-          'right',
-        ],
-        ['REQUESTS', ({ requests }) => String(requests), 'right'],
-        ['FAILED', ({ failed }) => String(failed), 'right'],
-        ['TOKENS IN', ({ used }) => String(used?.inputTokens ?? 0), 'right'],
-        ['OUT', ({ used }) => String(used?.outputTokens ?? 0), 'right'],
-        ['COST', ({ used }) => `$${(used?.costUsd ?? 0).toFixed(4)}`, 'right'],
+        'TTFT P99',
+        ({ used }) => (used?.ttftMs === undefined ? '' : `≤ ${used.ttftMs.p99} ms`),
+        'right',
       ],
-      style,
-    );
+      ['REQUESTS', ({ requests }) => String(requests), 'right'],
+      ['FAILED', ({ failed }) => String(failed), 'right'],
+      ['TOKENS IN', ({ used }) => String(used?.inputTokens ?? 0), 'right'],
+      ['OUT', ({ used }) => String(used?.outputTokens ?? 0), 'right'],
+      ['COST', ({ used }) => `$${(used?.costUsd ?? 0).toFixed(4)}`, 'right'],
+    ]);
     const caches = standing.flatMap(({ name, semanticCache }) =>
       semanticCache === undefined
         ? []
@@ -208,14 +185,12 @@ export const modelLs = defineCommand({
 });
 
 /** `skein model rm`: a language model. */
-export const modelRm = defineCommand({
+export const modelRm = nodeCommand({
   name: 'model rm',
   summary: 'Remove a language model; its providers stay.',
-  examples: [{ command: 'skein model rm assistant', does: 'Its requests in flight still end' }],
+  examples: { 'skein model rm assistant': 'Its requests in flight still end' },
   arguments: { name: argument('NAME', 'The model.') },
-  options: connectionOptions,
-  async run(context, { name, ...server }) {
-    const { client } = await connect(context, server);
+  async run({ client }, { name }) {
     await client.removeLanguageModel({ name });
     return { removed: name };
   },

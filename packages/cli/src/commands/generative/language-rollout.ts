@@ -1,8 +1,9 @@
 /** From one route of a language model to another: `skein model rollout` and `skein model rollback`. */
 import type { LanguageRolloutView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
-import { defineCommand, type Context } from '../../command-line/command.ts';
-import { connect, connectionOptions, type Connection } from '../../connection/connection.ts';
+import type { Context } from '../../command-line/command.ts';
+import type { Connection } from '../../connection/connection.ts';
+import { nodeCommand } from '../../connection/node-command.ts';
 import { argument, flag, text, withDefault } from '../../command-line/option.ts';
 import { languageRolloutLine } from '../../output/language-rollout.ts';
 import { pause } from '../../pause.ts';
@@ -14,23 +15,18 @@ const POLL_MS = 500;
 const { canary, stepTime, minRequests, maxErrorShare } = rolloutOptions;
 
 /** `skein model rollout`: shows the progress of a rollout, or starts one with another route. */
-export const modelRollout = defineCommand({
+export const modelRollout = nodeCommand({
   name: 'model rollout',
   summary: 'Show how the rollout of a language model is going, or start one with another route.',
   details:
     'Without --route it shows the rollout in progress, or the last one. With --route it gives a share of the requests to that route by --canary, or copies them to it by --shadow. A canary takes the place of the first route, or of the one that --replaces names, and rolls back by itself when it fails or is late more often. Copies of a shadow are thrown away; they count in the budgets of `all` and `operator`, never in those of callers.',
-  examples: [
-    { command: 'skein model rollout assistant', does: 'How it is going' },
-    {
-      command:
-        'skein model rollout assistant --route google=gemini-3-flash,input=0.5,output=3 --canary 5,25,100',
-      does: 'Shift by steps; other routes answer what it fails',
-    },
-    {
-      command: 'skein model rollout assistant --route own=qwen --shadow --step-time 1h',
-      does: 'Copies of the requests only',
-    },
-  ],
+  examples: {
+    'skein model rollout assistant': 'How it is going',
+    'skein model rollout assistant --route google=gemini-3-flash,input=0.5,output=3 --canary 5,25,100':
+      'Shift by steps; other routes answer what it fails',
+    'skein model rollout assistant --route own=qwen --shadow --step-time 1h':
+      'Copies of the requests only',
+  },
   arguments: { name: argument('NAME', 'The model.') },
   options: {
     route: text('ROUTE', 'PROVIDER=MODEL[,quality=N,input=$,output=$ …], as in skein model put.'),
@@ -41,14 +37,12 @@ export const modelRollout = defineCommand({
     stepTime,
     minRequests,
     maxErrorShare,
-    ...connectionOptions,
   },
-  async run(context, { name, route, replaces, watch, ...options }) {
+  async run(connection, { name, route, replaces, watch, ...options }, context) {
     const plan = rolloutPlan({ ...options, sticky: undefined, tolerance: undefined });
     if (route === undefined && (plan ?? replaces) !== undefined) {
       throw new SkeinError('USAGE', 'Say which route to move to: --route PROVIDER=MODEL.');
     }
-    const connection = await connect(context, options);
     let view: LanguageRolloutView | undefined;
     if (route !== undefined) {
       const { strategy, ...details } = plan ?? {};
@@ -62,7 +56,7 @@ export const modelRollout = defineCommand({
         plan: { strategy, ...details },
         replaces: replaced && { provider: replaced.provider, model: replaced.model },
       });
-    } else view = await rolloutOf(context, connection, name);
+    } else view = await rolloutOf(connection, name);
     if (watch && view !== undefined) view = await waitForEnd(context, connection, view);
     return { name, rollout: view };
   },
@@ -75,7 +69,6 @@ export const modelRollout = defineCommand({
 
 /** @throws SkeinError MODEL_UNKNOWN. */
 async function rolloutOf(
-  context: Context,
   { client }: Connection,
   name: string,
 ): Promise<LanguageRolloutView | undefined> {
@@ -95,26 +88,22 @@ async function waitForEnd(
   while (view.phase === 'shifting' || view.phase === 'comparing') {
     context.notes.progress(languageRolloutLine(view, context.notes.style));
     await pause(POLL_MS, context.signal);
-    view = (await rolloutOf(context, connection, first.model)) ?? view;
+    view = (await rolloutOf(connection, first.model)) ?? view;
   }
   return view;
 }
 
 /** `skein model rollback`: aborts a rollout, or returns to the routes before it. */
-export const modelRollback = defineCommand({
+export const modelRollback = nodeCommand({
   name: 'model rollback',
   summary: 'Abort the rollout of a language model, or return to the routes before it.',
-  examples: [
-    { command: "skein model rollback assistant --reason 'worse answers'", does: 'With its reason' },
-  ],
+  examples: {
+    "skein model rollback assistant --reason 'worse answers'": 'With its reason',
+  },
   arguments: { name: argument('NAME', 'The model.') },
   options: {
     reason: withDefault(text('TEXT', 'Why, for the audit.'), 'asked for by skein model rollback'),
-    ...connectionOptions,
   },
-  async run(context, { name, reason, ...server }) {
-    const { client } = await connect(context, server);
-    return client.rollBackLanguageModel({ name, reason });
-  },
+  run: ({ client }, { name, reason }) => client.rollBackLanguageModel({ name, reason }),
   render: ({ model, from }) => `${model} is back to ${from}.`,
 });

@@ -1,29 +1,24 @@
 /** `skein provider`: where language models run, and which tenant's data may go there. */
 import { PROVIDER_NAMES } from '@skein/api/implementations';
-import { defineCommand } from '../../command-line/command.ts';
-import { connect, connectionOptions } from '../../connection/connection.ts';
+import { nodeCommand } from '../../connection/node-command.ts';
 import { argument, choice, duration, integer, text } from '../../command-line/option.ts';
 import { breakerText } from '../../output/breaker.ts';
 import { renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
 
 /** `skein provider put`: a provider under a name. */
-export const providerPut = defineCommand({
+export const providerPut = nodeCommand({
   name: 'provider put',
   summary: 'Declare a provider of language models, or replace its declaration.',
   details:
     'The key is never sent to the node and never stored: --key-env, --key-file or --key-secret say where the node itself reads it, and the declaration is refused when it cannot. Declaring a provider again, also as it was, reads its key again and asks it at once, even if a quota of it counted as spent.',
-  examples: [
-    {
-      command: 'skein provider put google --kind gemini --key-env GEMINI_API_KEY',
-      does: 'Gemini, with the key in an environment variable of the node',
-    },
-    {
-      command: 'skein provider put own --kind openai --url http://10.0.0.9:8000/v1',
-      does: 'Any server that speaks the API of OpenAI',
-    },
-    { command: 'skein provider put local --kind onnx --path ./tiny', does: 'A model in a folder' },
-  ],
+  examples: {
+    'skein provider put google --kind gemini --key-env GEMINI_API_KEY':
+      'Gemini, with the key in an environment variable of the node',
+    'skein provider put own --kind openai --url http://10.0.0.9:8000/v1':
+      'Any server that speaks the API of OpenAI',
+    'skein provider put local --kind onnx --path ./tiny': 'A model in a folder',
+  },
   arguments: { name: argument('NAME', 'The provider, as models name it.') },
   options: {
     kind: choice(PROVIDER_NAMES, 'What it speaks, or how it runs.'),
@@ -34,33 +29,26 @@ export const providerPut = defineCommand({
     keySecret: text('NAME', 'Google Secret Manager: projects/P/secrets/S.'),
     project: text('NAME', 'Project on Google Cloud, of Vertex AI.'),
     location: text('NAME', 'Location of Vertex AI; default global.'),
-    maxAtOnce: integer('N', 'Requests in flight; default 64.', { min: 1, max: 100_000 }),
+    maxAtOnce: integer('N', 'Requests in flight; default 64.', [1, 100_000]),
     continuation: choice(
       ['prefill', 'vllm'],
       'How an upstream goes on with an answer that was cut; default: it does not.',
     ),
     connectTimeout: duration('Longest wait for a connection; default 2s.'),
-    ...connectionOptions,
   },
-  async run(context, { name, kind, url, path, keyEnv, keyFile, keySecret, ...rest }) {
-    const { project, location, maxAtOnce, continuation, connectTimeout, ...server } = rest;
+  async run({ client }, { kind, url, keyEnv, keyFile, keySecret, ...rest }) {
+    const { maxAtOnce, connectTimeout, ...given } = rest;
     if (kind === undefined)
       throw usageError(`--kind is missing: one of ${PROVIDER_NAMES.join(', ')}.`);
-    const { client } = await connect(context, server);
-    const apiKey = referenceOf({ env: keyEnv, file: keyFile, gcp: keySecret });
     await client.putProvider({
-      name,
+      ...given,
       kind,
       baseUrl: url,
-      path,
-      apiKey,
-      project,
-      location,
+      apiKey: referenceOf({ env: keyEnv, file: keyFile, gcp: keySecret }),
       maxConcurrent: maxAtOnce,
-      continuation,
       connectMs: connectTimeout,
     });
-    return { name, kind };
+    return { name: given.name, kind };
   },
   render: ({ name, kind }, style) =>
     `${style.green('✓')} ${style.bold(name)} is a provider of kind ${kind}. Give it a model: skein model put NAME --route ${name}=MODEL`,
@@ -76,16 +64,11 @@ function referenceOf(places: Readonly<Record<string, string | undefined>>): stri
 }
 
 /** `skein provider ls`: the declared providers. */
-export const providerLs = defineCommand({
+export const providerLs = nodeCommand({
   name: 'provider ls',
   summary: 'List the providers of language models, and how they stand.',
-  examples: [{ command: 'skein provider ls', does: 'Which of them work, and which are away' }],
-  arguments: {},
-  options: connectionOptions,
-  async run(context, server) {
-    const { client } = await connect(context, server);
-    return client.getLanguageModels();
-  },
+  examples: { 'skein provider ls': 'Which of them work, and which are away' },
+  run: ({ client }) => client.getLanguageModels(),
   render({ settings, models, problem }, style) {
     if (settings.providers.length === 0) {
       return style.commands(
@@ -93,55 +76,49 @@ export const providerLs = defineCommand({
       );
     }
     const routes = models.flatMap((model) => model.routes);
-    const table = renderTable(
-      settings.providers,
+    const table = renderTable(style, settings.providers, [
+      ['PROVIDER', ({ name }) => style.bold(name)],
+      ['KIND', ({ kind }) => kind],
+      ['AT', ({ baseUrl, path }) => baseUrl ?? path ?? ''],
+      ['KEY', ({ apiKey }) => apiKey ?? ''],
       [
-        ['PROVIDER', ({ name }) => style.bold(name)],
-        ['KIND', ({ kind }) => kind],
-        ['AT', ({ baseUrl, path }) => baseUrl ?? path ?? ''],
-        ['KEY', ({ apiKey }) => apiKey ?? ''],
-        [
-          'RUNNING',
-          ({ name }) =>
-            String(
-              Math.max(
-                0,
-                ...routes.filter((each) => each.provider === name).map(({ running }) => running),
-              ),
+        'RUNNING',
+        ({ name }) =>
+          String(
+            Math.max(
+              0,
+              ...routes.filter((each) => each.provider === name).map(({ running }) => running),
             ),
-          'right',
-        ],
-        [
-          'STATE',
-          ({ name }) => {
-            const state = breakerText(routes.filter((each) => each.provider === name));
-            return state === 'open' ? state : style.yellow(state);
-          },
-        ],
-        [
-          'TENANTS WITHOUT IT',
-          ({ name }) =>
-            settings.allow
-              .filter(({ providers }) => !providers.includes(name))
-              .map(({ tenant }) => tenant)
-              .join(','),
-        ],
+          ),
+        'right',
       ],
-      style,
-    );
+      [
+        'STATE',
+        ({ name }) => {
+          const state = breakerText(routes.filter((each) => each.provider === name));
+          return state === 'open' ? state : style.yellow(state);
+        },
+      ],
+      [
+        'TENANTS WITHOUT IT',
+        ({ name }) =>
+          settings.allow
+            .filter(({ providers }) => !providers.includes(name))
+            .map(({ tenant }) => tenant)
+            .join(','),
+      ],
+    ]);
     return problem === undefined ? table : `${table}\n\n${style.yellow('!')} ${problem}`;
   },
 });
 
 /** `skein provider rm`: a provider that no model names. */
-export const providerRm = defineCommand({
+export const providerRm = nodeCommand({
   name: 'provider rm',
   summary: 'Remove a provider that no model names.',
-  examples: [{ command: 'skein provider rm own', does: 'Its requests in flight still end' }],
+  examples: { 'skein provider rm own': 'Its requests in flight still end' },
   arguments: { name: argument('NAME', 'The provider.') },
-  options: connectionOptions,
-  async run(context, { name, ...server }) {
-    const { client } = await connect(context, server);
+  async run({ client }, { name }) {
     await client.removeProvider({ name });
     return { removed: name };
   },
@@ -149,22 +126,20 @@ export const providerRm = defineCommand({
 });
 
 /** `skein provider allow`: where the data of a tenant may go. */
-export const providerAllow = defineCommand({
+export const providerAllow = nodeCommand({
   name: 'provider allow',
   summary: 'Say to which providers the data of a tenant may go.',
   details:
     'A tenant without a list may use every provider. `none` lets it use none, `all` removes its list.',
-  examples: [
-    { command: 'skein provider allow ward-3 local', does: 'Its data never leave this node' },
-    { command: 'skein provider allow ward-3 all', does: 'No restriction any more' },
-  ],
+  examples: {
+    'skein provider allow ward-3 local': 'Its data never leave this node',
+    'skein provider allow ward-3 all': 'No restriction any more',
+  },
   arguments: {
     tenant: argument('TENANT', 'The tenant.'),
     providers: argument('NAMES', 'Providers with commas between them, `none` or `all`.'),
   },
-  options: connectionOptions,
-  async run(context, { tenant, providers, ...server }) {
-    const { client } = await connect(context, server);
+  async run({ client }, { tenant, providers }) {
     if (providers === 'all') {
       await client.removeTenantProviders({ tenant });
       return { tenant, providers: undefined };

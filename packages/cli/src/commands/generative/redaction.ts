@@ -1,7 +1,6 @@
 /** `skein redaction`: what is replaced in prompts and answers of language models. */
 import { REDACTION_KINDS } from '@skein/api/implementations';
-import { defineCommand } from '../../command-line/command.ts';
-import { connect, connectionOptions } from '../../connection/connection.ts';
+import { nodeCommand } from '../../connection/node-command.ts';
 import { argument, choice, flag, many, text } from '../../command-line/option.ts';
 import { renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
@@ -9,22 +8,17 @@ import { usageError } from '../../command-line/usage.ts';
 const name = argument('NAME', 'The redaction.');
 
 /** `skein redaction put`: a pattern under a name. */
-export const redactionPut = defineCommand({
+export const redactionPut = nodeCommand({
   name: 'redaction put',
   summary: 'Replace what matches a pattern in prompts, in answers or in both.',
   details:
     'Prompts are redacted before the cache and a provider get them, answers before their caller does, also where a match comes in pieces. A pattern is a regular expression without look-around, back-references, anchors and lazy repetitions, and is matched in linear time. Images, files and the schemas of tools are not looked at.',
-  examples: [
-    {
-      command: 'skein redaction put email --kind email',
-      does: 'Every address of e-mail becomes [email], in both directions',
-    },
-    {
-      command:
-        "skein redaction put patient --pattern '\\bP-[0-9]{6}\\b' --of prompts --tenant ward-3",
-      does: 'Numbers of patients, in what one tenant asks',
-    },
-  ],
+  examples: {
+    'skein redaction put email --kind email':
+      'Every address of e-mail becomes [email], in both directions',
+    "skein redaction put patient --pattern '\\bP-[0-9]{6}\\b' --of prompts --tenant ward-3":
+      'Numbers of patients, in what one tenant asks',
+  },
   arguments: { name },
   options: {
     kind: choice(REDACTION_KINDS, 'A pattern of the node.'),
@@ -34,21 +28,14 @@ export const redactionPut = defineCommand({
     of: choice(['prompts', 'answers', 'both'], 'What is searched; default both.'),
     model: many('NAME', 'Of which models; default all.'),
     tenant: many('NAME', 'Of which tenants; default all.'),
-    ...connectionOptions,
   },
-  async run(context, { name: called, kind, pattern, ignoreCase, replacement, of, ...rest }) {
-    const { model, tenant, ...server } = rest;
+  async run({ client }, { model, tenant, ...given }) {
+    const { name: called, kind, pattern, of, replacement } = given;
     if ((kind === undefined) === (pattern === undefined)) {
       throw usageError('Give one of --kind and --pattern.');
     }
-    const { client } = await connect(context, server);
     await client.putRedaction({
-      name: called,
-      ignoreCase,
-      kind,
-      pattern,
-      replacement,
-      of,
+      ...given,
       models: model.length === 0 ? undefined : [...model],
       tenants: tenant.length === 0 ? undefined : [...tenant],
     });
@@ -61,16 +48,13 @@ export const redactionPut = defineCommand({
 });
 
 /** `skein redaction ls`: what is replaced. */
-export const redactionLs = defineCommand({
+export const redactionLs = nodeCommand({
   name: 'redaction ls',
   summary: 'List what is replaced in prompts and answers.',
-  examples: [
-    { command: 'skein redaction ls', does: 'Each with its pattern, and whose texts it is for' },
-  ],
-  arguments: {},
-  options: connectionOptions,
-  async run(context, server) {
-    const { client } = await connect(context, server);
+  examples: {
+    'skein redaction ls': 'Each with its pattern, and whose texts it is for',
+  },
+  async run({ client }) {
     const { settings, redactions } = await client.getLanguageModels();
     return settings.redactions.map((each) => ({
       ...each,
@@ -83,31 +67,25 @@ export const redactionLs = defineCommand({
         'Nothing is redacted. Begin with: skein redaction put email --kind email',
       );
     }
-    return renderTable(
-      redactions,
-      [
-        ['REDACTION', ({ name: called }) => style.bold(called)],
-        ['FINDS', ({ kind, pattern }) => kind ?? pattern ?? ''],
-        ['IN', ({ of }) => of],
-        ['BECOMES', ({ name: called, replacement }) => replacement ?? `[${called}]`],
-        ['MODELS', ({ models }) => models?.join(',') ?? 'all'],
-        ['TENANTS', ({ tenants }) => tenants?.join(',') ?? 'all'],
-        ['REPLACED', ({ replaced }) => String((replaced?.prompts ?? 0) + (replaced?.answers ?? 0))],
-      ],
-      style,
-    );
+    return renderTable(style, redactions, [
+      ['REDACTION', ({ name: called }) => style.bold(called)],
+      ['FINDS', ({ kind, pattern }) => kind ?? pattern ?? ''],
+      ['IN', ({ of }) => of],
+      ['BECOMES', ({ name: called, replacement }) => replacement ?? `[${called}]`],
+      ['MODELS', ({ models }) => models?.join(',') ?? 'all'],
+      ['TENANTS', ({ tenants }) => tenants?.join(',') ?? 'all'],
+      ['REPLACED', ({ replaced }) => String((replaced?.prompts ?? 0) + (replaced?.answers ?? 0))],
+    ]);
   },
 });
 
 /** `skein redaction rm`: no longer replaced. */
-export const redactionRm = defineCommand({
+export const redactionRm = nodeCommand({
   name: 'redaction rm',
   summary: 'Remove a redaction.',
-  examples: [{ command: 'skein redaction rm email', does: 'Answers that are being sent keep it' }],
+  examples: { 'skein redaction rm email': 'Answers that are being sent keep it' },
   arguments: { name },
-  options: connectionOptions,
-  async run(context, { name: called, ...server }) {
-    const { client } = await connect(context, server);
+  async run({ client }, { name: called }) {
     await client.removeRedaction({ name: called });
     return { removed: called };
   },

@@ -6,7 +6,7 @@ import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
 import { givenFile } from '../../file.ts';
-import { withJobs } from '../../jobs/embedded.ts';
+import { jobsCommand, withJobs } from '../../jobs/embedded.ts';
 import { argument, text } from '../../command-line/option.ts';
 import { countingFetch, uploadNotes } from '../../deploying/upload.ts';
 
@@ -14,37 +14,36 @@ import { countingFetch, uploadNotes } from '../../deploying/upload.ts';
 export const artifactsPut = defineCommand({
   name: 'artifacts put',
   summary: 'Store a file; its sha-256 is its name.',
-  examples: [{ command: 'skein artifacts put data.csv', does: 'The digest is printed' }],
-  arguments: { file: argument('FILE', 'The file.', { completes: 'file' }) },
+  examples: { 'skein artifacts put data.csv': 'The digest is printed' },
+  arguments: { file: argument('FILE', 'The file.') },
   options: connectionOptions,
   async run(context, { file, ...choice }) {
     const { path } = await givenFile(context.cwd, file);
     const onProgress = uploadNotes(context.notes, `Uploading ${basename(file)}`);
     const content = await openAsBlob(path);
-    return withJobs(context, choice, (client) => client.uploadArtifact({ content }), {
-      wrapFetch: (fetch) => countingFetch(onProgress, fetch),
-    });
+    return withJobs(
+      context,
+      { ...choice, wrapFetch: (fetch) => countingFetch(onProgress, fetch) },
+      (client) => client.uploadArtifact({ content }),
+    );
   },
   render: ({ digest, sizeBytes }, style) => `${digest} ${style.dim(`(${formatBytes(sizeBytes)})`)}`,
 });
 
 /** `skein artifacts get`: downloads an artifact. */
-export const artifactsGet = defineCommand({
+export const artifactsGet = jobsCommand({
   name: 'artifacts get',
   summary: 'Fetch an artifact by its digest; it is verified on the way.',
-  examples: [{ command: 'skein artifacts get DIGEST --out data.csv', does: 'Into a file' }],
+  examples: { 'skein artifacts get DIGEST --out data.csv': 'Into a file' },
   arguments: { digest: argument('DIGEST', 'sha-256 in hex.') },
   options: {
-    out: text('FILE', 'Where to write it; default: the digest.', { completes: 'file' }),
-    ...connectionOptions,
+    out: text('FILE', 'Where to write it; default: the digest.'),
   },
-  async run(context, { digest, out, ...choice }) {
-    return withJobs(context, choice, async (client) => {
-      const { sizeBytes } = await client.getArtifact({ digest });
-      const file = resolve(context.cwd, out ?? digest);
-      await downloadArtifact(client, digest, file, context.signal);
-      return { digest, sizeBytes, file };
-    });
+  async run({ client }, { digest, out }, { cwd, signal }) {
+    const { sizeBytes } = await client.getArtifact({ digest });
+    const file = resolve(cwd, out ?? digest);
+    await downloadArtifact(client, digest, file, signal);
+    return { digest, sizeBytes, file };
   },
   render: ({ file, sizeBytes }, style) => `${file} ${style.dim(`(${formatBytes(sizeBytes)})`)}`,
 });

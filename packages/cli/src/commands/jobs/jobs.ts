@@ -5,7 +5,7 @@ import { SkeinError } from '@skein/api/errors';
 import { formatAge } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
-import { withJobs } from '../../jobs/embedded.ts';
+import { jobsCommand, withJobs } from '../../jobs/embedded.ts';
 import { followJob, rawOption } from '../../jobs/follow.ts';
 import {
   argument,
@@ -21,68 +21,48 @@ import { noteNext } from '../../output/notes.ts';
 import { renderTable } from '../../output/table.ts';
 
 /** `skein jobs ls`: the jobs and their states. */
-export const jobsLs = defineCommand({
+export const jobsLs = jobsCommand({
   name: 'jobs ls',
   summary: 'List jobs, newest first.',
-  examples: [
-    { command: 'skein jobs ls --state dead', does: 'The dead letters' },
-    { command: 'skein jobs ls --queue nightly --limit 20', does: 'One queue' },
-  ],
-  arguments: {},
+  examples: {
+    'skein jobs ls --state dead': 'The dead letters',
+    'skein jobs ls --queue nightly --limit 20': 'One queue',
+  },
   options: {
     state: choice(JobState.options, 'Only jobs in this state.'),
     queue: text('NAME', 'Only this queue.'),
     group: text('ID', 'Only this pipeline run or submission.'),
     tenant: text('NAME', 'Only this tenant.'),
-    limit: withDefault(integer('N', 'Jobs to list.', { min: 1, max: 1000 }), '50'),
+    limit: withDefault(integer('N', 'Jobs to list.', [1, 1000]), '50'),
     after: text('CURSOR', 'The next page, as the last one named it.'),
-    ...connectionOptions,
   },
-  async run(context, { state, queue, group, tenant, limit, after, ...connection }) {
-    return withJobs(context, connection, (client) =>
-      client.listJobs({
-        limit,
-        state,
-        queue,
-        group,
-        tenant,
-        after,
-      }),
-    );
-  },
+  run: ({ client }, asked) => client.listJobs(asked),
   render({ jobs, next }, style) {
     if (jobs.length === 0) {
       return `There are no such jobs. Try ${style.cyan(style.commands('skein run -- echo hello'))}.`;
     }
     const now = Date.now();
-    const table = renderTable(
-      jobs,
-      [
-        ['ID', ({ id }) => id],
-        ['STATE', ({ state }) => stateText(state, style)],
-        ['QUEUE', ({ queue }) => queue],
-        ['TRIES', ({ attempts }) => String(attempts.length), 'right'],
-        ['TOOK', (job) => tookText(job, now), 'right'],
-        ['ENQUEUED', ({ enqueuedAt }) => formatAge(enqueuedAt, now)],
-        ['NAME', ({ name }) => name.slice(0, 40)],
-        ['NOTE', ({ cause, message }) => (cause === undefined ? '' : `${cause}: ${message ?? ''}`)],
-      ],
-      style,
-    );
+    const table = renderTable(style, jobs, [
+      ['ID', ({ id }) => id],
+      ['STATE', ({ state }) => stateText(state, style)],
+      ['QUEUE', ({ queue }) => queue],
+      ['TRIES', ({ attempts }) => String(attempts.length), 'right'],
+      ['TOOK', (job) => tookText(job, now), 'right'],
+      ['ENQUEUED', ({ enqueuedAt }) => formatAge(enqueuedAt, now)],
+      ['NAME', ({ name }) => name.slice(0, 40)],
+      ['NOTE', ({ cause, message }) => (cause === undefined ? '' : `${cause}: ${message ?? ''}`)],
+    ]);
     return next === undefined ? table : `${table}\n${style.dim(`More: --after ${next}`)}`;
   },
 });
 
 /** `skein jobs show`: one job with every attempt. */
-export const jobsShow = defineCommand({
+export const jobsShow = jobsCommand({
   name: 'jobs show',
   summary: 'Show one job with its attempts, usage and outputs.',
-  examples: [{ command: 'skein jobs show ID --json', does: 'All of it' }],
+  examples: { 'skein jobs show ID --json': 'All of it' },
   arguments: { id: argument('ID', 'The job.') },
-  options: connectionOptions,
-  async run(context, { id, ...choice }) {
-    return withJobs(context, choice, (client) => client.getJob({ id }));
-  },
+  run: ({ client }, { id }) => client.getJob({ id }),
   render: renderJob,
 });
 
@@ -92,14 +72,14 @@ const PIECE_BYTES = 1024 * 1024;
 export const jobsLogs = defineCommand({
   name: 'jobs logs',
   summary: 'Print what a job wrote to stdout and stderr.',
-  examples: [
-    { command: 'skein jobs logs -f ID', does: 'Follow it to its end' },
-    { command: 'skein jobs logs ID --attempt 1', does: 'An earlier attempt' },
-  ],
+  examples: {
+    'skein jobs logs -f ID': 'Follow it to its end',
+    'skein jobs logs ID --attempt 1': 'An earlier attempt',
+  },
   arguments: { id: argument('ID', 'The job.') },
   options: {
     follow: flag('Go on until the job has ended; exits 1 when it fails.', { short: 'f' }),
-    attempt: integer('N', 'Number of the attempt; default: the last.', { min: 1, max: 1000 }),
+    attempt: integer('N', 'Number of the attempt; default: the last.', [1, 1000]),
     raw: rawOption,
     ...connectionOptions,
   },
@@ -108,11 +88,8 @@ export const jobsLogs = defineCommand({
     if (follow) {
       // Following a job runs it: without a node, this process does.
       const queues = ['default'];
-      const job = await withJobs(
-        context,
-        choice,
-        (client) => followJob(context, client, id, output),
-        { queues },
+      const job = await withJobs(context, { ...choice, queues }, (client) =>
+        followJob(context, client, id, output),
       );
       return { job };
     }
@@ -137,43 +114,35 @@ export const jobsLogs = defineCommand({
 });
 
 /** `skein jobs cancel`: cancels queued and running jobs. */
-export const jobsCancel = defineCommand({
+export const jobsCancel = jobsCommand({
   name: 'jobs cancel',
   summary: 'Cancel jobs; a running attempt is dead within a second.',
-  examples: [{ command: 'skein jobs cancel ID', does: 'Wherever it runs' }],
+  examples: { 'skein jobs cancel ID': 'Wherever it runs' },
   arguments: { ids: restArgument('ID…', 'The jobs.') },
   options: {
     reason: withDefault(text('TEXT', 'Why, for the record.'), 'cancelled by hand'),
-    ...connectionOptions,
   },
-  async run(context, { ids, reason, ...choice }) {
-    return withJobs(context, choice, async (client) => {
-      const jobs: JobView[] = [];
-      for (const id of ids) {
-        jobs.push(await client.cancelJob({ id, reason }));
-      }
-      return { jobs };
-    });
+  async run({ client }, { ids, reason }) {
+    const jobs: JobView[] = [];
+    for (const id of ids) jobs.push(await client.cancelJob({ id, reason }));
+    return { jobs };
   },
   render: ({ jobs }, style) =>
     jobs.map((job) => `${job.id} ${stateText(job.state, style)}`).join('\n'),
 });
 
 /** `skein jobs retry`: the same work again, as a new job. */
-export const jobsRetry = defineCommand({
+export const jobsRetry = jobsCommand({
   name: 'jobs retry',
   summary: 'Enqueue the same work again as a new job, whatever the state of the first.',
   details:
     'The new job waits for no parents, and has the time to finish that the first one had. skein jobs revive brings the job itself back instead, with the children it failed, and is the way for a member of a gang.',
-  examples: [{ command: 'skein jobs retry ID', does: 'The new job’s id is printed' }],
+  examples: { 'skein jobs retry ID': 'The new job’s id is printed' },
   arguments: { id: argument('ID', 'The job.') },
-  options: connectionOptions,
-  async run(context, { id, ...choice }) {
-    return withJobs(context, choice, async (client, submit) => {
-      const job = await submit(sameWorkAs(await client.getJob({ id })));
-      noteNext(context.notes, `Follow it: skein jobs logs -f ${job.id}`);
-      return job;
-    });
+  async run({ client, submit }, { id }, { notes }) {
+    const job = await submit(sameWorkAs(await client.getJob({ id })));
+    noteNext(notes, `Follow it: skein jobs logs -f ${job.id}`);
+    return job;
   },
   render: ({ id }) => id,
 });
@@ -206,17 +175,14 @@ function sameWorkAs(job: JobView): NewJobInput {
 }
 
 /** `skein jobs preempt`: stops a running attempt without losing its progress. */
-export const jobsPreempt = defineCommand({
+export const jobsPreempt = jobsCommand({
   name: 'jobs preempt',
   summary: 'Let a running attempt save its checkpoint and stop; the job goes back to its queue.',
   details:
     'The command gets a SIGTERM, and a kill after the grace period of its worker. That costs no attempt. Pause the queue before, or it may start again at once. A job that is not running is left as it is.',
-  examples: [{ command: 'skein jobs preempt ID', does: 'It goes on later from its checkpoint' }],
+  examples: { 'skein jobs preempt ID': 'It goes on later from its checkpoint' },
   arguments: { id: argument('ID', 'The job.') },
-  options: connectionOptions,
-  async run(context, { id, ...choice }) {
-    return withJobs(context, choice, (client) => client.preemptJob({ id }));
-  },
+  run: ({ client }, { id }) => client.preemptJob({ id }),
   render: ({ id, state }, style) =>
     state === 'running'
       ? `${id} is asked to save and stop`
@@ -224,14 +190,11 @@ export const jobsPreempt = defineCommand({
 });
 
 /** `skein jobs revive`: brings dead letters back. */
-export const jobsRevive = defineCommand({
+export const jobsRevive = jobsCommand({
   name: 'jobs revive',
   summary: 'Bring a failed, dead or cancelled job back, with the children that it failed.',
-  examples: [{ command: 'skein jobs revive ID', does: 'After its cause is fixed' }],
+  examples: { 'skein jobs revive ID': 'After its cause is fixed' },
   arguments: { id: argument('ID', 'The job.') },
-  options: connectionOptions,
-  async run(context, { id, ...choice }) {
-    return withJobs(context, choice, (client) => client.reviveJob({ id }));
-  },
+  run: ({ client }, { id }) => client.reviveJob({ id }),
   render: (job, style) => `${job.id} is ${stateText(job.state, style)} again`,
 });

@@ -43,59 +43,44 @@ export const map = defineCommand({
   summary: 'Process every shard of a data set in parallel.',
   details:
     'Tables are cut into shards between their rows and stored as artifacts. Each shard is a job: a SQL statement over the view shard (DuckDB), a command in which {in} and {out} stand for the files of a shard, or a task. --by brings the rows with equal keys together, whatever shard they were in, for --reduce, a statement over the view part. Memory is bounded by --memory for each job, however large the data set is: a statement that sorts or groups more spills to disk. What --out writes has a manifest, which is --data for the next map.',
-  examples: [
-    {
-      command: `skein map --data sales.csv --sql "SELECT * FROM shard WHERE amount > 0" --out clean`,
-      does: 'Filter',
-    },
-    {
-      command: `skein map --data sales.csv --by city --reduce "SELECT city, sum(amount) AS total FROM part GROUP BY city" --out totals --format parquet`,
-      does: 'Group',
-    },
-    {
-      command: `skein map --data clean/data-set.json --sql "SELECT avg(amount) FROM shard"`,
-      does: 'What another map has left',
-    },
-    {
-      command: 'skein map --data text.jsonl --out clean -- python3 clean.py {in} {out}',
-      does: 'A program of any language',
-    },
-  ],
+  examples: {
+    'skein map --data sales.csv --sql "SELECT * FROM shard WHERE amount > 0" --out clean': 'Filter',
+    'skein map --data sales.csv --by city --reduce "SELECT city, sum(amount) AS total FROM part GROUP BY city" --out totals --format parquet':
+      'Group',
+    'skein map --data clean/data-set.json --sql "SELECT avg(amount) FROM shard"':
+      'What another map has left',
+    'skein map --data text.jsonl --out clean -- python3 clean.py {in} {out}':
+      'A program of any language',
+  },
   arguments: {
     command: optionalRest('COMMAND…', 'A program for each shard, with {in} and {out}.'),
   },
   options: {
-    data: many('FILE', 'A table: .csv, .jsonl or .parquet; or the manifest of a data set, .json.', {
-      completes: 'file',
-    }),
+    data: many('FILE', 'A table: .csv, .jsonl or .parquet; or the manifest of a data set, .json.'),
     sql: text('SQL', 'Statement over the view shard, or @FILE.sql.'),
     task: text(
       'NAME',
       'Task that takes { digest, format } and returns { digest, sizeBytes }; of --module, or one that workers offer.',
     ),
-    module: text('FILE', 'Module that exports the task, at this path on every worker.', {
-      completes: 'file',
-    }),
+    module: text('FILE', 'Module that exports the task, at this path on every worker.'),
     by: many('COLUMN', 'Bring rows with equal values of this column together.'),
     reduce: text(
       'SQL',
       'Statement over the view part, which has all rows of its keys, or @FILE.sql.',
     ),
-    partitions: withDefault(integer('N', 'Partitions of the shuffle.', { min: 1, max: 4096 }), '8'),
+    partitions: withDefault(integer('N', 'Partitions of the shuffle.', [1, 4096]), '8'),
     shard: withDefault(bytes('Size of a shard.'), '64MiB'),
     column: many('NAME=TYPE', 'DuckDB type of a CSV column, where a guess from its rows is wrong.'),
     format: choice(FORMATS, 'Format of the output; default: that of the data.'),
-    out: text('FOLDER', 'Where to write the shards, and data-set.json, their manifest.', {
-      completes: 'folder',
-    }),
+    out: text('FOLDER', 'Where to write the shards, and data-set.json, their manifest.'),
     input: many('PATH', 'File that every shard’s command needs.', { completes: 'file' }),
     queue: withDefault(text('NAME', 'Queue.'), 'default'),
-    cores: withDefault(decimal('N', 'Cores of each job.', { min: 0.01, max: 4096 }), '1'),
+    cores: withDefault(decimal('N', 'Cores of each job.', [0.01, 4096]), '1'),
     memory: withDefault(
       bytes('Memory of each job; a statement needs 320MiB, and 128MiB for each further core.'),
       '512MiB',
     ),
-    attempts: withDefault(integer('N', 'Attempts of each job.', { min: 1, max: 1000 }), '3'),
+    attempts: withDefault(integer('N', 'Attempts of each job.', [1, 1000]), '3'),
     image: text('IMAGE', 'Root file system of the command’s sandbox.'),
     trusted: flag('The command may run without isolation.'),
     network: withDefault(choice(['none', 'host'], 'host needs --trusted.'), 'none'),
@@ -118,7 +103,7 @@ export const map = defineCommand({
     }
     return withJobs(
       context,
-      { ...options, data: options.folder },
+      { ...options, data: options.folder, mayStart: true, queues: [options.queue] },
       async (client, submit) => {
         const resources = { cores: options.cores, memoryBytes: options.memory };
         const dataSet = await uploadDataSet(context, client, options.data, {
@@ -162,7 +147,6 @@ export const map = defineCommand({
             : await downloadDataSet(context, client, manifest, options.out);
         return { job, shards, sizeBytes, fetched };
       },
-      { mayStart: true, queues: [options.queue] },
     );
   },
   render({ job, shards, sizeBytes, fetched }, style) {

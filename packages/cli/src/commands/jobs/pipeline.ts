@@ -29,16 +29,16 @@ export const pipelineRun = defineCommand({
   summary: 'Run a pipeline: its steps are jobs, side by side where they can be.',
   details:
     'The module exports a pipeline, made with definePipeline of @skein/jobs/pipeline. The run is a job itself and survives the death of any process. Ctrl-C cancels it; --detach leaves it to the node. A step whose work and inputs have not changed takes its kept result.',
-  examples: [
-    { command: `skein pipeline run report.ts --input '{"file":"data.csv"}'`, does: 'Run it' },
-    { command: 'skein pipeline run report.ts --svg run.svg', does: 'With a picture of the run' },
-  ],
-  arguments: { file: argument('FILE', 'A .ts or .js module.', { completes: 'file' }) },
+  examples: {
+    'skein pipeline run report.ts --input \'{"file":"data.csv"}\'': 'Run it',
+    'skein pipeline run report.ts --svg run.svg': 'With a picture of the run',
+  },
+  arguments: { file: argument('FILE', 'A .ts or .js module.') },
   options: {
     pipeline: text('NAME', 'Which one, when the module has several.'),
     input: text('JSON', 'Input of the pipeline, or @FILE.json. Default {}.'),
     queue: withDefault(text('NAME', 'Queue of the run and of its steps.'), 'default'),
-    svg: text('FILE', 'Write a picture of the run.', { completes: 'file' }),
+    svg: text('FILE', 'Write a picture of the run.'),
     detach: flag('Print the id of the run and leave.'),
     ...connectionOptions,
   },
@@ -52,7 +52,7 @@ export const pipelineRun = defineCommand({
     }
     return withJobs(
       context,
-      options,
+      { ...options, mayStart: !detach, queues: [queue] },
       async (client, submit) => {
         const { id } = await submit({
           queue,
@@ -73,7 +73,6 @@ export const pipelineRun = defineCommand({
           svg === undefined ? {} : { svg: await drawPipeline(context.cwd, svg, pipeline, found) };
         return { ...found, ...drawn };
       },
-      { mayStart: !detach, queues: [queue] },
     );
   },
   render: (found, style) =>
@@ -85,17 +84,13 @@ export const pipelineRun = defineCommand({
 export const pipelineShow = defineCommand({
   name: 'pipeline show',
   summary: 'Show how a run of a pipeline goes, step by step.',
-  examples: [{ command: 'skein pipeline show RUN --watch', does: 'Until it has ended' }],
+  examples: { 'skein pipeline show RUN --watch': 'Until it has ended' },
   arguments: { run: argument('RUN', 'Id of the run.') },
   options: { watch: flag('Wait until it has ended.'), ...connectionOptions },
   async run(context, { run, watch, ...choice }) {
-    return withJobs(
-      context,
-      choice,
-      (client) =>
-        watch ? followPipeline(context, client, run) : pipelineRunOf(context, client, run),
-      // Watching a pipeline runs it: without a node, this process does.
-      watch ? { queues: ['default'] } : {},
+    // Watching a pipeline runs it: without a node, this process does.
+    return withJobs(context, { ...choice, ...(watch ? { queues: ['default'] } : {}) }, (client) =>
+      watch ? followPipeline(context, client, run) : pipelineRunOf(context, client, run),
     );
   },
   render: renderPipelineRun,
@@ -105,19 +100,14 @@ export const pipelineShow = defineCommand({
 export const pipelineResume = defineCommand({
   name: 'pipeline resume',
   summary: 'Continue a run from the step that failed; succeeded steps are not repeated.',
-  examples: [{ command: 'skein pipeline resume RUN', does: 'After its cause is fixed' }],
+  examples: { 'skein pipeline resume RUN': 'After its cause is fixed' },
   arguments: { run: argument('RUN', 'Id of the run.') },
   options: connectionOptions,
   async run(context, { run, ...choice }) {
-    return withJobs(
-      context,
-      choice,
-      async (client) => {
-        await client.reviveJob({ id: run });
-        return followPipeline(context, client, run);
-      },
-      { mayStart: true, queues: ['default'] },
-    );
+    return withJobs(context, { ...choice, mayStart: true, queues: ['default'] }, async (client) => {
+      await client.reviveJob({ id: run });
+      return followPipeline(context, client, run);
+    });
   },
   render: renderPipelineRun,
   exitCode: ({ run }) => (run.state === 'succeeded' ? 0 : 1),
@@ -127,11 +117,11 @@ export const pipelineResume = defineCommand({
 export const pipelineGraph = defineCommand({
   name: 'pipeline graph',
   summary: 'Draw the steps of a pipeline as an SVG, without running it.',
-  examples: [{ command: 'skein pipeline graph report.ts --svg report.svg', does: 'Draw it' }],
-  arguments: { file: argument('FILE', 'A .ts or .js module.', { completes: 'file' }) },
+  examples: { 'skein pipeline graph report.ts --svg report.svg': 'Draw it' },
+  arguments: { file: argument('FILE', 'A .ts or .js module.') },
   options: {
     pipeline: text('NAME', 'Which one, when the module has several.'),
-    svg: text('FILE', 'Where to write it; default: the module’s name.', { completes: 'file' }),
+    svg: text('FILE', 'Where to write it; default: the module’s name.'),
   },
   async run(context, { file, pipeline: name, svg }) {
     const pipeline = await loadPipeline(context.cwd, file, name);
@@ -146,19 +136,15 @@ export const pipelineGraph = defineCommand({
 
 function renderPipelineRun({ run, steps }: PipelineRun, style: Style): string {
   const head = `${style.bold(run.name)} ${stateText(run.state, style)} ${style.dim(`${tookText(run, Date.now())}, run ${run.id}`)}`;
-  const table = renderTable(
-    steps,
+  const table = renderTable(style, steps, [
+    ['STEP', ({ name }) => name],
+    ['JOBS', ({ counts }) => countsText(counts)],
     [
-      ['STEP', ({ name }) => name],
-      ['JOBS', ({ counts }) => countsText(counts)],
-      [
-        'NOTE',
-        ({ failure }) =>
-          failure === undefined ? '' : `${failure.message} (skein jobs logs ${failure.job})`,
-      ],
+      'NOTE',
+      ({ failure }) =>
+        failure === undefined ? '' : `${failure.message} (skein jobs logs ${failure.job})`,
     ],
-    style,
-  );
+  ]);
   const value = run.result?.value;
   return [
     head,

@@ -4,37 +4,29 @@ import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
 import { givenJson } from '../../file.ts';
 import { commandJob, commandOptions, inputsOf } from '../../jobs/command-job.ts';
-import { withJobs } from '../../jobs/embedded.ts';
+import { jobsCommand, withJobs } from '../../jobs/embedded.ts';
 import { argument, flag, optionalRest, text, withDefault } from '../../command-line/option.ts';
 import { renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
 
 /** `skein queue schedule ls`: the schedules of jobs. */
-export const queueScheduleLs = defineCommand({
+export const queueScheduleLs = jobsCommand({
   name: 'queue schedule ls',
   summary: 'List the schedules, and when each enqueues its next job.',
-  examples: [{ command: 'skein queue schedule ls', does: 'All schedules' }],
-  arguments: {},
-  options: connectionOptions,
-  async run(context, choice) {
-    return withJobs(context, choice, (client) => client.listSchedules());
-  },
+  examples: { 'skein queue schedule ls': 'All schedules' },
+  run: ({ client }) => client.listSchedules(),
   render({ schedules }, style) {
     if (schedules.length === 0) {
       return `There are no schedules. Try ${style.cyan(style.commands("skein queue schedule put nightly --cron '0 3 * * *' -- date"))}.`;
     }
-    return renderTable(
-      schedules,
-      [
-        ['SCHEDULE', ({ id }) => style.bold(id)],
-        ['CRON', ({ cron }) => cron],
-        ['TIME ZONE', ({ timeZone }) => timeZone],
-        ['NEXT', ({ paused, nextAt }) => (paused ? style.yellow('paused') : nextAt)],
-        ['QUEUE', ({ queue }) => queue],
-        ['JOB', ({ name }) => name.slice(0, 40)],
-      ],
-      style,
-    );
+    return renderTable(style, schedules, [
+      ['SCHEDULE', ({ id }) => style.bold(id)],
+      ['CRON', ({ cron }) => cron],
+      ['TIME ZONE', ({ timeZone }) => timeZone],
+      ['NEXT', ({ paused, nextAt }) => (paused ? style.yellow('paused') : nextAt)],
+      ['QUEUE', ({ queue }) => queue],
+      ['JOB', ({ name }) => name.slice(0, 40)],
+    ]);
   },
 });
 
@@ -44,16 +36,12 @@ export const queueSchedulePut = defineCommand({
   summary: 'Enqueue a job on a schedule; replaces the schedule of this name.',
   details:
     'The job is a command with the options of skein run, or any job as JSON. Its files are stored now, and are the same each time. Times that were missed while no node ran enqueue one job.',
-  examples: [
-    {
-      command: `skein queue schedule put nightly --cron '0 3 * * *' --time-zone Europe/Berlin -- python3 clean.py data.csv`,
-      does: 'At three in the morning, in Berlin',
-    },
-    {
-      command: `skein queue schedule put nightly --cron '0 3 * * *' --job @job.json`,
-      does: 'Any kind of job, as the API takes it',
-    },
-  ],
+  examples: {
+    "skein queue schedule put nightly --cron '0 3 * * *' --time-zone Europe/Berlin -- python3 clean.py data.csv":
+      'At three in the morning, in Berlin',
+    "skein queue schedule put nightly --cron '0 3 * * *' --job @job.json":
+      'Any kind of job, as the API takes it',
+  },
   arguments: {
     schedule: argument('NAME', 'The schedule.'),
     command: optionalRest('COMMAND…', 'The program and its arguments.'),
@@ -91,17 +79,14 @@ export const queueSchedulePut = defineCommand({
 });
 
 /** `skein queue schedule rm`. */
-export const queueScheduleRm = defineCommand({
+export const queueScheduleRm = jobsCommand({
   name: 'queue schedule rm',
   summary: 'Remove a schedule; jobs that it has enqueued stay.',
-  examples: [{ command: 'skein queue schedule rm nightly', does: 'It enqueues no more jobs' }],
+  examples: { 'skein queue schedule rm nightly': 'It enqueues no more jobs' },
   arguments: { schedule: argument('NAME', 'The schedule.') },
-  options: connectionOptions,
-  async run(context, { schedule, ...choice }) {
-    return withJobs(context, choice, async (client) => {
-      await client.removeSchedule({ schedule });
-      return { schedule };
-    });
+  async run({ client }, { schedule }) {
+    await client.removeSchedule({ schedule });
+    return { schedule };
   },
   render: ({ schedule }, style) => `${style.bold(schedule)} is removed`,
 });

@@ -1,27 +1,21 @@
 /** `skein queue`: the queues, and the shares of tenants. */
 import type { JobState, QueueView } from '@skein/api';
 import { formatAge, formatBytes } from '@skein/api/units';
-import { defineCommand } from '../../command-line/command.ts';
-import { connectionOptions } from '../../connection/connection.ts';
-import { withJobs } from '../../jobs/embedded.ts';
+import { jobsCommand } from '../../jobs/embedded.ts';
 import { argument, decimal, integer, withDefault } from '../../command-line/option.ts';
 import { type Column, renderTable } from '../../output/table.ts';
 
 /** `skein queue ls`: the queues, their backlogs and their workers. */
-export const queueLs = defineCommand({
+export const queueLs = jobsCommand({
   name: 'queue ls',
   summary: 'List the queues with their counts, and the workers.',
-  examples: [{ command: 'skein queue ls', does: 'How much waits, and for how long' }],
-  arguments: {},
-  options: connectionOptions,
-  async run(context, choice) {
-    return withJobs(context, choice, async (client) => {
-      const [{ queues }, { workers }] = await Promise.all([
-        client.listQueues(),
-        client.listWorkers(),
-      ]);
-      return { queues, workers };
-    });
+  examples: { 'skein queue ls': 'How much waits, and for how long' },
+  async run({ client }) {
+    const [{ queues }, { workers }] = await Promise.all([
+      client.listQueues(),
+      client.listWorkers(),
+    ]);
+    return { queues, workers };
   },
   render({ queues, workers }, style) {
     const now = Date.now();
@@ -30,32 +24,24 @@ export const queueLs = defineCommand({
       ({ counts }) => String(counts[state] ?? 0),
       'right',
     ];
-    const queueTable = renderTable(
-      queues,
+    const queueTable = renderTable(style, queues, [
+      ['QUEUE', ({ queue }) => style.bold(queue)],
+      ['MODE', ({ mode }) => (mode === 'open' ? mode : style.yellow(mode))],
+      ...(['blocked', 'ready', 'running', 'succeeded', 'failed', 'dead'] as const).map(count),
       [
-        ['QUEUE', ({ queue }) => style.bold(queue)],
-        ['MODE', ({ mode }) => (mode === 'open' ? mode : style.yellow(mode))],
-        ...(['blocked', 'ready', 'running', 'succeeded', 'failed', 'dead'] as const).map(count),
-        [
-          'OLDEST WAITS SINCE',
-          ({ oldestReadyAt }) => (oldestReadyAt === undefined ? '' : formatAge(oldestReadyAt, now)),
-        ],
+        'OLDEST WAITS SINCE',
+        ({ oldestReadyAt }) => (oldestReadyAt === undefined ? '' : formatAge(oldestReadyAt, now)),
       ],
-      style,
-    );
-    const workerTable = renderTable(
-      workers,
-      [
-        ['WORKER', ({ worker }) => worker],
-        ['HOST', ({ host }) => host],
-        ['QUEUES', (worker) => worker.queues.join(',')],
-        ['RUNNING', ({ running }) => String(running), 'right'],
-        ['OFFERS', ({ total }) => `${total.cores} cores, ${formatBytes(total.memoryBytes)}`],
-        ['SEEN', ({ seenAt }) => formatAge(seenAt, now)],
-        ['LABELS', ({ labels }) => labels.join(' ')],
-      ],
-      style,
-    );
+    ]);
+    const workerTable = renderTable(style, workers, [
+      ['WORKER', ({ worker }) => worker],
+      ['HOST', ({ host }) => host],
+      ['QUEUES', (worker) => worker.queues.join(',')],
+      ['RUNNING', ({ running }) => String(running), 'right'],
+      ['OFFERS', ({ total }) => `${total.cores} cores, ${formatBytes(total.memoryBytes)}`],
+      ['SEEN', ({ seenAt }) => formatAge(seenAt, now)],
+      ['LABELS', ({ labels }) => labels.join(' ')],
+    ]);
     return `${queueTable}\n\n${workerTable}`;
   },
 });
@@ -78,50 +64,33 @@ function modeCommand(
   mode: QueueView['mode'],
   { summary, does }: { readonly summary: string; readonly does: string },
 ) {
-  return defineCommand({
+  return jobsCommand({
     name,
     summary,
-    examples: [{ command: `skein ${name} default`, does }],
+    examples: { [`skein ${name} default`]: does },
     arguments: { queue: argument('NAME', 'The queue.') },
-    options: connectionOptions,
-    async run(context, { queue, ...choice }) {
-      return withJobs(context, choice, (client) => client.setQueueMode({ queue, mode }));
-    },
+    run: ({ client }, { queue }) => client.setQueueMode({ queue, mode }),
     render: (view, style) => `${style.bold(view.queue)} is ${view.mode}`,
   });
 }
 
 /** `skein queue tenant`: the share and the quotas of a tenant. */
-export const queueTenant = defineCommand({
+export const queueTenant = jobsCommand({
   name: 'queue tenant',
   summary: 'Set the share of a tenant, and how much it may queue and run.',
   details:
     'A share is over cores or memory, whichever the tenant uses more of. An omitted limit is unlimited.',
-  examples: [
-    { command: 'skein queue tenant students --weight 2 --max-running 50', does: 'Twice the share' },
-  ],
+  examples: {
+    'skein queue tenant students --weight 2 --max-running 50': 'Twice the share',
+  },
   arguments: { tenant: argument('NAME', 'The tenant.') },
   options: {
-    weight: withDefault(
-      decimal('N', 'Share relative to other tenants.', { min: 0.001, max: 1_000_000 }),
-      '1',
-    ),
-    maxRunning: integer('N', 'Jobs that may run at once.', { min: 0, max: 1_000_000 }),
-    maxQueued: integer('N', 'Jobs that may wait.', { min: 0, max: 100_000_000 }),
-    rate: decimal('N', 'Jobs per second that may be enqueued.', { min: 0.001, max: 1_000_000 }),
-    ...connectionOptions,
+    weight: withDefault(decimal('N', 'Share relative to other tenants.', [0.001, 1_000_000]), '1'),
+    maxRunning: integer('N', 'Jobs that may run at once.', [0, 1_000_000]),
+    maxQueued: integer('N', 'Jobs that may wait.', [0, 100_000_000]),
+    rate: decimal('N', 'Jobs per second that may be enqueued.', [0.001, 1_000_000]),
   },
-  async run(context, { tenant, weight, maxRunning, maxQueued, rate, ...choice }) {
-    return withJobs(context, choice, (client) =>
-      client.putTenant({
-        tenant,
-        weight,
-        maxRunning,
-        maxQueued,
-        jobsPerSecond: rate,
-      }),
-    );
-  },
+  run: ({ client }, { rate, ...tenant }) => client.putTenant({ ...tenant, jobsPerSecond: rate }),
   render: ({ tenant, weight, maxRunning, maxQueued, jobsPerSecond }, style) =>
     `${style.bold(tenant)} has weight ${weight}, runs up to ${maxRunning ?? 'any number'}, queues up to ${maxQueued ?? 'any number'}${jobsPerSecond === undefined ? '' : `, ${jobsPerSecond} per second`}`,
 });

@@ -22,14 +22,12 @@ export const run = defineCommand({
   summary: 'Run a command in isolation, with its limits enforced and its usage accounted.',
   details:
     'The files that the command line names are uploaded; --input adds files, --output names the results to download. The job survives the death of any process: a lost worker costs another attempt, a command that fails is tried again only with --attempts. Ctrl-C cancels it; --detach leaves it to the node. Without a running node, one is started for this job. Exits 1 when the job does not succeed.',
-  examples: [
-    { command: 'skein run -- python3 clean.py data.csv', does: 'The files come along' },
-    {
-      command: 'skein run --output clean.csv --memory 1GiB --cpu-time 60s -- python3 clean.py',
-      does: 'Bring a file back, under limits',
-    },
-    { command: 'skein run --detach --queue nightly -- ./report', does: 'Leave it to the node' },
-  ],
+  examples: {
+    'skein run -- python3 clean.py data.csv': 'The files come along',
+    'skein run --output clean.csv --memory 1GiB --cpu-time 60s -- python3 clean.py':
+      'Bring a file back, under limits',
+    'skein run --detach --queue nightly -- ./report': 'Leave it to the node',
+  },
   arguments: { command: restArgument('COMMAND…', 'The program and its arguments.') },
   options: {
     ...commandOptions,
@@ -42,7 +40,7 @@ export const run = defineCommand({
     const files = await inputsOf(context, command, options);
     return withJobs(
       context,
-      options,
+      { ...options, mayStart: !options.detach, queues: [options.queue] },
       async (client, submit) => {
         const job = await commandJob(context, client, command, options, files);
         const accepted = await submit({ ...job, parents: [...options.after] });
@@ -56,7 +54,6 @@ export const run = defineCommand({
         const fetched = await downloadOutputs(context, client, outputs, context.cwd);
         return { job: ended, fetched };
       },
-      { mayStart: !options.detach, queues: [options.queue] },
     );
   },
   render: ({ job, fetched }, style) =>

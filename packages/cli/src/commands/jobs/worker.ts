@@ -41,17 +41,12 @@ export const worker = defineCommand({
   summary: 'Run jobs of a fleet on this machine; Ctrl-C drains and stops it.',
   details:
     'The jobs are in Redis; their inputs and outputs are in the bucket or folder that all nodes and workers share. The worker claims jobs that fit into its cores and memory and require only its labels; each command runs in the best sandbox of this machine for it. Credentials of a bucket come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a role of the machine. The first Ctrl-C drains: no new jobs are taken, and running ones may finish within --grace; then they save a checkpoint and return to the queue; a second one exits at once.',
-  examples: [
-    {
-      command: 'skein worker --redis redis://10.0.0.5 --blobs s3://team/skein',
-      does: 'All cores, the queue "default"',
-    },
-    {
-      command:
-        'skein worker --redis redis://10.0.0.5 --blobs /mnt/skein --queues judge --untrusted-only',
-      does: 'Only what runs in isolation',
-    },
-  ],
+  examples: {
+    'skein worker --redis redis://10.0.0.5 --blobs s3://team/skein':
+      'All cores, the queue "default"',
+    'skein worker --redis redis://10.0.0.5 --blobs /mnt/skein --queues judge --untrusted-only':
+      'Only what runs in isolation',
+  },
   arguments: {},
   options: {
     redis: text('URL', 'Redis that holds the jobs; default: SKEIN_REDIS.'),
@@ -67,7 +62,7 @@ export const worker = defineCommand({
     cores: decimal(
       'N',
       'Cores that jobs may use; default: what the machine, or its container, gives.',
-      { min: 0.1, max: 1024 },
+      [0.1, 1024],
     ),
     memory: bytes('Memory that jobs may use; default: three quarters.'),
     label: many('NAME', 'Something that jobs may require, such as site:berlin.'),
@@ -77,22 +72,17 @@ export const worker = defineCommand({
       '127.0.0.1',
     ),
     untrustedOnly: flag('Run only commands in isolation: no tasks and no trusted work.'),
-    tasks: many('FILE', 'Offer the tasks of this module as labels task:NAME.', {
-      completes: 'file',
-    }),
+    tasks: many('FILE', 'Offer the tasks of this module as labels task:NAME.'),
     namespace: text('NAME', 'Jobs of other namespaces in the same Redis are not seen.'),
     lease: withDefault(
-      duration('Time after which the jobs of a lost worker are given to other workers.', {
-        min: 1000,
-        max: HOUR_MS,
-      }),
+      duration('Time after which the jobs of a lost worker are given to other workers.', [
+        1000,
+        HOUR_MS,
+      ]),
       '30s',
     ),
     grace: withDefault(
-      duration('Time that work has to finish, and then to save a checkpoint.', {
-        min: 0,
-        max: 24 * HOUR_MS,
-      }),
+      duration('Time that work has to finish, and then to save a checkpoint.', [0, 24 * HOUR_MS]),
       '10s',
     ),
     log: choice(['pretty', 'json', 'off'], 'Default: pretty on a terminal, else json.'),
@@ -166,15 +156,12 @@ async function drainWhenAsked(context: Context, started: Worker): Promise<void> 
 
 function renderWorker(result: WorkerResult, style: Style): string {
   const { worker, queues, labels, cores, memoryBytes, trusts, sandboxes } = result;
-  const fields = renderFields(
-    [
-      ['Queues', queues.join(', ')],
-      ['Capacity', `${cores} cores, ${formatBytes(memoryBytes)}`],
-      ['Labels', labels.length === 0 ? 'none' : labels.join(', ')],
-      ['Trusted work', trusts ? 'yes: tasks, and commands without isolation' : 'no'],
-    ],
-    style,
-  );
+  const fields = renderFields(style, [
+    ['Queues', queues.join(', ')],
+    ['Capacity', `${cores} cores, ${formatBytes(memoryBytes)}`],
+    ['Labels', labels.length === 0 ? 'none' : labels.join(', ')],
+    ['Trusted work', trusts ? 'yes: tasks, and commands without isolation' : 'no'],
+  ]);
   const parts = [
     `${style.green('●')} ${style.bold(`Worker ${worker}`)} ${style.dim('is open')}`,
     fields.replaceAll(/^/gm, '  '),

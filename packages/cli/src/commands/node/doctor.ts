@@ -14,7 +14,7 @@ export const doctor = defineCommand({
   summary: 'Check what Skein needs on this machine, with the exact fix for each gap.',
   details:
     'A missing piece is one that serving on a CPU does not need. Exits 1 only when something that is needed is broken.',
-  examples: [{ command: 'skein doctor', does: 'Everything at once' }],
+  examples: { 'skein doctor': 'Everything at once' },
   arguments: {},
   options: { data: dataOption },
   async run(context, { data }): Promise<Diagnosis> {

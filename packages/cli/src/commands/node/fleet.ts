@@ -1,25 +1,24 @@
-/** `skein fleet`: the members of a fleet, and the end of an upgrade. A node alone is a fleet of one. */
+/**
+ * `skein fleet`: the members of a fleet, the end of an upgrade, and the way out of a frozen node. A
+ * node alone is a fleet of one.
+ */
 import type { FleetScale, FleetView, MemberView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { formatAge, formatBytes, formatNumber } from '@skein/api/units';
-import { defineCommand } from '../../command-line/command.ts';
-import { connect, connectionOptions } from '../../connection/connection.ts';
+import { nodeCommand } from '../../connection/node-command.ts';
 import { argument } from '../../command-line/option.ts';
 import type { Style } from '../../output/style.ts';
-import { renderFields, renderTable } from '../../output/table.ts';
+import { type Field, renderFields, renderTable } from '../../output/table.ts';
 
 /** `skein fleet ls`: the members, how many there should be, and what needs attention. */
-export const fleetLs = defineCommand({
+export const fleetLs = nodeCommand({
   name: 'fleet ls',
   summary: 'List the members of the fleet, how many there should be, and what needs attention.',
-  examples: [
-    { command: 'skein fleet ls', does: 'A node alone is a fleet of one' },
-    { command: 'skein fleet ls --json', does: 'The same as data' },
-  ],
-  arguments: {},
-  options: connectionOptions,
-  async run(context, choice) {
-    const { client } = await connect(context, choice);
+  examples: {
+    'skein fleet ls': 'A node alone is a fleet of one',
+    'skein fleet ls --json': 'The same as data',
+  },
+  async run({ client }) {
     const [fleet, scale] = await Promise.all([client.getFleet(), client.getFleetScale()]);
     return { ...fleet, scale };
   },
@@ -29,25 +28,21 @@ export const fleetLs = defineCommand({
 function renderFleet(fleet: FleetView & { readonly scale: FleetScale }, style: Style): string {
   const { members, alerts, scale } = fleet;
   const now = Date.now();
-  const table = renderTable(
-    members,
+  const table = renderTable(style, members, [
+    ['MEMBER', ({ id, self }) => `${id.slice(0, 8)}${self ? ' *' : ''}`],
+    ['NAME', ({ name }) => name],
+    ['ADDRESS', ({ address }) => address],
+    ['VERSION', ({ version }) => version],
+    ['CORES', ({ cores }) => formatNumber(cores), 'right'],
+    ['MEMORY', ({ memoryBytes }) => formatBytes(memoryBytes), 'right'],
+    ['MODELS', ({ loaded }) => String(loaded.length), 'right'],
     [
-      ['MEMBER', ({ id, self }) => `${id.slice(0, 8)}${self ? ' *' : ''}`],
-      ['NAME', ({ name }) => name],
-      ['ADDRESS', ({ address }) => address],
-      ['VERSION', ({ version }) => version],
-      ['CORES', ({ cores }) => formatNumber(cores), 'right'],
-      ['MEMORY', ({ memoryBytes }) => formatBytes(memoryBytes), 'right'],
-      ['MODELS', ({ loaded }) => String(loaded.length), 'right'],
-      [
-        'ROWS/S',
-        ({ load }) => (load === undefined ? '' : formatNumber(load.requestsPerSecond)),
-        'right',
-      ],
-      ['JOINED', ({ joinedAt }) => formatAge(joinedAt, now)],
+      'ROWS/S',
+      ({ load }) => (load === undefined ? '' : formatNumber(load.requestsPerSecond)),
+      'right',
     ],
-    style,
-  );
+    ['JOINED', ({ joinedAt }) => formatAge(joinedAt, now)],
+  ]);
   const wanted = `Live members: ${scale.members}, needed: ${scale.desiredMembers}. ${scale.reason[0]?.toUpperCase()}${scale.reason.slice(1)}.`;
   const warnings = alerts.map(({ text, fix }) => `${style.yellow('!')} ${text} ${style.dim(fix)}`);
   const alone =
@@ -62,21 +57,19 @@ function renderFleet(fleet: FleetView & { readonly scale: FleetScale }, style: S
 }
 
 /** `skein fleet show`: one member, with the versions that it holds. */
-export const fleetShow = defineCommand({
+export const fleetShow = nodeCommand({
   name: 'fleet show',
   summary: 'Show one member: its machine, its load, and the versions that it holds.',
-  examples: [
-    { command: 'skein fleet show 3f9a1c0b', does: 'By the beginning of its id, or by its name' },
-  ],
+  examples: {
+    'skein fleet show 3f9a1c0b': 'By the beginning of its id, or by its name',
+  },
   arguments: {
     member: argument(
       'MEMBER',
       'The beginning of its id, as `skein fleet ls` shows it, or its name.',
     ),
   },
-  options: connectionOptions,
-  async run(context, { member, ...choice }) {
-    const { client } = await connect(context, choice);
+  async run({ client }, { member }) {
     const { members } = await client.getFleet();
     return memberNamed(members, member);
   },
@@ -96,7 +89,7 @@ function renderMember(member: MemberView, style: Style): string {
   const now = Date.now();
   const { load, memory, schema, accelerators, forwarding } = member;
   const machine = `${formatNumber(member.cores)} cores, ${formatBytes(member.memoryBytes)}`;
-  const fields: [string, string][] = [
+  const fields: Field[] = [
     ['id', member.id],
     ['name', member.name],
     ['address', member.address === '' ? 'none: peers cannot call it' : member.address],
@@ -104,43 +97,33 @@ function renderMember(member: MemberView, style: Style): string {
     ['machine', [machine, ...accelerators].join(', ')],
     ['joined', formatAge(member.joinedAt, now)],
     ['lease', `renewed ${formatNumber(member.leaseAgeMs / 1000)} s ago`],
-  ];
-  if (memory !== undefined) {
-    const { heldBytes, budgetBytes, leastRecentAgeMs } = memory;
-    fields.push([
-      'models',
-      `${formatBytes(heldBytes)} of ${formatBytes(budgetBytes)}, the least recently used ${formatNumber(leastRecentAgeMs / 1000)} s ago`,
-    ]);
-  }
-  if (load !== undefined) {
-    fields.push(
-      [
-        'load',
-        `${formatNumber(load.requestsPerSecond)} rows/s, ${formatNumber(load.demandCores)} cores of work`,
-      ],
-      ['refused', `${formatNumber(load.shedPerSecond)} a second for load`],
-      ['wait', `${formatNumber(load.delayShare * 100)} % of the objective`],
-    );
-  }
-  if (forwarding !== undefined) {
-    const { forwards, hedges, duplicates } = forwarding;
-    fields.push(['forwarded', countsText(forwards)]);
-    if (hedges !== undefined) {
-      fields.push(['sent twice', `${countsText(hedges)}; both ran: ${duplicates ?? 0}`]);
-    }
-  }
-  const held = renderTable(
-    member.loaded,
     [
-      ['HOLDS', ({ model }) => model],
-      ['VERSION', ({ version }) => version, 'right'],
-      ['DIGEST', ({ digest }) => digest.slice(0, 12)],
+      'models',
+      memory &&
+        `${formatBytes(memory.heldBytes)} of ${formatBytes(memory.budgetBytes)}, the least recently used ${formatNumber(memory.leastRecentAgeMs / 1000)} s ago`,
     ],
-    style,
-  );
+    [
+      'load',
+      load &&
+        `${formatNumber(load.requestsPerSecond)} rows/s, ${formatNumber(load.demandCores)} cores of work`,
+    ],
+    ['refused', load && `${formatNumber(load.shedPerSecond)} a second for load`],
+    ['wait', load && `${formatNumber(load.delayShare * 100)} % of the objective`],
+    ['forwarded', forwarding && countsText(forwarding.forwards)],
+    [
+      'sent twice',
+      forwarding?.hedges &&
+        `${countsText(forwarding.hedges)}; both ran: ${forwarding.duplicates ?? 0}`,
+    ],
+  ];
+  const held = renderTable(style, member.loaded, [
+    ['HOLDS', ({ model }) => model],
+    ['VERSION', ({ version }) => version, 'right'],
+    ['DIGEST', ({ digest }) => digest.slice(0, 12)],
+  ]);
   return member.loaded.length === 0
-    ? renderFields(fields, style)
-    : `${renderFields(fields, style)}\n\n${held}`;
+    ? renderFields(style, fields)
+    : `${renderFields(style, fields)}\n\n${held}`;
 }
 
 /** What was counted, without what never happened. */
@@ -153,20 +136,36 @@ function countsText(counts: Readonly<Record<string, number>>): string {
 }
 
 /** `skein fleet finalise`: the end of an upgrade. */
-export const fleetFinalise = defineCommand({
+export const fleetFinalise = nodeCommand({
   name: 'fleet finalise',
   summary: 'End an upgrade: the fleet writes the newest schema that all its members read.',
   details:
     'Until then, members of the version before and of the new one work side by side, and the way back is open. Afterwards a node that does not read the schema is refused with STATE_TOO_NEW.',
-  examples: [{ command: 'skein fleet finalise', does: 'Once every member runs the new version' }],
-  arguments: {},
-  options: connectionOptions,
-  async run(context, choice) {
-    const { client } = await connect(context, choice);
-    return client.finaliseFleet();
-  },
+  examples: { 'skein fleet finalise': 'Once every member runs the new version' },
+  run: ({ client }) => client.finaliseFleet(),
   render: ({ schema, before }) =>
     schema === before
       ? `The fleet writes schema ${schema} already; there was nothing to end.`
       : `The fleet writes schema ${schema} from now on; it wrote ${before}.`,
+});
+
+/** `skein fleet adopt`: the way out for a node that its store contradicts. */
+export const fleetAdopt = nodeCommand({
+  name: 'fleet adopt',
+  summary: 'Let a frozen node take the store of its fleet as it is.',
+  details:
+    'A node freezes when Redis was emptied, restored from a backup, or has lost writes in a failover: it serves on and changes nothing. Make sure first that the contents of the store are the right ones. Each frozen node is asked by itself, with --server.',
+  examples: {
+    'skein fleet adopt --server https://10.0.0.7:4700': 'The node at this address',
+  },
+  async run({ client, url }) {
+    const before = (await client.getNode()).store;
+    const { store } = await client.adoptStore();
+    return { url, before: before?.state, store };
+  },
+  render: ({ url, before, store }) => {
+    if (store === undefined) return `The node at ${url} is in no fleet.`;
+    const was = before === 'frozen' ? 'has taken the store as it is' : `was not frozen`;
+    return `The node at ${url} ${was}.`;
+  },
 });

@@ -12,6 +12,7 @@ import {
   runningNodeUrl,
   type ConnectionChoice,
 } from '../../connection/connection.ts';
+import { commandOver } from '../../connection/node-command.ts';
 
 /** The public part of a key. */
 export type ShownKey = Omit<KeyRecord, 'secretHash'>;
@@ -34,7 +35,7 @@ interface KeyStore {
 }
 
 /** Works with the keys of the node that was named or runs on the data folder; else of the folder itself. */
-export async function withKeyStore<T>(
+async function withKeyStore<T>(
   context: Context,
   choice: ConnectionChoice,
   work: (store: KeyStore) => Promise<T>,
@@ -48,6 +49,8 @@ export async function withKeyStore<T>(
     await store.close();
   }
 }
+
+export const keysCommand = commandOver(withKeyStore);
 
 async function online(context: Context, choice: ConnectionChoice): Promise<KeyStore> {
   const { client, url } = await connect(context, choice);

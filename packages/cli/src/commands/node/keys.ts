@@ -2,8 +2,7 @@
 import { defined } from '@skein/api/defined';
 import { formatAge, formatBytes, formatRate, parseDuration } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
-import { connectionOptions } from '../../connection/connection.ts';
-import { keyStateText, withKeyStore, type KeyDetails } from './key-store.ts';
+import { keysCommand, keyStateText, type KeyDetails } from './key-store.ts';
 import {
   argument,
   decimal,
@@ -14,30 +13,25 @@ import {
   withDefault,
 } from '../../command-line/option.ts';
 import type { Style } from '../../output/style.ts';
-import { renderFields, renderTable } from '../../output/table.ts';
+import { type Field, renderFields, renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
 
 const SCOPES = ['infer', 'read', 'jobs', 'admin'] as const;
 type Scope = (typeof SCOPES)[number];
 
 /** `skein keys create`: a new API key, whose secret is shown this once. */
-export const keysCreate = defineCommand({
+export const keysCreate = keysCommand({
   name: 'keys create',
   summary: 'Make an API key; its secret is shown this once.',
   details:
     'Works without a node too, on the data folder: the first key must exist before a node may listen beyond this machine.',
-  examples: [
-    { command: 'skein keys create --scope admin', does: 'The first key of a node' },
-    {
-      command: 'skein keys create --label shop --tenant shop --rate 50 --expires 90d',
-      does: 'A key that only calls models',
-    },
-    {
-      command: 'skein keys create --tenant ward --weight 3',
-      does: 'Three times the share of a tenant without a weight',
-    },
-  ],
-  arguments: {},
+  examples: {
+    'skein keys create --scope admin': 'The first key of a node',
+    'skein keys create --label shop --tenant shop --rate 50 --expires 90d':
+      'A key that only calls models',
+    'skein keys create --tenant ward --weight 3':
+      'Three times the share of a tenant without a weight',
+  },
   options: {
     scope: many('SCOPE', 'infer, read, jobs or admin; default infer.', { choices: SCOPES }),
     label: withDefault(text('TEXT', 'Owner or purpose of the key.'), 'made by skein keys create'),
@@ -45,22 +39,15 @@ export const keysCreate = defineCommand({
       text('NAME', 'Tenant whose share and quota the calls count for.'),
       'default',
     ),
-    rate: decimal('N', 'Requests per second that the key may send.', { min: 0.001, max: 1e6 }),
-    maxConcurrent: integer('N', 'Requests that may wait or run at once.', { min: 1, max: 1e6 }),
-    weight: decimal('N', 'Share of its tenant beside other tenants; default 1.', {
-      min: 0.01,
-      max: 1000,
-    }),
+    rate: decimal('N', 'Requests per second that the key may send.', [0.001, 1e6]),
+    maxConcurrent: integer('N', 'Requests that may wait or run at once.', [1, 1e6]),
+    weight: decimal('N', 'Share of its tenant beside other tenants; default 1.', [0.01, 1000]),
     expires: value('WHEN', 'After a time such as 90d, or at an ISO 8601 time.', readExpiry),
-    ...connectionOptions,
   },
-  async run(context, { scope, label, tenant, rate, maxConcurrent, weight, expires, ...choice }) {
-    const scopes = readScopes(scope);
-    return withKeyStore(context, choice, async (store) => {
-      const limits = defined({ ratePerSecond: rate, maxConcurrent, weight, expiresAt: expires });
-      const key = await store.create({ label, tenant, scopes, ...limits });
-      return { place: store.place, ...key };
-    });
+  async run(store, { scope, label, tenant, rate, maxConcurrent, weight, expires }) {
+    const limits = defined({ ratePerSecond: rate, maxConcurrent, weight, expiresAt: expires });
+    const key = await store.create({ label, tenant, scopes: readScopes(scope), ...limits });
+    return { place: store.place, ...key };
   },
   render: (key, style) =>
     [
@@ -98,12 +85,10 @@ export const keysGenerate = defineCommand({
   summary: 'Print a new key for SKEIN_ADMIN_KEY or SKEIN_READ_KEY; store it nowhere.',
   details:
     'The nodes of a fleet, and containers, are given their first key at the start: the first node adds it to the state that they share.',
-  examples: [
-    {
-      command: 'export SKEIN_ADMIN_KEY=$(skein keys generate)',
-      does: 'Before `skein up`, the same on every node of a fleet',
-    },
-  ],
+  examples: {
+    'export SKEIN_ADMIN_KEY=$(skein keys generate)':
+      'Before `skein up`, the same on every node of a fleet',
+  },
   arguments: {},
   options: {},
   async run() {
@@ -114,50 +99,36 @@ export const keysGenerate = defineCommand({
 });
 
 /** `skein keys ls`: the API keys, without their secrets. */
-export const keysLs = defineCommand({
+export const keysLs = keysCommand({
   name: 'keys ls',
   summary: 'List the API keys, without their secrets.',
-  examples: [{ command: 'skein keys ls', does: 'Revoked and expired ones too' }],
-  arguments: {},
-  options: connectionOptions,
-  async run(context, choice) {
-    return withKeyStore(context, choice, async (store) => ({
-      place: store.place,
-      keys: await store.list(),
-    }));
-  },
+  examples: { 'skein keys ls': 'Revoked and expired ones too' },
+  run: async (store) => ({ place: store.place, keys: await store.list() }),
   render({ keys, place }, style) {
     if (keys.length === 0) return `There are no keys in ${place}.`;
     const now = Date.now();
-    return renderTable(
-      keys,
-      [
-        ['ID', ({ id }) => id],
-        ['STATE', (key) => keyStateText(key, now)],
-        ['SCOPES', ({ scopes }) => scopes.join(',')],
-        ['TENANT', ({ tenant }) => tenant],
-        ['WEIGHT', ({ weight }) => String(weight ?? 1), 'right'],
-        ['RATE', rateText, 'right'],
-        ['MADE', ({ createdAt }) => formatAge(createdAt, now)],
-        ['LABEL', ({ label }) => label],
-      ],
-      style,
-    );
+    return renderTable(style, keys, [
+      ['ID', ({ id }) => id],
+      ['STATE', (key) => keyStateText(key, now)],
+      ['SCOPES', ({ scopes }) => scopes.join(',')],
+      ['TENANT', ({ tenant }) => tenant],
+      ['WEIGHT', ({ weight }) => String(weight ?? 1), 'right'],
+      ['RATE', rateText, 'right'],
+      ['MADE', ({ createdAt }) => formatAge(createdAt, now)],
+      ['LABEL', ({ label }) => label],
+    ]);
   },
 });
 
 /** `skein keys show`: one API key, and the shared resources that its tenant holds. */
-export const keysShow = defineCommand({
+export const keysShow = keysCommand({
   name: 'keys show',
   summary: 'Show one API key, and the shared resources that its tenant holds.',
   details:
     'A limit depends on what other tenants hold. Only a running node knows what a tenant holds.',
-  examples: [{ command: 'skein keys show 3f9a1c0b77de', does: 'The id is in skein keys ls' }],
+  examples: { 'skein keys show 3f9a1c0b77de': 'The id is in skein keys ls' },
   arguments: { id: argument('ID', 'Id of the key, as `skein keys ls` shows it.') },
-  options: connectionOptions,
-  async run(context, { id, ...choice }) {
-    return withKeyStore(context, choice, (store) => store.show(id));
-  },
+  run: (store, { id }) => store.show(id),
   render: renderKey,
 });
 
@@ -167,7 +138,7 @@ function rateText({ ratePerSecond }: Pick<KeyDetails, 'ratePerSecond'>): string 
 
 function renderKey(key: KeyDetails, style: Style): string {
   const now = Date.now();
-  const fields: [string, string][] = [
+  const fields: Field[] = [
     ['id', key.id],
     ['state', key.durable ? keyStateText(key, now) : `${keyStateText(key, now)}, not written yet`],
     ['label', key.label],
@@ -178,35 +149,28 @@ function renderKey(key: KeyDetails, style: Style): string {
     ['made', formatAge(key.createdAt, now)],
   ];
   const { usage } = key;
-  if (usage === undefined || usage.length === 0) return renderFields(fields, style);
+  if (usage === undefined || usage.length === 0) return renderFields(style, fields);
   const amount = (value: number, unit: 'bytes' | 'count'): string =>
     unit === 'bytes' ? formatBytes(value) : String(value);
-  const table = renderTable(
-    usage,
-    [
-      ['TENANT HOLDS', ({ name }) => name],
-      ['NOW', ({ unit, held }) => amount(held, unit), 'right'],
-      ['LIMIT', ({ unit, limit }) => (limit === undefined ? 'none' : amount(limit, unit)), 'right'],
-    ],
-    style,
-  );
-  return `${renderFields(fields, style)}\n\n${table}`;
+  const table = renderTable(style, usage, [
+    ['TENANT HOLDS', ({ name }) => name],
+    ['NOW', ({ unit, held }) => amount(held, unit), 'right'],
+    ['LIMIT', ({ unit, limit }) => (limit === undefined ? 'none' : amount(limit, unit)), 'right'],
+  ]);
+  return `${renderFields(style, fields)}\n\n${table}`;
 }
 
 /** `skein keys revoke`: the key stops working at once. */
-export const keysRevoke = defineCommand({
+export const keysRevoke = keysCommand({
   name: 'keys revoke',
   summary: 'Revoke an API key; it stops working at once.',
   details:
     'It is refused at once also when that cannot be written, such as on a full disk. Then the command fails with REVOCATION_NOT_DURABLE, and the node goes on trying.',
-  examples: [{ command: 'skein keys revoke 3f9a1c0b77de', does: 'The id is in skein keys ls' }],
+  examples: { 'skein keys revoke 3f9a1c0b77de': 'The id is in skein keys ls' },
   arguments: { id: argument('ID', 'Id of the key, as `skein keys ls` shows it.') },
-  options: connectionOptions,
-  async run(context, { id, ...choice }) {
-    return withKeyStore(context, choice, async (store) => {
-      await store.revoke(id);
-      return { revoked: id, place: store.place };
-    });
+  async run(store, { id }) {
+    await store.revoke(id);
+    return { revoked: id, place: store.place };
   },
   render: ({ revoked }) => `${revoked} is revoked.`,
 });

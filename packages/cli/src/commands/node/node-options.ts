@@ -21,7 +21,7 @@ import { readGivenFile } from '../../file.ts';
 
 const HTTP_PORT = 4700;
 const GRPC_PORT = 4701;
-const PORTS = { min: 0, max: 65_535 };
+const PORTS = [0, 65_535] as const;
 const DEFAULT_GRACE_MS = 30_000;
 
 /** Those that a platform may set in the environment. */
@@ -32,7 +32,7 @@ const portOption = integer(
 );
 const graceOption = duration(
   'In which the node ends once it is asked to (or SKEIN_GRACE); default: 30s. Cloud Run gives it 10s.',
-  { min: 0, max: 3_600_000 },
+  [0, 3_600_000],
 );
 
 const modelMemoryOption = bytes(
@@ -41,7 +41,7 @@ const modelMemoryOption = bytes(
 const hedgesOption = integer(
   'PERCENT',
   'Most requests that go to a second member too, because the first one takes long (or SKEIN_HEDGES); default: 5; 0: none.',
-  { min: 0, max: 100 },
+  [0, 100],
 );
 
 export const upOptions = {
@@ -62,31 +62,24 @@ export const upOptions = {
   cores: integer(
     'N',
     'Cores that replicas may use; default: what the machine, or its container, gives.',
-    { min: 1, max: 1024 },
+    [1, 1024],
   ),
   gatewayThreads: integer(
     'N',
     'Threads that read requests and write answers: the node’s own, and others for large JSON and gRPC messages; default: one per core, 2 to 5.',
-    { min: 1, max: 64 },
+    [1, 64],
   ),
   maxBody: withDefault(bytes('Largest request body.'), '64MiB'),
   maxBodiesInFlight: bytes(
     'Memory for the bodies of all requests in flight, of which they may hold three quarters; default: an eighth of the memory.',
   ),
   bodyTimeout: withDefault(
-    duration('Longest time that a request body may take to arrive.', {
-      min: 100,
-      max: 3_600_000,
-    }),
+    duration('Longest time that a request body may take to arrive.', [100, 3_600_000]),
     '30s',
   ),
-  tlsCert: text('FILE', 'Speak TLS with this certificate chain, in PEM; read again on change.', {
-    completes: 'file',
-  }),
-  tlsKey: text('FILE', 'Private key of --tls-cert.', { completes: 'file' }),
-  tlsClientCa: text('FILE', 'Admit only clients with a certificate of these authorities.', {
-    completes: 'file',
-  }),
+  tlsCert: text('FILE', 'Speak TLS with this certificate chain, in PEM; read again on change.'),
+  tlsKey: text('FILE', 'Private key of --tls-cert.'),
+  tlsClientCa: text('FILE', 'Admit only clients with a certificate of these authorities.'),
   cert: trustOptions.cert,
   certKey: trustOptions.certKey,
   keepFree: bytes(
@@ -95,15 +88,16 @@ export const upOptions = {
   keepLedgers: integer(
     'DAYS',
     'How long a federation and its ledger are kept after its end; default: 183, half a year.',
-    { min: 183, max: 36_500 },
+    [183, 36_500],
   ),
   maxArtifacts: bytes(
     'Most bytes of artifacts that all tenants hold together; default: half of the disk.',
   ),
-  maxConnections: integer('N', 'HTTP connections kept open at once; default: 1024.', {
-    min: 16,
-    max: 1_000_000,
-  }),
+  maxConnections: integer(
+    'N',
+    'HTTP connections kept open at once; default: 1024.',
+    [16, 1_000_000],
+  ),
   serverName: text(
     'NAME',
     'What /v2 calls the server; default: skein. Two of NVIDIA’s example clients accept triton alone.',
@@ -124,7 +118,6 @@ export const upOptions = {
   fleetKey: text(
     'FILE',
     'File with the key that all nodes of a fleet share (or SKEIN_FLEET_KEY); with it, requests that a node refuses go to others.',
-    { completes: 'file' },
   ),
   hedges: hedgesOption,
   advertise: text(

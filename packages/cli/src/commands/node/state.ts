@@ -21,13 +21,10 @@ export const stateExport = defineCommand({
   summary: 'Write the whole state of a node or a fleet into a folder.',
   details:
     'Versions, deployments with their earlier revisions, history, keys (as hashes), the audit trail, training runs, and the files of models and compositions. A node may run meanwhile: the export is what it knew at one moment. The files of training runs stay where they are, and so do jobs. Only your user can read the folder.',
-  examples: [
-    { command: 'skein state export backup', does: 'Of the data folder, into a new folder' },
-    {
-      command: 'skein state export backup --redis redis://10.0.0.5 --blobs gs://team/skein',
-      does: 'Of a fleet',
-    },
-  ],
+  examples: {
+    'skein state export backup': 'Of the data folder, into a new folder',
+    'skein state export backup --redis redis://10.0.0.5 --blobs gs://team/skein': 'Of a fleet',
+  },
   arguments: {
     folder: argument('FOLDER', 'Folder to write; new or empty.', { completes: 'file' }),
   },
@@ -57,13 +54,10 @@ export const stateImport = defineCommand({
   summary: 'Read an exported state into a data folder or a fleet.',
   details:
     'The whole export is checked first: its format, its counts, its digests. The state must be empty, or take --merge: then the same records are left out, and one record that differs (another deployment or key of the same name, another model under the same number) refuses the import before anything is changed. No node may run on the data folder; the nodes of a fleet may run.',
-  examples: [
-    { command: 'skein state import backup --data new', does: 'Into a new data folder' },
-    {
-      command: 'skein state import backup --redis redis://10.0.0.5 --blobs gs://team/skein',
-      does: 'Into a fleet',
-    },
-  ],
+  examples: {
+    'skein state import backup --data new': 'Into a new data folder',
+    'skein state import backup --redis redis://10.0.0.5 --blobs gs://team/skein': 'Into a fleet',
+  },
   arguments: { folder: argument('FOLDER', FOLDER, { completes: 'file' }) },
   options: { ...placeOptions, merge },
   async run(context, { folder, merge: merges, ...place }) {
@@ -81,12 +75,10 @@ export const stateMove = defineCommand({
   summary: 'Copy the state of a data folder into a fleet.',
   details:
     'As an export and an import, without the folder in between. Nothing is removed from the data folder; stop its node afterwards and start it with --redis and --blobs.',
-  examples: [
-    {
-      command: 'skein state move --redis redis://10.0.0.5 --blobs gs://team/skein',
-      does: 'What this machine serves is served by the fleet',
-    },
-  ],
+  examples: {
+    'skein state move --redis redis://10.0.0.5 --blobs gs://team/skein':
+      'What this machine serves is served by the fleet',
+  },
   arguments: {},
   options: { ...placeOptions, redis: text('URL', 'Redis of the fleet.'), merge },
   async run(context, { merge: merges, data, ...fleet }) {

@@ -31,17 +31,13 @@ export const up = defineCommand({
   summary: 'Start a node on this machine; Ctrl-C drains and stops it.',
   details:
     'Deployments, versions and keys are kept in the data folder and are back after a restart. On loopback the node is open; bound to any other address it requires API keys, of which the first is made with skein keys create, or given in SKEIN_ADMIN_KEY; SKEIN_READ_KEY gives one that may only read, such as for Prometheus. The first Ctrl-C, or SIGTERM, answers what was accepted and exits 0 within --grace and a second, whatever runs; a second one exits at once.',
-  examples: [
-    { command: 'skein up --example ocr', does: 'With the example that reads text in images' },
-    {
-      command: 'skein up --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem',
-      does: 'For other machines, with keys, over TLS',
-    },
-    {
-      command: 'skein up --redis redis://10.0.0.5 --blobs s3://team/skein --queues none',
-      does: 'A member of a fleet that leaves jobs to workers',
-    },
-  ],
+  examples: {
+    'skein up --example ocr': 'With the example that reads text in images',
+    'skein up --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem':
+      'For other machines, with keys, over TLS',
+    'skein up --redis redis://10.0.0.5 --blobs s3://team/skein --queues none':
+      'A member of a fleet that leaves jobs to workers',
+  },
   arguments: {},
   options: upOptions,
   endsItself: true,

@@ -1,6 +1,4 @@
 /** `skein bench`: the load that a deployment carries inside its objective. */
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Tensor } from '@skein/onnx';
 import {
   binaryBody,
@@ -37,8 +35,8 @@ import {
 import { renderBench } from '../../output/bench.ts';
 import { fetchSignature } from '../../deploying/signature.ts';
 import { readInputs } from '../../tensor/given-input.ts';
-import { unwritable } from '@skein/api/file-errors';
 import { usageError } from '../../command-line/usage.ts';
+import { writeGivenFile } from '../../file.ts';
 
 /** Bodies with different values, so that a response cache answers none of them. */
 const BODIES = 16;
@@ -63,22 +61,23 @@ export const bench = defineCommand({
   summary: 'Find the highest rate inside the objective, or measure at a given one.',
   details:
     'An open loop: requests are sent on schedule, however slow the answers are, and a latency counts from the scheduled time, so a stall counts for every request that it delayed. Without --rate the highest rate is searched at which the objective holds.',
-  examples: [
-    { command: 'skein bench ocr-recognise --svg curve.svg', does: 'The capacity, and its curve' },
-    { command: 'skein bench risk --rate 200 --duration 10s', does: 'One rate' },
-    { command: 'skein bench risk --overload 3x', does: 'Three times the capacity' },
-  ],
+  examples: {
+    'skein bench ocr-recognise --svg curve.svg': 'The capacity, and its curve',
+    'skein bench risk --rate 200 --duration 10s': 'One rate',
+    'skein bench risk --overload 3x': 'Three times the capacity',
+  },
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
   options: {
-    rate: decimal('N', 'Requests per second; without it the capacity is searched.', {
-      min: 0.01,
-      max: 1_000_000,
-    }),
+    rate: decimal(
+      'N',
+      'Requests per second; without it the capacity is searched.',
+      [0.01, 1_000_000],
+    ),
     overload: value('3x', 'Then send this many times the capacity (or --rate).', readFactor),
-    duration: duration('Of each measurement; default 5s.', { min: 100, max: 3_600_000 }),
+    duration: duration('Of each measurement; default 5s.', [100, 3_600_000]),
     warmup: withDefault(duration('Sent before it and not counted.'), '1s'),
     arrivals: withDefault(choice(['poisson', 'constant'], 'How sends are spaced.'), 'poisson'),
-    seed: withDefault(integer('N', 'Of arrivals and values.', { min: 0, max: 2 ** 31 }), '1'),
+    seed: withDefault(integer('N', 'Of arrivals and values.', [0, 2 ** 31]), '1'),
     protocol: withDefault(
       choice(['binary', 'json', 'grpc'], 'HTTP with binary tensors or JSON, or gRPC.'),
       'binary',
@@ -87,28 +86,16 @@ export const bench = defineCommand({
       short: 'i',
       completes: 'file',
     }),
-    image: text('FILE', 'Send the bytes of an image file.', { completes: 'file' }),
+    image: text('FILE', 'Send the bytes of an image file.'),
     objective: duration(
       'Judge by this latency and send it as the deadline; default: the deployment’s.',
-      {
-        min: 0.001,
-        max: 600_000,
-      },
+      [0.001, 600_000],
     ),
-    quantile: decimal('SHARE', 'Share that must keep it; default: the deployment’s.', {
-      min: 0.5,
-      max: 1,
-    }),
-    svg: text('FILE', 'Draw latency over rate.', { completes: 'file' }),
-    threads: withDefault(integer('N', 'Threads that send.', { min: 1, max: 64 }), '1'),
-    maxConnections: withDefault(
-      integer('N', 'Connections at most.', { min: 1, max: 60_000 }),
-      '4096',
-    ),
-    timeout: withDefault(
-      duration('After which an answer is given up.', { min: 10, max: 3_600_000 }),
-      '30s',
-    ),
+    quantile: decimal('SHARE', 'Share that must keep it; default: the deployment’s.', [0.5, 1]),
+    svg: text('FILE', 'Draw latency over rate.'),
+    threads: withDefault(integer('N', 'Threads that send.', [1, 64]), '1'),
+    maxConnections: withDefault(integer('N', 'Connections at most.', [1, 60_000]), '4096'),
+    timeout: withDefault(duration('After which an answer is given up.', [10, 3_600_000]), '30s'),
     ...connectionOptions,
   },
   async run(context, given): Promise<BenchResult> {
@@ -162,33 +149,28 @@ export const bench = defineCommand({
   render: renderBench,
 });
 
+interface Given {
+  readonly name: string;
+  readonly protocol: Protocol;
+  readonly objective: number | undefined;
+  readonly quantile: number | undefined;
+}
+
 async function promiseOf(
   context: Context,
   { client }: Connection,
-  given: {
-    readonly name: string;
-    readonly objective: number | undefined;
-    readonly quantile: number | undefined;
-  },
+  given: Given,
 ): Promise<{ objectiveMs: number; quantile: number }> {
-  if (given.objective !== undefined) {
-    return { objectiveMs: given.objective, quantile: given.quantile ?? 0.99 };
-  }
-  const { settings } = await client.getDeployment({ name: given.name });
-  return {
-    objectiveMs: settings.objective.latencyMs,
-    quantile: given.quantile ?? settings.objective.quantile,
-  };
+  const { name, objective: objectiveMs, quantile } = given;
+  if (objectiveMs !== undefined) return { objectiveMs, quantile: quantile ?? 0.99 };
+  const { objective } = (await client.getDeployment({ name })).settings;
+  return { objectiveMs: objective.latencyMs, quantile: quantile ?? objective.quantile };
 }
 
 async function makeTarget(
   context: Context,
   { client, url, key, trust }: Connection,
-  given: {
-    readonly name: string;
-    readonly protocol: Protocol;
-    readonly objective: number | undefined;
-  },
+  given: Given,
   inputs: readonly Readonly<Record<string, Tensor>>[],
 ): Promise<LoadTarget> {
   const { name, protocol } = given;
@@ -247,11 +229,7 @@ async function drawCurve(
     capacity: capacity.rate,
     points,
   });
-  const path = resolve(context.cwd, file);
-  await writeFile(path, svg).catch((error: unknown) => {
-    throw unwritable(file, error);
-  });
-  return path;
+  return writeGivenFile(context.cwd, file, svg);
 }
 
 function readFactor(given: string): number {

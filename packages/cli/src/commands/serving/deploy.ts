@@ -28,7 +28,7 @@ import {
   signatureText,
   versionsText,
 } from '../../output/deployment.ts';
-import { renderFields } from '../../output/table.ts';
+import { type Field, renderFields } from '../../output/table.ts';
 import { rolloutLine, rolloutOptions, rolloutPlan } from './rollout.ts';
 import { tryLines } from '../../deploying/sample-request.ts';
 import { findRun, recordDeployed } from '../../train/runs.ts';
@@ -42,23 +42,18 @@ export const deploy = defineCommand({
   summary: 'Serve an ONNX model, a composition or a language model, or roll a new version out.',
   details:
     'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps (--canary) or on a copy of the traffic (--shadow). Settings that are left out stay as they are. A TypeScript file is a composition: the node bundles it with what it imports, and needs the file no more. A folder with a language model in ONNX, or a .gguf file, is declared as a provider and a model of one name: it stays where it is, on the machine of the node.',
-  examples: [
-    { command: 'skein deploy model.onnx --name risk --objective 100ms', does: 'Serve a model' },
-    {
-      command: 'skein deploy model.onnx --name risk --canary 5,25,100 --step-time 30s',
-      does: 'Shift traffic to a new version by steps',
-    },
-    { command: 'skein deploy --run last --name risk', does: 'What was trained last' },
-    { command: 'skein deploy ocr.composition.ts --name ocr', does: 'A composition of deployments' },
-    { command: 'skein deploy ./smollm --name assistant', does: 'A language model in a folder' },
-  ],
+  examples: {
+    'skein deploy model.onnx --name risk --objective 100ms': 'Serve a model',
+    'skein deploy model.onnx --name risk --canary 5,25,100 --step-time 30s':
+      'Shift traffic to a new version by steps',
+    'skein deploy --run last --name risk': 'What was trained last',
+    'skein deploy ocr.composition.ts --name ocr': 'A composition of deployments',
+    'skein deploy ./smollm --name assistant': 'A language model in a folder',
+  },
   arguments: {
     file: optionalArgument(
       'FILE',
       'An .onnx file, a .ts module, a folder or .gguf file of a language model; or --run instead.',
-      {
-        completes: 'file',
-      },
     ),
   },
   options: {
@@ -140,17 +135,17 @@ export const deploy = defineCommand({
     const what = rolling
       ? `${style.bold(view.name)}: ${rolloutLine(rolling, style)}`
       : `${style.green('✓')} ${style.bold(view.name)} v${version.version} is served ${style.dim(`(${formatDuration(tookMs)})`)}`;
-    const fields: [string, string][] = [
+    const fields: Field[] = [
       ['inputs', signatureText(view.signature.inputs)],
       ['outputs', signatureText(view.signature.outputs)],
       ['objective', objectiveText(view)],
-      ...(view.kind === 'onnx' ? [['replicas', replicasText(view)] as [string, string]] : []),
-      ...(rolling ? [['serves', versionsText(view)] as [string, string]] : []),
+      ['replicas', view.kind === 'onnx' ? replicasText(view) : undefined],
+      ['serves', rolling ? versionsText(view) : undefined],
     ];
     const hints = rolling ? [`skein rollout ${view.name} --watch`] : lines;
     return [
       what,
-      indent(renderFields(fields, style)),
+      indent(renderFields(style, fields)),
       '',
       `Try ${style.dim(rolling ? '(how it goes)' : '(call it)')}:`,
       ...hints.map((line) => `  ${style.cyan(style.commands(line))}`),

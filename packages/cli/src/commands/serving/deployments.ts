@@ -1,24 +1,20 @@
 /** What is deployed: `skein ls` and `skein undeploy`. */
 import { formatDuration, formatRate, formatShare } from '@skein/api/units';
-import { defineCommand } from '../../command-line/command.ts';
-import { connect, connectionOptions } from '../../connection/connection.ts';
+import { nodeCommand } from '../../connection/node-command.ts';
 import { argument, flag } from '../../command-line/option.ts';
 import { objectiveText, replicasText, statusText, versionsText } from '../../output/deployment.ts';
 import { renderTable } from '../../output/table.ts';
 
 /** `skein ls`: the deployments and their current load. */
-export const ls = defineCommand({
+export const ls = nodeCommand({
   name: 'ls',
   summary: 'List the deployments and how they are doing.',
   details: 'Rates, latencies and attainment are over the last minute.',
-  examples: [{ command: 'skein ls --json', does: 'For a script' }],
-  arguments: {},
+  examples: { 'skein ls --json': 'For a script' },
   options: {
     names: flag('Print the names alone, one a line.'),
-    ...connectionOptions,
   },
-  async run(context, { names, ...choice }) {
-    const { client } = await connect(context, choice);
+  async run({ client }, { names }) {
     const { deployments } = await client.listDeployments();
     return names ? { names: deployments.map((view) => view.name) } : { deployments };
   },
@@ -27,21 +23,17 @@ export const ls = defineCommand({
     if (deployments.length === 0) {
       return `Nothing is deployed. Try ${style.cyan(style.commands('skein deploy model.onnx --name NAME'))}.`;
     }
-    return renderTable(
-      deployments,
-      [
-        ['NAME', ({ name }) => style.bold(name)],
-        ['STATUS', (view) => statusText(view, style)],
-        ['VERSION', versionsText],
-        ['REPLICAS', replicasText],
-        ['OBJECTIVE', objectiveText],
-        ['RATE', ({ last }) => formatRate(last.requestsPerSecond), 'right'],
-        ['P99', ({ last }) => formatDuration(last.p99Ms), 'right'],
-        ['IN TIME', ({ last }) => formatShare(last.sloAttainment), 'right'],
-        ['NOTE', (view) => (view.status === 'ready' ? rolloutNote(view) : view.reason)],
-      ],
-      style,
-    );
+    return renderTable(style, deployments, [
+      ['NAME', ({ name }) => style.bold(name)],
+      ['STATUS', (view) => statusText(view, style)],
+      ['VERSION', versionsText],
+      ['REPLICAS', replicasText],
+      ['OBJECTIVE', objectiveText],
+      ['RATE', ({ last }) => formatRate(last.requestsPerSecond), 'right'],
+      ['P99', ({ last }) => formatDuration(last.p99Ms), 'right'],
+      ['IN TIME', ({ last }) => formatShare(last.sloAttainment), 'right'],
+      ['NOTE', (view) => (view.status === 'ready' ? rolloutNote(view) : view.reason)],
+    ]);
   },
 });
 
@@ -53,14 +45,12 @@ function rolloutNote({ rollout }: { rollout?: { phase: string; toVersion: string
 }
 
 /** `skein undeploy`: drains and removes a deployment. */
-export const undeploy = defineCommand({
+export const undeploy = nodeCommand({
   name: 'undeploy',
   summary: 'Drain a deployment and remove it; its versions stay stored.',
-  examples: [{ command: 'skein undeploy risk', does: 'Accepted requests are answered first' }],
+  examples: { 'skein undeploy risk': 'Accepted requests are answered first' },
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
-  options: connectionOptions,
-  async run(context, { name, ...options }) {
-    const { client } = await connect(context, options);
+  async run({ client }, { name }) {
     await client.undeploy({ name });
     return { undeployed: name };
   },

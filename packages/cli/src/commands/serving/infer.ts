@@ -22,11 +22,11 @@ export const infer = defineCommand({
   summary: 'Send one request and print the answer.',
   details:
     'A deployment with an output called text, such as the OCR example, prints its lines; any other prints its tensors. Shapes are taken from the values: a flat list fills the shape that the model declares, and a missing batch dimension becomes 1.',
-  examples: [
-    { command: 'skein infer ocr --image invoice.png', does: 'The lines of text in an image' },
-    { command: 'skein infer risk --data \'{"x": [0.2, 1.4]}\'', does: 'Values by input name' },
-    { command: 'skein infer risk --input x=rows.npy --json', does: 'A NumPy file in, JSON out' },
-  ],
+  examples: {
+    'skein infer ocr --image invoice.png': 'The lines of text in an image',
+    'skein infer risk --data \'{"x": [0.2, 1.4]}\'': 'Values by input name',
+    'skein infer risk --input x=rows.npy --json': 'A NumPy file in, JSON out',
+  },
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
   options: {
     input: {
@@ -35,17 +35,14 @@ export const infer = defineCommand({
         completes: 'file',
       }),
     },
-    image: text('FILE', 'Send the bytes of an image file.', { completes: 'file' }),
+    image: text('FILE', 'Send the bytes of an image file.'),
     data: text('JSON', 'All inputs: {"NAME": values}, or an Open Inference body; or @FILE.', {
       short: 'd',
     }),
     output: many('NAME', 'Only this output.', { short: 'o' }),
     version: text('N', 'Ask this version instead of the one that takes traffic.'),
-    timeout: duration('Deadline of the request; default: the objective.', {
-      min: 1,
-      max: 3_600_000,
-    }),
-    priority: integer('N', '1 is the most urgent.', { min: 0, max: 1_000_000 }),
+    timeout: duration('Deadline of the request; default: the objective.', [1, 3_600_000]),
+    priority: integer('N', '1 is the most urgent.', [0, 1_000_000]),
     server: connectionOptions.server,
     key: connectionOptions.key,
     ...trustOptions,

@@ -3,8 +3,9 @@ import { defined } from '@skein/api/defined';
 import type { DeploymentView, RolloutPlan, RolloutView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { formatNumber } from '@skein/api/units';
-import { defineCommand, type Context, type OptionValues } from '../../command-line/command.ts';
-import { connect, connectionOptions, type Connection } from '../../connection/connection.ts';
+import type { Context, OptionValues } from '../../command-line/command.ts';
+import type { Connection } from '../../connection/connection.ts';
+import { nodeCommand } from '../../connection/node-command.ts';
 import {
   argument,
   decimal,
@@ -24,34 +25,27 @@ import { usageError } from '../../command-line/usage.ts';
 
 /** How a new version takes over, as options that `deploy` and `rollout` share. */
 export const rolloutOptions = {
-  canary: decimals('5,25,100', 'Shift traffic in these steps of percent; rolls back by itself.', {
-    min: 0.01,
-    max: 100,
-  }),
+  canary: decimals(
+    '5,25,100',
+    'Shift traffic in these steps of percent; rolls back by itself.',
+    [0.01, 100],
+  ),
   shadow: flag(
     'Copy traffic to the new version and compare its outputs; its answers are discarded.',
   ),
-  stepTime: duration('How long each canary step must hold (default 10s).', {
-    min: 100,
-    max: 86_400_000,
-  }),
-  minRequests: integer('N', 'Requests that a step or shadow must see before it is judged.', {
-    min: 1,
-    max: 1_000_000_000,
-  }),
+  stepTime: duration('How long each canary step must hold (default 10s).', [100, 86_400_000]),
+  minRequests: integer(
+    'N',
+    'Requests that a step or shadow must see before it is judged.',
+    [1, 1_000_000_000],
+  ),
   sticky: text('HEADER', 'Keep callers on one version by a hash of this request header.'),
   tolerance: decimal(
     'X',
     'Largest difference of outputs that is tolerated; a canary compares only with one.',
-    {
-      min: 0,
-      max: Number.MAX_VALUE,
-    },
+    [0, Number.MAX_VALUE],
   ),
-  maxErrorShare: decimal('SHARE', 'Roll back above this share of errors (default 0.01).', {
-    min: 0,
-    max: 1,
-  }),
+  maxErrorShare: decimal('SHARE', 'Roll back above this share of errors (default 0.01).', [0, 1]),
 };
 
 /** The plan that the options ask for; the node fills in what they leave out. @throws SkeinError USAGE. */
@@ -81,28 +75,26 @@ export function rolloutPlan(
 const POLL_MS = 500;
 
 /** `skein rollout`: shows the progress of a rollout, or starts one with a stored version. */
-export const rollout = defineCommand({
+export const rollout = nodeCommand({
   name: 'rollout',
   summary: 'Show how a rollout is going, or start one with a stored version.',
   details:
     'Without --version it shows the rollout in progress, or the last one. With --version it moves the deployment to a version that was uploaded before: at once, or by --canary or --shadow; where none is deployed, it serves that version. Settings that are left out stay as they are.',
-  examples: [
-    { command: 'skein rollout risk', does: 'How it is going' },
-    { command: 'skein rollout risk --version 3 --canary 5,25,100', does: 'Shift by steps' },
-    { command: 'skein rollout heart --version 2 --replicas 0..1', does: 'What a federation made' },
-    { command: 'skein rollout risk --watch', does: 'Wait for its end; exits 1 if it rolls back' },
-  ],
+  examples: {
+    'skein rollout risk': 'How it is going',
+    'skein rollout risk --version 3 --canary 5,25,100': 'Shift by steps',
+    'skein rollout heart --version 2 --replicas 0..1': 'What a federation made',
+    'skein rollout risk --watch': 'Wait for its end; exits 1 if it rolls back',
+  },
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
   options: {
     version: text('N', 'The stored version to move to.'),
     watch: flag('Wait until the rollout has ended.'),
     ...settingsOptions,
     ...rolloutOptions,
-    ...connectionOptions,
   },
-  async run(context, { name, version, watch, ...options }) {
+  async run(connection, { name, version, watch, ...options }, context) {
     const plan = rolloutPlan(options);
-    const connection = await connect(context, options);
     const settings = settingsOf(options);
     const changes = plan !== undefined || Object.keys(settings).length > 0;
     if (version === undefined && changes) {
@@ -148,21 +140,15 @@ function hasEnded(phase: string): boolean {
 }
 
 /** `skein rollback`: aborts a rollout, or returns to the previous version. */
-export const rollback = defineCommand({
+export const rollback = nodeCommand({
   name: 'rollback',
   summary: 'Abort a rollout in progress, or return to the previous version.',
-  examples: [
-    { command: "skein rollback risk --reason 'wrong threshold'", does: 'With its reason' },
-  ],
+  examples: { "skein rollback risk --reason 'wrong threshold'": 'With its reason' },
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
   options: {
     reason: withDefault(text('TEXT', 'Why, for the history.'), 'asked for by skein rollback'),
-    ...connectionOptions,
   },
-  async run(context, { name, reason, ...options }) {
-    const { client } = await connect(context, options);
-    return client.rollback({ name, reason });
-  },
+  run: ({ client }, { name, reason }) => client.rollback({ name, reason }),
   render: (view) => `${view.name} is back to ${versionsText(view)}.`,
 });
 

@@ -1,8 +1,9 @@
 /** `skein show`: all details of one deployment, with the reasons of its decisions. */
 import type { DeploymentView, HistoryView, VersionView } from '@skein/api';
 import { formatAge, formatBytes, formatDuration, formatRate, formatShare } from '@skein/api/units';
-import { defineCommand, type Context } from '../../command-line/command.ts';
-import { connect, connectionOptions, type Connection } from '../../connection/connection.ts';
+import type { Context } from '../../command-line/command.ts';
+import type { Connection } from '../../connection/connection.ts';
+import { nodeCommand } from '../../connection/node-command.ts';
 import { argument, flag, integer, withDefault } from '../../command-line/option.ts';
 import {
   objectiveText,
@@ -12,7 +13,7 @@ import {
   versionsText,
 } from '../../output/deployment.ts';
 import type { Style } from '../../output/style.ts';
-import { renderFields, renderTable } from '../../output/table.ts';
+import { type Field, renderFields, renderTable } from '../../output/table.ts';
 import { pause } from '../../pause.ts';
 import { usageError } from '../../command-line/usage.ts';
 import { rolloutLine } from './rollout.ts';
@@ -20,27 +21,22 @@ import { rolloutLine } from './rollout.ts';
 const REDRAW_MS = 1000;
 const CLEAR_SCREEN = '\u001B[H\u001B[2J\u001B[3J';
 
-export const show = defineCommand({
+export const show = nodeCommand({
   name: 'show',
   summary: 'Show a deployment: versions, replicas, latencies, history with reasons.',
-  examples: [
-    { command: 'skein show ocr', does: 'Now' },
-    { command: 'skein show ocr --watch', does: 'Redrawn every second until Ctrl-C' },
-  ],
+  examples: {
+    'skein show ocr': 'Now',
+    'skein show ocr --watch': 'Redrawn every second until Ctrl-C',
+  },
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
   options: {
-    history: withDefault(
-      integer('N', 'Entries of the history to show.', { min: 1, max: 1000 }),
-      '10',
-    ),
+    history: withDefault(integer('N', 'Entries of the history to show.', [1, 1000]), '10'),
     watch: flag('Redraw every second until Ctrl-C.'),
-    ...connectionOptions,
   },
-  async run(context, { name, history, watch, ...options }): Promise<DeploymentDetails> {
+  async run(connection, { name, history, watch }, context): Promise<DeploymentDetails> {
     if (watch && context.json) {
       throw usageError('--watch and --json exclude each other; ask again with --json instead.');
     }
-    const connection = await connect(context, options);
     if (watch) return redrawForever(context, connection, name, history);
     return load(context, connection, name, history);
   },
@@ -88,7 +84,7 @@ export function renderDeployment(details: DeploymentDetails, style: Style, now: 
   const { deployment, history, versions } = details;
   const sections = [
     heading(deployment, style),
-    renderFields(summaryFields(deployment), style),
+    renderFields(style, summaryFields(deployment)),
     ...(deployment.rollout === undefined
       ? []
       : [`${style.bold('Rollout')}  ${rolloutLine(deployment.rollout, style)}`]),
@@ -105,8 +101,10 @@ function heading(view: DeploymentView, style: Style): string {
   return `${style.bold(view.name)}  ${statusText(view, style)}${reason}`;
 }
 
-function summaryFields(view: DeploymentView): [string, string][] {
+function summaryFields(view: DeploymentView): Field[] {
   const { settings, last } = view;
+  const { cache } = settings;
+  const isModel = view.kind !== 'composition';
   const replicas = view.targets.flatMap((target) => target.replicas);
   const isolation = replicas.find((replica) => replica.isolation)?.isolation ?? settings.isolation;
   const running = `${settings.device}, ${isolation} isolation, ${settings.threads} thread${settings.threads === 1 ? '' : 's'} each`;
@@ -116,20 +114,9 @@ function summaryFields(view: DeploymentView): [string, string][] {
     ['outputs', signatureText(view.signature.outputs)],
     ['objective', objectiveText(view)],
     ['serves', versionsText(view)],
-    ...(view.kind === 'composition'
-      ? []
-      : ([
-          ['replicas', `${replicasText(view)}; ${running}`],
-          ['batching', `up to ${settings.batching.maxRows} rows`],
-        ] as [string, string][])),
-    ...(settings.cache === undefined
-      ? []
-      : ([
-          [
-            'cache',
-            `${formatBytes(settings.cache.maxBytes)} for ${formatDuration(settings.cache.ttlMs)}`,
-          ],
-        ] as [string, string][])),
+    ['replicas', isModel ? `${replicasText(view)}; ${running}` : undefined],
+    ['batching', isModel ? `up to ${settings.batching.maxRows} rows` : undefined],
+    ['cache', cache && `${formatBytes(cache.maxBytes)} for ${formatDuration(cache.ttlMs)}`],
     ['last minute', traffic],
     [
       'latency',
@@ -150,23 +137,19 @@ function versionsTable(
     version,
     target: view.targets.find((candidate) => candidate.version === version.version),
   }));
-  return renderTable(
-    rows,
+  return renderTable(style, rows, [
+    ['VERSION', ({ version }) => `v${version.version}`],
     [
-      ['VERSION', ({ version }) => `v${version.version}`],
-      [
-        'TRAFFIC',
-        ({ target }) => (target && total > 0 ? formatShare(target.weight / total) : ''),
-        'right',
-      ],
-      ['ANSWERED', ({ target }) => String(target?.answered ?? ''), 'right'],
-      ['REFUSED', ({ target }) => refusedText(target?.refused ?? {})],
-      ['SIZE', ({ version }) => formatBytes(version.sizeBytes), 'right'],
-      ['DIGEST', ({ version }) => version.digest.slice(0, 12)],
-      ['STORED', ({ version }) => formatAge(version.createdAt, now)],
+      'TRAFFIC',
+      ({ target }) => (target && total > 0 ? formatShare(target.weight / total) : ''),
+      'right',
     ],
-    style,
-  );
+    ['ANSWERED', ({ target }) => String(target?.answered ?? ''), 'right'],
+    ['REFUSED', ({ target }) => refusedText(target?.refused ?? {})],
+    ['SIZE', ({ version }) => formatBytes(version.sizeBytes), 'right'],
+    ['DIGEST', ({ version }) => version.digest.slice(0, 12)],
+    ['STORED', ({ version }) => formatAge(version.createdAt, now)],
+  ]);
 }
 
 function refusedText(refused: Readonly<Record<string, number>>): string {
@@ -180,17 +163,13 @@ function replicasTable({ targets }: DeploymentView, style: Style): string {
     replicas.map((replica) => ({ version, ...replica })),
   );
   if (rows.length === 0) return '';
-  return renderTable(
-    rows,
-    [
-      ['ID', ({ id }) => id],
-      ['VERSION', ({ version }) => `v${version}`],
-      ['STATE', ({ state, busy }) => (state === 'ready' && busy ? 'ready, busy' : state)],
-      ['RUNS', ({ runs }) => String(runs), 'right'],
-      ['FAILURE', ({ failure }) => failure ?? ''],
-    ],
-    style,
-  );
+  return renderTable(style, rows, [
+    ['ID', ({ id }) => id],
+    ['VERSION', ({ version }) => `v${version}`],
+    ['STATE', ({ state, busy }) => (state === 'ready' && busy ? 'ready, busy' : state)],
+    ['RUNS', ({ runs }) => String(runs), 'right'],
+    ['FAILURE', ({ failure }) => failure ?? ''],
+  ]);
 }
 
 function latencyTable({ targets }: DeploymentView, style: Style): string {
@@ -198,32 +177,24 @@ function latencyTable({ targets }: DeploymentView, style: Style): string {
     latencies.map((latency) => ({ version, ...latency })),
   );
   if (batches.length === 0) return '';
-  return renderTable(
-    batches,
-    [
-      ['VERSION', ({ version }) => `v${version}`],
-      ['ROWS', ({ rows }) => String(rows), 'right'],
-      ['RUNS', ({ runs }) => String(runs), 'right'],
-      ['P50', ({ p50Ms }) => formatDuration(p50Ms), 'right'],
-      ['P99', ({ p99Ms }) => formatDuration(p99Ms), 'right'],
-      ['ROWS/S OF ONE REPLICA', ({ rows, p50Ms }) => formatRate((rows * 1000) / p50Ms), 'right'],
-    ],
-    style,
-  );
+  return renderTable(style, batches, [
+    ['VERSION', ({ version }) => `v${version}`],
+    ['ROWS', ({ rows }) => String(rows), 'right'],
+    ['RUNS', ({ runs }) => String(runs), 'right'],
+    ['P50', ({ p50Ms }) => formatDuration(p50Ms), 'right'],
+    ['P99', ({ p99Ms }) => formatDuration(p99Ms), 'right'],
+    ['ROWS/S OF ONE REPLICA', ({ rows, p50Ms }) => formatRate((rows * 1000) / p50Ms), 'right'],
+  ]);
 }
 
 function historyTable(history: readonly HistoryView[], style: Style, now: number): string {
   if (history.length === 0) return '';
-  return renderTable(
-    history,
-    [
-      ['WHEN', ({ at }) => formatAge(at, now)],
-      ['WHAT', ({ kind }) => kind],
-      ['BY', ({ actor }) => actor],
-      ['WHY', ({ reason }) => reason],
-    ],
-    style,
-  );
+  return renderTable(style, history, [
+    ['WHEN', ({ at }) => formatAge(at, now)],
+    ['WHAT', ({ kind }) => kind],
+    ['BY', ({ actor }) => actor],
+    ['WHY', ({ reason }) => reason],
+  ]);
 }
 
 function section(title: string, body: string, style: Style): string {

@@ -1,12 +1,10 @@
 /** `skein runs compare`: differences between two training runs, in settings, lineage and metrics. */
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Run } from '@skein/api';
 import { compareRuns, type RunComparison, valueText } from '@skein/api/run-comparison';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
-import { unwritable } from '@skein/api/file-errors';
 import { argument, text } from '../../command-line/option.ts';
+import { writeGivenFile } from '../../file.ts';
 import { type Column, renderTable } from '../../output/table.ts';
 import type { Style } from '../../output/style.ts';
 import { trainingCurves } from '../../train/curves-svg.ts';
@@ -23,10 +21,10 @@ export interface Compared {
 export const runsCompare = defineCommand({
   name: 'runs compare',
   summary: 'Compare two training runs: settings and lineage that differ, and the metrics of both.',
-  examples: [{ command: 'skein runs compare risk last --svg both.svg', does: 'With their curves' }],
+  examples: { 'skein runs compare risk last --svg both.svg': 'With their curves' },
   arguments: { first: argument('A', RUN_ARGUMENT), second: argument('B', 'The other run.') },
   options: {
-    svg: text('FILE', 'Write the curves of both into this file.', { completes: 'file' }),
+    svg: text('FILE', 'Write the curves of both into this file.'),
     ...connectionOptions,
   },
   async run(context, { first, second, svg, ...options }): Promise<Compared> {
@@ -36,11 +34,7 @@ export const runsCompare = defineCommand({
     ] as const;
     const compared = { runs, comparison: compareRuns(...runs) };
     if (svg === undefined) return compared;
-    const path = resolve(context.cwd, svg);
-    await writeFile(path, trainingCurves(runs)).catch((error: unknown) => {
-      throw unwritable(svg, error);
-    });
-    return { ...compared, svg: path };
+    return { ...compared, svg: await writeGivenFile(context.cwd, svg, trainingCurves(runs)) };
   },
   render({ runs, comparison: { differences, metrics }, svg }, style) {
     const [a, b] = runs.map(({ id }) => id);
@@ -58,8 +52,8 @@ export const runsCompare = defineCommand({
       ['', () => ''],
     ];
     return [
-      differences.length === 0 ? same : renderTable(differences, differing, style),
-      renderTable(metrics, measured, style),
+      differences.length === 0 ? same : renderTable(style, differences, differing),
+      renderTable(style, metrics, measured),
       ...(svg === undefined ? [] : [`The curves are in ${svg}.`]),
     ].join('\n\n');
   },

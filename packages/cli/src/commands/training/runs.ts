@@ -1,11 +1,9 @@
 /** `skein runs`: the training runs. */
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { RunStatus } from '@skein/api';
-import { unwritable } from '@skein/api/file-errors';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
 import { argument, choice, flag, text } from '../../command-line/option.ts';
+import { writeGivenFile } from '../../file.ts';
 import { renderRun, renderRuns } from '../../output/run.ts';
 import { trainingCurves } from '../../train/curves-svg.ts';
 import { findRun, findRuns } from '../../train/runs.ts';
@@ -16,7 +14,7 @@ export const runsLs = defineCommand({
   name: 'runs ls',
   summary: 'List the training runs, newest first.',
   details: 'Runs of the data folder, whether a node runs or not, and those that the node knows.',
-  examples: [{ command: 'skein runs ls --status interrupted', does: 'What could go on' }],
+  examples: { 'skein runs ls --status interrupted': 'What could go on' },
   arguments: {},
   options: { status: choice(RunStatus.options, 'Only these.'), ...connectionOptions },
   async run(context, { status, ...options }) {
@@ -36,17 +34,15 @@ export const RUN_ARGUMENT = 'Its id, the beginning of it, its name (then the new
 export const runsShow = defineCommand({
   name: 'runs show',
   summary: 'Show a training run: epochs, report, and what it comes from.',
-  examples: [
-    { command: 'skein runs show last', does: 'The newest run' },
-    { command: 'skein runs show last -f', does: 'Follow it to its end' },
-    { command: 'skein runs show risk --svg curves.svg', does: 'Its curves as a picture' },
-  ],
+  examples: {
+    'skein runs show last': 'The newest run',
+    'skein runs show last -f': 'Follow it to its end',
+    'skein runs show risk --svg curves.svg': 'Its curves as a picture',
+  },
   arguments: { run: argument('RUN', RUN_ARGUMENT) },
   options: {
     follow: flag('Print each epoch, and the recent loss, until the run ends.', { short: 'f' }),
-    svg: text('FILE', 'Write the curves of loss and metrics into this file.', {
-      completes: 'file',
-    }),
+    svg: text('FILE', 'Write the curves of loss and metrics into this file.'),
     ...connectionOptions,
   },
   async run(context, { run: wanted, follow, svg, ...options }) {
@@ -54,11 +50,7 @@ export const runsShow = defineCommand({
     if (follow) await watchRun(context, options, found.id);
     const run = follow ? await findRun(context, options, found.id) : found;
     if (svg === undefined) return { run };
-    const path = resolve(context.cwd, svg);
-    await writeFile(path, trainingCurves([run])).catch((error: unknown) => {
-      throw unwritable(svg, error);
-    });
-    return { run, svg: path };
+    return { run, svg: await writeGivenFile(context.cwd, svg, trainingCurves([run])) };
   },
   render({ run, svg }, style) {
     const text = renderRun(run, style, Date.now());

@@ -11,7 +11,7 @@ import { connect, connectionOptions, type ConnectionChoice } from '../../connect
 import { serveVersion, storedVersions } from '../../deploying/deploying.ts';
 import { duration, flag, integer, optionalArgument, text } from '../../command-line/option.ts';
 import { renderReport } from '../../output/run.ts';
-import { renderFields } from '../../output/table.ts';
+import { type Field, renderFields } from '../../output/table.ts';
 import { tryLines } from '../../deploying/sample-request.ts';
 import { begin, requireOneWay } from '../../train/begin.ts';
 import { flagsOf, inOptions, trainingOptions } from '../../train/options.ts';
@@ -40,31 +40,23 @@ export const train = defineCommand({
   summary: 'Train an ONNX model, or a network that is built, on rows of a file.',
   details:
     'Rows are split, encoded and shuffled by the seed; the encoding is fitted on the training rows and becomes part of the model, which therefore takes raw rows. The epoch with the best result on the validation rows is kept. Every run is kept under runs/ of the data folder with its checkpoint, and shown by skein runs ls; it is reported to a running node, but training needs none. Ctrl-C keeps a checkpoint and prints the command that resumes the run, which ends with the same bits as a run that was never stopped. A configuration file says the same in TypeScript: export const training = defineTraining({ … }) from @skein/train; flags override it.',
-  examples: [
-    {
-      command: 'skein train --model mlp:16 --data train.csv --label diagnosis --deploy risk',
-      does: 'Build a network, train it, serve it',
-    },
-    {
-      command: "skein train model.onnx --data images/ --freeze '^features' --lr 1e-4",
-      does: 'Train the last layers of a model on folders of images',
-    },
-    {
-      command: 'skein train --model cnn:16,32 --data images/ --workers 4',
-      does: 'Share every batch among four threads',
-    },
-    {
-      command: 'skein train --model mlp:64 --data rows.parquet --label y --gang 4 --server URL',
-      does: 'Train on four workers of a fleet, as a gang of jobs',
-    },
-    { command: 'skein train --resume last', does: 'Go on with a run that was stopped' },
-  ],
+  examples: {
+    'skein train --model mlp:16 --data train.csv --label diagnosis --deploy risk':
+      'Build a network, train it, serve it',
+    "skein train model.onnx --data images/ --freeze '^features' --lr 1e-4":
+      'Train the last layers of a model on folders of images',
+    'skein train --model cnn:16,32 --data images/ --workers 4':
+      'Share every batch among four threads',
+    'skein train --model mlp:64 --data rows.parquet --label y --gang 4 --server URL':
+      'Train on four workers of a fleet, as a gang of jobs',
+    'skein train --resume last': 'Go on with a run that was stopped',
+  },
   arguments: {
     file: optionalArgument('MODEL', 'An .onnx file to begin with.', { completes: 'file' }),
   },
   options: {
     ...trainingOptions,
-    config: text('FILE', 'A TypeScript file that exports a training.', { completes: 'file' }),
+    config: text('FILE', 'A TypeScript file that exports a training.'),
     resume: text(
       'RUN',
       'Go on with a run from its checkpoint, as it was started; --workers may differ.',
@@ -72,51 +64,28 @@ export const train = defineCommand({
     retried: flag(
       'Go on with the newest run of the folder, or start it: for a job, whose command is tried again.',
     ),
-    gang: integer('N', 'Train on N ranks that are jobs of the node, started together.', {
-      min: 2,
-      max: 1024,
-    }),
-    arrival: duration('Time that the ranks of a gang wait for each other; default: 1m.', {
-      min: 1,
-      max: 86_400_000,
-    }),
+    gang: integer('N', 'Train on N ranks that are jobs of the node, started together.', [2, 1024]),
+    arrival: duration(
+      'Time that the ranks of a gang wait for each other; default: 1m.',
+      [1, 86_400_000],
+    ),
     name: text('NAME', 'What the run is called; default: after the model.'),
     out: text(
       'FILE',
       'Where the trained model is written; default: trained.onnx, or nowhere with --deploy.',
-      {
-        completes: 'file',
-      },
     ),
     deploy: text('NAME', 'Serve the result under this name.'),
     server: connectionOptions.server,
     key: connectionOptions.key,
     ...trustOptions,
-    folder: text('FOLDER', 'Where runs are kept (or SKEIN_DATA; default .skein).', {
-      completes: 'folder',
-    }),
+    folder: text('FOLDER', 'Where runs are kept (or SKEIN_DATA; default .skein).'),
   },
   async run(
     context,
-    {
-      file,
-      config,
-      resume,
-      retried,
-      gang: ranks,
-      arrival,
-      name,
-      out,
-      deploy,
-      server,
-      key,
-      folder,
-      ca,
-      cert,
-      certKey,
-      ...choices
-    },
+    { server, key, folder, ca, cert, certKey, ...all },
   ): Promise<Trained | Followed> {
+    const { file, config, resume, retried, gang: ranks, arrival, ...more } = all;
+    const { name, out, deploy, ...choices } = more;
     const began = performance.now();
     const options: ConnectionChoice = { server, key, ca, cert, certKey, data: folder };
     const gang = await gangOf(context.env, arrival);
@@ -153,7 +122,7 @@ export const train = defineCommand({
     const { run, model, tookMs, deployment, try: lines } = outcome;
     const { result, steps } = run;
     const best = result?.bestEpoch === undefined ? '' : `, best in epoch ${result.bestEpoch}`;
-    const fields: [string, string][] = [
+    const fields: Field[] = [
       ['run', run.id],
       ['steps', `${steps.done.toLocaleString('en')}${best}`],
       ['model', `${model} (${formatBytes(result?.sizeBytes ?? 0)})`],
@@ -164,7 +133,7 @@ export const train = defineCommand({
         : `${style.green('✓')} ${style.bold(run.name)} is trained, and served as ${style.bold(deployment.name)} v${deployment.targets.at(-1)?.version ?? '?'}`;
     return [
       `${head} ${style.dim(`(${formatDuration(tookMs)})`)}`,
-      renderFields(fields, style).replaceAll(/^/gm, '  '),
+      renderFields(style, fields).replaceAll(/^/gm, '  '),
       ...(result?.report === undefined ? [] : ['', renderReport(result.report, style)]),
       ...(lines.length === 0
         ? []
