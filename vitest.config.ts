@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { SLOW_TESTS } from './scripts/testing/slow-tests.ts';
 
 const ALL = [
   'packages/*/src/**/*.test.ts',
@@ -10,11 +11,13 @@ const ALL = [
   'docs/**/*.test.ts',
   'deploy/**/*.test.ts',
 ];
-/** Functions of their arguments: their files share a process, which takes a third of their time away. */
-const PURE = [
-  'packages/{api,fleet,onnx}/src/**/*.test.ts',
-  'packages/train/src/!(parallel|browser|runs)/**/*.test.ts',
+/** They replace a module, which other files would get too. */
+const REPLACING = [
+  'packages/federation/src/durability.test.ts',
+  'packages/train/src/parallel/threads/lost-thread.test.ts',
 ];
+/** Each in a process of its own: one that crashes takes no other along. */
+const APART = [...SLOW_TESTS.map((path) => path.replace(/\*\*$/, '**/*.test.ts')), ...REPLACING];
 
 export default defineConfig({
   test: {
@@ -26,13 +29,18 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 15_000 } },
+    // By what they include: what they exclude would end the list of the command line.
     projects: [
-      { extends: true, test: { name: 'pure', include: PURE, isolate: false } },
-      // Without a list of its own of what to leave out, which would end that of the command line.
+      // They load what is imported once for all, which takes more than half of their time away.
       {
         extends: true,
-        test: { name: 'whole', include: [...ALL, ...PURE.map((path) => `!${path}`)] },
+        test: {
+          name: 'fast',
+          include: [...ALL, ...APART.map((path) => `!${path}`)],
+          isolate: false,
+        },
       },
+      { extends: true, test: { name: 'slow', include: APART } },
     ],
   },
 });

@@ -15,9 +15,9 @@ const named = rest.some((argument) => !argument.startsWith('-'));
 
 if (!all && !named) {
   process.stderr.write(
-    `The fast tests: about 3 minutes on two cores. \`npm test -- --all\` adds those with models, sandboxes and whole nodes: about 35 minutes.\n`,
+    `The fast tests: about a minute on two cores. \`npm test -- --all\` adds those with models, sandboxes and whole nodes: about 20 minutes.\n`,
   );
-} else if (all) process.stderr.write('All tests: about 35 minutes on two cores.\n');
+} else if (all) process.stderr.write('All tests: about 20 minutes on two cores.\n');
 
 const begun = performance.now();
 const skipped = all || named ? [] : SLOW_TESTS.flatMap((file) => ['--exclude', file]);

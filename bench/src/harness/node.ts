@@ -4,7 +4,8 @@ import { createClient, type Client } from '@skein/api/client';
 import { freePort } from './free-port.ts';
 import { launch, type ServerProcess } from './process.ts';
 
-const MAIN = join(import.meta.dirname, '../../../packages/cli/src/main.ts');
+/** What `npx skein` runs. */
+const SKEIN = join(import.meta.dirname, '../../../packages/cli/bin/skein.js');
 
 export interface NodeProcess extends ServerProcess {
   readonly port: number;
@@ -19,7 +20,7 @@ interface NodeOptions {
   /** Further options of `skein up`. */
   readonly options?: readonly string[];
   readonly env?: Record<string, string>;
-  /** What starts `skein`. Default: its first module, in this Node. */
+  /** What starts `skein`. Default: its launcher, in this Node. */
   readonly program?: readonly string[];
   /** That it is pinned to; default: any. */
   readonly core?: number | undefined;
@@ -32,7 +33,7 @@ export async function launchNode({
   readyPath = '/v2/health/ready',
   options = [],
   env = {},
-  program = [process.execPath, MAIN],
+  program = [process.execPath, SKEIN],
   core,
   key,
 }: NodeOptions): Promise<NodeProcess> {

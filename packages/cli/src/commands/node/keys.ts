@@ -14,7 +14,6 @@ import {
 } from '../../command-line/option.ts';
 import type { Style } from '../../output/style.ts';
 import { type Field, renderFields, renderTable } from '../../output/table.ts';
-import { usageError } from '../../command-line/usage.ts';
 
 const SCOPES = ['infer', 'read', 'jobs', 'admin'] as const;
 type Scope = (typeof SCOPES)[number];
@@ -33,7 +32,10 @@ export const keysCreate = keysCommand({
       'Three times the share of a tenant without a weight',
   },
   options: {
-    scope: many('SCOPE', 'infer, read, jobs or admin; default infer.', { choices: SCOPES }),
+    scope: {
+      ...many('SCOPE', 'infer, read, jobs or admin; default infer.', { choices: SCOPES }),
+      parse: readScopes,
+    },
     label: withDefault(text('TEXT', 'Owner or purpose of the key.'), 'made by skein keys create'),
     tenant: withDefault(
       text('NAME', 'Tenant whose share and quota the calls count for.'),
@@ -44,9 +46,9 @@ export const keysCreate = keysCommand({
     weight: decimal('N', 'Share of its tenant beside other tenants; default 1.', [0.01, 1000]),
     expires: value('WHEN', 'After a time such as 90d, or at an ISO 8601 time.', readExpiry),
   },
-  async run(store, { scope, label, tenant, rate, maxConcurrent, weight, expires }) {
+  async run(store, { scope: scopes, label, tenant, rate, maxConcurrent, weight, expires }) {
     const limits = defined({ ratePerSecond: rate, maxConcurrent, weight, expiresAt: expires });
-    const key = await store.create({ label, tenant, scopes: readScopes(scope), ...limits });
+    const key = await store.create({ label, tenant, scopes, ...limits });
     return { place: store.place, ...key };
   },
   render: (key, style) =>
@@ -63,9 +65,7 @@ function readScopes(given: readonly string[]): Scope[] {
   if (words.length === 0) return ['infer'];
   return [...new Set(words)].map((word) => {
     const scope = SCOPES.find((known) => known === word);
-    if (scope === undefined) {
-      throw usageError(`--scope: "${word}" is not one of ${SCOPES.join(', ')}.`);
-    }
+    if (scope === undefined) throw new Error(`"${word}" is not one of ${SCOPES.join(', ')}`);
     return scope;
   });
 }
