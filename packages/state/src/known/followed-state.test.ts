@@ -184,6 +184,42 @@ overEveryState(
       await own.leave();
       await next.state.addKey(key('new'));
     });
+
+    it('is not away when an adoption closes what was still read', async () => {
+      const { state } = await follow();
+      await state.close();
+      opened = [];
+      const stored = await readFile(file(), 'utf8');
+      await writeFile(file(), stored.replace(/"epoch":"[^"]*"/, '"epoch":"lost"'));
+      const isFrozen = (): boolean => log.mock.calls.some(([level]) => level === 'error');
+      const stores: State[] = [];
+
+      const next = await follow(async () => {
+        const store = await at.another();
+        stores.push(store);
+        return stores.length === 1 ? stalling(store, isFrozen) : store;
+      });
+      expect(next.standing().state).toBe('frozen');
+      await next.adopt();
+      await next.state.addKey(key('new'));
+      expect(next.standing()).toEqual({ state: 'current' });
+    });
+    /** A store whose calls are answered by its end alone, once it stalls. */
+    function stalling(store: State, stalls: () => boolean): State {
+      const ended = Promise.withResolvers<never>();
+      ended.promise.catch(() => {});
+      return new Proxy(store, {
+        get(target, name: keyof State) {
+          const found = target[name];
+          if (typeof found !== 'function') return found;
+          if (name === 'close') ended.reject(away());
+          return (...args: never[]) =>
+            stalls() && name !== 'close'
+              ? ended.promise
+              : (found as (...args: never[]) => unknown).apply(target, args);
+        },
+      });
+    }
   },
   "the test's",
 );

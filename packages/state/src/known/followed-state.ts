@@ -248,6 +248,7 @@ export async function followState(options: FollowOptions): Promise<FollowedState
   async function run(): Promise<void> {
     let cursor = first;
     while (!ending.signal.aborted) {
+      const before = store;
       try {
         if (store !== undefined && cursor !== undefined) await follow(store, cursor);
         cursor = undefined;
@@ -255,6 +256,8 @@ export async function followState(options: FollowOptions): Promise<FollowedState
       } catch (error) {
         cursor = undefined;
         if (ending.signal.aborted) return;
+        // An adoption has closed what this was read from.
+        if (before !== undefined && store !== before) continue;
         leave(error);
         const waitMs = standing.state === 'frozen' ? FROZEN_MS : RETRY_MS;
         round = new AbortController();
