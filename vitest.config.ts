@@ -31,7 +31,7 @@ export default defineConfig({
     expect: { poll: { timeout: 15_000 } },
     // By what they include: what they exclude would end the list of the command line.
     projects: [
-      // They load what is imported once for all, which takes more than half of their time away.
+      // They load what is imported once for all: half of their processor time goes away.
       {
         extends: true,
         test: {
