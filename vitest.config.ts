@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './scripts/testing/longest-first.ts';
 import { SLOW_TESTS } from './scripts/testing/slow-tests.ts';
 
 const ALL = [
@@ -28,6 +29,7 @@ export default defineConfig({
     // A slow or busy machine: tests wait for events, so a long limit costs nothing.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    sequence: { sequencer: LongestFirst },
     expect: { poll: { timeout: 15_000 } },
     // By what they include: what they exclude would end the list of the command line.
     projects: [

@@ -31,4 +31,3 @@ export {
 } from './session.ts';
 export type { Percentiles } from './measuring/tally.ts';
 export type { LoadTarget } from './target.ts';
-export { connectOptions, type Trust } from './sending/trust.ts';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isAlive } from '@skein/api/machine';
 import type { Client } from '@skein/api/client';
-import type { Trust } from '@skein/load';
+import type { Trust } from '@skein/load/trust';
 import type { Context, OptionValues } from '../command-line/command.ts';
 import { text } from '../command-line/option.ts';
 import { readTrust, trustingFetch, trustOptions } from './trust.ts';

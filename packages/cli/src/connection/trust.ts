@@ -3,7 +3,7 @@
  * when the node requires one. A node on this machine writes its own certificate to the data folder;
  * then exactly that certificate is trusted, for any host name.
  */
-import { type Trust, connectOptions } from '@skein/load';
+import { type Trust, connectOptions } from '@skein/load/trust';
 import type { Context, OptionValues } from '../command-line/command.ts';
 import { readGivenFile } from '../file.ts';
 import { text } from '../command-line/option.ts';

@@ -14,7 +14,7 @@ import {
   unmetTerms,
 } from '@skein/federation/site';
 import { openSocket, openSqliteMemory } from '@skein/federation/site/node';
-import { connectOptions } from '@skein/load';
+import { connectOptions } from '@skein/load/trust';
 import type { Context } from '../command-line/command.ts';
 import { decimal, integer } from '../command-line/option.ts';
 import { dataFolder } from '../connection/connection.ts';

@@ -67,7 +67,7 @@ async function online(context: Context, choice: ConnectionChoice): Promise<KeySt
 }
 
 async function offline(folder: string): Promise<KeyStore> {
-  const { auditTrail, openKeyRing } = await import('@skein/server');
+  const { auditTrail, openKeyRing } = await import('@skein/server/keys');
   const { openDataFolder, openSqliteState, withReserve } = await import('@skein/state');
   const held = await openDataFolder(folder);
   const state = withReserve(await openSqliteState(held.databasePath), held.reserve);

@@ -92,7 +92,7 @@ export const keysGenerate = defineCommand({
   arguments: {},
   options: {},
   async run() {
-    const { issueToken } = await import('@skein/server');
+    const { issueToken } = await import('@skein/server/keys');
     return { key: issueToken().token };
   },
   render: ({ key }) => key,
