@@ -8,7 +8,9 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { getCompileCacheDir } from 'node:module';
 import { Server } from 'node:net';
+import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
@@ -37,7 +39,7 @@ export async function listenInside(pid: number, owned: boolean): Promise<Server>
     `${PROXY_PORT}`,
   ];
   const child = spawn('/usr/bin/env', words, {
-    env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin' },
+    env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', ...compileCache() },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   const said = text(child.stderr!);
@@ -51,4 +53,10 @@ export async function listenInside(pid: number, owned: boolean): Promise<Server>
   await once(child, 'close');
   if (server !== undefined) return server;
   throw new Error(`nothing can listen in the network of a guest: ${failed ?? (await said).trim()}`);
+}
+
+/** Half of the time until it listens goes away where the node keeps compiled code: its types are stripped already. */
+function compileCache(): NodeJS.ProcessEnv {
+  const own = getCompileCacheDir();
+  return own === undefined ? {} : { NODE_COMPILE_CACHE: dirname(own) };
 }
