@@ -37,6 +37,7 @@ const folder = await mkdtemp(join(tmpdir(), 'skein-federate-'));
 const sites: ChildProcess[] = [];
 const node = await startNode({
   dataFolder: join(folder, 'node'),
+  queues: [],
   log: 'json',
   logLevel: 'error',
 });

@@ -22,6 +22,8 @@ export interface NodeProcessOptions {
   readonly port?: number;
   /** Further arguments of `skein up`. */
   readonly args?: readonly string[];
+  /** Whether it runs jobs, for which it first tries the sandboxes of this machine: a second of two cores. Default: false. */
+  readonly jobs?: boolean;
   /** Further variables of its environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** API key of `client`. */
@@ -69,6 +71,7 @@ process.once('exit', () => {
  */
 export async function startNodeProcess(options: NodeProcessOptions = {}): Promise<NodeProcess> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'skein-node-'));
+  const { args = [], jobs = args.includes('--queues') } = options;
   const up = startCli(
     [
       'up',
@@ -79,7 +82,8 @@ export async function startNodeProcess(options: NodeProcessOptions = {}): Promis
       '--log',
       'json',
       '--json',
-      ...(options.args ?? []),
+      ...(jobs ? [] : ['--queues', 'none']),
+      ...args,
     ],
     { cwd: folder, env: options.env ?? {}, within: options.within ?? [] },
   );

@@ -16,10 +16,12 @@ export interface TestNode {
   close(): Promise<void>;
 }
 
+/** Runs no jobs unless it is given queues: it would first try the sandboxes of this machine. */
 export async function startTestNode(options: Partial<NodeOptions> = {}): Promise<TestNode> {
   const folder = await mkdtemp(join(tmpdir(), 'skein-test-node-'));
   const node = await startNode({
     dataFolder: join(folder, '.skein'),
+    queues: [],
     ...options,
   });
   return {

@@ -15,7 +15,7 @@ const TRUSTED = ['--trusted', '--sandbox', 'process', '--network', 'host'];
 
 let node: NodeProcess;
 beforeAll(async () => {
-  node = await startNodeProcess();
+  node = await startNodeProcess({ jobs: true });
   writeFileSync(join(node.folder, 'data.csv'), 'b\na\n');
 });
 afterAll(() => node.stop());

@@ -23,7 +23,7 @@ const SHARD_MIB = 500;
 
 let node: NodeProcess;
 beforeAll(async () => {
-  node = await startNodeProcess();
+  node = await startNodeProcess({ jobs: true });
 });
 afterAll(() => node.stop());
 

@@ -35,7 +35,7 @@ const jsonlOf = (rows: readonly Row[]): string =>
 
 let node: NodeProcess;
 beforeAll(async () => {
-  node = await startNodeProcess();
+  node = await startNodeProcess({ jobs: true });
   writeFileSync(join(node.folder, 'table.csv'), csvOf(ROWS));
   writeFileSync(join(node.folder, 'table.jsonl'), jsonlOf(ROWS));
   await writeParquet(join(node.folder, 'table.parquet'), {

@@ -8,7 +8,7 @@ import { startNodeProcess, type NodeProcess } from '../../../../server/src/testi
 
 let node: NodeProcess;
 beforeAll(async () => {
-  node = await startNodeProcess();
+  node = await startNodeProcess({ jobs: true });
   writeFileSync(join(node.folder, 'data.csv'), 'b\na\n');
 });
 afterAll(() => node.stop());

@@ -19,7 +19,7 @@ interface Trained {
 
 let node: NodeProcess;
 beforeAll(async () => {
-  node = await startNodeProcess({ args: ['--cores', '2'] });
+  node = await startNodeProcess({ jobs: true, args: ['--cores', '2'] });
   await copyFile(WDBC, join(node.folder, 'wdbc.csv'));
 }, 60_000);
 afterAll(() => node.stop());

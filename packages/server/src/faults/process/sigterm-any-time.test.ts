@@ -89,7 +89,7 @@ describe('from the start of the process', () => {
   describe('of a node that restores deployments', () => {
     const folder = testFolder();
     beforeAll(async () => {
-      await using node = await startNodeProcess({ folder });
+      await using node = await startNodeProcess({ folder, jobs: true });
       await node.deploy('small', mlp({ sizes: [4, 8, 3], seed: 1 }));
       await node.deploy('apart', mlp({ sizes: [4, 8, 3], seed: 2 }), {
         isolation: 'process',
@@ -108,7 +108,7 @@ describe('from the start of the process', () => {
         const notStarted = end.signal === 'SIGTERM' && end.stdout === '' && end.stderr === '';
         if (!notStarted) await expectCleanEnd(end, folder, ms);
       }
-      await using node = await startNodeProcess({ folder });
+      await using node = await startNodeProcess({ folder, jobs: true });
       const { deployments } = await node.client.listDeployments();
       expect(deployments.map(({ name, status }) => `${name} ${status}`).toSorted()).toEqual([
         'apart ready',
@@ -129,7 +129,7 @@ describe('while it serves', () => {
   it('with a job, an event stream, a rollout, and requests, none of which is lost', async () => {
     const delays = FULL ? [0, 20, 50, 100, 150, 200, 300, 400, 600, 900] : [0, 120, 400];
     for (const ms of delays) {
-      await using node = await startNodeProcess({ args: ['--grace', `${GRACE_MS}ms`] });
+      await using node = await startNodeProcess({ jobs: true, args: ['--grace', `${GRACE_MS}ms`] });
       await node.deploy('counting', counting(), {
         objective: { latencyMs: 30_000 },
         replicas: { min: 1, max: 1 },

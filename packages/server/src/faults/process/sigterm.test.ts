@@ -104,7 +104,7 @@ async function keepAsking(count: Count, ask: () => Promise<Outcome>): Promise<vo
 }
 
 it('accepted requests are answered, over HTTP and gRPC, and the node exits with 0', async () => {
-  node = await startNodeProcess({ args: ['--log-level', 'debug'] });
+  node = await startNodeProcess({ jobs: true, args: ['--log-level', 'debug'] });
   // Large enough for a queue, and an objective that admits every request.
   await node.deploy('risk', mlp({ sizes: [4, 1024, 1024, 3], seed: 1 }), {
     objective: { latencyMs: 60_000 },

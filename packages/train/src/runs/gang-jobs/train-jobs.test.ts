@@ -20,7 +20,7 @@ let place: string;
 beforeAll(async () => {
   place = await mkdtemp(join(PACKAGE, '.jobs-'));
   await writeFile(join(place, 'rows.csv'), `a,b,class\n${rows.join('\n')}\n`);
-  node = await startNodeProcess({ args: ['--cores', '2'] });
+  node = await startNodeProcess({ jobs: true, args: ['--cores', '2'] });
 }, 60_000);
 afterAll(async () => {
   await node.stop();
