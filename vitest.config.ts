@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './scripts/testing/longest-first.ts';
-import { SLOW_TESTS } from './scripts/testing/slow-tests.ts';
+import { SHARING, SLOW_TESTS } from './scripts/testing/slow-tests.ts';
 
 const ALL = [
   'packages/*/src/**/*.test.ts',
@@ -12,13 +12,19 @@ const ALL = [
   'docs/**/*.test.ts',
   'deploy/**/*.test.ts',
 ];
-/** They replace a module, which other files would get too. */
+/** They replace a module or what is in the environment, which other files would get too. */
 const REPLACING = [
   'packages/federation/src/durability.test.ts',
+  'packages/state/src/artifacts/gcs-artifacts.test.ts',
   'packages/train/src/parallel/threads/lost-thread.test.ts',
 ];
 /** Each in a process of its own: one that crashes takes no other along. */
-const APART = [...SLOW_TESTS.map((path) => path.replace(/\*\*$/, '**/*.test.ts')), ...REPLACING];
+const APART = [
+  ...SLOW_TESTS.filter((path) => !SHARING.some((folder) => path.startsWith(folder))).map((path) =>
+    path.replace(/\*\*$/, '**/*.test.ts'),
+  ),
+  ...REPLACING,
+];
 
 export default defineConfig({
   test: {
@@ -37,12 +43,12 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'fast',
+          name: 'shared',
           include: [...ALL, ...APART.map((path) => `!${path}`)],
           isolate: false,
         },
       },
-      { extends: true, test: { name: 'slow', include: APART } },
+      { extends: true, test: { name: 'apart', include: APART } },
     ],
   },
 });

@@ -17,7 +17,7 @@ describe.skipIf(torch.skip)('a gang of two ranks', () => {
   let client: Client;
 
   beforeAll(async () => {
-    node = await startTestNode({ cores: 2 });
+    node = await startTestNode({ cores: 2, queues: ['default'] });
     client = node.client;
   }, 60_000);
 

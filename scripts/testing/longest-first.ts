@@ -29,12 +29,12 @@ export const LONG_TESTS: readonly string[] = [
 ];
 
 export class LongestFirst extends BaseSequencer {
-  /** Long files, then the other slow ones, then those that share processes: they are short, and fill every core to the end. */
+  /** First those with a process of their own, and of each kind the long ones: short ones then fill every core to the end. */
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId, project }: TestSpecification): number => {
-      if (!project.config.isolate) return LONG_TESTS.length + 1;
       const place = LONG_TESTS.indexOf(relative(this.ctx.config.root, moduleId));
-      return place < 0 ? LONG_TESTS.length : place;
+      const kind = project.config.isolate ? 0 : LONG_TESTS.length + 1;
+      return kind + (place < 0 ? LONG_TESTS.length : place);
     };
     return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
   }

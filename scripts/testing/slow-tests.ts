@@ -199,3 +199,12 @@ export const SLOW_TESTS: readonly string[] = [
   'scripts/federate-demo/federate-demo.test.ts',
   'scripts/testing/readme.test.ts',
 ];
+
+/** Folders whose slow tests share processes as fast ones do: what they start is in processes of its own, or cannot crash. */
+export const SHARING: readonly string[] = [
+  'packages/cli/',
+  'packages/federation/',
+  'packages/generative/',
+  'packages/server/src/faults/',
+  'packages/state/',
+];

@@ -34,6 +34,7 @@ import type { Notebook } from './notebook.ts';
 import { PhaseClock } from './phase-clock.ts';
 import { rosterOf } from './roster.ts';
 import { broadcastOf, type StoredState } from './server-state.ts';
+import { Connected } from '../sessions/connected.ts';
 import {
   type Answer,
   ask,
@@ -69,8 +70,7 @@ export class Conductor {
   readonly #options: ConductorOptions;
   readonly #notebook: Notebook;
   readonly #strategy: Strategy;
-  /** By key; a newer connection of a site replaces the older one. */
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new Connected();
   #server: StoredState | undefined;
   /** Of the present attempt; made again from stored answers when it is missing. */
   #aggregator: Aggregator | undefined;
@@ -96,7 +96,7 @@ export class Conductor {
     return this.#notebook.record;
   }
   isConnected(key: string): boolean {
-    return this.#sessions.has(key);
+    return this.#sessions.byKey.has(key);
   }
   hasAnswered(key: string): boolean {
     return this.#answered.has(key);
@@ -104,24 +104,18 @@ export class Conductor {
 
   /** A site that has accepted the plan. */
   join(session: Session): void {
-    const older = this.#sessions.get(session.key);
-    this.#sessions.set(session.key, session);
-    older?.channel.close(
-      new SkeinError('IDENTITY_ELSEWHERE', 'Another process or page has joined with this key.'),
-    );
+    this.#sessions.add(session);
     // The entry first: a site whose federation has ended leaves at the status.
     tell(session, { kind: 'entry', entry: this.#notebook.tail });
     tell(session, statusOf(this.record));
     this.#changed();
   }
   leave(session: Session): void {
-    if (this.#sessions.get(session.key) !== session) return;
-    this.#sessions.delete(session.key);
-    this.#changed();
+    if (this.#sessions.remove(session)) this.#changed();
   }
   /** Ends the connection of a key. */
   expel(key: string, reason: SkeinError): void {
-    this.#sessions.get(key)?.channel.close(reason);
+    this.#sessions.byKey.get(key)?.channel.close(reason);
   }
 
   /**
@@ -166,13 +160,13 @@ export class Conductor {
    */
   async answer(answer: Answer, payload: Payload | undefined): Promise<void> {
     const { place, site } = answer;
-    const { id } = this.record;
     await requireSigned(answer, payload?.digest, this.record);
     const stored = { ...answer, ...(payload === undefined ? {} : { payload: payload.digest }) };
     const { artifacts, store, sweeper } = this.#options;
     return this.#turn(async () => {
       const isPresent = placeText(place) === placeText(this.#place);
-      if (!isPresent || this.#answered.has(site)) return void (await store.addAnswer(id, stored));
+      if (!isPresent || this.#answered.has(site))
+        return void (await store.addAnswer(this.record.id, stored));
       // What is in flight is taken while the run is paused, too.
       const aggregator = takesPart(this.record, site) ? await this.#attempt() : undefined;
       if (!aggregator?.expected().includes(site)) throw closed(place);
@@ -180,7 +174,7 @@ export class Conductor {
       try {
         await sweeper.protect(async () => {
           if (payload !== undefined) await keepPayload(artifacts, payload);
-          await store.addAnswer(id, stored);
+          await store.addAnswer(this.record.id, stored);
         });
       } catch (error) {
         // It has taken what is not stored.
@@ -195,7 +189,7 @@ export class Conductor {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#wake.resolve();
-    for (const { channel } of this.#sessions.values()) channel.close();
+    this.#sessions.close();
     await this.#loop;
   }
 
@@ -232,8 +226,7 @@ export class Conductor {
     }
   }
   async #sleep(ms: number): Promise<void> {
-    const timer =
-      ms === Infinity ? undefined : setTimeout(() => this.#wake.resolve(), Math.ceil(ms));
+    const timer = ms === Infinity ? undefined : setTimeout(this.#wake.resolve, Math.ceil(ms));
     await this.#wake.promise;
     clearTimeout(timer);
   }
@@ -258,13 +251,13 @@ export class Conductor {
     const isEnough = this.#answered.size >= aggregator.enough();
     const missing = isEnough ? [] : expected.filter((site) => !this.#answered.has(site));
     for (const site of missing) {
-      const session = this.#sessions.get(site);
+      const session = this.#sessions.byKey.get(site);
       if (session === undefined) continue;
       const taskOf = (key: string) => withSummed(this.record, aggregator.task(key), key);
       ask(session, this.#place, taskOf, this.#clock.remainingMs());
     }
     if (missing.length > 0 && expected.length >= aggregator.needed()) {
-      const waitMs = this.#clock.waitMs(missing.some((site) => this.#sessions.has(site)));
+      const waitMs = this.#clock.waitMs(missing.some((site) => this.#sessions.byKey.has(site)));
       if (waitMs > 0) return waitMs;
     }
     await this.#closePhase(aggregator).catch((error: unknown) => this.#abort(error));
@@ -275,7 +268,7 @@ export class Conductor {
   async #open(): Promise<number> {
     const { plan, state } = this.record;
     const { round, attempt, suspects } = state;
-    const chosen = rosterOf(plan, this.#sessions, this.#strategy, round, suspects);
+    const chosen = rosterOf(plan, this.#sessions.byKey, this.#strategy, round, suspects);
     if (chosen === undefined) return Infinity;
     const pseudonyms = await Promise.all(chosen.map(pseudonymOf));
     await this.#enter(this.#aggregation.phases[0]!, { roster: chosen }, [
@@ -323,8 +316,8 @@ export class Conductor {
     const { state } = this.record;
     const sum = await aggregator.sum();
     const path = join(folder, 'next-state');
-    const before = await this.#serverState();
     await sweeper.protect(async () => {
+      const before = await this.#serverState();
       const round = { record: this.record, strategy: this.#strategy, before, sum, path };
       const { next, finished } = await storeRound(round, artifacts);
       await this.#advance({ ...next, suspects: undefined }, [...this.#unsaid, finished]);
@@ -376,7 +369,7 @@ export class Conductor {
       this.#declined.clear();
     }
     const { passing } = this.#aggregation;
-    for (const session of this.#sessions.values()) {
+    for (const session of this.#sessions.all) {
       if (isLeft) withdraw(session);
       if (passing && session.role === 'site') continue;
       for (const entry of entries) tell(session, { kind: 'entry', entry });
@@ -403,6 +396,6 @@ export class Conductor {
   }
 
   #tellAll(): void {
-    for (const session of this.#sessions.values()) tell(session, statusOf(this.record));
+    for (const session of this.#sessions.all) tell(session, statusOf(this.record));
   }
 }

@@ -1,18 +1,24 @@
 /** What a fleet promises, checked after each fault. */
 import { setTimeout as sleep } from 'node:timers/promises';
-
 import { GraphBuilder, seededRandom, tensor, writeModel } from '@skein/onnx';
 import { outcomeOf } from '../../../testing/outcome.ts';
 import { type Aim, type Fault, type FaultKind, FAULTS } from './faults.ts';
 import { openScene, type Scene, type Site } from './scene.ts';
-import { type Answer, ask, startTraffic, type Traffic } from './traffic.ts';
+import {
+  adoptEverywhere,
+  is,
+  judgeRollout,
+  lastEntry,
+  seeEachOther,
+  statesOf,
+  until,
+} from './settled.ts';
+import { ask, startTraffic, type Traffic } from './traffic.ts';
 
 /** Requests per second of the limited key, over all members. */
 const RATE = 30;
 /** What a burst, and members that start, may add to it. */
 const BURST = 2 * RATE;
-/** A fault has passed, and everything has settled, within this. */
-const SETTLED_MS = 120_000;
 /** What a request may end with. Anything else is lost, or says what is not so. */
 const CODED = new Set([
   'answered',
@@ -136,22 +142,6 @@ async function prepare(scene: Scene): Promise<Fleet> {
   }
   return { scene, keys, revoked: [], versions: 1 };
 }
-
-/** @param holds true, or what is in the way. @throws Error that says what did not come. */
-async function until(what: string, holds: () => Promise<boolean | string>): Promise<void> {
-  const end = performance.now() + SETTLED_MS;
-  for (;;) {
-    const found = await holds().catch(String);
-    if (found === true) return;
-    if (performance.now() > end) {
-      throw new Error(`not within ${SETTLED_MS} ms: ${what}; the last time it was ${found}`);
-    }
-    await sleep(100);
-  }
-}
-
-const is = ({ outcome }: Answer, expected: string): true | string =>
-  outcome === expected || outcome;
 
 async function runRound(
   fleet: Fleet,
@@ -354,65 +344,4 @@ function watchKey(sites: readonly Site[], secret: string, broken: string[]): { s
     })();
   }
   return { stop: () => void (isStopped = true) };
-}
-
-async function adoptEverywhere({ sites }: Scene): Promise<void> {
-  // Those that know nothing that the older copy lacks go on by themselves.
-  for (const { client } of sites) {
-    await until(
-      'the store is judged',
-      async () => (await client.getNode({})).store?.state !== 'away',
-    );
-  }
-  await sleep(3000);
-  for (const { client } of sites) {
-    await until(
-      'the store is adopted',
-      async () => (await client.adoptStore({})).store?.state === 'current',
-    );
-  }
-  // A rollout that had begun in the copy goes on.
-  await sleep(3000);
-}
-
-async function seeEachOther(sites: readonly Site[]): Promise<boolean> {
-  const fleets = await Promise.all(sites.map(({ client }) => client.getFleet({})));
-  const selves = fleets.map(({ members }) => members.find(({ self }) => self)?.id);
-  return fleets.every(({ members }) =>
-    selves.every((id) => members.some((member) => member.id === id)),
-  );
-}
-
-const statesOf = (sites: readonly Site[], name: string): Promise<string[]> =>
-  Promise.all(
-    sites.map(async ({ client }) => {
-      const { revision, status, targets } = await client.getDeployment({ name });
-      // A member that does not hold it does not say more.
-      const versions = targets.map(({ version }) => version).join();
-      return status === 'elsewhere' ? `${revision}` : `${revision}: ${versions}`;
-    }),
-  );
-
-async function lastEntry({ client }: Site): Promise<number> {
-  const { entries } = await client.deploymentHistory({ name: 'rolled', limit: 20 });
-  return Math.max(0, ...entries.map(({ id }) => id));
-}
-
-/** Each rollout has one end, and a planted regression is rolled back. */
-async function judgeRollout(
-  { client }: Site,
-  after: number,
-  isBad: boolean,
-  broken: string[],
-): Promise<string> {
-  const { entries } = await client.deploymentHistory({ name: 'rolled', limit: 100 });
-  const news = entries.filter(({ id }) => id > after).toReversed();
-  const kinds = news.map(({ kind }) => kind);
-  const started = kinds.filter((kind) => kind === 'rollout-started').length;
-  const ends = kinds.filter((kind) => /rolled-back|rollout-finished/.test(kind));
-  if (started > 1 || ends.length !== started) {
-    broken.push(`a rollout has forked: ${JSON.stringify(news)}`);
-  }
-  if (isBad && ends.includes('rollout-finished')) broken.push('a regression was promoted');
-  return ends.join() || 'none';
 }
