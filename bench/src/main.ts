@@ -3,6 +3,8 @@
  * machine. Prints ratios; asserts nothing (exit 1 only when a measurement could not be taken).
  */
 import { parseArgs } from 'node:util';
+// For the peers as well, which inherit it.
+import '@skein/calls/no-telemetry';
 import { restartWithHugePages } from '@skein/train/huge-pages';
 import { describeMachine } from './harness/machine.ts';
 import { renderTable, type BenchReport } from './harness/report.ts';

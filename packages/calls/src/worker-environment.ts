@@ -4,6 +4,7 @@
  */
 import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
+import './no-telemetry.ts';
 
 export function workerEnvironment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, ...environment } = process.env;

@@ -7,6 +7,7 @@
  */
 import { createRequire } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
+import '@skein/calls/no-telemetry';
 import { elementTypeName } from '@skein/onnx/element-type';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Binding, binding } from 'onnxruntime-node/dist/binding.js';

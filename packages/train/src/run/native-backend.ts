@@ -6,6 +6,7 @@
  * the next run reuses it. That halves the cost of a copy: 0.10 ms for an MLP 784-200-200-10, whose
  * step takes 0.27 ms.
  */
+import '@skein/calls/no-telemetry';
 import { writeModel, type Model, type NumericTensor } from '@skein/onnx';
 import { env, InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Backend, BackendOptions, OpenGraph, Tensors } from './backend.ts';

@@ -5,6 +5,7 @@
  * at a time, in pieces. Both kinds of caches keep their tokens in the slab; they differ in how a run
  * reads and writes it.
  */
+import '@skein/calls/no-telemetry';
 import { float16ToNumber } from '@skein/onnx';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { KEEP, NO_COPIES, type DecoderGraph } from '../model/graph.ts';
