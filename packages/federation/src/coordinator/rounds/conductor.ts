@@ -70,6 +70,7 @@ export class Conductor {
   readonly #options: ConductorOptions;
   readonly #notebook: Notebook;
   readonly #strategy: Strategy;
+  readonly #aggregation: ReturnType<typeof aggregationOf>;
   readonly #sessions = new Connected();
   #server: StoredState | undefined;
   /** Of the present attempt; made again from stored answers when it is missing. */
@@ -89,6 +90,7 @@ export class Conductor {
     this.#options = options;
     this.#notebook = notebook;
     this.#strategy = strategyOfPlan(notebook.record.plan);
+    this.#aggregation = aggregationOf(notebook.record.plan);
     this.#loop = this.#run();
   }
 
@@ -196,9 +198,6 @@ export class Conductor {
   get #place(): Place {
     const { round, attempt, phase } = this.record.state;
     return { round, attempt, phase };
-  }
-  get #aggregation() {
-    return aggregationOf(this.record.plan);
   }
 
   /** One transition at a time. */
