@@ -39,7 +39,7 @@ describe.skipIf(openssl.skip)('every metric that is named', () => {
     const folder = testFolder();
     const authority = createAuthority(folder, 'ca');
     authority.issue('node');
-    await using plain = await startNodeProcess();
+    await using plain = await startNodeProcess({ jobs: true });
     await plain.deploy('tiny', mlp({ sizes: [4, 8, 3], seed: 1 }));
     const x = { shape: [1, 4], data: Float32Array.of(1, 2, 3, 4) };
     await plain.client.infer('tiny', { x });

@@ -12,6 +12,7 @@ import { DEFAULT_BOUNDS } from './target.ts';
 
 /** Inputs between two turns of the event loop. */
 const INPUTS_PER_TURN = 64;
+const SMALL_BYTES = 65_536;
 const FEW_SEEDS = 100;
 const SEED_EVERY = 16;
 /** Different findings after which a run ends. */
@@ -22,6 +23,8 @@ const target = await openTarget(job.target);
 const random = new Random();
 const progressFile = openSync(job.progressPath, 'w');
 const progress = Buffer.alloc(8);
+/** The peak of the memory before the present input: what it was after the one before, to ask the kernel once for each. */
+let peakNow = peakBytes();
 /** Errors that arrive after the call that caused them. */
 let stray: unknown;
 let hasStray = false;
@@ -70,7 +73,7 @@ async function verdictOf(
 ): Promise<Omit<Finding, 'index' | 'input'> | 'refused' | undefined> {
   const { bounds: given } = target;
   const bounds = { ...DEFAULT_BOUNDS, ...(typeof given === 'function' ? given(input) : given) };
-  const before = peakBytes();
+  const before = peakNow;
   let best = Infinity;
   let failure: unknown;
   let failed = false;
@@ -92,12 +95,13 @@ async function verdictOf(
     }
     best = Math.min(best, cpuMs() - begun);
   }
+  peakNow = peakBytes();
   if (hasStray) return thrown(stray);
   if (failed && !target.refuses(failure)) return thrown(failure);
   if (best > bounds.timeMs) {
     return { kind: 'slow', message: `took ${Math.round(best)} ms of processor time`, stack: '' };
   }
-  const grown = peakBytes() - before;
+  const grown = peakNow - before;
   if (grown > bounds.memoryBytes) {
     return { kind: 'memory', message: `took ${Math.round(grown / 2 ** 20)} MiB`, stack: '' };
   }
@@ -115,7 +119,7 @@ function isPromise(value: unknown): value is Promise<unknown> {
 }
 
 async function fuzz(): Promise<void> {
-  const known = new Set<string>();
+  const signatures = new Set<string>();
   const deadline = performance.now() + job.seconds * 1000;
   let accepted = 0;
   let peak = 0;
@@ -125,20 +129,23 @@ async function fuzz(): Promise<void> {
       await new Promise(setImmediate);
       peak = Math.max(peak, peakBytes());
       forgetPeak();
+      peakNow = peakBytes();
       if (index % (INPUTS_PER_TURN * 64) === 0) await report({ kind: 'progress', index, accepted });
     }
     progress.writeDoubleLE(index);
     writeSync(progressFile, progress, 0, 8, 0);
     const input = inputAt(index);
+    // To make it took memory, too.
+    if (input.byteLength > SMALL_BYTES) peakNow = peakBytes();
     const verdict = await verdictOf(input);
     if (verdict === undefined) accepted++;
     else if (verdict !== 'refused') {
       const signature = signatureOf(verdict);
-      if (known.has(signature)) continue;
-      known.add(signature);
+      if (signatures.has(signature)) continue;
+      signatures.add(signature);
       const finding = { ...verdict, index, input: Buffer.from(input).toString('base64') };
       await report({ kind: 'finding', finding });
-      if (known.size >= MOST_FINDINGS) break;
+      if (signatures.size >= MOST_FINDINGS) break;
     }
   }
   await report({ kind: 'done', index, accepted, peakBytes: Math.max(peak, peakBytes()) });
