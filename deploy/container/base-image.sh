@@ -7,6 +7,7 @@ name=${1:-skein-base}
 engines=("${@:2}")
 [ "${#engines[@]}" -gt 0 ] || engines=(docker)
 folder=$(mktemp -d)
+unset TMPDIR # What is installed runs in the new root, where it does not exist.
 trap 'rm -rf "$folder"' EXIT
 
 debootstrap --variant=minbase trixie "$folder/root" >"$folder/log" 2>&1 || { tail -20 "$folder/log" >&2; exit 1; }

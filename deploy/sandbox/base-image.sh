@@ -27,6 +27,7 @@ done
 
 folder=$(mktemp -d)
 root=$folder/root
+unset TMPDIR # What is installed runs in the new root, where it does not exist.
 trap 'rm -rf "$folder"' EXIT
 quietly() { "$@" >>"$folder/log" 2>&1 || { tail -20 "$folder/log" >&2; exit 1; }; }
 
