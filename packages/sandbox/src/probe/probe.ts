@@ -34,6 +34,8 @@ const SLEEP_MS = 50;
 const FEW_BYTES = 1000;
 const FEW_CORES = 0.2;
 const BUSY_WALL_MS = 150;
+/** More than it takes in that time; each of its processes ends by itself then, should the node be killed meanwhile. */
+const LEFT_MS = 1000;
 /** A quota is for a period of 100 ms, of which the last may have just begun; and a sandbox is made first. */
 const CORES_SLACK_MS = 45;
 
@@ -93,7 +95,7 @@ export async function probe(
     fileBytes: async () => (await run(LARGE_FILE, { fileBytes: 4096 })).exitCode !== 0,
     // On a busy machine this proves nothing; but there, no process gets more than its share.
     cores: async () => {
-      const limits = { cores: FEW_CORES, wallMs: BUSY_WALL_MS };
+      const limits = { cores: FEW_CORES, wallMs: BUSY_WALL_MS, cpuMs: LEFT_MS };
       const { usage } = await run(`${BUSY} & ${BUSY}`, limits);
       return usage.cpuMs <= FEW_CORES * usage.wallMs + CORES_SLACK_MS;
     },
