@@ -23,7 +23,7 @@ const target = await openTarget(job.target);
 const random = new Random();
 const progressFile = openSync(job.progressPath, 'w');
 const progress = Buffer.alloc(8);
-/** The peak of the memory before the present input: what it was after the one before, to ask the kernel once for each. */
+/** The peak of the memory before the present input. It is read after each input, so that each asks the kernel once. */
 let peakNow = peakBytes();
 /** Errors that arrive after the call that caused them. */
 let stray: unknown;
@@ -135,7 +135,7 @@ async function fuzz(): Promise<void> {
     progress.writeDoubleLE(index);
     writeSync(progressFile, progress, 0, 8, 0);
     const input = inputAt(index);
-    // To make it took memory, too.
+    // The making of a large input takes memory, too.
     if (input.byteLength > SMALL_BYTES) peakNow = peakBytes();
     const verdict = await verdictOf(input);
     if (verdict === undefined) accepted++;

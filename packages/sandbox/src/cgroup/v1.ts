@@ -102,8 +102,8 @@ function v1Groups(bases: ReadonlyMap<Controller, string>): ControlGroups {
       async remove() {
         kill();
         await emptied(at('pids'), kill);
-        // Names go at once with a lower limit. Pages may be in a list of another core, which only a
-        // whole emptying reaches; and that delays what starts meanwhile by half a millisecond.
+        // A lower limit frees the names of files. Pages may also wait in the lists of other cores, which
+        // only `force_empty` empties; that delays commands that start meanwhile by half a millisecond.
         const pages = !/^total_cache 0$/m.test(read('memory', 'memory.stat'));
         const file = pages ? 'memory.force_empty' : 'memory.limit_in_bytes';
         await forget(`${at('memory')}/${file}`, '0');

@@ -34,7 +34,7 @@ const SLEEP_MS = 50;
 const FEW_BYTES = 1000;
 const FEW_CORES = 0.2;
 const BUSY_WALL_MS = 150;
-/** More than it takes in that time; each of its processes ends by itself then, should the node be killed meanwhile. */
+/** Above what it takes in that time. If the node is killed meanwhile, its processes end at this limit by themselves. */
 const LEFT_MS = 1000;
 /** A quota is for a period of 100 ms, of which the last may have just begun; and a sandbox is made first. */
 const CORES_SLACK_MS = 45;
