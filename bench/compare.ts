@@ -1,8 +1,9 @@
 /**
- * `node bench/compare.ts REV [NAME ...] [--rounds 3] [--full] [--json]`: compares this tree with an
+ * `node bench/compare.ts REV [NAME ...] [--rounds 7] [--full] [--json]`: compares this tree with an
  * older commit on one machine, in alternating runs. Prints the gain of every row, above 1 where
- * this tree is better,
- * and the geometric mean of all rows.
+ * this tree is better, where the true gain lies at 95 %, and the geometric mean of all rows. Only
+ * what is named better or worse differs by more than the machine did between rounds; six rounds are
+ * the fewest that can say so.
  *
  * Each round runs the old version and then the new one, and every other round the new one first, so
  * that a machine that slows down favours neither. The old version is checked out into its own
@@ -13,7 +14,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { compare, type Comparison, type Pair, type Results } from './src/harness/comparison.ts';
+import {
+  compare,
+  type Comparison,
+  type Gain,
+  type Pair,
+  type Results,
+} from './src/harness/comparison.ts';
 import type { BenchReport } from './src/harness/report.ts';
 
 const NAMES = ['serving', 'jobs', 'training'];
@@ -22,7 +29,7 @@ const root = join(import.meta.dirname, '..');
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '7' },
     full: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -69,14 +76,15 @@ function compareOne(name: string, before: string): Comparison {
   return compare(measures, pairs);
 }
 
+function line(name: string, { gain, low, high }: Gain): string {
+  const verdict = low > 1 ? 'better' : high < 1 ? 'worse' : '';
+  const bounds = `(${low.toFixed(3)} … ${high.toFixed(3)})`;
+  return `  ${name.padEnd(32)} ${gain.toFixed(3)}  ${bounds}  ${verdict}`.trimEnd();
+}
+
 function render(name: string, { rows, geometricMean }: Comparison): string {
-  const lines = rows.map(
-    ({ key, gain, least, most }) =>
-      `  ${key.padEnd(32)} ${gain.toFixed(3)}  (${least.toFixed(3)} … ${most.toFixed(3)})`,
-  );
-  return [name, ...lines, `  ${'geometric mean'.padEnd(32)} ${geometricMean.toFixed(3)}`].join(
-    '\n',
-  );
+  const lines = rows.map((row) => line(row.key, row));
+  return [name, ...lines, line('geometric mean', geometricMean)].join('\n');
 }
 
 const before = mkdtempSync(join(tmpdir(), 'skein-compare-'));

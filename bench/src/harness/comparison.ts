@@ -1,5 +1,6 @@
 /** Old figures beside new ones: a ratio per row, above 1 where the new one is better. */
 import type { Measure } from './report.ts';
+import { median, medianBounds } from './statistics.ts';
 
 export type Results = Readonly<Record<string, number>>;
 
@@ -9,39 +10,48 @@ export interface Pair {
   readonly new: Results;
 }
 
-export interface Row {
-  readonly key: string;
-  /** Median over the rounds of what the row gained; 1: the same. */
+/** What was gained in the median over the rounds; 1: nothing. */
+export interface Gain {
   readonly gain: number;
-  readonly least: number;
-  readonly most: number;
+  /** Where the true median lies, at 95 %; of fewer than six rounds, their least and most. */
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface Row extends Gain {
+  readonly key: string;
 }
 
 export interface Comparison {
   readonly rows: readonly Row[];
-  readonly geometricMean: number;
+  /** Of the rows of a round, over the rounds. */
+  readonly geometricMean: Gain;
 }
 
 /** Rows that promise nothing, and rows that a round did not measure, are left out. */
 export function compare(measures: readonly Measure[], pairs: readonly Pair[]): Comparison {
-  const rows = measures.flatMap(({ key, target }): Row[] => {
-    if (target === null) return [];
-    const gains = pairs
-      .map(({ old, new: fresh }) => {
-        const ratio = (fresh[key] ?? Number.NaN) / (old[key] ?? Number.NaN);
-        return 'atLeast' in target ? ratio : 1 / ratio;
-      })
-      .filter((gain) => Number.isFinite(gain) && gain > 0)
-      .sort((a, b) => a - b);
-    if (gains.length === 0) return [];
-    return [{ key, gain: medianOf(gains), least: gains[0]!, most: gains.at(-1)! }];
+  const gains = measures.flatMap(({ key, target }) =>
+    target === null ? [] : [{ key, gains: pairs.map((pair) => gainOf(pair, key, target)) }],
+  );
+  const rows = gains.flatMap(({ key, gains: all }) => {
+    const measured = all.filter((gain) => gain !== undefined);
+    return measured.length === 0 ? [] : [{ key, ...summaryOf(measured) }];
   });
-  const logs = rows.map(({ gain }) => Math.log(gain));
-  const mean = logs.reduce((sum, log) => sum + log, 0) / Math.max(1, logs.length);
-  return { rows, geometricMean: Math.exp(mean) };
+  const means = pairs.flatMap((_, round) => {
+    const logs = gains.map(({ gains: all }) => all[round]).filter((gain) => gain !== undefined);
+    if (logs.length === 0) return [];
+    return [Math.exp(logs.reduce((sum, gain) => sum + Math.log(gain), 0) / logs.length)];
+  });
+  return { rows, geometricMean: summaryOf(means) };
 }
 
-function medianOf(sorted: readonly number[]): number {
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+function gainOf(pair: Pair, key: string, target: NonNullable<Measure['target']>) {
+  const ratio = (pair.new[key] ?? Number.NaN) / (pair.old[key] ?? Number.NaN);
+  const gain = 'atLeast' in target ? ratio : 1 / ratio;
+  return Number.isFinite(gain) && gain > 0 ? gain : undefined;
 }
+
+const summaryOf = (gains: readonly number[]): Gain => ({
+  gain: median(gains),
+  ...medianBounds(gains),
+});
