@@ -17,13 +17,16 @@ const FEW_SEEDS = 100;
 const SEED_EVERY = 16;
 /** Different findings after which a run ends. */
 const MOST_FINDINGS = 20;
+/** Enough for the place of a finding. Every refusal is an error too; a replay shows the whole stack. */
+const FRAMES = 4;
 
 const job = JSON.parse(process.argv[2] ?? '') as RunnerJob;
 const target = await openTarget(job.target);
+if (job.files === undefined) Error.stackTraceLimit = FRAMES;
 const random = new Random();
 const progressFile = openSync(job.progressPath, 'w');
 const progress = Buffer.alloc(8);
-/** The peak of the memory before the present input. It is read after each input, so that each asks the kernel once. */
+/** The peak of the memory before the present input. */
 let peakNow = peakBytes();
 /** Errors that arrive after the call that caused them. */
 let stray: unknown;
@@ -77,11 +80,13 @@ async function verdictOf(
   let best = Infinity;
   let failure: unknown;
   let failed = false;
-  // The first try may include compilation, or garbage collection for earlier inputs.
-  for (let attempt = 0; attempt < 3 && best > bounds.timeMs; attempt++) {
+  // The first try may include compilation, or garbage collection for earlier inputs. It is timed by the clock, which
+  // never shows less than the processor time and is much cheaper to ask.
+  for (let attempt = 0; attempt < 4 && best > bounds.timeMs; attempt++) {
     failed = false;
     hasStray = false;
-    const begun = cpuMs();
+    const clock = attempt === 0 ? () => performance.now() : cpuMs;
+    const begun = clock();
     try {
       const pending = target.run(input);
       if (isPromise(pending)) {
@@ -93,7 +98,7 @@ async function verdictOf(
       failure = error;
       failed = true;
     }
-    best = Math.min(best, cpuMs() - begun);
+    best = Math.min(best, clock() - begun);
   }
   peakNow = peakBytes();
   if (hasStray) return thrown(stray);

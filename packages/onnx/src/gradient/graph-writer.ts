@@ -73,9 +73,7 @@ export class GraphWriter implements GradientGraph {
     attributes: Readonly<Record<string, Attribute>>,
     outputs: number,
   ): readonly string[] {
-    const key = JSON.stringify([opType, inputs, attributes, outputs], (_, value: unknown) =>
-      value instanceof Uint8Array ? Array.from(value) : value,
-    );
+    const key = JSON.stringify([opType, inputs, attributes, outputs]);
     const existing = opType.startsWith('Random') ? undefined : this.#made.get(key);
     if (existing !== undefined) return existing;
     if (this.nodes.length >= MOST_NODES) {
