@@ -192,7 +192,9 @@ function Rounds({ of: rounds, waiting }: Of<readonly Round[]> & { readonly waiti
                 <td>{tookMs === undefined ? '–' : took(tookMs)}</td>
                 <td>{spent.map(({ epsilon }) => metric(epsilon)).join(', ') || '–'}</td>
                 <td title={aborts.join('\n')}>
-                  {aborts.length === 0 ? '–' : `${aborts.length} times: ${aborts.at(-1)}`}
+                  {aborts.length === 0
+                    ? '–'
+                    : `${aborts.length === 1 ? 'once' : `${aborts.length} times`}: ${aborts.at(-1)}`}
                 </td>
               </tr>
             ))}

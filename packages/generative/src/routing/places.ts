@@ -103,7 +103,7 @@ export function createPlaces(
       if (running < count && queue.length === 0) return Promise.resolve(take(tenant));
       const waitMs = Math.max(1, expectedWaitMs());
       if (queue.length >= count * WAITING_PER_PLACE) {
-        const text = `${queue.length} requests wait for the provider.`;
+        const text = `${queue.length} ${queue.length === 1 ? 'request waits' : 'requests wait'} for the provider.`;
         return Promise.reject(new SkeinError('QUEUE_FULL', text, { retryAfterMs: waitMs }));
       }
       return new Promise((resolve, reject) => {

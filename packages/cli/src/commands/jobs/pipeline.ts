@@ -131,7 +131,7 @@ export const pipelineGraph = defineCommand({
     return { pipeline: pipeline.name, steps, svg: written };
   },
   render: ({ pipeline, steps, svg }, style) =>
-    `${style.bold(pipeline)}: ${steps.length} steps, drawn in ${svg}`,
+    `${style.bold(pipeline)}: ${steps.length} ${steps.length === 1 ? 'step' : 'steps'}, drawn in ${svg}`,
 });
 
 function renderPipelineRun({ run, steps }: PipelineRun, style: Style): string {

@@ -47,13 +47,14 @@ export async function inPlace<T>(
   }
 }
 
-/** Reads: a node may run on the data folder. @throws SkeinError USAGE, DATA_FOLDER_UNUSABLE, STORE_UNREACHABLE. */
+/** Reads: a node may run on the data folder. @throws SkeinError USAGE, FILE_UNREADABLE, STORE_UNREACHABLE. */
 export async function openSource(context: Place, choice: PlaceChoice): Promise<OpenPlace> {
   if (isFleet(choice)) return openFleet(choice);
   const folder = dataFolder(context, choice.data);
   const database = join(folder, 'state.sqlite');
   if (!existsSync(database)) {
-    throw new SkeinError('DATA_FOLDER_UNUSABLE', `There is no state in ${folder}.`);
+    const message = `There is no state in ${folder}; --data names the data folder of a node.`;
+    throw new SkeinError('FILE_UNREADABLE', message);
   }
   const scratch = await mkdtemp(join(tmpdir(), 'skein-state-'));
   const remove = () => rm(scratch, { recursive: true, force: true });

@@ -43,7 +43,7 @@ export const stateExport = defineCommand({
     });
   },
   render: ({ folder, counts, artifacts, artifactBytes }, style) =>
-    `${style.green('✓')} ${folder}: ${countsText(counts)}, ${artifacts} files ${style.dim(`(${formatBytes(artifactBytes)})`)}`,
+    `${style.green('✓')} ${folder}: ${countsText({ ...counts, artifact: artifacts })} ${style.dim(`(${formatBytes(artifactBytes)})`)}`,
 });
 
 const merge = flag('Also into a state that is not empty; records that differ are refused.');
@@ -96,9 +96,9 @@ export const stateMove = defineCommand({
 
 function renderImported(imported: Imported, style: Style): string {
   const { added, same, artifacts, artifactBytes, byPath } = imported;
-  const there = same === 0 ? '' : `; ${same} records were there`;
+  const there = same === 0 ? '' : `; ${same} ${same === 1 ? 'record was' : 'records were'} there`;
   const lines = [
-    `${style.green('✓')} ${countsText(added)}, ${artifacts} files ${style.dim(`(${formatBytes(artifactBytes)})`)}${there}`,
+    `${style.green('✓')} ${countsText({ ...added, artifact: artifacts })} ${style.dim(`(${formatBytes(artifactBytes)})`)}${there}`,
   ];
   if (byPath.length > 0) {
     lines.push(
@@ -117,6 +117,7 @@ const RECORDS: Readonly<Record<string, readonly [one: string, many: string]>> = 
   run: ['run', 'runs'],
   history: ['entry of history', 'entries of history'],
   audit: ['of audit', 'of audit'],
+  artifact: ['file', 'files'],
 };
 
 function countsText(counts: Readonly<Record<string, number>>): string {

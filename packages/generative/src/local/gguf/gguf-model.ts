@@ -66,7 +66,7 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
     if (waiting.length >= maxQueued) {
       throw new SkeinError(
         'UPSTREAM_BUSY',
-        `${waiting.length} requests wait for the model already.`,
+        `${waiting.length} ${waiting.length === 1 ? 'request waits' : 'requests wait'} for the model already.`,
       );
     }
     return new Promise((resolve, reject) => {
