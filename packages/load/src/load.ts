@@ -41,7 +41,7 @@ export const LOAD_DEFAULTS = {
   objectiveMs: 500,
   seed: 1,
   threads: 1,
-  maxConnections: 4096,
+  maxConnections: 1000,
 } as const;
 
 /** Absent options have defaults. */

@@ -94,7 +94,10 @@ export const bench = defineCommand({
     quantile: decimal('SHARE', 'Share that must keep it; default: the deployment’s.', [0.5, 1]),
     svg: text('FILE', 'Draw latency over rate.'),
     threads: withDefault(integer('N', 'Threads that send.', [1, 64]), '1'),
-    maxConnections: withDefault(integer('N', 'Connections at most.', [1, 60_000]), '4096'),
+    maxConnections: withDefault(
+      integer('N', 'Connections at most; of HTTP a node keeps 1,024 by default.', [1, 60_000]),
+      '1000',
+    ),
     timeout: withDefault(duration('After which an answer is given up.', [10, 3_600_000]), '30s'),
     ...connectionOptions,
   },
