@@ -13,7 +13,8 @@ export async function launch(bin) {
   const here = dirname(fileURLToPath(bin));
   // In the repository the sources are TypeScript; in the published package they are compiled.
   const source = join(here, '..', 'src', 'main.ts');
-  const main = existsSync(source) ? source : join(here, '..', 'src', 'main.js');
+  const isRepository = existsSync(source);
+  const main = isRepository ? source : join(here, '..', 'src', 'main.js');
   if (runsTypeScript()) {
     // Before the first source: stripping its types would load a compiler, in both starts of a node.
     module.enableCompileCache?.();
@@ -24,7 +25,7 @@ export async function launch(bin) {
   if (node === undefined) {
     process.stderr.write(
       `error: Skein needs Node 24, and this is Node ${process.versions.node}.\n` +
-        '  fix: run `npm ci` in the repository, which brings a private Node 24, or install Node 24.\n',
+        `  fix: run \`${isRepository ? 'npm ci' : 'npm install node@24'}\`, which brings a private Node 24, or install Node 24.\n`,
     );
     process.exit(1);
   }
