@@ -44,10 +44,14 @@ export async function givenJson(cwd: string, given: string, source: string): Pro
   return parseGivenJson(await givenText(cwd, given), source);
 }
 
-/** @throws SkeinError USAGE, naming the source. */
-export function parseGivenJson(text: string, source: string): unknown {
+/** @param parse of the text. @throws SkeinError USAGE, naming the source. */
+export function parseGivenJson(
+  text: string,
+  source: string,
+  parse: (text: string) => unknown = JSON.parse,
+): unknown {
   try {
-    return JSON.parse(text);
+    return parse(text);
   } catch (error) {
     throw usageError(`${source} is not JSON: ${error instanceof Error ? error.message : ''}`);
   }

@@ -44,7 +44,7 @@ export { NEWEST_OPSET } from './operators.gen.ts';
 export { OnnxError, type OnnxErrorKind } from './onnx-error.ts';
 export { kaiming, seededRandom, xavier, type Random } from './tensor/random.ts';
 export { signatureOf } from './model/signature.ts';
-export { numbersOf, tensorOfNumbers } from './tensor/numbers.ts';
+export { numbersOf, parseExactJson, tensorOfNumbers } from './tensor/numbers.ts';
 export {
   elementCount,
   elementSize,

@@ -20,8 +20,12 @@ const INTEGER_RANGES: Readonly<Partial<Record<NumericType, readonly [bigint, big
   uint64: [0n, 2n ** 64n - 1n],
 };
 
-/** What JSON can hold for an element. 64-bit integers beyond 2^53 are given as strings. */
-export type Scalar = number | string | boolean;
+/** What JSON can hold for an element. 64-bit integers beyond 2^53 are bigints, or strings. */
+export type Scalar = number | bigint | string | boolean;
+
+export function isScalar(value: unknown): value is Scalar {
+  return ['number', 'bigint', 'string', 'boolean'].includes(typeof value);
+}
 
 /** @throws Error when a value does not fit the element type, naming it. */
 export function encodeValues(
@@ -45,7 +49,8 @@ function readerOf(type: NumericType): (scalar: Scalar) => number | bigint {
 
 function toNumber(scalar: Scalar): number {
   const named = typeof scalar === 'string' ? NAMED_NUMBERS[scalar] : undefined;
-  const number = named ?? (typeof scalar === 'number' ? scalar : Number.NaN);
+  const isNumber = typeof scalar === 'number' || typeof scalar === 'bigint';
+  const number = named ?? (isNumber ? Number(scalar) : Number.NaN);
   if (named === undefined && Number.isNaN(number))
     throw new Error(`${shown(scalar)} is not a number`);
   return number;
@@ -67,6 +72,7 @@ function toBool(scalar: Scalar): number {
 function toInteger(scalar: Scalar, type: NumericType): bigint {
   const [min, max] = INTEGER_RANGES[type] ?? [0n, 0n];
   const whole =
+    typeof scalar === 'bigint' ||
     (typeof scalar === 'number' && Number.isInteger(scalar)) ||
     (typeof scalar === 'string' && /^-?\d+$/.test(scalar));
   const integer = whole ? BigInt(scalar) : undefined;
@@ -77,6 +83,6 @@ function toInteger(scalar: Scalar, type: NumericType): bigint {
 }
 
 function shown(scalar: Scalar): string {
-  const json = JSON.stringify(scalar);
+  const json = typeof scalar === 'bigint' ? String(scalar) : JSON.stringify(scalar);
   return json.length > 40 ? `${json.slice(0, 39)}…` : json;
 }

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { SkeinError } from '@skein/api/errors';
-import type { ElementType, Signature, Tensor } from '@skein/onnx';
+import { values, type ElementType, type Signature, type Tensor } from '@skein/onnx';
 import { tensorElements } from '../../../load/src/sending/tensor-elements.ts';
 import { encodeValues } from './encode.ts';
 import { readInputs, type GivenInputs } from './given-input.ts';
@@ -55,6 +55,28 @@ describe('readInputs', () => {
     ['--data as an Open Inference body', { data: '{"inputs":[{"name":"x","data":[1,2,3,4]}]}' }],
   ])('takes %s', async (_, given) => {
     expect(await shown(given)).toEqual(rows);
+  });
+
+  it('keeps 64-bit integers that a double would round', async () => {
+    const ids: Signature = { inputs: [{ name: 'x', type: 'int64', shape: ['n'] }], outputs: [] };
+    writeFileSync(join(folder, 'ids.json'), '[9007199254740993]');
+    const read = async (given: Partial<GivenInputs>) => {
+      const { x } = await readInputs({ ...nothing, ...given }, ids, folder);
+      return x?.type === 'int64' ? [...values(x)] : [];
+    };
+    expect(await read({ input: ['x=[9007199254740993]'] })).toEqual([9007199254740993n]);
+    expect(await read({ input: ['x=ids.json'] })).toEqual([9007199254740993n]);
+    expect(await read({ data: '{"x":[9007199254740993]}' })).toEqual([9007199254740993n]);
+    expect(await read({ input: ['x=[9223372036854775807, 1e18]'] })).toEqual([
+      2n ** 63n - 1n,
+      10n ** 18n,
+    ]);
+    await expect(shown({ input: ['x=[9223372036854775808]'] }, ids)).rejects.toThrow(
+      '9223372036854775808 is not a whole number of int64',
+    );
+    expect(await shown({ input: ['x=[9007199254740993, 1]'] })).toEqual({
+      x: { shape: [1, 2], values: [2 ** 53, 1] },
+    });
   });
 
   it('adds a batch dimension that is missing', async () => {

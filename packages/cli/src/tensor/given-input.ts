@@ -3,6 +3,7 @@ import { SkeinError } from '@skein/api/errors';
 import {
   elementCount,
   elementSize,
+  parseExactJson,
   stringTensor,
   type Signature,
   type Tensor,
@@ -10,7 +11,7 @@ import {
 } from '@skein/onnx';
 import { givenText, parseGivenJson, readGivenFile } from '../file.ts';
 import { didYouMean, usageError } from '../command-line/usage.ts';
-import { encodeValues, type Scalar } from './encode.ts';
+import { encodeValues, isScalar, type Scalar } from './encode.ts';
 import { declaredText, fill, resolveShape } from './shape.ts';
 
 export interface GivenInputs {
@@ -68,10 +69,10 @@ async function fromText(spec: TensorSpec, value: string, cwd: string): Promise<T
   }
   if (value.endsWith('.json')) {
     const text = (await readGivenFile(cwd, value)).toString('utf8');
-    return fromJson(spec, parseGivenJson(text, `"${value}"`));
+    return fromJson(spec, parseGivenJson(text, `"${value}"`, parseExactJson));
   }
   if (spec.type === 'string' && !/^[["]/.test(value)) return fromJson(spec, value);
-  return fromJson(spec, parseGivenJson(value, `--input ${spec.name}`));
+  return fromJson(spec, parseGivenJson(value, `--input ${spec.name}`, parseExactJson));
 }
 
 /** A tensor of a file in the declared shape; its element type must be the declared one. */
@@ -118,7 +119,7 @@ function flatten(values: unknown, into: Scalar[]): number[] {
     }
     return [values.length, ...first];
   }
-  if (typeof values === 'number' || typeof values === 'string' || typeof values === 'boolean') {
+  if (isScalar(values)) {
     into.push(values);
     return [];
   }
@@ -126,7 +127,7 @@ function flatten(values: unknown, into: Scalar[]): number[] {
 }
 
 function* valuesOf(text: string): Generator<[string, unknown]> {
-  const data = parseGivenJson(text, '--data');
+  const data = parseGivenJson(text, '--data', parseExactJson);
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {
     throw usageError('--data is not a JSON object such as {"x": [1, 2]}.');
   }

@@ -50,6 +50,31 @@ it.each([
   expect(read).toThrow(message);
 });
 
+it.each([
+  ['int8', '[300]', 'x: 300 does not fit int8.'],
+  ['uint8', '[-1]', 'x: -1 does not fit uint8.'],
+  ['int32', '[1.5]', 'x: 1.5 is not a whole number.'],
+  ['int64', '[9223372036854775808]', 'x: 9223372036854775808 does not fit int64.'],
+  ['float32', '[""]', 'x: "" is not a number.'],
+])('takes no other number of %s for %s', (type, values, message) => {
+  const read = () => tensorOf(spec(type, [1]), { shape: '1', fill: 'values', values });
+  expect(read).toThrow(message);
+});
+
+it('keeps 64-bit integers that a double would round, also in the commands', () => {
+  const ids = spec('int64', [2]);
+  const values = '[9007199254740993, -1]';
+  const tensor = tensorOf(ids, { shape: '2', fill: 'values', values });
+  expect(tensor.data).toEqual(BigInt64Array.of(9007199254740993n, -1n));
+  const sent = [{ spec: ids, tensor, fill: 'values' as const }];
+  expect(curlOf('http://node', 'ids', sent)).toContain('"data":[9007199254740993,-1]');
+});
+
+it('fills an input of whole numbers at random with more than zeros', () => {
+  const { data } = tensorOf(spec('int8', [64]), { shape: '64', fill: 'random', values: '' });
+  expect(new Set(data as Int8Array)).toEqual(new Set([0, 1]));
+});
+
 it('writes commands that send the same', () => {
   const small = spec('float32', [2]);
   const tensor = tensorOf(small, { shape: '2', fill: 'values', values: '[1, 2.5]' });
@@ -75,7 +100,7 @@ it.each([
   expect(curlOf('http://node', 'half', sent)).toContain(`"datatype":"${datatype}","data":[1,2.5]`);
   const source = typeScriptOf('http://node', 'half', sent);
   expect(source).toContain(`"x": { type: '${type}', shape: [2], data: ${data} },`);
-  expect(() => typed('[1, 1e39]')).toThrow(`x: 1e+39 is too large for ${type}.`);
+  expect(() => typed('[1, 1e39]')).toThrow(`x: 1e+39 does not fit ${type}.`);
 });
 
 describe('a file', () => {

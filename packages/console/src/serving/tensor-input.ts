@@ -1,7 +1,7 @@
 /** Converts typed text to a tensor, and to the commands that send the same tensor. */
 import type { DeploymentView } from '@skein/api';
 import { datatypeOf } from '@skein/api/client';
-import { numbersOf, tensorOfNumbers } from '@skein/onnx/numbers';
+import { numbersOf, parseExactJson, tensorOfNumbers } from '@skein/onnx/numbers';
 import {
   ELEMENT_TYPES,
   tensor,
@@ -85,7 +85,7 @@ export function tensorOf(spec: Spec, { shape, fill, values, file }: TypedInput):
   const elements =
     fill === 'values'
       ? typedElements(name, values, count)
-      : Array.from({ length: count }, () => (fill === 'zeros' ? 0 : Math.random()));
+      : Array.from({ length: count }, () => (fill === 'zeros' ? 0 : random(type)));
   const data =
     type === 'string' ? elements.map(String) : arrayOf(numericTensor(name, type, sizes, elements));
   return { type, shape: sizes, data };
@@ -103,7 +103,7 @@ function sizesOf(name: string, shape: string): number[] {
 function typedElements(name: string, values: string, count: number): unknown[] {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(values);
+    parsed = parseExactJson(values);
   } catch (error) {
     throw new Error(`${name}: the values are not JSON: ${(error as Error).message}`, {
       cause: error,
@@ -114,22 +114,41 @@ function typedElements(name: string, values: string, count: number): unknown[] {
   throw new Error(`${name}: the shape has ${count} elements, and ${elements.length} were given.`);
 }
 
+const isInteger = (type: ElementType): boolean => /^u?int/.test(type);
+
+/** From 0 to 1: one of both where the type has nothing between them. */
+function random(type: ElementType): number {
+  return isInteger(type) || type === 'bool' ? Math.round(Math.random()) : Math.random();
+}
+
 function numericTensor(
   name: string,
   type: NumericType,
   shape: readonly number[],
   elements: readonly unknown[],
 ) {
-  const wrong = elements.find((element) => !Number.isFinite(Number(element)) || element === null);
-  if (wrong !== undefined) throw new Error(`${name}: ${JSON.stringify(wrong)} is not a number.`);
-  const numberOf = (element: unknown): number => {
-    if (type === 'bool') return Number(element) ? 1 : 0;
-    return type.includes('float') ? Number(element) : Math.trunc(Number(element));
-  };
-  const made = tensorOfNumbers(type, shape, elements.map(numberOf));
-  const infinite = numbersOf(made).findIndex((number) => Math.abs(Number(number)) === Infinity);
-  if (infinite === -1) return made;
-  throw new Error(`${name}: ${JSON.stringify(elements[infinite])} is too large for ${type}.`);
+  const numbers = elements.map((element) => {
+    const number = Number(element);
+    if (element === null || element === '' || !Number.isFinite(number)) {
+      throw new Error(`${name}: ${shown(element)} is not a number.`);
+    }
+    if (type === 'bool') return number === 0 ? 0 : 1;
+    if (!isInteger(type)) return number;
+    if (typeof element === 'bigint') return element;
+    if (Number.isInteger(number)) return number;
+    throw new Error(`${name}: ${shown(element)} is not a whole number.`);
+  });
+  const made = tensorOfNumbers(type, shape, numbers);
+  // An integer that does not fit would wrap around, and a float would become infinite.
+  const unfit = Array.from<number | bigint>(numbersOf(made)).findIndex((held, at) =>
+    isInteger(type) ? BigInt(held) !== BigInt(numbers[at]!) : Math.abs(Number(held)) === Infinity,
+  );
+  if (unfit === -1) return made;
+  throw new Error(`${name}: ${numbers[unfit]} does not fit ${type}.`);
+}
+
+function shown(element: unknown): string {
+  return typeof element === 'bigint' ? String(element) : JSON.stringify(element);
 }
 
 export interface Sent {
@@ -154,17 +173,16 @@ export function curlOf(origin: string, deployment: string, inputs: readonly Sent
   }
   const isBinary = ({ fill }: Sent): boolean => fill !== 'values';
   const binary = inputs.filter(isBinary);
-  const header = JSON.stringify({
-    inputs: inputs.map((sent) => ({
-      name: sent.spec.name,
-      shape: sent.tensor.shape,
-      datatype: datatypeOf(sent.tensor.type),
-      ...(isBinary(sent)
-        ? { parameters: { binary_data_size: sizeOf(sent) } }
-        : { data: jsonData(sent.tensor) }),
-    })),
-    ...(binary.length > 0 ? { parameters: { binary_data_output: false } } : {}),
+  const described = inputs.map((sent) => {
+    const { type, shape } = sent.tensor;
+    const head = JSON.stringify({ name: sent.spec.name, shape, datatype: datatypeOf(type) });
+    const content = isBinary(sent)
+      ? `"parameters":{"binary_data_size":${sizeOf(sent)}}`
+      : `"data":[${jsonElements(sent.tensor).join(',')}]`;
+    return `${head.slice(0, -1)},${content}}`;
   });
+  const parameters = binary.length > 0 ? ',"parameters":{"binary_data_output":false}' : '';
+  const header = `{"inputs":[${described.join(',')}]${parameters}}`;
   if (binary.length === 0) {
     return `curl -s ${quoted(url)} -H 'content-type: application/json' -d ${quoted(header)}`;
   }
@@ -227,10 +245,11 @@ function dataSource({ type, shape, data }: TypedTensor, fill: Fill): string {
   return halves ? `new Uint16Array(Float16Array.of(${digits}).buffer)` : `${name}.of(${digits})`;
 }
 
-function jsonData({ type, shape, data }: TypedTensor): unknown[] {
-  if (type === 'string') return [...(data as readonly string[])];
+/** Each as JSON, which `JSON.stringify` has not for a bigint. */
+function jsonElements({ type, shape, data }: TypedTensor): string[] {
+  if (type === 'string') return (data as readonly string[]).map((text) => JSON.stringify(text));
   const numbers = numbersIn(type, shape, data);
-  return Array.from<number | bigint, unknown>(numbers, type === 'bool' ? Boolean : Number);
+  return Array.from(numbers, (number) => String(type === 'bool' ? Boolean(number) : number));
 }
 
 /** The elements as numbers, 16-bit floats too. */

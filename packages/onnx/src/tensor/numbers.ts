@@ -40,3 +40,18 @@ export function numbersOf(of: NumericTensor): NumericArray | Float16Array {
     ? new Float16Array(elements.buffer, elements.byteOffset, elements.length)
     : Float32Array.from(elements as Uint16Array, float16ToNumber);
 }
+
+/**
+ * `JSON.parse` that keeps 64-bit integers: one that a number would round becomes a bigint.
+ *
+ * @throws SyntaxError when the text is not JSON.
+ */
+export function parseExactJson(text: string): unknown {
+  // Only long runs of digits can be rounded; to look at every value takes several times as long.
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  return JSON.parse(text, (_key, value: unknown, context?: { readonly source?: string }) => {
+    if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
+    const source = context?.source ?? '';
+    return /^-?\d+$/.test(source) ? BigInt(source) : value;
+  });
+}

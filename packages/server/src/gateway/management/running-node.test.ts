@@ -223,7 +223,7 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     const { page, problems } = await open('/#/try/half');
     await page.getByLabel('Values of x, as JSON').fill('[1, 70000, 3]');
     await page.getByRole('button', { name: 'Send' }).click();
-    await page.getByText('x: 70000 is too large for float16.').waitFor();
+    await page.getByText('x: 70000 does not fit float16.').waitFor();
     await page.getByLabel('Values of x, as JSON').fill('[1.5, -0.25, 1000]');
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByRole('heading', { name: /^Answer of version/ }).waitFor();
