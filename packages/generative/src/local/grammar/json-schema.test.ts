@@ -102,6 +102,15 @@ describe('the grammar of a schema', () => {
     [{ type: 'number', format: 'double' }, '1e99', true],
     [{ type: 'number', format: 'float' }, '1e99', false],
     [{ type: 'number', format: 'float' }, '-123456.5', true],
+    [{ type: 'integer', enum: ['a', 3] }, '3', true],
+    [{ type: 'integer', enum: ['a', 3] }, '"a"', false],
+    [{ type: ['null', 'object'], enum: [null, {}, []] }, '[]', false],
+    [{ type: 'number', anyOf: [{ minimum: 5, maximum: 9 }, { type: 'integer' }] }, '5', true],
+    [{ type: 'number', anyOf: [{}, { type: 'integer' }] }, '"a"', false],
+    [{ required: ['a'], additionalProperties: { type: 'null' } }, '{"a": null}', true],
+    [{ required: ['a'], additionalProperties: { type: 'null' } }, '{"a": 1}', false],
+    [{ minItems: 1 }, '[]', false],
+    [{ maxLength: 1 }, '"ab"', false],
   ])('%j: %s is in it: %j', (schema, text, expected) => {
     expect(accepts(grammarOfSchema(schema), text)).toBe(expected);
   });
@@ -135,6 +144,22 @@ describe('the grammar of a schema', () => {
     [{ $ref: '#/$defs/none' }, /not there/],
     [{ properties: { a: { $ref: '#a' } } }, /"#a", which is not there/],
     [{ type: 'string', maxLength: 1e9 }, /maxLength/],
+    [{ type: 'string', minLength: 2, maxLength: 1 }, /minLength above its maxLength/],
+    [{ type: 'array', minItems: 2, maxItems: 1 }, /minItems above its maxItems/],
+    [{ enum: [] }, /allows no value/],
+    [{ anyOf: [] }, /allows no value/],
+    [{ type: [] }, /allows no value/],
+    [{ type: 'integer', enum: ['a'] }, /allows no value/],
+    [{ type: 'integer', const: 1.5 }, /allows no value/],
+    [{ enum: 'a' }, /enum that is not a list/],
+    [{ const: 1, enum: [2] }, /enum beside const/],
+    [{ $ref: '#/$defs/a', required: ['a'], $defs: { a: {} } }, /required beside \$ref/],
+    [{ required: ['a'], anyOf: [{ required: ['b'] }] }, /required beside anyOf/],
+    [{ enum: ['a', 'bb'], maxLength: 1 }, /maxLength beside enum/],
+    [{ required: ['a'], additionalProperties: false }, /requires "a", which its properties/],
+    [{ type: 'object', required: 'a' }, /required that is not a list/],
+    [{ type: 'object', properties: [1] }, /properties that are not an object/],
+    [{ oneOf: [{ pattern: 'a' }] }, /at #\/oneOf\/0/],
   ])('refuses %j', (schema, message) => {
     expect(() => grammarOfSchema(schema)).toThrow(message);
   });

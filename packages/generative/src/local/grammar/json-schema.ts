@@ -69,24 +69,9 @@ export function grammarOfSchema(root: Schema, from = '#', budget = schemaBudget(
       const what = `has the keyword ${quoted(unknown)}`;
       throw unsupported(place, what, ` The keywords that it keeps are: ${works}.`);
     }
-    const bounded = [...BOUNDS, 'format'].find((key) => key in schema);
-    const beside = CHOICES.find((key) => key in schema);
-    if (bounded !== undefined && beside !== undefined)
-      throw unsupported(place, `has ${bounded} beside ${beside}`);
-    const { $ref, anyOf, oneOf, type } = schema;
-    if (typeof $ref === 'string') return reference($ref, place);
-    if ('const' in schema) return literal(schema['const']);
-    if (Array.isArray(schema['enum'])) {
-      const options = (schema['enum'] as unknown[]).map(literal);
-      return [choice(() => options)];
-    }
-    const alternatives = anyOf ?? oneOf;
-    if (Array.isArray(alternatives)) {
-      const options = alternatives.map((each, i) =>
-        compile(each, `${place}/anyOf/${i}`, depth + 1),
-      );
-      return [choice(() => options)];
-    }
+    const key = CHOICES.find((each) => each in schema);
+    if (key !== undefined) return ofChoice(schema, key, place, depth);
+    const { type } = schema;
     if (Array.isArray(type)) {
       const listed = type.find((each) => typeof each !== 'string') as unknown;
       if (listed !== undefined) throw unsupported(place, `lists the type ${quoted(listed)}`);
@@ -94,9 +79,29 @@ export function grammarOfSchema(root: Schema, from = '#', budget = schemaBudget(
       const options = [...new Set(type)].map((each: unknown) =>
         compile({ ...schema, type: each }, place, depth + 1),
       );
-      return [choice(() => options)];
+      return oneOf(options, place);
     }
     return ofType(schema, type ?? impliedType(schema), place, depth);
+  }
+
+  /** @param key one of `CHOICES`. Of what may stand beside it only the type is kept. */
+  function ofChoice(schema: Schema, key: string, place: string, depth: number): Sequence {
+    const { [key]: value, type } = schema;
+    const beside = Object.keys(schema).find(
+      (other) => KNOWN.has(other) && other !== key && (other !== 'type' || key === '$ref'),
+    );
+    if (beside !== undefined) throw unsupported(place, `has ${beside} beside ${key}`);
+    if (key === 'const') return oneOf([value].filter(isOf(type)).map(literal), place);
+    if (key === '$ref') {
+      if (typeof value === 'string') return reference(value, place);
+      throw unsupported(place, 'has a $ref that is not a string');
+    }
+    if (!Array.isArray(value)) throw unsupported(place, `has ${key} that is not a list`);
+    if (key === 'enum') return oneOf(value.filter(isOf(type)).map(literal), place);
+    const options = value.map((each: unknown, i) =>
+      compile(ofTypes(type, each), `${place}/${key}/${i}`, depth + 1),
+    );
+    return oneOf(options, place);
   }
 
   function ofType(schema: Schema, type: unknown, place: string, depth: number): Sequence {
@@ -107,9 +112,14 @@ export function grammarOfSchema(root: Schema, from = '#', budget = schemaBudget(
         return Number(value);
       throw unsupported(place, `has a ${key} that is not a count up to ${MOST_COUNT}`);
     };
+    const bounds = (least: string, most: string): [number, number] => {
+      const [from, to] = [bound(least, 0), bound(most, Infinity)];
+      if (from > to) throw unsupported(place, `has a ${least} above its ${most}`);
+      return [from, to];
+    };
     switch (type) {
       case 'string':
-        return ofString(schema, bound('minLength', 0), bound('maxLength', Infinity), place);
+        return ofString(schema, ...bounds('minLength', 'maxLength'), place);
       case 'integer':
       case 'number':
         return ofNumber(schema, type, place);
@@ -120,8 +130,7 @@ export function grammarOfSchema(root: Schema, from = '#', budget = schemaBudget(
       case 'array':
         return array(
           compile(schema['items'], `${place}/items`, depth + 1),
-          bound('minItems', 0),
-          bound('maxItems', Infinity),
+          ...bounds('minItems', 'maxItems'),
         );
       case 'object':
         return ofObject(schema, place, depth);
@@ -134,14 +143,17 @@ export function grammarOfSchema(root: Schema, from = '#', budget = schemaBudget(
   }
 
   function ofObject(schema: Schema, place: string, depth: number): Sequence {
-    const properties = isObject(schema['properties']) ? schema['properties'] : {};
-    const listed = Array.isArray(schema['required']) ? (schema['required'] as unknown[]) : [];
-    const nameless = listed.find((name) => typeof name !== 'string');
+    const { properties = {}, required: listed = [], additionalProperties: more } = schema;
+    if (!isObject(properties)) throw unsupported(place, 'has properties that are not an object');
+    if (!Array.isArray(listed)) throw unsupported(place, 'has required that is not a list');
+    const nameless = listed.find((name) => typeof name !== 'string') as unknown;
     if (nameless !== undefined)
       throw unsupported(place, `requires ${quoted(nameless)}, which is no name`);
     const required = new Set(listed as string[]);
     const names = [...new Set([...Object.keys(properties), ...required])];
-    const more = schema['additionalProperties'];
+    const absent = names.find((name) => !Object.hasOwn(properties, name));
+    if (more === false && absent !== undefined)
+      throw unsupported(place, `requires ${quoted(absent)}, which its properties do not have`);
     if (names.length === 0 && more !== false) {
       return more === undefined
         ? ANY_OBJECT
@@ -151,7 +163,7 @@ export function grammarOfSchema(root: Schema, from = '#', budget = schemaBudget(
       names.map((name) => ({
         name,
         value: compile(
-          Object.hasOwn(properties, name) ? properties[name] : undefined,
+          Object.hasOwn(properties, name) ? properties[name] : more,
           `${place}/properties/${name}`,
           depth + 1,
         ),
@@ -177,6 +189,40 @@ export function grammarOfSchema(root: Schema, from = '#', budget = schemaBudget(
   }
 
   return compile(root, from, 0);
+}
+
+/** @throws SkeinError GENERATION_UNSUPPORTED when no value is left. */
+function oneOf(options: readonly Sequence[], place: string): Sequence {
+  if (options.length === 0) throw unsupported(place, 'allows no value');
+  return [choice(() => options)];
+}
+
+/** An alternative that also has the types beside `anyOf`. */
+function ofTypes(types: unknown, alternative: unknown): unknown {
+  if (types === undefined) return alternative;
+  if (alternative === true) return { type: types };
+  if (!isObject(alternative)) return alternative;
+  const { type: own } = alternative;
+  if (own === undefined) return { ...alternative, type: types };
+  const both = listOf(own).flatMap((each) => {
+    if (listOf(types).includes(each)) return [each];
+    if (each === 'integer' && listOf(types).includes('number')) return ['integer'];
+    return each === 'number' && listOf(types).includes('integer') ? ['integer'] : [];
+  });
+  return { ...alternative, type: both };
+}
+
+const listOf = (value: unknown): readonly unknown[] =>
+  Array.isArray(value) ? (value as unknown[]) : [value];
+
+/** Whether a value has one of these types; any has where there are none. */
+function isOf(types: unknown): (value: unknown) => boolean {
+  return (value) => {
+    if (types === undefined) return true;
+    const own = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
+    const isInteger = Number.isInteger(value) && listOf(types).includes('integer');
+    return isInteger || listOf(types).includes(own);
+  };
 }
 
 /** @throws SkeinError GENERATION_UNSUPPORTED for values that are not said to be numbers or strings. */
@@ -275,7 +321,8 @@ function divisorOf(a: bigint, b: bigint): bigint {
 function impliedType(schema: Schema): string | undefined {
   if ('properties' in schema || 'required' in schema || 'additionalProperties' in schema)
     return 'object';
-  return 'items' in schema ? 'array' : undefined;
+  if ('items' in schema || 'minItems' in schema || 'maxItems' in schema) return 'array';
+  return 'minLength' in schema || 'maxLength' in schema ? 'string' : undefined;
 }
 
 const quoted = (value: unknown): string => JSON.stringify(value).slice(0, 100);
