@@ -71,10 +71,14 @@ describe('answers', () => {
     }
   });
 
-  test('an error of a stream is sent as its message', () => {
-    expect(fromBinary(ModelStreamInferResponseSchema, encodeStreamError('no'))).toMatchObject({
-      errorMessage: 'no',
-    });
+  test('an error of a stream is sent as its message, with the id of its request', () => {
+    for (const id of ['7', '']) {
+      const sent = encodeStreamError('no', id);
+      expect(fromBinary(ModelStreamInferResponseSchema, sent)).toMatchObject({
+        errorMessage: 'no',
+        inferResponse: { id },
+      });
+    }
   });
 });
 

@@ -119,6 +119,10 @@ function finalFlag(value: boolean): Uint8Array {
 const FINAL = finalFlag(true);
 const NOT_FINAL = finalFlag(false);
 
-export function encodeStreamError(message: string): Uint8Array {
-  return new BinaryWriter().tag(1, BYTES).string(message).finish();
+/** @param requestId by which Triton's clients know the request that failed; empty if it has none. */
+export function encodeStreamError(message: string, requestId: string): Uint8Array {
+  const writer = new BinaryWriter().tag(1, BYTES).string(message);
+  writer.tag(2, BYTES).fork();
+  if (requestId !== '') writer.tag(3, BYTES).string(requestId);
+  return writer.join().finish();
 }

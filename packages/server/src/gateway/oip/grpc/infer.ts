@@ -14,7 +14,7 @@ import { requestIdFrom, toSkeinError } from '@skein/http';
 import type { Caller } from '../../../access/contract.ts';
 import { deadlineFrom, timeoutFromHeader, traceFrom } from '../../request-headers.ts';
 import type { GrpcOptions } from './methods.ts';
-import type { GrpcRequest } from './request.ts';
+import { requestIdOf, type GrpcRequest } from './request.ts';
 import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './answer.ts';
 import { admittedCall, callerOf, first, type AdmittedCall } from '../../grpc/rules.ts';
 import { sentenceOf, toGrpcError } from '../../grpc/status.ts';
@@ -41,6 +41,8 @@ interface CallContext {
 
 /** An answer as messages. */
 interface Encoded {
+  /** As the client gave it, or empty. */
+  readonly requestId: string;
   /** The first chunk; framed for a stream if the call is one. */
   readonly message: Message;
   /** The chunks that follow; must be read. Absent: the answer is complete. */
@@ -80,9 +82,12 @@ export function modelStreamInfer(options: GrpcOptions) {
       running.add(cancellation);
       if (++waiting === MAX_STREAMED) call.pause();
       const answer = infer(message, id, context, authorize, cancellation, options);
-      // Its turn may come much later.
-      answer.catch(() => {});
-      tail = deliver(tail, answer, cancellation);
+      // The turn of the answer may come much later, when the message has been freed.
+      const requestId = answer.then(
+        (encoded) => encoded.requestId,
+        () => requestIdOf(message),
+      );
+      tail = deliver(tail, answer, requestId, cancellation);
     });
     call.on('end', () => finish(() => call.end()));
     call.on('cancelled', () => {
@@ -101,6 +106,7 @@ export function modelStreamInfer(options: GrpcOptions) {
     async function deliver(
       previous: Promise<void>,
       answer: Promise<Encoded>,
+      requestId: Promise<string>,
       cancellation: Cancellation,
     ): Promise<void> {
       await previous;
@@ -113,10 +119,8 @@ export function modelStreamInfer(options: GrpcOptions) {
           for await (const chunk of rest) await taken(call, chunk);
         }
       } catch (error) {
-        await write(
-          call,
-          asMessage(encodeStreamError(sentenceOf(toSkeinError(error, id, logger)))),
-        );
+        const sentence = sentenceOf(toSkeinError(error, id, logger));
+        await write(call, asMessage(encodeStreamError(sentence, await requestId)));
       }
       running.delete(cancellation);
       if (waiting-- === MAX_STREAMED) call.resume();
@@ -208,7 +212,7 @@ async function infer(
     const encoding = encodeGrpcAnswer(model, request.id, outputs, shown, sharedOutputs);
     const chunk = encoding instanceof Uint8Array ? encoding : await encoding;
     const framed = takesChunks ? encodeStreamAnswer(chunk, rest === undefined) : chunk;
-    const encoded = { message: asMessage(framed) };
+    const encoded = { requestId: request.id, message: asMessage(framed) };
     if (rest === undefined) return encoded;
     isStreaming = true;
     return { ...encoded, rest: encodeRest(request, answer, rest, show, admitted, leave) };

@@ -89,6 +89,27 @@ export function decodeGrpcRequest(
   }
 }
 
+/** The id of a message that may be invalid elsewhere; empty if it has none that can be read quickly. */
+export function requestIdOf(message: Uint8Array): string {
+  const reader = new BinaryReader(message);
+  let id = '';
+  try {
+    for (let fields = 0; reader.pos < reader.len && fields < QUICK_FIELDS; fields++) {
+      const [field, wireType] = reader.tag();
+      if (wireType === WireType.StartGroup) return id;
+      if (field !== 3 || wireType !== WireType.LengthDelimited) {
+        reader.skip(wireType);
+        continue;
+      }
+      const bytes = reader.bytes();
+      id = bytes.length <= MAX_TEXT ? Buffer.from(bytes).toString('utf8') : '';
+    }
+  } catch {
+    // What follows is not a field.
+  }
+  return id;
+}
+
 /**
  * Whether decoding takes only a few milliseconds: few fields, short texts, and few values that are
  * decoded one by one. Raw contents are views, whatever their size.

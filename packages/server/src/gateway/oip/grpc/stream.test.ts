@@ -19,6 +19,7 @@ describe('streams', () => {
       deadline === undefined ? {} : { deadline },
     );
     const answers: string[] = [];
+    const failed: string[] = [];
     const status = new Promise<number>((resolve) => {
       stream.on('status', ({ code }: { code: number }) => resolve(code));
     });
@@ -27,9 +28,10 @@ describe('streams', () => {
       'data',
       ({ errorMessage, inferResponse }: MessageShape<typeof method.modelStreamInfer.output>) => {
         answers.push(errorMessage === '' ? inferResponse!.id : errorMessage);
+        if (errorMessage !== '') failed.push(inferResponse!.id);
       },
     );
-    return { stream, answers, status };
+    return { stream, answers, failed, status };
   }
 
   test('answer in the order of the requests, errors included', async () => {
@@ -52,6 +54,18 @@ describe('streams', () => {
     release.resolve();
     expect(await status).toBe(0);
     expect(answers).toEqual(['a', expect.stringContaining('MODEL_UNKNOWN'), 'c']);
+  });
+
+  test('name the request of an error by its id, as Triton does', async () => {
+    const { client, inference } = await startGrpcFace();
+    const { stream, failed, status } = open(client);
+    stream.write({ ...floats(1), id: 'unknown', modelName: 'none' });
+    stream.write({ modelName: 'echo', id: 'invalid' });
+    stream.write({ ...floats(1), modelName: 'none' });
+    stream.end();
+    expect(await status).toBe(0);
+    expect(failed).toEqual(['unknown', 'invalid', '']);
+    expect(inference.requests).toEqual([]);
   });
 
   test('are read ahead up to a bound, and no request is lost', async () => {

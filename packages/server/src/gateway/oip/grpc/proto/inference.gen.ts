@@ -259,7 +259,7 @@ export const ModelInferResponse_InferOutputTensorSchema: GenMessage<ModelInferRe
 
 export type ModelStreamInferResponse = Message<"inference.ModelStreamInferResponse"> & {
   /**
-   * Empty: infer_response holds the answer.
+   * Empty: infer_response holds the answer. Otherwise it holds the id of the request alone.
    */
   errorMessage: string;
   inferResponse?: ModelInferResponse | undefined;
