@@ -127,6 +127,7 @@ it('goes from nothing to an assistant, and on with the second provider while the
   expect(await skein(lineOf('skein responses put'))).toContain(
     'The last 500 responses of each key are stored for 168 h, 8.00 MiB at most',
   );
+  expect(await skein('skein responses put --count 7')).toContain('The last 7 responses');
   expect(lines).toEqual([]);
 
   expect(await skein('skein provider ls')).toMatch(/backup[\s\S]*google/);

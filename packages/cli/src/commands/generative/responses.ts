@@ -1,5 +1,5 @@
 /** `skein responses`: whether answers of `/v1/responses` are stored for their callers. */
-import { formatBytes, formatDuration, formatNumber } from '@skein/api/units';
+import { formatBytes, formatDuration } from '@skein/api/units';
 import { nodeCommand } from '../../connection/node-command.ts';
 import { bytes, duration, integer } from '../../command-line/option.ts';
 
@@ -26,7 +26,7 @@ export const responsesPut = nodeCommand({
   render: (policy, style) =>
     policy === undefined
       ? 'Nothing is stored.'
-      : `${style.green('✓')} The last ${formatNumber(policy.count)} responses of each key are stored for ${formatDuration(policy.ageMs)}, ${formatBytes(policy.bytes)} at most.`,
+      : `${style.green('✓')} The last ${policy.count.toLocaleString('en')} responses of each key are stored for ${formatDuration(policy.ageMs)}, ${formatBytes(policy.bytes)} at most.`,
 });
 
 /** `skein responses rm`: none any more. */

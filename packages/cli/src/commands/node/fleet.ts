@@ -131,7 +131,7 @@ function countsText(counts: Readonly<Record<string, number>>): string {
   const seen = Object.entries(counts).filter(([, count]) => count > 0);
   if (seen.length === 0) return 'none';
   return seen
-    .map(([what, count]) => `${formatNumber(count)} ${what.replaceAll('_', ' ')}`)
+    .map(([what, count]) => `${count.toLocaleString('en')} ${what.replaceAll('_', ' ')}`)
     .join(', ');
 }
 

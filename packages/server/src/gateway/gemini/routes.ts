@@ -86,7 +86,8 @@ async function answerModels(
   const { tenant } = authorizeReader(access, authorization, exchange.request.socket);
   const models = (await languageModels()).models(tenant).map(geminiModel);
   const found = name === '' ? { models } : models.find(({ displayName }) => displayName === name);
-  if (found === undefined) throw new SkeinError('MODEL_UNKNOWN', 'No such language model.');
+  if (found === undefined)
+    throw new SkeinError('MODEL_UNKNOWN', `There is no model "${name.slice(0, 128)}".`);
   sendText(exchange, 200, 'application/json', JSON.stringify(found));
 }
 

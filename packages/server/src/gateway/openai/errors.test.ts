@@ -169,7 +169,11 @@ describe('errors', () => {
       error: { code: 'route_unknown' },
     });
     expect((await send(port, CHAT)).status).toBe(405);
-    expect((await send(port, '/v1/models/gpt-9')).status).toBe(404);
+    for (const path of ['/v1/models/gpt-9', '/v1beta/models/gpt-9']) {
+      const { status, json } = await send(port, path);
+      expect(status).toBe(404);
+      expect(JSON.stringify(json)).toContain('There is no model');
+    }
     const escaped = await send(port, '/v1/models/%ZZ');
     expect([escaped.status, escaped.json]).toMatchObject([
       400,

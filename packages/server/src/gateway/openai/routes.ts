@@ -95,7 +95,8 @@ async function answerModels(
   }
   const name = decodeSegment(path.slice('/v1/models/'.length));
   const model = models.find(({ id }) => id === name);
-  if (model === undefined) throw new SkeinError('MODEL_UNKNOWN', 'No such language model.');
+  if (model === undefined)
+    throw new SkeinError('MODEL_UNKNOWN', `There is no model "${name.slice(0, 128)}".`);
   sendText(exchange, 200, 'application/json', JSON.stringify(model));
 }
 
