@@ -53,7 +53,8 @@ export function Playground({ route, focus }: ViewProps) {
           {wanted === undefined ? 'Nothing is deployed yet.' : `Nothing is deployed as ${wanted}.`}
         </Empty>
       ) : (
-        <Form key={view.name} view={view} />
+        // A version with other inputs begins with an empty form.
+        <Form key={JSON.stringify([view.name, view.signature.inputs])} view={view} />
       )}
     </section>
   );

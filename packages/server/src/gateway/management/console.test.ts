@@ -8,6 +8,7 @@ import { createClient, type SandboxView } from '@skein/api';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { JobSpec } from '@skein/jobs';
+import { GraphBuilder, writeModel } from '@skein/onnx';
 import { launchBrowser, problemsOf } from '../../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import type { Claim } from '../../../../jobs/src/contract.ts';
@@ -40,6 +41,16 @@ const spec = (change: Partial<JobSpec> & { id?: string } = {}): JobSpec & { id?:
   retentionMs: 3_600_000,
   ...change,
 });
+
+/** A model with these inputs, each of which is an output. */
+function echoFile(inputs: readonly string[]): Uint8Array<ArrayBuffer> {
+  const graph = new GraphBuilder('echo');
+  for (const name of inputs) {
+    const [same] = graph.node('Identity', [graph.input(name, 'float32', ['n'])]);
+    graph.output(same, 'float32', ['n']);
+  }
+  return new Uint8Array(writeModel(graph.model()));
+}
 
 const browserAvailable = requireComponent('chromium');
 
@@ -378,6 +389,18 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await page.getByText('Nothing is deployed as').waitFor();
     const width = () => page.evaluate(() => document.documentElement.scrollWidth);
     await expect.poll(width).toBeLessThanOrEqual(390);
+  });
+
+  it('begins the playground anew where the next version has other inputs', async () => {
+    const client = createClient({ url: node.url });
+    for (const inputs of [['x'], ['left', 'right']]) {
+      const { version } = await client.importModel({ name: 'risk', content: echoFile(inputs) });
+      await client.deploy({ name: 'risk', version });
+      if (inputs.length === 1) await open('#/try/risk');
+      for (const name of inputs) await page.getByLabel(`Values of ${name}, as JSON`).waitFor();
+    }
+    expect(await page.getByLabel('Values of x, as JSON').count()).toBe(0);
+    expect(problems).toEqual([]);
   });
 
   it('shows the last hour and day of a deployment beside its last minute', async () => {
