@@ -198,7 +198,7 @@ describe('compositions', () => {
     expect(await compose('c', ['c'])).toBe('COMPOSITION_INVALID');
     await expect(scene.serving.undeploy('model', ACTOR)).rejects.toMatchObject({
       code: 'DEPLOYMENT_INVALID',
-      message: 'Deployment "model" is called by a.',
+      message: 'Deployment "model" is called by a, which must be undeployed first.',
     });
     await scene.serving.undeploy('b', ACTOR);
     await scene.serving.undeploy('a', ACTOR);

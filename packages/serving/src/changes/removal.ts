@@ -53,7 +53,7 @@ export function createRemoval(context: ServingContext, changes: ChangeControl) {
     if (callers.length > 0) {
       throw new SkeinError(
         'DEPLOYMENT_INVALID',
-        `Deployment "${name}" is called by ${callers.join(', ')}.`,
+        `Deployment "${name}" is called by ${callers.join(', ')}, which must be undeployed first.`,
       );
     }
     await runs.get(name)?.abort(ending.because, actor);
