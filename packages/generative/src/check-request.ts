@@ -1,5 +1,5 @@
 /** Holds a request to the bounds of every provider, so that a local model needs no checks of its own. */
-import type { GenerateRequest } from './contract.ts';
+import type { GenerateRequest, Tool } from './contract.ts';
 import { FieldError } from './field-error.ts';
 import {
   MAX_CHOICES,
@@ -28,6 +28,7 @@ export function checkRequest(request: GenerateRequest): void {
   }
   if (tools.length > MAX_TOOLS)
     refuse('tools', `has ${tools.length}, at most ${MAX_TOOLS} are allowed`);
+  checkToolChoice(request.toolChoice, tools);
   checkWhole('n', choices, 1, MAX_CHOICES);
   checkWhole('logprobs', logprobs, 0, MAX_TOP_LOGPROBS);
   if (maxTokens !== undefined) checkWhole('max_tokens', maxTokens, 1, MAX_TOKENS);
@@ -44,6 +45,13 @@ export function checkRequest(request: GenerateRequest): void {
     if (value !== undefined && !Number.isFinite(value)) refuse(name, 'must be a number');
   }
   if ((request.sampling?.temperature ?? 0) < 0) refuse('temperature', 'must not be negative');
+}
+
+function checkToolChoice(choice: GenerateRequest['toolChoice'], tools: readonly Tool[]): void {
+  if (choice === undefined || choice === 'auto' || choice === 'none') return;
+  if (tools.length === 0) refuse('tool_choice', 'asks for a call, and the request has no tools');
+  if (typeof choice === 'object' && !tools.some(({ name }) => name === choice.name))
+    refuse('tool_choice', `asks for "${choice.name}", which is not among the tools`);
 }
 
 function checkWhole(field: string, value: number, least: number, most: number): void {

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GenerativeSettingsInput } from '@skein/api';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Caller, Part, Provider } from './contract.ts';
+import type { Caller, Part, Provider, GenerateRequest } from './contract.ts';
 import type { GatewayOptions, Outcome } from './gateway-options.ts';
 import { callerOf, eventsOf, requestOf, textOf } from './testing/calls.ts';
 import { model, open, puppet, text, USAGE } from './testing/puppet.ts';
@@ -355,13 +355,15 @@ describe('routes', () => {
   });
 });
 
-it.each([
+it.each<[string, Partial<GenerateRequest>]>([
   ['stop', { stop: Array.from({ length: 100_000 }, String) }],
   ['tools', { tools: Array.from({ length: 1000 }, (_, at) => ({ name: `t${at}` })) }],
   ['tools', { tools: [{ name: 'no spaces' }] }],
   ['max_tokens', { maxTokens: -1 }],
   ['n', { choices: 0.5 }],
   ['messages', { messages: [] }],
+  ['tool_choice', { toolChoice: 'required' }],
+  ['tool_choice', { tools: [{ name: 'f' }], toolChoice: { name: 'g' } }],
 ])('refuses a bad %s before it is sent', async (field, more) => {
   const { provider, told } = puppet('p');
   const gateway = await open({ models: [model('m', 'p')] }, { providers: [provider] });

@@ -24,22 +24,23 @@ const TYPE = 'type.googleapis.com/google.rpc.';
 const GOOGLE = 'extra_body.google.';
 
 /** The gateway and its providers name fields as chat completions do. */
-const FIELDS: Readonly<Record<string, string>> = {
-  messages: 'contents',
-  response_format: 'generationConfig.responseSchema',
-  max_tokens: 'generationConfig.maxOutputTokens',
-  tool_choice: 'toolConfig',
-};
+const FIELDS: ReadonlyMap<string, string> = new Map([
+  ['messages', 'contents'],
+  ['response_format', 'generationConfig.responseSchema'],
+  ['max_tokens', 'generationConfig.maxOutputTokens'],
+  ['tool_choice', 'toolConfig'],
+]);
 
 export function errorOf(error: SkeinError): object {
   const { code, row, retryAfterMs } = error;
-  const message = error.message.replaceAll(GOOGLE, '');
+  let message = error.message.replaceAll(GOOGLE, '');
   const details: object[] = [
     { '@type': `${TYPE}ErrorInfo`, reason: code, domain: 'skein', metadata: { fix: row.fix } },
   ];
   if (error instanceof FieldError) {
     const { param } = error;
-    const field = Object.hasOwn(FIELDS, param) ? FIELDS[param] : param.replace(GOOGLE, '');
+    const field = FIELDS.get(param) ?? param.replace(GOOGLE, '');
+    message = message.replaceAll(`"${param}"`, `"${field}"`);
     const fieldViolations = [{ field, description: message }];
     details.push({ '@type': `${TYPE}BadRequest`, fieldViolations });
   }

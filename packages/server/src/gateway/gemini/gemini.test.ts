@@ -1,8 +1,10 @@
 /** Gemini's API as raw requests. */
 import { GoogleGenAI } from '@google/genai';
+import { FieldError } from '@skein/generative';
 import { expect, test } from 'vitest';
 import { events, startLanguageFaces, USAGE } from '../generative/testing/scripted-gateway.ts';
 import { post, send } from '../testing/http-face.ts';
+import { errorOf } from './errors.ts';
 
 const PATH = '/v1beta/models/chat';
 const hello = { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }] };
@@ -93,6 +95,34 @@ test('a conversation with tools becomes messages, and its schemas JSON Schema', 
     sampling: { topK: 3 },
     maxTokens: 9,
   });
+});
+
+test('gives each call without an id its own, and each answer that of its call', async () => {
+  const { port, gateway } = await startLanguageFaces();
+  const call = (city: string) => ({ functionCall: { name: 'weather', args: { city } } });
+  const answer = (is: string) => ({ functionResponse: { name: 'weather', response: { is } } });
+  await ask(port, 'generateContent', {
+    contents: [
+      { parts: [{ text: 'Weather?' }] },
+      { role: 'model', parts: [call('Rome'), call('Oslo')] },
+      { role: 'user', parts: [answer('sun'), answer('snow')] },
+    ],
+  });
+  const [, called, ...answered] = gateway.requests[0]!.messages;
+  const ids = called?.toolCalls?.map(({ id }) => id);
+  expect(new Set(ids).size).toBe(2);
+  expect(answered.map(({ toolCallId }) => toolCallId)).toEqual(ids);
+});
+
+test.each([
+  [[{ parts: [{ text: 'a', functionCall: { name: 'f' } }] }], 'has both text and functionCall'],
+  [[{ parts: [{ functionCall: { name: 'f' } }] }], 'is not in a content of the role "model"'],
+  [[{ parts: [] }], '"contents" must be contents with at least one part'],
+])('refuses contents of which a part would be lost: %j', async (contents, message) => {
+  const { port } = await startLanguageFaces();
+  const { status, json } = await ask(port, 'generateContent', { contents });
+  expect(status).toBe(400);
+  expect(JSON.stringify(json)).toContain(JSON.stringify(message).slice(1, -1));
 });
 
 test('counts the tokens of contents and of a whole request, also for Google’s client', async () => {
@@ -191,6 +221,15 @@ test('errors have the shape of Google', async () => {
   expect([unknown.status, unknown.json]).toMatchObject([404, { error: { status: 'NOT_FOUND' } }]);
   const models = await send(port, '/v1beta/models');
   expect(models.json).toMatchObject({ models: [{ name: 'models/chat', inputTokenLimit: 1000 }] });
+});
+
+test('an error names the field of Gemini', () => {
+  const error = new FieldError('max_tokens', 'The field "max_tokens" is 0.');
+  expect(errorOf(error)).toMatchObject({
+    error: {
+      message: expect.stringContaining('The field "generationConfig.maxOutputTokens" is 0.'),
+    },
+  });
 });
 
 test('refuses a name with an escape that means no byte', async () => {

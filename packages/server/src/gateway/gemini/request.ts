@@ -148,15 +148,23 @@ function contentsAt(value: unknown, param: string): Message[] {
   const contents = listAt(value, param, MAX_MESSAGES);
   if (contents.length === 0) throw wrong(param, 'a list of at least one content', value);
   const messages: Message[] = [];
-  /** Calls without an answer yet: a response names the function, not always the call. */
-  const open: ToolCall[] = [];
+  const calls: Calls = { open: [], count: 0 };
   for (const [index, content] of contents.entries()) {
-    addContent(messages, open, messageAt(content, `${param}[${index}]`), `${param}[${index}]`);
+    addContent(messages, calls, messageAt(content, `${param}[${index}]`), `${param}[${index}]`);
   }
+  if (messages.length === 0) throw wrong(param, 'contents with at least one part', value);
   return messages;
 }
 
-function addContent(messages: Message[], open: ToolCall[], content: Fields, param: string): void {
+/** The calls of a conversation. */
+interface Calls {
+  /** Without an answer yet: a response names the function, not always the call. */
+  open: ToolCall[];
+  /** All so far. */
+  count: number;
+}
+
+function addContent(messages: Message[], all: Calls, content: Fields, param: string): void {
   const role = oneOf(content['role'] ?? 'user', `${param}.role`, ['user', 'model', 'function']);
   const parts: Part[] = [];
   const calls: ToolCall[] = [];
@@ -165,9 +173,14 @@ function addContent(messages: Message[], open: ToolCall[], content: Fields, para
   for (const [index, part] of partsOf(content, param).entries()) {
     const at = `${param}.parts[${index}]`;
     const { functionCall, functionResponse } = part;
-    if (functionCall !== undefined) calls.push(callAt(part, functionCall, `${at}.functionCall`));
-    else if (functionResponse !== undefined) {
-      messages.push(answerAt(functionResponse, `${at}.functionResponse`, open));
+    refuseSeveral(part, at);
+    if (functionCall !== undefined) {
+      if (role !== 'model')
+        throw new FieldError(at, `"${at}.functionCall" is not in a content of the role "model".`);
+      calls.push(callAt(part, functionCall, `${at}.functionCall`, all.count));
+      all.count += 1;
+    } else if (functionResponse !== undefined) {
+      messages.push(answerAt(functionResponse, `${at}.functionResponse`, all.open));
     } else if (part['thought'] === true) {
       reasoning += textAt(part['text'] ?? '', `${at}.text`);
       const { thoughtSignature: signature } = part;
@@ -176,7 +189,7 @@ function addContent(messages: Message[], open: ToolCall[], content: Fields, para
       }
     } else parts.push(partAt(part, at));
   }
-  open.push(...calls);
+  all.open.push(...calls);
   if (role === 'model') {
     messages.push({
       role: 'assistant',
@@ -186,6 +199,18 @@ function addContent(messages: Message[], open: ToolCall[], content: Fields, para
       extra: thoughts.length === 0 ? undefined : { extra_content: { google: { thoughts } } },
     });
   } else if (parts.length > 0) messages.push({ role: 'user', content: parts });
+}
+
+/** A part is one of these. */
+const CONTENTS = ['text', 'inlineData', 'fileData', 'functionCall', 'functionResponse'];
+
+function refuseSeveral(part: Fields, param: string): void {
+  const [first, second] = CONTENTS.filter((name) => part[name] !== undefined);
+  if (second !== undefined)
+    throw new FieldError(
+      param,
+      `"${param}" has both ${first} and ${second}; a part is one of them.`,
+    );
 }
 
 const PART_FIELDS = new Set(['text', 'inlineData', 'fileData', 'thought', 'thoughtSignature']);
@@ -223,11 +248,13 @@ function partAt(part: Fields, param: string): Part {
   throw wrong(param, 'text, an image, a functionCall or a functionResponse', part);
 }
 
-function callAt(part: Fields, value: unknown, param: string): ToolCall {
+/** @param before how many calls the conversation has before this one: each without an id gets its own. */
+function callAt(part: Fields, value: unknown, param: string, before: number): ToolCall {
   const call = objectAt(value, param);
   const name = textAt(call['name'], `${param}.name`, MAX_NAME);
+  const own = before === 0 ? `call_${name}` : `call_${name}_${before}`;
   return {
-    id: optional(call['id'], (id) => textAt(id, `${param}.id`, MAX_NAME)) ?? `call_${name}`,
+    id: optional(call['id'], (id) => textAt(id, `${param}.id`, MAX_NAME)) ?? own,
     name,
     arguments: JSON.stringify(
       optional(call['args'], (args) => objectAt(args, `${param}.args`)) ?? {},
