@@ -1,6 +1,7 @@
 /** Numbers and texts as the bytes of a tensor. */
 import {
   elementCount,
+  numbersOf,
   stringTensor,
   tensorOfNumbers,
   type ElementType,
@@ -39,7 +40,14 @@ export function encodeValues(
     );
   }
   if (type === 'string') return stringTensor(shape, scalars.map(String));
-  return tensorOfNumbers(type, shape, scalars.map(readerOf(type)));
+  const tensor = tensorOfNumbers(type, shape, scalars.map(readerOf(type)));
+  if (!type.includes('float')) return tensor;
+  const held = numbersOf(tensor);
+  const unfit = scalars.findIndex(
+    (scalar, at) => typeof scalar !== 'string' && !Number.isFinite(Number(held[at])),
+  );
+  if (unfit !== -1) throw new Error(`${shown(scalars[unfit]!)} does not fit ${type}`);
+  return tensor;
 }
 
 function readerOf(type: NumericType): (scalar: Scalar) => number | bigint {

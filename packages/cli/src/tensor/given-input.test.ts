@@ -57,6 +57,17 @@ describe('readInputs', () => {
     expect(await shown(given)).toEqual(rows);
   });
 
+  it('takes the shape of an Open Inference body, which its flat values do not tell', async () => {
+    const grid: Signature = {
+      inputs: [{ name: 'x', type: 'int8', shape: ['n', 'm'] }],
+      outputs: [],
+    };
+    const data = '{"inputs":[{"name":"x","shape":[2,3],"datatype":"INT8","data":[1,2,3,4,5,6]}]}';
+    expect(await shown({ data }, grid)).toEqual({
+      x: { shape: [2, 3], values: [1, 2, 3, 4, 5, 6] },
+    });
+  });
+
   it('keeps 64-bit integers that a double would round', async () => {
     const ids: Signature = { inputs: [{ name: 'x', type: 'int64', shape: ['n'] }], outputs: [] };
     writeFileSync(join(folder, 'ids.json'), '[9007199254740993]');
@@ -116,6 +127,23 @@ describe('readInputs', () => {
     ],
     [{ input: ['x=[[1,2],[3]]'] }, 'INPUT_DATA', 'Input "x": its lists are not all of one length.'],
     [{ input: ['x=[[1,"a"]]'] }, 'INPUT_DATA', 'Input "x": "a" is not a number.'],
+    [{ input: ['x=[1e39,2]'] }, 'INPUT_DATA', 'Input "x": 1e+39 does not fit float32.'],
+    [{ data: '{"inputs":[null]}' }, 'USAGE', '--data: an input has no name.'],
+    [
+      { data: '{"inputs":[{"name":"x","shape":[2,2],"data":[1,2]}]}' },
+      'INPUT_DATA',
+      'Input "x": shape [2, 2] takes 4 values, not 2.',
+    ],
+    [
+      { data: '{"inputs":[{"name":"x","shape":[-1,2],"data":[1,2]}]}' },
+      'INPUT_DATA',
+      'Input "x": [-1,2] is not a shape.',
+    ],
+    [
+      { data: '{"inputs":[{"name":"x","shape":[2],"data":[1,2]}]}' },
+      'INPUT_DATA',
+      'Input "x": the shape [2] does not fit [batch, 2].',
+    ],
     [{ input: ['x=[1,'] }, 'USAGE', /^--input x is not JSON: /],
     [
       { input: ['x=none.npy'] },

@@ -12,7 +12,7 @@ import {
 import { givenText, parseGivenJson, readGivenFile } from '../file.ts';
 import { didYouMean, usageError } from '../command-line/usage.ts';
 import { encodeValues, isScalar, type Scalar } from './encode.ts';
-import { declaredText, fill, resolveShape } from './shape.ts';
+import { checkedShape, declaredText, fill, resolveShape } from './shape.ts';
 
 export interface GivenInputs {
   /** `NAME=FILE.npy`, `NAME=FILE.json`, `NAME=@FILE` (its bytes) or `NAME=JSON`. */
@@ -30,8 +30,8 @@ export async function readInputs(
 ): Promise<Record<string, Tensor>> {
   const tensors = new Map<string, Tensor>();
   if (given.data !== undefined) {
-    for (const [name, values] of valuesOf(await givenText(cwd, given.data))) {
-      tensors.set(name, fromJson(find(name, signature), values));
+    for (const { name, data, shape } of inputsOf(await givenText(cwd, given.data))) {
+      tensors.set(name, fromJson(find(name, signature), data, shape));
     }
   }
   if (given.image !== undefined) {
@@ -97,11 +97,16 @@ function fromBytes(spec: TensorSpec, bytes: Uint8Array): Tensor {
   });
 }
 
-function fromJson(spec: TensorSpec, values: unknown): Tensor {
+/** @param given the shape, where it is not that of the nested values. */
+function fromJson(spec: TensorSpec, values: unknown, given?: unknown): Tensor {
   return explained(spec, '', () => {
     const flat: Scalar[] = [];
     const nesting = flatten(values, flat);
-    return encodeValues(spec.type, resolveShape(nesting, spec.shape, flat.length), flat);
+    const shape =
+      given === undefined
+        ? resolveShape(nesting, spec.shape, flat.length)
+        : checkedShape(given, spec.shape);
+    return encodeValues(spec.type, shape, flat);
   });
 }
 
@@ -126,19 +131,25 @@ function flatten(values: unknown, into: Scalar[]): number[] {
   throw new Error(`${JSON.stringify(values)} is not a value`);
 }
 
-function* valuesOf(text: string): Generator<[string, unknown]> {
+interface JsonInput {
+  readonly name: string;
+  readonly data: unknown;
+  readonly shape?: unknown;
+}
+
+function* inputsOf(text: string): Generator<JsonInput> {
   const data = parseGivenJson(text, '--data', parseExactJson);
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {
     throw usageError('--data is not a JSON object such as {"x": [1, 2]}.');
   }
   const { inputs } = data as { inputs?: unknown };
   if (!Array.isArray(inputs)) {
-    yield* Object.entries(data);
+    for (const [name, values] of Object.entries(data)) yield { name, data: values };
     return;
   }
-  for (const input of inputs as { name?: unknown; data?: unknown }[]) {
-    if (typeof input.name !== 'string') throw usageError('--data: an input has no name.');
-    yield [input.name, input.data];
+  for (const input of inputs as (Partial<JsonInput> | null)[]) {
+    if (typeof input?.name !== 'string') throw usageError('--data: an input has no name.');
+    yield { name: input.name, data: input.data, shape: input.shape };
   }
 }
 

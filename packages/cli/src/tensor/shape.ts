@@ -13,7 +13,7 @@ export function resolveShape(
   declared: readonly Dimension[],
   count: number,
 ): number[] {
-  if (given.length === declared.length) return checked(given, declared);
+  if (given.length === declared.length) return checkedShape(given, declared);
   if (given.length === declared.length - 1 && fits([1, ...given], declared)) return [1, ...given];
   if (given.length <= 1) {
     const filled = fill(declared, count);
@@ -43,11 +43,15 @@ export function declaredText(declared: readonly Dimension[]): string {
   return `[${declared.map((size) => size ?? '?').join(', ')}]`;
 }
 
-function checked(given: readonly number[], declared: readonly Dimension[]): number[] {
-  if (!fits(given, declared)) {
-    throw new Error(`the shape [${given.join(', ')}] does not fit ${declaredText(declared)}`);
-  }
-  return [...given];
+/** @throws Error when it is not a shape, or not the declared one. */
+export function checkedShape(given: unknown, declared: readonly Dimension[]): number[] {
+  const sizes: unknown[] = Array.isArray(given) ? given : [undefined];
+  if (!sizes.every((size) => Number.isInteger(size) && Number(size) >= 0))
+    throw new Error(`${JSON.stringify(given)} is not a shape`);
+  const shape = sizes as number[];
+  if (shape.length !== declared.length || !fits(shape, declared))
+    throw new Error(`the shape [${shape.join(', ')}] does not fit ${declaredText(declared)}`);
+  return [...shape];
 }
 
 function fits(given: readonly number[], declared: readonly Dimension[]): boolean {
