@@ -201,6 +201,18 @@ describe('skein up', () => {
     expect((await run('ls', '--data', 'three', '--server', url)).code).toBe(1);
   });
 
+  it('makes no key without a node that a node would not make, or that is over already', async () => {
+    for (const [option, value, message] of [
+      ['--tenant', '../x', 'The field "tenant" of the key is invalid'],
+      ['--expires', '0d', '"0d" is not in the future'],
+      ['--expires', '99999999999d', '"99999999999d" is too far away'],
+    ] as const) {
+      const { code, stderr } = await run('keys', 'create', option, value, '--data', 'keys');
+      expect([code === 0, stderr]).toEqual([false, expect.stringContaining(message)]);
+    }
+    expect((await run('keys', 'ls', '--data', 'keys')).stdout).toContain('There are no keys');
+  });
+
   it('requires a key, which can be made without a node, before it listens on other addresses', async () => {
     const refused = await run('up', ...ports, '--host', '0.0.0.0', '--data', 'four');
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('(KEYS_REQUIRED)')]);

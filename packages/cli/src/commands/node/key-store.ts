@@ -67,6 +67,7 @@ async function online(context: Context, choice: ConnectionChoice): Promise<KeySt
 }
 
 async function offline(folder: string): Promise<KeyStore> {
+  const { NewKey: schema, validate } = await import('@skein/api');
   const { auditTrail, openKeyRing } = await import('@skein/server/keys');
   const { openDataFolder, openSqliteState, withReserve } = await import('@skein/state');
   const held = await openDataFolder(folder);
@@ -82,7 +83,8 @@ async function offline(folder: string): Promise<KeyStore> {
     place: folder,
     create: (key) =>
       audit({ ...by, action: 'createKey', subject: (made) => made?.id ?? '' }, async () => {
-        const { key: view, secret } = await keys.create(key);
+        // What a node refuses would be a key that no budget or queue can name.
+        const { key: view, secret } = await keys.create(validate(schema, key, 'key'));
         return { ...view, secret };
       }),
     list: () => keys.list(),

@@ -70,13 +70,22 @@ function readScopes(given: readonly string[]): Scope[] {
   });
 }
 
-/** ISO 8601. */
+/** The last of four-digit years. */
+const LAST_TIME = Date.parse('9999-12-31T23:59:59Z');
+
+/** ISO 8601. @throws Error for a time that is over: the key would never work. */
 function readExpiry(given: string): string {
+  const at = expiryOf(given);
+  if (at <= Date.now()) throw new Error(`"${given}" is not in the future`);
+  if (at > LAST_TIME) throw new Error(`"${given}" is too far away`);
+  return new Date(at).toISOString();
+}
+
+function expiryOf(given: string): number {
   const days = /^(\d+)d$/.exec(given);
-  if (days !== null) return new Date(Date.now() + Number(days[1]) * 86_400_000).toISOString();
+  if (days !== null) return Date.now() + Number(days[1]) * 86_400_000;
   const at = Date.parse(given);
-  if (/^\d{4}-/.test(given) && Number.isFinite(at)) return new Date(at).toISOString();
-  return new Date(Date.now() + parseDuration(given)).toISOString();
+  return /^\d{4}-/.test(given) && Number.isFinite(at) ? at : Date.now() + parseDuration(given);
 }
 
 /** `skein keys generate`: a key for nodes that are given their first one. */
