@@ -306,3 +306,23 @@ it('reads secrets by reference, and names the reference alone when it cannot', a
     code: 'PROVIDER_INVALID',
   });
 });
+
+it.each([
+  [
+    "OpenAI's",
+    createOpenAi('p').decode({
+      choices: [],
+      usage: { prompt_tokens: 3, completion_tokens: 1e30 },
+    }),
+  ],
+  [
+    "Gemini's",
+    createGemini('p').decode({
+      usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 1e30 },
+    }),
+  ],
+])('takes no count of tokens that no answer can have, in %s form', (_, decoded) => {
+  expect(decoded.findLast(({ type }) => type === 'usage')).toMatchObject({
+    usage: { inputTokens: 3, outputTokens: 0 },
+  });
+});

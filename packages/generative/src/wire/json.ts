@@ -1,4 +1,5 @@
 /** JSON of an upstream: any shape may come, so that nothing is read without a look. */
+import { MAX_TOKENS } from '../limits.ts';
 import { upstreamError } from './upstream-error.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -32,6 +33,12 @@ export function asCount(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0
     ? Math.floor(value)
     : undefined;
+}
+
+/** A count of tokens. One that no answer can have is no count: it would spend every budget. */
+export function asTokens(value: unknown): number | undefined {
+  const count = asCount(value);
+  return count === undefined || count > MAX_TOKENS ? undefined : count;
 }
 
 /** Without the fields that are undefined. */

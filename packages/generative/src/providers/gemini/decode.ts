@@ -5,6 +5,7 @@
 import type { FinishReason, GenerateEvent, TokenLogprob } from '../../contract.ts';
 import {
   asCount,
+  asTokens,
   asObject,
   asObjects,
   asText,
@@ -170,7 +171,7 @@ const ofGoogle = (google: Json): Json => ({ extra_content: { google } });
 
 function usageOf(usage: Json | undefined): GenerateEvent | undefined {
   if (usage === undefined) return undefined;
-  const count = (key: string): number => asCount(usage[key]) ?? 0;
+  const count = (key: string): number => asTokens(usage[key]) ?? 0;
   const extra = otherFields(usage, USAGE_FIELDS);
   return {
     ...(extra === undefined ? {} : { extra: ofGoogle(extra) }),
@@ -178,8 +179,8 @@ function usageOf(usage: Json | undefined): GenerateEvent | undefined {
     usage: {
       inputTokens: count('promptTokenCount') + count('toolUsePromptTokenCount'),
       outputTokens: count('candidatesTokenCount') + count('thoughtsTokenCount'),
-      cachedInputTokens: asCount(usage['cachedContentTokenCount']),
-      reasoningTokens: asCount(usage['thoughtsTokenCount']),
+      cachedInputTokens: asTokens(usage['cachedContentTokenCount']),
+      reasoningTokens: asTokens(usage['thoughtsTokenCount']),
     },
   };
 }

@@ -5,7 +5,7 @@
  */
 import type { Embeddings, EmbedRequest } from '../../contract.ts';
 import { googleFields } from '../../wire/google-fields.ts';
-import { asCount, asObject, asObjects, type Json } from '../../wire/json.ts';
+import { asTokens, asObject, asObjects, type Json } from '../../wire/json.ts';
 import { upstreamError } from '../../wire/upstream-error.ts';
 
 interface Form {
@@ -52,7 +52,7 @@ const PREDICT: Form = {
   read: ({ predictions }) =>
     asObjects(predictions).map(({ embeddings }) => {
       const { values, statistics } = asObject(embeddings) ?? {};
-      return { values, tokens: asCount(asObject(statistics)?.['token_count']) };
+      return { values, tokens: asTokens(asObject(statistics)?.['token_count']) };
     }),
 };
 
@@ -63,7 +63,7 @@ const EMBED: Form = {
   read: ({ embedding, usageMetadata }) => [
     {
       values: asObject(embedding)?.['values'],
-      tokens: asCount(asObject(usageMetadata)?.['promptTokenCount']),
+      tokens: asTokens(asObject(usageMetadata)?.['promptTokenCount']),
     },
   ],
 };

@@ -8,6 +8,7 @@
 import type { FinishReason, GenerateEvent, TokenLogprob, Usage } from '../../contract.ts';
 import {
   asCount,
+  asTokens,
   asObject,
   asObjects,
   asText,
@@ -220,10 +221,10 @@ function tokenOf(entry: Json): TokenLogprob | undefined {
 function usageOf(usage: Json | undefined): GenerateEvent | undefined {
   if (usage === undefined) return undefined;
   const counts: Usage = {
-    inputTokens: asCount(usage['prompt_tokens']) ?? 0,
-    outputTokens: asCount(usage['completion_tokens']) ?? 0,
-    cachedInputTokens: asCount(asObject(usage['prompt_tokens_details'])?.['cached_tokens']),
-    reasoningTokens: asCount(asObject(usage['completion_tokens_details'])?.['reasoning_tokens']),
+    inputTokens: asTokens(usage['prompt_tokens']) ?? 0,
+    outputTokens: asTokens(usage['completion_tokens']) ?? 0,
+    cachedInputTokens: asTokens(asObject(usage['prompt_tokens_details'])?.['cached_tokens']),
+    reasoningTokens: asTokens(asObject(usage['completion_tokens_details'])?.['reasoning_tokens']),
   };
   const extra = otherFields(usage, USAGE_FIELDS);
   return { type: 'usage', usage: counts, ...(extra === undefined ? {} : { extra }) };

@@ -21,6 +21,7 @@ import { openUpstream, type UpstreamOptions } from '../../wire/http-client.ts';
 import type { UpstreamAnswer } from '../../wire/incoming.ts';
 import {
   asCount,
+  asTokens,
   asObject,
   asObjects,
   compact,
@@ -202,6 +203,6 @@ function embeddingsOf(provider: string, body: unknown, count: number): Embedding
       message: 'it sent fewer vectors than inputs.',
     });
   }
-  const inputTokens = asCount(asObject(usage)?.['prompt_tokens']) ?? 0;
+  const inputTokens = asTokens(asObject(usage)?.['prompt_tokens']) ?? 0;
   return { vectors: vectors as Float32Array[], usage: { inputTokens, outputTokens: 0 } };
 }
