@@ -59,6 +59,22 @@ export function providersDeclaredAt(
   );
 }
 
+/** @throws SkeinError PROVIDER_INVALID for parts of an address that no request would have. */
+function refuseLostParts({ baseUrl }: GenerativeProvider): void {
+  if (baseUrl === undefined) return;
+  const { username, password, search, hash } = new URL(baseUrl);
+  if (username + password !== '')
+    throw new SkeinError(
+      'PROVIDER_INVALID',
+      'The address of the provider holds a user or a password; say where its key is read instead.',
+    );
+  if (search + hash !== '')
+    throw new SkeinError(
+      'PROVIDER_INVALID',
+      `The address of the provider ends with "${search}${hash}", which is not sent.`,
+    );
+}
+
 export function declarationsIn(state: DeclarationState) {
   const settings = async (): Promise<GenerativeSettings> => settingsOf(await state.declarations());
 
@@ -83,7 +99,10 @@ export function declarationsIn(state: DeclarationState) {
   return {
     settings,
     requireProviders,
-    putProvider: (provider: GenerativeProvider) => put('provider', provider.name, provider),
+    async putProvider(provider: GenerativeProvider) {
+      refuseLostParts(provider);
+      await put('provider', provider.name, provider);
+    },
     async putModel(model: GenerativeModel) {
       await requireProviders(model.routes.map(({ provider }) => provider));
       await put('model', model.name, model);

@@ -29,6 +29,11 @@ test('declarations are checked, survive a restart, and name secrets without hold
     client.putLanguageModel({ name: 'a', routes: [{ provider: 'up', model: 'x' }] }),
   ).rejects.toMatchObject({ code: 'PROVIDER_INVALID' });
   await writeFile(secret, 'sk-very-secret\n');
+  for (const baseUrl of ['http://me:it@127.0.0.1/v1', 'http://127.0.0.1/v1?api-version=1']) {
+    await expect(client.putProvider({ ...provider, baseUrl })).rejects.toMatchObject({
+      code: 'PROVIDER_INVALID',
+    });
+  }
   await client.putProvider({ ...provider, apiKey: `file:${secret}` });
   await client.putLanguageModel({
     name: 'team/a',
