@@ -6,6 +6,7 @@
  * whatever the order of the keys. In the parsed value an array is replaced by `[index]`. The client
  * cannot forge this form: every array under `inputs[…].data` has been replaced.
  */
+import { isUtf8 } from 'node:buffer';
 import { SkeinError } from '@skein/api';
 import { MAX_JSON_DEPTH, MAX_JSON_VALUES, tooDeep, tooMany } from '@skein/http/json-value';
 import { invalidRequest } from '../../brief.ts';
@@ -77,7 +78,7 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
       if (arrayEnd === -1) throw unended('array', at);
       // Here, not only at the end: what a million arrays leave behind takes the memory of five bodies.
       if (values > MAX_JSON_VALUES) throw tooMany(MAX_JSON_VALUES);
-      text += `${bytes.toString('utf8', copied, at)}[${arrays.length}]`;
+      text += `${textOf(bytes, copied, at)}[${arrays.length}]`;
       arrays.push({ start: at, end: arrayEnd });
       copied = at = arrayEnd;
       continue;
@@ -104,7 +105,13 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
       `The request has more than ${MAX_ENVELOPE} bytes of JSON besides the data of its inputs.`,
     );
   }
-  return { text: text + bytes.toString('utf8', copied, end), arrays };
+  return { text: text + textOf(bytes, copied, end), arrays };
+}
+
+/** @throws SkeinError BODY_NOT_JSON for bytes that are not UTF-8, of which decoding would make other text. */
+export function textOf(bytes: Buffer, start: number, end: number): string {
+  if (isUtf8(bytes.subarray(start, end))) return bytes.toString('utf8', start, end);
+  throw new SkeinError('BODY_NOT_JSON', 'The body is not valid JSON: it is not UTF-8.');
 }
 
 /**

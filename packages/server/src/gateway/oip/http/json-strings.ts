@@ -2,7 +2,7 @@
 import { SkeinError } from '@skein/api';
 import { elementCount } from '@skein/onnx';
 import { boundJson } from '@skein/http/json-value';
-import type { CarvedArray } from './json-carve.ts';
+import { textOf, type CarvedArray } from './json-carve.ts';
 import { brief, invalidData } from '../../brief.ts';
 import { checkElementCount, MAX_STRINGS } from '../tensors/tensor-bytes.ts';
 
@@ -19,9 +19,10 @@ export function readStrings(
 ): Uint8Array[] {
   const count = checkElementCount(elementCount(shape), input);
   boundJson(bytes, start, end, MAX_VALUES);
+  const text = textOf(bytes, start, end);
   let data: unknown;
   try {
-    data = JSON.parse(bytes.toString('utf8', start, end));
+    data = JSON.parse(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'unreadable';
     throw new SkeinError(
@@ -47,6 +48,8 @@ function collect(
     if (typeof data !== 'string') {
       throw invalidData(`Input "${input}" holds ${brief(data)}, where BYTES takes a string.`);
     }
+    if (!data.isWellFormed())
+      throw invalidData(`Input "${input}" holds half of a surrogate pair, which has no UTF-8.`);
     elements.push(utf8.encode(data));
     return;
   }

@@ -258,6 +258,17 @@ describe('requests', () => {
     expect(() => decodeInferRequest(Buffer.from(text), undefined)).toThrow(reason);
   });
 
+  test.each([
+    ['{"inputs":[{"name":"x","datatype":"BYTES","shape":[1],"data":["caf\xe9"]}]}', /not UTF-8/],
+    [
+      '{"id":"caf\xe9","inputs":[{"name":"x","datatype":"BYTES","shape":[1],"data":["a"]}]}',
+      /UTF-8/,
+    ],
+    ['{"inputs":[{"name":"x","datatype":"BYTES","shape":[1],"data":["\\ud800"]}]}', /surrogate/],
+  ])('%j would become other text, and is refused', (latin1, reason) => {
+    expect(() => decodeInferRequest(Buffer.from(latin1, 'latin1'), undefined)).toThrow(reason);
+  });
+
   test('bytes that belong to no input are refused', () => {
     const { body, jsonLength } = naiveRequest({
       x: [{ type: 'uint8', shape: [1], bytes: Uint8Array.of(1) }, true, false],
