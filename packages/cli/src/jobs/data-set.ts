@@ -18,11 +18,14 @@ import { cutIntoShards } from './split.ts';
 
 const FORMATS: readonly DataFormat[] = ['csv', 'jsonl', 'parquet'];
 
+/** How a map calls the files of its shards. */
+const SHARD = /^part-\d{5,}\.(?:csv|jsonl|parquet)$/;
+
 export interface Cutting {
   readonly shardBytes: number;
   /** Memory that cutting Parquet may use. */
   readonly resources: { readonly cores: number; readonly memoryBytes: number };
-  /** DuckDB types of CSV columns, as `NAME=TYPE`. */
+  /** DuckDB types of columns, as `NAME=TYPE`. */
   readonly columns: readonly string[];
 }
 
@@ -161,7 +164,11 @@ function parsed(json: string): unknown {
   }
 }
 
-/** Writes the shards and their manifest. @returns the files, the manifest first. */
+/**
+ * Writes the shards and their manifest. Shards that an earlier map has left in the folder are removed,
+ * or a program that reads all of its files would count them too.
+ * @returns the files, the manifest first.
+ */
 export async function downloadDataSet(
   context: Context,
   client: Client,
@@ -172,6 +179,7 @@ export async function downloadDataSet(
   const target = resolve(context.cwd, folder);
   await mkdir(target, { recursive: true });
   const list = join(target, MANIFEST);
+  const before = await shardsIn(target, MANIFEST);
   await downloadArtifact(client, manifest, list, context.signal);
   const dataSet = schema.parse(
     JSON.parse(new TextDecoder().decode(await readGivenFile(context.cwd, list))),
@@ -187,6 +195,18 @@ export async function downloadDataSet(
   }
   const local: LocalDataSet = { ...dataSet, shards };
   await writeFile(list, `${JSON.stringify(local, undefined, 2)}\n`);
+  const now = new Set(shards.map(({ file }) => file));
+  for (const name of before) if (!now.has(name)) await rm(join(target, name), { force: true });
   context.notes.clear();
   return [list, ...shards.map(({ file = '' }) => join(target, file))];
+}
+
+/** Shards that the manifest of the folder names, if it has one; files with other names are the user's. */
+async function shardsIn(folder: string, manifest: string): Promise<string[]> {
+  try {
+    const { shards } = await readManifest(folder, manifest);
+    return shards.flatMap(({ file }) => (file !== undefined && SHARD.test(file) ? [file] : []));
+  } catch {
+    return [];
+  }
 }

@@ -16,7 +16,7 @@ export type Piece = z.infer<typeof Piece>;
 
 export const DataSet = z.object({
   format: DataFormat,
-  /** Of CSV: the same types for all shards, whatever each looks like alone. */
+  /** Of CSV and JSON lines: the same types for all shards, whatever each looks like alone. */
   columns: Columns.optional(),
   /** In order. Every CSV shard has the header. */
   shards: z.array(Piece),

@@ -4,7 +4,8 @@
  */
 import { join } from 'node:path';
 import type { DataFormat } from './data-set.ts';
-import { identifier, quoted, withFiles, type Files } from './duckdb-session.ts';
+import { columnTypes, identifier, quoted, withFiles, type Files } from './duckdb-session.ts';
+import { NO_VALUE } from './json-types.ts';
 
 export interface Query extends Files {
   readonly sql: string;
@@ -38,13 +39,29 @@ export async function partitionToFiles(
   });
 }
 
-/** Columns of CSV files with the types that fit all of them, as far as their beginnings tell. */
+/**
+ * Columns with the types that fit all files: of CSV as far as their beginnings tell, of JSON lines by
+ * every row.
+ */
 export async function columnsOf(files: Files): Promise<Record<string, string>> {
-  return withFiles(files, [], async ({ rows }) => {
-    const described = await rows(`DESCRIBE ${files.view}`);
-    return Object.fromEntries(
-      described.map((row) => [String(row['column_name']), String(row['column_type'])]),
-    );
+  return withFiles(files, [], async (session) => {
+    const found = await columnTypes(session, files.view);
+    if (files.format !== 'jsonl') return found;
+    // What a type holds of which this file has no value at all.
+    const empty: Readonly<Record<string, readonly [value: string, type: string]>> = {
+      JSON: ['null', NO_VALUE],
+      'JSON[]': ['[]', `${NO_VALUE}[]`],
+    };
+    for (const [name, type] of Object.entries(found)) {
+      const [value, without] = empty[type] ?? [];
+      if (value === undefined || without === undefined) continue;
+      const text = `to_json(${identifier(name)})::VARCHAR`;
+      const [row] = await session.rows(
+        `SELECT count(*) FILTER (${text} NOT IN ('null', '${value}')) = 0 AS empty FROM ${files.view}`,
+      );
+      if (row?.['empty'] === true) found[name] = without;
+    }
+    return found;
   });
 }
 

@@ -13,7 +13,7 @@ export interface Files {
   /** Absolute paths; together they are the view. */
   readonly files: readonly string[];
   readonly format: DataFormat;
-  /** Types by column, of CSV. */
+  /** Types by column, of CSV and JSON lines; of JSON lines also the columns that a shard lacks. */
   readonly columns?: Readonly<Record<string, string>> | undefined;
   /** What a statement calls them: `shard` or `part`. */
   readonly view: 'shard' | 'part';
@@ -78,7 +78,12 @@ export async function withFiles<T>(
     if (format === 'jsonl') {
       // DuckDB cannot spill while it holds the buffers of JSON, and reads them anew for each pass.
       const rows = join(spill, 'rows.parquet');
-      await session.write(`SELECT * FROM ${source}`, rows, 'parquet');
+      const wanted = columns ?? {};
+      const query =
+        Object.keys(wanted).length === 0
+          ? `SELECT * FROM ${source}`
+          : typed(source, list(files), await columnTypes(session, source), wanted);
+      await session.write(query, rows, 'parquet');
       await session.run(`CREATE VIEW ${view} AS SELECT * FROM read_parquet(${quoted(rows)})`);
     } else {
       await session.run(`CREATE VIEW ${view} AS SELECT * FROM ${source}`);
@@ -88,6 +93,34 @@ export async function withFiles<T>(
     instance.closeSync();
     await rm(spill, { recursive: true, force: true });
   }
+}
+
+/** Columns of a table or a view with their types. */
+export async function columnTypes(session: Session, from: string): Promise<Record<string, string>> {
+  const described = await session.rows(`DESCRIBE SELECT * FROM ${from}`);
+  return Object.fromEntries(
+    described.map((row) => [String(row['column_name']), String(row['column_type'])]),
+  );
+}
+
+/**
+ * Rows of JSON lines with the wanted types. The values of columns that have another type are read
+ * again from the text: a date that becomes a string is then the string of the file.
+ */
+function typed(
+  source: string,
+  files: string,
+  found: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
+): string {
+  const all = Object.entries({ ...wanted, ...found, ...wanted });
+  const other = all.filter(([name, type]) => found[name] !== type);
+  if (other.length === 0) return `SELECT ${all.map(([name]) => identifier(name))} FROM ${source}`;
+  const again = new Map(other);
+  const chosen = all.map(([name]) => `${again.has(name) ? 'again' : 'found'}.${identifier(name)}`);
+  const types = other.map(([name, type]) => `${quoted(name)}: ${quoted(type)}`);
+  const reread = `read_json(${files}, format = 'newline_delimited', columns = {${types.join(', ')}})`;
+  return `SELECT ${chosen.join(', ')} FROM ${source} found POSITIONAL JOIN (SELECT * FROM ${reread}) again`;
 }
 
 async function loadDuckDb(): Promise<typeof DuckDb> {
@@ -113,7 +146,8 @@ function reader(format: DataFormat, files: string, columns: Files['columns']): s
       return `read_csv(${files}, header = true, buffer_size = ${CSV_BUFFER_BYTES}${typed})`;
     }
     case 'jsonl':
-      return `read_json(${files}, format = 'newline_delimited', union_by_name = true)`;
+      // All rows: what a sample does not show, such as a field, would be left out.
+      return `read_json(${files}, format = 'newline_delimited', union_by_name = true, sample_size = -1)`;
     case 'parquet':
       return `read_parquet(${files}, union_by_name = true)`;
   }

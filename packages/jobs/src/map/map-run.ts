@@ -9,10 +9,11 @@
  */
 import { defineTask, type TaskContext, type TaskJob } from '../tasks/define-task.ts';
 import { MANIFEST, Piece, type DataSet } from './data-set.ts';
+import { commonColumns } from './json-types.ts';
 import { MapInput, MapOutput, type MapWork } from './map-input.ts';
 import { boundsOf } from './memory.ts';
 import { runAll } from './run-all.ts';
-import { describeJob, mapJobs, partitionJobs, reduceJobs } from './shard-jobs.ts';
+import { describeJobs, mapJobs, partitionJobs, reduceJobs } from './shard-jobs.ts';
 import { describe, partition, reduce } from './shard-tasks.ts';
 
 type Stage = (what: string) => (ended: number) => void;
@@ -85,16 +86,19 @@ async function shuffle(
   return { format: input.format, shards: found.filter((piece) => piece !== null) };
 }
 
-/** Gives the columns of CSV their types, the same in all shards: one without rows would be all text. */
+/** Gives the columns their types, the same in all shards: one of CSV without rows would be all text. */
 async function withColumns(
   dataSet: DataSet,
   input: MapInput,
   context: TaskContext,
 ): Promise<DataSet> {
-  if (dataSet.format !== 'csv' || dataSet.shards.length === 0) return dataSet;
-  const [job] = await runAll(context, [describeJob(dataSet, input)], () => undefined);
-  const found = describe.output.parse(job?.result?.value);
-  return { ...dataSet, columns: { ...found, ...dataSet.columns } };
+  const { format, shards } = dataSet;
+  // Parquet has its types; DuckDB finds those of a single shard of JSON when it reads it.
+  if (format === 'parquet' || shards.length < (format === 'csv' ? 1 : 2)) return dataSet;
+  const ended = await runAll(context, describeJobs(dataSet, input), () => undefined);
+  const found = ended.map(({ result }) => describe.output.parse(result?.value));
+  const columns = format === 'csv' ? found[0] : commonColumns(found);
+  return { ...dataSet, columns: { ...columns, ...dataSet.columns } };
 }
 
 /** What a job of the map has left: the one output of a command, or what a task returned. */

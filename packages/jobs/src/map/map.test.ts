@@ -98,6 +98,45 @@ describe('a map', () => {
     expect((await rowsOf(all)).sort()).toEqual(['bern,4', 'oslo,2', 'rome,11']);
   });
 
+  it(
+    'brings the rows of JSON with a key together, whatever types its shards look like',
+    { timeout: 90_000 },
+    async () => {
+      const shards = await Promise.all(
+        [
+          '{"k":1,"day":"2024-01-01"}\n{"k":2,"day":"2024-01-02"}\n',
+          '{"k":1,"day":"none"}\n{"k":2.5,"day":"2024-01-01"}\n',
+          '{"k":null,"day":"2024-01-01","late":[]}\n{"k":2,"late":[1]}\n',
+        ].map(stored),
+      );
+      const dataSet = { format: 'jsonl' as const, shards };
+      const grouped = async (column: string): Promise<string[]> => {
+        const sql = `SELECT ${column}, count(*) AS n FROM part GROUP BY ${column}`;
+        const job = await run({ dataSet, group: { by: [column], partitions: 4, sql } });
+        return (await rowsOf(job)).filter((row) => row !== '').sort();
+      };
+      expect(await grouped('k')).toEqual([',1', '1.0,2', '2.0,2', '2.5,1']);
+      expect(await grouped('day')).toEqual([',1', '2024-01-01,3', '2024-01-02,1', 'none,1']);
+      const sql = 'SELECT k, day, len(late) AS late FROM shard';
+      expect(await rowsOf(await run({ dataSet, work: { kind: 'sql', sql } }))).toEqual([
+        '1.0,2024-01-01,',
+        '2.0,2024-01-02,',
+        '1.0,none,',
+        '2.5,2024-01-01,',
+        ',2024-01-01,0',
+        '2.0,,1',
+      ]);
+    },
+  );
+
+  it('leaves out no field and no digit of JSON that appear late', { timeout: 60_000 }, async () => {
+    // DuckDB looks at 20,480 rows unless it is told to look at all.
+    const content = `${'{"k":1}\n'.repeat(21_000)}{"k":2.5,"late":3}\n`;
+    const dataSet = { format: 'jsonl' as const, shards: [await stored(content)] };
+    const sql = 'SELECT * FROM shard WHERE k > 1';
+    expect(await rowsOf(await run({ dataSet, work: { kind: 'sql', sql } }))).toEqual(['2.5,3']);
+  });
+
   it.skipIf(bubblewrap.skip)('runs a command over each shard, in isolation', async () => {
     const script =
       'head -n 1 "$1" > "$2"; tail -n +2 "$1" | tr a-z A-Z >> "$2"; test ! -e "$3" || echo seen,1 >> "$2"';

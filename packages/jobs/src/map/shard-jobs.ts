@@ -8,15 +8,27 @@ import { describe, mapSql, partition, reduce } from './shard-tasks.ts';
 
 type Group = NonNullable<MapInput['group']>;
 
+/**
+ * Part of the input of each task, so that results are not taken that an earlier version has kept.
+ * Raise it when the same shard gives other rows.
+ */
+const EDITION = 2;
+
 /** Shards whose beginnings are read to find the types of their columns. */
 const LOOKED_AT = 8;
 
-/** Looks for the types of columns of CSV. */
-export function describeJob({ shards }: DataSet, input: MapInput): NewJobInput {
+/** Jobs that look for the types of columns: one for CSV, and one for each shard of JSON lines. */
+export function describeJobs({ format, shards }: DataSet, input: MapInput): NewJobInput[] {
   const step = Math.max(1, Math.floor(shards.length / LOOKED_AT));
-  const chosen = shards.filter((_, index) => index % step === 0).slice(0, LOOKED_AT);
-  const digests = chosen.map(({ digest }) => digest);
-  return taskJob(frameOf(input, 'describe', 0, 1), input, describe.name, { digests });
+  const looked =
+    format === 'csv'
+      ? [shards.filter((_, index) => index % step === 0).slice(0, LOOKED_AT)]
+      : shards.map((shard) => [shard]);
+  return looked.map((chosen, index) => {
+    const digests = chosen.map(({ digest }) => digest);
+    const frame = frameOf(input, 'describe', index, looked.length);
+    return taskJob(frame, input, describe.name, { digests, format });
+  });
 }
 
 /** @param to the format that the work is to write. */
@@ -97,7 +109,7 @@ function taskJob(
   task: string,
   given: Readonly<Record<string, unknown>>,
 ): NewJobInput {
-  return offered(frame, MAP_LABEL, task, { ...given, resources });
+  return offered(frame, MAP_LABEL, task, { ...given, resources, edition: EDITION });
 }
 
 /** Any worker with the label may do it, wherever the task's module lies there. */

@@ -22,13 +22,17 @@ const Shard = z.object({
   resources: Resources,
 });
 
-/** Looks at the beginnings of some shards of CSV for the types of their columns. */
+/** Looks for the types of columns: at the beginnings of some shards of CSV, or at a shard of JSON lines. */
 export const describe = defineTask({
   name: 'skein-map-describe',
-  input: z.object({ digests: z.array(z.string()), resources: Resources }),
+  input: z.object({
+    digests: z.array(z.string()),
+    format: DataFormat.default('csv'),
+    resources: Resources,
+  }),
   output: Columns,
-  async run({ digests, resources }, context) {
-    const files = await filesOf(context, digests, { format: 'csv', view: 'shard', resources });
+  async run({ digests, format, resources }, context) {
+    const files = await filesOf(context, digests, { format, view: 'shard', resources });
     return note(context, await duckdb.ask('columns', { files }));
   },
 });

@@ -1,5 +1,5 @@
 /** `skein map` on a real node, each format and each kind of work against a plain loop over the rows. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../../scripts/testing/folder.ts';
@@ -81,6 +81,18 @@ describe('a statement over every shard', () => {
     },
     TIMEOUT,
   );
+
+  it('replaces the shards that an earlier map has left in the folder', async () => {
+    const words = ['--data', 'table.jsonl', '--sql', 'SELECT count(*) AS n FROM shard'];
+    expect((await mapInto('again', ...words, '--shard', '32KiB')).length).toBeGreaterThan(1);
+    writeFileSync(join(node.folder, 'again', 'part-of-mine.jsonl'), '');
+    await mapInto('again', ...words);
+    expect(readdirSync(join(node.folder, 'again')).sort()).toEqual([
+      'data-set.json',
+      'part-00000.jsonl',
+      'part-of-mine.jsonl',
+    ]);
+  });
 
   it(
     'writes Parquet that other readers accept',

@@ -70,7 +70,10 @@ export const map = defineCommand({
     ),
     partitions: withDefault(integer('N', 'Partitions of the shuffle.', [1, 4096]), '8'),
     shard: withDefault(bytes('Size of a shard.'), '64MiB'),
-    column: many('NAME=TYPE', 'DuckDB type of a CSV column, where a guess from its rows is wrong.'),
+    column: many(
+      'NAME=TYPE',
+      'DuckDB type of a column of CSV or JSON lines, where a guess from its rows is wrong.',
+    ),
     format: choice(FORMATS, 'Format of the output; default: that of the data.'),
     out: text('FOLDER', 'Where to write the shards, and data-set.json, their manifest.'),
     input: many('PATH', 'File that every shard’s command needs.', { completes: 'file' }),
