@@ -18,6 +18,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`error: stdout cannot be written: ${error.message}\n`);
+  process.exit(2);
 });
 
 const { stdout, stderr } = process;

@@ -60,6 +60,19 @@ describe('exit codes and streams', () => {
     );
     expect([status, stderr]).toEqual([0, '']);
   });
+
+  it.skipIf(!existsSync('/dev/full'))('a result that cannot be written is an error', () => {
+    const main = join(import.meta.dirname, 'main.ts');
+    const { status, stderr } = spawnSync(
+      'bash',
+      ['-c', `"${process.execPath}" "${main}" help --json > /dev/full`],
+      { encoding: 'utf8' },
+    );
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining('"stdout" cannot be written: the disk is full. (FILE_UNREADABLE)'),
+    ]);
+  });
 });
 
 describe('help', () => {
