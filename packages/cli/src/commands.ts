@@ -155,7 +155,7 @@ export function selectCommand(argv: readonly string[]): Selection {
     const found = COMMAND_NAMES.find((each) => each === name);
     if (found !== undefined) return { name: found, rest };
     if (known.length === 0) {
-      throw usageError(`There is no command "${first}".${didYouMean(first, COMMAND_NAMES)}`);
+      throw usageError(`There is no command "${first}".${didYouMean(first, wordsOf(''))}`);
     }
     if (word === '' || word.startsWith('-')) return { group: name, rest };
     throw usageError(
@@ -164,9 +164,9 @@ export function selectCommand(argv: readonly string[]): Selection {
   }
 }
 
-/** The subcommands of a group; none when it is not a group. */
+/** The subcommands of a group; none when it is not a group. Of '': the first words of all commands. */
 function wordsOf(group: string): readonly string[] {
-  const start = `${group} `;
+  const start = group === '' ? '' : `${group} `;
   const inside = COMMAND_NAMES.filter((name) => name.startsWith(start));
   return [...new Set(inside.map((name) => name.slice(start.length).split(' ')[0] ?? ''))];
 }

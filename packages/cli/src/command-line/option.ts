@@ -226,12 +226,16 @@ export function optionalArgument(
 }
 
 /** Any number of words, options between them; the last argument of a command. */
-export function manyArguments(placeholder: string, summary: string): Argument<readonly string[]> {
+export function manyArguments(
+  placeholder: string,
+  summary: string,
+  { required = false, completes = 'file' }: { required?: boolean; completes?: Completes } = {},
+): Argument<readonly string[]> {
   return {
     summary,
     placeholder,
-    required: false,
-    completes: 'file',
+    required,
+    completes,
     repeats: true,
     parse: (given) => JSON.parse(given ?? '[]') as readonly string[],
   };

@@ -134,6 +134,7 @@ describe('selectCommand', () => {
     expect(() => selectCommand(['dploy'])).toThrow(
       'There is no command "dploy". Did you mean "deploy"?',
     );
+    expect(() => selectCommand(['jobz', 'ls'])).toThrow('Did you mean "jobs"?');
     expect(() => selectCommand(['keys', 'lst'])).toThrow(
       /has no command "lst". Did you mean "ls"\?/,
     );

@@ -1,6 +1,6 @@
 /** Jobs from the command line, on a real node: in a folder of files, as a user runs them. */
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../../scripts/testing/folder.ts';
@@ -42,6 +42,20 @@ describe('skein run', () => {
     expect(stdout).toContain('sorting');
     expect(stdout).toContain('sort it succeeded');
     expect(readFileSync(join(node.folder, 'sorted.csv'), 'utf8')).toBe('a\nb\n');
+  });
+
+  it('takes the files of a folder along, also those that links lead to, and starts one of them', async () => {
+    const folder = join(node.folder, 'taken');
+    mkdirSync(folder);
+    writeFileSync(join(folder, '..program'), '#!/bin/sh\ncat taken/link\n');
+    symlinkSync('../data.csv', join(folder, 'link'));
+    symlinkSync('..', join(folder, 'up'));
+    const ran = await node.run('run', ...TRUSTED, '--input=taken', '--', 'taken/..program');
+    expect(ran.stdout).toMatch(/^b\na\n✓/);
+    expect(ran.stderr).toBe('Not taken along: taken/up, neither a file nor a link to one\n');
+    writeFileSync(join(node.folder, '..odd'), 'odd\n');
+    const odd = await node.run('run', ...TRUSTED, '--input=..odd', '--', 'cat', '..odd');
+    expect(odd.stdout).toMatch(/^odd\n✓/);
   });
 
   it('does not upload an output of the previous run', async () => {
@@ -130,6 +144,9 @@ describe('skein jobs', () => {
     expect(again.stdout.trim()).toMatch(/^[\da-f-]{36}$/);
     expect(again.stdout).not.toContain(id);
     expect(again.stderr).toContain(`skein jobs logs -f ${again.stdout.trim()}`);
+    const { jobs } = await node.json<{ jobs: JobView[] }>('jobs', 'cancel', id, '--reason=late');
+    expect(jobs.map((job) => job.id)).toEqual([id]);
+    expect((await node.run('jobs', 'cancel')).stderr).toContain('ID… is missing');
     expect((await node.run('jobs', 'show', 'nobody')).stderr).toContain('JOB_UNKNOWN');
     expect((await node.run('jobs', 'revive', id)).stderr).toContain('JOB_NOT_ENDED');
   });

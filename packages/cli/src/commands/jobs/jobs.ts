@@ -12,12 +12,13 @@ import {
   choice,
   flag,
   integer,
-  restArgument,
+  manyArguments,
   text,
   withDefault,
 } from '../../command-line/option.ts';
 import { endText, renderJob, stateText, tookText } from '../../output/job.ts';
 import { noteNext } from '../../output/notes.ts';
+import { cutTo } from '../../output/style.ts';
 import { renderTable } from '../../output/table.ts';
 
 /** `skein jobs ls`: the jobs and their states. */
@@ -49,7 +50,7 @@ export const jobsLs = jobsCommand({
       ['TRIES', ({ attempts }) => String(attempts.length), 'right'],
       ['TOOK', (job) => tookText(job, now), 'right'],
       ['ENQUEUED', ({ enqueuedAt }) => formatAge(enqueuedAt, now)],
-      ['NAME', ({ name }) => name.slice(0, 40)],
+      ['NAME', ({ name }) => cutTo(name, 40)],
       ['NOTE', ({ cause, message }) => (cause === undefined ? '' : `${cause}: ${message ?? ''}`)],
     ]);
     return next === undefined ? table : `${table}\n${style.dim(`More: --after ${next}`)}`;
@@ -118,7 +119,9 @@ export const jobsCancel = jobsCommand({
   name: 'jobs cancel',
   summary: 'Cancel jobs; a running attempt is dead within a second.',
   examples: { 'skein jobs cancel ID': 'Wherever it runs' },
-  arguments: { ids: restArgument('ID…', 'The jobs.') },
+  arguments: {
+    ids: manyArguments('ID…', 'The jobs.', { required: true, completes: 'nothing' }),
+  },
   options: {
     reason: withDefault(text('TEXT', 'Why, for the record.'), 'cancelled by hand'),
   },
