@@ -124,7 +124,7 @@ export const JOB_ERRORS = {
   SANDBOX_OUTPUT_MISSING: {
     ...CONFLICT,
     meaning: 'The command left no file at a path that it declared as an output.',
-    fix: 'Correct the path, or declare it as optional.',
+    fix: 'Correct the path; `optional: true` in a job of the API allows that it is missing.',
   },
   SANDBOX_OUTPUT_TOO_LARGE: {
     http: 409,

@@ -55,7 +55,7 @@ type CommandOptions = OptionValues<typeof commandOptions>;
 /** Finds the files that the command uploads, before any request is sent. */
 export function inputsOf(context: Context, command: readonly string[], options: CommandOptions) {
   const guess = !options.noGuess && { without: options.output };
-  return findInputs(context.cwd, options.input, command, guess);
+  return findInputs(context, options.input, command, guess);
 }
 
 /** Uploads the files and makes the job; nothing is enqueued. */

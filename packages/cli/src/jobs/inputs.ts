@@ -9,6 +9,7 @@ import { SkeinError } from '@skein/api/errors';
 import { uploadFiles, type LocalFile, type UploadedFile } from '@skein/api/files';
 import { formatBytes } from '@skein/api/units';
 import type { Context } from '../command-line/command.ts';
+import { nameText } from '../output/terminal.ts';
 import { usageError } from '../command-line/usage.ts';
 
 /** Largest number of files of one job. */
@@ -20,14 +21,18 @@ const MAX_FILES = 10_000;
  * uploaded, even if they exist from a previous run.
  */
 export async function findInputs(
-  cwd: string,
+  { cwd, notes }: Pick<Context, 'cwd' | 'notes'>,
   named: readonly string[],
   argv: readonly string[],
   guess: { readonly without: readonly string[] } | false,
 ): Promise<readonly LocalFile[]> {
   const found = new Map<string, LocalFile>();
   for (const name of named) {
-    for (const file of await filesAt(cwd, name)) found.set(file.path, file);
+    const { files, skipped } = await filesAt(cwd, name);
+    for (const file of files) found.set(file.path, file);
+    for (const path of skipped) {
+      notes.line(`Not taken along: ${nameText(path)}, neither a file nor a link to one`);
+    }
   }
   const outputs = new Set(guess === false ? [] : guess.without.map((name) => pathBelow(cwd, name)));
   for (const word of guess === false ? [] : argv) {
@@ -60,8 +65,11 @@ export async function uploadInputs(
   return uploaded;
 }
 
-/** A file, or all files of a folder. */
-async function filesAt(cwd: string, name: string): Promise<LocalFile[]> {
+/** A file, or all files of a folder; a link to a file is taken as the file. */
+async function filesAt(
+  cwd: string,
+  name: string,
+): Promise<{ files: LocalFile[]; skipped: string[] }> {
   const path = pathBelow(cwd, name);
   if (path === undefined) {
     throw usageError(`--input ${name}: it must lie below the working directory.`);
@@ -69,23 +77,27 @@ async function filesAt(cwd: string, name: string): Promise<LocalFile[]> {
   const file = join(cwd, path);
   const info = await stat(file).catch(() => undefined);
   if (info === undefined) throw new SkeinError('FILE_UNREADABLE', `There is no file ${name}.`);
-  if (!info.isDirectory()) return [{ path, file, sizeBytes: info.size }];
-  const entries = await readdir(file, { recursive: true, withFileTypes: true });
-  return Promise.all(
-    entries
-      .filter((entry) => entry.isFile())
-      .map(async (entry): Promise<LocalFile> => {
-        const full = join(entry.parentPath, entry.name);
-        const { size } = await stat(full);
-        return { path: slashed(relative(cwd, full)), file: full, sizeBytes: size };
-      }),
-  );
+  if (info.isFile()) return { files: [{ path, file, sizeBytes: info.size }], skipped: [] };
+  if (!info.isDirectory()) return { files: [], skipped: [path] };
+  const files: LocalFile[] = [];
+  const skipped: string[] = [];
+  for (const entry of await readdir(file, { recursive: true, withFileTypes: true })) {
+    if (entry.isDirectory()) continue;
+    const full = join(entry.parentPath, entry.name);
+    const inside = slashed(relative(cwd, full));
+    const target = await stat(full).catch(() => undefined);
+    if (target?.isFile() !== true) skipped.push(inside);
+    else files.push({ path: inside, file: full, sizeBytes: target.size });
+  }
+  return { files, skipped };
 }
 
 /** @returns absent when it is not below the directory. */
 function pathBelow(cwd: string, name: string): string | undefined {
   const path = relative(cwd, resolve(cwd, name));
-  if (path === '' || path.startsWith('..') || isAbsolute(path)) return undefined;
+  // A name may begin with two dots, such as those that Kubernetes mounts.
+  const outside = path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path);
+  if (path === '' || outside) return undefined;
   return slashed(path);
 }
 

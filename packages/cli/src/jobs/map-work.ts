@@ -37,7 +37,7 @@ export async function workOf(
   ) {
     throw usageError('The command needs {in} and {out}, which stand for the files of a shard.');
   }
-  const files = await findInputs(context.cwd, options.input, command, { without: [] });
+  const files = await findInputs(context, options.input, command, { without: [] });
   const inputs = await uploadInputs(context, client, files);
   return {
     kind: 'command',

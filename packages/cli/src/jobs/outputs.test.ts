@@ -27,7 +27,7 @@ async function download(path: string): Promise<readonly string[]> {
   return downloadOutputs(context, client, [output], folder);
 }
 
-it.each(['n'.repeat(250), 'n'.repeat(255), `deep/${'ü'.repeat(127)}`, 'a\u001B[2Jb', ' '])(
+it.each(['n'.repeat(250), 'n'.repeat(255), `deep/${'ü'.repeat(127)}`, 'a\u001B[2Jb', ' ', '..x'])(
   'writes an output called %j',
   async (path) => {
     const [file] = await download(path);

@@ -1,6 +1,6 @@
 /** Downloads the outputs of a job. */
 import { mkdir } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { Client } from '@skein/api/client';
 import { unwritable } from '@skein/api/file-errors';
 import { downloadArtifact } from '@skein/api/files';
@@ -24,7 +24,7 @@ export async function downloadOutputs(
   for (const output of outputs) {
     const file = resolve(folder, output.path);
     const inside = relative(folder, file);
-    if (inside.startsWith('..') || isAbsolute(inside)) {
+    if (inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) {
       throw unwritable(output.path, new Error('it lies outside the folder'));
     }
     context.notes.progress(`Fetching ${output.path} (${formatBytes(output.sizeBytes)})`);

@@ -95,6 +95,15 @@ describe.each(cases.filter(({ skip }) => !skip))(
       expect(job.attempts[0]!.usage!['peakMemoryBytes']).toBeGreaterThan(0);
     });
 
+    it('may be a program that it brings along', async () => {
+      await jobs.start();
+      const inputs = [
+        { path: 'bin/own', digest: await store(Buffer.from('#!/bin/sh\necho "$1"\n')) },
+      ];
+      const job = await jobs.run(command(['bin/own', 'ran'], { ...trust, inputs }));
+      expect([job.state, await jobs.logOf(job.id)]).toEqual(['succeeded', 'ran\n']);
+    });
+
     it.skipIf(trust.trusted)(
       'finds in its log which connections its address list refused',
       async () => {

@@ -61,7 +61,7 @@ export async function* collectFiles(
     const names = [...missing].map((path) => JSON.stringify(path)).join(', ');
     throw new SkeinError(
       'SANDBOX_OUTPUT_MISSING',
-      `The command left no regular file or directory at ${names}`,
+      `The command left no regular file or directory at ${names}.`,
     );
   }
 }

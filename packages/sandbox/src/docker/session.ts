@@ -270,7 +270,7 @@ function outputMissing(paths: readonly string[]): SkeinError {
   const names = paths.map((path) => JSON.stringify(path)).join(', ');
   return new SkeinError(
     'SANDBOX_OUTPUT_MISSING',
-    `The command left no regular file or directory at ${names}`,
+    `The command left no regular file or directory at ${names}.`,
   );
 }
 

@@ -102,8 +102,9 @@ export async function openFileArtifacts(
       );
       try {
         const written = await receive(file, content, maxBytes, room);
-        // Readable for the user that a guest runs as; the mode of the folder keeps other users out.
-        await file.chmod(0o444);
+        // Readable for the user that a guest runs as, and a program that a job brings along can be
+        // started; the mode of the folder keeps other users out.
+        await file.chmod(0o555);
         await file.sync();
         await rename(incoming, join(folder, written.digest));
         await syncFolder(folder);
