@@ -1,4 +1,4 @@
-import { symlinkSync } from 'node:fs';
+import { symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Files, MINIMAL, MINIMAL_LEGACY, packageFolder } from '../testing/package-folder.ts';
@@ -213,6 +213,15 @@ credits:
     symlinkSync('/etc/hostname', join(folder, 'data/secret/4.in'));
     await expect(loadProblem(folder)).rejects.toThrow(
       'data/secret/4.in: the symbolic link leads out',
+    );
+  });
+
+  it('refuses a file that is too large to be read', async () => {
+    const folder = packageFolder({});
+    // Sparse: it takes no room.
+    truncateSync(join(folder, 'data/secret/1.in'), 2 ** 31);
+    await expect(loadProblem(folder)).rejects.toThrow(
+      'data/secret/1.in: it has 2147483648 bytes; a file may have 2147483647',
     );
   });
 

@@ -17,6 +17,8 @@ const MAX_FILES = 50_000;
 const MAX_DEPTH = 16;
 /** Metadata and programs are read whole; test data are not bounded by this. */
 const MAX_TEXT_BYTES = 16 * 2 ** 20;
+/** Of any file: Node reads no larger one at once. */
+const MAX_FILE_BYTES = 2 ** 31 - 1;
 
 export interface PackageEntry {
   /** Relative to the package, with `/`. */
@@ -84,6 +86,9 @@ export async function listPackage(files: PackageFiles): Promise<PackageFolder> {
         if (above.includes(real)) throw invalid(path, 'the symbolic link makes a cycle');
         await walk(path, depth + 1, [...above, real]);
       } else if (kind === 'file') {
+        if (sizeBytes > MAX_FILE_BYTES) {
+          throw invalid(path, `it has ${sizeBytes} bytes; a file may have ${MAX_FILE_BYTES}`);
+        }
         entries.set(path, { path, sizeBytes, executable });
         if (entries.size > MAX_FILES) throw invalid(path, `more than ${MAX_FILES} files`);
       } else {

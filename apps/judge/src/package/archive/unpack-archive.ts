@@ -49,7 +49,7 @@ export async function unpackArchive(
     validateEntrySizes: true,
     strictFileNames: true,
   }).catch((error: Error) => {
-    throw invalid(at, `it cannot be read as a zip archive: ${error.message}`);
+    throw invalid(at, `it cannot be read as a zip archive: ${error.message.replace(/\.$/, '')}`);
   });
   const seen = new Set<string>();
   let bytes = 0;
@@ -100,7 +100,7 @@ export async function unpackArchive(
   return folder;
 }
 
-/** The only folder, or (as many tools make archives) the files themselves. */
+/** The only folder with a package, or (as many tools make archives) the files themselves. */
 async function packageRoot(
   unpacked: string,
   shortName: string,
@@ -108,11 +108,12 @@ async function packageRoot(
   at: string,
 ): Promise<string> {
   if (names.has('problem.yaml')) return unpacked;
-  const top = await readdir(unpacked, { withFileTypes: true });
-  const named = top.find((item) => item.name === shortName && item.isDirectory());
-  const folder = named ?? (top.length === 1 && top[0]?.isDirectory() ? top[0] : undefined);
-  if (folder === undefined || !names.has(`${folder.name}/problem.yaml`)) {
-    throw invalid(at, 'it holds no folder with a problem.yaml');
+  const top = await readdir(unpacked);
+  const packages = top.filter((name) => names.has(`${name}/problem.yaml`));
+  const [only, other] = packages.includes(shortName) ? [shortName] : packages;
+  if (only === undefined) throw invalid(at, 'it holds no folder with a problem.yaml');
+  if (other !== undefined) {
+    throw invalid(at, `it holds several packages: ${packages.toSorted().join(', ')}`);
   }
-  return join(unpacked, folder.name);
+  return join(unpacked, only);
 }

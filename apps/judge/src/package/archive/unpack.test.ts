@@ -1,4 +1,4 @@
-import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
+import { createWriteStream, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -104,6 +104,18 @@ describe('an archive', () => {
     await expect(unpackPackage(await archive(minimal), folder(), bounds)).rejects.toThrow(
       /3 files/,
     );
+  });
+
+  it('holds one package', async () => {
+    const two = await archive({ ...minimal, 'two/problem.yaml': '' });
+    const named = join(folder(), 'other.zip');
+    renameSync(two, named);
+    await expect(unpackPackage(named, folder())).rejects.toThrow(
+      /it holds several packages: echo, two/,
+    );
+    const beside = await archive({ ...minimal, '__MACOSX/x': '' });
+    renameSync(beside, named);
+    expect((await loadProblem(await unpackPackage(named, folder()))).shortName).toBe('other');
   });
 
   it('that is not a zip archive is refused', async () => {
