@@ -36,19 +36,32 @@ export async function conduct(
       return source.kind === 'step' ? values.get(source.step) : element;
     };
 
-  async function start(step: Step): Promise<void> {
+  function specsOf(step: Step): NewJobInput[] {
     const elements = step.over === undefined ? [undefined] : resolve(step.over, valueOf());
     if (!Array.isArray(elements)) {
-      throw new Error(`Step "${step.name}" is to run over a list, but gets ${typeof elements}.`);
+      throw new Error(`It is to run over a list, but gets ${typeof elements}.`);
     }
     const single = step.over === undefined;
-    const specs = elements.map((element, index) =>
+    return elements.map((element, index) =>
       jobOf(pipeline, step, valueOf(element), {
         name: single ? step.name : `${step.name} ${index + 1}/${elements.length}`,
         key: single ? step.name : `${step.name}/${index}`,
       }),
     );
-    const jobs = specs.length === 0 ? [] : await context.jobs.enqueue(specs);
+  }
+
+  async function start(step: Step): Promise<void> {
+    let jobs: readonly TaskJob[] = [];
+    let specs: NewJobInput[] | undefined;
+    try {
+      specs = specsOf(step);
+      if (specs.length > 0) jobs = await context.jobs.enqueue(specs);
+    } catch (error) {
+      // The same values would be refused again; a store that is away is another matter.
+      const isFinal =
+        specs === undefined || (error instanceof SkeinError && error.row.kind === 'user');
+      throw isFinal ? new StepFailure(step, `cannot start. ${(error as Error).message}`) : error;
+    }
     // Jobs that failed before this attempt of the conductor began.
     const failed = jobs.filter(({ state }) => hasFailed(state)).map(({ id }) => id);
     await context.jobs.revive(failed);
@@ -62,7 +75,7 @@ export async function conduct(
       if (values.has(name)) continue;
       const results = jobs.map((id) => ended.get(id));
       const failure = results.find((job) => job !== undefined && hasFailed(job.state));
-      if (failure !== undefined) throw new StepFailure(step, failure);
+      if (failure !== undefined) throw new StepFailure(step, whyOf(failure));
       if (results.includes(undefined)) continue;
       const all = results.map((job) => step.work.valueOf(job!.result!));
       values.set(name, step.over === undefined ? all[0] : all);
@@ -94,20 +107,25 @@ export async function conduct(
     }
     throw error;
   }
-  return resolve(pipeline.returns, valueOf());
+  try {
+    return resolve(pipeline.returns, valueOf());
+  } catch (error) {
+    throw new SkeinError('STEP_FAILED', `The run has no result. ${(error as Error).message}`);
+  }
 }
 
-/** Not retried automatically: the step has used up its attempts. */
+/** Not retried automatically: the step has used up its attempts, or gets what it cannot take. */
 class StepFailure extends SkeinError {
   readonly step: string;
 
-  constructor(step: Step, { id, cause, message }: TaskJob) {
-    super(
-      'STEP_FAILED',
-      `Step "${step.name}" did not succeed (${cause ?? 'error'}): ${message ?? 'no reason was given'} Its job is ${id}.`,
-    );
+  constructor(step: Step, why: string) {
+    super('STEP_FAILED', `Step "${step.name}" ${why}`);
     this.step = step.name;
   }
+}
+
+function whyOf({ id, cause, message }: TaskJob): string {
+  return `did not succeed (${cause ?? 'error'}): ${message ?? 'no reason was given'} Its job is ${id}.`;
 }
 
 function jobOf(

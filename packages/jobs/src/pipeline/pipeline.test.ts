@@ -11,7 +11,7 @@ import { workerFixture, type WorkerFixture } from '../worker/testing/worker-fixt
 import { definePipeline, isPipeline, run } from './define-pipeline.ts';
 import { handle, isHandle, resolve } from './handle.ts';
 import { pipelineSvg } from './graph-svg.ts';
-import { count, sum, wordCount } from './testing/word-count.ts';
+import { count, listless, sum, wordCount } from './testing/word-count.ts';
 
 let jobs: WorkerFixture;
 beforeEach(async () => {
@@ -65,6 +65,20 @@ describe('a run', () => {
     const attempts = Object.fromEntries(all.map((each) => [each.name, each.attempts.length]));
     // The steps that had succeeded do not run again.
     expect(attempts).toMatchObject({ split: 1, 'count 2/3': 2 });
+  });
+
+  it('fails at once where a step cannot start, and leaves no job behind', async () => {
+    await jobs.start();
+    const job = await jobs.run(taskWork(listless, listless.module, {}), {
+      ...small,
+      retry: { maxAttempts: 1000, backoffMs: 1000, maxBackoffMs: 60_000 },
+    });
+    expect(job).toMatchObject({ state: 'failed', cause: 'error' });
+    expect(job.message).toMatch(
+      /^Step "count" cannot start. What step "perhaps" returned has no field "parts"/,
+    );
+    expect(job.attempts).toHaveLength(1);
+    expect(await stepsOf(job.id)).toEqual({ waits: 'cancelled', perhaps: 'succeeded' });
   });
 
   it('survives the loss of its conductor', async () => {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { defineTask } from '../../tasks/define-task.ts';
 import { command, definePipeline, run } from '../define-pipeline.ts';
+import type { Handle } from '../handle.ts';
 
 export const split = defineTask({
   name: 'split',
@@ -61,6 +62,27 @@ export const wordCount = definePipeline({
     const total = step('sum', run(sum, { counts }));
     const parted = step('length', run(length, { counts }));
     return { total, parts: parted };
+  },
+});
+
+export const perhaps = defineTask({
+  name: 'perhaps',
+  input: z.object({}),
+  output: z.object({ parts: z.array(z.object({ words: z.string() })).optional() }),
+  run: () => ({}),
+});
+
+/** A step that waits for a worker, beside one that gets a list which another step left out. */
+export const listless = definePipeline({
+  name: 'listless',
+  module: import.meta.filename,
+  input: z.object({}),
+  output: z.object({ counts: z.array(z.object({ words: z.int() })) }),
+  steps({ step, each }) {
+    step('waits', run(perhaps, {}), { requires: ['nowhere'] });
+    const { parts } = step('perhaps', run(perhaps, {}));
+    const list = parts as unknown as Handle<{ words: string }[]>;
+    return { counts: each('count', list, ({ words }) => run(count, { words, failWithout: null })) };
   },
 });
 
