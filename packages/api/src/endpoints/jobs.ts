@@ -210,7 +210,7 @@ export const JOB_ENDPOINTS = {
     params: z.strictObject({ schedule: JobId }),
     body: z
       .strictObject({
-        cron: z.string().min(9).max(200).describe('Five fields, such as `0 3 * * *`.'),
+        cron: z.string().max(200).describe('Five fields, such as `0 3 * * *`.'),
         timeZone: z.string().min(1).max(64).describe('IANA name.').default('UTC'),
         paused: z.boolean().default(false),
         job: NewJob,

@@ -3,6 +3,9 @@ import { Cron } from 'croner';
 import { SkeinError } from '@skein/api/errors';
 import type { Schedule } from '../contract.ts';
 
+/** Ms since the epoch: a schedule that does not come again waits until then. */
+const NEVER = Date.UTC(9999, 11, 31);
+
 /**
  * @param after ms since the epoch.
  * @returns the next time after that, ms since the epoch.
@@ -11,6 +14,13 @@ import type { Schedule } from '../contract.ts';
 export function nextTime(schedule: Pick<Schedule, 'cron' | 'timeZone'>, after: number): number {
   const { cron, timeZone } = schedule;
   checkTimeZone(timeZone);
+  // Croner also takes one date, which does not come again, and names such as `@daily`.
+  if (cron.trim().split(/\s+/).length !== 5) {
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `The schedule "${cron}" is not valid: it has five fields, the minute, hour, day, month and day of the week, such as "0 3 * * 1-5".`,
+    );
+  }
   let next: Date | null;
   try {
     next = new Cron(cron, { timezone: timeZone, paused: true, mode: '5-part' }).nextRun(
@@ -19,7 +29,7 @@ export function nextTime(schedule: Pick<Schedule, 'cron' | 'timeZone'>, after: n
   } catch (error) {
     throw new SkeinError(
       'REQUEST_INVALID',
-      `The schedule "${cron}" is not valid: ${(error as Error).message.replace(/^\w+: /, '')}.`,
+      `The schedule "${cron}" is not valid: ${(error as Error).message.replaceAll(/^\w+: |\.$/g, '')}.`,
       { cause: error },
     );
   }
@@ -27,6 +37,18 @@ export function nextTime(schedule: Pick<Schedule, 'cron' | 'timeZone'>, after: n
     throw new SkeinError('REQUEST_INVALID', `The schedule "${cron}" never comes.`);
   }
   return next.getTime();
+}
+
+/**
+ * The next time of a schedule that was accepted and is due. One that does not come again, or whose time
+ * zone has been removed, must not stop what else is due.
+ */
+export function timeAfter(schedule: Pick<Schedule, 'cron' | 'timeZone'>, now: number): number {
+  try {
+    return nextTime(schedule, now);
+  } catch {
+    return NEVER;
+  }
 }
 
 /** @throws SkeinError REQUEST_INVALID. */

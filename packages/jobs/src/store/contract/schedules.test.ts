@@ -42,11 +42,32 @@ overEveryStore('schedules', (at) => {
   });
 
   it('refuses an invalid schedule', async () => {
-    for (const wrong of [{ cron: 'often' }, { timeZone: 'Mars/Olympus' }, { cron: '0 0 30 2 *' }]) {
+    const crons = [
+      'often',
+      '0 3 * *',
+      '* * * * * *',
+      '@midnight',
+      '2026-03-02T00:00:00',
+      '0 0 30 2 *',
+    ];
+    for (const wrong of [{ timeZone: 'Mars/Olympus' }, ...crons.map((cron) => ({ cron }))]) {
       await expect(at.store.putSchedule({ ...schedule, ...wrong })).rejects.toEqual(
         code('REQUEST_INVALID'),
       );
     }
+  });
+
+  it('makes other transitions when a schedule does not come again', async () => {
+    // Croner looks no further than the year 3000.
+    at.now = Date.UTC(2999, 11, 1);
+    const { nextAt } = await at.store.putSchedule({ ...schedule, cron: '0 0 29 12 *' });
+    expect(new Date(nextAt).getUTCFullYear()).toBe(2999);
+    await at.store.enqueue([job({ id: 'later', notBefore: nextAt })]);
+    at.now = nextAt;
+    await at.store.tick();
+    expect(await at.ids({ leaseMs: 1e10 })).toHaveLength(2);
+    await at.pass(86_400_000);
+    expect(await at.ids()).toEqual([]);
   });
 
   it('goes on when an occurrence is refused', async () => {

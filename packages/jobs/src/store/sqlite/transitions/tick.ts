@@ -2,7 +2,7 @@
 import { SkeinError } from '@skein/api/errors';
 import type { Schedule } from '../../../contract.ts';
 import { IDLE_MS, TICK_BATCH } from '../../bounds.ts';
-import { nextTime } from '../../cron.ts';
+import { timeAfter } from '../../cron.ts';
 import { enqueue } from './enqueue.ts';
 import { trimEvents } from '../event-log.ts';
 import { abandonAssembly, type GangRow } from './gang.ts';
@@ -80,7 +80,7 @@ function mendClock({ sql, now }: Transaction): void {
 /** Occurrences that were missed while no node ran are replaced by one. */
 function fire(transaction: Transaction, schedule: Schedule): void {
   const { sql, now } = transaction;
-  sql.run('UPDATE schedules SET next_at = ? WHERE id = ?', nextTime(schedule, now), schedule.id);
+  sql.run('UPDATE schedules SET next_at = ? WHERE id = ?', timeAfter(schedule, now), schedule.id);
   sql.run('SAVEPOINT fire');
   try {
     enqueue(transaction, [schedule.spec]);
