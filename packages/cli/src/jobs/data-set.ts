@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, extname, join, resolve } from 'node:path';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
+import { unwritable } from '@skein/api/file-errors';
 import { downloadArtifact, isStored } from '@skein/api/files';
 import type { DataFormat, DataSet, LocalDataSet, Piece } from '@skein/jobs/data-set';
 import { formatBytes } from '@skein/api/units';
@@ -164,6 +165,15 @@ function parsed(json: string): unknown {
   }
 }
 
+/** @returns the absolute path. @throws SkeinError FILE_UNREADABLE. */
+export async function makeFolder(cwd: string, folder: string): Promise<string> {
+  const path = resolve(cwd, folder);
+  await mkdir(path, { recursive: true }).catch((error: unknown) => {
+    throw unwritable(folder, error);
+  });
+  return path;
+}
+
 /**
  * Writes the shards and their manifest. Shards that an earlier map has left in the folder are removed,
  * or a program that reads all of its files would count them too.
@@ -176,8 +186,7 @@ export async function downloadDataSet(
   folder: string,
 ): Promise<string[]> {
   const { DataSet: schema, MANIFEST } = await import('@skein/jobs/data-set');
-  const target = resolve(context.cwd, folder);
-  await mkdir(target, { recursive: true });
+  const target = await makeFolder(context.cwd, folder);
   const list = join(target, MANIFEST);
   const before = await shardsIn(target, MANIFEST);
   await downloadArtifact(client, manifest, list, context.signal);

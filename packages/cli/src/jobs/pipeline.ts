@@ -1,6 +1,4 @@
 /** Pipelines of the command line: found in a module, followed by their group, drawn. */
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { JobState, JobView } from '@skein/api';
 import { hasEnded } from '@skein/api/job-states';
@@ -9,7 +7,7 @@ import { SkeinError } from '@skein/api/errors';
 import type { Pipeline } from '@skein/jobs/pipeline';
 import type { GraphStep } from '@skein/jobs/pipeline-graph';
 import type { Context } from '../command-line/command.ts';
-import { givenFile } from '../file.ts';
+import { givenFile, writeGivenFile } from '../file.ts';
 import { pause } from '../pause.ts';
 import { usageError } from '../command-line/usage.ts';
 
@@ -149,7 +147,5 @@ export async function drawPipeline(
       ...(progress === undefined ? {} : { counts: progress.counts }),
     };
   });
-  const path = resolve(cwd, file);
-  await writeFile(path, pipelineSvg(pipeline.name, steps));
-  return path;
+  return writeGivenFile(cwd, file, pipelineSvg(pipeline.name, steps));
 }

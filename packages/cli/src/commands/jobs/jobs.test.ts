@@ -296,6 +296,10 @@ describe('skein pipeline', () => {
 
   it('says what is wrong with a module or an input', async () => {
     expect((await node.run('pipeline', 'run', module)).stderr).toContain('several pipelines');
+    const drawn = ['--input', '{"text":"a"}', '--svg', 'no/folder.svg'];
+    const unwritable = await node.run('pipeline', 'run', module, ...pipeline, ...drawn);
+    expect(unwritable).toMatchObject({ code: 1, stdout: '' });
+    expect(unwritable.stderr).toContain('"no/folder.svg" cannot be written: there is no such');
     const wrong = await node.run('pipeline', 'run', module, ...pipeline, '--input', '{"text":1}');
     expect(wrong).toMatchObject({ code: 2 });
     expect(wrong.stderr).toContain('--input: text');

@@ -235,6 +235,9 @@ it('says what is wrong with a statement, or with the command line', async () => 
     'FROM shard',
   );
   expect(small.stdout).toContain('at least 320 MiB');
+  const taken = await node.run(...'map --data table.csv --sql x --out table.csv'.split(' '));
+  expect(taken.code).toBe(1);
+  expect(taken.stderr).toContain('"table.csv" cannot be written: a part of the path is not');
   const files = {
     'broken.json': '{',
     'other.json': '{"format":"csv"}',

@@ -50,6 +50,8 @@ export const pipelineRun = defineCommand({
       const [issue] = checked.error.issues;
       throw usageError(`--input: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is wrong'}.`);
     }
+    // Before the run starts, so that its result is not lost for a picture that cannot be written.
+    if (svg !== undefined) await drawPipeline(context.cwd, svg, pipeline);
     return withJobs(
       context,
       { ...options, mayStart: !detach, queues: [queue] },
