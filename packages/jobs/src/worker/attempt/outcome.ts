@@ -71,7 +71,7 @@ export function failureFrom(thrown: unknown): Failure {
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     return { kind: 'failed', cause: 'error', message, retryable: true };
   }
-  const message = `${thrown.message} ${thrown.row.fix}`;
+  const message = `${thrown.message.replace(/\.?$/, '.')} ${thrown.row.fix}`;
   if (REFUSALS.has(thrown.code)) return refusal(message);
   const cause = thrown.code === 'SANDBOX_OUTPUT_TOO_LARGE' ? 'output-limit' : 'error';
   return { kind: 'failed', cause, message, retryable: true };
