@@ -31,6 +31,10 @@ export function createJudgeDriver(
 export function imageFix(image: string | undefined, complaint: string): string | undefined {
   const named = image ?? JUDGE_IMAGE;
   if (!complaint.includes(named)) return undefined;
-  const target = named.startsWith('/') ? `--to ${named}` : named;
+  // Of bubblewrap, a registered name is a folder, which its complaint says.
+  const folder = named.startsWith('/')
+    ? named
+    : / no folder (\S+?)\.?(?:\s|$)/.exec(complaint)?.[1];
+  const target = folder === undefined ? named : `--to ${folder}`;
   return `\`bash deploy/sandbox/base-image.sh judge ${target}\` builds it, as root.`;
 }

@@ -48,6 +48,9 @@ describe('nothing is judged', () => {
         code: 'JUDGE_SANDBOX',
         message: expect.stringContaining('base-image.sh judge --to /nowhere`'),
       });
+      await expect(chooseJudgeSandbox([driver], { image: 'nowhere' })).rejects.toMatchObject({
+        message: expect.stringMatching(/base-image\.sh judge --to \/\S+\/nowhere`/),
+      });
     },
   );
 
