@@ -12,7 +12,8 @@ const SAME_SIGNAL_MS = 400;
 const first = new AbortController();
 let firstAt: number | undefined;
 
-function interrupt(): void {
+/** What Ctrl-C does. */
+export function interrupt(): void {
   const now = performance.now();
   if (firstAt === undefined) {
     firstAt = now;

@@ -4,15 +4,21 @@
  */
 import { unwritable } from '@skein/api/file-errors';
 import { exit } from './exit.ts';
-import { interruption } from './interruption.ts';
+import { interrupt, interruption } from './interruption.ts';
 import { EXIT, runCommandLine } from '../command-line/run.ts';
 import { describeError, renderError } from '../output/error.ts';
 import { styleOf } from '../output/style.ts';
 
 export async function runProcess(): Promise<void> {
+  let isClosed = false;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // `skein ls | head` closes stdout early: that is not an error. A full disk is.
-    if (error.code === 'EPIPE') process.exit(0);
+    // `skein ls | head` closes stdout early: that is not an error, and ends the command as Ctrl-C does,
+    // with its job and its node. A full disk is an error.
+    if (error.code === 'EPIPE') {
+      if (!isClosed) interrupt();
+      isClosed = true;
+      return;
+    }
     const body = describeError(unwritable('stdout', error), process.env);
     process.stderr.write(`${renderError(body, styleOf(process.stderr, process.env))}\n`);
     process.exit(EXIT.failure);
@@ -25,10 +31,11 @@ export async function runProcess(): Promise<void> {
     stdout: process.stdout,
     stderr: process.stderr,
   });
-  process.exitCode = code;
   await flushed(process.stdout);
+  const ended = isClosed && code === EXIT.interrupted ? EXIT.ok : code;
+  process.exitCode = ended;
   // Idle keep-alive connections and workers must not keep a finished command alive.
-  exit(code);
+  exit(ended);
 }
 
 function flushed(stream: NodeJS.WriteStream): Promise<void> {

@@ -117,6 +117,15 @@ describe('skein run', () => {
     expect(job?.cause ?? job?.state).toBe('cancelled');
   });
 
+  it('cancels the job when the reader of its output has left', async () => {
+    const run = startCli(['run', '--name=endless', ...TRUSTED, '--', 'yes'], { cwd: node.folder });
+    await run.saw(/y/);
+    run.process.stdout?.destroy();
+    expect((await run.ended).code).toBe(0);
+    const { jobs } = await node.json<{ jobs: JobView[] }>('jobs', 'ls', '--limit', '1');
+    expect(jobs[0]).toMatchObject({ name: 'endless', cause: 'cancelled' });
+  });
+
   it('refuses inputs that are not there, and options that are wrong', async () => {
     const missing = await node.run('run', '--input', 'nothing.csv', '--', 'true');
     expect(missing).toMatchObject({ code: 1 });
