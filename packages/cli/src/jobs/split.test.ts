@@ -48,5 +48,8 @@ describe('cutIntoShards', () => {
     writeFileSync(file, 'a,b\n');
     const empty = await cutIntoShards(file, 1, { header: true, quotes: true });
     expect(empty).toEqual({ header: { start: 0, end: 4 }, slices: [] });
+    writeFileSync(file, '\n\r\na\n1\n');
+    const late = await cutIntoShards(file, 1, { header: true, quotes: true });
+    expect(late).toEqual({ header: { start: 3, end: 5 }, slices: [{ start: 5, end: 7 }] });
   });
 });

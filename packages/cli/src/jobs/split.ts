@@ -18,6 +18,7 @@ export interface Cut {
 
 const QUOTE = 0x22;
 const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 
 /**
  * @param shardBytes a slice is at least this long, and ends with the row that reaches it.
@@ -31,6 +32,9 @@ export async function cutIntoShards(
 ): Promise<Cut> {
   let at = 0;
   let inQuotes = false;
+  /** Of what was read before the header. */
+  let isBlank = true;
+  let headerStart = 0;
   let headerEnd: number | undefined = header ? undefined : 0;
   let start = 0;
   const slices: Slice[] = [];
@@ -38,12 +42,15 @@ export async function cutIntoShards(
     const chunk = piece as Buffer;
     for (let index = 0; index < chunk.length; index++) {
       const byte = chunk[index];
+      if (byte !== LINE_FEED && byte !== CARRIAGE_RETURN) isBlank = false;
       // A doubled quote inside a value closes and opens it again, which comes to the same.
       if (quotes && byte === QUOTE) inQuotes = !inQuotes;
       else if (byte === LINE_FEED && !inQuotes) {
         const end = at + index + 1;
         if (headerEnd === undefined) {
-          headerEnd = end;
+          // Empty lines before the header are none of the table.
+          if (isBlank) headerStart = end;
+          else headerEnd = end;
           start = end;
         } else if (end - start >= shardBytes) {
           slices.push({ start, end });
@@ -54,5 +61,5 @@ export async function cutIntoShards(
     at += chunk.length;
   }
   if (start < at && headerEnd !== undefined) slices.push({ start, end: at });
-  return { header: { start: 0, end: headerEnd ?? at }, slices };
+  return { header: { start: headerStart, end: headerEnd ?? at }, slices };
 }

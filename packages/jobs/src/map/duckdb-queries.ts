@@ -2,7 +2,9 @@
  * The queries that DuckDB answers: rows of a statement, rows by partition, types of columns, and
  * where a Parquet file can be cut.
  */
+import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { SkeinError } from '@skein/api/errors';
 import type { DataFormat } from './data-set.ts';
 import { columnTypes, identifier, quoted, withFiles, type Files } from './duckdb-session.ts';
 import { NO_VALUE } from './json-types.ts';
@@ -46,6 +48,7 @@ export async function partitionToFiles(
 export async function columnsOf(files: Files): Promise<Record<string, string>> {
   return withFiles(files, [], async (session) => {
     const found = await columnTypes(session, files.view);
+    if (files.format === 'csv') refuseUncut(files, Object.keys(found));
     if (files.format !== 'jsonl') return found;
     // What a type holds of which this file has no value at all.
     const empty: Readonly<Record<string, readonly [value: string, type: string]>> = {
@@ -63,6 +66,31 @@ export async function columnsOf(files: Files): Promise<Record<string, string>> {
     }
     return found;
   });
+}
+
+/**
+ * Where rows have more or fewer values than the header, DuckDB takes each line for a single value.
+ * @throws SkeinError SQL_INVALID.
+ */
+function refuseUncut({ files: [file = ''] }: Files, [name = '', other]: readonly string[]): void {
+  if (other !== undefined || !/[,;\t|]/.test(name)) return;
+  const start = readStart(file, 4).replace(/^\uFEFF/, '');
+  // Quoted, it is the name of one column.
+  if (start.startsWith('"')) return;
+  throw new SkeinError(
+    'SQL_INVALID',
+    `The table has rows with more or fewer values than its header ${JSON.stringify(name)}.`,
+  );
+}
+
+function readStart(file: string, bytes: number): string {
+  const descriptor = openSync(file, 'r');
+  try {
+    const start = Buffer.alloc(bytes);
+    return start.toString('utf8', 0, readSync(descriptor, start));
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** Rows that lie together in a Parquet file, in the order of the file. */

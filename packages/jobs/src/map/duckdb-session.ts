@@ -143,7 +143,8 @@ function reader(format: DataFormat, files: string, columns: Files['columns']): s
         ([name, type]) => `${quoted(name)}: ${quoted(type)}`,
       );
       const typed = types.length === 0 ? '' : `, types = {${types.join(', ')}}`;
-      return `read_csv(${files}, header = true, buffer_size = ${CSV_BUFFER_BYTES}${typed})`;
+      // Else DuckDB leaves out first rows that do not fit the others, the header among them.
+      return `read_csv(${files}, header = true, skip = 0, buffer_size = ${CSV_BUFFER_BYTES}${typed})`;
     }
     case 'jsonl':
       // All rows: what a sample does not show, such as a field, would be left out.

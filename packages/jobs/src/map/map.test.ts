@@ -129,6 +129,26 @@ describe('a map', () => {
     },
   );
 
+  it(
+    'refuses CSV whose rows do not fit the header, and leaves out no row',
+    { timeout: 60_000 },
+    async () => {
+      const work = { kind: 'sql', sql: 'SELECT * FROM shard' } as const;
+      const of = async (content: string): Promise<Job> =>
+        run({ dataSet: { format: 'csv', shards: [await stored(content)] }, work });
+      for (const rows of ['1\n2,3\n', '1,2,3\n4,5,6\n']) {
+        const job = await of(`a,b\n${rows}`);
+        expect(job).toMatchObject({ state: 'failed' });
+        expect(job.message).toContain('more or fewer values than its header "a,b"');
+      }
+      expect(await rowsOf(await of('"a,b"\n"1,2"\n'))).toEqual(['"1,2"']);
+      expect(await rowsOf(await of('text\nhi, you\nfoo; bar\n'))).toEqual([
+        '"hi, you"',
+        'foo; bar',
+      ]);
+    },
+  );
+
   it('leaves out no field and no digit of JSON that appear late', { timeout: 60_000 }, async () => {
     // DuckDB looks at 20,480 rows unless it is told to look at all.
     const content = `${'{"k":1}\n'.repeat(21_000)}{"k":2.5,"late":3}\n`;
