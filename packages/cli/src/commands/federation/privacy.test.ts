@@ -36,6 +36,7 @@ it.each([
   [[], 'Give either --noise or --epsilon', []],
   [['--noise', '1'], 'Give either --steps or --epochs', ['--steps', '3']],
   [['--noise', '1,2,3,4,5'], '--noise takes at most 4 values', []],
+  [['--noise', '1', '--sampling', 'tree'], 'counts one pass over the rows, of 235 steps', []],
   [['--noise', '1', '--batch', '70000'], '--batch 70000 is more than --rows 60000', []],
 ])('refuses %j, naming the options', async (args, message, more) => {
   const { code, stderr } = await skein(...epochs, ...args, ...more);

@@ -128,7 +128,15 @@ function planOf(given: {
     throw usageError('Give either --steps or --epochs.');
   }
   const rate = size / rows;
-  return { steps: steps ?? Math.ceil(epochs! / rate), rate, sampling, delta };
+  const taken = steps ?? Math.ceil(epochs! / rate);
+  // In a second pass a row would be in a second leaf of the tree, which is not counted.
+  const pass = Math.ceil(rows / size);
+  if (sampling === 'tree' && taken > pass) {
+    throw usageError(
+      `--sampling tree counts one pass over the rows, of ${pass} steps, not ${taken}: for more passes take \`bands\` or \`poisson\`.`,
+    );
+  }
+  return { steps: taken, rate, sampling, delta };
 }
 
 function noisesOf(
