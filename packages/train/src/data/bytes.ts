@@ -23,6 +23,43 @@ export async function* chunksOf(source: ByteSource): AsyncGenerator<Uint8Array> 
   else yield* unpacked(rest, 'gzip');
 }
 
+/**
+ * Decodes UTF-8 chunk by chunk; without a chunk, what is left at the end.
+ * @param line on which the next chunk begins, counted from 1, for messages.
+ * @throws TrainError `data`, naming the line that is not UTF-8.
+ */
+export function utf8Decoder(line: () => number): (chunk?: Uint8Array) => string {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  return (chunk) => {
+    try {
+      return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
+    } catch (error) {
+      const at = line() + (chunk === undefined ? 0 : breaksBeforeFlaw(chunk));
+      throw dataError(`Line ${at} is not UTF-8.`, { cause: error });
+    }
+  };
+}
+
+/** Line breaks before the first line that is not UTF-8. The bytes may begin and end within a character. */
+function breaksBeforeFlaw(bytes: Uint8Array): number {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let begin = 0;
+  // At most three bytes continue a character of the chunk before.
+  while (begin < 3 && (bytes[begin]! & 0xc0) === 0x80) begin++;
+  for (let breaks = 0; ; breaks++) {
+    const end = bytes.indexOf(0x0a, begin);
+    const line = bytes.subarray(begin, end < 0 ? bytes.length : end);
+    try {
+      decoder.decode(line, { stream: end < 0 });
+    } catch {
+      return breaks;
+    }
+    // The first character is not finished as it began in the chunk before.
+    if (end < 0) return 0;
+    begin = end + 1;
+  }
+}
+
 /** All bytes of a source, unpacked when they are gzip. */
 export async function bytesOf(source: ByteSource): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];

@@ -56,7 +56,12 @@ it('says on which line a record begins', async () => {
 it('refuses quotes out of place, bytes that are not UTF-8 and damaged gzip, naming the line', async () => {
   await expect(fieldsOf('a\n"b')).rejects.toThrow('record of line 2 is never closed');
   await expect(fieldsOf('a\nb\n"c"d')).rejects.toThrow('Line 3 has text after a closing quote');
-  await expect(fieldsOf(Uint8Array.of(97, 10, 0xff, 10))).rejects.toThrow('is not UTF-8');
+  // In Latin-1 a letter with an accent is one byte.
+  const latin = Uint8Array.of(...encoder.encode('a,é\nb,ö\nc\nd,'), 0xe9, 10);
+  for (const pieces of [1, 2, 5, Infinity]) {
+    await expect(fieldsOf(latin, pieces)).rejects.toThrow('Line 4 is not UTF-8.');
+  }
+  await expect(fieldsOf(Uint8Array.of(97, 10, 0xc3), 1)).rejects.toThrow('Line 2 is not UTF-8.');
   const packed = new Uint8Array(gzipSync('a,b\n'.repeat(99)));
   await expect(fieldsOf(packed.subarray(0, 20))).rejects.toThrow(
     'gzip data are damaged or cut off',

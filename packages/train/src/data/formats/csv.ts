@@ -5,7 +5,7 @@
  * and line breaks. Lines end with LF or CRLF; empty lines and a byte order mark are skipped.
  */
 import { dataError } from '../../train-error.ts';
-import { chunksOf, type ByteSource } from '../bytes.ts';
+import { chunksOf, utf8Decoder, type ByteSource } from '../bytes.ts';
 
 export interface CsvRecord {
   /** Line on which the record begins, counted from 1. */
@@ -23,17 +23,10 @@ export async function* csvRecords(
   source: ByteSource,
   { separator = ',' }: CsvOptions = {},
 ): AsyncGenerator<CsvRecord> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
   const parser = csvParser(separator);
-  try {
-    for await (const chunk of chunksOf(source)) {
-      yield* parser.push(decoder.decode(chunk, { stream: true }));
-    }
-    yield* parser.push(decoder.decode());
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw dataError(`Line ${parser.line()} is not UTF-8.`, { cause: error });
-  }
+  const decode = utf8Decoder(parser.line);
+  for await (const chunk of chunksOf(source)) yield* parser.push(decode(chunk));
+  yield* parser.push(decode());
   yield* parser.end();
 }
 

@@ -1,6 +1,6 @@
 /** Objects of a JSON Lines text, one at a time. Empty lines are skipped. */
 import { dataError } from '../../train-error.ts';
-import { chunksOf, type ByteSource } from '../bytes.ts';
+import { chunksOf, utf8Decoder, type ByteSource } from '../bytes.ts';
 
 export interface JsonRecord {
   /** Counted from 1. */
@@ -28,14 +28,7 @@ export async function* jsonRecords(source: ByteSource): AsyncGenerator<JsonRecor
 }
 
 async function* linesOf(source: ByteSource, line: () => number): AsyncGenerator<string> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  const decode = (chunk?: Uint8Array) => {
-    try {
-      return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
-    } catch (error) {
-      throw dataError(`Line ${line()} is not UTF-8.`, { cause: error });
-    }
-  };
+  const decode = utf8Decoder(line);
   let rest = '';
   for await (const chunk of chunksOf(source)) {
     const lines = decode(chunk).split('\n');
