@@ -135,15 +135,20 @@ export function rowsFor(start: Model, data: TrainingData, loss?: Loss): Dataset 
   });
 }
 
-/** A missing value would make every loss NaN, so it is refused here. */
+/** A missing value, or one beyond the range of float32, would make every loss NaN, so it is refused here. */
 function finite({ features }: Encoder): BlockCheck {
   return (numbers, firstRow) => {
     features.forEach((column, at) => {
-      if (column.kind !== 'number' || column.fill !== undefined) return;
+      if (column.kind !== 'number') return;
       for (let i = at; i < numbers.length; i += features.length) {
-        if (Number.isFinite(numbers[i])) continue;
+        const value = numbers[i]!;
+        if (Number.isFinite(value) || (Number.isNaN(value) && column.fill !== undefined)) continue;
         const row = firstRow + Math.floor(i / features.length);
-        throw dataError(`Row ${row} has no '${column.name}'.`);
+        throw dataError(
+          Number.isNaN(value)
+            ? `Row ${row} has no '${column.name}'.`
+            : `Row ${row} has a '${column.name}' beyond ±3.4e38, the range of float32.`,
+        );
       }
     });
   };

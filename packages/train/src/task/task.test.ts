@@ -141,6 +141,15 @@ describe('from a table', () => {
     expect(Number.isFinite(unknown)).toBe(true);
   });
 
+  it('refuses numbers beyond the range of the inputs as such, also where missing ones are filled in', async () => {
+    const data = await table('side', (line) => line.replace(/^1\.[0-4]\d*,/, '1e39,'));
+    for (const missing of [undefined, 'mean'] as const) {
+      await expect(trained({ model: network, data, missing })).rejects.toThrow(
+        /^Row \d+ has a 'a' beyond ±3\.4e38, the range of float32\.$/,
+      );
+    }
+  });
+
   it('trains its own result further, with the stored scales', async () => {
     const data = await table('y');
     const first = await trained({ model: network, data });
