@@ -68,6 +68,13 @@ it('leaves the scale of a constant column', async () => {
 });
 
 describe('refuses', () => {
+  it.each([
+    [['age', 'ill'], "'ill' is to be predicted, so it cannot be a feature too."],
+    [['age', 'city', 'age'], "The feature 'age' is named twice."],
+  ])('the features %j', (features, message) => {
+    expect(() => fitEncoder(table, { target: 'ill', features, rows: [0, 1, 2] })).toThrow(message);
+  });
+
   it('an unknown class, naming the row', async () => {
     const other = await readCsv(
       new TextEncoder().encode('age,colour,height,city,ill\n1,red,1,Aa,maybe\n'),

@@ -81,6 +81,11 @@ export function fitEncoder(table: Table, options: FitOptions): Encoder {
   if (names.length === 0) {
     throw dataError(`There is no column besides '${target.name}' to predict it from.`);
   }
+  if (names.includes(target.name)) {
+    throw dataError(`'${target.name}' is to be predicted, so it cannot be a feature too.`);
+  }
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw dataError(`The feature '${twice}' is named twice.`);
   const sorted = { ...options, rows: ascending(rows) };
   const fitted = names.map((name) => fitFeature(columnOf(table, name), table.count, sorted));
   const widths = fitted.map((each) => (each.kind === 'number' ? 1 : each.categories.length));
