@@ -44,6 +44,13 @@ describe('an array’s encoding', () => {
     expect(first.reduce((sum, each) => sum + each ** 2, 0) / 8).toBeCloseTo(1, 5);
   });
 
+  it('refuses 16-bit floats, which the step could not be given', () => {
+    const halves = tensor('float16', [2, 1], new Uint16Array(2));
+    expect(() => fitArrayEncoding(halves, { scaling: 'none', rows: [0] })).toThrow(
+      'The rows are float16, which cannot be trained with: store them as float32.',
+    );
+  });
+
   it('refuses rows that the model cannot take', () => {
     const encoding = fitArrayEncoding(pixels, { scaling: 'none', rows: [0] });
     expect(() => withArrayEncoding(identity('batch', 5), encoding, 'image')).toThrow(

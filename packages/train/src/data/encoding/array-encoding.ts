@@ -14,7 +14,7 @@ import {
   type NumericTensor,
   type NumericType,
 } from '@skein/onnx';
-import { modelError } from '../../train-error.ts';
+import { dataError, modelError } from '../../train-error.ts';
 import { ascending, momentsOf } from './moments.ts';
 import { isStored, storedNumbers, type StoredRows } from '../rows/stored.ts';
 
@@ -36,12 +36,18 @@ export interface ArrayEncoding {
  */
 export type ArrayScaling = 'unit' | 'standard' | 'none';
 
-/** @param rows to fit on: the training rows. */
+/**
+ * @param rows to fit on: the training rows.
+ * @throws TrainError `data` for 16-bit floats, which no backend carries.
+ */
 export function fitArrayEncoding(
   array: NumericTensor | StoredRows,
   { scaling, rows }: { readonly scaling: ArrayScaling; readonly rows: ArrayLike<number> },
 ): ArrayEncoding {
   const { type, shape } = array;
+  if (type === 'float16' || type === 'bfloat16') {
+    throw dataError(`The rows are ${type}, which cannot be trained with: store them as float32.`);
+  }
   const own = { name: type === 'uint8' ? 'pixels' : 'features', type, shape: shape.slice(1) };
   if (scaling === 'none') return { ...own, shift: 0, scale: 1 };
   if (scaling === 'unit') return { ...own, shift: 0, scale: 255 };
