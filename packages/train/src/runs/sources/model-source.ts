@@ -63,9 +63,19 @@ export async function openModelSource(
   return { model: read, name: basename(model, extname(model)), described: model };
 }
 
+/** Longest side of an image in pixels: one of this size takes 192 MiB. */
+const MOST_SIDE = 8192;
+
 /** The size of images that a model takes: [batch, channels, height, width]. */
 export function imageSizeOf({ model }: ModelSource, given: ImageSize | undefined): ImageSize {
-  if (given !== undefined) return given;
+  if (given !== undefined) {
+    const sides = [given.width, given.height];
+    if (sides.every((side) => Number.isInteger(side) && side > 0 && side <= MOST_SIDE))
+      return given;
+    throw invalidSetting(
+      `\`imageSize\`: ${sides.join(' × ')} is not a size from 1 to ${MOST_SIDE} on each side.`,
+    );
+  }
   const shape = typeof model === 'function' ? [] : (signatureOf(model).inputs[0]?.shape ?? []);
   const [, channels, height, width] = shape;
   const known = typeof height === 'number' && typeof width === 'number';
