@@ -66,9 +66,23 @@ describe('what cannot be trained is refused before the first step', () => {
       [['--freeze', 'nothing'], 'TRAINING_MODEL_UNFIT', /No parameter matches .*layer0.weight/],
       [['--freeze', '('], 'USAGE', /not a regular expression/],
       [['--deploy', 'x'], 'NODE_UNREACHABLE', /./],
+      [['--features', 'a,side'], 'TRAINING_DATA_INVALID', /'side' is to be predicted/],
+      [
+        ['--out', 'none/x.onnx'],
+        'FILE_UNREADABLE',
+        /"none\/x.onnx" cannot be written: there is no/,
+      ],
+      [['--out', '.'], 'FILE_UNREADABLE', /"." cannot be written: it is a folder/],
     ] as const) {
       const found = await failure(...label, ...extra);
       expect(found).toMatchObject({ code, error: expect.stringMatching(message) });
+    }
+    const images = ['train', '--model', 'cnn:4', '--data', '.', '--image-size'];
+    for (const size of ['0x8', '8x99999x3']) {
+      expect(await failure(...images, size)).toMatchObject({
+        code: 'USAGE',
+        error: expect.stringMatching(/^--image-size: .* is not a size from 1 to 8192 on each side/),
+      });
     }
   });
 

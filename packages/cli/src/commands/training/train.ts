@@ -1,5 +1,6 @@
 /** `skein train`: trains a model on rows on this machine; the result can be deployed as a version. */
-import { join, resolve } from 'node:path';
+import { access, constants, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import type { Client, DeploymentView, Run, VersionView } from '@skein/api';
 import { unwritable } from '@skein/api/file-errors';
 import { formatBytes, formatDuration } from '@skein/api/units';
@@ -97,6 +98,7 @@ export const train = defineCommand({
     if (leads && deploy !== undefined) {
       await storedVersions((await connect(context, options)).client, deploy);
     }
+    if (leads && out !== undefined) await assertWritable(context, out);
     const work = begin(context, options, way, given).catch((error: unknown) => {
       throw inOptions(error);
     });
@@ -148,6 +150,22 @@ function sayHowToGoOn(context: Context, run: Run | undefined): void {
   context.notes.line(`Stopped after step ${steps.done} of ${steps.planned}. To go on:`);
   const { style } = context.notes;
   context.notes.line(`  ${style.cyan(style.commands(`skein train --resume ${id}`))}`);
+}
+
+/** @throws SkeinError FILE_UNREADABLE before the training, rather than after it. */
+async function assertWritable({ cwd }: Context, out: string): Promise<void> {
+  const path = resolve(cwd, out);
+  try {
+    if ((await stat(path).catch(() => undefined))?.isDirectory() === true) {
+      throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' });
+    }
+    await access(dirname(path), constants.W_OK);
+    if (!(await stat(dirname(path))).isDirectory()) {
+      throw Object.assign(new Error('it is not in a folder'), { code: 'ENOTDIR' });
+    }
+  } catch (error) {
+    throw unwritable(out, error);
+  }
 }
 
 /** The path at which the trained model lies. */
