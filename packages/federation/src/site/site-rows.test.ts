@@ -43,6 +43,44 @@ it('says of which columns the plan does not have the values', async () => {
   ]);
 });
 
+it('takes what the plan lists as it stands: codes with zeros, texts after numbers, a word for a missing value, true and false', async () => {
+  const columns: PublicColumns = {
+    features: [
+      { name: 'code', kind: 'category', categories: ['01', '2', 'A'] },
+      { name: 'signs', kind: 'category', categories: ['none', 'some'] },
+      { name: 'smokes', kind: 'category', categories: ['false', 'true'] },
+    ],
+    target: { name: 'grade', kind: 'category', classes: ['none', '01'] },
+  };
+  const values = [
+    ['01', 'none', true, 'none'],
+    ['2.0', 'some', false, '01'],
+    ['A', 'none', true, 'none'],
+    ['1', '?', false, '01'],
+  ];
+  const names = ['code', 'signs', 'smokes', 'grade'];
+  const lines = values.map((row) =>
+    JSON.stringify(Object.fromEntries(row.map((value, i) => [names[i], value]))),
+  );
+  for (const [text, format] of [
+    [[names, ...values].map(String).join('\n'), 'csv'],
+    [lines.join('\n'), 'jsonl'],
+  ] as const) {
+    const { rows, classes, outside } = await readSiteRows(
+      columns,
+      new TextEncoder().encode(text),
+      format,
+    );
+    const features = new Float32Array(rows.tensors.get('features')!.bytes.buffer);
+    expect([...features]).toEqual([0, 0, 1, 1, 1, 0, 2, 0, 1, 3, 2, 0]);
+    expect(classes.map((each) => each.rows)).toEqual([2, 2]);
+    expect(outside.map(({ name, rows }) => [name, rows])).toEqual([
+      ['code', 1],
+      ['signs', 1],
+    ]);
+  }
+});
+
 it('reads JSON Lines', async () => {
   const { count } = await read(
     '{"age":40,"cp":2,"chol":null,"ill":1}\n{"age":50,"cp":1,"chol":200,"ill":0}\n',

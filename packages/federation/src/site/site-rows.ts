@@ -49,7 +49,7 @@ export async function readSiteRows(
   try {
     const { features, target } = data;
     const wanted = [...features, target].map(({ name }) => name);
-    const table = await tableOf(source, format);
+    const table = await tableOf(source, format, textsOf(data));
     const present = table.columns.map(({ name }) => name);
     const missing = wanted.filter((name) => !present.includes(name));
     if (missing.length > 0) {
@@ -58,10 +58,7 @@ export async function readSiteRows(
       if (other === undefined) throw unfit(found);
       throw unfit(`${found} Separate columns by commas, not by ${JSON.stringify(other)}.`);
     }
-    const kinds = new Map(features.map(({ name, kind }) => [name, kind]));
-    const columns = table.columns
-      .filter(({ name }) => wanted.includes(name))
-      .map((column) => (kinds.get(column.name) === 'category' ? categorical(column) : column));
+    const columns = table.columns.filter(({ name }) => wanted.includes(name));
     for (const feature of features) {
       requireNumbers(
         feature,
@@ -100,22 +97,22 @@ export async function readSiteRows(
   }
 }
 
-function tableOf(source: RowSource, format: RowFormat): Promise<Table> {
-  const options = { missing: 'keep' } as const;
+function tableOf(
+  source: RowSource,
+  format: RowFormat,
+  categories: Readonly<Record<string, readonly string[]>>,
+): Promise<Table> {
+  const options = { missing: 'keep', categories } as const;
   return format === 'csv' ? readCsv(source, options) : readJsonLines(source, options);
 }
 
-/** Numbers that the plan takes for categories, such as codes. */
-function categorical(column: Table['columns'][number]): Table['columns'][number] {
-  if (column.kind === 'category') return column;
-  const categories = [...new Set(column.values)].filter((each) => !Number.isNaN(each));
-  const position = new Map(categories.map((each, i) => [each, i]));
-  return {
-    name: column.name,
-    kind: 'category',
-    categories: categories.map(String),
-    codes: Int32Array.from(column.values, (each) => position.get(each) ?? -1),
-  };
+/** The texts that the plan lists, by column: none of them is a number or a missing value to the reader. */
+function textsOf({ features, target }: PublicColumns): Readonly<Record<string, readonly string[]>> {
+  const listed = features.flatMap((each) =>
+    each.kind === 'category' ? [[each.name, each.categories] as const] : [],
+  );
+  if (target.kind === 'category') listed.push([target.name, target.classes]);
+  return Object.fromEntries(listed);
 }
 
 /** @throws SkeinError SITE_DATA_UNFIT for texts, and for missing numbers that the plan does not fill in. */

@@ -15,7 +15,7 @@ export interface TableBuilder {
 
 export function tableBuilder(
   names: readonly string[],
-  { kinds = {}, missing = 'refuse', store }: TableOptions,
+  { kinds = {}, categories = {}, missing = 'refuse', store }: TableOptions,
 ): TableBuilder {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw dataError(`Two columns are named '${twice}'.`);
@@ -23,9 +23,13 @@ export function tableBuilder(
   if (unknown !== undefined) {
     throw dataError(`There is no column '${unknown}' whose type could be declared.`);
   }
-  const columns: (ColumnBuilder | undefined)[] = names.map((name) =>
-    kinds[name] === undefined ? undefined : columnBuilder(name, kinds[name]),
+  const listed = names.map((name) =>
+    Object.hasOwn(categories, name) ? new Set(categories[name]) : undefined,
   );
+  const columns: (ColumnBuilder | undefined)[] = names.map((name, i) => {
+    const kind = listed[i] === undefined ? kinds[name] : 'category';
+    return kind === undefined ? undefined : columnBuilder(name, kind);
+  });
   const sink = columnSink(names.length, store);
   const row = new Float64Array(names.length);
   let count = 0;
@@ -37,9 +41,11 @@ export function tableBuilder(
         );
       }
       for (let i = 0; i < values.length; i++) {
-        const value = values[i];
+        const texts = listed[i];
+        const value = texts === undefined ? values[i] : asListed(values[i], texts);
         row[i] = NaN;
-        if (missing === 'keep' && isMissing(value)) continue;
+        const isText = typeof value === 'string' && texts?.has(value) === true;
+        if (missing === 'keep' && !isText && isMissing(value)) continue;
         // The first value that is present decides the type of the column.
         columns[i] ??= columnBuilder(
           names[i]!,
@@ -110,6 +116,15 @@ function asNumber(value: unknown): number | undefined {
     return undefined;
   const number = Number(value);
   return Number.isFinite(number) ? number : undefined;
+}
+
+/** The known text that a value is, as it stands or as a number; else the value. */
+function asListed(value: unknown, listed: ReadonlySet<string>): unknown {
+  const scalar = typeof value === 'number' || typeof value === 'boolean';
+  const text = scalar ? String(value) : value;
+  if (typeof text !== 'string' || listed.has(text)) return text;
+  const number = String(asNumber(value));
+  return listed.has(number) ? number : value;
 }
 
 /** Texts that tables write for a missing value. */

@@ -36,7 +36,12 @@ export interface TableOptions {
   /** Types of columns whose first value would mislead, such as numeric codes that are categories. */
   readonly kinds?: Readonly<Record<string, ColumnKind>>;
   /**
-   * `keep`: an empty field, `NA`, `NaN`, `null` or `?` is a missing value, not an error. Default
+   * Columns of which the texts are known: each value is one of them as it stands, such as the code `01`, or a `none`
+   * that would be a missing value elsewhere, or else the number that one of them is. A table may lack such a column.
+   */
+  readonly categories?: Readonly<Record<string, readonly string[]>>;
+  /**
+   * `keep`: an empty field, `NA`, `N/A`, `NaN`, `null`, `None` or `?` is a missing value, not an error. Default
    * `refuse`.
    */
   readonly missing?: 'refuse' | 'keep';
