@@ -40,6 +40,45 @@ describe('inferShapes', () => {
     expect(flat).toEqual(['batch', 12]);
   });
 
+  it('follows lists with several axes in their order, or not at all', () => {
+    /** The sizes of a tensor that a graph fills by a list of the sizes of x, [2, 5, 3]. */
+    const filled = (list: (graph: GraphBuilder, sizes: string) => string) =>
+      shapeOf([2, 5, 3], (graph) => {
+        graph.initializer('flat', int64(-1));
+        const [sizes] = graph.node('Shape', ['x']);
+        const [flat] = graph.node('Reshape', [list(graph, sizes), 'flat']);
+        return graph.node('ConstantOfShape', [flat])[0];
+      });
+    const column = (graph: GraphBuilder, sizes: string) => {
+      graph.initializer('one', int64(1));
+      return graph.node('Unsqueeze', [sizes, 'one'])[0];
+    };
+    const row = (graph: GraphBuilder, sizes: string) => {
+      graph.initializer('zero', int64(0));
+      return graph.node('Unsqueeze', [sizes, 'zero'])[0];
+    };
+    const pairs = filled((graph, sizes) => {
+      const each = column(graph, sizes);
+      return graph.node('Concat', [each, each], { axis: 1 })[0];
+    });
+    expect(pairs).toEqual([2, 2, 5, 5, 3, 3]);
+    const rows = filled((graph, sizes) => {
+      const each = row(graph, sizes);
+      return graph.node('Concat', [each, each], { axis: 0 })[0];
+    });
+    expect(rows).toEqual([2, 5, 3, 2, 5, 3]);
+    const picked = filled((graph, sizes) => {
+      const each = row(graph, sizes);
+      return graph.node('Gather', [each, 'zero'], { axis: 0 })[0];
+    });
+    expect(picked).toHaveLength(3);
+    expect(picked).not.toEqual([2, 2, 2]);
+    const products = filled(
+      (graph, sizes) => graph.node('Mul', [row(graph, sizes), column(graph, sizes)])[0],
+    );
+    expect(products).toHaveLength(9);
+  });
+
   it('distinguishes sizes that must be equal from sizes that may be equal', () => {
     const added = (a: Dimension, b: Dimension) => {
       const graph = new GraphBuilder('add');

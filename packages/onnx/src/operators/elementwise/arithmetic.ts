@@ -138,10 +138,13 @@ function isZero(graph: GradientGraph, x: string): string {
 }
 
 function computed(node: InferenceNode): readonly Size[] | undefined {
-  const a = node.given(0).elements;
-  const b = node.given(1).elements;
+  const [left, right] = [node.given(0), node.given(1)];
+  const [a, b] = [left.elements, right.elements];
   if (a === undefined || b === undefined) return undefined;
-  if (a.length !== b.length && a.length !== 1 && b.length !== 1) return undefined;
+  // A column and a row make a table of two lists.
+  const alike =
+    a.length === b.length && left.shape !== undefined && left.shape.join() === right.shape?.join();
+  if (!alike && a.length !== 1 && b.length !== 1) return undefined;
   const results = Array.from({ length: Math.max(a.length, b.length) }, (_, i) =>
     apply(node.opType, a.length === 1 ? a[0]! : a[i]!, b.length === 1 ? b[0]! : b[i]!),
   );

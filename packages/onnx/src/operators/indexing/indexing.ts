@@ -23,8 +23,9 @@ const inferGather: InferenceRule = (node) => {
   const axis = axisOf(node, node.attributeInt('axis', 0), shape.length);
   const result = [...shape.slice(0, axis), ...indices.shape, ...shape.slice(axis + 1)];
   const at = node.ints(1);
-  // Reading single sizes from a shape is how exported models compute shapes.
-  const read = elements === undefined ? undefined : at?.map((index) => elements.at(index));
+  // Reading single sizes from a shape is how exported models compute shapes: from a list, with one axis.
+  const list = shape.length === 1 ? elements : undefined;
+  const read = list === undefined ? undefined : at?.map((index) => list.at(index));
   const known = read?.every((size) => size !== undefined) ? read : undefined;
   return [{ type, shape: result, elements: known }];
 };

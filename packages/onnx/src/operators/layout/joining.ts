@@ -1,7 +1,14 @@
 /** Concat and Split, each of which is the gradient of the other. */
 import type { GradientRule } from '../../gradient/rule.ts';
-import { axisOf, shown, type InferenceNode, type InferenceRule } from '../../infer/rule.ts';
-import { isStatic, quotient, sum, type Size } from '../../infer/size.ts';
+import {
+  axisOf,
+  type Inferred,
+  shown,
+  type InferenceNode,
+  type InferenceRule,
+} from '../../infer/rule.ts';
+import { fills, isStatic, quotient, sum, type Size } from '../../infer/size.ts';
+import { elementCount } from '../../tensor/tensor.ts';
 import type { Operators } from '../operator.ts';
 import { sizeOf } from './slicing.ts';
 
@@ -23,10 +30,24 @@ const inferConcat: InferenceRule = (node) => {
     }
     return numbers[0] ?? sizes[0]!;
   });
-  const lists = parts.map(({ elements }) => elements);
-  const elements = lists.every((each) => each !== undefined) ? lists.flat() : undefined;
-  return [{ type, shape: result, elements }];
+  return [{ type, shape: result, elements: joined(parts, axis) }];
 };
+
+/** The elements of row-major lists that are joined along an axis: of each row those of one after the other. */
+function joined(parts: readonly Inferred[], axis: number): readonly Size[] | undefined {
+  const lists = parts.map(({ elements, shape }) =>
+    fills(elements, shape!)
+      ? { elements, rows: elementCount(shape!.slice(0, axis) as number[]) }
+      : undefined,
+  );
+  if (!lists.every((each) => each !== undefined)) return undefined;
+  return Array.from({ length: lists[0]!.rows }, (_, row) =>
+    lists.flatMap(({ elements, rows }) => {
+      const length = elements.length / rows;
+      return elements.slice(row * length, (row + 1) * length);
+    }),
+  ).flat();
+}
 
 const splitAgain: GradientRule = (node, graph) => {
   const g = node.outputGradients[0]!;
