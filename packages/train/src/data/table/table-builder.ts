@@ -44,7 +44,7 @@ export function tableBuilder(
         const texts = listed[i];
         const value = texts === undefined ? values[i] : asListed(values[i], texts);
         row[i] = NaN;
-        const isText = typeof value === 'string' && texts?.has(value) === true;
+        const isText = typeof value === 'string' && value !== '' && texts?.has(value) === true;
         if (missing === 'keep' && !isText && isMissing(value)) continue;
         // The first value that is present decides the type of the column.
         columns[i] ??= columnBuilder(
