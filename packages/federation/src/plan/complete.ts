@@ -1,7 +1,7 @@
 /** Turns a draft into a plan: computes what follows from the rest. */
 import { SkeinError } from '@skein/api/errors';
 import { noiseFor, type Mechanism } from '@skein/train';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { bufferOf } from './buffer.ts';
 import { checkPlan, parsed, refuse } from './check.ts';
 import { helpersOf } from './helpers.ts';
@@ -59,6 +59,19 @@ export function completePlan(draft: PlanDraft): Plan {
   if (privacy.noise !== undefined || plan.privacy.mode === 'none') return plan;
   // The search for the noise takes seconds, so it comes after all that can be refused.
   return { ...plan, privacy: { ...plan.privacy, noise: calibrated(plan.privacy, plan.rounds) } };
+}
+
+/**
+ * Checks what an operator wrote before a model is made of it; without the search for the noise, which takes seconds.
+ * @throws SkeinError PLAN_INVALID, naming the fields.
+ */
+export function checkDraft(given: unknown, name: string): Pick<Plan, 'data'> {
+  const model = { digest: '0'.repeat(64), parameters: 1 };
+  const terms = parsed(z.record(z.string(), z.unknown()), given);
+  const draft = parsed(PlanDraft, { ...terms, name, task: 'classification', model });
+  const { privacy } = withPrivacy(draft);
+  const fixed = privacy?.mode === 'none' ? privacy : { noise: 1, ...privacy! };
+  return completePlan({ ...draft, privacy: fixed });
 }
 
 /** A draft that says nothing of privacy protects patients where sites are institutions, and whole sites where they are devices. */

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FederationPlan, FederationView } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
 import { createIdentity, importIdentity, type Identity, type PlanDraft } from '@skein/federation';
 import {
@@ -12,8 +13,9 @@ import {
   openFederationStore,
 } from '@skein/federation/coordinator';
 import { modelFacts } from '@skein/federation/site';
-import { readModel } from '@skein/onnx';
+import { OnnxError, readModel } from '@skein/onnx';
 import type { Registry } from '@skein/serving';
+import { TrainError } from '@skein/train';
 import { createDiskRoom, FLEET_NAMESPACE, openFileArtifacts } from '@skein/state';
 import type { NodeSettings } from '../rooms/options.ts';
 import type { StartFederation } from '../rooms/federations.ts';
@@ -102,7 +104,7 @@ export async function openFederationsAt(
       const record = await registry.version(name, version);
       const path = await registry.pathOf(record);
       const { digest } = await artifacts.put(createReadStream(path), MAX_MODEL_BYTES);
-      const { task, parameters } = modelFacts(readModel(await readFile(path)));
+      const { task, parameters } = factsOf(await readFile(path));
       const draft = { ...plan, name, task, model: { digest, parameters } };
       const view = await coordinator.start(draft as unknown as PlanDraft);
       followed(view.id);
@@ -115,6 +117,16 @@ export async function openFederationsAt(
       await artifacts.close();
     },
   };
+}
+
+/** @throws SkeinError TRAINING_MODEL_UNFIT for a model that cannot be trained: it came from a client. */
+function factsOf(content: Uint8Array): ReturnType<typeof modelFacts> {
+  try {
+    return modelFacts(readModel(content));
+  } catch (error) {
+    if (!(error instanceof OnnxError || error instanceof TrainError)) throw error;
+    throw new SkeinError('TRAINING_MODEL_UNFIT', error.message, { cause: error });
+  }
 }
 
 /** The key pair of the coordinator, which sites know it by; made by the first federation. */

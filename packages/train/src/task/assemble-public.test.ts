@@ -44,7 +44,9 @@ it('encodes a row in the same way whatever the other rows are', async () => {
 
 it('refuses an empty range and a class twice', () => {
   const target = { ...COLUMNS.target, classes: ['no', 'no'] } as PublicColumns['target'];
-  expect(() => assemblePublic({ ...COLUMNS, target }, linear, 1)).toThrow(/different/);
+  expect(() => assemblePublic({ ...COLUMNS, target }, linear, 1)).toThrow(/'ill' has 'no' twice/);
   const features = [{ name: 'age', kind: 'number', low: 5, high: 5 } as const];
   expect(() => assemblePublic({ ...COLUMNS, features }, linear, 1)).toThrow(/range of 'age'/);
+  const wide = [{ name: 'age', kind: 'number', low: -1e308, high: 1e308 } as const];
+  expect(() => assemblePublic({ ...COLUMNS, features: wide }, linear, 1)).toThrow(/float32/);
 });

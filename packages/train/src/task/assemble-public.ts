@@ -74,13 +74,16 @@ function featureOf(feature: PublicFeature): Feature {
 }
 
 function scaleOf({ name, low, high }: Range) {
-  if (!(Number.isFinite(low) && Number.isFinite(high) && low < high)) {
-    throw dataError(`The range of '${name}', ${low} to ${high}, is empty.`);
+  if (!(low < high)) throw dataError(`The range of '${name}', ${low} to ${high}, is empty.`);
+  if (![low, high, high - low].every((each) => Number.isFinite(Math.fround(each)))) {
+    throw dataError(`The range of '${name}', ${low} to ${high}, is beyond that of float32.`);
   }
   return { mean: (low + high) / 2, deviation: (high - low) / 2 };
 }
 
 function distinct(name: string, texts: readonly string[], least: number): readonly string[] {
-  if (texts.length >= least && new Set(texts).size === texts.length) return texts;
+  const twice = texts.find((text, i) => texts.indexOf(text) !== i);
+  if (twice !== undefined) throw dataError(`'${name}' has '${twice}' twice.`);
+  if (texts.length >= least) return texts;
   throw dataError(`'${name}' needs at least ${least} different categories.`);
 }

@@ -1,6 +1,8 @@
 /** What the operator of a federation types, against a node: each change, its mistakes, and what the ledger holds of it. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { mlp, writeModel } from '@skein/onnx';
+import { assemblePublic } from '@skein/train';
 import { expect, it } from 'vitest';
 import { renderFederation } from '../../output/federation.ts';
 import { styleOf } from '../../output/style.ts';
@@ -31,6 +33,31 @@ it('starts, invites, pauses, resumes, revokes and stops, and writes each into th
   await writeFile(join(folder, 'broken.json'), '{');
   expect(await refused('federate', 'start', 'broken.json')).toContain('"broken.json" is not JSON');
   expect(await refused('federate', 'start', 'none.json')).toContain('FILE_UNREADABLE');
+  // No model is left of a plan that is refused.
+  for (const [content, field] of [
+    [null, 'expected record'],
+    [[terms], 'expected record'],
+    [{ ...terms, data: undefined }, 'data: '],
+    [{ ...terms, data: { ...terms.data, features: [] } }, 'data.features: '],
+    [{ ...terms, rounds: 0 }, 'rounds: '],
+  ] as const) {
+    await writeFile(join(folder, 'wrong.json'), JSON.stringify(content));
+    const message = await refused('federate', 'start', 'wrong.json', '--name', 'wrong');
+    expect(message).toContain('PLAN_INVALID');
+    expect(message).toContain(field);
+  }
+  expect(JSON.stringify(await client.listModels())).not.toContain('wrong');
+  const hollow = assemblePublic(
+    { ...terms.data, features: [] },
+    ({ inputs, outputs }) => mlp({ sizes: [inputs, outputs], seed: 1 }),
+    1,
+  );
+  const content = new Uint8Array(writeModel(hollow));
+  const { version } = await client.importModel({ name: 'hollow', content });
+  await expect(
+    client.startFederation({ model: 'hollow', version, plan: terms as never }),
+  ).rejects.toMatchObject({ code: 'TRAINING_MODEL_UNFIT' });
+
   const started = await said(
     'federate',
     'start',

@@ -1,6 +1,7 @@
 /** `skein federate`: federations that a node coordinates. */
 import { SkeinError, type FederationView } from '@skein/api';
 import { isOver } from '@skein/api/federations';
+import { checkDraft } from '@skein/federation';
 import { writeModel } from '@skein/onnx';
 import { assemblePublic, TrainError, type PublicColumns } from '@skein/train';
 import { networkOf } from '@skein/train/run';
@@ -43,7 +44,8 @@ export const federateStart = nodeCommand({
   async run(connection, { plan: path, name, model, seed, site }, context) {
     const plan = await readPlan(context, path);
     const { client } = connection;
-    const content = builtModel(plan['data'], model, seed);
+    // A model that is stored for a plan that is refused would be the version of nothing.
+    const content = builtModel(checkDraft(plan, name).data, model, seed);
     const { version } = await client.importModel({ name, content });
     const federation = await client.startFederation({ model: name, version, plan });
     const sites = site.map((each) => ({ name: each }));
@@ -225,13 +227,13 @@ async function readPlan({ cwd }: Context, path: string): Promise<Record<string, 
 }
 
 /** The model of a plan's columns. @throws SkeinError PLAN_INVALID, USAGE. */
-function builtModel(data: unknown, network: string, seed: number): Uint8Array<ArrayBuffer> {
+function builtModel(data: PublicColumns, network: string, seed: number): Uint8Array<ArrayBuffer> {
   const builder = networkOf(network);
   if (builder === undefined) throw usageError(`--model: "${network}" is not mlp or mlp:16,8.`);
   try {
-    return new Uint8Array(writeModel(assemblePublic(data as PublicColumns, builder, seed)));
+    return new Uint8Array(writeModel(assemblePublic(data, builder, seed)));
   } catch (error) {
-    if (error instanceof TrainError || error instanceof TypeError) {
+    if (error instanceof TrainError) {
       throw new SkeinError('PLAN_INVALID', `The columns of the plan: ${error.message}`, {
         cause: error,
       });
