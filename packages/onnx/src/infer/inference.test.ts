@@ -40,6 +40,15 @@ describe('inferShapes', () => {
     expect(flat).toEqual(['batch', 12]);
   });
 
+  it('follows remainders of sizes, with which PyTorch splits an axis', () => {
+    const split = shapeOf([6, 5], (graph) => {
+      graph.initializer('four', int64(4));
+      const [rest] = graph.node('Mod', [graph.node('Shape', ['x'])[0], 'four']);
+      return graph.node('ConstantOfShape', [rest])[0];
+    });
+    expect(split).toEqual([2, 1]);
+  });
+
   it('follows lists with several axes in their order, or not at all', () => {
     /** The sizes of a tensor that a graph fills by a list of the sizes of x, [2, 5, 3]. */
     const filled = (list: (graph: GraphBuilder, sizes: string) => string) =>

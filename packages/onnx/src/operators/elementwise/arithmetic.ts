@@ -165,6 +165,9 @@ function apply(operator: string, a: Size, b: Size): Size | undefined {
         return b === 0 ? undefined : Math.trunc(a / b);
       }
       return quotient([a], [b]);
+    case 'Mod':
+      // Both signs of a remainder are the same for what is not negative.
+      return typeof a === 'number' && typeof b === 'number' && a >= 0 && b > 0 ? a % b : undefined;
     case 'Max':
       return typeof a === 'number' && typeof b === 'number' ? Math.max(a, b) : undefined;
     case 'Min':
