@@ -129,6 +129,23 @@ describe('BatchNormalization', () => {
     },
   );
 
+  it('is refused where an exporter has merged a statistic with a parameter of the same values', () => {
+    const graph = new GraphBuilder('merged');
+    graph.input('x', 'float32', [4, 2]);
+    const [scale, bias] = ['scale', 'bias'].map((name, value) =>
+      graph.initializer(name, floats([2], [1 - value, 1 - value])),
+    );
+    graph.node('Identity', [bias!], {}, { outputs: ['mean'] });
+    graph.node('Identity', [scale!], {}, { outputs: ['variance'] });
+    const inputs = ['x', scale!, bias!, 'mean', 'variance'];
+    const [y] = graph.node('BatchNormalization', inputs, {}, { name: 'norm' });
+    graph.node('ReduceMean', [y], { keepdims: 0 }, { outputs: ['loss'] });
+    graph.output('loss', 'float32', []);
+    expect(() => trainingStep(graph.model(), { loss: 'loss', optimiser: sgd() })).toThrow(
+      "Node 'norm' (BatchNormalization) cannot be trained: the exporter has merged 'mean' with 'bias', which had the same values",
+    );
+  });
+
   it('is refused where it must be written out and its rank is not known', () => {
     const graph = new GraphBuilder('unknown');
     graph.input('x', 'float32', [4, 2]);

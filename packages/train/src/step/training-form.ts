@@ -86,8 +86,13 @@ function statisticsOf(
     const stored = model.graph!.initializer.find((each) => each.name === name);
     const value = stored && tensorOf(stored);
     if (value === undefined || value.type === 'string' || others.has(name)) {
+      const copied = model.graph!.node.find(
+        ({ opType, output }) => opType === 'Identity' && output[0] === name,
+      )?.input[0];
       throw modelError(
-        `${titleOf(node)} cannot be trained: '${name}' is not a statistic of its own.`,
+        copied === undefined
+          ? `${titleOf(node)} cannot be trained: '${name}' is not a statistic of its own.`
+          : `${titleOf(node)} cannot be trained: the exporter has merged '${name}' with '${copied}', which had the same values; in PyTorch export with training=torch.onnx.TrainingMode.TRAINING and do_constant_folding=False.`,
       );
     }
     return [name, value] as const;
