@@ -16,7 +16,7 @@ import {
   type Model,
   type NumericTensor,
 } from '@skein/onnx';
-import { dataError } from '../train-error.ts';
+import { dataError, modelError } from '../train-error.ts';
 import { dataset, type Dataset } from '../data/dataset.ts';
 import { encodeRows, type BlockCheck, type Encoder } from '../data/encoding/encoder.ts';
 import { withBatch } from './batch-axis.ts';
@@ -66,6 +66,10 @@ export function problemOf(start: Model, options: ProblemOptions): Problem {
     weights: 'sample',
     weightName: MASK,
   });
+  const type = signatureOf(graded.model).inputs.find(({ name }) => name === MASK)?.type;
+  if (type !== 'float32') {
+    throw modelError(`The model computes in ${type}, and trains in float32: export it so.`);
+  }
   // A missing gradient is reported before everything else is set up.
   trainableParameters(graded, options.frozen === undefined ? [] : [options.frozen]);
   const [prediction] = Object.keys(graded.seeds);

@@ -216,6 +216,18 @@ describe('from arrays', () => {
     await expect(trained({ model: graph.model(), data: two })).rejects.toThrow("no array 'z'");
   });
 
+  it('a model of doubles is refused as one', async () => {
+    const graph = new GraphBuilder('doubles');
+    graph.input('x', 'float64', ['batch', 2]);
+    graph.initializer('w', tensor('float64', [2, 2], new Float64Array(4)));
+    graph.output(graph.node('MatMul', ['x', 'w'])[0], 'float64', ['batch', 2]);
+    const inputs = new Map([['x', tensor('float64', [40, 2], new Float64Array(80))]]);
+    const doubles: TrainingData = { from: 'arrays', inputs, labels };
+    await expect(trained({ model: graph.model(), data: doubles })).rejects.toThrow(
+      'The model computes in float64, and trains in float32: export it so.',
+    );
+  });
+
   it.each<[string, Partial<TrainingData & { from: 'arrays' }>, string]>([
     [
       'too few labels',

@@ -51,6 +51,24 @@ describe('an array’s encoding', () => {
     );
   });
 
+  it('says which type a model takes that is not encoded for', () => {
+    const tokens = tensor('int32', [2, 3], new Int32Array(6));
+    const encoding = fitArrayEncoding(tokens, { scaling: 'none', rows: [0] });
+    for (const [type, advice] of [
+      ['int64', 'store them as int64 [3], without a scaling'],
+      ['float64', 'export the model in float32'],
+    ] as const) {
+      const graph = new GraphBuilder('words');
+      graph.output(graph.node('Identity', [graph.input('words', type, ['batch', 3])])[0], type, [
+        'batch',
+        3,
+      ]);
+      expect(() => withArrayEncoding(graph.model(), encoding, 'words')).toThrow(
+        `Input 'words' takes ${type}, and the rows are int32 [3]: ${advice}.`,
+      );
+    }
+  });
+
   it('refuses rows that the model cannot take', () => {
     const encoding = fitArrayEncoding(pixels, { scaling: 'none', rows: [0] });
     expect(() => withArrayEncoding(identity('batch', 5), encoding, 'image')).toThrow(

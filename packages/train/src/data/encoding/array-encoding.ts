@@ -68,7 +68,16 @@ export function withArrayEncoding(model: Model, encoding: ArrayEncoding, input: 
   const [batch = null, ...wanted] = spec.shape;
   const sizes = wanted.map(Number);
   const given = elementCount(shape);
-  if (spec.type !== 'float32' || sizes.includes(NaN) || elementCount(sizes) !== given) {
+  if (spec.type !== 'float32') {
+    throw modelError(
+      `Input '${input}' takes ${spec.type}, and the rows are ${type} [${shape.join(', ')}]: ${
+        spec.type === 'float64' || spec.type === 'float16'
+          ? 'export the model in float32'
+          : `store them as ${spec.type} [${wanted.map((size) => size ?? '?').join(', ')}], without a scaling`
+      }.`,
+    );
+  }
+  if (sizes.includes(NaN) || elementCount(sizes) !== given) {
     throw modelError(
       `Input '${input}' is ${spec.type} [${spec.shape.map((size) => size ?? '?').join(', ')}], but a row of the data has the shape [${shape.join(', ')}], ${given} elements.`,
     );
