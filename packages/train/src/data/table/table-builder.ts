@@ -143,7 +143,9 @@ function absence(value: unknown): string {
 }
 
 function given(value: unknown): string {
-  return typeof value === 'string' ? `'${value}'` : JSON.stringify(value);
+  if (typeof value === 'string') return `'${value}'`;
+  // JSON has neither NaN nor Infinity.
+  return typeof value === 'number' ? String(value) : JSON.stringify(value);
 }
 
 export function flaw(line: number, column: string, what: string): TrainError {

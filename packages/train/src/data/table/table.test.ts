@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { columnOf, completeRows, readCsv, readJsonLines, selectTableRows } from './table.ts';
 import type { Column } from './column.ts';
+import { tableBuilder } from './table-builder.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -44,6 +45,15 @@ describe('CSV', () => {
     const kinds = { c: 'number' as const };
     await expect(readCsv(bytes('a\n1\n'), { kinds })).rejects.toThrow("no column 'c' whose type");
   });
+});
+
+it('names a number of a typed file that is not finite as it is', () => {
+  const builder = tableBuilder(['a'], {});
+  builder.add(1, [1]);
+  expect(() => builder.add(2, [Infinity])).toThrow(
+    "Line 2: 'a' is Infinity, but the column holds numbers.",
+  );
+  expect(() => builder.add(2, [NaN])).toThrow("Line 2: 'a' is missing (NaN).");
 });
 
 describe('missing values', () => {
