@@ -61,7 +61,8 @@ function inferLine(
 }
 
 /** A text inside single quotes of a POSIX shell. */
-const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+/** One word of a shell. */
+export const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 function curlLine(view: DeploymentView, url: string, withKey: boolean): string {
   const body = JSON.stringify({

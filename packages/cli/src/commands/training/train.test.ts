@@ -139,19 +139,29 @@ describe('a run', () => {
       );
     });
 
-    it('keeps a checkpoint on Ctrl-C, says how to go on, and does', async () => {
-      const cut = startCli([...long, '--name', 'cut', '--out', 'cut.onnx'], { cwd: folder });
+    it('keeps a checkpoint on Ctrl-C, says how to go on, and does, in another folder too', async () => {
+      const cut = startCli([...long, '--name', 'cut', '--folder', 'kept', '--out', 'cut.onnx'], {
+        cwd: folder,
+      });
       await cut.saw(/^ +12 /m);
       cut.process.kill('SIGINT');
       const { code, stdout, stderr } = await cut.ended;
       expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
       const [, command] = /Stopped after step \d+ of 2250. To go on:\n +skein (.*)\n/.exec(stderr)!;
-      expect(await failure(...command!.split(' '), '--epochs', '3')).toMatchObject({
+      const words = (line: string) => line.replaceAll("'", '').split(' ');
+      expect(await failure(...words(command!), '--epochs', '3')).toMatchObject({
         code: 'USAGE',
         exit: 2,
       });
-      const resumed = await json<Trained>(...command!.split(' '), '--out', 'cut.onnx');
+      const resumed = await json<Trained & { readonly try: readonly string[] }>(
+        ...words(command!),
+        '--out',
+        'cut.onnx',
+      );
       expect(resumed.run.result?.digest).toBe(whole.run.result?.digest);
+      const [show, deploy] = resumed.try;
+      expect(await cli(...words(show!).slice(1))).toMatchObject({ code: 0 });
+      expect(deploy).toMatch(/ --data 'kept'$/);
     });
 
     it('is refused when its data have changed, or its checkpoint is damaged', async () => {

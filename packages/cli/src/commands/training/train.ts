@@ -13,7 +13,7 @@ import { serveVersion, storedVersions } from '../../deploying/deploying.ts';
 import { duration, flag, integer, optionalArgument, text } from '../../command-line/option.ts';
 import { renderReport } from '../../output/run.ts';
 import { type Field, renderFields } from '../../output/table.ts';
-import { tryLines } from '../../deploying/sample-request.ts';
+import { quoted, tryLines } from '../../deploying/sample-request.ts';
 import { begin, requireOneWay } from '../../train/begin.ts';
 import { flagsOf, inOptions, trainingOptions } from '../../train/options.ts';
 import { recordDeployed } from '../../train/runs.ts';
@@ -102,7 +102,7 @@ export const train = defineCommand({
     const work = begin(context, options, way, given).catch((error: unknown) => {
       throw inOptions(error);
     });
-    context.onInterrupt(async () => sayHowToGoOn(context, (await work)?.run));
+    context.onInterrupt(async () => sayHowToGoOn(context, (await work)?.run, folder));
     const outcome = await work;
     if (outcome === undefined) {
       return { rank: gang!.rank, size: gang!.size, tookMs: performance.now() - began };
@@ -111,8 +111,10 @@ export const train = defineCommand({
     const done = { run: outcome.run, model, tookMs: performance.now() - began };
     if (outcome.model === undefined || context.signal.aborted) return { ...done, try: [] };
     if (deploy === undefined) {
-      const next = [`skein deploy --run ${outcome.run.id} --name NAME`];
-      return { ...done, try: [`skein runs show ${outcome.run.id}`, ...next] };
+      const { id } = outcome.run;
+      const where = inFolder('--data', folder);
+      const next = [`skein deploy --run ${id} --name NAME${where}`];
+      return { ...done, try: [`skein runs show ${id}${where}`, ...next] };
     }
     return { ...done, ...(await served(context, options, outcome, deploy)) };
   },
@@ -144,12 +146,19 @@ export const train = defineCommand({
   },
 });
 
-function sayHowToGoOn(context: Context, run: Run | undefined): void {
+/** Where the folder of a run was named, the commands after it have to name it too. */
+function inFolder(option: '--data' | '--folder', folder: string | undefined): string {
+  return folder === undefined ? '' : ` ${option} ${quoted(folder)}`;
+}
+
+function sayHowToGoOn(context: Context, run: Run | undefined, folder: string | undefined): void {
   if (run?.status !== 'interrupted') return;
   const { id, steps } = run;
   context.notes.line(`Stopped after step ${steps.done} of ${steps.planned}. To go on:`);
   const { style } = context.notes;
-  context.notes.line(`  ${style.cyan(style.commands(`skein train --resume ${id}`))}`);
+  context.notes.line(
+    `  ${style.cyan(style.commands(`skein train --resume ${id}${inFolder('--folder', folder)}`))}`,
+  );
 }
 
 /** @throws SkeinError FILE_UNREADABLE before the training, rather than after it. */
@@ -197,7 +206,9 @@ async function served(
       const { notes } = context;
       const { style } = notes;
       notes.line('The trained model is kept. To serve it:');
-      notes.line(`  ${style.cyan(style.commands(`skein deploy --run ${run.id} --name ${name}`))}`);
+      notes.line(
+        `  ${style.cyan(style.commands(`skein deploy --run ${run.id} --name ${name}${inFolder('--data', choice.data)}`))}`,
+      );
       throw error;
     },
   );
