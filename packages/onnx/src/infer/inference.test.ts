@@ -40,6 +40,18 @@ describe('inferShapes', () => {
     expect(flat).toEqual(['batch', 12]);
   });
 
+  it.each(['Add', 'Sub', 'Mul', 'Div', 'Mod', 'Max'])('follows %s of an empty list', (operator) => {
+    const scalar = shapeOf([6, 'n'], (graph) => {
+      graph.initializer('two', int64(2));
+      graph.initializer('zero', int64(0));
+      const [sizes] = graph.node('Shape', ['x']);
+      const [none] = graph.node('Slice', [sizes, 'two', 'two', 'zero']);
+      const [size] = graph.node('Gather', [sizes, 'zero']);
+      return graph.node('ConstantOfShape', [graph.node(operator, [none, size])[0]])[0];
+    });
+    expect(scalar).toEqual([]);
+  });
+
   it('follows remainders of sizes, with which PyTorch splits an axis', () => {
     const split = shapeOf([6, 5], (graph) => {
       graph.initializer('four', int64(4));

@@ -145,7 +145,7 @@ function computed(node: InferenceNode): readonly Size[] | undefined {
   const alike =
     a.length === b.length && left.shape !== undefined && left.shape.join() === right.shape?.join();
   if (!alike && a.length !== 1 && b.length !== 1) return undefined;
-  const results = Array.from({ length: Math.max(a.length, b.length) }, (_, i) =>
+  const results = Array.from({ length: a.length === 1 ? b.length : a.length }, (_, i) =>
     apply(node.opType, a.length === 1 ? a[0]! : a[i]!, b.length === 1 ? b[0]! : b[i]!),
   );
   return results.every((each) => each !== undefined) ? results : undefined;
