@@ -74,3 +74,22 @@ it('refuses an invalid job, and stops waiting when aborted', async () => {
   stop.abort(new Error('enough'));
   await expect(waiting).rejects.toThrow('enough');
 });
+
+it('refuses its folder while it is open, and gives it back when it is closed', async () => {
+  const jobs = await openHere({ queues: [] });
+  await expect(openHere({ queues: [] })).rejects.toMatchObject({ code: 'DATA_FOLDER_LOCKED' });
+  await jobs.close();
+  expect(await openHere({ queues: [] })).toBeDefined();
+});
+
+it('rejects those who wait for a job when it is closed, and each call after that', async () => {
+  const jobs = await openHere({ queues: [] });
+  const { id } = await jobs.submit({ work: echo('never') });
+  const waiting = expect(jobs.ended(id)).rejects.toThrow(/closed/);
+  // By then it has read the job and waits for the next event.
+  for (let reads = 0; reads < 3; reads++) await jobs.output(id);
+  await jobs.close();
+  await waiting;
+  // Vitest fails where a rejection that is not awaited remains.
+  await expect(jobs.ended(id)).rejects.toThrow('has been closed');
+});

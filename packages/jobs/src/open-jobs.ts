@@ -3,9 +3,10 @@
  * folder, or in a Redis and a bucket that several programs share. An accepted job survives `kill
  * -9` of the program; the next program that opens the same folder continues it.
  */
-import { NewJob, validate, type NewJobInput } from '@skein/api';
+import { mkdir } from 'node:fs/promises';
+import { NewJob, SkeinError, validate, type NewJobInput } from '@skein/api';
 import { hasEnded } from '@skein/api/job-states';
-import type { ArtifactStore } from '@skein/state';
+import { type ArtifactStore, folderError, type FolderLock, lockFolder } from '@skein/state';
 import { specOf } from './admission.ts';
 import type { Job, JobStore } from './contract.ts';
 import { openJobPlane, type JobPlaneOptions } from './plane.ts';
@@ -14,7 +15,10 @@ export interface JobsOptions extends Pick<
   JobPlaneOptions,
   'redis' | 'namespace' | 'blobs' | 'cores'
 > {
-  /** Holds the store, the artifacts and the files of attempts. Made when it does not exist. */
+  /**
+   * Holds the store, the artifacts and the files of attempts; one program at a time, unless a Redis
+   * and a bucket hold the first two. Made when it does not exist.
+   */
   readonly folder: string;
   /** Queues that this program works on. Default: `default`; an empty list only submits. */
   readonly queues?: readonly string[] | undefined;
@@ -31,7 +35,10 @@ export interface Jobs {
    * @throws SkeinError REQUEST_INVALID, QUEUE_DRAINING, TENANT_QUOTA, RATE_LIMITED, PARENT_UNKNOWN.
    */
   submit(job: NewJobInput): Promise<Job>;
-  /** Resolves with the job when it has ended, in whichever way. @throws the signal's reason when aborted. */
+  /**
+   * Resolves with the job when it has ended, in whichever way.
+   * @throws the signal's reason when aborted; an error when all is closed before the job has ended.
+   */
   ended(id: string, signal?: AbortSignal): Promise<Job>;
   /** What the job's last attempt wrote to its output, as far as the store keeps it. */
   output(id: string): Promise<string>;
@@ -44,12 +51,21 @@ export interface Jobs {
 /** Of a log at a time. */
 const LOG_CHUNK_BYTES = 1 << 20;
 
-/** @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE. */
+/**
+ * @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE,
+ *   DATA_FOLDER_LOCKED.
+ */
 export async function openJobs(options: JobsOptions): Promise<Jobs> {
   const { queues = ['default'], tenant = 'default', log = toStderr, ...places } = options;
-  const plane = await openJobPlane({ ...places, queues, log });
+  const isShared = places.redis !== undefined && places.blobs !== undefined;
+  const lock = isShared ? undefined : await takeFolder(places.folder);
+  const plane = await openJobPlane({ ...places, queues, log }).catch((error: unknown) => {
+    lock?.release();
+    throw error;
+  });
   const { store, artifacts } = plane;
   plane.work();
+  const closed = new AbortController();
 
   async function known(id: string): Promise<Job> {
     const job = await store.job(id);
@@ -68,15 +84,18 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     },
     async ended(id, signal) {
       const stop = new AbortController();
-      const either = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]);
+      const given = signal === undefined ? [] : [signal];
+      const any = AbortSignal.any([stop.signal, closed.signal, ...given]);
       try {
         // Open the stream before reading the job, so that no end is missed between the two.
-        const events = store.events({ job: id }, either)[Symbol.asyncIterator]();
+        const events = store.events({ job: id }, any)[Symbol.asyncIterator]();
         for (let next = events.next(); ; next = events.next()) {
+          // A store that fails rejects the read of the job first: this one is not awaited then.
+          next.catch(() => undefined);
           const job = await known(id);
           if (hasEnded(job.state)) return job;
           await next;
-          signal?.throwIfAborted();
+          any.throwIfAborted();
         }
       } finally {
         stop.abort();
@@ -92,8 +111,31 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
         offset += chunk.length;
       }
     },
-    close: () => plane.drain(),
+    async close() {
+      await plane.drain();
+      closed.abort(new Error('The jobs were closed.'));
+      lock?.release();
+    },
   };
+}
+
+/**
+ * Takes the lock of the folder. The store tells of a change to the program that made it alone, so
+ * another one on the same folder would wait for the end of a job for ever.
+ */
+async function takeFolder(folder: string): Promise<FolderLock> {
+  let lock: FolderLock | undefined;
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    lock = lockFolder(folder, 'jobs.lock');
+  } catch (error) {
+    throw folderError(error, folder);
+  }
+  if (lock !== undefined) return lock;
+  throw new SkeinError(
+    'DATA_FOLDER_LOCKED',
+    `The folder ${folder} has been opened for jobs already, by this program or another one.`,
+  );
 }
 
 const toStderr: JobPlaneOptions['log'] = (level, message, details) => {
