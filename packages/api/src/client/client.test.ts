@@ -141,6 +141,10 @@ describe('errors', () => {
     const error = await failure(createClient({ url }).getNode());
     expect(error).toMatchObject({ code: 'INTERNAL' });
     expect(error.message).toContain('404');
+    answers = [(_, response) => response.end('<h1>Welcome</h1>')];
+    const page = await failure(createClient({ url }).getNode());
+    expect(page).toMatchObject({ code: 'INTERNAL' });
+    expect(page.message).toContain('is it a Skein node?');
   });
 
   it('NODE_UNREACHABLE when nothing listens, with the reason', async () => {
@@ -177,8 +181,16 @@ describe('errors', () => {
     expect((await failure(late)).code).toBe('DEADLINE_EXCEEDED');
   });
 
-  it('USAGE for an invalid URL', () => {
+  it('USAGE for an invalid URL, and for a key that no header can carry', async () => {
     expect(() => createClient({ url: 'localhost:4700' })).toThrow(/not the URL of a node/);
+    const withPassword = () => createClient({ url: 'http://me:secret@localhost:4700' });
+    expect(withPassword).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    expect(withPassword).not.toThrow(/secret/);
+    const badKey = await failure(createClient({ url, key: 'sk-a\n' }).getNode());
+    expect(badKey).toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining('The key has'),
+    });
   });
 });
 

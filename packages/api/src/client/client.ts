@@ -162,7 +162,7 @@ export function createClient(options: ClientOptions): Client {
         signal: call.signal,
       });
       if (answer.body.byteLength === 0) return undefined;
-      return JSON.parse(new TextDecoder().decode(answer.body));
+      return transport.parse(answer.body);
     };
     // A change may have happened although its answer was lost; only the caller can decide whether
     // to retry.

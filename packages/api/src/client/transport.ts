@@ -31,6 +31,8 @@ export interface Transport {
   open(exchange: Exchange): Promise<Response>;
   /** Resolves with all of a 2xx answer. @throws SkeinError. */
   send(exchange: Exchange): Promise<{ headers: Headers; body: ArrayBuffer }>;
+  /** The value of a body of JSON. @throws SkeinError INTERNAL when it is something else. */
+  parse(body: ArrayBuffer): unknown;
 }
 
 export interface TransportOptions {
@@ -96,6 +98,7 @@ export function createTransport(options: TransportOptions): Transport {
     { method, path, headers, body }: Exchange,
     signal: AbortSignal | undefined,
   ): Promise<Response> {
+    checkKey(options.key);
     const response = await fetch(base + path, {
       method,
       headers: { ...authorization, ...headers },
@@ -114,7 +117,24 @@ export function createTransport(options: TransportOptions): Transport {
         const response = await request(exchange, signal);
         return { headers: response.headers, body: await response.arrayBuffer() };
       }),
+    parse(body) {
+      try {
+        return JSON.parse(new TextDecoder().decode(body)) as unknown;
+      } catch (cause) {
+        const message = `${base} answered with something other than JSON; is it a Skein node?`;
+        throw new SkeinError('INTERNAL', message, { cause });
+      }
+    },
   };
+}
+
+/** @throws SkeinError USAGE when no header can carry it: `fetch` would fail as if no node answered. */
+function checkKey(key: string | undefined): void {
+  if (key === undefined || /^[\x20-\x7e]*$/.test(key)) return;
+  throw new SkeinError(
+    'USAGE',
+    'The key has a character that no key has, such as the end of a line.',
+  );
 }
 
 /** @throws SkeinError USAGE when it is not an HTTP URL. */
@@ -124,6 +144,13 @@ function baseOf(url: string | URL): string {
     throw new SkeinError(
       'USAGE',
       `"${text}" is not the URL of a node; one looks like http://127.0.0.1:4700.`,
+    );
+  }
+  const { username, password, host } = new URL(text);
+  if (username !== '' || password !== '') {
+    throw new SkeinError(
+      'USAGE',
+      `The URL of the node at ${host} names a user or a password, which a node does not take; give a key instead.`,
     );
   }
   return text;
