@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import * as http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { runLoad } from './load.ts';
+import { runLoad, type GivenPlan } from './load.ts';
 import type { LoadTarget } from './target.ts';
 
 const closing: (() => void)[] = [];
@@ -208,5 +208,27 @@ describe('runLoad over gRPC', () => {
     expect(messages).toEqual(new Set(['0000000003010203']));
     expect([report.sent, report.answered]).toEqual([20, 10]);
     expect(report.refused).toEqual({ 'gRPC 8': 10 });
+  });
+});
+
+describe('runLoad', () => {
+  const target = { protocol: 'http', host: '127.0.0.1', port: 1, path: '/', headers: {} } as const;
+  const plan: GivenPlan = {
+    target: { ...target, bodies: [Buffer.from('{}')] },
+    mode: { kind: 'open', arrivals: 'poisson', rate: 10 },
+    durationMs: 100,
+  };
+  it.each<[string, Partial<GivenPlan>]>([
+    ['no body', { target: { ...target, bodies: [] } }],
+    ['rate', { mode: { kind: 'open', arrivals: 'poisson', rate: Infinity } }],
+    ['clients', { mode: { kind: 'closed', clients: 0 } }],
+    ['durationMs', { durationMs: Number.NaN }],
+    ['threads', { threads: 0 }],
+    ['maxConnections', { maxConnections: 0 }],
+    ['warmupMs', { warmupMs: Infinity }],
+  ])('refuses a plan that cannot be sent: %s', async (named, change) => {
+    const failure = await runLoad({ ...plan, ...change }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(RangeError);
+    expect(String(failure)).toContain(named);
   });
 });

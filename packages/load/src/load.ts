@@ -92,6 +92,7 @@ export type ObserverCalls = {
 const BEHIND_MS = 20;
 
 /**
+ * @throws RangeError for a plan that cannot be sent.
  * @throws Error when the target accepts no connection.
  * @throws the signal's reason when it is aborted.
  */
@@ -137,7 +138,7 @@ function startWorker() {
 
 /** Copied field by field: further fields of a caller may not be cloneable to a worker. */
 function completePlan(given: GivenPlan): LoadPlan {
-  return {
+  const plan: LoadPlan = {
     target: given.target,
     mode: given.mode,
     durationMs: given.durationMs,
@@ -148,6 +149,34 @@ function completePlan(given: GivenPlan): LoadPlan {
     threads: given.threads ?? LOAD_DEFAULTS.threads,
     maxConnections: given.maxConnections ?? LOAD_DEFAULTS.maxConnections,
   };
+  checkPlan(plan);
+  return plan;
+}
+
+/** Of such a plan the workers would send nothing, or never end. */
+function checkPlan({ mode, target, ...plan }: LoadPlan): void {
+  const counts = { threads: plan.threads, maxConnections: plan.maxConnections };
+  const times = { durationMs: plan.durationMs, timeoutMs: plan.timeoutMs };
+  for (const [name, count] of Object.entries({
+    ...counts,
+    ...(mode.kind === 'closed' ? { clients: mode.clients } : {}),
+  })) {
+    if (!Number.isSafeInteger(count) || count < 1) {
+      throw new RangeError(`The plan's ${name} must be a whole number above zero, not ${count}.`);
+    }
+  }
+  for (const [name, amount] of Object.entries({
+    ...times,
+    ...(mode.kind === 'open' ? { rate: mode.rate } : {}),
+  })) {
+    if (!Number.isFinite(amount) || amount <= 0) {
+      throw new RangeError(`The plan's ${name} must be a number above zero, not ${amount}.`);
+    }
+  }
+  if (!Number.isFinite(plan.warmupMs) || plan.warmupMs < 0) {
+    throw new RangeError(`The plan's warmupMs must be zero or more, not ${plan.warmupMs}.`);
+  }
+  if (target.bodies.length === 0) throw new RangeError("The plan's target has no body to send.");
 }
 
 function report(plan: LoadPlan, results: readonly WorkerResult[]): LoadReport {
