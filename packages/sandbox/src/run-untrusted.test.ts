@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../scripts/testing/components.ts';
+import type { Limits } from './contract.ts';
 import { createProcessSandbox } from './process/process.ts';
 import { runUntrusted } from './run-untrusted.ts';
 
@@ -29,6 +30,17 @@ describe.skipIf(bubblewrap.skip)('runUntrusted', () => {
     const loud = await runUntrusted({ argv: ['yes'], limits: { outputBytes: 4096 } });
     expect(loud.endedBy).toBe('output-limit');
     expect(loud.stdout.length).toBeLessThanOrEqual(4096);
+  });
+
+  it('gives limits that are undefined their defaults, and refuses parts of a byte', async () => {
+    const limits = { wallMs: undefined } as unknown as Partial<Limits>;
+    expect(await runUntrusted({ argv: ['true'], limits })).toMatchObject({ exitCode: 0 });
+    for (const each of [{ pids: 3.5 }, { memoryBytes: 2 ** 26 + 0.5 }, { diskBytes: 0.5 }]) {
+      await expect(runUntrusted({ argv: ['true'], limits: each })).rejects.toMatchObject({
+        code: 'REQUEST_INVALID',
+        message: expect.stringContaining('whole number'),
+      });
+    }
   });
 
   it('shows no file of the host but the given ones', async () => {

@@ -3,6 +3,7 @@
  * a result and no session.
  */
 import { SkeinError } from '@skein/api';
+import { defined } from '@skein/api/defined';
 import type { Ending, Limits, SandboxDriver } from './contract.ts';
 import { openDrivers } from './drivers.ts';
 
@@ -48,7 +49,7 @@ export async function runUntrusted(command: UntrustedCommand): Promise<Untrusted
     const driver = await firstForUntrusted(drivers);
     const session = await driver.open({
       mounts: [],
-      limits: { ...DEFAULTS, ...limits },
+      limits: { ...DEFAULTS, ...defined(limits) },
       network: 'none',
       untrusted: true,
     });

@@ -19,6 +19,15 @@ const NAMES = [
   'cores',
 ] as const satisfies readonly (keyof Limits)[];
 
+/** Bytes and processes: the kernel takes no parts of them. */
+const WHOLE: ReadonlySet<keyof Limits> = new Set([
+  'memoryBytes',
+  'pids',
+  'outputBytes',
+  'fileBytes',
+  'diskBytes',
+]);
+
 /** Complete limits: `Infinity` means no limit. */
 export type AllLimits = Readonly<Record<keyof Limits, number>>;
 
@@ -31,6 +40,12 @@ export function allLimits(limits: Limits): AllLimits {
       throw new SkeinError(
         'REQUEST_INVALID',
         `limits.${name} is ${all[name]}; it must be more than 0`,
+      );
+    }
+    if (WHOLE.has(name) && all[name] !== Infinity && !Number.isSafeInteger(all[name])) {
+      throw new SkeinError(
+        'REQUEST_INVALID',
+        `limits.${name} is ${all[name]}; it must be a whole number`,
       );
     }
   }
