@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { mlp, tensor, writeModel, type TensorMap } from '@skein/onnx';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { testFolder } from '../../../scripts/testing/folder.ts';
+import type { Cancellation } from './contract.ts';
 import { openServing, type EmbeddedServing } from './open-serving.ts';
 
 let folder: string;
@@ -49,6 +50,18 @@ it('refuses requests that cannot be answered in time, and unknown models', async
   await expect(serving.deploy('risk', Buffer.from('no model'))).rejects.toMatchObject({
     code: 'MODEL_FILE_INVALID',
   });
+});
+
+it('refuses options of a request that it cannot use', async () => {
+  const serving = await openHere();
+  await serving.deploy('risk', model(1), PATIENT);
+  const signal = new AbortController().signal as unknown as Cancellation;
+  for (const options of [{ timeoutMs: Number.NaN }, { cancellation: signal }]) {
+    await expect(serving.infer('risk', row(), options)).rejects.toMatchObject({
+      code: 'REQUEST_INVALID',
+    });
+  }
+  expect(await serving.infer('risk', row())).toMatchObject({ version: '1' });
 });
 
 it('answers accepted requests before it closes, and none after', async () => {

@@ -5,13 +5,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { DeploymentSettingsPatch, DeploymentView } from '@skein/api';
+import { SkeinError, type DeploymentSettingsPatch, type DeploymentView } from '@skein/api';
 import { usableThreads } from '@skein/api/machine';
 import type { TensorMap } from '@skein/onnx';
 import { nativeRuntime } from '@skein/runtime';
 import { openDataFolder, openFileArtifacts, openState } from '@skein/state';
 import { describeComposition } from './composition/describe-composition.ts';
-import type { Cancellation, InferenceAnswer, ServingObserver } from './contract.ts';
+import { Cancellation, type InferenceAnswer, type ServingObserver } from './contract.ts';
 import { createRegistry } from './registry/registry.ts';
 import { createServing, type Serving } from './serving.ts';
 
@@ -104,7 +104,9 @@ export async function openServing(options: EmbeddedServingOptions): Promise<Embe
       const { version } = await registry.importModel(name, once(bytes), {});
       return serving.deploy({ name, version, settings }, ACTOR);
     },
-    infer(name, inputs, { timeoutMs, tenant = 'default', cancellation } = {}) {
+    async infer(name, inputs, options = {}) {
+      checkOptions(options);
+      const { timeoutMs, tenant = 'default', cancellation } = options;
       const arrivedAt = clock.now();
       return serving.infer({
         id: randomUUID(),
@@ -124,6 +126,22 @@ export async function openServing(options: EmbeddedServingOptions): Promise<Embe
       await folder.close();
     },
   };
+}
+
+/**
+ * A deadline that is not a number would be refused as one that has passed, and something else than a
+ * `Cancellation`, such as an AbortSignal, would fail where the run begins.
+ */
+function checkOptions({ timeoutMs, cancellation }: InferOptions): void {
+  if (timeoutMs !== undefined && (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs))) {
+    throw new SkeinError('REQUEST_INVALID', 'timeoutMs must be a number of milliseconds.');
+  }
+  if (cancellation !== undefined && !(cancellation instanceof Cancellation)) {
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      'cancellation must be a Cancellation of @skein/serving.',
+    );
+  }
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
