@@ -43,18 +43,18 @@ export const limitFields = (positive: z.ZodNumber) => ({
 
 type Limits = Readonly<Record<keyof ReturnType<typeof limitFields>, number>>;
 
-/** The same in the units of this project. */
+/** The same in the units of this project: whole bytes, which a sandbox holds. */
 export function limitsIn(limits: Limits & { readonly time_limit?: number | undefined }) {
   return {
     timeMs: limits.time_limit === undefined ? undefined : limits.time_limit * 1000,
-    memoryBytes: limits.memory * MIB,
-    outputBytes: limits.output * MIB,
-    codeBytes: limits.code * KIB,
+    memoryBytes: Math.ceil(limits.memory * MIB),
+    outputBytes: Math.ceil(limits.output * MIB),
+    codeBytes: Math.ceil(limits.code * KIB),
     compilationMs: limits.compilation_time * 1000,
-    compilationMemoryBytes: limits.compilation_memory * MIB,
+    compilationMemoryBytes: Math.ceil(limits.compilation_memory * MIB),
     validationMs: limits.validation_time * 1000,
-    validationMemoryBytes: limits.validation_memory * MIB,
-    validationOutputBytes: limits.validation_output * MIB,
+    validationMemoryBytes: Math.ceil(limits.validation_memory * MIB),
+    validationOutputBytes: Math.ceil(limits.validation_output * MIB),
   };
 }
 
