@@ -67,6 +67,16 @@ describe('a request', () => {
       () => check({ image: image([1, 4, 5]), label: labels(1) }),
     ],
     ['INPUT_SHAPE', '[3, 5]', () => check({ image: image([3, 5]), label: labels(1) })],
+    [
+      'INPUT_SHAPE',
+      '[0.5, 3, 4]',
+      () => check({ image: { ...image([2, 3, 1]), shape: [0.5, 3, 4] }, label: labels(1) }),
+    ],
+    [
+      'INPUT_SHAPE',
+      '[-1, 3, -2]',
+      () => check({ image: { ...image([1, 3, 2]), shape: [-1, 3, -2] }, label: labels(1) }),
+    ],
     ['INPUT_SHAPE', 'no rows', () => check({ image: image([0, 3, 5]), label: labels(0) })],
     [
       'INPUT_DATA',

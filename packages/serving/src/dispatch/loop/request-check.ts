@@ -113,7 +113,8 @@ function checkTensor({ name, type, shape }: TensorSpec, tensor: Tensor): void {
   let fits = tensor.shape.length === shape.length;
   for (let axis = 0; fits && axis < shape.length; axis++) {
     const size = shape[axis];
-    if (typeof size === 'number' && size !== tensor.shape[axis]) fits = false;
+    const given = tensor.shape[axis]!;
+    if (typeof size === 'number' ? size !== given : !isSize(given)) fits = false;
   }
   if (!fits) {
     const wanted = shape.map((size) => (typeof size === 'number' ? size : -1)).join(', ');
@@ -136,6 +137,11 @@ function checkTensor({ name, type, shape }: TensorSpec, tensor: Tensor): void {
     'INPUT_DATA',
     `Input "${name}" of shape [${tensor.shape.join(', ')}] takes ${bytes} bytes, but ${tensor.bytes.byteLength} were sent.`,
   );
+}
+
+/** A face has checked it; a program that embeds serving, or a composition, may be wrong. */
+function isSize(size: number): boolean {
+  return Number.isSafeInteger(size) && size >= 0;
 }
 
 function checkFinite(name: string, tensor: NumericTensor): void {
