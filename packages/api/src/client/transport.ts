@@ -128,11 +128,11 @@ export function createTransport(options: TransportOptions): Transport {
   };
 }
 
-/** @throws SkeinError USAGE when no header can carry it: `fetch` would fail as if no node answered. */
+/** @throws SkeinError KEY_INVALID when no header can carry it: `fetch` would fail as if no node answered. */
 function checkKey(key: string | undefined): void {
   if (key === undefined || /^[\x20-\x7e]*$/.test(key)) return;
   throw new SkeinError(
-    'USAGE',
+    'KEY_INVALID',
     'The key has a character that no key has, such as the end of a line.',
   );
 }
