@@ -3,6 +3,7 @@
  * same time, and a line leads from each parent to its child.
  */
 import type { JobView } from '@skein/api';
+import { safeLine } from '@skein/api/safe-text';
 import { linkTo } from '@skein/ui';
 import { toneOf } from './state.tsx';
 
@@ -74,7 +75,7 @@ export function Graph({ jobs }: { readonly jobs: readonly JobView[] }) {
         ))}
         {[...places.values()].map(({ job, x, y }) => (
           <a href={linkTo('jobs', [job.id])} data-tone={toneOf(job.state)}>
-            <title>{`${job.name}: ${job.state}`}</title>
+            <title>{safeLine(`${job.name}: ${job.state}`)}</title>
             <rect x={x} y={y} width={WIDTH} height={HEIGHT} rx={8} />
             <text x={x + 12} y={y + HEIGHT / 2 + 4}>
               {short(job)}
@@ -96,6 +97,6 @@ function curve(from: Place, to: Place): string {
 const LETTERS = 22;
 
 function short({ name, gang }: JobView): string {
-  const full = gang === undefined ? name : `${name} · rank ${gang.rank}`;
+  const full = safeLine(gang === undefined ? name : `${name} · rank ${gang.rank}`);
   return full.length > LETTERS ? `${full.slice(0, LETTERS - 1)}…` : full;
 }

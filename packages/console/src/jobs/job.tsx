@@ -3,6 +3,7 @@ import type { AttemptView, JobView } from '@skein/api';
 import type { JobEvent } from '@skein/api/client';
 import { LIMIT_NAMES } from '@skein/api/implementations';
 import { hasEnded } from '@skein/api/job-states';
+import { safeLine, safeText } from '@skein/api/safe-text';
 import {
   ActionButton,
   ago,
@@ -77,7 +78,7 @@ export function Job({ route: { parts }, focus }: ViewProps) {
           <a href={linkTo('jobs')}>All jobs</a>
         </p>
         <div class="head">
-          <Heading focus={focus}>{job?.name ?? ''}</Heading>
+          <Heading focus={focus}>{safeLine(job?.name ?? '')}</Heading>
           <span role="status">
             {job === undefined ? null : <StateChip state={job.state} cause={job.cause} />}
           </span>
@@ -204,11 +205,11 @@ function limitsOf(limits: JobView['work']['limits']): string {
   return shown.join(', ');
 }
 
-/** The command as a person would type it; only for display. */
+/** The command as a person would type it; only for display: no mark in it turns its text around. */
 function shell(argv: readonly string[]): string {
   const quoted = (word: string): string =>
     /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-  const text = argv.map(quoted).join(' ');
+  const text = safeText(argv.map(quoted).join(' '));
   return text.length > COMMAND_CHARACTERS ? `${text.slice(0, COMMAND_CHARACTERS)}…` : text;
 }
 

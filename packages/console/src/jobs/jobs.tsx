@@ -1,6 +1,7 @@
 /** The jobs, newest first: queued, running and ended, updated as it happens. */
 import type { JobView } from '@skein/api';
 import type { JobEvent } from '@skein/api/client';
+import { safeLine } from '@skein/api/safe-text';
 import {
   Empty,
   Heading,
@@ -159,7 +160,7 @@ function Row({ job }: { readonly job: JobView }) {
   return (
     <tr data-id={id} data-state={state}>
       <th scope="row">
-        <a href={linkTo('jobs', [id])}>{name}</a>
+        <a href={linkTo('jobs', [id])}>{safeLine(name)}</a>
         <small class="id">{id}</small>
         <small class="note">
           {progress === undefined

@@ -133,6 +133,18 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await expectUnharmed('Jobs – Skein');
   });
 
+  it('shows marks that turn text around in names and commands, instead of obeying them', async () => {
+    const turned = 'a \u202Eeb\u202C c';
+    const argv = ['echo', turned];
+    const work = { kind: 'command', argv, inputs: [], outputs: [], limits: {} } as const;
+    await node.jobs.enqueue([spec({ id: 'turned', name: turned, work })]);
+    await open('#/jobs');
+    await row('turned')
+      .getByText(String.raw`a \u202eeb\u202c c`, { exact: true })
+      .click();
+    await page.getByText(String.raw`echo 'a \u202eeb\u202c c'`, { exact: true }).waitFor();
+  });
+
   it('shows one job with its attempts, follows its log, and gives its outputs', async () => {
     await node.jobs.enqueue([spec({ id: 'job:1', name: HOSTILE, group: 'group-1' })]);
     await open('#/jobs/job%3A1');
