@@ -142,7 +142,9 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await row('turned')
       .getByText(String.raw`a \u202eeb\u202c c`, { exact: true })
       .click();
-    await page.getByText(String.raw`echo 'a \u202eeb\u202c c'`, { exact: true }).waitFor();
+    const command = page.getByText(String.raw`echo 'a \u202eeb\u202c c'`, { exact: true });
+    await command.waitFor();
+    expect(await command.count()).toBe(1);
   });
 
   it('shows one job with its attempts, follows its log, and gives its outputs', async () => {
