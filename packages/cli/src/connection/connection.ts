@@ -69,7 +69,7 @@ async function notedCertificate(
   { data }: Pick<ConnectionChoice, 'data'>,
   url: string,
 ): Promise<string | undefined> {
-  const note = url.startsWith('https:') ? await noteOf(dataFolder(context, data)) : undefined;
+  const note = url.startsWith('https:') ? await runningNode(dataFolder(context, data)) : undefined;
   return note?.url === url ? note.certificate : undefined;
 }
 
@@ -80,7 +80,7 @@ export async function nodeUrl(
 ): Promise<string> {
   return (
     explicitUrl(context, choice) ??
-    (await runningNodeUrl(dataFolder(context, choice.data))) ??
+    (await runningNode(dataFolder(context, choice.data)))?.url ??
     DEFAULT_URL
   );
 }
@@ -98,23 +98,21 @@ export function dataFolder(context: Place, given: string | undefined): string {
   return resolve(context.cwd, given ?? fromEnvironment(context, 'SKEIN_DATA') ?? '.skein');
 }
 
-/**
- * The address of the node that runs on a data folder, as it has announced itself in `node.json`;
- * absent when none runs, even if one ended without tidying up.
- */
-export async function runningNodeUrl(folder: string): Promise<string | undefined> {
-  return (await noteOf(folder))?.url;
+/** What a node on a data folder has announced of itself in `node.json`. */
+export interface NoteOfNode {
+  readonly pid: number;
+  readonly url: string;
+  readonly certificate: string | undefined;
 }
 
-async function noteOf(
-  folder: string,
-): Promise<{ readonly url: string; readonly certificate: string | undefined } | undefined> {
+/** The node that runs on a data folder; absent when none runs, even if one ended without tidying up. */
+export async function runningNode(folder: string): Promise<NoteOfNode | undefined> {
   try {
     const { pid, url, certificate } = JSON.parse(
       await readFile(join(folder, 'node.json'), 'utf8'),
     ) as { readonly pid?: unknown; readonly url?: unknown; readonly certificate?: unknown };
     if (typeof url !== 'string' || typeof pid !== 'number' || !isAlive(pid)) return undefined;
-    return { url, certificate: typeof certificate === 'string' ? certificate : undefined };
+    return { pid, url, certificate: typeof certificate === 'string' ? certificate : undefined };
   } catch {
     return undefined;
   }

@@ -12,11 +12,11 @@ import {
   connect,
   dataFolder,
   explicitUrl,
-  runningNodeUrl,
   type ConnectionChoice,
   type FetchWrapper,
 } from '../connection/connection.ts';
 import { commandOver } from '../connection/node-command.ts';
+import { useNode } from './short-lived-node.ts';
 
 interface StartOptions {
   /** Queues of a node that is started here. Default: `default`. */
@@ -37,23 +37,15 @@ export async function connectOrStart(
   context: Context,
   choice: ConnectionChoice,
   mayStart: boolean | 'kept',
-  { queues, wrapFetch }: StartOptions = {},
+  { queues = ['default'], wrapFetch }: StartOptions = {},
 ) {
   const folder = dataFolder(context, choice.data);
-  const named = explicitUrl(context, choice) ?? (await runningNodeUrl(folder));
   const starts = mayStart === 'kept' ? existsSync(join(folder, 'jobs.db')) : mayStart;
-  if (named !== undefined || !starts) {
-    const { client } = await connect(context, choice, wrapFetch);
-    return { client, close: async () => undefined };
-  }
-  context.notes.progress('No node is running here: starting one …');
-  const { startNode } = await import('@skein/server');
-  const node = await startNode({
-    dataFolder: folder,
-    ...(queues === undefined ? {} : { queues }),
-  });
-  const { client } = await connect(context, { ...choice, server: node.url }, wrapFetch);
-  return { client, close: () => node.drain() };
+  const named = explicitUrl(context, choice);
+  const used = named === undefined ? await useNode(context, { folder, queues, starts }) : undefined;
+  const server = used?.url ?? named;
+  const { client } = await connect(context, { ...choice, server }, wrapFetch);
+  return { client, close: async () => used?.close() };
 }
 
 /** Enqueues the job of a command. */

@@ -8,7 +8,7 @@ import {
   connect,
   dataFolder,
   explicitUrl,
-  runningNodeUrl,
+  runningNode,
   type ConnectionChoice,
 } from '../connection/connection.ts';
 
@@ -42,7 +42,7 @@ async function runsOnNode(context: Context, choice: ConnectionChoice): Promise<R
 /** Of the node that was named or runs on the data folder, if any. */
 export async function nodeClient(context: Context, choice: ConnectionChoice) {
   const url =
-    explicitUrl(context, choice) ?? (await runningNodeUrl(dataFolder(context, choice.data)));
+    explicitUrl(context, choice) ?? (await runningNode(dataFolder(context, choice.data)))?.url;
   return url === undefined
     ? undefined
     : (await connect(context, { ...choice, server: url })).client;

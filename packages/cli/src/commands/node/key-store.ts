@@ -9,7 +9,7 @@ import {
   connect,
   dataFolder,
   explicitUrl,
-  runningNodeUrl,
+  runningNode,
   type ConnectionChoice,
 } from '../../connection/connection.ts';
 import { commandOver } from '../../connection/node-command.ts';
@@ -41,7 +41,7 @@ async function withKeyStore<T>(
   work: (store: KeyStore) => Promise<T>,
 ): Promise<T> {
   const folder = dataFolder(context, choice.data);
-  const running = explicitUrl(context, choice) ?? (await runningNodeUrl(folder));
+  const running = explicitUrl(context, choice) ?? (await runningNode(folder))?.url;
   const store = running === undefined ? await offline(folder) : await online(context, choice);
   try {
     return await work(store);
