@@ -6,7 +6,7 @@ import type { Run } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import type { Clipping } from '../optimisers/clip.ts';
 import type { Optimiser } from '../optimisers/optimiser.ts';
-import { OPTIMISERS } from '../optimisers/optimisers.ts';
+import { OPTIMISER_NAMES, OPTIMISERS } from '../optimisers/optimisers.ts';
 import { constant, cosine, stepDecay, warmUp, type Schedule } from '../schedules/schedule.ts';
 import type { ScheduleName, Training } from '../task/define-training.ts';
 import { invalidSetting } from './failure.ts';
@@ -88,6 +88,28 @@ const RATE = 0.001;
 
 export function rateOf({ rate, optimiser }: Settings): number {
   return rate ?? (typeof optimiser === 'string' ? OPTIMISERS[optimiser].rate : RATE);
+}
+
+/**
+ * Settings of an optimiser that the chosen one does not take would change nothing.
+ * @throws SkeinError USAGE.
+ */
+export function assertOptimiserTakes({ optimiser, momentum, weightDecay }: Settings): void {
+  if (typeof optimiser !== 'string') {
+    const [setting] = [
+      ...(momentum === undefined ? [] : ['`momentum`']),
+      ...(weightDecay === undefined ? [] : ['`weightDecay`']),
+    ];
+    if (setting === undefined) return;
+    throw invalidSetting(
+      `${setting} is for an optimiser that is given by its name; the training makes its own, ${optimiser.name}: set it there.`,
+    );
+  }
+  if (momentum === undefined || OPTIMISERS[optimiser].takesMomentum) return;
+  const taking = OPTIMISER_NAMES.filter((name) => OPTIMISERS[name].takesMomentum).join(' and ');
+  throw invalidSetting(
+    `\`momentum\` is for ${taking}, and the \`optimiser\` is ${optimiser}, which has none: choose one of those, or leave \`momentum\` away.`,
+  );
 }
 
 /** @throws RangeError naming the option that is out of its range. */

@@ -121,3 +121,13 @@ it('names the setting that is missing, and the file that cannot be read', async 
     code: 'FILE_UNREADABLE',
   });
 });
+
+it('refuses settings of an optimiser beside one that the training makes itself', async () => {
+  const own: Training = { ...training, optimiser: adamW(), weightDecay: 0.1 };
+  await expect(trainRun(own, { folder })).rejects.toMatchObject({
+    code: 'USAGE',
+    message: expect.stringMatching(
+      /^`weightDecay` is for an optimiser .* its own, adamw: set it there/,
+    ),
+  });
+});

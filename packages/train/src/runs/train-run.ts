@@ -20,7 +20,7 @@ import { nativeBackend } from '../run/native-backend.ts';
 import type { Training } from '../task/define-training.ts';
 import { trainTask } from '../task/train-task.ts';
 import type { EpochReport, Progress } from '../trainer/trainer.ts';
-import { explained, explaining } from './failure.ts';
+import { explained, explaining, invalidSetting } from './failure.ts';
 import type { Gang } from './gang/gang.ts';
 import {
   assertGangOptions,
@@ -36,6 +36,7 @@ import { keptOrigin, resolveOrigin, saveOrigin, toOrigin, type Origin } from './
 import { CHECKPOINT, conclude, epochsOf, recordFailure } from './outcome.ts';
 import { withPrepared, type Prepared } from './prepare.ts';
 import {
+  assertOptimiserTakes,
   clipOf,
   optimiserOf,
   planOf,
@@ -187,8 +188,14 @@ async function withNew<T>(
   const settings = settingsOf(resolved.training);
   assertMultiWorkerOptions(settings, inGang || settings.workers > 1);
   assertGangOptions(settings, inGang);
+  assertOptimiserTakes(settings);
   return withPrepared(resolved, settings, { folder }, async (prepared) => {
     const work = { prepared, settings };
+    if (settings.earlyStopping !== undefined && prepared.validation === undefined) {
+      throw invalidSetting(
+        '`earlyStopping` compares the results on validation rows, and there are none: give `validation`, or leave it away.',
+      );
+    }
     await explaining(undefined, () => {
       optimiserOf(settings);
       scheduleOf(settings, plannedSteps(work));

@@ -64,6 +64,17 @@ describe('what cannot be trained is refused before the first step', () => {
       [['--loss', 'mean-squared'], 'TRAINING_MODEL_UNFIT', /does not fit the task/],
       [['--task', 'regression'], 'TRAINING_DATA_INVALID', /predicts numbers/],
       [['--freeze', 'nothing'], 'TRAINING_MODEL_UNFIT', /No parameter matches .*layer0.weight/],
+      [
+        ['--momentum', '0.9'],
+        'USAGE',
+        /^--momentum is for sgd and rmsprop, and the --optimizer is adam/,
+      ],
+      [['--optimizer', 'lion', '--momentum', '0.9'], 'USAGE', /is lion, which has none/],
+      [
+        ['--early-stopping', '2', '--validation', '0'],
+        'USAGE',
+        /^--early-stopping compares the results on validation rows, and there are none/,
+      ],
       [['--freeze', '('], 'USAGE', /not a regular expression/],
       [['--deploy', 'x'], 'NODE_UNREACHABLE', /./],
       [['--features', 'a,side'], 'TRAINING_DATA_INVALID', /'side' is to be predicted/],
