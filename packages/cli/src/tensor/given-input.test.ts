@@ -57,6 +57,21 @@ describe('readInputs', () => {
     expect(await shown(given)).toEqual(rows);
   });
 
+  it.each<[string, Partial<GivenInputs>]>([
+    ['two --input', { input: ['x=[1,2]', 'x=[3,4]'] }],
+    ['one with a name and one without', { input: ['x=[1,2]', '[3,4]'] }],
+    ['--data and --input', { data: '{"x": [1,2]}', input: ['x=[3,4]'] }],
+    [
+      'an Open Inference body',
+      { data: '{"inputs":[{"name":"x","data":[1,2]},{"name":"x","data":[3,4]}]}' },
+    ],
+  ])('refuses an input that is given twice: %s', async (_, given) => {
+    await expect(shown(given)).rejects.toMatchObject({
+      code: 'USAGE',
+      message: 'The input "x" is given twice.',
+    });
+  });
+
   it('takes the shape of an Open Inference body, which its flat values do not tell', async () => {
     const grid: Signature = {
       inputs: [{ name: 'x', type: 'int8', shape: ['n', 'm'] }],

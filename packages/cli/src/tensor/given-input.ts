@@ -29,14 +29,18 @@ export async function readInputs(
   cwd: string,
 ): Promise<Record<string, Tensor>> {
   const tensors = new Map<string, Tensor>();
+  const add = (name: string, tensor: Tensor): void => {
+    if (tensors.has(name)) throw usageError(`The input "${name}" is given twice.`);
+    tensors.set(name, tensor);
+  };
   if (given.data !== undefined) {
     for (const { name, data, shape } of inputsOf(await givenText(cwd, given.data))) {
-      tensors.set(name, fromJson(find(name, signature), data, shape));
+      add(name, fromJson(find(name, signature), data, shape));
     }
   }
   if (given.image !== undefined) {
     const spec = imageInput(signature);
-    tensors.set(spec.name, fromBytes(spec, await readGivenFile(cwd, given.image)));
+    add(spec.name, fromBytes(spec, await readGivenFile(cwd, given.image)));
   }
   for (const pair of given.input) {
     const equals = pair.indexOf('=');
@@ -47,7 +51,7 @@ export async function readInputs(
     }
     const name = named ? pair.slice(0, equals) : (only?.name ?? '');
     const value = named ? pair.slice(equals + 1) : pair;
-    tensors.set(name, await fromText(find(name, signature), value, cwd));
+    add(name, await fromText(find(name, signature), value, cwd));
   }
   const missing = signature.inputs.find((spec) => !tensors.has(spec.name));
   if (missing !== undefined) {
