@@ -88,6 +88,12 @@ describe('what cannot be trained is refused before the first step', () => {
       const found = await failure(...label, ...extra);
       expect(found).toMatchObject({ code, error: expect.stringMatching(message) });
     }
+    for (const model of ['mlp:99999999', 'mlp:30000000,30000000']) {
+      expect(await failure('train', '--model', model, ...label.slice(3))).toMatchObject({
+        code: 'USAGE',
+        error: expect.stringMatching(/^--model: "mlp:.* parameters on these data.*smaller layers/),
+      });
+    }
     const images = ['train', '--model', 'cnn:4', '--data', '.', '--image-size'];
     for (const size of ['0x8', '8x99999x3']) {
       expect(await failure(...images, size)).toMatchObject({

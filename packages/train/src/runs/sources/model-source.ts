@@ -4,6 +4,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { unreadable } from '@skein/api/file-errors';
+import { usableMemoryBytes } from '@skein/api/machine';
+import { formatBytes } from '@skein/api/units';
 import {
   conv,
   dense,
@@ -97,7 +99,54 @@ export function networkOf(text: string): NetworkBuilder | undefined {
   if (match === null) return undefined;
   const widths = match[2]?.split(',').map(Number) ?? [];
   if (widths.includes(0)) throw invalidSetting(`"${text}" has a layer without anything in it.`);
-  return match[1] === 'mlp' ? perceptron(widths) : convolutional(widths);
+  const build = match[1] === 'mlp' ? perceptron(widths) : convolutional(widths);
+  const parameters = match[1] === 'mlp' ? parametersOfPerceptron : parametersOfConvolutions;
+  return (shape) => {
+    requireRoom(text, parameters(widths, shape));
+    return build(shape);
+  };
+}
+
+/**
+ * Bytes that a training takes for each parameter at least, of 4 each: the initial model, its bytes
+ * in a file, and the parameters and gradients of a step.
+ */
+const BYTES_PER_PARAMETER = 16;
+
+/** A message of Protocol Buffers, which a model file is, holds less than 2 GiB. */
+const MOST_PARAMETERS = (2 ** 31 - 1) / 4;
+
+/**
+ * The system ends a process that takes more memory than there is, without a word.
+ * @throws SkeinError USAGE.
+ */
+export function requireRoom(text: string, parameters: number, usable = usableMemoryBytes()): void {
+  const needed = parameters * BYTES_PER_PARAMETER;
+  const many = parameters.toLocaleString('en');
+  if (needed > usable) {
+    throw invalidSetting(
+      `\`model\`: "${text}" has ${many} parameters on these data, which take at least ${formatBytes(needed)} of memory to train, and this machine or container has ${formatBytes(usable)}: name smaller layers.`,
+    );
+  }
+  if (parameters > MOST_PARAMETERS) {
+    throw invalidSetting(
+      `\`model\`: "${text}" has ${many} parameters on these data, ${formatBytes(4 * parameters)}, and a model file holds less than 2 GiB: name smaller layers.`,
+    );
+  }
+}
+
+function parametersOfPerceptron(
+  hidden: readonly number[],
+  { inputs, outputs }: NetworkShape,
+): number {
+  const sizes = [inputs, ...hidden, outputs];
+  return sizes.slice(1).reduce((sum, units, i) => sum + (sizes[i]! + 1) * units, 0);
+}
+
+/** Without the dense layer at the end, whose size depends on the pooling. */
+function parametersOfConvolutions(widths: readonly number[], { row }: NetworkShape): number {
+  const sizes = [row.length === 3 ? row[0]! : 1, ...widths];
+  return sizes.slice(1).reduce((sum, filters, i) => sum + (sizes[i]! * 9 + 1) * filters, 0);
 }
 
 function perceptron(hidden: readonly number[]): NetworkBuilder {
