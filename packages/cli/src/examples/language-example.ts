@@ -3,8 +3,9 @@
  * a tiny one whose weights are computed, so that nothing is downloaded and the start waits for nothing.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api/errors';
 import type { Context } from '../command-line/command.ts';
 import type { Connection } from '../connection/connection.ts';
@@ -103,7 +104,7 @@ async function writeOnce(path: string): Promise<void> {
   const { writeExampleModel } = await import('@skein/generative/model-files');
   const unfinished = `${path}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolders(dirname(path));
   await writeExampleModel(unfinished);
   await rename(unfinished, path);
 }

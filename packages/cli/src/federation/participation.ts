@@ -2,8 +2,9 @@
  * What `skein join`, `skein helper join` and `skein privacy audit URL` share: the link, the terms, and what a
  * person is told before they accept.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
+import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api';
 import { invitationOf, type Joined, type Plan } from '@skein/federation';
 import {
@@ -69,7 +70,7 @@ export async function matchShown(
   const place = joinPath(dataFolder(context, folder), 'sites');
   const file = joinPath(place, `${name}.shown`);
   if (!accept) {
-    await mkdir(place, { recursive: true, mode: 0o700 });
+    await makeFolders(place, 0o700);
     return writeFile(file, planDigest);
   }
   const shown = await readFile(file, 'utf8').catch(() => planDigest);
@@ -87,7 +88,7 @@ export async function openSite(
   name: string,
 ): Promise<SiteMemory> {
   const place = joinPath(dataFolder(context, folder), 'sites');
-  await mkdir(place, { recursive: true, mode: 0o700 });
+  await makeFolders(place, 0o700);
   return openSqliteMemory(joinPath(place, `${name}.db`));
 }
 

@@ -1,9 +1,10 @@
 /** The privacy accounts of a data folder, for `skein join` and `skein privacy account`. */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { makeFolders } from '@skein/api/folders';
 import { toHex } from '@skein/api/canonical';
 import type { lookAtPlan, SiteMemory } from '@skein/federation/site';
 import {
@@ -50,7 +51,7 @@ export async function accountsOf(
   context: Context,
   folder: string | undefined,
 ): Promise<SiteAccounts> {
-  await mkdir(dataFolder(context, folder), { recursive: true, mode: 0o700 });
+  await makeFolders(dataFolder(context, folder), 0o700);
   return openSiteAccounts(fileIn(context, folder));
 }
 

@@ -3,9 +3,10 @@
  * shards, and a folder of shards with its manifest.
  */
 import { openAsBlob } from 'node:fs';
-import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join, resolve } from 'node:path';
+import { makeFolders } from '@skein/api/folders';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import { unwritable } from '@skein/api/file-errors';
@@ -168,7 +169,7 @@ function parsed(json: string): unknown {
 /** @returns the absolute path. @throws SkeinError FILE_UNREADABLE. */
 export async function makeFolder(cwd: string, folder: string): Promise<string> {
   const path = resolve(cwd, folder);
-  await mkdir(path, { recursive: true }).catch((error: unknown) => {
+  await makeFolders(path).catch((error: unknown) => {
     throw unwritable(folder, error);
   });
   return path;

@@ -1,6 +1,6 @@
 /** Downloads the outputs of a job. */
-import { mkdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { makeFolders } from '@skein/api/folders';
 import type { Client } from '@skein/api/client';
 import { unwritable } from '@skein/api/file-errors';
 import { downloadArtifact } from '@skein/api/files';
@@ -28,7 +28,7 @@ export async function downloadOutputs(
       throw unwritable(output.path, new Error('it lies outside the folder'));
     }
     context.notes.progress(`Fetching ${output.path} (${formatBytes(output.sizeBytes)})`);
-    await mkdir(dirname(file), { recursive: true }).catch((error: unknown) => {
+    await makeFolders(dirname(file)).catch((error: unknown) => {
       throw unwritable(output.path, error);
     });
     await downloadArtifact(client, output.digest, file, context.signal);

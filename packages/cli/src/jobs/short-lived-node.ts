@@ -10,9 +10,10 @@
  * that address before it looks for users: either the node sees the user, or the user sees no
  * address and looks again.
  */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api/errors';
 import { isAlive } from '@skein/api/machine';
 import type { Context } from '../command-line/command.ts';
@@ -126,7 +127,7 @@ async function start({ notes }: Context, { folder, queues }: Wanted): Promise<Us
 async function noteQueues(place: string, queues: readonly string[]): Promise<void> {
   // Of an ended process that had this id.
   await rm(place, { recursive: true, force: true });
-  await mkdir(join(place, 'users'), { recursive: true, mode: OWNER_ONLY });
+  await makeFolders(join(place, 'users'), OWNER_ONLY);
   await writeFile(join(place, 'queues.json'), JSON.stringify(queues), { mode: 0o600 });
 }
 

@@ -14,17 +14,9 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import {
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  rename,
-  stat,
-  unlink,
-  type FileHandle,
-} from 'node:fs/promises';
+import { lstat, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore, ByteRange } from '../contract.ts';
 import type { DiskRoom } from '../disk/disk-room.ts';
@@ -57,7 +49,7 @@ export async function openFileArtifacts(
   { shared = false, room }: FileArtifactsOptions = {},
 ): Promise<ArtifactStore> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolders(folder, 0o700);
     await removeUnfinished(folder, shared ? ABANDONED_MS : 0);
   } catch (error) {
     throw new SkeinError(

@@ -2,8 +2,9 @@
  * The backends of artifacts: a line each. `--blobs` names a bucket by its URL, or a folder that nodes
  * and workers share. The contract test runs over all of them.
  */
-import { mkdir, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api/errors';
 import { backendOf, type Backend } from '../backend.ts';
 import type { ArtifactStore } from '../contract.ts';
@@ -88,7 +89,7 @@ export async function defaultArtifactBound(address: string): Promise<number> {
 
 async function roomIn(folder: string, keptFreeBytes: number | undefined): Promise<DiskRoom> {
   try {
-    await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+    await makeFolders(folder, FOLDER_MODE);
   } catch (error) {
     throw new SkeinError(
       'DATA_FOLDER_UNUSABLE',

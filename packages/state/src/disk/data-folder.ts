@@ -8,8 +8,9 @@
  *   lock           held while the node runs
  *   reserve        disk space for management on a full disk
  */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api/errors';
 import { openDiskReserve, type DiskReserve } from './disk-reserve.ts';
 import { folderError, type FolderLock, lockFolder } from './folder-lock.ts';
@@ -50,7 +51,7 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   let lock: FolderLock | undefined;
   let reserve: DiskReserve | undefined;
   try {
-    await mkdir(artifactsPath, { recursive: true, mode: FOLDER_MODE });
+    await makeFolders(artifactsPath, FOLDER_MODE);
     lock = lockFolder(root);
     if (lock === undefined) throw await lockedBy(root);
     await tightenFolder(root);

@@ -12,9 +12,10 @@
  * A training process needs no node. The node that holds the data folder reads the records; a
  * training process does not report to it.
  */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { makeFolders } from '@skein/api/folders';
 import { isAlive } from '@skein/api/machine';
 import { Run } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
@@ -44,7 +45,7 @@ export async function openRunFolder(dataFolder: string, id: string): Promise<Run
   const path = runPath(dataFolder, id);
   let lock: FolderLock | undefined;
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolders(path, 0o700);
     // Data and models do not belong in a repository.
     await writeFile(join(dataFolder, '.gitignore'), '*\n');
     lock = lockFolder(path);

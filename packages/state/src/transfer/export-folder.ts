@@ -10,8 +10,9 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, readdir, rename, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rename, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api/errors';
 import { z } from 'zod';
 import { openFileArtifacts } from '../artifacts/file-artifacts.ts';
@@ -61,7 +62,7 @@ export async function writeExport(
   folder: string,
   notes: Progress = SILENT,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  await makeFolders(folder, FOLDER_MODE);
   if ((await readdir(folder)).length > 0) {
     throw new SkeinError(
       'EXPORT_INVALID',

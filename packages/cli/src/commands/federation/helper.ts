@@ -1,6 +1,6 @@
 /** `skein helper`: this machine as a helper of federations: it removes masks from sums, and sees no update. */
-import { mkdir } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
+import { makeFolders } from '@skein/api/folders';
 import type { PlannedHelper } from '@skein/federation';
 import {
   helperInPlan,
@@ -111,6 +111,6 @@ export const helperJoin = defineCommand({
 
 async function memoryIn(context: Context, folder: string | undefined): Promise<HelperMemory> {
   const place = dataFolder(context, folder);
-  await mkdir(place, { recursive: true, mode: 0o700 });
+  await makeFolders(place, 0o700);
   return openHelperMemory(joinPath(place, 'helper.db'));
 }

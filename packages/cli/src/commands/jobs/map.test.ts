@@ -238,6 +238,9 @@ it('says what is wrong with a statement, or with the command line', async () => 
   const taken = await node.run(...'map --data table.csv --sql x --out table.csv'.split(' '));
   expect(taken.code).toBe(1);
   expect(taken.stderr).toContain('"table.csv" cannot be written: a part of the path is not');
+  const nowhere = await node.run(...'map --data table.csv --sql x --out /proc/none/x'.split(' '));
+  expect(nowhere.code).toBe(1);
+  expect(nowhere.stderr).toContain('"/proc/none/x" cannot be written: there is no such');
   const files = {
     'broken.json': '{',
     'other.json': '{"format":"csv"}',

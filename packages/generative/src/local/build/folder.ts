@@ -1,6 +1,7 @@
 /** Writes the folder of a model as Hugging Face lays it out, so that the loader reads it as any other. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolders } from '@skein/api/folders';
 import { readLlama2c } from './llama2c.ts';
 import { LLAMA2C_SPECIAL, tokenizerOfLlama2c } from './llama2c-tokenizer.ts';
 import {
@@ -25,7 +26,7 @@ export interface FolderParts {
 
 export async function writeModelFolder(folder: string, parts: FolderParts): Promise<void> {
   const { shape, weights, options, tokenizer, special, specialTokens, chatTemplate } = parts;
-  await mkdir(folder, { recursive: true });
+  await makeFolders(folder);
   const json = (name: string, value: unknown): Promise<void> =>
     writeFile(join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
   await writeFile(join(folder, 'model.onnx'), llamaModel(shape, weights, options));
