@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createWriteStream, readdirSync, statSync } from 'node:fs';
+import { createWriteStream, existsSync, readdirSync, statSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -36,6 +36,18 @@ async function zipped(folder: string): Promise<string> {
 }
 
 describe('skein-judge', () => {
+  it('makes the folder of a judge for its first user, and for nothing else', async () => {
+    const data = join(testFolder(), 'judge');
+    for (const words of ['users ls', 'users', 'users key alice', 'users revoke k1']) {
+      const { code, err } = await run(...words.split(' '), '--data', data);
+      expect([words, code, err]).toEqual([words, 2, expect.stringContaining('has no judge.db')]);
+    }
+    expect((await run('users', 'add', '--data', data)).err).toContain('users needs one of');
+    expect(existsSync(data)).toBe(false);
+    expect(await run('users', 'add', 'alice', '--data', data)).toMatchObject({ code: 0, err: '' });
+    expect((await run('users', 'ls', '--data', data)).out).toMatch(/^alice /);
+  });
+
   it('lets nothing that it is given be obeyed by a terminal', async () => {
     const hostile = 'a\u001B]52;c;x\u0007\u009B2J';
     const told = async (isTTY: boolean): Promise<string> => {

@@ -2,8 +2,9 @@
  * `skein-judge users`: manages the users of a judge through its data folder, whether it runs or
  * not.
  */
-import { mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api';
 import { type Accounts, openAccounts } from '../service/accounts/accounts.ts';
 import { openJudgeDatabase } from '../service/schema.ts';
@@ -12,12 +13,19 @@ import type { CommandOptions } from './options.ts';
 import type { Command } from './run.ts';
 
 export const runUsers: Command = async ([verb, name, ...rest], options, { stdout }) => {
+  if (rest.length > 0) throw new SkeinError('USAGE', `users ${verb} takes no ${rest[0]}.`);
+  requireVerb(verb, name);
   const folder = options.data;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (verb === 'add') await makeFolders(folder, 0o700);
+  else if (!existsSync(join(folder, 'judge.db'))) {
+    throw new SkeinError(
+      'USAGE',
+      `${folder} is not the data folder of a judge: it has no judge.db. --data names another; users add NAME and serve make one.`,
+    );
+  }
   const database = openJudgeDatabase(join(folder, 'judge.db'));
   try {
-    if (rest.length > 0) throw new SkeinError('USAGE', `users ${verb} takes no ${rest[0]}.`);
-    stdout.write(perform(openAccounts(database, Date.now), verb, name, options));
+    stdout.write(perform(openAccounts(database, Date.now), verb, name ?? '', options));
     return 0;
   } finally {
     database.close();
@@ -27,7 +35,7 @@ export const runUsers: Command = async ([verb, name, ...rest], options, { stdout
 function perform(
   accounts: Accounts,
   verb: string | undefined,
-  name: string | undefined,
+  name: string,
   { admin, json }: CommandOptions,
 ): string {
   const issued = (key: string): string =>
@@ -35,14 +43,16 @@ function perform(
       ? `${JSON.stringify({ user: name, key })}\n`
       : `The key of ${name}; it is shown only now:\n  ${key}\n`;
   if (verb === 'ls' || verb === undefined) return listed(accounts, json);
-  if (name !== undefined) {
-    if (verb === 'add') return issued(accounts.add(name, admin));
-    if (verb === 'key') return issued(accounts.addKey(name));
-    if (verb === 'revoke') {
-      accounts.revokeKey(name);
-      return json ? `${JSON.stringify({ revoked: name })}\n` : `Key ${name} is revoked.\n`;
-    }
-  }
+  if (verb === 'add') return issued(accounts.add(name, admin));
+  if (verb === 'key') return issued(accounts.addKey(name));
+  accounts.revokeKey(name);
+  return json ? `${JSON.stringify({ revoked: name })}\n` : `Key ${name} is revoked.\n`;
+}
+
+/** Nothing is opened, or made, for a command that means nothing. @throws SkeinError USAGE. */
+function requireVerb(verb: string | undefined, name: string | undefined): void {
+  if (verb === 'ls' || verb === undefined) return;
+  if (name !== undefined && ['add', 'key', 'revoke'].includes(verb)) return;
   throw new SkeinError(
     'USAGE',
     'users needs one of: ls, add NAME [--admin], key NAME, revoke KEY-ID.',
