@@ -62,6 +62,8 @@ test.each([
   [{ version_policy: { latest: { num_versions: 2 } } }, 'several versions'],
   [{ backend: 'python' }, 'backend must be "onnxruntime"'],
   [{ sequence_batching: { direct: {} } }, 'the field sequence_batching'],
+  [{ sequence_batching: {} }, 'the field sequence_batching'],
+  [{ ensemble_scheduling: { step: [] } }, 'the field ensemble_scheduling'],
   [{ parameters: { arena: { string_value: '1' } } }, 'parameters.arena'],
   [7, 'config must be an object'],
 ])('the config %j is refused', (config, why) => {

@@ -87,6 +87,11 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
     }),
   ],
   ['version_policy', versionPolicy],
+  // A message without fields asks for its scheduler, with the defaults.
+  ...['sequence_batching', 'ensemble_scheduling'].map((field): [string, Rule] => [
+    field,
+    (value, config) => (value === null ? {} : config.refused(field)),
+  ]),
   [
     'parameters',
     (value, config) => {
@@ -243,8 +248,11 @@ class ConfigReader {
 
   /** Accepts a value that asks for nothing. */
   refuse(field: string, value: unknown): void {
-    if (isEmpty(value)) return;
-    this.fail(`the field ${field} of its config cannot be set by a load`);
+    if (!isEmpty(value)) this.refused(field);
+  }
+
+  refused(field: string): never {
+    return this.fail(`the field ${field} of its config cannot be set by a load`);
   }
 
   refuseAll(field: string, values: Fields): void {
