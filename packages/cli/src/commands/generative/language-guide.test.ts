@@ -90,6 +90,7 @@ it('goes from nothing to an assistant, and on with the second provider while the
   await skein(provider, '--url', upstream.baseUrl('gemini', 'status-500'));
   const fallen = await ask();
   expect(fallen).toEqual({ content: works.content, provider: 'backup' });
+  expect(await skein('skein ls')).toMatch(/^Language models: assistant\. See .*skein model ls\./);
   expect(await skein(lineOf('skein model ls'))).toMatch(/backup=qwen/);
   const broken = 'skein provider put broken --kind openai';
   await skein(broken, '--url', upstream.baseUrl('openai', 'status-500'));

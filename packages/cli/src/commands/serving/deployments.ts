@@ -16,14 +16,25 @@ export const ls = nodeCommand({
   },
   async run({ client }, { names }) {
     const { deployments } = await client.listDeployments();
-    return names ? { names: deployments.map((view) => view.name) } : { deployments };
+    if (names) return { names: deployments.map((view) => view.name) };
+    const { settings } = await client.getLanguageModels();
+    return { deployments, languageModels: settings.models.map(({ name }) => name) };
   },
-  render({ names, deployments = [] }, style) {
+  render({ names, deployments = [], languageModels = [] }, style) {
     if (names !== undefined) return names.join('\n');
+    const language =
+      languageModels.length === 0
+        ? []
+        : [
+            `Language models: ${languageModels.map((name) => style.bold(name)).join(', ')}. See ${style.cyan(style.commands('skein model ls'))}.`,
+          ];
     if (deployments.length === 0) {
-      return `Nothing is deployed. Try ${style.cyan(style.commands('skein deploy model.onnx --name NAME'))}.`;
+      return (
+        language[0] ??
+        `Nothing is deployed. Try ${style.cyan(style.commands('skein deploy model.onnx --name NAME'))}.`
+      );
     }
-    return renderTable(style, deployments, [
+    const table = renderTable(style, deployments, [
       ['NAME', ({ name }) => style.bold(name)],
       ['STATUS', (view) => statusText(view, style)],
       ['VERSION', versionsText],
@@ -34,6 +45,7 @@ export const ls = nodeCommand({
       ['IN TIME', ({ last }) => formatShare(last.sloAttainment), 'right'],
       ['NOTE', (view) => (view.status === 'ready' ? rolloutNote(view) : view.reason)],
     ]);
+    return [table, ...language].join('\n\n');
   },
 });
 
