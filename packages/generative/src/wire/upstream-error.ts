@@ -46,10 +46,16 @@ interface Failure {
 
 export function upstreamError(code: ErrorCode, failure: Failure): SkeinError {
   const { provider, message, retryAfterMs } = failure;
-  return new SkeinError(code, `Provider ${provider}: ${message}`, {
+  return new SkeinError(code, `Provider ${provider}: ${sentence(message)}`, {
     cause: new UpstreamFault(failure),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
+}
+
+/** The words of a provider often end without a full stop, and a fix follows the message. */
+function sentence(text: string): string {
+  const trimmed = text.trimEnd();
+  return /[.!?…]["'”’)]?$/.test(trimmed) ? trimmed : `${trimmed}.`;
 }
 
 /** The part of an error that the router reads. */
