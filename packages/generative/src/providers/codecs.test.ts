@@ -326,3 +326,12 @@ it.each([
     usage: { inputTokens: 3, outputTokens: 0 },
   });
 });
+
+it('the words of a provider end as a sentence, which a fix follows', () => {
+  const told = (message: string) =>
+    openAiFailure('p', 500, { error: { message } }, undefined).message;
+  expect(told('boom')).toBe('Provider p: 500 boom.');
+  for (const ended of ['It failed.', 'Why?', 'It said "no."']) {
+    expect(told(ended)).toBe(`Provider p: 500 ${ended}`);
+  }
+});

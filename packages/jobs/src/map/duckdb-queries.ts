@@ -28,17 +28,38 @@ export async function partitionToFiles(
   by: { readonly columns: readonly string[]; readonly partitions: number },
   folder: string,
 ): Promise<(string | undefined)[]> {
-  const columns = by.columns.map(identifier).join(', ');
-  return withFiles(files, [folder], async ({ write }) => {
+  return withFiles(files, [folder], async (session) => {
+    const types = await columnTypes(session, files.view);
+    // DuckDB's names of columns are equal in small and large letters.
+    const typeOf = new Map(Object.entries(types).map(([name, type]) => [name.toLowerCase(), type]));
+    const keys = by.columns.map((name) =>
+      keyHash(identifier(name), typeOf.get(name.toLowerCase())),
+    );
     const found: (string | undefined)[] = [];
     for (let index = 0; index < by.partitions; index++) {
       const file = join(folder, `${index}.parquet`);
-      const chosen = `SELECT * FROM ${files.view} WHERE hash(${columns}) % ${by.partitions} = ${index}`;
-      const count = await write(chosen, file, 'parquet');
+      const chosen = `SELECT * FROM ${files.view} WHERE hash(${keys.join(', ')}) % ${by.partitions} = ${index}`;
+      const count = await session.write(chosen, file, 'parquet');
       found.push(count === 0 ? undefined : file);
     }
     return found;
   });
+}
+
+const NUMBER = /^(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*|BOOLEAN)$/;
+const TIME = /^(?:DATE|TIMESTAMP(?:_S|_MS|_NS)?)$/;
+
+/**
+ * The hash of a key. One column may have another type in each Parquet file, and the reduction reads
+ * their pieces as the type that all of them fit: what is equal there must be equal here, while DuckDB
+ * hashes the integer 1, the double 1.0 and the text '1' differently. Unequal keys may have one hash.
+ */
+function keyHash(column: string, type = ''): string {
+  if (NUMBER.test(type)) return `hash(${column}::DOUBLE)`;
+  if (TIME.test(type)) return `hash(${column}::TIMESTAMP)`;
+  if (type !== 'VARCHAR') return `hash(${column})`;
+  const number = `coalesce(TRY_CAST(${column} AS DOUBLE), TRY_CAST(${column} AS BOOLEAN)::DOUBLE)`;
+  return `CASE WHEN ${number} IS NULL THEN hash(${column}) ELSE hash(${number}) END`;
 }
 
 /**

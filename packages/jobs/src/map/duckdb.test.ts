@@ -90,3 +90,45 @@ describe('a statement', () => {
     });
   });
 });
+
+describe('a partition', () => {
+  const PARTITIONS = 64;
+
+  /** The partition of the only row of a Parquet file whose key is that expression. */
+  async function partitionOf(key: string): Promise<number> {
+    // DuckDB writes beside a file that exists, where it may not.
+    folder = testFolder();
+    const files = await table('csv', ['x', '1']);
+    const file = join(folder, 'key.parquet');
+    const query = { ...files, sql: `SELECT ${key} AS key FROM shard` };
+    await duckdb.ask('query', { query, target: file, format: 'parquet' });
+    const { value } = await duckdb.ask('partition', {
+      files: { ...files, files: [file], format: 'parquet' },
+      by: { columns: ['KEY'], partitions: PARTITIONS },
+      folder,
+    });
+    return value.findIndex((found) => found !== undefined);
+  }
+
+  it.each([
+    ["7::INTEGER, 7::BIGINT, 7::DOUBLE, 7::FLOAT, 7::DECIMAL(9, 2), '7', '7.0'"],
+    ["true, 1::DOUBLE, 'true'"],
+    ["DATE '2026-01-02', TIMESTAMP '2026-01-02'"],
+    ['NULL::INTEGER, NULL::DOUBLE, NULL::VARCHAR'],
+  ])(
+    'holds the keys that are equal in one type: %s',
+    async (keys) => {
+      const found: number[] = [];
+      for (const key of keys.split(/, (?!2\))/)) found.push(await partitionOf(key));
+      expect(new Set(found).size).toBe(1);
+      expect(found[0]).toBeGreaterThanOrEqual(0);
+    },
+    TIMEOUT,
+  );
+
+  it('differs between keys that differ', { timeout: TIMEOUT }, async () => {
+    const found = new Set<number>();
+    for (const key of ['1', '2', '3', "'a'", "'b'", "'c'"]) found.add(await partitionOf(key));
+    expect(found.size).toBeGreaterThan(3);
+  });
+});
