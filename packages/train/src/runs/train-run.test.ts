@@ -1,5 +1,5 @@
 /** Runs that a program starts and resumes, without the command. */
-import { copyFile, readdir, readFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '@skein/api';
 import { readRuns } from '@skein/state/runs';
@@ -7,6 +7,7 @@ import { mlp } from '@skein/onnx';
 import { beforeAll, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { adamW } from '../optimisers/adam.ts';
+import { npy } from '../testing/npy.ts';
 import type { Training } from '../task/define-training.ts';
 import { resumeRun, trainRun } from './train-run.ts';
 
@@ -130,4 +131,30 @@ it('refuses settings of an optimiser beside one that the training makes itself',
       /^`weightDecay` is for an optimiser .* its own, adamw: set it there/,
     ),
   });
+});
+
+it.each([
+  ['in memory', undefined],
+  ['in a file', 16],
+])('names the place of a number that no training can take, of rows %s', async (_, memory) => {
+  const labels = join(folder, 'y.npy');
+  await writeFile(labels, npy([4], [0, 1, 0, 1]));
+  for (const [shape, value, place] of [
+    [[4, 3], NaN, "Row 2 of 'features' holds NaN in column 1."],
+    [[4, 3], -Infinity, "Row 2 of 'features' holds -Infinity in column 1."],
+    [[4, 1, 3], NaN, "Row 2 of 'features' holds NaN at [0, 1]."],
+  ] as const) {
+    const data = join(folder, 'x.npy');
+    await writeFile(
+      data,
+      npy(
+        shape,
+        Array.from({ length: 12 }, (_each, i) => (i === 7 ? value : i)),
+      ),
+    );
+    const given: Training = { model: 'mlp:2', data, labels, validation: 0 };
+    await expect(
+      trainRun({ ...given, ...(memory === undefined ? {} : { memory }) }, { folder }),
+    ).rejects.toMatchObject({ code: 'TRAINING_DATA_INVALID', message: place });
+  }
 });

@@ -3,6 +3,7 @@
  * inputs, the loss in the graph, and a report of the model's quality on rows.
  */
 import {
+  elementCount,
   GraphBuilder,
   inferShapes,
   signatureOf,
@@ -19,6 +20,7 @@ import {
 import { dataError, modelError } from '../train-error.ts';
 import { dataset, type Dataset } from '../data/dataset.ts';
 import { encodeRows, type BlockCheck, type Encoder } from '../data/encoding/encoder.ts';
+import { isStored, storedNumbers, type StoredRows } from '../data/rows/stored.ts';
 import { withBatch } from './batch-axis.ts';
 import { blueprintOf, type Blueprint } from './blueprint.ts';
 import { arrayLabels } from './labels.ts';
@@ -112,7 +114,8 @@ export function rowsFor(start: Model, data: TrainingData, loss?: Loss): Dataset 
     });
   }
   const inputs = signatureOf(start).inputs;
-  const [only] = data.inputs.values();
+  const [[first, only] = []] = data.inputs;
+  const handlesNaN = start.graph!.node.some(({ opType }) => /^Is(NaN|Inf)$/.test(opType));
   const entries = inputs.map(({ name, type, shape }) => {
     const found = data.inputs.get(name) ?? (inputs.length === 1 ? only : undefined);
     if (found === undefined) {
@@ -124,7 +127,10 @@ export function rowsFor(start: Model, data: TrainingData, loss?: Loss): Dataset 
       shape.every(
         (size, axis) => axis === 0 || typeof size !== 'number' || size === found.shape[axis],
       );
-    if (fits && found.type === type) return [name, found] as const;
+    if (fits && found.type === type) {
+      if (!handlesNaN) requireFinite(data.inputs.has(name) ? name : first!, found);
+      return [name, found] as const;
+    }
     const wanted = shape.slice(1).map((size) => size ?? '?');
     throw dataError(
       `Rows of '${name}' are ${found.type} [${found.shape.slice(1).join(', ')}], but the model takes ${type} [${wanted.join(', ')}].`,
@@ -156,6 +162,40 @@ function finite({ features }: Encoder): BlockCheck {
       }
     });
   };
+}
+
+/** Largest finite number of float32. */
+const LARGEST_FLOAT32 = 2 ** 128 - 2 ** 104;
+
+/**
+ * The same for an array, where a row and a column have no names.
+ * @throws TrainError `data`.
+ */
+function requireFinite(name: string, array: NumericTensor | StoredRows): void {
+  const { type, shape } = array;
+  if (type !== 'float32' && type !== 'float64') return;
+  const [count = 0, ...row] = shape;
+  const width = elementCount(row);
+  const all = isStored(array) ? undefined : values(array);
+  const stored = isStored(array) ? storedNumbers(array) : undefined;
+  for (let at = 0; at < count; at++) {
+    const numbers = stored?.(at) ?? all!;
+    const from = stored === undefined ? at * width : 0;
+    for (let i = 0; i < width; i++) {
+      const value = Number(numbers[from + i]);
+      if (Math.abs(value) <= LARGEST_FLOAT32) continue;
+      const flaw = Number.isFinite(value) ? `${value}, beyond the range of float32` : String(value);
+      throw dataError(`Row ${at} of '${name}' holds ${flaw}${placeIn(row, i)}.`);
+    }
+  }
+}
+
+/** Where an element is in its row. */
+function placeIn(row: readonly number[], index: number): string {
+  if (row.length === 0) return '';
+  if (row.length === 1) return ` in column ${index}`;
+  const at = row.map((size, axis) => Math.floor(index / elementCount(row.slice(axis + 1))) % size);
+  return ` at [${at.join(', ')}]`;
 }
 
 /** Row weights, with which the batches' mask is initialised. */
