@@ -128,6 +128,7 @@ export {
   type ScheduleName,
   type Training,
 } from './task/define-training.ts';
+export { roundedColumns } from './data/encoding/rounding.ts';
 export { LABELS, MASK, problemOf, rowsFor, type Problem } from './task/problem.ts';
 export { servedModel } from './task/served-model.ts';
 export { metricsOf, taskReport, type TaskReport } from './task/report.ts';

@@ -56,9 +56,10 @@ async function look(text: string): Promise<void> {
 async function readFile(file: File): Promise<void> {
   const format = /\.jsonl?$/i.test(file.name) ? 'jsonl' : 'csv';
   rows = await readSiteRows(joined!.plan.data, file.stream(), format);
-  const { count, classes, outside, unused } = rows;
+  const { count, classes, unused } = rows;
+  const outside = [...rows.outside.map(outsideText), ...rows.rounded];
   const mostPull = 1 / personalSteps(joined!.plan, count, {}).learningRate;
-  tell({ type: 'rows', count, classes, outside: outside.map(outsideText), unused, mostPull });
+  tell({ type: 'rows', count, classes, outside, unused, mostPull });
 }
 
 async function train(pull: number | undefined): Promise<void> {

@@ -43,6 +43,20 @@ it('says of which columns the plan does not have the values', async () => {
   ]);
 });
 
+it('says which columns lose digits in float32 that tell the rows apart', async () => {
+  const noon = 1_767_268_800_000;
+  const columns: PublicColumns = {
+    ...COLUMNS,
+    features: [{ name: 'at', kind: 'number', low: noon, high: noon + 1e7 }],
+  };
+  const text = `at,ill\n${noon},0\n${noon + 60_000},1\n${noon + 120_000},1\n`;
+  const { rounded } = await readSiteRows(columns, new TextEncoder().encode(text));
+  expect(rounded).toEqual([
+    expect.stringMatching(/^'at' is rounded by up to \d+ in float32, .* the sites can agree/),
+  ]);
+  expect((await read('age,cp,chol,ill\n40,1,200.3,1\n41,1,200,0\n')).rounded).toEqual([]);
+});
+
 it('takes what the plan lists as it stands: codes with zeros, texts after numbers, a word for a missing value, true and false', async () => {
   const columns: PublicColumns = {
     features: [

@@ -9,6 +9,7 @@ import {
   LABELS,
   readCsv,
   readJsonLines,
+  roundedColumns,
   rowsFor,
   TrainError,
   type Dataset,
@@ -28,6 +29,8 @@ export interface SiteRows {
   readonly unused: readonly string[];
   /** Columns with rows whose value the plan does not have: no category of it, or beyond its range. */
   readonly outside: readonly OutsideColumn[];
+  /** A sentence for each column whose numbers float32 rounds by much. */
+  readonly rounded: readonly string[];
   /** Rows per class, in the order of the plan; empty for a regression. */
   readonly classes: readonly { readonly name: string; readonly rows: number }[];
 }
@@ -71,11 +74,8 @@ export async function readSiteRows(
       ({ inputs, outputs, seed }) => mlp({ sizes: [inputs, outputs], seed }),
       0,
     );
-    const rows = rowsFor(linear, {
-      from: 'table',
-      table: { count: table.count, columns },
-      label: target.name,
-    });
+    const used = { count: table.count, columns };
+    const rows = rowsFor(linear, { from: 'table', table: used, label: target.name });
     const classes = classCounts(rows, target.kind === 'category' ? target.classes : []);
     const occurring = classes.filter((each) => each.rows > 0);
     if (occurring.length === 1) {
@@ -90,7 +90,11 @@ export async function readSiteRows(
       const { name, kind } = feature;
       return rows === 0 ? [] : [{ name, kind, rows, planned: plannedText(feature) }];
     });
-    return { rows, count: rows.count, unused, outside, classes };
+    const rounded = roundedColumns(used, wanted).map(
+      ({ lost }) =>
+        `${lost}: the sites can agree on a constant that each of them subtracts from the column.`,
+    );
+    return { rows, count: rows.count, unused, outside, rounded, classes };
   } catch (error) {
     if (error instanceof TrainError) throw unfit(error.message, error);
     throw error;

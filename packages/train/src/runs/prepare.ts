@@ -2,6 +2,7 @@
 import type { Lineage } from '@skein/api';
 import type { Model } from '@skein/onnx';
 import { selectRows, splitRows, type Dataset } from '../data/dataset.ts';
+import { roundedColumns } from '../data/encoding/rounding.ts';
 import { openRowStore, type FileStore } from '../data/rows/file-rows.ts';
 import { assemble } from '../task/assemble.ts';
 import { isSoft } from '../task/labels.ts';
@@ -24,6 +25,8 @@ export interface Prepared {
   readonly validation?: Dataset | undefined;
   readonly data: Lineage['data'];
   readonly parent: Lineage['parent'];
+  /** What the user should know about the data. */
+  readonly notes: readonly string[];
 }
 
 interface Kept {
@@ -125,8 +128,19 @@ async function prepare(
         rows: rowsOf(file.role.startsWith('validation') ? held! : data),
       })),
       parent: kept?.lineage.parent ?? { path: source.described, digest },
+      notes: notesOn(data),
     };
   });
+}
+
+function notesOn(data: TrainingData): readonly string[] {
+  if (data.from !== 'table') return [];
+  const { table, label, features } = data;
+  const used = new Set([...(features ?? table.columns.map(({ name }) => name)), label]);
+  return roundedColumns(table, [...used]).map(
+    ({ lost, smallest }) =>
+      `${lost}: subtract a constant from the column, such as ${smallest}, here and in requests to the model.`,
+  );
 }
 
 /** Validation rows all have the same weight. */

@@ -9,7 +9,7 @@ import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { adamW } from '../optimisers/adam.ts';
 import { npy } from '../testing/npy.ts';
 import type { Training } from '../task/define-training.ts';
-import { resumeRun, trainRun } from './train-run.ts';
+import { resumeRun, trainRun, type RunOptions } from './train-run.ts';
 
 const folder = testFolder();
 beforeAll(() =>
@@ -27,7 +27,7 @@ const training: Training = {
 };
 
 /** Trains for two epochs. */
-async function interrupted(what: Training, more: { readonly folder?: string } = {}) {
+async function interrupted(what: Training, more: Partial<RunOptions> = {}) {
   const stop = new AbortController();
   const { run, model } = await trainRun(what, {
     folder,
@@ -157,4 +157,17 @@ it.each([
       trainRun({ ...given, ...(memory === undefined ? {} : { memory }) }, { folder }),
     ).rejects.toMatchObject({ code: 'TRAINING_DATA_INVALID', message: place });
   }
+});
+
+it('says once which columns lose digits in float32 that tell their rows apart', async () => {
+  const rows = Array.from({ length: 20 }, (_, i) => `${1_767_268_800_000 + i * 60_000},${i % 2}`);
+  const data = join(folder, 'times.csv');
+  await writeFile(data, ['at,y', ...rows, ''].join('\n'));
+  const notes: string[] = [];
+  const onNote = (text: string) => void notes.push(text);
+  const id = await interrupted({ model: 'mlp', data, label: 'y', task: 'binary' }, { onNote });
+  await resumeRun(id, { folder, onNote });
+  expect(notes).toEqual([
+    expect.stringMatching(/^'at' is rounded by up to \d+ in float32.* such as 1767268800000, here/),
+  ]);
 });

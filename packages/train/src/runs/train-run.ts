@@ -216,6 +216,7 @@ async function startRun(
 ): Promise<TrainedRun> {
   return withNew(origin, options.folder, member !== undefined, async (work) => {
     const { prepared, settings } = work;
+    for (const note of prepared.notes) options.onNote?.(note);
     const name = nameOf(settings, prepared);
     const id = idOf(name, new Date());
     const at = new Date().toISOString();

@@ -54,7 +54,7 @@ import { usageError } from '../../command-line/usage.ts';
 export interface SiteParticipation extends Participation {
   /** Of the privacy account: before an acceptance as it would be. */
   readonly account: AccountReport;
-  readonly rows?: Pick<SiteRows, 'count' | 'classes' | 'outside' | 'unused'>;
+  readonly rows?: Pick<SiteRows, 'count' | 'classes' | 'outside' | 'rounded' | 'unused'>;
   readonly sentBytes?: number;
   /** The newest entry of the ledger that this site has signed, for `skein ledger verify --seen`. */
   readonly seen?: string;
@@ -184,6 +184,7 @@ export const join = defineCommand({
             '',
             `${style.green('✓')} ${rows.count} rows fit the plan${rows.unused.length === 0 ? '' : `; not used: ${rows.unused.join(', ')}`}.`,
             ...rows.outside.map((each) => style.yellow(outsideText(each))),
+            ...rows.rounded.map((each) => style.yellow(each)),
           ];
     if (!accepted) {
       const own = personal === undefined ? [] : ['', ...personalOffer(personal, style)];
@@ -211,8 +212,8 @@ export const join = defineCommand({
 
 function rowFacts(rows: SiteRows | undefined): Pick<SiteParticipation, 'rows'> {
   if (rows === undefined) return {};
-  const { count, classes, outside, unused } = rows;
-  return { rows: { count, classes, outside, unused } };
+  const { count, classes, outside, rounded, unused } = rows;
+  return { rows: { count, classes, outside, rounded, unused } };
 }
 
 async function rowsOf({ cwd }: Context, plan: Plan, data: string): Promise<SiteRows> {

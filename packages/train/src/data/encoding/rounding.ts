@@ -1,0 +1,40 @@
+/**
+ * Columns of numbers that float32, in which a model computes, rounds by much: it has 24 binary
+ * digits, so that a time in milliseconds since 1970 is rounded to about two minutes.
+ */
+import { BLOCK_ROWS, blockOf } from '../table/column.ts';
+import { columnOf, type Table } from '../table/table.ts';
+
+/** Part of the spread of a column, from its smallest number to its largest, that rounding may change. */
+const TOLERATED = 1e-4;
+
+export interface RoundedColumn {
+  /** What is lost, as a sentence without its full stop. */
+  readonly lost: string;
+  /** The smallest number of the column, as text. */
+  readonly smallest: string;
+}
+
+/** The columns among those named that lose digits which tell their rows apart. */
+export function roundedColumns(table: Table, names: readonly string[]): RoundedColumn[] {
+  return names.flatMap((name) => {
+    const column = columnOf(table, name);
+    if (column.kind !== 'number') return [];
+    let smallest = Infinity;
+    let largest = -Infinity;
+    let error = 0;
+    for (let from = 0; from < table.count; from += BLOCK_ROWS) {
+      for (const value of blockOf(column, from, Math.min(from + BLOCK_ROWS, table.count))) {
+        if (Number.isNaN(value)) continue;
+        smallest = Math.min(smallest, value);
+        largest = Math.max(largest, value);
+        error = Math.max(error, Math.abs(value - Math.fround(value)));
+      }
+    }
+    // Beyond the range of float32 it is an error of its own.
+    if (!Number.isFinite(error) || error <= (largest - smallest) * TOLERATED) return [];
+    if (smallest === largest) return [];
+    const lost = `'${name}' is rounded by up to ${error} in float32, and its numbers lie from ${smallest} to ${largest}`;
+    return [{ lost, smallest: String(smallest) }];
+  });
+}
