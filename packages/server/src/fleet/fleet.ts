@@ -63,6 +63,8 @@ export interface FleetOptions {
   readonly forwarding?: (() => MemberForwarding | undefined) | undefined;
   /** Memory for models, in bytes. Default: a share of the memory of the machine. */
   readonly modelMemoryBytes?: number | undefined;
+  /** Cores that replicas may use. Default: those of the machine, or of its container. */
+  readonly cores?: number | undefined;
   /** The deployments of a fleet whose members answer for each other; absent: this node holds all of its own. */
   readonly desired?: (() => readonly DesiredDeployment[]) | undefined;
   /** What this node says of itself, once it is asked. */
@@ -78,7 +80,7 @@ export async function createFleet(options: FleetOptions): Promise<NodeFleet> {
     version,
     schema: SCHEMA,
     memoryBytes: usableMemoryBytes(),
-    cores: usableCores(),
+    cores: options.cores ?? usableCores(),
     accelerators: await acceleratorsHere(),
   };
   const budgetBytes = options.modelMemoryBytes ?? modelMemoryOf(fixed.memoryBytes);

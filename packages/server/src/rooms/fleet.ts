@@ -21,6 +21,7 @@ export function openFleet(
     version: VERSION,
     logger,
     modelMemoryBytes: options.modelMemoryBytes,
+    cores: options.cores,
     serving: () => plane().serving,
     store: shared && (() => shared.view()),
     forwarding: () => plane().forwarding?.counters,

@@ -40,6 +40,13 @@ afterAll(async () => {
 const x = { shape: [2, 4], data: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8) };
 
 describe('from Node', () => {
+  it('gets the cores that the replicas of the node may use, not those of its machine', async () => {
+    const { members } = await client.getFleet();
+    expect(members).toMatchObject([{ cores: 1 }]);
+    const page = await (await fetch(`${node.url}/metrics`)).text();
+    expect(page).toContain('\nskein_fleet_cores 1\n');
+  });
+
   it('runs a deployment over the binary tensor extension', async () => {
     const { outputs, version, deployment } = await client.infer('risk', { x });
     expect({ version, deployment }).toEqual({ version: '1', deployment: 'risk' });
