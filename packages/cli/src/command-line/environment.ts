@@ -2,11 +2,37 @@
 import type { Context } from './command.ts';
 import { bytes, type Option } from './option.ts';
 import { explained } from './parse.ts';
+import { usageError } from './usage.ts';
 
 /** Of nodes and workers alike. */
 export const cacheOption = bytes(
   'Most bytes of copies of the files of a bucket (or SKEIN_CACHE), on a node for models and for jobs each; default: 10GiB, and at most a third of the disk.',
 );
+
+/** The name of a queue; `QueueName` of the API says the same. */
+const QUEUE = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
+
+/** @param source the option or variable that lists names, with commas between them. @throws SkeinError USAGE. */
+export function queuesIn(source: string, list: string): string[] {
+  const names = list.split(',').map((name) => name.trim());
+  const wrong = names.find((name) => !QUEUE.test(name));
+  if (wrong !== undefined) throw usageError(`${source}: "${wrong}" is not the name of a queue.`);
+  return [...new Set(names)];
+}
+
+/** Where a fleet keeps its state and its files. */
+export interface FleetPlace {
+  readonly redis?: string | undefined;
+  readonly blobs?: string | undefined;
+}
+
+/** As given, else as SKEIN_REDIS and SKEIN_BLOBS say; an empty variable says nothing. */
+export function fleetPlace({ env }: Pick<Context, 'env'>, given: FleetPlace): FleetPlace {
+  return {
+    redis: given.redis ?? (env['SKEIN_REDIS'] || undefined),
+    blobs: given.blobs ?? (env['SKEIN_BLOBS'] || undefined),
+  };
+}
 
 /** The given value, else that of the variable `name`, else undefined. @throws SkeinError USAGE. */
 export function orEnvironment<T>(

@@ -4,7 +4,12 @@ import { formatBytes } from '@skein/api/units';
 import type { SandboxOffer, Worker } from '@skein/jobs';
 import { startFleetWorker } from '@skein/server';
 import { defineCommand, type Context } from '../../command-line/command.ts';
-import { cacheOption, orEnvironment } from '../../command-line/environment.ts';
+import {
+  cacheOption,
+  fleetPlace,
+  orEnvironment,
+  queuesIn,
+} from '../../command-line/environment.ts';
 import {
   bytes,
   choice,
@@ -32,7 +37,6 @@ export interface WorkerResult {
   readonly sandboxes: readonly SandboxOffer[];
 }
 
-const QUEUE = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
 const LABEL = /^[a-z0-9][a-z0-9._-]*(:[A-Za-z0-9._-]+)?$/;
 const HOUR_MS = 3_600_000;
 
@@ -93,11 +97,12 @@ export const worker = defineCommand({
     const trusts = !options.untrustedOnly;
     context.notes.progress('Looking at the sandboxes of this machine …');
     const asked = untilAborted(context.signal);
+    const { redis, blobs } = fleetPlace(context, options);
     const starting = startFleetWorker({
-      redis: required(options.redis ?? context.env['SKEIN_REDIS'], '--redis URL', 'SKEIN_REDIS'),
-      blobs: required(options.blobs ?? context.env['SKEIN_BLOBS'], '--blobs PLACE', 'SKEIN_BLOBS'),
+      redis: required(redis, '--redis URL', 'SKEIN_REDIS'),
+      blobs: required(blobs, '--blobs PLACE', 'SKEIN_BLOBS'),
       cacheBytes: orEnvironment(context, options.cache, 'SKEIN_CACHE', cacheOption),
-      queues: namesIn(options.queues),
+      queues: queuesIn('--queues', options.queues),
       labels: options.label.map(readLabel),
       name: options.name,
       host: options.host,
@@ -128,15 +133,8 @@ export const worker = defineCommand({
 });
 
 function required(given: string | undefined, option: string, variable: string): string {
-  if (given !== undefined && given !== '') return given;
+  if (given !== undefined) return given;
   throw usageError(`A worker needs ${option}, or ${variable} in its environment.`);
-}
-
-function namesIn(list: string): string[] {
-  const names = list.split(',').map((name) => name.trim());
-  const wrong = names.find((name) => !QUEUE.test(name));
-  if (wrong !== undefined) throw usageError(`"${wrong}" is not the name of a queue.`);
-  return [...new Set(names)];
 }
 
 /** `site=berlin` and `site:berlin` are the same label. */

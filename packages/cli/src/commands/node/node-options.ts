@@ -2,7 +2,12 @@
 import { resolve } from 'node:path';
 import type { NodeOptions } from '@skein/server';
 import type { Context, OptionValues } from '../../command-line/command.ts';
-import { cacheOption, orEnvironment } from '../../command-line/environment.ts';
+import {
+  cacheOption,
+  fleetPlace,
+  orEnvironment,
+  queuesIn,
+} from '../../command-line/environment.ts';
 import {
   bytes,
   choice,
@@ -209,23 +214,25 @@ function shareOf(percent: number | undefined): number | undefined {
 }
 
 function fleetOf(
-  { env }: Context,
+  context: Context,
   given: UpOptions,
 ): Pick<NodeOptions, 'redis' | 'blobs' | 'namespace' | 'queues'> {
-  const redis = given.redis ?? env['SKEIN_REDIS'];
-  const blobs = given.blobs ?? env['SKEIN_BLOBS'];
+  const { redis, blobs } = fleetPlace(context, given);
   if (redis !== undefined && blobs === undefined) {
     throw usageError(
       '--redis needs --blobs PLACE: what jobs read and leave behind must be where every worker sees it.',
     );
   }
   const { namespace } = given;
-  const queues = given.queues ?? (env['SKEIN_QUEUES'] || 'default');
+  const queues = given.queues ?? (context.env['SKEIN_QUEUES'] || 'default');
   return {
     redis,
     blobs,
     namespace,
-    queues: queues === 'none' ? [] : queues.split(',').map((name) => name.trim()),
+    queues:
+      queues === 'none'
+        ? []
+        : queuesIn(given.queues === undefined ? 'SKEIN_QUEUES' : '--queues', queues),
   };
 }
 
@@ -242,7 +249,7 @@ async function peersOf(
   const advertise = given.advertise ?? (env['SKEIN_ADVERTISE'] || undefined);
   if (advertise !== undefined && !/^https?:\/\/[^/]+$/.test(advertise)) {
     throw usageError(
-      `--advertise takes http://HOST:PORT or https://HOST:PORT, not ${JSON.stringify(advertise)}.`,
+      `${given.advertise === undefined ? 'SKEIN_ADVERTISE' : '--advertise'} takes http://HOST:PORT or https://HOST:PORT, not ${JSON.stringify(advertise)}.`,
     );
   }
   return { fleetKey, advertise };

@@ -30,11 +30,27 @@ it.each([
   [{ PORT: 'tcp://10.0.0.1:80' }, /PORT: .* is not a whole number/],
   [{ SKEIN_GRACE: 'soon' }, /SKEIN_GRACE: /],
   [{ SKEIN_CACHE: 'lots' }, /SKEIN_CACHE: /],
-  [{ SKEIN_ADMIN_KEY: 'open sesame' }, /given admin key is malformed/],
+  [{ SKEIN_QUEUES: 'default,GPU' }, /SKEIN_QUEUES: \\"GPU\\" is not the name of a queue/],
+  [{ SKEIN_REDIS: 'redis://x', SKEIN_BLOBS: '' }, /--redis needs --blobs/],
+  [{ SKEIN_ADVERTISE: 'here' }, /SKEIN_ADVERTISE takes http/],
+  [{ SKEIN_ADMIN_KEY: 'open sesame' }, /admin key, in SKEIN_ADMIN_KEY, is malformed/],
 ])('names the variable that is wrong: %o', async (env, message) => {
   const { code, stdout, stderr } = await runCli(UP, { cwd: testFolder(), env });
   expect(code).toBe(2);
   expect(stdout + stderr).toMatch(message);
+});
+
+it('takes empty variables for variables that are not set', async () => {
+  const names = ['SKEIN_REDIS', 'SKEIN_BLOBS', 'SKEIN_QUEUES', 'SKEIN_FLEET_KEY', 'SKEIN_CACHE'];
+  const env = Object.fromEntries(names.map((name) => [name, '']));
+  const up = startCli(['up', '--port', '0', '--grpc-port', '0', '--json'], {
+    cwd: testFolder(),
+    env,
+  });
+  onTestFinished(() => void up.process.kill('SIGKILL'));
+  await up.saw(/^\}$/m);
+  up.process.kill('SIGTERM');
+  expect((await up.ended).code).toBe(0);
 });
 
 async function freePort(): Promise<number> {

@@ -16,13 +16,20 @@ import {
 import { copyDatabase } from '@skein/state/transfer';
 import type { OptionValues } from '../../command-line/command.ts';
 import { dataFolder, dataOption, type Place } from '../../connection/connection.ts';
+import { fleetPlace } from '../../command-line/environment.ts';
 import { text } from '../../command-line/option.ts';
 import { usageError } from '../../command-line/usage.ts';
 
 export const placeOptions = {
   data: dataOption,
-  redis: text('URL', 'Redis of a fleet, instead of a data folder.'),
-  blobs: text('PLACE', 'Its bucket (s3://… or gs://…) or shared folder of artifacts.'),
+  redis: text(
+    'URL',
+    'Redis of a fleet, instead of a data folder (or SKEIN_REDIS, without --data).',
+  ),
+  blobs: text(
+    'PLACE',
+    'Its bucket (s3://… or gs://…) or shared folder of artifacts (or SKEIN_BLOBS).',
+  ),
   namespace: text('NAME', 'Its namespace in this Redis.'),
 };
 
@@ -32,6 +39,12 @@ interface OpenPlace {
   readonly state: State;
   readonly artifacts: ArtifactStore;
   close(): Promise<void>;
+}
+
+/** As given; where no data folder is, the fleet that the environment names, as for a node. */
+export function placeOf(context: Place, choice: PlaceChoice): PlaceChoice {
+  const { redis, blobs } = fleetPlace(context, choice);
+  return choice.data !== undefined || redis === undefined ? choice : { ...choice, redis, blobs };
 }
 
 /** Closes the place after the work, whatever becomes of it. */

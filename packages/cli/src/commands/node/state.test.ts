@@ -30,8 +30,9 @@ afterEach(async () => {
   await state.close();
   await folder.close();
 });
-const skein = (...args: string[]): Promise<CliOutcome> =>
-  startCli(['state', ...args], { cwd }).ended;
+const skein = (...args: string[]): Promise<CliOutcome> => skeinIn({}, ...args);
+const skeinIn = (env: Readonly<Record<string, string>>, ...args: string[]): Promise<CliOutcome> =>
+  startCli(['state', ...args], { cwd, env }).ended;
 
 async function contentsAt(address: string): Promise<unknown> {
   const other = await openState(address);
@@ -118,6 +119,19 @@ it.skipIf(redis.skip)(`moves into a fleet without loss, and back ${redis.reason}
     expect((await skein('export', 'of-fleet', ...fleet)).code).toBe(0);
     expect((await skein('import', 'of-fleet', '--data', 'back')).code).toBe(0);
     expect(await contentsAt(join(cwd, 'back', 'state.sqlite'))).toEqual(contents);
+
+    // The variables of the fleet's nodes name it too; the data folder has changed meanwhile.
+    await state.addHistory({
+      ...{ deployment: 'ocr', kind: 'scaled', details: {}, actor: 'skein' },
+      reason: 'only in the folder',
+    });
+    const env = { SKEIN_REDIS: server.url, SKEIN_BLOBS: 'blobs' };
+    expect((await skeinIn(env, 'export', 'by-environment')).code).toBe(0);
+    expect((await skein('import', 'by-environment', '--data', 'again')).code).toBe(0);
+    expect(await contentsAt(join(cwd, 'again', 'state.sqlite'))).toEqual(contents);
+    const folder = await skeinIn(env, 'move', '--merge', '--json');
+    expect([folder.code, JSON.parse(folder.stdout)]).toMatchObject([0, { added: { history: 1 } }]);
+    expect(await contentsAt(server.url)).toEqual(await contentsOf(state));
   } finally {
     await server.destroy();
   }

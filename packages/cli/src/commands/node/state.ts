@@ -10,7 +10,14 @@ import {
 } from '@skein/state/transfer';
 import { defineCommand } from '../../command-line/command.ts';
 import { argument, flag, text } from '../../command-line/option.ts';
-import { inPlace, openSource, openTarget, placeOptions, requireFleet } from './state-place.ts';
+import {
+  inPlace,
+  openSource,
+  openTarget,
+  placeOf,
+  placeOptions,
+  requireFleet,
+} from './state-place.ts';
 import type { Style } from '../../output/style.ts';
 
 const FOLDER = 'Folder of the export.';
@@ -31,7 +38,7 @@ export const stateExport = defineCommand({
   options: placeOptions,
   async run(context, { folder, ...place }) {
     const path = resolve(context.cwd, folder);
-    return inPlace(openSource(context, place), async ({ state, artifacts }) => {
+    return inPlace(openSource(context, placeOf(context, place)), async ({ state, artifacts }) => {
       const snapshot = await snapshotOf(state, artifacts);
       await writeExport(snapshot, path, context.notes);
       return {
@@ -62,7 +69,7 @@ export const stateImport = defineCommand({
   options: { ...placeOptions, merge },
   async run(context, { folder, merge: merges, ...place }) {
     const snapshot = await readExport(resolve(context.cwd, folder));
-    return inPlace(openTarget(context, place), ({ state, artifacts }) =>
+    return inPlace(openTarget(context, placeOf(context, place)), ({ state, artifacts }) =>
       importSnapshot(snapshot, state, artifacts, { merge: merges, notes: context.notes }),
     );
   },
@@ -80,8 +87,9 @@ export const stateMove = defineCommand({
       'What this machine serves is served by the fleet',
   },
   arguments: {},
-  options: { ...placeOptions, redis: text('URL', 'Redis of the fleet.'), merge },
-  async run(context, { merge: merges, data, ...fleet }) {
+  options: { ...placeOptions, redis: text('URL', 'Redis of the fleet (or SKEIN_REDIS).'), merge },
+  async run(context, { merge: merges, data, ...target }) {
+    const fleet = placeOf(context, target);
     requireFleet(fleet);
     return inPlace(openSource(context, { data }), async (source) => {
       const snapshot = await snapshotOf(source.state, source.artifacts);

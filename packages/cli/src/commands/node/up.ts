@@ -2,6 +2,7 @@
 import type { Client } from '@skein/api/client';
 import { startNode, type RunningNode } from '@skein/server';
 import { keepHeapSmall } from '../../process/node-flags.ts';
+import { fleetPlace } from '../../command-line/environment.ts';
 import { defineCommand, type Context } from '../../command-line/command.ts';
 import { connect, dataFolder, type Connection } from '../../connection/connection.ts';
 import { type ExampleRun, nextCommand, runExample } from '../../examples/example-run.ts';
@@ -63,7 +64,7 @@ export const up = defineCommand({
       if (result !== undefined) {
         context.stay(async () => {
           // What is declared in a fleet holds on all of its nodes, and the model's folder is on one.
-          const isMember = (options.redis ?? context.env['SKEIN_REDIS']) !== undefined;
+          const isMember = fleetPlace(context, options).redis !== undefined;
           const showing =
             options.example === 'ocr' && !isMember
               ? showLanguageExample(context, connectTo(context, node, options), folder)

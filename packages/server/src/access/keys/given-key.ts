@@ -24,7 +24,7 @@ export async function admitGivenKey(
   if (id === undefined) {
     throw new SkeinError(
       'USAGE',
-      `The given ${scope} key is malformed: it is skein_, 12 digits from 0-9a-f, _, and 43 of A-Z a-z 0-9 - _. \`skein keys generate\` makes one.`,
+      `The given ${scope} key, in SKEIN_${scope.toUpperCase()}_KEY, is malformed: it is skein_, 12 digits from 0-9a-f, _, and 43 of A-Z a-z 0-9 - _. \`skein keys generate\` makes one.`,
     );
   }
   const secretHash = hash('sha256', token);
