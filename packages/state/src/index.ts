@@ -29,7 +29,7 @@ export { SCHEMA } from './members/members.ts';
 export type { Member, MemberInfo, Members, Membership } from './members/members.ts';
 export { type FollowedState, followState, type Standing } from './known/followed-state.ts';
 export { type KnownState } from './known/known-state.ts';
-export { FLEET_NAMESPACE, openState, type StateOptions } from './open-state.ts';
+export { FLEET_NAMESPACE, openFleetState, openState, type StateOptions } from './open-state.ts';
 export { createRuns, type Runs } from './runs/runs.ts';
 export { openDatabase, type Database } from './sqlite/database.ts';
 export { openSqliteState } from './sqlite/sqlite-state.ts';

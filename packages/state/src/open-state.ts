@@ -28,3 +28,8 @@ export const STATE_BACKENDS = {
 export async function openState(address: string, options: StateOptions = {}): Promise<State> {
   return backendOf(STATE_BACKENDS, address).open(address, options);
 }
+
+/** The state that a fleet shares: not a file of this machine. @throws SkeinError USAGE, and what its backend throws. */
+export async function openFleetState(address: string, options: StateOptions = {}): Promise<State> {
+  return backendOf(STATE_BACKENDS, address, 'network').open(address, options);
+}

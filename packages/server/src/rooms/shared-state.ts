@@ -11,7 +11,7 @@ import {
   followState,
   type FollowedState,
   type KeyRecord,
-  openState,
+  openFleetState,
   type Standing,
 } from '@skein/state';
 import type { KeyDoubt } from '../access/access.ts';
@@ -50,7 +50,7 @@ export async function openSharedState(
   const { redis, namespace } = options;
   if (redis === undefined) return undefined;
   const followed = await followState({
-    open: () => openState(redis, { namespace }),
+    open: () => openFleetState(redis, { namespace }),
     file: join(folder.root, 'known.json'),
     log: (level, message, details) => logger[level](details, message),
   });

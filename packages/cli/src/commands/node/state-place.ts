@@ -9,6 +9,7 @@ import {
   openArtifacts,
   openDataFolder,
   openFileArtifacts,
+  openFleetState,
   openState,
   type ArtifactStore,
   type State,
@@ -119,7 +120,7 @@ async function openFleet({ redis = '', blobs = '', namespace }: PlaceChoice): Pr
   const cache = await mkdtemp(join(tmpdir(), 'skein-copies-'));
   const remove = () => rm(cache, { recursive: true, force: true });
   try {
-    const state = await openState(redis, { namespace });
+    const state = await openFleetState(redis, { namespace });
     const artifacts = await openArtifacts(blobs, cache).catch(async (error: unknown) => {
       await state.close();
       throw error;

@@ -59,11 +59,26 @@ export const isReply = (error: unknown): error is Error =>
 /** Replies of a server that is starting or failing over. */
 const PASSING = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY)/;
 
+/** @throws SkeinError USAGE where this and every later call would fail, or where ioredis would end the process. */
+function checkAddress(url: string): void {
+  const parsed = URL.parse(url);
+  // The address may contain a password.
+  if (parsed === null) {
+    throw new SkeinError('USAGE', 'The address of Redis is not of the form redis://HOST:PORT.');
+  }
+  if (!/^\/?\d*$/.test(parsed.pathname)) {
+    const message = `The address of Redis ends with ${JSON.stringify(parsed.pathname)}, which is not the number of a database, such as /0.`;
+    throw new SkeinError('USAGE', message);
+  }
+}
+
+/** @throws SkeinError USAGE. */
 export function connect<Name extends string>(
   url: string,
   prefix: string,
   functions: Functions<Name>,
 ): Connection<Name> {
+  checkAddress(url);
   const library = loadLibrary(functions);
   const options: RedisOptions = {
     enableOfflineQueue: false,
@@ -88,6 +103,12 @@ export function connect<Name extends string>(
   let trouble: string | undefined;
   redis.on('error', ({ message }: Error) => (trouble = message));
   redis.on('ready', () => (trouble = undefined));
+  /** Why the server refuses the database of the address; ioredis goes on with database 0. */
+  let refusal: string | undefined;
+  redis.on('error', (error: Error & { command?: { name?: string } }) => {
+    if (isReply(error) && error.command?.name === 'select') refusal = error.message;
+  });
+  redis.on('close', () => (refusal = undefined));
   const ready = readiness(redis);
   const others: Redis[] = [];
   /**
@@ -158,6 +179,7 @@ export function connect<Name extends string>(
       if (closed) throw new Error('The store has been closed.');
       try {
         await ready(until);
+        if (refusal !== undefined) throw unusable(url, refusal);
         return await send(name, args(tries > 0), bytes);
       } catch (error) {
         if (isReply(error) && error.message.includes('Function not found')) {
@@ -173,13 +195,8 @@ export function connect<Name extends string>(
           });
         }
         if (isReply(error) && !PASSING.test(error.message)) throw error;
-        if (performance.now() >= until) {
-          const what = trouble === undefined ? 'does not answer' : `cannot be used: ${trouble}`;
-          throw new SkeinError('STORE_UNREACHABLE', `Redis at ${where(url)} ${what}.`, {
-            cause: error,
-            retryAfterMs: 1000,
-          });
-        }
+        if (error instanceof SkeinError) throw error;
+        if (performance.now() >= until) throw unusable(url, trouble, error);
       }
     }
   }
@@ -200,6 +217,15 @@ export function connect<Name extends string>(
       redis.disconnect();
     },
   };
+}
+
+function unusable(url: string, trouble: string | undefined, cause?: unknown): SkeinError {
+  const what =
+    trouble === undefined ? 'does not answer' : `cannot be used: ${trouble.replace(/\.+$/, '')}`;
+  return new SkeinError('STORE_UNREACHABLE', `Redis at ${where(url)} ${what}.`, {
+    cause,
+    retryAfterMs: 1000,
+  });
 }
 
 async function tooOld(redis: Redis, at: string, cause: Error): Promise<SkeinError> {
