@@ -152,7 +152,7 @@ export const REQUEST_ERRORS = {
     kind: 'load',
     meaning:
       'The key is revoked and refused from now on, but the revocation is not on disk yet: a restart before it is written would restore the key.',
-    fix: 'Free space in the data folder. The node retries automatically; `skein keys show ID` says when it is durable, and revoking again retries at once.',
+    fix: 'Free space in the data folder, or, in a fleet, bring its Redis back. The node retries automatically; `skein keys show ID` says when it is durable, and revoking again retries at once.',
     retryMs: 1000,
   },
 } as const satisfies Record<string, ErrorRow>;
