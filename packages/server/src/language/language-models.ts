@@ -2,11 +2,13 @@
  * The language models of a node: the gateway over what is declared, opened at the first call.
  *
  * A change of the declarations opens a new gateway beside the old one, which is closed when its last
- * request has ended. In a fleet another node may have changed them: what is older than a moment is
- * read again, behind the request that notices.
+ * request has ended. In a fleet another node may have changed them. They are read again behind a
+ * request, and before one that would be answered by older ones than a moment: a redaction, a budget or
+ * the providers of a tenant hold for the first request after a pause too.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { type GenerativeSettings, type LanguageView, SkeinError } from '@skein/api';
+import { within } from '@skein/api/waits';
 import type {
   EmbedDeployed,
   Gateway,
@@ -38,6 +40,10 @@ import type { LanguageUse } from './use.ts';
 
 /** How old the declarations may be that a request is answered by, in milliseconds. */
 const FRESH_MS = 2000;
+/** How old they are when a request has them read again behind it: a busy node never waits for them. */
+const REFRESH_MS = FRESH_MS / 2;
+/** The longest that a request waits for them. A store that is away must not hold up what a node knows. */
+const WAIT_MS = 500;
 
 export interface LanguageModelsOptions {
   readonly state: State;
@@ -80,6 +86,9 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
   const stored = declarationsIn(state);
   let held: Held | undefined;
   let readAt = -Infinity;
+  /** When what is held was read. */
+  let freshAt = -Infinity;
+  let isStoreAway = false;
   let updating: Promise<Held> | undefined;
   let isClosed = false;
   const open = new Set<Gateway>();
@@ -162,7 +171,8 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     return (updating ??= (async () => {
       try {
         if (isClosed) throw new SkeinError('NODE_DRAINING', 'The node is shutting down.');
-        readAt = performance.now();
+        const begunAt = performance.now();
+        readAt = begunAt;
         const records = await state.declarations();
         const settings = settingsOf(records);
         const declaredAt = providersDeclaredAt(records);
@@ -181,9 +191,14 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
           // Each node does so when it keeps none any more: one of them may have written meanwhile.
           if (kept && settings.responses === undefined) await state.responses.removeResponses();
         }
-        quotas.follow(records, readAt, declaredAt);
+        quotas.follow(records, begunAt, declaredAt);
         rollouts.follow(records);
+        freshAt = begunAt;
+        isStoreAway = false;
         return held;
+      } catch (error) {
+        isStoreAway = true;
+        throw error;
       } finally {
         updating = undefined;
       }
@@ -192,12 +207,22 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
 
   async function current(): Promise<Held> {
     if (held === undefined || isClosed) return update();
-    if (performance.now() - readAt > FRESH_MS) {
-      update().catch((error: unknown) =>
-        logger.warn({ err: error }, 'The declarations of language models cannot be read.'),
-      );
-    }
-    return held;
+    const known = held;
+    const now = performance.now();
+    if (now - freshAt <= REFRESH_MS) return known;
+    // A store that is away is asked once in a while, whatever the rate of the requests.
+    if (updating === undefined && now - readAt <= REFRESH_MS) return known;
+    // What was away before a pause may be back.
+    const isAway = isStoreAway && now - readAt <= 2 * FRESH_MS;
+    const updated = update().catch((error: unknown) => {
+      logger.warn({ err: error }, 'The declarations of language models cannot be read.');
+      return known;
+    });
+    if (now - freshAt <= FRESH_MS || isAway) return known;
+    return within(updated, WAIT_MS, () => {
+      isStoreAway = true;
+      return known;
+    });
   }
 
   const applied = async (change: Promise<void>): Promise<void> => {
