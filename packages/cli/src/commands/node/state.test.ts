@@ -122,7 +122,10 @@ it.skipIf(redis.skip)(`moves into a fleet without loss, and back ${redis.reason}
 
     // The variables of the fleet's nodes name it too; the data folder has changed meanwhile.
     await state.addHistory({
-      ...{ deployment: 'ocr', kind: 'scaled', details: {}, actor: 'skein' },
+      deployment: 'ocr',
+      kind: 'scaled',
+      details: {},
+      actor: 'skein',
       reason: 'only in the folder',
     });
     const env = { SKEIN_REDIS: server.url, SKEIN_BLOBS: 'blobs' };
