@@ -4,53 +4,15 @@
  */
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { createClient, type SandboxView } from '@skein/api';
+import { createClient } from '@skein/api';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { JobSpec } from '@skein/jobs';
-import { GraphBuilder, writeModel } from '@skein/onnx';
 import { launchBrowser, problemsOf } from '../../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import type { Claim } from '../../../../jobs/src/contract.ts';
 import { sampleRun } from '../../../../state/src/runs/testing/sample-run.ts';
+import { echoFile, HOSTILE, SANDBOXES, spec } from './testing/console-subjects.ts';
 import { onnxFile, startManagement, type TestNode } from './testing/start-management.ts';
-
-const HOSTILE = '"><img src=x onerror="document.title=1"></script><b>';
-
-const SANDBOXES: readonly SandboxView[] = [
-  {
-    name: 'bubblewrap',
-    available: false,
-    reason: `bwrap is missing ${HOSTILE}`,
-    fix: 'sudo apt-get install bubblewrap',
-    untrusted: true,
-    limits: { diskBytes: { enforced: false, by: 'nobody', fix: 'Use another driver.' } },
-  },
-];
-
-const spec = (change: Partial<JobSpec> & { id?: string } = {}): JobSpec & { id?: string } => ({
-  queue: 'default',
-  tenant: 'default',
-  name: 'count',
-  work: { kind: 'command', argv: ['echo', HOSTILE], inputs: [], outputs: [], limits: {} },
-  priority: 0,
-  resources: { cores: 1, memoryBytes: 1024 ** 3 },
-  requires: [],
-  retry: { maxAttempts: 1, backoffMs: 0, maxBackoffMs: 0 },
-  parents: [],
-  retentionMs: 3_600_000,
-  ...change,
-});
-
-/** A model with these inputs, each of which is an output. */
-function echoFile(inputs: readonly string[]): Uint8Array<ArrayBuffer> {
-  const graph = new GraphBuilder('echo');
-  for (const name of inputs) {
-    const [same] = graph.node('Identity', [graph.input(name, 'float32', ['n'])]);
-    graph.output(same, 'float32', ['n']);
-  }
-  return new Uint8Array(writeModel(graph.model()));
-}
 
 const browserAvailable = requireComponent('chromium');
 

@@ -8,7 +8,8 @@ import { elementCount, type Tensor } from '@skein/onnx';
 import type { InferenceAnswer } from '@skein/serving';
 import { pack, unpackInTurns, type WireTensors } from '@skein/serving/tensor-transfer';
 import { CodecThreads } from './codec-threads.ts';
-import { decodeGrpcRequest, isQuickToRead, type GrpcRequest } from '../grpc/request.ts';
+import { isQuickToRead } from '../grpc/quick-to-read.ts';
+import { decodeGrpcRequest, type GrpcRequest } from '../grpc/request.ts';
 import { encodeAnswer, type EncodedAnswer } from '../http/answer.ts';
 import { openEnvelope, type Envelope } from '../http/envelope.ts';
 import {
