@@ -1,8 +1,13 @@
 /** Files that the user names on the command line. */
 import { readFile, stat, writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { isAbsolute, resolve, sep } from 'node:path';
 import { unreadable, unwritable } from '@skein/api/file-errors';
 import { usageError } from './command-line/usage.ts';
+
+/** Whether a path that `relative` gives leads out of its folder. A name may begin with two dots, such as those that Kubernetes mounts. */
+export function isOutside(path: string): boolean {
+  return path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path);
+}
 
 /** @throws SkeinError FILE_UNREADABLE, saying which file and why. */
 export async function readGivenFile(cwd: string, path: string): Promise<Buffer> {

@@ -2,13 +2,14 @@
  * Inputs of a command: files and folders of this machine, uploaded as artifacts under the paths
  * that the command uses.
  */
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import { uploadFiles, type LocalFile, type UploadedFile } from '@skein/api/files';
 import { formatBytes } from '@skein/api/units';
 import type { Context } from '../command-line/command.ts';
+import { isOutside } from '../file.ts';
 import { nameText } from '../output/terminal.ts';
 import { usageError } from '../command-line/usage.ts';
 
@@ -31,7 +32,9 @@ export async function findInputs(
     const { files, skipped } = await filesAt(cwd, name);
     for (const file of files) found.set(file.path, file);
     for (const path of skipped) {
-      notes.line(`Not taken along: ${nameText(path)}, neither a file nor a link to one`);
+      notes.line(
+        `Not taken along: ${nameText(path)}, neither a file nor a link to one below the working directory`,
+      );
     }
   }
   const outputs = new Set(guess === false ? [] : guess.without.map((name) => pathBelow(cwd, name)));
@@ -65,7 +68,10 @@ export async function uploadInputs(
   return uploaded;
 }
 
-/** A file, or all files of a folder; a link to a file is taken as the file. */
+/**
+ * A file, or all files of a folder. A link in it to a file is taken as the file, unless that lies
+ * elsewhere: a folder from another source could have links to any file of this user.
+ */
 async function filesAt(
   cwd: string,
   name: string,
@@ -79,6 +85,7 @@ async function filesAt(
   if (info === undefined) throw new SkeinError('FILE_UNREADABLE', `There is no file ${name}.`);
   if (info.isFile()) return { files: [{ path, file, sizeBytes: info.size }], skipped: [] };
   if (!info.isDirectory()) return { files: [], skipped: [path] };
+  const root = await realpath(cwd);
   const files: LocalFile[] = [];
   const skipped: string[] = [];
   for (const entry of await readdir(file, { recursive: true, withFileTypes: true })) {
@@ -86,7 +93,8 @@ async function filesAt(
     const full = join(entry.parentPath, entry.name);
     const inside = slashed(relative(cwd, full));
     const target = await stat(full).catch(() => undefined);
-    if (target?.isFile() !== true) skipped.push(inside);
+    const isBelow = !isOutside(relative(root, await realpath(full).catch(() => sep)));
+    if (target?.isFile() !== true || !isBelow) skipped.push(inside);
     else files.push({ path: inside, file: full, sizeBytes: target.size });
   }
   return { files, skipped };
@@ -95,9 +103,7 @@ async function filesAt(
 /** @returns absent when it is not below the directory. */
 function pathBelow(cwd: string, name: string): string | undefined {
   const path = relative(cwd, resolve(cwd, name));
-  // A name may begin with two dots, such as those that Kubernetes mounts.
-  const outside = path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path);
-  if (path === '' || outside) return undefined;
+  if (path === '' || isOutside(path)) return undefined;
   return slashed(path);
 }
 

@@ -1,11 +1,12 @@
 /** Downloads the outputs of a job. */
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { makeFolders } from '@skein/api/folders';
 import type { Client } from '@skein/api/client';
 import { unwritable } from '@skein/api/file-errors';
 import { downloadArtifact } from '@skein/api/files';
 import { formatBytes } from '@skein/api/units';
 import type { Context } from '../command-line/command.ts';
+import { isOutside } from '../file.ts';
 
 export interface Output {
   readonly path: string;
@@ -24,7 +25,7 @@ export async function downloadOutputs(
   for (const output of outputs) {
     const file = resolve(folder, output.path);
     const inside = relative(folder, file);
-    if (inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) {
+    if (isOutside(inside)) {
       throw unwritable(output.path, new Error('it lies outside the folder'));
     }
     context.notes.progress(`Fetching ${output.path} (${formatBytes(output.sizeBytes)})`);
