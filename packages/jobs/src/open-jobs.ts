@@ -3,8 +3,8 @@
  * folder, or in a Redis and a bucket that several programs share. An accepted job survives `kill
  * -9` of the program; the next program that opens the same folder continues it.
  */
-import { mkdir } from 'node:fs/promises';
 import { NewJob, SkeinError, validate, type NewJobInput } from '@skein/api';
+import { makeFolders } from '@skein/api/folders';
 import { hasEnded } from '@skein/api/job-states';
 import { type ArtifactStore, folderError, type FolderLock, lockFolder } from '@skein/state';
 import { specOf } from './admission.ts';
@@ -126,7 +126,7 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
 async function takeFolder(folder: string): Promise<FolderLock> {
   let lock: FolderLock | undefined;
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolders(folder, 0o700);
     lock = lockFolder(folder, 'jobs.lock');
   } catch (error) {
     throw folderError(error, folder);

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolders } from '@skein/api/folders';
 import type { SandboxDriver } from '@skein/sandbox';
 import type { Language, ToolchainCache } from '../languages/language.ts';
 import type { JudgeSandboxOptions } from './judge-sandbox.ts';
@@ -33,7 +34,7 @@ export async function prepareCache(
   const digest = createHash('sha256').update(identity).digest('hex').slice(0, 16);
   const target = join(cacheFolder, `${code}-${digest}`);
   if (await exists(target)) return target;
-  await mkdir(cacheFolder, { recursive: true, mode: 0o755 });
+  await makeFolders(cacheFolder, 0o755);
   const fresh = await mkdtemp(join(cacheFolder, 'unfinished-'));
   try {
     if (!(await fill(language, driver, image, fresh))) return undefined;

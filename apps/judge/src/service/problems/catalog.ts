@@ -3,10 +3,11 @@
  * the workers. An invalid package is left out, with its reason; the others are served.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { unreadable } from '@skein/api/file-errors';
+import { makeFolders } from '@skein/api/folders';
 import type { ArtifactStore, Database } from '@skein/state';
 import { loadProblem } from '../../package/load-problem.ts';
 import { openPackageFolder } from '../../package/archive/package-folder.ts';
@@ -49,7 +50,7 @@ export interface CatalogOptions {
 export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
   const { folder, unpackedFolder } = options;
   await rm(unpackedFolder, { recursive: true, force: true });
-  await mkdir(unpackedFolder, { recursive: true });
+  await makeFolders(unpackedFolder);
   const names = await readdir(folder).catch((error: unknown) => {
     throw unreadable(folder, error);
   });

@@ -9,6 +9,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm, stat, symlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
+import { makeFolders } from '@skein/api/folders';
 import { loadProblem } from '../../package/load-problem.ts';
 import type { Problem } from '../../package/problem.ts';
 import { unpackPackage } from '../../package/archive/unpack.ts';
@@ -48,7 +49,7 @@ async function unpackInto(
   shortName: string,
   archive: string,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolders(folder, 0o700);
   const making = await mkdtemp(join(folder, UNFINISHED));
   try {
     // The short name of a package is the name of its archive; an artifact's file is named by its

@@ -2,9 +2,10 @@
  * Payloads of a site that arrive in parts, in files: what has arrived outlives the connection and the
  * process. A whole one becomes an artifact, of which parts are read as they are needed.
  */
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
+import { makeFolders } from '@skein/api/folders';
 import type { ArtifactStore } from '@skein/state';
 import {
   assertFits,
@@ -63,7 +64,7 @@ export function fileChunks(folder: string, artifacts: ArtifactStore, most: () =>
   return {
     async held(digest, bytes) {
       assertFits(bytes, most());
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await makeFolders(folder, 0o700);
       await makeRoom(digest, bytes);
       const size = await sizeOf(digest);
       const held = size <= bytes ? size : 0;

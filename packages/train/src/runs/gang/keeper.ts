@@ -7,8 +7,9 @@
  * The copies use a ring of their own beside the one that trains, so that a rank receives a copy at
  * any time.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolders } from '@skein/api/folders';
 import type { NumericTensor } from '@skein/onnx';
 import { readRuns, runPath } from '@skein/state/runs';
 import { fileStore } from '../../checkpoint/file-store.ts';
@@ -109,7 +110,7 @@ async function unpackRun(dataFolder: string, bytes: Uint8Array): Promise<void> {
   const { tensors, metadata } = await readTensors(bytes);
   const id = metadata['run'] ?? '';
   const path = runPath(dataFolder, id);
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await makeFolders(path, 0o700);
   for (const name of FILES) {
     await fileStore(join(path, name)).save(tensors.get(name)!.bytes);
   }
