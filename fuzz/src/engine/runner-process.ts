@@ -82,7 +82,7 @@ async function verdictOf(
   let failed = false;
   // The first try may include compilation, or garbage collection for earlier inputs. It is timed by the clock, which
   // never shows less than the processor time and is much cheaper to ask.
-  for (let attempt = 0; attempt < 4 && best > bounds.timeMs; attempt++) {
+  for (let attempt = 0; attempt < 3 && best > bounds.timeMs; attempt++) {
     failed = false;
     hasStray = false;
     const clock = attempt === 0 ? () => performance.now() : cpuMs;
