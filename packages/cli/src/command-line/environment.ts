@@ -1,4 +1,5 @@
 /** Options that a platform sets in the environment, such as PORT: read and refused as on the command line. */
+import { QueueName } from '@skein/api';
 import type { Context } from './command.ts';
 import { bytes, type Option } from './option.ts';
 import { explained } from './parse.ts';
@@ -9,13 +10,10 @@ export const cacheOption = bytes(
   'Most bytes of copies of the files of a bucket (or SKEIN_CACHE), on a node for models and for jobs each; default: 10GiB, and at most a third of the disk.',
 );
 
-/** The name of a queue; `QueueName` of the API says the same. */
-const QUEUE = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
-
 /** @param source the option or variable that lists names, with commas between them. @throws SkeinError USAGE. */
 export function queuesIn(source: string, list: string): string[] {
   const names = list.split(',').map((name) => name.trim());
-  const wrong = names.find((name) => !QUEUE.test(name));
+  const wrong = names.find((name) => !QueueName.safeParse(name).success);
   if (wrong !== undefined) throw usageError(`${source}: "${wrong}" is not the name of a queue.`);
   return [...new Set(names)];
 }

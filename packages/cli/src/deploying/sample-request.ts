@@ -60,8 +60,7 @@ function inferLine(
   return `${files.join('')}${['skein infer', name, ...flags, ...where].join(' ')}`;
 }
 
-/** A text inside single quotes of a POSIX shell. */
-/** One word of a shell. */
+/** A text inside single quotes of a POSIX shell: one word of it. */
 export const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 function curlLine(view: DeploymentView, url: string, withKey: boolean): string {

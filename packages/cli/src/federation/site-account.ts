@@ -1,7 +1,6 @@
 /** The privacy accounts of a data folder, for `skein join` and `skein privacy account`. */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { makeFolders } from '@skein/api/folders';

@@ -167,7 +167,7 @@ function parsed(json: string): unknown {
 }
 
 /** @returns the absolute path. @throws SkeinError FILE_UNREADABLE. */
-export async function makeFolder(cwd: string, folder: string): Promise<string> {
+export async function makeOutFolder(cwd: string, folder: string): Promise<string> {
   const path = resolve(cwd, folder);
   await makeFolders(path).catch((error: unknown) => {
     throw unwritable(folder, error);
@@ -187,7 +187,7 @@ export async function downloadDataSet(
   folder: string,
 ): Promise<string[]> {
   const { DataSet: schema, MANIFEST } = await import('@skein/jobs/data-set');
-  const target = await makeFolder(context.cwd, folder);
+  const target = await makeOutFolder(context.cwd, folder);
   const list = join(target, MANIFEST);
   const before = await shardsIn(target, MANIFEST);
   await downloadArtifact(client, manifest, list, context.signal);

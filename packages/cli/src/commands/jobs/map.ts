@@ -5,7 +5,7 @@ import type { MapOutput } from '@skein/jobs/map';
 import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
-import { downloadDataSet, makeFolder, uploadDataSet } from '../../jobs/data-set.ts';
+import { downloadDataSet, makeOutFolder, uploadDataSet } from '../../jobs/data-set.ts';
 import { withJobs } from '../../jobs/embedded.ts';
 import { followJob } from '../../jobs/follow.ts';
 import { workOf } from '../../jobs/map-work.ts';
@@ -105,7 +105,7 @@ export const map = defineCommand({
       throw usageError('Say what to do: --sql, --task, a command, or --by with --reduce.');
     }
     // Before any job starts, so that no work is lost for a folder that cannot be made.
-    if (options.out !== undefined) await makeFolder(cwd, options.out);
+    if (options.out !== undefined) await makeOutFolder(cwd, options.out);
     return withJobs(
       context,
       { ...options, data: options.folder, mayStart: true, queues: [options.queue] },

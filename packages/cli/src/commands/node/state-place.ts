@@ -42,7 +42,7 @@ interface OpenPlace {
   close(): Promise<void>;
 }
 
-/** As given; where no data folder is, the fleet that the environment names, as for a node. */
+/** As given; without --data, the fleet that the environment names, as for a node. */
 export function placeOf(context: Place, choice: PlaceChoice): PlaceChoice {
   const { redis, blobs } = fleetPlace(context, choice);
   return choice.data !== undefined || redis === undefined ? choice : { ...choice, redis, blobs };

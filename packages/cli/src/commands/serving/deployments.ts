@@ -15,9 +15,9 @@ export const ls = nodeCommand({
     names: flag('Print the names alone, one a line.'),
   },
   async run({ client }, { names }) {
-    const { deployments } = await client.listDeployments();
-    if (names) return { names: deployments.map((view) => view.name) };
-    const { settings } = await client.getLanguageModels();
+    const listed = client.listDeployments();
+    if (names) return { names: (await listed).deployments.map((view) => view.name) };
+    const [{ deployments }, { settings }] = await Promise.all([listed, client.getLanguageModels()]);
     return { deployments, languageModels: settings.models.map(({ name }) => name) };
   },
   render({ names, deployments = [], languageModels = [] }, style) {

@@ -12,7 +12,9 @@ export const SANDBOXES: readonly SandboxView[] = [
     reason: `bwrap is missing ${HOSTILE}`,
     fix: 'sudo apt-get install bubblewrap',
     untrusted: true,
-    limits: { diskBytes: { enforced: false, by: 'nobody', fix: 'Use another driver.' } },
+    limits: {
+      diskBytes: { enforced: false, by: 'no limit of the kernel', fix: 'Use another driver.' },
+    },
   },
 ];
 
