@@ -132,24 +132,20 @@ export function connect<Name extends string>(
     return loading;
   }
 
-  async function sendAll(calls: readonly Waiting<Name>[]): Promise<void> {
-    if (calls.length === 0) return;
-    const pipeline = redis.pipeline();
-    for (const { name, args, bytes } of calls) {
+  /**
+   * In one write. ioredis has pipelines for that, but each of them keeps the one before it in memory
+   * until a full collection, and the pauses of collections were the longest waits of jobs.
+   */
+  function sendAll(calls: readonly Waiting<Name>[]): void {
+    redis.stream.cork();
+    for (const { name, args, bytes, answer } of calls) {
       const script = library.nameOf(name);
-      if (bytes) pipeline.callBuffer('FCALL', script, 1, prefix, ...args);
-      else pipeline.call('FCALL', script, 1, prefix, ...args);
+      const reply = bytes
+        ? redis.callBuffer('FCALL', script, 1, prefix, ...args)
+        : redis.call('FCALL', script, 1, prefix, ...args);
+      reply.then(answer.resolve, answer.reject);
     }
-    try {
-      const replies = (await pipeline.exec()) ?? [];
-      for (const [index, call] of calls.entries()) {
-        const [error, value] = replies[index] ?? [new Error('No answer.'), undefined];
-        if (error) call.answer.reject(error);
-        else call.answer.resolve(value);
-      }
-    } catch (error) {
-      for (const { answer } of calls) answer.reject(error);
-    }
+    redis.stream.uncork();
   }
 
   function send(name: Name, args: Waiting<Name>['args'], bytes: boolean): Promise<unknown> {
@@ -162,9 +158,9 @@ export function connect<Name extends string>(
       waiting = rest;
       setImmediate(() => {
         waiting = undefined;
-        void sendAll(rest);
+        sendAll(rest);
       });
-      void sendAll([call]);
+      sendAll([call]);
     }
     return answer.promise;
   }
