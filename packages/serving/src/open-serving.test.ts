@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mlp, tensor, writeModel, type TensorMap } from '@skein/onnx';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -62,6 +62,73 @@ it('refuses options of a request that it cannot use', async () => {
     });
   }
   expect(await serving.infer('risk', row())).toMatchObject({ version: '1' });
+});
+
+it('says of a model that it cannot read which file, and what it should be', async () => {
+  const serving = await openHere();
+  const missing = join(folder, 'missing.onnx');
+  await expect(serving.deploy('risk', missing)).rejects.toMatchObject({
+    code: 'FILE_UNREADABLE',
+    message: `"${missing}" cannot be read: there is no such file or folder.`,
+  });
+  await expect(serving.deploy('risk', folder)).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
+  for (const given of [5, undefined, new ArrayBuffer(4), [1, 2]]) {
+    await expect(serving.deploy('risk', given as unknown as Uint8Array)).rejects.toMatchObject({
+      code: 'REQUEST_INVALID',
+    });
+  }
+});
+
+it('refuses inputs that are not tensors', async () => {
+  const serving = await openHere();
+  await serving.deploy('risk', model(1), PATIENT);
+  const x = row().get('x')!;
+  const given = [
+    undefined,
+    { x },
+    new Map([['x', undefined]]),
+    new Map([['x', [1, 2, 3, 4]]]),
+    new Map([['x', { ...x, shape: '14' }]]),
+    new Map([['x', { type: 'float32', shape: [1, 4] }]]),
+    // Read as bytes, its numbers would be others.
+    new Map([['x', { ...x, bytes: Float32Array.of(1, 2, 3, 4) }]]),
+    new Map([['x', { type: 'string', shape: [1], elements: ['a'] }]]),
+  ];
+  for (const inputs of given) {
+    await expect(serving.infer('risk', inputs as unknown as TensorMap)).rejects.toMatchObject({
+      code: 'REQUEST_INVALID',
+    });
+  }
+});
+
+it('refuses a folder or cores that it cannot use', async () => {
+  for (const path of ['', undefined, 5]) {
+    const opened = openServing({ folder: path as string });
+    await expect(opened).rejects.toMatchObject({ code: 'DATA_FOLDER_UNUSABLE' });
+  }
+  for (const cores of [-1, Number.NaN, '2']) {
+    const opened = openServing({ folder, cores: cores as number });
+    await expect(opened).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+  }
+});
+
+it('changes nothing once it is closed', async () => {
+  const { deploy, serving, close } = await openHere();
+  await deploy('risk', model(1), PATIENT);
+  await close();
+  open.length = 0;
+  const before = await readdir(join(folder, 'artifacts'));
+  const refused = { code: 'NODE_DRAINING', retryAfterMs: undefined };
+  await expect(deploy('risk', model(2))).rejects.toMatchObject({ code: 'NODE_DRAINING' });
+  expect(await readdir(join(folder, 'artifacts'))).toEqual(before);
+  const later = [
+    () => serving.deploy({ name: 'risk', version: '1' }, 'a test'),
+    () => serving.changeSettings('risk', { objective: { latencyMs: 100 } }, 'a test'),
+    () => serving.rollback('risk', 'a test', 'a test'),
+    () => serving.unload('risk', 'a test'),
+    () => serving.undeploy('risk', 'a test'),
+  ];
+  for (const change of later) await expect(change()).rejects.toMatchObject(refused);
 });
 
 it('answers accepted requests before it closes, and none after', async () => {

@@ -6,8 +6,9 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { SkeinError, type DeploymentSettingsPatch, type DeploymentView } from '@skein/api';
+import { unreadable } from '@skein/api/file-errors';
 import { usableThreads } from '@skein/api/machine';
-import type { TensorMap } from '@skein/onnx';
+import type { Tensor, TensorMap } from '@skein/onnx';
 import { nativeRuntime } from '@skein/runtime';
 import { openDataFolder, openFileArtifacts, openState } from '@skein/state';
 import { describeComposition } from './composition/describe-composition.ts';
@@ -31,7 +32,8 @@ export interface EmbeddedServing {
    * Deploys an ONNX model under a name; for an existing name it becomes the next version. Resolves
    * when it is loaded and warm.
    * @param model its bytes, or the path of its file.
-   * @throws SkeinError as `Registry.importModel` and `DeploymentControl.deploy` do.
+   * @throws SkeinError FILE_UNREADABLE, NODE_DRAINING after `close()`, and as
+   *   `Registry.importModel` and `DeploymentControl.deploy` do.
    */
   deploy(
     name: string,
@@ -69,9 +71,15 @@ const silent: ServingObserver = {
   replicaChanged() {},
 };
 
-/** @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, STORAGE_FULL, STATE_CORRUPT. */
+/**
+ * @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, STORAGE_FULL, STATE_CORRUPT,
+ *   REQUEST_INVALID.
+ */
 export async function openServing(options: EmbeddedServingOptions): Promise<EmbeddedServing> {
   const { cores = usableThreads(), observer = silent } = options;
+  if (!(typeof cores === 'number' && cores > 0)) {
+    throw new SkeinError('REQUEST_INVALID', 'cores must be a number greater than 0.');
+  }
   const log = options.log ?? ((message, details) => console.error(message, details));
   const folder = await openDataFolder(options.folder);
   const state = await openState(folder.databasePath).catch(async (error: unknown) => {
@@ -96,15 +104,19 @@ export async function openServing(options: EmbeddedServingOptions): Promise<Embe
     log,
   });
   await serving.start();
+  let isClosed = false;
 
   return {
     serving,
     async deploy(name, model, settings) {
-      const bytes = typeof model === 'string' ? await readFile(model) : model;
+      // The folder may be another program's by now: nothing more is written to it.
+      if (isClosed) throw new SkeinError('NODE_DRAINING', 'The serving plane has been closed.');
+      const bytes = await bytesOf(model);
       const { version } = await registry.importModel(name, once(bytes), {});
       return serving.deploy({ name, version, settings }, ACTOR);
     },
     async infer(name, inputs, options = {}) {
+      checkInputs(inputs);
       checkOptions(options);
       const { timeoutMs, tenant = 'default', cancellation } = options;
       const arrivedAt = clock.now();
@@ -121,6 +133,7 @@ export async function openServing(options: EmbeddedServingOptions): Promise<Embe
       });
     },
     async close() {
+      isClosed = true;
       await serving.drain();
       await state.close();
       await folder.close();
@@ -128,11 +141,53 @@ export async function openServing(options: EmbeddedServingOptions): Promise<Embe
   };
 }
 
+async function bytesOf(model: string | Uint8Array): Promise<Uint8Array> {
+  if (model instanceof Uint8Array) return model;
+  if (typeof model !== 'string') {
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      'model must be the bytes of an ONNX model, as a Uint8Array, or the path of its file.',
+    );
+  }
+  return readFile(model).catch((error: unknown) => {
+    throw unreadable(model, error);
+  });
+}
+
+/** Other values than tensors would fail where they are counted, or be read as other numbers. */
+function checkInputs(inputs: TensorMap): void {
+  if (!(inputs instanceof Map)) {
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      'inputs must be a Map from the names of the inputs to their tensors.',
+    );
+  }
+  for (const [name, input] of inputs as TensorMap) {
+    if (isTensor(input)) continue;
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `Input "${name}" is not a tensor: make it with tensor() or stringTensor() of @skein/onnx.`,
+    );
+  }
+}
+
+/** Types say so; a program in JavaScript may pass anything. */
+function isTensor(input: Tensor | null | undefined): boolean {
+  if (!Array.isArray(input?.shape)) return false;
+  if (input.type !== 'string') return input.bytes instanceof Uint8Array;
+  const { elements } = input;
+  return Array.isArray(elements) && elements.every((element) => element instanceof Uint8Array);
+}
+
 /**
  * A deadline that is not a number would be refused as one that has passed, and something else than a
  * `Cancellation`, such as an AbortSignal, would fail where the run begins.
  */
-function checkOptions({ timeoutMs, cancellation }: InferOptions): void {
+function checkOptions(options: InferOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new SkeinError('REQUEST_INVALID', 'The options of a request must be an object.');
+  }
+  const { timeoutMs, cancellation } = options;
   if (timeoutMs !== undefined && (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs))) {
     throw new SkeinError('REQUEST_INVALID', 'timeoutMs must be a number of milliseconds.');
   }

@@ -21,8 +21,8 @@ export type {
   Tombstone,
   VersionRecord,
 } from './contract.ts';
-export { openDataFolder, type DataFolder } from './disk/data-folder.ts';
-export { folderError, type FolderLock, lockFolder } from './disk/folder-lock.ts';
+export { nodeOn, openDataFolder, type DataFolder } from './disk/data-folder.ts';
+export { folderError, type FolderLock, folderPath, lockFolder } from './disk/folder-lock.ts';
 export type { Fence, Lease, Leases } from './leases/leases.ts';
 export type { ShareRequest, Shares } from './leases/shares.ts';
 export { SCHEMA } from './members/members.ts';

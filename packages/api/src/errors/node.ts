@@ -59,8 +59,8 @@ export const NODE_ERRORS = {
   },
   DATA_FOLDER_LOCKED: {
     ...CONFLICT,
-    meaning: 'Another node runs on this data folder.',
-    fix: 'Stop that node, or choose another folder with --data.',
+    meaning: 'Another node, or a program that serves or runs jobs itself, uses this data folder.',
+    fix: 'Stop it, or choose another folder: with --data, or in a program as its `folder`.',
   },
   PORT_IN_USE: {
     ...CONFLICT,
@@ -93,7 +93,7 @@ export const NODE_ERRORS = {
     http: 400,
     grpc: GRPC.NOT_FOUND,
     kind: 'user',
-    meaning: 'A file given on the command line cannot be read, or not be written.',
+    meaning: 'A file given by its path cannot be read, or not be written.',
     fix: 'Check the path and its permissions.',
   },
   NODE_UNREACHABLE: {

@@ -57,8 +57,9 @@ export const SERVING_ERRORS = {
   },
   NODE_DRAINING: {
     ...UNAVAILABLE,
-    meaning: 'The node is shutting down and accepts no new work.',
-    fix: 'Retry: another node, or the restarted one, will answer.',
+    meaning:
+      'The node is shutting down and accepts no new work; or what a program has opened in itself is closed.',
+    fix: 'Retry: another node, or the restarted one, will answer; a program opens what it has closed again.',
     retryMs: 1000,
   },
   CANCELLED: {

@@ -45,6 +45,17 @@ async function contender(): Promise<{ child: ChildProcess; said: string }> {
 }
 
 describe('the data folder', () => {
+  it('keeps the .gitignore of a project in whose folder it is', async () => {
+    await mkdir(path);
+    await writeFile(join(path, '.gitignore'), 'node_modules/\n');
+    await (await openDataFolder(path)).close();
+    expect(await readFile(join(path, '.gitignore'), 'utf8')).toBe('node_modules/\n');
+  });
+
+  it('has a path: an empty one is not the working directory', async () => {
+    await expect(openDataFolder('')).rejects.toMatchObject({ code: 'DATA_FOLDER_UNUSABLE' });
+  });
+
   it('is created with its layout, ignored by Git, and released', async () => {
     const folder = await openDataFolder(path);
     expect(folder.databasePath).toBe(join(path, 'state.sqlite'));

@@ -9,11 +9,11 @@
  *   reserve        disk space for management on a full disk
  */
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api/errors';
 import { openDiskReserve, type DiskReserve } from './disk-reserve.ts';
-import { folderError, type FolderLock, lockFolder } from './folder-lock.ts';
+import { folderError, type FolderLock, folderPath, lockFolder } from './folder-lock.ts';
 import { FOLDER_MODE, tightenFolder } from './private-files.ts';
 
 export interface DataFolder {
@@ -46,7 +46,7 @@ export interface NodeNote {
  * @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, STORAGE_FULL.
  */
 export async function openDataFolder(path: string): Promise<DataFolder> {
-  const root = resolve(path);
+  const root = folderPath(path);
   const artifactsPath = join(root, 'artifacts');
   let lock: FolderLock | undefined;
   let reserve: DiskReserve | undefined;
@@ -116,9 +116,19 @@ async function lockedBy(root: string): Promise<SkeinError> {
 }
 
 async function writeNotes(root: string): Promise<void> {
-  // Model files and databases do not belong in a repository.
-  await writeFile(join(root, '.gitignore'), '*\n', { mode: 0o600 });
+  await ignoreInGit(join(root, '.gitignore'));
   await writeNote(root, { pid: process.pid });
+}
+
+/** Model files and databases do not belong in a repository. A file that exists may be the user's own. */
+async function ignoreInGit(path: string): Promise<void> {
+  try {
+    await writeFile(path, '*\n', { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
+    await rm(path, { force: true });
+    throw error;
+  }
 }
 
 /** Writes and renames the file, so that a reader never sees an incomplete one. */

@@ -3,7 +3,7 @@
  * through SQLite, because Node has no file locks. It is released when the process ends, even by
  * `kill -9`, and two processes that start at once cannot both take it. A pid file guarantees neither.
  */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SkeinError } from '@skein/api/errors';
 import { makePrivateFile } from './private-files.ts';
@@ -37,6 +37,18 @@ export function lockFolder(folder: string, name = 'lock'): FolderLock | undefine
       if (held.delete(handle)) handle.close();
     },
   };
+}
+
+/**
+ * The absolute path of a folder that a caller names.
+ * @throws SkeinError DATA_FOLDER_UNUSABLE: an empty path would be the working directory.
+ */
+export function folderPath(path: string): string {
+  if (typeof path === 'string' && path !== '') return resolve(path);
+  throw new SkeinError(
+    'DATA_FOLDER_UNUSABLE',
+    `The path of a data folder must be a text that is not empty, but it is ${typeof path === 'string' ? 'empty' : `${typeof path}`}.`,
+  );
 }
 
 /** A failure to read or write a folder, as an error for its user. */

@@ -75,12 +75,17 @@ export async function openSqliteState(
   return stateOver(Object.fromEntries(waking) as StateStore, arrivals);
 }
 
+/** What is closed in this process stays closed. */
+const WITHOUT_RETRY = { retryAfterMs: Infinity };
+
 async function openInThread(path: string): Promise<StateStore> {
   const options = { name: 'skein-state', errors: [SkeinError] };
   const thread = startThread<StateCalls>(WORKER_ENTRY, options);
   let closed: Promise<void> | undefined;
   async function call(method: keyof StateStore, args: readonly unknown[]): Promise<unknown> {
-    if (closed !== undefined) throw new Error('The state has been closed.');
+    if (closed !== undefined) {
+      throw new SkeinError('NODE_DRAINING', 'The state has been closed.', WITHOUT_RETRY);
+    }
     return thread.call('run', { method, args });
   }
   async function close(): Promise<void> {

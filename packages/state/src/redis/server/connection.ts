@@ -172,7 +172,10 @@ export function connect<Name extends string>(
   ): Promise<unknown> {
     const until = performance.now() + PATIENCE_MS;
     for (let tries = 0; ; tries += 1) {
-      if (closed) throw new Error('The store has been closed.');
+      if (closed) {
+        const message = 'The store has been closed.';
+        throw new SkeinError('NODE_DRAINING', message, { retryAfterMs: Infinity });
+      }
       try {
         await ready(until);
         if (refusal !== undefined) throw unusable(url, refusal);
