@@ -66,7 +66,7 @@ export {
   ScheduleView,
   type NewJobInput,
 } from './resources/job.ts';
-export { QueueMode, QueueName, QueueView, TenantView } from './resources/queue.ts';
+export { QueueMode, QueueName, QueueView, TenantName, TenantView } from './resources/queue.ts';
 export { SandboxView, WorkerView } from './resources/worker.ts';
 export {
   BudgetUsageView,

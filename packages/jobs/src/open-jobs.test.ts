@@ -85,11 +85,40 @@ it('refuses its folder while it is open, and gives it back when it is closed', a
 it('rejects those who wait for a job when it is closed, and each call after that', async () => {
   const jobs = await openHere({ queues: [] });
   const { id } = await jobs.submit({ work: echo('never') });
-  const waiting = expect(jobs.ended(id)).rejects.toThrow(/closed/);
+  const waiting = expect(jobs.ended(id)).rejects.toMatchObject({
+    code: 'NODE_DRAINING',
+  });
   // By then it has read the job and waits for the next event.
   for (let reads = 0; reads < 3; reads++) await jobs.output(id);
   await jobs.close();
   await waiting;
   // Vitest fails where a rejection that is not awaited remains.
-  await expect(jobs.ended(id)).rejects.toThrow('has been closed');
+  const refused = { code: 'NODE_DRAINING', message: expect.stringContaining('has been closed') };
+  await expect(jobs.ended(id)).rejects.toMatchObject(refused);
+  await expect(jobs.output(id)).rejects.toMatchObject(refused);
+  await expect(jobs.submit({ work: echo('late') })).rejects.toMatchObject(refused);
+});
+
+it('says of an unknown job that it does not exist', async () => {
+  const jobs = await openHere({ queues: [] });
+  await expect(jobs.ended('nothing')).rejects.toMatchObject({ code: 'JOB_UNKNOWN' });
+  await expect(jobs.output('nothing')).rejects.toMatchObject({ code: 'JOB_UNKNOWN' });
+});
+
+it('refuses options that it could not follow', async () => {
+  const wrong = [
+    { folder: '' },
+    { folder: undefined },
+    { queues: 'default' },
+    { queues: ['no queue'] },
+    { tenant: '' },
+    { redis: 5 },
+    { cores: -1 },
+    { log: 'stderr' },
+  ];
+  for (const options of wrong) {
+    await expect(openHere(options as unknown as JobsOptions)).rejects.toMatchObject({
+      code: 'REQUEST_INVALID',
+    });
+  }
 });

@@ -3,10 +3,10 @@
  * folder, or in a Redis and a bucket that several programs share. An accepted job survives `kill
  * -9` of the program; the next program that opens the same folder continues it.
  */
-import { NewJob, SkeinError, validate, type NewJobInput } from '@skein/api';
-import { makeFolders } from '@skein/api/folders';
+import { NewJob, QueueName, SkeinError, TenantName, validate, type NewJobInput } from '@skein/api';
 import { hasEnded } from '@skein/api/job-states';
-import { type ArtifactStore, folderError, type FolderLock, lockFolder } from '@skein/state';
+import type { ArtifactStore } from '@skein/state';
+import { z } from 'zod';
 import { specOf } from './admission.ts';
 import type { Job, JobStore } from './contract.ts';
 import { openJobPlane, type JobPlaneOptions } from './plane.ts';
@@ -32,15 +32,20 @@ export interface Jobs {
   /**
    * Accepts a job; absent fields have the defaults of the API. Once it resolves, the job is
    * durable.
-   * @throws SkeinError REQUEST_INVALID, QUEUE_DRAINING, TENANT_QUOTA, RATE_LIMITED, PARENT_UNKNOWN.
+   * @throws SkeinError REQUEST_INVALID, QUEUE_DRAINING, TENANT_QUOTA, RATE_LIMITED, PARENT_UNKNOWN,
+   *   NODE_DRAINING after `close()`.
    */
   submit(job: NewJobInput): Promise<Job>;
   /**
    * Resolves with the job when it has ended, in whichever way.
-   * @throws the signal's reason when aborted; an error when all is closed before the job has ended.
+   * @throws the signal's reason when aborted; SkeinError JOB_UNKNOWN, and NODE_DRAINING when all is
+   *   closed before the job has ended.
    */
   ended(id: string, signal?: AbortSignal): Promise<Job>;
-  /** What the job's last attempt wrote to its output, as far as the store keeps it. */
+  /**
+   * What the job's last attempt wrote to its output, as far as the store keeps it.
+   * @throws SkeinError JOB_UNKNOWN.
+   */
   output(id: string): Promise<string>;
   readonly store: JobStore;
   readonly artifacts: ArtifactStore;
@@ -48,28 +53,38 @@ export interface Jobs {
   close(): Promise<void>;
 }
 
+/** What a program in JavaScript may get wrong and would only see later, such as a job that no worker takes. */
+const CheckedOptions = z.looseObject({
+  folder: z.string().min(1),
+  queues: z.array(QueueName).optional(),
+  tenant: TenantName.optional(),
+  redis: z.string().optional(),
+  namespace: z.string().optional(),
+  blobs: z.string().optional(),
+  cores: z.number().positive().optional(),
+  log: z
+    .custom<JobsOptions['log']>((log) => typeof log === 'function', 'it is not a function')
+    .optional(),
+});
+
 /** Of a log at a time. */
 const LOG_CHUNK_BYTES = 1 << 20;
 
 /**
  * @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE,
- *   DATA_FOLDER_LOCKED.
+ *   DATA_FOLDER_LOCKED, REQUEST_INVALID, USAGE of an address.
  */
 export async function openJobs(options: JobsOptions): Promise<Jobs> {
+  validate(CheckedOptions, options, 'options');
   const { queues = ['default'], tenant = 'default', log = toStderr, ...places } = options;
-  const isShared = places.redis !== undefined && places.blobs !== undefined;
-  const lock = isShared ? undefined : await takeFolder(places.folder);
-  const plane = await openJobPlane({ ...places, queues, log }).catch((error: unknown) => {
-    lock?.release();
-    throw error;
-  });
+  const plane = await openJobPlane({ ...places, queues, log });
   const { store, artifacts } = plane;
   plane.work();
   const closed = new AbortController();
 
   async function known(id: string): Promise<Job> {
     const job = await store.job(id);
-    if (job === undefined) throw new Error(`There is no job "${id}".`);
+    if (job === undefined) throw new SkeinError('JOB_UNKNOWN', `There is no job "${id}".`);
     return job;
   }
 
@@ -113,29 +128,10 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     },
     async close() {
       await plane.drain();
-      closed.abort(new Error('The jobs were closed.'));
-      lock?.release();
+      const message = 'The jobs were closed.';
+      closed.abort(new SkeinError('NODE_DRAINING', message, { retryAfterMs: Infinity }));
     },
   };
-}
-
-/**
- * Takes the lock of the folder. The store tells of a change to the program that made it alone, so
- * another one on the same folder would wait for the end of a job for ever.
- */
-async function takeFolder(folder: string): Promise<FolderLock> {
-  let lock: FolderLock | undefined;
-  try {
-    await makeFolders(folder, 0o700);
-    lock = lockFolder(folder, 'jobs.lock');
-  } catch (error) {
-    throw folderError(error, folder);
-  }
-  if (lock !== undefined) return lock;
-  throw new SkeinError(
-    'DATA_FOLDER_LOCKED',
-    `The folder ${folder} has been opened for jobs already, by this program or another one.`,
-  );
 }
 
 const toStderr: JobPlaneOptions['log'] = (level, message, details) => {

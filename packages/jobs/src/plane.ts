@@ -19,6 +19,7 @@ import { artifactBudget, createHoldings, type ArtifactHoldings } from './artifac
 import { sweepArtifacts } from './artifact-sweeper.ts';
 import type { JobStore } from './contract.ts';
 import type { Worker, WorkerLog } from './worker/contract.ts';
+import { lockJobs } from './jobs-lock.ts';
 import { openFleetStore, openJobStore } from './store/open-store.ts';
 import { machineCapacity } from './worker/capacity.ts';
 import { isAway, whenReachable } from './store/when-reachable.ts';
@@ -85,15 +86,30 @@ const LEFT_MS = 2_000;
 const TO_END = 0.5;
 const TO_STOP = 0.4;
 
-/** @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE. */
+/**
+ * @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE,
+ *   DATA_FOLDER_LOCKED.
+ */
 export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> {
+  const isShared = options.redis !== undefined && options.blobs !== undefined;
+  const lock = isShared ? undefined : await lockJobs(options.folder);
+  try {
+    const plane = await openLocked(options);
+    return { ...plane, drain: (by) => plane.drain(by).finally(() => lock?.release()) };
+  } catch (error) {
+    lock?.release();
+    throw error;
+  }
+}
+
+async function openLocked(options: JobPlaneOptions): Promise<JobPlane> {
   const { folder, queues, keptFreeBytes, redis, namespace, log } = options;
   const database = join(folder, 'jobs.db');
   const blobs = options.blobs ?? join(folder, 'blobs');
   const stored = await openArtifacts(
     blobs,
     join(folder, 'blob-cache'),
-    // The lock of the node's own folder is held: partial uploads of an earlier process can be
+    // The folder is locked: partial uploads of an earlier process can be
     // removed now.
     {
       keptFreeBytes,

@@ -21,6 +21,8 @@ import { runningNode, type NoteOfNode } from '../connection/connection.ts';
 
 const OWNER_ONLY = 0o700;
 const LOOK_EVERY_MS = 50;
+/** After this long it says so: a node that another command starts takes less. */
+const TELL_MS = 2_000;
 /** How long a command waits for a folder that is locked by a process without an address. */
 const LOCKED_MS = 60_000;
 
@@ -64,7 +66,9 @@ export async function useNode(context: Context, wanted: Wanted): Promise<UsedNod
       } catch (error) {
         if (!(error instanceof SkeinError) || error.code !== 'DATA_FOLDER_LOCKED') throw error;
         lockedSince ??= performance.now();
-        if (performance.now() - lockedSince > LOCKED_MS) throw error;
+        const lockedMs = performance.now() - lockedSince;
+        if (lockedMs > LOCKED_MS) throw error;
+        if (lockedMs > TELL_MS) notes.progress(`Waiting for the folder: ${error.message}`);
       }
     }
     await sleep(LOOK_EVERY_MS, undefined, { signal });

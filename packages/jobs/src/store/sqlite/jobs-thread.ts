@@ -46,7 +46,10 @@ export async function startJobsThread(
     }
   }
   function call<M extends Method>(method: M, ...args: Arguments<M>): Promise<Returned<M>> {
-    if (closed) return Promise.reject(new Error('The store of jobs has been closed.'));
+    if (closed) {
+      const message = 'The store of jobs has been closed.';
+      return Promise.reject(new SkeinError('NODE_DRAINING', message, { retryAfterMs: Infinity }));
+    }
     const answer = Promise.withResolvers<unknown>();
     if (calls.length === 0) queueMicrotask(() => setImmediate(() => void flush()));
     calls.push({ method, args, now: clock?.() });
