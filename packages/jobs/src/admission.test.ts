@@ -87,6 +87,21 @@ describe('a job that is accepted', () => {
     ['asks for the image "/"', { ...plain, image: '/' }],
     ['asks for the image "debian:13"', { ...plain, image: 'debian:13' }],
   ];
+  const withNul: readonly [string, object][] = [
+    ['argv[1]', { argv: ['echo', 'a\0b'] }],
+    ['env.WORD', { env: { WORD: 'a\0b' } }],
+    ['inputs[0].path', { inputs: [{ path: 'a\0b', digest }] }],
+    ['outputs[0].path', { outputs: [{ path: 'a\0b' }] }],
+    ['checkpoint', { checkpoint: 'a\0b' }],
+    ['image', { image: 'a\0b' }],
+  ];
+  it.each(withNul)('has no NUL character in %s: its command could not start', (field, part) => {
+    const submitted = { work: { kind: 'command', argv: ['true'], ...part } };
+    expect(() => validate(NewJob, submitted, 'job')).toThrow(
+      `The field "work.${field}" of the job is invalid: must not have a NUL character`,
+    );
+  });
+
   it('may name an image that is registered', () => {
     for (const image of ['judge', 'skein-sandbox:judge']) {
       expect(accept({ work: { ...plain, image } }).work).toMatchObject({ image });

@@ -2,6 +2,7 @@
  * The drivers of sandboxes: one line each, loaded when it is used. Their names and order are in
  * `packages/api/src/implementations.ts`; one without a line here does not compile.
  */
+import { SkeinError } from '@skein/api/errors';
 import { SANDBOX_NAMES } from '@skein/api/implementations';
 import type { SandboxDriver, SandboxName } from './contract.ts';
 
@@ -25,7 +26,15 @@ const DRIVERS: Readonly<Record<SandboxName, (options: DriverOptions) => Promise<
   process: async () => (await import('./process/process.ts')).createProcessSandbox(),
 };
 
-export function openDriver(name: SandboxName, options: DriverOptions = {}): Promise<SandboxDriver> {
+/** @throws SkeinError REQUEST_INVALID where there is no such driver. */
+export async function openDriver(
+  name: SandboxName,
+  options: DriverOptions = {},
+): Promise<SandboxDriver> {
+  if (!Object.hasOwn(DRIVERS, name)) {
+    const known = SANDBOX_NAMES.join(', ');
+    throw new SkeinError('REQUEST_INVALID', `There is no sandbox "${name}"; there are ${known}.`);
+  }
   return DRIVERS[name](options);
 }
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../scripts/testing/components.ts';
-import type { Limits } from './contract.ts';
+import type { Limits, SandboxName } from './contract.ts';
+import { openDriver } from './drivers.ts';
 import { createProcessSandbox } from './process/process.ts';
-import { runUntrusted } from './run-untrusted.ts';
+import { runUntrusted, type UntrustedCommand } from './run-untrusted.ts';
 
 const bubblewrap = requireComponent('bubblewrap');
 
@@ -41,6 +42,25 @@ describe.skipIf(bubblewrap.skip)('runUntrusted', () => {
         message: expect.stringContaining('whole number'),
       });
     }
+  });
+
+  it('refuses what is neither text nor bytes', async () => {
+    const wrong = [
+      { argv: 'true' },
+      { argv: ['echo', 5] },
+      { argv: ['env'], env: { COUNT: 5 } },
+      { argv: ['ls'], files: { a: 5 } },
+      { argv: ['cat'], stdin: 5 },
+    ];
+    for (const command of wrong) {
+      await expect(runUntrusted(command as unknown as UntrustedCommand)).rejects.toMatchObject({
+        code: 'REQUEST_INVALID',
+      });
+    }
+    await expect(openDriver('chroot' as SandboxName)).rejects.toMatchObject({
+      code: 'REQUEST_INVALID',
+      message: expect.stringContaining('there are bubblewrap'),
+    });
   });
 
   it('shows no file of the host but the given ones', async () => {

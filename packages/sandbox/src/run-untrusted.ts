@@ -55,13 +55,16 @@ export async function runUntrusted(command: UntrustedCommand): Promise<Untrusted
     });
     try {
       await session.put(
-        Object.entries(files).map(([path, content]) => ({ path, content: bytesOf(content) })),
+        Object.entries(files).map(([path, content]) => ({
+          path,
+          content: bytesOf(content, `The file ${JSON.stringify(path)}`),
+        })),
       );
       const ending = await session.run({
         argv,
         workspace: 'writable',
         ...(env === undefined ? {} : { env }),
-        ...(stdin === undefined ? {} : { stdin: bytesOf(stdin) }),
+        ...(stdin === undefined ? {} : { stdin: bytesOf(stdin, 'stdin') }),
       });
       return {
         ...ending,
@@ -93,6 +96,8 @@ async function firstForUntrusted(drivers: readonly SandboxDriver[]): Promise<San
   );
 }
 
-function bytesOf(content: string | Uint8Array): Uint8Array {
-  return typeof content === 'string' ? Buffer.from(content) : content;
+function bytesOf(content: string | Uint8Array, what: string): Uint8Array {
+  if (typeof content === 'string') return Buffer.from(content);
+  if (content instanceof Uint8Array) return content;
+  throw new SkeinError('REQUEST_INVALID', `${what} must be a text or a Uint8Array.`);
 }

@@ -11,6 +11,11 @@ export const FOREVER_MS = 3650 * 24 * 3_600_000;
 const NAME_BYTES = 255;
 const utf8 = new TextEncoder();
 
+/** The kernel ends each word of a command, and each path, at a NUL. */
+const withoutNul = (text: string): boolean => !text.includes('\0');
+const NUL = 'must not have a NUL character';
+const Word = z.string().max(131_072).refine(withoutNul, NUL);
+
 /** A relative, normalised path inside the workspace. */
 const WorkspacePath = z
   .string()
@@ -20,9 +25,9 @@ const WorkspacePath = z
     (path) => path.split('/').every((part) => utf8.encode(part).byteLength <= NAME_BYTES),
     `must have no part of more than ${NAME_BYTES} bytes`,
   )
+  .refine(withoutNul, NUL)
   .refine(
     (path) =>
-      !path.includes('\0') &&
       !path.startsWith('/') &&
       path.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
     'must be a relative path without ".", ".." and empty parts',
@@ -60,7 +65,16 @@ const WorkLimits = z
 const NetworkPolicy = z
   .union([
     z.enum(['none', 'host']),
-    z.strictObject({ allow: z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/)).max(100) }),
+    z.strictObject({
+      allow: z
+        .array(
+          z
+            .string()
+            .regex(/^[^\s:]+:\d{1,5}$/)
+            .refine(withoutNul, NUL),
+        )
+        .max(100),
+    }),
   ])
   .describe(
     '`none`, `host` (trusted work only), or the only `host:port` pairs that can be reached.',
@@ -69,18 +83,19 @@ const NetworkPolicy = z
 const CommandWork = z.strictObject({
   kind: z.literal('command'),
   argv: z
-    .array(z.string().max(131_072))
+    .array(Word)
     .min(1)
     .max(1000)
     .describe('The program and its arguments; nothing passes through a shell.'),
   env: z
-    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,254}$/), z.string().max(131_072))
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,254}$/), Word)
     .refine((env) => Object.keys(env).length <= 1000, 'must have at most 1000 variables')
     .optional(),
   image: z
     .string()
     .min(1)
     .max(255)
+    .refine(withoutNul, NUL)
     .describe(
       'Root file system of the sandbox: the name of an image that the operator registered. A path, or another reference of Docker, needs the scope `admin`.',
     )
@@ -121,7 +136,7 @@ const TaskWork = z.strictObject({
   kind: z.literal('task'),
   task: z.string().min(1).max(200).describe('Name of the task, as `defineTask` gave it.'),
   module: z.union([
-    z.strictObject({ path: z.string().startsWith('/').max(4096) }),
+    z.strictObject({ path: z.string().startsWith('/').max(4096).refine(withoutNul, NUL) }),
     z.strictObject({ digest: Digest }),
     z
       .strictObject({ offered: z.literal(true) })

@@ -107,6 +107,9 @@ export function checkWords({ argv, env = {}, cwd = '/' }: Command): void {
   const refuse = (why: string): never => {
     throw new SkeinError('REQUEST_INVALID', `The command cannot be started: ${why}`);
   };
+  const isText = (word: unknown): boolean => typeof word === 'string';
+  if (!Array.isArray(argv) || !argv.every(isText)) refuse('argv must be an array of texts');
+  if (!Object.values(env).every(isText)) refuse('each value of env must be a text');
   if (argv.length === 0 || argv[0] === '') refuse('argv names no program');
   let bytes = 0;
   for (const word of [...argv, ...Object.entries(env).map((pair) => pair.join('=')), cwd]) {
