@@ -47,19 +47,27 @@ export async function partitionToFiles(
 }
 
 const NUMBER = /^(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*|BOOLEAN)$/;
-const TIME = /^(?:DATE|TIMESTAMP(?:_S|_MS|_NS)?)$/;
+/** What has no text by which it could be told from its equals: one month is 30 days. */
+const WITHOUT_TEXT = /\]$|^(?:STRUCT|MAP|UNION)\(|^INTERVAL$/;
 
 /**
  * The hash of a key. One column may have another type in each Parquet file, and the reduction reads
  * their pieces as the type that all of them fit: what is equal there must be equal here, while DuckDB
- * hashes the integer 1, the double 1.0 and the text '1' differently. Unequal keys may have one hash.
+ * hashes the integer 1, the double 1.0 and the text '1' differently. Beside texts the common type is
+ * mostly text, so everything but numbers is hashed by its text, and a text as what it may be the text
+ * of: a number, a date or time, a UUID. Unequal keys may have one hash.
  */
 function keyHash(column: string, type = ''): string {
   if (NUMBER.test(type)) return `hash(${column}::DOUBLE)`;
-  if (TIME.test(type)) return `hash(${column}::TIMESTAMP)`;
-  if (type !== 'VARCHAR') return `hash(${column})`;
-  const number = `coalesce(TRY_CAST(${column} AS DOUBLE), TRY_CAST(${column} AS BOOLEAN)::DOUBLE)`;
-  return `CASE WHEN ${number} IS NULL THEN hash(${column}) ELSE hash(${number}) END`;
+  if (WITHOUT_TEXT.test(type)) return `hash(${column})`;
+  const text = type === 'VARCHAR' ? column : `${column}::VARCHAR`;
+  const readings = [
+    `coalesce(TRY_CAST(${text} AS DOUBLE), TRY_CAST(${text} AS BOOLEAN)::DOUBLE)`,
+    `TRY_CAST(${text} AS TIMESTAMP)`,
+    `TRY_CAST(${text} AS UUID)`,
+  ];
+  const cases = readings.map((each) => `WHEN ${each} IS NOT NULL THEN hash(${each})`);
+  return `CASE ${cases.join(' ')} ELSE hash(${text}) END`;
 }
 
 /**

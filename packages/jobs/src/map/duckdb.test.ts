@@ -113,7 +113,13 @@ describe('a partition', () => {
   it.each([
     ["7::INTEGER, 7::BIGINT, 7::DOUBLE, 7::FLOAT, 7::DECIMAL(9, 2), '7', '7.0'"],
     ["true, 1::DOUBLE, 'true'"],
-    ["DATE '2026-01-02', TIMESTAMP '2026-01-02'"],
+    ["DATE '2026-01-02', TIMESTAMP '2026-01-02', '2026-01-02', '2026-01-02 00:00:00'"],
+    ["DATE '0044-03-15 (BC)', TIMESTAMP '0044-03-15 (BC) 00:00:00', '0044-03-15 (BC)'"],
+    ["DATE '5877642-06-25 (BC)', '5877642-06-25 (BC)'"],
+    ["TIME '12:30:00', '12:30:00'"],
+    [`UUID '12345678-1234-1234-1234-12345678abcd', '12345678-1234-1234-1234-12345678ABCD'`],
+    ["'5'::JSON, '5'"],
+    ["INTERVAL '1 month', INTERVAL '30 days'"],
     ['NULL::INTEGER, NULL::DOUBLE, NULL::VARCHAR'],
   ])(
     'holds the keys that are equal in one type: %s',
