@@ -3,6 +3,7 @@ import { SkeinError } from '@skein/api/errors';
 import type { Loss } from '@skein/onnx';
 import { OPTIMISER_NAMES, SCHEDULE_NAMES, type Training } from '@skein/train';
 import { optionName, type OptionValues } from '../command-line/command.ts';
+import { usageError } from '../command-line/usage.ts';
 import { bytes, choice, decimal, integer, text, value } from '../command-line/option.ts';
 
 /** Settings that flags can express: everything except functions. */
@@ -116,12 +117,25 @@ const FLAG_NAMES: readonly (readonly [keyof TrainingChoice, keyof Flags])[] = (
   Object.keys(trainingOptions) as (keyof TrainingChoice)[]
 ).map((key) => [key, RENAMED[key] ?? (key as keyof Flags)]);
 
-/** The options of the command line, under the names of settings. */
+/**
+ * The options of the command line, under the names of settings.
+ * @throws SkeinError USAGE where one would replace another.
+ */
 export function flagsOf(
   choice: TrainingChoice,
   file: string | undefined,
   name: string | undefined,
 ): Flags {
+  if (file !== undefined && choice.model !== undefined) {
+    throw usageError(
+      `Training begins with the file ${file}, or with --model ${choice.model}: give one of them.`,
+    );
+  }
+  if (choice.validation !== undefined && choice.validationData !== undefined) {
+    throw usageError(
+      'Validation rows are a share (--validation) or a file (--validation-data): give one of them.',
+    );
+  }
   const flags: Record<string, unknown> = {};
   for (const [key, flag] of FLAG_NAMES) {
     if (choice[key] !== undefined) flags[flag] = choice[key];

@@ -5,6 +5,7 @@ import { selectRows, splitRows, type Dataset } from '../data/dataset.ts';
 import { roundedColumns } from '../data/encoding/rounding.ts';
 import { openRowStore, type FileStore } from '../data/rows/file-rows.ts';
 import { assemble } from '../task/assemble.ts';
+import { blueprintOf } from '../task/blueprint.ts';
 import { isSoft } from '../task/labels.ts';
 import { problemOf, rowsFor, type Problem } from '../task/problem.ts';
 import { withRowWeights } from '../task/row-weights.ts';
@@ -13,6 +14,7 @@ import { readTrainingData } from './sources/data-files.ts';
 import { dataSources, digestOf, requireSame } from './sources/data-sources.ts';
 import { explaining, invalidSetting } from './failure.ts';
 import { digestOfModel } from './lineage.ts';
+import { assertDataSettingsUsed } from './sources/unused-settings.ts';
 import { imageSizeOf, openModelSource, type ModelSource } from './sources/model-source.ts';
 import type { ResolvedTraining } from './origin.ts';
 import type { Settings } from './settings.ts';
@@ -63,6 +65,10 @@ async function prepare(
   kept?: Kept,
 ): Promise<Prepared> {
   const source = await openModelSource(kept?.start ?? model, () => pathOf('model'));
+  if (kept === undefined) {
+    await assertDataSettingsUsed(pathOf, settings);
+    assertEncodingOpen(source, settings);
+  }
   const read = (path: string, given: string, labels: string | undefined) =>
     readTrainingData({
       path,
@@ -131,6 +137,27 @@ async function prepare(
       notes: notesOn(data),
     };
   });
+}
+
+/**
+ * A model that was trained here has its encoding and its task.
+ * @throws SkeinError USAGE for a setting that would change nothing of them.
+ */
+function assertEncodingOpen(
+  { model, described }: ModelSource,
+  { features, scaling, task }: Settings,
+): void {
+  const blueprint = typeof model === 'function' ? undefined : blueprintOf(model);
+  if (blueprint === undefined) return;
+  const [setting] = [
+    ...(features === undefined ? [] : ['`features`']),
+    ...(scaling === undefined ? [] : ['`scaling`']),
+    ...(task === undefined || task === blueprint.task ? [] : ['`task`']),
+  ];
+  if (setting === undefined) return;
+  throw invalidSetting(
+    `${described} was trained before, and keeps its columns, its scaling and its task: leave ${setting} away.`,
+  );
 }
 
 function notesOn(data: TrainingData): readonly string[] {

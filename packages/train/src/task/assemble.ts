@@ -97,6 +97,11 @@ function withEncoding(model: Model, blueprint: Blueprint, options: AssembleOptio
   const [only] = data.inputs.values();
   // Several arrays are the model's inputs by name, without an encoding.
   if (data.inputs.size !== 1 || input === undefined || second !== undefined || only === undefined) {
+    if (options.scaling !== undefined && options.scaling !== 'none') {
+      throw dataError(
+        `The scaling ${options.scaling} is for one array; several arrays are the inputs of the model as they are.`,
+      );
+    }
     return withBlueprint(model, blueprint);
   }
   const scaling = options.scaling ?? (only.type === 'uint8' ? 'unit' : 'none');

@@ -103,6 +103,46 @@ describe('what cannot be trained is refused before the first step', () => {
     }
   });
 
+  it('options that would change nothing', async () => {
+    await writeFile(join(folder, 'rows.npy'), 'never read');
+    const table = ['--model', 'mlp', '--data', 'points.csv', '--label', 'side'];
+    const array = ['--model', 'mlp', '--data', 'rows.npy', '--labels', 'labels.npy'];
+    const images = ['--model', 'cnn:4', '--data', '.'];
+    for (const [given, extra, message] of [
+      [array, ['--features', 'a,b'], /^--features is for columns .* "rows.npy" is an .npy file/],
+      [array, ['--missing', 'mean'], /^--missing is for missing values of a table/],
+      [array, ['--label', 'side'], /^--label is for a column of a table, or an array of/],
+      [array, ['--image-size', '8x8'], /^--image-size is for a folder of images/],
+      [table, ['--image-size', '8x8'], /^--image-size is for .* "points.csv" is a table/],
+      [table, ['--labels', 'labels.npy'], /^--labels is for labels beside an .npy or IDX file/],
+      [table, ['--validation-labels', 'x.npy'], /^--validation-labels is a file beside a file of/],
+      [images, ['--missing', 'drop'], /^--missing .* "." is a folder of images/],
+      [table, ['--arrival', '1m'], /^--arrival is how long a rank waits/],
+      [table, ['--validation', '0.1', '--validation-data', 'points.csv'], /give one of them/],
+      [['model.onnx', ...table], [], /^Training begins with the file model.onnx, or with --model/],
+    ] as const) {
+      const found = await failure('train', ...given, ...extra);
+      expect(found).toMatchObject({ code: 'USAGE', error: expect.stringMatching(message) });
+    }
+  });
+
+  it('settings of what a model that was trained before keeps', async () => {
+    const table = ['--data', 'points.csv', '--label', 'side', '--epochs', '1'];
+    await json<Trained>('train', '--model', 'mlp', ...table, '--out', 'trained.onnx');
+    const further = ['train', 'trained.onnx', ...table];
+    for (const extra of [
+      ['--features', 'a'],
+      ['--scaling', 'none'],
+      ['--task', 'binary'],
+    ]) {
+      expect(await failure(...further, ...extra)).toMatchObject({
+        code: 'USAGE',
+        error: `trained.onnx was trained before, and keeps its columns, its scaling and its task: leave ${extra[0]} away.`,
+      });
+    }
+    await json<Trained>(...further, '--task', 'classification');
+  });
+
   it('a loss that is not a number, with its batch kept', async () => {
     const diverging = ['--task', 'regression', '--optimizer', 'sgd', '--lr', '100000'];
     const args = ['train', '--model', 'mlp:4', '--data', 'points.csv', '--label', 'sum'];

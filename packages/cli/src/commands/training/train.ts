@@ -17,6 +17,7 @@ import { quoted, tryLines } from '../../deploying/sample-request.ts';
 import { begin, requireOneWay } from '../../train/begin.ts';
 import { flagsOf, inOptions, trainingOptions } from '../../train/options.ts';
 import { recordDeployed } from '../../train/runs.ts';
+import { usageError } from '../../command-line/usage.ts';
 import { trustOptions } from '../../connection/trust.ts';
 
 export interface Trained {
@@ -90,6 +91,7 @@ export const train = defineCommand({
     const began = performance.now();
     const options: ConnectionChoice = { server, key, ca, cert, certKey, data: folder };
     const gang = await gangOf(context.env, arrival);
+    if (arrival !== undefined && gang === undefined) throw usageError(NO_RANK);
     const way = { resume, retried, ranks, gang };
     const given = { flags: flagsOf(choices, file, name), config };
     requireOneWay(way, given);
@@ -145,6 +147,9 @@ export const train = defineCommand({
     ].join('\n');
   },
 });
+
+const NO_RANK =
+  '--arrival is how long a rank waits for the others, and this process is no rank of a gang: leave it away.';
 
 /** Where the folder of a run was named, the commands after it have to name it too. */
 function inFolder(option: '--data' | '--folder', folder: string | undefined): string {

@@ -41,7 +41,7 @@ export interface DataChoice {
   readonly store: FileStore;
 }
 
-type Format = 'csv' | 'tsv' | 'jsonl' | 'parquet' | 'npy' | 'npz' | 'idx' | 'images';
+export type Format = 'csv' | 'tsv' | 'jsonl' | 'parquet' | 'npy' | 'npz' | 'idx' | 'images';
 
 const ENDINGS: readonly (readonly [RegExp, Format])[] = [
   [/\.csv(\.gz)?$/i, 'csv'],
@@ -67,7 +67,7 @@ export function labelsFileOf(path: string, given: string | undefined): string | 
 
 /** @throws SkeinError FILE_UNREADABLE, USAGE, TRAINING_DATA_INVALID, naming the file. */
 export async function readTrainingData(choice: DataChoice): Promise<TrainingData> {
-  const format = await formatOf(choice);
+  const format = await formatOf(choice.path, choice.given);
   return explaining(choice.given, async () => {
     if (format === 'images') {
       return readImageFolder(choice.path, choice.imageSize(), choice.store);
@@ -78,7 +78,11 @@ export async function readTrainingData(choice: DataChoice): Promise<TrainingData
   });
 }
 
-async function formatOf({ path, given }: DataChoice): Promise<Format> {
+/**
+ * @param given as the user named the file.
+ * @throws SkeinError FILE_UNREADABLE, USAGE.
+ */
+export async function formatOf(path: string, given: string): Promise<Format> {
   const found = await stat(path).catch((error: unknown) => {
     throw unreadable(given, error);
   });
