@@ -113,6 +113,27 @@ describe('a Redis that is killed and started again', () => {
     await expect.poll(() => following.seen, long).toMatchObject([{ kind: 'deployment', id: 'd' }]);
     following.stop();
   });
+
+  it('makes an error say whether the change may still happen', long, async () => {
+    const state = await open();
+    await client.client('PAUSE', 60_000, 'ALL');
+    const key = { id: 'k', secretHash: '', label: '', tenant: '', scopes: [], createdAt: '' };
+    const change = state.addKey(key);
+    const look = state.keys();
+    const outcomes = Promise.allSettled([change, look]);
+    await server.kill();
+    const [changed, looked] = await outcomes;
+    expect(changed).toMatchObject({
+      reason: { code: 'STORE_UNREACHABLE', message: expect.stringMatching(/may still happen\.$/) },
+    });
+    expect(looked).toMatchObject({
+      reason: { message: expect.not.stringContaining('may still happen') },
+    });
+    // Without a connection nothing is sent.
+    await expect(state.addKey(key)).rejects.toMatchObject({
+      message: expect.not.stringContaining('may still happen'),
+    });
+  });
 });
 
 describe('a connection that is cut', () => {

@@ -1,6 +1,6 @@
 import { SkeinError } from '@skein/api';
 import { openState, type State } from '@skein/state';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAccess } from '../access.ts';
 
 type Access = Awaited<ReturnType<typeof createAccess>>;
@@ -82,6 +82,24 @@ describe('the keys of a fleet on one node', () => {
     expect(codeAt(there, secret)).toBe('KEY_INVALID');
     expect(ends).toEqual(['KEY_INVALID']);
     await expect(there.keys.show(key.id)).rejects.toThrow(/no API key/);
+  });
+
+  it('name the one that may be added although its maker was told otherwise', async () => {
+    const addKey = vi.spyOn(state, 'addKey');
+    addKey.mockImplementationOnce(async (record) => {
+      await state.addKey(record);
+      throw new SkeinError('STORE_UNREACHABLE', 'The store is away.', { retryAfterMs: 1000 });
+    });
+    const refused = await newKey().catch((error: SkeinError) => error);
+    const [{ id } = { id: '' }] = await state.keys();
+    expect(refused).toMatchObject({
+      code: 'STORE_UNREACHABLE',
+      retryAfterMs: 1000,
+      message: `The store is away. If \`skein keys ls\` lists the key ${id} later, revoke it: its secret was not given out.`,
+    });
+    await follow();
+    expect((await there.keys.list()).map((key) => key.id)).toEqual([id]);
+    await there.keys.revoke(id);
   });
 
   it('are never called invalid because the store is away', async () => {

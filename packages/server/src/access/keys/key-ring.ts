@@ -102,7 +102,9 @@ export async function openKeyRing(
         ...checked(key),
         createdAt: new Date().toISOString(),
       };
-      await state.addKey(record);
+      await state.addKey(record).catch((error: unknown) => {
+        throw withLeftover(error, id);
+      });
       keep(record);
       changes += 1;
       return { key: viewOf(record), secret: token };
@@ -149,6 +151,17 @@ export async function openKeyRing(
 
     close: () => revocations.close(),
   };
+}
+
+/** A store that did not answer may hold the key nevertheless; its secret was given to no caller. */
+function withLeftover(error: unknown, id: string): unknown {
+  if (!(error instanceof SkeinError) || error.code !== 'STORE_UNREACHABLE') return error;
+  const { message, retryAfterMs } = error;
+  return new SkeinError(
+    'STORE_UNREACHABLE',
+    `${message} If \`skein keys ls\` lists the key ${id} later, revoke it: its secret was not given out.`,
+    { cause: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
+  );
 }
 
 function unknown(id: string): SkeinError {

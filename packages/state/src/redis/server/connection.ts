@@ -4,7 +4,7 @@
  * A call waits a moment for a connection that is being restored, and is sent again when the
  * connection was lost under it: every script gives the same answer to the same call sent twice.
  * After `PATIENCE_MS` it fails with STORE_UNREACHABLE, which is retryable; no acknowledged change
- * is lost.
+ * is lost. A change that was sent and not acknowledged may still happen, and the error says so.
  *
  * The first call of a turn of the event loop goes at once, so that Redis works while this process
  * does; the rest of the turn's calls share a round trip.
@@ -171,6 +171,8 @@ export function connect<Name extends string>(
     bytes: boolean,
   ): Promise<unknown> {
     const until = performance.now() + PATIENCE_MS;
+    /** What Redis has received it may still run, also after this side has given up. */
+    let isSent = false;
     for (let tries = 0; ; tries += 1) {
       if (closed) {
         const message = 'The store has been closed.';
@@ -179,6 +181,7 @@ export function connect<Name extends string>(
       try {
         await ready(until);
         if (refusal !== undefined) throw unusable(url, refusal);
+        isSent = functions.effects[name] !== 'reads';
         return await send(name, args(tries > 0), bytes);
       } catch (error) {
         if (isReply(error) && error.message.includes('Function not found')) {
@@ -195,7 +198,7 @@ export function connect<Name extends string>(
         }
         if (isReply(error) && !PASSING.test(error.message)) throw error;
         if (error instanceof SkeinError) throw error;
-        if (performance.now() >= until) throw unusable(url, trouble, error);
+        if (performance.now() >= until) throw unusable(url, trouble, { cause: error, isSent });
       }
     }
   }
@@ -218,10 +221,15 @@ export function connect<Name extends string>(
   };
 }
 
-function unusable(url: string, trouble: string | undefined, cause?: unknown): SkeinError {
+function unusable(
+  url: string,
+  trouble: string | undefined,
+  { cause, isSent = false }: { readonly cause?: unknown; readonly isSent?: boolean } = {},
+): SkeinError {
   const what =
     trouble === undefined ? 'does not answer' : `cannot be used: ${trouble.replace(/\.+$/, '')}`;
-  return new SkeinError('STORE_UNREACHABLE', `Redis at ${where(url)} ${what}.`, {
+  const later = isSent ? ' The change was sent, and may still happen.' : '';
+  return new SkeinError('STORE_UNREACHABLE', `Redis at ${where(url)} ${what}.${later}`, {
     cause,
     retryAfterMs: 1000,
   });
