@@ -63,6 +63,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/fixes.test.ts',
   'packages/cli/src/jobs/kill-9.test.ts',
   'packages/cli/src/jobs/short-lived-node.test.ts',
+  'packages/cli/src/process/launcher.test.ts',
   'packages/cli/src/process/node-flags.test.ts',
   'packages/cli/src/terminal.test.ts',
   'packages/cli/src/train/watch-run.test.ts',

@@ -16,6 +16,7 @@ export async function launch(bin) {
   const isRepository = existsSync(source);
   const main = isRepository ? source : join(here, '..', 'src', 'main.js');
   if (runsTypeScript()) {
+    endWithLauncher();
     // Before the first source: stripping its types would load a compiler, in both starts of a node.
     module.enableCompileCache?.();
     await import(pathToFileURL(main).href);
@@ -29,7 +30,7 @@ export async function launch(bin) {
     );
     process.exit(1);
   }
-  handOver(node, main);
+  handOver(node, fileURLToPath(bin));
 }
 
 /** Node from 22.18 on runs TypeScript without a flag, and has node:sqlite. */
@@ -53,8 +54,34 @@ function privateNode(here) {
   }
 }
 
-function handOver(node, main) {
-  const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
+/**
+ * The id of the launcher, and after a colon that of the process that it has handed over to, which
+ * keeps its own when it restarts itself. What that process starts finds another's id there.
+ */
+const LAUNCHER = 'SKEIN_LAUNCHER';
+/** How often a process looks whether its launcher is there, in milliseconds. */
+const LOOK_EVERY_MS = 1000;
+
+/** A launcher that was killed by SIGKILL could pass on no signal: its node must not stay behind. */
+function endWithLauncher() {
+  const own = String(process.pid);
+  const [launcher, heir = own] = (process.env[LAUNCHER] ?? '').split(':');
+  if (!launcher || heir !== own) return;
+  process.env[LAUNCHER] = `${launcher}:${own}`;
+  const looking = setInterval(() => {
+    if (process.ppid === Number(launcher)) return;
+    clearInterval(looking);
+    process.kill(process.pid, 'SIGTERM');
+  }, LOOK_EVERY_MS);
+  looking.unref();
+}
+
+/** Exported for its test. */
+export function handOver(node, bin) {
+  const child = spawn(node, [bin, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: { ...process.env, [LAUNCHER]: String(process.pid) },
+  });
   // A Ctrl-C on a terminal reaches the child too; the command treats the two as one.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => child.kill(signal));
