@@ -29,7 +29,7 @@ interface JobsOptions extends StartOptions {
 }
 
 /**
- * @returns the client, and what ends the node when it was started here.
+ * @returns the client, whether its node ends with the commands that use it, and what ends the use.
  * @param mayStart whether a node may be started: not for work that must outlive this process, and
  * with `kept` only on a folder that has kept jobs.
  */
@@ -45,7 +45,8 @@ export async function connectOrStart(
   const used = named === undefined ? await useNode(context, { folder, queues, starts }) : undefined;
   const server = used?.url ?? named;
   const { client } = await connect(context, { ...choice, server }, wrapFetch);
-  return { client, close: async () => used?.close() };
+  const { isShortLived = false } = used ?? {};
+  return { client, isShortLived, close: async () => used?.close() };
 }
 
 /** Enqueues the job of a command. */
@@ -62,7 +63,8 @@ export async function withJobs<T>(
   use: (client: Client, submit: Submit) => Promise<T>,
 ): Promise<T> {
   const { mayStart = 'kept', queues = [] } = choice;
-  const { client, close } = await connectOrStart(context, choice, mayStart, { ...choice, queues });
+  const options = { ...choice, queues };
+  const { client, isShortLived, close } = await connectOrStart(context, choice, mayStart, options);
   let submitted: JobView | undefined;
   context.onInterrupt(async () => {
     if (submitted !== undefined && mayStart === true) {
@@ -75,13 +77,29 @@ export async function withJobs<T>(
   const submit: Submit = async (job) => {
     [submitted] = (await client.enqueueJobs({ jobs: [job] })).jobs;
     if (submitted === undefined) throw new SkeinError('INTERNAL', 'The node accepted no job.');
+    if (isShortLived && mayStart === false) context.notes.line(ENDS_WITH_ANOTHER);
     return submitted;
   };
   try {
     return await use(client, submit);
+  } catch (error) {
+    throw submitted === undefined ? error : withJob(error, submitted);
   } finally {
     await close();
   }
+}
+
+const ENDS_WITH_ANOTHER =
+  'The node here was started by another command, and ends with it: what has not ended by then waits for the next node on this folder, such as skein up.';
+
+/** A node that is gone has lost no job that it accepted. */
+function withJob(error: unknown, { id }: JobView): unknown {
+  if (!(error instanceof SkeinError) || error.code !== 'NODE_UNREACHABLE') return error;
+  return new SkeinError(
+    error.code,
+    `${error.message} It has accepted the job ${id}, which goes on when a node runs there again: skein jobs logs -f ${id}.`,
+    { cause: error },
+  );
 }
 
 /** A command that looks at jobs or changes them, and starts none. */

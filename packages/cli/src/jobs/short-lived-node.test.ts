@@ -42,6 +42,43 @@ it('start at the same moment, and one of them starts the node', async () => {
   }
 });
 
+it('leave a job to it that may have to wait for the next node, and say so', async () => {
+  const cwd = testFolder();
+  const first = begin(cwd, 'first');
+  await first.saw(/begun/);
+  // It runs another queue, which is no reason to wait: the job is kept.
+  const left = await runCli(['run', ...TRUSTED, '--detach', '--queue', 'nightly', '--', 'true'], {
+    cwd,
+  });
+  expect(left).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('waits for the next node on this folder, such as skein up'),
+  });
+  end(cwd, 'first');
+  expect(await first.ended).toMatchObject(succeeded);
+  const [id] = left.stdout.split('\n');
+  const { stdout } = await runCli(['jobs', 'show', id!, '--json'], { cwd });
+  expect(JSON.parse(stdout)).toMatchObject({ state: 'ready', queue: 'nightly' });
+});
+
+it('name the job that is kept when the command with the node is killed', async () => {
+  const cwd = testFolder();
+  const owner = begin(cwd, 'owner');
+  await owner.saw(/begun/);
+  const other = begin(cwd, 'other');
+  await other.saw(/begun/);
+  owner.process.kill('SIGKILL');
+  const { code, stderr } = await other.ended;
+  expect(code).toBe(1);
+  const [, id] = /It has accepted the job ([\w-]+), which goes on when/.exec(stderr) ?? [];
+  for (const name of ['owner', 'other']) end(cwd, name);
+  const { stdout } = await runCli(['jobs', 'ls', '--json'], { cwd });
+  const { jobs } = JSON.parse(stdout) as { jobs: { id: string; state: string }[] };
+  expect(jobs.find((job) => job.id === id)).toMatchObject({ state: 'running' });
+  // The node of that command has removed the notes of the killed one, and its own.
+  expect(readdirSync(join(cwd, '.skein/short-lived'))).toEqual([]);
+});
+
 it('wait for a node that runs other queues, and for no process that was killed', async () => {
   const cwd = testFolder();
   const first = begin(cwd, 'first');

@@ -11,7 +11,7 @@
  * address and looks again.
  */
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api/errors';
@@ -38,6 +38,8 @@ interface Wanted {
 /** A node to use. `close` ends its use, and the node if it was started for this command. */
 export interface UsedNode {
   readonly url: string;
+  /** Whether it was started by a command, and ends with the last one that uses it. */
+  readonly isShortLived: boolean;
   close(): Promise<void>;
 }
 
@@ -53,7 +55,8 @@ export async function useNode(context: Context, wanted: Wanted): Promise<UsedNod
   for (;;) {
     const running = await runningNode(folder);
     if (running !== undefined) {
-      const used = await useRunning(folder, running, queues);
+      // Where none may be started, the node need not run the work itself: it keeps it.
+      const used = await useRunning(folder, running, starts ? queues : []);
       if (typeof used === 'object') return used;
       lockedSince = undefined;
       if (used === 'other queues') {
@@ -82,7 +85,7 @@ async function useRunning(
 ): Promise<UsedNode | 'other queues' | 'ended'> {
   const place = placeOf(folder, pid);
   const runs = await queuesOf(place);
-  if (runs === undefined) return { url, close: async () => undefined };
+  if (runs === undefined) return { url, isShortLived: false, close: async () => undefined };
   if (queues.some((queue) => !runs.includes(queue))) return 'other queues';
   const note = join(place, 'users', String(process.pid));
   const close = () => rm(note, { force: true });
@@ -91,7 +94,7 @@ async function useRunning(
   } catch {
     return 'ended';
   }
-  if ((await runningNode(folder))?.url === url) return { url, close };
+  if ((await runningNode(folder))?.url === url) return { url, isShortLived: true, close };
   await close();
   return 'ended';
 }
@@ -113,6 +116,7 @@ async function start({ notes }: Context, { folder, queues }: Wanted): Promise<Us
   await noteQueues(place, queues).catch(() => undefined);
   try {
     const node = await startNode({ dataFolder: folder, queues });
+    await removeKilled(place);
     let closed: Promise<void> | undefined;
     const close = async (): Promise<void> => {
       await lastUserGone(folder, place, () =>
@@ -121,7 +125,7 @@ async function start({ notes }: Context, { folder, queues }: Wanted): Promise<Us
       await node.drain();
       await rm(place, { recursive: true, force: true });
     };
-    return { url: node.url, close: () => (closed ??= close()) };
+    return { url: node.url, isShortLived: true, close: () => (closed ??= close()) };
   } catch (error) {
     await rm(place, { recursive: true, force: true }).catch(() => undefined);
     throw error;
@@ -133,6 +137,14 @@ async function noteQueues(place: string, queues: readonly string[]): Promise<voi
   await rm(place, { recursive: true, force: true });
   await makeFolders(join(place, 'users'), OWNER_ONLY);
   await writeFile(join(place, 'queues.json'), JSON.stringify(queues), { mode: 0o600 });
+}
+
+/** The notes of nodes that were killed. The folder is locked now: no other node runs on it. */
+async function removeKilled(own: string): Promise<void> {
+  const all = dirname(own);
+  for (const pid of await readdir(all).catch(() => [])) {
+    if (!isAlive(Number(pid))) await rm(join(all, pid), { recursive: true, force: true });
+  }
 }
 
 /** Resolves when the node has no users, and no address by which it could get one. */
