@@ -1,11 +1,13 @@
 /**
  * Compiles a JSON Schema (draft 2020-12) to a grammar whose texts satisfy it. The grammar may be
  * narrower than the schema: keys come in the order of the schema, and none comes that it does not
- * name. A keyword that would be ignored is refused instead, because the answer would break it.
+ * name. A keyword that would be ignored is refused instead, because the answer would break it; so
+ * are alternatives of `oneOf` that one answer may fit.
  */
 import { SkeinError } from '@skein/api';
 import { referredIn } from '../../schema-reference.ts';
 import { namesOf } from '../../wire/json.ts';
+import { overlapping } from './exclusive.ts';
 import { FORMATS, formatOf } from './formats.ts';
 import {
   ANY,
@@ -98,10 +100,21 @@ export function grammarOfSchema(root: Schema, from = '#', budget = schemaBudget(
     }
     if (!Array.isArray(value)) throw unsupported(place, `has ${key} that is not a list`);
     if (key === 'enum') return oneOf(value.filter(isOf(type)).map(literal), place);
-    const options = value.map((each: unknown, i) =>
-      compile(ofTypes(type, each), `${place}/${key}/${i}`, depth + 1),
-    );
+    const alternatives = value.map((each: unknown) => ofTypes(type, each));
+    const options = alternatives.map((each, i) => compile(each, `${place}/${key}/${i}`, depth + 1));
+    // After the alternatives themselves, whose own errors come first.
+    if (key === 'oneOf') assertExclusive(alternatives, place);
     return oneOf(options, place);
+  }
+
+  function assertExclusive(alternatives: readonly unknown[], place: string): void {
+    const both = overlapping(alternatives, (pointer) => referredIn(root, pointer));
+    if (both === undefined) return;
+    throw unsupported(
+      place,
+      `has oneOf with alternatives that one answer may fit, ${both.join(' and ')}`,
+      ' Write anyOf where that is allowed; else give each a required property with a const of its own.',
+    );
   }
 
   function ofType(schema: Schema, type: unknown, place: string, depth: number): Sequence {
