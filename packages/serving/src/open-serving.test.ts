@@ -113,13 +113,14 @@ it('refuses a folder or cores that it cannot use', async () => {
 });
 
 it('changes nothing once it is closed', async () => {
-  const { deploy, serving, close } = await openHere();
-  await deploy('risk', model(1), PATIENT);
-  await close();
+  const embedded = await openHere();
+  const { serving } = embedded;
+  await embedded.deploy('risk', model(1), PATIENT);
+  await embedded.close();
   open.length = 0;
   const before = await readdir(join(folder, 'artifacts'));
   const refused = { code: 'NODE_DRAINING', retryAfterMs: undefined };
-  await expect(deploy('risk', model(2))).rejects.toMatchObject({ code: 'NODE_DRAINING' });
+  await expect(embedded.deploy('risk', model(2))).rejects.toMatchObject({ code: 'NODE_DRAINING' });
   expect(await readdir(join(folder, 'artifacts'))).toEqual(before);
   const later = [
     () => serving.deploy({ name: 'risk', version: '1' }, 'a test'),

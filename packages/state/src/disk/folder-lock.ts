@@ -47,7 +47,7 @@ export function folderPath(path: string): string {
   if (typeof path === 'string' && path !== '') return resolve(path);
   throw new SkeinError(
     'DATA_FOLDER_UNUSABLE',
-    `The path of a data folder must be a text that is not empty, but it is ${typeof path === 'string' ? 'empty' : `${typeof path}`}.`,
+    `The path of a data folder must be a text that is not empty, but it is ${typeof path === 'string' ? 'empty' : typeof path}.`,
   );
 }
 

@@ -101,7 +101,7 @@ function isRefused(value: unknown, asked: Schema, wanted: readonly unknown[] | u
   if (excludes([typeOf(value)], typesOf(asked, false))) return true;
   if (typeof value === 'number') return numbersApart({ minimum: value, maximum: value }, asked);
   if (typeof value !== 'string') return false;
-  const length = [...value].length;
+  const { length } = Array.from(value);
   return apart({ minLength: length, maxLength: length }, asked, 'minLength', 'maxLength');
 }
 
