@@ -24,6 +24,17 @@ it('deploys a folder, which then answers at the face of OpenAI', async () => {
   expect(choices[0]!.message.content).toMatch(/^Hello! I am the example model/);
 }, 60_000);
 
+it('refuses options that would change nothing of a language model', async () => {
+  for (const option of ['--objective=1s', '--canary=5,100', '--metadata=a=b', '--untrusted']) {
+    const { code, stderr } = await node.run('deploy', 'example', '--name', 'other', option);
+    expect([option, code, stderr]).toEqual([
+      option,
+      2,
+      expect.stringContaining('A language model takes --name alone'),
+    ]);
+  }
+}, 60_000);
+
 it('refuses a damaged folder with the part that is wrong', async () => {
   truncateSync(join(node.folder, 'example/tokenizer.json'), 100);
   const { code, stderr } = await node.run('deploy', 'example', '--name', 'other');

@@ -104,6 +104,19 @@ export const map = defineCommand({
     if (kinds.length === 0 && !grouped) {
       throw usageError('Say what to do: --sql, --task, a command, or --by with --reduce.');
     }
+    if (options.module !== undefined && options.task === undefined) {
+      throw usageError('--module FILE exports the task that --task NAME names: give both.');
+    }
+    const ofCommands = {
+      '--input': options.input.length > 0,
+      '--image': options.image !== undefined,
+      '--trusted': options.trusted,
+      '--network host': options.network === 'host',
+    };
+    const [unused] = Object.entries(ofCommands).filter(([, isGiven]) => isGiven);
+    if (command === undefined && unused !== undefined) {
+      throw usageError(`${unused[0]} is for a command over the shards, and there is none.`);
+    }
     // Before any job starts, so that no work is lost for a folder that cannot be made.
     if (options.out !== undefined) await makeOutFolder(cwd, options.out);
     return withJobs(

@@ -71,6 +71,13 @@ export const deploy = defineCommand({
   ): Promise<Deployed | LanguageDeployed> {
     const path = file === undefined ? undefined : await languageModelPath(context.cwd, file);
     if (path !== undefined) {
+      const isVersioned =
+        options.run !== undefined ||
+        options.untrusted ||
+        givenMetadata.length > 0 ||
+        rolloutPlan(options) !== undefined ||
+        Object.keys(settingsOf(options)).length > 0;
+      if (isVersioned) throw usageError(NAME_ALONE);
       const { client, url, key } = await connect(context, options);
       const name = givenName ?? nameOf(path);
       const node = { client, url, hasKey: key !== undefined };
@@ -152,6 +159,9 @@ export const deploy = defineCommand({
     ].join('\n');
   },
 });
+
+const NAME_ALONE =
+  'A language model takes --name alone: settings, rollouts, --run, --metadata and --untrusted are for ONNX models and compositions.';
 
 /** Whether the node has said that the version or its settings must change. */
 function isRefusal(error: unknown): boolean {
