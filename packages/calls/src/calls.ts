@@ -62,6 +62,16 @@ export type Message =
   | readonly [kind: typeof MORE, id: number, count: number]
   | readonly [kind: typeof CANCEL, id: number];
 
+/** Whether a message belongs to a call of the receiver. */
+export function isAnswer([kind]: Message | string): boolean {
+  return kind === VALUE || kind === ERROR || kind === ITEM;
+}
+
+/** What its caller receives in place of an answer, where a message could not be sent. */
+export function refusalOf(message: Message, error: unknown): Message {
+  return [ERROR, message[1], toWire(error)];
+}
+
 export interface Link {
   /** Functions for the other side. */
   readonly serves: Served;

@@ -72,6 +72,10 @@ describe.each(['thread', 'process'] as const)('a worker in a %s', (kind) => {
     expect(await failure(worker.call('refuseText', undefined))).toMatchObject({
       message: 'only text',
     });
+    expect(await failure(worker.call('refuseObject', undefined))).toMatchObject({
+      message: '[object Object]',
+    });
+    expect(await worker.call('add', { a: 1, b: 2 })).toBe(3);
   });
 
   it('refuses what it does not serve and what cannot be sent, and goes on', async () => {
@@ -304,5 +308,18 @@ describe('a thread', () => {
       name: 'missing',
     });
     await expect(thread.call('nothing', undefined)).rejects.toThrow(/Cannot find module/);
+  });
+});
+
+describe('a process whose memory is bounded', () => {
+  it.each([true, false])('answers, and refuses what it cannot send: native %s', async (native) => {
+    const options = { name: 'bounded', maxMemoryBytes: 2 ** 30, native };
+    const worker = startProcess<ContractCalls>(ENTRY, options);
+    onTestFinished(() => worker.stop());
+    const unclonable = (() => 1) as unknown as number;
+    const refused = worker.call('add', { a: unclonable, b: 1 });
+    const answered = worker.call('add', { a: 1, b: 2 });
+    await expect(refused).rejects.toThrow(/could not be cloned/);
+    expect(await answered).toBe(3);
   });
 });

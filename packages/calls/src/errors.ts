@@ -29,7 +29,7 @@ export function toWire(thrown: unknown, depth = 0): WireError {
   if (!(thrown instanceof Error)) {
     return {
       name: 'Error',
-      message: String(thrown),
+      message: textOf(thrown),
       stack: undefined,
       cause: undefined,
       fields: {},
@@ -53,6 +53,15 @@ export function fromWire(wire: WireError, classes: readonly ErrorClass[] = []): 
   Object.assign(error, fields);
   if (error.name !== name) Object.defineProperty(error, 'name', { value: name, writable: true });
   return error;
+}
+
+/** An object may have no text, such as one without a prototype. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return Object.prototype.toString.call(thrown);
+  }
 }
 
 /** Whether every message can hold the value. */

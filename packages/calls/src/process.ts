@@ -6,14 +6,20 @@ import { fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { getPriority, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { lifeOf, WorkerLost, type CallWorker, type WorkerOptions } from './call-worker.ts';
-import type { Message, Served } from './calls.ts';
+import {
+  lifeOf,
+  WorkerLost,
+  type CallWorker,
+  type END,
+  type WorkerOptions,
+} from './call-worker.ts';
+import { isAnswer, refusalOf, type Message, type Served } from './calls.ts';
 import { boundMemory } from './memory-bound.ts';
 import type { Started } from './serve.ts';
 import { workerEnvironment } from './worker-environment.ts';
 
 export interface ProcessOptions extends WorkerOptions {
-  /** Memory beyond what the child takes for itself, in bytes. */
+  /** Memory beyond what the child takes for itself, in bytes. The child watches it, and its parent, as with `native`. */
   readonly maxMemoryBytes?: number | undefined;
   /** Leaves the cores to this process while it needs them. Default: it has the same priority. */
   readonly yields?: boolean | undefined;
@@ -32,7 +38,8 @@ const LAST_OUTPUT = 2000;
 /** Starts a process; its entry serves the functions `S`. Without calls in flight it does not keep this process alive. */
 export function startProcess<S extends Served>(entry: URL, options: ProcessOptions): CallWorker<S> {
   const { name, native = false, maxMemoryBytes, yields = false } = options;
-  const watch = native ? String(maxMemoryBytes ?? Infinity) : '';
+  const watched = native || maxMemoryBytes !== undefined;
+  const watch = watched ? String(maxMemoryBytes ?? Infinity) : '';
   const child = fork(fileURLToPath(entry), [watch], {
     serialization: 'advanced',
     execArgv: [],
@@ -45,11 +52,11 @@ export function startProcess<S extends Served>(entry: URL, options: ProcessOptio
   stderr.setEncoding('utf8').on('data', (text: string) => {
     lastOutput = (lastOutput + text).slice(-LAST_OUTPUT);
   });
-  /** Messages that wait until the child's memory is bounded; undefined from then on. */
-  let early: unknown[] | undefined = maxMemoryBytes === undefined ? undefined : [];
+  /** Requests that wait until the child's memory is bounded; undefined from then on. */
+  let early: (Message | typeof END)[] | undefined = maxMemoryBytes === undefined ? undefined : [];
   // Sending to a child that has just ended fails; the reason of its end reports it better.
-  const send = (message: unknown): void => {
-    if (early !== undefined) early.push(message);
+  const send = (message: Message | typeof END): void => {
+    if (early !== undefined && !isAnswer(message)) early.push(message);
     else if (child.connected) child.send(message as object, () => undefined);
   };
   async function begin(): Promise<void> {
@@ -57,7 +64,14 @@ export function startProcess<S extends Served>(entry: URL, options: ProcessOptio
     await boundMemory(child.pid!, maxMemoryBytes!);
     const waiting = early;
     early = undefined;
-    for (const message of waiting) send(message);
+    for (const message of waiting) {
+      try {
+        send(message);
+      } catch (error) {
+        // The argument of a call cannot be cloned, which shows only now.
+        life.receive(refusalOf(message as Message, error));
+      }
+    }
   }
   const what = `The process ${name}`;
   const life = lifeOf<S>(

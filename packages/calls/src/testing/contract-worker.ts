@@ -33,6 +33,10 @@ const calls = {
     // eslint-disable-next-line no-throw-literal -- foreign code does
     throw 'only text' as unknown as Error;
   },
+  refuseObject(): never {
+    // eslint-disable-next-line no-throw-literal -- foreign code does
+    throw Object.create(null) as Error;
+  },
   unclonable: () => ({ f: () => 1 }),
   async *countTo(last: number) {
     for (let i = 1; i <= last; i++) {
