@@ -9,11 +9,12 @@ import { createAuthority } from '../../packages/http/src/tls/testing/authority.t
 import { startNodeProcess } from '../../packages/server/src/testing/node-process.ts';
 import { startRedis } from '../../packages/jobs/src/store/testing/redis-server.ts';
 import { requireComponent } from '../../scripts/testing/components.ts';
-import { CHART } from './testing/render.ts';
+import { CHART, render } from './testing/render.ts';
 import { testFolder } from '../../scripts/testing/folder.ts';
 
 const promtool = requireComponent('promtool');
 const openssl = requireComponent('openssl');
+const helm = requireComponent('helm');
 const read = (file: string): string => readFileSync(join(CHART, file), 'utf8');
 
 describe.skipIf(promtool.skip)('the alerts', () => {
@@ -26,6 +27,38 @@ describe.skipIf(promtool.skip)('the alerts', () => {
       encoding: 'utf8',
     });
     expect(status, stdout + stderr).toBe(0);
+  });
+});
+
+describe.skipIf(promtool.skip || helm.skip)('the scaler of workers', () => {
+  const { manifests } = render({
+    redis: { existingSecret: 'redis' },
+    blobs: { place: 's3://bucket' },
+    workers: { enabled: true, queues: ['heavy'], autoscaling: { enabled: true } },
+  });
+  const scaled = manifests.find(({ kind }) => kind === 'ScaledObject');
+  const query = scaled?.['spec'].triggers[0].metadata.query as string;
+
+  const waits = 'skein_jobs_oldest_ready_seconds{namespace="ml",queue="heavy"}';
+  it.each([
+    ['the longest wait that a node shows', [`${waits} 40`], 40],
+    ['no wait, where the queue never had a job', [], 0],
+    ['nothing, where no node reaches the store', undefined, undefined],
+  ])('reads %s', (_what, jobs, value) => {
+    const up = `skein_job_store_up{namespace="ml"} ${jobs === undefined ? 0 : 1}`;
+    const series = [up, ...(jobs ?? [])].map((line) => {
+      const [name = '', sample = ''] = line.split(' ');
+      return { series: name, values: sample };
+    });
+    const samples = value === undefined ? [] : [{ labels: '{}', value }];
+    const test = { expr: query, eval_time: '0s', exp_samples: samples };
+    const file = join(testFolder(), 'query.json');
+    writeFileSync(
+      file,
+      JSON.stringify({ tests: [{ input_series: series, promql_expr_test: [test] }] }),
+    );
+    const run = spawnSync('promtool', ['test', 'rules', file], { encoding: 'utf8' });
+    expect(run.status, run.stdout + run.stderr).toBe(0);
   });
 });
 
