@@ -5,6 +5,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import * as fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
@@ -182,6 +184,15 @@ describe.each(Object.entries(PLACES).filter(([, { skip }]) => !skip))(
         Buffer.concat(parts).subarray(6_000_000, 6_000_100),
       );
       await other.close();
+    });
+
+    it('stores the text of a stream of strings, and bounds its bytes', async () => {
+      const artifacts = await place.open();
+      const put = await artifacts.put(Readable.from(['grü', 'ße']), 7);
+      expect(put.sizeBytes).toBe(7);
+      expect(await text(artifacts.read(put.digest))).toBe('grüße');
+      const larger = artifacts.put(Readable.from(['grüße']), 6);
+      await expect(larger).rejects.toMatchObject({ code: 'BODY_TOO_LARGE' });
     });
 
     it('lists exactly the stored artifacts', async () => {

@@ -194,7 +194,9 @@ async function receive(
 ): Promise<{ digest: string; sizeBytes: number }> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
-  for await (const chunk of content) {
+  for await (const given of content as AsyncIterable<Uint8Array | string>) {
+    // The type of Node's streams does not say that one of text, such as `Readable.from(['hello'])`, gives strings.
+    const chunk = typeof given === 'string' ? Buffer.from(given) : given;
     sizeBytes += chunk.byteLength;
     if (sizeBytes > maxBytes) {
       throw new SkeinError('BODY_TOO_LARGE', `The file is larger than ${maxBytes} bytes.`);
