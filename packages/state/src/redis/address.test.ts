@@ -9,6 +9,8 @@ const redis = requireComponent('redis');
 
 it.each([
   ['redis://:secret@127.0.0.1:99999', 'is not of the form redis://HOST:PORT'],
+  ['redis://', 'is not of the form redis://HOST:PORT'],
+  ['redis:///1', 'is not of the form redis://HOST:PORT'],
   ['redis://:secret@127.0.0.1:6379/staging', '"/staging", which is not the number of a database'],
   ['redis:secret', 'it must begin with redis:// or rediss://'],
   ['secret:6379', 'it must begin with redis:// or rediss://'],

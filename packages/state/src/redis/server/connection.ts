@@ -63,7 +63,7 @@ const PASSING = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY)/;
 function checkAddress(url: string): void {
   const parsed = URL.parse(url);
   // The address may contain a password.
-  if (parsed === null) {
+  if (parsed === null || parsed.hostname === '') {
     throw new SkeinError('USAGE', 'The address of Redis is not of the form redis://HOST:PORT.');
   }
   if (!/^\/?\d*$/.test(parsed.pathname)) {
