@@ -226,6 +226,15 @@ describe('runLoad', () => {
     ['threads', { threads: 0 }],
     ['maxConnections', { maxConnections: 0 }],
     ['warmupMs', { warmupMs: Infinity }],
+    ['objectiveMs', { objectiveMs: Number.NaN }],
+    ['timeoutMs', { timeoutMs: 2 ** 31 }],
+    // From a program without types.
+    [
+      'protocol',
+      { target: { ...target, bodies: [Buffer.from('{}')], protocol: 'htpp' as 'http' } },
+    ],
+    ['mode', { mode: { kind: 'opne' as 'open', arrivals: 'poisson', rate: 10 } }],
+    ['arrivals', { mode: { kind: 'open', arrivals: 'normal' as 'poisson', rate: 10 } }],
   ])('refuses a plan that cannot be sent: %s', async (named, change) => {
     const failure = await runLoad({ ...plan, ...change }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(RangeError);

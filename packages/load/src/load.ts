@@ -153,10 +153,17 @@ function completePlan(given: GivenPlan): LoadPlan {
   return plan;
 }
 
-/** Of such a plan the workers would send nothing, or never end. */
+/** What a timer of Node can wait, in milliseconds: a longer wait would end at once. */
+const MAX_WAIT_MS = 2 ** 31 - 1;
+
+/** Of such a plan the workers would send nothing, send something else, or never end. */
 function checkPlan({ mode, target, ...plan }: LoadPlan): void {
+  checkChoice('protocol', target.protocol, ['http', 'grpc']);
+  checkChoice('mode', mode.kind, ['open', 'closed']);
+  if (mode.kind === 'open') checkChoice('arrivals', mode.arrivals, ['poisson', 'constant']);
   const counts = { threads: plan.threads, maxConnections: plan.maxConnections };
-  const times = { durationMs: plan.durationMs, timeoutMs: plan.timeoutMs };
+  const { durationMs, timeoutMs, objectiveMs } = plan;
+  const times = { durationMs, timeoutMs, objectiveMs };
   for (const [name, count] of Object.entries({
     ...counts,
     ...(mode.kind === 'closed' ? { clients: mode.clients } : {}),
@@ -173,10 +180,19 @@ function checkPlan({ mode, target, ...plan }: LoadPlan): void {
       throw new RangeError(`The plan's ${name} must be a number above zero, not ${amount}.`);
     }
   }
+  if (timeoutMs > MAX_WAIT_MS) {
+    throw new RangeError(`The plan's timeoutMs must be at most ${MAX_WAIT_MS}, not ${timeoutMs}.`);
+  }
   if (!Number.isFinite(plan.warmupMs) || plan.warmupMs < 0) {
     throw new RangeError(`The plan's warmupMs must be zero or more, not ${plan.warmupMs}.`);
   }
   if (target.bodies.length === 0) throw new RangeError("The plan's target has no body to send.");
+}
+
+function checkChoice(what: string, given: string, known: readonly string[]): void {
+  if (!known.includes(given)) {
+    throw new RangeError(`The plan's ${what} must be ${known.join(' or ')}, not ${given}.`);
+  }
 }
 
 function report(plan: LoadPlan, results: readonly WorkerResult[]): LoadReport {
