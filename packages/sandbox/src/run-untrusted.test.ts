@@ -63,6 +63,16 @@ describe.skipIf(bubblewrap.skip)('runUntrusted', () => {
     });
   });
 
+  it.each<[Partial<Limits>, string]>([
+    [{ memoryByte: 2 ** 20 } as object, 'limits.memoryByte is not a limit'],
+    [{ memoryBytes: 4096 }, 'limits.memoryBytes is 4096; it must be at least 1048576'],
+  ])('refuses a limit that would not hold: %o', async (limits, message) => {
+    await expect(runUntrusted({ argv: ['true'], limits })).rejects.toMatchObject({
+      code: 'REQUEST_INVALID',
+      message: expect.stringContaining(message),
+    });
+  });
+
   it('shows no file of the host but the given ones', async () => {
     const { stdout } = await runUntrusted({
       argv: ['sh', '-c', 'ls /root /home; cat /etc/shadow; touch /usr/x && echo written'],

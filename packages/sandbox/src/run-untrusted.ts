@@ -4,6 +4,7 @@
  */
 import { SkeinError } from '@skein/api';
 import { defined } from '@skein/api/defined';
+import { refuseUnknown } from './command/limits.ts';
 import type { Ending, Limits, SandboxDriver } from './contract.ts';
 import { openDrivers } from './drivers.ts';
 
@@ -44,6 +45,7 @@ const DEFAULTS: Limits = {
  */
 export async function runUntrusted(command: UntrustedCommand): Promise<UntrustedResult> {
   const { argv, env, stdin, files = {}, limits = {} } = command;
+  refuseUnknown(limits);
   const drivers = command.drivers ?? (await openDrivers());
   try {
     const driver = await firstForUntrusted(drivers);

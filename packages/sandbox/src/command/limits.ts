@@ -28,6 +28,9 @@ const WHOLE: ReadonlySet<keyof Limits> = new Set([
   'diskBytes',
 ]);
 
+/** The least memory in which a program can start, in bytes: the kernel refuses lower limits of a group that is in use. */
+const LEAST_MEMORY = 2 ** 20;
+
 /** Complete limits: `Infinity` means no limit. */
 export type AllLimits = Readonly<Record<keyof Limits, number>>;
 
@@ -49,7 +52,22 @@ export function allLimits(limits: Limits): AllLimits {
       );
     }
   }
+  if (all.memoryBytes < LEAST_MEMORY) {
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `limits.memoryBytes is ${all.memoryBytes}; it must be at least ${LEAST_MEMORY}`,
+    );
+  }
   return all;
+}
+
+/** A limit under another name would not hold, and its default would. @throws SkeinError REQUEST_INVALID. */
+export function refuseUnknown(limits: Partial<Limits>): void {
+  const known: readonly string[] = NAMES;
+  const unknown = Object.keys(limits).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const message = `limits.${unknown} is not a limit; known are ${NAMES.join(', ')}`;
+  throw new SkeinError('REQUEST_INVALID', message);
 }
 
 /** The lower of each pair of limits. */
