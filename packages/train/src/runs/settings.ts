@@ -8,7 +8,7 @@ import type { Clipping } from '../optimisers/clip.ts';
 import type { Optimiser } from '../optimisers/optimiser.ts';
 import { OPTIMISER_NAMES, OPTIMISERS } from '../optimisers/optimisers.ts';
 import { constant, cosine, stepDecay, warmUp, type Schedule } from '../schedules/schedule.ts';
-import type { ScheduleName, Training } from '../task/define-training.ts';
+import { SCHEDULE_NAMES, type ScheduleName, type Training } from '../task/define-training.ts';
 import { invalidSetting } from './failure.ts';
 
 /** Default settings. */
@@ -30,10 +30,56 @@ const DEFAULTS = {
 type Defaulted = keyof typeof DEFAULTS;
 export type Settings = Omit<Training, Defaulted> & Required<Pick<Training, Defaulted>>;
 
+/** @throws SkeinError USAGE naming the setting that is out of its range, or no choice. */
 export function settingsOf(training: Training): Settings {
   const given = Object.entries(training).filter(([, value]) => value !== undefined);
-  return { ...DEFAULTS, ...(Object.fromEntries(given) as unknown as Training) };
+  const settings = { ...DEFAULTS, ...(Object.fromEntries(given) as unknown as Training) };
+  assertWhole(settings);
+  assertChosen(settings);
+  return settings;
 }
+
+const MANY = 1_000_000;
+
+/** Least and most of the settings that are whole numbers, as on the command line: a program gives them unchecked. */
+const WHOLE = {
+  epochs: [1, MANY],
+  batch: [1, MANY],
+  accumulate: [1, MANY],
+  warmup: [0, 1e9],
+  seed: [0, 2 ** 32 - 1],
+  threads: [1, 256],
+  workers: [1, 256],
+  earlyStopping: [1, 1e9],
+  checkpointEvery: [1, 1e9],
+  localSteps: [1, 1e9],
+} as const satisfies Partial<Record<keyof Training, readonly [least: number, most: number]>>;
+
+function assertWhole(settings: Settings): void {
+  for (const [name, [least, most]] of Object.entries(WHOLE)) {
+    const value: unknown = settings[name as keyof typeof WHOLE];
+    if (value === undefined) continue;
+    if (Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most) continue;
+    throw invalidSetting(
+      `\`${name}\` must be a whole number from ${least} to ${most}, not ${shown(value)}.`,
+    );
+  }
+}
+
+function assertChosen({ optimiser, schedule, missing }: Settings): void {
+  const choices = [
+    ['optimiser', typeof optimiser === 'string' ? optimiser : undefined, OPTIMISER_NAMES],
+    ['schedule', schedule, SCHEDULE_NAMES],
+    ['missing', missing, ['refuse', 'drop', 'mean']],
+  ] as const;
+  for (const [name, value, known] of choices) {
+    if (value === undefined || (known as readonly string[]).includes(value)) continue;
+    throw invalidSetting(`\`${name}\` must be one of ${known.join(', ')}, not ${shown(value)}.`);
+  }
+}
+
+const shown = (value: unknown): string =>
+  typeof value === 'string' ? JSON.stringify(value) : String(value);
 
 /** The settings as text for a run: every choice, in words and numbers. */
 export function planOf(settings: Settings, modelDescribed: string): Run['plan'] {

@@ -123,6 +123,19 @@ it('names the setting that is missing, and the file that cannot be read', async 
   });
 });
 
+it.each<[string, Partial<Training>]>([
+  ['`epochs` must be a whole number from 1 to 1000000, not NaN.', { epochs: Number.NaN }],
+  ['`batch` must be a whole number from 1 to 1000000, not 0.', { batch: 0 }],
+  ['`workers` must be a whole number from 1 to 256, not 1.5.', { workers: 1.5 }],
+  [
+    '`schedule` must be one of constant, cosine, step, not "linear".',
+    { schedule: 'linear' as 'step' },
+  ],
+])('refuses a setting of a program that is none: %s', async (message, change) => {
+  const refused = trainRun({ ...training, ...change }, { folder });
+  await expect(refused).rejects.toMatchObject({ code: 'USAGE', message });
+});
+
 it('refuses settings of an optimiser beside one that the training makes itself', async () => {
   const own: Training = { ...training, optimiser: adamW(), weightDecay: 0.1 };
   await expect(trainRun(own, { folder })).rejects.toMatchObject({
