@@ -15,8 +15,9 @@ export function startExport({ endpoint, version, warn }: TracingOptions): {
   readonly shutdown: () => Promise<void>;
 } {
   const ignore = () => undefined;
+  const report = (text: string): void => warn(described(text));
   diag.setLogger(
-    { error: warn, warn, info: ignore, debug: ignore, verbose: ignore },
+    { error: report, warn: report, info: ignore, debug: ignore, verbose: ignore },
     { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
   );
   const exporter = new OTLPTraceExporter(
@@ -28,5 +29,28 @@ export function startExport({ endpoint, version, warn }: TracingOptions): {
       .merge(detectResources({ detectors: [envDetector] })),
     spanProcessors: [new BatchSpanProcessor(exporter)],
   });
-  return { tracer: provider.getTracer('skein', version), shutdown: () => provider.shutdown() };
+  return {
+    tracer: provider.getTracer('skein', version),
+    shutdown: () => provider.shutdown().catch((error: Unsent) => warn(unsent(error))),
+  };
+}
+
+/** An error of the exporter; `code` is a status of HTTP, or a name such as ECONNREFUSED. */
+interface Unsent {
+  readonly message: string;
+  readonly code?: string | number;
+}
+
+function unsent({ message, code = '' }: Unsent): string {
+  const known = message.includes(String(code));
+  return `Traces cannot be sent: ${message}${known ? '' : ` (${code})`}`;
+}
+
+/** The SDK gives an error as JSON with its stack, and everything else, such as a variable that it ignores, as text. */
+function described(text: string): string {
+  try {
+    return unsent(JSON.parse(text) as Unsent);
+  } catch {
+    return `OpenTelemetry: ${text}`;
+  }
 }

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Inference, InferenceAnswer, InferenceRequest, TraceContext } from '@skein/serving';
 import { startTracing, type Tracing } from './tracing.ts';
 
@@ -209,12 +209,34 @@ describe('traces over OTLP', () => {
     expect(JSON.stringify(exports)).not.toMatch(/secret|payload!|cGF5bG9hZCE/);
   });
 
+  it('warn in one line, without a stack, when the collector takes none', async () => {
+    collector.removeAllListeners('request');
+    collector.on('request', (_, response: ServerResponse) => response.writeHead(404).end());
+    await tracing.wrap(inferenceBy(async () => answer)).infer(request());
+    await tracing.close();
+    expect(warnings.splice(0)).toEqual(['Traces cannot be sent: Not Found (404)']);
+  });
+
   it('close within their timeout if the collector does not answer', async () => {
     collector.removeAllListeners('request');
     const inference = tracing.wrap(inferenceBy(async () => answer));
     await inference.infer(request());
     await tracing.close();
     expect(exports).toEqual([]);
+  });
+
+  it('refuse an address that is none, and say where it was given', async () => {
+    const started = startTracing({ endpoint: 'collector:4318', version: '9', warn: () => {} });
+    await expect(started).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringMatching(/^--otlp: "collector:4318" is not the URL of a collector/),
+    });
+    vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', 'none');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await expect(startTracing({ version: '9', warn: () => {} })).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringMatching(/^OTEL_EXPORTER_OTLP_ENDPOINT: "none" is not/),
+    });
   });
 
   it('are not even loaded when no collector is configured', () => {
