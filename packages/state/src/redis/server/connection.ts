@@ -133,8 +133,8 @@ export function connect<Name extends string>(
   }
 
   /**
-   * In one write. ioredis has pipelines for that, but each of them keeps the one before it in memory
-   * until a full collection, and the pauses of collections were the longest waits of jobs.
+   * In one write. ioredis has pipelines for that, but V8 keeps each, with its calls and answers, until a
+   * full collection: each defines a property of its own. Those pauses were the longest waits of jobs.
    */
   function sendAll(calls: readonly Waiting<Name>[]): void {
     redis.stream.cork();
