@@ -42,6 +42,7 @@ const EVERYTHING = {
   },
   monitoring: {
     serviceMonitor: true,
+    tlsConfig: { serverName: 'skein.example', ca: { secret: { name: 'tls', key: 'ca.crt' } } },
     rules: true,
     dashboard: true,
     labels: { release: 'prometheus' },
@@ -114,6 +115,10 @@ describe.skipIf(helm.skip)('the chart', () => {
     [{ workers: { enabled: true } }, /Workers take jobs from Redis/],
     [{ disruption: { maxUnavailable: 'few' } }, /'\/disruption\/maxUnavailable'/],
     [{ replicas: 1001 }, /'\/replicas': maximum: got 1,001, want 1,000/],
+    [
+      { tls: { existingSecret: 'tls' }, monitoring: { serviceMonitor: true } },
+      /set monitoring.tlsConfig/,
+    ],
     [{ ...TRIAL, workers: { autoscaling: { min: 9, max: 3 } } }, /workers.autoscaling.min is 9/],
     [{ ...FLEET, autoscaling: { kind: 'hpa', min: 9, max: 3 } }, /autoscaling.min is 9, above/],
   ])('refuses values, and says what to change: %j', (values, message) => {
@@ -191,6 +196,15 @@ describe.skipIf(helm.skip)('the chart', () => {
         threshold: '1',
         ignoreNullValues: 'false',
       },
+    });
+  });
+
+  it('has Prometheus check the certificate of nodes by the name that the operator gives', () => {
+    const [endpoint] = find(render(EVERYTHING).manifests, 'ServiceMonitor', 'skein')['spec']
+      .endpoints as Manifest[];
+    expect(endpoint).toMatchObject({
+      scheme: 'https',
+      tlsConfig: { serverName: 'skein.example', ca: { secret: { name: 'tls', key: 'ca.crt' } } },
     });
   });
 
