@@ -17,9 +17,9 @@ import { Fleet } from './fleet/fleet.tsx';
 import { Job } from './jobs/job.tsx';
 import { Jobs } from './jobs/jobs.tsx';
 import { Queues } from './jobs/queues.tsx';
-import { KeyDialog } from './key-dialog.tsx';
+import { KeyDialog, Refusal } from './key-dialog.tsx';
 import { Language } from './language/language.tsx';
-import { connection, node, session } from './node.ts';
+import { connection, deployments, node, refusal, session } from './node.ts';
 import { Comparison } from './runs/compare.tsx';
 import { Run } from './runs/run.tsx';
 import { Runs } from './runs/runs.tsx';
@@ -54,11 +54,17 @@ const VIEWS: Readonly<Record<string, View>> = {
   },
 };
 
+/** Whether the view shows what the stream of events has said, and loads nothing itself. */
+export function isFromEvents({ name }: Route): boolean {
+  return name === 'try' || name === '' || !Object.hasOwn(VIEWS, name);
+}
+
 const STATES = {
   live: 'Live',
   lost: 'Reconnecting',
   connecting: 'Connecting',
   limited: 'Jobs only',
+  refused: 'Key needed',
 } as const;
 
 export function App() {
@@ -75,12 +81,17 @@ export function App() {
     first.current = '';
   }, [address]);
   const Shown = view.of(route);
+  const refused = useStore(refusal);
+  const isRefused = refused !== undefined && isFromEvents(route);
+  // Without a key nothing is known: a view would say that nothing is deployed.
+  const isUnknown = useStore(deployments).size === 0 && isRefused;
   return (
     <>
       <Header view={name} />
       <main>
         <div class="view" id={name === '' ? 'serving' : 'other'}>
-          <Shown key={`${address} ${key ?? ''}`} route={route} focus={moved} />
+          {isRefused ? <Refusal error={refused} /> : null}
+          {isUnknown ? null : <Shown key={`${address} ${key ?? ''}`} route={route} focus={moved} />}
         </div>
       </main>
       <Confirmation />

@@ -4,18 +4,20 @@ import { Modal, Store, Trouble, useStore } from '@skein/ui';
 import { useRef } from 'preact/hooks';
 import { session } from './node.ts';
 
-interface Asked {
+interface Question {
   readonly message: string;
-  readonly entered: () => void;
+  readonly number: number;
 }
 
-const asked = new Store<Asked | undefined>(undefined);
+const asked = new Store<Question | undefined>(undefined);
+let questions = 0;
+/** All that wait for a key: the dialog may be closed, and be opened again for another call. */
+const waiting = new Set<() => void>();
 
-/** Resolves when a key was entered. @param error why a key is needed. */
+/** Resolves when a key was entered, for this call or another. @param error why a key is needed. */
 export function askForKey(error: SkeinError): Promise<void> {
-  return new Promise((resolve) => {
-    asked.set({ message: error.message, entered: resolve });
-  });
+  asked.set({ message: error.message, number: (questions += 1) });
+  return new Promise((resolve) => waiting.add(resolve));
 }
 
 /** Shows a refusal, and offers to enter another key where that may help. */
@@ -25,13 +27,17 @@ export function Refusal({ error }: { readonly error: unknown }) {
 
 export function KeyDialog() {
   const question = useStore(asked);
-  return question === undefined ? null : <Ask {...question} />;
+  return question === undefined ? null : <Ask key={question.number} question={question} />;
 }
 
-function Ask({ message, entered }: Asked) {
+function Ask({ question }: { readonly question: Question }) {
   const field = useRef<HTMLInputElement>(null);
+  // The next question may have been asked before the browser says that this dialog is closed.
+  const closed = (): void => {
+    if (asked.value === question) asked.set(undefined);
+  };
   return (
-    <Modal id="key-dialog" labelledBy="key-title" onClose={() => asked.set(undefined)}>
+    <Modal id="key-dialog" labelledBy="key-title" onClose={closed}>
       {(close) => (
         <form
           onSubmit={(event) => {
@@ -39,11 +45,12 @@ function Ask({ message, entered }: Asked) {
             const key = field.current?.value.trim() ?? '';
             close();
             session.enter(key);
-            entered();
+            for (const resume of waiting) resume();
+            waiting.clear();
           }}
         >
           <h2 id="key-title">This node asks for a key</h2>
-          <p class="muted">{message}</p>
+          <p class="muted">{question.message}</p>
           <label>
             API key
             <input ref={field} type="password" autoComplete="off" spellcheck={false} required />

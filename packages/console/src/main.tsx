@@ -6,19 +6,28 @@ import { currentRoute, follow, routeOf } from '@skein/ui';
 import type { NodeEvent } from '@skein/api/client';
 import type { SkeinError } from '@skein/api/errors';
 import { render } from 'preact';
-import { App } from './app.tsx';
+import { App, isFromEvents } from './app.tsx';
 import { askForKey } from './key-dialog.tsx';
-import { addDecisions, connection, hear, node, session, takeSamples } from './node.ts';
+import {
+  addDecisions,
+  connection,
+  hear,
+  node,
+  refusal,
+  removeUndeployed,
+  session,
+  takeSamples,
+} from './node.ts';
 
 const HISTORY = 60;
 
-const isServing = (): boolean => routeOf(location.hash).name === '';
+const needsEvents = (): boolean => isFromEvents(routeOf(location.hash));
 
 /**
  * A key with the scope `jobs` alone works in their views; only the other views need another key.
  */
 async function refused(error: SkeinError): Promise<void> {
-  while (error.row.http === 403 && !isServing()) {
+  while (error.row.http === 403 && !needsEvents()) {
     connection.set('limited');
     await new Promise<void>((resolve) => {
       const ends: (() => void)[] = [];
@@ -28,14 +37,18 @@ async function refused(error: SkeinError): Promise<void> {
       };
       ends.push(currentRoute().subscribe(changed), session.key.subscribe(changed));
     });
-    if (!isServing()) return;
+    if (!needsEvents()) return;
   }
+  connection.set('refused');
+  refusal.set(error);
   await askForKey(error);
 }
 
 const listener = {
   connected(): void {
     connection.set('live');
+    refusal.set(undefined);
+    removeUndeployed().catch(() => {});
     node()
       .listHistory({ limit: HISTORY })
       .then(({ entries }) => addDecisions(entries))

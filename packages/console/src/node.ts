@@ -1,5 +1,6 @@
 /** The node that serves this page: calls with the key of this tab, and its events. */
 import { createClient, type Client, type NodeEvent } from '@skein/api/client';
+import type { SkeinError } from '@skein/api/errors';
 import type { DeploymentView, HistoryView, RunSummary } from '@skein/api';
 import { openSession, Store } from '@skein/ui';
 
@@ -30,10 +31,12 @@ export interface Deployed {
   readonly samples: readonly Sample[];
 }
 
-/** `limited`: the key may see only jobs. */
-export type Connection = 'connecting' | 'live' | 'lost' | 'limited';
+/** `limited`: the key may see only jobs. `refused`: the stream of events waits for a key. */
+export type Connection = 'connecting' | 'live' | 'lost' | 'limited' | 'refused';
 
 export const connection = new Store<Connection>('connecting');
+/** Why the stream of events waits for a key. */
+export const refusal = new Store<SkeinError | undefined>(undefined);
 /** By name, in the order of names. */
 export const deployments = new Store<ReadonlyMap<string, Deployed>>(new Map());
 /** Newest first. */
@@ -45,8 +48,21 @@ export const movedRun = new Store<RunSummary | undefined>(undefined);
 export const SAMPLES = 60;
 const DECISIONS = 500;
 
+/** Deployments of before a break, of which the stream has said nothing since. */
+let unconfirmed = new Set<string>();
+
+/** Removes the deployments that were undeployed while the stream was broken: no event says so. */
+export async function removeUndeployed(): Promise<void> {
+  unconfirmed = new Set(deployments.value.keys());
+  if (unconfirmed.size === 0) return;
+  const { deployments: present } = await node().listDeployments();
+  for (const { name } of present) unconfirmed.delete(name);
+  deployments.set(new Map([...deployments.value].filter(([name]) => !unconfirmed.has(name))));
+}
+
 export function hear({ type, data }: NodeEvent): void {
   if (type === 'deployment') {
+    unconfirmed.delete(data.name);
     const samples = deployments.value.get(data.name)?.samples ?? [];
     const next = new Map(deployments.value).set(data.name, { view: data, samples });
     deployments.set(new Map([...next].sort(([a], [b]) => (a < b ? -1 : 1))));

@@ -1,4 +1,5 @@
 /** The API key of a page, kept in the browser, and the calls that are made with it. */
+import { checkKey } from '@skein/api/client';
 import { SkeinError, type ErrorBody } from '@skein/api/errors';
 import { Store } from './store.ts';
 
@@ -47,6 +48,7 @@ export function openSession(name: string): Session {
       key.set(undefined);
     },
     async open(path, init = {}) {
+      checkKey(key.value);
       const headers = new Headers(init.headers);
       if (key.value !== undefined) headers.set('authorization', `Bearer ${key.value}`);
       let response: Response;

@@ -21,7 +21,7 @@ export type { NodeEvent } from '../resources/event.ts';
 export type { JobEvent } from '../resources/job.ts';
 export { readEventStream, type EventsOptions } from './events.ts';
 export type { RetryPolicy } from './retry.ts';
-export { connectionError } from './transport.ts';
+export { checkKey, connectionError } from './transport.ts';
 export {
   texts,
   type InputOf,

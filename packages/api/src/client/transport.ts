@@ -129,7 +129,7 @@ export function createTransport(options: TransportOptions): Transport {
 }
 
 /** @throws SkeinError KEY_INVALID when no header can carry it: `fetch` would fail as if no node answered. */
-function checkKey(key: string | undefined): void {
+export function checkKey(key: string | undefined): void {
   if (key === undefined || /^[\x20-\x7e]*$/.test(key)) return;
   throw new SkeinError(
     'KEY_INVALID',

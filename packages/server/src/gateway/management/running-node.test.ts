@@ -250,6 +250,25 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     await page.close();
   });
 
+  it('the console drops what was undeployed while its stream of events was broken', async () => {
+    const page = await browser.newPage();
+    const { deployments } = await client.listDeployments();
+    const removed = JSON.stringify({ ...deployments[0], name: 'removed' });
+    const body = `event: deployment\ndata: ${removed}\n\n`;
+    await page.route(
+      '**/api/v1/events',
+      (route) => route.fulfill({ contentType: 'text/event-stream', body }),
+      { times: 1 },
+    );
+    await page.goto(node.url);
+    const rows = page.locator('tbody[data-name]');
+    await page.locator('tbody[data-name="removed"]').waitFor();
+    await page.locator('tbody[data-name="risk"]').waitFor();
+    await expect.poll(() => page.locator('tbody[data-name="removed"]').count()).toBe(0);
+    expect(await rows.count()).toBeGreaterThan(0);
+    await page.close();
+  });
+
   it('the console prompts for a key if the node requires one, and then continues', async () => {
     const locked = await startManagement({ access: 'keys' });
     try {
@@ -259,7 +278,16 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
       const field = page.getByLabel('API key');
       await field.fill('not a key');
       await page.getByRole('button', { name: 'Open' }).click();
-      await page.getByText('The API key is not one of this node.').waitFor();
+      await page.getByRole('dialog').getByText('The API key is not one of this node.').waitFor();
+      await field.fill('ключ');
+      await page.getByRole('button', { name: 'Open' }).click();
+      await page.getByRole('dialog').getByText('a character that no key has').waitFor();
+      // The dialog can be left, and the page says what it waits for.
+      await page.keyboard.press('Escape');
+      await page.getByText('Key needed', { exact: true }).waitFor();
+      expect(await page.getByText('Nothing is deployed yet.').count()).toBe(0);
+      await page.getByRole('link', { name: 'Runs' }).click();
+      await page.getByRole('button', { name: 'Use another key' }).click();
       await field.fill(secret);
       await page.getByRole('button', { name: 'Open' }).click();
       await page.getByText('Live', { exact: true }).waitFor();
