@@ -66,12 +66,21 @@ export function answerTo(
   files: readonly ProgramFile[],
 ): Uint8Array | undefined {
   for (let name = test.name; ; name = name.slice(name.indexOf('/') + 1)) {
-    const meant = tests.filter((other) => other.name === name || other.name.endsWith(`/${name}`));
-    if (meant.length > 1) return undefined;
+    if (meantBy(name, tests).length > 1) return undefined;
     const file = files.find(({ path }) => path === `${name}.out` || path === `${name}.ans`);
     if (file !== undefined) return file.content;
     if (!name.includes('/')) return undefined;
   }
+}
+
+function meantBy(name: string, tests: readonly TestCase[]): readonly TestCase[] {
+  return tests.filter((test) => test.name === name || test.name.endsWith(`/${name}`));
+}
+
+/** A name that means the answer to this test alone: without `sample/` or `secret/` where that suffices. */
+export function answerFileOf({ name }: TestCase, tests: readonly TestCase[]): string {
+  const short = name.slice(name.indexOf('/') + 1);
+  return `${meantBy(short, tests).length === 1 ? short : name}.out`;
 }
 
 /** The files that the problem adds for the language; they win over the submission's own. */

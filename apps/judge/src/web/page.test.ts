@@ -210,6 +210,75 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
   );
 
   it(
+    'takes a file for each test, whatever is in it and also where two are called the same',
+    async () => {
+      await using opened = await openPage(browser, serve.url, alice.key, TIMEOUT);
+      const { page, complaints } = opened;
+      const answer = (name: string, buffer: Buffer) => ({ name, mimeType: 'text/plain', buffer });
+      await page.goto(`${serve.url}/#/problems/answers`);
+      await page.locator('#file').setInputFiles([answer('2.out', Buffer.from('3\n'))]);
+      const first = page.getByLabel('File for sample/1.out');
+      await first.setInputFiles([answer('1.out', Buffer.from('1\n'))]);
+      const second = page.getByLabel('File for secret/1.out');
+      await second.setInputFiles([answer('1.out', Buffer.from('2\n'))]);
+      await page.getByRole('button', { name: 'Submit' }).click();
+      await judging(page).first().getByText('Accepted', { exact: true }).first().waitFor();
+      await second.setInputFiles([answer('1.out', Buffer.of(0xff))]);
+      await page.getByRole('button', { name: 'Submit' }).click();
+      await judging(page).first().getByText('Wrong answer', { exact: true }).first().waitFor();
+      const { submissions } = await alice.get<{ submissions: { id: number }[] }>('submissions');
+      expect(await alice.get(`submissions/${submissions[0]?.id}/source`)).toMatchObject({
+        files: [{ content: '3\n' }, { content: '1\n' }, { path: 'secret/1.out', base64: '/w==' }],
+      });
+      expect(complaints).toEqual([]);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'says that a key has ended, and not that it tries again',
+    async () => {
+      const id = await judged(ECHO);
+      await using opened = await openPage(browser, serve.url, alice.key, TIMEOUT);
+      const { page } = opened;
+      await page.route(`**/submissions/${id}`, async (route) => {
+        const view = (await (await route.fetch()).json()) as SubmissionView;
+        await route.fulfill({ json: { ...view, state: 'running' } });
+      });
+      const json = { error: 'The API key is revoked.', code: 'KEY_INVALID', fix: '' };
+      await page.route(`**/submissions/${id}/events`, (route) =>
+        route.fulfill({ status: 401, json }),
+      );
+      await page.goto(`${serve.url}/#/submissions/${id}`);
+      await page.getByRole('alert').getByText('The API key is revoked.').waitFor();
+      expect(await page.getByText('The connection broke').count()).toBe(0);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'fits a telephone, tells a screen reader how to leave the editor, and opens a large file',
+    async () => {
+      await using opened = await openPage(browser, serve.url, alice.key, TIMEOUT);
+      const { page, complaints } = opened;
+      await page.setViewportSize({ width: 360, height: 640 });
+      await page.goto(`${serve.url}/#/problems/echo`);
+      await page.getByLabel('Program').waitFor();
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+      const session = await page.context().newCDPSession(page);
+      const { nodes } = await session.send('Accessibility.getFullAXTree');
+      const editor = nodes.find(({ name }) => name?.value === 'Program');
+      expect(editor?.description?.value).toContain('Escape, then Tab, leaves');
+      const buffer = Buffer.from(`${'# '.padEnd(99, '.')}\n`.repeat(110_000));
+      const mimeType = 'text/x-python';
+      await page.locator('#file').setInputFiles({ name: 'large.py', mimeType, buffer });
+      await page.getByText('10.5 MiB of 128 KiB').waitFor();
+      expect(complaints).toEqual([]);
+    },
+    TIMEOUT,
+  );
+
+  it(
     'leads back from what is not there',
     async () => {
       await using opened = await openPage(browser, serve.url, undefined, TIMEOUT);

@@ -1,5 +1,6 @@
 /** A problem as the API shows it. */
 import type { z } from 'zod';
+import { answerFileOf } from '../../judging/submission.ts';
 import type { Sample } from '../../statement/samples.ts';
 import type { Problem, TestCase } from '../../package/problem.ts';
 import type { ProblemSummary, ProblemView } from './schemas.ts';
@@ -56,9 +57,7 @@ export function problemView(
       path: path.replace(/^attachments\//, ''),
       url: fileAddress(problem.shortName, path),
     })),
-    answerFiles: type.submitAnswer
-      ? tests.map(({ name }) => `${name.slice(name.indexOf('/') + 1)}.out`)
-      : undefined,
+    answerFiles: type.submitAnswer ? tests.map((test) => answerFileOf(test, tests)) : undefined,
   };
 }
 

@@ -142,6 +142,8 @@ function Shown({ title, text }: { readonly title: string; readonly text: string 
         <button
           type="button"
           class="link"
+          // Over plain HTTP from another machine, a page has no clipboard.
+          hidden={!isSecureContext}
           onClick={() => void navigator.clipboard.writeText(text).then(() => setIsCopied(true))}
         >
           {isCopied ? 'Copied' : 'Copy'}

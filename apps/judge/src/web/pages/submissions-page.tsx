@@ -17,7 +17,7 @@ const LOOK_AGAIN_MS = 60_000;
 const PAGE = 50;
 const MOST = 500;
 
-const COLUMNS = ['', 'Problem', 'User', 'Verdict', 'Language', 'Cpu', 'Memory', 'When'] as const;
+const COLUMNS = ['No.', 'Problem', 'User', 'Verdict', 'Language', 'Cpu', 'Memory', 'When'] as const;
 const NUMBERS = new Set<string>(['Cpu', 'Memory']);
 
 /** @param problem shows only submissions to it. */

@@ -36,6 +36,8 @@ const GRAMMARS: Readonly<Record<Grammar, () => Extension>> = {
   typescript: () => javascript({ typescript: true }),
 };
 
+const HINT = 'Tab indents; Escape, then Tab, leaves. Ctrl+Enter submits.';
+
 const COLOURS = HighlightStyle.define([
   { tag: [tags.keyword, tags.modifier, tags.operatorKeyword], color: 'var(--accent)' },
   { tag: [tags.string, tags.character, tags.regexp], color: 'var(--good)' },
@@ -109,7 +111,8 @@ export function Editor({
         placeholder('Write a program, or open a file.'),
         EditorView.contentAttributes.of({
           'aria-label': 'Program',
-          'aria-describedby': 'editor-hint',
+          // An id would not be found: the editor is in a shadow root, and the hint is not.
+          'aria-description': HINT,
           spellcheck: 'false',
           autocapitalize: 'off',
         }),
@@ -138,9 +141,7 @@ export function Editor({
       <div class="code">
         <div ref={place} id="source" />
       </div>
-      <p id="editor-hint" class="hint">
-        Tab indents; Escape, then Tab, leaves. Ctrl+Enter submits.
-      </p>
+      <p class="hint">{HINT}</p>
     </div>
   );
 }

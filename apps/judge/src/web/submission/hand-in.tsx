@@ -115,7 +115,12 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
   const written = new TextEncoder().encode(text).length;
 
   function change(next: string, code = language): void {
-    sessionStorage.setItem(draftOf(code), next);
+    try {
+      sessionStorage.setItem(draftOf(code), next);
+    } catch {
+      // The browser keeps some 10 MB: a larger text is no draft.
+      sessionStorage.removeItem(draftOf(code));
+    }
     setText(next);
   }
   function choose(code: string): void {
@@ -164,7 +169,9 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
       }
       buttons={
         <>
-          <FileButton multiple={false} take={(files) => void open(files)} />
+          <FileButton id="file" take={(files) => void open(files)}>
+            Open a file
+          </FileButton>
           {button}
         </>
       }
@@ -187,14 +194,13 @@ function firstLanguage(languages: Problem['languages']): string {
 /** Answers that were computed elsewhere, a file for each test. */
 function AnswersForm({ problem, hand, submit: button, children }: FormProps) {
   const names = problem.answerFiles ?? [];
-  const [chosen, setChosen] = useState<readonly File[]>([]);
-  const baseOf = (path: string): string => path.split('/').at(-1) ?? path;
+  /** By the name under which a file is handed in. */
+  const [chosen, setChosen] = useState<ReadonlyMap<string, File>>(new Map());
+  const choose = (files: readonly (readonly [string, File])[]): void =>
+    setChosen((before) => new Map([...before, ...files]));
   const read = async (): Promise<object> => ({
     files: await Promise.all(
-      chosen.map(async (file) => ({
-        path: names.find((name) => baseOf(name) === file.name) ?? file.name,
-        content: await file.text(),
-      })),
+      [...chosen].map(async ([path, file]) => ({ path, base64: await base64Of(file) })),
     ),
   });
   return (
@@ -206,11 +212,17 @@ function AnswersForm({ problem, hand, submit: button, children }: FormProps) {
           <p>This problem takes answers, not programs. Choose a file for each test.</p>
           <ul class="answers">
             {names.map((name) => {
-              const file = chosen.find((one) => one.name === baseOf(name));
+              const file = chosen.get(name);
               return (
                 <li data-there={file !== undefined}>
                   <code>{name}</code>
-                  {` ${file === undefined ? 'no file yet' : bytes(file.size)}`}
+                  {` ${file === undefined ? 'no file yet' : bytes(file.size)} `}
+                  <FileButton
+                    name={`File for ${name}`}
+                    take={([one]) => one && choose([[name, one]])}
+                  >
+                    Choose
+                  </FileButton>
                 </li>
               );
             })}
@@ -220,14 +232,12 @@ function AnswersForm({ problem, hand, submit: button, children }: FormProps) {
       buttons={
         <>
           <FileButton
+            id="file"
             multiple
-            take={(files) =>
-              setChosen((before) => [
-                ...before.filter(({ name }) => !files.some((one) => one.name === name)),
-                ...files,
-              ])
-            }
-          />
+            take={(files) => choose(files.map((file) => [answerNamed(file.name, names), file]))}
+          >
+            Choose files
+          </FileButton>
           {button}
         </>
       }
@@ -237,12 +247,35 @@ function AnswersForm({ problem, hand, submit: button, children }: FormProps) {
   );
 }
 
+/** The answer that a file of this name is: a browser does not say in which folder the file was. */
+function answerNamed(file: string, names: readonly string[]): string {
+  const meant = names.filter((name) => name.split('/').at(-1) === file);
+  return meant.length === 1 ? meant[0]! : file;
+}
+
+/** A file byte for byte: an answer is not always text. */
+function base64Of(file: File): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener('load', () => resolve(String(reader.result).replace(/^.*?,/, '')));
+    reader.addEventListener('error', () => reject(reader.error ?? new Error(file.name)));
+    reader.readAsDataURL(file);
+  });
+}
+
 function FileButton({
-  multiple,
+  id,
+  name,
+  multiple = false,
   take,
+  children,
 }: {
-  readonly multiple: boolean;
+  readonly id?: string;
+  /** For screen readers, where the text alone does not say what the file is for. */
+  readonly name?: string;
+  readonly multiple?: boolean;
   readonly take: (files: readonly File[]) => void;
+  readonly children: string;
 }) {
   const input = useRef<HTMLInputElement>(null);
   return (
@@ -250,7 +283,8 @@ function FileButton({
       <input
         ref={input}
         type="file"
-        id="file"
+        id={id}
+        aria-label={name}
         multiple={multiple}
         class="visually-hidden"
         onChange={() => {
@@ -259,7 +293,7 @@ function FileButton({
           if (input.current !== null) input.current.value = '';
         }}
       />
-      {multiple ? 'Choose files' : 'Open a file'}
+      {children}
     </label>
   );
 }

@@ -65,6 +65,7 @@ export function Judging({
       },
       lost: () => setIsLost(true),
       async refused(error: SkeinError) {
+        setIsLost(false);
         fail(error);
         stop.abort();
       },
@@ -101,7 +102,9 @@ export function Judging({
       <CompileOutput {...view} />
       <Earlier of={view.earlier} />
       <Rejudge state={view.state} again={() => void again()} />
-      {failure === '' ? null : <p class="refusal">{failure}</p>}
+      <p class="refusal" role="alert" hidden={failure === ''}>
+        {failure}
+      </p>
     </section>
   );
 }
