@@ -5,7 +5,7 @@ import { SkeinError } from '@skein/api/errors';
 import { Empty, Heading, linkTo, milliseconds, useStore } from '@skein/ui';
 import { useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
-import { deployments, node } from '../node.ts';
+import { deployments, node, session } from '../node.ts';
 import {
   canSend,
   curlOf,
@@ -202,6 +202,8 @@ async function contentOf(file: File | undefined): Promise<GivenFile | undefined>
 function Result({ of, name }: { readonly of: Outcome; readonly name: string }) {
   if ('failure' in of) return <p class="trouble">{of.failure}</p>;
   const { answer, tookMs, sent } = of;
+  const needsKey = session.key.value !== undefined;
+  const called = { origin: location.origin, deployment: name, needsKey };
   const version = answer.version === undefined ? '' : `version ${answer.version}, `;
   return (
     <>
@@ -219,11 +221,11 @@ function Result({ of, name }: { readonly of: Outcome; readonly name: string }) {
       </div>
       <h3>The same from a terminal</h3>
       <pre class="log" tabIndex={0}>
-        {curlOf(location.origin, name, sent)}
+        {curlOf(called, sent)}
       </pre>
       <h3>The same in TypeScript</h3>
       <pre class="log" tabIndex={0}>
-        {typeScriptOf(location.origin, name, sent)}
+        {typeScriptOf(called, sent)}
       </pre>
     </>
   );

@@ -14,6 +14,12 @@ import {
 
 const spec = (type: string, shape: Spec['shape']): Spec => ({ name: 'x', type, shape });
 
+const at = (deployment: string, needsKey = false) => ({
+  origin: 'http://node',
+  deployment,
+  needsKey,
+});
+
 it('begins with sizes of 1 for free dimensions, and with zeros for large inputs', () => {
   expect(initialInput(spec('float32', ['batch', 3]))).toEqual({
     shape: '1, 3',
@@ -43,6 +49,8 @@ it.each([
   ['2', '[0]', 'x: the shape has 2 elements, and 1 were given.'],
   ['1', '["a"]', 'x: "a" is not a number.'],
   ['1', '[null]', 'x: null is not a number.'],
+  ['1', '[" "]', 'x: " " is not a number.'],
+  ['1', '[1e400]', 'x: Infinity is not a number.'],
   ['1', '[', /^x: the values are not JSON/],
   ['99999, 99999', '[]', /more than a page sends/],
 ])('explains why %s with %s is invalid', (shape, values, message) => {
@@ -67,7 +75,7 @@ it('keeps 64-bit integers that a double would round, also in the commands', () =
   const tensor = tensorOf(ids, { shape: '2', fill: 'values', values });
   expect(tensor.data).toEqual(BigInt64Array.of(9007199254740993n, -1n));
   const sent = [{ spec: ids, tensor, fill: 'values' as const }];
-  expect(curlOf('http://node', 'ids', sent)).toContain('"data":[9007199254740993,-1]');
+  expect(curlOf(at('ids'), sent)).toContain('"data":[9007199254740993,-1]');
 });
 
 it('fills an input of whole numbers at random with more than zeros', () => {
@@ -79,15 +87,39 @@ it('writes commands that send the same', () => {
   const small = spec('float32', [2]);
   const tensor = tensorOf(small, { shape: '2', fill: 'values', values: '[1, 2.5]' });
   const sent = [{ spec: small, tensor, fill: 'values' as const }];
-  expect(curlOf('http://node', "it's", sent)).toBe(
+  expect(curlOf(at("it's"), sent)).toBe(
     `curl -s 'http://node/v2/models/it'\\''s/infer' -H 'content-type: application/json' -d '{"inputs":[{"name":"x","shape":[2],"datatype":"FP32","data":[1,2.5]}]}'`,
   );
-  expect(typeScriptOf('http://node', 'risk', sent)).toContain(
+  expect(typeScriptOf(at('risk'), sent)).toContain(
     '"x": { shape: [2], data: Float32Array.of(1, 2.5) },',
   );
   const zeros = tensorOf(small, { shape: '2', fill: 'zeros', values: '' });
-  const line = curlOf('http://node', 'risk', [{ spec: small, tensor: zeros, fill: 'zeros' }]);
+  const line = curlOf(at('risk'), [{ spec: small, tensor: zeros, fill: 'zeros' }]);
   expect(line).toContain('head -c 8 /dev/zero');
+});
+
+it('writes commands that take the key of a node from the environment', () => {
+  const tensor = tensorOf(spec('float32', [1]), { shape: '1', fill: 'values', values: '[1]' });
+  const sent = [{ spec: spec('float32', [1]), tensor, fill: 'values' as const }];
+  expect(curlOf(at('risk', true), sent)).toContain('-H "Authorization: Bearer $SKEIN_KEY"');
+  expect(typeScriptOf(at('risk', true), sent)).toContain(
+    'createClient({ url: "http://node", key: process.env.SKEIN_KEY })',
+  );
+});
+
+it('writes no command with a longer argument than a system takes', () => {
+  const shape = '40000';
+  const many = spec('float32', [null]);
+  const values = JSON.stringify(Array.from({ length: 40_000 }, (_, at) => at));
+  const sent = [
+    {
+      spec: many,
+      tensor: tensorOf(many, { shape, fill: 'values', values }),
+      fill: 'values' as const,
+    },
+  ];
+  const line = curlOf(at('risk'), sent).replace(/\| curl /, '| /bin/echo ');
+  expect(execFileSync('sh', { input: line }).toString()).toContain('--data-binary @-');
 });
 
 it.each([
@@ -97,8 +129,8 @@ it.each([
   const half = spec(type, [2]);
   const typed = (values: string) => tensorOf(half, { shape: '2', fill: 'values', values });
   const sent = [{ spec: half, tensor: typed('[1, 2.5]'), fill: 'values' as const }];
-  expect(curlOf('http://node', 'half', sent)).toContain(`"datatype":"${datatype}","data":[1,2.5]`);
-  const source = typeScriptOf('http://node', 'half', sent);
+  expect(curlOf(at('half'), sent)).toContain(`"datatype":"${datatype}","data":[1,2.5]`);
+  const source = typeScriptOf(at('half'), sent);
   expect(source).toContain(`"x": { type: '${type}', shape: [2], data: ${data} },`);
   expect(() => typed('[1, 1e39]')).toThrow(`x: 1e+39 does not fit ${type}.`);
 });
@@ -131,9 +163,9 @@ describe('a file', () => {
     const folder = await mkdtemp(join(tmpdir(), 'skein-playground-'));
     try {
       await writeFile(join(folder, file.name), bytes);
-      const script = curlOf('http://node', 'ocr', sent).replace(/\| curl .*$/s, '');
+      const script = curlOf(at('ocr'), sent).replace(/\| curl .*$/s, '');
       const body = execFileSync('sh', ['-c', script], { cwd: folder });
-      const length = Number(/content-length: (\d+)/.exec(curlOf('http://node', 'ocr', sent))?.[1]);
+      const length = Number(/content-length: (\d+)/.exec(curlOf(at('ocr'), sent))?.[1]);
       const { inputs } = JSON.parse(body.subarray(0, length).toString()) as {
         inputs: { data?: unknown; parameters?: { binary_data_size: number } }[];
       };
@@ -146,10 +178,10 @@ describe('a file', () => {
     } finally {
       await rm(folder, { recursive: true });
     }
-    expect(curlOf('http://node', 'ocr', sent.slice(0, 1))).toBe(
+    expect(curlOf(at('ocr'), sent.slice(0, 1))).toBe(
       `curl -s 'http://node/v2/models/ocr/infer' -H 'inference-header-content-length: 0' -H 'accept: application/json' --data-binary '@it'\\''s.png'`,
     );
-    expect(typeScriptOf('http://node', 'ocr', sent)).toContain(
+    expect(typeScriptOf(at('ocr'), sent)).toContain(
       `"image": { shape: [1], data: [await readFile("it's.png")] },`,
     );
   });

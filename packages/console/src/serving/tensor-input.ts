@@ -46,6 +46,8 @@ export interface TypedInput {
 const TYPED_ELEMENTS = 64;
 /** Elements that a page sends; larger inputs are for programs. */
 const MOST_ELEMENTS = 2 ** 24;
+/** Characters of one argument of a command: Linux takes 128 KiB. */
+const MOST_ARGUMENT = 100_000;
 
 /** Element types that the playground can send. */
 export function canSend({ type }: Spec): boolean {
@@ -129,7 +131,8 @@ function numericTensor(
 ) {
   const numbers = elements.map((element) => {
     const number = Number(element);
-    if (element === null || element === '' || !Number.isFinite(number)) {
+    const isBlank = typeof element === 'string' && element.trim() === '';
+    if (element === null || isBlank || !Number.isFinite(number)) {
       throw new Error(`${name}: ${shown(element)} is not a number.`);
     }
     if (type === 'bool') return number === 0 ? 0 : 1;
@@ -148,7 +151,7 @@ function numericTensor(
 }
 
 function shown(element: unknown): string {
-  return typeof element === 'bigint' ? String(element) : JSON.stringify(element);
+  return ['bigint', 'number'].includes(typeof element) ? String(element) : JSON.stringify(element);
 }
 
 export interface Sent {
@@ -158,6 +161,13 @@ export interface Sent {
   readonly file?: GivenFile | undefined;
 }
 
+export interface Called {
+  readonly origin: string;
+  readonly deployment: string;
+  /** Whether the node asks for a key: the code takes it from the environment, and never shows it. */
+  readonly needsKey: boolean;
+}
+
 /** A text inside single quotes of a POSIX shell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
@@ -165,11 +175,12 @@ const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
  * The `curl` line that sends the same tensor; zeros when the page generated the values. A file is
  * read again, from the folder in which the line is run.
  */
-export function curlOf(origin: string, deployment: string, inputs: readonly Sent[]): string {
-  const url = `${origin}/v2/models/${encodeURIComponent(deployment)}/infer`;
+export function curlOf({ origin, deployment, needsKey }: Called, inputs: readonly Sent[]): string {
+  const address = quoted(`${origin}/v2/models/${encodeURIComponent(deployment)}/infer`);
+  const url = needsKey ? `${address} -H "Authorization: Bearer $SKEIN_KEY"` : address;
   const [first] = inputs;
   if (inputs.length === 1 && first?.file !== undefined) {
-    return `curl -s ${quoted(url)} -H 'inference-header-content-length: 0' -H 'accept: application/json' --data-binary ${quoted(`@${first.file.name}`)}`;
+    return `curl -s ${url} -H 'inference-header-content-length: 0' -H 'accept: application/json' --data-binary ${quoted(`@${first.file.name}`)}`;
   }
   const isBinary = ({ fill }: Sent): boolean => fill !== 'values';
   const binary = inputs.filter(isBinary);
@@ -183,11 +194,14 @@ export function curlOf(origin: string, deployment: string, inputs: readonly Sent
   });
   const parameters = binary.length > 0 ? ',"parameters":{"binary_data_output":false}' : '';
   const header = `{"inputs":[${described.join(',')}]${parameters}}`;
+  if (binary.length === 0 && header.length > MOST_ARGUMENT) {
+    return `printf %s ${quoted(header)} | curl -s ${url} -H 'content-type: application/json' --data-binary @-`;
+  }
   if (binary.length === 0) {
-    return `curl -s ${quoted(url)} -H 'content-type: application/json' -d ${quoted(header)}`;
+    return `curl -s ${url} -H 'content-type: application/json' -d ${quoted(header)}`;
   }
   const body = [`printf %s ${quoted(header)}`, ...binary.map(bytesOf)].join('; ');
-  return `{ ${body}; } | curl -s ${quoted(url)} -H 'inference-header-content-length: ${new TextEncoder().encode(header).length}' --data-binary @-`;
+  return `{ ${body}; } | curl -s ${url} -H 'inference-header-content-length: ${new TextEncoder().encode(header).length}' --data-binary @-`;
 }
 
 /** Bytes of an input in the binary extension of the protocol: an element of strings follows its length. */
@@ -207,7 +221,10 @@ function bytesOf(sent: Sent): string {
 }
 
 /** The TypeScript that sends the same. */
-export function typeScriptOf(origin: string, deployment: string, inputs: readonly Sent[]): string {
+export function typeScriptOf(
+  { origin, deployment, needsKey }: Called,
+  inputs: readonly Sent[],
+): string {
   const fields = inputs.map(({ spec, tensor, fill, file }) => {
     const data =
       file === undefined
@@ -222,7 +239,7 @@ export function typeScriptOf(origin: string, deployment: string, inputs: readonl
     ...(readsFile ? [`import { readFile } from 'node:fs/promises';`] : []),
     `import { createClient } from '@skein/api/client';`,
     '',
-    `const client = createClient({ url: ${JSON.stringify(origin)} });`,
+    `const client = createClient({ url: ${JSON.stringify(origin)}${needsKey ? ', key: process.env.SKEIN_KEY' : ''} });`,
     `const { outputs } = await client.infer(${JSON.stringify(deployment)}, {`,
     ...fields,
     '});',
