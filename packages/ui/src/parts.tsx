@@ -167,7 +167,10 @@ function explain(error: unknown): string {
   return `${error.message} ${fixOf(error)}`;
 }
 
-/** A button that cannot be pressed again before its action has ended. */
+/**
+ * A button that cannot be pressed again before its action has ended. It keeps the focus of the
+ * keyboard, which a button with the attribute `disabled` loses.
+ */
 export function ActionButton({
   action,
   failed,
@@ -182,6 +185,7 @@ export function ActionButton({
   }) {
   const [busy, setBusy] = useState(false);
   const press = async (): Promise<void> => {
+    if (busy) return;
     setBusy(true);
     try {
       await action();
@@ -195,7 +199,7 @@ export function ActionButton({
       type="button"
       class="act"
       data-tone={tone}
-      disabled={busy}
+      aria-disabled={busy}
       hidden={hidden}
       onClick={() => void press()}
     >

@@ -1,6 +1,6 @@
 /** Tries a language model: the answer as it is generated, calls of tools, and equivalent code. */
 import { milliseconds } from '@skein/ui';
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { session } from '../node.ts';
 import { chatRequest, curlOf, typeScriptOf, type Typed } from './chat-request.ts';
 import { readAnswer, type ChatAnswer } from './chat-stream.ts';
@@ -25,9 +25,12 @@ export function Chat({ models }: { readonly models: readonly string[] }) {
   const [failure, setFailure] = useState<string>();
   const running = useRef<AbortController | undefined>(undefined);
   const [busy, setBusy] = useState(false);
+  // A person who leaves the page reads no more of the answer, which costs tokens.
+  useEffect(() => () => running.current?.abort(), []);
   const change = (next: Partial<Typed>): void => setTyped({ ...typed, ...next });
 
   async function send(): Promise<void> {
+    if (busy) return;
     const leaving = new AbortController();
     running.current = leaving;
     setBusy(true);
@@ -48,7 +51,7 @@ export function Chat({ models }: { readonly models: readonly string[] }) {
       });
       await readAnswer(response, begun, setAnswer);
     } catch (error) {
-      if (!leaving.signal.aborted) setFailure((error as Error).message);
+      if (!leaving.signal.aborted) setFailure(sentence(error));
     }
     setBusy(false);
   }
@@ -105,13 +108,13 @@ export function Chat({ models }: { readonly models: readonly string[] }) {
           </label>
         </details>
         <div class="actions">
-          <button type="submit" class="act" disabled={busy}>
+          <button type="submit" class="act" aria-disabled={busy}>
             Send
           </button>
           <button
             type="button"
             class="act"
-            disabled={!busy}
+            aria-disabled={!busy}
             onClick={() => running.current?.abort()}
           >
             Stop
@@ -125,6 +128,11 @@ export function Chat({ models }: { readonly models: readonly string[] }) {
       <Code of={typed} />
     </section>
   );
+}
+
+/** @param error a TypeError where the browser could not reach the node: its words differ by browser. */
+function sentence(error: unknown): string {
+  return error instanceof TypeError ? 'The server does not answer.' : (error as Error).message;
 }
 
 function Answer({ of }: { readonly of: ChatAnswer }) {

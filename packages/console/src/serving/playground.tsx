@@ -3,7 +3,7 @@ import type { DeploymentView } from '@skein/api';
 import { texts, type InferAnswer, type InputTensor, type OutputTensor } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import { Empty, Heading, linkTo, milliseconds, useStore } from '@skein/ui';
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
 import { deployments, node, session } from '../node.ts';
 import {
@@ -27,8 +27,12 @@ const SHOWN = 100;
 export function Playground({ route, focus }: ViewProps) {
   const all = [...useStore(deployments).values()].map(({ view }) => view);
   const [wanted] = route.parts;
-  const view =
+  const current =
     all.find(({ name }) => name === wanted) ?? (wanted === undefined ? all[0] : undefined);
+  const loaded = useRef<DeploymentView | undefined>(undefined);
+  if (current !== undefined && hasSignature(current)) loaded.current = current;
+  // A node that starts again has no signatures yet: what was typed for the one before stays.
+  const view = current?.name === loaded.current?.name ? loaded.current : current;
   return (
     <section>
       <div class="head">
@@ -52,12 +56,19 @@ export function Playground({ route, focus }: ViewProps) {
         <Empty command="skein deploy model.onnx --name risk">
           {wanted === undefined ? 'Nothing is deployed yet.' : `Nothing is deployed as ${wanted}.`}
         </Empty>
+      ) : !hasSignature(view) ? (
+        <Empty>{`${view.name} is not loaded yet.`}</Empty>
       ) : (
         // A version with other inputs begins with an empty form.
         <Form key={JSON.stringify([view.name, view.signature.inputs])} view={view} />
       )}
     </section>
   );
+}
+
+/** A deployment of which no version has been loaded yet has an empty one. */
+function hasSignature({ signature: { outputs } }: DeploymentView): boolean {
+  return outputs.length > 0;
 }
 
 type Outcome =
@@ -72,6 +83,7 @@ function Form({ view: { name, signature } }: { readonly view: DeploymentView }) 
   const unsendable = signature.inputs.find((spec) => !canSend(spec));
 
   async function send(): Promise<void> {
+    if (busy) return;
     setBusy(true);
     try {
       const sent = await Promise.all(
@@ -117,7 +129,7 @@ function Form({ view: { name, signature } }: { readonly view: DeploymentView }) 
             choose={(file) => setFiles({ ...files, [spec.name]: file })}
           />
         ))}
-        <button type="submit" class="act" disabled={busy}>
+        <button type="submit" class="act" aria-disabled={busy}>
           Send
         </button>
       </form>

@@ -59,6 +59,22 @@ describe.skipIf(browserAvailable.skip)(
       expect(problems).toEqual([]);
     });
 
+    it('keeps the focus on the button that was pressed, and ends what a reader has left', async () => {
+      await page.getByLabel('Message').fill('forever');
+      await page.getByRole('button', { name: 'Send' }).press('Enter');
+      await page.locator('.said', { hasText: 'more more' }).waitFor();
+      expect(await page.locator(':focus').textContent()).toBe('Send');
+      await page.goto(`${started.node.url}/#/jobs`);
+      await expect.poll(() => started.upstream.open).toBe(0);
+      await page.goto(`${started.node.url}/#/language`);
+      const path = '**/v1/chat/completions';
+      await page.route(path, (route) => route.abort('connectionrefused'));
+      await page.getByRole('button', { name: 'Send' }).click();
+      await page.getByText('The server does not answer.').waitFor();
+      await page.unroute(path);
+      expect(problems.splice(0)).toEqual([expect.stringContaining('ERR_CONNECTION_REFUSED')]);
+    });
+
     it('shows what no route has answered', async () => {
       const { client, url } = started.node;
       await client.putProvider({ name: 'gone', kind: 'openai', baseUrl: 'http://127.0.0.1:9' });

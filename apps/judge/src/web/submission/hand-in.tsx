@@ -21,6 +21,7 @@ export function Work({ problem }: { readonly problem: Problem }) {
   const [isBusy, setIsBusy] = useState(false);
 
   async function hand(read: Read): Promise<void> {
+    if (isBusy) return;
     if (user === undefined) return askForKey('Sign in to hand in a program.');
     setIsBusy(true);
     setRefusal(undefined);
@@ -34,7 +35,7 @@ export function Work({ problem }: { readonly problem: Problem }) {
   }
 
   const button = (
-    <button type="submit" id="submit" disabled={isBusy}>
+    <button type="submit" id="submit" aria-disabled={isBusy}>
       Submit
     </button>
   );

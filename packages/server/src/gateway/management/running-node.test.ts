@@ -172,8 +172,9 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByText('x: "four" is not a number.').waitFor();
     await page.getByLabel('Values of x, as JSON').fill('[[1, 2, 3, 4]]');
-    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByRole('button', { name: 'Send' }).press('Enter');
     await page.getByRole('heading', { name: /^Answer of version/ }).waitFor();
+    expect(await page.locator(':focus').textContent()).toBe('Send');
     const shown = await page.locator('.outputs-of pre').first().textContent();
     const answer = await client.infer('risk', {
       x: { shape: [1, 4], data: Float32Array.of(1, 2, 3, 4) },
@@ -247,6 +248,26 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     );
     expect(ran.stdout).toContain('Uint16Array(3) [ 16896, 47104, 26576 ]');
     expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  it('the playground keeps what was typed while a deployment is loaded again', async () => {
+    const page = await browser.newPage();
+    const { deployments } = await client.listDeployments();
+    const risk = deployments.find(({ name }) => name === 'risk');
+    const signatures = [risk?.signature, { inputs: [], outputs: [] }];
+    await page.route('**/api/v1/events', (route) => {
+      const signature = signatures.shift();
+      if (signature === undefined) return route.fallback();
+      const body = `event: deployment\ndata: ${JSON.stringify({ ...risk, signature })}\n\n`;
+      return route.fulfill({ contentType: 'text/event-stream', body });
+    });
+    await page.goto(`${node.url}/#/try/risk`);
+    await page.getByLabel('Values of x, as JSON').fill('[1, 2, 3, 4.5]');
+    await page.getByText('Reconnecting').waitFor();
+    await expect.poll(() => signatures.length).toBe(0);
+    await page.getByText('Live', { exact: true }).waitFor();
+    expect(await page.getByLabel('Values of x, as JSON').inputValue()).toBe('[1, 2, 3, 4.5]');
     await page.close();
   });
 
