@@ -57,7 +57,7 @@ export function startProcess<S extends Served>(entry: URL, options: ProcessOptio
   // Sending to a child that has just ended fails; the reason of its end reports it better.
   const send = (message: Message | typeof END): void => {
     if (early !== undefined && !isAnswer(message)) early.push(message);
-    else if (child.connected) child.send(message as object, () => undefined);
+    else if (child.connected) child.send(message, () => undefined);
   };
   async function begin(): Promise<void> {
     if (early === undefined) return;
