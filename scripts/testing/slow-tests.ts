@@ -160,6 +160,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/language/semantic.test.ts',
   'packages/server/src/language/spent-quotas.test.ts',
   'packages/server/src/language/stored-responses.test.ts',
+  'packages/server/src/rooms/jobs.test.ts',
   'packages/server/src/telemetry/metrics/job-page.test.ts',
   'packages/server/src/telemetry/traces/tracing.test.ts',
   'packages/serving/src/composition/bundle-composition.test.ts',
