@@ -59,6 +59,8 @@ it('leave a job to it that may have to wait for the next node, and say so', asyn
   const [id] = left.stdout.split('\n');
   const { stdout } = await runCli(['jobs', 'show', id!, '--json'], { cwd });
   expect(JSON.parse(stdout)).toMatchObject({ state: 'ready', queue: 'nightly' });
+  // Following it runs it, on its queue.
+  expect(await runCli(['jobs', 'logs', '-f', id!], { cwd })).toMatchObject({ code: 0 });
 });
 
 it('name the job that is kept when the command with the node is killed', async () => {

@@ -2,6 +2,7 @@
 import { defined } from '@skein/api/defined';
 import { JobState, type JobView, type NewJobInput } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
+import { hasEnded } from '@skein/api/job-states';
 import { formatAge } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
@@ -87,11 +88,15 @@ export const jobsLogs = defineCommand({
   async run(context, { id, follow, attempt, raw, ...choice }) {
     const output = raw ? 'raw' : 'guest';
     if (follow) {
-      // Following a job runs it: without a node, this process does.
-      const queues = ['default'];
-      const job = await withJobs(context, { ...choice, queues }, (client) =>
-        followJob(context, client, id, output),
-      );
+      // Following a job runs it: without a node, this process does, which has to work on its queue.
+      const followOn = (queue: string) =>
+        withJobs(context, { ...choice, queues: [queue] }, async (client) => {
+          const found = await client.getJob({ id });
+          if (found.queue !== queue && !hasEnded(found.state)) return found.queue;
+          return followJob(context, client, id, output);
+        });
+      let job: JobView | string = 'default';
+      while (typeof job === 'string') job = await followOn(job);
       return { job };
     }
     return withJobs(context, choice, async (client) => {
