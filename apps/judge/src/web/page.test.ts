@@ -18,6 +18,7 @@ const yaml = (name: string, more = ''): string =>
 const PROBLEMS = {
   echo: {},
   other: { 'problem.yaml': yaml('Other') },
+  long: { 'problem.yaml': yaml('Long'.repeat(60)) },
   hostile: {
     'problem.yaml': yaml(HOSTILE),
     'data/secret/test_group.yaml': 'full_feedback: true\n',
@@ -264,7 +265,16 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
       await page.setViewportSize({ width: 360, height: 640 });
       await page.goto(`${serve.url}/#/problems/echo`);
       await page.getByLabel('Program').waitFor();
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+      const width = () => page.evaluate(() => document.documentElement.scrollWidth);
+      expect(await width()).toBe(360);
+      await page.goto(`${serve.url}/#/problems/long`);
+      await heading(page, 'Long'.repeat(60)).waitFor();
+      expect(await width()).toBe(360);
+      await page.getByRole('link', { name: 'Problems' }).click();
+      await page.getByRole('link', { name: 'Long'.repeat(60) }).waitFor();
+      expect(await width()).toBe(360);
+      await page.goto(`${serve.url}/#/problems/echo`);
+      await page.getByLabel('Program').waitFor();
       const session = await page.context().newCDPSession(page);
       const { nodes } = await session.send('Accessibility.getFullAXTree');
       const editor = nodes.find(({ name }) => name?.value === 'Program');
