@@ -230,12 +230,12 @@ export function createJudgeService(options: JudgeServiceOptions) {
     rejudgeAll(id: string, admin: User) {
       const published = problem(id, admin);
       timeLimits.of(published);
-      const judged = submissions.judgedOf(id);
-      const reopened = judged.filter((one) =>
-        submissions.reopen(one, admin.name, published.digest),
-      );
+      const all = submissions.ofProblem(id);
+      const reopened = all
+        .filter((one) => one.isJudged && submissions.reopen(one.id, admin.name, published.digest))
+        .map((one) => one.id);
       for (const one of reopened) follower.notice(one);
-      return { submissions: reopened, skipped: judged.length - reopened.length };
+      return { submissions: reopened, skipped: all.length - reopened.length };
     },
   };
 }

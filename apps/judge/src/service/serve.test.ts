@@ -210,6 +210,8 @@ describeOverDrivers('a judge with', (driver) => {
       const { body, status } = await serve.admin.call('POST', 'problems/measured/rejudge');
       expect(status).toBe(202);
       expect(body).toEqual({ submissions: [first, second], skipped: 0 });
+      const again = await serve.admin.call('POST', 'problems/measured/rejudge');
+      expect(again.body).toEqual({ submissions: [], skipped: 2 });
       expect(await serve.admin.verdict(second!)).toMatchObject({ verdict: 'WA', judging: 2 });
       expect(await bob.verdict(id)).toMatchObject({ judging: 3, verdict: 'AC' });
     },

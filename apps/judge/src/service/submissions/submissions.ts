@@ -116,9 +116,9 @@ export function openSubmissions(database: Database, now: () => number) {
   const bump = database.prepare(
     'UPDATE submissions SET judging = judging + 1 WHERE id = ? RETURNING judging',
   );
-  const judged = database.prepare(
-    `SELECT s.id FROM submissions s JOIN judgings j ON j.submission = s.id AND j.number = s.judging
-     WHERE s.problem = ? AND j.judged_at IS NOT NULL ORDER BY s.id`,
+  const ofProblem = database.prepare(
+    `SELECT s.id, j.judged_at FROM submissions s JOIN judgings j ON j.submission = s.id AND j.number = s.judging
+     WHERE s.problem = ? ORDER BY s.id`,
   );
   const selectScored = database.prepare(
     `SELECT s.user, s.problem, s.submitted_at, j.verdict, j.score FROM submissions s
@@ -210,8 +210,11 @@ export function openSubmissions(database: Database, now: () => number) {
         insertJudging.run(id, judging, packageDigest, now(), requestedBy);
         return true;
       }),
-    judgedOf: (problem: string): number[] =>
-      database.read(() => judged.all(problem)).map((row) => row['id'] as number),
+    /** Submissions to a problem, and whether each is judged. */
+    ofProblem: (problem: string): { readonly id: number; readonly isJudged: boolean }[] =>
+      database
+        .read(() => ofProblem.all(problem))
+        .map((row) => ({ id: row['id'] as number, isJudged: row['judged_at'] !== null })),
     // By hand: the standings read every submission.
     scored: (): ScoredRow[] =>
       database
