@@ -111,6 +111,8 @@ export async function execute(execution: Execution, request: GenerateRequest): P
   function start({ route, longestWaitMs, firstMs, isHurried }: Start) {
     const { signal, abort, unlink } = linkedTo(caller.signal);
     let isOvertaken = false;
+    /** Whether the caller reads it: the answer may still be cut, or left. */
+    let isRead = false;
     const begun = Promise.withResolvers<void>();
     const content = (async (): Promise<Won> => {
       const since = clock.now();
@@ -154,8 +156,8 @@ export async function execute(execution: Execution, request: GenerateRequest): P
         if (nanoDollars === undefined) return;
         note(error);
         total.nanoDollars += nanoDollars;
-        // The caller reads what its own answer took.
-        if (error === undefined) total.usage = usage;
+        // The caller reads what its own answer took, also of one that is cut.
+        if (error === undefined || isRead) total.usage = usage;
       };
       const leave = (): void => settle(signal.reason);
       try {
@@ -170,6 +172,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
         signal.addEventListener('abort', leave, { once: true });
         const all = request.stream ? head : await collect(head, attempt, settings.totalMs);
         if (!request.stream) settle(undefined);
+        isRead = true;
         return {
           route,
           attempt,

@@ -114,6 +114,36 @@ describe('money', () => {
     ]);
   });
 
+  it.each(['cut', 'left'])(
+    'shows the tokens that it is for, of a stream that is %s',
+    async (end) => {
+      const provider: Provider = {
+        ...puppet('p').provider,
+        async *generate() {
+          yield text('a'.repeat(40));
+          if (end === 'cut') throw upstreamError('UPSTREAM_CUT', { provider: 'p', message: 'x' });
+          yield text('b');
+        },
+      };
+      const outcomes: Outcome[] = [];
+      const price = { input: 0, output: 100 };
+      const gateway = await open(
+        { models: [{ ...model('m'), routes: [{ provider: 'p', model: 'm', price }] }] },
+        { providers: [provider], observe: (outcome) => void outcomes.push(outcome) },
+      );
+      const { events } = await gateway.generate(requestOf('m'), callerOf());
+      if (end === 'left') for await (const _ of events) break;
+      else await expect(eventsOf({ events })).rejects.toMatchObject({ code: 'UPSTREAM_CUT' });
+      const { usage, costUsd } = outcomes[0]!.receipt!;
+      expect(usage).toMatchObject({
+        inputTokens: promptTokens(requestOf('m')).expected,
+        isEstimate: true,
+      });
+      expect(usage.outputTokens).toBeGreaterThan(0);
+      expect(costUsd).toBeCloseTo((usage.outputTokens * 100) / 1e6, 9);
+    },
+  );
+
   it.each([
     ['operator', 'operator'],
     ['tenant:default', undefined],
