@@ -373,6 +373,7 @@ export interface Gateway {
   /** How the routes stand now. */
   standing(): readonly ModelView[];
   view(): Promise<GatewayView>;
+  /** What is asked afterwards is refused with NODE_DRAINING. */
   close(): Promise<void>;
 }
 

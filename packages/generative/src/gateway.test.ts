@@ -29,6 +29,40 @@ it('closes the providers that were open when another cannot be opened', async ()
   expect(closed).toEqual(['here', 'here']);
 });
 
+it('refuses what is asked after it was closed, and asks no provider', async () => {
+  const { provider, told } = puppet('p');
+  const outcomes: Outcome[] = [];
+  const embed = vi.fn(async () => ({ vectors: [], usage: { inputTokens: 1, outputTokens: 0 } }));
+  const countTokens = vi.fn(async () => 1);
+  const gateway = await open(
+    { models: [model('m', 'p')] },
+    {
+      providers: [{ ...provider, embed, countTokens }],
+      embed: () => embed,
+      observe: (outcome) => void outcomes.push(outcome),
+    },
+  );
+  await eventsOf(await gateway.generate(requestOf('m'), callerOf()));
+  await gateway.close();
+  const inputs = ['a'];
+  const refused = [
+    gateway.generate(requestOf('m'), callerOf()),
+    // An answer of the cache too.
+    gateway.generate(requestOf('m', { sampling: { temperature: 0 } }), callerOf()),
+    gateway.embed({ model: 'm', inputs }, callerOf()),
+    gateway.embed({ model: 'deployed', inputs }, callerOf()),
+    gateway.countTokens(requestOf('m'), callerOf()),
+  ];
+  for (const each of refused) await expect(each).rejects.toMatchObject({ code: 'NODE_DRAINING' });
+  expect(told.calls).toBe(1);
+  expect(embed).not.toHaveBeenCalled();
+  expect(countTokens).not.toHaveBeenCalled();
+  expect(outcomes.map(({ error }) => error)).toEqual([
+    undefined,
+    ...Array(4).fill('NODE_DRAINING'),
+  ]);
+});
+
 describe('a caller that goes', () => {
   it.each(['before the first token', 'while it reads', 'before it reads'])(
     'frees the provider and its place: %s',

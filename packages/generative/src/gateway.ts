@@ -75,6 +75,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const shared = createSharedAnswers({ clock, execute: executed });
   const { generationOf, tell } = createGenerations({ observe, clock });
   const createdAt = new Date().toISOString();
+  let isClosed = false;
 
   async function openModels(): Promise<ReadonlyMap<string, Model>> {
     const add = (provider: Provider, count: number, backend: string): void => {
@@ -116,8 +117,14 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     return { settings: each, routes, hedges: createHedgeBudget() };
   }
 
-  /** @throws SkeinError MODEL_UNKNOWN, PROVIDER_FORBIDDEN. */
+  /** What is closed would open connections again that nothing closes. @throws SkeinError NODE_DRAINING. */
+  function assertOpen(): void {
+    if (isClosed) throw new SkeinError('NODE_DRAINING', 'The gateway is closed.');
+  }
+
+  /** @throws SkeinError NODE_DRAINING, MODEL_UNKNOWN, PROVIDER_FORBIDDEN. */
   function executionOf(name: string, caller: Caller): Execution {
+    assertOpen();
     const model = models.get(name);
     if (model === undefined || model.settings.tenants?.includes(caller.tenant) === false) {
       throw new SkeinError('MODEL_UNKNOWN', `There is no model "${name.slice(0, 128)}".`);
@@ -234,6 +241,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         request.model,
         caller,
         (async () => {
+          assertOpen();
           const isDeclared =
             models.get(request.model)?.settings.tenants?.includes(caller.tenant) ??
             models.has(request.model);
@@ -289,6 +297,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     standing,
     view: async () => ({ models: standing(), budgets: await ledger.standings() }),
     async close() {
+      isClosed = true;
       await copier.close();
       await ledger.close();
       await closeProviders();

@@ -1,4 +1,6 @@
 /** Declarations that another node of the fleet has changed, at the first request after a pause. */
+import { GenerativeModel, GenerativeProvider } from '@skein/api';
+import { openFaultyUpstream } from '@skein/generative/faulty-upstream';
 import { openState, type State } from '@skein/state';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createLanguageModels, type LanguageModels } from './language-models.ts';
@@ -55,4 +57,30 @@ test('do not hold it up while the store does not answer', async () => {
   expect(await Promise.all([budgetsOf(node), budgetsOf(node)])).toEqual([[], []]);
   expect(silent).toHaveBeenCalledOnce();
   end.reject(new Error('away'));
+});
+
+test('change while a request is read: it is answered by the gateway that is open then', async () => {
+  const state = await openState(':memory:');
+  onTestFinished(() => state.close());
+  const node = nodeOver(state);
+  const { declarations } = node;
+  const upstream = await openFaultyUpstream();
+  onTestFinished(() => upstream.close());
+  const baseUrl = upstream.baseUrl('openai', 'none');
+  await declarations.putProvider(GenerativeProvider.parse({ name: 'p', kind: 'openai', baseUrl }));
+  const routes = [{ provider: 'p', model: 'x' }];
+  await declarations.putModel(GenerativeModel.parse({ name: 'm', routes, ttftMs: 20_000 }));
+  const gateway = await node.gateway();
+  await declarations.putBudget({ subject: 'all', tokens: 100_000, period: 'day' });
+  const signal = new AbortController().signal;
+  const arrivedAt = performance.now();
+  const caller = { requestId: 'r', tenant: 'a', arrivedAt, priority: 0, signal };
+  const messages = [{ role: 'user' as const, content: [{ type: 'text' as const, text: 'hi' }] }];
+  const answer = await gateway.generate({ model: 'm', messages, stream: false }, caller);
+  for await (const _ of answer.events);
+  expect(answer.receipt()).toMatchObject({ provider: 'p' });
+  const { vectors } = await gateway.embed({ model: 'm', inputs: ['hi'] }, caller);
+  expect(vectors).toHaveLength(1);
+  // The budget that is in force has counted it.
+  expect((await node.view()).budgets[0]!.taken).toBeGreaterThan(0);
 });

@@ -78,6 +78,8 @@ interface Held {
   readonly gateway: Gateway;
   /** What the faces call. */
   readonly counted: Gateway;
+  /** The same for a request that is redacted and traced already. */
+  readonly plain: Gateway;
   retire(): void;
 }
 
@@ -131,17 +133,22 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       embed,
     });
     open.add(gateway);
+    /** A change may close the gateway while a request that has got it is still read or redacted. */
+    const hasClosed = (): boolean => isRetired && !open.has(gateway);
     const counted: Gateway = {
       ...gateway,
-      generate(request, caller) {
+      async generate(request, caller) {
+        if (hasClosed()) return (await current()).plain.generate(request, caller);
         inFlight += 1;
         return gateway.generate(request, caller);
       },
-      embed(request, caller) {
+      async embed(request, caller) {
+        if (hasClosed()) return (await current()).plain.embed(request, caller);
         inFlight += 1;
         return gateway.embed(request, caller);
       },
       async countTokens(request, caller) {
+        if (hasClosed()) return (await current()).plain.countTokens(request, caller);
         inFlight += 1;
         try {
           return await gateway.countTokens(request, caller);
@@ -156,6 +163,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       settings,
       declaredAt,
       gateway,
+      plain: counted,
       counted: traced(redacting(counted), (name) =>
         generative.systemOf(settings.providers.find((provider) => provider.name === name)),
       ),
