@@ -119,6 +119,13 @@ describe('OpenAI’s form', () => {
       code: 'UPSTREAM_BUSY',
       retryAfterMs: 700,
     });
+    // A point in time in the place of a wait, and one without an end.
+    for (const wait of [1_796_000_000_000, Infinity]) {
+      expect(openAiFailure('p', 429, body('rate_limit_exceeded'), wait)).toMatchObject({
+        code: 'UPSTREAM_QUOTA',
+        retryAfterMs: 31 * 86_400_000,
+      });
+    }
     expect(openAiFailure('p', 400, body('content_filter'), undefined).code).toBe(
       'CONTENT_FILTERED',
     );

@@ -44,11 +44,16 @@ interface Failure {
   readonly isOfBackend?: boolean | undefined;
 }
 
+/** No quota is reset later than in a month, whatever an upstream says: some send a point in time. */
+const LONGEST_WAIT_MS = 31 * 86_400_000;
+
 export function upstreamError(code: ErrorCode, failure: Failure): SkeinError {
   const { provider, message, retryAfterMs } = failure;
   return new SkeinError(code, `Provider ${provider}: ${sentence(message)}`, {
     cause: new UpstreamFault(failure),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(retryAfterMs === undefined
+      ? {}
+      : { retryAfterMs: Math.min(retryAfterMs, LONGEST_WAIT_MS) }),
   });
 }
 
