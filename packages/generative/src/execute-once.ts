@@ -42,7 +42,9 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
         const nanoDollars = call.settle(undefined, usage)!;
         return { result: { ...result, usage }, route, nanoDollars };
       } catch (error) {
-        call.settle(error, !isSent || isUnbilled(error) ? NOTHING : expected);
+        const usage = !isSent || isUnbilled(error) ? NOTHING : expected;
+        const nanoDollars = call.settle(error, usage)!;
+        if (usage !== NOTHING) execution.lost?.(nanoDollars, usage);
         throw error;
       } finally {
         clearTimeout(timer);

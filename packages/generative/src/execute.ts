@@ -42,6 +42,8 @@ export interface Execution {
   readonly until?: Instant | undefined;
   /** Told of the first content. Of an answer that is not streamed, that is long before its end. */
   readonly begun?: (() => void) | undefined;
+  /** Told of the cost, in nano-dollars, of calls that no receipt has. */
+  readonly lost?: ((nanoDollars: number, usage: Usage) => void) | undefined;
 }
 
 export type Events = EventIterator | readonly GenerateEvent[];
@@ -107,6 +109,12 @@ export async function execute(execution: Execution, request: GenerateRequest): P
   const outputMost = (maxTokens ?? settings.maxOutputTokens) * (request.choices ?? 1);
   const worstUsage = { inputTokens: prompt.most, outputTokens: outputMost };
   const total = { nanoDollars: 0, usage: NOTHING };
+  /** Of the calls that have failed. */
+  const failed: { readonly nanoDollars: number; readonly usage: Usage }[] = [];
+  let isRefused = false;
+  function lose(): void {
+    for (const { nanoDollars, usage } of failed.splice(0)) execution.lost?.(nanoDollars, usage);
+  }
 
   function start({ route, longestWaitMs, firstMs, isHurried }: Start) {
     const { signal, abort, unlink } = linkedTo(caller.signal);
@@ -158,6 +166,10 @@ export async function execute(execution: Execution, request: GenerateRequest): P
         total.nanoDollars += nanoDollars;
         // The caller reads what its own answer took, also of one that is cut.
         if (error === undefined || isRead) total.usage = usage;
+        else if (usage !== NOTHING) {
+          failed.push({ nanoDollars, usage });
+          if (isRefused) lose();
+        }
       };
       const leave = (): void => settle(signal.reason);
       try {
@@ -171,6 +183,8 @@ export async function execute(execution: Execution, request: GenerateRequest): P
         // A caller that goes before it has read anything would hold the place for good.
         signal.addEventListener('abort', leave, { once: true });
         const all = request.stream ? head : await collect(head, attempt, settings.totalMs);
+        // It may have been left, and settled so, with its last event.
+        signal.throwIfAborted();
         if (!request.stream) settle(undefined);
         isRead = true;
         return {
@@ -195,7 +209,14 @@ export async function execute(execution: Execution, request: GenerateRequest): P
     return { content, begun: begun.promise, cancel };
   }
 
-  const { result, attempts } = await route(execution, prompt, worstUsage, start);
+  const { result, attempts } = await route(execution, prompt, worstUsage, start).catch(
+    (error: unknown) => {
+      // A call that another failure has ended is settled later.
+      isRefused = true;
+      lose();
+      throw error;
+    },
+  );
   const { attempt, head } = result;
 
   async function* read(): AsyncGenerator<GenerateEvent, void> {

@@ -3,7 +3,7 @@ import type { ErrorCode, GenerativeProvider, GenerativeSettings } from '@skein/a
 import type { Clock } from '@skein/serving';
 import type { State } from '@skein/state';
 import type { SemanticCache } from './cache/semantic/counts.ts';
-import type { Caller, Embeddings, Provider, Receipt } from './contract.ts';
+import type { Caller, Embeddings, Provider, Receipt, Usage } from './contract.ts';
 import type { RouteMemory } from './routing/route-memory.ts';
 import type { RolloutTraffic } from './rollout/traffic.ts';
 
@@ -28,6 +28,12 @@ export interface Outcome {
   readonly durationMs: number;
 }
 
+/** What calls have cost of a request that got no answer: each one failed, or its caller left it. */
+export interface Loss extends Pick<Outcome, 'caller' | 'model'> {
+  readonly usage: Usage;
+  readonly costUsd: number;
+}
+
 export interface GatewayOptions {
   readonly settings: GenerativeSettings;
   /** Holds the budgets, over a fleet where it is Redis. Absent: they hold in this process. */
@@ -40,6 +46,8 @@ export interface GatewayOptions {
   readonly weightOf?: ((tenant: string) => number) | undefined;
   /** Told of the end of each request: for metrics and the audit. It has no text of a request or an answer. */
   readonly observe?: ((outcome: Outcome) => void) | undefined;
+  /** Told of each loss, before or after the end of its request: no receipt has it. */
+  readonly observeLoss?: ((loss: Loss) => void) | undefined;
   /** Which share of a model's requests goes to another route, and what is seen of it. Default: none. */
   readonly rollouts?: RolloutTraffic | undefined;
   /** What is known of the routes of an earlier gateway over other settings. Default: nothing. */

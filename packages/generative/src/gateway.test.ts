@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { GenerativeSettingsInput } from '@skein/api';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Caller, Part, Provider, GenerateRequest } from './contract.ts';
-import type { GatewayOptions, Outcome } from './gateway-options.ts';
+import type { GatewayOptions, Loss, Outcome } from './gateway-options.ts';
 import { callerOf, eventsOf, requestOf, textOf } from './testing/calls.ts';
 import { model, open, puppet, text, USAGE } from './testing/puppet.ts';
 import { openFaultyUpstream } from './faulty-upstream/faulty-upstream.ts';
@@ -146,6 +146,40 @@ describe('money', () => {
       { model: 'm', receipt: { costUsd: 0.003 } },
       { model: 'm', error: 'BUDGET_SPENT' },
     ]);
+  });
+
+  it('of calls without an answer is told as a loss, and that of a fallback is on the receipt', async () => {
+    const cut = (name: string): Provider => ({
+      ...puppet(name).provider,
+      async *generate() {
+        yield text('a'.repeat(40));
+        throw upstreamError('UPSTREAM_CUT', { provider: name, message: 'x' });
+      },
+    });
+    const losses: Loss[] = [];
+    const price = { input: 0, output: 100 };
+    const route = (provider: string) => ({ provider, model: 'm', price });
+    const gateway = await open(
+      {
+        models: [
+          { ...model('none'), routes: [route('a'), route('b')] },
+          { ...model('well'), routes: [route('a'), route('p')] },
+        ],
+      },
+      {
+        providers: [cut('a'), cut('b'), puppet('p').provider],
+        observeLoss: (loss) => void losses.push(loss),
+      },
+    );
+    const none = gateway.generate(requestOf('none', { stream: false }), callerOf());
+    await expect(none).rejects.toMatchObject({ code: 'UPSTREAM_CUT' });
+    const well = await gateway.generate(requestOf('well', { stream: false }), callerOf());
+    await eventsOf(well);
+    const loss = { model: 'none', caller: { tenant: 'default' }, costUsd: losses[0]!.costUsd };
+    expect(losses).toMatchObject([loss, loss]);
+    expect(loss.costUsd).toBeGreaterThan(0);
+    const own = (USAGE.usage.outputTokens * price.output) / 1e6;
+    expect(well.receipt()!.costUsd).toBeCloseTo(own + loss.costUsd, 9);
   });
 
   it.each(['cut', 'left'])(

@@ -19,6 +19,7 @@ import type {
   ModelView,
   Provider,
   Receipt,
+  Usage,
 } from './contract.ts';
 import { embedDeployed } from './embed-deployed.ts';
 import { FieldError } from './field-error.ts';
@@ -60,7 +61,12 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     clock = performance,
     random = Math.random,
   } = options;
-  const { observe, rollouts = createRolloutTraffic(), memory = createRouteMemory() } = options;
+  const {
+    observe,
+    observeLoss,
+    rollouts = createRolloutTraffic(),
+    memory = createRouteMemory(),
+  } = options;
   const declared = new Map(settings.providers.map((each) => [each.name, each]));
   const providers = new Map<string, OpenedProvider>();
   const opened: Provider[] = [];
@@ -138,7 +144,15 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       const text = `No provider of ${name} is allowed to the tenant ${caller.tenant}.`;
       throw new SkeinError('PROVIDER_FORBIDDEN', text);
     }
-    return { model, routes, caller, ledger, clock, random };
+    const { requestId, tenant, key, payer } = caller;
+    const lost = (nanoDollars: number, usage: Usage): void =>
+      observeLoss?.({
+        caller: { requestId, tenant, key, payer },
+        model: name,
+        usage,
+        costUsd: nanoDollars / NANO_DOLLARS,
+      });
+    return { model, routes, caller, ledger, clock, random, lost };
   }
 
   /** Over the routes that continue an answer. @throws SkeinError GENERATION_UNSUPPORTED. */

@@ -38,7 +38,13 @@ export {
 } from './cache/semantic/counts.ts';
 export { FieldError } from './field-error.ts';
 export { openGateway } from './gateway.ts';
-export type { EmbedDeployed, GatewayOptions, Outcome, ProviderFactory } from './gateway-options.ts';
+export type {
+  EmbedDeployed,
+  GatewayOptions,
+  Loss,
+  Outcome,
+  ProviderFactory,
+} from './gateway-options.ts';
 export {
   createRolloutTraffic,
   type FollowedRollout,

@@ -3,7 +3,8 @@ import * as fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
 import { GenerativeSettings, SkeinError } from '@skein/api';
 import type { State } from '@skein/state';
-import type { Caller, Provider } from './contract.ts';
+import { NOTHING } from './call.ts';
+import type { Caller, Provider, Usage } from './contract.ts';
 import { openGateway } from './gateway.ts';
 import { memoryBudgets } from './money/memory-budgets.ts';
 import { promptTokens } from './money/price.ts';
@@ -105,8 +106,19 @@ async function open() {
   const state = { budgets: watched } as State;
   // Nothing is late by this clock before it is sent; timers run all the same.
   const clock = { now: () => 0 };
-  const gateway = await openGateway({ settings, state, providers: [provider], clock });
-  return { gateway, bill, budgets, isOverdrawn: () => overdrawn };
+  let told = 0;
+  const tell = (usage: Usage = NOTHING): void => {
+    told += usage.inputTokens + usage.outputTokens;
+  };
+  const gateway = await openGateway({
+    settings,
+    state,
+    providers: [provider],
+    clock,
+    observe: ({ receipt }) => tell(receipt?.usage),
+    observeLoss: ({ usage }) => tell(usage),
+  });
+  return { gateway, bill, budgets, isOverdrawn: () => overdrawn, told: () => told };
 }
 
 type Opened = Awaited<ReturnType<typeof open>>;
@@ -145,7 +157,7 @@ it('never overspends a budget, and leaves no place or reservation behind', async
   await fc.assert(
     fc.asyncProperty(fc.array(callArbitrary, { minLength: 1, maxLength: 12 }), async (calls) => {
       const opened = await open();
-      const { gateway, bill, budgets } = opened;
+      const { gateway, bill, budgets, told } = opened;
       await Promise.all(calls.map((plan) => play(opened, plan)));
       const running = async () => (await gateway.view()).models[0]!.routes[0]!.running;
       await vi.waitFor(async () => expect(await running()).toBe(0), { timeout: 30_000 });
@@ -156,6 +168,8 @@ it('never overspends a budget, and leaves no place or reservation behind', async
       // A provider that counts more than it was held to may go past the limit, no request does.
       expect(taken).toBeGreaterThanOrEqual(Math.min(LIMIT, bill.least));
       expect(taken).toBeLessThanOrEqual(Math.min(LIMIT, bill.most));
+      // Every token that was paid is on a receipt, or among the losses.
+      expect(taken).toBe(Math.min(LIMIT, told()));
     }),
     { numRuns: 150, seed: 9 },
   );

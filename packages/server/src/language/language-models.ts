@@ -127,6 +127,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       state,
       weightOf,
       observe,
+      observeLoss: use.observeLoss,
       rollouts: traffic,
       memory,
       semantic: semantic.cache,

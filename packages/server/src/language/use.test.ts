@@ -46,6 +46,23 @@ test('the audit sums the requests of a caller and a model, with tokens and cost'
   ]);
 });
 
+test('what calls without an answer have cost is counted, and is no request', async () => {
+  const state = await openSqliteState(':memory:');
+  onTestFinished(() => state.close());
+  const use = countLanguageUse(state, strictLogger);
+  const caller = { requestId: 'r', tenant: 'shop', key: 'k1' };
+  const { usage } = RECEIPT;
+  use.observe({ caller, model: 'assistant', error: 'UPSTREAM_TIMEOUT', durationMs: 90 });
+  use.observeLoss({ caller, model: 'assistant', usage, costUsd: 0.25 });
+  await use.close();
+  expect(await state.audit(10)).toMatchObject([
+    { outcome: '1 requests, 1 failed, 10 tokens, $0.250000' },
+  ]);
+  expect(use.views()).toMatchObject([
+    { provider: '', requests: 1, failed: 1, inputTokens: 7, outputTokens: 3, costUsd: 0.25 },
+  ]);
+});
+
 test('the tokens of a joined or repeated answer are counted once', async () => {
   const state = await openSqliteState(':memory:');
   onTestFinished(() => state.close());

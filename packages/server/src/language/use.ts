@@ -4,7 +4,7 @@
  * request would displace what operators did.
  */
 import type { LanguageUseView } from '@skein/api';
-import type { Outcome, Receipt, Usage } from '@skein/generative';
+import type { Loss, Outcome, Receipt, Usage } from '@skein/generative';
 import { type Exposition, type GatewayLogger, labelled } from '@skein/http';
 import type { State } from '@skein/state';
 import { countOf, expose, histogram, observe } from '../telemetry/metrics/histogram.ts';
@@ -46,6 +46,7 @@ interface AuditSum {
 
 export interface LanguageUse {
   readonly observe: (outcome: Outcome) => void;
+  readonly observeLoss: (loss: Loss) => void;
   views(): LanguageUseView[];
   expose(into: Exposition): void;
   /** Writes what the audit does not have yet. */
@@ -71,7 +72,7 @@ export function countLanguageUse(
     return series;
   }
 
-  function sumOf({ caller, model }: Outcome): AuditSum {
+  function sumOf({ caller, model }: Pick<Outcome, 'caller' | 'model'>): AuditSum {
     const actor = caller.payer ?? caller.key ?? 'local';
     const key = `${actor} ${caller.tenant} ${model}`;
     const known = sums.get(key);
@@ -93,6 +94,10 @@ export function countLanguageUse(
     const { inputTokens, outputTokens } = generatedOf(receipt);
     sum.tokens += inputTokens + outputTokens;
     sum.costUsd += receipt?.costUsd ?? 0;
+    writeSoon();
+  }
+
+  function writeSoon(): void {
     timer ??= setTimeout(() => void write(), AUDIT_EVERY_MS).unref();
   }
 
@@ -135,6 +140,18 @@ export function countLanguageUse(
         if (cache === 'miss') series.streamingMs += Math.max(0, durationMs - ttftMs);
       }
       addToAudit(outcome);
+    },
+    observeLoss(loss) {
+      const { usage, costUsd } = loss;
+      // With the requests that no provider has answered.
+      const series = seriesOf(loss.model, '');
+      series.inputTokens += usage.inputTokens;
+      series.outputTokens += usage.outputTokens;
+      series.costUsd += costUsd;
+      const sum = sumOf(loss);
+      sum.tokens += usage.inputTokens + usage.outputTokens;
+      sum.costUsd += costUsd;
+      writeSoon();
     },
     views: () => [...all.values()].map(viewOf),
     expose: (into) => exposeSeries([...all.values()], into),
