@@ -287,7 +287,7 @@ export interface Receipt {
   readonly costUsd: number;
   /** `semantic`: the answer to a similar request. */
   readonly cache: 'hit' | 'joined' | 'semantic' | 'miss';
-  /** Calls to providers: 1, and each fallback and hedge. */
+  /** Calls to providers: 1, and each fallback and hedge; 0: nothing was sent for it, or another caller pays for it. */
   readonly attempts: number;
   readonly ttftMs: number;
 }

@@ -1,3 +1,6 @@
+import { GenerativeSettings } from '@skein/api';
+import { openGateway } from '@skein/generative';
+import { openFaultyUpstream } from '@skein/generative/faulty-upstream';
 import { openSqliteState } from '@skein/state';
 import { expect, onTestFinished, test } from 'vitest';
 import { strictLogger } from '../testing/fake-inference.ts';
@@ -69,7 +72,8 @@ test('the tokens of a joined or repeated answer are counted once', async () => {
   const use = countLanguageUse(state, strictLogger);
   const caller = { requestId: 'r', tenant: 'shop', key: 'k1' };
   for (const cache of ['miss', 'joined', 'joined', 'hit'] as const) {
-    const receipt = { ...RECEIPT, cache, costUsd: cache === 'miss' ? 0.25 : 0 };
+    const paid = cache === 'miss' ? {} : { costUsd: 0, attempts: 0 };
+    const receipt = { ...RECEIPT, cache, ...paid };
     use.observe({ caller, model: 'assistant', receipt, durationMs: 90 });
   }
   await use.close();
@@ -79,6 +83,50 @@ test('the tokens of a joined or repeated answer are counted once', async () => {
   expect(use.views()).toMatchObject([
     { requests: 4, cacheHits: 3, inputTokens: 7, outputTokens: 3 },
   ]);
+});
+
+test('the tokens of a shared answer are those of the caller that pays, if the one that began it has left', async () => {
+  const state = await openSqliteState(':memory:');
+  onTestFinished(() => state.close());
+  const upstream = await openFaultyUpstream({ gapMs: 20 });
+  onTestFinished(() => upstream.close());
+  const use = countLanguageUse(state, strictLogger);
+  const baseUrl = upstream.baseUrl('openai', 'none');
+  const routes = [{ provider: 'up', model: 'x' }];
+  const gateway = await openGateway({
+    settings: GenerativeSettings.parse({
+      providers: [{ name: 'up', kind: 'openai', baseUrl }],
+      models: [{ name: 'm', routes, ttftMs: 20_000 }],
+    }),
+    observe: use.observe,
+  });
+  onTestFinished(() => gateway.close());
+  const ask = () =>
+    gateway.generate(
+      {
+        model: 'm',
+        messages: [{ role: 'user', content: [{ type: 'text', text: 'hi' }] }],
+        sampling: { temperature: 0 },
+        stream: true,
+      },
+      {
+        requestId: 'r',
+        tenant: 'shop',
+        arrivedAt: performance.now(),
+        priority: 0,
+        signal: new AbortController().signal,
+      },
+    );
+  const [first, second] = [await ask(), await ask()];
+  for await (const _ of first.events) break;
+  for await (const _ of second.events);
+  expect([first.receipt(), second.receipt()]).toMatchObject([
+    { cache: 'miss' },
+    { cache: 'joined' },
+  ]);
+  const { inputTokens, outputTokens } = second.receipt()!.usage;
+  expect(use.views()).toMatchObject([{ requests: 2, inputTokens, outputTokens }]);
+  expect(upstream.requests).toBe(1);
 });
 
 test('what is beyond the bounds is summed, and nothing of it is lost', async () => {

@@ -137,7 +137,7 @@ export function countLanguageUse(
         series.drafts.rejected += usage.drafts?.rejected ?? 0;
         series.costUsd += costUsd;
         observe(series.ttft, ttftMs);
-        if (cache === 'miss') series.streamingMs += Math.max(0, durationMs - ttftMs);
+        if (isPaid(receipt)) series.streamingMs += Math.max(0, durationMs - ttftMs);
       }
       addToAudit(outcome);
     },
@@ -159,9 +159,17 @@ export function countLanguageUse(
   };
 }
 
-/** The tokens of a joined answer are those of the request that began it, which counts them. */
+/**
+ * Whether the calls to providers are on the receipt. Of callers that share an answer one pays: not always the one that
+ * began it, which may have left.
+ */
+const isPaid = ({ attempts }: Receipt): boolean => attempts > 0;
+
+/** The tokens of a shared answer are counted once, with its cost. */
 function generatedOf(receipt: Receipt | undefined): Usage {
-  return receipt?.cache === 'miss' ? receipt.usage : { inputTokens: 0, outputTokens: 0 };
+  return receipt !== undefined && isPaid(receipt)
+    ? receipt.usage
+    : { inputTokens: 0, outputTokens: 0 };
 }
 
 const newSum = (actor: string, subject: string): AuditSum => ({
