@@ -125,6 +125,15 @@ describe('a semantic cache', () => {
     expect(outcomes.map(({ receipt }) => receipt?.cache)).toEqual(['miss', 'semantic', 'miss']);
   });
 
+  it('answers nothing after its gateway was closed', async () => {
+    const { provider } = model(() => 'Paris');
+    const { gateway, ask } = await open(provider, {});
+    await ask('what is the capital of France');
+    await gateway.close();
+    const same = ask('what is the capital of France');
+    await expect(same).rejects.toMatchObject({ code: 'NODE_DRAINING' });
+  });
+
   it('never crosses numbers, tenants or settings', async () => {
     const { provider, told } = model(() => 'x');
     const { ask } = await open(provider, { threshold: 0.6 });

@@ -204,7 +204,8 @@ export function withSemanticCache(gateway: Gateway, options: Options): Gateway {
   return {
     ...gateway,
     generate(request, caller) {
-      const cache = caller.payer === undefined ? caches.get(request.model) : undefined;
+      const isOwn = caller.payer === undefined && !closed.signal.aborted;
+      const cache = isOwn ? caches.get(request.model) : undefined;
       const question = cache && questionOf(request, caller.tenant);
       if (cache === undefined || question === undefined) return gateway.generate(request, caller);
       return generate(cache, question, request, caller);
