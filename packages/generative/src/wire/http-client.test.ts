@@ -71,6 +71,23 @@ it('ends the connection of an answer that is left early', async () => {
   upstream.close();
 });
 
+it('ends calls with the reason when it is closed, and opens no connection after that', async () => {
+  const upstream = openUpstream({ name: 'up', baseUrl: `${url}/open`, connectMs: 5000 });
+  const { signal } = new AbortController();
+  const request = { path: '/chat/completions', headers: {}, body: '{}', signal };
+  const answer = await upstream.send(request);
+  const waiting = upstream.send(request);
+  const read = (async () => {
+    // It sends no end.
+    for await (const _ of answer.body) upstream.close();
+  })();
+  const closed = { status: 'rejected', reason: { code: 'NODE_DRAINING' } };
+  expect(await Promise.allSettled([read, waiting])).toMatchObject([closed, closed]);
+  const before = connections;
+  await expect(upstream.send(request)).rejects.toMatchObject({ code: 'NODE_DRAINING' });
+  expect(connections).toBe(before);
+});
+
 /** @returns its address. */
 async function listening(serve: (socket: Socket) => void): Promise<string> {
   const sockets = new Set<Socket>();

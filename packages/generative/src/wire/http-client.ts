@@ -12,6 +12,7 @@
  */
 import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
+import { SkeinError } from '@skein/api/errors';
 import buildConnector from 'undici/lib/core/connect.js';
 import Client from 'undici/lib/dispatcher/client.js';
 import { createIncoming, type Incoming, type UpstreamAnswer } from './incoming.ts';
@@ -38,6 +39,7 @@ export interface Upstream {
   readonly name: string;
   /** Resolves with the head of the answer, whatever its status. @throws SkeinError UPSTREAM_*. */
   send(request: UpstreamRequest): Promise<UpstreamAnswer>;
+  /** Calls in flight, and later ones, end with NODE_DRAINING. */
   close(): void;
 }
 
@@ -63,6 +65,10 @@ export function openUpstream({ name, baseUrl, connectMs }: UpstreamOptions): Ups
   const open = new Set<Connection>();
   /** The one that was used last is used first, so that the others can end. */
   const free: Connection[] = [];
+  let isClosed = false;
+  /** Of a call that the provider is not to blame for. */
+  const closedError = (): SkeinError =>
+    new SkeinError('NODE_DRAINING', `The provider ${name} is closed.`);
 
   function connect(): Connection {
     let connecting: Socket | undefined;
@@ -112,6 +118,7 @@ export function openUpstream({ name, baseUrl, connectMs }: UpstreamOptions): Ups
   function once({ path, headers, body, signal }: OutgoingRequest): Promise<UpstreamAnswer> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(reasonOf(signal));
+      if (isClosed) return reject(closedError());
       const connection = free.pop() ?? connect();
       let incoming: Incoming | undefined;
       const abort = (): void => connection.end(reasonOf(signal));
@@ -147,7 +154,7 @@ export function openUpstream({ name, baseUrl, connectMs }: UpstreamOptions): Ups
           },
           onError(error) {
             signal.removeEventListener('abort', abort);
-            const isStale = connection.isReused && isClosed(error);
+            const isStale = connection.isReused && isCut(error);
             connection.end(error);
             if (incoming !== undefined) return incoming.end(networkError(name, error, true));
             reject(Object.assign(networkError(name, error, false), { isStale }));
@@ -177,12 +184,13 @@ export function openUpstream({ name, baseUrl, connectMs }: UpstreamOptions): Ups
       }
     },
     close() {
-      for (const connection of open) connection.end(new Error('The upstream was closed.'));
+      isClosed = true;
+      for (const connection of open) connection.end(closedError());
     },
   };
 }
 
-function isClosed({ code }: NodeJS.ErrnoException): boolean {
+function isCut({ code }: NodeJS.ErrnoException): boolean {
   return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
 }
 
