@@ -8,7 +8,7 @@ export function timeoutFromHeader(value: string | undefined): number | undefined
   const timeoutMs = /^\d{1,9}(\.\d{1,6})?$/.test(value) ? Number(value) : 0;
   if (timeoutMs > 0) return timeoutMs;
   throw invalidRequest(
-    `Skein-Timeout-Ms must be a positive number of milliseconds, but it is ${brief(value)}.`,
+    `Skein-Timeout-Ms must be milliseconds in digits, above 0 and below 1000000000, but it is ${brief(value)}.`,
   );
 }
 
