@@ -149,8 +149,10 @@ function RouteRow({
 
 /** Requests that no route has answered, where there are some. */
 function UnansweredRow({ of: { use }, model }: Of<LanguageView> & { readonly model: string }) {
-  const failed = use.find((each) => each.model === model && each.provider === '')?.failed ?? 0;
-  if (failed === 0) return null;
+  const used = use.find((each) => each.model === model && each.provider === '');
+  const { failed = 0, inputTokens = 0, costUsd = 0 } = used ?? {};
+  // One that its caller has left is no failure, and may have cost something.
+  if (failed === 0 && inputTokens === 0) return null;
   return (
     <tr>
       <td>
@@ -160,9 +162,9 @@ function UnansweredRow({ of: { use }, model }: Of<LanguageView> & { readonly mod
       <td />
       <td />
       <td />
-      <td class="late">{`${failed} failed`}</td>
+      <td class={failed > 0 ? 'late' : undefined}>{`${failed} failed`}</td>
       <td />
-      <td />
+      <td>{`$${costUsd.toFixed(4)}`}</td>
     </tr>
   );
 }

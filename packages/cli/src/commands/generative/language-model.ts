@@ -151,10 +151,14 @@ export const modelLs = nodeCommand({
         const { requests = 0, failed = 0 } = used ?? {};
         return { name, ttftMs, route: `${provider}=${model}`, used, requests, failed };
       });
-      const failed = usedOf(name, '')?.failed ?? 0;
-      if (failed === 0) return ofRoutes;
+      const unanswered = usedOf(name, '');
+      const { failed = 0, inputTokens = 0 } = unanswered ?? {};
+      // One that its caller has left is no failure, and may have cost something.
+      if (failed === 0 && inputTokens === 0) return ofRoutes;
       const route = 'no route has answered';
-      return [...ofRoutes, { name, ttftMs, route, used: undefined, requests: failed, failed }];
+      // Its times are those of answers from the cache.
+      const used = unanswered && { ...unanswered, ttftMs: undefined };
+      return [...ofRoutes, { name, ttftMs, route, used, requests: failed, failed }];
     });
     const models = renderTable(style, rows, [
       ['MODEL', ({ name }) => style.bold(name)],
