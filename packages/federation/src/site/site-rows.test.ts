@@ -29,6 +29,28 @@ it('takes the columns of the plan in any order, and says what it does not use', 
   expect([...features]).toEqual([40, 1, NaN, 50, 0, 210, 60, 2, 90]);
 });
 
+it('fills in a number that no row of the site has', async () => {
+  const { count, rows, outside } = await read('age,cp,chol,ill\n40,1,?,1\n50,2,,0\n');
+  const features = new Float32Array(rows.tensors.get('features')!.bytes.buffer);
+  expect([...features]).toEqual([40, 0, NaN, 50, 1, NaN]);
+  expect({ count, outside }).toEqual({ count: 2, outside: [] });
+});
+
+it('takes any values, and none, in columns that the plan does not use', async () => {
+  const csv = 'note,left,age,cp,chol,ill\n12,,40,1,200,1\nsee letter,,50,2,210,0\n';
+  const json = [
+    { note: 12, left: null, age: 40, cp: 1, chol: 200, ill: 1 },
+    { note: ['see', 'letter'], age: 50, cp: 2, chol: 210, ill: 0 },
+  ];
+  for (const [text, format] of [
+    [csv, 'csv'],
+    [json.map((row) => JSON.stringify(row)).join('\n'), 'jsonl'],
+  ] as const) {
+    const { count, unused } = await read(text, format);
+    expect({ count, unused }).toEqual({ count: 2, unused: ['note', 'left'] });
+  }
+});
+
 it('says of which columns the plan does not have the values', async () => {
   const { outside } = await read(
     'age,cp,chol,ill\n40,1,200,1\n40,4,200,0\n40,,200,0\n90,2,?,0\n80,9,500,1\n',
@@ -118,6 +140,12 @@ describe('refuses', () => {
       'age,cp,chol,ill\n?,1,200,1\n40,1,2,0\n,1,2,0\n',
       /Row 0 has no 'age' \(the first of 2 rows\): leave such rows out.*`fill`/,
     ],
+    [
+      'a column without values and without a stand-in',
+      'age,cp,chol,ill\n,1,200,1\n,1,2,0\n',
+      /Row 0 has no 'age' \(the first of 2 rows\): leave such rows out.*`fill`/,
+    ],
+    ['no label in any row', 'age,cp,chol,ill\n40,1,200,\n41,1,2,\n', /Row 0 has no 'ill'/],
     ['texts in place of numbers', 'age,cp,chol,ill\n"40,5",1,200,1\n', /'40,5'.*takes numbers/],
     ['a text in a column of numbers', 'age,cp,chol,ill\n40,1,200,1\nold,1,2,0\n', /Line 3: 'age'/],
     ['a number that is infinite', 'age,cp,chol,ill\n40,1,200,1\nInfinity,1,2,0\n', /'age'/],

@@ -16,6 +16,7 @@ import {
   type PublicColumns,
   type PublicFeature,
   type Table,
+  type TableOptions,
 } from '@skein/train';
 
 export type RowFormat = 'csv' | 'jsonl';
@@ -25,7 +26,7 @@ export interface SiteRows {
   /** By the names of the model's inputs, with labels. */
   readonly rows: Dataset;
   readonly count: number;
-  /** Columns of the file that the plan does not use; they are not read further. */
+  /** Columns of the file that the plan does not use: none of their values is looked at. */
   readonly unused: readonly string[];
   /** Columns with rows whose value the plan does not have: no category of it, or beyond its range. */
   readonly outside: readonly OutsideColumn[];
@@ -52,7 +53,7 @@ export async function readSiteRows(
   try {
     const { features, target } = data;
     const wanted = [...features, target].map(({ name }) => name);
-    const table = await tableOf(source, format, textsOf(data));
+    const table = await tableOf(source, format, { wanted, categories: textsOf(data) });
     const present = table.columns.map(({ name }) => name);
     const missing = wanted.filter((name) => !present.includes(name));
     if (missing.length > 0) {
@@ -104,9 +105,9 @@ export async function readSiteRows(
 function tableOf(
   source: RowSource,
   format: RowFormat,
-  categories: Readonly<Record<string, readonly string[]>>,
+  columns: Pick<TableOptions, 'wanted' | 'categories'>,
 ): Promise<Table> {
-  const options = { missing: 'keep', categories } as const;
+  const options = { missing: 'keep', ...columns } as const;
   return format === 'csv' ? readCsv(source, options) : readJsonLines(source, options);
 }
 

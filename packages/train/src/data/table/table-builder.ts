@@ -15,7 +15,7 @@ export interface TableBuilder {
 
 export function tableBuilder(
   names: readonly string[],
-  { kinds = {}, categories = {}, missing = 'refuse', store }: TableOptions,
+  { kinds = {}, categories = {}, missing = 'refuse', wanted, store }: TableOptions,
 ): TableBuilder {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw dataError(`Two columns are named '${twice}'.`);
@@ -30,6 +30,7 @@ export function tableBuilder(
     const kind = listed[i] === undefined ? kinds[name] : 'category';
     return kind === undefined ? undefined : columnBuilder(name, kind);
   });
+  const isWanted = names.map((name) => wanted?.includes(name) ?? true);
   const sink = columnSink(names.length, store);
   const row = new Float64Array(names.length);
   let count = 0;
@@ -41,9 +42,10 @@ export function tableBuilder(
         );
       }
       for (let i = 0; i < values.length; i++) {
+        row[i] = NaN;
+        if (!isWanted[i]) continue;
         const texts = listed[i];
         const value = texts === undefined ? values[i] : asListed(values[i], texts);
-        row[i] = NaN;
         const isText = typeof value === 'string' && value !== '' && texts?.has(value) === true;
         if (missing === 'keep' && !isText && isMissing(value)) continue;
         // The first value that is present decides the type of the column.
@@ -59,13 +61,14 @@ export function tableBuilder(
     finish() {
       if (count === 0) throw dataError('The table has no rows.');
       const empty = columns.findIndex((column) => column === undefined);
-      if (empty >= 0) {
+      if (empty >= 0 && wanted === undefined) {
         throw dataError(`Column '${names[empty]}' has no value in any row.`);
       }
       const found = sink.finish();
-      const finished = columns.map((column, i) =>
-        column!.finish(found.columns[i]!, count, found.stored),
-      );
+      const finished = columns.map((column, i) => {
+        const typed = column ?? columnBuilder(names[i]!, 'number');
+        return typed.finish(found.columns[i]!, count, found.stored);
+      });
       return { count, columns: finished, ...(found.stored ? { store: store! } : {}) };
     },
   };

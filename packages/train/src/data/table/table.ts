@@ -45,6 +45,11 @@ export interface TableOptions {
    * `refuse`.
    */
   readonly missing?: 'refuse' | 'keep';
+  /**
+   * Columns that are read; of the others only the names are, and each of their values is missing. A column without any
+   * value is then one of numbers. Default: all columns, and one without any value is an error.
+   */
+  readonly wanted?: readonly string[];
   /** Store for a table that is larger than memory; default: the table is in memory, however large. */
   readonly store?: RowStore;
 }
