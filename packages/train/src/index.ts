@@ -120,7 +120,12 @@ export {
   type TrainResult,
 } from './trainer/trainer.ts';
 export { assemble, type NetworkBuilder, type NetworkShape } from './task/assemble.ts';
-export { assemblePublic, type PublicColumns, type PublicFeature } from './task/assemble-public.ts';
+export {
+  assemblePublic,
+  publicTask,
+  type PublicColumns,
+  type PublicFeature,
+} from './task/assemble-public.ts';
 export { blueprintOf, type Blueprint } from './task/blueprint.ts';
 export {
   defineTraining,

@@ -1,5 +1,6 @@
 /** Refuses a plan that contradicts itself. Runs in Node and in the browser. */
 import { SkeinError } from '@skein/api/errors';
+import { publicTask } from '@skein/train';
 import { fewestUpdates } from '@skein/train/federated';
 import type { z } from 'zod';
 import { bufferOf } from './buffer.ts';
@@ -38,6 +39,10 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
     [
       ranges.some(({ low, high }) => low >= high),
       'data has a range whose low is not below its high.',
+    ],
+    [
+      plan.task !== publicTask(data.target),
+      `the task of the plan, or of its model, is ${plan.task}, and data.target is of a ${publicTask(data.target)} one.`,
     ],
     [sites.minimum > sites.maximum, 'sites.minimum is above sites.maximum.'],
     [

@@ -1,6 +1,6 @@
 /** Turns a draft into a plan: computes what follows from the rest. */
 import { SkeinError } from '@skein/api/errors';
-import { noiseFor, type Mechanism } from '@skein/train';
+import { noiseFor, publicTask, type Mechanism } from '@skein/train';
 import { z } from 'zod';
 import { bufferOf } from './buffer.ts';
 import { checkPlan, parsed, refuse } from './check.ts';
@@ -68,10 +68,12 @@ export function completePlan(draft: PlanDraft): Plan {
 export function checkDraft(given: unknown, name: string): Pick<Plan, 'data'> {
   const model = { digest: '0'.repeat(64), parameters: 1 };
   const terms = parsed(z.record(z.string(), z.unknown()), given);
-  const draft = parsed(PlanDraft, { ...terms, name, task: 'classification', model });
+  const draft = parsed(PlanDraft, { task: 'binary', ...terms, name, model });
+  // The task follows from the target; one that the operator gives has to be the same.
+  const task = terms['task'] === undefined ? publicTask(draft.data.target) : draft.task;
   const { privacy } = withPrivacy(draft);
   const fixed = privacy?.mode === 'none' ? privacy : { noise: 1, ...privacy! };
-  return completePlan({ ...draft, privacy: fixed });
+  return completePlan({ ...draft, task, privacy: fixed });
 }
 
 /** A draft that says nothing of privacy protects patients where sites are institutions, and whole sites where they are devices. */

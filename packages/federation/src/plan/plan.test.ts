@@ -5,7 +5,7 @@ import { describePlan } from '../site/describe-plan.ts';
 import { draft, openPlan } from '../testing/plans.ts';
 import { canonical, digestOf } from '@skein/api/canonical';
 import { checkPlan } from './check.ts';
-import { completePlan, mechanismOf, thresholdOf } from './complete.ts';
+import { checkDraft, completePlan, mechanismOf, thresholdOf } from './complete.ts';
 import { encodingOf } from './encoding.ts';
 import type { Plan, PlanDraft, PlannedHelper } from './plan.ts';
 import { isBudgetSpent, mostReleases, spentAfter } from './spent.ts';
@@ -89,7 +89,27 @@ describe('a plan', () => {
     expect([2, 3, 4, 6, 100].map(thresholdOf)).toEqual([2, 3, 3, 5, 67]);
   });
 
+  it('takes its task from the target, and no other one', () => {
+    const { task: _, name, model: __, ...terms } = draft();
+    const { features } = terms.data;
+    const of = (target: PlanDraft['data']['target'], more: object) =>
+      checkDraft({ ...terms, data: { features, target }, ...more }, name);
+    const cases: readonly [PlanDraft['task'], PlanDraft['data']['target']][] = [
+      ['binary', terms.data.target],
+      ['regression', { name: 'pressure', kind: 'number', low: 60, high: 220 }],
+      ['classification', { name: 'grade', kind: 'category', classes: ['0', '1', '2'] }],
+    ];
+    for (const [task, target] of cases) {
+      of(target, {});
+      of(target, { task });
+    }
+    expect(() => of(terms.data.target, { task: 'regression' })).toThrow(
+      refused('is regression, and data.target is of a binary one'),
+    );
+  });
+
   it.each<[string, Partial<PlanDraft>]>([
+    ['is regression, and data.target is of a binary one', { task: 'regression' }],
     ['privacy.denominator is missing', { privacy: { mode: 'patient' } }],
     ['coordinatorSeesUpdates', { aggregation: { kind: 'none' } as never }],
     ['privacy needs aggregation', { aggregation: { kind: 'none', coordinatorSeesUpdates: true } }],

@@ -49,4 +49,12 @@ it('refuses an empty range and a class twice', () => {
   expect(() => assemblePublic({ ...COLUMNS, features }, linear, 1)).toThrow(/range of 'age'/);
   const wide = [{ name: 'age', kind: 'number', low: -1e308, high: 1e308 } as const];
   expect(() => assemblePublic({ ...COLUMNS, features: wide }, linear, 1)).toThrow(/float32/);
+  for (const narrow of [1e-320, 1e-39]) {
+    const features = [{ name: 'age', kind: 'number', low: 0, high: narrow } as const];
+    expect(() => assemblePublic({ ...COLUMNS, features }, linear, 1)).toThrow(/too narrow/);
+  }
+  const filled = [{ name: 'age', kind: 'number', low: 0, high: 1, fill: 1e300 } as const];
+  expect(() => assemblePublic({ ...COLUMNS, features: filled }, linear, 1)).toThrow(
+    "The fill of 'age', 1e+300, is beyond the range of float32.",
+  );
 });

@@ -33,6 +33,12 @@ export interface PublicColumns {
     | { readonly name: string; readonly kind: 'category'; readonly classes: readonly string[] };
 }
 
+/** The task of a model that is assembled for a target. */
+export function publicTask(target: PublicColumns['target']): TaskKind {
+  if (target.kind === 'number') return 'regression';
+  return target.classes.length > 2 ? 'classification' : 'binary';
+}
+
 /**
  * @param network built for the encoded row; two classes give one logit.
  * @throws TrainError `data` for an empty range or too few categories, `model` when the network does
@@ -47,9 +53,8 @@ export function assemblePublic(
   const classes = target.kind === 'category' ? distinct(target.name, target.classes, 2) : [];
   const widths = encoded.map((each) => (each.kind === 'number' ? 1 : each.categories.length));
   const inputs = widths.reduce((sum, each) => sum + each, 0);
-  const outputs = classes.length > 2 ? classes.length : 1;
-  const task: TaskKind =
-    outputs > 1 ? 'classification' : classes.length > 0 ? 'binary' : 'regression';
+  const task = publicTask(target);
+  const outputs = task === 'classification' ? classes.length : 1;
   const built = network({ inputs, row: [inputs], outputs, seed });
   const scale = target.kind === 'number' ? scaleOf(target) : { mean: 0, deviation: 1 };
   const { model, blueprint } = withHead(built, { task, classes }, scale);
@@ -69,16 +74,28 @@ function featureOf(feature: PublicFeature): Feature {
   if (feature.kind === 'category') {
     return { name, kind: 'category', categories: distinct(name, feature.categories, 1) };
   }
+  if (feature.fill !== undefined && !isSingle(feature.fill)) {
+    throw dataError(`The fill of '${name}', ${feature.fill}, is beyond the range of float32.`);
+  }
   const fill = feature.fill === undefined ? {} : { fill: feature.fill };
   return { name, kind: 'number', ...scaleOf(feature), ...fill };
 }
 
 function scaleOf({ name, low, high }: Range) {
   if (!(low < high)) throw dataError(`The range of '${name}', ${low} to ${high}, is empty.`);
-  if (![low, high, high - low].every((each) => Number.isFinite(Math.fround(each)))) {
+  if (![low, high, high - low].every(isSingle)) {
     throw dataError(`The range of '${name}', ${low} to ${high}, is beyond that of float32.`);
   }
-  return { mean: (low + high) / 2, deviation: (high - low) / 2 };
+  const deviation = (high - low) / 2;
+  // A column is multiplied by it, or by its reciprocal.
+  if (Math.fround(deviation) === 0 || !isSingle(1 / deviation)) {
+    throw dataError(`The range of '${name}', ${low} to ${high}, is too narrow for float32.`);
+  }
+  return { mean: (low + high) / 2, deviation };
+}
+
+function isSingle(number: number): boolean {
+  return Number.isFinite(Math.fround(number));
 }
 
 function distinct(name: string, texts: readonly string[], least: number): readonly string[] {
