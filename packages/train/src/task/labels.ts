@@ -31,13 +31,14 @@ export function arrayLabels(
     throw dataError('The model was trained on a table, and takes no arrays.');
   }
   const count = labels.shape[0]!;
-  if (task !== 'classification' || isSoft(loss)) {
-    const numbers = finite(labels);
-    if (task === 'classification') return shares(tensor('float32', labels.shape, numbers), row);
-    if (task === 'regression') requireSize(labels, elementCount(row), row);
-    return tensor('float32', [count, ...labels.shape.slice(1)], numbers);
+  if (task === 'regression') {
+    requireSize(labels, elementCount(row), row);
+    return tensor('float32', labels.shape, finite(labels));
   }
-  const places = row.toSpliced(axis < 0 ? row.length + axis : axis - 1, 1);
+  if (task === 'classification' && isSoft(loss)) {
+    return shares(tensor('float32', labels.shape, finite(labels)), row);
+  }
+  const places = placesOf(task, row, axis);
   requireSize(labels, elementCount(places), places);
   const numbers = values(labels) as ArrayLike<number | bigint>;
   const ignored = loss?.kind === 'cross-entropy' ? loss.ignoreIndex : undefined;
@@ -50,6 +51,12 @@ export function arrayLabels(
     return named?.[label] ?? String(label);
   };
   return classNumbers(numbers.length, nameOf, classes, 'label');
+}
+
+/** Shape of the labels of a row: a class for each logit, or for each place that has a logit for every class. */
+function placesOf(task: Blueprint['task'], row: readonly number[], axis: number) {
+  if (task === 'binary') return elementCount(row) === 1 ? [] : row;
+  return row.toSpliced(axis < 0 ? row.length + axis : axis - 1, 1);
 }
 
 function requireSize(labels: NumericTensor, wanted: number, shape: readonly number[]): void {

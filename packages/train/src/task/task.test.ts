@@ -216,6 +216,42 @@ describe('from arrays', () => {
     await expect(trained({ model: graph.model(), data: two })).rejects.toThrow("no array 'z'");
   });
 
+  it('two kinds of labels make a binary task, whatever their numbers are', async () => {
+    const kinds = tensor(
+      'uint8',
+      [40],
+      Uint8Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? 3 : 7)),
+    );
+    const { model, report } = await trained({
+      model: network,
+      data: { ...data, labels: kinds },
+      task: 'binary',
+    });
+    expect(blueprintOf(model)).toMatchObject({ task: 'binary', classes: ['3', '7'] });
+    expect(report).toMatchObject({ kind: 'classification', accuracy: 1 });
+  });
+
+  it.each([-1, 0.5, 7])('a model with one logit takes no label %d', (wrong) => {
+    const numbers = Float32Array.from({ length: 40 }, (_, i) => i % 2);
+    const right: TrainingData = {
+      from: 'arrays',
+      inputs: new Map([['x', tensor('float32', [40, 4], new Float32Array(160))]]),
+      labels: tensor('float32', [40], numbers),
+    };
+    const start = assemble({
+      model: mlp({ sizes: [4, 1], seed: 1 }),
+      data: right,
+      rows: [0, 1],
+      seed: 1,
+      task: 'binary',
+    });
+    expect([...values(rowsFor(start, right).tensors.get('skein/labels')!)]).toEqual([...numbers]);
+    const labels = tensor('float32', [40], numbers.with(12, wrong));
+    expect(() => rowsFor(start, { ...right, labels })).toThrow(
+      `Row 12 has the label ${wrong}, which is out of range: there are 2 classes, 0 to 1.`,
+    );
+  });
+
   it('a model of doubles is refused as one', async () => {
     const graph = new GraphBuilder('doubles');
     graph.input('x', 'float64', ['batch', 2]);
