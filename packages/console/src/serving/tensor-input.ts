@@ -141,13 +141,24 @@ function numericTensor(
     if (Number.isInteger(number)) return number;
     throw new Error(`${name}: ${shown(element)} is not a whole number.`);
   });
-  const made = tensorOfNumbers(type, shape, numbers);
-  // An integer that does not fit would wrap around, and a float would become infinite.
-  const unfit = Array.from<number | bigint>(numbersOf(made)).findIndex((held, at) =>
-    isInteger(type) ? BigInt(held) !== BigInt(numbers[at]!) : Math.abs(Number(held)) === Infinity,
-  );
+  const made = madeOf(name, type, shape, numbers);
+  const unfit = numbersOf(made).findIndex((held) => Math.abs(Number(held)) === Infinity);
   if (unfit === -1) return made;
   throw new Error(`${name}: ${numbers[unfit]} does not fit ${type}.`);
+}
+
+function madeOf(
+  name: string,
+  type: NumericType,
+  shape: readonly number[],
+  numbers: readonly (number | bigint)[],
+) {
+  try {
+    return tensorOfNumbers(type, shape, numbers);
+  } catch (error) {
+    if (error instanceof RangeError) throw new Error(`${name}: ${error.message}`, { cause: error });
+    throw error;
+  }
 }
 
 function shown(element: unknown): string {

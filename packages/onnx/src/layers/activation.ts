@@ -10,7 +10,10 @@ export function activation(kind: Activation): Layer {
   return ({ graph }, x) => ({ name: activate(graph, x.name, kind), shape: x.shape });
 }
 
-/** Returns the name of the activated value. */
+/**
+ * Returns the name of the activated value.
+ * @throws Error for a kind that there is not, which plain JavaScript may give.
+ */
 export function activate(graph: GraphBuilder, x: string, kind: Activation): string {
   switch (kind) {
     case 'none':
@@ -27,6 +30,8 @@ export function activate(graph: GraphBuilder, x: string, kind: Activation): stri
       return graph.node('Mul', [x, graph.node('Sigmoid', [x])[0]])[0];
     case 'gelu':
       return gelu(graph, x);
+    default:
+      throw new Error(`There is no activation '${String(kind satisfies never)}'.`);
   }
 }
 

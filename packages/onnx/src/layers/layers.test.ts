@@ -65,6 +65,13 @@ describe('activation', () => {
     const { x, y } = await apply([7], activation(kind));
     expectClose(y, [...x].map(oracle[kind]));
   });
+
+  it('is refused where there is none of that name', () => {
+    const layers = [dense({ units: 2, activation: 'rely' as Activation })];
+    expect(() => sequential({ input: { shape: [3] }, layers, seed: 1 })).toThrow(
+      "There is no activation 'rely'.",
+    );
+  });
 });
 
 describe('dense', () => {

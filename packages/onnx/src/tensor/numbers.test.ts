@@ -40,6 +40,20 @@ it.each(NUMERIC_TYPES)('reads back the numbers that a tensor of %s is made of', 
   );
 });
 
+it.each<[NumericType, number | bigint]>([
+  ['int8', 300],
+  ['uint8', -1],
+  ['int32', 0.5],
+  ['uint16', Number.NaN],
+  ['int64', 2n ** 63n],
+  ['uint64', -1n],
+  ['bool', 2],
+])('refuses what %s does not hold: %s', (type, number) => {
+  expect(() => tensorOfNumbers(type, [2], [1, number])).toThrow(
+    new RangeError(`${number} does not fit ${type}.`),
+  );
+});
+
 it('takes NaN and the infinities of every float', () => {
   for (const type of ['float16', 'bfloat16', 'float32', 'float64'] as const) {
     const numbers = [Number.NaN, Infinity, -Infinity, -0];

@@ -9,14 +9,31 @@ import {
   type NumericType,
 } from './tensor.ts';
 
-/** @param numbers of the type: whole ones for integers, 0 and 1 for booleans. */
+/**
+ * @param numbers of the type: whole ones for integers, 0 and 1 for booleans.
+ * @throws RangeError for a number that an integer or a boolean cannot hold; floats round it.
+ */
 export function tensorOfNumbers(
   type: NumericType,
   shape: readonly number[],
   numbers: readonly (number | bigint)[],
 ): NumericTensor {
   const convert = CONVERSIONS[type] ?? Number;
-  return tensor(type, shape, arrayClass(type).from(numbers.map(convert) as never[]));
+  const converted = numbers.map(convert);
+  const array = arrayClass(type).from(converted as never[]);
+  if (!type.includes('float')) requireHeld(type, array, converted);
+  return tensor(type, shape, array);
+}
+
+function requireHeld(
+  type: NumericType,
+  array: NumericArray,
+  given: readonly (number | bigint)[],
+): void {
+  for (let i = 0; i < given.length; i++) {
+    if (array[i] === given[i] && (type !== 'bool' || given[i]! <= 1)) continue;
+    throw new RangeError(`${given[i]} does not fit ${type}.`);
+  }
 }
 
 const CONVERSIONS: { readonly [T in NumericType]?: (value: number | bigint) => number | bigint } = {

@@ -57,6 +57,12 @@ it('trains a perceptron to tell the moons apart, and returns a model to serve', 
   await evaluator.close();
 });
 
+it.each([Number.NaN, 1.5, -1, Infinity])('refuses %d epochs', async (epochs) => {
+  await expect(train(step, { ...plan, epochs })).rejects.toThrow(
+    new RangeError(`epochs must be a whole number from 0 on, not ${epochs}.`),
+  );
+});
+
 it('counts every row the same, padded or not', async () => {
   const first = { ...plan, epochs: 1, schedule: constant(0), now: () => 0 };
   const padded = await train(step, first);

@@ -111,6 +111,7 @@ const BEST = 'best/';
  * @throws Diverged when a batch's loss is not a number; it holds the batch, and the parameters are
  * those before it.
  * @throws TrainError `checkpoint` when the saved run is another one, `data` when rows and batches do not fit.
+ * @throws RangeError when `epochs` is not a whole number.
  */
 export function train(step: TrainingStep, options: TrainOptions): Promise<TrainResult> {
   const { backend, threads = 1, seed, accumulate = 1 } = options;
@@ -147,6 +148,9 @@ async function run(
   options: TrainOptions,
 ): Promise<TrainResult> {
   const { data, mask, epochs, seed, schedule, signal, accumulate = 1 } = options;
+  if (!(Number.isInteger(epochs) && epochs >= 0)) {
+    throw new RangeError(`epochs must be a whole number from 0 on, not ${epochs}.`);
+  }
   const batch = options.batch * accumulate;
   const { now = () => performance.now(), checkpoints, evaluate, patience = Infinity } = options;
   const inputs = step.inputs.map(({ name }) => name).filter((name) => name !== mask);
