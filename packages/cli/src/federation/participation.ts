@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api';
-import { invitationOf, type Joined, type Plan } from '@skein/federation';
+import { invitationOf, type Joined, type Plan, type SeenEntry, seenText } from '@skein/federation';
 import {
   type PlanWords,
   type SiteEvent,
@@ -43,6 +43,28 @@ export interface Participation {
   readonly status?: string;
   readonly round?: number;
   readonly reason?: string;
+  /** The newest entry of the ledger that it has signed, for `skein ledger verify --seen`. */
+  readonly seen?: string;
+}
+
+/** How it ended, for a person. @param who as the subject of a sentence. */
+export function endText({ status, round, reason }: Participation, who: string): string {
+  if (status === 'left') return `${who} has left in round ${round! + 1}.`;
+  const after = reason === '' || reason === status ? '.' : `: ${reason!.replace(/\.$/, '')}.`;
+  return `The federation has ${status} after round ${round}${after}`;
+}
+
+/** How to hold an exported ledger to what was signed. */
+export function seenLines({ seen }: Participation, style: Style): readonly string[] {
+  if (seen === undefined) return [];
+  const command = style.cyan(style.commands(`skein ledger verify FILE --seen ${seen}`));
+  return [`To check an exported ledger: ${command}`];
+}
+
+/** The entry as a person compares it. */
+export function withSeenText<T extends { readonly seen?: SeenEntry | undefined }>(end: T) {
+  const { seen, ...how } = end;
+  return { ...how, ...(seen === undefined ? {} : { seen: seenText(seen) }) };
 }
 
 /** What a participant decides on. @param words the plan as it is told. @param refusals beside the terms. */

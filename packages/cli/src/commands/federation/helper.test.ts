@@ -3,7 +3,7 @@
  * processes of their own. A helper is killed with SIGKILL in the middle of a round and started again,
  * then the node; one site leaves after one message.
  */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FederationView } from '@skein/api';
 import type { PlannedHelper } from '@skein/federation';
@@ -120,4 +120,12 @@ it('finishes although a helper and the node are killed, and spends no release tw
   const verified = await runCli(['ledger', 'verify', 'l.json', '--json'], { cwd: scene.folder });
   expect(verified.code).toBe(0);
   expect(JSON.parse(verified.stdout)).toMatchObject({ rounds: ROUNDS, releases: ROUNDS });
+  // Of such a federation helpers are the witnesses: what each has signed last is the end of the ledger.
+  const { entries } = JSON.parse(await readFile(join(scene.folder, 'l.json'), 'utf8')) as {
+    entries: readonly { sequence: number; hash: string }[];
+  };
+  const { sequence, hash } = entries.at(-1)!;
+  for (const { stdout } of ends.slice(staying.length)) {
+    expect(JSON.parse(stdout)).toMatchObject({ seen: `${sequence}:${hash}` });
+  }
 }, 180_000);

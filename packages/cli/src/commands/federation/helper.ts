@@ -16,15 +16,18 @@ import { dataFolder, dataOption } from '../../connection/connection.ts';
 import { argument, flag, text, withDefault } from '../../command-line/option.ts';
 import {
   consentTo,
+  endText,
   linkOf,
   matchShown,
   offerOf,
   type Participation,
   participationExit,
   progressOf,
+  seenLines,
   socketOf,
   termOptions,
   unacceptedText,
+  withSeenText,
 } from '../../federation/participation.ts';
 import { trustOptions } from '../../connection/trust.ts';
 
@@ -92,7 +95,7 @@ export const helperJoin = defineCommand({
         signal: context.signal,
       });
       context.notes.clear();
-      return { ...shown, accepted: true, ...end } satisfies Participation;
+      return { ...shown, accepted: true, ...withSeenText(end) } satisfies Participation;
     } finally {
       lock?.release();
       await memory.close();
@@ -101,11 +104,11 @@ export const helperJoin = defineCommand({
   endsItself: true,
   exitCode: participationExit,
   render(result: Participation, style) {
-    const { accepted, name, status, round, reason } = result;
+    const { accepted, name } = result;
     const named = ['', `The plan names this helper as ${name}.`];
-    return accepted
-      ? `${style.green('✓')} The federation has ${status} after round ${round}: ${reason}`
-      : unacceptedText(result, named, 'To help', style);
+    if (!accepted) return unacceptedText(result, named, 'To help', style);
+    const ended = `${style.green('✓')} ${endText(result, 'This helper')}`;
+    return [ended, ...seenLines(result, style)].join('\n');
   },
 });
 

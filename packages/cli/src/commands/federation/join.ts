@@ -1,7 +1,7 @@
 /** `skein join`: this machine as a site of a federation. Its rows stay here. */
 import { createReadStream } from 'node:fs';
 import { formatBytes } from '@skein/api/units';
-import { type Plan, seenText } from '@skein/federation';
+import type { Plan } from '@skein/federation';
 import {
   describePlan,
   lookAtPlan,
@@ -37,6 +37,7 @@ import {
 import { argument, flag, text } from '../../command-line/option.ts';
 import {
   consentTo,
+  endText,
   linkOf,
   matchShown,
   offerOf,
@@ -44,9 +45,11 @@ import {
   type Participation,
   participationExit,
   progressOf,
+  seenLines,
   socketOf,
   termOptions,
   unacceptedText,
+  withSeenText,
 } from '../../federation/participation.ts';
 import { trustOptions } from '../../connection/trust.ts';
 import { usageError } from '../../command-line/usage.ts';
@@ -56,8 +59,6 @@ export interface SiteParticipation extends Participation {
   readonly account: AccountReport;
   readonly rows?: Pick<SiteRows, 'count' | 'classes' | 'outside' | 'rounded' | 'unused'>;
   readonly sentBytes?: number;
-  /** The newest entry of the ledger that this site has signed, for `skein ledger verify --seen`. */
-  readonly seen?: string;
   /** Of the newest model that was sent here, on the rows of this site. */
   readonly quality?: OwnQuality;
   readonly personal?: PersonalReport;
@@ -156,14 +157,12 @@ export const join = defineCommand({
       });
       context.notes.clear();
       const sentBytes = progress.sentBytes();
-      const { seen, ...how } = end;
-      const entry = seen === undefined ? {} : { seen: seenText(seen) };
       const found =
         model === undefined || sent === undefined
           ? {}
           : { quality: await ownQuality(model, rows, sent) };
       const trained = personal && { personal: await personal.end(end.status !== 'left') };
-      const ended = { ...how, ...entry, ...found, ...trained, sentBytes };
+      const ended = { ...withSeenText(end), ...found, ...trained, sentBytes };
       const spent = entrance.leave(end.status);
       return { ...shown, accepted: true, account: spent, ...ended } satisfies SiteParticipation;
     } finally {
@@ -175,8 +174,7 @@ export const join = defineCommand({
   endsItself: true,
   exitCode: (result) => (result.personal?.problem === undefined ? participationExit(result) : 1),
   render(result: SiteParticipation, style) {
-    const { accepted, account, rows, status, round, reason, sentBytes } = result;
-    const { seen, quality, personal } = result;
+    const { accepted, account, rows, sentBytes, quality, personal } = result;
     const file =
       rows === undefined
         ? []
@@ -192,20 +190,11 @@ export const join = defineCommand({
       return unacceptedText(result, facts, 'To take part', style);
     }
     const sent = `${formatBytes(sentBytes ?? 0)} were sent.`;
-    const after = reason === '' || reason === status ? '.' : `: ${reason!.replace(/\.$/, '')}.`;
-    const ended =
-      status === 'left'
-        ? `This site has left in round ${round! + 1}.`
-        : `The federation has ${status} after round ${round}${after}`;
     return [
-      `${style.green('✓')} ${ended} ${sent}`,
+      `${style.green('✓')} ${endText(result, 'This site')} ${sent}`,
       ...(quality === undefined ? [] : [qualityText(quality)]),
       ...(personal === undefined ? [] : personalText(personal, style)),
-      ...(seen === undefined
-        ? []
-        : [
-            `To check an exported ledger: ${style.cyan(style.commands(`skein ledger verify FILE --seen ${seen}`))}`,
-          ]),
+      ...seenLines(result, style),
     ].join('\n');
   },
 });
