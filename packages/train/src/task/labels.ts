@@ -30,7 +30,6 @@ export function arrayLabels(
   if (table !== undefined) {
     throw dataError('The model was trained on a table, and takes no arrays.');
   }
-  const count = labels.shape[0]!;
   if (task === 'regression') {
     requireSize(labels, elementCount(row), row);
     return tensor('float32', labels.shape, finite(labels));
