@@ -48,7 +48,7 @@ export interface CommandText<R> {
   /** Command lines, and what each does. */
   readonly examples: Readonly<Record<string, string>>;
   /**
-   * Whether `run` handles the signal itself and exits with its own code; its result is then not
+   * Whether `run` handles the signal itself and exits with its own code; a result of `undefined` is then not
    * shown. Other commands are abandoned, and the code is 130.
    */
   readonly endsItself?: boolean;

@@ -66,7 +66,8 @@ export async function runCommandLine(
       ? work
       : interruptible(work, around.signal, onInterrupt));
     notes.clear();
-    if (command.endsItself === true && around.signal.aborted && remain === undefined)
+    // It was asked to end before there was anything to tell.
+    if (command.endsItself === true && around.signal.aborted && result === undefined)
       return EXIT.ok;
     const shown = json ? toJson(result) : command.render(result, style);
     if (shown !== '') {

@@ -123,7 +123,13 @@ it('trains models of sites that differ, which are better there than the global o
   north.process.kill('SIGKILL');
   await north.ended;
   south.process.kill('SIGINT');
-  expect((await south.ended).code).toBe(0);
+  const left = await south.ended;
+  expect(left.code).toBe(0);
+  expect(JSON.parse(left.stdout)).toMatchObject({
+    status: 'left',
+    seen: expect.stringMatching(/^\d+:[0-9a-f]{64}$/),
+    personal: { test: { rows: 100 } },
+  });
   expect((await readFile(join(scene.folder, 'south.onnx'))).length).toBeGreaterThan(500);
   const again = joined('north', '--personal-pull', '0.01');
   const ends = await Promise.all([again, tuned(), west].map(told));
