@@ -1,13 +1,14 @@
 /** `skein-judge judge PACKAGE FILE...`: one submission, test by test. */
 import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { unreadable } from '@skein/api/file-errors';
 import type { JudgeEvent } from '../judging/events.ts';
 import { judge } from '../judging/judge.ts';
 import { machineCeilings, refuseDishonourable } from '../judging/limits.ts';
+import { answerNamed } from '../judging/submission.ts';
 import { usageWords, VERDICT_NAMES } from '../judging/verdict.ts';
-import type { ProgramFile } from '../package/problem.ts';
+import { testsOf, type Problem, type ProgramFile } from '../package/problem.ts';
 import { timeLimitOf } from '../verify/verify.ts';
 import { withPackage } from './open-package.ts';
 import type { Command } from './run.ts';
@@ -21,11 +22,12 @@ export const runJudge: Command = async (operands, options, { stdout, signal }) =
       'judge: name a problem package and the files to judge.',
     );
   }
-  const files = await Promise.all(names.map(readSubmitted));
+  const read = await Promise.all(names.map(readSubmitted));
   return withSandbox(options, (sandbox) =>
     withPackage(path, async (problem) => {
       refuseDishonourable(problem, machineCeilings());
       const timeMs = await timeLimitOf(problem, sandbox, { signal });
+      const files = read.map((file) => ({ ...file, path: submittedAs(file.path, problem) }));
       const submission = { files, language: options.language };
       const events = judge(submission, problem, sandbox, { timeMs, signal });
       for (;;) {
@@ -41,7 +43,12 @@ async function readSubmitted(path: string): Promise<ProgramFile> {
   const content = await readFile(path).catch((error: unknown) => {
     throw unreadable(path, error);
   });
-  return { path: basename(path), content: new Uint8Array(content), executable: false };
+  return { path, content: new Uint8Array(content), executable: false };
+}
+
+/** Answers to two tests may have the same base name: their folders tell them apart. */
+function submittedAs(path: string, { type, tests }: Problem): string {
+  return type.submitAnswer ? answerNamed(resolve(path), testsOf(tests)) : basename(path);
 }
 
 function lineOf(event: JudgeEvent): string {

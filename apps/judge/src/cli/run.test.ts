@@ -163,4 +163,23 @@ describe.skipIf(requireComponent('bubblewrap').skip)('skein-judge in bubblewrap'
     },
     TIMEOUT,
   );
+
+  it(
+    'tells answers with the same base name apart by their folders',
+    async () => {
+      const folder = packageFolder({
+        'problem.yaml': MINIMAL['problem.yaml'].replace('limits:', 'type: submit-answer\nlimits:'),
+        'submissions/accepted/echo.py': undefined,
+        'submissions/accepted/all/sample/1.out': '1\n',
+        'submissions/accepted/all/secret/1.out': '2\n',
+        'submissions/accepted/all/secret/2.out': '3\n',
+      });
+      const answers = ['sample/1.out', 'secret/1.out', 'secret/2.out'].map((name) =>
+        join(folder, 'submissions/accepted/all', name),
+      );
+      const judged = await run('judge', ...bubblewrap, folder, ...answers);
+      expect(judged).toMatchObject({ code: 0, err: '', out: expect.stringContaining('accepted') });
+    },
+    TIMEOUT,
+  );
 });

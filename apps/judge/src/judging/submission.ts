@@ -73,6 +73,18 @@ export function answerTo(
   }
 }
 
+/**
+ * The name under which a file is handed in as an answer: the longest end of its path that means a
+ * test, such as `secret/group1/03.out` of `/home/alice/secret/group1/03.out`; else its base name.
+ */
+export function answerNamed(path: string, tests: readonly TestCase[]): string {
+  let name = path;
+  while (name.includes('/') && meantBy(name.replace(/\.(out|ans)$/, ''), tests).length === 0) {
+    name = name.slice(name.indexOf('/') + 1);
+  }
+  return name;
+}
+
 function meantBy(name: string, tests: readonly TestCase[]): readonly TestCase[] {
   return tests.filter((test) => test.name === name || test.name.endsWith(`/${name}`));
 }
