@@ -168,7 +168,7 @@ describe.skipIf(requireComponent('bubblewrap').skip)('skein-judge in bubblewrap'
     'tells answers with the same base name apart by their folders',
     async () => {
       const folder = packageFolder({
-        'problem.yaml': MINIMAL['problem.yaml'].replace('limits:', 'type: submit-answer\nlimits:'),
+        'problem.yaml': MINIMAL['problem.yaml']!.replace('limits:', 'type: submit-answer\nlimits:'),
         'submissions/accepted/echo.py': undefined,
         'submissions/accepted/all/sample/1.out': '1\n',
         'submissions/accepted/all/secret/1.out': '2\n',
