@@ -39,6 +39,8 @@ export function openSession(name: string): Session {
   return {
     key,
     enter(entered, remember = false) {
+      // The key of the tab comes first when the page is loaded: an older one would win.
+      if (remember) sessionStorage.removeItem(name);
       (remember ? localStorage : sessionStorage).setItem(name, entered);
       key.set(entered);
     },
