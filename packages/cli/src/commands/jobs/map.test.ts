@@ -255,6 +255,7 @@ it('says what is wrong with a statement, or with the command line', async () => 
     ['map --sql x', '--data FILE is missing'],
     ['map --data table.csv', 'Say what to do'],
     ['map --data table.csv --by b', 'go together'],
+    ['map --data table.csv --sql SELECT --partitions 4', '--partitions is for the shuffle'],
     ['map --data table.csv --sql SELECT --trusted', '--trusted is for a command over the shards'],
     ['map --data table.csv --sql SELECT --input a', '--input is for a command over the shards'],
     ['map --data table.csv --sql SELECT --module a.ts', '--task NAME names: give both'],

@@ -35,6 +35,8 @@ export interface MapOutcome {
   readonly fetched: readonly string[];
 }
 
+const PARTITIONS = 8;
+
 /** The job that conducts the map only waits; it must not occupy the cores of a shard. */
 const CONDUCTOR = { cores: 0.05, memoryBytes: 256 * 2 ** 20 };
 
@@ -68,7 +70,7 @@ export const map = defineCommand({
       'SQL',
       'Statement over the view part, which has all rows of its keys, or @FILE.sql.',
     ),
-    partitions: withDefault(integer('N', 'Partitions of the shuffle.', [1, 4096]), '8'),
+    partitions: integer('N', 'Partitions of the shuffle; default: 8.', [1, 4096]),
     shard: withDefault(bytes('Size of a shard.'), '64MiB'),
     column: many(
       'NAME=TYPE',
@@ -101,6 +103,9 @@ export const map = defineCommand({
     if (grouped !== (options.reduce !== undefined)) {
       throw usageError('--by COLUMN and --reduce SQL go together.');
     }
+    if (options.partitions !== undefined && !grouped) {
+      throw usageError('--partitions is for the shuffle of --by COLUMN, and there is none.');
+    }
     if (kinds.length === 0 && !grouped) {
       throw usageError('Say what to do: --sql, --task, a command, or --by with --reduce.');
     }
@@ -132,7 +137,7 @@ export const map = defineCommand({
         const work = await workOf(context, client, command, options);
         const group = grouped && {
           by: [...options.by],
-          partitions: options.partitions,
+          partitions: options.partitions ?? PARTITIONS,
           sql: await givenText(cwd, options.reduce ?? ''),
         };
         const { id } = await submit({
