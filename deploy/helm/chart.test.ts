@@ -32,6 +32,7 @@ const EVERYTHING = {
   priorityClassName: 'serving',
   networkPolicy: { allowFrom: [{ namespaceSelector: {} }] },
   serviceAccount: { annotations: { role: 'node' }, workerAnnotations: { role: 'worker' } },
+  queues: 'default, nightly',
   extraArgs: ['--cores', '2'],
   extraEnv: [{ name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://otel:4318' }],
   workers: {
@@ -105,6 +106,7 @@ describe.skipIf(helm.skip)('the chart', () => {
     [{ kind: 'DaemonSet' }, /'\/kind': value must be one of 'Deployment', 'StatefulSet'/],
     [{ redis: { url: 'http://x' }, blobs: { place: 's3://x/y' } }, /'\/redis\/url'/],
     [{ image: { digest: 'latest' } }, /'\/image\/digest'/],
+    [{ queues: 'default;Nightly' }, /'\/queues'/],
     [{ graceSeconds: 0 }, /'\/graceSeconds': minimum: got 0, want 1/],
     [{ replicas: 2 }, /needs a shared state: set redis.url/],
     [{ autoscaling: { kind: 'hpa' } }, /needs a shared state/],
