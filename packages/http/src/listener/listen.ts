@@ -18,12 +18,18 @@ export interface ListenAddress {
 /**
  * Calls `bind` with `port`, `port + 1`, … until one is free.
  * @param bind resolves with the port that was bound, rejects with Node's error.
- * @throws SkeinError PORT_IN_USE.
+ * @throws SkeinError PORT_IN_USE; REQUEST_INVALID when `port` is none.
  */
 export async function listenOnFreePort(
   { host, port, alternatives = 0 }: ListenOptions,
   bind: (port: number) => Promise<number>,
 ): Promise<ListenAddress> {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `The port ${port} is not a whole number from 0 to 65,535.`,
+    );
+  }
   const last = port === 0 ? 0 : Math.min(port + alternatives, 65_535);
   for (let candidate = port; candidate <= last; candidate++) {
     try {

@@ -23,6 +23,20 @@ async function listening(accept: UpgradeHandler['accept']) {
   return { ask, warn };
 }
 
+it('says that a number is no port, and not that it is in use', async () => {
+  const listener = createHttpListener(() => {}, DEFAULT_LIMITS, {
+    debug() {},
+    warn() {},
+    error() {},
+  });
+  for (const port of [70_000, -1, 1.5, Number.NaN]) {
+    await expect(listener.listen({ host: '127.0.0.1', port })).rejects.toMatchObject({
+      code: 'REQUEST_INVALID',
+      message: `The port ${port} is not a whole number from 0 to 65,535.`,
+    });
+  }
+});
+
 it('closes a connection that could not be taken over, and goes on', async () => {
   const { ask, warn } = await listening(async () => {
     throw new Error('the disk is full');
