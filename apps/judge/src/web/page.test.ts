@@ -237,6 +237,24 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
   );
 
   it(
+    'says of a program that is not UTF-8 that it would be handed in changed',
+    async () => {
+      await using opened = await openPage(browser, serve.url, alice.key, TIMEOUT);
+      const { page, complaints } = opened;
+      const program = (buffer: Buffer) => ({ name: 'echo.py', mimeType: 'text/x-python', buffer });
+      const warning = page.getByRole('alert').getByText('echo.py is not UTF-8');
+      await page.goto(`${serve.url}/#/problems/echo`);
+      await page.locator('#file').setInputFiles(program(Buffer.from('# caf\xe9\n', 'latin1')));
+      await warning.waitFor();
+      await page.locator('#file').setInputFiles(program(Buffer.from('# café\n')));
+      await warning.waitFor({ state: 'hidden' });
+      await page.getByLabel('Program').getByText('# café').waitFor();
+      expect(complaints).toEqual([]);
+    },
+    TIMEOUT,
+  );
+
+  it(
     'says that a key has ended, and not that it tries again',
     async () => {
       const id = await judged(ECHO);

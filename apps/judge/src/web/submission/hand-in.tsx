@@ -113,6 +113,8 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
   const [text, setText] = useState(() => sessionStorage.getItem(draftOf(language)) ?? '');
   /** Counts the initial texts of the editor. */
   const [revision, setRevision] = useState(0);
+  /** Name of the file that was opened last, when the editor cannot hold its bytes. */
+  const [unreadable, setUnreadable] = useState<string>();
   const written = new TextEncoder().encode(text).length;
 
   function change(next: string, code = language): void {
@@ -128,6 +130,7 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
     localStorage.setItem(LANGUAGE, code);
     setLanguage(code);
     setText(sessionStorage.getItem(draftOf(code)) ?? '');
+    setUnreadable(undefined);
     setRevision((count) => count + 1);
   }
   async function open([file]: readonly File[]): Promise<void> {
@@ -135,9 +138,10 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
     const dot = file.name.lastIndexOf('.');
     const extension = dot === -1 ? '' : file.name.slice(dot);
     const known = languages.find(({ extensions }) => extensions.includes(extension));
-    const content = await file.text();
+    const content = await file.arrayBuffer();
     if (known !== undefined) setLanguage(known.code);
-    change(content, known?.code);
+    change(new TextDecoder().decode(content), known?.code);
+    setUnreadable(isUtf8(content) ? undefined : file.name);
     setRevision((count) => count + 1);
   }
   return (
@@ -166,6 +170,10 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
             </span>
           </p>
           <Editor key={revision} language={language} text={text} changed={change} />
+          <div class="refusal" role="alert" hidden={unreadable === undefined}>
+            <strong>{`${unreadable} is not UTF-8: it would be handed in with � for what the editor cannot read.`}</strong>
+            <span>Save it as UTF-8, and open it again.</span>
+          </div>
         </>
       }
       buttons={
@@ -180,6 +188,15 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
       {children}
     </Frame>
   );
+}
+
+function isUtf8(content: ArrayBuffer): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(content);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function availableFirst(languages: Problem['languages']): Problem['languages'] {
