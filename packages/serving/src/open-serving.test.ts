@@ -64,6 +64,30 @@ it('refuses options of a request that it cannot use', async () => {
   expect(await serving.infer('risk', row())).toMatchObject({ version: '1' });
 });
 
+it('refuses changes and questions that it cannot read, and changes nothing', async () => {
+  const { deploy, serving } = await openHere();
+  await deploy('risk', model(1), PATIENT);
+  const before = serving.view('risk').revision;
+  const version = '1';
+  for (const request of [null, 5, {}, { name: 'risk', version: 1 }, { name: 'risk' }] as never[]) {
+    await expect(serving.deploy(request, 'me')).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+  }
+  for (const wrong of [{ plan: { strategy: 'slow' } }, { settings: 5 }] as object[]) {
+    const request = { name: 'risk', version, ...wrong };
+    await expect(serving.deploy(request, 'me')).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+  }
+  for (const settings of [null, 5, undefined] as never[]) {
+    await expect(serving.changeSettings('risk', settings, 'me')).rejects.toMatchObject({
+      code: 'REQUEST_INVALID',
+    });
+  }
+  for (const range of ['week', undefined, {}] as never[]) {
+    expect(() => serving.traffic('risk', range)).toThrow(/^The range/);
+  }
+  expect(serving.traffic('risk', 'hour').points).toEqual([]);
+  expect(serving.view('risk').revision).toBe(before);
+});
+
 it('says of a model that it cannot read which file, and what it should be', async () => {
   const serving = await openHere();
   const missing = join(folder, 'missing.onnx');

@@ -5,7 +5,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { SkeinError, type DeploymentSettingsPatch, type DeploymentView } from '@skein/api';
+import {
+  RolloutPlan,
+  SkeinError,
+  TrafficRange,
+  validate,
+  type DeploymentSettingsPatch,
+  type DeploymentView,
+} from '@skein/api';
 import { unreadable } from '@skein/api/file-errors';
 import { usableThreads } from '@skein/api/machine';
 import type { Tensor, TensorMap } from '@skein/onnx';
@@ -94,7 +101,7 @@ export async function openServing(options: EmbeddedServingOptions): Promise<Embe
   });
   await registry.removeOrphans();
   const clock = { now: () => performance.now() };
-  const serving = createServing({
+  const plane = createServing({
     state,
     registry,
     runtime: nativeRuntime,
@@ -103,7 +110,8 @@ export async function openServing(options: EmbeddedServingOptions): Promise<Embe
     observer,
     log,
   });
-  await serving.start();
+  await plane.start();
+  const serving = checked(plane);
   let isClosed = false;
 
   return {
@@ -139,6 +147,35 @@ export async function openServing(options: EmbeddedServingOptions): Promise<Embe
       await folder.close();
     },
   };
+}
+
+/** The plane with the checks of values that an endpoint of a node makes: a program in JavaScript may pass anything. */
+function checked(plane: Serving): Serving {
+  return {
+    ...plane,
+    async deploy(request, actor) {
+      checkObject('The request', request);
+      const { name, version, settings, plan } = request;
+      if (typeof name !== 'string' || typeof version !== 'string') {
+        throw new SkeinError('REQUEST_INVALID', 'name and version of a request must be strings.');
+      }
+      if (settings !== undefined) checkObject('settings', settings);
+      if (plan !== undefined) validate(RolloutPlan, plan, 'plan');
+      return plane.deploy(request, actor);
+    },
+    async changeSettings(name, settings, actor) {
+      checkObject('settings', settings);
+      return plane.changeSettings(name, settings, actor);
+    },
+    traffic(name, range) {
+      return plane.traffic(name, validate(TrafficRange, range, 'range'));
+    },
+  };
+}
+
+function checkObject(what: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null) return;
+  throw new SkeinError('REQUEST_INVALID', `${what} must be an object.`);
 }
 
 async function bytesOf(model: string | Uint8Array): Promise<Uint8Array> {
@@ -184,9 +221,7 @@ function isTensor(input: Tensor | null | undefined): boolean {
  * `Cancellation`, such as an AbortSignal, would fail where the run begins.
  */
 function checkOptions(options: InferOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new SkeinError('REQUEST_INVALID', 'The options of a request must be an object.');
-  }
+  checkObject('The options of a request', options);
   const { timeoutMs, cancellation } = options;
   if (timeoutMs !== undefined && (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs))) {
     throw new SkeinError('REQUEST_INVALID', 'timeoutMs must be a number of milliseconds.');
