@@ -18,6 +18,17 @@ export interface Change<T> extends Actor {
   readonly subject: (answer: T | undefined) => string;
 }
 
+/** A change that was refused and may still happen: the record names what it would leave behind. */
+export class UnsureChange extends SkeinError {
+  readonly subject: string;
+
+  constructor(subject: string, message: string, cause: SkeinError) {
+    const { retryAfterMs } = cause;
+    super(cause.code, message, { cause, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+    this.subject = subject;
+  }
+}
+
 /** Runs a change and records it. Resolves or rejects as the change does. */
 export type Audit = <T>(change: Change<T>, run: () => Promise<T>) => Promise<T>;
 
@@ -28,15 +39,18 @@ export function auditTrail(
 ): Audit {
   return async (change, run) => {
     let outcome = 'ok';
+    let unsure: string | undefined;
     let answer: Awaited<ReturnType<typeof run>> | undefined;
     try {
       return (answer = await run());
     } catch (error) {
       outcome = error instanceof SkeinError ? error.code : 'INTERNAL';
+      if (error instanceof UnsureChange) unsure = error.subject;
       throw error;
     } finally {
       const { actor, action, remote } = change;
-      const entry = { actor, action, subject: change.subject(answer), outcome, remote };
+      const subject = unsure ?? change.subject(answer);
+      const entry = { actor, action, subject, outcome, remote };
       await state.addAudit(entry).catch((error: unknown) => unwritten(error, entry));
     }
   };

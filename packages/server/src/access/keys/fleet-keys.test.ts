@@ -2,6 +2,7 @@ import { SkeinError } from '@skein/api';
 import { openState, type State } from '@skein/state';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAccess } from '../access.ts';
+import { auditTrail } from '../audit-trail.ts';
 
 type Access = Awaited<ReturnType<typeof createAccess>>;
 
@@ -90,13 +91,18 @@ describe('the keys of a fleet on one node', () => {
       await state.addKey(record);
       throw new SkeinError('STORE_UNREACHABLE', 'The store is away.', { retryAfterMs: 1000 });
     });
-    const refused = await newKey().catch((error: SkeinError) => error);
+    const by = { actor: 'local', remote: '127.0.0.1', action: 'createKey', subject: () => '' };
+    const audit = auditTrail(state, (error) => expect(error).toBe(undefined));
+    const refused = await audit(by, () => newKey()).catch((error: SkeinError) => error);
     const [{ id } = { id: '' }] = await state.keys();
     expect(refused).toMatchObject({
       code: 'STORE_UNREACHABLE',
       retryAfterMs: 1000,
       message: `The store is away. If \`skein keys ls\` lists the key ${id} later, revoke it: its secret was not given out.`,
     });
+    expect(await state.audit(1)).toMatchObject([
+      { action: 'createKey', subject: id, outcome: 'STORE_UNREACHABLE' },
+    ]);
     await follow();
     expect((await there.keys.list()).map((key) => key.id)).toEqual([id]);
     await there.keys.revoke(id);

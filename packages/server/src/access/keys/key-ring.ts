@@ -9,6 +9,7 @@
 import type { KeyRecord, State } from '@skein/state';
 import { SkeinError } from '@skein/api/errors';
 import { safeLine } from '@skein/api/safe-text';
+import { UnsureChange } from '../audit-trail.ts';
 import type { Caller, Keys, KeyView, NewKey } from '../contract.ts';
 import { createRevocations } from './revocations.ts';
 import { issueToken } from '@skein/http';
@@ -156,11 +157,10 @@ export async function openKeyRing(
 /** A store that did not answer may hold the key nevertheless; its secret was given to no caller. */
 function withLeftover(error: unknown, id: string): unknown {
   if (!(error instanceof SkeinError) || error.code !== 'STORE_UNREACHABLE') return error;
-  const { message, retryAfterMs } = error;
-  return new SkeinError(
-    'STORE_UNREACHABLE',
-    `${message} If \`skein keys ls\` lists the key ${id} later, revoke it: its secret was not given out.`,
-    { cause: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
+  return new UnsureChange(
+    id,
+    `${error.message} If \`skein keys ls\` lists the key ${id} later, revoke it: its secret was not given out.`,
+    error,
   );
 }
 
