@@ -46,9 +46,15 @@ export async function partitionToFiles(
   });
 }
 
-const NUMBER = /^(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*|BOOLEAN)$/;
+const NUMBER = /^(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\([^)]*\)|BOOLEAN)$/;
 /** What has no text by which it could be told from its equals: one month is 30 days. */
 const WITHOUT_TEXT = /\]$|^(?:STRUCT|MAP|UNION)\(|^INTERVAL$/;
+/** Types of numbers within such a type; DuckDB quotes what is called like one, and the values of an ENUM. */
+const NUMBER_WITHIN =
+  /"(?:[^"]|"")*"|'(?:[^']|'')*'|\b(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DECIMAL\([^)]*\)|BOOLEAN)(?![\w(])/g;
+
+/** Floats from here on have no fraction. */
+const FLOAT_FRACTIONS_END = 2 ** 23;
 
 /**
  * The hash of a key. One column may have another type in each Parquet file, and the reduction reads
@@ -58,16 +64,24 @@ const WITHOUT_TEXT = /\]$|^(?:STRUCT|MAP|UNION)\(|^INTERVAL$/;
  * of: a number, a date or time, a UUID. Unequal keys may have one hash.
  */
 function keyHash(column: string, type = ''): string {
-  if (NUMBER.test(type)) return `hash(${column}::DOUBLE)`;
-  if (WITHOUT_TEXT.test(type)) return `hash(${column})`;
+  if (NUMBER.test(type)) return numberHash(`${column}::DOUBLE`);
+  if (WITHOUT_TEXT.test(type)) return `hash(${column}::${withDoubles(type)})`;
   const text = type === 'VARCHAR' ? column : `${column}::VARCHAR`;
-  const readings = [
-    `coalesce(TRY_CAST(${text} AS DOUBLE), TRY_CAST(${text} AS BOOLEAN)::DOUBLE)`,
-    `TRY_CAST(${text} AS TIMESTAMP)`,
-    `TRY_CAST(${text} AS UUID)`,
-  ];
+  const number = `coalesce(TRY_CAST(${text} AS DOUBLE), TRY_CAST(${text} AS BOOLEAN)::DOUBLE)`;
+  const readings = [`TRY_CAST(${text} AS TIMESTAMP)`, `TRY_CAST(${text} AS UUID)`];
   const cases = readings.map((each) => `WHEN ${each} IS NOT NULL THEN hash(${each})`);
-  return `CASE ${cases.join(' ')} ELSE hash(${text}) END`;
+  return `CASE WHEN ${number} IS NOT NULL THEN ${numberHash(number)} ${cases.join(' ')} ELSE hash(${text}) END`;
+}
+
+/** The float 0.1 is another double than 0.1, which has its text: fractions are hashed as floats. */
+function numberHash(double: string): string {
+  return `hash(CASE WHEN abs(${double}) < ${FLOAT_FRACTIONS_END} THEN ${double}::FLOAT::DOUBLE ELSE ${double} END)`;
+}
+
+/** A union's members stay as they are: their types tell them apart. */
+function withDoubles(type: string): string {
+  if (type.includes('UNION(')) return type;
+  return type.replace(NUMBER_WITHIN, (found) => (/^["']/.test(found) ? found : 'DOUBLE'));
 }
 
 /**

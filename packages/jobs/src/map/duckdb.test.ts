@@ -113,6 +113,12 @@ describe('a partition', () => {
   it.each([
     ["7::INTEGER, 7::BIGINT, 7::DOUBLE, 7::FLOAT, 7::DECIMAL(9, 2), '7', '7.0'"],
     ["true, 1::DOUBLE, 'true'"],
+    ["0.1::FLOAT, '0.1', 0.1::DOUBLE, 0.1::FLOAT::DOUBLE, 0.1::DECIMAL(9, 2)"],
+    ["16777217::BIGINT, 16777217::DOUBLE, '16777217'"],
+    ['[1::INTEGER], [1::DOUBLE], [1::DECIMAL(9, 2)]'],
+    [`{'FLOAT': 1::TINYINT}, {'FLOAT': 1::FLOAT}, {'FLOAT': true}`],
+    [`MAP {'DECIMAL(1)': [1::INTEGER]}, MAP {'DECIMAL(1)': [1::FLOAT]}`],
+    [`{'e': 'BIGINT'::ENUM('BIGINT')}, {'e': 'BIGINT'}`],
     ["DATE '2026-01-02', TIMESTAMP '2026-01-02', '2026-01-02', '2026-01-02 00:00:00'"],
     ["DATE '0044-03-15 (BC)', TIMESTAMP '0044-03-15 (BC) 00:00:00', '0044-03-15 (BC)'"],
     ["DATE '5877642-06-25 (BC)', '5877642-06-25 (BC)'"],
