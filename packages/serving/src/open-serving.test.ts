@@ -65,8 +65,9 @@ it('refuses options of a request that it cannot use', async () => {
 });
 
 it('refuses changes and questions that it cannot read, and changes nothing', async () => {
-  const { deploy, serving } = await openHere();
-  await deploy('risk', model(1), PATIENT);
+  const opened = await openHere();
+  await opened.deploy('risk', model(1), PATIENT);
+  const { serving } = opened;
   const before = serving.view('risk').revision;
   const version = '1';
   for (const request of [null, 5, {}, { name: 'risk', version: 1 }, { name: 'risk' }] as never[]) {
