@@ -85,9 +85,7 @@ const images: readonly HostileRequest[] = [
     '--privileged',
     'a b',
     'a:b:c',
-    'a\0b',
     'a\nb',
-    'judge\0',
     'judge\n',
     '‮judge',
     'jüdge',
@@ -96,6 +94,8 @@ const images: readonly HostileRequest[] = [
     LINK_TO_ROOT,
   ]),
   ...each('jobs', 'image', 'REQUEST_INVALID', ['', 'x'.repeat(256), 7, null, ['judge'], {}]),
+  ...each('jobs', 'image', 'REQUEST_INVALID', ['a\0b', 'judge\0']),
+  ...each('admin', 'image', 'REQUEST_INVALID', ['/a\0b', 'a\0b']),
   ...each('jobs', 'image', 'SANDBOX_IMAGE_UNKNOWN', ['nothing', 'a..b', '_'], {
     sandbox: 'bubblewrap',
   }),
@@ -109,24 +109,14 @@ const images: readonly HostileRequest[] = [
     ['/', '//', '/..', '/etc', '/var', '/proc/self/root', '/run', DATA_FOLDER, LINK_TO_ROOT],
     { sandbox: 'bubblewrap' },
   ),
-  ...each('admin', 'image', 'SANDBOX_IMAGE_UNKNOWN', ['/etc/passwd', '/nowhere', 'a/b', '/a\0b'], {
+  ...each('admin', 'image', 'SANDBOX_IMAGE_UNKNOWN', ['/etc/passwd', '/nowhere', 'a/b'], {
     sandbox: 'bubblewrap',
   }),
   ...each(
     'admin',
     'image',
     'SANDBOX_IMAGE_UNKNOWN',
-    [
-      '../containers/x',
-      '-v',
-      'a b',
-      'a?b=c',
-      '/',
-      'nowhere.invalid/x:1',
-      'a\0b',
-      'a\nb',
-      '%2e%2e/x',
-    ],
+    ['../containers/x', '-v', 'a b', 'a?b=c', '/', 'nowhere.invalid/x:1', 'a\nb', '%2e%2e/x'],
     { sandbox: 'docker' },
   ),
 ];
