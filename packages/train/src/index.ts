@@ -130,6 +130,7 @@ export { blueprintOf, type Blueprint } from './task/blueprint.ts';
 export {
   defineTraining,
   SCHEDULE_NAMES,
+  WHOLE_SETTINGS,
   type ScheduleName,
   type Training,
 } from './task/define-training.ts';

@@ -1,7 +1,7 @@
 /** The options of `skein train` that define a run. */
 import { SkeinError } from '@skein/api/errors';
 import type { Loss } from '@skein/onnx';
-import { OPTIMISER_NAMES, SCHEDULE_NAMES, type Training } from '@skein/train';
+import { OPTIMISER_NAMES, SCHEDULE_NAMES, WHOLE_SETTINGS, type Training } from '@skein/train';
 import { optionName, type OptionValues } from '../command-line/command.ts';
 import { usageError } from '../command-line/usage.ts';
 import { bytes, choice, decimal, integer, text, value } from '../command-line/option.ts';
@@ -22,8 +22,6 @@ const LOSS_NAMES = [
   'mean-absolute',
   'huber',
 ] as const satisfies readonly Loss['kind'][];
-
-const COUNT = [1, 1_000_000_000] as const;
 
 export const trainingOptions = {
   model: text(
@@ -53,19 +51,23 @@ export const trainingOptions = {
   optimizer: choice(OPTIMISER_NAMES, 'Default: adam.'),
   lr: decimal('RATE', 'Learning rate; default: 0.001, for sgd 0.01, for lion 0.0001.', [0, 1e6]),
   schedule: choice(SCHEDULE_NAMES, 'How the rate changes over the run; default: constant.'),
-  warmup: integer('STEPS', 'Let the rate rise over so many steps first.', COUNT),
+  warmup: integer('STEPS', 'Let the rate rise over so many steps first.', WHOLE_SETTINGS.warmup),
   momentum: decimal('X', 'For sgd and rmsprop.', [0, 1]),
   weightDecay: decimal('X', 'Draw the weights towards zero.', [0, 1e6]),
   clipNorm: decimal('X', 'Largest norm of all gradients together.', [1e-12, 1e12]),
   clipValue: decimal('X', 'Largest magnitude of a number of a gradient.', [1e-12, 1e12]),
-  epochs: integer('N', 'Passes over the rows; default: 20.', [1, 1_000_000]),
-  batch: integer('ROWS', 'Rows of one step, or of one run of it; default: 32.', [1, 1_000_000]),
+  epochs: integer('N', 'Passes over the rows; default: 20.', WHOLE_SETTINGS.epochs),
+  batch: integer(
+    'ROWS',
+    'Rows of one step, or of one run of it; default: 32.',
+    WHOLE_SETTINGS.batch,
+  ),
   accumulate: integer(
     'N',
     'Runs whose gradients make one step, of N times --batch rows in the memory of one; default: 1.',
-    [1, 1_000_000],
+    WHOLE_SETTINGS.accumulate,
   ),
-  seed: integer('N', 'Of weights, split and order; default: 42.', [0, 2 ** 32 - 1]),
+  seed: integer('N', 'Of weights, split and order; default: 42.', WHOLE_SETTINGS.seed),
   validation: decimal(
     'SHARE',
     'Share of the rows that is held out for validation; default: 0.2.',
@@ -87,16 +89,28 @@ export const trainingOptions = {
     readImageSize,
   ),
   freeze: text('PATTERN', 'Regular expression of the names of parameters that stay as they are.'),
-  earlyStopping: integer('EPOCHS', 'Stop after so many without improvement.', COUNT),
-  checkpointEvery: integer('STEPS', 'Steps between checkpoints; default: one each epoch.', COUNT),
-  threads: integer('N', 'Threads that one operator may use; default: 1.', [1, 256]),
+  earlyStopping: integer(
+    'EPOCHS',
+    'Stop after so many without improvement.',
+    WHOLE_SETTINGS.earlyStopping,
+  ),
+  checkpointEvery: integer(
+    'STEPS',
+    'Steps between checkpoints; default: one each epoch.',
+    WHOLE_SETTINGS.checkpointEvery,
+  ),
+  threads: integer('N', 'Threads that one operator may use; default: 1.', WHOLE_SETTINGS.threads),
   memory: bytes('Rows that take more are kept in a file, not in memory; default: 256MiB.'),
   workers: integer(
     'N',
     'Threads that share every batch; default: 1. A gang has its RANK instead.',
-    [1, 256],
+    WHOLE_SETTINGS.workers,
   ),
-  localSteps: integer('H', 'Steps each worker takes by itself between exchanges (DiLoCo).', COUNT),
+  localSteps: integer(
+    'H',
+    'Steps each worker takes by itself between exchanges (DiLoCo).',
+    WHOLE_SETTINGS.localSteps,
+  ),
   bucket: bytes(
     'Gradients that members of a gang send together while the rest is computed; default: 2MiB between machines, all at once within one.',
   ),

@@ -8,7 +8,12 @@ import type { Clipping } from '../optimisers/clip.ts';
 import type { Optimiser } from '../optimisers/optimiser.ts';
 import { OPTIMISER_NAMES, OPTIMISERS } from '../optimisers/optimisers.ts';
 import { constant, cosine, stepDecay, warmUp, type Schedule } from '../schedules/schedule.ts';
-import { SCHEDULE_NAMES, type ScheduleName, type Training } from '../task/define-training.ts';
+import {
+  SCHEDULE_NAMES,
+  WHOLE_SETTINGS,
+  type ScheduleName,
+  type Training,
+} from '../task/define-training.ts';
 import { invalidSetting } from './failure.ts';
 
 /** Default settings. */
@@ -39,25 +44,9 @@ export function settingsOf(training: Training): Settings {
   return settings;
 }
 
-const MANY = 1_000_000;
-
-/** Least and most of the settings that are whole numbers, as on the command line: a program gives them unchecked. */
-const WHOLE = {
-  epochs: [1, MANY],
-  batch: [1, MANY],
-  accumulate: [1, MANY],
-  warmup: [0, 1e9],
-  seed: [0, 2 ** 32 - 1],
-  threads: [1, 256],
-  workers: [1, 256],
-  earlyStopping: [1, 1e9],
-  checkpointEvery: [1, 1e9],
-  localSteps: [1, 1e9],
-} as const satisfies Partial<Record<keyof Training, readonly [least: number, most: number]>>;
-
 function assertWhole(settings: Settings): void {
-  for (const [name, [least, most]] of Object.entries(WHOLE)) {
-    const value: unknown = settings[name as keyof typeof WHOLE];
+  for (const [name, [least, most]] of Object.entries(WHOLE_SETTINGS)) {
+    const value: unknown = settings[name as keyof typeof WHOLE_SETTINGS];
     if (value === undefined) continue;
     if (Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most) continue;
     throw invalidSetting(
@@ -154,7 +143,7 @@ export function assertOptimiserTakes({ optimiser, momentum, weightDecay }: Setti
   if (momentum === undefined || OPTIMISERS[optimiser].takesMomentum) return;
   const taking = OPTIMISER_NAMES.filter((name) => OPTIMISERS[name].takesMomentum).join(' and ');
   throw invalidSetting(
-    `\`momentum\` is for ${taking}, and the \`optimiser\` is ${optimiser}, which has none: choose one of those, or leave \`momentum\` away.`,
+    `\`momentum\` is for ${taking}, and the \`optimiser\` is ${optimiser}, which has none: choose one of those, or leave \`momentum\` out.`,
   );
 }
 

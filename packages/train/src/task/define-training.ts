@@ -115,3 +115,19 @@ export interface Training {
 export function defineTraining(training: Training): Training {
   return training;
 }
+
+const MANY = 1_000_000;
+
+/** Least and most of the settings that are whole numbers. */
+export const WHOLE_SETTINGS = {
+  epochs: [1, MANY],
+  batch: [1, MANY],
+  accumulate: [1, MANY],
+  warmup: [0, 1e9],
+  seed: [0, 2 ** 32 - 1],
+  threads: [1, 256],
+  workers: [1, 256],
+  earlyStopping: [1, 1e9],
+  checkpointEvery: [1, 1e9],
+  localSteps: [1, 1e9],
+} as const satisfies Partial<Record<keyof Training, readonly [least: number, most: number]>>;
