@@ -156,7 +156,7 @@ function assertEncodingOpen(
   ];
   if (setting === undefined) return;
   throw invalidSetting(
-    `${described} was trained before, and keeps its columns, its scaling and its task: leave ${setting} away.`,
+    `${described} was trained before, and keeps its columns, its scaling and its task: leave ${setting} out.`,
   );
 }
 

@@ -193,7 +193,7 @@ async function withNew<T>(
     const work = { prepared, settings };
     if (settings.earlyStopping !== undefined && prepared.validation === undefined) {
       throw invalidSetting(
-        '`earlyStopping` compares the results on validation rows, and there are none: give `validation`, or leave it away.',
+        '`earlyStopping` compares the results on validation rows, and there are none: give `validation`, or leave it out.',
       );
     }
     await explaining(undefined, () => {

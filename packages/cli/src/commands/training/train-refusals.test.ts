@@ -137,7 +137,7 @@ describe('what cannot be trained is refused before the first step', () => {
     ]) {
       expect(await failure(...further, ...extra)).toMatchObject({
         code: 'USAGE',
-        error: `trained.onnx was trained before, and keeps its columns, its scaling and its task: leave ${extra[0]} away.`,
+        error: `trained.onnx was trained before, and keeps its columns, its scaling and its task: leave ${extra[0]} out.`,
       });
     }
     await json<Trained>(...further, '--task', 'classification');

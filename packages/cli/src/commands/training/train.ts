@@ -149,7 +149,7 @@ export const train = defineCommand({
 });
 
 const NO_RANK =
-  '--arrival is how long a rank waits for the others, and this process is no rank of a gang: leave it away.';
+  '--arrival is how long a rank waits for the others, and this process is no rank of a gang: leave it out.';
 
 /** Where the folder of a run was named, the commands after it have to name it too. */
 function inFolder(option: '--data' | '--folder', folder: string | undefined): string {

@@ -46,12 +46,12 @@ export function assertMultiWorkerOptions(
   ];
   if (bucket !== undefined && setting !== undefined) {
     throw invalidSetting(
-      `\`bucket\` sends gradients in parts, and with ${setting} they go at once: leave one of them away.`,
+      `\`bucket\` sends gradients in parts, and with ${setting} they go at once: leave one of them out.`,
     );
   }
   if (several || setting === undefined) return;
   throw invalidSetting(
-    `${setting} is about what workers exchange, and there is one worker: give \`workers\` N or start a gang, or leave ${setting} away.`,
+    `${setting} is about what workers exchange, and there is one worker: give \`workers\` N or start a gang, or leave ${setting} out.`,
   );
 }
 
@@ -62,7 +62,7 @@ export function assertMultiWorkerOptions(
 export function assertGangOptions({ bucket }: Settings, inGang: boolean): void {
   if (bucket === undefined || inGang) return;
   throw invalidSetting(
-    '`bucket` is about what the members of a gang send to each other: start a gang, or leave it away.',
+    '`bucket` is about what the members of a gang send to each other: start a gang, or leave it out.',
   );
 }
 

@@ -56,7 +56,7 @@ export async function assertDataSettingsUsed(
   if (settings.validationLabels === undefined) return;
   if (held !== undefined) return assertUsed('validationLabels', BESIDE, [held]);
   throw invalidSetting(
-    '`validationLabels` is a file beside a file of validation rows, and there is none: leave it away.',
+    '`validationLabels` is a file beside a file of validation rows, and there is none: leave it out.',
   );
 }
 
@@ -64,6 +64,6 @@ function assertUsed(setting: string, { formats, what }: Reading, files: readonly
   if (files.some(([, format]) => formats.includes(format))) return;
   const [file, format] = files[0]!;
   throw invalidSetting(
-    `\`${setting}\` is for ${what}, and "${file}" is ${NAMES[format]}: leave it away.`,
+    `\`${setting}\` is for ${what}, and "${file}" is ${NAMES[format]}: leave it out.`,
   );
 }
