@@ -91,6 +91,8 @@ test('the tokens of a shared answer are those of the caller that pays, if the on
   const upstream = await openFaultyUpstream({ gapMs: 20 });
   onTestFinished(() => upstream.close());
   const use = countLanguageUse(state, strictLogger);
+  // Else its timer writes into the closed state a minute later.
+  onTestFinished(() => use.close());
   const baseUrl = upstream.baseUrl('openai', 'none');
   const routes = [{ provider: 'up', model: 'x' }];
   const gateway = await openGateway({
