@@ -1,4 +1,5 @@
 /** The job of a command, from its options: shared by `skein run` and schedules. */
+import { posix } from 'node:path';
 import { defined } from '@skein/api/defined';
 import type { NewJobInput } from '@skein/api';
 import type { Client } from '@skein/api/client';
@@ -13,9 +14,11 @@ import {
   integer,
   many,
   text,
+  value,
   withDefault,
 } from '../command-line/option.ts';
 import { pairsOf, usageError } from '../command-line/usage.ts';
+import { isOutside } from '../file.ts';
 import { findInputs, uploadInputs } from './inputs.ts';
 
 /** Attempts after lost workers of a command that must not be retried after a failure. */
@@ -23,7 +26,10 @@ const LOST_WORKERS = 3;
 
 export const commandOptions = {
   input: many('PATH', 'File or folder to take along.', { completes: 'file' }),
-  output: many('PATH', 'File or folder to bring back when the command succeeds.'),
+  output: {
+    ...many('PATH', 'File or folder to bring back when the command succeeds.'),
+    parse: (texts: readonly string[]) => texts.map(readWorkspacePath),
+  },
   noGuess: flag('Take only the files of --input along.'),
   name: text('TEXT', 'What the job is called in lists.'),
   queue: withDefault(text('NAME', 'Queue.'), 'default'),
@@ -43,9 +49,10 @@ export const commandOptions = {
   trusted: flag('The command may run without isolation.'),
   attempts: integer('N', 'Try again when the command fails, up to N attempts in all.', [1, 1000]),
   require: many('LABEL', 'Label that the worker must have.'),
-  checkpoint: text(
+  checkpoint: value(
     'PATH',
     'Path that is kept when the job is preempted or prints ::checkpoint, and put back.',
+    readWorkspacePath,
   ),
   cache: flag('Take the kept result of the same command over the same inputs.'),
 };
@@ -99,6 +106,15 @@ export async function commandJob(
     },
     cache: options.cache,
   };
+}
+
+/** A path as people and shells write it, such as `./out/`. */
+function readWorkspacePath(given: string): string {
+  const path = posix.normalize(given).replace(/\/$/, '');
+  if (path === '' || path === '.' || isOutside(path)) {
+    throw new Error(`"${given}" is no path below the working directory of the command`);
+  }
+  return path;
 }
 
 function networkOf({ network, allow }: Pick<CommandOptions, 'network' | 'allow'>) {

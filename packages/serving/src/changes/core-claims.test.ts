@@ -30,8 +30,8 @@ describe('the minimum threads of all deployments', () => {
     expect(refusal(claim(two), { ocr: claim(two) })).toBeUndefined();
     expect(refusal(claim(two), { ocr: claim(two), fraud: claim() })).toBe(
       `"risk" takes 2 × 1 threads at least, and of the node's 4 cores other deployments hold 3: ` +
-        `ocr (2), fraud (1). Lower replicas.min or threads, here or there, or set oversubscribe; ` +
-        `with a replicas.min of 0 it takes cores only while it gets requests.`,
+        `ocr (2), fraud (1). Undeploy one of them, lower replicas.min or threads, here or there, or set ` +
+        `oversubscribe; with a replicas.min of 0 it takes cores only while it gets requests.`,
     );
   });
 

@@ -50,7 +50,7 @@ export function checkLeastThreads(
   throw new SkeinError(
     'DEPLOYMENT_INVALID',
     `"${name}" takes ${replicas.min} × ${settings.threads} threads at least, and of the node's ${cores} cores ` +
-      `other deployments hold ${held}: ${holders.join(', ')}. Lower replicas.min or threads, here or ` +
-      `there, or set oversubscribe; with a replicas.min of 0 it takes cores only while it gets requests.`,
+      `other deployments hold ${held}: ${holders.join(', ')}. Undeploy one of them, lower replicas.min or ` +
+      `threads, here or there, or set oversubscribe; with a replicas.min of 0 it takes cores only while it gets requests.`,
   );
 }

@@ -64,9 +64,12 @@ describe('skein run', () => {
   });
 
   it('does not upload an output of the previous run', async () => {
-    for (const text of ['first', 'second']) {
+    for (const [text, output] of [
+      ['first', 'written.txt'],
+      ['second', './written.txt/'],
+    ]) {
       const command = ['sh', '-c', `echo ${text} > "$1"`, 'sh', 'written.txt'];
-      const { code } = await node.run('run', ...TRUSTED, '--output=written.txt', '--', ...command);
+      const { code } = await node.run('run', ...TRUSTED, `--output=${output}`, '--', ...command);
       expect(code).toBe(0);
     }
     expect(readFileSync(join(node.folder, 'written.txt'), 'utf8')).toBe('second\n');
@@ -138,6 +141,11 @@ describe('skein run', () => {
     expect((await node.run('run')).stderr).toContain('COMMAND… is missing');
     expect((await node.run('run', '--env', 'x', '--', 'true')).stderr).toContain('NAME=VALUE');
     expect((await node.run('run', '--input', '../x', '--', 'true')).code).toBe(2);
+    const outside = await node.run('run', '--output', '/tmp/x', '--', 'true');
+    expect(outside).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--output: "/tmp/x"'),
+    });
   });
 });
 
