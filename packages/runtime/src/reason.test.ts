@@ -43,7 +43,11 @@ describe('explain', () => {
     ],
     [
       "Could not find an implementation for Relu(14) node with name 'Relu_0'",
-      "ONNX Runtime has no implementation of operator 'Relu' as of opset 14 for the element types of node 'Relu_0'.",
+      "ONNX Runtime has no implementation of operator 'Relu' (node 'Relu_0') as of opset 14 for its element types.",
+    ],
+    [
+      "Could not find an implementation for BitShift(11) node with name ''",
+      "ONNX Runtime has no implementation of operator 'BitShift' as of opset 11 for its element types.",
     ],
     [
       'This is an invalid model. In Node, ("MatMul_0", MatMul, "", -1) : ("x": tensor(float),) -> ("y": tensor(float),) , Error Node(MatMul_0) with schema(::MatMul:13) has input size 1 not in range [min=2, max=2].',

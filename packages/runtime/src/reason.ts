@@ -43,12 +43,12 @@ const RULES: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
   [
     /\("(.*?)", (\w+), .*Error No Op registered for \w+ with domain_version of (\d+)/s,
     (node, operator, opset) =>
-      `Operator '${operator}' (node '${node}') does not exist in opset ${opset} of its domain.`,
+      `Operator '${operator}'${at(node)} does not exist in opset ${opset} of its domain.`,
   ],
   [
     /\("(.*?)", (\w+), .*Error Op registered for \w+ is deprecated in domain_version of (\d+)/s,
     (node, operator, opset) =>
-      `Operator '${operator}' (node '${node}') was withdrawn before opset ${opset} of its domain.`,
+      `Operator '${operator}'${at(node)} was withdrawn before opset ${opset} of its domain.`,
   ],
   [
     /^No Op registered for (\w+) with domain_version of (\d+)/,
@@ -57,7 +57,7 @@ const RULES: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
   [
     /\("(.*?)", (\w+), .*Error No opset import for domain '(.*?)'/s,
     (node, operator, domain) =>
-      `Operator '${operator}' (node '${node}') is of domain '${domain}', which the model does not import.`,
+      `Operator '${operator}'${at(node)} is of domain '${domain}', which the model does not import.`,
   ],
   [
     /^Fatal error: (.*):(\w+)\(-?\d+\) is not a registered function\/op/,
@@ -66,16 +66,15 @@ const RULES: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
   [
     /^Could not find an implementation for (\w+)\((\d+)\) node with name '(.*)'/,
     (operator, version, node) =>
-      `ONNX Runtime has no implementation of operator '${operator}' as of opset ${version} for the element types of node '${node}'.`,
+      `ONNX Runtime has no implementation of operator '${operator}'${at(node)} as of opset ${version} for its element types.`,
   ],
   [
     /^In Node, \("(.*?)", (\w+), .*?\) -> \(.*?\) ?, Error (.*)$/s,
-    (node, operator, why) => `Node '${node}' (${operator}): ${why}`,
+    (node, operator, why) => `${nameOf(operator, node)}: ${why}`,
   ],
   [
     /^Non-zero status code returned while running (\w+) node\. Name:'(.*?)' Status Message: (.*)$/s,
-    (operator, node, why) =>
-      `${node === '' ? `Operator ${operator}` : `Node '${node}' (${operator})`}: ${explain(why)}`,
+    (operator, node, why) => `${nameOf(operator, node)}: ${explain(why)}`,
   ],
   // What the C++ library throws for a text that it cannot read as a number.
   [/^stoll$/, () => 'a text is not an integer of 64 bits.'],
@@ -112,6 +111,11 @@ const RULES: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
   ],
   [/^.* was false\. (?=\S)(.*)$/s, (why) => why],
 ];
+
+const at = (node: string): string => (node === '' ? '' : ` (node '${node}')`);
+
+const nameOf = (operator: string, node: string): string =>
+  node === '' ? `Operator ${operator}` : `Node '${node}' (${operator})`;
 
 /** Rules that make a sentence which names the cause. */
 export function explain(raw: string): string {

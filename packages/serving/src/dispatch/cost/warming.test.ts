@@ -127,6 +127,16 @@ describe('warming', () => {
     expect(latencies.known().length).toBeLessThan(4);
   });
 
+  test('does not fail a model that takes a scale, which is at least 1', async () => {
+    const graph = new GraphBuilder('upsampling');
+    const x = graph.input('x', 'float32', [1, 2]);
+    const scales = graph.input('scales', 'float32', [2]);
+    const [y] = graph.node('Upsample', [x, scales]);
+    graph.output(y, 'float32', ['rows', 'columns']);
+    const { latencies } = await warmUp(graph.model({ opset: 9 }));
+    expect(latencies.known()).toEqual([]);
+  });
+
   test('refuses a model that rejects its only possible input', async () => {
     const graph = new GraphBuilder('broken');
     const x = graph.input('x', 'float32', ['batch', 3]);

@@ -7,7 +7,13 @@
  * Open sizes beyond the first dimension are those of the last real request, or guesses; a model may
  * reject a guess without failing.
  */
-import type { Signature, TensorMap } from '@skein/onnx';
+import {
+  elementCount,
+  tensorOfNumbers,
+  type NumericType,
+  type Signature,
+  type TensorMap,
+} from '@skein/onnx';
 import { RuntimeFailure, type Session } from '@skein/runtime';
 import type { Clock } from '../../contract.ts';
 import { joinInputs, outputsOf, unevenOutput, type Member } from '../loop/batch.ts';
@@ -80,11 +86,23 @@ async function workingShapes(
       rejection = error;
     }
   }
-  if (nothingToGuess(signature)) throw rejection!;
+  if (nothingToGuess(signature) && !(await acceptsOnes(session, signature, candidates[0]!))) {
+    throw rejection!;
+  }
   return undefined;
 }
 
-/** Whether the shape of a request is known and any float value is valid: then a rejection is a failure. */
+/** Of floats that are no data, such as scales or a depth, 1 is valid where fractions are not. */
+function acceptsOnes(session: Session, signature: Signature, shapes: Shapes): Promise<boolean> {
+  const ones = signature.inputs.map(({ name, type }) => {
+    const shape = shapes.get(name)!;
+    const elements = Array.from({ length: elementCount(shape) }, () => 1);
+    return [name, tensorOfNumbers(type as NumericType, shape, elements)] as const;
+  });
+  return accepts(session, new Map(ones));
+}
+
+/** Whether the shape of a request is known and most float values are valid: then a rejection is a failure. */
 function nothingToGuess(signature: Signature): boolean {
   const from = isBatchable(signature) ? 1 : 0;
   return signature.inputs.every(

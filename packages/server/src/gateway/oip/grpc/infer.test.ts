@@ -97,7 +97,8 @@ describe('inference', () => {
     expect(
       (await failure(call(client, method.modelInfer, { ...floats(1), modelVersion: '9' }))).code,
     ).toBe(5);
-    expect((await failure(call(client, method.modelInfer, {}))).code).toBe(3);
+    const stray = { rawInputContents: [new Uint8Array(4)] };
+    expect((await failure(call(client, method.modelInfer, stray))).code).toBe(3);
     inference.answer = () => {
       throw new Error('secret');
     };

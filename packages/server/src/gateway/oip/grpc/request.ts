@@ -203,7 +203,6 @@ function tensorsOf(
   shared: SharedInput[],
 ): Map<string, Tensor> {
   let left = maxTensorBytes;
-  if (inputs.length === 0) throw invalidRequest('The request has no inputs.');
   const sent = inputs.filter(({ slice }) => slice === undefined).length;
   if (raw.length > 0 && raw.length !== sent) {
     throw invalidData(

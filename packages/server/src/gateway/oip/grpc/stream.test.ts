@@ -60,7 +60,7 @@ describe('streams', () => {
     const { client, inference } = await startGrpcFace();
     const { stream, failed, status } = open(client);
     stream.write({ ...floats(1), id: 'unknown', modelName: 'none' });
-    stream.write({ modelName: 'echo', id: 'invalid' });
+    stream.write({ modelName: 'echo', id: 'invalid', rawInputContents: [new Uint8Array(4)] });
     stream.write({ ...floats(1), modelName: 'none' });
     stream.end();
     expect(await status).toBe(0);

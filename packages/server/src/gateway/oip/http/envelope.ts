@@ -121,10 +121,9 @@ function readEnvelope(value: unknown): Envelope {
 }
 
 function readInputs(inputs: unknown): readonly InputEnvelope[] {
-  if (!Array.isArray(inputs) || inputs.length === 0) {
-    throw invalidRequest(
-      `"inputs" must be a list of at least one input, but it is ${brief(inputs)}.`,
-    );
+  // A model may have none.
+  if (!Array.isArray(inputs)) {
+    throw invalidRequest(`"inputs" must be a list, but it is ${brief(inputs)}.`);
   }
   checkCount(inputs, 'inputs');
   const names = new Set<string>();
