@@ -50,6 +50,10 @@ describe('explain', () => {
       "ONNX Runtime has no implementation of operator 'BitShift' as of opset 11 for its element types.",
     ],
     [
+      "Could not find an implementation for Gemm(6) node with name ''",
+      "ONNX Runtime has no implementation of operator 'Gemm' as of opset 6 for its element types. A model of an opset before 7 must be converted, or exported again.",
+    ],
+    [
       'This is an invalid model. In Node, ("MatMul_0", MatMul, "", -1) : ("x": tensor(float),) -> ("y": tensor(float),) , Error Node(MatMul_0) with schema(::MatMul:13) has input size 1 not in range [min=2, max=2].',
       "Node 'MatMul_0' (MatMul): Node(MatMul_0) with schema(::MatMul:13) has input size 1 not in range [min=2, max=2].",
     ],

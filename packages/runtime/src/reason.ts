@@ -23,6 +23,9 @@ const UNCARRIED: Readonly<Record<string, string>> = {
   20: 'float8e5m2fnuz',
 };
 
+/** Of ai.onnx: ONNX Runtime implements all of its operators from here on. */
+const OLDEST_OPSET = 7;
+
 const RULES: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
   [/^Load model (.+) failed\. File doesn't exist/, (path) => `There is no model file at ${path}.`],
   [/^Model data pointer is null/, () => 'The model file is empty.'],
@@ -66,7 +69,10 @@ const RULES: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
   [
     /^Could not find an implementation for (\w+)\((\d+)\) node with name '(.*)'/,
     (operator, version, node) =>
-      `ONNX Runtime has no implementation of operator '${operator}'${at(node)} as of opset ${version} for its element types.`,
+      `ONNX Runtime has no implementation of operator '${operator}'${at(node)} as of opset ${version} for its element types.` +
+      (Number(version) < OLDEST_OPSET
+        ? ` A model of an opset before ${OLDEST_OPSET} must be converted, or exported again.`
+        : ''),
   ],
   [
     /^In Node, \("(.*?)", (\w+), .*?\) -> \(.*?\) ?, Error (.*)$/s,
