@@ -51,7 +51,8 @@ export class Automaton {
   readonly start: State;
   readonly #stacks = new Map<string, Stack>();
   readonly #states = new Map<string, State>();
-  readonly #symbolIds = new Map<GrammarSymbol, number>();
+  /** Of symbols, and of the items of repetitions. */
+  readonly #ids = new Map<GrammarSymbol | readonly GrammarSymbol[], number>();
   readonly #repeats = new Map<string, GrammarSymbol>();
   /** No id is given twice. */
   #nextId = 0;
@@ -67,7 +68,7 @@ export class Automaton {
   beginToken(): boolean {
     this.#left = MOST_PER_TOKEN;
     if (this.#remembered <= MOST_REMEMBERED) return false;
-    for (const map of [this.#stacks, this.#states, this.#symbolIds, this.#repeats]) map.clear();
+    for (const map of [this.#stacks, this.#states, this.#ids, this.#repeats]) map.clear();
     this.#remembered = 0;
     return true;
   }
@@ -139,8 +140,8 @@ export class Automaton {
     most: number,
   ): GrammarSymbol {
     if (least === symbol.least && most === symbol.most) return symbol;
-    // The items of one repetition are one array, whatever is left of it.
-    const key = `${this.#idOf(symbol.item[0]!)}/${symbol.item.length}:${least}-${most}`;
+    // The items of one repetition are one array, whatever is left of it. Their symbols are not its own: every list goes on with a comma.
+    const key = `${this.#idOf(symbol.item)}:${least}-${most}`;
     let found = this.#repeats.get(key);
     if (found === undefined) {
       found = { kind: 'repeat', item: symbol.item, least, most };
@@ -164,11 +165,11 @@ export class Automaton {
     return stack;
   }
 
-  #idOf(symbol: GrammarSymbol): number {
-    let id = this.#symbolIds.get(symbol);
+  #idOf(of: GrammarSymbol | readonly GrammarSymbol[]): number {
+    let id = this.#ids.get(of);
     if (id === undefined) {
       id = this.#nextId++;
-      this.#symbolIds.set(symbol, id);
+      this.#ids.set(of, id);
     }
     return id;
   }

@@ -194,6 +194,13 @@ describe('the grammar of a schema', () => {
     expect(accepts(grammar, 'null')).toBe(true);
   });
 
+  it('counts each of lists that are in each other', () => {
+    const list = (items: Schema): Schema => ({ type: 'array', items, maxItems: 3 });
+    const grammar = grammarOfSchema(list(list({ type: 'string' })));
+    expect(accepts(grammar, '[["a","b","c"],["a"],["b"]]')).toBe(true);
+    expect(accepts(grammar, '[["a","b","c"],["a"],"b"]')).toBe(false);
+  });
+
   it('refuses circles and schemas without an end', () => {
     expect(
       () =>

@@ -65,6 +65,8 @@ const CHARACTER = choice(() => [
     hex,
   ],
 ]);
+/** Repetitions of one array go on alike. */
+const CHARACTERS: Sequence = [CHARACTER];
 
 const LONGEST_LINE = 20;
 /** A space, or a line break with its indent. */
@@ -77,14 +79,18 @@ export const SPACE = choice(() => [
 /** Digits that a double holds. */
 export const DIGITS = 15;
 export const digit = byte([0x30, 0x39]);
-const natural = choice(() => [text('0'), [byte([0x31, 0x39]), repeat([digit], 0, DIGITS - 1)]]);
+const digits: Sequence = [digit];
+
+export const runOfDigits = (least: number, most: number): GrammarSymbol =>
+  repeat(digits, least, most);
+const natural = choice(() => [text('0'), [byte([0x31, 0x39]), runOfDigits(0, DIGITS - 1)]]);
 const sign = choice(() => [[], text('-')]);
 
 export const INTEGER: Sequence = [sign, natural];
 export const NUMBER: Sequence = [
   sign,
   natural,
-  choice(() => [[], [...text('.'), digit, repeat([digit], 0, DIGITS - 1)]]),
+  choice(() => [[], [...text('.'), digit, runOfDigits(0, DIGITS - 1)]]),
   choice(() => [
     [],
     [
@@ -97,7 +103,7 @@ export const NUMBER: Sequence = [
 ];
 
 export function string(least = 0, most = Infinity): Sequence {
-  return [...QUOTE, repeat([CHARACTER], least, most), ...QUOTE];
+  return [...QUOTE, repeat(CHARACTERS, least, most), ...QUOTE];
 }
 
 const COMMA: Sequence = [...text(','), SPACE];

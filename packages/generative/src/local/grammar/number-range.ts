@@ -7,7 +7,7 @@
  * A double holds each decimal of 15 digits, and in their order: what keeps the bounds as a text keeps
  * them as a number. A digit may come only where a multiple within the bounds still begins like this.
  */
-import { byte, choice, digit, DIGITS, repeat, type Sequence, text } from './json-text.ts';
+import { byte, choice, digit, DIGITS, runOfDigits, type Sequence, text } from './json-text.ts';
 
 export interface NumberRange {
   /** In units, of at most `DIGITS` digits. */
@@ -65,9 +65,9 @@ export function numbersWithin({ least, most, places, step }: NumberRange): Seque
   }
 
   function anyDigits(count: number): Sequence {
-    if (count < places) return [repeat([digit], 0, count)];
-    const fraction = [...text('.'), digit, repeat([digit], 0, places - 1)];
-    const whole = repeat([digit], count - places, count - places);
+    if (count < places) return [runOfDigits(0, count)];
+    const fraction = [...text('.'), digit, runOfDigits(0, places - 1)];
+    const whole = runOfDigits(count - places, count - places);
     return places === 0 ? [whole] : [whole, choice(() => [[], fraction])];
   }
 
