@@ -15,6 +15,22 @@ export async function gradeGroup(
   problem: Problem,
   sandbox: JudgeSandbox,
 ): Promise<GroupResult> {
+  const graded = await gradeByRules(group, children, problem, sandbox);
+  // Sums of finite scores may still be infinite, and then NaN; no record can hold either.
+  if (graded.score !== undefined && !Number.isFinite(graded.score)) {
+    throw new JudgeFault(`the points of ${nameOf(group)} are beyond the largest number`);
+  }
+  return graded;
+}
+
+const nameOf = ({ name }: TestGroup): string => name || 'data';
+
+async function gradeByRules(
+  group: TestGroup,
+  children: readonly (TestResult | GroupResult)[],
+  problem: Problem,
+  sandbox: JudgeSandbox,
+): Promise<GroupResult> {
   const { rules } = group;
   const { scoring } = problem.type;
   if (rules.version === '2025-09') return gradeGroup2025(group, rules, children, scoring);
@@ -26,7 +42,7 @@ export async function gradeGroup(
   const [low, high] = rules.range;
   if (scoring && graded.verdict === 'AC' && (graded.score < low || graded.score > high)) {
     throw new JudgeFault(
-      `${group.name || 'data'} got ${graded.score} points, outside of ${low} to ${high}`,
+      `${nameOf(group)} got ${graded.score} points, outside of ${low} to ${high}`,
     );
   }
   const best = problem.objective === 'max' ? high : low;

@@ -69,6 +69,20 @@ describe('standings', () => {
     ]);
   });
 
+  it('stay numbers where scores add up to none', () => {
+    const rows = [
+      row('ann', 's', 0, 'AC', 1e308),
+      row('ann', 't', 0, 'AC', 1e308),
+      row('bob', 's', 0, 'AC', -1e308),
+      row('bob', 't', 0, 'AC', -1e308),
+    ];
+    const { scores } = standingsOf(rows, [S, T], 0);
+    expect(scores.map(({ user, score }) => [user, score])).toEqual([
+      ['ann', Number.MAX_VALUE],
+      ['bob', -Number.MAX_VALUE],
+    ]);
+  });
+
   it('never lower the rank of a user for an accepted submission', () => {
     const verdicts = fc.constantFrom<Verdict | undefined>('AC', 'WA', 'TLE', 'CE', undefined);
     const submissions = fc.array(

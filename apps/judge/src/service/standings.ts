@@ -53,7 +53,9 @@ export function standingsOf(
   });
   const scoreRows = [...of(scoring)].map(([user, own]) => {
     const bests = scoring.map((problem) => best(problem, own));
-    const score = bests.reduce((sum, { cell }) => sum + (cell.score ?? 0), 0);
+    const sum = bests.reduce((total, { cell }) => total + (cell.score ?? 0), 0);
+    // Scores near the largest number may add up to infinity, which JSON does not have.
+    const score = Math.max(-Number.MAX_VALUE, Math.min(sum, Number.MAX_VALUE));
     const reachedAt = Math.max(0, ...bests.map(({ at }) => at));
     return { user, score, cells: bests.map(({ cell }) => cell), order: [-score, reachedAt] };
   });

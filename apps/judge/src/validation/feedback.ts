@@ -42,7 +42,10 @@ function number(file: string, bytes: Uint8Array): number {
   const text = new TextDecoder().decode(bytes.subarray(0, 400)).trim();
   if (!NUMBER.test(text))
     throw new JudgeFault(`${file} holds "${text.slice(0, 40)}", which is not a number`);
-  return Number(text);
+  const value = Number(text);
+  if (!Number.isFinite(value))
+    throw new JudgeFault(`${file} holds "${text.slice(0, 40)}", beyond the largest number`);
+  return value;
 }
 
 function message(bytes: Uint8Array | undefined): string | undefined {
