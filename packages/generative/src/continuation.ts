@@ -109,10 +109,14 @@ export async function continued(execution: Execution, request: GenerateRequest):
       return parts.reduce((count, { attempts }) => count + attempts, 0);
     },
     used: () => sum(cutUsage(), parts.at(-1)!.used()),
-    spent: () => ({
-      nanoDollars: parts.reduce((amount, part) => amount + part.spent().nanoDollars, 0),
-      usage: sum(cutUsage(), parts.at(-1)!.spent().usage),
-    }),
+    spent: () => {
+      const spent = parts.map((part) => part.spent());
+      return {
+        nanoDollars: spent.reduce((amount, part) => amount + part.nanoDollars, 0),
+        answerNanoDollars: spent.reduce((amount, part) => amount + part.answerNanoDollars, 0),
+        usage: sum(cutUsage(), spent.at(-1)!.usage),
+      };
+    },
     isContinued: () => parts.length > 1,
     events: () => leavable(read(), () => leave(first.events() as EventIterator)),
   };

@@ -283,8 +283,12 @@ export interface Receipt {
   /** Of the answer; absent: from the cache. */
   readonly provider?: string | undefined;
   readonly model: string;
+  /** Of the answer. */
   readonly usage: Usage;
+  /** Of all calls for it, hedges and failed ones included. */
   readonly costUsd: number;
+  /** Of the answer. The rest of `costUsd` is told as losses. */
+  readonly answerUsd: number;
   /** `semantic`: the answer to a similar request. */
   readonly cache: 'hit' | 'joined' | 'semantic' | 'miss';
   /** Calls to providers: 1, and each fallback and hedge; 0: nothing was sent for it, or another caller pays for it. */

@@ -45,6 +45,7 @@ export async function embedDeployed(
       model,
       usage,
       costUsd: 0,
+      answerUsd: 0,
       cache: 'miss',
       attempts: 1,
       ttftMs: clock.now() - caller.arrivedAt,

@@ -3,7 +3,7 @@ import { SkeinError } from '@skein/api/errors';
 import { unlessAborted } from '@skein/api/waits';
 import { isUnbilled, linkedTo, NOTHING, openCall } from './call.ts';
 import type { Provider, ProviderCall, Usage } from './contract.ts';
-import { route, type Execution, type Start } from './execute.ts';
+import { route, type Execution, type Spent, type Start } from './execute.ts';
 import type { Route } from './routing/route.ts';
 
 /**
@@ -14,9 +14,10 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
   execution: Execution,
   inputTokens: { readonly most: number; readonly expected: number },
   run: (provider: Provider, model: string, call: ProviderCall) => Promise<Result>,
-): Promise<{ result: Result; route: Route; attempts: number; nanoDollars: number }> {
+): Promise<{ result: Result; route: Route; attempts: number; spent: Omit<Spent, 'usage'> }> {
   const { caller, clock, model } = execution;
   const worst: Usage = { inputTokens: inputTokens.most, outputTokens: 0 };
+  let nanoDollars = 0;
   const start = ({ route, longestWaitMs, firstMs, isHurried }: Start) => {
     const { signal, abort, unlink } = linkedTo(caller.signal);
     const content = (async () => {
@@ -39,12 +40,16 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
         // 0 tokens of what was sent say nothing.
         const isCounted = result.usage.inputTokens > 0;
         const usage: Usage = isCounted ? result.usage : { ...expected, isEstimate: true };
-        const nanoDollars = call.settle(undefined, usage)!;
-        return { result: { ...result, usage }, route, nanoDollars };
+        const answerNanoDollars = call.settle(undefined, usage)!;
+        nanoDollars += answerNanoDollars;
+        return { result: { ...result, usage }, route, answerNanoDollars };
       } catch (error) {
         const usage = !isSent || isUnbilled(error) ? NOTHING : expected;
-        const nanoDollars = call.settle(error, usage)!;
-        if (usage !== NOTHING) execution.lost?.(nanoDollars, usage);
+        const lost = call.settle(error, usage)!;
+        nanoDollars += lost;
+        if (usage !== NOTHING) {
+          execution.lost?.({ provider: route.provider.name, nanoDollars: lost, usage });
+        }
         throw error;
       } finally {
         clearTimeout(timer);
@@ -53,5 +58,6 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
     return { content, cancel: abort };
   };
   const { result, attempts } = await route(execution, inputTokens, worst, start, false);
-  return { ...result, attempts };
+  const { answerNanoDollars, ...answer } = result;
+  return { ...answer, attempts, spent: { nanoDollars, answerNanoDollars } };
 }

@@ -42,11 +42,28 @@ export interface Execution {
   readonly until?: Instant | undefined;
   /** Told of the first content. Of an answer that is not streamed, that is long before its end. */
   readonly begun?: (() => void) | undefined;
-  /** Told of the cost, in nano-dollars, of calls that no receipt has. */
-  readonly lost?: ((nanoDollars: number, usage: Usage) => void) | undefined;
+  /** Told of each call that has failed, was overtaken or left before it answered. */
+  readonly lost?: ((loss: LostCall) => void) | undefined;
 }
 
 export type Events = EventIterator | readonly GenerateEvent[];
+
+/** A call that has cost something and answered nothing. */
+export interface LostCall {
+  readonly provider: string;
+  readonly nanoDollars: number;
+  readonly usage: Usage;
+}
+
+/** What a request has cost. */
+export interface Spent {
+  /** Of all calls, hedges and failed ones included. */
+  readonly nanoDollars: number;
+  /** Without those that `lost` was told of. */
+  readonly answerNanoDollars: number;
+  /** Of the answer. */
+  readonly usage: Usage;
+}
 
 export interface Answer {
   readonly route: Route;
@@ -57,8 +74,8 @@ export interface Answer {
   readonly firstAt: Instant;
   /** The worst case of the answer's own call, in nano-dollars. */
   readonly worst: number;
-  /** Of all calls, hedges and failed ones included, once the events have ended. */
-  readonly spent: () => { readonly nanoDollars: number; readonly usage: Usage };
+  /** Once the events have ended. */
+  readonly spent: () => Spent;
   /** What its own call has used so far, estimated where the provider has not said. */
   readonly used: () => Usage;
   /** Whether it was cut and continued: the same request may get another answer. */
@@ -108,13 +125,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
   const maxTokens = tokenLimitOf(execution, request);
   const outputMost = (maxTokens ?? settings.maxOutputTokens) * (request.choices ?? 1);
   const worstUsage = { inputTokens: prompt.most, outputTokens: outputMost };
-  const total = { nanoDollars: 0, usage: NOTHING };
-  /** Of the calls that have failed. */
-  const failed: { readonly nanoDollars: number; readonly usage: Usage }[] = [];
-  let isRefused = false;
-  function lose(): void {
-    for (const { nanoDollars, usage } of failed.splice(0)) execution.lost?.(nanoDollars, usage);
-  }
+  const total = { nanoDollars: 0, answerNanoDollars: 0, usage: NOTHING };
 
   function start({ route, longestWaitMs, firstMs, isHurried }: Start) {
     const { signal, abort, unlink } = linkedTo(caller.signal);
@@ -165,10 +176,11 @@ export async function execute(execution: Execution, request: GenerateRequest): P
         note(error);
         total.nanoDollars += nanoDollars;
         // The caller reads what its own answer took, also of one that is cut.
-        if (error === undefined || isRead) total.usage = usage;
-        else if (usage !== NOTHING) {
-          failed.push({ nanoDollars, usage });
-          if (isRefused) lose();
+        if (error === undefined || isRead) {
+          total.usage = usage;
+          total.answerNanoDollars += nanoDollars;
+        } else if (usage !== NOTHING) {
+          execution.lost?.({ provider: route.provider.name, nanoDollars, usage });
         }
       };
       const leave = (): void => settle(signal.reason);
@@ -209,14 +221,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
     return { content, begun: begun.promise, cancel };
   }
 
-  const { result, attempts } = await route(execution, prompt, worstUsage, start).catch(
-    (error: unknown) => {
-      // A call that another failure has ended is settled later.
-      isRefused = true;
-      lose();
-      throw error;
-    },
-  );
+  const { result, attempts } = await route(execution, prompt, worstUsage, start);
   const { attempt, head } = result;
 
   async function* read(): AsyncGenerator<GenerateEvent, void> {

@@ -28,8 +28,9 @@ export interface Outcome {
   readonly durationMs: number;
 }
 
-/** What calls have cost of a request that got no answer: each one failed, or its caller left it. */
+/** What a call has cost that gave no answer: it failed, its caller left it, or another one was faster. */
 export interface Loss extends Pick<Outcome, 'caller' | 'model'> {
+  readonly provider: string;
   readonly usage: Usage;
   readonly costUsd: number;
 }
@@ -46,7 +47,7 @@ export interface GatewayOptions {
   readonly weightOf?: ((tenant: string) => number) | undefined;
   /** Told of the end of each request: for metrics and the audit. It has no text of a request or an answer. */
   readonly observe?: ((outcome: Outcome) => void) | undefined;
-  /** Told of each loss, before or after the end of its request: no receipt has it. */
+  /** Told of each loss, before or after the end of its request, whose receipt has none of its tokens. */
   readonly observeLoss?: ((loss: Loss) => void) | undefined;
   /** Which share of a model's requests goes to another route, and what is seen of it. Default: none. */
   readonly rollouts?: RolloutTraffic | undefined;

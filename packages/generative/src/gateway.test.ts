@@ -146,7 +146,7 @@ describe('money', () => {
     ]);
   });
 
-  it('of calls without an answer is told as a loss, and that of a fallback is on the receipt', async () => {
+  it('of calls without an answer is told as a loss, also of a fallback, and is on the receipt of an answer', async () => {
     const cut = (name: string): Provider => ({
       ...puppet(name).provider,
       async *generate() {
@@ -174,9 +174,14 @@ describe('money', () => {
     const well = await gateway.generate(requestOf('well', { stream: false }), callerOf());
     await eventsOf(well);
     const loss = { model: 'none', caller: { tenant: 'default' }, costUsd: losses[0]!.costUsd };
-    expect(losses).toMatchObject([loss, loss]);
+    expect(losses).toMatchObject([
+      { ...loss, provider: 'a' },
+      { ...loss, provider: 'b' },
+      { ...loss, model: 'well', provider: 'a' },
+    ]);
     expect(loss.costUsd).toBeGreaterThan(0);
     const own = (USAGE.usage.outputTokens * price.output) / 1e6;
+    expect(well.receipt()!.answerUsd).toBeCloseTo(own, 9);
     expect(well.receipt()!.costUsd).toBeCloseTo(own + loss.costUsd, 9);
   });
 

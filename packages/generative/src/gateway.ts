@@ -19,11 +19,10 @@ import type {
   ModelView,
   Provider,
   Receipt,
-  Usage,
 } from './contract.ts';
 import { embedDeployed } from './embed-deployed.ts';
 import { FieldError } from './field-error.ts';
-import { execute, type Answer, type Execution, type Model } from './execute.ts';
+import { execute, type Answer, type Execution, type LostCall, type Model } from './execute.ts';
 import { executeOnce } from './execute-once.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { createGenerations } from './generation.ts';
@@ -145,10 +144,11 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       throw new SkeinError('PROVIDER_FORBIDDEN', text);
     }
     const { requestId, tenant, key, payer } = caller;
-    const lost = (nanoDollars: number, usage: Usage): void =>
+    const lost = ({ provider, nanoDollars, usage }: LostCall): void =>
       observeLoss?.({
         caller: { requestId, tenant, key, payer },
         model: name,
+        provider,
         usage,
         costUsd: nanoDollars / NANO_DOLLARS,
       });
@@ -268,7 +268,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
           }
           const execution = executionOf(request.model, caller);
           if (ledger.counts(payerOf(caller))) checkBoundedEmbed(request.extra);
-          const { result, route, attempts, nanoDollars } = await executeOnce(
+          const { result, route, attempts, spent } = await executeOnce(
             execution,
             inputTokens(request),
             async (provider, model, call) => {
@@ -281,7 +281,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
             provider: route.settings.provider,
             model: request.model,
             usage: result.usage,
-            costUsd: nanoDollars / NANO_DOLLARS,
+            costUsd: spent.nanoDollars / NANO_DOLLARS,
+            answerUsd: spent.answerNanoDollars / NANO_DOLLARS,
             cache: 'miss',
             attempts,
             ttftMs: clock.now() - caller.arrivedAt,

@@ -2,7 +2,7 @@
 import { SkeinError } from '@skein/api/errors';
 import { NOTHING } from './call.ts';
 import type { Caller, GenerateEvent, Generation, Receipt } from './contract.ts';
-import type { Answer, Events } from './execute.ts';
+import type { Answer, Events, Spent } from './execute.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { leavable, leave } from './leavable.ts';
 import { NANO_DOLLARS, usdText } from './money/price.ts';
@@ -16,6 +16,8 @@ export interface Source {
   /** Whether the cost is on its receipt. */
   readonly pays: () => boolean;
 }
+
+const FREE: Spent = { nanoDollars: 0, answerNanoDollars: 0, usage: NOTHING };
 
 type Options = Pick<GatewayOptions, 'observe'> & { readonly clock: { now(): number } };
 
@@ -47,12 +49,13 @@ export function createGenerations({ observe = () => {}, clock }: Options) {
       signal.removeEventListener('abort', aborted);
       if (receipt !== undefined) return;
       const isPayer = pays();
-      const { nanoDollars, usage } = answer?.spent() ?? { nanoDollars: 0, usage: NOTHING };
+      const { nanoDollars, answerNanoDollars, usage } = answer?.spent() ?? FREE;
       receipt = {
         provider,
         model,
         usage,
         costUsd: isPayer ? nanoDollars / NANO_DOLLARS : 0,
+        answerUsd: isPayer ? answerNanoDollars / NANO_DOLLARS : 0,
         cache,
         attempts: isPayer ? (answer?.attempts ?? 0) : 0,
         ttftMs,

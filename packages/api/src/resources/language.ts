@@ -87,13 +87,13 @@ export type SemanticCacheView = z.infer<typeof SemanticCacheView>;
 export const LanguageUseView = z
   .object({
     model: z.string(),
-    provider: z.string().describe('Empty: from the cache, or refused.'),
+    provider: z.string().describe('Empty: from the cache, or without an answer.'),
     requests: z.int(),
     failed: z.int().describe('Without the callers that left before the end.'),
     cacheHits: z.int(),
-    inputTokens: z.int(),
-    outputTokens: z.int(),
-    costUsd: z.number(),
+    inputTokens: z.int().describe('Of all calls, also those that gave no answer.'),
+    outputTokens: z.int().describe('Of all calls, also those that gave no answer.'),
+    costUsd: z.number().describe('Of all calls, also those that gave no answer.'),
     ttftMs: z
       .object({ p50: Milliseconds, p99: Milliseconds })
       .describe('Of the time to the first token; upper bounds of buckets.')

@@ -150,9 +150,8 @@ function RouteRow({
 /** Requests that no route has answered, where there are some. */
 function UnansweredRow({ of: { use }, model }: Of<LanguageView> & { readonly model: string }) {
   const used = use.find((each) => each.model === model && each.provider === '');
-  const { failed = 0, inputTokens = 0, costUsd = 0 } = used ?? {};
-  // One that its caller has left is no failure, and may have cost something.
-  if (failed === 0 && inputTokens === 0) return null;
+  const failed = used?.failed ?? 0;
+  if (failed === 0) return null;
   return (
     <tr>
       <td>
@@ -162,9 +161,9 @@ function UnansweredRow({ of: { use }, model }: Of<LanguageView> & { readonly mod
       <td />
       <td />
       <td />
-      <td class={failed > 0 ? 'late' : undefined}>{`${failed} failed`}</td>
+      <td class="late">{`${failed} failed`}</td>
       <td />
-      <td>{`$${costUsd.toFixed(4)}`}</td>
+      <td />
     </tr>
   );
 }

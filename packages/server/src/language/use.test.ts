@@ -11,6 +11,7 @@ const RECEIPT = {
   model: 'assistant',
   usage: { inputTokens: 7, outputTokens: 3 },
   costUsd: 0.25,
+  answerUsd: 0.25,
   cache: 'miss' as const,
   attempts: 1,
   ttftMs: 40,
@@ -49,20 +50,93 @@ test('the audit sums the requests of a caller and a model, with tokens and cost'
   ]);
 });
 
-test('what calls without an answer have cost is counted, and is no request', async () => {
+test('what calls without an answer have cost is counted at their provider, and is no request', async () => {
   const state = await openSqliteState(':memory:');
   onTestFinished(() => state.close());
   const use = countLanguageUse(state, strictLogger);
   const caller = { requestId: 'r', tenant: 'shop', key: 'k1' };
   const { usage } = RECEIPT;
   use.observe({ caller, model: 'assistant', error: 'UPSTREAM_TIMEOUT', durationMs: 90 });
-  use.observeLoss({ caller, model: 'assistant', usage, costUsd: 0.25 });
+  use.observeLoss({ caller, model: 'assistant', provider: 'up', usage, costUsd: 0.25 });
   await use.close();
   expect(await state.audit(10)).toMatchObject([
     { outcome: '1 requests, 1 failed, 10 tokens, $0.250000' },
   ]);
   expect(use.views()).toMatchObject([
-    { provider: '', requests: 1, failed: 1, inputTokens: 7, outputTokens: 3, costUsd: 0.25 },
+    { provider: '', requests: 1, failed: 1, inputTokens: 0, outputTokens: 0, costUsd: 0 },
+    { provider: 'up', requests: 0, failed: 0, inputTokens: 7, outputTokens: 3, costUsd: 0.25 },
+  ]);
+});
+
+test('tokens and cost of an answer after a failed call are those of the budget, each at its provider', async () => {
+  const state = await openSqliteState(':memory:');
+  onTestFinished(() => state.close());
+  const upstream = await openFaultyUpstream();
+  onTestFinished(() => upstream.close());
+  const use = countLanguageUse(state, strictLogger);
+  const price = { input: 10, output: 1000 };
+  const gateway = await openGateway({
+    settings: GenerativeSettings.parse({
+      providers: [
+        { name: 'broken', kind: 'openai', baseUrl: upstream.baseUrl('openai', 'truncated-200') },
+        { name: 'up', kind: 'openai', baseUrl: upstream.baseUrl('openai', 'none') },
+      ],
+      models: [
+        {
+          name: 'm',
+          routes: ['broken', 'up'].map((provider) => ({ provider, model: 'x', price })),
+          ttftMs: 20_000,
+        },
+      ],
+      budgets: [
+        { subject: 'tenant:shop', tokens: 100_000, period: 'month' },
+        { subject: 'tenant:shop', usd: 100, period: 'day' },
+      ],
+    }),
+    state,
+    observe: use.observe,
+    observeLoss: use.observeLoss,
+  });
+  const answer = await gateway.generate(
+    {
+      model: 'm',
+      messages: [{ role: 'user', content: [{ type: 'text', text: 'hi' }] }],
+      stream: false,
+    },
+    {
+      requestId: 'r',
+      tenant: 'shop',
+      arrivedAt: performance.now(),
+      priority: 0,
+      signal: new AbortController().signal,
+    },
+  );
+  for await (const _ of answer.events);
+  const { provider, attempts, costUsd } = answer.receipt()!;
+  expect({ provider, attempts }).toEqual({ provider: 'up', attempts: 2 });
+  const views = use.views();
+  const sumOf = (field: 'inputTokens' | 'outputTokens' | 'costUsd') =>
+    views.reduce((sum, view) => sum + view[field], 0);
+  const tokens = sumOf('inputTokens') + sumOf('outputTokens');
+  expect(sumOf('costUsd')).toBeCloseTo(costUsd, 9);
+  for (const name of ['broken', 'up']) {
+    const {
+      inputTokens,
+      outputTokens,
+      costUsd: cost,
+    } = views.find((view) => view.provider === name)!;
+    expect(outputTokens).toBeGreaterThan(0);
+    expect(cost).toBeCloseTo((inputTokens * 10 + outputTokens * 1000) / 1e6, 9);
+  }
+  // What is not spent goes back.
+  await gateway.close();
+  const now = new Date().toISOString();
+  expect(await state.budgets.takenBudget(`tenant:shop tokens month ${now.slice(0, 7)}`)).toBe(
+    tokens,
+  );
+  await use.close();
+  expect(await state.audit(10)).toMatchObject([
+    { outcome: `1 requests, 0 failed, ${tokens} tokens, $${costUsd.toFixed(6)}` },
   ]);
 });
 
@@ -72,7 +146,7 @@ test('the tokens of a joined or repeated answer are counted once', async () => {
   const use = countLanguageUse(state, strictLogger);
   const caller = { requestId: 'r', tenant: 'shop', key: 'k1' };
   for (const cache of ['miss', 'joined', 'joined', 'hit'] as const) {
-    const paid = cache === 'miss' ? {} : { costUsd: 0, attempts: 0 };
+    const paid = cache === 'miss' ? {} : { costUsd: 0, answerUsd: 0, attempts: 0 };
     const receipt = { ...RECEIPT, cache, ...paid };
     use.observe({ caller, model: 'assistant', receipt, durationMs: 90 });
   }

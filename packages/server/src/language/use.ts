@@ -29,6 +29,8 @@ interface Series {
   inputTokens: number;
   cachedTokens: number;
   outputTokens: number;
+  /** Of answers: calls that gave none have no speed. */
+  answeredTokens: number;
   readonly drafts: { accepted: number; rejected: number };
   costUsd: number;
   /** From the first token to the end, of answers with tokens. */
@@ -93,7 +95,7 @@ export function countLanguageUse(
     if (error !== undefined && error !== 'CANCELLED') sum.failed += 1;
     const { inputTokens, outputTokens } = generatedOf(receipt);
     sum.tokens += inputTokens + outputTokens;
-    sum.costUsd += receipt?.costUsd ?? 0;
+    sum.costUsd += receipt?.answerUsd ?? 0;
     writeSoon();
   }
 
@@ -127,25 +129,27 @@ export function countLanguageUse(
       series.requests += 1;
       series.codes.set(code, (series.codes.get(code) ?? 0) + 1);
       if (receipt !== undefined) {
-        const { costUsd, cache, ttftMs } = receipt;
+        const { answerUsd, cache, ttftMs } = receipt;
         const usage = generatedOf(receipt);
         if (cache !== 'miss') series.cacheHits += 1;
         series.inputTokens += usage.inputTokens;
         series.cachedTokens += usage.cachedInputTokens ?? 0;
         series.outputTokens += usage.outputTokens;
+        series.answeredTokens += usage.outputTokens;
         series.drafts.accepted += usage.drafts?.accepted ?? 0;
         series.drafts.rejected += usage.drafts?.rejected ?? 0;
-        series.costUsd += costUsd;
+        series.costUsd += answerUsd;
         observe(series.ttft, ttftMs);
         if (isPaid(receipt)) series.streamingMs += Math.max(0, durationMs - ttftMs);
       }
       addToAudit(outcome);
     },
+    /** Of a hedge or a fallback too: the receipt of the answer counts only its own call. */
     observeLoss(loss) {
       const { usage, costUsd } = loss;
-      // With the requests that no provider has answered.
-      const series = seriesOf(loss.model, '');
+      const series = seriesOf(loss.model, loss.provider);
       series.inputTokens += usage.inputTokens;
+      series.cachedTokens += usage.cachedInputTokens ?? 0;
       series.outputTokens += usage.outputTokens;
       series.costUsd += costUsd;
       const sum = sumOf(loss);
@@ -191,6 +195,7 @@ const newSeries = (model: string, provider: string): Series => ({
   inputTokens: 0,
   cachedTokens: 0,
   outputTokens: 0,
+  answeredTokens: 0,
   drafts: { accepted: 0, rejected: 0 },
   costUsd: 0,
   streamingMs: 0,
@@ -198,7 +203,7 @@ const newSeries = (model: string, provider: string): Series => ({
 
 function viewOf(series: Series): LanguageUseView {
   const { model, provider, requests, codes, cacheHits, ttft, streamingMs } = series;
-  const { inputTokens, outputTokens, costUsd } = series;
+  const { inputTokens, outputTokens, answeredTokens, costUsd } = series;
   return {
     model,
     provider,
@@ -211,7 +216,7 @@ function viewOf(series: Series): LanguageUseView {
     ...(countOf(ttft) === 0
       ? {}
       : { ttftMs: { p50: quantile(ttft, 0.5), p99: quantile(ttft, 0.99) } }),
-    tokensPerSecond: streamingMs === 0 ? 0 : (outputTokens * 1000) / streamingMs,
+    tokensPerSecond: streamingMs === 0 ? 0 : (answeredTokens * 1000) / streamingMs,
   };
 }
 

@@ -102,9 +102,9 @@ it('goes from nothing to an assistant, and on with the second provider while the
   await skein(broken, '--url', upstream.baseUrl('openai', 'truncated-200'));
   await skein('skein model put lost --route broken=qwen,input=1000,output=1000');
   await (await fetch(`${url}/v1/chat/completions`, { method: 'POST', body })).text();
-  expect(await skein('skein model ls')).toMatch(
-    /lost +no route has answered.* 2 +2 +[1-9]\d* +[1-9]\d* +\$0\.0[1-9]/,
-  );
+  const models = await skein('skein model ls');
+  expect(models).toMatch(/lost +broken=qwen .* 0 +0 +[1-9]\d* +[1-9]\d* +\$0\.0[1-9]/);
+  expect(models).toMatch(/lost +no route has answered.* 2 +2 +0 +0 /);
   await skein(provider, '--url', upstream.baseUrl('gemini', 'none'));
   await skein(lineOf('skein provider put next'), '--url', upstream.baseUrl('openai', 'none'));
   const begun = await skein(lineOf('skein model rollout assistant --route'));

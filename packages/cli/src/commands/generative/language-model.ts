@@ -152,9 +152,8 @@ export const modelLs = nodeCommand({
         return { name, ttftMs, route: `${provider}=${model}`, used, requests, failed };
       });
       const unanswered = usedOf(name, '');
-      const { failed = 0, inputTokens = 0 } = unanswered ?? {};
-      // One that its caller has left is no failure, and may have cost something.
-      if (failed === 0 && inputTokens === 0) return ofRoutes;
+      const failed = unanswered?.failed ?? 0;
+      if (failed === 0) return ofRoutes;
       const route = 'no route has answered';
       // Its times are those of answers from the cache.
       const used = unanswered && { ...unanswered, ttftMs: undefined };

@@ -63,6 +63,7 @@ export function scriptedGateway(): ScriptedGateway {
     model: 'chat',
     usage: USAGE,
     costUsd: 0.0025,
+    answerUsd: 0.0025,
     cache: 'miss',
     attempts: 1,
     ttftMs: 1,
