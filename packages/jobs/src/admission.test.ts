@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { NewJob, validate, type NewJobInput } from '@skein/api';
-import { cacheKeyOf, specOf } from './admission.ts';
+import { cacheKeyOf, scheduledSpecOf, specOf } from './admission.ts';
 import type { Work } from './work.ts';
 import { command } from './worker/testing/worker-fixture.ts';
 
@@ -129,4 +129,27 @@ describe('a job that is accepted', () => {
     expect(() => accept({ work: asked })).toThrow(why);
     expect(accept({ work: asked }, true).tenant).toBe('t');
   });
+});
+
+describe('the job of a schedule', () => {
+  const accept = (job: NewJobInput) =>
+    scheduledSpecOf(validate(NewJob, job, 'job'), { tenant: 't', mayTrust: true });
+  const plain = { kind: 'command' as const, argv: ['true'] };
+
+  it('keeps its times relative, and has no id of its own', () => {
+    const spec = accept({ work: plain, startAfterMs: 5, finishWithinMs: 70 });
+    expect(spec).toMatchObject({ tenant: 't', name: 'true', startAfterMs: 5, finishWithinMs: 70 });
+    expect(spec).not.toHaveProperty('id');
+    expect(spec).not.toHaveProperty('deadline');
+    expect(spec).not.toHaveProperty('notBefore');
+  });
+
+  it.each([{ id: 'one' }, { idempotencyKey: 'one' }, { gang: { id: 'g', size: 2, rank: 0 } }])(
+    'is refused with what only one job has: %j',
+    (once) => {
+      expect(() => accept({ work: plain, ...once })).toThrow(
+        `The job of a schedule has "${Object.keys(once)[0]}"`,
+      );
+    },
+  );
 });

@@ -8,7 +8,7 @@ import { SkeinError, type NewJob } from '@skein/api';
 import { canonical } from '@skein/api/canonical';
 import { SANDBOXES } from '@skein/api/implementations';
 import { registeredName } from '@skein/sandbox';
-import type { JobSpec } from './contract.ts';
+import type { JobSpec, ScheduledSpec } from './contract.ts';
 import type { Work } from './work.ts';
 
 export interface Submitter {
@@ -40,6 +40,26 @@ export function specOf(job: NewJob, submitter: Submitter, now: number): JobSpec 
     ...(finishWithinMs === undefined ? {} : { deadline: now + finishWithinMs }),
     ...(cache ? { cacheKey: cacheKeyOf(work, submitter.tenant) } : {}),
   };
+}
+
+/** What names one job, and so has no meaning in one that is enqueued again and again. */
+const OF_ONE_JOB = ['id', 'idempotencyKey', 'gang'] as const;
+
+/**
+ * The job of a schedule: its times stay relative, to each time at which it is enqueued.
+ * @throws SkeinError as `specOf`; REQUEST_INVALID for a job that can be enqueued only once.
+ */
+export function scheduledSpecOf(job: NewJob, submitter: Submitter): ScheduledSpec {
+  const once = OF_ONE_JOB.find((field) => job[field] !== undefined);
+  if (once !== undefined) {
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `The job of a schedule has "${once}", which is of one job, and a schedule enqueues many: leave it out.`,
+    );
+  }
+  const { startAfterMs, finishWithinMs, ...rest } = job;
+  const { id: _, ...spec } = specOf(rest, submitter, 0);
+  return { ...spec, startAfterMs, finishWithinMs };
 }
 
 function refuseTrust(work: Work, name: string): void {

@@ -184,13 +184,22 @@ export interface WorkerView {
   readonly startedAt: number;
 }
 
+/** The job of a schedule. Its times count from each moment at which it is enqueued. */
+export interface ScheduledSpec extends Omit<
+  JobSpec,
+  'notBefore' | 'deadline' | 'idempotencyKey' | 'gang'
+> {
+  readonly startAfterMs?: number | undefined;
+  readonly finishWithinMs?: number | undefined;
+}
+
 export interface Schedule {
   readonly id: string;
   /** Five-field cron expression. */
   readonly cron: string;
   /** IANA time zone. */
   readonly timeZone: string;
-  readonly spec: JobSpec;
+  readonly spec: ScheduledSpec;
   readonly nextAt: number;
   readonly paused: boolean;
 }

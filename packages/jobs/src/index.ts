@@ -2,7 +2,7 @@
  * Durable work. `openJobs` is a queue and a worker in one call; tasks, pipelines, maps and the two
  * stores are doors of their own (`./task`, `./pipeline`, `./map`, `./sqlite`, `./redis`).
  */
-export { specOf, type Submitter } from './admission.ts';
+export { scheduledSpecOf, specOf, type Submitter } from './admission.ts';
 export type { Attempt, Cause, Job, JobEvent, JobSpec, JobState, JobStore } from './contract.ts';
 export { openJobs, type Jobs, type JobsOptions } from './open-jobs.ts';
 export { openJobPlane, type JobPlane, type JobPlaneOptions } from './plane.ts';

@@ -1,7 +1,10 @@
-/** When a schedule is next due: five-field cron expressions in an IANA time zone, by croner. */
+/**
+ * When a schedule is next due: five-field cron expressions in an IANA time zone, by croner; and the job that it then
+ * enqueues.
+ */
 import { Cron } from 'croner';
 import { SkeinError } from '@skein/api/errors';
-import type { Schedule } from '../contract.ts';
+import type { JobSpec, Schedule, ScheduledSpec } from '../contract.ts';
 
 /** Ms since the epoch: a schedule that does not come again waits until then. */
 const NEVER = Date.UTC(9999, 11, 31);
@@ -29,7 +32,7 @@ export function nextTime(schedule: Pick<Schedule, 'cron' | 'timeZone'>, after: n
   } catch (error) {
     throw new SkeinError(
       'REQUEST_INVALID',
-      `The schedule "${cron}" is not valid: ${(error as Error).message.replaceAll(/^\w+: |\.$/g, '')}.`,
+      `The schedule "${cron}" is not valid: ${asWritten((error as Error).message)}.`,
       { cause: error },
     );
   }
@@ -37,6 +40,13 @@ export function nextTime(schedule: Pick<Schedule, 'cron' | 'timeZone'>, after: n
     throw new SkeinError('REQUEST_INVALID', `The schedule "${cron}" never comes.`);
   }
   return next.getTime();
+}
+
+/** What croner says, without the name of its function. It counts days and months from 0, and a schedule from 1. */
+function asWritten(message: string): string {
+  return message
+    .replaceAll(/^\w+: |\.$/g, '')
+    .replace(/(?<=value for (?:day|month): )-?\d+$/, (value) => String(Number(value) + 1));
 }
 
 /**
@@ -49,6 +59,27 @@ export function timeAfter(schedule: Pick<Schedule, 'cron' | 'timeZone'>, now: nu
   } catch {
     return NEVER;
   }
+}
+
+/**
+ * The job that a schedule enqueues at `now`. Stores that an earlier version wrote hold the times at which the schedule
+ * was put, and keys of one job: both are left out.
+ */
+export function jobAt(spec: ScheduledSpec & Partial<JobSpec>, now: number): JobSpec {
+  const {
+    startAfterMs,
+    finishWithinMs,
+    notBefore: _notBefore,
+    deadline: _deadline,
+    idempotencyKey: _key,
+    gang: _gang,
+    ...rest
+  } = spec;
+  return {
+    ...rest,
+    ...(startAfterMs === undefined ? {} : { notBefore: now + startAfterMs }),
+    ...(finishWithinMs === undefined ? {} : { deadline: now + finishWithinMs }),
+  };
 }
 
 /** @throws SkeinError REQUEST_INVALID. */

@@ -41,6 +41,32 @@ overEveryStore('schedules', (at) => {
     expect(await at.ids()).toEqual([]);
   });
 
+  it('counts the times of its job from each time that it fires', async () => {
+    const spec = { ...job({ name: 'due' }), finishWithinMs: 90_000 };
+    await at.store.putSchedule({ ...schedule, cron: '* * * * *', spec });
+    for (let minute = 0; minute < 3; minute += 1) {
+      await at.pass(60_000);
+      const [id = '', ...others] = await at.ids({ leaseMs: 1e10 });
+      expect(others).toEqual([]);
+      expect(await at.store.job(id)).toMatchObject({ state: 'running', deadline: at.now + 90_000 });
+    }
+    const later = { ...job({ name: 'later' }), startAfterMs: 30_000 };
+    await at.store.putSchedule({ ...schedule, cron: '* * * * *', spec: later });
+    await at.pass(60_000);
+    expect(await at.ids({ leaseMs: 1e10 })).toEqual([]);
+    await at.pass(30_000);
+    expect(await at.ids({ leaseMs: 1e10 })).toHaveLength(1);
+  });
+
+  it('fires again where an earlier version kept an absolute deadline and the key of one job', async () => {
+    const spec = job({ deadline: at.now + 90_000, idempotencyKey: 'once' });
+    await at.store.putSchedule({ ...schedule, cron: '* * * * *', spec });
+    for (let minute = 0; minute < 3; minute += 1) {
+      await at.pass(60_000);
+      expect(await at.ids({ leaseMs: 1e10 })).toHaveLength(1);
+    }
+  });
+
   it('refuses an invalid schedule', async () => {
     const crons = [
       'often',
@@ -55,6 +81,19 @@ overEveryStore('schedules', (at) => {
         code('REQUEST_INVALID'),
       );
     }
+  });
+
+  it.each([
+    ['61 3 * * *', 'minute: 61'],
+    ['0 24 * * *', 'hour: 24'],
+    ['0 0 0 * *', 'day: 0'],
+    ['0 0 32 * *', 'day: 32'],
+    ['0 0 1 13 *', 'month: 13'],
+    ['0 0 * * 8', 'dayOfWeek: 8'],
+  ])('names the value of %s that is wrong', async (cron, wrong) => {
+    await expect(at.store.putSchedule({ ...schedule, cron })).rejects.toThrow(
+      `is not valid: Invalid value for ${wrong}.`,
+    );
   });
 
   it('makes other transitions when a schedule does not come again', async () => {

@@ -1,7 +1,7 @@
 /** Fires the schedules that are due: of all nodes that try, one succeeds. */
 import type { Connection } from '@skein/state/redis';
 import type { Schedule } from '../../contract.ts';
-import { timeAfter } from '../cron.ts';
+import { jobAt, timeAfter } from '../cron.ts';
 import type { ScriptName } from './scripts.ts';
 import { specArguments } from './spec-arguments.ts';
 
@@ -17,7 +17,7 @@ export async function fireDue(
   for (const [id, at, json] of due) {
     const schedule = JSON.parse(json) as Schedule;
     const next = timeAfter(schedule, Number(now));
-    const job = specArguments(schedule.spec, Number(now));
+    const job = specArguments(jobAt(schedule.spec, Number(now)), Number(now));
     await connection.run('fire-schedule', () => [...opening(), id, at, next, ...job]);
   }
 }

@@ -2,7 +2,7 @@
 import { SkeinError } from '@skein/api/errors';
 import type { Schedule } from '../../../contract.ts';
 import { IDLE_MS, TICK_BATCH } from '../../bounds.ts';
-import { timeAfter } from '../../cron.ts';
+import { jobAt, timeAfter } from '../../cron.ts';
 import { enqueue } from './enqueue.ts';
 import { trimEvents } from '../event-log.ts';
 import { abandonAssembly, type GangRow } from './gang.ts';
@@ -83,7 +83,7 @@ function fire(transaction: Transaction, schedule: Schedule): void {
   sql.run('UPDATE schedules SET next_at = ? WHERE id = ?', timeAfter(schedule, now), schedule.id);
   sql.run('SAVEPOINT fire');
   try {
-    enqueue(transaction, [schedule.spec]);
+    enqueue(transaction, [jobAt(schedule.spec, now)]);
     sql.run('RELEASE fire');
   } catch (error) {
     sql.run('ROLLBACK TO fire');

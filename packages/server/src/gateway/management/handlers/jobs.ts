@@ -6,6 +6,7 @@ import {
   type JobSpec,
   jobView,
   queueView,
+  scheduledSpecOf,
   scheduleView,
   specOf,
   workerView,
@@ -121,7 +122,7 @@ export function jobHandlers({
 
     async putSchedule({ caller, params, body }) {
       const { job, cron, timeZone, paused } = body;
-      const { id: _, ...spec } = specOf(job, submitterOf(caller), await jobs.now());
+      const spec = scheduledSpecOf(job, submitterOf(caller));
       const id = params.schedule;
       return scheduleView(await jobs.putSchedule({ id, cron, timeZone, paused, spec }));
     },
