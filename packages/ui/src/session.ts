@@ -9,8 +9,12 @@ export interface Session {
   /** @param remember whether the key outlives this tab. */
   enter(key: string, remember?: boolean): void;
   leave(): void;
-  /** Resolves with an answer whose body has not been read. @throws SkeinError. */
-  open(path: string, init?: RequestInit): Promise<Response>;
+  /**
+   * Resolves with an answer whose body has not been read.
+   * @param as another key than that of the session, to try it.
+   * @throws SkeinError.
+   */
+  open(path: string, init?: RequestInit, as?: string): Promise<Response>;
 }
 
 /** A refusal with the fix that the server sent, which may be more specific than the table's. */
@@ -49,10 +53,10 @@ export function openSession(name: string): Session {
       localStorage.removeItem(name);
       key.set(undefined);
     },
-    async open(path, init = {}) {
-      checkKey(key.value);
+    async open(path, init = {}, as = key.value) {
+      checkKey(as);
       const headers = new Headers(init.headers);
-      if (key.value !== undefined) headers.set('authorization', `Bearer ${key.value}`);
+      if (as !== undefined) headers.set('authorization', `Bearer ${as}`);
       let response: Response;
       try {
         response = await fetch(path, { ...init, headers });

@@ -45,6 +45,12 @@ export async function get<Id extends keyof typeof PATHS>(
   return (await response.json()) as Answer<Id>;
 }
 
+/** The user whose key it is; the session keeps its own. @throws SkeinError. */
+export async function userOf(key: string): Promise<Me> {
+  const response = await session.open('/api/v1/me', {}, key);
+  return (await response.json()) as Me;
+}
+
 async function post<Result>(path: string, body?: unknown): Promise<Result> {
   const json =
     body === undefined

@@ -307,6 +307,41 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
   );
 
   it(
+    'keeps the key of this device when a wrong one is entered',
+    async () => {
+      await using opened = await openPage(browser, serve.url, undefined, TIMEOUT);
+      const { page } = opened;
+      const enter = async (key: string, remember: boolean): Promise<void> => {
+        await page.getByLabel('API key').fill(key);
+        await page.getByLabel('Remember it on this device').setChecked(remember);
+        await page.getByLabel('API key').press('Enter');
+      };
+      const out = (of: Page) => of.getByRole('button', { name: 'Sign out' });
+      const other = await page.context().newPage();
+      await other.goto(serve.url);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await enter(alice.key ?? '', true);
+      await out(page).waitFor();
+      // The other tab was opened before, so it asks for a key, and gets a wrong one.
+      await other.getByRole('button', { name: 'Sign in' }).click();
+      await other.getByLabel('API key').fill('sk_wrong');
+      await other.getByLabel('API key').press('Enter');
+      await other.getByRole('dialog').getByText('unknown or revoked').waitFor();
+      // So does a page that could not ask whose key it has.
+      await page.route('**/api/v1/me', (route) => route.abort(), { times: 1 });
+      await page.reload();
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await enter('sk_wrong', true);
+      await page.getByRole('dialog').getByText('unknown or revoked').waitFor();
+
+      const third = await page.context().newPage();
+      await third.goto(serve.url);
+      await out(third).waitFor();
+    },
+    TIMEOUT,
+  );
+
+  it(
     'leads back from what is not there',
     async () => {
       await using opened = await openPage(browser, serve.url, undefined, TIMEOUT);

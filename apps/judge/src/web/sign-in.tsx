@@ -2,7 +2,7 @@
 import { SkeinError } from '@skein/api/errors';
 import { Modal, Store, useStore } from '@skein/ui';
 import { useRef, useState } from 'preact/hooks';
-import { get, me, session } from './judge-api.ts';
+import { me, session, userOf } from './judge-api.ts';
 
 const asked = new Store<string | undefined>(undefined);
 
@@ -23,14 +23,14 @@ function Ask({ message }: { readonly message: string }) {
   const key = useRef<HTMLInputElement>(null);
   const remember = useRef<HTMLInputElement>(null);
   const signIn = async (close: () => void): Promise<void> => {
-    const before = session.key.value;
-    session.enter(key.current?.value.trim() ?? '', remember.current?.checked ?? false);
+    const entered = key.current?.value.trim() ?? '';
     try {
-      me.set(await get('getMe'));
+      const user = await userOf(entered);
+      // Only now: a wrong key must not replace one that this or another tab has stored.
+      session.enter(entered, remember.current?.checked ?? false);
+      me.set(user);
       close();
     } catch (error) {
-      session.leave();
-      if (before !== undefined) session.enter(before);
       setSaid(error instanceof SkeinError ? error.message : 'The page has a fault; reload it.');
     }
   };
