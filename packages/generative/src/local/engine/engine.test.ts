@@ -171,4 +171,37 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
       expect(top[0]!.logprob).toBeGreaterThanOrEqual(top[1]!.logprob);
     }
   });
+
+  const textOf = (token: number): string => new TextDecoder().decode(vocabulary.bytes(token));
+
+  it('scores the tokens that are shown: none of a stop string, and each with its text', async () => {
+    const whole = await read(engineOf().generate(requestOf('The dog'), NEVER, 1000));
+    // Of several tokens, so that the first ones of it wait.
+    for (const [from, to] of [
+      [12, 17],
+      [9, 20],
+      [0, 3],
+    ]) {
+      const stop = whole.text.slice(from, to);
+      const asked = { ...requestOf('The dog'), logprobs: 1 };
+      for (const stops of [[stop], [`${stop}?`]]) {
+        const { text, events } = await read(
+          engineOf().generate({ ...asked, stop: stops }, NEVER, 1000),
+        );
+        let shown = '';
+        let scored = '';
+        for (const event of events) {
+          shown += event.text;
+          for (const { token } of event.scores ?? []) scored += textOf(token);
+          expect(scored.startsWith(shown)).toBe(true);
+        }
+        const isStopped = stops.includes(stop);
+        expect(text).toBe(isStopped ? whole.text.slice(0, whole.text.indexOf(stop)) : whole.text);
+        // A token of which the stop string has only the end is shown in part.
+        const last = events.flatMap(({ scores = [] }) => scores).at(-1)?.token;
+        const partly = last === undefined ? 0 : textOf(last).length - 1;
+        expect(scored.length - text.length).toBeLessThanOrEqual(isStopped ? partly : 0);
+      }
+    }
+  });
 });

@@ -62,6 +62,8 @@ export class Row {
   readonly #text: TextStream;
   readonly #vocabulary: TokenTable;
   readonly #ends: ReadonlySet<number>;
+  /** Of tokens whose text waits, by where it begins. */
+  readonly #scores: { readonly from: number; readonly score: TokenScore }[] = [];
   /** Tokens before the first one of its own. */
   readonly #given: number;
   readonly #limit: number;
@@ -101,16 +103,33 @@ export class Row {
     const scores = logprobs === undefined ? undefined : logprobsOf(logits, logprobs);
     const token = this.#sampler.next(logits, mask?.allowed());
     this.tokens.push(token);
-    if (this.#ends.has(token)) return this.#end('stop', this.#text.end());
+    if (this.#ends.has(token)) {
+      const text = this.#text.end();
+      return this.#end('stop', text, { scores: this.#shownScores() });
+    }
     mask?.accept(token);
+    if (scores !== undefined) {
+      const score = { token, logprob: scores.of(token), top: scores.top };
+      this.#scores.push({ from: this.#text.decoded, score });
+    }
     const text = this.#text.push(this.#vocabulary.bytes(token));
-    const score = scores && [{ token, logprob: scores.of(token), top: scores.top }];
-    if (this.#text.stopped) return this.#end('stop', text, { scores: score, token });
-    if (this.tokens.length >= this.#limit)
-      return this.#end('length', text + this.#text.end(), { scores: score, token });
+    if (this.#text.stopped) return this.#end('stop', text, { scores: this.#shownScores(), token });
+    if (this.tokens.length >= this.#limit) {
+      const rest = this.#text.end();
+      return this.#end('length', text + rest, { scores: this.#shownScores(), token });
+    }
     // A token may add no text yet; the caller counts it all the same.
-    this.#emit({ text, token, scores: score });
+    this.#emit({ text, token, scores: this.#shownScores() });
     return false;
+  }
+
+  /** Those of a stop string are never shown, as its text is not. */
+  #shownScores(): TokenScore[] | undefined {
+    const { decoded, shown, stopped } = this.#text;
+    const waiting = this.#scores.findIndex(({ from }) => from >= shown);
+    const isAll = waiting === -1 || (!stopped && decoded === shown);
+    const scores = this.#scores.splice(0, isAll ? this.#scores.length : waiting);
+    return scores.length === 0 ? undefined : scores.map(({ score }) => score);
   }
 
   #end(reason: RowEnd['reason'], text: string, more: Omit<RowEvent, 'text' | 'end'> = {}): true {

@@ -7,6 +7,8 @@ export class TextStream {
   readonly #stops: readonly string[];
   #held = '';
   #ended = false;
+  #decoded = 0;
+  #shown = 0;
 
   constructor(stops: readonly string[]) {
     this.#stops = stops.filter((stop) => stop !== '');
@@ -15,6 +17,16 @@ export class TextStream {
   /** Whether a stop string has come; `push` then returned the text before it. */
   get stopped(): boolean {
     return this.#ended;
+  }
+
+  /** Characters so far, with those that wait. Of one whose bytes are not all there, it is the place. */
+  get decoded(): number {
+    return this.#decoded;
+  }
+
+  /** Of them, those that were returned. */
+  get shown(): number {
+    return this.#shown;
   }
 
   /** The text that is certain after these bytes. */
@@ -26,11 +38,20 @@ export class TextStream {
   end(): string {
     if (this.#ended) return '';
     const text = this.#take(this.#decoder.decode());
-    return this.#ended ? text : text + this.#held;
+    if (this.#ended) return text;
+    this.#shown = this.#decoded;
+    return text + this.#held;
   }
 
   #take(text: string): string {
     if (this.#ended) return '';
+    this.#decoded += text.length;
+    const certain = this.#certain(text);
+    this.#shown += certain.length;
+    return certain;
+  }
+
+  #certain(text: string): string {
     if (this.#stops.length === 0) return text;
     const whole = this.#held + text;
     let cut = Infinity;
