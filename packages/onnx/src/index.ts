@@ -73,7 +73,13 @@ export { isSizeBound } from './infer/size-bound.ts';
 export { removeDeadNodes } from './passes/dead-nodes.ts';
 export { tensorOf } from './model/protos.ts';
 export type { CrossEntropyOptions } from './loss/cross-entropy.ts';
-export { withLoss, type Loss, type LossModel, type LossOptions } from './loss/loss.ts';
+export {
+  withLoss,
+  type ClassIndices,
+  type Loss,
+  type LossModel,
+  type LossOptions,
+} from './loss/loss.ts';
 export { foldConstants } from './passes/fold-constants.ts';
 export { trainableParameters } from './passes/freeze.ts';
 export { inStages } from './passes/stages.ts';

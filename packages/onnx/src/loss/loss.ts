@@ -46,6 +46,16 @@ export interface LossOptions {
   readonly weightName?: string;
 }
 
+/** Targets that are indices of classes. ONNX Runtime takes others in silence: as no class, or from the last one back. */
+export interface ClassIndices {
+  /** The input of the targets. */
+  readonly input: string;
+  /** They are from 0 to below this. */
+  readonly classes: number;
+  /** One more index, whose targets do not count. */
+  readonly ignored?: number | undefined;
+}
+
 export interface LossModel {
   /** The model with its loss as a further output and the targets as a further input. */
   readonly model: Model;
@@ -59,6 +69,8 @@ export interface LossModel {
    * times its weight.
    */
   readonly weight: string;
+  /** Absent: the targets are numbers. */
+  readonly indices?: ClassIndices;
 }
 
 /**
@@ -96,6 +108,7 @@ export function withLoss(model: Model, options: LossOptions): LossModel {
   );
   const elements = elementShape(loss, shape);
   const indices = loss.kind === 'cross-entropy' && loss.targets !== 'probabilities';
+  const ignored = loss.kind === 'cross-entropy' ? loss.ignoreIndex : undefined;
   const inputs = [
     valueInfoProto(target, indices ? 'int64' : type, (indices ? elements : shape).map(named)),
   ];
@@ -125,6 +138,9 @@ export function withLoss(model: Model, options: LossOptions): LossModel {
     loss: total,
     seeds: { [prediction]: slopes },
     weight: divisor,
+    ...(indices
+      ? { indices: { input: target, classes: Number(shape[terms.classAxis ?? 1]), ignored } }
+      : {}),
   };
 }
 

@@ -1,5 +1,12 @@
 /** Rows to train or evaluate on: tensors by input name, whose first axis is the row; in memory or stored. */
-import { elementCount, elementSize, seededRandom, type NumericTensor } from '@skein/onnx';
+import {
+  elementCount,
+  elementSize,
+  seededRandom,
+  values,
+  type ClassIndices,
+  type NumericTensor,
+} from '@skein/onnx';
 import type { Tensors } from '../run/backend.ts';
 import { dataError } from '../train-error.ts';
 import { isStored, selectStoredRows, type StoredRows } from './rows/stored.ts';
@@ -115,6 +122,27 @@ export function classNumbers(
     throw dataError(flaw);
   }
   return { type: 'int64', shape: [count], bytes: new Uint8Array(result.buffer) };
+}
+
+/**
+ * Holds indices of classes, of rows or of places in them, against their range.
+ * @param rowOf the number of a row, for the message.
+ * @throws TrainError `data` for an index that is none of the classes, naming the row.
+ */
+export function requireIndices(
+  indices: NumericTensor,
+  { classes, ignored }: Pick<ClassIndices, 'classes' | 'ignored'>,
+  rowOf: (row: number) => number,
+): void {
+  const numbers = values(indices) as ArrayLike<number | bigint>;
+  const perRow = numbers.length / indices.shape[0]!;
+  for (let i = 0; i < numbers.length; i++) {
+    const index = Number(numbers[i]);
+    if (index === ignored || (Number.isInteger(index) && index >= 0 && index < classes)) continue;
+    throw dataError(
+      `Row ${rowOf(Math.floor(i / perRow))} has the label ${numbers[i]}, which is out of range: there are ${classes} classes, 0 to ${classes - 1}.`,
+    );
+  }
 }
 
 export function emptyRows(

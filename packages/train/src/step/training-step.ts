@@ -10,6 +10,7 @@ import {
   signatureOf,
   tensor,
   withGraph,
+  type ClassIndices,
   type Model,
   type TensorSpec,
 } from '@skein/onnx';
@@ -37,6 +38,8 @@ export interface TrainingStepOptions extends GradientChoice {
   readonly clip?: Clipping | undefined;
   /** Batches of equal size whose gradients are averaged into one step; default 1. */
   readonly accumulate?: number;
+  /** Targets that are indices of classes, as `withLoss` names them: `train` refuses others. */
+  readonly indices?: ClassIndices | undefined;
 }
 
 export interface TrainingStep extends Pick<Differentiated, 'parameters' | 'dropouts' | 'initial'> {
@@ -46,6 +49,8 @@ export interface TrainingStep extends Pick<Differentiated, 'parameters' | 'dropo
   readonly accumulating?: Model;
   /** Inputs of one batch. */
   readonly inputs: readonly TensorSpec[];
+  /** Inputs among them that are indices of classes. */
+  readonly indices?: ClassIndices | undefined;
   /** Name of the loss among the outputs. */
   readonly loss: string;
   readonly lossType: FloatType;
@@ -62,7 +67,7 @@ export interface TrainingStep extends Pick<Differentiated, 'parameters' | 'dropo
  * @throws TrainError `model` when nothing is left to train, or parameters are of mixed or unfit types.
  */
 export function trainingStep(model: Model, options: TrainingStepOptions): TrainingStep {
-  const { loss, optimiser, clip, accumulate = 1 } = options;
+  const { loss, optimiser, clip, accumulate = 1, indices } = options;
   const lean = optimiser.linear === true && clip === undefined && accumulate === 1;
   const {
     model: bare,
@@ -86,6 +91,7 @@ export function trainingStep(model: Model, options: TrainingStepOptions): Traini
     model: joined(whole, update),
     ...(accumulate === 1 ? {} : { accumulating: joined(bare, gathering(slopes, sums)) }),
     inputs: signatureOf(model).inputs,
+    indices,
     loss,
     lossType: type,
     parameters,

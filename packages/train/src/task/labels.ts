@@ -3,7 +3,7 @@
  * prediction; per row, or per place of a row (pixels, tokens).
  */
 import { elementCount, tensor, values, type Loss, type NumericTensor } from '@skein/onnx';
-import { classNumbers } from '../data/dataset.ts';
+import { classNumbers, requireIndices } from '../data/dataset.ts';
 import { dataError } from '../train-error.ts';
 import type { Blueprint } from './blueprint.ts';
 import type { TrainingData } from './training-data.ts';
@@ -95,7 +95,7 @@ function shares(labels: NumericTensor, row: readonly number[]): NumericTensor {
 
 /** A class for each place of a row. */
 function placeLabels(
-  { shape: [count = 0] }: NumericTensor,
+  labels: NumericTensor,
   numbers: ArrayLike<number | bigint>,
   {
     classes,
@@ -107,15 +107,8 @@ function placeLabels(
     readonly places: readonly number[];
   },
 ): NumericTensor {
-  const result = new BigInt64Array(numbers.length);
-  for (let i = 0; i < numbers.length; i++) {
-    const label = Number(numbers[i]);
-    if (label !== ignored && !(Number.isInteger(label) && label >= 0 && label < classes)) {
-      throw dataError(
-        `Row ${Math.floor(i / (numbers.length / count))} has the label ${label}, which is out of range: there are ${classes} classes, 0 to ${classes - 1}.`,
-      );
-    }
-    result[i] = BigInt(label);
-  }
+  const [count = 0] = labels.shape;
+  requireIndices(labels, { classes, ignored }, (row) => row);
+  const result = BigInt64Array.from(numbers, BigInt);
   return tensor('int64', [count, ...places], result);
 }

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mlp } from '@skein/onnx';
+import { mlp, tensor } from '@skein/onnx';
 import { describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { fileStore } from '../checkpoint/file-store.ts';
@@ -62,6 +62,19 @@ it.each([Number.NaN, 1.5, -1, Infinity])('refuses %d epochs', async (epochs) => 
     new RangeError(`epochs must be a whole number from 0 on, not ${epochs}.`),
   );
 });
+
+it.each([2n, -1n, 2n ** 40n])(
+  'refuses the label %d of two classes, naming its row',
+  async (wrong) => {
+    const rows = moons(250, 1);
+    const labels = new BigInt64Array(rows.labels.bytes.slice().buffer);
+    labels[201] = wrong;
+    const flawed = dataset({ ...rows, labels: tensor('int64', [250], labels) });
+    await expect(train(step, { ...plan, data: flawed })).rejects.toThrow(
+      `Row 201 has the label ${wrong}, which is out of range: there are 2 classes, 0 to 1.`,
+    );
+  },
+);
 
 it('counts every row the same, padded or not', async () => {
   const first = { ...plan, epochs: 1, schedule: constant(0), now: () => 0 };

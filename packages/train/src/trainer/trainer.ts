@@ -9,7 +9,7 @@
  */
 import type { NumericTensor } from '@skein/onnx';
 import { batcher } from '../data/batcher.ts';
-import { orderOfEpoch, type Dataset } from '../data/dataset.ts';
+import { orderOfEpoch, requireIndices, type Dataset } from '../data/dataset.ts';
 import { loadCheckpoint, saveCheckpoint, type CheckpointStore } from '../checkpoint/checkpoint.ts';
 import type { Backend, Tensors } from '../run/backend.ts';
 import type { Schedule } from '../schedules/schedule.ts';
@@ -123,7 +123,7 @@ export function train(step: TrainingStep, options: TrainOptions): Promise<TrainR
 }
 
 /** The operations of a step that the loop uses. */
-export type StepShape = Pick<TrainingStep, 'inputs' | 'parameters'>;
+export type StepShape = Pick<TrainingStep, 'inputs' | 'parameters' | 'indices'>;
 
 /**
  * The same loop for steps that run elsewhere, such as on several ranks.
@@ -204,6 +204,7 @@ async function run(
       return result('signal');
     }
     const { tensors, rows, weight } = batches.fill(order, index);
+    requireClasses(step, tensors, order.subarray(index * batch, index * batch + rows));
     const learningRate = schedule(done);
     const loss = await session.step(tensors, learningRate, done);
     if (!Number.isFinite(loss)) {
@@ -234,6 +235,12 @@ async function run(
     if (done % batches.count === 0) await options.onEpoch?.(reports);
   }
   return result(epochsWithout(reports, bestEpoch) >= patience ? 'no improvement' : 'done');
+}
+
+/** @throws TrainError `data` for a target that is none of the classes, naming the row. */
+function requireClasses({ indices }: StepShape, batch: Tensors, rows: Uint32Array): void {
+  const targets = indices && batch.get(indices.input);
+  if (targets !== undefined) requireIndices(targets, indices!, (row) => rows[row]!);
 }
 
 function epochsWithout(reports: readonly EpochReport[], bestEpoch: number): number {
