@@ -297,6 +297,8 @@ export interface Receipt {
 }
 
 export interface Generation {
+  /** The request as providers see it; absent: as it is. */
+  readonly sent?: GenerateRequest | undefined;
   readonly provider?: string | undefined;
   /** Whether the new route of a rollout gave it. It may be rolled back: no cache keeps the answer. */
   readonly isFromCandidate?: boolean | undefined;
@@ -371,8 +373,6 @@ export interface Gateway {
    * @throws SkeinError as `generate` before its first content; GENERATION_UNSUPPORTED: none counts.
    */
   countTokens(request: GenerateRequest, caller: Caller): Promise<number>;
-  /** The request as a provider may see it; absent: as it is. */
-  redact?(request: GenerateRequest, caller: Pick<Caller, 'tenant'>): Promise<GenerateRequest>;
   models(tenant: string): readonly GenerativeModelView[];
   /** How the routes stand now. */
   standing(): readonly ModelView[];

@@ -72,16 +72,15 @@ export function redacting(
       ),
     );
 
-  /** @param total of the matches; without it they are not counted. */
   async function asked<Request extends { readonly model: string }>(
     request: Request,
-    caller: Pick<Caller, 'tenant'> & Partial<Pick<Caller, 'signal'>>,
+    caller: Pick<Caller, 'tenant' | 'signal'>,
     redacted: (request: Request, by: Replace) => Request,
-    total?: Total,
+    total: Total,
   ): Promise<Request> {
     const prompts = programOf('prompts', request.model, caller);
     if (prompts === undefined) return request;
-    const count = total === undefined ? () => {} : counting('prompts', prompts, total);
+    const count = counting('prompts', prompts, total);
     return inTurns(prompts.program, count, (by) => redacted(request, by), caller.signal);
   }
 
@@ -91,13 +90,14 @@ export function redacting(
       const total: Total = { matches: 0 };
       const prompt = await asked(request, caller, redactedRequest, total);
       const answers = programOf('answers', request.model, caller);
-      if (answers === undefined) return withHeader(await gateway.generate(prompt, caller), total);
+      if (answers === undefined) {
+        return { ...withHeader(await gateway.generate(prompt, caller), total), sent: prompt };
+      }
       const generation = await gateway.generate({ ...prompt, logprobs: undefined }, caller);
       const count = counting('answers', answers, total);
-      return withHeader(redactedAnswer(generation, answers.program, count), total);
+      const shown = redactedAnswer(generation, answers.program, count);
+      return { ...withHeader(shown, total), sent: prompt };
     },
-    // The same request has been counted, or is about to be.
-    redact: (request, { tenant }) => asked(request, { tenant }, redactedRequest),
     countTokens: async (request, caller) =>
       gateway.countTokens(await asked(request, caller, redactedRequest, { matches: 0 }), caller),
     embed: async (request, caller) =>

@@ -1,6 +1,7 @@
 /** Declarations that another node of the fleet has changed, at the first request after a pause. */
-import { GenerativeModel, GenerativeProvider } from '@skein/api';
+import { GenerativeModel, GenerativeProvider, Redaction } from '@skein/api';
 import { openFaultyUpstream } from '@skein/generative/faulty-upstream';
+import type { Gateway } from '@skein/generative';
 import { openState, type State } from '@skein/state';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createLanguageModels, type LanguageModels } from './language-models.ts';
@@ -83,4 +84,55 @@ test('change while a request is read: it is answered by the gateway that is open
   expect(vectors).toHaveLength(1);
   // The budget that is in force has counted it.
   expect((await node.view()).budgets[0]!.taken).toBeGreaterThan(0);
+});
+
+/** A node with a model over an upstream, and how it is asked. */
+async function withUpstream() {
+  const state = await openState(':memory:');
+  onTestFinished(() => state.close());
+  const node = nodeOver(state);
+  const upstream = await openFaultyUpstream();
+  onTestFinished(() => upstream.close());
+  const baseUrl = upstream.baseUrl('openai', 'none');
+  const declare = (name: string) =>
+    node.declarations.putProvider(GenerativeProvider.parse({ name, kind: 'openai', baseUrl }));
+  const routeTo = (provider: string) => {
+    const routes = [{ provider, model: 'x' }];
+    return node.declarations.putModel(GenerativeModel.parse({ name: 'm', routes, ttftMs: 20_000 }));
+  };
+  await declare('p');
+  await routeTo('p');
+  async function ask(gateway: Gateway, text: string) {
+    const arrivedAt = performance.now();
+    const signal = new AbortController().signal;
+    const caller = { requestId: 'r', tenant: 'a', arrivedAt, priority: 0, signal };
+    const messages = [{ role: 'user' as const, content: [{ type: 'text' as const, text }] }];
+    const answer = await gateway.generate({ model: 'm', messages, stream: false }, caller);
+    for await (const _ of answer.events);
+    return answer;
+  }
+  return { node, upstream, ask, declare, routeTo };
+}
+
+const secret = (pattern: string) =>
+  Redaction.parse({ name: 'secret', pattern, of: 'prompts', replacement: '~' });
+
+test('redact a request that was read while they changed', async () => {
+  const { node, upstream, ask } = await withUpstream();
+  const gateway = await node.gateway();
+  await node.declarations.putRedaction(secret('ulm'));
+  const { sent } = await ask(gateway, 'from ulm');
+  expect(JSON.stringify(upstream.bodies)).toContain('from ~');
+  expect(sent?.messages[0]?.content).toEqual([{ type: 'text', text: 'from ~' }]);
+});
+
+test('that change while a request is redacted do not send it: what is new there may not see it', async () => {
+  const { node, ask, declare, routeTo } = await withUpstream();
+  await node.declarations.putRedaction(secret('berlin'));
+  // Searched in many turns of the event loop.
+  const asked = ask(await node.gateway(), 'from ulm '.repeat(100_000));
+  await node.declarations.putRedaction(secret('ulm'));
+  await declare('stranger');
+  await routeTo('stranger');
+  expect((await asked).receipt()).toMatchObject({ provider: 'p' });
 });

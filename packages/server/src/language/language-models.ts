@@ -77,9 +77,9 @@ interface Held {
   readonly declaredAt: ReadonlyMap<string, string>;
   readonly gateway: Gateway;
   /** What the faces call. */
-  readonly counted: Gateway;
-  /** The same for a request that is redacted and traced already. */
-  readonly plain: Gateway;
+  readonly traced: Gateway;
+  /** The same for a request that is traced already. */
+  readonly untraced: Gateway;
   retire(): void;
 }
 
@@ -112,9 +112,11 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     memory ??= generative.createRouteMemory((quota) => void quotas.keep(quota));
     const redacting = generative.redacting(settings.redactions, redacted);
     let inFlight = 0;
+    /** Requests that are redacted, or whose answer has not begun. */
+    let entering = 0;
     let isRetired = false;
     const closeIfIdle = (): void => {
-      if (isRetired && inFlight === 0 && open.delete(gateway)) void gateway.close();
+      if (isRetired && inFlight + entering === 0 && open.delete(gateway)) void gateway.close();
     };
     const observe = (outcome: Outcome): void => {
       use.observe(outcome);
@@ -134,38 +136,43 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       embed,
     });
     open.add(gateway);
-    /** A change may close the gateway while a request that has got it is still read or redacted. */
-    const hasClosed = (): boolean => isRetired && !open.has(gateway);
-    const counted: Gateway = {
+    const redactingGateway = redacting({
       ...gateway,
       async generate(request, caller) {
-        if (hasClosed()) return (await current()).plain.generate(request, caller);
         inFlight += 1;
         return gateway.generate(request, caller);
       },
       async embed(request, caller) {
-        if (hasClosed()) return (await current()).plain.embed(request, caller);
         inFlight += 1;
         return gateway.embed(request, caller);
       },
-      async countTokens(request, caller) {
-        if (hasClosed()) return (await current()).plain.countTokens(request, caller);
-        inFlight += 1;
-        try {
-          return await gateway.countTokens(request, caller);
-        } finally {
-          // What is not generated is not observed.
-          inFlight -= 1;
-          closeIfIdle();
-        }
-      },
+    });
+    /**
+     * A change may close the gateway while a request that has got it is still read; then all of the change
+     * holds for it. From here on none does: it is redacted by the declarations that it is sent by.
+     */
+    async function enter<Result>(call: (gateway: Gateway) => Promise<Result>): Promise<Result> {
+      if (isRetired && !open.has(gateway)) return call((await current()).untraced);
+      entering += 1;
+      try {
+        return await call(redactingGateway);
+      } finally {
+        entering -= 1;
+        closeIfIdle();
+      }
+    }
+    const untraced: Gateway = {
+      ...redactingGateway,
+      generate: (request, caller) => enter((entered) => entered.generate(request, caller)),
+      embed: (request, caller) => enter((entered) => entered.embed(request, caller)),
+      countTokens: (request, caller) => enter((entered) => entered.countTokens(request, caller)),
     };
     return {
       settings,
       declaredAt,
       gateway,
-      plain: counted,
-      counted: traced(redacting(counted), (name) =>
+      untraced,
+      traced: traced(untraced, (name) =>
         generative.systemOf(settings.providers.find((provider) => provider.name === name)),
       ),
       retire() {
@@ -326,7 +333,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
   };
 
   return {
-    gateway: async () => (await current()).counted,
+    gateway: async () => (await current()).traced,
     async responses(caller) {
       const { settings } = await current();
       return settings.responses && keptResponses(caller, responsesOptions);

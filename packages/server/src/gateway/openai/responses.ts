@@ -43,8 +43,8 @@ export async function answerResponse(
   /** @returns the response as its caller reads it. */
   async function stored(response: Fields): Promise<Fields> {
     if (!keeps) return response;
-    const seen = (await gateway.redact?.(request, by)) ?? request;
-    const value = JSON.stringify(recordOf(response, { ...asked, request: seen }));
+    const sent = generation.sent ?? request;
+    const value = JSON.stringify(recordOf(response, { ...asked, request: sent }));
     const previous = response['previous_response_id'] as string | null;
     const key = response['id'] as string;
     const store = await kept.keep({ id: key, previous: previous ?? undefined, value });
