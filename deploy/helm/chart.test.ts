@@ -257,6 +257,18 @@ describe.skipIf(helm.skip)('the chart', () => {
     expect(render(given).manifests.filter(({ kind }) => kind === 'Secret')).toEqual([]);
   });
 
+  it('starts its pods anew when the address of Redis is another one', () => {
+    const checksums = ['redis://:one@a:6379', 'redis://:two@a:6379'].map((url) => {
+      const values = { ...FLEET, redis: { url }, workers: { enabled: true } };
+      const { manifests } = render(values);
+      expect(manifests.flatMap(faults)).toEqual([]);
+      const pods = ['skein', 'skein-worker'].map((name) => find(manifests, 'Deployment', name));
+      return pods.map(({ spec }) => spec.template.metadata.annotations['checksum/redis'] as string);
+    });
+    expect(new Set(checksums.flat()).size).toBe(2);
+    expect(checksums[0]).toEqual([checksums[0]![0], checksums[0]![0]]);
+  });
+
   it('bounds where pods call, once rules say so; the bundled Redis calls nothing', () => {
     const bucket = { to: [{ ipBlock: { cidr: '199.36.153.8/30' } }], ports: [{ port: 443 }] };
     const { manifests } = render({ ...TRIAL, networkPolicy: { egress: [bucket] } });

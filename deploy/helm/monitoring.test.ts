@@ -9,7 +9,7 @@ import { createAuthority } from '../../packages/http/src/tls/testing/authority.t
 import { startNodeProcess } from '../../packages/server/src/testing/node-process.ts';
 import { startRedis } from '../../packages/jobs/src/store/testing/redis-server.ts';
 import { requireComponent } from '../../scripts/testing/components.ts';
-import { CHART, render } from './testing/render.ts';
+import { CHART, type Manifest, render } from './testing/render.ts';
 import { testFolder } from '../../scripts/testing/folder.ts';
 
 const promtool = requireComponent('promtool');
@@ -37,14 +37,31 @@ describe.skipIf(promtool.skip || helm.skip)('the scaler of workers', () => {
     workers: { enabled: true, queues: ['heavy'], autoscaling: { enabled: true } },
   });
   const scaled = manifests.find(({ kind }) => kind === 'ScaledObject');
-  const query = scaled?.['spec'].triggers[0].metadata.query as string;
+  const [wait, need] = (scaled?.['spec'].triggers as Manifest[]).map(
+    ({ metadata }) => metadata.query as string,
+  );
 
   const waits = 'skein_jobs_oldest_ready_seconds{namespace="ml",queue="heavy"}';
+  const needs = 'skein_workers_desired{namespace="ml",queue="heavy"}';
   it.each([
-    ['the longest wait that a node shows', [`${waits} 40`], 40],
-    ['no wait, where the queue never had a job', [], 0],
-    ['nothing, where no node reaches the store', undefined, undefined],
-  ])('reads %s', (_what, jobs, value) => {
+    ['the longest wait that a node shows', wait, [`${waits} 40`, `${needs} 2`], 40],
+    ['no wait, where the queue never had a job', wait, [], 0],
+    [
+      'no wait, where the queue is paused and needs no workers',
+      wait,
+      [`${waits} 40`, `${needs} 0`],
+      0,
+    ],
+    ['nothing, where no node reaches the store', wait, undefined, undefined],
+    [
+      'the workers that jobs need which run while none waits',
+      need,
+      [`${waits} 0`, `${needs} 1`],
+      1,
+    ],
+    ['no need, where the queue never had a job', need, [], 0],
+    ['no need, where no node reaches the store', need, undefined, undefined],
+  ])('reads %s', (_what, query, jobs, value) => {
     const up = `skein_job_store_up{namespace="ml"} ${jobs === undefined ? 0 : 1}`;
     const series = [up, ...(jobs ?? [])].map((line) => {
       const [name = '', sample = ''] = line.split(' ');
