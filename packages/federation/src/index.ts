@@ -21,7 +21,7 @@ export {
 } from './ledger/verify.ts';
 export { encodingOf, sumNumber } from './plan/encoding.ts';
 export { checkPlan } from './plan/check.ts';
-export { checkDraft } from './plan/complete.ts';
+export { checkDraft, draftFor } from './plan/complete.ts';
 export { Plan, type PlanDraft, type PlannedHelper, PROTOCOL } from './plan/plan.ts';
 export { type Arrival, type Channel, openChannel } from './transport/channel.ts';
 export { type Chunks, memoryChunks, type Payload } from './transport/chunks.ts';

@@ -56,7 +56,9 @@ export const FEDERATION_ENDPOINTS = {
         version: VersionNumber,
         plan: z
           .record(z.string(), z.json())
-          .describe('The draft of a plan, without name, model and task.'),
+          .describe(
+            'The draft of a plan, without name, model and task: these follow from the model.',
+          ),
       })
       .meta({ id: 'StartFederation' }),
     status: 201,

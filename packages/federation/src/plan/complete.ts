@@ -1,4 +1,5 @@
 /** Turns a draft into a plan: computes what follows from the rest. */
+import { canonical } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
 import { noiseFor, publicTask, type Mechanism } from '@skein/train';
 import { z } from 'zod';
@@ -68,12 +69,32 @@ export function completePlan(draft: PlanDraft): Plan {
 export function checkDraft(given: unknown, name: string): Pick<Plan, 'data'> {
   const model = { digest: '0'.repeat(64), parameters: 1 };
   const terms = parsed(z.record(z.string(), z.unknown()), given);
-  const draft = parsed(PlanDraft, { task: 'binary', ...terms, name, model });
+  const draft = parsed(PlanDraft, { task: 'binary', ...draftFor({ name, model }, terms) });
   // The task follows from the target; one that the operator gives has to be the same.
   const task = terms['task'] === undefined ? publicTask(draft.data.target) : draft.task;
   const { privacy } = withPrivacy(draft);
   const fixed = privacy?.mode === 'none' ? privacy : { noise: 1, ...privacy! };
   return completePlan({ ...draft, task, privacy: fixed });
+}
+
+/**
+ * A draft for a model, of which its name, its digest and its task follow.
+ * @throws SkeinError PLAN_INVALID where the operator names others, which would be trained in no case.
+ */
+export function draftFor<T extends Partial<Pick<Plan, 'name' | 'task' | 'model'>>>(
+  own: T,
+  given: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> & T {
+  for (const [field, value] of Object.entries(own)) {
+    const other = given[field];
+    if (other === undefined || canonical(other) === canonical(value)) continue;
+    refuse(
+      typeof value === 'string'
+        ? `its ${field} is ${JSON.stringify(other)}, and follows from the model, where it is ${JSON.stringify(value)}: leave it out.`
+        : `its ${field} is that which the federation trains: leave it out.`,
+    );
+  }
+  return { ...given, ...own };
 }
 
 /** A draft that says nothing of privacy protects patients where sites are institutions, and whole sites where they are devices. */

@@ -5,7 +5,7 @@ import { describePlan } from '../site/describe-plan.ts';
 import { draft, openPlan } from '../testing/plans.ts';
 import { canonical, digestOf } from '@skein/api/canonical';
 import { checkPlan } from './check.ts';
-import { checkDraft, completePlan, mechanismOf, thresholdOf } from './complete.ts';
+import { checkDraft, completePlan, draftFor, mechanismOf, thresholdOf } from './complete.ts';
 import { encodingOf } from './encoding.ts';
 import type { Plan, PlanDraft, PlannedHelper } from './plan.ts';
 import { isBudgetSpent, mostReleases, spentAfter } from './spent.ts';
@@ -108,6 +108,26 @@ describe('a plan', () => {
     );
   });
 
+  it('takes its name, its model and its task from the model, and no others', () => {
+    const { task: _, name, model, ...terms } = draft();
+    expect(draftFor({ name, task: 'binary', model }, { ...terms, name, task: 'binary' })).toEqual({
+      ...terms,
+      name,
+      task: 'binary',
+      model,
+    });
+    expect(() => draftFor({ name, model }, { ...terms, name: 'study 7' })).toThrow(
+      refused(`its name is "study 7", and follows from the model, where it is "${name}"`),
+    );
+    expect(() => draftFor({ name, task: 'binary' }, { ...terms, task: 'regression' })).toThrow(
+      refused('its task is "regression", and follows from the model, where it is "binary"'),
+    );
+    const other = { ...model, digest: 'f'.repeat(64) };
+    expect(() => checkDraft({ ...terms, model: other }, name)).toThrow(
+      refused('its model is that which the federation trains: leave it out'),
+    );
+  });
+
   it.each<[string, Partial<PlanDraft>]>([
     ['is regression, and data.target is of a binary one', { task: 'regression' }],
     ['privacy.denominator is missing', { privacy: { mode: 'patient' } }],
@@ -173,6 +193,10 @@ describe('a plan', () => {
     ],
     ['collusion.helpers is of aggregation committee', { collusion: { helpers: 1 } }],
     ['rounds', { rounds: 0 }],
+    ['strategy.learningRate', { strategy: { name: 'fedsgd', learningRate: 1e300 } }],
+    ['strategy.mu', { strategy: { name: 'fedprox', mu: 1e39 } }],
+    ['privacy.clip', { privacy: { mode: 'patient', denominator: 500, clip: 1e-300 } }],
+    ['aggregation.range', { privacy: { mode: 'patient', denominator: 500, clip: 1e38, noise: 9 } }],
     ['strategy fedbuff needs aggregation committee: pairwise masks', { strategy: buffer(3) }],
     [
       'strategy fedbuff needs aggregation committee: with none',

@@ -11,7 +11,8 @@ import { z } from 'zod';
 /** The version of the plan and of the messages. */
 export const PROTOCOL = 1;
 
-const positive = z.number().positive();
+/** Sites and the server compute in float32, where a number beyond these is infinite, or its reciprocal is. */
+const positive = z.number().positive().min(1e-38).max(1e38);
 const count = z.int().min(1);
 /** A person reads it in a terminal before accepting: no line breaks, which could pass for terms of the plan. */
 const name = z
@@ -62,7 +63,7 @@ const Adaptive = {
 
 export const Strategy = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('fedavg') }),
-  z.strictObject({ name: z.literal('fedprox'), mu: z.number().min(0).default(0.01) }),
+  z.strictObject({ name: z.literal('fedprox'), mu: z.number().min(0).max(1e38).default(0.01) }),
   z.strictObject({ name: z.literal('fedadam'), ...Adaptive }),
   z.strictObject({ name: z.literal('fedyogi'), ...Adaptive }),
   z.strictObject({ name: z.literal('fedadagrad'), ...Adaptive }),

@@ -29,6 +29,14 @@ it('refuses a plan that breaks its own promise, and an unknown federation, with 
   await expect(
     node.begin({ strategy: { name: 'fedsgd' }, privacy, local: { steps: 5 }, rounds: ROUNDS }),
   ).rejects.toMatchObject({ code: 'PLAN_INVALID' });
+  for (const own of [{ name: 'study 7' }, { task: 'regression' }, { model: { digest: 'f' } }]) {
+    await expect(
+      node.begin({ ...own, strategy: { name: 'fedsgd' }, privacy, rounds: ROUNDS }),
+    ).rejects.toMatchObject({
+      code: 'PLAN_INVALID',
+      message: expect.stringContaining(`its ${Object.keys(own)[0]} is`),
+    });
+  }
   await expect(node.client.getFederation({ id: 'f-none' })).rejects.toMatchObject({
     code: 'FEDERATION_UNKNOWN',
   });

@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import type { FederationPlan, FederationView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
-import { createIdentity, importIdentity, type Identity, type PlanDraft } from '@skein/federation';
+import {
+  createIdentity,
+  draftFor,
+  importIdentity,
+  type Identity,
+  type PlanDraft,
+} from '@skein/federation';
 import {
   type Coordinator,
   type FederationView as Federation,
@@ -105,7 +111,7 @@ export async function openFederationsAt(
       const path = await registry.pathOf(record);
       const { digest } = await artifacts.put(createReadStream(path), MAX_MODEL_BYTES);
       const { task, parameters } = factsOf(await readFile(path));
-      const draft = { ...plan, name, task, model: { digest, parameters } };
+      const draft = draftFor({ name, task, model: { digest, parameters } }, plan);
       const view = await coordinator.start(draft as unknown as PlanDraft);
       followed(view.id);
       return viewOf(view);
