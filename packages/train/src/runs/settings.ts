@@ -14,6 +14,7 @@ import {
   type ScheduleName,
   type Training,
 } from '../task/define-training.ts';
+import { DEFAULT_LOSS } from '../task/task.ts';
 import { invalidSetting } from './failure.ts';
 
 /** Default settings. */
@@ -55,11 +56,13 @@ function assertWhole(settings: Settings): void {
   }
 }
 
-function assertChosen({ optimiser, schedule, missing }: Settings): void {
+function assertChosen({ optimiser, schedule, missing, task, scaling }: Settings): void {
   const choices = [
     ['optimiser', typeof optimiser === 'string' ? optimiser : undefined, OPTIMISER_NAMES],
     ['schedule', schedule, SCHEDULE_NAMES],
     ['missing', missing, ['refuse', 'drop', 'mean']],
+    ['task', task, Object.keys(DEFAULT_LOSS)],
+    ['scaling', scaling, ['standard', 'unit', 'none']],
   ] as const;
   for (const [name, value, known] of choices) {
     if (value === undefined || (known as readonly string[]).includes(value)) continue;

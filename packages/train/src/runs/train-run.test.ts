@@ -128,6 +128,11 @@ it.each<[string, Partial<Training>]>([
   ['`batch` must be a whole number from 1 to 1000000, not 0.', { batch: 0 }],
   ['`workers` must be a whole number from 1 to 256, not 1.5.', { workers: 1.5 }],
   [
+    '`task` must be one of classification, binary, regression, not "ranking".',
+    { task: 'ranking' as 'binary' },
+  ],
+  ['`scaling` must be one of standard, unit, none, not "minmax".', { scaling: 'minmax' as 'unit' }],
+  [
     '`schedule` must be one of constant, cosine, step, not "linear".',
     { schedule: 'linear' as 'step' },
   ],
