@@ -1,5 +1,5 @@
 /** A judge with limits, without a sandbox, without problems, and one that stops. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -70,11 +70,15 @@ it('stops while a request is incomplete', async () => {
 });
 
 it('starts with no problems, and not without their folder', async () => {
-  const folder = join(tmpdir(), `skein-empty-${process.pid}`);
-  mkdirSync(folder, { recursive: true });
+  const folder = mkdtempSync(join(tmpdir(), 'skein-empty-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   writeFileSync(join(folder, 'README.txt'), 'no package');
+  const gone = join(folder, 'gone');
+  symlinkSync('/nowhere', gone);
   await using serve = await serving({}, { parallel: 'none', problems: folder });
   expect(await serve.anonymous.get('problems')).toEqual({ problems: [] });
+  const reason = `"${gone}" cannot be read: there is no such file or folder.`;
+  expect(serve.judge.broken).toEqual([{ name: 'gone', reason }]);
   const none = join(folder, 'none');
   await expect(serving({}, { parallel: 'none', problems: none })).rejects.toMatchObject({
     code: 'FILE_UNREADABLE',

@@ -60,9 +60,13 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
   for (const name of names.sort()) {
     if (name.startsWith('.')) continue;
     const place = join(folder, name);
-    const isFolder = (await stat(place)).isDirectory();
-    if (!isFolder && !ARCHIVE.test(name)) continue;
     try {
+      // A link to nothing is a package that is missing.
+      const status = await stat(place).catch((error: unknown) => {
+        throw unreadable(place, error);
+      });
+      const isFolder = status.isDirectory();
+      if (!isFolder && !(status.isFile() && ARCHIVE.test(name))) continue;
       const at = isFolder ? place : await unpackArchive(place, unpackedFolder);
       const problem = await loadProblem(at);
       if (problems.has(problem.shortName)) {
