@@ -80,8 +80,15 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   jobRoom.shareBy(callers.shareOf);
   const jobs = await jobRoom.opening;
 
-  const { bodies, rpcs, eventStreams } = callers;
-  const budgets = [bodies, rpcs.connections, rpcs.streams, jobs.artifactBytes, eventStreams];
+  const { bodies, rpcs, eventStreams, requests } = callers;
+  const budgets = [
+    bodies,
+    requests,
+    rpcs.connections,
+    rpcs.streams,
+    jobs.artifactBytes,
+    eventStreams,
+  ];
   const jobMetrics = jobRoom.metrics;
   const fleet = await openFleet(opening, storage, shared, () => plane);
   const use = countLanguageUse(storage.state, logger);

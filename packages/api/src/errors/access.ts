@@ -31,7 +31,8 @@ export const ACCESS_ERRORS = {
   },
   QUOTA_EXCEEDED: {
     ...OVER_LIMIT,
-    meaning: 'The tenant has reached its limit of waiting requests or of open event streams.',
+    meaning:
+      'The tenant has reached its limit of waiting requests, or its share of those in flight or of event streams.',
     fix: 'Wait for Retry-After, or raise the quota of the tenant.',
     retryMs: 1000,
   },

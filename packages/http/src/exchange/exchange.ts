@@ -18,6 +18,8 @@ export interface HttpRequest {
 
 /** What every response has. Node's `ServerResponse` is one. */
 export interface HttpResponse {
+  /** Null while an earlier answer of its connection is being sent. */
+  readonly socket: Socket | null;
   readonly destroyed: boolean;
   readonly headersSent: boolean;
   /** Whether the system has taken every byte of the answer. */
@@ -55,13 +57,13 @@ function isNodes(exchange: Exchange): exchange is NodeExchange {
   return exchange.body === undefined;
 }
 
-/** The address of a peer, the same for the servers of both faces. */
-export type Peer = { readonly remoteAddress?: string | undefined } | { getPeer(): string };
+/** Where a call comes from: a request over HTTP, or a call of gRPC. */
+export type Peer = Pick<Exchange, 'request' | 'response'> | { getPeer(): string };
 
 /** An address, with its port over gRPC; `unknown` once the connection has closed. */
 export function remoteOf(from: Peer | undefined): string {
   if (from === undefined) return 'unknown';
-  return 'getPeer' in from ? from.getPeer() : (from.remoteAddress ?? 'unknown');
+  return 'getPeer' in from ? from.getPeer() : (from.request.socket.remoteAddress ?? 'unknown');
 }
 
 /** Unread body bytes that are cheaper to read than a new connection. */

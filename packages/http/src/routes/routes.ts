@@ -159,7 +159,7 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
   ): Promise<void> {
     const { request } = exchange;
     const { authorization, 'last-event-id': lastEventId } = request.headers;
-    const caller = access.authorize(authorization, endpoint.scope, request.socket);
+    const caller = access.authorize(authorization, endpoint.scope, exchange);
     const params =
       endpoint.params === undefined ? undefined : validate(endpoint.params, found, 'path');
     const query = checkQuery(endpoint, readQuery(url.searchParams));
@@ -175,7 +175,7 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
       const handle = handlers[id] as unknown as Handler<Endpoint, TenantCaller>;
       const given = { caller, params, query, body, content, lastEventId: first(lastEventId) };
       const run = async (): Promise<unknown> => handle(given as Call<Endpoint, TenantCaller>);
-      const remote = remoteOf(request.socket);
+      const remote = remoteOf(exchange);
       const answer =
         endpoint.method === 'GET' || record === undefined
           ? await run()

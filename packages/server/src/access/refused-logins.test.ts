@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Peer } from '@skein/http';
 import { openSqliteState, type State } from '@skein/state';
 import { createAccess } from './access.ts';
 import { strictLogger } from '../testing/fake-inference.ts';
@@ -36,7 +37,8 @@ const rows = async () =>
   (await state.audit(100)).map(({ actor, action, subject, outcome, remote }) =>
     [actor, action, subject, outcome, remote].join(' '),
   );
-const from = { remoteAddress: '10.0.0.7' };
+const fromAddress = (address: string): Peer => ({ getPeer: () => address });
+const from = fromAddress('10.0.0.7');
 
 test('a refused login is recorded and counted, without the key that was sent', async () => {
   const { faces, key, secret } = await recorded();
@@ -61,7 +63,7 @@ test('a flood writes a bounded number of rows, and a summary of the rest at the 
   const { faces } = await recorded();
   const flood = (): void => {
     for (let i = 0; i < 1000; i++) {
-      attempt(() => faces.authorize(undefined, 'infer', { remoteAddress: `10.0.0.${i}` }));
+      attempt(() => faces.authorize(undefined, 'infer', fromAddress(`10.0.0.${i}`)));
     }
   };
   flood();

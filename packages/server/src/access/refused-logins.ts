@@ -15,7 +15,7 @@ import type { Access, Caller, Keys, Scope } from './contract.ts';
 export interface FaceAccess extends Access {
   authorize(authorization: string | undefined, scope: Scope, from?: Peer): Caller;
   /** For a first attempt that is followed by another scope. */
-  readonly unrecorded?: Access;
+  readonly unrecorded?: Pick<FaceAccess, 'authorize'>;
 }
 
 export interface RefusedLoginsOptions {

@@ -17,9 +17,8 @@ export function metricsFace({ access, metrics }: MetricsOptions): Face {
     http: () => ({
       owns: (path) => path === '/metrics',
       async serve(exchange) {
-        const { headers, socket } = exchange.request;
         requireMethod(exchange, 'GET');
-        access.authorize(headers.authorization, 'read', socket);
+        access.authorize(exchange.request.headers.authorization, 'read', exchange);
         sendText(exchange, 200, metrics.contentType, await metrics.text());
       },
     }),

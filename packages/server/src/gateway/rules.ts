@@ -13,9 +13,12 @@ export function isNodeReady(node: {
   return node.isAccepting() && node.inference.list().every((model) => model.ready);
 }
 
+/** Refusals of a caller that has the right. */
+const LIMITS: ReadonlySet<ErrorCode> = new Set(['RATE_LIMITED', 'QUOTA_EXCEEDED']);
+
 /**
  * A caller that may infer or read may read metadata.
- * @throws SkeinError KEY_MISSING, KEY_INVALID, SCOPE_MISSING, RATE_LIMITED.
+ * @throws SkeinError KEY_MISSING, KEY_INVALID, SCOPE_MISSING, RATE_LIMITED, QUOTA_EXCEEDED.
  */
 export function authorizeReader(
   access: FaceAccess,
@@ -24,9 +27,9 @@ export function authorizeReader(
 ): Caller {
   try {
     // A key that may only read is not a refused login.
-    return (access.unrecorded ?? access).authorize(authorization, 'infer');
+    return (access.unrecorded ?? access).authorize(authorization, 'infer', from);
   } catch (error) {
-    if (!(error instanceof SkeinError) || error.code === 'RATE_LIMITED') throw error;
+    if (!(error instanceof SkeinError) || LIMITS.has(error.code)) throw error;
     return access.authorize(authorization, 'read', from);
   }
 }

@@ -3,6 +3,7 @@ import type { SharedBudget } from '@skein/api/shared-budget';
 import {
   bodyBudget,
   countedBytes,
+  DEFAULT_LIMITS,
   defaultBodyBudget,
   eventStreamBudget,
   MAX_EVENT_STREAMS,
@@ -14,6 +15,7 @@ import { accessModeFor } from '../access/exposure.ts';
 import { admitGivenKey } from '../access/keys/given-key.ts';
 import { openKeyRing } from '../access/keys/key-ring.ts';
 import { leaseLimits } from '../access/limits/limit-shares.ts';
+import { requestBudget, shareRequests } from '../access/limits/request-shares.ts';
 import { type FaceAccess, recordRefusedLogins } from '../access/refused-logins.ts';
 import { grpcBudgets, GRPC_LIMITS, type GrpcBudgets } from '../gateway/grpc/limits.ts';
 import type { Opening } from './room.ts';
@@ -30,6 +32,8 @@ export interface Callers extends Pick<Access, 'shareOf' | 'weightOf'> {
   readonly bodies: SharedBudget;
   readonly eventStreams: SharedBudget;
   readonly rpcs: GrpcBudgets;
+  /** In flight over HTTP. */
+  readonly requests: SharedBudget;
 }
 
 /** @throws SkeinError KEYS_REQUIRED, USAGE (the given key). */
@@ -49,13 +53,17 @@ export async function openCallers(
   if (shared !== undefined) followFleet(opening, shared, access);
   const logins = recordRefusedLogins({ access, keys, state, logger });
   lifecycle.open('logins', () => logins.close());
+  const { maxConnections = DEFAULT_LIMITS.maxConnections } = options;
+  const requests = requestBudget(maxConnections, shareOf);
   const maxBytes = options.maxBodiesInFlightBytes ?? defaultBodyBudget(options.maxBodyBytes);
   return {
     mode,
     keys,
     shareOf,
     weightOf,
-    access: logins,
+    // Without keys there is one tenant, whose connections give way to each other.
+    access: mode === 'open' ? logins : shareRequests(logins, requests),
+    requests,
     bodies: bodyBudget(countedBytes(maxBytes, options.maxBodyBytes), shareOf),
     eventStreams: eventStreamBudget(MAX_EVENT_STREAMS, shareOf),
     rpcs: grpcBudgets(GRPC_LIMITS, shareOf),

@@ -83,7 +83,7 @@ async function answerModels(
   name: string,
   { access, languageModels }: LanguageTransport,
 ): Promise<void> {
-  const { tenant } = authorizeReader(access, authorization, exchange.request.socket);
+  const { tenant } = authorizeReader(access, authorization, exchange);
   const models = (await languageModels()).models(tenant).map(geminiModel);
   const found = name === '' ? { models } : models.find(({ displayName }) => displayName === name);
   if (found === undefined)

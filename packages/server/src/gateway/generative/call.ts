@@ -59,8 +59,8 @@ export async function serveCall(
   { access, languageModels, limits, bodies }: LanguageTransport,
   answer: (call: ModelCall) => Promise<void>,
 ): Promise<void> {
-  const { request, response, id } = exchange;
-  const owner = access.authorize(authorization, 'infer', request.socket);
+  const { response, id } = exchange;
+  const owner = access.authorize(authorization, 'infer', exchange);
   const ended = new AbortController();
   const { signal } = ended;
   response.once('close', () => {

@@ -84,7 +84,7 @@ async function answerModels(
 ): Promise<void> {
   requireMethod(exchange, 'GET');
   const authorization = authorizationOf(exchange);
-  const { tenant } = authorizeReader(access, authorization, exchange.request.socket);
+  const { tenant } = authorizeReader(access, authorization, exchange);
   const views = (await languageModels()).models(tenant);
   const models = views.map((view) => ({ ...modelOf(view), ...geminiModel(view) }));
   if (path === '/v1/models') {

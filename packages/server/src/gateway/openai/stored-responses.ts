@@ -121,10 +121,10 @@ export async function serveStoredResponse(
   const [segment = '', rest, ...more] = path.split('/');
   const isItems = rest === 'input_items';
   if (more.length > 0 || (rest !== undefined && !isItems)) throw unknownRoute(exchange);
-  const { method, headers, socket, url = '' } = exchange.request;
+  const { method, headers, url = '' } = exchange.request;
   const isRemoval = method === 'DELETE' && !isItems;
   if (!isRemoval) requireMethod(exchange, 'GET');
-  const kept = await responses(access.authorize(headers.authorization, 'infer', socket));
+  const kept = await responses(access.authorize(headers.authorization, 'infer', exchange));
   if (kept === undefined) {
     throw new SkeinError('RESPONSE_UNKNOWN', 'This node stores no responses.');
   }

@@ -20,10 +20,9 @@ export async function serveRegions(
   const action = name === undefined ? rest[0] : rest[2];
   if (rest.length !== (name === undefined ? 1 : 3)) throw unknownRoute(exchange);
   const { authorization } = exchange.request.headers;
-  const { socket } = exchange.request;
   if (action === 'status') {
     requireMethod(exchange, 'GET');
-    const { tenant } = access.authorize(authorization, 'read', socket);
+    const { tenant } = access.authorize(authorization, 'read', exchange);
     const found = kind === 'cuda' ? [] : regions.list(tenant, name);
     const views = found.map(({ byteSize, ...region }) => ({ ...region, byte_size: byteSize }));
     sendJson(exchange, 200, views);
@@ -33,7 +32,7 @@ export async function serveRegions(
     throw unknownRoute(exchange);
   }
   requireMethod(exchange, 'POST');
-  const { tenant } = access.authorize(authorization, 'admin', socket);
+  const { tenant } = access.authorize(authorization, 'admin', exchange);
   const body = await smallBody(exchange, tenant, options);
   if (action === 'register') {
     if (kind === 'cuda') throw refuseCuda(name!);
@@ -68,11 +67,11 @@ export async function serveSettings(
   model?: string,
 ): Promise<void> {
   const { access, settings } = options;
-  const { method, headers, socket } = exchange.request;
+  const { method, headers } = exchange.request;
   const isChange = method === 'POST';
   requireMethod(exchange, isChange ? 'POST' : 'GET');
   const scope = isChange ? 'admin' : 'read';
-  const { tenant } = access.authorize(headers.authorization, scope, socket);
+  const { tenant } = access.authorize(headers.authorization, scope, exchange);
   if (model !== undefined) options.inference.describe(model);
   if (isChange) refuseChange(kind, await smallBody(exchange, tenant, options));
   if (kind === 'log') sendJson(exchange, 200, logSettings(settings));

@@ -61,7 +61,7 @@ export async function inferOverHttp(
   let entered: Caller | undefined;
   let isHandedOn = false;
   try {
-    const caller = access.authorize(headers.authorization, 'infer', request.socket);
+    const caller = access.authorize(headers.authorization, 'infer', exchange);
     deployed = inference.describe(model, version);
     const timeoutMs = timeoutFromHeader(text(headers['skein-timeout-ms']));
     access.enter(caller);

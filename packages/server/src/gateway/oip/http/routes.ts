@@ -98,12 +98,12 @@ function serveModel(
   switch (action) {
     case undefined:
       requireMethod(exchange, 'GET');
-      authorizeReader(access, exchange.request.headers.authorization, exchange.request.socket);
+      authorizeReader(access, exchange.request.headers.authorization, exchange);
       sendJson(exchange, 200, metadataOf(inference.describe(model, version)));
       return;
     case 'config':
       requireMethod(exchange, 'GET');
-      authorizeReader(access, exchange.request.headers.authorization, exchange.request.socket);
+      authorizeReader(access, exchange.request.headers.authorization, exchange);
       sendJson(exchange, 200, modelConfigJson(inference.describe(model, version)));
       return;
     case 'ready': {
@@ -162,7 +162,7 @@ async function serveRepository(
   const { authorization } = exchange.request.headers;
   if (kind === 'index' && segments.length === 2) {
     requireMethod(exchange, 'POST');
-    const { tenant } = access.authorize(authorization, 'read', exchange.request.socket);
+    const { tenant } = access.authorize(authorization, 'read', exchange);
     const readyOnly = (await smallBody(exchange, tenant, options))['ready'] === true;
     const entries = await repository.index();
     sendJson(exchange, 200, readyOnly ? entries.filter(({ state }) => state === 'READY') : entries);
@@ -171,10 +171,9 @@ async function serveRepository(
   const known = kind === 'models' && name !== undefined && segments.length === 4;
   if (!known || (action !== 'load' && action !== 'unload')) throw unknownRoute(exchange);
   requireMethod(exchange, 'POST');
-  const { socket } = exchange.request;
-  const { actor, tenant } = access.authorize(authorization, 'admin', socket);
+  const { actor, tenant } = access.authorize(authorization, 'admin', exchange);
   // Read it now: a caller that has disconnected by the end of a load has no address any more.
-  const remote = remoteOf(socket);
+  const remote = remoteOf(exchange);
   const { parameters = {} } = await smallBody(exchange, tenant, options);
   const model = decodeSegment(name);
   const by = { actor, remote };
@@ -190,7 +189,7 @@ function sendStatistics(
   { access, inference, statistics }: HttpOptions,
 ): void {
   requireMethod(exchange, 'GET');
-  access.authorize(exchange.request.headers.authorization, 'read', exchange.request.socket);
+  access.authorize(exchange.request.headers.authorization, 'read', exchange);
   const served = servedVersions(inference, model, version);
   sendJson(exchange, 200, { model_stats: statistics.read(served).map(statisticsView) });
 }
