@@ -31,15 +31,26 @@ export function openTimeLimits(database: Database, store: Pick<JobStore, 'enqueu
     'UPDATE packages SET time_ms = ?, failure = NULL WHERE digest = ?',
   );
   const setFailure = database.prepare('UPDATE packages SET failure = ? WHERE digest = ?');
+  const selectFailed = database.prepare('SELECT digest FROM packages WHERE failure IS NOT NULL');
+  /** Measured again in this start: since the last one a toolchain may have been installed. */
+  const again = new Set(
+    database.read(() => selectFailed.all()).map(({ digest }) => digest as string),
+  );
 
   async function lookAt({ problem, digest }: PublishedProblem): Promise<void> {
     if (problem.limits.timeMs !== undefined || problem.type.submitAnswer) return;
     const row = database.read(() => select.get(digest));
-    if (row === undefined || row['time_ms'] !== null || row['failure'] !== null) return;
-    const job = row['time_job'] === null ? undefined : await store.job(row['time_job'] as string);
+    const isAgain = again.has(digest);
+    if (row === undefined || row['time_ms'] !== null) return;
+    if (row['failure'] !== null && !isAgain) return;
+    const before = (row['time_job'] as string | null) ?? undefined;
+    const job = before === undefined || isAgain ? undefined : await store.job(before);
     if (job === undefined) {
-      const [asked] = await store.enqueue([measuring({ problem, digest })]);
-      if (asked !== undefined) database.write('power-cut', () => setJob.run(asked.id, digest));
+      const spec = measuring({ problem, digest }, isAgain ? before : undefined);
+      const [asked] = await store.enqueue([spec]);
+      if (asked === undefined) return;
+      database.write('power-cut', () => setJob.run(asked.id, digest));
+      again.delete(digest);
     } else if (job.state === 'succeeded') {
       const { timeMs } = judgeTimeLimit.output.parse(job.result?.value);
       database.write('power-cut', () => setTime.run(timeMs, digest));
@@ -56,10 +67,10 @@ export function openTimeLimits(database: Database, store: Pick<JobStore, 'enqueu
       if (problem.type.submitAnswer) return NO_PROGRAM_MS;
       const row = database.read(() => select.get(digest));
       if (typeof row?.['time_ms'] === 'number') return row['time_ms'];
-      if (typeof row?.['failure'] === 'string') {
+      if (typeof row?.['failure'] === 'string' && !again.has(digest)) {
         throw new SkeinError(
           'PROBLEM_LIMITS',
-          `The time limit of ${problem.shortName} could not be measured: ${row['failure']}`,
+          `The time limit of ${problem.shortName} could not be measured: ${row['failure']} It is measured again when the judge starts.`,
         );
       }
       throw new SkeinError(
@@ -75,7 +86,11 @@ export function openTimeLimits(database: Database, store: Pick<JobStore, 'enqueu
   };
 }
 
-function measuring({ problem, digest }: Pick<PublishedProblem, 'problem' | 'digest'>): JobSpec {
+/** @param failed the job that could not measure it before. */
+function measuring(
+  { problem, digest }: Pick<PublishedProblem, 'problem' | 'digest'>,
+  failed: string | undefined,
+): JobSpec {
   const input = { package: { digest, shortName: problem.shortName } };
   return {
     queue: JUDGE_QUEUE,
@@ -88,6 +103,6 @@ function measuring({ problem, digest }: Pick<PublishedProblem, 'problem' | 'dige
     retry: { maxAttempts: 3, backoffMs: 1000, maxBackoffMs: 30_000 },
     parents: [],
     retentionMs: RETENTION_MS,
-    idempotencyKey: `time-limit/${digest}`,
+    idempotencyKey: `time-limit/${digest}${failed === undefined ? '' : `/after/${failed}`}`,
   };
 }
