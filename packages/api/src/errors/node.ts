@@ -55,7 +55,7 @@ export const NODE_ERRORS = {
   DATA_FOLDER_UNUSABLE: {
     ...PRECONDITION,
     meaning: 'The data folder cannot be made or written to.',
-    fix: 'Give the node’s user write access to the folder, or choose another with --data.',
+    fix: 'Give the user write access to the folder, or choose another with --data; with --folder, where --data names rows.',
   },
   DATA_FOLDER_LOCKED: {
     ...CONFLICT,

@@ -1,6 +1,7 @@
 /** Finds the node of a command, and creates the client for it. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { makeFolders } from '@skein/api/folders';
 import { isAlive } from '@skein/api/machine';
 import type { Client } from '@skein/api/client';
 import type { Trust } from '@skein/load/trust';
@@ -96,6 +97,16 @@ export function explicitUrl(
 /** The absolute path of the data folder. */
 export function dataFolder(context: Place, given: string | undefined): string {
   return resolve(context.cwd, given ?? fromEnvironment(context, 'SKEIN_DATA') ?? '.skein');
+}
+
+/** Makes a data folder, or a folder in it, for its owner alone. @throws SkeinError DATA_FOLDER_UNUSABLE, STORAGE_FULL. */
+export async function makeDataFolder(path: string): Promise<void> {
+  const { folderError } = await import('@skein/state/folder-lock');
+  try {
+    await makeFolders(path, 0o700);
+  } catch (error) {
+    throw folderError(error, path);
+  }
 }
 
 /** What a node on a data folder has announced of itself in `node.json`. */

@@ -4,7 +4,6 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
-import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api';
 import { invitationOf, type Joined, type Plan, type SeenEntry, seenText } from '@skein/federation';
 import {
@@ -18,7 +17,7 @@ import { openSocket, openSqliteMemory } from '@skein/federation/site/node';
 import { connectOptions } from '@skein/load/trust';
 import type { Context } from '../command-line/command.ts';
 import { decimal, integer } from '../command-line/option.ts';
-import { dataFolder } from '../connection/connection.ts';
+import { dataFolder, makeDataFolder } from '../connection/connection.ts';
 import { readTrust } from '../connection/trust.ts';
 import { usageError } from '../command-line/usage.ts';
 import { planLines } from '../output/federation.ts';
@@ -92,7 +91,7 @@ export async function matchShown(
   const place = joinPath(dataFolder(context, folder), 'sites');
   const file = joinPath(place, `${name}.shown`);
   if (!accept) {
-    await makeFolders(place, 0o700);
+    await makeDataFolder(place);
     return writeFile(file, planDigest);
   }
   const shown = await readFile(file, 'utf8').catch(() => planDigest);
@@ -110,7 +109,7 @@ export async function openSite(
   name: string,
 ): Promise<SiteMemory> {
   const place = joinPath(dataFolder(context, folder), 'sites');
-  await makeFolders(place, 0o700);
+  await makeDataFolder(place);
   return openSqliteMemory(joinPath(place, `${name}.db`));
 }
 

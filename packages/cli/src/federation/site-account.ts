@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { makeFolders } from '@skein/api/folders';
 import { toHex } from '@skein/api/canonical';
 import type { lookAtPlan, SiteMemory } from '@skein/federation/site';
 import {
@@ -14,7 +13,7 @@ import {
 } from '@skein/federation/site/node';
 import type { Context } from '../command-line/command.ts';
 import { value, withDefault } from '../command-line/option.ts';
-import { dataFolder } from '../connection/connection.ts';
+import { dataFolder, makeDataFolder } from '../connection/connection.ts';
 import { givenFile } from '../file.ts';
 
 const NAME = /^[\w.-]{1,100}$/;
@@ -50,7 +49,7 @@ export async function accountsOf(
   context: Context,
   folder: string | undefined,
 ): Promise<SiteAccounts> {
-  await makeFolders(dataFolder(context, folder), 0o700);
+  await makeDataFolder(dataFolder(context, folder));
   return openSiteAccounts(fileIn(context, folder));
 }
 

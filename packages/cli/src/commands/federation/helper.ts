@@ -1,6 +1,5 @@
 /** `skein helper`: this machine as a helper of federations: it removes masks from sums, and sees no update. */
 import { join as joinPath } from 'node:path';
-import { makeFolders } from '@skein/api/folders';
 import type { PlannedHelper } from '@skein/federation';
 import {
   helperInPlan,
@@ -12,7 +11,7 @@ import {
 } from '@skein/federation/helper';
 import { describeHelp, lookAtPlan, requireTerms, runSite } from '@skein/federation/site';
 import { defineCommand, type Context } from '../../command-line/command.ts';
-import { dataFolder, dataOption } from '../../connection/connection.ts';
+import { dataFolder, dataOption, makeDataFolder } from '../../connection/connection.ts';
 import { argument, flag, text, withDefault } from '../../command-line/option.ts';
 import {
   consentTo,
@@ -114,6 +113,6 @@ export const helperJoin = defineCommand({
 
 async function memoryIn(context: Context, folder: string | undefined): Promise<HelperMemory> {
   const place = dataFolder(context, folder);
-  await makeFolders(place, 0o700);
+  await makeDataFolder(place);
   return openHelperMemory(joinPath(place, 'helper.db'));
 }

@@ -150,3 +150,18 @@ it('frees what a federation without an end has reserved, until the site joins it
   again.process.kill('SIGKILL');
   await again.ended;
 }, 120_000);
+
+it.each([
+  ['helper', 'key'],
+  ['privacy', 'limit', '--epsilon', '2'],
+])('says of a folder that cannot be made that it is unusable: %s %s', async (...words) => {
+  const folder = joinPath(scene.node.folder, 'plan.json', 'inside');
+  const { code, stdout } = await runCli([...words, '--json'], {
+    cwd: scene.node.folder,
+    env: { SKEIN_DATA: folder },
+  });
+  expect([code, (JSON.parse(stdout) as { code: string }).code]).toEqual([
+    1,
+    'DATA_FOLDER_UNUSABLE',
+  ]);
+});
