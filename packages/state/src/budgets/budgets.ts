@@ -14,9 +14,15 @@ export interface BudgetBlock {
   readonly wanted: number;
   /** With less than that, nothing is taken. */
   readonly least: number;
-  /** When the period ends and the budget is forgotten, in ms since the epoch. */
+  /** When the period ends, in ms since the epoch. */
   readonly endsAt: number;
 }
+
+/**
+ * How long a budget is known after its period, in ms. The clock of a member may be behind that of the store, and a
+ * request may arrive in one period and ask in the next: neither has spent it. `redis/scripts` has the number too.
+ */
+export const BUDGET_KEPT_MS = 60_000;
 
 export interface Budgets {
   /** @returns what was taken: from `least` to `wanted`, or 0. */

@@ -1,6 +1,7 @@
 /** The contract of budgets, over every backend. */
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { BUDGET_KEPT_MS } from '../budgets/budgets.ts';
 import { overEveryState, START } from '../testing/every-state.ts';
 
 const DAY_MS = 86_400_000;
@@ -31,9 +32,19 @@ overEveryState(
       expect(await take(150)).toBe(100);
     });
 
-    it('begin anew with their period, and forget what is given back after it', async () => {
+    it('hold for a node whose clock is behind that of the store, and are not given twice to it', async () => {
+      await take(60);
+      at.now += DAY_MS + BUDGET_KEPT_MS / 2;
+      expect(await take(60)).toBe(40);
+      expect(await take(60)).toBe(0);
+      await at.state.budgets.giveBackBudget('tenant:a usd', 10);
+      expect(await take(60)).toBe(10);
+    });
+
+    it('are forgotten after their period, with what is given back then', async () => {
       await take(100);
-      at.now += DAY_MS;
+      at.now += DAY_MS + BUDGET_KEPT_MS;
+      expect(await take(1)).toBe(0);
       expect(await at.state.budgets.takenBudget('tenant:a usd')).toBe(0);
       await at.state.budgets.giveBackBudget('tenant:a usd', 50);
       const block = { budget: 'tenant:a usd', limit: 100, least: 1, endsAt: START + 2 * DAY_MS };

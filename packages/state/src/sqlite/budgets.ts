@@ -1,25 +1,27 @@
-import type { Budgets } from '../budgets/budgets.ts';
+import { BUDGET_KEPT_MS, type Budgets } from '../budgets/budgets.ts';
 import type { Database } from './database.ts';
 
 export function budgetTable(database: Database, clock: () => number): Budgets {
-  const forget = database.prepare('DELETE FROM budgets WHERE ends_at <= :now');
+  const forget = database.prepare('DELETE FROM budgets WHERE ends_at <= :since');
   const taken = database.prepare(
-    'SELECT taken FROM budgets WHERE name = :budget AND ends_at > :now',
+    'SELECT taken FROM budgets WHERE name = :budget AND ends_at > :since',
   );
   const put = database.prepare('INSERT OR REPLACE INTO budgets VALUES (:budget, :taken, :endsAt)');
   const giveBack = database.prepare(
     'UPDATE budgets SET taken = max(0, taken - :amount) WHERE name = :budget',
   );
+  /** The end of the last period that is forgotten. */
+  const since = (): number => clock() - BUDGET_KEPT_MS;
   const takenOf = (budget: string): number =>
-    (taken.get({ budget, now: clock() }) as { taken: number } | undefined)?.taken ?? 0;
+    (taken.get({ budget, since: since() }) as { taken: number } | undefined)?.taken ?? 0;
 
   return {
     async takeBudget({ budget, limit, wanted, least, endsAt }) {
       return database.write('crash', () => {
-        forget.run({ now: clock() });
+        forget.run({ since: since() });
         const before = takenOf(budget);
         const amount = Math.min(wanted, limit - before);
-        if (amount < least || amount <= 0) return 0;
+        if (amount < least || amount <= 0 || endsAt <= since()) return 0;
         put.run({ budget, taken: before + amount, endsAt });
         return amount;
       });

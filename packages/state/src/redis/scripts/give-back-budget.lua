@@ -1,4 +1,4 @@
--- Gives back what was taken of a budget and not spent. Does nothing once its period has ended.
+-- Gives back what was taken of a budget and not spent. Does nothing once it is forgotten.
 -- A[1] budget, A[2] amount.
 if answered() then return end
 local taken, ends = budgetOf(A[1])
