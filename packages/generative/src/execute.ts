@@ -289,7 +289,7 @@ export function route<Result>(
   const deadlineAt = execution.until ?? ownAt;
   const leastMs = (modelsAt - caller.arrivedAt) / routes.length;
   const prospectOf = (each: Route) => {
-    const waitMs = each.places.expectedWaitMs();
+    const waitMs = each.places.expectedWaitMs(caller.tenant);
     const p50Ms = each.times.predict(prompt.expected, 0.5);
     const prospect = {
       closedInMs: each.closedIn(now),

@@ -1,10 +1,12 @@
 /**
  * The places of a provider: requests in flight, and the ones that wait for a place, in the order of
- * priority and of fair shares.
+ * fair shares, and within a tenant of priority.
  *
  * Shares are start-time fair queueing (Goyal et al. 1996): a tenant's service ÷ weight is its virtual
- * time, the least one is next, and a tenant that returns starts at the current one. A request whose
- * first token can no longer be in time leaves the queue unsent, because its place would be lost.
+ * time, the least one is next, and a tenant that returns starts at the current one. The wait of a
+ * request is predicted in that order too: by the length of the queue, admission would refuse a tenant
+ * for what another one has waiting. A request whose first token can no longer be in time leaves the
+ * queue unsent, because its place would be lost.
  */
 import { SkeinError } from '@skein/api/errors';
 import { WAITING_PER_PLACE } from '../tuning.ts';
@@ -13,6 +15,7 @@ interface Waiting {
   readonly tenant: string;
   readonly level: number;
   readonly start: () => void;
+  readonly leave: (error: unknown) => void;
 }
 
 export interface PlaceRequest {
@@ -27,12 +30,14 @@ export interface PlaceRequest {
 export interface Places {
   readonly running: number;
   readonly waiting: number;
-  /** Of a request that comes now, in milliseconds. */
-  expectedWaitMs(): number;
+  /** Of a request of the tenant that comes now, in milliseconds. */
+  expectedWaitMs(tenant: string): number;
   /** @returns the release of the place. @throws SkeinError DEADLINE_UNREACHABLE, QUEUE_FULL, the reason of the signal. */
   acquire(request: PlaceRequest): Promise<() => void>;
 }
 
+/** Of sums of parts of virtual time. */
+const ROUNDING = 1e-9;
 /** Weight of the newest holding time in their mean. */
 const NEWEST = 0.05;
 
@@ -47,12 +52,28 @@ export function createPlaces(
   let virtualTime = 0;
   const virtualTimes = new Map<string, number>();
   const queue: Waiting[] = [];
+  const waitingOf = new Map<string, number>();
+  const shareOf = (tenant: string): number => Math.max(1e-6, weightOf(tenant));
+
+  function enqueue(waiting: Waiting): void {
+    queue.push(waiting);
+    waitingOf.set(waiting.tenant, (waitingOf.get(waiting.tenant) ?? 0) + 1);
+  }
+
+  function dequeue(at: number): Waiting {
+    const [waiting] = queue.splice(at, 1);
+    const { tenant } = waiting!;
+    const left = waitingOf.get(tenant)! - 1;
+    if (left === 0) waitingOf.delete(tenant);
+    else waitingOf.set(tenant, left);
+    return waiting!;
+  }
 
   function take(tenant: string): () => void {
     running += 1;
     const mine = Math.max(virtualTimes.get(tenant) ?? 0, virtualTime);
     virtualTime = mine;
-    virtualTimes.set(tenant, mine + 1 / Math.max(1e-6, weightOf(tenant)));
+    virtualTimes.set(tenant, mine + 1 / shareOf(tenant));
     if (virtualTimes.size > 10_000) forgetIdle();
     const since = clock.now();
     let isHeld = true;
@@ -76,19 +97,47 @@ export function createPlaces(
     for (let at = 0; at < queue.length; at++) {
       if (best === -1 || comesBefore(queue[at]!, queue[best]!)) best = at;
     }
-    return best === -1 ? undefined : queue.splice(best, 1)[0];
+    return best === -1 ? undefined : dequeue(best);
   }
 
   function comesBefore(a: Waiting, b: Waiting): boolean {
-    if (a.level !== b.level) return a.level < b.level;
+    // A caller chooses its level: it must not pass other tenants by that.
+    if (a.tenant === b.tenant) return a.level < b.level;
     return timeOf(a.tenant) < timeOf(b.tenant);
   }
 
   const timeOf = (tenant: string): number => Math.max(virtualTimes.get(tenant) ?? 0, virtualTime);
-  const expectedWaitMs = (): number => {
-    const ahead = running + queue.length + 1 - count;
+
+  /** How many that wait now are served before another one of the tenant. */
+  function aheadOf(tenant: string): number {
+    const own = waitingOf.get(tenant) ?? 0;
+    const start = timeOf(tenant) + own / shareOf(tenant);
+    let ahead = own;
+    for (const [other, waiting] of waitingOf) {
+      if (other === tenant) continue;
+      const before = Math.floor((start - timeOf(other)) * shareOf(other) + ROUNDING) + 1;
+      ahead += Math.min(waiting, Math.max(0, before));
+    }
+    return ahead;
+  }
+
+  const expectedWaitMs = (tenant: string): number => {
+    const ahead = running + aheadOf(tenant) + 1 - count;
     return ahead <= 0 ? 0 : (ahead * heldMs) / count;
   };
+
+  /** Of a full queue, for a tenant with less in it: the last one of the tenant that has most. */
+  function displace(tenant: string, error: SkeinError): boolean {
+    const parts = [...waitingOf].map(([name, waiting]) => ({
+      name,
+      part: waiting / shareOf(name),
+    }));
+    const most = parts.reduce((a, b) => (b.part > a.part ? b : a));
+    const mine = ((waitingOf.get(tenant) ?? 0) + 1) / shareOf(tenant);
+    if (most.name === tenant || most.part <= mine) return false;
+    queue.findLast((each) => each.tenant === most.name)!.leave(error);
+    return true;
+  }
 
   return {
     get running() {
@@ -101,17 +150,18 @@ export function createPlaces(
     acquire({ tenant, level, longestMs, signal }) {
       if (signal.aborted) return Promise.reject(signal.reason as Error);
       if (running < count && queue.length === 0) return Promise.resolve(take(tenant));
-      const waitMs = Math.max(1, expectedWaitMs());
       if (queue.length >= count * WAITING_PER_PLACE) {
         const text = `${queue.length} ${queue.length === 1 ? 'request waits' : 'requests wait'} for the provider.`;
-        return Promise.reject(new SkeinError('QUEUE_FULL', text, { retryAfterMs: waitMs }));
+        const retryAfterMs = Math.max(1, expectedWaitMs(tenant));
+        const full = new SkeinError('QUEUE_FULL', text, { retryAfterMs });
+        if (!displace(tenant, full)) return Promise.reject(full);
       }
       return new Promise((resolve, reject) => {
         const leave = (error: unknown): void => {
           clearTimeout(timer);
           signal.removeEventListener('abort', abort);
           const at = queue.indexOf(waiting);
-          if (at !== -1) queue.splice(at, 1);
+          if (at !== -1) dequeue(at);
           reject(error);
         };
         const waiting: Waiting = {
@@ -122,19 +172,20 @@ export function createPlaces(
             signal.removeEventListener('abort', abort);
             resolve(take(tenant));
           },
+          leave,
         };
         const late = (): void =>
           leave(
             new SkeinError(
               'DEADLINE_UNREACHABLE',
               `No place at the provider was free within ${Math.round(longestMs)} ms.`,
-              { retryAfterMs: Math.max(1, expectedWaitMs()) },
+              { retryAfterMs: Math.max(1, expectedWaitMs(tenant)) },
             ),
           );
         const timer = setTimeout(late, Math.max(0, longestMs));
         const abort = (): void => leave(signal.reason);
         signal.addEventListener('abort', abort, { once: true });
-        queue.push(waiting);
+        enqueue(waiting);
       });
     },
   };
