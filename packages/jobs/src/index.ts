@@ -4,6 +4,7 @@
  */
 export { scheduledSpecOf, specOf, type Submitter } from './admission.ts';
 export type { Attempt, Cause, Job, JobEvent, JobSpec, JobState, JobStore } from './contract.ts';
+export { cancelRun } from './tasks/cancel-run.ts';
 export { openJobs, type Jobs, type JobsOptions } from './open-jobs.ts';
 export { openJobPlane, type JobPlane, type JobPlaneOptions } from './plane.ts';
 export { jobEventView, jobView, queueView, scheduleView, workerView } from './view.ts';

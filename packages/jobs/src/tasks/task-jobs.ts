@@ -47,7 +47,12 @@ export function createTaskJobs(store: JobStore, own: Job, signal: AbortSignal): 
           ...(key === undefined ? {} : { idempotencyKey: `${group}/${key}` }),
         };
       });
-      return (await store.enqueue(specs)).map(viewOf);
+      const added = await store.enqueue(specs);
+      // `cancelRun` cancels the jobs that the run has by then; these may have come later.
+      if ((await store.job(own.id))?.state === 'cancelled') {
+        for (const { id } of added) await store.cancel(id, 'its run was cancelled');
+      }
+      return added.map(viewOf);
     },
     async waitForAny(ids) {
       watch ??= watchGroup(store, group, signal);

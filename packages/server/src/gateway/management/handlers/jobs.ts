@@ -1,6 +1,7 @@
 import { SkeinError, type JobLogView, type JobView } from '@skein/api';
 import { noJobs } from '@skein/api/job-states';
 import {
+  cancelRun,
   DEFAULT_QUOTA,
   type Job,
   type JobSpec,
@@ -79,7 +80,7 @@ export function jobHandlers({
 
     async cancelJob({ caller, params, body }) {
       const { id } = await visibleJob(jobs, caller, params.id);
-      return shown(caller, knownJob(await jobs.cancel(id, body.reason), params.id));
+      return shown(caller, knownJob(await cancelRun(jobs, id, body.reason), params.id));
     },
 
     async reviveJob({ caller, params }) {
