@@ -165,6 +165,21 @@ test('belong to one key of one tenant, within the bounds of each', async () => {
   expect(large).toMatchObject({ output_text: 'Hello there', store: false });
 });
 
+test('count as often as a request refers to them: some bytes of a body must not become megabytes', async () => {
+  const { node, client: operator, upstream } = await start();
+  await operator.putStoredResponses({});
+  const client = openai(node.url);
+  const content = 'echo '.repeat(10_000);
+  const { output } = await client.responses.create({ model, input: content });
+  const reference = { type: 'item_reference' as const, id: output[0]!.id! };
+  const asked = (times: number) =>
+    client.responses.create({ model, input: Array.from({ length: times }, () => reference) });
+  expect((await asked(2)).status).toBe('completed');
+  const before = upstream.bodies.length;
+  await expect(asked(400)).rejects.toMatchObject({ status: 413, code: 'body_too_large' });
+  expect(upstream.bodies).toHaveLength(before);
+});
+
 test('are stored as a provider sees them, and are there after a restart', async () => {
   const folder = testFolder();
   const first = await startLanguageNode(undefined, { dataFolder: folder });

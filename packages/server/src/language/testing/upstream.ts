@@ -5,6 +5,7 @@
  *   busy      429 until it has been asked often enough
  *   refused   400, as for a request that is wrong
  *   forever   streams until its reader leaves
+ *   echo      says it again
  *   …         a greeting; with a JSON Schema, an object of it
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -77,7 +78,8 @@ export async function startUpstream(): Promise<Upstream> {
       return send(body, response, [], { finish_reason: 'tool_calls' });
     }
     const isJson = body.response_format?.type === 'json_schema';
-    const text = isJson ? '{"city":"Ulm","degrees":21}' : said === '' ? 'Hello there' : said;
+    const greeting = asked.includes('echo') ? asked : 'Hello there';
+    const text = isJson ? '{"city":"Ulm","degrees":21}' : said === '' ? greeting : said;
     return send(body, response, text.split(/(?<= )/), { finish_reason: 'stop' });
   }
 
