@@ -280,17 +280,17 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
     async () => {
       await using opened = await openPage(browser, serve.url, alice.key, TIMEOUT);
       const { page, complaints } = opened;
-      await page.setViewportSize({ width: 360, height: 640 });
+      await page.setViewportSize({ width: 320, height: 640 });
       await page.goto(`${serve.url}/#/problems/echo`);
       await page.getByLabel('Program').waitFor();
       const width = () => page.evaluate(() => document.documentElement.scrollWidth);
-      expect(await width()).toBe(360);
+      expect(await width()).toBe(320);
       await page.goto(`${serve.url}/#/problems/long`);
       await heading(page, 'Long'.repeat(60)).waitFor();
-      expect(await width()).toBe(360);
+      expect(await width()).toBe(320);
       await page.getByRole('link', { name: 'Problems' }).click();
       await page.getByRole('link', { name: 'Long'.repeat(60) }).waitFor();
-      expect(await width()).toBe(360);
+      expect(await width()).toBe(320);
       await page.goto(`${serve.url}/#/problems/echo`);
       await page.getByLabel('Program').waitFor();
       const session = await page.context().newCDPSession(page);

@@ -113,6 +113,21 @@ describe.skipIf(browserAvailable.skip)('the page /join', () => {
     await page.close();
   }, 90_000);
 
+  it('fits the width of a small telephone', async () => {
+    const page = await browser.newPage({ viewport: { width: 320, height: 640 } });
+    const width = () => page.evaluate(() => document.documentElement.scrollWidth);
+    await page.goto(url);
+    await page.getByLabel('Invitation').waitFor();
+    expect(await width()).toBe(320);
+    await page.getByLabel('Invitation').fill(invitationText(coordinator.invitation));
+    await page.getByRole('button', { name: 'Show the plan' }).click();
+    await page.setInputFiles('#file', join(folder, 'rows.csv'));
+    await page.waitForSelector('#rows');
+    await page.check('#own');
+    expect(await width()).toBe(320);
+    await page.close();
+  }, 90_000);
+
   it('trains a model of its own beside it, which is downloaded, and sends nothing of it', async () => {
     const [without, before] = [updates.slice(), broadcasts.length];
     const page = await (await browser.newContext({ acceptDownloads: true })).newPage();
