@@ -16,13 +16,16 @@ const SAVED = [...NOT_STORED, 'Content-Disposition', 'attachment'];
 /**
  * The size is sent first, so that a client can detect an incomplete answer: if the content turns
  * out to be corrupt, the connection ends before its last byte. A client that reads nothing for
- * `timeoutMs` loses its connection.
+ * `timeoutMs` loses its connection, and so does one whose key ends.
+ *
+ * @param watch calls back when the key of the caller is no longer valid; returns an unsubscribe function.
  */
 export async function sendDownload(
   exchange: NodeExchange,
   declaredType: string,
   { sizeBytes, content, type = declaredType, headers = SAVED }: Download,
   timeoutMs: number,
+  watch: (onEnd: () => void) => () => void,
 ): Promise<void> {
   const { request, response } = exchange;
   const chunks = content[Symbol.asyncIterator]();
@@ -38,5 +41,7 @@ export async function sendDownload(
   const rest = async function* (): AsyncGenerator<Uint8Array> {
     for (let next = first; next.done !== true; next = await chunks.next()) yield next.value;
   };
+  const unwatch = watch(() => response.destroy());
   await pipeline(rest, response).catch(() => response.destroy());
+  unwatch();
 }

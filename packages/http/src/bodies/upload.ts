@@ -4,7 +4,7 @@
  *
  * The duration of an upload depends on its size, so it has no timeout but a minimum rate: in each
  * period of `bodyTimeoutMs` that the node waits for the client, so many bytes must arrive. Time in
- * which the disk is busy does not count.
+ * which the disk is busy does not count. As it may take hours, it ends with the key of its caller.
  */
 import { SkeinError } from '@skein/api';
 import type { BudgetHold } from '@skein/api/shared-budget';
@@ -27,13 +27,15 @@ export interface UploadLimits {
  * length, the consumer counts the bytes.
  *
  * @param hold counts the memory of the upload; the caller releases it.
+ * @param watch calls back when the key of the caller is no longer valid; returns an unsubscribe function.
  * @throws SkeinError BODY_TOO_LARGE, BODIES_TOO_LARGE, BODY_TOO_SLOW, ENCODING_UNSUPPORTED,
- *   CANCELLED, from the iteration.
+ *   CANCELLED, and what `watch` gives, from the iteration.
  */
 export async function* readUpload(
   { request, response, expectsContinue }: NodeExchange,
   limits: UploadLimits,
   hold: BudgetHold,
+  watch: (onEnd: (error: SkeinError) => void) => () => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { 'content-length': announced = 0, 'content-encoding': encoding = 'identity' } =
     request.headers;
@@ -53,10 +55,11 @@ export async function* readUpload(
   if (expectsContinue) response.writeContinue();
   // Not destroyed when the consumer stops: the answer must still be sent over the same socket.
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>;
-  const wait = pacedWait(limits);
+  const paced = pacedWait(limits);
+  const unwatch = watch(paced.end);
   try {
     for (;;) {
-      const next = await wait(chunks.next());
+      const next = await paced.wait(chunks.next());
       if (next.done === true) return;
       yield next.value;
     }
@@ -66,24 +69,31 @@ export async function* readUpload(
       cause: error,
     });
   } finally {
+    unwatch();
     void chunks.return?.().catch(() => {});
   }
 }
 
 type Next = IteratorResult<Uint8Array>;
 
+interface PacedWait {
+  readonly wait: (piece: Promise<Next>) => Promise<Next>;
+  /** The wait that is in progress, or else the next one, rejects with it. */
+  readonly end: (error: Error) => void;
+}
+
 /** Waits for each piece, and rejects if too few bytes arrive in a period. */
-function pacedWait({
-  bodyTimeoutMs,
-  minUploadBytesPerSecond,
-}: UploadLimits): (piece: Promise<Next>) => Promise<Next> {
+function pacedWait({ bodyTimeoutMs, minUploadBytesPerSecond }: UploadLimits): PacedWait {
   const wanted = Math.max(1, (minUploadBytesPerSecond * bodyTimeoutMs) / 1000);
   let waitedMs = 0;
   let bytes = 0;
+  let ended: Error | undefined;
+  let rejectWait: (error: Error) => void = () => {};
 
-  return async (piece) => {
+  async function wait(piece: Promise<Next>): Promise<Next> {
     const startedAt = performance.now();
     const { promise: late, reject } = Promise.withResolvers<never>();
+    rejectWait = reject;
     let timer: NodeJS.Timeout;
     const checkIn = (ms: number): void => {
       timer = setTimeout(() => {
@@ -99,6 +109,7 @@ function pacedWait({
     };
     checkIn(bodyTimeoutMs - waitedMs);
     try {
+      if (ended !== undefined) throw ended;
       const next = await Promise.race([piece, late]);
       waitedMs += performance.now() - startedAt;
       bytes += next.value?.length ?? 0;
@@ -107,5 +118,12 @@ function pacedWait({
       clearTimeout(timer!);
       piece.catch(() => {});
     }
+  }
+  return {
+    wait,
+    end(error) {
+      ended = error;
+      rejectWait(error);
+    },
   };
 }

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { SkeinError, type Endpoint, type ErrorBody } from '@skein/api';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { bodyBudget } from '../bodies/body-budget.ts';
 import { eventStreamBudget } from '../exchange/event-streams.ts';
@@ -93,9 +93,10 @@ beforeEach(async () => {
       addNote: ({ body: { text } }) => ({ id: 7, text }),
       removeNote: () => undefined,
       getFile: ({ params: { path } }) => ({
-        sizeBytes: Buffer.byteLength(path),
+        sizeBytes: Buffer.byteLength(path) + (path === 'endless' ? 1 : 0),
         content: (async function* () {
           yield Buffer.from(path);
+          if (path === 'endless') await new Promise(() => {});
         })(),
       }),
       async putFile({ content }) {
@@ -253,6 +254,32 @@ describe('the order of work', () => {
     const large = JSON.stringify({ text: 'x'.repeat(100) });
     const { status, json } = await call('POST', '/notes', { headers: KEY, body: large });
     expect([status, json?.code]).toEqual([413, 'BODY_TOO_LARGE']);
+  });
+});
+
+describe('the end of a key', () => {
+  const revoked = new SkeinError('KEY_INVALID', 'Revoked.');
+
+  it('ends an upload, whose sender is told', async () => {
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    socket.write(
+      'PUT /files/a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer right\r\nContent-Length: 90\r\n\r\nabc',
+    );
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    await expect.poll(() => bodies.held).toBeGreaterThan(0);
+    revoke?.(revoked);
+    await expect.poll(() => answer).toContain('"code":"KEY_INVALID"');
+    await expect.poll(() => bodies.held).toBe(0);
+  });
+
+  it('ends a download', async () => {
+    const response = await fetch(`${service.url}/files/endless`, { headers: KEY });
+    const reader = response.body!.getReader();
+    await reader.read();
+    revoke?.(revoked);
+    await expect(reader.read()).rejects.toThrow();
   });
 });
 

@@ -170,7 +170,8 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
         endpoint.body === undefined
           ? undefined
           : validate(endpoint.body, await readJson(exchange, maxBodyBytes, hold), 'body');
-      const content = readUpload(exchange, limits, hold);
+      const watch = (onEnd: (error: SkeinError) => void) => access.watch(caller, onEnd);
+      const content = readUpload(exchange, limits, hold, watch);
       // Row and handler have the same key, but the compiler cannot prove that they match.
       const handle = handlers[id] as unknown as Handler<Endpoint, TenantCaller>;
       const given = { caller, params, query, body, content, lastEventId: first(lastEventId) };
@@ -180,11 +181,8 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
         endpoint.method === 'GET' || record === undefined
           ? await run()
           : await record({ id, caller, remote, params, body }, run);
-      if (endpoint.events === undefined) await send(exchange, endpoint, answer);
-      else {
-        const watch = (onEnd: (error: SkeinError) => void) => access.watch(caller, onEnd);
-        streams.open(exchange, caller.tenant, watch, answer as EventSource);
-      }
+      if (endpoint.events === undefined) await send(exchange, endpoint, answer, watch);
+      else streams.open(exchange, caller.tenant, watch, answer as EventSource);
     } finally {
       hold.release();
     }
@@ -197,9 +195,15 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
     return bytes.length === 0 ? {} : parseJson(bytes);
   }
 
-  async function send(exchange: NodeExchange, endpoint: Endpoint, answer: unknown): Promise<void> {
+  async function send(
+    exchange: NodeExchange,
+    endpoint: Endpoint,
+    answer: unknown,
+    watch: (onEnd: (error: SkeinError) => void) => () => void,
+  ): Promise<void> {
     if (endpoint.download !== undefined) {
-      await sendDownload(exchange, endpoint.download, answer as Download, limits.bodyTimeoutMs);
+      const { bodyTimeoutMs } = limits;
+      await sendDownload(exchange, endpoint.download, answer as Download, bodyTimeoutMs, watch);
     } else if (answer === undefined) {
       sendNothing(exchange);
     } else {
