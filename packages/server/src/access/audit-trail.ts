@@ -5,6 +5,7 @@
 import { SkeinError } from '@skein/api/errors';
 import type { GatewayLogger } from '@skein/http';
 import type { AuditEntry, State } from '@skein/state';
+import { withoutKeys } from '../telemetry/redaction.ts';
 
 /** Actor of a change: a key's id or `local`, and its address. */
 export interface Actor {
@@ -49,7 +50,8 @@ export function auditTrail(
       throw error;
     } finally {
       const { actor, action, remote } = change;
-      const subject = unsure ?? change.subject(answer);
+      // An operator may have given a key where its id belongs.
+      const subject = withoutKeys(unsure ?? change.subject(answer));
       const entry = { actor, action, subject, outcome, remote };
       await state.addAudit(entry).catch((error: unknown) => unwritten(error, entry));
     }

@@ -129,6 +129,13 @@ export const keysLs = keysCommand({
   },
 });
 
+const KEY_ID = argument('ID', 'Id of the key, as `skein keys ls` shows it, or the key itself.');
+
+/** A key that leaked may be all that an operator has of it. It is not sent: only its id is. */
+function idOf(given: string): string {
+  return /^skein_([0-9a-f]{12})_/.exec(given)?.[1] ?? given;
+}
+
 /** `skein keys show`: one API key, and the shared resources that its tenant holds. */
 export const keysShow = keysCommand({
   name: 'keys show',
@@ -136,8 +143,8 @@ export const keysShow = keysCommand({
   details:
     'A limit depends on what other tenants hold. Only a running node knows what a tenant holds.',
   examples: { 'skein keys show 3f9a1c0b77de': 'The id is in skein keys ls' },
-  arguments: { id: argument('ID', 'Id of the key, as `skein keys ls` shows it.') },
-  run: (store, { id }) => store.show(id),
+  arguments: { id: KEY_ID },
+  run: (store, { id }) => store.show(idOf(id)),
   render: renderKey,
 });
 
@@ -176,10 +183,11 @@ export const keysRevoke = keysCommand({
   details:
     'It is refused at once also when that cannot be written, such as on a full disk. Then the command fails with REVOCATION_NOT_DURABLE, and the node goes on trying.',
   examples: { 'skein keys revoke 3f9a1c0b77de': 'The id is in skein keys ls' },
-  arguments: { id: argument('ID', 'Id of the key, as `skein keys ls` shows it.') },
+  arguments: { id: KEY_ID },
   async run(store, { id }) {
-    await store.revoke(id);
-    return { revoked: id, place: store.place };
+    const revoked = idOf(id);
+    await store.revoke(revoked);
+    return { revoked, place: store.place };
   },
   render: ({ revoked }) => `${revoked} is revoked.`,
 });
