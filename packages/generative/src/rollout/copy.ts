@@ -87,7 +87,8 @@ export function createCopier(plane: Pick<Execution, 'ledger' | 'clock' | 'random
         rollout.note('candidate', 'failed', undefined);
         return rollout.noteCopy(undefined);
       }
-      const isFull = candidate.places.expectedWaitMs(caller.tenant) > 0 || running.size >= COPIES_IN_FLIGHT;
+      const isFull =
+        candidate.places.expectedWaitMs(caller.tenant) > 0 || running.size >= COPIES_IN_FLIGHT;
       if (isFull) return rollout.noteCopy(undefined);
       const copy = run(assignment, request, caller, settings)
         // No place, no budget, or a field that may cost more than what is reserved.
