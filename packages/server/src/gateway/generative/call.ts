@@ -40,7 +40,10 @@ export interface ModelCall {
   readonly body: Fields;
   readonly owner: KeyOwner;
   readonly gateway: Gateway;
-  /** Takes memory beside that of the body, until the call ends. @throws SkeinError BODIES_TOO_LARGE. */
+  /**
+   * Takes memory for what a request adds to its body, until the call ends.
+   * @throws SkeinError BODY_TOO_LARGE with what it has added, BODIES_TOO_LARGE.
+   */
   readonly hold: (bytes: number) => void;
   /** Aborted when the client leaves or its key ends. */
   readonly signal: AbortSignal;
@@ -76,13 +79,18 @@ export async function serveCall(
     const body = objectAt(parseJson(bytes), 'body');
     // To read it is one turn of the event loop, to write it for its provider another one.
     if (bytes.length > LARGE_BYTES) await turn();
+    let size = bytes.length;
     const timeoutMs = timeoutFromHeader(headerOf(exchange, 'skein-timeout-ms'));
     await answer({
       exchange,
       body,
       owner,
       gateway: await languageModels(),
-      hold: (bytes) => hold.take(bytes),
+      hold(more) {
+        size += more;
+        if (size > MAX_BODY_BYTES) throw tooLarge();
+        hold.take(more);
+      },
       signal,
       caller: (stickyKey) => ({
         requestId: id,
@@ -104,6 +112,12 @@ export async function serveCall(
     access.leave(owner);
   }
 }
+
+const tooLarge = (): SkeinError =>
+  new SkeinError(
+    'BODY_TOO_LARGE',
+    `With the stored items that it names, the request has more than ${MAX_BODY_BYTES} bytes.`,
+  );
 
 /** The first value of a header. */
 export function headerOf({ request }: NodeExchange, name: string): string | undefined {

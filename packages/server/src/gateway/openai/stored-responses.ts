@@ -28,7 +28,8 @@ export const newResponseId = (): string => randomBytes(16).toString('hex');
 
 /**
  * The messages of the responses that a request continues, oldest first.
- * @throws SkeinError GENERATION_UNSUPPORTED where none are stored, RESPONSE_UNKNOWN, BODIES_TOO_LARGE.
+ * @throws SkeinError GENERATION_UNSUPPORTED where none are stored, RESPONSE_UNKNOWN, BODY_TOO_LARGE,
+ * BODIES_TOO_LARGE.
  */
 export async function conversationOf(
   previous: unknown,
@@ -59,7 +60,7 @@ const MAX_REFERRED = 256;
 /**
  * The items of a request, with stored ones in the place of references to them (`item_reference`), whose
  * ids name their responses.
- * @throws SkeinError RESPONSE_UNKNOWN, BODIES_TOO_LARGE.
+ * @throws SkeinError RESPONSE_UNKNOWN, BODY_TOO_LARGE, BODIES_TOO_LARGE.
  */
 export async function referredItems(
   input: unknown,
@@ -68,6 +69,7 @@ export async function referredItems(
 ): Promise<unknown> {
   if (kept === undefined || !Array.isArray(input)) return input;
   const known = new Map<string, readonly Fields[]>();
+  const sizes = new Map<Fields, number>();
   const items: unknown[] = [];
   for (const [index, item] of (input as unknown[]).entries()) {
     const { type, id } = (item ?? {}) as Fields;
@@ -89,6 +91,10 @@ export async function referredItems(
       const text = `No item "${name}" is stored for this key. Send the item itself.`;
       throw new FieldError(param, text, 'RESPONSE_UNKNOWN');
     }
+    // Each reference is written out for its provider, also those to one item.
+    const size = sizes.get(referred) ?? JSON.stringify(referred).length;
+    sizes.set(referred, size);
+    hold(size);
     items.push(referred);
   }
   return items;
