@@ -4,7 +4,7 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import type { Usage } from './contract.ts';
-import type { Execution } from './execute.ts';
+import type { Execution } from './execution.ts';
 import { payerOf } from './money/ledger.ts';
 import { costOf } from './money/price.ts';
 import type { Route } from './routing/route.ts';

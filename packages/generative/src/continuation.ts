@@ -8,7 +8,8 @@
  * Without a route that can, or when that fails too, the stream ends with the error of the cut.
  */
 import type { GenerateEvent, GenerateRequest, Usage } from './contract.ts';
-import { type Answer, type Execution, execute, tokenLimitOf } from './execute.ts';
+import { execute, type Answer } from './execute.ts';
+import { tokenLimitOf, type Execution } from './execution.ts';
 import { NOTHING } from './call.ts';
 import { leavable, leave, type EventIterator } from './leavable.ts';
 import { fallsBack } from './routing/commit.ts';

@@ -3,7 +3,9 @@ import { SkeinError } from '@skein/api/errors';
 import { unlessAborted } from '@skein/api/waits';
 import { isUnbilled, linkedTo, NOTHING, openCall } from './call.ts';
 import type { Provider, ProviderCall, Usage } from './contract.ts';
-import { route, type Execution, type Spent, type Start } from './execute.ts';
+import type { Spent } from './execute.ts';
+import type { Execution, Start } from './execution.ts';
+import { route } from './routing/choose.ts';
 import type { Route } from './routing/route.ts';
 
 /**

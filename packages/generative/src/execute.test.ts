@@ -2,7 +2,9 @@
 import { GenerativeModel } from '@skein/api';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Caller } from './contract.ts';
-import { execute, type Execution, route, type Start } from './execute.ts';
+import { execute } from './execute.ts';
+import type { Execution, Start } from './execution.ts';
+import { route } from './routing/choose.ts';
 import { openLedger } from './money/ledger.ts';
 import { memoryBudgets } from './money/memory-budgets.ts';
 import { promptTokens } from './money/price.ts';

@@ -1,6 +1,6 @@
 /** The gateway as it stands, for the console and for metrics. */
 import type { ModelView, RouteView } from './contract.ts';
-import type { Model } from './execute.ts';
+import type { Model } from './execution.ts';
 import type { Route } from './routing/route.ts';
 
 export const modelView = (

@@ -22,7 +22,8 @@ import type {
 } from './contract.ts';
 import { embedDeployed } from './embed-deployed.ts';
 import { FieldError } from './field-error.ts';
-import { execute, type Answer, type Execution, type LostCall, type Model } from './execute.ts';
+import { execute, type Answer } from './execute.ts';
+import type { Execution, LostCall, Model } from './execution.ts';
 import { executeOnce } from './execute-once.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { createGenerations } from './generation.ts';

@@ -13,7 +13,8 @@
 import { SkeinError } from '@skein/api/errors';
 import type { Instant } from '@skein/serving';
 import type { Caller, GenerateRequest } from '../contract.ts';
-import { deadlinesOf, tokenLimitOf, type Answer, type Execution } from '../execute.ts';
+import type { Answer } from '../execute.ts';
+import { deadlinesOf, tokenLimitOf, type Execution } from '../execution.ts';
 import type { Source } from '../generation.ts';
 import { leave } from '../leavable.ts';
 import { createAnswers } from './answers.ts';
