@@ -1,4 +1,5 @@
-/** The Chromium of tests, without requests of its own, and what a page complains about. */
+/** The Chromium of tests, without requests of its own, and what is wrong with a page. */
+import axe from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
 /** The same installation that `requireComponent('chromium')` looks for. */
@@ -25,4 +26,13 @@ export function problemsOf(page: Page): string[] {
     if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
   });
   return problems;
+}
+
+/** What keeps people with a keyboard, a screen reader or weak eyes from the page, by axe-core; names each element. */
+export async function barriersOf(page: Page): Promise<readonly string[]> {
+  await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run(document);
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
+  });
 }

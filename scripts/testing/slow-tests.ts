@@ -138,6 +138,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/gateway/grpc/unauthenticated.test.ts',
   'packages/server/src/gateway/http/connection.test.ts',
   'packages/server/src/gateway/http/connections.test.ts',
+  'packages/server/src/gateway/management/accessibility.test.ts',
   'packages/server/src/gateway/management/bad-requests.test.ts',
   'packages/server/src/gateway/management/console.test.ts',
   'packages/server/src/gateway/management/event-streams.test.ts',

@@ -104,10 +104,12 @@ function Header({ view }: { readonly view: string }) {
   const state = useStore(connection);
   return (
     <header>
-      <a class="brand" href="#/">
-        <Logo />
-        <span>Skein</span>
-      </a>
+      <h1>
+        <a class="brand" href="#/">
+          <Logo />
+          <span>Skein</span>
+        </a>
+      </h1>
       <nav class="views" aria-label="Views" id="views">
         {Object.entries(VIEWS).map(([name, { title }]) => (
           <a href={`#/${name}`} aria-current={name === view ? 'page' : undefined}>

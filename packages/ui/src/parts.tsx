@@ -110,11 +110,7 @@ export function Table({
     <div class="panel scroll" hidden={hidden}>
       <table class={kind} style={Object.fromEntries(titles.map(titleVariable))}>
         <thead>
-          <tr>
-            {titles.map((title) => (
-              <th scope="col">{title}</th>
-            ))}
-          </tr>
+          <tr>{titles.map((title) => (title === '' ? <td /> : <th scope="col">{title}</th>))}</tr>
         </thead>
         {children}
       </table>

@@ -16,7 +16,7 @@ it('parses an address that it did not make', () => {
   expect(routeOf('')).toEqual({ name: '', parts: [], query: {} });
   expect(routeOf('#/jobs/%E0%A4%A/?state')).toEqual({
     name: 'jobs',
-    parts: ['%E0%A4%A', ''],
+    parts: ['%E0%A4%A'],
     query: { state: '' },
   });
 });

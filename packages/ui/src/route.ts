@@ -13,7 +13,7 @@ export interface Route {
 
 export function routeOf(hash: string): Route {
   const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?');
-  const [name = '', ...parts] = path.split('/').map(decoded);
+  const [name = '', ...parts] = path.replace(/\/+$/, '').split('/').map(decoded);
   return { name, parts, query: Object.fromEntries(new URLSearchParams(search)) };
 }
 

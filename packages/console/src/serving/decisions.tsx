@@ -20,7 +20,7 @@ export function Decisions() {
     <section aria-labelledby="decisions-title">
       <h2 id="decisions-title">Decisions</h2>
       <div class="panel">
-        <ol class="decisions" id="decisions">
+        <ol class="decisions" id="decisions" tabIndex={0} aria-labelledby="decisions-title">
           {entries.map(({ id, at, deployment, kind, reason, actor }) => (
             <li key={id}>
               <time dateTime={at} class="muted">

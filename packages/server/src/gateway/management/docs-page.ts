@@ -23,7 +23,7 @@ export function renderDocsPage(version: string, origin: string, styles: string):
     );
 
   const table = (fields: readonly Field[]): Html =>
-    html`<div class="scroll">
+    html`<div class="scroll" tabindex="0">
       <table>
         <thead>
           <tr>
@@ -85,7 +85,7 @@ export function renderDocsPage(version: string, origin: string, styles: string):
                   </dd>`
           }
         </dl>
-        <pre><code>${row.curl}</code></pre>
+        <pre tabindex="0"><code>${row.curl}</code></pre>
       </div>
     </details>`;
 
@@ -124,7 +124,9 @@ export function renderDocsPage(version: string, origin: string, styles: string):
               asks for <code>Authorization: Bearer KEY</code>. Every refusal and failure has the
               same shape, with a <a href="#errors">code</a>, what happened, and what to do about it:
             </p>
-            <pre><code>{ "error": "No deployment is called \\"rsik\\".", "code": "MODEL_UNKNOWN", "fix": "…" }</code></pre>
+            <pre
+              tabindex="0"
+            ><code>{ "error": "No deployment is called \\"rsik\\".", "code": "MODEL_UNKNOWN", "fix": "…" }</code></pre>
             <p>
               Any call may also answer with
               ${documentation.commonErrors.map(
@@ -153,7 +155,7 @@ export function renderDocsPage(version: string, origin: string, styles: string):
             </section>
             <section id="errors">
               <h2>Errors</h2>
-              <div class="scroll">
+              <div class="scroll" tabindex="0">
                 <table>
                   <thead>
                     <tr>
