@@ -66,6 +66,12 @@ function rewriteWorkerUrls(file: string): void {
   if (rewritten !== text) writeFileSync(file, rewritten);
 }
 
+/** Declarations have no style, and a compiler that checks them would look for its declarations. */
+function dropStyleImports(file: string): void {
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, text.replaceAll(/^import '[^']+\.css';\n/gm, ''));
+}
+
 /** The pages of a package: the folder with `pages.ts`, and its scripts by the name of their bundle. */
 const PAGES: Readonly<Record<string, { folder: string; scripts: Record<string, string> }>> = {
   console: { folder: 'src', scripts: { console: 'main.tsx' } },
@@ -107,6 +113,7 @@ async function build(name: string): Promise<string> {
     cpSync(join(source, asset), join(target, asset));
   }
   for (const file of globSync('**/*.js', { cwd: target })) rewriteWorkerUrls(join(target, file));
+  for (const file of globSync('**/*.d.ts', { cwd: target })) dropStyleImports(join(target, file));
   await bundlePages(name, source, target);
   cpSync(join(root, 'LICENSE'), join(target, 'LICENSE'));
   writeFileSync(
