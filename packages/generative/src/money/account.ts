@@ -4,11 +4,13 @@
  *
  *   limit ≥ Σ over members (reserved + spent + free)
  *
- * An idle member gives its free part back, so that the last cents of a budget can be spent anywhere.
+ * What is free beyond a block goes back when a request is settled: the worst case of one may be most of
+ * the budget, which others would find spent, and which would be lost with a member that is killed. An
+ * idle member gives all of its free part back, so that the last cents of a budget can be spent anywhere.
  */
 import type { Budgets } from '@skein/state';
 
-/** A block is this part of the limit at least: a request of a busy member asks the store rarely. */
+/** A block is this part of the limit: a request of a busy member asks the store rarely. */
 const BLOCK = 1 / 64;
 
 export interface Account {
@@ -30,13 +32,14 @@ export function createAccount(
   limit: number,
   endsAt: number,
 ): Account {
+  const block = Math.ceil(limit * BLOCK);
   let free = 0;
   let refilling: Promise<boolean> | undefined;
 
   async function take(amount: number): Promise<boolean> {
     const least = amount - free;
     if (least <= 0) return true;
-    const wanted = Math.max(least, Math.ceil(limit * BLOCK));
+    const wanted = Math.max(least, block);
     const taken = await store.takeBudget({ budget: name, limit, wanted, least, endsAt });
     free += taken;
     return taken > 0;
@@ -59,6 +62,11 @@ export function createAccount(
     settle(reserved, spent) {
       // Below 0 when a provider counted more than the worst case: the next block makes up for it.
       free += reserved - spent;
+      const beyond = free - block;
+      if (beyond <= 0) return;
+      free = block;
+      // While the store is away it stays here, for the next request or the sweep.
+      store.giveBackBudget(name, beyond).catch(() => (free += beyond));
     },
     async giveBack() {
       const amount = free;

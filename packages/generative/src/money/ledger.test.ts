@@ -132,6 +132,21 @@ describe('a ledger', () => {
     },
   );
 
+  it('gives back a large worst case when it is settled: others must not find the budget spent', async () => {
+    const store = memoryBudgets();
+    const limits = [budget('all', { tokens: 100 })];
+    const tokens = (count: number) => ({ nanoDollars: 0, tokens: count });
+    const [one, two] = [openLedger(limits, store), openLedger(limits, store)];
+    const first = await one.reserve(caller, tokens(90));
+    first.settle(tokens(5));
+    const other = await two.reserve(caller, tokens(90));
+    // A member that is killed now loses one block at most.
+    expect((await two.standings())[0]!.taken).toBeLessThanOrEqual(97);
+    other.settle(tokens(90));
+    await expect(one.reserve(caller, tokens(6))).rejects.toThrow(SkeinError);
+    (await one.reserve(caller, tokens(5))).settle(tokens(5));
+  });
+
   it('settles a reservation once', async () => {
     const ledger = open([budget('all', { tokens: 100 })]);
     const tokens = (count: number) => ({ nanoDollars: 0, tokens: count });
