@@ -140,6 +140,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/gateway/http/connections.test.ts',
   'packages/server/src/gateway/management/accessibility.test.ts',
   'packages/server/src/gateway/management/bad-requests.test.ts',
+  'packages/server/src/gateway/management/console-actions.test.ts',
   'packages/server/src/gateway/management/console.test.ts',
   'packages/server/src/gateway/management/event-streams.test.ts',
   'packages/server/src/gateway/management/fleet-page.test.ts',

@@ -20,6 +20,7 @@ export interface Of<Shown> {
 
 /** Has actions, which may fail. */
 export interface Failing {
+  /** @param error of the last action; undefined when another one begins. */
   readonly failed: (error: unknown) => void;
 }
 
@@ -157,7 +158,15 @@ export function Trouble({
   );
 }
 
+/** No answer came to an action. Unlike the loads of a view it is not tried again, and may be done. */
+class Unanswered extends Error {
+  override readonly name = 'Unanswered';
+}
+
 function explain(error: unknown): string {
+  if (error instanceof Unanswered) {
+    return 'The server did not answer, so it is not known whether this was done: look, and try again.';
+  }
   if (!(error instanceof SkeinError)) return 'The page has a fault; reload it.';
   if (error.code === 'NODE_UNREACHABLE') return 'The server does not answer; trying again.';
   return `${error.message} ${fixOf(error)}`;
@@ -183,10 +192,12 @@ export function ActionButton({
   const press = async (): Promise<void> => {
     if (busy) return;
     setBusy(true);
+    failed(undefined);
     try {
       await action();
     } catch (error) {
-      failed(error);
+      const isAnswered = !(error instanceof SkeinError && error.code === 'NODE_UNREACHABLE');
+      failed(isAnswered ? error : new Unanswered());
     }
     setBusy(false);
   };

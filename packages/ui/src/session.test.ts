@@ -1,5 +1,6 @@
+import type { SkeinError } from '@skein/api/errors';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { openSession } from './session.ts';
+import { fixOf, openSession } from './session.ts';
 
 function storage(): Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> {
   const items = new Map<string, string>();
@@ -28,4 +29,12 @@ it('keeps the key that was entered last, for the tab or beyond it', () => {
   }
   session.leave();
   expect(openSession('key').key.value).toBe(undefined);
+});
+
+it('tells a reader of a page what to do where no server answers, not its operator', async () => {
+  const error = await openSession('key')
+    .open('http://127.0.0.1:1/')
+    .catch((each: unknown) => each as SkeinError);
+  expect(error).toMatchObject({ code: 'NODE_UNREACHABLE' });
+  expect(fixOf(error as SkeinError)).toBe('Check your connection, and try again.');
 });

@@ -33,6 +33,8 @@ class Refused extends SkeinError {
 
 /** The fix of an error. */
 export function fixOf(error: SkeinError): string {
+  // That of the table is for those who can start a node.
+  if (error.code === 'NODE_UNREACHABLE') return 'Check your connection, and try again.';
   return error instanceof Refused ? error.fix : error.row.fix;
 }
 

@@ -50,6 +50,8 @@ const OUTCOMES: Readonly<Record<string, Tone>> = {
 export function Job({ route: { parts }, focus }: ViewProps) {
   const id = parts[0] ?? '';
   const [failure, setFailure] = useState<unknown>();
+  /** Why the log cannot be read. */
+  const [unread, setUnread] = useState<unknown>();
   const [nudge, setNudge] = useState(0);
   const {
     value: job,
@@ -57,7 +59,7 @@ export function Job({ route: { parts }, focus }: ViewProps) {
     poke,
   } = useFresh({ everyMs: 15_000, gapMs: 500, identity: id }, async (signal) => {
     const loaded = await node().getJob({ id }, { signal });
-    setFailure(undefined);
+    setUnread(undefined);
     return loaded;
   });
   useEvents(session, `/api/v1/job-events?${new URLSearchParams({ job: id })}`, {
@@ -86,14 +88,14 @@ export function Job({ route: { parts }, focus }: ViewProps) {
             {job === undefined ? null : <Actions job={job} changed={poke} failed={setFailure} />}
           </span>
         </div>
-        <Refusal error={failure ?? error} />
+        <Refusal error={failure ?? error ?? unread} />
         {job === undefined ? null : <About job={job} />}
       </section>
       {job === undefined ? null : (
         <>
           <Outputs job={job} failed={setFailure} />
           <Attempts of={job.attempts} />
-          <Logs job={job} nudge={nudge} failed={setFailure} />
+          <Logs job={job} nudge={nudge} failed={setUnread} />
         </>
       )}
     </>

@@ -55,7 +55,6 @@ export function Queues({ focus }: ViewProps) {
       node().listQueues({}, { signal }),
       node().listWorkers({}, { signal }),
     ]);
-    setFailure(undefined);
     return { queues, workers };
   });
   const { value, error, poke } = loaded;

@@ -1,0 +1,41 @@
+/** What the console says of an action that gets no answer: it must not read as one that is repeated. */
+import { expect, it } from 'vitest';
+import { launchBrowser } from '../../../../../scripts/testing/browser.ts';
+import { requireComponent } from '../../../../../scripts/testing/components.ts';
+import { SANDBOXES, spec } from './testing/console-subjects.ts';
+import { startManagement } from './testing/start-management.ts';
+
+it.skipIf(requireComponent('chromium').skip)(
+  'says that an action got no answer, until another one begins',
+  async () => {
+    const browser = await launchBrowser();
+    const node = await startManagement({ sandboxes: SANDBOXES });
+    try {
+      await node.jobs.enqueue([spec({})]);
+      const page = await browser.newPage();
+      await page.goto(`${node.url}/#/queues`);
+      const queue = page.locator('tr[data-queue="default"]');
+      const pause = async (): Promise<void> => {
+        await queue.getByRole('button', { name: 'Pause' }).click();
+        await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
+      };
+      await page.route('**/api/v1/queues/**', (route) => route.abort());
+      await pause();
+      const said = page.getByRole('alert').getByText('not known whether this was done');
+      await said.waitFor();
+      // The view loads again by itself; that says nothing of the action.
+      await node.jobs.enqueue([spec({})]);
+      await queue.getByRole('link', { name: '2' }).waitFor();
+      expect(await said.isVisible()).toBe(true);
+
+      await page.unroute('**/api/v1/queues/**');
+      await pause();
+      await queue.getByText('paused', { exact: true }).waitFor();
+      expect(await said.isVisible()).toBe(false);
+    } finally {
+      await browser.close();
+      await node.close();
+    }
+  },
+  60_000,
+);
