@@ -18,70 +18,54 @@ export async function queryToFile(query: Query, target: string, format: DataForm
   await withFiles(query, [target], ({ write }) => write(oneStatement(query.sql), target, format));
 }
 
+export interface Partitioning {
+  /** The columns of the key. */
+  readonly columns: readonly string[];
+  readonly partitions: number;
+  /** DuckDB types of the columns, where those of the files are not the same in all shards. */
+  readonly types?: readonly string[] | undefined;
+}
+
+export interface Partitioned {
+  /** The path of each partition's file; absent where it has no rows. */
+  readonly files: readonly (string | undefined)[];
+  /** Types of the columns of the key in these files. */
+  readonly types: readonly string[];
+}
+
 /**
- * Writes the rows into one file for each partition, by a hash of columns: rows with equal values
- * always meet in one partition.
- * @returns the path of each partition's file; absent where it has no rows.
+ * Writes the rows into one file for each partition, by a hash of columns: rows with equal values of one type always
+ * meet in one partition. Equal values of two types do not: DuckDB hashes the integer 1, the double 1.0 and the text
+ * '1' differently.
  */
 export async function partitionToFiles(
   files: Files,
-  by: { readonly columns: readonly string[]; readonly partitions: number },
+  { columns, partitions, types: common }: Partitioning,
   folder: string,
-): Promise<(string | undefined)[]> {
+): Promise<Partitioned> {
   return withFiles(files, [folder], async (session) => {
-    const types = await columnTypes(session, files.view);
+    const known = await columnTypes(session, files.view);
     // DuckDB's names of columns are equal in small and large letters.
-    const typeOf = new Map(Object.entries(types).map(([name, type]) => [name.toLowerCase(), type]));
-    const keys = by.columns.map((name) =>
-      keyHash(identifier(name), typeOf.get(name.toLowerCase())),
-    );
+    const typeOf = new Map(Object.entries(known).map(([name, type]) => [name.toLowerCase(), type]));
+    const types = columns.map((name) => typeOf.get(name.toLowerCase()) ?? '');
+    const keys = new Map<string, string>();
+    for (const [index, name] of columns.entries()) {
+      const column = identifier(name);
+      const type = common?.[index];
+      keys.set(name.toLowerCase(), type === undefined ? column : `CAST(${column} AS ${type})`);
+    }
+    const hash = `hash(${[...keys.values()].join(', ')})`;
+    const cast = [...keys].map(([name, key]) => `${key} AS ${identifier(name)}`).join(', ');
+    const rows = common === undefined ? '*' : `* REPLACE (${cast})`;
     const found: (string | undefined)[] = [];
-    for (let index = 0; index < by.partitions; index++) {
+    for (let index = 0; index < partitions; index++) {
       const file = join(folder, `${index}.parquet`);
-      const chosen = `SELECT * FROM ${files.view} WHERE hash(${keys.join(', ')}) % ${by.partitions} = ${index}`;
+      const chosen = `SELECT ${rows} FROM ${files.view} WHERE ${hash} % ${partitions} = ${index}`;
       const count = await session.write(chosen, file, 'parquet');
       found.push(count === 0 ? undefined : file);
     }
-    return found;
+    return { files: found, types };
   });
-}
-
-const NUMBER = /^(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\([^)]*\)|BOOLEAN)$/;
-/** What has no text by which it could be told from its equals: one month is 30 days. */
-const WITHOUT_TEXT = /\]$|^(?:STRUCT|MAP|UNION)\(|^INTERVAL$/;
-/** Types of numbers within such a type; DuckDB quotes what is called like one, and the values of an ENUM. */
-const NUMBER_WITHIN =
-  /"(?:[^"]|"")*"|'(?:[^']|'')*'|\b(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DECIMAL\([^)]*\)|BOOLEAN)(?![\w(])/g;
-
-/** Floats from here on have no fraction. */
-const FLOAT_FRACTIONS_END = 2 ** 23;
-
-/**
- * The hash of a key. One column may have another type in each Parquet file, and the reduction reads
- * their pieces as the type that all of them fit: what is equal there must be equal here, while DuckDB
- * hashes the integer 1, the double 1.0 and the text '1' differently. Beside texts the common type is
- * mostly text, so everything but numbers is hashed by its text, and a text as what it may be the text
- * of: a number, a date or time, a UUID. Unequal keys may have one hash.
- */
-function keyHash(column: string, type = ''): string {
-  if (NUMBER.test(type)) return numberHash(`${column}::DOUBLE`);
-  if (WITHOUT_TEXT.test(type)) return `hash(${column}::${withDoubles(type)})`;
-  const text = type === 'VARCHAR' ? column : `${column}::VARCHAR`;
-  const number = `coalesce(TRY_CAST(${text} AS DOUBLE), TRY_CAST(${text} AS BOOLEAN)::DOUBLE)`;
-  const readings = [`TRY_CAST(${text} AS TIMESTAMP)`, `TRY_CAST(${text} AS UUID)`];
-  const cases = readings.map((each) => `WHEN ${each} IS NOT NULL THEN hash(${each})`);
-  return `CASE WHEN ${number} IS NOT NULL THEN ${numberHash(number)} ${cases.join(' ')} ELSE hash(${text}) END`;
-}
-
-/** The float 0.1 is another double than 0.1, which has its text: fractions are hashed as floats. */
-function numberHash(double: string): string {
-  return `hash(CASE WHEN abs(${double}) < ${FLOAT_FRACTIONS_END} THEN ${double}::FLOAT::DOUBLE ELSE ${double} END)`;
-}
-
-/** A union's members stay as they are: their types tell them apart. */
-function withDoubles(type: string): string {
-  if (type.includes('UNION(')) return type;
-  return type.replace(NUMBER_WITHIN, (found) => (/^["']/.test(found) ? found : 'DOUBLE'));
 }
 
 /**

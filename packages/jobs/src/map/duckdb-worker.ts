@@ -9,6 +9,7 @@ import {
   queryToFile,
   rowGroupsOf,
   rowsToFile,
+  type Partitioning,
   type Query,
 } from './duckdb-queries.ts';
 import type { Files } from './duckdb-session.ts';
@@ -55,11 +56,7 @@ const calls = {
   query({ query, target, format }: { query: Query; target: string; format: DataFormat }) {
     return within(query.bounds, queryToFile(query, target, format));
   },
-  partition({
-    files,
-    by,
-    folder,
-  }: OfFiles & { by: { columns: readonly string[]; partitions: number }; folder: string }) {
+  partition({ files, by, folder }: OfFiles & { by: Partitioning; folder: string }) {
     return within(files.bounds, partitionToFiles(files, by, folder));
   },
   columns: ({ files }: OfFiles) => within(files.bounds, columnsOf(files)),

@@ -74,16 +74,52 @@ async function shuffle(
   stage: Stage,
 ): Promise<DataSet> {
   const typed = await withColumns(dataSet, input, context);
-  const split = await runAll(context, partitionJobs(typed, group, input), stage('shuffling'));
+  const split = partitionsOf(
+    await runAll(context, partitionJobs(typed, group, input), stage('shuffling')),
+  );
+  const common = await commonKey(typed, split, group, input, context);
+  const partitions =
+    common === undefined
+      ? split
+      : partitionsOf(
+          await runAll(context, partitionJobs(typed, group, input, common), () => undefined),
+        );
   const digests: string[][] = Array.from({ length: group.partitions }, () => []);
-  for (const { result } of split) {
-    for (const [index, piece] of partition.output.parse(result?.value).entries()) {
+  for (const { pieces } of partitions) {
+    for (const [index, piece] of pieces.entries()) {
       if (piece !== null) digests[index]?.push(piece.digest);
     }
   }
   const reduced = await runAll(context, reduceJobs(digests, group, input), stage('reducing'));
   const found = reduced.map(({ result }) => reduce.output.parse(result?.value));
   return { format: input.format, shards: found.filter((piece) => piece !== null) };
+}
+
+const partitionsOf = (ended: readonly TaskJob[]) =>
+  ended.map(({ result }) => partition.output.parse(result?.value));
+
+/**
+ * The types that the columns of a key have where shards are read together, if they are not the same in all shards:
+ * equal keys of several types are in different partitions. DuckDB finds them in one shard of each kind.
+ */
+async function commonKey(
+  dataSet: DataSet,
+  split: ReturnType<typeof partitionsOf>,
+  { by }: NonNullable<MapInput['group']>,
+  input: MapInput,
+  context: TaskContext,
+): Promise<string[] | undefined> {
+  const { format } = dataSet;
+  const kinds = new Map(split.map(({ types }, index) => [JSON.stringify(types), index]));
+  if (format !== 'parquet' || kinds.size < 2) return undefined;
+  const shards = [...kinds.values()].map((index) => dataSet.shards[index]!);
+  const jobs = describeJobs({ format, shards }, input, 'describe the key');
+  const [ended] = await runAll(context, jobs, () => undefined);
+  const types = Object.entries(describe.output.parse(ended?.result?.value));
+  return by.map((column) => {
+    const found = types.find(([name]) => name.toLowerCase() === column.toLowerCase());
+    return found![1];
+  });
 }
 
 /** Gives the columns their types, the same in all shards: one of CSV without rows would be all text. */

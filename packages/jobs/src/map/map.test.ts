@@ -1,5 +1,6 @@
 /** Maps over a real store, real workers and real DuckDB, against plain loops. */
 import { spawnSync } from 'node:child_process';
+import { createReadStream } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,11 +10,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { createBubblewrap } from '@skein/sandbox/bubblewrap';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import type { Job } from '../contract.ts';
 import { taskWork } from '../tasks/define-task.ts';
 import { workerFixture, type WorkerFixture } from '../worker/testing/worker-fixture.ts';
 import { DataSet, type Piece } from './data-set.ts';
 import { mapRun } from './map-run.ts';
+import { writeRows } from './testing/parquet.ts';
 
 const bubblewrap = requireComponent('bubblewrap');
 
@@ -126,6 +129,28 @@ describe('a map', () => {
         ',2024-01-01,0',
         '2.0,,1',
       ]);
+    },
+  );
+
+  it(
+    'brings the rows of Parquet with a key together, whatever types its shards have it in',
+    { timeout: 90_000 },
+    async () => {
+      const grouped = async (...keys: string[]): Promise<string[]> => {
+        const shards: Piece[] = [];
+        for (const key of keys) {
+          const file = join(testFolder(), 'shard.parquet');
+          await writeRows(file, `SELECT ${key} AS "Key", 1 AS amount`);
+          shards.push(await jobs.artifacts.put(createReadStream(file), Number.POSITIVE_INFINITY));
+        }
+        const dataSet = { format: 'parquet' as const, shards };
+        const sql = 'SELECT "Key", sum(amount) AS total FROM part GROUP BY "Key"';
+        const job = await run({ dataSet, group: { by: ['key'], partitions: 8, sql } });
+        return (await rowsOf(job)).filter((row) => row !== '').sort();
+      };
+      expect(await grouped('7.0::DOUBLE', "'7.0'", "'7'")).toEqual(['7,1', '7.0,2']);
+      expect(await grouped('1e20::FLOAT', "'1e+20'")).toEqual(['1e+20,2']);
+      expect(await grouped('[1]', "['1']")).toEqual(['[1],2']);
     },
   );
 

@@ -12,21 +12,27 @@ type Group = NonNullable<MapInput['group']>;
  * Part of the input of each task, so that results are not taken that an earlier version has kept.
  * Raise it when the same shard gives other rows.
  */
-const EDITION = 3;
+const EDITION = 4;
 
 /** Shards whose beginnings are read to find the types of their columns. */
 const LOOKED_AT = 8;
 
-/** Jobs that look for the types of columns: one for CSV, and one for each shard of JSON lines. */
-export function describeJobs({ format, shards }: DataSet, input: MapInput): NewJobInput[] {
+/** Jobs that look for the types of columns: one for CSV and Parquet, and one for each shard of JSON lines. */
+export function describeJobs(
+  { format, shards }: DataSet,
+  input: MapInput,
+  stage = 'describe',
+): NewJobInput[] {
   const step = Math.max(1, Math.floor(shards.length / LOOKED_AT));
-  const looked =
-    format === 'csv'
-      ? [shards.filter((_, index) => index % step === 0).slice(0, LOOKED_AT)]
-      : shards.map((shard) => [shard]);
+  const beginnings = shards.filter((_, index) => index % step === 0).slice(0, LOOKED_AT);
+  const looked = {
+    csv: [beginnings],
+    jsonl: shards.map((shard) => [shard]),
+    parquet: [shards],
+  }[format];
   return looked.map((chosen, index) => {
     const digests = chosen.map(({ digest }) => digest);
-    const frame = frameOf(input, 'describe', index, looked.length);
+    const frame = frameOf(input, stage, index, looked.length);
     return taskJob(frame, input, describe.name, { digests, format });
   });
 }
@@ -54,18 +60,22 @@ export function mapJobs(
   });
 }
 
+/** @param types of the columns of the key, where they have several in these shards. */
 export function partitionJobs(
   { format, columns, shards }: DataSet,
   { by, partitions }: Group,
   input: MapInput,
+  types?: readonly string[],
 ): NewJobInput[] {
+  const stage = types === undefined ? 'partition' : 'partition by one type';
   return shards.map(({ digest }, index) =>
-    taskJob(frameOf(input, 'partition', index, shards.length), input, partition.name, {
+    taskJob(frameOf(input, stage, index, shards.length), input, partition.name, {
       digest,
       format,
       columns,
       by,
       partitions,
+      types,
     }),
   );
 }

@@ -22,7 +22,7 @@ const Shard = z.object({
   resources: Resources,
 });
 
-/** Looks for the types of columns: at the beginnings of some shards of CSV, or at a shard of JSON lines. */
+/** Looks for the types of columns: at the beginnings of some shards of CSV, at a shard of JSON lines, or in shards of Parquet. */
 export const describe = defineTask({
   name: 'skein-map-describe',
   input: z.object({
@@ -48,19 +48,30 @@ export const mapSql = defineTask({
   },
 });
 
-/** Sorts the rows of a shard into partitions by a hash of their keys; null for one without rows. */
+/** Sorts the rows of a shard into partitions by a hash of their keys. */
 export const partition = defineTask({
   name: 'skein-map-partition',
-  input: Shard.extend({ by: z.array(z.string()), partitions: z.int() }),
-  output: z.array(Piece.nullable()),
-  async run({ digest, by: columns, partitions, ...shard }, context) {
+  input: Shard.extend({
+    by: z.array(z.string()),
+    partitions: z.int(),
+    /** Of the columns of the key, where shards have them in several types. */
+    types: z.array(z.string()).optional(),
+  }),
+  output: z.object({
+    /** Null for a partition without rows. */
+    pieces: z.array(Piece.nullable()),
+    /** DuckDB types of the columns of the key in this shard. */
+    types: z.array(z.string()),
+  }),
+  async run({ digest, by: columns, partitions, types: common, ...shard }, context) {
     const files = await filesOf(context, [digest], { ...shard, view: 'shard' });
-    const by = { columns, partitions };
+    const by = { columns, partitions, types: common };
     const { folder } = context;
-    const found = note(context, await duckdb.ask('partition', { files, by, folder }));
+    const asked = await duckdb.ask('partition', { files, by, folder });
+    const { files: found, types } = note(context, asked);
     const pieces: (Piece | null)[] = [];
     for (const file of found) pieces.push(file === undefined ? null : await put(context, file));
-    return pieces;
+    return { pieces, types: [...types] };
   },
 });
 

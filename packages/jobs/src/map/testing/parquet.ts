@@ -23,3 +23,8 @@ export async function writeParquet(
 export async function readParquet(file: string): Promise<Record<string, unknown>[]> {
   return query(`FROM read_parquet('${file}')`);
 }
+
+/** The rows of a statement. */
+export async function writeRows(file: string, sql: string): Promise<void> {
+  await query(`COPY (${sql}) TO '${file}' (FORMAT parquet)`);
+}
