@@ -96,7 +96,8 @@ export function createJudgeService(options: JudgeServiceOptions) {
       );
     }
     const nth = submissions.nthNewest(user.name, limits.submissionsPerMinute);
-    const wait = nth === undefined ? 0 : nth + MINUTE_MS - now();
+    // A time that is still to come is of a clock that was set back since: it would refuse until then.
+    const wait = nth === undefined || nth > now() ? 0 : nth + MINUTE_MS - now();
     if (wait > 0) {
       throw new SkeinError(
         'RATE_LIMITED',

@@ -36,6 +36,25 @@ it.skipIf(requireComponent('bubblewrap').skip)(
   TIMEOUT,
 );
 
+it.skipIf(requireComponent('bubblewrap').skip)(
+  'takes submissions after the clock was set back',
+  async () => {
+    const now = Date.now();
+    vi.useFakeTimers({ toFake: ['Date'], now: now + 3_600_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    await using serve = await serving(
+      { echo: {} },
+      { driver: 'bubblewrap', limits: { submissionsPerMinute: 1 } },
+    );
+    const given = { problem: 'echo', language: 'python3', source: ECHO };
+    const submit = async () => (await serve.admin.call('POST', 'submissions', given)).status;
+    expect([await submit(), await submit()]).toEqual([201, 429]);
+    vi.setSystemTime(now);
+    expect([await submit(), await submit()]).toEqual([201, 429]);
+  },
+  TIMEOUT,
+);
+
 it('starts without a sandbox, explains itself, and judges nothing', async () => {
   vi.stubEnv('DOCKER_HOST', 'unix:///nowhere/docker.sock');
   onTestFinished(() => {
