@@ -17,10 +17,7 @@ import { withSandbox } from './sandboxes.ts';
 export const runJudge: Command = async (operands, options, { stdout, signal }) => {
   const [path, ...names] = operands;
   if (path === undefined || names.length === 0) {
-    throw new SkeinError(
-      'SUBMISSION_INVALID',
-      'judge: name a problem package and the files to judge.',
-    );
+    throw new SkeinError('USAGE', 'judge needs a problem package and the files to judge.');
   }
   const read = await Promise.all(names.map(readSubmitted));
   return withSandbox(options, (sandbox) =>

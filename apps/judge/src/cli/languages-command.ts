@@ -1,9 +1,11 @@
 /** `skein-judge languages`: every language, and what is missing for those that cannot be judged. */
+import { SkeinError } from '@skein/api';
 import { LANGUAGES } from '../languages/languages.ts';
 import type { Command } from './run.ts';
 import { withSandbox } from './sandboxes.ts';
 
-export const runLanguages: Command = async (_operands, options, { stdout }) => {
+export const runLanguages: Command = async (operands, options, { stdout }) => {
+  if (operands.length > 0) throw new SkeinError('USAGE', `languages takes no ${operands[0]}.`);
   return withSandbox(options, async (sandbox) => {
     const rows = LANGUAGES.map(({ code, name, extensions }) => {
       const toolchain = sandbox.toolchains.get(code);

@@ -99,6 +99,14 @@ describe('skein-judge', () => {
     });
   });
 
+  it.each([['verify'], ['judge'], ['judge', 'package'], ['languages', 'c']])(
+    'shows the way to the usage where words are missing or too many: %j',
+    async (...words) => {
+      const err = expect.stringMatching(/\[USAGE\]\n {2}fix: `skein-judge --help` shows the usage/);
+      expect(await run(...words)).toMatchObject({ code: 2, out: '', err });
+    },
+  );
+
   it('judges nothing with a driver for trusted work', async () => {
     const answer = await run('verify', '--driver', 'process', packageFolder({}));
     expect(answer).toMatchObject({

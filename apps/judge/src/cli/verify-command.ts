@@ -13,7 +13,7 @@ import { withSandbox } from './sandboxes.ts';
 
 export const runVerify: Command = async (paths, options, terminal) => {
   if (paths.length === 0) {
-    throw new SkeinError('PROBLEM_INVALID', 'verify: name at least one problem package.');
+    throw new SkeinError('USAGE', 'verify needs a problem package.');
   }
   return withSandbox(options, async (sandbox) => {
     let ok = true;
