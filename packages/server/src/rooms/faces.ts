@@ -8,6 +8,7 @@ import type { JobPlane, WorkerScale } from '@skein/jobs';
 import type { DeploymentControl, Instant } from '@skein/serving';
 import type { DataFolder } from '@skein/state';
 import { auditInto } from '../access/audit-trail.ts';
+import { boundedAudit } from '../access/bounded-audit.ts';
 import type { FleetControl } from '../fleet/fleet.ts';
 import type { FederationRoom } from './federations.ts';
 import { facesOf } from '../gateway/faces.ts';
@@ -88,6 +89,8 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions) {
     ...(shared === undefined ? {} : { store: shared.view() }),
     draining,
   });
+  const bounded = boundedAudit(state, logger);
+  lifecycle.open('audit', () => bounded.close());
   const management = createManagement({
     control,
     languageModels,
@@ -96,6 +99,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions) {
     registry,
     runs,
     state,
+    bounded,
     jobs: jobs.store,
     scale: rooms.workerScale,
     artifacts: jobs.artifacts,

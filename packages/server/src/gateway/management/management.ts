@@ -53,6 +53,8 @@ export interface ManagementOptions extends Pick<
   readonly languageModels: Pick<LanguageModels, 'declarations' | 'rollouts' | 'view'>;
   readonly runs: Runs;
   readonly state: Pick<State, 'history' | 'historyAfter' | 'audit' | 'addAudit'>;
+  /** Takes the records of callers below `admin`, which must not push out others. */
+  readonly bounded: Pick<State, 'addAudit'>;
   readonly jobs: JobStore;
   readonly scale: WorkerScale;
   readonly artifacts: ArtifactStore;
@@ -84,6 +86,7 @@ export function createManagement(options: ManagementOptions): Routes {
   const limits = { ...MANAGEMENT_LIMITS, ...options.limits };
   const pages = createPages(options.nodeInfo);
   const audit = auditInto(options.state, logger);
+  const boundedAudit = auditInto(options.bounded, logger);
   const handlers: NodeHandlers = {
     ...deploymentHandlers(options),
     ...modelHandlers(options),
@@ -103,7 +106,8 @@ export function createManagement(options: ManagementOptions): Routes {
     pages: async (path) => (await pages.find(path)) ?? serveConsole(path) ?? joinPage(path),
     record: (operation, run) => {
       const { id: action, remote, caller } = operation;
-      return audit({ actor: caller.actor, action, remote, subject: subjectOf(operation) }, run);
+      const into = caller.scopes.includes('admin') ? audit : boundedAudit;
+      return into({ actor: caller.actor, action, remote, subject: subjectOf(operation) }, run);
     },
     bodies,
     eventStreams,

@@ -106,6 +106,7 @@ export async function startManagement(
     }),
     runs: createRuns(state, folder),
     state,
+    bounded: state,
     jobs,
     scale: createWorkerScale(),
     artifacts,
