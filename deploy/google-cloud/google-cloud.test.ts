@@ -55,6 +55,12 @@ describe('the Terraform', () => {
     expect(names.filter((name) => !text.includes(name))).toEqual([]);
   });
 
+  it('takes the address of the store that writes, not that of its replica', () => {
+    const [, address = ''] = /store_address = ([\s\S]*?)\n  \w/.exec(textOf('store.tf')) ?? [];
+    expect(resources['google_memorystore_instance.store'].replica_count).toBeGreaterThan(0);
+    expect(address).toContain('connection_type == "CONNECTION_TYPE_PRIMARY"');
+  });
+
   it('keeps secrets in Secret Manager, and the bucket and the store private', () => {
     const node = containerOf('google_cloud_run_v2_service.nodes');
     const plain = (node['env'] as Tree[]).map(({ name }) => name as string);

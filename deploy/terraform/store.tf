@@ -28,9 +28,14 @@ resource "google_memorystore_instance" "store" {
 }
 
 locals {
-  store_address = google_memorystore_instance.store.endpoints[0].connections[0].psc_auto_connection[0].ip_address
-  store_url     = "redis://${local.store_address}:6379"
-  blobs         = "gs://${google_storage_bucket.blobs.name}/fleet"
+  # An instance with a replica has two addresses, in no order: one of them only reads.
+  store_address = one([
+    for connection in google_memorystore_instance.store.endpoints[0].connections :
+    connection.psc_auto_connection[0].ip_address
+    if connection.psc_auto_connection[0].connection_type == "CONNECTION_TYPE_PRIMARY"
+  ])
+  store_url = "redis://${local.store_address}:6379"
+  blobs     = "gs://${google_storage_bucket.blobs.name}/fleet"
 }
 
 # Models, and what jobs read and leave behind. No rule expires objects: a model is one, however old.
