@@ -279,7 +279,7 @@ describe('the end of a key', () => {
     const reader = response.body!.getReader();
     await reader.read();
     revoke?.(revoked);
-    await expect(reader.read()).rejects.toThrow();
+    await expect(reader.read()).rejects.toThrow('terminated');
   });
 });
 

@@ -1,7 +1,6 @@
 /** Requests of a tenant that never end, over real sockets, beside others. */
 import { connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { createClient } from '@skein/api/client';
 import { issueToken } from '@skein/http';
 import { startLanguageNode } from '../../language/testing/language-node.ts';
 
