@@ -37,7 +37,7 @@ describe.skipIf(promtool.skip || helm.skip)('the scaler of workers', () => {
     workers: { enabled: true, queues: ['heavy'], autoscaling: { enabled: true } },
   });
   const scaled = manifests.find(({ kind }) => kind === 'ScaledObject');
-  const [wait, need] = (scaled?.['spec'].triggers as Manifest[]).map(
+  const [wait, need] = ((scaled?.['spec'].triggers ?? []) as Manifest[]).map(
     ({ metadata }) => metadata.query as string,
   );
 
