@@ -131,6 +131,8 @@ describe('a plan', () => {
   it.each<[string, Partial<PlanDraft>]>([
     ['is regression, and data.target is of a binary one', { task: 'regression' }],
     ['privacy.denominator is missing', { privacy: { mode: 'patient' } }],
+    ['strategy.learningRate: Too big', { strategy: { name: 'fedsgd', learningRate: 1e99 } }],
+    ['local.learningRate: Too big', { local: { learningRate: 1e10 } }],
     ['coordinatorSeesUpdates', { aggregation: { kind: 'none' } as never }],
     ['privacy needs aggregation', { aggregation: { kind: 'none', coordinatorSeesUpdates: true } }],
     ['local.steps must be 1', { local: { steps: 5 } }],

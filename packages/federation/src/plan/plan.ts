@@ -20,6 +20,8 @@ const name = z
   .min(1)
   .max(200)
   .refine((text) => safeLine(text) === text, 'must not have control characters');
+/** With larger ones a step leaves the numbers of float32, and no site can train from its result. */
+const rate = positive.max(1e9);
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 32 bytes in hex');
 /** sha-256 in hex. */
 export const Digest = hex32;
@@ -55,7 +57,7 @@ export const Data = z.strictObject({
 
 /** β₁, β₂ and τ of the adaptive server optimisers (Reddi 2021). */
 const Adaptive = {
-  learningRate: positive.default(0.01),
+  learningRate: rate.default(0.01),
   beta1: z.number().min(0).lt(1).default(0.9),
   beta2: z.number().min(0).lt(1).default(0.999),
   tau: positive.default(1e-8),
@@ -67,7 +69,7 @@ export const Strategy = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('fedadam'), ...Adaptive }),
   z.strictObject({ name: z.literal('fedyogi'), ...Adaptive }),
   z.strictObject({ name: z.literal('fedadagrad'), ...Adaptive }),
-  z.strictObject({ name: z.literal('scaffold'), learningRate: positive.default(1) }),
+  z.strictObject({ name: z.literal('scaffold'), learningRate: rate.default(1) }),
   /**
    * A round ends when `buffer` updates are in (Nguyen 2022). They may be of the parameters of up to `staleness` rounds
    * ago, and count less by then.
@@ -76,12 +78,12 @@ export const Strategy = z.discriminatedUnion('name', [
     name: z.literal('fedbuff'),
     buffer: z.int().min(2).max(10_000),
     staleness: z.int().min(0).max(1000).default(10),
-    learningRate: positive.default(1),
+    learningRate: rate.default(1),
   }),
   /** Each round trains at one site after another. */
   z.strictObject({ name: z.literal('cyclic') }),
   /** One gradient step of all examples together: the sum over sites divided by a public number. */
-  z.strictObject({ name: z.literal('fedsgd'), learningRate: positive.default(1) }),
+  z.strictObject({ name: z.literal('fedsgd'), learningRate: rate.default(1) }),
 ]);
 
 export const Local = z.strictObject({
@@ -90,7 +92,7 @@ export const Local = z.strictObject({
   /** Rows of a step; absent: all rows. With privacy `patient` its sampling chooses them. */
   batch: count.optional(),
   /** Absent with privacy `patient`, whose sites send sums of gradients. */
-  learningRate: positive.optional(),
+  learningRate: rate.optional(),
 });
 
 export const Privacy = z.discriminatedUnion('mode', [
