@@ -31,6 +31,22 @@ overEveryStore('schedules', (at) => {
     await other.close();
   });
 
+  it('fires on time after a clock was ahead for a while, also where the store was opened since', async () => {
+    const reopened = async () => at.reopen();
+    for (const after of [async () => {}, reopened]) {
+      await at.store.putSchedule({ ...schedule, cron: '* * * * *' });
+      const right = at.now;
+      await at.pass(365 * 86_400_000);
+      expect(await at.ids({ leaseMs: 1e12 })).toHaveLength(1);
+      at.now = right;
+      await after();
+      await at.store.tick();
+      expect((await at.store.schedules())[0]?.nextAt).toBeLessThanOrEqual(right + 60_000);
+      await at.pass(60_000);
+      expect(await at.ids({ leaseMs: 1e12 })).toHaveLength(1);
+    }
+  });
+
   it('does not fire while paused, or once removed', async () => {
     await at.store.putSchedule({ ...schedule, paused: true });
     await at.pass(3 * 86_400_000);

@@ -101,6 +101,7 @@ export async function openRedisJobs(
     }
   }
 
+  const lastLook = { at: Infinity };
   return {
     ...listings(run),
 
@@ -227,7 +228,7 @@ export async function openRedisJobs(
     },
     removeSchedule: async (id) => (await run('remove-schedule', id)) === 1,
     async tick() {
-      await fireDue(connection, opening);
+      await fireDue(connection, opening, lastLook);
       return Number(await run('tick'));
     },
 

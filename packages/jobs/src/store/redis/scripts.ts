@@ -21,6 +21,7 @@ const EFFECTS = {
   'lacked-artifacts': 'reads',
   jobs: 'reads',
   log: 'reads',
+  'move-schedule': 'frees',
   now: 'reads',
   preempt: 'frees',
   progress: 'frees',

@@ -111,3 +111,10 @@ export const dueSchedules = (sql: Sql, now: number, limit: number): Schedule[] =
       limit,
     )
     .map(scheduleOf);
+
+/** Those that are not due. */
+export const laterSchedules = (sql: Sql, now: number): Schedule[] =>
+  sql.all<ScheduleRow>(`${SCHEDULES} WHERE paused = 0 AND next_at > ?`, now).map(scheduleOf);
+
+export const moveSchedule = (sql: Sql, id: string, nextAt: number): void =>
+  void sql.run('UPDATE schedules SET next_at = ? WHERE id = ?', nextAt, id);

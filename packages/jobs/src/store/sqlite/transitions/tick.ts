@@ -10,7 +10,7 @@ import { expire } from './intervention.ts';
 import { rowBySeq, saveRow } from '../job-row.ts';
 import { forgetLogs } from '../kept-logs.ts';
 import { loseLease } from './lease.ts';
-import { dueSchedules } from '../settings.ts';
+import { dueSchedules, laterSchedules, moveSchedule } from '../settings.ts';
 import { settle } from './transition.ts';
 import type { Transaction } from '../transaction.ts';
 import { forgetSilent } from '../worker-list.ts';
@@ -67,8 +67,18 @@ export function tick(transaction: Transaction): void {
   trimEvents(sql);
 }
 
-/** A clock that was set back must not prolong leases by the same amount. */
+/** The clock of each database at its last tick; none before the first one. */
+const lastTick = new WeakMap<Transaction['sql'], number>();
+
+/** A clock that was set back must not prolong leases, or keep a schedule waiting, by the same amount. */
 function mendClock({ sql, now }: Transaction): void {
+  if (now < (lastTick.get(sql) ?? Infinity)) {
+    for (const schedule of laterSchedules(sql, now)) {
+      const next = timeAfter(schedule, now);
+      if (next < schedule.nextAt) moveSchedule(sql, schedule.id, next);
+    }
+  }
+  lastTick.set(sql, now);
   sql.run(
     `UPDATE attempts SET lease_until = ? + lease_ms
      WHERE lease_until IS NOT NULL AND lease_until > ? + lease_ms`,
@@ -80,7 +90,7 @@ function mendClock({ sql, now }: Transaction): void {
 /** Occurrences that were missed while no node ran are replaced by one. */
 function fire(transaction: Transaction, schedule: Schedule): void {
   const { sql, now } = transaction;
-  sql.run('UPDATE schedules SET next_at = ? WHERE id = ?', timeAfter(schedule, now), schedule.id);
+  moveSchedule(sql, schedule.id, timeAfter(schedule, now));
   sql.run('SAVEPOINT fire');
   try {
     enqueue(transaction, [jobAt(schedule.spec, now)]);
