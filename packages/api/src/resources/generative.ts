@@ -23,7 +23,10 @@ export const GenerativeProvider = z
     path: z.string().describe('Of a local model: its file or folder.').optional(),
     project: z.string().describe('Of Vertex AI: the project on Google Cloud.').optional(),
     location: z.string().describe('Of Vertex AI.').optional(),
-    headers: z.record(z.string(), z.string()).describe('Sent with each request.').optional(),
+    headers: z
+      .record(z.string(), z.string())
+      .describe('Sent with each request. Values are shown to keys with the scope `admin` alone.')
+      .optional(),
     continuation: z
       .enum(['prefill', 'vllm'])
       .describe(

@@ -3,6 +3,7 @@
  * model, budget, tenant and redaction, and one for stored responses. A change is checked together with all others before it is written, so
  * that what is stored can always be opened.
  */
+import { validateHeaderName, validateHeaderValue } from 'node:http';
 import {
   type ErrorCode,
   type GenerativeBudget,
@@ -75,6 +76,38 @@ function refuseLostParts({ baseUrl }: GenerativeProvider): void {
     );
 }
 
+/** Those that a request has of its own, or that say how its connection is used. */
+const OWN_HEADERS = new Set([
+  'accept',
+  'accept-encoding',
+  'connection',
+  'content-length',
+  'content-type',
+  'expect',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** @throws SkeinError PROVIDER_INVALID for headers that no request can have: each one would fail. */
+function refuseWrongHeaders({ headers = {} }: GenerativeProvider): void {
+  for (const [name, value] of Object.entries(headers)) {
+    const shown = JSON.stringify(name.slice(0, 100));
+    const refuse = (text: string): never => {
+      throw new SkeinError('PROVIDER_INVALID', `The header ${shown} of the provider ${text}`);
+    };
+    if (OWN_HEADERS.has(name.toLowerCase())) refuse('is one that the node sets itself.');
+    try {
+      validateHeaderName(name);
+      validateHeaderValue(name, value);
+    } catch {
+      refuse('has a character that no header has.');
+    }
+  }
+}
+
 export function declarationsIn(state: DeclarationState) {
   const settings = async (): Promise<GenerativeSettings> => settingsOf(await state.declarations());
 
@@ -101,6 +134,7 @@ export function declarationsIn(state: DeclarationState) {
     requireProviders,
     async putProvider(provider: GenerativeProvider) {
       refuseLostParts(provider);
+      refuseWrongHeaders(provider);
       await put('provider', provider.name, provider);
     },
     async putModel(model: GenerativeModel) {

@@ -1,6 +1,7 @@
 /** How an operator declares language models, and what a node keeps, shows and writes down of them. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Client, createClient } from '@skein/api/client';
 import { issueToken } from '@skein/http';
 import { expect, onTestFinished, test } from 'vitest';
 import { startTestNode } from '../testing/test-node.ts';
@@ -32,6 +33,13 @@ test('declarations are checked, survive a restart, and name secrets without hold
   for (const baseUrl of ['http://me:it@127.0.0.1/v1', 'http://127.0.0.1/v1?api-version=1']) {
     await expect(client.putProvider({ ...provider, baseUrl })).rejects.toMatchObject({
       code: 'PROVIDER_INVALID',
+    });
+  }
+  for (const headers of [{ 'x-a': 'b\r\nc: d' }, { 'a b': 'c' }, { 'Content-Length': '5' }]) {
+    const [name = ''] = Object.keys(headers);
+    await expect(client.putProvider({ ...provider, headers })).rejects.toMatchObject({
+      code: 'PROVIDER_INVALID',
+      message: expect.stringContaining(name) as string,
     });
   }
   await client.putProvider({ ...provider, apiKey: `file:${secret}` });
@@ -100,6 +108,15 @@ test('keys, allow-lists, budgets, cost, metrics and the audit', async () => {
   expect(metrics).toContain(
     'skein_language_tokens_total{model="assistant",provider="up",type="output"} 3',
   );
+  const baseUrl = 'http://127.0.0.1:9/v1';
+  const headers = { 'x-api-key': 'very secret' };
+  await client.putProvider({ name: 'other', kind: 'openai', baseUrl, headers });
+  const seenBy = async (from: Client) =>
+    (await from.getLanguageModels()).settings.providers.find(({ name }) => name === 'other');
+  expect(await seenBy(client)).toMatchObject({ headers });
+  const looking = createClient({ url: node.url, key: reader.secret });
+  expect(await seenBy(looking)).toMatchObject({ headers: { 'x-api-key': '[hidden]' } });
+
   const { use } = await client.getLanguageModels();
   expect(use).toContainEqual(
     expect.objectContaining({ model: 'assistant', provider: 'up', requests: 1 }),

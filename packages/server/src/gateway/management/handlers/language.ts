@@ -1,3 +1,4 @@
+import type { LanguageView } from '@skein/api';
 import type { ManagementOptions, NodeHandlers } from '../management.ts';
 
 export function languageHandlers({
@@ -8,7 +9,10 @@ export function languageHandlers({
     return undefined;
   };
   return {
-    getLanguageModels: () => view(),
+    async getLanguageModels({ caller }) {
+      const found = await view();
+      return caller.scopes.includes('admin') ? found : withoutHeaders(found);
+    },
     putProvider: ({ params: { name }, body }) =>
       nothing(declarations.putProvider({ ...body, name })),
     removeProvider: ({ params: { name } }) => nothing(declarations.removeProvider(name)),
@@ -31,4 +35,14 @@ export function languageHandlers({
     putStoredResponses: ({ body }) => nothing(declarations.putResponses(body)),
     removeStoredResponses: () => nothing(declarations.removeResponses()),
   } satisfies Partial<NodeHandlers>;
+}
+
+/** For callers that may only read: some providers take their key in a header of their own. */
+function withoutHeaders({ settings, ...view }: LanguageView): LanguageView {
+  const hidden = (headers: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.keys(headers).map((name) => [name, '[hidden]']));
+  const providers = settings.providers.map((each) =>
+    each.headers === undefined ? each : { ...each, headers: hidden(each.headers) },
+  );
+  return { ...view, settings: { ...settings, providers } };
 }
