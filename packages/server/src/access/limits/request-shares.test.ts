@@ -1,6 +1,6 @@
 /** Requests of a tenant that never end, over real sockets, beside others. */
 import { connect, type Socket } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { issueToken } from '@skein/http';
 import { startLanguageNode } from '../../language/testing/language-node.ts';
 
@@ -76,11 +76,15 @@ test('leave room for other tenants, for probes, and for the operator that revoke
 
 test('count those that wait behind another one of their connection, and end with it', async () => {
   const { client, url, greedy } = await startShared();
-  const { socket } = await send(url, chatOf(greedy).repeat(3));
+  const warned = vi.spyOn(process, 'emitWarning');
+  onTestFinished(() => warned.mockRestore());
+  const { socket } = await send(url, chatOf(greedy).repeat(12));
   const [key] = (await client.listKeys()).keys.filter(({ tenant }) => tenant === 'greedy');
   const holds = async () =>
     (await client.getKey({ id: key!.id })).usage.find(({ name }) => name === 'http_requests');
-  await expect.poll(holds).toMatchObject({ held: 3 });
+  await expect.poll(holds).toMatchObject({ held: 12 });
+  // Too many listeners of one socket.
+  expect(warned).not.toHaveBeenCalled();
   socket.destroy();
   await expect.poll(holds).toMatchObject({ held: 0 });
 });

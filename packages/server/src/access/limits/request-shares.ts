@@ -3,8 +3,9 @@
  * them. Without shares a tenant of slow requests would hold every connection, and no other caller, no probe and no
  * operator that revokes its key could connect.
  */
+import type { Socket } from 'node:net';
 import { SkeinError } from '@skein/api';
-import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
+import { type BudgetHold, SharedBudget, type ShareOf } from '@skein/api/shared-budget';
 import type { Peer } from '@skein/http';
 import type { Caller, Scope } from '../contract.ts';
 import type { FaceAccess } from '../refused-logins.ts';
@@ -30,6 +31,19 @@ export function requestBudget(max: number, shareOf: ShareOf): SharedBudget {
 
 /** Counts each authorised request until its answer has been sent, but those of operators: they must come through. */
 export function shareRequests(access: FaceAccess, budget: SharedBudget): FaceAccess {
+  /** Requests that wait behind another answer of their connection: a client may send many of them over one. */
+  const waiting = new WeakMap<Socket, Set<BudgetHold>>();
+
+  function waitingOn(socket: Socket): Set<BudgetHold> {
+    let holds = waiting.get(socket);
+    if (holds === undefined) {
+      const made = new Set<BudgetHold>();
+      socket.once('close', () => made.forEach((hold) => hold.release()));
+      waiting.set(socket, (holds = made));
+    }
+    return holds;
+  }
+
   function count(caller: Caller, scope: Scope, from: Peer | undefined): Caller {
     if (scope === 'admin' || from === undefined || 'getPeer' in from) return caller;
     const { request, response } = from;
@@ -37,10 +51,12 @@ export function shareRequests(access: FaceAccess, budget: SharedBudget): FaceAcc
     if (response.destroyed) return caller;
     const hold = budget.hold(caller.tenant);
     hold.take(1);
-    const release = (): void => hold.release();
-    response.once('close', release);
-    // One that waits behind another answer has no socket yet, and is not told when its connection closes.
-    if (response.socket === null) request.socket.once('close', release);
+    // One that waits has no socket yet, and is not told when its connection closes.
+    const others = response.socket === null ? waitingOn(request.socket).add(hold) : undefined;
+    response.once('close', () => {
+      hold.release();
+      others?.delete(hold);
+    });
     return caller;
   }
   const unrecorded = access.unrecorded ?? access;
