@@ -49,7 +49,8 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
         const usage = !isSent || isUnbilled(error) ? NOTHING : expected;
         const lost = call.settle(error, usage)!;
         nanoDollars += lost;
-        if (usage !== NOTHING) {
+        // To count tokens costs none.
+        if (usage.inputTokens > 0) {
           execution.lost?.({ provider: route.provider.name, nanoDollars: lost, usage });
         }
         throw error;

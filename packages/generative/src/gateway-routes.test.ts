@@ -169,6 +169,24 @@ describe('routes', () => {
     });
   });
 
+  it('lose nothing where a count of tokens fails', async () => {
+    const broken: Provider = {
+      ...puppet('b').provider,
+      async countTokens() {
+        throw upstreamError('UPSTREAM_TIMEOUT', { provider: 'b', message: 'late.' });
+      },
+    };
+    const losses: object[] = [];
+    const gateway = await open(
+      { models: [model('m', 'b')] },
+      { providers: [broken], observeLoss: (loss) => void losses.push(loss) },
+    );
+    await expect(gateway.countTokens(requestOf('m'), callerOf())).rejects.toMatchObject({
+      code: 'UPSTREAM_TIMEOUT',
+    });
+    expect(losses).toEqual([]);
+  });
+
   it('embed texts, in base64 on the wire', async () => {
     const upstream = await openFaultyUpstream();
     onTestFinished(() => upstream.close());
