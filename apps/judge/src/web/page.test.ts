@@ -337,6 +337,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
       const third = await page.context().newPage();
       await third.goto(serve.url);
       await out(third).waitFor();
+      expect(await third.getByText('alice', { exact: true }).count()).toBe(1);
     },
     TIMEOUT,
   );
