@@ -113,6 +113,16 @@ describe('a package of version 2025-09', () => {
       /static_validation_score/,
     ],
     [
+      // The tests of the group would have less than no points.
+      'static validation with more points than its group',
+      scoring({
+        'static_validator/validate.py': 'import sys\nsys.exit(42)\n',
+        'data/secret/test_group.yaml':
+          'max_score: 10\nscore_aggregation: sum\nstatic_validation_score: 20\n',
+      }),
+      /static_validation_score: more than the max_score of 10/,
+    ],
+    [
       'an unknown verdict',
       { 'submissions/submissions.yaml': 'accepted:\n  permitted: [OK]\n' },
       /submissions\.yaml: accepted\.permitted/,

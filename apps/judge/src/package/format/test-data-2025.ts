@@ -188,6 +188,9 @@ class TestDataReader {
     if (score === 'pass-fail' && rules.aggregation !== 'pass-fail') {
       throw invalid(file, 'static_validation_score: pass-fail needs pass-fail aggregation');
     }
+    if (score !== 'pass-fail' && score > rules.maxScore) {
+      throw invalid(file, `static_validation_score: more than the max_score of ${rules.maxScore}`);
+    }
     const args = config.static_validator_args ?? [];
     return [{ kind: 'static', name: `${name}/static`, maxScore: score, args }];
   }
