@@ -57,7 +57,7 @@ describe.skipIf(browserAvailable.skip)('the pages of a node', { timeout: 60_000 
   it.each([
     ['light', 1280],
     ['dark', 360],
-  ] as const)('keep nobody out: %s, %i pixels wide', async (colorScheme, width) => {
+  ] as const)('have no barrier: %s, %i pixels wide', async (colorScheme, width) => {
     const page = await browser.newPage({ colorScheme, viewport: { width, height: 800 } });
     for (const view of VIEWS) {
       await open(page, view);
