@@ -30,6 +30,8 @@ const CASES = [
   ["np.zeros((0, 3), dtype='<f4')", 'float32', [0, 3]],
   ["np.array(['grüße', '識別', ''])", 'string', [3]],
   ["np.array([b'abc', b'de'])", 'string', [2]],
+  ["np.array(['a' + chr(0) + 'b', chr(0) + 'c', 'ab'])", 'string', [3]],
+  ["np.array([b'a' + bytes(1) + b'b', b'ab'])", 'string', [2]],
 ] as const;
 
 describe.skipIf(numpy.skip)('readNpy, of files that NumPy wrote', () => {

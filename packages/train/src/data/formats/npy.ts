@@ -142,12 +142,15 @@ const LAST_CODE_POINT = 0x10_ff_ff;
 function fixedText(element: Uint8Array, what: string): string {
   const view = new DataView(element.buffer, element.byteOffset, element.byteLength);
   let text = '';
-  for (let at = 0; at < element.byteLength; at += 4) {
+  let end = element.byteLength;
+  // NumPy pads with the character 0, and one before the last other character is part of the text.
+  while (end > 0 && view.getUint32(end - 4, true) === 0) end -= 4;
+  for (let at = 0; at < end; at += 4) {
     const code = view.getUint32(at, true);
     if (code > LAST_CODE_POINT) {
       throw dataError(`${what} holds the character ${code}, which Unicode lacks.`);
     }
-    if (code !== 0) text += String.fromCodePoint(code);
+    text += String.fromCodePoint(code);
   }
   return text;
 }
