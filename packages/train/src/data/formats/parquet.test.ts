@@ -4,7 +4,8 @@ import { readParquet } from './parquet.ts';
 
 /**
  * Seven rows: in groups of three from the Parquet implementation of Apache Arrow for Rust, in one group
- * from DuckDB, without compression and in pages of the second version.
+ * from DuckDB, without compression and in pages of the second version. `times.parquet` is DuckDB's
+ * `SELECT 9007199254740992 + i AS id, if(i = 1, 'infinity', '2000-01-01')::TIMESTAMP AS at FROM range(3) t(i)`.
  */
 const fixture = async (name: string) => {
   const bytes = await readFile(new URL(`fixtures/${name}`, import.meta.url));
@@ -82,6 +83,27 @@ describe('Parquet', () => {
   it('names the row and column of a missing value', async () => {
     await expect(readParquet(await fixture('people-snappy.parquet'))).rejects.toThrow(
       "Line 4: 'age' is missing.",
+    );
+  });
+
+  it('keeps the digits of large numbers that are categories, which a number would round', async () => {
+    const times = await fixture('times.parquet');
+    const options = { wanted: ['id'], kinds: { id: 'category' } } as const;
+    const { columns } = await readParquet(times, options);
+    const ids = ['9007199254740992', '9007199254740993', '9007199254740994'];
+    const id = { name: 'id', kind: 'category', codes: Int32Array.of(0, 1, 2), categories: ids };
+    expect(columns[0]).toEqual(id);
+    const numbers = await readParquet(times, { wanted: ['id'] });
+    const values = Float64Array.of(2 ** 53, 2 ** 53, 2 ** 53 + 2);
+    expect(numbers.columns[0]).toEqual({ name: 'id', kind: 'number', values });
+  });
+
+  it('names the row and column of a time that is out of range', async () => {
+    await expect(readParquet(await fixture('times.parquet'))).rejects.toThrow(
+      expect.objectContaining({
+        kind: 'data',
+        message: expect.stringContaining("Line 2: 'at' is a time outside"),
+      }),
     );
   });
 

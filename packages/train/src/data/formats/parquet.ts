@@ -10,7 +10,7 @@ import {
 } from 'hyparquet';
 import { dataError, type TrainError } from '../../train-error.ts';
 import { checkedPages } from './parquet-pages.ts';
-import { tableBuilder } from '../table/table-builder.ts';
+import { flaw, tableBuilder } from '../table/table-builder.ts';
 import type { Table, TableOptions } from '../table/table.ts';
 
 /** Reads byte ranges on request, like a file on disk. */
@@ -45,14 +45,17 @@ export async function readParquet(file: RandomAccess, options: TableOptions = {}
         optional: element.repetition_type !== 'REQUIRED',
         compressed: column.codec !== 'UNCOMPRESSED',
       });
-      const options = { ...checked, metadata, rowStart, rowEnd, columns: [element.name] };
-      cells.push(await reading(() => parquetReadObjects(options)));
+      const chosen = { metadata, rowStart, rowEnd, columns: [element.name] };
+      cells.push(await reading(() => parquetReadObjects({ ...checked, ...chosen })));
     }
     cells[0]?.forEach((_, i) => {
-      builder.add(
-        rowStart + i + 1,
-        names.map((name, at) => plain(cells[at]?.[i]?.[name])),
-      );
+      const line = rowStart + i + 1;
+      const row = names.map((name, at) => {
+        const value = plain(cells[at]?.[i]?.[name]);
+        if (value !== NO_TIME || !(options.wanted?.includes(name) ?? true)) return value;
+        throw flaw(line, name, 'is a time outside the years -271821 to 275760');
+      });
+      builder.add(line, row);
     });
     rowStart = rowEnd;
   }
@@ -71,7 +74,15 @@ function unreadable(reason: string, cause?: unknown): TrainError {
   return dataError(`The file cannot be read as Parquet: ${reason}.`, { cause });
 }
 
+/** In place of a time that JavaScript cannot hold, such as the `infinity` of DuckDB and PostgreSQL. */
+const NO_TIME = Symbol('no time');
+
 function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number(value);
-  return value instanceof Date ? value.toISOString() : value;
+  // As a text, a large number keeps all its digits, of which a column of categories is made.
+  if (typeof value === 'bigint') {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : String(value);
+  }
+  if (!(value instanceof Date)) return value;
+  return Number.isNaN(value.getTime()) ? NO_TIME : value.toISOString();
 }
