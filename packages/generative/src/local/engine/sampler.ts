@@ -72,20 +72,23 @@ export class Sampler {
     const most = logits[argmax(logits)]!;
     // e^-20 of the most probable token: together, tokens below have less than 1e-4 of the mass.
     const far = most - 20 * temperature;
-    const floor = minP > 0 ? Math.max(far, most + Math.log(minP) * temperature) : far;
+    const near = minP > 0 ? Math.max(far, most + Math.log(minP) * temperature) : far;
+    // Top-p is a share of all that top-k leaves, so that min-p waits for it; with top-k alone the order is the same.
+    const floor = topP < 1 ? far : near;
     const tokens: number[] = [];
     for (let i = 0; i < logits.length; i++) if (logits[i]! >= floor) tokens.push(i);
     const limited = topK > 0 && topK < tokens.length;
     if (limited || topP < 1) tokens.sort((a, b) => logits[b]! - logits[a]! || a - b);
     if (limited) tokens.length = topK;
     const weights = tokens.map((token) => Math.exp((logits[token]! - most) / temperature));
-    let total = weights.reduce((sum, weight) => sum + weight, 0);
+    let total = sumOf(weights);
     if (topP < 1) {
       let sum = 0;
       let count = 0;
       while (count < weights.length && sum < topP * total) sum += weights[count++]!;
       weights.length = Math.max(1, count);
-      total = count === 0 ? weights[0]! : sum;
+      while (weights.length > 1 && logits[tokens[weights.length - 1]!]! < near) weights.pop();
+      total = sumOf(weights);
     }
     let rest = this.#random.next() * total;
     for (const [i, weight] of weights.entries()) {
@@ -94,6 +97,10 @@ export class Sampler {
     }
     return tokens[weights.length - 1]!;
   }
+}
+
+function sumOf(weights: readonly number[]): number {
+  return weights.reduce((sum, weight) => sum + weight, 0);
 }
 
 /** The first of the largest. */
