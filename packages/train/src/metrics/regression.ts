@@ -17,8 +17,10 @@ export function regressionErrors(
 ): RegressionErrors {
   const count = truth.length;
   if (count === 0) throw dataError('There are no rows to evaluate.');
-  let mean = 0;
-  for (let i = 0; i < count; i++) mean += truth[i]! / count;
+  // From the first on: the mean of equal numbers is then exactly that number, and their variance 0.
+  const first = truth[0]!;
+  let mean = first;
+  for (let i = 0; i < count; i++) mean += (truth[i]! - first) / count;
   let absolute = 0;
   let squared = 0;
   let variance = 0;
