@@ -295,6 +295,7 @@ export interface JobStore {
   /** Forgets an artifact that is gone. @returns the tenants that held it, with its size. */
   dropArtifact(digest: string): Promise<HeldBytes[]>;
 
+  /** Replaces the schedule of this id. One that is due and has not fired yet stays due, unless its times change. */
   putSchedule(schedule: Omit<Schedule, 'nextAt'>): Promise<Schedule>;
   removeSchedule(id: string): Promise<boolean>;
   schedules(): Promise<Schedule[]>;

@@ -47,6 +47,30 @@ overEveryStore('schedules', (at) => {
     }
   });
 
+  it('fires when it is put again in the moment in which it is due', async () => {
+    const { nextAt } = await at.store.putSchedule(schedule);
+    at.now = nextAt;
+    const again = { ...schedule, spec: job({ name: 'replaced' }) };
+    expect(await at.store.putSchedule(again)).toMatchObject({ nextAt });
+    await at.store.tick();
+    const [fired = '', ...others] = await at.ids();
+    expect(others).toEqual([]);
+    expect(await at.store.job(fired)).toMatchObject({ name: 'replaced' });
+    expect(await at.store.putSchedule(again)).toMatchObject({ nextAt: nextAt + 86_400_000 });
+  });
+
+  it.each([{ paused: true }, { cron: '30 3 * * *' }, { timeZone: 'Europe/London' }])(
+    'does not fire for the time that it had before it became %j',
+    async (changed) => {
+      const { nextAt } = await at.store.putSchedule(schedule);
+      at.now = nextAt;
+      const put = await at.store.putSchedule({ ...schedule, ...changed });
+      expect(put.nextAt).toBeGreaterThan(nextAt);
+      await at.store.tick();
+      expect(await at.ids()).toEqual([]);
+    },
+  );
+
   it('does not fire while paused, or once removed', async () => {
     await at.store.putSchedule({ ...schedule, paused: true });
     await at.pass(3 * 86_400_000);

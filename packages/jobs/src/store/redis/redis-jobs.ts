@@ -217,14 +217,14 @@ export async function openRedisJobs(
     async putSchedule(schedule) {
       checkSpecs([schedule.spec]);
       const nextAt = nextTime(schedule, Number(await run('now')));
-      await run(
+      const kept = await run(
         'put-schedule',
         schedule.id,
         JSON.stringify(schedule),
         nextAt,
         schedule.paused ? 1 : 0,
       );
-      return { ...schedule, nextAt };
+      return { ...schedule, nextAt: Number(kept) };
     },
     removeSchedule: async (id) => (await run('remove-schedule', id)) === 1,
     async tick() {

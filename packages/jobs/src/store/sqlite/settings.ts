@@ -84,7 +84,16 @@ export function putSchedule(
   schedule: Omit<Schedule, 'nextAt'>,
 ): Schedule {
   checkSpecs([schedule.spec]);
-  const kept = { ...schedule, nextAt: nextTime(schedule, now) };
+  const next = nextTime(schedule, now);
+  const due = sql.get<{ next_at: number }>(
+    `SELECT next_at FROM schedules
+     WHERE id = ? AND cron = ? AND time_zone = ? AND paused = 0 AND next_at <= ?`,
+    schedule.id,
+    schedule.cron,
+    schedule.timeZone,
+    now,
+  );
+  const kept = { ...schedule, nextAt: schedule.paused ? next : (due?.next_at ?? next) };
   sql.run(
     'INSERT OR REPLACE INTO schedules VALUES (?, ?, ?, ?, ?, ?)',
     kept.id,
