@@ -3,9 +3,10 @@
  * job, and the task waits for it by the store's events. This side is the supervisor's; the task
  * sends requests as messages.
  */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NewJob, validate, type NewJobInput } from '@skein/api';
-import { hasEnded } from '@skein/api/job-states';
+import { hasEnded, hasFailed } from '@skein/api/job-states';
 import { unlessAborted } from '@skein/api/waits';
 import { specOf } from '../admission.ts';
 import type { Job, JobState, JobStore } from '../contract.ts';
@@ -15,8 +16,8 @@ export type TaskJob = Pick<Job, 'id' | 'state' | 'cause' | 'message' | 'result'>
 
 export interface TaskJobs {
   /**
-   * Enqueues jobs, all or none. A job with an idempotency key that this group has is not made again:
-   * the job that exists is returned, with its result if it has ended.
+   * Enqueues jobs, all or none. An idempotency key is of the task's job: one that it has used, also in an earlier
+   * attempt, returns the job that exists, with its result if it has ended.
    */
   readonly enqueue: (jobs: readonly NewJobInput[]) => Promise<readonly TaskJob[]>;
   /** Resolves with those of the jobs that have ended, as soon as there is one. */
@@ -25,6 +26,16 @@ export interface TaskJobs {
   readonly revive: (ids: readonly string[]) => Promise<void>;
   readonly cancel: (ids: readonly string[], reason: string) => Promise<void>;
 }
+
+/**
+ * The idempotency key of a job that a task starts names the job of the task. Where that has a group of its own, all
+ * that it starts have one: it tells them from other jobs of the group.
+ */
+const keyOf = (own: Job, key: string): string => `${own.id}/${key}`;
+
+/** @returns the id of the job that has started it, if a task has. */
+export const starterOf = ({ idempotencyKey }: Job): string | undefined =>
+  idempotencyKey?.split('/', 1)[0];
 
 const PAGE = 500;
 const AFTER_AN_OUTAGE_MS = 500;
@@ -40,17 +51,18 @@ export function createTaskJobs(store: JobStore, own: Job, signal: AbortSignal): 
       const specs = jobs.map((given) => {
         const job = validate(NewJob, given, 'job');
         const spec = specOf({ ...job, queue: given.queue ?? own.queue }, submitter, now);
-        const key = job.idempotencyKey;
+        const key = job.idempotencyKey ?? (own.group === undefined ? undefined : randomUUID());
         return {
           ...spec,
           group,
-          ...(key === undefined ? {} : { idempotencyKey: `${group}/${key}` }),
+          ...(key === undefined ? {} : { idempotencyKey: keyOf(own, key) }),
         };
       });
       const added = await store.enqueue(specs);
-      // `cancelRun` cancels the jobs that the run has by then; these may have come later.
-      if ((await store.job(own.id))?.state === 'cancelled') {
-        for (const { id } of added) await store.cancel(id, 'its run was cancelled');
+      // The end of a run cancels the jobs that it has by then; these may have come later.
+      const state = (await store.job(own.id))?.state;
+      if (state !== undefined && hasFailed(state)) {
+        for (const { id } of added) await store.cancel(id, `its run ended as ${state}`);
       }
       return added.map(viewOf);
     },

@@ -4,7 +4,7 @@ import { hasEnded } from '@skein/api/job-states';
 import { laneRank } from '../../lane.ts';
 import { closeAttempt } from './attempt.ts';
 import { memberBecameReady, memberLeftReady } from './gang.ts';
-import { rowBySeq, saveRow, saveSucceeded, type JobRow } from '../job-row.ts';
+import { rowBySeq, saveRow, saveSucceeded, specOf, type JobRow } from '../job-row.ts';
 import { move } from './move.ts';
 import type { Transaction } from '../transaction.ts';
 
@@ -69,6 +69,30 @@ export function end(
   const children = sql.all<{ child: number }>('SELECT child FROM edges WHERE parent = ?', row.id);
   for (const { child } of children) {
     transaction.later.push(() => parentEnded(transaction, child, row.id, state === 'succeeded'));
+  }
+  if (row.grp === null && (state === 'failed' || state === 'dead')) endStarted(transaction, row);
+}
+
+/**
+ * Cancels what a task has started that has failed for good: no job waits for the results. A task cannot always do so
+ * itself: its deadline has passed, or its worker is gone. What it starts is in the group of its id.
+ */
+function endStarted(transaction: Transaction, run: JobRow): void {
+  const { sql } = transaction;
+  const open = sql.all<{ seq: number }>(
+    'SELECT seq FROM jobs WHERE grp = ? AND tenant = ? AND ended_at IS NULL',
+    run.id,
+    run.tenant,
+  );
+  if (open.length === 0 || specOf(sql, run).work.kind !== 'task') return;
+  const message = `Its run ${run.id} ended as ${run.state}.`;
+  for (const { seq } of open) {
+    transaction.later.push(() => {
+      const row = rowBySeq(sql, seq);
+      if (hasEnded(row.state)) return;
+      closeAttempt(transaction, row, 'cancelled', message, undefined, 'cancel');
+      end(transaction, row, 'cancelled', 'cancelled', message);
+    });
   }
 }
 

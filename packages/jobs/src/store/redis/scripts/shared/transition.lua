@@ -1,6 +1,7 @@
 -- How a job becomes ready and how it ends, with what follows for its children and its gang.
 local function parentEnded(child, parent, succeeded) end
 local function endGang(key, first, state) end
+local function endStarted(run, state) end
 
 -- Ends the job until it is revived.
 local function finishJob(job, state, cause, message)
@@ -27,6 +28,7 @@ local function finishJob(job, state, cause, message)
   for _, child in ipairs(children) do
     later[#later + 1] = function() parentEnded(child, job.id, state == 'succeeded') end
   end
+  if not job.grp and (state == 'failed' or state == 'dead') then endStarted(job, state) end
 end
 
 -- Reuses a kept success with the same content key instead of running. @returns whether it did.
@@ -71,6 +73,23 @@ endGang = function(key, first, state)
         if job.st == 'running' then closeAttempt(job, 'gang-broken', message, nil, 'cancel') end
         finishJob(job, state, 'gang-broken', message)
       end
+    end
+  end
+end
+
+-- Cancels what a task has started that has failed for good: no job waits for the results. A task cannot always do so
+-- itself: its deadline has passed, or its worker is gone. What it starts is in the group of its id.
+endStarted = function(run, state)
+  local started = call('ZRANGE', P .. 'group:' .. run.id, 0, -1)
+  if #started == 0 or specOf(run).work.kind ~= 'task' then return end
+  preload(started)
+  local message = 'Its run ' .. run.id .. ' ended as ' .. state .. '.'
+  for _, id in ipairs(started) do
+    later[#later + 1] = function()
+      local job = load(id)
+      if not job or job.t ~= run.t or ENDED[job.st] then return end
+      if job.st == 'running' then closeAttempt(job, 'cancelled', message, nil, 'cancel') end
+      finishJob(job, 'cancelled', 'cancelled', message)
     end
   end
 end
