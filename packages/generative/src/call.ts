@@ -69,7 +69,7 @@ export async function openCall(
       throw error;
     });
   const sentAt = clock.now();
-  route.sent(sentAt);
+  route.sent(sentAt, caller.tenant);
   let isSettled = false;
 
   function amountsOf(usage: Usage) {
@@ -96,7 +96,7 @@ export async function openCall(
       reservation.settle(spent);
       const now = clock.now();
       if (error === undefined) route.succeeded();
-      else if (isBlamed(error, usage)) route.failed(error, now, random());
+      else if (isBlamed(error, usage)) route.failed(error, now, random(), caller.tenant);
       return spent.nanoDollars;
     },
   };

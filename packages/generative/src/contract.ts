@@ -330,7 +330,7 @@ export interface RouteView {
   readonly running: number;
   readonly waiting: number;
   readonly failures: number;
-  /** Until it is asked again; 0: it is asked now. */
+  /** Until it is asked again, by all tenants or by those that `closedBy` counts; 0: it is asked now. */
   readonly closedInMs: number;
   /** Why, with the code of the last failure; absent: it is asked now. */
   readonly closedBy?: ClosedBy | undefined;

@@ -10,6 +10,7 @@ export const modelView = (
 
 function routeView(route: Route, now: number): RouteView {
   const { settings, places, failures, times } = route;
+  const closed = route.closed(now);
   const [p50, p95, p99] = [0.5, 0.95, 0.99].map((quantile) => times.predict(0, quantile));
   return {
     provider: settings.provider,
@@ -17,8 +18,8 @@ function routeView(route: Route, now: number): RouteView {
     running: places.running,
     waiting: places.waiting,
     failures,
-    closedInMs: route.closedIn(now),
-    closedBy: route.closedBy(now),
+    closedInMs: closed?.inMs ?? 0,
+    closedBy: closed?.by,
     quotas: Object.fromEntries(route.quotas(now).map(({ id, until }) => [id, until - now])),
     ttft: p50 === undefined ? undefined : { p50, p95: p95!, p99: p99! },
     msPerPromptToken: times.msPerToken,

@@ -33,13 +33,19 @@ export const LanguageRouteView = z
     running: z.int(),
     waiting: z.int(),
     failures: z.int().describe('One after the other, until now.'),
-    closedInMs: Milliseconds.describe('Until it is asked again; 0: it is asked now.'),
+    closedInMs: Milliseconds.describe(
+      'Until it is asked again, by all tenants or by those that `closedBy` counts; 0: it is asked now.',
+    ),
     closedBy: z
       .object({
         code: z.string().describe('Of the error table; UPSTREAM_QUOTA: a quota is spent.'),
         scope: z
           .enum(['provider', 'model'])
           .describe('Whether every model at the provider is away for it, or this one.'),
+        tenants: z
+          .int()
+          .describe('How many are kept away, by failures of their own requests; absent: all.')
+          .optional(),
       })
       .describe('Why it is not asked; absent: it is asked now.')
       .optional(),

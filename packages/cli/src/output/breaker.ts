@@ -12,7 +12,12 @@ export function breakerText(routes: readonly RouteStanding[]): string {
     const [quota] = closedBy.code === 'UPSTREAM_QUOTA' ? Object.keys(quotas) : [];
     const why = quota === undefined ? closedBy.code : `quota ${nameText(quota)} is spent`;
     const what = closedBy.scope === 'provider' ? '' : `${nameText(model)} is `;
-    return [`${what}away for ${formatDuration(closedInMs)}: ${why}`];
+    const whom = tenantsText(closedBy.tenants);
+    return [`${what}away for ${formatDuration(closedInMs)}${whom}: ${why}`];
   });
   return reasons.length === 0 ? 'open' : [...new Set(reasons)].join('; ');
 }
+
+/** Of those whose own requests have failed; empty: it is away for all. */
+const tenantsText = (count: number | undefined): string =>
+  count === undefined ? '' : ` for ${count} ${count === 1 ? 'tenant' : 'tenants'}`;

@@ -185,8 +185,13 @@ function State({ of }: { readonly of: Standing | undefined }) {
     return <Chip tone="bad">{`quota ${quota[0]} spent, reset in ${took(quota[1])}`}</Chip>;
   }
   if (of.closedBy !== undefined) {
-    const what = of.closedBy.scope === 'provider' ? 'the provider is away' : 'away';
-    return <Chip tone="bad">{`${what} for ${took(of.closedInMs)}: ${of.closedBy.code}`}</Chip>;
+    const { scope, tenants } = of.closedBy;
+    const what = scope === 'provider' ? 'the provider is away' : 'away';
+    const whom =
+      tenants === undefined ? '' : ` for ${tenants} ${tenants === 1 ? 'tenant' : 'tenants'}`;
+    return (
+      <Chip tone="bad">{`${what} for ${took(of.closedInMs)}${whom}: ${of.closedBy.code}`}</Chip>
+    );
   }
   return <Chip tone="good">{of.running === 0 ? 'open' : `${of.running} running`}</Chip>;
 }

@@ -83,7 +83,7 @@ export function createCopier(plane: Pick<Execution, 'ledger' | 'clock' | 'random
   return {
     copy(assignment, request, caller, settings) {
       const { rollout, candidate } = assignment;
-      if (candidate.closedIn(clock.now()) > 0) {
+      if (candidate.closedIn(clock.now(), caller.tenant) > 0) {
         // It has failed until now: one that would have been sent counts as another failure.
         rollout.note('candidate', 'failed', undefined);
         return rollout.noteCopy(undefined);

@@ -68,9 +68,9 @@ async function gatewayOver(kind: 'openai' | 'gemini', url: string, memory = crea
     random: () => 0.5,
   });
   onTestFinished(() => gateway.close());
-  async function ask(name: string): Promise<string> {
+  async function ask(name: string, tenant = 'default'): Promise<string> {
     try {
-      const { events } = await gateway.generate(requestOf(name), callerOf());
+      const { events } = await gateway.generate(requestOf(name), callerOf({ tenant }));
       let text = '';
       for await (const event of events) if (event.type === 'text') text += event.text;
       return text;
@@ -108,7 +108,7 @@ describe('all models of an upstream and a key, under each name of it,', () => {
   ] as const)('share the breaker of %s (%s)', async (_, kind, refusal, code, times) => {
     const upstream = await upstreamOf(refusal);
     const { ask, closed } = await gatewayOver(kind, upstream.url);
-    for (let at = 0; at < times; at++) expect(await ask('sick')).toBe(code);
+    for (let at = 0; at < times; at++) expect(await ask('sick', `t${at}`)).toBe(code);
     expect(closed()).toEqual(EVERY_MODEL(code));
     const before = upstream.asked.length;
     for (const name of ['sick', 'well', 'same']) {
@@ -143,8 +143,24 @@ describe('one model alone', () => {
     const upstream = await upstreamOf(refusal);
     const { ask, closed } = await gatewayOver(kind, upstream.url);
     for (let at = 0; at < times; at++) expect(await ask('sick')).toBe(code);
-    expect(closed()).toEqual({ sick: { code, scope: 'model' } });
+    expect(closed()).toEqual({ sick: { code, scope: 'model', tenants: 1 } });
+    expect(await ask('sick')).toBe('PROVIDERS_UNAVAILABLE');
     expect(await ask('well')).toBe('ok');
+  });
+});
+
+describe('requests of one tenant that always fail', () => {
+  it.each([
+    ['an error of the upstream', [500, { message: 'x' }], 'UPSTREAM_FAILED'],
+    ['a connection that breaks', 'broken', 'UPSTREAM_UNREACHABLE'],
+    ['a refusal of what they say', [403, { message: 'blocked' }], 'UPSTREAM_DENIED'],
+  ] as const)('keep no other one away (%s)', async (_, refusal, code) => {
+    const upstream = await upstreamOf(refusal);
+    const { ask } = await gatewayOver('openai', upstream.url);
+    for (let at = 0; at < 9; at++) await ask('sick', 'bad');
+    expect(await ask('sick', 'bad')).toBe('PROVIDERS_UNAVAILABLE');
+    expect(await ask('well', 'good')).toBe('ok');
+    expect(await ask('sick', 'good')).toBe(code);
   });
 });
 

@@ -30,7 +30,7 @@ export function route<Result>(
     const waitMs = each.places.expectedWaitMs(caller.tenant);
     const p50Ms = each.times.predict(prompt.expected, 0.5);
     const prospect = {
-      closedInMs: each.closedIn(now),
+      closedInMs: each.closedIn(now, caller.tenant),
       waitMs,
       p50Ms,
       p99Ms: each.times.predict(prompt.expected, 0.99),

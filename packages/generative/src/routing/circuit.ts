@@ -4,7 +4,8 @@
  * closes it.
  *
  * A backend has a circuit for what every model there would meet, its connection and its key; a route
- * has one for the rest. Spent quotas are beside them, in `quotas.ts`.
+ * has one for the rest. Tenants share them as `shared-circuit.ts` says. Spent quotas are beside them,
+ * in `quotas.ts`.
  */
 import type { ErrorCode, SkeinError } from '@skein/api/errors';
 import { CIRCUIT_FAILURES, CIRCUIT_MS } from '../tuning.ts';
@@ -16,7 +17,7 @@ export interface Circuit {
   /** Of the last failure. */
   readonly code?: ErrorCode;
   /** When a request was let through an opened circuit to try it; absent: none is on its way. */
-  readonly triedAt?: number;
+  readonly triedAt?: number | undefined;
 }
 
 export const CLOSED: Circuit = { failures: 0, openUntil: 0 };
@@ -38,17 +39,19 @@ export function afterSending(circuit: Circuit, now: number): Circuit {
  * An answer that the caller's own request caused (a refusal, a content filter) is no failure.
  *
  * @param random in [0, 1): nodes that saw the failure together must not try together.
+ * @param mayBeFinal whether a refusal opens it at once.
  */
 export function afterFailure(
   circuit: Circuit,
   { code, row }: SkeinError,
   now: number,
   random: number,
+  mayBeFinal = true,
 ): Circuit {
   if (row.kind === 'user') return circuit;
   const failures = circuit.failures + 1;
   // Another key is not found by trying again soon.
-  const isFinal = code === 'UPSTREAM_DENIED';
+  const isFinal = mayBeFinal && code === 'UPSTREAM_DENIED';
   if (failures < CIRCUIT_FAILURES && !isFinal) return { ...circuit, failures, code };
   const doubled = CIRCUIT_MS.first * 2 ** Math.max(0, failures - CIRCUIT_FAILURES);
   const pauseMs = isFinal ? CIRCUIT_MS.longest : Math.min(CIRCUIT_MS.longest, doubled);

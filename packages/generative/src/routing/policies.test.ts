@@ -8,6 +8,7 @@ import { createFirstTokenModel } from './first-token.ts';
 import { createHedgeBudget } from './hedge-budget.ts';
 import { orderRoutes } from './order.ts';
 import { type Quota, quotaOf, quotasOf, withQuota } from './quotas.ts';
+import { afterFailureFor, afterSendingFor, ALL_CLOSED, closedInFor } from './shared-circuit.ts';
 
 const failed = upstreamError('UPSTREAM_FAILED', { provider: 'p', message: 'x' });
 
@@ -48,6 +49,49 @@ describe('a circuit', () => {
     let circuit = CLOSED;
     for (let at = 0; at < 9; at++) circuit = afterFailure(circuit, rejected, 0, 0);
     expect(circuit).toBe(CLOSED);
+  });
+});
+
+describe('a circuit that tenants share', () => {
+  const denied = upstreamError('UPSTREAM_DENIED', { provider: 'p', message: 'x' });
+  const failedBy = (tenants: readonly string[], error = failed, isOfKey = false) =>
+    tenants.reduce(
+      (circuit, tenant) => afterFailureFor(circuit, tenant, error, 0, 0.5, isOfKey),
+      ALL_CLOSED,
+    );
+
+  it('opens for the tenant whose own requests fail, however many they are', () => {
+    const circuit = failedBy(Array.from({ length: 40 }, () => 'bad'));
+    expect(closedInFor(circuit, 'bad', 0)).toBeGreaterThan(CIRCUIT_MS.longest / 2);
+    expect(closedInFor(circuit, 'good', 0)).toBe(0);
+    // A failure of another one is not the third of all.
+    const both = afterFailureFor(circuit, 'good', failed, 0, 0.5, false);
+    expect(closedInFor(both, 'good', 0)).toBe(0);
+  });
+
+  it('opens for all after the failures of three tenants, and lets one request through', () => {
+    const circuit = failedBy(['a', 'b', 'c']);
+    const pause = closedInFor(circuit, 'd', 0);
+    expect(pause).toBeGreaterThan(0);
+    const sent = afterSendingFor(circuit, 'a', pause);
+    expect(closedInFor(sent, 'd', pause)).toBeGreaterThan(0);
+    // The try of one that has failed before says nothing for others: the next one may try.
+    const again = afterFailureFor(sent, 'a', failed, pause, 0.5, false);
+    expect(closedInFor(again, 'd', pause)).toBe(0);
+    const fourth = afterFailureFor(again, 'd', failed, pause, 0.5, false);
+    expect(closedInFor(fourth, 'e', pause)).toBeGreaterThan(pause * 1.9);
+  });
+
+  it('opens at once for all when the key is refused, and for the tenant when the model is', () => {
+    expect(closedInFor(failedBy(['a'], denied, true), 'b', 0)).toBeGreaterThan(0);
+    const refused = failedBy(['a'], denied);
+    expect(closedInFor(refused, 'a', 0)).toBeGreaterThan(0);
+    expect(closedInFor(refused, 'b', 0)).toBe(0);
+  });
+
+  it('remembers a bounded number of tenants', () => {
+    const names = Array.from({ length: 300 }, (_, at) => `t${at}`);
+    expect([...failedBy(names).tenants.keys()]).toEqual(names.slice(-256));
   });
 });
 

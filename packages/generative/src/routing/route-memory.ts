@@ -8,9 +8,9 @@
  */
 import type { Instant } from '@skein/serving';
 import { KEPT_QUOTA_MS } from '../tuning.ts';
-import { CLOSED, type Circuit } from './circuit.ts';
 import { createFirstTokenModel, type FirstTokenModel } from './first-token.ts';
 import { isOpen, isSame, type Quota, withQuota } from './quotas.ts';
+import { ALL_CLOSED, type SharedCircuit } from './shared-circuit.ts';
 
 interface HeldQuota extends Quota {
   /** When it was in the keeper's hands; absent: it is not yet, or need not be. */
@@ -18,14 +18,14 @@ interface HeldQuota extends Quota {
 }
 
 export interface BackendState {
-  circuit: Circuit;
+  circuit: SharedCircuit;
   readonly quotas: readonly Quota[];
   spend(quota: Quota, now: Instant): void;
 }
 
 /** Whether a route is worth asking, and how fast it is. */
 export interface RouteState {
-  circuit: Circuit;
+  circuit: SharedCircuit;
   readonly times: FirstTokenModel;
 }
 
@@ -74,7 +74,7 @@ export function createRouteMemory(told: (quota: SpentQuota) => void = () => {}):
     const backend: Backend = {
       key,
       providers: new Set(),
-      circuit: CLOSED,
+      circuit: ALL_CLOSED,
       quotas: [],
       spend(quota, now) {
         backend.quotas = withQuota(backend.quotas, quota, now);
@@ -91,7 +91,7 @@ export function createRouteMemory(told: (quota: SpentQuota) => void = () => {}):
       backend.providers.add(provider);
       const state = remembered(routes, key, () => ({
         provider,
-        circuit: CLOSED,
+        circuit: ALL_CLOSED,
         times: createFirstTokenModel(),
       }));
       return { backend, state };
@@ -123,11 +123,11 @@ export function createRouteMemory(told: (quota: SpentQuota) => void = () => {}):
     forget(provider) {
       for (const backend of backends.values()) {
         if (!backend.providers.has(provider)) continue;
-        backend.circuit = CLOSED;
+        backend.circuit = ALL_CLOSED;
         backend.quotas = [];
       }
       for (const state of routes.values()) {
-        if (state.provider === provider) state.circuit = CLOSED;
+        if (state.provider === provider) state.circuit = ALL_CLOSED;
       }
     },
   };

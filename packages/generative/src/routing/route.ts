@@ -3,17 +3,31 @@ import type { GenerativeRoute } from '@skein/api';
 import type { ErrorCode, SkeinError } from '@skein/api/errors';
 import type { Provider } from '../contract.ts';
 import { faultOf } from '../wire/upstream-error.ts';
-import { afterFailure, afterSending, type Circuit, CLOSED, closedIn } from './circuit.ts';
+import { closedIn } from './circuit.ts';
 import type { FirstTokenModel } from './first-token.ts';
 import type { Places } from './places.ts';
 import { type Quota, quotaOf, quotasOf } from './quotas.ts';
 import { createRouteMemory, type KnownRoute } from './route-memory.ts';
+import {
+  afterFailureFor,
+  afterSendingFor,
+  ALL_CLOSED,
+  closedInFor,
+  type SharedCircuit,
+} from './shared-circuit.ts';
 
 /** Why a route is not asked. */
 export interface ClosedBy {
   readonly code: ErrorCode;
   /** Whether every model at the provider is away for it, or this one. */
   readonly scope: 'provider' | 'model';
+  /** How many tenants are kept away, each by failures of its own requests; absent: all. */
+  readonly tenants?: number;
+}
+
+export interface Closed {
+  readonly by: ClosedBy;
+  readonly inMs: number;
 }
 
 export interface Route {
@@ -22,17 +36,17 @@ export interface Route {
   readonly provider: Provider;
   readonly places: Places;
   readonly times: FirstTokenModel;
-  /** Milliseconds until it may be asked; 0: now. */
-  closedIn(now: number): number;
-  /** What lasts longest of it; undefined: it may be asked. */
-  closedBy(now: number): ClosedBy | undefined;
+  /** Milliseconds until the tenant may ask it; 0: now. */
+  closedIn(now: number, tenant: string): number;
+  /** What lasts longest, for all tenants or else for some; undefined: all of them may ask it. */
+  closed(now: number): Closed | undefined;
   /** Spent ones that keep it away. */
   quotas(now: number): readonly Quota[];
   /** One after the other, of the route and of its backend. */
   readonly failures: number;
-  sent(now: number): void;
+  sent(now: number, tenant: string): void;
   succeeded(): void;
-  failed(error: SkeinError, now: number, random: number): void;
+  failed(error: SkeinError, now: number, random: number, tenant: string): void;
 }
 
 export function createRoute(
@@ -44,19 +58,33 @@ export function createRoute(
 ): Route {
   const quotas = (now: number): readonly Quota[] => quotasOf(backend.quotas, settings.model, now);
 
-  function closings(now: number): readonly (ClosedBy & { readonly inMs: number })[] {
-    const of = (scope: ClosedBy['scope'], circuit: Circuit) => {
-      const { code = 'UPSTREAM_FAILED' } = circuit;
-      return { scope, code, inMs: closedIn(circuit, now) };
-    };
+  /** Of a circuit: for all tenants, where it is open for all, or else for those that have failed. */
+  function closingOf(
+    scope: ClosedBy['scope'],
+    { all, tenants }: SharedCircuit,
+    now: number,
+  ): Closed {
+    const inMs = closedIn(all, now);
+    const { code = 'UPSTREAM_FAILED' } = all;
+    if (inMs > 0) return { by: { scope, code }, inMs };
+    const open = [...tenants.values()]
+      .map((each) => ({ ...each, inMs: closedIn(each, now) }))
+      .filter((each) => each.inMs > 0)
+      .toSorted(longestFirst);
+    const [longest] = open;
+    if (longest === undefined) return { by: { scope, code }, inMs };
+    const by = { scope, code: longest.code ?? code, tenants: open.length };
+    return { by, inMs: longest.inMs };
+  }
+
+  function closings(now: number): readonly Closed[] {
     return [
-      of('provider', backend.circuit),
-      of('model', state.circuit),
-      ...quotas(now).map(({ model, until }) => ({
-        scope: model === undefined ? ('provider' as const) : ('model' as const),
-        code: 'UPSTREAM_QUOTA' as const,
-        inMs: until - now,
-      })),
+      closingOf('provider', backend.circuit, now),
+      closingOf('model', state.circuit, now),
+      ...quotas(now).map(({ model, until }): Closed => {
+        const scope = model === undefined ? 'provider' : 'model';
+        return { by: { scope, code: 'UPSTREAM_QUOTA' }, inMs: until - now };
+      }),
     ];
   }
 
@@ -68,44 +96,50 @@ export function createRoute(
     times: state.times,
     quotas,
     get failures() {
-      return Math.max(state.circuit.failures, backend.circuit.failures);
+      return Math.max(failuresOf(state.circuit), failuresOf(backend.circuit));
     },
-    closedIn(now) {
+    closedIn(now, tenant) {
       const [quota] = quotas(now);
       return Math.max(
-        closedIn(backend.circuit, now),
-        closedIn(state.circuit, now),
+        closedInFor(backend.circuit, tenant, now),
+        closedInFor(state.circuit, tenant, now),
         quota === undefined ? 0 : quota.until - now,
       );
     },
-    closedBy(now) {
-      const [longest] = closings(now).toSorted((a, b) => b.inMs - a.inMs);
-      if (longest === undefined || longest.inMs === 0) return undefined;
-      const { code, scope } = longest;
-      return { code, scope };
+    closed(now) {
+      const open = closings(now).filter(({ inMs }) => inMs > 0);
+      const forAll = open.filter(({ by }) => by.tenants === undefined);
+      return (forAll.length > 0 ? forAll : open).toSorted(longestFirst)[0];
     },
-    sent(now) {
-      state.circuit = afterSending(state.circuit, now);
-      backend.circuit = afterSending(backend.circuit, now);
+    sent(now, tenant) {
+      state.circuit = afterSendingFor(state.circuit, tenant, now);
+      backend.circuit = afterSendingFor(backend.circuit, tenant, now);
     },
     succeeded() {
-      state.circuit = CLOSED;
-      backend.circuit = CLOSED;
+      state.circuit = ALL_CLOSED;
+      backend.circuit = ALL_CLOSED;
     },
-    failed(error, now, random) {
+    failed(error, now, random, tenant) {
       const fault = faultOf(error);
       const quota = quotaOf(error, fault, settings.model, now);
       if (quota === undefined && isOfBackend(error)) {
-        backend.circuit = afterFailure(backend.circuit, error, now, random);
+        const isOfKey = fault?.isOfBackend === true;
+        backend.circuit = afterFailureFor(backend.circuit, tenant, error, now, random, isOfKey);
         return;
       }
       // It answers, whatever it says of the model.
-      if (fault?.status !== undefined) backend.circuit = CLOSED;
+      if (fault?.status !== undefined) backend.circuit = ALL_CLOSED;
       if (quota !== undefined) backend.spend(quota, now);
-      else state.circuit = afterFailure(state.circuit, error, now, random);
+      else state.circuit = afterFailureFor(state.circuit, tenant, error, now, random, false);
     },
   };
 }
+
+const longestFirst = (a: { readonly inMs: number }, b: { readonly inMs: number }): number =>
+  b.inMs - a.inMs;
+
+const failuresOf = ({ all, tenants }: SharedCircuit): number =>
+  Math.max(all.failures, ...[...tenants.values()].map(({ failures }) => failures));
 
 const isOfBackend = (error: SkeinError): boolean =>
   error.code === 'UPSTREAM_UNREACHABLE' || faultOf(error)?.isOfBackend === true;

@@ -13,7 +13,7 @@ export function exposeBreakers(models: readonly ModelView[], into: Exposition): 
   into.family(
     'skein_language_route_closed_seconds',
     'gauge',
-    'Until a route is asked again; 0: it is asked now.',
+    'Until a route is asked again, by all tenants or by those whose own requests have failed; 0: it is asked now.',
   );
   for (const { route, labels } of routes) {
     into.sample(labelled(labels), route.closedInMs / 1000);
