@@ -1,6 +1,7 @@
 /** Federations that this node coordinates. */
 import { z } from 'zod';
 import { BODY_ERRORS, type NodeEndpoint } from '../endpoint.ts';
+import { LONGEST_SITE_NAME } from '../federations.ts';
 import { Name } from '../resources/deployment.ts';
 import {
   FederationId,
@@ -98,7 +99,7 @@ export const FEDERATION_ENDPOINTS = {
     params: FederationParam,
     body: z
       .strictObject({
-        name: z.string().min(1).max(200).describe('How the operator calls the site.'),
+        name: z.string().min(1).max(LONGEST_SITE_NAME).describe('How the operator calls the site.'),
         role: z
           .enum(['site', 'helper'])
           .default('site')

@@ -17,7 +17,7 @@ export const REQUEST_ERRORS = {
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'user',
     meaning: 'The body is larger than the node accepts.',
-    fix: 'Send a smaller body, or start the node with a larger --max-body.',
+    fix: 'Send a smaller body. Of tensors the bound is --max-body of the node; of other calls it is fixed.',
   },
   BODIES_TOO_LARGE: {
     http: 503,

@@ -16,6 +16,16 @@ export function thresholdOf(sites: number): number {
 /** @throws SkeinError PLAN_INVALID, naming the fields. */
 export function completePlan(draft: PlanDraft): Plan {
   const { privacy: given, sites, collusion, ...terms } = parsed(PlanDraft, withPrivacy(draft));
+  // Not in `checkPlan`, which would end the federations of plans that earlier versions took.
+  for (const column of terms.data.features) {
+    if (column.kind !== 'number' || column.fill === undefined) continue;
+    const { name, fill, low, high } = column;
+    if (fill < low || fill > high) {
+      refuse(
+        `the fill of "${name}" is ${fill}, which is not within its range of ${low} to ${high}.`,
+      );
+    }
+  }
   const privacy = given!;
   const helpers = helpersOf(terms).length;
   const rest = {
@@ -66,7 +76,7 @@ export function completePlan(draft: PlanDraft): Plan {
  * Checks what an operator wrote before a model is made of it; without the search for the noise, which takes seconds.
  * @throws SkeinError PLAN_INVALID, naming the fields.
  */
-export function checkDraft(given: unknown, name: string): Pick<Plan, 'data'> {
+export function checkDraft(given: unknown, name: string): Pick<Plan, 'data' | 'sites'> {
   const model = { digest: '0'.repeat(64), parameters: 1 };
   const terms = parsed(z.record(z.string(), z.unknown()), given);
   const draft = parsed(PlanDraft, { task: 'binary', ...draftFor({ name, model }, terms) });

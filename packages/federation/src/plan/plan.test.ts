@@ -26,6 +26,12 @@ const committee = (...helpers: PlannedHelper[]): Partial<PlanDraft> => ({
   },
 });
 
+const filledWith = (fill: number): Partial<PlanDraft> => {
+  const { data } = draft({});
+  const [first, ...others] = data.features;
+  return { data: { ...data, features: [{ ...first!, fill } as never, ...others] } };
+};
+
 const buffer = (updates: number) => ({ name: 'fedbuff', buffer: updates }) as const;
 
 describe('a plan', () => {
@@ -177,6 +183,8 @@ describe('a plan', () => {
     ['0.name: must not have control', committee({ ...helper(1), name: '\u202Elesab' }, helper(2))],
     ['strategy cyclic', { strategy: { name: 'cyclic' } }],
     ['collusion.sites leaves no honest', { collusion: { sites: 3 } }],
+    ['the fill of "age" is -0.1, which is not within its range of 0 to 100', filledWith(-0.1)],
+    ['the fill of "age" is 101, which is not within', filledWith(101)],
     ['sites.maximum is above 255', { sites: { minimum: 4, maximum: 300 } }],
     ['aggregation.helpers', { aggregation: { kind: 'committee', helpers: [helper(1)] } }],
     ['has a name twice', committee(helper(1), { ...helper(2), name: 'helper 1' })],

@@ -46,7 +46,19 @@ it('starts, invites, pauses, resumes, revokes and stops, and writes each into th
     expect(message).toContain('PLAN_INVALID');
     expect(message).toContain(field);
   }
+  // Nor of invitations that would be refused after the start.
+  for (const [names, problem] of [
+    [['A', 'B', 'A'], '"A" is there twice'],
+    [['A', 'B', 'C', 'D'], '4 sites are invited, and the plan takes 3'],
+    [['A', 'B'.repeat(201)], 'has 201 characters'],
+  ] as const) {
+    const sites = names.flatMap((each) => ['--site', each]);
+    const message = await refused('federate', 'start', 'plan.json', '--name', 'wrong', ...sites);
+    expect(message).toContain('USAGE');
+    expect(message).toContain(problem);
+  }
   expect(JSON.stringify(await client.listModels())).not.toContain('wrong');
+  expect((await client.listFederations()).federations).toEqual([]);
   const hollow = assemblePublic(
     { ...terms.data, features: [] },
     ({ inputs, outputs }) => mlp({ sizes: [inputs, outputs], seed: 1 }),
@@ -99,6 +111,35 @@ it('starts, invites, pauses, resumes, revokes and stops, and writes each into th
     `Basel takes part in ${id} no more`,
   );
   expect(await said('federate', 'status', 'last')).toMatch(/Basel +site-\S+ +revoked/);
+  // So that it does not end first.
+  await said('federate', 'pause', 'last');
+  // Invited anew by the same name, it is the new one that is meant; of two, neither.
+  const links = await Promise.all(
+    ['anew', 'twin'].map(async () => said('federate', 'invite', 'last', 'Basel')),
+  );
+  const others = links.map((text, index) =>
+    scene.start(
+      `other ${index}`,
+      'join',
+      /http\S+#skein-join_\S+/.exec(text)?.[0] ?? '',
+      '--data',
+      join(folder, 'Basel.csv'),
+      '--accept',
+      '--plain-updates',
+    ),
+  );
+  const joined = async () => (await client.getFederation({ id })).sites.length;
+  await expect.poll(joined, { timeout: 60_000 }).toBe(3);
+  expect(await refused('federate', 'revoke', 'last', 'Basel')).toMatch(
+    /2 sites are called "Basel": name one of site-\S+, site-/,
+  );
+  const active = async () =>
+    (await client.getFederation({ id })).sites.filter(({ revokedAt }) => revokedAt === undefined);
+  await said('federate', 'revoke', 'last', (await active())[0]!.pseudonym);
+  expect(await active()).toHaveLength(1);
+  await said('federate', 'revoke', 'last', 'Basel');
+  expect(await active()).toEqual([]);
+  await Promise.all(others.map((each) => each.ended));
   expect(await said('federate', 'stop', 'last', '--reason', 'enough')).toContain('stopped: enough');
   expect(await refused('federate', 'resume', 'last')).toContain('FEDERATION_ENDED');
   await site.ended;

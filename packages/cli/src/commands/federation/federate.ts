@@ -1,6 +1,6 @@
 /** `skein federate`: federations that a node coordinates. */
 import { SkeinError, type FederationView } from '@skein/api';
-import { isOver } from '@skein/api/federations';
+import { isOver, LONGEST_SITE_NAME } from '@skein/api/federations';
 import { checkDraft } from '@skein/federation';
 import { writeModel } from '@skein/onnx';
 import { assemblePublic, TrainError, type PublicColumns } from '@skein/train';
@@ -45,7 +45,9 @@ export const federateStart = nodeCommand({
     const plan = await readPlan(context, path);
     const { client } = connection;
     // A model that is stored for a plan that is refused would be the version of nothing.
-    const content = builtModel(checkDraft(plan, name).data, model, seed);
+    const { data, sites: wanted } = checkDraft(plan, name);
+    checkSites(site, wanted.maximum);
+    const content = builtModel(data, model, seed);
     const { version } = await client.importModel({ name, content });
     const federation = await client.startFederation({ model: name, version, plan });
     const sites = site.map((each) => ({ name: each }));
@@ -155,7 +157,7 @@ export const federateRevoke = nodeCommand({
   },
   async run(connection, { federation, site }) {
     const { id, sites } = await find(connection, federation);
-    const found = sites.find(({ key, name, pseudonym }) => [key, name, pseudonym].includes(site));
+    const found = siteOf(sites, site);
     if (found === undefined) {
       throw new SkeinError('IDENTITY_UNKNOWN', `The federation ${id} has no site "${site}".`);
     }
@@ -164,6 +166,22 @@ export const federateRevoke = nodeCommand({
   },
   render: ({ site, federation }) => `${site} takes part in ${federation} no more.`,
 });
+
+/**
+ * The site that a person means. A site that was revoked may have been invited anew by the same name.
+ * @throws SkeinError USAGE for a name of several sites.
+ */
+function siteOf(sites: FederationView['sites'], wanted: string) {
+  const exact = sites.find(({ key, pseudonym }) => [key, pseudonym].includes(wanted));
+  if (exact !== undefined) return exact;
+  const named = sites.filter(({ name }) => name === wanted);
+  const active = named.filter(({ revokedAt }) => revokedAt === undefined);
+  if (active.length > 1) {
+    const pseudonyms = active.map(({ pseudonym }) => pseudonym).join(', ');
+    throw usageError(`${active.length} sites are called "${wanted}": name one of ${pseudonyms}.`);
+  }
+  return active[0] ?? named[0];
+}
 
 /** The federation that a person means. @throws SkeinError FEDERATION_UNKNOWN. */
 export async function find({ client }: Connection, wanted: string): Promise<FederationView> {
@@ -216,6 +234,23 @@ async function invitationsOf({ client, url }: Connection, id: string, all: reado
 
 const titleOf = ({ name, role }: Required<Pick<Invited, 'name' | 'role'>>): string =>
   role === 'helper' ? `${name} (helper)` : name;
+
+/** Before anything is made: what is refused later leaves a federation without its invitations. */
+function checkSites(names: readonly string[], maximum: number): void {
+  if (names.length > maximum) {
+    throw usageError(
+      `--site: ${names.length} sites are invited, and the plan takes ${maximum} (sites.maximum).`,
+    );
+  }
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) throw usageError(`--site: "${twice}" is there twice.`);
+  const long = names.find((name) => name.length > LONGEST_SITE_NAME);
+  if (long !== undefined) {
+    throw usageError(
+      `--site: "${long.slice(0, 20)}…" has ${long.length} characters, and a name may have ${LONGEST_SITE_NAME}.`,
+    );
+  }
+}
 
 async function readPlan({ cwd }: Context, path: string): Promise<Record<string, never>> {
   const content = await readGivenText(cwd, path);
