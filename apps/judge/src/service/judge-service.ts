@@ -258,16 +258,27 @@ function filesOf({ source, files, language }: NewSubmission): ProgramFile[] {
     }
     const [extension = ''] = [...known.extensions, ...(known.sharedExtensions ?? [])];
     const name = language === 'java' ? 'Main' : 'main';
-    return [{ path: `${name}${extension}`, content: Buffer.from(source), executable: false }];
+    return [{ path: `${name}${extension}`, content: utf8(source, '`source`'), executable: false }];
   }
   return (files ?? []).map(({ path, content, base64 }) => {
     if ((content === undefined) === (base64 === undefined)) {
       throw new SkeinError('SUBMISSION_INVALID', `${path}: send either \`content\` or \`base64\`.`);
     }
     const bytes =
-      content === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(content);
+      content === undefined
+        ? Buffer.from(base64 ?? '', 'base64')
+        : utf8(content, `${path}: \`content\``);
     return { path, content: new Uint8Array(bytes), executable: false };
   });
+}
+
+/** Another character would stand in for what has no UTF-8. @throws SkeinError SUBMISSION_INVALID. */
+function utf8(text: string, what: string): Buffer {
+  if (text.isWellFormed()) return Buffer.from(text);
+  throw new SkeinError(
+    'SUBMISSION_INVALID',
+    `${what} contains half of a surrogate pair, which has no UTF-8; bytes of another kind are sent as \`base64\`.`,
+  );
 }
 
 /** Why no worker has taken it yet, when the reason is known. */

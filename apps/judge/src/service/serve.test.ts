@@ -244,6 +244,13 @@ describeOverDrivers('a judge with', (driver) => {
         'SUBMISSION_INVALID',
         'language',
       ],
+      [{ ...echo, source: 'print("\ud83d")' }, 422, 'SUBMISSION_INVALID', 'surrogate'],
+      [
+        { problem: 'echo', files: [{ path: 'x.py', content: '\udc00' }] },
+        422,
+        'SUBMISSION_INVALID',
+        'x.py',
+      ],
       [{ ...echo, source: ' '.repeat(200_000) }, 422, 'SUBMISSION_INVALID', '200000 bytes'],
       [{ ...echo, source: ' '.repeat(17 * 2 ** 20) }, 413, 'BODY_TOO_LARGE', 'bytes'],
       [{ ...echo, surprise: 1 }, 400, 'REQUEST_INVALID', 'surprise'],

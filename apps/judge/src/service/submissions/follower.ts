@@ -96,7 +96,11 @@ export function startFollower(options: FollowerOptions): Follower {
       return live.note(row.id, `The problem ${row.problem} is not here at the moment.`);
     }
     const timeMs = timeLimits.of(published);
-    const [job] = await store.enqueue([judgingJob(row, published.problem, timeMs, service)]);
+    const { problem, digest } = published;
+    // The limits below are those of the package that is here: its tests must be of the same one.
+    if (row.package !== digest) submissions.setPackage(row.id, row.judging, digest);
+    const judged = { ...row, package: digest };
+    const [job] = await store.enqueue([judgingJob(judged, problem, timeMs, service)]);
     if (job === undefined || !submissions.assignJob(row.id, row.judging, job.id)) return;
     byJob.set(job.id, row.id);
     // The job may have started before its id was in the database.

@@ -47,7 +47,8 @@ export function judgingJob(
     retry: { maxAttempts: ATTEMPTS, backoffMs: 200, maxBackoffMs: 10_000 },
     parents: [],
     group: `${service}-${id}`,
-    idempotencyKey: `${service}/${id}/${judging}`,
+    // With the package: a job for one that was replaced since is not the one that is asked for.
+    idempotencyKey: `${service}/${id}/${judging}/${submission.package}`,
     retentionMs: RETENTION_MS,
   };
 }

@@ -92,6 +92,9 @@ export function openSubmissions(database: Database, now: () => number) {
     `SELECT count(*) AS open FROM judgings j JOIN submissions s ON s.id = j.submission
      WHERE j.judged_at IS NULL AND j.number = 1 AND s.user = ?`,
   );
+  const setPackage = database.prepare(
+    'UPDATE judgings SET package = ? WHERE submission = ? AND number = ? AND judged_at IS NULL',
+  );
   const setJob = database.prepare(
     'UPDATE judgings SET job = ? WHERE submission = ? AND number = ? AND judged_at IS NULL',
   );
@@ -168,6 +171,9 @@ export function openSubmissions(database: Database, now: () => number) {
       (database.read(() => countOpen.get(user)) as { open: number }).open,
     /** Unjudged submissions, oldest first. */
     open: (): SubmissionRow[] => database.read(() => unjudged.all()).map(submissionOf),
+    /** Stores by which package the judging is, where it was replaced before there was a job. */
+    setPackage: (id: number, judging: number, digest: string): void =>
+      void database.write('power-cut', () => setPackage.run(digest, id, judging)),
     /** Stores the job of the judging. @returns false when that judging has ended. */
     assignJob: (id: number, judging: number, job: string | undefined): boolean =>
       database.write('power-cut', () => setJob.run(job ?? null, id, judging)).changes === 1,
