@@ -68,7 +68,7 @@ const ORIGINS: Readonly<
     const adjustment = f(out / f(scale * size));
     const centre = size / 2;
     const offset = f(centre * f(1 - adjustment));
-    return f(offset + f(f((o + 0.5) / scale) - 0.5));
+    return f(f(offset + f((o + 0.5) / scale)) - 0.5);
   },
 };
 

@@ -3,6 +3,7 @@ import { describe, it } from 'vitest';
 import { float } from '../../model/attribute.ts';
 import {
   checkGradients,
+  expectGradient,
   floats,
   ints,
   type OperatorCase,
@@ -126,6 +127,29 @@ describe('Resize', () => {
         })),
       12,
     ));
+  it.each([
+    // The size 10 · 1.3 is 13 in float32, and below it in float64.
+    [[6, 10], [0.6, 1.3], 'linear', 'half_pixel'],
+    // ONNX Runtime copies an input that keeps its sizes, whatever the scales.
+    [[3, 3], [1.1, 1.3], 'linear', 'half_pixel'],
+    // The order of the sum decides on which side of a border the neighbour is.
+    [[3, 4], [1.5, 2.5], 'nearest', 'half_pixel_symmetric'],
+  ] as const)('%j by %j', async (sizes, [high, wide], mode, coordinates) => {
+    const [x] = fc.sample(floats([1, 2, ...sizes]), { numRuns: 1, seed: 1 });
+    await expectGradient({
+      operator: 'Resize',
+      inputs: [x, undefined, scales(1, 1, high, wide)],
+      attributes: {
+        mode,
+        coordinate_transformation_mode: coordinates,
+        nearest_mode: 'floor',
+      },
+      opset: 19,
+      precision: 'float32',
+      step: 1,
+      symbolic: false,
+    });
+  });
   it('named axes', () =>
     checkGradients(
       floats([1, 2, 2, 3]).map((x) => ({

@@ -20,7 +20,8 @@ const inferResize: InferenceRule = (node) => {
     const scale = scales[axis];
     if (scale === 1) return size;
     if (scale === undefined) return node.unknown(axis);
-    if (typeof size === 'number') return Math.floor(size * scale);
+    // In float32, as ONNX Runtime does: 0.7 of 10 is 7 there, and 6.9999999 in float64.
+    if (typeof size === 'number') return Math.floor(Math.fround(size * scale));
     return Number.isInteger(scale) ? product([size, scale]) : node.unknown(axis);
   });
   return [{ type, shape: scaled }];
@@ -95,6 +96,8 @@ function resized(node: GradientNode, graph: GradientGraph, x: string, form: Resi
   const to = graph.shapeOf(node.outputs[0]!) ?? [];
   const scales = scalesOf(node, rank);
   if (!node.hasInput(3) && scales.includes(undefined)) graph.fail('its scales are not constant');
+  // ONNX Runtime then copies the input, whatever the scales.
+  if (isStatic(from) && from.length > 0 && from.join() === to.join()) return dy;
   const axes = from.flatMap((size, axis) => {
     if (size === to[axis] && (scales[axis] ?? 1) === 1) return [];
     const out = to[axis];
