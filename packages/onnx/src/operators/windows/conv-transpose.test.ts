@@ -32,8 +32,7 @@ const cases = form.chain(
     const ints = (of: (each: (typeof axes)[number]) => number) => axes.map(of);
     const same = sizing.startsWith('SAME');
     const dilations = ints(({ dilation }) => (same ? 1 : dilation));
-    // Where the output is as long as the strides say, there must be that much to cut.
-    const taps = ints(({ taps: count, stride }) => (same ? Math.max(count, stride) : count));
+    const taps = ints(({ taps: count }) => count);
     const padding = () => {
       if (sizing === 'pads') {
         return {

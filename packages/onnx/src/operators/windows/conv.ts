@@ -68,7 +68,7 @@ const inferConvTranspose: InferenceRule = (node) => {
   return [{ type, shape: [shape[0]!, channels, ...unslidSizes(node, shape, weights)] }];
 };
 
-/** (size − 1) · stride + extent + output_padding − pads, unless the node states the size. */
+/** (size − 1) · stride + extent + output_padding − pads, unless the node states the size, or says how to pad. */
 function unslidSizes(
   node: InferenceNode,
   shape: readonly Size[],
@@ -77,15 +77,16 @@ function unslidSizes(
   const sizes = shape.slice(2);
   const { mode, begins, ends, strides, dilations } = slidingOf(node, sizes.length);
   if (node.has('output_shape')) return node.attributeInts('output_shape').slice(-sizes.length);
-  if (mode.startsWith('SAME')) return sizes.map((size, i) => product([size, strides[i]!]));
   const added = node.attributeInts('output_padding', []);
   return sizes.map((size, i) => {
     const taps = weights[i + 2];
     if (typeof taps !== 'number') return node.unknown(i + 2);
     const stride = strides[i]!;
     const cut = begins[i]! + ends[i]!;
-    const extent = (taps - 1) * dilations[i]! + 1;
-    return sum([product([plus(size, -1), stride]), extent + (added[i] ?? 0) - cut]);
+    const last = (taps - 1) * dilations[i]! + 1 + (added[i] ?? 0);
+    // Nothing is added where the windows fill less than `auto_pad` asks for.
+    if (mode.startsWith('SAME') && last >= stride) return product([size, stride]);
+    return sum([product([plus(size, -1), stride]), last - cut]);
   });
 }
 
@@ -133,7 +134,8 @@ function transposedWindowOf(
     const stride = window.strides[i]!;
     const size = sizes[i] ?? graph.fail('its output shape needs a fixed input size');
     const full = stride * (size - 1) + added[i]! + extent;
-    const total = full - (wanted?.[i] ?? size * stride);
+    if (wanted === undefined) return Math.max(0, full - size * stride);
+    const total = full - wanted[i]!;
     return total >= 0 ? total : graph.fail('its output shape is larger than what it fills');
   });
   return { ...window, ...halved(totals, mode) };
