@@ -67,6 +67,27 @@ describe('recurrent networks of fixed length', () => {
   it('GRU that resets after the product', () =>
     checkGradients(cases('GRU', { linear_before_reset: 1 }), 25));
 
+  it.each([
+    ['LSTM', 4, 2],
+    ['GRU', 3, 1],
+  ] as const)('%s of one step in both directions', async (operator, gates, states) => {
+    const shapes = [
+      [1, 2, 1],
+      [2, gates, 1],
+      [2, gates, 1],
+    ];
+    const [inputs] = fc.sample(fc.tuple(...shapes.map(small)), { numRuns: 1, seed: 1 });
+    const attributes = { hidden_size: 1, direction: 'bidirectional' };
+    await expectGradient({
+      operator,
+      inputs: inputs!,
+      attributes,
+      outputs: states + 1,
+      precision: 'float32',
+      symbolic: false,
+    });
+  });
+
   it('refuses sequences with lengths of their own', async () => {
     const one = (shape: readonly number[], numbers: readonly number[]) => ({
       shape,

@@ -173,7 +173,8 @@ function directionOf(node: GradientNode, graph: GradientGraph, index: number): D
   const others = slice(graph, states, [
     reversed ? { axis: 0, start: 1, end: steps } : { axis: 0, start: 0, end: steps - 1 },
   ]);
-  const first = initial === '' ? graph.zeros(part(states)) : part(initial); // [1, batch, hidden]
+  const one = slice(graph, states, [{ axis: 0, start: 0, end: 1 }]);
+  const first = initial === '' ? graph.zeros(one) : part(initial); // [1, batch, hidden]
   const both = reversed ? [others, first] : [first, others];
   const before = steps === 1 ? first : graph.concat(both, 0);
   const bias = b === '' ? undefined : entry(graph, b, 0, index);
