@@ -255,6 +255,26 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
   );
 
   it(
+    'keeps a draft in its tab, and forgets it when its user signs out',
+    async () => {
+      await using opened = await openPage(browser, serve.url, alice.key, TIMEOUT);
+      const { page, complaints } = opened;
+      await page.goto(`${serve.url}/#/problems/echo`);
+      const editor = page.getByLabel('Program');
+      await editor.fill('# a draft');
+      await page.goto(`${serve.url}/#/problems/other`);
+      await heading(page, 'Other').waitFor();
+      await page.goBack();
+      await editor.getByText('# a draft').waitFor();
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await editor.getByText('Write a program').waitFor();
+      expect(await page.evaluate(() => Object.keys(sessionStorage))).toEqual([]);
+      expect(complaints).toEqual([]);
+    },
+    TIMEOUT,
+  );
+
+  it(
     'says that a key has ended, and not that it tries again',
     async () => {
       const id = await judged(ECHO);

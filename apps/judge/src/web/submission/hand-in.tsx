@@ -3,6 +3,7 @@ import { SkeinError } from '@skein/api/errors';
 import { bytes, fixOf, useStore } from '@skein/ui';
 import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
+import { draftOf } from './drafts.ts';
 import { Editor } from './editor.tsx';
 import { me, submit, type Problem, type SubmissionRow } from '../judge-api.ts';
 import { Judging } from './judging.tsx';
@@ -105,12 +106,11 @@ function Frame({
   );
 }
 
-/** A program that is typed, or one file that is read into the editor; drafts stay in this tab. */
+/** A program that is typed, or one file that is read into the editor; drafts stay in this tab until its user signs out. */
 function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
   const { id, languages, codeBytes } = problem;
-  const draftOf = (code: string): string => `skein-judge-draft ${id} ${code}`;
   const [language, setLanguage] = useState(() => firstLanguage(languages));
-  const [text, setText] = useState(() => sessionStorage.getItem(draftOf(language)) ?? '');
+  const [text, setText] = useState(() => sessionStorage.getItem(draftOf(id, language)) ?? '');
   /** Counts the initial texts of the editor. */
   const [revision, setRevision] = useState(0);
   /** Name of the file that was opened last, when the editor cannot hold its bytes. */
@@ -119,17 +119,17 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
 
   function change(next: string, code = language): void {
     try {
-      sessionStorage.setItem(draftOf(code), next);
+      sessionStorage.setItem(draftOf(id, code), next);
     } catch {
       // The browser keeps some 10 MB: a larger text is no draft.
-      sessionStorage.removeItem(draftOf(code));
+      sessionStorage.removeItem(draftOf(id, code));
     }
     setText(next);
   }
   function choose(code: string): void {
     localStorage.setItem(LANGUAGE, code);
     setLanguage(code);
-    setText(sessionStorage.getItem(draftOf(code)) ?? '');
+    setText(sessionStorage.getItem(draftOf(id, code)) ?? '');
     setUnreadable(undefined);
     setRevision((count) => count + 1);
   }
