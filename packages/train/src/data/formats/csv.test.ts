@@ -56,6 +56,7 @@ it('says on which line a record begins', async () => {
 it('refuses quotes out of place, bytes that are not UTF-8 and damaged gzip, naming the line', async () => {
   await expect(fieldsOf('a\n"b')).rejects.toThrow('record of line 2 is never closed');
   await expect(fieldsOf('a\nb\n"c"d')).rejects.toThrow('Line 3 has text after a closing quote');
+  await expect(fieldsOf('a\n"c"\r"d"\n')).rejects.toThrow('Line 2 has text after a closing quote');
   // In Latin-1 a letter with an accent is one byte.
   const latin = Uint8Array.of(...encoder.encode('a,é\nb,ö\nc\nd,'), 0xe9, 10);
   for (const pieces of [1, 2, 5, Infinity]) {

@@ -30,7 +30,8 @@ export async function* csvRecords(
   yield* parser.end();
 }
 
-type Place = 'start' | 'plain' | 'quoted' | 'closed';
+/** `closed`: behind a closing quote. `ended`: behind a CR there. */
+type Place = 'start' | 'plain' | 'quoted' | 'closed' | 'ended';
 
 /** A state machine over characters, into which text may be pushed in any pieces. */
 function csvParser(separator: string) {
@@ -73,7 +74,7 @@ function csvParser(separator: string) {
           if (char === separator) continue;
           const record = takeRecord();
           if (record !== undefined) yield record;
-        } else if (char === '"' && place !== 'plain') {
+        } else if (char === '"' && place !== 'plain' && place !== 'ended') {
           // A quote right after a closing one stands for itself.
           if (place === 'closed') field += '"';
           place = 'quoted';
@@ -82,7 +83,9 @@ function csvParser(separator: string) {
         } else if (place === 'start') {
           place = 'plain';
           from = i;
-        } else if (place === 'closed' && char !== '\r') {
+        } else if (place === 'closed' && char === '\r') {
+          place = 'ended';
+        } else if (place === 'closed' || place === 'ended') {
           throw dataError(`Line ${line} has text after a closing quote.`);
         }
       }
