@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { safeColouredText, safeLine, safeText } from './safe-text.ts';
+import { escapeMarkup, safeColouredText, safeLine, safeText } from './safe-text.ts';
 
 it('escapes control sequences of a terminal, and nothing else', () => {
   expect(safeText('\u001B]52;c;x\u0007')).toBe('\\u001b]52;c;x\\u0007');
@@ -23,4 +23,20 @@ it('lets Skein’s colours through, but no other sequence', () => {
     const shown = safeColouredText(`${green}\u001B${tail}`);
     expect(shown).toBe(`${green}\\u001b${tail}`);
   }
+});
+
+it('leaves characters of XML alone in markup, and each of those that it has none for', () => {
+  // Source: https://www.w3.org/TR/xml/#charsets
+  const isOfXml = (code: number): boolean =>
+    [0x9, 0xa, 0xd].includes(code) ||
+    (code >= 0x20 && code <= 0xd7ff) ||
+    (code >= 0xe000 && code <= 0xfffd) ||
+    code >= 0x10000;
+  const escaped = new Set([...`&<>"'`]);
+  for (let code = 0; code < 0x11000; code++) {
+    const character = String.fromCodePoint(code);
+    if (escaped.has(character)) continue;
+    expect(escapeMarkup(character)).toBe(isOfXml(code) ? character : '\uFFFD');
+  }
+  expect(escapeMarkup(`<a b="c">'&`)).toBe('&lt;a b=&quot;c&quot;&gt;&#39;&amp;');
 });
