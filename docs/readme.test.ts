@@ -1,13 +1,24 @@
 /**
  * Runs what the README and the guides tell people to type: every line of their `sh` blocks, in their
- * order, against a real node on a free port, from the repository's root.
+ * order, against a real node on a free port, from a folder that looks like the repository's root: what
+ * they write stays there, also when this test is killed.
  *
  * Lines that this machine cannot run as a test are named in SKIPPED with the reason; a line that is
  * in neither fails, so a new command in the documentation is either tried or excused.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { mlp, writeModel } from '@skein/onnx';
@@ -37,18 +48,6 @@ const SKIPPED: readonly (readonly [RegExp, string])[] = [
     /rollout risk --watch|--shadow/,
     'follow one another in time; tested in packages/cli and packages/server',
   ],
-];
-
-/** What the commands of the examples write where they are run. */
-const LEFT_BEHIND = [
-  'clean.csv',
-  'tidy',
-  'totals',
-  'report.svg',
-  'head.csv',
-  'copy.csv',
-  'malignant',
-  'sorted',
 ];
 
 /** What a request has when it was refused in time, as on a machine that is busy with other tests. */
@@ -93,15 +92,15 @@ function typeScriptOf(page: string): string {
   return /```ts\n([\s\S]*?)```/.exec(readFileSync(join(root, page), 'utf8'))?.[1] ?? '';
 }
 
-/** Beside the examples, because their imports are found from where they lie. */
+/** The guides' own files, and where they lie: beside the examples, whose imports they use. */
 const COPIES = {
   'mean.composition.ts': {
     page: 'docs/guide/compositions.md',
-    path: join(root, 'examples/ocr/mean.composition.test-copy.ts'),
+    path: 'examples/ocr/mean.composition.test-copy.ts',
   },
   'wdbc.pipeline.ts': {
     page: 'docs/guide/pipelines.md',
-    path: join(root, 'examples/wdbc/wdbc.pipeline.test-copy.ts'),
+    path: 'examples/wdbc/wdbc.pipeline.test-copy.ts',
   },
 };
 
@@ -109,11 +108,23 @@ type Copy = keyof typeof COPIES;
 
 const TABLE = 'examples/wdbc/wdbc.csv';
 
+/** The examples are copied, because files of the guides are written beside them; the rest is linked. */
+function copyCheckout(to: string): void {
+  mkdirSync(to);
+  for (const name of readdirSync(root)) {
+    if (name === 'examples') cpSync(join(root, name), join(to, name), { recursive: true });
+    else symlinkSync(join(root, name), join(to, name));
+  }
+}
+
 function digestOf(content: Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-async function start(data: string): Promise<{ child: ChildProcess; url: string }> {
+async function start(
+  checkout: string,
+  data: string,
+): Promise<{ child: ChildProcess; url: string }> {
   const child = spawn(
     process.execPath,
     [
@@ -131,7 +142,7 @@ async function start(data: string): Promise<{ child: ChildProcess; url: string }
       'off',
       '--json',
     ],
-    { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
+    { cwd: checkout, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let printed = '';
   let complaints = '';
@@ -149,20 +160,21 @@ async function start(data: string): Promise<{ child: ChildProcess; url: string }
 
 describe('the commands of the documentation', () => {
   const folder = mkdtempSync(join(tmpdir(), 'skein-docs-'));
-  let node: Awaited<ReturnType<typeof start>>;
+  const checkout = join(folder, 'checkout');
+  let node: Awaited<ReturnType<typeof start>> | undefined;
 
   /** What the guides call ID and RUN. */
   const stood = { job: '', failedJob: '', run: '', failedRun: '' };
 
   function shell(line: string) {
     return spawnSync('sh', ['-ec', line], {
-      cwd: root,
+      cwd: checkout,
       encoding: 'utf8',
       timeout: 30_000,
       env: {
         ...process.env,
         PATH: `${join(folder, 'bin')}${delimiter}${process.env['PATH']}`,
-        SKEIN_URL: node.url,
+        SKEIN_URL: node?.url,
         SKEIN_DATA: join(folder, 'data'),
       },
     });
@@ -209,18 +221,21 @@ describe('the commands of the documentation', () => {
     writeFileSync(join(folder, 'model.onnx'), writeModel(mlp({ sizes: [4, 8, 1], seed: 1 })));
     writeFileSync(join(folder, 'model-v2.onnx'), writeModel(mlp({ sizes: [4, 8, 1], seed: 2 })));
     writeFileSync(join(folder, 'theirs.onnx'), writeModel(mlp({ sizes: [4, 8, 1], seed: 3 })));
-    for (const { page, path } of Object.values(COPIES)) writeFileSync(path, typeScriptOf(page));
-    node = await start(join(folder, 'data'));
+    copyCheckout(checkout);
+    for (const { page, path } of Object.values(COPIES)) {
+      writeFileSync(join(checkout, path), typeScriptOf(page));
+    }
+    node = await start(checkout, join(folder, 'data'));
     Object.assign(stood, standIns());
   }, 90_000);
 
   afterAll(async () => {
-    const ended = new Promise((resolve) => node.child.once('exit', resolve));
-    node.child.kill('SIGTERM');
-    await ended;
-    for (const { path } of Object.values(COPIES)) rmSync(path, { force: true });
+    if (node !== undefined) {
+      const ended = once(node.child, 'exit');
+      node.child.kill('SIGTERM');
+      await ended;
+    }
     rmSync(folder, { recursive: true, force: true });
-    for (const name of LEFT_BEHIND) rmSync(join(root, name), { recursive: true, force: true });
   });
 
   it('leaves out no guide', () => {
@@ -234,7 +249,7 @@ describe('the commands of the documentation', () => {
     '$page: $line',
     ({ line }) => {
       const here = line
-        .replaceAll('http://127.0.0.1:4700', node.url)
+        .replaceAll('http://127.0.0.1:4700', node!.url)
         .replaceAll(/\b(model(-v2)?\.onnx|theirs\.onnx|trained\.onnx|curves\.svg)/g, (file) =>
           join(folder, file),
         )
