@@ -166,3 +166,34 @@ it('answers the pings of a site', async () => {
   client.ping('a');
   expect(String((await pong)[0])).toBe('a');
 });
+
+it('holds no pongs for a site that does not read them, and answers it when it does', async () => {
+  const { at, id, url, invitation } = await started();
+  const client = new WebSocket(`${url.replace('http', 'ws')}${FEDERATION_PATH}`);
+  await once(client, 'open');
+  const connection = connectionOver(client);
+  const identity = await createIdentity();
+  await joinScripted(at, invitation, () => undefined, { identity, connection });
+  await vi.waitFor(async () => expect(await isConnected(at, id)).toBe(true));
+  client.pause();
+  // More than the system holds of a connection.
+  const sent = 250_000;
+  const data = Buffer.alloc(125);
+  for (let ping = 0; ping < sent; ping += 1) client.ping(data);
+  await vi.waitFor(() => expect(client.bufferedAmount).toBe(0), { timeout: 20_000 });
+  let answered = 0;
+  let isLast = false;
+  client.on('pong', (bytes: Buffer) => {
+    if (bytes.length === 0) isLast = true;
+    else answered += 1;
+  });
+  client.resume();
+  await vi.waitFor(
+    () => {
+      if (!isLast) client.ping();
+      expect(isLast).toBe(true);
+    },
+    { timeout: 20_000 },
+  );
+  expect(answered).toBeLessThan(sent / 2);
+}, 60_000);

@@ -19,6 +19,8 @@ const PING_MS = 20_000;
 const MOST_UNPROVED = 2 * MOST_GREETING;
 /** Bytes that such a connection may send: a greeting and a proof have less than one kilobyte. */
 const MOST_UNPROVED_BYTES = 16 * 1024;
+/** Bytes that wait to be read by a site, from which on its pings are not answered. */
+const MOST_UNREAD_BYTES = 256 * 1024;
 /** Bytes of such a connection that are parsed before the next look at whether it has been closed. */
 const UNPROVED_SLICE_BYTES = 1024;
 
@@ -80,7 +82,8 @@ export function serveWebSockets(connect: (connection: Connection) => void): WebS
     // A greeting needs none.
     accepted.on('ping', (data: Buffer) => {
       if (unproved.has(accepted)) accepted.terminate();
-      else accepted.pong(data);
+      // A site that does not read must not fill the memory with pongs; only the last ping needs one (RFC 6455, 5.5.3).
+      else if (accepted.bufferedAmount < MOST_UNREAD_BYTES) accepted.pong(data);
     });
     const connection = flushing(accepted);
     return {
