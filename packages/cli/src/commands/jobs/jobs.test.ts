@@ -340,14 +340,21 @@ describe('without a node', () => {
   });
 
   it('commands fail without a node where no job was ever enqueued', async () => {
+    // A node of the developer may listen at the default address.
+    const refusing = `globalThis.fetch = async () => { throw new TypeError('fetch failed'); }`;
+    const program = [
+      process.execPath,
+      `--import=data:text/javascript,${encodeURIComponent(refusing)}`,
+      join(import.meta.dirname, '../../main.ts'),
+    ] as const;
     for (const words of [
       ['jobs', 'ls'],
       ['queue', 'ls'],
       ['artifacts', 'put', 'data.csv'],
     ]) {
-      expect(await run(...words)).toMatchObject({
+      expect(await runCli(words, { cwd: folder, program })).toMatchObject({
         code: 1,
-        stderr: expect.stringContaining('NODE_UNREACHABLE'),
+        stderr: expect.stringMatching(/127\.0\.0\.1:4700.*NODE_UNREACHABLE/),
       });
     }
   });

@@ -76,7 +76,7 @@ describe('what cannot be trained is refused before the first step', () => {
         /^--early-stopping compares the results on validation rows, and there are none/,
       ],
       [['--freeze', '('], 'USAGE', /not a regular expression/],
-      [['--deploy', 'x'], 'NODE_UNREACHABLE', /./],
+      [['--deploy', 'x', '--server', 'http://127.0.0.1:9'], 'NODE_UNREACHABLE', /./],
       [['--features', 'a,side'], 'TRAINING_DATA_INVALID', /'side' is to be predicted/],
       [
         ['--out', 'none/x.onnx'],
