@@ -11,6 +11,7 @@
  * parameter are joined along the rows.
  */
 import { elementTypeNumber } from '../tensor/element-type.ts';
+import type { ElementType } from '../tensor/tensor.ts';
 import type { GradientGraph, GradientNode } from '../gradient/rule.ts';
 import { float } from '../model/attribute.ts';
 import { padZeros } from '../operators/layout/slicing.ts';
@@ -86,7 +87,7 @@ function normsOfFactors(left: string, right: string, graph: GradientGraph): stri
   if (2 * rows * rows >= inputs * outputs) {
     return squares(flattened(product(left, right, graph), batch, graph), graph);
   }
-  return sumOfProducts(gram(left, graph), gram(right, graph), graph);
+  return sumOfProducts(gram(left, graph), gram(right, graph), graph.typeOf(left), graph);
 }
 
 /** Rows with the same index meet in the same row of the table. */
@@ -97,8 +98,7 @@ function normsOfRows(
   const [batch, rows] = sizes(indices, graph) as [number, number];
   if (rows === 1) return squares(flattened(right, batch, graph), graph);
   const same = graph.emit('Equal', [graph.unsqueeze(indices, [1]), graph.unsqueeze(indices, [2])]);
-  const to = elementTypeNumber(graph.typeOf(right));
-  return sumOfProducts(graph.emit('Cast', [same], { to }), gram(right, graph), graph);
+  return sumOfProducts(inDouble(same, graph), gram(right, graph), graph.typeOf(right), graph);
 }
 
 function oneHot(
@@ -117,13 +117,24 @@ function product(left: string, right: string, graph: GradientGraph): string {
   return graph.emit('MatMul', [turned, cube(right, graph)]);
 }
 
-/** A·Aᵀ of each example, [batch, rows, rows]. */
+/**
+ * A·Aᵀ of each example, [batch, rows, rows], in float64: rows of large numbers, such as years, may have
+ * gradients that cancel, of which float32 would leave rounding errors alone, below 0 as well.
+ */
 function gram(value: string, graph: GradientGraph): string {
-  return graph.emit('MatMul', [value, graph.emit('Transpose', [value], { perm: [0, 2, 1] })]);
+  const wide = inDouble(value, graph);
+  return graph.emit('MatMul', [wide, graph.emit('Transpose', [wide], { perm: [0, 2, 1] })]);
 }
 
-function sumOfProducts(a: string, b: string, graph: GradientGraph): string {
-  return graph.reduceSum(graph.emit('Mul', [a, b]), [1, 2], false);
+function sumOfProducts(a: string, b: string, type: ElementType, graph: GradientGraph): string {
+  const sum = graph.reduceSum(graph.emit('Mul', [a, b]), [1, 2], false);
+  // A sum that is 0 may come out a little below.
+  const squared = graph.emit('Max', [sum, graph.scalar(0, sum)]);
+  return graph.emit('Cast', [squared], { to: elementTypeNumber(type) });
+}
+
+function inDouble(value: string, graph: GradientGraph): string {
+  return graph.emit('Cast', [value], { to: elementTypeNumber('float64') });
 }
 
 /** Σ of the squares of each row of [batch, numbers]. */
@@ -212,7 +223,12 @@ const gather: ContributionRule = ({ node, input, batch }, graph) => {
     return undefined;
   }
   const [size] = sizes(node.inputs[0]!, graph) as [number];
-  const indices = graph.reshape(node.inputs[1]!, [batch, -1]);
+  const given = graph.emit('Cast', [node.inputs[1]!], { to: elementTypeNumber('int64') });
+  // Counted from the end, a row has a second index, and must be seen as the same row.
+  const isFromEnd = graph.emit('Less', [given, graph.scalar(0, given)]);
+  const fromStart = graph.emit('Add', [given, graph.scalar(size, given)]);
+  const places = graph.emit('Where', [isFromEnd, fromStart, given]);
+  const indices = graph.reshape(places, [batch, -1]);
   return { kind: 'rows', indices, size, right: asRows(node.outputGradients[0]!, batch, graph) };
 };
 
