@@ -79,7 +79,7 @@ export const JOB_ERRORS = {
   STORE_UNREACHABLE: {
     ...UNAVAILABLE,
     meaning: 'The store of jobs, artifacts or shared state does not answer.',
-    fix: 'Check that Redis, or the bucket, is up and reachable from this machine; then retry.',
+    fix: 'Check that Redis, or the bucket or folder of artifacts, is up and reachable from this machine; then retry.',
     retryMs: 1000,
   },
   STORE_DENIED: {

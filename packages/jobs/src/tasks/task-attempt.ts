@@ -13,6 +13,7 @@ import type { Outcome } from '../contract.ts';
 import { refuseStale, whileHeld, type AttemptTools } from '../worker/attempt/attempt-tools.ts';
 import { DEFAULT_LIMITS } from '../worker/limits.ts';
 import { refusal } from '../worker/attempt/outcome.ts';
+import { throughOutage } from '../worker/attempt/through-outage.ts';
 import type { TaskWork, WorkResult } from '../work.ts';
 import type { TaskAnswer, TaskEnd, TaskRequest } from './messages.ts';
 import { createTaskJobs, type TaskJobs } from './task-jobs.ts';
@@ -145,8 +146,10 @@ async function keep(
     saveCheckpoint,
   }: Pick<AttemptTools, 'artifacts' | 'lease' | 'saveCheckpoint'>,
 ): Promise<TaskAnswer> {
-  const content = whileHeld(lease, createReadStream(request.file) as AsyncIterable<Uint8Array>);
-  const stored = await artifacts.put(content, Number.POSITIVE_INFINITY);
+  const stored = await throughOutage(() => {
+    const content = createReadStream(request.file) as AsyncIterable<Uint8Array>;
+    return artifacts.put(whileHeld(lease, content), Number.POSITIVE_INFINITY);
+  }, lease);
   if (request.ask === 'put') {
     if (request.path !== undefined) outputs.push({ path: request.path, ...stored });
     return stored;

@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import {
   chmod,
   mkdir,
   readFile,
   readdir,
+  rename,
   rm,
   stat,
   symlink,
@@ -173,6 +175,66 @@ describe('artifacts as files', () => {
     await expect(openFileArtifacts(join(folder, 'file', 'artifacts'))).rejects.toMatchObject({
       code: 'DATA_FOLDER_UNUSABLE',
     });
+  });
+});
+
+const unreachable = { code: 'STORE_UNREACHABLE' };
+
+/** Each request of a folder that is away says so, and none makes another in its place. */
+async function expectAway(store: ArtifactStore, digest: string): Promise<void> {
+  const read = async (range?: { start: number; end: number }): Promise<void> => {
+    for await (const _ of store.read(digest, range));
+  };
+  await expect(store.put(chunks(Buffer.from('more')), 100)).rejects.toMatchObject(unreachable);
+  await expect(store.sizeOf(digest)).rejects.toMatchObject(unreachable);
+  await expect(store.pathOf(digest)).rejects.toMatchObject(unreachable);
+  await expect(read()).rejects.toMatchObject(unreachable);
+  await expect(read({ start: 0, end: 1 })).rejects.toMatchObject(unreachable);
+  await expect(store.remove(digest)).rejects.toMatchObject(unreachable);
+  await expect(store.list()).rejects.toMatchObject(unreachable);
+}
+
+it('a folder that is away for a while is no missing artifact, and is used again when it is back', async () => {
+  const shared = join(folder, 'shared');
+  const store = await openFileArtifacts(shared, { shared: true, mayBeAway: true });
+  const { digest } = await store.put(chunks(Buffer.from('kept')), 100);
+  await rename(shared, join(folder, 'elsewhere'));
+  await expectAway(store, digest);
+  await rename(join(folder, 'elsewhere'), shared);
+  expect(await store.sizeOf(digest)).toBe(4);
+  expect(await readFile(await store.pathOf(digest), 'utf8')).toBe('kept');
+  await expect(store.sizeOf('0'.repeat(64))).rejects.toMatchObject({ code: 'ARTIFACT_UNKNOWN' });
+  await expect(store.pathOf('0'.repeat(64))).rejects.toMatchObject(corrupt);
+});
+
+it('what is wrong with the content of an artifact stays so', async () => {
+  const store = await openFileArtifacts(join(folder, 'shared'), { mayBeAway: true });
+  async function* broken(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('a part');
+    throw new Error('The sender has left.');
+  }
+  await expect(store.put(broken(), 100)).rejects.toThrow('The sender has left.');
+  await expect(store.put(chunks(Buffer.from('long')), 1)).rejects.toMatchObject({
+    code: 'BODY_TOO_LARGE',
+  });
+});
+
+describe.skipIf(tinyDisk.skip)(`artifacts on another disk ${tinyDisk.reason}`, () => {
+  it('are away while it is not mounted, and nothing is put in its place', async () => {
+    using place = mountTinyDisk('size=256k');
+    const disk = join(place.folder, 'disk');
+    await mkdir(disk);
+    const mount = (...words: string[]) => spawnSync(words[0]!, words.slice(1)).status;
+    expect(mount('mount', '-t', 'tmpfs', 'test-disk', disk)).toBe(0);
+    const store = await openFileArtifacts(disk, { shared: true, mayBeAway: true });
+    const { digest } = await store.put(chunks(Buffer.from('kept')), 100);
+    expect(mount('umount', disk)).toBe(0);
+    await expectAway(store, digest);
+    expect(await readdir(disk)).toEqual([]);
+    expect(mount('mount', '-t', 'tmpfs', 'test-disk', disk)).toBe(0);
+    await expect(store.sizeOf(digest)).rejects.toMatchObject({ code: 'ARTIFACT_UNKNOWN' });
+    expect(await store.put(chunks(Buffer.from('kept')), 100)).toMatchObject({ digest });
+    expect(mount('umount', disk)).toBe(0);
   });
 });
 

@@ -35,6 +35,8 @@ const ABANDONED_CHECK_MS = 5 * 60_000;
 export interface FileArtifactsOptions {
   /** Whether other processes write to the folder too. Default: no; the caller holds its lock. */
   readonly shared?: boolean;
+  /** Whether it may be on another machine, and so away for a while. Default: no. */
+  readonly mayBeAway?: boolean;
   /** Refuses writes into reserved disk space. Default: the whole disk may be used. */
   readonly room?: DiskRoom | undefined;
 }
@@ -46,11 +48,13 @@ export interface FileArtifactsOptions {
  */
 export async function openFileArtifacts(
   folder: string,
-  { shared = false, room }: FileArtifactsOptions = {},
+  { shared = false, mayBeAway = false, room }: FileArtifactsOptions = {},
 ): Promise<ArtifactStore> {
+  let whileThere: WhileThere = (act) => act();
   try {
     await makeFolders(folder, 0o700);
     await removeUnfinished(folder, shared ? ABANDONED_MS : 0);
+    if (mayBeAway) whileThere = await guardOf(folder);
   } catch (error) {
     throw new SkeinError(
       'DATA_FOLDER_UNUSABLE',
@@ -83,65 +87,139 @@ export async function openFileArtifacts(
     return path;
   }
 
-  return {
-    async put(content, maxBytes) {
-      await lookForAbandoned();
-      const incoming = join(folder, INCOMING + randomBytes(12).toString('hex'));
-      const file = await open(incoming, O_CREAT | O_EXCL | O_WRONLY | NOFOLLOW, 0o600).catch(
-        (error: unknown) => {
-          throw full(error, folder);
-        },
-      );
-      try {
-        const written = await receive(file, content, maxBytes, room);
-        // Readable for the user that a guest runs as, and a program that a job brings along can be
-        // started; the mode of the folder keeps other users out.
-        await file.chmod(0o555);
-        await file.sync();
-        await rename(incoming, join(folder, written.digest));
-        await syncFolder(folder);
-        // The hash was computed over the written bytes; only a later change requires another check.
-        verified.set(written.digest, stampOf(await file.stat({ bigint: true })));
-        return written;
-      } catch (error) {
-        await unlink(incoming).catch(() => undefined);
+  async function put(content: AsyncIterable<Uint8Array>, maxBytes: number) {
+    await lookForAbandoned();
+    const incoming = join(folder, INCOMING + randomBytes(12).toString('hex'));
+    const file = await open(incoming, O_CREAT | O_EXCL | O_WRONLY | NOFOLLOW, 0o600).catch(
+      (error: unknown) => {
         throw full(error, folder);
-      } finally {
-        await file.close();
-      }
-    },
+      },
+    );
+    try {
+      const written = await receive(file, content, maxBytes, room);
+      // Readable for the user that a guest runs as, and a program that a job brings along can be
+      // started; the mode of the folder keeps other users out.
+      await file.chmod(0o555);
+      await file.sync();
+      await rename(incoming, join(folder, written.digest));
+      await syncFolder(folder);
+      // The hash was computed over the written bytes; only a later change requires another check.
+      verified.set(written.digest, stampOf(await file.stat({ bigint: true })));
+      return written;
+    } catch (error) {
+      await unlink(incoming).catch(() => undefined);
+      throw full(error, folder);
+    } finally {
+      // All of it is on the disk by then, or the error is known.
+      await file.close().catch(() => undefined);
+    }
+  }
 
+  async function* read(digest: string, range?: ByteRange): AsyncGenerator<Uint8Array> {
+    if (range !== undefined) {
+      yield* chunksOf(await pathOf(digest), digest, range);
+      return;
+    }
+    yield* checked(chunksOf(pathIn(folder, digest), digest), digest);
+  }
+
+  return {
+    put: (content, maxBytes) => whileThere(() => put(content, maxBytes), true),
     async sizeOf(digest) {
-      const stats = await lstat(pathIn(folder, digest)).catch(() => undefined);
-      if (!stats?.isFile()) throw unknown(digest);
-      return stats.size;
-    },
-
-    async *read(digest, range) {
-      if (range !== undefined) {
-        yield* chunksOf(await pathOf(digest), digest, range);
-        return;
-      }
       const path = pathIn(folder, digest);
-      yield* checked(chunksOf(path, digest), digest);
-    },
-
-    pathOf,
-
-    async remove(digest) {
-      verified.delete(digest);
-      await unlink(pathIn(folder, digest)).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error;
+      return whileThere(async () => {
+        const stats = await lstat(path).catch(() => undefined);
+        if (!stats?.isFile()) throw unknown(digest);
+        return stats.size;
       });
     },
 
-    async list() {
-      return (await readdir(folder)).filter((name) => DIGEST.test(name));
+    async *read(digest, range) {
+      const chunks = read(digest, range);
+      try {
+        for (;;) {
+          const next = await whileThere(() => chunks.next());
+          if (next.done === true) return;
+          yield next.value;
+        }
+      } finally {
+        await chunks.return(undefined);
+      }
     },
+
+    pathOf: (digest) => whileThere(() => pathOf(digest)),
+
+    async remove(digest) {
+      verified.delete(digest);
+      const path = pathIn(folder, digest);
+      await whileThere(
+        () =>
+          unlink(path).catch((error: NodeJS.ErrnoException) => {
+            if (error.code !== 'ENOENT') throw error;
+          }),
+        true,
+      );
+    },
+
+    list: () =>
+      whileThere(async () => (await readdir(folder)).filter((name) => DIGEST.test(name)), true),
 
     close: () => Promise.resolve(),
   };
 }
+
+/**
+ * Calls an act on the folder.
+ * @param first whether to look for the folder before: what is done in the empty place of a mount would be lost with it.
+ * @throws SkeinError STORE_UNREACHABLE in place of the act's error where the folder is away.
+ */
+type WhileThere = <T>(act: () => Promise<T>, first?: boolean) => Promise<T>;
+
+/** What a network file system answers while its server is away. */
+const AWAY: ReadonlySet<string | undefined> = new Set([
+  'EHOSTDOWN',
+  'EIO',
+  'ENODEV',
+  'ENOTCONN',
+  'EREMOTEIO',
+  'ESTALE',
+]);
+
+async function guardOf(folder: string): Promise<WhileThere> {
+  const isMounted = async (): Promise<boolean> =>
+    (await stat(folder)).dev !== (await stat(join(folder, '..'))).dev;
+  const wasMounted = await isMounted();
+  const unreachable = (why: string, cause?: unknown): SkeinError =>
+    new SkeinError('STORE_UNREACHABLE', `The artifact folder ${folder} is away: ${why}.`, {
+      cause,
+    });
+
+  async function requireThere(): Promise<void> {
+    let isThere: boolean;
+    try {
+      isThere = wasMounted ? await isMounted() : (await stat(folder)).isDirectory();
+    } catch (error) {
+      throw unreachable((error as Error).message, error);
+    }
+    if (!isThere) throw unreachable(wasMounted ? 'it is not mounted' : 'it is not a folder');
+  }
+
+  return async (act, first = false) => {
+    if (first) await requireThere();
+    try {
+      return await act();
+    } catch (error) {
+      if (AWAY.has((error as NodeJS.ErrnoException).code)) {
+        throw unreachable((error as Error).message, error);
+      }
+      // A file that is missing, or an error that the loss of the folder explains.
+      if (!(error instanceof SkeinError) || MISSING.has(error.code)) await requireThere();
+      throw error;
+    }
+  };
+}
+
+const MISSING: ReadonlySet<string> = new Set(['ARTIFACT_CORRUPT', 'ARTIFACT_UNKNOWN']);
 
 async function removeUnfinished(folder: string, olderThanMs: number): Promise<void> {
   for (const name of await readdir(folder)) {

@@ -40,7 +40,7 @@ export const ARTIFACT_BACKENDS = {
     async open(address, { keptFreeBytes, exclusive = false }) {
       const folder = resolve(address);
       const room = await roomIn(folder, keptFreeBytes);
-      return openFileArtifacts(folder, { shared: !exclusive, room });
+      return openFileArtifacts(folder, { shared: !exclusive, mayBeAway: !exclusive, room });
     },
     // The disk is shared with everything else on it.
     async defaultBound(address) {

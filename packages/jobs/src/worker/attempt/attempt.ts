@@ -14,7 +14,9 @@ import type { Lease, LeaseEnd } from '../lease.ts';
 import { createLogWriter } from './log-writer.ts';
 import { failureFrom } from './outcome.ts';
 import { persist } from '../persist.ts';
+import { isAway } from '../../store/when-reachable.ts';
 import { createProgressReporter } from './progress-reporter.ts';
+import { throughOutage } from './through-outage.ts';
 
 /** The parts of a worker that all of its attempts share. */
 export interface WorkerContext {
@@ -73,11 +75,15 @@ export async function runAttempt(
     signal: writing,
     onStale,
   });
+  const artifacts = context.holdings.of(job.tenant);
   const tools: AttemptTools = {
     claim,
     lease: held,
     store,
-    artifacts: context.holdings.of(job.tenant),
+    artifacts: {
+      ...artifacts,
+      pathOf: (digest) => throughOutage(() => artifacts.pathOf(digest), held),
+    },
     log,
     progress,
     async saveCheckpoint(digest) {
@@ -114,11 +120,18 @@ export async function runAttempt(
     }
     if (!(error instanceof StaleAttempt))
       note('warn', 'Attempt failed.', { ...details, err: error });
-    outcome = failureFrom(error);
+    outcome = isAway(error) && held.preempted.aborted ? PREEMPTED : failureFrom(error);
   }
   ended.removeEventListener('abort', giveUp);
   return { outcome, flush };
 }
+
+const PREEMPTED: Outcome = {
+  kind: 'failed',
+  cause: 'preempted',
+  message: 'Preempted while the store of artifacts was away.',
+  retryable: true,
+};
 
 const CANCELLED: Outcome = {
   kind: 'failed',

@@ -56,7 +56,10 @@ function guest(states: readonly (Files | Error)[]): Guest {
     tools: {
       artifacts,
       claim: { job: { id: 'j' } } as never,
-      lease: { ended: new AbortController().signal } as never,
+      lease: {
+        ended: new AbortController().signal,
+        preempted: new AbortController().signal,
+      } as never,
       note: (_, message) => void notes.push(message),
       async saveCheckpoint(digest) {
         const files: Record<string, string> = {};

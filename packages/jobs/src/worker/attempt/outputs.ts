@@ -7,6 +7,7 @@ import type { SandboxSession } from '@skein/sandbox';
 import type { ArtifactStore } from '@skein/state';
 import type { WorkResult } from '../../work.ts';
 import { refuseStale, whileHeld, type AttemptTools } from './attempt-tools.ts';
+import { throughOutage } from './through-outage.ts';
 
 type Output = WorkResult['outputs'][number];
 
@@ -30,20 +31,28 @@ export async function collectOutputs(
 ): Promise<Output[]> {
   const outputs: Output[] = [];
   let leftBytes = maxBytes;
+  /** All files at a path: after an outage they are collected again. */
+  async function collect(path: string): Promise<void> {
+    const found: Output[] = [];
+    let bytes = 0;
+    for await (const file of session.collect([path], leftBytes)) {
+      if (outputs.length + found.length === MAX_FILES) {
+        throw new SkeinError(
+          'SANDBOX_OUTPUT_TOO_LARGE',
+          `There are more than ${MAX_FILES} files at the outputs.`,
+        );
+      }
+      const stored = await artifacts.put(whileHeld(lease, file.content), leftBytes - bytes);
+      bytes += stored.sizeBytes;
+      found.push({ path: file.path, ...stored });
+    }
+    leftBytes -= bytes;
+    outputs.push(...found);
+  }
   for (const { path, optional } of wanted) {
     refuseStale(lease);
     try {
-      for await (const file of session.collect([path], leftBytes)) {
-        if (outputs.length === MAX_FILES) {
-          throw new SkeinError(
-            'SANDBOX_OUTPUT_TOO_LARGE',
-            `There are more than ${MAX_FILES} files at the outputs.`,
-          );
-        }
-        const stored = await artifacts.put(whileHeld(lease, file.content), leftBytes);
-        leftBytes -= stored.sizeBytes;
-        outputs.push({ path: file.path, ...stored });
-      }
+      await throughOutage(() => collect(path), lease);
     } catch (error) {
       const missing = error instanceof SkeinError && error.code === 'SANDBOX_OUTPUT_MISSING';
       if (!missing || optional !== true) throw error;
