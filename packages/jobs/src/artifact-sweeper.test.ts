@@ -92,7 +92,8 @@ it('keeps the files of a checkpoint, which only its listing names', async () => 
       }
     },
   };
-  const lease = { ended: new AbortController().signal } as never;
+  const { signal } = new AbortController();
+  const lease = { ended: signal, preempted: signal } as never;
   const listing = await keepCheckpoint(session, 'state', 1000, { artifacts, lease });
   await store.enqueue([jobSpec(command(['true'], { checkpoint: 'state' }))]);
   const { token } = await start();
