@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { cutParquet, cutRows } from './cut-parquet.ts';
 import { LEAST_MEMORY_BYTES } from './memory.ts';
-import { readParquet, writeParquet } from './testing/parquet.ts';
+import { readParquet, writeParquet, writeRows } from './testing/parquet.ts';
 
 const group = fc.record({
   rows: fc.integer({ min: 1, max: 50 }),
@@ -87,6 +87,19 @@ describe('cutParquet', () => {
     }
     // 64-bit integers come as text.
     expect(found).toEqual(rows.map(({ i, text }) => ({ i: String(i), text })));
+  });
+
+  it('keeps a column that has the name of DuckDB’s row numbers', async () => {
+    const own = join(folder, 'own.parquet');
+    await writeRows(own, `SELECT i, -i AS File_Row_Number FROM read_parquet('${file}')`);
+    const { size } = await stat(own);
+    const found: unknown[] = [];
+    for await (const piece of cutParquet(own, size / 3, options())) {
+      found.push(...(await readParquet(piece.file)));
+    }
+    expect(found).toEqual(
+      rows.map(({ i }) => ({ i: String(i), File_Row_Number: String(i === 0 ? 0 : -i) })),
+    );
   });
 
   it('leaves a file that is small enough as it is', async () => {
