@@ -46,6 +46,8 @@ describe.skipIf(bubblewrap.skip)('runUntrusted', () => {
 
   it('refuses what is neither text nor bytes', async () => {
     const wrong = [
+      undefined,
+      null,
       { argv: 'true' },
       { argv: ['echo', 5] },
       { argv: ['env'], env: { COUNT: 5 } },

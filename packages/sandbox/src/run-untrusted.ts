@@ -44,6 +44,9 @@ const DEFAULTS: Limits = {
  * @throws SkeinError SANDBOX_UNAVAILABLE, SANDBOX_UNSUPPORTED, REQUEST_INVALID.
  */
 export async function runUntrusted(command: UntrustedCommand): Promise<UntrustedResult> {
+  if (Object(command) !== command) {
+    throw new SkeinError('REQUEST_INVALID', 'The command must be an object with its argv.');
+  }
   const { argv, env, stdin, files = {}, limits = {} } = command;
   refuseUnknown(limits);
   const drivers = command.drivers ?? (await openDrivers());

@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mlp, tensor, writeModel, type TensorMap } from '@skein/onnx';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -126,7 +126,20 @@ it('refuses inputs that are not tensors', async () => {
   }
 });
 
+it('leaves its folder to the next one when it cannot be opened', async () => {
+  await openHere().then((serving) => serving.close());
+  open.length = 0;
+  const inTheWay = join(folder, 'artifacts', '.incoming-folder');
+  await mkdir(inTheWay);
+  for (let at = 0; at < 2; at++) {
+    await expect(openServing({ folder })).rejects.toMatchObject({ code: 'DATA_FOLDER_UNUSABLE' });
+  }
+  await rmdir(inTheWay);
+  await openHere();
+});
+
 it('refuses a folder or cores that it cannot use', async () => {
+  await expect(openServing(undefined as never)).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
   for (const path of ['', undefined, 5]) {
     const opened = openServing({ folder: path as string });
     await expect(opened).rejects.toMatchObject({ code: 'DATA_FOLDER_UNUSABLE' });

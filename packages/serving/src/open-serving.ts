@@ -17,7 +17,13 @@ import { unreadable } from '@skein/api/file-errors';
 import { usableThreads } from '@skein/api/machine';
 import type { Tensor, TensorMap } from '@skein/onnx';
 import { nativeRuntime } from '@skein/runtime';
-import { openDataFolder, openFileArtifacts, openState } from '@skein/state';
+import {
+  type DataFolder,
+  openDataFolder,
+  openFileArtifacts,
+  openState,
+  type State,
+} from '@skein/state';
 import { describeComposition } from './composition/describe-composition.ts';
 import { Cancellation, type InferenceAnswer, type ServingObserver } from './contract.ts';
 import { createRegistry } from './registry/registry.ts';
@@ -83,16 +89,31 @@ const silent: ServingObserver = {
  *   REQUEST_INVALID.
  */
 export async function openServing(options: EmbeddedServingOptions): Promise<EmbeddedServing> {
-  const { cores = usableThreads(), observer = silent } = options;
+  checkObject('The options', options);
+  const { cores = usableThreads() } = options;
   if (!(typeof cores === 'number' && cores > 0)) {
     throw new SkeinError('REQUEST_INVALID', 'cores must be a number greater than 0.');
   }
-  const log = options.log ?? ((message, details) => console.error(message, details));
   const folder = await openDataFolder(options.folder);
-  const state = await openState(folder.databasePath).catch(async (error: unknown) => {
+  let state: State | undefined;
+  try {
+    state = await openState(folder.databasePath);
+    return await servingOn(folder, state, { ...options, cores });
+  } catch (error) {
+    await state?.close();
     await folder.close();
     throw error;
-  });
+  }
+}
+
+/** Closes both with itself, and neither where it fails. */
+async function servingOn(
+  folder: DataFolder,
+  state: State,
+  options: EmbeddedServingOptions & { readonly cores: number },
+): Promise<EmbeddedServing> {
+  const { cores, observer = silent } = options;
+  const log = options.log ?? ((message, details) => console.error(message, details));
   const registry = createRegistry({
     state,
     artifacts: await openFileArtifacts(folder.artifactsPath),
@@ -110,7 +131,10 @@ export async function openServing(options: EmbeddedServingOptions): Promise<Embe
     observer,
     log,
   });
-  await plane.start();
+  await plane.start().catch(async (error: unknown) => {
+    await plane.drain();
+    throw error;
+  });
   const serving = checked(plane);
   let isClosed = false;
 
