@@ -3,12 +3,13 @@
  * the cache, and gives every request to `execute`, which follows it to its end.
  */
 
-import type { GenerativeRoute } from '@skein/api';
+import { type GenerativeRoute, GenerativeSettings, validate } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { isDeterministic } from './cache/request-key.ts';
 import { NOTHING } from './call.ts';
 import { createSharedAnswers } from './cache/shared-answers.ts';
 import { withSemanticCache } from './cache/semantic/semantic-cache.ts';
+import { checkedGateway, checkObject } from './checked-gateway.ts';
 import { checkRequest } from './check-request.ts';
 import { continued, isContinuable } from './continuation.ts';
 import type {
@@ -52,15 +53,11 @@ const CONTINUATION = 'skein_continuation';
 /** Places of a provider that is open already, which bounds itself. */
 const OWN_PLACES = 1024;
 
-/** @throws SkeinError PROVIDER_INVALID. */
+/** @throws SkeinError PROVIDER_INVALID, REQUEST_INVALID. */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
-  const {
-    settings,
-    state,
-    weightOf = () => 1,
-    clock = performance,
-    random = Math.random,
-  } = options;
+  checkObject('The options', options);
+  const settings = validate(GenerativeSettings, options.settings, 'settings');
+  const { state, weightOf = () => 1, clock = performance, random = Math.random } = options;
   const {
     observe,
     observeLoss,
@@ -319,11 +316,13 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       await closeProviders();
     },
   };
-  return withSemanticCache(gateway, {
-    ...options,
-    models: settings.models,
-    generationOf,
-    clock,
-    random,
-  });
+  return checkedGateway(
+    withSemanticCache(gateway, {
+      ...options,
+      models: settings.models,
+      generationOf,
+      clock,
+      random,
+    }),
+  );
 }
