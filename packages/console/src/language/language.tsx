@@ -111,17 +111,33 @@ type DeclaredModel = LanguageView['settings']['models'][number];
 
 function RouteRow({
   of: { models, use },
-  model: { name, ttftMs },
+  model: { name, ttftMs, routes },
   route: { provider, model },
 }: {
   readonly of: LanguageView;
   readonly model: DeclaredModel;
   readonly route: DeclaredModel['routes'][number];
 }) {
-  const used = use.find((each) => each.model === name && each.provider === provider);
   const standing = models
     .find((each) => each.name === name)
     ?.routes.find((each) => each.provider === provider && each.model === model);
+  const first = routes.find((each) => each.provider === provider);
+  if (first !== undefined && first.model !== model) {
+    // What is used is counted by provider: shown again it would look like as much more.
+    return (
+      <tr>
+        <td>
+          <strong>{name}</strong>
+        </td>
+        <td>{`${provider}: ${model}`}</td>
+        <td>
+          <State of={standing} />
+        </td>
+        <td colSpan={5}>{`counted with ${first.model}`}</td>
+      </tr>
+    );
+  }
+  const used = use.find((each) => each.model === name && each.provider === provider);
   const p99 = used?.ttftMs?.p99;
   const requests = `${used?.requests ?? 0}${used?.failed ? `, ${used.failed} failed` : ''}`;
   return (

@@ -88,6 +88,19 @@ describe.skipIf(browserAvailable.skip)(
         .waitFor();
     });
 
+    it('shows what a provider was used for once, however many routes lead to it', async () => {
+      await started.node.client.putLanguageModel({
+        name: 'twice',
+        routes: [
+          { provider: 'up', model: 'big' },
+          { provider: 'up', model: 'small' },
+        ],
+      });
+      const rows = page.locator('tr', { hasText: 'twice' });
+      await rows.filter({ hasText: 'up: small' }).getByText('counted with big').waitFor();
+      expect(await rows.filter({ hasText: '$' }).count()).toBe(1);
+    });
+
     it('shows what a semantic cache has done', async () => {
       await started.node.client.putLanguageModel({
         name: 'faq',

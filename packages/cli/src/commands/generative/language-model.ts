@@ -146,10 +146,16 @@ export const modelLs = nodeCommand({
     const usedOf = (name: string, from: string) =>
       use.find(({ model, provider }) => model === name && provider === from);
     const rows = settings.models.flatMap(({ name, routes, ttftMs }) => {
-      const ofRoutes = routes.map(({ provider, model }) => {
-        const used = usedOf(name, provider);
+      // What is used is counted by provider: a line for each route would show it twice.
+      const providers = [...new Set(routes.map(({ provider }) => provider))];
+      const ofRoutes = providers.map((from) => {
+        const used = usedOf(name, from);
         const { requests = 0, failed = 0 } = used ?? {};
-        return { name, ttftMs, route: `${provider}=${model}`, used, requests, failed };
+        const route = routes
+          .filter(({ provider }) => provider === from)
+          .map(({ provider, model }) => `${provider}=${model}`)
+          .join(', ');
+        return { name, ttftMs, route, used, requests, failed };
       });
       const unanswered = usedOf(name, '');
       const failed = unanswered?.failed ?? 0;
