@@ -14,7 +14,7 @@ it('has its landmarks: perfection, the mean, and what no mean explains', () => {
   expect(regressionErrors([1, 2, 3], [2, 2, 2]).r2).toBeCloseTo(0, 12);
   expect(regressionErrors([5, 5], [5, 5]).r2).toBeNaN();
   // Tenths are rounded, and so is their sum divided by how many there are.
-  const tenths = new Array<number>(10).fill(0.1);
+  const tenths = Array.from({ length: 10 }, () => 0.1);
   expect(regressionErrors(tenths, [...tenths.keys()]).r2).toBeNaN();
   expect(() => regressionErrors([], [])).toThrow('no rows');
 });

@@ -39,7 +39,7 @@ it('draws as top-k, top-p and min-p say, one after the other', () => {
       minP: sometimes(random.next() * 0.6),
     };
     const sampler = new Sampler(options, []);
-    const drawn = new Array<number>(size).fill(0);
+    const drawn = Array.from({ length: size }, () => 0);
     for (let i = 0; i < draws; i++) drawn[sampler.next(logits.slice())]! += 1 / draws;
     for (const [token, share] of probabilities(logits, options).entries()) {
       const told = `token ${token} of ${JSON.stringify(options)}`;
