@@ -1,5 +1,5 @@
 /** What a program in JavaScript may get wrong: each has a code, and no route is closed for it. */
-import { GenerativeSettings } from '@skein/api';
+import type { GenerativeSettings } from '@skein/api';
 import { expect, it } from 'vitest';
 import type { Caller, GenerateRequest } from './contract.ts';
 import type { GatewayOptions } from './gateway-options.ts';
