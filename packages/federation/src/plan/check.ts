@@ -165,7 +165,9 @@ export function parsed<S extends z.ZodType>(schema: S, value: unknown): z.output
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  return refuse(`${issue?.path.join('.') || 'It'}: ${issue?.message ?? 'is invalid'}.`);
+  const field = issue?.path.join('.') ?? '';
+  // Of the plan as a whole, such as a field that it has not.
+  return refuse(`${field === '' ? '' : `${field}: `}${issue?.message ?? 'it is invalid'}.`);
 }
 
 export function refuse(reason: string): never {

@@ -109,7 +109,8 @@ export function draftFor<T extends Partial<Pick<Plan, 'name' | 'task' | 'model'>
 
 /** A draft that says nothing of privacy protects patients where sites are institutions, and whole sites where they are devices. */
 function withPrivacy(draft: PlanDraft): PlanDraft {
-  if (draft.privacy !== undefined) return draft;
+  // A program in JavaScript may pass anything: the schema says what is wrong with it.
+  if (Object(draft) !== draft || draft.privacy !== undefined) return draft;
   return {
     ...draft,
     privacy: { mode: draft.aggregation?.kind === 'committee' ? 'client' : 'patient' },

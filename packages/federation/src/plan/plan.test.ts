@@ -35,6 +35,14 @@ const filledWith = (fill: number): Partial<PlanDraft> => {
 const buffer = (updates: number) => ({ name: 'fedbuff', buffer: updates }) as const;
 
 describe('a plan', () => {
+  it('is refused as a whole where it is no object or has a field too many', () => {
+    for (const none of [undefined, null] as unknown[] as PlanDraft[]) {
+      expect(() => completePlan(none)).toThrow(refused('The plan is refused: Invalid input'));
+    }
+    const more = { ...draft({}), extra: 1 };
+    expect(() => completePlan(more)).toThrow(refused('The plan is refused: Unrecognized key'));
+  });
+
   it('has secure aggregation and patient-level privacy within the budget unless it says otherwise', () => {
     const plan = completePlan(draft({ privacy: { mode: 'patient', denominator: 500 } }));
     expect(plan.aggregation).toMatchObject({ kind: 'pairwise', bits: 16 });
