@@ -98,6 +98,10 @@ function rowOf(
       'GENERATION_UNSUPPORTED',
     );
   }
+  if (sampling.repetitionPenalty === 0) {
+    const text = 'The repetition penalty must be above 0: logits are divided by it.';
+    throw new FieldError('repetition_penalty', text, 'GENERATION_UNSUPPORTED');
+  }
   const seed = sampling.seed ?? randomInt(2 ** 32);
   return {
     prompt,
