@@ -220,6 +220,9 @@ describe('runLoad', () => {
   };
   it.each<[string, Partial<GivenPlan>]>([
     ['no body', { target: { ...target, bodies: [] } }],
+    ['no body', { target: { ...target, bodies: undefined as unknown as [] } }],
+    ['target', { target: undefined as never }],
+    ['mode', { mode: undefined as never }],
     ['rate', { mode: { kind: 'open', arrivals: 'poisson', rate: Infinity } }],
     ['clients', { mode: { kind: 'closed', clients: 0 } }],
     ['durationMs', { durationMs: Number.NaN }],

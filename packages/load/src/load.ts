@@ -138,6 +138,9 @@ function startWorker() {
 
 /** Copied field by field: further fields of a caller may not be cloneable to a worker. */
 function completePlan(given: GivenPlan): LoadPlan {
+  checkObject('plan', given);
+  checkObject("plan's target", given.target);
+  checkObject("plan's mode", given.mode);
   const plan: LoadPlan = {
     target: given.target,
     mode: given.mode,
@@ -186,7 +189,13 @@ function checkPlan({ mode, target, ...plan }: LoadPlan): void {
   if (!Number.isFinite(plan.warmupMs) || plan.warmupMs < 0) {
     throw new RangeError(`The plan's warmupMs must be zero or more, not ${plan.warmupMs}.`);
   }
-  if (target.bodies.length === 0) throw new RangeError("The plan's target has no body to send.");
+  if (!Array.isArray(target.bodies) || target.bodies.length === 0)
+    throw new RangeError("The plan's target has no body to send.");
+}
+
+function checkObject(what: string, given: unknown): void {
+  if (typeof given === 'object' && given !== null) return;
+  throw new RangeError(`The ${what} must be an object, not ${String(given)}.`);
 }
 
 function checkChoice(what: string, given: string, known: readonly string[]): void {
