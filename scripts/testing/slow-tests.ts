@@ -38,6 +38,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/cli.test.ts',
   'packages/cli/src/commands/federation/**',
   'packages/cli/src/commands/generative/language-guide.test.ts',
+  'packages/cli/src/commands/jobs/jobs-alone.test.ts',
   'packages/cli/src/commands/jobs/jobs.test.ts',
   'packages/cli/src/commands/jobs/map-fleet.test.ts',
   'packages/cli/src/commands/jobs/map-memory.test.ts',
