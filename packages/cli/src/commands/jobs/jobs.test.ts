@@ -1,5 +1,4 @@
 /** Jobs from the command line, on a real node: in a folder of files, as a user runs them. */
-import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
