@@ -56,7 +56,7 @@ const input = (change: Input, ...raw: Uint8Array[]): Infer => ({
 });
 
 const cases: [string, Infer, ErrorCode, RegExp][] = [
-  ['no inputs', { modelName: 'risk' }, 'REQUEST_INVALID', /inputs/],
+  ['no inputs', { modelName: 'risk' }, 'INPUT_MISSING', /"x"/],
   ['no model', { ...GOOD, modelName: '' }, 'MODEL_UNKNOWN', /''/],
   ['a wrong name', input({ name: 'y' }), 'INPUT_UNKNOWN', /"y".*x/],
   [

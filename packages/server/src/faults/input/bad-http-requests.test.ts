@@ -68,7 +68,7 @@ const cases: [string, string | Uint8Array, ErrorCode, RegExp, Sent?][] = [
   ['JSON that is no object', '[1]', 'REQUEST_INVALID', /object/],
   ['no inputs', '{}', 'REQUEST_INVALID', /inputs/],
   ['an input without a name', input({ name: undefined }), 'REQUEST_INVALID', /name/],
-  ['an empty list of inputs', '{"inputs":[]}', 'REQUEST_INVALID', /inputs/],
+  ['an empty list of inputs', '{"inputs":[]}', 'INPUT_MISSING', /"x"/],
   ['a wrong name', input({ name: 'y' }), 'INPUT_UNKNOWN', /"y".*x/],
   [
     'a shape that does not fit',

@@ -102,7 +102,7 @@ describe('a request with a key', { timeout: 120_000 }, () => {
     [
       'a parameter of parameters',
       () => field(4, field(2, repeated([0x0a, 0], SIZE / 2))),
-      'REQUEST_INVALID',
+      'MODEL_UNKNOWN',
     ],
   ])('of %s is refused, and the memory of the node is bounded', async (_, message, code) => {
     const idle = residentMib();
