@@ -42,3 +42,10 @@ it.each<[string, GroupRules, number[]]>([
     message: 'the points of secret are beyond the largest number',
   });
 });
+
+it('passes all of a package of 2025-09, which has no bound on its points', async () => {
+  const rules: GroupRules = { ...YEAR_2025, aggregation: 'pass-fail' };
+  const children = [scored(100)];
+  const group = { kind: 'group', name: '', rules, children } as unknown as TestGroup;
+  expect(await gradeGroup(group, children, PROBLEM, NO_SANDBOX)).toMatchObject({ verdict: 'AC' });
+});

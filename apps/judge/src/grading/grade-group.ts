@@ -15,9 +15,12 @@ export async function gradeGroup(
   problem: Problem,
   sandbox: JudgeSandbox,
 ): Promise<GroupResult> {
+  const { rules } = group;
   const graded = await gradeByRules(group, children, problem, sandbox);
+  // All of a package may pass or fail, without a bound on its points; those that count are of its parts.
+  const isSum = rules.version === 'legacy' || rules.aggregation !== 'pass-fail';
   // Sums of finite scores may still be infinite, and then NaN; no record can hold either.
-  if (graded.score !== undefined && !Number.isFinite(graded.score)) {
+  if (isSum && graded.score !== undefined && !Number.isFinite(graded.score)) {
     throw new JudgeFault(`the points of ${nameOf(group)} are beyond the largest number`);
   }
   return graded;
