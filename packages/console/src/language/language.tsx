@@ -121,18 +121,23 @@ function RouteRow({
   const standing = models
     .find((each) => each.name === name)
     ?.routes.find((each) => each.provider === provider && each.model === model);
+  const cells = (
+    <>
+      <td>
+        <strong>{name}</strong>
+      </td>
+      <td>{`${provider}: ${model}`}</td>
+      <td>
+        <State of={standing} />
+      </td>
+    </>
+  );
   const first = routes.find((each) => each.provider === provider);
   if (first !== undefined && first.model !== model) {
     // What is used is counted by provider: shown again it would look like as much more.
     return (
       <tr>
-        <td>
-          <strong>{name}</strong>
-        </td>
-        <td>{`${provider}: ${model}`}</td>
-        <td>
-          <State of={standing} />
-        </td>
+        {cells}
         <td colSpan={5}>{`counted with ${first.model}`}</td>
       </tr>
     );
@@ -142,13 +147,7 @@ function RouteRow({
   const requests = `${used?.requests ?? 0}${used?.failed ? `, ${used.failed} failed` : ''}`;
   return (
     <tr>
-      <td>
-        <strong>{name}</strong>
-      </td>
-      <td>{`${provider}: ${model}`}</td>
-      <td>
-        <State of={standing} />
-      </td>
+      {cells}
       <td class={p99 !== undefined && p99 > ttftMs ? 'late' : undefined}>
         {p99 === undefined ? '–' : `≤ ${milliseconds(p99)}`}{' '}
         <small>{`of ${milliseconds(ttftMs)}`}</small>

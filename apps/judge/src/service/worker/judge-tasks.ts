@@ -17,7 +17,6 @@ import { type Guests, openGuests } from './guests.ts';
 import type { JudgementRecord } from '../../judging/events.ts';
 import { cachedProblem } from './package-cache.ts';
 import { decodeSource } from './source-files.ts';
-import { throughOutage } from './through-outage.ts';
 import { judgementRecord, liveWriter } from './wire.ts';
 
 /** Absolute path of this module, for workers that offer its tasks. */
@@ -39,15 +38,13 @@ export const judgeSubmission = defineTask({
   }),
   output: z.object({ judgement: Digest }),
   async run({ package: reference, source, language, entryPoint, timeMs }, context) {
-    const path = await throughOutage(() => context.artifacts.pathOf(source), context.signal);
-    const files = decodeSource(await readFile(path));
+    const files = decodeSource(await readFile(await context.artifacts.pathOf(source)));
     const judgement = await withProblem(reference, context, (problem, { sandbox }) =>
       judgeOne({ files, language, entryPoint }, problem, sandbox, timeMs, context),
     );
-    const content = Buffer.from(JSON.stringify(judgement));
-    const { digest } = await throughOutage(
-      () => context.artifacts.put(content, 'judgement.json'),
-      context.signal,
+    const { digest } = await context.artifacts.put(
+      Buffer.from(JSON.stringify(judgement)),
+      'judgement.json',
     );
     return { judgement: digest };
   },
@@ -72,9 +69,7 @@ async function withProblem<Result>(
   const guests = await openGuests();
   try {
     const folder = join(guests.cacheFolder, 'packages');
-    const problem = await cachedProblem(folder, reference, (digest) =>
-      throughOutage(() => context.artifacts.pathOf(digest), context.signal),
-    );
+    const problem = await cachedProblem(folder, reference, context.artifacts.pathOf);
     refuseDishonourable(problem, machineCeilings());
     return await work(problem, guests);
   } finally {

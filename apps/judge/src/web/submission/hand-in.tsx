@@ -3,7 +3,7 @@ import { SkeinError } from '@skein/api/errors';
 import { bytes, fixOf, useStore } from '@skein/ui';
 import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
-import { draftOf } from './drafts.ts';
+import { draftOf, keepDraft } from './drafts.ts';
 import { Editor } from './editor.tsx';
 import { me, submit, type Problem, type SubmissionRow } from '../judge-api.ts';
 import { Judging } from './judging.tsx';
@@ -110,7 +110,7 @@ function Frame({
 function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
   const { id, languages, codeBytes } = problem;
   const [language, setLanguage] = useState(() => firstLanguage(languages));
-  const [text, setText] = useState(() => sessionStorage.getItem(draftOf(id, language)) ?? '');
+  const [text, setText] = useState(() => draftOf(id, language));
   /** Counts the initial texts of the editor. */
   const [revision, setRevision] = useState(0);
   /** Name of the file that was opened last, when the editor cannot hold its bytes. */
@@ -118,18 +118,13 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
   const written = new TextEncoder().encode(text).length;
 
   function change(next: string, code = language): void {
-    try {
-      sessionStorage.setItem(draftOf(id, code), next);
-    } catch {
-      // The browser keeps some 10 MB: a larger text is no draft.
-      sessionStorage.removeItem(draftOf(id, code));
-    }
+    keepDraft(id, code, next);
     setText(next);
   }
   function choose(code: string): void {
     localStorage.setItem(LANGUAGE, code);
     setLanguage(code);
-    setText(sessionStorage.getItem(draftOf(id, code)) ?? '');
+    setText(draftOf(id, code));
     setUnreadable(undefined);
     setRevision((count) => count + 1);
   }

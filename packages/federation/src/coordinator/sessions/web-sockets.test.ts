@@ -154,7 +154,8 @@ it('answers no ping of a stranger, and parses no more of them', async () => {
   expect(Buffer.concat(answers)).toHaveLength(0);
 });
 
-it('answers the pings of a site', async () => {
+/** The socket of a site that has proved its key. */
+async function connectedSite(): Promise<WebSocket> {
   const { at, id, url, invitation } = await started();
   const client = new WebSocket(`${url.replace('http', 'ws')}${FEDERATION_PATH}`);
   await once(client, 'open');
@@ -162,19 +163,18 @@ it('answers the pings of a site', async () => {
   const identity = await createIdentity();
   await joinScripted(at, invitation, () => undefined, { identity, connection });
   await vi.waitFor(async () => expect(await isConnected(at, id)).toBe(true));
+  return client;
+}
+
+it('answers the pings of a site', async () => {
+  const client = await connectedSite();
   const pong = once(client, 'pong');
   client.ping('a');
   expect(String((await pong)[0])).toBe('a');
 });
 
 it('holds no pongs for a site that does not read them, and answers it when it does', async () => {
-  const { at, id, url, invitation } = await started();
-  const client = new WebSocket(`${url.replace('http', 'ws')}${FEDERATION_PATH}`);
-  await once(client, 'open');
-  const connection = connectionOver(client);
-  const identity = await createIdentity();
-  await joinScripted(at, invitation, () => undefined, { identity, connection });
-  await vi.waitFor(async () => expect(await isConnected(at, id)).toBe(true));
+  const client = await connectedSite();
   client.pause();
   // More than the system holds of a connection.
   const sent = 250_000;
