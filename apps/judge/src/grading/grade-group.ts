@@ -17,7 +17,7 @@ export async function gradeGroup(
 ): Promise<GroupResult> {
   const { rules } = group;
   const graded = await gradeByRules(group, children, problem, sandbox);
-  // All of a package may pass or fail, without a bound on its points; those that count are of its parts.
+  // A group that only passes or fails gets its maximum, and the package as a whole has none.
   const isSum = rules.version === 'legacy' || rules.aggregation !== 'pass-fail';
   // Sums of finite scores may still be infinite, and then NaN; no record can hold either.
   if (isSum && graded.score !== undefined && !Number.isFinite(graded.score)) {

@@ -36,7 +36,7 @@ export interface Places {
   acquire(request: PlaceRequest): Promise<() => void>;
 }
 
-/** Of sums of parts of virtual time. */
+/** What sums of fractions of virtual time may lose. */
 const ROUNDING = 1e-9;
 /** Weight of the newest holding time in their mean. */
 const NEWEST = 0.05;
@@ -126,7 +126,7 @@ export function createPlaces(
     return ahead <= 0 ? 0 : (ahead * heldMs) / count;
   };
 
-  /** Of a full queue, for a tenant with less in it: the last one of the tenant that has most. */
+  /** Makes room in a full queue for a tenant with fewer requests in it: refuses the last one of the tenant with the most. */
   function displace(tenant: string, error: SkeinError): boolean {
     const parts = [...waitingOf].map(([name, waiting]) => ({
       name,

@@ -65,7 +65,7 @@ const CHARACTER = choice(() => [
     hex,
   ],
 ]);
-/** Repetitions of one array go on alike. */
+/** One array for all strings: the automaton knows repetitions by their items. */
 const CHARACTERS: Sequence = [CHARACTER];
 
 const LONGEST_LINE = 20;

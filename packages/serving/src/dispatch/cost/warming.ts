@@ -92,7 +92,7 @@ async function workingShapes(
   return undefined;
 }
 
-/** Of floats that are no data, such as scales or a depth, 1 is valid where fractions are not. */
+/** Whether the model runs with 1 everywhere: a scale or a depth may be 1, but no fraction below it. */
 function acceptsOnes(session: Session, signature: Signature, shapes: Shapes): Promise<boolean> {
   const ones = signature.inputs.map(({ name, type }) => {
     const shape = shapes.get(name)!;
