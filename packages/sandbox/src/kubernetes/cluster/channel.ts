@@ -16,6 +16,8 @@ const MESSAGE_BYTES = 32 * 1024;
 const BUFFER_BYTES = 256 * 1024;
 /** A connection without an answer for two of these is lost, in milliseconds. */
 const BEAT_MS = 15_000;
+/** After the status, which comes last, a server may take so long to close the connection, in milliseconds. */
+const CLOSE_PATIENCE_MS = 1000;
 
 /** How a program ended, as the API server says. */
 export interface ChannelStatus {
@@ -55,25 +57,30 @@ export async function openChannel(
   });
   for (const word of argv) query.append('command', word);
   const url = `${path}/${argv.length === 0 ? 'attach' : 'exec'}?${query.toString()}`;
-  let receive = (_stream: number, _bytes: Buffer): void => undefined;
-  const socket = await connect(cluster, url, signal, (stream, bytes) => receive(stream, bytes));
+  let connected: WebSocket | undefined;
+  const output = (): Readable =>
+    new Readable({
+      highWaterMark: BUFFER_BYTES,
+      read: () => void (connected?.isPaused && connected.resume()),
+    });
+  const [stdout, stderr] = [output(), output()];
+  let status: ChannelStatus | undefined;
+  /** From the first message on, which may arrive with the answer to the request. */
+  const receive = (stream: number, bytes: Buffer): void => {
+    if (stream === STATUS) {
+      status = JSON.parse(bytes.toString()) as ChannelStatus;
+      setTimeout(() => connected?.terminate(), CLOSE_PATIENCE_MS).unref();
+    }
+    const into = stream === STDOUT ? stdout : stream === STDERR ? stderr : undefined;
+    if (into === undefined || into.destroyed || bytes.length === 0) return;
+    if (!into.push(bytes)) connected?.pause();
+  };
+  const socket = await connect(cluster, url, signal, receive);
+  connected = socket;
   if (socket.protocol !== PROTOCOL) {
     socket.terminate();
     throw new ClusterError(`it does not know ${PROTOCOL}; Kubernetes 1.30 and newer do`, 400);
   }
-  const output = (): Readable =>
-    new Readable({
-      highWaterMark: BUFFER_BYTES,
-      read: () => void (socket.isPaused && socket.resume()),
-    });
-  const [stdout, stderr] = [output(), output()];
-  let status: ChannelStatus | undefined;
-  receive = (stream, bytes) => {
-    if (stream === STATUS) status = JSON.parse(bytes.toString()) as ChannelStatus;
-    const into = stream === STDOUT ? stdout : stream === STDERR ? stderr : undefined;
-    if (into === undefined || into.destroyed || bytes.length === 0) return;
-    if (!into.push(bytes)) socket.pause();
-  };
   const stdin = new Writable({
     highWaterMark: BUFFER_BYTES,
     write: (chunk: Buffer, _encoding, done) => sendAll(socket, chunk, done),

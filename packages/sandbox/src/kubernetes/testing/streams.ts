@@ -127,6 +127,9 @@ function join(
 }
 
 function finish(client: WebSocket, status: Record<string, unknown>): void {
+  // It may wait for a program that had not read all of its stdin; only a client that is read can close.
+  client.removeAllListeners('message');
+  client.resume();
   const text = JSON.stringify({ metadata: {}, ...status });
   client.send(Buffer.concat([Buffer.from([STATUS]), Buffer.from(text)]), () => client.close(1000));
 }
