@@ -52,7 +52,7 @@ export function f1(matrix: ConfusionMatrix, label: number): number {
   return occurs + predicted === 0 ? 0 : (2 * hits) / (occurs + predicted);
 }
 
-/** Mean of the classes' F1, each counting the same: scikit-learn's `average='macro'`. */
+/** Mean of the F1 of all classes of the model, each counting the same: scikit-learn's `average='macro'` with all of them as `labels`. */
 export function macroF1(matrix: ConfusionMatrix): number {
   return matrix.reduce((sum, _, label) => sum + f1(matrix, label), 0) / matrix.length;
 }

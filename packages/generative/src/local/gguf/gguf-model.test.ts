@@ -128,6 +128,19 @@ describe.skipIf(missing() !== undefined)(`stories260K as GGUF ${missing() ?? ''}
     });
   });
 
+  it.each([1.2, 2])(
+    'divides the logits of what has occurred, prompt included, by %s',
+    async (penalty) => {
+      const vocabulary = storiesVocabulary();
+      const prompt = vocabulary.encode('The dog saw the big dog', true);
+      const tokens = referenceGreedy(storiesWeights(), prompt, 20, penalty);
+      const expected = Buffer.concat(tokens.map((token) => vocabulary.bytes(token))).toString();
+      const sampling = { temperature: 0, repetitionPenalty: penalty };
+      const asked = request('The dog saw the big dog', { sampling, maxTokens: 20 });
+      expect((await read(provider.generate(asked, call()))).text).toBe(expected);
+    },
+  );
+
   it('keeps penalties of repetition, frequency and presence', async () => {
     const plain = await read(provider.generate(request('The dog'), call()));
     for (const penalty of ['repetitionPenalty', 'frequencyPenalty', 'presencePenalty'] as const) {

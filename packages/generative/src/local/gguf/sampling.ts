@@ -29,7 +29,7 @@ export async function* sampledByLlama(
     topP: sampling.topP ?? 1,
     minP: sampling.minP ?? 0,
     seed: sampling.seed,
-    repeatPenalty: repeatOf(sampling, answer),
+    repeatPenalty: repeatOf(sampling, prompt, answer),
   });
   let reason: 'stop' | 'length' = 'stop';
   for await (const token of evaluated) {
@@ -57,10 +57,16 @@ export async function* sampledByLlama(
   yield { text: text.end(), end };
 }
 
-function repeatOf(sampling: SamplingOptions, answer: readonly number[]) {
+/**
+ * What llama.cpp punishes: it has one list of tokens for all three penalties. Those of the prompt are on it for the
+ * repetition penalty, unless another penalty would count them too.
+ */
+function repeatOf(sampling: SamplingOptions, prompt: readonly number[], answer: readonly number[]) {
   const { repetitionPenalty: penalty = 1, frequencyPenalty = 0, presencePenalty = 0 } = sampling;
   if (penalty === 1 && frequencyPenalty === 0 && presencePenalty === 0) return false;
-  return { penalty, frequencyPenalty, presencePenalty, punishTokens: () => [...answer] };
+  const before = frequencyPenalty === 0 && presencePenalty === 0 ? prompt : [];
+  const punishTokens = () => [...before, ...answer];
+  return { penalty, frequencyPenalty, presencePenalty, punishTokens };
 }
 
 /** Probabilities leave the engine, and the sampler and the masks of ONNX models choose the tokens. */
@@ -99,7 +105,7 @@ async function logitsAfter(
   { sampling, logprobs, mask }: RowRequest,
   size: number,
 ): Promise<Float32Array> {
-  const needsAll = logprobs !== undefined || repeatOf(sampling, []) !== false;
+  const needsAll = logprobs !== undefined || repeatOf(sampling, [], []) !== false;
   const far = FAR * Math.max(1, sampling.temperature);
   const probable = await probabilitiesAfter(sequence, tokens, needsAll ? 0 : Math.exp(-far));
   if (needsAll || mask === undefined) return logitsOf(probable, size);

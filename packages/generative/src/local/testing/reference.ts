@@ -4,17 +4,21 @@
  */
 import type { Llama2c } from '../build/llama2c.ts';
 
-/** Greedy continuation of a prompt. */
+/** Greedy continuation of a prompt. @param penalty of tokens that have occurred, prompt included; 1: none. */
 export function referenceGreedy(
   model: Llama2c,
   prompt: readonly number[],
   count: number,
+  penalty = 1,
 ): number[] {
   const forward = referenceForward(model);
   let logits: Float64Array = new Float64Array(0);
   for (const [position, token] of prompt.entries()) logits = forward(token, position);
   const tokens: number[] = [];
   for (let position = prompt.length; tokens.length < count; position++) {
+    for (const seen of new Set([...prompt, ...tokens])) {
+      logits[seen]! *= logits[seen]! > 0 ? 1 / penalty : penalty;
+    }
     const token = logits.indexOf(Math.max(...logits));
     tokens.push(token);
     if (tokens.length < count) logits = forward(token, position);
