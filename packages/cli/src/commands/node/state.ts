@@ -27,7 +27,7 @@ export const stateExport = defineCommand({
   name: 'state export',
   summary: 'Write the whole state of a node or a fleet into a folder.',
   details:
-    'Versions, deployments with their earlier revisions, history, keys (as hashes), the audit trail, training runs, and the files of models and compositions. A node may run meanwhile: the export is what it knew at one moment. The files of training runs stay where they are, and so do jobs. Only your user can read the folder.',
+    'Versions, deployments with their earlier revisions, history, keys (as hashes), the audit trail, training runs, and the files of models and compositions. A node may run meanwhile: the export is what it knew at one moment. The files of training runs stay where they are, and so do jobs, federations, stored responses and what budgets have counted. Only your user can read the folder.',
   examples: {
     'skein state export backup': 'Of the data folder, into a new folder',
     'skein state export backup --redis redis://10.0.0.5 --blobs gs://team/skein': 'Of a fleet',
