@@ -78,7 +78,7 @@ export const RUN_ENDPOINTS = {
     summary: 'Remove a run; the versions that it produced stay.',
     scope: 'admin',
     params: RunParam,
-    errors: ['RUN_UNKNOWN'],
+    errors: ['RUN_UNKNOWN', 'RUN_ACTIVE'],
     example: { params: example },
   },
 } as const satisfies Record<string, NodeEndpoint>;

@@ -2,7 +2,7 @@
 import { summaryOf, type Run, type RunSummary, type VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { recordVersion } from '@skein/state/run-versions';
-import { readRuns } from '@skein/state/runs';
+import { readRuns, removeRunFolder } from '@skein/state/runs';
 import type { Context } from '../command-line/command.ts';
 import {
   connect,
@@ -65,6 +65,28 @@ export async function findRun(
     return client.getRun({ id: listed.id });
   }
   throw new SkeinError('RUN_UNKNOWN', `There is no run "${wanted}".`);
+}
+
+/**
+ * Removes a run of the data folder, with its files, and what a node knows of it.
+ * @throws SkeinError RUN_UNKNOWN, RUN_ACTIVE.
+ */
+export async function removeRun(
+  context: Context,
+  choice: ConnectionChoice,
+  id: string,
+): Promise<void> {
+  const folder = dataFolder(context, choice.data);
+  const isHere = (await readRuns(folder)).some((run) => run.id === id);
+  if (isHere) await removeRunFolder(folder, id);
+  try {
+    const client = await nodeClient(context, choice);
+    if (client !== undefined) return void (await client.removeRun({ id }));
+  } catch (error) {
+    const isUnknown = error instanceof SkeinError && error.code === 'RUN_UNKNOWN';
+    if (!isHere || !isUnknown) throw error;
+  }
+  if (!isHere) throw new SkeinError('RUN_UNKNOWN', `There is no run "${id}".`);
 }
 
 function matching<R extends { readonly id: string; readonly name: string }>(

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeploymentView, FleetView, MemberView } from '@skein/api';
 import { GraphBuilder, tensor, writeModel } from '@skein/onnx';
 import type { BenchResult } from '../serving/bench.ts';
+import type { VersionsListed } from '../serving/versions.ts';
 import type { Deployed } from '../../deploying/deploying.ts';
 import { startNodeProcess, type NodeProcess } from '../../../../server/src/testing/node-process.ts';
 import { hungry } from '../../../../runtime/src/testing/models.ts';
@@ -235,6 +236,33 @@ it('the first Ctrl-C waits for what was accepted, the second does not', async ()
   expect((await up.ended).code).toBe(130);
   clearInterval(again);
   expect((await asked.ended).code).toBe(1);
+});
+
+it('stored versions are listed with their sizes, and removed unless they take traffic', async () => {
+  const traffic = async (): Promise<(string | number | undefined)[][]> => {
+    const { versions } = await node.json<VersionsListed>('versions', 'ls', 'risk');
+    return versions.map((each) => [each.version, each.traffic]);
+  };
+  expect((await node.run('deploy', 'one.onnx', '--name', 'risk')).code).toBe(0);
+  expect((await node.run('deploy', 'two.onnx', '--name', 'risk')).code).toBe(0);
+  expect(await traffic()).toEqual([
+    ['2', 1],
+    ['1', undefined],
+  ]);
+  expect((await node.run('versions', 'ls')).stdout).toMatch(/risk +v1 +\d+ B +/);
+
+  const refused = await node.run(...words('versions rm risk v2'));
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('VERSION_IN_USE')]);
+  const unclear = await node.run(...words('versions rm risk 1 --keep 1'));
+  expect([unclear.code, unclear.stderr]).toEqual([2, expect.stringContaining('either')]);
+  const few = await node.run(...words('versions rm risk --keep 2'));
+  expect(few.stdout).toBe('risk has no other versions without traffic.\n');
+
+  const removed = await node.run(...words('versions rm risk --keep 1'));
+  expect(removed.stdout).toContain('v1 of risk is removed.');
+  expect(await traffic()).toEqual([['2', 1]]);
+  expect((await node.run('rollback', 'risk')).stderr).toContain('VERSION_UNKNOWN');
+  expect((await node.run('infer', 'risk', '-i', '[1,1]')).stdout).toContain('3  3');
 });
 
 it('an undeployed model is unknown', async () => {

@@ -2,11 +2,11 @@
 import { RunStatus } from '@skein/api';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
-import { argument, choice, flag, text } from '../../command-line/option.ts';
+import { argument, choice, flag, manyArguments, text } from '../../command-line/option.ts';
 import { writeGivenFile } from '../../file.ts';
 import { renderRun, renderRuns } from '../../output/run.ts';
 import { trainingCurves } from '../../train/curves-svg.ts';
-import { findRun, findRuns } from '../../train/runs.ts';
+import { findRun, findRuns, removeRun } from '../../train/runs.ts';
 import { watchRun } from '../../train/watch-run.ts';
 
 /** `skein runs ls`: the training runs of the data folder, and those that the node knows. */
@@ -56,4 +56,21 @@ export const runsShow = defineCommand({
     const text = renderRun(run, style, Date.now());
     return svg === undefined ? text : `${text}\n\nThe curves are in ${svg}.`;
   },
+});
+
+/** `skein runs rm`: a run with its files; the versions that it became stay. */
+export const runsRm = defineCommand({
+  name: 'runs rm',
+  summary: 'Remove training runs with their files; the versions that they became stay.',
+  details: 'A run that is being trained is refused. What is removed cannot be resumed or deployed.',
+  examples: { 'skein runs rm 20260314-risk-3f9c1e': 'The id is in skein runs ls' },
+  arguments: {
+    runs: manyArguments('RUN', 'Their ids, whole.', { required: true, completes: 'nothing' }),
+  },
+  options: connectionOptions,
+  async run(context, { runs, ...options }) {
+    for (const id of runs) await removeRun(context, options, id);
+    return { removed: runs };
+  },
+  render: ({ removed }) => `${removed.join(', ')} ${removed.length === 1 ? 'is' : 'are'} removed.`,
 });

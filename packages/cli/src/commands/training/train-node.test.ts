@@ -144,4 +144,9 @@ it('the command and the API tell of the same runs, and forget the same', async (
   await createClient({ url: node.url }).removeRun({ id });
   const after = await node.json<{ runs: RunSummary[] }>('runs', 'ls');
   expect(after.runs).toEqual(before.runs.filter((run) => run.id !== id));
+  const [next] = after.runs;
+  expect(await node.json('runs', 'rm', next!.id)).toEqual({ removed: [next!.id] });
+  expect((await node.json<{ runs: RunSummary[] }>('runs', 'ls')).runs).toEqual(after.runs.slice(1));
+  const { code, stderr } = await node.run('runs', 'rm', next!.id);
+  expect([code, stderr]).toEqual([1, expect.stringContaining('RUN_UNKNOWN')]);
 });
