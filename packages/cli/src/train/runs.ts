@@ -77,16 +77,16 @@ export async function removeRun(
   id: string,
 ): Promise<void> {
   const folder = dataFolder(context, choice.data);
-  const isHere = (await readRuns(folder)).some((run) => run.id === id);
-  if (isHere) await removeRunFolder(folder, id);
+  let found = (await readRuns(folder)).some((run) => run.id === id);
+  if (found) await removeRunFolder(folder, id);
+  const client = await nodeClient(context, choice);
   try {
-    const client = await nodeClient(context, choice);
-    if (client !== undefined) return void (await client.removeRun({ id }));
+    await client?.removeRun({ id });
+    found ||= client !== undefined;
   } catch (error) {
-    const isUnknown = error instanceof SkeinError && error.code === 'RUN_UNKNOWN';
-    if (!isHere || !isUnknown) throw error;
+    if (!(error instanceof SkeinError) || error.code !== 'RUN_UNKNOWN') throw error;
   }
-  if (!isHere) throw new SkeinError('RUN_UNKNOWN', `There is no run "${id}".`);
+  if (!found) throw new SkeinError('RUN_UNKNOWN', `There is no run "${id}".`);
 }
 
 function matching<R extends { readonly id: string; readonly name: string }>(
