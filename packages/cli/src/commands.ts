@@ -113,6 +113,7 @@ const LOADERS = {
   'keys ls': async () => (await import('./commands/node/keys.ts')).keysLs,
   'keys show': async () => (await import('./commands/node/keys.ts')).keysShow,
   'keys revoke': async () => (await import('./commands/node/keys.ts')).keysRevoke,
+  audit: async () => (await import('./commands/node/audit.ts')).audit,
   'client generate': async () => (await import('./commands/client-generate.ts')).clientGenerate,
   completion: async () => (await import('./command-line/completion.ts')).completion,
   'fleet adopt': async () => (await import('./commands/node/fleet.ts')).fleetAdopt,

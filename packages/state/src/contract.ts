@@ -176,8 +176,8 @@ export interface Records extends TransferStore {
   removeDeclaration(kind: string, name: string): Promise<boolean>;
 
   addAudit(entry: Omit<AuditEntry, 'id' | 'at'>): Promise<void>;
-  /** Newest first. */
-  audit(limit: number): Promise<AuditEntry[]>;
+  /** Newest first. @param before only entries with a smaller id. */
+  audit(limit: number, before?: number): Promise<AuditEntry[]>;
 }
 
 export interface State extends Records {

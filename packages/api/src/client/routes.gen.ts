@@ -79,7 +79,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   getNode: { method: 'GET', path: '/api/v1/node', query: [], body: 'none', answer: 'json' },
   adoptStore: { method: 'POST', path: '/api/v1/node/adopt-store', query: [], body: 'none', answer: 'json' },
   listErrors: { method: 'GET', path: '/api/v1/errors', query: [], body: 'none', answer: 'json' },
-  listAudit: { method: 'GET', path: '/api/v1/audit', query: ["limit"], body: 'none', answer: 'json' },
+  listAudit: { method: 'GET', path: '/api/v1/audit', query: ["limit","before"], body: 'none', answer: 'json' },
   listKeys: { method: 'GET', path: '/api/v1/keys', query: [], body: 'none', answer: 'json' },
   createKey: { method: 'POST', path: '/api/v1/keys', query: [], body: 'json', answer: 'json' },
   getKey: { method: 'GET', path: '/api/v1/keys/{id}', query: [], body: 'none', answer: 'json' },

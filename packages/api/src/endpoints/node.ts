@@ -70,7 +70,16 @@ export const NODE_ENDPOINTS = {
     path: '/api/v1/audit',
     summary: 'List the changes and their callers, newest first.',
     scope: 'admin',
-    query: z.strictObject({ limit: Limit }),
+    query: z.strictObject({
+      limit: Limit,
+      before: z.coerce
+        .number<number>()
+        .int()
+        .min(1)
+        .max(Number.MAX_SAFE_INTEGER)
+        .optional()
+        .describe('Only entries with a smaller `id`, such as that of the last one of a page.'),
+    }),
     response: z.object({ entries: z.array(AuditView) }),
     example: { query: { limit: '20' } },
   },

@@ -310,6 +310,9 @@ overEveryState('records', (at) => {
     expect(trail.map((each) => each.subject)).toEqual(['b', 'a']);
     expect(trail[0]).toMatchObject(entry);
     expect(await at.state.audit(1)).toEqual(trail.slice(0, 1));
+    expect(await at.state.audit(1, trail[0]!.id)).toEqual(trail.slice(1, 2));
+    expect(await at.state.audit(9, trail.at(-1)!.id)).toEqual([]);
+    expect(await at.state.audit(9, trail[0]!.id + 5)).toEqual(trail);
   });
 
   it('has all records after it was closed and reopened', async () => {

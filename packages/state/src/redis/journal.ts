@@ -20,9 +20,9 @@ export function journalCalls({
     async addAudit({ actor, action, subject, outcome, remote }) {
       await run('add-audit', JSON.stringify({ actor, action, subject, outcome, remote }));
     },
-    async audit(limit) {
+    async audit(limit, before) {
       if (limit < 1) return [];
-      return ((await run('audit', limit)) as string[]).map(record) as AuditEntry[];
+      return ((await run('audit', limit, before ?? '')) as string[]).map(record) as AuditEntry[];
     },
   };
 }

@@ -8,7 +8,9 @@ export const ADD_AUDIT = `INSERT INTO audit (at, actor, action, subject, outcome
 export function auditTable(database: Database): Pick<Records, 'addAudit' | 'audit'> {
   const insert = database.prepare(ADD_AUDIT);
   const trim = database.prepare('DELETE FROM audit WHERE id <= :oldest');
-  const newest = database.prepare('SELECT * FROM audit ORDER BY id DESC LIMIT :limit');
+  const newest = database.prepare(
+    'SELECT * FROM audit WHERE id < :before ORDER BY id DESC LIMIT :limit',
+  );
 
   return {
     async addAudit({ actor, action, subject, outcome, remote }) {
@@ -18,9 +20,9 @@ export function auditTable(database: Database): Pick<Records, 'addAudit' | 'audi
         trim.run({ oldest: Number(lastInsertRowid) - RETENTION.audit });
       });
     },
-    async audit(limit) {
+    async audit(limit, before = Number.MAX_SAFE_INTEGER) {
       return database.read(() =>
-        (newest.all({ limit }) as unknown as AuditEntry[]).map((row) => ({ ...row })),
+        (newest.all({ limit, before }) as unknown as AuditEntry[]).map((row) => ({ ...row })),
       );
     },
   };

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DeploymentView, FleetView, MemberView } from '@skein/api';
+import type { AuditView, DeploymentView, FleetView, MemberView } from '@skein/api';
 import { GraphBuilder, tensor, writeModel } from '@skein/onnx';
 import type { BenchResult } from '../serving/bench.ts';
 import type { VersionsListed } from '../serving/versions.ts';
@@ -263,6 +263,16 @@ it('stored versions are listed with their sizes, and removed unless they take tr
   expect(await traffic()).toEqual([['2', 1]]);
   expect((await node.run('rollback', 'risk')).stderr).toContain('VERSION_UNKNOWN');
   expect((await node.run('infer', 'risk', '-i', '[1,1]')).stdout).toContain('3  3');
+});
+
+it('the audit trail tells who has changed what, also what was refused', async () => {
+  const { entries } = await node.json<{ entries: AuditView[] }>('audit', '--subject', 'risk');
+  expect(entries.at(-1)).toMatchObject({ actor: 'local', outcome: 'ok', subject: 'risk' });
+  expect(new Set(entries.map(({ subject }) => subject))).toEqual(new Set(['risk']));
+  const one = await node.run(...words('audit --action removeVersion --limit 1'));
+  expect(one.stdout).toMatch(/WHEN .*\n.*removeVersion +(ok|VERSION_IN_USE) +risk/);
+  expect(one.stdout.trim().split('\n')).toHaveLength(2);
+  expect((await node.run(...words('audit --actor abc'))).stdout).toContain('no such entry');
 });
 
 it('an undeployed model is unknown', async () => {

@@ -15,6 +15,6 @@ export function nodeHandlers({
       return nodeInfo();
     },
     listErrors: () => ({ errors: ERROR_ROWS }),
-    listAudit: async ({ query }) => ({ entries: await state.audit(query.limit) }),
+    listAudit: async ({ query }) => ({ entries: await state.audit(query.limit, query.before) }),
   } satisfies Partial<NodeHandlers>;
 }
