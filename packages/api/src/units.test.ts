@@ -16,6 +16,7 @@ describe('durations', () => {
     ['2m', 120_000],
     ['250us', 0.25],
     ['1h', 3_600_000],
+    ['30d', 2_592_000_000],
     ['.5 s', 500],
   ])('reads %s', (text, ms) => {
     expect(parseDuration(text)).toBeCloseTo(ms, 9);
@@ -39,6 +40,8 @@ describe('durations', () => {
     [59_960, '1 min'],
     [200_000, '3 min 20 s'],
     [7_260_000, '2 h 1 min'],
+    [2_592_000_000, '30 d'],
+    [176_400_000, '2 d 1 h'],
     [null, '–'],
     [Number.NaN, '–'],
   ])('writes %s as %s', (ms, text) => {

@@ -8,6 +8,7 @@ const DURATION_UNITS = new Map([
   ['m', 60_000],
   ['min', 60_000],
   ['h', 3_600_000],
+  ['d', 86_400_000],
 ]);
 
 const SIZE_UNITS = new Map([
@@ -60,7 +61,9 @@ export function formatDuration(ms: number | null | undefined): string {
   const seconds = Math.round(ms / 1000);
   if (seconds < 3600) return joinUnits(Math.floor(seconds / 60), 'min', seconds % 60, 's');
   const minutes = Math.round(seconds / 60);
-  return joinUnits(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
+  if (minutes < 48 * 60) return joinUnits(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
+  const hours = Math.round(minutes / 60);
+  return joinUnits(Math.floor(hours / 24), 'd', hours % 24, 'h');
 }
 
 /** `512 B`, `1.50 KiB`, `64.0 MiB`. */

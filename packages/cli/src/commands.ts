@@ -52,6 +52,7 @@ const LOADERS = {
   'jobs retry': async () => (await import('./commands/jobs/jobs.ts')).jobsRetry,
   'jobs preempt': async () => (await import('./commands/jobs/jobs.ts')).jobsPreempt,
   'jobs revive': async () => (await import('./commands/jobs/jobs.ts')).jobsRevive,
+  'jobs rm': async () => (await import('./commands/jobs/jobs.ts')).jobsRm,
   'pipeline run': async () => (await import('./commands/jobs/pipeline.ts')).pipelineRun,
   'pipeline show': async () => (await import('./commands/jobs/pipeline.ts')).pipelineShow,
   'pipeline resume': async () => (await import('./commands/jobs/pipeline.ts')).pipelineResume,

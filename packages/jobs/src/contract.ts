@@ -281,6 +281,8 @@ export interface JobStore {
   preempt(id: string): Promise<Job | undefined>;
   /** Brings an ended, unsuccessful job (and the children that it failed) back with fresh attempts. */
   revive(id: string): Promise<Job | undefined>;
+  /** Forgets an ended job before its retention is over. @returns the job; one that has not ended is left as it is. */
+  remove(id: string): Promise<Job | undefined>;
   setQueueMode(queue: string, mode: QueueView['mode']): Promise<void>;
   putTenant(settings: TenantSettings): Promise<void>;
 

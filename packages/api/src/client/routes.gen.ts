@@ -50,6 +50,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   readJobLog: { method: 'GET', path: '/api/v1/jobs/{id}/log', query: ["attempt","offset","maxBytes"], body: 'none', answer: 'json' },
   cancelJob: { method: 'POST', path: '/api/v1/jobs/{id}/cancel', query: [], body: 'json', answer: 'json' },
   reviveJob: { method: 'POST', path: '/api/v1/jobs/{id}/revive', query: [], body: 'none', answer: 'json' },
+  removeJob: { method: 'DELETE', path: '/api/v1/jobs/{id}', query: [], body: 'none', answer: 'json' },
   preemptJob: { method: 'POST', path: '/api/v1/jobs/{id}/preempt', query: [], body: 'none', answer: 'json' },
   listQueues: { method: 'GET', path: '/api/v1/queues', query: [], body: 'none', answer: 'json' },
   setQueueMode: { method: 'PUT', path: '/api/v1/queues/{queue}/mode', query: [], body: 'json', answer: 'json' },

@@ -112,6 +112,17 @@ export const JOB_ENDPOINTS = {
     errors: [...STORE_ERRORS, 'JOB_UNKNOWN', 'JOB_NOT_ENDED'],
     example: { params: { id: 'job-2' } },
   },
+  removeJob: {
+    method: 'DELETE',
+    path: '/api/v1/jobs/{id}',
+    summary: 'Forget an ended job with its logs, before the time is over for which it is kept.',
+    description:
+      'The steps of a run stay until the run has ended. Artifacts that no other job or schedule names are removed within a day. A job with its idempotency key runs again, and a result that it gave to the cache is not found any more.',
+    scope: 'jobs',
+    params: JobParam,
+    errors: [...STORE_ERRORS, 'JOB_UNKNOWN', 'JOB_NOT_ENDED'],
+    example: { params: { id: 'job-2' } },
+  },
   preemptJob: {
     method: 'POST',
     path: '/api/v1/jobs/{id}/preempt',

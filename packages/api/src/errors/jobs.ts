@@ -14,11 +14,12 @@ export const JOB_ERRORS = {
   JOB_UNKNOWN: {
     ...UNKNOWN,
     meaning: 'There is no job with this id, or it belongs to another tenant.',
-    fix: '`skein jobs ls` lists the jobs; ended jobs are removed after their retention.',
+    fix: '`skein jobs ls` lists the jobs; ended jobs are removed after their retention, or by `skein jobs rm`.',
   },
   JOB_NOT_ENDED: {
     ...CONFLICT,
-    meaning: 'The job is still running or has succeeded, so it cannot be revived.',
+    meaning:
+      'The job has not ended, so it cannot be removed; or it cannot be revived, because it has not failed.',
     fix: 'Cancel it first, or enqueue it again with `skein jobs retry`.',
   },
   JOB_IN_GANG: {

@@ -3,7 +3,7 @@
  * its text becomes a typed value. Parsing, help, shell completion and the reference page read the
  * same values, so they agree.
  */
-import { parseBytes, parseDuration } from '@skein/api/units';
+import { formatDuration, parseBytes, parseDuration } from '@skein/api/units';
 
 /** Completions that a shell may offer for a value. */
 export type Completes = 'file' | 'folder' | 'deployment' | 'nothing';
@@ -170,7 +170,9 @@ export function duration(
   return value('TIME', summary, (given) => {
     const ms = parseDuration(given);
     if (!(ms >= min && ms <= max)) {
-      throw new Error(`"${given}" is not between ${min} ms and ${max} ms`);
+      throw new Error(
+        `"${given}" is not between ${formatDuration(min)} and ${formatDuration(max)}`,
+      );
     }
     return ms;
   });

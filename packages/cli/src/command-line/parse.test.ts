@@ -90,7 +90,7 @@ describe('parseArguments', () => {
       ['f', '--objective', '100'],
       '--objective: "100" is not a length of time such as 100ms, 10s or 2m.',
     ],
-    [['f', '--objective', '1h'], '--objective: "1h" is not between 1 ms and 10000 ms.'],
+    [['f', '--objective', '1h'], '--objective: "1h" is not between 1.00 ms and 10.0 s.'],
     [['f', '--port', '70000'], '--port: "70000" is not a whole number from 0 to 65,535.'],
     [['f', '--port', '1e3'], '--port: "1e3" is not a whole number from 0 to 65,535.'],
     [['f', '--replicas', '4..1'], '--replicas: "4..1" is not a number or a range such as 1..4.'],

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NewJob, validate, type NewJobInput } from '@skein/api';
+import { NewJob, SkeinError, validate, type NewJobInput } from '@skein/api';
 import { hasEnded, hasFailed } from '@skein/api/job-states';
 import { unlessAborted } from '@skein/api/waits';
 import { specOf } from '../admission.ts';
@@ -70,7 +70,12 @@ export function createTaskJobs(store: JobStore, own: Job, signal: AbortSignal): 
       watch ??= watchGroup(store, group, signal);
       const ended = await watch.endedOf(ids);
       const jobs = await Promise.all(ended.map((id) => store.job(id)));
-      return jobs.filter((job) => job !== undefined).map(viewOf);
+      const gone = jobs.indexOf(undefined);
+      if (gone >= 0) {
+        const text = `Job ${ended[gone]} ended, and was removed before its result was read.`;
+        throw new SkeinError('JOB_UNKNOWN', text);
+      }
+      return jobs.map((job) => viewOf(job!));
     },
     async revive(ids) {
       for (const id of ids) {

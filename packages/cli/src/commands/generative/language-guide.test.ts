@@ -133,7 +133,7 @@ it('goes from nothing to an assistant, and on with the second provider while the
   await skein(lineOf('skein provider allow'));
   expect(await skein(lineOf('skein redaction put'))).toContain('[email] in prompts');
   expect(await skein(lineOf('skein responses put'))).toContain(
-    'The last 500 responses of each key are stored for 168 h, 8.00 MiB at most',
+    'The last 500 responses of each key are stored for 7 d, 8.00 MiB at most',
   );
   expect(await skein('skein responses put --count 7')).toContain('The last 7 responses');
   expect(lines).toEqual([]);

@@ -16,7 +16,7 @@ export const responsesPut = nodeCommand({
   options: {
     count: integer('N', 'Responses of one key at most; default 1000.', [1, 100_000]),
     bytes: bytes('What those of one key take at most; default 16MiB.'),
-    age: duration('After which one is forgotten; default 720h.', [1000, 366 * 86_400_000]),
+    age: duration('After which one is forgotten; default 30d.', [1000, 366 * 86_400_000]),
   },
   async run({ client }, { count, bytes: size, age }) {
     await client.putStoredResponses({ count, bytes: size, ageMs: age });

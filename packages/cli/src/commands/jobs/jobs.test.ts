@@ -252,6 +252,57 @@ describe('skein jobs retry', () => {
   });
 });
 
+describe('skein jobs rm', () => {
+  const sleeper = [
+    'run',
+    '--detach',
+    '--json',
+    ...TRUSTED,
+    '--queue',
+    'quiet',
+    '--',
+    'sleep',
+    '60',
+  ];
+  const show = (id: string) => node.run('jobs', 'show', id);
+
+  it('forgets what has ended, and nothing else', async () => {
+    const ran = await node.run('run', '--json', ...TRUSTED, '--', 'echo', 'gone');
+    const { job } = JSON.parse(ran.stdout) as RunOutcome;
+    expect((await node.run('jobs', 'rm', job.id)).stdout).toBe('1 job is removed.\n');
+    expect((await show(job.id)).stderr).toContain('JOB_UNKNOWN');
+
+    const { id } = (JSON.parse((await node.run(...sleeper)).stdout) as RunOutcome).job;
+    expect((await node.run('jobs', 'rm', id)).stderr).toContain('JOB_NOT_ENDED');
+    await node.run('jobs', 'cancel', id);
+    const quiet = ['jobs', 'rm', '--queue', 'quiet', '--older-than'];
+    expect(await node.json(...quiet, '1h')).toEqual({ removed: [] });
+    expect(await node.json(...quiet, '0s')).toEqual({ removed: [id] });
+    expect((await node.run('jobs', 'rm')).code).toBe(2);
+  });
+
+  it('keeps the steps of a run until the run has ended', async () => {
+    const work = {
+      kind: 'command' as const,
+      argv: ['true'],
+      trusted: true,
+      network: 'host' as const,
+    };
+    const requires = ['nowhere'];
+    const { jobs } = await client().enqueueJobs({ jobs: [{ work, requires }] });
+    const run = jobs[0]!.id;
+    const steps = await client().enqueueJobs({ jobs: [{ work, requires, group: run }] });
+    const step = steps.jobs[0]!.id;
+    await client().cancelJob({ id: step });
+    await expect(client().removeJob({ id: step })).rejects.toMatchObject({
+      code: 'JOB_NOT_ENDED',
+      message: `The run of job ${step} is ready.`,
+    });
+    await client().cancelJob({ id: run });
+    await client().removeJob({ id: step });
+  });
+});
+
 it('skein jobs preempt makes a command save a checkpoint, and resumes from it', async () => {
   const script = `if [ -e state ]; then cat state; exit; fi
     trap 'echo kept > state; exit 1' TERM; echo begun; while :; do sleep 0.1; done`;

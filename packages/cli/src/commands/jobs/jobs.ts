@@ -11,12 +11,14 @@ import { followJob, rawOption } from '../../jobs/follow.ts';
 import {
   argument,
   choice,
+  duration,
   flag,
   integer,
   manyArguments,
   text,
   withDefault,
 } from '../../command-line/option.ts';
+import { usageError } from '../../command-line/usage.ts';
 import { endText, renderJob, stateText, tookText } from '../../output/job.ts';
 import { noteNext } from '../../output/notes.ts';
 import { cutTo } from '../../output/style.ts';
@@ -68,6 +70,7 @@ export const jobsShow = jobsCommand({
   render: renderJob,
 });
 
+const YEAR_MS = 366 * 86_400_000;
 const PIECE_BYTES = 1024 * 1024;
 
 /** `skein jobs logs`: the output of a job. */
@@ -137,6 +140,54 @@ export const jobsCancel = jobsCommand({
   },
   render: ({ jobs }, style) =>
     jobs.map((job) => `${job.id} ${stateText(job.state, style)}`).join('\n'),
+});
+
+/** `skein jobs rm`: forgets ended jobs. */
+export const jobsRm = jobsCommand({
+  name: 'jobs rm',
+  summary: 'Forget ended jobs with their logs, before the time is over for which they are kept.',
+  details:
+    'The steps of a run stay until the run has ended. Artifacts that no other job or schedule names are removed within a day. What the step cache knew of these jobs is forgotten too.',
+  examples: {
+    'skein jobs rm ID': 'One job',
+    'skein jobs rm --older-than 1d': 'All that ended more than a day ago',
+  },
+  arguments: { ids: manyArguments('ID…', 'The jobs.', { completes: 'nothing' }) },
+  options: {
+    olderThan: duration('Instead of jobs: all that ended longer ago than this.', [0, YEAR_MS]),
+    queue: text('NAME', 'With --older-than: only of this queue.'),
+  },
+  async run({ client }, { ids, olderThan, queue }) {
+    if ((olderThan === undefined) === (ids.length === 0)) {
+      throw usageError('Give either jobs or --older-than TIME.');
+    }
+    if (olderThan === undefined) {
+      for (const id of ids) await client.removeJob({ id });
+      return { removed: ids };
+    }
+    const removed: string[] = [];
+    const until = new Date(Date.now() - olderThan).toISOString();
+    for (let after: string | undefined; ;) {
+      const page = await client.listJobs(defined({ queue, after, limit: 1000 }));
+      const old = page.jobs.filter(({ endedAt }) => endedAt !== undefined && endedAt < until);
+      for (const { id } of old) {
+        try {
+          await client.removeJob({ id });
+          removed.push(id);
+        } catch (error) {
+          // A step of a run that goes on, or gone meanwhile.
+          if (!(error instanceof SkeinError) || !error.code.startsWith('JOB_')) throw error;
+        }
+      }
+      if (page.next === undefined) break;
+      after = page.next;
+    }
+    return { removed };
+  },
+  render: ({ removed }) =>
+    removed.length === 0
+      ? 'No job ended so long ago.'
+      : `${removed.length} ${removed.length === 1 ? 'job is' : 'jobs are'} removed.`,
 });
 
 /** `skein jobs retry`: the same work again, as a new job. */

@@ -82,8 +82,6 @@ function readExpiry(given: string): string {
 }
 
 function expiryOf(given: string): number {
-  const days = /^(\d+)d$/.exec(given);
-  if (days !== null) return Date.now() + Number(days[1]) * 86_400_000;
   const at = Date.parse(given);
   return /^\d{4}-/.test(given) && Number.isFinite(at) ? at : Date.now() + parseDuration(given);
 }

@@ -100,4 +100,21 @@ overEveryStore('one job', (at) => {
     expect((await at.store.queues())[0]?.counts.succeeded).toBe(0);
     expect(await enqueueOne(at.store, { idempotencyKey: 'k' })).not.toBe(id);
   });
+
+  it('is forgotten at once when it is removed, unless it has not ended', async () => {
+    const id = await enqueueOne(at.store, { group: 'g', idempotencyKey: 'k' });
+    expect(await at.store.remove(id)).toMatchObject({ state: 'ready' });
+    const { token } = await claimOne(at.store);
+    expect(await at.store.remove(id)).toMatchObject({ state: 'running' });
+    await at.pass(1);
+    await at.store.finish(token, success());
+    expect(await at.state(id)).toBe('succeeded');
+    expect(await at.store.remove(id)).toMatchObject({ id, state: 'succeeded' });
+    await at.pass(1);
+    expect(await at.store.job(id)).toBeUndefined();
+    expect(await at.store.remove(id)).toBeUndefined();
+    expect((await at.store.jobs({ limit: 10, group: 'g' })).jobs).toEqual([]);
+    expect((await at.store.queues())[0]?.counts.succeeded).toBe(0);
+    expect(await enqueueOne(at.store, { idempotencyKey: 'k' })).not.toBe(id);
+  });
 });

@@ -197,6 +197,7 @@ export async function openRedisJobs(
     cancel: (id, reason) => runJob('cancel', id, reason),
     preempt: (id) => runJob('preempt', id),
     revive: (id) => runJob('revive', id),
+    remove: (id) => runJob('remove', id),
 
     async setQueueMode(queue, mode) {
       await run('set-queue-mode', queue, mode);

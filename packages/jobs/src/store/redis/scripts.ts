@@ -29,6 +29,7 @@ const EFFECTS = {
   'put-tenant': 'grows',
   queues: 'reads',
   'register-worker': 'frees',
+  remove: 'frees',
   'remove-schedule': 'frees',
   'remove-worker': 'frees',
   renew: 'frees',
@@ -76,6 +77,7 @@ export const JOB_FUNCTIONS: Functions<ScriptName> = {
     'room',
     'assembly',
     'enqueue',
+    'forget',
   ],
   effects: EFFECTS,
 };

@@ -9,6 +9,7 @@ import type { EventFilter, JobState, Outcome, SubmissionQuota } from '../../cont
 import { claim } from './transitions/claim.ts';
 import { enqueue } from './transitions/enqueue.ts';
 import { eventsAfter, lastSequence } from './event-log.ts';
+import { forgetExpired, remove } from './transitions/forget.ts';
 import { dropArtifact, heldArtifacts, holdArtifact, lackedArtifacts } from './holdings.ts';
 import { cancel, preempt, revive } from './transitions/intervention.ts';
 import { rowById, viewOf, type JobRow } from './job-row.ts';
@@ -25,7 +26,7 @@ import {
 } from './settings.ts';
 import { sqlOf } from './sql.ts';
 import { addTally, emptyTally, writeTally, type Tally } from './tally.ts';
-import { forget, nextDue, tick } from './transitions/tick.ts';
+import { nextDue, tick } from './transitions/tick.ts';
 import {
   complete,
   addNotifications,
@@ -73,6 +74,7 @@ const METHODS = {
   cancel: shown(cancel),
   preempt: shown(preempt),
   revive: shown(revive),
+  remove,
   setQueueMode,
   putTenant,
   tenantLoad,
@@ -85,10 +87,7 @@ const METHODS = {
   schedules,
   tick(transaction: Transaction): number {
     complete(transaction, () => tick(transaction));
-    // A job that has just ended may be due for removal already; its counts must be in the table
-    // first.
-    writeTally(transaction.sql, transaction.tally);
-    forget(transaction);
+    forgetExpired(transaction);
     return nextDue(transaction);
   },
   registerWorker,

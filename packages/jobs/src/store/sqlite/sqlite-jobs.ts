@@ -96,6 +96,7 @@ export async function openSqliteJobs(
     cancel: async (id, reason) => job(await thread.call('cancel', id, reason)),
     preempt: async (id) => job(await thread.call('preempt', id)),
     revive: async (id) => job(await thread.call('revive', id)),
+    remove: async (id) => job(await thread.call('remove', id)),
     job: async (id) => job(await thread.call('job', id)),
     async jobs(filter) {
       const { jobs, next } = await thread.call('jobs', filter);

@@ -8,7 +8,6 @@ import { trimEvents } from '../event-log.ts';
 import { abandonAssembly, type GangRow } from './gang.ts';
 import { expire } from './intervention.ts';
 import { rowBySeq, saveRow } from '../job-row.ts';
-import { forgetLogs } from '../kept-logs.ts';
 import { loseLease } from './lease.ts';
 import { dueSchedules, laterSchedules, moveSchedule } from '../settings.ts';
 import { settle } from './transition.ts';
@@ -100,50 +99,6 @@ function fire(transaction: Transaction, schedule: Schedule): void {
     sql.run('RELEASE fire');
     // Refused, as any other enqueue would be: this occurrence is left out.
     if (!(error instanceof SkeinError)) throw error;
-  }
-}
-
-/** Forgets ended jobs whose retention is over. */
-export function forget({ sql, now }: Transaction): void {
-  for (const { seq, id, tenant, gang } of sql.all<{
-    seq: number;
-    id: string;
-    tenant: string;
-    gang: number | null;
-  }>(
-    'SELECT seq, id, tenant, gang FROM jobs WHERE expires_at <= ? ORDER BY expires_at LIMIT ?',
-    now,
-    TICK_BATCH,
-  )) {
-    forgetLogs(sql, tenant, seq);
-    sql.run('DELETE FROM attempts WHERE job = ?', seq);
-    sql.run('DELETE FROM edges WHERE parent = ?', id);
-    forgetEdges(sql, seq);
-    sql.run(
-      'DELETE FROM cache WHERE (tenant, key) = (SELECT tenant, cache_key FROM jobs WHERE seq = ?) AND job = ?',
-      seq,
-      id,
-    );
-    sql.run(
-      'UPDATE counts SET jobs = jobs - 1 WHERE (queue, state) = (SELECT queue, state FROM jobs WHERE seq = ?)',
-      seq,
-    );
-    sql.run('DELETE FROM specs WHERE seq = ?', seq);
-    sql.run('DELETE FROM jobs WHERE seq = ?', seq);
-    if (gang !== null) {
-      sql.run(
-        'DELETE FROM gangs WHERE id = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE gang = ?)',
-        gang,
-        gang,
-      );
-    }
-  }
-}
-
-function forgetEdges(sql: Transaction['sql'], seq: number): void {
-  const spec = sql.get<{ spec: string }>('SELECT spec FROM specs WHERE seq = ?', seq)?.spec ?? '{}';
-  for (const parent of (JSON.parse(spec) as { parents: string[] }).parents) {
-    sql.run('DELETE FROM edges WHERE parent = ? AND child = ?', parent, seq);
   }
 }
 

@@ -1,5 +1,5 @@
 import { SkeinError, type JobLogView, type JobView } from '@skein/api';
-import { noJobs } from '@skein/api/job-states';
+import { hasEnded, hasFailed, noJobs } from '@skein/api/job-states';
 import {
   cancelRun,
   DEFAULT_QUOTA,
@@ -20,8 +20,6 @@ import { knownJob, seesAll, visibleJob, withShownNames, withStoredNames } from '
 const LIST_BYTES = 4 * 2 ** 20;
 /** Jobs that are read at once. */
 const LIST_PIECE = 20;
-const ENDED = new Set(['succeeded', 'failed', 'cancelled', 'dead']);
-const REVIVABLE = new Set(['failed', 'cancelled', 'dead']);
 
 export function jobHandlers({
   jobs,
@@ -72,7 +70,7 @@ export function jobHandlers({
       const job = await visibleJob(jobs, caller, params.id);
       const attempt = query.attempt ?? job.attempts.at(-1)?.number ?? 0;
       if (attempt === 0) {
-        return { attempt, text: '', next: 0, sizeBytes: 0, ended: ENDED.has(job.state) };
+        return { attempt, text: '', next: 0, sizeBytes: 0, ended: hasEnded(job.state) };
       }
       const { chunk, size, ended } = await jobs.log(job.id, attempt, query.offset, query.maxBytes);
       return logView(attempt, query.offset, { chunk, size, ended });
@@ -85,10 +83,22 @@ export function jobHandlers({
 
     async reviveJob({ caller, params }) {
       const job = await visibleJob(jobs, caller, params.id);
-      if (!REVIVABLE.has(job.state)) {
+      if (!hasFailed(job.state)) {
         throw new SkeinError('JOB_NOT_ENDED', `Job ${params.id} is ${job.state}.`);
       }
       return shown(caller, knownJob(await jobs.revive(job.id), params.id));
+    },
+
+    async removeJob({ caller, params }) {
+      const { id, group } = await visibleJob(jobs, caller, params.id);
+      // A run reads the results of its steps until it has ended.
+      const run = group === undefined ? undefined : await jobs.job(group);
+      if (run !== undefined && !hasEnded(run.state)) {
+        throw new SkeinError('JOB_NOT_ENDED', `The run of job ${params.id} is ${run.state}.`);
+      }
+      const { state } = knownJob(await jobs.remove(id), params.id);
+      if (hasEnded(state)) return undefined;
+      throw new SkeinError('JOB_NOT_ENDED', `Job ${params.id} is ${state}.`);
     },
 
     async preemptJob({ caller, params }) {
