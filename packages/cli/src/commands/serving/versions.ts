@@ -82,7 +82,7 @@ export const versionsRm = nodeCommand({
   name: 'versions rm',
   summary: 'Remove stored versions of a model that take no traffic, and their files.',
   details:
-    'A deployment can no longer be rolled back to a version that is removed. Versions that take traffic are refused; with --keep they stay.',
+    'A deployment can no longer be rolled back to a version that is removed. Versions that take traffic are refused; with --keep they stay. In a fleet the files stay in its place of artifacts, where other nodes may need them.',
   examples: {
     'skein versions rm risk 1 2': 'These two',
     'skein versions rm risk --keep 5': 'All but the newest five',
