@@ -90,10 +90,10 @@ export function jobHandlers({
     },
 
     async removeJob({ caller, params }) {
-      const { id, group } = await visibleJob(jobs, caller, params.id);
+      const { id, group, tenant } = await visibleJob(jobs, caller, params.id);
       // A run reads the results of its steps until it has ended.
       const run = group === undefined ? undefined : await jobs.job(group);
-      if (run !== undefined && !hasEnded(run.state)) {
+      if (run?.tenant === tenant && !hasEnded(run.state)) {
         throw new SkeinError('JOB_NOT_ENDED', `The run of job ${params.id} is ${run.state}.`);
       }
       const { state } = knownJob(await jobs.remove(id), params.id);
