@@ -63,6 +63,7 @@ const LOADERS = {
   'queue drain': async () => (await import('./commands/jobs/queue.ts')).queueDrain,
   'queue open': async () => (await import('./commands/jobs/queue.ts')).queueOpen,
   'queue tenant': async () => (await import('./commands/jobs/queue.ts')).queueTenant,
+  'queue tenants': async () => (await import('./commands/jobs/queue.ts')).queueTenants,
   'queue schedule ls': async () =>
     (await import('./commands/jobs/queue-schedule.ts')).queueScheduleLs,
   'queue schedule put': async () =>

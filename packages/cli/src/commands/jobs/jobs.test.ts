@@ -252,6 +252,13 @@ describe('skein jobs retry', () => {
   });
 });
 
+it('skein queue tenants lists what skein queue tenant has set', async () => {
+  const set = 'queue tenant students --weight 2 --max-running 50 --rate 0.5'.split(' ');
+  expect((await node.run(...set)).code).toBe(0);
+  const { stdout } = await node.run('queue', 'tenants');
+  expect(stdout).toMatch(/TENANT .*\n[^]*students +2 +50 +any +0\.5\n/);
+});
+
 describe('skein jobs rm', () => {
   const sleeper = [
     'run',

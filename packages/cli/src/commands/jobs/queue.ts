@@ -94,3 +94,23 @@ export const queueTenant = jobsCommand({
   render: ({ tenant, weight, maxRunning, maxQueued, jobsPerSecond }, style) =>
     `${style.bold(tenant)} has weight ${weight}, runs up to ${maxRunning ?? 'any number'}, queues up to ${maxQueued ?? 'any number'}${jobsPerSecond === undefined ? '' : `, ${jobsPerSecond} per second`}`,
 });
+
+/** `skein queue tenants`: what `skein queue tenant` has set. */
+export const queueTenants = jobsCommand({
+  name: 'queue tenants',
+  summary: 'List the tenants that have jobs or quotas, with their shares.',
+  examples: { 'skein queue tenants': 'What skein queue tenant has set' },
+  run: ({ client }) => client.listTenants(),
+  render({ tenants }, style) {
+    if (tenants.length === 0) return 'No tenant has had a job or a quota.';
+    const limit = (value: number | undefined): string =>
+      value === undefined ? 'any' : String(value);
+    return renderTable(style, tenants, [
+      ['TENANT', ({ tenant }) => style.bold(tenant)],
+      ['WEIGHT', ({ weight }) => String(weight), 'right'],
+      ['RUNS UP TO', ({ maxRunning }) => limit(maxRunning), 'right'],
+      ['QUEUES UP TO', ({ maxQueued }) => limit(maxQueued), 'right'],
+      ['PER SECOND', ({ jobsPerSecond }) => limit(jobsPerSecond), 'right'],
+    ]);
+  },
+});
