@@ -20,6 +20,7 @@ const LOADERS = {
   infer: async () => (await import('./commands/serving/infer.ts')).infer,
   rollout: async () => (await import('./commands/serving/rollout.ts')).rollout,
   rollback: async () => (await import('./commands/serving/rollout.ts')).rollback,
+  settings: async () => (await import('./commands/serving/settings.ts')).settings,
   'versions ls': async () => (await import('./commands/serving/versions.ts')).versionsLs,
   'versions rm': async () => (await import('./commands/serving/versions.ts')).versionsRm,
   'provider put': async () => (await import('./commands/generative/provider.ts')).providerPut,

@@ -1,4 +1,4 @@
-/** The settings of a deployment as options: those of `deploy`, and of `rollout` with a version. */
+/** The settings of a deployment as options: those of `deploy`, `settings`, and `rollout` with a version. */
 import type { DeploymentSettingsPatch } from '@skein/api';
 import { defined } from '@skein/api/defined';
 import { DEVICES } from '@skein/api/implementations';

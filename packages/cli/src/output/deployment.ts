@@ -43,7 +43,7 @@ export function replicasText(view: Pick<View, 'targets' | 'settings'>): string {
   return `${ready} ready${wanted}`;
 }
 
-function boundsText({ min, max }: { min: number; max: number }): string {
+export function boundsText({ min, max }: { min: number; max: number }): string {
   return min === max ? String(min) : `${min}–${max}`;
 }
 

@@ -116,6 +116,13 @@ describe('a model', () => {
       ...words('rollout risk --version 1 --max-queue 7'),
     );
     expect([settings.maxQueue, targets]).toMatchObject([7, [{ version: '1' }]]);
+    const changed = await node.run(
+      ...words('settings risk --max-queue 9 --replicas 0..1 --idle 2m'),
+    );
+    expect(changed.stdout).toMatch(
+      /replicas +0–1\nidle +after 2 min.*\n[^]*queue +up to 9 requests/,
+    );
+    expect((await node.run('settings', 'risk')).stdout).toBe(changed.stdout);
     const without = await node.run(...words('rollout risk --max-queue 7'));
     expect([without.code, without.stderr]).toEqual([2, expect.stringContaining('--version N')]);
     await node.run('undeploy', 'risk');

@@ -1,7 +1,6 @@
 /** From one version to another: `skein rollout` and `skein rollback`. */
 import { defined } from '@skein/api/defined';
 import type { DeploymentView, RolloutPlan, RolloutView } from '@skein/api';
-import { SkeinError } from '@skein/api/errors';
 import { formatNumber } from '@skein/api/units';
 import type { Context, OptionValues } from '../../command-line/command.ts';
 import type { Connection } from '../../connection/connection.ts';
@@ -98,7 +97,9 @@ export const rollout = nodeCommand({
     const settings = settingsOf(options);
     const changes = plan !== undefined || Object.keys(settings).length > 0;
     if (version === undefined && changes) {
-      throw new SkeinError('USAGE', 'Say which version to move to: --version N.');
+      throw usageError(
+        'Say which version to move to: --version N. `skein settings` changes a deployment as it runs.',
+      );
     }
     let view =
       version === undefined
