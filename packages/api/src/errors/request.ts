@@ -132,7 +132,7 @@ export const REQUEST_ERRORS = {
   VERSION_UNKNOWN: {
     ...UNKNOWN,
     meaning: 'The model has no such version.',
-    fix: '`skein show NAME` lists the versions.',
+    fix: '`skein versions ls NAME` lists the versions.',
   },
   KEY_UNKNOWN: {
     ...UNKNOWN,
