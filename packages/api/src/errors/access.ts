@@ -26,14 +26,14 @@ export const ACCESS_ERRORS = {
   RATE_LIMITED: {
     ...OVER_LIMIT,
     meaning: 'The tenant sent more requests per second than its limit.',
-    fix: 'Wait for Retry-After, or raise the limit of the key.',
+    fix: 'Wait for Retry-After, or use a key with a higher limit: `skein keys create --rate N`.',
     retryMs: 1000,
   },
   QUOTA_EXCEEDED: {
     ...OVER_LIMIT,
     meaning:
       'The tenant has reached its limit of waiting requests, or its share of those in flight or of event streams.',
-    fix: 'Wait for Retry-After, or raise the quota of the tenant.',
+    fix: 'Wait for Retry-After, or use a key with a higher limit, `skein keys create --max-concurrent N`; for connections, start the node with larger --max-connections.',
     retryMs: 1000,
   },
 } as const satisfies Record<string, ErrorRow>;

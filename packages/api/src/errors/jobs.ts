@@ -41,13 +41,13 @@ export const JOB_ERRORS = {
   TENANT_QUOTA: {
     ...OVER_LIMIT,
     meaning: 'The tenant has reached its limit of queued jobs.',
-    fix: 'Wait until some have ended, or raise `maxQueued` of the tenant.',
+    fix: 'Wait until some have ended, or raise the limit: `skein queue tenant NAME --max-queued N`.',
     retryMs: 5000,
   },
   ARTIFACT_QUOTA: {
     ...OVER_LIMIT,
     meaning: 'The tenant has reached its limit of bytes of artifacts.',
-    fix: 'Wait: artifacts are removed a day after the last job that names them; or start the node with a larger --max-artifacts.',
+    fix: 'Forget ended jobs, with `skein jobs rm`: artifacts are removed a day after the last job that names them; or start the node with a larger --max-artifacts.',
     retryMs: 60_000,
   },
   STEP_FAILED: {

@@ -17,7 +17,7 @@ export const NODE_ERRORS = {
     kind: 'load',
     meaning:
       'The disk, or the memory of Redis, has reached the limit for requests; nothing was changed.',
-    fix: 'Free space on the disk of the data folder, such as by `skein versions rm NAME --keep N` and `skein runs rm RUN`, or for Redis in the folder of its files or with a larger maxmemory; then retry.',
+    fix: 'Free space on the disk of the data folder, such as by `skein versions rm NAME --keep N`, `skein runs rm RUN` and `skein jobs rm --older-than TIME`, or for Redis in the folder of its files or with a larger maxmemory; then retry.',
     retryMs: 10_000,
   },
   ARTIFACT_CORRUPT: {
