@@ -17,8 +17,6 @@ export type Node =
   | { readonly kind: 'edge'; readonly isEdge: boolean };
 
 const LAST = 0xffff;
-/** Units of a range whose other cases are looked up. */
-const LARGEST_CASED = 1024;
 const DIGITS: Ranges = [[0x30, 0x39]];
 export const WORD: Ranges = [...DIGITS, [0x41, 0x5a], [0x5f, 0x5f], [0x61, 0x7a]];
 const SPACE: Ranges = [
@@ -63,7 +61,7 @@ function complement(ranges: Ranges): Ranges {
 export function parse(pattern: string, ignoresCase: boolean): Node {
   let at = 0;
   const cased = (ranges: Ranges): Ranges =>
-    ignoresCase ? [...ranges, ...otherCases(ranges)] : ranges;
+    ignoresCase ? joined([...ranges, ...otherCases(ranges)]) : ranges;
 
   function fail(problem: string): never {
     throw new SkeinError('REQUEST_INVALID', `The pattern ${problem} (at character ${at + 1}).`);
@@ -207,15 +205,28 @@ function mayBeEmpty(node: Node): boolean {
   }
 }
 
-/** Of the letters among them; a large set is one that has both. */
+/** The fewest ranges of the same units. */
+const joined = (ranges: Ranges): Ranges => complement(complement(ranges));
+
+/** The units that JavaScript takes for one of these where it ignores case. */
 function otherCases(ranges: Ranges): Ranges {
-  const units = ranges.flatMap(([from, to]) =>
-    Array.from({ length: Math.min(to - from + 1, LARGEST_CASED) }, (_, index) => from + index),
-  );
-  return units.flatMap((unit) => {
-    const character = String.fromCharCode(unit);
-    return [character.toLowerCase(), character.toUpperCase()]
-      .filter((other) => other.length === 1 && other !== character)
-      .flatMap((other) => single(other.charCodeAt(0)));
-  });
+  caseClasses ??= findCaseClasses();
+  const isIn = (unit: number): boolean => ranges.some(([from, to]) => from <= unit && unit <= to);
+  return caseClasses.filter((units) => units.some(isIn)).flatMap((units) => units.flatMap(single));
+}
+
+let caseClasses: readonly (readonly number[])[] | undefined;
+
+/** Units that have one capital letter, which is itself a unit, and in ASCII only of ASCII (ECMA-262, Canonicalize). */
+function findCaseClasses(): readonly (readonly number[])[] {
+  const classes = new Map<number, number[]>();
+  for (let unit = 0; unit <= LAST; unit++) {
+    const upper = String.fromCharCode(unit).toUpperCase();
+    const code = upper.charCodeAt(0);
+    const capital = upper.length !== 1 || (unit >= 128 && code < 128) ? unit : code;
+    const units = classes.get(capital);
+    if (units === undefined) classes.set(capital, [unit]);
+    else units.push(unit);
+  }
+  return [...classes.values()].filter(({ length }) => length > 1);
 }

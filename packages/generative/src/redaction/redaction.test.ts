@@ -94,8 +94,9 @@ describe('patterns', () => {
       const scanner = createScanner(compile(rules));
       return scanner.push(text) + scanner.end();
     };
-    for (const pattern of ['aé', '[a-c]', '[^a-c]', String.raw`\x61`, String.raw`[\W]`]) {
-      const text = 'aÉ Aé bc BC d';
+    const patterns = ['aé', '[a-c]', '[^a-c]', String.raw`\x61`, String.raw`[_\W]`, 'ı', 'ς', 'K'];
+    for (const pattern of patterns) {
+      const text = 'aÉ Aé bc BC d iIıİ σςΣ kKK sſS ß';
       expect(ignoring(pattern, text)).toBe(text.replaceAll(new RegExp(pattern, 'gi'), '*'));
       expect(replaced([pattern], text)).toBe(text.replaceAll(new RegExp(pattern, 'g'), '<0>'));
     }
