@@ -101,12 +101,29 @@ export function createEventStreams(
   }
 
   return {
-    open({ response, headers, id }, tenant, watch, source) {
+    open({ request, response, headers, id }, tenant, watch, source) {
       // A stream opened now would keep the listener open for as long as the client wants.
       if (closed) throw new SkeinError('NODE_DRAINING', 'The server is shutting down.');
       const { socket } = response;
       if (response.destroyed || socket === null) {
         throw new SkeinError('CANCELLED', 'The client has disconnected.');
+      }
+      const head = [
+        'Content-Type',
+        'text/event-stream; charset=utf-8',
+        ...NOT_STORED,
+        // Tells a proxy not to buffer the stream.
+        'X-Accel-Buffering',
+        'no',
+        'X-Request-Id',
+        id,
+        ...SAFE_HEADERS,
+        ...headers,
+      ];
+      // Node sends the head of an answer without a body when the answer ends, which a stream does not.
+      if (request.method === 'HEAD') {
+        response.writeHead(200, head).end();
+        return;
       }
       const hold = budget.hold(tenant);
       hold.take(1);
@@ -136,18 +153,7 @@ export function createEventStreams(
       response.on('error', () => {});
       // Heartbeats keep a silent stream open, unless the reader does not read even those.
       boundSilence(response, socket, Math.max(bodyTimeoutMs, 2 * heartbeatMs));
-      response.writeHead(200, [
-        'Content-Type',
-        'text/event-stream; charset=utf-8',
-        ...NOT_STORED,
-        // Tells a proxy not to buffer the stream.
-        'X-Accel-Buffering',
-        'no',
-        'X-Request-Id',
-        id,
-        ...SAFE_HEADERS,
-        ...headers,
-      ]);
+      response.writeHead(200, head);
       response.write('retry: 1000\n\n');
       pump(response, source, ended.signal)
         .catch((error: unknown) => {

@@ -305,6 +305,13 @@ describe('an event stream', () => {
     await expect.poll(() => eventStreams.held).toBe(0);
   });
 
+  it('is not opened by HEAD, which is answered at once', async () => {
+    const response = await fetch(`${service.url}/events`, { method: 'HEAD', headers: KEY });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    expect(eventStreams.held).toBe(0);
+  });
+
   it('needs the key of its scope', async () => {
     expect((await call('GET', '/events')).status).toBe(401);
     expect(eventStreams.held).toBe(0);
