@@ -48,6 +48,11 @@ describe('within', () => {
     await expect(late).rejects.toThrow('too late');
   });
 
+  it('waits where the time is longer than a timer can be', async () => {
+    const soon = new Promise((resolve) => void setTimeout(resolve, 20, 'in time'));
+    expect(await within(soon, 2 ** 31, () => 'late')).toBe('in time');
+  });
+
   it('takes a time that is over already without a warning of Node', async () => {
     const warned = vi.spyOn(process, 'emitWarning');
     expect(await within(never, -5, () => 'late')).toBe('late');

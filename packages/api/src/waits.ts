@@ -1,5 +1,13 @@
 /** Waiting for a promise no longer than a signal or a time allows. The work behind it goes on. */
 
+/** The longest time of a timer in milliseconds, 24.8 days: one that is set to more fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Milliseconds for a timer that may be set to any: 0 for a time that is over, and the longest for a later one. */
+export function timerMs(ms: number): number {
+  return Math.min(Math.max(0, ms), LONGEST_TIMER_MS);
+}
+
 /**
  * Settles as the promise does.
  * @throws the signal's reason as soon as that is aborted.
@@ -39,7 +47,7 @@ export async function within<T, Late>(
 ): Promise<T | Late> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, ms));
+    timer = setTimeout(resolve, timerMs(ms));
   });
   try {
     return await Promise.race([promise, over.then(late)]);

@@ -2,9 +2,7 @@
  * One HTTP exchange with a node: every failure becomes a SkeinError.
  */
 import { ERRORS, SkeinError, type ErrorBody, type ErrorCode } from '../errors.ts';
-
-/** Longest delay in milliseconds that a timer can have. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+import { timerMs } from '../waits.ts';
 
 /**
  * A request that fetch may send again by itself, after a redirect or to log in, keeps a copy of its
@@ -61,17 +59,14 @@ export function createTransport(options: TransportOptions): Transport {
     const forward = (): void => abort.abort(request.signal?.reason);
     if (request.signal?.aborted === true) forward();
     request.signal?.addEventListener('abort', forward);
-    const timer = setTimeout(
-      () => {
-        abort.abort(
-          new SkeinError(
-            'DEADLINE_EXCEEDED',
-            `No answer came from ${base} within ${Math.round(timeoutMs)} ms.`,
-          ),
-        );
-      },
-      Math.min(Math.max(0, timeoutMs), MAX_TIMER_MS),
-    );
+    const timer = setTimeout(() => {
+      abort.abort(
+        new SkeinError(
+          'DEADLINE_EXCEEDED',
+          `No answer came from ${base} within ${Math.round(timeoutMs)} ms.`,
+        ),
+      );
+    }, timerMs(timeoutMs));
     try {
       return await guarded(request, () => run(abort.signal));
     } finally {

@@ -105,6 +105,17 @@ describe('a request', () => {
     expect(objective.deadline).toBeUndefined();
   });
 
+  test('may have more time than a timer can be set to', async () => {
+    const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
+    b.behave = async (asked) => {
+      await new Promise((resolve) => void setTimeout(resolve, 20));
+      return doubled(asked);
+    };
+    const deadline = performance.now() + 2 ** 32;
+    await a.forwarding.inference.infer(request({ deadline }));
+    expect(b.seen).toHaveLength(1);
+  });
+
   test('is taken for earlier than it came by what it and its answer take on a slow link', async () => {
     const proxy = await startTcpProxy();
     const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];

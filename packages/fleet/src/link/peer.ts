@@ -9,7 +9,7 @@ import type { ClientHttp2Session } from 'node:http2';
 import { SkeinError } from '@skein/api';
 import type { OwnedMemory } from '@skein/api/owned-memory';
 import type { SharedBudget } from '@skein/api/shared-budget';
-import { within } from '@skein/api/waits';
+import { timerMs, within } from '@skein/api/waits';
 import type { TensorMap } from '@skein/onnx';
 import type {
   Cancellation,
@@ -177,7 +177,7 @@ export class Peer {
     const timer =
       deadline === undefined
         ? undefined
-        : setTimeout(() => end(tooLate(request)), Math.max(0, deadline - clock.now()));
+        : setTimeout(() => end(tooLate(request)), timerMs(deadline - clock.now()));
     const frame = await exchange.next();
     clearTimeout(timer);
     if (cancellation !== undefined) this.#taken.delete(cancellation);

@@ -3,6 +3,7 @@
  * by an answer, a refusal, its deadline or its client's disconnect, and then cancels its calls.
  */
 import type { SkeinError } from '@skein/api';
+import { timerMs } from '@skein/api/waits';
 import {
   Cancellation,
   type InferenceAnswer,
@@ -45,7 +46,7 @@ export class CompositionRun {
 
   /** Calls back when the deadline passes or the client disconnects, unless it is settled by then. */
   watch(onDeadline: () => void, onCancel: () => void): void {
-    this.#timer = setTimeout(onDeadline, Math.max(0, this.request.deadline - this.enteredAt));
+    this.#timer = setTimeout(onDeadline, timerMs(this.request.deadline - this.enteredAt));
     const { cancellation } = this.request;
     if (cancellation !== undefined) cancellation.onCancel = onCancel;
   }

@@ -230,6 +230,15 @@ describe('a deadline of a composition', () => {
     expect(target.snapshot().inFlightRows).toBe(0);
   });
 
+  it('may be later than a timer can be set to', async () => {
+    const { target } = reuse(async (asked) => {
+      await new Promise((resolve) => void setTimeout(resolve, 20));
+      return arithmetic(asked);
+    });
+    const patient = request('double then increment', [1], { deadline: clock.now() + 2 ** 31 });
+    expect(numbers((await target.submit(patient)).outputs)).toEqual([3]);
+  });
+
   it('that has passed is refused at once', async () => {
     const { target } = reuse();
     const late = request('echo', [0], { deadline: clock.now() - 1 });

@@ -8,6 +8,7 @@
  * whole.
  */
 import { SkeinError } from '@skein/api';
+import { timerMs } from '@skein/api/waits';
 import type { TensorMap } from '@skein/onnx';
 import {
   Cancellation,
@@ -57,7 +58,7 @@ export async function answerInChunks(
   async function within<T>(ms: number, late: () => SkeinError, work: () => Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     rejectAwaited = reject;
-    const timer = setTimeout(() => stop(late()), Math.max(0, ms));
+    const timer = setTimeout(() => stop(late()), timerMs(ms));
     work().then(resolve, stop);
     return promise.finally(() => clearTimeout(timer));
   }
