@@ -17,6 +17,7 @@ import type { Socket } from 'node:net';
 import type { Server } from '@grpc/grpc-js';
 import type { SharedBudget } from '@skein/api/shared-budget';
 import { PeerTimeouts } from '@skein/http';
+import { boundTimeout } from './call-timeout.ts';
 import type { GrpcLimits } from './limits.ts';
 import { PacedStrangers, refuseStream } from './paced-strangers.ts';
 
@@ -174,6 +175,7 @@ export function boundConnections(
     );
     http2Server.prependListener('connection', accept);
     http2Server.on('session', begin);
+    http2Server.prependListener('stream', (_, headers) => boundTimeout(headers));
     // After the library, which by then has sent the answers that it can give from the headers.
     http2Server.on('stream', stopAnswered);
     strangers.pace<ServerHttp2Stream>(http2Server, 'stream', strangerOf, refuseStream);

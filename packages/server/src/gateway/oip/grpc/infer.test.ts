@@ -73,6 +73,19 @@ describe('inference', () => {
     }
   });
 
+  test.each([30, 60, 400, 40_000])('a deadline of %i days has not passed', async (days) => {
+    const { client, inference } = await startGrpcFace();
+    inference.answer = async ({ inputs }) => {
+      await new Promise((resolve) => void setTimeout(resolve, 20));
+      return structuredClone(inputs);
+    };
+    const later = new Date(Date.now() + days * 86_400_000);
+    await call(client, method.modelInfer, floats(1), {}, later);
+    const { deadline, arrivedAt } = inference.requests[0]!;
+    // As long as a timer can be set to.
+    expect((deadline! - arrivedAt) / 86_400_000).toBeCloseTo(24.85, 1);
+  });
+
   test('a refusal has its status, its code and its retry time', async () => {
     const { client, inference } = await startGrpcFace();
     inference.answer = () => {
