@@ -25,7 +25,9 @@ export function deadlineFrom(
   return reachedAt + Math.min(one ?? Infinity, other ?? Infinity);
 }
 
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+const IDS = '(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}';
+/** A later version may have more behind what this one has. */
+const TRACEPARENT = new RegExp(`^(?:00-${IDS}|(?!00|ff)[0-9a-f]{2}-${IDS}(?:-.*)?)$`);
 /** The length that must be passed on; longer ones are dropped. */
 const MAX_TRACESTATE = 512;
 

@@ -279,6 +279,20 @@ describe('inference', () => {
   });
 
   test.each([
+    ['00', '', true],
+    ['00', '-more', false],
+    ['cc', '', true],
+    ['cc', '-more', true],
+    ['cc', '.more', false],
+    ['ff', '', false],
+  ])('a trace context of version %s with "%s" behind it', async (version, more, isKnown) => {
+    const { port, inference } = await startHttpFace();
+    const traceparent = `${version}-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01${more}`;
+    await send(port, INFER, post(ONE, { traceparent }));
+    expect(inference.requests[0]!.trace).toEqual(isKnown ? { traceparent } : undefined);
+  });
+
+  test.each([
     ['x', 'HEADER_LENGTH_INVALID'],
     ['-1', 'HEADER_LENGTH_INVALID'],
     ['999', 'HEADER_LENGTH_INVALID'],
