@@ -40,7 +40,7 @@ export interface Endpoint<Scope extends string = string> {
   readonly events?: z.ZodType;
   /** How an event is put into the stream, for the documentation. */
   readonly eventsAre?: string;
-  /** Codes beyond those that every endpoint may give. */
+  /** Its own codes: beyond those of every endpoint, of each body and of each stream. */
   readonly errors?: readonly ErrorCode[];
   /** A request that works, for the documentation. */
   readonly example?: {
@@ -74,8 +74,26 @@ export const COMMON_ERRORS = [
   'INTERNAL',
 ] as const satisfies readonly ErrorCode[];
 
+const UPLOAD_ERRORS = [
+  'BODY_TOO_LARGE',
+  'BODIES_TOO_LARGE',
+  'BODY_TOO_SLOW',
+  'ENCODING_UNSUPPORTED',
+] as const satisfies readonly ErrorCode[];
+
 /** Of every endpoint with a body in JSON. */
-export const BODY_ERRORS = ['BODY_NOT_JSON', 'BODY_TOO_LARGE', 'ENCODING_UNSUPPORTED'] as const;
+export const BODY_ERRORS = ['BODY_NOT_JSON', ...UPLOAD_ERRORS] as const;
+
+/** Codes beyond those that any endpoint may answer with: its own, and those of what it reads and sends. */
+export function errorsOf({ errors = [], body, upload, events }: Endpoint): readonly ErrorCode[] {
+  return [
+    ...(body === undefined ? [] : BODY_ERRORS),
+    ...(upload === undefined ? [] : UPLOAD_ERRORS),
+    ...errors,
+    // Each tenant has a share of the streams.
+    ...(events === undefined ? [] : (['QUOTA_EXCEEDED'] as const)),
+  ];
+}
 
 type InputOf<E, Part extends string> =
   E extends Record<Part, infer S extends z.ZodType> ? z.input<S> : unknown;

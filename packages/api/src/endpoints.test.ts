@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parametersOf, statusOf, type NodeEndpoint } from './endpoint.ts';
+import { errorsOf, parametersOf, statusOf, type NodeEndpoint } from './endpoint.ts';
 import { ENDPOINTS, groupOf } from './endpoints.ts';
 import { ERRORS } from './errors.ts';
 
@@ -38,7 +38,7 @@ describe.each(Object.entries<NodeEndpoint>(ENDPOINTS))('%s', (id, endpoint) => {
     if (endpoint.method === 'GET' || endpoint.method === 'DELETE') {
       expect(endpoint.body ?? endpoint.upload).toBeUndefined();
     }
-    for (const code of endpoint.errors ?? []) expect(ERRORS).toHaveProperty(code);
+    for (const code of errorsOf(endpoint)) expect(ERRORS).toHaveProperty(code);
   });
 });
 

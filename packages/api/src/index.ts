@@ -104,6 +104,7 @@ export {
 export { ENDPOINTS, type EndpointOf, type OperationId } from './endpoints.ts';
 export {
   COMMON_ERRORS,
+  errorsOf,
   fillPath,
   parametersOf,
   type Endpoint,

@@ -2,13 +2,13 @@
  * The content of the reference pages about the API, independent of their layout: `/docs` renders it
  * as HTML, `docs/reference/` as Markdown. Both use this, so they cannot disagree.
  */
-import { COMMON_ERRORS, fillPath, type NodeEndpoint, statusOf } from '../endpoint.ts';
+import { COMMON_ERRORS, errorsOf, fillPath, type NodeEndpoint, statusOf } from '../endpoint.ts';
 import { ENDPOINTS, groupOf } from '../endpoints.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 import type { ErrorRow } from '../errors/row.ts';
 import { typeText, variantsOf, type Field } from '../resources/fields.ts';
 import { createSchemaCollector, type JsonSchema } from './json-schema.ts';
-import { OPEN_INFERENCE_PATHS } from '../open-inference/paths.ts';
+import { OPEN_INFERENCE_PATHS, protocolErrorsOf } from '../open-inference/paths.ts';
 import { OPEN_INFERENCE_SCHEMAS } from '../open-inference/schemas.ts';
 
 export interface OperationDoc {
@@ -76,7 +76,7 @@ export function createDocumentation(origin: string): Documentation {
       queryFields: fields(endpoint.query),
       bodyFields: fields(endpoint.body),
       answer: `${statusOf(endpoint)} ${successText(endpoint, type)}`.trim(),
-      errors: endpoint.errors ?? [],
+      errors: errorsOf(endpoint),
       curl: curlOf(endpoint, origin),
     });
   }
@@ -130,7 +130,7 @@ function protocolDoc(row: (typeof OPEN_INFERENCE_PATHS)[number], origin: string)
     queryFields: [],
     bodyFields: variantsOf(OPEN_INFERENCE_SCHEMAS[row.body ?? ''] ?? {}).flat(),
     answer: `200 ${row.response ?? ''}`.trim(),
-    errors: row.errors ?? [],
+    errors: protocolErrorsOf(row),
     curl:
       body === undefined
         ? `curl ${row.method === 'post' ? '-X POST ' : ''}${origin}${path}`

@@ -1,7 +1,11 @@
 /** The OpenAPI document of a node: its management API and the Open Inference Protocol. */
 import { COMMON_ERRORS, parametersOf } from '../endpoint.ts';
 import { ENDPOINTS, groupOf } from '../endpoints.ts';
-import { OPEN_INFERENCE_PATHS, type ProtocolPath } from '../open-inference/paths.ts';
+import {
+  OPEN_INFERENCE_PATHS,
+  protocolErrorsOf,
+  type ProtocolPath,
+} from '../open-inference/paths.ts';
 import { OPEN_INFERENCE_SCHEMAS } from '../open-inference/schemas.ts';
 import {
   errorResponses,
@@ -97,7 +101,7 @@ function protocolOperationOf(row: ProtocolPath): OperationObject {
           ? {}
           : { content: { 'application/json': json(row.response), ...binary } }),
       },
-      ...errorResponses([...(row.errors ?? []), ...COMMON_ERRORS]),
+      ...errorResponses([...protocolErrorsOf(row), ...COMMON_ERRORS]),
     },
   };
 }

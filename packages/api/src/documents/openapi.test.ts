@@ -1,6 +1,6 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
-import { parametersOf, type NodeEndpoint } from '../endpoint.ts';
+import { errorsOf, parametersOf, type NodeEndpoint } from '../endpoint.ts';
 import { ENDPOINTS } from '../endpoints.ts';
 import { ERRORS } from '../errors.ts';
 import { createOpenApiDocument } from './node-openapi.ts';
@@ -23,9 +23,23 @@ describe('the OpenAPI document', () => {
       const inPath = operation?.parameters?.filter((p) => p.in === 'path').map((p) => p.name) ?? [];
       expect(inPath).toEqual(parametersOf(endpoint.path));
       const text = JSON.stringify(operation?.responses);
-      for (const code of endpoint.errors ?? []) {
+      for (const code of errorsOf(endpoint)) {
         expect(text).toContain(`\`${code}\`: ${ERRORS[code].meaning}`);
       }
+    }
+  });
+
+  it.each([
+    ['/api/v1/jobs', 'post', ['BODY_NOT_JSON', 'BODY_TOO_SLOW', 'BODIES_TOO_LARGE']],
+    ['/api/v1/artifacts', 'put', ['ENCODING_UNSUPPORTED', 'BODIES_TOO_LARGE', 'ARTIFACT_QUOTA']],
+    ['/api/v1/events', 'get', ['QUOTA_EXCEEDED']],
+    ['/v2/repository/index', 'post', ['BODY_NOT_JSON', 'ENCODING_UNSUPPORTED']],
+  ])('says how the body or the stream of %s may be refused', (path, method, codes) => {
+    const responses = Object.entries(document.paths[path]![method]!.responses);
+    for (const code of codes) {
+      const status = String(ERRORS[code as keyof typeof ERRORS].http);
+      const [, found] = responses.find(([each]) => each === status) ?? [];
+      expect(JSON.stringify(found)).toContain(`\`${code}\``);
     }
   });
 

@@ -2,7 +2,7 @@
  * The OpenAPI 3.1 document of a service, from its table of endpoints. What a reader needs to act on
  * an error is in it too: every answer lists its codes.
  */
-import { statusOf, type Endpoint } from '../endpoint.ts';
+import { errorsOf, statusOf, type Endpoint } from '../endpoint.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 import { createSchemaCollector, type JsonSchema, type SchemaCollector } from './json-schema.ts';
 
@@ -124,7 +124,7 @@ function operationOf(
     ...requestBodyOf(endpoint, collector),
     responses: {
       [statusOf(endpoint)]: successOf(endpoint, collector),
-      ...errorResponses([...(endpoint.errors ?? []), ...commonErrors]),
+      ...errorResponses([...errorsOf(endpoint), ...commonErrors]),
     },
   };
 }

@@ -16,13 +16,7 @@ export const ARTIFACT_ENDPOINTS = {
     upload: 'application/octet-stream',
     status: 201,
     response: ArtifactView,
-    errors: [
-      'BODY_TOO_LARGE',
-      'BODY_TOO_SLOW',
-      'STORAGE_FULL',
-      'STORE_UNREACHABLE',
-      'STORE_DENIED',
-    ],
+    errors: ['ARTIFACT_QUOTA', 'STORAGE_FULL', 'STORE_UNREACHABLE', 'STORE_DENIED'],
     example: { file: 'data.csv' },
   },
   getArtifact: {

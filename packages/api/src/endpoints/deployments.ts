@@ -8,7 +8,7 @@ import {
   RolloutPlan,
   TrafficRange,
 } from '../resources/deployment.ts';
-import { BODY_ERRORS, type NodeEndpoint } from '../endpoint.ts';
+import type { NodeEndpoint } from '../endpoint.ts';
 import { RolloutEvidence } from '../resources/fleet.ts';
 import { HistoryKind, HistoryView } from '../resources/record.ts';
 import { Limit, VersionNumber } from './parameters.ts';
@@ -22,11 +22,16 @@ const reading = {
   params: NameParam,
   errors: ['MODEL_UNKNOWN'],
 } as const;
-const LOAD_ERRORS = [
+/** Of every change that loads a version. */
+export const LOAD_ERRORS = [
   'MODEL_LOAD_FAILED',
   'MODEL_START_TIMEOUT',
   'MODEL_MEMORY',
   'FLEET_MEMORY',
+  'COMPOSITION_INVALID',
+  'DEVICE_UNAVAILABLE',
+  'ROLLED_BACK',
+  'ARTIFACT_CORRUPT',
 ] as const;
 
 export const DEPLOYMENT_ENDPOINTS = {
@@ -58,16 +63,12 @@ export const DEPLOYMENT_ENDPOINTS = {
       .meta({ id: 'Deploy' }),
     response: DeploymentView,
     errors: [
-      ...BODY_ERRORS,
       'MODEL_UNKNOWN',
       'VERSION_UNKNOWN',
       'DEPLOYMENT_INVALID',
-      'COMPOSITION_INVALID',
       ...LOAD_ERRORS,
-      'DEVICE_UNAVAILABLE',
       'VERSION_SERVED',
       'ROLLOUT_IN_PROGRESS',
-      'ARTIFACT_CORRUPT',
     ],
     example: {
       body: { name: 'risk', version: '2', settings: { objective: { latencyMs: 100 } } },
@@ -88,13 +89,7 @@ export const DEPLOYMENT_ENDPOINTS = {
     params: NameParam,
     body: z.strictObject({ settings: DeploymentSettingsPatch }).meta({ id: 'ChangeSettings' }),
     response: DeploymentView,
-    errors: [
-      ...BODY_ERRORS,
-      'MODEL_UNKNOWN',
-      'DEPLOYMENT_INVALID',
-      ...LOAD_ERRORS,
-      'ROLLOUT_IN_PROGRESS',
-    ],
+    errors: ['MODEL_UNKNOWN', 'DEPLOYMENT_INVALID', ...LOAD_ERRORS, 'ROLLOUT_IN_PROGRESS'],
     example: { params: ocr, body: { settings: { replicas: { min: 1, max: 2 } } } },
   },
   undeploy: {
@@ -123,7 +118,7 @@ export const DEPLOYMENT_ENDPOINTS = {
       })
       .meta({ id: 'Rollback' }),
     response: DeploymentView,
-    errors: [...BODY_ERRORS, 'MODEL_UNKNOWN', 'NOTHING_TO_ROLL_BACK'],
+    errors: ['MODEL_UNKNOWN', ...LOAD_ERRORS, 'NOTHING_TO_ROLL_BACK'],
     example: { params: { name: 'risk' }, body: { reason: 'wrong threshold' } },
   },
   rolloutEvidence: {

@@ -1,6 +1,6 @@
 /** Federations that this node coordinates. */
 import { z } from 'zod';
-import { BODY_ERRORS, type NodeEndpoint } from '../endpoint.ts';
+import type { NodeEndpoint } from '../endpoint.ts';
 import { LONGEST_SITE_NAME } from '../federations.ts';
 import { Name } from '../resources/deployment.ts';
 import {
@@ -23,7 +23,7 @@ const steering = {
   params: FederationParam,
   body: Reason,
   response: FederationView,
-  errors: [...BODY_ERRORS, 'FEDERATION_UNKNOWN', 'FEDERATION_ENDED'],
+  errors: ['FEDERATION_UNKNOWN', 'FEDERATION_ENDED'],
 } as const;
 
 export const FEDERATION_ENDPOINTS = {
@@ -66,7 +66,6 @@ export const FEDERATION_ENDPOINTS = {
     response: FederationView,
     location: '/api/v1/federations/{id}',
     errors: [
-      ...BODY_ERRORS,
       'MODEL_UNKNOWN',
       'VERSION_UNKNOWN',
       'PLAN_INVALID',
@@ -117,7 +116,7 @@ export const FEDERATION_ENDPOINTS = {
     response: z.object({
       invitation: z.string().describe('For `skein join`, the page `/join` or `skein helper join`.'),
     }),
-    errors: [...BODY_ERRORS, 'FEDERATION_UNKNOWN', 'FEDERATION_ENDED'],
+    errors: ['FEDERATION_UNKNOWN', 'FEDERATION_ENDED'],
     example: { params: heart, body: { name: 'Cleveland' } },
   },
   revokeSite: {

@@ -1,6 +1,6 @@
 /** Jobs: durable work, its queues, schedules, tenants and workers. */
 import { z } from 'zod';
-import { BODY_ERRORS, type NodeEndpoint } from '../endpoint.ts';
+import type { NodeEndpoint } from '../endpoint.ts';
 import { JobState } from '../resources/job-state.ts';
 import { JobEvent, JobId, JobLogView, JobView, NewJob, ScheduleView } from '../resources/job.ts';
 import { QueueMode, QueueName, QueueView, TenantName, TenantView } from '../resources/queue.ts';
@@ -45,10 +45,10 @@ export const JOB_ENDPOINTS = {
     status: 201,
     response: z.object({ jobs: z.array(JobView) }),
     errors: [
-      ...BODY_ERRORS,
       ...STORE_ERRORS,
       'QUEUE_DRAINING',
       'TENANT_QUOTA',
+      'JOB_UNKNOWN',
       'PARENT_UNKNOWN',
       'ARTIFACT_UNKNOWN',
     ],
@@ -99,7 +99,7 @@ export const JOB_ENDPOINTS = {
       .strictObject({ reason: z.string().min(1).max(500).default('asked for over the API') })
       .meta({ id: 'CancelJob' }),
     response: JobView,
-    errors: [...BODY_ERRORS, ...STORE_ERRORS, 'JOB_UNKNOWN'],
+    errors: [...STORE_ERRORS, 'JOB_UNKNOWN'],
     example: { params: job, body: { reason: 'wrong input' } },
   },
   reviveJob: {
@@ -166,7 +166,7 @@ export const JOB_ENDPOINTS = {
     params: z.strictObject({ queue: QueueName }),
     body: z.strictObject({ mode: QueueMode }).meta({ id: 'SetQueueMode' }),
     response: QueueView,
-    errors: [...BODY_ERRORS, ...STORE_ERRORS],
+    errors: [...STORE_ERRORS],
     example: { params: { queue: 'default' }, body: { mode: 'paused' } },
   },
   listTenants: {
@@ -187,7 +187,7 @@ export const JOB_ENDPOINTS = {
       .extend({ weight: TenantView.shape.weight.default(1) })
       .meta({ id: 'TenantSettings' }),
     response: TenantView,
-    errors: [...BODY_ERRORS, ...STORE_ERRORS],
+    errors: [...STORE_ERRORS],
     example: { params: { tenant: 'students' }, body: { weight: 2, maxRunning: 50 } },
   },
   listWorkers: {
@@ -230,7 +230,7 @@ export const JOB_ENDPOINTS = {
       })
       .meta({ id: 'NewSchedule' }),
     response: ScheduleView,
-    errors: [...BODY_ERRORS, ...STORE_ERRORS],
+    errors: [...STORE_ERRORS],
     example: { params: { schedule: 'nightly' }, body: { cron: '0 3 * * *', job: command } },
   },
   removeSchedule: {

@@ -1,6 +1,6 @@
 /** API keys. */
 import { z } from 'zod';
-import { BODY_ERRORS, type NodeEndpoint } from '../endpoint.ts';
+import type { NodeEndpoint } from '../endpoint.ts';
 import { CreatedKeyView, KeyDetailsView, KeyView, NewKey } from '../resources/key.ts';
 
 const KeyParam = z.strictObject({ id: z.string().min(1).max(100).describe('Id of the key.') });
@@ -21,7 +21,7 @@ export const KEY_ENDPOINTS = {
     body: NewKey,
     status: 201,
     response: CreatedKeyView,
-    errors: [...BODY_ERRORS, 'STORAGE_FULL', 'KEYS_TOO_MANY'],
+    errors: ['STORAGE_FULL', 'KEYS_TOO_MANY'],
     example: { body: { label: 'web shop', tenant: 'shop', scopes: ['infer'], ratePerSecond: 50 } },
   },
   getKey: {

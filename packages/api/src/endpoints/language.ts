@@ -1,6 +1,6 @@
 /** Language models: their providers, routes, budgets, and which tenant may use what. */
 import { z } from 'zod';
-import { BODY_ERRORS, type NodeEndpoint } from '../endpoint.ts';
+import type { NodeEndpoint } from '../endpoint.ts';
 import {
   GenerativeBudget,
   GenerativeModel,
@@ -26,7 +26,7 @@ const Budget = z.strictObject({
 });
 const Tenant = z.strictObject({ tenant: TenantProviders.shape.tenant });
 const RedactionName = z.strictObject({ name: Redaction.shape.name });
-const WRITE_ERRORS = [...BODY_ERRORS, 'STORAGE_FULL', 'PROVIDER_INVALID'] as const;
+const WRITE_ERRORS = ['STORAGE_FULL', 'PROVIDER_INVALID'] as const;
 const declaration = {
   method: 'PUT',
   scope: 'admin',
@@ -48,6 +48,7 @@ export const LANGUAGE_ENDPOINTS = {
   },
   putProvider: {
     ...declaration,
+    errors: [...WRITE_ERRORS, 'LANGUAGE_MODEL_INVALID', 'GGUF_UNAVAILABLE'],
     path: '/api/v1/language/providers/{name}',
     summary: 'Declare a provider of language models, or replace its declaration.',
     description:

@@ -1,7 +1,7 @@
 /** Models: immutable versions, stored by digest. */
 import { z } from 'zod';
 import { Name } from '../resources/deployment.ts';
-import { BODY_ERRORS, type NodeEndpoint } from '../endpoint.ts';
+import type { NodeEndpoint } from '../endpoint.ts';
 import { Metadata, ModelView, VersionView } from '../resources/model.ts';
 import { VersionNumber } from './parameters.ts';
 
@@ -45,14 +45,7 @@ export const MODEL_ENDPOINTS = {
     upload: 'application/octet-stream',
     status: 201,
     response: VersionView,
-    errors: [
-      'MODEL_FILE_INVALID',
-      'MODEL_UNSUPPORTED',
-      'MODEL_EXTERNAL_DATA',
-      'BODY_TOO_LARGE',
-      'BODY_TOO_SLOW',
-      'STORAGE_FULL',
-    ],
+    errors: ['MODEL_FILE_INVALID', 'MODEL_UNSUPPORTED', 'MODEL_EXTERNAL_DATA', 'STORAGE_FULL'],
     example: {
       params: { name: 'risk' },
       query: { 'metadata[author]': 'ada' },
@@ -94,7 +87,7 @@ export const MODEL_ENDPOINTS = {
       .meta({ id: 'ImportComposition' }),
     status: 201,
     response: VersionView,
-    errors: [...BODY_ERRORS, 'COMPOSITION_INVALID', 'FILE_UNREADABLE'],
+    errors: ['COMPOSITION_INVALID', 'FILE_UNREADABLE'],
     example: { params: ocr, body: { modulePath: '/srv/models/ocr.ts' } },
   },
 } as const satisfies Record<string, NodeEndpoint>;

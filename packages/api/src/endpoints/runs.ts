@@ -1,6 +1,6 @@
 /** Training runs, as the trainer reports them. */
 import { z } from 'zod';
-import { BODY_ERRORS, type NodeEndpoint } from '../endpoint.ts';
+import type { NodeEndpoint } from '../endpoint.ts';
 import { Run, RunId, RunStatus, RunSummary } from '../resources/run.ts';
 import { Limit } from './parameters.ts';
 
@@ -38,7 +38,7 @@ export const RUN_ENDPOINTS = {
     params: RunParam,
     body: z.strictObject({ run: Run }).meta({ id: 'PutRun' }),
     response: RunSummary,
-    errors: [...BODY_ERRORS, 'STORAGE_FULL'],
+    errors: ['STORAGE_FULL'],
     example: {
       params: example,
       body: {

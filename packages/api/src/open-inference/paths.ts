@@ -4,6 +4,8 @@
  *
  * https://github.com/kserve/open-inference-protocol, with Triton's binary tensor data extension.
  */
+import { BODY_ERRORS } from '../endpoint.ts';
+import { LOAD_ERRORS } from '../endpoints/deployments.ts';
 import type { ErrorCode } from '../errors.ts';
 import { EXTENSION_PATHS } from './extensions.ts';
 
@@ -19,16 +21,17 @@ export interface ProtocolPath {
   readonly body?: string;
   /** Name of a schema; absent: an empty answer. */
   readonly response?: string;
+  /** Beyond those of every endpoint and of each body. */
   readonly errors?: readonly ErrorCode[];
 }
 
+/** Codes of a path beyond those that any endpoint may answer with. Each POST may have a body in JSON. */
+export function protocolErrorsOf({ method, errors = [] }: ProtocolPath): readonly ErrorCode[] {
+  return method === 'post' ? [...BODY_ERRORS, ...errors] : errors;
+}
+
 const INFER_ERRORS = [
-  'BODY_NOT_JSON',
-  'ENCODING_UNSUPPORTED',
   'HEADER_LENGTH_INVALID',
-  'BODY_TOO_LARGE',
-  'BODY_TOO_SLOW',
-  'BODIES_TOO_LARGE',
   'INPUT_UNKNOWN',
   'INPUT_MISSING',
   'INPUT_SHAPE',
@@ -187,8 +190,8 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     errors: [
       'REQUEST_INVALID',
       'MODEL_UNKNOWN',
-      'MODEL_LOAD_FAILED',
       'DEPLOYMENT_INVALID',
+      ...LOAD_ERRORS,
       'ROLLOUT_IN_PROGRESS',
     ],
   },

@@ -85,8 +85,6 @@ export const JUDGE_ENDPOINTS = {
     response: api.SubmissionSummary,
     location: '/api/v1/submissions/{id}',
     errors: [
-      'BODY_NOT_JSON',
-      'BODY_TOO_LARGE',
       'PROBLEM_UNKNOWN',
       'PROBLEM_NOT_READY',
       'SUBMISSION_INVALID',
@@ -140,7 +138,7 @@ export const JUDGE_ENDPOINTS = {
     events: api.SubmissionEvent,
     eventsAre:
       'A stream of events: the `event` field is `type`, the `data` field is `data` as JSON.',
-    errors: ['SUBMISSION_UNKNOWN', 'QUOTA_EXCEEDED'],
+    errors: ['SUBMISSION_UNKNOWN'],
   },
   rejudge: {
     method: 'POST',
@@ -177,7 +175,7 @@ export const JUDGE_ENDPOINTS = {
     maxBodyBytes: SMALL_BODY,
     status: 201,
     response: api.IssuedKey,
-    errors: ['BODY_NOT_JSON', 'BODY_TOO_LARGE', 'USER_EXISTS'],
+    errors: ['USER_EXISTS'],
   },
   addKey: {
     method: 'POST',

@@ -26,6 +26,7 @@ import { createFleet } from '../../../fleet/fleet.ts';
 import { createLanguageModels } from '../../../language/language-models.ts';
 import { countLanguageUse } from '../../../language/use.ts';
 import { createManagement, type ManagementLimits } from '../management.ts';
+import { documentedCodes } from './documented-codes.ts';
 import { createFakeControl, type FakeControl } from './fake-control.ts';
 import { testFolder } from '../../../../../../scripts/testing/folder.ts';
 
@@ -128,11 +129,19 @@ export async function startManagement(
     bodies: options.bodies,
     limits: { eventTickMs: 20, ...options.limits },
   });
-  const listener = createExchangeListener((exchange) => management.serve(exchange), {
-    origins: createOriginPolicy(mode === 'open', []),
-    limits: { ...DEFAULT_LIMITS, drainGraceMs: 0 },
-    logger,
-  });
+  const documented = documentedCodes();
+  const listener = createExchangeListener(
+    (exchange) =>
+      management.serve(exchange).catch((error: unknown) => {
+        documented.note(exchange.request, error);
+        throw error;
+      }),
+    {
+      origins: createOriginPolicy(mode === 'open', []),
+      limits: { ...DEFAULT_LIMITS, drainGraceMs: 0 },
+      logger,
+    },
+  );
   const { port } = await listener.listen({ host: '127.0.0.1', port: 0 });
   return {
     url: `http://127.0.0.1:${port}`,
@@ -149,6 +158,7 @@ export async function startManagement(
       await listener.drain(performance.now());
       await jobs.close();
       await state.close();
+      documented.check();
     },
   };
 }
