@@ -7,9 +7,9 @@ import { validate } from './validation.ts';
 
 const deploy = ENDPOINTS.deploy.body;
 
-function messageOf(value: unknown): string {
+function messageOf(value: unknown, schema: Parameters<typeof validate>[0] = deploy): string {
   try {
-    validate(deploy, value, 'body');
+    validate(schema, value, 'body');
   } catch (error) {
     if (error instanceof SkeinError && error.code === 'REQUEST_INVALID') return error.message;
     throw error;
@@ -23,6 +23,13 @@ describe('validate', () => {
     expect(validate(deploy, { name: 'a', version: '1', plan }, 'body').plan?.steps).toEqual([
       5, 25, 50, 100,
     ]);
+  });
+
+  it('refuses a command without a program, whose job would have no name either', () => {
+    for (const argv of [[''], ['', 'x']]) {
+      const jobs = [{ work: { kind: 'command', argv } }];
+      expect(messageOf({ jobs }, ENDPOINTS.enqueueJobs.body)).toMatch(/must begin with a program/);
+    }
   });
 
   it('fills in the other fields of an object that gives one', () => {

@@ -86,6 +86,7 @@ const CommandWork = z.strictObject({
     .array(Word)
     .min(1)
     .max(1000)
+    .refine(([program]) => program !== '', 'must begin with a program')
     .describe('The program and its arguments; nothing passes through a shell.'),
   env: z
     .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,254}$/), Word)
