@@ -11,6 +11,8 @@ export interface HttpRequest {
   url?: string | undefined;
   readonly httpVersion: string;
   readonly headers: IncomingHttpHeaders;
+  /** As sent, name and value alternating; absent where no header is given twice. */
+  readonly rawHeaders?: readonly string[];
   readonly socket: Socket;
   /** Whether the body has arrived. */
   readonly complete: boolean;

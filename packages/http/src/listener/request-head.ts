@@ -36,9 +36,19 @@ export function checkHead(request: HttpRequest, expectsContinue: boolean): void 
   if (headers.host === undefined) {
     throw invalid('The request has no Host header, which HTTP/1.1 requires');
   }
+  // Node takes the first one, a proxy in front of the service perhaps the last.
+  if (hostsIn(request.rawHeaders) > 1) throw invalid('The request has more than one Host header');
   if (headers.expect !== undefined && !expectsContinue) {
     throw invalid(`The Expect header is ${quoted(headers.expect)}; only 100-continue is known`);
   }
+}
+
+function hostsIn(headers: readonly string[] = []): number {
+  let hosts = 0;
+  for (let at = 0; at < headers.length; at += 2) {
+    if (headers[at]!.length === 4 && headers[at]!.toLowerCase() === 'host') hosts++;
+  }
+  return hosts;
 }
 
 function invalid(what: string): SkeinError {

@@ -29,6 +29,13 @@ describe('refused with a body', () => {
   test.each([
     ['HTTP/1.1 without Host', `GET ${LIVE} HTTP/1.1`, 400, 'REQUEST_INVALID', /no Host header/],
     [
+      'two Host headers',
+      `GET ${LIVE} HTTP/1.1\r\nHost: localhost\r\nHOST: example.com`,
+      400,
+      'REQUEST_INVALID',
+      /more than one Host header/,
+    ],
+    [
       'an unknown expectation',
       `GET ${LIVE} HTTP/1.1\r\nHost: localhost\r\nExpect: magic`,
       400,
