@@ -10,7 +10,7 @@
  * events. What a codec does not know travels in `extra`, in the wire's own words: a codec writes
  * back the fields of the wire it speaks, at the place where it read them.
  */
-import type { Instant } from '@skein/serving';
+import type { Instant, TraceContext } from '@skein/serving';
 import type { ClosedBy } from './routing/route.ts';
 
 /**
@@ -273,6 +273,8 @@ export interface Caller {
   readonly stickyKey?: string | undefined;
   /** Whether a stream that is cut is to be continued, where a provider can. */
   readonly continues?: boolean | undefined;
+  /** Of the request, where its client has sent one. */
+  readonly trace?: TraceContext | undefined;
   /** Absent: the caller. `operator`: the node asks of its own accord, to measure. */
   readonly payer?: 'operator' | undefined;
   readonly signal: AbortSignal;

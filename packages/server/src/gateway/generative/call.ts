@@ -15,7 +15,7 @@ import type { Instant } from '@skein/serving';
 import type { Caller as KeyOwner } from '../../access/contract.ts';
 import type { FaceAccess } from '../../access/refused-logins.ts';
 import type { HttpTransport } from '../face.ts';
-import { timeoutFromHeader } from '../request-headers.ts';
+import { timeoutFromHeader, traceFrom } from '../request-headers.ts';
 import { type Fields, objectAt, wrong } from './fields.ts';
 
 /**
@@ -101,6 +101,7 @@ export async function serveCall(
         priority: priorityOf(headerOf(exchange, 'skein-priority')),
         stickyKey,
         continues: continuesOf(headerOf(exchange, 'skein-continue')),
+        trace: traceFrom(headerOf(exchange, 'traceparent'), headerOf(exchange, 'tracestate')),
         signal,
       }),
     });

@@ -49,6 +49,18 @@ describe('chat completions', () => {
     expect(gateway.requests[1]?.extra).toBeUndefined();
   });
 
+  test('passes the trace of its client on', async () => {
+    const { port, gateway } = await startLanguageFaces();
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    for (const sent of [{ traceparent, tracestate: 'a=b' }, { traceparent: 'nonsense' }]) {
+      await send(port, CHAT, post(JSON.stringify(hello), sent));
+    }
+    expect(gateway.callers.map(({ trace }) => trace)).toEqual([
+      { traceparent, tracestate: 'a=b' },
+      undefined,
+    ]);
+  });
+
   test('streams the role first, the finish in the last chunk, the usage without choices', async () => {
     const { port } = await startLanguageFaces();
     const request = { ...hello, stream: true, stream_options: { include_usage: true } };

@@ -51,6 +51,7 @@ const caller = (): Caller => ({
   priority: 0,
   signal: new AbortController().signal,
 });
+const TRACE = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
 const request = (more: object = {}) => ({
   model: 'chat',
   messages: [{ role: 'user' as const, content: [{ type: 'text' as const, text: 'a secret' }] }],
@@ -110,6 +111,20 @@ it.each([
 ])('names the operation of %s', async (_, more, name) => {
   await ask(more);
   expect(span().name).toBe(name);
+});
+
+it.each([
+  ['an answer', () => gateway.generate(request(), { ...caller(), trace: TRACE })],
+  [
+    'embeddings',
+    () => gateway.embed({ model: 'chat', inputs: ['a'] }, { ...caller(), trace: TRACE }),
+  ],
+])('records %s in the trace of its caller', async (_, call) => {
+  const answer = await call();
+  if ('events' in answer) for await (const _event of answer.events);
+  const [found] = exporter.getFinishedSpans();
+  expect(found!.spanContext().traceId).toBe('0af7651916cd43dd8448eb211c80319c');
+  expect(found!.parentSpanContext).toMatchObject({ spanId: 'b7ad6b7169203331', isRemote: true });
 });
 
 it('records embeddings', async () => {

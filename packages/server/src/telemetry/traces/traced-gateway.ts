@@ -1,11 +1,11 @@
 /**
  * One span per request to a language model, by OpenTelemetry's semantic conventions for generative
- * AI (`gen_ai.*`): from the request to the last token, with the first token as an event. Prompts and
- * answers are never recorded.
+ * AI (`gen_ai.*`), in the trace of its caller: from the request to the last token, with the first token
+ * as an event. Prompts and answers are never recorded.
  */
-import { ROOT_CONTEXT, type Span, SpanKind, type Tracer } from '@opentelemetry/api';
-import type { Gateway, GenerateEvent, Generation, Receipt } from '@skein/generative';
-import { recordFailure, wall } from './traced-inference.ts';
+import { type Span, SpanKind, type Tracer } from '@opentelemetry/api';
+import type { Caller, Gateway, GenerateEvent, Generation, Receipt } from '@skein/generative';
+import { parentOf, recordFailure, wall } from './traced-inference.ts';
 
 /** @param systemOf a provider by the operator's name, in OpenTelemetry's words. */
 export type WrapGateway = (
@@ -18,7 +18,7 @@ export function traceGateway(
   tracer: Tracer,
   systemOf: Parameters<WrapGateway>[1],
 ): Gateway {
-  function startSpan(operation: string, model: string, arrivedAt: number): Span {
+  function startSpan(operation: string, model: string, { arrivedAt, trace }: Caller): Span {
     return tracer.startSpan(
       `${operation} ${model}`,
       {
@@ -31,7 +31,7 @@ export function traceGateway(
           'gen_ai.provider.name': systemOf(undefined),
         },
       },
-      ROOT_CONTEXT,
+      parentOf(trace),
     );
   }
   function end(span: Span, receipt: Receipt | undefined, failure?: unknown): void {
@@ -54,7 +54,7 @@ export function traceGateway(
     ...gateway,
     async generate(request, caller) {
       const operation = request.prompt === undefined ? 'chat' : 'text_completion';
-      const span = startSpan(operation, request.model, caller.arrivedAt);
+      const span = startSpan(operation, request.model, caller);
       if (!span.isRecording()) return gateway.generate(request, caller);
       const { temperature, topP, seed } = request.sampling ?? {};
       span.setAttributes({
@@ -76,7 +76,7 @@ export function traceGateway(
       }
     },
     async embed(request, caller) {
-      const span = startSpan('embeddings', request.model, caller.arrivedAt);
+      const span = startSpan('embeddings', request.model, caller);
       try {
         const answer = await gateway.embed(request, caller);
         end(span, answer.receipt);

@@ -122,7 +122,7 @@ export function recordFailure(span: Span, error: unknown): void {
 }
 
 /** The faces admit only well-formed contexts. */
-function parentOf(incoming: TraceContext | undefined): Context {
+export function parentOf(incoming: TraceContext | undefined): Context {
   if (incoming === undefined) return ROOT_CONTEXT;
   const { traceparent, tracestate } = incoming;
   const [, traceId = '', spanId = '', flags = ''] = traceparent.split('-');
