@@ -324,8 +324,8 @@ export interface JobStore {
     maxBytes: number,
   ): Promise<{ chunk: Uint8Array; size: number; ended: boolean }>;
   /**
-   * Events after `sequence` (default: from now on), until aborted. A slow listener misses no event
-   * that is still kept.
+   * Events after `sequence` (default, and for one that the store has not reached: from now on), until
+   * aborted. A slow listener misses no event that is still kept.
    */
   events(filter: EventFilter & { after?: number }, signal: AbortSignal): AsyncIterable<JobEvent>;
   /** The store's clock, ms since the epoch. */

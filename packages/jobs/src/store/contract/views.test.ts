@@ -189,6 +189,17 @@ overEveryStore('what people see', (at) => {
     expect(rest).toEqual([5, 6]);
   });
 
+  it('delivers what comes to a listener that goes on from a sequence of another store', async () => {
+    await enqueueOne(at.store);
+    const stop = new AbortController();
+    const events = at.store.events({ after: 999_999 }, stop.signal)[Symbol.asyncIterator]();
+    const next = events.next();
+    const id = await enqueueOne(at.store);
+    expect(await next).toMatchObject({ value: { sequence: 2, job: id } });
+    stop.abort();
+    await events.return?.();
+  });
+
   it('delivers the events of a large call, also from its middle', async () => {
     const jobs = await at.store.enqueue(Array.from({ length: 1200 }, () => job()));
     const received: JobEvent[] = [];

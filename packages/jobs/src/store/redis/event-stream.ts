@@ -89,11 +89,12 @@ export function eventStream(connection: Connection<ScriptName>, key: string) {
       signal: AbortSignal,
     ): AsyncGenerator<JobEvent> {
       void tail();
-      let next = after;
+      let next: number | undefined;
       while (!signal.aborted && !closed) {
         const more = arrived.once('', signal);
         try {
-          next ??= await last();
+          // One of another store would keep the events back until their numbers have caught up with it.
+          next ??= Math.min(after ?? Infinity, await last());
           const page = (await connection.redis.xrange(
             key,
             `(${next}-0`,

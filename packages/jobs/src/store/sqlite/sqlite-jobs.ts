@@ -72,7 +72,8 @@ export async function openSqliteJobs(
     { after, ...filter }: Parameters<JobStore['events']>[0],
     signal: AbortSignal,
   ): AsyncGenerator<JobEvent> {
-    let next = after ?? (await thread.call('lastSequence'));
+    // One of another store would keep the events back until their numbers have caught up with it.
+    let next = Math.min(after ?? Infinity, await thread.call('lastSequence'));
     while (!signal.aborted) {
       const more = written.once('', signal);
       const page = await thread.call('eventsAfter', next, filter, EVENT_PAGE);
