@@ -14,6 +14,7 @@ import {
   type WorkerOptions,
 } from './call-worker.ts';
 import { isAnswer, refusalOf, type Message, type Served } from './calls.ts';
+import { LastOutput } from './last-output.ts';
 import { boundMemory } from './memory-bound.ts';
 import type { Started } from './serve.ts';
 import { workerEnvironment } from './worker-environment.ts';
@@ -32,9 +33,6 @@ export interface ProcessOptions extends WorkerOptions {
 const YIELDING = 5;
 const MOST_NICE = 19;
 
-/** Characters of the child's last output that the reason of its end contains. */
-const LAST_OUTPUT = 2000;
-
 /** Starts a process; its entry serves the functions `S`. Without calls in flight it does not keep this process alive. */
 export function startProcess<S extends Served>(entry: URL, options: ProcessOptions): CallWorker<S> {
   const { name, native = false, maxMemoryBytes, yields = false } = options;
@@ -48,10 +46,8 @@ export function startProcess<S extends Served>(entry: URL, options: ProcessOptio
   });
   if (yields) lowerPriority(child.pid);
   const stderr = child.stderr as Socket;
-  let lastOutput = '';
-  stderr.setEncoding('utf8').on('data', (text: string) => {
-    lastOutput = (lastOutput + text).slice(-LAST_OUTPUT);
-  });
+  const output = new LastOutput();
+  stderr.setEncoding('utf8').on('data', (text: string) => output.add(text));
   /** Requests that wait until the child's memory is bounded; undefined from then on. */
   let early: (Message | typeof END)[] | undefined = maxMemoryBytes === undefined ? undefined : [];
   // Sending to a child that has just ended fails; the reason of its end reports it better.
@@ -98,8 +94,8 @@ export function startProcess<S extends Served>(entry: URL, options: ProcessOptio
   // Not `exit`: the last output may not have arrived yet.
   child.once('close', (code, signal) => {
     const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
-    const output = lastOutput.trim();
-    exited(`${what} ${how}${output === '' ? '.' : `; its last output: ${output}`}`);
+    const { reason } = output;
+    exited(`${what} ${how}${reason === '' ? '.' : `; its last output: ${reason}`}`);
   });
   return life.worker;
 }

@@ -37,7 +37,9 @@ export async function openSession(
     }
     await stopped;
     const reason = error instanceof Error ? error.message : String(error);
-    if (!(error instanceof WorkerLost)) throw failureOf('load', reason, request.maxMemoryBytes);
+    const failure = failureOf('load', reason, request.maxMemoryBytes);
+    // A bound below what the process itself needs ends it.
+    if (!(error instanceof WorkerLost) || failure.kind === 'memory') throw failure;
     throw new RuntimeFailure('load', `The model ended its worker while loading. ${reason}`);
   }
   return sessionOf(worker, reply, request.maxMemoryBytes);
