@@ -32,8 +32,23 @@ export interface OriginPolicy {
 
 const NONE: readonly string[] = [];
 /** Answer headers that a page may read. */
-const EXPOSED =
-  'Inference-Header-Content-Length, Retry-After, Server-Timing, X-Request-Id, ETag, Location';
+const EXPOSED = [
+  'Inference-Header-Content-Length',
+  'Retry-After',
+  'Retry-After-Ms',
+  'X-Should-Retry',
+  'Server-Timing',
+  'X-Request-Id',
+  'ETag',
+  'Location',
+  'Skein-Provider',
+  'Skein-Cache',
+  'Skein-Cache-Similarity',
+  'Skein-Attempts',
+  'Skein-Cost-Usd',
+  'Skein-Cost-Limit-Usd',
+  'Skein-Redacted',
+].join(', ');
 const PREFLIGHT_SECONDS = 600;
 /** Paths that other pages may link to. */
 const PAGES: ReadonlySet<string> = new Set(['/', '/docs']);

@@ -219,6 +219,24 @@ describe('errors', () => {
     expect(late.headers['x-should-retry']).toBe('false');
   });
 
+  test('lets the pages of an allowed origin read what clients act on, and the cost', async () => {
+    const { SkeinError } = await import('@skein/api');
+    const origin = 'https://app.example.com';
+    const { port, gateway } = await startLanguageFaces({ allowedOrigins: [origin] });
+    const asking = () => send(port, CHAT, post(JSON.stringify(hello), { origin }));
+    const answers = [await asking()];
+    gateway.generate = async () => {
+      throw new SkeinError('DEADLINE_UNREACHABLE', 'The queue is long.', { retryAfterMs: 1500 });
+    };
+    answers.push(await asking());
+    for (const { headers } of answers) {
+      const exposed = headers['access-control-expose-headers']?.toLowerCase().split(', ');
+      const own = Object.keys(headers).filter((name) => /^(skein|retry|x-should)/.test(name));
+      expect(own.length).toBeGreaterThan(1);
+      expect(exposed).toEqual(expect.arrayContaining(own));
+    }
+  });
+
   test('a body of more than 16 MiB, whatever the node takes elsewhere', async () => {
     const { port } = await startLanguageFaces();
     const large = await ask(port, { ...hello, note: 'a'.repeat(16 * 2 ** 20) });
