@@ -41,6 +41,25 @@ describe('ResponseReader', () => {
     );
   });
 
+  it.each([
+    ['HTTP/1.0 200 OK\r\nContent-Length: 0', true],
+    ['HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: Keep-Alive', false],
+    ['HTTP/1.1 200 OK\r\nContent-Length: 0', false],
+    ['HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close', true],
+    ['HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection:\tTE, Close', true],
+    ['HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: closed-loop', false],
+    ['HTTP/1.1 304 Not Modified\r\nContent-Length: 10', false],
+  ])('knows whether the connection stays open after %j', (head, closes) => {
+    expect(read(Buffer.from(`${head}\r\n\r\n`))).toMatchObject([{ closes }]);
+  });
+
+  it('reads chunks behind another coding', () => {
+    const head = 'HTTP/1.1 500 O\r\nTransfer-Encoding: gzip, Chunked \r\n\r\n';
+    expect(read(Buffer.from(`${head}2\r\nab\r\n0\r\n\r\n`))).toMatchObject([
+      { status: 500, body: Buffer.from('ab'), closes: false },
+    ]);
+  });
+
   it('takes a body without a length until the connection ends', () => {
     const ends: ResponseEnd[] = [];
     const reader = new ResponseReader((end) => ends.push(end));

@@ -75,17 +75,19 @@ export class ResponseReader {
     const head = data.toString('latin1', 0, end);
     if (!head.startsWith('HTTP/1.')) throw new Error('The answer is not HTTP/1.1.');
     this.#status = Number(head.slice(9, 12));
-    this.#closes = /\r\nconnection: *close/i.test(head);
+    this.#closes = closesAfter(head);
     if (this.#status < 200) return end + 4;
-    this.#chunked = /\r\ntransfer-encoding: *chunked/i.test(head);
+    if (this.#status === 204 || this.#status === 304) {
+      this.#finish();
+      return end + 4;
+    }
+    this.#chunked = /\r\ntransfer-encoding:[^\r]*\bchunked[ \t]*(?=\r|$)/i.test(head);
     const length = /\r\ncontent-length: *(\d+)/i.exec(head);
     if (this.#chunked) {
       this.#remaining = 0;
     } else if (length !== null) {
       this.#remaining = Number(length[1]);
       if (this.#remaining === 0) this.#finish();
-    } else if (this.#status === 204 || this.#status === 304) {
-      this.#finish();
     } else {
       this.#untilClose = true;
       this.#closes = true;
@@ -132,4 +134,11 @@ export class ResponseReader {
     this.#keptBytes = 0;
     this.#onEnd(end);
   }
+}
+
+/** A server of HTTP/1.0 closes a connection unless it says otherwise (RFC 9112, section 9.3). */
+function closesAfter(head: string): boolean {
+  const options = /\r\nconnection:([^\r]*)/i.exec(head)?.[1]?.toLowerCase() ?? '';
+  const said = options.split(',').map((option) => option.trim());
+  return said.includes('close') || (head.startsWith('HTTP/1.0') && !said.includes('keep-alive'));
 }
