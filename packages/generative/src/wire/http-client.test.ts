@@ -156,10 +156,14 @@ it('ends a connection that is not there yet, in time and when its request is lef
   });
   await expect(open(`https://${address}`, 50).post()).rejects.toThrow(/no connection in 50 ms/);
   const caller = new AbortController();
-  const left = open(`https://${address}`).post(caller.signal);
+  // Longer than a timer can be set to.
+  const left = open(`https://${address}`, 2 ** 31).post(caller.signal);
   await expect.poll(() => closed.length, { timeout: 30_000 }).toBe(2);
   caller.abort(new Error('left'));
-  await expect(left).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
+  await expect(left).rejects.toMatchObject({
+    code: 'UPSTREAM_UNREACHABLE',
+    message: expect.not.stringContaining('no connection in') as string,
+  });
   await Promise.all(closed);
 });
 

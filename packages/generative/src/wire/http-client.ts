@@ -13,6 +13,7 @@
 import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SkeinError } from '@skein/api/errors';
+import { timerMs } from '@skein/api/waits';
 import buildConnector from 'undici/lib/core/connect.js';
 import Client from 'undici/lib/dispatcher/client.js';
 import { createIncoming, type Incoming, type UpstreamAnswer } from './incoming.ts';
@@ -84,7 +85,7 @@ export function openUpstream({ name, baseUrl, connectMs }: UpstreamOptions): Ups
           provider: name,
           message: `no connection in ${connectMs} ms.`,
         });
-        timer = setTimeout(() => connecting?.destroy(late), connectMs);
+        timer = setTimeout(() => connecting?.destroy(late), timerMs(connectMs));
         connecting = connector(options, (...result) => {
           clearTimeout(timer);
           callback(...result);

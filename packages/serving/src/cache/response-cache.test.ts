@@ -135,6 +135,15 @@ describe('the response cache', () => {
     expect(numbersOf(await leader)).toEqual([1]);
   });
 
+  it('lets a request wait that has more time than a timer can be set to', async () => {
+    const cache = createResponseCache({ maxBytes: 10_000, ttlMs: 1000 }, clock);
+    const { run, resolve } = held();
+    const leader = cache.answer('a', request(), run);
+    const patient = cache.answer('a', request({ deadline: now + 2 ** 31 }), never);
+    setTimeout(() => resolve(answerOf(1)), 20);
+    expect([numbersOf(await patient), numbersOf(await leader)]).toEqual([[1], [1]]);
+  });
+
   it('does not store a run that was in progress when it was cleared', async () => {
     const cache = createResponseCache({ maxBytes: 10_000, ttlMs: 1000 }, clock);
     const { run, resolve } = held();

@@ -7,6 +7,7 @@
  * own copy and returns copies: a hit costs one copy of its outputs.
  */
 import { SkeinError } from '@skein/api';
+import { timerMs } from '@skein/api/waits';
 import type { TensorMap } from '@skein/onnx';
 import type { Clock, InferenceAnswer, Instant, TargetRequest } from '../contract.ts';
 import { copyTensors } from './tensor-copy.ts';
@@ -152,7 +153,7 @@ async function withinDeadline<T>(
         reject(
           new SkeinError('DEADLINE_EXCEEDED', 'The deadline passed while an equal request ran.'),
         ),
-      Math.max(0, deadline - clock.now()),
+      timerMs(deadline - clock.now()),
     );
   });
   try {
