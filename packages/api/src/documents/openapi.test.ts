@@ -43,6 +43,17 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  it('requires a body only where the node does, and says where a created thing is', () => {
+    const operation = (path: string, method: string) => document.paths[path]![method]!;
+    const isRequired = (path: string) =>
+      (operation(path, 'post').requestBody as { required: boolean }).required;
+    expect(isRequired('/api/v1/jobs')).toBe(true);
+    expect(isRequired('/api/v1/jobs/{id}/cancel')).toBe(false);
+    expect(operation('/api/v1/federations', 'post').responses['201']).toMatchObject({
+      headers: { Location: { schema: { type: 'string' } } },
+    });
+  });
+
   it('resolves every reference', () => {
     const refs = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map(([, ref]) => ref);
     expect(refs.length).toBeGreaterThan(50);

@@ -157,7 +157,9 @@ function requestBodyOf(
   const schema = collector.schemaOf(endpoint.body, 'input');
   const example = endpoint.example?.body;
   const content = { schema, ...(example === undefined ? {} : { example }) };
-  return { requestBody: { required: true, content: { 'application/json': content } } };
+  // One whose fields all have defaults may be left out.
+  const required = !endpoint.body.safeParse({}).success;
+  return { requestBody: { required, content: { 'application/json': content } } };
 }
 
 function successOf(endpoint: Endpoint, collector: SchemaCollector): unknown {
@@ -173,8 +175,16 @@ function successOf(endpoint: Endpoint, collector: SchemaCollector): unknown {
   }
   if (endpoint.response === undefined) return { description: 'Done.' };
   const schema = collector.schemaOf(endpoint.response, 'output');
+  const { location } = endpoint;
   return {
     description: endpoint.status === 201 ? 'Created.' : 'The answer.',
+    ...(location === undefined
+      ? {}
+      : {
+          headers: {
+            Location: { description: `\`${location}\``, schema: { type: 'string' } },
+          },
+        }),
     content: { 'application/json': { schema } },
   };
 }
