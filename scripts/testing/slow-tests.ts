@@ -165,6 +165,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/language/stored-responses.test.ts',
   'packages/server/src/rooms/jobs.test.ts',
   'packages/server/src/telemetry/metrics/job-page.test.ts',
+  'packages/server/src/telemetry/traces/composition-trace.test.ts',
   'packages/server/src/telemetry/traces/tracing.test.ts',
   'packages/serving/src/composition/bundle-composition.test.ts',
   'packages/serving/src/composition/composition-target.test.ts',

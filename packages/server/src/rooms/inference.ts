@@ -79,8 +79,8 @@ export async function openInference(
     desired: shared?.desired,
     peers,
     placing,
-    // What a composition calls may be on another member.
-    calls: (request) => (forwarding?.inference ?? serving).infer(request),
+    // What a composition calls may be on another member, and is a part of its trace.
+    calls: (request) => inference.infer(request),
     isolateModels: options.isolateModels,
   });
   const tracing = await startTracing({
@@ -92,7 +92,7 @@ export async function openInference(
   const traced = (inner: Inference): Inference => tracing?.wrap(inner) ?? inner;
   const rooms = { serving, traced, callers, certificates, members, placing, storage };
   const forwarding: ForwardingRoom | undefined = openForwarding(opening, rooms);
-  const inference = traced(forwarding?.inference ?? serving);
+  const inference: Inference = traced(forwarding?.inference ?? serving);
   return {
     serving,
     inference,
