@@ -23,7 +23,7 @@ function inferenceOf(answer: () => Promise<unknown>) {
 }
 
 const encode = (inference: Inference, signal: AbortSignal) =>
-  encodeTexts(inference, ENCODER, ['a'], { id: 'r', tenant: 't', signal });
+  encodeTexts(inference, ENCODER, ['a'], { id: 'r', tenant: 't', trace: undefined, signal });
 
 it.each([
   [

@@ -5,7 +5,7 @@
 import { SkeinError } from '@skein/api';
 import type { Signature, Tensor } from '@skein/onnx';
 import type { Embeddings } from '@skein/generative';
-import { Cancellation, type Inference } from '@skein/serving';
+import { Cancellation, type Inference, type InferenceRequest } from '@skein/serving';
 
 export interface Encoder {
   readonly deployment: string;
@@ -54,8 +54,9 @@ export async function encodeTexts(
   {
     id,
     tenant,
+    trace,
     signal,
-  }: { readonly id: string; readonly tenant: string; readonly signal: AbortSignal },
+  }: Pick<InferenceRequest, 'id' | 'tenant' | 'trace'> & { readonly signal: AbortSignal },
 ): Promise<Embeddings> {
   const cancellation = new Cancellation();
   const cancel = (): void => cancellation.cancel();
@@ -77,7 +78,7 @@ export async function encodeTexts(
       tenant,
       stickyKey: undefined,
       cancellation,
-      trace: undefined,
+      trace,
       takesChunks: false,
       protocol: 'http',
     })

@@ -25,8 +25,8 @@ export function openLanguageModels(
     const encoder = encoderOf(plane.inference, model);
     return (
       encoder &&
-      ((texts, { requestId: id, tenant, signal }) =>
-        encodeTexts(plane.inference, encoder, texts, { id, tenant, signal }))
+      ((texts, { requestId: id, tenant, trace, signal }) =>
+        encodeTexts(plane.inference, encoder, texts, { id, tenant, trace, signal }))
     );
   };
   const { state } = storage;

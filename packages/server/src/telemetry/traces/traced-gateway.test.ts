@@ -1,5 +1,11 @@
 import { GenerativeSettings } from '@skein/api';
-import { type Caller, type Gateway, openGateway, type Provider } from '@skein/generative';
+import {
+  type Caller,
+  type EmbedDeployed,
+  type Gateway,
+  openGateway,
+  type Provider,
+} from '@skein/generative';
 import {
   BasicTracerProvider,
   InMemorySpanExporter,
@@ -30,6 +36,19 @@ const provider: Provider = {
   close: async () => {},
 };
 
+/** The context that a deployed encoder was given last. */
+let encoded: Caller['trace'];
+const embed: EmbedDeployed = (model) =>
+  model === 'encoder'
+    ? async (texts, { trace }) => {
+        encoded = trace;
+        return {
+          vectors: texts.map(() => Float32Array.of(1)),
+          usage: { inputTokens: 0, outputTokens: 0 },
+        };
+      }
+    : undefined;
+
 let gateway: Gateway;
 beforeEach(async () => {
   const price = { input: 1, output: 2 };
@@ -37,8 +56,10 @@ beforeEach(async () => {
   const settings = GenerativeSettings.parse({
     models: [{ name: 'chat', routes: [route], ttftMs: 60_000 }],
   });
-  gateway = traceGateway(await openGateway({ settings, providers: [provider] }), tracer, (name) =>
-    name === 'p' ? 'gcp.gemini' : 'skein',
+  gateway = traceGateway(
+    await openGateway({ settings, providers: [provider], embed }),
+    tracer,
+    (name) => (name === 'p' ? 'gcp.gemini' : 'skein'),
   );
   exporter.reset();
 });
@@ -125,6 +146,12 @@ it.each([
   const [found] = exporter.getFinishedSpans();
   expect(found!.spanContext().traceId).toBe('0af7651916cd43dd8448eb211c80319c');
   expect(found!.parentSpanContext).toMatchObject({ spanId: 'b7ad6b7169203331', isRemote: true });
+});
+
+it('gives its context to a deployed encoder, whose run is a part of the request', async () => {
+  await gateway.embed({ model: 'encoder', inputs: ['a'] }, { ...caller(), trace: TRACE });
+  const { traceId, spanId } = exporter.getFinishedSpans()[0]!.spanContext();
+  expect(encoded).toEqual({ traceparent: `00-${traceId}-${spanId}-01` });
 });
 
 it('records embeddings', async () => {

@@ -5,7 +5,7 @@
  */
 import { type Span, SpanKind, type Tracer } from '@opentelemetry/api';
 import type { Caller, Gateway, GenerateEvent, Generation, Receipt } from '@skein/generative';
-import { parentOf, recordFailure, wall } from './traced-inference.ts';
+import { contextOf, parentOf, recordFailure, wall } from './traced-inference.ts';
 
 /** @param systemOf a provider by the operator's name, in OpenTelemetry's words. */
 export type WrapGateway = (
@@ -67,7 +67,7 @@ export function traceGateway(
         ...present('gen_ai.request.choice.count', request.choices),
       });
       try {
-        const generation = await gateway.generate(request, caller);
+        const generation = await gateway.generate(request, { ...caller, trace: contextOf(span) });
         span.addEvent('gen_ai.first_token', undefined, wall(performance.now()));
         return { ...generation, events: endedBy(generation, span, end) };
       } catch (error) {
@@ -77,8 +77,9 @@ export function traceGateway(
     },
     async embed(request, caller) {
       const span = startSpan('embeddings', request.model, caller);
+      if (!span.isRecording()) return gateway.embed(request, caller);
       try {
-        const answer = await gateway.embed(request, caller);
+        const answer = await gateway.embed(request, { ...caller, trace: contextOf(span) });
         end(span, answer.receipt);
         return answer;
       } catch (error) {

@@ -135,7 +135,8 @@ export function parentOf(incoming: TraceContext | undefined): Context {
   });
 }
 
-function contextOf(span: Span): TraceContext {
+/** For what a span calls. */
+export function contextOf(span: Span): TraceContext {
   const { traceId, spanId, traceFlags, traceState } = span.spanContext();
   const flags = traceFlags.toString(16).padStart(2, '0');
   const traceparent = `00-${traceId}-${spanId}-${flags}`;
