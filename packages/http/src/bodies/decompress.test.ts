@@ -13,6 +13,7 @@ const limits = { tenant: 'a', maxBytes: 2 ** 30, take: () => {}, isMuchHeld: () 
 describe('a compressed message', () => {
   test.each([
     ['gzip', gzipSync],
+    ['x-gzip', gzipSync],
     ['deflate', deflateSync],
   ] as const)('is inflated from %s', async (encoding, compress) => {
     const decompress = createDecompress();

@@ -19,7 +19,12 @@ const MAX_CHUNK_BYTES = 128 * 1024;
 /** A gzip member ends with the length of its data, modulo 2³². */
 const LENGTH_BYTES = 4;
 
-const DECOMPRESSORS = { gzip: createGunzip, deflate: createInflate } as const;
+/** The old name of gzip is to be taken for it (RFC 9110, section 8.4.1.3). */
+const DECOMPRESSORS = {
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
+  deflate: createInflate,
+} as const;
 type Encoding = keyof typeof DECOMPRESSORS;
 
 export function isEncoding(name: string): name is Encoding {
@@ -96,7 +101,7 @@ function run(
   { maxBytes, take, isMuchHeld }: DecompressLimits,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const announced = encoding === 'gzip' ? lengthIn(compressed) : 0;
+    const announced = encoding !== 'deflate' ? lengthIn(compressed) : 0;
     const stream = DECOMPRESSORS[encoding]({
       // One byte more, or the end is found with another chunk.
       chunkSize: Math.max(MIN_CHUNK_BYTES, Math.min(announced + 1, MAX_CHUNK_BYTES)),
