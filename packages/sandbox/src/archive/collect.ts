@@ -79,6 +79,8 @@ function tarCommand(paths: readonly string[], parents: ReadonlySet<string>): str
     '--format=gnu',
     '--hard-dereference',
     '--numeric-owner',
+    // Else tar reads a backslash in a name as the begin of an escape, and looks for another file.
+    '--no-unquote',
     '--no-recursion',
     ...[...parents].map(named),
     '--recursion',

@@ -14,6 +14,8 @@ forEachDriver((here) => {
         { path: 'new\nline', content: Buffer.from('3') },
         { path: `${'long/'.repeat(40)}${'n'.repeat(200)}`, content: Buffer.from('4') },
         { path: 'ünïcödé/*?[]', content: Buffer.alloc(3000, 'x') },
+        { path: String.raw`back\slash\n/\101`, content: Buffer.from('5') },
+        { path: '\\056\\056/up', content: Buffer.from('6') },
       ];
       await here.session.put(files);
       const back = await collected(files.map(({ path }) => path));
