@@ -12,6 +12,8 @@ export interface ArtifactCache {
   /** The store without its bound and its order of use. */
   readonly files: Pick<ArtifactStore, 'put' | 'pathOf' | 'read'>;
   has(digest: string): Promise<boolean>;
+  /** Whether this process has found or used a copy, and not removed it since. */
+  knows(digest: string): boolean;
   /** Records a use and evicts copies. */
   used(digest: string): Promise<void>;
   forget(digest: string): Promise<void>;
@@ -70,6 +72,7 @@ export async function openArtifactCache(options: CacheOptions): Promise<Artifact
       drop(digest);
       return false;
     },
+    knows: (digest) => copies.has(digest),
     async used(digest) {
       const sizeBytes = await sizeOf(digest);
       if (sizeBytes !== undefined) note(digest, { sizeBytes, usedAt: performance.now() });

@@ -178,10 +178,13 @@ describe.skipIf(moto.skip)('a bucket', () => {
       url: await short.bucket('gone'),
       cacheFolder: folder,
     });
-    const { digest } = await artifacts.put(chunks(randomBytes(10)), 100);
+    const stored = randomBytes(10);
+    const { digest } = await artifacts.put(chunks(stored), 100);
     await short[Symbol.asyncDispose]();
     const unreachable = { code: 'STORE_UNREACHABLE' };
     await expect(artifacts.put(chunks(randomBytes(1000)), 9999)).rejects.toMatchObject(unreachable);
+    // The same bytes once more do not take the copy away that the first ones left.
+    await expect(artifacts.put(chunks(stored), 100)).rejects.toMatchObject(unreachable);
     await expect(artifacts.list()).rejects.toMatchObject(unreachable);
     await expect(artifacts.sizeOf(digest)).rejects.toMatchObject(unreachable);
     // The copy is as valid as the original.

@@ -146,7 +146,8 @@ export async function openBucketArtifacts(
         const path = await cache.files.pathOf(written.digest);
         await asking(bucket.upload(keyOf(written.digest), path));
       } catch (error) {
-        await cache.forget(written.digest);
+        // A copy that was here before is one of an object in the bucket, and may be in use.
+        if (!cache.knows(written.digest)) await cache.forget(written.digest);
         throw error;
       }
       await cache.used(written.digest);
