@@ -106,6 +106,32 @@ export async function* unpacked(
   packed: AsyncIterable<Uint8Array>,
   format: 'gzip' | 'deflate-raw',
 ): AsyncGenerator<Uint8Array> {
+  const unpacking =
+    (format === 'gzip' ? gunzippedByNode(packed) : undefined) ?? decompressed(packed, format);
+  try {
+    yield* unpacking;
+  } catch (error) {
+    throw dataError(`The ${format === 'gzip' ? 'gzip' : 'ZIP'} data are damaged or cut off.`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Also of several members, as `bgzip` and `cat` make them, of which a `DecompressionStream` takes only the first.
+ * @returns undefined where this is not Node.
+ */
+function gunzippedByNode(packed: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> | undefined {
+  const zlib = globalThis.process?.getBuiltinModule?.('node:zlib');
+  const stream = globalThis.process?.getBuiltinModule?.('node:stream');
+  // The error of either side is thrown to the reader.
+  return zlib && stream?.pipeline(packed, zlib.createGunzip(), () => undefined);
+}
+
+function decompressed(
+  packed: AsyncIterable<Uint8Array>,
+  format: 'gzip' | 'deflate-raw',
+): AsyncIterable<Uint8Array> {
   const chunks = packed[Symbol.asyncIterator]();
   const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
@@ -117,14 +143,7 @@ export async function* unpacked(
       await chunks.return?.();
     },
   });
-  const unpacking = stream.pipeThrough(new DecompressionStream(format));
-  try {
-    yield* unpacking;
-  } catch (error) {
-    throw dataError(`The ${format === 'gzip' ? 'gzip' : 'ZIP'} data are damaged or cut off.`, {
-      cause: error,
-    });
-  }
+  return stream.pipeThrough(new DecompressionStream(format));
 }
 
 /** The same chunks, the first of which has at least `least` bytes if the source has as many. */

@@ -47,6 +47,26 @@ it('takes other separators, empty fields, and skips empty lines and a byte order
   ]);
 });
 
+it('reads gzip of several members, as bgzip and cat make it, and whole ones only', async () => {
+  const members = ['a,b\n1,', '2\n', '', '3,4\n'].map((text) => gzipSync(text));
+  const packed = new Uint8Array(Buffer.concat(members));
+  const rows = [
+    ['a', 'b'],
+    ['1', '2'],
+    ['3', '4'],
+  ];
+  for (const pieces of [1, 7, Infinity]) expect(await fieldsOf(packed, pieces)).toEqual(rows);
+  // Tapes and disks pad with zeros.
+  expect(await fieldsOf(Uint8Array.of(...packed, 0, 0, 0))).toEqual(rows);
+  for (const damaged of [
+    packed.subarray(0, -1),
+    Uint8Array.of(...packed, 0x1f),
+    Uint8Array.of(...packed, 65, 66),
+  ]) {
+    await expect(fieldsOf(damaged)).rejects.toThrow('gzip data are damaged or cut off');
+  }
+});
+
 it('says on which line a record begins', async () => {
   const lines: number[] = [];
   for await (const { line } of csvRecords(encoder.encode('a\n"b\nc"\n\nd'))) lines.push(line);
