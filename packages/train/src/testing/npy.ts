@@ -1,4 +1,5 @@
 /** NumPy's files, written byte by byte. */
+import { crc32 } from 'node:zlib';
 
 /** An array in NumPy's format: int64 of whole numbers without bound, else float32. */
 export function npy(
@@ -30,6 +31,7 @@ export function npz(arrays: Readonly<Record<string, Buffer>>): Buffer {
     local.writeUInt16LE(name.length, 26);
     const entry = Buffer.alloc(46);
     entry.writeUInt32LE(0x02014b50);
+    entry.writeUInt32LE(crc32(content), 16);
     entry.writeUInt32LE(content.length, 20);
     entry.writeUInt32LE(content.length, 24);
     entry.writeUInt16LE(name.length, 28);

@@ -6,6 +6,7 @@
 import type { NumericTensor } from '@skein/onnx';
 import { dataError } from '../../train-error.ts';
 import { bytesOf, unpacked } from '../bytes.ts';
+import { crc32 } from './crc32.ts';
 import { parseNpy, storedNpy } from './npy.ts';
 import type { RowStore, StoredBytes, StoredRows } from '../rows/stored.ts';
 
@@ -21,10 +22,12 @@ export async function parseNpz(bytes: Uint8Array): Promise<ReadonlyMap<string, N
     slice: (from, to) => bytes.subarray(from, to),
   };
   const arrays = new Map<string, NumericTensor>();
-  for (const { name, packed, at, size } of arraysIn(archive)) {
+  for (const { name, packed, at, size, sum } of arraysIn(archive)) {
     const whole = bytes.subarray(at, at + size);
     const what = `Array '${name}'`;
-    arrays.set(name, parseNpy(packed ? await bytesOf(inflated(whole)) : whole, what));
+    const array = packed ? await bytesOf(inflated(whole)) : whole;
+    requireSum(crc32(array), sum, what);
+    arrays.set(name, parseNpy(array, what));
   }
   return arrays;
 }
@@ -44,20 +47,37 @@ export async function storedNpz(
   };
   const arrays = new Map<string, NumericTensor | StoredRows>();
   let room = store.limit;
-  for (const { name, packed, at, size, unpacked } of arraysIn({ ...source, slice })) {
+  for (const { name, packed, at, size, unpacked, sum } of arraysIn({ ...source, slice })) {
     const what = `Array '${name}'`;
     const end = at + size;
     if (unpacked <= room) {
       room -= unpacked;
       const whole = slice(at, end);
-      arrays.set(name, parseNpy(packed ? await bytesOf(inflated(whole)) : whole, what));
+      const array = packed ? await bytesOf(inflated(whole)) : whole;
+      requireSum(crc32(array), sum, what);
+      arrays.set(name, parseNpy(array, what));
     } else if (packed) {
       const writer = store.create();
-      for await (const chunk of inflated(chunks(slice, at, end))) writer.append(chunk);
+      let found = 0;
+      for await (const chunk of inflated(chunks(slice, at, end))) {
+        found = crc32(chunk, found);
+        writer.append(chunk);
+      }
+      requireSum(found, sum, what);
       arrays.set(name, storedNpy(writer.finish(), { store, what }));
-    } else arrays.set(name, storedNpy(source, { from: at, end, store, what }));
+    } else {
+      let found = 0;
+      for (const chunk of chunks(slice, at, end)) found = crc32(chunk, found);
+      requireSum(found, sum, what);
+      arrays.set(name, storedNpy(source, { from: at, end, store, what }));
+    }
   }
   return arrays;
+}
+
+/** @throws TrainError `data`. */
+function requireSum(found: number, sum: number, what: string): void {
+  if (found !== sum) throw dataError(`${what} is damaged: its bytes have another CRC-32.`);
 }
 
 async function* inflated(packed: Uint8Array | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -92,6 +112,8 @@ interface Entry {
   readonly size: number;
   /** Bytes of the array. */
   readonly unpacked: number;
+  /** Their CRC-32. */
+  readonly sum: number;
 }
 
 function arraysIn(archive: Archive): readonly Entry[] {
@@ -145,13 +167,14 @@ function directory({ byteLength, slice }: Archive): readonly Entry[] {
     const nameBytes = slice(from + at + 46, from + at + 46 + nameLength);
     const name = new TextDecoder().decode(nameBytes);
     const method = view.getUint16(at + 10, true);
+    const sum = view.getUint32(at + 16, true);
     at += 46 + nameLength + extraLength + commentLength;
     if (!name.endsWith('.npy')) continue;
     const array = name.slice(0, -4);
     if (method !== 0 && method !== 8) {
       throw dataError(`Array '${array}' is packed with method ${method}, not deflate.`);
     }
-    entries.push({ name: array, packed: method === 8, at: begin, size, unpacked });
+    entries.push({ name: array, packed: method === 8, at: begin, size, unpacked, sum });
   }
   return entries;
 }

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { crc32 as zlibCrc32 } from 'node:zlib';
 import { float16ToNumber, values } from '@skein/onnx';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { crc32, crc32ByTable } from './crc32.ts';
 import { parseNpy } from './npy.ts';
 import { parseNpz } from './npz.ts';
 
@@ -59,4 +62,19 @@ it('reads no damaged archive, wherever it is cut off', async () => {
   const flipped = bytesOf(fixture.archives[1]!.npz);
   flipped.fill(0xff, 60, 90);
   await expect(parseNpz(flipped)).rejects.toThrow('ZIP data are damaged');
+});
+
+it('reads no array with a changed element: of one that is stored, only its sum shows it', async () => {
+  const changed = bytesOf(fixture.archives[0]!.npz);
+  changed[1000]! ^= 1;
+  await expect(parseNpz(changed)).rejects.toThrow('is damaged: its bytes have another CRC-32');
+});
+
+it('sums bytes as zlib does, in any pieces', () => {
+  fc.assert(
+    fc.property(fc.uint8Array(), fc.uint8Array(), (first, second) => {
+      const whole = zlibCrc32(Buffer.concat([first, second]));
+      for (const sum of [crc32ByTable, crc32]) expect(sum(second, sum(first))).toBe(whole);
+    }),
+  );
 });

@@ -76,6 +76,8 @@ describe('arrays', () => {
       });
     }
     await expect(storedNpz(written('b.npz', whole.subarray(0, -30)), store)).rejects.toThrow('ZIP');
+    const changed = whole.with(whole.byteLength >> 1, whole[whole.byteLength >> 1]! ^ 1);
+    await expect(storedNpz(written('c.npz', changed), store)).rejects.toThrow('damaged');
   });
 
   it('of the MNIST family, packed or not, with elements of any type', async () => {
