@@ -8,7 +8,10 @@ import { cutIntoShards } from './split.ts';
 const folder = testFolder();
 const file = join(folder, 'table');
 
-const cell = fc.stringMatching(/^[a-z,"\n]{0,6}$/).map((text) => `"${text.replaceAll('"', '""')}"`);
+const cell = fc.oneof(
+  fc.stringMatching(/^[a-z,"\n]{0,6}$/).map((text) => `"${text.replaceAll('"', '""')}"`),
+  fc.stringMatching(/^ ?[a-z]["a-z]{0,3}$/),
+);
 const row = fc.tuple(cell, cell).map((cells) => `${cells.join(',')}\n`);
 
 describe('cutIntoShards', () => {
@@ -37,6 +40,28 @@ describe('cutIntoShards', () => {
       { numRuns: 60 },
     );
   });
+
+  it('takes a quote for one only where a value begins, as DuckDB does', async () => {
+    const header = '\uFEFF"n\n",note\n';
+    const rows = ['6" pipe,"a\nb"\n', '1, "c\nd"\n', '2,""\n', '3,"e\\"f"\n', '"""4""";"g\nh"\n'];
+    writeFileSync(file, header + rows.join(''));
+    const cut = await cutIntoShards(file, 1, { header: true, quotes: true });
+    const content = readFileSync(file);
+    const texts = cut.slices.map(({ start, end }) => content.subarray(start, end).toString());
+    expect(content.subarray(0, cut.header.end).toString()).toBe(header);
+    expect(texts).toEqual(rows);
+  });
+
+  it.each(['a,b\r1,2\r3,4\r', 'a,"b\n1,2\n3,4\n'])(
+    'leaves a table whole whose header does not end with a line feed: %j',
+    async (text) => {
+      writeFileSync(file, text);
+      expect(await cutIntoShards(file, 1, { header: true, quotes: true })).toEqual({
+        header: { start: 0, end: 0 },
+        slices: [{ start: 0, end: text.length }],
+      });
+    },
+  );
 
   it('takes the last row also without its line end, and no shard of an empty table', async () => {
     writeFileSync(file, '{"a":1}\n{"a":"\\"\\n"}');
