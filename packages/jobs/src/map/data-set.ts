@@ -7,6 +7,13 @@ export type DataFormat = z.infer<typeof DataFormat>;
 /** DuckDB types by column. */
 export const Columns = z.record(z.string(), z.string());
 
+/** How CSV writes dates and times, in the words of strptime; absent where DuckDB need not be told. */
+export const DateFormats = z.object({
+  date: z.string().optional(),
+  timestamp: z.string().optional(),
+});
+export type DateFormats = z.infer<typeof DateFormats>;
+
 export const Piece = z.object({
   /** sha-256 of the artifact, in hex. */
   digest: z.string().regex(/^[0-9a-f]{64}$/),

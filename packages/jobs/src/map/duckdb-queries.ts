@@ -5,7 +5,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
-import type { DataFormat } from './data-set.ts';
+import { dateFormatsOf } from './csv-dates.ts';
+import type { DataFormat, DateFormats } from './data-set.ts';
 import { columnTypes, identifier, quoted, withFiles, type Files } from './duckdb-session.ts';
 import { NO_VALUE } from './json-types.ts';
 
@@ -72,11 +73,14 @@ export async function partitionToFiles(
  * Columns with the types that fit all files: of CSV as far as their beginnings tell, of JSON lines by
  * every row.
  */
-export async function columnsOf(files: Files): Promise<Record<string, string>> {
+export async function columnsOf(files: Files): Promise<Described> {
   return withFiles(files, [], async (session) => {
     const found = await columnTypes(session, files.view);
-    if (files.format === 'csv') refuseUncut(files, Object.keys(found));
-    if (files.format !== 'jsonl') return found;
+    if (files.format === 'csv') {
+      refuseUncut(files, Object.keys(found));
+      return dateFormatsOf(session, files.files, found);
+    }
+    if (files.format !== 'jsonl') return { columns: found };
     // What a type holds of which this file has no value at all.
     const empty: Readonly<Record<string, readonly [value: string, type: string]>> = {
       JSON: ['null', NO_VALUE],
@@ -91,8 +95,13 @@ export async function columnsOf(files: Files): Promise<Record<string, string>> {
       );
       if (row?.['empty'] === true) found[name] = without;
     }
-    return found;
+    return { columns: found };
   });
+}
+
+export interface Described {
+  readonly columns: Record<string, string>;
+  readonly dates?: DateFormats;
 }
 
 /**

@@ -6,7 +6,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as DuckDb from '@duckdb/node-api';
 import { SkeinError } from '@skein/api/errors';
-import type { DataFormat } from './data-set.ts';
+import type { DataFormat, DateFormats } from './data-set.ts';
 import type { Bounds } from './memory.ts';
 
 export interface Files {
@@ -15,6 +15,8 @@ export interface Files {
   readonly format: DataFormat;
   /** Types by column, of CSV and JSON lines; of JSON lines also the columns that a shard lacks. */
   readonly columns?: Readonly<Record<string, string>> | undefined;
+  /** Of CSV: the same in all shards, whatever the dates of each look like alone. */
+  readonly dates?: DateFormats | undefined;
   /** What a statement calls them: `shard` or `part`. */
   readonly view: 'shard' | 'part';
   readonly bounds: Bounds;
@@ -44,7 +46,7 @@ const ROW_GROUP_ROWS = 16_384;
 
 /** @param targets files, or folders, that may be written. */
 export async function withFiles<T>(
-  { files, format, columns, view, bounds, scratch }: Files,
+  { files, format, columns, dates, view, bounds, scratch }: Files,
   targets: readonly string[],
   use: (session: Session) => Promise<T>,
 ): Promise<T> {
@@ -74,7 +76,7 @@ export async function withFiles<T>(
     await session.run(`SET allowed_directories = ${list([spill, ...targets])}`);
     await session.run('SET enable_external_access = false');
     await session.run('SET lock_configuration = true');
-    const source = reader(format, list(files), columns);
+    const source = reader(format, list(files), columns, dates);
     if (format === 'jsonl') {
       // DuckDB cannot spill while it holds the buffers of JSON, and reads them anew for each pass.
       const rows = join(spill, 'rows.parquet');
@@ -136,15 +138,24 @@ async function loadDuckDb(): Promise<typeof DuckDb> {
   }
 }
 
-function reader(format: DataFormat, files: string, columns: Files['columns']): string {
+/** Else DuckDB leaves out first rows of CSV that do not fit the others, the header among them. */
+export const WHOLE_CSV = `header = true, skip = 0, buffer_size = ${CSV_BUFFER_BYTES}`;
+
+function reader(
+  format: DataFormat,
+  files: string,
+  columns: Files['columns'],
+  { date, timestamp }: DateFormats = {},
+): string {
   switch (format) {
     case 'csv': {
       const types = Object.entries(columns ?? {}).map(
         ([name, type]) => `${quoted(name)}: ${quoted(type)}`,
       );
       const typed = types.length === 0 ? '' : `, types = {${types.join(', ')}}`;
-      // Else DuckDB leaves out first rows that do not fit the others, the header among them.
-      return `read_csv(${files}, header = true, skip = 0, buffer_size = ${CSV_BUFFER_BYTES}${typed})`;
+      const days = date === undefined ? '' : `, dateformat = ${quoted(date)}`;
+      const times = timestamp === undefined ? '' : `, timestampformat = ${quoted(timestamp)}`;
+      return `read_csv(${files}, ${WHOLE_CSV}${typed}${days}${times})`;
     }
     case 'jsonl':
       // All rows: what a sample does not show, such as a field, would be left out.

@@ -13,7 +13,13 @@ import { commonColumns } from './json-types.ts';
 import { MapInput, MapOutput, type MapWork } from './map-input.ts';
 import { boundsOf } from './memory.ts';
 import { runAll } from './run-all.ts';
-import { describeJobs, mapJobs, partitionJobs, reduceJobs } from './shard-jobs.ts';
+import {
+  describeJobs,
+  mapJobs,
+  partitionJobs,
+  reduceJobs,
+  type TypedDataSet,
+} from './shard-jobs.ts';
 import { describe, partition, reduce } from './shard-tasks.ts';
 
 type Stage = (what: string) => (ended: number) => void;
@@ -115,7 +121,7 @@ async function commonKey(
   const shards = [...kinds.values()].map((index) => dataSet.shards[index]!);
   const jobs = describeJobs({ format, shards }, input, 'describe the key');
   const [ended] = await runAll(context, jobs, () => undefined);
-  const types = Object.entries(describe.output.parse(ended?.result?.value));
+  const types = Object.entries(describe.output.parse(ended?.result?.value).columns);
   return by.map((column) => {
     const found = types.find(([name]) => name.toLowerCase() === column.toLowerCase());
     return found![1];
@@ -127,14 +133,15 @@ async function withColumns(
   dataSet: DataSet,
   input: MapInput,
   context: TaskContext,
-): Promise<DataSet> {
+): Promise<TypedDataSet> {
   const { format, shards } = dataSet;
   // Parquet has its types; DuckDB finds those of a single shard of JSON when it reads it.
   if (format === 'parquet' || shards.length < (format === 'csv' ? 1 : 2)) return dataSet;
   const ended = await runAll(context, describeJobs(dataSet, input), () => undefined);
   const found = ended.map(({ result }) => describe.output.parse(result?.value));
-  const columns = format === 'csv' ? found[0] : commonColumns(found);
-  return { ...dataSet, columns: { ...columns, ...dataSet.columns } };
+  const columns =
+    format === 'csv' ? found[0]?.columns : commonColumns(found.map((each) => each.columns));
+  return { ...dataSet, columns: { ...columns, ...dataSet.columns }, dates: found[0]?.dates };
 }
 
 /** What a job of the map has left: the one output of a command, or what a task returned. */

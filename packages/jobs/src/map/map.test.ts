@@ -174,6 +174,23 @@ describe('a map', () => {
     },
   );
 
+  it('reads dates and times in one format in all shards of CSV', { timeout: 60_000 }, async () => {
+    const sql = 'SELECT day, CAST("at" AS VARCHAR) AS time FROM shard';
+    const of = async (...shards: string[]): Promise<string[]> => {
+      const contents = await Promise.all(shards.map((rows) => stored(`day,at\n${rows}`)));
+      const dataSet = { format: 'csv' as const, shards: contents };
+      return rowsOf(await run({ dataSet, work: { kind: 'sql', sql } }));
+    };
+    // The first shard alone could be the sixth of May; the third has no value.
+    expect(
+      await of('05/06/2024,05-06-2024 10:00:00 AM\n', '05/16/2024,05-16-2024 11:00:00 PM\n', ',\n'),
+    ).toEqual(['2024-05-06,2024-05-06 10:00:00', '2024-05-16,2024-05-16 23:00:00', ',']);
+    expect(await of('06.05.2024,\n', '2024-05-16,\n')).toEqual(['06.05.2024,', '2024-05-16,']);
+    expect(await of('2024-05-06,2024-05-06T10:00:00\n', '')).toEqual([
+      '2024-05-06,2024-05-06 10:00:00',
+    ]);
+  });
+
   it('leaves out no field and no digit of JSON that appear late', { timeout: 60_000 }, async () => {
     // DuckDB looks at 20,480 rows unless it is told to look at all.
     const content = `${'{"k":1}\n'.repeat(21_000)}{"k":2.5,"late":3}\n`;

@@ -1,7 +1,7 @@
 /** The jobs of a map, as values: the specs for each shard and for each partition. */
 import type { NewJobInput } from '@skein/api';
 import type { TaskModule } from '../work.ts';
-import type { DataFormat, DataSet } from './data-set.ts';
+import type { DataFormat, DataSet, DateFormats } from './data-set.ts';
 import type { MapInput, MapWork } from './map-input.ts';
 import { MAP_LABEL } from './offered-tasks.ts';
 import { describe, mapSql, partition, reduce } from './shard-tasks.ts';
@@ -12,10 +12,15 @@ type Group = NonNullable<MapInput['group']>;
  * Part of the input of each task, so that results are not taken that an earlier version has kept.
  * Raise it when the same shard gives other rows.
  */
-const EDITION = 4;
+const EDITION = 5;
 
 /** Shards whose beginnings are read to find the types of their columns. */
 const LOOKED_AT = 8;
+
+/** A data set whose columns are known. */
+export interface TypedDataSet extends DataSet {
+  readonly dates?: DateFormats | undefined;
+}
 
 /** Jobs that look for the types of columns: one for CSV and Parquet, and one for each shard of JSON lines. */
 export function describeJobs(
@@ -39,7 +44,7 @@ export function describeJobs(
 
 /** @param to the format that the work is to write. */
 export function mapJobs(
-  { format, columns, shards }: DataSet,
+  { format, columns, dates, shards }: TypedDataSet,
   work: MapWork,
   to: DataFormat,
   input: MapInput,
@@ -48,7 +53,14 @@ export function mapJobs(
     const frame = frameOf(input, 'map', index, shards.length);
     switch (work.kind) {
       case 'sql':
-        return taskJob(frame, input, mapSql.name, { digest, format, columns, to, sql: work.sql });
+        return taskJob(frame, input, mapSql.name, {
+          digest,
+          format,
+          columns,
+          dates,
+          to,
+          sql: work.sql,
+        });
       case 'command':
         return { ...frame, work: commandOf(work, digest, `in.${format}`, `out.${to}`) };
       case 'task': {
@@ -62,7 +74,7 @@ export function mapJobs(
 
 /** @param types of the columns of the key, where they have several in these shards. */
 export function partitionJobs(
-  { format, columns, shards }: DataSet,
+  { format, columns, dates, shards }: TypedDataSet,
   { by, partitions }: Group,
   input: MapInput,
   types?: readonly string[],
@@ -73,6 +85,7 @@ export function partitionJobs(
       digest,
       format,
       columns,
+      dates,
       by,
       partitions,
       types,

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { defineTask, type TaskContext } from '../tasks/define-task.ts';
-import { Columns, DataFormat, Piece } from './data-set.ts';
+import { Columns, DataFormat, DateFormats, Piece } from './data-set.ts';
 import * as duckdb from './duckdb.ts';
 import type { Query } from './duckdb-queries.ts';
 import type { Files } from './duckdb-session.ts';
@@ -19,6 +19,7 @@ const Shard = z.object({
   digest: z.string(),
   format: DataFormat,
   columns: Columns.optional(),
+  dates: DateFormats.optional(),
   resources: Resources,
 });
 
@@ -30,7 +31,7 @@ export const describe = defineTask({
     format: DataFormat.default('csv'),
     resources: Resources,
   }),
-  output: Columns,
+  output: z.object({ columns: Columns, dates: DateFormats.optional() }),
   async run({ digests, format, resources }, context) {
     const files = await filesOf(context, digests, { format, view: 'shard', resources });
     return note(context, await duckdb.ask('columns', { files }));
@@ -99,7 +100,9 @@ async function filesOf(
   {
     resources,
     ...shape
-  }: Pick<Files, 'format' | 'columns' | 'view'> & { resources: z.output<typeof Resources> },
+  }: Pick<Files, 'format' | 'columns' | 'dates' | 'view'> & {
+    resources: z.output<typeof Resources>;
+  },
 ): Promise<Files> {
   const files = await Promise.all(digests.map((digest) => artifacts.pathOf(digest)));
   return { ...shape, files, bounds: boundsOf(resources), scratch: folder };
