@@ -31,6 +31,24 @@ describe('a restart', () => {
     await next.serving.drain();
   });
 
+  it('describes a deployment that fails to start, so that its requests can be read and go to another member', async () => {
+    const scene = await openScene();
+    const script: { loadError?: Error } = {};
+    await scene.version('risk', script);
+    await scene.serving.deploy({ name: 'risk', version: '1' }, ACTOR);
+    await scene.serving.drain();
+    script.loadError = new Error('its file is missing');
+    const { serving } = scene.restart();
+    await serving.start();
+    expect(serving.view('risk').status).toBe('failed');
+    for (const version of [undefined, '1']) {
+      expect(serving.describe('risk', version)).toMatchObject({ versions: ['1'], ready: false });
+      expect(await codeOf(serving.infer(request('risk', { version })))).toBe('NO_REPLICA');
+    }
+    expect(serving.isReady('risk')).toBe(false);
+    await serving.drain();
+  });
+
   it('knows its deployments before they serve, and refuses changes to them meanwhile', async () => {
     const scene = await openScene();
     await deployed(scene);

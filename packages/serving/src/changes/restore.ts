@@ -164,6 +164,7 @@ export async function restore(
     );
     deployment.route(split);
   } catch (error) {
+    deployment.failed = deployment.restoring;
     fail(context, deployment, error);
     for (const live of deployment.live.values()) {
       deployment.remove(live);

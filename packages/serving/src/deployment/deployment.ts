@@ -65,6 +65,8 @@ export class Deployment {
   leaving: Place | undefined;
   /** What it will serve, while it is restored after the start of the node. */
   restoring: DeployedModel | undefined;
+  /** What it would serve if it had not failed to start: requests are read by it, for members that hold it. */
+  failed: DeployedModel | undefined;
   /** The rollout in progress, or the last one. */
   rollout: Rollout | undefined;
   rolloutStartedAt = '';
@@ -311,6 +313,7 @@ export class Deployment {
     if (live === undefined) {
       if (isRestoring(this, version)) return this.restoring!;
       if (this.elsewhere !== undefined) return describeElsewhere(this.elsewhere, version);
+      if (this.stopped?.status === 'failed' && serves(this.failed, version)) return this.failed;
       throw noTarget(this, version);
     }
     return (live.model ??= this.#modelOf(live));
@@ -352,6 +355,10 @@ export class Deployment {
     }
     return this.#split.some(canAnswer);
   }
+}
+
+function serves(model: DeployedModel | undefined, version?: string): model is DeployedModel {
+  return model !== undefined && (version === undefined || model.versions.includes(version));
 }
 
 /** A version that was scaled to zero counts as ready too: a request starts its replica. */
