@@ -62,6 +62,17 @@ export function timeAfter(schedule: Pick<Schedule, 'cron' | 'timeZone'>, now: nu
 }
 
 /**
+ * The next time of a schedule whose next time was computed before the clock was set back to `now`. A clock that was
+ * set back by less than the time between two occurrences changes nothing: the next one may have fired already.
+ */
+export function timeAfterSetBack(schedule: Schedule, now: number): number {
+  const next = timeAfter(schedule, now);
+  return next < schedule.nextAt && timeAfter(schedule, next) < schedule.nextAt
+    ? next
+    : schedule.nextAt;
+}
+
+/**
  * The job that a schedule enqueues at `now`. Stores that an earlier version wrote hold the times at which the schedule
  * was put, and keys of one job: both are left out.
  */

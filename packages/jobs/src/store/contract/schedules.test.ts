@@ -47,6 +47,23 @@ overEveryStore('schedules', (at) => {
     }
   });
 
+  it('fires once for a time to which a clock is set back by a moment', async () => {
+    const { nextAt } = await at.store.putSchedule({ ...schedule, cron: '* * * * *' });
+    const reopened = async () => at.reopen();
+    for (const after of [async () => {}, reopened]) {
+      at.now = (await at.store.schedules())[0]!.nextAt;
+      await at.store.tick();
+      expect(await at.ids({ leaseMs: 1e12 })).toHaveLength(1);
+      at.now -= 5;
+      await after();
+      await at.store.tick();
+      at.now += 5;
+      await at.store.tick();
+      expect(await at.ids({ leaseMs: 1e12 })).toEqual([]);
+    }
+    expect((await at.store.schedules())[0]?.nextAt).toBe(nextAt + 120_000);
+  });
+
   it('fires when it is put again in the moment in which it is due', async () => {
     const { nextAt } = await at.store.putSchedule(schedule);
     at.now = nextAt;

@@ -1,7 +1,7 @@
 /** Fires the schedules that are due: of all nodes that try, one succeeds. */
 import type { Connection } from '@skein/state/redis';
 import type { Schedule } from '../../contract.ts';
-import { jobAt, timeAfter } from '../cron.ts';
+import { jobAt, timeAfter, timeAfterSetBack } from '../cron.ts';
 import type { ScriptName } from './scripts.ts';
 import { specArguments } from './spec-arguments.ts';
 
@@ -43,8 +43,8 @@ async function mendClock(
   for (const [json, at] of all) {
     const schedule = JSON.parse(json) as Schedule;
     if (schedule.paused || Number(at) <= now) continue;
-    const next = timeAfter(schedule, now);
-    if (next >= Number(at)) continue;
+    const next = timeAfterSetBack({ ...schedule, nextAt: Number(at) }, now);
+    if (next === Number(at)) continue;
     await connection.run('move-schedule', () => [...opening(), schedule.id, at, next]);
   }
 }

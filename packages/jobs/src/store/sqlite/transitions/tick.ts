@@ -2,7 +2,7 @@
 import { SkeinError } from '@skein/api/errors';
 import type { Schedule } from '../../../contract.ts';
 import { IDLE_MS, TICK_BATCH } from '../../bounds.ts';
-import { jobAt, timeAfter } from '../../cron.ts';
+import { jobAt, timeAfter, timeAfterSetBack } from '../../cron.ts';
 import { enqueue } from './enqueue.ts';
 import { trimEvents } from '../event-log.ts';
 import { abandonAssembly, type GangRow } from './gang.ts';
@@ -73,8 +73,7 @@ const lastTick = new WeakMap<Transaction['sql'], number>();
 function mendClock({ sql, now }: Transaction): void {
   if (now < (lastTick.get(sql) ?? Infinity)) {
     for (const schedule of laterSchedules(sql, now)) {
-      const next = timeAfter(schedule, now);
-      if (next < schedule.nextAt) moveSchedule(sql, schedule.id, next);
+      moveSchedule(sql, schedule.id, timeAfterSetBack(schedule, now));
     }
   }
   lastTick.set(sql, now);
