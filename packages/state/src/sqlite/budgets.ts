@@ -1,8 +1,18 @@
 import { BUDGET_KEPT_MS, type Budgets } from '../budgets/budgets.ts';
 import type { Database } from './database.ts';
 
+const DAY_MS = 86_400_000;
+/**
+ * How long what was taken of a day or a month stays stored after it has been forgotten, in ms: the clock of a machine
+ * that was ahead for a while, and is right again, must not begin a spent period anew. Only these end at midnight UTC.
+ */
+const STORED_MS = 35 * DAY_MS;
+
 export function budgetTable(database: Database, clock: () => number): Budgets {
-  const forget = database.prepare('DELETE FROM budgets WHERE ends_at <= :since');
+  const forget = database.prepare(
+    `DELETE FROM budgets
+     WHERE ends_at <= :since AND (ends_at % ${DAY_MS} <> 0 OR ends_at <= :since - ${STORED_MS})`,
+  );
   const taken = database.prepare(
     'SELECT taken FROM budgets WHERE name = :budget AND ends_at > :since',
   );

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { SkeinError } from '@skein/api';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
@@ -67,5 +68,47 @@ describe('the state in its own thread', () => {
       timeout: 15_000,
     });
     expect([ended.status, ended.stdout.toString()]).toEqual([0, '1\n']);
+  });
+});
+
+describe('budgets', () => {
+  const DAY_MS = 86_400_000;
+  const start = Date.UTC(2030, 0, 31);
+
+  it('of a day are still spent when a clock that was a month ahead is right again', async () => {
+    let now = start;
+    const state = await openSqliteState(path, { clock: () => now });
+    const take = (budget: string, endsAt: number) =>
+      state.budgets.takeBudget({ budget, limit: 100, wanted: 100, least: 1, endsAt });
+    expect(await take('usd 2030-01-31', start + DAY_MS)).toBe(100);
+    now += 31 * DAY_MS;
+    expect(await take('usd 2030-03-03', now + DAY_MS)).toBe(100);
+    now = start;
+    expect(await take('usd 2030-01-31', start + DAY_MS)).toBe(0);
+    await state.close();
+  });
+
+  it('of minutes, and of days long ago, are not kept', async () => {
+    let now = start;
+    const state = await openSqliteState(path, { clock: () => now });
+    const take = (budget: string, endsAt: number) =>
+      state.budgets.takeBudget({ budget, limit: 100, wanted: 1, least: 1, endsAt });
+    await take('day', start + DAY_MS);
+    for (let minute = 1; minute < 10; minute++)
+      await take(`minute ${minute}`, start + minute * 60_000);
+    now += 2 * DAY_MS;
+    await take('day 3', now + DAY_MS);
+    const names = (): unknown => {
+      using database = new DatabaseSync(path, { readOnly: true });
+      return database
+        .prepare('SELECT name FROM budgets ORDER BY name')
+        .all()
+        .map(({ name }) => name);
+    };
+    expect(names()).toEqual(['day', 'day 3']);
+    now += 40 * DAY_MS;
+    await take('day 43', now + DAY_MS);
+    expect(names()).toEqual(['day 43']);
+    await state.close();
   });
 });
