@@ -57,6 +57,22 @@ it('waits while the store is away, and passes on every other failure', async () 
   await expect(next).rejects.toMatchObject({ code: 'CHANGES_TRIMMED' });
 });
 
+it('ends when it is asked to, also while a silent store owes an answer', async () => {
+  const stop = new AbortController();
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const store = {
+    position: () => Promise.reject(new Error('not asked')),
+    changesAfter: () => {
+      resolve();
+      return new Promise<never>(() => {});
+    },
+  };
+  const next = followChanges(store, createArrivals(NEVER_MS), '0', stop.signal).next();
+  await asked;
+  stop.abort();
+  expect(await next).toEqual({ done: true, value: undefined });
+});
+
 it.skipIf(requireComponent('redis').skip)(
   'is woken by the stream of Redis, also after Redis was away',
   { timeout: 60_000 },

@@ -17,9 +17,15 @@ export async function* followChanges(
   signal: AbortSignal,
 ): AsyncGenerator<StateChange[]> {
   let cursor = after;
+  // A store that is silent answers a read only after its caller has given up.
+  const ended = new Promise<StateChange[]>((resolve) => {
+    if (signal.aborted) resolve([]);
+    else signal.addEventListener('abort', () => resolve([]), { once: true });
+  });
   while (!signal.aborted) {
     const more = arrivals.next(signal);
-    const page = await store.changesAfter(cursor, PAGE).catch(emptyWhileAway);
+    const reading = store.changesAfter(cursor, PAGE).catch(emptyWhileAway);
+    const page = await Promise.race([reading, ended]);
     const last = page.at(-1);
     if (last === undefined) {
       await more;
