@@ -134,6 +134,23 @@ describe('a Redis that is killed and started again', () => {
       message: expect.not.stringContaining('may still happen'),
     });
   });
+
+  it('says that it may not be written, and is not asked without a pause', long, async () => {
+    const state = await open();
+    await client.replicaof('127.0.0.1', '1');
+    const key = { id: 'k', secretHash: '', label: '', tenant: '', scopes: [], createdAt: '' };
+    const error: unknown = await state.addKey(key).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'STORE_UNREACHABLE',
+      message: expect.stringMatching(/ cannot be used: READONLY .*replica\.$/) as string,
+    });
+    expect((error as Error).message).not.toContain('may still happen');
+    const [, refused] =
+      /errorstat_READONLY:count=(\d+)/.exec(await client.info('errorstats')) ?? [];
+    expect(Number(refused)).toBeLessThan(100);
+    await client.replicaof('NO', 'ONE');
+    await state.addKey(key);
+  });
 });
 
 describe('a connection that is cut', () => {

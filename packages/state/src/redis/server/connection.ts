@@ -9,6 +9,7 @@
  * The first call of a turn of the event loop goes at once, so that Redis works while this process
  * does; the rest of the turn's calls share a round trip.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SkeinError } from '@skein/api/errors';
 import { Redis, type RedisOptions } from 'ioredis';
 import { loadLibrary, type Functions } from './library.ts';
@@ -21,6 +22,9 @@ export const PATIENCE_MS = 3000;
 const ANSWER_MS = 10_000;
 /** The first wait before a connection is tried again, and the longest, in milliseconds. */
 const RECONNECT_MS = { first: 100, longest: 1000 };
+
+/** The wait after a reply that a server gives while it starts or fails over, in milliseconds. */
+const PASSING_MS = 100;
 
 /** Waits grow, and differ between the processes that lost the same server. */
 export function reconnectAfter(tries: number): number {
@@ -174,6 +178,7 @@ export function connect<Name extends string>(
     /** What Redis has received it may still run, also after this side has given up. */
     let isSent = false;
     for (let tries = 0; ; tries += 1) {
+      const wasSent: boolean = isSent;
       if (closed) {
         const message = 'The store has been closed.';
         throw new SkeinError('NODE_DRAINING', message, { retryAfterMs: Infinity });
@@ -181,7 +186,7 @@ export function connect<Name extends string>(
       try {
         await ready(until);
         if (refusal !== undefined) throw unusable(url, refusal);
-        isSent = functions.effects[name] !== 'reads';
+        isSent ||= functions.effects[name] !== 'reads';
         return await send(name, args(tries > 0), bytes);
       } catch (error) {
         if (isReply(error) && error.message.includes('Function not found')) {
@@ -198,7 +203,14 @@ export function connect<Name extends string>(
         }
         if (isReply(error) && !PASSING.test(error.message)) throw error;
         if (error instanceof SkeinError) throw error;
-        if (performance.now() >= until) throw unusable(url, trouble, { cause: error, isSent });
+        let why = trouble;
+        if (isReply(error)) {
+          // Redis has refused this try before it ran.
+          isSent = wasSent;
+          why = error.message;
+          await sleep(PASSING_MS * (0.5 + Math.random()));
+        }
+        if (performance.now() >= until) throw unusable(url, why, { cause: error, isSent });
       }
     }
   }
