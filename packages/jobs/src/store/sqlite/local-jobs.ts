@@ -135,6 +135,8 @@ export interface Call {
   readonly args: readonly unknown[];
   /** ms since the epoch; absent: now. */
   readonly now?: number | undefined;
+  /** Ms of a monotonic clock; absent: that of the machine, or `now` where that is given. */
+  readonly uptime?: number | undefined;
 }
 
 export type Settled = { readonly value: unknown } | { readonly error: unknown };
@@ -167,7 +169,7 @@ export function openLocalJobs(path: string): LocalJobs {
   sql.all(`PRAGMA wal_autocheckpoint = ${WAL_PAGES}`);
 
   function runOne(
-    { method, args, now }: Call,
+    { method, args, now, uptime }: Call,
     notifications: Notifications,
     unwritten: Tally,
     guarded: boolean,
@@ -177,6 +179,7 @@ export function openLocalJobs(path: string): LocalJobs {
     const transaction: Transaction = {
       sql,
       now: now ?? Date.now(),
+      uptime: uptime ?? now ?? performance.now(),
       random: Math.random,
       later: [],
       notifications,

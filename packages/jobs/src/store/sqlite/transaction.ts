@@ -10,6 +10,8 @@ export interface Transaction {
   readonly sql: Sql;
   /** The store's clock, ms since the epoch; the same throughout the call. */
   readonly now: number;
+  /** Of a clock that is never set, and stands still while the machine is suspended; ms since any moment. */
+  readonly uptime: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /**

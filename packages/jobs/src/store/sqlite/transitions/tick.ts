@@ -66,17 +66,33 @@ export function tick(transaction: Transaction): void {
   trimEvents(sql);
 }
 
-/** The clock of each database at its last tick; none before the first one. */
-const lastTick = new WeakMap<Transaction['sql'], number>();
+type Clocks = Pick<Transaction, 'now' | 'uptime'>;
+/** The clocks of each database at its last tick; none before the first one. */
+const lastTick = new WeakMap<Transaction['sql'], Clocks>();
 
-/** A clock that was set back must not prolong leases, or keep a schedule waiting, by the same amount. */
-function mendClock({ sql, now }: Transaction): void {
-  if (now < (lastTick.get(sql) ?? Infinity)) {
+/** By how much a clock must have gone ahead of the monotonic one to have been set, in milliseconds. */
+const SET_AHEAD_MS = 1000;
+
+/**
+ * A clock that was set back must not prolong leases, or keep a schedule waiting, by the same amount. One that was set
+ * ahead, as after the machine was suspended, must not end leases: no worker could renew one in that time.
+ */
+function mendClock({ sql, now, uptime }: Transaction): void {
+  const last = lastTick.get(sql);
+  const aheadMs = last === undefined ? 0 : Math.round(now - last.now - (uptime - last.uptime));
+  if (aheadMs > SET_AHEAD_MS) {
+    sql.run(
+      'UPDATE attempts SET lease_until = lease_until + ? WHERE lease_until IS NOT NULL',
+      aheadMs,
+    );
+    sql.run('UPDATE workers SET seen_at = seen_at + ?', aheadMs);
+  }
+  if (now < (last?.now ?? Infinity)) {
     for (const schedule of laterSchedules(sql, now)) {
       moveSchedule(sql, schedule.id, timeAfterSetBack(schedule, now));
     }
   }
-  lastTick.set(sql, now);
+  lastTick.set(sql, { now, uptime });
   sql.run(
     `UPDATE attempts SET lease_until = ? + lease_ms
      WHERE lease_until IS NOT NULL AND lease_until > ? + lease_ms`,
