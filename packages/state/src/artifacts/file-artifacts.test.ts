@@ -220,6 +220,18 @@ it('what is wrong with the content of an artifact stays so', async () => {
 });
 
 describe.skipIf(tinyDisk.skip)(`artifacts on another disk ${tinyDisk.reason}`, () => {
+  it('are away again where it was mounted only after they were opened', async () => {
+    using place = mountTinyDisk('size=256k');
+    const disk = join(place.folder, 'shared');
+    const store = await openFileArtifacts(disk, { shared: true, mayBeAway: true });
+    const mount = (...words: string[]) => spawnSync(words[0]!, words.slice(1)).status;
+    expect(mount('mount', '-t', 'tmpfs', 'test-disk', disk)).toBe(0);
+    const { digest } = await store.put(chunks(Buffer.from('kept')), 100);
+    expect(mount('umount', disk)).toBe(0);
+    await expectAway(store, digest);
+    expect(await readdir(disk)).toEqual([]);
+  });
+
   it('are away while it is not mounted, and nothing is put in its place', async () => {
     using place = mountTinyDisk('size=256k');
     const disk = join(place.folder, 'disk');

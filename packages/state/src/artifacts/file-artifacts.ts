@@ -188,7 +188,8 @@ const AWAY: ReadonlySet<string | undefined> = new Set([
 async function guardOf(folder: string): Promise<WhileThere> {
   const isMounted = async (): Promise<boolean> =>
     (await stat(folder)).dev !== (await stat(join(folder, '..'))).dev;
-  const wasMounted = await isMounted();
+  /** Since the start, or later: what was mounted once is away when it is not. */
+  let wasMounted = await isMounted();
   const unreachable = (why: string, cause?: unknown): SkeinError =>
     new SkeinError('STORE_UNREACHABLE', `The artifact folder ${folder} is away: ${why}.`, {
       cause,
@@ -197,6 +198,7 @@ async function guardOf(folder: string): Promise<WhileThere> {
   async function requireThere(): Promise<void> {
     let isThere: boolean;
     try {
+      wasMounted ||= await isMounted();
       isThere = wasMounted ? await isMounted() : (await stat(folder)).isDirectory();
     } catch (error) {
       throw unreachable((error as Error).message, error);
