@@ -51,9 +51,9 @@ describe('the fleet as the API shows it', () => {
   });
 
   it('says that the store contradicts this node, and not that it is away', () => {
-    const store = { state: 'frozen' as const, reason: 'another epoch', asOf: AT };
+    const store = { state: 'frozen' as const, reason: 'Another epoch.', asOf: AT };
     expect(view([member('1')], { store }).alerts).toMatchObject([
-      { kind: 'frozen', text: expect.stringContaining('another epoch') as string },
+      { kind: 'frozen', text: expect.stringContaining(': Another epoch. The node') as string },
     ]);
     expect(kinds([member('1')], { store, schema: null })).toEqual(['frozen']);
   });

@@ -88,7 +88,7 @@ function storeAlerts({ schema, store }: FleetFacts): FleetAlert[] {
     return [
       {
         kind: 'frozen',
-        text: `The store contradicts what this node knows: ${store.reason ?? 'it has other contents'}. The node serves on as it is and takes nothing from the store.`,
+        text: `The store contradicts what this node knows: ${(store.reason ?? 'it has other contents').replace(/\.$/, '')}. The node serves on as it is and takes nothing from the store.`,
         fix: 'Bring the right store back, or run skein fleet adopt to take this one.',
       },
     ];
