@@ -4,13 +4,14 @@
  *
  * An archive is untrusted input. yauzl refuses absolute names and `..`; in addition links, special
  * files and duplicate names are refused, and the unpacked size is counted while it is written,
- * never taken from the archive's header.
+ * never taken from the archive's header. Nor does yauzl compare the CRC-32 of a file.
  */
 import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { crc32 } from 'node:zlib';
 import { openPromise, type Entry } from 'yauzl';
 import { invalid } from '../invalid.ts';
 
@@ -55,7 +56,9 @@ export async function unpackArchive(
   let bytes = 0;
   try {
     for await (const entry of zip.eachEntry()) {
-      const name = entry.fileName;
+      // As bsdtar writes the names of `.`.
+      const name = entry.fileName.replace(/^(?:\.\/)+/, '');
+      if (name === '') continue;
       // Such a path fails before its stream has a reader; the stream's error would then end the
       // process.
       if (name.includes('\0'))
@@ -74,13 +77,21 @@ export async function unpackArchive(
         continue;
       }
       await mkdir(dirname(target), { recursive: true });
+      let sum = 0;
       const counted = new Transform({
         transform(chunk: Buffer, _encoding, done) {
           bytes += chunk.byteLength;
+          sum = crc32(chunk, sum);
           if (bytes > bounds.maxBytes) {
             done(invalid(at, `it unpacks to more than ${bounds.maxBytes} bytes`));
           } else done(null, chunk);
         },
+        flush: (done) =>
+          done(
+            sum === entry.crc32
+              ? null
+              : invalid(`${at}: ${name}`, 'it is damaged: its bytes have another CRC-32'),
+          ),
       });
       const mode = (unixMode(entry) & 0o100) === 0 ? 0o644 : 0o755;
       await pipeline(

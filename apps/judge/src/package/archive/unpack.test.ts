@@ -13,10 +13,14 @@ function folder(): string {
   return made;
 }
 
-async function archive(files: Readonly<Record<string, string>>, mode = 0o100644): Promise<string> {
+async function archive(
+  files: Readonly<Record<string, string>>,
+  mode = 0o100644,
+  compress = true,
+): Promise<string> {
   const zip = new ZipFile();
   for (const [name, content] of Object.entries(files)) {
-    zip.addBuffer(Buffer.from(content), name, { mode });
+    zip.addBuffer(Buffer.from(content), name, { mode, compress });
   }
   zip.end();
   const path = join(folder(), 'echo.zip');
@@ -86,6 +90,28 @@ describe('an archive', () => {
     locator.writeUInt32LE(1, 16);
     writeFileSync(path, Buffer.concat([bytes.subarray(0, bytes.length - 22), locator, end]));
     await expect(unpackPackage(path, folder())).rejects.toMatchObject({ code: 'PROBLEM_INVALID' });
+  });
+
+  it('may name its files from the folder that it was made in', async () => {
+    const named = Object.fromEntries(
+      Object.entries(MINIMAL).map(([name, content]) => [`././${name}`, content ?? '']),
+    );
+    const honest = Object.fromEntries(
+      Object.entries(named).map(([name, content]) => [name.replaceAll('./', 'x/'), content]),
+    );
+    const path = renamed(await archive(honest), 'x/x/', '././');
+    expect((await loadProblem(await unpackPackage(path, folder()))).shortName).toBe('echo');
+  });
+
+  it('with a changed byte is refused, where nothing but its sum shows it', async () => {
+    const path = await archive(
+      { ...minimal, 'echo/data/secret/2.in': 'stored'.repeat(3) },
+      0o100644,
+      false,
+    );
+    await expect(
+      unpackPackage(renamed(path, 'storedstored', 'stored$tored'), folder()),
+    ).rejects.toThrow(/2\.in: it is damaged: its bytes have another CRC-32/);
   });
 
   it('holds no links', async () => {
