@@ -27,7 +27,9 @@ export function tableBuilder(
     Object.hasOwn(categories, name) ? new Set(categories[name]) : undefined,
   );
   const columns: (ColumnBuilder | undefined)[] = names.map((name, i) => {
-    const kind = listed[i] === undefined ? kinds[name] : 'category';
+    // A column may have the name of a property that every object inherits, such as `constructor`.
+    const declared = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+    const kind = listed[i] === undefined ? declared : 'category';
     return kind === undefined ? undefined : columnBuilder(name, kind);
   });
   const isWanted = names.map((name) => wanted?.includes(name) ?? true);

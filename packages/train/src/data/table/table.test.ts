@@ -132,3 +132,21 @@ describe('JSON Lines', () => {
     await expect(readJsonLines(bytes(text))).rejects.toThrow(message);
   });
 });
+
+describe('columns that are named like what every object inherits', () => {
+  it('have the type of their values', async () => {
+    const { columns } = await readCsv(bytes('constructor,toString,__proto__\n1,a,2\n'));
+    expect(columns.map(({ name, kind }) => [name, kind])).toEqual([
+      ['constructor', 'number'],
+      ['toString', 'category'],
+      ['__proto__', 'number'],
+    ]);
+  });
+
+  it('are missing where a record lacks them', async () => {
+    const lines = bytes('{"y":1,"constructor":2}\n{"y":3}\n');
+    await expect(readJsonLines(lines)).rejects.toThrow("Line 2: 'constructor' is missing.");
+    const table = await readJsonLines(lines, { missing: 'keep' });
+    expect(columnOf(table, 'constructor')).toMatchObject({ values: Float64Array.of(2, NaN) });
+  });
+});

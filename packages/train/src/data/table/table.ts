@@ -84,8 +84,9 @@ export async function readJsonLines(
     builder.add(
       line,
       names.map((name) => {
-        if (!(name in record) && options.missing !== 'keep') throw flaw(line, name, 'is missing');
-        return record[name];
+        if (Object.hasOwn(record, name)) return record[name];
+        if (options.missing !== 'keep') throw flaw(line, name, 'is missing');
+        return undefined;
       }),
     );
   }
