@@ -14,7 +14,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
 import type { ArtifactStore } from '../contract.ts';
@@ -205,6 +205,42 @@ it('a folder that is away for a while is no missing artifact, and is used again 
   expect(await readFile(await store.pathOf(digest), 'utf8')).toBe('kept');
   await expect(store.sizeOf('0'.repeat(64))).rejects.toMatchObject({ code: 'ARTIFACT_UNKNOWN' });
   await expect(store.pathOf('0'.repeat(64))).rejects.toMatchObject(corrupt);
+});
+
+it('a file that is being written is not removed by a process whose clock is ahead of that of the folder', async () => {
+  const shared = join(folder, 'shared');
+  const store = await openFileArtifacts(shared, { shared: true });
+  const { promise: rest, resolve: sendRest } = Promise.withResolvers<void>();
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  async function* slow(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('a part, ');
+    begin();
+    await rest;
+    yield Buffer.from('and the rest');
+  }
+  const writing = store.put(slow(), 100);
+  await begun;
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  await openFileArtifacts(shared, { shared: true });
+  sendRest();
+  const { digest } = await writing;
+  expect(await readdir(shared)).toEqual([digest]);
+});
+
+it('a file that a killed process has left is removed', async () => {
+  const shared = join(folder, 'shared');
+  await mkdir(shared);
+  for (const [name, minutes] of [
+    ['.incoming-old', 20],
+    ['.incoming-new', 10],
+  ] as const) {
+    await writeFile(join(shared, name), 'a part');
+    const at = Date.now() / 1000 - minutes * 60;
+    await utimes(join(shared, name), at, at);
+  }
+  await openFileArtifacts(shared, { shared: true });
+  expect(await readdir(shared)).toEqual(['.incoming-new']);
 });
 
 it('what is wrong with the content of an artifact stays so', async () => {

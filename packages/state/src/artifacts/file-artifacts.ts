@@ -14,7 +14,16 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { lstat, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
+import {
+  lstat,
+  open,
+  readdir,
+  rename,
+  stat,
+  unlink,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api/errors';
@@ -224,16 +233,33 @@ async function guardOf(folder: string): Promise<WhileThere> {
 const MISSING: ReadonlySet<string> = new Set(['ARTIFACT_CORRUPT', 'ARTIFACT_UNKNOWN']);
 
 async function removeUnfinished(folder: string, olderThanMs: number): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (!name.startsWith(INCOMING)) continue;
+  const names = (await readdir(folder)).filter((name) => name.startsWith(INCOMING));
+  if (names.length === 0) return;
+  const now = olderThanMs > 0 ? await timeIn(folder) : undefined;
+  for (const name of names) {
     const path = join(folder, name);
     const stats = await stat(path).catch(() => undefined);
     if (stats === undefined) continue;
-    // A file of this very millisecond has a negative age: the file system counts nanoseconds.
-    if (olderThanMs > 0 && Date.now() - stats.mtimeMs < olderThanMs) continue;
+    if (now !== undefined && now - stats.mtimeMs < olderThanMs) continue;
     await unlink(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
     });
+  }
+}
+
+/**
+ * By the clock that dates the files, which is that of a server where the folder is on a network. Where no file can be
+ * made, as on a full disk, by the clock of this machine.
+ */
+async function timeIn(folder: string): Promise<number> {
+  const path = join(folder, INCOMING + randomBytes(12).toString('hex'));
+  try {
+    await writeFile(path, '', { flag: 'wx', mode: 0o600 });
+    return (await stat(path)).mtimeMs;
+  } catch {
+    return Date.now();
+  } finally {
+    await unlink(path).catch(() => undefined);
   }
 }
 
