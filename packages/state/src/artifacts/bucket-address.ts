@@ -38,16 +38,30 @@ export function parseBucketAddress(
     throw wrong(form);
   }
   if (url.protocol !== scheme || url.hostname === '') throw wrong(form);
+  if (url.port !== '') {
+    const server = `${scheme}//bucket/prefix?endpoint=http://${url.host}`;
+    throw wrong(`a bucket has no port; a server of your own is named as in ${server}`);
+  }
+  if (url.hash !== '') throw wrong('a "#" in a prefix is written as %23');
   if (url.username !== '' || url.password !== '')
     throw wrong(`credentials belong in ${credentials}`);
   for (const name of url.searchParams.keys()) {
     if (!parameters.includes(name)) throw wrong(`it has no parameter "${name}"`);
+    if (url.searchParams.get(name) === '') throw wrong(`its ${name} is empty`);
   }
   const endpoint = url.searchParams.get('endpoint') ?? undefined;
   if (endpoint !== undefined && !/^https?:\/\/[^/]/.test(endpoint)) {
     throw wrong(`its endpoint "${endpoint}" should start with http:// or https://`);
   }
-  const path = decodeURIComponent(url.pathname).replaceAll(/^\/+|\/+$/g, '');
+  if (endpoint !== undefined && !URL.canParse(endpoint)) {
+    throw wrong(`its endpoint "${endpoint}" is not a URL`);
+  }
+  let path: string;
+  try {
+    path = decodeURIComponent(url.pathname).replaceAll(/^\/+|\/+$/g, '');
+  } catch {
+    throw wrong('a "%" in a prefix is written as %25');
+  }
   return {
     bucket: url.hostname,
     prefix: path === '' ? '' : `${path}/`,

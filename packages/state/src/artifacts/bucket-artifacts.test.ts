@@ -3,7 +3,7 @@ import { createServer, request as forward } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
@@ -195,6 +195,17 @@ describe.skipIf(moto.skip)('a bucket', () => {
 });
 
 describe('the address of a bucket', () => {
+  it('without a region is refused where the environment has none', async () => {
+    const nowhere = join(folder, 'none');
+    const set = { AWS_CONFIG_FILE: nowhere, AWS_SHARED_CREDENTIALS_FILE: nowhere, AWS_REGION: '' };
+    for (const [name, value] of Object.entries(set)) vi.stubEnv(name, value);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await expect(openS3Artifacts({ url: 's3://b', cacheFolder: folder })).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining('s3://b?region=eu-central-1') as string,
+    });
+  });
+
   it('has a bucket, and may have a prefix, an endpoint and a region', () => {
     expect(
       parseBucketAddress('s3://b/x/y/?endpoint=http://h:9000&region=eu-west-1', S3_FORM),
@@ -213,6 +224,11 @@ describe('the address of a bucket', () => {
     ['s3://me:secret@b', 'AWS_SECRET_ACCESS_KEY'],
     ['s3://b?endpoint=h:9000', 'http://'],
     ['s3://b?key=x', 'no parameter "key"'],
+    ['s3://minio:9000/b', 's3://bucket/prefix?endpoint=http://minio:9000'],
+    ['s3://b/100%', 'written as %25'],
+    ['s3://b/x#y', 'written as %23'],
+    ['s3://b?region=', 'its region is empty'],
+    ['s3://b?endpoint=http://[::', 'not a URL'],
     ['gs:///b', 'gs://bucket/prefix'],
     ['gs://me:secret@b', 'GOOGLE_APPLICATION_CREDENTIALS'],
     ['gs://b?region=eu', 'no parameter "region"'],

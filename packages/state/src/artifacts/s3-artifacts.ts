@@ -11,6 +11,7 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '../contract.ts';
 import { parseBucketAddress } from './bucket-address.ts';
 import {
@@ -46,6 +47,11 @@ async function s3Bucket(options: BucketOptions): Promise<Bucket> {
     responseChecksumValidation: 'WHEN_REQUIRED',
     // Without these the client waits for ever. What it tries again has the same bound.
     requestHandler: { connectionTimeout: silenceMs, socketTimeout: silenceMs },
+  });
+  await client.config.region().catch((cause: unknown) => {
+    client.destroy();
+    const message = `The bucket ${Bucket} has no region: add region=… to its address, as in s3://${Bucket}?region=eu-central-1, or set AWS_REGION.`;
+    throw new SkeinError('USAGE', message, { cause });
   });
   return {
     place: `the bucket ${Bucket}${endpoint === undefined ? '' : ` at ${endpoint}`}`,
@@ -85,7 +91,7 @@ async function s3Bucket(options: BucketOptions): Promise<Bucket> {
 /** A self-hosted server has no regions, but every request is signed for one. */
 function regionOf(given: string | undefined, endpoint: string | undefined): { region?: string } {
   if (given !== undefined) return { region: given };
-  const decided = process.env['AWS_REGION'] !== undefined || endpoint === undefined;
+  const decided = (process.env['AWS_REGION'] ?? '') !== '' || endpoint === undefined;
   return decided ? {} : { region: 'us-east-1' };
 }
 
