@@ -2,7 +2,8 @@
  * The shared state while Redis is killed, emptied, restored from an older copy or cut off. A few
  * rounds by default; SKEIN_FULL=1 is the full proof.
  */
-import { cp, rm } from 'node:fs/promises';
+import { cp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
@@ -16,6 +17,7 @@ import { cuttingProxy } from '../testing/cutting-proxy.ts';
 import { code, deployment, memberInfo, modelVersion } from '../testing/every-state.ts';
 
 const redis = requireComponent('redis');
+const ROOT = join(import.meta.dirname, '../../../..');
 const ROUNDS = roundsOf(4);
 const long = { timeout: 60_000 + ROUNDS * 5000 };
 
@@ -133,6 +135,28 @@ describe('a Redis that is killed and started again', () => {
     await expect(state.addKey(key)).rejects.toMatchObject({
       message: expect.not.stringContaining('may still happen'),
     });
+  });
+
+  it('says which right its user lacks, and works with those of the guide', long, async () => {
+    const guide = await readFile(join(ROOT, 'docs/guide/fleet.md'), 'utf8');
+    const [, rights = ''] = /ACL SETUSER skein on >PASSWORD (.*)/.exec(guide) ?? [];
+    expect(rights).not.toBe('');
+    const user = async (name: string, ...more: string[]): Promise<string> => {
+      await client.call('ACL', 'SETUSER', name, 'on', '>pw', ...rights.split(' '), ...more);
+      return server.url.replace('redis://', `redis://${name}:pw@`);
+    };
+    for (const [name, right, command] of [
+      ['load', '-function|load', "'function|load'"],
+      ['call', '-fcall', "'fcall'"],
+    ] as const) {
+      await expect(open(await user(name, right))).rejects.toMatchObject({
+        code: 'STORE_DENIED',
+        message: expect.stringContaining(command) as string,
+      });
+    }
+    const state = await open(await user('guide'));
+    await state.putDeployment(deployment('d'), 0);
+    expect(await state.deployments()).toHaveLength(1);
   });
 
   it('says that it may not be written, and is not asked without a pause', long, async () => {

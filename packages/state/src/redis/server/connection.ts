@@ -34,7 +34,7 @@ export function reconnectAfter(tries: number): number {
 export interface Connection<Name extends string> {
   /**
    * @param again made anew for each try: a call sent a second time may have to say so.
-   * @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STORE_TOO_OLD.
+   * @throws SkeinError STORE_UNREACHABLE, STORE_DENIED, STORAGE_FULL, STORE_TOO_OLD.
    */
   run(
     name: Name,
@@ -128,7 +128,7 @@ export function connect<Name extends string>(
     loading ??= redis
       .function('LOAD', 'REPLACE', library.source)
       .catch((error: unknown) => {
-        if (isReply(error)) throw error;
+        if (isReply(error)) throw isDenial(error) ? denied(url, error) : error;
       })
       .finally(() => {
         loading = undefined;
@@ -201,6 +201,7 @@ export function connect<Name extends string>(
             cause: error,
           });
         }
+        if (isDenial(error)) throw denied(url, error);
         if (isReply(error) && !PASSING.test(error.message)) throw error;
         if (error instanceof SkeinError) throw error;
         let why = trouble;
@@ -245,6 +246,14 @@ function unusable(
     cause,
     retryAfterMs: 1000,
   });
+}
+
+/** The user of the address lacks a right. */
+const isDenial = (error: unknown): error is Error =>
+  isReply(error) && error.message.startsWith('NOPERM');
+
+function denied(url: string, cause: Error): SkeinError {
+  return new SkeinError('STORE_DENIED', `Redis at ${where(url)}: ${cause.message}.`, { cause });
 }
 
 async function tooOld(redis: Redis, at: string, cause: Error): Promise<SkeinError> {
