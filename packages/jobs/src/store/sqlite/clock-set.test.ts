@@ -27,12 +27,13 @@ describe('a clock that is set ahead while a job runs', () => {
     call('registerWorker', { ...worker, startedAt: START });
     call('enqueue', [job({ id: 'j' })]);
     const taken = offer({ worker: 'w', max: 1, leaseMs: LEASE_MS });
-    expect(call('claim', taken)).toHaveLength(1);
+    call('claim', taken);
     call('tick');
   });
   const state = () => (call('job', 'j') as { state: string }).state;
 
   it('ends no lease: the machine was suspended, or its clock was wrong', () => {
+    expect(state()).toBe('running');
     at = { now: START + HOUR_MS, uptime: at.uptime + 500.5 };
     call('tick');
     expect(state()).toBe('running');
