@@ -16,7 +16,8 @@ export function takeTokens(
   now: number,
 ): { bucket: Bucket } | { retryAfterMs: number } {
   const size = Math.max(1, ratePerSecond);
-  const elapsed = bucket ? Math.max(0, now - bucket.at) : 0;
+  // A clock that was set back would else keep an empty bucket empty until it has come to that time again.
+  const elapsed = bucket ? Math.abs(now - bucket.at) : 0;
   const tokens = bucket ? Math.min(size, bucket.tokens + (elapsed * ratePerSecond) / 1000) : size;
   const needed = Math.min(count, size);
   if (tokens >= needed) return { bucket: { tokens: tokens - count, at: now } };

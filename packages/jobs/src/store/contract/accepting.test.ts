@@ -64,6 +64,16 @@ overEveryStore('accepting', (at) => {
     await enqueueOne(at.store);
   });
 
+  it('limits a tenant no longer where the clock is set back', async () => {
+    await at.store.putTenant({ tenant: 't', weight: 1, jobsPerSecond: 2 });
+    await at.store.enqueue([job(), job()]);
+    at.now -= 3_600_000;
+    await at.store.enqueue([job(), job()]);
+    await expect(enqueueOne(at.store)).rejects.toEqual(code('RATE_LIMITED'));
+    at.now += 500;
+    await enqueueOne(at.store);
+  });
+
   it('applies the quota of the call to a tenant without settings, and its settings to any other', async () => {
     const quota = { maxQueued: 3, jobsPerSecond: 1000 };
     await at.store.enqueue([job(), job()], quota);

@@ -53,7 +53,7 @@ local function admit(jobs, mostQueued, jobsPerSecond)
       local size = math.max(1, rate)
       local tokens = size
       if limits[4] then
-        tokens = math.min(size, tonumber(limits[4]) + math.max(0, now - tonumber(limits[5])) * rate / 1000)
+        tokens = math.min(size, tonumber(limits[4]) + math.abs(now - tonumber(limits[5])) * rate / 1000)
       end
       local needed = math.min(count, size)
       if tokens < needed then
