@@ -86,8 +86,8 @@ export const JOB_ERRORS = {
   STORE_DENIED: {
     ...UNAVAILABLE,
     meaning:
-      'The bucket refuses the credentials of this process, or it has none; or the user of Redis lacks a right.',
-    fix: 'Give the identity of the process the right to list, read, write and remove objects of the bucket: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for s3://, Workload Identity or GOOGLE_APPLICATION_CREDENTIALS for gs://. docs/guide/fleet.md has the rights of a user of Redis.',
+      'The bucket refuses the credentials of this process, or it has none; the shared folder may not be written; or the user of Redis lacks a right.',
+    fix: 'Give the identity of the process the right to list, read, write and remove objects of the bucket: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for s3://, Workload Identity or GOOGLE_APPLICATION_CREDENTIALS for gs://. Let the user of the process write to a shared folder. docs/guide/fleet.md has the rights of a user of Redis.',
     retryMs: 10_000,
   },
   STORE_TOO_OLD: {

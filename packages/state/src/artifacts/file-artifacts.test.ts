@@ -256,6 +256,21 @@ it('what is wrong with the content of an artifact stays so', async () => {
 });
 
 describe.skipIf(tinyDisk.skip)(`artifacts on another disk ${tinyDisk.reason}`, () => {
+  it('deny what would write while it is read-only, and are read', async () => {
+    using disk = mountTinyDisk('size=256k');
+    const store = await openFileArtifacts(disk.folder, { shared: true, mayBeAway: true });
+    const { digest } = await store.put(chunks(Buffer.from('kept')), 100);
+    const remount = (how: string) =>
+      spawnSync('mount', ['-o', `remount,${how}`, disk.folder]).status;
+    expect(remount('ro')).toBe(0);
+    const denied = { code: 'STORE_DENIED', message: expect.stringContaining('EROFS') as string };
+    await expect(store.put(chunks(Buffer.from('more')), 100)).rejects.toMatchObject(denied);
+    await expect(store.remove(digest)).rejects.toMatchObject(denied);
+    expect(await readFile(await store.pathOf(digest), 'utf8')).toBe('kept');
+    expect(remount('rw')).toBe(0);
+    await store.put(chunks(Buffer.from('more')), 100);
+  });
+
   it('are away again where it was mounted only after they were opened', async () => {
     using place = mountTinyDisk('size=256k');
     const disk = join(place.folder, 'shared');

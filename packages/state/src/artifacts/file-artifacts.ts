@@ -180,7 +180,8 @@ export async function openFileArtifacts(
 /**
  * Calls an act on the folder.
  * @param first whether to look for the folder before: what is done in the empty place of a mount would be lost with it.
- * @throws SkeinError STORE_UNREACHABLE in place of the act's error where the folder is away.
+ * @throws SkeinError STORE_UNREACHABLE in place of the act's error where the folder is away, STORE_DENIED where it may
+ *   not be written.
  */
 type WhileThere = <T>(act: () => Promise<T>, first?: boolean) => Promise<T>;
 
@@ -193,6 +194,9 @@ const AWAY: ReadonlySet<string | undefined> = new Set([
   'EREMOTEIO',
   'ESTALE',
 ]);
+
+/** The user of the process may not write there, or the disk is read-only, as one with errors becomes. */
+const DENIED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'EROFS']);
 
 async function guardOf(folder: string): Promise<WhileThere> {
   const isMounted = async (): Promise<boolean> =>
@@ -222,6 +226,12 @@ async function guardOf(folder: string): Promise<WhileThere> {
     } catch (error) {
       if (AWAY.has((error as NodeJS.ErrnoException).code)) {
         throw unreachable((error as Error).message, error);
+      }
+      if (DENIED.has((error as NodeJS.ErrnoException).code)) {
+        // Such as `EROFS: read-only file system`; behind the comma is the path of an unfinished file.
+        const [what = ''] = (error as Error).message.split(', ');
+        const message = `Access is denied to the artifact folder ${folder}: ${what}.`;
+        throw new SkeinError('STORE_DENIED', message, { cause: error });
       }
       // A file that is missing, or an error that the loss of the folder explains.
       if (!(error instanceof SkeinError) || MISSING.has(error.code)) await requireThere();

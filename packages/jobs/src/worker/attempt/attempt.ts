@@ -14,9 +14,8 @@ import type { Lease, LeaseEnd } from '../lease.ts';
 import { createLogWriter } from './log-writer.ts';
 import { failureFrom } from './outcome.ts';
 import { persist } from '../persist.ts';
-import { isAway } from '../../store/when-reachable.ts';
 import { createProgressReporter } from './progress-reporter.ts';
-import { throughOutage } from './through-outage.ts';
+import { isArtifactOutage, throughOutage } from './through-outage.ts';
 
 /** The parts of a worker that all of its attempts share. */
 export interface WorkerContext {
@@ -76,13 +75,28 @@ export async function runAttempt(
     onStale,
   });
   const artifacts = context.holdings.of(job.tenant);
+  let told: string | undefined;
+  /** Tells the operator what an attempt waits for. */
+  async function noted<T>(asked: Promise<T>): Promise<T> {
+    try {
+      return await asked;
+    } catch (error) {
+      if (isArtifactOutage(error) && error.code !== told) {
+        told = error.code;
+        const reason = error.message;
+        note('warn', 'An attempt waits for its artifacts.', { ...details, reason });
+      }
+      throw error;
+    }
+  }
   const tools: AttemptTools = {
     claim,
     lease: held,
     store,
     artifacts: {
       ...artifacts,
-      pathOf: (digest) => throughOutage(() => artifacts.pathOf(digest), held),
+      put: (content, maxBytes) => noted(artifacts.put(content, maxBytes)),
+      pathOf: (digest) => throughOutage(() => noted(artifacts.pathOf(digest)), held),
     },
     log,
     progress,
@@ -120,7 +134,7 @@ export async function runAttempt(
     }
     if (!(error instanceof StaleAttempt))
       note('warn', 'Attempt failed.', { ...details, err: error });
-    outcome = isAway(error) && held.preempted.aborted ? PREEMPTED : failureFrom(error);
+    outcome = isArtifactOutage(error) && held.preempted.aborted ? PREEMPTED : failureFrom(error);
   }
   ended.removeEventListener('abort', giveUp);
   return { outcome, flush };
