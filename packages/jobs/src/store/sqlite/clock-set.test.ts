@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { job, offer } from '../testing/fixtures.ts';
+import { failure, job, offer } from '../testing/fixtures.ts';
 import { openLocalJobs, type LocalJobs, type Method } from './local-jobs.ts';
 import { noNotifications } from './transaction.ts';
 
@@ -19,6 +19,24 @@ function call(method: Method, ...args: unknown[]): unknown {
   if (settled === undefined || 'error' in settled) throw settled?.error;
   return settled.value;
 }
+
+it('a clock that is set back prolongs no backoff, and moves no job that must not start before a time', () => {
+  const later = START + 2 * HOUR_MS;
+  const retry = { maxAttempts: 3, backoffMs: 2000, maxBackoffMs: 2000 };
+  call('enqueue', [job({ id: 'j', retry }), job({ id: 'later', notBefore: later, retry })]);
+  at = { now: START + HOUR_MS, uptime: at.uptime + HOUR_MS };
+  const [{ token } = { token: 0 }] = call('claim', offer()) as { token: number }[];
+  call('finish', token, failure());
+  call('tick');
+  at = { now: START, uptime: at.uptime + 500.5 };
+  call('tick');
+  at = { now: START + 2000, uptime: at.uptime + 2000 };
+  call('tick');
+  expect((call('job', 'j') as { state: string }).state).toBe('ready');
+  at = { now: later - 1, uptime: at.uptime + later - 1 - at.now };
+  call('tick');
+  expect((call('job', 'later') as { state: string }).state).toBe('blocked');
+});
 
 describe('a clock that is set ahead while a job runs', () => {
   beforeEach(() => {

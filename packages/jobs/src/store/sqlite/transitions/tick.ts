@@ -70,17 +70,24 @@ type Clocks = Pick<Transaction, 'now' | 'uptime'>;
 /** The clocks of each database at its last tick; none before the first one. */
 const lastTick = new WeakMap<Transaction['sql'], Clocks>();
 
-/** By how much a clock must have gone ahead of the monotonic one to have been set, in milliseconds. */
-const SET_AHEAD_MS = 1000;
+/** By how much a clock must have gone otherwise than the monotonic one to have been set, in milliseconds. */
+const SET_MS = 1000;
 
 /**
- * A clock that was set back must not prolong leases, or keep a schedule waiting, by the same amount. One that was set
- * ahead, as after the machine was suspended, must not end leases: no worker could renew one in that time.
+ * A clock that was set back must not prolong leases or backoffs, or keep a schedule waiting, by the same amount. One
+ * that was set ahead, as after the machine was suspended, must not end leases: no worker could renew one in that time.
  */
 function mendClock({ sql, now, uptime }: Transaction): void {
   const last = lastTick.get(sql);
   const aheadMs = last === undefined ? 0 : Math.round(now - last.now - (uptime - last.uptime));
-  if (aheadMs > SET_AHEAD_MS) {
+  if (aheadMs < -SET_MS) {
+    // Of a job that has not been tried, it is the time before which it must not start.
+    sql.run(
+      'UPDATE jobs SET wait_until = wait_until + ? WHERE wait_until IS NOT NULL AND attempts > 0',
+      aheadMs,
+    );
+  }
+  if (aheadMs > SET_MS) {
     sql.run(
       'UPDATE attempts SET lease_until = lease_until + ? WHERE lease_until IS NOT NULL',
       aheadMs,
