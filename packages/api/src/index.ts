@@ -137,7 +137,7 @@ export {
   type OperationObject,
   type ServiceDescription,
 } from './documents/openapi.ts';
-export { validate } from './validation.ts';
+export { refuseUnknown, validate } from './validation.ts';
 export {
   ERROR_DOCS,
   createDocumentation,

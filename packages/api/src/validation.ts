@@ -25,6 +25,29 @@ export function validate<Schema extends z.ZodType>(
   throw new SkeinError('REQUEST_INVALID', told.join(' ') + more);
 }
 
+/**
+ * Refuses fields that nothing would read, such as a misspelt option.
+ * @param known has every field's name as a key.
+ * @throws SkeinError REQUEST_INVALID naming them.
+ */
+export function refuseUnknown(given: object, known: object, place: string): void {
+  const unknown = Object.keys(given).filter((key) => !Object.hasOwn(known, key));
+  if (unknown.length === 0) return;
+  throw new SkeinError('REQUEST_INVALID', unknownFields(place, [], unknown, Object.keys(known)));
+}
+
+function unknownFields(
+  place: string,
+  path: readonly PropertyKey[],
+  unknown: readonly string[],
+  known: readonly string[],
+): string {
+  const told = unknown.slice(0, TOLD).map((key) => `"${fieldName([...path, key])}"`);
+  const keys = told.join(', ') + (unknown.length > TOLD ? ', …' : '');
+  const hint = known.length === 0 ? '' : `; known are ${known.join(', ')}`;
+  return `The ${place} has no field ${keys}${hint}.`;
+}
+
 function describeIssue(
   issue: z.core.$ZodIssue,
   place: string,
@@ -33,11 +56,7 @@ function describeIssue(
 ): string {
   const field = fieldName(issue.path);
   if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(schema, issue.path);
-    const told = issue.keys.slice(0, TOLD).map((key) => `"${fieldName([...issue.path, key])}"`);
-    const keys = told.join(', ') + (issue.keys.length > TOLD ? ', …' : '');
-    const hint = known.length === 0 ? '' : `; known are ${known.join(', ')}`;
-    return `The ${place} has no field ${keys}${hint}.`;
+    return unknownFields(place, issue.path, issue.keys, knownKeys(schema, issue.path));
   }
   const subject = field === '' ? `The ${place}` : `The field "${field}" of the ${place}`;
   if (issue.code === 'invalid_type' && valueAt(value, issue.path) === undefined) {

@@ -14,6 +14,7 @@ it.each([
   [undefined, 'options'],
   [{}, 'settings'],
   [{ settings: { models: 'x' } }, 'models'],
+  [{ settings: {}, provider: [] }, 'has no field "provider"; known are settings'],
 ])('opens nothing with the options %j', async (options, said) => {
   await expect(openGateway(options as unknown as GatewayOptions)).rejects.toEqual(invalid(said));
 });

@@ -61,3 +61,20 @@ export interface GatewayOptions {
   /** In [0, 1). */
   readonly random?: (() => number) | undefined;
 }
+
+/** Every option by its name: a misspelt one would be ignored. */
+export const GATEWAY_OPTIONS: Readonly<Record<keyof GatewayOptions, true>> = {
+  settings: true,
+  state: true,
+  providers: true,
+  factories: true,
+  weightOf: true,
+  observe: true,
+  observeLoss: true,
+  rollouts: true,
+  memory: true,
+  embed: true,
+  semantic: true,
+  clock: true,
+  random: true,
+};

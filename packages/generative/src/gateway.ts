@@ -3,7 +3,7 @@
  * the cache, and gives every request to `execute`, which follows it to its end.
  */
 
-import { type GenerativeRoute, GenerativeSettings, validate } from '@skein/api';
+import { type GenerativeRoute, GenerativeSettings, refuseUnknown, validate } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { isDeterministic } from './cache/request-key.ts';
 import { NOTHING } from './call.ts';
@@ -26,7 +26,7 @@ import { FieldError } from './field-error.ts';
 import { execute, type Answer } from './execute.ts';
 import type { Execution, LostCall, Model } from './execution.ts';
 import { executeOnce } from './execute-once.ts';
-import type { GatewayOptions } from './gateway-options.ts';
+import { GATEWAY_OPTIONS, type GatewayOptions } from './gateway-options.ts';
 import { createGenerations } from './generation.ts';
 import { checkBoundedEmbed, checkBoundedRequest } from './money/bounded-fields.ts';
 import { openLedger, payerOf } from './money/ledger.ts';
@@ -56,6 +56,7 @@ const OWN_PLACES = 1024;
 /** @throws SkeinError PROVIDER_INVALID, REQUEST_INVALID. */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   checkObject('The options', options);
+  refuseUnknown(options, GATEWAY_OPTIONS, 'options object');
   const settings = validate(GenerativeSettings, options.settings, 'settings');
   const { state, weightOf = () => 1, clock = performance, random = Math.random } = options;
   const {

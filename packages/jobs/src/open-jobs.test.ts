@@ -121,4 +121,8 @@ it('refuses options that it could not follow', async () => {
       code: 'REQUEST_INVALID',
     });
   }
+  await expect(openHere({ queue: ['default'] } as Partial<JobsOptions>)).rejects.toMatchObject({
+    code: 'REQUEST_INVALID',
+    message: expect.stringContaining('has no field "queue"; known are folder, queues'),
+  });
 });

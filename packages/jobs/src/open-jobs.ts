@@ -54,7 +54,7 @@ export interface Jobs {
 }
 
 /** What a program in JavaScript may get wrong and would only see later, such as a job that no worker takes. */
-const CheckedOptions = z.looseObject({
+const CheckedOptions = z.strictObject({
   folder: z.string().min(1),
   queues: z.array(QueueName).optional(),
   tenant: TenantName.optional(),
@@ -65,7 +65,7 @@ const CheckedOptions = z.looseObject({
   log: z
     .custom<JobsOptions['log']>((log) => typeof log === 'function', 'it is not a function')
     .optional(),
-});
+} satisfies Record<keyof JobsOptions, z.ZodType>);
 
 /** Of a log at a time. */
 const LOG_CHUNK_BYTES = 1 << 20;
@@ -75,7 +75,7 @@ const LOG_CHUNK_BYTES = 1 << 20;
  *   DATA_FOLDER_LOCKED, REQUEST_INVALID, USAGE of an address.
  */
 export async function openJobs(options: JobsOptions): Promise<Jobs> {
-  validate(CheckedOptions, options, 'options');
+  validate(CheckedOptions, options, 'options object');
   const { queues = ['default'], tenant = 'default', log = toStderr, ...places } = options;
   const plane = await openJobPlane({ ...places, queues, log });
   const { store, artifacts } = plane;

@@ -56,7 +56,13 @@ it('refuses options of a request that it cannot use', async () => {
   const serving = await openHere();
   await serving.deploy('risk', model(1), PATIENT);
   const signal = new AbortController().signal as unknown as Cancellation;
-  for (const options of [{ timeoutMs: Number.NaN }, { cancellation: signal }]) {
+  const wrong = [
+    { timeoutMs: Number.NaN },
+    { cancellation: signal },
+    { timeout: 100 },
+    { tenant: 5 as unknown as string },
+  ];
+  for (const options of wrong) {
     await expect(serving.infer('risk', row(), options)).rejects.toMatchObject({
       code: 'REQUEST_INVALID',
     });
@@ -136,6 +142,25 @@ it('leaves its folder to the next one when it cannot be opened', async () => {
   }
   await rmdir(inTheWay);
   await openHere();
+});
+
+it('refuses options that it could not follow', async () => {
+  const wrong = [
+    [{ core: 1 }, 'has no field "core"; known are folder, cores, observer, log'],
+    [{ log: 'stderr' }, 'log must be a function'],
+    [{ observer: 'x' }, 'observer must be an object'],
+    [{ observer: { answered: () => undefined } }, 'observer must have a function refused'],
+  ] as const;
+  for (const [options, said] of wrong) {
+    await expect(openServing({ folder, ...options } as never)).rejects.toMatchObject({
+      code: 'REQUEST_INVALID',
+      message: expect.stringContaining(said),
+    });
+  }
+  const serving = await openHere();
+  await expect(serving.deploy(5 as never, model(1))).rejects.toMatchObject({
+    message: 'name must be a string.',
+  });
 });
 
 it('refuses a folder or cores that it cannot use', async () => {

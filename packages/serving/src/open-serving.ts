@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import {
+  refuseUnknown,
   RolloutPlan,
   SkeinError,
   TrafficRange,
@@ -89,11 +90,8 @@ const silent: ServingObserver = {
  *   REQUEST_INVALID.
  */
 export async function openServing(options: EmbeddedServingOptions): Promise<EmbeddedServing> {
-  checkObject('The options', options);
+  checkOptions(options);
   const { cores = usableThreads() } = options;
-  if (!(typeof cores === 'number' && cores > 0)) {
-    throw new SkeinError('REQUEST_INVALID', 'cores must be a number greater than 0.');
-  }
   const folder = await openDataFolder(options.folder);
   let state: State | undefined;
   try {
@@ -143,13 +141,16 @@ async function servingOn(
     async deploy(name, model, settings) {
       // The folder may be another program's by now: nothing more is written to it.
       if (isClosed) throw new SkeinError('NODE_DRAINING', 'The serving plane has been closed.');
+      if (typeof name !== 'string') {
+        throw new SkeinError('REQUEST_INVALID', 'name must be a string.');
+      }
       const bytes = await bytesOf(model);
       const { version } = await registry.importModel(name, once(bytes), {});
       return serving.deploy({ name, version, settings }, ACTOR);
     },
     async infer(name, inputs, options = {}) {
       checkInputs(inputs);
-      checkOptions(options);
+      checkInferOptions(options);
       const { timeoutMs, tenant = 'default', cancellation } = options;
       const arrivedAt = clock.now();
       return serving.infer({
@@ -195,6 +196,37 @@ function checked(plane: Serving): Serving {
       return plane.traffic(name, validate(TrafficRange, range, 'range'));
     },
   };
+}
+
+const OPTIONS: Readonly<Record<keyof EmbeddedServingOptions, true>> = {
+  folder: true,
+  cores: true,
+  observer: true,
+  log: true,
+};
+const INFER_OPTIONS: Readonly<Record<keyof InferOptions, true>> = {
+  timeoutMs: true,
+  tenant: true,
+  cancellation: true,
+};
+
+/** What a program in JavaScript may get wrong and would only see later, in a request or never. */
+function checkOptions(options: EmbeddedServingOptions): void {
+  checkObject('The options', options);
+  refuseUnknown(options, OPTIONS, 'options object');
+  const { cores, log } = options;
+  if (cores !== undefined && !(typeof cores === 'number' && cores > 0)) {
+    throw new SkeinError('REQUEST_INVALID', 'cores must be a number greater than 0.');
+  }
+  if (log !== undefined && typeof log !== 'function') {
+    throw new SkeinError('REQUEST_INVALID', 'log must be a function.');
+  }
+  const { observer = silent } = options;
+  checkObject('observer', observer);
+  for (const name of Object.keys(silent) as (keyof ServingObserver)[]) {
+    if (typeof observer[name] === 'function') continue;
+    throw new SkeinError('REQUEST_INVALID', `observer must have a function ${name}.`);
+  }
 }
 
 function checkObject(what: string, value: unknown): void {
@@ -244,11 +276,15 @@ function isTensor(input: Tensor | null | undefined): boolean {
  * A deadline that is not a number would be refused as one that has passed, and something else than a
  * `Cancellation`, such as an AbortSignal, would fail where the run begins.
  */
-function checkOptions(options: InferOptions): void {
+function checkInferOptions(options: InferOptions): void {
   checkObject('The options of a request', options);
-  const { timeoutMs, cancellation } = options;
+  refuseUnknown(options, INFER_OPTIONS, 'options object of a request');
+  const { timeoutMs, tenant, cancellation } = options;
   if (timeoutMs !== undefined && (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs))) {
     throw new SkeinError('REQUEST_INVALID', 'timeoutMs must be a number of milliseconds.');
+  }
+  if (tenant !== undefined && typeof tenant !== 'string') {
+    throw new SkeinError('REQUEST_INVALID', 'tenant must be a string.');
   }
   if (cancellation !== undefined && !(cancellation instanceof Cancellation)) {
     throw new SkeinError(
