@@ -53,6 +53,14 @@ describe.skipIf(bubblewrap.skip)('runUntrusted', () => {
       { argv: ['env'], env: { COUNT: 5 } },
       { argv: ['ls'], files: { a: 5 } },
       { argv: ['cat'], stdin: 5 },
+      { argv: ['cat'], stdn: 'x' },
+      { argv: ['ls'], files: null },
+      { argv: ['ls'], files: ['a'] },
+      { argv: ['env'], env: null },
+      { argv: ['env'], env: ['A=1'] },
+      { argv: ['ls'], limits: null },
+      { argv: ['ls'], drivers: ['bubblewrap'] },
+      { argv: ['ls'], drivers: [] },
     ];
     for (const command of wrong) {
       await expect(runUntrusted(command as unknown as UntrustedCommand)).rejects.toMatchObject({

@@ -2,9 +2,9 @@
  * Runs one untrusted command in the first suitable sandbox of this machine: for programs that need
  * a result and no session.
  */
-import { SkeinError } from '@skein/api';
+import { refuseUnknown, SkeinError } from '@skein/api';
 import { defined } from '@skein/api/defined';
-import { refuseUnknown } from './command/limits.ts';
+import { isRecord, refuseUnknownLimits } from './command/limits.ts';
 import type { Ending, Limits, SandboxDriver } from './contract.ts';
 import { openDrivers } from './drivers.ts';
 
@@ -28,6 +28,15 @@ export interface UntrustedResult extends Ending {
   readonly sandbox: SandboxDriver['name'];
 }
 
+const FIELDS: Readonly<Record<keyof UntrustedCommand, true>> = {
+  argv: true,
+  files: true,
+  env: true,
+  stdin: true,
+  limits: true,
+  drivers: true,
+};
+
 const MIB = 2 ** 20;
 const DEFAULTS: Limits = {
   wallMs: 10_000,
@@ -44,11 +53,16 @@ const DEFAULTS: Limits = {
  * @throws SkeinError SANDBOX_UNAVAILABLE, SANDBOX_UNSUPPORTED, REQUEST_INVALID.
  */
 export async function runUntrusted(command: UntrustedCommand): Promise<UntrustedResult> {
-  if (Object(command) !== command) {
+  if (!isRecord(command)) {
     throw new SkeinError('REQUEST_INVALID', 'The command must be an object with its argv.');
   }
-  const { argv, env, stdin, files = {}, limits = {} } = command;
-  refuseUnknown(limits);
+  refuseUnknown(command, FIELDS, 'command');
+  const { argv, env = {}, stdin, files = {}, limits = {} } = command;
+  for (const [name, value] of Object.entries({ env, files, limits })) {
+    if (!isRecord(value)) throw new SkeinError('REQUEST_INVALID', `${name} must be an object.`);
+  }
+  refuseUnknownLimits(limits);
+  checkDrivers(command.drivers);
   const drivers = command.drivers ?? (await openDrivers());
   try {
     const driver = await firstForUntrusted(drivers);
@@ -68,7 +82,7 @@ export async function runUntrusted(command: UntrustedCommand): Promise<Untrusted
       const ending = await session.run({
         argv,
         workspace: 'writable',
-        ...(env === undefined ? {} : { env }),
+        env,
         ...(stdin === undefined ? {} : { stdin: bytesOf(stdin, 'stdin') }),
       });
       return {
@@ -84,6 +98,16 @@ export async function runUntrusted(command: UntrustedCommand): Promise<Untrusted
     // Drivers that the caller gave stay open.
     if (command.drivers === undefined) await Promise.all(drivers.map((each) => each.close()));
   }
+}
+
+function checkDrivers(drivers: UntrustedCommand['drivers']): void {
+  if (drivers === undefined) return;
+  const isDriver = (each: SandboxDriver | undefined): boolean => typeof each?.open === 'function';
+  if (Array.isArray(drivers) && drivers.length > 0 && drivers.every(isDriver)) return;
+  throw new SkeinError(
+    'REQUEST_INVALID',
+    'drivers must be a list with at least one driver: openDriver(name) makes one.',
+  );
 }
 
 async function firstForUntrusted(drivers: readonly SandboxDriver[]): Promise<SandboxDriver> {

@@ -16,13 +16,21 @@ export interface FileToPut {
   readonly executable?: boolean;
 }
 
-/** @throws SkeinError REQUEST_INVALID for a path that leaves the workspace. */
+/** @throws SkeinError REQUEST_INVALID for a path that leaves the workspace, or is a folder of another one too. */
 export function archiveOf(files: Iterable<FileToPut>): Uint8Array {
   const parts: Uint8Array[] = [];
   const folders = new Set<string>();
+  const paths = new Set<string>();
   for (const { path, content, executable = false } of files) {
+    paths.add(path);
     parts.push(headersOf({ path, bytes: content.length, executable }, folders));
     parts.push(content, paddingOf(content.length));
+  }
+  // The program that unpacks them would replace the file by the folder.
+  for (const folder of folders) {
+    if (!paths.has(folder)) continue;
+    const message = `${JSON.stringify(folder)} cannot be both a file and a folder`;
+    throw new SkeinError('REQUEST_INVALID', message);
   }
   parts.push(archiveEnd());
   return Buffer.concat(parts);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
 import type { Command, Ending, RunningCommand } from '../contract.ts';
 import type { Slot } from '../launcher/slot.ts';
-import type { AllLimits } from './limits.ts';
+import { isRecord, type AllLimits } from './limits.ts';
 import { inPlainWords } from './plain-refusal.ts';
 import { Supervision, type Supervised } from './supervision.ts';
 
@@ -109,6 +109,7 @@ export function checkWords({ argv, env = {}, cwd = '/' }: Command): void {
   };
   const isText = (word: unknown): boolean => typeof word === 'string';
   if (!Array.isArray(argv) || !argv.every(isText)) refuse('argv must be an array of texts');
+  if (!isRecord(env)) refuse('env must be an object');
   if (!Object.values(env).every(isText)) refuse('each value of env must be a text');
   if (argv.length === 0 || argv[0] === '') refuse('argv names no program');
   let bytes = 0;

@@ -62,7 +62,7 @@ export function allLimits(limits: Limits): AllLimits {
 }
 
 /** A limit under another name would not hold, and its default would. @throws SkeinError REQUEST_INVALID. */
-export function refuseUnknown(limits: Partial<Limits>): void {
+export function refuseUnknownLimits(limits: Partial<Limits>): void {
   const known: readonly string[] = NAMES;
   const unknown = Object.keys(limits).find((name) => !known.includes(name));
   if (unknown === undefined) return;
@@ -70,22 +70,47 @@ export function refuseUnknown(limits: Partial<Limits>): void {
   throw new SkeinError('REQUEST_INVALID', message);
 }
 
-/** The lower of each pair of limits. */
+/** The lower of each pair of limits. @throws SkeinError REQUEST_INVALID. */
 export function tightened(session: AllLimits, command: Partial<Limits> = {}): AllLimits {
+  refuseUnknownLimits(command);
   const tight = Object.fromEntries(
     NAMES.map((name) => [name, Math.min(session[name], command[name] ?? Infinity)]),
   );
   return allLimits(tight as unknown as Limits);
 }
 
+/** Whether a value has fields by name. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** What a program in JavaScript may get wrong, and what would then not hold. */
+function checkSession(options: SessionOptions): void {
+  const refuse = (why: string): never => {
+    throw new SkeinError('REQUEST_INVALID', `The session cannot be opened: ${why}.`);
+  };
+  if (!isRecord(options)) refuse('its options must be an object');
+  const { limits, network, untrusted, mounts } = options;
+  if (!isRecord(limits)) refuse('limits must be an object');
+  refuseUnknownLimits(limits);
+  if (!Array.isArray(mounts)) refuse('mounts must be a list');
+  if (typeof untrusted !== 'boolean') refuse('untrusted must be true or false');
+  const isList = isRecord(network) && Array.isArray(network.allow);
+  if (!isList && network !== 'none' && network !== 'host') {
+    refuse('network must be "none", "host" or { allow: [addresses] }');
+  }
+}
+
 /**
- * Refuses limits that cannot be enforced here. @throws SkeinError SANDBOX_UNSUPPORTED with the fix.
+ * Refuses limits that cannot be enforced here.
+ * @throws SkeinError SANDBOX_UNSUPPORTED with the fix; REQUEST_INVALID.
  */
 export function refuseUnsupported(
   driver: SandboxName,
   enforcement: Enforcement,
   options: SessionOptions,
 ): void {
+  checkSession(options);
   if (options.untrusted && !enforcement.untrusted) {
     const open = NAMES.map((name) => enforcement.limits[name]).find((each) => !each.enforced);
     throw new SkeinError(

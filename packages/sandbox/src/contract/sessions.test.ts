@@ -39,6 +39,26 @@ forEachDriver((here) => {
     expect(() => closing.start({ argv: ['true'], workspace: 'writable' })).toThrow(/closed/);
   });
 
+  test('options that would not hold as they are meant are refused', async () => {
+    const wrong: [unknown, string][] = [
+      [undefined, 'its options must be an object'],
+      [{ ...options, limits: undefined }, 'limits must be an object'],
+      [{ ...options, limits: { ...options.limits, memory: 1 } }, 'limits.memory is not a limit'],
+      [{ ...options, network: 'nothing' }, 'network must be "none", "host" or'],
+      [{ ...options, untrusted: undefined }, 'untrusted must be true or false'],
+      [{ ...options, mounts: undefined }, 'mounts must be a list'],
+    ];
+    for (const [given, message] of wrong) {
+      await expect(here.driver.open(given as SessionOptions)).rejects.toMatchObject({
+        code: 'REQUEST_INVALID',
+        message: expect.stringContaining(message),
+      });
+    }
+    await expect(here.sh('true', { limits: { memory: 1 } as object })).rejects.toMatchObject({
+      code: 'REQUEST_INVALID',
+    });
+  });
+
   test('a limit that cannot be enforced is refused, with the missing piece', async () => {
     const refusal = (more: Partial<SessionOptions>) =>
       expect(here.driver.open({ ...options, ...more })).rejects;

@@ -43,6 +43,17 @@ forEachDriver((here) => {
       }
     });
 
+    test('takes no path as a file and as a folder of another file', async () => {
+      const files = [
+        { path: 'a', content: Buffer.from('file') },
+        { path: 'a/b', content: Buffer.from('in a folder') },
+      ];
+      for (const both of [files, files.toReversed()]) {
+        await expect(here.session.put(both)).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+        await sh('rm -rf ./*');
+      }
+    });
+
     test('gives out regular files only, and follows no link', async () => {
       await sh(
         'mkdir out; echo real > out/file; ln out/file out/hard; ln -s /etc/passwd out/link; ln -s /etc out/folder; mkfifo out/fifo; ln -s out alias',
