@@ -187,7 +187,7 @@ export interface State extends Records {
    * The changes after a position, as they happen. Ends when aborted. While the store is unreachable
    * it waits, and continues at its position.
    * @throws SkeinError CHANGES_TRIMMED (take a new snapshot), STORE_REPLACED (other contents, or
-   *   older ones).
+   *   older ones), NODE_DRAINING once the state is closed.
    */
   changes(after: string, signal: AbortSignal): AsyncIterable<StateChange[]>;
   readonly members: Members;

@@ -8,7 +8,7 @@ const PAGE = 500;
 /**
  * The changes after a position, as they happen. While the store is unreachable it waits, and
  * continues at its position.
- * @throws SkeinError CHANGES_TRIMMED, STORE_REPLACED.
+ * @throws SkeinError CHANGES_TRIMMED, STORE_REPLACED, NODE_DRAINING once the store is closed.
  */
 export async function* followChanges(
   store: ChangeStore,

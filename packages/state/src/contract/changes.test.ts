@@ -1,5 +1,5 @@
 /** The contract of the change feed, over every backend. */
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { StateChange } from '../changes/changes.ts';
 import type { State } from '../contract.ts';
 import { RETENTION } from '../retention.ts';
@@ -169,5 +169,17 @@ overEveryState('changes', (at) => {
     await expect(read(at.state, elsewhere, 1)).rejects.toEqual(code('STORE_REPLACED'));
     const ahead = change!.cursor.replace(/:\d+/, ':99');
     await expect(read(at.state, ahead, 1)).rejects.toEqual(code('STORE_REPLACED'));
+  });
+
+  it('ends for a reader that waits when the state is closed', async () => {
+    const { cursor } = await at.state.position();
+    // The reader does not look again by itself.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const feed = at.state.changes(cursor, new AbortController().signal)[Symbol.asyncIterator]();
+    const waiting = expect(feed.next()).rejects.toEqual(code('NODE_DRAINING'));
+    vi.useRealTimers();
+    await at.state.position();
+    await at.state.close();
+    await waiting;
   });
 });

@@ -72,7 +72,13 @@ export async function openSqliteState(
     if (effect === 'quiet' || effect === 'read') return [name, method];
     return [name, (...args: unknown[]) => method(...args).finally(() => arrivals.wake())];
   });
-  return stateOver(Object.fromEntries(waking) as StateStore, arrivals);
+  const close = (): Promise<void> => {
+    const closed = store.close();
+    // Readers of the feed would otherwise wait for changes of a store that is closed.
+    arrivals.wake();
+    return closed;
+  };
+  return stateOver({ ...(Object.fromEntries(waking) as StateStore), close }, arrivals);
 }
 
 /** What is closed in this process stays closed. */
