@@ -221,6 +221,7 @@ describe('runLoad', () => {
   it.each<[string, Partial<GivenPlan>]>([
     ['no body', { target: { ...target, bodies: [] } }],
     ['no body', { target: { ...target, bodies: undefined as unknown as [] } }],
+    ['a body that is not', { target: { ...target, bodies: ['{}' as unknown as Uint8Array] } }],
     ['target', { target: undefined as never }],
     ['mode', { mode: undefined as never }],
     ['rate', { mode: { kind: 'open', arrivals: 'poisson', rate: Infinity } }],

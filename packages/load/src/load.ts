@@ -191,6 +191,9 @@ function checkPlan({ mode, target, ...plan }: LoadPlan): void {
   }
   if (!Array.isArray(target.bodies) || target.bodies.length === 0)
     throw new RangeError("The plan's target has no body to send.");
+  if (!target.bodies.every((body: unknown) => body instanceof Uint8Array)) {
+    throw new RangeError("The plan's target has a body that is not a Uint8Array.");
+  }
 }
 
 function checkObject(what: string, given: unknown): void {

@@ -21,6 +21,9 @@ export function dense({ units, activation = 'none', bias = true }: DenseOptions)
     const { graph, random } = scope;
     const inputs = x.shape.at(-1);
     if (inputs === undefined) throw new Error('dense takes [batch, …, inputs], but gets [batch].');
+    if (!Number.isSafeInteger(units) || units < 1) {
+      throw new Error(`units of dense must be a whole number above zero, not ${units}.`);
+    }
     const count = inputs * units;
     const values = isRectifier(activation)
       ? kaiming(random, count, inputs)

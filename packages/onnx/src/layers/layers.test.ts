@@ -146,6 +146,9 @@ describe('conv', () => {
     );
     expect(() => build(residual(flatten()))).toThrow(/Layer 0: residual cannot add/);
     expect(() => build(reshape([5]))).toThrow(/Layer 0: reshape cannot make/);
+    for (const units of [0, -2, 2.5, undefined] as number[]) {
+      expect(() => build(dense({ units }))).toThrow(/Layer 0: units of dense must be a whole/);
+    }
   });
 });
 

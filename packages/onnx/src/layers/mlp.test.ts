@@ -15,6 +15,15 @@ function weights(model: Model, name: string): Float32Array {
 }
 
 describe('mlp', () => {
+  it.each([[[4]], [[]], [[4, -2]], [[4, 2.5]], [[4, Number.NaN]]])(
+    'refuses the sizes %j',
+    (sizes) => {
+      expect(() => mlp({ sizes: sizes as unknown as [number, number], seed: 1 })).toThrow(
+        /^sizes must be two or more whole numbers/,
+      );
+    },
+  );
+
   it('is the benchmark’s model, the same bytes for the same seed', () => {
     const sizes = [784, 1024, 1024, 10] as const;
     const model = mlp({ sizes: [...sizes], seed: 1 });

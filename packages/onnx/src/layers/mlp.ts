@@ -13,8 +13,16 @@ export interface MlpOptions {
   readonly batch?: Dimension;
 }
 
-/** ReLU between its layers: `x` [batch, sizes[0]] → `y` [batch, sizes.at(-1)]. The same bytes for the same seed. */
+/**
+ * ReLU between its layers: `x` [batch, sizes[0]] → `y` [batch, sizes.at(-1)]. The same bytes for the same seed.
+ * @throws RangeError for other sizes than two or more whole numbers above zero.
+ */
 export function mlp({ sizes, seed, batch = 'batch' }: MlpOptions): Model {
+  if (sizes.length < 2 || !sizes.every((size) => Number.isSafeInteger(size) && size > 0)) {
+    throw new RangeError(
+      `sizes must be two or more whole numbers above zero, not [${sizes.join(', ')}].`,
+    );
+  }
   const random = seededRandom(seed);
   const graph = new GraphBuilder('mlp');
   let x = {

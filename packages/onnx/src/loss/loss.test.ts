@@ -260,6 +260,9 @@ describe('withLoss', () => {
       '1 class weights',
     );
     expect(attempt({ loss: { kind: 'cross-entropy', axis: 2 } })).toThrow('no axis 2');
+    expect(attempt({ loss: { kind: 'cross-entropi' as 'huber' } })).toThrow(
+      "no loss 'cross-entropi'; there are cross-entropy,",
+    );
     expect(() => withLoss(identity([2, 'c']), { loss: { kind: 'cross-entropy' } })).toThrow(
       'not fixed',
     );

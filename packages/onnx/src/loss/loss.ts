@@ -144,6 +144,14 @@ export function withLoss(model: Model, options: LossOptions): LossModel {
   };
 }
 
+const LOSSES = [
+  'cross-entropy',
+  'binary-cross-entropy',
+  'mean-squared',
+  'mean-absolute',
+  'huber',
+] as const satisfies readonly Loss['kind'][];
+
 function termsOf(context: LossContext, loss: Loss): Terms {
   switch (loss.kind) {
     case 'cross-entropy':
@@ -156,6 +164,11 @@ function termsOf(context: LossContext, loss: Loss): Terms {
       return meanAbsolute(context);
     case 'huber':
       return huber(context, loss.delta ?? 1);
+    default: {
+      // A program in JavaScript may ask for another one.
+      const { kind } = loss satisfies never as { kind: unknown };
+      throw invalidModel(`There is no loss '${String(kind)}'; there are ${LOSSES.join(', ')}.`);
+    }
   }
 }
 

@@ -94,6 +94,12 @@ describe('a file that is not a model', () => {
     );
   });
 
+  it('throws an OnnxError for what is not bytes, such as a path', () => {
+    for (const given of ['model.onnx', new ArrayBuffer(4), undefined]) {
+      expect(() => readModel(given as unknown as Uint8Array)).toThrow(OnnxError);
+    }
+  });
+
   it('throws an OnnxError for any damage to a model, or accepts it', () => {
     const whole = writeModel(branching());
     const damage = fc.array(

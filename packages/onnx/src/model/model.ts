@@ -20,6 +20,9 @@ export const NEWEST_IR_VERSION = 13;
 
 /** @throws OnnxError `invalid` when the bytes are not a whole model, `unsupported` when its IR version or operator set is too new. */
 export function readModel(bytes: Uint8Array): Model {
+  if ((bytes as Uint8Array | undefined)?.[Symbol.toStringTag] !== 'Uint8Array') {
+    throw invalidModel('A model is read from the bytes of its file, as a Uint8Array.');
+  }
   if (bytes.byteLength === 0) throw invalidModel('The file is empty.');
   const foreign = recognise(bytes);
   if (foreign !== undefined) {

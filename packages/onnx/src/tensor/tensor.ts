@@ -106,12 +106,16 @@ export function elementCount(shape: readonly number[]): number {
   return count;
 }
 
-/** Wraps a typed array without a copy. 16-bit floats are passed as the bits in a `Uint16Array`. */
-export function tensor(
-  type: NumericType,
+/**
+ * Wraps a typed array without a copy. 16-bit floats are passed as the bits in a `Uint16Array`.
+ * @throws TypeError for an array of another type, whose bytes would be read as other numbers.
+ */
+export function tensor<Type extends NumericType>(
+  type: Type,
   shape: readonly number[],
-  array: NumericArray,
+  array: ArrayOf[Type],
 ): NumericTensor {
+  checkArray(type, array);
   const expected = elementCount(shape) * elementSize(type);
   if (array.byteLength !== expected) {
     throw new RangeError(
@@ -119,6 +123,20 @@ export function tensor(
     );
   }
   return { type, shape, bytes: new Uint8Array(array.buffer, array.byteOffset, array.byteLength) };
+}
+
+/** By its name: an array of another realm, such as a frame of a page, has another class. */
+function checkArray(type: NumericType, array: unknown): void {
+  if (!Object.hasOwn(ARRAY_CLASSES, type)) {
+    throw new TypeError(
+      `There is no element type "${type}"; there are ${NUMERIC_TYPES.join(', ')}.`,
+    );
+  }
+  const { name } = ARRAY_CLASSES[type];
+  const given: unknown = (array as NumericArray | undefined)?.[Symbol.toStringTag];
+  if (ArrayBuffer.isView(array) && given === name) return;
+  const what = typeof given === 'string' ? given : Array.isArray(array) ? 'Array' : typeof array;
+  throw new TypeError(`The numbers of a ${type} tensor must be in a ${name}, not in a ${what}.`);
 }
 
 /** Makes a string tensor; text is encoded as UTF-8, byte strings are kept as they are. */
