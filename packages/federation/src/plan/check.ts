@@ -18,6 +18,13 @@ export function checkPlan(value: unknown): Plan {
   return plan;
 }
 
+function categoriesOf(column: Plan['data']['features'][number] | Plan['data']['target']): string[] {
+  if (column.kind === 'number') return [];
+  return 'classes' in column ? column.classes : column.categories;
+}
+
+const hasTwice = (words: readonly string[]): boolean => new Set(words).size < words.length;
+
 /** One line per rule. */
 function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
   const { aggregation, collusion, data, local, privacy, sites, strategy } = plan;
@@ -35,7 +42,11 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
   const buffer = bufferOf(plan)?.buffer;
   const keys = helpers.flatMap(({ identity, sealing }) => [identity, sealing]);
   return [
-    [new Set(names).size < names.length, 'data names a column twice.'],
+    [hasTwice(names), 'data names a column twice.'],
+    ...[...data.features, data.target].map((column): readonly [boolean, string] => [
+      hasTwice(categoriesOf(column)),
+      `${JSON.stringify(column.name)} of data has a category twice.`,
+    ]),
     [
       ranges.some(({ low, high }) => low >= high),
       'data has a range whose low is not below its high.',
