@@ -104,10 +104,14 @@ async function build(name: string): Promise<string> {
   const exports = Object.fromEntries(
     Object.entries(manifest.exports ?? {}).map(([path, file]) => [
       path,
-      file.endsWith('.ts') ? { types: file.replace(/\.ts$/, '.d.ts'), default: toJs(file) } : file,
+      /\.[jt]s$/.test(file)
+        ? { types: file.replace(/\.[jt]s$/, '.d.ts'), default: toJs(file) }
+        : file,
     ]),
   );
-  const assets = globSync('{src,bin}/**/*.{html,css,js,svg,proto,sql,py,sh,lua}', { cwd: source });
+  const assets = globSync(['{src,bin}/**/*.{html,css,js,svg,proto,sql,py,sh,lua}', 'bin/*.d.ts'], {
+    cwd: source,
+  });
   for (const asset of [...assets, 'README.md']) {
     mkdirSync(dirname(join(target, asset)), { recursive: true });
     cpSync(join(source, asset), join(target, asset));
