@@ -38,13 +38,18 @@ export type SupervisorCalls = {
   progress(progress: { readonly fraction: number; readonly message: string }): void;
 };
 
+interface Spent {
+  /** User plus system time of the thread, in milliseconds; undefined where Node cannot tell it. */
+  readonly cpuMs: number | undefined;
+}
+
 export type TaskEnd =
   /** JSON of the output. */
-  | { readonly kind: 'done'; readonly json: string }
-  | {
+  | (Spent & { readonly kind: 'done'; readonly json: string })
+  | (Spent & {
       readonly kind: 'failed';
       readonly message: string;
       readonly retryable: boolean;
       /** Whether the task had been asked to stop. */
       readonly stopped: boolean;
-    };
+    });

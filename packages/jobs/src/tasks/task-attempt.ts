@@ -77,7 +77,8 @@ export async function attemptTask(
     await reading;
     refuseStale(lease);
 
-    const usage = { wallMs: performance.now() - startedAt, cpuMs };
+    const wallMs = performance.now() - startedAt;
+    const usage = cpuMs === undefined ? { wallMs } : { wallMs, cpuMs };
     if ('kind' in ending && ending.kind === 'done') {
       const value: unknown = JSON.parse(ending.json);
       return { kind: 'succeeded', result: { value, outputs }, usage };
@@ -163,9 +164,14 @@ async function watch(
   thread: TaskThread,
   { limits, task }: TaskWork,
   { lease, graceMs }: AttemptTools,
-): Promise<{ ending: TaskEnd | WorkerLost; cpuMs: number; overrun: string | undefined }> {
+): Promise<{
+  ending: TaskEnd | WorkerLost;
+  /** As the thread has told it at its end; else at the last look. */
+  cpuMs: number | undefined;
+  overrun: string | undefined;
+}> {
   const { cpuMs: mostCpuMs = Number.POSITIVE_INFINITY, wallMs = DEFAULT_LIMITS.wallMs } = limits;
-  let cpuMs = 0;
+  let cpuMs: number | undefined;
   let overrun: string | undefined;
   let killer: NodeJS.Timeout | undefined;
   const over = (what: string): void => {
@@ -178,7 +184,7 @@ async function watch(
   };
   const look = async (): Promise<void> => {
     cpuMs = await thread.cpuMs().catch(() => cpuMs);
-    if (cpuMs > mostCpuMs) over(`used its ${mostCpuMs} ms of cpu time`);
+    if (cpuMs !== undefined && cpuMs > mostCpuMs) over(`used its ${mostCpuMs} ms of cpu time`);
   };
   lease.ended.addEventListener('abort', thread.kill, { once: true });
   lease.preempted.addEventListener('abort', stop, { once: true });
@@ -191,7 +197,8 @@ async function watch(
   const looking = setInterval(() => void look(), LOOK_EVERY_MS);
   try {
     const ending = await thread.ended;
-    return { ending, cpuMs, overrun };
+    const told = 'cpuMs' in ending ? ending.cpuMs : undefined;
+    return { ending, cpuMs: told ?? cpuMs, overrun };
   } finally {
     clearTimeout(killer);
     clearTimeout(wall);

@@ -45,11 +45,20 @@ function written(stream: NodeJS.WritableStream): Promise<void> {
   });
 }
 
+/** Node 22 has no such account. */
+function spentMs(): number | undefined {
+  const { threadCpuUsage } = process as Partial<Pick<NodeJS.Process, 'threadCpuUsage'>>;
+  if (threadCpuUsage === undefined) return undefined;
+  const { user, system } = threadCpuUsage();
+  return (user + system) / 1000;
+}
+
 const calls = {
   names: async (modulePath: string) => (await tasksOf(modulePath)).map(({ name }) => name),
   async run(data: TaskThreadData): Promise<TaskEnd> {
     try {
-      return { kind: 'done', json: await outputOf(data) };
+      const json = await outputOf(data);
+      return { kind: 'done', json, cpuMs: spentMs() };
     } catch (thrown) {
       const stopped = stopping.signal.aborted;
       // The stack goes to the log; the message is what lists show.
@@ -57,7 +66,7 @@ const calls = {
         process.stderr.write(`${thrown.stack}\n`);
       }
       const message = thrown instanceof Error ? thrown.message : String(thrown);
-      return { kind: 'failed', message, retryable: !isFinal(thrown), stopped };
+      return { kind: 'failed', message, retryable: !isFinal(thrown), stopped, cpuMs: spentMs() };
     } finally {
       await Promise.all([written(process.stdout), written(process.stderr)]);
     }

@@ -25,7 +25,9 @@ describe('a task', () => {
     await jobs.start();
     const job = await jobs.run(testTask(tasks.add, { a: 2, b: 3 }));
     expect(job).toMatchObject({ state: 'succeeded', result: { value: { sum: 5 }, outputs: [] } });
+    // Loading the module alone takes some of both, and less than the time between two looks.
     expect(job.attempts[0]?.usage?.['wallMs']).toBeGreaterThan(0);
+    expect(job.attempts[0]?.usage?.['cpuMs']).toBeGreaterThan(0);
   });
 
   it.each([
