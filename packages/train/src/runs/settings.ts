@@ -10,6 +10,7 @@ import { OPTIMISER_NAMES, OPTIMISERS } from '../optimisers/optimisers.ts';
 import { constant, cosine, stepDecay, warmUp, type Schedule } from '../schedules/schedule.ts';
 import {
   SCHEDULE_NAMES,
+  SETTING_NAMES,
   WHOLE_SETTINGS,
   type ScheduleName,
   type Training,
@@ -36,13 +37,23 @@ const DEFAULTS = {
 type Defaulted = keyof typeof DEFAULTS;
 export type Settings = Omit<Training, Defaulted> & Required<Pick<Training, Defaulted>>;
 
-/** @throws SkeinError USAGE naming the setting that is out of its range, or no choice. */
+/** @throws SkeinError USAGE naming the setting that is unknown, out of its range, or no choice. */
 export function settingsOf(training: Training): Settings {
+  assertKnown(training);
   const given = Object.entries(training).filter(([, value]) => value !== undefined);
   const settings = { ...DEFAULTS, ...(Object.fromEntries(given) as unknown as Training) };
   assertWhole(settings);
   assertChosen(settings);
   return settings;
+}
+
+function assertKnown(training: Training): void {
+  const known: ReadonlySet<string> = new Set(SETTING_NAMES);
+  const unknown = Object.keys(training).find((name) => !known.has(name));
+  if (unknown === undefined) return;
+  throw invalidSetting(
+    `There is no setting \`${unknown}\`; there are ${SETTING_NAMES.join(', ')}.`,
+  );
 }
 
 function assertWhole(settings: Settings): void {

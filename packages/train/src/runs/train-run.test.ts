@@ -136,6 +136,12 @@ it.each<[string, Partial<Training>]>([
     '`schedule` must be one of constant, cosine, step, not "linear".',
     { schedule: 'linear' as 'step' },
   ],
+  [
+    expect.stringMatching(
+      /^There is no setting `epoch`; there are model, data, .*epochs/,
+    ) as string,
+    { epoch: 50 } as Partial<Training>,
+  ],
 ])('refuses a setting of a program that is none: %s', async (message, change) => {
   const refused = trainRun({ ...training, ...change }, { folder });
   await expect(refused).rejects.toMatchObject({ code: 'USAGE', message });

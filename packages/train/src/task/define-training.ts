@@ -111,6 +111,46 @@ export interface Training {
   readonly name?: string;
 }
 
+/** Every setting by its name: a misspelt one would leave its default in place. */
+const SETTINGS: Readonly<Record<keyof Training, true>> = {
+  model: true,
+  data: true,
+  label: true,
+  labels: true,
+  weights: true,
+  features: true,
+  validation: true,
+  validationLabels: true,
+  imageSize: true,
+  task: true,
+  loss: true,
+  scaling: true,
+  missing: true,
+  optimiser: true,
+  rate: true,
+  schedule: true,
+  warmup: true,
+  momentum: true,
+  weightDecay: true,
+  clipNorm: true,
+  clipValue: true,
+  epochs: true,
+  batch: true,
+  accumulate: true,
+  seed: true,
+  freeze: true,
+  earlyStopping: true,
+  checkpointEvery: true,
+  threads: true,
+  memory: true,
+  workers: true,
+  localSteps: true,
+  compress: true,
+  bucket: true,
+  name: true,
+};
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly (keyof Training)[];
+
 /** Types a training. */
 export function defineTraining(training: Training): Training {
   return training;
