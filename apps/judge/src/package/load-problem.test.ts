@@ -30,6 +30,20 @@ describe('a package of version 2025-09', () => {
     expect(names).toEqual(['sample/1', 'secret/1', 'secret/2']);
   });
 
+  it('is read with a warning for each file of its tests that belongs to none', async () => {
+    const { warnings } = await load({
+      'data/secret/3.ans': '3\n',
+      'data/secret/testdata.yaml': 'output_validator_args: [case_sensitive]\n',
+      'data/secret/1.yaml': 'hint: small\n',
+      'data/secret/1.files/own.yaml': '',
+      'data/secret/test_group.yaml': 'full_feedback: true\n',
+    });
+    expect(warnings).toEqual([
+      'data/secret/3.ans is ignored: there is no test data/secret/3.in.',
+      'data/secret/testdata.yaml is ignored: there is no test data/secret/testdata.in; the rules of a group are in test_group.yaml.',
+    ]);
+  });
+
   it.each<[string, Files, RegExp]>([
     ['an unknown type', yaml('type: pass-fail magic\n'), /problem\.yaml: type/],
     [
@@ -49,7 +63,17 @@ describe('a package of version 2025-09', () => {
     ],
     ['a type twice', yaml('type: [scoring, scoring]\n'), /type: a value comes twice/],
     ['passes of a problem with one', yaml('  validation_passes: 3\n'), /limits\.validation_passes/],
+    [
+      'an embargo until a day that no month has',
+      { 'problem.yaml': `embargo_until: 2026-02-30\n${MINIMAL['problem.yaml']}` },
+      /embargo_until: there is no such date/,
+    ],
     ['invalid YAML', { 'problem.yaml': 'a: [\n' }, /problem\.yaml/],
+    [
+      'the names of 2025-09 without its version',
+      { 'problem.yaml': 'name: Echo\n' },
+      /problem_format_version: without it the package is legacy/,
+    ],
     ['a key twice', yaml('name: Again\n'), /problem\.yaml: .*unique/i],
     ['no uuid', { 'problem.yaml': 'problem_format_version: 2025-09\nname: Echo\n' }, /uuid/],
     [

@@ -56,7 +56,13 @@ export async function readProblem(folder: PackageFolder): Promise<Problem> {
     staticValidator,
     grader: current ? undefined : await readSingleProgram(folder, 'graders', constants),
     examples,
-    warnings: [...metadata.warnings, ...data.warnings, ...warnings, ...ignoredFiles(folder)],
+    warnings: [
+      ...metadata.warnings,
+      ...data.warnings,
+      ...warnings,
+      ...strayFiles(folder, layout),
+      ...ignoredFiles(folder),
+    ],
   };
   checkTogether(problem);
   return problem;
@@ -66,11 +72,18 @@ async function readMetadata(
   folder: PackageFolder,
 ): Promise<{ readonly metadata: Metadata; readonly layout: Layout }> {
   const text = await folder.readText('problem.yaml');
-  const { problem_format_version: version = 'legacy' } = parseYaml(
+  const { problem_format_version: given } = parseYaml(
     'problem.yaml',
     text,
     z.looseObject({ problem_format_version: z.string().optional() }),
   );
+  if (given === undefined && !hasStatement(folder, 'legacy') && hasStatement(folder, '2025-09')) {
+    throw invalid(
+      'problem.yaml',
+      'problem_format_version: without it the package is legacy, but its statement is where 2025-09 has it',
+    );
+  }
+  const version = given ?? 'legacy';
   if (!VERSIONS.includes(version)) {
     throw new SkeinError(
       'PROBLEM_UNSUPPORTED',
@@ -82,6 +95,9 @@ async function readMetadata(
     : readMetadata2025(text);
   return { metadata, layout: layoutOf(version, folder) };
 }
+
+const hasStatement = (folder: PackageFolder, version: string): boolean =>
+  folder.under(layoutOf(version, folder).statement).length > 0;
 
 function readStatements(
   folder: PackageFolder,
@@ -109,6 +125,20 @@ function readStatements(
     }
   }
   return statements;
+}
+
+/** Files of `data/` that nothing reads: under a mistyped name a test, or the rules of a group, would be missing. */
+function strayFiles(folder: PackageFolder, { groupFile }: Layout): string[] {
+  const paths = ['data/sample', 'data/secret'].flatMap((at) =>
+    folder.under(at).map((entry) => entry.path),
+  );
+  return paths.flatMap((path) => {
+    const [, base, extension] = /^(.+)\.(ans|yaml)$/.exec(path) ?? [];
+    const isRead = base === undefined || path.endsWith(`/${groupFile}`) || folder.has(`${base}.in`);
+    if (isRead || /\.files\//.test(path)) return [];
+    const hint = extension === 'yaml' ? `; the rules of a group are in ${groupFile}` : '';
+    return [`${path} is ignored: there is no test ${base}.in${hint}.`];
+  });
 }
 
 function ignoredFiles(folder: PackageFolder): string[] {

@@ -66,6 +66,12 @@ const Types = z
   .pipe(z.array(z.enum(TYPES)).nonempty())
   .default(['pass-fail']);
 
+/** Date takes the 30th of February for a day of March, and what it cannot read would never come. */
+function isInstant(text: string): boolean {
+  const read = new Date(text);
+  return !Number.isNaN(read.getTime()) && read.toISOString().startsWith(text.replace('Z', ''));
+}
+
 const ProblemYaml = z.strictObject({
   problem_format_version: z.enum(['2025-09', DRAFT]),
   type: Types,
@@ -85,6 +91,7 @@ const ProblemYaml = z.strictObject({
   embargo_until: z
     .string()
     .regex(/^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?$/, 'must be YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ')
+    .refine(isInstant, 'there is no such date or time')
     .optional(),
   limits: Limits.prefault({}),
   keywords: z.array(z.string()).default([]),
