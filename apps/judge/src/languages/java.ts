@@ -1,17 +1,30 @@
 /**
- * Java. The entry is the class with a `main`; a file that does not carry the name of its public
- * class, as happens when a program is typed into a page, is renamed.
+ * Java. The entry is the class with a `main`, whichever stand before it; a file that does not carry
+ * the name of its public class, as happens when a program is typed into a page, is renamed.
  */
 import type { ProgramFile } from '../package/problem.ts';
 import type { Language } from './language.ts';
 
 const extensions = ['.java'];
 
-const MAIN = /\bstatic\s+(?:final\s+)?void\s+main\s*\(/;
-const PUBLIC_TYPE =
-  /\bpublic\s+(?:(?:final|abstract|sealed|strictfp)\s+)*(?:class|record|enum|interface)\s+(\w+)/;
-const TYPE_BEFORE_MAIN = /\b(?:class|record|enum|interface)\s+(\w+)/;
-const PACKAGE = /^[ \t]*package\s+([\w.]+)\s*;/m;
+const NAME = String.raw`[\p{ID_Start}$_][\p{ID_Continue}$]*`;
+const PACKAGE = new RegExp(String.raw`^[ \t]*package\s+([\p{ID_Continue}$.]+)\s*;`, 'mu');
+/** What the nesting of types and their main methods is read from. */
+const LANDMARKS = new RegExp(
+  [
+    '[{};]',
+    String.raw`\b(?:public|static)\b`,
+    String.raw`\b(?:class|record|enum|interface)\s+(?<type>${NAME})`,
+    String.raw`\bvoid\s+main\s*\(`,
+  ].join('|'),
+  'gu',
+);
+/**
+ * Comments, texts and characters, which may hold any word. One without an end is taken to the end
+ * of its line or of the file, so that no place is read twice.
+ */
+const LITERALS =
+  /\/\*[\s\S]*?(?:\*\/|$)|\/\/[^\n]*|"""(?:\\[\s\S]?|[^\\])*?(?:"""|$)|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?/g;
 
 export const java: Language = {
   code: 'java',
@@ -27,18 +40,15 @@ export const java: Language = {
     const mains: string[] = [];
     let driver: string | undefined;
     for (const file of sources) {
-      const text = withoutComments(new TextDecoder().decode(file.content));
-      const publicType = PUBLIC_TYPE.exec(text)?.[1];
+      const text = new TextDecoder().decode(file.content).replaceAll(LITERALS, ' ');
+      const { publicType, main } = outlineOf(text);
       const folder = file.path.slice(0, file.path.lastIndexOf('/') + 1);
       renamed.push(
         publicType === undefined ? file : { ...file, path: `${folder}${publicType}.java` },
       );
-      const main = MAIN.exec(text);
-      if (main === null) continue;
-      const name = publicType ?? TYPE_BEFORE_MAIN.exec(text)?.[1];
+      if (main === undefined) continue;
       const inPackage = PACKAGE.exec(text)?.[1];
-      if (name === undefined) continue;
-      const qualified = inPackage === undefined ? name : `${inPackage}.${name}`;
+      const qualified = inPackage === undefined ? main : `${inPackage}.${main}`;
       if (file.included !== true) mains.push(qualified);
       else if (qualified === 'Main') driver = qualified;
     }
@@ -91,6 +101,29 @@ export function runJava(
   ];
 }
 
-function withoutComments(text: string): string {
-  return text.replaceAll(/\/\*[\s\S]*?(?:\*\/|$)|\/\/[^\n]*/g, ' ');
+/** The public type at the top of a file, and the first type with a main method, as `java` takes it. */
+function outlineOf(code: string): { publicType: string | undefined; main: string | undefined } {
+  let publicType: string | undefined;
+  let main: string | undefined;
+  /** The types around a place, from the outermost; undefined: a method or another block. */
+  const around: (string | undefined)[] = [];
+  let declared: string | undefined;
+  let modifiers = new Set<string>();
+  for (const { 0: word, groups } of code.matchAll(LANDMARKS)) {
+    if (word === 'public' || word === 'static') {
+      modifiers.add(word);
+    } else if (groups?.['type'] !== undefined) {
+      declared = groups['type'];
+      if (around.length === 0 && modifiers.has('public')) publicType ??= declared;
+    } else if (word.startsWith('void')) {
+      const isInType = around.length > 0 && !around.includes(undefined);
+      if (isInType && modifiers.has('static')) main ??= around.join('$');
+    } else {
+      if (word === '{') around.push(declared);
+      else if (word === '}') around.pop();
+      declared = undefined;
+      modifiers = new Set();
+    }
+  }
+  return { publicType, main };
 }

@@ -104,6 +104,28 @@ it.each<[string, string, ProgramFile[], string | undefined]>([
     ],
     'Main',
   ],
+  ...(
+    [
+      ['class Node {} class Solution { public static void main(String[] a) {} }', 'Solution'],
+      ['interface Shape {} record P(int x) {} class A { static void main(String[] a) {} }', 'A'],
+      ['class A { public enum B { C } public static void main(String[] a) {} }', 'A'],
+      ['class A { static class B {} static public void main(String[] a) {} }', 'A'],
+      ['class A { static class B { static void main(String[] a) {} } }', 'A$B'],
+      ['class A { void f() { /* } */ } // {\n public static void main(String... a) {} }', 'A'],
+      [
+        String.raw`class A { String s = "/* \" }"; char c = '"', d = '{'; static void main() {} }`,
+        'A',
+      ],
+      ['class A { String s = """\n } "quoted" \\""" { """; static void main() {} }', 'A'],
+      ['@S({"a"}) public final class Größe$1 { static void main(String[] a) {} }', 'Größe$1'],
+      ['package a.b_c; class A { static final synchronized void main(String[] a) {} }', 'a.b_c.A'],
+    ] as const
+  ).map(([text, entry]): [string, string, ProgramFile[], string] => [
+    `the type around its main: ${text}`,
+    'java',
+    [source('Program.java', text)],
+    entry,
+  ]),
   [
     'the class of the file with a main',
     'kotlin',
@@ -135,6 +157,18 @@ it.each<[string, string, string]>([
   ['empty lines', 'scala', `${'\n'.repeat(2 ** 19)}object Main extends App`],
   ['empty lines', 'java', `class A { static void main() {} }${'\n'.repeat(2 ** 19)}`],
   ['comments without an end', 'java', `class A { static void main() {} }${'/* '.repeat(2 ** 19)}`],
+  [
+    'texts without an end',
+    'java',
+    `class A { static void main() {} }"${String.raw`\"`.repeat(2 ** 19)}`,
+  ],
+  [
+    'blocks without an end',
+    'java',
+    `class A { static void main() {} }${String.raw`\"""`.repeat(2 ** 19)}`,
+  ],
+  ['modifiers', 'java', `class A { static void main() {} }${'static final '.repeat(2 ** 19)}`],
+  ['braces', 'java', `class A { static void main() {} ${'{'.repeat(2 ** 19)}static void main(`],
 ])('finds the entry behind many %s (%s)', (_what, code, text) => {
   const language = languageOf(code)!;
   const [extension] = language.extensions;
