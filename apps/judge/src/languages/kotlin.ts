@@ -5,7 +5,7 @@ import { hasExtension, type Language, mainFile } from './language.ts';
 
 const extensions = ['.kt'];
 const MAIN = /\bfun\s+main\s*\(/;
-const PACKAGE = /^[ \t]*package\s+([\w.]+)/m;
+const PACKAGE = /^[ \t]*package\s+([\p{ID_Continue}$.]+)/mu;
 
 export const kotlin: Language = {
   code: 'kotlin',
@@ -28,7 +28,8 @@ export const kotlin: Language = {
     }
     const name = main.path.slice(main.path.lastIndexOf('/') + 1, -'.kt'.length);
     const inPackage = PACKAGE.exec(text(main))?.[1];
-    const stem = name.replace(/^\d/, '_$&').replaceAll(/\W/g, '_');
+    // As the compiler names it: letters of every script stay.
+    const stem = name.replace(/^\d/, '_$&').replaceAll(/[^\p{L}\d]/gu, '_');
     const className = `${stem.charAt(0).toUpperCase()}${stem.slice(1)}Kt`;
     return { entry: inPackage === undefined ? className : `${inPackage}.${className}` };
   },

@@ -133,6 +133,18 @@ it.each<[string, string, ProgramFile[], string | undefined]>([
     'p.Two_wordsKt',
   ],
   [
+    'the class of a file named with letters outside ASCII',
+    'kotlin',
+    [source('größe-1.kt', 'package prüfung.a\nfun main() {}')],
+    'prüfung.a.Größe_1Kt',
+  ],
+  [
+    'an object named with letters outside ASCII',
+    'scala',
+    [source('a.scala', 'package prüfung\nobject Größe extends App { println(1) }')],
+    'prüfung.Größe',
+  ],
+  [
     'the class of a file whose name begins with a digit',
     'kotlin',
     [source('1-main.kt', 'fun main() {}')],

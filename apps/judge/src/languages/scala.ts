@@ -5,8 +5,8 @@ import { hasExtension, type Language } from './language.ts';
 
 const extensions = ['.scala'];
 const LIBRARY = '/usr/share/java/scala-library.jar';
-const OBJECT = /\bobject\s+(\w+)([^{]*)/g;
-const PACKAGE = /^[ \t]*package\s+([\w.]+)/m;
+const OBJECT = /\bobject\s+([\p{ID_Start}$_][\p{ID_Continue}$]*)([^{]*)/gu;
+const PACKAGE = /^[ \t]*package\s+([\p{ID_Continue}$.]+)/mu;
 
 export const scala: Language = {
   code: 'scala',
