@@ -30,7 +30,10 @@ export function createJudgeDriver(
  */
 export function imageFix(image: string | undefined, complaint: string): string | undefined {
   const named = image ?? JUDGE_IMAGE;
-  if (!complaint.includes(named)) return undefined;
+  // A folder is of bubblewrap: Docker takes none, however it is made.
+  if (!complaint.includes(named) || complaint.includes('not a name of a Docker image')) {
+    return undefined;
+  }
   // Of bubblewrap, a registered name is a folder, which its complaint says.
   const folder = named.startsWith('/')
     ? named

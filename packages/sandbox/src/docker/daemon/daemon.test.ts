@@ -42,6 +42,18 @@ describe.skipIf(skip)('what is missing', () => {
     await expect(open).rejects.toMatchObject({ code: 'SANDBOX_IMAGE_UNKNOWN' });
   });
 
+  test('a folder as the image of every session', async () => {
+    const found = await driver({ image: '/no/image' }).availability();
+    expect(found).toMatchObject({
+      available: false,
+      reason: '"/no/image" is not a name of a Docker image.',
+    });
+  });
+
+  test('nothing where that image has its registered name', async () => {
+    expect(await driver({ image: 'minimal' }).availability()).toMatchObject({ available: true });
+  });
+
   test('the network of the host for untrusted work', async () => {
     await expect(common.open({ ...OPTIONS, network: 'host' })).rejects.toMatchObject({
       code: 'SANDBOX_UNSUPPORTED',

@@ -2,6 +2,7 @@
 import type Docker from 'dockerode';
 import { engineError, statusOf } from './engine.ts';
 import { imageUnknown } from '../container/container.ts';
+import { dockerReference } from '../../images.ts';
 
 export interface Daemon {
   readonly version: string;
@@ -32,11 +33,15 @@ export async function askDaemon(docker: Docker): Promise<Daemon> {
   };
 }
 
-/** The digest that a name stands for. @throws SkeinError SANDBOX_IMAGE_UNKNOWN, SANDBOX_UNAVAILABLE. */
+/** The digest that the image of a session stands for. @throws SkeinError SANDBOX_IMAGE_UNKNOWN, SANDBOX_UNAVAILABLE. */
 export async function digestOf(docker: Docker, image: string): Promise<string> {
+  // It becomes part of a path: that of a folder would ask another host.
+  const reference = dockerReference(image);
   try {
-    return (await docker.getImage(image).inspect()).Id;
+    return (await docker.getImage(reference).inspect()).Id;
   } catch (error) {
-    throw statusOf(error) === 404 ? imageUnknown(image) : engineError(error, 'look at an image');
+    throw statusOf(error) === 404
+      ? imageUnknown(reference)
+      : engineError(error, 'look at an image');
   }
 }
