@@ -6,6 +6,8 @@ export const FIXES: Readonly<Partial<Record<ErrorCode, string>>> = {
   USAGE: '`skein-judge --help` shows the usage.',
   KEY_MISSING: 'Send `Authorization: Bearer KEY`; `skein-judge users add NAME` makes one.',
   KEY_INVALID: 'Ask for a new key; `skein-judge users key NAME` makes one.',
+  SCOPE_MISSING:
+    'Sign in with a key of the author or of an admin; `skein-judge users add NAME --admin` makes one.',
   KEY_UNKNOWN: '`skein-judge users ls` lists the keys.',
   RATE_LIMITED: 'Wait for Retry-After.',
   ROUTE_UNKNOWN: '/openapi.json lists every path.',

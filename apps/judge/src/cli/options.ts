@@ -10,6 +10,7 @@ import {
   withDefault,
   type OptionValues,
 } from '@skein/cli/command-line';
+import { isCalendarDay } from '../calendar-day.ts';
 import { JUDGE_DRIVERS } from '../judging/drivers.ts';
 
 export const JUDGE_OPTIONS = {
@@ -50,7 +51,7 @@ function wholeNumber(given: string): number {
 
 function instant(given: string): number {
   const time = Date.parse(given);
-  if (!Number.isNaN(time)) return time;
+  if (!Number.isNaN(time) && (!/^\d{4}-\d\d-\d\d/.test(given) || isCalendarDay(given))) return time;
   throw new Error(`"${given}" is not an instant such as 2026-05-01T09:00:00Z`);
 }
 

@@ -107,6 +107,13 @@ describe('skein-judge', () => {
     },
   );
 
+  it.each(['tomorrow', '2026-02-30T10:00:00Z'])('refuses the start %s', async (start) => {
+    expect(await run('serve', '--start', start)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(`--start: "${start}" is not an instant`),
+    });
+  });
+
   it('judges nothing with a driver for trusted work', async () => {
     const answer = await run('verify', '--driver', 'process', packageFolder({}));
     expect(answer).toMatchObject({

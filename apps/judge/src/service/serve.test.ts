@@ -174,7 +174,10 @@ describeOverDrivers('a judge with', (driver) => {
     expect(submissions.every(({ user }) => user === 'alice')).toBe(true);
     for (const path of ['', '/source', '/events']) {
       const at = `submissions/${own?.id}${path}`;
-      expect((await bob.call('GET', at)).body).toMatchObject({ code: 'SCOPE_MISSING' });
+      expect((await bob.call('GET', at)).body).toMatchObject({
+        code: 'SCOPE_MISSING',
+        fix: expect.stringContaining('a key of the author or of an admin'),
+      });
       expect((await serve.anonymous.call('GET', at)).status).toBe(401);
       expect((await serve.admin.call('GET', at)).status).toBe(200);
     }

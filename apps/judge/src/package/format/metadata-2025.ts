@@ -5,6 +5,7 @@
  * which `verify --strict` counts as errors.
  */
 import { z } from 'zod';
+import { isCalendarDay } from '../../calendar-day.ts';
 import { invalid } from '../invalid.ts';
 import { DRAFT } from '../layout.ts';
 import { ignoredKeys, LICENSES, limitFields, limitsIn, type Metadata } from './metadata.ts';
@@ -66,11 +67,8 @@ const Types = z
   .pipe(z.array(z.enum(TYPES)).nonempty())
   .default(['pass-fail']);
 
-/** Date takes the 30th of February for a day of March, and what it cannot read would never come. */
-function isInstant(text: string): boolean {
-  const read = new Date(text);
-  return !Number.isNaN(read.getTime()) && read.toISOString().startsWith(text.replace('Z', ''));
-}
+/** One that cannot be read would never come. */
+const isInstant = (text: string): boolean => isCalendarDay(text) && !Number.isNaN(Date.parse(text));
 
 const ProblemYaml = z.strictObject({
   problem_format_version: z.enum(['2025-09', DRAFT]),
