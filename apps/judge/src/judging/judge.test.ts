@@ -370,6 +370,18 @@ sys.exit(42 if word == "yes" else 43)
         /accepted/,
       ],
       [
+        'that leaves more than it may',
+        'import sys\nopen(sys.argv[3] + "judgemessage.txt", "w").write("x" * 9 * 2**20)\nsys.exit(42)',
+        'JE',
+        /left more than 8 MiB of feedback/,
+      ],
+      [
+        'that leaves a message in a folder of its own',
+        'import os, sys\nos.mkdir(sys.argv[3] + "own")\nopen(sys.argv[3] + "own/judgemessage.txt", "w").write("x")\nsys.exit(42)',
+        'AC',
+        /accepted/,
+      ],
+      [
         'that leaves a link for a message',
         'import os, sys\nos.symlink("/etc/passwd", sys.argv[3] + "judgemessage.txt")\nsys.exit(42)',
         'AC',

@@ -7,8 +7,10 @@
  * feedback folder of the N-th test.
  */
 import type { Command, Ending, Limits, SandboxSession } from '@skein/sandbox';
+import { SkeinError } from '@skein/api';
 import { collectFiles } from '../judging/collect.ts';
 import { JudgeFault } from '../judging/judge-fault.ts';
+import { mebibytes } from '../judging/verdict.ts';
 import type { Problem } from '../package/problem.ts';
 import { readFeedback } from './feedback.ts';
 import type { OutputValidator, TestValidation, Validation } from './validator.ts';
@@ -119,11 +121,23 @@ async function conclude(
   if (ending.endedBy !== 'exit' || (exitCode !== ACCEPTED && exitCode !== REJECTED)) {
     throw new JudgeFault(`the validator ${endOf(ending)}${detail(stderr)}`);
   }
-  const collected = await collectFiles(session, [feedback], problem.limits.validationOutputBytes);
-  const files = new Map(
-    [...collected].map(([path, content]) => [path.slice(path.lastIndexOf('/') + 1), content]),
-  );
+  const files = await feedbackFiles(session, feedback, problem.limits.validationOutputBytes);
   return readFeedback(files, exitCode === ACCEPTED);
+}
+
+/** By name in the feedback folder. @throws JudgeFault. */
+async function feedbackFiles(
+  session: SandboxSession,
+  feedback: string,
+  maxBytes: number,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const collected = await collectFiles(session, [feedback], maxBytes).catch((error: unknown) => {
+    if (!(error instanceof SkeinError) || error.code !== 'SANDBOX_OUTPUT_TOO_LARGE') throw error;
+    throw new JudgeFault(`the validator left more than ${mebibytes(maxBytes)} MiB of feedback`);
+  });
+  return new Map(
+    [...collected].map(([path, content]) => [path.slice(`${feedback}/`.length), content]),
+  );
 }
 
 function endOf({ endedBy, exitCode, signal }: Ending): string {
