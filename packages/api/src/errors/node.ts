@@ -67,6 +67,11 @@ export const NODE_ERRORS = {
     meaning: 'The requested port is in use.',
     fix: 'Choose another with --port, or omit it to use the next free one.',
   },
+  ADDRESS_UNUSABLE: {
+    ...PRECONDITION,
+    meaning: 'The address to listen on is none of this machine, or not allowed to this user.',
+    fix: 'Choose another with --host, such as 127.0.0.1, or another --port.',
+  },
   KEYS_REQUIRED: {
     ...PRECONDITION,
     meaning:

@@ -1,4 +1,4 @@
-/** Binds a port and reports a taken one as a coded error. */
+/** Binds a port and reports a taken one, and an address that there is not, as coded errors. */
 import { SkeinError } from '@skein/api';
 
 export interface ListenOptions {
@@ -15,10 +15,19 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** By the code of Node's error. */
+const UNUSABLE: Readonly<Record<string, string>> = {
+  EADDRNOTAVAIL: 'no network of this machine has the address',
+  EAFNOSUPPORT: 'this machine has no addresses of that kind',
+  EACCES: 'this user may not use the port',
+  ENOTFOUND: 'the name has no address',
+  EAI_AGAIN: 'the address of the name could not be looked up',
+};
+
 /**
  * Calls `bind` with `port`, `port + 1`, … until one is free.
  * @param bind resolves with the port that was bound, rejects with Node's error.
- * @throws SkeinError PORT_IN_USE; REQUEST_INVALID when `port` is none.
+ * @throws SkeinError PORT_IN_USE, ADDRESS_UNUSABLE; REQUEST_INVALID when `port` is none.
  */
 export async function listenOnFreePort(
   { host, port, alternatives = 0 }: ListenOptions,
@@ -35,7 +44,12 @@ export async function listenOnFreePort(
     try {
       return { host, port: await bind(candidate) };
     } catch (error) {
-      if (!(error as Error).message.includes('EADDRINUSE')) throw error;
+      const { message } = error as Error;
+      if (message.includes('EADDRINUSE')) continue;
+      const found = Object.entries(UNUSABLE).find(([code]) => message.includes(code));
+      if (found === undefined) throw error;
+      const told = `Nothing can listen on ${host}, port ${candidate}: ${found[1]}.`;
+      throw new SkeinError('ADDRESS_UNUSABLE', told, { cause: error });
     }
   }
   const range = last === port ? `Port ${port} is` : `Ports ${port} to ${last} are`;

@@ -367,7 +367,7 @@ describe('extensions', () => {
   });
 });
 
-test('a taken port is reported, or the next one is used', async () => {
+test('a taken port and an address that there is not are reported, or the next port is used', async () => {
   const { port } = await startHttpFace();
   const { gateway } = await startHttpFace();
   const other: HttpGateway = gateway;
@@ -382,6 +382,12 @@ test('a taken port is reported, or the next one is used', async () => {
   await expect(third.listen({ host: '127.0.0.1', port })).rejects.toMatchObject({
     code: 'PORT_IN_USE',
   });
+  for (const host of ['203.0.113.1', 'no-such-host.invalid']) {
+    await expect(third.listen({ host, port: 0 })).rejects.toMatchObject({
+      code: 'ADDRESS_UNUSABLE',
+      message: expect.stringContaining(`Nothing can listen on ${host}, port 0: `),
+    });
+  }
   const address = await third.listen({ host: '127.0.0.1', port, alternatives: 20 });
   expect(address.port).toBeGreaterThan(port);
 });
