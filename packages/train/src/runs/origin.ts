@@ -67,8 +67,9 @@ export function keptOrigin(id: string, plan: string): Origin {
   );
 }
 
-/** Paths of a training are relative to the working folder. */
+/** Paths of a training are relative to the working folder. @throws SkeinError USAGE. */
 export function toOrigin(given: Training | Origin): Origin {
+  if (Object(given) !== given) throw invalidSetting('A training is an object of settings.');
   return 'flags' in given ? given : { cwd: process.cwd(), flags: given };
 }
 

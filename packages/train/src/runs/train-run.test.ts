@@ -147,6 +147,16 @@ it.each<[string, Partial<Training>]>([
   await expect(refused).rejects.toMatchObject({ code: 'USAGE', message });
 });
 
+it('refuses to train without settings or a folder', async () => {
+  const calls = [
+    () => trainRun(undefined as unknown as Training, { folder }),
+    () => trainRun(training, undefined as unknown as { folder: string }),
+    () => trainRun(training, { folde: folder } as unknown as { folder: string }),
+    () => resumeRun('last', undefined as unknown as { folder: string }),
+  ];
+  for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'USAGE' });
+});
+
 it('refuses settings of an optimiser beside one that the training makes itself', async () => {
   const own: Training = { ...training, optimiser: adamW(), weightDecay: 0.1 };
   await expect(trainRun(own, { folder })).rejects.toMatchObject({

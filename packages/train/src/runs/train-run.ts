@@ -86,6 +86,7 @@ export interface TrainedRun {
  */
 export async function trainRun(given: Training | Origin, options: RunOptions): Promise<TrainedRun> {
   const origin = toOrigin(given);
+  assertFolder(options);
   const { folder, gang, retried, onNote } = options;
   if (retried !== true) return startRun(origin, options, gang && { gang });
   const keeper = gang && (await explaining(undefined, () => openKeeper(gang, folder)));
@@ -111,12 +112,17 @@ export interface ResumeOptions extends Omit<RunOptions, 'retried'> {
  * Resumes a run from its checkpoint. It ends with the same bits as a run that was never interrupted.
  * @throws SkeinError RUN_ACTIVE, RUN_CHANGED, RUN_UNFINISHED, CHECKPOINT_INVALID; as `trainRun` does.
  */
-export async function resumeRun(
-  id: string,
-  { gang, workers, training, ...options }: ResumeOptions,
-): Promise<TrainedRun> {
+export async function resumeRun(id: string, resumed: ResumeOptions): Promise<TrainedRun> {
+  assertFolder(resumed);
+  const { gang, workers, training, ...options } = resumed;
   const origin = training && toOrigin(training);
   return resumeKept(id, options, { origin, workers, member: gang && { gang } });
+}
+
+function assertFolder(options: Pick<RunOptions, 'folder'> | undefined): void {
+  const folder: unknown = options?.folder;
+  if (typeof folder === 'string' && folder !== '') return;
+  throw invalidSetting('`folder` is missing: the data folder that keeps the run.');
 }
 
 /**
