@@ -96,6 +96,13 @@ describe('the data folder', () => {
     }
   });
 
+  it('leaves a script of its user executable', async () => {
+    await mkdir(path, { recursive: true });
+    await writeFile(join(path, 'deploy.sh'), '#!/bin/sh\n', { mode: 0o755 });
+    await (await openDataFolder(path)).close();
+    expect((await stat(join(path, 'deploy.sh'))).mode & 0o777).toBe(0o700);
+  });
+
   it('is refused to a second node, with the pid and URL of the first', async () => {
     const { child, said } = await contender();
     expect(said).toBe('mine');

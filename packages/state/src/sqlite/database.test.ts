@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { open, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, open, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
@@ -70,6 +70,27 @@ describe('the database file', () => {
   it('refuses a file that is not a database', async () => {
     await writeFile(path, 'this is a text file, not a database, and long enough to be looked at');
     await expect(openSqliteState(path)).rejects.toMatchObject({ code: 'STATE_CORRUPT' });
+  });
+
+  it('leaves the mode of what is no database of Skein, and restricts that of one which is', async () => {
+    const modeOf = async (at: string) => (await stat(at)).mode & 0o777;
+    await writeFile(path, 'no database');
+    await chmod(path, 0o644);
+    expect(() => openDatabase(path)).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }));
+    expect(await modeOf(path)).toBe(0o644);
+    await chmod(folder, 0o755);
+    expect(() => openDatabase(folder)).toThrow(
+      expect.objectContaining({ code: 'DATA_FOLDER_UNUSABLE' }),
+    );
+    expect(await modeOf(folder)).toBe(0o755);
+
+    const own = join(folder, 'own.sqlite');
+    openDatabase(own).close();
+    await chmod(own, 0o644);
+    const database = openDatabase(own);
+    database.write('crash', () => database.prepare('DELETE FROM version_numbers').run());
+    for (const part of ['', '-wal', '-shm']) expect(await modeOf(`${own}${part}`)).toBe(0o600);
+    database.close();
   });
 
   it('refuses the database of another program and leaves it alone', async () => {

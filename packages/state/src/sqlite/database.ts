@@ -8,7 +8,7 @@
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type ErrorCode, SkeinError } from '@skein/api/errors';
-import { makePrivateFile } from '../disk/private-files.ts';
+import { createPrivateFile, tightenFile } from '../disk/private-files.ts';
 import { MIGRATIONS } from './migrations.ts';
 
 /** `power-cut`: synced to the disk before it is acknowledged. `crash`: handed to the kernel. */
@@ -42,9 +42,12 @@ const WAL_KEPT_BYTES = 64 * 2 ** 20;
 export function openDatabase(path: string, migrations: readonly string[] = MIGRATIONS): Database {
   let handle: DatabaseSync | undefined;
   try {
-    if (path !== ':memory:') makePrivateFile(path);
+    const isFile = path !== ':memory:';
+    if (isFile) createPrivateFile(path);
     handle = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     identify(handle, path);
+    // Not before it is known as ours: a wrong path may be that of any file, or of a folder.
+    if (isFile) for (const part of ['', '-wal', '-shm']) tightenFile(`${path}${part}`);
     useLog(handle);
     handle.exec(
       `PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL;
