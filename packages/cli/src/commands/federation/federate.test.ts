@@ -1,13 +1,23 @@
 /** What the operator of a federation types, against a node: each change, its mistakes, and what the ledger holds of it. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mlp, writeModel } from '@skein/onnx';
+import { GraphBuilder, tensor, writeModel, type Model } from '@skein/onnx';
 import { assemblePublic } from '@skein/train';
 import { expect, it } from 'vitest';
 import { renderFederation } from '../../output/federation.ts';
 import { styleOf } from '../../output/style.ts';
 import { runCli, type CliOutcome } from '../../testing/cli.ts';
 import { openFederationScene, TERMS } from '../../testing/federation-scene.ts';
+
+/** A linear model of no numbers. */
+function ofNothing(outputs: number): Model {
+  const graph = new GraphBuilder('linear');
+  const x = graph.input('x', 'float32', ['batch', 0]);
+  const w = graph.initializer('w', tensor('float32', [0, outputs], new Float32Array(0)));
+  const [y] = graph.node('MatMul', [x, w], {}, { outputs: ['y'] });
+  graph.output(y, 'float32', ['batch', outputs]);
+  return graph.model();
+}
 
 it('starts, invites, pauses, resumes, revokes and stops, and writes each into the ledger', async () => {
   await using scene = await openFederationScene(['Basel']);
@@ -61,7 +71,7 @@ it('starts, invites, pauses, resumes, revokes and stops, and writes each into th
   expect((await client.listFederations()).federations).toEqual([]);
   const hollow = assemblePublic(
     { ...terms.data, features: [] },
-    ({ inputs, outputs }) => mlp({ sizes: [inputs, outputs], seed: 1 }),
+    ({ outputs }) => ofNothing(outputs),
     1,
   );
   const content = new Uint8Array(writeModel(hollow));
