@@ -68,7 +68,7 @@ export async function openChannel(
   /** From the first message on, which may arrive with the answer to the request. */
   const receive = (stream: number, bytes: Buffer): void => {
     if (stream === STATUS) {
-      status = JSON.parse(bytes.toString()) as ChannelStatus;
+      status = statusIn(bytes.toString());
       setTimeout(() => connected?.terminate(), CLOSE_PATIENCE_MS).unref();
     }
     const into = stream === STDOUT ? stdout : stream === STDERR ? stderr : undefined;
@@ -108,6 +108,15 @@ export async function openChannel(
   });
   socket.addEventListener('error', () => undefined);
   return { stdin, stdout, stderr, ended, close: () => socket.terminate() };
+}
+
+/** What a proxy says in its place is a message. */
+function statusIn(text: string): ChannelStatus {
+  try {
+    return JSON.parse(text) as ChannelStatus;
+  } catch {
+    return { message: text };
+  }
 }
 
 async function connect(
