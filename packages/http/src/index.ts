@@ -21,6 +21,7 @@ export {
   sendErrorAs,
   sendJson,
   sendText,
+  streamHeaders,
 } from './exchange/exchange.ts';
 export {
   createExchangeListener,

@@ -74,6 +74,7 @@ export { removeDeadNodes } from './passes/dead-nodes.ts';
 export { tensorOf } from './model/protos.ts';
 export type { CrossEntropyOptions } from './loss/cross-entropy.ts';
 export {
+  LOSS_NAMES,
   withLoss,
   type ClassIndices,
   type Loss,

@@ -347,6 +347,11 @@ sys.exit(42 if word == "yes" else 43)
   });
 
   describe('validators', () => {
+    const FLOODING =
+      'import sys\nopen(sys.argv[3] + "judgemessage.txt", "w").write("x" * 9 * 2**20)\nsys.exit(42)';
+    const NESTING =
+      'import os, sys\nos.mkdir(sys.argv[3] + "own")\nopen(sys.argv[3] + "own/judgemessage.txt", "w").write("x")\nsys.exit(42)';
+
     it.each<[string, string, string, RegExp]>([
       ['that exits with 0', 'import sys\nsys.exit(0)', 'JE', /exited with 0/],
       ['that never ends', 'while True: pass', 'JE', /time limit/],
@@ -369,18 +374,8 @@ sys.exit(42 if word == "yes" else 43)
         'AC',
         /accepted/,
       ],
-      [
-        'that leaves more than it may',
-        'import sys\nopen(sys.argv[3] + "judgemessage.txt", "w").write("x" * 9 * 2**20)\nsys.exit(42)',
-        'JE',
-        /left more than 8 MiB of feedback/,
-      ],
-      [
-        'that leaves a message in a folder of its own',
-        'import os, sys\nos.mkdir(sys.argv[3] + "own")\nopen(sys.argv[3] + "own/judgemessage.txt", "w").write("x")\nsys.exit(42)',
-        'AC',
-        /accepted/,
-      ],
+      ['that leaves more than it may', FLOODING, 'JE', /left more than 8 MiB of feedback/],
+      ['that leaves a message in a folder of its own', NESTING, 'AC', /accepted/],
       [
         'that leaves a link for a message',
         'import os, sys\nos.symlink("/etc/passwd", sys.argv[3] + "judgemessage.txt")\nsys.exit(42)',

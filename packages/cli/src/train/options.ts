@@ -1,6 +1,6 @@
 /** The options of `skein train` that define a run. */
 import { SkeinError } from '@skein/api/errors';
-import type { Loss } from '@skein/onnx';
+import { LOSS_NAMES } from '@skein/onnx';
 import { OPTIMISER_NAMES, SCHEDULE_NAMES, WHOLE_SETTINGS, type Training } from '@skein/train';
 import { optionName, type OptionValues } from '../command-line/command.ts';
 import { usageError } from '../command-line/usage.ts';
@@ -14,14 +14,6 @@ export interface Flags extends Omit<Partial<Training>, 'model' | 'optimiser' | '
   /** A regular expression. */
   readonly freeze?: string;
 }
-
-const LOSS_NAMES = [
-  'cross-entropy',
-  'binary-cross-entropy',
-  'mean-squared',
-  'mean-absolute',
-  'huber',
-] as const satisfies readonly Loss['kind'][];
 
 export const trainingOptions = {
   model: text(

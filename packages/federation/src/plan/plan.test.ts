@@ -32,6 +32,7 @@ const filledWith = (fill: number): Partial<PlanDraft> => {
   return { data: { ...data, features: [{ ...first!, fill } as never, ...others] } };
 };
 
+const twice = { name: 'disease', kind: 'category' as const, classes: ['no', 'no'] };
 const buffer = (updates: number) => ({ name: 'fedbuff', buffer: updates }) as const;
 
 describe('a plan', () => {
@@ -190,15 +191,7 @@ describe('a plan', () => {
     ['name: must not have control characters', { name: 'heart\nprivacy  ε ≤ 0.01' }],
     ['0.name: must not have control', committee({ ...helper(1), name: '\u202Elesab' }, helper(2))],
     ['strategy cyclic', { strategy: { name: 'cyclic' } }],
-    [
-      '"disease" of data has a category twice',
-      {
-        data: {
-          ...draft().data,
-          target: { name: 'disease', kind: 'category', classes: ['no', 'no'] },
-        },
-      },
-    ],
+    ['"disease" of data has a category twice', { data: { ...draft().data, target: twice } }],
     ['collusion.sites leaves no honest', { collusion: { sites: 3 } }],
     ['the fill of "age" is -0.1, which is not within its range of 0 to 100', filledWith(-0.1)],
     ['the fill of "age" is 101, which is not within', filledWith(101)],

@@ -13,13 +13,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { SkeinError } from '@skein/api';
 import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
-import {
-  boundSilence,
-  endWithin,
-  type NodeExchange,
-  NOT_STORED,
-  SAFE_HEADERS,
-} from './exchange.ts';
+import { boundSilence, endWithin, type NodeExchange, streamHeaders } from './exchange.ts';
 import type { GatewayLogger } from '../fault.ts';
 
 export interface ServerEvent {
@@ -101,25 +95,15 @@ export function createEventStreams(
   }
 
   return {
-    open({ request, response, headers, id }, tenant, watch, source) {
+    open(exchange, tenant, watch, source) {
+      const { request, response } = exchange;
       // A stream opened now would keep the listener open for as long as the client wants.
       if (closed) throw new SkeinError('NODE_DRAINING', 'The server is shutting down.');
       const { socket } = response;
       if (response.destroyed || socket === null) {
         throw new SkeinError('CANCELLED', 'The client has disconnected.');
       }
-      const head = [
-        'Content-Type',
-        'text/event-stream; charset=utf-8',
-        ...NOT_STORED,
-        // Tells a proxy not to buffer the stream.
-        'X-Accel-Buffering',
-        'no',
-        'X-Request-Id',
-        id,
-        ...SAFE_HEADERS,
-        ...headers,
-      ];
+      const head = streamHeaders(exchange, 'text/event-stream; charset=utf-8');
       // Node sends the head of an answer without a body when the answer ends, which a stream does not.
       if (request.method === 'HEAD') {
         response.writeHead(200, head).end();

@@ -131,6 +131,14 @@ export function headersOf(
   return [...own, ...SAFE_HEADERS, ...headers, ...more];
 }
 
+/** @returns the headers of an answer that is sent piece by piece, name and value alternating. */
+export function streamHeaders({ id, headers }: Exchange, contentType: string): string[] {
+  // Tells a proxy not to buffer the stream.
+  const unbuffered = ['X-Accel-Buffering', 'no'];
+  const own = ['Content-Type', contentType, ...NOT_STORED, ...unbuffered, 'X-Request-Id', id];
+  return [...own, ...SAFE_HEADERS, ...headers];
+}
+
 /** A path that exists, but not with this method; the answer names the methods that it has. */
 export class MethodNotAllowed extends SkeinError {
   readonly allowed: readonly string[];

@@ -144,7 +144,7 @@ export function withLoss(model: Model, options: LossOptions): LossModel {
   };
 }
 
-const LOSSES = [
+export const LOSS_NAMES = [
   'cross-entropy',
   'binary-cross-entropy',
   'mean-squared',
@@ -167,7 +167,7 @@ function termsOf(context: LossContext, loss: Loss): Terms {
     default: {
       // A program in JavaScript may ask for another one.
       const { kind } = loss satisfies never as { kind: unknown };
-      throw invalidModel(`There is no loss '${String(kind)}'; there are ${LOSSES.join(', ')}.`);
+      throw invalidModel(`There is no loss '${String(kind)}'; there are ${LOSS_NAMES.join(', ')}.`);
     }
   }
 }

@@ -47,6 +47,12 @@ export function settingsOf(training: Training): Settings {
   return settings;
 }
 
+export function assertFolder(options: { readonly folder: unknown } | undefined): void {
+  const folder = options?.folder;
+  if (typeof folder === 'string' && folder !== '') return;
+  throw invalidSetting('`folder` is missing: the data folder that keeps the run.');
+}
+
 function assertKnown(training: Training): void {
   const known: ReadonlySet<string> = new Set(SETTING_NAMES);
   const unknown = Object.keys(training).find((name) => !known.has(name));

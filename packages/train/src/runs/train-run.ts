@@ -36,6 +36,7 @@ import { keptOrigin, resolveOrigin, saveOrigin, toOrigin, type Origin } from './
 import { CHECKPOINT, conclude, epochsOf, recordFailure } from './outcome.ts';
 import { withPrepared, type Prepared } from './prepare.ts';
 import {
+  assertFolder,
   assertOptimiserTakes,
   clipOf,
   optimiserOf,
@@ -117,12 +118,6 @@ export async function resumeRun(id: string, resumed: ResumeOptions): Promise<Tra
   const { gang, workers, training, ...options } = resumed;
   const origin = training && toOrigin(training);
   return resumeKept(id, options, { origin, workers, member: gang && { gang } });
-}
-
-function assertFolder(options: Pick<RunOptions, 'folder'> | undefined): void {
-  const folder: unknown = options?.folder;
-  if (typeof folder === 'string' && folder !== '') return;
-  throw invalidSetting('`folder` is missing: the data folder that keeps the run.');
 }
 
 /**

@@ -286,6 +286,8 @@ describe('skein jobs rm', () => {
     expect(await node.json(...quiet, '1h')).toEqual({ removed: [] });
     expect(await node.json(...quiet, '0s')).toEqual({ removed: [id] });
     expect((await node.run('jobs', 'rm')).code).toBe(2);
+    const unclear = await node.run('jobs', 'rm', id, '--queue', 'quiet');
+    expect([unclear.code, unclear.stderr]).toEqual([2, expect.stringContaining('--older-than')]);
   });
 
   it('keeps the steps of a run until the run has ended', async () => {

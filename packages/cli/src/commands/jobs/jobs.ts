@@ -162,6 +162,7 @@ export const jobsRm = jobsCommand({
       throw usageError('Give either jobs or --older-than TIME.');
     }
     if (olderThan === undefined) {
+      if (queue !== undefined) throw usageError('--queue goes with --older-than TIME.');
       for (const id of ids) await client.removeJob({ id });
       return { removed: ids };
     }

@@ -107,7 +107,9 @@ export const versionsRm = nodeCommand({
     const stored = await storedVersions(client, name);
     const unused = stored.slice(keep).filter(({ traffic }) => traffic === undefined);
     const wanted =
-      keep === undefined ? versions.map(numberOf) : unused.map(({ version }) => version);
+      keep === undefined
+        ? [...new Set(versions.map(numberOf))]
+        : unused.map(({ version }) => version);
     for (const version of wanted) await client.removeVersion({ name, version });
     const left = bytesOf(await storedVersions(client));
     return { model: name, removed: wanted, leftBytes: left };

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import type { GenerateEvent } from '@skein/generative';
-import { type NodeExchange, NOT_STORED, SAFE_HEADERS } from '@skein/http';
+import { type NodeExchange, streamHeaders } from '@skein/http';
 
 export interface AnswerStream {
   /** Resolves when the client can take more; nothing to wait for: undefined. */
@@ -22,22 +22,14 @@ export interface StreamOptions {
 
 /** @param headers of the answer, besides those of every stream. */
 export function openStream(
-  { response, id, headers: common }: NodeExchange,
+  exchange: NodeExchange,
   headers: Readonly<Record<string, string>>,
   { signal, unreadMs, contentType = 'text/event-stream; charset=utf-8' }: StreamOptions,
 ): AnswerStream {
+  const { response } = exchange;
   response.on('error', () => {});
   response.writeHead(200, [
-    'Content-Type',
-    contentType,
-    ...NOT_STORED,
-    // Tells a proxy not to buffer the stream.
-    'X-Accel-Buffering',
-    'no',
-    'X-Request-Id',
-    id,
-    ...SAFE_HEADERS,
-    ...common,
+    ...streamHeaders(exchange, contentType),
     ...Object.entries(headers).flat(),
   ]);
 
