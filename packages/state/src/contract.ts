@@ -167,6 +167,8 @@ export interface Records extends TransferStore {
   addKey(key: KeyRecord): Promise<void>;
   keys(): Promise<KeyRecord[]>;
   revokeKey(id: string, at: Timestamp): Promise<boolean>;
+  /** Forgets keys, all or none of them; what is not there is left out. For keys that ended long ago. */
+  removeKeys(ids: readonly string[]): Promise<void>;
 
   /** Replaces the declaration of this kind and name. */
   putDeclaration(declaration: DeclarationRecord): Promise<void>;

@@ -25,6 +25,7 @@ export const RECORD_METHODS = {
   addKey: 'write',
   keys: 'read',
   revokeKey: 'write',
+  removeKeys: 'write',
   putDeclaration: 'write',
   declarations: 'read',
   removeDeclaration: 'write',

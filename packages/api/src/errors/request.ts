@@ -143,8 +143,8 @@ export const REQUEST_ERRORS = {
     http: 409,
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'user',
-    meaning: 'The node has reached its limit of API keys; revoked keys count too.',
-    fix: 'Use one key for many calls; `skein keys ls` lists the existing keys.',
+    meaning: 'The node has reached its limit of API keys; those that ended count for 30 days.',
+    fix: 'Use one key for many calls, and `skein keys revoke ID` for those that nobody uses: thirty days after its end, a key gives way to a new one.',
   },
   REVOCATION_NOT_DURABLE: {
     http: 507,

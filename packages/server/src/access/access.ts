@@ -54,7 +54,7 @@ export interface KeyDoubt {
  * @returns the access check of the faces, and the keys that it checks as `keys`.
  */
 export async function createAccess(options: {
-  state: Pick<State, 'addKey' | 'keys' | 'revokeKey'>;
+  state: Pick<State, 'addKey' | 'keys' | 'revokeKey' | 'removeKeys'>;
   mode: AccessMode;
   clock: Clock;
   wallNow?: () => number;

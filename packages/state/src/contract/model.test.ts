@@ -85,6 +85,11 @@ const operations = fc.oneof(
   operation('revoke key', async ({ state, model }, a, b) => {
     assert.equal(await state.revokeKey(`k${a}`, time(b)), model.revokeKey(`k${a}`, time(b)));
   }),
+  operation('remove keys', async ({ state, model }, a, b) => {
+    const ids = [`k${a}`, `k${b}`];
+    await state.removeKeys(ids);
+    model.removeKeys(ids);
+  }),
   operation('add history', async ({ state, model }, a, _, c) => {
     const entry = { deployment: `d${a}`, kind: 'scaled', details: { c }, actor: 'x' } as const;
     const { id } = await state.addHistory({ ...entry, reason: `${a} ${c}` });

@@ -300,6 +300,11 @@ overEveryState('records', (at) => {
       bare,
     ]);
     await expect(at.state.addKey(bare)).rejects.toBeInstanceOf(Error);
+    await at.state.removeKeys(['k1', 'k9']);
+    await at.state.removeKeys([]);
+    expect(await at.state.keys()).toEqual([bare]);
+    await at.state.addKey(key);
+    expect(await at.state.keys()).toEqual([bare, key]);
   });
 
   it('lists the audit trail newest first', async () => {

@@ -65,6 +65,7 @@ async function make(path: string, folder: string): Promise<void> {
 const MANAGEMENT = [
   'addKey',
   'revokeKey',
+  'removeKeys',
   'putDeployment',
   'removeDeployment',
   'removeVersion',

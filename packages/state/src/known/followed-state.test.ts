@@ -91,6 +91,9 @@ overEveryState(
         expect(followed.known().deployments.size).toBe(0);
         expect(followed.known().removed.get('risk')).toBe(2);
       });
+      await at.state.removeKeys(['k']);
+      await vi.waitFor(() => expect(followed.known().keys.size).toBe(0));
+      expect(followed.standing()).toEqual({ state: 'current' });
       expect(new Set(news)).toEqual(new Set(['deployments', 'keys']));
     });
 
@@ -108,6 +111,8 @@ overEveryState(
       await state.addKey(key('k'));
       await state.revokeKey('k', 'now');
       expect(known().keys.get('k')?.revokedAt).toBe('now');
+      await state.removeKeys(['k']);
+      expect(known().keys.size).toBe(0);
     });
 
     it('serves what it knows while the store is away, refuses changes, and continues', async () => {

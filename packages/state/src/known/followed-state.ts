@@ -317,6 +317,15 @@ export async function followState(options: FollowOptions): Promise<FollowedState
       wrote((now) => withKeys(now, [...now.keys.values()].map(revoked(id, at))));
       return isKnown;
     },
+    async removeKeys(ids) {
+      await guarded.removeKeys(ids);
+      wrote((now) =>
+        withKeys(
+          now,
+          [...now.keys.values()].filter(({ id }) => !ids.includes(id)),
+        ),
+      );
+    },
     async close() {
       ending.abort();
       const first = store;

@@ -49,6 +49,7 @@ describe('a store that contradicts what a node knows', () => {
     ['no trace of a deployment', { ...known, deployments: new Map() }, 'is now at 0'],
     ['an earlier removal', withoutDeployment(known, 'gone', 3), '"gone" was at revision 4'],
     ['a resurrected key', withKeys(known, [key('a'), key('b')]), 'b was revoked and is valid'],
+    ['a revoked key that was forgotten', withKeys(known, [key('a')]), undefined],
     ['a missing key', withKeys(known, [key('b', 'then')]), 'key a is missing'],
   ])('%s', (_, fresh, reason) => {
     const found = contradiction(known, fresh);

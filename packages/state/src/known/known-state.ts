@@ -51,9 +51,15 @@ export function contradiction(known: KnownState, fresh: KnownState): string | un
       return `deployment "${name}" has another revision ${row.revision}: of ${now.updatedAt}, not ${row.updatedAt}`;
     }
   }
-  for (const { id, revokedAt } of known.keys.values()) {
+  for (const { id, revokedAt, expiresAt } of known.keys.values()) {
     const now = fresh.keys.get(id);
-    if (now === undefined) return `the API key ${id} is missing`;
+    if (now === undefined) {
+      // A full store forgets keys that ended.
+      const hasEnded =
+        revokedAt !== undefined || (expiresAt !== undefined && Date.parse(expiresAt) < fresh.asOf);
+      if (hasEnded) continue;
+      return `the API key ${id} is missing`;
+    }
     if (revokedAt !== undefined && now.revokedAt === undefined) {
       return `the API key ${id} was revoked and is valid again`;
     }

@@ -41,6 +41,7 @@ const EFFECTS = {
   'release-lease': 'frees',
   'remove-declaration': 'frees',
   'remove-deployment': 'frees',
+  'remove-keys': 'frees',
   'remove-response': 'frees',
   'remove-responses': 'frees',
   'remove-run': 'frees',

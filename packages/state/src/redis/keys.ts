@@ -2,7 +2,10 @@ import type { KeyRecord, Records } from '../contract.ts';
 import { pairsOf, type Calls } from './calls.ts';
 
 /** A revocation is kept beside the record, so that it needs no comparison and the first one counts. */
-export function keyCalls({ run, durable }: Calls): Pick<Records, 'addKey' | 'keys' | 'revokeKey'> {
+export function keyCalls({
+  run,
+  durable,
+}: Calls): Pick<Records, 'addKey' | 'keys' | 'revokeKey' | 'removeKeys'> {
   return {
     async addKey(key) {
       const added = await durable('add-key', key.id, JSON.stringify(key));
@@ -16,6 +19,9 @@ export function keyCalls({ run, durable }: Calls): Pick<Records, 'addKey' | 'key
     },
     async revokeKey(id, at) {
       return (await durable('revoke-key', id, at)) === 1;
+    },
+    async removeKeys(ids) {
+      await durable('remove-keys', ...ids);
     },
   };
 }

@@ -8,7 +8,7 @@ const { toRow, fromRow } = recordsOf<KeyRecord>('scopes');
 export function keyTable(
   database: Database,
   announce: Announce,
-): Pick<Records, 'addKey' | 'keys' | 'revokeKey'> {
+): Pick<Records, 'addKey' | 'keys' | 'revokeKey' | 'removeKeys'> {
   const insert = database.prepare(
     `INSERT INTO api_keys VALUES
      (:id, :secretHash, :label, :tenant, :scopes, :ratePerSecond, :maxConcurrent, :createdAt,
@@ -18,6 +18,8 @@ export function keyTable(
   const revoke = database.prepare(
     'UPDATE api_keys SET revoked_at = coalesce(revoked_at, :at) WHERE id = :id',
   );
+
+  const remove = database.prepare('DELETE FROM api_keys WHERE id = ?');
 
   return {
     async addKey(key) {
@@ -34,6 +36,12 @@ export function keyTable(
         if (revoke.run({ id, at }).changes === 0) return false;
         announce({ kind: 'key', id });
         return true;
+      });
+    },
+    async removeKeys(ids) {
+      database.write('power-cut', () => {
+        for (const id of ids)
+          if (remove.run(id).changes > 0) announce({ kind: 'key', id, removed: true });
       });
     },
   };

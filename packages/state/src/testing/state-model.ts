@@ -101,6 +101,12 @@ export class StateModel {
     return true;
   }
 
+  removeKeys(ids: readonly string[]): void {
+    for (const id of ids) {
+      if (this.keys.delete(id)) this.changes.push({ kind: 'key', id, removed: true });
+    }
+  }
+
   addHistory(id: number, reason: string): void {
     this.history.unshift(reason);
     this.changes.push({ kind: 'history', id: String(id) });

@@ -5,6 +5,9 @@
  * revocation takes effect in memory first, so that the next request is rejected even if the disk is
  * full or the store is unreachable; it is then written to the state until it is durable
  * (`revocations.ts`).
+ *
+ * Keys that ended stay listed until a new one finds no room: it then takes the place of those that
+ * ended longest ago.
  */
 import type { KeyRecord, State } from '@skein/state';
 import { SkeinError } from '@skein/api/errors';
@@ -52,11 +55,18 @@ export interface KeyRing extends Keys {
 
 /** Every key is in memory, and a change of a tenant's weight reads all of them. */
 const MAX_KEYS = 100_000;
+/** A node of a fleet that was away for longer may still know a forgotten key as valid, and says that the store lost it. */
+const FORGET_AFTER_MS = 30 * 86_400_000;
+const FORGOTTEN_AT_ONCE = 100;
 
-/** @param onRevoked called synchronously when a key is revoked. */
+/**
+ * @param onRevoked called synchronously when a key is revoked.
+ * @param maxKeys those that ended count too.
+ */
 export async function openKeyRing(
-  state: Pick<State, 'addKey' | 'keys' | 'revokeKey'>,
+  state: Pick<State, 'addKey' | 'keys' | 'revokeKey' | 'removeKeys'>,
   onRevoked: (key: HeldKey) => void = () => {},
+  maxKeys = MAX_KEYS,
 ): Promise<KeyRing> {
   const held = new Map<string, HeldKey>();
   const records = new Map<string, KeyRecord>();
@@ -80,6 +90,27 @@ export async function openKeyRing(
     onRevoked(key);
   }
 
+  function drop(id: string): void {
+    held.delete(id);
+    records.delete(id);
+    limited.delete(id);
+    changes += 1;
+  }
+
+  /** Forgets the keys that ended longest ago, if any did so long enough ago. */
+  async function makeRoom(): Promise<void> {
+    const before = Date.now() - FORGET_AFTER_MS;
+    const ended = [...records.values()]
+      .map((record) => ({ id: record.id, at: endOf(record) }))
+      .filter(({ id, at }) => at < before && !revocations.unwritten.has(id))
+      .sort((a, b) => a.at - b.at)
+      .slice(0, FORGOTTEN_AT_ONCE)
+      .map(({ id }) => id);
+    if (ended.length === 0) return;
+    await state.removeKeys(ended);
+    for (const id of ended) drop(id);
+  }
+
   return {
     get changes() {
       return changes;
@@ -93,7 +124,8 @@ export async function openKeyRing(
       ),
 
     async create(key) {
-      if (held.size >= MAX_KEYS) {
+      if (held.size >= maxKeys) await makeRoom();
+      if (held.size >= maxKeys) {
         throw new SkeinError('KEYS_TOO_MANY', `The node has ${held.size} API keys already.`);
       }
       const { id, token, hash } = issueToken();
@@ -145,8 +177,7 @@ export async function openKeyRing(
       for (const id of gone) {
         const key = held.get(id);
         if (key !== undefined) end(records.get(id)!, key, new Date().toISOString());
-        held.delete(id);
-        records.delete(id);
+        drop(id);
       }
     },
 
@@ -162,6 +193,12 @@ function withLeftover(error: unknown, id: string): unknown {
     `${error.message} If \`skein keys ls\` lists the key ${id} later, revoke it: its secret was not given out.`,
     error,
   );
+}
+
+/** When the key was revoked or expires, in milliseconds since 1970; Infinity: never. */
+function endOf({ revokedAt, expiresAt }: KeyRecord): number {
+  const times = [revokedAt, expiresAt].map((at) => (at === undefined ? Infinity : Date.parse(at)));
+  return Math.min(...times);
 }
 
 function unknown(id: string): SkeinError {
