@@ -144,7 +144,7 @@ export const REQUEST_ERRORS = {
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'user',
     meaning: 'The node has reached its limit of API keys; those that ended count for 30 days.',
-    fix: 'Use one key for many calls, and `skein keys revoke ID` for those that nobody uses: thirty days after its end, a key gives way to a new one.',
+    fix: 'Use one key for many calls, and `skein keys revoke ID` for those out of use: thirty days after its end, a key gives way to a new one.',
   },
   REVOCATION_NOT_DURABLE: {
     http: 507,
