@@ -44,6 +44,16 @@ export function endText(job: JobView, style: Style): string {
   return `${mark} ${style.bold(nameText(job.name))} ${job.state}${cached}${cause}${why}${usage === '–' ? '' : style.dim(`  ${usage}`)}`;
 }
 
+/** A step of a pipeline may come after a thousand jobs. */
+const MOST_PARENTS = 20;
+
+function parentsText(parents: readonly string[]): string | undefined {
+  if (parents.length === 0) return undefined;
+  const more = parents.length - MOST_PARENTS;
+  const shown = parents.slice(0, MOST_PARENTS).join(', ');
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}
+
 export function renderJob(job: JobView, style: Style): string {
   const now = Date.now();
   const isWaiting = job.attempts.length === 0;
@@ -57,7 +67,7 @@ export function renderJob(job: JobView, style: Style): string {
     ['cause', job.cause],
     ['message', job.message],
     ['requires', job.requires.join(', ') || undefined],
-    ['after', job.parents.join(', ') || undefined],
+    ['after', parentsText(job.parents)],
     ['not before', isWaiting ? job.notBefore : undefined],
     ['result of', job.cachedFrom],
   ];

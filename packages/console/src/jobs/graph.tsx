@@ -8,7 +8,7 @@ import { linkTo } from '@skein/ui';
 import { toneOf } from './state.tsx';
 
 /** A group with more jobs is a list, not a picture. */
-const MOST = 200;
+export const MOST = 200;
 const WIDTH = 168;
 const HEIGHT = 34;
 const GAP_X = 46;

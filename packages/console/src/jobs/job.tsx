@@ -32,6 +32,7 @@ import { Refusal } from '../key-dialog.tsx';
 import { node, session } from '../node.ts';
 import { saveAs } from '../save.ts';
 import { Log } from './log.tsx';
+import { Steps } from './steps.tsx';
 import { StateChip, tookMs, toneOf } from './state.tsx';
 
 /** A result is shown to be read; a larger one is for programs. */
@@ -93,6 +94,7 @@ export function Job({ route: { parts }, focus }: ViewProps) {
       </section>
       {job === undefined ? null : (
         <>
+          <Steps job={job} />
           <Outputs job={job} failed={setFailure} />
           <Attempts of={job.attempts} />
           <Logs job={job} nudge={nudge} failed={setUnread} />

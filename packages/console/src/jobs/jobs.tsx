@@ -1,4 +1,7 @@
-/** The jobs, newest first: queued, running and ended, updated as it happens. */
+/**
+ * The jobs, newest first: queued, running and ended, updated as it happens. Pipelines, maps and gangs
+ * are a row each, unless the list is asked for a state or a group.
+ */
 import type { JobView } from '@skein/api';
 import type { JobEvent } from '@skein/api/client';
 import { safeLine } from '@skein/api/safe-text';
@@ -15,32 +18,39 @@ import {
   useEvents,
   useFresh,
 } from '@skein/ui';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node, session } from '../node.ts';
 import { Graph } from './graph.tsx';
+import { absentStarters, grouped, type GroupedRow } from './groups.ts';
 import { StateChip, STATES, tookMs } from './state.tsx';
 
 const PAGE = 50;
 const MOST = 1000;
+/** Jobs that started others and are older than the list, which are asked for one by one. */
+const MOST_ABSENT = 20;
 
 type Filter = Readonly<Record<string, string>>;
 type Told = Pick<JobEvent, 'state' | 'cause' | 'progress'>;
 
 export function Jobs({ route: { query }, focus }: ViewProps) {
+  const isGrouped = !query['state'] && !query['group'];
   const [limit, setLimit] = useState(PAGE);
+  /** Groups of no job that is kept: they are asked for once. */
+  const gone = useRef(new Set<string>());
   /** Changes of jobs that events reported since the jobs were loaded. */
   const [told, setTold] = useState<ReadonlyMap<string, Told>>(new Map());
   const identity = JSON.stringify([query, limit]);
   const { value, error, poke } = useFresh({ everyMs: 15_000, identity }, async (signal) => {
     const asked = { ...query, limit } as Parameters<ReturnType<typeof node>['listJobs']>[0];
     const { jobs, next } = await node().listJobs(asked, { signal });
+    const older = isGrouped ? await startersOf(jobs, gone.current, signal) : [];
     const { queues } = await node()
       .listQueues({}, { signal })
       .catch(() => ({ queues: [] }));
     setTold(new Map());
-    return { jobs, next, queues };
+    return { jobs: [...jobs, ...older], next, queues };
   });
   useEffect(() => setLimit(PAGE), [JSON.stringify(query)]);
   useEvents(session, '/api/v1/job-events', {
@@ -74,7 +84,9 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
       )}
       <Refusal error={error} />
       {query['group'] === undefined || jobs === undefined ? null : <Graph jobs={jobs} />}
-      {jobs === undefined || jobs.length === 0 ? null : <List jobs={jobs} />}
+      {jobs === undefined || jobs.length === 0 ? null : (
+        <List rows={isGrouped ? grouped(jobs) : jobs.map((job) => ({ job }))} query={query} />
+      )}
       {jobs?.length === 0 ? (
         isFiltered ? (
           <Empty>There are no such jobs.</Empty>
@@ -92,6 +104,31 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
       </button>
     </section>
   );
+}
+
+/**
+ * Those that are still kept, and that the caller may see, newest first.
+ * @param gone groups of no such job; those that are found to be one are added.
+ */
+async function startersOf(
+  jobs: readonly JobView[],
+  gone: Set<string>,
+  signal: AbortSignal,
+): Promise<JobView[]> {
+  const absent = absentStarters(jobs).filter((id) => !gone.has(id));
+  const found = await Promise.all(
+    absent.slice(0, MOST_ABSENT).map((id) =>
+      node()
+        .getJob({ id }, { signal })
+        .catch(() => {
+          if (!signal.aborted) gone.add(id);
+          return undefined;
+        }),
+    ),
+  );
+  return found
+    .filter((job) => job !== undefined)
+    .toSorted((a, b) => Date.parse(b.enqueuedAt) - Date.parse(a.enqueuedAt));
 }
 
 function Filters({
@@ -140,20 +177,25 @@ function Filters({
 
 const TITLES = ['Job', 'State', 'Queue', 'Attempts', 'Took', 'Enqueued'];
 
-function List({ jobs }: { readonly jobs: readonly JobView[] }) {
+interface ListProps {
+  readonly rows: readonly GroupedRow<JobView>[];
+  readonly query: Filter;
+}
+
+function List({ rows, query }: ListProps) {
   useClock(1000);
   return (
     <Table titles={TITLES} kind="list jobs">
       <tbody>
-        {jobs.map((job) => (
-          <Row key={job.id} job={job} />
+        {rows.map((row) => (
+          <Row key={row.job.id} {...row} query={query} />
         ))}
       </tbody>
     </Table>
   );
 }
 
-function Row({ job }: { readonly job: JobView }) {
+function Row({ job, group, query }: ListProps['rows'][number] & Pick<ListProps, 'query'>) {
   const { id, name, queue, state, attempts, retry, enqueuedAt, message } = job;
   const progress = state === 'running' ? job.progress : undefined;
   const time = tookMs(job);
@@ -167,6 +209,13 @@ function Row({ job }: { readonly job: JobView }) {
             ? (message ?? '')
             : `${percent(progress.fraction)} ${progress.message}`}
         </small>
+        {group === undefined ? null : (
+          <small class="note">
+            <a href={linkTo('jobs', [], { ...query, group })}>
+              {group === id ? 'Its jobs' : 'The jobs of its group'}
+            </a>
+          </small>
+        )}
       </th>
       <td>
         <StateChip state={state} cause={job.cause} />

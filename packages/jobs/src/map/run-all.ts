@@ -2,12 +2,14 @@
 import { SkeinError, type NewJobInput } from '@skein/api';
 import { hasFailed } from '@skein/api/job-states';
 import type { TaskContext, TaskJob } from '../tasks/define-task.ts';
+import { enqueueAfter } from '../tasks/enqueue-after.ts';
 
 /** Jobs of one call to the store. */
 const CHUNK = 500;
 
 /**
  * @param onEnded called as jobs end, with how many have.
+ * @param parents ids of the jobs whose results these get.
  * @returns the jobs in the order in which they were given.
  * @throws SkeinError STEP_FAILED for the first one that does not succeed; the others are cancelled.
  */
@@ -15,10 +17,11 @@ export async function runAll(
   { jobs }: Pick<TaskContext, 'jobs'>,
   given: readonly NewJobInput[],
   onEnded: (count: number) => void,
+  parents: readonly string[],
 ): Promise<TaskJob[]> {
   const enqueued: TaskJob[] = [];
   for (let at = 0; at < given.length; at += CHUNK) {
-    enqueued.push(...(await jobs.enqueue(given.slice(at, at + CHUNK))));
+    enqueued.push(...(await enqueueAfter(jobs, given.slice(at, at + CHUNK), parents)));
   }
   // Jobs that failed before this attempt of the task began.
   await jobs.revive(enqueued.filter(({ state }) => hasFailed(state)).map(({ id }) => id));

@@ -9,6 +9,7 @@
 import { SkeinError, type NewJobInput } from '@skein/api';
 import { hasFailed } from '@skein/api/job-states';
 import type { TaskContext, TaskJob } from '../tasks/define-task.ts';
+import { enqueueAfter } from '../tasks/enqueue-after.ts';
 import { resolve, type Source } from './handle.ts';
 import type { Pipeline, Step } from './define-pipeline.ts';
 
@@ -55,7 +56,8 @@ export async function conduct(
     let specs: NewJobInput[] | undefined;
     try {
       specs = specsOf(step);
-      if (specs.length > 0) jobs = await context.jobs.enqueue(specs);
+      const before = step.after.flatMap((name) => started.get(name)?.jobs ?? []);
+      if (specs.length > 0) jobs = await enqueueAfter(context.jobs, specs, before);
     } catch (error) {
       // The same values would be refused again; a store that is away is another matter.
       const isFinal =

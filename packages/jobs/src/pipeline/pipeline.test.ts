@@ -46,6 +46,24 @@ describe('a run', () => {
     });
   });
 
+  it('is a graph: a job has as parents the jobs whose results it gets', async () => {
+    await jobs.start();
+    const { id } = await jobs.run(conductor({ text: 'a b c d e f g' }), small);
+    const { jobs: all } = await jobs.store.jobs({ group: id, limit: 100 });
+    const names = new Map(all.map((job) => [job.id, job.name]));
+    const parents = all.map((job) => [
+      job.name,
+      job.parents.map((each) => names.get(each) ?? '').sort(),
+    ]);
+    const counts = ['count 1/3', 'count 2/3', 'count 3/3'];
+    expect(Object.fromEntries(parents)).toEqual({
+      split: [],
+      ...Object.fromEntries(counts.map((name) => [name, ['split']])),
+      sum: counts,
+      length: counts,
+    });
+  });
+
   it('fails with its failed step, and resumes from there when it is revived', async () => {
     await jobs.start();
     const cure = join(jobs.folder, 'cure');

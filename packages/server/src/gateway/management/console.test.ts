@@ -95,6 +95,36 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await expectUnharmed('Jobs – Skein');
   });
 
+  it('lists a pipeline, a map and a gang as a row each, and the graph of each on its page', async () => {
+    const gang = (rank: number) => ({ id: 'band', size: 2, rank });
+    await node.jobs.enqueue([
+      spec({ id: 'run', name: 'the run' }),
+      spec({ id: 'cut', name: 'cut', group: 'run' }),
+      spec({ id: 'add', name: 'add', group: 'run', parents: ['cut'] }),
+      spec({ id: 'rank-0', name: 'rank 0', group: 'band', gang: gang(0) }),
+      spec({ id: 'rank-1', name: 'rank 1', group: 'band', gang: gang(1) }),
+      spec({ id: 'alone', name: 'alone' }),
+    ]);
+    await open('#/jobs');
+    await row('run').waitFor();
+    const listed = () =>
+      page.locator('tr[data-id]').evaluateAll((rows) => rows.map((each) => each.dataset['id']));
+    expect(await listed()).toEqual(['alone', 'rank-0', 'run']);
+    await row('run').getByRole('link', { name: 'Its jobs' }).click();
+    await row('cut').waitFor();
+    expect(await listed()).toEqual(['add', 'cut']);
+    await open('#/jobs?state=blocked');
+    await row('add').waitFor();
+    await open('#/jobs/run');
+    await page.getByRole('link', { name: '1 blocked, 1 ready' }).waitFor();
+    const graph = page.getByRole('group', { name: '2 jobs and what they wait for' });
+    expect(await graph.locator('path').count()).toBe(1);
+    await open('#/jobs/rank-1');
+    await page.getByRole('heading', { name: 'Its gang' }).waitFor();
+    expect(await graph.locator('path').count()).toBe(0);
+    await expectUnharmed('Jobs – Skein');
+  });
+
   it('shows marks that turn text around in names and commands, instead of obeying them', async () => {
     const turned = 'a \u202Eeb\u202C c';
     const argv = ['echo', turned];
