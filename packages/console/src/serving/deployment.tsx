@@ -204,13 +204,15 @@ function shapeOf({ name, type, shape }: Spec): string {
 function Details({ view }: { readonly view: DeploymentView }) {
   const { name, settings, signature, targets } = view;
   const { objective, replicas, threads, isolation, device, batching } = settings;
+  const running = targets.flatMap((target) => target.replicas).find((each) => each.isolation);
+  const place = isolation === 'auto' ? 'thread or a process' : isolation;
   const facts = [
     ['Objective', `${milliseconds(objective.latencyMs)} at p${objective.quantile * 100}`],
     [
       'Replicas',
       replicas === undefined ? 'as the cores carry' : `${replicas.min} to ${replicas.max}`,
     ],
-    ['Threads', `${threads} each, in a ${isolation}, on ${device}`],
+    ['Threads', `${threads} each, in a ${running?.isolation ?? place}, on ${device}`],
     ['Batches', `up to ${batching.maxRows} rows`],
     ['Takes', signature.inputs.map(shapeOf).join('\n')],
     ['Gives', signature.outputs.map(shapeOf).join('\n')],
