@@ -97,6 +97,6 @@ function curve(from: Place, to: Place): string {
 const LETTERS = 22;
 
 function short({ name, gang }: JobView): string {
-  const full = safeLine(gang === undefined ? name : `${name} · rank ${gang.rank}`);
+  const full = safeLine(gang === undefined ? name : `rank ${gang.rank} · ${name}`);
   return full.length > LETTERS ? `${full.slice(0, LETTERS - 1)}…` : full;
 }

@@ -212,7 +212,7 @@ function Row({ job, group, query }: ListProps['rows'][number] & Pick<ListProps, 
         {group === undefined ? null : (
           <small class="note">
             <a href={linkTo('jobs', [], { ...query, group })}>
-              {group === id ? 'Its jobs' : 'The jobs of its group'}
+              {group === id ? 'Its jobs' : job.gang === undefined ? 'Its group' : 'Its gang'}
             </a>
           </small>
         )}
