@@ -79,16 +79,23 @@ export function addDecisions(entries: readonly HistoryView[]): void {
   decisions.set([...byId.values()].sort((a, b) => b.id - a.id).slice(0, DECISIONS));
 }
 
+/** A tab that was hidden for longer has heard nothing of the time between. */
+const GAP_MS = 5000;
+
+let sampledAt = 0;
+
 /** Takes a sample of every deployment, so that charts also advance without traffic. */
 export function takeSamples(): void {
-  if (deployments.value.size === 0) return;
+  if (deployments.value.size === 0 || document.hidden) return;
+  const hasGap = performance.now() - sampledAt > GAP_MS;
+  sampledAt = performance.now();
   const next = [...deployments.value].map(([name, { view, samples }]) => {
     const sample: Sample = {
       p99Ms: view.last.p99Ms,
       requestsPerSecond: view.last.requestsPerSecond,
       refused: refusedBy(view),
     };
-    return [name, { view, samples: [...samples, sample].slice(-SAMPLES) }] as const;
+    return [name, { view, samples: [...(hasGap ? [] : samples), sample].slice(-SAMPLES) }] as const;
   });
   deployments.set(new Map(next));
 }

@@ -18,7 +18,10 @@ export interface Listener {
 
 const PAUSE_MS = 1500;
 
-/** Follows a stream until aborted, and resumes after a break. */
+/**
+ * Follows a stream while the tab is visible, until aborted, and resumes after a break. A browser keeps
+ * six connections to a server, over all tabs: one that is hidden holds none.
+ */
 export async function follow(
   session: Session,
   path: string,
@@ -27,34 +30,51 @@ export async function follow(
 ): Promise<void> {
   let lastEventId: string | undefined;
   while (!signal.aborted) {
+    await untilShown(signal);
+    const hiding = new AbortController();
+    const whileShown = AbortSignal.any([signal, hiding.signal]);
+    const leave = (): void => hiding.abort();
+    document.addEventListener('visibilitychange', leave, { signal: whileShown });
     try {
       const headers = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
-      const response = await session.open(path, { headers, signal });
+      const response = await session.open(path, { headers, signal: whileShown });
       listener.connected?.();
       for await (const { type, id, data } of readEventStream(response)) {
-        if (signal.aborted) return;
+        if (whileShown.aborted) break;
         lastEventId = id ?? lastEventId;
         listener.event(type, JSON.parse(data));
       }
-      listener.lost?.();
+      if (!whileShown.aborted) listener.lost?.();
     } catch (error) {
       if (signal.aborted) return;
-      listener.lost?.();
-      if (error instanceof SkeinError && error.row.kind === 'user') {
-        if (listener.refused === undefined) return;
-        await listener.refused(error);
-        continue;
+      if (!hiding.signal.aborted) {
+        listener.lost?.();
+        if (error instanceof SkeinError && error.row.kind === 'user') {
+          if (listener.refused === undefined) return;
+          await listener.refused(error);
+          continue;
+        }
       }
+    } finally {
+      document.removeEventListener('visibilitychange', leave);
     }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    // What a hidden tab has missed may be long; the view loads what is now.
+    if (hiding.signal.aborted) lastEventId = undefined;
+    else await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
 
-/**
- * Follows a stream while the tab is visible: a browser keeps few connections to a server, and a
- * hidden tab should hold none. A key without the right to follow is not an error; the view then
- * only polls.
- */
+async function untilShown(signal: AbortSignal): Promise<void> {
+  while (document.hidden && !signal.aborted) {
+    await new Promise<void>((resolve) => {
+      const changed = (): void => resolve();
+      document.addEventListener('visibilitychange', changed, { once: true, signal });
+      signal.addEventListener('abort', changed, { once: true });
+    });
+  }
+}
+
+/** The same for a view. A key without the right to follow is not an error; the view then only polls. */
 export function useEvents(
   session: Session,
   path: string,
@@ -63,25 +83,12 @@ export function useEvents(
   const newest = useRef(listener);
   newest.current = listener;
   useEffect(() => {
-    let stop: AbortController | undefined;
-    const adjust = (): void => {
-      if (document.hidden) {
-        stop?.abort();
-        stop = undefined;
-      } else if (stop === undefined) {
-        stop = new AbortController();
-        const latest: Listener = {
-          connected: () => newest.current.connected?.(),
-          event: (type, data) => newest.current.event(type, data),
-        };
-        void follow(session, path, latest, stop.signal);
-      }
+    const stop = new AbortController();
+    const latest: Listener = {
+      connected: () => newest.current.connected?.(),
+      event: (type, data) => newest.current.event(type, data),
     };
-    document.addEventListener('visibilitychange', adjust);
-    adjust();
-    return () => {
-      document.removeEventListener('visibilitychange', adjust);
-      stop?.abort();
-    };
+    void follow(session, path, latest, stop.signal);
+    return () => stop.abort();
   }, [session, path]);
 }

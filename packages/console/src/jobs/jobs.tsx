@@ -50,7 +50,7 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
       .listQueues({}, { signal })
       .catch(() => ({ queues: [] }));
     setTold(new Map());
-    return { jobs: [...jobs, ...older], next, queues };
+    return { jobs: [...jobs, ...older], next, queues, isGrouped };
   });
   useEffect(() => setLimit(PAGE), [JSON.stringify(query)]);
   useEvents(session, '/api/v1/job-events', {
@@ -85,7 +85,10 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
       <Refusal error={error} />
       {query['group'] === undefined || jobs === undefined ? null : <Graph jobs={jobs} />}
       {jobs === undefined || jobs.length === 0 ? null : (
-        <List rows={isGrouped ? grouped(jobs) : jobs.map((job) => ({ job }))} query={query} />
+        <List
+          rows={value?.isGrouped ? grouped(jobs) : jobs.map((job) => ({ job }))}
+          query={query}
+        />
       )}
       {jobs?.length === 0 ? (
         isFiltered ? (

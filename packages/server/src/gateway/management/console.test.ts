@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createClient } from '@skein/api';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Page, Request } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchBrowser, problemsOf } from '../../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
@@ -95,6 +95,28 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await expectUnharmed('Jobs – Skein');
   });
 
+  it('holds no stream of events while its tab is hidden, and then shows what happened', async () => {
+    const streams = new Set<Request>();
+    page.on('request', (request) => request.url().includes('events') && streams.add(request));
+    page.on('requestfailed', (request) => streams.delete(request));
+    const setHidden = (hidden: boolean) =>
+      page.evaluate((is) => {
+        Object.defineProperty(document, 'hidden', { configurable: true, get: () => is });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }, hidden);
+    await open('#/jobs');
+    await page.getByText('There are no jobs yet.').waitFor();
+    await expect.poll(() => streams.size).toBe(2);
+    await setHidden(true);
+    await expect.poll(() => streams.size).toBe(0);
+    await node.jobs.enqueue([spec({ id: 'meanwhile' })]);
+    await setHidden(false);
+    await row('meanwhile').waitFor();
+    await expect.poll(() => streams.size).toBe(2);
+    await page.getByText('Live').waitFor();
+    await expectUnharmed('Jobs – Skein');
+  });
+
   it('lists a pipeline, a map and a gang as a row each, and the graph of each on its page', async () => {
     const gang = (rank: number) => ({ id: 'band', size: 2, rank });
     await node.jobs.enqueue([
@@ -111,8 +133,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
       page.locator('tr[data-id]').evaluateAll((rows) => rows.map((each) => each.dataset['id']));
     expect(await listed()).toEqual(['alone', 'rank-0', 'run']);
     await row('run').getByRole('link', { name: 'Its jobs' }).click();
-    await row('cut').waitFor();
-    expect(await listed()).toEqual(['add', 'cut']);
+    await expect.poll(listed).toEqual(['add', 'cut']);
     await open('#/jobs?state=blocked');
     await row('add').waitFor();
     await open('#/jobs/run');
