@@ -49,6 +49,17 @@ describe('exit codes and streams', () => {
     expect(JSON.parse(stdout)).toMatchObject({ code: 'USAGE', error });
   });
 
+  it('a folder that was removed under the command is an error like others', () => {
+    const main = join(import.meta.dirname, 'main.ts');
+    const { status, stderr } = spawnSync(
+      'sh',
+      ['-c', `mkdir gone && cd gone && rmdir ../gone && "${process.execPath}" "${main}" ls`],
+      { encoding: 'utf8', cwd },
+    );
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: The folder .* has been removed\. \(FILE_UNREADABLE\)\n/);
+  });
+
   it('a reader that closes the pipe early is not an error', () => {
     const { status, stderr } = spawnSync(
       'bash',

@@ -2,6 +2,7 @@
  * The command in its process: signals, streams and the exit code. Everything else happens in
  * `run`, which tests can call without a process.
  */
+import { SkeinError } from '@skein/api/errors';
 import { unwritable } from '@skein/api/file-errors';
 import { exit } from './exit.ts';
 import { interrupt, interruption } from './interruption.ts';
@@ -19,13 +20,11 @@ export async function runProcess(): Promise<void> {
       isClosed = true;
       return;
     }
-    const body = describeError(unwritable('stdout', error), process.env);
-    process.stderr.write(`${renderError(body, styleOf(process.stderr, process.env))}\n`);
-    process.exit(EXIT.failure);
+    fail(unwritable('stdout', error));
   });
 
   const code = await runCommandLine(process.argv.slice(2), {
-    cwd: process.cwd(),
+    cwd: workingFolder(),
     env: process.env,
     signal: interruption,
     stdout: process.stdout,
@@ -36,6 +35,21 @@ export async function runProcess(): Promise<void> {
   process.exitCode = ended;
   // Idle keep-alive connections and workers must not keep a finished command alive.
   exit(ended);
+}
+
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    const message = 'The folder in which this command was started has been removed.';
+    return fail(new SkeinError('FILE_UNREADABLE', message));
+  }
+}
+
+function fail(error: SkeinError): never {
+  const body = describeError(error, process.env);
+  process.stderr.write(`${renderError(body, styleOf(process.stderr, process.env))}\n`);
+  process.exit(EXIT.failure);
 }
 
 function flushed(stream: NodeJS.WriteStream): Promise<void> {
