@@ -82,6 +82,11 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
           <a href={linkTo('jobs', [], { ...query, group: '' })}>Show all</a>
         </p>
       )}
+      {query['after'] === undefined ? null : (
+        <p class="group">
+          <a href={linkTo('jobs', [], { ...query, after: '' })}>Newest jobs</a>
+        </p>
+      )}
       <Refusal error={error} />
       {query['group'] === undefined || jobs === undefined ? null : <Graph jobs={jobs} />}
       {jobs === undefined || jobs.length === 0 ? null : (
@@ -105,6 +110,11 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
       >
         Older
       </button>
+      {value?.next === undefined || limit < MOST ? null : (
+        <p>
+          <a href={linkTo('jobs', [], { ...query, after: value.next })}>Still older</a>
+        </p>
+      )}
     </section>
   );
 }
@@ -142,7 +152,7 @@ function Filters({
   readonly queues: readonly string[];
 }) {
   const change = (next: Filter): void => {
-    location.replace(linkTo('jobs', [], { ...query, ...next }));
+    location.replace(linkTo('jobs', [], { ...query, after: '', ...next }));
   };
   return (
     <form class="filters" onSubmit={(event) => event.preventDefault()}>
@@ -214,7 +224,7 @@ function Row({ job, group, query }: ListProps['rows'][number] & Pick<ListProps, 
         </small>
         {group === undefined ? null : (
           <small class="note">
-            <a href={linkTo('jobs', [], { ...query, group })}>
+            <a href={linkTo('jobs', [], { ...query, after: '', group })}>
               {group === id ? 'Its jobs' : job.gang === undefined ? 'Its group' : 'Its gang'}
             </a>
           </small>

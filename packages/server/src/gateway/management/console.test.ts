@@ -117,6 +117,22 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await expectUnharmed('Jobs – Skein');
   });
 
+  it('goes on beyond the thousand newest jobs', async () => {
+    for (const part of [0, 1]) {
+      const numbers = Array.from({ length: 600 }, (_, index) => part * 600 + index);
+      await node.jobs.enqueue(numbers.map((number) => spec({ id: `job-${number}` })));
+    }
+    await open('#/jobs');
+    await row('job-1199').waitFor();
+    const further = page.getByRole('link', { name: 'Still older' });
+    while (!(await further.isVisible())) await page.getByRole('button', { name: 'Older' }).click();
+    await further.click();
+    await row('job-199').waitFor();
+    expect(await row('job-200').count()).toBe(0);
+    await page.getByRole('link', { name: 'Newest jobs' }).click();
+    await row('job-1199').waitFor();
+  });
+
   it('lists a pipeline, a map and a gang as a row each, and the graph of each on its page', async () => {
     const gang = (rank: number) => ({ id: 'band', size: 2, rank });
     await node.jobs.enqueue([
