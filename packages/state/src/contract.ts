@@ -151,16 +151,22 @@ export interface Records extends TransferStore {
   /** Newest first. */
   history(filter: {
     deployment?: string;
-    kind?: HistoryEntry['kind'];
+    kind?: HistoryEntry['kind'] | undefined;
     limit: number;
+    /** Only entries with a smaller id. */
+    before?: number | undefined;
   }): Promise<HistoryEntry[]>;
   /** Entries after a given one, oldest first: a reader that is behind repeats the call until it returns none. */
   historyAfter(id: number, limit: number): Promise<HistoryEntry[]>;
 
   /** Replaces the record of the run unless the stored one is newer by `updatedAt`. Returns the stored record. */
   putRun(run: Run): Promise<RunSummary>;
-  /** Newest first, by start time. */
-  runs(filter: { status?: RunStatus; limit: number }): Promise<RunSummary[]>;
+  /** Newest first, by start time and id. @param filter.after only runs after this one in that order. */
+  runs(filter: {
+    status?: RunStatus | undefined;
+    limit: number;
+    after?: RunPlace | undefined;
+  }): Promise<RunSummary[]>;
   run(id: string): Promise<Run | undefined>;
   removeRun(id: string): Promise<boolean>;
 
@@ -181,6 +187,8 @@ export interface Records extends TransferStore {
   /** Newest first. @param before only entries with a smaller id. */
   audit(limit: number, before?: number): Promise<AuditEntry[]>;
 }
+
+export type RunPlace = Pick<RunSummary, 'id' | 'startedAt'>;
 
 export interface State extends Records {
   /** Where a snapshot begins: take the position, then read the records. */

@@ -11,7 +11,7 @@ import {
 import type { NodeEndpoint } from '../endpoint.ts';
 import { RolloutEvidence } from '../resources/fleet.ts';
 import { HistoryKind, HistoryView } from '../resources/record.ts';
-import { Limit, VersionNumber } from './parameters.ts';
+import { Before, Limit, VersionNumber } from './parameters.ts';
 
 const NameParam = z.strictObject({ name: Name.describe('Name of the deployment.') });
 const ocr = { name: 'ocr' };
@@ -144,7 +144,7 @@ export const DEPLOYMENT_ENDPOINTS = {
     ...reading,
     path: '/api/v1/deployments/{name}/history',
     summary: 'List the history of a deployment, newest first.',
-    query: z.strictObject({ kind: HistoryKind.optional(), limit: Limit }),
+    query: z.strictObject({ kind: HistoryKind.optional(), limit: Limit, before: Before }),
     response: z.object({ entries: z.array(HistoryView) }),
     example: { params: ocr, query: { kind: 'scaled' } },
   },
@@ -153,7 +153,7 @@ export const DEPLOYMENT_ENDPOINTS = {
     path: '/api/v1/history',
     summary: 'List the history of all deployments, newest first.',
     scope: 'read',
-    query: z.strictObject({ kind: HistoryKind.optional(), limit: Limit }),
+    query: z.strictObject({ kind: HistoryKind.optional(), limit: Limit, before: Before }),
     response: z.object({ entries: z.array(HistoryView) }),
     example: { query: { limit: '20' } },
   },

@@ -4,7 +4,7 @@ import type { NodeEndpoint } from '../endpoint.ts';
 import { NodeEvent } from '../resources/event.ts';
 import { NodeView } from '../resources/node.ts';
 import { AuditView } from '../resources/record.ts';
-import { Limit } from './parameters.ts';
+import { Before, Limit } from './parameters.ts';
 
 export const NODE_ENDPOINTS = {
   getNode: {
@@ -72,13 +72,7 @@ export const NODE_ENDPOINTS = {
     scope: 'admin',
     query: z.strictObject({
       limit: Limit,
-      before: z.coerce
-        .number<number>()
-        .int()
-        .min(1)
-        .max(Number.MAX_SAFE_INTEGER)
-        .optional()
-        .describe('Only entries with a smaller `id`, such as that of the last one of a page.'),
+      before: Before,
     }),
     response: z.object({ entries: z.array(AuditView) }),
     example: { query: { limit: '20' } },

@@ -13,3 +13,11 @@ export const Limit = z.coerce
   .max(1000)
   .describe('Entries to return.')
   .default(100);
+
+export const Before = z.coerce
+  .number<number>()
+  .int()
+  .min(1)
+  .max(Number.MAX_SAFE_INTEGER)
+  .optional()
+  .describe('Only entries with a smaller `id`, such as that of the last one of a page.');

@@ -14,8 +14,12 @@ export const RUN_ENDPOINTS = {
     path: '/api/v1/runs',
     summary: 'List the training runs, newest first.',
     scope: 'read',
-    query: z.strictObject({ status: RunStatus.optional(), limit: Limit }),
-    response: z.object({ runs: z.array(RunSummary) }),
+    query: z.strictObject({
+      status: RunStatus.optional(),
+      limit: Limit,
+      after: z.string().max(400).describe('`next` of the previous page.').optional(),
+    }),
+    response: z.object({ runs: z.array(RunSummary), next: z.string().optional() }),
     example: { query: { status: 'finished' } },
   },
   getRun: {

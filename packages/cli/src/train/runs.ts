@@ -12,8 +12,8 @@ import {
   type ConnectionChoice,
 } from '../connection/connection.ts';
 
-/** Most runs that a node lists. */
-const MOST = 1000;
+/** Most runs that a node lists at once. */
+const PAGE = 1000;
 /** Milliseconds that training waits for the node at most. */
 const PATIENCE_MS = 2000;
 
@@ -29,8 +29,13 @@ async function runsOnNode(context: Context, choice: ConnectionChoice): Promise<R
   const client = await nodeClient(context, choice);
   if (client === undefined) return [];
   try {
-    const { runs } = await client.listRuns({ limit: MOST });
-    return runs;
+    const runs: RunSummary[] = [];
+    for (let after: string | undefined; ;) {
+      const page = await client.listRuns({ limit: PAGE, after });
+      runs.push(...page.runs);
+      if (page.next === undefined) return runs;
+      after = page.next;
+    }
   } catch (error) {
     // Without --url, runs of this folder are shown also when the node does not answer.
     if (explicitUrl(context, choice) !== undefined || !(error instanceof SkeinError)) throw error;

@@ -51,12 +51,13 @@ export function servedAs({ versions }: Pick<Run, 'versions'>): string {
   return versions.map(({ model, version }) => `${model} v${version}`).join(', ');
 }
 
-export function Runs({ focus }: ViewProps) {
+export function Runs({ route: { query }, focus }: ViewProps) {
   /** Ids, the one chosen last at the end. */
   const [chosen, setChosen] = useState<readonly string[]>([]);
   const moved = useStore(movedRun);
-  const { value, error, poke } = useFresh({ everyMs: 30_000 }, (signal) =>
-    node().listRuns({ limit: LIMIT }, { signal }),
+  const { after } = query;
+  const { value, error, poke } = useFresh({ everyMs: 30_000, identity: after ?? '' }, (signal) =>
+    node().listRuns({ limit: LIMIT, after }, { signal }),
   );
   useEffect(() => {
     if (moved !== undefined) poke();
@@ -74,6 +75,11 @@ export function Runs({ focus }: ViewProps) {
         )}
       </div>
       <Refusal error={error} />
+      {after === undefined ? null : (
+        <p class="group">
+          <a href={linkTo('runs')}>Newest runs</a>
+        </p>
+      )}
       {runs.length === 0 ? null : (
         <Table titles={TITLES}>
           <tbody>
@@ -92,7 +98,12 @@ export function Runs({ focus }: ViewProps) {
           </tbody>
         </Table>
       )}
-      {value?.runs.length === 0 ? (
+      {value?.next === undefined ? null : (
+        <p>
+          <a href={linkTo('runs', [], { after: value.next })}>Older</a>
+        </p>
+      )}
+      {value?.runs.length === 0 && after === undefined ? (
         <Empty command={TRAIN}>Nothing has been trained yet.</Empty>
       ) : null}
     </section>

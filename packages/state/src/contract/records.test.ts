@@ -27,6 +27,10 @@ overEveryState('records', (at) => {
     await at.state.putRun(first);
     expect(await at.state.runs({ limit: 10 })).toEqual([second, first].map(summaryOf));
     expect(await at.state.runs({ limit: 1 })).toEqual([summaryOf(second)]);
+    expect(await at.state.runs({ limit: 9, after: second })).toEqual([summaryOf(first)]);
+    const { status } = first;
+    expect(await at.state.runs({ limit: 9, after: second, status })).toEqual([summaryOf(first)]);
+    expect(await at.state.runs({ limit: 9, after: first })).toEqual([]);
     expect(await at.state.run('first')).toEqual(first);
     expect(await at.state.run('third')).toBeUndefined();
     expect(await at.state.removeRun('first')).toBe(true);
@@ -246,6 +250,12 @@ overEveryState('records', (at) => {
     expect(a).toMatchObject({ ...entry, deployment: 'a', kind: 'scaled' });
     expect(await at.state.history({ limit: 10 })).toEqual([c, b, a]);
     expect(await at.state.history({ limit: 2 })).toEqual([c, b]);
+    expect(await at.state.history({ limit: 2, before: b.id })).toEqual([a]);
+    expect(await at.state.history({ limit: 2, before: a.id })).toEqual([]);
+    expect(await at.state.history({ deployment: 'a', limit: 2, before: c.id })).toEqual([a]);
+    expect(
+      await at.state.history({ deployment: 'a', kind: 'scaled', limit: 2, before: a.id }),
+    ).toEqual([]);
     expect(await at.state.history({ deployment: 'a', limit: 10 })).toEqual([c, a]);
     expect(await at.state.history({ kind: 'scaled', limit: 10 })).toEqual([b, a]);
     expect(await at.state.history({ deployment: 'a', kind: 'scaled', limit: 10 })).toEqual([a]);

@@ -10,8 +10,8 @@ export function journalCalls({
       const entry = JSON.stringify({ deployment, kind, reason, details, actor });
       return record((await run('add-history', deployment, kind, entry)) as string) as HistoryEntry;
     },
-    async history({ deployment, kind, limit }) {
-      const rows = await run('history', deployment ?? '', kind ?? '', limit);
+    async history({ deployment, kind, limit, before }) {
+      const rows = await run('history', deployment ?? '', kind ?? '', limit, before ?? '');
       return (rows as string[]).map(record) as HistoryEntry[];
     },
     async historyAfter(id, limit) {

@@ -21,8 +21,9 @@ export function runCalls({
       // A run older than all kept ones is trimmed at once.
       return kept === null ? summary : (JSON.parse(kept) as RunSummary);
     },
-    async runs({ status, limit }) {
-      const summaries = (await call('runs', status ?? '', limit)) as string[];
+    async runs({ status, limit, after }) {
+      const place = after === undefined ? '' : `${after.startedAt} ${after.id}`;
+      const summaries = (await call('runs', status ?? '', limit, place)) as string[];
       return summaries.map((each) => JSON.parse(each) as RunSummary);
     },
     async run(id) {

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { summaryOf } from '@skein/api';
+import { summaryOf, type RunStatus } from '@skein/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import type { State } from '../contract.ts';
 import { openSqliteState } from '../sqlite/sqlite-state.ts';
 import { openRunFolder, readRun, readRuns, runPath } from './run-folder.ts';
-import { createRuns } from './runs.ts';
+import { createRuns, type Runs } from './runs.ts';
 import { sampleRun } from './testing/sample-run.ts';
 
 let data: string;
@@ -77,14 +77,20 @@ describe('the folder of a run', () => {
 });
 
 describe('the runs of a node', () => {
+  let runs: Runs;
+  beforeEach(() => {
+    runs = createRuns(state, data);
+  });
+  const listed = async (filter: { status?: RunStatus } = {}) =>
+    (await runs.list({ ...filter, limit: 9 })).runs;
+
   it('are the reported ones and those in its data folder', async () => {
-    const runs = createRuns(state, data);
     const reported = sampleRun('reported', { startedAt: '2026-05-01T00:00:00.000Z' });
     await runs.put(reported);
     const folder = await openRunFolder(data, 'local');
     const local = sampleRun('local');
     await folder.record(local);
-    expect(await runs.list({ limit: 9 })).toEqual([reported, local].map(summaryOf));
+    expect(await listed()).toEqual([reported, local].map(summaryOf));
     expect(await runs.get('local')).toEqual(local);
     const finished = {
       ...local,
@@ -93,34 +99,30 @@ describe('the runs of a node', () => {
     } as const;
     await folder.record(finished);
     expect(await runs.get('local')).toEqual(finished);
-    expect(await runs.list({ status: 'finished', limit: 9 })).toEqual([summaryOf(finished)]);
+    expect(await listed({ status: 'finished' })).toEqual([summaryOf(finished)]);
     await expect(runs.get('none')).rejects.toMatchObject({ code: 'RUN_UNKNOWN' });
     folder.close();
   });
 
   it('are removed with their files, but not while a process trains them', async () => {
-    const runs = createRuns(state, data);
     const folder = await openRunFolder(data, 'a');
     await folder.record(sampleRun('a'));
     await expect(runs.remove('a')).rejects.toMatchObject({ code: 'RUN_ACTIVE' });
     folder.close();
     await runs.remove('a');
     expect(await readdir(join(data, 'runs'))).toEqual([]);
-    expect(await runs.list({ limit: 9 })).toEqual([]);
+    expect(await listed()).toEqual([]);
     await expect(runs.remove('a')).rejects.toMatchObject({ code: 'RUN_UNKNOWN' });
   });
 
   it('count as interrupted when their process has ended', async () => {
-    const runs = createRuns(state, data);
     const child = await trainer('a');
-    expect((await runs.list({ status: 'running', limit: 9 })).map(({ id }) => id)).toEqual(['a']);
+    expect((await listed({ status: 'running' })).map(({ id }) => id)).toEqual(['a']);
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
-    expect(await runs.list({ status: 'running', limit: 9 })).toEqual([]);
-    expect((await runs.list({ status: 'interrupted', limit: 9 })).map(({ id }) => id)).toEqual([
-      'a',
-    ]);
+    expect(await listed({ status: 'running' })).toEqual([]);
+    expect((await listed({ status: 'interrupted' })).map(({ id }) => id)).toEqual(['a']);
     await runs.put(sampleRun('elsewhere', { process: { host: 'another', pid: 1 << 30 } }));
     expect((await runs.get('elsewhere')).status).toBe('running');
   });

@@ -8,18 +8,32 @@ import { join } from 'node:path';
 import type { Run, RunStatus, RunSummary } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { isAlive } from '@skein/api/machine';
-import type { State } from '../contract.ts';
+import type { RunPlace, State } from '../contract.ts';
 import { readRun, removeRunFolder, runPath, standing } from './run-folder.ts';
 
 export interface Runs {
-  /** Newest first. */
-  list(filter: { status?: RunStatus; limit: number }): Promise<RunSummary[]>;
+  /**
+   * Newest first.
+   * @param filter.after `next` of the page before.
+   * @throws SkeinError REQUEST_INVALID when it is not from a page.
+   */
+  list(filter: {
+    status?: RunStatus | undefined;
+    limit: number;
+    after?: string | undefined;
+  }): Promise<{
+    readonly runs: RunSummary[];
+    readonly next?: string;
+  }>;
   /** @throws SkeinError RUN_UNKNOWN. */
   get(id: string): Promise<Run>;
   put(run: Run): Promise<RunSummary>;
   /** Removes a run, with its files if it is in the data folder. @throws SkeinError RUN_UNKNOWN, RUN_ACTIVE. */
   remove(id: string): Promise<void>;
 }
+
+/** Runs that may have ended unnoticed, and are looked at for one page. */
+const LOOKED_AT = 1000;
 
 export function createRuns(
   state: Pick<State, 'putRun' | 'runs' | 'run' | 'removeRun'>,
@@ -46,17 +60,24 @@ export function createRuns(
   }
 
   return {
-    async list({ status, limit }) {
+    async list({ status, limit, after }) {
+      const place = after === undefined ? undefined : placeIn(after);
       await adopt();
       // A run that was recorded as running may have ended, so compare the status afterwards.
       const open = status === 'running' || status === 'interrupted';
-      const known = await state.runs(
-        status === undefined || open ? { limit: open ? 1000 : limit } : { status, limit },
-      );
-      return known
+      const asked = open ? Math.max(LOOKED_AT, limit) : limit;
+      const known = await state.runs({
+        status: open ? undefined : status,
+        after: place,
+        limit: asked,
+      });
+      const found = known
         .map((run) => standing(run, isAlive))
-        .filter((run) => status === undefined || run.status === status)
-        .slice(0, limit);
+        .filter((run) => status === undefined || run.status === status);
+      const runs = found.slice(0, limit);
+      const last = found.length > limit ? runs.at(-1) : known.at(-1);
+      const isWhole = found.length <= limit && known.length < asked;
+      return isWhole || last === undefined ? { runs } : { runs, next: nameOf(last) };
     },
     async get(id) {
       await adopt();
@@ -74,4 +95,13 @@ export function createRuns(
       if (!here) throw new SkeinError('RUN_UNKNOWN', `There is no run "${id}".`);
     },
   };
+}
+
+/** Where a page of the list ends. */
+const nameOf = ({ startedAt, id }: RunPlace): string => `${startedAt} ${id}`;
+
+function placeIn(name: string): RunPlace {
+  const [startedAt = '', ...id] = name.split(' ');
+  if (id.length > 0) return { startedAt, id: id.join(' ') };
+  throw new SkeinError('REQUEST_INVALID', `"${name}" is not the end of a page.`);
 }

@@ -22,12 +22,14 @@ export function historyTable(
   );
   const trimAll = database.prepare('DELETE FROM history WHERE id <= :oldest');
   const select = (where: string) =>
-    database.prepare(`SELECT * FROM history ${where} ORDER BY id DESC LIMIT :limit`);
+    database.prepare(
+      `SELECT * FROM history WHERE id < :before ${where} ORDER BY id DESC LIMIT :limit`,
+    );
   const after = database.prepare('SELECT * FROM history WHERE id > :id ORDER BY id LIMIT :limit');
   const all = select('');
-  const ofKind = select('WHERE kind = :kind');
-  const ofDeployment = select('WHERE deployment = :deployment');
-  const ofBoth = select('WHERE deployment = :deployment AND kind = :kind');
+  const ofKind = select('AND kind = :kind');
+  const ofDeployment = select('AND deployment = :deployment');
+  const ofBoth = select('AND deployment = :deployment AND kind = :kind');
 
   return {
     async addHistory({ deployment, kind, reason, details, actor }) {
@@ -41,16 +43,17 @@ export function historyTable(
         return entry;
       });
     },
-    async history({ deployment, kind, limit }) {
+    async history({ deployment, kind, limit, before = Number.MAX_SAFE_INTEGER }) {
       return database.read(() => {
+        const bounds = { limit, before };
         if (deployment === undefined) {
-          const rows = kind === undefined ? all.all({ limit }) : ofKind.all({ kind, limit });
+          const rows = kind === undefined ? all.all(bounds) : ofKind.all({ kind, ...bounds });
           return rows.map(HISTORY.fromRow);
         }
         const rows =
           kind === undefined
-            ? ofDeployment.all({ deployment, limit })
-            : ofBoth.all({ deployment, kind, limit });
+            ? ofDeployment.all({ deployment, ...bounds })
+            : ofBoth.all({ deployment, kind, ...bounds });
         return rows.map(HISTORY.fromRow);
       });
     },

@@ -4,6 +4,9 @@ import { RETENTION } from '../retention.ts';
 import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
 
+/** Comes before every run. */
+const NEWEST = { startedAt: '~', id: '' };
+
 export function runTable(
   database: Database,
   announce: Announce,
@@ -20,10 +23,11 @@ export function runTable(
   );
   const newest = (where: string) =>
     database.prepare(
-      `SELECT summary FROM runs ${where} ORDER BY started_at DESC, id DESC LIMIT :limit`,
+      `SELECT summary FROM runs WHERE (started_at, id) < (:startedAt, :id) ${where}
+       ORDER BY started_at DESC, id DESC LIMIT :limit`,
     );
   const all = newest('');
-  const ofStatus = newest('WHERE status = :status');
+  const ofStatus = newest('AND status = :status');
   const summary = database.prepare('SELECT summary FROM runs WHERE id = :id');
   const whole = database.prepare('SELECT summary, epochs FROM runs WHERE id = :id');
   const remove = database.prepare('DELETE FROM runs WHERE id = :id');
@@ -46,9 +50,10 @@ export function runTable(
         return kept === undefined ? summaryOf(run) : summaryIn(kept);
       });
     },
-    async runs({ status, limit }) {
+    async runs({ status, limit, after: { startedAt, id } = NEWEST }) {
       return database.read(() => {
-        const rows = status === undefined ? all.all({ limit }) : ofStatus.all({ status, limit });
+        const bounds = { startedAt, id, limit };
+        const rows = status === undefined ? all.all(bounds) : ofStatus.all({ status, ...bounds });
         return rows.map(summaryIn);
       });
     },

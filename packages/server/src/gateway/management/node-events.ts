@@ -85,7 +85,7 @@ export function nodeEvents(
       control.views().map((view) => [view.name, JSON.stringify(view)] as const),
     );
     const newest = await state.history({ limit: NEWEST });
-    const known = await runs.list({ limit: RUNS_SEEN });
+    const { runs: known } = await runs.list({ limit: RUNS_SEEN });
     const seen = known.map((run) => ({
       id: run.id,
       running: run.status === 'running',

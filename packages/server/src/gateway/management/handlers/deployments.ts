@@ -19,20 +19,13 @@ export function deploymentHandlers({
     },
     rolloutEvidence: async ({ params }) => ({ evidence: await control.evidence(params.name) }),
     deploymentTraffic: ({ params, query }) => control.traffic(params.name, query.range),
-    async deploymentHistory({ params, query: { kind, limit } }) {
-      const entries = await state.history({
-        deployment: params.name,
-        ...(kind === undefined ? {} : { kind }),
-        limit,
-      });
+    async deploymentHistory({ params, query }) {
+      const entries = await state.history({ deployment: params.name, ...query });
       // The history of a removed deployment stays readable; only a name that never existed is
       // unknown.
-      if (entries.length === 0) control.view(params.name);
+      if (entries.length === 0 && query.before === undefined) control.view(params.name);
       return { entries };
     },
-    async listHistory({ query: { kind, limit } }) {
-      const entries = await state.history({ ...(kind === undefined ? {} : { kind }), limit });
-      return { entries };
-    },
+    listHistory: async ({ query }) => ({ entries: await state.history(query) }),
   } satisfies Partial<NodeHandlers>;
 }

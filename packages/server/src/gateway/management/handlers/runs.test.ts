@@ -31,6 +31,30 @@ it('runs are reported, listed, shown and removed over the API', async () => {
   ]);
 });
 
+it('runs are listed page by page, also those of a status', async () => {
+  const ids = Array.from({ length: 5 }, (_, index) => `20260314-page-${index}`);
+  for (const id of ids) {
+    const startedAt = `2026-03-14T09:00:0${id.at(-1)}.000Z`;
+    const status = id.endsWith('2') ? 'failed' : 'finished';
+    await client.putRun({ id, run: sampleRun(id, { startedAt, status }) });
+  }
+  const listed = async (status?: 'finished' | 'interrupted'): Promise<string[][]> => {
+    const pages: string[][] = [];
+    for (let after: string | undefined; ;) {
+      const { runs, next } = await client.listRuns({ limit: 2, after, status });
+      pages.push(runs.map(({ id }) => id));
+      if (next === undefined) return pages;
+      after = next;
+    }
+  };
+  const [a, b, c, d, e] = ids.toReversed();
+  expect(await listed()).toEqual([[a, b], [c, d], [e]]);
+  expect(await listed('finished')).toEqual([[a, b], [d, e], []]);
+  expect(await listed('interrupted')).toEqual([[]]);
+  await expect(client.listRuns({ after: 'x' })).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+  for (const id of ids) await client.removeRun({ id });
+});
+
 it('a run whose id differs from its path, or with an invalid digest, is refused', async () => {
   const run = sampleRun('a');
   await expect(client.putRun({ id: 'b', run })).rejects.toMatchObject({

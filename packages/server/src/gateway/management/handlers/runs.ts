@@ -3,9 +3,7 @@ import { invalidRequest } from '../../brief.ts';
 
 export function runHandlers({ runs }: Pick<ManagementOptions, 'runs'>) {
   return {
-    async listRuns({ query: { status, limit } }) {
-      return { runs: await runs.list({ ...(status === undefined ? {} : { status }), limit }) };
-    },
+    listRuns: ({ query }) => runs.list(query),
     getRun: ({ params }) => runs.get(params.id),
     async putRun({ params, body: { run } }) {
       if (run.id === params.id) return runs.put(run);
