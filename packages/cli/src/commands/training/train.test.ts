@@ -120,6 +120,8 @@ describe('a run', () => {
         cwd: folder,
       });
       await killed.saw(/^ +12 /m);
+      // It is there and does not end before the other command has looked at it.
+      killed.process.kill('SIGSTOP');
       expect(await failure('train', '--resume', 'killed')).toMatchObject({ code: 'RUN_ACTIVE' });
       killed.process.kill('SIGKILL');
       await killed.ended;
