@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the root file system of sandboxes without an image registry:
 #   base-image.sh PROFILE [NAME]      imports it into Docker as NAME (default: skein-sandbox:PROFILE)
-#   base-image.sh PROFILE --to DIR    leaves it in DIR, a root for bubblewrap
+#   base-image.sh PROFILE --to DIR    leaves it in DIR, a root for bubblewrap: a folder that is new, empty or made by it
 # PROFILE is `minimal` (Python 3 and coreutils), `judge` (the toolchains of most of the judge’s languages)
 # or `judge-all` (of all of them): see packages.sh. Needs root and debootstrap. Nothing is done when the result is there already;
 # SKEIN_REBUILD=1 makes it anew. minimal: about 20 seconds and 150 MB; judge: 2 minutes and 1.8 GB.
@@ -18,6 +18,12 @@ if [ "${2:-}" = --to ]; then directory=${3:?the directory to fill}; elif [ $# -g
 if [ -z "${SKEIN_REBUILD:-}" ]; then
   if [ -n "$directory" ] && [ -e "$directory/etc/skein-sandbox" ]; then exit 0; fi
   if [ -z "$directory" ] && docker image inspect "$image" >/dev/null 2>&1; then exit 0; fi
+fi
+# An image takes the place of all that is in its folder, such as a home folder under a mistyped name.
+if [ -n "$directory" ] && [ ! -e "$directory/etc/skein-sandbox" ] && { [ -e "$directory" ] || [ -L "$directory" ]; } &&
+  { [ ! -d "$directory" ] || [ -n "$(ls -A "$directory")" ]; }; then
+  echo "base-image: $directory is not an image made by this script, and would be replaced: name a folder that is new or empty" >&2
+  exit 1
 fi
 for tool in debootstrap $([ -n "$directory" ] || echo docker); do
   command -v "$tool" >/dev/null || { echo "base-image: $tool is missing; \`npm run provision\` installs it" >&2; exit 1; }
@@ -55,8 +61,12 @@ echo "$profile" >"$root/etc/skein-sandbox"
 
 if [ -n "$directory" ]; then
   mkdir -p "$(dirname "$directory")"
+  # Beside its place first: one that is killed while it copies to another disk leaves no part of an image there.
+  staged=$(mktemp -d "$(dirname "$directory")/.base-image.XXXXXX")
+  trap 'rm -rf "$folder" "$staged"' EXIT
+  mv "$root" "$staged/root"
   rm -rf "$directory"
-  mv "$root" "$directory"
+  mv "$staged/root" "$directory"
 else
   tar -C "$root" -c . | docker import --change 'CMD ["/bin/bash"]' --message "Skein sandbox, $profile" - "$image" >/dev/null
 fi

@@ -1,6 +1,8 @@
 /** Which roots a guest may be shown, and which of them an untrusted caller may name. */
-import { mkdirSync, realpathSync, symlinkSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { testFolder } from '../../../scripts/testing/folder.ts';
 import { imageUnknown } from './docker/container/container.ts';
@@ -70,6 +72,21 @@ test('a profile that is missing names the command that makes it', () => {
     'base-image.sh judge-all` makes',
   );
   expect(imageUnknown('debian:13').message).toBe('The Docker daemon has no image debian:13.');
+});
+
+test('the script that makes an image replaces no folder with other things in it', () => {
+  const place = join(folder, 'of-alice');
+  mkdirSync(place);
+  writeFileSync(join(place, 'thesis.tex'), '');
+  const script = fileURLToPath(new URL('../../../deploy/sandbox/base-image.sh', import.meta.url));
+  for (const at of [place, join(place, 'thesis.tex')]) {
+    const { status, stderr } = spawnSync('bash', [script, 'minimal', '--to', at], {
+      encoding: 'utf8',
+      env: { ...process.env, SKEIN_REBUILD: '1' },
+    });
+    expect([status, stderr]).toEqual([1, expect.stringContaining(`${at} is not an image`)]);
+  }
+  expect(existsSync(join(place, 'thesis.tex'))).toBe(true);
 });
 
 describe('a folder that would show the host', () => {

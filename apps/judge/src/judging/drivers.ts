@@ -4,6 +4,7 @@
  *
  * Each is loaded when it is used, because every submission has a thread that loads its own.
  */
+import { existsSync } from 'node:fs';
 import { SANDBOX_NAMES, SANDBOXES, type SandboxName } from '@skein/api/implementations';
 import { openDriver, type SandboxDriver } from '@skein/sandbox';
 
@@ -25,19 +26,21 @@ export function createJudgeDriver(
 }
 
 /**
- * What provides the root file system that a driver complains about.
- * @param complaint of the driver. @returns undefined when it is about something else.
+ * What provides the root file system that a driver complains about: an image by the reference that the
+ * daemon lacks, or a folder that does not exist yet.
+ *
+ * @returns undefined when it is about something else, such as a folder with other things in it.
  */
-export function imageFix(image: string | undefined, complaint: string): string | undefined {
-  const named = image ?? JUDGE_IMAGE;
-  // A folder is of bubblewrap: Docker takes none, however it is made.
-  if (!complaint.includes(named) || complaint.includes('not a name of a Docker image')) {
-    return undefined;
-  }
-  // Of bubblewrap, a registered name is a folder, which its complaint says.
-  const folder = named.startsWith('/')
-    ? named
-    : / no folder (\S+?)\.?(?:\s|$)/.exec(complaint)?.[1];
-  const target = folder === undefined ? named : `--to ${folder}`;
+export function imageFix(complaint: string): string | undefined {
+  const [, reference] = / has no image (\S+?)\.?(?:\s|$)/.exec(complaint) ?? [];
+  const [, named, given] = MISSING_FOLDER.exec(complaint) ?? [];
+  const folder = named ?? given;
+  // One that exists may hold anything, and is replaced by an image that is made there.
+  if (folder !== undefined && existsSync(folder)) return undefined;
+  const target = folder === undefined ? reference : `--to ${folder}`;
+  if (target === undefined) return undefined;
   return `\`bash deploy/sandbox/base-image.sh judge ${target}\` builds it, as root.`;
 }
+
+/** Of bubblewrap: the folder of a registered name, or one that was given by its path. */
+const MISSING_FOLDER = /there is no folder (\S+?)\.?(?:\s|$)|"(\/[^"]*)" is not a directory/;

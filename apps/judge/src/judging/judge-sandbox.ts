@@ -63,7 +63,7 @@ export async function openJudgeSandbox(
 ): Promise<JudgeSandbox> {
   const availability = await driver.availability();
   if (!availability.available) {
-    throw unavailable(driver, options, availability.reason, availability.fix);
+    throw unavailable(driver, availability.reason, availability.fix);
   }
   const { enforcement } = availability;
   if (!enforcement.untrusted) {
@@ -89,7 +89,7 @@ export async function openJudgeSandbox(
     .open(PROBE_LIMITS)
     .catch((error: unknown) => {
       if (!(error instanceof SkeinError)) throw error;
-      throw unavailable(driver, options, error.message, error.row.fix);
+      throw unavailable(driver, error.message, error.row.fix);
     });
   try {
     const toolchains = new Map<string, Toolchain>();
@@ -110,13 +110,8 @@ export async function openJudgeSandbox(
   }
 }
 
-function unavailable(
-  { name }: SandboxDriver,
-  { image }: JudgeSandboxOptions,
-  reason: string,
-  fix: string,
-): SkeinError {
-  const change = imageFix(image, reason) ?? fix;
+function unavailable({ name }: SandboxDriver, reason: string, fix: string): SkeinError {
+  const change = imageFix(reason) ?? fix;
   return new SkeinError(
     'JUDGE_SANDBOX',
     `${name}: ${sentence(reason)} To change that: ${sentence(change)}`,

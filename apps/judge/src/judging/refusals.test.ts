@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createProcessSandbox } from '@skein/sandbox/process';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { loadProblem } from '../package/load-problem.ts';
 import type { Problem } from '../package/problem.ts';
 import { MINIMAL, packageFolder } from '../testing/package-folder.ts';
@@ -27,7 +28,7 @@ describe('nothing is judged', () => {
   it.skipIf(requireComponent('docker').skip)(
     'without the image of its guests, naming the command that builds it',
     async () => {
-      const image = 'skein-sandbox:nowhere';
+      const image = 'nowhere';
       const driver = await createJudgeDriver('docker', image);
       onTestFinished(() => driver.close());
       await expect(chooseJudgeSandbox([driver], { image })).rejects.toMatchObject({
@@ -50,6 +51,11 @@ describe('nothing is judged', () => {
       });
       await expect(chooseJudgeSandbox([driver], { image: 'nowhere' })).rejects.toMatchObject({
         message: expect.stringMatching(/base-image\.sh judge --to \/\S+\/nowhere`/),
+      });
+      // An image takes the place of what is there.
+      const image = testFolder();
+      await expect(chooseJudgeSandbox([driver], { image })).rejects.toMatchObject({
+        message: expect.not.stringContaining(`--to ${image}`),
       });
     },
   );
