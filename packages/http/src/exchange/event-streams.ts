@@ -11,7 +11,7 @@
  */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { SkeinError } from '@skein/api';
+import { type ErrorCode, SkeinError } from '@skein/api';
 import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
 import { boundSilence, endWithin, type NodeExchange, streamHeaders } from './exchange.ts';
 import type { GatewayLogger } from '../fault.ts';
@@ -73,13 +73,20 @@ export function eventStreamBudget(max: number, shareOf?: ShareOf): SharedBudget 
   });
 }
 
+/** @param fixes what to do about an error, where the service knows more than the error table. */
 export function createEventStreams(
   budget: SharedBudget,
   { bodyTimeoutMs, heartbeatMs }: EventStreamLimits,
   logger: GatewayLogger,
+  fixes: Partial<Record<ErrorCode, string>> = {},
 ): EventStreams {
   const streams = new Map<ServerResponse, (error?: SkeinError) => void>();
   let closed = false;
+
+  function lastEvent(error: SkeinError): string {
+    const fix = fixes[error.code] ?? error.row.fix;
+    return `event: error\ndata: ${JSON.stringify({ ...error.toBody(), fix })}\n\n`;
+  }
 
   async function pump(
     response: ServerResponse,
@@ -122,9 +129,8 @@ export function createEventStreams(
       const end = (error?: SkeinError): void => {
         if (!streams.delete(response)) return;
         stop();
-        const last = error === undefined || response.writableEnded ? undefined : error.toBody();
-        const text = last === undefined ? '' : `event: error\ndata: ${JSON.stringify(last)}\n\n`;
-        endWithin(response, LAST_MS, text);
+        const isSilent = error === undefined || response.writableEnded;
+        endWithin(response, LAST_MS, isSilent ? '' : lastEvent(error));
       };
       streams.set(response, end);
       const unwatch = watch(end);

@@ -139,7 +139,10 @@ beforeEach(async () => {
         recorded.push({ id, params, body });
         return run();
       },
-      fixes: { KEY_MISSING: 'Write to the owner of the notes.' },
+      fixes: {
+        KEY_MISSING: 'Write to the owner of the notes.',
+        KEY_INVALID: 'Ask the owner for another.',
+      },
       pages: (path) =>
         path === '/' ? { type: 'text/html', body: Buffer.from('hi'), headers: [] } : undefined,
       bodies,
@@ -300,7 +303,7 @@ describe('an event stream', () => {
     await until('id: 5\nevent: tick\ndata: ["shop","4"]\n\n');
     expect(eventStreams.held).toBe(1);
     revoke?.(new SkeinError('KEY_INVALID', 'Revoked.'));
-    await until('"code":"KEY_INVALID"');
+    await until('"code":"KEY_INVALID","fix":"Ask the owner for another."');
     expect((await reader.read()).done).toBe(true);
     await expect.poll(() => eventStreams.held).toBe(0);
   });

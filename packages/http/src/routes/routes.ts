@@ -8,7 +8,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { fillPath, SkeinError, statusOf, validate } from '@skein/api';
-import type { Endpoint, PartOf, ResponseOf } from '@skein/api';
+import type { Endpoint, ErrorCode, PartOf, ResponseOf } from '@skein/api';
 import type { BudgetHold, SharedBudget } from '@skein/api/shared-budget';
 import type { z } from 'zod';
 import type { Page } from './pages.ts';
@@ -130,6 +130,8 @@ export interface RouteOptions<Scopes extends Callers> {
   /** Open event streams. Default: its own. */
   readonly eventStreams?: SharedBudget | undefined;
   readonly limits?: Partial<RouteLimits> | undefined;
+  /** What to do about an error, where the service knows more than the error table. */
+  readonly fixes?: Partial<Record<ErrorCode, string>>;
   readonly logger: GatewayLogger;
 }
 
@@ -149,7 +151,7 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
   const limits: RouteLimits = { ...ROUTE_LIMITS, ...options.limits };
   const bodies = options.bodies ?? bodyBudget(defaultBodyBudget(limits.maxJsonBytes));
   const budget = options.eventStreams ?? eventStreamBudget(MAX_EVENT_STREAMS);
-  const streams = createEventStreams(budget, limits, logger);
+  const streams = createEventStreams(budget, limits, logger, options.fixes);
   const find = createRouter(endpoints);
 
   async function call(

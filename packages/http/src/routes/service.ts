@@ -1,5 +1,5 @@
 /** A whole HTTP service, from a table of endpoints, their handlers and the pages beside them. */
-import { openApiOf, type Endpoint, type ErrorCode, type ServiceDescription } from '@skein/api';
+import { openApiOf, type Endpoint, type ServiceDescription } from '@skein/api';
 import { createExchangeListener } from '../listener/exchange-listener.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import type { ListenOptions } from '../listener/listen.ts';
@@ -22,8 +22,6 @@ export interface ServiceOptions<Scopes extends Callers>
   readonly open?: boolean;
   /** For the document at `/openapi.json`. */
   readonly about: ServiceDescription;
-  /** What to do about an error, where the service knows more than the error table. */
-  readonly fixes?: Partial<Record<ErrorCode, string>>;
 }
 
 export interface Service {
