@@ -92,11 +92,14 @@ describe('skein-judge', () => {
     onTestFinished(() => void taken.close());
     await once(taken, 'listening');
     const port = String((taken.address() as AddressInfo).port);
-    const given = ['--data', testFolder(), '--workers', 'none', '--port', port];
+    const data = testFolder();
+    const given = ['--data', data, '--workers', 'none', '--port', port];
     expect(await run('serve', ...given)).toMatchObject({
       code: 2,
       err: expect.stringMatching(/PORT_IN_USE\]\n {2}fix: Choose another with --port; 0 takes any/),
     });
+    // The next start makes the admin and shows the key: one that is made here is never seen.
+    expect((await run('users', 'ls', '--data', data)).out).toContain('No users');
   });
 
   it.each([['verify'], ['judge'], ['judge', 'package'], ['languages', 'c']])(

@@ -122,7 +122,6 @@ async function bringUp(
     await artifacts.close();
   });
   const accounts = openAccounts(database, Date.now);
-  const adminKey = accounts.list().length === 0 ? accounts.add('admin', true) : undefined;
   const submissions = openSubmissions(database, Date.now);
   const catalog = await openCatalog({
     folder: options.problems,
@@ -176,6 +175,8 @@ async function bringUp(
   );
   onClose(() => running.close(CLOSE_MS));
   await folder.announce(running.url);
+  // Last: of a start that fails before, no caller would ever see the key.
+  const adminKey = accounts.list().length === 0 ? accounts.add('admin', true) : undefined;
   return {
     url: running.url,
     problems: [...catalog.problems.keys()],
