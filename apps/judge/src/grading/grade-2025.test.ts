@@ -19,6 +19,7 @@ const test = (name: string): TestCase => ({
   name,
   input: '',
   answer: '',
+  shown: { input: '', answer: '' },
   files: new Map(),
   args: [],
   outputValidatorArgs: [],

@@ -187,6 +187,23 @@ describeOverSandboxes('judging in', (open) => {
   );
 
   it(
+    'shows of a test that failed what its author shows, not what the validator reads',
+    async () => {
+      const files: Files = {
+        'data/sample/1.in.statement': 'one\n',
+        'data/sample/1.out': '1 or 1\n',
+      };
+      const { tests } = await judged(await open(), files, 'print(0)');
+      expect(tests[0]?.feedback).toMatchObject({
+        input: 'one\n',
+        output: '0\n',
+        answer: '1 or 1\n',
+      });
+    },
+    TIMEOUT,
+  );
+
+  it(
     'gives a test its files and arguments, and no other test’s',
     async () => {
       const files: Files = {

@@ -52,7 +52,11 @@ export async function runTest(rig: TestRig, test: TestCase): Promise<TestResult>
     usages.push(usageOf(done.ending));
     const next = done.validation?.nextPass;
     if (next === undefined) {
-      return result(test, done, usages, { input, answer });
+      const [shownInput, shownAnswer] = await Promise.all([
+        test.shown.input === test.input ? input : read(test.shown.input),
+        test.shown.answer === test.answer ? answer : read(test.shown.answer),
+      ]);
+      return result(test, done, usages, { input: shownInput, answer: shownAnswer });
     }
     if (!problem.type.multiPass) {
       throw new JudgeFault('the validator wrote nextpass.in, but the problem is not multi-pass');

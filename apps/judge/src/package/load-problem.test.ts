@@ -1,9 +1,9 @@
-import { symlinkSync, truncateSync } from 'node:fs';
+import { symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Files, MINIMAL, MINIMAL_LEGACY, packageFolder } from '../testing/package-folder.ts';
 import { loadProblem } from './load-problem.ts';
-import { casesOf } from './problem.ts';
+import { casesOf, testsOf } from './problem.ts';
 
 const load = (files: Files, base?: Files) => loadProblem(packageFolder(files, base));
 const yaml = (lines: string): Files => ({ 'problem.yaml': `${MINIMAL['problem.yaml']}${lines}` });
@@ -45,6 +45,11 @@ describe('a package of version 2025-09', () => {
   });
 
   it.each<[string, Files, RegExp]>([
+    [
+      'a mistyped argument of the default validator',
+      { 'data/secret/1.yaml': 'output_validator_args: [float_tolerence, "1e-6"]\n' },
+      /data\/secret\/1: output_validator_args: the default validator has no flag "float_tolerence"/,
+    ],
     ['an unknown type', yaml('type: pass-fail magic\n'), /problem\.yaml: type/],
     [
       'a limit of the wrong type',
@@ -154,6 +159,28 @@ describe('a package of version 2025-09', () => {
   ])('with %s is refused by file and field', async (_what, files, message) => {
     await expect(load(files)).rejects.toMatchObject({ code: 'PROBLEM_INVALID' });
     await expect(load(files)).rejects.toThrow(message);
+  });
+
+  it('is refused for a statement that no page can show', async () => {
+    const folder = packageFolder({});
+    writeFileSync(
+      join(folder, 'statement/problem.en.md'),
+      Buffer.from('d\u00E9j\u00E0 vu', 'latin1'),
+    );
+    await expect(loadProblem(folder)).rejects.toThrow(/problem\.en\.md: it is not UTF-8/);
+  });
+
+  it('says what of a test is shown in the place of its input and its answer', async () => {
+    const { tests } = await load({
+      'data/sample/1.out': '1\n',
+      'data/secret/1.in.statement': '…\n',
+      'data/secret/1.ans.statement': '…\n',
+    });
+    expect(testsOf(tests).map(({ shown }) => shown)).toEqual([
+      { input: 'data/sample/1.in', answer: 'data/sample/1.out' },
+      { input: 'data/secret/1.in.statement', answer: 'data/secret/1.ans.statement' },
+      { input: 'data/secret/2.in', answer: 'data/secret/2.ans' },
+    ]);
   });
 
   it('of another version is refused by name', async () => {

@@ -13,6 +13,7 @@ import { readIncludes, readPrograms, readSingleProgram } from './programs.ts';
 import { readTestData2025, readValidatorCases } from './format/test-data-2025.ts';
 import { readTestDataLegacy } from './format/test-data-legacy.ts';
 import { parseYaml } from './format/yaml.ts';
+import { parseFlags } from '../validation/default-validator.ts';
 
 /**
  * @param path folder of the package.
@@ -26,7 +27,7 @@ export async function loadProblem(path: string): Promise<Problem> {
 export async function readProblem(folder: PackageFolder): Promise<Problem> {
   const { metadata, layout } = await readMetadata(folder);
   const parts = { folder, metadata, layout };
-  const statements = readStatements(folder, metadata, layout);
+  const statements = await readStatements(folder, metadata, layout);
   const current = metadata.version === '2025-09';
   const { constants } = metadata;
 
@@ -99,11 +100,11 @@ async function readMetadata(
 const hasStatement = (folder: PackageFolder, version: string): boolean =>
   folder.under(layoutOf(version, folder).statement).length > 0;
 
-function readStatements(
+async function readStatements(
   folder: PackageFolder,
   metadata: Metadata,
   { statement: at }: Layout,
-): Statement[] {
+): Promise<Statement[]> {
   const current = metadata.version === '2025-09';
   const pattern = /^problem(?:\.([a-z]{2,3}(?:-[A-Z]{2})?))?\.(md|tex|pdf)$/;
   const statements = folder.under(at).flatMap((entry): Statement[] => {
@@ -124,6 +125,9 @@ function readStatements(
       throw invalid('problem.yaml', `name.${extra}: there is no statement in this language`);
     }
   }
+  // Read here already: one that cannot be shown is found with the other faults of the package.
+  const texts = statements.filter(({ format }) => format !== 'pdf');
+  await Promise.all(texts.map(({ path }) => folder.readText(path)));
   return statements;
 }
 
@@ -158,6 +162,15 @@ function checkTogether(problem: Problem): void {
   if (type.multiPass) needs('a multi-pass problem', problem.outputValidator);
   if (type.submitAnswer && problem.staticValidator !== undefined) {
     throw invalid('static_validator', 'submit-answer problems have no static validator');
+  }
+  if (problem.outputValidator === undefined) {
+    const key = problem.version === 'legacy' ? 'output_validator_flags' : 'output_validator_args';
+    for (const { name, outputValidatorArgs } of [
+      ...testsOf(problem.tests),
+      ...problem.validatorCases,
+    ]) {
+      parseFlags(outputValidatorArgs, `data/${name}: ${key}`);
+    }
   }
   if (problem.version === 'legacy') return checkLegacy(problem);
   const names = new Map<string, 'pass-fail' | 'other'>();

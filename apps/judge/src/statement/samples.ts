@@ -21,7 +21,9 @@ export async function samplesOf(problem: Problem): Promise<Sample[]> {
     const path = paths.find((one) => folder.has(one));
     if (path === undefined) return '';
     const size = folder.under('data').find((entry) => entry.path === path)?.sizeBytes ?? 0;
-    return size > MAX_SHOWN_BYTES ? `(${size} bytes; too long to show)` : folder.readText(path);
+    if (size > MAX_SHOWN_BYTES) return `(${size} bytes; too long to show)`;
+    // Samples may hold any bytes.
+    return new TextDecoder().decode(await folder.read(path));
   };
   return Promise.all(
     [...bases].sort().map(async (base): Promise<Sample> => {

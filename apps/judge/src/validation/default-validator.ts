@@ -21,9 +21,14 @@ export type Comparison =
   /** For the judges: what differs, and where in the output. */
   | { readonly accepted: false; readonly message: string };
 
-/** @throws SkeinError PROBLEM_INVALID for flags that the format does not have. */
-export function parseFlags(args: readonly string[]): DefaultValidatorFlags {
-  const at = 'output_validator_args';
+/**
+ * @param at whose arguments they are, for the error.
+ * @throws SkeinError PROBLEM_INVALID for flags that the format does not have.
+ */
+export function parseFlags(
+  args: readonly string[],
+  at = 'output_validator_args',
+): DefaultValidatorFlags {
   let caseSensitive = false;
   let spaceChangeSensitive = false;
   let absolute: number | undefined;

@@ -59,6 +59,29 @@ describeOverSandboxes('verifying in', (open) => {
   );
 
   it(
+    'holds the samples that a statement shows against the output validator',
+    async () => {
+      // The answers are for the validator alone.
+      const files = {
+        'data/sample/1.ans': 'any of 1 and 2\n',
+        'data/sample/2.in': '2\n',
+        'data/sample/2.ans': 'only 3\n',
+        'data/sample/2.ans.statement': '3 …\n',
+        'output_validator/any.py':
+          'import sys\nsys.exit(42 if sys.stdin.read().strip() in open(sys.argv[2]).read().split() else 43)\n',
+        'submissions/accepted/echo.py': 'print({2: 3}.get(n := int(input()), n) if n < 3 else n)\n',
+        'data/secret/1.ans': '3\n',
+      };
+      const sandbox = await open();
+      const right = await report(packageFolder({ ...files, 'data/sample/1.out': '2\n' }), sandbox);
+      expect(right.outputs).toEqual([{ name: 'sample/1', ok: true, message: '' }]);
+      const wrong = await report(packageFolder({ ...files, 'data/sample/1.out': '7\n' }), sandbox);
+      expect(wrong).toMatchObject({ ok: false, outputs: [{ name: 'sample/1', ok: false }] });
+    },
+    TIMEOUT,
+  );
+
+  it(
     'finds what is wrong with a package',
     async () => {
       const folder = packageFolder({

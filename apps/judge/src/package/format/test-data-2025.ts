@@ -228,6 +228,7 @@ class TestDataReader {
       name: base.slice('data/'.length),
       input: `${base}.in`,
       answer,
+      shown: shownFiles(base, this.#parts.folder),
       files: new Map(files.map((entry) => [entry.path.slice(folder.length), entry.path])),
       args: own.args ?? config.args ?? [],
       outputValidatorArgs: own.output_validator_args ?? config.output_validator_args ?? [],
@@ -237,6 +238,15 @@ class TestDataReader {
       description: own.description,
     };
   }
+}
+
+/** By "Priority of test case files": what is judged is not always what is shown. */
+function shownFiles(base: string, { has }: PackageFolder): TestCase['shown'] {
+  const first = (...paths: string[]): string => paths.find(has) ?? `${base}.ans`;
+  return {
+    input: first(`${base}.in.statement`, `${base}.in`),
+    answer: first(`${base}.ans.statement`, `${base}.out`),
+  };
 }
 
 /** @returns the rules of a group, and a warning for each key that is ignored. */

@@ -104,6 +104,7 @@ async function readTest(
     name: base.slice('data/'.length),
     input: `${base}.in`,
     answer,
+    shown: { input: `${base}.in`, answer },
     files: new Map(),
     args: [],
     outputValidatorArgs: [

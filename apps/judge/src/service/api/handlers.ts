@@ -1,8 +1,6 @@
 /** What the calls of the API do. */
 import type { Handlers } from '@skein/http';
 import { testsOf } from '../../package/problem.ts';
-import { renderStatement } from '../../statement/render-statement.ts';
-import { samplesOf } from '../../statement/samples.ts';
 import type { JudgeAccess, JudgeCallers } from '../accounts/access.ts';
 import type { Accounts, User } from '../accounts/accounts.ts';
 import type { JUDGE_ENDPOINTS } from './endpoints.ts';
@@ -60,20 +58,20 @@ export function judgeHandlers(
       return problemView(
         published,
         problemSummary(published, timeLimits, user?.name, scoredFor(user)),
-        await samplesOf(published.problem),
         (await availability()).languages,
         testsOf(published.problem.tests),
       );
     },
-    async getStatement({ params, query, caller: { user } }) {
-      const { problem } = service.problem(params.problem, user);
+    getStatement({ params, query, caller: { user } }) {
+      const { problem, statements } = service.problem(params.problem, user);
       const wanted = [query.language, 'en', problem.statements[0]?.language];
       const statement = wanted
         .map((language) => problem.statements.find((one) => one.language === language))
         .find((one) => one !== undefined)!;
-      const address = (path: string): string => fileAddress(problem.shortName, path);
-      const rendered = await renderStatement(problem, statement, address);
-      return rendered.format === 'pdf' ? { format: 'pdf', url: address(rendered.path) } : rendered;
+      const rendered = statements.get(statement.path)!;
+      return rendered.format === 'pdf'
+        ? { format: 'pdf', url: fileAddress(problem.shortName, rendered.path) }
+        : rendered;
     },
     getProblemFile: ({ params, caller: { user } }) =>
       packageFile(service.problem(params.problem, user), params.path),

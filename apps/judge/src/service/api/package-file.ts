@@ -19,19 +19,20 @@ const SHOWN: Readonly<Record<string, string>> = {
   '.pdf': 'application/pdf',
 };
 
-/** @throws SkeinError PROBLEM_UNKNOWN when the file is not public. */
+/** @throws SkeinError PROBLEM_UNKNOWN when the file is not public, or was removed since. */
 export async function packageFile(
   { problem, publicFiles }: PublishedProblem,
   path: string,
 ): Promise<Download> {
-  if (!publicFiles.has(path)) {
+  const file = join(problem.folder, path);
+  const status = publicFiles.has(path) ? await stat(file).catch(() => undefined) : undefined;
+  if (status === undefined) {
     throw new SkeinError(
       'PROBLEM_UNKNOWN',
       `${problem.shortName} shows no file "${path.slice(0, 100)}".`,
     );
   }
-  const file = join(problem.folder, path);
-  const { size } = await stat(file);
+  const { size } = status;
   const type = SHOWN[extname(path).toLowerCase()];
   return {
     sizeBytes: size,

@@ -1,7 +1,6 @@
 /** A problem as the API shows it. */
 import type { z } from 'zod';
 import { answerFileOf } from '../../judging/submission.ts';
-import type { Sample } from '../../statement/samples.ts';
 import type { Problem, TestCase } from '../../package/problem.ts';
 import type { ProblemSummary, ProblemView } from './schemas.ts';
 import type { Availability } from '../problems/availability.ts';
@@ -34,9 +33,8 @@ export function problemSummary(
 }
 
 export function problemView(
-  { problem }: PublishedProblem,
+  { problem, samples }: PublishedProblem,
   summary: Summary,
-  samples: readonly Sample[],
   languages: Availability['languages'],
   tests: readonly TestCase[],
 ): z.infer<typeof ProblemView> {

@@ -13,6 +13,9 @@ import { loadProblem } from '../../package/load-problem.ts';
 import { openPackageFolder } from '../../package/archive/package-folder.ts';
 import type { Problem } from '../../package/problem.ts';
 import { unpackPackage } from '../../package/archive/unpack.ts';
+import { type RenderedStatement, renderStatement } from '../../statement/render-statement.ts';
+import { type Sample, samplesOf } from '../../statement/samples.ts';
+import { fileAddress } from '../api/package-file.ts';
 import { packProblem } from './pack.ts';
 
 export interface PublishedProblem {
@@ -21,6 +24,12 @@ export interface PublishedProblem {
   readonly digest: string;
   /** Files that any client may download: those of the statements and the attachments. */
   readonly publicFiles: ReadonlySet<string>;
+  /**
+   * By path, and the samples: as they were when the package was published. An edit in its folder is
+   * shown from the next start on, which is when the tests follow it.
+   */
+  readonly statements: ReadonlyMap<string, RenderedStatement>;
+  readonly samples: readonly Sample[];
 }
 
 export interface BrokenPackage {
@@ -97,6 +106,8 @@ function publisher({ artifacts, database }: CatalogOptions) {
     'INSERT INTO packages (digest, short_name, time_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
   );
   return async (problem: Problem): Promise<PublishedProblem> => {
+    // First: a package whose page cannot be shown is left out.
+    const shown = await shownOf(problem);
     const files = await openPackageFolder(problem.folder);
     const key = `package of ${problem.shortName}`;
     const print = await fingerprint(problem.folder, files.entries);
@@ -116,8 +127,19 @@ function publisher({ artifacts, database }: CatalogOptions) {
       ...files.under(statements).map(({ path }) => path),
       ...problem.attachments,
     ]);
-    return { problem, digest, publicFiles };
+    return { problem, digest, publicFiles, ...shown };
   };
+}
+
+async function shownOf(
+  problem: Problem,
+): Promise<Pick<PublishedProblem, 'statements' | 'samples'>> {
+  const address = (path: string): string => fileAddress(problem.shortName, path);
+  const statements = new Map<string, RenderedStatement>();
+  for (const statement of problem.statements) {
+    statements.set(statement.path, await renderStatement(problem, statement, address));
+  }
+  return { statements, samples: await samplesOf(problem) };
 }
 
 /** A fingerprint that changes when a file does: names, sizes, modes and times of change. */

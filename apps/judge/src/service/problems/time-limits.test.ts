@@ -21,7 +21,13 @@ it('measures a limit again at the next start when it could not be measured', asy
   );
   const untimed = MINIMAL['problem.yaml']?.replace('  time_limit: 1\n', '');
   const problem = await loadProblem(packageFolder({ 'problem.yaml': untimed }));
-  const published = { problem, digest, publicFiles: new Set<string>() };
+  const published = {
+    problem,
+    digest,
+    publicFiles: new Set<string>(),
+    statements: new Map(),
+    samples: [],
+  };
   const select = database.prepare('SELECT time_job FROM packages');
   const measuring = () => database.read(() => select.get())?.['time_job'] as string;
   const notReady = expect.objectContaining({ code: 'PROBLEM_NOT_READY' });

@@ -33,7 +33,13 @@ it('judges by one package alone when it was replaced before the judging was queu
   });
   const slower = MINIMAL['problem.yaml']?.replace('time_limit: 1', 'time_limit: 7');
   const problem = await loadProblem(packageFolder({ 'problem.yaml': slower }));
-  const published = { problem, digest: NEW, publicFiles: new Set<string>() };
+  const published = {
+    problem,
+    digest: NEW,
+    publicFiles: new Set<string>(),
+    statements: new Map(),
+    samples: [],
+  };
   const follower = startFollower({
     catalog: { problems: new Map([['echo', published]]), broken: [] },
     submissions,
