@@ -43,6 +43,11 @@ export interface GatewayOptions {
   readonly providers?: readonly Provider[] | undefined;
   /** Opens further kinds of providers, such as local ones. */
   readonly factories?: Readonly<Record<string, ProviderFactory>> | undefined;
+  /**
+   * Told of a provider of the settings that cannot be opened, and, without an error, once it is: until
+   * then its routes are away. Absent: the gateway is not opened.
+   */
+  readonly unopened?: ((provider: string, error: unknown) => void) | undefined;
   /** Weight of a tenant in the shares of a full provider. Default: 1. */
   readonly weightOf?: ((tenant: string) => number) | undefined;
   /** Told of the end of each request: for metrics and the audit. It has no text of a request or an answer. */
@@ -68,6 +73,7 @@ export const GATEWAY_OPTIONS: Readonly<Record<keyof GatewayOptions, true>> = {
   state: true,
   providers: true,
   factories: true,
+  unopened: true,
   weightOf: true,
   observe: true,
   observeLoss: true,

@@ -27,6 +27,45 @@ it('closes the providers that were open when another cannot be opened', async ()
   expect(closed).toEqual(['here', 'here']);
 });
 
+it('answers by other routes while a provider cannot be opened, and by it once it can', async () => {
+  let isThere = false;
+  const closed: string[] = [];
+  const factories: NonNullable<GatewayOptions['factories']> = {
+    onnx: async ({ name }) => {
+      if (name === 'gone' && !isThere) throw new Error('There is no such folder.');
+      return {
+        ...puppet(name, [`by ${name}`]).provider,
+        close: async () => void closed.push(name),
+      };
+    },
+  };
+  const told: [string, string | undefined][] = [];
+  const gateway = await open(
+    {
+      providers: [
+        { name: 'gone', kind: 'onnx' },
+        { name: 'here', kind: 'onnx' },
+      ],
+      models: [model('both', 'gone', 'here'), model('alone', 'gone')],
+    },
+    { factories, unopened: (name, error) => void told.push([name, (error as Error)?.message]) },
+  );
+  const ask = async (name: string) =>
+    textOf(await eventsOf(await gateway.generate(requestOf(name), callerOf())));
+  expect(await ask('both')).toBe('by here');
+  await expect(ask('alone')).rejects.toMatchObject({
+    code: 'UPSTREAM_UNREACHABLE',
+    message: 'Provider gone: this node cannot open it.',
+  });
+  const failed = ['gone', 'There is no such folder.'];
+  expect(told).toEqual([failed, failed, failed]);
+  isThere = true;
+  expect(await ask('alone')).toBe('by gone');
+  expect(told.at(-1)).toEqual(['gone', undefined]);
+  await gateway.close();
+  expect(closed.sort()).toEqual(['gone', 'here']);
+});
+
 it('refuses what is asked after it was closed, and asks no provider', async () => {
   const { provider, told } = puppet('p');
   const outcomes: Outcome[] = [];

@@ -3,7 +3,13 @@
  * the cache, and gives every request to `execute`, which follows it to its end.
  */
 
-import { type GenerativeRoute, GenerativeSettings, refuseUnknown, validate } from '@skein/api';
+import {
+  type GenerativeProvider,
+  type GenerativeRoute,
+  GenerativeSettings,
+  refuseUnknown,
+  validate,
+} from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { isDeterministic } from './cache/request-key.ts';
 import { NOTHING } from './call.ts';
@@ -33,6 +39,7 @@ import { openLedger, payerOf } from './money/ledger.ts';
 import { memoryBudgets } from './money/memory-budgets.ts';
 import { inputTokens, NANO_DOLLARS, promptTokens } from './money/price.ts';
 import { openProvider, PROVIDERS } from './providers/providers.ts';
+import { unopenedProvider } from './providers/unopened.ts';
 import { createHedgeBudget } from './routing/hedge-budget.ts';
 import { createPlaces, type Places } from './routing/places.ts';
 import { createRoute, type Route } from './routing/route.ts';
@@ -89,11 +96,29 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     for (const provider of options.providers ?? []) add(provider, OWN_PLACES, provider.name);
     const factories = { ...PROVIDERS, ...options.factories };
     for (const each of settings.providers) {
-      const { provider, backend } = await openProvider(each, factories);
+      const { provider, backend } = await openProvider(each, factories).catch((error: unknown) => {
+        if (options.unopened === undefined) throw error;
+        options.unopened(each.name, error);
+        return unopened(each, async () => (await openProvider(each, factories)).provider);
+      });
       opened.push(provider);
       add(provider, each.maxConcurrent, backend);
     }
     return new Map(settings.models.map((each) => [each.name, modelOf(each)]));
+  }
+
+  function unopened(
+    each: GenerativeProvider,
+    open: () => Promise<Provider>,
+  ): Pick<OpenedProvider, 'provider' | 'backend'> {
+    const provider = unopenedProvider({
+      settings: each,
+      open,
+      failed: (error) => options.unopened?.(each.name, error),
+      opened: () => options.unopened?.(each.name, undefined),
+    });
+    // By itself: others of the same address may have their key.
+    return { provider, backend: `unopened ${each.name}` };
   }
 
   async function closeProviders(): Promise<void> {

@@ -1,9 +1,10 @@
 /** How an operator declares language models, and what a node keeps, shows and writes down of them. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Client, createClient } from '@skein/api/client';
 import { issueToken } from '@skein/http';
 import { expect, onTestFinished, test } from 'vitest';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { startTestNode } from '../testing/test-node.ts';
 import { startLanguageNode } from './testing/language-node.ts';
 import { startUpstream } from './testing/upstream.ts';
@@ -73,6 +74,51 @@ test('declarations are checked, survive a restart, and name secrets without hold
   await client.removeProvider({ name: 'up' });
   expect((await client.getLanguageModels()).settings.providers).toEqual([]);
   await first.close();
+});
+
+test('a provider whose secret is gone keeps a node from nothing else', async () => {
+  const upstream = await startUpstream();
+  onTestFinished(() => upstream.close());
+  const folder = testFolder();
+  const dataFolder = join(folder, '.skein');
+  const secret = join(folder, 'key');
+  await writeFile(secret, 'sk-1');
+  const first = await startTestNode({ dataFolder });
+  const baseUrl = upstream.url;
+  await first.client.putBudget({ subject: 'all', period: 'day', usd: 5 });
+  expect((await first.client.getLanguageModels()).budgets).toMatchObject([{ limit: 5 }]);
+  for (const [name, apiKey] of [
+    ['keyed', `file:${secret}`],
+    ['open', undefined],
+  ] as const) {
+    await first.client.putProvider({ name, kind: 'openai', baseUrl, apiKey });
+    const routes = [{ provider: name, model: 'x' }];
+    await first.client.putLanguageModel({ name: `by-${name}`, routes, ttftMs: 20_000 });
+  }
+  await first.close();
+  await rm(secret);
+
+  const second = await startTestNode({ dataFolder });
+  onTestFinished(() => second.close());
+  const hello = { messages: [user('Hi')] };
+  expect((await ask(second.url, { model: 'by-open', ...hello })).status).toBe(200);
+  const refused = await ask(second.url, { model: 'by-keyed', ...hello });
+  expect(await refused.json()).toMatchObject({ error: { skein_code: 'UPSTREAM_DENIED' } });
+  const view = await second.client.getLanguageModels();
+  expect(view.problem).toBe(
+    `Provider keyed: The secret file:${secret} cannot be read, or is empty.`,
+  );
+  expect(view.budgets).toMatchObject([{ limit: 5 }]);
+  await second.client.putProvider({ name: 'open', kind: 'openai', baseUrl });
+  await writeFile(secret, 'sk-2');
+  await second.client.putProvider({
+    name: 'keyed',
+    kind: 'openai',
+    baseUrl,
+    apiKey: `file:${secret}`,
+  });
+  expect((await ask(second.url, { model: 'by-keyed', ...hello })).status).toBe(200);
+  expect(await second.client.getLanguageModels()).not.toHaveProperty('problem');
 });
 
 test('keys, allow-lists, budgets, cost, metrics and the audit', async () => {

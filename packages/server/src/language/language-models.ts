@@ -94,15 +94,19 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
   let updating: Promise<Held> | undefined;
   let isClosed = false;
   const open = new Set<Gateway>();
+  /** Why each provider is away that this node cannot open. */
+  const unopened = new Map<string, string>();
   let traffic: RolloutTraffic | undefined;
   let semantic: SemanticView | undefined;
   let redacted: RedactionCounts | undefined;
   let memory: RouteMemory | undefined;
   const quotas = createSpentQuotas(state, () => memory, logger);
 
+  /** @param unopened told of providers that cannot be opened; absent: then it fails. */
   async function openHeld(
     settings: GenerativeSettings,
     declaredAt: Held['declaredAt'] = new Map(),
+    unopened?: GatewayOptions['unopened'],
   ): Promise<Held> {
     // Loaded with the first language model: a node without one pays nothing for them.
     const generative = await import('@skein/generative');
@@ -134,6 +138,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       memory,
       semantic: semantic.cache,
       embed,
+      unopened,
     });
     open.add(gateway);
     const redactingGateway = redacting({
@@ -182,6 +187,21 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     };
   }
 
+  /** One whose secret or folder is gone must not keep this node from the others, nor from what is declared later. */
+  function noteUnopened(provider: string, error: unknown): void {
+    const text = messageOf(error);
+    if (text !== undefined && text !== unopened.get(provider)) {
+      logger.warn({ provider, err: error }, 'A provider of language models cannot be opened.');
+    }
+    if (text === undefined) unopened.delete(provider);
+    else unopened.set(provider, text);
+  }
+
+  const unopenedText = (): string | undefined =>
+    unopened.size === 0
+      ? undefined
+      : [...unopened].map(([name, text]) => `Provider ${name}: ${text}`).join(' ');
+
   /** Reads the declarations, and opens a gateway over them if they have changed. */
   function update(): Promise<Held> {
     return (updating ??= (async () => {
@@ -197,7 +217,8 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
           // Declared again as it was: its secret may be another one, and it is worth asking again.
           !isDeepStrictEqual(held?.declaredAt, declaredAt);
         if (held === undefined || isChanged) {
-          const next = await openHeld(settings, declaredAt);
+          unopened.clear();
+          const next = await openHeld(settings, declaredAt, noteUnopened);
           for (const [name, at] of held === undefined ? [] : declaredAt) {
             if (held?.declaredAt.get(name) !== at) memory?.forget(name);
           }
@@ -283,7 +304,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     settings: () => stored.settings(),
     requireProviders: (names) => stored.requireProviders(names),
     async putProvider(provider) {
-      // Before it is stored: a node that cannot open it would serve no model.
+      // Before it is stored: on a node that cannot open it, its routes are away.
       const settings = { ...(await stored.settings()), models: [], providers: [provider] };
       const trial = await openHeld(settings);
       try {
@@ -349,7 +370,8 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     async view() {
       const settings = await stored.settings();
       const redactions = redactionsOf(settings);
-      const isDeclared = settings.models.length > 0 || settings.providers.length > 0;
+      const { models: named, providers, budgets: bounds } = settings;
+      const isDeclared = named.length + providers.length + bounds.length > 0;
       // A look must not load the code of language models.
       if (!isDeclared) {
         const nothing = { models: [], budgets: [], rollouts: [] };
@@ -369,9 +391,10 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
           rollouts: await rollouts.views(),
           redactions,
           use: use.views(),
+          problem: unopenedText(),
         };
       } catch (error) {
-        const problem = error instanceof SkeinError ? error.message : 'A fault; see the log.';
+        const problem = messageOf(error);
         if (!(error instanceof SkeinError)) logger.error({ err: error }, 'No language models.');
         const nothing = { models: [], budgets: [], rollouts: [] };
         return { settings, ...nothing, redactions, use: use.views(), problem };
@@ -386,4 +409,9 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       await use.close();
     },
   };
+}
+
+function messageOf(error: unknown): string | undefined {
+  if (error === undefined) return undefined;
+  return error instanceof SkeinError ? error.message : 'A fault; see the log.';
 }

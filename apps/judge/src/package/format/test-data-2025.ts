@@ -241,8 +241,9 @@ class TestDataReader {
 }
 
 /** By "Priority of test case files": what is judged is not always what is shown. */
-function shownFiles(base: string, { has }: PackageFolder): TestCase['shown'] {
-  const first = (...paths: string[]): string => paths.find(has) ?? `${base}.ans`;
+function shownFiles(base: string, folder: PackageFolder): TestCase['shown'] {
+  const first = (...paths: string[]): string =>
+    paths.find((path) => folder.has(path)) ?? `${base}.ans`;
   return {
     input: first(`${base}.in.statement`, `${base}.in`),
     answer: first(`${base}.ans.statement`, `${base}.out`),
