@@ -24,6 +24,16 @@ it('deploys a folder, which then answers at the face of OpenAI', async () => {
   expect(choices[0]!.message.content).toMatch(/^Hello! I am the example model/);
 }, 60_000);
 
+it('declares a path of the caller’s working directory as an absolute one', async () => {
+  const { code } = await node.run('provider', 'put', 'near', '--kind', 'onnx', '--path', 'example');
+  expect(code).toBe(0);
+  const answer = await fetch(`${node.url}/api/v1/language`);
+  const { settings } = (await answer.json()) as { settings: { providers: object[] } };
+  expect(settings.providers).toContainEqual(
+    expect.objectContaining({ name: 'near', path: join(node.folder, 'example') }),
+  );
+}, 60_000);
+
 it('refuses options that would change nothing of a language model', async () => {
   for (const option of ['--objective=1s', '--canary=5,100', '--metadata=a=b', '--untrusted']) {
     const { code, stderr } = await node.run('deploy', 'example', '--name', 'other', option);

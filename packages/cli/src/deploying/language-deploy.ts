@@ -7,7 +7,7 @@ import type { Style } from '../output/style.ts';
 import { type Field, renderFields } from '../output/table.ts';
 
 export interface LanguageDeployed {
-  readonly language: LocalModelDescription & { readonly name: string; readonly path: string };
+  readonly language: LocalModelDescription & { readonly name: string };
   /** Commands that call it. */
   readonly try: readonly string[];
 }
@@ -35,7 +35,7 @@ export async function deployLanguageModel(
 ): Promise<LanguageDeployed> {
   const { describeLocalModel } = await import('@skein/generative/local');
   const description = await describeLocalModel(path);
-  await client.putProvider({ name, kind: description.kind, path }, { signal });
+  await client.putProvider({ name, kind: description.kind, path: description.path }, { signal });
   await client.putLanguageModel({ name, routes: [{ provider: name, model: name }] }, { signal });
   const body = JSON.stringify(
     description.chat
@@ -45,7 +45,7 @@ export async function deployLanguageModel(
   const face = description.chat ? 'chat/completions' : 'completions';
   const key = hasKey ? " -H 'authorization: Bearer KEY'" : '';
   return {
-    language: { ...description, name, path },
+    language: { ...description, name },
     try: [`curl ${url}/v1/${face}${key} -H 'content-type: application/json' -d '${body}'`],
   };
 }

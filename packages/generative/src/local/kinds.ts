@@ -7,6 +7,7 @@
 import type { GenerativeProvider } from '@skein/api';
 import { SkeinError } from '@skein/api';
 import type { Provider } from '../contract.ts';
+import { modelAt } from './describe.ts';
 import { openLocalProvider, type LocalProvider } from './provider.ts';
 
 interface Shared {
@@ -16,10 +17,15 @@ interface Shared {
 
 const shared = new Map<string, Shared>();
 
-export async function openLocal({ name, kind, path }: GenerativeProvider): Promise<Provider> {
-  if (path === undefined) {
+export async function openLocal({
+  name,
+  kind,
+  path: given,
+}: GenerativeProvider): Promise<Provider> {
+  if (given === undefined) {
     throw new SkeinError('PROVIDER_INVALID', `Provider ${name} of kind ${kind} needs path.`);
   }
+  const path = await modelAt(given);
   let entry = shared.get(path);
   if (entry === undefined) {
     entry = { opening: openLocalProvider({ name, path }), users: 0 };
@@ -29,7 +35,7 @@ export async function openLocal({ name, kind, path }: GenerativeProvider): Promi
   used.users++;
   async function leave(): Promise<void> {
     if (--used.users > 0) return;
-    shared.delete(path!);
+    shared.delete(path);
     await (await used.opening.catch(() => undefined))?.close();
   }
   try {

@@ -6,6 +6,7 @@
  * request, and before one that would be answered by older ones than a moment: a redaction, a budget or
  * the providers of a tenant hold for the first request after a pause too.
  */
+import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type GenerativeSettings, type LanguageView, SkeinError } from '@skein/api';
 import { within } from '@skein/api/waits';
@@ -303,7 +304,9 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
   const declarations: Declarations = {
     settings: () => stored.settings(),
     requireProviders: (names) => stored.requireProviders(names),
-    async putProvider(provider) {
+    async putProvider(given) {
+      // The next start may be in another directory.
+      const provider = given.path === undefined ? given : { ...given, path: resolve(given.path) };
       // Before it is stored: on a node that cannot open it, its routes are away.
       const settings = { ...(await stored.settings()), models: [], providers: [provider] };
       const trial = await openHeld(settings);

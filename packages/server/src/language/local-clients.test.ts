@@ -2,6 +2,7 @@
  * OpenAI's client, unmodified, against a node whose model runs on it: what a request asks for is kept,
  * or refused with the name of its field.
  */
+import { relative } from 'node:path';
 import { issueToken } from '@skein/http';
 import { createClient, type Client } from '@skein/api/client';
 import { writeExampleModel } from '@skein/generative/model-files';
@@ -30,7 +31,7 @@ beforeAll(async () => {
     givenKeys: [{ token, scope: 'admin' }],
   });
   operator = createClient({ url: node.url, key: token });
-  await operator.putProvider({ name: 'here', kind: 'onnx', path: folder });
+  await operator.putProvider({ name: 'here', kind: 'onnx', path: relative('.', folder) });
   await operator.putLanguageModel({
     name: model,
     routes: [{ provider: 'here', model }],
@@ -40,6 +41,11 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await node.close();
+});
+
+test('a path is kept as an absolute one: the next start may be in another directory', async () => {
+  const { settings } = await operator.getLanguageModels();
+  expect(settings.providers).toMatchObject([{ name: 'here', path: folder }]);
 });
 
 test('whole answers: several, cut at a stop string or a limit, with log probabilities', async () => {

@@ -1,4 +1,5 @@
 /** `skein provider`: where language models run, and which tenant's data may go there. */
+import { resolve } from 'node:path';
 import { PROVIDER_NAMES } from '@skein/api/implementations';
 import { nodeCommand } from '../../connection/node-command.ts';
 import { argument, choice, duration, integer, text } from '../../command-line/option.ts';
@@ -36,7 +37,7 @@ export const providerPut = nodeCommand({
     ),
     connectTimeout: duration('Longest wait for a connection; default 2s.'),
   },
-  async run({ client }, { kind, url, keyEnv, keyFile, keySecret, ...rest }) {
+  async run({ client }, { kind, url, path, keyEnv, keyFile, keySecret, ...rest }, { cwd }) {
     const { maxAtOnce, connectTimeout, ...given } = rest;
     if (kind === undefined)
       throw usageError(`--kind is missing: one of ${PROVIDER_NAMES.join(', ')}.`);
@@ -44,6 +45,8 @@ export const providerPut = nodeCommand({
       ...given,
       kind,
       baseUrl: url,
+      // The node has another working directory, and yet another one after a restart.
+      path: path === undefined ? undefined : resolve(cwd, path),
       apiKey: referenceOf({ env: keyEnv, file: keyFile, gcp: keySecret }),
       maxConcurrent: maxAtOnce,
       connectMs: connectTimeout,

@@ -1,10 +1,11 @@
-import { truncateSync, writeFileSync } from 'node:fs';
+import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { seededRandom } from '@skein/onnx';
 import { describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { randomLlama } from '../build/random-llama.ts';
+import { describeLocalModel } from '../describe.ts';
 import { openGgufModel } from './gguf-model.ts';
 import { isShort, parseGguf, readGguf } from './header.ts';
 import { bytePieces, llamaGguf } from './writer.ts';
@@ -51,6 +52,17 @@ describe('the header of a GGUF file', () => {
     const { tensors, metadata } = parseGguf(bytes);
     expect(tensors).toHaveLength(3 + 9 * 2);
     expect(metadata.get('tokenizer.ggml.tokens')).toEqual({ length: 300 });
+  });
+
+  it('is found by the folder that holds the file alone', async () => {
+    const path = fileOf(bytes);
+    expect(await describeLocalModel(folder)).toMatchObject({ path, kind: 'gguf', family: 'llama' });
+    writeFileSync(join(folder, 'other.gguf'), bytes);
+    await expect(describeLocalModel(folder)).rejects.toMatchObject({
+      code: 'LANGUAGE_MODEL_INVALID',
+      message: `The folder ${folder} has 2 .gguf files: give the path of one.`,
+    });
+    rmSync(join(folder, 'other.gguf'));
   });
 
   it('refuses a file that is cut off anywhere', async () => {
