@@ -8,7 +8,7 @@ import type { SandboxDriver, SandboxName } from './contract.ts';
 
 /** Options that every driver understands; each has more of its own. */
 export interface DriverOptions {
-  /** Folders that no guest may see, such as the node's data. */
+  /** Folders and files that no guest may see, such as the node's data. */
   readonly hidden?: readonly string[] | undefined;
   /** Image of sessions that name none, where the driver cannot show them the host's programs. */
   readonly image?: string | undefined;

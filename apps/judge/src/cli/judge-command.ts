@@ -5,6 +5,7 @@ import { SkeinError } from '@skein/api';
 import { unreadable } from '@skein/api/file-errors';
 import type { JudgeEvent } from '../judging/events.ts';
 import { judge } from '../judging/judge.ts';
+import type { JudgeSandbox } from '../judging/judge-sandbox.ts';
 import { machineCeilings, refuseDishonourable } from '../judging/limits.ts';
 import { answerNamed } from '../judging/submission.ts';
 import { usageWords, VERDICT_NAMES } from '../judging/verdict.ts';
@@ -20,7 +21,7 @@ export const runJudge: Command = async (operands, options, { stdout, signal }) =
     throw new SkeinError('USAGE', 'judge needs a problem package and the files to judge.');
   }
   const read = await Promise.all(names.map(readSubmitted));
-  return withSandbox(options, (sandbox) =>
+  const judgeIn = (sandbox: JudgeSandbox): Promise<number> =>
     withPackage(path, async (problem) => {
       refuseDishonourable(problem, machineCeilings());
       const timeMs = await timeLimitOf(problem, sandbox, { signal });
@@ -32,8 +33,8 @@ export const runJudge: Command = async (operands, options, { stdout, signal }) =
         if (step.done === true) return step.value.verdict === 'AC' ? 0 : 1;
         stdout.write(options.json ? `${JSON.stringify(step.value)}\n` : lineOf(step.value));
       }
-    }),
-  );
+    });
+  return withSandbox(options, judgeIn, [path]);
 };
 
 async function readSubmitted(path: string): Promise<ProgramFile> {

@@ -1,5 +1,15 @@
 import { once } from 'node:events';
-import { createWriteStream, existsSync, readdirSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  createWriteStream,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -178,6 +188,22 @@ describe.skipIf(requireComponent('bubblewrap').skip)('skein-judge in bubblewrap'
       const answer = await run('verify', ...bubblewrap, packageFolder({ 'problem.yaml': 'a: [' }));
       expect(answer).toMatchObject({ code: 2, err: expect.stringContaining('PROBLEM_INVALID') });
       expect(await run('verify', ...bubblewrap, '/nowhere')).toMatchObject({ code: 2 });
+    },
+    TIMEOUT,
+  );
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'shows no program the package, not even among the programs of the machine',
+    async () => {
+      const place = mkdtempSync('/usr/share/skein-package-');
+      onTestFinished(() => rmSync(place, { recursive: true }));
+      chmodSync(place, 0o755);
+      const folder = join(place, 'echo');
+      cpSync(packageFolder({}), folder, { recursive: true });
+      const copying = join(testFolder(), 'copy.py');
+      writeFileSync(copying, `print(open("${folder}/data/sample/1.ans").read())\n`);
+      const judged = await run('judge', ...bubblewrap, folder, copying);
+      expect(judged).toMatchObject({ code: 1, out: expect.stringContaining('RTE sample/1') });
     },
     TIMEOUT,
   );

@@ -3,12 +3,19 @@ import type { JudgeSandbox } from '../judging/judge-sandbox.ts';
 import { findGuests } from '../service/worker/guests.ts';
 import type { CommandOptions } from './options.ts';
 
-/** Runs the work with a sandbox, and closes its driver on every way out. @throws SkeinError USAGE, JUDGE_SANDBOX. */
+/**
+ * Runs the work with a sandbox, and closes its driver on every way out.
+ *
+ * @param packages folders and archives with the answers, which no program may see.
+ * @throws SkeinError USAGE, JUDGE_SANDBOX.
+ */
 export async function withSandbox<Result>(
   options: Pick<CommandOptions, 'driver' | 'image'>,
   work: (sandbox: JudgeSandbox) => Promise<Result>,
+  packages: readonly string[] = [],
 ): Promise<Result> {
-  const guests = await findGuests({ driver: options.driver, image: options.image });
+  const { driver, image } = options;
+  const guests = await findGuests({ driver, image, hidden: packages });
   try {
     return await work(guests.sandbox);
   } finally {

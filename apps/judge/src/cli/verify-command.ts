@@ -15,7 +15,7 @@ export const runVerify: Command = async (paths, options, terminal) => {
   if (paths.length === 0) {
     throw new SkeinError('USAGE', 'verify needs a problem package.');
   }
-  return withSandbox(options, async (sandbox) => {
+  const verifyAll = async (sandbox: JudgeSandbox): Promise<number> => {
     let ok = true;
     for (const path of paths) {
       const report = await withPackage(path, (problem) =>
@@ -24,7 +24,8 @@ export const runVerify: Command = async (paths, options, terminal) => {
       ok &&= report.ok;
     }
     return ok ? 0 : 1;
-  });
+  };
+  return withSandbox(options, verifyAll, paths);
 };
 
 async function verifyOne(

@@ -27,6 +27,7 @@ export const runWorker: Command = async (operands, options, { stdout, stderr, si
       parallel: workers,
       driver: options.driver,
       image: options.image,
+      hidden: [cache, fleet.blobs],
       name: options.name,
       leaseMs: options.lease,
       graceMs: options.grace,

@@ -6,3 +6,6 @@ export function judgeCacheFolder(): string {
   const base = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   return join(base, 'skein-judge');
 }
+
+/** The packages that a worker has unpacked. */
+export const packagesIn = (cacheFolder: string): string => join(cacheFolder, 'packages');

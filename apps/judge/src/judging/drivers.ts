@@ -17,12 +17,16 @@ export const JUDGE_DRIVERS: readonly JudgeDriver[] = SANDBOX_NAMES.filter(
   (name) => SANDBOXES[name].isolates && SANDBOXES[name].freezes,
 );
 
-/** @param image root file system of guests; default: the host's programs, or with Docker the judge's. */
+/**
+ * @param image root file system of guests; default: the host's programs, or with Docker the judge's.
+ * @param hidden folders that no guest may see, also where they are among the host's programs.
+ */
 export function createJudgeDriver(
   name: JudgeDriver,
   image: string = JUDGE_IMAGE,
+  hidden: readonly string[] = [],
 ): Promise<SandboxDriver> {
-  return openDriver(name, { image, mounted: true });
+  return openDriver(name, { image, mounted: true, hidden });
 }
 
 /**

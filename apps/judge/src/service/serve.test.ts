@@ -1,6 +1,10 @@
 /** The judge over HTTP, with its own worker and real sandboxes. */
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { describeOverDrivers } from '../testing/judge-sandboxes.ts';
+import { packageFolder } from '../testing/package-folder.ts';
 import { type Caller, ECHO, serving, type Serving } from '../testing/serving.ts';
 import type { SubmissionSummary } from './api/schemas.ts';
 import { StandingsView, SubmissionView as SubmissionSchema } from './api/schemas.ts';
@@ -27,6 +31,28 @@ const PROBLEMS = {
   },
   broken: { 'problem.yaml': 'problem_format_version: 2025-09\nname: Broken\n' },
 } as const;
+
+const UNPRIVILEGED = process.getuid?.() !== 0 || requireComponent('bubblewrap').skip;
+
+it.skipIf(UNPRIVILEGED)(
+  'shows no submission the problems and the data, not even among the programs of the machine',
+  async () => {
+    const place = mkdtempSync('/usr/share/skein-contest-');
+    onTestFinished(() => rmSync(place, { recursive: true }));
+    chmodSync(place, 0o755);
+    const problems = join(place, 'problems');
+    cpSync(packageFolder({}), join(problems, 'echo'), { recursive: true });
+    const dataFolder = join(place, 'data');
+    await using serve = await serving({}, { driver: 'bubblewrap', problems, dataFolder });
+    const source = `import os\nfor at, _, files in os.walk("${place}"): assert not files, at\n${ECHO}`;
+    const { id } = await serve.admin.submit('echo', source);
+    expect(await serve.admin.verdict(id)).toMatchObject({ verdict: 'AC' });
+    const read = `print(open("${problems}/echo/data/sample/1.ans").read())\n`;
+    const copied = await serve.admin.submit('echo', read);
+    expect(await serve.admin.verdict(copied.id)).toMatchObject({ verdict: 'RTE' });
+  },
+  TIMEOUT,
+);
 
 describeOverDrivers('a judge with', (driver) => {
   let serve: Serving;

@@ -133,7 +133,9 @@ async function bringUp(
     log('warn', 'A problem package is left out.', { package: name, reason });
   }
 
-  const { worker, missing } = await startOwnWorker(options, store, artifacts);
+  const packages = [...catalog.problems.values()].map(({ problem }) => problem.folder);
+  const hidden = [folder.root, options.problems, ...packages];
+  const { worker, missing } = await startOwnWorker({ ...options, hidden }, store, artifacts);
   onClose(() => worker?.drain());
   const timeLimits = openTimeLimits(database, store);
   const parts = { catalog, submissions, timeLimits, artifacts, live: createLive() };

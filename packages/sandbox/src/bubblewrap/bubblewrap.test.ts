@@ -159,18 +159,25 @@ describe.skipIf(requireComponent('bubblewrap').skip)('a guest of bubblewrap', ()
     'does not see the data of the node, not even where the programs of the host are',
     async () => {
       const data = mkdtempSync('/usr/share/skein-data-');
-      const careful = createBubblewrap({ hidden: [data] });
+      // One folder may lie in another, and one may not be there yet.
+      const careful = createBubblewrap({
+        hidden: [data, join(data, 'blobs'), `${data}.zip`, '/usr/share/skein-no-such-data'],
+      });
       try {
         writeFileSync(join(data, 'jobs.db'), 'secret');
+        mkdirSync(join(data, 'blobs'));
+        writeFileSync(`${data}.zip`, 'secret');
         chmodSync(data, 0o755);
         expect(await sh(`cat ${data}/jobs.db`)).toBe('secret');
         const inside = await careful.open(OPTIONS);
         expect(await sh(`ls -A ${data}; touch ${data}/x 2>/dev/null || echo no`, inside)).toBe(
           'no\n',
         );
+        expect(await sh(`cat ${data}.zip 2>/dev/null || echo no`, inside)).toBe('no\n');
       } finally {
         await careful.close();
         rmSync(data, { recursive: true });
+        rmSync(`${data}.zip`);
       }
     },
   );

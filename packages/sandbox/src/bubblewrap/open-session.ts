@@ -38,7 +38,7 @@ export async function openSession(
   onClose: () => void = () => undefined,
 ): Promise<SandboxSession> {
   const { mounts } = options;
-  const hidden = options.hidden.map(realPath);
+  const hidden = options.hidden.map(realPath).filter((path) => path !== undefined);
   const image = options.image === undefined ? undefined : imageFolder(options.image, hidden);
   mounts.forEach(checkMount);
   const asked = allLimits(options.limits);
@@ -98,11 +98,12 @@ export async function openSession(
 }
 
 /** Resolves a path; a path that does not exist is returned as it is. */
-function realPath(path: string): string {
+/** Undefined where nothing is: there is nothing to hide, and nothing can be mounted over it. */
+function realPath(path: string): string | undefined {
   try {
     return realpathSync(path);
   } catch {
-    return path;
+    return undefined;
   }
 }
 

@@ -2,7 +2,7 @@
  * The root directory of a guest: parts of a root file system, bound read-only, and nothing else of
  * the host.
  */
-import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { SkeinError } from '@skein/api';
 import { isWithin } from '../images.ts';
 
@@ -39,17 +39,22 @@ export function hostPrograms(): string[] {
 /**
  * Options of bubblewrap for the root of a guest of the host's programs.
  * @param etc a folder that becomes /etc.
- * @param hidden real paths of folders that are not shown, wherever they are.
+ * @param hidden real paths of folders and files that are not shown, wherever they are.
  */
 export function hostRoot(etc: string, hidden: readonly string[]): string[] {
-  const covered = hidden.filter((path) => PROGRAMS.some((name) => isWithin(path, `/${name}`)));
-  return [
-    ...hostPrograms(),
-    ...covered.flatMap((path) => ['--tmpfs', path, '--remount-ro', path]),
-    '--ro-bind',
-    etc,
-    '/etc',
-  ];
+  const shown = hidden.filter((path) => PROGRAMS.some((name) => isWithin(path, `/${name}`)));
+  const covered = new Set(
+    // In the folder that covers another one nothing can be mounted any more.
+    shown.filter((path) => !shown.some((other) => other !== path && isWithin(path, other))),
+  );
+  return [...hostPrograms(), ...[...covered].flatMap(cover), '--ro-bind', etc, '/etc'];
+}
+
+/** An empty folder, or a file that cannot be opened. */
+function cover(path: string): string[] {
+  return statSync(path).isDirectory()
+    ? ['--tmpfs', path, '--remount-ro', path]
+    : ['--ro-bind', '/dev/null', path];
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import type { SandboxDriver } from '@skein/sandbox';
-import { judgeCacheFolder } from '../../judging/cache-folder.ts';
+import { judgeCacheFolder, packagesIn } from '../../judging/cache-folder.ts';
 import { createJudgeDriver, JUDGE_DRIVERS, type JudgeDriver } from '../../judging/drivers.ts';
 import {
   chooseJudgeSandbox,
@@ -19,6 +19,8 @@ export interface GuestOptions {
   readonly driver?: JudgeDriver | undefined;
   /** Root file system of guests; default: the judge's image, or for bubblewrap the host's programs. */
   readonly image?: string | undefined;
+  /** Folders that no submission may see: those of packages have the answers, and the judge's own the keys. */
+  readonly hidden?: readonly string[] | undefined;
   /** Default: the user's cache. */
   readonly cacheFolder?: string | undefined;
 }
@@ -27,6 +29,7 @@ export interface GuestOptions {
 interface Known {
   readonly driver: JudgeDriver;
   readonly image: string | undefined;
+  readonly hidden: readonly string[];
   readonly cacheFolder: string;
   readonly facts: JudgeSandboxFacts;
 }
@@ -50,7 +53,8 @@ export async function prepareGuests(options: GuestOptions = {}): Promise<JudgeSa
     const { enforcement, toolchains, inputTools, bigStacks, caches } = sandbox;
     const facts: JudgeSandboxFacts = { enforcement, toolchains, inputTools, bigStacks, caches };
     const driver = sandbox.driver.name;
-    setEnvironmentData(KEY, { driver, image: options.image, cacheFolder, facts });
+    const { image, hidden = [] } = options;
+    setEnvironmentData(KEY, { driver, image, hidden, cacheFolder, facts });
     return facts;
   } finally {
     await guests.close();
@@ -62,7 +66,8 @@ export async function openGuests(): Promise<Guests> {
   const known = getEnvironmentData(KEY) as unknown as Known | undefined;
   // A worker that knows nothing of judging but the name of this task.
   if (known === undefined) return findGuests({});
-  const driver = await createJudgeDriver(known.driver, known.image);
+  const hidden = hiddenBy(known);
+  const driver = await createJudgeDriver(known.driver, known.image, hidden);
   return {
     sandbox: resumeJudgeSandbox(driver, known.facts, { image: known.image }),
     cacheFolder: known.cacheFolder,
@@ -70,12 +75,17 @@ export async function openGuests(): Promise<Guests> {
   };
 }
 
+/** What a worker unpacks has the answers, too. */
+function hiddenBy({ hidden, cacheFolder }: Pick<Known, 'hidden' | 'cacheFolder'>): string[] {
+  return [...hidden, packagesIn(cacheFolder)];
+}
+
 /** @throws SkeinError JUDGE_SANDBOX that says what each driver lacks. */
 export async function findGuests(options: GuestOptions): Promise<Guests> {
-  const { image, cacheFolder = judgeCacheFolder() } = options;
+  const { image, hidden = [], cacheFolder = judgeCacheFolder() } = options;
   const names = options.driver === undefined ? JUDGE_DRIVERS : [options.driver];
   const drivers: SandboxDriver[] = await Promise.all(
-    names.map((name) => createJudgeDriver(name, image)),
+    names.map((name) => createJudgeDriver(name, image, hiddenBy({ hidden, cacheFolder }))),
   );
   const close = async (): Promise<void> => {
     await Promise.all(drivers.map((driver) => driver.close()));

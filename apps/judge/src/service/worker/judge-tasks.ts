@@ -4,10 +4,10 @@
  * store of jobs and the artifacts with the service.
  */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { defineTask, type TaskContext } from '@skein/jobs/task';
 import { z } from 'zod';
+import { packagesIn } from '../../judging/cache-folder.ts';
 import { judge } from '../../judging/judge.ts';
 import { machineCeilings, refuseDishonourable } from '../../judging/limits.ts';
 import type { Submission } from '../../judging/submission.ts';
@@ -68,7 +68,7 @@ async function withProblem<Result>(
 ): Promise<Result> {
   const guests = await openGuests();
   try {
-    const folder = join(guests.cacheFolder, 'packages');
+    const folder = packagesIn(guests.cacheFolder);
     const problem = await cachedProblem(folder, reference, context.artifacts.pathOf);
     refuseDishonourable(problem, machineCeilings());
     return await work(problem, guests);

@@ -3,10 +3,9 @@
  * toolchain of its sandboxes, so that a submission in Rust is given to a worker with a Rust
  * compiler.
  */
-import { join } from 'node:path';
 import { usableThreads } from '@skein/api/machine';
 import { startWorker, type Worker, type WorkerOptions } from '@skein/jobs';
-import { judgeCacheFolder } from '../../judging/cache-folder.ts';
+import { judgeCacheFolder, packagesIn } from '../../judging/cache-folder.ts';
 import type { JudgeSandboxFacts } from '../../judging/judge-sandbox.ts';
 import { machineCeilings } from '../../judging/limits.ts';
 import { type GuestOptions, prepareGuests } from './guests.ts';
@@ -37,7 +36,7 @@ export async function startJudgeWorker(options: JudgeWorkerOptions): Promise<Jud
   const { store, artifacts, log } = options;
   const facts = await prepareGuests(options);
   const cacheFolder = options.cacheFolder ?? judgeCacheFolder();
-  await removeUnusedPackages(join(cacheFolder, 'packages'), Date.now());
+  await removeUnusedPackages(packagesIn(cacheFolder), Date.now());
   const languages = [...facts.toolchains].filter(([, toolchain]) => toolchain.available);
   const worker = await startWorker({
     store,
