@@ -38,6 +38,8 @@ export type { KubernetesOptions } from './settings.ts';
 
 /** Repository, tag and digest. */
 const REFERENCE = /^[A-Za-z0-9][\w./:@-]{0,510}$/;
+const FIX_SETTINGS =
+  'Correct what the message names; docs/guide/kubernetes-jobs.md has the variables and the credentials.';
 const FIX_RIGHTS = 'docs/guide/kubernetes-jobs.md has the Role that the driver needs.';
 
 interface Connected {
@@ -87,7 +89,9 @@ export function createKubernetes(options: KubernetesOptions = {}): SandboxDriver
           ? 'Name a namespace in SKEIN_KUBERNETES_NAMESPACE: Jobs are created there.'
           : isForbidden(thrown)
             ? FIX_RIGHTS
-            : error.row.fix,
+            : error.code === 'USAGE'
+              ? FIX_SETTINGS
+              : error.row.fix,
       };
     }
   }

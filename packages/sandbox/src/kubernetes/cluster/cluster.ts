@@ -19,6 +19,9 @@ const FIRST_RETRY_MS = 200;
 const LONGEST_RETRY_MS = 10_000;
 const MOST_ATTEMPTS = 6;
 
+/** What the client library takes for the cluster when it finds none. */
+const WITHOUT_CONFIG = 'http://localhost:8080';
+
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 export type Query = Readonly<Record<string, string | number | boolean>>;
 
@@ -179,6 +182,19 @@ export async function connectCluster(context: string | undefined): Promise<Clust
       throw new SkeinError('USAGE', `The kubeconfig has no context ${JSON.stringify(context)}.`);
     }
     config.setCurrentContext(context);
+  }
+  const current = config.getCurrentCluster();
+  if (current === null) {
+    throw new SkeinError(
+      'USAGE',
+      'The kubeconfig has no current context; SKEIN_KUBERNETES_CONTEXT names one.',
+    );
+  }
+  if (current.server === WITHOUT_CONFIG) {
+    throw new SkeinError(
+      'USAGE',
+      'There is no kubeconfig, in KUBECONFIG or ~/.kube/config, and no service account of a pod.',
+    );
   }
   const { handler } = new Exec(config);
   // A server that closes a stream of a command would make the handler close those of this process.
