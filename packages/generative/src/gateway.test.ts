@@ -27,6 +27,18 @@ it('closes the providers that were open when another cannot be opened', async ()
   expect(closed).toEqual(['here', 'here']);
 });
 
+it.each([
+  ['path', { kind: 'openai', path: '/models/tiny' }],
+  ['baseUrl', { kind: 'onnx', path: '/models/tiny', baseUrl: 'http://127.0.0.1:9/v1' }],
+  ['continuation', { kind: 'skein', baseUrl: 'http://127.0.0.1:9', continuation: 'vllm' }],
+  ['apiKey', { kind: 'vertex', project: 'p', apiKey: 'env:NONE' }],
+] as const)('refuses %s of a provider whose kind would ignore it', async (field, provider) => {
+  await expect(open({ providers: [{ name: 'p', ...provider }] })).rejects.toMatchObject({
+    code: 'PROVIDER_INVALID',
+    message: `Provider p of kind ${provider.kind} takes no ${field}.`,
+  });
+});
+
 it('answers by other routes while a provider cannot be opened, and by it once it can', async () => {
   let isThere = false;
   const closed: string[] = [];

@@ -59,6 +59,45 @@ export const PROVIDERS = {
   },
 } as const satisfies Readonly<Record<string, ProviderFactory>>;
 
+const OF_A_KIND = [
+  'baseUrl',
+  'apiKey',
+  'path',
+  'project',
+  'location',
+  'headers',
+  'continuation',
+] as const;
+type FieldOfAKind = (typeof OF_A_KIND)[number];
+
+/** Which of them a kind takes. */
+const TAKEN: Readonly<Record<keyof typeof PROVIDERS, readonly FieldOfAKind[]>> = {
+  onnx: ['path'],
+  gguf: ['path'],
+  openai: ['baseUrl', 'apiKey', 'headers', 'continuation'],
+  skein: ['baseUrl', 'apiKey', 'headers'],
+  gemini: ['baseUrl', 'apiKey', 'headers', 'continuation'],
+  vertex: ['baseUrl', 'project', 'location', 'headers', 'continuation'],
+};
+
+/**
+ * A field that a kind ignores may be meant for another one: a local model under the kind `openai` would
+ * send every prompt to OpenAI.
+ *
+ * @throws SkeinError PROVIDER_INVALID.
+ */
+function refuseIgnored(settings: GenerativeProvider): void {
+  const taken = TAKEN[settings.kind];
+  const ignored = OF_A_KIND.find(
+    (field) => settings[field] !== undefined && !taken.includes(field),
+  );
+  if (ignored === undefined) return;
+  throw new SkeinError(
+    'PROVIDER_INVALID',
+    `Provider ${settings.name} of kind ${settings.kind} takes no ${ignored}.`,
+  );
+}
+
 /**
  * Names an upstream and the credential for it, which the name does not contain: providers of two names
  * may be one backend, and nodes with other keys have others.
@@ -81,6 +120,7 @@ export async function openProvider(
       `Providers of the kind ${settings.kind} cannot be opened here.`,
     );
   }
+  if (open === PROVIDERS[settings.kind]) refuseIgnored(settings);
   const { apiKey } = settings;
   const secret = apiKey === undefined ? undefined : await readSecret(apiKey);
   return { provider: await open(settings, secret), backend: backendOf(settings, secret) };
