@@ -11,8 +11,23 @@ import { request as overHttps } from 'node:https';
 
 const [path = '/v2/health/accepting'] = process.argv.slice(2);
 const { SKEIN_DATA = '.skein', SKEIN_CERT, SKEIN_CERT_KEY } = process.env;
-const { url } = JSON.parse(readFileSync(`${SKEIN_DATA}/node.json`, 'utf8')) as { url: string };
 
+function fail(why: string): never {
+  process.stderr.write(`${why}\n`);
+  process.exit(1);
+}
+
+function urlOfNode(): string {
+  const file = `${SKEIN_DATA}/node.json`;
+  try {
+    return (JSON.parse(readFileSync(file, 'utf8')) as { url: string }).url;
+  } catch {
+    // It is written once the node listens.
+    return fail(`${file} names no node: it has not started yet.`);
+  }
+}
+
+const url = urlOfNode();
 const read = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file));
 const request = url.startsWith('https:')
   ? overHttps(url + path, {
@@ -23,8 +38,5 @@ const request = url.startsWith('https:')
     })
   : overHttp(url + path);
 request.on('response', ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1));
-request.on('error', (error) => {
-  process.stderr.write(`${error.message}\n`);
-  process.exit(1);
-});
+request.on('error', (error) => fail(error.message));
 request.end();

@@ -12,18 +12,42 @@ import { openFleet } from './fleet.ts';
 import { buildImage } from './engine.ts';
 import { tryFleet } from './scenario.ts';
 
-const { values } = parseArgs({
-  options: {
-    engine: { type: 'string', default: 'podman' },
-    image: { type: 'string' },
-    seconds: { type: 'string', default: '20' },
-    json: { type: 'boolean', default: false },
-  },
-});
+const USAGE =
+  'Usage: node deploy/try-fleet/main.ts [--engine podman|docker] [--image NAME] [--seconds N] [--json]';
+
+function refuse(why: string): never {
+  process.stderr.write(`try-fleet: ${why}\n${USAGE}\n`);
+  process.exit(2);
+}
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        engine: { type: 'string', default: 'podman' },
+        image: { type: 'string' },
+        seconds: { type: 'string', default: '20' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+const values = readOptions();
+if (values.help) {
+  process.stdout.write(`${USAGE}\n`);
+  process.exit(0);
+}
 const { engine } = values;
 if (engine !== 'podman' && engine !== 'docker') {
-  process.stderr.write(`try-fleet: --engine is podman or docker, not ${engine}\n`);
-  process.exit(2);
+  refuse(`--engine is podman or docker, not ${engine}`);
+}
+const seconds = Number(values.seconds);
+if (!(seconds >= 1 && seconds <= 86_400)) {
+  refuse(`--seconds: "${values.seconds}" is not a number of seconds from 1 to 86400`);
 }
 const say = (line: string): void => {
   if (!values.json) process.stdout.write(`${line}\n`);
@@ -34,7 +58,7 @@ const interrupted = new AbortController();
 process.once('SIGINT', () => interrupted.abort());
 process.once('SIGTERM', () => interrupted.abort());
 await using fleet = await openFleet({ engine, image });
-const result = await tryFleet(fleet, Number(values.seconds) * 1000, say, interrupted.signal);
+const result = await tryFleet(fleet, seconds * 1000, say, interrupted.signal);
 const servedBy = Object.entries(result.byNode).map(([node, count]) => `${node} ${count}`);
 if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
 say(
