@@ -120,8 +120,7 @@ describe('a run', () => {
         cwd: folder,
       });
       await killed.saw(/^ +12 /m);
-      // It is there and does not end before the other command has looked at it.
-      killed.process.kill('SIGSTOP');
+      killed.process.kill('SIGSTOP'); // else it may be done before the other command begins
       expect(await failure('train', '--resume', 'killed')).toMatchObject({ code: 'RUN_ACTIVE' });
       killed.process.kill('SIGKILL');
       await killed.ended;
@@ -155,12 +154,9 @@ describe('a run', () => {
         code: 'USAGE',
         exit: 2,
       });
-      const resumed = await json<Trained & { readonly try: readonly string[] }>(
-        ...words(command!),
-        '--out',
-        'cut.onnx',
-      );
+      const resumed = await json<Trained & { readonly try: readonly string[] }>(...words(command!));
       expect(resumed.run.result?.digest).toBe(whole.run.result?.digest);
+      expect(resumed.model).toBe(join(folder, 'cut.onnx'));
       const [show, deploy] = resumed.try;
       expect(await cli(...words(show!).slice(1))).toMatchObject({ code: 0 });
       expect(deploy).toMatch(/ --data 'kept'$/);

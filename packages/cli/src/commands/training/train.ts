@@ -7,7 +7,7 @@ import { formatBytes, formatDuration } from '@skein/api/units';
 import { lineageMetadata } from '@skein/state/run-versions';
 import { fileStore } from '@skein/train/files';
 import { gangOf, type TrainedRun } from '@skein/train/run';
-import { defineCommand, type Context } from '../../command-line/command.ts';
+import { defineCommand, optionName, type Context } from '../../command-line/command.ts';
 import { connect, connectionOptions, type ConnectionChoice } from '../../connection/connection.ts';
 import { serveVersion, storedVersions } from '../../deploying/deploying.ts';
 import { duration, flag, integer, optionalArgument, text } from '../../command-line/option.ts';
@@ -61,7 +61,7 @@ export const train = defineCommand({
     config: text('FILE', 'A TypeScript file that exports a training.'),
     resume: text(
       'RUN',
-      'Go on with a run from its checkpoint, as it was started; --workers may differ.',
+      'Go on with a run from its checkpoint, with its settings; --workers may differ. Give --out and --deploy again.',
     ),
     retried: flag(
       'Go on with the newest run of the folder, or start it: for a job, whose command is tried again.',
@@ -104,7 +104,8 @@ export const train = defineCommand({
     const work = begin(context, options, way, given).catch((error: unknown) => {
       throw inOptions(error);
     });
-    context.onInterrupt(async () => sayHowToGoOn(context, (await work)?.run, folder));
+    const again = withOptions({ out, deploy, ...nodeOf(options), folder });
+    context.onInterrupt(async () => sayHowToGoOn(context, (await work)?.run, again));
     const outcome = await work;
     if (outcome === undefined) {
       return { rank: gang!.rank, size: gang!.size, tookMs: performance.now() - began };
@@ -114,8 +115,10 @@ export const train = defineCommand({
     if (outcome.model === undefined || context.signal.aborted) return { ...done, try: [] };
     if (deploy === undefined) {
       const { id } = outcome.run;
-      const where = inFolder('--data', folder);
-      const next = [`skein deploy --run ${id} --name NAME${where}`];
+      const where = withOptions({ data: folder });
+      const next = [
+        `skein deploy --run ${id} --name NAME${withOptions({ ...nodeOf(options), data: folder })}`,
+      ];
       return { ...done, try: [`skein runs show ${id}${where}`, ...next] };
     }
     return { ...done, ...(await served(context, options, outcome, deploy)) };
@@ -151,19 +154,25 @@ export const train = defineCommand({
 const NO_RANK =
   '--arrival is how long a rank waits for the others, and this process is no rank of a gang: leave it out.';
 
-/** Where the folder of a run was named, the commands after it have to name it too. */
-function inFolder(option: '--data' | '--folder', folder: string | undefined): string {
-  return folder === undefined ? '' : ` ${option} ${quoted(folder)}`;
+/** The options that were given, as words of the next command: it has to repeat them. */
+function withOptions(given: Readonly<Record<string, string | undefined>>): string {
+  return Object.entries(given)
+    .map(([name, value]) => (value === undefined ? '' : ` --${optionName(name)} ${quoted(value)}`))
+    .join('');
 }
 
-function sayHowToGoOn(context: Context, run: Run | undefined, folder: string | undefined): void {
+/** The node that was named, and how it is trusted; a key does not belong on a screen. */
+function nodeOf(choice: Omit<ConnectionChoice, 'data'>): Record<string, string | undefined> {
+  const { server, ca, cert, certKey } = choice;
+  return { server, ca, cert, certKey };
+}
+
+/** @param options the words that resume it as it was started: a run keeps its plan, but not what becomes of its model. */
+function sayHowToGoOn({ notes }: Context, run: Run | undefined, options: string): void {
   if (run?.status !== 'interrupted') return;
   const { id, steps } = run;
-  context.notes.line(`Stopped after step ${steps.done} of ${steps.planned}. To go on:`);
-  const { style } = context.notes;
-  context.notes.line(
-    `  ${style.cyan(style.commands(`skein train --resume ${id}${inFolder('--folder', folder)}`))}`,
-  );
+  notes.line(`Stopped after step ${steps.done} of ${steps.planned}. To go on:`);
+  notes.line(`  ${notes.style.cyan(notes.style.commands(`skein train --resume ${id}${options}`))}`);
 }
 
 /** @throws SkeinError FILE_UNREADABLE before the training, rather than after it. */
@@ -212,7 +221,7 @@ async function served(
       const { style } = notes;
       notes.line('The trained model is kept. To serve it:');
       notes.line(
-        `  ${style.cyan(style.commands(`skein deploy --run ${run.id} --name ${name}${inFolder('--data', choice.data)}`))}`,
+        `  ${style.cyan(style.commands(`skein deploy --run ${run.id} --name ${name}${withOptions({ ...nodeOf(choice), data: choice.data })}`))}`,
       );
       throw error;
     },
