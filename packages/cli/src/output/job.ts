@@ -82,7 +82,7 @@ export function renderJob(job: JobView, style: Style): string {
   for (const output of job.result?.outputs ?? []) {
     fields.push([
       'output',
-      `${nameText(output.path)} (${formatBytes(output.sizeBytes)}) ${style.dim(output.digest.slice(0, 12))}`,
+      `${nameText(output.path)} (${formatBytes(output.sizeBytes)}) ${style.dim(output.digest)}`,
     ]);
   }
   return `${style.bold(nameText(job.name))}\n${renderFields(style, fields)}`;

@@ -336,6 +336,16 @@ describe('skein artifacts', () => {
     const none = await node.run('artifacts', 'get', '0'.repeat(64));
     expect(none.stderr).toContain('ARTIFACT_UNKNOWN');
   });
+
+  it('brings back the output of a job that was left, by what `skein jobs show` says', async () => {
+    const left = ['run', '--detach', '--output=out.csv', ...TRUSTED, 'cp', 'data.csv', 'out.csv'];
+    const id = (await node.run(...left)).stdout.trim();
+    await node.run('jobs', 'logs', '-f', id);
+    const { stdout } = await node.run('jobs', 'show', id);
+    const digest = /^output +out\.csv .* (\S+)$/m.exec(stdout)![1]!;
+    await node.run('artifacts', 'get', digest, '--out', 'back.csv');
+    expect(readFileSync(join(node.folder, 'back.csv'), 'utf8')).toBe('b\na\n');
+  });
 });
 
 describe('skein pipeline', () => {
