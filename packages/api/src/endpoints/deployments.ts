@@ -104,7 +104,7 @@ export const DEPLOYMENT_ENDPOINTS = {
   rollback: {
     method: 'POST',
     path: '/api/v1/deployments/{name}/rollback',
-    summary: 'Abort a rollout in progress, or return to the previous version.',
+    summary: 'Abort a rollout in progress, or take the last change of version or settings back.',
     scope: 'admin',
     params: NameParam,
     body: z

@@ -171,7 +171,7 @@ export const SERVING_ERRORS = {
   NOTHING_TO_ROLL_BACK: {
     ...CONFLICT,
     meaning:
-      'The deployment has no earlier version, or the language model no earlier routes, to return to.',
+      'The deployment has no earlier version or settings, or the language model no earlier routes, to return to.',
     fix: '`skein show NAME` lists the history of a deployment; `skein model put` declares other routes.',
   },
   DEVICE_UNAVAILABLE: {

@@ -99,6 +99,13 @@ describe('a model', () => {
     expect((await node.run('show', 'risk')).stdout).toMatch(/rolled-back +local +.*wrong/);
   });
 
+  it('says of a rollback that only settings are as they were', async () => {
+    await node.run('settings', 'risk', '--max-queue', '7');
+    expect((await node.run('rollback', 'risk')).stdout).toBe(
+      'risk is back to its settings before: maxQueue. It serves v1 as it did; skein rollout risk --version N serves another version.\n',
+    );
+  });
+
   it('rolls out by steps, and the wait for its end says how it ended', async () => {
     const started = await node.run(
       ...words('rollout risk --version 2 --canary 50 --step-time 100ms --min-requests 1'),

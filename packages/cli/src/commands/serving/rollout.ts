@@ -140,18 +140,47 @@ function hasEnded(phase: string): boolean {
   return phase === 'finished' || phase === 'rolled-back';
 }
 
-/** `skein rollback`: aborts a rollout, or returns to the previous version. */
+/** `skein rollback`: aborts a rollout, or takes the last change back, of the version or of settings. */
 export const rollback = nodeCommand({
   name: 'rollback',
-  summary: 'Abort a rollout in progress, or return to the previous version.',
+  summary: 'Abort a rollout in progress, or take the last change of version or settings back.',
+  details:
+    'The deployment returns to the version and the settings that it had before. Where skein settings has changed it since its version came, that change alone is taken back; skein rollout NAME --version N serves any stored version.',
   examples: { "skein rollback risk --reason 'wrong threshold'": 'With its reason' },
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
   options: {
     reason: withDefault(text('TEXT', 'Why, for the history.'), 'asked for by skein rollback'),
   },
-  run: ({ client }, { name, reason }) => client.rollback({ name, reason }),
-  render: (view) => `${view.name} is back to ${versionsText(view)}.`,
+  async run({ client }, { name, reason }) {
+    const before = await client.getDeployment({ name });
+    const view = await client.rollback({ name, reason });
+    return { ...view, restored: restoredBy(before, view) };
+  },
+  render({ restored: { version, settings }, ...view }, style) {
+    const which = settings.join(', ');
+    const serves = `${view.name} is back to ${versionsText(view)}`;
+    if (settings.length === 0) return `${serves}.`;
+    if (version) return `${serves}, with other settings as they were then: ${which}.`;
+    const other = style.commands(`skein rollout ${view.name} --version N`);
+    return `${view.name} is back to its settings before: ${which}. It serves ${versionsText(view)} as it did; ${style.cyan(other)} serves another version.`;
+  },
 });
+
+/** What a rollback has changed. */
+function restoredBy(
+  before: DeploymentView,
+  after: DeploymentView,
+): { readonly version: boolean; readonly settings: readonly string[] } {
+  const settings = { ...before.settings, ...after.settings };
+  return {
+    version: versionsText(before) !== versionsText(after),
+    settings: Object.keys(settings).filter((key) => {
+      const of = ({ settings: each }: DeploymentView) =>
+        JSON.stringify(each[key as keyof typeof settings]);
+      return of(before) !== of(after);
+    }),
+  };
+}
 
 export function rolloutLine(rollout: RolloutView, style: Style): string {
   const versions = `v${rollout.fromVersion} → v${rollout.toVersion}`;
