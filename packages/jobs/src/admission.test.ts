@@ -144,12 +144,14 @@ describe('the job of a schedule', () => {
     expect(spec).not.toHaveProperty('notBefore');
   });
 
-  it.each([{ id: 'one' }, { idempotencyKey: 'one' }, { gang: { id: 'g', size: 2, rank: 0 } }])(
-    'is refused with what only one job has: %j',
-    (once) => {
-      expect(() => accept({ work: plain, ...once })).toThrow(
-        `The job of a schedule has "${Object.keys(once)[0]}"`,
-      );
-    },
-  );
+  it.each([
+    { id: 'one' },
+    { idempotencyKey: 'one' },
+    { gang: { id: 'g', size: 2, rank: 0 } },
+    { parents: ['one'] },
+  ])('is refused with what only one job has: %j', (once) => {
+    expect(() => accept({ work: plain, ...once })).toThrow(
+      `The job of a schedule has "${Object.keys(once)[0]}"`,
+    );
+  });
 });

@@ -42,15 +42,19 @@ export function specOf(job: NewJob, submitter: Submitter, now: number): JobSpec 
   };
 }
 
-/** What names one job, and so has no meaning in one that is enqueued again and again. */
-const OF_ONE_JOB = ['id', 'idempotencyKey', 'gang'] as const;
+/**
+ * What names one job, and so has no meaning in one that is enqueued again and again: once a parent is forgotten, each
+ * later occurrence would be refused.
+ */
+const OF_ONE_JOB = ['id', 'idempotencyKey', 'gang', 'parents'] as const;
 
 /**
  * The job of a schedule: its times stay relative, to each time at which it is enqueued.
  * @throws SkeinError as `specOf`; REQUEST_INVALID for a job that can be enqueued only once.
  */
 export function scheduledSpecOf(job: NewJob, submitter: Submitter): ScheduledSpec {
-  const once = OF_ONE_JOB.find((field) => job[field] !== undefined);
+  const given = { ...job, parents: job.parents.length === 0 ? undefined : job.parents };
+  const once = OF_ONE_JOB.find((field) => given[field] !== undefined);
   if (once !== undefined) {
     throw new SkeinError(
       'REQUEST_INVALID',

@@ -218,7 +218,7 @@ export const JOB_ENDPOINTS = {
     path: '/api/v1/schedules/{schedule}',
     summary: 'Enqueue a job on a schedule; replaces the schedule of this name.',
     description:
-      '`startAfterMs` and `finishWithinMs` of the job count from each time that it is enqueued. `id`, `idempotencyKey` and `gang` are of one job, and are refused.',
+      '`startAfterMs` and `finishWithinMs` of the job count from each time that it is enqueued. `id`, `idempotencyKey`, `gang` and `parents` are of one job, and are refused.',
     scope: 'admin',
     params: z.strictObject({ schedule: JobId }),
     body: z
