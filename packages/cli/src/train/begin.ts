@@ -80,8 +80,9 @@ export async function begin(
     onNote,
     onProgress(step) {
       progress.step(step);
-      report?.(step);
+      report?.onProgress(step);
     },
+    onCheckpoint: (sizeBytes) => report?.onCheckpoint(sizeBytes),
     onEpoch: (epoch) => progress.epoch(epoch),
     onRecord: runReporter(context, choice),
   };

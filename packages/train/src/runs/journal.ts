@@ -9,7 +9,7 @@ export interface Journal {
   run(): Run;
   /** Records a change. @throws SkeinError STORAGE_FULL. */
   update(change: Partial<Run>): Promise<void>;
-  /** Records a step, at most about once a second; training does not wait for it. */
+  /** Records a step, at most about once a second, and seldom where the run is retried; training does not wait for it. */
   step(newest: NonNullable<Run['newest']>): void;
 }
 
@@ -17,12 +17,23 @@ export interface Journal {
 const MOST_EPOCHS = 1000;
 /** Milliseconds between two records of steps. */
 const STEPS_EVERY_MS = 1000;
+/**
+ * The same where the run is retried: its folder is a checkpoint, which a worker copies while training continues, and a
+ * copy of large files counts only if none of them has changed meanwhile.
+ */
+const STEPS_WHILE_COPIED_EVERY_MS = 60_000;
+
+export interface JournalOptions {
+  readonly retried?: boolean | undefined;
+  readonly onRecord?: ((run: Run) => Promise<void>) | undefined;
+}
 
 export function openJournal(
-  folder: RunFolder,
+  folder: Pick<RunFolder, 'record'>,
   first: Run,
-  onRecord: ((run: Run) => Promise<void>) | undefined,
+  { retried, onRecord }: JournalOptions,
 ): Journal {
+  const everyMs = retried === true ? STEPS_WHILE_COPIED_EVERY_MS : STEPS_EVERY_MS;
   let run = first;
   /** One record is written at a time. */
   let writing: Promise<void> | undefined;
@@ -48,7 +59,7 @@ export function openJournal(
     step(newest) {
       const steps = { ...run.steps, done: newest.step };
       run = { ...run, newest, steps, updatedAt: new Date().toISOString() };
-      if (writing !== undefined || performance.now() - recordedAt < STEPS_EVERY_MS) return;
+      if (writing !== undefined || performance.now() - recordedAt < everyMs) return;
       // When the disk is full, the next epoch reports it.
       writing = write()
         .catch(() => undefined)

@@ -1,5 +1,5 @@
 /** Runs that a program starts and resumes, without the command. */
-import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '@skein/api';
 import { readRuns } from '@skein/state/runs';
@@ -91,12 +91,17 @@ it('goes on with the newest run of the folder when the program is retried', asyn
   const retried = join(folder, 'retried');
   const id = await interrupted(training, { folder: retried });
   const notes: string[] = [];
-  const { run } = await trainRun(training, {
+  const sizes: number[] = [];
+  const { run, path } = await trainRun(training, {
     folder: retried,
     retried: true,
     onNote: (text) => void notes.push(text),
+    onCheckpoint: (sizeBytes) => void sizes.push(sizeBytes),
   });
   expect(run).toMatchObject({ id, status: 'finished' });
+  // One after each epoch that was left.
+  expect(sizes).toHaveLength(4);
+  expect(sizes[3]).toBe((await stat(join(path, 'checkpoint.safetensors'))).size);
   expect(notes).toEqual([`Going on with run ${id} after step ${run.steps.planned / 3}.`]);
 });
 

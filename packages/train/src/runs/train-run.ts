@@ -65,6 +65,8 @@ export interface RunOptions {
   readonly onEpoch?: ((epoch: RunEpoch) => void) | undefined;
   /** Where the training runs, and which ranks it has lost, in words. */
   readonly onNote?: ((text: string) => void) | undefined;
+  /** The run can go on from here with its folder, or a copy of it. */
+  readonly onCheckpoint?: ((sizeBytes: number) => void) | undefined;
   /** Called with each record of the run that was written, about once a second; must not reject. */
   readonly onRecord?: ((run: Run) => Promise<void>) | undefined;
 }
@@ -243,7 +245,7 @@ async function startRun(
       updatedAt: at,
     };
     return inFolder(options, id, async (folder) => {
-      const journal = openJournal(folder, first, options.onRecord);
+      const journal = openJournal(folder, first, options);
       await saveOrigin(folder, origin);
       await fileStore(folder.file('start.onnx')).save(writeModel(prepared.start));
       await journal.update({});
@@ -284,7 +286,7 @@ async function resumeKept(
         requireSamePlan(known, planOf(settings, prepared.source.described));
         await saveOrigin(folder, origin);
       }
-      const journal = openJournal(folder, known, options.onRecord);
+      const journal = openJournal(folder, known, options);
       await journal.update({
         status: 'running',
         reason: '',
@@ -329,7 +331,7 @@ function plannedSteps({ prepared: { training }, settings }: Work): number {
 
 async function trainOn(
   work: Work,
-  { signal, onProgress, onEpoch, onNote = () => undefined }: RunOptions,
+  { signal, onProgress, onEpoch, onCheckpoint, onNote = () => undefined }: RunOptions,
   member: Membership | undefined,
   folder: RunFolder,
   journal: Journal,
@@ -342,6 +344,7 @@ async function trainOn(
     async save(bytes) {
       await store.save(bytes);
       await member?.keeper?.give(folder);
+      onCheckpoint?.(bytes.byteLength);
     },
   };
   let epochBegan = performance.now();

@@ -106,6 +106,12 @@ describe('a run', () => {
     expect(more.run.epochs[0]!.loss).toBeLessThan(first.run.epochs[0]!.loss / 3);
   });
 
+  it('that is retried tells the worker of its job of its progress and its checkpoint', async () => {
+    const { stderr } = await cli(...wdbc, '--epochs', '2', '--retried', '--folder', 'job');
+    expect(stderr).toMatch(/^::checkpoint$/m);
+    expect(stderr).toMatch(/^::progress 1.0000 epoch 2 of 2, loss /m);
+  });
+
   describe('that was stopped', () => {
     const long = [...wdbc, '--epochs', '150', '--lr', '0.003', '--checkpoint-every', '11'];
     let whole: Trained;

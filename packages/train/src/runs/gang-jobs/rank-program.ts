@@ -33,7 +33,7 @@ async function trainRank(): Promise<void> {
   const { run } = await trainRun(origin, {
     ...options,
     signal: stop.signal,
-    onProgress: jobProgress(say),
+    ...jobProgress(say),
     onEpoch: ({ epoch, loss }) => say(`epoch ${epoch}: loss ${loss}`),
   });
   if (run.status === 'interrupted') process.exitCode = INTERRUPTED;
