@@ -8,6 +8,7 @@
 import { SkeinError } from '@skein/api/errors';
 import { isSignedBy, pseudonymOf } from '../identity/keys.ts';
 import { canonical, digestOf } from '@skein/api/canonical';
+import { helpersOf } from '../plan/helpers.ts';
 import type { Plan } from '../plan/plan.ts';
 import { isBudgetSpent, spentAfter } from '../plan/spent.ts';
 import { followAttempts } from './attempts.ts';
@@ -34,8 +35,10 @@ export interface VerifiedLedger {
   readonly to: string;
   /** Entries that are dated before the one before them: the clock was set back, and dates around them mean little. */
   readonly clockSetBack: readonly number[];
-  /** Pseudonyms of the sites whose signatures are in it, with the last entry that each has signed. */
+  /** Pseudonyms of the sites and helpers whose signatures are in it, with the last entry that each has signed. */
   readonly witnesses: ReadonlyMap<string, number>;
+  /** Those of them that are helpers of the plan. */
+  readonly helpers: readonly string[];
 }
 
 /** The form of a ledger in a file. */
@@ -119,6 +122,7 @@ export async function verifyLedger(
   }
   const countOf = (kind: string): number =>
     entries.filter(({ event }) => event.kind === kind).length;
+  const helpers = await Promise.all(helpersOf(plan).map(({ identity }) => pseudonymOf(identity)));
   return {
     run: first.run,
     coordinator,
@@ -128,6 +132,7 @@ export async function verifyLedger(
     to: entries.at(-1)!.at,
     clockSetBack: setBack(entries),
     witnesses,
+    helpers: helpers.filter((each) => witnesses.has(each)),
     rounds: countOf('finished-round'),
     aborted: countOf('aborted'),
   };

@@ -120,6 +120,8 @@ it('finishes although a helper and the node are killed, and spends no release tw
   const verified = await runCli(['ledger', 'verify', 'l.json', '--json'], { cwd: scene.folder });
   expect(verified.code).toBe(0);
   expect(JSON.parse(verified.stdout)).toMatchObject({ rounds: ROUNDS, releases: ROUNDS });
+  const shown = await runCli(['ledger', 'verify', 'l.json'], { cwd: scene.folder });
+  expect(shown.stdout).toMatch(/signed by +the coordinator, \d sites? and 2 helpers$/m);
   // Of such a federation helpers are the witnesses: what each has signed last is the end of the ledger.
   const { entries } = JSON.parse(await readFile(join(scene.folder, 'l.json'), 'utf8')) as {
     entries: readonly { sequence: number; hash: string }[];

@@ -57,7 +57,9 @@ export const ledgerVerify = defineCommand({
     return { ...found, witnesses: Object.fromEntries(witnesses) };
   },
   render(found, style) {
-    const sites = Object.keys(found.witnesses).length;
+    const counted = (count: number, name: string) => `${count} ${count === 1 ? name : `${name}s`}`;
+    const helpers = found.helpers.length;
+    const sites = counted(Object.keys(found.witnesses).length - helpers, 'site');
     return [
       `${style.green('✓')} Nothing in the ledger was changed.`,
       renderFields(style, [
@@ -68,7 +70,12 @@ export const ledgerVerify = defineCommand({
           'rounds',
           `${found.rounds} done, ${found.aborted} aborted, ${found.releases} sums released`,
         ],
-        ['signed by', `the coordinator and ${sites} ${sites === 1 ? 'site' : 'sites'}`],
+        [
+          'signed by',
+          helpers === 0
+            ? `the coordinator and ${sites}`
+            : `the coordinator, ${sites} and ${counted(helpers, 'helper')}`,
+        ],
       ]),
       ...(found.clockSetBack.length === 0
         ? []
