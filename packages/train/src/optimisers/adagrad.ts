@@ -19,6 +19,7 @@ export function adagrad({ epsilon = 1e-10, weightDecay = 0 }: AdagradOptions = {
   requireRange('weightDecay', weightDecay, 0, Infinity);
   return {
     name: 'adagrad',
+    options: { epsilon, weightDecay },
     slots: ['sum'],
     counts: false,
     begin: (graph) => {

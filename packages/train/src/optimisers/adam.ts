@@ -25,10 +25,14 @@ export interface AdamOptions {
 /** @throws RangeError when an option is out of its range. */
 export function adam(options: AdamOptions = {}): Optimiser {
   const weightDecay = options.weightDecay ?? 0;
-  return adaptive('adam', options, (graph, update) => (parameter, gradient, state) => {
-    const slope = withDecay(graph, parameter, gradient, weightDecay);
-    return update(parameter, slope, state);
-  });
+  return adaptive(
+    'adam',
+    { ...options, weightDecay },
+    (graph, update) => (parameter, gradient, state) => {
+      const slope = withDecay(graph, parameter, gradient, weightDecay);
+      return update(parameter, slope, state);
+    },
+  );
 }
 
 /**
@@ -40,7 +44,7 @@ export function adam(options: AdamOptions = {}): Optimiser {
  */
 export function adamW(options: AdamOptions = {}): Optimiser {
   const weightDecay = options.weightDecay ?? 0.01;
-  return adaptive('adamw', options, (graph, update) => {
+  return adaptive('adamw', { ...options, weightDecay }, (graph, update) => {
     const shrink = shrunk(graph, weightDecay);
     return (parameter, gradient, state) => update(shrink(parameter), gradient, state);
   });
@@ -60,6 +64,7 @@ function adaptive(
   requireRange('weightDecay', weightDecay, 0, Infinity);
   return {
     name,
+    options: { beta1, beta2, epsilon, weightDecay },
     slots: ['mean', 'variance'],
     counts: true,
     begin: (graph) => {

@@ -26,6 +26,7 @@ export function lion({ beta1 = 0.9, beta2 = 0.99, weightDecay = 0 }: LionOptions
   requireRange('weightDecay', weightDecay, 0, Infinity);
   return {
     name: 'lion',
+    options: { beta1, beta2, weightDecay },
     slots: ['mean'],
     counts: false,
     begin: (graph) => {

@@ -8,6 +8,8 @@
  */
 export interface Optimiser {
   readonly name: string;
+  /** What it was made with, for the record of a run: two with the same name and options do the same. */
+  readonly options?: Readonly<Record<string, number | boolean>>;
   /** Names of the tensors kept for each parameter, of its shape and zero before the first step. */
   readonly slots: readonly string[];
   /** Whether the rule depends on the number of the step, which is then kept as one more tensor. */

@@ -29,6 +29,7 @@ export function rmsprop(options: RmspropOptions = {}): Optimiser {
   const k = Math.sqrt(1 - alpha);
   return {
     name: 'rmsprop',
+    options: { alpha, momentum, epsilon, weightDecay },
     slots: momentum === 0 ? ['variance'] : ['variance', 'velocity'],
     counts: false,
     begin: (graph) => {

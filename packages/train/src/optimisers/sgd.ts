@@ -23,6 +23,7 @@ export function sgd(options: SgdOptions = {}): Optimiser {
   if (nesterov && momentum === 0) throw new RangeError('nesterov needs a momentum above 0.');
   return {
     name: 'sgd',
+    options: { momentum, nesterov, weightDecay },
     slots: momentum === 0 ? [] : ['velocity'],
     counts: false,
     linear: momentum === 0 && weightDecay === 0,

@@ -97,7 +97,7 @@ export function planOf(settings: Settings, modelDescribed: string): Run['plan'] 
     ...settings,
     // A program may give both as values, which have no words.
     model: modelDescribed,
-    optimiser: typeof optimiser === 'string' ? optimiser : optimiser.name,
+    optimiser: typeof optimiser === 'string' ? optimiser : describedOptimiser(optimiser),
     rate: rateOf(settings),
   };
   const plan: Record<string, string | number | boolean> = {};
@@ -105,6 +105,11 @@ export function planOf(settings: Settings, modelDescribed: string): Run['plan'] 
     if (key !== 'name') plan[key] = shortened(inWords(value));
   }
   return plan;
+}
+
+/** `adamw {"beta1":0.9,…}`: its options are in no other setting. */
+function describedOptimiser({ name, options }: Optimiser): string {
+  return options === undefined ? name : `${name} ${JSON.stringify(options)}`;
 }
 
 /** Largest number of characters in a record. */
@@ -123,8 +128,8 @@ function inWords(value: unknown): string | number | boolean {
   return JSON.stringify(value) ?? String(value);
 }
 
-/** Settings that may change when a run is resumed. */
-const FREE = new Set(['model', 'workers', 'threads', 'memory']);
+/** Settings that may change when a run is resumed; a gang of jobs is in the copy that its caller keeps. */
+const FREE = new Set(['model', 'workers', 'threads', 'memory', 'gang']);
 
 /** @throws SkeinError RUN_CHANGED, naming the setting that differs. */
 export function requireSamePlan({ id, plan }: Run, given: Run['plan']): void {

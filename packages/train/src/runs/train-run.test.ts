@@ -74,13 +74,14 @@ it('takes a network, an optimiser and a pattern of the program, and needs them a
     code: 'USAGE',
     message: expect.stringContaining('with its own optimiser and freeze'),
   });
-  await expect(resumeRun(id, { folder, training: { ...own, rate: 0.5 } })).rejects.toMatchObject({
-    code: 'RUN_CHANGED',
-  });
+  for (const other of [{ rate: 0.5 }, { optimiser: adamW({ weightDecay: 0.2 }) }]) {
+    const resumed = resumeRun(id, { folder, training: { ...own, ...other } });
+    await expect(resumed).rejects.toMatchObject({ code: 'RUN_CHANGED' });
+  }
   const { run } = await resumeRun(id, { folder, training: own });
   expect(run).toMatchObject({
     status: 'finished',
-    plan: { optimiser: 'adamw', model: 'a function' },
+    plan: { optimiser: expect.stringMatching(/^adamw .*"weightDecay":0.1}$/), model: 'a function' },
   });
   // A network alone is in the run's folder.
   const network = await interrupted({ ...training, model: own.model });

@@ -282,10 +282,9 @@ async function resumeKept(
     assertMultiWorkerOptions(settings, member !== undefined || settings.workers > 1);
     const kept = { start, lineage: known.lineage };
     return withPrepared(resolved, settings, { folder: options.folder, kept }, async (prepared) => {
-      if (origin !== undefined) {
-        requireSamePlan(known, planOf(settings, prepared.source.described));
-        await saveOrigin(folder, origin);
-      }
+      // Also what a configuration imports may have changed.
+      requireSamePlan(known, planOf(settings, prepared.source.described));
+      if (origin !== undefined) await saveOrigin(folder, origin);
       const journal = openJournal(folder, known, options);
       await journal.update({
         status: 'running',

@@ -129,7 +129,8 @@ it('takes a configuration along, whose packages are those of Skein', async () =>
      });`,
   );
   const { run } = await node.json<Trained>('train', '--config', 'train.config.ts', ...GANG);
-  expect(run).toMatchObject({ name: 'configured', plan: { optimiser: 'adamw', rate: 0.01 } });
+  expect(run).toMatchObject({ name: 'configured', plan: { rate: 0.01 } });
+  expect(run.plan['optimiser']).toMatch(/^adamw /);
   expect(run.epochs).toHaveLength(3);
 }, 120_000);
 

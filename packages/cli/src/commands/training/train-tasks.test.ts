@@ -96,14 +96,16 @@ describe('tasks', () => {
   });
 
   it('what a configuration file says, with flags over it', async () => {
+    await writeFile(join(folder, 'decay.ts'), 'export const decay = 0.1;');
     await writeFile(
       join(folder, 'train.config.ts'),
       `import { mlp } from '${join(import.meta.dirname, '../../../../onnx/src/index.ts')}';
        import { adamW, defineTraining } from '${join(import.meta.dirname, '../../../../train/src/index.ts')}';
+       import { decay } from './decay.ts';
        export const training = defineTraining({
          model: ({ inputs, outputs, seed }) => mlp({ sizes: [inputs, 8, outputs], seed }),
          data: 'points.csv', label: 'side', features: ['a', 'b'],
-         optimiser: adamW({ weightDecay: 0.1 }), loss: { kind: 'cross-entropy', labelSmoothing: 0.1 },
+         optimiser: adamW({ weightDecay: decay }), loss: { kind: 'cross-entropy', labelSmoothing: 0.1 },
          rate: 0.02, epochs: 9, freeze: /layer0.bias/, name: 'configured',
        });`,
     );
@@ -111,13 +113,24 @@ describe('tasks', () => {
     expect(run).toMatchObject({ name: 'configured', status: 'finished' });
     expect(run.epochs).toHaveLength(3);
     expect(run.plan).toMatchObject({
-      optimiser: 'adamw',
+      optimiser: 'adamw {"beta1":0.9,"beta2":0.999,"epsilon":1e-8,"weightDecay":0.1}',
       rate: 0.02,
       epochs: 3,
       freeze: 'layer0.bias',
       features: 'a,b',
     });
     expect(run.lineage.code.config).toMatch(/^[0-9a-f]{64}$/);
+    // What the file imports is not in its digest.
+    await writeFile(join(folder, 'decay.ts'), 'export const decay = 0.5;');
+    expect(await failure('train', '--resume', 'configured')).toMatchObject({
+      code: 'RUN_CHANGED',
+      error: expect.stringMatching(/with the optimiser adamw .*0\.1}, not adamw .*0\.5}\.$/),
+    });
+    const other = await json<Trained>('train', '--config', 'train.config.ts', '--epochs', '3');
+    const { comparison } = await json<{ comparison: { differences: readonly object[] } }>(
+      ...['runs', 'compare', run.id, other.run.id],
+    );
+    expect(comparison.differences).toHaveLength(1);
     await writeFile(join(folder, 'empty.config.ts'), 'export const other = 1;');
     expect((await failure('train', '--config', 'empty.config.ts')).error).toMatch(
       /exports no "training"/,
