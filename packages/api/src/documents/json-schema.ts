@@ -74,6 +74,8 @@ function simplify(zodSchema: z.core.$ZodType, json: JsonSchema): void {
   if (json.minimum === Number.MIN_SAFE_INTEGER) delete json.minimum;
   if (json.maximum === Number.MAX_SAFE_INTEGER) delete json.maximum;
   delete json['propertyNames'];
+  // A name of zod's for what the pattern says; a validator that is strict refuses unknown formats.
+  if (json.format === 'starts_with') delete json.format;
   // A newer node may add fields; only requests are strict.
   const { def } = zodSchema._zod;
   if (def.type === 'object' && (def as z.core.$ZodObjectDef).catchall === undefined) {

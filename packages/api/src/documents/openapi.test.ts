@@ -16,6 +16,12 @@ describe('the OpenAPI document', () => {
     expect(validator.version).toBe('3.1');
   });
 
+  it('names only formats that JSON Schema has', () => {
+    const named = JSON.stringify(document).matchAll(/"format":"([^"]*)"/g);
+    const known = new Set(['date-time', 'uri']);
+    expect([...named].map(([, format]) => format).filter((each) => !known.has(each!))).toEqual([]);
+  });
+
   it('has every endpoint of the table, with its parameters and its codes', () => {
     for (const [id, endpoint] of Object.entries<NodeEndpoint>(ENDPOINTS)) {
       const operation = document.paths[endpoint.path]?.[endpoint.method.toLowerCase()];
