@@ -43,7 +43,7 @@ export const TRAINING_ERRORS = {
     kind: 'user',
     meaning:
       'A worker of a training in parallel never connected, disconnected or stopped answering.',
-    fix: 'Check that worker; then resume from the last checkpoint with skein train --resume last.',
+    fix: 'Check that worker; then resume from the last checkpoint: `skein train --resume RUN`, or where the ranks are jobs, `skein jobs revive JOB` with one of them.',
   },
   PRIVACY_UNATTAINABLE: {
     ...INVALID,

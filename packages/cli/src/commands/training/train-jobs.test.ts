@@ -167,7 +167,10 @@ it('says why a rank has failed for good', async () => {
   expect(code).toBe(1);
   expect(JSON.parse(stdout)).toMatchObject({
     code: 'TRAINING_RANK_LOST',
-    error: expect.stringMatching(/Rank 0 has failed for good.*The loss is (NaN|Infinity)/s),
+    error: expect.stringMatching(
+      /Rank 0, job [\da-f-]{36}, has failed for good: .*The loss is (NaN|Infinity)/s,
+    ),
+    fix: expect.stringContaining('`skein jobs revive JOB`'),
   });
   await rm(join(node.folder, 'numbers.csv'));
 }, 120_000);

@@ -54,5 +54,5 @@ export async function followJobs(
 async function wordsOf(client: Client, id: string, rank: number): Promise<string> {
   const [job, log] = await Promise.all([client.getJob({ id }), client.readJobLog({ id })]);
   const said = log.text.slice(-LAST_WORDS).trim();
-  return `Rank ${rank} has failed for good, ${job.message ?? job.state}.${said === '' ? '' : `\n${said}`}`;
+  return `Rank ${rank}, job ${id}, has failed for good: ${job.message ?? job.state}.${said === '' ? '' : `\n${said}`}`;
 }
