@@ -116,7 +116,9 @@ it('starts, invites, pauses, resumes, revokes and stops, and writes each into th
   );
   expect(await refused('federate', 'pause', 'nothing')).toContain('No federation begins with');
   expect(await said('federate', 'resume', 'last')).toMatch(/status +running/);
-  expect(await refused('federate', 'revoke', 'last', 'Lyon')).toContain('has no site "Lyon"');
+  expect(await refused('federate', 'revoke', 'last', 'Lyon')).toMatch(
+    /has no site "Lyon"\. .*no site has opened cannot be revoked.*skein help federate revoke/s,
+  );
   expect(await said('federate', 'revoke', 'last', 'Basel')).toContain(
     `Basel takes part in ${id} no more`,
   );

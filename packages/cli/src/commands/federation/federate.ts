@@ -159,7 +159,9 @@ export const federateRevoke = nodeCommand({
     const { id, sites } = await find(connection, federation);
     const found = siteOf(sites, site);
     if (found === undefined) {
-      throw new SkeinError('IDENTITY_UNKNOWN', `The federation ${id} has no site "${site}".`);
+      throw usageError(
+        `The federation ${id} has no site "${site}". skein federate status ${id} lists those that have opened their link; a link that no site has opened cannot be revoked.`,
+      );
     }
     await connection.client.revokeSite({ id, key: found.key });
     return { federation: id, site: found.name, pseudonym: found.pseudonym };
