@@ -22,8 +22,8 @@ export const NODE_ERRORS = {
   },
   ARTIFACT_CORRUPT: {
     ...FAULT,
-    meaning: 'A stored artifact no longer has its digest, so it is not served.',
-    fix: 'Deploy the model file again; check the disk.',
+    meaning: 'An artifact is missing, or no longer has its digest, so it is not used.',
+    fix: 'Deploy the model file again, or upload what a job names with `skein artifacts put FILE`; then check the disk.',
   },
   STATE_CORRUPT: {
     ...FAULT,
