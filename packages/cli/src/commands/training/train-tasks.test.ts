@@ -127,8 +127,9 @@ describe('tasks', () => {
       error: expect.stringMatching(/with the optimiser adamw .*0\.1}, not adamw .*0\.5}\.$/),
     });
     const other = await json<Trained>('train', '--config', 'train.config.ts', '--epochs', '3');
+    const compare = ['runs', 'compare', run.id, other.run.id];
     const { comparison } = await json<{ comparison: { differences: readonly object[] } }>(
-      ...['runs', 'compare', run.id, other.run.id],
+      ...compare,
     );
     expect(comparison.differences).toHaveLength(1);
     await writeFile(join(folder, 'empty.config.ts'), 'export const other = 1;');
