@@ -146,6 +146,20 @@ describe('skein run', () => {
   });
 });
 
+it('skein run --detach prints the id alone, also of a job that ends as it is accepted', async () => {
+  const failed = (await node.run('run', '--detach', ...TRUSTED, 'false')).stdout.trim();
+  await node.run('jobs', 'logs', '-f', failed);
+  const after = await node.run('run', '--detach', '--after', failed, ...TRUSTED, 'true');
+  expect(after).toMatchObject({ code: 1, stderr: expect.stringContaining('parent-failed') });
+  expect(after.stdout).toMatch(/^[\da-f-]{36}\n$/);
+
+  const cached = ['--cache', ...TRUSTED, 'echo', 'kept'];
+  await node.run('run', ...cached);
+  const again = await node.run('run', '--detach', ...cached);
+  expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining('kept result') });
+  expect(again.stdout).toMatch(/^[\da-f-]{36}\n$/);
+});
+
 describe('skein jobs', () => {
   it('lists, shows and follows a job that was left to the node', async () => {
     // Only the id is on stdout, as scripts take it.

@@ -13,6 +13,8 @@ import { nameText } from '../../output/terminal.ts';
 
 export interface RunOutcome {
   readonly job: JobView;
+  /** Whether the job was left to the node. */
+  readonly detached: boolean;
   /** Files that were downloaded. */
   readonly fetched: readonly string[];
 }
@@ -45,19 +47,23 @@ export const run = defineCommand({
         const job = await commandJob(context, client, command, options, files);
         const accepted = await submit({ ...job, parents: [...options.after] });
         if (options.detach) {
+          // With a kept result, or a parent that has failed, it ends as it is accepted.
+          if (accepted.endedAt !== undefined) {
+            context.notes.line(endText(accepted, context.notes.style));
+          }
           noteNext(context.notes, `Follow it: skein jobs logs -f ${accepted.id}`);
-          return { job: accepted, fetched: [] };
+          return { job: accepted, detached: true, fetched: [] };
         }
         const output = options.raw ? 'raw' : 'guest';
         const ended = await followJob(context, client, accepted.id, output);
         const outputs = ended.result?.outputs ?? [];
         const fetched = await downloadOutputs(context, client, outputs, context.cwd);
-        return { job: ended, fetched };
+        return { job: ended, detached: false, fetched };
       },
     );
   },
-  render: ({ job, fetched }, style) =>
-    job.endedAt === undefined
+  render: ({ job, detached, fetched }, style) =>
+    detached
       ? job.id
       : [
           endText(job, style),
