@@ -22,7 +22,10 @@ export interface TaskJobs {
   readonly enqueue: (jobs: readonly NewJobInput[]) => Promise<readonly TaskJob[]>;
   /** Resolves with those of the jobs that have ended, as soon as there is one. */
   readonly waitForAny: (ids: readonly string[]) => Promise<readonly TaskJob[]>;
-  /** Revives jobs that ended without success. */
+  /**
+   * Revives jobs that ended without success. An attempt that follows one that was lost or preempted does not revive
+   * what has failed since the task's job itself was last given up: those jobs have had the attempts that they may have.
+   */
   readonly revive: (ids: readonly string[]) => Promise<void>;
   readonly cancel: (ids: readonly string[], reason: string) => Promise<void>;
 }
@@ -78,7 +81,11 @@ export function createTaskJobs(store: JobStore, own: Job, signal: AbortSignal): 
       return jobs.map((job) => viewOf(job!));
     },
     async revive(ids) {
+      if (ids.length === 0) return;
+      const before = await givenUpAt(store, own.id);
       for (const id of ids) {
+        const job = await store.job(id);
+        if (job?.state !== 'cancelled' && (job?.endedAt ?? 0) > before) continue;
         await store.revive(id);
         watch?.forget(id);
       }
@@ -87,6 +94,16 @@ export function createTaskJobs(store: JobStore, own: Job, signal: AbortSignal): 
       for (const id of ids) await store.cancel(id, reason);
     },
   };
+}
+
+/** Ends of attempts that another one follows by itself. */
+const FOLLOWED: ReadonlySet<unknown> = new Set(['lease-lost', 'preempted', 'gang-broken']);
+
+/** When the job was last given up, before its present attempt; Infinity where that is how its last one ended. */
+async function givenUpAt(store: JobStore, id: string): Promise<number> {
+  const attempts = (await store.job(id))?.attempts.filter(({ endedAt }) => endedAt !== undefined);
+  if (!FOLLOWED.has(attempts?.at(-1)?.outcome)) return Infinity;
+  return attempts!.findLast(({ outcome }) => !FOLLOWED.has(outcome))?.endedAt ?? 0;
 }
 
 interface GroupWatch {
