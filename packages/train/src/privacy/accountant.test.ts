@@ -156,6 +156,16 @@ describe('calibration', () => {
     expect(within(noise * 0.999)).toBeGreaterThan(2);
   });
 
+  it.each([
+    { rate: 1e-4, steps: 100, epsilon: 0.01, delta: 1e-5 },
+    { rate: 1, steps: 1, epsilon: 0.0036, delta: 1e-5 },
+  ])('finds it where the bound takes far more: %j', ({ rate, steps, epsilon, delta }) => {
+    const noise = noiseFor({ epsilon, delta }, (each) => [poisson(rate, each, steps)]);
+    const within = (each: number) => epsilonOf([poisson(rate, each, steps)], delta).epsilon;
+    expect(within(noise)).toBeLessThanOrEqual(epsilon);
+    expect(within(noise * 0.999)).toBeGreaterThan(epsilon);
+  });
+
   it('uses the bound where nothing closer is known', () => {
     const fixed = (noise: number): Mechanism[] => [
       { kind: 'gaussian', noise, steps: 100, sampling: { kind: 'fixed', rate: 0.01 } },

@@ -53,8 +53,11 @@ export function noiseFor(
   if (!known) return leastNoise(LEAST_NOISE, MOST_NOISE, bound);
   // The bound is fast, and its noise is enough for the exact accountant too; its ε ends above 0.
   if (!bound(MOST_NOISE)) return leastNoise(LEAST_NOISE, MOST_NOISE, exact);
-  const enough = leastNoise(LEAST_NOISE, MOST_NOISE, bound);
-  return leastNoise(enough / 2, enough, exact);
+  let enough = leastNoise(LEAST_NOISE, MOST_NOISE, bound);
+  // Where samples are rare, and budgets small, it is several times the least.
+  let less = enough / 2;
+  while (less > LEAST_NOISE && exact(less)) [enough, less] = [less, less / 2];
+  return leastNoise(less, enough, exact);
 }
 
 /** Bisects the logarithm; the result holds. */
