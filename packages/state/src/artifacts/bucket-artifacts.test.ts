@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { createServer, request as forward } from 'node:http';
+import { createHash, randomBytes } from 'node:crypto';
+import { createServer, request as forward, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
@@ -191,6 +191,95 @@ describe.skipIf(moto.skip)('a bucket', () => {
     await expect(artifacts.pathOf(digest)).resolves.toContain(digest);
     expect(await readdir(folder)).toEqual([digest]);
     await artifacts.close();
+  });
+});
+
+/** Answers each request by itself. @returns its address, `http://127.0.0.1:PORT`. */
+async function answering(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((done) => {
+    server.listen(0, '127.0.0.1', done);
+  });
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+describe('the error of a bucket over S3', () => {
+  beforeAll(() => void Object.assign(process.env, MOTO_CREDENTIALS));
+
+  it.each([
+    { status: 400, said: 'ExpiredToken', code: 'STORE_DENIED' },
+    { status: 400, said: 'InvalidToken', code: 'STORE_DENIED' },
+    { status: 400, said: 'AuthorizationHeaderMalformed', code: 'STORE_UNREACHABLE' },
+    { status: 301, said: 'PermanentRedirect', code: 'STORE_UNREACHABLE' },
+    { status: 404, said: 'NoSuchBucket', code: 'STORE_UNREACHABLE' },
+  ])('says $said when it is opened', async ({ status, said, code }) => {
+    const endpoint = await answering(({ method }, response) => {
+      response.writeHead(status, { 'content-type': 'application/xml' });
+      const body = `<Error><Code>${said}</Code><Message>Why.</Message></Error>`;
+      response.end(method === 'HEAD' ? undefined : body);
+    });
+    const url = `s3://b?endpoint=${endpoint}`;
+    await expect(openS3Artifacts({ url, cacheFolder: folder })).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(`${said}: Why.`) as string,
+    });
+  });
+
+  it.each([
+    { status: 403, code: 'STORE_DENIED' },
+    { status: 200, code: 'STORE_UNREACHABLE' },
+  ])('is a line where a proxy answers $status with a page', async ({ status, code }) => {
+    const endpoint = await answering((_, response) => {
+      response.writeHead(status, { 'content-type': 'text/html' });
+      response.end('<html><body>Proxy<br></body></html>');
+    });
+    const url = `s3://b?endpoint=${endpoint}`;
+    await expect(openS3Artifacts({ url, cacheFolder: folder })).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(
+        new RegExp(`: status ${status}, with a body .*\\.$`),
+      ) as string,
+    });
+  });
+});
+
+describe.each(['s3', 'gs'])('a bucket at %s:// whose server ignores ranges', (scheme) => {
+  beforeAll(() => void Object.assign(process.env, MOTO_CREDENTIALS));
+
+  const bytes = randomBytes(100_000);
+  const digest = createHash('sha256').update(bytes).digest('hex');
+
+  /** @param cuts how many downloads it cuts off in the middle. */
+  async function opened(cuts: number) {
+    let left = cuts;
+    const endpoint = await answering(({ url }, response) => {
+      if (url?.includes(digest) !== true) {
+        response.end(scheme === 's3' ? '<ListBucketResult></ListBucketResult>' : '{}');
+        return;
+      }
+      response.writeHead(200, { 'content-length': bytes.byteLength });
+      left -= 1;
+      if (left < 0) response.end(bytes);
+      else response.write(bytes.subarray(0, 60_000), () => response.destroy());
+    });
+    const artifacts = await openArtifacts(`${scheme}://b?endpoint=${endpoint}`, folder);
+    onTestFinished(() => artifacts.close());
+    return artifacts;
+  }
+
+  it('is read on after a break', async () => {
+    const path = await (await opened(2)).pathOf(digest);
+    expect(await readFile(path)).toEqual(bytes);
+  });
+
+  it('fails when each answer breaks at the same place', async () => {
+    await expect((await opened(Infinity)).pathOf(digest)).rejects.toMatchObject({
+      code: 'STORE_UNREACHABLE',
+    });
   });
 });
 

@@ -222,6 +222,22 @@ async function* resumed(bucket: Bucket, key: string): AsyncGenerator<Uint8Array>
   }
 }
 
+const PARTIAL = 206;
+
+/** The bytes of an object from an offset on, of an answer that has all of them if the server ignores ranges. */
+export async function* bytesFrom(
+  start: number,
+  status: number | undefined,
+  content: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  let skipped = status === PARTIAL ? start : 0;
+  for await (const chunk of content) {
+    const rest = chunk.subarray(Math.min(start - skipped, chunk.byteLength));
+    skipped += chunk.byteLength - rest.byteLength;
+    if (rest.byteLength > 0) yield rest;
+  }
+}
+
 const FAULTS: Readonly<Record<BucketFault, readonly [code: ErrorCode, what: string]>> = {
   missing: ['STORE_UNREACHABLE', 'Cannot use'],
   denied: ['STORE_DENIED', 'Access is denied to'],
@@ -234,11 +250,19 @@ interface Description {
   readonly code?: string;
 }
 
-/** Of an answer without a body, such as that to HEAD, the client of S3 knows the status alone. */
+/** Of an answer without a body, such as that to HEAD, or of one that is not XML, the client of S3 knows the status alone. */
 function describedBy(error: unknown): Description {
-  const { message, $metadata } = error as Description & {
+  const {
+    message = '',
+    $metadata,
+    $response,
+  } = error as Description & {
     $metadata?: { httpStatusCode?: number };
+    $response?: { statusCode?: number };
   };
+  if (message.includes('Deserialization error')) {
+    return { message: `status ${$response?.statusCode}, with a body that is not one of S3` };
+  }
   const status = $metadata?.httpStatusCode;
   if (status !== undefined && message === 'UnknownError') return { message: `status ${status}` };
   return error as Description;

@@ -12,6 +12,7 @@ import { parseBucketAddress } from './bucket-address.ts';
 import {
   DEFAULT_PART_BYTES,
   DEFAULT_SILENCE_MS,
+  bytesFrom,
   openBucketArtifacts,
   type Bucket,
   type BucketFault,
@@ -88,8 +89,8 @@ async function gcsBucket(options: BucketOptions): Promise<Bucket> {
     },
     async *download(key, start) {
       const headers: Record<string, string> = start === 0 ? {} : { Range: `bytes=${start}-` };
-      const { body } = await send(object(key, '?alt=media'), { headers });
-      yield* body ?? [];
+      const { body, status } = await send(object(key, '?alt=media'), { headers });
+      if (body !== null) yield* bytesFrom(start, status, body);
     },
     async sizeOf(key) {
       const answer = await send(object(key, '?fields=size'));

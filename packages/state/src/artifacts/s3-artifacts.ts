@@ -17,6 +17,7 @@ import { parseBucketAddress } from './bucket-address.ts';
 import {
   DEFAULT_PART_BYTES,
   DEFAULT_SILENCE_MS,
+  bytesFrom,
   openBucketArtifacts,
   type Bucket,
   type BucketFault,
@@ -56,8 +57,10 @@ async function s3Bucket(options: BucketOptions): Promise<Bucket> {
   return {
     place: `the bucket ${Bucket}${endpoint === undefined ? '' : ` at ${endpoint}`}`,
     prefix,
+    // Not HEAD, whose answer has no body to say what is wrong with the region, the name or the credentials.
     async probe(abortSignal) {
-      await client.send(new s3.HeadBucketCommand({ Bucket }), { abortSignal });
+      const first = new s3.ListObjectsV2Command({ Bucket, Prefix: prefix, MaxKeys: 1 });
+      await client.send(first, { abortSignal });
     },
     async upload(Key, path) {
       const params = { Bucket, Key, Body: createReadStream(path) };
@@ -65,8 +68,10 @@ async function s3Bucket(options: BucketOptions): Promise<Bucket> {
     },
     async *download(Key, start) {
       const range = start === 0 ? {} : { Range: `bytes=${start}-` };
-      const { Body } = await client.send(new s3.GetObjectCommand({ Bucket, Key, ...range }));
-      yield* Body as Readable;
+      const { Body, $metadata } = await client.send(
+        new s3.GetObjectCommand({ Bucket, Key, ...range }),
+      );
+      yield* bytesFrom(start, $metadata.httpStatusCode, Body as Readable);
     },
     async sizeOf(Key) {
       const { ContentLength = 0 } = await client.send(new s3.HeadObjectCommand({ Bucket, Key }));
@@ -102,6 +107,10 @@ const FAULTS: Readonly<Record<string, BucketFault>> = {
   XMinioStorageFull: 'full',
   XMinioAdminBucketQuotaExceeded: 'full',
   CredentialsProviderError: 'denied',
+  // Of temporary credentials; the status is 400.
+  ExpiredToken: 'denied',
+  InvalidToken: 'denied',
+  TokenRefreshRequired: 'denied',
 };
 
 const STATUSES: Readonly<Record<number, BucketFault>> = {
