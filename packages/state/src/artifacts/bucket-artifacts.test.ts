@@ -207,7 +207,7 @@ async function answering(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-describe('the error of a bucket over S3', () => {
+describe('the error of a bucket', () => {
   beforeAll(() => void Object.assign(process.env, MOTO_CREDENTIALS));
 
   it.each([
@@ -243,6 +243,17 @@ describe('the error of a bucket over S3', () => {
       message: expect.stringMatching(
         new RegExp(`: status ${status}, with a body .*\\.$`),
       ) as string,
+    });
+  });
+
+  it('is a line where a proxy answers for Google', async () => {
+    const endpoint = await answering((_, response) => {
+      response.writeHead(403, { 'content-type': 'text/html' });
+      response.end('<html>\n<body>Proxy<br></body></html>');
+    });
+    await expect(openArtifacts(`gs://b?endpoint=${endpoint}`, folder)).rejects.toMatchObject({
+      code: 'STORE_DENIED',
+      message: expect.stringMatching(/^[^<\n]+: 403\.$/) as string,
     });
   });
 });

@@ -104,6 +104,29 @@ describe('a bucket of Google', () => {
     expect(server.buckets.get('b')!.get(`p/${digest}`)!.bytes.equals(bytes)).toBe(true);
   });
 
+  it('keeps nothing of an upload that the server ends before its last part', async () => {
+    const artifacts = await open();
+    server.plant({ method: 'PUT', on: 'upload_id=', times: 1, part: 'last' });
+    await expect(artifacts.put(chunks(randomBytes(3 * PART + 1)), 1 << 30)).rejects.toMatchObject({
+      code: 'STORE_UNREACHABLE',
+      message: expect.stringMatching(/MD5/) as string,
+    });
+    expect(server.buckets.get('b')!.size).toBe(0);
+  });
+
+  it('sends a part again that the server did not keep, and not for ever', async () => {
+    const artifacts = await open();
+    const bytes = randomBytes(PART + 1);
+    server.plant({ method: 'PUT', on: 'upload_id=', times: 1, part: 'dropped' });
+    const { digest } = await artifacts.put(chunks(bytes), 1 << 30);
+    expect(server.buckets.get('b')!.get(`p/${digest}`)!.bytes.equals(bytes)).toBe(true);
+    server.plant({ method: 'PUT', on: 'upload_id=', times: Infinity, part: 'dropped' });
+    await expect(artifacts.put(chunks(randomBytes(PART + 1)), 1 << 30)).rejects.toMatchObject({
+      code: 'STORE_UNREACHABLE',
+    });
+    expect(server.openSessions()).toEqual([]);
+  });
+
   it('ends an upload that fails for good', async () => {
     const artifacts = await open();
     server.plant({ method: 'PUT', on: 'upload_id=', times: 1, status: 403 });

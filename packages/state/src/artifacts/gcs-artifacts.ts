@@ -173,6 +173,10 @@ async function uploadInParts(
       let answer: Response;
       try {
         answer = await put(`${start}-${end - 1}`, body);
+        if (answer.status === INCOMPLETE && keptOf(answer) <= start) {
+          await answer.body?.cancel();
+          throw new Error('the server keeps nothing of a part');
+        }
         failed = 0;
       } catch (error) {
         failed += 1;
@@ -183,6 +187,12 @@ async function uploadInParts(
       }
       if (answer.status !== INCOMPLETE) {
         const { md5Hash } = (await answer.json()) as Checked;
+        // Of the whole file: what a server stored that ended the upload too early differs from it.
+        while (hashed < size) {
+          const rest = await partOf(file, hashed, Math.min(unit, size - hashed));
+          hash.update(rest);
+          hashed += rest.byteLength;
+        }
         return { md5Hash, md5: hash.digest('base64') };
       }
       await answer.body?.cancel();

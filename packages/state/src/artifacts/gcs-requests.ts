@@ -107,7 +107,8 @@ async function tokens(silenceMs: number): Promise<GoogleHeaders> {
 async function errorOf(response: Response): Promise<GcsError> {
   const text = await response.text();
   let reason = response.statusText || 'refused';
-  let message = text.slice(0, 300).trim();
+  // A proxy may answer with a page, of which no line says more than the status.
+  let message = text.startsWith('<') ? '' : text.slice(0, 300).trim();
   try {
     const { error } = JSON.parse(text) as {
       error: { message: string; errors?: readonly { reason?: string }[] };

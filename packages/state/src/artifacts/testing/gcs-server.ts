@@ -39,6 +39,8 @@ export interface Fault {
   readonly damages?: true;
   /** Does what was asked before it answers with the status. */
   readonly afterwards?: true;
+  /** Takes a part of a resumable upload for the last one, or keeps nothing of it. */
+  readonly part?: 'last' | 'dropped';
 }
 
 export interface GcsServer extends AsyncDisposable {
@@ -120,11 +122,11 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
     response: ServerResponse,
     url: URL,
     bucket: string,
-    { status, afterwards, damages, pauseMs }: Partial<Fault>,
+    fault: Partial<Fault>,
   ) {
+    const { damages, pauseMs } = fault;
     const session = url.searchParams.get('upload_id');
-    if (session !== null)
-      return resume(request, response, session, afterwards ? status : undefined, pauseMs);
+    if (session !== null) return resume(request, response, session, fault);
     const body = await bytesOf(request, pauseMs);
     const kind = url.searchParams.get('uploadType');
     const name = url.searchParams.get('name');
@@ -145,8 +147,7 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
     request: IncomingMessage,
     response: ServerResponse,
     id: string,
-    fails?: number,
-    pauseMs?: number,
+    { status, afterwards, part, pauseMs }: Partial<Fault>,
   ) {
     const session = sessions.get(id);
     if (session === undefined) throw new ApiError(410, 'gone', 'The upload session is over.');
@@ -159,7 +160,7 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
     const range = /^bytes (?:(\d+)-(\d+)|\*)\/(\d+)$/.exec(request.headers['content-range'] ?? '');
     if (range === null) throw new ApiError(400, 'invalid', 'Content-Range is missing.');
     const [, from, to, total] = range;
-    if (from !== undefined) {
+    if (from !== undefined && part !== 'dropped') {
       const isLast = Number(to) + 1 === Number(total);
       if (!isLast && body.byteLength % 262_144 !== 0) {
         throw new ApiError(400, 'invalid', 'A part is not a multiple of 256 KiB.');
@@ -169,10 +170,10 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
       }
       session.received = Buffer.concat([session.received.subarray(0, Number(from)), body]);
     }
-    if (session.received.byteLength === Number(total)) {
+    if (part === 'last' || session.received.byteLength === Number(total)) {
       session.stored ??= store(bucket, name, session.received);
     }
-    if (fails !== undefined) throw new ApiError(fails, 'backendError', 'After the fact.');
+    if (afterwards) throw new ApiError(status!, 'backendError', 'After the fact.');
     if (session.stored !== undefined)
       return json(response, 200, resource(bucket, name, session.stored));
     const last = session.received.byteLength - 1;
