@@ -1,5 +1,5 @@
 /**
- * Checks of the pages of a Parquet column that hyparquet does not make. It believes every size in a
+ * Checks of the pages of a Parquet column that hyparquet does not make, and a mend of what it reads wrongly. It believes every size in a
  * page: one without a size keeps it at the same byte for ever, and a run of a billion values takes it
  * seconds and gigabytes, whatever the page has room for.
  *
@@ -26,6 +26,8 @@ interface ColumnChunk {
   readonly count: number;
   readonly optional: boolean;
   readonly compressed: boolean;
+  /** Of numbers of 32 bits. */
+  readonly narrow: boolean;
 }
 
 /**
@@ -34,8 +36,9 @@ interface ColumnChunk {
  */
 export function checkedPages(
   file: AsyncBuffer,
-  { count, optional, compressed }: ColumnChunk,
+  column: ColumnChunk,
 ): { file: AsyncBuffer; compressors: Compressors } {
+  const { count, optional, compressed } = column;
   /** The headers of the pages that are still compressed, by the place of their values. */
   const headers = new Map<number, PageHeader>();
   return {
@@ -54,7 +57,7 @@ export function checkedPages(
           if (!(levels >= 0 && levels <= size && repeated === 0)) throw new Error(DAMAGED);
           if (levels > 0) checkRuns(new DataView(bytes, at, levels), 0, 1, valueCount(header));
           if (compressed && second?.is_compressed !== false) headers.set(at + levels, header);
-          else checkValues(new DataView(bytes, at + levels, size - levels), header, optional);
+          else checkValues(new DataView(bytes, at + levels, size - levels), header, column);
         }
         // The library reads on where a page gave fewer rows than it states.
         return bytes.slice(0, checked);
@@ -68,7 +71,7 @@ export function checkedPages(
           const header = headers.get(bytes.byteOffset);
           const { buffer, byteOffset, byteLength } = values;
           if (header !== undefined) {
-            checkValues(new DataView(buffer, byteOffset, byteLength), header, optional);
+            checkValues(new DataView(buffer, byteOffset, byteLength), header, column);
           }
           return values;
         },
@@ -119,7 +122,7 @@ function valueCount({ data_page_header, data_page_header_v2 }: PageHeader): numb
 }
 
 /** @param view the page, without the levels that are not compressed. */
-function checkValues(view: DataView, header: PageHeader, optional: boolean): void {
+function checkValues(view: DataView, header: PageHeader, { optional, narrow }: ColumnChunk): void {
   const first = header.data_page_header;
   const encoding = (first ?? header.data_page_header_v2)?.encoding;
   const count = valueCount(header);
@@ -135,6 +138,33 @@ function checkValues(view: DataView, header: PageHeader, optional: boolean): voi
     if (bitWidth > 0) checkRuns(view, at + 1, bitWidth, count);
   }
   if (encoding === 'DELTA_BYTE_ARRAY') checkPrefixes(view, at, count);
+  if (encoding === 'DELTA_BINARY_PACKED' && narrow) narrowFirst(view, at);
+}
+
+const VARINT_OF_32_BITS = 5;
+
+/**
+ * Writes the first of packed differences anew, in as many bytes, where it has more than 32 bits: of unsigned numbers of
+ * 32 bits DuckDB writes it as one of 64, and the library drops the upper ones before it has undone the zigzag.
+ */
+function narrowFirst(view: DataView, at: number): void {
+  const reader = { view, offset: at };
+  // Values of a block, its parts, values of the page.
+  for (let i = 0; i < 3; i++) readVarInt(reader);
+  const start = reader.offset;
+  readVarInt(reader);
+  if (reader.offset - start !== VARINT_OF_32_BITS) return;
+  let zigzag = 0;
+  for (let i = 0; i < VARINT_OF_32_BITS; i++) {
+    zigzag += (view.getUint8(start + i) & 0x7f) * 2 ** (7 * i);
+  }
+  if (zigzag < 2 ** 32) return;
+  const first = (zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2) | 0;
+  const again = ((first << 1) ^ (first >> 31)) >>> 0;
+  for (let i = 0; i < VARINT_OF_32_BITS; i++) {
+    const more = i < VARINT_OF_32_BITS - 1 ? 0x80 : 0;
+    view.setUint8(start + i, ((again >>> (7 * i)) & 0x7f) | more);
+  }
 }
 
 /**

@@ -6,6 +6,8 @@ import { readParquet } from './parquet.ts';
  * Seven rows: in groups of three from the Parquet implementation of Apache Arrow for Rust, in one group
  * from DuckDB, without compression and in pages of the second version. `times.parquet` is DuckDB's
  * `SELECT 9007199254740992 + i AS id, if(i = 1, 'infinity', '2000-01-01')::TIMESTAMP AS at FROM range(3) t(i)`.
+ * `unsigned-….parquet` is, with `parquet_version V2`, its `SELECT (4294900000 + 7 * i)::UINTEGER AS id,
+ * (if(i % 2 = 0, 4000000000, 5) + i)::UINTEGER AS hash, (i - 4000000000)::BIGINT AS wide FROM range(500) t(i)`.
  */
 const fixture = async (name: string) => {
   const bytes = await readFile(new URL(`fixtures/${name}`, import.meta.url));
@@ -66,6 +68,31 @@ describe('Parquet', () => {
       { name: 'ill', kind: 'number', values: Float64Array.from(rows, (row) => 1 - (row % 2)) },
     ]);
   });
+
+  it.each(['uncompressed', 'snappy'])(
+    'reads unsigned numbers above 2^31 as DuckDB packs their differences: %s',
+    async (kind) => {
+      const { columns } = await readParquet(await fixture(`unsigned-${kind}.parquet`));
+      const rows = Array.from({ length: 500 }, (_, row) => row);
+      expect(columns).toEqual([
+        {
+          name: 'id',
+          kind: 'number',
+          values: Float64Array.from(rows, (row) => 4_294_900_000 + 7 * row),
+        },
+        {
+          name: 'hash',
+          kind: 'number',
+          values: Float64Array.from(rows, (row) => (row % 2 === 0 ? 4_000_000_000 : 5) + row),
+        },
+        {
+          name: 'wide',
+          kind: 'number',
+          values: Float64Array.from(rows, (row) => row - 4_000_000_000),
+        },
+      ]);
+    },
+  );
 
   it('refuses runs that are longer than their page, in milliseconds', async () => {
     const bytes = new Uint8Array(

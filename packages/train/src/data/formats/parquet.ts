@@ -44,6 +44,7 @@ export async function readParquet(file: RandomAccess, options: TableOptions = {}
         count,
         optional: element.repetition_type !== 'REQUIRED',
         compressed: column.codec !== 'UNCOMPRESSED',
+        narrow: column.type === 'INT32',
       });
       const chosen = { metadata, rowStart, rowEnd, columns: [element.name] };
       cells.push(await reading(() => parquetReadObjects({ ...checked, ...chosen })));
