@@ -71,6 +71,7 @@ describe('sizes', () => {
     [3 * 1024 ** 4, '3.00 TiB'],
   ])('writes %s as %s', (bytes, text) => {
     expect(formatBytes(bytes)).toBe(text);
+    expect(parseBytes(text)).toBe(bytes);
   });
 });
 
