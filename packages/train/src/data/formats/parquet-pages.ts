@@ -8,6 +8,7 @@
 import type { AsyncBuffer, Compressors, PageHeader } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { deltaBinaryUnpack } from 'hyparquet/src/delta.js';
+import { readRleBitPackedHybrid } from 'hyparquet/src/encoding.js';
 import { readVarInt } from 'hyparquet/src/thrift.js';
 import { compressors } from 'hyparquet-compressors';
 
@@ -137,7 +138,11 @@ function checkValues(view: DataView, header: PageHeader, { optional, narrow }: C
     // With one value only, no indexes follow.
     if (bitWidth > 0) checkRuns(view, at + 1, bitWidth, count);
   }
-  if (encoding === 'DELTA_BYTE_ARRAY') checkPrefixes(view, at, count);
+  if (encoding === 'DELTA_BYTE_ARRAY') {
+    const missing =
+      header.data_page_header_v2?.num_nulls ?? (optional ? missingOf(view, count) : 0);
+    checkPrefixes(view, at, count - missing);
+  }
   if (encoding === 'DELTA_BINARY_PACKED' && narrow) narrowFirst(view, at);
 }
 
@@ -167,6 +172,13 @@ function narrowFirst(view: DataView, at: number): void {
   }
 }
 
+/** Values that are missing, by the levels with which a page of the first version begins; their runs are checked. */
+function missingOf(view: DataView, count: number): number {
+  const levels = new Uint8Array(count);
+  readRleBitPackedHybrid({ view, offset: 0 }, 1, levels);
+  return levels.reduce((missing, level) => missing + (level === 1 ? 0 : 1), 0);
+}
+
 /**
  * Checks the hybrid of run lengths and packed bits that starts at `at`. A packed run takes bits for each
  * of its values, so that it ends with the page.
@@ -185,7 +197,7 @@ function checkRuns(view: DataView, at: number, bitWidth: number, count: number):
   }
 }
 
-/** Checks texts of which each starts with a part of the one before. */
+/** Checks texts of which each starts with a part of the one before. @param count without the missing ones. */
 function checkPrefixes(view: DataView, at: number, count: number): void {
   const reader = { view, offset: at };
   const [prefixes, suffixes] = [new Int32Array(count), new Int32Array(count)];

@@ -6,6 +6,7 @@ import { readParquet } from './parquet.ts';
  * Seven rows: in groups of three from the Parquet implementation of Apache Arrow for Rust, in one group
  * from DuckDB, without compression and in pages of the second version. `times.parquet` is DuckDB's
  * `SELECT 9007199254740992 + i AS id, if(i = 1, 'infinity', '2000-01-01')::TIMESTAMP AS at FROM range(3) t(i)`.
+ * `prefixes-….parquet` is Arrow's, for Rust, of texts in `DELTA_BYTE_ARRAY`, of which each third is missing.
  * `unsigned-….parquet` is, with `parquet_version V2`, its `SELECT (4294900000 + 7 * i)::UINTEGER AS id,
  * (if(i % 2 = 0, 4000000000, 5) + i)::UINTEGER AS hash, (i - 4000000000)::BIGINT AS wide FROM range(500) t(i)`.
  */
@@ -93,6 +94,21 @@ describe('Parquet', () => {
       ]);
     },
   );
+
+  it.each(['v1', 'v2'])('reads texts by their prefixes among missing ones: %s', async (kind) => {
+    const { columns } = await readParquet(await fixture(`prefixes-${kind}.parquet`), {
+      missing: 'keep',
+    });
+    const present = Array.from({ length: 60 }, (_, row) => row).filter((row) => row % 3 !== 0);
+    expect(columns).toEqual([
+      {
+        name: 'name',
+        kind: 'category',
+        codes: Int32Array.from({ length: 60 }, (_, row) => present.indexOf(row)),
+        categories: present.map((row) => `person/${row}`),
+      },
+    ]);
+  });
 
   it('refuses runs that are longer than their page, in milliseconds', async () => {
     const bytes = new Uint8Array(
