@@ -20,6 +20,17 @@ it('reads back the written tensors', async () => {
   expect(read).toEqual({ tensors, metadata: { a: 'b' } });
 });
 
+it('begins the tensors at a multiple of eight bytes, whatever their names', async () => {
+  const tensor = { type: 'float64', shape: [1], bytes: new Uint8Array(8).fill(1) } as const;
+  for (const name of ['weight', 'Gewicht.größe', '重み', 'é']) {
+    const tensors = new Map([[name, tensor]]);
+    const file = await writeTensors({ tensors, metadata: {} });
+    const length = Buffer.from(file).readBigUInt64LE();
+    expect(length % 8n, name).toBe(0n);
+    expect((await readTensors(file)).tensors).toEqual(tensors);
+  }
+});
+
 it.each([
   ['no object', [1]],
   ['null', null],

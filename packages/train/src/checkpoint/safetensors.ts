@@ -47,9 +47,12 @@ export async function writeTensors({ tensors, metadata }: TensorFile): Promise<U
     at += bytes.byteLength;
   }
   const __metadata__ = { ...metadata, sha256: await digest(data) };
-  const json = JSON.stringify({ __metadata__, ...Object.fromEntries(layout) });
+  const json = new TextEncoder().encode(
+    JSON.stringify({ __metadata__, ...Object.fromEntries(layout) }),
+  );
   // Spaces pad the header, so that the tensors begin at a multiple of eight.
-  const header = new TextEncoder().encode(json.padEnd(Math.ceil(json.length / 8) * 8));
+  const header = new Uint8Array(Math.ceil(json.byteLength / 8) * 8).fill(0x20);
+  header.set(json);
   const file = new Uint8Array(8 + header.byteLength + end);
   new DataView(file.buffer).setBigUint64(0, BigInt(header.byteLength), true);
   file.set(header, 8);
