@@ -186,13 +186,13 @@ describe('an answer', () => {
   });
 
   it('gives strings as bytes, and as text when asked', () => {
-    const bytes = Uint8Array.of(2, 0, 0, 0, 0xc3, 0xa9, 0, 0, 0, 0);
+    const bytes = Uint8Array.of(2, 0, 0, 0, 0xc3, 0xa9, 0, 0, 0, 0, 3, 0, 0, 0, 0xef, 0xbb, 0xbf);
     const { body, headerLength } = writeAnswer([
-      { name: 's', datatype: 'BYTES', shape: [2], bytes },
+      { name: 's', datatype: 'BYTES', shape: [3], bytes },
     ]);
     const { s } = decodeAnswer(body, headerLength).outputs;
     if (s?.type !== 'string') throw new Error('not a string');
-    expect(texts(s)).toEqual(['é', '']);
+    expect(texts(s)).toEqual(['é', '', '\uFEFF']);
   });
 
   it('reads the JSON form too, also nested', () => {

@@ -36,9 +36,9 @@ export type OutputOf<T extends ElementType> = T extends NumericType
 
 export type OutputTensor = { [T in ElementType]: OutputOf<T> }[ElementType];
 
-/** The elements of a string tensor, as text. */
+/** The elements of a string tensor, as text; a byte order mark is a part of it. */
 export function texts(output: OutputOf<'string'>): string[] {
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   return output.data.map((element) => decoder.decode(element));
 }
 

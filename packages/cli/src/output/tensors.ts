@@ -78,7 +78,7 @@ function safe(number: number): number | string {
 
 function bytesText(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return `base64:${Buffer.from(bytes).toString('base64')}`;
   }

@@ -19,7 +19,8 @@ export interface Piece {
  */
 export function piecesOfLlama2c(file: Uint8Array, size: number): readonly Piece[] {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  const utf8 = new TextDecoder();
+  // A piece may be a byte order mark.
+  const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
   const pieces: Piece[] = [];
   let at = 4;
   while (pieces.length < size) {

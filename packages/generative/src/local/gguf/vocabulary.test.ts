@@ -34,8 +34,18 @@ it('knows what the tokens of both forms say, and that unknown, control and unuse
     ['▁dog', 1],
     ['<tool_call>', 4],
     ['[unused]', 5],
+    ['\uFEFF', 1],
   ]);
-  expect(await read()).toEqual([undefined, undefined, '\n', ' dog', '<tool_call>', undefined]);
+  const [mark] = ['\xef\xbb\xbf'];
+  expect(await read()).toEqual([
+    undefined,
+    undefined,
+    '\n',
+    ' dog',
+    '<tool_call>',
+    undefined,
+    mark,
+  ]);
   write('gpt2', [
     ['Ġdog', 1],
     ['Ċ', 1],
