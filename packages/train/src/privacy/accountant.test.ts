@@ -166,6 +166,14 @@ describe('calibration', () => {
     expect(within(noise * 0.999)).toBeGreaterThan(epsilon);
   });
 
+  it('keeps to the bound where it is closer, over a billion steps', () => {
+    const budget = { epsilon: 2, delta: 1e-5 };
+    const noise = noiseFor(budget, (each) => [poisson(0.01, each, 1e9)]);
+    const spent = epsilonOf([poisson(0.01, noise, 1e9)], budget.delta);
+    expect(spent.epsilon).toBeLessThanOrEqual(2);
+    expect(spent.epsilon).toBeGreaterThan(1.99);
+  });
+
   it('uses the bound where nothing closer is known', () => {
     const fixed = (noise: number): Mechanism[] => [
       { kind: 'gaussian', noise, steps: 100, sampling: { kind: 'fixed', rate: 0.01 } },

@@ -47,17 +47,19 @@ export function noiseFor(
   withNoise(1).forEach(assertMechanism);
   const { epsilon, delta } = budget;
   const bound = (noise: number): boolean => rdpEpsilon(withNoise(noise), delta).epsilon <= epsilon;
-  const exact = (noise: number): boolean =>
-    bound(noise) || (pldEpsilon(withNoise(noise), delta) ?? Infinity) <= epsilon;
+  const close = (noise: number): boolean =>
+    (pldEpsilon(withNoise(noise), delta) ?? Infinity) <= epsilon;
   const known = pldEpsilon(withNoise(MOST_NOISE), delta) !== undefined;
   if (!known) return leastNoise(LEAST_NOISE, MOST_NOISE, bound);
   // The bound is fast, and its noise is enough for the exact accountant too; its ε ends above 0.
-  if (!bound(MOST_NOISE)) return leastNoise(LEAST_NOISE, MOST_NOISE, exact);
+  if (!bound(MOST_NOISE)) return leastNoise(LEAST_NOISE, MOST_NOISE, close);
   let enough = leastNoise(LEAST_NOISE, MOST_NOISE, bound);
+  // Over hundreds of millions of steps the grid of losses is coarser than the bound.
+  if (!close(enough)) return enough;
   // Where samples are rare, and budgets small, it is several times the least.
   let less = enough / 2;
-  while (less > LEAST_NOISE && exact(less)) [enough, less] = [less, less / 2];
-  return leastNoise(less, enough, exact);
+  while (less > LEAST_NOISE && close(less)) [enough, less] = [less, less / 2];
+  return leastNoise(less, enough, close);
 }
 
 /** Bisects the logarithm; the result holds. */
