@@ -229,6 +229,18 @@ describe('the error of a bucket', () => {
     });
   });
 
+  it('names the region in which the bucket is', async () => {
+    const endpoint = await answering((_, response) => {
+      response.writeHead(301, { 'x-amz-bucket-region': 'eu-west-1' });
+      response.end('<Error><Code>PermanentRedirect</Code><Message>Elsewhere.</Message></Error>');
+    });
+    const url = `s3://b?endpoint=${endpoint}&region=us-east-1`;
+    await expect(openS3Artifacts({ url, cacheFolder: folder })).rejects.toMatchObject({
+      code: 'STORE_UNREACHABLE',
+      message: expect.stringContaining('add region=eu-west-1 to its address.') as string,
+    });
+  });
+
   it.each([
     { status: 403, code: 'STORE_DENIED' },
     { status: 200, code: 'STORE_UNREACHABLE' },

@@ -244,6 +244,9 @@ const FAULTS: Readonly<Record<BucketFault, readonly [code: ErrorCode, what: stri
   full: ['STORAGE_FULL', 'There is no space left in'],
 };
 
+/** What AWS answers in a region where the bucket is not. */
+const MOVED = 301;
+
 interface Description {
   readonly name?: string;
   readonly message?: string;
@@ -258,8 +261,12 @@ function describedBy(error: unknown): Description {
     $response,
   } = error as Description & {
     $metadata?: { httpStatusCode?: number };
-    $response?: { statusCode?: number };
+    $response?: { statusCode?: number; headers?: Readonly<Record<string, string>> };
   };
+  const region = $response?.headers?.['x-amz-bucket-region'];
+  if ($response?.statusCode === MOVED && region !== undefined) {
+    return { message: `it is in the region ${region}; add region=${region} to its address` };
+  }
   if (message.includes('Deserialization error')) {
     return { message: `status ${$response?.statusCode}, with a body that is not one of S3` };
   }
