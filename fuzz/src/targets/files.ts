@@ -156,13 +156,18 @@ export function openParquet(): Target {
     new Uint8Array(
       readFileSync(
         new URL(
-          `../../../packages/train/src/data/formats/fixtures/people-${name}.parquet`,
+          `../../../packages/train/src/data/formats/fixtures/${name}.parquet`,
           import.meta.url,
         ),
       ),
     );
   return {
-    seeds: ['snappy', 'zstd', 'gzip', 'uncompressed', 'v2', 'runs', 'runs-v2'].map(fixture),
+    seeds: [
+      ...['snappy', 'zstd', 'gzip', 'uncompressed', 'v2', 'runs', 'runs-v2'].map(
+        (kind) => `people-${kind}`,
+      ),
+      ...['prefixes-v1', 'prefixes-v2', 'unsigned-uncompressed', 'unsigned-snappy'],
+    ].map(fixture),
     // The library takes the sizes that a page's header states.
     bounds: { memoryBytes: 2 ** 30 },
     structure: bytesInput(['PAR1', '\x15\x00', '\xff\xff\xff\xff\x0f', '\x1f\x8b']),

@@ -56,7 +56,11 @@ export function checkedPages(
             second !== undefined && optional ? second.definition_levels_byte_length : 0;
           const repeated = second?.repetition_levels_byte_length ?? 0;
           if (!(levels >= 0 && levels <= size && repeated === 0)) throw new Error(DAMAGED);
-          if (levels > 0) checkRuns(new DataView(bytes, at, levels), 0, 1, valueCount(header));
+          if (second !== undefined && optional) {
+            const read = checkRuns(new DataView(bytes, at, levels), 0, 1, valueCount(header));
+            // Else the library reads on in the values.
+            if (read < valueCount(header)) throw new Error(DAMAGED);
+          }
           if (compressed && second?.is_compressed !== false) headers.set(at + levels, header);
           else checkValues(new DataView(bytes, at + levels, size - levels), header, column);
         }
@@ -143,7 +147,17 @@ function checkValues(view: DataView, header: PageHeader, { optional, narrow }: C
       header.data_page_header_v2?.num_nulls ?? (optional ? missingOf(view, count) : 0);
     checkPrefixes(view, at, count - missing);
   }
+  if (encoding === 'DELTA_BINARY_PACKED' || encoding === 'DELTA_LENGTH_BYTE_ARRAY') {
+    checkBlocks(view, at);
+  }
   if (encoding === 'DELTA_BINARY_PACKED' && narrow) narrowFirst(view, at);
+}
+
+/** Checks the sizes of the blocks of packed differences at `at`: by those that are not above 0 the library never ends. */
+function checkBlocks(view: DataView, at: number): void {
+  const reader = { view, offset: at };
+  const [values, parts] = [readVarInt(reader), readVarInt(reader)];
+  if (!(values > 0 && parts > 0)) throw new Error(DAMAGED);
 }
 
 const VARINT_OF_32_BITS = 5;
@@ -182,10 +196,12 @@ function missingOf(view: DataView, count: number): number {
 /**
  * Checks the hybrid of run lengths and packed bits that starts at `at`. A packed run takes bits for each
  * of its values, so that it ends with the page.
+ * @returns the values of the runs: fewer than `count` where they end early.
  */
-function checkRuns(view: DataView, at: number, bitWidth: number, count: number): void {
+function checkRuns(view: DataView, at: number, bitWidth: number, count: number): number {
   const reader = { view, offset: at };
-  for (let seen = 0; seen < count && reader.offset < view.byteLength;) {
+  let seen = 0;
+  while (seen < count && reader.offset < view.byteLength) {
     const header = readVarInt(reader);
     const packed = header & 1;
     const length = packed ? (header >>> 1) * 8 : header >>> 1;
@@ -195,14 +211,17 @@ function checkRuns(view: DataView, at: number, bitWidth: number, count: number):
     reader.offset += packed ? (header >>> 1) * bitWidth : (bitWidth + 7) >> 3;
     seen += length;
   }
+  return seen;
 }
 
 /** Checks texts of which each starts with a part of the one before. @param count without the missing ones. */
 function checkPrefixes(view: DataView, at: number, count: number): void {
   const reader = { view, offset: at };
   const [prefixes, suffixes] = [new Int32Array(count), new Int32Array(count)];
-  deltaBinaryUnpack(reader, count, prefixes);
-  deltaBinaryUnpack(reader, count, suffixes);
+  for (const lengths of [prefixes, suffixes]) {
+    checkBlocks(view, reader.offset);
+    deltaBinaryUnpack(reader, count, lengths);
+  }
   let before = 0;
   let total = 0;
   prefixes.forEach((prefix, i) => {
