@@ -54,8 +54,9 @@ export function checkedPages(
           const second = header.data_page_header_v2;
           const levels =
             second !== undefined && optional ? second.definition_levels_byte_length : 0;
-          const repeated = second?.repetition_levels_byte_length ?? 0;
-          if (!(levels >= 0 && levels <= size && repeated === 0)) throw new Error(DAMAGED);
+          // Without that length the library reads at no place, for ever.
+          const isFlat = second === undefined || second.repetition_levels_byte_length === 0;
+          if (!(levels >= 0 && levels <= size && isFlat)) throw new Error(DAMAGED);
           if (second !== undefined && optional) {
             const read = checkRuns(new DataView(bytes, at, levels), 0, 1, valueCount(header));
             // Else the library reads on in the values.
