@@ -166,7 +166,10 @@ export function openParquet(): Target {
       ...['snappy', 'zstd', 'gzip', 'uncompressed', 'v2', 'runs', 'runs-v2'].map(
         (kind) => `people-${kind}`,
       ),
-      ...['prefixes-v1', 'prefixes-v2', 'unsigned-uncompressed', 'unsigned-snappy'],
+      'prefixes-v1',
+      'prefixes-v2',
+      'unsigned-uncompressed',
+      'unsigned-snappy',
     ].map(fixture),
     // The library takes the sizes that a page's header states.
     bounds: { memoryBytes: 2 ** 30 },

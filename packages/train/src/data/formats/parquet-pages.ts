@@ -21,6 +21,13 @@ const ROWS_PER_BYTE = 64;
 /** What the prefixes of texts may make of one page, in bytes. */
 const MAX_UNPACKED_BYTES = 256 * 2 ** 20;
 
+/** That of the library for pages does not end on some damaged data. */
+const zstd = globalThis.process?.getBuiltinModule?.('node:zlib').zstdDecompressSync;
+const ofNode: Compressors =
+  zstd === undefined
+    ? {}
+    : { ZSTD: (bytes, length) => zstd(bytes, { maxOutputLength: Math.max(1, length) }) };
+
 /** One column of one row group; it is flat. */
 interface ColumnChunk {
   /** Rows of the group. */
@@ -70,7 +77,7 @@ export function checkedPages(
       },
     },
     compressors: Object.fromEntries(
-      Object.entries(compressors).map(([codec, decompress]) => [
+      Object.entries({ ...compressors, ...ofNode }).map(([codec, decompress]) => [
         codec,
         (bytes: Uint8Array, length: number) => {
           const values = decompress(bytes, length);
