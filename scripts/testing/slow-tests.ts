@@ -145,6 +145,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/gateway/management/console.test.ts',
   'packages/server/src/gateway/management/event-streams.test.ts',
   'packages/server/src/gateway/management/fleet-page.test.ts',
+  'packages/server/src/gateway/management/job-list.test.ts',
   'packages/server/src/gateway/management/job-tenants.test.ts',
   'packages/server/src/gateway/management/management.test.ts',
   'packages/server/src/gateway/management/node-events.test.ts',

@@ -38,6 +38,7 @@ import { exposeSemantic, semanticView, type SemanticView } from './semantic.ts';
 import type { Caller } from '../access/contract.ts';
 import type { WrapGateway } from '../telemetry/traces/traced-gateway.ts';
 import type { LanguageUse } from './use.ts';
+import { createUnopenedProviders, reasonOf } from './unopened-providers.ts';
 
 /** How old the declarations may be that a request is answered by, in milliseconds. */
 const FRESH_MS = 2000;
@@ -95,19 +96,18 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
   let updating: Promise<Held> | undefined;
   let isClosed = false;
   const open = new Set<Gateway>();
-  /** Why each provider is away that this node cannot open. */
-  const unopened = new Map<string, string>();
+  const unopened = createUnopenedProviders(logger);
   let traffic: RolloutTraffic | undefined;
   let semantic: SemanticView | undefined;
   let redacted: RedactionCounts | undefined;
   let memory: RouteMemory | undefined;
   const quotas = createSpentQuotas(state, () => memory, logger);
 
-  /** @param unopened told of providers that cannot be opened; absent: then it fails. */
+  /** @param onUnopened told of providers that cannot be opened; absent: then it fails. */
   async function openHeld(
     settings: GenerativeSettings,
     declaredAt: Held['declaredAt'] = new Map(),
-    unopened?: GatewayOptions['unopened'],
+    onUnopened?: GatewayOptions['unopened'],
   ): Promise<Held> {
     // Loaded with the first language model: a node without one pays nothing for them.
     const generative = await import('@skein/generative');
@@ -139,7 +139,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       memory,
       semantic: semantic.cache,
       embed,
-      unopened,
+      unopened: onUnopened,
     });
     open.add(gateway);
     const redactingGateway = redacting({
@@ -188,21 +188,6 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     };
   }
 
-  /** One whose secret or folder is gone must not keep this node from the others, nor from what is declared later. */
-  function noteUnopened(provider: string, error: unknown): void {
-    const text = messageOf(error);
-    if (text !== undefined && text !== unopened.get(provider)) {
-      logger.warn({ provider, err: error }, 'A provider of language models cannot be opened.');
-    }
-    if (text === undefined) unopened.delete(provider);
-    else unopened.set(provider, text);
-  }
-
-  const unopenedText = (): string | undefined =>
-    unopened.size === 0
-      ? undefined
-      : [...unopened].map(([name, text]) => `Provider ${name}: ${text}`).join(' ');
-
   /** Reads the declarations, and opens a gateway over them if they have changed. */
   function update(): Promise<Held> {
     return (updating ??= (async () => {
@@ -219,7 +204,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
           !isDeepStrictEqual(held?.declaredAt, declaredAt);
         if (held === undefined || isChanged) {
           unopened.clear();
-          const next = await openHeld(settings, declaredAt, noteUnopened);
+          const next = await openHeld(settings, declaredAt, unopened.note);
           for (const [name, at] of held === undefined ? [] : declaredAt) {
             if (held?.declaredAt.get(name) !== at) memory?.forget(name);
           }
@@ -394,10 +379,10 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
           rollouts: await rollouts.views(),
           redactions,
           use: use.views(),
-          problem: unopenedText(),
+          problem: unopened.text(),
         };
       } catch (error) {
-        const problem = messageOf(error);
+        const problem = reasonOf(error);
         if (!(error instanceof SkeinError)) logger.error({ err: error }, 'No language models.');
         const nothing = { models: [], budgets: [], rollouts: [] };
         return { settings, ...nothing, redactions, use: use.views(), problem };
@@ -412,9 +397,4 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       await use.close();
     },
   };
-}
-
-function messageOf(error: unknown): string | undefined {
-  if (error === undefined) return undefined;
-  return error instanceof SkeinError ? error.message : 'A fault; see the log.';
 }

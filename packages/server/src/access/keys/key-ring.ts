@@ -101,7 +101,7 @@ export async function openKeyRing(
   async function makeRoom(): Promise<void> {
     const before = Date.now() - FORGET_AFTER_MS;
     const ended = [...records.values()]
-      .map((record) => ({ id: record.id, at: endOf(record) }))
+      .map((record) => ({ id: record.id, at: endedAt(record) }))
       .filter(({ id, at }) => at < before && !revocations.unwritten.has(id))
       .sort((a, b) => a.at - b.at)
       .slice(0, FORGOTTEN_AT_ONCE)
@@ -196,7 +196,7 @@ function withLeftover(error: unknown, id: string): unknown {
 }
 
 /** When the key was revoked or expires, in milliseconds since 1970; Infinity: never. */
-function endOf({ revokedAt, expiresAt }: KeyRecord): number {
+function endedAt({ revokedAt, expiresAt }: KeyRecord): number {
   const times = [revokedAt, expiresAt].map((at) => (at === undefined ? Infinity : Date.parse(at)));
   return Math.min(...times);
 }

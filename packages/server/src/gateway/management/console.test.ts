@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createClient } from '@skein/api';
-import type { Browser, Page, Request } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchBrowser, problemsOf } from '../../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
@@ -92,73 +92,6 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await page.getByLabel('State').selectOption('');
     await row('second').waitFor();
     await expect.poll(() => row('first').count()).toBe(0);
-    await expectUnharmed('Jobs – Skein');
-  });
-
-  it('holds no stream of events while its tab is hidden, and then shows what happened', async () => {
-    const streams = new Set<Request>();
-    page.on('request', (request) => request.url().includes('events') && streams.add(request));
-    page.on('requestfailed', (request) => streams.delete(request));
-    const setHidden = (hidden: boolean) =>
-      page.evaluate((is) => {
-        Object.defineProperty(document, 'hidden', { configurable: true, get: () => is });
-        document.dispatchEvent(new Event('visibilitychange'));
-      }, hidden);
-    await open('#/jobs');
-    await page.getByText('There are no jobs yet.').waitFor();
-    await expect.poll(() => streams.size).toBe(2);
-    await setHidden(true);
-    await expect.poll(() => streams.size).toBe(0);
-    await node.jobs.enqueue([spec({ id: 'meanwhile' })]);
-    await setHidden(false);
-    await row('meanwhile').waitFor();
-    await expect.poll(() => streams.size).toBe(2);
-    await page.getByText('Live').waitFor();
-    await expectUnharmed('Jobs – Skein');
-  });
-
-  it('goes on beyond the thousand newest jobs', async () => {
-    for (const part of [0, 1]) {
-      const numbers = Array.from({ length: 600 }, (_, index) => part * 600 + index);
-      await node.jobs.enqueue(numbers.map((number) => spec({ id: `job-${number}` })));
-    }
-    await open('#/jobs');
-    await row('job-1199').waitFor();
-    const further = page.getByRole('link', { name: 'Still older' });
-    while (!(await further.isVisible())) await page.getByRole('button', { name: 'Older' }).click();
-    await further.click();
-    await row('job-199').waitFor();
-    expect(await row('job-200').count()).toBe(0);
-    await page.getByRole('link', { name: 'Newest jobs' }).click();
-    await row('job-1199').waitFor();
-  });
-
-  it('lists a pipeline, a map and a gang as a row each, and the graph of each on its page', async () => {
-    const gang = (rank: number) => ({ id: 'band', size: 2, rank });
-    await node.jobs.enqueue([
-      spec({ id: 'run', name: 'the run' }),
-      spec({ id: 'cut', name: 'cut', group: 'run' }),
-      spec({ id: 'add', name: 'add', group: 'run', parents: ['cut'] }),
-      spec({ id: 'rank-0', name: 'rank 0', group: 'band', gang: gang(0) }),
-      spec({ id: 'rank-1', name: 'rank 1', group: 'band', gang: gang(1) }),
-      spec({ id: 'alone', name: 'alone' }),
-    ]);
-    await open('#/jobs');
-    await row('run').waitFor();
-    const listed = () =>
-      page.locator('tr[data-id]').evaluateAll((rows) => rows.map((each) => each.dataset['id']));
-    expect(await listed()).toEqual(['alone', 'rank-0', 'run']);
-    await row('run').getByRole('link', { name: 'Its jobs' }).click();
-    await expect.poll(listed).toEqual(['add', 'cut']);
-    await open('#/jobs?state=blocked');
-    await row('add').waitFor();
-    await open('#/jobs/run');
-    await page.getByRole('link', { name: '1 blocked, 1 ready' }).waitFor();
-    const graph = page.getByRole('group', { name: '2 jobs and what they wait for' });
-    expect(await graph.locator('path').count()).toBe(1);
-    await open('#/jobs/rank-1');
-    await page.getByRole('heading', { name: 'Its gang' }).waitFor();
-    expect(await graph.locator('path').count()).toBe(0);
     await expectUnharmed('Jobs – Skein');
   });
 
