@@ -1,12 +1,9 @@
 import { once } from 'node:events';
 import {
-  chmodSync,
   cpSync,
   createWriteStream,
   existsSync,
-  mkdtempSync,
   readdirSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -17,7 +14,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { ZipFile } from 'yazl';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { MINIMAL, packageFolder } from '../testing/package-folder.ts';
+import { folderAmongPrograms, MINIMAL, packageFolder } from '../testing/package-folder.ts';
 import { runCommandLine } from './run.ts';
 
 const TIMEOUT = 120_000;
@@ -195,9 +192,7 @@ describe.skipIf(requireComponent('bubblewrap').skip)('skein-judge in bubblewrap'
   it.skipIf(process.getuid?.() !== 0)(
     'shows no program the package, not even among the programs of the machine',
     async () => {
-      const place = mkdtempSync('/usr/share/skein-package-');
-      onTestFinished(() => rmSync(place, { recursive: true }));
-      chmodSync(place, 0o755);
+      const place = folderAmongPrograms();
       const folder = join(place, 'echo');
       cpSync(packageFolder({}), folder, { recursive: true });
       const copying = join(testFolder(), 'copy.py');

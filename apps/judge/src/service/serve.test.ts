@@ -1,10 +1,10 @@
 /** The judge over HTTP, with its own worker and real sandboxes. */
-import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { describeOverDrivers } from '../testing/judge-sandboxes.ts';
-import { packageFolder } from '../testing/package-folder.ts';
+import { folderAmongPrograms, packageFolder } from '../testing/package-folder.ts';
 import { type Caller, ECHO, serving, type Serving } from '../testing/serving.ts';
 import type { SubmissionSummary } from './api/schemas.ts';
 import { StandingsView, SubmissionView as SubmissionSchema } from './api/schemas.ts';
@@ -37,9 +37,7 @@ const UNPRIVILEGED = process.getuid?.() !== 0 || requireComponent('bubblewrap').
 it.skipIf(UNPRIVILEGED)(
   'shows no submission the problems and the data, not even among the programs of the machine',
   async () => {
-    const place = mkdtempSync('/usr/share/skein-contest-');
-    onTestFinished(() => rmSync(place, { recursive: true }));
-    chmodSync(place, 0o755);
+    const place = folderAmongPrograms();
     const problems = join(place, 'problems');
     cpSync(packageFolder({}), join(problems, 'echo'), { recursive: true });
     const dataFolder = join(place, 'data');

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 
 export type Files = Readonly<Record<string, string | undefined>>;
 
@@ -50,5 +50,13 @@ export function packageFolder(files: Files, base: Files = MINIMAL): string {
     writeFileSync(target, content);
     if (content.startsWith('#!')) chmodSync(target, 0o755);
   }
+  return folder;
+}
+
+/** A new folder in `/usr`, which bubblewrap shows to programs as it is; removed after the test. Needs root. */
+export function folderAmongPrograms(): string {
+  const folder = mkdtempSync('/usr/share/skein-judge-');
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  chmodSync(folder, 0o755);
   return folder;
 }
