@@ -90,7 +90,6 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/generative/src/faults.test.ts',
   'packages/generative/src/local/build/example.test.ts',
   'packages/generative/src/local/engine/decoder.test.ts',
-  'packages/generative/src/local/engine/drafts.test.ts',
   'packages/generative/src/local/engine/engine.test.ts',
   'packages/generative/src/local/gguf/**',
   'packages/generative/src/local/grammar/json-schema.test.ts',

@@ -3,8 +3,7 @@
  * weights in the shapes of stories260K and SmolLM-135M: the same weights in both files. Skein's side
  * is its provider, whose tokens come from another process; the peer's side is its own loop.
  *
- * Both make as many tokens as they are asked for, and neither drafts: the greedy answer of random weights
- * soon repeats itself, which a draft would guess.
+ * Both make as many tokens as they are asked for. Neither drafts tokens ahead.
  */
 import { execFile } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
@@ -129,7 +128,6 @@ export const LOCAL_MODEL_ROWS: RowGroup = {
           threads: 1,
           maxRows: most,
           maxContext: 512,
-          drafts: false,
         });
         const peer = module && (await openPeer(module, file, most));
         const provider = await opening;

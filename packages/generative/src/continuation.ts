@@ -144,7 +144,6 @@ function sum(a: Usage, b: Usage): Usage {
     outputTokens: a.outputTokens + b.outputTokens,
     cachedInputTokens: both(a.cachedInputTokens, b.cachedInputTokens),
     reasoningTokens: both(a.reasoningTokens, b.reasoningTokens),
-    drafts: a.drafts ?? b.drafts,
     isEstimate: a.isEstimate === true || b.isEstimate === true || undefined,
   };
 }

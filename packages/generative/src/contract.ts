@@ -157,8 +157,6 @@ export interface Usage {
   readonly cachedInputTokens?: number | undefined;
   /** Of the output. */
   readonly reasoningTokens?: number | undefined;
-  /** Of a local model: tokens that it has drafted ahead, and that were right or wrong. */
-  readonly drafts?: { readonly accepted: number; readonly rejected: number } | undefined;
   /** Whether it was estimated, because the provider sent none. */
   readonly isEstimate?: boolean | undefined;
 }

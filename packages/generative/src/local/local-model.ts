@@ -2,7 +2,6 @@
 import { SkeinError } from '@skein/api';
 import type { GenerateEvent, GenerateRequest } from '../contract.ts';
 import { openDecoder } from './engine/decoder.ts';
-import { NEW_PACE, NO_DRAFTS } from './engine/drafts.ts';
 import { Engine, type EngineState } from './engine/engine.ts';
 import { bytesPerToken } from './engine/slab.ts';
 import type { RowRequest } from './engine/row.ts';
@@ -24,8 +23,6 @@ export interface LocalModelOptions {
   readonly cacheBytes: number;
   /** Default: of the model. */
   readonly maxContext?: number | undefined;
-  /** Default: where they change no answer, and as long as they pay; see `drafts.ts`. */
-  readonly drafts?: boolean | undefined;
 }
 
 export interface LocalModelInfo {
@@ -59,7 +56,7 @@ const PREFIX_SHARE = 0.25;
 
 /** @throws SkeinError LANGUAGE_MODEL_INVALID. */
 export async function openOnnxModel(options: LocalModelOptions): Promise<LocalModel> {
-  const { threads, maxRows, maxQueued, cacheBytes, maxContext = Infinity, drafts = true } = options;
+  const { threads, maxRows, maxQueued, cacheBytes, maxContext = Infinity } = options;
   const model = await readModelFolder(options.path);
   const { graph, vocabulary } = model;
   const context = Math.min(model.context, maxContext);
@@ -90,8 +87,7 @@ export async function openOnnxModel(options: LocalModelOptions): Promise<LocalMo
   const { ends, defaults } = model;
   const promptOf = (request: GenerateRequest): number[] => readPrompt(model, context, request);
   const rowModel = { promptOf, vocabulary, ends, defaults, trie };
-  const pace = drafts && graph.isExact ? NEW_PACE : NO_DRAFTS;
-  const engine = new Engine({ decoder, vocabulary, ends, maxQueued, prefixBytes, pace });
+  const engine = new Engine({ decoder, vocabulary, ends, maxQueued, prefixBytes });
   return {
     info: {
       family: model.family,

@@ -42,10 +42,10 @@ interface Opened {
 
 /** @throws SkeinError LANGUAGE_MODEL_INVALID when the path is not a model that can be run, GGUF_UNAVAILABLE, MODEL_MEMORY. */
 export async function openLocalProvider(options: LocalProviderOptions): Promise<LocalProvider> {
-  const { name = 'local', path, maxContext = 4096, drafts } = options;
+  const { name = 'local', path, maxContext = 4096 } = options;
   const { threads = Math.max(1, availableParallelism() - 1), maxRows = 16 } = options;
   const { maxQueued = 64, cacheBytes = GIB } = options;
-  const model = { path, threads, maxRows, maxQueued, cacheBytes, maxContext, drafts };
+  const model = { path, threads, maxRows, maxQueued, cacheBytes, maxContext };
   let isClosed = false;
   let current: Promise<Opened> | undefined;
 

@@ -18,8 +18,7 @@ async function sampled(sampling: Sampling): Promise<Sampling | undefined> {
   let found: Sampling | undefined;
   const events = answerOfRows(MODEL, request, answerOf(request), async function* (row) {
     found = row.sampling;
-    const drafts = { accepted: 0, rejected: 0 };
-    const counts = { promptTokens: 1, cachedTokens: 0, answerTokens: 0, drafts };
+    const counts = { promptTokens: 1, cachedTokens: 0, answerTokens: 0 };
     yield { text: '', end: { reason: 'stop' as const, ...counts } };
   });
   for await (const _ of events);

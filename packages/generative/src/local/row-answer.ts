@@ -53,7 +53,6 @@ export async function* answerOfRows(
   let inputTokens = prompt.length;
   let outputTokens = 0;
   let cachedInputTokens = 0;
-  const drafts = { accepted: 0, rejected: 0 };
   for await (const [choice, event] of merged(rows)) {
     const at = choice === 0 ? {} : { choice };
     const { text, scores, end } = event;
@@ -71,14 +70,10 @@ export async function* answerOfRows(
     }
     if (end === undefined) continue;
     inputTokens = end.promptTokens;
-    drafts.accepted += end.drafts.accepted;
-    drafts.rejected += end.drafts.rejected;
     outputTokens += end.answerTokens;
     cachedInputTokens += end.cachedTokens;
   }
-  const isDrafted = drafts.accepted + drafts.rejected > 0;
-  const usage = { inputTokens, outputTokens, cachedInputTokens };
-  yield { type: 'usage', usage: isDrafted ? { ...usage, drafts } : usage };
+  yield { type: 'usage', usage: { inputTokens, outputTokens, cachedInputTokens } };
 }
 
 function rowOf(

@@ -31,7 +31,6 @@ interface Series {
   outputTokens: number;
   /** Of answers: calls that gave none have no speed. */
   answeredTokens: number;
-  readonly drafts: { accepted: number; rejected: number };
   costUsd: number;
   /** From the first token to the end, of answers with tokens. */
   streamingMs: number;
@@ -136,8 +135,6 @@ export function countLanguageUse(
         series.cachedTokens += usage.cachedInputTokens ?? 0;
         series.outputTokens += usage.outputTokens;
         series.answeredTokens += usage.outputTokens;
-        series.drafts.accepted += usage.drafts?.accepted ?? 0;
-        series.drafts.rejected += usage.drafts?.rejected ?? 0;
         series.costUsd += answerUsd;
         observe(series.ttft, ttftMs);
         if (isPaid(receipt)) series.streamingMs += Math.max(0, durationMs - ttftMs);
@@ -196,7 +193,6 @@ const newSeries = (model: string, provider: string): Series => ({
   cachedTokens: 0,
   outputTokens: 0,
   answeredTokens: 0,
-  drafts: { accepted: 0, rejected: 0 },
   costUsd: 0,
   streamingMs: 0,
 });
@@ -256,16 +252,6 @@ function exposeSeries(all: readonly Series[], into: Exposition): void {
     const { inputTokens: input, cachedTokens: cached, outputTokens: output } = series;
     for (const [type, count] of Object.entries({ input, cached_input: cached, output })) {
       into.sample(`${labels.get(series)},type="${type}"`, count);
-    }
-  }
-  into.family(
-    'skein_language_draft_tokens_total',
-    'counter',
-    'Tokens that local models have drafted ahead, by whether they were right.',
-  );
-  for (const series of all) {
-    for (const [outcome, count] of Object.entries(series.drafts)) {
-      into.sample(`${labels.get(series)},outcome="${outcome}"`, count);
     }
   }
   counter(

@@ -7,21 +7,12 @@
  *               answer           its prompt   free
  *
  * One prompt runs at a time, in the order of arrival: sharing the processor between prompts would
- * only make all of them later. What a row computes does not depend on its neighbours. An answer that
- * runs alone may be drafted ahead; see `drafts.ts`.
+ * only make all of them later. A row's results do not depend on its neighbours.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
 import type { Vocabulary } from '../model/vocabulary.ts';
 import type { Decoder } from './decoder.ts';
-import {
-  afterDraft,
-  afterStep,
-  type DraftPace,
-  LONGEST_DRAFT,
-  lookUp,
-  NO_DRAFTS,
-} from './drafts.ts';
 import { blended, nextPiece } from './pace.ts';
 import { BLOCK, PrefixTree } from './prefix-tree.ts';
 import { Row, type RowEvent, type RowRequest } from './row.ts';
@@ -35,8 +26,6 @@ export interface EngineOptions {
   readonly maxQueued: number;
   /** Bytes of the cache of prefixes; 0: none. */
   readonly prefixBytes: number;
-  /** Of drafts. Default: none. */
-  readonly pace?: DraftPace | undefined;
 }
 
 export interface EngineState {
@@ -62,13 +51,11 @@ export class Engine {
   #filling: Waiting | undefined;
   #tokenMs = 0;
   #stepMs = 0;
-  #pace: DraftPace;
   #loop: Promise<void> | undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#prefixes = new PrefixTree(options.prefixBytes);
-    this.#pace = options.pace ?? NO_DRAFTS;
   }
 
   get state(): EngineState {
@@ -237,10 +224,6 @@ export class Engine {
   /** One token for each row that answers. */
   async #step(): Promise<void> {
     const { decoder } = this.#options;
-    // With more rows, or a prompt beside it, a run of several tokens would hold up the others.
-    const isAlone = this.#running.length === 1 && this.#filling === undefined;
-    const draft = isAlone ? this.#draftOf(this.#running[0]!.row) : [];
-    if (draft.length > 0) return this.#check(this.#running[0]!, draft);
     const waiting = [...this.#running];
     const rows = waiting.map(({ row }) => row);
     const pasts = rows.map(({ computed }) => computed);
@@ -249,9 +232,7 @@ export class Engine {
       pasts,
       rows.map(({ tokens }) => tokens.at(-1)!),
     );
-    const tookMs = performance.now() - start;
-    this.#stepMs = blended(this.#stepMs, tookMs);
-    if (isAlone) this.#pace = afterStep(this.#pace, tookMs);
+    this.#stepMs = blended(this.#stepMs, performance.now() - start);
     const ended: number[] = [];
     for (const [i, row] of rows.entries()) {
       row.computed++;
@@ -263,36 +244,6 @@ export class Engine {
       this.#remember(rows[i]!, i);
       this.#leave(i);
     }
-  }
-
-  #draftOf(row: Row): readonly number[] {
-    const most = Math.min(LONGEST_DRAFT, row.left - 1);
-    return this.#pace.rest > 0 || most < 1 ? [] : lookUp(row.tokens, most);
-  }
-
-  /** Runs the last token of the only row with a draft of the next ones, as far as the draft is right. */
-  async #check(waiting: Waiting, draft: readonly number[]): Promise<void> {
-    const { decoder } = this.#options;
-    const { row } = waiting;
-    const tokens = [row.tokens.at(-1)!, ...draft];
-    const start = performance.now();
-    const logits = await decoder.prompt({ row: 0, past: row.computed, tokens }, tokens.length);
-    const tookMs = performance.now() - start;
-    if (row.cancelled) return;
-    row.drafted += draft.length;
-    let given = 0;
-    for (let hasEnded = false; !hasEnded;) {
-      const own = logits.subarray(given * decoder.vocabulary, (given + 1) * decoder.vocabulary);
-      row.computed++;
-      hasEnded = this.#take(waiting, own);
-      if (hasEnded) {
-        this.#remember(row, 0);
-        this.#leave(0);
-      }
-      if (row.tokens.at(-1) !== draft[given++]) break;
-      row.accepted++;
-    }
-    this.#pace = afterDraft(this.#pace, tookMs, given);
   }
 
   /** A row that cannot choose a token, such as by its schema, fails alone. @returns whether it has ended. */

@@ -34,8 +34,6 @@ export interface RowEnd {
   /** Of them, found in the prefix cache. */
   readonly cachedTokens: number;
   readonly answerTokens: number;
-  /** Tokens of drafts that were right, and wrong or not needed. */
-  readonly drafts: { readonly accepted: number; readonly rejected: number };
 }
 
 export interface RowEvent {
@@ -54,9 +52,6 @@ export class Row {
   /** Tokens whose keys and values are in the slab. */
   computed = 0;
   cached = 0;
-  /** Tokens of drafts so far. */
-  drafted = 0;
-  accepted = 0;
   cancelled = false;
   readonly #sampler: Sampler;
   readonly #text: TextStream;
@@ -90,11 +85,6 @@ export class Row {
       this.#sampler.said(token);
       this.#text.push(vocabulary.bytes(token));
     }
-  }
-
-  /** Tokens that it may still have. */
-  get left(): number {
-    return this.#limit - this.tokens.length;
   }
 
   /** Takes the logits of the last token. @returns whether the answer has ended. */
@@ -135,8 +125,7 @@ export class Row {
   #end(reason: RowEnd['reason'], text: string, more: Omit<RowEvent, 'text' | 'end'> = {}): true {
     const promptTokens = this.#given;
     const answerTokens = this.tokens.length - promptTokens;
-    const drafts = { accepted: this.accepted, rejected: this.drafted - this.accepted };
-    const end = { reason, promptTokens, cachedTokens: this.cached, answerTokens, drafts };
+    const end = { reason, promptTokens, cachedTokens: this.cached, answerTokens };
     this.#emit({ text, ...more, end });
     return true;
   }

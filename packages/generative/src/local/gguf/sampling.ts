@@ -52,7 +52,6 @@ export async function* sampledByLlama(
     promptTokens: given.length,
     cachedTokens: 0,
     answerTokens: answer.length - begun.length,
-    drafts: { accepted: 0, rejected: 0 },
   };
   yield { text: text.end(), end };
 }

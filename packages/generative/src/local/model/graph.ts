@@ -37,8 +37,6 @@ export interface DecoderGraph {
   readonly layers: number;
   readonly keyHeads: number;
   readonly headSize: number;
-  /** Whether it multiplies in float32 alone: a run of several tokens then computes what single ones do, but for the last bits. */
-  readonly isExact: boolean;
   /** Input names besides the cache. */
   readonly inputs: ReadonlySet<string>;
   /** Longest position that the rotary tables hold; Infinity where the graph computes them. */
@@ -53,8 +51,6 @@ export const NO_COPIES = 'skein_no_copies';
 export const KEEP = 'skein_logits_to_keep';
 
 const PAST = /^past_key_values\.(\d+)\.(key|value)$/;
-/** Operators of weights or activations in fewer bits, whose rounding depends on the shape of a run. */
-const ROUGH = /quantize|qlinear|integer|nbits|bnb4/i;
 /** Inputs that the decoder can feed. */
 const KNOWN: ReadonlySet<string> = new Set([
   'input_ids',
@@ -99,15 +95,12 @@ export function readDecoder(file: Uint8Array): DecoderGraph {
     }
   }
   const attention = model.graph!.node.filter(({ opType }) => opType === 'GroupQueryAttention');
-  const isRough = model.graph!.node.some(({ opType }) => ROUGH.test(opType ?? ''));
-  const types = [halfOrFloat(first), halfOrFloat(logits)];
   const prepared = withoutCopies(withLogitsOfLast(model));
   return {
     bytes: writeModel(prepared),
     cache: attention.length > 0 ? 'shared' : 'appended',
     cacheType: halfOrFloat(first),
     logitsType: halfOrFloat(logits),
-    isExact: !isRough && types.every((type) => type === 'float32'),
     layers,
     keyHeads,
     headSize,
