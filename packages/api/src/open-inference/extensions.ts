@@ -1,4 +1,4 @@
-/** The paths of Triton's extensions for shared memory, trace and log settings, for the OpenAPI document. */
+/** The paths of Triton's extensions for shared memory, for the OpenAPI document. */
 import type { JsonSchema } from '../documents/json-schema.ts';
 import type { ProtocolPath } from './paths.ts';
 
@@ -47,22 +47,6 @@ export const EXTENSION_PATHS: readonly ProtocolPath[] = [
     scope: 'admin',
     summary: 'Forget every region of this tenant.',
   },
-  {
-    method: 'get',
-    path: '/v2/trace/setting',
-    operationId: 'traceSettings',
-    scope: 'read',
-    summary: 'Trace settings; `skein up --otlp` decides them.',
-    response: 'Settings',
-  },
-  {
-    method: 'get',
-    path: '/v2/logging',
-    operationId: 'logSettings',
-    scope: 'read',
-    summary: 'Log settings; `skein up --log` and `--log-level` decide them.',
-    response: 'Settings',
-  },
 ];
 
 const text: JsonSchema = { type: 'string' };
@@ -86,5 +70,4 @@ export const EXTENSION_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
       required: ['name', 'key', 'offset', 'byte_size'],
     },
   },
-  Settings: { type: 'object', additionalProperties: {} },
 };

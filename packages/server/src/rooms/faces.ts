@@ -135,7 +135,6 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions) {
     ),
     statistics,
     regions,
-    settings: { traced: plane.traced, logLevel: options.logLevel ?? 'info' },
     codec,
     serverName: options.serverName,
     version: VERSION,

@@ -23,8 +23,6 @@ export interface InferenceRoom {
   readonly inference: Inference;
   readonly statistics: ReturnType<typeof createModelStatistics>;
   readonly metrics: Metrics;
-  /** Whether traces are exported. */
-  readonly traced: boolean;
   /** Records the requests to language models, where traces are exported. */
   readonly tracedGateway: WrapGateway;
   /** Sends what this node refuses to other members; absent without a fleet. */
@@ -98,7 +96,6 @@ export async function openInference(
     inference,
     statistics,
     metrics,
-    traced: tracing !== undefined,
     tracedGateway: (gateway, systemOf) => tracing?.wrapGateway(gateway, systemOf) ?? gateway,
     forwarding,
   };

@@ -10,7 +10,6 @@ import { inferenceService } from './grpc/methods.ts';
 import { inferenceRoutes } from './http/routes.ts';
 import type { PayloadCodec } from './tensors/payload-codec.ts';
 import type { ModelRepository } from './models/repository.ts';
-import type { SettingsView } from './settings.ts';
 import type { SharedRegions } from './shared-memory/shared-memory.ts';
 import type { StatisticsSource } from './statistics.ts';
 
@@ -25,7 +24,6 @@ export interface InferenceOptions {
   /** Name of the server in the protocol's metadata. Default: `skein`. */
   readonly serverName?: string | undefined;
   readonly regions: SharedRegions;
-  readonly settings: SettingsView;
   /** Whether the deployments of the store have been restored. */
   readonly hasRestored: () => boolean;
   /** Version of the node. */

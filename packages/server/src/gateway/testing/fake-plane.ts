@@ -3,7 +3,6 @@ import { onTestFinished } from 'vitest';
 import { fakeAccess, type fakeInference, strictLogger } from '../../testing/fake-inference.ts';
 import { PayloadCodec } from '../oip/tensors/payload-codec.ts';
 import type { ModelRepository } from '../oip/models/repository.ts';
-import type { SettingsView } from '../oip/settings.ts';
 import { createSharedRegions } from '../oip/shared-memory/shared-memory.ts';
 import type { StatisticsSource } from '../oip/statistics.ts';
 
@@ -28,7 +27,6 @@ export function fakePlane(inference: ReturnType<typeof fakeInference>) {
     statistics: { read: () => [] } as StatisticsSource,
     regions,
     hasRestored: () => true,
-    settings: { traced: false, logLevel: 'info' } as SettingsView,
     codec: new PayloadCodec(),
     version: '9.9.9',
     logger: strictLogger,

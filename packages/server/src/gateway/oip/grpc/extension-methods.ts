@@ -1,12 +1,11 @@
-/** The methods of Triton's extensions for shared memory, trace and log settings. */
+/** The methods of Triton's extensions for shared memory. */
 import { callerOf } from '../../grpc/rules.ts';
 import { unary, type GrpcMethod } from '../../grpc/method.ts';
-import { logSettings, refuseChange, traceSettings } from '../settings.ts';
 import { refuseCuda, type Region } from '../shared-memory/shared-memory.ts';
 import type { GrpcOptions } from './methods.ts';
 import { GRPCInferenceService } from './proto/inference.gen.ts';
 
-export function extensionMethods({ regions, settings, logger }: GrpcOptions): GrpcMethod[] {
+export function extensionMethods({ regions, logger }: GrpcOptions): GrpcMethod[] {
   const { method } = GRPCInferenceService;
   return [
     unary(method.systemSharedMemoryStatus, 'read', logger, ({ name }, call) => {
@@ -28,18 +27,6 @@ export function extensionMethods({ regions, settings, logger }: GrpcOptions): Gr
       throw refuseCuda(name);
     }),
     unary(method.cudaSharedMemoryUnregister, 'admin', logger, () => ({})),
-    unary(method.traceSetting, 'read', logger, ({ settings: given }) => {
-      refuseChange('trace', given);
-      const entries = Object.entries(traceSettings(settings));
-      return { settings: Object.fromEntries(entries.map(([name, value]) => [name, { value }])) };
-    }),
-    unary(method.logSettings, 'read', logger, ({ settings: given }) => {
-      refuseChange('log', given);
-      const entries = Object.entries(logSettings(settings));
-      return {
-        settings: Object.fromEntries(entries.map(([name, value]) => [name, logView(value)])),
-      };
-    }),
   ];
 }
 
@@ -50,14 +37,4 @@ function named(name: string): string | undefined {
 
 function regionView({ name, key, offset, byteSize }: Region) {
   return { name, key, offset: BigInt(offset), byteSize: BigInt(byteSize) };
-}
-
-function logView(value: boolean | number | string) {
-  if (typeof value === 'boolean') {
-    return { parameterChoice: { case: 'boolParam' as const, value } };
-  }
-  if (typeof value === 'number') {
-    return { parameterChoice: { case: 'uint32Param' as const, value } };
-  }
-  return { parameterChoice: { case: 'stringParam' as const, value } };
 }

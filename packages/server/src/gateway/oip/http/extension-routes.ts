@@ -1,9 +1,8 @@
-/** The paths of Triton's extensions for shared memory, trace and log settings. */
+/** The paths of Triton's extensions for shared memory. */
 import { SkeinError } from '@skein/api';
 import { type Exchange, sendJson, sendText } from '@skein/http';
 import { requireMethod, unknownRoute } from '../../face.ts';
 import { brief } from '../../brief.ts';
-import { logSettings, refuseChange, traceSettings } from '../settings.ts';
 import { refuseCuda } from '../shared-memory/shared-memory.ts';
 import type { HttpOptions } from './routes.ts';
 import { smallBody } from './small-body.ts';
@@ -54,36 +53,4 @@ function sizeOf(field: string, value: unknown): number {
 function invalid(field: string, what: string, value: unknown): SkeinError {
   const message = `The field "${field}" must be ${what}, but it is ${brief(value)}.`;
   return new SkeinError('REQUEST_INVALID', message);
-}
-
-/**
- * `GET` reads; a `POST` without settings reads too, and one with settings is refused.
- * @param model whose settings they are; default: of the node, which are the same.
- */
-export async function serveSettings(
-  exchange: Exchange,
-  kind: 'trace' | 'log',
-  options: HttpOptions,
-  model?: string,
-): Promise<void> {
-  const { access, settings } = options;
-  const { method, headers } = exchange.request;
-  const isChange = method === 'POST';
-  requireMethod(exchange, isChange ? 'POST' : 'GET');
-  const scope = isChange ? 'admin' : 'read';
-  const { tenant } = access.authorize(headers.authorization, scope, exchange);
-  if (model !== undefined) options.inference.describe(model);
-  if (isChange) refuseChange(kind, await smallBody(exchange, tenant, options));
-  if (kind === 'log') sendJson(exchange, 200, logSettings(settings));
-  else sendJson(exchange, 200, plainly(traceSettings(settings)));
-}
-
-/** Triton sends a list only for the levels. */
-function plainly(settings: Readonly<Record<string, string[]>>): object {
-  return Object.fromEntries(
-    Object.entries(settings).map(([name, values]) => [
-      name,
-      name === 'trace_level' ? values : values[0],
-    ]),
-  );
 }

@@ -9,7 +9,7 @@ import type { Instant } from '@skein/serving';
 import { type Exchange, remoteOf, sendJson, sendText } from '@skein/http';
 import { requireMethod, unknownRoute, type HttpRoutes, type HttpTransport } from '../../face.ts';
 import type { InferenceOptions } from '../face.ts';
-import { serveRegions, serveSettings } from './extension-routes.ts';
+import { serveRegions } from './extension-routes.ts';
 import { inferOverHttp } from './infer.ts';
 import { modelConfigJson } from '../models/model-config.ts';
 import { objectOf, smallBody } from './small-body.ts';
@@ -54,9 +54,6 @@ function serve(
       sendStatistics(exchange, undefined, undefined, options);
       return undefined;
     }
-    if (segments[2] === 'trace' && isSetting(segments.slice(3))) {
-      return serveSettings(exchange, 'trace', options, decodeSegment(name));
-    }
     const versioned = segments[2] === 'versions' && segments.length > 3;
     const action = segments[versioned ? 4 : 2];
     if (segments.length > (versioned ? 5 : 3)) throw unknownRoute(exchange);
@@ -74,17 +71,8 @@ function serve(
     const kind = area === 'cudasharedmemory' ? 'cuda' : 'system';
     return serveRegions(exchange, kind, segments.slice(1).map(decodeSegment), options);
   }
-  if (area === 'logging' && segments.length === 1) return serveSettings(exchange, 'log', options);
-  if (area === 'trace' && isSetting(segments.slice(1))) {
-    return serveSettings(exchange, 'trace', options);
-  }
   serveNode(exchange, segments.join('/'), options);
   return undefined;
-}
-
-/** The document of the protocol has no `setting`, Triton's clients send it. */
-function isSetting(rest: readonly string[]): boolean {
-  return rest.length === 0 || (rest.length === 1 && rest[0] === 'setting');
 }
 
 function serveModel(

@@ -15,8 +15,6 @@ export const EXTENSIONS: readonly string[] = [
   'model_repository',
   'statistics',
   'system_shared_memory',
-  'trace',
-  'logging',
 ];
 
 export interface TensorMetadata {
