@@ -1,5 +1,10 @@
 /** The normal distribution to the precision of a double, in its tails too. */
 
+/** Points of a quadrature per standard deviation; its error falls exponentially with them. */
+export const POINTS = 16;
+/** Tails beyond this many standard deviations are below the precision of a double. */
+export const TAIL = 14;
+
 const SERIES_UP_TO = 2.5;
 
 /** The mass of N(0, 1) above `x`; small values keep their relative precision. */
@@ -44,4 +49,13 @@ function fraction(x: number): number {
   // Enough for every digit: the fraction converges faster for a larger x.
   for (let i = Math.ceil(16 + 640 / (x * x)); i > 0; i--) value = x + i / value;
   return 1 / value;
+}
+
+/** log Σ e^log, without overflow. */
+export function logSum(logs: readonly number[]): number {
+  let top = -Infinity;
+  for (const value of logs) top = Math.max(top, value);
+  let sum = 0;
+  for (const value of logs) sum += Math.exp(value - top);
+  return top + Math.log(sum);
 }

@@ -2,11 +2,18 @@
  * Rényi differential privacy: a bound for each order α, which adds up over steps and mechanisms.
  *
  * Poisson sampling of a Gaussian: Mironov, Talwar and Zhang 2019, for any α > 1, by quadrature. Fixed-size
- * sampling: theorem 9 of Wang, Balle and Kasiviswanathan 2019, for whole α. Conversion to (ε, δ):
- * Canonne, Kamath and Steinke 2020, proposition 12.
+ * sampling: `fixed-size.ts`, for whole α. Conversion to (ε, δ): Canonne, Kamath and Steinke 2020, proposition 12.
  */
 import { mostParticipations } from './banded.ts';
-import { LEAST_SAMPLED_NOISE, type Mechanism, type Sampling, treeHeight } from './mechanism.ts';
+import { fixedStep } from './fixed-size.ts';
+import {
+  type DiscreteSteps,
+  type GaussianSteps,
+  LEAST_SAMPLED_NOISE,
+  type Mechanism,
+  treeHeight,
+} from './mechanism.ts';
+import { logSum, POINTS, TAIL } from './normal.ts';
 
 /** The orders over which the smallest ε is taken: close together where most budgets lie. */
 export const ORDERS: readonly number[] = [
@@ -23,11 +30,6 @@ export const ORDERS: readonly number[] = [
   1024,
 ];
 
-/** Points of the quadrature per standard deviation; its error falls exponentially with them. */
-const POINTS = 16;
-/** Tails beyond this many standard deviations are below the precision of a double. */
-const TAIL = 14;
-
 /** The Rényi divergence of order α that all steps spend together. */
 export function rdpOf(mechanism: Mechanism, order: number): number {
   const { noise, steps } = mechanism;
@@ -35,21 +37,21 @@ export function rdpOf(mechanism: Mechanism, order: number): number {
   if (mechanism.kind === 'banded') {
     return (mostParticipations(mechanism.bands, steps) * order) / (2 * noise ** 2);
   }
-  const poisson = mechanism.kind === 'discrete' ? poissonOfIntegers : poissonStep;
-  return steps * rdpOfStep(mechanism.sampling, noise, order, poisson);
+  return steps * rdpOfStep(mechanism, order);
 }
 
 function rdpOfStep(
-  sampling: Sampling,
-  noise: number,
+  { kind, sampling, noise }: GaussianSteps | DiscreteSteps,
   order: number,
-  poisson: typeof poissonStep,
 ): number {
   const isWhole = sampling.kind === 'all' || sampling.rate === 1 || noise < LEAST_SAMPLED_NOISE;
   if (isWhole && sampling.kind !== 'fixed') return order / (2 * noise ** 2);
-  return sampling.kind === 'poisson'
-    ? poisson(sampling.rate, noise, order)
-    : fixedStep(sampling.rate, noise, order);
+  const { rate } = sampling;
+  if (sampling.kind === 'fixed')
+    return fixedStep({ rate, noise, isGaussian: kind === 'gaussian' }, order);
+  return kind === 'discrete'
+    ? poissonOfIntegers(rate, noise, order)
+    : poissonStep(rate, noise, order);
 }
 
 /** log E[(1 − q + q·e^{(2x−1)/2σ²})^α] ÷ (α − 1) over x from N(0, σ²). */
@@ -93,25 +95,6 @@ export function logMixture(rate: number, ratio: number): number {
     : ratio + Math.log(rate + (1 - rate) * Math.exp(-ratio));
 }
 
-/** One example is replaced, so sums differ by two clipping norms. */
-function fixedStep(rate: number, noise: number, order: number): number {
-  const whole = (2 * order) / noise ** 2;
-  if (rate === 1 || !Number.isInteger(order)) return rate === 1 ? whole : Infinity;
-  const inner = (j: number): number => (2 * j) / noise ** 2;
-  const logs = [0];
-  let logChoose = Math.log(order);
-  for (let j = 2; j <= order; j++) {
-    logChoose += Math.log((order - j + 1) / j);
-    const factor =
-      j === 2
-        ? Math.min(Math.log(4 * Math.expm1(inner(2))), inner(2) + Math.LN2)
-        : (j - 1) * inner(j) + Math.LN2;
-    logs.push(j * Math.log(rate) + logChoose + factor);
-  }
-  // No worse than without sampling.
-  return Math.min(logSum(logs) / (order - 1), whole);
-}
-
 /** What the conversion of a divergence of an order to (ε, δ) adds to it; negative at high orders. */
 export function conversionOf(order: number, delta: number): number {
   return Math.log1p(-1 / order) - (Math.log(delta) + Math.log(order)) / (order - 1);
@@ -129,12 +112,4 @@ export function rdpEpsilon(
     if (epsilon < best.epsilon) best = { epsilon: Math.max(0, epsilon), order };
   }
   return best;
-}
-
-function logSum(logs: readonly number[]): number {
-  let top = -Infinity;
-  for (const value of logs) top = Math.max(top, value);
-  let sum = 0;
-  for (const value of logs) sum += Math.exp(value - top);
-  return top + Math.log(sum);
 }

@@ -82,7 +82,7 @@ function mechanismFor(
   if (sampling.kind === 'bands') return mechanismOf({ noise: noise / 2, sampling }, releases);
   // Two updates, each within the norm. The bound for fixed-size samples asks only with which probability the site is in one.
   const rate = sampling.kind === 'all' ? 1 : sampling.rate;
-  return { kind: 'gaussian', noise, sampling: { kind: 'fixed', rate }, steps: releases };
+  return { kind: 'discrete', noise, sampling: { kind: 'fixed', rate }, steps: releases };
 }
 
 /** In the order in which they were accepted; undefined: no bound. */
