@@ -75,12 +75,15 @@ function followFleet({ lifecycle, clock }: Opening, shared: SharedState, access:
   const { keys, inFlight } = access;
   const { holder: member, nodes } = shared;
   const limits = leaseLimits({ shares: shared.state.shares, member, nodes, keys, inFlight, clock });
-  const end = shared.onKeys((stored) => {
-    keys.follow(stored);
-    limits.divide();
-  });
+  const ends = [
+    shared.onKeys((stored) => {
+      keys.follow(stored);
+      limits.divide();
+    }),
+    shared.onCurrent(() => keys.writeRevocations()),
+  ];
   lifecycle.open('limits', () => {
-    end();
+    for (const end of ends) end();
     limits.close();
   });
 }

@@ -25,6 +25,8 @@ export interface SharedState extends Pick<
   readonly doubt: KeyDoubt;
   /** Calls the listener with all keys, at each change of them. */
   onKeys(listener: (stored: Iterable<KeyRecord>) => void): () => void;
+  /** Calls the listener when the store can be changed again. */
+  onCurrent(listener: () => void): () => void;
   /** Identifies this process among the holders of shares. */
   readonly holder: string;
   /** How many nodes share the limits, as last read. */
@@ -91,6 +93,10 @@ export async function openSharedState(
     onKeys: (listener) =>
       subscribe(({ keys }) => {
         if (keys) listener(known().keys.values());
+      }),
+    onCurrent: (listener) =>
+      subscribe(({ current }) => {
+        if (current) listener();
       }),
     holder: randomUUID(),
     nodes: () => nodes,

@@ -120,6 +120,11 @@ overEveryState(
       const followed = await follow();
       isAway = true;
       await standing(followed, 'away');
+      const written: Promise<void>[] = [];
+      followed.subscribe(({ current }) => {
+        // What waited for the store can be written when this is called.
+        if (current) written.push(followed.state.addKey(key('waited')));
+      });
       expect([...followed.known().keys.keys()]).toEqual(['k']);
       expect(await followed.state.keys()).toHaveLength(1);
       expect(() => followed.mayChange()).toThrow(/store of the fleet is away/);
@@ -129,6 +134,9 @@ overEveryState(
       await vi.waitFor(() => expect(followed.known().keys.has('later')).toBe(true), 8000);
       expect(followed.standing()).toEqual({ state: 'current' });
       expect(() => followed.mayChange()).not.toThrow();
+      await Promise.all(written);
+      expect(written).toHaveLength(1);
+      expect(followed.known().keys.has('waited')).toBe(true);
       const levels = log.mock.calls.map(([level]) => level);
       expect(levels).toEqual(['warn', 'info']);
     });

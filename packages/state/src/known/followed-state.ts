@@ -43,6 +43,8 @@ export type Standing =
 export interface StateNews extends Difference {
   readonly history: boolean;
   readonly members: boolean;
+  /** The store can be changed again. */
+  readonly current: boolean;
 }
 
 export interface FollowedState {
@@ -107,8 +109,10 @@ export async function followState(options: FollowOptions): Promise<FollowedState
     const { state } = standing;
     if (next.state === state) return;
     standing = next;
-    if (next.state === 'current') log('info', 'The store of the fleet answers again.', {});
-    else if (next.state === 'away') log('warn', AWAY, { reason: next.reason });
+    if (next.state === 'current') {
+      log('info', 'The store of the fleet answers again.', {});
+      tell({ ...NO_NEWS, current: true });
+    } else if (next.state === 'away') log('warn', AWAY, { reason: next.reason });
     else log('error', FROZEN, { reason: next.reason });
   }
 
@@ -124,7 +128,7 @@ export async function followState(options: FollowOptions): Promise<FollowedState
     const changed =
       before === undefined ? { deployments: true, keys: true } : difference(before, fresh);
     if (changed.deployments || changed.keys || Date.now() - savedAt > SAVE_MS) save();
-    tell({ history: false, members: false, ...changed, ...more });
+    tell({ ...NO_NEWS, ...changed, ...more });
   }
 
   function tell(news: StateNews): void {
@@ -373,6 +377,14 @@ export async function followState(options: FollowOptions): Promise<FollowedState
     },
   };
 }
+
+const NO_NEWS: StateNews = {
+  deployments: false,
+  keys: false,
+  history: false,
+  members: false,
+  current: false,
+};
 
 /** The feed does not know what happened: everything is read and judged. */
 const REREAD: ReadonlySet<string> = new Set(['CHANGES_TRIMMED', 'STORE_REPLACED']);

@@ -49,6 +49,8 @@ export interface KeyRing extends Keys {
   follow(stored: Iterable<KeyRecord>): void;
   /** The keys of a tenant that are valid at a time, in milliseconds since 1970. */
   validOf(tenant: string, wallNow: number): HeldKey[];
+  /** Begins to write the revocations that are not durable yet: the store takes changes again. */
+  writeRevocations(): void;
   /** Writes the revocations that are not durable yet. */
   close(): Promise<void>;
 }
@@ -181,6 +183,7 @@ export async function openKeyRing(
       }
     },
 
+    writeRevocations: () => revocations.retry(),
     close: () => revocations.close(),
   };
 }

@@ -56,6 +56,21 @@ it.each([new SkeinError('STORAGE_FULL', 'The disk is full.'), new Error('the thr
   },
 );
 
+it('is written at once when the store takes changes again, whenever the next retry is due', async () => {
+  const access = await open();
+  const { key } = await access.keys.create(newKey);
+  failing = new SkeinError('STORE_UNREACHABLE', 'The store is away.');
+  await access.keys.revoke(key.id).catch(() => undefined);
+  await vi.advanceTimersByTimeAsync(100_000);
+  failing = undefined;
+  access.keys.writeRevocations();
+  await vi.waitFor(async () =>
+    expect(await access.keys.show(key.id)).toMatchObject({ durable: true }),
+  );
+  // No timer did it.
+  expect(vi.getTimerCount()).toBe(1);
+});
+
 it('is refused before the store has answered', async () => {
   const access = await open();
   const { key, secret } = await access.keys.create(newKey);

@@ -1,6 +1,6 @@
 /**
  * Writes revocations to the state. Memory rejects a revoked key at once; this retries the write
- * until the revocation also survives a restart.
+ * until the revocation also survives a restart: with growing waits, and at once when a fleet's store answers again.
  */
 import { SkeinError } from '@skein/api/errors';
 import type { State } from '@skein/state';
@@ -16,6 +16,8 @@ export interface Revocations {
   write(id: string, at: string): Promise<void>;
   /** Ids of keys whose revocation a restart would lose. */
   readonly unwritten: ReadonlySet<string>;
+  /** Writes what waits at once, before the next retry is due. */
+  retry(): void;
   /** Retries a last time. */
   close(): Promise<void>;
 }
@@ -69,6 +71,7 @@ export function createRevocations(state: Pick<State, 'revokeKey'>): Revocations 
         );
       }
     },
+    retry: () => void writeAll(),
     async close() {
       clearTimeout(timer);
       await writeAll();
