@@ -106,7 +106,7 @@ it('a class for every pixel, with a small U-Net', async () => {
   ]);
   // Further from where it was, and by two workers.
   const more = ['--epochs', '1', '--workers', '2', '--out', 'more.onnx'];
-  const further = await json<Trained>('train', 'trained.onnx', ...args.slice(2, 4), ...more);
+  const further = await json<Trained>('train', model, ...args.slice(2, 4), ...more);
   expect(further.run.epochs[0]!.loss).toBeLessThan(run.epochs[0]!.loss / 2);
   labels[SIZE * SIZE * 7 + 3] = 3n;
   await writeFile(

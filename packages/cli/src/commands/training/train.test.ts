@@ -19,6 +19,8 @@ describe('a run', () => {
   it('trains, keeps its record, and writes a model that takes raw rows', async () => {
     first = await json<Trained>(...wdbc, ...plan, '--name', 'first');
     const { run, model } = first;
+    expect(model).toBe(join(folder, '.skein/runs', run.id, 'model.onnx'));
+    expect((await readdir(folder)).sort()).toEqual(['.skein', 'points.csv', 'wdbc.csv']);
     expect(run).toMatchObject({ status: 'finished', task: 'classification', name: 'first' });
     expect(run.epochs).toHaveLength(8);
     expect(run.steps).toEqual({ done: 8 * 15, planned: 8 * 15 });
@@ -84,7 +86,7 @@ describe('a run', () => {
   it('goes on from its result, with the encoding that it has', async () => {
     const more = await json<Trained>(
       'train',
-      'trained.onnx',
+      first.model,
       '--data',
       'wdbc.csv',
       '--label',
@@ -99,7 +101,7 @@ describe('a run', () => {
       'more.onnx',
     );
     expect(more.run.lineage.parent).toEqual({
-      path: 'trained.onnx',
+      path: first.model,
       digest: first.run.result?.digest,
     });
     // The loss continues from the result; training did not start again.

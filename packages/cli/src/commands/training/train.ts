@@ -74,7 +74,7 @@ export const train = defineCommand({
     name: text('NAME', 'What the run is called; default: after the model.'),
     out: text(
       'FILE',
-      'Where the trained model is written; default: trained.onnx, or nowhere with --deploy.',
+      'Where the trained model is written too; the run’s folder keeps it in any case.',
     ),
     deploy: text('NAME', 'Serve the result under this name.'),
     server: connectionOptions.server,
@@ -110,7 +110,7 @@ export const train = defineCommand({
     if (outcome === undefined) {
       return { rank: gang!.rank, size: gang!.size, tookMs: performance.now() - began };
     }
-    const model = await written(context, outcome, out ?? (deploy ? undefined : 'trained.onnx'));
+    const model = await written(context, outcome, out);
     const done = { run: outcome.run, model, tookMs: performance.now() - began };
     if (outcome.model === undefined || context.signal.aborted) return { ...done, try: [] };
     if (deploy === undefined) {
