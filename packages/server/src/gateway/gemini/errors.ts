@@ -2,7 +2,6 @@
 import type { SkeinError } from '@skein/api';
 import { FieldError } from '@skein/generative';
 import { type NodeExchange, sendErrorAs } from '@skein/http';
-import { breakStream } from '../generative/event-stream.ts';
 
 /** The names of google.rpc.Code, by number. */
 const STATUSES: Readonly<Record<number, string>> = {
@@ -51,13 +50,6 @@ export function errorOf(error: SkeinError): object {
   return { error: { code: row.http, message: `${message} ${row.fix}`, status, details } };
 }
 
-/** @param framed how the protocol of a stream carries an event. */
-export function sendGeminiError(
-  exchange: NodeExchange,
-  error: SkeinError,
-  framed: (json: string) => string,
-): void {
-  const body = JSON.stringify(errorOf(error));
-  if (exchange.response.headersSent) breakStream(exchange, framed(body));
-  else sendErrorAs(exchange, error, body);
+export function sendGeminiError(exchange: NodeExchange, error: SkeinError): void {
+  sendErrorAs(exchange, error, JSON.stringify(errorOf(error)));
 }

@@ -5,13 +5,13 @@ import { type NodeExchange, sendText, toSkeinError } from '@skein/http';
 import type { Instant } from '@skein/serving';
 import { requireMethod, unknownRoute } from '../face.ts';
 import { type LanguageTransport, type ModelCall, serveCall } from '../generative/call.ts';
-import { openStream, sendEvents } from '../generative/event-stream.ts';
+import { streamAnswer, type StreamWriter } from '../generative/event-stream.ts';
 import { authorizationOf, geminiModel } from '../generative/gemini-model.ts';
 import { type Fields, fieldsIn, listAt, objectAt, others, textAt } from '../generative/fields.ts';
 import { decodeSegment } from '../path-segment.ts';
 import { authorizeReader } from '../rules.ts';
 import { answerPieces, generateAnswer } from './answer.ts';
-import { sendGeminiError } from './errors.ts';
+import { errorOf, sendGeminiError } from './errors.ts';
 import { readGenerate } from './request.ts';
 
 const EMBED_FIELDS = new Set(['model', 'content', 'outputDimensionality']);
@@ -45,11 +45,7 @@ export async function serveGemini(
   try {
     await route(exchange, path, reachedAt, transport);
   } catch (error) {
-    sendGeminiError(
-      exchange,
-      toSkeinError(error, exchange.id, transport.logger),
-      framingOf(exchange).event,
-    );
+    sendGeminiError(exchange, toSkeinError(error, exchange.id, transport.logger));
   }
 }
 
@@ -100,26 +96,24 @@ async function generateContent(call: ModelCall, model: string): Promise<void> {
 }
 
 async function streamGenerateContent(
-  { exchange, body, gateway, caller, signal }: ModelCall,
+  call: ModelCall,
   model: string,
-  { limits }: LanguageTransport,
+  { limits, logger }: LanguageTransport,
 ): Promise<void> {
+  const { exchange, body, gateway, caller } = call;
   const generation = await gateway.generate(readGenerate(model, body, true), caller(undefined));
-  const framing = framingOf(exchange);
-  const { contentType } = framing;
-  const unreadMs = limits.bodyTimeoutMs;
-  const stream = openStream(exchange, generation.headers(), { signal, unreadMs, contentType });
+  const { contentType, event, end } = framingOf(exchange);
   const pieces = answerPieces(headOf(exchange, model));
-  let before = framing.begin;
-  await sendEvents(stream, generation.events, (event) => {
-    const piece = pieces.pieceOf(event);
-    if (piece === undefined) return '';
-    const text = before + framing.event(JSON.stringify(piece));
-    before = framing.between;
-    return text;
-  });
-  const last = framing.event(JSON.stringify(pieces.last(generation.receipt())));
-  stream.end(before + last + framing.end);
+  const writer: StreamWriter = {
+    write(given) {
+      const piece = pieces.pieceOf(given);
+      return piece === undefined ? '' : event(piece);
+    },
+    end: (receipt) => event(pieces.last(receipt)) + end,
+    fail: (error) => event(errorOf(error)) + end,
+  };
+  const unreadMs = limits.bodyTimeoutMs;
+  await streamAnswer(call, generation, writer, { unreadMs, logger, contentType });
 }
 
 /** Of the contents, or of a whole request to `generateContent`. */
@@ -134,17 +128,16 @@ async function countTokens({ exchange, body, gateway, caller }: ModelCall, model
 function framingOf({ request }: NodeExchange) {
   const query = new URLSearchParams(request.url?.split('?')[1] ?? '');
   if (query.get('alt') === 'sse') {
-    const event = (json: string): string => `data: ${json}\n\n`;
-    return {
-      contentType: 'text/event-stream; charset=utf-8',
-      begin: '',
-      between: '',
-      end: '',
-      event,
-    };
+    const event = (piece: object): string => `data: ${JSON.stringify(piece)}\n\n`;
+    return { contentType: 'text/event-stream; charset=utf-8', event, end: '' };
   }
-  const event = (json: string): string => json;
-  return { contentType: 'application/json', begin: '[', between: ',\n', end: ']', event };
+  let before = '[';
+  const event = (piece: object): string => {
+    const text = before + JSON.stringify(piece);
+    before = ',\n';
+    return text;
+  };
+  return { contentType: 'application/json', event, end: ']' };
 }
 
 const headOf = ({ id }: NodeExchange, model: string) => ({ responseId: id, modelVersion: model });

@@ -1,71 +1,71 @@
 /**
- * An answer that is sent as it is generated. A reader that stops reading holds the provider back,
- * and loses the connection after a while; an answer that breaks never ends like a whole one.
+ * An answer that is sent as it is generated. A client that stops reading holds the provider back, and
+ * loses the connection after a while.
+ *
+ * An answer that fails on the way ends with the error of its protocol, and then its body ends as HTTP
+ * ends a whole one. A connection that is cut there takes the error away from the client: libraries
+ * report the cut. What tells a whole answer apart is its last piece, `[DONE]` or a finish reason.
  */
 import { once } from 'node:events';
-import type { GenerateEvent } from '@skein/generative';
-import { type NodeExchange, streamHeaders } from '@skein/http';
+import type { SkeinError } from '@skein/api';
+import type { GenerateEvent, Generation, Receipt } from '@skein/generative';
+import { type GatewayLogger, type NodeExchange, streamHeaders, toSkeinError } from '@skein/http';
+import type { ModelCall } from './call.ts';
 
-export interface AnswerStream {
-  /** Resolves when the client can take more; nothing to wait for: undefined. */
-  write(text: string): Promise<unknown> | undefined;
-  end(text?: string): void;
+/** How a protocol writes an answer. */
+export interface StreamWriter {
+  /** The text of an event; '' for none. */
+  readonly write: (event: GenerateEvent) => string;
+  /** After the last event. */
+  end(receipt: Receipt | undefined): string | Promise<string>;
+  /** Instead of the end. */
+  fail(error: SkeinError): string;
 }
 
 export interface StreamOptions {
-  readonly signal: AbortSignal;
   /** How long a client may read nothing of what waits for it, in milliseconds. */
   readonly unreadMs: number;
+  readonly logger: GatewayLogger;
   /** Default: server-sent events. */
   readonly contentType?: string;
 }
 
-/** @param headers of the answer, besides those of every stream. */
-export function openStream(
-  exchange: NodeExchange,
-  headers: Readonly<Record<string, string>>,
-  { signal, unreadMs, contentType = 'text/event-stream; charset=utf-8' }: StreamOptions,
-): AnswerStream {
+/** Sends the answer to its end, or until it fails. */
+export async function streamAnswer(
+  { exchange, signal }: Pick<ModelCall, 'exchange' | 'signal'>,
+  generation: Generation,
+  writer: StreamWriter,
+  { unreadMs, logger, contentType = 'text/event-stream; charset=utf-8' }: StreamOptions,
+): Promise<void> {
   const { response } = exchange;
   response.on('error', () => {});
   response.writeHead(200, [
     ...streamHeaders(exchange, contentType),
-    ...Object.entries(headers).flat(),
+    ...Object.entries(generation.headers()).flat(),
   ]);
-
-  async function drained(): Promise<void> {
-    const timer = setTimeout(() => response.destroy(), unreadMs);
-    try {
-      await once(response, 'drain', { signal });
-    } finally {
-      clearTimeout(timer);
+  try {
+    for await (const event of generation.events) {
+      const text = writer.write(event);
+      // A write that need not wait must not cost a turn of the event loop.
+      if (text !== '' && !response.write(text)) await drained(exchange, signal, unreadMs);
     }
+    response.end(await writer.end(generation.receipt()));
+  } catch (thrown) {
+    const reason: unknown = signal.aborted ? signal.reason : thrown;
+    const error = toSkeinError(reason, exchange.id, logger);
+    if (!response.destroyed && !response.writableEnded) response.end(writer.fail(error));
   }
-  return {
-    write: (text) => (response.write(text) ? undefined : drained()),
-    end: (text) => void response.end(text),
-  };
 }
 
-/** @param write the text of an event; '' for none. */
-export async function sendEvents(
-  stream: AnswerStream,
-  events: AsyncIterable<GenerateEvent>,
-  write: (event: GenerateEvent) => string,
+async function drained(
+  { response }: NodeExchange,
+  signal: AbortSignal,
+  unreadMs: number,
 ): Promise<void> {
-  for await (const event of events) {
-    const text = write(event);
-    // One that need not wait must not cost a turn of the event loop.
-    const waiting = text === '' ? undefined : stream.write(text);
-    if (waiting !== undefined) await waiting;
+  const timer = setTimeout(() => response.destroy(), unreadMs);
+  try {
+    await once(response, 'drain', { signal });
+  } finally {
+    clearTimeout(timer);
   }
-}
-
-/**
- * Ends a stream that has begun with its error, and then without the end that HTTP gives a whole
- * answer: a client that does not know the error event sees a broken connection.
- */
-export function breakStream({ response }: NodeExchange, text: string): void {
-  if (response.destroyed || response.writableEnded) return;
-  response.write(text, () => response.destroy());
 }

@@ -108,7 +108,7 @@ export interface ChunkWriter {
   /** The text of the events of a stream that this event becomes; '' for none. */
   readonly write: (event: GenerateEvent) => string;
   /** After the last event. */
-  end(receipt: Receipt | undefined): string;
+  readonly end: (receipt: Receipt | undefined) => string;
 }
 
 export function chatChunks(head: AnswerHead, includeUsage: boolean): ChunkWriter {

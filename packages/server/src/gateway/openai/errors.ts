@@ -5,7 +5,6 @@
 import type { ErrorCode, SkeinError } from '@skein/api';
 import { faultOf, FieldError, shouldRetry } from '@skein/generative';
 import { type NodeExchange, sendErrorAs } from '@skein/http';
-import { breakStream } from '../generative/event-stream.ts';
 
 const CODES: Partial<Record<ErrorCode, string>> = {
   MODEL_UNKNOWN: 'model_not_found',
@@ -67,14 +66,11 @@ function paramOf(error: SkeinError, path: string): string | null {
   return Object.hasOwn(own, root) ? own[root]! : named;
 }
 
+export const pathOf = ({ request }: NodeExchange): string => request.url?.split('?', 1)[0] ?? '';
+
 /** @throws whatever writing throws. */
 export function sendOpenAiError(exchange: NodeExchange, error: SkeinError): void {
-  const path = exchange.request.url?.split('?', 1)[0] ?? '';
-  const body = JSON.stringify(errorOf(error, path));
-  if (exchange.response.headersSent) {
-    breakStream(exchange, `data: ${body}\n\n`);
-    return;
-  }
+  const body = JSON.stringify(errorOf(error, pathOf(exchange)));
   sendErrorAs(exchange, error, body, retryHeaders(error));
 }
 

@@ -174,7 +174,7 @@ describe('responses', () => {
     client.socket.write(
       `POST ${ENDPOINT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${cut.length}\r\n\r\n${cut}`,
     );
-    const answer = await client.closed;
+    const answer = await client.until(/\r\n0\r\n\r\n$/);
     expect(answer).toMatch(/event: error\n/);
     expect(answer).toMatch(/event: response.failed\n.*"status":"failed"/);
     expect(answer).not.toContain('response.completed');

@@ -7,10 +7,10 @@
  * is, and can be continued by `previous_response_id`. Else nothing is, and each response says so.
  */
 import type { Message } from '@skein/generative';
-import { sendText, toSkeinError } from '@skein/http';
+import { sendText } from '@skein/http';
 import type { ModelCall } from '../generative/call.ts';
 import { collect, newChoice } from '../generative/collect.ts';
-import { breakStream, openStream, sendEvents } from '../generative/event-stream.ts';
+import { streamAnswer, type StreamWriter } from '../generative/event-stream.ts';
 import type { Fields } from '../generative/fields.ts';
 import { stickyKeyOf } from './chat-request.ts';
 import { responseEvents } from './responses-events.ts';
@@ -28,7 +28,7 @@ export async function answerResponse(
   call: ModelCall,
   { limits, logger, responses }: OpenAiTransport,
 ): Promise<void> {
-  const { exchange, body, owner, gateway, caller, signal } = call;
+  const { exchange, body, owner, gateway, caller } = call;
   const kept = await responses(owner);
   const earlier = await conversationOf(body['previous_response_id'], kept, call.hold);
   const input = await referredItems(body['input'], kept, call.hold);
@@ -66,25 +66,24 @@ export async function answerResponse(
     sendText(exchange, 200, 'application/json', text, headers);
     return;
   }
-  const stream = openStream(exchange, generation.headers(), {
-    signal,
-    unreadMs: limits.bodyTimeoutMs,
-  });
   const events = responseEvents(id, head);
   // Written with the first event: a generation that is never read would never end.
   let before = events.begin();
-  try {
-    await sendEvents(stream, generation.events, (event) => {
-      const text = before + events.write(event);
-      before = '';
-      return text;
-    });
-    const { text, response } = events.end(generation.receipt());
-    stream.end(before + text + events.finish(await stored(response)));
-  } catch (error) {
-    const reason: unknown = signal.aborted ? signal.reason : error;
-    breakStream(exchange, events.fail(toSkeinError(reason, exchange.id, logger)));
-  }
+  const begun = (text: string): string => {
+    const all = before + text;
+    before = '';
+    return all;
+  };
+  const writer: StreamWriter = {
+    write: (event) => begun(events.write(event)),
+    async end(receipt) {
+      const { text, response } = events.end(receipt);
+      return begun(text + events.finish(await stored(response)));
+    },
+    fail: (error) => begun(events.fail(error)),
+  };
+  const unreadMs = limits.bodyTimeoutMs;
+  await streamAnswer(call, generation, writer, { unreadMs, logger });
 }
 
 /** What is stored: the texts of the prompt as a provider has seen them. */

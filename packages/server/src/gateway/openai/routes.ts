@@ -7,14 +7,14 @@ import { requireMethod, unknownRoute } from '../face.ts';
 import { type LanguageTransport, type ModelCall, serveCall } from '../generative/call.ts';
 import { collect } from '../generative/collect.ts';
 import { authorizationOf, geminiModel } from '../generative/gemini-model.ts';
-import { openStream, sendEvents } from '../generative/event-stream.ts';
+import { streamAnswer } from '../generative/event-stream.ts';
 import { decodeSegment } from '../path-segment.ts';
 import { authorizeReader } from '../rules.ts';
 import { type AnswerHead, chatChunks, chatCompletion, type ChunkWriter } from './chat-answer.ts';
 import { readChat, readCompletion, type TextRequest } from './chat-request.ts';
 import { completionChunks, textCompletion } from './completion-answer.ts';
 import { answerEmbeddings } from './embeddings.ts';
-import { sendOpenAiError } from './errors.ts';
+import { errorOf, pathOf, sendOpenAiError } from './errors.ts';
 import type { OpenAiOptions } from './face.ts';
 import { answerResponse } from './responses.ts';
 import { serveStoredResponse } from './stored-responses.ts';
@@ -114,11 +114,12 @@ interface TextForm {
 }
 
 async function answerText(
-  { exchange, gateway, caller, signal }: ModelCall,
+  call: ModelCall,
   { request, includeUsage, stickyKey }: TextRequest,
-  { limits }: OpenAiTransport,
+  { limits, logger }: OpenAiTransport,
   { idPrefix, whole, chunks }: TextForm,
 ): Promise<void> {
+  const { exchange, gateway, caller } = call;
   const generation = await gateway.generate(request, caller(stickyKey));
   const head = {
     id: idPrefix + exchange.id,
@@ -132,9 +133,9 @@ async function answerText(
     sendText(exchange, 200, 'application/json', body, headers);
     return;
   }
+  const { write, end } = chunks(head, includeUsage);
+  const fail = (error: SkeinError): string =>
+    `data: ${JSON.stringify(errorOf(error, pathOf(exchange)))}\n\n`;
   const unreadMs = limits.bodyTimeoutMs;
-  const stream = openStream(exchange, generation.headers(), { signal, unreadMs });
-  const writer = chunks(head, includeUsage);
-  await sendEvents(stream, generation.events, writer.write);
-  stream.end(writer.end(generation.receipt()));
+  await streamAnswer(call, generation, { write, end, fail }, { unreadMs, logger });
 }
