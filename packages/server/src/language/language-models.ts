@@ -14,7 +14,6 @@ import type {
   EmbedDeployed,
   Gateway,
   GatewayOptions,
-  Outcome,
   RedactionCounts,
   RolloutTraffic,
   RouteMemory,
@@ -27,6 +26,7 @@ import {
   providersDeclaredAt,
   settingsOf,
 } from './declarations.ts';
+import { countInFlight } from './in-flight.ts';
 import { type KeptResponses, keptResponses } from './kept-responses.ts';
 import { exposeBreakers } from './breaker-metrics.ts';
 import { exposeRollouts } from './rollout/metrics.ts';
@@ -116,24 +116,16 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     redacted ??= generative.createRedactionCounts();
     memory ??= generative.createRouteMemory((quota) => void quotas.keep(quota));
     const redacting = generative.redacting(settings.redactions, redacted);
-    let inFlight = 0;
-    /** Requests that are redacted, or whose answer has not begun. */
-    let entering = 0;
     let isRetired = false;
     const closeIfIdle = (): void => {
-      if (isRetired && inFlight + entering === 0 && open.delete(gateway)) void gateway.close();
+      if (isRetired && inFlight.count === 0 && open.delete(gateway)) void gateway.close();
     };
-    const observe = (outcome: Outcome): void => {
-      use.observe(outcome);
-      if (outcome.caller.payer === 'operator') return;
-      inFlight -= 1;
-      closeIfIdle();
-    };
+    const inFlight = countInFlight(closeIfIdle);
     const gateway = await generative.openGateway({
       settings,
       state,
       weightOf,
-      observe,
+      observe: use.observe,
       observeLoss: use.observeLoss,
       rollouts: traffic,
       memory,
@@ -144,14 +136,8 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     open.add(gateway);
     const redactingGateway = redacting({
       ...gateway,
-      async generate(request, caller) {
-        inFlight += 1;
-        return gateway.generate(request, caller);
-      },
-      async embed(request, caller) {
-        inFlight += 1;
-        return gateway.embed(request, caller);
-      },
+      generate: async (request, caller) =>
+        inFlight.whileRead(await gateway.generate(request, caller), caller.signal),
     });
     /**
      * A change may close the gateway while a request that has got it is still read; then all of the change
@@ -159,13 +145,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
      */
     async function enter<Result>(call: (gateway: Gateway) => Promise<Result>): Promise<Result> {
       if (isRetired && !open.has(gateway)) return call((await current()).untraced);
-      entering += 1;
-      try {
-        return await call(redactingGateway);
-      } finally {
-        entering -= 1;
-        closeIfIdle();
-      }
+      return inFlight.during(() => call(redactingGateway));
     }
     const untraced: Gateway = {
       ...redactingGateway,
