@@ -20,7 +20,7 @@ import type { GenerateRequest } from '../../../packages/generative/src/contract.
 import { encodeRequest as encodeGemini } from '../../../packages/generative/src/providers/gemini/encode.ts';
 import { encodeRequest as encodeOpenAi } from '../../../packages/generative/src/providers/openai/encode.ts';
 import { compile, createScanner } from '../../../packages/generative/src/redaction/scanner.ts';
-import { parseJson as parseBody } from '../../../packages/http/src/bodies/json-value.ts';
+import { readJson } from '../../../packages/api/src/foreign-json.ts';
 import { readGenerate } from '../../../packages/server/src/gateway/gemini/request.ts';
 import {
   readChat,
@@ -176,7 +176,7 @@ export function openLanguageRequests(): Target {
     ]),
     refuses: (error) => error instanceof SkeinError,
     run(input) {
-      const { face, body } = Object(parseBody(input)) as Record<string, unknown>;
+      const { face, body } = Object(readJson(input)) as Record<string, unknown>;
       if (typeof face !== 'string' || !Object.hasOwn(READERS, face)) return;
       if (typeof body !== 'object' || body === null) return;
       const request = READERS[face]!(body as Fields);

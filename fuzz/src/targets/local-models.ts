@@ -15,7 +15,7 @@ import { FORMAT_READERS } from '../../../packages/generative/src/local/grammar/t
 import { maskOf, TokenTrie } from '../../../packages/generative/src/local/grammar/token-mask.ts';
 import { readChatTemplate } from '../../../packages/generative/src/local/model/chat-template.ts';
 import { readVocabulary } from '../../../packages/generative/src/local/model/vocabulary.ts';
-import { parseJson } from '../../../packages/http/src/bodies/json-value.ts';
+import { readJson } from '../../../packages/api/src/foreign-json.ts';
 import { schemaAt } from '../../../packages/server/src/gateway/generative/schema.ts';
 import { bytesInput } from '../engine/bytes.ts';
 import { jsonInput } from '../engine/json.ts';
@@ -216,7 +216,7 @@ export function openAnswerSchemas(): Target {
     ]),
     refuses: (error) => isCoded(error) || error instanceof SyntaxError,
     run(input) {
-      const schema = schemaAt(parseJson(input), 'schema');
+      const schema = schemaAt(readJson(input), 'schema');
       const mask = maskOf(grammarOfSchema(schema), trie, new Set([eos]));
       random.reset(1, input.length);
       const bytes: number[] = [];

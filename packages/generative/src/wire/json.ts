@@ -1,4 +1,5 @@
 /** JSON of an upstream: any shape may come, so that nothing is read without a look. */
+import { JSON_BOUNDS, readJson, readJsonOr } from '@skein/api/foreign-json';
 import { MAX_TOKENS } from '../limits.ts';
 import { upstreamError } from './upstream-error.ts';
 
@@ -7,7 +8,7 @@ export type Json = Readonly<Record<string, unknown>>;
 /** @throws SkeinError UPSTREAM_FAILED. */
 export function parseJson(provider: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    return readJson(text, JSON_BOUNDS.answer);
   } catch {
     throw upstreamError('UPSTREAM_FAILED', { provider, message: 'it sent malformed JSON.' });
   }
@@ -49,13 +50,8 @@ export function compact(value: Json): Json {
 }
 
 /** What a text says as JSON, or another value where it is not JSON. */
-export function parsedOr(text: string, otherwise: unknown): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return otherwise;
-  }
-}
+export const parsedOr = (text: string, otherwise: unknown): unknown =>
+  readJsonOr(text, JSON_BOUNDS.request, otherwise);
 
 /** Names that are written as words, for tables of fields. */
 export const namesOf = (words: string): ReadonlySet<string> => new Set(words.trim().split(/\s+/));

@@ -9,6 +9,7 @@
 import type { IncomingMessage } from 'node:http';
 import { fillPath, SkeinError, statusOf, validate } from '@skein/api';
 import type { Endpoint, ErrorCode, PartOf, ResponseOf } from '@skein/api';
+import { readJson } from '@skein/api/foreign-json';
 import type { BudgetHold, SharedBudget } from '@skein/api/shared-budget';
 import type { z } from 'zod';
 import type { Page } from './pages.ts';
@@ -30,7 +31,6 @@ import {
   sendNothing,
   sendText,
 } from '../exchange/exchange.ts';
-import { parseJson } from '../bodies/json-value.ts';
 import type { GatewayLogger } from '../fault.ts';
 import { readQuery } from './query.ts';
 import { createRouter } from './router.ts';
@@ -171,7 +171,7 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
       const body =
         endpoint.body === undefined
           ? undefined
-          : validate(endpoint.body, await readJson(exchange, maxBodyBytes, hold), 'body');
+          : validate(endpoint.body, await readJsonBody(exchange, maxBodyBytes, hold), 'body');
       const watch = (onEnd: (error: SkeinError) => void) => access.watch(caller, onEnd);
       const content = readUpload(exchange, limits, hold, watch);
       // Row and handler have the same key, but the compiler cannot prove that they match.
@@ -190,11 +190,11 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
     }
   }
 
-  async function readJson(exchange: NodeExchange, maxBodyBytes: number, hold: BudgetHold) {
+  async function readJsonBody(exchange: NodeExchange, maxBodyBytes: number, hold: BudgetHold) {
     const { bodyTimeoutMs } = limits;
     const bytes = await readBody(exchange, { maxBodyBytes, bodyTimeoutMs }, hold);
     // A body whose fields all have defaults may be omitted.
-    return bytes.length === 0 ? {} : parseJson(bytes);
+    return bytes.length === 0 ? {} : readJson(bytes);
   }
 
   async function send(

@@ -8,9 +8,9 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
+import { readJson } from '@skein/api/foreign-json';
 import type { Caller, Gateway } from '@skein/generative';
 import { type NodeExchange, type GatewayLogger, readBody } from '@skein/http';
-import { parseJson } from '@skein/http/json-value';
 import type { Instant } from '@skein/serving';
 import type { Caller as KeyOwner } from '../../access/contract.ts';
 import type { FaceAccess } from '../../access/refused-logins.ts';
@@ -76,7 +76,7 @@ export async function serveCall(
   try {
     const maxBodyBytes = Math.min(limits.maxBodyBytes, MAX_BODY_BYTES);
     const bytes = await readBody(exchange, { ...limits, maxBodyBytes }, hold);
-    const body = objectAt(parseJson(bytes), 'body');
+    const body = objectAt(readJson(bytes), 'body');
     // To read it is one turn of the event loop, to write it for its provider another one.
     if (bytes.length > LARGE_BYTES) await turn();
     let size = bytes.length;

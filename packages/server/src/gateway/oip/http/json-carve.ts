@@ -8,7 +8,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { SkeinError } from '@skein/api';
-import { MAX_JSON_DEPTH, MAX_JSON_VALUES, tooDeep, tooMany } from '@skein/http/json-value';
+import { JSON_BOUNDS, tooDeep, tooManyValues } from '@skein/api/foreign-json';
 import { invalidRequest } from '../../brief.ts';
 
 export interface CarvedJson {
@@ -34,6 +34,8 @@ const CLOSE_OBJECT = 0x7d;
 
 /** Size of names, shapes and parameters. Parsed JSON takes up to twenty times the memory of its text. */
 const MAX_ENVELOPE = 4 * 1024 * 1024;
+
+const { depth: MAX_DEPTH, values: MAX_VALUES } = JSON_BOUNDS.request;
 
 /** Depth of the key `data`: in an object, in an array, in an object. */
 const DATA_DEPTH = 3;
@@ -77,7 +79,7 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
       const arrayEnd = endOfArray(bytes, at, end);
       if (arrayEnd === -1) throw unended('array', at);
       // Here, not only at the end: what a million arrays leave behind takes the memory of five bodies.
-      if (values > MAX_JSON_VALUES) throw tooMany(MAX_JSON_VALUES);
+      if (values > MAX_VALUES) throw tooManyValues(JSON_BOUNDS.request);
       text += `${textOf(bytes, copied, at)}[${arrays.length}]`;
       arrays.push({ start: at, end: arrayEnd });
       copied = at = arrayEnd;
@@ -86,7 +88,7 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
     at++;
     if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
       if (depth < DATA_DEPTH) path[depth] = byte;
-      if (++depth > MAX_JSON_DEPTH) throw tooDeep();
+      if (++depth > MAX_DEPTH) throw tooDeep(JSON_BOUNDS.request);
       values++;
       expectsKey = byte === OPEN_OBJECT;
     } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
@@ -99,7 +101,7 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
     }
   }
 
-  if (values > MAX_JSON_VALUES) throw tooMany(MAX_JSON_VALUES);
+  if (values > MAX_VALUES) throw tooManyValues(JSON_BOUNDS.request);
   if (text.length + end - copied > MAX_ENVELOPE) {
     throw invalidRequest(
       `The request has more than ${MAX_ENVELOPE} bytes of JSON besides the data of its inputs.`,

@@ -1,14 +1,14 @@
 /** Parses the byte strings of a JSON array: text, flat or nested as the shape says, encoded as UTF-8. */
 import { SkeinError } from '@skein/api';
+import { boundJson, JSON_BOUNDS } from '@skein/api/foreign-json';
 import { elementCount } from '@skein/onnx';
-import { boundJson } from '@skein/http/json-value';
 import { textOf, type CarvedArray } from './json-carve.ts';
 import { brief, invalidData } from '../../brief.ts';
 import { checkElementCount, MAX_STRINGS } from '../tensors/tensor-bytes.ts';
 
 const utf8 = new TextEncoder();
-/** Strings and the arrays around them. */
-const MAX_VALUES = 2 * MAX_STRINGS;
+/** Strings and the arrays around them; the face has bounded the bytes of the body. */
+const BOUNDS = { ...JSON_BOUNDS.request, bytes: Infinity, values: 2 * MAX_STRINGS };
 
 /** @throws SkeinError BODY_NOT_JSON, INPUT_DATA. */
 export function readStrings(
@@ -18,7 +18,7 @@ export function readStrings(
   input: string,
 ): Uint8Array[] {
   const count = checkElementCount(elementCount(shape), input);
-  boundJson(bytes, start, end, MAX_VALUES);
+  boundJson(bytes, start, end, BOUNDS);
   const text = textOf(bytes, start, end);
   let data: unknown;
   try {

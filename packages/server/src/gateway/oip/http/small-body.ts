@@ -1,7 +1,7 @@
 /** The body of a call that carries no tensors. */
 import { SkeinError } from '@skein/api';
+import { readJson } from '@skein/api/foreign-json';
 import { type Exchange, readBody } from '@skein/http';
-import { parseJson } from '@skein/http/json-value';
 import type { HttpTransport } from '../../face.ts';
 import { brief } from '../../brief.ts';
 import type { Fields } from '../parameters.ts';
@@ -20,7 +20,7 @@ export async function smallBody(
     hold.release(),
   );
   if (body.length === 0) return {};
-  return objectOf(parseJson(body), 'body');
+  return objectOf(readJson(body), 'body');
 }
 
 /** @throws SkeinError REQUEST_INVALID. */

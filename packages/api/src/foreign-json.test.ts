@@ -1,14 +1,29 @@
-/** The bounds on the cost of a caller's JSON, and how errors show its values. */
+/** The bounds on the cost of foreign JSON. */
 import { expect, test } from 'vitest';
-import { boundJson, MAX_JSON_DEPTH, MAX_JSON_VALUES, parseJson } from '@skein/http/json-value';
-import { brief } from '../brief.ts';
+import { boundJson, JSON_BOUNDS, readJson, readJsonOr } from './foreign-json.ts';
 
-const parse = (text: string): unknown => parseJson(Buffer.from(text));
+const { depth: MAX_DEPTH, values: MAX_VALUES } = JSON_BOUNDS.request;
+
+/** Parses the bytes and the text, which must give the same. */
+function parse(text: string): unknown {
+  const attempt = (source: Uint8Array | string): { value: unknown } | { error: unknown } => {
+    try {
+      return { value: readJson(source) };
+    } catch (error) {
+      return { error };
+    }
+  };
+  const [one, other] = [attempt(Buffer.from(text)), attempt(text)];
+  expect(other).toEqual(one);
+  if ('error' in one) throw one.error;
+  return one.value;
+}
+
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 
 test('JSON that is nested deeper than the bound is refused, whatever its brackets', () => {
-  expect(parse(nested(MAX_JSON_DEPTH))).toBeInstanceOf(Array);
-  expect(() => parse(nested(MAX_JSON_DEPTH + 1))).toThrow(/nested deeper/);
+  expect(parse(nested(MAX_DEPTH))).toBeInstanceOf(Array);
+  expect(() => parse(nested(MAX_DEPTH + 1))).toThrow(/nested deeper/);
   expect(() => parse('{"a":'.repeat(100_000))).toThrow(/nested deeper/);
   // Brackets in strings are text.
   expect(parse(`"${'['.repeat(1000)}\\"${'{'.repeat(1000)}"`)).toHaveLength(2001);
@@ -16,9 +31,9 @@ test('JSON that is nested deeper than the bound is refused, whatever its bracket
 
 test('what has more values than the bound is refused before it is parsed', () => {
   const list = (count: number): string => `[${Array(count).fill('{}').join(',')}]`;
-  expect(parse(list(MAX_JSON_VALUES / 2 - 1))).toHaveLength(MAX_JSON_VALUES / 2 - 1);
-  expect(() => parse(list(MAX_JSON_VALUES))).toThrow(/more than 50000 values/);
-  expect(parse(`"${','.repeat(MAX_JSON_VALUES)}"`)).toHaveLength(MAX_JSON_VALUES);
+  expect(parse(list(MAX_VALUES / 2 - 1))).toHaveLength(MAX_VALUES / 2 - 1);
+  expect(() => parse(list(MAX_VALUES))).toThrow(/more than 50000 values/);
+  expect(parse(`"${','.repeat(MAX_VALUES)}"`)).toHaveLength(MAX_VALUES);
 });
 
 test('an object with more members than the bound is refused, a list with as many elements is not', () => {
@@ -31,7 +46,7 @@ test('an object with more members than the bound is refused, a list with as many
 
 test('text that is not JSON, or not UTF-8, gives its own error', () => {
   expect(() => parse('{"a":}')).toThrow(/not valid JSON/);
-  expect(() => parseJson(Buffer.from([0x22, 0xff, 0x22]))).toThrow(/not UTF-8/);
+  expect(() => readJson(Buffer.from([0x22, 0xff, 0x22]))).toThrow(/not UTF-8/);
   expect(() => parse(']]]]')).toThrow(/not valid JSON/);
 });
 
@@ -41,23 +56,10 @@ test('a key such as `__proto__` is an ordinary key', () => {
   expect(({} as { ready?: boolean }).ready).toBeUndefined();
 });
 
-test('an error shows only the start of a large or deep value, and reads no more of it', () => {
-  const deep = JSON.parse(nested(1_000_000)) as unknown;
-  expect(brief(deep)).toBe('[[…]]');
-  expect(brief({ a: { b: deep } })).toBe('{"a":{…}}');
-  expect(brief('x'.repeat(1_000_000))).toHaveLength(58);
-  expect(brief(Array(1_000_000).fill(0)).length).toBeLessThanOrEqual(60);
-  expect([brief([1, 'a', null]), brief(undefined), brief(1.5)]).toEqual([
-    '[1,"a",null]',
-    'missing',
-    '1.5',
-  ]);
-});
-
 test('the end of a string is found whatever escapes and distances it has', () => {
-  const count = (text: string, most: number) => {
+  const count = (text: string, values: number) => {
     const bytes = Buffer.from(`["${text}",1]`);
-    return () => boundJson(bytes, 0, bytes.length, most);
+    return () => boundJson(bytes, 0, bytes.length, { ...JSON_BOUNDS.request, values });
   };
   const pieces = [
     'a'.repeat(63),
@@ -78,4 +80,15 @@ test('the end of a string is found whatever escapes and distances it has', () =>
     expect(count(text, 2)).toThrow(/values/);
   }
   expect(() => parse(`["${'a'.repeat(500)}`)).toThrow(/not valid JSON/);
+});
+
+test('a text with more bytes than the bound is refused, and what it is named stands in the error', () => {
+  const bounds = { ...JSON_BOUNDS.frame, bytes: 5 };
+  expect(readJson('"abc"', bounds)).toBe('abc');
+  expect(() => readJson('"abcd"', bounds)).toThrow(/more than 5 bytes/);
+  // Three characters, and six bytes beside the quotes.
+  expect(() => readJson('"äöü"', bounds)).toThrow(/more than 5 bytes/);
+  expect(() => readJson('{', bounds, 'header')).toThrow(/^The header is not valid JSON/);
+  expect(readJsonOr('{', bounds, 'none')).toBe('none');
+  expect(readJsonOr('null', bounds, 'none')).toBeNull();
 });
