@@ -1,7 +1,14 @@
 #!/usr/bin/env bash
 # Installs the system components that some tests and benchmarks use: Debian and Ubuntu, as root.
 # Everything else comes with `npm start` and `npm test`.
+# With --all-languages it installs the large toolchains of the judge too, such as GHC and Kotlin: 1.5 GB more.
 set -euo pipefail
+
+case ${1:-} in
+  '') languages=judge ;;
+  --all-languages) languages=judge-all ;;
+  *) echo "provision: there is no option $1; --all-languages adds the large toolchains of the judge" >&2; exit 2 ;;
+esac
 
 if ! command -v apt-get >/dev/null; then
   echo 'provision: this script knows apt-get (Debian, Ubuntu). Install by hand what `skein doctor` lists as missing.' >&2
@@ -28,7 +35,7 @@ packages=(
   iproute2 iptables                                           # networks of fleets under faults
   kubernetes-client                                           # kubectl, against the API server of the tests
   python3-rq                                                  # a peer of the jobs benchmark
-  $(bash "$(dirname "$0")/../deploy/sandbox/packages.sh" judge | sed 's/nodejs//')   # the languages that the judge speaks, the hostile programs in C; Node is the project's own
+  $(bash "$(dirname "$0")/../deploy/sandbox/packages.sh" $languages | sed 's/nodejs//')   # the languages that the judge speaks, the hostile programs in C; Node is the project's own
   python3-moto python3-flask-cors                             # a bucket for the tests
   podman runc netavark nftables catatonit passt haproxy promtool docker-compose kustomize   # containers of a fleet behind a balancer; checks of manifests and alerts
   bash-completion

@@ -4,6 +4,9 @@ import { LANGUAGES } from '../languages/languages.ts';
 import type { Command } from './run.ts';
 import { withSandbox } from './sandboxes.ts';
 
+const MORE =
+  '`sudo npm run provision -- --all-languages` in a clone installs all of them, on Debian and Ubuntu; the image judge-all has them too.';
+
 export const runLanguages: Command = async (operands, options, { stdout }) => {
   if (operands.length > 0) throw new SkeinError('USAGE', `languages takes no ${operands[0]}.`);
   return withSandbox(options, async (sandbox) => {
@@ -23,6 +26,9 @@ export const runLanguages: Command = async (operands, options, { stdout }) => {
           ? toolchain.version
           : `no toolchain: Debian package ${toolchain?.debianPackage ?? name}`;
       stdout.write(`${code.padEnd(12)} ${name.padEnd(16)} ${state}\n`);
+    }
+    if (rows.some(({ available }) => !available)) {
+      stdout.write(`\n${MORE}\n`);
     }
     return 0;
   });

@@ -52,6 +52,8 @@ export interface Language {
   readonly extensions: readonly string[];
   /** Further endings of its files, which count only when the language is named: `.py` for PyPy. */
   readonly sharedExtensions?: readonly string[];
+  /** Whether a file with one of its endings is in this language; default: every one. */
+  readonly owns?: (file: ProgramFile) => boolean;
   readonly toolchain: {
     /** Prints a version and exits with 0 where the toolchain is installed. */
     readonly probe: readonly string[];

@@ -188,7 +188,19 @@ it.each<[string, string, string]>([
   expect(language.entry(files, undefined)).toEqual(expect.any(Object));
 });
 
+it.each<[string, string | undefined]>([
+  ['use strict;\nprint "hello\\n";\n', 'perl'],
+  ['#!/usr/bin/perl\nprint $x ? 1 :-1;\n', 'perl'],
+  ['sub f { g($x) ? 1\n  :-1 }\nf(1) ? 2 :- 3;\n', 'perl'],
+  [':- initialization(main).\n', undefined],
+  ['% hello\nmain :-\n  write(hello).\n', undefined],
+  ['fact(0, 1).\nfact(N, F) :- N > 0, M is N - 1, fact(M, G), F is N * G.\n', undefined],
+])('takes a .pl file for Perl unless it is Prolog: %j', (text, code) => {
+  const found = detectLanguage([source('a.pl', text)]);
+  expect(found).toMatchObject(code === undefined ? { unknown: true } : { code });
+});
+
 it('tells languages that it does not know from mixtures', () => {
-  expect(detectLanguage([source('a.pl')])).toMatchObject({ unknown: true });
+  expect(detectLanguage([source('a.lisp')])).toMatchObject({ unknown: true });
   expect(detectLanguage([source('a.c++')])).toMatchObject({ code: 'cpp' });
 });

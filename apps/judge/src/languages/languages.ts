@@ -64,8 +64,8 @@ export interface NoLanguage {
 
 /** The one language that the files' extensions speak of, or why there is none. */
 export function detectLanguage(files: readonly ProgramFile[]): Language | NoLanguage {
-  const found = LANGUAGES.filter((language) =>
-    files.some((file) => hasExtension(file.path, language.extensions)),
+  const found = LANGUAGES.filter(({ extensions, owns }) =>
+    files.some((file) => hasExtension(file.path, extensions) && owns?.(file) !== false),
   );
   const [only] = found;
   if (only === undefined) {

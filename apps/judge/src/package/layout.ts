@@ -1,6 +1,7 @@
 /**
  * The names that a version of the format gives to the parts of a package. Packages of the draft have
- * the names of either neighbour, as the draft was written over two years.
+ * the names of either neighbour, as the draft was written over two years. Legacy packages for DOMjudge
+ * have the newer names of validators.
  */
 import type { PackageFolder } from './archive/package-folder.ts';
 
@@ -12,7 +13,8 @@ export interface Layout {
   readonly groupFile: string;
 }
 
-export const DRAFT = '2023-07-draft';
+/** The draft, and the name by which tools accept it too. */
+export const DRAFTS = ['2023-07', '2023-07-draft'] as const;
 
 const CURRENT: Layout = {
   statement: 'statement',
@@ -23,7 +25,7 @@ const CURRENT: Layout = {
 
 const LEGACY: Layout = {
   statement: 'problem_statement',
-  inputValidators: ['input_validators', 'input_format_validators'],
+  inputValidators: ['input_validators', 'input_format_validators', 'input_validator'],
   outputValidator: 'output_validators',
   groupFile: 'testdata.yaml',
 };
@@ -31,9 +33,10 @@ const LEGACY: Layout = {
 /** By the value of `problem_format_version`. */
 const LAYOUTS: Readonly<Record<string, (folder: PackageFolder) => Layout>> = {
   '2025-09': () => CURRENT,
-  [DRAFT]: draftLayout,
-  legacy: () => LEGACY,
-  'legacy-icpc': () => LEGACY,
+  '2023-07': draftLayout,
+  '2023-07-draft': draftLayout,
+  legacy: legacyLayout,
+  'legacy-icpc': legacyLayout,
 };
 
 export const VERSIONS = Object.keys(LAYOUTS);
@@ -49,9 +52,17 @@ function draftLayout(folder: PackageFolder): Layout {
   return {
     statement: hasOld(LEGACY.statement) ? LEGACY.statement : CURRENT.statement,
     inputValidators: LEGACY.inputValidators,
-    outputValidator: hasOld(LEGACY.outputValidator)
-      ? LEGACY.outputValidator
-      : CURRENT.outputValidator,
+    outputValidator: outputValidatorOf(folder),
     groupFile: groupFiles.includes(LEGACY.groupFile) ? LEGACY.groupFile : CURRENT.groupFile,
   };
 }
+
+function legacyLayout(folder: PackageFolder): Layout {
+  return { ...LEGACY, outputValidator: outputValidatorOf(folder) };
+}
+
+const outputValidatorOf = (folder: PackageFolder): string =>
+  folder.under(LEGACY.outputValidator).length === 0 &&
+  folder.under(CURRENT.outputValidator).length > 0
+    ? CURRENT.outputValidator
+    : LEGACY.outputValidator;

@@ -1,6 +1,7 @@
 /** Reads a problem package from its folder: the one way from files to a `Problem`. */
 import { SkeinError } from '@skein/api';
 import { z } from 'zod';
+import { readDomjudgeSettings, withDomjudgeSettings } from './domjudge.ts';
 import { readExamples } from './examples.ts';
 import { invalid } from './invalid.ts';
 import { type Layout, layoutOf, VERSIONS } from './layout.ts';
@@ -25,16 +26,19 @@ export async function loadProblem(path: string): Promise<Problem> {
 
 /** @throws SkeinError as `loadProblem`. */
 export async function readProblem(folder: PackageFolder): Promise<Problem> {
-  const { metadata, layout } = await readMetadata(folder);
+  const settings = await readDomjudgeSettings(folder);
+  const { metadata: own, layout } = await readMetadata(folder, settings.get('name'));
+  const { constants } = own;
+  const outputValidator = await readSingleProgram(folder, layout.outputValidator, constants);
+  const hasValidator = outputValidator !== undefined;
+  const metadata = await withDomjudgeSettings(own, settings, folder, hasValidator);
   const parts = { folder, metadata, layout };
   const statements = await readStatements(folder, metadata, layout);
   const current = metadata.version === '2025-09';
-  const { constants } = metadata;
 
   const inputValidators = await Promise.all(
     layout.inputValidators.map((at) => readPrograms(folder, at, constants)),
   );
-  const outputValidator = await readSingleProgram(folder, layout.outputValidator, constants);
   const staticValidator = current
     ? await readSingleProgram(folder, 'static_validator', constants)
     : undefined;
@@ -65,12 +69,14 @@ export async function readProblem(folder: PackageFolder): Promise<Problem> {
       ...ignoredFiles(folder),
     ],
   };
-  checkTogether(problem);
+  checkTogether(problem, metadata.customValidation === true);
   return problem;
 }
 
+/** @param name of the problem in the settings of DOMjudge. */
 async function readMetadata(
   folder: PackageFolder,
+  name: string | undefined,
 ): Promise<{ readonly metadata: Metadata; readonly layout: Layout }> {
   const text = await folder.readText('problem.yaml');
   const { problem_format_version: given } = parseYaml(
@@ -92,7 +98,7 @@ async function readMetadata(
     );
   }
   const metadata = version.startsWith('legacy')
-    ? readMetadataLegacy(text, folder.shortName)
+    ? readMetadataLegacy(text, name || folder.shortName)
     : readMetadata2025(text);
   return { metadata, layout: layoutOf(version, folder) };
 }
@@ -106,14 +112,14 @@ async function readStatements(
   { statement: at }: Layout,
 ): Promise<Statement[]> {
   const current = metadata.version === '2025-09';
-  const pattern = /^problem(?:\.([a-z]{2,3}(?:-[A-Z]{2})?))?\.(md|tex|pdf)$/;
-  const statements = folder.under(at).flatMap((entry): Statement[] => {
-    const match = pattern.exec(entry.path.slice(at.length + 1));
-    if (match === null) return [];
-    const [, language = 'en', format] = match;
-    return [{ language, format: format as Statement['format'], path: entry.path }];
-  });
-  if (statements.length === 0) throw invalid(at, 'there is no problem.<language>.(md|tex|pdf)');
+  const statements = withPdfOfRoot(
+    folder.under(at).flatMap(({ path }) => statementAt(path, path.slice(at.length + 1), 'en')),
+    folder,
+    metadata,
+  );
+  if (statements.length === 0) {
+    throw invalid(at, 'there is no problem.<language>.(md|tex|pdf), and no problem.pdf beside it');
+  }
   if (current) {
     const named = Object.keys(metadata.names);
     const missing = statements.find((statement) => !named.includes(statement.language));
@@ -129,6 +135,35 @@ async function readStatements(
   const texts = statements.filter(({ format }) => format !== 'pdf');
   await Promise.all(texts.map(({ path }) => folder.readText(path)));
   return statements;
+}
+
+/** @param language of a statement whose name has none. */
+function statementAt(path: string, name: string, language: string): Statement[] {
+  const [all, given, format] =
+    /^problem(?:\.([a-z]{2,3}(?:-[A-Z]{2})?))?\.(md|tex|pdf)$/.exec(name) ?? [];
+  if (all === undefined) return [];
+  return [{ language: given ?? language, format: format as Statement['format'], path }];
+}
+
+/**
+ * Tools for DOMjudge put the statement at the root of the package, as PDF. It stands for LaTeX, which
+ * is only shown as text, and for what is missing.
+ */
+function withPdfOfRoot(
+  found: readonly Statement[],
+  folder: PackageFolder,
+  { names }: Metadata,
+): Statement[] {
+  const main = 'en' in names ? 'en' : (Object.keys(names)[0] ?? 'en');
+  const shown = found.filter(({ format }) => format !== 'tex');
+  const root = folder.entries
+    .filter(({ path }) => /^problem\b.*\.pdf$/.test(path))
+    .flatMap(({ path }) => statementAt(path, path, main))
+    .filter(({ language }) => !shown.some((one) => one.language === language));
+  return [
+    ...found.filter(({ language }) => !root.some((one) => one.language === language)),
+    ...root,
+  ];
 }
 
 /** Files of `data/` that nothing reads: under a mistyped name a test, or the rules of a group, would be missing. */
@@ -150,7 +185,7 @@ function ignoredFiles(folder: PackageFolder): string[] {
 }
 
 /** Checks that need several files. */
-function checkTogether(problem: Problem): void {
+function checkTogether(problem: Problem, custom: boolean): void {
   const { type } = problem;
   const needs = (what: string, program: Program | undefined): void => {
     if (program === undefined) {
@@ -159,6 +194,7 @@ function checkTogether(problem: Problem): void {
     }
   };
   if (type.interactive) needs('an interactive problem', problem.outputValidator);
+  if (custom) needs('validation: custom', problem.outputValidator);
   if (type.multiPass) needs('a multi-pass problem', problem.outputValidator);
   if (type.submitAnswer && problem.staticValidator !== undefined) {
     throw invalid('static_validator', 'submit-answer problems have no static validator');

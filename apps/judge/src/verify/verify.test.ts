@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { LANGUAGES } from '../languages/languages.ts';
 import { loadProblem } from '../package/load-problem.ts';
+import { COUNTDOWN, DOUBLE } from '../testing/domjudge-packages.ts';
 import { describeOverSandboxes } from '../testing/judge-sandboxes.ts';
-import { MINIMAL, MINIMAL_LEGACY, packageFolder } from '../testing/package-folder.ts';
+import { type Files, MINIMAL, MINIMAL_LEGACY, packageFolder } from '../testing/package-folder.ts';
 import { INPUT_CHECKERS } from '../validation/input-checkers.ts';
 import type { VerifyReport } from './report.ts';
 import { timeLimitOf, verify } from './verify.ts';
@@ -154,6 +155,21 @@ describeOverSandboxes('verifying in', (open) => {
         ['wrong_answer/none.py', 0, []],
       ]);
       expect(found).toMatchObject({ ok: true, timeLimitMs: 1000, timeLimitInferred: true });
+    },
+    TIMEOUT,
+  );
+
+  // A wrong answer of the first is right in its first pass.
+  it.each<[string, Files]>([
+    ['a multi-pass', COUNTDOWN],
+    ['an interactive', DOUBLE],
+  ])(
+    'accepts %s package of DOMjudge',
+    async (_what, files) => {
+      const found = await report(packageFolder(files, {}), await open());
+      expect(found.problems).toEqual([]);
+      expect(found).toMatchObject({ ok: true, timeLimitMs: 2000 });
+      expect(found.examples.filter((one) => one.notRun || one.problems.length > 0)).toEqual([]);
     },
     TIMEOUT,
   );

@@ -4,13 +4,15 @@
  * A package is written by a problem setter, not by a contestant, but it is still untrusted input:
  * names follow the format's rule, symbolic links must stay inside, only regular files are read, and
  * every size is bounded. Files that the format hides from a judge (dot files, odd names) are not
- * listed.
+ * listed, but for the time limit that DOMjudge writes.
  */
 import { constants } from 'node:fs';
 import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import { invalid } from '../invalid.ts';
 
+/** DOMjudge's time limit, at the root of the package. */
+export const TIME_LIMIT_FILE = '.timelimit';
 /** The format's rule for names, and `+`, because the format gives the ending `.c++` to C++. */
 export const FILE_NAME = /^[a-zA-Z0-9_][a-zA-Z0-9_.+-]{0,254}$/;
 const MAX_FILES = 50_000;
@@ -39,7 +41,7 @@ export interface PackageFolder {
   under(folder: string): PackageEntry[];
   /** The whole file. @throws SkeinError PROBLEM_INVALID when it is missing or too large. */
   read(path: string, maxBytes?: number): Promise<Uint8Array>;
-  readText(path: string): Promise<string>;
+  readText(path: string, maxBytes?: number): Promise<string>;
 }
 
 /** Where the files of a package are. Paths are relative to the package; the package itself is ''. */
@@ -77,7 +79,7 @@ export async function listPackage(files: PackageFiles): Promise<PackageFolder> {
     if (depth > MAX_DEPTH) throw invalid(at, `folders are nested more than ${MAX_DEPTH} deep`);
     for (const name of await files.names(at)) {
       const path = at === '' ? name : `${at}/${name}`;
-      if (!FILE_NAME.test(name)) {
+      if (!FILE_NAME.test(name) && path !== TIME_LIMIT_FILE) {
         if (!name.startsWith('.')) ignored.push(path);
         continue;
       }
@@ -111,9 +113,9 @@ export async function listPackage(files: PackageFiles): Promise<PackageFolder> {
     has: (path) => entries.has(path),
     under: (folder) => sorted.filter((entry) => entry.path.startsWith(`${folder}/`)),
     read,
-    async readText(path) {
+    async readText(path, maxBytes) {
       try {
-        return new TextDecoder('utf-8', { fatal: true }).decode(await read(path));
+        return new TextDecoder('utf-8', { fatal: true }).decode(await read(path, maxBytes));
       } catch (error) {
         if (error instanceof TypeError) throw invalid(path, 'it is not UTF-8');
         throw error;

@@ -1,5 +1,5 @@
 /**
- * `problem.yaml` of format version 2025-09, and of its draft 2023-07-draft, which has the same keys.
+ * `problem.yaml` of format version 2025-09, and of its draft 2023-07, which has the same keys.
  *
  * The format wants unknown keys to be errors, but its own examples have some; here they are warnings,
  * which `verify --strict` counts as errors.
@@ -7,19 +7,23 @@
 import { z } from 'zod';
 import { isCalendarDay } from '../../calendar-day.ts';
 import { invalid } from '../invalid.ts';
-import { DRAFT } from '../layout.ts';
-import { ignoredKeys, LICENSES, limitFields, limitsIn, type Metadata } from './metadata.ts';
+import { DRAFTS } from '../layout.ts';
+import {
+  ignoredKeys,
+  LICENSES,
+  limitFields,
+  limitsIn,
+  type Metadata,
+  passesField,
+  passesIn,
+} from './metadata.ts';
+import { problemType, typeField, validationField } from './problem-type.ts';
 import { parseKnownKeys } from './yaml.ts';
 
 const TYPES = ['pass-fail', 'scoring', 'multi-pass', 'interactive', 'submit-answer'] as const;
-const INCOMPATIBLE: readonly (readonly [string, string])[] = [
-  ['pass-fail', 'scoring'],
-  ['multi-pass', 'submit-answer'],
-  ['interactive', 'submit-answer'],
-];
 
 const oneOrMore = <Item extends z.ZodType>(item: Item) =>
-  z.union([item.transform((one) => [one]), z.array(item).nonempty()]);
+  z.union([item.transform((one) => [one]), z.array(item)]);
 
 const Person = z.union([
   z.string().min(1),
@@ -58,21 +62,17 @@ const Limits = z.strictObject({
   time_limit: z.number().positive().optional(),
   time_resolution: z.number().positive().default(1),
   ...limitFields(z.int().positive()),
-  validation_passes: z.int().min(2).optional(),
+  validation_passes: passesField,
 });
-
-/** The format asks for a sequence; its examples have one string with several words. */
-const Types = z
-  .union([z.string().transform((words) => words.split(/\s+/).filter(Boolean)), z.array(z.string())])
-  .pipe(z.array(z.enum(TYPES)).nonempty())
-  .default(['pass-fail']);
 
 /** One that cannot be read would never come. */
 const isInstant = (text: string): boolean => isCalendarDay(text) && !Number.isNaN(Date.parse(text));
 
 const ProblemYaml = z.strictObject({
-  problem_format_version: z.enum(['2025-09', DRAFT]),
-  type: Types,
+  problem_format_version: z.enum(['2025-09', ...DRAFTS]),
+  type: typeField(TYPES),
+  /** Of the draft's first year. */
+  validation: validationField.default([]),
   name: z.union([
     z
       .string()
@@ -94,7 +94,7 @@ const ProblemYaml = z.strictObject({
   limits: Limits.prefault({}),
   keywords: z.array(z.string()).default([]),
   languages: z
-    .union([z.literal('all'), oneOrMore(z.string().min(1))])
+    .union([z.literal('all'), oneOrMore(z.string().min(1)).pipe(z.array(z.string()).nonempty())])
     .default('all')
     .transform((value) => (value.length === 1 && value[0] === 'all' ? ('all' as const) : value)),
   allow_file_writing: z.boolean().default(false),
@@ -110,28 +110,25 @@ const ProblemYaml = z.strictObject({
 export function readMetadata2025(text: string): Metadata {
   const file = 'problem.yaml';
   const { value: yaml, unknown } = parseKnownKeys(file, text, ProblemYaml);
-  const draft = yaml.problem_format_version === DRAFT;
+  const draft = yaml.problem_format_version !== '2025-09';
   const warnings = ignoredKeys(unknown);
   if (yaml.uuid === undefined) {
     if (!draft) throw invalid(file, 'uuid: required');
     warnings.push('problem.yaml: no uuid: the format requires one.');
   }
-  const types = new Set<string>(yaml.type);
-  if (types.size !== yaml.type.length) throw invalid(file, 'type: a value comes twice');
-  for (const [one, other] of INCOMPATIBLE) {
-    if (types.has(one) && types.has(other)) {
-      throw invalid(file, `type: ${one} and ${other} exclude each other`);
-    }
+  if (!draft && yaml.validation.length > 0) {
+    warnings.push(...ignoredKeys(['validation']));
   }
-  const multiPass = types.has('multi-pass');
-  if (yaml.limits.validation_passes !== undefined && !multiPass) {
+  const type = problemType(yaml.type, draft ? yaml.validation : []);
+  const passes = yaml.limits.validation_passes;
+  if (passes !== undefined && !type.multiPass && !draft) {
     throw invalid(file, 'limits.validation_passes: only for multi-pass problems');
   }
   if (yaml.license === 'public domain' && yaml.rights_owner !== undefined) {
     throw invalid(file, 'rights_owner: a problem in the public domain has none');
   }
   const owned = yaml.license !== 'unknown' && yaml.license !== 'public domain';
-  if (owned && (yaml.rights_owner ?? yaml.credits ?? yaml.source) === undefined) {
+  if (owned && (yaml.rights_owner ?? yaml.credits ?? yaml.source?.[0]) === undefined) {
     throw invalid(file, `rights_owner: required when the license is ${yaml.license}`);
   }
   if (yaml.license === 'unknown') {
@@ -146,12 +143,7 @@ export function readMetadata2025(text: string): Metadata {
     license: yaml.license,
     keywords: yaml.keywords,
     embargoUntil: yaml.embargo_until,
-    type: {
-      scoring: types.has('scoring'),
-      interactive: types.has('interactive'),
-      multiPass,
-      submitAnswer: types.has('submit-answer'),
-    },
+    type,
     limits: {
       ...limitsIn(limits),
       multipliers: {
@@ -159,13 +151,13 @@ export function readMetadata2025(text: string): Metadata {
         timeLimitToTle: limits.time_multipliers.time_limit_to_tle,
       },
       timeResolutionMs: limits.time_resolution * 1000,
-      validationPasses: multiPass ? (limits.validation_passes ?? 2) : 1,
+      validationPasses: passesIn(type, passes),
     },
     languages: yaml.languages,
     allowFileWriting: yaml.allow_file_writing,
     constants: new Map(Object.entries(yaml.constants).map(([name, value]) => [name, `${value}`])),
     objective: 'max',
-    customValidation: undefined,
+    customValidation: draft && yaml.validation[0] === 'custom' ? true : undefined,
     validatorFlags: [],
     warnings,
   };

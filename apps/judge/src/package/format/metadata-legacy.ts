@@ -1,5 +1,6 @@
 /**
- * `problem.yaml` of the legacy format (and its ICPC subset), which most published packages use.
+ * `problem.yaml` of the legacy format (and its ICPC subset), which most published packages use, with
+ * the types that DOMjudge adds: interactive and multi-pass problems.
  *
  * Published packages contain keys of their own tools; these are named in a warning, not refused.
  */
@@ -11,12 +12,16 @@ import {
   limitFields,
   limitsIn,
   type Metadata,
+  passesField,
+  passesIn,
   splitFlags,
 } from './metadata.ts';
+import { problemType, typeField, validationField } from './problem-type.ts';
 import { parseKnownKeys } from './yaml.ts';
 
 const Limits = z.strictObject({
   time_limit: z.number().positive().optional(),
+  validation_passes: passesField,
   time_multiplier: z.number().min(1).default(5),
   time_safety_margin: z.number().min(1).default(2),
   ...limitFields(z.number().positive()),
@@ -26,7 +31,7 @@ const text = z.union([z.string(), z.number()]).transform(String);
 
 const ProblemYaml = z.strictObject({
   problem_format_version: z.string().optional(),
-  type: z.enum(['pass-fail', 'scoring']).default('pass-fail'),
+  type: typeField(['pass-fail', 'scoring', 'interactive', 'multi-pass']),
   name: z.union([z.string(), z.record(z.string(), z.string())]).optional(),
   uuid: text.optional(),
   author: z.unknown().optional(),
@@ -35,7 +40,7 @@ const ProblemYaml = z.strictObject({
   license: z.enum(LICENSES).default('unknown'),
   rights_owner: text.optional(),
   limits: Limits.prefault({}),
-  validation: z.string().default('default'),
+  validation: validationField.default(['default']),
   validator_flags: text.default(''),
   grading: z
     .strictObject({
@@ -46,30 +51,19 @@ const ProblemYaml = z.strictObject({
   keywords: z.union([z.string(), z.array(z.string())]).default(''),
 });
 
-/** @param shortName the default name of the package. */
-export function readMetadataLegacy(source: string, shortName: string): Metadata {
+/** @param otherwise the name of a package that gives none. */
+export function readMetadataLegacy(source: string, otherwise: string): Metadata {
   const file = 'problem.yaml';
   const { value: yaml, unknown } = parseKnownKeys(file, source, ProblemYaml);
-  const [mode, ...options] = yaml.validation.split(/\s+/).filter((word) => word !== '');
-  if (mode !== 'default' && mode !== 'custom') {
-    throw invalid(file, `validation: must begin with default or custom, not "${yaml.validation}"`);
-  }
-  const strange = options.find((word) => word !== 'score' && word !== 'interactive');
-  if (strange !== undefined || (mode === 'default' && options.length > 0)) {
-    throw invalid(file, `validation: "${yaml.validation}" is none of the format’s modes`);
-  }
-  const scoring = yaml.type === 'scoring';
-  if (options.includes('score') && !scoring) {
-    throw invalid(file, 'validation: a validator that scores needs type: scoring');
-  }
-  if (yaml.grading !== undefined && !scoring) {
+  const type = problemType(yaml.type, yaml.validation);
+  if (yaml.grading !== undefined && !type.scoring) {
     throw invalid(file, 'grading: only for scoring problems');
   }
   const { limits } = yaml;
   return {
     version: 'legacy',
     draft: false,
-    names: typeof yaml.name === 'object' ? yaml.name : { en: yaml.name ?? shortName },
+    names: typeof yaml.name === 'object' ? yaml.name : { en: yaml.name ?? otherwise },
     uuid: yaml.uuid,
     license: yaml.license,
     keywords:
@@ -77,12 +71,7 @@ export function readMetadataLegacy(source: string, shortName: string): Metadata 
         ? yaml.keywords.split(/\s+/).filter((word) => word !== '')
         : yaml.keywords,
     embargoUntil: undefined,
-    type: {
-      scoring,
-      interactive: options.includes('interactive'),
-      multiPass: false,
-      submitAnswer: false,
-    },
+    type,
     limits: {
       ...limitsIn(limits),
       multipliers: {
@@ -90,13 +79,13 @@ export function readMetadataLegacy(source: string, shortName: string): Metadata 
         timeLimitToTle: limits.time_safety_margin,
       },
       timeResolutionMs: 1000,
-      validationPasses: 1,
+      validationPasses: passesIn(type, limits.validation_passes),
     },
     languages: 'all',
     allowFileWriting: false,
     constants: new Map(),
     objective: yaml.grading?.objective ?? 'max',
-    customValidation: mode === 'custom',
+    customValidation: yaml.validation[0] === 'custom' || type.interactive || type.multiPass,
     validatorFlags: splitFlags(yaml.validator_flags),
     warnings: ignoredKeys(unknown),
   };

@@ -1,6 +1,6 @@
 /** `problem.yaml` of every version; `metadata-2025.ts` and `metadata-legacy.ts` read it. */
-import type { z } from 'zod';
-import type { Problem } from '../problem.ts';
+import { z } from 'zod';
+import type { Problem, ProblemType } from '../problem.ts';
 
 export type Metadata = Pick<
   Problem,
@@ -17,9 +17,9 @@ export type Metadata = Pick<
   | 'constants'
   | 'objective'
 > & {
-  /** Legacy: the output validator is in `output_validators/` and must be used. */
+  /** Legacy: whether the output validator of the package must be there and is used. */
   readonly customValidation: boolean | undefined;
-  /** The package is of version 2023-07-draft; `version` names the one that it is judged by. */
+  /** The package is of version 2023-07; `version` names the one that it is judged by. */
   readonly draft: boolean;
   /** Legacy `validator_flags`, given to every call of the output validator. */
   readonly validatorFlags: readonly string[];
@@ -40,6 +40,13 @@ export const limitFields = (positive: z.ZodNumber) => ({
   validation_memory: positive.default(2048),
   validation_output: positive.default(8),
 });
+
+/** Passes of a multi-pass problem; tools write it into other packages too. */
+export const passesField = z.int().min(2).optional();
+
+export function passesIn({ multiPass }: ProblemType, given: number | undefined): number {
+  return multiPass ? (given ?? 2) : 1;
+}
 
 type Limits = Readonly<Record<keyof ReturnType<typeof limitFields>, number>>;
 

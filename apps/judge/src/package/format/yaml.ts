@@ -15,7 +15,8 @@ export function parseYaml<Output>(file: string, text: string, schema: z.ZodType<
 }
 
 /**
- * Reads the keys that a strict schema knows, and ignores the others.
+ * Reads the keys that a strict schema knows, and ignores the others. A key without a value is absent:
+ * tools write the keys that a setter left empty.
  *
  * @returns the unknown keys as paths, such as `limits.time_for_AC_submissions`.
  * @throws SkeinError PROBLEM_INVALID when the rest violates the schema.
@@ -25,7 +26,7 @@ export function parseKnownKeys<Output>(
   text: string,
   schema: z.ZodType<Output>,
 ): { readonly value: Output; readonly unknown: readonly string[] } {
-  const given = readYaml(file, text);
+  const given = withoutNulls(readYaml(file, text));
   const unknown: string[] = [];
   for (;;) {
     const result = schema.safeParse(given);
@@ -56,6 +57,13 @@ function remove(value: unknown, [key = '', ...rest]: Path): void {
   const map = value as Record<PropertyKey, unknown>;
   if (rest.length === 0) delete map[key];
   else remove(map[key], rest);
+}
+
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, item]) => item !== null);
+  return Object.fromEntries(entries.map(([key, item]) => [key, withoutNulls(item)]));
 }
 
 function refusal(file: string, error: z.ZodError): SkeinError {

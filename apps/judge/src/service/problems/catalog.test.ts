@@ -1,13 +1,14 @@
 /** Which packages a judge serves, and what it shows of them. */
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { openArtifacts } from '@skein/state';
 import { expect, it, onTestFinished } from 'vitest';
 import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { packageFolder } from '../../testing/package-folder.ts';
 import { packageFile } from '../api/package-file.ts';
 import { openJudgeDatabase } from '../schema.ts';
-import { openCatalog } from './catalog.ts';
+import { type Catalog, openCatalog } from './catalog.ts';
 
 it('shows a package as it was at the start, as it judges it', async () => {
   const folder = testFolder();
@@ -18,19 +19,7 @@ it('shows a package as it was at the start, as it judges it', async () => {
   const bad = join(folder, 'problems', 'bad');
   cpSync(packageFolder({}), bad, { recursive: true });
   writeFileSync(join(bad, 'statement/problem.en.md'), Buffer.from([0xe9]));
-  const database = openJudgeDatabase(join(folder, 'judge.db'));
-  const artifacts = await openArtifacts(join(folder, 'blobs'), join(folder, 'cache'));
-  onTestFinished(async () => {
-    await artifacts.close();
-    database.close();
-  });
-
-  const { problems, broken } = await openCatalog({
-    folder: join(folder, 'problems'),
-    unpackedFolder: join(folder, 'unpacked'),
-    artifacts,
-    database,
-  });
+  const { problems, broken } = await catalogOf(folder);
   expect(broken).toEqual([{ name: 'bad', reason: 'statement/problem.en.md: it is not UTF-8.' }]);
   rmSync(at, { recursive: true });
   const echo = problems.get('echo')!;
@@ -40,3 +29,32 @@ it('shows a package as it was at the start, as it judges it', async () => {
     code: 'PROBLEM_UNKNOWN',
   });
 });
+
+it('serves a statement at the root of its package, and nothing beside it', async () => {
+  const folder = testFolder();
+  const at = join(folder, 'problems', 'echo');
+  cpSync(packageFolder({ 'statement/problem.en.md': undefined, 'problem.pdf': '%PDF' }), at, {
+    recursive: true,
+  });
+  const echo = (await catalogOf(folder)).problems.get('echo')!;
+  expect([...echo.publicFiles]).toEqual(['problem.pdf']);
+  const { type, content } = await packageFile(echo, 'problem.pdf');
+  expect(type).toBe('application/pdf');
+  expect(await text(content)).toBe('%PDF');
+});
+
+async function catalogOf(folder: string): Promise<Catalog> {
+  const database = openJudgeDatabase(join(folder, 'judge.db'));
+  const artifacts = await openArtifacts(join(folder, 'blobs'), join(folder, 'cache'));
+  onTestFinished(async () => {
+    await artifacts.close();
+    database.close();
+  });
+
+  return openCatalog({
+    folder: join(folder, 'problems'),
+    unpackedFolder: join(folder, 'unpacked'),
+    artifacts,
+    database,
+  });
+}

@@ -10,7 +10,7 @@ import { unreadable } from '@skein/api/file-errors';
 import { makeFolders } from '@skein/api/folders';
 import type { ArtifactStore, Database } from '@skein/state';
 import { loadProblem } from '../../package/load-problem.ts';
-import { openPackageFolder } from '../../package/archive/package-folder.ts';
+import { openPackageFolder, type PackageFolder } from '../../package/archive/package-folder.ts';
 import type { Problem } from '../../package/problem.ts';
 import { unpackPackage } from '../../package/archive/unpack.ts';
 import { type RenderedStatement, renderStatement } from '../../statement/render-statement.ts';
@@ -122,13 +122,18 @@ function publisher({ artifacts, database }: CatalogOptions) {
       remember.run(key, `${print} ${digest}`);
       addPackage.run(digest, problem.shortName, problem.limits.timeMs ?? null);
     });
-    const statements = dirname(problem.statements[0]?.path ?? 'statement/');
     const publicFiles = new Set([
-      ...files.under(statements).map(({ path }) => path),
+      ...problem.statements.flatMap(({ path }) => [path, ...besides(files, path)]),
       ...problem.attachments,
     ]);
     return { problem, digest, publicFiles, ...shown };
   };
+}
+
+/** What stands beside a statement, such as its pictures; at the root of a package stands all of it. */
+function besides(files: PackageFolder, statement: string): string[] {
+  const at = dirname(statement);
+  return at === '.' ? [] : files.under(at).map(({ path }) => path);
 }
 
 async function shownOf(
