@@ -20,6 +20,7 @@ import {
 import { pairsOf, usageError } from '../command-line/usage.ts';
 import { isOutside } from '../file.ts';
 import { findInputs, uploadInputs } from './inputs.ts';
+import { forgottenEnvironment, packed, withEnvironment } from './python-environment.ts';
 
 /** Attempts after lost workers of a command that must not be retried after a failure. */
 const LOST_WORKERS = 3;
@@ -30,6 +31,11 @@ export const commandOptions = {
     ...many('PATH', 'File or folder to bring back when the command succeeds.'),
     parse: (texts: readonly string[]) => texts.map(readWorkspacePath),
   },
+  venv: text(
+    'FOLDER',
+    'Virtual environment of Python: its packages are taken along, and python is the sandbox’s.',
+    { completes: 'file' },
+  ),
   noGuess: flag('Take only the files of --input along.'),
   name: text('TEXT', 'What the job is called in lists.'),
   queue: withDefault(text('NAME', 'Queue.'), 'default'),
@@ -59,30 +65,49 @@ export const commandOptions = {
 
 type CommandOptions = OptionValues<typeof commandOptions>;
 
-/** Finds the files that the command uploads, before any request is sent. */
-export function inputsOf(context: Context, command: readonly string[], options: CommandOptions) {
+/** Finds what the command takes along, before any request is sent. */
+export async function preparedCommand(
+  context: Context,
+  command: readonly string[],
+  options: CommandOptions,
+) {
+  const { venv } = options;
+  const plain = { argv: command, env: {}, files: [] };
+  const { argv, env, files } =
+    venv === undefined ? plain : await withEnvironment(context.cwd, venv, command);
+  const forgotten = venv === undefined && (await forgottenEnvironment(context, command));
+  if (forgotten) context.notes.line(forgotten);
   const guess = !options.noGuess && { without: options.output };
-  return findInputs(context, options.input, command, guess);
+  // Programs of the environment are in its archive.
+  const words = venv === undefined ? command : argv.filter((word) => !word.startsWith('.venv/'));
+  const inputs = await findInputs(context, options.input, words, guess);
+  return { argv, env, inputs, environment: files, title: command.join(' ').slice(0, 200) };
 }
 
 /** Uploads the files and makes the job; nothing is enqueued. */
 export async function commandJob(
   context: Context,
   client: Client,
-  command: readonly string[],
+  { argv, env, inputs: files, environment, title }: Awaited<ReturnType<typeof preparedCommand>>,
   options: CommandOptions,
-  files: Awaited<ReturnType<typeof inputsOf>>,
 ): Promise<NewJobInput> {
-  const inputs = await uploadInputs(context, client, files);
-  const { name, sandbox, image, checkpoint } = options;
+  const inputs = await packed(environment, (archives) =>
+    uploadInputs(context, client, [...files, ...archives]),
+  );
+  const {
+    name = environment.length === 0 ? undefined : title,
+    sandbox,
+    image,
+    checkpoint,
+  } = options;
   return {
     queue: options.queue,
     priority: options.priority,
     ...defined({ name }),
     work: {
       kind: 'command',
-      argv: [...command],
-      env: pairsOf('--env', 'NAME=VALUE', options.env),
+      argv: [...argv],
+      env: { ...env, ...pairsOf('--env', 'NAME=VALUE', options.env) },
       inputs: [...inputs],
       outputs: options.output.map((path) => ({ path })),
       trusted: options.trusted,

@@ -1,9 +1,9 @@
 /** Pipelines of the command line: found in a module, followed by their group, drawn. */
-import { pathToFileURL } from 'node:url';
 import type { JobState, JobView } from '@skein/api';
 import { hasEnded } from '@skein/api/job-states';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
+import { importUserModule } from '@skein/api/user-modules';
 import type { Pipeline } from '@skein/jobs/pipeline';
 import type { GraphStep } from '@skein/jobs/pipeline-graph';
 import type { Context } from '../command-line/command.ts';
@@ -37,7 +37,7 @@ export async function loadPipeline(
 
 async function importModule(path: string): Promise<Record<string, unknown>> {
   try {
-    return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+    return await importUserModule(path, import.meta.url);
   } catch (error) {
     throw new SkeinError(
       'FILE_UNREADABLE',

@@ -1,10 +1,10 @@
 /** Imports a module and finds its tasks; runs in a task's thread, never in a supervisor. */
-import { pathToFileURL } from 'node:url';
+import { importUserModule } from '@skein/api/user-modules';
 import type { Task } from './define-task.ts';
 
 /** @throws what the module throws when it is imported. */
 export async function tasksOf(modulePath: string): Promise<Task[]> {
-  const module = (await import(pathToFileURL(modulePath).href)) as Record<string, unknown>;
+  const module = await importUserModule(modulePath, import.meta.url);
   return Object.values(module).filter(isTask);
 }
 

@@ -150,6 +150,12 @@ describe.each(cases.filter(({ skip }) => !skip))(
       );
       expect(job).toMatchObject({ state: 'dead', cause: 'error' });
       expect(job.message).toContain('model.onnx');
+      const final = command(['true'], {
+        ...trust,
+        outputs: [{ path: 'model.onnx' }],
+        retryFailure: false,
+      });
+      expect(await jobs.run(final)).toMatchObject({ state: 'failed' });
     });
 
     it('reports its progress by lines on stderr, which are not in its log', async () => {

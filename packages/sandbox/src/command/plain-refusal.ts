@@ -15,7 +15,7 @@ export function refusalOf(program: string, reason: string): string {
   const isMissing = reason === 'No such file or directory';
   if (!isMissing) return `skein: the program "${program}" cannot be executed: ${reason}`;
   const what = program.includes('/') ? ', or the interpreter that it names,' : '';
-  return `skein: the program "${program}"${what} is missing in the sandbox: install it on the worker or in the image, or send its file along as an input`;
+  return `skein: the program "${program}"${what} is missing in the sandbox: install it on the worker or in the image, send its file along as an input, or take a Python environment along (skein run --venv FOLDER)`;
 }
 
 /** How the launchers begin their messages: bubblewrap, and `env` of coreutils and of BusyBox. */

@@ -3,12 +3,11 @@
  * that they override. Stored in the run's folder, so that the run is resumed with exactly these.
  */
 import { copyFile, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
-import { registerHooks } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { SkeinError } from '@skein/api/errors';
 import { unreadable } from '@skein/api/file-errors';
+import { importUserModule } from '@skein/api/user-modules';
 import type { Model } from '@skein/onnx';
 import type { RunFolder } from '@skein/state/runs';
 import { fileStore } from '../checkpoint/file-store.ts';
@@ -150,33 +149,18 @@ async function loadConfig({ path, digest }: NonNullable<Origin['config']>): Prom
   );
 }
 
-/** Resolves imports of Skein in a configuration also where no package is installed. */
 async function importConfig(path: string): Promise<{ readonly training?: unknown }> {
-  const hooks = registerHooks({
-    resolve(specifier, context, next) {
-      try {
-        return next(specifier, context);
-      } catch (error) {
-        if (!specifier.startsWith('@skein/')) throw error;
-        return next(specifier, { ...context, parentURL: import.meta.url });
-      }
-    },
-  });
+  if (extname(await realpath(path)) === extname(path)) {
+    return importUserModule(path, import.meta.url);
+  }
+  // Inputs of a job are links to files named by their digests, whose names lack the ending of
+  // TypeScript.
+  const folder = await mkdtemp(join(tmpdir(), 'skein-config-'));
   try {
-    if (extname(await realpath(path)) === extname(path)) {
-      return (await import(pathToFileURL(path).href)) as object;
-    }
-    // Inputs of a job are links to files named by their digests, whose names lack the ending of
-    // TypeScript.
-    const folder = await mkdtemp(join(tmpdir(), 'skein-config-'));
-    try {
-      await copyFile(path, join(folder, basename(path)));
-      return (await import(pathToFileURL(join(folder, basename(path))).href)) as object;
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    await copyFile(path, join(folder, basename(path)));
+    return await importUserModule(join(folder, basename(path)), import.meta.url);
   } finally {
-    hooks.deregister();
+    await rm(folder, { recursive: true });
   }
 }
 

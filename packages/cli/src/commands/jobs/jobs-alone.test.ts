@@ -79,3 +79,29 @@ it('queues, schedules and artifacts are kept', { timeout: 60_000 }, async () => 
   expect((await run('artifacts', 'get', digest, '--out', 'copy.csv')).code).toBe(0);
   expect(readFileSync(join(folder, 'copy.csv'), 'utf8')).toBe('c\n');
 });
+
+it('a pipeline finds its packages where nothing is installed', { timeout: 60_000 }, async () => {
+  const module = `
+    import { z } from 'zod';
+    import { defineTask } from '@skein/jobs/task';
+    import { definePipeline, run } from '@skein/jobs/pipeline';
+    const number = z.object({ n: z.int() });
+    export const twice = defineTask({
+      name: 'twice',
+      input: number,
+      output: number,
+      // A task may import later, in a thread of its own.
+      run: async ({ n }) => ({ n: z.int().parse(n) * (await import('zod/mini')).int().parse(2) }),
+    });
+    export const four = definePipeline({
+      name: 'four',
+      module: import.meta.filename,
+      input: number,
+      output: number,
+      steps: ({ input, step }) => step('twice', run(twice, input)),
+    });`;
+  writeFileSync(join(folder, 'four.pipeline.ts'), module);
+  const ran = await run('pipeline', 'run', 'four.pipeline.ts', '--input', '{"n":2}');
+  expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('returned {"n":4}') });
+  expect(ran.stderr).not.toMatch(/warning/i);
+});

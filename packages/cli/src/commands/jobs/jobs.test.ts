@@ -1,12 +1,13 @@
 /** Jobs from the command line, on a real node: in a folder of files, as a user runs them. */
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobView } from '@skein/api';
 import { createClient } from '@skein/api/client';
 import type { RunOutcome } from './run.ts';
 import { startNodeProcess, type NodeProcess } from '../../../../server/src/testing/node-process.ts';
-import { startCli } from '../../testing/cli.ts';
+import { runCli, startCli } from '../../testing/cli.ts';
 
 /** Trusted, so that the tests do not depend on what sandboxes this machine has. */
 const TRUSTED = ['--trusted', '--sandbox', 'process', '--network', 'host'];
@@ -40,6 +41,47 @@ describe('skein run', () => {
     expect(stdout).toContain('sort it succeeded');
     expect(readFileSync(join(node.folder, 'sorted.csv'), 'utf8')).toBe('a\nb\n');
   });
+
+  it('fails at once when a declared output is not written', async () => {
+    const ran = await node.run('run', ...TRUSTED, '--output=nothing.csv', '--json', 'true');
+    const { job } = JSON.parse(ran.stdout) as RunOutcome;
+    expect(job).toMatchObject({ state: 'failed' });
+    expect(job.message).toContain('nothing.csv');
+  });
+
+  it.skipIf(!existsSync('/usr/bin/python3'))(
+    'takes the packages of a Python environment along, and names the option without it',
+    async () => {
+      const version = execFileSync('/usr/bin/python3', [
+        '-c',
+        'import sys; print("python%d.%d" % sys.version_info[:2])',
+      ]);
+      const packages = join(node.folder, `env/lib/${version.toString().trim()}/site-packages`);
+      mkdirSync(packages, { recursive: true });
+      mkdirSync(join(node.folder, 'env/bin'));
+      writeFileSync(join(packages, 'greeting.py'), 'def of(name): return f"hello {name}"\n');
+      writeFileSync(join(node.folder, 'hello.py'), 'import greeting; print(greeting.of("rows"))\n');
+      const script = '#!/nowhere/python\nimport greeting; print(greeting.of("script"))\n';
+      writeFileSync(join(node.folder, 'env/bin/greet'), script);
+      symlinkSync('/usr/bin/python3', join(node.folder, 'env/bin/python'));
+      for (const [words, printed] of [
+        [['python', 'hello.py'], 'hello rows'],
+        [['env/bin/python', 'hello.py'], 'hello rows'],
+        [['greet'], 'hello script'],
+        [['sh', '-c', 'python3 hello.py', 'hello.py'], 'hello rows'],
+      ] as const) {
+        const ran = await node.run('run', ...TRUSTED, '--venv=env', '--', ...words);
+        expect(ran.stdout).toContain(`${printed}\n✓ ${words.join(' ')} succeeded`);
+      }
+      writeFileSync(join(node.folder, 'env/bin/true'), script);
+      const env = { VIRTUAL_ENV: join(node.folder, 'env') };
+      const active = { cwd: node.folder, env };
+      const forgotten = await runCli(['run', ...TRUSTED, '--', 'true'], active);
+      expect(forgotten.stderr).toContain('--venv env takes them along.');
+      const none = await node.run('run', ...TRUSTED, '--venv=taken', '--', 'python', 'hello.py');
+      expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('site-packages') });
+    },
+  );
 
   it('takes the files of a folder along, also those that links lead to, and starts one of them', async () => {
     const folder = join(node.folder, 'taken');

@@ -3,7 +3,7 @@ import type { NewJobInput } from '@skein/api';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
 import { givenJson } from '../../file.ts';
-import { commandJob, commandOptions, inputsOf } from '../../jobs/command-job.ts';
+import { commandJob, commandOptions, preparedCommand } from '../../jobs/command-job.ts';
 import { jobsCommand, withJobs } from '../../jobs/embedded.ts';
 import { argument, flag, optionalRest, text, withDefault } from '../../command-line/option.ts';
 import { renderTable } from '../../output/table.ts';
@@ -63,14 +63,15 @@ export const queueSchedulePut = defineCommand({
     // The node validates what the job is.
     const given =
       job === undefined ? undefined : ((await givenJson(context.cwd, job, '--job')) as NewJobInput);
-    const files = command === undefined ? [] : await inputsOf(context, command, options);
+    const prepared =
+      command === undefined ? undefined : await preparedCommand(context, command, options);
     return withJobs(context, options, async (client) =>
       client.putSchedule({
         schedule,
         cron,
         timeZone,
         paused,
-        job: given ?? (await commandJob(context, client, command ?? [], options, files)),
+        job: given ?? (await commandJob(context, client, prepared!, options)),
       }),
     );
   },

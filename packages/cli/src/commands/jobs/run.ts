@@ -2,7 +2,7 @@
 import type { JobView } from '@skein/api';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
-import { commandJob, commandOptions, inputsOf } from '../../jobs/command-job.ts';
+import { commandJob, commandOptions, preparedCommand } from '../../jobs/command-job.ts';
 import { withJobs } from '../../jobs/embedded.ts';
 import { followJob, rawOption } from '../../jobs/follow.ts';
 import { downloadOutputs } from '../../jobs/outputs.ts';
@@ -28,6 +28,8 @@ export const run = defineCommand({
     'skein run -- python3 clean.py data.csv': 'The files come along',
     'skein run --output clean.csv --memory 1GiB --cpu-time 60s -- python3 clean.py':
       'Bring a file back, under limits',
+    'skein run --venv .venv -- python clean.py data.csv':
+      'With the packages of a Python environment',
     'skein run --detach --queue nightly -- ./report': 'Leave it to the node',
   },
   arguments: { command: restArgument('COMMAND…', 'The program and its arguments.') },
@@ -39,12 +41,12 @@ export const run = defineCommand({
     ...connectionOptions,
   },
   async run(context, { command, ...options }): Promise<RunOutcome> {
-    const files = await inputsOf(context, command, options);
+    const prepared = await preparedCommand(context, command, options);
     return withJobs(
       context,
       { ...options, mayStart: !options.detach, queues: [options.queue] },
       async (client, submit) => {
-        const job = await commandJob(context, client, command, options, files);
+        const job = await commandJob(context, client, prepared, options);
         const accepted = await submit({ ...job, parents: [...options.after] });
         if (options.detach) {
           // With a kept result, or a parent that has failed, it ends as it is accepted.

@@ -17,7 +17,7 @@ import { chooseSandbox, networkOf } from '../choose-sandbox.ts';
 import { readGuestLines } from './guest-lines.ts';
 import { mountInputs, withRoomForLinks } from './inputs.ts';
 import { limitsOf } from '../limits.ts';
-import { failureOf, refusal } from './outcome.ts';
+import { failureFrom, failureOf, isOfCommand, refusal, type Failure } from './outcome.ts';
 import { collectOutputs } from './outputs.ts';
 
 /** @throws StaleAttempt when the lease ended; SkeinError of the driver and the artifacts. */
@@ -96,22 +96,29 @@ export async function attemptCommand(
         : 'Preempted, without a checkpoint.';
       return { ...preempted(message), usage: { ...ending.usage } };
     }
-    const failure = failureOf(ending, work.argv[0]!, limits, lastWords.text());
-    if (failure !== undefined) {
+    const failed = async (failure: Failure): Promise<Failure> => {
       await keep(session, work, limits.diskBytes, tools);
       // The caller says that a retry would fail again; a lost worker is retried all the same.
       const final = work.retryFailure === false;
       return final ? { ...failure, retryable: false } : failure;
-    }
-    const outputs = await collectOutputs(session, work.outputs, limits.diskBytes, tools);
+    };
+    const failure = failureOf(ending, work.argv[0]!, limits, lastWords.text());
+    if (failure !== undefined) return await failed(failure);
     const { exitCode, usage } = ending;
-    return { kind: 'succeeded', result: { value: { exitCode }, outputs }, usage: { ...usage } };
+    try {
+      const outputs = await collectOutputs(session, work.outputs, limits.diskBytes, tools);
+      return { kind: 'succeeded', result: { value: { exitCode }, outputs }, usage: { ...usage } };
+    } catch (error) {
+      // Other errors are of the sandbox or the store.
+      if (!isOfCommand(error)) throw error;
+      return await failed({ ...failureFrom(error), usage: { ...usage } });
+    }
   } finally {
     await session.close();
   }
 }
 
-function preempted(message: string): Extract<Outcome, { kind: 'failed' }> {
+function preempted(message: string): Failure {
   return { kind: 'failed', cause: 'preempted', message, retryable: true };
 }
 

@@ -7,7 +7,7 @@ import { LAST_WORDS } from '@skein/api/job-states';
 import type { Ending } from '@skein/sandbox';
 import type { Cause, Outcome } from '../../contract.ts';
 
-type Failure = Extract<Outcome, { kind: 'failed' }>;
+export type Failure = Extract<Outcome, { kind: 'failed' }>;
 
 const MIB = 2 ** 20;
 
@@ -61,6 +61,16 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'ARTIFACT_UNKNOWN',
   'REQUEST_INVALID',
 ]);
+
+/** Codes of errors that follow from what the command wrote: it fails, as with another exit code. */
+const OUTPUT_FAULTS: ReadonlySet<ErrorCode> = new Set([
+  'SANDBOX_OUTPUT_MISSING',
+  'SANDBOX_OUTPUT_TOO_LARGE',
+]);
+
+export function isOfCommand(thrown: unknown): boolean {
+  return thrown instanceof SkeinError && OUTPUT_FAULTS.has(thrown.code);
+}
 
 /**
  * Converts an error that was thrown around the work: by a driver, the artifacts, or a fault of

@@ -65,7 +65,8 @@ def execute(spec):
         # The sentence of plain-refusal.ts.
         return refuse(
             f'skein: the program "{program}"{what} is missing in the sandbox: '
-            'install it on the worker or in the image, or send its file along as an input', 127)
+            'install it on the worker or in the image, send its file along as an input, '
+            'or take a Python environment along (skein run --venv FOLDER)', 127)
 
 
 def refuse(message, status):
