@@ -26,7 +26,6 @@ export {
   type PlacedDeployment,
   type Room,
 } from './placement/holdings.ts';
-export { hedging } from './tuning.ts';
 export {
   place,
   type Placement,

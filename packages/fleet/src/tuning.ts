@@ -23,20 +23,6 @@ export const HOLD_OFF = {
   kinds: 1000,
 };
 
-/** When a request is sent twice, see `hedging/hedge.ts`. */
-export const hedging = {
-  /** Share of the requests that may be sent twice, unless a node is started with another one. */
-  share: 0.05,
-  /** Hedges that are saved up while none is needed: a member that stands still has so many requests at once. */
-  burst: 20,
-  /** Of the recent answer times that a request is compared with. The rarer, the less a hedge can still save. */
-  quantile: 0.95,
-  /** Of which the quantile is taken. Those of a cold start are forgotten after so many; with fewer, the quantile is rough. */
-  answers: 128,
-  /** Below it, in milliseconds, the answer comes before a second copy would arrive: timers have one, probe and copy take one. */
-  leastMs: 5,
-};
-
 /** When a member is left out that does not answer, in milliseconds. */
 export const CIRCUIT_MS = {
   /** Until one that has not answered a probe counts as silent, however little time the request had: an event loop may stand still for as long. */

@@ -25,23 +25,11 @@ export interface Clock {
 export class Cancellation {
   cancelled = false;
   onCancel: (() => void) | undefined;
-  /** Whether a run of it has begun: its cancellation saves nothing any more. */
-  hasStarted = false;
-  /** When the target expects to answer it, as predicted when it was accepted. */
-  expectedAt: Instant | undefined;
-  onStart: (() => void) | undefined;
 
   cancel(): void {
     if (this.cancelled) return;
     this.cancelled = true;
     this.onCancel?.();
-  }
-
-  /** Called by the target, once for each run. */
-  start(): void {
-    if (this.hasStarted) return;
-    this.hasStarted = true;
-    this.onStart?.();
   }
 }
 

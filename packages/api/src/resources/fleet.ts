@@ -58,13 +58,6 @@ export const MemberForwarding = z
     probes: Counts.describe('By what the asked member said.'),
     forwards: Counts.describe('By what became of the request.'),
     refused: Counts.describe('Requests that stayed refused, by the reason.'),
-    hedges: Counts.optional().describe(
-      'Requests that took long and were to be sent to a second member, by the copy that answered. Absent: its version sends none.',
-    ),
-    duplicates: z
-      .int()
-      .optional()
-      .describe('Hedged requests of which both copies ran, as far as it was told.'),
     repeated: z.int().describe('Requests that ran again after the member that ran them was lost.'),
   })
   .meta({ id: 'MemberForwarding' });

@@ -122,7 +122,7 @@ function Members({ of: members }: { readonly of: readonly MemberView[] }) {
         'Refused',
         'Wait',
         'Holds',
-        ...(forwards ? ['Probes', 'Forwards', 'Sent twice'] : []),
+        ...(forwards ? ['Probes', 'Forwards'] : []),
         'Lease',
       ]}
     >
@@ -174,12 +174,6 @@ function MemberRow({ of: member, forwards }: Of<MemberView> & { readonly forward
           <td>
             {countsText(forwarding?.forwards)}
             <small class="note">{countsText(forwarding?.refused, 'stayed refused: ')}</small>
-          </td>
-          <td>
-            {countsText(forwarding?.hedges)}
-            <small class="note">
-              {(forwarding?.duplicates ?? 0) > 0 ? `both ran: ${forwarding?.duplicates}` : ''}
-            </small>
           </td>
         </>
       ) : null}

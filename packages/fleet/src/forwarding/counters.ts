@@ -7,10 +7,6 @@ export function newCounters() {
     forwards: { answered: 0, refused: 0, failed: 0, lost: 0 },
     /** Refused requests that stayed refused, by the reason. */
     refused: { no_holder: 0, fleet_full: 0, no_taker: 0, lost: 0 },
-    /** Requests that took long and were to be sent a second time, by the copy that answered. */
-    hedges: { first: 0, second: 0, neither: 0, no_taker: 0 },
-    /** Hedged requests of which both copies ran. */
-    duplicates: 0,
     /** Requests that ran a second time after the member that ran them was lost. */
     repeated: 0,
   };

@@ -9,7 +9,6 @@
  */
 import { SkeinError } from '@skein/api';
 import type { Inference, InferenceAnswer, InferenceRequest, Instant } from '@skein/serving';
-import { createHedges, type HedgedOutcome } from '../hedging/hedges.ts';
 import type { Outcome, Peer } from '../link/peer.ts';
 import type { LocalNode } from '../link/serve-peers.ts';
 import { asks, type Quote, successAfter } from '../routing/route.ts';
@@ -18,8 +17,6 @@ import { followOthers, NOT_HERE, NOTHING_RAN, type OthersOptions } from './other
 
 export interface ForwardingOptions extends OthersOptions {
   readonly local: Inference & Pick<LocalNode, 'predict'>;
-  /** Share of the requests that may be sent to a second member where the first one takes long; 0: none. */
-  readonly hedgeShare: number;
 }
 
 export interface Forwarding {
@@ -42,8 +39,6 @@ interface Search {
   readonly asked: Set<string>;
   /** Whether this node holds what is asked for. */
   readonly isHere: boolean;
-  /** The copy of a request that takes long elsewhere. */
-  readonly isSecond: boolean;
   /** The earliest time at which a member that refused would take it, in milliseconds. */
   retryAfterMs: number;
   /** A member without a replica, which a request starts. */
@@ -51,28 +46,11 @@ interface Search {
 }
 
 export function forwardRefused(options: ForwardingOptions): Forwarding {
-  const { local, clock, random, hedgeShare } = options;
+  const { local, random } = options;
   const counters = newCounters();
   const others = followOthers(options, counters);
   /** By deployment: the recent share of rounds with a taker. */
   const success = new Map<string, number>();
-  const hedges =
-    hedgeShare === 0
-      ? undefined
-      : createHedges({
-          share: hedgeShare,
-          local,
-          clock,
-          counters,
-          mayRepeat,
-          deadlineOf,
-          isHeldElsewhere: ({ deployment, version }) =>
-            others.holders(deployment, version).length > 0,
-          second,
-          onUnanswered: countUnanswered,
-        });
-  const here = hedges === undefined ? local.infer.bind(local) : hedges.here.bind(hedges);
-
   function note(deployment: string, found: boolean): void {
     success.set(deployment, successAfter(success.get(deployment) ?? 1, found));
   }
@@ -95,7 +73,6 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
       deadline: deadlineOf(request),
       asked: new Set(),
       isHere: !NOT_HERE.has(refusal.code),
-      isSecond: false,
       retryAfterMs: refusal.retryAfterMs ?? Infinity,
       cold: undefined,
     };
@@ -109,25 +86,6 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
         : `${refusal.message} So would it be on ${size} other ${size === 1 ? 'member' : 'members'}.`;
     const { retryAfterMs } = search;
     throw new SkeinError(refusal.code, message, { retryAfterMs });
-  }
-
-  /** @param first the member that has the first copy; undefined: this one. */
-  async function second(
-    request: InferenceRequest,
-    deadline: Instant,
-    first: string | undefined,
-  ): Promise<InferenceAnswer | undefined> {
-    if (!mayAsk(request.deployment)) return undefined;
-    const asked = new Set(first === undefined ? [] : [first]);
-    return find({
-      request,
-      deadline,
-      asked,
-      isHere: true,
-      isSecond: true,
-      retryAfterMs: Infinity,
-      cold: undefined,
-    });
   }
 
   /** @returns undefined: no member takes it. @throws SkeinError as the member does. */
@@ -175,42 +133,32 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
   async function settle(
     search: Search,
     member: string,
-    outcome: HedgedOutcome,
+    outcome: Outcome,
   ): Promise<InferenceAnswer | undefined> {
-    const { request, deadline, isSecond } = search;
+    const { request, deadline } = search;
     if ('answer' in outcome) {
       note(request.deployment, true);
-      // The answer of a second copy may come too late: it is counted where it is taken.
-      if (!isSecond && outcome.isCounted !== true) counters.forwards.answered++;
+      counters.forwards.answered++;
       return outcome.answer;
     }
-    if (outcome.isCounted !== true) countUnanswered(request, deadline, member, outcome);
+    countUnanswered(request, deadline, member, outcome);
     if ('error' in outcome) {
       if (!ranNothing(outcome.error, request)) throw outcome.error;
       hear(search, outcome.error);
       return undefined;
     }
     if (!outcome.sent) return undefined;
-    if (isSecond || !mayRepeat(request)) throw lost(request, isSecond);
+    if (!mayRepeat(request)) throw lost(request);
     counters.repeated++;
     const { finishMs } = local.predict(request);
     return finishMs === undefined ? undefined : local.infer(request);
   }
 
   async function send(
-    { request, deadline, isSecond }: Search,
-    { member, finishMs }: Quote,
-  ): Promise<HedgedOutcome | undefined> {
-    const peer = others.peer(member);
-    if (peer === undefined) return undefined;
-    if (hedges !== undefined && !isSecond) {
-      return hedges.there(member, peer, request, deadline, finishMs);
-    }
-    const { cancellation } = request;
-    if (!isSecond || cancellation === undefined) return peer.forward(request, deadline);
-    return peer.forward(request, deadline, () => {
-      void peer.started(cancellation).then((said) => said && cancellation.start());
-    });
+    { request, deadline }: Search,
+    { member }: Quote,
+  ): Promise<Outcome | undefined> {
+    return others.peer(member)?.forward(request, deadline);
   }
 
   /** No member would be in time, and one has no replica: the refused request starts it for those that follow. */
@@ -248,9 +196,8 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
     }
   }
 
-  /** @param isSecond whether the first copy of it may still be answered. */
-  function lost({ id, deployment }: InferenceRequest, isSecond: boolean): SkeinError {
-    if (!isSecond) counters.refused.lost++;
+  function lost({ id, deployment }: InferenceRequest): SkeinError {
+    counters.refused.lost++;
     const message = `The member that ran request ${id} was lost, and "${deployment}" is not declared idempotent.`;
     return new SkeinError('PEER_LOST', message);
   }
@@ -259,7 +206,7 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
     counters,
     inference: {
       infer: (request) =>
-        here(request).then(undefined, (error: unknown) => elsewhere(request, error)),
+        local.infer(request).then(undefined, (error: unknown) => elsewhere(request, error)),
       describe: (deployment, version) => local.describe(deployment, version),
       list: () => local.list(),
       isReady: (deployment, version) => local.isReady(deployment, version),
@@ -267,9 +214,6 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
     peer: (incarnation) => others.peer(incarnation),
     holders: (deployment) => others.holders(deployment, undefined),
     leftOut: () => others.leftOut(),
-    close() {
-      hedges?.close();
-      others.close();
-    },
+    close: () => others.close(),
   };
 }

@@ -47,17 +47,6 @@ export class Exchange<Meta> {
     stream.end();
   }
 
-  /** Names the request on its connection, once it is sent; undefined: it never was. */
-  async streamId(): Promise<number | undefined> {
-    if (this.#stream.pending && !this.#isOver) {
-      await new Promise((resolve) => {
-        this.#stream.once('ready', resolve);
-        this.#stream.once('close', resolve);
-      });
-    }
-    return this.#stream.id;
-  }
-
   /** Whether the peer says that it has not looked at the request. */
   get wasRefused(): boolean {
     return this.#stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;

@@ -133,19 +133,6 @@ describe('a member that is asked by one with a fault', () => {
     expect(await ask(PATHS.infer, bytes(REQUEST))).toMatchObject({ version: '1' });
   });
 
-  test('closes each question for the start of a request that is over', async () => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const { ask, taken } = await asking(bytesBudget(1e6), promise);
-    const FIRST = 1;
-    const answer = ask(PATHS.infer, bytes(REQUEST));
-    await expect.poll(() => taken.length, PATIENT).toBe(1);
-    const questions = [1, 2].map(() => ask(PATHS.start, bytes({ stream: FIRST })));
-    resolve();
-    expect(await answer).toMatchObject({ version: '1' });
-    expect(await Promise.all(questions)).toEqual([undefined, undefined]);
-    expect(await ask(PATHS.start, bytes({ stream: FIRST }))).toBeUndefined();
-  });
-
   test('counts the bytes of a request until it is answered', async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const { ask, taken, budget } = await asking(bytesBudget(1e6), promise);

@@ -11,7 +11,6 @@ import type { Cancellation, InferenceAnswer, InferenceRequest } from '@skein/ser
 export const PATHS = {
   probe: '/1/probe',
   infer: '/1/infer',
-  start: '/1/start',
   change: '/1/change',
 } as const;
 
@@ -35,17 +34,6 @@ export interface ProbeMeta extends RequestMeta {
     type: ElementType,
     shape: readonly number[],
   ])[];
-}
-
-/** Asks to be told when the run of a request begins. A stream that ends without a frame says that it is over. */
-export interface StartMeta {
-  /** Of the request, on the same connection. */
-  readonly stream: number;
-}
-
-export interface StartedMeta {
-  /** Whether it ran already when that was asked. */
-  readonly isEarlier: boolean;
 }
 
 /** A change of a deployment, which a member that holds it carries out; its parameters are JSON. */

@@ -11,13 +11,7 @@ import type { OwnedMemory } from '@skein/api/owned-memory';
 import type { SharedBudget } from '@skein/api/shared-budget';
 import { timerMs, within } from '@skein/api/waits';
 import type { TensorMap } from '@skein/onnx';
-import type {
-  Cancellation,
-  Clock,
-  InferenceAnswer,
-  InferenceRequest,
-  Instant,
-} from '@skein/serving';
+import type { Clock, InferenceAnswer, InferenceRequest, Instant } from '@skein/serving';
 import { afterFailure, type Circuit, CLOSED, isAsked } from '../routing/circuit.ts';
 import { Refusals } from '../routing/refusals.ts';
 import { CIRCUIT_MS } from '../tuning.ts';
@@ -33,8 +27,6 @@ import {
   type QuoteMeta,
   quoteOf,
   requestMeta,
-  type StartedMeta,
-  type StartMeta,
   textOf,
   timesOf,
 } from './messages.ts';
@@ -67,8 +59,6 @@ export class Peer {
   readonly #options: PeerOptions;
   readonly #roundTrip = new RoundTrip();
   #circuit: Circuit = CLOSED;
-  /** The requests that it has taken and not answered. */
-  readonly #taken = new Map<Cancellation, Exchange<AnswerMeta>>();
   #session: ClientHttp2Session | undefined;
   #opening: Promise<ClientHttp2Session> | undefined;
   #isClosed = false;
@@ -133,15 +123,8 @@ export class Peer {
     }
   }
 
-  /**
-   * @param connectBy until when it waits for a connection, by the clock.
-   * @param onSent called once the request is on its way: its start can be asked for.
-   */
-  async forward(
-    request: InferenceRequest,
-    connectBy: Instant,
-    onSent?: () => void,
-  ): Promise<Outcome> {
+  /** @param connectBy until when it waits for a connection, by the clock. */
+  async forward(request: InferenceRequest, connectBy: Instant): Promise<Outcome> {
     const { cancellation, deadline } = request;
     const { clock } = this.#options;
     let exchange: Exchange<AnswerMeta>;
@@ -171,8 +154,6 @@ export class Peer {
     };
     if (cancellation !== undefined) {
       cancellation.onCancel = () => end(cancelled(request));
-      this.#taken.set(cancellation, exchange);
-      onSent?.();
     }
     const timer =
       deadline === undefined
@@ -180,7 +161,6 @@ export class Peer {
         : setTimeout(() => end(tooLate(request)), timerMs(deadline - clock.now()));
     const frame = await exchange.next();
     clearTimeout(timer);
-    if (cancellation !== undefined) this.#taken.delete(cancellation);
     if (ended !== undefined) return { error: ended };
     const isMore = frame?.meta.more === true;
     if (frame === undefined || (isMore && request.takesChunks !== true)) {
@@ -198,31 +178,6 @@ export class Peer {
     return error === undefined
       ? { answer: this.#answer(frame, exchange) }
       : { error: errorOf(error) };
-  }
-
-  /**
-   * Resolves when the run of a request begins there.
-   * @param cancellation of a request that it has taken.
-   * @returns undefined: the request is over, or it does not know how to say it.
-   */
-  async started(cancellation: Cancellation): Promise<StartedMeta | undefined> {
-    const stream = await this.#taken.get(cancellation)?.streamId();
-    const session = this.#usable();
-    if (stream === undefined || session === undefined) return undefined;
-    const meta: StartMeta = { stream };
-    try {
-      const exchange: Exchange<StartedMeta> = this.#exchange(
-        session,
-        PATHS.start,
-        encodeFrame(meta),
-      );
-      const frame = await exchange.next();
-      exchange.end();
-      return frame?.meta;
-    } catch {
-      // A connection that takes no requests any more answers none either.
-      return undefined;
-    }
   }
 
   /**

@@ -27,8 +27,6 @@ import {
   type RequestMeta,
   requestOf,
   shapesOnly,
-  type StartedMeta,
-  type StartMeta,
 } from './messages.ts';
 
 export interface LocalNode {
@@ -45,8 +43,6 @@ export interface ServePeersOptions {
   readonly hold: (tenant: string) => BudgetHold;
   /** Carries out a change of a deployment; absent: it is refused. @throws SkeinError. */
   readonly change?: (change: ForwardedChange) => Promise<unknown>;
-  /** A run of a request has begun whose caller wants no answer any more: it has left, or has one from another member. */
-  readonly discarded?: () => void;
   /** Turns anything thrown into an error that a caller may see. */
   readonly toError: (thrown: unknown, id: string) => SkeinError;
 }
@@ -64,7 +60,6 @@ export function servePeer(session: ServerHttp2Session, served: ServePeersOptions
   let faults = 0;
   const options: Connection = {
     ...served,
-    unanswered: new Map(),
     judge(isUnderstood) {
       faults = isUnderstood ? Math.max(0, faults - 1) : faults + 1;
       if (faults <= FAULTS || session.destroyed) return;
@@ -77,17 +72,7 @@ export function servePeer(session: ServerHttp2Session, served: ServePeersOptions
     if (session.destroyed) return;
     const path = headers[':path' as keyof IncomingHttpHeaders];
     if (path === PATHS.probe) receive<ProbeMeta>(stream, options, quote);
-    else if (path === PATHS.infer) {
-      // Before its tensors are read: the peer may ask for its start at once.
-      const id = stream.id!;
-      options.unanswered.set(id, { cancellation: new Cancellation(), onOver: [] });
-      receive<RequestMeta>(stream, options, infer);
-      stream.once('close', () => {
-        const { onOver } = options.unanswered.get(id)!;
-        options.unanswered.delete(id);
-        for (const tell of onOver) tell();
-      });
-    } else if (path === PATHS.start) receive<StartMeta>(stream, options, tellStart);
+    else if (path === PATHS.infer) receive<RequestMeta>(stream, options, infer);
     else if (path === PATHS.change && options.change !== undefined) {
       receive<ForwardedChange>(stream, options, change);
     } else {
@@ -97,15 +82,7 @@ export function servePeer(session: ServerHttp2Session, served: ServePeersOptions
   });
 }
 
-interface Unanswered {
-  readonly cancellation: Cancellation;
-  /** Called when its stream has closed. */
-  readonly onOver: (() => void)[];
-}
-
 interface Connection extends ServePeersOptions {
-  /** By stream. */
-  readonly unanswered: Map<number, Unanswered>;
   /** Counts a message; ends the connection when too many had no meaning. */
   readonly judge: (isUnderstood: boolean) => void;
 }
@@ -171,27 +148,6 @@ async function quote(
   stream.end(encodeFrame(answer)[0]);
 }
 
-/** Answers when the run of a request of the same connection begins, or when it is over. */
-async function tellStart(
-  stream: ServerHttp2Stream,
-  { meta }: Frame<StartMeta>,
-  { unanswered }: Connection,
-): Promise<void> {
-  const asked = unanswered.get(meta.stream);
-  const tell = (answer?: StartedMeta): void => {
-    if (stream.destroyed || stream.headersSent) return;
-    // Without headers the stream would stay open for as long as the connection.
-    stream.respond({ ':status': 200 });
-    stream.end(answer && encodeFrame(answer)[0]);
-  };
-  if (asked === undefined) tell();
-  else if (asked.cancellation.hasStarted) tell({ isEarlier: true });
-  else {
-    asked.cancellation.onStart = () => tell({ isEarlier: false });
-    asked.onOver.push(() => tell());
-  }
-}
-
 /** A model that loads takes minutes: the connection stays open meanwhile. */
 async function change(
   stream: ServerHttp2Stream,
@@ -214,16 +170,14 @@ async function infer(
   { meta, tensors, heldBytes }: Frame<RequestMeta>,
   options: Connection,
 ): Promise<void> {
-  const { local, clock, toError, unanswered, discarded } = options;
+  const { local, clock, toError } = options;
   assertRequest(meta);
-  const cancellation = unanswered.get(stream.id!)?.cancellation ?? new Cancellation();
+  const cancellation = new Cancellation();
   const request = requestOf(meta, tensors, clock.now(), cancellation);
   const hold = options.hold(meta.tenant);
   let isAnswered = false;
   stream.once('close', () => {
-    if (isAnswered) return;
-    if (cancellation.hasStarted) discarded?.();
-    cancellation.cancel();
+    if (!isAnswered) cancellation.cancel();
   });
   try {
     hold.take(heldBytes);

@@ -32,8 +32,6 @@ export interface SimulationResult {
   readonly p99Ms: number;
   /** Probes and forwards per request. */
   readonly messages: number;
-  /** Runs beyond the first of a request, as a share of the requests that ran. */
-  readonly extraRuns: number;
 }
 
 /** Spread of a run's time around its estimate, as a standard deviation of the logarithm. */
@@ -114,7 +112,6 @@ export function simulate(options: SimulationOptions): SimulationResult {
       deadline: now + deadlineMs,
       size: Math.max(0.1, exponential(random) * meanMs),
       tally: now < WARM_UP_MS ? warmUp : counted,
-      hasRun: false,
       answered: false,
     };
     request.tally.requests++;
@@ -127,13 +124,12 @@ export function simulate(options: SimulationOptions): SimulationResult {
   return resultOf(counted);
 }
 
-function resultOf({ requests, inTime, messages, ran, runs, latencies }: Tally): SimulationResult {
+function resultOf({ requests, inTime, messages, latencies }: Tally): SimulationResult {
   const sorted = Float64Array.from(latencies).sort();
   return {
     requests,
     goodput: inTime / requests,
     p99Ms: sorted[Math.floor(0.99 * (sorted.length - 1))] ?? 0,
     messages: messages / requests,
-    extraRuns: (runs - ran) / Math.max(1, ran),
   };
 }

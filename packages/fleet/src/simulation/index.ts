@@ -5,6 +5,6 @@ export {
   type SimulationOptions,
   type SimulationResult,
 } from './fleet.ts';
-export { HEDGED, LOCAL_FIRST } from './local-first.ts';
+export { LOCAL_FIRST } from './local-first.ts';
 export { OTHERS, RANDOM_ONE_RETRY } from './policies.ts';
 export { SCENARIOS, type Scenario } from './scenarios.ts';

@@ -11,7 +11,6 @@ export interface SimRequest {
   /** Milliseconds at full speed. */
   readonly size: number;
   readonly tally: Tally;
-  hasRun: boolean;
   answered: boolean;
 }
 
@@ -21,10 +20,6 @@ export class Tally {
   inTime = 0;
   /** Nodes that were asked or tried, beyond the one that a request reached. */
   messages = 0;
-  /** Requests that ran. */
-  ran = 0;
-  /** Runs that were started: more than one of a request where a hedge has run too. */
-  runs = 0;
   /** Of the answered requests, from arrival, in milliseconds. */
   readonly latencies: number[] = [];
 
@@ -32,16 +27,6 @@ export class Tally {
     this.latencies.push(now - arrivedAt);
     if (now <= deadline) this.inTime++;
   }
-}
-
-/** A request in the queue of a node. */
-export interface SimCopy {
-  readonly request: SimRequest;
-  state: 'waiting' | 'running' | 'over';
-  /** Called when its run begins. */
-  onStart?: () => void;
-  /** Called with its answer. */
-  onAnswer?: () => void;
 }
 
 /** Weight of the last run in the estimated pace. */
@@ -54,7 +39,7 @@ export class SimNode {
   readonly #events: Events;
   /** Milliseconds that a run takes here, for a size, at a time. */
   readonly #cost: (node: number, size: number, now: Time) => number;
-  readonly #queue: SimCopy[] = [];
+  readonly #queue: SimRequest[] = [];
   #head = 0;
   #queuedSize = 0;
   #running: { readonly size: number; readonly startedAt: Time } | undefined;
@@ -82,20 +67,10 @@ export class SimNode {
   }
 
   /** Takes the request, whatever the estimate says. */
-  take(request: SimRequest, events: Pick<SimCopy, 'onStart' | 'onAnswer'> = {}): SimCopy {
-    const copy: SimCopy = { request, state: 'waiting', ...events };
-    this.#queue.push(copy);
+  take(request: SimRequest): void {
+    this.#queue.push(request);
     this.#queuedSize += request.size;
     if (this.#running === undefined) this.#next();
-    return copy;
-  }
-
-  /** A copy that waits is not run; one that runs is. @returns whether it waited. */
-  cancel(copy: SimCopy): boolean {
-    if (copy.state !== 'waiting') return false;
-    copy.state = 'over';
-    this.#queuedSize -= copy.request.size;
-    return true;
   }
 
   #backlogMs(): number {
@@ -109,13 +84,11 @@ export class SimNode {
   }
 
   #next(): void {
-    let copy = this.#queue[this.#head];
-    while (copy?.state === 'over') copy = this.#queue[++this.#head];
-    if (copy === undefined) {
+    const request = this.#queue[this.#head];
+    if (request === undefined) {
       this.#running = undefined;
       return;
     }
-    const { request } = copy;
     this.#head++;
     if (this.#head > 1000 && this.#head * 2 > this.#queue.length) {
       this.#queue.splice(0, this.#head);
@@ -126,18 +99,11 @@ export class SimNode {
     const startedAt = this.#events.now;
     this.#running = { size, startedAt };
     const takes = this.#cost(this.id, size, startedAt);
-    copy.state = 'running';
-    request.tally.runs++;
-    if (!request.hasRun) request.tally.ran++;
-    request.hasRun = true;
     this.#events.after(takes, () => {
       this.#pace += PACE_WEIGHT * (takes / size - this.#pace);
-      copy.state = 'over';
       if (!request.answered) request.tally.answered(request, this.#events.now);
       request.answered = true;
-      copy.onAnswer?.();
       this.#next();
     });
-    copy.onStart?.();
   }
 }

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Events } from './events.ts';
 import { simulate } from './fleet.ts';
-import { hedging } from '../tuning.ts';
-import { HEDGED, LOCAL_FIRST } from './local-first.ts';
+import { LOCAL_FIRST } from './local-first.ts';
 import { OTHERS, RANDOM_ONE_RETRY } from './policies.ts';
 import { seededRandom } from './random.ts';
 import { SCENARIOS } from './scenarios.ts';
@@ -51,23 +50,6 @@ describe('a fleet of 200 nodes', () => {
     const stale = OTHERS.find(({ name }) => name.startsWith('best of 10'))!;
     const lost = 1 - run('a fifth at half speed', stale).goodput;
     expect(lost).toBeGreaterThan(3 * (1 - run('a fifth at half speed', RANDOM_ONE_RETRY).goodput));
-  });
-
-  test('with antagonists, hedges shorten the tail and cost few runs', () => {
-    const without = run('antagonists', LOCAL_FIRST);
-    const hedged = run('antagonists', HEDGED);
-    expect(hedged.p99Ms).toBeLessThan(0.95 * without.p99Ms);
-    expect(hedged.goodput).toBeGreaterThan(without.goodput);
-    expect(hedged.extraRuns).toBeLessThan(hedging.share);
-    expect(without.extraRuns).toBe(0);
-  });
-
-  test('where no node is slower than it predicts, hedges cost next to nothing', () => {
-    const hedged = run('a fifth at half speed', HEDGED);
-    expect(hedged.extraRuns).toBeLessThan(0.01);
-    expect(hedged.messages).toBeLessThan(
-      run('a fifth at half speed', LOCAL_FIRST).messages + hedging.share,
-    );
   });
 
   test('under overload it spends few messages on a fleet that is full', () => {

@@ -1,6 +1,5 @@
 /** The simulation's report in docs/concepts/fleet.md: tables, and a picture of each. */
 import {
-  HEDGED,
   LOCAL_FIRST,
   OTHERS,
   RANDOM_ONE_RETRY,
@@ -10,7 +9,7 @@ import {
   simulate,
   type SimulationResult,
 } from '../simulation/index.ts';
-import { hedging, routing } from '../tuning.ts';
+import { routing } from '../tuning.ts';
 
 export interface Report {
   /** What stands between the markers in the document. */
@@ -24,7 +23,7 @@ interface Row {
   readonly results: readonly SimulationResult[];
 }
 
-const POLICIES = [LOCAL_FIRST, HEDGED, ...OTHERS];
+const POLICIES = [LOCAL_FIRST, ...OTHERS];
 const SIZES = [2, 10, 100, 1000, 2000];
 const NODES = 500;
 const DURATION_MS = 3500;
@@ -53,20 +52,12 @@ export function writeReport(): Report {
       table(['policy', ...SCENARIOS.map(({ name }) => name)], policies, ({ messages }) =>
         messages.toFixed(2),
       ),
-      'Runs beyond the first of a request, because of hedges, of all that ran:',
-      table(
-        ['policy', ...SCENARIOS.map(({ name }) => name)],
-        policies.filter(({ name }) => name === HEDGED.name),
-        ({ extraRuns }) => percent(extraRuns),
-      ),
       `In time by the size of the fleet, ${slowNodes.name}:`,
       table(['policy', ...SIZES.map((nodes) => `${count(nodes)} nodes`)], sizes, ({ goodput }) =>
         percent(goodput),
       ),
       'What each constant is worth:',
       constantsTable(routing, LOCAL_FIRST, TRIED),
-      'What each constant of hedges is worth:',
-      constantsTable(hedging, HEDGED, TRIED_WITH_HEDGES),
     ].join('\n\n'),
     pictures: { 'fleet-routing.svg': lossPicture(policies) },
   };
@@ -80,9 +71,6 @@ function run(policy: RoutingPolicy, scenario: Scenario, nodes: number): Simulati
 
 const TRIED = SCENARIOS.filter(({ name }) =>
   ['a fifth at half speed', 'partition', 'overload, load 3'].includes(name),
-);
-const TRIED_WITH_HEDGES = SCENARIOS.filter(({ name }) =>
-  ['a fifth at half speed', 'antagonists'].includes(name),
 );
 const FEW_NODES = 200;
 

@@ -10,7 +10,6 @@ import {
   acceptLink,
   asksForLink,
   forwardRefused,
-  hedging,
   MIN_KEY_LENGTH,
   Peer,
   servePeer,
@@ -106,7 +105,6 @@ export function openForwarding(
       }),
     clock,
     random: Math.random,
-    hedgeShare: options.hedgeShare ?? hedging.share,
   });
   lifecycle.open('peers', () => forwarding.close());
 
@@ -141,7 +139,6 @@ export function openForwarding(
       clock,
       maxBytes: TENSOR_BYTES_PER_BODY_BYTE * maxBodyBytes,
       change: (change) => carryOut(serving, change),
-      discarded: () => received.discarded++,
       hold: (tenant) => callers.bodies.hold(tenant),
       toError: (thrown, id) => toSkeinError(thrown, id, logger),
     });

@@ -56,8 +56,6 @@ export interface NodeOptions {
   readonly modelMemoryBytes?: number | undefined;
   /** Known to all members of the fleet, which forward requests to each other; absent: none is forwarded. */
   readonly fleetKey?: string | undefined;
-  /** Share of the requests that may be sent to a second member where the first one takes long; 0: none. Default: 0.05. */
-  readonly hedgeShare?: number | undefined;
   /** The URL at which other members call this node. Default: that of an address of the machine. */
   readonly advertise?: string | undefined;
   /** Jobs of different namespaces share a Redis and are invisible to each other. */

@@ -271,7 +271,6 @@ export class CompositionTarget implements Target {
   #start(run: CompositionRun, slot: Slot): void {
     const now = this.#options.clock.now();
     run.startedAt = now;
-    run.request.cancellation?.start();
     this.#inFlight++;
     slot.running.set(run.id, run);
     slot.runs++;

@@ -68,7 +68,6 @@ export async function answerInChunks(
   if (failure !== undefined) throw failure;
   if (request.cancellation !== undefined) {
     request.cancellation.onCancel = () => stop(cancelled(request));
-    cancellation.onStart = () => request.cancellation?.start();
   }
   const first = await within(
     request.deadline - clock.now(),

@@ -110,11 +110,6 @@ function renderMember(member: MemberView, style: Style): string {
     ['refused', load && `${formatNumber(load.shedPerSecond)} a second for load`],
     ['wait', load && `${formatNumber(load.delayShare * 100)} % of the objective`],
     ['forwarded', forwarding && countsText(forwarding.forwards)],
-    [
-      'sent twice',
-      forwarding?.hedges &&
-        `${countsText(forwarding.hedges)}; both ran: ${forwarding.duplicates ?? 0}`,
-    ],
   ];
   const held = renderTable(style, member.loaded, [
     ['HOLDS', ({ model }) => model],

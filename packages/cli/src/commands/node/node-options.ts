@@ -43,12 +43,6 @@ const graceOption = duration(
 const modelMemoryOption = bytes(
   'Memory for models on a member of a fleet (or SKEIN_MODEL_MEMORY); default: three quarters of what the machine, or its container, has.',
 );
-const hedgesOption = integer(
-  'PERCENT',
-  'Most requests that go to a second member too, because the first one takes long (or SKEIN_HEDGES); default: 5; 0: none.',
-  [0, 100],
-);
-
 export const upOptions = {
   host: withDefault(text('ADDRESS', 'Address to listen on.'), '127.0.0.1'),
   port: portOption,
@@ -124,7 +118,6 @@ export const upOptions = {
     'FILE',
     'File with the key that all nodes of a fleet share (or SKEIN_FLEET_KEY); with it, requests that a node refuses go to others.',
   ),
-  hedges: hedgesOption,
   advertise: text(
     'URL',
     'Where other nodes of the fleet reach this one (or SKEIN_ADVERTISE); default: its first address that is no loopback.',
@@ -166,7 +159,6 @@ export async function nodeOptions(context: Context, options: UpOptions): Promise
     ...fleetOf(context, options),
     ...(await peersOf(context, options)),
     cacheBytes: orEnvironment(context, options.cache, 'SKEIN_CACHE', cacheOption),
-    hedgeShare: shareOf(orEnvironment(context, options.hedges, 'SKEIN_HEDGES', hedgesOption)),
     modelMemoryBytes: orEnvironment(
       context,
       options.modelMemory,
@@ -207,10 +199,6 @@ function tlsOf({ cwd }: Context, { tlsCert, tlsKey, tlsClientCa }: UpOptions): N
     key: resolve(cwd, tlsKey),
     clientAuthorities: tlsClientCa === undefined ? undefined : resolve(cwd, tlsClientCa),
   };
-}
-
-function shareOf(percent: number | undefined): number | undefined {
-  return percent === undefined ? undefined : percent / 100;
 }
 
 function fleetOf(

@@ -12,7 +12,6 @@ import { KEY, TestNode } from './scripted-node.ts';
 export interface ScriptedFleetOptions {
   readonly model?: Partial<DeployedModel>;
   readonly clock?: Clock;
-  readonly hedgeShare?: number;
   /** Whether no node knows the deployment that the members hold. */
   readonly isUnknown?: boolean;
 }
@@ -22,7 +21,7 @@ let nodes: TestNode[] = [];
 /** The first of them gets the requests. */
 export async function fleetOf(
   count: number,
-  { model = {}, clock = performance, hedgeShare = 0, isUnknown = false }: ScriptedFleetOptions = {},
+  { model = {}, clock = performance, isUnknown = false }: ScriptedFleetOptions = {},
 ): Promise<TestNode[]> {
   nodes = Array.from({ length: count }, (_, i) => new TestNode(`member-${i}`));
   await Promise.all(nodes.map((node) => node.listen()));
@@ -58,7 +57,6 @@ export async function fleetOf(
         }),
       clock,
       random: seededRandom(1),
-      hedgeShare,
     });
   }
   return nodes;

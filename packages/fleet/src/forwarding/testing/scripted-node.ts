@@ -23,8 +23,6 @@ export class TestNode {
   change: (change: ForwardedChange) => Promise<unknown> = () => Promise.resolve({});
   address = '';
   held = 0;
-  /** Runs of requests whose callers wanted no answer any more. */
-  discarded = 0;
   forwarding!: Forwarding;
   readonly sockets = new Set<Socket>();
   readonly sessions = new Set<ServerHttp2Session>();
@@ -47,7 +45,6 @@ export class TestNode {
             predict: (asked) => this.prediction(asked),
           },
           change: (change) => this.change(change),
-          discarded: () => this.discarded++,
           clock: performance,
           maxBytes: 1e8,
           hold: (tenant) => budget.hold(tenant),
@@ -93,8 +90,3 @@ export const answer = (outputs: TensorMap): InferenceAnswer => ({
 });
 /** Accepts, and never answers. */
 export const hangs: Behave = () => new Promise(() => {});
-/** Accepts, runs, and never answers. */
-export const runs: Behave = ({ cancellation }) => {
-  cancellation?.start();
-  return new Promise(() => {});
-};

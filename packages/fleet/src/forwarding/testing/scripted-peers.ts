@@ -6,7 +6,7 @@ import {
   type InferenceRequest,
   type Prediction,
 } from '@skein/serving';
-import { type QuoteMeta, type StartedMeta } from '../../link/messages.ts';
+import type { QuoteMeta } from '../../link/messages.ts';
 import type { Outcome, Peer } from '../../link/peer.ts';
 import { Refusals } from '../../routing/refusals.ts';
 import { forwardRefused } from '../forwarding.ts';
@@ -29,7 +29,6 @@ export class ScriptedPeer {
   isLeftOut = false;
   quote: () => QuoteMeta | undefined | Promise<QuoteMeta | undefined> = () => ({ finishMs: 10 });
   outcome: (asked: InferenceRequest) => Outcome | Promise<Outcome> = () => new Promise(() => {});
-  start: () => Promise<StartedMeta | undefined> = () => new Promise(() => {});
 
   isAsked(): boolean {
     return !this.isLeftOut;
@@ -41,14 +40,9 @@ export class ScriptedPeer {
     return this.quote();
   }
 
-  async forward(asked: InferenceRequest, _by: number, onSent?: () => void): Promise<Outcome> {
+  async forward(asked: InferenceRequest): Promise<Outcome> {
     this.sent.push(asked);
-    onSent?.();
     return this.outcome(asked);
-  }
-
-  started(): Promise<StartedMeta | undefined> {
-    return this.start();
   }
 
   close(): void {
@@ -64,7 +58,6 @@ export const memberOf = (incarnation: string, version = '3'): FleetMember => ({
 
 export interface ScriptedPeersOptions {
   readonly model?: Partial<DeployedModel>;
-  readonly hedgeShare?: number;
   /** Whether this node does not know the deployment that the members hold. */
   readonly isUnknown?: boolean;
 }
@@ -72,7 +65,7 @@ export interface ScriptedPeersOptions {
 /** A node that refuses, with so many other members that hold the model. */
 export function nodeWithPeers(
   count: number,
-  { model = {}, hedgeShare = 0, isUnknown = false }: ScriptedPeersOptions = {},
+  { model = {}, isUnknown = false }: ScriptedPeersOptions = {},
 ) {
   const peers = Array.from({ length: count }, () => new ScriptedPeer());
   const described = riskModel(model);
@@ -104,7 +97,6 @@ export function nodeWithPeers(
     },
     clock: { now: () => performance.now() },
     random: () => node.random,
-    hedgeShare,
   });
   const ask = (more: Partial<InferenceRequest> = {}) =>
     forwarding.inference.infer(request({ cancellation: new Cancellation(), ...more }));

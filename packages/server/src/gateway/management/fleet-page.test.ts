@@ -34,8 +34,6 @@ const member = (name: string, more: Partial<MemberInfo> = {}): MemberInfo => ({
       probes: { in_time: 41, late: 3, silent: 0 },
       forwards: { answered: 38, refused: 2, failed: 0, lost: 0 },
       refused: { no_holder: 0, fleet_full: 1, no_taker: 0, lost: 0 },
-      hedges: { first: 2, second: 5, neither: 0, no_taker: 0 },
-      duplicates: 3,
       repeated: 0,
     },
   },
@@ -116,8 +114,6 @@ describe.skipIf(browserAvailable.skip)('the page of the fleet', { timeout: 60_00
     await row.getByText('812 rows/s').waitFor();
     await row.getByText('41 in time, 3 late').waitFor();
     await row.getByText('stayed refused: 1 fleet full').waitFor();
-    await row.getByText('2 first, 5 second').waitFor();
-    await row.getByText('both ran: 3').waitFor();
     await page.getByText('peers cannot call it').waitFor();
     await page.getByText('not reported yet').waitFor();
     await page.locator('[data-alert="versions"]').getByText('an upgrade is under way').waitFor();

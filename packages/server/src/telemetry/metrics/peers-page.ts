@@ -6,11 +6,9 @@ import { type Exposition, labelled } from '@skein/http';
 export interface Received {
   requests: number;
   predictions: number;
-  /** Runs whose answer was not wanted any more: that of another copy came first, or the caller left. */
-  discarded: number;
 }
 
-export const newReceived = (): Received => ({ requests: 0, predictions: 0, discarded: 0 });
+export const newReceived = (): Received => ({ requests: 0, predictions: 0 });
 
 export function exposePeers(
   into: Exposition,
@@ -18,7 +16,7 @@ export function exposePeers(
   received: Received,
   connections: number,
 ): void {
-  const { probes, forwards, refused, hedges, duplicates, repeated } = counters;
+  const { probes, forwards, refused, repeated } = counters;
   byLabel(
     into,
     'skein_fleet_probes_total',
@@ -40,20 +38,6 @@ export function exposePeers(
     'reason',
     refused,
   );
-  byLabel(
-    into,
-    'skein_fleet_hedges_total',
-    'Requests that took long and were to be sent to a second member, by the copy that answered.',
-    'answered',
-    hedges,
-  );
-  single(
-    into,
-    'skein_fleet_duplicates_total',
-    'counter',
-    'Hedged requests of which both copies ran, as far as this node was told.',
-    duplicates,
-  );
   single(
     into,
     'skein_fleet_repeated_total',
@@ -64,7 +48,7 @@ export function exposePeers(
   byLabel(
     into,
     'skein_fleet_received_total',
-    'What other members asked of this node; discarded: it ran, and its answer was not wanted any more.',
+    'Requests and predictions that other members asked of this node.',
     'kind',
     received,
   );

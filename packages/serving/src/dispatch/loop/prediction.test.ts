@@ -58,18 +58,6 @@ describe('a dispatcher predicts', () => {
     expect(await codeOf(dispatcher.submit(later(600_000)))).toBe('NO_REPLICA');
   });
 
-  test('for the caller of a request that it accepts, and says when its run begins', async () => {
-    const { dispatcher } = await serve(MLP);
-    const cancellation = new Cancellation();
-    const asked = request(row(1, 2, 3, 4), { cancellation });
-    expect(dispatcher.predict!(asked).wakes).toBe(false);
-    expect([cancellation.expectedAt, cancellation.hasStarted]).toEqual([undefined, false]);
-    const answer = dispatcher.submit(asked);
-    expect(cancellation.expectedAt).toBeGreaterThan(asked.arrivedAt);
-    await answer;
-    expect(cancellation.hasStarted).toBe(true);
-  });
-
   test('no answer once it drains', async () => {
     const { dispatcher } = await serve(MLP);
     await dispatcher.drain();
