@@ -1,9 +1,7 @@
 /** The pages of the site, its links and its navigation; `npm run docs:site` builds it and refuses dead links. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { navigation } from './.vitepress/navigation.ts';
-import { pages, resolveLink, ROOT } from './.vitepress/pages.ts';
+import { pages, resolveLink } from './.vitepress/pages.ts';
 
 describe('a link of a page', () => {
   const from = 'docs/guide/serving.md';
@@ -48,12 +46,4 @@ describe('the navigation', () => {
     const guides = groups.find(({ text }) => text === 'Guides')?.items.map(({ text }) => text);
     expect(guides?.slice(0, 3)).toEqual(['Serving a model', 'Compositions', 'Operating a node']);
   });
-});
-
-it('lists every decision by its title', () => {
-  const list = readFileSync(join(ROOT, 'docs/decisions/README.md'), 'utf8');
-  for (const page of pages().filter((path) => path.startsWith('docs/decisions/0'))) {
-    const [, title = ''] = /^# \d+\. (.+)$/m.exec(readFileSync(join(ROOT, page), 'utf8')) ?? [];
-    expect(list).toContain(`[${title}](${page.replace('docs/decisions/', '')})`);
-  }
 });

@@ -1,11 +1,9 @@
 /** What a node does with what the members answer, told one by one. */
 import { DeploymentSettings } from '@skein/api';
-import type { InferenceAnswer } from '@skein/serving';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { errorMeta, type QuoteMeta } from '../link/messages.ts';
-import type { Outcome } from '../link/peer.ts';
-import { codeOf, request } from './testing/requests.ts';
-import { answer, type Behave } from './testing/scripted-node.ts';
+import { describe, expect, test } from 'vitest';
+import { errorMeta } from '../link/messages.ts';
+import { codeOf } from './testing/requests.ts';
+import { answer } from './testing/scripted-node.ts';
 import { nodeWithPeers, refusal, type ScriptedPeer } from './testing/scripted-peers.ts';
 
 const ANSWER = answer(new Map());

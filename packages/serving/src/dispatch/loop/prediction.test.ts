@@ -1,7 +1,7 @@
 /** What the dispatcher predicts for a request is what it then does, and predicting has no effect. */
 import type { NumericTensor } from '@skein/onnx';
 import { describe, expect, test } from 'vitest';
-import { Cancellation, type Instant } from '../../contract.ts';
+import { type Instant } from '../../contract.ts';
 import { LatencyModel } from '../cost/latency-model.ts';
 import { Scheduler } from '../policy/scheduler.ts';
 import { Ticket } from '../queue/ticket.ts';
