@@ -27,6 +27,7 @@ import {
   readCompletion,
 } from '../../../packages/server/src/gateway/openai/chat-request.ts';
 import { readResponse } from '../../../packages/server/src/gateway/openai/responses-request.ts';
+import { reasoningSeals } from '../../../packages/server/src/gateway/openai/reasoning-seals.ts';
 import type { Fields } from '../../../packages/server/src/gateway/generative/fields.ts';
 import { bytesInput } from '../engine/bytes.ts';
 import { jsonInput } from '../engine/json.ts';
@@ -93,10 +94,11 @@ async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += 11) yield bytes.subarray(at, at + 11);
 }
 
+const SEALS = reasoningSeals({ key: Buffer.alloc(32), tenant: 't', hold: () => {} });
 const READERS: Readonly<Record<string, (body: Fields) => GenerateRequest>> = {
   chat: (body) => readChat(body).request,
   completion: (body) => readCompletion(body).request,
-  response: (body) => readResponse(body, []).request,
+  response: (body) => readResponse(body, [], SEALS).request,
   gemini: (body) => readGenerate('m', body, false),
 };
 

@@ -22,6 +22,7 @@ import type { Fence, Leases } from './leases/leases.ts';
 import type { Shares } from './leases/shares.ts';
 import type { Members } from './members/members.ts';
 import type { Responses } from './responses/responses.ts';
+import type { Secrets } from './secrets/secrets.ts';
 import type { TransferStore } from './transfer/rows.ts';
 
 /** ISO 8601 in UTC, wall clock. */
@@ -205,6 +206,7 @@ export interface State extends Records {
   readonly shares: Shares;
   readonly budgets: Budgets;
   readonly responses: Responses;
+  readonly secrets: Secrets;
   close(): Promise<void>;
 }
 

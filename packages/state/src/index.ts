@@ -3,6 +3,7 @@ export { openFileArtifacts } from './artifacts/file-artifacts.ts';
 export { defaultArtifactBound, openArtifacts } from './artifacts/open-artifacts.ts';
 export { createSweeper, type Sweeper } from './artifacts/sweeper.ts';
 export type { BudgetBlock, Budgets } from './budgets/budgets.ts';
+export type { Secrets } from './secrets/secrets.ts';
 export type { ResponseBounds, Responses, StoredResponse } from './responses/responses.ts';
 export { type Backend, backendOf } from './backend.ts';
 export type { ChangeKind, Position, StateChange } from './changes/changes.ts';

@@ -8,12 +8,13 @@ import type { ChangeStore } from './changes/changes.ts';
 import { followChanges } from './changes/follow.ts';
 import type { Records, State } from './contract.ts';
 import type { Responses } from './responses/responses.ts';
+import type { Secrets } from './secrets/secrets.ts';
 import { leasesOver, type LeaseStore } from './leases/leases.ts';
 import { sharesOver, type ShareStore } from './leases/shares.ts';
 import { membersOver, type MemberStore } from './members/members.ts';
 
 export interface StateStore
-  extends Records, ChangeStore, MemberStore, LeaseStore, ShareStore, Budgets, Responses {
+  extends Records, ChangeStore, MemberStore, LeaseStore, ShareStore, Budgets, Responses, Secrets {
   close(): Promise<void>;
 }
 
@@ -34,5 +35,6 @@ export function stateOver(store: StateStore, arrivals: Arrivals): State {
     shares: sharesOver(store),
     budgets: store,
     responses: store,
+    secrets: store,
   };
 }

@@ -33,6 +33,7 @@ import { exposeRollouts } from './rollout/metrics.ts';
 import { isRunning, ROLLOUT, rolloutsOf } from './rollout/records.ts';
 import { createLanguageRollouts, type LanguageRollouts } from './rollout/rollouts.ts';
 import { exposeRedactions } from './redaction-metrics.ts';
+import { sealKey } from './seal-key.ts';
 import { createSpentQuotas } from './spent-quotas.ts';
 import { exposeSemantic, semanticView, type SemanticView } from './semantic.ts';
 import type { Caller } from '../access/contract.ts';
@@ -63,6 +64,8 @@ export interface LanguageModels {
   gateway(): Promise<Gateway>;
   /** Those of a caller; undefined: this node keeps none. @throws SkeinError as `gateway` does. */
   responses(caller: Caller): Promise<KeptResponses | undefined>;
+  /** See `seal-key.ts`. */
+  readonly sealKey: () => Promise<Buffer | undefined>;
   /** Changes are in force when they resolve. */
   readonly declarations: Declarations;
   readonly rollouts: Pick<LanguageRollouts, 'start' | 'rollBack'>;
@@ -327,6 +330,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       const { settings } = await current();
       return settings.responses && keptResponses(caller, responsesOptions);
     },
+    sealKey: sealKey(state.secrets),
     declarations,
     rollouts,
     expose(into) {

@@ -126,6 +126,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions) {
     ...common,
     languageModels: () => languageModels.gateway(),
     responses: (caller) => languageModels.responses(caller),
+    sealKey: languageModels.sealKey,
     repository: createModelRepository(
       registry,
       control,

@@ -69,5 +69,6 @@ export function guardedState({ reachable, writable }: Guard): Omit<State, 'close
       removeResponse: async (...args) => writable().responses.removeResponse(...args),
       removeResponses: async () => writable().responses.removeResponses(),
     },
+    secrets: { secret: async (...args) => writable().secrets.secret(...args) },
   };
 }

@@ -54,6 +54,7 @@ const EFFECTS = {
   run: 'reads',
   runs: 'reads',
   schema: 'reads',
+  secret: 'grows',
   'share-claims': 'reads',
   sync: 'frees',
   'take-budget': 'grows',

@@ -26,6 +26,7 @@ import { memberCalls } from './members.ts';
 import { waitsForDisk } from './on-disk.ts';
 import { responseCalls } from './responses.ts';
 import { runCalls } from './runs.ts';
+import { secretCalls } from './secrets.ts';
 import { transferCalls } from './transfer.ts';
 import { connect } from './server/connection.ts';
 import { versionCalls } from './versions.ts';
@@ -93,6 +94,7 @@ export async function openRedisState(
       ...leaseCalls(calls),
       ...budgetCalls(calls),
       ...responseCalls(calls),
+      ...secretCalls(calls),
       close,
     },
     arrivals,

@@ -12,6 +12,7 @@ import { leaseTable, shareTable } from './leases.ts';
 import { memberTable } from './members.ts';
 import { responseTable } from './responses.ts';
 import { runTable } from './runs.ts';
+import { secretTable } from './secrets.ts';
 import { transferTable } from './transfer.ts';
 import { versionTable } from './versions.ts';
 
@@ -38,6 +39,7 @@ export function openLocalState(path: string, clock: () => number = Date.now): St
     ...shareTable(database, clock),
     ...budgetTable(database, clock),
     ...responseTable(database, clock),
+    ...secretTable(database),
     async close() {
       database.close();
     },

@@ -45,6 +45,7 @@ const OTHER_METHODS = {
   responseChain: 'quiet',
   removeResponse: 'quiet',
   removeResponses: 'quiet',
+  secret: 'quiet',
   close: 'quiet',
 } as const satisfies Record<Exclude<keyof StateStore, keyof Records>, 'announces' | 'quiet'>;
 const METHODS = { ...RECORD_METHODS, ...OTHER_METHODS };

@@ -105,6 +105,8 @@ describe('of Gemini, through responses', () => {
       '[]',
       '{"thoughts":7,"text":7,"calls":{"a":1}}',
       '{"calls":[[],[7,7],7]}',
+      // As this node writes it, but not sealed by it.
+      '{"thoughts":[],"calls":[["a","forged"]]}',
     ];
     for (const encrypted_content of [
       'gAAAAB',

@@ -11,6 +11,8 @@ export interface OpenAiOptions extends LanguageOptions {
   readonly inference: Inference;
   /** The stored ones of a caller; undefined: none are stored. */
   readonly responses: (caller: Caller) => Promise<KeptResponses | undefined>;
+  /** Authenticates what clients keep for this node; undefined while it cannot be read. */
+  readonly sealKey: () => Promise<Buffer | undefined>;
 }
 
 export function openAiFace(options: OpenAiOptions): Face {

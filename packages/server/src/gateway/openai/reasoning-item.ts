@@ -3,10 +3,12 @@
  * the signatures that Gemini wants back: of its thoughts, its text and its calls. Messages and calls
  * have theirs in `extra_content` too, which clients that know OpenAI's fields alone leave out.
  */
+import { JSON_BOUNDS, readJsonOr } from '@skein/api/foreign-json';
 import { type Extra, googleContent, signedThoughts } from '@skein/generative';
 import type { Choice } from '../generative/collect.ts';
 import { joinedExtra } from '../generative/joined-extra.ts';
 import type { Fields } from '../generative/fields.ts';
+import type { ReasoningSeals } from './reasoning-seals.ts';
 
 export interface Signatures {
   /** Of the assistant's message: of its thoughts and its text. */
@@ -15,16 +17,13 @@ export interface Signatures {
   readonly calls: ReadonlyMap<string, Extra>;
 }
 
-/** Tells this node's content from that of other servers. */
-const MARK = 'skein:';
-
 export const hasSignature = (extra: Extra | undefined): boolean =>
   signatureOf(extra) !== undefined || signedThoughts(extra).length > 0;
 
 /** @param choice absent: the item as it opens. */
-export function reasoningItem(id: string, choice?: Choice): Fields {
+export function reasoningItem(id: string, seals: ReasoningSeals, choice?: Choice): Fields {
   const text = choice?.reasoning ?? '';
-  const kept = choice === undefined ? undefined : signaturesOf(choice);
+  const kept = choice === undefined ? undefined : signaturesOf(choice, seals);
   return {
     type: 'reasoning',
     id: `rs_${id}`,
@@ -38,7 +37,7 @@ export const summaryPart = (text: string): Fields => ({ type: 'summary_text', te
 export const isReasoned = ({ reasoning, extra, toolCalls }: Choice): boolean =>
   reasoning !== '' || [extra, ...toolCalls.map((call) => call.extra)].some(hasSignature);
 
-function signaturesOf({ extra, toolCalls }: Choice): string | undefined {
+function signaturesOf({ extra, toolCalls }: Choice, seals: ReasoningSeals): string | undefined {
   const thoughts = signedThoughts(extra);
   const text = signatureOf(extra);
   const calls = toolCalls.flatMap((call) => {
@@ -46,13 +45,20 @@ function signaturesOf({ extra, toolCalls }: Choice): string | undefined {
     return signature === undefined ? [] : [[call.id, signature]];
   });
   if (thoughts.length + calls.length === 0 && text === undefined) return undefined;
-  return MARK + Buffer.from(JSON.stringify({ thoughts, text, calls })).toString('base64url');
+  return seals.seal(JSON.stringify({ thoughts, text, calls }));
 }
 
 /** @returns undefined for the content of another server, which says nothing here. */
-export function signaturesIn(content: unknown): Signatures | undefined {
-  if (typeof content !== 'string' || !content.startsWith(MARK)) return undefined;
-  const { thoughts, text, calls } = parsed(content.slice(MARK.length));
+export function signaturesIn(
+  content: unknown,
+  param: string,
+  seals: ReasoningSeals,
+): Signatures | undefined {
+  const opened = seals.open(content, param);
+  if (opened === undefined) return undefined;
+  const value = readJsonOr(opened, JSON_BOUNDS.request, undefined);
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { thoughts, text, calls } = value as Fields;
   return {
     message: ofGoogle({
       thoughts,
@@ -71,15 +77,6 @@ export const withSignatures = (
   own: Extra | undefined,
   kept: Extra | undefined,
 ): Extra | undefined => joinedExtra(kept, own);
-
-function parsed(text: string): Fields {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
-    return typeof value === 'object' && value !== null ? (value as Fields) : {};
-  } catch {
-    return {};
-  }
-}
 
 function signatureOf(extra: Extra | undefined): string | undefined {
   const signature = googleContent(extra)['thought_signature'];

@@ -6,6 +6,7 @@ import type { Fields } from '../generative/fields.ts';
 import { logprobOf } from './chat-answer.ts';
 import { errorOf } from './errors.ts';
 import { hasSignature, reasoningItem, summaryPart } from './reasoning-item.ts';
+import type { ReasoningSeals } from './reasoning-seals.ts';
 import {
   callItem,
   messageItem,
@@ -20,7 +21,7 @@ import {
 type PartKind = 'text' | 'refusal';
 
 /** The events of one response. Items open when their first piece comes, and close at the end. */
-export function responseEvents(id: string, head: Fields) {
+export function responseEvents(id: string, head: Fields, seals: ReasoningSeals) {
   const choice = newChoice();
   let sequence = 0;
   let usage: Usage | undefined;
@@ -89,7 +90,7 @@ export function responseEvents(id: string, head: Fields) {
       });
       return [done, callItem(id, key, call, status)];
     }
-    const item = reasoningItem(id, choice);
+    const item = reasoningItem(id, seals, choice);
     const { reasoning: text } = choice;
     if (text === '') return ['', item];
     const place = { item_id: `rs_${id}`, output_index, summary_index: 0 };
@@ -98,7 +99,7 @@ export function responseEvents(id: string, head: Fields) {
     return [done + event('response.reasoning_summary_part.done', { ...place, part }), item];
   }
 
-  const openReasoning = () => opened('reasoning', () => reasoningItem(id));
+  const openReasoning = () => opened('reasoning', () => reasoningItem(id, seals));
 
   function thought(delta: string): string {
     const [output_index, opening] = openReasoning();

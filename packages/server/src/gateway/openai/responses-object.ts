@@ -4,6 +4,7 @@ import type { Choice, CollectedCall } from '../generative/collect.ts';
 import type { Fields } from '../generative/fields.ts';
 import { logprobOf } from './chat-answer.ts';
 import { isReasoned, reasoningItem } from './reasoning-item.ts';
+import type { ReasoningSeals } from './reasoning-seals.ts';
 
 export type Status = 'in_progress' | 'completed' | 'incomplete' | 'failed';
 
@@ -112,10 +113,10 @@ export const callItem = (
   ...call.extra,
 });
 
-export function itemsOf(id: string, choice: Choice): Fields[] {
+export function itemsOf(id: string, choice: Choice, seals: ReasoningSeals): Fields[] {
   const status = statusOf(choice) === 'completed' ? 'completed' : 'incomplete';
   const items: Fields[] = [];
-  if (isReasoned(choice)) items.push(reasoningItem(id, choice));
+  if (isReasoned(choice)) items.push(reasoningItem(id, seals, choice));
   const refusal = refusalOf(choice.extra);
   const isSaid = choice.text !== '' || (choice.toolCalls.length === 0 && refusal === '');
   const content = [

@@ -13,6 +13,7 @@ import {
   type Part,
   type ResponseFormat,
   type Tool,
+  type ToolCall,
 } from '@skein/generative';
 import {
   type Fields,
@@ -29,6 +30,7 @@ import {
 import { modelOf, samplingOf, schemaFormatAt } from './chat-request.ts';
 import { functionAt, imageAt, toolChoiceAt, uniquelyNamed } from './messages.ts';
 import { signaturesIn, withSignatures } from './reasoning-item.ts';
+import type { ReasoningSeals } from './reasoning-seals.ts';
 
 const FIELDS = new Set([
   'model',
@@ -83,7 +85,11 @@ export interface ResponseRequest {
 }
 
 /** @param earlier messages of the responses that it continues. @throws FieldError. */
-export function readResponse(body: Fields, earlier: readonly Message[]): ResponseRequest {
+export function readResponse(
+  body: Fields,
+  earlier: readonly Message[],
+  seals: ReasoningSeals,
+): ResponseRequest {
   const given = fieldsIn(body);
   if (given.has('conversation')) {
     throw new FieldError(
@@ -115,7 +121,7 @@ export function readResponse(body: Fields, earlier: readonly Message[]): Respons
   const texts = given.object('text');
   const top = given.whole('top_logprobs', 0, MAX_TOP_LOGPROBS);
   const reasoning = fieldsIn(given.object('reasoning') ?? {}, 'reasoning.');
-  const input = inputAt(body['input'], 'input');
+  const input = inputAt(body['input'], 'input', seals);
   const request: GenerateRequest = {
     model: modelOf(body),
     messages: [
@@ -169,31 +175,48 @@ const text = (value: string, extra?: Extra): Part => ({
   text: value,
   ...(extra === undefined ? {} : { extra }),
 });
-const message = (role: Message['role'], content: readonly Part[], extra?: Extra): Message => ({
+const message = (
+  role: Message['role'],
+  content: readonly Part[],
+  extra?: Extra,
+): WrittenMessage => ({
   role,
   content,
   ...(extra === undefined ? {} : { extra }),
 });
 
-function inputAt(value: unknown, param: string): Message[] {
+function inputAt(value: unknown, param: string, seals: ReasoningSeals): Message[] {
   if (typeof value === 'string') return [message('user', [text(textAt(value, param))])];
   const items = listAt(value, param, MAX_MESSAGES);
   if (items.length === 0) throw wrong(param, 'a string or a list of items', value);
-  return messagesOf(items, param);
+  return messagesOf(items, param, seals);
 }
 
-export function messagesOf(items: readonly unknown[], param: string): Message[] {
-  const messages: Message[] = [];
-  const ofCalls = new Map<string, Extra>();
-  for (const [index, item] of items.entries()) add(messages, ofCalls, item, `${param}[${index}]`);
-  return messages
+/** The messages of a conversation so far. */
+interface Conversation {
+  readonly messages: WrittenMessage[];
+  /** Signatures of calls by their ids. */
+  readonly ofCalls: Map<string, Extra>;
+  readonly seals: ReasoningSeals;
+}
+/** Its calls are added one by one. */
+type WrittenMessage = Omit<Message, 'toolCalls'> & { readonly toolCalls?: ToolCall[] | undefined };
+
+export function messagesOf(
+  items: readonly unknown[],
+  param: string,
+  seals: ReasoningSeals,
+): Message[] {
+  const all: Conversation = { messages: [], ofCalls: new Map(), seals };
+  for (const [index, item] of items.entries()) add(all, item, `${param}[${index}]`);
+  return all.messages
     .filter((each) => each.role !== 'assistant' || each.content.length > 0 || each.toolCalls)
     .map(({ toolCalls, ...rest }) => ({
       ...rest,
       ...(toolCalls && {
         toolCalls: toolCalls.map((call) => ({
           ...call,
-          extra: withSignatures(call.extra, ofCalls.get(call.id)),
+          extra: withSignatures(call.extra, all.ofCalls.get(call.id)),
         })),
       }),
     }));
@@ -203,12 +226,8 @@ export function messagesOf(items: readonly unknown[], param: string): Message[] 
  * Calls of one turn become one message of the assistant, as chat templates expect them, with what
  * its model thought where that has signatures.
  */
-function add(
-  messages: Message[],
-  ofCalls: Map<string, Extra>,
-  value: unknown,
-  param: string,
-): void {
+function add(all: Conversation, value: unknown, param: string): void {
+  const { messages, ofCalls } = all;
   const item = objectAt(value, param);
   switch (item['type'] ?? 'message') {
     case 'message': {
@@ -241,8 +260,9 @@ function add(
       const last = messages.at(-1);
       if (last?.role !== 'assistant')
         messages.push({ role: 'assistant', content: [], toolCalls: [call] });
-      else
-        messages[messages.length - 1] = { ...last, toolCalls: [...(last.toolCalls ?? []), call] };
+      // One more copy for each call would be quadratic.
+      else if (last.toolCalls !== undefined) last.toolCalls.push(call);
+      else messages[messages.length - 1] = { ...last, toolCalls: [call] };
       return;
     }
     case 'function_call_output': {
@@ -260,7 +280,11 @@ function add(
       return;
     }
     case 'reasoning': {
-      const signatures = signaturesIn(item['encrypted_content']);
+      const signatures = signaturesIn(
+        item['encrypted_content'],
+        `${param}.encrypted_content`,
+        all.seals,
+      );
       // What a model thought is not sent back to it, unless it has asked for that.
       if (signatures === undefined) return;
       for (const [call, extra] of signatures.calls) ofCalls.set(call, extra);

@@ -15,6 +15,7 @@ import type { Fields } from '../generative/fields.ts';
 import { stickyKeyOf } from './chat-request.ts';
 import { responseEvents } from './responses-events.ts';
 import { headOf, itemsOf, responseOf, statusOf } from './responses-object.ts';
+import { reasoningSeals } from './reasoning-seals.ts';
 import { readResponse, type ResponseRequest } from './responses-request.ts';
 import type { OpenAiTransport } from './routes.ts';
 import {
@@ -26,13 +27,14 @@ import {
 
 export async function answerResponse(
   call: ModelCall,
-  { limits, logger, responses }: OpenAiTransport,
+  { limits, logger, responses, sealKey }: OpenAiTransport,
 ): Promise<void> {
   const { exchange, body, owner, gateway, caller } = call;
   const kept = await responses(owner);
-  const earlier = await conversationOf(body['previous_response_id'], kept, call.hold);
+  const seals = reasoningSeals({ key: await sealKey(), tenant: owner.tenant, hold: call.hold });
+  const earlier = await conversationOf(body['previous_response_id'], kept, call.hold, seals);
   const input = await referredItems(body['input'], kept, call.hold);
-  const asked = readResponse({ ...body, input }, earlier);
+  const asked = readResponse({ ...body, input }, earlier, seals);
   const { request } = asked;
   const keeps = kept !== undefined && body['store'] !== false;
   const id = keeps ? newResponseId() : exchange.id;
@@ -57,7 +59,7 @@ export async function answerResponse(
     const answer = responseOf(head, {
       status: statusOf(choice),
       finish: choice.finish,
-      output: itemsOf(id, choice),
+      output: itemsOf(id, choice, seals),
       usage,
       receipt: generation.receipt(),
     });
@@ -66,7 +68,7 @@ export async function answerResponse(
     sendText(exchange, 200, 'application/json', text, headers);
     return;
   }
-  const events = responseEvents(id, head);
+  const events = responseEvents(id, head, seals);
   // Written with the first event: a generation that is never read would never end.
   let before = events.begin();
   const begun = (text: string): string => {

@@ -2,6 +2,7 @@ import { SkeinError } from '@skein/api';
 import { expect, it } from 'vitest';
 import { keptResponses } from '../../language/kept-responses.ts';
 import { strictLogger } from '../../testing/fake-inference.ts';
+import { reasoningSeals } from './reasoning-seals.ts';
 import { conversationOf } from './stored-responses.ts';
 
 const value = (text: string): string => {
@@ -13,19 +14,25 @@ const chain = [
   { id: 'two', previous: 'one', value: value('später') },
   { id: 'one', value: value('earlier') },
 ];
+const seals = reasoningSeals({ key: undefined, tenant: 't', hold: () => {} });
 const kept = { chain: async () => chain, keep: async () => true, remove: async () => true };
 
 it('are read oldest first, and take memory of the budget of bodies while they are used', async () => {
   const held: number[] = [];
-  const messages = await conversationOf('two', kept, (bytes) => void held.push(bytes));
+  const messages = await conversationOf('two', kept, (bytes) => void held.push(bytes), seals);
   expect(messages.map(({ content }) => content)).toMatchObject(
     ['earlier?', 'earlier', 'später?', 'später'].map((text) => [{ text }]),
   );
   expect(held).toEqual([chain[0]!.value.length + chain[1]!.value.length]);
   const full = new SkeinError('BODIES_TOO_LARGE', 'x');
-  const refused = conversationOf('two', kept, () => {
-    throw full;
-  });
+  const refused = conversationOf(
+    'two',
+    kept,
+    () => {
+      throw full;
+    },
+    seals,
+  );
   await expect(refused).rejects.toBe(full);
 });
 

@@ -3,14 +3,18 @@
  * the conversation that a request continues by `previous_response_id`. A key finds its own alone.
  */
 import { randomBytes } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import { FieldError, MAX_NAME, type Message, type Part } from '@skein/generative';
 import { SkeinError } from '@skein/api';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { type NodeExchange, sendText } from '@skein/http';
+import type { StoredResponse } from '@skein/state';
 import type { KeptResponses } from '../../language/kept-responses.ts';
 import { requireMethod, unknownRoute } from '../face.ts';
 import { type Fields, oneOf, optional, textAt, wholeAt } from '../generative/fields.ts';
 import { decodeSegment } from '../path-segment.ts';
 import { summaryPart } from './reasoning-item.ts';
+import type { ReasoningSeals } from './reasoning-seals.ts';
 import { messagesOf } from './responses-request.ts';
 import type { OpenAiTransport } from './routes.ts';
 
@@ -35,6 +39,7 @@ export async function conversationOf(
   previous: unknown,
   kept: KeptResponses | undefined,
   hold: (bytes: number) => void,
+  seals: ReasoningSeals,
 ): Promise<Message[]> {
   const id = optional(previous, (value) => textAt(value, PREVIOUS, MAX_NAME));
   if (id === undefined) return [];
@@ -45,12 +50,11 @@ export async function conversationOf(
       'GENERATION_UNSUPPORTED',
     );
   }
-  const chain = await readChain(kept, id);
   // It lives as long as the body, and may be as large.
-  hold(chain.bytes);
-  return chain.responses.flatMap(({ input, response }) => [
+  const responses = await readChain(kept, id, hold);
+  return responses.flatMap(({ input, response }) => [
     ...input,
-    ...messagesOf(response['output'] as readonly unknown[], PREVIOUS),
+    ...messagesOf(response['output'] as readonly unknown[], PREVIOUS, seals),
   ]);
 }
 
@@ -68,7 +72,8 @@ export async function referredItems(
   hold: (bytes: number) => void,
 ): Promise<unknown> {
   if (kept === undefined || !Array.isArray(input)) return input;
-  const known = new Map<string, readonly Fields[]>();
+  /** By the id of the response, then of the item. */
+  const known = new Map<string, ReadonlyMap<unknown, Fields>>();
   const sizes = new Map<Fields, number>();
   const items: unknown[] = [];
   for (const [index, item] of (input as unknown[]).entries()) {
@@ -83,10 +88,10 @@ export async function referredItems(
     if (!known.has(response) && known.size < MAX_REFERRED) {
       const [found] = response === '' ? [] : await kept.chain(`resp_${response}`);
       hold(found?.value.length ?? 0);
-      const stored = found && (JSON.parse(found.value) as KeptResponse);
-      known.set(response, (stored?.response['output'] ?? []) as Fields[]);
+      const output = found === undefined ? [] : storedIn(found).response['output'];
+      known.set(response, new Map((output as Fields[]).map((each) => [each['id'], each])));
     }
-    const referred = known.get(response)?.find((each) => each['id'] === name);
+    const referred = known.get(response)?.get(name);
     if (referred === undefined) {
       const text = `No item "${name}" is stored for this key. Send the item itself.`;
       throw new FieldError(param, text, 'RESPONSE_UNKNOWN');
@@ -101,7 +106,11 @@ export async function referredItems(
 }
 
 /** @throws SkeinError RESPONSE_UNKNOWN. */
-async function readChain(kept: KeptResponses, id: string) {
+async function readChain(
+  kept: KeptResponses,
+  id: string,
+  hold: (bytes: number) => void = () => {},
+): Promise<KeptResponse[]> {
   const chain = await kept.chain(id);
   const first = chain.at(-1);
   if (first === undefined) throw unknown(id);
@@ -109,11 +118,17 @@ async function readChain(kept: KeptResponses, id: string) {
     const text = `The response "${first.id}" continues "${first.previous}", which is not stored any more.`;
     throw new FieldError(PREVIOUS, text, 'RESPONSE_UNKNOWN');
   }
-  return {
-    bytes: chain.reduce((sum, { value }) => sum + value.length, 0),
-    responses: chain.map(({ value }) => JSON.parse(value) as KeptResponse).reverse(),
-  };
+  hold(chain.reduce((sum, { value }) => sum + value.length, 0));
+  const responses: KeptResponse[] = [];
+  for (const stored of chain.toReversed()) {
+    responses.push(storedIn(stored));
+    await turn();
+  }
+  return responses;
 }
+
+const storedIn = ({ value }: StoredResponse): KeptResponse =>
+  readJson(value, JSON_BOUNDS.stored) as KeptResponse;
 
 const unknown = (id: string): FieldError =>
   new FieldError(PREVIOUS, `No response "${id}" is stored for this key.`, 'RESPONSE_UNKNOWN');
@@ -143,15 +158,14 @@ export async function serveStoredResponse(
   }
   const query = new URL(url, 'http://localhost').searchParams;
   if (isItems) {
-    const chain = await readChain(kept, id);
-    return send(pageOf(chain.responses, query));
+    return send(pageOf(await readChain(kept, id), query));
   }
   if (query.get('stream') === 'true') {
     throw new FieldError('stream', 'A stored response is not streamed.', 'GENERATION_UNSUPPORTED');
   }
   const [found] = await kept.chain(id);
   if (found === undefined) throw unknown(id);
-  return send((JSON.parse(found.value) as KeptResponse).response);
+  return send(storedIn(found).response);
 }
 
 /** What the last response was given: the conversation before it, and its own input. */

@@ -143,6 +143,7 @@ export async function startLanguageFaces(overrides: Partial<HttpGatewayOptions> 
     ...plane.options,
     languageModels: async () => gateway,
     responses: async () => undefined,
+    sealKey: async () => Buffer.alloc(32, 1),
     ...overrides,
   };
   const http = createHttpGateway({
