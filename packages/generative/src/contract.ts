@@ -374,6 +374,11 @@ export interface Gateway {
    */
   countTokens(request: GenerateRequest, caller: Caller): Promise<number>;
   models(tenant: string): readonly GenerativeModelView[];
+  /**
+   * Refuses a model that a tenant does not have, before the rest of its request is read.
+   * @throws SkeinError MODEL_UNKNOWN, PROVIDER_FORBIDDEN.
+   */
+  requireModel(name: string, tenant: string): void;
   /** How the routes stand now. */
   standing(): readonly ModelView[];
   view(): Promise<GatewayView>;

@@ -151,22 +151,28 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     if (isClosed) throw new SkeinError('NODE_DRAINING', 'The gateway is closed.');
   }
 
-  /** @throws SkeinError NODE_DRAINING, MODEL_UNKNOWN, PROVIDER_FORBIDDEN. */
-  function executionOf(name: string, caller: Caller): Execution {
-    assertOpen();
+  /** @throws SkeinError MODEL_UNKNOWN, PROVIDER_FORBIDDEN. */
+  function routesOf(name: string, tenant: string): Pick<Execution, 'model' | 'routes'> {
     const model = models.get(name);
-    if (model === undefined || model.settings.tenants?.includes(caller.tenant) === false) {
+    if (model === undefined || model.settings.tenants?.includes(tenant) === false) {
       throw new SkeinError('MODEL_UNKNOWN', `There is no model "${name.slice(0, 128)}".`);
     }
-    const names = allowed.get(caller.tenant);
+    const names = allowed.get(tenant);
     const routes =
       names === undefined
         ? model.routes
         : model.routes.filter(({ settings: { provider } }) => names.includes(provider));
     if (routes.length === 0) {
-      const text = `No provider of ${name} is allowed to the tenant ${caller.tenant}.`;
+      const text = `No provider of ${name} is allowed to the tenant ${tenant}.`;
       throw new SkeinError('PROVIDER_FORBIDDEN', text);
     }
+    return { model, routes };
+  }
+
+  /** @throws SkeinError NODE_DRAINING, MODEL_UNKNOWN, PROVIDER_FORBIDDEN. */
+  function executionOf(name: string, caller: Caller): Execution {
+    assertOpen();
+    const { model, routes } = routesOf(name, caller.tenant);
     const { requestId, tenant, key, payer } = caller;
     const lost = ({ provider, nanoDollars, usage }: LostCall): void =>
       observeLoss?.({
@@ -316,6 +322,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         })(),
       ),
     countTokens,
+    requireModel: (name, tenant) => void routesOf(name, tenant),
     models(tenant) {
       const names = allowed.get(tenant);
       return [...models.values()]

@@ -22,6 +22,7 @@ import {
   type ToolChoice,
 } from '@skein/generative';
 import { schemaAt } from '../generative/schema.ts';
+import { OpenCalls } from './open-calls.ts';
 import { jsonSchemaOf } from './schema.ts';
 import {
   type Fields,
@@ -148,7 +149,7 @@ function contentsAt(value: unknown, param: string): Message[] {
   const contents = listAt(value, param, MAX_MESSAGES);
   if (contents.length === 0) throw wrong(param, 'a list of at least one content', value);
   const messages: Message[] = [];
-  const calls: Calls = { open: [], count: 0 };
+  const calls = new OpenCalls();
   for (const [index, content] of contents.entries()) {
     addContent(messages, calls, messageAt(content, `${param}[${index}]`), `${param}[${index}]`);
   }
@@ -156,15 +157,7 @@ function contentsAt(value: unknown, param: string): Message[] {
   return messages;
 }
 
-/** The calls of a conversation. */
-interface Calls {
-  /** Without an answer yet: a response names the function, not always the call. */
-  open: ToolCall[];
-  /** All so far. */
-  count: number;
-}
-
-function addContent(messages: Message[], all: Calls, content: Fields, param: string): void {
+function addContent(messages: Message[], all: OpenCalls, content: Fields, param: string): void {
   const role = oneOf(content['role'] ?? 'user', `${param}.role`, ['user', 'model', 'function']);
   const parts: Part[] = [];
   const calls: ToolCall[] = [];
@@ -180,7 +173,7 @@ function addContent(messages: Message[], all: Calls, content: Fields, param: str
       calls.push(callAt(part, functionCall, `${at}.functionCall`, all.count));
       all.count += 1;
     } else if (functionResponse !== undefined) {
-      messages.push(answerAt(functionResponse, `${at}.functionResponse`, all.open));
+      messages.push(answerAt(functionResponse, `${at}.functionResponse`, all));
     } else if (part['thought'] === true) {
       reasoning += textAt(part['text'] ?? '', `${at}.text`);
       const { thoughtSignature: signature } = part;
@@ -189,7 +182,7 @@ function addContent(messages: Message[], all: Calls, content: Fields, param: str
       }
     } else parts.push(partAt(part, at));
   }
-  all.open.push(...calls);
+  for (const call of calls) all.add(call);
   if (role === 'model') {
     messages.push({
       role: 'assistant',
@@ -265,14 +258,11 @@ function callAt(part: Fields, value: unknown, param: string, before: number): To
 
 const RESPONSE_FIELDS = new Set(['id', 'name', 'response', 'parts']);
 
-function answerAt(value: unknown, param: string, open: ToolCall[]): Message {
+function answerAt(value: unknown, param: string, calls: OpenCalls): Message {
   const answer = messageAt(value, param);
   const name = textAt(answer['name'], `${param}.name`, MAX_NAME);
   const given = optional(answer['id'], (id) => textAt(id, `${param}.id`, MAX_NAME));
-  const found = open.findIndex((call) =>
-    given === undefined ? call.name === name : call.id === given,
-  );
-  const [call] = found === -1 ? [] : open.splice(found, 1);
+  const call = calls.answer(name, given);
   refuseUnknown(answer, param, RESPONSE_FIELDS);
   const images = optional(answer['parts'], () => partsOf(answer, param)) ?? [];
   return {

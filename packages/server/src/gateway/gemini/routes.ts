@@ -89,6 +89,7 @@ async function answerModels(
 
 async function generateContent(call: ModelCall, model: string): Promise<void> {
   const { exchange, body, gateway, caller } = call;
+  call.requireModel(model);
   const generation = await gateway.generate(readGenerate(model, body, false), caller(undefined));
   const whole = await generateAnswer(headOf(exchange, model), generation);
   const headers = Object.entries(generation.headers()).flat();
@@ -101,6 +102,7 @@ async function streamGenerateContent(
   { limits, logger }: LanguageTransport,
 ): Promise<void> {
   const { exchange, body, gateway, caller } = call;
+  call.requireModel(model);
   const generation = await gateway.generate(readGenerate(model, body, true), caller(undefined));
   const { contentType, event, end } = framingOf(exchange);
   const pieces = answerPieces(headOf(exchange, model));
@@ -117,7 +119,9 @@ async function streamGenerateContent(
 }
 
 /** Of the contents, or of a whole request to `generateContent`. */
-async function countTokens({ exchange, body, gateway, caller }: ModelCall, model: string) {
+async function countTokens(call: ModelCall, model: string) {
+  const { exchange, body, gateway, caller } = call;
+  call.requireModel(model);
   const asked = fieldsIn(body).object('generateContentRequest') ?? body;
   const request = readGenerate(model, asked, false);
   const totalTokens = await gateway.countTokens(request, caller(undefined));

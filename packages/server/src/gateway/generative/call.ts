@@ -40,6 +40,8 @@ export interface ModelCall {
   readonly body: Fields;
   readonly owner: KeyOwner;
   readonly gateway: Gateway;
+  /** Refuses a model that the caller does not have. Call it before the rest of the body is read. */
+  readonly requireModel: (name: string) => void;
   /**
    * Takes memory for what a request adds to its body, until the call ends.
    * @throws SkeinError BODY_TOO_LARGE with what it has added, BODIES_TOO_LARGE.
@@ -81,11 +83,13 @@ export async function serveCall(
     if (bytes.length > LARGE_BYTES) await turn();
     let size = bytes.length;
     const timeoutMs = timeoutFromHeader(headerOf(exchange, 'skein-timeout-ms'));
+    const gateway = await languageModels();
     await answer({
       exchange,
       body,
       owner,
-      gateway: await languageModels(),
+      gateway,
+      requireModel: (name) => gateway.requireModel(name, owner.tenant),
       hold(more) {
         size += more;
         if (size > MAX_BODY_BYTES) throw tooLarge();

@@ -16,25 +16,49 @@ export function schemaAt(value: unknown, param: string): Fields {
     const message = `The schema has ${length} characters; at most ${MAX_SCHEMA} are taken.`;
     throw new FieldError(param, message);
   }
-  checkReferences(schema, schema, param);
+  checkReferences(schema, schema, param, new Map());
   return schema;
 }
 
-function checkReferences(value: unknown, root: Fields, param: string): void {
+/**
+ * @param followed how many references follow each other from a schema that is one. Each is resolved
+ *   once, however many lead to it: a schema costs its own length.
+ */
+function checkReferences(
+  value: unknown,
+  root: Fields,
+  param: string,
+  followed: Map<object, number>,
+): void {
   if (typeof value !== 'object' || value === null) return;
-  const { $ref: first } = value as Fields;
-  let reference: unknown = first;
-  for (let steps = 0; typeof reference === 'string' && isPointer(reference); steps++) {
-    if (steps === MAX_REFERENCES) {
-      throw new FieldError(param, `The reference ${quoted(first)} of the schema leads to itself.`);
+  follow(value, root, param, followed);
+  for (const part of Object.values(value)) checkReferences(part, root, param, followed);
+}
+
+/** @throws FieldError for a reference that leads nowhere or only to references. */
+function follow(first: object, root: Fields, param: string, followed: Map<object, number>): void {
+  const path: object[] = [];
+  let rest = 0;
+  for (let at = first; ;) {
+    const { $ref: reference } = at as Fields;
+    if (typeof reference !== 'string' || !isPointer(reference)) break;
+    const known = followed.get(at);
+    if (known !== undefined) {
+      rest = known;
+      break;
     }
+    if (path.push(at) > MAX_REFERENCES) break;
     const target = referredIn(root, reference);
     if (target === undefined) {
       throw new FieldError(param, `The schema has nothing at its reference ${quoted(reference)}.`);
     }
-    reference = (Object(target) as Fields)['$ref'];
+    at = Object(target) as object;
   }
-  for (const part of Object.values(value)) checkReferences(part, root, param);
+  if (path.length + rest > MAX_REFERENCES) {
+    const { $ref } = first as Fields;
+    throw new FieldError(param, `The reference ${quoted($ref)} of the schema leads to itself.`);
+  }
+  for (const [index, each] of path.entries()) followed.set(each, path.length - index + rest);
 }
 
 const quoted = (value: unknown): string => JSON.stringify(String(value).slice(0, 100));

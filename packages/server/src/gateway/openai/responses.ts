@@ -12,7 +12,7 @@ import type { ModelCall } from '../generative/call.ts';
 import { collect, newChoice } from '../generative/collect.ts';
 import { streamAnswer, type StreamWriter } from '../generative/event-stream.ts';
 import type { Fields } from '../generative/fields.ts';
-import { stickyKeyOf } from './chat-request.ts';
+import { modelOf, stickyKeyOf } from './chat-request.ts';
 import { responseEvents } from './responses-events.ts';
 import { headOf, itemsOf, responseOf, statusOf } from './responses-object.ts';
 import { reasoningSeals } from './reasoning-seals.ts';
@@ -30,6 +30,7 @@ export async function answerResponse(
   { limits, logger, responses, sealKey }: OpenAiTransport,
 ): Promise<void> {
   const { exchange, body, owner, gateway, caller } = call;
+  call.requireModel(modelOf(body));
   const kept = await responses(owner);
   const seals = reasoningSeals({ key: await sealKey(), tenant: owner.tenant, hold: call.hold });
   const earlier = await conversationOf(body['previous_response_id'], kept, call.hold, seals);

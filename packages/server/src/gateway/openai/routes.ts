@@ -8,10 +8,11 @@ import { type LanguageTransport, type ModelCall, serveCall } from '../generative
 import { collect } from '../generative/collect.ts';
 import { authorizationOf, geminiModel } from '../generative/gemini-model.ts';
 import { streamAnswer } from '../generative/event-stream.ts';
+import type { Fields } from '../generative/fields.ts';
 import { decodeSegment } from '../path-segment.ts';
 import { authorizeReader } from '../rules.ts';
 import { type AnswerHead, chatChunks, chatCompletion, type ChunkWriter } from './chat-answer.ts';
-import { readChat, readCompletion, type TextRequest } from './chat-request.ts';
+import { modelOf as modelIn, readChat, readCompletion, type TextRequest } from './chat-request.ts';
 import { completionChunks, textCompletion } from './completion-answer.ts';
 import { answerEmbeddings } from './embeddings.ts';
 import { errorOf, pathOf, sendOpenAiError } from './errors.ts';
@@ -25,13 +26,13 @@ type Endpoint = (call: ModelCall, options: OpenAiTransport) => Promise<void>;
 
 const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   '/v1/chat/completions': (call, options) =>
-    answerText(call, readChat(call.body), options, {
+    answerText(call, readChat, options, {
       idPrefix: 'chatcmpl-',
       whole: chatCompletion,
       chunks: chatChunks,
     }),
   '/v1/completions': (call, options) =>
-    answerText(call, readCompletion(call.body), options, {
+    answerText(call, readCompletion, options, {
       idPrefix: 'cmpl-',
       whole: textCompletion,
       chunks: completionChunks,
@@ -115,11 +116,13 @@ interface TextForm {
 
 async function answerText(
   call: ModelCall,
-  { request, includeUsage, stickyKey }: TextRequest,
+  read: (body: Fields) => TextRequest,
   { limits, logger }: OpenAiTransport,
   { idPrefix, whole, chunks }: TextForm,
 ): Promise<void> {
-  const { exchange, gateway, caller } = call;
+  const { exchange, body, gateway, caller } = call;
+  call.requireModel(modelIn(body));
+  const { request, includeUsage, stickyKey } = read(body);
   const generation = await gateway.generate(request, caller(stickyKey));
   const head = {
     id: idPrefix + exchange.id,
@@ -128,9 +131,9 @@ async function answerText(
   };
   if (!request.stream) {
     const answer = await collect(generation);
-    const body = JSON.stringify(whole(head, answer, generation.receipt()));
+    const text = JSON.stringify(whole(head, answer, generation.receipt()));
     const headers = Object.entries(generation.headers()).flat();
-    sendText(exchange, 200, 'application/json', body, headers);
+    sendText(exchange, 200, 'application/json', text, headers);
     return;
   }
   const { write, end } = chunks(head, includeUsage);

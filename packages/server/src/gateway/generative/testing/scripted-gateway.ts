@@ -75,6 +75,7 @@ export function scriptedGateway(): ScriptedGateway {
     script: sayHello,
     cancelled: 0,
     models: () => models,
+    requireModel: known,
     standing: () => [],
     async generate(request, caller) {
       gateway.requests.push(request);
