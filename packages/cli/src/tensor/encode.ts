@@ -22,10 +22,10 @@ const INTEGER_RANGES: Readonly<Partial<Record<NumericType, readonly [bigint, big
 };
 
 /** What JSON can hold for an element. 64-bit integers beyond 2^53 are bigints, or strings. */
-export type Scalar = number | bigint | string | boolean;
+export type Scalar = number | bigint | string | boolean | null;
 
 export function isScalar(value: unknown): value is Scalar {
-  return ['number', 'bigint', 'string', 'boolean'].includes(typeof value);
+  return value === null || ['number', 'bigint', 'string', 'boolean'].includes(typeof value);
 }
 
 /** @throws Error when a value does not fit the element type, naming it. */
@@ -39,12 +39,18 @@ export function encodeValues(
       `shape [${shape.join(', ')}] takes ${elementCount(shape)} values, not ${scalars.length}`,
     );
   }
-  if (type === 'string') return stringTensor(shape, scalars.map(String));
+  // A missing value: no text, or NaN, as the node reads it from JSON.
+  if (type === 'string')
+    return stringTensor(
+      shape,
+      scalars.map((scalar) => String(scalar ?? '')),
+    );
   const tensor = tensorOfNumbers(type, shape, scalars.map(readerOf(type)));
   if (!type.includes('float')) return tensor;
   const held = numbersOf(tensor);
   const unfit = scalars.findIndex(
-    (scalar, at) => typeof scalar !== 'string' && !Number.isFinite(Number(held[at])),
+    (scalar, at) =>
+      scalar !== null && typeof scalar !== 'string' && !Number.isFinite(Number(held[at])),
   );
   if (unfit !== -1) throw new Error(`${shown(scalars[unfit]!)} does not fit ${type}`);
   return tensor;
@@ -56,6 +62,7 @@ function readerOf(type: NumericType): (scalar: Scalar) => number | bigint {
 }
 
 function toNumber(scalar: Scalar): number {
+  if (scalar === null) return Number.NaN;
   const named = typeof scalar === 'string' ? NAMED_NUMBERS[scalar] : undefined;
   const isNumber = typeof scalar === 'number' || typeof scalar === 'bigint';
   const number = named ?? (isNumber ? Number(scalar) : Number.NaN);

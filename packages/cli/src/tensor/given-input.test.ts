@@ -57,6 +57,23 @@ describe('readInputs', () => {
     expect(await shown(given)).toEqual(rows);
   });
 
+  it('takes null for a missing value of floats and texts', async () => {
+    const of: Signature = {
+      inputs: [
+        { name: 'age', type: 'float32', shape: ['batch'] },
+        { name: 'city', type: 'string', shape: ['batch'] },
+      ],
+      outputs: [],
+    };
+    const given = { data: '{"age": [null, 3], "city": ["Oslo", null]}' };
+    expect(await shown(given, of)).toMatchObject({
+      age: { values: [NaN, 3] },
+      city: { values: ['Oslo', ''] },
+    });
+    const whole: Signature = { inputs: [{ name: 'n', type: 'int64', shape: [1] }], outputs: [] };
+    await expect(shown({ data: '{"n": [null]}' }, whole)).rejects.toThrow('null is not a whole');
+  });
+
   it.each<[string, Partial<GivenInputs>]>([
     ['two --input', { input: ['x=[1,2]', 'x=[3,4]'] }],
     ['one with a name and one without', { input: ['x=[1,2]', '[3,4]'] }],

@@ -129,7 +129,7 @@ describe('floats', () => {
     expect(rounded(NaN, Infinity, -Infinity)).toEqual([0x7fc0, 0x7f80, 0xff80]);
   });
 
-  test('accept NaN and the infinities as strings, and bare as Triton does', () => {
+  test('accept NaN and the infinities as strings, and bare as Triton does; null is NaN', () => {
     const expected = [NaN, Infinity, -Infinity, -0, -0, 1, Infinity, -Infinity, NaN];
     const bare = '[NaN,Infinity , -Infinity,-0,-0.0,1,Inf,-Inf,-NaN]';
     for (const text of [bare, bare.replace(/-?[NI]\w+/g, '"$&"')]) {
@@ -138,14 +138,25 @@ describe('floats', () => {
         expect(Array.from(found)).toEqual(expected);
       }
     }
-    for (const text of ['[NaNa]', '[Infinit]', '[-]', '[--NaN]', '[NaN.5]', '[nan]']) {
+    for (const type of ['float16', 'float32', 'float64', 'bfloat16'] as const) {
+      expect(read('[null, NaN]', type, [2])).toEqual(read('[NaN, NaN]', type, [2]));
+    }
+    for (const text of [
+      '[NaNa]',
+      '[nulla]',
+      '[null',
+      '[Infinit]',
+      '[-]',
+      '[--NaN]',
+      '[NaN.5]',
+      '[nan]',
+    ]) {
       expect(codeOf(() => read(text, 'float32', [1]))).toBe('BODY_NOT_JSON');
     }
     expect(codeOf(() => read('["nan"]', 'float32', [1]))).toBe('INPUT_DATA');
   });
 
   test.each([
-    ['null', 'float32', 'null at byte 3 of the body, where float32 takes a number'],
     ['null', 'int64', 'null at byte 3 of the body, where int64 takes a number'],
     ['null', 'bool', 'null at byte 3 of the body, where bool takes true or false'],
     ['{"a":1}', 'uint8', 'an object at byte 3 of the body, where uint8 takes a number'],
@@ -294,7 +305,7 @@ test.each([
   '[1}]',
   '[-]',
   '[1e+]',
-  '[null]',
+  '[nul]',
 ])('%s is not JSON', (text) => {
   expect(codeOf(() => read(text, 'float64', [1]))).not.toBe('accepted');
 });

@@ -6,7 +6,7 @@
  * instead of 20; with four decimals: 8 instead of 18), leaves no garbage, and keeps every INT64 and
  * UINT64 exact. It accepts what JSON accepts, and for floating point also NaN and the infinities:
  * bare, as Triton's parser accepts them and Python's `json` writes them, and as the strings of
- * Protocol Buffers' JSON mapping.
+ * Protocol Buffers' JSON mapping. `null`, a missing value, is NaN.
  *
  * Rounding is exact. A decimal below 2⁵³ and a power of ten up to 10²² are both exact doubles, so
  * one multiplication or division rounds once and correctly (Clinger, PLDI 1990). A longer decimal
@@ -306,15 +306,14 @@ const BOOLS: readonly Word[] = [
   { text: 'false', value: 0 },
 ];
 /** The longer of two words with the same beginning is first. */
-const FLOATS: readonly Word[] = ['NaN', '-NaN', 'Infinity', '-Infinity', 'Inf', '-Inf'].flatMap(
-  (text) => {
-    const value = Number(text.replace('-NaN', 'NaN').replace(/Inf$/, 'Infinity'));
-    return [
-      { text, value },
-      { text: `"${text}"`, value },
-    ];
-  },
-);
+const FLOATS: Word[] = ['NaN', '-NaN', 'Infinity', '-Infinity', 'Inf', '-Inf'].flatMap((text) => {
+  const value = Number(text.replace('-NaN', 'NaN').replace(/Inf$/, 'Infinity'));
+  return [
+    { text, value },
+    { text: `"${text}"`, value },
+  ];
+});
+FLOATS.push({ text: 'null', value: NaN });
 const NO_WORDS: readonly Word[] = [];
 
 /** The word at `at`. @throws SkeinError INPUT_DATA, BODY_NOT_JSON if the type takes no such word. */

@@ -1,4 +1,7 @@
-/** Parses the byte strings of a JSON array: text, flat or nested as the shape says, encoded as UTF-8. */
+/**
+ * Parses the byte strings of a JSON array: text, flat or nested as the shape says, encoded as UTF-8.
+ * `null`, a missing value, is an empty string.
+ */
 import { SkeinError } from '@skein/api';
 import { boundJson, JSON_BOUNDS } from '@skein/api/foreign-json';
 import { elementCount } from '@skein/onnx';
@@ -45,6 +48,10 @@ function collect(
   input: string,
 ): void {
   if (axis === shape.length) {
+    if (data === null) {
+      elements.push(new Uint8Array(0));
+      return;
+    }
     if (typeof data !== 'string') {
       throw invalidData(`Input "${input}" holds ${brief(data)}, where BYTES takes a string.`);
     }
