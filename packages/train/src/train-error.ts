@@ -18,6 +18,13 @@ export class TrainError extends Error {
   }
 }
 
+/** A value of a table is missing; its reader may say what can stand for it. */
+export class MissingValue extends TrainError {
+  constructor(message: string) {
+    super('data', message);
+  }
+}
+
 export const dataError = (message: string, options?: ErrorOptions): TrainError =>
   new TrainError('data', message, options);
 

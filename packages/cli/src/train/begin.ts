@@ -19,7 +19,7 @@ import { dataFolder, type ConnectionChoice } from '../connection/connection.ts';
 import { connectOrStart } from '../jobs/embedded.ts';
 import { bar } from '../output/notes.ts';
 import { usageError } from '../command-line/usage.ts';
-import type { Flags } from './options.ts';
+import { optionWords, type Flags } from './options.ts';
 import { createProgress } from './progress.ts';
 import { findRun, runReporter } from './runs.ts';
 
@@ -69,7 +69,7 @@ export async function begin(
   const { notes, signal } = context;
   notes.progress('Reading data and model …');
   const folder = dataFolder(context, choice.data);
-  const onNote = (text: string) => notes.line(text);
+  const onNote = (text: string) => notes.line(optionWords(text));
   const progress = createProgress(notes);
   const report = retried ? jobProgress(onNote) : undefined;
   const options: RunOptions = {

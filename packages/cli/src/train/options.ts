@@ -154,11 +154,16 @@ export function flagsOf(
 /** An error that names a setting, such as `localSteps`, names its option instead: --local-steps. */
 export function inOptions(error: unknown): unknown {
   if (!(error instanceof SkeinError)) return error;
-  const message = error.message.replaceAll(/`(\w+)`/g, (whole, setting) => {
+  const message = optionWords(error.message);
+  return message === error.message ? error : new SkeinError(error.code, message, { cause: error });
+}
+
+/** A text in which settings between backticks are options. */
+export function optionWords(text: string): string {
+  return text.replaceAll(/`(\w+)`/g, (whole, setting) => {
     const option = FLAG_NAMES.find(([, flag]) => flag === setting)?.[0];
     return option === undefined ? whole : `--${optionName(option)}`;
   });
-  return message === error.message ? error : new SkeinError(error.code, message, { cause: error });
 }
 
 function readImageSize(given: string): NonNullable<Flags['imageSize']> {

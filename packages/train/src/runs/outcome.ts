@@ -31,6 +31,21 @@ export function epochsOf(
   });
 }
 
+/** Times the training loss, and nats or parts of the variance, by which the validation loss may be larger. */
+const LARGEST_GAP = { times: 2, beyond: 0.1 };
+
+/** A warning where the validation loss is far above that of the training rows. */
+export function overfitting({ status, epochs }: Pick<Run, 'status' | 'epochs'>): string[] {
+  const last = epochs.at(-1);
+  const held = last?.metrics['validationLoss'];
+  if (status !== 'finished' || last === undefined || typeof held !== 'number') return [];
+  const { times, beyond } = LARGEST_GAP;
+  if (!(held > last.loss * times + beyond)) return [];
+  const [training, validation] = [last.loss, held].map((loss) => Number(loss.toPrecision(3)));
+  const words = `The loss of the last epoch is ${training} on the training rows and ${validation} on the validation rows: the network learns rows by heart. Try a smaller network, fewer columns, more rows, or \`earlyStopping\`.`;
+  return [words];
+}
+
 /** @returns the trained model; `undefined` for a run that was interrupted. */
 export async function conclude(
   trained: TrainedTask,

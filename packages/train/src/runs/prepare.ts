@@ -3,6 +3,7 @@ import type { Lineage } from '@skein/api';
 import type { Model } from '@skein/onnx';
 import { selectRows, splitRows, type Dataset } from '../data/dataset.ts';
 import { roundedColumns } from '../data/encoding/rounding.ts';
+import { surveyColumns } from '../data/encoding/survey.ts';
 import { openRowStore, type FileStore } from '../data/rows/file-rows.ts';
 import { assemble } from '../task/assemble.ts';
 import { blueprintOf } from '../task/blueprint.ts';
@@ -94,7 +95,8 @@ async function prepare(
   const sources = await dataSources({ pathOf }, settings);
   if (kept !== undefined) requireSame(kept.lineage.data, sources);
   return explaining(undefined, async () => {
-    const data = settings.weights === undefined ? bare : withRowWeights(bare, settings.weights);
+    const weighted = settings.weights === undefined ? bare : withRowWeights(bare, settings.weights);
+    const { data, notes } = surveyed(weighted, source, settings);
     const [rows, others] = split(data, settings);
     const start =
       kept?.start ??
@@ -134,7 +136,7 @@ async function prepare(
         rows: rowsOf(file.role.startsWith('validation') ? held! : data),
       })),
       parent: kept?.lineage.parent ?? { path: source.described, digest },
-      notes: notesOn(data),
+      notes: [...notes, ...notesOn(data)],
     };
   });
 }
@@ -158,6 +160,19 @@ function assertEncodingOpen(
   throw invalidSetting(
     `${described} was trained before, and keeps its columns, its scaling and its task: leave ${setting} out.`,
   );
+}
+
+/** The columns for a network that is built; the columns of a model that is given are its own. */
+function surveyed(
+  data: TrainingData,
+  { model }: ModelSource,
+  { features, label, weights }: Settings,
+): { readonly data: TrainingData; readonly notes: readonly string[] } {
+  if (data.from !== 'table' || typeof model !== 'function') return { data, notes: [] };
+  const apart = [label, weights].filter((name) => name !== undefined);
+  const { notes, ...chosen } = surveyColumns(data.table, features, apart);
+  const format = data.table.format === undefined ? [] : [`The file has ${data.table.format}.`];
+  return { data: { ...data, ...chosen }, notes: [...format, ...notes] };
 }
 
 function notesOn(data: TrainingData): readonly string[] {

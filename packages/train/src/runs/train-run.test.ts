@@ -208,6 +208,7 @@ it('says once which columns lose digits in float32 that tell their rows apart', 
   const id = await interrupted({ model: 'mlp', data, label: 'y', task: 'binary' }, { onNote });
   await resumeRun(id, { folder, onNote });
   expect(notes).toEqual([
+    'Columns: numbers at.',
     expect.stringMatching(/^'at' is rounded by up to \d+ in float32.* such as 1767268800000, here/),
   ]);
 });

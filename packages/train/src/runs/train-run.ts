@@ -33,7 +33,7 @@ import { openJournal, type Journal } from './journal.ts';
 import { openKeeper } from './gang/keeper.ts';
 import { codeVersion, environment } from './lineage.ts';
 import { keptOrigin, resolveOrigin, saveOrigin, toOrigin, type Origin } from './origin.ts';
-import { CHECKPOINT, conclude, epochsOf, recordFailure } from './outcome.ts';
+import { CHECKPOINT, conclude, epochsOf, overfitting, recordFailure } from './outcome.ts';
 import { withPrepared, type Prepared } from './prepare.ts';
 import {
   assertFolder,
@@ -390,8 +390,9 @@ async function trainOn(
     );
     const { classes } = prepared.problem.blueprint;
     const model = await conclude(trained, classes, folder, journal);
-    const { path } = folder;
-    return { run: journal.run(), path, model };
+    const run = journal.run();
+    overfitting(run).forEach(onNote);
+    return { run, path: folder.path, model };
   } catch (error) {
     throw await recordFailure(error, folder, journal);
   }

@@ -123,10 +123,11 @@ function tableEncoder(
   if (scaling === 'unit') {
     throw dataError('The scaling unit is for bytes; a table has standard or none.');
   }
-  const { table, label: name, features } = data;
+  const { table, label: name, features, dates } = data;
   return fitEncoder(table, {
     target: task === 'regression' ? { name, kind: 'number' } : { name, kind: 'category', classes },
     features,
+    dates,
     rows,
     numbers: scaling,
     missing,

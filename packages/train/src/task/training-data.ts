@@ -1,6 +1,7 @@
 /** Data as they were read, before they are matched with a model. */
 import { elementCount, values, type NumericTensor } from '@skein/onnx';
 import { dataError } from '../train-error.ts';
+import type { DateColumn } from '../data/dates/date-columns.ts';
 import type { StoredRows } from '../data/rows/stored.ts';
 import { columnOf, type Table } from '../data/table/table.ts';
 import type { LabelFacts } from './task.ts';
@@ -13,6 +14,8 @@ export type TrainingData =
       readonly label: string;
       /** Columns to predict from; default: all except the target. */
       readonly features?: readonly string[] | undefined;
+      /** Columns of dates, whose parts are predicted from. */
+      readonly dates?: readonly DateColumn[] | undefined;
       /** The weight of each row in the loss; absent: all rows have the same weight. */
       readonly weights?: Float32Array<ArrayBuffer>;
     }

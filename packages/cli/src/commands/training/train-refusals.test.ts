@@ -6,7 +6,7 @@ import { readTensors } from '@skein/train';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { points, trainingFolder, type Trained } from '../../train/testing/training-folder.ts';
 
-const { folder, fill, json, failure, remove } = trainingFolder();
+const { folder, fill, cli, json, failure, remove } = trainingFolder();
 beforeAll(fill);
 afterAll(remove);
 
@@ -19,13 +19,19 @@ describe('what cannot be trained is refused before the first step', () => {
     await bad((row, i) => (i % 10 === 4 ? [row[0]!, '', ...row.slice(2)] : row));
     expect(await failure(...command)).toMatchObject({
       code: 'TRAINING_DATA_INVALID',
-      error: "bad.csv: Line 6: 'b' is missing.",
+      error: expect.stringMatching(
+        /^bad\.csv: Line 6: 'b' is missing\. --missing drop leaves such rows out; --missing mean /,
+      ),
     });
     const dropped = await json<Trained>(...command, '--missing', 'drop', '--epochs', '1');
     expect(dropped.run.lineage.data[0]!.rows).toBe(54);
     const filled = await json<Trained>(...command, '--missing', 'mean', '--epochs', '1');
     expect(filled.run.lineage.data[0]!.rows).toBe(60);
     expect(await json<object>('runs', 'ls')).toBeDefined();
+    await bad((row, i) => (i % 10 === 4 ? [...row.slice(0, 4), ''] : row));
+    expect((await failure(...command, '--missing', 'mean')).error).toBe(
+      "bad.csv: 6 rows have no 'side' to learn from: --missing drop leaves them out.",
+    );
   });
 
   it.each<[string, (row: string[], i: number) => string[], string]>([
@@ -42,6 +48,23 @@ describe('what cannot be trained is refused before the first step', () => {
       code: 'TRAINING_DATA_INVALID',
       error: expect.stringContaining(message),
     });
+  });
+
+  it('columns of which every row has another text, when no other is left', async () => {
+    await bad((row, i) => [`patient ${i}`, ...row.slice(1)]);
+    const { stderr } = await cli(...command, '--epochs', '1');
+    expect(stderr).toContain('Columns: numbers b, sum; texts colour (3).');
+    expect(stderr).toMatch(/'a' is left out: it is an identifier: 60 different texts in 60 rows/);
+    expect(stderr).toContain('Name it in --features to use it all the same.');
+    const alone = points(60, 3, (row, i) => [`patient ${i}`, row[4]!]);
+    await writeFile(join(folder, 'bad.csv'), alone.replace('a,b,colour,sum,side', 'a,side'));
+    expect(await failure(...command)).toMatchObject({
+      code: 'TRAINING_DATA_INVALID',
+      error: expect.stringMatching(/no column to predict from. 'a' is left out/),
+    });
+    const named = [...command, '--features', 'a', '--epochs', '150', '--lr', '0.1'];
+    const warned = await cli(...named);
+    expect(warned.stderr).toMatch(/learns rows by heart.* or --early-stopping\./);
   });
 
   it('a table without rows, a column or file that is not there, options that do not fit', async () => {

@@ -9,6 +9,7 @@
 import { tensor } from '@skein/onnx';
 import { dataError } from '../../train-error.ts';
 import { classNumbers, dataset, type Dataset } from '../dataset.ts';
+import { withDateParts, type DateColumn } from '../dates/date-columns.ts';
 import { ascending, momentsOf } from './moments.ts';
 import type { RowStore, StoredRows } from '../rows/stored.ts';
 import { BLOCK_ROWS, blockOf, numbersOf, type Column } from '../table/column.ts';
@@ -44,6 +45,8 @@ export interface Encoder {
   readonly target: Target;
   /** Columns after encoding. */
   readonly width: number;
+  /** Columns of dates, whose parts are features. */
+  readonly dates?: readonly DateColumn[] | undefined;
 }
 
 export interface FitOptions {
@@ -54,6 +57,8 @@ export interface FitOptions {
   readonly target: string | Target;
   /** Columns to predict from; default: all except the target. */
   readonly features?: readonly string[] | undefined;
+  /** Columns of dates, which are taken apart: each of their parts is a feature. */
+  readonly dates?: readonly DateColumn[] | undefined;
   /** Rows to fit on: the training rows. */
   readonly rows: ArrayLike<number>;
   /** `none` leaves numbers unchanged; categories are always one-hot. Default `standard`. */
@@ -69,15 +74,17 @@ export interface FitOptions {
  * Classes are sorted, so that they do not depend on the order of the rows.
  * @throws TrainError `data` for a missing column, or no rows to fit on.
  */
-export function fitEncoder(table: Table, options: FitOptions): Encoder {
-  const { features, rows } = options;
+export function fitEncoder(given: Table, options: FitOptions): Encoder {
+  const { features, rows, dates = [] } = options;
+  const table = withDateParts(given, dates);
   if (rows.length === 0) throw dataError('There are no rows to fit the encoding on.');
   const target =
     typeof options.target === 'string'
       ? targetOfColumn(columnOf(table, options.target))
       : options.target;
   const names =
-    features ?? table.columns.map(({ name }) => name).filter((name) => name !== target.name);
+    features?.flatMap((name) => dates.find((date) => date.name === name)?.parts ?? [name]) ??
+    table.columns.map(({ name }) => name).filter((name) => name !== target.name);
   if (names.length === 0) {
     throw dataError(`There is no column besides '${target.name}' to predict it from.`);
   }
@@ -89,7 +96,8 @@ export function fitEncoder(table: Table, options: FitOptions): Encoder {
   const sorted = { ...options, rows: ascending(rows) };
   const fitted = names.map((name) => fitFeature(columnOf(table, name), table.count, sorted));
   const widths = fitted.map((each) => (each.kind === 'number' ? 1 : each.categories.length));
-  return { features: fitted, target, width: widths.reduce((sum, width) => sum + width, 0) };
+  const width = widths.reduce((sum, each) => sum + each, 0);
+  return { features: fitted, target, width, ...(dates.length === 0 ? {} : { dates }) };
 }
 
 function targetOfColumn(column: Column): Target {
@@ -143,8 +151,9 @@ export type BlockCheck = (block: Float32Array, firstRow: number) => void;
  * @throws TrainError `data` for a missing column, a column of another type, or a class that the
  *   encoder does not know, naming the row.
  */
-export function encodeRows(table: Table, encoder: Encoder, check?: BlockCheck): Dataset {
-  const { features, target } = encoder;
+export function encodeRows(given: Table, encoder: Encoder, check?: BlockCheck): Dataset {
+  const { features, target, dates = [] } = encoder;
+  const table = withDateParts(given, dates);
   const labels = targetOf(table, target);
   const fillers = features.map((feature, at) => columnFiller(table, feature, at, features.length));
   const { count, store } = table;

@@ -4,6 +4,7 @@
  *
  *   age   float32 [batch] ─ Unsqueeze ──────────────────┐
  *   city  string  [batch] ─ LabelEncoder ─ Unsqueeze ───┤ Concat ─ features [batch, columns] → encoding
+ *   day   string  [batch] ─ its year, month, … ─────────┘
  *
  * Training steps take `features`, in which a category is its position: no text is looked up twice.
  * LabelEncoder is of ai.onnx.ml, the ONNX standard's own set of operators beside ai.onnx; it gives a text
@@ -18,6 +19,7 @@ import {
   withGraph,
   type Model,
 } from '@skein/onnx';
+import { canReadDates, emitDateParts, raiseOpset } from '../dates/date-graph.ts';
 import type { Encoder, Feature } from './encoder.ts';
 
 const FEATURES = 'features';
@@ -29,11 +31,14 @@ const ML = { domain: 'ai.onnx.ml', version: 2n };
  * The model that takes the columns by their names instead of `features`. A model without texts
  * still takes `features`, because its rows are lists of numbers.
  */
-export function withRawColumns(model: Model, { features }: Encoder): Model {
-  const given = signatureOf(model).inputs.find(({ name }) => name === FEATURES);
-  if (given === undefined || features.every(({ kind }) => kind === 'number')) return model;
+export function withRawColumns(model: Model, { features, dates: given = [] }: Encoder): Model {
+  const input = signatureOf(model).inputs.find(({ name }) => name === FEATURES);
+  // Of a network with operators that the newer operator set has changed, each part is an input.
+  const dates = canReadDates(model) ? given : [];
+  if (input === undefined) return model;
+  if (dates.length === 0 && features.every(({ kind }) => kind === 'number')) return model;
   const graph = model.graph!;
-  const [batch = null] = given.shape;
+  const [batch = null] = input.shape;
   const taken = new Set([
     ...graph.node.flatMap(({ output }) => output),
     ...graph.initializer.map(({ name }) => name),
@@ -42,26 +47,35 @@ export function withRawColumns(model: Model, { features }: Encoder): Model {
   const border = new GraphBuilder('columns');
   const emit = (operator: string, inputs: readonly string[], attributes = {}, options = {}) => {
     const name = `${PREFIX}${operator}_${border.graph().node.length}`;
-    return border.node(operator, inputs, attributes, { name, ...options })[0];
+    const outputs = operator === 'StringSplit' ? 2 : 1;
+    return border.node(operator, inputs, attributes, { name, outputs, ...options })[0];
   };
   const axis = emit('Constant', [], { value: tensor('int64', [1], BigInt64Array.of(1n)) });
-  const columns = features.map((feature) => {
+  const columns = features.flatMap((feature): string[] => {
+    const date = dates.find(({ parts }) => parts.includes(feature.name));
+    if (date !== undefined) {
+      if (date.parts[0] !== feature.name) return [];
+      const text = freeName(date.name, taken);
+      border.input(text, 'string', [batch]);
+      return [emitDateParts(emit, text, date.format)];
+    }
     const name = freeName(feature.name, taken);
     border.input(name, feature.kind === 'number' ? 'float32' : 'string', [batch]);
     const numbers =
       feature.kind === 'number' ? name : emitPositions(emit, name, feature.categories);
-    return emit('Unsqueeze', [numbers, axis]);
+    return [emit('Unsqueeze', [numbers, axis])];
   });
   emit('Concat', columns, { axis: 1 }, { outputs: [FEATURES] });
-  const { node, input } = border.graph();
+  const { node, input: inputs } = border.graph();
   const wide = withGraph(model, {
     node: [...node, ...graph.node],
-    input: [...input, ...graph.input.filter(({ name }) => name !== FEATURES)],
+    input: [...inputs, ...graph.input.filter(({ name }) => name !== FEATURES)],
   });
   wide.opsetImport = [
     ...model.opsetImport.filter(({ domain }) => domain !== ML.domain),
     { ...model.opsetImport[0]!, ...ML },
   ];
+  if (dates.length > 0) raiseOpset(wide);
   return wide;
 }
 

@@ -14,20 +14,51 @@ export interface CsvRecord {
 }
 
 export interface CsvOptions {
-  /** One character; default a comma. */
+  /** One character; default: of comma, semicolon and tab the most frequent of the first line. */
   readonly separator?: string;
+  /** Called with the separator, before the first record. */
+  readonly onSeparator?: (separator: string) => void;
 }
 
 /** @throws TrainError `data` for an unclosed quote, text after one, or bytes that are not UTF-8. */
 export async function* csvRecords(
   source: ByteSource,
-  { separator = ',' }: CsvOptions = {},
+  { separator, onSeparator }: CsvOptions = {},
 ): AsyncGenerator<CsvRecord> {
-  const parser = csvParser(separator);
-  const decode = utf8Decoder(parser.line);
-  for await (const chunk of chunksOf(source)) yield* parser.push(decode(chunk));
-  yield* parser.push(decode());
+  let parser = separator === undefined ? undefined : csvParser(separator);
+  const decode = utf8Decoder(() => parser?.line() ?? 1);
+  let held = '';
+  const begun = (text: string, isAll: boolean) => {
+    held += text;
+    // The first line of a file is short; one that is not may be judged by its beginning.
+    if (!isAll && held.length < LONGEST_SAMPLE && !held.trimStart().includes('\n'))
+      return undefined;
+    const found = separatorOf(held);
+    onSeparator?.(found);
+    return csvParser(found);
+  };
+  for await (const chunk of chunksOf(source)) {
+    const text = decode(chunk);
+    if (parser !== undefined) yield* parser.push(text);
+    else if ((parser = begun(text, false)) !== undefined) yield* parser.push(held);
+  }
+  const rest = decode();
+  if (parser === undefined) {
+    parser = begun(rest, true)!;
+    yield* parser.push(held);
+  } else yield* parser.push(rest);
   yield* parser.end();
+}
+
+/** Characters of a line that are looked at. */
+const LONGEST_SAMPLE = 65_536;
+
+/** The separator that is most frequent outside of quotes in the first line with text; a comma where none is. */
+function separatorOf(text: string): string {
+  const bare = text.trimStart().replaceAll(/"[^"]*("|$)/g, '');
+  const [line = ''] = bare.split('\n', 1);
+  const count = (each: string) => line.split(each).length;
+  return [';', '\t'].reduce((best, each) => (count(each) > count(best) ? each : best), ',');
 }
 
 /** `closed`: behind a closing quote. `ended`: behind a CR there. */

@@ -2,9 +2,10 @@
  * Builds a table row by row. The type of a column is declared, or decided by its first value. A
  * later value that does not fit is an error that names line and column.
  */
-import { dataError, type TrainError } from '../../train-error.ts';
+import { dataError, MissingValue, type TrainError } from '../../train-error.ts';
 import { categoryColumn, numberColumn, type Column, type ColumnKind } from './column.ts';
 import { columnSink, type NumberColumn } from './column-sink.ts';
+import type { DecimalCommas } from './decimal-commas.ts';
 import type { Table, TableOptions } from './table.ts';
 
 export interface TableBuilder {
@@ -15,7 +16,7 @@ export interface TableBuilder {
 
 export function tableBuilder(
   names: readonly string[],
-  { kinds = {}, categories = {}, missing = 'refuse', wanted, store }: TableOptions,
+  { kinds = {}, categories = {}, missing = 'refuse', wanted, decimals, store }: TableOptions,
 ): TableBuilder {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw dataError(`Two columns are named '${twice}'.`);
@@ -30,7 +31,7 @@ export function tableBuilder(
     // A column may have the name of a property that every object inherits, such as `constructor`.
     const declared = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
     const kind = listed[i] === undefined ? declared : 'category';
-    return kind === undefined ? undefined : columnBuilder(name, kind);
+    return kind === undefined ? undefined : columnBuilder(name, kind, decimals);
   });
   const isWanted = names.map((name) => wanted?.includes(name) ?? true);
   const sink = columnSink(names.length, store);
@@ -53,7 +54,8 @@ export function tableBuilder(
         // The first value that is present decides the type of the column.
         columns[i] ??= columnBuilder(
           names[i]!,
-          asNumber(value) === undefined ? 'category' : 'number',
+          isNumber(value, decimals) ? 'number' : 'category',
+          decimals,
         );
         row[i] = columns[i]!.numberOf(line, value);
       }
@@ -82,13 +84,18 @@ interface ColumnBuilder {
   finish(numbers: NumberColumn, count: number, stored: boolean): Column;
 }
 
-function columnBuilder(name: string, kind: ColumnKind): ColumnBuilder {
+function columnBuilder(name: string, kind: ColumnKind, decimals?: DecimalCommas): ColumnBuilder {
   if (kind === 'number') {
+    const read = decimals?.column();
     return {
       numberOf(line, value) {
-        const number = asNumber(value);
+        const number =
+          read === undefined || typeof value !== 'string' ? asNumber(value) : read(value);
+        if (number === 'mixed') {
+          throw flaw(line, name, `is ${given(value)}, but others have the other decimal mark`);
+        }
         if (number !== undefined) return number;
-        if (isMissing(value)) throw flaw(line, name, absence(value));
+        if (isMissing(value)) throw missingValue(line, name, value);
         throw flaw(line, name, `is ${given(value)}, but the column holds numbers`);
       },
       finish: (numbers, count, stored) => numberColumn(name, numbers, count, stored),
@@ -98,7 +105,7 @@ function columnBuilder(name: string, kind: ColumnKind): ColumnBuilder {
   return {
     numberOf(line, value) {
       if (value === null || value === undefined || value === '') {
-        throw flaw(line, name, absence(value));
+        throw missingValue(line, name, value);
       }
       const scalar = typeof value === 'number' || typeof value === 'boolean';
       if (!scalar && typeof value !== 'string') {
@@ -112,6 +119,11 @@ function columnBuilder(name: string, kind: ColumnKind): ColumnBuilder {
     finish: (numbers, count, stored) =>
       categoryColumn({ name, categories: [...known.keys()] }, numbers, count, stored),
   };
+}
+
+function isNumber(value: unknown, decimals: DecimalCommas | undefined): boolean {
+  if (decimals === undefined || typeof value !== 'string') return asNumber(value) !== undefined;
+  return decimals.column()(value) !== undefined;
 }
 
 /** `undefined` for a text that is not a finite number; `Number('')` would be 0. */
@@ -141,10 +153,11 @@ function isMissing(value: unknown): boolean {
   return typeof value === 'string' && MISSING.has(value.trim().toLowerCase());
 }
 
-function absence(value: unknown): string {
-  return value === '' || value === null || value === undefined
-    ? 'is missing'
-    : `is missing (${given(value)})`;
+export function missingValue(line: number, column: string, value?: unknown): MissingValue {
+  const absent = value === '' || value === null || value === undefined;
+  return new MissingValue(
+    `Line ${line}: '${column}' is missing${absent ? '' : ` (${given(value)})`}.`,
+  );
 }
 
 function given(value: unknown): string {

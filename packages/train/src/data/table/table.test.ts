@@ -19,6 +19,37 @@ describe('CSV', () => {
     });
   });
 
+  it('detects semicolons and decimal commas, whatever pieces the text comes in', async () => {
+    const text = '"Ort; Land";Preis;Menge;Name\n"Bonn; D";1.234,5;2.000;a,b\nRom;-0,25;7;c\n';
+    for (const chunk of [1, 3, 1000]) {
+      const all = bytes(text);
+      const pieces = Array.from({ length: Math.ceil(all.length / chunk) }, (_, i) =>
+        all.subarray(i * chunk, (i + 1) * chunk),
+      );
+      const table = await readCsv(pieces);
+      expect(table).toMatchObject({
+        format: 'semicolons between its columns and decimal commas in its numbers',
+        columns: [
+          { name: 'Ort; Land', categories: ['Bonn; D', 'Rom'] },
+          { name: 'Preis', values: Float64Array.of(1234.5, -0.25) },
+          // Without a decimal comma in the column, a point is a point.
+          { name: 'Menge', values: Float64Array.of(2, 7) },
+          { name: 'Name', categories: ['a,b', 'c'] },
+        ],
+      });
+    }
+    expect(await readCsv(bytes('a\tb\n1,5\t2.5\n3,0\t1\n'))).toMatchObject({
+      format: 'tabs between its columns and decimal commas in its numbers',
+      columns: [{ values: Float64Array.of(1.5, 3) }, { values: Float64Array.of(2.5, 1) }],
+    });
+    const mixed = readCsv(bytes('a;b\n1,5;1\n1.5;2\n'));
+    await expect(mixed).rejects.toThrow("Line 3: 'a' is '1.5', but others have the other decimal");
+    expect(await readCsv(bytes('a,b\n1;2,3\n'))).toMatchObject({
+      columns: [{ categories: ['1;2'] }, { values: Float64Array.of(3) }],
+    });
+    expect(await readCsv(bytes('1;2\n'), { names: ['x', 'y'] })).toMatchObject({ count: 1 });
+  });
+
   it('takes names and types that are given', async () => {
     const options = { names: ['code', 'value'], kinds: { code: 'category' as const } };
     const table = await readCsv(bytes('7,1\n3,2\n7,3'), options);

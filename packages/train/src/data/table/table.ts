@@ -22,12 +22,15 @@ import { storedColumns } from './column-sink.ts';
 import { csvRecords, type CsvOptions } from '../formats/csv.ts';
 import { jsonRecords } from '../formats/jsonl.ts';
 import type { RowStore } from '../rows/stored.ts';
-import { flaw, tableBuilder, type TableBuilder } from './table-builder.ts';
+import { decimalCommas, type DecimalCommas } from './decimal-commas.ts';
+import { flaw, missingValue, tableBuilder, type TableBuilder } from './table-builder.ts';
 
 export interface Table {
   /** Rows, at least 1. */
   readonly count: number;
   readonly columns: readonly Column[];
+  /** How the text was written, in words, where that was detected and is not the usual. */
+  readonly format?: string;
   /** Where the columns are stored, and where derived data go; absent: in memory. */
   readonly store?: RowStore;
 }
@@ -50,6 +53,8 @@ export interface TableOptions {
    * value is then one of numbers. Default: all columns, and one without any value is an error.
    */
   readonly wanted?: readonly string[];
+  /** Reads numbers with decimal commas; default: numbers have points. */
+  readonly decimals?: DecimalCommas | undefined;
   /** Store for a table that is larger than memory; default: the table is in memory, however large. */
   readonly store?: RowStore;
 }
@@ -62,13 +67,28 @@ export interface CsvTableOptions extends CsvOptions, TableOptions {
 /** @throws TrainError `data` for an empty or ragged table or a value that does not fit its column, naming line and column. */
 export async function readCsv(source: ByteSource, options: CsvTableOptions = {}): Promise<Table> {
   const { names } = options;
-  let builder = names === undefined ? undefined : tableBuilder(names, options);
-  for await (const { line, fields } of csvRecords(source, options)) {
-    if (builder === undefined) builder = tableBuilder(fields, options);
-    else builder.add(line, fields);
+  const decimals = decimalCommas();
+  let separator = options.separator ?? ',';
+  let builder: TableBuilder | undefined;
+  const records = csvRecords(source, { ...options, onSeparator: (found) => (separator = found) });
+  for await (const { line, fields } of records) {
+    // Where a comma separates fields it cannot be in a number.
+    const reader = separator === ',' ? undefined : decimals;
+    const isHead = builder === undefined && names === undefined;
+    builder ??= tableBuilder(names ?? fields, { ...options, decimals: reader });
+    if (!isHead) builder.add(line, fields);
   }
-  return finish(builder);
+  const table = finish(builder);
+  const words = [
+    ...(options.separator === undefined && separator !== ','
+      ? [`${NAMES[separator]} between its columns`]
+      : []),
+    ...(decimals.seen() ? ['decimal commas in its numbers'] : []),
+  ];
+  return words.length === 0 ? table : { ...table, format: words.join(' and ') };
 }
+
+const NAMES: Readonly<Record<string, string>> = { ';': 'semicolons', '\t': 'tabs' };
 
 /** @throws TrainError `data` as `readCsv` does; the first object names the columns, and every other has the same. */
 export async function readJsonLines(
@@ -85,7 +105,7 @@ export async function readJsonLines(
       line,
       names.map((name) => {
         if (Object.hasOwn(record, name)) return record[name];
-        if (options.missing !== 'keep') throw flaw(line, name, 'is missing');
+        if (options.missing !== 'keep') throw missingValue(line, name);
         return undefined;
       }),
     );

@@ -21,7 +21,7 @@ import {
   type TableOptions,
 } from '../../data/table/table.ts';
 import type { TrainingData } from '../../task/training-data.ts';
-import { dataError } from '../../train-error.ts';
+import { dataError, MissingValue } from '../../train-error.ts';
 import { explaining, invalidSetting } from '../failure.ts';
 import { readImageFolder, type ImageSize } from './image-folder.ts';
 
@@ -101,12 +101,23 @@ async function readTable(
   const { path, label, features, missing, store } = choice;
   if (label === undefined) throw invalidSetting('`label` says which column is to be predicted.');
   const options: TableOptions = { missing: missing === 'refuse' ? 'refuse' : 'keep', store };
-  const whole = await tableOf(path, format, options);
+  const whole = await tableOf(path, format, options).catch((error: unknown) => {
+    throw error instanceof MissingValue ? dataError(`${error.message} ${WAYS}`) : error;
+  });
   columnOf(whole, label);
+  const labelled = missing === 'mean' ? completeRows(whole, [label]).length : whole.count;
+  if (labelled < whole.count) {
+    throw dataError(
+      `${whole.count - labelled} rows have no '${label}' to learn from: \`missing\` drop leaves them out.`,
+    );
+  }
   const used = [...(features ?? whole.columns.map(({ name }) => name)), label];
   const table = missing === 'drop' ? selectTableRows(whole, completeRows(whole, used)) : whole;
   return { from: 'table', table, label, features };
 }
+
+const WAYS =
+  '`missing` drop leaves such rows out; `missing` mean lets the mean of a column stand for its missing numbers, and no text for a missing text.';
 
 async function tableOf(
   path: string,
