@@ -41,7 +41,6 @@ export const NOT_YET: readonly string[] = [
   'packages/runtime',
   'packages/sandbox',
   'packages/server',
-  'packages/serving',
   'packages/state',
   'packages/train',
   'packages/ui',

@@ -43,7 +43,7 @@ export interface ServingContext {
   readonly placing: Placing | undefined;
   /** Versions that take memory, by deployment: until their last replica has ended. */
   readonly inMemory: Map<LiveTarget, string>;
-  /** Those of them whose loading waits until other models have made room. */
+  /** The deployments among them whose loading waits until other models have freed memory. */
   readonly waitingForRoom: Set<LiveTarget>;
   /** Deployments whose change in progress was aborted: they load no more versions. */
   readonly unwanted: Set<string>;

@@ -1,7 +1,7 @@
 /**
  * The types that the faces, the serving plane and telemetry share. A face creates an
  * `InferenceRequest`, passes it to `Inference.infer`, and encodes the answer or the SkeinError. An
- * answer is a stream of chunks; that of a tensor model is one chunk, and costs no iterator.
+ * answer is a stream of chunks; a tensor model answers with one chunk, which costs no iterator.
  *
  *   face → deployment (cache, traffic split, shadow) → target (admission → queue → batcher → replica) → face
  */
@@ -19,7 +19,7 @@ export interface Clock {
 }
 
 /**
- * What the caller of a request and its target tell each other while it is not answered. It is cheap: a
+ * Messages between the caller of a request and its target while it is not answered. It is cheap: a
  * flag and a listener for each of the two.
  */
 export class Cancellation {
@@ -50,7 +50,7 @@ export interface InferenceRequest {
    * worker.
    */
   readonly inputs: TensorMap;
-  /** Of the inputs; a target that reads them after it has answered retains it. Absent: V8 collects it. */
+  /** Memory of the inputs; a target that reads them after it has answered retains it. Absent: V8 collects it. */
   readonly memory?: OwnedMemory | undefined;
   /** Outputs to return; all if absent. */
   readonly outputs?: readonly string[] | undefined;
@@ -170,7 +170,7 @@ export interface Target {
   /** @throws SkeinError for every refusal and failure. */
   submit(request: TargetRequest): Promise<InferenceAnswer>;
   /**
-   * What `submit` would do now, without any effect. It reads the types and shapes of the inputs, and
+   * The result that `submit` would have now, without any effect. It reads the types and shapes of the inputs, and
    * not their bytes. Default: by the snapshot.
    */
   predict?(request: TargetRequest): Prediction;
@@ -195,7 +195,7 @@ export interface ReplicaSnapshot {
   readonly isolation?: 'thread' | 'process' | undefined;
   readonly since: Instant;
   readonly runs: number;
-  /** What loading its model added to the memory, in bytes; see `Session` of the runtime. Absent: not measured. */
+  /** Memory that loading its model added, in bytes; see `Session` of the runtime. Absent: not measured. */
   readonly memoryBytes?: number | undefined;
   /** Why it ended, unless that was requested. */
   readonly failure?: string | undefined;
@@ -225,7 +225,7 @@ export interface TargetSnapshot {
     readonly p99Ms: number;
     readonly runs: number;
   }[];
-  /** What the estimates rest on: measured runs, sizes of inputs, and requests that ran as probes. */
+  /** Measurements behind the estimates: runs, sizes of inputs, and requests that ran as probes. */
   readonly evidence?:
     | { readonly runs: number; readonly sizes: number; readonly probes: number }
     | undefined;

@@ -21,7 +21,7 @@ export interface DeployRequest {
 export interface DeploymentControl {
   /**
    * Creates a deployment, or rolls a version out on an existing one. Resolves when the version is
-   * loaded and warm; a canary or shadow then continues by itself.
+   * loaded and warm; a canary or shadow then continues without the caller.
    * @throws SkeinError MODEL_UNKNOWN, VERSION_UNKNOWN, DEPLOYMENT_INVALID, COMPOSITION_INVALID,
    *   MODEL_LOAD_FAILED, DEVICE_UNAVAILABLE, VERSION_SERVED, ROLLOUT_IN_PROGRESS,
    *   ROLLED_BACK.
@@ -45,7 +45,7 @@ export interface DeploymentControl {
   undeploy(name: string, actor: string): Promise<void>;
   view(name: string): DeploymentView;
   views(): readonly DeploymentView[];
-  /** What a rollout is, or was, decided on; null without one since the node started. @throws SkeinError MODEL_UNKNOWN. */
+  /** The evidence of the rollout in progress, or of the last one; null without one since the node started. @throws SkeinError MODEL_UNKNOWN. */
   evidence(name: string): Promise<RolloutEvidence | null>;
   /** @throws SkeinError MODEL_UNKNOWN. */
   traffic(name: string, range: TrafficRange): DeploymentTraffic;

@@ -95,7 +95,7 @@ it('refuses changes and questions that it cannot read, and changes nothing', asy
   expect(serving.view('risk').revision).toBe(before);
 });
 
-it('says of a model that it cannot read which file, and what it should be', async () => {
+it('names the file of a model that it cannot read, and what it should be', async () => {
   const serving = await openHere();
   const missing = join(folder, 'missing.onnx');
   await expect(serving.deploy('risk', missing)).rejects.toMatchObject({
@@ -151,10 +151,10 @@ it('refuses options that it could not follow', async () => {
     [{ observer: 'x' }, 'observer must be an object'],
     [{ observer: { answered: () => undefined } }, 'observer must have a function refused'],
   ] as const;
-  for (const [options, said] of wrong) {
+  for (const [options, words] of wrong) {
     await expect(openServing({ folder, ...options } as never)).rejects.toMatchObject({
       code: 'REQUEST_INVALID',
-      message: expect.stringContaining(said),
+      message: expect.stringContaining(words),
     });
   }
   const serving = await openHere();

@@ -210,7 +210,7 @@ const INFER_OPTIONS: Readonly<Record<keyof InferOptions, true>> = {
   cancellation: true,
 };
 
-/** What a program in JavaScript may get wrong and would only see later, in a request or never. */
+/** Mistakes that a program in JavaScript would only see later, in a request or never. */
 function checkOptions(options: EmbeddedServingOptions): void {
   checkObject('The options', options);
   refuseUnknown(options, OPTIONS, 'options object');
@@ -264,7 +264,7 @@ function checkInputs(inputs: TensorMap): void {
   }
 }
 
-/** Types say so; a program in JavaScript may pass anything. */
+/** Types require this; a program in JavaScript may pass anything. */
 function isTensor(input: Tensor | null | undefined): boolean {
   if (!Array.isArray(input?.shape)) return false;
   if (input.type !== 'string') return input.bytes instanceof Uint8Array;

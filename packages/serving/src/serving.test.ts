@@ -117,7 +117,7 @@ describe('settings', () => {
     expect((await scene.serving.infer(request('risk'))).version).toBe('1');
   });
 
-  it('that need new replicas start them beside the old ones', async () => {
+  it('that need new replicas start them next to the old ones', async () => {
     const scene = await openScene();
     await deployed(scene);
     const settings = { threads: 2, objective: { latencyMs: 50 } };

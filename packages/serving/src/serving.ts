@@ -57,9 +57,9 @@ export interface ServingOptions {
   readonly log?: ServingLog | undefined;
   /** Weights of tenants; equal if absent. */
   readonly weightOf?: WeightOf | undefined;
-  /** Whether every model runs in its own process, whatever the settings say. */
+  /** Whether every model runs in its own process, whatever its settings are. */
   readonly isolateModels?: boolean | undefined;
-  /** The deployments of a fleet, which this node follows. Default: those of its own state. */
+  /** The deployments of a fleet, which this node follows. Default: its own state's. */
   readonly desired?: DesiredDeployments | undefined;
   /** The other members of that fleet, which carry out rollouts together. */
   readonly peers?: RolloutPeers | undefined;
@@ -75,12 +75,12 @@ export interface Serving extends Inference, DeploymentControl {
   /** When a request would be answered here, if it arrived now; only the shapes of its inputs are read. */
   predict(request: InferenceRequest): Prediction;
   readonly events: EventBus;
-  /** What the fleet needs to know. @param startMs how long the node took to start; null: it has not. */
+  /** The load that the fleet reads. @param startMs how long the node took to start; null: it has not. */
   load(startMs: number | null): MemberLoad;
   loaded(): LoadedVersion[];
-  /** What the models in memory take. */
+  /** Memory of the loaded models. */
   memory(): MemoryUse;
-  /** What this member tells the others about rollouts, by deployment. */
+  /** This member's reports to the others about rollouts, by deployment. */
   rolloutReports(): Record<string, RolloutReport>;
   /** Reads the deployments from the state; from then on they are known, but not ready. */
   readDeployments(): Promise<unknown>;

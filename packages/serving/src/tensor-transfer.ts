@@ -44,7 +44,7 @@ export function pack(tensors: TensorMap, keep: boolean): PackedTensors {
 /** Strings that are unpacked per iteration of the event loop; a few milliseconds. */
 const STRINGS_PER_TURN = 16_384;
 
-/** As `unpack`, but lets the event loop run while it unpacks a million strings. */
+/** Unpacks like `unpack`, but lets the event loop run while it unpacks a million strings. */
 export async function unpackInTurns(tensors: WireTensors): Promise<Map<string, Tensor>> {
   const unpacked = new Map<string, Tensor>();
   for (const [name, tensor] of tensors) {

@@ -43,7 +43,7 @@ const numbersOf = ({ outputs }: InferenceAnswer): number[] =>
 
 const never = (): Promise<InferenceAnswer> => Promise.reject(new Error('must not run'));
 
-/** A run that ends when the test says so. */
+/** A run that ends when the test ends it. */
 function held(): {
   run: () => Promise<InferenceAnswer>;
   resolve: (answer: InferenceAnswer) => void;

@@ -44,7 +44,7 @@ interface Entry {
   readonly expiresAt: Instant;
 }
 
-/** Size of an entry besides its bytes: keys, shapes and objects. */
+/** Size of an entry without its bytes: keys, shapes and objects. */
 const OVERHEAD_BYTES = 512;
 
 const NO_TIMES = { queueMs: 0, computeMs: 0, batchRows: 0 };
@@ -56,7 +56,7 @@ export function createResponseCache(limits: CacheLimits, clock: Clock): Response
   let bytes = 0;
   let generation = 0;
 
-  const forget = (digest: string, entry: Entry): void => {
+  const remove = (digest: string, entry: Entry): void => {
     entries.delete(digest);
     bytes -= entry.bytes;
   };
@@ -65,7 +65,7 @@ export function createResponseCache(limits: CacheLimits, clock: Clock): Response
     const entry = entries.get(digest);
     if (entry === undefined) return undefined;
     if (entry.expiresAt <= clock.now()) {
-      forget(digest, entry);
+      remove(digest, entry);
       return undefined;
     }
     entries.delete(digest);
@@ -76,12 +76,12 @@ export function createResponseCache(limits: CacheLimits, clock: Clock): Response
   const keep = (digest: string, entry: Entry): void => {
     if (entry.bytes > limits.maxBytes) return;
     const before = entries.get(digest);
-    if (before !== undefined) forget(digest, before);
+    if (before !== undefined) remove(digest, before);
     entries.set(digest, entry);
     bytes += entry.bytes;
     for (const [oldest, candidate] of entries) {
       if (bytes <= limits.maxBytes) break;
-      forget(oldest, candidate);
+      remove(oldest, candidate);
     }
   };
 

@@ -159,7 +159,7 @@ export function createChanges(context: ServingContext): Changes {
     if (record.kind !== deployment.kind) {
       throw new SkeinError(
         'DEPLOYMENT_INVALID',
-        `Deployment "${request.name}" is of kind ${deployment.kind}, but version ${record.version} is of kind ${record.kind}.`,
+        `Deployment "${request.name}" has the kind ${deployment.kind}, but version ${record.version} has the kind ${record.kind}.`,
       );
     }
     claim(request.name, { kind: record.kind, settings: effective });

@@ -1,5 +1,5 @@
 /**
- * Starts a version beside the serving one, and moves the traffic to it; `unloading.ts` ends the other.
+ * Starts a version next to the serving one, and moves the traffic to it; `unloading.ts` ends the other.
  * The traffic is moved in one synchronous step, so no request reaches a target that is not ready or
  * that drains.
  */

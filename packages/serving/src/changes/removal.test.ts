@@ -74,7 +74,7 @@ describe('unload', () => {
     await next.serving.deploy({ name: 'risk', version: '1' }, ACTOR);
     expect(next.serving.view('risk').settings).toEqual(settings);
     await next.serving.drain();
-    // What was loaded again is restored as any other deployment.
+    // A deployment that was loaded again is restored like any other.
     const last = next.restart();
     await last.serving.start();
     expect(last.serving.view('risk')).toMatchObject({ status: 'ready', settings });
@@ -115,7 +115,7 @@ describe('unload', () => {
     expect(await codeOf(scene.serving.unload('other', ACTOR))).toBe('MODEL_UNKNOWN');
   });
 
-  it('is forgotten by undeploy', async () => {
+  it('is removed by undeploy', async () => {
     const { scene } = await unloaded();
     await scene.serving.undeploy('risk', ACTOR);
     expect(scene.serving.views()).toEqual([]);

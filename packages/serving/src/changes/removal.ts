@@ -1,6 +1,6 @@
 /**
  * How a deployment ends: `unload` keeps its settings and targets for the next load, also across
- * restarts of the node; `undeploy` forgets them. Both answer the accepted requests first.
+ * restarts of the node; `undeploy` removes them. Both answer the accepted requests first.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
@@ -45,7 +45,7 @@ export function createRemoval(context: ServingContext, changes: ChangeControl) {
     name: string,
     actor: string,
     ending: Ending,
-    forget: (deployment: Deployment) => Promise<boolean>,
+    remove: (deployment: Deployment) => Promise<boolean>,
   ): Promise<void> => {
     context.mayChange();
     existing(context, name);
@@ -61,7 +61,7 @@ export function createRemoval(context: ServingContext, changes: ChangeControl) {
     if (!deployments.has(name)) return;
     await changes.exclusively(name, async () => {
       const deployment = existing(context, name);
-      if (!(await forget(deployment))) return;
+      if (!(await remove(deployment))) return;
       const { kind, reason } = ending;
       const details = { versions: deployment.versions() };
       journal.record({ deployment: name, kind, reason, details, actor });

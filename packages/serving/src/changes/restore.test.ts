@@ -49,7 +49,7 @@ describe('a restart', () => {
     await serving.drain();
   });
 
-  it('knows its deployments before they serve, and refuses changes to them meanwhile', async () => {
+  it('lists its deployments before they serve, and refuses changes to them meanwhile', async () => {
     const scene = await openScene();
     await deployed(scene);
     await scene.serving.drain();

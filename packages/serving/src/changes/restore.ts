@@ -22,7 +22,7 @@ import { discard } from './unloading.ts';
 /** A deployment as it is stored, with the versions that take its traffic. */
 export interface DesiredDeployment {
   readonly row: DeploymentRecord;
-  /** Of its targets; one that is missing makes the deployment fail with this reason. */
+  /** Versions of its targets; one that is missing makes the deployment fail with this reason. */
   readonly versions: readonly VersionRecord[];
 }
 
@@ -124,7 +124,7 @@ async function find(
   }
 }
 
-/** What the deployment will serve, for faces until then. */
+/** The model that the deployment will serve, for faces until then. */
 function describeStored(
   { name, kind, settings, bounds }: Deployment,
   versions: StoredDeployment['versions'],

@@ -112,7 +112,7 @@ describe('a composition', () => {
     });
   });
 
-  it('leaves packages with native code outside, and says when a node does not have them', async () => {
+  it('leaves packages with native code outside, and names them when a node does not have them', async () => {
     await file('node_modules/fast/package.json', '{"name": "fast", "gypfile": true}');
     await file('node_modules/fast/index.js', 'exports.fast = 1;');
     await file(
@@ -131,14 +131,14 @@ describe('a composition', () => {
       registry.importComposition('scale', join(folder, 'main.ts'), {}),
     ).rejects.toMatchObject({
       code: 'COMPOSITION_INVALID',
-      message: expect.stringContaining('"fast" is installed neither beside Skein nor in') as string,
+      message: expect.stringContaining('"fast" is installed neither with Skein nor in') as string,
     });
     // A refused module leaves nothing behind.
     expect(await registry.versions()).toEqual([]);
     await file('factor.js', `import sharp from 'sharp'; export const factor = typeof sharp;`);
     const version = await registry.importComposition('scale', join(folder, 'main.ts'), {});
     expect(version.metadata).toEqual({ packages: 'sharp' });
-    // The one beside Skein, and not that of the project.
+    // The package that is installed with Skein, and not the project's.
     const found = await describeComposition(await registry.pathOf(version));
     expect(found.signature.outputs[0]!.shape).toEqual(['function']);
   });

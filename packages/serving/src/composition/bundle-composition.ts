@@ -6,7 +6,7 @@
  * Three kinds of imports stay outside, and are resolved where the composition runs:
  * - built-in modules of Node;
  * - `@skein/*`: a composition shares the tensors and the errors of its node;
- * - packages with native code, which exist once per platform: they are installed beside Skein, or
+ * - packages with native code, which exist once per platform: they are installed with Skein, or
  *   in the working directory of each node.
  */
 import { readFile, stat } from 'node:fs/promises';
@@ -103,7 +103,7 @@ function outside(native: Set<string>): Plugin {
   };
 }
 
-/** What tools that compile, download or choose native code leave in the manifest of a package. */
+/** Fields that tools for native code (compiling, downloading, choosing) leave in the manifest of a package. */
 const NATIVE_TOOLS = ['node-gyp-build', 'bindings', 'prebuild-install', 'node-addon-api', 'nan'];
 const PLATFORM = /(linux|darwin|win32)-(x64|arm64)/;
 

@@ -1,6 +1,6 @@
 /**
  * How a bundled composition is loaded. Its file is an artifact: named by its digest, without an
- * extension, in a folder that has no packages. Its imports are therefore resolved beside Skein, and
+ * extension, in a folder that has no packages. Its imports are therefore resolved from Skein, and
  * else in the working directory of the node.
  */
 import { readFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 /** Prepares this thread for a module, if it is an artifact. @param moduleUrl a file URL. */
 export function prepareForBundle(moduleUrl: string): void {
   if (extname(fileURLToPath(moduleUrl)) !== '') return;
-  const places = [import.meta.url, pathToFileURL(join(process.cwd(), 'beside')).href];
+  const places = [import.meta.url, pathToFileURL(join(process.cwd(), 'composition')).href];
   registerHooks({
     resolve(specifier, context, next) {
       if (context.parentURL !== moduleUrl) return next(specifier, context);
@@ -23,7 +23,7 @@ export function prepareForBundle(moduleUrl: string): void {
         }
       }
       throw new Error(
-        `"${specifier}" is installed neither beside Skein nor in ${process.cwd()} on this node`,
+        `"${specifier}" is installed neither with Skein nor in ${process.cwd()} on this node`,
       );
     },
     load(url, context, next) {
@@ -31,7 +31,7 @@ export function prepareForBundle(moduleUrl: string): void {
       return { format: 'module', source: readFileSync(new URL(url)), shortCircuit: true };
     },
   });
-  // What CommonJS packages in the bundle require: built-in modules, and packages that stayed outside.
+  // CommonJS packages in the bundle require these: built-in modules, and packages that stayed outside.
   Object.assign(globalThis, { require: createRequire(import.meta.url) });
   process.setSourceMapsEnabled(true);
 }

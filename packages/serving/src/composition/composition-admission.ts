@@ -76,7 +76,7 @@ export function createRunWindow() {
   };
 }
 
-/** What a composition has to do when a request arrives. */
+/** The work that waits before a request that arrives now. */
 export interface CompositionLoad {
   readonly now: Instant;
   /** Whether it has workers, or will. */

@@ -70,7 +70,7 @@ describe('the queue of a composition', () => {
     expect(queue.full('late', 0)).toBe(10 - accepted);
   });
 
-  it('forgets removed requests', () => {
+  it('drops removed requests', () => {
     const queue = queueOf();
     const [one, two] = [run('a', 1), run('a', 2)];
     queue.push(one, 0);

@@ -74,7 +74,7 @@ describe('a composition', () => {
     expect(observed).toEqual({ answered: 1, refused: [] });
   });
 
-  it('knows the rest of the deadline, although each thread has its own clock', async () => {
+  it('reads the rest of the deadline, although each thread has its own clock', async () => {
     const { target } = reuse();
     const answer = await target.submit(request('remaining', [0]));
     const [remaining] = numbers(answer.outputs);

@@ -30,7 +30,7 @@ export interface CallMessage {
   readonly outputs: readonly string[] | undefined;
 }
 
-/** What the node's thread serves. */
+/** Functions that the node's thread serves. */
 export type HostCalls = { call(message: CallMessage): Promise<WireTensors> };
 
 const cancelled = (): SkeinError =>

@@ -31,7 +31,7 @@ export interface WorkerEvents {
   ready(slot: Slot, offers: CompositionInterface): void;
   /** A composition calls a deployment. */
   call(slot: Slot, message: CallMessage): Promise<WireTensors>;
-  /** The worker ended by itself; its runs are still in `slot.running`. */
+  /** The worker ended unasked; its runs are still in `slot.running`. */
   lost(slot: Slot, reason: string): void;
   /** The worker never became ready. */
   failed(error: SkeinError): void;
@@ -153,7 +153,7 @@ export class CompositionWorkers {
     }
   }
 
-  /** Records a worker that ended by itself, and starts another one after a pause. */
+  /** Records a worker that ended unasked, and starts another one after a pause. */
   #remember(slot: Slot, failure: string): void {
     slot.failure = failure;
     this.#slots.splice(this.#slots.indexOf(slot), 1);

@@ -4,8 +4,8 @@
  * reader asks late, so its time does not count, and no chunk is fetched before it is asked for.
  *
  * The stream ends without an error only when the target has ended it. If it fails, is late or is
- * cancelled, the reader gets an error and the target is cancelled: a part never looks like the
- * whole.
+ * cancelled, the reader gets an error and the target is cancelled: an incomplete answer never ends like a
+ * complete one.
  */
 import { SkeinError } from '@skein/api';
 import { timerMs } from '@skein/api/waits';
@@ -35,7 +35,7 @@ export async function answerInChunks(
   observer: ServingObserver,
 ): Promise<InferenceAnswer> {
   const cancellation = new Cancellation();
-  /** What ended the stream early. */
+  /** The error that ended the stream early. */
   let failure: unknown;
   let isComplete = false;
   let isAnswered = false;

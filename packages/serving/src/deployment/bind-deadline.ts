@@ -1,4 +1,4 @@
-/** Gives a request its deadline: that of its caller, else its arrival and the objective of the deployment. */
+/** Gives a request its deadline: the caller's, else its arrival and the objective of the deployment. */
 import type { InferenceRequest, Instant, TargetRequest, TraceContext } from '../contract.ts';
 
 export function bindDeadline(request: InferenceRequest, objectiveMs: number): TargetRequest {

@@ -61,16 +61,16 @@ export class Deployment {
   behind: string | undefined;
   /** Set while other members of the fleet hold it, and this node does not. */
   elsewhere: Elsewhere | undefined;
-  /** Set while it still answers here, and other members are told that it goes. */
+  /** Set while it still answers here, and other members are notified that it goes. */
   leaving: Place | undefined;
-  /** What it will serve, while it is restored after the start of the node. */
+  /** The model that it will serve, while it is restored after the start of the node. */
   restoring: DeployedModel | undefined;
-  /** What it would serve if it had not failed to start: requests are read by it, for members that hold it. */
+  /** The model that it would serve if it had not failed to start: requests are read by it, for members that hold it. */
   failed: DeployedModel | undefined;
   /** The rollout in progress, or the last one. */
   rollout: Rollout | undefined;
   rolloutStartedAt = '';
-  /** What the last rollout was decided on; undefined while it is in progress. */
+  /** The evidence of the last rollout; undefined while it is in progress. */
   evidence: RolloutEvidence | undefined;
   shadow: Shadow | undefined;
   comparison: Comparison | undefined;

@@ -32,7 +32,7 @@ export interface LiveTarget {
   reason: string;
   /** The snapshot of the last scaling decision, for rates. */
   seen: { readonly at: Instant; readonly snapshot: TargetSnapshot } | undefined;
-  /** What the last scaling decision was made from. */
+  /** Inputs of the last scaling decision. */
   signals: ScalingSignals | undefined;
   /** Description for faces; created once, because every request reads it. */
   model: DeployedModel | undefined;

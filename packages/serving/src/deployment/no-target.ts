@@ -9,7 +9,7 @@ export interface Stop {
   readonly reason: string;
 }
 
-/** What is known of a deployment without a version for the request. */
+/** The stored facts about a deployment without a version for the request. */
 export interface Targetless {
   readonly name: string;
   readonly stopped: Stop | undefined;

@@ -32,7 +32,7 @@ export interface FactoryOptions {
   readonly clock: Clock;
   readonly log: ServingLog;
   readonly weightOf: WeightOf;
-  /** Whether every model runs in its own process, whatever the settings say. */
+  /** Whether every model runs in its own process, whatever its settings are. */
   readonly isolateModels: boolean;
   /** Where calls of compositions are sent. */
   readonly infer: Inference['infer'];

@@ -63,7 +63,7 @@ export const replicaTuning = {
     modelBytes: 8 * 2 ** 20,
     /** The most nodes of its graph: more would not run in that time, and take long to look at. */
     nodes: 1_024,
-    /** Of all models of a node together, in bytes, and as a share of the memory that it may use. */
+    /** Bound for all models of a node together, in bytes, and as a share of the memory that it may use. */
     allBytes: 32 * 2 ** 20,
     memoryShare: 1 / 64,
     /** A session without a run for so long gives back its memory, in milliseconds. */

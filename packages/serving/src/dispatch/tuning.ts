@@ -2,10 +2,10 @@
  * The constants of dispatch, with their units and reasons. What each is worth is measured: halved
  * and doubled over the traces of `testing/traces.ts`, see docs/concepts/dispatch.md. A constant that
  * makes no difference there is deleted. What no simulation can judge is elsewhere: the constants of
- * replicas in `replica-tuning.ts`, bounds of memory beside what they bound.
+ * replicas in `replica-tuning.ts`, bounds of memory next to the code that they bound.
  */
 export const tuning = {
-  // What a run costs
+  // The cost of a run
 
   /** A smaller batch is preferred as long as it reaches this share of the best throughput. */
   goodThroughput: 0.97,
@@ -49,14 +49,14 @@ export const tuning = {
   cautionStep: 0.02,
   /** The largest caution. */
   cautionMost: 0.5,
-  /** The caution of a deployment without answers, which knows its cost only from warming. */
+  /** The caution of a deployment without answers, whose cost is measured by warming alone. */
   cautionFirst: 0.1,
   /** Shift of the deadline per priority level, as a fraction of the objective. */
   levelObjectives: 0.5,
   /** A tenant of mean weight may fill this many times the free time: 4/5 of the queue while no other does. */
   tenantReach: 4,
 
-  // What runs next
+  // The choice of the next run
 
   /** Longest batch, as a fraction of its requests’ time, so that they can wait for the previous one. */
   batchShare: 0.5,

@@ -1,6 +1,6 @@
 /**
  * Makes a deployment of this node as the fleet has stored it. A version takes traffic here only once
- * it is ready here; until then the versions that serve go on. One that cannot be loaded leaves them
+ * it is ready here; until then the versions that serve continue. One that cannot be loaded leaves them
  * in place.
  */
 import type { ServingContext } from '../context.ts';
@@ -63,7 +63,7 @@ async function leaveTo(
   const { row } = desired;
   const before = context.deployments.get(row.name);
   if (before !== undefined && !(await handOver(context, before, place))) return;
-  // What takes its traffic may have changed.
+  // The version that takes its traffic may have changed.
   const { deployment } = await registerDesired(context, desired);
   // Its memory counts until it has ended, and what comes in its room waits for that.
   const ended = before === undefined ? undefined : retireAll(context, before);

@@ -3,7 +3,7 @@ import { ACTOR, codeOf, openScene, request, type Scene } from '../testing/scene.
 import { deployed, event, eventOfKind } from '../testing/await-events.ts';
 import { feedOf } from '../testing/feed.ts';
 
-/** Two nodes of one fleet, of which the second follows what the first has deployed. */
+/** Two nodes of one fleet; the second follows the deployments of the first. */
 async function openPair() {
   const a = await openScene();
   const feed = feedOf(a);

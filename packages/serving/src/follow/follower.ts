@@ -1,8 +1,8 @@
 /**
- * The loop around `reconcile.ts`: it makes the deployments of this node those of the fleet, and
+ * The loop around `reconcile.ts`: it makes the deployments of this node equal the fleet's, and
  * tries again what failed. It makes no decisions of its own.
  *
- * Each deployment changes by itself: one that loads for minutes, or fails, delays no other. A
+ * Each deployment changes alone: one that loads for minutes, or fails, delays no other. A
  * composition waits for the deployments that it calls where they change at the same time.
  */
 import type { ServingContext } from '../context.ts';
@@ -21,7 +21,7 @@ import {
 } from './reconcile.ts';
 import { placesOf } from './residence.ts';
 
-/** What the fleet wants, as this node knows it. */
+/** The fleet's wanted deployments, as last read by this node. */
 export interface DesiredDeployments {
   current(): readonly DesiredDeployment[];
   /** @returns ends the subscription. */

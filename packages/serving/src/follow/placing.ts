@@ -1,5 +1,5 @@
 /**
- * What a node of a fleet needs to know of the placement of deployments on members. The policy is in
+ * The placement of deployments on members, as a node of a fleet reads it. The policy is in
  * `packages/fleet`; a node without other members to forward to holds everything.
  */
 import type { Instant } from '../contract.ts';
@@ -8,7 +8,7 @@ import type { DesiredDeployment } from '../changes/restore.ts';
 /** A deployment in the memory of this node. */
 export interface ResidentDeployment {
   readonly id: string;
-  /** Of all its versions and replicas. */
+  /** Sum over all its versions and replicas. */
   readonly bytes: number;
   readonly loadedAt: Instant;
   readonly usedAt: Instant;
@@ -25,7 +25,7 @@ export interface Place {
 export interface Placing {
   /** Memory for models on this node, in bytes. */
   readonly budgetBytes: number;
-  /** What this node holds of the deployments of its fleet from now on. */
+  /** Deployments of the fleet that this node holds from now on. */
   decide(
     wanted: readonly DesiredDeployment[],
     residents: readonly ResidentDeployment[],
@@ -41,10 +41,10 @@ export interface Placing {
     now: Instant,
   ): ReadonlyMap<string, Place>;
   /**
-   * Waits until every other member knows that this one does not hold a deployment any more. What the
-   * node says it has loaded is without it by then.
+   * Waits until every other member has read that this one no longer holds a deployment. The node's list of
+   * loaded deployments is without it by then.
    * @param versions that take its traffic here.
-   * @returns whether another member holds those of them that are still wanted; if not, it must stay.
+   * @returns whether another member holds the wanted ones among them; if not, it must stay.
    */
   isHandedOver(
     deployment: string,

@@ -22,9 +22,9 @@ export interface Wanted extends RowId {
 
 /** A deployment as this node has it. */
 export interface Actual extends Wanted {
-  /** Of the stored row that it follows; 0: it was never stored. */
+  /** Revision of the stored row that it follows; 0: it was never stored. */
   readonly revision: number;
-  /** What changes it now. Its end calls for another decision. */
+  /** The change in progress. Its end requires another decision. */
   readonly activity: 'none' | 'change' | 'rollout';
 }
 

@@ -6,7 +6,7 @@ import { feedOf } from '../testing/feed.ts';
 import { ACTOR, codeOf, openScene, request, type Scene } from '../testing/scene.ts';
 import type { Place, Placing } from './placing.ts';
 
-/** A node whose fleet decides what it holds, beside one that deploys. */
+/** A node whose fleet decides what it holds, next to one that deploys. */
 async function openPair() {
   const a = await openScene();
   const feed = feedOf(a);
@@ -19,7 +19,7 @@ async function openPair() {
   const place = (name: string): Place => ({
     isHere: !elsewhere.has(name),
     others: 1,
-    reason: 'the test says so',
+    reason: 'the test decides so',
   });
   const placing: Placing = {
     budgetBytes: 1e9,
@@ -51,22 +51,23 @@ async function openPair() {
 }
 
 const answered = async ({ serving }: Scene) => (await serving.infer(request('risk'))).version;
-const heard = (scene: Scene, words: string) => event(scene, ({ reason }) => reason.includes(words));
+const reasonSeen = (scene: Scene, words: string) =>
+  event(scene, ({ reason }) => reason.includes(words));
 
 describe('a deployment that other members hold', () => {
   it('leaves this node, is described and refused here, and comes back', async () => {
     const { a, b, feed, elsewhere, close } = await openPair();
     await deployed(a);
     await feed.read();
-    await heard(b, 'revision 1 is here');
+    await reasonSeen(b, 'revision 1 is here');
     elsewhere.add('risk');
     await feed.read();
-    await heard(b, 'is on other members: the test says so');
+    await reasonSeen(b, 'is on other members: the test decides so');
     expect(b.targets[0]!.drained).toBe(true);
     expect(b.serving.loaded()).toEqual([]);
     expect(b.serving.view('risk')).toMatchObject({
       status: 'elsewhere',
-      reason: 'the test says so',
+      reason: 'the test decides so',
     });
     expect(b.serving.describe('risk')).toMatchObject({ version: '1', ready: true });
     expect(b.serving.isReady('risk')).toBe(true);
@@ -85,7 +86,7 @@ describe('a deployment that other members hold', () => {
     const { a, b, feed, elsewhere, handOverIs, close } = await openPair();
     await deployed(a);
     await feed.read();
-    await heard(b, 'revision 1 is here');
+    await reasonSeen(b, 'revision 1 is here');
     const asked: string[] = [];
     const answers: ((isHandedOver: boolean) => void)[] = [];
     handOverIs((name) => {
@@ -105,7 +106,7 @@ describe('a deployment that other members hold', () => {
     expect(await codeOf(answered(b))).toBe('succeeded');
     expect(b.targets[0]!.drained).toBe(false);
     answers.shift()!(true);
-    await heard(b, 'is on other members');
+    await reasonSeen(b, 'is on other members');
     expect(b.targets[0]!.drained).toBe(true);
     expect(await codeOf(answered(b))).toBe('NO_REPLICA');
     await close();
@@ -116,11 +117,11 @@ describe('a deployment that other members hold', () => {
     elsewhere.add('risk');
     await deployed(a);
     await feed.read();
-    await heard(b, 'revision 1 is on other members');
+    await reasonSeen(b, 'revision 1 is on other members');
     await a.version('risk');
     await a.serving.deploy({ name: 'risk', version: '2' }, ACTOR);
     await feed.read();
-    await heard(b, 'revision 2 is on other members');
+    await reasonSeen(b, 'revision 2 is on other members');
     expect(b.serving.describe('risk').version).toBe('2');
     expect(b.targets).toEqual([]);
     await a.serving.unload('risk', ACTOR);
@@ -134,7 +135,7 @@ describe('a deployment that other members hold', () => {
     elsewhere.add('risk');
     await deployed(a);
     await feed.read();
-    await heard(b, 'revision 1 is on other members');
+    await reasonSeen(b, 'revision 1 is on other members');
     const change = (settings: DeploymentSettingsPatch) =>
       b.serving.changeSettings('risk', settings, ACTOR);
     expect(await change({ maxQueue: 7 })).toMatchObject({
@@ -173,7 +174,7 @@ describe('a deployment that other members hold', () => {
     const { a, b, feed, elsewhere, rooms, roomIs, handOverIs, place, close } = await openPair();
     await deployed(a);
     await feed.read();
-    await heard(b, 'revision 1 is here');
+    await reasonSeen(b, 'revision 1 is here');
     await b.version('other');
     elsewhere.add('risk');
     roomIs(() => new Map([['risk', place('risk')]]));

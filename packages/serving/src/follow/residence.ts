@@ -30,8 +30,8 @@ export async function leave(
 
 /**
  * Prepares the leave of a deployment, which answers meanwhile: the other members send this one nothing
- * more, and one of them keeps it. Two members that leave at once cannot both succeed, because each says
- * that it goes before it looks for another.
+ * more, and one of them keeps it. Two members that leave at once cannot both succeed, because each announces
+ * its leave before it searches another holder.
  * @returns whether it may leave.
  */
 export async function handOver(
@@ -56,7 +56,7 @@ function describe(deployment: Deployment): DeployedModel {
  * another one has loaded it.
  */
 const PATIENCE_MS = 60_000;
-/** Time between two looks, in milliseconds. */
+/** Time between two checks, in milliseconds. */
 const LOOK_MS = 200;
 
 /**
@@ -92,7 +92,7 @@ export async function makeRoom(
   }
 }
 
-/** Those that wait behind a version: they take its room no more than it takes theirs. */
+/** Versions that wait behind another: neither takes memory that the other needs. */
 function later(waiting: ReadonlySet<LiveTarget>, live: LiveTarget): ReadonlySet<LiveTarget> {
   const all = [...waiting];
   return new Set(all.slice(all.indexOf(live) + 1));
@@ -115,7 +115,7 @@ function giveUp(context: ServingContext, name: string, place: Place): Promise<vo
   });
 }
 
-/** What this node holds of the fleet's deployments; undefined: all of them. One that is unloaded takes no memory. */
+/** Deployments of the fleet that this node holds; undefined: all of them. One that is unloaded takes no memory. */
 export function placesOf(
   context: ServingContext,
   desired: readonly DesiredDeployment[],

@@ -1,10 +1,10 @@
 /**
- * A change of the settings of a deployment that other members hold, none of which can be asked: the fleet
+ * A change of the settings of a deployment whose holders cannot be asked: the fleet
  * stores it, and the member that holds or loads the deployment next serves with it.
  *
  * A member that holds the deployment starts the replicas that a change needs before it is stored, so settings
  * that no replica starts with are refused. Here they are stored untried; each member shows that it cannot
- * serve them, and goes on with what it has.
+ * serve them, and continues with its old settings.
  */
 import { SkeinError, type DeploymentSettingsPatch } from '@skein/api';
 import { exclusively } from '../changes/exclusive.ts';

@@ -44,10 +44,10 @@ export class Quarantine {
     if (ended === 0) return;
     const digest = requestDigest(this.#version, inputs, undefined);
     const known = this.#suspects.get(digest);
-    if (known !== undefined) this.#forget(known);
+    if (known !== undefined) this.#remove(known);
     else if (this.#suspects.size >= MAX_SUSPECTS) {
       const [oldest] = this.#suspects.values();
-      this.#forget(oldest!);
+      this.#remove(oldest!);
     }
     const suspect: Suspect = {
       sample: sampleOf(inputs),
@@ -66,7 +66,7 @@ export class Quarantine {
     if (suspect === undefined) return undefined;
     const leftMs = suspect.until - this.#clock.now();
     if (leftMs <= 0) {
-      this.#forget(suspect);
+      this.#remove(suspect);
       return undefined;
     }
     if (suspect.ended < MAX_ENDED) return undefined;
@@ -77,7 +77,7 @@ export class Quarantine {
     );
   }
 
-  #forget({ digest, sample }: Suspect): void {
+  #remove({ digest, sample }: Suspect): void {
     this.#suspects.delete(digest);
     const left = this.#samples.get(sample)! - 1;
     if (left > 0) this.#samples.set(sample, left);

@@ -69,7 +69,7 @@ export class TenantPenalties {
     this.#seen.set(tenant, now);
     const record = this.#records.get(tenant);
     if (record === undefined) {
-      this.#forget(now);
+      this.#dropExpired(now);
       return undefined;
     }
     const over = left(record, now) - MAX_STRIKES;
@@ -90,7 +90,7 @@ export class TenantPenalties {
   }
 
   /** A tenant without strikes is dropped. */
-  #forget(now: Instant): void {
+  #dropExpired(now: Instant): void {
     for (const [tenant, record] of this.#records) {
       if (left(record, now) === 0 && record.suspectUntil <= now) this.#records.delete(tenant);
     }

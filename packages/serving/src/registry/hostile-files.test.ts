@@ -43,7 +43,7 @@ describe('a file', () => {
     });
   });
 
-  it('that takes too much memory to read is refused, and the node goes on', async () => {
+  it('that takes too much memory to read is refused, and the node continues', async () => {
     // A million empty nodes, two bytes each.
     const nodes = Buffer.alloc(2_000_000);
     for (let at = 0; at < nodes.byteLength; at += 2) nodes[at] = 0x0a;

@@ -19,7 +19,7 @@ import type { InspectionCalls } from './inspection-worker.ts';
 const SMALL_BYTES = 1 << 16;
 /** The largest ONNX file takes some 10 s. */
 const INSPECT_MS = 60_000;
-/** Of the thread's heap, in MiB; the bytes of the file, and of large tensors, are not in it. */
+/** Bound of the thread's heap, in MiB; the bytes of the file, and of large tensors, are not in it. */
 const HEAP_MIB = 1024;
 /** Protobuf's limit, and so ONNX's; larger models keep their weights in separate files. */
 const LARGEST_BYTES = 2 ** 31 - 1;

@@ -1,6 +1,6 @@
 /**
- * Names of the classes that a model tells apart. They come from the metadata of the file, or from
- * those that the upload gave, and are kept with the version as a JSON list under `labels`.
+ * Names of the classes that a model distinguishes. They come from the metadata of the file, or from
+ * the upload, and are kept with the version as a JSON list under `labels`.
  */
 import type { Model } from '@skein/onnx';
 
@@ -10,7 +10,7 @@ const MAX_TEXT = 64 * 1024;
 /** Keys under which exporters write the names, and where `skein train` does. */
 const FILE_KEYS = [KEY, 'names', 'classes', 'skein.training'];
 
-/** What the version keeps of the file's labels. */
+/** The labels that the version keeps from its file. */
 export function labelsOf({ metadataProps }: Model): Readonly<Record<string, string>> {
   for (const key of FILE_KEYS) {
     const text = metadataProps.find((entry) => entry.key === key)?.value ?? '';

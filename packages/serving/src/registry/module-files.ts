@@ -10,7 +10,7 @@ import { SkeinError } from '@skein/api';
 import type { VersionRecord } from '@skein/state';
 
 /**
- * @returns the path, when its files are those of the version.
+ * @returns the path, when the version's files are there.
  * @throws SkeinError FILE_UNREADABLE, COMPOSITION_INVALID.
  */
 export async function pathOfModule(

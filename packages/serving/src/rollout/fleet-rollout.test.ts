@@ -17,10 +17,10 @@ interface FleetNode {
   readonly scene: Scene;
   /** While true, the store does not answer this node, and the others have lost it: it is paused. */
   paused: boolean;
-  /** What the store answers to writes of this node. */
+  /** Answers of the store to writes of this node. */
   refused?: SkeinError | undefined;
-  /** When the store tells this node of versions that it has not heard of. */
-  told?: Promise<void>;
+  /** Resolves when the store notifies this node of versions that it has not read. */
+  notified?: Promise<void>;
 }
 
 interface TestFleet {
@@ -49,7 +49,7 @@ async function openFleet(): Promise<TestFleet> {
     const reach = (state: State): State => ({
       ...state,
       async version(...args) {
-        await node.told;
+        await node.notified;
         return state.version(...args);
       },
       async deployment(of) {
@@ -116,20 +116,20 @@ async function deployed(fleet: TestFleet): Promise<void> {
   await until(() => fleet.nodes.every(servesOnly('1')));
 }
 
-/** A rollout of version 2, of which the third node has heard. It is not told of the version yet. */
-async function begunUntold() {
+/** A rollout of version 2 that the third node has read. It has not read the version yet. */
+async function begunUnnotified() {
   const fleet = await openFleet();
   await deployed(fleet);
   const [a, , c] = fleet.nodes;
-  const told = Promise.withResolvers<void>();
-  c.told = told.promise;
+  const notified = Promise.withResolvers<void>();
+  c.notified = notified.promise;
   await fleet.version();
   const plan = canary({ stepMs: 3_600_000 });
   const deploying = codeOf(a.scene.serving.deploy({ name: 'risk', version: '2', plan }, ACTOR));
   await until(() => phaseOf(a) === 'warming');
   const row = (await fleet.state.deployment('risk'))!;
   await until(() => c.scene.serving.view('risk').revision === row.revision);
-  return { fleet, told, deploying, row };
+  return { fleet, notified, deploying, row };
 }
 
 const kinds = async (fleet: TestFleet): Promise<string[]> =>
@@ -200,21 +200,21 @@ describe('a rollout over a fleet', () => {
     expect(byMember.get('a')?.candidate?.errors).toBe(0);
   });
 
-  it('is not resumed by a node that hears of its version after its end', async () => {
-    const { fleet, told, deploying, row } = await begunUntold();
+  it('is not resumed by a node that reads its version after its end', async () => {
+    const { fleet, notified, deploying, row } = await begunUnnotified();
     const [a, , c] = fleet.nodes;
     const begun = row.revision;
-    // While it asks for the version, it hears of the end of the rollout.
+    // While it asks for the version, it reads the end of the rollout.
     await a.scene.serving.rollback('risk', 'changed my mind', ACTOR);
     expect(await deploying).toBe('ROLLED_BACK');
-    told.resolve();
+    notified.resolve();
     await until(() => c.scene.serving.view('risk').revision === begun + 1);
     expect(c.scene.serving.rolloutReports()['risk']).toBeUndefined();
     expect((await kinds(fleet)).filter((kind) => kind === 'rolled-back')).toHaveLength(1);
   });
 
-  it('leaves the version that serves alone when its replicas are replaced while a node hears of it', async () => {
-    const { fleet, told, deploying, row } = await begunUntold();
+  it('leaves the version that serves alone when its replicas are replaced while a node reads it', async () => {
+    const { fleet, notified, deploying, row } = await begunUnnotified();
     const [a, , c] = fleet.nodes;
     const { name, settings, targets, revision } = row;
     // Version 1 takes long to load with its new settings.
@@ -223,7 +223,7 @@ describe('a rollout over a fleet', () => {
     const changed = { name, targets, settings: { ...settings, maxQueue: 9 } };
     await fleet.state.putDeployment(changed, revision);
     await until(() => a.scene.targets.length > 2);
-    told.resolve();
+    notified.resolve();
     await until(() => c.scene.targets.length > 1);
     loading.resolve();
     expect(await deploying).toBe('ROLLED_BACK');

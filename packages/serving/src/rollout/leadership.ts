@@ -18,7 +18,7 @@ export class Leadership {
     this.#deployment = deployment;
   }
 
-  /** Of this member, while it leads. */
+  /** Number of this member's leadership, while it leads. */
   get lease(): Lease | undefined {
     return this.#held?.lease;
   }

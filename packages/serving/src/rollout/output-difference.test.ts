@@ -35,7 +35,7 @@ describe('the difference of two answers', () => {
 
   it.each([
     ['two NaN', floats(NaN, 1), floats(NaN, 1), 0],
-    ['NaN beside a number', floats(NaN), floats(1), Number.MAX_VALUE],
+    ['NaN against a number', floats(NaN), floats(1), Number.MAX_VALUE],
     ['two infinities', floats(Infinity), floats(Infinity), 0],
     ['opposite infinities', floats(Infinity), floats(-Infinity), Number.MAX_VALUE],
     ['both zeros', floats(0), floats(-0), 0],

@@ -1,7 +1,7 @@
 /**
  * The difference of two answers to the same request: the largest absolute difference of any two
  * numbers at the same place. Two NaN are equal, and so are two infinities of one sign. If there is
- * no number between them (another shape, type or name, other bytes of a string, NaN beside a
+ * no number between them (another shape, type or name, other bytes of a string, NaN against a
  * number), the difference is `Number.MAX_VALUE`, because JSON has no infinity.
  */
 import { numbersOf, type NumericTensor, type Tensor, type TensorMap } from '@skein/onnx';

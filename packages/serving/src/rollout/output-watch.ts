@@ -2,7 +2,7 @@
  * Checks the answers of a new version for defects that need no comparison of values: NaN and
  * infinity, and outputs of another type or rank than the old versions give. The share of such
  * answers is compared with the old versions': if those answer NaN too, it does not count against
- * the new one. Beside them it keeps the latencies of both, as evidence to show.
+ * the new one. It also keeps the latencies of both, as evidence to show.
  */
 import { values, type NumericTensor, type Tensor, type TensorMap } from '@skein/onnx';
 import { BUCKETS, bucketOf } from '../monitoring/latency-buckets.ts';

@@ -22,7 +22,7 @@ describe('what the reports of the members mean', () => {
     expect(eventOf(warming, reports({ a: seen(0), b: seen(0) }), 1)).toEqual({ kind: 'warmed' });
   });
 
-  it('waits ten seconds for a member that says nothing, and not for ever', () => {
+  it('waits ten seconds for a member that reports nothing, and not for ever', () => {
     const silent = reports({ a: seen(0), b: undefined });
     expect(eventOf(warming, silent, 9_999)).toBeUndefined();
     expect(eventOf(warming, silent, 10_000)).toEqual({ kind: 'warmed' });
@@ -42,7 +42,7 @@ describe('the reports of a step', () => {
     expect([...withDeparted(before, now, 'r', 2).keys()]).toEqual(['a']);
   });
 
-  it('leave out what a member says of an earlier rollout', () => {
+  it('leave out reports of an earlier rollout', () => {
     const now = reports({ a: { ...seen(1), rollout: 'earlier' } });
     expect(withDeparted(new Map(), now, 'r', 1).get('a')).toBeUndefined();
   });

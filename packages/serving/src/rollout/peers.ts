@@ -14,7 +14,7 @@ import type { Instant } from '../contract.ts';
 import type { Rollout, RolloutEvent } from './rollout.ts';
 import type { RolloutWindow } from './windows.ts';
 
-/** What a member publishes about a rollout that it takes part in. */
+/** A member's report about a rollout that it takes part in. */
 export interface RolloutReport {
   /** The id of the rollout. */
   readonly rollout: string;
@@ -37,11 +37,11 @@ export type RolloutReports = ReadonlyMap<string, RolloutReport | undefined>;
 
 /**
  * A live member that takes part reports within seconds. One that does not (it cannot load the old
- * version either, or runs a Skein that knows no rollouts) does not hold up the others for longer.
+ * version either, or runs a Skein without rollouts) does not hold up the others for longer.
  */
 const SILENT_MS = 10_000;
 
-/** What the reports mean for a rollout; undefined: wait. @param reports this member's among them. */
+/** The decision that the reports give for a rollout; undefined: wait. @param reports this member's among them. */
 export function eventOf(
   rollout: Rollout,
   reports: RolloutReports,

@@ -128,7 +128,7 @@ export class RolloutPart {
     );
   }
 
-  /** What this node has seen; nothing before it is ready. */
+  /** This node's measurements; none before it is ready. */
   window(): RolloutWindow | undefined {
     if (!this.#isReady) return undefined;
     return this.#window.read(this.#totals(), this.#deployment.observer.watch);

@@ -12,8 +12,8 @@ export function isTaken({ phase, plan }: Rollout): boolean {
 /**
  * The row at a step of a rollout.
  *
- * @param details `settings` are those that apply once the version has taken over.
- * @param isShared whether other members follow it there; alone, the row is that of the version that takes over.
+ * @param details `settings` apply once the version has taken over.
+ * @param isShared whether other members follow it there; alone, the row belongs to the version that takes over.
  */
 export function rowOf(
   { name, settings }: Deployment,

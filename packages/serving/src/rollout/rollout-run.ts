@@ -39,7 +39,7 @@ interface RunOptions {
 
 const NODE = 'skein';
 const ALONE = 'this node';
-/** Between two looks of a member at the row: while it waits for others to be ready, and later at least. */
+/** Between two reads of the row by a member: while it waits for others to be ready, and later at least. */
 const READY_TICK_MS = 100;
 
 export class RolloutRun {
@@ -78,7 +78,7 @@ export class RolloutRun {
 
   /**
    * Starts a rollout. Resolves when the version is warm, in a fleet on every member, and takes its
-   * first step; the rest follows by itself.
+   * first step; the rest follows without the caller.
    * @throws SkeinError as `bringUp` does; ROLLED_BACK if it was aborted meanwhile; as `putDeployment`.
    */
   static async start(
@@ -151,7 +151,7 @@ export class RolloutRun {
     }
   }
 
-  /** Loads the version here and looks after the rollout from then on. */
+  /** Loads the version here and conducts the rollout from then on. */
   async #take(): Promise<void> {
     const { peers } = this.#context;
     if (peers !== undefined) this.#schedule();
@@ -225,13 +225,13 @@ export class RolloutRun {
     await this.#leadership.release();
   }
 
-  /** What this member tells the others. */
+  /** This member's report to the others. */
   report(): RolloutReport {
     const state = this.#part.isReady ? 'ready' : 'loading';
     return { rollout: this.#id, state, window: this.#part.window() };
   }
 
-  /** What every member has seen; in any member. */
+  /** Measurements of every member; in any member. */
   async evidence(): Promise<RolloutEvidence> {
     await this.#gather();
     const leader = await this.#context.state.leases.holder(leaseName(this.#deployment.name));
@@ -275,7 +275,7 @@ export class RolloutRun {
     try {
       this.#apply(next, await this.#store(next));
     } catch (error) {
-      // The store may answer again, and the others go on: this member alone decides no end.
+      // The store may answer again, and the others continue: this member alone decides no end.
       if (!(error instanceof SkeinError) || AWAY.has(error.code)) throw error;
       if (error.code === 'LEASE_LOST') return this.#leadership.lost();
       if (this.#context.peers !== undefined && error.code === 'ROLLOUT_IN_PROGRESS') {
@@ -297,7 +297,7 @@ export class RolloutRun {
     if (peers === undefined && !isTaken(next)) return undefined;
     const details = { id: this.#id, startedAt: this.#startedAt, settings: this.settings.settings };
     const row = rowOf(this.#deployment, next, details, peers !== undefined);
-    // A failure may be stored by any member; its revision says what it is about.
+    // A failure may be stored by any member; its revision names the change that failed.
     const fence = next.phase === 'rolled-back' ? undefined : this.#leadership.lease;
     return state.putDeployment(row, revision, fence);
   }
@@ -310,7 +310,7 @@ export class RolloutRun {
     if (next.phase !== 'warming' && this.#part.isReady) this.#part.enter(next);
   }
 
-  /** This node is as the row says. */
+  /** This node equals the row. */
   #stand(row: DeploymentRecord | undefined): void {
     if (row === undefined) return;
     this.#deployment.revision = row.revision;

@@ -27,7 +27,7 @@ const counts = (requests: number, errors = 0, late = 0, odd = 0): Counts => ({
 const begin = (of: RolloutPlan): Rollout =>
   beginRollout(of, [{ version: '1', weight: 100 }], '2', 0.99, 0);
 const warmed: RolloutEvent = { kind: 'warmed' };
-/** What a node alone has seen in a step. */
+/** Measurements of a node alone in a step. */
 const seen = (
   candidate: Counts,
   stable = counts(1000),

@@ -31,7 +31,7 @@ export interface Shadow {
    * @param answering the target of the request; the shadow is not compared with itself.
    */
   copyOf(request: TargetRequest, answering: Target): ShadowRequest | undefined;
-  /** Submits a copy, and compares its outputs with those of `answer` when both are available. Never rejects. */
+  /** Submits a copy, and compares its outputs with `answer`'s when both are available. Never rejects. */
   compare(copy: ShadowRequest, answer: Promise<InferenceAnswer>): Promise<void>;
   readonly comparison: Comparison;
 }

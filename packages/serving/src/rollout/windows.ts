@@ -1,5 +1,5 @@
 /**
- * What the members of a fleet have seen of a rollout, as one piece of evidence. A node alone is a
+ * Measurements of a rollout by all members of a fleet, as one piece of evidence. A node alone is a
  * fleet of one window.
  *
  * Each member reports counts of its own: of the new version since it entered the current step, and
@@ -25,11 +25,11 @@ import {
   type Verdict,
 } from './judge.ts';
 
-/** What one member has seen; bounded, whatever its traffic. */
+/** Measurements of one member; bounded, whatever its traffic. */
 export interface RolloutWindow extends Evidence {
   /** The step of the plan that it carries out. */
   readonly step: number;
-  /** Of answers, for the same time as the counts. */
+  /** Latencies of answers, for the same time as the counts. */
   readonly latency?:
     | { readonly candidate: LatencyDigest; readonly stable: LatencyDigest }
     | undefined;
@@ -64,7 +64,7 @@ export function weigh(
   const significance = SIGNIFICANCE / windows.size;
   for (const [member, window] of windows) {
     if (window.step !== step) continue;
-    const alone = judge(beside(window, evidence, plan), plan, quantile, significance);
+    const alone = judge(aloneWithin(window, evidence, plan), plan, quantile, significance);
     if (alone.opinion === 'bad') {
       return { opinion: 'bad', reason: `on member ${member}, ${alone.reason}` };
     }
@@ -73,7 +73,11 @@ export function weigh(
 }
 
 /** A member is compared with its own old version; with the fleet's, if it has seen too little of it. */
-function beside(window: RolloutWindow, fleet: Evidence, { minRequests }: RolloutPlan): Evidence {
+function aloneWithin(
+  window: RolloutWindow,
+  fleet: Evidence,
+  { minRequests }: RolloutPlan,
+): Evidence {
   return window.stable.requests >= minRequests ? window : { ...window, stable: fleet.stable };
 }
 

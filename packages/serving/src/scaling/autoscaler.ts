@@ -14,7 +14,7 @@
  * The gap between 80 % and 60 % stops a steady load from flapping. A bursty load that presses again
  * soon after a step down doubles the hold time, up to five minutes.
  *
- * The signals are those of Knative's autoscaler (a stable and a panic window), with predicted delay
+ * The signals come from Knative's autoscaler (a stable and a panic window), with predicted delay
  * in the place of concurrency.
  */
 import type { Instant, ScalingCause } from '../contract.ts';
@@ -60,7 +60,7 @@ export interface ScalingLimits {
   readonly objectiveMs: number;
   /** Time without a request after which a version may go to 0 replicas. */
   readonly idleMs?: number | undefined;
-  /** Default: that of replicas. */
+  /** Default: the bounds of replicas. */
   readonly pace?: ScalingPace | undefined;
 }
 
@@ -135,7 +135,7 @@ export function decideReplicas(
       wanted,
       'demand',
       `${rate(demand)} rows/s arrive and one replica carries ${rate(signals.capacity)} rows/s, ` +
-        `which needs ${needed} at ${UP_LOAD * 100} % load${needed > max ? `, of which the bounds allow ${max}` : ''}`,
+        `which needs ${needed} at ${UP_LOAD * 100} % load${needed > max ? `; the bounds allow ${max}` : ''}`,
     );
   }
   if (pressure !== undefined) {

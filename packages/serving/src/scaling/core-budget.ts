@@ -10,7 +10,7 @@
  * 4. the rest goes to the version with the smallest fraction of what it wants.
  *
  * A version that may oversubscribe gets all that it wants and takes no share. Minimums exceed the
- * cores in two cases: while a rollout loads a version beside the old one, whose replicas are part
+ * cores in two cases: while a rollout loads a version next to the old one, whose replicas are part
  * of its minimum, and when a request woke a version with a minimum of 0, which then keeps one
  * replica.
  */

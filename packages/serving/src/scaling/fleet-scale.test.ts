@@ -105,7 +105,7 @@ describe('how many members a fleet should have', () => {
     expect(seen.at(-1)!.scale.desiredMembers).toBeGreaterThanOrEqual(5);
   });
 
-  it('rests at none when every deployment may, and says what the next request waits for', () => {
+  it('rests at none when every deployment may, and names the start that the next request waits for', () => {
     const rests = simulate((second) => (second < 100 ? 2 : 0), 400, 60_000);
     expect(rests[150]!.scale.desiredMembers).toBeGreaterThan(0);
     const { scale } = rests.at(-1)!;

@@ -1,10 +1,10 @@
 /**
- * Decides how many members a fleet should have, from what they publish: the cores that the arriving
+ * Decides how many members a fleet should have, by their published loads: the cores that the arriving
  * requests need, the requests that are refused for load, and the predicted waits.
  *
- * The rules are those of the autoscaler of replicas, with members in the place of replicas and cores
+ * The rules equal the autoscaler's for replicas, with members in the place of replicas and cores
  * of work in the place of rows. A member takes longer to start and costs more than a replica, so a
- * decision stands for longer. The wait is the mean of the members: one busy member beside an idle one
+ * decision stands for longer. The wait is the mean of the members: one busy member next to an idle one
  * is a matter of routing, not of machines.
  *
  * Every member decides for itself from the same loads. One that has just started has seen no demand

@@ -9,7 +9,7 @@ const of = (more: object): number => {
   return loadedVersions({ deployments, loading: new Map() }).length;
 };
 
-test('other members are told of what takes traffic here and stays', () => {
+test('other members receive what takes traffic here and stays', () => {
   expect(of({})).toBe(1);
   expect(of({ main: undefined })).toBe(0);
   expect(of({ leaving: { isHere: false, others: 1, reason: 'it moves' } })).toBe(0);

@@ -1,4 +1,4 @@
-/** What this node tells its fleet about its load, from the last scaling decision of each version. */
+/** This node's report to its fleet about its load, from the last scaling decision of each version. */
 import type { MemberLoad } from '@skein/api';
 import { IDLE_MS } from './autoscaler.ts';
 import type { ServingContext } from '../context.ts';
@@ -57,8 +57,8 @@ export function memberLoad(
 }
 
 /**
- * The versions that are ready here or start with a request, those of a rollout too. Without those of a
- * deployment that takes no traffic here yet, or that leaves: other members rely on what is listed.
+ * The versions that are ready here or start with a request, the new ones of a rollout too. A version of a
+ * deployment that takes no traffic here yet, or that leaves, is left out: other members rely on the list.
  */
 export function loadedVersions({
   deployments,

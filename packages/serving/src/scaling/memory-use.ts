@@ -9,7 +9,7 @@ import type { ResidentDeployment } from '../follow/placing.ts';
 import type { LiveTarget } from '../deployment/live-target.ts';
 import { measuredBytes } from './model-memory.ts';
 
-/** Of one replica, in bytes. */
+/** Memory of one replica, in bytes. */
 export function copyBytes(live: LiveTarget): number {
   for (const { memoryBytes } of live.target.snapshot().replicas) {
     if (memoryBytes === undefined) continue;
@@ -19,7 +19,7 @@ export function copyBytes(live: LiveTarget): number {
   return live.measuredBytes ?? live.expectedBytes;
 }
 
-/** Of all its replicas; one that a request would start counts. */
+/** Memory of all its replicas; one that a request would start counts. */
 function bytesOf(live: LiveTarget): number {
   return copyBytes(live) * Math.max(1, live.wanted);
 }
@@ -53,9 +53,9 @@ export function residentsOf(
   return [...residents.values()];
 }
 
-/** What a version takes on a node that has loaded it. */
+/** Memory of a version on a node that has loaded it. */
 interface MeasuredVersion extends Pick<VersionRecord, 'digest'> {
-  /** Of one replica, in bytes. */
+  /** Memory of one replica, in bytes. */
   readonly bytes: number;
 }
 
@@ -67,7 +67,7 @@ export function isUnloading({ deployments, inMemory, loading }: ServingContext):
   );
 }
 
-/** What a node tells its fleet about its memory. */
+/** A node's report to its fleet about its memory. */
 export interface MemoryUse {
   readonly residents: readonly ResidentDeployment[];
   readonly measured: readonly MeasuredVersion[];
@@ -78,7 +78,7 @@ export function memoryUse(context: ServingContext): MemoryUse {
   return { residents, measured: measuredVersions(context.deployments) };
 }
 
-/** What each version takes; only what has been measured. */
+/** Memory of each version; only measured ones. */
 function measuredVersions(deployments: ReadonlyMap<string, Deployment>): MeasuredVersion[] {
   const measured: MeasuredVersion[] = [];
   for (const { live } of deployments.values()) {

@@ -7,7 +7,7 @@ import type { DeploymentSettings } from '@skein/api';
 import { usableMemoryBytes } from '@skein/api/machine';
 import type { VersionRecord } from '@skein/state';
 
-/** Of the memory of the machine or its container. Most models that a CPU serves take far less. */
+/** Share of the memory of the machine or its container. Most models that a CPU serves take far less. */
 const SHARE = 0.25;
 /** A file is read, its weights are copied into the session and packed for the kernels; runs need more. */
 const FILE_SIZES = 4;
@@ -27,10 +27,10 @@ export function maxMemoryOf(
   return Math.floor(Math.min(MOST * memoryBytes, wanted));
 }
 
-/** What a process of its own takes besides the model: Node and the runtime. */
+/** Memory of a process without its model: Node and the runtime. */
 const PROCESS_BYTES = 64 * 2 ** 20;
 
-/** What a replica is expected to take until that is measured, in bytes. A composition has no weights. */
+/** Expected memory of a replica until it is measured, in bytes. A composition has no weights. */
 export function expectedBytes(
   { kind, sizeBytes }: Pick<VersionRecord, 'kind' | 'sizeBytes'>,
   { isolation }: { readonly isolation?: DeploymentSettings['isolation'] | undefined },
@@ -40,7 +40,7 @@ export function expectedBytes(
 }
 
 /**
- * What a replica takes, by what its loading has added to the memory of its process. The weights are
+ * Memory of a replica, by the growth of its process while it loaded. The weights are
  * copied into the session and packed for the kernels; what was measured beyond is other work of the
  * process.
  */

@@ -1,10 +1,10 @@
-/** What a fleet wants, for nodes in the process of a test. */
+/** Wanted deployments of a fleet, for nodes in the process of a test. */
 import { SkeinError } from '@skein/api';
 import type { DesiredDeployments } from '../follow/follower.ts';
 import type { DesiredDeployment } from '../changes/restore.ts';
 import type { Scene } from './scene.ts';
 
-/** What the fleet wants, read from the state when the test says so. */
+/** The fleet's wanted deployments, read from the state when the test asks for it. */
 export interface Feed extends DesiredDeployments {
   read(): Promise<void>;
   away: boolean;

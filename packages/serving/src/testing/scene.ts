@@ -17,7 +17,7 @@ export interface Scene {
   version(model: string, script?: Script, kind?: VersionRecord['kind']): Promise<VersionRecord>;
   /** Reasons of the history by kind, oldest first. */
   history(deployment: string): Promise<string[]>;
-  /** A second node over the same state, as after a restart, or beside the first one in a fleet. */
+  /** A second node over the same state: one after a restart, or another member of a fleet. */
   restart(options?: SceneOptions): Scene;
 }
 

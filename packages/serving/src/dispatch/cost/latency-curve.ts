@@ -16,25 +16,25 @@ export interface KnownLatency {
   readonly runs: number;
 }
 
-/** What a bucket that has not run is expected to cost. Costs are at level 1, in milliseconds. */
+/** Expected cost of a bucket that has not run. Costs are at level 1, in milliseconds. */
 export interface CostGuess {
   /** The nearest bucket that has run. */
   readonly from: LatencyCurve;
   /** How many times its cost. */
   readonly factor: number;
-  /** What smaller and larger buckets have cost. */
+  /** Measured costs of smaller and larger buckets. */
   readonly atLeast: (rows: number) => number;
   readonly atMost: (rows: number) => number;
 }
 
-/** The place of a bucket among those of its version. */
+/** The place of a bucket in the order of its version's buckets. */
 export interface BucketSite {
   /** The size class of each input. */
   readonly bucket: readonly number[];
   /** Changes when a guess may be outdated. */
   readonly revision: () => number;
   readonly guess: () => CostGuess | undefined;
-  /** What smaller buckets, and this one, have cost at least, at level 1. */
+  /** Least measured cost of this bucket and of smaller ones, at level 1. */
   readonly leastMs: (rows: number) => number;
   /** @param isNew whether guesses for other buckets may change. */
   readonly ran: (curve: LatencyCurve, isNew: boolean) => void;

@@ -196,7 +196,7 @@ describe('pace', () => {
       const random = seededRandom(seed);
       const model = new LatencyModel();
       const lengths = [1, 100, 3_000, 20_000].slice(0, 1 + (seed % 4));
-      // Of each row count something of its own, so more rows may take less time.
+      // A different cost for each row count, so more rows may take less time.
       const own = lengths.map(() => Array.from({ length: 33 }, () => 0.6 + 0.8 * random.next()));
       const cost = (size: number, rows: number): number =>
         (1 + lengths[size]! ** 0.3) * (1 + 0.1 * rows) * own[size]![rows]!;

@@ -23,7 +23,7 @@ import { CELLS_PER_OCTAVE } from './row-cells.ts';
 /** Buckets that are kept: as many as lanes. */
 const MAX_BUCKETS = 256;
 
-/** What the estimates of a version rest on. */
+/** The measurements behind the estimates of a version. */
 export interface Evidence {
   /** Measured runs, warming included. */
   readonly runs: number;
@@ -66,7 +66,7 @@ export class LatencyModel {
     return curve;
   }
 
-  /** A lane keeps its curve, so a curve may run that was forgotten here. */
+  /** A lane keeps its curve, so a curve may run that was removed here. */
   #keep(key: string, curve: LatencyCurve): void {
     this.#curves.delete(key);
     if (this.#curves.size >= MAX_BUCKETS) this.#forgetOne();

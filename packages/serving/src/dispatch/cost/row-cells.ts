@@ -24,7 +24,7 @@ export function rowsOf(cell: number): number {
 
 /**
  * Linear between cells. Beyond the last one it follows the slope of the last octave, but at most in
- * proportion, and far beyond it with the square root of the rows, as that of sizes that have not run.
+ * proportion, and far beyond it with the square root of the rows, like the curve of sizes that have not run.
  */
 export function interpolate(shape: Float64Array, rows: number): number {
   if (shape.length === 0) return 0;

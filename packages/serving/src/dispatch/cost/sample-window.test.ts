@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SampleWindow } from './sample-window.ts';
 
-test('quantiles are those of the newest samples, sorted', () => {
+test('quantiles cover the newest samples, sorted', () => {
   const samples = fc.array(fc.nat(50), { maxLength: 200 });
   fc.assert(
     fc.property(samples, fc.integer({ min: 1, max: 20 }), (values, size) => {

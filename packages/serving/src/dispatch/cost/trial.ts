@@ -35,7 +35,7 @@ export async function tryOut(
   signal.addEventListener('abort', stop);
   if (signal.aborted) stop();
   try {
-    // Its times are not those of a thread, so that one run of each size is enough.
+    // Its times differ from a thread's, so one run of each size is enough.
     const nothing = { model: new LatencyModel(), seen: undefined, known: undefined };
     return await warm(session, { ...warming, ...nothing, runsPerSize: 1 });
   } catch (error) {

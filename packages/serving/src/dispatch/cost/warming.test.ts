@@ -91,7 +91,7 @@ describe('warming', () => {
     expect(latencies.known()).toHaveLength(1);
   });
 
-  test('guesses open sizes, and uses those of real requests once there is one', async () => {
+  test('guesses open sizes, and uses the sizes of real requests once there is one', async () => {
     const graph = new GraphBuilder('open');
     const x = graph.input('x', 'float32', ['batch', null]);
     const [y] = graph.node('Relu', [x]);
@@ -146,7 +146,7 @@ describe('warming', () => {
     await expect(warmUp(graph.model())).rejects.toThrow(RuntimeFailure);
   });
 
-  // The objective is 250 ms, of which a run may take half.
+  // The objective is 250 ms; a run may take half of it.
   test.each([
     ['rows of 20 ms', 0, 20, [1, 2, 4]],
     ['a fixed cost of 40 ms, and rows of 10', 40, 10, [1, 2, 4, 8]],

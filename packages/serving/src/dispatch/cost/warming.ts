@@ -4,7 +4,7 @@
  * independent, because a model may declare an open first dimension and still mix its rows, or not
  * keep their number.
  *
- * Open sizes beyond the first dimension are those of the last real request, or guesses; a model may
+ * Open sizes beyond the first dimension come from the last real request, or are guesses; a model may
  * reject a guess without failing.
  */
 import {

@@ -66,7 +66,7 @@ export class BatchRun {
     return this.tickets.length === 1 ? undefined : unevenOutput(outputs, this.rows);
   }
 
-  /** Fails the requests whose deadlines have passed. The run goes on, and shows its cost. */
+  /** Fails the requests whose deadlines have passed. The run continues, and shows its cost. */
   expire(now: Instant): void {
     this.failsAt = Infinity;
     for (const { payload } of this.tickets) {

@@ -29,7 +29,7 @@ describe('a batch', () => {
     fc.assert(
       fc.property(sizes, fc.integer({ min: 0, max: 7 }), (rows, offset) => {
         const members = rows.map((count, i) => {
-          // As a face passes it: a view in the middle of a request's body.
+          // A view in the middle of a request's body, like a face passes it.
           const body = new Uint8Array(count * 12 + offset);
           crypto.getRandomValues(body);
           const words = Array.from({ length: count * 2 }, (_, word) => `${i}/${word}`);

@@ -33,7 +33,7 @@ export function joinInputs(
   }
 }
 
-/** As `joinInputs`, but yields where a large copy should let other work run. */
+/** Joins like `joinInputs`, but yields where a large copy should let other work run. */
 export function* joinSteps(
   names: readonly string[],
   members: readonly Member[],

@@ -16,7 +16,7 @@ import { createDispatcher } from './dispatcher.ts';
 import { codeOf, MLP, numbersOf, request, row, serve } from '../testing/harness.ts';
 
 describe('with ONNX Runtime', () => {
-  test('answers are those of the model alone, for any batching', async () => {
+  test('answers equal the answers of the model alone, for any batching', async () => {
     const { dispatcher, observed } = await serve(MLP);
     const alone = await nativeRuntime.open(
       { bytes: MLP },
@@ -87,7 +87,7 @@ describe('with ONNX Runtime', () => {
     expect(observed.refused).toEqual(['INPUT_REJECTED']);
   });
 
-  test('a model that mixes rows is served one request at a time, and the snapshot says why', async () => {
+  test('a model that mixes rows is served one request at a time, and the snapshot gives the reason', async () => {
     const graph = new GraphBuilder('mixing');
     const x = graph.input('x', 'float32', ['batch', 1]);
     const [mean] = graph.node('ReduceMean', [x], { axes: [0] });

@@ -105,7 +105,7 @@ describe('which runs are here', () => {
     const settings = { device: 'cpu', threads: 1 } as const;
     const runs = new InlineRuns({ runtime, model: { bytes }, settings, thread });
     onTestFinished(() => runs.stop());
-    /** Lone requests, each of which takes its replica so long. */
+    /** Lone requests; each takes its replica so long. */
     const lone = async (count: number, computeMs = 0.1, now = 0, one = run()) => {
       for (let i = 0; i < count; i++) {
         runs.arrive(true);

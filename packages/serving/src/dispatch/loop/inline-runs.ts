@@ -30,7 +30,7 @@ export interface InlineRunsOptions {
   readonly thread: LoopThread;
 }
 
-/** What runs of the same sizes take. */
+/** Recent times of runs of the same sizes. */
 interface Known {
   /** Inside the backend, in milliseconds. */
   computeMs: number;
@@ -40,7 +40,7 @@ interface Known {
   inlineRuns: number;
 }
 
-/** Of a run with one request. */
+/** The time of a run with one request. */
 type Sized = Pick<Ticket, 'lane' | 'rows'>;
 
 const tuning = replicaTuning.inline;

@@ -1,4 +1,4 @@
-/** What the loops of one node share: its thread, and the memory of the models on it. */
+/** State that the loops of one node share: its thread, and the memory of the models on it. */
 import { usableMemoryBytes } from '@skein/api/machine';
 import { replicaTuning } from '../replica-tuning.ts';
 

@@ -1,4 +1,4 @@
-/** What the dispatcher predicts for a request is what it then does, and predicting has no effect. */
+/** A prediction of the dispatcher equals its later action, and predicting has no effect. */
 import type { NumericTensor } from '@skein/onnx';
 import { describe, expect, test } from 'vitest';
 import { type Instant } from '../../contract.ts';

@@ -46,7 +46,7 @@ describe('a run that is prepared', () => {
     // For the policies they wait until then.
     expect(dispatcher.snapshot()).toMatchObject({ queuedRequests: 3, inFlightRows: 1 });
     await puppet.end();
-    // It has begun before the loop knows of the end.
+    // It has begun before the loop reads the end.
     expect(puppet.sessions[0]!.run).toMatchObject({ rows: 3 });
     expect(await running).toBe(1);
     expect(dispatcher.snapshot()).toMatchObject({ queuedRequests: 0, inFlightRows: 3 });
@@ -106,7 +106,7 @@ describe('a run that is prepared', () => {
     await vi.waitUntil(() => puppet.sessions[0]!.run, { interval: 1 });
     answers.push(ask(2));
     expect(puppet.endNow()).toBe(1);
-    // In the same turn: the loop has not heard of the end.
+    // In the same turn: the loop has not read the end.
     answers.push(ask(3), ask(4));
     expect(await answers[0]).toBe(1);
     await puppet.end();

@@ -1,9 +1,9 @@
 /**
  * The run that a replica begins the moment its current one has ended. It would idle until this thread has read the
- * result and sent the next run: for 0.2 ms beside runs of 0.4.
+ * result and sent the next run: for 0.2 ms after each run of 0.4 ms.
  *
  * Only requests that run next whatever else arrives are prepared: all that wait, where one run of the only replica
- * takes them. They stay in the queue until it begins, so that prices and promises are those of any queue. A request
+ * takes them. They stay in the queue until it begins, so that prices and promises equal any queue's. A request
  * that changes this withdraws the run, unless it has begun.
  *
  * As many rows as run are waited for: smaller runs would cost more than the replica idles.
@@ -63,7 +63,7 @@ export class PreparedBatch {
     return named === 0 || named === this.#outputs;
   }
 
-  /** @returns the replica that has begun it, and is about to say that its run before has ended. */
+  /** @returns the replica that has begun it, and is about to report the end of its run before. */
   withdraw(): Replica | undefined {
     if (this.#prepared?.run.withdraw() === false) return this.#prepared.replica;
     this.#prepared = undefined;

@@ -247,7 +247,7 @@ describe('replica set', () => {
     test.each([
       ['loads', async () => {}],
       ['warms up', () => new Promise<void>(() => {})],
-    ])('that %s for ever, and says so', async (what, warm) => {
+    ])('that %s for ever, and reports it', async (what, warm) => {
       set = watched({ warm });
       set.scaleTo(1);
       const ready = set.whenReady().catch((error: SkeinError) => error);

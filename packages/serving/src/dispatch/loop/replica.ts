@@ -172,7 +172,7 @@ export class Replica implements Server {
     if (this.state === 'draining' && this.rows === 0) this.#close();
   }
 
-  /** The session has ended by itself, or never started. */
+  /** The session has ended without a request to, or never started. */
   lose(failure: RuntimeFailure): void {
     if (this.state === 'gone') return;
     if (this.state !== 'draining') this.failure = failure;

@@ -102,7 +102,7 @@ describe('a request', () => {
       'element 0',
       () => check({ image: image([1, 3, 5], Infinity), label: labels(1) }),
     ],
-  ])('is refused with %s, saying %s', (code, words, run) => {
+  ])('is refused with %s, with the words %s', (code, words, run) => {
     const [got, message] = refusal(run);
     expect(got).toBe(code);
     expect(message).toContain(words);

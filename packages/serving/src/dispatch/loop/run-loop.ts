@@ -100,7 +100,7 @@ export class RunLoop {
     return true;
   }
 
-  /** What `offer` would do now, and when the answer would be ready. Scaled to zero, a request wakes a replica. */
+  /** The result of `offer` without its effect, and when the answer would be ready. Scaled to zero, a request wakes a replica. */
   predict(pending: Pending, now: Instant): Prediction {
     const ticket = this.#ticket(pending, false, now);
     this.#expect();
@@ -236,7 +236,7 @@ export class RunLoop {
     const { clock, deployment, observer } = this.#options;
     const { tickets, rows, startedAt } = run;
     const now = clock.now();
-    // A prepared run began before this thread heard of it.
+    // A prepared run began before this thread read the message.
     const { inputMs, computeMs, outputMs } = result;
     const tookMs = Math.max(now - startedAt, inputMs + computeMs + outputMs);
     const isInline = run.inline !== undefined;

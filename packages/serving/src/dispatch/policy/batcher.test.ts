@@ -6,7 +6,7 @@ import { LatencyModel } from '../cost/latency-model.ts';
 
 function curveOf(cost: (rows: number) => number): LatencyCurve {
   const curve = new LatencyModel().curve([1]);
-  // Enough runs for the tail to be that of a steady machine.
+  // Enough runs for the tail of a steady machine.
   for (let i = 0; i < 20; i++) {
     for (let rows = 1; rows <= 64; rows *= 2) curve.record(rows, cost(rows), 0);
   }

@@ -32,7 +32,7 @@ function tried(from: number, to: number, measured: MeasuredCosts): number[] {
 describe('a size with an estimated cost', () => {
   const fresh = { ...KNOWN, isGuess: () => true };
 
-  it('is tried beside the best one known, larger and smaller alternately', () => {
+  it('is tried next to the best measured one, larger and smaller alternately', () => {
     expect(tried(1, 16, fresh)).toEqual([4, 16, 4, 16]);
   });
 

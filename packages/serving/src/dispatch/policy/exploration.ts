@@ -7,7 +7,7 @@
  * and smaller alternately, while their cost is an estimate.
  *
  * A measured cost may be outdated: the first runs of a size were disturbed, or the machine has
- * changed. A size that looks worse would never run again and so look worse for ever. Each size is
+ * changed. A size whose cost seems worse would never run again and so never improve. Each size is
  * therefore tried again once the runs since then have paid for it: its apparent loss may be `tuning.tryShare`
  * of their time. That bounds the cost of trying, however slow the other sizes are, and a size with
  * a small apparent loss is tried more often. Only time that is not promised to a request is spent.

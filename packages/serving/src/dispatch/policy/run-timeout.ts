@@ -3,7 +3,7 @@
  *
  * After the deadline of all of its requests an answer is worthless, and a replica that still runs
  * only delays other requests. Ending it costs the start of another one, and a late run may still
- * end by itself; hence a grace time. A far deadline does not extend the timeout without limit: the
+ * end without it; hence a grace time. A far deadline does not extend the timeout without limit: the
  * objective bounds it too.
  */
 import type { Instant } from '../../contract.ts';

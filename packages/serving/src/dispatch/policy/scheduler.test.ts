@@ -165,7 +165,7 @@ describe('fairness', () => {
     );
   }
 
-  test('a tenant within its share gets every answer beside one that floods', () => {
+  test('a tenant within its share gets every answer while another one floods', () => {
     const { light, flood } = rates({ light: 0.2, flood: 5 });
     expect(light).toBeGreaterThan(0.19);
     expect(light! + flood!).toBeGreaterThan(0.9);
@@ -286,7 +286,7 @@ describe('bounds', () => {
     expect(offer(500, 1_000)[0]).toBeUndefined();
   });
 
-  test('says whether the next run takes all that waits', () => {
+  test('returns whether the next run takes every request that waits', () => {
     const runsAllNext = (
       queued: readonly { rows: number; deadline?: number; lane?: string; tenant?: string }[],
       { servers = 1, batches = true } = {},

@@ -1,5 +1,5 @@
 /**
- * Combines the policies: which requests are accepted, and what a free replica runs next. It knows
+ * Combines the policies: which requests are accepted, and what a free replica runs next. It holds
  * no promises, threads or timers; the dispatcher and the simulation in the tests use the same
  * class.
  *
@@ -105,7 +105,7 @@ export class Scheduler<Payload> {
     return undefined;
   }
 
-  /** What an offer would return now; the ticket is priced, and nothing is queued. */
+  /** The result of an offer now; the ticket is priced, and nothing is queued. */
   judge(ticket: Ticket<Payload>, now: Instant): Refusal | undefined {
     const { servers, queue, verdict } = this;
     const { tenant } = ticket;
@@ -232,7 +232,7 @@ export class Scheduler<Payload> {
    * Whether the ticket is accepted as a probe. An extrapolated cost is no reason to refuse: one
    * request at a time is accepted if it could be in time at the optimistic bound, and its run shows
    * the cost. For the promises to others, those that are given and those to come, it counts at the
-   * extrapolation. `verdict` then says when the next probe may be accepted. An idle node that has
+   * extrapolation. `verdict` then decides when the next probe may be accepted. An idle node that has
    * refused others accepts a request of a known size in the same way.
    */
   #probes(ticket: Ticket<Payload>, reach: number, now: Instant): boolean {

@@ -85,7 +85,7 @@ export class Selection<Payload> {
   }
 
   /**
-   * How much more a lane costs than its tickets say, once `rows` with `work` have left it. A ticket
+   * Extra cost of a lane over its tickets, once `rows` with `work` have left it. A ticket
    * that joined a batch was priced at what it adds to it; if the others run without it, that is too
    * little.
    */

@@ -10,7 +10,7 @@ describe.each([
   ['6 and 1,000,000 elements', 6, 1e6, 0.3, 40, 150],
   // 32 × 32 in 0.4 ms: in proportion, 1080p would take 800 ms; it takes 200 ms.
   ['32 × 32 and 1080p', 3 * 32 * 32, 3 * 1920 * 1080, 0.4, 200, 350],
-  // As above, with a deadline that the bounded extrapolation misses too.
+  // The same model, with a deadline that the bounded extrapolation misses too.
   ['32 × 32 and 1080p, fast', 3 * 32 * 32, 3 * 1920 * 1080, 2, 30, 60],
 ])('%s', (_name, small, large, smallMs, largeMs, budgetMs) => {
   const options = {

@@ -1,7 +1,7 @@
 /**
  * The requests that wait for a replica, in two orders at once.
  *
- * - The *timeline* has all of them by deadline. It knows what is promised.
+ * - The *timeline* has all of them by deadline. It holds the promises.
  * - The *tenant queues* define the fair order: one per tenant and lane, ordered by deadline and
  *   priority. A lane holds requests that may share a run, so requests of different shapes never
  *   share a batch.

@@ -2,7 +2,7 @@
  * Every queued request in the order of its deadline, with the answer to one question: if the
  * replicas become free at these times and work in this order, is every request on time?
  *
- *            d=40          Each node knows the work of its subtree and the latest moment at which
+ *            d=40          Each node holds the work of its subtree and the latest moment at which
  *           /    \         the replicas may become free for the subtree to be on time:
  *        d=20    d=70        latestFree = min( left.latestFree,
  *        /  \        \                         R · startBy − left.totalWork,

@@ -1,8 +1,8 @@
 /**
- * A runtime that ends its runs and sessions when the test says so. The first value of each row is
+ * A runtime that ends its runs and sessions when the test asks for it. The first value of each row is
  * returned three times.
  *
- * Its clock advances by the cost of each run that ends by itself, so that the dispatcher learns the
+ * Its clock advances by the cost of each run that ends unasked, so that the dispatcher learns the
  * same costs on every machine: a large fixed one, and little per row.
  */
 import { readModel, signatureOf, tensor, type NumericTensor } from '@skein/onnx';
@@ -25,7 +25,7 @@ export class Puppet {
   automatic = true;
   /** Runs whose first value is this never end by themselves. */
   held: number | undefined;
-  /** What the clock is ahead. */
+  /** Milliseconds by which the clock is ahead. */
   passedMs = 0;
   readonly clock: Clock = { now: () => performance.now() + this.passedMs };
   outputRows = (rows: number): number => rows;
@@ -114,7 +114,7 @@ export class Puppet {
     return { outputs, inputMs: 0.1, computeMs: 1, outputMs: 0.2 };
   }
 
-  /** Ends the run of a session, which begins the prepared one. The dispatcher hears of it later. @returns its rows. */
+  /** Ends the run of a session, which begins the prepared one. The dispatcher reads it later. @returns its rows. */
   endNow(session = 0): number {
     const state = this.sessions[session]!;
     const run = state.run!;

@@ -4,7 +4,7 @@ import { resultOf, withConstant, type Result } from './sensitivity.ts';
 import { TRACES } from './traces.ts';
 
 export interface Report {
-  /** What stands between the markers in the document. */
+  /** The text between the markers in the document. */
   readonly markdown: string;
   /** By file name. */
   readonly pictures: Readonly<Record<string, string>>;

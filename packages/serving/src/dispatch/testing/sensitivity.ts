@@ -1,5 +1,5 @@
 /**
- * What each constant of `tuning.ts` is worth: goodput, p99 and refusals of every trace, with the
+ * The value of each constant of `tuning.ts`: goodput, p99 and refusals of every trace, with the
  * constant as it is, halved and doubled.
  */
 import { tuning, type Tunable } from '../tuning.ts';

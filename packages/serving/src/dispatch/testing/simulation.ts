@@ -1,5 +1,5 @@
 /**
- * A simulated server: the real scheduler with replicas whose runs take as long as a function says.
+ * A simulated server: the real scheduler with replicas whose runs take as long as a function returns.
  * Tests run thousands of seeded cases through it in milliseconds.
  */
 import type { Instant } from '../../contract.ts';
@@ -38,9 +38,9 @@ export interface SimulationOptions {
   readonly weights?: Readonly<Record<string, number>>;
   /** Whether 1, 2, 4, … rows are measured beforehand, as by warming; default true. */
   readonly seed?: boolean;
-  /** The measured lanes; those of other arrivals are sizes that have not run. Default: `''`. */
+  /** The measured lanes; other arrivals are sizes that have not run. Default: `''`. */
   readonly lanes?: readonly string[];
-  /** Elements per row of each input, by lane; default: four times those of the lane before. */
+  /** Elements per row of each input, by lane; default: four times the count of the lane before. */
   readonly elements?: Readonly<Record<string, readonly number[]>>;
   /** Called for each outcome of a request; returned arrivals are added: closed loops. */
   readonly onEnd?: (outcome: Outcome) => Arrival | undefined;

@@ -60,7 +60,7 @@ function open(name: string, shape: Shape): Trace {
 const SPAN_MS = 8_000;
 const REQUESTS = 2_500;
 
-/** Sixteen connections, each of which sends its next request after an answer or a refusal. */
+/** Sixteen connections; each sends its next request after an answer or a refusal. */
 function closed(name: string, cost: NonNullable<Shape['cost']>, untilMs: number): Trace {
   return {
     name,
