@@ -26,8 +26,8 @@ export const FEDERATION_ERRORS = {
   },
   FEDERATION_BUSY: {
     ...UNAVAILABLE,
-    meaning: 'Too many sites are joining at once, or the federation has its maximum of sites.',
-    fix: 'Join again after Retry-After. Where the federation has its maximum of sites, ask its operator to revoke one that has left, or for a new federation.',
+    meaning: 'Too many sites are joining at once, or as many have accepted as the plan has places.',
+    fix: 'Join again after Retry-After. Where all places are taken, the site joins when the operator revokes one that has left.',
     retryMs: 5000,
   },
   FEDERATION_MOVED: {

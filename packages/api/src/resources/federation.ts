@@ -50,6 +50,9 @@ export const FederationSite = z
     name: z.string().describe('As the operator invited it.'),
     role: z.enum(['site', 'helper']),
     accepted: z.boolean().describe('Whether it has signed the plan.'),
+    waiting: z
+      .boolean()
+      .describe('It was refused for `maximum`, and joins when a place becomes free.'),
     connected: z.boolean(),
     answered: z.boolean().describe('Whether its answer to the present phase is stored.'),
     revokedAt: Time.optional(),

@@ -26,14 +26,18 @@ export function renderFederations(views: readonly FederationView[], style: Style
     ['FEDERATION', ({ id }) => id],
     ['STATUS', ({ status }) => status],
     ['ROUND', ({ round, plan }) => `${round} of ${plan.rounds}`, 'right'],
-    ['SITES', ({ sites }) => String(sites.filter(isConnectedSite).length), 'right'],
+    ['SITES', sitesText, 'right'],
     ['ε', spentText, 'right'],
     ['MODEL', ({ name, version }) => (version === undefined ? name : `${name} v${version}`)],
   ]);
 }
 
-const isConnectedSite = ({ connected, role }: FederationView['sites'][number]): boolean =>
-  connected && role === 'site';
+/** Those that are connected, and those that wait for a place. */
+function sitesText({ sites }: FederationView): string {
+  const connected = sites.filter((site) => site.connected && site.role === 'site').length;
+  const waiting = sites.filter((site) => site.waiting).length;
+  return waiting === 0 ? String(connected) : `${connected}, ${waiting} waiting`;
+}
 
 /** ε beside the budget, which is kept against as many colluding participants as the plan allows for. */
 export function spentText({ spent, plan: { privacy } }: FederationView): string {
@@ -77,6 +81,7 @@ export function renderFederation(view: FederationView, style: Style): string {
       'STATE',
       (site) => {
         if (site.revokedAt !== undefined) return 'revoked';
+        if (site.waiting) return `waits for a place: all ${plan.sites.maximum} are taken`;
         if (!site.accepted) return 'has not accepted';
         if (!site.connected) return 'away';
         return site.answered ? 'answered' : 'connected';

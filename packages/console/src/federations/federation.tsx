@@ -19,9 +19,9 @@ import { useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
-import { budgetOf, connectedOf, StatusChip } from './federations.tsx';
+import { budgetOf, StatusChip } from './federations.tsx';
 import { Members, type Steering } from './members.tsx';
-import { type Round, roundsOf, spentLines, waitingFor } from './rounds.ts';
+import { connectedOf, type Round, roundsOf, spentLines, waitingFor } from './rounds.ts';
 import { useFederation } from './use-federation.ts';
 import '../runs/runs.css';
 

@@ -1,6 +1,5 @@
 /** The federations that this node coordinates, newest first. */
 import type { FederationStatus, FederationView } from '@skein/api';
-import { isOver } from '@skein/api/federations';
 import {
   Chip,
   Empty,
@@ -15,6 +14,7 @@ import {
 import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
+import { connectedOf } from './rounds.ts';
 
 const START = 'skein federate start plan.json --name heart --site Cleveland --site Budapest';
 
@@ -89,12 +89,4 @@ function Row({ of }: { readonly of: FederationView }) {
       </td>
     </tr>
   );
-}
-
-/** After the end every connection has ended too. */
-export function connectedOf({ sites, status }: FederationView): string {
-  const all = sites.filter(({ role }) => role === 'site');
-  if (isOver({ status })) return String(all.length);
-  const connected = all.filter((site) => site.connected).length;
-  return `${connected} of ${all.length} connected`;
 }

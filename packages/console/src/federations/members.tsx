@@ -87,6 +87,8 @@ function MemberTable({
 function stateOf(member: FederationSite, of: FederationView): readonly [Tone, string] {
   if (member.revokedAt !== undefined) return ['bad', 'revoked'];
   if (isOver(of)) return ['plain', 'ended'];
+  if (member.waiting) return ['warn', 'waits for a place'];
+  if (!member.accepted) return ['warn', 'has not accepted'];
   if (!member.connected) return ['warn', 'away'];
   const isAsked = (member.role === 'helper') === OF_HELPERS.has(of.phase);
   if (!isAsked || of.phase === 'gather' || of.status === 'paused') return ['plain', 'connected'];

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { roundsOf, spentLines, waitingFor } from './rounds.ts';
+import { connectedOf, roundsOf, spentLines, waitingFor } from './rounds.ts';
 
 const entries = (
   [
@@ -83,4 +83,31 @@ it('says for whom the first round waits', () => {
     'No round has begun: it waits for sites (0 of 2 are connected) and helpers (0 of 2 are connected).',
     'No round has begun.',
   ]);
+});
+
+const site = (more: object) => ({
+  role: 'site',
+  accepted: true,
+  waiting: false,
+  connected: true,
+  ...more,
+});
+const sitesOf = (status: string, ...sites: object[]) =>
+  connectedOf({ status, sites } as unknown as Parameters<typeof connectedOf>[0]);
+
+it('counts sites that have accepted the plan, not those that have only opened their link', () => {
+  const sites = [
+    site({}),
+    site({ connected: false }),
+    site({ accepted: false, connected: false }),
+    site({ revokedAt: '2026-01-01T00:00:00Z' }),
+    site({ role: 'helper' }),
+  ];
+  expect(sitesOf('running', ...sites)).toBe('1 of 2 connected');
+  expect(sitesOf('finished', ...sites)).toBe('2');
+});
+
+it('names sites that were refused for the maximum', () => {
+  const waiting = site({ accepted: false, waiting: true, connected: false });
+  expect(sitesOf('running', site({}), waiting)).toBe('1 of 1 connected, 1 more than its maximum');
 });

@@ -1,5 +1,6 @@
-/** The rounds of a federation, read from its ledger. */
+/** The rounds of a federation, read from its ledger, and the sites that they wait for. */
 import type { FederationLedger, FederationView } from '@skein/api';
+import { isOver } from '@skein/api/federations';
 import type { ChartLine } from '@skein/ui';
 
 export type Entry = FederationLedger['entries'][number];
@@ -100,4 +101,15 @@ export function waitingFor({ plan, sites }: Pick<FederationView, 'plan' | 'sites
   return missing.length === 0
     ? 'No round has begun.'
     : `No round has begun: it waits for ${missing.join(' and ')}.`;
+}
+
+/** Sites that have accepted the plan; after the end every connection has ended too. */
+export function connectedOf({ sites, status }: Pick<FederationView, 'sites' | 'status'>): string {
+  const all = sites.filter(({ role, revokedAt }) => role === 'site' && revokedAt === undefined);
+  const joined = all.filter(({ accepted }) => accepted);
+  if (isOver({ status })) return String(joined.length);
+  const connected = joined.filter((site) => site.connected).length;
+  const waiting = all.filter((site) => site.waiting).length;
+  const refused = waiting === 0 ? '' : `, ${waiting} more than its maximum`;
+  return `${connected} of ${joined.length} connected${refused}`;
 }

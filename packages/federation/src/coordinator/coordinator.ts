@@ -33,6 +33,8 @@ export interface CoordinatorOptions {
 export interface MemberView extends Pick<MemberRecord, 'key' | 'name' | 'role' | 'revokedAt'> {
   readonly pseudonym: string;
   readonly accepted: boolean;
+  /** It was refused because the plan's maximum of sites has accepted, and joins when a place becomes free. */
+  readonly waiting: boolean;
   readonly connected: boolean;
   /** Whether its answer to the present phase is stored. */
   readonly answered: boolean;

@@ -93,6 +93,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
         revokedAt,
         pseudonym: await pseudonymOf(key),
         accepted: accepted !== undefined,
+        waiting: conductor?.places.isWaiting(key) ?? false,
         connected: conductor?.isConnected(key) ?? false,
         answered: conductor?.hasAnswered(key) ?? false,
       })),

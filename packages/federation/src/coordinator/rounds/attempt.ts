@@ -1,16 +1,32 @@
 /** Makes an attempt again from what is stored of it, and tells whose fault its end is. */
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
-import { signerOf } from '../../identity/keys.ts';
+import type { ArtifactStore, Sweeper } from '@skein/state';
+import { type Identity, signerOf } from '../../identity/keys.ts';
 import { helpersOf } from '../../plan/helpers.ts';
 import { RELEASING } from '../../plan/spent.ts';
 import { turnsOf } from '../../plan/turns.ts';
-import type { ConductorOptions } from './conductor.ts';
-import type { RunRecord } from '../../store/federation-store.ts';
+import type { FederationStore, RunRecord } from '../../store/federation-store.ts';
 import { type Aggregator, aggregationOf } from '../aggregation/aggregator.ts';
 import type { Payload } from '../../transport/chunks.ts';
 import type { Place } from '../../transport/messages.ts';
 import { storedPayload } from '../storage/uploads.ts';
+
+export interface ConductorOptions {
+  readonly store: FederationStore;
+  readonly artifacts: ArtifactStore;
+  /** Signs what secure sums ask of the coordinator. */
+  readonly identity: Identity;
+  /** Removes artifacts that no run names. */
+  readonly sweeper: Sweeper;
+  /** Removes what sites have begun to send to a run. */
+  readonly forgetUploads: (run: string) => Promise<void>;
+  /** For the file that the next state of this run is written to. */
+  readonly folder: string;
+  readonly onFault: (error: unknown) => void;
+  /** After each change that a view shows. */
+  readonly onChange: () => void;
+}
 
 /**
  * The stored answers are given to a new aggregator, phase by phase.

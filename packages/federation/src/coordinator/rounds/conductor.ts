@@ -10,19 +10,19 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
-import type { ArtifactStore, Sweeper } from '@skein/state';
 import type { Strategy } from '@skein/train/federated';
-import { type Identity, pseudonymOf } from '../../identity/keys.ts';
+import { pseudonymOf } from '../../identity/keys.ts';
 import type { LedgerEntry, LedgerEvent } from '../../ledger/entry.ts';
 import { MOST_ATTEMPTS } from '../../plan/encoding.ts';
 import { strategyOfPlan } from '../../plan/strategy.ts';
-import type { FederationStore, RunRecord, RunState } from '../../store/federation-store.ts';
+import type { RunRecord, RunState } from '../../store/federation-store.ts';
 import type { Payload } from '../../transport/chunks.ts';
 import type { Place } from '../../transport/messages.ts';
 import { type Aggregator, aggregationOf } from '../aggregation/aggregator.ts';
 import {
   afterAbort,
   closed,
+  type ConductorOptions,
   forgetAnswers,
   isOfSites,
   requireLiving,
@@ -32,6 +32,7 @@ import {
 } from './attempt.ts';
 import type { Notebook } from './notebook.ts';
 import { PhaseClock } from './phase-clock.ts';
+import { Places } from './places.ts';
 import { rosterOf } from './roster.ts';
 import { broadcastOf, type StoredState } from './server-state.ts';
 import { Connected } from '../sessions/connected.ts';
@@ -50,23 +51,9 @@ import { withSummed } from './summed-sites.ts';
 import { storedState, storeRound } from './stored-rounds.ts';
 import { keepPayload } from '../storage/uploads.ts';
 
-export interface ConductorOptions {
-  readonly store: FederationStore;
-  readonly artifacts: ArtifactStore;
-  /** Signs what secure sums ask of the coordinator. */
-  readonly identity: Identity;
-  /** Removes artifacts that no run names. */
-  readonly sweeper: Sweeper;
-  /** Removes what sites have begun to send to a run. */
-  readonly forgetUploads: (run: string) => Promise<void>;
-  /** For the file that the next state of this run is written to. */
-  readonly folder: string;
-  readonly onFault: (error: unknown) => void;
-  /** After each change that a view shows. */
-  readonly onChange: () => void;
-}
-
 export class Conductor {
+  /** Who has accepted the plan. */
+  readonly places: Places;
   readonly #options: ConductorOptions;
   readonly #notebook: Notebook;
   readonly #strategy: Strategy;
@@ -91,6 +78,7 @@ export class Conductor {
     this.#notebook = notebook;
     this.#strategy = strategyOfPlan(notebook.record.plan);
     this.#aggregation = aggregationOf(notebook.record.plan);
+    this.places = new Places(this, options);
     this.#loop = this.#run();
   }
 
@@ -117,6 +105,7 @@ export class Conductor {
   }
   /** Ends the connection of a key. */
   expel(key: string, reason: SkeinError): void {
+    this.places.forget(key);
     this.#sessions.byKey.get(key)?.channel.close(reason);
   }
 

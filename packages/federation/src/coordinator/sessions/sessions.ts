@@ -6,21 +6,18 @@
  * and one more that reads the plan.
  */
 import { SkeinError } from '@skein/api/errors';
-import { isOver } from '@skein/api/federations';
 import { expectKind, type Greeting } from '../../identity/handshake.ts';
 import { lookUpOf } from '../../identity/invitation.ts';
-import { isSignedBy, pseudonymOf, randomHex } from '../../identity/keys.ts';
+import { isSignedBy, randomHex } from '../../identity/keys.ts';
 import { helpersOf } from '../../plan/helpers.ts';
-import type { Plan } from '../../plan/plan.ts';
 import type { FederationStore, MemberRecord } from '../../store/federation-store.ts';
 import { type Arrival, type Channel, openChannel, refusalOf } from '../../transport/channel.ts';
 import type { Chunks } from '../../transport/chunks.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { PART_BYTES, protocolError } from '../../transport/messages.ts';
 import { createPace } from '../../transport/pace.ts';
-import { aggregationOf } from '../aggregation/aggregator.ts';
-import { isOfStore } from '../rounds/attempt.ts';
-import type { Conductor, ConductorOptions } from '../rounds/conductor.ts';
+import { type ConductorOptions, isOfStore } from '../rounds/attempt.ts';
+import type { Conductor } from '../rounds/conductor.ts';
 import { type Session, statusOf } from './session.ts';
 import { storedPayload } from '../storage/uploads.ts';
 
@@ -97,7 +94,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       }, options.statusMs);
       reading.get(member.key)?.close(displaced());
       reading.set(member.key, channel);
-      await acceptance(channel, options, conductor, member).finally(() => {
+      await acceptance(channel, conductor, member).finally(() => {
         if (reading.get(member.key) === channel) reading.delete(member.key);
       });
       takePayloads(options.chunksOf(conductor, member.key));
@@ -164,17 +161,8 @@ async function prove(
   }
   const { plan } = conductor.record;
   const role = helpersOf(plan).some(({ identity: key }) => key === hello.key) ? 'helper' : 'site';
-  // Sites that stay are enrolled up to the plan's maximum; of those that pass, a round takes so many.
-  if (!aggregationOf(plan).passing) await requireRoom(store, hello.run, plan);
   const proved = await lookUpOf(proof.invitation);
   return { conductor, member: await store.enrol(hello.run, hello.key, role, proved) };
-}
-
-/** @throws SkeinError FEDERATION_BUSY when the plan's maximum of sites is enrolled. */
-async function requireRoom(store: FederationStore, run: string, { sites }: Plan): Promise<void> {
-  const enrolled = (await store.members(run)).filter(({ revokedAt }) => revokedAt === undefined);
-  if (enrolled.length < sites.maximum) return;
-  throw new SkeinError('FEDERATION_BUSY', `The federation has its ${sites.maximum} sites.`);
 }
 
 /** @throws SkeinError IDENTITY_REVOKED. */
@@ -186,9 +174,8 @@ async function requireUnrevoked(store: FederationStore, run: string, key: string
 /** Shows the plan, and waits as long as it takes until it is accepted. */
 async function acceptance(
   channel: Channel,
-  { store }: SessionsOptions,
   conductor: Conductor,
-  { key, name, role, accepted }: MemberRecord,
+  { key, name, role }: MemberRecord,
 ): Promise<void> {
   const { id: run, plan, planDigest } = conductor.record;
   await channel.send({ kind: 'welcome', name, role, plan });
@@ -203,13 +190,7 @@ async function acceptance(
   if (!(await isSignedBy(key, 'accept', { run, plan: planDigest }, signature))) {
     throw new SkeinError('IDENTITY_UNPROVEN', 'The signature of the plan is not of this site.');
   }
-  if (accepted !== undefined) return;
-  const site = await pseudonymOf(key);
-  // The entry first: there is no participant without it.
-  if (!isOver(conductor.record.state)) {
-    await conductor.note({ kind: 'accepted', site, key, role, plan: planDigest, signature });
-  }
-  await store.accept(run, key, { plan: planDigest, signature });
+  await conductor.places.accept(key, signature);
 }
 
 async function handle(

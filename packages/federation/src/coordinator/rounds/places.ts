@@ -1,0 +1,94 @@
+/**
+ * The places of a federation: a site takes one when it accepts the plan, not when it opens its link. A site that finds
+ * all of them taken is refused, and comes again until one is free.
+ *
+ *   enrolled ──accepts──▶ has a place ──revoked──▶ the place is free
+ *      │  ▲
+ *      ▼  │ comes again
+ *   waiting
+ *
+ * Sites that pass have no places: of those, a round takes as many as the plan says.
+ */
+import { SkeinError } from '@skein/api/errors';
+import { isOver } from '@skein/api/federations';
+import { pseudonymOf } from '../../identity/keys.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { MemberRecord } from '../../store/federation-store.ts';
+import { aggregationOf } from '../aggregation/aggregator.ts';
+import type { ConductorOptions } from './attempt.ts';
+import type { Conductor } from './conductor.ts';
+
+export class Places {
+  readonly #conductor: Pick<Conductor, 'record' | 'note'>;
+  readonly #options: Pick<ConductorOptions, 'store' | 'onChange'>;
+  /** Sites that were refused. */
+  readonly #waiting = new Set<string>();
+  /** Two sites that accept at once must not both take the last place. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    conductor: Pick<Conductor, 'record' | 'note'>,
+    options: Pick<ConductorOptions, 'store' | 'onChange'>,
+  ) {
+    this.#conductor = conductor;
+    this.#options = options;
+  }
+
+  isWaiting(key: string): boolean {
+    return this.#waiting.has(key);
+  }
+  forget(key: string): void {
+    this.#waiting.delete(key);
+  }
+
+  /**
+   * Records that a member has accepted the plan; again it does nothing.
+   * @param signature of the plan. @throws SkeinError FEDERATION_BUSY where no place is left.
+   */
+  accept(key: string, signature: string): Promise<void> {
+    const accepted = this.#last.then(() => this.#accept(key, signature));
+    this.#last = accepted.catch(() => {});
+    return accepted;
+  }
+
+  async #accept(key: string, signature: string): Promise<void> {
+    const { record } = this.#conductor;
+    const { id: run, plan, planDigest } = record;
+    const { store, onChange } = this.#options;
+    const member = await store.member(run, key);
+    if (member === undefined || member.accepted !== undefined) return;
+    const { role } = member;
+    const needsPlace = role === 'site' && !aggregationOf(plan).passing;
+    if (needsPlace && !hasPlace(plan, await store.members(run))) {
+      this.#waiting.add(key);
+      onChange();
+      throw new SkeinError(
+        'FEDERATION_BUSY',
+        `The federation has its ${plan.sites.maximum} sites: a place becomes free when its operator revokes one.`,
+      );
+    }
+    this.#waiting.delete(key);
+    const site = await pseudonymOf(key);
+    // The entry first: there is no participant without it.
+    if (!isOver(record.state)) {
+      await this.#conductor.note({
+        kind: 'accepted',
+        site,
+        key,
+        role,
+        plan: planDigest,
+        signature,
+      });
+    }
+    await store.accept(run, key, { plan: planDigest, signature });
+  }
+}
+
+/** Whether fewer sites have accepted the plan, and were not revoked, than its maximum. */
+function hasPlace({ sites }: Pick<Plan, 'sites'>, members: readonly MemberRecord[]): boolean {
+  const taken = members.filter(
+    ({ role, accepted, revokedAt }) =>
+      role === 'site' && accepted !== undefined && revokedAt === undefined,
+  );
+  return taken.length < sites.maximum;
+}
