@@ -69,6 +69,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/terminal.test.ts',
   'packages/cli/src/train/watch-run.test.ts',
   'packages/federation/src/audit/**',
+  'packages/federation/src/coordinator/aggregation/accused.test.ts',
   'packages/federation/src/coordinator/aggregation/buffered.test.ts',
   'packages/federation/src/coordinator/aggregation/committee-faults.test.ts',
   'packages/federation/src/coordinator/aggregation/committee.test.ts',

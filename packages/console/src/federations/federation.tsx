@@ -20,8 +20,8 @@ import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { budgetOf, StatusChip } from './federations.tsx';
-import { Members, type Steering } from './members.tsx';
-import { connectedOf, type Round, roundsOf, spentLines, waitingFor } from './rounds.ts';
+import { type AllMembers, Members, type Steering } from './members.tsx';
+import { accusedIn, connectedOf, type Round, roundsOf, spentLines, waitingFor } from './rounds.ts';
 import { useFederation } from './use-federation.ts';
 import '../runs/runs.css';
 
@@ -55,7 +55,12 @@ export function Federation({ route: { parts }, focus }: ViewProps) {
       </div>
       <Refusal error={failure ?? error} />
       {value === undefined ? null : (
-        <About of={value.view} rounds={roundsOf(value.ledger.entries)} {...changing} />
+        <About
+          of={value.view}
+          rounds={roundsOf(value.ledger.entries)}
+          accused={accusedIn(value.ledger.entries)}
+          {...changing}
+        />
       )}
     </section>
   );
@@ -97,7 +102,12 @@ function Actions({ of, changed, failed }: Steering) {
 const strategyOf = ({ strategy: { name, buffer } }: FederationView['plan']): string =>
   typeof buffer === 'number' ? `${name}, ${buffer} updates a round` : name;
 
-function About({ of, rounds, ...changing }: Steering & { readonly rounds: readonly Round[] }) {
+function About({
+  of,
+  rounds,
+  accused,
+  ...changing
+}: AllMembers & { readonly rounds: readonly Round[] }) {
   const { id, name, plan, phase, status, round, reason, version } = of;
   const { privacy, aggregation } = plan;
   return (
@@ -125,9 +135,9 @@ function About({ of, rounds, ...changing }: Steering & { readonly rounds: readon
           />
         </article>
       </div>
-      <Members of={of} role="site" {...changing} />
+      <Members of={of} role="site" accused={accused} {...changing} />
       {plan.aggregation.helpers === undefined ? null : (
-        <Members of={of} role="helper" {...changing} />
+        <Members of={of} role="helper" accused={accused} {...changing} />
       )}
       <section>
         <h3>Rounds</h3>

@@ -90,6 +90,9 @@ const SHOWN: Readonly<Record<string, (value: never) => string>> = {
   round: (value: number) => `round ${value + 1}`,
   attempt: (value: number) => (value === 0 ? '' : `attempt ${value + 1}`),
   phase: (value: string) => `phase ${value}`,
+  by: (value: string) => `${value} says so`,
+  sites: (value: number | readonly string[]) =>
+    typeof value === 'number' ? `${value} sites` : value.join(' and '),
   site: (value: string) => value,
   roster: (value: readonly string[]) => `${value.length} sites are asked`,
   survivors: (value: readonly string[]) => `the sum of ${value.length} sites`,

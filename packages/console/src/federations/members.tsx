@@ -3,13 +3,16 @@ import type { FederationSite, FederationView } from '@skein/api';
 import { isOver } from '@skein/api/federations';
 import { ActionButton, Chip, confirmed, Table, type Changing, type Of, type Tone } from '@skein/ui';
 import { node } from '../node.ts';
+import { type Accused, accusationText } from './rounds.ts';
 
-/** Members that are shown, those that are connected first. */
+/** Members that are shown: the accused first, then those that are connected. */
 const MOST = 100;
 /** Phases in which helpers are asked, not sites. */
 const OF_HELPERS = new Set(['seeds', 'masks']);
 
 export type Steering = Of<FederationView> & Changing;
+
+export type AllMembers = Steering & { readonly accused: ReadonlyMap<string, Accused> };
 
 type Role = FederationSite['role'];
 const WORDS: Readonly<Record<Role, { readonly title: string; readonly none: string }>> = {
@@ -20,10 +23,14 @@ const WORDS: Readonly<Record<Role, { readonly title: string; readonly none: stri
   },
 };
 
-export function Members({ role, ...of }: Steering & { readonly role: Role }) {
+export function Members({ role, ...of }: AllMembers & { readonly role: Role }) {
+  const isAccused = ({ pseudonym, revokedAt }: FederationSite): boolean =>
+    revokedAt === undefined && of.accused.has(pseudonym);
+  const rank = (member: FederationSite): number =>
+    2 * Number(isAccused(member)) + Number(member.connected);
   const members = of.of.sites
     .filter((each) => each.role === role)
-    .toSorted((a, b) => Number(b.connected) - Number(a.connected));
+    .toSorted((a, b) => rank(b) - rank(a));
   const { title, none } = WORDS[role];
   return (
     <section>
@@ -41,9 +48,10 @@ export function Members({ role, ...of }: Steering & { readonly role: Role }) {
 function MemberTable({
   members,
   of,
+  accused,
   changed,
   failed,
-}: Steering & { readonly members: readonly FederationSite[] }) {
+}: AllMembers & { readonly members: readonly FederationSite[] }) {
   const revoke = (member: FederationSite) => async (): Promise<void> => {
     const answer = await confirmed({
       title: `Revoke ${member.name}?`,
@@ -59,6 +67,7 @@ function MemberTable({
       <tbody>
         {members.map((member) => {
           const [tone, text] = stateOf(member, of);
+          const charge = accused.get(member.pseudonym);
           return (
             <tr key={member.key}>
               <th scope="row">{member.name}</th>
@@ -67,6 +76,7 @@ function MemberTable({
               </td>
               <td>
                 <Chip tone={tone}>{text}</Chip>
+                {charge === undefined ? null : <p class="why">{accusationText(charge)}</p>}
               </td>
               <td>{member.accepted ? 'signed' : 'not signed'}</td>
               <td>

@@ -1,5 +1,12 @@
 import { expect, it } from 'vitest';
-import { connectedOf, roundsOf, spentLines, waitingFor } from './rounds.ts';
+import {
+  accusationText,
+  accusedIn,
+  connectedOf,
+  roundsOf,
+  spentLines,
+  waitingFor,
+} from './rounds.ts';
 
 const entries = (
   [
@@ -63,6 +70,20 @@ it('draws ε for each number of colluding sites, with what an aborted attempt ha
         [1, 0.6],
       ],
     ],
+  ]);
+});
+
+it('names each site that others accuse, and that the coordinator has found to lie', () => {
+  const accused = [
+    { kind: 'accused', by: 'a', sites: ['d'] },
+    { kind: 'accused', by: 'b', sites: ['d', 'e'] },
+    { kind: 'accused', by: 'a', sites: ['d'] },
+    { kind: 'accused', sites: ['e'] },
+  ].map((event, sequence) => ({ sequence, at: '', hash: '', event }));
+  const found = [...accusedIn(accused)].map(([site, each]) => [site, accusationText(each)]);
+  expect(found).toEqual([
+    ['d', 'accused of false shares by 2 sites'],
+    ['e', 'gave false shares of its secrets'],
   ]);
 });
 

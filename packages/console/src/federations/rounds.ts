@@ -31,6 +31,8 @@ interface Event {
   readonly round?: number;
   readonly roster?: readonly string[];
   readonly survivors?: readonly string[];
+  readonly by?: string;
+  readonly sites?: readonly string[];
   readonly reason?: string;
   readonly spent?: readonly Spent[];
 }
@@ -64,6 +66,35 @@ export function roundsOf(entries: readonly Entry[]): Round[] {
     rounds.set(round, { ...known, ...changes[kind] });
   }
   return [...rounds.values()].map(({ openedAt: _at, ...round }) => round);
+}
+
+/** A site that gave false shares of its secrets. */
+export interface Accused {
+  /** How many sites say so. */
+  readonly by: number;
+  /** Whether the coordinator has found it, which no site can feign. */
+  readonly found: boolean;
+}
+
+/** @returns by pseudonym. */
+export function accusedIn(entries: readonly Entry[]): ReadonlyMap<string, Accused> {
+  const accusers = new Map<string, Set<string | undefined>>();
+  for (const { event } of entries) {
+    const { kind, by, sites = [] } = event as Event;
+    if (kind !== 'accused') continue;
+    for (const site of sites) accusers.set(site, (accusers.get(site) ?? new Set()).add(by));
+  }
+  return new Map(
+    [...accusers].map(([site, all]) => {
+      const found = all.has(undefined);
+      return [site, { found, by: all.size - Number(found) }];
+    }),
+  );
+}
+
+export function accusationText({ by, found }: Accused): string {
+  if (found) return 'gave false shares of its secrets';
+  return `accused of false shares by ${by === 1 ? 'one site' : `${by} sites`}`;
 }
 
 /** ε after each round, one line for each number of colluding sites, or helpers. */

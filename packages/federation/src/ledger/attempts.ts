@@ -58,6 +58,14 @@ export function followAttempts(plan: Plan): (event: LedgerEvent) => string | und
     return total === of.sites && oldest <= mostBehind(plan, of.round);
   }
 
+  function flawOfAccusation({ round, attempt, by, sites: accused }: Of<'accused'>) {
+    const roster = open?.round === round && open.attempt === attempt ? open.roster : [];
+    const isOfAttempt = [...accused, ...(by === undefined ? [] : [by])].every((site) =>
+      roster.includes(site),
+    );
+    return isOfAttempt ? undefined : 'it accuses sites of another attempt';
+  }
+
   return (event) => {
     switch (event.kind) {
       case 'accepted':
@@ -69,6 +77,8 @@ export function followAttempts(plan: Plan): (event: LedgerEvent) => string | und
       case 'opened':
         open = event;
         return flawOfRoster(event);
+      case 'accused':
+        return flawOfAccusation(event);
       case 'aborted':
         open = undefined;
         return undefined;

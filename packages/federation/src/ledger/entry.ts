@@ -45,6 +45,8 @@ export const LedgerEvent = z.discriminatedUnion('kind', [
   event('opened', { ...at, roster: Roster }),
   /** Written before the phase in which the sum can become known: what is spent from here on. */
   event('charged', { ...at, releases: z.int().min(1), ...charge, spent: Spent }),
+  /** Sites that gave false shares of their secrets: as the site `by` says, or as the coordinator found. */
+  event('accused', { ...at, phase: z.string(), by: z.string().optional(), sites: Roster }),
   /** A helper says that the seeds of these sites do not open: the sum is made without them. */
   event('left-out', { ...at, helper: z.string(), sites: Roster }),
   /** The masks of which sites a helper has summed, as it signed: their number, and sha-256 of the list of heads. */

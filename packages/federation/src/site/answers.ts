@@ -43,6 +43,17 @@ export interface Outcome {
  */
 export type Settled = (isTaken: boolean) => void;
 
+/** Why a work gives no answer: shares that these sites dealt are false. */
+export class Accusation extends SkeinError {
+  /** Keys of the sites. */
+  readonly accused: readonly string[];
+
+  constructor(accused: readonly string[], cause: SkeinError) {
+    super(cause.code, cause.message, { cause });
+    this.accused = accused;
+  }
+}
+
 /** Computes an answer. It may be called again for a place only if nothing was stored. */
 export type Work = (task: Task) => Promise<Outcome>;
 

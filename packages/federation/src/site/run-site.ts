@@ -21,6 +21,7 @@ import type { Connection } from '../transport/connection.ts';
 import { endingWhenSilent } from '../transport/silence.ts';
 import { type Place, protocolError } from '../transport/messages.ts';
 import {
+  Accusation,
   answerOnce,
   type Answer,
   type AnswersOptions,
@@ -248,7 +249,8 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
           ? error
           : { code: 'INTERNAL', message: 'The site has a fault.' };
       onEvent({ type: 'refused', code, message });
-      await channel.send({ kind: 'refuse', code, message, place }).catch(() => {});
+      const accused = error instanceof Accusation ? { accused: [...error.accused] } : {};
+      await channel.send({ kind: 'refuse', code, message, place, ...accused }).catch(() => {});
     }
   }
 

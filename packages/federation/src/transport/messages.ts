@@ -23,6 +23,8 @@ export const PART_BYTES = 64 * 1024;
 const MOST_HEADER = 1024 * 1024;
 export const MOST_FRAME = 8 + MOST_HEADER + CHUNK_BYTES;
 const HEAD = 8;
+/** Sites of a roster with pairwise masks, at most. */
+const MOST_ROSTER = 10_000;
 
 const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
 export const Key = hex(32);
@@ -94,7 +96,7 @@ const KINDS = {
     15,
     { status: z.string().max(40), round: z.int().min(0), reason: z.string().max(2000).optional() },
   ],
-  /** Either side: a coded error. Outside a place the connection ends after it. */
+  /** Either side: a coded error. Outside a place the connection ends after it. A site accuses sites that dealt it false shares. */
   refuse: [
     16,
     {
@@ -102,6 +104,7 @@ const KINDS = {
       message: z.string().max(2000),
       retryAfterMs: z.number().min(0).optional(),
       place: Place.optional(),
+      accused: z.array(Key).min(1).max(MOST_ROSTER).optional(),
     },
   ],
 } as const;

@@ -67,8 +67,10 @@ export interface Aggregator {
    * @throws SkeinError if too few are left.
    */
   close(): Promise<readonly LedgerEvent[]>;
-  /** Sites that helpers said to have spoilt this attempt: the next one is made without them if there are enough others. */
+  /** Sites that spoilt this attempt: the next one is made without them if there are enough others. */
   suspects(): readonly string[];
+  /** Sites that were found to have given false shares; complete once `sum` has ended, with a sum or without. */
+  liars(): readonly string[];
   /** After the last phase was closed; once. */
   sum(): Promise<RoundSum>;
 }

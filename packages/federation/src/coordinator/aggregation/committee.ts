@@ -229,6 +229,7 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
       return events;
     },
     suspects: () => [...bad].map((site) => roster[site]!),
+    liars: () => [],
     async sum() {
       const stored = { update: readStored(updates), masks: readStored(summed) };
       const { sum, clients } = await round.sum(stored);

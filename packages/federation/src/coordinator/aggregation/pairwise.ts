@@ -57,6 +57,10 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
   /** Where the chunks of each update are stored. */
   const updates = new Map<number, { readonly digest: string; readonly chunks: readonly Part[] }>();
 
+  const liars = (): readonly string[] => [
+    ...new Set(server.liars.map(({ site }) => roster[site]!)),
+  ];
+
   return {
     expected: () => delivered.sites.map((site) => roster[site]!),
     needed: () => needed,
@@ -95,7 +99,8 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
       exchange = EXCHANGES[EXCHANGES.indexOf(exchange) + 1]!;
       return [];
     },
-    suspects: () => [],
+    suspects: liars,
+    liars,
     async sum() {
       const readUpdate = async (site: number, chunk: number) => {
         const { digest, chunks } = updates.get(site)!;

@@ -52,6 +52,7 @@ export async function openPlain(context: AttemptContext): Promise<Aggregator> {
       return [];
     },
     suspects: () => [],
+    liars: () => [],
     async sum() {
       const survivors = roster.filter((site) => updates.has(site));
       const stored = await Promise.all(

@@ -2,7 +2,8 @@
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
 import type { ArtifactStore, Sweeper } from '@skein/state';
-import { type Identity, signerOf } from '../../identity/keys.ts';
+import { type Identity, pseudonymOf, signerOf } from '../../identity/keys.ts';
+import type { LedgerEvent } from '../../ledger/entry.ts';
 import { helpersOf } from '../../plan/helpers.ts';
 import { RELEASING } from '../../plan/spent.ts';
 import { turnsOf } from '../../plan/turns.ts';
@@ -79,6 +80,22 @@ export function afterAbort({
 }: Pick<RunRecord, 'plan' | 'state'>): Pick<RunRecord['state'], 'round' | 'attempt'> {
   const isGiven = turnsOf(plan) !== undefined && phase === RELEASING[plan.aggregation.kind];
   return isGiven ? { round: round + 1, attempt: 0 } : { round, attempt: attempt + 1 };
+}
+
+/**
+ * What the ledger is to say of sites that gave false shares; nothing of sites outside the roster.
+ * @param by the site that accuses them; undefined: the coordinator has found it.
+ */
+export async function accusations(
+  { state: { roster, round, attempt, phase } }: Pick<RunRecord, 'state'>,
+  accused: readonly string[],
+  by?: string,
+): Promise<readonly LedgerEvent[]> {
+  const others = roster.filter((site) => site !== by && accused.includes(site));
+  if (others.length === 0 || (by !== undefined && !roster.includes(by))) return [];
+  const sites = await Promise.all(others.map(pseudonymOf));
+  const said = by === undefined ? {} : { by: await pseudonymOf(by) };
+  return [{ kind: 'accused', round, attempt, phase, ...said, sites }];
 }
 
 /** Removes the answers to earlier attempts, after the end to all, with their payloads and what else is not needed. */

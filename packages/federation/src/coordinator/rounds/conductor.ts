@@ -20,6 +20,7 @@ import type { Payload } from '../../transport/chunks.ts';
 import type { Place } from '../../transport/messages.ts';
 import { type Aggregator, aggregationOf } from '../aggregation/aggregator.ts';
 import {
+  accusations,
   afterAbort,
   closed,
   type ConductorOptions,
@@ -51,8 +52,9 @@ import { withSummed } from './summed-sites.ts';
 import { storedState, storeRound } from './stored-rounds.ts';
 import { keepPayload } from '../storage/uploads.ts';
 
+const SPENT = 'PRIVACY_BUDGET_SPENT: a further round would exceed the privacy budget.';
+
 export class Conductor {
-  /** Who has accepted the plan. */
   readonly places: Places;
   readonly #options: ConductorOptions;
   readonly #notebook: Notebook;
@@ -145,6 +147,16 @@ export class Conductor {
     this.#changed();
   }
 
+  /** A site that cannot answer says which others dealt it false shares: once in a phase, since it declines by it. */
+  accuse(key: string, place: Place, accused: readonly string[]): Promise<void> {
+    return this.#turn(async () => {
+      if (placeText(place) !== placeText(this.#place)) return;
+      if (this.#answered.has(key) || this.#declined.has(key)) return;
+      await this.#advance({}, await accusations(this.record, accused, key));
+      this.decline(key, place);
+    });
+  }
+
   /**
    * Stores an answer and counts it once; the same answer again is fine.
    * @throws SkeinError IDENTITY_UNPROVEN, ANSWER_INVALID, ANSWER_CONFLICT, PHASE_CLOSED.
@@ -225,12 +237,7 @@ export class Conductor {
     if (state.status !== 'running') return Infinity;
     if (state.phase === 'gather') {
       if (state.round >= plan.rounds) return this.#end('finished', 'All rounds are done.');
-      if (isBudgetSpent(plan, state.releases)) {
-        return this.#end(
-          'finished',
-          'PRIVACY_BUDGET_SPENT: a further round would exceed the privacy budget.',
-        );
-      }
+      if (isBudgetSpent(plan, state.releases)) return this.#end('finished', SPENT);
       return this.#clock.pausedMs() || this.#open();
     }
     const aggregator = await this.#attempt().catch((error: unknown) => this.#abort(error));
@@ -308,7 +315,9 @@ export class Conductor {
       const before = await this.#serverState();
       const round = { record: this.record, strategy: this.#strategy, before, sum, path };
       const { next, finished } = await storeRound(round, artifacts);
-      await this.#advance({ ...next, suspects: undefined }, [...this.#unsaid, finished]);
+      const accused = await accusations(this.record, aggregator.liars());
+      const events = [...this.#unsaid, ...accused, finished];
+      await this.#advance({ ...next, suspects: undefined }, events);
     });
     this.#aggregator = undefined;
     this.#unsaid = [];
@@ -324,10 +333,11 @@ export class Conductor {
     const reason = error instanceof Error ? error.message : String(error);
     const code = error instanceof SkeinError ? error.code : 'ANSWER_INVALID';
     const suspects = this.#aggregator?.suspects() ?? [];
+    const accused = await accusations(this.record, this.#aggregator?.liars() ?? []);
     this.#aggregator = undefined;
     const aborted: LedgerEvent = { kind: 'aborted', round, attempt, phase, code, reason };
     const change = { ...afterAbort(this.record), phase: 'gather', roster: [], suspects };
-    await this.#advance(change, [...this.#unsaid, aborted]);
+    await this.#advance(change, [...this.#unsaid, ...accused, aborted]);
     this.#unsaid = [];
     this.#clock.pause(retryAfterMs(attempt));
     await forgetAnswers(this.record, this.#options);

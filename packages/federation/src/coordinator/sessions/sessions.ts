@@ -234,8 +234,11 @@ async function handle(
         signature: message.signature,
       });
     case 'refuse':
-      if (message.place !== undefined) conductor.decline(key, message.place);
-      return;
+      if (message.place === undefined) return;
+      if (message.accused !== undefined) {
+        return conductor.accuse(key, message.place, message.accused);
+      }
+      return conductor.decline(key, message.place);
     default:
       await forgetPayload();
       throw protocolError(`A site does not send ${message.kind} messages now.`);

@@ -14,10 +14,11 @@ import {
   type Exchange,
 } from '@skein/train/secure-aggregation';
 import { fromHex, sha256, utf8 } from '@skein/api/canonical';
+import { SkeinError } from '@skein/api/errors';
 import { identityOf, signerOf } from '../../identity/keys.ts';
 import { drawOf, encodingOf, sumNumber } from '../../plan/encoding.ts';
 import type { Plan } from '../../plan/plan.ts';
-import type { Outcome, Task, Work } from '../answers.ts';
+import { Accusation, type Outcome, type Task, type Work } from '../answers.ts';
 import { summedOf } from './carried.ts';
 import { floatsOf, unknownPhase } from './plain-work.ts';
 import { protocolError } from '../../transport/messages.ts';
@@ -60,11 +61,19 @@ export async function pairwiseWork(options: SecureOptions): Promise<Work> {
       const { place } = task;
       const { broadcast, delivery } = inputOf(task);
       const update = await training.update(place.round, floatsOf(broadcast), summedOf(task));
-      const { head, chunks } = await round.mask(
-        encodeUpdate(update, encoding, drawOf(planDigest, place)),
-        delivery,
-      );
-      return [head, ...chunks];
+      const encoded = encodeUpdate(update, encoding, drawOf(planDigest, place));
+      try {
+        const { head, chunks } = await round.mask(encoded, delivery);
+        return [head, ...chunks];
+      } catch (error) {
+        const { accused } = round;
+        if (accused.length === 0 || !(error instanceof SkeinError)) throw error;
+        const { roster } = keptOf(task);
+        throw new Accusation(
+          accused.map((site) => roster[site]!),
+          error,
+        );
+      }
     },
     consistency: async (round, _, payload) => [await round.sign(payload)],
     unmasking: async (round, _, payload) => [await round.unmask(payload)],

@@ -104,26 +104,36 @@ it('refuses shares that the server exchanged, changed or withheld', async () => 
   const { at } = await begun('input');
   const { sharing, entries } = readDelivery(at.answers.get(0)!, SITES);
   const [first, second, third] = entries;
-  const changed = [
-    [first!, { ...second!, peer: third!.peer }, { ...third!, peer: second!.peer }],
+  const changed: readonly (readonly [readonly number[], typeof entries])[] = [
     [
-      first!,
-      second!,
-      { ...third!, sealed: third!.sealed.map((byte, at) => (at === 7 ? byte ^ 1 : byte)) },
+      [2, 3],
+      [first!, { ...second!, peer: third!.peer }, { ...third!, peer: second!.peer }],
     ],
     [
-      first!,
-      second!,
-      { ...third!, commitments: [randomBytes(16), third!.commitments[1]] as const },
+      [3],
+      [
+        first!,
+        second!,
+        { ...third!, sealed: third!.sealed.map((byte, at) => (at === 7 ? byte ^ 1 : byte)) },
+      ],
     ],
-    [first!, second!],
+    [
+      [3],
+      [
+        first!,
+        second!,
+        { ...third!, commitments: [randomBytes(16), third!.commitments[1]] as const },
+      ],
+    ],
+    [[3], [first!, second!]],
   ];
   const saved = at.sites[0]!.save();
-  for (const each of changed) {
+  for (const [accused, each] of changed) {
     const { context, signers } = at;
     const site = await SiteRound.restore(context, signers[0]!, saved);
     const delivery = writeDelivery({ sharing, entries: each }, SITES);
     await expect(site.mask(at.inputs[0]!, delivery)).rejects.toMatchObject(code('SHARE_BAD'));
+    expect(site.accused).toEqual(accused);
   }
 });
 
@@ -252,6 +262,7 @@ it('names a site that reveals a bad share, and sums without it', async () => {
   const failed = sumOf(at);
   await expect(failed).rejects.toMatchObject(code('SHARE_BAD'));
   await expect(failed).rejects.toThrow(/sites? 1/);
+  expect(at.server.liars).toEqual([{ site: 1, owner: 0 }]);
   expect(context.roster).toHaveLength(SITES);
 });
 
@@ -290,6 +301,7 @@ it('names a site that announced another seed than it shared', async () => {
   const failed = sumOf(at);
   await expect(failed).rejects.toMatchObject(code('SHARE_BAD'));
   await expect(failed).rejects.toThrow(/^Site 3/);
+  expect(at.server.liars).toEqual([{ site: 3, owner: 3 }]);
 });
 
 it('refuses shares for other sites than the neighbours, or in another order', async () => {

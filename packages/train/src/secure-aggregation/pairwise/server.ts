@@ -37,8 +37,6 @@ export interface SecureSum {
   readonly sum: PartwiseSum;
   /** The sites whose updates are in it, ascending. */
   readonly survivors: readonly number[];
-  /** Sites that revealed a share that is not the committed one. */
-  readonly liars: readonly Liar[];
 }
 
 /** What each site that is still in the round is sent; shares are joined when they are asked for. */
@@ -58,6 +56,7 @@ export class ServerRound {
   readonly #keys = new Map<number, Keys>();
   #shares = new Map<number, ReturnType<typeof readShares>>();
   readonly #reveals = new Map<number, RevealedShares>();
+  readonly #liars: Liar[] = [];
   #due: Exchange | 'ended' = 'keys';
   #graph: Graph | undefined;
   /** The sites that answered the last closed exchange. */
@@ -143,6 +142,14 @@ export class ServerRound {
     await this.#uploads.accept(site, read);
   }
 
+  /**
+   * Sites that revealed a share that is not the committed one, or dealt shares of another secret than they announced;
+   * complete once `sum` has returned or thrown.
+   */
+  get liars(): readonly Liar[] {
+    return this.#liars;
+  }
+
   /** Chunks of an update. */
   get chunks(): number {
     return this.#uploads.chunks;
@@ -189,7 +196,7 @@ export class ServerRound {
     this.#due = 'ended';
     const { length, bits } = this.#context;
     // All secrets first: of a round that cannot be unmasked nothing is summed.
-    const { add, subtract, liars } = await maskKeys({
+    const { add, subtract } = await maskKeys({
       digest: this.#digest,
       binding: await maskBinding(this.#digest, this.#context),
       graph: this.#graph!,
@@ -198,6 +205,7 @@ export class ServerRound {
       sharing: this.#sharing,
       survivors: this.#survivors,
       reveals: this.#reveals,
+      liars: this.#liars,
     });
     // The keys of masks are all that the sum needs of what sites have sent. Deliveries keep the shares that they are made of.
     this.#messages.clear();
@@ -210,7 +218,7 @@ export class ServerRound {
       await suite.addKeystreams(part, subtract, -1, counter);
       reduce(part, bits);
     });
-    return { sum, survivors: this.#survivors, liars };
+    return { sum, survivors: this.#survivors };
   }
 
   /** Reads and keeps the body of a message. */

@@ -57,6 +57,7 @@ export class SiteRound {
   #graph: Promise<Graph> | undefined;
 
   readonly #rosters: CheckedRosters;
+  readonly #accused = new Set<number>();
 
   private constructor(
     context: AggregationContext,
@@ -118,6 +119,11 @@ export class SiteRound {
   /** The exchange that is due. */
   get due(): Exchange | 'ended' {
     return this.#state.due;
+  }
+
+  /** Sites whose shares for this one are missing, changed or not the committed ones, ascending: why `mask` refused. */
+  get accused(): number[] {
+    return [...this.#accused].toSorted((a, b) => a - b);
   }
 
   /** Exchange 0. @returns this round's public keys. */
@@ -204,10 +210,15 @@ export class SiteRound {
       }
       const dealt = new Map(entries.map((entry) => [entry.peer, entry]));
       state.sharing = [...sharing];
+      // All of them, also after a bad one: each dealer of bad shares is named.
+      const opened = await Promise.allSettled(
+        peers.map((peer) => this.#open(peer, dealt.get(peer))),
+      );
       state.held = new Map(
-        await Promise.all(
-          peers.map(async (peer) => [peer, await this.#open(peer, dealt.get(peer))] as const),
-        ),
+        opened.map((each, at) => {
+          if (each.status === 'rejected') throw each.reason;
+          return [peers[at]!, each.value] as const;
+        }),
       );
       const masked = Uint32Array.from(input);
       await suite.addKeystreams(masked, [await ownMaskKey(state.digest, state.seed)], 1);
@@ -360,6 +371,7 @@ export class SiteRound {
         throw new Error('commitment');
       return shares;
     } catch (cause) {
+      this.#accused.add(peer);
       throw new SkeinError(
         'AGGREGATION_SHARE_BAD',
         `The shares that site ${peer} dealt to site ${this.site} are missing, changed or not the committed ones.`,

@@ -17,7 +17,7 @@ import {
 
 export interface Liar {
   readonly site: number;
-  /** The site whose secret the bad share was of. */
+  /** The site whose secret the bad share was of: its own where it dealt shares of another secret. */
   readonly owner: number;
 }
 
@@ -33,50 +33,63 @@ export interface Revealed {
   readonly survivors: readonly number[];
   /** By the site that revealed. */
   readonly reveals: ReadonlyMap<number, RevealedShares>;
+  /** Sites that are found to lie are added to it. */
+  readonly liars: Liar[];
 }
 
 /** AES keys whose keystreams, added to a sum or subtracted, leave the sum of the updates. */
 export interface MaskKeys {
   readonly add: readonly Bytes[];
   readonly subtract: readonly Bytes[];
-  /** Sites that revealed a share that is not the committed one; the others' shares were enough. */
-  readonly liars: readonly Liar[];
 }
 
 /** @throws SkeinError AGGREGATION_TOO_FEW, AGGREGATION_SHARE_BAD. */
 export async function maskKeys(revealed: Revealed): Promise<MaskKeys> {
   const { digest, binding, graph, keys, shares, sharing } = revealed;
   const survivors = new Set(revealed.survivors);
-  const liars: Liar[] = [];
   const add: Bytes[] = [];
   const subtract: Bytes[] = [];
   for (const owner of sharing) {
     if (survivors.has(owner)) {
       const announced = shares.get(owner)!.seedDigest;
       const isRight = async (seed: Bytes) => sameBytes(await seedDigest(digest, seed), announced);
-      const good = await sharesOf(owner, 'seed', revealed, liars);
-      subtract.push(await ownMaskKey(digest, await rebuild(owner, good, isRight)));
+      subtract.push(await ownMaskKey(digest, await rebuilt(owner, 'seed', revealed, isRight)));
       continue;
     }
     const peers = graph.neighbours(owner).filter((peer) => survivors.has(peer));
     // Its masks are with survivors only; without one there is nothing to remove.
     if (peers.length === 0) continue;
-    const good = await sharesOf(owner, 'masking', revealed, liars);
-    const secret = await rebuild(owner, good, (key) => keyMatches(key, keys.get(owner)!.masking));
+    const isRight = (key: Bytes) => keyMatches(key, keys.get(owner)!.masking);
+    const secret = await rebuilt(owner, 'masking', revealed, isRight);
     for (const peer of peers) {
       const key = await pairMaskKey(binding, secret, keys.get(peer)!.masking);
       (maskSign(peer, owner) === 1 ? subtract : add).push(key);
     }
   }
-  return { add, subtract, liars };
+  return { add, subtract };
+}
+
+/** A secret of a site from the shares that others revealed. */
+async function rebuilt(
+  owner: number,
+  kind: SecretKind,
+  revealed: Revealed,
+  isRight: (secret: Bytes) => boolean | Promise<boolean>,
+): Promise<Bytes> {
+  const good = await sharesOf(owner, kind, revealed);
+  try {
+    return await rebuild(owner, good, isRight);
+  } catch (error) {
+    revealed.liars.push({ site: owner, owner });
+    throw error;
+  }
 }
 
 /** As many shares of a secret as rebuild it, each the committed one. */
 async function sharesOf(
   owner: number,
   kind: SecretKind,
-  { digest, graph, shares, reveals }: Revealed,
-  liars: Liar[],
+  { digest, graph, shares, reveals, liars }: Revealed,
 ): Promise<Bytes[]> {
   const { entries, ownCommitment } = shares.get(owner)!;
   const good: Bytes[] = [];

@@ -111,7 +111,7 @@ export async function deliver(
 /** Ends a round whose last exchange was answered. */
 export async function sumOf({ server, stored }: Stage) {
   const { sum, ...others } = await server.sum(readStored(stored));
-  return { ...others, sum: await wholeSum(sum) };
+  return { ...others, sum: await wholeSum(sum), liars: server.liars };
 }
 
 /** Runs exchanges until one is due, with the sites that have not dropped out by then. */
