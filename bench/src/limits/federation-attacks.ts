@@ -25,6 +25,15 @@ function helloOf(run: string): Buffer {
   return frameOf(Buffer.concat([head, header]));
 }
 
+/** A frame of a later phase whose header is nested as deep as a stranger's bytes allow. */
+function nestedTask(): Buffer {
+  const [open, close] = ['['.repeat(2600), ']'.repeat(2600)];
+  const header = Buffer.from(`{"fields":{"a":${open}${close}}}`);
+  const head = Buffer.from([0x53, 0x4b, 1, 6, 0, 0, 0, 0]);
+  head.writeUInt32LE(header.length, 4);
+  return frameOf(Buffer.concat([head, header]));
+}
+
 /** @param speak called when the WebSocket is open. */
 function keep(name: string, speak: (socket: Socket) => void): Attack {
   return { name: `federation: ${name}`, run: keepSockets(() => UPGRADE, speak) };
@@ -41,5 +50,6 @@ export const federationAttacks: readonly Attack[] = [
   }),
   keep('pings', (socket) => flood(socket, Buffer.concat(Array(2000).fill(PING_FRAME)))),
   keep('greetings of unknown runs', (socket) => void socket.write(helloOf(`f-${runs++}`))),
+  keep('nested tasks before a proof', (socket) => void socket.write(nestedTask())),
   keep('resets', (socket) => void socket.resetAndDestroy()),
 ];

@@ -116,13 +116,15 @@ export async function openFederationMessages(): Promise<Target> {
         },
         memoryChunks(MOST_BYTES),
         {
-          take(bytes, start) {
-            const room = {
-              bytes: Math.min(bytes, ROOM_BYTES),
-              free: () => void rooms.delete(room),
-            };
-            rooms.add(room);
-            start(room);
+          pace: {
+            take(bytes, start) {
+              const room = {
+                bytes: Math.min(bytes, ROOM_BYTES),
+                free: () => void rooms.delete(room),
+              };
+              rooms.add(room);
+              start(room);
+            },
           },
         },
       );

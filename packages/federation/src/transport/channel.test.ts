@@ -1,10 +1,11 @@
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { randomHex } from '../identity/keys.ts';
 import { openChannel } from './channel.ts';
 import { memoryChunks, type Chunks } from './chunks.ts';
+import type { Turns } from './pace.ts';
 import { connectionPair, type Connection } from './connection.ts';
-import { decodeFrame, encodeFrame } from './messages.ts';
+import { decodeFrame, encodeFrame, FROM_SITE, FROM_STRANGER, type Message } from './messages.ts';
 
 const code = (expected: string): unknown => expect.objectContaining({ code: expected });
 const place = { round: 1, attempt: 0, phase: 'train' };
@@ -30,6 +31,76 @@ describe('a frame', () => {
     const frame = encodeFrame(task);
     frame[2] = 9;
     expect(() => decodeFrame(frame)).toThrow(/version 9 .* version 1/);
+  });
+
+  /** A frame of a kind whose header is a text of the test's. */
+  function frameWith(kind: number, header: string): Uint8Array<ArrayBuffer> {
+    const text = new TextEncoder().encode(header);
+    const frame = new Uint8Array(8 + text.length);
+    frame.set([0x53, 0x4b, 1, kind]);
+    new DataView(frame.buffer).setUint32(4, text.length, true);
+    frame.set(text, 8);
+    return frame;
+  }
+  const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+  const [HELLO, TASK, ANSWER] = [1, 6, 7];
+
+  it.each([
+    [
+      'nested deeper than its kind allows',
+      ANSWER,
+      `{"fields":{"a":[${nested(1)}]}}`,
+      'deeper than 3',
+    ],
+    [
+      'longer than its kind allows',
+      ANSWER,
+      `{"fields":{"a":"${'x'.repeat(2 ** 16)}"}}`,
+      '65536 bytes',
+    ],
+    ['of more values', ANSWER, `{"fields":{"a":[${'1,'.repeat(20_000)}1]}}`, '16384 values'],
+    [
+      'of more names',
+      ANSWER,
+      `{${Array.from({ length: 65 }, (_, i) => `"${i}":1`)}}`,
+      '64 members',
+    ],
+    ['with more than a greeting', HELLO, `{"run":"${'x'.repeat(1100)}"}`, '1024 bytes'],
+    ['of a task, nested', TASK, `{"fields":{"a":${nested(2600)}}}`, 'deeper than 16'],
+  ])('is refused before it is parsed: a header %s', (_, kind, header, message) => {
+    const parse = vi.spyOn(JSON, 'parse');
+    onTestFinished(() => parse.mockRestore());
+    const frame = frameWith(kind, header);
+    expect(() => decodeFrame(frame)).toThrow(message);
+    expect(() => decodeFrame(frame)).toThrow(code('FEDERATION_PROTOCOL') as Error);
+    expect(parse).not.toHaveBeenCalled();
+  });
+
+  it('is refused before it is parsed where its kind is not taken', () => {
+    const parse = vi.spyOn(JSON, 'parse');
+    onTestFinished(() => parse.mockRestore());
+    for (const kind of Array.from({ length: 16 }, (_, i) => i + 1)) {
+      if (kind === HELLO || kind === 3) continue;
+      expect(() => decodeFrame(frameWith(kind, '{}'), FROM_STRANGER)).toThrow('is not taken now');
+    }
+    expect(parse).not.toHaveBeenCalled();
+  });
+
+  it('holds the longest answers and refusals that sites and helpers send', () => {
+    const signature = randomHex(64);
+    const digest = randomHex(32);
+    const lengths = Array.from({ length: 4096 }, () => 262_144);
+    const bad = Array.from({ length: 10_000 }, (_, site) => site);
+    const payload = { digest, bytes: 2 ** 30 };
+    const accused = Array.from({ length: 254 }, () => randomHex(32));
+    for (const message of [
+      { kind: 'answer', place, fields: { lengths, behind: 3 }, signature, payload },
+      { kind: 'answer', place, fields: { bad }, signature },
+      { kind: 'refuse', code: 'AGGREGATION_SHARE_BAD', message: '\n'.repeat(2000), place, accused },
+    ] as const) {
+      const decoded = decodeFrame(encodeFrame(message as Message), FROM_SITE);
+      expect(decoded.message).toEqual(message);
+    }
   });
 
   it('is refused with a code whatever the bytes are', () => {
@@ -155,6 +226,24 @@ describe('a channel', () => {
     await expect(openChannel(b, memoryChunks(MOST)).receive()).rejects.toEqual(
       code('ANSWER_INVALID'),
     );
+  });
+
+  it('ends at a kind of frame that it does not take now, and shares the event loop to decode others', async () => {
+    const [a, b] = connectionPair();
+    let decoded = 0;
+    const turns: Turns = {
+      run: async (work) => {
+        decoded += 1;
+        return work();
+      },
+    };
+    const channel = openChannel(b, memoryChunks(MOST), { turns, takes: new Set(['task']) });
+    a.send(encodeFrame(task));
+    expect((await channel.receive())?.message).toEqual(task);
+    expect(decoded).toBe(1);
+    channel.takes(new Set(['fetch']));
+    a.send(encodeFrame(task));
+    await expect(channel.receive()).rejects.toEqual(code('FEDERATION_PROTOCOL'));
   });
 
   it('ends when more frames come than it asked for', async () => {

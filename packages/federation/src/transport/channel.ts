@@ -14,12 +14,13 @@ import {
   decodeFrame,
   emptyFrame,
   encodeFrame,
+  type Kind,
   type Message,
   type MessageOf,
   PART_BYTES,
   protocolError,
 } from './messages.ts';
-import { type Pace, type Room, unpaced } from './pace.ts';
+import { type Pace, type Room, type Turns, unpaced, unshared } from './pace.ts';
 
 /** Bytes that a receiver asks for at once, at most. */
 const WINDOW_BYTES = 4 * CHUNK_BYTES;
@@ -48,6 +49,8 @@ export interface Channel {
   ): Promise<void>;
   /** Sends no more of a payload that was announced: its message has no use any more. @param digest of it. */
   withdraw(digest: string): void;
+  /** Kinds of frames that may come from now on; another one ends the channel before it is decoded. */
+  takes(kinds: ReadonlySet<Kind>): void;
   /** The next message. @returns undefined when the channel has closed. @throws SkeinError of a `refuse` outside a place. */
   receive(): Promise<Arrival | undefined>;
   /** @param reason is told to the other side. */
@@ -55,8 +58,21 @@ export interface Channel {
   readonly closed: Promise<void>;
 }
 
-/** @param pace of all channels of this process, where they are many. */
-export function openChannel(connection: Connection, chunks: Chunks, pace: Pace = unpaced): Channel {
+export interface ChannelOptions {
+  /** Of all channels of this process, where they are many. */
+  readonly pace?: Pace;
+  /** Frames of all channels are decoded in these. */
+  readonly turns?: Turns;
+  /** Kinds of frames that may come at first. Default: all. */
+  readonly takes?: ReadonlySet<Kind>;
+}
+
+export function openChannel(
+  connection: Connection,
+  chunks: Chunks,
+  { pace = unpaced, turns = unshared, takes }: ChannelOptions = {},
+): Channel {
+  let taken = takes;
   const arrivals: (Arrival & { readonly size: number })[] = [];
   const { promise: closed, resolve: settleClosed } = Promise.withResolvers<void>();
   /** Payloads that the other side has not confirmed, by digest. */
@@ -140,7 +156,7 @@ export function openChannel(connection: Connection, chunks: Chunks, pace: Pace =
   }
 
   async function take(frame: Uint8Array<ArrayBuffer>): Promise<void> {
-    const { message, body } = decodeFrame(frame);
+    const { message, body } = await turns.run(() => decodeFrame(frame, taken));
     switch (message.kind) {
       case 'want':
         served = served.then(() => serve(message)).catch(fail);
@@ -234,6 +250,9 @@ export function openChannel(connection: Connection, chunks: Chunks, pace: Pace =
 
   return {
     closed,
+    takes(kinds) {
+      taken = kinds;
+    },
     async send(message, bytes) {
       if (isClosed) throw failure ?? protocolError('The connection was closed.');
       if (bytes === undefined) return connection.send(encodeFrame(message as Message));

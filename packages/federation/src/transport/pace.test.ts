@@ -68,7 +68,7 @@ it('bounds what a receiver asks for over all of its channels', async () => {
         }),
     };
     const sender = openChannel(near, memoryChunks(2 ** 24));
-    const receiver = openChannel(counting, memoryChunks(2 ** 24), pace);
+    const receiver = openChannel(counting, memoryChunks(2 ** 24), { pace });
     const place = { round: i, attempt: 0, phase: 'train' };
     const sent = sender.send({ kind: 'task', place, remainingMs: 1, fields: {} }, payload);
     const arrival = await receiver.receive();

@@ -21,6 +21,13 @@ export interface Room {
   free(): void;
 }
 
+/** Shares the event loop: runs what takes time of it when a turn has time left, in the order of calls. */
+export interface Turns {
+  run<T>(work: () => T): Promise<T>;
+}
+
+export const unshared: Turns = { run: async (work) => work() };
+
 /** For a site, which has one channel. */
 export const unpaced: Pace = {
   take: (bytes, start) => start({ bytes, free() {} }),

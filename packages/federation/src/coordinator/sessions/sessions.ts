@@ -6,6 +6,7 @@
  * and one more that reads the plan.
  */
 import { SkeinError } from '@skein/api/errors';
+import { TurnTime } from '@skein/http';
 import { expectKind, type Greeting } from '../../identity/handshake.ts';
 import { lookUpOf } from '../../identity/invitation.ts';
 import { isSignedBy, randomHex } from '../../identity/keys.ts';
@@ -14,8 +15,8 @@ import type { FederationStore, MemberRecord } from '../../store/federation-store
 import { type Arrival, type Channel, openChannel, refusalOf } from '../../transport/channel.ts';
 import type { Chunks } from '../../transport/chunks.ts';
 import type { Connection } from '../../transport/connection.ts';
-import { PART_BYTES, protocolError } from '../../transport/messages.ts';
-import { createPace } from '../../transport/pace.ts';
+import { FROM_SITE, FROM_STRANGER, PART_BYTES, protocolError } from '../../transport/messages.ts';
+import { createPace, type Turns } from '../../transport/pace.ts';
 import { type ConductorOptions, isOfStore } from '../rounds/attempt.ts';
 import type { Conductor } from '../rounds/conductor.ts';
 import { type Session, statusOf } from './session.ts';
@@ -51,6 +52,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   /** Those that read the plan, by key. */
   const reading = new Map<string, Channel>();
   const pace = createPace(PACE);
+  const turns = sharedTurns();
   const channels = new Map<Channel, Promise<void>>();
   let isClosed = false;
 
@@ -62,7 +64,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       append: (digest, offset, part) => opened(chunks).append(digest, offset, part),
       finish: (digest, bytes) => opened(chunks).finish(digest, bytes),
     };
-    const channel = openChannel(connection, gate, pace);
+    const channel = openChannel(connection, gate, { pace, turns, takes: FROM_STRANGER });
     const served = serve(channel, connection, (own) => {
       chunks = own;
     });
@@ -89,6 +91,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       });
       const { conductor, member } = proved;
       connection.admit?.();
+      channel.takes(FROM_SITE);
       telling = setInterval(() => {
         channel.send(statusOf(conductor.record)).catch(() => {});
       }, options.statusMs);
@@ -126,6 +129,25 @@ export function createSessions(options: SessionsOptions): Sessions {
       for (const channel of channels.keys()) channel.close();
       await Promise.all(channels.values());
     },
+  };
+}
+
+/** Frames of all sites take so much of a turn of the event loop as requests over HTTP do. */
+function sharedTurns(): Turns {
+  const time = new TurnTime();
+  return {
+    run: <T>(work: () => T) =>
+      new Promise<T>((resolve, reject) => {
+        const decode = (): void => {
+          try {
+            resolve(work());
+          } catch (error) {
+            reject(error as Error);
+          }
+        };
+        if (time.isSpent) time.wait(() => time.spend(decode));
+        else time.spend(decode);
+      }),
   };
 }
 

@@ -98,6 +98,20 @@ it('refuses another version of the protocol, naming both', async () => {
   });
 });
 
+it.each([
+  { kind: 'task', place: { round: 0, attempt: 0, phase: 'train' }, remainingMs: 1, fields: {} },
+  { kind: 'fetch', digest: 'a'.repeat(64) },
+] as const)('reads of a stranger only a greeting and a proof: $kind', async (message) => {
+  const { url } = await started();
+  const connection = await openSocket(url);
+  const channel = openChannel(connection, memoryChunks(2 ** 20));
+  connection.send(encodeFrame(message));
+  await expect(channel.receive()).rejects.toMatchObject({
+    code: 'FEDERATION_PROTOCOL',
+    message: `A ${message.kind} frame is not taken now.`,
+  });
+});
+
 it('bounds the connections that have proved no key, and serves a site when they have gone', async () => {
   const { at, url, joinAs } = await started();
   const silent = await Promise.all(Array.from({ length: MOST_GREETING }, () => openSocket(url)));

@@ -10,7 +10,7 @@ import { FEDERATION_PATH } from '@skein/api/federations';
 import { destroyWithin, LINGER_MS, refuseConnection, type UpgradeHandler } from '@skein/http';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Connection, connectionOver } from '../../transport/connection.ts';
-import { MOST_FRAME } from '../../transport/messages.ts';
+import { MOST_SITE_FRAME } from '../../transport/messages.ts';
 import { MOST_GREETING } from './sessions.ts';
 
 /** A peer that answers no ping for this long is gone, in milliseconds. */
@@ -49,7 +49,7 @@ function flushing(socket: WebSocket): Connection {
 export function serveWebSockets(connect: (connection: Connection) => void): WebSockets {
   const server = new WebSocketServer({
     noServer: true,
-    maxPayload: MOST_FRAME,
+    maxPayload: MOST_SITE_FRAME,
     perMessageDeflate: false,
     // Ten thousand pings in one read of a stranger's socket would be answered in one turn of the event loop.
     autoPong: false,
