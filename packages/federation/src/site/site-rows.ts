@@ -57,10 +57,9 @@ export async function readSiteRows(
     const present = table.columns.map(({ name }) => name);
     const missing = wanted.filter((name) => !present.includes(name));
     if (missing.length > 0) {
-      const found = `The rows lack the columns ${missing.join(', ')}; they have ${present.join(', ')}.`;
-      const [other] = present.length === 1 ? (/[;\t|]/.exec(present[0]!) ?? []) : [];
-      if (other === undefined) throw unfit(found);
-      throw unfit(`${found} Separate columns by commas, not by ${JSON.stringify(other)}.`);
+      throw unfit(
+        `The rows lack the columns ${missing.join(', ')}; they have ${present.join(', ')}.`,
+      );
     }
     const columns = table.columns.filter(({ name }) => wanted.includes(name));
     for (const feature of features) {

@@ -14,7 +14,7 @@ export interface CsvRecord {
 }
 
 export interface CsvOptions {
-  /** One character; default: of comma, semicolon and tab the most frequent of the first line. */
+  /** One character; default: of comma, semicolon, tab and bar the most frequent of the first line. */
   readonly separator?: string;
   /** Called with the separator, before the first record. */
   readonly onSeparator?: (separator: string) => void;
@@ -58,7 +58,7 @@ function separatorOf(text: string): string {
   const bare = text.trimStart().replaceAll(/"[^"]*("|$)/g, '');
   const [line = ''] = bare.split('\n', 1);
   const count = (each: string) => line.split(each).length;
-  return [';', '\t'].reduce((best, each) => (count(each) > count(best) ? each : best), ',');
+  return [';', '\t', '|'].reduce((best, each) => (count(each) > count(best) ? each : best), ',');
 }
 
 /** `closed`: behind a closing quote. `ended`: behind a CR there. */

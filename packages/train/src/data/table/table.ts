@@ -88,7 +88,7 @@ export async function readCsv(source: ByteSource, options: CsvTableOptions = {})
   return words.length === 0 ? table : { ...table, format: words.join(' and ') };
 }
 
-const NAMES: Readonly<Record<string, string>> = { ';': 'semicolons', '\t': 'tabs' };
+const NAMES: Readonly<Record<string, string>> = { ';': 'semicolons', '\t': 'tabs', '|': 'bars' };
 
 /** @throws TrainError `data` as `readCsv` does; the first object names the columns, and every other has the same. */
 export async function readJsonLines(
