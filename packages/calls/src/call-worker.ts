@@ -12,7 +12,7 @@ export interface CallWorker<S extends Served> extends Calls<S> {
    * Ends the worker. Resolves when it has ended; calls in flight reject then, even those that it
    * answers meanwhile.
    *
-   * @param withinMs for a worker that exits by itself when it reads the request; by force then.
+   * @param withinMs for a worker that exits when it reads the request; by force then.
    */
   stop(withinMs?: number): Promise<void>;
 }
@@ -41,7 +41,7 @@ export interface WorkerOptions {
 /**
  * The worker has ended. Calls in flight reject with it: they may have had their effect or not.
  *
- * `crashed`: by an error, which is the cause. `memory`: beyond its heap. `exited`: by itself or a
+ * `crashed`: by an error, which is the cause. `memory`: beyond its heap. `exited`: unasked, or by a
  * signal. `stuck`: a cancelled call did not respond. `stopped`: by `stop`.
  */
 export class WorkerLost extends Error {
@@ -54,11 +54,11 @@ export class WorkerLost extends Error {
   }
 }
 
-/** What a thread and a child process do differently. */
+/** The differences between a thread and a child process. */
 export interface Host {
   /** For messages: "The thread skein-state". */
   readonly what: string;
-  /** When `stop` uses force, unless its caller says so, in milliseconds. */
+  /** Milliseconds until `stop` uses force, unless its caller gives another time. */
   readonly stopWithinMs: number;
   send(message: Message | typeof END, transfer: readonly ArrayBuffer[]): void;
   kill(): void;

@@ -1,5 +1,5 @@
 /**
- * Calls over a pair of ports. Each side may serve functions, and call those of the other.
+ * Calls over a pair of ports. Each side may serve functions, and call the other's functions.
  *
  *   caller                          callee
  *   CALL id name argument    ────▶  runs the function
@@ -12,7 +12,7 @@
  */
 import { fromWire, toWire, type ErrorClass, type WireError } from './errors.ts';
 
-/** What a function receives beside its argument. */
+/** Context that a function receives with its argument. */
 export interface CallContext {
   /** Aborted when the caller cancels the call, or has ended. */
   readonly signal: AbortSignal;
@@ -67,7 +67,7 @@ export function isAnswer([kind]: Message | string): boolean {
   return kind === VALUE || kind === ERROR || kind === ITEM;
 }
 
-/** What its caller receives in place of an answer, where a message could not be sent. */
+/** The error that its caller receives in place of an answer, where a message could not be sent. */
 export function refusalOf(message: Message, error: unknown): Message {
   return [ERROR, message[1], toWire(error)];
 }
@@ -152,7 +152,7 @@ export function connect<S extends Served>(link: Link): Connection<S> {
   let lastId = 0;
   let ended: Error | undefined;
 
-  // As the caller.
+  // The side of the caller.
 
   function begin(name: string, argument: unknown, options: CallOptions, waiter: Waiting): number {
     if (ended !== undefined) throw ended;
@@ -251,7 +251,7 @@ export function connect<S extends Served>(link: Link): Connection<S> {
     }
   }
 
-  // As the callee.
+  // The side of the callee.
 
   function run(id: number, name: string, argument: unknown): void {
     const context = new Running();

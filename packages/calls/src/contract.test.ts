@@ -78,7 +78,7 @@ describe.each(['thread', 'process'] as const)('a worker in a %s', (kind) => {
     expect(await worker.call('add', { a: 1, b: 2 })).toBe(3);
   });
 
-  it('refuses what it does not serve and what cannot be sent, and goes on', async () => {
+  it('refuses what it does not serve and what cannot be sent, and continues', async () => {
     const worker = start();
     for (const name of ['missing', 'constructor', 'toString']) {
       const call = worker.call(name as 'add', { a: 1, b: 1 });
@@ -172,7 +172,7 @@ describe.each(['thread', 'process'] as const)('a worker in a %s', (kind) => {
     await worker.stop();
   });
 
-  it('says what crashed it in the middle of a call', async () => {
+  it('gives the reason of a crash in the middle of a call', async () => {
     const worker = start();
     const [first] = await Promise.all(
       [worker.call('wait', undefined), worker.call('crash', undefined)].map(failure),
@@ -192,7 +192,7 @@ describe.each(['thread', 'process'] as const)('a worker in a %s', (kind) => {
     expect(await worker.ended).toMatchObject({ reason: 'stopped' });
   });
 
-  it('exits by itself when it is asked in time', async () => {
+  it('exits without force when it is asked in time', async () => {
     const worker = start();
     await worker.call('nothing', undefined);
     await worker.stop(Infinity);

@@ -21,7 +21,7 @@ export interface ErrorClass {
   accepts?(fields: Readonly<Record<string, unknown>>): boolean;
 }
 
-/** Of a chain of causes; a chain may be a circle. */
+/** Most errors of a chain of causes; a chain may be a circle. */
 const MAX_CAUSES = 8;
 const STANDARD: ReadonlySet<string> = new Set(['message', 'stack', 'cause']);
 

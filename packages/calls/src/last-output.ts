@@ -1,6 +1,6 @@
 /**
- * What a process wrote to its standard error before it ended, for the reason of its end: without the
- * addresses and the collections of garbage that Node and V8 write about an end of theirs.
+ * A process' last standard error before it ended, for the reason of its end: without the
+ * addresses and the collections of garbage that Node and V8 write when they end.
  */
 
 /** Characters that are kept: such a report has some thousands. */

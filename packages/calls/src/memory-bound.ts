@@ -2,7 +2,7 @@
  * Bounds the memory of a child process that has just started, before it loads a model.
  *
  * On Linux this is RLIMIT_DATA, which counts private memory when it is mapped: a mapping beyond the
- * limit is refused, ONNX Runtime reports one failed run, and the process goes on. A control group
+ * limit is refused, ONNX Runtime reports one failed run, and the process continues. A control group
  * would kill the process instead, and making one needs rights that a node often lacks. V8 maps
  * about a gigabyte that it never touches; therefore the bound is added to the memory that is mapped
  * already.

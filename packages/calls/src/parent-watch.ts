@@ -2,8 +2,8 @@
  * The checks that a child process makes on a small thread of its own, because native code blocks
  * its event loop:
  *
- * - its parent, which it must not outlive, even one that was killed. The closed channel tells an
- *   idle child at once; a child in the middle of a long call receives no event;
+ * - its parent, which it must not outlive, even one that was killed. An idle child receives the end
+ *   of the channel at once; a child in the middle of a long call receives no event;
  * - its memory, when that has a bound. On Linux the kernel refuses further memory, see
  *   `memory-bound.ts`; elsewhere the child ends itself here.
  */
@@ -13,7 +13,7 @@ import { Worker } from 'node:worker_threads';
 /** Milliseconds between two checks. A child with a memory bound is checked more often. */
 const INTERVAL_MS = 500;
 const BOUNDED_INTERVAL_MS = 50;
-/** Memory of the process itself besides its work, in bytes: about 120 MiB are resident. */
+/** Memory of the process without its work, in bytes: about 120 MiB are resident. */
 const OWN_BYTES = 256 * 2 ** 20;
 
 const watch = (maxMemoryBytes: number): string => `

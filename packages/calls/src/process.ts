@@ -100,7 +100,7 @@ export function startProcess<S extends Served>(entry: URL, options: ProcessOptio
   return life.worker;
 }
 
-/** Of the process and of the threads that it starts from now on. One that has ended, or could not start, has none. */
+/** Memory of the process and of the threads that it starts from now on. One that has ended, or could not start, has none. */
 function lowerPriority(pid: number | undefined): void {
   try {
     if (pid !== undefined) setPriority(pid, Math.min(MOST_NICE, getPriority() + YIELDING));

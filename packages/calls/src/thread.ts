@@ -5,11 +5,11 @@ import type { Message, Served } from './calls.ts';
 import { workerEnvironment } from './worker-environment.ts';
 
 export interface ThreadOptions extends WorkerOptions {
-  /** Of the JavaScript heap, in MiB; buffers are not in it. Default: Node's. */
+  /** Bound of the JavaScript heap, in MiB; buffers are not in it. Default: Node's. */
   readonly heapMib?: number;
   /** Whether `worker.stdout` and `worker.stderr` are read here. */
   readonly ownOutput?: boolean;
-  /** As of Node's `Worker`. */
+  /** Options of Node's `Worker`. */
   readonly trackUnmanagedFds?: boolean;
 }
 

@@ -36,7 +36,7 @@ describe('Poisson arrivals', () => {
     const gaps = at.map((time, index) => time - (at[index - 1] ?? 0));
     const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length;
     const variance = gaps.reduce((sum, gap) => sum + (gap - mean) ** 2, 0) / gaps.length;
-    // Of 100,000 gaps; five standard errors of an exponential distribution.
+    // The mean of 100,000 gaps; five standard errors of an exponential distribution.
     expect(Math.abs(mean - 1)).toBeLessThan(0.016);
     expect(Math.abs(Math.sqrt(variance) - 1)).toBeLessThan(0.025);
     const longerThanTwo = gaps.filter((gap) => gap > 2).length / gaps.length;

@@ -56,7 +56,7 @@ export interface LoadReport extends Counts, Pick<LoadPlan, 'mode' | 'durationMs'
   readonly goodputPerSecond: number;
   /** Their share of all requests that were sent; null when none was. */
   readonly attainment: number | null;
-  /** Of answers, from the intended send. */
+  /** Latencies of answers, from the intended send. */
   readonly latency: Percentiles;
   /** How long a refused client waited for the refusal. */
   readonly refusal: Percentiles;
@@ -83,7 +83,7 @@ export interface WorkerResult {
   readonly tally: TallyData;
   readonly busyShare: number;
 }
-/** What the calling thread serves to a worker. */
+/** Functions that the calling thread serves to a worker. */
 export type ObserverCalls = {
   progress(now: Omit<LoadProgress, 'elapsedMs'>): void;
 };
@@ -156,10 +156,10 @@ function completePlan(given: GivenPlan): LoadPlan {
   return plan;
 }
 
-/** What a timer of Node can wait, in milliseconds: a longer wait would end at once. */
+/** The longest wait of a timer of Node, in milliseconds: a longer one would end at once. */
 const MAX_WAIT_MS = 2 ** 31 - 1;
 
-/** Of such a plan the workers would send nothing, send something else, or never end. */
+/** With such a plan the workers would send nothing, send something else, or never end. */
 function checkPlan({ mode, target, ...plan }: LoadPlan): void {
   checkChoice('protocol', target.protocol, ['http', 'grpc']);
   checkChoice('mode', mode.kind, ['open', 'closed']);

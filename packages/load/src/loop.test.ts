@@ -71,7 +71,7 @@ class SimulatedServer implements Sender {
 
 const constant = (rate: number) => createArrivals({ kind: 'constant', rate, seed: 1 });
 
-/** What differs between simulations. */
+/** The differences between simulations. */
 interface Simulated {
   readonly durationMs: number;
   readonly warmupMs?: number;

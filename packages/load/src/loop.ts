@@ -6,8 +6,8 @@
  * been sent meanwhile. Measuring from the actual send would hide exactly the worst moments:
  * "coordinated omission" (Gil Tene, "How NOT to Measure Latency").
  *
- * Closed: a fixed number of clients, each of which waits for its answer before it sends again. It
- * finds the throughput of a server, and says nothing about latency under a given traffic.
+ * Closed: a fixed number of clients; each waits for its answer before it sends again. It
+ * finds the throughput of a server, not its latency under a given traffic.
  */
 import type { Arrivals } from './arrivals.ts';
 import type { Tally } from './measuring/tally.ts';

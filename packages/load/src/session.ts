@@ -57,10 +57,10 @@ export async function measureCapacity(options: SessionOptions): Promise<Capacity
   });
 }
 
-/** Points of a curve, as shares of the capacity, besides those of the search. */
+/** Points of a curve, as shares of the capacity, in addition to the search's points. */
 const CURVE_SHARES = [0.2, 0.4, 0.6, 0.8, 1.2, 1.5];
 
-/** Points between and beyond those of the search, so that the curve shows its bend. */
+/** Points between and beyond the search's points, so that the curve shows its bend. */
 export async function completeCurve(
   options: SessionOptions,
   capacity: Capacity<LoadReport>,

@@ -9,7 +9,7 @@ export interface LoadTarget {
   readonly tls?: Trust;
   /** `/v2/models/risk/infer`, or for gRPC `/inference.GRPCInferenceService/ModelInfer`. */
   readonly path: string;
-  /** Beside host, content-length and connection, which are always sent. Lower case. */
+  /** Headers in addition to host, content-length and connection, which are always sent. Lower case. */
   readonly headers: Readonly<Record<string, string>>;
   /**
    * Sent in turn. For HTTP the body of the POST; for gRPC the protobuf message, without its

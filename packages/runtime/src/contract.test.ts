@@ -151,7 +151,7 @@ describe.each<[string, Runtime, SessionOptions]>([
         ]),
         "Input 'a' is bfloat16",
       ],
-    ])('refuses %s, says why, and goes on', async (_, wrong, message) => {
+    ])('refuses %s, gives the reason, and continues', async (_, wrong, message) => {
       const failed = session.run(wrong);
       await expect(failed).rejects.toMatchObject({ name: 'RuntimeFailure', kind: 'run' });
       await expect(failed).rejects.toThrow(message);

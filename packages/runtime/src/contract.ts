@@ -9,7 +9,7 @@ import type { Device } from './native/devices.ts';
 
 /**
  * The source of the graph's bytes. A path lets the worker read the file itself and find external
- * data beside it.
+ * data next to it.
  */
 export type ModelSource = { readonly path: string } | { readonly bytes: Uint8Array };
 
@@ -47,9 +47,9 @@ export interface RunResult extends RunTimes {
   readonly outputs: TensorMap;
 }
 
-/** A run that begins the moment the one before it has ended: its caller need not be told of that end first. */
+/** A run that begins the moment the one before it has ended: its caller need not read that end first. */
 export interface PreparedRun {
-  /** Resolves to undefined when it was withdrawn; rejects as that of `Session.run`. */
+  /** Resolves to undefined when it was withdrawn; rejects like `Session.run`. */
   readonly result: Promise<RunResult | undefined>;
   /** Adds rows, which are copied. @returns false when it has begun, or has no room for them. */
   add(feeds: TensorMap): boolean;
@@ -60,7 +60,7 @@ export interface PreparedRun {
 export interface Session {
   readonly signature: Signature;
   /**
-   * What loading it has added to the resident memory, in bytes: of the child process all of it, of a
+   * Growth of the resident memory by loading it, in bytes: the whole child process, or for a
    * thread the growth of this process meanwhile, which other work may share. Absent: not measured.
    */
   readonly memoryBytes?: number | undefined;
@@ -122,11 +122,11 @@ export interface Runtime {
    *   itself.
    * @throws RuntimeFailure with `kind: 'load'` when the model cannot be loaded, `'memory'` when it
    *   needs more than its bound, `'lost'` when loading was cancelled, `'unavailable'` when the
-   *   device or backend is missing on this machine; the message says how to get it.
+   *   device or backend is missing on this machine; the message names the fix.
    */
   open(model: ModelSource, options: SessionOptions, signal?: AbortSignal): Promise<Session>;
   /**
-   * Starts what the next session in a thread needs beside its model, so that it loads meanwhile.
+   * Starts the environment of the next session in a thread, so that it loads meanwhile.
    * @returns `release` ends it unless a session has taken it. Absent when nothing can be prepared.
    */
   prepare?(): { release(): Promise<void> };

@@ -34,10 +34,10 @@ it.each([
   [INTEGER, { x: texts([1], '1') }, ''],
   ['Another reason.', { x: texts([1], 'a') }, ''],
 ])('%s %j', (reason, inputs, found) => {
-  const said = withCulprit(reason, new Map(Object.entries<Tensor>(inputs)));
-  expect(said.endsWith(reason)).toBe(true);
-  expect(said.slice(0, -reason.length)).toContain(found);
-  if (found === '') expect(said).toBe(reason);
+  const explained = withCulprit(reason, new Map(Object.entries<Tensor>(inputs)));
+  expect(explained.endsWith(reason)).toBe(true);
+  expect(explained.slice(0, -reason.length)).toContain(found);
+  if (found === '') expect(explained).toBe(reason);
 });
 
 it('does not read a number of any length: the event loop waits for it', () => {
@@ -46,8 +46,8 @@ it('does not read a number of any length: the event loop waits for it', () => {
   const asUintN = BigInt.asUintN.bind(BigInt);
   vi.stubGlobal('BigInt', Object.assign(read, { asIntN, asUintN }));
   onTestFinished(() => void vi.unstubAllGlobals());
-  const said = withCulprit(INTEGER, new Map([['x', texts([2], '7', '9'.repeat(10_000))]]));
-  expect(said).toMatch(/^Input 'x' holds "9+" at \[1\]: /);
+  const explained = withCulprit(INTEGER, new Map([['x', texts([2], '7', '9'.repeat(10_000))]]));
+  expect(explained).toMatch(/^Input 'x' holds "9+" at \[1\]: /);
   expect(read.mock.calls.map(([text]) => String(text).length)).toEqual([2]);
 });
 

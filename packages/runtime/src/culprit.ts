@@ -1,11 +1,11 @@
 /**
  * Names the input and the value behind a failed run, where ONNX Runtime's message and the inputs
- * tell it. The runtime itself names only the node, and that often has no name.
+ * name it. The runtime's message has only the node, and that often has no name.
  */
 import { values, type Tensor, type TensorMap } from '@skein/onnx';
 
-/** Elements of an input that are looked at: the caller's event loop waits for it. */
-const MAX_LOOKED_AT = 100_000;
+/** Elements of an input that are read: the caller's event loop waits for it. */
+const MAX_READ = 100_000;
 const SHOWN_CHARACTERS = 40;
 /** No integer of 64 bits has more. */
 const MAX_DIGITS = 20;
@@ -63,7 +63,7 @@ function firstIn(name: string, tensor: Tensor, isCulprit: IsCulprit): string | u
   const isWhole = /^u?int/.test(tensor.type);
   if (tensor.type !== 'string' && !isWhole) return undefined;
   const list = tensor.type === 'string' ? tensor.elements : values(tensor);
-  for (let i = 0; i < Math.min(list.length, MAX_LOOKED_AT); i++) {
+  for (let i = 0; i < Math.min(list.length, MAX_READ); i++) {
     const element = list[i]!;
     const value = typeof element === 'object' ? Buffer.from(element).toString() : element;
     if (!isCulprit(value)) continue;

@@ -35,7 +35,7 @@ describe('explain', () => {
     ],
     [
       'This is an invalid model. In Node, ("n0", Relu, "my.dom", -1) : ("x": tensor(float),) -> ("y": tensor(float),) , Error No opset import for domain \'my.dom\'',
-      "Operator 'Relu' (node 'n0') is of domain 'my.dom', which the model does not import.",
+      "Operator 'Relu' (node 'n0') belongs to the domain 'my.dom', which the model does not import.",
     ],
     [
       'Fatal error: com.acme:Foo(-1) is not a registered function/op',
@@ -95,7 +95,7 @@ describe('explain', () => {
       'External data path validation failed for initializer: w. Error: External data path does not exist: "/m/w.bin"',
     ],
     ['A message that no rule matches.', 'A message that no rule matches.'],
-  ])('%j', (raw, said) => {
-    expect(explain(raw)).toBe(said);
+  ])('%j', (raw, explained) => {
+    expect(explain(raw)).toBe(explained);
   });
 });

@@ -23,7 +23,7 @@ const UNCARRIED: Readonly<Record<string, string>> = {
   20: 'float8e5m2fnuz',
 };
 
-/** Of ai.onnx: ONNX Runtime implements all of its operators from here on. */
+/** Operator sets of ai.onnx: ONNX Runtime implements all of its operators from here on. */
 const OLDEST_OPSET = 7;
 
 const RULES: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
@@ -60,7 +60,7 @@ const RULES: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
   [
     /\("(.*?)", (\w+), .*Error No opset import for domain '(.*?)'/s,
     (node, operator, domain) =>
-      `Operator '${operator}'${at(node)} is of domain '${domain}', which the model does not import.`,
+      `Operator '${operator}'${at(node)} belongs to the domain '${domain}', which the model does not import.`,
   ],
   [
     /^Fatal error: (.*):(\w+)\(-?\d+\) is not a registered function\/op/,
@@ -82,7 +82,7 @@ const RULES: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
     /^Non-zero status code returned while running (\w+) node\. Name:'(.*?)' Status Message: (.*)$/s,
     (operator, node, why) => `${nameOf(operator, node)}: ${explain(why)}`,
   ],
-  // What the C++ library throws for a text that it cannot read as a number.
+  // The exception of the C++ library for a text that it cannot read as a number.
   [/^stoll$/, () => 'a text is not an integer of 64 bits.'],
   [/^stoull$/, () => 'a text is not an unsigned integer of 64 bits.'],
   [/^sto(?:f|d)$/, () => 'a text is not a number.'],

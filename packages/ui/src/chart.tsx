@@ -2,8 +2,8 @@
  * Lines over a common axis, drawn by uPlot: the curves of a run, and small lines that show the last
  * minute. Colours come from the theme, so a chart follows light and dark.
  *
- * A screen reader cannot read a canvas: every chart has a label that says where its lines begin and
- * end, and a large one has its numbers as a table.
+ * A screen reader cannot read a canvas: every chart has a label with the first and the last value of its
+ * lines, and a large one has its numbers as a table.
  */
 import { useEffect, useRef } from 'preact/hooks';
 import UPlot, { type AlignedData, type Axis, type Options, type Series } from 'uplot';
@@ -35,7 +35,7 @@ export interface ChartProps {
   readonly height: number;
   /** `small`: a line alone, with neither axes nor numbers. */
   readonly size: 'small' | 'large';
-  /** Range of the x axis; default: that of the points. */
+  /** Range of the x axis; default: the points' range. */
   readonly xRange?: readonly [from: number, to: number] | undefined;
 }
 

@@ -58,7 +58,7 @@ export async function follow(
     } finally {
       document.removeEventListener('visibilitychange', leave);
     }
-    // What a hidden tab has missed may be long; the view loads what is now.
+    // The events that a hidden tab has missed may be many; the view loads the current state.
     if (hiding.signal.aborted) lastEventId = undefined;
     else await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }

@@ -65,7 +65,7 @@ export function ago(iso: string, now = Date.now()): string {
   return ms < 1000 ? 'just now' : `${duration(ms)} ago`;
 }
 
-/** Four digits tell two runs apart; more are noise. */
+/** Four digits distinguish two runs; more are noise. */
 export function metric(value: Maybe<number>): string {
   if (value === null || value === undefined) return '–';
   if (Number.isInteger(value)) return value.toLocaleString('en');

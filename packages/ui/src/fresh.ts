@@ -60,7 +60,7 @@ export interface Loaded<Value> {
 }
 
 /**
- * The result of `load`, reloaded as `keepFresh` says, and whenever the identity changes; the old
+ * The result of `load`, reloaded by the rules of `keepFresh`, and whenever the identity changes; the old
  * result is shown until then.
  */
 export function useFresh<Value>(

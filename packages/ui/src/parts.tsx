@@ -94,7 +94,7 @@ export function Progress({
 }
 
 /**
- * A panel with a table that scrolls by itself. Where the page is narrow, a `list` shows a card per
+ * A panel with a table that scrolls within it. Where the page is narrow, a `list` shows a card per
  * row, and each cell its column's title.
  */
 export function Table({
@@ -124,7 +124,7 @@ function titleVariable(title: ComponentChildren, index: number): [string, string
   return [`--title-${index + 1}`, JSON.stringify(typeof title === 'string' ? title : '')];
 }
 
-/** Says that a list is empty, and names the command that fills it. */
+/** Shows that a list is empty, and names the command that fills it. */
 export function Empty({ command, children }: WithChildren & { readonly command?: string }) {
   return (
     <div class="panel empty">
@@ -215,7 +215,7 @@ export function ActionButton({
   );
 }
 
-/** How long ago a time was, or what its children say of it; and the exact moment. @param at ISO 8601. */
+/** The age of a time, or the text of its children; and the exact moment. @param at ISO 8601. */
 export function Moment({ at, children }: WithChildren & { readonly at: string }) {
   return (
     <time dateTime={at} title={new Date(at).toLocaleString()}>

@@ -31,7 +31,7 @@ it('keeps the key that was entered last, for the tab or beyond it', () => {
   expect(openSession('key').key.value).toBe(undefined);
 });
 
-it('tells a reader of a page what to do where no server answers, not its operator', async () => {
+it('shows a reader of a page what to do where no server answers, and not its operator', async () => {
   const error = await openSession('key')
     .open('http://127.0.0.1:1/')
     .catch((each: unknown) => each as SkeinError);

@@ -11,7 +11,7 @@ export interface Session {
   leave(): void;
   /**
    * Resolves with an answer whose body has not been read.
-   * @param as another key than that of the session, to try it.
+   * @param as another key than the session's, to try it.
    * @throws SkeinError.
    */
   open(path: string, init?: RequestInit, as?: string): Promise<Response>;
@@ -33,7 +33,7 @@ class Refused extends SkeinError {
 
 /** The fix of an error. */
 export function fixOf(error: SkeinError): string {
-  // That of the table is for those who can start a node.
+  // The fix in the table is for operators who can start a node.
   if (error.code === 'NODE_UNREACHABLE') return 'Check your connection, and try again.';
   return error instanceof Refused ? error.fix : error.row.fix;
 }

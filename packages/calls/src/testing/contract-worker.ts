@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { moving, serve, type CallContext, type Calls } from '../serve.ts';
 import { Refusal } from './refusal.ts';
 
-/** What the test serves to it. */
+/** Functions that the test serves to it. */
 export type TestCalls = { double(x: number): number; refuse(code: string): never };
 
 let cancellations = 0;

@@ -2,7 +2,7 @@
  * A histogram of latencies with a bounded relative error, in the manner of HdrHistogram (Gil Tene):
  * buckets are linear inside each power of two, so that every recorded value is known to within
  * 1/512 (0.2 %) from a microsecond up to an hour, in 90 KiB, with one addition per recorded value.
- * Percentiles of merged histograms are exact to the same bound, which those of averages are not.
+ * Percentiles of merged histograms are exact to the same bound; averages of percentiles are not.
  */
 const SUB_BITS = 9;
 const SUB_BUCKETS = 2 ** SUB_BITS;

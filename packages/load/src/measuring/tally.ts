@@ -83,12 +83,12 @@ export class Tally {
     };
   }
 
-  /** Of answered requests. */
+  /** Latencies of answered requests. */
   latency(): Percentiles {
     return percentiles(this.#latency);
   }
 
-  /** Of refusals: how long a client waits for the refusal. */
+  /** Latencies of refusals: how long a client waits for the refusal. */
   refusal(): Percentiles {
     return percentiles(this.#refusal);
   }

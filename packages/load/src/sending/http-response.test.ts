@@ -49,7 +49,7 @@ describe('ResponseReader', () => {
     ['HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection:\tTE, Close', true],
     ['HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: closed-loop', false],
     ['HTTP/1.1 304 Not Modified\r\nContent-Length: 10', false],
-  ])('knows whether the connection stays open after %j', (head, closes) => {
+  ])('reads whether the connection stays open after %j', (head, closes) => {
     expect(read(Buffer.from(`${head}\r\n\r\n`))).toMatchObject([{ closes }]);
   });
 

@@ -136,9 +136,9 @@ export class ResponseReader {
   }
 }
 
-/** A server of HTTP/1.0 closes a connection unless it says otherwise (RFC 9112, section 9.3). */
+/** A server of HTTP/1.0 closes a connection unless its header keeps it alive (RFC 9112, section 9.3). */
 function closesAfter(head: string): boolean {
   const options = /\r\nconnection:([^\r]*)/i.exec(head)?.[1]?.toLowerCase() ?? '';
-  const said = options.split(',').map((option) => option.trim());
-  return said.includes('close') || (head.startsWith('HTTP/1.0') && !said.includes('keep-alive'));
+  const named = options.split(',').map((option) => option.trim());
+  return named.includes('close') || (head.startsWith('HTTP/1.0') && !named.includes('keep-alive'));
 }

@@ -29,7 +29,7 @@ function sample(spec: TensorSpec, random: () => number): Tensor {
     );
   }
   if (spec.type.includes('float')) return tensorOfNumbers(spec.type, shape, elements(random));
-  // Bytes are often those of an image.
+  // Bytes are often an image.
   const values = spec.type === 'uint8' ? 256 : 2;
   const draw = (): number => Math.floor(random() * values);
   return tensorOfNumbers(spec.type, shape, elements(draw));

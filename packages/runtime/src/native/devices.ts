@@ -3,7 +3,7 @@
  * one entry of `DEVICES`, under the name that ONNX Runtime has for its execution provider; the API
  * offers the names of `packages/api/src/implementations.ts`.
  *
- * ONNX Runtime loads its CUDA provider from a library beside its own, which is too large for the npm
+ * ONNX Runtime loads its CUDA provider from a library in its own folder, which is too large for the npm
  * registry and which its package would download while it is installed. Skein does not let packages
  * run scripts while they are installed, so this is a step of its own.
  */
@@ -22,15 +22,15 @@ export interface DeviceReport {
 
 type Finding = Omit<DeviceReport, 'device'>;
 
-/** A device beside the CPU is an accelerator: it may be absent, and has these facts more. */
+/** A device other than the CPU is an accelerator: it may be absent, and has these facts more. */
 export interface Accelerator {
-  /** What it is called in `skein doctor`. */
+  /** Its name in `skein doctor`. */
   readonly title: string;
   /** The program that prints the name of the card. */
   readonly identify: readonly [program: string, ...arguments_: string[]];
   /** ONNX Runtime's message when the provider is installed but the machine cannot run it. */
   readonly trouble: RegExp;
-  /** What must be installed when it says so. */
+  /** Components to install when ONNX Runtime reports it missing. */
   readonly requires: string;
   /** How to install it, for the operator. */
   readonly install: string;
@@ -43,7 +43,7 @@ interface DeviceEntry {
 
 /** The facts about the machine that an entry uses; replaced in tests. */
 export interface Machine {
-  /** As in `process.platform` and `process.arch`. */
+  /** Platform and architecture, named like `process.platform` and `process.arch`. */
   readonly platform: string;
   readonly arch: string;
   readonly exists: (path: string) => boolean;

@@ -1,4 +1,4 @@
-/** What an error of ONNX Runtime is for the caller. */
+/** Translates an error of ONNX Runtime for the caller. */
 import { RuntimeFailure } from '../contract.ts';
 import { explain } from '../reason.ts';
 

@@ -186,7 +186,7 @@ describe.skipIf(!linux)('a worker in a process', () => {
     );
   });
 
-  it('has a lower priority if it yields, and otherwise that of its parent', async () => {
+  it('has a lower priority if it yields, and otherwise its parent’s', async () => {
     const options = { device: 'cpu', threads: 1, isolation: 'process' } as const;
     for (const yields of [true, false]) {
       opened.push(await nativeRuntime.open({ bytes: arithmetic() }, { ...options, yields }));

@@ -85,7 +85,7 @@ function startSessionThread(): StartedThread<SessionCalls> {
 }
 
 function workerOptions() {
-  // Of the options that ONNX Runtime reads from its environment, one lets the model set all others.
+  // Among the options that ONNX Runtime reads from its environment, one lets the model set all others.
   const { ORT_LOAD_CONFIG_FROM_MODEL: _, ...env } = workerEnvironment();
   return { name: 'skein-session', env, native: true };
 }

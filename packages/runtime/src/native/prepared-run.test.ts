@@ -1,4 +1,4 @@
-/** Runs that a session in a thread begins by itself when the one before has ended. */
+/** Runs that a session in a thread begins when the one before has ended, without another message. */
 import { values, type NumericTensor } from '@skein/onnx';
 import { describe, expect, it } from 'vitest';
 import type { PreparedRun, RunResult } from '../contract.ts';
@@ -55,7 +55,7 @@ describe('a prepared run', () => {
     expect(sums((await next.result)!)).toEqual([8]);
   });
 
-  it('runs after one that failed, and fails by itself', async () => {
+  it('runs after one that failed, and fails alone', async () => {
     const session = await open(fours(), 'thread');
     const x = (length: number) =>
       new Map([['x', float32([length], ...Array<number>(length).fill(1))]]);

@@ -10,7 +10,7 @@ import type { LoadReply, LoadRequest, RunReply, WireTensor } from './wire.ts';
 import type { SessionCalls } from './worker.ts';
 
 export interface SessionWorker extends CallWorker<SessionCalls> {
-  /** Of a thread, whose buffers move; a child process copies every message. */
+  /** Ports of a thread, whose buffers move; a child process copies every message. */
   readonly poll?: () => unknown;
 }
 
@@ -63,7 +63,7 @@ function sessionOf(
     if (error instanceof WorkerLost) {
       return new RuntimeFailure('lost', closed ? 'The session was closed.' : reason);
     }
-    // Of the port, not of the worker.
+    // Closes the port, not the worker.
     if (error instanceof DOMException) {
       return new RuntimeFailure('run', `The inputs cannot be handed over: ${reason}`);
     }
@@ -110,7 +110,7 @@ function sessionOf(
     const reply = worker.call('runPrepared', isNew ? [rows.memory, layout] : undefined);
     preparedInFlight = reply;
     const shared = rows;
-    // Rows that are opened again are those of another run.
+    // Rows that are opened again belong to another run.
     const isOpen = (): boolean => preparedInFlight === reply;
     return {
       result: reply.then(

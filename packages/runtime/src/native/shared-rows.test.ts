@@ -52,7 +52,7 @@ describe('rows that two threads share', () => {
     expect(rows.open(feeds(2))).toBeDefined();
   });
 
-  it('are of one shape and type, fill it, and have room', () => {
+  it('have one shape and type, fill their memory, and no more than it holds', () => {
     const rows = new SharedRows();
     const { layout } = rows.open(feeds(1))!;
     const x = feeds(1).get('x')!;
@@ -82,7 +82,7 @@ describe('rows that two threads share', () => {
     ],
     ['rows of no bytes', new Map([['x', tensor('uint8', [1, 0], new Uint8Array(0))]])],
     ['no inputs', new Map()],
-  ])('are not those of inputs with %s', (_, given: TensorMap) => {
+  ])('are refused for inputs with %s', (_, given: TensorMap) => {
     expect(new SharedRows().open(given)).toBeUndefined();
   });
 

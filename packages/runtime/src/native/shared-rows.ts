@@ -21,9 +21,9 @@ const WITHDRAWN = 4;
 const STATE = 0;
 const ROWS = 1;
 const HEADER_BYTES = 64;
-/** Of all rows of one run. Larger ones are copied for longer than their replica would wait. */
+/** Largest size of all rows of one run. Larger ones are copied for longer than their replica would wait. */
 const MAX_BYTES = 256 * 1024;
-/** Of which the start of an input is a multiple. */
+/** The start of an input is a multiple of this. */
 const ALIGNED = 8;
 
 /** Where the rows of each input lie. */
@@ -36,7 +36,7 @@ export interface RowLayout {
 interface InputLayout {
   readonly name: string;
   readonly type: NumericTensor['type'];
-  /** Of one row. */
+  /** Bytes of one row. */
   readonly shape: readonly number[];
   readonly rowBytes: number;
   readonly offset: number;

@@ -1,4 +1,4 @@
-/** ONNX Runtime reports to its maker unless it is told not to; its first trace is an id in the home folder. */
+/** ONNX Runtime reports to its maker unless that is turned off; its first trace is an id in the home folder. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

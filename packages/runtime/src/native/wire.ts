@@ -46,7 +46,7 @@ export type RunRequest = readonly [
   outputs: readonly number[] | undefined,
 ];
 
-/** Absent: those of the last one. */
+/** Absent: the same as in the last message. */
 export type PreparedRequest = readonly [memory: SharedArrayBuffer, layout: RowLayout] | undefined;
 
 export type RunReply = readonly [

@@ -86,7 +86,7 @@ export function hungry(): Uint8Array {
   return writeModel(graph.model());
 }
 
-/** y = the sum of as many zeros as n says, all of them in memory at once: four bytes for each. */
+/** y = the sum of n zeros, all of them in memory at once: four bytes for each. */
 export function filling(): Uint8Array {
   const graph = new GraphBuilder('filling');
   graph.input('n', 'int64', [1]);
@@ -101,7 +101,7 @@ export function zeros(count: number): Map<string, NumericTensor> {
   return new Map([['n', tensor('int64', [1], BigInt64Array.of(BigInt(count)))]]);
 }
 
-/** As many zeros as n says, as the output. */
+/** The output: n zeros. */
 export function pouring(): Uint8Array {
   const graph = new GraphBuilder('pouring');
   graph.input('n', 'int64', [1]);

@@ -1,4 +1,4 @@
-/** A thread that takes shared rows when it is told of them, and tells the ids that it found. */
+/** A thread that takes shared rows when it receives their ids, and reports the ids that it found. */
 import { workerData, type MessagePort } from 'node:worker_threads';
 import { values } from '@skein/onnx/tensor';
 import { takeRows, type RowLayout } from '../shared-rows.ts';
