@@ -124,17 +124,18 @@ export function parametersOf(path: string): string[] {
 }
 
 /**
- * Puts parameters into a path, percent-encoded.
+ * Puts parameters into a path, percent-encoded; the slashes of the rest of a path, `{path+}`, stay.
  * @throws SkeinError REQUEST_INVALID for a value that no path can carry: every URL parser resolves
  *   `.` and `..` away, also when they are encoded, and a lone surrogate has no UTF-8.
  */
 export function fillPath(path: string, params: Readonly<Record<string, string>>): string {
-  return path.replace(/\{(\w+)\}/g, (_, name: string) => {
+  return path.replace(/\{(\w+)(\+?)\}/g, (_, name: string, rest: string) => {
     const value = params[name] ?? '';
     if (value === '') throw new SkeinError('REQUEST_INVALID', `"${name}" must not be empty.`);
-    if (/^\.\.?$/.test(value) || !value.isWellFormed()) {
+    const segments = rest === '' ? [value] : value.split('/');
+    if (segments.some((each) => /^\.\.?$/.test(each)) || !value.isWellFormed()) {
       throw new SkeinError('REQUEST_INVALID', `"${name}" must not be ${JSON.stringify(value)}.`);
     }
-    return encodeURIComponent(value);
+    return segments.map(encodeURIComponent).join('/');
   });
 }

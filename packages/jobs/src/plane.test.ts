@@ -1,5 +1,7 @@
+import { readdirSync, readlinkSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { testFolder } from '../../../scripts/testing/folder.ts';
 import { requireComponent } from '../../../scripts/testing/components.ts';
@@ -46,3 +48,24 @@ it.skipIf(redis.skip)('removes nothing in a fleet', async () => {
   expect(await sweeps({ redis: server.url })).toBe(0);
   await server.destroy();
 });
+
+it.runIf(process.platform === 'linux')('leaves nothing open when it cannot be opened', async () => {
+  const options = { folder, queues: [], log: () => undefined };
+  await (await openJobPlane(options)).drain();
+  const database = new DatabaseSync(join(folder, 'jobs.db'));
+  database.exec('DROP TABLE holdings');
+  database.close();
+  await expect(openJobPlane(options)).rejects.toThrow(/holdings/);
+  expect(openFiles().filter((path) => path.startsWith(folder))).toEqual([]);
+});
+
+/** Paths of the files that this process has open. */
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`);
+    } catch {
+      return [];
+    }
+  });
+}

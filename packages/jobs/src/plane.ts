@@ -93,16 +93,23 @@ const TO_STOP = 0.4;
 export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> {
   const isShared = options.redis !== undefined && options.blobs !== undefined;
   const lock = isShared ? undefined : await lockJobs(options.folder);
+  const opened: Closable[] = [];
   try {
-    const plane = await openLocked(options);
+    const plane = await openLocked(options, opened);
     return { ...plane, drain: (by) => plane.drain(by).finally(() => lock?.release()) };
   } catch (error) {
+    await Promise.allSettled(opened.map((each) => each.close()));
     lock?.release();
     throw error;
   }
 }
 
-async function openLocked(options: JobPlaneOptions): Promise<JobPlane> {
+interface Closable {
+  close(): Promise<void>;
+}
+
+/** @param opened gets each part as it is opened, for the caller to close where a later one fails. */
+async function openLocked(options: JobPlaneOptions, opened: Closable[]): Promise<JobPlane> {
   const { folder, queues, keptFreeBytes, redis, namespace, log } = options;
   const database = join(folder, 'jobs.db');
   const blobs = options.blobs ?? join(folder, 'blobs');
@@ -122,9 +129,11 @@ async function openLocked(options: JobPlaneOptions): Promise<JobPlane> {
           : undefined,
     },
   );
+  opened.push(stored);
   const store = await (redis === undefined
     ? openJobStore(database, { room: createDiskRoom({ folder, keptFreeBytes }) })
     : openFleetStore(redis, { namespace, mayBeAway: options.mayBeAway }));
+  opened.unshift(store);
   const budget = artifactBudget(
     options.maxArtifactsBytes ?? (await defaultArtifactBound(blobs)),
     options.shareOf,

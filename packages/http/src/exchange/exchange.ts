@@ -8,7 +8,7 @@ import { discardBody } from '../bodies/discard.ts';
 /** What every request has. Node's `IncomingMessage` is one. */
 export interface HttpRequest {
   readonly method?: string | undefined;
-  url?: string | undefined;
+  readonly url?: string | undefined;
   readonly httpVersion: string;
   readonly headers: IncomingHttpHeaders;
   /** As sent, name and value alternating; absent where no header is given twice. */

@@ -9,13 +9,16 @@ const SLASH = 0x2f;
 const BACKSLASH = 0x5c;
 const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)/i;
 
+/** Only a target that is a whole URL is written anew, and one that was read whole is a path already. */
+type Assignable = Omit<HttpRequest, 'url'> & { url?: string | undefined };
+
 /**
  * Brings the target to its usual form: a path. A client that takes the service for a proxy sends a
  * whole URL, whose authority then counts instead of the Host header.
  * @param expectsContinue whether Node knows the expectation of the client.
  * @throws SkeinError REQUEST_INVALID, ROUTE_UNKNOWN.
  */
-export function checkHead(request: HttpRequest, expectsContinue: boolean): void {
+export function checkHead(request: Assignable, expectsContinue: boolean): void {
   const { url = '/', headers } = request;
   if (url.charCodeAt(0) !== SLASH && url !== '*') {
     const [, authority, path] = ABSOLUTE.exec(url) ?? [];

@@ -60,6 +60,13 @@ describe('route', () => {
       params: { folder: 'a', path: 'b c/d.png' },
     });
     expect(find('GET', '/files/a/..%2Fb')).toMatchObject({ params: { path: '../b' } });
+    const params = { folder: 'a/b', path: 'b c/ä?#/%2F/d.png' };
+    const filled = fillPath(file.path, params);
+    expect(filled).toBe('/files/a%2Fb/b%20c/%C3%A4%3F%23/%252F/d.png');
+    expect(find('GET', new URL(filled, 'http://node').pathname)).toMatchObject({ params });
+    for (const rest of ['../b', 'b/..', 'b/./c', '..', '']) {
+      expect(() => fillPath(file.path, { folder: 'a', path: rest })).toThrow(/"path" must not be/);
+    }
     for (const path of ['/files/a', '/files/a/', '/files//b', '/files/a/%zz']) {
       expect(find('GET', path)).toEqual({ kind: 'unknown' });
     }

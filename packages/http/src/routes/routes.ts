@@ -34,6 +34,7 @@ import {
 import type { GatewayLogger } from '../fault.ts';
 import { readQuery } from './query.ts';
 import { createRouter } from './router.ts';
+import { sendPage } from './send-page.ts';
 import { readUpload, type UploadLimits } from '../bodies/upload.ts';
 
 /** What a service knows of a caller; budgets are shared between tenants. */
@@ -217,7 +218,7 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
     }
   }
 
-  async function sendPage(exchange: NodeExchange, path: string): Promise<void> {
+  async function answerPage(exchange: NodeExchange, path: string): Promise<void> {
     const { method = 'GET' } = exchange.request;
     const page = await pages?.(path);
     if (page === undefined) {
@@ -225,7 +226,7 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
     }
     const allowed = ['GET', 'HEAD'];
     if (!allowed.includes(method)) throw new MethodNotAllowed(method, path, allowed);
-    sendText(exchange, 200, page.type, page.body, page.headers);
+    await sendPage(exchange, page);
   }
 
   return {
@@ -234,7 +235,7 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
       const url = urlOf(exchange.request);
       const found = find(method, url.pathname);
       if (found.kind === 'endpoint') await call(exchange, url, found);
-      else if (found.kind === 'unknown') await sendPage(exchange, url.pathname);
+      else if (found.kind === 'unknown') await answerPage(exchange, url.pathname);
       else throw new MethodNotAllowed(method, url.pathname, found.allowed);
     },
     close: () => streams.close(),

@@ -21,4 +21,12 @@ describe('a head that is repeated', () => {
     }
     expect(second.request === first.request).toBe(isKept);
   });
+
+  it('cannot be changed by the service that answered it before', () => {
+    const reader = new HeadReader(new Socket());
+    const bytes = headOf(1);
+    const { request } = reader.read(bytes) as Head;
+    expect(() => Object.assign(request, { url: '/other' })).toThrow(TypeError);
+    expect((reader.read(bytes) as Head).request.url).toBe('/v2');
+  });
 });

@@ -86,7 +86,8 @@ export class HeadReader {
     if (connection.toLowerCase() !== 'keep-alive' || !LENGTH.test(length)) return undefined;
     if (method === 'GET' && Number(length) > 0) return undefined;
     const socket = this.#socket;
-    return { method, url, httpVersion: '1.1', headers, socket, complete: true };
+    // Frozen: later requests with the same head get the same object.
+    return Object.freeze({ method, url, httpVersion: '1.1', headers, socket, complete: true });
   }
 }
 

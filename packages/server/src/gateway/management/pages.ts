@@ -23,7 +23,7 @@ export function createPages(nodeInfo: () => NodeView): Pages {
       type: 'application/json',
       body: Buffer.from(await call('openApi', nodeInfo().version)),
       // A page of any origin may read the description.
-      headers: ['Access-Control-Allow-Origin', '*'],
+      headers: ['Access-Control-Allow-Origin', '*', 'Cache-Control', 'no-cache'],
     }),
     '/docs': async (call) => {
       const { version, ports } = nodeInfo();
@@ -41,6 +41,8 @@ export function createPages(nodeInfo: () => NodeView): Pages {
           'DENY',
           'Referrer-Policy',
           'no-referrer',
+          'Cache-Control',
+          'no-cache',
         ],
       };
     },
